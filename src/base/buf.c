@@ -1,0 +1,57 @@
+#include "base/buf.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+static bool room_for(buf *b, size_t size) {
+  if (b->failed || !base_grow(&b->data, &b->capacity, b->size + size + 1, 1)) b->failed = true;
+  return !b->failed;
+}
+
+void buf_add(buf *b, const char *text, size_t size) {
+  if (!room_for(b, size)) return;
+  if (size) memcpy(b->data + b->size, text, size);
+  b->size += size;
+  b->data[b->size] = 0;
+}
+
+void buf_puts(buf *b, const char *text) { buf_add(b, text, strlen(text)); }
+
+void buf_putc(buf *b, char c) { buf_add(b, &c, 1); }
+
+void buf_printf(buf *b, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  va_list again;
+  va_copy(again, args);
+  int size = vsnprintf(NULL, 0, format, args);
+  va_end(args);
+  if (size < 0) b->failed = true;
+  if (size >= 0 && room_for(b, (size_t)size)) {
+    vsnprintf(b->data + b->size, (size_t)size + 1, format, again);
+    b->size += (size_t)size;
+  }
+  va_end(again);
+}
+
+void buf_reset(buf *b) {
+  b->size = 0;
+  b->failed = false;
+  if (b->data) b->data[0] = 0;
+}
+
+char *buf_take(buf *b) {
+  buf_add(b, "", 0);
+  char *text = b->failed ? NULL : b->data;
+  if (!text) base_free(b->data);
+  memset(b, 0, sizeof *b);
+  return text;
+}
+
+void buf_free(buf *b) {
+  base_free(b->data);
+  memset(b, 0, sizeof *b);
+}

@@ -1,0 +1,25 @@
+/* For: text that grows: SQL, messages, JSON. A failed allocation is remembered, and asked for once at the end.
+ * Owner: whoever holds the buf; buf_take hands the text over (end it with base_free).
+ * Use: buf b = {0}; buf_puts(&b, "SELECT "); ... if (b.failed) return SHUNT_E_MEMORY; buf_free(&b); */
+#ifndef SHUNT_BASE_BUF_H
+#define SHUNT_BASE_BUF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct buf {
+  char *data; /* ends in a NUL once anything was added */
+  size_t size;
+  size_t capacity;
+  bool failed;
+} buf;
+
+void buf_add(buf *b, const char *text, size_t size);
+void buf_puts(buf *b, const char *text);
+void buf_putc(buf *b, char c);
+__attribute__((format(printf, 2, 3))) void buf_printf(buf *b, const char *format, ...);
+void buf_reset(buf *b); /* keeps the memory */
+char *buf_take(buf *b); /* NULL when failed; an empty buf gives "" */
+void buf_free(buf *b);
+
+#endif

@@ -1,0 +1,10 @@
+/* For: time, in the units the names say. Nothing else reads a clock. */
+#ifndef SHUNT_BASE_CLOCK_H
+#define SHUNT_BASE_CLOCK_H
+
+#include <stdint.h>
+
+int64_t clock_monotonic_ns(void);
+int64_t clock_thread_cpu_ns(void); /* what this thread has computed: a busy machine does not make a rule look slow */
+
+#endif

@@ -1,0 +1,104 @@
+#include "base/error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+const char *shunt_status_name(shunt_status status) {
+  switch (status) {
+  case SHUNT_OK:
+    return "SHUNT_OK";
+#define NAME(name, text)                                                                                               \
+  case SHUNT_E_##name:                                                                                                 \
+    return "SHUNT_E_" #name;
+    SHUNT_STATUS_MAP(NAME)
+#undef NAME
+  }
+  return "SHUNT_E_INTERNAL";
+}
+
+const char *shunt_verdict_text(shunt_verdict verdict) {
+  switch (verdict) {
+#define TEXT(name, text)                                                                                               \
+  case SHUNT_VERDICT_##name:                                                                                           \
+    return text;
+    SHUNT_VERDICT_MAP(TEXT)
+#undef TEXT
+  }
+  return "";
+}
+
+static void copy(char *to, size_t room, const char *from) {
+  size_t size = from ? strlen(from) : 0;
+  if (size >= room) size = room - 1;
+  if (size) memcpy(to, from, size);
+  to[size] = 0;
+}
+
+static void clear(shunt_error *err, shunt_status status) {
+  err->status = status;
+  err->line = err->column = err->engine_code = 0;
+  err->sqlstate[0] = err->client[0] = err->file[0] = err->rule[0] = err->message[0] = err->traceback[0] = 0;
+}
+
+shunt_status error_set(shunt_error *err, shunt_status status, const char *format, ...) {
+  if (!err) return status;
+  clear(err, status);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(err->message, sizeof err->message, format, args);
+  va_end(args);
+  return status;
+}
+
+shunt_status error_memory(shunt_error *err) { return error_set(err, SHUNT_E_MEMORY, "out of memory"); }
+
+void error_place(shunt_error *err, const char *file, int line, int column) {
+  if (!err) return;
+  copy(err->file, sizeof err->file, file);
+  err->line = line;
+  err->column = column;
+}
+
+void error_client(shunt_error *err, const char *client) {
+  if (err) copy(err->client, sizeof err->client, client);
+}
+
+void error_copy(shunt_error *to, const shunt_error *from) {
+  if (to && from) *to = *from;
+}
+
+void problems_add_error(problems *p, const shunt_error *err) {
+  if (!base_grow(&p->list, &p->capacity, p->count + 1, sizeof *p->list))
+    p->out_of_memory = true;
+  else
+    p->list[p->count++] = *err;
+}
+
+void problems_add(problems *p, shunt_status status, place at, const char *format, ...) {
+  shunt_error err;
+  clear(&err, status);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(err.message, sizeof err.message, format, args);
+  va_end(args);
+  error_place(&err, at.file, at.line, at.column);
+  problems_add_error(p, &err);
+}
+
+shunt_status problems_status(const problems *p, shunt_error *err) {
+  if (p->count == 0) return p->out_of_memory ? error_memory(err) : SHUNT_OK;
+  error_copy(err, &p->list[0]);
+  if (err && p->count > 1) {
+    size_t used = strlen(err->message);
+    snprintf(err->message + used, sizeof err->message - used, " (and %zu more)", p->count - 1);
+  }
+  return p->list[0].status;
+}
+
+void problems_free(problems *p) {
+  base_free(p->list);
+  memset(p, 0, sizeof *p);
+}

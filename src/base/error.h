@@ -1,0 +1,40 @@
+/* For: filling a caller's shunt_error, and collecting mistakes where all of them are to be told.
+ * Owner: the error is the caller's and may be NULL; problems own their copies.
+ * Use: return error_set(err, SHUNT_E_USAGE, "model '%s' has no column '%s'", model, column); */
+#ifndef SHUNT_BASE_ERROR_H
+#define SHUNT_BASE_ERROR_H
+
+#include "shunt.h"
+
+/* Each returns the status, so that a failing function can end in one line. */
+__attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, shunt_status status, const char *format,
+                                                             ...);
+shunt_status error_memory(shunt_error *err);
+void error_place(shunt_error *err, const char *file, int line, int column);
+void error_client(shunt_error *err, const char *client);
+void error_copy(shunt_error *to, const shunt_error *from); /* both may be NULL */
+
+/* A place in a file that somebody wrote. */
+typedef struct place {
+  const char *file;
+  int line;   /* from 1; 0 where unknown */
+  int column; /* from 1; 0 where unknown */
+} place;
+
+/* Mistakes, each with its place. Out of memory is remembered as one more. */
+typedef struct problems {
+  shunt_error *list;
+  size_t count;
+  size_t capacity;
+  bool out_of_memory;
+} problems;
+
+__attribute__((format(printf, 4, 5))) void problems_add(problems *p, shunt_status status, place at, const char *format,
+                                                        ...);
+void problems_add_error(problems *p, const shunt_error *err);
+/* SHUNT_OK where there are none; else fills err with the first (and says how many more there are) and returns its
+ * status. */
+shunt_status problems_status(const problems *p, shunt_error *err);
+void problems_free(problems *p);
+
+#endif

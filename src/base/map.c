@@ -1,0 +1,73 @@
+#include "base/map.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+uint64_t map_hash(const char *key, size_t size) {
+  uint64_t hash = 14695981039346656037u;
+  for (size_t i = 0; i < size; i++) hash = (hash ^ (unsigned char)key[i]) * 1099511628211u;
+  hash ^= hash >> 32;
+  hash *= 0x9E3779B97F4A7C15u;
+  return hash ^ (hash >> 29);
+}
+
+static map_entry *find(const map *m, const char *key, size_t size, uint64_t hash) {
+  if (m->nslots == 0) return NULL;
+  for (size_t i = hash & (m->nslots - 1); m->slots[i]; i = (i + 1) & (m->nslots - 1)) {
+    map_entry *e = &m->entries[m->slots[i] - 1];
+    if (e->hash == hash && e->size == size && memcmp(e->key, key, size) == 0) return e;
+  }
+  return NULL;
+}
+
+static void place(map *m, size_t position) {
+  size_t i = m->entries[position].hash & (m->nslots - 1);
+  while (m->slots[i]) i = (i + 1) & (m->nslots - 1);
+  m->slots[i] = (uint32_t)(position + 1);
+}
+
+static bool widen(map *m) {
+  size_t nslots = m->nslots ? m->nslots * 2 : 16;
+  uint32_t *slots = base_zalloc(nslots * sizeof *slots);
+  if (!slots) return false;
+  base_free(m->slots);
+  m->slots = slots;
+  m->nslots = nslots;
+  for (size_t i = 0; i < m->count; i++) place(m, i);
+  return true;
+}
+
+void *map_get_n(const map *m, const char *key, size_t size) {
+  map_entry *e = find(m, key, size, map_hash(key, size));
+  return e ? e->value : NULL;
+}
+
+void *map_get(const map *m, const char *key) { return map_get_n(m, key, strlen(key)); }
+
+bool map_put_n(map *m, const char *key, size_t size, void *value) {
+  uint64_t hash = map_hash(key, size);
+  map_entry *e = find(m, key, size, hash);
+  if (e) {
+    e->value = value;
+    return true;
+  }
+  if (!base_grow(&m->entries, &m->capacity, m->count + 1, sizeof *m->entries)) return false;
+  if ((m->count + 1) * 4 > m->nslots * 3 && !widen(m)) return false;
+  m->entries[m->count] = (map_entry){key, size, hash, value};
+  place(m, m->count++);
+  return true;
+}
+
+bool map_put(map *m, const char *key, void *value) { return map_put_n(m, key, strlen(key), value); }
+
+void map_reset(map *m) {
+  m->count = 0;
+  if (m->slots) memset(m->slots, 0, m->nslots * sizeof *m->slots);
+}
+
+void map_free(map *m) {
+  base_free(m->entries);
+  base_free(m->slots);
+  memset(m, 0, sizeof *m);
+}

@@ -1,0 +1,461 @@
+/* shunt: routing rules in Lua decide where each access to a model or relation goes, and this library carries it out.
+ *
+ * What a host program needs is in this one header. A host opens an application once, opens a session for each unit
+ * of work, and asks the session:
+ *
+ *     shunt_app *app; shunt_session *session; shunt_rows *rows; shunt_error err;
+ *     if (shunt_open("shunt.yaml", NULL, &app, &err)) die(err.message);
+ *     if (shunt_session_open(app, &(shunt_session_options){.instance = "acme"}, &session, &err)) die(err.message);
+ *     shunt_where is_7 = {.op = SHUNT_EQ, .column = "id", .values = (shunt_value[]){shunt_integer(7)}, .nvalues = 1};
+ *     if (shunt_select(session, "user", &(shunt_query){.where = &is_7}, &rows, &err)) die(err.message);
+ *     ...
+ *     shunt_rows_free(rows); shunt_session_close(session); shunt_close(app);
+ *
+ * Ownership: what a function hands out through a pointer to a pointer belongs to the caller, who ends it with the
+ * function of the same name that says _free or _close (both accept NULL). What goes in is borrowed for the call alone.
+ * Threads: an app may be used by any number of threads; a session and what came from it by one thread at a time.
+ * Errors: every function that can fail returns a status, SHUNT_OK being 0, and fills *err when it is not. The err may
+ * be NULL. On failure nothing is handed out. The library never prints, never exits and installs no signal handler.
+ * Text is UTF-8 and ends in a NUL that its size does not count. */
+#ifndef SHUNT_H
+#define SHUNT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SHUNT_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define SHUNT_API __attribute__((visibility("default")))
+#define SHUNT_MUST_USE __attribute__((warn_unused_result))
+#else
+#define SHUNT_API
+#define SHUNT_MUST_USE
+#endif
+
+/* ---- errors ---- */
+
+#define SHUNT_STATUS_MAP(X)                                                                                            \
+  X(CONFIG, "the configuration does not hold together")                                                                \
+  X(RULE, "a rule failed")                                                                                             \
+  X(LIMIT, "a rule went over its instructions, memory or time")                                                        \
+  X(DENIED, "a guard rule refused")                                                                                    \
+  X(NOT_FOUND, "a name that nothing is known by")                                                                      \
+  X(USAGE, "the call makes no sense as it stands")                                                                     \
+  X(DATASOURCE, "a datasource failed")                                                                                 \
+  X(TIMEOUT, "it took too long")                                                                                       \
+  X(CONSTRAINT, "a constraint of the database was violated")                                                           \
+  X(TRANSACTION, "the transaction can't do that")                                                                      \
+  X(CONFLICT, "two units of work stand in each other's way")                                                           \
+  X(MEMORY, "out of memory")                                                                                           \
+  X(INTERNAL, "a mistake inside shunt")
+
+typedef enum shunt_status {
+  SHUNT_OK = 0,
+#define SHUNT_STATUS_ENUM(name, text) SHUNT_E_##name,
+  SHUNT_STATUS_MAP(SHUNT_STATUS_ENUM)
+#undef SHUNT_STATUS_ENUM
+} shunt_status;
+
+/* Of fixed size, so that reporting an error never fails. Owned by the caller; need not be initialised. Filled only
+ * when a function does not return SHUNT_OK. Strings that would not fit are cut. */
+typedef struct shunt_error {
+  shunt_status status;
+  int line;             /* of file, from 1; 0 where it does not apply */
+  int column;           /* from 1; 0 where it is not known */
+  int engine_code;      /* the engine's own code (SQLite's extended result code, MySQL's errno), else 0 */
+  char sqlstate[6];     /* "" where the engine has none */
+  char client[64];      /* the datasource it happened on, else "" */
+  char file[256];       /* a configuration or rule file, else "" */
+  char rule[128];       /* the rule that failed or refused, else "" */
+  char message[1024];   /* what is wrong and what to do */
+  char traceback[1024]; /* of the rule's Lua code, else "" */
+} shunt_error;
+
+/* "SHUNT_E_CONFIG" and so on; "SHUNT_OK" for 0. Static. */
+SHUNT_API const char *shunt_status_name(shunt_status status);
+
+/* Replaces malloc for everything shunt and its rule states allocate: the shape is lua_Alloc's, old_bytes being 0
+ * where it is not known. Call it before anything else, from one thread. NULL brings malloc back. */
+typedef void *(*shunt_alloc_fn)(void *ud, void *block, size_t old_bytes, size_t new_bytes);
+SHUNT_API void shunt_set_allocator(shunt_alloc_fn alloc, void *ud);
+
+/* Frees text that shunt handed out. */
+SHUNT_API void shunt_free(void *block);
+
+/* ---- values ---- */
+
+typedef enum shunt_type { SHUNT_NULL, SHUNT_BOOL, SHUNT_INTEGER, SHUNT_FLOAT, SHUNT_TEXT, SHUNT_BLOB } shunt_type;
+
+/* A value borrows its bytes: a parameter from the caller, a cell from the rows it stands in. */
+typedef struct shunt_value {
+  union {
+    bool boolean;
+    int64_t integer;
+    double number;
+    const char *bytes; /* of text and blobs; text ends in a NUL, and may hold others */
+  } as;
+  uint32_t size; /* of text and blobs, in bytes */
+  uint8_t type;  /* a shunt_type */
+} shunt_value;
+
+static inline shunt_value shunt_null(void) {
+  shunt_value v = {{.integer = 0}, 0, SHUNT_NULL};
+  return v;
+}
+static inline shunt_value shunt_boolean(bool b) {
+  shunt_value v = {{.integer = 0}, 0, SHUNT_BOOL};
+  v.as.boolean = b;
+  return v;
+}
+static inline shunt_value shunt_integer(int64_t i) {
+  shunt_value v = {{.integer = i}, 0, SHUNT_INTEGER};
+  return v;
+}
+static inline shunt_value shunt_float(double d) {
+  shunt_value v = {{.number = d}, 0, SHUNT_FLOAT};
+  return v;
+}
+static inline shunt_value shunt_text(const char *bytes, size_t size) {
+  shunt_value v = {{.bytes = bytes}, (uint32_t)size, SHUNT_TEXT};
+  return v;
+}
+static inline shunt_value shunt_blob(const void *bytes, size_t size) {
+  shunt_value v = {{.bytes = (const char *)bytes}, (uint32_t)size, SHUNT_BLOB};
+  return v;
+}
+
+/* A named value: a column of a row, an attribute of a session. */
+typedef struct shunt_field {
+  const char *name;
+  shunt_value value;
+} shunt_field;
+
+/* ---- applications ---- */
+
+typedef struct shunt_app shunt_app;
+typedef struct shunt_session shunt_session;
+typedef struct shunt_rows shunt_rows;
+typedef struct shunt_tx shunt_tx;
+
+typedef struct shunt_options {
+  const char *env; /* NULL: SHUNT_ENV, else "dev" */
+  /* Called for every mistake found, in the order of their places, before shunt_open returns. May be NULL. */
+  void (*problem)(void *ud, const shunt_error *problem);
+  void *ud;
+} shunt_options;
+
+/* Reads the app config at path, its overlay and its rules; connects to nothing. Where it fails, err holds the first
+ * mistake and options->problem was given each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **app,
+                                                 shunt_error *err);
+/* Every session must be closed before. */
+SHUNT_API void shunt_close(shunt_app *app);
+
+/* The catalog (clients, instances, models, relations, rules with how often each was asked and decided) as one JSON object;
+ * the manual gives its fields. End it with shunt_free. Secrets are "********". */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err);
+/* The merged configuration as YAML. End it with shunt_free. Secrets are ********. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err);
+
+/* ---- sessions ---- */
+
+typedef struct shunt_session_options {
+  const char *instance;       /* NULL or "": the default instance */
+  int level;                  /* 0 in the foreground; work started by level n runs at n + 1 */
+  const shunt_field *attrs;   /* what rules see as req.attrs: text, numbers, booleans */
+  size_t nattrs;
+} shunt_session_options;
+
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options,
+                                                         shunt_session **session, shunt_error *err);
+/* Rolls back what is open. */
+SHUNT_API void shunt_session_close(shunt_session *session);
+
+/* Switches the session's current datasource until the matching shunt_switch_pop. NULL: to none, as it was at first. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_switch_push(shunt_session *session, const char *client, shunt_error *err);
+SHUNT_API void shunt_switch_pop(shunt_session *session);
+
+/* ---- decisions ---- */
+
+typedef enum shunt_op { SHUNT_READ, SHUNT_WRITE } shunt_op;
+
+typedef struct shunt_request {
+  const char *model;           /* may be NULL where relation is given: the relation's target */
+  const char *relation;        /* "user.orders", or NULL */
+  const char *explicit_client; /* the client asked for in this call */
+  const char *explicit_table;
+  const char *relation_client; /* a client, "_inherit_", "_initial_", "_auto_"; NULL: the relation's own */
+  const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
+  const char *current;         /* NULL: the session's */
+  shunt_op op;
+  int level_up;                /* added to the session's level */
+  const shunt_field *where;    /* the columns compared for equality, with their values */
+  size_t nwhere;
+  bool every_rule;             /* trace also the rules whose conditions did not hold */
+} shunt_request;
+
+#define SHUNT_VERDICT_MAP(X)                                                                                           \
+  X(SKIPPED, "conditions not met")                                                                                     \
+  X(WHEN, "when said no")                                                                                              \
+  X(PASSED, "no opinion")                                                                                              \
+  X(CHOSE, "chose")                                                                                                    \
+  X(CHANGED, "changed")                                                                                                \
+  X(ALLOWED, "allowed")                                                                                                \
+  X(REFUSED, "denied")
+
+typedef enum shunt_verdict {
+#define SHUNT_VERDICT_ENUM(name, text) SHUNT_VERDICT_##name,
+  SHUNT_VERDICT_MAP(SHUNT_VERDICT_ENUM)
+#undef SHUNT_VERDICT_ENUM
+} shunt_verdict;
+
+/* The words of SHUNT_VERDICT_MAP. Static. */
+SHUNT_API const char *shunt_verdict_text(shunt_verdict verdict);
+
+typedef struct shunt_trace {
+  const char *stage;
+  const char *rule;
+  const char *source; /* "rules/residency.lua:3" */
+  shunt_verdict verdict;
+  const char *detail; /* CHOSE, CHANGED: what; REFUSED: why; SKIPPED: the condition that did not hold; else NULL */
+} shunt_trace;
+
+typedef struct shunt_decision {
+  const char *model;
+  const char *relation; /* or NULL */
+  const char *client;   /* NULL where denied */
+  const char *engine;   /* "sqlite3", "pg", "mysql"; NULL where denied */
+  int level;
+  const char *table;
+  shunt_op op;
+  const char *role;        /* "primary" or "replica" */
+  const char *rule;        /* the rule that chose the client, or that denied */
+  const char *source;      /* where that rule stands */
+  uint64_t generation;
+  const char *denied;      /* why, or NULL */
+  const char *uncacheable; /* why, or NULL */
+  size_t ndepends_on;
+  const char *const *depends_on; /* the fields that were read on the way, in the order of their first reading */
+  size_t ntrace;
+  const shunt_trace *trace;
+} shunt_decision;
+
+/* Takes the decision. *decision belongs to the session and holds until its next call; it is also set when the status
+ * is SHUNT_E_DENIED. Errors: DENIED, NOT_FOUND, RULE, LIMIT, USAGE, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve(shunt_session *session, const shunt_request *request,
+                                                    const shunt_decision **decision, shunt_error *err);
+
+/* ---- queries ---- */
+
+typedef enum shunt_operator {
+  SHUNT_EQ, /* with a null: IS NULL */
+  SHUNT_NE, /* with a null: IS NOT NULL */
+  SHUNT_GT,
+  SHUNT_GTE,
+  SHUNT_LT,
+  SHUNT_LTE,
+  SHUNT_LIKE,
+  SHUNT_BETWEEN, /* two values */
+  SHUNT_IN,      /* any number; none matches nothing */
+  SHUNT_NOT_IN,  /* any number; none matches everything */
+  SHUNT_AND,     /* of items; none is true */
+  SHUNT_OR,      /* of items; none is false */
+  SHUNT_NOT      /* of the one item */
+} shunt_operator;
+
+/* A condition: a comparison of a column with values, or a combination of conditions. */
+typedef struct shunt_where {
+  shunt_operator op;
+  const char *column;
+  const shunt_value *values;
+  size_t nvalues;
+  const struct shunt_where *items;
+  size_t nitems;
+} shunt_where;
+
+typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;
+
+/* A relation between two models. */
+typedef struct shunt_relation {
+  const char *name;
+  shunt_kind kind;
+  const char *target;          /* a model */
+  const char *foreign_key;     /* has_*: in the target; belongs_to: in the source; belongs_to_many: in through, to the source */
+  const char *through;         /* belongs_to_many: a model */
+  const char *through_key;     /* belongs_to_many: in through, to the target */
+  const char *key;             /* the column that foreign_key refers to; NULL: the primary key */
+  const char *client;          /* NULL: "_auto_" */
+  const char *through_client;  /* NULL: "_auto_" */
+  const char *table;           /* NULL: the target's */
+  const char *const *columns;  /* none: all */
+  size_t ncolumns;
+  const shunt_where *where;
+  const char *const *order;    /* "name", "-id" */
+  size_t norder;
+  bool limited;
+  int64_t limit;               /* per parent row; counts where limited */
+  bool autoload;
+} shunt_relation;
+
+typedef struct shunt_include shunt_include;
+
+/* What to read, and how. Zeroed, it asks for every row and column. */
+typedef struct shunt_query {
+  const char *const *columns; /* none: all */
+  size_t ncolumns;
+  const shunt_where *where;
+  const char *const *order; /* "name" ascending, "-id" descending */
+  size_t norder;
+  bool limited;             /* whether limit counts */
+  int64_t limit;            /* in an include: per parent row */
+  int64_t offset;
+  const char *client;       /* asked for explicitly */
+  const char *table;
+  const shunt_include *include;
+  size_t ninclude;
+} shunt_query;
+
+struct shunt_include {
+  const char *relation;       /* the relation's name in its model; the name that the rows get */
+  const shunt_relation *with; /* a relation made on the spot, or NULL: the model's of that name */
+  bool off;                   /* leave out a relation that loads itself */
+  shunt_query query;          /* where, order, limit and columns narrow or replace the relation's own */
+};
+
+typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
+
+typedef struct shunt_aggregation {
+  shunt_function function;
+  const char *column; /* NULL with SHUNT_COUNT: of rows */
+} shunt_aggregation;
+
+/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
+                                                   shunt_rows **rows, shunt_error *err);
+/* The rows with these primary keys, in the order of ids; one that is not there is left out. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const char *model, const shunt_value *ids,
+                                                 size_t nids, const shunt_query *query, shunt_rows **rows,
+                                                 shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
+                                                  int64_t *count, shunt_error *err);
+/* One row per group (one in all without group): the columns of group, then "count", "sum_total", "max_id" and so on. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_aggregate(shunt_session *session, const char *model,
+                                                      const shunt_aggregation *aggregations, size_t naggregations,
+                                                      const char *const *group, size_t ngroup, const shunt_query *query,
+                                                      shunt_rows **rows, shunt_error *err);
+
+/* ---- writes ---- */
+
+typedef struct shunt_related shunt_related;
+
+/* A row to write, with the rows of its relations. */
+typedef struct shunt_record {
+  const shunt_field *fields;
+  size_t nfields;
+  bool deleted; /* in a related row: delete it, or unlink it */
+  const shunt_related *related;
+  size_t nrelated;
+} shunt_record;
+
+struct shunt_related {
+  const char *relation;
+  const shunt_record *records;
+  size_t nrecords;
+};
+
+typedef struct shunt_write {
+  const shunt_where *where; /* update, delete */
+  bool all;                 /* an update or delete without where is meant */
+  const char *client;
+  const char *table;
+  const shunt_include *include; /* the relations that are written along */
+  size_t ninclude;
+} shunt_write;
+
+/* Writes. options may be NULL. A write that fails changes nothing on the datasource it failed on; a nested one runs in
+ * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION, CONFLICT. */
+/* *rows is the row as the database has it now, with generated keys and, under include, the related rows. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model, const shunt_record *record,
+                                                   const shunt_write *options, shunt_rows **rows, shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_bulk(shunt_session *session, const char *model,
+                                                        const shunt_record *records, size_t nrecords,
+                                                        const shunt_write *options, int64_t *inserted, shunt_error *err);
+/* Without options->where the record's primary key says which row. *affected counts rows of the model itself. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_update(shunt_session *session, const char *model, const shunt_record *record,
+                                                   const shunt_write *options, int64_t *affected, shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const char *model, const shunt_write *options,
+                                                   int64_t *affected, shunt_error *err);
+
+/* ---- SQL ---- */
+
+/* One statement with ? parameters, on a client. rows and affected may be NULL. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const char *client, const char *sql,
+                                                const shunt_value *params, size_t nparams, shunt_rows **rows,
+                                                int64_t *affected, shunt_error *err);
+/* The columns of a table, as rows of name, type, nullable, key; NOT_FOUND where there is no such table. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
+                                                          shunt_rows **rows, shunt_error *err);
+
+typedef struct shunt_statement {
+  const char *client;
+  int level;
+  const char *sql;
+  const shunt_value *params;
+  size_t nparams;
+  size_t nrows;         /* read */
+  int64_t affected;     /* written */
+  int64_t duration_ns;
+  shunt_status status;
+} shunt_statement;
+
+/* fn is told of each statement of the session after it ran; NULL ends that. It must not call into the session. */
+SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
+
+/* ---- transactions ---- */
+
+typedef struct shunt_tx_options {
+  const char *client;      /* NULL: the session's current datasource, else its default */
+  const char *propagation; /* NULL: "REQUIRED", which joins one that is open */
+  const char *isolation;   /* NULL: the engine's own; "serializable" and weaker ones are what SQLite always gives */
+  bool read_only;
+} shunt_tx_options;
+
+/* Both ways out free the transaction, whatever they return. One that joined another leaves the decision to it: its
+ * rollback makes the outer commit fail with SHUNT_E_TRANSACTION. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options, shunt_tx **tx,
+                                                  shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
+SHUNT_API void shunt_rollback(shunt_tx *tx);
+
+/* ---- rows ---- */
+
+/* Rows own their bytes and stay as they are until they are freed. Related rows belong to the rows they hang on. */
+SHUNT_API void shunt_rows_free(shunt_rows *rows);
+SHUNT_API size_t shunt_rows_count(const shunt_rows *rows);
+SHUNT_API size_t shunt_rows_ncolumns(const shunt_rows *rows);
+SHUNT_API const char *shunt_rows_column(const shunt_rows *rows, size_t column);
+/* The cells of a row, shunt_rows_ncolumns of them. */
+SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
+
+typedef struct shunt_loaded {
+  const char *name;
+  shunt_kind kind;
+  const shunt_rows *rows; /* the related rows of all parents */
+} shunt_loaded;
+
+SHUNT_API size_t shunt_rows_nloaded(const shunt_rows *rows);
+SHUNT_API shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation);
+/* The related rows of one parent row: *count positions in shunt_rows_loaded(rows, relation).rows. */
+SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
