@@ -1,0 +1,276 @@
+#include <string.h>
+
+#include "catalog/build.h"
+#include "catalog/overlay.h"
+#include "catalog/report.h"
+
+enum { BUSY_TIMEOUT_MS = 5000, ACQUIRE_TIMEOUT_MS = 5000, IDLE_TIMEOUT_MS = 60000, MAX_LIFETIME_MS = 1800000 };
+enum { POOL_MAX = 8 };
+
+/* ---- clones ---- */
+
+typedef enum state { UNSEEN, ON_THE_WAY, DONE } state;
+
+typedef struct cloner {
+  builder *b;
+  const build_things *clients;
+  const char *default_client; /* or NULL */
+  node **whole;               /* of each client: its original's keys with its own on top */
+  state *states;
+  bool *broken; /* what it lacks may be what its original would have had */
+  size_t *way;
+} cloner;
+
+static const size_t NO_CLONE = SIZE_MAX, NOT_THERE = SIZE_MAX - 1;
+
+static size_t original_of(const cloner *c, size_t i) {
+  const char *name = build_text(c->clients->list[i].body, "clone", NULL);
+  if (!name) return NO_CLONE;
+  if (strcmp(name, CATALOG_DEFAULT) == 0) name = c->default_client;
+  const build_thing *t = name ? map_get(&c->clients->names, name) : NULL;
+  return t && t->body ? (size_t)(t - c->clients->list) : NOT_THERE;
+}
+
+static void tell_missing(const cloner *c, size_t i, const map *names) {
+  const build_thing *t = &c->clients->list[i];
+  const node *clone = node_get(t->body, "clone");
+  /* a default client that is missing or unknown has been told */
+  if (strcmp(clone->value.as.bytes, CATALOG_DEFAULT) != 0)
+    build_not_found(c->b, clone, t->at, "client", t->name, "clone", "client", names);
+}
+
+static void tell_cycle(const cloner *c, size_t i) {
+  const build_thing *t = &c->clients->list[i];
+  const node *clone = node_get(t->body, "clone");
+  const build_thing *original = &c->clients->list[original_of(c, i)];
+  report(c->b->p, SHUNT_E_CONFIG, clone->at.line ? clone->at : t->at, "the client '%s' is a clone of itself%s%s%s",
+         t->name, original == t ? "" : ", by way of '", original == t ? "" : original->name, original == t ? "" : "'");
+}
+
+static bool finish(cloner *c, size_t i, size_t original, bool broken) {
+  node *own = c->clients->list[i].body;
+  c->states[i] = DONE;
+  c->broken[i] = broken;
+  c->whole[i] = own;
+  if (broken || original == NO_CLONE) return true;
+  node *copy = node_copy(c->b->a, c->whole[original]);
+  c->whole[i] = copy ? overlay_on(c->b->a, copy, own) : NULL;
+  return c->whole[i] != NULL;
+}
+
+/* Walks from clone to original until one is known, then back. No recursion: a chain may be as long as there are
+ * clients. */
+static bool resolve(cloner *c, size_t i, const map *names) {
+  size_t length = 0;
+  size_t at = i;
+  while (at < c->clients->count && c->states[at] == UNSEEN) {
+    c->states[at] = ON_THE_WAY;
+    c->way[length++] = at;
+    at = original_of(c, at);
+  }
+  bool cycle = at < c->clients->count && c->states[at] == ON_THE_WAY;
+  if (cycle) tell_cycle(c, at);
+  if (at == NOT_THERE) tell_missing(c, c->way[length - 1], names);
+  bool broken = cycle || at == NOT_THERE || (at != NO_CLONE && c->broken[at]);
+  while (length > 0) {
+    size_t member = c->way[--length];
+    if (!finish(c, member, at, broken)) return false;
+    at = member;
+  }
+  return true;
+}
+
+/* What an overlay unset is unset by now: the client's base and original show again. A null in the app config itself
+ * means that the client is to have neither's. */
+static void forget_unset(node *body, const char *app_config) {
+  size_t kept = 0;
+  for (size_t i = 0; i < body->count; i++) {
+    node_entry *e = &body->entries[i];
+    if (node_is_null(e->value) && strcmp(e->value->at.file ? e->value->at.file : "", app_config) != 0) continue;
+    if (e->value->kind == NODE_MAP) forget_unset(e->value, app_config);
+    body->entries[kept++] = *e;
+  }
+  body->count = kept;
+}
+
+/* ---- the structs ---- */
+
+/* A relative path is relative to the file that names it. */
+static const char *path_beside(builder *b, const node *n) {
+  const char *path = n->value.as.bytes;
+  const char *slash = n->at.file ? strrchr(n->at.file, '/') : NULL;
+  if (path[0] == '/' || !slash || strcmp(path, ":memory:") == 0) return path;
+  return arena_printf(b->a, "%.*s%s", (int)(slash + 1 - n->at.file), n->at.file, path);
+}
+
+static bool fill_sqlite3(builder *b, cat_client *client, const node *connection, bool broken) {
+  const node *filename = build_get(connection, "filename");
+  if (connection) schema_check(b->p, connection, &schema_sqlite3, "connection", false);
+  client->create = build_bool(connection, "create", false);
+  client->read_only = build_bool(connection, "readonly", false);
+  client->busy_timeout_ms = build_duration_ms(connection, "busyTimeout", BUSY_TIMEOUT_MS);
+  if (client->create && client->read_only) {
+    const node *create = node_get(connection, "create");
+    report(b->p, SHUNT_E_CONFIG, create->at.line ? create->at : client->at,
+           "the connection of a sqlite3 client is either readonly or makes its file (create), not both");
+  }
+  if (!broken && build_misses(connection, &schema_sqlite3, "filename"))
+    report(b->p, SHUNT_E_CONFIG, client->at,
+           "the client '%s' has no filename: sqlite3 wants connection: {filename: FILE}", client->name);
+  if (!node_is_text(filename)) return true;
+  client->filename = path_beside(b, filename);
+  return client->filename != NULL;
+}
+
+static const char *spelled(builder *b, const node *n) {
+  if (n->spelling) return n->spelling;
+  switch ((shunt_type)n->value.type) {
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    return n->value.as.bytes;
+  case SHUNT_BOOL:
+    return n->value.as.boolean ? "true" : "false";
+  case SHUNT_INTEGER:
+    return arena_printf(b->a, "%lld", (long long)n->value.as.integer);
+  case SHUNT_FLOAT:
+    return arena_printf(b->a, "%.17g", n->value.as.number);
+  case SHUNT_NULL:
+    break;
+  }
+  return "";
+}
+
+static bool fill_options(builder *b, cat_client *client, const node *connection) {
+  if (!connection || connection->kind != NODE_MAP) return true;
+  cat_option *options = arena_array(b->a, cat_option, connection->count + 1);
+  if (!options) return false;
+  client->options = options;
+  for (size_t i = 0; i < connection->count; i++) {
+    const node_entry *e = &connection->entries[i];
+    if (node_is_null(e->value) || e->value->kind != NODE_VALUE) continue;
+    const char *value = spelled(b, e->value);
+    if (!value) return false;
+    bool secret = e->value->secret || cat_secret_key(e->key) || show_has_secret(value);
+    options[client->noptions++] = (cat_option){e->key, value, secret};
+  }
+  return true;
+}
+
+static void fill_pool(builder *b, cat_client *client, const node *from) {
+  cat_pool *pool = &client->pool;
+  int64_t min = build_integer(from, "min", 0), max = build_integer(from, "max", POOL_MAX);
+  pool->acquire_timeout_ms = build_duration_ms(from, "acquireTimeout", ACQUIRE_TIMEOUT_MS);
+  pool->idle_timeout_ms = build_duration_ms(from, "idleTimeout", IDLE_TIMEOUT_MS);
+  pool->max_lifetime_ms = build_duration_ms(from, "maxLifetime", MAX_LIFETIME_MS);
+  const node *wrong = build_get(from, min > INT16_MAX || (min > max && min > 0) ? "min" : "max");
+  if (wrong && (min > INT16_MAX || max > INT16_MAX))
+    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool holds at most %d connections", INT16_MAX);
+  else if (wrong && min >= 0 && max >= 1 && min > max)
+    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool's min (%d) is greater than its max (%d)", (int)min, (int)max);
+  else {
+    pool->min = (int)min;
+    pool->max = (int)max;
+  }
+}
+
+static bool fill_client(builder *b, cat_client *client, const node *body, bool broken) {
+  const char *engine = build_text(body, "engine", "");
+  const node *connection = build_get(body, "connection");
+  client->replica = strcmp(build_text(body, "role", ""), "replica") == 0;
+  fill_pool(b, client, build_get(body, "pool"));
+  if (!broken && build_misses(body, &schema_client, "engine"))
+    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: it is sqlite3, pg or mysql", client->name);
+  for (cat_engine e = CAT_SQLITE3; e <= CAT_MYSQL; e++)
+    if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
+  if (connection && schema_is_empty(connection)) connection = NULL;
+  if (connection && connection->kind != NODE_MAP) return true; /* the schema has told */
+  if (strcmp(engine, "sqlite3") == 0) return fill_sqlite3(b, client, connection, broken);
+  return fill_options(b, client, connection);
+}
+
+static bool usable_name(builder *b, const build_thing *t) {
+  static const char *const reserved[] = {CATALOG_DEFAULT, CATALOG_INHERIT, CATALOG_INITIAL, CATALOG_AUTO};
+  for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
+    if (strcmp(t->name, reserved[i]) != 0) continue;
+    report(b->p, SHUNT_E_CONFIG, t->at, "no client can be called '%s': that word has a meaning of its own", t->name);
+    return false;
+  }
+  return build_name(b, "client", t->name, t->at, "*");
+}
+
+/* ---- the default ---- */
+
+static bool name_clients(builder *b, const build_things *things) {
+  catalog *c = b->c;
+  c->clients = arena_array(b->a, cat_client *, things->count + 1);
+  if (!c->clients) return false;
+  for (size_t i = 0; i < things->count; i++) {
+    const build_thing *t = &things->list[i];
+    if (!t->body) continue;
+    const node *config = b->source->config;
+    forget_unset(t->body, config && config->at.file ? config->at.file : "");
+    cat_client *client = arena_new(b->a, cat_client);
+    if (!client) return false;
+    usable_name(b, t);
+    client->name = t->name;
+    client->id = (uint32_t)c->nclients;
+    client->at = t->at;
+    c->clients[c->nclients++] = client;
+    if (!map_put(&c->client_names, t->name, client)) return false;
+  }
+  return true;
+}
+
+/* Whether a section is misspelled or no map, which the schema has told. */
+static bool is_hidden(const node *from, const schema *s, const char *key) {
+  const node *section = build_get(from, key);
+  return section ? section->kind != NODE_MAP : schema_misspells(from, s, key);
+}
+
+static void find_default(builder *b, const node *database) {
+  const node *name = build_get(database, "defaultClient");
+  const node *config = b->source->config;
+  const node_entry *section = node_find(config, "database");
+  place at = database ? section->at : config ? config->at : (place){0};
+  bool told = is_hidden(config, &schema_config, "database");
+  if (!told && build_misses(database, &schema_database, "defaultClient"))
+    report(b->p, SHUNT_E_CONFIG, at, "database.defaultClient is missing: name the client an access goes to by default");
+  if (!node_is_text(name)) return;
+  b->c->default_client = name->value.as.bytes;
+  if (!map_get(&b->c->client_names, name->value.as.bytes))
+    build_not_found(b, name, at, "database", NULL, "defaultClient", "client", &b->c->client_names);
+}
+
+static bool fill_clients(builder *b, const build_things *things, const node *base) {
+  size_t n = things->count + 1;
+  cloner c = {.b = b, .clients = things, .default_client = b->c->default_client};
+  c.whole = arena_array(b->a, node *, n);
+  c.states = arena_array(b->a, state, n);
+  c.broken = arena_array(b->a, bool, n);
+  c.way = arena_array(b->a, size_t, n);
+  if (!c.whole || !c.states || !c.broken || !c.way) return false;
+  for (size_t i = 0, next = 0; i < things->count; i++) {
+    if (!things->list[i].body) continue;
+    if (!resolve(&c, i, &b->c->client_names)) return false;
+    node *body = c.whole[i];
+    if (base && base->kind == NODE_MAP) {
+      node *copy = node_copy(b->a, base);
+      body = copy ? overlay_on(b->a, copy, body) : NULL;
+    }
+    if (!body || !fill_client(b, b->c->clients[next++], body, c.broken[i])) return false;
+  }
+  return true;
+}
+
+bool build_clients(builder *b) {
+  build_things things;
+  const node *config = b->source->config;
+  const node *database = build_get(config, "database"), *clients = build_get(database, "clients");
+  b->clients_hidden = is_hidden(config, &schema_config, "database") || is_hidden(database, &schema_database, "clients");
+  bool fine = build_join(b, "datasource", &b->source->datasources, clients, &schema_client, &things) &&
+              name_clients(b, &things);
+  if (fine) find_default(b, database);
+  fine = fine && fill_clients(b, &things, build_get(database, "base"));
+  build_things_free(&things);
+  return fine;
+}

@@ -1,0 +1,81 @@
+#include <string.h>
+
+#include "catalog/build.h"
+#include "catalog/report.h"
+
+static bool client_is_known(const builder *b, const char *name) {
+  return strcmp(name, CATALOG_DEFAULT) == 0 || catalog_client(b->c, name);
+}
+
+static void fill_model(builder *b, cat_model *model, const node *body) {
+  const node *client = build_get(body, "client");
+  model->table_function = build_function(body, "table");
+  model->table = model->table_function == CATALOG_NO_FUNCTION ? build_text(body, "table", model->name) : NULL;
+  model->client = build_text(body, "client", NULL);
+  model->client_function = build_function(body, "client");
+  model->primary_key = build_text(body, "primary_key", "id");
+  model->instance_column = build_text(body, "instance_column", NULL);
+  if (model->client && !client_is_known(b, model->client))
+    build_not_found(b, client, model->at, "model", model->name, "client", "client", &b->c->client_names);
+}
+
+/* Of a model that stands in the config alone: a table makes it one, without it's a slip of the pen. */
+static bool is_meant(builder *b, const build_thing *t, const map *declared) {
+  if (t->declared || !build_misses(t->body, &schema_model, "table")) return true;
+  suggest near;
+  const char *hint = build_near(b, t->name, declared, &near);
+  report(b->p, SHUNT_E_CONFIG, t->at, "the model '%s' is declared in no rule file and has no table here%s", t->name,
+         hint);
+  return false;
+}
+
+static bool add_models(builder *b, const build_things *things, const map *declared) {
+  catalog *c = b->c;
+  c->models = arena_array(b->a, cat_model *, things->count + 1);
+  if (!c->models) return false;
+  for (size_t i = 0; i < things->count; i++) {
+    const build_thing *t = &things->list[i];
+    if (!t->body || !is_meant(b, t, declared)) continue;
+    cat_model *model = arena_new(b->a, cat_model);
+    if (!model) return false;
+    build_name(b, "model", t->name, t->at, ".*");
+    model->name = t->name;
+    model->id = (uint32_t)c->nmodels;
+    model->at = t->at;
+    fill_model(b, model, t->body);
+    c->models[c->nmodels++] = model;
+    if (!map_put(&c->model_names, t->name, model)) return false;
+  }
+  return true;
+}
+
+static bool add_relations(builder *b, const build_things *things) {
+  size_t most = 0;
+  for (size_t i = 0; i < things->count; i++) {
+    const node *relations = node_get(things->list[i].body, "relations");
+    if (relations && relations->kind == NODE_MAP) most += relations->count;
+  }
+  b->c->relations = arena_array(b->a, cat_relation *, most + 1);
+  if (!b->c->relations) return false;
+  for (size_t i = 0; i < things->count; i++) {
+    const build_thing *t = &things->list[i];
+    cat_model *model = map_get(&b->c->model_names, t->name);
+    const node *relations = build_get(t->body, "relations");
+    if (!model || !relations || relations->kind != NODE_MAP) continue;
+    if (!build_relations(b, model, relations)) return false;
+  }
+  return true;
+}
+
+bool build_models(builder *b) {
+  build_things things;
+  map declared = {0};
+  const node *config = build_get(b->source->config, "models");
+  bool fine = build_join(b, "model", &b->source->models, config, &schema_model, &things);
+  for (size_t i = 0; fine && i < things.count; i++)
+    if (things.list[i].declared) fine = map_put(&declared, things.list[i].name, &things.list[i]);
+  fine = fine && add_models(b, &things, &declared) && add_relations(b, &things);
+  map_free(&declared);
+  build_things_free(&things);
+  return fine;
+}

@@ -1,0 +1,136 @@
+#include <string.h>
+
+#include "catalog/build.h"
+#include "catalog/report.h"
+#include "catalog/where.h"
+
+/* What is told about a relation begins with its full name; its place is that of its key, or of the model's declaration.
+ */
+typedef struct wiring {
+  builder *b;
+  cat_relation *r;
+  const node *body;
+} wiring;
+
+static void tell(const wiring *w, const node *n, const char *message) {
+  report(w->b->p, SHUNT_E_CONFIG, n && n->at.line ? n->at : w->r->at, "relation '%s': %s", w->r->full_name, message);
+}
+
+static const char *required(const wiring *w, const char *key, const char *message) {
+  if (build_misses(w->body, &schema_relation, key)) tell(w, NULL, message);
+  return build_text(w->body, key, NULL);
+}
+
+static const cat_model *find_model(const wiring *w, const char *key, const char *name) {
+  if (!name) return NULL;
+  const cat_model *model = catalog_model(w->b->c, name);
+  if (!model)
+    build_not_found(w->b, node_get(w->body, key), w->r->at, "relation", w->r->full_name, key, "model",
+                    &w->b->c->model_names);
+  return model;
+}
+
+static const char *find_client(const wiring *w, const char *key) {
+  const char *name = build_text(w->body, key, CATALOG_AUTO);
+  bool known = strcmp(name, CATALOG_AUTO) == 0 || strcmp(name, CATALOG_INHERIT) == 0 ||
+               strcmp(name, CATALOG_INITIAL) == 0 || strcmp(name, CATALOG_DEFAULT) == 0;
+  if (!known && !catalog_client(w->b->c, name))
+    build_not_found(w->b, node_get(w->body, key), w->r->at, "relation", w->r->full_name, key, "client",
+                    &w->b->c->client_names);
+  return name;
+}
+
+static void find_kind(const wiring *w) {
+  static const char *const words[] = {[SHUNT_HAS_ONE] = "has_one",
+                                      [SHUNT_BELONGS_TO] = "belongs_to",
+                                      [SHUNT_HAS_MANY] = "has_many",
+                                      [SHUNT_BELONGS_TO_MANY] = "belongs_to_many"};
+  const char *kind = required(w, "kind", "kind is missing: has_one, belongs_to, has_many or belongs_to_many");
+  for (size_t i = 0; kind && i < sizeof words / sizeof *words; i++)
+    if (strcmp(words[i], kind) == 0) w->r->as.kind = (shunt_kind)i;
+}
+
+static void find_ends(const wiring *w) {
+  shunt_relation *as = &w->r->as;
+  find_kind(w);
+  as->target = required(w, "target", "target is missing: the model that the relation leads to");
+  as->foreign_key = required(w, "foreign_key", "foreign_key is missing: the column that refers to the other end");
+  as->client = find_client(w, "client");
+  w->r->target = find_model(w, "target", as->target);
+  if (as->kind == SHUNT_BELONGS_TO_MANY) {
+    as->through = required(w, "through", "through is missing: the model between the two ends");
+    as->through_key =
+        required(w, "through_key", "through_key is missing: the column of through that refers to the target");
+    as->through_client = find_client(w, "through_client");
+    w->r->through = find_model(w, "through", as->through);
+  } else if (build_text(w->body, "kind", NULL)) {
+    static const char *const keys[] = {"through", "through_key", "through_client"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+      if (build_get(w->body, keys[i]))
+        tell(w, node_get(w->body, keys[i]), "only a belongs_to_many goes through a model");
+  }
+  const cat_model *referred = as->kind == SHUNT_BELONGS_TO ? w->r->target : w->r->source;
+  as->key = build_text(w->body, "key", referred ? referred->primary_key : NULL);
+}
+
+/* Tells err at n; false when it is that memory is out. */
+static bool told(const wiring *w, const node *n, shunt_status status, const shunt_error *err) {
+  if (status == SHUNT_E_MEMORY) return false;
+  if (status) tell(w, n, err->message);
+  return true;
+}
+
+static bool find_names(const wiring *w, const char *key, const char *const **names, size_t *count) {
+  shunt_error err;
+  const node *n = build_get(w->body, key);
+  if (!n || (n->kind != NODE_LIST && !node_is_text(n))) return true; /* the schema has told */
+  for (size_t i = 0; n->kind == NODE_LIST && i < n->count; i++)
+    if (!node_is_text(n->items[i])) return true;
+  shunt_status status = where_names(w->b->a, n, key, names, count, &err);
+  return told(w, n, status, &err);
+}
+
+static bool find_options(const wiring *w) {
+  shunt_relation *as = &w->r->as;
+  const node *where = build_get(w->body, "where");
+  as->table = build_text(w->body, "table", NULL);
+  as->autoload = build_bool(w->body, "autoload", false);
+  as->limit = build_integer(w->body, "limit", -1);
+  as->limited = as->limit >= 0;
+  if (!as->limited) as->limit = 0;
+  if (where && where->kind == NODE_MAP) {
+    shunt_error err;
+    shunt_status status = where_from_node(w->b->a, where, &as->where, &err);
+    if (!told(w, where, status, &err)) return false;
+  }
+  return find_names(w, "columns", &as->columns, &as->ncolumns) && find_names(w, "order", &as->order, &as->norder);
+}
+
+static bool add_relation(builder *b, cat_model *model, const node_entry *e) {
+  catalog *c = b->c;
+  cat_relation *r = arena_new(b->a, cat_relation);
+  if (!r) return false;
+  build_name(b, "relation", e->key, e->at, ".*");
+  r->as.name = e->key;
+  r->full_name = arena_printf(b->a, "%s.%s", model->name, e->key);
+  r->id = (uint32_t)c->nrelations;
+  r->source = model;
+  r->at = e->at.line ? e->at : model->at;
+  if (!r->full_name || !map_put(&c->relation_names, r->full_name, r)) return false;
+  c->relations[c->nrelations++] = r;
+  model->relations[model->nrelations++] = r;
+  wiring w = {b, r, e->value};
+  find_ends(&w);
+  return find_options(&w);
+}
+
+bool build_relations(builder *b, cat_model *model, const node *relations) {
+  model->relations = arena_array(b->a, cat_relation *, relations->count + 1);
+  if (!model->relations) return false;
+  for (size_t i = 0; i < relations->count; i++) {
+    const node_entry *e = &relations->entries[i];
+    /* null unsets a relation that a rule file declares */
+    if (e->value->kind == NODE_MAP && !add_relation(b, model, e)) return false;
+  }
+  return true;
+}

@@ -1,0 +1,279 @@
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "catalog/build.h"
+#include "catalog/report.h"
+
+typedef struct maker {
+  builder *b;
+  cat_rule *r;
+  const node *body;
+  const node *candidate; /* the condition on the client so far, or NULL */
+  const node *answer;    /* the client, or NULL */
+  bool typo;             /* a key is misspelled: what seems to be missing may be just that */
+} maker;
+
+__attribute__((format(printf, 2, 3))) static void tell(const maker *m, const char *format, ...);
+
+static void tell(const maker *m, const char *format, ...) {
+  char message[512];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  report(m->b->p, SHUNT_E_CONFIG, m->r->at, "rule '%s': %s", m->r->name, message);
+}
+
+static void refuse(const maker *m, const char *key, const char *why) {
+  if (build_get(m->body, key)) tell(m, "%s", why);
+}
+
+static bool selects(const cat_rule *r) { return r->stage < CAT_STAGE_REFINE; }
+
+/* ---- conditions ---- */
+
+/* A text or a list of texts; what else there is, the schema or find_answer has told. */
+static size_t texts_of(const node *n, const node *const **items, const node **one) {
+  *one = n;
+  *items = one;
+  if (!n) return 0;
+  if (n->kind == NODE_LIST) *items = (const node *const *)n->items;
+  return n->kind == NODE_LIST ? n->count : node_is_text(n) ? 1 : 0;
+}
+
+static bool add_condition(const maker *m, cat_dimension dimension, const char *key, const node *n, const map *known) {
+  const node *const *items;
+  const node *one;
+  size_t count = texts_of(n, &items, &one);
+  cat_condition *condition = &m->r->conditions[dimension];
+  if (n && schema_is_empty(n)) tell(m, "%s is an empty list, which would never hold: leave it out, or the rule", key);
+  if (count == 0) return true;
+  cat_pattern *patterns = arena_array(m->b->a, cat_pattern, count);
+  if (!patterns) return false;
+  condition->patterns = patterns;
+  for (size_t i = 0; i < count; i++) {
+    if (!node_is_text(items[i])) continue;
+    size_t size = items[i]->value.size;
+    const char *text = items[i]->value.as.bytes;
+    bool prefix = size > 0 && text[size - 1] == '*';
+    if (prefix) text = arena_strndup(m->b->a, text, --size);
+    if (!text) return false;
+    patterns[condition->count++] = (cat_pattern){text, size, prefix};
+    if (known && !prefix && !map_get_n(known, text, size)) {
+      build_not_found(m->b, items[i], m->r->at, "rule", m->r->name, key, key, known);
+    }
+  }
+  return true;
+}
+
+static void check_op(const maker *m) {
+  const cat_condition *op = &m->r->conditions[CAT_OP];
+  for (size_t i = 0; i < op->count; i++) {
+    const cat_pattern *p = &op->patterns[i];
+    if (p->prefix || (strcmp(p->text, "read") != 0 && strcmp(p->text, "write") != 0))
+      tell(m, "op is \"read\" or \"write\", not \"%s%s\"", p->text, p->prefix ? "*" : "");
+  }
+}
+
+static bool add_conditions(const maker *m) {
+  const catalog *c = m->b->c;
+  if (!add_condition(m, CAT_MODEL, "model", build_get(m->body, "model"), &c->model_names) ||
+      !add_condition(m, CAT_RELATION, "relation", build_get(m->body, "relation"), &c->relation_names) ||
+      !add_condition(m, CAT_INSTANCE, "instance", build_get(m->body, "instance"), NULL) ||
+      !add_condition(m, CAT_OP, "op", build_get(m->body, "op"), NULL) ||
+      !add_condition(m, CAT_CLIENT, "client", m->candidate, NULL))
+    return false;
+  check_op(m);
+  m->r->when_function = build_function(m->body, "when");
+  return true;
+}
+
+/* ---- what the rule answers ---- */
+
+/* In a guard rule `client` is a condition; in a refine rule it is one where `to` says what to change it to. */
+static void sort_client_out(maker *m) {
+  const node *client = build_get(m->body, "client"), *to = build_get(m->body, "to");
+  m->candidate = build_get(m->body, "candidate");
+  bool condition = m->r->stage == CAT_STAGE_GUARD || (m->r->stage == CAT_STAGE_REFINE && to);
+  if (selects(m->r)) {
+    refuse(m, "candidate", "there is no candidate yet in a select stage: it belongs to refine and guard rules");
+    m->candidate = NULL;
+  }
+  if (m->r->stage != CAT_STAGE_REFINE) refuse(m, "to", "'to' belongs to a refine rule");
+  m->answer = m->r->stage == CAT_STAGE_REFINE && to ? to : condition ? NULL : client;
+  if (!condition || !client) return;
+  if (m->candidate) tell(m, "client and candidate are one condition here: give one of them");
+  if (client->kind == NODE_LIST || node_is_text(client) || schema_is_empty(client))
+    m->candidate = client;
+  else
+    tell(m, "client is a condition here: a name or a list of them, not %s", node_kind_name(client));
+}
+
+static void check_client(const maker *m, const node *n) {
+  m->r->client = n->value.as.bytes;
+  if (strcmp(m->r->client, CATALOG_DEFAULT) == 0 || catalog_client(m->b->c, m->r->client)) return;
+  build_not_found(m->b, n, m->r->at, "rule", m->r->name, "client", "client", &m->b->c->client_names);
+}
+
+static void set_table(const maker *m, const node *n) {
+  if (!node_is_text(n) || n->value.size == 0)
+    tell(m, "table is a table's name, not %s", node_is_text(n) ? "empty" : node_kind_name(n));
+  else
+    m->r->table = n->value.as.bytes;
+}
+
+static void set_level(const maker *m, const node *n) {
+  bool fits = n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER && n->value.as.integer >= 0 &&
+              n->value.as.integer <= INT16_MAX;
+  if (fits)
+    m->r->level = (int)n->value.as.integer;
+  else
+    tell(m, "level is a whole number from 0 to %d", INT16_MAX);
+}
+
+/* client = {client =, table =, level =} */
+static void read_choice(const maker *m, const node *choice) {
+  bool has_client = false;
+  for (size_t i = 0; i < choice->count; i++) {
+    const node_entry *e = &choice->entries[i];
+    if (node_is_null(e->value)) continue;
+    if (strcmp(e->key, "client") == 0) {
+      has_client = true;
+      if (node_is_text(e->value))
+        check_client(m, e->value);
+      else
+        tell(m, "client in a choice is a client's name, not %s", node_kind_name(e->value));
+    } else if (strcmp(e->key, "table") == 0) {
+      set_table(m, e->value);
+    } else if (strcmp(e->key, "level") == 0) {
+      set_level(m, e->value);
+    } else {
+      suggest near = suggest_for(e->key);
+      suggest_try(&near, "client");
+      suggest_try(&near, "table");
+      suggest_try(&near, "level");
+      tell(m, "unknown key '%s' in a choice of client, table and level%s", e->key, suggest_text(&near));
+    }
+  }
+  if (!has_client && selects(m->r)) tell(m, "a choice without a client selects nothing");
+}
+
+static void read_answer(const maker *m) {
+  const char *key = m->answer && m->answer == build_get(m->body, "to") ? "to" : "client";
+  const node *answer = m->answer;
+  const node *table = build_get(m->body, "table"), *level = build_get(m->body, "level");
+  if (answer && node_is_text(answer))
+    check_client(m, answer);
+  else if (answer && answer->kind == NODE_FUNCTION)
+    m->r->client_function = answer->function;
+  else if (answer && answer->kind == NODE_MAP && answer->count > 0)
+    read_choice(m, answer);
+  else if (answer && answer->kind == NODE_LIST && m->r->stage == CAT_STAGE_REFINE && strcmp(key, "client") == 0)
+    tell(m, "client is what the rule answers with: the condition on the client so far is written candidate = {...}");
+  else if (answer)
+    tell(m, "%s is a client's name, a function or a map of client, table and level, not %s", key,
+         node_kind_name(answer));
+  if (answer && answer->kind == NODE_FUNCTION && (table || level))
+    tell(m, "a function answers for table and level too: return {client =, table =, level =}");
+  if (table && node_is_text(table)) set_table(m, table);
+  /* one that is negative or no integer, the schema has told */
+  if (build_integer(m->body, "level", -1) >= 0) set_level(m, level);
+}
+
+static void check_select(const maker *m) {
+  bool answers = build_get(m->body, "client") != NULL;
+  refuse(m, "check", "'check' belongs to a guard rule");
+  if (answers && m->r->deny) tell(m, "it can't both name a client and deny");
+  if (!answers && !m->typo && !build_get(m->body, "deny"))
+    tell(m, "it needs a client (a name, a function, or a map) or a deny");
+  read_answer(m);
+}
+
+static void check_refine(const maker *m) {
+  refuse(m, "check", "'check' belongs to a guard rule");
+  refuse(m, "deny", "'deny' belongs to a select or guard rule; a refine rule's function may return deny \"why\"");
+  bool answers = m->answer || build_get(m->body, "table") || build_get(m->body, "level");
+  if (!answers && !m->typo) tell(m, "a refine rule needs something to change: client (or to), table or level");
+  read_answer(m);
+}
+
+static void check_guard(const maker *m) {
+  bool denies = build_get(m->body, "deny") != NULL, checks = build_get(m->body, "check") != NULL;
+  refuse(m, "table", "a guard rule changes nothing: table belongs to a refine rule");
+  refuse(m, "level", "a guard rule changes nothing: level belongs to a refine rule");
+  if (!denies && !checks && !m->typo) tell(m, "a guard rule needs a deny (a text) or a check (a function)");
+  if (denies && checks) tell(m, "it has both deny and check: deny always refuses, so give one of them");
+}
+
+static bool has_typo(const node *body) {
+  static const char *const keys[] = {"client", "to", "table", "level", "deny", "check"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    if (schema_misspells(body, &schema_rule, keys[i])) return true;
+  return false;
+}
+
+static bool find_stage(maker *m) {
+  const char *stage = build_text(m->body, "stage", NULL);
+  if (build_misses(m->body, &schema_rule, "stage"))
+    tell(m, "stage is missing: override, explicit, relation, model, current, default, refine or guard");
+  for (int i = 0; stage && i < CAT_NSTAGES; i++) {
+    if (strcmp(cat_stage_name((cat_stage)i), stage) != 0) continue;
+    m->r->stage = (cat_stage)i;
+    return true;
+  }
+  return false; /* a word that is none, the schema has told */
+}
+
+static double priority_of(const node *body) {
+  const node *n = build_get(body, "priority");
+  if (!n || n->kind != NODE_VALUE) return 0;
+  if (n->value.type == SHUNT_INTEGER) return (double)n->value.as.integer;
+  return n->value.type == SHUNT_FLOAT && isfinite(n->value.as.number) ? n->value.as.number : 0;
+}
+
+static bool make_rule(builder *b, const build_thing *t, cat_rule *r) {
+  maker m = {.b = b, .r = r, .body = t->body, .typo = has_typo(t->body)};
+  r->name = t->name;
+  r->at = t->at;
+  r->standard = t->standard;
+  r->level = -1;
+  r->client_function = CATALOG_NO_FUNCTION;
+  r->check_function = build_function(t->body, "check");
+  r->deny = build_text(t->body, "deny", NULL);
+  r->priority = priority_of(t->body);
+  r->source = arena_printf(b->a, "%s:%d", t->at.file ? t->at.file : "", t->at.line);
+  if (!r->source) return false;
+  build_name(b, "rule", t->name, t->at, "");
+  /* without its stage, what else a rule says has no meaning yet */
+  if (!find_stage(&m)) return true;
+  sort_client_out(&m);
+  if (selects(r))
+    check_select(&m);
+  else if (r->stage == CAT_STAGE_REFINE)
+    check_refine(&m);
+  else
+    check_guard(&m);
+  return add_conditions(&m);
+}
+
+static bool add_rules(builder *b, const build_things *things) {
+  b->c->rules = arena_array(b->a, cat_rule *, things->count + 1);
+  if (!b->c->rules) return false;
+  for (size_t i = 0; i < things->count; i++) {
+    cat_rule *r = arena_new(b->a, cat_rule);
+    if (!r) return false;
+    r->id = (uint32_t)b->c->nrules;
+    b->c->rules[b->c->nrules++] = r;
+    if (!make_rule(b, &things->list[i], r)) return false;
+  }
+  return true;
+}
+
+bool build_rules(builder *b) {
+  build_things things;
+  bool fine = build_join(b, "rule", &b->source->rules, NULL, &schema_rule, &things) && add_rules(b, &things);
+  build_things_free(&things);
+  return fine;
+}

@@ -1,0 +1,217 @@
+/* For: what an application is made of: datasources, instances, models, relations and rules, as plain frozen structs.
+ * Owner: the catalog's arena owns every struct and string; they live until catalog_free. Frozen after catalog_build,
+ * so any thread may read. Names of one kind are unique; `id` is the position in the catalog's array of that kind.
+ * Use: a catalog_source is filled with nodes by config and rule; catalog_build checks it as a whole. */
+#ifndef SHUNT_CATALOG_CATALOG_H
+#define SHUNT_CATALOG_CATALOG_H
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/map.h"
+#include "catalog/node.h"
+#include "shunt.h"
+
+#define CATALOG_NO_FUNCTION (-1)
+#define CATALOG_INHERIT "_inherit_"
+#define CATALOG_INITIAL "_initial_"
+#define CATALOG_AUTO "_auto_"
+#define CATALOG_DEFAULT "default" /* the effective default of the session's instance, wherever a client may be named */
+
+typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
+
+typedef struct cat_pool {
+  int min;
+  int max;
+  int64_t acquire_timeout_ms;
+  int64_t idle_timeout_ms;
+  int64_t max_lifetime_ms;
+} cat_pool;
+
+typedef struct cat_option {
+  const char *name;
+  const char *value;
+  bool secret;
+} cat_option;
+
+typedef struct cat_client {
+  const char *name;
+  uint32_t id;
+  cat_engine engine;
+  bool replica;         /* role: replica */
+  const char *filename; /* sqlite3: absolute or relative to the working folder, ready to open */
+  bool create;          /* sqlite3: a file that isn't there is made */
+  bool read_only;       /* sqlite3 */
+  int64_t busy_timeout_ms;
+  const cat_option *options; /* pg, mysql: what else stood under connection */
+  size_t noptions;
+  cat_pool pool;
+  place at;
+} cat_client;
+
+typedef struct cat_instance {
+  const char *name;
+  uint32_t id; /* position; not the tenant's id */
+  bool has_number;
+  int64_t number; /* the tenant's id, as instance columns hold it */
+  const char *title;
+  bool isolate;
+  const cat_client *isolate_client; /* NULL unless isolate */
+  const node *config;               /* NULL where there is none */
+  place at;
+} cat_instance;
+
+typedef struct cat_model cat_model;
+
+typedef struct cat_relation {
+  shunt_relation as; /* with its defaults filled in: key, client, through_client */
+  const char *full_name; /* "user.orders" */
+  uint32_t id;
+  const cat_model *source;
+  const cat_model *target;
+  const cat_model *through; /* or NULL */
+  place at;
+} cat_relation;
+
+struct cat_model {
+  const char *name;
+  uint32_t id;
+  const char *table;  /* NULL where table_function is there */
+  int table_function; /* CATALOG_NO_FUNCTION, or the rule host's reference */
+  const char *client; /* a client's name, "default", or NULL */
+  int client_function;
+  const char *primary_key;
+  const char *instance_column; /* or NULL */
+  cat_relation **relations;
+  size_t nrelations;
+  place at;
+};
+
+#define CAT_STAGE_MAP(X)                                                                                               \
+  X(OVERRIDE, "override")                                                                                              \
+  X(EXPLICIT, "explicit")                                                                                              \
+  X(RELATION, "relation")                                                                                              \
+  X(MODEL, "model")                                                                                                    \
+  X(CURRENT, "current")                                                                                                \
+  X(DEFAULT, "default")                                                                                                \
+  X(REFINE, "refine")                                                                                                  \
+  X(GUARD, "guard")
+
+typedef enum cat_stage {
+#define CAT_STAGE_ENUM(name, text) CAT_STAGE_##name,
+  CAT_STAGE_MAP(CAT_STAGE_ENUM)
+#undef CAT_STAGE_ENUM
+      CAT_NSTAGES
+} cat_stage;
+
+const char *cat_stage_name(cat_stage stage);
+
+typedef enum cat_dimension { CAT_MODEL, CAT_RELATION, CAT_INSTANCE, CAT_OP, CAT_CLIENT, CAT_NDIMENSIONS } cat_dimension;
+
+/* One pattern of a condition: a name, or with prefix a name's beginning. */
+typedef struct cat_pattern {
+  const char *text; /* without the * */
+  size_t size;
+  bool prefix;
+} cat_pattern;
+
+/* A rule holds where every dimension that has patterns matches one of them. */
+typedef struct cat_condition {
+  const cat_pattern *patterns;
+  size_t count; /* 0: no condition */
+} cat_condition;
+
+typedef struct cat_rule {
+  const char *name;
+  uint32_t id; /* load order */
+  cat_stage stage;
+  bool standard;
+  double priority;
+  cat_condition conditions[CAT_NDIMENSIONS];
+  int when_function;
+  const char *client; /* or NULL */
+  int client_function;
+  const char *table;  /* a constant table and level beside the client, from client = {client=, table=, level=} */
+  int level;          /* -1: not given */
+  const char *deny;   /* or NULL */
+  int check_function;
+  const char *source; /* "rules/residency.lua:3" */
+  place at;
+} cat_rule;
+
+typedef struct catalog {
+  arena arena;
+  const char *env;
+  const char *folder;    /* the app config's folder, "" for the working folder, else ending in a slash */
+  const char *default_client;
+  bool strict_isolation;
+  const node *merged;    /* the merged configuration, for shunt_config */
+  cat_client **clients;
+  size_t nclients;
+  cat_instance **instances;
+  size_t ninstances;
+  cat_model **models;
+  size_t nmodels;
+  cat_relation **relations; /* of all models */
+  size_t nrelations;
+  cat_rule **rules; /* in load order */
+  size_t nrules;
+  map client_names;
+  map instance_names;
+  map model_names;
+  map relation_names; /* by full name */
+} catalog;
+
+/* A thing declared in a rule file. */
+typedef struct cat_declaration {
+  const char *name;
+  node *body; /* a map */
+  place at;
+  bool standard; /* from rules/standard/ */
+} cat_declaration;
+
+typedef struct cat_declarations {
+  cat_declaration *list;
+  size_t count;
+  size_t capacity;
+} cat_declarations;
+
+bool cat_declare(cat_declarations *to, cat_declaration what); /* false when out of memory */
+
+/* What catalog_build makes a catalog of. Nodes live in the arena, which the catalog takes over. */
+typedef struct catalog_source {
+  arena arena;
+  const char *env;
+  const char *folder;
+  node *config; /* the merged app config, checked for its known keys and types by config; sections may be absent */
+  cat_declarations datasources, instances, models, rules;
+} catalog_source;
+
+void catalog_source_free(catalog_source *source);
+
+/* Joins declarations and app config (which goes on top), checks everything and freezes it. Every mistake is added to
+ * problems; *out is set only when there was none. The source is used up either way. */
+shunt_status catalog_build(catalog_source *source, problems *problems, catalog **out);
+void catalog_free(catalog *c);
+
+/* NULL where there is none. */
+const cat_client *catalog_client(const catalog *c, const char *name);
+const cat_instance *catalog_instance(const catalog *c, const char *name);
+const cat_model *catalog_model(const catalog *c, const char *name);
+const cat_relation *catalog_relation(const catalog *c, const char *full_name);
+const cat_relation *cat_model_relation(const cat_model *m, const char *name);
+
+/* The same, with SHUNT_E_NOT_FOUND and the nearest name where there is none. */
+shunt_status catalog_find_client(const catalog *c, const char *name, const cat_client **out, shunt_error *err);
+shunt_status catalog_find_instance(const catalog *c, const char *name, const cat_instance **out, shunt_error *err);
+shunt_status catalog_find_model(const catalog *c, const char *name, const cat_model **out, shunt_error *err);
+shunt_status catalog_find_relation(const catalog *c, const char *full_name, const cat_relation **out, shunt_error *err);
+
+const char *cat_engine_name(cat_engine engine);
+
+/* Durations ("5s", "1500ms") in ms, sizes ("64MiB") in bytes. False where the text is none. */
+bool cat_parse_duration_ms(const char *text, int64_t *ms);
+bool cat_parse_size_bytes(const char *text, int64_t *bytes);
+/* Whether a key names something that must not be printed: password and its like. */
+bool cat_secret_key(const char *key);
+
+#endif

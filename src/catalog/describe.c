@@ -1,0 +1,250 @@
+#include "catalog/describe.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "catalog/report.h"
+
+/* jansson refuses NULL as a part, so that a failed allocation anywhere makes the whole NULL; it is asked for at the end
+ * of each object. */
+
+static json_t *text_n(const char *text, size_t size) {
+  if (utf8_valid(text, size)) return json_stringn_nocheck(text, size);
+  char *fixed = utf8_repair(text, size, &size);
+  json_t *made = fixed ? json_stringn_nocheck(fixed, size) : NULL;
+  base_free(fixed);
+  return made;
+}
+
+static json_t *text(const char *of) { return of ? text_n(of, strlen(of)) : json_null(); }
+
+static json_t *where_at(place at) {
+  char source[300];
+  if (!at.file) return json_null();
+  snprintf(source, sizeof source, at.line ? "%s:%d" : "%s", at.file, at.line);
+  return text(source);
+}
+
+typedef struct part {
+  const char *key;
+  json_t *value;
+} part;
+
+/* An object of the parts, which it takes over; NULL when out of memory. */
+static json_t *object_of(const part *parts, size_t n) {
+  json_t *object = json_object();
+  for (size_t i = 0; i < n; i++)
+    if (json_object_set_new_nocheck(object, parts[i].key, parts[i].value)) { /* it lets go of the value itself */
+      json_decref(object);
+      object = NULL;
+    }
+  return object;
+}
+#define OBJECT(...) object_of((const part[]){__VA_ARGS__}, sizeof((const part[]){__VA_ARGS__}) / sizeof(part))
+
+/* A list of one(of the i-th) for each of n; NULL when out of memory. */
+static json_t *list_of(json_t *(*one)(const void *items, size_t i, const void *more), const void *items, size_t n,
+                       const void *more) {
+  json_t *list = json_array();
+  for (size_t i = 0; list && i < n; i++)
+    if (json_array_append_new(list, one(items, i, more))) {
+      json_decref(list);
+      list = NULL;
+    }
+  return list;
+}
+
+/* ---- clients ---- */
+
+static const char *option(const cat_client *client, const char *name) {
+  for (size_t i = 0; i < client->noptions; i++)
+    if (strcmp(client->options[i].name, name) == 0)
+      return client->options[i].secret || cat_secret_key(name) ? REPORT_MASK : client->options[i].value;
+  return NULL;
+}
+
+/* The file, or "host:port/database": what tells datasources apart and is no secret. */
+static json_t *target(const cat_client *client) {
+  if (client->engine == CAT_SQLITE3) return text(client->filename);
+  const char *host = option(client, "host"), *port = option(client, "port"), *database = option(client, "database");
+  buf b = {0};
+  show_masked(&b, host ? host : "localhost");
+  if (port) buf_printf(&b, ":%s", port);
+  if (database) buf_putc(&b, '/');
+  if (database) show_masked(&b, database);
+  json_t *made = b.failed ? NULL : text(b.data);
+  buf_free(&b);
+  return made;
+}
+
+static json_t *pool(const cat_pool *p) {
+  return OBJECT({"min", json_integer(p->min)}, {"max", json_integer(p->max)},
+                {"acquire_timeout_ms", json_integer(p->acquire_timeout_ms)},
+                {"idle_timeout_ms", json_integer(p->idle_timeout_ms)},
+                {"max_lifetime_ms", json_integer(p->max_lifetime_ms)});
+}
+
+static json_t *one_client(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_client *client = ((cat_client *const *)items)[i];
+  return OBJECT({"name", text(client->name)}, {"engine", text(cat_engine_name(client->engine))},
+                {"role", text(client->replica ? "replica" : "primary")}, {"target", target(client)},
+                {"pool", pool(&client->pool)}, {"source", where_at(client->at)});
+}
+
+/* ---- instances ---- */
+
+/* JSON has no infinities. */
+static json_t *real(double d) { return isfinite(d) ? json_real(d) : json_null(); }
+
+static json_t *value_of(const shunt_value *v) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_NULL:
+    return json_null();
+  case SHUNT_BOOL:
+    return json_boolean(v->as.boolean);
+  case SHUNT_INTEGER:
+    return json_integer(v->as.integer);
+  case SHUNT_FLOAT:
+    return real(v->as.number);
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    return text_n(v->as.bytes, v->size);
+  }
+  return json_null();
+}
+
+/* As json_object_set_new, for a key that may be no UTF-8. */
+static int put(json_t *object, const char *key, json_t *value) {
+  size_t size = strlen(key);
+  if (utf8_valid(key, size)) return json_object_set_new_nocheck(object, key, value);
+  char *fixed = utf8_repair(key, size, &size);
+  if (!fixed) {
+    json_decref(value);
+    return -1;
+  }
+  int failed = json_object_set_new_nocheck(object, fixed, value);
+  base_free(fixed);
+  return failed;
+}
+
+static json_t *node_of(const node *n) {
+  if (!n) return json_null();
+  if (n->kind == NODE_FUNCTION) return text("function");
+  if (n->kind == NODE_VALUE) return n->secret ? text(REPORT_MASK) : value_of(&n->value);
+  json_t *made = n->kind == NODE_LIST ? json_array() : json_object();
+  for (size_t i = 0; made && i < n->count; i++) {
+    int failed;
+    if (n->kind == NODE_LIST) {
+      failed = json_array_append_new(made, node_of(n->items[i]));
+    } else {
+      const char *key = n->entries[i].key;
+      bool secret = cat_secret_key(key) && n->entries[i].value->kind == NODE_VALUE;
+      failed = put(made, key, secret ? text(REPORT_MASK) : node_of(n->entries[i].value));
+    }
+    if (failed) {
+      json_decref(made);
+      made = NULL;
+    }
+  }
+  return made;
+}
+
+static json_t *one_instance(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_instance *instance = ((cat_instance *const *)items)[i];
+  return OBJECT({"name", text(instance->name)},
+                {"id", instance->has_number ? json_integer(instance->number) : json_null()},
+                {"title", text(instance->title)}, {"isolate", json_boolean(instance->isolate)},
+                {"isolate_client", instance->isolate_client ? text(instance->isolate_client->name) : json_null()},
+                {"config", node_of(instance->config)}, {"source", where_at(instance->at)});
+}
+
+/* ---- models ---- */
+
+static json_t *one_relation(const void *items, size_t i, const void *more) {
+  static const char *const kinds[] = {"has_one", "belongs_to", "has_many", "belongs_to_many"};
+  (void)more;
+  const cat_relation *r = ((cat_relation *const *)items)[i];
+  return OBJECT({"name", text(r->as.name)}, {"full_name", text(r->full_name)}, {"kind", text(kinds[r->as.kind])},
+                {"target", text(r->as.target)}, {"foreign_key", text(r->as.foreign_key)},
+                {"through", text(r->as.through)}, {"through_key", text(r->as.through_key)}, {"key", text(r->as.key)},
+                {"client", text(r->as.client)}, {"through_client", text(r->as.through_client)},
+                {"table", text(r->as.table)}, {"autoload", json_boolean(r->as.autoload)}, {"source", where_at(r->at)});
+}
+
+static json_t *one_model(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_model *m = ((cat_model *const *)items)[i];
+  bool table_function = m->table_function != CATALOG_NO_FUNCTION;
+  return OBJECT({"name", text(m->name)}, {"table", text(table_function ? NULL : m->table)},
+                {"table_function", json_boolean(table_function)}, {"client", text(m->client)},
+                {"client_function", json_boolean(m->client_function != CATALOG_NO_FUNCTION)},
+                {"primary_key", text(m->primary_key)}, {"instance_column", text(m->instance_column)},
+                {"source", where_at(m->at)}, {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
+}
+
+/* ---- rules ---- */
+
+static json_t *one_pattern(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_pattern *p = &((const cat_pattern *)items)[i];
+  buf b = {0};
+  buf_add(&b, p->text, p->size);
+  if (p->prefix) buf_putc(&b, '*');
+  json_t *made = b.failed ? NULL : text_n(b.data ? b.data : "", b.size);
+  buf_free(&b);
+  return made;
+}
+
+static json_t *conditions(const cat_rule *r) {
+  static const char *const names[CAT_NDIMENSIONS] = {"model", "relation", "instance", "op", "client"};
+  json_t *object = json_object();
+  for (size_t d = 0; object && d < CAT_NDIMENSIONS; d++) {
+    const cat_condition *c = &r->conditions[d];
+    if (c->count == 0) continue;
+    if (json_object_set_new_nocheck(object, names[d], list_of(one_pattern, c->patterns, c->count, NULL))) {
+      json_decref(object);
+      object = NULL;
+    }
+  }
+  return object;
+}
+
+static json_t *one_rule(const void *items, size_t i, const void *more) {
+  const cat_rule *r = ((cat_rule *const *)items)[i];
+  const cat_rule_counts none = {0}, *counts = more ? (const cat_rule_counts *)more + r->id : &none;
+  return OBJECT({"name", text(r->name)}, {"stage", text(cat_stage_name(r->stage))},
+                {"standard", json_boolean(r->standard)}, {"priority", real(r->priority)}, {"conditions", conditions(r)},
+                {"has_when", json_boolean(r->when_function != CATALOG_NO_FUNCTION)}, {"client", text(r->client)},
+                {"client_function", json_boolean(r->client_function != CATALOG_NO_FUNCTION)}, {"deny", text(r->deny)},
+                {"has_check", json_boolean(r->check_function != CATALOG_NO_FUNCTION)},
+                {"source", r->source ? text(r->source) : where_at(r->at)},
+                {"asked", json_integer((json_int_t)counts->asked)},
+                {"decided", json_integer((json_int_t)counts->decided)});
+}
+
+/* ---- all of it ---- */
+
+shunt_status catalog_describe(const catalog *c, uint64_t generation, const cat_rule_counts *counts, char **json,
+                              shunt_error *err) {
+  json_t *all =
+      OBJECT({"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
+             {"default_client", text(c->default_client)}, {"isolation", text(c->strict_isolation ? "strict" : "loose")},
+             {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
+             {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
+             {"models", list_of(one_model, c->models, c->nmodels, NULL)},
+             {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
+  char *dumped = all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
+  json_decref(all);
+  char *own = dumped ? base_strdup(dumped) : NULL;
+  free(dumped);
+  if (!own) return error_memory(err);
+  *json = own;
+  return SHUNT_OK;
+}

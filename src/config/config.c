@@ -1,0 +1,172 @@
+#include "config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/suggest.h"
+#include "catalog/overlay.h"
+#include "catalog/report.h"
+#include "catalog/schema.h"
+#include "config/file.h"
+#include "config/yaml.h"
+
+enum { LARGEST_CONFIG = 64 << 20, INSTRUCTIONS = 1000000, MEMORY_BYTES = 64 << 20, TIMEOUT_MS = 50 };
+
+typedef struct job {
+  catalog_source *source;
+  arena *a;
+  problems *p;
+  const char *path;
+} job;
+
+/* ---- the environment ---- */
+
+static bool is_env_name(const char *name) {
+  static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+  return *name && name[strspn(name, letters)] == 0;
+}
+
+static bool is_given_env(const char *name) {
+  return strcmp(name, "dev") == 0 || strcmp(name, "test") == 0 || strcmp(name, "prod") == 0;
+}
+
+static const char *choose_env(const char *env) {
+  if (!env) env = getenv("SHUNT_ENV");
+  return env && *env ? env : "dev";
+}
+
+/* "dir/app.yaml" and "prod" give "dir/app.prod.yaml". */
+static const char *overlay_path(arena *a, const char *path, const char *env) {
+  const char *slash = strrchr(path, '/');
+  const char *name = slash ? slash + 1 : path;
+  const char *dot = strrchr(name, '.');
+  if (!dot || dot == name) dot = name + strlen(name);
+  return arena_printf(a, "%.*s.%s%s", (int)(dot - path), path, env, *dot ? dot : ".yaml");
+}
+
+/* ---- the files ---- */
+
+/* *root is NULL where the file is not there and need not be. */
+static shunt_status read_file(const job *j, const char *path, bool must_be, node **root) {
+  char *text = NULL;
+  const char *why;
+  size_t size = 0;
+  *root = NULL;
+  file_result result = file_read(path, LARGEST_CONFIG, &text, &size, &why);
+  if (result == FILE_NO_MEMORY) return SHUNT_E_MEMORY;
+  if (result == FILE_ABSENT && !must_be) return SHUNT_OK;
+  if (result != FILE_READ) {
+    report(j->p, SHUNT_E_CONFIG, (place){path, 0, 0}, "can't read the configuration: %s", why);
+    return SHUNT_E_CONFIG;
+  }
+  shunt_status status = yaml_read(j->a, j->p, path, text, size, root);
+  base_free(text);
+  return status;
+}
+
+static shunt_status read_overlay(const job *j, node **root) {
+  const char *env = j->source->env;
+  *root = NULL;
+  if (!is_env_name(env)) {
+    report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0},
+           "'%.64s' can't name an environment: letters, digits, _ and - can", env);
+    return SHUNT_E_CONFIG;
+  }
+  const char *path = overlay_path(j->a, j->path, env);
+  if (!path) return SHUNT_E_MEMORY;
+  shunt_status status = read_file(j, path, false, root);
+  if (status || *root || is_given_env(env)) return status;
+  suggest near = suggest_for(env);
+  suggest_try(&near, "dev");
+  suggest_try(&near, "test");
+  suggest_try(&near, "prod");
+  report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0}, "the environment '%s' needs its file %s, which is not there%s",
+         env, path, suggest_text(&near));
+  return SHUNT_E_CONFIG;
+}
+
+/* Where one of the two can't be read, the mistakes in the other are told all the same. */
+static shunt_status read_both(const job *j) {
+  node *base = NULL, *overlay = NULL;
+  shunt_status first = read_file(j, j->path, true, &base);
+  shunt_status second = first == SHUNT_E_MEMORY ? first : read_overlay(j, &overlay);
+  if (first == SHUNT_E_MEMORY || second == SHUNT_E_MEMORY) return SHUNT_E_MEMORY;
+  size_t since = j->p->count;
+  if (base) schema_check(j->p, base, &schema_config, "", false);
+  if (overlay) schema_check(j->p, overlay, &schema_config, "", false);
+  report_settle(j->p, since);
+  j->source->config = base && overlay ? overlay_on(j->a, base, overlay) : base;
+  if (base && !j->source->config) return SHUNT_E_MEMORY;
+  return first ? first : second;
+}
+
+/* ---- the settings ---- */
+
+static const node *value_of(const node *from, const char *key, shunt_type type) {
+  const node *n = node_get(from, key);
+  return n && n->kind == NODE_VALUE && n->value.type == type ? n : NULL;
+}
+
+static bool set_paths(const job *j, const node *rules, config_settings *s) {
+  const node *path = node_get(rules, "path"), *const *items = &path;
+  size_t count = path && path->kind == NODE_LIST ? path->count : 1;
+  const char **paths = arena_array(j->a, const char *, count + 1);
+  place *places = arena_array(j->a, place, count + 1);
+  if (!paths || !places) return false;
+  if (path && path->kind == NODE_LIST) items = (const node *const *)path->items;
+  for (size_t i = 0; i < count; i++) {
+    if (!node_is_text(items[i])) continue;
+    paths[s->nrule_paths] = items[i]->value.as.bytes;
+    places[s->nrule_paths++] = items[i]->at;
+  }
+  if (node_is_null(path)) {
+    /* the usual folder, where there is one */
+    const char *usual = file_beside(j->a, j->path, "rules");
+    if (!usual) return false;
+    paths[0] = "rules";
+    places[0] = (place){j->path, 0, 0};
+    s->nrule_paths = file_is_folder(usual) ? 1 : 0;
+  }
+  s->rule_paths = paths;
+  s->rule_path_places = places;
+  return true;
+}
+
+static bool set_settings(const job *j, config_settings *s) {
+  const node *rules = node_get(j->source->config, "rules");
+  const node *standard = value_of(rules, "standard", SHUNT_BOOL);
+  const node *instructions = value_of(rules, "instructions", SHUNT_INTEGER);
+  const node *memory = value_of(rules, "memory", SHUNT_TEXT), *timeout = value_of(rules, "timeout", SHUNT_TEXT);
+  if (standard) s->standard_rules = standard->value.as.boolean;
+  if (instructions && instructions->value.as.integer > 0) s->instructions = instructions->value.as.integer;
+  /* what is no size or duration leaves the default, and has been told */
+  if (memory && !cat_parse_size_bytes(memory->value.as.bytes, &s->memory_bytes)) s->memory_bytes = MEMORY_BYTES;
+  if (timeout && !cat_parse_duration_ms(timeout->value.as.bytes, &s->timeout_ms)) s->timeout_ms = TIMEOUT_MS;
+  return set_paths(j, rules, s);
+}
+
+static shunt_status read_all(job *j, const char *path, const char *env, config_settings *settings) {
+  j->path = arena_strdup(j->a, path);
+  j->source->env = arena_strdup(j->a, choose_env(env));
+  j->source->folder = file_folder(j->a, path);
+  if (!j->path || !j->source->env || !j->source->folder) return SHUNT_E_MEMORY;
+  shunt_status status = read_both(j);
+  if (status == SHUNT_E_MEMORY) return status;
+  return set_settings(j, settings) ? status : SHUNT_E_MEMORY;
+}
+
+shunt_status config_read(const char *path, const char *env, catalog_source *source, config_settings *settings,
+                         problems *p) {
+  *source = (catalog_source){0};
+  *settings = (config_settings){
+      .standard_rules = true, .instructions = INSTRUCTIONS, .memory_bytes = MEMORY_BYTES, .timeout_ms = TIMEOUT_MS};
+  job j = {.source = source, .a = &source->arena, .p = p};
+  shunt_status status = read_all(&j, path, env, settings);
+  if (status == SHUNT_E_MEMORY || p->out_of_memory) {
+    p->out_of_memory = true;
+    return SHUNT_E_MEMORY;
+  }
+  return status;
+}

@@ -1,0 +1,179 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "catalog/describe.h"
+
+/* A catalog of one thing of each kind, put together by hand. */
+typedef struct sample {
+  cat_client sqlite, pg, *clients[2];
+  cat_option options[3];
+  cat_instance instance, *instances[1];
+  cat_model model, *models[1];
+  cat_relation relation, *relations[1];
+  cat_pattern patterns[2];
+  cat_rule rule, *rules[1];
+  arena a;
+  catalog c;
+} sample;
+
+static void fill_clients(sample *s) {
+  s->sqlite =
+      (cat_client){.name = "main", .engine = CAT_SQLITE3, .filename = "data/main.db", .at = {"shunt.yaml", 5, 3}};
+  s->sqlite.pool.max = 8;
+  s->options[0] = (cat_option){"host", "db.example", false};
+  s->options[1] = (cat_option){"password", "hunter2", true};
+  s->options[2] = (cat_option){"database", "users", false};
+  s->pg = (cat_client){.name = "user-pg", .engine = CAT_PG, .replica = true, .options = s->options, .noptions = 3};
+  s->clients[0] = &s->sqlite;
+  s->clients[1] = &s->pg;
+  s->c.clients = s->clients;
+  s->c.nclients = 2;
+}
+
+static void fill_instance(sample *s) {
+  node *config = node_map(&s->a, (place){0});
+  assert_true(node_put(&s->a, config, "password", (place){0}, node_text(&s->a, (place){0}, "hunter2", 7)));
+  assert_true(node_put(&s->a, config, "seats", (place){0}, node_value(&s->a, (place){0}, shunt_integer(9))));
+  node *token = node_text(&s->a, (place){0}, "hunter2", 7);
+  token->secret = true;
+  assert_true(node_put(&s->a, config, "other", (place){0}, token));
+  s->instance = (cat_instance){.name = "acme",
+                               .has_number = true,
+                               .number = INT64_MAX,
+                               .title = "\xFF"
+                                        "cme"};
+  s->instance.isolate = true;
+  s->instance.isolate_client = &s->sqlite;
+  s->instance.config = config;
+  s->instances[0] = &s->instance;
+  s->c.instances = s->instances;
+  s->c.ninstances = 1;
+}
+
+static void fill_model(sample *s) {
+  s->relation.full_name = "user.orders";
+  s->relation.as = (shunt_relation){.name = "orders", .kind = SHUNT_HAS_MANY, .target = "order", .client = "_auto_"};
+  s->relations[0] = &s->relation;
+  s->model =
+      (cat_model){.name = "user", .table_function = 3, .client_function = CATALOG_NO_FUNCTION, .primary_key = "id"};
+  s->model.relations = s->relations;
+  s->model.nrelations = 1;
+  s->models[0] = &s->model;
+  s->c.models = s->models;
+  s->c.nmodels = 1;
+}
+
+static void fill_rule(sample *s) {
+  s->patterns[0] = (cat_pattern){"acme", 4, false};
+  s->patterns[1] = (cat_pattern){"globex-", 7, true};
+  s->rule = (cat_rule){.name = "EU", .stage = CAT_STAGE_OVERRIDE, .when_function = 1, .source = "rules/eu.lua:3"};
+  s->rule.client_function = s->rule.check_function = CATALOG_NO_FUNCTION;
+  s->rule.client = "main";
+  s->rule.conditions[CAT_INSTANCE] = (cat_condition){s->patterns, 2};
+  s->rules[0] = &s->rule;
+  s->c.rules = s->rules;
+  s->c.nrules = 1;
+}
+
+static int begin(void **state) {
+  sample *s = calloc(1, sizeof *s);
+  assert_non_null(s);
+  s->c.env = "dev";
+  s->c.default_client = "main";
+  fill_clients(s);
+  fill_instance(s);
+  fill_model(s);
+  fill_rule(s);
+  *state = s;
+  return 0;
+}
+
+static int end(void **state) {
+  sample *s = *state;
+  arena_free(&s->a);
+  free(s);
+  return 0;
+}
+
+static void tells_what_the_catalog_holds(void **state) {
+  sample *s = *state;
+  char *text = NULL;
+  const cat_rule_counts counts[] = {{12, 5}};
+  assert_int_equal(catalog_describe(&s->c, 4, counts, &text, NULL), SHUNT_OK);
+  static const char expected[] =
+      "{'generation':4,'env':'dev','default_client':'main','isolation':'loose','clients':["
+      "{'name':'main','engine':'sqlite3','role':'primary','target':'data/main.db','pool':{'min':0,'max':8,"
+      "'acquire_timeout_ms':0,'idle_timeout_ms':0,'max_lifetime_ms':0},'source':'shunt.yaml:5'},"
+      "{'name':'user-pg','engine':'pg','role':'replica','target':'db.example/users','pool':{'min':0,'max':0,"
+      "'acquire_timeout_ms':0,'idle_timeout_ms':0,'max_lifetime_ms':0},'source':null}],"
+      "'instances':[{'name':'acme','id':9223372036854775807,'title':'\xEF\xBF\xBD"
+      "cme','isolate':true,"
+      "'isolate_client':'main','config':{'password':'********','seats':9,'other':'********'},'source':null}],"
+      "'models':[{'name':'user','table':null,'table_function':true,'client':null,'client_function':false,"
+      "'primary_key':'id','instance_column':null,'source':null,'relations':[{'name':'orders','full_name':'user.orders',"
+      "'kind':'has_many','target':'order','foreign_key':null,'through':null,'through_key':null,'key':null,"
+      "'client':'_auto_','through_client':null,'table':null,'autoload':false,'source':null}]}],"
+      "'rules':[{'name':'EU','stage':'override','standard':false,'priority':0.0,'conditions':{'instance':['acme',"
+      "'globex-*']},'has_when':true,'client':'main','client_function':false,'deny':null,'has_check':false,"
+      "'source':'rules/eu.lua:3','asked':12,'decided':5}]}";
+  for (char *p = text; *p; p++)
+    if (*p == '"') *p = '\'';
+  assert_string_equal(text, expected);
+  base_free(text);
+}
+
+static void never_tells_a_secret(void **state) {
+  sample *s = *state;
+  char *text = NULL;
+  s->options[0].secret = true; /* even where a host would be one */
+  s->options[2].value = "pg://app:hunter2@db/users";
+  assert_int_equal(catalog_describe(&s->c, 1, NULL, &text, NULL), SHUNT_OK);
+  assert_null(strstr(text, "hunter2"));
+  base_free(text);
+}
+
+static long budget;
+static void *scarce(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
+  (void)ud;
+  (void)old_bytes;
+  if (new_bytes == 0) {
+    free(block);
+    return NULL;
+  }
+  return budget-- > 0 ? realloc(block, new_bytes) : NULL;
+}
+
+static void tells_when_memory_runs_out(void **state) {
+  sample *s = *state;
+  shunt_status status = SHUNT_E_MEMORY;
+  long n = 0;
+  for (; status; n++) {
+    char *text = NULL;
+    shunt_error err;
+    shunt_set_allocator(scarce, NULL);
+    budget = n;
+    status = catalog_describe(&s->c, 1, NULL, &text, &err);
+    base_free(text);
+    shunt_set_allocator(NULL, NULL);
+    if (status) assert_int_equal(status, SHUNT_E_MEMORY);
+  }
+  assert_true(n > 2);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+  const struct CMUnitTest tests[] = {
+      TEST(tells_what_the_catalog_holds),
+      TEST(never_tells_a_secret),
+      TEST(tells_when_memory_runs_out),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
