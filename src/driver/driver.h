@@ -1,0 +1,91 @@
+/* For: one shape for every engine. Only files in this folder include an engine's client header.
+ * Owner: a connection belongs to who opened it and is used by one thread at a time; its statements belong to it.
+ * Use: e = driver_for(client->engine); e->open(client, &conn, err); e->send(conn, …); e->receive(conn, …);
+ * e->close(conn). */
+#ifndef SHUNT_DRIVER_DRIVER_H
+#define SHUNT_DRIVER_DRIVER_H
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "rows/rows.h"
+#include "shunt.h"
+
+/* How an engine's SQL compares texts of a column, so that keys can be matched as it would. */
+typedef enum driver_collation { DRIVER_BINARY, DRIVER_NOCASE, DRIVER_RTRIM } driver_collation;
+
+typedef struct driver_column {
+  const char *name;
+  const char *type; /* as declared, "" where none was */
+  bool nullable;
+  int key;      /* position in the primary key from 1; 0: none */
+  bool numeric; /* values are numbers where they can be: a text key that looks like one is compared as one */
+  bool text;    /* values are text: a number is compared as its text */
+  driver_collation collation;
+} driver_column;
+
+typedef struct driver_table {
+  arena arena;
+  driver_column *columns;
+  size_t count;
+  bool folds; /* the engine takes column names in any case: those in names are in lower case */
+  map names;  /* the value is the driver_column */
+} driver_table;
+
+typedef struct driver_conn driver_conn;
+
+typedef struct driver_engine {
+  const char *name;
+  size_t max_params; /* of one statement */
+  char quote;        /* around identifiers; doubled inside */
+  bool returning;    /* INSERT … RETURNING */
+  bool levels;       /* several writers: pools per level. Without, every level shares the pool of level 0 */
+  /* Whether a second connection would see another database (":memory:"), so that there must be one alone. */
+  bool (*private_database)(const cat_client *client);
+  shunt_status (*open)(const cat_client *client, driver_conn **conn, shunt_error *err);
+  void (*close)(driver_conn *conn); /* accepts NULL */
+  /* Prepares (or takes from the connection's cache) and binds. sql has ? for parameters. Parameters are borrowed until
+   * receive has returned. A statement that was sent and never received is dropped by the next send, begin, commit or
+   * rollback. Errors: USAGE, NOT_FOUND, TRANSACTION (the database has rolled the transaction back), DATASOURCE, MEMORY.
+   */
+  shunt_status (*send)(driver_conn *conn, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
+                       shunt_error *err);
+  /* Runs what was sent to its end, adding its rows to `into` (may be NULL: they are thrown away). On an error, rows may
+   * have been added and nothing is written; the connection stays usable, or has `broken` set. *affected is the number
+   * of rows written, 0 for a read; *generated_id, after an INSERT of one row, the key that the database gave it. Both
+   * may be NULL. */
+  shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                          shunt_error *err);
+  shunt_status (*begin)(driver_conn *conn, const char *isolation, bool read_only, shunt_error *err);
+  /* The transaction is over either way: one that can't be committed is rolled back. */
+  shunt_status (*commit)(driver_conn *conn, shunt_error *err);
+  void (*rollback)(driver_conn *conn); /* nothing where there is no transaction; broken where it can't be done */
+  /* NOT_FOUND where there is no such table or view. End it with driver_table_free. */
+  shunt_status (*describe)(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+} driver_engine;
+
+/* What every connection begins with; an engine's own struct has it as its first member. */
+struct driver_conn {
+  const driver_engine *engine;
+  const cat_client *client;
+  bool broken;         /* not to be given to anybody again */
+  bool in_transaction; /* from begin to commit or rollback */
+  int64_t opened_ns;   /* the pool's */
+  int64_t idle_since_ns;
+};
+
+extern const driver_engine driver_sqlite3;
+
+/* NULL where this build has no driver for it. */
+const driver_engine *driver_for(cat_engine engine);
+
+driver_table *driver_table_new(void); /* NULL when out of memory */
+/* Makes room for count columns, to be filled in, and after that names them for driver_table_column. False: out of
+ * memory. */
+bool driver_table_size(driver_table *t, size_t count);
+bool driver_table_name(driver_table *t);
+void driver_table_free(driver_table *t); /* accepts NULL */
+bool driver_table_equal(const driver_table *a, const driver_table *b);
+/* NULL where there is none. */
+const driver_column *driver_table_column(const driver_table *t, const char *name);
+
+#endif

@@ -1,0 +1,92 @@
+/* For: what the parts of the SQLite driver share: sqlite3.c (connections, transactions), sqlite3_cache.c (prepared
+ * statements), sqlite3_run.c (values in, rows out), sqlite3_table.c (what tables look like), sqlite3_error.c (result
+ * codes to errors). Owner: the connection owns its database handle and every statement. Nobody outside this folder
+ * includes this. */
+#ifndef SHUNT_DRIVER_SQLITE3_CONN_H
+#define SHUNT_DRIVER_SQLITE3_CONN_H
+
+#include <sqlite3.h>
+
+#include "driver/driver.h"
+
+/* A prepared statement in the cache. */
+typedef struct statement {
+  sqlite3_stmt *stmt;
+  uint64_t hash;
+  size_t sql_size;
+  size_t nparams;
+  bool reads;              /* it changes nothing in the database */
+  struct statement *chain; /* the next one in its bucket */
+  struct statement *newer, *older;
+  char sql[];
+} statement;
+
+enum {
+  CACHE_STATEMENTS = 128,
+  CACHE_BYTES = 256 * 1024, /* of SQL: a statement of thousands of parameters takes ten times its text */
+  CACHE_BUCKETS = 256
+};
+
+typedef struct statement_cache {
+  statement *buckets[CACHE_BUCKETS];
+  statement *newest, *oldest;
+  size_t count;
+  size_t sql_bytes;
+} statement_cache;
+
+#define CONTROL_MAP(X)                                                                                                 \
+  X(BEGIN_READ, "BEGIN")                                                                                               \
+  X(BEGIN_WRITE, "BEGIN IMMEDIATE")                                                                                    \
+  X(COMMIT, "COMMIT")                                                                                                  \
+  X(ROLLBACK, "ROLLBACK")
+
+typedef enum control {
+#define CONTROL_ENUM(name, sql) CONTROL_##name,
+  CONTROL_MAP(CONTROL_ENUM)
+#undef CONTROL_ENUM
+      NCONTROLS
+} control;
+
+typedef struct sqlite_conn {
+  driver_conn base;
+  sqlite3 *db;
+  bool utf16;     /* the database keeps text as UTF-16, so it must be converted on the way out */
+  bool read_only; /* the transaction under way is */
+  bool control;   /* a statement of ours begins or ends a transaction; nobody else's may */
+  sqlite3_stmt *controls[NCONTROLS];
+  statement *sent; /* bound, and not run yet */
+  statement_cache cache;
+  char lost[256]; /* why SQLite itself rolled back the transaction that we still hold for open */
+} sqlite_conn;
+
+static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)(void *)conn; }
+
+/* ---- sqlite3_error.c ---- */
+
+/* Makes an error of the result code that the last call on the connection gave. sql may be NULL. Marks the connection
+ * broken where it can't be trusted any more. */
+shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err);
+
+/* ---- sqlite3_cache.c ---- */
+
+/* The statement of this text, prepared now or before. It belongs to the cache and stays there until the next call.
+ * Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
+shunt_status cache_statement(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
+void cache_free(statement_cache *cache);
+
+/* ---- sqlite3_run.c ---- */
+
+shunt_status sqlite_send(driver_conn *conn, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
+                         shunt_error *err);
+shunt_status sqlite_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                            shunt_error *err);
+/* Forgets what was sent and not received. */
+void sqlite_drop_sent(sqlite_conn *conn);
+/* Steps one of our own statements to its end. Returns SQLITE_OK or the error's code. */
+int sqlite_control(sqlite_conn *conn, control which);
+
+/* ---- sqlite3_table.c ---- */
+
+shunt_status sqlite_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+
+#endif

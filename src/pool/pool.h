@@ -1,0 +1,37 @@
+/* For: connections per (client, level), made when first asked for, so that work at one level never waits for another's.
+ * Owner: the pools own every connection; what pool_acquire gave goes back with pool_release. Any thread.
+ * Use: pool_acquire(pools, client, level, &conn, err); … pool_release(pools, conn, level). */
+#ifndef SHUNT_POOL_POOL_H
+#define SHUNT_POOL_POOL_H
+
+#include "driver/driver.h"
+
+typedef struct pools pools;
+
+typedef struct pool_counts {
+  int open; /* busy and idle */
+  int busy; /* being opened too */
+  int waiting;
+} pool_counts;
+
+/* The catalog must outlive the pools; only its clients are looked at. Connects to nothing. Errors: MEMORY. */
+shunt_status pools_new(const catalog *c, pools **out, shunt_error *err);
+void pools_free(pools *p); /* every connection must be back; accepts NULL */
+
+/* Gives the connection that was used last, or a new one while there are less than the client's max, or else waits at
+ * most its acquireTimeout (0: not at all) for one to come free; who came first is served first. Idle connections past
+ * idleTimeout are closed on the way, down to min, and one past maxLifetime is not given out (0: no such limit).
+ * Errors: DATASOURCE, TIMEOUT, MEMORY. */
+shunt_status pool_acquire(pools *p, const cat_client *client, int level, driver_conn **conn, shunt_error *err);
+/* What is open on it is rolled back. A connection that is broken or past its lifetime is closed instead of kept. */
+void pool_release(pools *p, driver_conn *conn, int level);
+
+/* What the client's table looks like: remembered; `again` asks the database anew. The table stays until pools_free, and
+ * is the same one for as long as it looks the same. *out is NULL on an error, NOT_FOUND where there is no such table.
+ * conn may be NULL: one is acquired for it where it is needed. */
+shunt_status pool_describe(pools *p, const cat_client *client, int level, driver_conn *conn, const char *table,
+                           bool again, const driver_table **out, shunt_error *err);
+
+pool_counts pool_counts_of(pools *p, const cat_client *client, int level);
+
+#endif

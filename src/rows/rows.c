@@ -1,0 +1,253 @@
+#include "rows/rows.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+
+enum { ALIGNMENT = 16, FIRST_ON_HEAP = 8, GROWTH = 8, LARGE_BYTES = 4096 };
+
+_Static_assert(ROWS_INLINE_BYTES % ALIGNMENT == 0, "the arena's end must be aligned, as the arena expects");
+_Static_assert(sizeof(shunt_rows) <= 1032, "glibc's fast lists end at 1032 bytes");
+
+shunt_rows *rows_new(void) {
+  shunt_rows *r = base_alloc(sizeof *r);
+  if (!r) return NULL;
+  memset(r, 0, offsetof(shunt_rows, few));
+  r->bytes.at = r->room;
+  r->bytes.end = r->room + ROWS_INLINE_BYTES;
+  r->blocks = r->few;
+  r->block_capacity = ROWS_FEW_BLOCKS;
+  return r;
+}
+
+static bool is_inline(const shunt_rows *r, const void *block) {
+  const char *at = block;
+  return at >= r->room && at < r->room + ROWS_INLINE_BYTES;
+}
+
+/* One of them alone: its relations are put on the list of those still to free. */
+static shunt_rows *free_one(shunt_rows *r, shunt_rows *list) {
+  for (size_t i = 0; i < r->nloaded; i++) {
+    rows_relation *rel = &r->loaded[i];
+    if (rel->rows) {
+      rel->rows->next = list;
+      list = rel->rows;
+    }
+    base_free(rel->starts);
+    base_free(rel->items);
+  }
+  for (size_t i = 0; i < r->nblocks; i++)
+    if (!is_inline(r, r->blocks[i])) base_free(r->blocks[i]);
+  if (r->blocks != r->few) base_free(r->blocks);
+  base_free(r->loaded);
+  base_free(r->origins);
+  arena_free(&r->bytes);
+  base_free(r);
+  return list;
+}
+
+void shunt_rows_free(shunt_rows *rows) {
+  if (!rows) return;
+  rows->next = NULL;
+  while (rows) rows = free_one(rows, rows->next);
+}
+
+/* ---- bytes ---- */
+
+/* Text is packed without gaps, so whatever needs alignment restores it first. The end is always aligned. */
+static void *take_aligned(shunt_rows *r, size_t bytes) {
+  size_t off = (uintptr_t)r->bytes.at % ALIGNMENT;
+  if (off) r->bytes.at += ALIGNMENT - off;
+  return arena_alloc(&r->bytes, bytes);
+}
+
+/* A block of its own, so that the rest of the current one isn't lost. */
+static char *take_large(shunt_rows *r, size_t bytes) {
+  arena saved = r->bytes;
+  r->bytes.at = r->bytes.end;
+  r->bytes.next_bytes = 1;
+  char *got = arena_alloc(&r->bytes, bytes);
+  r->bytes.at = saved.at;
+  r->bytes.end = saved.end;
+  r->bytes.next_bytes = saved.next_bytes;
+  return got;
+}
+
+static char *take_bytes(shunt_rows *r, size_t bytes) {
+  char *got = r->bytes.at;
+  if ((size_t)(r->bytes.end - got) < bytes) {
+    if (bytes >= LARGE_BYTES) return take_large(r, bytes);
+    r->bytes.at = r->bytes.end;
+    got = arena_alloc(&r->bytes, bytes);
+    if (!got) return NULL;
+  }
+  r->bytes.at = got + bytes;
+  return got;
+}
+
+const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size) {
+  if (size == SIZE_MAX) return NULL;
+  char *copy = take_bytes(r, size + 1);
+  if (!copy) return NULL;
+  if (size) memcpy(copy, bytes, size);
+  copy[size] = 0;
+  return copy;
+}
+
+bool rows_own(shunt_rows *r, shunt_value *value) {
+  if (value->type != SHUNT_TEXT && value->type != SHUNT_BLOB) return true;
+  const char *copy = rows_bytes(r, value->as.bytes, value->size);
+  if (!copy) return false;
+  value->as.bytes = copy;
+  return true;
+}
+
+/* ---- columns and cells ---- */
+
+bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n) {
+  if (r->columns) return r->ncolumns == n;
+  const char **columns = take_aligned(r, n * sizeof *columns);
+  if (!columns) return false;
+  for (size_t i = 0; i < n; i++) {
+    columns[i] = rows_bytes(r, names[i], strlen(names[i]));
+    if (!columns[i]) return false;
+  }
+  r->columns = columns;
+  r->ncolumns = r->visible = n;
+  return true;
+}
+
+static size_t row_bytes(const shunt_rows *r) { return (r->ncolumns ? r->ncolumns : 1) * sizeof(shunt_value); }
+
+static bool add_block(shunt_rows *r, shunt_value *block, size_t rows) {
+  if (!block) return false;
+  r->blocks[r->nblocks++] = block;
+  r->room_in_blocks += rows;
+  return true;
+}
+
+/* As many rows as half of what is left inline holds, so that the other half is there for their text. */
+static bool add_first_block(shunt_rows *r) {
+  size_t left = (size_t)(r->bytes.end - r->bytes.at), bytes = row_bytes(r);
+  if (r->bytes.block || left < bytes + ALIGNMENT)
+    return bytes <= SIZE_MAX / ROWS_PER_BLOCK && add_block(r, base_alloc(bytes * FIRST_ON_HEAP), FIRST_ON_HEAP);
+  size_t rows = left / 2 / bytes;
+  if (rows == 0) rows = 1;
+  return add_block(r, take_aligned(r, rows * bytes), rows);
+}
+
+static bool grow_first_block(shunt_rows *r) {
+  size_t rows = r->room_in_blocks * GROWTH;
+  if (rows > ROWS_PER_BLOCK) rows = ROWS_PER_BLOCK;
+  shunt_value *old = r->blocks[0];
+  bool inside = is_inline(r, old);
+  shunt_value *grown = base_realloc(inside ? NULL : old, rows * row_bytes(r));
+  if (!grown) return false;
+  if (inside) memcpy(grown, old, r->count * row_bytes(r));
+  r->blocks[0] = grown;
+  r->room_in_blocks = rows;
+  return true;
+}
+
+static bool add_room(shunt_rows *r) {
+  if (r->nblocks == 0) return add_first_block(r);
+  if (r->room_in_blocks < ROWS_PER_BLOCK) return grow_first_block(r);
+  if (r->nblocks == r->block_capacity) {
+    bool few = r->blocks == r->few;
+    shunt_value **blocks = base_realloc(few ? NULL : r->blocks, r->block_capacity * 2 * sizeof(shunt_value *));
+    if (!blocks) return false;
+    if (few) memcpy(blocks, r->few, sizeof r->few);
+    r->blocks = blocks;
+    r->block_capacity *= 2;
+  }
+  return add_block(r, base_alloc(row_bytes(r) * ROWS_PER_BLOCK), ROWS_PER_BLOCK);
+}
+
+shunt_value *rows_add(shunt_rows *r) {
+  if (r->count == r->room_in_blocks && !add_room(r)) return NULL;
+  shunt_value *cells = rows_row(r, r->count++);
+  memset(cells, 0, r->ncolumns * sizeof *cells);
+  return cells;
+}
+
+void rows_drop_last(shunt_rows *r) {
+  assert(r->count > 0);
+  r->count--;
+}
+
+int rows_column_index(const shunt_rows *r, const char *name) {
+  for (size_t i = 0; i < r->ncolumns; i++)
+    if (strcmp(r->columns[i], name) == 0) return (int)i;
+  return -1;
+}
+
+/* ---- where they came from, and what hangs on them ---- */
+
+bool rows_add_origin(shunt_rows *r, uint32_t client) {
+  rows_origin *last = r->norigins ? &r->origins[r->norigins - 1] : NULL;
+  if (last && last->client == client) return true;
+  if (last && last->first == r->count) { /* its run stayed empty */
+    last->client = client;
+    return true;
+  }
+  if (!base_grow(&r->origins, &r->origin_capacity, r->norigins + 1, sizeof *r->origins)) return false;
+  r->origins[r->norigins++] = (rows_origin){r->count, client};
+  return true;
+}
+
+uint32_t rows_origin_of(const shunt_rows *r, size_t row) {
+  size_t low = 0, high = r->norigins; /* the origins before low begin at or before row */
+  while (low < high) {
+    size_t middle = low + (high - low) / 2;
+    if (r->origins[middle].first <= row)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low ? r->origins[low - 1].client : UINT32_MAX;
+}
+
+bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
+                 uint32_t *items) {
+  const char *copy = rows_bytes(r, name, strlen(name));
+  rows_relation *loaded = copy ? base_realloc(r->loaded, (r->nloaded + 1) * sizeof *loaded) : NULL;
+  if (!loaded) {
+    shunt_rows_free(child);
+    base_free(starts);
+    base_free(items);
+    return false;
+  }
+  r->loaded = loaded;
+  loaded[r->nloaded++] = (rows_relation){copy, kind, child, starts, items};
+  return true;
+}
+
+/* ---- what users see ---- */
+
+size_t shunt_rows_count(const shunt_rows *rows) { return rows->count; }
+size_t shunt_rows_ncolumns(const shunt_rows *rows) { return rows->visible; }
+
+const char *shunt_rows_column(const shunt_rows *rows, size_t column) {
+  return column < rows->visible ? rows->columns[column] : NULL;
+}
+
+const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row) {
+  return row < rows->count ? rows_row(rows, row) : NULL;
+}
+
+size_t shunt_rows_nloaded(const shunt_rows *rows) { return rows->nloaded; }
+
+shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation) {
+  if (relation >= rows->nloaded) return (shunt_loaded){NULL, SHUNT_HAS_ONE, NULL};
+  const rows_relation *rel = &rows->loaded[relation];
+  return (shunt_loaded){rel->name, rel->kind, rel->rows};
+}
+
+const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count) {
+  *count = 0;
+  if (relation >= rows->nloaded || row >= rows->count) return NULL;
+  const rows_relation *rel = &rows->loaded[relation];
+  *count = rel->starts[row + 1] - rel->starts[row];
+  return *count ? rel->items + rel->starts[row] : NULL;
+}

@@ -1,0 +1,75 @@
+/* For: rows that own their bytes, in blocks: a driver writes each cell once. A one-row result is one allocation.
+ * Owner: whoever holds the rows; related rows hang on them and go with them. One thread at a time.
+ * Use: rows_new(&r); rows_columns(r, names, n); shunt_value *cells = rows_add(r); cells[0] = …; cells[1] =
+ * …rows_bytes(…) */
+#ifndef SHUNT_ROWS_ROWS_H
+#define SHUNT_ROWS_ROWS_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "shunt.h"
+
+/* Where a run of rows came from, so that a relation can follow its parents' datasource. */
+typedef struct rows_origin {
+  size_t first;    /* row; the run goes on to the next origin's first */
+  uint32_t client; /* the catalog's id */
+} rows_origin;
+
+/* Relations that hang on rows: for parent row i the positions items[starts[i]] to items[starts[i + 1] - 1] in rows. */
+typedef struct rows_relation {
+  const char *name; /* in the parent's arena */
+  shunt_kind kind;
+  shunt_rows *rows;
+  uint32_t *starts; /* count of parents + 1 */
+  uint32_t *items;
+} rows_relation;
+
+enum {
+  ROWS_PER_BLOCK = 256,
+  ROWS_FEW_BLOCKS = 4,
+  ROWS_INLINE_BYTES = 832 /* makes the whole struct a size that malloc serves fast, and holds a one-row result */
+};
+
+struct shunt_rows {
+  arena bytes;          /* names, text, blobs, packed: only rows.c takes from it. It begins with room[] */
+  const char **columns; /* the visible ones, then those fetched for loading relations alone */
+  size_t ncolumns;      /* all of them */
+  size_t visible;       /* how many the user sees: the first ones */
+  shunt_value **blocks; /* ROWS_PER_BLOCK rows each; the first one begins smaller, and is the only one that moves */
+  size_t nblocks, block_capacity;
+  size_t room_in_blocks; /* rows */
+  size_t count;
+  rows_origin *origins;
+  size_t norigins, origin_capacity;
+  rows_relation *loaded;
+  size_t nloaded;
+  shunt_rows *next; /* while they are being freed */
+  shunt_value *few[ROWS_FEW_BLOCKS];
+  _Alignas(16) char room[ROWS_INLINE_BYTES];
+};
+
+shunt_rows *rows_new(void); /* NULL when out of memory; end with shunt_rows_free */
+/* Names the columns (copied). Once; a later call only checks that the count is the same. All are visible. False: out of
+ * memory, or another count. */
+bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n);
+/* A new row at the end, its cells null; NULL when out of memory. The cells may move with the next rows_add (what they
+ * point to doesn't), so finish a row before the next. Once all rows are there nothing moves any more. */
+shunt_value *rows_add(shunt_rows *r);
+/* Takes the last row away again; not when there is none. */
+void rows_drop_last(shunt_rows *r);
+/* A copy of bytes, with a NUL behind, that lives as long as the rows; NULL when out of memory. */
+const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size);
+/* A copy of value that lives as long as the rows. False when out of memory. */
+bool rows_own(shunt_rows *r, shunt_value *value);
+bool rows_add_origin(shunt_rows *r, uint32_t client);         /* for the rows to come */
+uint32_t rows_origin_of(const shunt_rows *r, size_t row);     /* UINT32_MAX where none was given */
+int rows_column_index(const shunt_rows *r, const char *name); /* -1 where there is none */
+/* Hangs a relation on; takes over child, starts and items (also when it fails: they are freed). */
+bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
+                 uint32_t *items);
+
+static inline shunt_value *rows_row(const shunt_rows *r, size_t row) {
+  return r->blocks[row / ROWS_PER_BLOCK] + (row % ROWS_PER_BLOCK) * r->ncolumns;
+}
+
+#endif
