@@ -1,0 +1,11 @@
+-- Loaded with instance.isolation: strict alone: an isolated instance goes to its own datasource, or nowhere.
+rule "isolated instances stay on their own datasource" {
+  stage = "guard",
+  check = function(req)
+    local instance = req.instance
+    if instance.isolate and req.client ~= instance.isolateClient then
+      return deny(("instance '%s' is isolated: its data lies on %s, and this access would go to %s"):format(
+        instance.name, instance.isolateClient, req.client))
+    end
+  end,
+}

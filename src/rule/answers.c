@@ -1,0 +1,133 @@
+/* For: deny, pick and uncacheable, the words that a rule's function answers with. */
+#include <lauxlib.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rule/host_inner.h"
+
+bool host_value(lua_State *L, int index, shunt_value *value) {
+  size_t size;
+  switch (lua_type(L, index)) {
+  case LUA_TBOOLEAN:
+    *value = shunt_boolean(lua_toboolean(L, index));
+    return true;
+  case LUA_TNUMBER:
+    *value = lua_isinteger(L, index) ? shunt_integer(lua_tointeger(L, index)) : shunt_float(lua_tonumber(L, index));
+    return true;
+  case LUA_TSTRING: {
+    const char *text = lua_tolstring(L, index, &size);
+    *value = shunt_text(text, size);
+    return true;
+  }
+  default:
+    return false;
+  }
+}
+
+void host_push_value(lua_State *L, const shunt_value *value) {
+  switch ((shunt_type)value->type) {
+  case SHUNT_NULL:
+    lua_pushnil(L);
+    break;
+  case SHUNT_BOOL:
+    lua_pushboolean(L, value->as.boolean);
+    break;
+  case SHUNT_INTEGER:
+    lua_pushinteger(L, value->as.integer);
+    break;
+  case SHUNT_FLOAT:
+    lua_pushnumber(L, value->as.number);
+    break;
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    lua_pushlstring(L, value->as.bytes, value->size);
+    break;
+  }
+}
+
+uint64_t host_hash(const shunt_value *value) {
+  char text[40];
+  switch ((shunt_type)value->type) {
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    return map_hash(value->as.bytes, value->size);
+  case SHUNT_BOOL:
+    return map_hash(value->as.boolean ? "true" : "false", value->as.boolean ? 4 : 5);
+  case SHUNT_FLOAT: {
+    double d = value->as.number;
+    int size = d == floor(d) && fabs(d) < 9e15 ? snprintf(text, sizeof text, "%lld", (long long)d)
+                                               : snprintf(text, sizeof text, "%.17g", d);
+    return map_hash(text, (size_t)size);
+  }
+  case SHUNT_INTEGER:
+    return map_hash(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value->as.integer));
+  case SHUNT_NULL:
+    break;
+  }
+  return map_hash("", 0);
+}
+
+static int deny(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TSTRING);
+  lua_settop(L, 1);
+  lua_newuserdatauv(L, 0, 1);
+  luaL_setmetatable(L, HOST_DENY);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, 1);
+  return 1;
+}
+
+static int uncacheable(lua_State *L) {
+  rule_host *h = host_of(L);
+  const char *why = luaL_checkstring(L, 1);
+  if (!h->request) return luaL_error(L, "uncacheable is for a rule's function: there is no decision under way");
+  if (!h->uncacheable) h->uncacheable = host_name(L, h, &h->reasons, "", why);
+  return 0;
+}
+
+/* pick{ "r1", "r2", policy =, key = }: checks it, and keeps a copy that nobody can change. */
+static int pick(lua_State *L) {
+  static const char *const policies[] = {"round_robin", "random", "least_busy", "hash", NULL};
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_newuserdatauv(L, 0, 1);
+  luaL_setmetatable(L, HOST_PICK);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (; lua_geti(L, 1, n + 1) != LUA_TNIL; n++) {
+    if (n == RULE_PICK_MOST) return luaL_error(L, "pick takes %d clients at most", RULE_PICK_MOST);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      return luaL_error(L, "pick: client %d is a %s, not a name", (int)n + 1, luaL_typename(L, -1));
+    lua_rawseti(L, 3, n + 1);
+  }
+  if (n == 0) return luaL_error(L, "pick wants at least one client: pick{ \"r1\", \"r2\" }");
+  lua_settop(L, 3);
+  lua_getfield(L, 1, "policy");
+  const char *policy = luaL_optstring(L, -1, policies[RULE_ROUND_ROBIN]);
+  int found = 0;
+  while (policies[found] && strcmp(policies[found], policy) != 0) found++;
+  if (!policies[found])
+    return luaL_error(L, "pick has no policy '%s': it is round_robin, random, least_busy or hash", policy);
+  lua_pushinteger(L, found);
+  lua_setfield(L, 3, "policy");
+  if (lua_getfield(L, 1, "key") == LUA_TNIL && found == RULE_HASH)
+    return luaL_error(L, "pick with policy \"hash\" wants a key: key = req.attrs.user, say");
+  lua_setfield(L, 3, "key");
+  lua_settop(L, 3);
+  lua_setiuservalue(L, 2, 1);
+  return 1;
+}
+
+void host_open_answers(lua_State *L, rule_host *h) {
+  luaL_newmetatable(L, HOST_DENY);
+  luaL_newmetatable(L, HOST_PICK);
+  lua_pop(L, 2);
+  lua_pushcfunction(L, deny);
+  sandbox_define(h->sb, "deny");
+  lua_pushcfunction(L, pick);
+  sandbox_define(h->sb, "pick");
+  lua_pushcfunction(L, uncacheable);
+  sandbox_define(h->sb, "uncacheable");
+}

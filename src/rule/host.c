@@ -1,0 +1,202 @@
+#include "rule/host.h"
+
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rule/host_inner.h"
+
+static int open_all(lua_State *L) {
+  rule_host *h = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  host_open_words(L, h);
+  host_open_answers(L, h);
+  host_open_require(L, h);
+  host_open_request(L, h);
+  return 0;
+}
+
+shunt_status rule_host_new(const sandbox_limits *limits, rule_host **out, shunt_error *err) {
+  rule_host *h = base_zalloc(sizeof *h);
+  if (!h) return error_memory(err);
+  shunt_status status = sandbox_new(limits, &h->sb, err);
+  if (!status) {
+    h->sb->owner = h;
+    sandbox_start(h->sb, 1);
+    sandbox_push_work(h->sb->L, open_all, h);
+    status = sandbox_call(h->sb, 1, 0, err);
+  }
+  if (status) {
+    rule_host_free(h);
+    return status;
+  }
+  *out = h;
+  return SHUNT_OK;
+}
+
+void rule_host_free(rule_host *h) {
+  if (!h) return;
+  sandbox_free(h->sb);
+  base_free(h->functions);
+  base_free(h->pending);
+  base_free(h->reads);
+  arena_free(&h->names);
+  map_free(&h->where_names);
+  map_free(&h->attr_names);
+  map_free(&h->reasons);
+  base_free(h);
+}
+
+static int run_body(lua_State *L) {
+  rule_host *h = lua_touserdata(L, 1);
+  lua_settop(L, 0);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, h->request_ref); /* at 1 for the whole run */
+  h->body_status = h->body(h->ud);
+  return 0;
+}
+
+shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*body)(void *ud), void *ud,
+                           shunt_error *err) {
+  lua_State *L = h->sb->L;
+  h->request = request;
+  h->nreads = 0;
+  h->read_mask = 0;
+  h->uncacheable = NULL;
+  h->body = body;
+  h->ud = ud;
+  sandbox_start(h->sb, 1);
+  sandbox_push_work(L, run_body, h);
+  shunt_status status = sandbox_call(h->sb, 1, 0, err);
+  h->request = NULL;
+  return status ? status : h->body_status;
+}
+
+const rule_read *rule_host_reads(const rule_host *h, size_t *count) {
+  *count = h->nreads;
+  return h->reads;
+}
+
+const char *rule_host_uncacheable(const rule_host *h) { return h->uncacheable; }
+
+/* Calls the kept function with the request; its one result is on top. */
+static void call(rule_host *h, int function) {
+  lua_State *L = h->sb->L;
+  lua_settop(L, 1);
+  lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+}
+
+bool rule_host_when(rule_host *h, int function) {
+  call(h, function);
+  return lua_toboolean(h->sb->L, -1);
+}
+
+const char *rule_host_table(rule_host *h, int function, const char *what) {
+  lua_State *L = h->sb->L;
+  call(h, function);
+  if (lua_type(L, -1) != LUA_TSTRING)
+    luaL_error(L, "%s: the table function gave %s where a table's name was wanted", what, luaL_typename(L, -1));
+  return lua_tostring(L, -1);
+}
+
+/* The text under a key of an answer's table at index, or NULL. The table keeps it alive. */
+static const char *text_field(lua_State *L, int index, const char *key, const char *what) {
+  int type = lua_getfield(L, index, key);
+  if (type != LUA_TSTRING && type != LUA_TNIL)
+    luaL_error(L, "%s: %s in the answer is a %s, not text", what, key, lua_typename(L, type));
+  const char *text = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  return text;
+}
+
+static void check_answer_keys(lua_State *L, int index, const char *what) {
+  sandbox_contents(L, index); /* a frozen constant keeps its fields elsewhere */
+  lua_pushnil(L);
+  while (lua_next(L, -2)) {
+    lua_pop(L, 1);
+    const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+    if (!key || (strcmp(key, "client") != 0 && strcmp(key, "table") != 0 && strcmp(key, "level") != 0))
+      luaL_error(L, "%s: an answer has client, table and level, not %s", what,
+                 key ? key : lua_typename(L, lua_type(L, -1)));
+  }
+  lua_pop(L, 1);
+}
+
+static void read_pick(lua_State *L, int index, const char *what, rule_answer *answer) {
+  lua_getiuservalue(L, index, 1);
+  int t = lua_gettop(L);
+  answer->kind = RULE_ANSWER_PICK;
+  lua_getfield(L, t, "policy");
+  answer->policy = (rule_policy)lua_tointeger(L, -1);
+  lua_getfield(L, t, "key");
+  shunt_value key;
+  if (answer->policy == RULE_HASH) {
+    if (!host_value(L, -1, &key))
+      luaL_error(L, "%s: pick with policy \"hash\" wants a key that is text, a number or a boolean, not %s", what,
+                 luaL_typename(L, -1));
+    answer->key_hash = host_hash(&key);
+  }
+  lua_pop(L, 2);
+  answer->npicks = (size_t)lua_rawlen(L, t);
+  for (size_t i = 0; i < answer->npicks; i++) {
+    lua_rawgeti(L, t, (lua_Integer)i + 1);
+    answer->picks[i] = lua_tostring(L, -1); /* pick saw to it that these are texts */
+    lua_pop(L, 1);
+  }
+}
+
+/* Reads the answer at index, which stays on the stack and keeps the strings alive. */
+static void read_answer(lua_State *L, int index, const char *what, rule_answer *answer) {
+  switch (lua_type(L, index)) {
+  case LUA_TNIL:
+    return;
+  case LUA_TSTRING:
+    answer->kind = RULE_ANSWER_CLIENT;
+    answer->client = lua_tostring(L, index);
+    return;
+  case LUA_TUSERDATA:
+    if (luaL_testudata(L, index, HOST_DENY)) {
+      answer->kind = RULE_ANSWER_DENY;
+      lua_getiuservalue(L, index, 1);
+      answer->deny = lua_tostring(L, -1);
+      return;
+    }
+    if (luaL_testudata(L, index, HOST_PICK)) {
+      read_pick(L, index, what, answer);
+      return;
+    }
+    break;
+  default:
+    break;
+  }
+  luaL_error(L,
+             "%s: the function gave a %s: a rule answers with a client's name, nil, a table {client=, table=, level=}, "
+             "deny \"why\" or pick{…}",
+             what, luaL_typename(L, index));
+}
+
+void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *answer) {
+  lua_State *L = h->sb->L;
+  answer->kind = RULE_ANSWER_NONE;
+  answer->client = answer->table = answer->deny = NULL;
+  answer->level = -1;
+  call(h, function);
+  int index = lua_gettop(L);
+  if (lua_type(L, index) != LUA_TTABLE) {
+    read_answer(L, index, what, answer);
+    return;
+  }
+  check_answer_keys(L, index, what);
+  answer->table = text_field(L, index, "table", what);
+  if (lua_getfield(L, index, "level") != LUA_TNIL) {
+    int is_integer = 0;
+    lua_Integer level = lua_tointegerx(L, -1, &is_integer);
+    if (!is_integer || level < 0 || level > 1000)
+      luaL_error(L, "%s: level in the answer is not a whole number from 0 up", what);
+    answer->level = (int)level;
+  }
+  lua_getfield(L, index, "client");
+  read_answer(L, lua_gettop(L), what, answer);
+  if (answer->kind == RULE_ANSWER_NONE && (answer->table || answer->level >= 0)) answer->kind = RULE_ANSWER_CLIENT;
+}

@@ -1,0 +1,97 @@
+/* For: what the files of the rule host share, and nobody else sees. */
+#ifndef SHUNT_RULE_HOST_INNER_H
+#define SHUNT_RULE_HOST_INNER_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "rule/host.h"
+#include "rule/sandbox.h"
+
+/* A function that a rule file declared. */
+typedef struct host_function {
+  int ref;
+  place at;
+} host_function;
+
+/* A word that waits for its body: model "user" was read, and { … } is still to come. */
+typedef struct host_pending {
+  const char *word;
+  const char *name;
+  place at;
+  bool done;
+} host_pending;
+
+typedef struct host_slot {
+  const char *text; /* the address of the state's own copy: a short text is one object, so that addresses compare */
+  int field;        /* a rule_field, or -1 - the position of a method */
+} host_slot;
+
+enum { HOST_SLOTS = 128, HOST_MOST_NAMES = 10000 };
+
+struct rule_host {
+  sandbox *sb;
+  /* while loading */
+  bool loading;
+  catalog_source *source;
+  problems *problems;
+  const rule_load *what;
+  bool standard_file; /* the file under way is one of the standard ones */
+  host_function *functions;
+  size_t nfunctions, functions_capacity;
+  size_t freezing; /* position in functions */
+  host_pending *pending;
+  size_t npending, pending_capacity;
+  /* while deciding */
+  rule_request *request;
+  rule_read *reads;
+  size_t nreads, reads_capacity;
+  uint32_t read_mask; /* of the fields that are not below where and attrs */
+  const char *uncacheable;
+  shunt_status (*body)(void *ud);
+  void *ud;
+  shunt_status body_status;
+  /* for good */
+  host_slot slots[HOST_SLOTS]; /* of field and method names, by address */
+  int request_ref;             /* the request's userdata */
+  arena names;
+  map where_names; /* column to "where.column" */
+  map attr_names;
+  map reasons; /* of uncacheable */
+};
+
+static inline rule_host *host_of(lua_State *L) { return (*(sandbox **)lua_getextraspace(L))->owner; }
+
+/* Each fills the state within a protected call. */
+void host_open_words(lua_State *L, rule_host *h);
+void host_open_request(lua_State *L, rule_host *h);
+void host_open_require(lua_State *L, rule_host *h);
+
+/* Keeps the function at index; returns its reference. Raises. */
+int host_keep_function(lua_State *L, rule_host *h, int index, place at);
+/* The host's own lasting copy of prefix and name, made once. Raises when there are too many. */
+const char *host_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name);
+/* Where the Lua code that called the running C function stands. */
+place host_caller(lua_State *L, rule_host *h);
+/* Reports the words of the file that never got a body. */
+void host_check_pending(rule_host *h);
+
+/* The values of the fields mod, bucket, one_of and prefix are given by path: "where.user_id". Pushes it. Raises. */
+void host_push_path(lua_State *L, rule_host *h, const char *path);
+
+#define HOST_DENY "shunt.deny"
+#define HOST_PICK "shunt.pick"
+
+void host_open_answers(lua_State *L, rule_host *h);
+/* mod, bucket, one_of, prefix and model_client: the request's methods. */
+extern const luaL_Reg host_predicates[];
+
+/* The hash that req:bucket and pick's hash policy share: 1, 1.0 and "1" are one key. */
+uint64_t host_hash(const shunt_value *value);
+/* A Lua value as a shunt_value; false for what is none. Text is borrowed from the Lua stack. */
+bool host_value(lua_State *L, int index, shunt_value *value);
+void host_push_value(lua_State *L, const shunt_value *value);
+
+#endif

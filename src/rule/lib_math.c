@@ -1,0 +1,102 @@
+/* math and utf8: Lua's own functions, but for randomness, and charged where they walk through a text. */
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "rule/lib.h"
+#include "rule/sandbox_inner.h"
+
+void lib_add_math(lua_State *L) {
+  static const char *const names[] = {"abs", "acos",  "asin", "atan",       "ceil", "cos", "deg",
+                                      "exp", "floor", "fmod", "huge",       "log",  "max", "maxinteger",
+                                      "min", "modf",  "pi",   "mininteger", "rad",  "sin", "sqrt",
+                                      "tan", "type",  "ult",  "tointeger",  NULL};
+  lua_pushcfunction(L, luaopen_math);
+  lua_call(L, 0, 1);
+  lua_pushvalue(L, -2);
+  lib_copy(L, -2, names);
+  lua_pop(L, 2);
+}
+
+static void add_code(lib_text *t, lua_Unsigned code) {
+  char bytes[8];
+  size_t size = 0;
+  if (code < 0x80) {
+    bytes[size++] = (char)code;
+  } else {
+    /* how many bytes follow: each takes six bits, and the first byte loses one more of its own with each */
+    unsigned more = 1;
+    while (code >> (6 * more) >= (lua_Unsigned)1 << (6 - more)) more++;
+    unsigned mark = (0xFF00u >> (more + 1)) & 0xFF;
+    bytes[size++] = (char)(mark | (unsigned)(code >> (6 * more)));
+    while (more-- > 0) bytes[size++] = (char)(0x80 | ((code >> (6 * more)) & 0x3F));
+  }
+  lib_text_add(t, bytes, size);
+}
+
+static int utf8_char(lua_State *L) {
+  int count = lua_gettop(L);
+  sandbox_charge(L, count);
+  lib_text t;
+  lib_text_open(L, &t);
+  for (int i = 1; i <= count; i++) {
+    lua_Unsigned code = (lua_Unsigned)luaL_checkinteger(L, i);
+    luaL_argcheck(L, code <= 0x7FFFFFFFu, i, "value out of range");
+    add_code(&t, code);
+  }
+  lib_text_push(&t);
+  return 1;
+}
+
+/* Lua's iterator skips all continuation bytes, however many there are. */
+static int codes_next(lua_State *L) {
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  lua_Unsigned at = (lua_Unsigned)lua_tointeger(L, 2);
+  lua_Unsigned from = at;
+  while (at < size && ((unsigned char)text[at] & 0xC0) == 0x80) at++;
+  sandbox_charge(L, (int64_t)((at - from) / 16));
+  lua_settop(L, 2);
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_insert(L, 1);
+  lua_call(L, 2, 2);
+  return lua_isnil(L, -2) ? 1 : 2;
+}
+
+/* upvalues: the iterators for strict and for lax decoding */
+static int utf8_codes(lua_State *L) {
+  luaL_checkstring(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(lua_toboolean(L, 2) ? 2 : 1));
+  lua_pushvalue(L, 1);
+  lua_pushinteger(L, 0);
+  return 3;
+}
+
+static void push_codes_next(lua_State *L, int library, bool lax) {
+  lua_getfield(L, library, "codes");
+  lua_pushliteral(L, "");
+  lua_pushboolean(L, lax);
+  lua_call(L, 2, 1);
+  lua_pushcclosure(L, codes_next, 1);
+}
+
+void lib_add_utf8(lua_State *L) {
+  static const char *const constants[] = {"charpattern", NULL};
+  static const char *const walking[] = {"codepoint", "len", "offset", NULL};
+  int table = lua_gettop(L);
+  lua_pushcfunction(L, luaopen_utf8);
+  lua_call(L, 0, 1);
+  lua_pushvalue(L, table);
+  lib_copy(L, table + 1, constants);
+  for (const char *const *name = walking; *name; name++) {
+    lua_getfield(L, table + 1, *name);
+    lib_wrap_charged(L);
+    lua_setfield(L, table, *name);
+  }
+  push_codes_next(L, table + 1, false);
+  push_codes_next(L, table + 1, true);
+  lua_pushcclosure(L, utf8_codes, 2);
+  lua_setfield(L, table, "codes");
+  lua_pushcfunction(L, utf8_char);
+  lua_setfield(L, table, "char");
+  lua_settop(L, table);
+}

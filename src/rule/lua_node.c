@@ -1,0 +1,229 @@
+#include "rule/lua_node.h"
+
+#include <lauxlib.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Tables may share tables, so that a small value can unfold into a huge tree: the tree is what is bounded. */
+enum { MAX_DEPTH = 64, MAX_NODES = 1000000, MAX_BYTES = 64 << 20 };
+
+/* The way to the value under conversion, for messages and for finding a table inside itself. */
+typedef struct step {
+  const struct step *up;
+  const void *table;
+  const char *key;    /* or NULL: a list's */
+  lua_Integer number; /* position in a list */
+} step;
+
+typedef struct conversion {
+  lua_State *L;
+  arena *a;
+  place at;
+  int (*function_ref)(lua_State *L, int index, void *ud);
+  void *ud;
+  shunt_error *err;
+  size_t nodes;
+  size_t bytes;
+} conversion;
+
+lua_shape lua_node_shape(lua_State *L, int index, size_t *count) {
+  index = lua_absindex(L, index);
+  size_t texts = 0, numbers = 0;
+  lua_Integer most = (lua_Integer)lua_rawlen(L, index);
+  *count = 0;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    if (lua_type(L, -1) == LUA_TSTRING)
+      texts++;
+    else if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= most)
+      numbers++;
+    else
+      return LUA_SHAPE_MIXED;
+    if (texts && numbers) return LUA_SHAPE_MIXED;
+  }
+  *count = texts + numbers;
+  if (*count == 0) return LUA_SHAPE_EMPTY;
+  if (texts) return LUA_SHAPE_MAP;
+  if (numbers == (size_t)most) return LUA_SHAPE_LIST;
+  lua_pushinteger(L, most); /* a list with a hole: its last key stands after it */
+  return LUA_SHAPE_MIXED;
+}
+
+static size_t write_way(const step *s, char *to, size_t room) {
+  if (!s || !s->up) return 0;
+  size_t used = write_way(s->up, to, room);
+  if (used >= room) return used;
+  int more = s->key ? snprintf(to + used, room - used, "%s%s", used ? "." : "", s->key)
+                    : snprintf(to + used, room - used, "[%lld]", (long long)s->number);
+  return more < 0 ? used : used + (size_t)more;
+}
+
+static shunt_status refuse(conversion *c, const step *s, const char *what) {
+  char way[200] = "";
+  write_way(s, way, sizeof way);
+  shunt_status status = error_set(c->err, SHUNT_E_USAGE, "%s%s%s", way[0] ? way : "", way[0] ? ": " : "", what);
+  if (c->at.file) error_place(c->err, c->at.file, c->at.line, c->at.column);
+  return status;
+}
+
+static shunt_status refuse_key(conversion *c, const step *s) {
+  char what[160];
+  lua_State *L = c->L;
+  if (lua_type(L, -1) == LUA_TSTRING)
+    snprintf(what, sizeof what,
+             "the key '%.60s' stands among list items: a table is either a list or has names as keys",
+             lua_tostring(L, -1));
+  else if (lua_isinteger(L, -1))
+    snprintf(what, sizeof what,
+             "the key [%lld] fits neither a list without holes (shunt.null stands for nothing) nor a table of names",
+             (long long)lua_tointeger(L, -1));
+  else
+    snprintf(what, sizeof what, "a %s can't be a key: a table is either a list or has names as keys",
+             lua_typename(L, lua_type(L, -1)));
+  lua_pop(L, 1);
+  return refuse(c, s, what);
+}
+
+static shunt_status convert(conversion *c, int index, const step *s, int depth, node **out);
+
+static int by_key(const void *a, const void *b) {
+  return strcmp(((const node_entry *)a)->key, ((const node_entry *)b)->key);
+}
+
+/* The table's keys, sorted: a table's own order changes from run to run, and the first mistake told must not. */
+static shunt_status sorted_keys(conversion *c, int index, const step *s, node *to) {
+  lua_State *L = c->L;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    lua_pop(L, 1);
+    size_t size;
+    const char *text = lua_tolstring(L, -1, &size); /* a text already: nothing is changed in place */
+    bool fits = strlen(text) == size;
+    char *key = fits ? arena_strndup(c->a, text, size) : NULL;
+    if (!key) {
+      lua_pop(L, 1);
+      return fits ? error_memory(c->err) : refuse(c, s, "a key holds a NUL byte");
+    }
+    to->entries[to->count++] = (node_entry){key, c->at, NULL};
+  }
+  qsort(to->entries, to->count, sizeof *to->entries, by_key);
+  return SHUNT_OK;
+}
+
+static shunt_status convert_map(conversion *c, int index, const step *s, int depth, node *to, size_t count) {
+  lua_State *L = c->L;
+  to->entries = arena_array(c->a, node_entry, count);
+  if (!to->entries) return error_memory(c->err);
+  to->capacity = count;
+  shunt_status status = sorted_keys(c, index, s, to);
+  for (size_t i = 0; i < to->count && !status; i++) {
+    step next = {s, NULL, to->entries[i].key, 0};
+    lua_pushstring(L, to->entries[i].key);
+    lua_rawget(L, index);
+    status = convert(c, lua_gettop(L), &next, depth + 1, &to->entries[i].value);
+    lua_pop(L, 1);
+  }
+  return status;
+}
+
+static shunt_status convert_list(conversion *c, int index, const step *s, int depth, node *to, size_t count) {
+  lua_State *L = c->L;
+  to->items = arena_array(c->a, node *, count);
+  if (!to->items) return error_memory(c->err);
+  to->capacity = count;
+  for (size_t i = 0; i < count; i++) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    step next = {s, NULL, NULL, (lua_Integer)i + 1};
+    shunt_status status = convert(c, lua_gettop(L), &next, depth + 1, &to->items[i]);
+    lua_pop(L, 1);
+    if (status) return status;
+    to->count++;
+  }
+  return SHUNT_OK;
+}
+
+static shunt_status convert_table(conversion *c, int index, const step *s, int depth, node **out) {
+  if (depth > MAX_DEPTH) return refuse(c, s, "tables are nested more than 64 deep");
+  step here = s ? *s : (step){NULL, NULL, NULL, 0};
+  here.table = lua_topointer(c->L, index);
+  for (const step *up = here.up; up; up = up->up)
+    if (up->table == here.table) return refuse(c, s, "the table contains itself");
+  if (!lua_checkstack(c->L, 8)) return error_memory(c->err);
+  size_t count;
+  lua_shape shape = lua_node_shape(c->L, index, &count);
+  if (shape == LUA_SHAPE_MIXED) return refuse_key(c, s);
+  if (count > MAX_NODES - c->nodes) return refuse(c, s, "the value unfolds into too many parts");
+  node *to = shape == LUA_SHAPE_LIST ? node_list(c->a, c->at) : node_map(c->a, c->at);
+  if (!to) return error_memory(c->err);
+  *out = to;
+  if (count == 0) return SHUNT_OK;
+  return shape == LUA_SHAPE_LIST ? convert_list(c, index, &here, depth, to, count)
+                                 : convert_map(c, index, &here, depth, to, count);
+}
+
+static shunt_status convert_bytes(conversion *c, const step *s, shunt_value value, size_t size, node **out) {
+  if (size > MAX_BYTES - c->bytes) return refuse(c, s, "the value holds too many bytes");
+  c->bytes += size;
+  *out = node_value(c->a, c->at, value);
+  return *out ? SHUNT_OK : error_memory(c->err);
+}
+
+static shunt_status convert_scalar(conversion *c, const step *s, shunt_value value, node **out) {
+  if (value.type == SHUNT_FLOAT && value.as.number != value.as.number)
+    return refuse(c, s, "a NaN is no value that can be compared or stored");
+  *out = node_value(c->a, c->at, value);
+  return *out ? SHUNT_OK : error_memory(c->err);
+}
+
+static shunt_status convert_userdata(conversion *c, int index, const step *s, node **out) {
+  lua_blob *blob = luaL_testudata(c->L, index, LUA_NODE_BLOB);
+  if (!blob) return refuse(c, s, "a userdata can't stand here (binary values are made with shunt.blob)");
+  return convert_bytes(c, s, shunt_blob(blob->bytes, blob->size), blob->size, out);
+}
+
+static shunt_status convert(conversion *c, int index, const step *s, int depth, node **out) {
+  lua_State *L = c->L;
+  if (++c->nodes > MAX_NODES) return refuse(c, s, "the value unfolds into too many parts");
+  if (!lua_checkstack(L, 4)) return error_memory(c->err);
+  switch (lua_type(L, index)) {
+  case LUA_TBOOLEAN:
+    return convert_scalar(c, s, shunt_boolean(lua_toboolean(L, index)), out);
+  case LUA_TNUMBER:
+    return convert_scalar(
+        c, s, lua_isinteger(L, index) ? shunt_integer(lua_tointeger(L, index)) : shunt_float(lua_tonumber(L, index)),
+        out);
+  case LUA_TSTRING: {
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    return convert_bytes(c, s, shunt_text(text, size), size, out);
+  }
+  case LUA_TLIGHTUSERDATA:
+    if (lua_touserdata(L, index)) return refuse(c, s, "a light userdata can't stand here");
+    return convert_scalar(c, s, shunt_null(), out);
+  case LUA_TUSERDATA:
+    return convert_userdata(c, index, s, out);
+  case LUA_TTABLE:
+    return convert_table(c, index, s, depth, out);
+  case LUA_TFUNCTION:
+    if (!c->function_ref) return refuse(c, s, "a function can't stand here");
+    *out = node_function(c->a, c->at, c->function_ref(L, index, c->ud));
+    return *out ? SHUNT_OK : error_memory(c->err);
+  default:
+    break;
+  }
+  char what[80];
+  snprintf(what, sizeof what, "a %s can't stand here", luaL_typename(L, index));
+  return refuse(c, s, what);
+}
+
+shunt_status lua_node_from(lua_State *L, int index, arena *a, place at,
+                           int (*function_ref)(lua_State *L, int index, void *ud), void *ud, node **out,
+                           shunt_error *err) {
+  conversion c = {.L = L, .a = a, .at = at, .function_ref = function_ref, .ud = ud, .err = err};
+  node *made = NULL;
+  shunt_status status = convert(&c, lua_absindex(L, index), NULL, 1, &made);
+  if (!status) *out = made;
+  return status;
+}

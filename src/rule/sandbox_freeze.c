@@ -1,0 +1,236 @@
+/* Freezing: tables give their contents to a hidden table, and functions that keep a state are refused. */
+#include <lauxlib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "rule/bytecode.h"
+#include "rule/lib.h"
+#include "rule/sandbox_inner.h"
+
+static const char CONTENTS_KEY; /* in the metatable of a locked table: its contents */
+static const char CHECKED_KEY;  /* in the registry: the functions whose code was looked at, with weak keys */
+
+/* ---- locked tables ---- */
+
+bool sandbox_locked(lua_State *L, int index) {
+  if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
+  if (lua_rawgetp(L, -1, &CONTENTS_KEY) == LUA_TTABLE) {
+    lua_remove(L, -2);
+    return true;
+  }
+  lua_pop(L, 2);
+  return false;
+}
+
+void sandbox_contents(lua_State *L, int index) {
+  if (!sandbox_locked(L, index)) lua_pushvalue(L, index);
+}
+
+static int locked_length(lua_State *L) {
+  sandbox_contents(L, 1);
+  lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
+  return 1;
+}
+
+void sandbox_lock(lua_State *L, int index, lua_CFunction newindex) {
+  index = lua_absindex(L, index);
+  lua_newtable(L);
+  int contents = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, index);) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, contents);
+  }
+  for (lua_pushnil(L); lua_next(L, contents);) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, index);
+  }
+  if (lua_getmetatable(L, index)) lua_setmetatable(L, contents); /* what the host meant it to do, it does from there */
+  lua_createtable(L, 0, 4);
+  lua_pushvalue(L, contents);
+  lua_rawsetp(L, -2, &CONTENTS_KEY);
+  lua_pushcfunction(L, newindex);
+  lua_setfield(L, -2, "__newindex");
+  lua_pushcfunction(L, locked_length);
+  lua_setfield(L, -2, "__len");
+  lua_insert(L, contents);
+  lua_setfield(L, contents, "__index");
+  lua_setmetatable(L, index);
+}
+
+static int set_in_frozen(lua_State *L) {
+  return luaL_error(L, "this table is frozen once the rules are loaded: a rule keeps no state between calls");
+}
+
+/* ---- functions ---- */
+
+#define ADVICE                                                                                                         \
+  "a rule keeps no state between calls: make it a local of the function, or let the host pass it in req.attrs"
+
+static int add_bytes(lua_State *L, const void *bytes, size_t size, void *ud) {
+  (void)L;
+  buf *b = ud;
+  buf_add(b, bytes, size);
+  return b->failed;
+}
+
+/* Whether the function on top was looked at before; if not, it counts as such from now on. */
+static bool code_known(lua_State *L) {
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &CHECKED_KEY);
+  lua_pushvalue(L, -2);
+  bool known = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 1);
+  if (!known) {
+    lua_pushvalue(L, -2);
+    lua_pushboolean(L, 1);
+    lua_rawset(L, -3);
+  }
+  lua_pop(L, 1);
+  return known;
+}
+
+/* Looks for writes to what lies outside of the function on top. */
+static void check_code(lua_State *L) {
+  lua_Debug ar;
+  sandbox_inner *in = sandbox_inner_of(L);
+  if (code_known(L)) return;
+  buf dump = {0}; /* C memory: nothing may raise while it is there */
+  lua_dump(L, add_bytes, &dump, 0);
+  bytecode_report report;
+  bytecode_result result = dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, &report);
+  bool failed = dump.failed;
+  buf_free(&dump);
+  if (failed) {
+    in->out_of_memory = true;
+    sandbox_raise(L);
+  }
+  lua_pushvalue(L, -1);
+  lua_getinfo(L, ">S", &ar);
+  switch (result) {
+  case BYTECODE_PURE:
+    break;
+  case BYTECODE_WRITES:
+    luaL_error(L, "%s:%d: writes to the upvalue '%s' (" ADVICE ")", ar.short_src, report.line, report.name);
+    break;
+  case BYTECODE_BROKEN:
+    luaL_error(L, "%s:%d: this version of Lua has another bytecode than 5.4's, and its functions can't be checked",
+               ar.short_src, ar.linedefined);
+    break;
+  }
+  if (report.longest_text > SANDBOX_LONG_TEXT_BYTES) sandbox_keep_long(in);
+}
+
+/* ---- the walk: a list of what is to be looked at instead of recursion, since tables may nest as deep as memory goes
+ * ---- */
+
+enum { QUEUE = 1, SEEN = 2, HERE = 3 };
+
+typedef struct freezer {
+  lua_State *L;
+  int base; /* what lies below QUEUE */
+  lua_Integer queued;
+} freezer;
+
+/* Queues the value on top, which stays, where it can lead to anything. */
+static void meet(freezer *f) {
+  lua_State *L = f->L;
+  switch (lua_type(L, -1)) {
+  case LUA_TTABLE:
+  case LUA_TFUNCTION:
+    lua_pushvalue(L, -1);
+    lua_rawseti(L, f->base + QUEUE, ++f->queued);
+    break;
+  case LUA_TSTRING:
+    if (lua_rawlen(L, -1) > SANDBOX_LONG_TEXT_BYTES) sandbox_keep_long(sandbox_inner_of(L));
+    break;
+  default:
+    break;
+  }
+}
+
+static void freeze_table(freezer *f) {
+  lua_State *L = f->L;
+  int here = f->base + HERE;
+  if (sandbox_locked(L, here)) {
+    lua_pop(L, 1);
+    return;
+  }
+  int64_t fields = 1;
+  for (lua_pushnil(L); lua_next(L, here); lua_pop(L, 1)) {
+    meet(f);
+    lua_pushvalue(L, -2);
+    meet(f);
+    lua_pop(L, 1);
+    fields++;
+  }
+  sandbox_charge(L, fields);
+  sandbox_lock(L, here, set_in_frozen);
+}
+
+static void freeze_function(freezer *f) {
+  lua_State *L = f->L;
+  lua_CFunction c = lua_tocfunction(L, -1);
+  if (c == lib_gmatch_next || c == lib_pairs_next)
+    luaL_error(L, "an iterator of %s can't be kept: a rule keeps no state between calls; call %s where the loop is",
+               c == lib_gmatch_next ? "string.gmatch" : "pairs", c == lib_gmatch_next ? "gmatch" : "pairs");
+  if (c) return; /* the upvalues of other C functions are the host's, or constant */
+  check_code(L);
+  sandbox_charge(L, 1);
+  for (int i = 1; lua_getupvalue(L, f->base + HERE, i); i++) {
+    meet(f);
+    lua_pop(L, 1);
+  }
+}
+
+/* True the first time for the value on top. */
+static bool first_time(freezer *f) {
+  lua_State *L = f->L;
+  lua_pushvalue(L, -1);
+  if (lua_rawget(L, f->base + SEEN) != LUA_TNIL) {
+    lua_pop(L, 1);
+    return false;
+  }
+  lua_pop(L, 1);
+  lua_pushvalue(L, -1);
+  lua_pushboolean(L, 1);
+  lua_rawset(L, f->base + SEEN);
+  return true;
+}
+
+static void open_checked(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &CHECKED_KEY) == LUA_TNIL) {
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "k");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &CHECKED_KEY);
+  }
+  lua_pop(L, 1);
+}
+
+void sandbox_freeze(lua_State *L, int index) {
+  luaL_checkstack(L, LUA_MINSTACK, "freezing");
+  index = lua_absindex(L, index);
+  open_checked(L);
+  freezer f = {.L = L, .base = lua_gettop(L), .queued = 0};
+  lua_newtable(L); /* QUEUE */
+  lua_newtable(L); /* SEEN */
+  lua_pushvalue(L, index);
+  meet(&f);
+  lua_pop(L, 1);
+  while (f.queued > 0) {
+    lua_rawgeti(L, f.base + QUEUE, f.queued); /* HERE */
+    lua_pushnil(L);
+    lua_rawseti(L, f.base + QUEUE, f.queued--);
+    if (lua_istable(L, -1))
+      freeze_table(&f);
+    else if (first_time(&f))
+      freeze_function(&f);
+    lua_settop(L, f.base + SEEN);
+  }
+  lua_settop(L, f.base);
+}

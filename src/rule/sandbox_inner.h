@@ -1,0 +1,69 @@
+/* For: what the files of the sandbox and its libraries share, and nobody else sees.
+ * Owner: sandbox_new makes a sandbox_inner, whose first member is the public part.
+ * Use: sandbox_inner *in = sandbox_inner_of(L); */
+#ifndef SHUNT_RULE_SANDBOX_INNER_H
+#define SHUNT_RULE_SANDBOX_INNER_H
+
+#include "rule/sandbox.h"
+
+/* How often the instruction hook fires. */
+typedef enum hook_mode {
+  HOOK_NORMAL,
+  HOOK_WARY, /* long texts are about: one instruction that compares them may take long */
+  HOOK_ARMED /* a limit was hit: at every instruction */
+} hook_mode;
+
+typedef struct sandbox_inner {
+  sandbox s;
+  int64_t look_at; /* below this many instructions_left something is due: a look at the clock, or the end */
+  hook_mode mode;
+  bool refused; /* the last allocation that failed was refused by the limit (Lua collects garbage, and tries again) */
+  bool out_of_memory; /* one failed for good, and not by the limit: nothing catches it until sandbox_start */
+  bool long_text;     /* what was refused was one text that is too long */
+  bool loading;       /* in the parser, which runs no hook */
+  bool keeps_long;    /* a frozen value holds a long text: every evaluation is wary */
+  bool described;     /* the fields below tell of the error under way */
+  bool load_failed;   /* file is the one that could not be loaded */
+  unsigned load_blocks;
+  int line;
+  char file[256];
+  char message[1024];
+  char traceback[1024];
+} sandbox_inner;
+
+enum {
+  SANDBOX_LONG_TEXT_BYTES = 64 << 10,
+  SANDBOX_TEXT_BYTES = 1 << 20 /* no text is longer: comparing two of them is one instruction */
+};
+
+static inline sandbox_inner *sandbox_inner_of(lua_State *L) { return *(sandbox_inner **)lua_getextraspace(L); }
+
+/* Marks the limit as hit; from there on every instruction raises. */
+void sandbox_stop(sandbox_inner *in, sandbox_limit limit);
+/* Charges without raising: false when the evaluation is over, and the caller must come to sandbox_raise. */
+bool sandbox_spend(sandbox_inner *in, int64_t instructions);
+/* Raises the error of the limit that was hit. */
+int sandbox_raise(lua_State *L);
+/* After a protected call failed: remembers an end that nothing may catch. True when there is one. */
+bool sandbox_ended(sandbox_inner *in, int lua_status);
+/* Tells that a long text stays from one evaluation to the next. */
+void sandbox_keep_long(sandbox_inner *in);
+/* Raises for a text of that many bytes when it is too long. */
+void sandbox_check_text(lua_State *L, size_t bytes);
+
+/* sandbox_error.c: the place (first Lua function on the stack) and traceback, without allocating anything. */
+void sandbox_describe_place(sandbox_inner *in, lua_State *L, int level);
+/* The same for a file that could not be loaded. */
+void sandbox_describe_file(sandbox_inner *in, const char *chunkname);
+/* The message handler of sandbox_call. */
+int sandbox_handler(lua_State *L);
+
+/* sandbox_freeze.c: moves the contents of the table at index to a hidden one; writing to it calls newindex. */
+void sandbox_lock(lua_State *L, int index, lua_CFunction newindex);
+/* Pushes the contents and returns true where the table at index is locked; else pushes nothing. */
+bool sandbox_locked(lua_State *L, int index);
+
+/* sandbox_env.c: builds the environment and makes it the state's table of globals. Raises. */
+void sandbox_install(lua_State *L);
+
+#endif

@@ -1,0 +1,171 @@
+/* For: the declaring words of rule files: datasource, instance, model, rule, and the relations' words.
+ * Owner: what they declare goes to the catalog_source's arena at once; functions stay in the state, by reference. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rule/host_inner.h"
+#include "rule/lua_node.h"
+
+place host_caller(lua_State *L, rule_host *h) {
+  place at = {"", 0, 0};
+  lua_Debug ar;
+  for (int level = 1; lua_getstack(L, level, &ar); level++) {
+    lua_getinfo(L, "Sl", &ar);
+    if (ar.currentline <= 0) continue;
+    at.line = ar.currentline;
+    at.file = arena_strdup(&h->source->arena, ar.source[0] == '@' ? ar.source + 1 : ar.source);
+    break;
+  }
+  if (!at.file) luaL_error(L, "not enough memory");
+  return at;
+}
+
+int host_keep_function(lua_State *L, rule_host *h, int index, place at) {
+  if (!base_grow(&h->functions, &h->functions_capacity, h->nfunctions + 1, sizeof *h->functions))
+    luaL_error(L, "not enough memory");
+  lua_pushvalue(L, index);
+  int ref = luaL_ref(L, LUA_REGISTRYINDEX);
+  h->functions[h->nfunctions++] = (host_function){ref, at};
+  return ref;
+}
+
+typedef struct keeper {
+  rule_host *host;
+  place at;
+} keeper;
+
+static int keep(lua_State *L, int index, void *ud) {
+  keeper *k = ud;
+  return host_keep_function(L, k->host, index, k->at);
+}
+
+/* Whether the body's env lets it be declared here. Takes the key out, so that nobody else need know of it. */
+static bool for_this_env(rule_host *h, node *body, place at) {
+  const node *env = node_get(body, "env");
+  if (!env) return true;
+  bool wanted = false, right = node_is_text(env) || env->kind == NODE_LIST;
+  if (node_is_text(env)) wanted = strcmp(env->value.as.bytes, h->source->env) == 0;
+  for (size_t i = 0; env->kind == NODE_LIST && i < env->count; i++) {
+    right = right && node_is_text(env->items[i]);
+    wanted = wanted || (node_is_text(env->items[i]) && strcmp(env->items[i]->value.as.bytes, h->source->env) == 0);
+  }
+  if (!right)
+    problems_add(h->problems, SHUNT_E_CONFIG, at, "env is the name of an environment or a list of them, not %s",
+                 node_kind_name(env));
+  node_remove(body, "env");
+  return wanted;
+}
+
+static cat_declarations *list_of(catalog_source *source, const char *word) {
+  switch (word[0]) {
+  case 'd':
+    return &source->datasources;
+  case 'i':
+    return &source->instances;
+  case 'm':
+    return &source->models;
+  default:
+    return &source->rules;
+  }
+}
+
+/* { … } after word "name": the upvalue is the position among the pending. */
+static int declare(lua_State *L) {
+  rule_host *h = host_of(L);
+  size_t position = (size_t)lua_tointeger(L, lua_upvalueindex(1));
+  if (!h->loading || position >= h->npending || h->pending[position].done)
+    return luaL_error(L, "a declaration has one body");
+  host_pending *p = &h->pending[position];
+  p->done = true;
+  if (lua_type(L, 1) != LUA_TTABLE)
+    return luaL_error(L, "%s \"%s\" wants a table: %s \"%s\" { … }", p->word, p->name, p->word, p->name);
+  cat_declaration what = {.name = p->name, .at = p->at, .standard = h->standard_file};
+  keeper k = {h, p->at};
+  shunt_error err;
+  shunt_status status = lua_node_from(L, 1, &h->source->arena, p->at, keep, &k, &what.body, &err);
+  if (status) return luaL_error(L, "%s \"%s\": %s", p->word, p->name, err.message);
+  if (what.body->kind != NODE_MAP)
+    return luaL_error(L, "%s \"%s\" wants named fields: { stage = …, … }", p->word, p->name);
+  if (for_this_env(h, what.body, p->at) && !cat_declare(list_of(h->source, p->word), what))
+    return luaL_error(L, "not enough memory");
+  return 0;
+}
+
+/* word "name": the upvalue is the word. */
+static int word(lua_State *L) {
+  rule_host *h = host_of(L);
+  const char *the_word = lua_tostring(L, lua_upvalueindex(1));
+  if (!h->loading) return luaL_error(L, "%s declares while rule files load, not when a rule is asked", the_word);
+  if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s wants a name: %s \"name\" { … }", the_word, the_word);
+  size_t size;
+  const char *name = lua_tolstring(L, 1, &size);
+  if (strlen(name) != size) return luaL_error(L, "%s: a name has no NUL in it", the_word);
+  if (!base_grow(&h->pending, &h->pending_capacity, h->npending + 1, sizeof *h->pending))
+    return luaL_error(L, "not enough memory");
+  const char *copy = arena_strdup(&h->source->arena, name);
+  if (!copy) return luaL_error(L, "not enough memory");
+  h->pending[h->npending] = (host_pending){the_word, copy, host_caller(L, h), false};
+  lua_pushinteger(L, (lua_Integer)h->npending++);
+  lua_pushcclosure(L, declare, 1);
+  return 1;
+}
+
+void host_check_pending(rule_host *h) {
+  for (size_t i = 0; i < h->npending; i++) {
+    const host_pending *p = &h->pending[i];
+    if (!p->done)
+      problems_add(h->problems, SHUNT_E_CONFIG, p->at, "%s \"%s\" has no body: %s \"%s\" { … }", p->word, p->name,
+                   p->word, p->name);
+  }
+  h->npending = 0;
+}
+
+/* has_many(target, foreign_key, options) and its like: a table that says what the relation is. Upvalue: the kind. */
+static int relation(lua_State *L) {
+  static const char *const direct[] = {"target", "foreign_key"};
+  static const char *const through[] = {"through", "target", "foreign_key", "through_key"};
+  const char *kind = lua_tostring(L, lua_upvalueindex(1));
+  bool many_to_many = strcmp(kind, "belongs_to_many") == 0;
+  int n = many_to_many ? 4 : 2;
+  const char *const *names = many_to_many ? through : direct;
+  for (int i = 1; i <= n; i++)
+    if (lua_type(L, i) != LUA_TSTRING)
+      return luaL_error(L, "%s: argument %d, %s, is %s, not text", kind, i, names[i - 1],
+                        lua_isnoneornil(L, i) ? "missing" : luaL_typename(L, i));
+  if (!lua_isnoneornil(L, n + 1)) luaL_checktype(L, n + 1, LUA_TTABLE);
+  lua_settop(L, n + 1);
+  lua_newtable(L);
+  if (!lua_isnil(L, n + 1)) {
+    sandbox_contents(L, n + 1);
+    lua_pushnil(L);
+    while (lua_next(L, -2)) {
+      lua_pushvalue(L, -2);
+      lua_insert(L, -2);
+      lua_rawset(L, n + 2);
+    }
+    lua_pop(L, 1);
+  }
+  for (int i = 1; i <= n; i++) {
+    lua_pushvalue(L, i);
+    lua_setfield(L, n + 2, names[i - 1]);
+  }
+  lua_pushvalue(L, lua_upvalueindex(1));
+  lua_setfield(L, n + 2, "kind");
+  return 1;
+}
+
+void host_open_words(lua_State *L, rule_host *h) {
+  static const char *const words[] = {"datasource", "instance", "model", "rule"};
+  static const char *const kinds[] = {"has_one", "has_many", "belongs_to", "belongs_to_many"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    lua_pushstring(L, words[i]);
+    lua_pushcclosure(L, word, 1);
+    sandbox_define(h->sb, words[i]);
+  }
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    lua_pushstring(L, kinds[i]);
+    lua_pushcclosure(L, relation, 1);
+    sandbox_define(h->sb, kinds[i]);
+  }
+}
