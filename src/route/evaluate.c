@@ -1,0 +1,438 @@
+/* For: one walk through the stages: select, then refine, then guard, with every rule's answer noted.
+ * Source: the manual's table of stages. What the standard rules say is in rules/standard/, not here. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/suggest.h"
+#include "route/route_inner.h"
+
+/* One decision on its way. It lives on route_evaluate's frame, and owns nothing: rules may end it at any call. */
+typedef struct course {
+  route *r;
+  const route_request *request;
+  rule_request *seen; /* what rules see */
+  route_decision *d;
+  shunt_error *err;
+  const cat_rule *rule; /* that runs, or ran last; NULL for a model's own function */
+  const cat_client *client;
+  const char *table;
+  int level;
+  route_outcome *outcome;
+  bool in_default; /* the default stage is being asked what "default" is */
+} course;
+
+static shunt_status note(course *c, cat_stage stage, const cat_rule *rule, shunt_verdict verdict, const char *detail) {
+  route_decision *d = c->d;
+  if (d->as.ntrace == d->trace_capacity &&
+      (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
+       !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))
+    return error_memory(c->err);
+  d->rules[d->as.ntrace] = rule;
+  d->trace[d->as.ntrace++] = (shunt_trace){cat_stage_name(stage), rule->name, rule->source, verdict, detail};
+  return SHUNT_OK;
+}
+
+static void name_rule(shunt_error *err, const cat_rule *rule) {
+  strncpy(err->rule, rule->name, sizeof err->rule - 1);
+  err->rule[sizeof err->rule - 1] = 0;
+}
+
+static shunt_status rule_error(course *c, shunt_status status) {
+  if (!c->rule) return status;
+  error_place(c->err, c->rule->at.file, c->rule->at.line, 0);
+  name_rule(c->err, c->rule);
+  return status;
+}
+
+shunt_status route_denial(shunt_error *err, const cat_rule *rule, const char *why) {
+  error_set(err, SHUNT_E_DENIED, "denied by the rule '%s': %s", rule->name, why);
+  if (!err) return SHUNT_E_DENIED;
+  error_place(err, rule->at.file, rule->at.line, 0);
+  name_rule(err, rule);
+  return SHUNT_E_DENIED;
+}
+
+/* ---- conditions ---- */
+
+static const char *dimension_value(const course *c, cat_dimension dimension) {
+  switch (dimension) {
+  case CAT_MODEL:
+    return c->seen->model;
+  case CAT_RELATION:
+    return c->seen->relation;
+  case CAT_INSTANCE:
+    return c->seen->instance->name;
+  case CAT_OP:
+    return c->seen->op;
+  case CAT_CLIENT:
+    return c->client ? c->client->name : NULL;
+  case CAT_NDIMENSIONS:
+    break;
+  }
+  return NULL;
+}
+
+/* Whether all the rule's conditions hold; *mismatch is the first that doesn't. */
+static bool holds(course *c, const cat_rule *rule, cat_dimension *mismatch) {
+  if (rule->conditions[CAT_OP].count) rule_host_read(c->r->host, RULE_FIELD_OP);
+  for (cat_dimension i = 0; i < CAT_NDIMENSIONS; i++) {
+    if (rule->conditions[i].count == 0 || cat_condition_holds(&rule->conditions[i], dimension_value(c, i))) continue;
+    *mismatch = i;
+    return false;
+  }
+  return true;
+}
+
+static shunt_status note_mismatch(course *c, cat_stage stage, const cat_rule *rule, cat_dimension dimension) {
+  static const char *const names[CAT_NDIMENSIONS] = {"model", "relation", "instance", "op", "client"};
+  const cat_condition *condition = &rule->conditions[dimension];
+  const char *value = dimension_value(c, dimension);
+  const cat_pattern *first = &condition->patterns[0];
+  const char *detail = arena_printf(&c->d->texts, "%s is %s%s%s, not %s%s%s", names[dimension], value ? "'" : "",
+                                    value ? value : "absent", value ? "'" : "", first->text, first->prefix ? "*" : "",
+                                    condition->count > 1 ? " or another of its list" : "");
+  return detail ? note(c, stage, rule, SHUNT_VERDICT_SKIPPED, detail) : error_memory(c->err);
+}
+
+/* Begins the walk over a stage, and counts as read what it is told apart by. */
+static void begin_stage(course *c, cat_stage stage, index_walk *w) {
+  const stage_index *x = &c->r->stages[stage];
+  bool reads_instance;
+  index_begin(x, w, c->r->cursors + (c->in_default ? c->r->most_lists : 0), c->request->every_rule, c->request->model,
+              c->request->relation, c->request->instance, &reads_instance);
+  if (x->reads_model) rule_host_read(c->r->host, RULE_FIELD_MODEL);
+  if (x->reads_relation) rule_host_read(c->r->host, RULE_FIELD_RELATION);
+  if (reads_instance) rule_host_read(c->r->host, RULE_FIELD_INSTANCE);
+}
+
+/* The next rule whose conditions and when hold; NULL at the stage's end. */
+static shunt_status next_rule(course *c, cat_stage stage, index_walk *w, const cat_rule **out) {
+  const cat_rule *rule;
+  shunt_status status = SHUNT_OK;
+  *out = NULL;
+  while (!status && (rule = index_next(w))) {
+    cat_dimension mismatch;
+    if (index_is_conditional(w) && !holds(c, rule, &mismatch)) {
+      if (c->request->every_rule) status = note_mismatch(c, stage, rule, mismatch);
+      continue;
+    }
+    c->rule = rule;
+    c->r->counts[rule->id].asked++;
+    if (rule->when_function == CATALOG_NO_FUNCTION || rule_host_when(c->r->host, rule->when_function)) {
+      *out = rule;
+      return SHUNT_OK;
+    }
+    status = note(c, stage, rule, SHUNT_VERDICT_WHEN, NULL);
+  }
+  return status;
+}
+
+/* ---- answers ---- */
+
+static shunt_status refuse(course *c, cat_stage stage, const cat_rule *rule, const char *why) {
+  route_decision *d = c->d;
+  d->as.denied = arena_strdup(&d->texts, why);
+  if (!d->as.denied) return error_memory(c->err);
+  d->as.rule = rule->name;
+  d->as.source = rule->source;
+  c->r->counts[rule->id].decided++;
+  shunt_status status = note(c, stage, rule, SHUNT_VERDICT_REFUSED, d->as.denied);
+  if (status) return status;
+  return route_denial(c->err, rule, d->as.denied);
+}
+
+static shunt_status unknown_client(course *c, const cat_rule *rule, const char *name) {
+  suggest s = suggest_for(name);
+  const catalog *cat = c->r->catalog;
+  for (size_t i = 0; i < cat->nclients; i++) suggest_try(&s, cat->clients[i]->name);
+  error_set(c->err, SHUNT_E_NOT_FOUND, "the rule '%s' names the client '%s', which does not exist%s", rule->name, name,
+            suggest_text(&s));
+  c->rule = rule;
+  return rule_error(c, SHUNT_E_NOT_FOUND);
+}
+
+static shunt_status select_stage(course *c, cat_stage stage);
+
+/* What "default" stands for: the answer of the default stage, whatever rules are in it. */
+static shunt_status effective_default(course *c, const cat_rule *asking) {
+  if (c->in_default) {
+    error_set(c->err, SHUNT_E_RULE,
+              "the rule '%s' of the default stage answers \"default\", which is what it is asked for", asking->name);
+    return rule_error(c, SHUNT_E_RULE);
+  }
+  c->in_default = true;
+  shunt_status status = select_stage(c, CAT_STAGE_DEFAULT);
+  c->in_default = false;
+  if (!status && !c->client) {
+    error_set(c->err, SHUNT_E_RULE,
+              "the rule '%s' answers \"default\", but no rule of the default stage names a client", asking->name);
+    c->rule = asking;
+    return rule_error(c, SHUNT_E_RULE);
+  }
+  return status;
+}
+
+/* Makes the named client the candidate. */
+static shunt_status settle(course *c, const cat_rule *rule, const char *name) {
+  const cat_client *client = catalog_client(c->r->catalog, name);
+  if (client) {
+    c->client = client;
+    return SHUNT_OK;
+  }
+  if (strcmp(name, CATALOG_DEFAULT) == 0) return effective_default(c, rule);
+  return unknown_client(c, rule, name);
+}
+
+static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *answer) {
+  const cat_client *choices[RULE_PICK_MOST];
+  c->outcome->drawn = true;
+  for (size_t i = 0; i < answer->npicks; i++) {
+    shunt_status status = settle(c, rule, answer->picks[i]);
+    if (status) return status;
+    choices[i] = c->client;
+  }
+  c->client = choices[pick_draw(&c->r->picker, rule->id, answer->policy, answer->key_hash, choices, answer->npicks)];
+  return SHUNT_OK;
+}
+
+/* Takes a rule's answer on as the candidate. */
+static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *answer) {
+  route_decision *d = c->d;
+  const cat_client *before = c->client;
+  shunt_status status = SHUNT_OK;
+  if (answer->table) {
+    c->table = arena_strdup(&d->texts, answer->table);
+    if (!c->table) return error_memory(c->err);
+  }
+  if (answer->level >= 0) {
+    c->level = answer->level;
+    c->outcome->level_given = true;
+  }
+  if (answer->kind == RULE_ANSWER_PICK)
+    status = draw(c, rule, answer);
+  else if (answer->client)
+    status = settle(c, rule, answer->client);
+  if (status) return status;
+  c->r->counts[rule->id].decided++;
+  if (c->client != before || !d->as.rule) {
+    d->as.rule = rule->name;
+    d->as.source = rule->source;
+  }
+  return SHUNT_OK;
+}
+
+static void ask(course *c, const cat_rule *rule, rule_answer *answer) {
+  if (rule->client_function != CATALOG_NO_FUNCTION) {
+    rule_host_ask(c->r->host, rule->client_function, rule->name, answer);
+    return;
+  }
+  memset(answer, 0, offsetof(rule_answer, picks));
+  answer->client = rule->client;
+  answer->table = rule->table;
+  answer->level = rule->level;
+  answer->deny = rule->deny;
+  answer->kind = rule->deny ? RULE_ANSWER_DENY : RULE_ANSWER_CLIENT;
+}
+
+static const char *changed_text(course *c, const rule_answer *answer) {
+  const char *client = c->client->name;
+  if (!answer->table && answer->level < 0) return client;
+  if (answer->level < 0) return arena_printf(&c->d->texts, "%s, table %s", client, c->table);
+  if (!answer->table) return arena_printf(&c->d->texts, "%s, level %d", client, c->level);
+  return arena_printf(&c->d->texts, "%s, table %s, level %d", client, c->table, c->level);
+}
+
+/* ---- stages ---- */
+
+/* Asks the stage's rules until one names a client. */
+static shunt_status select_stage(course *c, cat_stage stage) {
+  if (c->r->stages[stage].count == 0) return SHUNT_OK;
+  index_walk w;
+  const cat_rule *rule;
+  rule_answer answer;
+  begin_stage(c, stage, &w);
+  for (;;) {
+    shunt_status status = next_rule(c, stage, &w, &rule);
+    if (status || !rule) return status;
+    ask(c, rule, &answer);
+    switch (answer.kind) {
+    case RULE_ANSWER_NONE:
+      if ((status = note(c, stage, rule, SHUNT_VERDICT_PASSED, NULL))) return status;
+      continue;
+    case RULE_ANSWER_DENY:
+      return refuse(c, stage, rule, answer.deny);
+    case RULE_ANSWER_CLIENT:
+    case RULE_ANSWER_PICK:
+      break;
+    }
+    if (answer.kind == RULE_ANSWER_CLIENT && !answer.client) {
+      error_set(c->err, SHUNT_E_RULE, "the rule '%s' answers without a client: a select rule names one", rule->name);
+      return rule_error(c, SHUNT_E_RULE);
+    }
+    if ((status = adopt(c, rule, &answer))) return status;
+    /* a rule that was asked for what "default" is may have written over it */
+    c->d->as.rule = rule->name;
+    c->d->as.source = rule->source;
+    const char *detail = changed_text(c, &answer);
+    return detail ? note(c, stage, rule, SHUNT_VERDICT_CHOSE, detail) : error_memory(c->err);
+  }
+}
+
+static shunt_status select_client(course *c) {
+  for (cat_stage stage = CAT_STAGE_OVERRIDE; stage <= CAT_STAGE_DEFAULT; stage++) {
+    shunt_status status = select_stage(c, stage);
+    if (status || c->client) return status;
+  }
+  c->rule = NULL;
+  return error_set(c->err, SHUNT_E_RULE, "no rule names a client for model '%s': a rule of the default stage should",
+                   c->seen->model ? c->seen->model : "");
+}
+
+/* The table before refine rules: asked for explicitly, else the rule's, the relation's, the model's. */
+static shunt_status base_table(course *c) {
+  const route_request *q = c->request;
+  const cat_model *m = q->model;
+  c->rule = NULL;
+  rule_host_read(c->r->host, RULE_FIELD_MODEL);
+  if (c->r->relations_have_tables) rule_host_read(c->r->host, RULE_FIELD_RELATION);
+  if (q->explicit_table) c->table = q->explicit_table;
+  if (!c->table && q->relation) c->table = q->relation->as.table;
+  if (c->table || !m) return SHUNT_OK;
+  if (m->table_function == CATALOG_NO_FUNCTION) {
+    c->table = m->table;
+    return SHUNT_OK;
+  }
+  c->table = arena_strdup(&c->d->texts, rule_host_table(c->r->host, m->table_function, m->name));
+  return c->table ? SHUNT_OK : error_memory(c->err);
+}
+
+static shunt_status refine(course *c) {
+  if (c->r->stages[CAT_STAGE_REFINE].count == 0) return SHUNT_OK;
+  index_walk w;
+  const cat_rule *rule;
+  rule_answer answer;
+  begin_stage(c, CAT_STAGE_REFINE, &w);
+  for (;;) {
+    c->seen->client = c->client->name;
+    c->seen->table = c->table;
+    c->seen->level = c->level;
+    shunt_status status = next_rule(c, CAT_STAGE_REFINE, &w, &rule);
+    if (status || !rule) return status;
+    ask(c, rule, &answer);
+    if (answer.kind == RULE_ANSWER_DENY) return refuse(c, CAT_STAGE_REFINE, rule, answer.deny);
+    if (answer.kind == RULE_ANSWER_NONE) {
+      status = note(c, CAT_STAGE_REFINE, rule, SHUNT_VERDICT_PASSED, NULL);
+    } else if (!(status = adopt(c, rule, &answer))) {
+      const char *detail = changed_text(c, &answer);
+      status = detail ? note(c, CAT_STAGE_REFINE, rule, SHUNT_VERDICT_CHANGED, detail) : error_memory(c->err);
+    }
+    if (status) return status;
+  }
+}
+
+static shunt_status guard(course *c) {
+  if (c->r->stages[CAT_STAGE_GUARD].count == 0) return SHUNT_OK;
+  index_walk w;
+  const cat_rule *rule;
+  rule_answer answer;
+  c->seen->client = c->client->name;
+  c->seen->table = c->table;
+  c->seen->level = c->level;
+  begin_stage(c, CAT_STAGE_GUARD, &w);
+  for (;;) {
+    shunt_status status = next_rule(c, CAT_STAGE_GUARD, &w, &rule);
+    if (status || !rule) return status;
+    if (rule->check_function == CATALOG_NO_FUNCTION) return refuse(c, CAT_STAGE_GUARD, rule, rule->deny);
+    rule_host_ask(c->r->host, rule->check_function, rule->name, &answer);
+    if (answer.kind == RULE_ANSWER_DENY) return refuse(c, CAT_STAGE_GUARD, rule, answer.deny);
+    if (answer.kind != RULE_ANSWER_NONE) {
+      error_set(c->err, SHUNT_E_RULE, "the check of the rule '%s' answers deny \"why\" or nothing", rule->name);
+      return rule_error(c, SHUNT_E_RULE);
+    }
+    if ((status = note(c, CAT_STAGE_GUARD, rule, SHUNT_VERDICT_ALLOWED, NULL))) return status;
+  }
+}
+
+static shunt_status run(void *ud) {
+  course *c = ud;
+  shunt_status status = select_client(c);
+  if (!status) status = base_table(c);
+  if (!status) status = refine(c);
+  if (!status) status = guard(c);
+  return status;
+}
+
+/* ---- a decision ---- */
+
+static rule_request request_for(const route *r, const route_request *q) {
+  const cat_model *m = q->model;
+  const cat_relation *rel = q->relation;
+  return (rule_request){
+      .model = m ? m->name : NULL,
+      .model_client = m ? m->client : NULL,
+      .model_client_function = m ? m->client_function : CATALOG_NO_FUNCTION,
+      .relation = rel ? rel->full_name : NULL,
+      .explicit_client = q->explicit_client,
+      .relation_client = q->relation_client ? q->relation_client
+                         : rel              ? rel->as.client
+                                            : NULL,
+      .parent = q->parent,
+      .current = q->current,
+      .default_client = r->catalog->default_client,
+      .instance = q->instance,
+      .env = r->catalog->env,
+      .op = q->op == SHUNT_WRITE ? "write" : "read",
+      .level = q->level,
+      .in_transaction = q->in_transaction,
+      .where = q->where,
+      .nwhere = q->nwhere,
+      .attrs = q->attrs,
+      .nattrs = q->nattrs,
+  };
+}
+
+static void begin_decision(route_decision *d, const route *r, const rule_request *seen, const route_request *q) {
+  arena_reset(&d->texts);
+  memset(&d->as, 0, sizeof d->as);
+  d->client = NULL;
+  d->as.model = seen->model;
+  d->as.relation = seen->relation;
+  d->as.op = q->op;
+  d->as.generation = r->generation;
+  d->as.role = "primary";
+}
+
+static shunt_status finish(course *c, shunt_status status) {
+  route_decision *d = c->d;
+  size_t n;
+  const rule_read *reads = rule_host_reads(c->r->host, &n);
+  if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
+  for (size_t i = 0; i < n; i++) d->depends_on[i] = reads[i].display;
+  d->as.depends_on = d->depends_on;
+  d->as.ndepends_on = n;
+  d->as.trace = d->trace;
+  d->as.uncacheable = rule_host_uncacheable(c->r->host);
+  d->as.table = c->table;
+  d->as.level = c->level;
+  if (status) return status;
+  d->client = c->client;
+  d->as.client = c->client->name;
+  d->as.engine = cat_engine_name(c->client->engine);
+  if (c->client->engine == CAT_SQLITE3) d->as.level = 0; /* one writer: a level would wait for it all the same */
+  if (c->client->replica) d->as.role = "replica";
+  return SHUNT_OK;
+}
+
+shunt_status route_evaluate(route *r, const route_request *q, route_decision *d, route_outcome *outcome,
+                            shunt_error *err) {
+  rule_request seen = request_for(r, q);
+  course c = {.r = r, .request = q, .seen = &seen, .d = d, .err = err, .level = q->level, .outcome = outcome};
+  outcome->level_given = outcome->drawn = false;
+  begin_decision(d, r, &seen, q);
+  shunt_status status = rule_host_run(r->host, &seen, run, &c, err);
+  if ((status == SHUNT_E_RULE || status == SHUNT_E_LIMIT) && c.rule && !err->rule[0]) {
+    name_rule(err, c.rule);
+    if (!err->file[0]) rule_error(&c, status);
+  }
+  return finish(&c, status);
+}
