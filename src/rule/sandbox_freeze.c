@@ -99,7 +99,7 @@ static void check_code(lua_State *L) {
   if (code_known(L)) return;
   buf dump = {0}; /* C memory: nothing may raise while it is there */
   lua_dump(L, add_bytes, &dump, 0);
-  bytecode_report report;
+  bytecode_report report = {.line = 0};
   bytecode_result result = dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, &report);
   bool failed = dump.failed;
   buf_free(&dump);

@@ -1,5 +1,6 @@
 /* For: making every allocation fail in turn, and seeing that none is lost.
- * Use: faults_on(&f); for (f.fail_at = 1; !done; f.fail_at++) { f.seen = 0; … } assert_int_equal(f.live, 0); faults_off(); */
+ * Use: faults_on(&f); for (f.fail_at = 1; !done; f.fail_at++) { f.seen = 0; … } assert_int_equal(f.live, 0);
+ * faults_off(); */
 #ifndef TESTS_UNIT_FAULTS_H
 #define TESTS_UNIT_FAULTS_H
 
@@ -12,8 +13,8 @@ typedef struct faults {
   size_t seen;    /* allocations asked for since it was last set to 0 */
   size_t fail_at; /* this one of them fails, and those after it too where all_after is set; 0: none does */
   bool all_after;
-  bool failed;    /* one did */
-  long live;      /* blocks that are out */
+  bool failed; /* one did */
+  long live;   /* blocks that are out */
   size_t bytes, peak_bytes;
 } faults;
 

@@ -1,0 +1,233 @@
+/* From a pattern's text to its nodes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "rule/pattern_node.h"
+
+#define ESCAPE '%'
+
+/* ---- sets ---- */
+
+static bool is_class_letter(unsigned char c) { return c != 0 && strchr("acdglpsuwxzACDGLPSUWXZ", c) != NULL; }
+
+static void set_add(pattern_set *set, unsigned char c) { set->bits[c >> 5] |= (uint32_t)1 << (c & 31); }
+
+static void set_add_escaped(pattern_set *set, unsigned char letter) {
+  if (!is_class_letter(letter)) {
+    set_add(set, letter);
+    return;
+  }
+  for (unsigned c = 0; c < 256; c++)
+    if (in_class(letter, (unsigned char)c)) set_add(set, (unsigned char)c);
+}
+
+/* ---- from text to nodes ---- */
+
+typedef struct compiler {
+  pattern *p;
+  const char *at;
+  const char *end;
+  uint32_t nnodes;
+  uint32_t nsets;
+  uint32_t repeated; /* the last repeated node, or NOWHERE */
+} compiler;
+
+size_t pattern_bytes(const char *source, size_t size) {
+  size_t sets = 0;
+  for (size_t i = 0; i < size; i++) sets += source[i] == '[';
+  return (size + 1) * sizeof(pattern_node) + sets * sizeof(pattern_set);
+}
+
+static pattern_node *add_node(compiler *c, node_kind kind) {
+  pattern_node *n = &c->p->nodes[c->nnodes++];
+  memset(n, 0, sizeof *n);
+  n->kind = (uint8_t)kind;
+  n->repeat = ONCE;
+  n->back = c->repeated;
+  return n;
+}
+
+static void malformed(compiler *c, const char *format, int number) {
+  add_node(c, NODE_MALFORMED);
+  snprintf(c->p->error, sizeof c->p->error, format, number);
+  c->at = c->end;
+}
+
+/* From behind the '[' to behind the ']'. False, with nothing read, where there is no ']'. */
+static bool read_set(compiler *c, uint32_t *index) {
+  const char *first = c->at;
+  bool negated = first < c->end && *first == '^';
+  if (negated) first++;
+  const char *close = first;
+  do { /* the first byte can't be the closing one */
+    if (close == c->end) return false;
+    if (*close++ == ESCAPE && close < c->end) close++;
+  } while (close == c->end || *close != ']');
+  pattern_set *set = &c->p->sets[c->nsets];
+  memset(set, 0, sizeof *set);
+  for (const char *s = first; s < close; s++) {
+    if (*s == ESCAPE) {
+      set_add_escaped(set, (unsigned char)*++s);
+    } else if (close - s > 2 && s[1] == '-') {
+      for (unsigned b = (unsigned char)s[0]; b <= (unsigned char)s[2]; b++) set_add(set, (unsigned char)b);
+      s += 2;
+    } else {
+      set_add(set, (unsigned char)*s);
+    }
+  }
+  if (negated)
+    for (int i = 0; i < 8; i++) set->bits[i] = ~set->bits[i];
+  c->at = close + 1;
+  *index = c->nsets++;
+  return true;
+}
+
+static void read_repeat(compiler *c, pattern_node *n) {
+  if (c->at == c->end) return;
+  switch (*c->at) {
+  case '*':
+    n->repeat = MOST;
+    break;
+  case '+':
+    n->repeat = MOST_FROM_ONE;
+    break;
+  case '-':
+    n->repeat = LEAST;
+    break;
+  case '?':
+    n->repeat = OPTIONAL;
+    break;
+  default:
+    return;
+  }
+  c->at++;
+  c->repeated = (uint32_t)(n - c->p->nodes);
+}
+
+static void read_single(compiler *c, unsigned char byte) {
+  pattern_node *n;
+  uint32_t index = 0;
+  if (byte == '.') {
+    n = add_node(c, NODE_ANY);
+  } else if (byte == ESCAPE) {
+    unsigned char letter = (unsigned char)*c->at++;
+    n = add_node(c, is_class_letter(letter) ? NODE_CLASS : NODE_CHAR);
+    n->c = letter;
+  } else if (byte == '[') {
+    if (!read_set(c, &index)) {
+      malformed(c, "malformed pattern (missing ']')", 0);
+      return;
+    }
+    n = add_node(c, NODE_SET);
+    n->index = index;
+  } else {
+    n = add_node(c, NODE_CHAR);
+    n->c = byte;
+  }
+  read_repeat(c, n);
+}
+
+static void read_open(compiler *c) {
+  pattern *p = c->p;
+  if (p->ncaptures >= PATTERN_CAPTURES) {
+    malformed(c, "too many captures", 0);
+    return;
+  }
+  bool position = c->at < c->end && *c->at == ')';
+  if (position) c->at++;
+  add_node(c, position ? NODE_POSITION : NODE_START_CAPTURE)->index = p->ncaptures;
+  p->captures[p->ncaptures++].size = position ? PATTERN_POSITION : PATTERN_OPEN;
+}
+
+/* While nodes are made, a capture's size tells whether it is closed yet: 0. */
+static void read_close(compiler *c) {
+  pattern *p = c->p;
+  for (unsigned i = p->ncaptures; i > 0; i--)
+    if (p->captures[i - 1].size == PATTERN_OPEN) {
+      p->captures[i - 1].size = 0;
+      add_node(c, NODE_END_CAPTURE)->index = i - 1;
+      return;
+    }
+  malformed(c, "invalid pattern capture", 0);
+}
+
+static void read_again(compiler *c, unsigned char digit) {
+  pattern *p = c->p;
+  int index = digit - '1';
+  if (index < 0 || (unsigned)index >= p->ncaptures || p->captures[index].size == PATTERN_OPEN)
+    malformed(c, "invalid capture index %%%d", index + 1);
+  else if (p->captures[index].size == PATTERN_POSITION)
+    add_node(c, NODE_NEVER);
+  else
+    add_node(c, NODE_AGAIN)->index = (uint32_t)index;
+}
+
+static void read_balanced(compiler *c) {
+  if (c->end - c->at < 2) {
+    malformed(c, "malformed pattern (missing arguments to '%%b')", 0);
+    return;
+  }
+  pattern_node *n = add_node(c, NODE_BALANCED);
+  n->c = (unsigned char)*c->at++;
+  n->d = (unsigned char)*c->at++;
+}
+
+static void read_frontier(compiler *c) {
+  uint32_t index = 0;
+  if (c->at == c->end || *c->at != '[') {
+    malformed(c, "missing '[' after '%%f' in pattern", 0);
+    return;
+  }
+  c->at++;
+  if (read_set(c, &index))
+    add_node(c, NODE_FRONTIER)->index = index;
+  else
+    malformed(c, "malformed pattern (missing ']')", 0);
+}
+
+static void read_escape(compiler *c) {
+  if (c->at == c->end) {
+    malformed(c, "malformed pattern (ends with '%%')", 0);
+    return;
+  }
+  unsigned char letter = (unsigned char)*c->at;
+  if (letter == 'b' || letter == 'f' || between(letter, '0', '9')) {
+    c->at++;
+    if (letter == 'b')
+      read_balanced(c);
+    else if (letter == 'f')
+      read_frontier(c);
+    else
+      read_again(c, letter);
+  } else {
+    read_single(c, ESCAPE);
+  }
+}
+
+void pattern_compile(pattern *p, void *memory, const char *source, size_t size) {
+  p->nodes = memory;
+  p->sets = (pattern_set *)(void *)(p->nodes + size + 1);
+  p->ncaptures = 0;
+  p->error[0] = 0;
+  compiler c = {.p = p, .at = source, .end = source + size, .repeated = NOWHERE};
+  while (c.at < c.end) {
+    unsigned char byte = (unsigned char)*c.at++;
+    if (byte == '(')
+      read_open(&c);
+    else if (byte == ')')
+      read_close(&c);
+    else if (byte == '$' && c.at == c.end)
+      add_node(&c, NODE_END);
+    else if (byte == ESCAPE)
+      read_escape(&c);
+    else
+      read_single(&c, byte);
+  }
+  if (c.nnodes == 0 || p->nodes[c.nnodes - 1].kind != NODE_MALFORMED) add_node(&c, NODE_DONE);
+}
+
+bool pattern_is_plain(const char *source, size_t size) {
+  for (size_t i = 0; i < size; i++)
+    if (source[i] && strchr("^$*+?.([%-", source[i])) return false;
+  return true;
+}
