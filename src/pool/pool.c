@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "pool/tables.h"
 
 static const int64_t NS_PER_MS = 1000000, NS_PER_S = 1000000000;
 
@@ -39,10 +40,8 @@ typedef struct client_pools {
   const driver_engine *engine; /* NULL where this build has none */
   bool private_database;
   pool base;            /* level 0 */
-  pthread_mutex_t lock; /* of what follows, and of adding a pool */
-  map tables;           /* by the name they were asked for, which the table's arena holds; NULL once they are gone */
-  driver_table **all;   /* those that were replaced too: somebody may look at them */
-  size_t nall, all_capacity;
+  pthread_mutex_t lock; /* of adding a pool */
+  table_cache tables;
 } client_pools;
 
 struct pools {
@@ -73,7 +72,10 @@ static bool init_client(client_pools *cp, const cat_client *client) {
   cp->engine = driver_for(client->engine);
   cp->private_database = cp->engine && cp->engine->private_database(client);
   if (!init_pool(&cp->base, cp, 0)) return false;
+  if (!tables_init(&cp->tables)) goto no_tables;
   if (pthread_mutex_init(&cp->lock, NULL) == 0) return true;
+  tables_end(&cp->tables);
+no_tables:
   pthread_mutex_destroy(&cp->base.lock);
   return false;
 }
@@ -87,9 +89,7 @@ static void end_client(client_pools *cp) {
     base_free(pl);
     pl = next;
   }
-  for (size_t i = 0; i < cp->nall; i++) driver_table_free(cp->all[i]);
-  base_free(cp->all);
-  map_free(&cp->tables);
+  tables_end(&cp->tables);
   pthread_mutex_destroy(&cp->lock);
 }
 
@@ -181,20 +181,29 @@ static bool init_wake(pthread_cond_t *wake) {
   return ok;
 }
 
+static struct timespec after_ms(int64_t timeout_ms) {
+  const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
+  int64_t at_ns = clock_monotonic_ns() + (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
+  return (struct timespec){.tv_sec = at_ns / NS_PER_S, .tv_nsec = at_ns % NS_PER_S};
+}
+
+/* Whoever serves the waiter takes it off the queue; it leaves by itself when nobody did in time. */
+static void wait_in_queue(pool *pl, waiter *w, int64_t timeout_ms) {
+  struct timespec until = after_ms(timeout_ms);
+  *(pl->last ? &pl->last->next : &pl->first) = w;
+  pl->last = w;
+  pl->waiting++;
+  int rc = 0;
+  while (!w->served && rc == 0) rc = pthread_cond_timedwait(&w->wake, &pl->lock, &until);
+  if (!w->served) leave_queue(pl, w);
+}
+
 static shunt_status wait_for_one(pool *pl, const cat_client *client, driver_conn **conn, shunt_error *err) {
   waiter w = {.served = false, .conn = NULL, .next = NULL};
   int64_t timeout_ms = client->pool.acquire_timeout_ms;
-  if (timeout_ms > 0 && !init_wake(&w.wake)) return error_memory(err);
   if (timeout_ms > 0) {
-    int64_t until = clock_monotonic_ns() +
-                    (timeout_ms < INT64_MAX / NS_PER_MS / 2 ? timeout_ms : INT64_MAX / NS_PER_MS / 2) * NS_PER_MS;
-    struct timespec when = {.tv_sec = until / NS_PER_S, .tv_nsec = until % NS_PER_S};
-    *(pl->last ? &pl->last->next : &pl->first) = &w;
-    pl->last = &w;
-    pl->waiting++;
-    int rc = 0;
-    while (!w.served && rc == 0) rc = pthread_cond_timedwait(&w.wake, &pl->lock, &when);
-    if (!w.served) leave_queue(pl, &w);
+    if (!init_wake(&w.wake)) return error_memory(err);
+    wait_in_queue(pl, &w, timeout_ms);
     pthread_cond_destroy(&w.wake);
   }
   *conn = w.conn;
@@ -333,55 +342,22 @@ pool_counts pool_counts_of(pools *p, const cat_client *client, int level) {
   return counts;
 }
 
-/* ---- tables; the caller of the first ones holds the client's lock ---- */
-
-/* Takes over `fresh`. NULL when out of memory. */
-static driver_table *remember(client_pools *cp, const char *name, driver_table *fresh) {
-  driver_table *known = map_get(&cp->tables, name);
-  if (known && driver_table_equal(known, fresh)) {
-    driver_table_free(fresh);
-    return known;
-  }
-  char *key = arena_strdup(&fresh->arena, name);
-  if (!key || !base_grow(&cp->all, &cp->all_capacity, cp->nall + 1, sizeof(driver_table *)) ||
-      !map_put(&cp->tables, key, fresh)) {
-    driver_table_free(fresh);
-    return NULL;
-  }
-  cp->all[cp->nall++] = fresh;
-  return fresh;
-}
-
-static void forget(client_pools *cp, const char *name) {
-  if (map_get(&cp->tables, name)) map_put(&cp->tables, name, NULL); /* replacing takes no memory */
-}
-
-static const driver_table *known_table(client_pools *cp, const char *name) {
-  pthread_mutex_lock(&cp->lock);
-  const driver_table *known = map_get(&cp->tables, name);
-  pthread_mutex_unlock(&cp->lock);
-  return known;
-}
+/* ---- tables ---- */
 
 static shunt_status read_table(client_pools *cp, driver_conn *conn, const char *name, const driver_table **out,
                                shunt_error *err) {
   driver_table *fresh = NULL;
   shunt_status status = conn->engine->describe(conn, name, &fresh, err);
-  pthread_mutex_lock(&cp->lock);
-  if (!status) {
-    *out = remember(cp, name, fresh);
-    if (!*out) status = error_memory(err);
-  } else if (status == SHUNT_E_NOT_FOUND) {
-    forget(cp, name);
-  }
-  pthread_mutex_unlock(&cp->lock);
-  return status;
+  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, name);
+  if (status) return status;
+  *out = tables_remember(&cp->tables, name, fresh);
+  return *out ? SHUNT_OK : error_memory(err);
 }
 
 shunt_status pool_describe(pools *p, const cat_client *client, int level, driver_conn *conn, const char *table,
                            bool again, const driver_table **out, shunt_error *err) {
   client_pools *cp = of_client(p, client);
-  *out = again ? NULL : known_table(cp, table);
+  *out = again ? NULL : tables_known(&cp->tables, table);
   if (*out) return SHUNT_OK;
   if (conn) return read_table(cp, conn, table, out, err);
   shunt_status status = pool_acquire(p, client, level, &conn, err);

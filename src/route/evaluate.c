@@ -296,7 +296,7 @@ static shunt_status base_table(course *c) {
   rule_host_read(c->r->host, RULE_FIELD_MODEL);
   if (c->r->relations_have_tables) rule_host_read(c->r->host, RULE_FIELD_RELATION);
   if (q->explicit_table) c->table = q->explicit_table;
-  if (!c->table && q->relation) c->table = q->relation->as.table;
+  if (!c->table && q->relation && m == q->relation->target) c->table = q->relation->as.table;
   if (c->table || !m) return SHUNT_OK;
   if (m->table_function == CATALOG_NO_FUNCTION) {
     c->table = m->table;

@@ -1,0 +1,53 @@
+#include "pool/tables.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+bool tables_init(table_cache *cache) {
+  memset(cache, 0, sizeof *cache);
+  return pthread_mutex_init(&cache->lock, NULL) == 0;
+}
+
+void tables_end(table_cache *cache) {
+  for (size_t i = 0; i < cache->count; i++) driver_table_free(cache->all[i]);
+  base_free(cache->all);
+  map_free(&cache->names);
+  pthread_mutex_destroy(&cache->lock);
+}
+
+const driver_table *tables_known(table_cache *cache, const char *name) {
+  pthread_mutex_lock(&cache->lock);
+  const driver_table *known = map_get(&cache->names, name);
+  pthread_mutex_unlock(&cache->lock);
+  return known;
+}
+
+static driver_table *remember(table_cache *cache, const char *name, driver_table *fresh) {
+  driver_table *known = map_get(&cache->names, name);
+  if (known && driver_table_equal(known, fresh)) {
+    driver_table_free(fresh);
+    return known;
+  }
+  char *key = arena_strdup(&fresh->arena, name);
+  if (!key || !base_grow(&cache->all, &cache->capacity, cache->count + 1, sizeof(driver_table *)) ||
+      !map_put(&cache->names, key, fresh)) {
+    driver_table_free(fresh);
+    return NULL;
+  }
+  cache->all[cache->count++] = fresh;
+  return fresh;
+}
+
+const driver_table *tables_remember(table_cache *cache, const char *name, driver_table *fresh) {
+  pthread_mutex_lock(&cache->lock);
+  const driver_table *kept = remember(cache, name, fresh);
+  pthread_mutex_unlock(&cache->lock);
+  return kept;
+}
+
+void tables_forget(table_cache *cache, const char *name) {
+  pthread_mutex_lock(&cache->lock);
+  if (map_get(&cache->names, name)) (void)map_put(&cache->names, name, NULL); /* replacing takes no memory */
+  pthread_mutex_unlock(&cache->lock);
+}

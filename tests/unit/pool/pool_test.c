@@ -1,0 +1,281 @@
+/* Connections are given out within their limits, age, and give their places back whatever happens to them. */
+#define _POSIX_C_SOURCE 200809L
+#include "unit/pool/world.h"
+
+#include "unit/faults.h"
+
+static void execute(driver_conn *conn, const char *sql) {
+  shunt_error err;
+  if (conn->engine->send(conn, sql, strlen(sql), NULL, 0, &err) || conn->engine->receive(conn, NULL, NULL, NULL, &err))
+    fail_msg("%s: %s", sql, err.message);
+}
+
+/* ---- one thread ---- */
+
+static void connections_are_opened_when_needed_and_used_again(void **state) {
+  world *w = *state;
+  assert_counts(w, 0, 0, 0);
+  driver_conn *a = acquire(w);
+  assert_counts(w, 1, 1, 0);
+  driver_conn *b = acquire(w);
+  assert_ptr_not_equal(a, b);
+  assert_counts(w, 2, 2, 0);
+  release(w, b);
+  release(w, a);
+  assert_counts(w, 2, 0, 0);
+  assert_ptr_equal(acquire(w), a); /* the one used last, whose pages are still at hand */
+  assert_ptr_equal(acquire(w), b);
+  release(w, a);
+  release(w, b);
+}
+
+static void a_pool_that_is_used_up_says_so(void **state) {
+  world *w = *state;
+  driver_conn *a = acquire(w), *b = acquire(w), *none = a;
+  for (int ms = 0; ms < 2; ms++) {
+    w->d.client.pool.acquire_timeout_ms = ms;
+    assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_TIMEOUT, "all 2 connections of client 'main' are busy");
+    assert_null(none);
+    assert_counts(w, 2, 2, 0);
+  }
+  release(w, a);
+  assert_ptr_equal(acquire(w), a);
+  release(w, a);
+  release(w, b);
+}
+
+static void every_level_of_sqlite_shares_one_pool(void **state) {
+  world *w = *state;
+  driver_conn *conn = NULL;
+  assert_int_equal(pool_acquire(w->pools, &w->d.client, 3, &conn, &w->d.err), SHUNT_OK);
+  assert_counts(w, 1, 1, 0);
+  pool_release(w->pools, conn, 3);
+  assert_ptr_equal(acquire(w), conn);
+  release(w, conn);
+}
+
+static void what_is_open_at_release_is_rolled_back(void **state) {
+  world *w = *state;
+  driver_conn *a = acquire(w);
+  assert_int_equal(a->engine->begin(a, NULL, false, &w->d.err), SHUNT_OK);
+  execute(a, "INSERT INTO t VALUES (1, 1)");
+  release(w, a);
+  assert_string_equal(raw_text(&w->d, "SELECT count(*) FROM t"), "0");
+  assert_ptr_equal(acquire(w), a);
+  assert_false(a->in_transaction);
+  release(w, a);
+}
+
+static void a_broken_connection_is_not_given_again(void **state) {
+  world *w = *state;
+  driver_conn *a = acquire(w);
+  a->broken = true;
+  release(w, a);
+  assert_counts(w, 0, 0, 0);
+  a = acquire(w);
+  assert_false(a->broken);
+  release(w, a);
+}
+
+static void a_file_that_does_not_open_takes_no_place(void **state) {
+  world *w = *state;
+  char missing[128];
+  snprintf(missing, sizeof missing, "%s/missing.db", w->d.folder);
+  w->d.client.create = false;
+  w->d.client.filename = missing;
+  driver_conn *none = NULL;
+  for (int i = 0; i < 5; i++) {
+    assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_DATASOURCE, missing);
+    assert_null(none);
+    assert_counts(w, 0, 0, 0);
+  }
+  w->d.client.filename = w->d.filename;
+  release(w, acquire(w));
+  assert_counts(w, 1, 0, 0);
+}
+
+static void an_engine_without_a_driver_says_so(void **state) {
+  world *w = *state;
+  pools_free(w->pools);
+  w->d.client.engine = CAT_PG;
+  make_pools(w);
+  driver_conn *none = NULL;
+  assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_DATASOURCE, "no driver for the engine 'pg'");
+}
+
+/* ---- ageing ---- */
+
+static void connections_idle_for_too_long_are_closed_down_to_min(void **state) {
+  world *w = *state;
+  w->d.client.pool = (cat_pool){.min = 1, .max = 4, .idle_timeout_ms = 1000 * HOUR_S / 2};
+  pools_free(w->pools);
+  make_pools(w);
+  driver_conn *all[4];
+  for (int i = 0; i < 4; i++) all[i] = acquire(w);
+  for (int i = 0; i < 3; i++) release(w, all[i]);
+  assert_counts(w, 4, 1, 0);
+  for (int i = 0; i < 3; i++) age(&all[i]->idle_since_ns);
+  release(w, all[3]);
+  assert_counts(w, 1, 0, 0);
+  age(&all[3]->idle_since_ns);
+  assert_ptr_equal(acquire(w), all[3]); /* the last one is min's */
+  release(w, all[3]);
+  assert_counts(w, 1, 0, 0);
+}
+
+static void the_connection_just_taken_is_kept_while_older_ones_go(void **state) {
+  world *w = *state;
+  w->d.client.pool.idle_timeout_ms = 1000 * HOUR_S / 2;
+  driver_conn *a = acquire(w), *b = acquire(w);
+  release(w, a);
+  release(w, b);
+  age(&a->idle_since_ns);
+  assert_ptr_equal(acquire(w), b);
+  assert_counts(w, 1, 1, 0);
+  release(w, b);
+}
+
+static void a_connection_past_its_lifetime_is_replaced(void **state) {
+  world *w = *state;
+  w->d.client.pool.min = 2;
+  w->d.client.pool.max_lifetime_ms = 1000 * HOUR_S / 2;
+  driver_conn *a = acquire(w);
+  age(&a->opened_ns);
+  release(w, a);
+  assert_counts(w, 0, 0, 0);
+  a = acquire(w);
+  release(w, a);
+  age(&a->opened_ns);
+  execute(a, "CREATE TEMP TABLE mine (a)"); /* only the old one has it */
+  a = acquire(w);
+  execute(a, "CREATE TEMP TABLE mine (a)");
+  assert_counts(w, 1, 1, 0);
+  release(w, a);
+}
+
+static void limits_of_0_are_no_limits(void **state) {
+  world *w = *state;
+  w->d.client.pool.idle_timeout_ms = w->d.client.pool.max_lifetime_ms = 0;
+  driver_conn *a = acquire(w), *b = acquire(w);
+  release(w, a);
+  release(w, b);
+  age(&a->idle_since_ns);
+  age(&b->opened_ns);
+  assert_ptr_equal(acquire(w), b);
+  release(w, b);
+  assert_counts(w, 2, 0, 0);
+}
+
+static void a_private_database_has_one_connection_that_stays(void **state) {
+  world *w = *state;
+  pools_free(w->pools);
+  w->d.client.filename = ":memory:";
+  w->d.client.pool = (cat_pool){.min = 0, .max = 4, .idle_timeout_ms = 1000, .max_lifetime_ms = 1000};
+  make_pools(w);
+  driver_conn *a = acquire(w), *none = NULL;
+  execute(a, "CREATE TABLE mine (a)");
+  assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_TIMEOUT, "all 1 connections");
+  age(&a->opened_ns);
+  release(w, a);
+  age(&a->idle_since_ns);
+  assert_ptr_equal(acquire(w), a);
+  execute(a, "INSERT INTO mine VALUES (1)");
+  release(w, a);
+}
+
+/* ---- tables ---- */
+
+static shunt_status try_describe(world *w, driver_conn *conn, const char *table, bool again, const driver_table **out) {
+  return pool_describe(w->pools, &w->d.client, 0, conn, table, again, out, &w->d.err);
+}
+
+static const driver_table *describe(world *w, driver_conn *conn, const char *table, bool again) {
+  const driver_table *t = NULL;
+  if (try_describe(w, conn, table, again, &t)) fail_msg("%s", w->d.err.message);
+  return t;
+}
+
+static void a_table_is_remembered_until_it_changes(void **state) {
+  world *w = *state;
+  const driver_table *first = describe(w, NULL, "t", false);
+  assert_counts(w, 1, 0, 0);
+  assert_ptr_equal(describe(w, NULL, "t", false), first);
+  for (int i = 0; i < 5; i++) assert_ptr_equal(describe(w, NULL, "t", true), first);
+  raw_exec(&w->d, "ALTER TABLE t ADD COLUMN w INT");
+  assert_ptr_equal(describe(w, NULL, "t", false), first);
+  driver_conn *conn = acquire(w);
+  const driver_table *second = describe(w, conn, "t", true);
+  assert_ptr_not_equal(second, first);
+  assert_ptr_equal(describe(w, conn, "t", false), second);
+  assert_non_null(driver_table_column(second, "w"));
+  assert_null(driver_table_column(first, "w")); /* who still holds it may go on looking at it */
+  assert_non_null(driver_table_column(first, "v"));
+  release(w, conn);
+}
+
+static void a_table_that_is_gone_is_forgotten(void **state) {
+  world *w = *state;
+  const driver_table *t = describe(w, NULL, "t", false);
+  raw_exec(&w->d, "DROP TABLE t");
+  assert_fails(&w->d, try_describe(w, NULL, "t", true, &t), SHUNT_E_NOT_FOUND, "has no table 't'");
+  assert_null(t);
+  assert_fails(&w->d, try_describe(w, NULL, "t", false, &t), SHUNT_E_NOT_FOUND, "has no table 't'");
+  raw_exec(&w->d, "CREATE TABLE t (fresh)");
+  assert_non_null(driver_table_column(describe(w, NULL, "t", false), "fresh"));
+}
+
+/* ---- memory ---- */
+
+static bool use(world *w) {
+  driver_conn *a = NULL, *b = NULL;
+  const driver_table *t = NULL;
+  bool ok = !pools_new(&w->catalog, &w->pools, &w->d.err) && !try_acquire(w, &a) && !try_acquire(w, &b) &&
+            !try_describe(w, a, "t", false, &t) && !try_describe(w, a, "t", true, &t);
+  if (!ok) assert_int_equal(w->d.err.status, SHUNT_E_MEMORY);
+  if (a) release(w, a);
+  if (b) release(w, b);
+  if (w->pools) assert_int_equal(pool_counts_of(w->pools, &w->d.client, 0).busy, 0);
+  pools_free(w->pools);
+  w->pools = NULL;
+  return ok;
+}
+
+static void survives_every_allocation_that_fails(void **state) {
+  world *w = *state;
+  pools_free(w->pools);
+  w->pools = NULL;
+  faults f;
+  faults_on(&f);
+  bool done = false;
+  for (f.fail_at = 1; !done; f.fail_at++) {
+    f.seen = 0;
+    f.failed = false;
+    done = use(w);
+    assert_int_not_equal(done, f.failed);
+    assert_int_equal(f.live, 0);
+  }
+  assert_true(f.fail_at > 5);
+  faults_off();
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+  const struct CMUnitTest tests[] = {
+      TEST(connections_are_opened_when_needed_and_used_again),
+      TEST(a_pool_that_is_used_up_says_so),
+      TEST(every_level_of_sqlite_shares_one_pool),
+      TEST(what_is_open_at_release_is_rolled_back),
+      TEST(a_broken_connection_is_not_given_again),
+      TEST(a_file_that_does_not_open_takes_no_place),
+      TEST(an_engine_without_a_driver_says_so),
+      TEST(connections_idle_for_too_long_are_closed_down_to_min),
+      TEST(the_connection_just_taken_is_kept_while_older_ones_go),
+      TEST(a_connection_past_its_lifetime_is_replaced),
+      TEST(limits_of_0_are_no_limits),
+      TEST(a_private_database_has_one_connection_that_stays),
+      TEST(a_table_is_remembered_until_it_changes),
+      TEST(a_table_that_is_gone_is_forgotten),
+      TEST(survives_every_allocation_that_fails),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
