@@ -1,0 +1,216 @@
+# make            builds the library, the command and the Lua module in build/
+# make help       lists what else there is
+# What you may set, here or in the environment: CC CFLAGS LDFLAGS PREFIX DESTDIR LUA, WERROR=1, V=1 (show commands).
+
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+LUA ?= lua5.4
+B ?= build
+export LUA
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+PACKAGES := lua5.4 sqlite3 yaml-0.1 jansson
+VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
+SONAME := libshunt.so.0
+LUA_ABI := 5.4
+
+# $(call libs,PACKAGE…): the linker's flags; useless while a package is missing, which the rule of $(B)/flags tells.
+libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
+
+# In libshunt: everything but the command and the Lua module. Objects are position-independent, so that one set of them
+# serves the static library, the shared one and the Lua module.
+MAIN_SRC := src/cli/main.c
+BIND_SRC := $(wildcard src/bind/*.c)
+LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c))
+TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)
+TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*/*.c))
+BENCH_SRC := $(wildcard tests/bench/*.c)
+STANDARD := $(sort $(wildcard rules/standard/*.lua))
+C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+
+obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
+LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
+TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+
+CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
+CFLAGS_ALL := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SANITIZE)
+LDFLAGS_ALL := -pthread $(LDFLAGS) $(SANITIZE)
+
+ifeq ($(V),)
+say = @printf '  %-5s %s\n' $(1) $(2);
+endif
+
+.PHONY: all demo test lint fmt asan tsan coverage bench install uninstall clean help deps check FORCE
+.DELETE_ON_ERROR:
+.SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) tests/tsan.c)
+
+all: $(B)/shunt $(B)/libshunt.a $(B)/libshunt.so $(B)/lua/shunt/core.so ## Build everything (the default)
+
+# ---- what is built ----
+
+# A stamp holds the value of something that is no file, and gets a new time only when that changes.
+stamp = @mkdir -p $(@D); printf '%s\n' '$(strip $(1))' | cmp -s - $@ || printf '%s\n' '$(strip $(1))' >$@
+
+$(B)/flags: FORCE
+	@sh tests/packages.sh --check build
+	$(call stamp,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))
+$(B)/files: FORCE
+	$(call stamp,$(LIB_SRC) $(BIND_SRC) $(STANDARD))
+$(B)/prefix: FORCE
+	$(call stamp,$(PREFIX))
+
+$(B)/obj/%.o: %.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(B)/obj/standard_rules.o: $(B)/standard_rules.c $(B)/flags
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+$(B)/obj/src/cli/main.o: private CPPFLAGS_ALL += -DSHUNT_LUADIR='"$(PREFIX)/share/lua/$(LUA_ABI)"'
+$(B)/obj/src/cli/main.o: $(B)/prefix
+$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit
+
+# The standard policy travels inside the library: each file of rules/standard/ as an array of its bytes.
+$(B)/standard_rules.c: $(STANDARD) $(B)/files
+	$(call say,GEN,$@){ \
+	  echo '/* Made from rules/standard by the Makefile. */'; \
+	  echo '#include "rule/standard.h"'; \
+	  for file in $(STANDARD); do \
+	    echo "static const unsigned char $$(basename $$file .lua | tr -c 'a-zA-Z0-9\n' _)_text[] = {"; \
+	    od -An -v -tx1 $$file | sed 's/ *\([0-9a-f][0-9a-f]\) */0x\1,/g'; \
+	    echo '0};'; \
+	  done; \
+	  echo 'const struct rule_standard_file rule_standard_files[] = {'; \
+	  for file in $(STANDARD); do \
+	    name=$$(basename $$file .lua | tr -c 'a-zA-Z0-9\n' _)_text; \
+	    echo "  {\"$$file\", (const char *)$$name, sizeof $$name - 1},"; \
+	  done; \
+	  echo '  {0, 0, 0}};'; \
+	  echo 'const size_t rule_standard_count = $(words $(STANDARD));'; \
+	} >$@
+
+$(B)/libshunt.a: $(LIB_OBJ) $(B)/files
+	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+$(B)/$(SONAME): $(LIB_OBJ) $(B)/files
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) \
+	  $(call libs,$(PACKAGES))
+$(B)/libshunt.so: $(B)/$(SONAME)
+	@ln -sf $(SONAME) $@
+
+# The command hosts Lua for its own Lua files and for busted, whose C modules look for Lua's functions in the process:
+# hence the shared Lua library.
+$(B)/shunt: $(call obj,$(MAIN_SRC) $(BIND_SRC)) $(B)/libshunt.a
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+
+# The Lua module takes Lua's functions from the program that loads it, and shows that program one function.
+$(B)/core.map:
+	@mkdir -p $(@D)
+	@echo '{ global: luaopen_shunt_core; local: *; };' >$@
+$(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -Wl,--version-script=$(B)/core.map -o $@ $(call obj,$(BIND_SRC)) \
+	  $(B)/libshunt.a $(call libs,$(filter-out lua%,$(PACKAGES)))
+
+$(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,cmocka $(PACKAGES))
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+
+-include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
+
+# ---- what is run ----
+
+# Make itself again, with the packages now there, and all processors unless -j says otherwise.
+again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
+
+deps: ## Install the packages that building and testing need (Debian, Ubuntu)
+	@sh tests/packages.sh build test
+
+demo: ## Build shunt and show it at work on the example in rules/store
+	@sh tests/packages.sh build
+	$(again) -s all
+	@sh rules/store/demo.sh $(abspath $(B))/shunt
+
+test: ## Build and run every test
+	@sh tests/packages.sh build test
+	$(again) check
+
+# What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
+check: $(TESTS) $(if $(filter --only,$(RUN)),,all)
+	@$(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
+
+asan: ## Run every test under the address and undefined-behaviour sanitizers
+	@sh tests/packages.sh build test
+	$(again) check B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' RUN=--hosted \
+	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+
+tsan: ## Run the unit tests under the thread sanitizer
+	@sh tests/packages.sh build test
+	$(again) check B=build/tsan CFLAGS='-O1 -g' RUN='--only unit' SANITIZE=-fsanitize=thread
+
+coverage: ## Run every test and print which lines of src ran
+	@sh tests/packages.sh build test coverage
+	@find build/coverage -name '*.gcda' -exec rm {} + 2>/dev/null || true
+	$(again) check B=build/coverage CFLAGS='-O0 -g' RUN=--hosted SANITIZE=--coverage
+	@gcovr --root . --filter src/ --object-directory build/coverage --exclude-unreachable-branches
+
+bench: ## Measure: one line a figure, NAME VALUE LIMIT ok|short
+	@sh tests/packages.sh build
+	$(again) -s all $(BENCHES)
+	@sh tests/bench/run.sh $(B)/bench
+
+lint: ## Check style and look for mistakes: luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
+	@sh tests/packages.sh build test lint
+	@luacheck --quiet lua rules tests
+	@clang-format --dry-run -Werror $(C_FILES)
+	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  $(addprefix --suppress=,missingIncludeSystem autoVariables uninitvar:src/route/evaluate.c wrongPrintfScanfArgNum '*:/usr/include/*') $(CPPFLAGS_ALL) src
+	@printf '%s\n' $(LIB_SRC) $(BIND_SRC) $(MAIN_SRC) | xargs -P 2 -I {} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
+	$(again) -s all $(TESTS) CC=gcc B=build/lint-gcc WERROR=1
+	$(again) -s all $(TESTS) CC=clang B=build/lint-clang WERROR=1
+	@echo 'lint: clean'
+
+fmt: ## Format the C files
+	@sh tests/packages.sh lint
+	@clang-format -i $(C_FILES)
+
+# ---- where it goes ----
+
+BIN_DIR = $(DESTDIR)$(PREFIX)/bin
+LIB_DIR = $(DESTDIR)$(PREFIX)/lib
+INCLUDE_DIR = $(DESTDIR)$(PREFIX)/include
+SHARE_DIR = $(DESTDIR)$(PREFIX)/share
+MAN_SRC := $(wildcard lua/shunt/cli/shunt.1)
+COMPLETION_SRC := $(wildcard lua/shunt/cli/completion.bash)
+
+install: all ## Install under PREFIX (/usr/local), below DESTDIR if that is set
+	install -d $(BIN_DIR) $(LIB_DIR)/pkgconfig $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(INCLUDE_DIR) \
+	  $(SHARE_DIR)/lua/$(LUA_ABI) $(SHARE_DIR)/shunt
+	install -m 755 $(B)/shunt $(BIN_DIR)/shunt
+	install -m 644 src/shunt.h $(INCLUDE_DIR)/shunt.h
+	install -m 644 $(B)/libshunt.a $(LIB_DIR)/libshunt.a
+	install -m 755 $(B)/$(SONAME) $(LIB_DIR)/$(SONAME)
+	ln -sf $(SONAME) $(LIB_DIR)/libshunt.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' src/shunt.pc.in \
+	  >$(LIB_DIR)/pkgconfig/shunt.pc
+	install -m 755 $(B)/lua/shunt/core.so $(LIB_DIR)/lua/$(LUA_ABI)/shunt/core.so
+	for file in $$(cd lua && find shunt -type f ! -name shunt.1 ! -name completion.bash); do \
+	  install -D -m 644 lua/$$file $(SHARE_DIR)/lua/$(LUA_ABI)/$$file || exit 1; done
+	for file in $$(find rules/standard rules/store -path rules/store/data -prune -o -type f -print); do \
+	  install -D -m 644 $$file $(SHARE_DIR)/shunt/$$file || exit 1; done
+	$(if $(MAN_SRC),install -D -m 644 $(MAN_SRC) $(SHARE_DIR)/man/man1/shunt.1)
+	$(if $(COMPLETION_SRC),install -D -m 644 $(COMPLETION_SRC) $(SHARE_DIR)/bash-completion/completions/shunt)
+	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
+
+uninstall: ## Remove what install put there
+	rm -f $(BIN_DIR)/shunt $(INCLUDE_DIR)/shunt.h $(LIB_DIR)/libshunt.a $(LIB_DIR)/libshunt.so $(LIB_DIR)/$(SONAME) \
+	  $(LIB_DIR)/pkgconfig/shunt.pc $(SHARE_DIR)/man/man1/shunt.1 $(SHARE_DIR)/bash-completion/completions/shunt
+	rm -rf $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/shunt
+
+clean: ## Remove everything that was built
+	rm -rf build rules/store/data
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,84 @@
+#!/bin/sh
+# For: finding out which packages shunt needs and this machine lacks, and installing them on Debian and its kin.
+# Use: sh tests/packages.sh [--check] build|test|lint|coverage ...
+# Without --check what is missing is installed. Nothing is run, and nothing asked of a server, when nothing is missing.
+set -u
+
+check=false
+if [ "${1:-}" = --check ]; then
+  check=true
+  shift
+fi
+
+missing=
+need() { # PACKAGE PROBE ARGUMENT
+  "$2" "$3" >/dev/null 2>&1 || missing="$missing $1"
+}
+library() { pkg-config --exists "$1"; }
+program() { command -v "$1"; }
+lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.path) ~= nil)"; }
+
+for purpose in "$@"; do
+  case $purpose in
+  build)
+    need pkg-config program pkg-config
+    need liblua5.4-dev library lua5.4
+    need libsqlite3-dev library sqlite3
+    need libyaml-dev library yaml-0.1
+    need libjansson-dev library jansson
+    need lua5.4 program "${LUA:-lua5.4}"
+    need lua-argparse lua_module argparse
+    ;;
+  test)
+    need libcmocka-dev library cmocka
+    need lua-busted lua_module busted.runner
+    ;;
+  lint)
+    need lua-check program luacheck
+    need cppcheck program cppcheck
+    need clang program clang
+    need clang-format program clang-format
+    need clang-tidy program clang-tidy
+    ;;
+  coverage) need gcovr program gcovr ;;
+  *)
+    echo "tests/packages.sh: no such purpose: $purpose (build, test, lint, coverage)" >&2
+    exit 2
+    ;;
+  esac
+done
+
+[ -n "$missing" ] || exit 0
+
+if $check; then
+  echo "shunt needs these packages, which are not installed here:$missing" >&2
+  echo "'make deps' installs them on Debian and Ubuntu; elsewhere install what they are called there." >&2
+  exit 1
+fi
+if ! command -v apt-get >/dev/null 2>&1; then
+  echo "shunt needs these packages (Debian's names):$missing" >&2
+  echo "This system has no apt-get: install what they are called here, then run make again." >&2
+  exit 1
+fi
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+  if ! command -v sudo >/dev/null 2>&1; then
+    echo "Run this as root, then run make again: apt-get install$missing" >&2
+    exit 1
+  fi
+  as_root=sudo
+fi
+
+echo "installing:$missing"
+apt() { $as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null; }
+# A third-party source that can't be reached must not stop what Debian's own can give.
+apt update || echo "apt-get update failed: going on with the package lists that are here" >&2
+log=$(mktemp)
+# shellcheck disable=SC2086 # a list of names
+if ! apt install -y --no-install-recommends $missing >"$log" 2>&1; then
+  cat "$log" >&2
+  rm -f "$log"
+  exit 1
+fi
+rm -f "$log"

@@ -1,0 +1,165 @@
+-- Runs the tests, two at a time, and adds up what they counted.
+-- Use, in the project's folder: lua5.4 tests/run.lua --build DIR [--cc CC] [--only KIND] [--hosted] UNIT_TEST_PROGRAM...
+--   --only unit|lua   only the C unit tests, or only what is not C unit tests
+--   --hosted          busted runs inside DIR/shunt in place of lua5.4, as sanitizers need the whole process instrumented
+-- Ends with the line "N passed, N failed[, N skipped]" and status 0 only where something ran and nothing failed. A program
+-- that crashes, hangs or prints no count is a failure.
+local AT_ONCE = 2
+local SECONDS_EACH = 1500
+
+local function quote(text)
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+local function lines_of(command)
+  local list = {}
+  local pipe = assert(io.popen(command))
+  for line in pipe:lines() do list[#list + 1] = line end
+  pipe:close()
+  return list
+end
+
+-- Each counts a runner's output: {passed, failed, skipped}, or nil where it holds no count.
+
+local function sum(text, pattern)
+  local total, found = 0, false
+  for n in text:gmatch(pattern) do
+    total, found = total + math.tointeger(n), true
+  end
+  return total, found
+end
+
+local function count_cmocka(text)
+  local passed, found = sum(text, "%[  PASSED  %] (%d+) test")
+  return found and { passed = passed, failed = sum(text, "%[  FAILED  %] (%d+) test"), skipped = sum(text, "%[  SKIPPED %] (%d+) test") }
+end
+
+local function count_busted(text)
+  local passed, failed, errors, pending = text:match("(%d+) success%a* / (%d+) failure%a* / (%d+) error%a* / (%d+) pending")
+  return passed and { passed = math.tointeger(passed), failed = math.tointeger(failed) + math.tointeger(errors),
+    skipped = math.tointeger(pending) }
+end
+
+local function count_plain(text)
+  local passed, failed = ("\n" .. text):match("\n(%d+) passed, (%d+) failed")
+  return passed and { passed = math.tointeger(passed), failed = math.tointeger(failed), skipped = 0 }
+end
+
+local function parse_arguments(arguments)
+  local options, programs = { build = "build", cc = "cc" }, {}
+  local i = 1
+  while i <= #arguments do
+    local name = arguments[i]:match("^%-%-(.+)$")
+    if name == "hosted" then
+      options.hosted = true
+    elseif name then
+      i = i + 1
+      options[name] = arguments[i]
+    else
+      programs[#programs + 1] = arguments[i]
+    end
+    i = i + 1
+  end
+  return options, programs
+end
+
+local function all_jobs(options, programs)
+  local jobs = {}
+  local function add(name, count, command)
+    jobs[#jobs + 1] = { name = name, count = count, command = command }
+  end
+  if options.only ~= "lua" then
+    for _, program in ipairs(programs) do
+      add((program:gsub("^" .. options.build:gsub("%p", "%%%0") .. "/tests/", "unit ")), count_cmocka, program)
+    end
+  end
+  if options.only == "unit" then return jobs end
+
+  local lua = os.getenv("LUA") or "lua5.4"
+  local shunt = options.build .. "/shunt"
+  add("layers", count_plain, lua .. " tests/layers.lua")
+  if not options.hosted then
+    add("artefacts", count_plain, ("%s tests/artefacts.lua %s %s"):format(lua, options.build, quote(options.cc)))
+  end
+  local busted = lines_of("command -v busted")[1] or "busted"
+  local interpreter = options.hosted and shunt .. " run" or lua
+  for _, spec in ipairs(lines_of("find tests/spec -name '*_spec.lua' | LC_ALL=C sort")) do
+    add("spec " .. spec:match("^tests/spec/(.*)_spec%.lua$"), count_busted,
+      ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec))
+  end
+  add("rules/store", count_busted, ("%s test -c rules/store/shunt.yaml --output=plainTerminal"):format(shunt))
+  return jobs
+end
+
+-- What the test programs find in their environment. SHUNT_BUILD is for those that look for built files.
+local function environment(options)
+  return table.concat({
+    "SHUNT_BUILD=" .. quote(options.build),
+    "CMOCKA_MESSAGE_OUTPUT=STDOUT",
+    ("LUA_PATH='./lua/?.lua;./lua/?/init.lua;./tests/?.lua;%s'"):format(os.getenv("LUA_PATH") or ";"),
+    ("LUA_CPATH='%s/lua/?.so;%s'"):format(options.build, os.getenv("LUA_CPATH") or ";"),
+    "UBSAN_OPTIONS=print_stacktrace=1",
+    "TSAN_OPTIONS=halt_on_error=1",
+  }, " ")
+end
+
+local function start(job, number, options)
+  job.log = ("%s/test-logs/%03d"):format(options.build, number)
+  job.pipe = assert(io.popen(("exec env %s timeout -k 5 %d %s >%s 2>&1 </dev/null"):format(environment(options),
+    SECONDS_EACH, job.command, quote(job.log))))
+end
+
+local function finish(job)
+  local _, how, code = job.pipe:close()
+  local log = assert(io.open(job.log, "rb"))
+  local text = log:read("a")
+  log:close()
+
+  local counts = job.count(text)
+  local trouble
+  if how == "exit" and code == 124 then
+    trouble = ("did not end within %d seconds"):format(SECONDS_EACH)
+  elseif not counts then
+    trouble = ("printed no count (%s %d)"):format(how, code)
+  elseif (how ~= "exit" or code ~= 0) and counts.failed == 0 then
+    trouble = ("ended with %s %d"):format(how, code)
+  end
+  counts = counts or { passed = 0, failed = 0, skipped = 0 }
+  if trouble then counts.failed = counts.failed + 1 end
+
+  print(("%-40s %5d passed%s%s"):format(job.name, counts.passed,
+    counts.failed > 0 and (", %d failed"):format(counts.failed) or "",
+    counts.skipped > 0 and (", %d skipped"):format(counts.skipped) or ""))
+  if counts.failed > 0 then
+    print(("---- %s"):format(job.command))
+    io.write(text, text:sub(-1) == "\n" and "" or "\n")
+    print(("---- %s: %s"):format(job.name, trouble or "failed"))
+  elseif counts.skipped > 0 then
+    for line in text:gmatch("[^\n]+") do
+      if line:lower():find("skip", 1, true) or line:find("^Pending") then print("    " .. line) end
+    end
+  end
+  io.stdout:flush()
+  return counts
+end
+
+local function main()
+  local options, programs = parse_arguments(arg)
+  os.execute(("rm -rf %s && mkdir -p %s"):format(quote(options.build .. "/test-logs"), quote(options.build .. "/test-logs")))
+  local jobs = all_jobs(options, programs)
+  local total = { passed = 0, failed = 0, skipped = 0 }
+  local started = 0
+  for done = 1, #jobs do
+    while started < #jobs and started < done - 1 + AT_ONCE do
+      started = started + 1
+      start(jobs[started], started, options)
+    end
+    local counts = finish(jobs[done])
+    for key, n in pairs(counts) do total[key] = total[key] + n end
+  end
+  print(("%d passed, %d failed%s"):format(total.passed, total.failed,
+    total.skipped > 0 and (", %d skipped"):format(total.skipped) or ""))
+  os.exit(total.failed == 0 and total.passed > 0)
+end
+
+main()
