@@ -1,0 +1,162 @@
+--- Routing rules under busted: `assert.routes(request, expected)` and `assert.denies(request, reason)`.
+---
+---     require "shunt.busted"
+---
+---     it("keeps EU tenants' orders in the EU", function()
+---       assert.routes({ model = "order", instance = "acme-eu" }, { client = "order-eu" })
+---       assert.denies({ model = "audit", op = "write" }, "the audit log is read-only")
+---     end)
+---
+--- The application is the one `shunt test` opened; under plain busted, the one that SHUNT_APP names, or shunt.yaml in
+--- the working folder, in the environment test. A failure tells what was expected, what came, and the whole trace.
+local shunt = require "shunt"
+local luassert = require "luassert"
+local say = require "say"
+local util = require "luassert.util"
+
+---@class shunt.busted
+---@field app any the application that requests are asked of
+local busted = {}
+
+local current
+
+--- Makes app the one that requests are asked of.
+---@param app any
+function busted.use(app) current = app end
+
+--- Opens an application and makes it the one that requests are asked of. Environment: test, unless told otherwise.
+---@param path? string
+---@param options? { env: string? }
+function busted.open(path, options)
+  local merged = { env = "test" }
+  for name, value in pairs(options or {}) do merged[name] = value end
+  current = shunt.open(path or os.getenv "SHUNT_APP" or "shunt.yaml", merged)
+  return current
+end
+
+setmetatable(busted, {
+  __index = function(_, name)
+    if name == "app" then return current or busted.open() end
+  end,
+})
+
+---@class shunt.busted.request
+---@field model? string
+---@field relation? string "user.orders"
+---@field instance? string
+---@field client? string asked for explicitly
+---@field table? string asked for explicitly
+---@field relation_client? string
+---@field parent? string
+---@field current? string
+---@field op? "read"|"write"
+---@field where? table<string, any>
+---@field attrs? table<string, any>
+---@field level? integer
+
+local OF_SESSION = { instance = true, attrs = true, level = true }
+local OF_REQUEST = {
+  relation = true, client = true, table = true, relation_client = true, parent = true, current = true, op = true, where = true,
+}
+local DECISION = {
+  "model", "relation", "client", "engine", "level", "table", "op", "role", "rule", "source", "generation", "denied",
+  "depends_on", "uncacheable",
+}
+
+local function wrong(format, ...) error(format:format(...), 0) end
+
+--- The decision on a request: a table, or the name of a model.
+local function decide(request)
+  if type(request) == "string" then request = { model = request } end
+  if type(request) ~= "table" then wrong("a request is a table such as {model = \"user\"}, not a %s", type(request)) end
+  local options, asked = {}, {}
+  for name, value in pairs(request) do
+    if OF_SESSION[name] then
+      options[name] = value
+    elseif OF_REQUEST[name] then
+      asked[name] = value
+    elseif name ~= "model" then
+      wrong("a request has no field '%s'", tostring(name))
+    end
+  end
+  asked.every_rule = true
+  local session <close> = busted.app:session(options)
+  return session:resolve(request.model, asked)
+end
+
+local function shown(value)
+  if type(value) == "string" then return ("%q"):format(value) end
+  if type(value) ~= "table" then return tostring(value) end
+  local items = {}
+  for _, item in ipairs(value) do items[#items + 1] = shown(item) end
+  return "{" .. table.concat(items, ", ") .. "}"
+end
+
+--- The named fields as "client = "main", level = 0", in the order of a decision.
+local function fields(of, names)
+  local out = {}
+  for _, name in ipairs(DECISION) do
+    if names[name] ~= nil then out[#out + 1] = ("%s = %s"):format(name, shown(of[name])) end
+  end
+  return table.concat(out, ", ")
+end
+
+local function trace(decision)
+  local lines = { "The way to it:" }
+  for _, step in ipairs(decision.trace) do
+    lines[#lines + 1] = ("  %-8s  %s (%s): %s"):format(step.stage, step.rule, step.source, step.result)
+  end
+  return table.concat(lines, "\n")
+end
+
+--- Makes the assertion's message: luassert formats what stands in arguments.
+local function tell(arguments, expected, negated, got, decision)
+  arguments[1] = ("Expected %s:\n  %s\nGot:\n  %s\n%s"):format(negated and "anything but" or "the decision to have", expected,
+    got, trace(decision))
+  arguments.n, arguments.nofmt = 1, { true }
+end
+
+local function same(a, b)
+  if type(a) == "table" and type(b) == "table" then return util.deepcompare(a, b, true) end
+  return a == b
+end
+
+local function routes(state, arguments)
+  local request, expected = arguments[1], arguments[2]
+  if type(expected) == "string" then expected = { client = expected } end
+  if type(expected) ~= "table" or next(expected) == nil then
+    wrong "assert.routes takes a request and what the decision must have, such as {client = \"main\"}"
+  end
+  local known = {}
+  for _, name in ipairs(DECISION) do known[name] = true end
+  for name in pairs(expected) do
+    if not known[name] then wrong("a decision has no field '%s'", tostring(name)) end
+  end
+  local decision = decide(request)
+  local holds = true
+  for name, value in pairs(expected) do holds = holds and same(decision[name], value) end
+  local interesting = { denied = decision.denied, rule = decision.rule, source = decision.source }
+  for name in pairs(expected) do interesting[name] = true end
+  tell(arguments, fields(expected, expected), not state.mod, fields(decision, interesting), decision)
+  return holds, { decision }
+end
+
+local function denies(state, arguments)
+  local request, reason = arguments[1], arguments[2]
+  if reason ~= nil and type(reason) ~= "string" then
+    wrong("assert.denies takes a request and a part of the reason, not a %s", type(reason))
+  end
+  local decision = decide(request)
+  local holds = decision.denied ~= nil and (reason == nil or decision.denied:find(reason, 1, true) ~= nil)
+  local got = { client = not decision.denied or nil, denied = decision.denied, rule = decision.rule, source = decision.source }
+  local expected = reason and ("a denial that says %q"):format(reason) or "a denial"
+  tell(arguments, expected, not state.mod, fields(decision, got), decision)
+  return holds, { decision }
+end
+
+say:set_namespace "en"
+say:set("assertion.shunt", "%s")
+luassert:register("assertion", "routes", routes, "assertion.shunt", "assertion.shunt")
+luassert:register("assertion", "denies", denies, "assertion.shunt", "assertion.shunt")
+
+return busted

@@ -1,0 +1,170 @@
+--- The application a command works on: opened from the flags, its catalog by name, requests and decisions.
+local shunt = require "shunt"
+local failure = require "shunt.cli.failure"
+local names = require "shunt.cli.names"
+local values = require "shunt.cli.values"
+
+---@class shunt.cli.application
+---@field app any
+---@field path string
+---@field folder string "" or ending in a slash
+---@field catalog table what app:describe() tells
+---@field clients table<string, table>
+---@field instances table<string, table>
+---@field models table<string, table>
+---@field relations table<string, table> by full name; each knows its `model`
+local Application = {}
+Application.__index = Application
+
+local application = {}
+
+local WITHOUT_OVERLAY = { dev = true, test = true, prod = true }
+local RELATION_MODES = { _inherit_ = true, _initial_ = true, _auto_ = true }
+
+local function exists(path)
+  local file = io.open(path, "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- The overlay of an environment: shunt.yaml has shunt.test.yaml.
+---@return string
+function application.overlay(path, env)
+  local stem, extension = path:match "^(.*)(%.[^./]*)$"
+  return ("%s.%s%s"):format(stem or path, env, extension or ".yaml")
+end
+
+--- The configuration file that the flags name.
+---@return string
+function application.path(args) return args.config or "shunt.yaml" end
+
+--- Opens the application that the flags name.
+---@param args table
+---@param env? string the environment where neither --env nor SHUNT_ENV says
+---@return shunt.cli.application
+function application.open(args, env)
+  local path = application.path(args)
+  if not exists(path) then
+    failure.raise(failure.CONFIG, ("there is no %s: name the app config with -c, or make an application with `shunt init DIR`")
+      :format(path))
+  end
+  if args.env and not WITHOUT_OVERLAY[args.env] and not exists(application.overlay(path, args.env)) then
+    failure.usage("--env %s: there is no %s, and only dev, test and prod go without an overlay", args.env,
+      application.overlay(path, args.env))
+  end
+  local given = args.env or (os.getenv "SHUNT_ENV" or "") == "" and env or nil
+  local ok, app = pcall(shunt.open, path, { env = given })
+  if not ok then error(failure.code(app) and failure.loading(app) or app, 0) end
+  return application.of(app, path)
+end
+
+--- Around an application that is open.
+---@return shunt.cli.application
+function application.of(app, path)
+  local self = setmetatable({ app = app, path = path, folder = path:match "^(.*/)" or "" }, Application)
+  self:refresh()
+  return self
+end
+
+--- Reads the catalog anew: the counts of rules move.
+function Application:refresh()
+  local catalog = self.app:describe()
+  self.catalog, self.clients, self.instances, self.models, self.relations = catalog, {}, {}, {}, {}
+  for _, client in ipairs(catalog.clients) do self.clients[client.name] = client end
+  for _, instance in ipairs(catalog.instances) do self.instances[instance.name] = instance end
+  for _, model in ipairs(catalog.models) do
+    self.models[model.name] = model
+    for _, relation in ipairs(model.relations or {}) do
+      relation.model = model
+      self.relations[relation.full_name] = relation
+    end
+  end
+end
+
+local function known(what, flag, name, set)
+  if set[name] == nil then failure.usage("%sthere is no %s '%s'%s", flag, what, name, names.hint(name, set)) end
+end
+
+local function check_client(self, flag, name, words)
+  if name == nil or name == "default" or words and words[name] then return end
+  known("client", flag .. " ", name, self.clients)
+end
+
+---@class shunt.cli.request
+---@field model string
+---@field relation? string
+---@field instance? string
+---@field attrs table<string, any>
+---@field level integer
+---@field client? string
+---@field current? string
+---@field parent? string
+---@field relation_client? string
+---@field op string
+---@field where table<string, any>
+
+--- The request that the flags describe. Names that don't exist are usage errors.
+---@param args table
+---@param where? table<string, any> in place of what --where says
+---@return shunt.cli.request
+function Application:request(args, where)
+  local relation = args.relation
+  if relation then known("relation", "--relation: ", relation, self.relations) end
+  local target = relation and self.relations[relation].target
+  local model = args.model or target
+  if not model then failure.usage "a MODEL is missing: name one, or a relation with --relation" end
+  known("model", "", model, self.models)
+  if target and model ~= target then
+    failure.usage("--relation %s leads to '%s', not to '%s'", relation, target, model)
+  end
+  if not relation then
+    if args.relation_client then failure.usage "--relation-client says where a relation goes: it needs --relation" end
+    if args.parent then failure.usage "--parent is the datasource of a relation's parent: it needs --relation" end
+  end
+  if args.instance and args.instance ~= "" then known("instance", "--instance: ", args.instance, self.instances) end
+  check_client(self, "--client:", args.client)
+  check_client(self, "--current:", args.current)
+  check_client(self, "--parent:", args.parent)
+  check_client(self, "--relation-client:", args.relation_client, RELATION_MODES)
+  local attrs = values.pairs(args.attr, "--attr")
+  for name, value in pairs(attrs) do
+    if value == shunt.null then attrs[name] = nil end
+  end
+  return {
+    model = model, relation = relation, instance = args.instance, attrs = attrs,
+    level = values.count(args.level, "--level") or 0, client = args.client, current = args.current, parent = args.parent,
+    relation_client = args.relation_client, op = args.op or "read", where = where or values.pairs(args.where, "--where"),
+  }
+end
+
+--- The session that a request is asked in.
+function Application:session(request)
+  return self.app:session { instance = request.instance, attrs = request.attrs, level = request.level }
+end
+
+--- The decision on a request; one that is denied has `denied`.
+---@param request shunt.cli.request
+---@param every_rule? boolean
+function Application:decide(request, every_rule)
+  local session <close> = self:session(request)
+  return session:resolve(request.model, {
+    op = request.op, client = request.client, relation = request.relation, relation_client = request.relation_client,
+    parent = request.parent, current = request.current, where = request.where, every_rule = every_rule,
+  })
+end
+
+--- decide, protected: nil and the error where it fails.
+function Application:try(request)
+  local ok, decision = pcall(self.decide, self, request)
+  if ok then return decision end
+  if not failure.code(decision) then error(decision, 0) end
+  return nil, decision
+end
+
+--- A request for a model or a relation with nothing else given.
+---@return shunt.cli.request
+function application.plain(model, relation, instance, op)
+  return { model = model, relation = relation, instance = instance, attrs = {}, level = 0, op = op or "read", where = {} }
+end
+
+return application

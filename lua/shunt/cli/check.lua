@@ -1,0 +1,172 @@
+--- shunt check: what can be known of config and rules without running the program they are for.
+local application = require "shunt.cli.application"
+local failure = require "shunt.cli.failure"
+local findings = require "shunt.cli.findings"
+local flags = require "shunt.cli.flags"
+local names = require "shunt.cli.names"
+local online = require "shunt.cli.online"
+local output = require "shunt.cli.output"
+local terminal = require "shunt.cli.terminal"
+
+local check = { summary = "Check config and rules; report what leaves an isolated instance." }
+
+function check.options(parser)
+  parser:flag "--strict":description "Warnings and isolation leaks are failures too."
+  parser:flag "--online":description "Connect too, and compare tables and columns."
+  flags.json(parser, "Print one JSON object.")
+end
+
+local OPS = { "read", "write" }
+
+--- Every access there is: each model and each relation, reading and writing.
+local function accesses(app)
+  local out = {}
+  for _, op in ipairs(OPS) do
+    for _, name in ipairs(output.keys(app.models)) do out[#out + 1] = { path = name, model = name, op = op } end
+    for _, name in ipairs(output.keys(app.relations)) do
+      out[#out + 1] = { path = name, model = app.relations[name].target, relation = name, op = op }
+    end
+  end
+  return out
+end
+
+--- Accesses of the default instance that can't be decided.
+local function check_resolve(app, list, found)
+  local seen = {}
+  for _, access in ipairs(list) do
+    local decision, err = app:try(application.plain(access.model, access.relation, nil, access.op))
+    if not decision then
+      local line = failure.line(err)
+      if not seen[line] then
+        seen[line] = true
+        found:add { kind = "error", message = ("%s (%s): %s"):format(access.path, access.op, line), path = access.path, op = access.op }
+      end
+    end
+  end
+end
+
+--- Accesses that send an isolated instance anywhere but its own client. Reading and writing alike are told once.
+local function check_isolation(app, list, found)
+  for _, name in ipairs(output.keys(app.instances)) do
+    local instance = app.instances[name]
+    local told = {}
+    for _, access in ipairs(instance.isolate == true and list or {}) do
+      local decision = app:try(application.plain(access.model, access.relation, name, access.op))
+      local leaks = decision and not decision.denied and decision.client ~= instance.isolate_client
+      local key = leaks and access.path .. "\0" .. decision.client
+      if leaks and told[key] then
+        told[key].op = "read, write"
+      elseif leaks then
+        told[key] = {
+          kind = "leak", source = decision.source, path = access.path, instance = name, op = access.op, client = decision.client,
+          expected = instance.isolate_client, rule = decision.rule,
+          message = ("%s of the isolated instance '%s' goes to %s, not to %s (rule '%s')"):format(access.path, name,
+            decision.client, instance.isolate_client, decision.rule),
+        }
+        found:add(told[key])
+      end
+    end
+  end
+end
+
+local function matches_any(pattern, set)
+  local prefix = pattern:match "^(.*)%*$"
+  if not prefix then return set[pattern] ~= nil end
+  for name in pairs(set) do
+    if name:sub(1, #prefix) == prefix then return true end
+  end
+  return false
+end
+
+--- Patterns of a rule's conditions that match nothing here, and rules that can therefore never hold.
+local function check_conditions(app, found)
+  local instances = { [""] = true }
+  for name in pairs(app.instances) do instances[name] = true end
+  local clients = { default = true }
+  for name in pairs(app.clients) do clients[name] = true end
+  local sets = {
+    model = app.models, relation = app.relations, instance = instances, client = clients,
+    op = { read = true, write = true },
+  }
+  for _, rule in ipairs(app.catalog.rules) do
+    local conditions = rule.standard and {} or rule.conditions
+    for _, dimension in ipairs { "model", "relation", "instance", "op", "client" } do
+      local patterns, missing = conditions[dimension] or {}, {}
+      for _, pattern in ipairs(patterns) do
+        if not matches_any(pattern, sets[dimension]) then missing[#missing + 1] = pattern end
+      end
+      local never = #missing > 0 and #missing == #patterns
+      for _, pattern in ipairs(missing) do
+        found:add {
+          kind = "warning", source = rule.source, rule = rule.name,
+          message = ("the rule '%s' %s: there is no %s '%s' in the environment %s%s"):format(rule.name,
+            never and "can never hold" or "names what is not there", dimension, pattern, app.catalog.env,
+            names.hint(pattern, sets[dimension])),
+        }
+      end
+    end
+  end
+end
+
+--- A rule for some relations that also names models, none of which any of these relations leads to.
+local function check_targets(app, found)
+  for _, rule in ipairs(app.catalog.rules) do
+    local conditions = rule.conditions
+    local models, relations = conditions.model or {}, conditions.relation or {}
+    local possible, known = #models == 0 or #relations == 0, false
+    for name, relation in pairs(app.relations) do
+      for _, pattern in ipairs(relations) do
+        if matches_any(pattern, { [name] = true }) then
+          known = true
+          for _, model in ipairs(models) do possible = possible or matches_any(model, { [relation.target] = true }) end
+        end
+      end
+    end
+    if known and not possible then
+      found:add {
+        kind = "warning", source = rule.source, rule = rule.name,
+        message = ("the rule '%s' can never hold: its relations lead to none of its models"):format(rule.name),
+      }
+    end
+  end
+end
+
+local function size(set)
+  local n = 0
+  for _ in pairs(set) do n = n + 1 end
+  return n
+end
+
+local function report(app, found, json)
+  local c = app.catalog
+  if json then
+    print(output.object("env", output.scalar(c.env), "errors", output.scalar(found.counts.error), "leaks",
+      output.scalar(found.counts.leak), "warnings", output.scalar(found.counts.warning), "findings", found:json()))
+    return
+  end
+  found:print()
+  print(("%s (environment %s): %s, %s, %s, %s, %s: %s"):format(app.path, c.env, terminal.counted(#c.clients, "client"),
+    terminal.counted(#c.instances, "instance"), terminal.counted(#c.models, "model"),
+    terminal.counted(size(app.relations), "relation"), terminal.counted(#c.rules, "rule"), found:summary()))
+end
+
+local function status(found, strict)
+  if found.datasource_failed then return failure.DATASOURCE end
+  if found.counts.error > 0 then return failure.SHORT end
+  if strict and #found > 0 then return failure.SHORT end
+  return failure.DONE
+end
+
+function check.run(args)
+  local app = application.open(args)
+  local found, list = findings.new(), accesses(app)
+  check_resolve(app, list, found)
+  check_conditions(app, found)
+  check_targets(app, found)
+  check_isolation(app, list, found)
+  if args.online then online.check(app, found) end
+  report(app, found, args.json)
+  return status(found, args.strict)
+end
+
+return check

@@ -1,0 +1,125 @@
+--- shunt explain: the whole way to a decision, and what would have led elsewhere.
+local application = require "shunt.cli.application"
+local changes = require "shunt.cli.changes"
+local failure = require "shunt.cli.failure"
+local flags = require "shunt.cli.flags"
+local output = require "shunt.cli.output"
+local terminal = require "shunt.cli.terminal"
+
+local explain = { summary = "Tell the whole way to a decision, rule by rule." }
+
+local MOST_SKIPPED = 20 -- rules of one stage whose conditions did not hold that are told one by one
+local SKIPPED = "conditions not met"
+
+function explain.options(parser)
+  flags.request(parser, { operators = false })
+  parser:flag "--all":description "Name every rule whose conditions did not hold, however many there are."
+  flags.json(parser, "Print the decision as one JSON object, with the changes that would lead elsewhere.")
+end
+
+local function skipped(step) return step.result:sub(1, #SKIPPED) == SKIPPED end
+
+local function count_skipped(trace)
+  local counts = {}
+  for _, step in ipairs(trace) do
+    if skipped(step) then counts[step.stage] = (counts[step.stage] or 0) + 1 end
+  end
+  return counts
+end
+
+local function colour_of(step)
+  local result = step.result
+  if result:find "^denied" then return "red" end
+  if result:find "^chose" or result:find "^changed" then return "green" end
+  return skipped(step) and "dim" or nil
+end
+
+local function show_trace(trace, all)
+  local counts, told = count_skipped(trace), {}
+  local rows, colours = {}, {}
+  for _, step in ipairs(trace) do
+    if skipped(step) and not all and counts[step.stage] > MOST_SKIPPED then
+      if not told[step.stage] then
+        told[step.stage] = true
+        rows[#rows + 1] = { step.stage, "", terminal.counted(counts[step.stage], "rule"), SKIPPED .. " (--all names them)" }
+        colours[#rows] = "dim"
+      end
+    else
+      rows[#rows + 1] = { step.stage, step.source or "", step.rule or "", step.result }
+      colours[#rows] = colour_of(step)
+    end
+  end
+  for i, line in ipairs(terminal.table(rows, "  ")) do print(colours[i] and terminal.paint(colours[i], line) or line) end
+end
+
+local function headline(request)
+  local parts = { request.model, "(" .. request.op .. ")" }
+  if request.relation then parts[#parts + 1] = "by the relation " .. request.relation end
+  if (request.instance or "") ~= "" then parts[#parts + 1] = "for the instance " .. request.instance end
+  return table.concat(parts, " ")
+end
+
+local function place(d)
+  return ("%s (%s, %s), table %s, level %d"):format(d.client, d.engine, d.role, d.table, d.level)
+end
+
+local function rule_of(d) return ("'%s' (%s)"):format(d.rule, d.source) end
+
+--- What is different, and who says so.
+local function outcome(change, base)
+  local d = change.decision
+  if d.denied then return ("denied by '%s': %s"):format(d.rule, d.denied) end
+  local parts = { d.client }
+  if d.table ~= base.table then parts[#parts + 1] = "table " .. d.table end
+  if d.level ~= base.level then parts[#parts + 1] = "level " .. d.level end
+  return ("%s by '%s'"):format(table.concat(parts, ", "), d.rule)
+end
+
+local function show_changes(list, base)
+  if #list == 0 then
+    print "no single change that was tried would lead elsewhere"
+    return
+  end
+  print "would lead elsewhere:"
+  local rows = {}
+  for i, change in ipairs(list) do
+    local also = change.also > 0 and (" (and %d more)"):format(change.also) or ""
+    rows[i] = { change.flag .. also .. ":", outcome(change, base) }
+  end
+  terminal.print_table(rows, "  ")
+end
+
+local function json(decision, list)
+  local members, items = table.pack(output.decision(decision)), {}
+  for i, change in ipairs(list) do
+    local d = change.decision
+    local who = d.denied and "denied" or "client"
+    items[i] = output.object("field", output.scalar(change.field), "change", output.scalar(change.flag), who,
+      output.scalar(d[who]), "table", output.scalar(d.table), "level", output.scalar(d.level), "rule", output.scalar(d.rule),
+      "source", output.scalar(d.source), "also", output.scalar(change.also))
+  end
+  members[#members + 1] = "changes"
+  members[#members + 1] = output.array(items)
+  return output.object(table.unpack(members))
+end
+
+function explain.run(args)
+  local app = application.open(args)
+  local request = app:request(args)
+  local decision = app:decide(request, true)
+  local list = changes.find(app, request, decision)
+  if args.json then
+    print(json(decision, list))
+  else
+    print(terminal.paint("bold", headline(request)))
+    show_trace(decision.trace, args.all)
+    print(decision.denied and "is denied: " .. decision.denied or "goes to " .. place(decision))
+    if decision.rule then print("because of " .. rule_of(decision)) end
+    if decision.uncacheable then print("taken anew each time: " .. decision.uncacheable) end
+    print("depends on " .. table.concat(decision.depends_on, ", "))
+    show_changes(list, decision)
+  end
+  return decision.denied and failure.SHORT or failure.DONE
+end
+
+return explain

@@ -1,0 +1,115 @@
+--- What goes wrong, and the exit status it leads to.
+--- 0 done; 1 a check fell short or a guard denied; 2 usage; 3 config or rules don't load; 4 a datasource failed.
+local failure = {}
+
+failure.DONE, failure.SHORT, failure.USAGE, failure.CONFIG, failure.DATASOURCE = 0, 1, 2, 3, 4
+
+local STATUS_OF_CODE = {
+  DENIED = failure.SHORT,
+  NOT_FOUND = failure.USAGE,
+  USAGE = failure.USAGE,
+  CONFIG = failure.CONFIG,
+  RULE = failure.CONFIG,
+  LIMIT = failure.CONFIG,
+  DATASOURCE = failure.DATASOURCE,
+  TIMEOUT = failure.DATASOURCE,
+  CONSTRAINT = failure.DATASOURCE,
+  TRANSACTION = failure.DATASOURCE,
+  CONFLICT = failure.DATASOURCE,
+}
+
+--- Raised by the command itself; a `shunt.cli.failure` knows its status.
+---@class shunt.cli.failure
+---@field status integer
+---@field message string
+local Failure = {}
+Failure.__index = Failure
+Failure.__tostring = function(self) return self.message end
+
+---@param status integer
+---@param message string
+function failure.raise(status, message) error(setmetatable({ status = status, message = message }, Failure), 0) end
+
+--- A mistake on the command line.
+---@param format string
+function failure.usage(format, ...) failure.raise(failure.USAGE, format:format(...)) end
+
+local function field(value, name)
+  local ok, found = pcall(function() return value[name] end)
+  return ok and found or nil
+end
+
+--- The code of an error value of the library, "CONFIG" for SHUNT_E_CONFIG; nil for anything else.
+---@return string?
+function failure.code(err)
+  if type(err) ~= "table" and type(err) ~= "userdata" then return nil end
+  local code = field(err, "code")
+  return type(code) == "string" and code:gsub("^SHUNT_E_", "") or nil
+end
+
+--- `FILE:LINE:COLUMN: message`, with as much of the place as is known.
+---@return string
+function failure.line(err)
+  local parts = {}
+  local file = field(err, "file")
+  if file and file ~= "" then
+    parts[1] = file
+    for _, name in ipairs { "line", "column" } do
+      local n = field(err, name)
+      if not n or n == 0 then break end
+      parts[#parts + 1] = tostring(n)
+    end
+  end
+  local message = tostring(field(err, "message") or err)
+  if #parts == 0 then return message end
+  return table.concat(parts, ":") .. ": " .. message
+end
+
+--- The same, with the client and the rule where the message does not name them.
+---@return string
+function failure.full_line(err)
+  local line, more = failure.line(err), {}
+  for _, name in ipairs { "client", "rule" } do
+    local value = field(err, name) or ""
+    if value ~= "" and not line:find(value, 1, true) then more[#more + 1] = ("%s '%s'"):format(name, value) end
+  end
+  return #more > 0 and ("%s (%s)"):format(line, table.concat(more, ", ")) or line
+end
+
+--- Marks an error as one that kept the application from loading: its status is 3, whatever its code says.
+function failure.loading(err)
+  return setmetatable({ status = failure.CONFIG, message = failure.line(err), problems = field(err, "problems") or { err } },
+    Failure)
+end
+
+--- The exit status that an error leads to.
+---@return integer
+function failure.status(err)
+  if getmetatable(err) == Failure then return err.status end
+  local code = failure.code(err)
+  if code == "NOT_FOUND" and (field(err, "rule") or "") ~= "" then return failure.CONFIG end
+  return STATUS_OF_CODE[code] or failure.SHORT
+end
+
+local function write(text) io.stderr:write(text, "\n") end
+
+--- Tells the error on standard error and returns the exit status.
+---@return integer
+function failure.report(err)
+  if getmetatable(err) == Failure then
+    if err.problems then
+      for _, problem in ipairs(err.problems) do write(failure.line(problem)) end
+    else
+      write("shunt: " .. err.message)
+    end
+  elseif failure.code(err) then
+    local traceback = field(err, "traceback")
+    write(("shunt: %s [SHUNT_E_%s]"):format(failure.full_line(err), failure.code(err)))
+    if type(traceback) == "string" and traceback ~= "" then write(traceback) end
+  else
+    write("shunt: " .. tostring(err))
+  end
+  return failure.status(err)
+end
+
+return failure

@@ -1,0 +1,94 @@
+--- shunt init: a small application that works at once.
+local failure = require "shunt.cli.failure"
+local host = require "shunt.cli.host"
+local run = require "shunt.cli.run"
+local template = require "shunt.cli.template"
+local values = require "shunt.cli.values"
+
+local init = { summary = "Make a small application that works at once, on SQLite.", without_config = true }
+
+local TYPES = ".shunt/types"
+
+function init.options(parser)
+  parser:argument "folder":argname "DIR":description "A folder that is empty or not there yet."
+end
+
+local function cannot(message) failure.raise(failure.SHORT, message) end
+
+--- Makes a folder and those it lies in.
+local function make_folder(path)
+  local at = path:sub(1, 1) == "/" and "/" or ""
+  for part in path:gmatch "[^/]+" do
+    at = at .. part
+    if not host.list(at) then
+      local ok, message = host.mkdir(at)
+      if not ok then cannot(message) end
+    end
+    at = at .. "/"
+  end
+end
+
+local function read(path)
+  local file, message = io.open(path, "rb")
+  if not file then cannot(message) end
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+local function write(path, text)
+  local file, message = io.open(path, "wb")
+  if not file then cannot(message) end
+  local ok, why = file:write(text)
+  local closed, late = file:close()
+  if not ok or not closed then cannot(why or late) end
+end
+
+--- Copies the stubs for LuaLS beside the application, so that it finds them wherever shunt is installed.
+local function copy_types(folder)
+  local from = host.folder .. "/shunt/types"
+  local files = host.list(from) or {}
+  table.sort(files)
+  make_folder(folder .. TYPES)
+  for _, name in ipairs(files) do
+    if name:find "%.lua$" then write(folder .. TYPES .. "/" .. name, read(from .. "/" .. name)) end
+  end
+end
+
+local function next_steps(folder)
+  local shunt = values.quoted(host.program)
+  local config = "-c " .. values.quoted(folder .. "shunt.yaml")
+  local steps = {
+    { "query user --include orders --sql", "rows of two files, and the SQL that read them" },
+    { "explain order --instance acme", "where an access goes, and why" },
+    { "test", "the specs in " .. folder .. "spec" },
+    { "check", "config and rules as a whole" },
+  }
+  print "\nNext:"
+  for _, step in ipairs(steps) do print(("  %s %s %s\n      %s"):format(shunt, step[1], config, step[2])) end
+  print(("Rules are in %srules, the datasources in %sshunt.yaml."):format(folder, folder))
+end
+
+function init.run(args)
+  local folder = args.folder:gsub("/+$", "") .. "/"
+  local there = host.list(folder)
+  if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.folder) end
+  local file = not there and io.open(args.folder, "r")
+  if file then
+    file:close()
+    failure.usage("%s is a file: name a folder", args.folder)
+  end
+  for _, name in ipairs { "rules", "spec", "data" } do make_folder(folder .. name) end
+  for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
+  write(folder .. ".luarc.json", template.luarc)
+  copy_types(folder)
+  local status = run.run { script = folder .. "seed.lua", arguments = {}, env = "dev" }
+  if status ~= failure.DONE then return status end
+  print(("Made an application in %s:"):format(args.folder))
+  for _, entry in ipairs(template.files) do print("  " .. folder .. entry[1]) end
+  print(("  %s.luarc.json and %s%s for editors"):format(folder, folder, TYPES))
+  next_steps(folder)
+  return failure.DONE
+end
+
+return init

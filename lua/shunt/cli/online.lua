@@ -1,0 +1,122 @@
+--- The part of `shunt check` that connects: every datasource answers, every table has the columns that models name.
+local application = require "shunt.cli.application"
+local failure = require "shunt.cli.failure"
+local names = require "shunt.cli.names"
+local output = require "shunt.cli.output"
+local values = require "shunt.cli.values"
+
+local online = {}
+
+--- Every place a model lies at, over all instances: { client, table, model }, each once, by reading and by writing.
+local function places(app)
+  local seen, out = {}, {}
+  local function add(instance, model, relation, op)
+    local decision = app:try(application.plain(model, relation, instance, op))
+    if not decision or decision.denied then return end
+    local key = table.concat({ model, decision.client, decision.table }, "\0")
+    if seen[key] then return end
+    seen[key] = true
+    out[#out + 1] = { model = model, client = decision.client, table = decision.table }
+  end
+  local instances = { [""] = true }
+  for name, instance in pairs(app.instances) do
+    if instance.isolate == true then instances[name] = true end
+  end
+  for _, instance in ipairs(output.keys(instances)) do
+    for _, op in ipairs { "read", "write" } do
+      for _, model in ipairs(output.keys(app.models)) do add(instance, model, nil, op) end
+      for _, name in ipairs(output.keys(app.relations)) do add(instance, app.relations[name].target, name, op) end
+    end
+  end
+  return out
+end
+
+--- The columns that a model and the relations around it name: column -> who names it, and where that stands.
+local function needed(app)
+  local out = {}
+  local function need(model, column, what, source)
+    column = values.some(column)
+    if not column or not app.models[model] then return end
+    out[model] = out[model] or {}
+    out[model][column] = out[model][column] or { what = what, source = source }
+  end
+  for _, name in ipairs(output.keys(app.models)) do
+    local model = app.models[name]
+    need(name, model.primary_key, "the primary key", model.source)
+    need(name, model.instance_column, "the instance column", model.source)
+  end
+  for _, name in ipairs(output.keys(app.relations)) do
+    local r = app.relations[name]
+    local holder = r.kind == "belongs_to" and r.model.name or r.kind == "belongs_to_many" and r.through or r.target
+    local other = r.kind == "belongs_to" and r.target or r.model.name
+    local what = "the relation " .. name
+    need(holder, r.foreign_key, what, r.source)
+    need(other, r.key, what, r.source)
+    if r.kind == "belongs_to_many" then need(r.through, r.through_key, what, r.source) end
+  end
+  return out
+end
+
+local function datasource_error(findings, client, err)
+  findings.datasource_failed = true
+  findings:add { kind = "error", message = ("client %s: %s"):format(client, failure.line(err)), client = client }
+end
+
+local function is_datasource(err) return failure.status(err) == failure.DATASOURCE end
+
+--- Connects to every client; those that don't answer are left alone afterwards.
+local function connect(app, session, findings)
+  local answers = {}
+  for _, client in ipairs(output.keys(app.clients)) do
+    local ok, err = pcall(session.query, session, client, "select 1")
+    if ok then
+      answers[client] = true
+    elseif failure.code(err) then
+      datasource_error(findings, client, err)
+    else
+      error(err, 0)
+    end
+  end
+  return answers
+end
+
+local function compare(place, columns, wanted, findings)
+  local have = {}
+  for _, column in ipairs(columns) do have[column.name] = column end
+  for _, name in ipairs(output.keys(wanted)) do
+    if not have[name] then
+      findings:add {
+        kind = "error", source = wanted[name].source, path = place.model, client = place.client,
+        message = ("the table %s on %s has no column '%s', named by %s of model %s%s"):format(place.table, place.client, name,
+          wanted[name].what, place.model, names.hint(name, have)),
+      }
+    end
+  end
+end
+
+---@param app shunt.cli.application
+---@param findings shunt.cli.findings
+function online.check(app, findings)
+  local session <close> = app.app:session {}
+  local answers = connect(app, session, findings)
+  local wanted = needed(app)
+  for _, place in ipairs(places(app)) do
+    if answers[place.client] then
+      local ok, columns = pcall(session.columns, session, place.client, place.table)
+      if ok then
+        compare(place, columns, wanted[place.model] or {}, findings)
+      elseif not failure.code(columns) then
+        error(columns, 0)
+      elseif is_datasource(columns) then
+        datasource_error(findings, place.client, columns)
+      else
+        findings:add {
+          kind = "error", source = app.models[place.model].source, path = place.model, client = place.client,
+          message = ("model %s: there is no table '%s' on %s"):format(place.model, place.table, place.client),
+        }
+      end
+    end
+  end
+end
+
+return online

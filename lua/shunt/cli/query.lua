@@ -1,0 +1,102 @@
+--- shunt query: rows of a model, with their relations.
+local application = require "shunt.cli.application"
+local failure = require "shunt.cli.failure"
+local flags = require "shunt.cli.flags"
+local names = require "shunt.cli.names"
+local rows = require "shunt.cli.rows"
+local terminal = require "shunt.cli.terminal"
+local values = require "shunt.cli.values"
+
+local query = { summary = "Print rows, wherever they lie." }
+
+function query.options(parser)
+  flags.request(parser, { operators = true })
+  parser:option "--include":argname "a,a.b":description "Relations to load along.":count "*"
+  parser:option "--columns":argname "a,b":description "Columns to read. Default: all.":count "*"
+  parser:option "--order":argname "a,-b":description "Columns to sort by, with - from high to low.":count "*"
+  parser:option "--limit":argname "N":description "At most so many rows."
+  parser:option "--offset":argname "N":description "Leave out the first rows."
+  parser:flag "--sql":description "Show each statement and its datasource (with --json, on standard error)."
+  flags.json(parser, "Print each row as one JSON object on a line.")
+end
+
+--- Checks that every relation of "orders.lines" exists, from model to model.
+local function check_include(app, model, path)
+  for name in path:gmatch "[^.]+" do
+    local known = {}
+    for _, relation in ipairs(app.models[model].relations or {}) do known[relation.name] = relation end
+    if not known[name] then
+      failure.usage("--include %s: '%s' has no relation '%s'%s", path, model, name, names.hint(name, known))
+    end
+    model = known[name].target
+  end
+end
+
+local function observer(to)
+  return function(statement)
+    local client = statement.client
+    if (statement.level or 0) > 0 then client = ("%s, level %d"):format(client, statement.level) end
+    local parts = {}
+    local count = type(statement.params) == "table" and #statement.params or 0
+    if count > 0 then parts[1] = terminal.counted(count, "parameter") end
+    parts[#parts + 1] = terminal.counted(statement.rows or 0, "row")
+    if terminal.interactive and statement.duration_ns then
+      parts[#parts + 1] = ("%.2f ms"):format(statement.duration_ns / 1e6)
+    end
+    local line = ("-- [%s] %s -- %s"):format(client, terminal.clean(statement.sql), table.concat(parts, ", "))
+    to:write(to == io.stdout and terminal.paint("dim", line) or line, "\n")
+  end
+end
+
+--- The equalities of the conditions: what rules see as req.where.
+local function equalities(conditions)
+  local out = {}
+  for column, condition in pairs(conditions) do
+    local value = condition
+    if type(condition) == "table" then value = condition.eq end
+    out[column] = value
+  end
+  return out
+end
+
+--- Where the rows are read: from what the call asks for, or where the relation leads.
+local function target(app, request)
+  if not request.relation then return request.client end
+  local decision = app:decide(request)
+  if decision.denied then
+    failure.raise(failure.SHORT, ("%s (rule '%s', %s)"):format(decision.denied, decision.rule, decision.source))
+  end
+  return decision.client, decision.table
+end
+
+function query.run(args)
+  local app = application.open(args)
+  local conditions = values.conditions(args.where, "--where")
+  local request = app:request(args, equalities(conditions))
+  local include = values.names(args.include)
+  for _, path in ipairs(include or {}) do check_include(app, request.model, path) end
+  local client, from = target(app, request)
+  local options = {
+    where = next(conditions) and conditions or nil, columns = values.names(args.columns), order = values.names(args.order),
+    limit = values.count(args.limit, "--limit"), offset = values.count(args.offset, "--offset"), include = include,
+    client = client, table = from,
+  }
+
+  local session <close> = app:session(request)
+  if args.sql then session:observe(observer(args.json and io.stderr or io.stdout)) end
+  local function read() return session:model(request.model):select(options) end
+  local list, meta
+  if request.current then
+    session:switch_db(request.current, function() list, meta = read() end)
+  else
+    list, meta = read()
+  end
+  if args.json then
+    for _, row in ipairs(list) do print(rows.json(row, meta)) end
+  else
+    rows.print(list, meta)
+  end
+  return failure.DONE
+end
+
+return query

@@ -1,0 +1,93 @@
+--- Rows with their related rows, as JSON lines or as tables.
+local shunt = require "shunt"
+local output = require "shunt.cli.output"
+local terminal = require "shunt.cli.terminal"
+
+local rows = {}
+
+local SINGLE = { has_one = true, belongs_to = true }
+
+--- A row as one JSON object: its columns in their order, then its relations by name.
+---@param row table
+---@param meta table what m:select tells about the rows
+---@return string
+function rows.json(row, meta)
+  local members = {}
+  local function add(name, text)
+    members[#members + 1] = name
+    members[#members + 1] = text
+  end
+  for _, column in ipairs(meta.columns) do
+    if meta.relations[column] == nil then add(column, output.scalar(row[column])) end
+  end
+  for _, name in ipairs(output.keys(meta.relations)) do
+    local relation, related = meta.relations[name], row[name]
+    if SINGLE[relation.kind] then
+      add(name, related and related ~= shunt.null and rows.json(related, relation) or "null")
+    else
+      local items = {}
+      for i, item in ipairs(related or {}) do items[i] = rows.json(item, relation) end
+      add(name, output.array(items))
+    end
+  end
+  return output.object(table.unpack(members))
+end
+
+local function cell(value)
+  if value == nil or value == shunt.null then return "null" end
+  if type(value) == "userdata" then return ("<%s>"):format(terminal.counted(#value, "byte")) end
+  if type(value) == "string" then return terminal.clean(value) end
+  return tostring(value)
+end
+
+--- Columns of numbers alone are set flush right.
+local function numeric(list, columns)
+  local right = {}
+  for i, column in ipairs(columns) do
+    local all, some = true, false
+    for _, row in ipairs(list) do
+      local value = row[column]
+      if type(value) == "number" then
+        some = true
+      elseif value ~= nil and value ~= shunt.null then
+        all = false
+      end
+    end
+    right[i] = all and some
+  end
+  return right
+end
+
+local function print_level(list, meta, indent)
+  local columns, lines = meta.columns, {}
+  lines[1] = {}
+  for i, column in ipairs(columns) do lines[1][i] = terminal.clean(column) end
+  for _, row in ipairs(list) do
+    local line = {}
+    for i, column in ipairs(columns) do line[i] = cell(row[column]) end
+    lines[#lines + 1] = line
+  end
+  local laid = terminal.columns(lines, numeric(list, columns))
+  print(indent .. terminal.paint("bold", (table.concat(laid[1], "  "):gsub("%s+$", ""))))
+  local names = output.keys(meta.relations)
+  for r, row in ipairs(list) do
+    print((indent .. table.concat(laid[r + 1], "  "):gsub("%s+$", "")))
+    for _, name in ipairs(names) do
+      local relation, related = meta.relations[name], row[name]
+      if SINGLE[relation.kind] then related = related and related ~= shunt.null and { related } or {} end
+      related = related or {}
+      local count = #related == 0 and "none" or SINGLE[relation.kind] and "" or tostring(#related)
+      local label = terminal.paint("cyan", terminal.clean(name)) .. (count ~= "" and ": " .. count or "")
+      print(("%s    %s"):format(indent, label))
+      if #related > 0 then print_level(related, relation, indent .. "      ") end
+    end
+  end
+end
+
+--- Prints rows as an aligned table, related rows indented under the row they belong to.
+function rows.print(list, meta)
+  if #list > 0 then print_level(list, meta, "") end
+  print(("(%s)"):format(terminal.counted(#list, "row")))
+end
+
+return rows

@@ -1,0 +1,44 @@
+--- shunt run: a Lua host program with the module at hand.
+local shunt = require "shunt"
+local application = require "shunt.cli.application"
+local failure = require "shunt.cli.failure"
+
+local run = { summary = "Run a Lua program that uses the module." }
+
+function run.options(parser)
+  parser:argument "script":argname "SCRIPT.lua":description "The program: require \"shunt\" works in it."
+  parser:argument "arguments":argname "ARGS":args "*":description "What it finds in `arg` and `...`."
+end
+
+--- With -c or --env, they are what shunt.open takes where the program leaves them out.
+local function preset(args)
+  local open = shunt.open
+  shunt.open = function(path, options)
+    local merged = {}
+    for name, value in pairs(options or {}) do merged[name] = value end
+    merged.env = merged.env or args.env
+    return open(path or application.path(args), merged)
+  end
+end
+
+--- Adds the way to the error, without the part that is the command's own.
+local function traced(err)
+  if failure.code(err) then return err end
+  local text = debug.traceback(tostring(err), 2)
+  return (text:gsub("\n%s*%[C%]: in function 'xpcall'.*", ""))
+end
+
+function run.run(args)
+  local file = io.open(args.script, "r")
+  if not file then failure.usage("there is no %s", args.script) end
+  file:close()
+  local chunk, message = loadfile(args.script)
+  if not chunk then failure.raise(failure.SHORT, message) end
+  preset(args)
+  _G.arg = { [0] = args.script, table.unpack(args.arguments) }
+  local ok, err = xpcall(chunk, traced, table.unpack(args.arguments))
+  if ok then return failure.DONE end
+  return failure.report(err)
+end
+
+return run

@@ -1,0 +1,135 @@
+--- The files of a new application: what `shunt init` writes.
+local template = {}
+
+template.files = {
+  {
+    "shunt.yaml", [[
+# Where the data lies. shunt.ENV.yaml is merged on top where it exists: see shunt.test.yaml.
+database:
+  defaultClient: main
+  clients:
+    main:   {engine: sqlite3, connection: {filename: data/main.db, create: true}}
+    orders: {engine: sqlite3, connection: {filename: data/orders.db, create: true}}
+    acme:   {clone: default, connection: {filename: data/acme.db}}   # the default client with another file
+
+instance:
+  instances:
+    "":   {id: 1, title: Everybody}
+    acme: {id: 2, title: Acme Ltd, isolate: true, isolateClient: acme}
+
+rules: {path: [rules]}
+]],
+  },
+  {
+    "shunt.test.yaml", [[
+# Merged over shunt.yaml in the environment test, which is what `shunt test` uses: a map merges, anything else replaces, null
+# unsets.
+database:
+  clients:
+    main:   {connection: {filename: data/test-main.db}}
+    orders: {connection: {filename: data/test-orders.db}}
+    acme:   {connection: {filename: data/test-acme.db}}
+]],
+  },
+  {
+    "rules/models.lua", [[
+model "user" {
+  table = "users",
+  relations = { orders = has_many("order", "user_id", { order = "id" }) },
+}
+
+model "order" {
+  table = "orders",
+  client = "orders",
+  relations = { user = belongs_to("user", "user_id") },
+}
+]],
+  },
+  {
+    "rules/routing.lua", [[
+-- Without this rule the orders of Acme would go where the model says, to all the others: `shunt check` would report it.
+rule "Acme keeps its orders to itself" {
+  stage = "override", model = "order", instance = "acme",
+  client = "acme",
+}
+
+rule "auditors only read" {
+  stage = "guard", op = "write",
+  when = function(req) return req.attrs.role == "auditor" end,
+  deny = "an auditor may read, not write",
+}
+]],
+  },
+  {
+    "spec/routing_spec.lua", [[
+-- Run with: shunt test
+require "shunt.busted"
+
+describe("routing", function()
+  it("keeps users on the default datasource and orders on their own", function()
+    assert.routes({ model = "user" }, { client = "main", table = "users" })
+    assert.routes({ relation = "user.orders" }, { client = "orders", table = "orders" })
+  end)
+
+  it("keeps everything of Acme with Acme", function()
+    assert.routes({ model = "user", instance = "acme" }, { client = "acme" })
+    assert.routes({ model = "order", instance = "acme" }, { client = "acme", rule = "Acme keeps its orders to itself" })
+  end)
+
+  it("lets auditors read and not write", function()
+    assert.routes({ model = "order", attrs = { role = "auditor" } }, { client = "orders" })
+    assert.denies({ model = "order", op = "write", attrs = { role = "auditor" } }, "may read")
+  end)
+end)
+]],
+  },
+  {
+    "seed.lua", [[
+-- Makes the tables and a few rows on every datasource. For a fresh start: shunt run seed.lua
+local shunt = require "shunt"
+
+local folder = arg[0]:match "^(.*/)" or ""
+local app = shunt.open(folder .. "shunt.yaml")
+
+local TABLES = {
+  users = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, city TEXT)",
+  orders = "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL, item TEXT NOT NULL, price REAL)",
+}
+local PLACES = { main = { "users" }, orders = { "orders" }, acme = { "users", "orders" } }
+
+local session = app:session {}
+for client, tables in pairs(PLACES) do
+  for _, name in ipairs(tables) do
+    session:execute(client, "DROP TABLE IF EXISTS " .. name)
+    session:execute(client, TABLES[name])
+  end
+end
+
+-- An insert goes where the rules say: the user to one file, its orders to another.
+local function add(instance, user)
+  app:session { instance = instance }:model "user":insert(user, { include = { orders = true } })
+end
+
+add("", { name = "Ada", city = "London", orders = { { item = "Compass", price = 12.5 }, { item = "Notebook", price = 3 } } })
+add("", { name = "Emil", city = "Oslo", orders = { { item = "Skis", price = 240 } } })
+add("", { name = "Grace", city = "New York", orders = {} })
+add("acme", { name = "Wile E.", city = "Desert", orders = { { item = "Rocket", price = 999 } } })
+]],
+  },
+  {
+    ".gitignore", [[
+data/*.db*
+]],
+  },
+}
+
+template.luarc = [[
+{
+  "runtime.version": "Lua 5.4",
+  "workspace.library": [".shunt/types"],
+  "workspace.checkThirdParty": false,
+  "diagnostics.globals": ["describe", "it", "setup", "teardown", "before_each", "after_each"]
+}
+]]
+
+return template

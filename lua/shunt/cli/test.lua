@@ -1,0 +1,83 @@
+--- shunt test: the application's busted specs, with rule coverage.
+local application = require "shunt.cli.application"
+local failure = require "shunt.cli.failure"
+local host = require "shunt.cli.host"
+local terminal = require "shunt.cli.terminal"
+
+local test = { summary = "Run the application's busted specs, with rule coverage. Environment: test, unless told otherwise." }
+
+function test.options(parser)
+  parser:argument "paths":argname "PATHS":args "*":description "Spec files or folders. Default: spec/ beside the app config."
+  parser:option "--filter":argname "PATTERN":description "Only tests whose names match the Lua pattern.":count "*"
+  parser:option "--output":argname "LIBRARY":description "How busted reports: TAP, json, gtest … Default: its own choice."
+end
+
+local function exists(path)
+  local file = io.open(path, "r")
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- Runs busted in this process. It ends by os.exit when something failed, and by returning when nothing did.
+---@param arguments string[]
+---@return integer status
+local function run_busted(arguments)
+  local found, runner = pcall(require, "busted.runner")
+  if not found then
+    failure.raise(failure.SHORT, "busted is missing: install it (on Debian: apt-get install lua-busted)")
+  end
+  local exit, over = os.exit, {}
+  _G.arg = arguments
+  os.exit = function(code) -- luacheck: ignore 122
+    over.code = code
+    error(over, 0)
+  end
+  local ok, err = xpcall(runner, function(e) return e == over and e or debug.traceback(tostring(e), 2) end,
+    { standalone = false })
+  os.exit = exit -- luacheck: ignore 122
+  if ok then return failure.DONE end
+  if err ~= over then failure.raise(failure.SHORT, err) end
+  return (over.code == 0 or over.code == true) and failure.DONE or failure.SHORT
+end
+
+local function coverage(app)
+  app:refresh()
+  local total, decided, lines = 0, 0, {}
+  for _, rule in ipairs(app.catalog.rules) do
+    if not rule.standard then
+      total = total + 1
+      if rule.decided > 0 then
+        decided = decided + 1
+      else
+        lines[#lines + 1] = { rule.asked > 0 and "never decided" or "never asked", rule.source, rule.name }
+      end
+    end
+  end
+  print(("rule coverage: %d of %s decided at least once"):format(decided, terminal.counted(total, "rule")))
+  terminal.print_table(lines, "  ")
+end
+
+function test.run(args)
+  local app = application.open(args, "test")
+  local paths = args.paths
+  if #paths == 0 then
+    paths = { app.folder .. "spec" }
+    if not host.list(paths[1]) then
+      failure.usage("there is no folder %s: write specs there, or name them", paths[1])
+    end
+  end
+  for _, path in ipairs(paths) do
+    if not exists(path) then failure.usage("there is no %s", path) end
+  end
+  require("shunt.busted").use(app.app)
+  local arguments = { [0] = "shunt test" }
+  for _, pattern in ipairs(args.filter or {}) do arguments[#arguments + 1] = "--filter=" .. pattern end
+  if args.output then arguments[#arguments + 1] = "--output=" .. args.output end
+  table.move(paths, 1, #paths, #arguments + 1, arguments)
+  local status = run_busted(arguments)
+  io.stdout:flush()
+  coverage(app)
+  return status
+end
+
+return test

@@ -1,0 +1,112 @@
+--- Values as they are written on the command line, and as they are shown.
+local shunt = require "shunt"
+local failure = require "shunt.cli.failure"
+
+local values = {}
+
+local WORDS = { ["true"] = true, ["false"] = false, null = shunt.null }
+local NUMBER = { "^-?0$", "^-?[1-9]%d*$", "^-?0%.%d+$", "^-?[1-9]%d*%.%d+$" }
+
+--- A number, true, false or null where it looks like one, else a string. What a number would lose (leading zeros, digits
+--- beyond 64 bits) does not look like one.
+---@param text string
+function values.parse(text)
+  if WORDS[text] ~= nil then return WORDS[text] end
+  local mantissa = text:match "^(.-)[eE][+-]?%d+$" or text
+  for _, pattern in ipairs(NUMBER) do
+    if mantissa:find(pattern) then
+      local number = tonumber(text)
+      local whole = text:find "^-?%d+$" ~= nil
+      if whole and math.type(number) ~= "integer" then return text end
+      return number
+    end
+  end
+  return text
+end
+
+--- Splits `name=value`.
+---@return string name, any value
+function values.pair(text, flag)
+  local name, value = text:match "^([^=]+)=(.*)$"
+  if not name then failure.usage("%s takes name=value, not '%s'", flag, text) end
+  return name, values.parse(value)
+end
+
+--- `name=value` pairs as a table; a name given twice is a mistake.
+---@param list string[]
+---@return table<string, any>
+function values.pairs(list, flag)
+  local out = {}
+  for _, text in ipairs(list or {}) do
+    local name, value = values.pair(text, flag)
+    if out[name] ~= nil then failure.usage("%s gives '%s' twice", flag, name) end
+    out[name] = value
+  end
+  return out
+end
+
+local OPERATORS = { ["="] = "eq", ["!="] = "ne", [">="] = "gte", ["<="] = "lte", [">"] = "gt", ["<"] = "lt", ["~"] = "like" }
+
+--- Conditions `c=v c!=v c>v c>=v c<v c<=v c~pattern` as a where; those on one column hold together.
+---@param list string[]
+---@return table<string, table>
+function values.conditions(list, flag)
+  local out = {}
+  for _, text in ipairs(list or {}) do
+    local column, operator, value = text:match "^([^=!<>~]+)([!<>]=)(.*)$"
+    if not column then column, operator, value = text:match "^([^=!<>~]+)([=<>~])(.*)$" end
+    local name = OPERATORS[operator]
+    if not name then
+      failure.usage("%s takes column=value (or != > >= < <= ~ in place of =), not '%s'", flag, text)
+    end
+    out[column] = out[column] or {}
+    if out[column][name] ~= nil then failure.usage("%s gives '%s%s' twice", flag, column, operator) end
+    out[column][name] = values.parse(value)
+  end
+  for column, operators in pairs(out) do
+    if operators.eq ~= nil and next(operators, next(operators)) == nil then out[column] = operators.eq end
+  end
+  return out
+end
+
+--- A list of names separated by commas, from every time the flag was given.
+---@param list string[]
+---@return string[]?
+function values.names(list)
+  local out = {}
+  for _, text in ipairs(list or {}) do
+    for name in text:gmatch "[^,]+" do out[#out + 1] = name end
+  end
+  return #out > 0 and out or nil
+end
+
+--- A whole number that is not negative.
+---@return integer?
+function values.count(text, flag)
+  if text == nil then return nil end
+  local number = text:find "^%d+$" and math.tointeger(tonumber(text))
+  if not number then failure.usage("%s takes a whole number, not '%s'", flag, text) end
+  return number
+end
+
+--- nil for null and for what is not there: catalogs are read from JSON, where both mean nothing.
+function values.some(value)
+  if value == shunt.null or value == "" then return nil end
+  return value
+end
+
+--- A value as an argument of the command line, the reverse of parse.
+---@return string
+function values.argument(value)
+  if value == shunt.null then return "null" end
+  return tostring(value)
+end
+
+--- `text` as one argument of a shell command.
+---@return string
+function values.quoted(text)
+  if text:find "^[%w%._%-/:=@%%+,]+$" then return text end
+  return "'" .. text:gsub("'", "'\\''") .. "'"
+end
+
+return values

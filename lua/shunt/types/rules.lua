@@ -1,0 +1,144 @@
+---@meta
+
+-- The words of rule files. They are globals there, and nowhere else.
+
+---@class shunt.rules.instance
+---@field name string
+---@field id integer?
+---@field isolate boolean
+---@field isolateClient string?
+---@field config table?
+
+---What a rule is asked. Read-only; an absent field is nil; it can't be enumerated.
+---@class shunt.rules.request
+---@field model string
+---@field relation string? "user.orders"
+---@field explicit string? the client asked for in the call
+---@field relation_client string?
+---@field parent string? the parent row's datasource
+---@field current string? the datasource the session was switched to
+---@field default string the effective default of the session's instance
+---@field instance shunt.rules.instance
+---@field env string
+---@field op "read"|"write"
+---@field level integer
+---@field in_transaction boolean
+---@field where table<string, any> the values that columns are compared with for equality
+---@field attrs table<string, string|number|boolean> what the host gave the session
+---@field client string? in refine and guard rules: the candidate so far
+---@field table string? in refine and guard rules
+local request = {}
+
+---The whole number in a field, modulo n; nil where the field is absent. Depends on the remainder, not on the value.
+---@param field string "where.user_id"
+---@param n integer
+---@return integer?
+function request:mod(field, n) end
+
+---A bucket from 0 to n - 1 by the value's hash; nil where the field is absent.
+---@param field string
+---@param n integer
+---@return integer?
+function request:bucket(field, n) end
+
+---@param field string
+---@param set any[]
+---@return boolean
+function request:one_of(field, set) end
+
+---@param field string
+---@param beginning string
+---@return boolean
+function request:prefix(field, beginning) end
+
+---@alias shunt.rules.choice string|{client: string?, table: string?, level: integer?}|shunt.rules.pick|shunt.rules.denial|nil
+---@alias shunt.rules.names string|string[]
+
+---@class shunt.rules.pick
+---@class shunt.rules.denial
+---@class shunt.rules.relation
+
+---@class shunt.rules.pick_options
+---@field [integer] string clients
+---@field policy "round_robin"|"random"|"least_busy"|"hash"|nil
+---@field key any? for hash
+
+---@class shunt.rules.model
+---@field env shunt.rules.names?
+---@field table string|(fun(req: shunt.rules.request): string)|nil
+---@field primary_key string?
+---@field instance_column string?
+---@field client string|(fun(req: shunt.rules.request): string?)|nil
+---@field relations table<string, shunt.rules.relation>?
+
+---@class shunt.rules.rule
+---@field stage "override"|"explicit"|"relation"|"model"|"current"|"default"|"refine"|"guard"
+---@field env shunt.rules.names?
+---@field model shunt.rules.names? conditions take a name, a list, or a pattern with a trailing *
+---@field relation shunt.rules.names?
+---@field instance shunt.rules.names?
+---@field op "read"|"write"|nil
+---@field priority number? lower goes first; 0 where left out
+---@field when (fun(req: shunt.rules.request): boolean?)|nil
+---@field client shunt.rules.names|table|(fun(req: shunt.rules.request): shunt.rules.choice)|nil a choice; in refine and guard rules with a deny or check, a condition
+---@field deny string?
+---@field check (fun(req: shunt.rules.request): shunt.rules.denial?)|nil
+
+---@param name string
+---@return fun(body: shunt.rules.model)
+function model(name) end
+
+---@param name string
+---@return fun(body: shunt.rules.rule)
+function rule(name) end
+
+---@param name string
+---@return fun(body: table)
+function datasource(name) end
+
+---@param name string
+---@return fun(body: table)
+function instance(name) end
+
+---@param target string a model
+---@param foreign_key string in the target
+---@param options table?
+---@return shunt.rules.relation
+function has_one(target, foreign_key, options) end
+
+---@param target string
+---@param foreign_key string in the target
+---@param options table?
+---@return shunt.rules.relation
+function has_many(target, foreign_key, options) end
+
+---@param target string
+---@param foreign_key string in the model itself
+---@param options table?
+---@return shunt.rules.relation
+function belongs_to(target, foreign_key, options) end
+
+---@param through string the model between
+---@param target string
+---@param foreign_key string in through, to the model itself
+---@param through_key string in through, to the target
+---@param options table?
+---@return shunt.rules.relation
+function belongs_to_many(through, target, foreign_key, through_key, options) end
+
+---@param reason string
+---@return shunt.rules.denial
+function deny(reason) end
+
+---A choice that the core makes anew at each call.
+---@param options shunt.rules.pick_options
+---@return shunt.rules.pick
+function pick(options) end
+
+---Marks the decision as one that has to be taken anew each time.
+---@param reason string
+function uncacheable(reason) end
+
+---NULL, in a relation's `where`: nil would leave the column out.
+---@type lightuserdata
+null = nil

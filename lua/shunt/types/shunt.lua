@@ -1,0 +1,335 @@
+---@meta shunt
+
+---The value of NULL. Not nil, not false: a column that is NULL holds it, and `where = {deleted_at = shunt.null}` means IS NULL.
+---@class shunt.null: lightuserdata
+
+---A binary value. Equal to another with the same bytes; `#` and `..` work, `tostring` gives the bytes.
+---@class shunt.blob: userdata
+---@operator len: integer
+---@operator concat(string|shunt.blob): shunt.blob
+local blob = {}
+
+---@return string
+function blob:bytes() end
+
+---@alias shunt.value string|number|boolean|shunt.null|shunt.blob
+---@alias shunt.code
+---| "SHUNT_E_CONFIG" | "SHUNT_E_RULE" | "SHUNT_E_LIMIT" | "SHUNT_E_DENIED" | "SHUNT_E_NOT_FOUND" | "SHUNT_E_USAGE"
+---| "SHUNT_E_DATASOURCE" | "SHUNT_E_TIMEOUT" | "SHUNT_E_CONSTRAINT" | "SHUNT_E_TRANSACTION" | "SHUNT_E_CONFLICT"
+---| "SHUNT_E_MEMORY" | "SHUNT_E_INTERNAL"
+
+---What every function here raises. `tostring` makes a line of it.
+---@class shunt.error
+---@field code shunt.code
+---@field message string what is wrong and what to do
+---@field file string? a configuration or rule file
+---@field line integer?
+---@field column integer?
+---@field client string? the datasource it happened on
+---@field rule string? the rule that failed or refused
+---@field sqlstate string?
+---@field engine_code integer? the engine's own code
+---@field traceback string? of the rule's Lua code
+---@field caller string? the line of the host's Lua code that called, "app.lua:12"
+---@field problems shunt.error[]? from shunt.open: every mistake there is
+
+---@class shunt.config_options
+---@field env string? the environment; SHUNT_ENV or "dev" where it is left out
+
+---@class shunt.session_options
+---@field instance string? the tenant; the default one where it is left out
+---@field attrs table<string, string|number|boolean>? what rules see as req.attrs
+---@field level integer? 0 in the foreground
+
+---@alias shunt.operators {eq: shunt.value?, ne: shunt.value?, gt: shunt.value?, gte: shunt.value?, lt: shunt.value?, lte: shunt.value?, in: shunt.value[]?, not_in: shunt.value[]?, like: string?, between: shunt.value[]?}
+---A table of columns; `_or` and `_and` hold a list of conditions, `_not` one.
+---@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|table>
+---@alias shunt.names string|string[]
+---@alias shunt.row table<string, any>
+
+---@class shunt.query
+---@field columns shunt.names? all where left out
+---@field where shunt.where?
+---@field order shunt.names? "name" ascending, "-id" descending
+---@field limit integer? in an include: for each parent row
+---@field offset integer?
+---@field client string? the datasource asked for
+---@field table string?
+---@field include shunt.include? relations to load along
+---@field with table<string, shunt.relation>? relations made on the spot
+
+---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out one that loads itself.
+---@alias shunt.include string|string[]|table<string, boolean|shunt.query>
+
+---@class shunt.aggregation: shunt.query
+---@field count boolean|string|string[]? true or "*": of rows
+---@field sum shunt.names?
+---@field avg shunt.names?
+---@field min shunt.names?
+---@field max shunt.names?
+---@field group shunt.names?
+
+---@class shunt.write
+---@field where shunt.where? which rows; without one, an update goes by the row's primary key
+---@field all boolean? every row is meant
+---@field client string?
+---@field table string?
+---@field include shunt.include? the relations whose rows are written along
+
+---What a select tells about its rows.
+---@class shunt.meta
+---@field columns string[]
+---@field relations table<string, shunt.meta>
+---@field kind shunt.kind? of the relation
+
+---@alias shunt.kind "has_one"|"belongs_to"|"has_many"|"belongs_to_many"
+
+---@class shunt.relation
+---@field kind shunt.kind
+
+---@class shunt.relation_options
+---@field client string? a client, "_inherit_" (the parent's), "_initial_" or "_auto_"
+---@field through_client string?
+---@field columns shunt.names?
+---@field table string?
+---@field where shunt.where?
+---@field order shunt.names?
+---@field limit integer? for each parent row
+---@field key string? the column that the foreign key refers to; the primary key where left out
+---@field autoload boolean?
+---@field include shunt.include?
+
+---@class shunt.request
+---@field op "read"|"write"|nil
+---@field client string? asked for in this call
+---@field table string?
+---@field relation string? "user.orders"
+---@field relation_client string?
+---@field parent string? the parent's datasource; what the parent model resolves to where left out
+---@field current string? the session's where left out
+---@field where table<string, shunt.value>?
+---@field level integer?
+---@field every_rule boolean? trace the rules too whose conditions did not hold
+
+---@class shunt.decision
+---@field model string
+---@field relation string?
+---@field client string? nil where denied
+---@field engine "sqlite3"|"pg"|"mysql"|nil
+---@field level integer
+---@field table string
+---@field op "read"|"write"
+---@field role "primary"|"replica"
+---@field rule string the rule that chose or denied
+---@field source string "rules/residency.lua:3"
+---@field generation integer
+---@field denied string? why
+---@field uncacheable string? why
+---@field depends_on string[]
+---@field trace {stage: string, rule: string, source: string, result: string}[]
+
+---@class shunt.statement
+---@field client string
+---@field level integer
+---@field sql string
+---@field params shunt.value[]
+---@field rows integer read
+---@field affected integer written
+---@field duration_ns integer
+---@field code shunt.code? where it failed
+
+---@class shunt.transaction_options
+---@field client string? the session's current datasource where left out
+---@field propagation string? "REQUIRED"
+---@field isolation string?
+---@field read_only boolean?
+
+---@class shunt.app
+local app = {}
+
+---@param options shunt.session_options?
+---@return shunt.session
+function app:session(options) end
+
+---Clients, instances, models, relations and rules, with how often each rule was asked and decided.
+---@return table
+function app:describe() end
+
+---The merged configuration as YAML, secrets hidden.
+---@return string
+function app:config() end
+
+---Closes its sessions too.
+function app:close() end
+
+---@class shunt.session
+local session = {}
+
+---Where an access would go. A denial is told in `denied`; other mistakes are raised.
+---@param model string? may be nil where a relation is given
+---@param request shunt.request?
+---@return shunt.decision
+function session:resolve(model, request) end
+
+---@param name string
+---@return shunt.model
+function session:model(name) end
+
+---@param client string?
+---@param sql string with ? for parameters
+---@param params shunt.value[]?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function session:query(client, sql, params) end
+
+---@param client string?
+---@param sql string
+---@param params shunt.value[]?
+---@return integer affected
+function session:execute(client, sql, params) end
+
+---@param client string?
+---@param table string
+---@return {name: string, type: string, nullable: boolean, key: boolean}[]
+function session:columns(client, table) end
+
+---Runs fn with another current datasource. It is as before again after every way out.
+---@param client string
+---@param fn fun(...): ...
+---@param ... any passed to fn
+---@return any ... what fn returns
+function session:switch_db(client, fn, ...) end
+
+---Commits when fn returns, rolls back when it raises.
+---@param fn fun(session: shunt.session): ...
+---@param options shunt.transaction_options?
+---@return any ... what fn returns
+function session:transaction(fn, options) end
+
+---fn is told of each statement after it ran; nil ends that. It can't use the session.
+---@param fn fun(statement: shunt.statement)?
+function session:observe(fn) end
+
+---Rolls back what is open.
+function session:close() end
+
+---@class shunt.model
+local model = {}
+
+---The same model, asked for on a client or a table.
+---@param client string?
+---@param table string?
+---@return shunt.model
+function model:new_instance(client, table) end
+
+---@param where shunt.where|shunt.value conditions, or the primary key
+---@param options shunt.query?
+---@return shunt.row?
+function model:get(where, options) end
+
+---The rows with these primary keys, in their order; one that is not there is left out.
+---@param ids shunt.value[]
+---@param options shunt.query?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function model:mget(ids, options) end
+
+---@param options shunt.query?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function model:select(options) end
+
+---@param options shunt.query?
+---@return integer
+function model:count(options) end
+
+---`count`, `sum_total`, `max_id` and so on: one row, or with `group` a list of them.
+---@param options shunt.aggregation
+---@return shunt.row|shunt.row[]
+function model:aggregate(options) end
+
+---@param row shunt.row
+---@param options shunt.write?
+---@return shunt.row row as the database has it now
+function model:insert(row, options) end
+
+---@param rows shunt.row[]
+---@param options shunt.write?
+---@return integer inserted
+function model:insert_bulk(rows, options) end
+
+---@param row shunt.row
+---@param options shunt.write?
+---@return integer affected
+function model:update(row, options) end
+
+---@param where shunt.where?
+---@param options shunt.write?
+---@return integer affected
+function model:delete(where, options) end
+
+---@class shunt
+---@field VERSION string
+---@field null shunt.null
+local shunt = {}
+
+---@param path string of the app config
+---@param options shunt.config_options?
+---@return shunt.app
+function shunt.open(path, options) end
+
+---@param value any
+---@return boolean
+function shunt.is_error(value) end
+
+---@param bytes string|shunt.blob
+---@return shunt.blob
+function shunt.blob(bytes) end
+
+---@param value any
+---@return boolean
+function shunt.is_blob(value) end
+
+---JSON text. Blobs are base64, shunt.null and nil null; an empty table is a list unless marked by shunt.object.
+---@param value any
+---@param order string[]|shunt.meta|nil keys that go first; the others are sorted
+---@return string
+function shunt.json(value, order) end
+
+---@param text string
+---@return any
+function shunt.json_decode(text) end
+
+---Marks a table as an object in JSON though it be empty.
+---@generic T: table
+---@param t T?
+---@return T
+function shunt.object(t) end
+
+---@param target string a model
+---@param foreign_key string in the target
+---@param options shunt.relation_options?
+---@return shunt.relation
+function shunt.has_one(target, foreign_key, options) end
+
+---@param target string
+---@param foreign_key string in the target
+---@param options shunt.relation_options?
+---@return shunt.relation
+function shunt.has_many(target, foreign_key, options) end
+
+---@param target string
+---@param foreign_key string in the model itself
+---@param options shunt.relation_options?
+---@return shunt.relation
+function shunt.belongs_to(target, foreign_key, options) end
+
+---@param through string the model between
+---@param target string
+---@param foreign_key string in through, to the model itself
+---@param through_key string in through, to the target
+---@param options shunt.relation_options?
+---@return shunt.relation
+function shunt.belongs_to_many(through, target, foreign_key, through_key, options) end
+
+return shunt

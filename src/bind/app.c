@@ -1,0 +1,122 @@
+#include "bind/bind.h"
+
+#include <string.h>
+
+/* The mistakes of an opening, kept in the call's arena until the library is done and Lua may be called. */
+typedef struct mistake {
+  shunt_error err;
+  struct mistake *next;
+} mistake;
+
+typedef struct opening {
+  arena *a;
+  mistake *first, **last;
+} opening;
+
+static void note(void *ud, const shunt_error *err) {
+  opening *o = ud;
+  mistake *m = arena_new(o->a, mistake);
+  if (!m) return;
+  m->err = *err;
+  *o->last = m;
+  o->last = &m->next;
+}
+
+static int raise_opening(lua_State *L, bind_call *c, const opening *o) {
+  bind_push_error(L, &c->err);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const mistake *m = o->first; m; m = m->next) {
+    bind_push_problem(L, &m->err);
+    lua_rawseti(L, -2, ++n);
+  }
+  if (!n) {
+    bind_push_problem(L, &c->err);
+    lua_rawseti(L, -2, 1);
+  }
+  lua_setfield(L, -2, "problems");
+  bind_leave(L, c);
+  return lua_error(L);
+}
+
+static int app_open(lua_State *L) {
+  static const char *const known[] = {"env", NULL};
+  lua_settop(L, 2);
+  const char *path = bind_text(L, 1, "the path of the app config");
+  bind_app *app = lua_newuserdatauv(L, sizeof *app, 0);
+  memset(app, 0, sizeof *app);
+  luaL_setmetatable(L, BIND_APP);
+  bind_call *c = bind_call_new(L);
+  const node *options = bind_options(L, c, 2, "shunt.open", known);
+  opening o = {.a = &c->arena, .last = &o.first};
+  shunt_options with = {.env = bind_option_text(L, c, options, "env"), .problem = note, .ud = &o};
+  if (shunt_open(path, &with, &app->app, &c->err)) {
+    app->app = NULL;
+    return raise_opening(L, c, &o);
+  }
+  bind_leave(L, c);
+  lua_settop(L, 3);
+  return 1;
+}
+
+static bind_app *check_open(lua_State *L) {
+  bind_app *app = bind_check(L, 1, BIND_APP, "an app");
+  if (!app->app) bind_usage(L, "the app is closed");
+  return app;
+}
+
+static int app_describe(lua_State *L) {
+  bind_app *app = check_open(L);
+  bind_call *c = bind_call_new(L);
+  if (shunt_describe(app->app, &c->text, &c->err)) return bind_fail(L, c);
+  bind_push_json(L, c->text);
+  bind_leave(L, c);
+  return 1;
+}
+
+static int app_config(lua_State *L) {
+  bind_app *app = check_open(L);
+  bind_call *c = bind_call_new(L);
+  if (shunt_config(app->app, &c->text, &c->err)) return bind_fail(L, c);
+  lua_pushstring(L, c->text);
+  bind_leave(L, c);
+  return 1;
+}
+
+static void end(bind_app *app) {
+  while (app->sessions) bind_session_end(app->sessions);
+  shunt_close(app->app);
+  app->app = NULL;
+}
+
+static int app_close(lua_State *L) {
+  bind_app *app = bind_check(L, 1, BIND_APP, "an app");
+  for (const bind_session *s = app->sessions; s; s = s->next)
+    if (s->busy) return bind_usage(L, "a session is in the middle of a call: an observer can't close the app");
+  end(app);
+  return 0;
+}
+
+static int app_gc(lua_State *L) {
+  end(luaL_checkudata(L, 1, BIND_APP));
+  return 0;
+}
+
+static int app_tostring(lua_State *L) {
+  const bind_app *app = luaL_checkudata(L, 1, BIND_APP);
+  lua_pushstring(L, app->app ? "shunt app" : "shunt app (closed)");
+  return 1;
+}
+
+void bind_app_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+      {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"session", bind_session_open},
+                                     {"describe", app_describe},
+                                     {"config", app_config},
+                                     {"close", app_close},
+                                     {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
+  bind_class(L, BIND_APP, metamethods, methods, "app_methods");
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,159 @@
+/* For: the C half of the Lua module, "shunt.core": each function checks its arguments, calls shunt.h and pushes the
+ * answer. Owner: what a call holds in C (arena, rows, text) hangs on a bind_call, a userdata made before anything is
+ * held, so that a Lua error at any point loses nothing. A session anchors its app, a model or transaction its session,
+ * in user values. Use: bind_call *c = bind_enter(L, 1); …parse into c->arena…; bind_busy(L, c); st = shunt_…(…,
+ * &c->err); bind_done(L, c, st); …push…; bind_leave(L, c); return n; */
+#ifndef SHUNT_BIND_BIND_H
+#define SHUNT_BIND_BIND_H
+
+#include <lauxlib.h>
+#include <lua.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "catalog/node.h"
+#include "rule/lua_node.h"
+#include "shunt.h"
+
+#define BIND_APP "shunt.app"
+#define BIND_SESSION "shunt.session"
+#define BIND_MODEL "shunt.model"
+#define BIND_TX "shunt.transaction"
+#define BIND_SWITCH "shunt.switch"
+#define BIND_ERROR "shunt.error"
+#define BIND_CALL "shunt.call"
+#define BIND_OBJECT "shunt.object" /* marks a table that is an object in JSON, though it be empty */
+#define BIND_META "shunt.meta"     /* what m:select tells about its rows */
+
+typedef struct bind_session bind_session;
+typedef struct bind_tx bind_tx;
+
+typedef struct bind_app {
+  shunt_app *app;         /* NULL once closed */
+  bind_session *sessions; /* the open ones: closed before the app is */
+} bind_app;
+
+enum {
+  SESSION_APP = 1,
+  SESSION_SPARE,
+  SESSION_OBSERVER,
+  SESSION_FAILURE,
+  SESSION_ORPHANS,
+  SESSION_NVALUES = SESSION_ORPHANS
+};
+
+struct bind_session {
+  shunt_session *session; /* NULL once closed */
+  bind_app *app;
+  bind_session *next, *before; /* in app->sessions */
+  bind_tx *txs;                /* open, the newest first */
+  bind_tx *orphans;            /* collected while a call was under way: rolled back after it */
+  int level;
+  bool busy;        /* inside a call of the library */
+  lua_State *L;     /* where the observer runs; NULL while it can't */
+  int index;        /* of the session on that stack */
+  bool has_failure; /* the observer raised: SESSION_FAILURE is raised once the call is over */
+};
+
+/* What one call holds. Between calls the session keeps it as its spare. */
+typedef struct bind_call {
+  bind_session *session; /* NULL where there is none (opening an app) */
+  int index;             /* of the session on the stack */
+  int self;              /* of this userdata on the stack */
+  arena arena;
+  shunt_rows *rows;
+  char *text;
+  shunt_error err;
+} bind_call;
+
+/* call.c: the bracket around each use of the library */
+bind_call *bind_call_new(lua_State *L); /* pushed */
+/* Pushes a call. Raises where the value at session_index is no session, is closed or is busy. */
+bind_call *bind_enter(lua_State *L, int session_index);
+void bind_busy(lua_State *L, bind_call *c);
+void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err where status is not SHUNT_OK */
+void bind_leave(lua_State *L, bind_call *c);
+int bind_fail(lua_State *L, bind_call *c); /* raises c->err after giving back what c holds */
+
+/* error.c */
+void bind_push_error(lua_State *L, const shunt_error *err);
+void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several: without the line that called */
+int bind_raise(lua_State *L, const shunt_error *err);
+__attribute__((format(printf, 2, 3))) int bind_usage(lua_State *L, const char *format, ...);
+int bind_memory(lua_State *L);
+
+/* value.c */
+void bind_push_value(lua_State *L, const shunt_value *value);
+/* Copies into the arena. what names the value in messages. Errors: USAGE, MEMORY. */
+shunt_status bind_to_value(lua_State *L, int index, arena *a, const char *what, shunt_value *out, shunt_error *err);
+/* Text arguments; borrowed from the Lua stack. Raise USAGE. */
+const char *bind_text(lua_State *L, int index, const char *what);
+const char *bind_opt_text(lua_State *L, int index, const char *what);
+void *bind_check(lua_State *L, int index, const char *type, const char *what);
+
+/* options.c: a table of options as a node; raises for unknown keys, with the nearest known one. NULL where the argument
+ * is nil or none. known ends in a NULL. */
+const node *bind_options(lua_State *L, bind_call *c, int index, const char *of, const char *const *known);
+const char *bind_option_text(lua_State *L, bind_call *c, const node *options, const char *key);
+bool bind_option_bool(lua_State *L, bind_call *c, const node *options, const char *key);
+bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const char *key, int64_t *out);
+shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
+shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
+shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
+shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
+
+/* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
+extern const char *const bind_query_keys[]; /* the options of a read */
+shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
+shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
+                               shunt_error *err); /* all but include and with */
+shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
+shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
+                            shunt_error *err);
+
+/* include.c */
+shunt_status bind_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
+                           shunt_error *err);
+
+/* record.c: a row to write, from the table at index. Errors: USAGE, MEMORY. */
+shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
+                         shunt_record *out, shunt_error *err);
+shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
+                          const shunt_record **out, size_t *count, shunt_error *err);
+
+/* rows.c: each pushes one value */
+void bind_push_rows(lua_State *L, const shunt_rows *rows);
+void bind_push_meta(lua_State *L, const shunt_rows *rows);
+
+/* transaction.c */
+void bind_tx_roll_back_all(bind_session *s);
+void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index);
+
+/* session.c, model.c, resolve.c: methods of apps and sessions */
+int bind_session_open(lua_State *L); /* app:session */
+int bind_model_new(lua_State *L);    /* session:model */
+int bind_resolve(lua_State *L);      /* session:resolve */
+void bind_session_end(bind_session *s);
+
+/* What each file adds: metatables to the registry, functions to the table of the module on top of the stack. */
+void bind_error_register(lua_State *L);
+void bind_value_register(lua_State *L);
+void bind_call_register(lua_State *L);
+void bind_app_register(lua_State *L);
+void bind_session_register(lua_State *L);
+void bind_model_register(lua_State *L);
+void bind_transaction_register(lua_State *L);
+void bind_switch_register(lua_State *L);
+void bind_json_register(lua_State *L);
+void bind_rows_register(lua_State *L);
+/* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
+ * field. */
+void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods,
+                const char *field);
+
+/* json.c: pushes the value of a JSON text; its nulls are left out of objects. Raises. */
+void bind_push_json(lua_State *L, const char *text);
+
+SHUNT_API int luaopen_shunt_core(lua_State *L);
+
+#endif

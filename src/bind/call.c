@@ -1,0 +1,89 @@
+#include "bind/bind.h"
+
+#include <string.h>
+
+/* An arena that one large call blew up is not kept for the small ones to come. */
+enum { KEEP_BYTES = 64 * 1024 };
+
+static void let_go(bind_call *c) {
+  shunt_rows_free(c->rows);
+  c->rows = NULL;
+  shunt_free(c->text);
+  c->text = NULL;
+  arena_reset(&c->arena);
+  if (c->arena.total_bytes > KEEP_BYTES) arena_free(&c->arena);
+}
+
+static int call_gc(lua_State *L) {
+  bind_call *c = luaL_checkudata(L, 1, BIND_CALL);
+  let_go(c);
+  arena_free(&c->arena);
+  return 0;
+}
+
+bind_call *bind_call_new(lua_State *L) {
+  bind_call *c = lua_newuserdatauv(L, sizeof *c, 0);
+  memset(c, 0, sizeof *c);
+  luaL_setmetatable(L, BIND_CALL);
+  c->self = lua_gettop(L);
+  return c;
+}
+
+bind_call *bind_enter(lua_State *L, int session_index) {
+  bind_session *s = bind_check(L, session_index, BIND_SESSION, "a session");
+  if (!s->session) bind_usage(L, "the session is closed");
+  if (s->busy) bind_usage(L, "the session is in the middle of a call: an observer can't use it");
+  bind_call *c;
+  if (lua_getiuservalue(L, session_index, SESSION_SPARE) == LUA_TUSERDATA) {
+    c = lua_touserdata(L, -1);
+    lua_pushnil(L);
+    lua_setiuservalue(L, session_index, SESSION_SPARE);
+  } else {
+    lua_pop(L, 1);
+    c = bind_call_new(L);
+  }
+  c->session = s;
+  c->index = session_index;
+  c->self = lua_gettop(L);
+  return c;
+}
+
+void bind_busy(lua_State *L, bind_call *c) {
+  c->session->busy = true;
+  c->session->L = L;
+  c->session->index = c->index;
+}
+
+void bind_done(lua_State *L, bind_call *c, shunt_status status) {
+  bind_session *s = c->session;
+  s->busy = false;
+  s->L = NULL;
+  bind_tx_roll_back_orphans(L, s, c->index);
+  if (s->has_failure) {
+    s->has_failure = false;
+    lua_getiuservalue(L, c->index, SESSION_FAILURE);
+    lua_pushnil(L);
+    lua_setiuservalue(L, c->index, SESSION_FAILURE);
+    bind_leave(L, c);
+    lua_error(L);
+  }
+  if (status) bind_fail(L, c);
+}
+
+void bind_leave(lua_State *L, bind_call *c) {
+  let_go(c);
+  if (!c->session) return;
+  lua_pushvalue(L, c->self);
+  lua_setiuservalue(L, c->index, SESSION_SPARE);
+}
+
+int bind_fail(lua_State *L, bind_call *c) {
+  bind_push_error(L, &c->err);
+  bind_leave(L, c);
+  return lua_error(L);
+}
+
+void bind_call_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__gc", call_gc}, {NULL, NULL}};
+  bind_class(L, BIND_CALL, metamethods, NULL, NULL);
+}

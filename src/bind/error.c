@@ -1,0 +1,168 @@
+#include "bind/bind.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MOST_FRAMES = 100 };
+
+static const char home_key = 0; /* its address: where the registry holds the folder of shunt's own Lua files */
+
+/* Pushes "app.lua:12", the innermost line of Lua outside shunt's own files; false where there is none. */
+static bool push_caller(lua_State *L) {
+  lua_Debug at;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
+  size_t size = 0;
+  const char *home = lua_tolstring(L, -1, &size);
+  for (int level = 0; level < MOST_FRAMES && lua_getstack(L, level, &at); level++) {
+    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0) continue;
+    if (home && strncmp(at.source, home, size) == 0) continue;
+    lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+    lua_remove(L, -2);
+    return true;
+  }
+  lua_pop(L, 1);
+  return false;
+}
+
+static void set_text(lua_State *L, const char *key, const char *text) {
+  if (!text[0]) return;
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, key);
+}
+
+static void set_number(lua_State *L, const char *key, int number) {
+  if (!number) return;
+  lua_pushinteger(L, number);
+  lua_setfield(L, -2, key);
+}
+
+void bind_push_problem(lua_State *L, const shunt_error *err) {
+  luaL_checkstack(L, 6, "an error");
+  lua_createtable(L, 0, 6);
+  set_text(L, "code", shunt_status_name(err->status));
+  lua_pushstring(L, err->message);
+  lua_setfield(L, -2, "message");
+  set_text(L, "file", err->file);
+  set_number(L, "line", err->line);
+  set_number(L, "column", err->column);
+  set_text(L, "client", err->client);
+  set_text(L, "rule", err->rule);
+  set_text(L, "sqlstate", err->sqlstate);
+  set_number(L, "engine_code", err->engine_code);
+  set_text(L, "traceback", err->traceback);
+  luaL_setmetatable(L, BIND_ERROR);
+}
+
+void bind_push_error(lua_State *L, const shunt_error *err) {
+  bind_push_problem(L, err);
+  if (push_caller(L)) lua_setfield(L, -2, "caller");
+}
+
+int bind_raise(lua_State *L, const shunt_error *err) {
+  bind_push_error(L, err);
+  return lua_error(L);
+}
+
+int bind_usage(lua_State *L, const char *format, ...) {
+  shunt_error err;
+  error_set(&err, SHUNT_E_USAGE, "%s", "");
+  va_list args;
+  va_start(args, format);
+  vsnprintf(err.message, sizeof err.message, format, args);
+  va_end(args);
+  return bind_raise(L, &err);
+}
+
+int bind_memory(lua_State *L) {
+  shunt_error err;
+  error_memory(&err);
+  return bind_raise(L, &err);
+}
+
+static int error_is(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_settop(L, 1);
+  bool is = false;
+  if (lua_istable(L, 1) && lua_getmetatable(L, 1)) {
+    luaL_getmetatable(L, BIND_ERROR);
+    is = lua_rawequal(L, 2, 3);
+  }
+  lua_pushboolean(L, is);
+  return 1;
+}
+
+/* Adds text where the field is there: what goes before it, the field, what goes behind. */
+static void add_field(lua_State *L, luaL_Buffer *b, int index, const char *key, const char *before, const char *after) {
+  lua_pushstring(L, key);
+  int type = lua_rawget(L, index);
+  if (type != LUA_TSTRING && type != LUA_TNUMBER) {
+    lua_pop(L, 1);
+    return;
+  }
+  const char *text = lua_tostring(L, -1);
+  lua_pushfstring(L, "%s%s%s", before, text, after);
+  lua_remove(L, -2);
+  luaL_addvalue(b);
+}
+
+/* "file:line:column: message (client main, rule 'x', called at app.lua:3) [SHUNT_E_RULE]" */
+static void push_line(lua_State *L, int index) {
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  add_field(L, &b, index, "file", "", ":");
+  add_field(L, &b, index, "line", "", ":");
+  add_field(L, &b, index, "column", "", ":");
+  if (luaL_bufflen(&b)) luaL_addchar(&b, ' ');
+  add_field(L, &b, index, "message", "", "");
+  size_t before = luaL_bufflen(&b);
+  add_field(L, &b, index, "client", " (client ", "");
+  add_field(L, &b, index, "rule", luaL_bufflen(&b) > before ? ", rule '" : " (rule '", "'");
+  add_field(L, &b, index, "caller", luaL_bufflen(&b) > before ? ", called at " : " (called at ", "");
+  if (luaL_bufflen(&b) > before) luaL_addchar(&b, ')');
+  add_field(L, &b, index, "code", " [", "]");
+  luaL_pushresult(&b);
+}
+
+static int error_tostring(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_pushliteral(L, "problems");
+  lua_Integer n = lua_rawget(L, 1) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, 2) : 0;
+  if (n < 2) {
+    push_line(L, 1);
+    return 1;
+  }
+  luaL_Buffer b;
+  luaL_buffinit(L, &b);
+  for (lua_Integer i = 1; i <= n; i++) {
+    if (i > 1) luaL_addchar(&b, '\n');
+    if (lua_rawgeti(L, 2, i) == LUA_TTABLE)
+      push_line(L, lua_gettop(L));
+    else
+      lua_pushliteral(L, "?");
+    lua_remove(L, -2);
+    luaL_addvalue(&b);
+  }
+  luaL_pushresult(&b);
+  return 1;
+}
+
+/* Lines of files that begin with this text (a source as the debug library gives it) are not told as the caller. */
+static int error_home(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TSTRING);
+  lua_settop(L, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &home_key);
+  return 0;
+}
+
+/* A mistake in the use of the module's Lua half. */
+static int error_usage(lua_State *L) { return bind_usage(L, "%s", luaL_checkstring(L, 1)); }
+
+void bind_error_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"is_error", error_is}, {"home", error_home}, {"usage", error_usage}, {NULL, NULL}};
+  bind_class(L, BIND_ERROR, metamethods, NULL, NULL);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,361 @@
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "bind/bind.h"
+
+#define BIND_JSON "shunt.json"
+
+enum { MAX_DEPTH = 200 };
+
+/* What is held while Lua is called; collected where that raises. */
+typedef struct document {
+  json_t *root;
+  char *text; /* malloc's */
+} document;
+
+static document *new_document(lua_State *L) {
+  document *d = lua_newuserdatauv(L, sizeof *d, 0);
+  memset(d, 0, sizeof *d);
+  luaL_setmetatable(L, BIND_JSON);
+  return d;
+}
+
+static int document_gc(lua_State *L) {
+  document *d = luaL_checkudata(L, 1, BIND_JSON);
+  json_decref(d->root);
+  free(d->text);
+  d->root = NULL;
+  d->text = NULL;
+  return 0;
+}
+
+/* ---- writing ---- */
+
+/* Nothing in here raises a Lua error, so that no piece of the document is lost. */
+typedef struct writer {
+  lua_State *L;
+  int blob, object;         /* where on the stack these metatables are */
+  const char *const *first; /* keys that go before the others */
+  size_t nfirst;
+  size_t digits; /* what the numbers need to be read back as they are */
+  shunt_error *err;
+} writer;
+
+/* An entry of a table; the text is the table's. */
+typedef struct entry {
+  const char *text;
+  size_t size;
+  size_t rank;
+  json_t *value;
+} entry;
+
+static json_t *encode(writer *w, int index, int depth);
+
+static json_t *refuse(writer *w, const char *what) {
+  error_set(w->err, SHUNT_E_USAGE, "JSON: %s", what);
+  return NULL;
+}
+
+static json_t *checked(writer *w, json_t *made) {
+  if (!made) error_memory(w->err);
+  return made;
+}
+
+static json_t *encode_text(writer *w, const char *text, size_t size) {
+  if (utf8_valid(text, size)) return checked(w, json_stringn_nocheck(text, size));
+  char *fixed = utf8_repair(text, size, &size);
+  json_t *made = fixed ? json_stringn_nocheck(fixed, size) : NULL;
+  base_free(fixed);
+  return checked(w, made);
+}
+
+/* RFC 4648, section 4. */
+static json_t *encode_blob(writer *w, const lua_blob *blob) {
+  static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const unsigned char *s = (const unsigned char *)blob->bytes;
+  size_t n = blob->size, used = 0;
+  char *text = base_alloc((n + 2) / 3 * 4 + 1);
+  if (!text) return checked(w, NULL);
+  for (size_t i = 0; i < n; i += 3) {
+    unsigned bits = (unsigned)s[i] << 16 | (i + 1 < n ? (unsigned)s[i + 1] << 8 : 0) | (i + 2 < n ? s[i + 2] : 0);
+    text[used++] = digits[bits >> 18];
+    text[used++] = digits[bits >> 12 & 63];
+    text[used++] = i + 1 < n ? digits[bits >> 6 & 63] : '=';
+    text[used++] = i + 2 < n ? digits[bits & 63] : '=';
+  }
+  json_t *made = json_stringn_nocheck(text, used);
+  base_free(text);
+  return checked(w, made);
+}
+
+/* 0.1 is written with 15 digits where that is enough, so that it reads 0.1 and not 0.10000000000000001. */
+static json_t *encode_number(writer *w, double d) {
+  char text[40];
+  if (!isfinite(d)) return refuse(w, "NaN and the infinities can't be written");
+  for (size_t digits = 15; digits < 17; digits++) {
+    snprintf(text, sizeof text, "%.*g", (int)digits, d);
+    if (strtod(text, NULL) == d) {
+      if (w->digits < digits) w->digits = digits;
+      return checked(w, json_real(d));
+    }
+  }
+  w->digits = 17;
+  return checked(w, json_real(d));
+}
+
+static json_t *encode_list(writer *w, int index, size_t count, int depth) {
+  json_t *list = json_array();
+  for (size_t i = 0; list && i < count; i++) {
+    lua_rawgeti(w->L, index, (lua_Integer)i + 1);
+    json_t *item = encode(w, lua_gettop(w->L), depth + 1);
+    lua_pop(w->L, 1);
+    bool done = item && json_array_append_new(list, item) == 0;
+    if (done) continue;
+    if (item) error_memory(w->err);
+    json_decref(list);
+    return NULL;
+  }
+  return checked(w, list);
+}
+
+static int by_rank(const void *a, const void *b) {
+  const entry *x = a, *y = b;
+  if (x->rank != y->rank) return x->rank < y->rank ? -1 : 1;
+  int order = memcmp(x->text, y->text, x->size < y->size ? x->size : y->size);
+  return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+static size_t rank_of(const writer *w, const char *text) {
+  size_t i = 0;
+  while (i < w->nfirst && strcmp(w->first[i], text) != 0) i++;
+  return i;
+}
+
+/* Fills entries with the table's, of which there are count; *n have a value to be let go. */
+static bool encode_entries(writer *w, int index, entry *entries, size_t *n, int depth) {
+  lua_State *L = w->L;
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    entry *e = &entries[*n];
+    e->text = lua_tolstring(L, -2, &e->size);
+    e->rank = rank_of(w, e->text);
+    e->value = encode(w, lua_gettop(L), depth + 1);
+    lua_pop(L, 1);
+    if (!e->value) {
+      lua_pop(L, 1);
+      return false;
+    }
+    ++*n;
+  }
+  return true;
+}
+
+/* Moves the entry's value into the object. */
+static bool put(json_t *object, entry *e) {
+  size_t size = e->size;
+  char *fixed = utf8_valid(e->text, size) ? NULL : utf8_repair(e->text, size, &size);
+  json_t *value = e->value;
+  e->value = NULL;
+  if (!fixed && !utf8_valid(e->text, size)) {
+    json_decref(value);
+    return false;
+  }
+  bool done = json_object_setn_new_nocheck(object, fixed ? fixed : e->text, size, value) == 0;
+  base_free(fixed);
+  return done;
+}
+
+static json_t *encode_map(writer *w, int index, size_t count, int depth) {
+  entry *entries = base_zalloc(count * sizeof *entries + 1);
+  if (!entries) return checked(w, NULL);
+  size_t n = 0;
+  json_t *object = NULL;
+  if (encode_entries(w, index, entries, &n, depth)) {
+    qsort(entries, n, sizeof *entries, by_rank);
+    object = json_object();
+    for (size_t i = 0; object && i < n; i++) {
+      if (put(object, &entries[i])) continue;
+      json_decref(object);
+      object = NULL;
+    }
+    if (!object) error_memory(w->err);
+  }
+  for (size_t i = 0; i < n; i++) json_decref(entries[i].value);
+  base_free(entries);
+  return object;
+}
+
+/* Whether the value's metatable is the one at that place. */
+static bool has_metatable(lua_State *L, int index, int metatable) {
+  if (!lua_getmetatable(L, index)) return false;
+  bool has = lua_rawequal(L, -1, metatable);
+  lua_pop(L, 1);
+  return has;
+}
+
+static json_t *encode_table(writer *w, int index, int depth) {
+  if (depth > MAX_DEPTH) return refuse(w, "tables are nested more than 200 deep (does one contain itself?)");
+  size_t count;
+  lua_shape shape = lua_node_shape(w->L, index, &count);
+  if (shape == LUA_SHAPE_LIST) return encode_list(w, index, count, depth);
+  if (shape == LUA_SHAPE_MAP) return encode_map(w, index, count, depth);
+  if (shape == LUA_SHAPE_EMPTY) return checked(w, has_metatable(w->L, index, w->object) ? json_object() : json_array());
+  lua_pop(w->L, 1);
+  return refuse(w, "a table must be a list without holes or have names as keys");
+}
+
+static json_t *encode(writer *w, int index, int depth) {
+  lua_State *L = w->L;
+  if (!lua_checkstack(L, 8)) return checked(w, NULL);
+  switch (lua_type(L, index)) {
+  case LUA_TNIL:
+    return json_null();
+  case LUA_TBOOLEAN:
+    return json_boolean(lua_toboolean(L, index));
+  case LUA_TNUMBER:
+    return lua_isinteger(L, index) ? checked(w, json_integer(lua_tointeger(L, index)))
+                                   : encode_number(w, lua_tonumber(L, index));
+  case LUA_TSTRING: {
+    size_t size;
+    const char *text = lua_tolstring(L, index, &size);
+    return encode_text(w, text, size);
+  }
+  case LUA_TLIGHTUSERDATA:
+    if (!lua_touserdata(L, index)) return json_null();
+    break;
+  case LUA_TUSERDATA:
+    if (has_metatable(L, index, w->blob)) return encode_blob(w, lua_touserdata(L, index));
+    break;
+  case LUA_TTABLE:
+    return encode_table(w, index, depth);
+  default:
+    break;
+  }
+  error_set(w->err, SHUNT_E_USAGE, "JSON: a %s can't be written", lua_typename(L, lua_type(L, index)));
+  return NULL;
+}
+
+/* The keys that go first: a list of names, or what m:select tells about its rows. */
+static void order_at(lua_State *L, bind_call *c, int index, writer *w) {
+  if (lua_isnil(L, index)) return;
+  if (lua_istable(L, index) && has_metatable(L, index, w->object + 1)) {
+    lua_getfield(L, index, "columns");
+    lua_replace(L, index);
+  }
+  node *order = NULL;
+  if (lua_node_from(L, index, &c->arena, (place){0}, NULL, NULL, &order, &c->err)) bind_fail(L, c);
+  if (bind_text_list(&c->arena, order, "order", &w->first, &w->nfirst, &c->err)) bind_fail(L, c);
+}
+
+static int json_write(lua_State *L) {
+  lua_settop(L, 2);
+  bind_call *c = bind_call_new(L);
+  document *d = new_document(L);
+  luaL_getmetatable(L, LUA_NODE_BLOB);
+  luaL_getmetatable(L, BIND_OBJECT);
+  luaL_getmetatable(L, BIND_META);
+  writer w = {.L = L, .blob = 5, .object = 6, .digits = 15, .err = &c->err};
+  order_at(L, c, 2, &w);
+  d->root = encode(&w, 1, 1);
+  if (!d->root) return bind_fail(L, c);
+  d->text = json_dumps(d->root, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(w.digits));
+  if (!d->text) return bind_memory(L);
+  lua_pushstring(L, d->text);
+  bind_leave(L, c);
+  lua_pushcfunction(L, document_gc); /* now rather than when the collector comes by */
+  lua_pushvalue(L, 4);
+  lua_call(L, 1, 0);
+  return 1;
+}
+
+/* ---- reading ---- */
+
+static void push(lua_State *L, json_t *value, bool nulls) {
+  luaL_checkstack(L, 6, "JSON");
+  switch (json_typeof(value)) {
+  case JSON_OBJECT: {
+    const char *name;
+    size_t size;
+    json_t *item;
+    lua_createtable(L, 0, (int)json_object_size(value));
+    json_object_keylen_foreach(value, name, size, item) {
+      if (json_is_null(item) && !nulls) continue;
+      lua_pushlstring(L, name, size);
+      push(L, item, nulls);
+      lua_rawset(L, -3);
+    }
+    luaL_setmetatable(L, BIND_OBJECT);
+    return;
+  }
+  case JSON_ARRAY:
+    lua_createtable(L, (int)json_array_size(value), 0);
+    for (size_t i = 0; i < json_array_size(value); i++) {
+      push(L, json_array_get(value, i), nulls);
+      lua_rawseti(L, -2, (lua_Integer)i + 1);
+    }
+    return;
+  case JSON_STRING:
+    lua_pushlstring(L, json_string_value(value), json_string_length(value));
+    return;
+  case JSON_INTEGER:
+    lua_pushinteger(L, json_integer_value(value));
+    return;
+  case JSON_REAL:
+    lua_pushnumber(L, json_real_value(value));
+    return;
+  case JSON_TRUE:
+  case JSON_FALSE:
+    lua_pushboolean(L, json_is_true(value));
+    return;
+  case JSON_NULL:
+    break;
+  }
+  lua_pushlightuserdata(L, NULL);
+}
+
+static void push_parsed(lua_State *L, const char *text, size_t size, bool nulls) {
+  json_error_t bad;
+  document *d = new_document(L);
+  d->root = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &bad);
+  if (!d->root) bind_usage(L, "JSON, line %d column %d: %s", bad.line, bad.column, bad.text);
+  push(L, d->root, nulls);
+  lua_remove(L, -2);
+}
+
+void bind_push_json(lua_State *L, const char *text) { push_parsed(L, text, strlen(text), false); }
+
+static int json_read(lua_State *L) {
+  if (lua_type(L, 1) != LUA_TSTRING)
+    return bind_usage(L, "shunt.json_decode takes text, not a %s", luaL_typename(L, 1));
+  size_t size;
+  const char *text = lua_tolstring(L, 1, &size);
+  push_parsed(L, text, size, true);
+  return 1;
+}
+
+/* shunt.object(t): t, an object in JSON though it be empty. */
+static int json_object_mark(lua_State *L) {
+  if (lua_isnoneornil(L, 1)) {
+    lua_settop(L, 0);
+    lua_newtable(L);
+  }
+  if (!lua_istable(L, 1)) return bind_usage(L, "shunt.object takes a table, not a %s", luaL_typename(L, 1));
+  lua_settop(L, 1);
+  luaL_setmetatable(L, BIND_OBJECT);
+  return 1;
+}
+
+void bind_json_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__gc", document_gc}, {NULL, NULL}};
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg functions[] = {
+      {"json", json_write}, {"json_decode", json_read}, {"object", json_object_mark}, {NULL, NULL}};
+  bind_class(L, BIND_JSON, metamethods, NULL, NULL);
+  bind_class(L, BIND_OBJECT, none, NULL, NULL);
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,321 @@
+#include "bind/bind.h"
+
+#include <string.h>
+
+enum { MODEL_SESSION = 1, MODEL_NAME, MODEL_CLIENT, MODEL_TABLE, MODEL_NVALUES = MODEL_TABLE };
+
+/* The texts are Lua's, held by the user values. */
+typedef struct bind_model {
+  const char *name;
+  const char *client; /* or NULL */
+  const char *table;  /* or NULL */
+} bind_model;
+
+/* From the values at the given stack positions; pushes the model. */
+static void push_model(lua_State *L, int session, int name, int client, int table) {
+  bind_model *m = lua_newuserdatauv(L, sizeof *m, MODEL_NVALUES);
+  memset(m, 0, sizeof *m);
+  luaL_setmetatable(L, BIND_MODEL);
+  m->name = bind_text(L, name, "the model");
+  m->client = bind_opt_text(L, client, "the client");
+  m->table = bind_opt_text(L, table, "the table");
+  const int from[] = {session, name, client, table};
+  for (int i = 0; i < MODEL_NVALUES; i++) {
+    lua_pushvalue(L, from[i]);
+    lua_setiuservalue(L, -2, i + 1);
+  }
+}
+
+int bind_model_new(lua_State *L) {
+  lua_settop(L, 2);
+  bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
+  if (!s->session) return bind_usage(L, "the session is closed");
+  lua_settop(L, 4);
+  push_model(L, 1, 2, 3, 4);
+  return 1;
+}
+
+/* model:new_instance(client, table): the same model, asked for explicitly on a client or a table. */
+static int model_new_instance(lua_State *L) {
+  lua_settop(L, 3);
+  bind_check(L, 1, BIND_MODEL, "a model");
+  lua_getiuservalue(L, 1, MODEL_SESSION);
+  lua_getiuservalue(L, 1, MODEL_NAME);
+  if (lua_isnil(L, 2)) {
+    lua_getiuservalue(L, 1, MODEL_CLIENT);
+    lua_replace(L, 2);
+  }
+  if (lua_isnil(L, 3)) {
+    lua_getiuservalue(L, 1, MODEL_TABLE);
+    lua_replace(L, 3);
+  }
+  push_model(L, 4, 5, 2, 3);
+  return 1;
+}
+
+static int model_tostring(lua_State *L) {
+  const bind_model *m = luaL_checkudata(L, 1, BIND_MODEL);
+  lua_pushfstring(L, "shunt model %s", m->name);
+  if (m->client) {
+    lua_pushfstring(L, " on %s", m->client);
+    lua_concat(L, 2);
+  }
+  return 1;
+}
+
+/* Every method has the model first, nargs arguments in all, and then, pushed here, the session and the call. */
+static bind_call *enter(lua_State *L, int nargs, bind_model **m) {
+  lua_settop(L, nargs);
+  *m = bind_check(L, 1, BIND_MODEL, "a model");
+  lua_getiuservalue(L, 1, MODEL_SESSION);
+  return bind_enter(L, nargs + 1);
+}
+
+static void check(lua_State *L, bind_call *c, shunt_status status) {
+  if (status) bind_fail(L, c);
+}
+
+/* ---- reads ---- */
+
+static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
+  shunt_query q = {0};
+  check(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_query_keys), &q, &c->err));
+  if (!q.client) q.client = m->client;
+  if (!q.table) q.table = m->table;
+  return q;
+}
+
+static int model_select(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 2, &m);
+  shunt_query q = query_at(L, c, m, 2, "model:select");
+  bind_busy(L, c);
+  bind_done(L, c, shunt_select(c->session->session, m->name, &q, &c->rows, &c->err));
+  bind_push_rows(L, c->rows);
+  bind_push_meta(L, c->rows);
+  bind_leave(L, c);
+  return 2;
+}
+
+/* The where argument of get and delete, beside or in place of the one among the options. */
+static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const shunt_where *other, const char *of) {
+  node *from = NULL;
+  const shunt_where *where = NULL;
+  if (lua_isnil(L, index)) return other;
+  if (other) {
+    error_set(&c->err, SHUNT_E_USAGE, "%s: where is given twice, as an argument and as an option", of);
+    bind_fail(L, c);
+  }
+  check(L, c, lua_node_from(L, index, &c->arena, (place){0}, NULL, NULL, &from, &c->err));
+  check(L, c, bind_where(&c->arena, from, &where, &c->err));
+  return where;
+}
+
+/* model:get(7) and model:get{id = 7}: the first row there is, or nil. */
+static int model_get(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 3, &m);
+  shunt_query q = query_at(L, c, m, 3, "model:get");
+  shunt_status st;
+  if (lua_istable(L, 2) || lua_isnil(L, 2)) {
+    q.where = where_at(L, c, 2, q.where, "model:get");
+    q.limited = true;
+    q.limit = 1;
+    bind_busy(L, c);
+    st = shunt_select(c->session->session, m->name, &q, &c->rows, &c->err);
+  } else {
+    shunt_value id;
+    check(L, c, bind_to_value(L, 2, &c->arena, "the primary key", &id, &c->err));
+    bind_busy(L, c);
+    st = shunt_mget(c->session->session, m->name, &id, 1, &q, &c->rows, &c->err);
+  }
+  bind_done(L, c, st);
+  bind_push_rows(L, c->rows);
+  lua_rawgeti(L, -1, 1);
+  bind_leave(L, c);
+  return 1;
+}
+
+static int model_mget(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 3, &m);
+  size_t n = 0;
+  lua_shape shape = lua_istable(L, 2) ? lua_node_shape(L, 2, &n) : LUA_SHAPE_MAP;
+  if (shape != LUA_SHAPE_LIST && shape != LUA_SHAPE_EMPTY)
+    return bind_usage(L, "model:mget takes a list of primary keys without holes");
+  shunt_value *ids = arena_array(&c->arena, shunt_value, n);
+  if (!ids) return bind_memory(L);
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, 2, (lua_Integer)i + 1);
+    check(L, c, bind_to_value(L, -1, &c->arena, "a primary key", &ids[i], &c->err));
+    lua_pop(L, 1);
+  }
+  shunt_query q = query_at(L, c, m, 3, "model:mget");
+  bind_busy(L, c);
+  bind_done(L, c, shunt_mget(c->session->session, m->name, ids, n, &q, &c->rows, &c->err));
+  bind_push_rows(L, c->rows);
+  bind_push_meta(L, c->rows);
+  bind_leave(L, c);
+  return 2;
+}
+
+static int model_count(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 2, &m);
+  shunt_query q = query_at(L, c, m, 2, "model:count");
+  int64_t count = 0;
+  bind_busy(L, c);
+  bind_done(L, c, shunt_count(c->session->session, m->name, &q, &count, &c->err));
+  lua_pushinteger(L, count);
+  bind_leave(L, c);
+  return 1;
+}
+
+/* ---- aggregates ---- */
+
+/* count = true, "*", "id" or {"id", "*"}; the other functions take columns only. */
+static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function,
+                                 shunt_aggregation *list, size_t *count, shunt_error *err) {
+  bool yes = false;
+  if (!n) return SHUNT_OK;
+  if (function == SHUNT_COUNT && n->kind == NODE_VALUE && n->value.type == SHUNT_BOOL) {
+    shunt_status st = bind_as_bool(n, name, &yes, err);
+    if (yes) list[(*count)++] = (shunt_aggregation){function, NULL};
+    return st;
+  }
+  const char *const *columns = NULL;
+  size_t ncolumns = 0;
+  shunt_status st = bind_text_list(a, n, name, &columns, &ncolumns, err);
+  for (size_t i = 0; i < ncolumns && !st; i++) {
+    bool all = function == SHUNT_COUNT && strcmp(columns[i], "*") == 0;
+    list[(*count)++] = (shunt_aggregation){function, all ? NULL : columns[i]};
+  }
+  return st;
+}
+
+static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
+
+static int model_aggregate(lua_State *L) {
+  static const char *const names[] = {"count", "sum", "avg", "min", "max"};
+  static const char *const known[] = {"count", "sum",   "avg",    "min",    "max",   "group", "where",
+                                      "order", "limit", "offset", "client", "table", NULL};
+  bind_model *m;
+  bind_call *c = enter(L, 2, &m);
+  const node *options = bind_options(L, c, 2, "model:aggregate", known);
+  shunt_query q = {0};
+  check(L, c, bind_query(&c->arena, options, &q, &c->err));
+  if (!q.client) q.client = m->client;
+  if (!q.table) q.table = m->table;
+  size_t room = 0, n = 0, ngroup = 0;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) room += items_in(node_get(options, names[i]));
+  shunt_aggregation *list = arena_array(&c->arena, shunt_aggregation, room);
+  if (!list) return bind_memory(L);
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    check(L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, list, &n, &c->err));
+  const char *const *group = NULL;
+  check(L, c, bind_text_list(&c->arena, node_get(options, "group"), "group", &group, &ngroup, &c->err));
+  if (n == 0) {
+    error_set(&c->err, SHUNT_E_USAGE, "model:aggregate needs something to compute: count, sum, avg, min or max");
+    return bind_fail(L, c);
+  }
+  bind_busy(L, c);
+  bind_done(L, c, shunt_aggregate(c->session->session, m->name, list, n, group, ngroup, &q, &c->rows, &c->err));
+  bind_push_rows(L, c->rows);
+  if (ngroup == 0) lua_rawgeti(L, -1, 1);
+  bind_leave(L, c);
+  return 1;
+}
+
+/* ---- writes ---- */
+
+static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
+  static const char *const known[] = {"where", "all", "client", "table", "include", NULL};
+  const node *options = bind_options(L, c, index, of, known);
+  shunt_write w = {.client = bind_option_text(L, c, options, "client"),
+                   .table = bind_option_text(L, c, options, "table"),
+                   .all = bind_option_bool(L, c, options, "all")};
+  check(L, c, bind_where(&c->arena, node_get(options, "where"), &w.where, &c->err));
+  check(L, c, bind_includes(&c->arena, node_get(options, "include"), NULL, &w.include, &w.ninclude, &c->err));
+  if (!w.client) w.client = m->client;
+  if (!w.table) w.table = m->table;
+  return w;
+}
+
+/* An empty where is none: what meant to name rows and named nothing must not write to all of them. */
+static void drop_empty_where(shunt_write *w) {
+  if (w->where && w->where->op == SHUNT_AND && w->where->nitems == 0) w->where = NULL;
+}
+
+static int model_insert(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 3, &m);
+  shunt_write w = write_at(L, c, m, 3, "model:insert");
+  shunt_record record = {0};
+  check(L, c, bind_record(L, 2, &c->arena, w.include, w.ninclude, &record, &c->err));
+  bind_busy(L, c);
+  bind_done(L, c, shunt_insert(c->session->session, m->name, &record, &w, &c->rows, &c->err));
+  bind_push_rows(L, c->rows);
+  lua_rawgeti(L, -1, 1);
+  bind_leave(L, c);
+  return 1;
+}
+
+static int model_insert_bulk(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 3, &m);
+  shunt_write w = write_at(L, c, m, 3, "model:insert_bulk");
+  const shunt_record *records = NULL;
+  size_t n = 0;
+  int64_t inserted = 0;
+  check(L, c, bind_records(L, 2, &c->arena, w.include, w.ninclude, &records, &n, &c->err));
+  bind_busy(L, c);
+  bind_done(L, c, shunt_insert_bulk(c->session->session, m->name, records, n, &w, &inserted, &c->err));
+  lua_pushinteger(L, inserted);
+  bind_leave(L, c);
+  return 1;
+}
+
+static int model_update(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 3, &m);
+  shunt_write w = write_at(L, c, m, 3, "model:update");
+  shunt_record record = {0};
+  int64_t affected = 0;
+  drop_empty_where(&w);
+  check(L, c, bind_record(L, 2, &c->arena, w.include, w.ninclude, &record, &c->err));
+  bind_busy(L, c);
+  bind_done(L, c, shunt_update(c->session->session, m->name, &record, &w, &affected, &c->err));
+  lua_pushinteger(L, affected);
+  bind_leave(L, c);
+  return 1;
+}
+
+static int model_delete(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 3, &m);
+  shunt_write w = write_at(L, c, m, 3, "model:delete");
+  int64_t affected = 0;
+  w.where = where_at(L, c, 2, w.where, "model:delete");
+  drop_empty_where(&w);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_delete(c->session->session, m->name, &w, &affected, &c->err));
+  lua_pushinteger(L, affected);
+  bind_leave(L, c);
+  return 1;
+}
+
+void bind_model_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
+                                     {"select", model_select},
+                                     {"get", model_get},
+                                     {"mget", model_mget},
+                                     {"count", model_count},
+                                     {"aggregate", model_aggregate},
+                                     {"insert", model_insert},
+                                     {"insert_bulk", model_insert_bulk},
+                                     {"update", model_update},
+                                     {"delete", model_delete},
+                                     {NULL, NULL}};
+  bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");
+}

@@ -1,0 +1,39 @@
+#include "bind/bind.h"
+#include "catalog/where.h"
+
+const char *const bind_query_keys[] = {"columns", "where", "order",   "limit", "offset",
+                                       "client",  "table", "include", "with",  NULL};
+
+shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err) {
+  if (!from) return SHUNT_OK;
+  if (from->kind != NODE_MAP)
+    return error_set(err, SHUNT_E_USAGE, "where must be a table of columns, as in {id = 7}, not %s",
+                     node_kind_name(from));
+  return where_from_node(a, from, out, err);
+}
+
+shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
+                            shunt_error *err) {
+  if (!from || (from->kind == NODE_MAP && from->count == 0)) return SHUNT_OK;
+  if (from->kind == NODE_LIST || node_is_text(from)) return where_names(a, from, what, list, count, err);
+  return error_set(err, SHUNT_E_USAGE, "%s must be a name or a list of names, not %s", what, node_kind_name(from));
+}
+
+shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, shunt_error *err) {
+  shunt_status st;
+  const node *limit = node_get(options, "limit");
+  if ((st = bind_text_list(a, node_get(options, "columns"), "columns", &out->columns, &out->ncolumns, err))) return st;
+  if ((st = bind_where(a, node_get(options, "where"), &out->where, err))) return st;
+  if ((st = bind_text_list(a, node_get(options, "order"), "order", &out->order, &out->norder, err))) return st;
+  if ((st = bind_as_count(limit, "limit", &out->limit, err))) return st;
+  if (limit) out->limited = true;
+  if ((st = bind_as_count(node_get(options, "offset"), "offset", &out->offset, err))) return st;
+  if ((st = bind_as_text(node_get(options, "client"), "client", &out->client, err))) return st;
+  return bind_as_text(node_get(options, "table"), "table", &out->table, err);
+}
+
+shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
+  shunt_status st = bind_query_fields(a, options, out, err);
+  if (st) return st;
+  return bind_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude, err);
+}

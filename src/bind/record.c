@@ -1,0 +1,150 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind/bind.h"
+
+/* Raw access and copies throughout: no Lua code runs, so that the table can't change under the walk. */
+
+typedef struct writer {
+  lua_State *L;
+  arena *a;
+  shunt_error *err;
+} writer;
+
+static shunt_status record(writer *w, int index, const shunt_include *include, size_t ninclude, bool related,
+                           shunt_record *out);
+
+static int by_name(const void *a, const void *b) {
+  return strcmp(((const shunt_field *)a)->name, ((const shunt_field *)b)->name);
+}
+
+static const shunt_include *included(const char *name, const shunt_include *include, size_t ninclude) {
+  for (size_t i = 0; i < ninclude; i++)
+    if (!include[i].off && strcmp(include[i].relation, name) == 0) return &include[i];
+  return NULL;
+}
+
+/* The rows under a relation's name: a list of rows, or one row. */
+static shunt_status related_rows(writer *w, int index, const shunt_include *in, shunt_related *out) {
+  lua_State *L = w->L;
+  if (!lua_istable(L, index))
+    return error_set(w->err, SHUNT_E_USAGE, "'%s' is included, so it must hold a row or a list of rows, not a %s",
+                     in->relation, luaL_typename(L, index));
+  size_t count;
+  lua_shape shape = lua_node_shape(L, index, &count);
+  out->relation = in->relation;
+  if (shape == LUA_SHAPE_EMPTY) return SHUNT_OK;
+  if (shape == LUA_SHAPE_MIXED) {
+    lua_pop(L, 1);
+    return error_set(w->err, SHUNT_E_USAGE, "'%s' is neither a row nor a list of rows without holes", in->relation);
+  }
+  size_t n = shape == LUA_SHAPE_LIST ? count : 1;
+  shunt_record *records = arena_array(w->a, shunt_record, n);
+  if (!records) return error_memory(w->err);
+  out->records = records;
+  out->nrecords = n;
+  if (shape == LUA_SHAPE_MAP) return record(w, index, in->query.include, in->query.ninclude, true, records);
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    shunt_status st = record(w, lua_gettop(L), in->query.include, in->query.ninclude, true, &records[i]);
+    lua_pop(L, 1);
+    if (st) return st;
+  }
+  return SHUNT_OK;
+}
+
+/* The value on top of the stack, under the key. */
+static shunt_status cell(writer *w, const char *key, shunt_field *out) {
+  lua_State *L = w->L;
+  char what[128];
+  out->name = key;
+  if (lua_istable(L, -1))
+    return error_set(w->err, SHUNT_E_USAGE,
+                     "'%.64s' holds a table, and a column can't; where it is a relation, add include = {%.64s = true}",
+                     key, key);
+  snprintf(what, sizeof what, "the value of '%.64s'", key);
+  return bind_to_value(L, -1, w->a, what, &out->value, w->err);
+}
+
+static shunt_status entry(writer *w, const char *key, const shunt_include *include, size_t ninclude, bool related,
+                          shunt_record *out, shunt_field *fields, shunt_related *relations) {
+  const shunt_include *in = included(key, include, ninclude);
+  if (in) {
+    shunt_status st = related_rows(w, lua_gettop(w->L), in, &relations[out->nrelated]);
+    out->nrelated++;
+    return st;
+  }
+  if (related && strcmp(key, "deleted") == 0 && lua_isboolean(w->L, -1)) {
+    out->deleted = lua_toboolean(w->L, -1);
+    return SHUNT_OK;
+  }
+  return cell(w, key, &fields[out->nfields++]);
+}
+
+static int by_relation(const void *a, const void *b) {
+  return strcmp(((const shunt_related *)a)->relation, ((const shunt_related *)b)->relation);
+}
+
+static shunt_status record(writer *w, int index, const shunt_include *include, size_t ninclude, bool related,
+                           shunt_record *out) {
+  lua_State *L = w->L;
+  size_t count;
+  if (!lua_istable(L, index))
+    return error_set(w->err, SHUNT_E_USAGE, "a row must be a table, not a %s", luaL_typename(L, index));
+  if (!lua_checkstack(L, 8)) return error_memory(w->err);
+  lua_shape shape = lua_node_shape(L, index, &count);
+  if (shape == LUA_SHAPE_MIXED) lua_pop(L, 1);
+  if (shape == LUA_SHAPE_LIST || shape == LUA_SHAPE_MIXED)
+    return error_set(w->err, SHUNT_E_USAGE,
+                     "a row must be a table of columns, as in {name = \"Ada\"}, and this has numbers as keys");
+  shunt_field *fields = arena_array(w->a, shunt_field, count);
+  shunt_related *relations = arena_array(w->a, shunt_related, ninclude);
+  if (!fields || !relations) return error_memory(w->err);
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    size_t size;
+    const char *text = lua_tolstring(L, -2, &size);
+    const char *key = arena_strndup(w->a, text, size);
+    shunt_status st = !key ? error_memory(w->err) : SHUNT_OK;
+    if (key && strlen(key) != size) st = error_set(w->err, SHUNT_E_USAGE, "a column's name holds a NUL byte");
+    if (!st) st = entry(w, key, include, ninclude, related, out, fields, relations);
+    if (st) {
+      lua_pop(L, 2);
+      return st;
+    }
+    lua_pop(L, 1);
+  }
+  /* A table's order changes from run to run; the statements made of it must not. */
+  qsort(fields, out->nfields, sizeof *fields, by_name);
+  qsort(relations, out->nrelated, sizeof *relations, by_relation);
+  out->fields = fields;
+  out->related = relations;
+  return SHUNT_OK;
+}
+
+shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
+                         shunt_record *out, shunt_error *err) {
+  writer w = {L, a, err};
+  return record(&w, index, include, ninclude, false, out);
+}
+
+shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
+                          const shunt_record **out, size_t *count, shunt_error *err) {
+  size_t n = 0;
+  lua_shape shape = lua_istable(L, index) ? lua_node_shape(L, index, &n) : LUA_SHAPE_MAP;
+  if (shape == LUA_SHAPE_MIXED) lua_pop(L, 1);
+  if (shape == LUA_SHAPE_EMPTY) return SHUNT_OK;
+  if (shape != LUA_SHAPE_LIST) return error_set(err, SHUNT_E_USAGE, "rows must be a list of tables without holes");
+  shunt_record *list = arena_array(a, shunt_record, n);
+  if (!list) return error_memory(err);
+  for (size_t i = 0; i < n; i++) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    shunt_status st = bind_record(L, lua_gettop(L), a, include, ninclude, &list[i], err);
+    lua_pop(L, 1);
+    if (st) return st;
+  }
+  *out = list;
+  *count = n;
+  return SHUNT_OK;
+}

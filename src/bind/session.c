@@ -1,0 +1,220 @@
+#include "bind/bind.h"
+
+#include <string.h>
+
+static void unlink_session(bind_session *s) {
+  if (s->next) s->next->before = s->before;
+  if (s->before)
+    s->before->next = s->next;
+  else
+    s->app->sessions = s->next;
+  s->next = s->before = NULL;
+}
+
+void bind_session_end(bind_session *s) {
+  if (!s->session) return;
+  s->L = NULL; /* what is rolled back now is not observed */
+  bind_tx_roll_back_all(s);
+  shunt_session *session = s->session;
+  s->session = NULL;
+  unlink_session(s);
+  shunt_session_close(session);
+}
+
+/* ---- opening ---- */
+
+static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_session_options *out) {
+  if (!attrs) return;
+  if (attrs->kind != NODE_MAP) {
+    error_set(&c->err, SHUNT_E_USAGE, "attrs must be a table of names and values, not %s", node_kind_name(attrs));
+    bind_fail(L, c);
+  }
+  shunt_field *fields = arena_array(&c->arena, shunt_field, attrs->count);
+  if (!fields) bind_memory(L);
+  for (size_t i = 0; i < attrs->count; i++) {
+    const node *value = attrs->entries[i].value;
+    if (value->kind != NODE_VALUE || value->value.type == SHUNT_NULL || value->value.type == SHUNT_BLOB) {
+      error_set(&c->err, SHUNT_E_USAGE, "attrs.%s must be text, a number or a boolean, not %s", attrs->entries[i].key,
+                node_kind_name(value));
+      bind_fail(L, c);
+    }
+    fields[i] = (shunt_field){attrs->entries[i].key, value->value};
+  }
+  out->attrs = fields;
+  out->nattrs = attrs->count;
+}
+
+int bind_session_open(lua_State *L) {
+  static const char *const known[] = {"instance", "attrs", "level", NULL};
+  lua_settop(L, 2);
+  bind_app *app = bind_check(L, 1, BIND_APP, "an app");
+  if (!app->app) return bind_usage(L, "the app is closed");
+  bind_session *s = lua_newuserdatauv(L, sizeof *s, SESSION_NVALUES);
+  memset(s, 0, sizeof *s);
+  luaL_setmetatable(L, BIND_SESSION);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 3, SESSION_APP);
+  bind_call *c = bind_call_new(L);
+  const node *options = bind_options(L, c, 2, "app:session", known);
+  shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance")};
+  int64_t level = 0;
+  if (bind_option_integer(L, c, options, "level", &level) && (level < 0 || level > INT16_MAX)) {
+    error_set(&c->err, SHUNT_E_USAGE, "level must be from 0 to %d", INT16_MAX);
+    return bind_fail(L, c);
+  }
+  with.level = s->level = (int)level;
+  attrs_of(L, c, node_get(options, "attrs"), &with);
+  if (!app->app) return bind_usage(L, "the app is closed");
+  if (shunt_session_open(app->app, &with, &s->session, &c->err)) {
+    s->session = NULL;
+    return bind_fail(L, c);
+  }
+  s->app = app;
+  s->next = app->sessions;
+  if (s->next) s->next->before = s;
+  app->sessions = s;
+  bind_leave(L, c);
+  lua_settop(L, 3);
+  return 1;
+}
+
+static int session_close(lua_State *L) {
+  bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
+  if (s->busy) return bind_usage(L, "the session is in the middle of a call: an observer can't close it");
+  bind_session_end(s);
+  return 0;
+}
+
+static int session_gc(lua_State *L) {
+  bind_session_end(luaL_checkudata(L, 1, BIND_SESSION));
+  return 0;
+}
+
+static int session_tostring(lua_State *L) {
+  const bind_session *s = luaL_checkudata(L, 1, BIND_SESSION);
+  lua_pushstring(L, s->session ? "shunt session" : "shunt session (closed)");
+  return 1;
+}
+
+/* ---- SQL ---- */
+
+static const shunt_value *params_at(lua_State *L, bind_call *c, int index, size_t *count) {
+  *count = 0;
+  if (lua_isnoneornil(L, index)) return NULL;
+  lua_shape shape = lua_istable(L, index) ? lua_node_shape(L, index, count) : LUA_SHAPE_MAP;
+  if (shape == LUA_SHAPE_EMPTY) return NULL;
+  if (shape != LUA_SHAPE_LIST) {
+    error_set(&c->err, SHUNT_E_USAGE, "params must be a list without holes (shunt.null stands for NULL)");
+    bind_fail(L, c);
+  }
+  shunt_value *values = arena_array(&c->arena, shunt_value, *count);
+  if (!values) bind_memory(L);
+  for (size_t i = 0; i < *count; i++) {
+    lua_rawgeti(L, index, (lua_Integer)i + 1);
+    if (bind_to_value(L, -1, &c->arena, "a parameter", &values[i], &c->err)) bind_fail(L, c);
+    lua_pop(L, 1);
+  }
+  return values;
+}
+
+static int run_sql(lua_State *L, bool wants_rows) {
+  lua_settop(L, 4);
+  bind_call *c = bind_enter(L, 1);
+  const char *client = bind_opt_text(L, 2, "the client"), *sql = bind_text(L, 3, "the statement");
+  size_t nparams;
+  const shunt_value *params = params_at(L, c, 4, &nparams);
+  int64_t affected = 0;
+  bind_busy(L, c);
+  bind_done(L, c,
+            shunt_sql(c->session->session, client, sql, params, nparams, wants_rows ? &c->rows : NULL,
+                      wants_rows ? NULL : &affected, &c->err));
+  if (wants_rows) {
+    bind_push_rows(L, c->rows);
+    bind_push_meta(L, c->rows);
+  } else {
+    lua_pushinteger(L, affected);
+  }
+  bind_leave(L, c);
+  return wants_rows ? 2 : 1;
+}
+
+static int session_query(lua_State *L) { return run_sql(L, true); }
+static int session_execute(lua_State *L) { return run_sql(L, false); }
+
+static int session_columns(lua_State *L) {
+  lua_settop(L, 3);
+  bind_call *c = bind_enter(L, 1);
+  const char *client = bind_opt_text(L, 2, "the client"), *table = bind_text(L, 3, "the table");
+  bind_busy(L, c);
+  bind_done(L, c, shunt_table_columns(c->session->session, client, table, &c->rows, &c->err));
+  bind_push_rows(L, c->rows);
+  bind_leave(L, c);
+  return 1;
+}
+
+/* ---- observing ---- */
+
+static int notify(lua_State *L) {
+  const shunt_statement *s = lua_touserdata(L, 2);
+  lua_settop(L, 1);
+  lua_createtable(L, 0, 8);
+  lua_pushstring(L, s->client);
+  lua_setfield(L, 2, "client");
+  lua_pushinteger(L, s->level);
+  lua_setfield(L, 2, "level");
+  lua_pushstring(L, s->sql);
+  lua_setfield(L, 2, "sql");
+  lua_newtable(L);
+  for (size_t i = 0; i < s->nparams; i++) {
+    bind_push_value(L, &s->params[i]);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_setfield(L, 2, "params");
+  lua_pushinteger(L, (lua_Integer)s->nrows);
+  lua_setfield(L, 2, "rows");
+  lua_pushinteger(L, s->affected);
+  lua_setfield(L, 2, "affected");
+  lua_pushinteger(L, s->duration_ns);
+  lua_setfield(L, 2, "duration_ns");
+  if (s->status) {
+    lua_pushstring(L, shunt_status_name(s->status));
+    lua_setfield(L, 2, "code");
+  }
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+/* Called from inside the library: what fn raises is kept until the call is over. */
+static void observed(void *ud, const shunt_statement *statement) {
+  bind_session *s = ud;
+  lua_State *L = s->L;
+  if (!L || s->has_failure || !lua_checkstack(L, 4)) return;
+  lua_pushcfunction(L, notify);
+  lua_getiuservalue(L, s->index, SESSION_OBSERVER);
+  lua_pushlightuserdata(L, (void *)statement);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+  s->has_failure = true;
+  lua_setiuservalue(L, s->index, SESSION_FAILURE);
+}
+
+static int session_observe(lua_State *L) {
+  lua_settop(L, 2);
+  bind_call *c = bind_enter(L, 1);
+  if (!lua_isnil(L, 2) && !lua_isfunction(L, 2))
+    return bind_usage(L, "observe takes a function, or nil to end it, not a %s", luaL_typename(L, 2));
+  lua_pushvalue(L, 2);
+  lua_setiuservalue(L, 1, SESSION_OBSERVER);
+  shunt_observe(c->session->session, lua_isnil(L, 2) ? NULL : observed, c->session);
+  bind_leave(L, c);
+  return 0;
+}
+
+void bind_session_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+      {"__gc", session_gc}, {"__close", session_close}, {"__tostring", session_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"resolve", bind_resolve},    {"model", bind_model_new},
+                                     {"query", session_query},     {"execute", session_execute},
+                                     {"columns", session_columns}, {"observe", session_observe},
+                                     {"close", session_close},     {NULL, NULL}};
+  bind_class(L, BIND_SESSION, metamethods, methods, "session_methods");
+}

@@ -1,0 +1,151 @@
+/* For: the shunt command: a Lua state with the module built in, and the program in lua/shunt/cli run in it.
+ * Owner: main owns the state. The Lua program owns everything else, and turns every failure into an exit status.
+ * Use: shunt COMMAND …; the Lua side returns the exit status from require("shunt.cli.main")(arguments). */
+#define _POSIX_C_SOURCE 200809L
+#include <dirent.h>
+#include <errno.h>
+#include <lauxlib.h>
+#include <lua.h>
+#include <lualib.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shunt.h"
+
+#ifndef SHUNT_LUADIR
+#define SHUNT_LUADIR "/usr/local/share/lua/5.4"
+#endif
+
+#define PROGRAM "/shunt/cli/main.lua"
+#define FOLDERS_UP 4 /* build/asan/shunt lies two below the checkout */
+
+extern int luaopen_shunt_core(lua_State *L);
+
+static int host_isatty(lua_State *L) {
+  lua_pushboolean(L, isatty((int)luaL_checkinteger(L, 1)));
+  return 1;
+}
+
+static int host_mkdir(lua_State *L) {
+  return luaL_fileresult(L, mkdir(luaL_checkstring(L, 1), 0777) == 0, luaL_checkstring(L, 1));
+}
+
+/* The names in a folder, sorted by nothing; nil and a message where it is none. */
+static int host_list(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  lua_newtable(L); /* before the folder is open: it may throw */
+  DIR *folder = opendir(path);
+  if (!folder) return luaL_fileresult(L, 0, path);
+  lua_Integer n = 0;
+  for (struct dirent *entry; (entry = readdir(folder));) {
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) continue;
+    lua_pushstring(L, entry->d_name);
+    lua_rawseti(L, -2, ++n);
+  }
+  closedir(folder);
+  return 1;
+}
+
+static const luaL_Reg host[] = {{"isatty", host_isatty}, {"mkdir", host_mkdir}, {"list", host_list}, {NULL, NULL}};
+
+/* Cuts the last part off a path; false where none is left. */
+static bool step_up(char *path) {
+  char *slash = strrchr(path, '/');
+  if (!slash) return false;
+  *slash = '\0';
+  return true;
+}
+
+static bool holds_program(const char *folder) {
+  char path[4096];
+  int n = snprintf(path, sizeof path, "%s%s", folder, PROGRAM);
+  return n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0;
+}
+
+/* Where the Lua side is: beside a checkout's build folder, under the prefix the program was moved to, or where it was
+ * installed. */
+static void find_lua(char *out, size_t size) {
+  static const char *const places[] = {"lua", "share/lua/5.4"};
+  char up[4096];
+  ssize_t n = readlink("/proc/self/exe", up, sizeof up - 1);
+  up[n > 0 ? n : 0] = '\0';
+  for (int i = 0; i < FOLDERS_UP && step_up(up); i++) {
+    for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
+      int length = snprintf(out, size, "%s/%s", up, places[p]);
+      if (length > 0 && (size_t)length < size && holds_program(out)) return;
+    }
+  }
+  snprintf(out, size, "%s", SHUNT_LUADIR);
+}
+
+/* Adds a traceback to a message; an error value that knows how to print goes on as it is. */
+static int traceback(lua_State *L) {
+  if (lua_type(L, 1) == LUA_TSTRING) luaL_traceback(L, L, lua_tostring(L, 1), 1);
+  return 1;
+}
+
+/* (argc, argv) -> status. Runs protected, so that it may throw. */
+static int program(lua_State *L) {
+  int argc = (int)lua_tointeger(L, 1);
+  char **argv = lua_touserdata(L, 2);
+  char folder[4096 + 16];
+  luaL_openlibs(L);
+  find_lua(folder, sizeof folder);
+
+  lua_getglobal(L, "package");
+  lua_getfield(L, -1, "path");
+  lua_pushfstring(L, "%s/?.lua;%s/?/init.lua;%s", folder, folder, lua_tostring(L, -1));
+  lua_setfield(L, -3, "path");
+  lua_getfield(L, -2, "preload");
+  lua_pushcfunction(L, luaopen_shunt_core);
+  lua_setfield(L, -2, "shunt.core");
+  lua_getfield(L, -3, "loaded");
+  luaL_newlib(L, host);
+  lua_pushstring(L, folder);
+  lua_setfield(L, -2, "folder");
+  lua_pushliteral(L, SHUNT_VERSION);
+  lua_setfield(L, -2, "version");
+  lua_pushstring(L, argc ? argv[0] : "shunt");
+  lua_setfield(L, -2, "program");
+  lua_setfield(L, -2, "shunt.cli.host");
+
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "shunt.cli.main");
+  lua_call(L, 1, 1);
+  lua_createtable(L, argc, 0);
+  for (int i = 1; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_call(L, 1, 1);
+  return 1;
+}
+
+int main(int argc, char **argv) {
+  signal(SIGPIPE, SIG_DFL); /* `shunt query … | head` ends as quietly as any other program */
+  lua_State *L = luaL_newstate();
+  if (!L) {
+    fputs("shunt: out of memory\n", stderr);
+    return EXIT_FAILURE;
+  }
+  lua_pushcfunction(L, traceback);
+  lua_pushcfunction(L, program);
+  lua_pushinteger(L, argc);
+  lua_pushlightuserdata(L, argv);
+  int status = EXIT_FAILURE;
+  if (lua_pcall(L, 2, 1, 1) == LUA_OK) {
+    status = (int)lua_tointeger(L, -1);
+  } else {
+    fprintf(stderr, "shunt: %s\n", luaL_tolstring(L, -1, NULL));
+  }
+  lua_close(L);
+  if (fflush(stdout) != 0 || ferror(stdout)) {
+    fprintf(stderr, "shunt: the output can't be written: %s\n", strerror(errno));
+    if (status == EXIT_SUCCESS) status = EXIT_FAILURE;
+  }
+  return status;
+}
