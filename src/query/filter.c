@@ -1,0 +1,245 @@
+#include "query/filter.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "query/value.h"
+
+enum { DEEPEST_WHERE = 100 };
+
+typedef struct writer {
+  shunt_session *s;
+  const access *a;
+  sql_text *q;
+  shunt_error *err;
+} writer;
+
+static const char *const words[] = {
+    [SHUNT_EQ] = " = ", [SHUNT_NE] = " <> ",  [SHUNT_GT] = " > ",     [SHUNT_GTE] = " >= ",
+    [SHUNT_LT] = " < ", [SHUNT_LTE] = " <= ", [SHUNT_LIKE] = " LIKE "};
+
+static shunt_status bad(const writer *w, const shunt_where *c, const char *what) {
+  return error_set(w->err, SHUNT_E_USAGE, "where, column '%.128s' of model '%s': %s", c->column, w->a->model->name,
+                   what);
+}
+
+/* ---- one column ---- */
+
+static bool holds(const char *type, const char *word) {
+  for (; *type; type++)
+    if (strncasecmp(type, word, strlen(word)) == 0) return true;
+  return false;
+}
+
+/* By its declared type: SQLite also calls dates numbers, and they are kept as text. */
+static bool is_number_column(const driver_column *column) {
+  static const char *const numbers[] = {"int", "real", "floa", "doub", "dec", "num"};
+  if (!column->numeric || holds(column->type, "interval") || holds(column->type, "point")) return false;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    if (holds(column->type, numbers[i])) return true;
+  return false;
+}
+
+/* What is no number is never found among numbers, and is a mistake on its way there. */
+static shunt_status check_numbers(const writer *w, const shunt_where *c, const driver_column *column) {
+  if (c->op == SHUNT_LIKE || !is_number_column(column)) return SHUNT_OK;
+  for (size_t i = 0; i < c->nvalues; i++) {
+    shunt_value v = value_canonical(&c->values[i], true);
+    if (v.type == SHUNT_TEXT || v.type == SHUNT_BLOB)
+      return bad(w, c, "it holds numbers, and is compared with what is none");
+  }
+  return SHUNT_OK;
+}
+
+static void is_null(writer *w, const char *name, bool is) {
+  sql_name(w->q, w->a->engine, name);
+  sql_puts(w->q, is ? " IS NULL" : " IS NOT NULL");
+}
+
+static shunt_status write_single(writer *w, const shunt_where *c, const char *name) {
+  if (c->nvalues != 1) return bad(w, c, "the operator takes one value");
+  const shunt_value *v = &c->values[0];
+  if (v->type == SHUNT_NULL && (c->op == SHUNT_EQ || c->op == SHUNT_NE)) {
+    is_null(w, name, c->op == SHUNT_EQ);
+    return SHUNT_OK;
+  }
+  if (v->type == SHUNT_NULL) return bad(w, c, "null is neither more nor less than anything; only eq and ne take it");
+  if (c->op == SHUNT_LIKE && v->type != SHUNT_TEXT) return bad(w, c, "like takes text, such as \"A%\"");
+  sql_name(w->q, w->a->engine, name);
+  sql_puts(w->q, words[c->op]);
+  sql_param(w->q, v);
+  return SHUNT_OK;
+}
+
+static shunt_status write_between(writer *w, const shunt_where *c, const char *name) {
+  if (c->nvalues != 2 || c->values[0].type == SHUNT_NULL || c->values[1].type == SHUNT_NULL)
+    return bad(w, c, "between takes two values, the least and the greatest, neither of them null");
+  sql_name(w->q, w->a->engine, name);
+  sql_puts(w->q, " BETWEEN ");
+  sql_param(w->q, &c->values[0]);
+  sql_puts(w->q, " AND ");
+  sql_param(w->q, &c->values[1]);
+  return SHUNT_OK;
+}
+
+/* Null is like a value here: in a list, it finds the rows that have none. */
+static shunt_status write_list(writer *w, const shunt_where *c, const char *name) {
+  bool in = c->op == SHUNT_IN;
+  size_t nulls = 0;
+  for (size_t i = 0; i < c->nvalues; i++) nulls += c->values[i].type == SHUNT_NULL;
+  if (c->nvalues == 0) {
+    sql_puts(w->q, in ? "1 = 0" : "1 = 1");
+    return SHUNT_OK;
+  }
+  if (nulls == c->nvalues) {
+    is_null(w, name, in);
+    return SHUNT_OK;
+  }
+  if (nulls) sql_puts(w->q, "(");
+  sql_name(w->q, w->a->engine, name);
+  sql_puts(w->q, in ? " IN (" : " NOT IN (");
+  size_t from = 0, written = 0;
+  while (from < c->nvalues) {
+    size_t to = from;
+    while (to < c->nvalues && c->values[to].type != SHUNT_NULL) to++;
+    if (to > from && written) sql_puts(w->q, ", ");
+    sql_params(w->q, c->values + from, to - from);
+    written += to - from;
+    from = to + 1;
+  }
+  sql_puts(w->q, ")");
+  if (nulls) {
+    sql_puts(w->q, in ? " OR " : " AND ");
+    is_null(w, name, in);
+    sql_puts(w->q, ")");
+  }
+  return SHUNT_OK;
+}
+
+static shunt_status write_column(writer *w, const shunt_where *c) {
+  const driver_column *column;
+  shunt_status status = access_column(w->s, w->a, c->column, &column, w->err);
+  if (!status) status = check_numbers(w, c, column);
+  if (status) return status;
+  switch (c->op) {
+  case SHUNT_BETWEEN:
+    return write_between(w, c, column->name);
+  case SHUNT_IN:
+  case SHUNT_NOT_IN:
+    return write_list(w, c, column->name);
+  default:
+    return write_single(w, c, column->name);
+  }
+}
+
+/* ---- combinations ---- */
+
+static shunt_status write_where(writer *w, const shunt_where *c, int depth);
+
+static shunt_status write_items(writer *w, const shunt_where *c, int depth) {
+  shunt_status status = SHUNT_OK;
+  if (c->nitems == 0) {
+    sql_puts(w->q, c->op == SHUNT_AND ? "1 = 1" : "1 = 0");
+    return SHUNT_OK;
+  }
+  if (c->nitems > 1) sql_puts(w->q, "(");
+  for (size_t i = 0; i < c->nitems && !status; i++) {
+    if (i) sql_puts(w->q, c->op == SHUNT_AND ? " AND " : " OR ");
+    status = write_where(w, &c->items[i], depth + 1);
+  }
+  if (c->nitems > 1) sql_puts(w->q, ")");
+  return status;
+}
+
+static shunt_status write_not(writer *w, const shunt_where *c, int depth) {
+  if (c->nitems != 1) return error_set(w->err, SHUNT_E_USAGE, "where: a NOT is of one condition");
+  sql_puts(w->q, "NOT (");
+  shunt_status status = write_where(w, &c->items[0], depth + 1);
+  sql_puts(w->q, ")");
+  return status;
+}
+
+static shunt_status write_where(writer *w, const shunt_where *c, int depth) {
+  if (depth > DEEPEST_WHERE)
+    return error_set(w->err, SHUNT_E_USAGE, "where: conditions are nested more than %d deep", DEEPEST_WHERE);
+  switch (c->op) {
+  case SHUNT_AND:
+  case SHUNT_OR:
+    return write_items(w, c, depth);
+  case SHUNT_NOT:
+    return write_not(w, c, depth);
+  case SHUNT_EQ:
+  case SHUNT_NE:
+  case SHUNT_GT:
+  case SHUNT_GTE:
+  case SHUNT_LT:
+  case SHUNT_LTE:
+  case SHUNT_LIKE:
+  case SHUNT_BETWEEN:
+  case SHUNT_IN:
+  case SHUNT_NOT_IN:
+    return write_column(w, c);
+  }
+  return error_set(w->err, SHUNT_E_USAGE, "where: there is no operator of number %d", (int)c->op);
+}
+
+/* ---- the whole of it ---- */
+
+static void next_term(sql_text *q, bool *first) {
+  sql_puts(q, *first ? " WHERE " : " AND ");
+  *first = false;
+}
+
+static bool is_empty(const shunt_where *c) { return !c || (c->op == SHUNT_AND && c->nitems == 0); }
+
+shunt_status filter_conditions(shunt_session *s, const access *a, const filter *f, shunt_error *err) {
+  writer w = {s, a, &s->sql, err};
+  bool first = true;
+  const driver_column *column;
+  shunt_value value;
+  for (size_t i = 0; i < FILTER_WHERES; i++) {
+    if (is_empty(f->where[i])) continue;
+    next_term(w.q, &first);
+    shunt_status status = write_where(&w, f->where[i], 0);
+    if (status) return status;
+  }
+  shunt_status status = access_instance(s, a, &column, &value, err);
+  if (status) return status;
+  if (column) {
+    next_term(w.q, &first);
+    sql_name(w.q, a->engine, column->name);
+    sql_puts(w.q, " = ");
+    sql_param(w.q, &value);
+  }
+  if (f->key2) {
+    next_term(w.q, &first);
+    sql_name(w.q, a->engine, f->key2->name);
+    sql_puts(w.q, " IN (");
+    sql_params(w.q, f->keys2, f->nkeys2);
+    sql_puts(w.q, ")");
+  }
+  if (f->key) next_term(w.q, &first);
+  return SHUNT_OK;
+}
+
+void filter_keys(shunt_session *s, const access *a, const filter *f, size_t from, size_t count) {
+  if (!f->key) return;
+  sql_name(&s->sql, a->engine, f->key->name);
+  sql_puts(&s->sql, count == 1 ? " = " : " IN (");
+  sql_params(&s->sql, f->keys + from, count);
+  if (count != 1) sql_puts(&s->sql, ")");
+}
+
+size_t filter_max_params(const shunt_session *s, const access *a) {
+  return s->max_params ? s->max_params : a->engine->max_params;
+}
+
+shunt_status filter_room(shunt_session *s, const access *a, const filter *f, size_t more, size_t *room,
+                         shunt_error *err) {
+  size_t max = filter_max_params(s, a), used = s->sql.nparams + more, least = f->key ? 1 : 0;
+  *room = used < max ? max - used : 0;
+  if (used + least <= max) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE,
+                   "model '%s': the conditions hold %zu values, and a statement of %s takes %zu; ask in several calls",
+                   a->model->name, used, a->engine->name, max);
+}

@@ -1,0 +1,74 @@
+/* shunt_resolve: a decision for its own sake. */
+#include <string.h>
+
+#include "query/session.h"
+
+typedef struct names {
+  const cat_model *model;
+  const cat_relation *relation;
+} names;
+
+static shunt_status check_model(const names *n, const char *model, shunt_error *err) {
+  const cat_relation *r = n->relation;
+  if (n->model == r->target || n->model == r->through) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "relation '%s' leads to model '%s', not to '%s'; leave the model out",
+                   r->full_name, r->target->name, model);
+}
+
+static shunt_status find_names(const shunt_session *s, const shunt_request *q, names *n, shunt_error *err) {
+  const catalog *c = s->home.catalog;
+  shunt_status status = SHUNT_OK;
+  if (!q->model && !q->relation)
+    return error_set(err, SHUNT_E_USAGE, "a request names a model, or the relation that leads to it");
+  if (q->relation) status = catalog_find_relation(c, q->relation, &n->relation, err);
+  if (!status && q->model) status = catalog_find_model(c, q->model, &n->model, err);
+  if (!status && q->model && q->relation) status = check_model(n, q->model, err);
+  if (!status && !q->model) n->model = n->relation->target;
+  if (!status) status = session_check_client(s, q->explicit_client, false, err);
+  if (!status) status = session_check_client(s, q->relation_client, true, err);
+  if (!status) status = session_check_client(s, q->parent, false, err);
+  return status ? status : session_check_client(s, q->current, false, err);
+}
+
+/* Where the rows lie that the relation starts from; one that is denied has none. */
+static shunt_status find_parent(shunt_session *s, const route_request *request, const char **parent, shunt_error *err) {
+  route_request of_source = session_request(s, request->relation->source, SHUNT_READ);
+  of_source.current = request->current;
+  of_source.level = request->level;
+  shunt_status status = route_decide(s->home.route, &of_source, &s->parent, err);
+  if (status && status != SHUNT_E_DENIED) return status;
+  *parent = s->parent.client ? s->parent.client->name : NULL;
+  return SHUNT_OK;
+}
+
+static shunt_status check_level(const route_request *request, shunt_error *err) {
+  if (request->level >= 0) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "a level is 0 or more, and this is %d", request->level);
+}
+
+shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                           shunt_error *err) {
+  names n = {NULL, NULL};
+  session_enter(s);
+  *decision = NULL;
+  shunt_status status = find_names(s, q, &n, err);
+  if (status) return status;
+  route_request request = session_request(s, n.model, q->op);
+  request.relation = n.relation;
+  request.explicit_client = q->explicit_client;
+  request.explicit_table = q->explicit_table;
+  request.relation_client = q->relation_client;
+  request.parent = q->parent;
+  if (q->current) request.current = q->current;
+  request.level += q->level_up;
+  request.every_rule = q->every_rule;
+  request.where = q->where;
+  request.nwhere = q->nwhere;
+  if (n.relation && n.model == n.relation->through && n.model != n.relation->target && !q->relation_client)
+    request.relation_client = n.relation->as.through_client;
+  status = check_level(&request, err);
+  if (!status && n.relation && !q->parent) status = find_parent(s, &request, &request.parent, err);
+  if (!status) status = route_decide(s->home.route, &request, &s->shown, err);
+  if (!status || status == SHUNT_E_DENIED) *decision = &s->shown.as;
+  return status;
+}

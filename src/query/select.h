@@ -1,0 +1,34 @@
+/* For: SELECTs over one table, in as many statements as its keys take.
+ * Use: select_spec q = {.filter = …}; select_run(s, &a, &q, rows, err). Rows of several parts of a table go into the
+ * same rows: the first one names the columns. */
+#ifndef SHUNT_QUERY_SELECT_H
+#define SHUNT_QUERY_SELECT_H
+
+#include "query/filter.h"
+
+typedef struct select_spec {
+  filter filter;
+  const char *const *columns; /* that the user sees; none: all */
+  size_t ncolumns;
+  const char *const *needed; /* beside them, unseen */
+  size_t nneeded;
+  const char *const *order;
+  size_t norder;
+  bool by_key;  /* the primary key ends the order, or is it */
+  bool limited; /* by the numbers below */
+  int64_t limit, offset;
+  bool per_key;      /* they count for each value of filter.key */
+  size_t at_once;    /* so many keys are never torn apart; 0: 1 */
+  bool origins;      /* note which client the rows came from */
+  size_t statements; /* out: how many were run */
+} select_spec;
+
+/* Errors: those of access_column and statement_run, USAGE. */
+shunt_status select_run(shunt_session *s, const access *a, select_spec *q, shunt_rows *rows, shunt_error *err);
+/* Names the rows' columns, and reads nothing. */
+shunt_status select_columns(shunt_session *s, const access *a, const select_spec *q, shunt_rows *rows,
+                            shunt_error *err);
+/* Errors: USAGE where limit or offset are below 0. */
+shunt_status select_check_limits(const char *model, bool limited, int64_t limit, int64_t offset, shunt_error *err);
+
+#endif

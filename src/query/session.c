@@ -1,0 +1,139 @@
+#include "query/session.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "query/transaction.h"
+
+enum { DEEPEST_EQUALITY = 100 };
+
+/* ---- opening and closing ---- */
+
+static shunt_status copy_attr(shunt_session *s, const shunt_field *from, shunt_field *to, shunt_error *err) {
+  if (!from->name || !from->name[0]) return error_set(err, SHUNT_E_USAGE, "an attribute of the session has no name");
+  const shunt_value *v = &from->value;
+  if (v->type != SHUNT_TEXT && v->type != SHUNT_BOOL && v->type != SHUNT_INTEGER && v->type != SHUNT_FLOAT)
+    return error_set(err, SHUNT_E_USAGE, "attribute '%s' must be text, a number or a boolean", from->name);
+  if (v->type == SHUNT_FLOAT && isnan(v->as.number))
+    return error_set(err, SHUNT_E_USAGE, "attribute '%s' is not a number (NaN), which no rule could compare",
+                     from->name);
+  *to = *from;
+  to->name = arena_strdup(&s->owned, from->name);
+  if (v->type == SHUNT_TEXT) to->value.as.bytes = arena_strndup(&s->owned, v->as.bytes, v->size);
+  return to->name && (v->type != SHUNT_TEXT || to->value.as.bytes) ? SHUNT_OK : error_memory(err);
+}
+
+static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *options, shunt_error *err) {
+  if (options->nattrs == 0) return SHUNT_OK;
+  shunt_field *attrs = arena_array(&s->owned, shunt_field, options->nattrs);
+  if (!attrs) return error_memory(err);
+  for (size_t i = 0; i < options->nattrs; i++) {
+    shunt_status status = copy_attr(s, &options->attrs[i], &attrs[i], err);
+    if (status) return status;
+  }
+  s->attrs = attrs;
+  s->nattrs = options->nattrs;
+  return SHUNT_OK;
+}
+
+shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
+                         shunt_error *err) {
+  static const shunt_session_options none = {.instance = NULL};
+  if (!options) options = &none;
+  if (options->level < 0)
+    return error_set(err, SHUNT_E_USAGE, "a session's level is 0 or more, and this is %d", options->level);
+  shunt_session *s = base_zalloc(sizeof *s);
+  if (!s) return error_memory(err);
+  s->home = *home;
+  s->level = options->level;
+  shunt_status status =
+      catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
+  if (!status) status = copy_attrs(s, options, err);
+  if (status) {
+    shunt_session_close(s);
+    return status;
+  }
+  *out = s;
+  return SHUNT_OK;
+}
+
+void shunt_session_close(shunt_session *s) {
+  if (!s) return;
+  transaction_end_all(s);
+  route_decision_clear(&s->decision);
+  route_decision_clear(&s->parent);
+  route_decision_clear(&s->shown);
+  map_free(&s->tables);
+  sql_free(&s->sql);
+  base_free(s->where.list);
+  base_free(s->current);
+  arena_free(&s->call);
+  arena_free(&s->owned);
+  base_free(s);
+}
+
+void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
+  s->observer = fn;
+  s->observer_ud = fn ? ud : NULL;
+}
+
+/* ---- the current datasource ---- */
+
+shunt_status session_check_client(const shunt_session *s, const char *name, bool modes, shunt_error *err) {
+  const cat_client *client;
+  if (!name || strcmp(name, CATALOG_DEFAULT) == 0) return SHUNT_OK;
+  if (modes &&
+      (strcmp(name, CATALOG_INHERIT) == 0 || strcmp(name, CATALOG_INITIAL) == 0 || strcmp(name, CATALOG_AUTO) == 0))
+    return SHUNT_OK;
+  return catalog_find_client(s->home.catalog, name, &client, err);
+}
+
+/* The name as the catalog has it, which outlives the caller's. */
+static const char *lasting_name(const shunt_session *s, const char *name) {
+  const cat_client *client = catalog_client(s->home.catalog, name);
+  return client ? client->name : CATALOG_DEFAULT;
+}
+
+shunt_status shunt_switch_push(shunt_session *s, const char *client, shunt_error *err) {
+  shunt_status status = session_check_client(s, client, false, err);
+  if (status) return status;
+  if (!base_grow(&s->current, &s->current_capacity, s->ncurrent + 1, sizeof(const char *))) return error_memory(err);
+  s->current[s->ncurrent++] = client ? lasting_name(s, client) : NULL;
+  return SHUNT_OK;
+}
+
+void shunt_switch_pop(shunt_session *s) {
+  if (s->ncurrent) s->ncurrent--;
+}
+
+/* ---- requests ---- */
+
+route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op) {
+  return (route_request){.model = model,
+                         .instance = s->instance,
+                         .current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL,
+                         .op = op,
+                         .level = s->level,
+                         .in_transaction = s->transactions || s->units,
+                         .attrs = s->attrs,
+                         .nattrs = s->nattrs};
+}
+
+bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
+  if (value->type == SHUNT_NULL) return true;
+  if (!base_grow(&e->list, &e->capacity, e->count + 1, sizeof *e->list)) return false;
+  e->list[e->count++] = (shunt_field){column, *value};
+  return true;
+}
+
+static bool add_where(equalities *e, const shunt_where *where, int depth) {
+  if (where->op == SHUNT_EQ && where->column && where->nvalues == 1)
+    return equalities_add(e, where->column, &where->values[0]);
+  bool ok = true;
+  if (where->op == SHUNT_AND && depth < DEEPEST_EQUALITY)
+    for (size_t i = 0; i < where->nitems && ok; i++) ok = add_where(e, &where->items[i], depth + 1);
+  return ok;
+}
+
+bool equalities_of_where(equalities *e, const shunt_where *where) { return !where || add_where(e, where, 0); }

@@ -1,0 +1,84 @@
+/* For: one unit of work: its instance, its current datasource, its open transactions, and the memory that its calls use
+ * again and again, so that a warm call allocates nothing but its rows.
+ * Owner: the session owns its copies of attributes, its transactions and what it knows of tables; catalog, route and
+ * pools are borrowed and outlive it. One thread at a time.
+ * Use: session_new(&home, &options, &s, err); … session_enter(s) at the start of each public call … */
+#ifndef SHUNT_QUERY_SESSION_H
+#define SHUNT_QUERY_SESSION_H
+
+#include "base/arena.h"
+#include "base/map.h"
+#include "catalog/catalog.h"
+#include "pool/pool.h"
+#include "query/sql.h"
+#include "route/route.h"
+
+typedef struct session_home {
+  const catalog *catalog;
+  route *route;
+  pools *pools;
+} session_home;
+
+/* What the session knows of a table: never moves, so that an access may point to it. */
+typedef struct table_info {
+  const cat_client *client;
+  const char *name;
+  const driver_table *shape;
+  const char **columns; /* their names, in the shape's order */
+  const char *select;   /* "SELECT …every column… FROM table", once it was needed */
+  size_t select_size;
+} table_info;
+
+typedef struct transaction transaction;
+
+typedef struct equalities {
+  shunt_field *list;
+  size_t count, capacity;
+} equalities;
+
+struct shunt_session {
+  session_home home;
+  const cat_instance *instance;
+  int level;
+  const shunt_field *attrs;
+  size_t nattrs;
+  const char **current; /* the datasources switched to, the one in force last; NULL: none */
+  size_t ncurrent, current_capacity;
+  transaction *transactions; /* open ones */
+  struct shunt_tx *handles;  /* given out and not ended */
+  int units;                 /* nested writes under way */
+  void (*observer)(void *ud, const shunt_statement *statement);
+  void *observer_ud;
+  size_t max_params;  /* of one statement; 0: as many as the engine takes. Tests make it small */
+  bool schema_stale;  /* this session ran DDL: what is not known yet is asked of the database anew */
+  arena owned;        /* until the session is closed */
+  map tables;         /* of table_info, by client and name */
+  table_info *latest; /* the one used last */
+
+  /* of the call under way */
+  arena call;
+  sql_text sql;
+  equalities where;        /* of a request */
+  route_decision decision; /* the one taken last */
+  route_decision parent;   /* of a source model, while another is asked for */
+  route_decision shown;    /* what shunt_resolve handed out */
+};
+
+/* Errors: NOT_FOUND, USAGE, MEMORY. */
+shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
+                         shunt_error *err);
+
+/* Gives back the memory of the call before. */
+static inline void session_enter(shunt_session *s) { arena_reset(&s->call); }
+
+/* What every request of the session has in common. */
+route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op);
+
+/* NULL and "default" pass; with `modes` the words of a relation's client too. Errors: NOT_FOUND. */
+shunt_status session_check_client(const shunt_session *s, const char *name, bool modes, shunt_error *err);
+
+/* Columns compared for equality with a value, wherever that has to hold of every row. False when out of memory. */
+bool equalities_add(equalities *e, const char *column, const shunt_value *value);
+bool equalities_of_where(equalities *e, const shunt_where *where);
+
+#endif

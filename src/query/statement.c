@@ -1,0 +1,184 @@
+#include "query/statement.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "query/access.h"
+#include "query/transaction.h"
+
+/* What one execution is about. */
+typedef struct execution {
+  const cat_client *client;
+  int level;
+  const char *sql;
+  size_t size;
+  const shunt_value *params;
+  size_t nparams;
+} execution;
+
+static void tell(shunt_session *s, const execution *e, size_t nrows, int64_t affected, int64_t started_ns,
+                 shunt_status status) {
+  shunt_statement told = {.client = e->client->name,
+                          .level = e->level,
+                          .sql = e->sql,
+                          .params = e->params,
+                          .nparams = e->nparams,
+                          .nrows = nrows,
+                          .affected = affected,
+                          .duration_ns = clock_monotonic_ns() - started_ns,
+                          .status = status};
+  s->observer(s->observer_ud, &told);
+}
+
+static shunt_status on_connection(shunt_session *s, driver_conn *conn, const execution *e, shunt_rows *rows,
+                                  int64_t *affected, shunt_error *err) {
+  size_t before = rows ? rows->count : 0;
+  int64_t started_ns = s->observer ? clock_monotonic_ns() : 0, written = 0;
+  shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
+  if (!status) status = conn->engine->receive(conn, rows, &written, NULL, err);
+  if (affected) *affected = written;
+  if (s->observer) tell(s, e, rows ? rows->count - before : 0, written, started_ns, status);
+  return status;
+}
+
+static shunt_status run(shunt_session *s, const execution *e, shunt_rows *rows, int64_t *affected, shunt_error *err) {
+  driver_conn *conn = transaction_conn(s, e->client, e->level);
+  if (conn) return on_connection(s, conn, e, rows, affected, err);
+  shunt_status status = pool_acquire(s->home.pools, e->client, e->level, &conn, err);
+  if (status) return status;
+  status = on_connection(s, conn, e, rows, affected, err);
+  pool_release(s->home.pools, conn, e->level);
+  return status;
+}
+
+shunt_status statement_run(shunt_session *s, const cat_client *client, int level, shunt_rows *rows, int64_t *affected,
+                           shunt_error *err) {
+  execution e = {client, level, s->sql.text.data, s->sql.text.size, s->sql.params, s->sql.nparams};
+  shunt_status status = run(s, &e, rows, affected, err);
+  if (status == SHUNT_E_NOT_FOUND) { /* the tables are not what they were: ask anew next time */
+    s->schema_stale = true;
+    s->latest = NULL;
+    map_reset(&s->tables);
+  }
+  if (status) error_client(err, client->name);
+  return status;
+}
+
+/* ---- the user's own SQL ---- */
+
+static bool begins_with(const char *at, const char *word) {
+  size_t size = strlen(word);
+  for (size_t i = 0; i < size; i++)
+    if (tolower((unsigned char)at[i]) != word[i]) return false;
+  return !isalnum((unsigned char)at[size]) && at[size] != '_';
+}
+
+static bool begins_with_any(const char *sql, const char *const *words) {
+  while (words[0] && !begins_with(sql, words[0])) words++;
+  return words[0] != NULL;
+}
+
+static const char *first_word(const char *sql) {
+  for (;;) {
+    while (*sql && strchr(" \t\r\n\f;(", *sql)) sql++;
+    if (sql[0] == '-' && sql[1] == '-') {
+      sql += strcspn(sql, "\n");
+    } else if (sql[0] == '/' && sql[1] == '*') {
+      const char *end = strstr(sql + 2, "*/");
+      sql = end ? end + 2 : sql + strlen(sql);
+    } else {
+      return sql;
+    }
+  }
+}
+
+static shunt_status check_sql(const char *sql, shunt_error *err) {
+  static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
+                                        "savepoint", "release", "attach", "detach", NULL};
+  if (!sql) return error_set(err, SHUNT_E_USAGE, "there is no SQL");
+  if (!begins_with_any(first_word(sql), control)) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE,
+                   "transactions and databases are the session's: begin and end one with its transaction, and name "
+                   "datasources in the configuration (in: %.100s)",
+                   sql);
+}
+
+/* A table that was described may look otherwise after it. */
+static void note_schema(shunt_session *s, const char *sql) {
+  static const char *const changes[] = {"create", "alter", "drop", NULL};
+  if (!begins_with_any(first_word(sql), changes)) return;
+  s->schema_stale = true;
+  s->latest = NULL;
+  map_reset(&s->tables);
+}
+
+static shunt_status named_client(shunt_session *s, const char *name, const cat_client **client, int *level,
+                                 shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  if (!name || strcmp(name, CATALOG_DEFAULT) == 0) {
+    *level = s->level;
+    status = transaction_default_client(s, name != NULL, client, level, err);
+  } else {
+    *level = s->level;
+    status = catalog_find_client(s->home.catalog, name, client, err);
+  }
+  if (!status) *level = level_of(*client, *level);
+  return status;
+}
+
+shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sql, const shunt_value *params,
+                       size_t nparams, shunt_rows **rows, int64_t *affected, shunt_error *err) {
+  const cat_client *client;
+  int level;
+  session_enter(s);
+  if (rows) *rows = NULL;
+  shunt_status status = check_sql(sql, err);
+  if (!status) status = named_client(s, client_name, &client, &level, err);
+  if (status) return status;
+  shunt_rows *read = rows ? rows_new() : NULL;
+  if (rows && !read) return error_memory(err);
+  execution e = {client, level, sql, strlen(sql), params, nparams};
+  status = run(s, &e, read, affected, err);
+  note_schema(s, sql);
+  if (status) {
+    error_client(err, client->name);
+    shunt_rows_free(read);
+    return status;
+  }
+  if (rows) *rows = read;
+  return SHUNT_OK;
+}
+
+static shunt_status add_described(shunt_rows *rows, const driver_column *column, shunt_error *err) {
+  shunt_value *cells = rows_add(rows);
+  if (!cells) return error_memory(err);
+  cells[0] = shunt_text(column->name, strlen(column->name));
+  cells[1] = shunt_text(column->type, strlen(column->type));
+  cells[2] = shunt_boolean(column->nullable);
+  cells[3] = shunt_integer(column->key);
+  return rows_own(rows, &cells[0]) && rows_own(rows, &cells[1]) ? SHUNT_OK : error_memory(err);
+}
+
+shunt_status shunt_table_columns(shunt_session *s, const char *client_name, const char *table, shunt_rows **rows,
+                                 shunt_error *err) {
+  static const char *const names[] = {"name", "type", "nullable", "key"};
+  const cat_client *client;
+  int level;
+  table_info *t;
+  session_enter(s);
+  *rows = NULL;
+  if (!table) return error_set(err, SHUNT_E_USAGE, "there is no table's name");
+  shunt_status status = named_client(s, client_name, &client, &level, err);
+  if (!status) status = table_find(s, client, level, table, true, &t, err);
+  if (status) return status;
+  shunt_rows *described = rows_new();
+  if (!described || !rows_set_columns(described, names, sizeof names / sizeof *names)) status = error_memory(err);
+  for (size_t i = 0; !status && i < t->shape->count; i++) status = add_described(described, &t->shape->columns[i], err);
+  if (status) {
+    shunt_rows_free(described);
+    return status;
+  }
+  *rows = described;
+  return SHUNT_OK;
+}

@@ -1,0 +1,219 @@
+#include "query/write.h"
+
+#include <string.h>
+
+#include "query/statement.h"
+#include "query/value.h"
+
+/* ---- fields ---- */
+
+/* The columns to write, and the instance's own, which nobody else sets. */
+typedef struct targets {
+  const driver_column **columns;
+  size_t n;
+  const driver_column *stamp; /* to be added; NULL: there is none, or it is among the columns */
+  shunt_value stamped;
+} targets;
+
+static shunt_status foreign_instance(shunt_session *s, const access *a, const char *column, shunt_error *err) {
+  return error_set(err, SHUNT_E_USAGE,
+                   "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
+                   a->model->name, column, s->instance->name);
+}
+
+static bool is_instance(const targets *t, const shunt_value *value) {
+  shunt_value v = value_canonical(value, true);
+  return value_equal(&v, &t->stamped, DRIVER_BINARY);
+}
+
+static shunt_status find_targets(shunt_session *s, const access *a, const shunt_field *fields, size_t n, targets *t,
+                                 shunt_error *err) {
+  *t = (targets){.n = n};
+  shunt_status status = access_instance(s, a, &t->stamp, &t->stamped, err);
+  if (status) return status;
+  t->columns = arena_array(&s->call, const driver_column *, n);
+  if (!t->columns) return error_memory(err);
+  const driver_column *instance = t->stamp;
+  for (size_t i = 0; i < n && !status; i++) {
+    status = access_column(s, a, fields[i].name, &t->columns[i], err);
+    for (size_t k = 0; k < i && !status; k++)
+      if (t->columns[k] == t->columns[i])
+        status = error_set(err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", a->model->name,
+                           t->columns[i]->name);
+    if (status || t->columns[i] != instance) continue;
+    if (!is_instance(t, &fields[i].value)) status = foreign_instance(s, a, instance->name, err);
+    t->stamp = NULL;
+  }
+  return status;
+}
+
+/* ---- insert ---- */
+
+static void write_into(shunt_session *s, const access *a, const targets *t) {
+  sql_reset(&s->sql);
+  sql_puts(&s->sql, "INSERT INTO ");
+  sql_name(&s->sql, a->engine, a->table->name);
+  if (t->n == 0 && !t->stamp) return;
+  sql_puts(&s->sql, " (");
+  for (size_t i = 0; i < t->n; i++) {
+    if (i) sql_puts(&s->sql, ", ");
+    sql_name(&s->sql, a->engine, t->columns[i]->name);
+  }
+  if (t->stamp) {
+    if (t->n) sql_puts(&s->sql, ", ");
+    sql_name(&s->sql, a->engine, t->stamp->name);
+  }
+  sql_puts(&s->sql, ") VALUES ");
+}
+
+static void write_values(shunt_session *s, const targets *t, const shunt_field *fields) {
+  sql_puts(&s->sql, "(");
+  for (size_t i = 0; i < t->n; i++) {
+    if (i) sql_puts(&s->sql, ", ");
+    sql_param(&s->sql, &fields[i].value);
+  }
+  if (t->stamp) {
+    if (t->n) sql_puts(&s->sql, ", ");
+    sql_param(&s->sql, &t->stamped);
+  }
+  sql_puts(&s->sql, ")");
+}
+
+static shunt_status check_room(const shunt_session *s, const access *a, size_t nparams, shunt_error *err) {
+  size_t max = filter_max_params(s, a);
+  if (nparams <= max) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "model '%s': %zu values are more than the %zu that a statement of %s takes",
+                   a->model->name, nparams, max, a->engine->name);
+}
+
+static shunt_status run(shunt_session *s, const access *a, shunt_rows *rows, int64_t *affected, shunt_error *err) {
+  int64_t written = 0;
+  shunt_status status = sql_status(&s->sql, err);
+  if (!status) status = statement_run(s, a->client, a->level, rows, &written, err);
+  if (affected) *affected += written;
+  return status;
+}
+
+shunt_status write_insert(shunt_session *s, const access *a, const shunt_field *fields, size_t n, shunt_rows *rows,
+                          shunt_error *err) {
+  targets t;
+  shunt_status status = find_targets(s, a, fields, n, &t, err);
+  if (!status) status = check_room(s, a, n + 1, err);
+  if (status) return status;
+  write_into(s, a, &t);
+  if (n == 0 && !t.stamp)
+    sql_puts(&s->sql, " DEFAULT VALUES");
+  else
+    write_values(s, &t, fields);
+  if (rows) {
+    if (!rows_set_columns(rows, a->table->columns, a->table->shape->count)) return error_memory(err);
+    sql_puts(&s->sql, " RETURNING ");
+    sql_names(&s->sql, a->engine, rows->columns, rows->ncolumns);
+  }
+  return run(s, a, rows, NULL, err);
+}
+
+bool write_alike(const shunt_record *a, const shunt_record *b) {
+  if (a->nfields != b->nfields) return false;
+  for (size_t i = 0; i < a->nfields; i++)
+    if (!a->fields[i].name || !b->fields[i].name || strcmp(a->fields[i].name, b->fields[i].name) != 0) return false;
+  return true;
+}
+
+/* Without columns there is no INSERT of several rows. */
+static shunt_status insert_empty(shunt_session *s, const access *a, const targets *t, size_t n, int64_t *inserted,
+                                 shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < n && !status; i++) {
+    write_into(s, a, t);
+    sql_puts(&s->sql, " DEFAULT VALUES");
+    status = run(s, a, NULL, inserted, err);
+  }
+  return status;
+}
+
+shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_record *records, size_t n,
+                               int64_t *inserted, shunt_error *err) {
+  targets t;
+  shunt_status status = find_targets(s, a, records[0].fields, records[0].nfields, &t, err);
+  size_t width = t.n + (t.stamp ? 1 : 0);
+  if (!status) status = check_room(s, a, width, err);
+  if (status) return status;
+  if (width == 0) return insert_empty(s, a, &t, n, inserted, err);
+  size_t room = filter_max_params(s, a) / width;
+  for (size_t from = 0; from < n && !status; from += room) {
+    write_into(s, a, &t);
+    for (size_t i = from; i < n && i < from + room && !status; i++) {
+      for (size_t k = 0; !t.stamp && k < t.n; k++) /* every row's own word on the instance is checked */
+        if (a->model->instance_column &&
+            t.columns[k] == driver_table_column(a->table->shape, a->model->instance_column) &&
+            !is_instance(&t, &records[i].fields[k].value))
+          status = foreign_instance(s, a, t.columns[k]->name, err);
+      if (i > from) sql_puts(&s->sql, ", ");
+      write_values(s, &t, records[i].fields);
+    }
+    if (!status) status = run(s, a, NULL, inserted, err);
+  }
+  return status;
+}
+
+/* ---- update and delete ---- */
+
+/* The statement without its keys; called again for each part of them. */
+static shunt_status begin_update(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
+                                 const filter *f, shunt_error *err) {
+  sql_reset(&s->sql);
+  sql_puts(&s->sql, "UPDATE ");
+  sql_name(&s->sql, a->engine, a->table->name);
+  sql_puts(&s->sql, " SET ");
+  for (size_t i = 0; i < t->n; i++) {
+    if (i) sql_puts(&s->sql, ", ");
+    sql_name(&s->sql, a->engine, t->columns[i]->name);
+    sql_puts(&s->sql, " = ");
+    sql_param(&s->sql, &fields[i].value);
+  }
+  return filter_conditions(s, a, f, err);
+}
+
+static shunt_status begin_delete(shunt_session *s, const access *a, const filter *f, shunt_error *err) {
+  sql_reset(&s->sql);
+  sql_puts(&s->sql, "DELETE FROM ");
+  sql_name(&s->sql, a->engine, a->table->name);
+  return filter_conditions(s, a, f, err);
+}
+
+/* With the keys from *from on that it takes. */
+static shunt_status run_part(shunt_session *s, const access *a, const filter *f, size_t *from, int64_t *affected,
+                             shunt_error *err) {
+  size_t room, left = f->nkeys - *from;
+  shunt_status status = filter_room(s, a, f, 0, &room, err);
+  if (status) return status;
+  size_t count = left < room ? left : room;
+  filter_keys(s, a, f, *from, count);
+  *from += count;
+  return run(s, a, NULL, affected, err);
+}
+
+shunt_status write_update(shunt_session *s, const access *a, const shunt_field *fields, size_t n, const filter *f,
+                          int64_t *affected, shunt_error *err) {
+  targets t;
+  size_t from = 0;
+  shunt_status status = find_targets(s, a, fields, n, &t, err);
+  if (f->key && f->nkeys == 0) return status;
+  do {
+    if (!status) status = begin_update(s, a, &t, fields, f, err);
+    if (!status) status = run_part(s, a, f, &from, affected, err);
+  } while (!status && f->key && from < f->nkeys);
+  return status;
+}
+
+shunt_status write_delete(shunt_session *s, const access *a, const filter *f, int64_t *affected, shunt_error *err) {
+  size_t from = 0;
+  shunt_status status = SHUNT_OK;
+  if (f->key && f->nkeys == 0) return SHUNT_OK;
+  do {
+    status = begin_delete(s, a, f, err);
+    if (!status) status = run_part(s, a, f, &from, affected, err);
+  } while (!status && f->key && from < f->nkeys);
+  return status;
+}

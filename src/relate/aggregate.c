@@ -1,0 +1,189 @@
+/* shunt_aggregate. */
+#include <string.h>
+
+#include "base/suggest.h"
+#include "query/filter.h"
+#include "query/select.h"
+#include "query/statement.h"
+#include "relate/read.h"
+
+static const shunt_query everything;
+static const struct {
+  const char *sql, *name;
+} functions[] = {[SHUNT_COUNT] = {"COUNT", "count"},
+                 [SHUNT_SUM] = {"SUM", "sum"},
+                 [SHUNT_AVG] = {"AVG", "avg"},
+                 [SHUNT_MIN] = {"MIN", "min"},
+                 [SHUNT_MAX] = {"MAX", "max"}};
+
+/* A column of the result. */
+typedef struct result {
+  const char *name;
+  const driver_column *column; /* NULL: COUNT(*) */
+  bool grouped;
+  shunt_function function;
+} result;
+
+typedef struct aggregation {
+  shunt_session *s;
+  access a;
+  const shunt_query *query;
+  result *results; /* the columns of group, then the aggregates */
+  size_t nresults, ngroup;
+  shunt_error *err;
+} aggregation;
+
+/* ---- what is asked for ---- */
+
+static shunt_status find_group(aggregation *g, const char *name) {
+  result *r = &g->results[g->nresults];
+  shunt_status status = access_column(g->s, &g->a, name, &r->column, g->err);
+  if (status) return status;
+  r->grouped = true;
+  r->name = r->column->name;
+  g->nresults++;
+  g->ngroup++;
+  return SHUNT_OK;
+}
+
+static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from) {
+  result *r = &g->results[g->nresults];
+  if (from->function > SHUNT_MAX)
+    return error_set(g->err, SHUNT_E_USAGE, "there is no function of number %d", (int)from->function);
+  r->function = from->function;
+  if (!from->column && from->function != SHUNT_COUNT)
+    return error_set(g->err, SHUNT_E_USAGE, "%s needs a column", functions[from->function].name);
+  if (from->column) {
+    shunt_status status = access_column(g->s, &g->a, from->column, &r->column, g->err);
+    if (status) return status;
+    r->name = arena_printf(&g->s->call, "%s_%s", functions[from->function].name, r->column->name);
+  } else {
+    r->name = functions[SHUNT_COUNT].name;
+  }
+  g->nresults++;
+  return r->name ? SHUNT_OK : error_memory(g->err);
+}
+
+static shunt_status find_results(aggregation *g, const shunt_aggregation *list, size_t n, const char *const *group,
+                                 size_t ngroup) {
+  g->results = arena_array(&g->s->call, result, n + ngroup);
+  if (!g->results) return error_memory(g->err);
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < ngroup && !status; i++) status = find_group(g, group[i]);
+  for (size_t i = 0; i < n && !status; i++) status = find_aggregate(g, &list[i]);
+  return status;
+}
+
+/* ---- the statement ---- */
+
+static void write_result(aggregation *g, const result *r) {
+  sql_text *q = &g->s->sql;
+  if (!r->grouped) {
+    sql_puts(q, functions[r->function].sql);
+    sql_puts(q, "(");
+  }
+  if (r->column)
+    sql_name(q, g->a.engine, r->column->name);
+  else
+    sql_puts(q, "*");
+  if (!r->grouped) sql_puts(q, ")");
+}
+
+static void write_group(aggregation *g, const char *words) {
+  for (size_t i = 0; i < g->ngroup; i++) {
+    sql_puts(&g->s->sql, i ? ", " : words);
+    write_result(g, &g->results[i]);
+  }
+}
+
+static const result *result_named(const aggregation *g, const char *name) {
+  for (size_t i = 0; i < g->nresults; i++)
+    if (strcmp(g->results[i].name, name) == 0) return &g->results[i];
+  const driver_column *column = driver_table_column(g->a.table->shape, name);
+  for (size_t i = 0; i < g->ngroup && column; i++)
+    if (g->results[i].column == column) return &g->results[i];
+  return NULL;
+}
+
+static shunt_status write_order(aggregation *g) {
+  const shunt_query *query = g->query;
+  if (query->norder == 0) write_group(g, " ORDER BY ");
+  for (size_t i = 0; i < query->norder; i++) {
+    const char *term = query->order[i] ? query->order[i] : "";
+    bool descending = term[0] == '-';
+    const result *r = result_named(g, term + descending);
+    if (!r) {
+      suggest near = suggest_for(term + descending);
+      for (size_t k = 0; k < g->nresults; k++) suggest_try(&near, g->results[k].name);
+      return error_set(g->err, SHUNT_E_NOT_FOUND, "order: '%.128s' is no column of the result%s", term + descending,
+                       suggest_text(&near));
+    }
+    sql_puts(&g->s->sql, i ? ", " : " ORDER BY ");
+    write_result(g, r);
+    if (descending) sql_puts(&g->s->sql, " DESC");
+  }
+  return SHUNT_OK;
+}
+
+static void write_limit(aggregation *g) {
+  const shunt_query *query = g->query;
+  if (!query->limited && !query->offset) return;
+  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
+  sql_puts(&g->s->sql, " LIMIT ");
+  sql_param(&g->s->sql, &limit);
+  sql_puts(&g->s->sql, " OFFSET ");
+  sql_param(&g->s->sql, &offset);
+}
+
+static shunt_status write_statement(aggregation *g) {
+  filter f = {.where = {g->query->where}};
+  size_t room;
+  sql_reset(&g->s->sql);
+  for (size_t i = 0; i < g->nresults; i++) {
+    sql_puts(&g->s->sql, i ? ", " : "SELECT ");
+    write_result(g, &g->results[i]);
+  }
+  sql_puts(&g->s->sql, " FROM ");
+  sql_name(&g->s->sql, g->a.engine, g->a.table->name);
+  shunt_status status = filter_conditions(g->s, &g->a, &f, g->err);
+  if (!status) status = filter_room(g->s, &g->a, &f, 2, &room, g->err);
+  if (status) return status;
+  write_group(g, " GROUP BY ");
+  status = write_order(g);
+  write_limit(g);
+  return status ? status : sql_status(&g->s->sql, g->err);
+}
+
+static bool name_columns(const aggregation *g, shunt_rows *rows) {
+  const char **names = arena_array(&g->s->call, const char *, g->nresults);
+  for (size_t i = 0; names && i < g->nresults; i++) names[i] = g->results[i].name;
+  return names && rows_set_columns(rows, names, g->nresults);
+}
+
+shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_aggregation *aggregations,
+                             size_t naggregations, const char *const *group, size_t ngroup, const shunt_query *query,
+                             shunt_rows **out, shunt_error *err) {
+  const cat_model *m;
+  aggregation g = {.s = s, .query = query ? query : &everything, .err = err};
+  *out = NULL;
+  shunt_status status = read_model(s, model, g.query->client, &m, err);
+  if (!status && g.query->ninclude)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': aggregates include no relations", m->name);
+  if (!status && naggregations + ngroup == 0)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': name something to compute, or columns to group by", m->name);
+  if (!status) status = select_check_limits(m->name, g.query->limited, g.query->limit, g.query->offset, err);
+  if (!status) status = read_access(s, m, g.query, &g.a, err);
+  if (!status) status = find_results(&g, aggregations, naggregations, group, ngroup);
+  if (!status) status = write_statement(&g);
+  if (status) return status;
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(err);
+  if (!name_columns(&g, rows)) status = error_memory(err);
+  if (!status) status = statement_run(s, g.a.client, g.a.level, rows, NULL, err);
+  if (status) {
+    shunt_rows_free(rows);
+    return status;
+  }
+  *out = rows;
+  return SHUNT_OK;
+}

@@ -1,0 +1,206 @@
+#include "relate/load.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/suggest.h"
+
+/* ---- what load.c and link.c share ---- */
+
+shunt_status load_parent_column(const loading *l, const driver_column **column, int *index) {
+  const cat_relation *r = l->p->relation;
+  const char *name = plan_parent_key(r);
+  *column = NULL;
+  *index = -1;
+  if (!l->shape) return SHUNT_OK; /* no table was read, so that there are no parents */
+  *column = driver_table_column(l->shape, name);
+  if (*column) {
+    *index = rows_column_index(l->parents, (*column)->name);
+    return SHUNT_OK;
+  }
+  suggest near = suggest_for(name);
+  for (size_t i = 0; i < l->shape->count; i++) suggest_try(&near, l->shape->columns[i].name);
+  return error_set(l->err, SHUNT_E_NOT_FOUND, "relation '%s' starts from column '%s', which model '%s' does not have%s",
+                   r->full_name, name, r->source->name, suggest_text(&near));
+}
+
+route_request load_target_request(const loading *l) {
+  route_request request = session_request(l->s, l->p->relation->target, l->op);
+  request.relation = l->p->relation;
+  request.relation_client = l->p->query->client;
+  request.explicit_table = l->p->query->table;
+  return request;
+}
+
+shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out) {
+  const cat_relation *r = l->p->relation;
+  const shunt_query *asked = l->p->query;
+  const char *const *below = plan_parent_keys(l->s, &l->p->children);
+  const char **all = arena_array(&l->s->call, const char *, nneeded + l->p->children.count);
+  if (!below || !all) return error_memory(l->err);
+  if (nneeded) memcpy(all, needed, nneeded * sizeof *all);
+  if (l->p->children.count) memcpy(all + nneeded, below, l->p->children.count * sizeof *all);
+  *out = (select_spec){
+      .filter = {.where = {r->as.where, asked->where}},
+      .columns = asked->ncolumns ? asked->columns : r->as.columns,
+      .ncolumns = asked->ncolumns ? asked->ncolumns : r->as.ncolumns,
+      .needed = all,
+      .nneeded = nneeded + l->p->children.count,
+      .order = asked->norder ? asked->order : r->as.order,
+      .norder = asked->norder ? asked->norder : r->as.norder,
+      .limited = asked->limited || r->as.limited,
+      .limit = asked->limited ? asked->limit : r->as.limit,
+      .offset = asked->offset,
+      .origins = l->p->children.count > 0,
+  };
+  out->by_key = out->norder > 0;
+  return select_check_limits(r->target->name, out->limited, out->limit, out->offset, l->err);
+}
+
+shunt_status load_groups(const loading *l, const grouped *k, select_spec *q, shunt_rows *rows, uint32_t **first_row) {
+  *first_row = arena_alloc(l->scratch, (k->ngroups + 1) * sizeof **first_row);
+  if (!*first_row) return error_memory(l->err);
+  q->at_once = k->at_once;
+  for (size_t g = 0; g < k->ngroups; g++) {
+    (*first_row)[g] = (uint32_t)rows->count;
+    q->filter.key = k->groups[g].key;
+    q->filter.keys = k->groups[g].keys;
+    q->filter.nkeys = k->groups[g].nkeys;
+    shunt_status status = select_run(l->s, &k->groups[g].at, q, rows, l->err);
+    if (status) return status;
+    if (rows->count >= UINT32_MAX)
+      return error_set(l->err, SHUNT_E_USAGE, "model '%s' gives more rows than fit into one call",
+                       k->groups[g].at.model->name);
+  }
+  (*first_row)[k->ngroups] = (uint32_t)rows->count;
+  return SHUNT_OK;
+}
+
+/* A counting sort: how many each key has, where they begin, and then each row to its place. */
+shunt_status load_by_key(const loading *l, const grouped *k, const shunt_rows *rows, const uint32_t *first_row,
+                         uint32_t **starts, uint32_t **positions) {
+  size_t nkeys = k->keys.count;
+  uint32_t *key_of = arena_alloc(l->scratch, rows->count * sizeof *key_of);
+  *starts = arena_array(l->scratch, uint32_t, nkeys + 2);
+  *positions = arena_alloc(l->scratch, rows->count * sizeof **positions);
+  if (!key_of || !*starts || !*positions) return error_memory(l->err);
+  uint32_t *end = *starts + 1; /* of each key, once they are all placed */
+  for (size_t g = 0; g < k->ngroups; g++) {
+    int column = rows_column_index(rows, k->groups[0].key->name);
+    for (uint32_t i = first_row[g]; i < first_row[g + 1]; i++) {
+      key_of[i] = group_find(k, g, &rows_row(rows, i)[column]);
+      if (key_of[i] != MATCH_NONE) end[key_of[i] + 1]++;
+    }
+  }
+  for (size_t i = 1; i <= nkeys; i++) end[i] += end[i - 1];
+  for (uint32_t i = 0; i < rows->count; i++)
+    if (key_of[i] != MATCH_NONE) (*positions)[end[key_of[i]]++] = i;
+  return SHUNT_OK;
+}
+
+shunt_status load_room(loading *l, uint64_t nitems) {
+  if (nitems > UINT32_MAX)
+    return error_set(l->err, SHUNT_E_USAGE, "relation '%s' gives more rows than fit into one call",
+                     l->p->relation->full_name);
+  l->starts = base_alloc((l->parents->count + 1) * sizeof *l->starts);
+  l->items = base_alloc(nitems * sizeof *l->items);
+  if (!l->starts || !l->items) return error_memory(l->err);
+  l->starts[0] = 0;
+  return SHUNT_OK;
+}
+
+shunt_status load_nothing(loading *l) {
+  shunt_status status = load_room(l, 0);
+  if (!status) memset(l->starts, 0, (l->parents->count + 1) * sizeof *l->starts);
+  return status;
+}
+
+/* ---- has_one, has_many, belongs_to ---- */
+
+static const char *child_key(const cat_relation *r) {
+  return r->as.kind == SHUNT_BELONGS_TO ? r->as.key : r->as.foreign_key;
+}
+
+static shunt_status group_parents(const loading *l, grouped *k) {
+  const cat_relation *r = l->p->relation;
+  group_spec g = {.entries = {.count = l->parents->count, .rows = l->parents, .origins = l->parents},
+                  .key = child_key(r),
+                  .request = load_target_request(l),
+                  .where = {r->as.where, l->p->query->where}};
+  shunt_status status = load_parent_column(l, &g.parent_column, &g.entries.column);
+  return status ? status : group_keys(l->s, l->scratch, &g, k, l->err);
+}
+
+static shunt_status distribute(loading *l, const grouped *k, const uint32_t *by_key, const uint32_t *positions) {
+  size_t nparents = l->parents->count;
+  bool one = plan_is_one(l->p->relation);
+  uint64_t nitems = 0;
+  for (size_t i = 0; i < nparents; i++) {
+    uint32_t key = k->of_entry[i], n = key == MATCH_NONE ? 0 : by_key[key + 1] - by_key[key];
+    nitems += one && n > 1 ? 1 : n;
+  }
+  shunt_status status = load_room(l, nitems);
+  if (status) return status;
+  for (size_t i = 0; i < nparents; i++) {
+    uint32_t key = k->of_entry[i], n = key == MATCH_NONE ? 0 : by_key[key + 1] - by_key[key], at = l->starts[i];
+    if (one && n > 1) n = 1;
+    if (n) memcpy(l->items + at, positions + by_key[key], n * sizeof *l->items);
+    l->starts[i + 1] = at + n;
+  }
+  return SHUNT_OK;
+}
+
+static shunt_status load_direct(loading *l) {
+  const char *needed = child_key(l->p->relation);
+  grouped k;
+  select_spec q;
+  uint32_t *first_row, *by_key, *positions;
+  shunt_status status = load_target_spec(l, &needed, 1, &q);
+  if (!status) status = group_parents(l, &k);
+  if (status) return status;
+  if (k.ngroups == 0) return load_nothing(l);
+  l->child_shape = k.groups[0].at.table->shape;
+  if (plan_is_one(l->p->relation)) {
+    bool unique = access_unique(&k.groups[0].at, k.groups[0].key);
+    q.limited = q.per_key = q.by_key = !unique;
+    q.limit = 1;
+    q.offset = 0;
+    if (unique) q.norder = 0;
+  } else if (q.limited || q.offset) {
+    q.per_key = q.by_key = true;
+  }
+  status = load_groups(l, &k, &q, l->children, &first_row);
+  if (!status) status = load_by_key(l, &k, l->children, first_row, &by_key, &positions);
+  return status ? status : distribute(l, &k, by_key, positions);
+}
+
+/* ---- the tree ---- */
+
+static shunt_status load_one(loading *l) {
+  arena scratch = {0};
+  l->scratch = &scratch;
+  l->children = rows_new();
+  shunt_status status = l->children ? SHUNT_OK : error_memory(l->err);
+  if (!status) status = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY ? link_load(l) : load_direct(l);
+  arena_free(&scratch);
+  if (status) {
+    shunt_rows_free(l->children);
+    base_free(l->starts);
+    base_free(l->items);
+    return status;
+  }
+  if (!rows_attach(l->parents, l->p->relation->as.name, l->p->relation->as.kind, l->children, l->starts, l->items))
+    return error_memory(l->err);
+  return SHUNT_OK;
+}
+
+shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_table *shape, const plan *p,
+                            shunt_op op, shunt_error *err) {
+  for (size_t i = 0; i < p->count; i++) {
+    loading l = {.s = s, .parents = parents, .shape = shape, .p = &p->list[i], .op = op, .err = err};
+    shunt_status status = load_one(&l);
+    if (!status) status = load_relations(s, l.children, l.child_shape, &l.p->children, op, err);
+    if (status) return status;
+  }
+  return SHUNT_OK;
+}

@@ -1,0 +1,48 @@
+/* For: hanging the related rows on rows, level by level: one statement per relation, level and datasource (and part).
+ * Owner: children belong to the rows they hang on, as soon as they hang there.
+ * Use: plan_make(…, &p, err); select_run(…, rows, err); load_relations(s, rows, shape, &p, SHUNT_READ, err). */
+#ifndef SHUNT_RELATE_LOAD_H
+#define SHUNT_RELATE_LOAD_H
+
+#include "query/select.h"
+#include "relate/group.h"
+#include "relate/plan.h"
+
+/* shape is that of the parents' table, and may be NULL where there are no parents. op is what the rows are read for.
+ * Errors: those of access_find and select_run. */
+shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_table *shape, const plan *p,
+                            shunt_op op, shunt_error *err);
+
+/* ---- between load.c and link.c ---- */
+
+/* One relation of one level, while it is loaded. */
+typedef struct loading {
+  shunt_session *s;
+  shunt_rows *parents;
+  const driver_table *shape;
+  const plan_relation *p;
+  shunt_op op;
+  shunt_error *err;
+  arena *scratch;       /* until the relation is loaded */
+  shunt_rows *children; /* of all parents */
+  const driver_table *child_shape;
+  uint32_t *starts, *items; /* as rows_attach takes them */
+} loading;
+
+/* The column of the parents that the relation starts from, in their rows. */
+shunt_status load_parent_column(const loading *l, const driver_column **column, int *index);
+/* What the target's rows are asked for, but for their keys. needed is added to what the children's relations need. */
+shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out);
+route_request load_target_request(const loading *l);
+/* The rows of all groups, into rows; *first_row[g] is where those of group g begin. */
+shunt_status load_groups(const loading *l, const grouped *k, select_spec *q, shunt_rows *rows, uint32_t **first_row);
+/* By key, the positions of the rows that have it: positions[starts[key]] … */
+shunt_status load_by_key(const loading *l, const grouped *k, const shunt_rows *rows, const uint32_t *first_row,
+                         uint32_t **starts, uint32_t **positions);
+/* starts and items, for so many items. */
+shunt_status load_room(loading *l, uint64_t nitems);
+shunt_status load_nothing(loading *l); /* for no parent anything */
+
+shunt_status link_load(loading *l); /* link.c: belongs_to_many */
+
+#endif

@@ -1,0 +1,50 @@
+/* For: matching the keys of rows that lie on different datasources as a join would.
+ * Owner: a match_set lives in its arena and borrows the bytes of what was added.
+ * Use: match_set m; match_init(&m, &arena, rule, expected); i = match_add(&m, tag, &v); … match_find(&m, tag, &v). */
+#ifndef SHUNT_RELATE_MATCH_H
+#define SHUNT_RELATE_MATCH_H
+
+#include "query/value.h"
+
+#define MATCH_NONE UINT32_MAX
+
+/* How the two columns of a join compare. */
+typedef struct match_rule {
+  bool numeric; /* either holds numbers */
+  driver_collation collation;
+  const driver_column *child;
+} match_rule;
+
+/* parent may be NULL, where nothing is known of it. */
+match_rule match_rule_of(const driver_column *parent, const driver_column *child);
+
+typedef struct match_key {
+  shunt_value value; /* canonical */
+  uint32_t tag;
+  uint32_t next; /* in its slot's chain */
+} match_key;
+
+typedef struct match_set {
+  arena *a;
+  match_rule rule;
+  match_key *keys;
+  size_t count, capacity;
+  uint32_t *slots;
+  size_t nslots; /* a power of two */
+} match_set;
+
+/* Room for `most` keys, and never more. False when out of memory. */
+bool match_init(match_set *m, arena *a, match_rule rule, size_t most);
+/* The number of the key, counted from 0 in the order of adding; MATCH_NONE for a null. Keys of different tags are
+ * different. */
+uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *value);
+uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *value);
+
+/* The forms in which the child's column may hold a key: one, or two where it takes anything. Text is made in the arena.
+ * 0 when out of memory. */
+enum { MATCH_FORMS = 2 };
+size_t match_forms(const match_set *m, uint32_t key, shunt_value forms[MATCH_FORMS]);
+/* The most there may be. */
+size_t match_most_forms(const match_rule *rule);
+
+#endif

@@ -1,0 +1,149 @@
+#include "relate/plan.h"
+
+#include <string.h>
+
+#include "base/suggest.h"
+
+enum { DEEPEST = 64 };
+
+static const shunt_query everything;
+
+/* The relations passed on the way down. */
+typedef struct chain {
+  const cat_relation *relation;
+  const struct chain *up;
+  int depth;
+} chain;
+
+typedef struct planner {
+  shunt_session *s;
+  bool autoload;
+  shunt_error *err;
+} planner;
+
+/* ---- relations made on the spot ---- */
+
+static shunt_status missing(const planner *p, const cat_relation *r, const char *what) {
+  return error_set(p->err, SHUNT_E_USAGE, "relation '%s', made on the spot, names no %s", r->full_name, what);
+}
+
+static shunt_status check_ends(const planner *p, cat_relation *r) {
+  const catalog *c = p->s->home.catalog;
+  bool linked = r->as.kind == SHUNT_BELONGS_TO_MANY;
+  if (!r->as.target) return missing(p, r, "target");
+  if (!r->as.foreign_key) return missing(p, r, "foreign key");
+  if (linked && !r->as.through) return missing(p, r, "model that it goes through");
+  if (linked && !r->as.through_key) return missing(p, r, "key to its target");
+  if (r->as.kind > SHUNT_BELONGS_TO_MANY)
+    return error_set(p->err, SHUNT_E_USAGE, "relation '%s', made on the spot, is of no kind", r->full_name);
+  shunt_status status = catalog_find_model(c, r->as.target, &r->target, p->err);
+  if (!status && linked) status = catalog_find_model(c, r->as.through, &r->through, p->err);
+  if (!status) status = session_check_client(p->s, r->as.client, true, p->err);
+  if (!status) status = session_check_client(p->s, r->as.through_client, true, p->err);
+  return status;
+}
+
+static shunt_status make_relation(const planner *p, const cat_model *source, const shunt_include *in,
+                                  const cat_relation **out) {
+  cat_relation *r = arena_new(&p->s->call, cat_relation);
+  if (!r) return error_memory(p->err);
+  r->as = *in->with;
+  r->as.name = in->relation;
+  r->full_name = arena_printf(&p->s->call, "%s.%s", source->name, in->relation);
+  if (!r->full_name) return error_memory(p->err);
+  r->id = UINT32_MAX;
+  r->source = source;
+  shunt_status status = check_ends(p, r);
+  if (status) return status;
+  if (!r->as.key) r->as.key = r->as.kind == SHUNT_BELONGS_TO ? r->target->primary_key : source->primary_key;
+  if (!r->as.client) r->as.client = CATALOG_AUTO;
+  if (r->through && !r->as.through_client) r->as.through_client = CATALOG_AUTO;
+  *out = r;
+  return SHUNT_OK;
+}
+
+/* ---- the tree ---- */
+
+static shunt_status find_relation(const planner *p, const cat_model *model, const shunt_include *in,
+                                  const cat_relation **out) {
+  if (!in->relation || !in->relation[0])
+    return error_set(p->err, SHUNT_E_USAGE, "include, model '%s': a relation has no name", model->name);
+  if (in->with) return make_relation(p, model, in, out);
+  *out = cat_model_relation(model, in->relation);
+  if (*out) return SHUNT_OK;
+  suggest near = suggest_for(in->relation);
+  for (size_t i = 0; i < model->nrelations; i++) suggest_try(&near, model->relations[i]->as.name);
+  return error_set(p->err, SHUNT_E_NOT_FOUND, "model '%s' has no relation '%.128s'%s", model->name, in->relation,
+                   suggest_text(&near));
+}
+
+static const shunt_include *named(const char *name, const shunt_include *include, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (include[i].relation && strcmp(include[i].relation, name) == 0) return &include[i];
+  return NULL;
+}
+
+static bool passed(const chain *way, const cat_relation *r) {
+  for (; way; way = way->up)
+    if (way->relation == r) return true;
+  return false;
+}
+
+static shunt_status grow(const planner *p, const cat_model *model, const shunt_include *include, size_t n,
+                         const chain *way, plan *out);
+
+static shunt_status add(const planner *p, const cat_relation *r, const shunt_query *query, const chain *way,
+                        plan *out) {
+  chain here = {r, way, way ? way->depth + 1 : 1};
+  if (here.depth > DEEPEST)
+    return error_set(p->err, SHUNT_E_USAGE, "include: relations are nested more than %d deep", DEEPEST);
+  shunt_status status = session_check_client(p->s, query->client, true, p->err);
+  plan_relation *added = &out->list[out->count++];
+  *added = (plan_relation){.relation = r, .query = query};
+  return status ? status : grow(p, r->target, query->include, query->ninclude, &here, &added->children);
+}
+
+static shunt_status add_asked(const planner *p, const cat_model *model, const shunt_include *include, size_t i,
+                              const chain *way, plan *out) {
+  const cat_relation *r;
+  shunt_status status = find_relation(p, model, &include[i], &r);
+  if (status) return status;
+  if (named(include[i].relation, include, i))
+    return error_set(p->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
+  return include[i].off ? SHUNT_OK : add(p, r, &include[i].query, way, out);
+}
+
+static shunt_status grow(const planner *p, const cat_model *model, const shunt_include *include, size_t n,
+                         const chain *way, plan *out) {
+  shunt_status status = SHUNT_OK;
+  size_t most = n;
+  for (size_t i = 0; p->autoload && i < model->nrelations; i++) most += model->relations[i]->as.autoload;
+  *out = (plan){NULL, 0};
+  if (most == 0) return SHUNT_OK;
+  out->list = arena_array(&p->s->call, plan_relation, most);
+  if (!out->list) return error_memory(p->err);
+  for (size_t i = 0; i < n && !status; i++) status = add_asked(p, model, include, i, way, out);
+  for (size_t i = 0; p->autoload && i < model->nrelations && !status; i++) {
+    const cat_relation *r = model->relations[i];
+    if (r->as.autoload && !named(r->as.name, include, n) && !passed(way, r)) status = add(p, r, &everything, way, out);
+  }
+  return status;
+}
+
+shunt_status plan_make(shunt_session *s, const cat_model *model, const shunt_include *include, size_t ninclude,
+                       bool autoload, plan *out, shunt_error *err) {
+  planner p = {s, autoload, err};
+  return grow(&p, model, include, ninclude, NULL, out);
+}
+
+/* ---- what it needs ---- */
+
+const char *plan_parent_key(const cat_relation *r) {
+  return r->as.kind == SHUNT_BELONGS_TO ? r->as.foreign_key : r->as.key;
+}
+
+const char *const *plan_parent_keys(shunt_session *s, const plan *p) {
+  const char **keys = arena_array(&s->call, const char *, p->count);
+  for (size_t i = 0; keys && i < p->count; i++) keys[i] = plan_parent_key(p->list[i].relation);
+  return keys;
+}

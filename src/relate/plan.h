@@ -1,0 +1,36 @@
+/* For: the relations of a call as one tree, all names checked before anything is read: those asked for, and those that
+ * load themselves.
+ * Owner: the tree lives in the session's call arena and borrows the caller's query.
+ * Use: plan_make(s, model, include, n, true, &p, err); for each p.list[i]: relation, query, children. */
+#ifndef SHUNT_RELATE_PLAN_H
+#define SHUNT_RELATE_PLAN_H
+
+#include "query/session.h"
+
+typedef struct plan_relation plan_relation;
+
+typedef struct plan {
+  plan_relation *list;
+  size_t count;
+} plan;
+
+struct plan_relation {
+  const cat_relation *relation; /* the model's, or one made on the spot */
+  const shunt_query *query;     /* how it was asked for; never NULL */
+  plan children;
+};
+
+/* autoload: also those that load themselves, though not again below themselves. Errors: NOT_FOUND, USAGE, MEMORY. */
+shunt_status plan_make(shunt_session *s, const cat_model *model, const shunt_include *include, size_t ninclude,
+                       bool autoload, plan *out, shunt_error *err);
+
+/* The column of the parent rows that the relation starts from. */
+const char *plan_parent_key(const cat_relation *r);
+/* At most one row per parent. */
+static inline bool plan_is_one(const cat_relation *r) {
+  return r->as.kind == SHUNT_HAS_ONE || r->as.kind == SHUNT_BELONGS_TO;
+}
+/* The parents' columns that the tree needs; NULL when out of memory. */
+const char *const *plan_parent_keys(shunt_session *s, const plan *p);
+
+#endif
