@@ -1,0 +1,49 @@
+#!/bin/sh
+# The example shop at work: each command is shown, then what it prints.
+# Use: sh rules/store/demo.sh [SHUNT]   (make demo does)
+set -eu
+shunt=${1:-shunt}
+cd "$(dirname "$0")/../.."
+
+say() { printf '\n# %s\n' "$*"; }
+run() { # shows the command as one would type it, then runs it
+  printf '$ shunt'
+  for word in "$@"; do
+    case $word in
+    '' | *[!a-zA-Z0-9_./=:,-]*) printf " '%s'" "$word" ;;
+    *) printf ' %s' "$word" ;;
+    esac
+  done
+  printf '\n'
+  "$shunt" "$@"
+}
+ask() { # run, on the shop
+  command=$1
+  shift
+  run "$command" "$@" -c rules/store/shunt.yaml
+}
+
+say 'Fill the datasources: main, user, order, order-eu and one for the isolated instance.'
+run run rules/store/generate.lua --seed 1 --users 40
+
+say 'Where do users live, and the orders of user 7?'
+ask resolve user
+ask resolve order --where user_id=7
+
+say 'The same orders for a European tenant, for the isolated instance, and for a report.'
+ask resolve order --where user_id=7 --instance eu-acme
+ask resolve order --where user_id=7 --instance isolateTest
+ask resolve order --where user_id=7 --attr purpose=report
+
+say 'A write on a read-only plan is refused, and so the exit status is 1.'
+status=0
+ask resolve product --op write --attr plan=read-only || status=$?
+echo "exit status $status"
+
+say 'Why there? The whole way to a decision.'
+ask explain --relation user.orders --where user_id=7 --instance eu-acme
+
+say 'One user with profile, roles, orders, lines and products, from three datasources. --sql shows what ran where.'
+ask query user --where id=7 --include profile,roles,orders.lines.product --sql
+
+say 'The rules are in rules/store/rules, what they promise in rules/store/spec. Try: build/shunt topology -c rules/store/shunt.yaml'
