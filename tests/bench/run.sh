@@ -1,0 +1,16 @@
+#!/bin/sh
+# Runs the measuring programs in the folder given (build/bench) and says what they ran on.
+# A figure that falls short is a measurement, not a failure; two sides that give different results are one.
+set -u
+
+folder=${1:-build/bench}
+status=0
+for name in resolve get include; do
+  "$folder/$name" || status=1
+done
+
+cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
+version() { pkg-config --modversion "$1" 2>/dev/null || echo unknown; }
+echo "# ${cpu:-$(uname -m)}, $(getconf _NPROCESSORS_ONLN) cores, $(uname -sr)," \
+  "Lua $(version lua5.4), SQLite $(version sqlite3), $(${CC:-cc} --version 2>/dev/null | head -n 1)"
+exit $status

@@ -1,0 +1,543 @@
+-- The shunt command from outside: exit statuses, what goes to standard output and what to standard error.
+
+local shunt = require "shunt"
+local App = require "tests.spec.support.app"
+
+local function capture(command)
+  local pipe = assert(io.popen(command, "r"))
+  local text = pipe:read "a"
+  return text, select(3, pipe:close())
+end
+
+local here = capture "pwd":gsub("\n", "")
+local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
+if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
+
+local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+
+local function read(path)
+  local file = assert(io.open(path, "rb"))
+  local text = file:read "a"
+  file:close()
+  return text
+end
+
+--- Runs the command in a folder: its status, standard output and standard error.
+local function run(folder, arguments, environment)
+  local log = folder .. "/.stderr"
+  local command = ("cd %s && env -u SHUNT_ENV -u SHUNT_APP %s %s %s 2>%s </dev/null"):format(quoted(folder), environment or "",
+    quoted(binary), arguments, quoted(log))
+  local out, status = capture(command)
+  return status, out, read(log)
+end
+
+local function lines(text)
+  local out = {}
+  for line in text:gmatch "[^\n]+" do out[#out + 1] = line end
+  return out
+end
+
+local CONFIG = [[
+database:
+  defaultClient: main
+  clients:
+    main:   {engine: sqlite3, connection: {filename: main.db}}
+    orders: {engine: sqlite3, connection: {filename: orders.db}}
+    iso:    {clone: default, connection: {filename: iso.db}}
+    hidden: {engine: pg, connection: {host: db.example, user: app, password: "${SECRET:-swordfish}"}}
+instance:
+  instances:
+    "":   {id: 1}
+    team: {id: 2}
+    iso:  {id: 3, isolate: true, isolateClient: iso}
+rules: {path: [rules]}
+]]
+
+local MODELS = [[
+model "user" { table = "users", relations = {
+  orders = has_many("order", "user_id", { order = "id" }),
+  profile = has_one("profile", "user_id"),
+} }
+model "profile" { table = "profiles" }
+model "order" { table = "orders", client = "orders", relations = { user = belongs_to("user", "user_id") } }
+]]
+
+local RULES = [[
+rule "pros get their own" {
+  stage = "override", model = "user",
+  client = function(req) if req.attrs.plan == "pro" then return "orders" end end,
+}
+rule "profiles are never written" { stage = "guard", model = "profile", op = "write", deny = "profiles come from elsewhere" }
+rule "this one fails" { stage = "override", instance = "team", model = "profile", client = function(req) return req.attrs.x .. "" end }
+]]
+
+local SEED = [[
+local shunt = require "shunt"
+local s = shunt.open("shunt.yaml"):session {}
+s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, score REAL, photo BLOB)")
+s:execute("main", "CREATE TABLE profiles (id INTEGER PRIMARY KEY, user_id INTEGER, bio TEXT)")
+s:execute("orders", "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER, item TEXT)")
+s:execute("iso", "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+s:execute("main", "INSERT INTO users VALUES (1, 'Ada', 2.5, x'00ff'), (2, 'Bob', NULL, NULL), (9007199254740993, 'Big', 1, NULL)")
+s:execute("main", "INSERT INTO profiles VALUES (5, 1, ?)", { "line\nbreak \27[31m" })
+s:execute("orders", "INSERT INTO orders VALUES (10, 1, 'hat'), (11, 1, 'coat'), (12, 7, 'lost')")
+s:execute("iso", "INSERT INTO users VALUES (1, 'Isolde')")
+]]
+
+describe("the shunt command", function()
+  local folder
+
+  setup(function()
+    folder = App.folder()
+    App.fill(folder, { ["shunt.yaml"] = CONFIG, ["rules/models.lua"] = MODELS, ["rules/policy.lua"] = RULES, ["seed.lua"] = SEED,
+      ["shunt.staging.yaml"] = "database: {defaultClient: orders}\n" }, { "main", "orders", "iso" })
+    local status, out, err = run(folder, "run seed.lua")
+    assert(status == 0, out .. err)
+  end)
+
+  teardown(function() App.remove(folder) end)
+
+  local function shunt_run(arguments, environment) return run(folder, arguments, environment) end
+
+  local function json(arguments)
+    local status, out, err = shunt_run(arguments)
+    local all = lines(out)
+    assert.equal(1, #all, out .. err)
+    return shunt.json_decode(all[1]), status
+  end
+
+  describe("exit status", function()
+    local CASES = {
+      -- status, arguments, what must be told (on standard error where the status is not 0)
+      { 0, "--help", "Usage: shunt" }, { 0, "help", "Usage: shunt" }, { 0, "help resolve", "Usage: shunt resolve" },
+      { 0, "--version", "^shunt %d+%.%d+%.%d+\n$" }, { 2, "", "Usage: shunt" }, { 2, "help nope", "unknown command 'nope'" },
+      { 2, "resolv", "unknown command 'resolv'" }, { 2, "resolve", "MODEL is missing" },
+      { 2, "resolve user --bogus", "unknown option '%-%-bogus'" }, { 2, "resolve usr", "no model 'usr'; did you mean 'user'%?" },
+      { 2, "resolve user order", "too many arguments" },
+      { 2, "resolve user --client mian", "no client 'mian'; did you mean 'main'%?" },
+      { 2, "resolve user --current nope", "%-%-current" }, { 2, "resolve user --instance tem", "did you mean 'team'" },
+      { 2, "resolve order --relation user.order", "did you mean 'user.orders'" },
+      { 2, "resolve profile --relation user.orders", "leads to 'order'" }, { 2, "resolve user --parent main", "needs %-%-relation" },
+      { 2, "resolve user --relation-client main", "needs %-%-relation" }, { 2, "resolve user --op delete", "must be one of" },
+      { 2, "resolve user --level=-1", "whole number" }, { 2, "resolve user --where id", "name=value" },
+      { 2, "resolve user --where id=1 --where id=2", "twice" }, { 2, "resolve user --env nope", "shunt%.nope%.yaml" },
+      { 2, "query user --include orders.nope", "no relation 'nope'" }, { 2, "query user --limit x", "whole number" },
+      { 2, "query user --columns nope", "nope" }, { 2, "test nowhere", "nowhere" }, { 2, "run", "missing argument" },
+      { 2, "run nowhere.lua", "nowhere%.lua" }, { 3, "resolve user -c nope.yaml", "nope%.yaml.*shunt init" },
+      { 1, "resolve profile --op write", "profiles come from elsewhere" },
+      { 3, "resolve profile --instance team", "rules/policy%.lua:6: .*SHUNT_E_RULE" },
+      { 4, "query order --instance iso --client hidden", "hidden" },
+      { 4, "check --online", "hidden" },
+    }
+    for _, case in ipairs(CASES) do
+      it(("is %d for: shunt %s"):format(case[1], case[2]), function()
+        local status, out, err = shunt_run(case[2])
+        local denied = case[2]:find "%-%-op write"
+        local told = (case[1] == 0 or denied or case[2] == "check --online") and out or err
+        assert.equal(case[1], status, out .. err)
+        assert(told:find(case[3]), ("expected %s in:\n%s%s"):format(case[3], out, err))
+        assert(case[1] ~= 2 or out == "", "usage errors leave standard output alone")
+      end)
+    end
+
+    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "help" } do
+      it("is 0 for the help of " .. name, function()
+        local status, out = shunt_run(name .. " --help")
+        assert.equal(0, status)
+        assert(out:find("Usage: shunt " .. name, 1, true), out)
+      end)
+    end
+  end)
+
+  describe("resolve", function()
+    it("prints one object with the contract's keys in their order", function()
+      local status, out = shunt_run "resolve order --relation user.orders --json"
+      assert.equal(0, status)
+      assert.equal(1, #lines(out))
+      local at = 1
+      for _, key in ipairs { "model", "relation", "client", "engine", "level", "table", "op", "role", "rule", "source", "generation",
+        "depends_on", "trace" } do
+        local found = out:find(('%s"%s":'):format(at == 1 and "{" or ",", key), at, true)
+        assert(found, key .. " is missing or out of its order in " .. out)
+        at = found + 1
+      end
+      local d = shunt.json_decode(out)
+      assert.same({ "order", "user.orders", "orders", "sqlite3", 0, "orders", "read", "primary" },
+        { d.model, d.relation, d.client, d.engine, d.level, d.table, d.op, d.role })
+      assert(d.trace[1].stage and d.trace[1].rule and d.trace[1].source and d.trace[1].result)
+    end)
+
+    it("has a null relation for a model and denied in place of client on a denial", function()
+      local d = json "resolve user --json"
+      assert.equal(shunt.null, d.relation)
+      local denial, status = json "resolve profile --op write --json"
+      assert.equal(1, status)
+      assert.equal("profiles come from elsewhere", denial.denied)
+      assert.is_nil(denial.client)
+      assert.equal("profiles are never written", denial.rule)
+    end)
+
+    local PLACES = {
+      { "user", "main" }, { "order", "orders" }, { "user --instance iso", "iso" }, { "user --client orders", "orders" },
+      { "user --client default --instance iso", "iso" }, { "user --current orders", "orders" }, { "user --attr plan=pro", "orders" },
+      { "user --attr plan=free", "main" }, { "--relation user.profile", "main" },
+      { "--relation user.profile --parent orders", "orders" }, { "--relation user.profile --relation-client orders", "orders" },
+      { "--relation user.profile --relation-client _inherit_ --instance iso", "iso" }, { "user --env staging", "orders" },
+    }
+    for _, case in ipairs(PLACES) do
+      it(("sends %s to %s"):format(case[1], case[2]), function() assert.equal(case[2], json("resolve --json " .. case[1]).client) end)
+    end
+
+    it("takes the environment from SHUNT_ENV where --env does not say", function()
+      local _, out = shunt_run("resolve user --json", "SHUNT_ENV=staging")
+      assert.equal("orders", shunt.json_decode(out).client)
+      _, out = shunt_run("resolve user --json --env prod", "SHUNT_ENV=staging")
+      assert.equal("main", shunt.json_decode(out).client)
+    end)
+
+    it("is plain when piped and names client, table, rule and source", function()
+      local _, out = shunt_run "resolve order"
+      for _, word in ipairs { "orders %(sqlite3, primary%)", "table +orders", "rule +", "source +rules/standard/" } do
+        assert(out:find(word), out)
+      end
+      assert.is_nil(out:find "\27")
+    end)
+  end)
+
+  describe("explain", function()
+    it("tells every rule with its place, and a single change that leads elsewhere", function()
+      local status, out = shunt_run "explain user"
+      assert.equal(0, status)
+      for _, text in ipairs { "rules/policy.lua:1", "pros get their own", "rules/standard/explicit.lua", "depends on ", "attrs.plan",
+        "with --client orders: ", "with --instance iso: ", "with --attr plan=pro: ", "with --env staging: " } do
+        assert(out:find(text, 1, true), ("expected %s in:\n%s"):format(text, out))
+      end
+    end)
+
+    it("says why a rule was passed over", function()
+      local _, out = shunt_run "explain user"
+      assert(out:find "this one fails%s+conditions not met", out)
+    end)
+
+    it("claims of each change only what resolve then says", function()
+      local e = json "explain order --relation user.orders --attr plan=pro --where id=3 --json"
+      assert(#e.changes > 3)
+      for _, change in ipairs(e.changes) do
+        local flag = change.change:match "^with (.*)$"
+        if flag and not flag:find "^%-%-attr plan" and not flag:find "^%-%-where id" then
+          local d = json("resolve order --relation user.orders --attr plan=pro --where id=3 --json " .. flag)
+          assert.equal(change.client, d.client, flag)
+          assert.equal(change.rule, d.rule, flag)
+          assert(d.client ~= e.client or d.table ~= e.table or d.level ~= e.level, flag)
+        end
+      end
+    end)
+
+    it("explains a denial with status 1", function()
+      local status, out = shunt_run "explain profile --op write"
+      assert.equal(1, status)
+      assert(out:find("is denied: profiles come from elsewhere", 1, true), out)
+      assert(out:find("with --op read:", 1, true), out)
+    end)
+  end)
+
+  describe("query", function()
+    it("prints a row a line as JSON, columns in their order, relations after them", function()
+      local _, out, err = shunt_run "query user --include orders,profile --order id --json"
+      local all = lines(out)
+      assert.equal(3, #all, err)
+      assert.equal('{"id":1,"name":"Ada","score":2.5,"photo":"AP8=","orders":[{"id":10,"user_id":1,"item":"hat"},'
+        .. '{"id":11,"user_id":1,"item":"coat"}],"profile":{"id":5,"user_id":1,"bio":"line\\nbreak \\u001B[31m"}}', all[1])
+      assert.equal('{"id":2,"name":"Bob","score":null,"photo":null,"orders":[],"profile":null}', all[2])
+      assert.equal('{"id":9007199254740993,"name":"Big","score":1.0,"photo":null,"orders":[],"profile":null}', all[3])
+    end)
+
+    it("prints tables, related rows under their parents, control characters shown as escapes", function()
+      local status, out = shunt_run "query user --include orders,profile --where id=1"
+      assert.equal(0, status)
+      for _, text in ipairs { "id  name  score  photo", "1  Ada     2.5  <2 bytes>", "orders: 2", "10        1  hat",
+        "line\\nbreak \\x1b[31m", "(1 row)" } do
+        assert(out:find(text, 1, true), ("expected %s in:\n%s"):format(text, out))
+      end
+    end)
+
+    local WHERE = {
+      { "--where id=1", { 1 } }, { "--where name=Ada", { 1 } }, { "--where 'id!=1' --limit 1 --order id", { 2 } },
+      { "--where 'id>=1' --where 'id<2'", { 1 } }, { "--where 'id>1' --where 'id<=2'", { 2 } }, { "--where 'name~B%' --order id", { 2, 9007199254740993 } },
+      { "--where score=null", { 2 } }, { "--where 'score!=null' --order -id", { 9007199254740993, 1 } }, { "--where id=77", {} },
+      { "--where \"name='; DROP TABLE users; --\"", {} }, { "--order id --offset 1 --limit 1", { 2 } },
+      { "--client iso --columns id", { 1 } }, { "--instance iso --columns id", { 1 } },
+    }
+    for _, case in ipairs(WHERE) do
+      it("reads with " .. case[1], function()
+        local status, out, err = shunt_run("query user --json " .. case[1])
+        assert.equal(0, status, err)
+        local ids = {}
+        for i, line in ipairs(lines(out)) do ids[i] = shunt.json_decode(line).id end
+        assert.same(case[2], ids)
+      end)
+    end
+
+    it("shows each statement with its datasource before the rows, beside them with --json", function()
+      local _, out = shunt_run "query user --include orders --where id=1 --sql"
+      local first, second = out:find "%-%- %[main%] ", out:find "%-%- %[orders%] "
+      assert(first == 1 and second and second < out:find "Ada", out)
+      local status, rows, err = shunt_run "query user --include orders --where id=1 --sql --json"
+      assert.equal(0, status)
+      assert.equal(1, #lines(rows))
+      assert(err:find "%-%- %[orders%] ", err)
+    end)
+
+    it("follows a relation to its datasource", function()
+      local _, out = shunt_run "query --relation user.orders --order id --json"
+      assert.equal(3, #lines(out))
+    end)
+  end)
+
+  describe("check", function()
+    it("reports what leaves an isolated instance, and fails for it only with --strict", function()
+      local status, out = shunt_run "check"
+      assert.equal(0, status, out)
+      assert(out:find "leak: order of the isolated instance 'iso' goes to orders, not to iso", out)
+      assert(out:find "leak: user.orders of the isolated instance 'iso'", out)
+      assert.equal(1, (shunt_run "check --strict"))
+      local report = json "check --json"
+      assert.equal(0, report.errors)
+      assert(report.leaks >= 2)
+      assert.equal("iso", report.findings[1].expected)
+    end)
+
+    it("warns of conditions that name what is not there and fails for what can't be decided", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = "database: {defaultClient: main, clients: {main: {engine: sqlite3, connection: {filename: m.db}}}}\n"
+        .. "rules: {path: [rules]}\n", ["rules/a.lua"] = 'model "user" {}\n'
+        .. 'rule "a" { stage = "override", instance = "acme*", client = "main" }\n' }, { "m" })
+      local status, out = run(other, "check")
+      assert.equal(0, status, out)
+      assert(out:find("rules/a.lua:2: warning: the rule 'a' can never hold: there is no instance 'acme*'", 1, true), out)
+      App.write(other .. "/rules/b.lua", 'rule "b" { stage = "override", client = function() return nil .. "" end }\n')
+      status, out = run(other, "check")
+      assert.equal(1, status, out)
+      assert(out:find("rules/b.lua:1", 1, true), out)
+      App.remove(other)
+    end)
+
+    it("compares tables and columns online", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",
+        ["rules/a.lua"] = 'model "user" { table = "users", instance_column = "iid", relations = { pets = has_many("pet", "owner_id") } }\n'
+          .. 'model "pet" { table = "pets" }\n',
+        ["seed.lua"] = 'local s = require "shunt".open("shunt.yaml"):session {}\n'
+          .. 's:execute("m", "CREATE TABLE users (id INTEGER PRIMARY KEY, idd INTEGER)")\n' }, { "m" })
+      assert.equal(0, (run(other, "run seed.lua")))
+      assert.equal(0, (run(other, "check")))
+      local status, out = run(other, "check --online")
+      assert.equal(1, status, out)
+      assert(out:find("has no column 'iid', named by the instance column of model user", 1, true), out)
+      assert(out:find("there is no table 'pets' on m", 1, true), out)
+      App.write(other .. "/seed.lua", 'local s = require "shunt".open("shunt.yaml"):session {}\n'
+        .. 's:execute("m", "CREATE TABLE pets (id INTEGER PRIMARY KEY, owner_id INTEGER)")\n'
+        .. 's:execute("m", "ALTER TABLE users ADD COLUMN iid INTEGER")\n')
+      assert.equal(0, (run(other, "run seed.lua")))
+      status, out = run(other, "check --online --strict")
+      assert.equal(0, status, out)
+      App.remove(other)
+    end)
+  end)
+
+  describe("an application that does not load", function()
+    it("has each mistake on a line of its own, as FILE:LINE:COLUMN: message, with status 3", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = [[
+database:
+  defaultClient: man
+  clients:
+    main: {engine: sqlit3, connection: {filename: m.db}}
+    copy: {clone: copy}
+  pools: {}
+instance:
+  instances:
+    a: {id: 1, isolate: true}
+    b: {id: 1}
+]] })
+      local status, out, err = run(other, "resolve user")
+      assert.equal(3, status)
+      assert.equal("", out)
+      local all = lines(err)
+      assert(#all >= 5, err)
+      for _, line in ipairs(all) do assert(line:find "^shunt%.yaml:%d+:%d+: .", line) end
+      App.remove(other)
+    end)
+
+    it("names file and line of a rule file that does not parse", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",
+        ["rules/a.lua"] = "model 'x' {}\nrule rule\n" }, { "m" })
+      local status, _, err = run(other, "resolve x")
+      assert.equal(3, status)
+      assert(err:find "^rules/a%.lua:%d+:", err)
+      App.remove(other)
+    end)
+  end)
+
+  describe("topology", function()
+    it("shows which relations cross datasources, as text and as JSON", function()
+      local _, out = shunt_run "topology"
+      assert(out:find "orders +has_many order +orders +orders  crosses datasources", out)
+      assert.is_nil(out:find("profile +has_one profile +profiles +main  crosses", 1, false))
+      local t = json "topology --format json"
+      assert.same({ "user.orders" }, t.crossing)
+      assert.same({ "hidden", "iso", "main", "orders" },
+        { t.clients[1].name, t.clients[2].name, t.clients[3].name, t.clients[4].name })
+      assert.equal("iso", t.instances[2].isolate_client)
+    end)
+
+    it("draws graphs", function()
+      local _, dot = shunt_run "topology --format dot"
+      assert(dot:find('"user" -> "order" [label="orders", style=dashed];', 1, true), dot)
+      local _, mermaid = shunt_run "topology --format mermaid"
+      assert(mermaid:find '^flowchart LR\n', mermaid)
+      assert.equal(2, (shunt_run "topology --format png"))
+    end)
+  end)
+
+  it("never prints a secret", function()
+    for _, command in ipairs { "config", "topology", "topology --json", "resolve user --client hidden --json", "check --online",
+      "query user --client hidden" } do
+      local _, out, err = shunt_run(command, "SECRET=open-sesame")
+      assert.is_nil((out .. err):find("sesame", 1, true), command)
+    end
+    local status, out = shunt_run "config"
+    assert.equal(0, status)
+    assert(out:find("********", 1, true), out)
+  end)
+
+  describe("run", function()
+    it("hands the script its arguments, options included, and the presets of -c and --env", function()
+      App.write(folder .. "/a.lua", [[
+local shunt = require "shunt"
+print(arg[0], ...)
+print(shunt.open():describe().env)
+]])
+      local status, out, err = shunt_run "run --env staging a.lua --env x -c"
+      assert.equal(0, status, err)
+      assert.equal("a.lua\t--env\tx\t-c\nstaging\n", out)
+    end)
+
+    it("gives a traceback with status 1, and the status of an error of shunt's", function()
+      App.write(folder .. "/b.lua", 'local function deep() error("broken " .. arg[1]) end\ndeep()\n')
+      local status, _, err = shunt_run "run b.lua pipe"
+      assert.equal(1, status)
+      assert(err:find "b%.lua:1: broken pipe.*stack traceback:.*b%.lua:2", err)
+      App.write(folder .. "/c.lua", 'require("shunt").open("shunt.yaml"):session {}:query("hidden", "select 1")\n')
+      assert.equal(4, (shunt_run "run c.lua"))
+      App.write(folder .. "/d.lua", 'require("shunt").open("nope.yaml")\n')
+      assert.equal(3, (shunt_run "run d.lua"))
+    end)
+  end)
+
+  it("ends quietly when the reader of its output goes away", function()
+    local command = ("cd %s && { %s query user --json; echo $? >status; } 2>err | true"):format(quoted(folder), quoted(binary))
+    capture(command)
+    assert.equal("", read(folder .. "/err"))
+  end)
+
+  it("says so when its output can't be written", function()
+    if not io.open("/dev/full", "w") then return pending "there is no /dev/full" end
+    local status, _, err = shunt_run "config >/dev/full"
+    assert.equal(1, status)
+    assert(err:find "output can't be written", err)
+  end)
+end)
+
+describe("shunt init", function()
+  local folder
+
+  setup(function() folder = App.folder() end)
+  teardown(function() App.remove(folder) end)
+
+  it("makes an application whose every next step works", function()
+    local status, out, err = run(folder, "init shop")
+    assert.equal(0, status, out .. err)
+    local steps = 0
+    for line in out:gmatch "[^\n]+" do
+      local arguments = line:match "^  %S*shunt'? (.* %-c .*)$"
+      if arguments then
+        steps = steps + 1
+        local got, text, told = run(folder, arguments)
+        assert.equal(0, got, ("shunt %s\n%s%s"):format(arguments, text, told))
+      end
+    end
+    assert.equal(4, steps, out)
+    local strict, report = run(folder, "check --strict --online -c shop/shunt.yaml")
+    assert.equal(0, strict, report)
+  end)
+
+  it("comes with specs that decide by every rule", function()
+    local status, out, err = run(folder, "test -c shop/shunt.yaml")
+    assert.equal(0, status, out .. err)
+    assert(out:find("3 successes / 0 failures", 1, true), out)
+    assert(out:find("rule coverage: 2 of 2 rules decided at least once", 1, true), out)
+  end)
+
+  it("loads rows of two files as one graph", function()
+    local _, out, err = run(folder, "query user --include orders --order id --json -c shop/shunt.yaml")
+    local first = shunt.json_decode(assert(lines(out)[1], err))
+    assert.equal("Ada", first.name)
+    assert.same({ "Compass", "Notebook" }, { first.orders[1].item, first.orders[2].item })
+  end)
+
+  it("works from inside its folder too", function()
+    local status, out, err = run(folder .. "/shop", "test")
+    assert.equal(0, status, out .. err)
+    assert.equal(0, (run(folder .. "/shop", "run seed.lua")))
+  end)
+
+  it("never writes into a folder that is not empty, or over a file", function()
+    App.fill(folder, { ["taken/mine.txt"] = "mine", ["file"] = "text" })
+    local status, _, err = run(folder, "init taken")
+    assert.equal(2, status)
+    assert(err:find("taken is not empty", 1, true), err)
+    assert.equal("mine.txt\n", (capture("ls -A " .. quoted(folder .. "/taken"))))
+    assert.equal(2, (run(folder, "init file")))
+    assert.equal("text", read(folder .. "/file"))
+    assert.equal(2, (run(folder, "init")))
+  end)
+end)
+
+describe("shunt test", function()
+  local folder
+
+  setup(function()
+    folder = App.folder()
+    App.fill(folder, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",
+      ["shunt.test.yaml"] = "instance: {instances: {only-in-test: {id: 9}}}\n",
+      ["rules/a.lua"] = 'model "user" {}\nrule "never" { stage = "override", instance = "only-in-test", client = "m" }\n',
+      ["spec/a_spec.lua"] = 'require "shunt.busted"\nit("holds", function() assert.routes("user", "m") end)\n',
+      ["bad/b_spec.lua"] = 'require "shunt.busted"\nit("breaks", function() assert.routes("user", "n") end)\n' }, { "m" })
+  end)
+  teardown(function() App.remove(folder) end)
+
+  it("runs in the environment test and lists the rules that were never asked", function()
+    local status, out, err = run(folder, "test")
+    assert.equal(0, status, out .. err)
+    assert(out:find("rule coverage: 0 of 1 rule decided at least once", 1, true), out)
+    assert(out:find "never asked +rules/a%.lua:2 +never", out)
+    assert.equal(0, (run(folder, "resolve user --instance only-in-test --env test")))
+    assert.equal(2, (run(folder, "resolve user --instance only-in-test")))
+  end)
+
+  it("fails with the specs it is told to run, and shows the trace", function()
+    local status, out = run(folder, "test spec bad/b_spec.lua")
+    assert.equal(1, status)
+    assert(out:find("1 success / 1 failure", 1, true), out)
+    assert(out:find('client = "n"', 1, true) and out:find("The way to it:", 1, true), out)
+    assert(out:find("rule coverage:", 1, true), out)
+  end)
+
+  it("fails for a spec that does not load, and for a folder without specs", function()
+    App.fill(folder, { ["broken/c_spec.lua"] = "it(\n", ["none/readme.txt"] = "" })
+    assert.equal(1, (run(folder, "test broken")))
+    assert.equal(1, (run(folder, "test none")))
+  end)
+end)
