@@ -9,7 +9,7 @@ B ?= build
 export LUA
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-PACKAGES := lua5.4 sqlite3 yaml-0.1 jansson
+PACKAGES := lua5.4 sqlite3 libpq mysqlclient yaml-0.1 jansson
 VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
 SONAME := libshunt.so.0
 LUA_ABI := 5.4
@@ -128,10 +128,10 @@ again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(sh
 deps: ## Install the packages that building and testing need (Debian, Ubuntu)
 	@sh tests/packages.sh build test
 
-demo: ## Build shunt and show it at work on the example in rules/store
-	@sh tests/packages.sh build
+demo: ## Build shunt and show it at work on the example in rules/store; ENGINES=1: on PostgreSQL and MySQL too
+	@sh tests/packages.sh build $(if $(ENGINES),servers)
 	$(again) -s all
-	@sh rules/store/demo.sh $(abspath $(B))/shunt
+	@$(if $(ENGINES),sh tests/engines/with-servers.sh) sh rules/store/demo.sh $(abspath $(B))/shunt $(if $(ENGINES),engines)
 
 test: ## Build and run every test
 	@sh tests/packages.sh build test
@@ -139,7 +139,7 @@ test: ## Build and run every test
 
 # What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
 check: $(TESTS) $(if $(filter --only,$(RUN)),,all)
-	@$(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
+	@$(if $(filter --only,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers
 	@sh tests/packages.sh build test

@@ -1,6 +1,6 @@
 #!/bin/sh
 # For: finding out which packages shunt needs and this machine lacks, and installing them on Debian and its kin.
-# Use: sh tests/packages.sh [--check] build|test|lint|coverage ...
+# Use: sh tests/packages.sh [--check] build|test|servers|lint|coverage ...
 # Without --check what is missing is installed. Nothing is run, and nothing asked of a server, when nothing is missing.
 set -u
 
@@ -15,8 +15,16 @@ need() { # PACKAGE PROBE ARGUMENT
   "$2" "$3" >/dev/null 2>&1 || missing="$missing $1"
 }
 library() { pkg-config --exists "$1"; }
-program() { command -v "$1"; }
+program() { PATH=$PATH:/usr/sbin command -v "$1"; }
 lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.path) ~= nil)"; }
+
+# For tests/engines/with-servers.sh. The -core packages start no service of their own.
+postgres() { find /usr/lib/postgresql/*/bin -name postgres 2>/dev/null | grep -q . || program postgres; }
+servers() {
+  need postgresql postgres -
+  need mariadb-server-core program mariadbd
+  need mariadb-client-core program my_print_defaults
+}
 
 for purpose in "$@"; do
   case $purpose in
@@ -24,6 +32,8 @@ for purpose in "$@"; do
     need pkg-config program pkg-config
     need liblua5.4-dev library lua5.4
     need libsqlite3-dev library sqlite3
+    need libpq-dev library libpq
+    need default-libmysqlclient-dev library mysqlclient
     need libyaml-dev library yaml-0.1
     need libjansson-dev library jansson
     need lua5.4 program "${LUA:-lua5.4}"
@@ -32,7 +42,9 @@ for purpose in "$@"; do
   test)
     need libcmocka-dev library cmocka
     need lua-busted lua_module busted.runner
+    servers
     ;;
+  servers) servers ;;
   lint)
     need lua-check program luacheck
     need cppcheck program cppcheck
@@ -42,7 +54,7 @@ for purpose in "$@"; do
     ;;
   coverage) need gcovr program gcovr ;;
   *)
-    echo "tests/packages.sh: no such purpose: $purpose (build, test, lint, coverage)" >&2
+    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, lint, coverage)" >&2
     exit 2
     ;;
   esac

@@ -83,9 +83,13 @@ local function all_jobs(options, programs)
   end
   local busted = lines_of("command -v busted")[1] or "busted"
   local interpreter = options.hosted and shunt .. " run" or lua
-  for _, spec in ipairs(lines_of("find tests/spec -name '*_spec.lua' | LC_ALL=C sort")) do
-    add("spec " .. spec:match("^tests/spec/(.*)_spec%.lua$"), count_busted,
-      ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec))
+  for _, folder in ipairs { "spec", "engines" } do
+    for _, spec in ipairs(lines_of(("find tests/%s -name '*_spec.lua' | LC_ALL=C sort"):format(folder))) do
+      local run = ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec)
+      local name = folder .. " " .. spec:match("^tests/%a+/(.*)_spec%.lua$")
+      if name == "engines faults" then run = "sh tests/engines/with-servers.sh --private " .. run end
+      add(name, count_busted, run)
+    end
   end
   add("rules/store", count_busted, ("%s test -c rules/store/shunt.yaml --output=plainTerminal"):format(shunt))
   return jobs

@@ -1,9 +1,12 @@
 #!/bin/sh
 # The example shop at work: each command is shown, then what it prints.
-# Use: sh rules/store/demo.sh [SHUNT]   (make demo does)
+# Use: sh rules/store/demo.sh [SHUNT [ENV]]   (make demo does, and with ENV engines make demo ENGINES=1)
 set -eu
 shunt=${1:-shunt}
+env=${2:-}
 cd "$(dirname "$0")/../.."
+# The servers that tests/engines/with-servers.sh has started, where no others are named.
+export STORE_PG="${STORE_PG:-${SHUNT_TEST_PG:-}}" STORE_MYSQL="${STORE_MYSQL:-${SHUNT_TEST_MYSQL:-}}"
 
 say() { printf '\n# %s\n' "$*"; }
 run() { # shows the command as one would type it, then runs it
@@ -20,11 +23,11 @@ run() { # shows the command as one would type it, then runs it
 ask() { # run, on the shop
   command=$1
   shift
-  run "$command" "$@" -c rules/store/shunt.yaml
+  run "$command" "$@" -c rules/store/shunt.yaml ${env:+--env "$env"}
 }
 
 say 'Fill the datasources: main, user, order, order-eu and one for the isolated instance.'
-run run rules/store/generate.lua --seed 1 --users 40
+run run rules/store/generate.lua --seed 1 --users 40 ${env:+--env "$env"}
 
 say 'Where do users live, and the orders of user 7?'
 ask resolve user

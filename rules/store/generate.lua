@@ -13,16 +13,17 @@ local DAY = 86400
 local FIRST_DAY = 1735689600 -- 2025-01-01, a constant: what is generated must not depend on when
 
 -- ---- the tables ----
+-- In words that every engine knows: a text that is a key has a length, say.
 
 local people = {
-  "CREATE TABLE users (id INTEGER PRIMARY KEY, iid INTEGER NOT NULL, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE, "
-    .. "created_on TEXT NOT NULL)",
-  "CREATE TABLE profiles (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL UNIQUE REFERENCES users (id), city TEXT, "
+  "CREATE TABLE users (id INTEGER PRIMARY KEY, iid INTEGER NOT NULL, name VARCHAR(100) NOT NULL, email VARCHAR(100) NOT NULL UNIQUE, "
+    .. "created_on DATE NOT NULL)",
+  "CREATE TABLE profiles (id INTEGER PRIMARY KEY, user_id INTEGER NOT NULL UNIQUE REFERENCES users (id), city VARCHAR(100), "
     .. "bio TEXT)",
 }
 
 local roles = {
-  "CREATE TABLE roles (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+  "CREATE TABLE roles (id INTEGER PRIMARY KEY, name VARCHAR(100) NOT NULL UNIQUE)",
   "CREATE TABLE role_user (user_id INTEGER NOT NULL, role_id INTEGER NOT NULL REFERENCES roles (id), "
     .. "PRIMARY KEY (user_id, role_id))",
 }
@@ -32,7 +33,7 @@ local function order_tables()
   for part = 0, PARTS - 1 do
     local name = ("orders_%02d"):format(part)
     statements[#statements + 1] = ("CREATE TABLE %s (id INTEGER PRIMARY KEY, iid INTEGER NOT NULL, user_id INTEGER NOT NULL, "
-      .. "ordered_on TEXT NOT NULL, status TEXT NOT NULL)"):format(name)
+      .. "ordered_on DATE NOT NULL, status VARCHAR(20) NOT NULL)"):format(name)
     statements[#statements + 1] = ("CREATE INDEX %s_user ON %s (user_id)"):format(name, name)
     parts[#parts + 1] = "SELECT * FROM " .. name
   end
@@ -44,7 +45,7 @@ local function order_tables()
 end
 
 local products = {
-  "CREATE TABLE products (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price_cents INTEGER NOT NULL)",
+  "CREATE TABLE products (id INTEGER PRIMARY KEY, name VARCHAR(100) NOT NULL, price_cents INTEGER NOT NULL)",
 }
 
 -- Which tables each datasource holds. The isolated instance has all of them in one.
@@ -56,18 +57,18 @@ local layout = {
   { "isolateTest", roles, people, order_tables(), products },
 }
 
-local function drop_everything(session, client)
-  local found = session:query(client,
-    "SELECT type, name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite_%' ORDER BY type DESC, rowid DESC")
-  for _, object in ipairs(found) do
-    session:execute(client, ("DROP %s %s"):format(object.type, object.name))
+-- What was made last goes first, as it may refer to what was made before it.
+local function drop_tables(session, client, statements)
+  for i = #statements, 1, -1 do
+    local kind, name = statements[i]:match("^CREATE (%u+) (%S+)")
+    if kind == "TABLE" or kind == "VIEW" then session:execute(client, ("DROP %s IF EXISTS %s"):format(kind, name)) end
   end
 end
 
 local function create_tables(session)
   for _, datasource in ipairs(layout) do
     local client = datasource[1]
-    drop_everything(session, client)
+    for i = #datasource, 2, -1 do drop_tables(session, client, datasource[i]) end
     for i = 2, #datasource do
       for _, statement in ipairs(datasource[i]) do session:execute(client, statement) end
     end
@@ -189,7 +190,9 @@ end
 local function main()
   local options = options_of(arg)
   local here = arg[0]:match("^(.*)/[^/]*$") or "."
-  assert(os.execute(("mkdir -p '%s'"):format((here .. "/data/test"):gsub("'", "'\\''"))))
+  for _, folder in ipairs { "/data/test", "/data/engines" } do
+    assert(os.execute(("mkdir -p '%s'"):format((here .. folder):gsub("'", "'\\''"))))
+  end
   local app = shunt.open(here .. "/shunt.yaml", { env = options.env })
   math.randomseed(options.seed)
 

@@ -3,10 +3,15 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/utf8.h"
 
 enum { LONGEST_FOLDED = 256 };
 
-const driver_engine *driver_for(cat_engine engine) { return engine == CAT_SQLITE3 ? &driver_sqlite3 : NULL; }
+const driver_engine *driver_for(cat_engine engine) {
+  static const driver_engine *const engines[] = {
+      [CAT_SQLITE3] = &driver_sqlite3, [CAT_PG] = &driver_pg, [CAT_MYSQL] = &driver_mysql};
+  return (size_t)engine < sizeof engines / sizeof *engines ? engines[engine] : NULL;
+}
 
 driver_table *driver_table_new(void) { return base_zalloc(sizeof(driver_table)); }
 
@@ -55,13 +60,68 @@ const driver_column *driver_table_column(const driver_table *t, const char *name
   return column;
 }
 
+static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
-  if (a->count != b->count || a->folds != b->folds) return false;
+  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning) return false;
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||
-        x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->collation != y->collation)
+        x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->exact != y->exact ||
+        x->collation != y->collation || x->kind != y->kind || x->least != y->least || x->most != y->most ||
+        x->generated != y->generated || x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad))
       return false;
   }
   return true;
+}
+
+/* ---- what columns hold ---- */
+
+/* As an engine writes it that keeps decimals exactly. */
+static bool is_decimal(const shunt_value *v) {
+  size_t at = v->size && v->as.bytes[0] == '-';
+  if (at == v->size) return false;
+  for (; at < v->size; at++)
+    if (v->as.bytes[at] != '.' && (v->as.bytes[at] < '0' || v->as.bytes[at] > '9')) return false;
+  return true;
+}
+
+static bool is_double(int64_t i) { return (double)i < 9223372036854775808.0 && (int64_t)(double)i == i; }
+
+static bool is_uuid(const shunt_value *v) {
+  static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+  if (v->size != sizeof form - 1) return false;
+  for (size_t i = 0; i < v->size; i++) {
+    char c = v->as.bytes[i];
+    bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+    if (form[i] == 'x' ? !hex : c != form[i]) return false;
+  }
+  return true;
+}
+
+bool driver_column_holds(const driver_column *column, const shunt_value *value) {
+  shunt_type type = value->type;
+  bool text = type == SHUNT_TEXT, integer = type == SHUNT_INTEGER;
+  switch (column->kind) {
+  case DRIVER_ANYTHING:
+    return true;
+  case DRIVER_INTEGERS:
+    return integer && value->as.integer >= column->least && value->as.integer <= column->most;
+  case DRIVER_NUMBERS:
+    if (integer && !column->exact) return is_double(value->as.integer);
+    return integer || type == SHUNT_FLOAT || (text && is_decimal(value));
+  case DRIVER_BOOLEANS:
+    return type == SHUNT_BOOL || (integer && (value->as.integer == 0 || value->as.integer == 1));
+  case DRIVER_BLOBS:
+    return type == SHUNT_BLOB;
+  case DRIVER_UUIDS:
+    return text && is_uuid(value);
+  case DRIVER_STRINGS:
+    return text && utf8_valid(value->as.bytes, value->size);
+  case DRIVER_TEXTS:
+  case DRIVER_OTHERS:
+    return text &&
+           (value->size == 0 || (!memchr(value->as.bytes, 0, value->size) && utf8_valid(value->as.bytes, value->size)));
+  }
+  return false;
 }

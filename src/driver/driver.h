@@ -11,34 +11,69 @@
 #include "shunt.h"
 
 /* How an engine's SQL compares texts of a column, so that keys can be matched as it would. */
-typedef enum driver_collation { DRIVER_BINARY, DRIVER_NOCASE, DRIVER_RTRIM } driver_collation;
+typedef enum driver_collation {
+  DRIVER_BINARY,
+  DRIVER_NOCASE,
+  DRIVER_RTRIM,
+  DRIVER_PADDED, /* the shorter one as if blanks followed */
+  DRIVER_WEIGHED /* as the weights that the column's `weight` gives for them */
+} driver_collation;
+
+/* What a column can hold, where the engine refuses to compare it with anything else. */
+typedef enum driver_kind {
+  DRIVER_ANYTHING, /* it refuses nothing */
+  DRIVER_INTEGERS, /* from least to most */
+  DRIVER_NUMBERS,
+  DRIVER_BOOLEANS,
+  DRIVER_TEXTS,   /* UTF-8 without NUL */
+  DRIVER_STRINGS, /* UTF-8 */
+  DRIVER_BLOBS,
+  DRIVER_UUIDS,
+  DRIVER_OTHERS /* dates, JSON, networks, arrays, …: keys are compared with their text */
+} driver_kind;
 
 typedef struct driver_column {
   const char *name;
   const char *type; /* as declared, "" where none was */
   bool nullable;
-  int key;      /* position in the primary key from 1; 0: none */
-  bool numeric; /* values are numbers where they can be: a text key that looks like one is compared as one */
-  bool text;    /* values are text: a number is compared as its text */
+  int key;        /* position in the primary key from 1; 0: none */
+  bool numeric;   /* values are numbers where they can be: a text key that looks like one is compared as one */
+  bool text;      /* values are text: a number is compared as its text */
+  bool exact;     /* numeric: kept to the last digit, so that decimals are not compared as doubles */
+  bool generated; /* the database numbers rows here, and tells the number as the generated id */
   driver_collation collation;
+  bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end is equal as with DRIVER_NOCASE */
+  const char *weight; /* DRIVER_WEIGHED: SQL that makes of the text ? bytes that are equal, and ordered, as texts are in
+                       * the column; null for a text that it can't hold */
+  const char *pad;    /* SQL: the weight of the blanks that are thought to follow the shorter one. NULL: none are */
+  driver_kind kind;
+  int64_t least, most; /* DRIVER_INTEGERS */
 } driver_column;
 
 typedef struct driver_table {
   arena arena;
   driver_column *columns;
   size_t count;
-  bool folds; /* the engine takes column names in any case: those in names are in lower case */
-  map names;  /* the value is the driver_column */
+  bool folds;     /* the engine takes column names in any case: those in names are in lower case */
+  bool returning; /* INSERT … RETURNING, where the engine's `returning` leaves it to the server */
+  map names;      /* the value is the driver_column */
 } driver_table;
 
 typedef struct driver_conn driver_conn;
 
 typedef struct driver_engine {
   const char *name;
-  size_t max_params; /* of one statement */
-  char quote;        /* around identifiers; doubled inside */
-  bool returning;    /* INSERT … RETURNING */
-  bool levels;       /* several writers: pools per level. Without, every level shares the pool of level 0 */
+  size_t max_params;           /* of one statement */
+  char quote;                  /* around identifiers; doubled inside */
+  bool returning;              /* INSERT … RETURNING */
+  bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  const char *decimal_type;    /* what a text is cast to, to be compared with exact numbers, because the engine compares
+                                * a number with a text as doubles ("5 apples" = 5). NULL: it doesn't */
+  bool nulls_last;             /* where ORDER BY does not say otherwise */
+  const char *like, *like_end; /* around the pattern of a LIKE that takes ASCII in any case and has no escape */
+  const char *text_type;       /* what any value can be cast to */
+  const char *number_type;     /* what any number can be cast to; NULL: a column compares with any number as it is */
+  bool levels;                 /* several writers: pools per level. Without, every level shares the pool of level 0 */
   /* Whether a second connection would see another database (":memory:"), so that there must be one alone. */
   bool (*private_database)(const cat_client *client);
   shunt_status (*open)(const cat_client *client, driver_conn **conn, shunt_error *err);
@@ -51,8 +86,8 @@ typedef struct driver_engine {
                        shunt_error *err);
   /* Runs what was sent to its end, adding its rows to `into` (may be NULL: they are thrown away). On an error, rows may
    * have been added and nothing is written; the connection stays usable, or has `broken` set. *affected is the number
-   * of rows written, 0 for a read; *generated_id, after an INSERT of one row, the key that the database gave it. Both
-   * may be NULL. */
+   * of rows written, 0 for a read; *generated_id, after an INSERT of one row, the key that the database gave it, 0
+   * where only RETURNING tells it. Both may be NULL. */
   shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                           shunt_error *err);
   shunt_status (*begin)(driver_conn *conn, const char *isolation, bool read_only, shunt_error *err);
@@ -74,8 +109,9 @@ struct driver_conn {
 };
 
 extern const driver_engine driver_sqlite3;
+extern const driver_engine driver_pg;
+extern const driver_engine driver_mysql;
 
-/* NULL where this build has no driver for it. */
 const driver_engine *driver_for(cat_engine engine);
 
 driver_table *driver_table_new(void); /* NULL when out of memory */
@@ -87,5 +123,8 @@ void driver_table_free(driver_table *t); /* accepts NULL */
 bool driver_table_equal(const driver_table *a, const driver_table *b);
 /* NULL where there is none. */
 const driver_column *driver_table_column(const driver_table *t, const char *name);
+
+/* Whether a column can hold the value, so that it may be asked for. A number is no text, nor a text a number. */
+bool driver_column_holds(const driver_column *column, const shunt_value *value);
 
 #endif

@@ -37,7 +37,7 @@ typedef struct pool {
 
 typedef struct client_pools {
   const cat_client *client;
-  const driver_engine *engine; /* NULL where this build has none */
+  const driver_engine *engine;
   bool private_database;
   pool base;            /* level 0 */
   pthread_mutex_t lock; /* of adding a pool */
@@ -70,7 +70,7 @@ static bool init_client(client_pools *cp, const cat_client *client) {
   memset(cp, 0, sizeof *cp);
   cp->client = client;
   cp->engine = driver_for(client->engine);
-  cp->private_database = cp->engine && cp->engine->private_database(client);
+  cp->private_database = cp->engine->private_database(client);
   if (!init_pool(&cp->base, cp, 0)) return false;
   if (!tables_init(&cp->tables)) goto no_tables;
   if (pthread_mutex_init(&cp->lock, NULL) == 0) return true;
@@ -117,7 +117,7 @@ static client_pools *of_client(pools *p, const cat_client *client) {
 }
 
 static pool *find_level(client_pools *cp, int level) {
-  if (cp->private_database || !cp->engine || !cp->engine->levels) level = 0;
+  if (cp->private_database || !cp->engine->levels) level = 0;
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
     if (pl->level == level) return pl;
   return NULL;
@@ -259,14 +259,6 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, int64_t now_ns) {
 
 /* ---- acquire and release ---- */
 
-static shunt_status no_engine(const cat_client *client, shunt_error *err) {
-  static const char *const names[] = {[CAT_SQLITE3] = "sqlite3", [CAT_PG] = "pg", [CAT_MYSQL] = "mysql"};
-  error_set(err, SHUNT_E_DATASOURCE, "client '%s': this build of shunt has no driver for the engine '%s'", client->name,
-            names[client->engine]);
-  error_client(err, client->name);
-  return SHUNT_E_DATASOURCE;
-}
-
 /* With a place among the open ones held. */
 static shunt_status open_one(client_pools *cp, pool *pl, driver_conn **conn, shunt_error *err) {
   shunt_status status = cp->engine->open(cp->client, conn, err);
@@ -306,7 +298,6 @@ static shunt_status find_one(client_pools *cp, pool *pl, driver_conn **conn, shu
 shunt_status pool_acquire(pools *p, const cat_client *client, int level, driver_conn **conn, shunt_error *err) {
   client_pools *cp = of_client(p, client);
   *conn = NULL;
-  if (!cp->engine) return no_engine(client, err);
   pool *pl = pool_at(cp, level);
   if (!pl) return error_memory(err);
   shunt_status status = find_one(cp, pl, conn, err);

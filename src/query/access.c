@@ -6,8 +6,7 @@
 #include "query/transaction.h"
 
 int level_of(const cat_client *client, int level) {
-  const driver_engine *engine = driver_for(client->engine);
-  return engine && engine->levels ? level : 0;
+  return driver_for(client->engine)->levels ? level : 0;
 }
 
 /* ---- tables ---- */

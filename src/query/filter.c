@@ -14,9 +14,8 @@ typedef struct writer {
   shunt_error *err;
 } writer;
 
-static const char *const words[] = {
-    [SHUNT_EQ] = " = ", [SHUNT_NE] = " <> ",  [SHUNT_GT] = " > ",     [SHUNT_GTE] = " >= ",
-    [SHUNT_LT] = " < ", [SHUNT_LTE] = " <= ", [SHUNT_LIKE] = " LIKE "};
+static const char *const words[] = {[SHUNT_EQ] = " = ",   [SHUNT_NE] = " <> ", [SHUNT_GT] = " > ",
+                                    [SHUNT_GTE] = " >= ", [SHUNT_LT] = " < ",  [SHUNT_LTE] = " <= "};
 
 static shunt_status bad(const writer *w, const shunt_where *c, const char *what) {
   return error_set(w->err, SHUNT_E_USAGE, "where, column '%.128s' of model '%s': %s", c->column, w->a->model->name,
@@ -34,6 +33,7 @@ static bool holds(const char *type, const char *word) {
 /* By its declared type: SQLite also calls dates numbers, and they are kept as text. */
 static bool is_number_column(const driver_column *column) {
   static const char *const numbers[] = {"int", "real", "floa", "doub", "dec", "num"};
+  if (column->kind != DRIVER_ANYTHING) return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS;
   if (!column->numeric || holds(column->type, "interval") || holds(column->type, "point")) return false;
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
     if (holds(column->type, numbers[i])) return true;
@@ -51,39 +51,118 @@ static shunt_status check_numbers(const writer *w, const shunt_where *c, const d
   return SHUNT_OK;
 }
 
+static void write_as_text(sql_text *q, const driver_engine *engine, const driver_column *column) {
+  sql_puts(q, "CAST(");
+  sql_name(q, engine, column->name);
+  sql_puts(q, " AS ");
+  sql_puts(q, engine->text_type);
+  sql_puts(q, ")");
+}
+
+static bool is_plain(const writer *w, const driver_column *column) {
+  return !w->a->engine->number_type || !column->numeric || column->kind == DRIVER_BOOLEANS;
+}
+
+/* Where the engine compares a number with a text as doubles: texts with texts, and exact numbers with such. */
+static void write_alike(shunt_session *s, const access *a, const driver_column *column, const shunt_value *v) {
+  sql_text *q = &s->sql;
+  shunt_value exact = value_exact(v);
+  if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT)) {
+    char *text = arena_alloc(&s->call, VALUE_TEXT_BYTES);
+    shunt_value as_text = text ? shunt_text(text, value_as_text(&exact, text)) : *v;
+    if (!text) q->failed = true;
+    sql_param(q, &as_text);
+  } else if (column->exact && v->type == SHUNT_TEXT && exact.type != SHUNT_INTEGER) {
+    sql_puts(q, "CAST(");
+    sql_param(q, v);
+    sql_puts(q, " AS ");
+    sql_puts(q, a->engine->decimal_type);
+    sql_puts(q, ")");
+  } else {
+    sql_param(q, column->exact ? &exact : v);
+  }
+}
+
+static void write_all_alike(shunt_session *s, const access *a, const driver_column *column, const shunt_value *values,
+                            size_t n) {
+  bool differ = a->engine->decimal_type && (column->text || column->exact);
+  if (!differ) sql_params(&s->sql, values, n);
+  for (size_t i = 0; i < n && differ; i++) {
+    if (i) sql_puts(&s->sql, ", ");
+    write_alike(s, a, column, &values[i]);
+  }
+}
+
+/* A number that the column can't hold is still more or less than those that it can. */
+static void write_value(const writer *w, const driver_column *column, const shunt_value *v) {
+  if (is_plain(w, column) || driver_column_holds(column, v)) {
+    write_all_alike(w->s, w->a, column, v, 1);
+    return;
+  }
+  shunt_value number = column->exact ? value_exact(v) : value_canonical(v, true);
+  bool fits = driver_column_holds(column, &number);
+  if (!fits) sql_puts(w->q, "CAST(");
+  sql_param(w->q, &number);
+  if (fits) return;
+  sql_puts(w->q, " AS ");
+  sql_puts(w->q, w->a->engine->number_type);
+  sql_puts(w->q, ")");
+}
+
+static void write_values(const writer *w, const driver_column *column, const shunt_value *values, size_t n) {
+  if (is_plain(w, column)) write_all_alike(w->s, w->a, column, values, n);
+  for (size_t i = 0; i < n && !is_plain(w, column); i++) {
+    if (i) sql_puts(w->q, ", ");
+    write_value(w, column, &values[i]);
+  }
+}
+
 static void is_null(writer *w, const char *name, bool is) {
   sql_name(w->q, w->a->engine, name);
   sql_puts(w->q, is ? " IS NULL" : " IS NOT NULL");
 }
 
-static shunt_status write_single(writer *w, const shunt_where *c, const char *name) {
-  if (c->nvalues != 1) return bad(w, c, "the operator takes one value");
-  const shunt_value *v = &c->values[0];
-  if (v->type == SHUNT_NULL && (c->op == SHUNT_EQ || c->op == SHUNT_NE)) {
-    is_null(w, name, c->op == SHUNT_EQ);
-    return SHUNT_OK;
-  }
-  if (v->type == SHUNT_NULL) return bad(w, c, "null is neither more nor less than anything; only eq and ne take it");
-  if (c->op == SHUNT_LIKE && v->type != SHUNT_TEXT) return bad(w, c, "like takes text, such as \"A%\"");
-  sql_name(w->q, w->a->engine, name);
-  sql_puts(w->q, words[c->op]);
-  sql_param(w->q, v);
+static shunt_status write_like(writer *w, const shunt_where *c, const driver_column *column) {
+  const driver_engine *engine = w->a->engine;
+  if (c->values[0].type != SHUNT_TEXT) return bad(w, c, "like takes text, such as \"A%\"");
+  if (column->kind == DRIVER_ANYTHING || column->kind == DRIVER_TEXTS || column->kind == DRIVER_STRINGS)
+    sql_name(w->q, engine, column->name);
+  else
+    write_as_text(w->q, engine, column);
+  sql_puts(w->q, engine->like);
+  sql_param(w->q, &c->values[0]);
+  sql_puts(w->q, engine->like_end);
   return SHUNT_OK;
 }
 
-static shunt_status write_between(writer *w, const shunt_where *c, const char *name) {
+static shunt_status write_single(writer *w, const shunt_where *c, const driver_column *column) {
+  if (c->nvalues != 1) return bad(w, c, "the operator takes one value");
+  const shunt_value *v = &c->values[0];
+  if (v->type == SHUNT_NULL && (c->op == SHUNT_EQ || c->op == SHUNT_NE)) {
+    is_null(w, column->name, c->op == SHUNT_EQ);
+    return SHUNT_OK;
+  }
+  if (v->type == SHUNT_NULL) return bad(w, c, "null is neither more nor less than anything; only eq and ne take it");
+  if (c->op == SHUNT_LIKE) return write_like(w, c, column);
+  sql_name(w->q, w->a->engine, column->name);
+  sql_puts(w->q, words[c->op]);
+  write_value(w, column, v);
+  return SHUNT_OK;
+}
+
+static shunt_status write_between(writer *w, const shunt_where *c, const driver_column *column) {
   if (c->nvalues != 2 || c->values[0].type == SHUNT_NULL || c->values[1].type == SHUNT_NULL)
     return bad(w, c, "between takes two values, the least and the greatest, neither of them null");
-  sql_name(w->q, w->a->engine, name);
+  sql_name(w->q, w->a->engine, column->name);
   sql_puts(w->q, " BETWEEN ");
-  sql_param(w->q, &c->values[0]);
+  write_value(w, column, &c->values[0]);
   sql_puts(w->q, " AND ");
-  sql_param(w->q, &c->values[1]);
+  write_value(w, column, &c->values[1]);
   return SHUNT_OK;
 }
 
 /* Null is like a value here: in a list, it finds the rows that have none. */
-static shunt_status write_list(writer *w, const shunt_where *c, const char *name) {
+static shunt_status write_list(writer *w, const shunt_where *c, const driver_column *column) {
   bool in = c->op == SHUNT_IN;
   size_t nulls = 0;
   for (size_t i = 0; i < c->nvalues; i++) nulls += c->values[i].type == SHUNT_NULL;
@@ -92,25 +171,25 @@ static shunt_status write_list(writer *w, const shunt_where *c, const char *name
     return SHUNT_OK;
   }
   if (nulls == c->nvalues) {
-    is_null(w, name, in);
+    is_null(w, column->name, in);
     return SHUNT_OK;
   }
   if (nulls) sql_puts(w->q, "(");
-  sql_name(w->q, w->a->engine, name);
+  sql_name(w->q, w->a->engine, column->name);
   sql_puts(w->q, in ? " IN (" : " NOT IN (");
   size_t from = 0, written = 0;
   while (from < c->nvalues) {
     size_t to = from;
     while (to < c->nvalues && c->values[to].type != SHUNT_NULL) to++;
     if (to > from && written) sql_puts(w->q, ", ");
-    sql_params(w->q, c->values + from, to - from);
+    write_values(w, column, c->values + from, to - from);
     written += to - from;
     from = to + 1;
   }
   sql_puts(w->q, ")");
   if (nulls) {
     sql_puts(w->q, in ? " OR " : " AND ");
-    is_null(w, name, in);
+    is_null(w, column->name, in);
     sql_puts(w->q, ")");
   }
   return SHUNT_OK;
@@ -123,12 +202,12 @@ static shunt_status write_column(writer *w, const shunt_where *c) {
   if (status) return status;
   switch (c->op) {
   case SHUNT_BETWEEN:
-    return write_between(w, c, column->name);
+    return write_between(w, c, column);
   case SHUNT_IN:
   case SHUNT_NOT_IN:
-    return write_list(w, c, column->name);
+    return write_list(w, c, column);
   default:
-    return write_single(w, c, column->name);
+    return write_single(w, c, column);
   }
 }
 
@@ -190,6 +269,14 @@ static void next_term(sql_text *q, bool *first) {
   *first = false;
 }
 
+/* Keys come from anywhere, and are compared with the text of what can't be compared with anything else. */
+static void write_key(sql_text *q, const driver_engine *engine, const driver_column *key) {
+  if (key->kind == DRIVER_OTHERS)
+    write_as_text(q, engine, key);
+  else
+    sql_name(q, engine, key->name);
+}
+
 static bool is_empty(const shunt_where *c) { return !c || (c->op == SHUNT_AND && c->nitems == 0); }
 
 shunt_status filter_conditions(shunt_session *s, const access *a, const filter *f, shunt_error *err) {
@@ -213,9 +300,9 @@ shunt_status filter_conditions(shunt_session *s, const access *a, const filter *
   }
   if (f->key2) {
     next_term(w.q, &first);
-    sql_name(w.q, a->engine, f->key2->name);
+    write_key(w.q, a->engine, f->key2);
     sql_puts(w.q, " IN (");
-    sql_params(w.q, f->keys2, f->nkeys2);
+    write_all_alike(s, a, f->key2, f->keys2, f->nkeys2);
     sql_puts(w.q, ")");
   }
   if (f->key) next_term(w.q, &first);
@@ -224,9 +311,9 @@ shunt_status filter_conditions(shunt_session *s, const access *a, const filter *
 
 void filter_keys(shunt_session *s, const access *a, const filter *f, size_t from, size_t count) {
   if (!f->key) return;
-  sql_name(&s->sql, a->engine, f->key->name);
+  write_key(&s->sql, a->engine, f->key);
   sql_puts(&s->sql, count == 1 ? " = " : " IN (");
-  sql_params(&s->sql, f->keys + from, count);
+  write_all_alike(s, a, f->key, f->keys + from, count);
   if (count != 1) sql_puts(&s->sql, ")");
 }
 

@@ -106,12 +106,13 @@ static shunt_status write_order(shunt_session *s, const access *a, const select_
     if (status) return status;
     if (i) sql_puts(&s->sql, ", ");
     sql_name(&s->sql, a->engine, column->name);
-    if (descending) sql_puts(&s->sql, " DESC");
+    sql_direction(&s->sql, a->engine, column->nullable, descending);
     if (column == key) key = NULL; /* the order is total already */
   }
   if (!status && key) {
     if (q->norder) sql_puts(&s->sql, ", ");
     sql_name(&s->sql, a->engine, key->name);
+    sql_direction(&s->sql, a->engine, key->nullable, false);
   }
   return status;
 }

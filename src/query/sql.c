@@ -37,6 +37,11 @@ void sql_names(sql_text *q, const driver_engine *engine, const char *const *name
   }
 }
 
+void sql_direction(sql_text *q, const driver_engine *engine, bool nullable, bool descending) {
+  if (descending) sql_puts(q, " DESC");
+  if (nullable && engine->nulls_last) sql_puts(q, descending ? " NULLS LAST" : " NULLS FIRST");
+}
+
 static bool room_for_params(sql_text *q, size_t n) {
   if (!base_grow(&q->params, &q->capacity, q->nparams + n, sizeof *q->params)) q->failed = true;
   return !q->failed;

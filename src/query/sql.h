@@ -22,6 +22,8 @@ void sql_name(sql_text *q, const driver_engine *engine, const char *name);
 /* "a", "b", "c" */
 void sql_names(sql_text *q, const driver_engine *engine, const char *const *names, size_t n);
 void sql_param(sql_text *q, const shunt_value *value); /* the ? too */
+/* After a term of ORDER BY: nulls are less than anything else on every engine. */
+void sql_direction(sql_text *q, const driver_engine *engine, bool nullable, bool descending);
 /* ?, ?, ? for the values, without a null among them. */
 void sql_params(sql_text *q, const shunt_value *values, size_t n);
 shunt_status sql_status(const sql_text *q, shunt_error *err);

@@ -15,6 +15,7 @@ typedef struct execution {
   size_t size;
   const shunt_value *params;
   size_t nparams;
+  int64_t *generated_id; /* NULL: not asked for */
 } execution;
 
 static void tell(shunt_session *s, const execution *e, size_t nrows, int64_t affected, int64_t started_ns,
@@ -36,7 +37,7 @@ static shunt_status on_connection(shunt_session *s, driver_conn *conn, const exe
   size_t before = rows ? rows->count : 0;
   int64_t started_ns = s->observer ? clock_monotonic_ns() : 0, written = 0;
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
-  if (!status) status = conn->engine->receive(conn, rows, &written, NULL, err);
+  if (!status) status = conn->engine->receive(conn, rows, &written, e->generated_id, err);
   if (affected) *affected = written;
   if (s->observer) tell(s, e, rows ? rows->count - before : 0, written, started_ns, status);
   return status;
@@ -52,17 +53,28 @@ static shunt_status run(shunt_session *s, const execution *e, shunt_rows *rows, 
   return status;
 }
 
-shunt_status statement_run(shunt_session *s, const cat_client *client, int level, shunt_rows *rows, int64_t *affected,
-                           shunt_error *err) {
-  execution e = {client, level, s->sql.text.data, s->sql.text.size, s->sql.params, s->sql.nparams};
-  shunt_status status = run(s, &e, rows, affected, err);
+static shunt_status run_own(shunt_session *s, const execution *e, shunt_rows *rows, int64_t *affected,
+                            shunt_error *err) {
+  shunt_status status = run(s, e, rows, affected, err);
   if (status == SHUNT_E_NOT_FOUND) { /* the tables are not what they were: ask anew next time */
     s->schema_stale = true;
     s->latest = NULL;
     map_reset(&s->tables);
   }
-  if (status) error_client(err, client->name);
+  if (status) error_client(err, e->client->name);
   return status;
+}
+
+shunt_status statement_run(shunt_session *s, const cat_client *client, int level, shunt_rows *rows, int64_t *affected,
+                           shunt_error *err) {
+  execution e = {client, level, s->sql.text.data, s->sql.text.size, s->sql.params, s->sql.nparams, NULL};
+  return run_own(s, &e, rows, affected, err);
+}
+
+shunt_status statement_insert(shunt_session *s, const cat_client *client, int level, int64_t *generated_id,
+                              shunt_error *err) {
+  execution e = {client, level, s->sql.text.data, s->sql.text.size, s->sql.params, s->sql.nparams, generated_id};
+  return run_own(s, &e, NULL, NULL, err);
 }
 
 /* ---- the user's own SQL ---- */
@@ -138,7 +150,7 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
-  execution e = {client, level, sql, strlen(sql), params, nparams};
+  execution e = {client, level, sql, strlen(sql), params, nparams, NULL};
   status = run(s, &e, read, affected, err);
   note_schema(s, sql);
   if (status) {

@@ -9,5 +9,9 @@
  * affected may be NULL. Errors: those of pool_acquire and of the driver. */
 shunt_status statement_run(shunt_session *s, const cat_client *client, int level, shunt_rows *rows, int64_t *affected,
                            shunt_error *err);
+/* The same for an INSERT of one row, which gives none back: *generated_id is the key that the database gave it, or 0.
+ */
+shunt_status statement_insert(shunt_session *s, const cat_client *client, int level, int64_t *generated_id,
+                              shunt_error *err);
 
 #endif

@@ -239,7 +239,8 @@ static void undo(shunt_session *s, unit_part *p) {
     close_one(s, p->tx);
     return;
   }
-  if (at_savepoint(p->tx, "ROLLBACK TO", p->savepoint, NULL) || at_savepoint(p->tx, "RELEASE", p->savepoint, NULL))
+  if (at_savepoint(p->tx, "ROLLBACK TO", p->savepoint, NULL) ||
+      at_savepoint(p->tx, "RELEASE SAVEPOINT", p->savepoint, NULL))
     p->tx->doomed = true;
   p->tx->savepoints = p->savepoint - 1;
 }
@@ -292,7 +293,7 @@ shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_erro
     if (status || !p->savepoint) {
       undo(s, p);
     } else {
-      status = at_savepoint(p->tx, "RELEASE", p->savepoint, err);
+      status = at_savepoint(p->tx, "RELEASE SAVEPOINT", p->savepoint, err);
       if (status) p->tx->doomed = true;
       p->tx->savepoints = p->savepoint - 1;
     }

@@ -3,10 +3,9 @@
 #include <inttypes.h>
 #include <locale.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST_NUMBER = 400 }; /* as text; a longer one stays text */
+#include "base/number.h"
 
 static const double TWO_TO_63 = 9223372036854775808.0;
 
@@ -38,16 +37,6 @@ static bool is_plain_integer(const char *text, size_t size) {
   return true;
 }
 
-/* The C library reads what the locale calls a number. */
-static double read_float(const char *text, size_t size) {
-  char room[LONGEST_NUMBER + 1];
-  memcpy(room, text, size);
-  room[size] = 0;
-  char *point = strchr(room, '.');
-  if (point) *point = localeconv()->decimal_point[0];
-  return strtod(room, NULL);
-}
-
 static size_t skip_digits(const char *text, size_t at, size_t size) {
   while (at < size && is_digit(text[at])) at++;
   return at;
@@ -67,7 +56,7 @@ static bool read_number(const char *text, size_t size, shunt_value *out) {
     digits += at - from;
     whole = false;
   }
-  if (digits == 0 || size > LONGEST_NUMBER) return false;
+  if (digits == 0 || size > NUMBER_LONGEST) return false;
   if (at < size && (text[at] == 'e' || text[at] == 'E')) {
     size_t from = at + 1;
     if (from < size && (text[from] == '-' || text[from] == '+')) from++;
@@ -77,7 +66,7 @@ static bool read_number(const char *text, size_t size, shunt_value *out) {
   }
   if (at != size) return false;
   int64_t integer;
-  *out = whole && read_integer(text, size, &integer) ? shunt_integer(integer) : shunt_float(read_float(text, size));
+  *out = whole && read_integer(text, size, &integer) ? shunt_integer(integer) : shunt_float(number_read(text, size));
   return true;
 }
 
@@ -107,6 +96,35 @@ shunt_value value_canonical(const shunt_value *value, bool numeric) {
   }
 }
 
+/* A double tells decimals of so many digits apart. */
+enum { DIGITS_OF_A_DOUBLE = 15 };
+
+/* A decimal that a double would round, without what doesn't count: "12345678901234567.50" is "12345678901234567.5". */
+static bool long_decimal(const shunt_value *value, shunt_value *out) {
+  const char *text = value->as.bytes;
+  size_t size = value->size, at = size && text[0] == '-', digits = 0, start = at;
+  bool fraction = false;
+  for (; at < size; at++) {
+    if (text[at] == '.' && !fraction && at > start)
+      fraction = true;
+    else if (!is_digit(text[at]))
+      return false;
+    else
+      digits += digits || text[at] != '0';
+  }
+  if (start + 1 < size && text[start] == '0' && text[start + 1] != '.') return false;
+  while (fraction && text[size - 1] == '0') size--, digits -= digits > 0;
+  if (fraction && text[size - 1] == '.') size--;
+  *out = shunt_text(text, size);
+  return digits > DIGITS_OF_A_DOUBLE;
+}
+
+shunt_value value_exact(const shunt_value *value) {
+  shunt_value decimal;
+  if (value->type != SHUNT_TEXT || !long_decimal(value, &decimal)) return value_canonical(value, true);
+  return value_canonical(&decimal, false);
+}
+
 size_t value_as_text(const shunt_value *number, char *room) {
   if (number->type == SHUNT_INTEGER) return (size_t)snprintf(room, VALUE_TEXT_BYTES, "%" PRId64, number->as.integer);
   int size = snprintf(room, VALUE_TEXT_BYTES - 2, "%.15g", number->as.number);
@@ -125,7 +143,7 @@ size_t value_as_text(const shunt_value *number, char *room) {
 
 static size_t collated_size(const shunt_value *v, driver_collation collation) {
   size_t size = v->size;
-  if (collation == DRIVER_RTRIM)
+  if (collation == DRIVER_RTRIM || collation == DRIVER_PADDED)
     while (size && v->as.bytes[size - 1] == ' ') size--;
   return size;
 }
@@ -141,9 +159,24 @@ static int compare_folded(const char *a, const char *b, size_t n) {
   return 0;
 }
 
+int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt_value *pad) {
+  size_t least = a->size < b->size ? a->size : b->size;
+  int d = least ? memcmp(a->as.bytes, b->as.bytes, least) : 0;
+  const shunt_value *longer = a->size > b->size ? a : b;
+  for (size_t i = least; i < longer->size && d == 0 && pad->size; i++) {
+    d = (unsigned char)longer->as.bytes[i] - (unsigned char)pad->as.bytes[(i - least) % pad->size];
+    if (longer == b) d = -d;
+  }
+  return d || pad->size ? d : (a->size > b->size) - (a->size < b->size);
+}
+
 static int compare_bytes(const shunt_value *a, const shunt_value *b, driver_collation collation) {
   size_t na = collated_size(a, collation), nb = collated_size(b, collation), least = na < nb ? na : nb;
   int d = 0;
+  if (collation == DRIVER_PADDED) {
+    shunt_value blank = shunt_text(" ", 1);
+    return value_compare_padded(a, b, &blank);
+  }
   if (least)
     d = collation == DRIVER_NOCASE ? compare_folded(a->as.bytes, b->as.bytes, least)
                                    : memcmp(a->as.bytes, b->as.bytes, least);

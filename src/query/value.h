@@ -9,11 +9,16 @@
  * "01"); else what it is. numeric: text that reads as a number is that number, as SQL compares it with a number column
  * ("01", " 1.0"). */
 shunt_value value_canonical(const shunt_value *value, bool numeric);
+/* The same, numeric, for values that stand for exact numbers: a decimal of more digits than a double tells apart stays
+ * text. */
+shunt_value value_exact(const shunt_value *value);
 /* Of two canonical values. Null equals nothing. */
 bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation collation);
 uint64_t value_hash(const shunt_value *canonical, driver_collation collation);
 /* Below, at or above zero, as SQLite orders: null, numbers, text, blobs. */
 int value_compare(const shunt_value *a, const shunt_value *b, driver_collation collation);
+/* Of two texts or two blobs, as if pad followed the shorter one for ever. pad may be empty. */
+int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt_value *pad);
 
 /* A number as its text, in room for VALUE_TEXT_BYTES. Returns its size. */
 enum { VALUE_TEXT_BYTES = 40 };

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/select.h"
 #include "query/statement.h"
 #include "query/value.h"
 
@@ -94,24 +95,86 @@ static shunt_status run(shunt_session *s, const access *a, shunt_rows *rows, int
   return status;
 }
 
+static void write_empty(shunt_session *s, const access *a) {
+  sql_puts(&s->sql, a->engine->empty_list ? " () VALUES ()" : " DEFAULT VALUES");
+}
+
+static void write_one(shunt_session *s, const access *a, const targets *t, const shunt_field *fields) {
+  write_into(s, a, t);
+  if (t->n == 0 && !t->stamp)
+    write_empty(s, a);
+  else
+    write_values(s, t, fields);
+}
+
+/* ---- the row that was inserted, where INSERT gives none back ---- */
+
+static const shunt_value *given(const targets *t, const shunt_field *fields, const driver_column *column) {
+  if (column == t->stamp) return &t->stamped;
+  for (size_t i = 0; i < t->n; i++)
+    if (t->columns[i] == column && fields[i].value.type != SHUNT_NULL) return &fields[i].value;
+  return NULL;
+}
+
+static shunt_status not_found_again(const access *a, const char *why, const char *column, shunt_error *err) {
+  return error_set(
+      err, SHUNT_E_USAGE,
+      "model '%s': the server of '%s' gives no row back when it takes one, and table %s has no primary key "
+      "to find it by%s%s; insert_bulk asks for none",
+      a->model->name, a->client->name, a->table->name, why, column);
+}
+
+/* The primary key as conditions. The value of the one column that the database fills comes later, to generated. */
+static shunt_status find_key(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
+                             const shunt_value *generated, shunt_where *key, shunt_error *err) {
+  const driver_table *shape = a->table->shape;
+  shunt_where *items = arena_array(&s->call, shunt_where, shape->count);
+  if (!items) return error_memory(err);
+  *key = (shunt_where){.op = SHUNT_AND, .items = items};
+  bool used = false;
+  for (size_t i = 0; i < shape->count; i++) {
+    const driver_column *column = &shape->columns[i];
+    if (!column->key) continue;
+    const shunt_value *value = given(t, fields, column);
+    if (!value && (!column->generated || used))
+      return not_found_again(a, " unless the row says its ", column->name, err);
+    used = used || !value;
+    items[key->nitems++] =
+        (shunt_where){.op = SHUNT_EQ, .column = column->name, .values = value ? value : generated, .nvalues = 1};
+  }
+  return key->nitems ? SHUNT_OK : not_found_again(a, "", "", err);
+}
+
+static shunt_status insert_and_read(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
+                                    shunt_rows *rows, shunt_error *err) {
+  shunt_value generated = shunt_integer(0);
+  shunt_where key;
+  shunt_status status = find_key(s, a, t, fields, &generated, &key, err);
+  if (status) return status;
+  write_one(s, a, t, fields);
+  status = sql_status(&s->sql, err);
+  if (!status) status = statement_insert(s, a->client, a->level, &generated.as.integer, err);
+  select_spec q = {.filter = {.where = {&key}}};
+  return status ? status : select_run(s, a, &q, rows, err);
+}
+
 shunt_status write_insert(shunt_session *s, const access *a, const shunt_field *fields, size_t n, shunt_rows *rows,
                           shunt_error *err) {
   targets t;
   shunt_status status = find_targets(s, a, fields, n, &t, err);
   if (!status) status = check_room(s, a, n + 1, err);
   if (status) return status;
-  write_into(s, a, &t);
-  if (n == 0 && !t.stamp)
-    sql_puts(&s->sql, " DEFAULT VALUES");
-  else
-    write_values(s, &t, fields);
+  if (rows && !rows_set_columns(rows, a->table->columns, a->table->shape->count)) return error_memory(err);
+  if (rows && !a->engine->returning && !a->table->shape->returning) return insert_and_read(s, a, &t, fields, rows, err);
+  write_one(s, a, &t, fields);
   if (rows) {
-    if (!rows_set_columns(rows, a->table->columns, a->table->shape->count)) return error_memory(err);
     sql_puts(&s->sql, " RETURNING ");
     sql_names(&s->sql, a->engine, rows->columns, rows->ncolumns);
   }
   return run(s, a, rows, NULL, err);
 }
+
+/* ---- many ---- */
 
 bool write_alike(const shunt_record *a, const shunt_record *b) {
   if (a->nfields != b->nfields) return false;
@@ -126,7 +189,7 @@ static shunt_status insert_empty(shunt_session *s, const access *a, const target
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < n && !status; i++) {
     write_into(s, a, t);
-    sql_puts(&s->sql, " DEFAULT VALUES");
+    write_empty(s, a);
     status = run(s, a, NULL, inserted, err);
   }
   return status;

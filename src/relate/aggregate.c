@@ -5,6 +5,7 @@
 #include "query/filter.h"
 #include "query/select.h"
 #include "query/statement.h"
+#include "query/value.h"
 #include "relate/read.h"
 
 static const shunt_query everything;
@@ -89,10 +90,16 @@ static void write_result(aggregation *g, const result *r) {
   if (!r->grouped) sql_puts(q, ")");
 }
 
-static void write_group(aggregation *g, const char *words) {
+static void write_direction(aggregation *g, const result *r, bool descending) {
+  bool nullable = r->grouped ? r->column->nullable : r->function != SHUNT_COUNT;
+  sql_direction(&g->s->sql, g->a.engine, nullable, descending);
+}
+
+static void write_group(aggregation *g, const char *words, bool ordered) {
   for (size_t i = 0; i < g->ngroup; i++) {
     sql_puts(&g->s->sql, i ? ", " : words);
     write_result(g, &g->results[i]);
+    if (ordered) write_direction(g, &g->results[i], false);
   }
 }
 
@@ -107,7 +114,7 @@ static const result *result_named(const aggregation *g, const char *name) {
 
 static shunt_status write_order(aggregation *g) {
   const shunt_query *query = g->query;
-  if (query->norder == 0) write_group(g, " ORDER BY ");
+  if (query->norder == 0) write_group(g, " ORDER BY ", true);
   for (size_t i = 0; i < query->norder; i++) {
     const char *term = query->order[i] ? query->order[i] : "";
     bool descending = term[0] == '-';
@@ -120,7 +127,7 @@ static shunt_status write_order(aggregation *g) {
     }
     sql_puts(&g->s->sql, i ? ", " : " ORDER BY ");
     write_result(g, r);
-    if (descending) sql_puts(&g->s->sql, " DESC");
+    write_direction(g, r, descending);
   }
   return SHUNT_OK;
 }
@@ -148,10 +155,26 @@ static shunt_status write_statement(aggregation *g) {
   shunt_status status = filter_conditions(g->s, &g->a, &f, g->err);
   if (!status) status = filter_room(g->s, &g->a, &f, 2, &room, g->err);
   if (status) return status;
-  write_group(g, " GROUP BY ");
+  write_group(g, " GROUP BY ", false);
   status = write_order(g);
   write_limit(g);
   return status ? status : sql_status(&g->s->sql, g->err);
+}
+
+/* Engines give decimals for what is computed of integers, which callers want as they would have it themselves. */
+static void plain_numbers(const aggregation *g, shunt_rows *rows) {
+  for (size_t i = 0; i < g->nresults; i++) {
+    const result *r = &g->results[i];
+    if (r->grouped || !r->column || r->column->kind != DRIVER_INTEGERS) continue;
+    if (r->function != SHUNT_SUM && r->function != SHUNT_AVG) continue;
+    for (size_t row = 0; row < rows->count; row++) {
+      shunt_value *cell = &rows_row(rows, row)[i];
+      if (cell->type != SHUNT_TEXT) continue;
+      shunt_value number = r->function == SHUNT_SUM ? value_exact(cell) : value_canonical(cell, true);
+      if (number.type == SHUNT_INTEGER && r->function == SHUNT_AVG) number = shunt_float((double)number.as.integer);
+      *cell = number;
+    }
+  }
 }
 
 static bool name_columns(const aggregation *g, shunt_rows *rows) {
@@ -180,6 +203,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   if (!rows) return error_memory(err);
   if (!name_columns(&g, rows)) status = error_memory(err);
   if (!status) status = statement_run(s, g.a.client, g.a.level, rows, NULL, err);
+  if (!status) plain_numbers(&g, rows);
   if (status) {
     shunt_rows_free(rows);
     return status;

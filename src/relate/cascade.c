@@ -116,10 +116,10 @@ static shunt_status delete_links_to(const level *l, const key_group *group, cons
   if (!keys || !match_init(&m, l->scratch, match_rule_of(NULL, f.key2), most)) return error_memory(w->err);
   for (size_t i = 0; i < most; i++) match_add(&m, 0, &rows_row(targets, i)[0]);
   for (uint32_t i = 0; i < m.count && !status; i++) {
-    size_t n = match_forms(&m, i, keys + f.nkeys2);
-    if (!n) return error_memory(w->err);
+    size_t n;
+    if (!match_forms(&m, i, f.key2, keys + f.nkeys2, &n)) return error_memory(w->err);
     f.nkeys2 += n;
-    if (f.nkeys2 < at_once && i + 1 < m.count) continue;
+    if (f.nkeys2 == 0 || (f.nkeys2 < at_once && i + 1 < m.count)) continue;
     status = write_delete(w->s, &group->at, &f, &affected, w->err);
     f.nkeys2 = 0;
   }

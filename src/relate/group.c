@@ -91,8 +91,9 @@ static shunt_status add_group(grouper *w, const access *at, uint32_t *number) {
 
 static shunt_status decide_key(grouper *w, uint32_t key, uint32_t origin, uint32_t *group) {
   shunt_value forms[MATCH_FORMS];
+  size_t n;
   access at;
-  if (!match_forms(&w->out->keys, key, forms)) return error_memory(w->err);
+  if (!match_forms(&w->out->keys, key, w->out->keys.rule.child, forms, &n)) return error_memory(w->err);
   shunt_status status = decide(w, &forms[0], w->origins[origin], &at);
   return status ? status : add_group(w, &at, group);
 }
@@ -120,15 +121,55 @@ static shunt_status decide_keys(grouper *w) {
 
 /* ---- keys ---- */
 
-static bool collect(grouper *w, match_rule rule, size_t first, bool by_origin) {
+static shunt_status weigh_all(shunt_session *s, arena *a, const grouped *k, const shunt_value *values, size_t n,
+                              shunt_value **weights, shunt_error *err) {
+  weighing w = {.s = s, .at = &k->at, .column = k->keys.rule.child, .a = a, .asked = k->asked, .err = err};
+  *weights = arena_alloc(a, n * sizeof **weights);
+  return *weights ? weigh(&w, values, n, *weights) : error_memory(err);
+}
+
+shunt_status group_weigh(shunt_session *s, arena *a, grouped *k, const shunt_value *values, size_t n,
+                         shunt_value **weights, shunt_error *err) {
+  match_set *m = &k->keys;
+  if (!k->asked && !weigh_all_plain(m->rule.child, values, n)) {
+    shunt_value *keys = arena_alloc(a, m->count * sizeof *keys);
+    if (!keys) return error_memory(err);
+    for (size_t i = 0; i < m->count; i++) keys[i] = m->keys[i].value;
+    k->asked = true;
+    shunt_status status = weigh_all(s, a, k, keys, m->count, weights, err);
+    if (status) return status;
+    match_reweigh(m, *weights);
+  }
+  return weigh_all(s, a, k, values, n, weights, err);
+}
+
+/* The weights of the entries from first on. */
+static shunt_status weigh_entries(grouper *w, size_t first, shunt_value **weights) {
   const group_entries *e = &w->g->entries;
   grouped *k = w->out;
+  size_t n = e->count - first;
+  shunt_value *values = arena_alloc(w->a, n * sizeof *values);
+  if (!values) return error_memory(w->err);
+  for (size_t i = 0; i < n; i++) values[i] = *value_of(e, first + i);
+  k->asked = !weigh_all_plain(k->keys.rule.child, values, n);
+  return weigh_all(w->s, w->a, k, values, n, weights, w->err);
+}
+
+static shunt_status collect(grouper *w, match_rule rule, size_t first, bool by_origin) {
+  const group_entries *e = &w->g->entries;
+  grouped *k = w->out;
+  shunt_value *weights = NULL;
   k->of_entry = arena_alloc(w->a, e->count * sizeof *k->of_entry);
-  if (!k->of_entry || !match_init(&k->keys, w->a, rule, e->count - first)) return false;
+  if (!k->of_entry || !match_init(&k->keys, w->a, rule, e->count - first)) return error_memory(w->err);
+  shunt_status status = rule.weighed ? weigh_entries(w, first, &weights) : SHUNT_OK;
+  if (status) return status;
   for (size_t i = 0; i < first; i++) k->of_entry[i] = MATCH_NONE;
-  for (size_t i = first; i < e->count; i++)
-    k->of_entry[i] = match_add(&k->keys, by_origin ? number_of_origin(w, origin_of(e, i)) : 0, value_of(e, i));
-  return true;
+  for (size_t i = first; i < e->count; i++) {
+    uint32_t tag = by_origin ? number_of_origin(w, origin_of(e, i)) : 0;
+    k->of_entry[i] = weights ? match_add_weighed(&k->keys, tag, value_of(e, i), &weights[i - first])
+                             : match_add(&k->keys, tag, value_of(e, i));
+  }
+  return SHUNT_OK;
 }
 
 /* From keys by origin to keys by group: one key of two origins that lead to the same place is one. */
@@ -139,7 +180,9 @@ static bool retag(grouper *w) {
            *group_of = arena_alloc(w->a, by_origin.count * sizeof *group_of);
   if (!renumbered || !group_of || !match_init(&k->keys, w->a, by_origin.rule, by_origin.count)) return false;
   for (size_t i = 0; i < by_origin.count; i++) {
-    renumbered[i] = match_add(&k->keys, w->group_of[i], &by_origin.keys[i].value);
+    const shunt_value *value = &by_origin.keys[i].value;
+    renumbered[i] = by_origin.weights ? match_add_weighed(&k->keys, w->group_of[i], value, &by_origin.weights[i])
+                                      : match_add(&k->keys, w->group_of[i], value);
     group_of[renumbered[i]] = w->group_of[i];
   }
   for (size_t i = 0; i < w->g->entries.count; i++)
@@ -152,7 +195,10 @@ static bool retag(grouper *w) {
 /* The values that each group's statement is given. */
 static shunt_status spread(grouper *w) {
   grouped *k = w->out;
-  k->at_once = match_most_forms(&k->keys.rule);
+  for (size_t g = 0; g < k->ngroups; g++) {
+    size_t forms = match_most_forms(k->groups[g].key);
+    if (forms > k->at_once) k->at_once = forms;
+  }
   shunt_value **room = arena_array(w->a, shunt_value *, k->ngroups);
   size_t *most = arena_array(w->a, size_t, k->ngroups);
   if (!room || !most) return error_memory(w->err);
@@ -163,9 +209,9 @@ static shunt_status spread(grouper *w) {
   }
   for (uint32_t i = 0; i < k->keys.count; i++) {
     shunt_value forms[MATCH_FORMS];
-    size_t g = w->group_of ? w->group_of[i] : 0, n = match_forms(&k->keys, i, forms);
-    if (!n) return error_memory(w->err);
-    for (size_t f = 0; f < k->at_once; f++) room[g][k->groups[g].nkeys++] = forms[f < n ? f : 0];
+    size_t g = w->group_of ? w->group_of[i] : 0, n;
+    if (!match_forms(&k->keys, i, k->groups[g].key, forms, &n)) return error_memory(w->err);
+    for (size_t f = 0; f < k->at_once && n; f++) room[g][k->groups[g].nkeys++] = forms[f < n ? f : 0];
   }
   return SHUNT_OK;
 }
@@ -183,7 +229,11 @@ shunt_status group_keys(shunt_session *s, arena *a, const group_spec *g, grouped
   if (status) return status;
   bool by_key = route_depends_on_where(&s->decision, g->key);
   bool by_origin = w.norigins > 1 && (by_key || route_depends_on(&s->decision, "parent"));
-  if (!collect(&w, match_rule_of(g->parent_column, out->groups[0].key), first, by_origin)) return error_memory(err);
+  match_rule rule = match_rule_of(g->parent_column, out->groups[0].key);
+  rule.weighed = rule.collation == DRIVER_WEIGHED && !rule.numeric;
+  out->at = at;
+  status = collect(&w, rule, first, by_origin);
+  if (status) return status;
   if (by_key || by_origin) {
     out->ngroups = 0; /* the first key may now read as what its column wants */
     status = decide_keys(&w);

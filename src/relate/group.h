@@ -7,6 +7,7 @@
 
 #include "query/access.h"
 #include "relate/match.h"
+#include "relate/weigh.h"
 
 /* The keys: a column of rows, or a plain list. An entry is one occurrence of a key. */
 typedef struct group_entries {
@@ -41,13 +42,20 @@ typedef struct grouped {
   size_t ngroups;
   bool tagged;    /* the same key may be asked for in several groups, so keys are tagged with theirs */
   size_t at_once; /* keys that belong together */
+  access at;      /* whose engine weighs them, where they are weighed */
+  bool asked;     /* and did */
 } grouped;
 
 /* No groups where there are no keys. Errors: those of access_find and access_column. */
 shunt_status group_keys(shunt_session *s, arena *a, const group_spec *g, grouped *out, shunt_error *err);
-/* The key that a row of the group has. */
+/* The key that a row of the group has. value is its weight, where keys are weighed. */
 static inline uint32_t group_find(const grouped *k, size_t group, const shunt_value *value) {
-  return match_find(&k->keys, k->tagged ? (uint32_t)group : 0, value);
+  uint32_t tag = k->tagged ? (uint32_t)group : 0;
+  return k->keys.rule.weighed ? match_find_weighed(&k->keys, tag, value) : match_find(&k->keys, tag, value);
 }
+/* The weights of values of rows that were read for the keys, which get others themselves where the engine must be asked
+ * for the first time. Errors: those of weigh. */
+shunt_status group_weigh(shunt_session *s, arena *a, grouped *k, const shunt_value *values, size_t n,
+                         shunt_value **weights, shunt_error *err);
 
 #endif

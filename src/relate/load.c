@@ -76,19 +76,33 @@ shunt_status load_groups(const loading *l, const grouped *k, select_spec *q, shu
   return SHUNT_OK;
 }
 
+/* What the rows' keys weigh; NULL where keys are not weighed. */
+static shunt_status weights_of(const loading *l, grouped *k, const shunt_rows *rows, shunt_value **weights) {
+  *weights = NULL;
+  if (!k->keys.rule.weighed || k->ngroups == 0) return SHUNT_OK;
+  int column = rows_column_index(rows, k->groups[0].key->name);
+  shunt_value *cells = arena_alloc(l->scratch, rows->count * sizeof *cells);
+  if (!cells) return error_memory(l->err);
+  for (size_t i = 0; i < rows->count; i++) cells[i] = rows_row(rows, i)[column];
+  return group_weigh(l->s, l->scratch, k, cells, rows->count, weights, l->err);
+}
+
 /* A counting sort: how many each key has, where they begin, and then each row to its place. */
-shunt_status load_by_key(const loading *l, const grouped *k, const shunt_rows *rows, const uint32_t *first_row,
+shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, const uint32_t *first_row,
                          uint32_t **starts, uint32_t **positions) {
   size_t nkeys = k->keys.count;
   uint32_t *key_of = arena_alloc(l->scratch, rows->count * sizeof *key_of);
   *starts = arena_array(l->scratch, uint32_t, nkeys + 2);
   *positions = arena_alloc(l->scratch, rows->count * sizeof **positions);
   if (!key_of || !*starts || !*positions) return error_memory(l->err);
+  shunt_value *weights;
+  shunt_status status = weights_of(l, k, rows, &weights);
+  if (status) return status;
   uint32_t *end = *starts + 1; /* of each key, once they are all placed */
   for (size_t g = 0; g < k->ngroups; g++) {
     int column = rows_column_index(rows, k->groups[0].key->name);
     for (uint32_t i = first_row[g]; i < first_row[g + 1]; i++) {
-      key_of[i] = group_find(k, g, &rows_row(rows, i)[column]);
+      key_of[i] = group_find(k, g, weights ? &weights[i] : &rows_row(rows, i)[column]);
       if (key_of[i] != MATCH_NONE) end[key_of[i] + 1]++;
     }
   }

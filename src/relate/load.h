@@ -37,7 +37,7 @@ route_request load_target_request(const loading *l);
 /* The rows of all groups, into rows; *first_row[g] is where those of group g begin. */
 shunt_status load_groups(const loading *l, const grouped *k, select_spec *q, shunt_rows *rows, uint32_t **first_row);
 /* By key, the positions of the rows that have it: positions[starts[key]] … */
-shunt_status load_by_key(const loading *l, const grouped *k, const shunt_rows *rows, const uint32_t *first_row,
+shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, const uint32_t *first_row,
                          uint32_t **starts, uint32_t **positions);
 /* starts and items, for so many items. */
 shunt_status load_room(loading *l, uint64_t nitems);

@@ -3,7 +3,11 @@
 #include <string.h>
 
 match_rule match_rule_of(const driver_column *parent, const driver_column *child) {
-  return (match_rule){child->numeric || (parent && parent->numeric), child->collation, child};
+  bool rounded = (child->numeric && !child->exact) || (parent && parent->numeric && !parent->exact);
+  return (match_rule){.numeric = child->numeric || (parent && parent->numeric),
+                      .exact = !rounded,
+                      .collation = child->collation,
+                      .child = child};
 }
 
 bool match_init(match_set *m, arena *a, match_rule rule, size_t most) {
@@ -13,7 +17,8 @@ bool match_init(match_set *m, arena *a, match_rule rule, size_t most) {
   *m = (match_set){.a = a, .rule = rule, .capacity = most, .nslots = nslots};
   m->keys = arena_alloc(a, most * sizeof *m->keys);
   m->slots = arena_alloc(a, nslots * sizeof *m->slots);
-  if (!m->keys || !m->slots) return false;
+  if (rule.weighed) m->weights = arena_alloc(a, most * sizeof *m->weights);
+  if (!m->keys || !m->slots || (rule.weighed && !m->weights)) return false;
   memset(m->slots, 0xff, nslots * sizeof *m->slots); /* MATCH_NONE */
   return true;
 }
@@ -21,46 +26,82 @@ bool match_init(match_set *m, arena *a, match_rule rule, size_t most) {
 /* Where blanks at the end count for nothing, they are gone before it is asked whether the text is a number. */
 static shunt_value canonical_of(const match_set *m, const shunt_value *value) {
   shunt_value v = *value;
-  if (v.type == SHUNT_TEXT && m->rule.collation == DRIVER_RTRIM)
+  if (v.type == SHUNT_TEXT && (m->rule.collation == DRIVER_RTRIM || m->rule.collation == DRIVER_PADDED))
     while (v.size && v.as.bytes[v.size - 1] == ' ') v.size--;
-  return value_canonical(&v, m->rule.numeric);
+  return m->rule.numeric && m->rule.exact ? value_exact(&v) : value_canonical(&v, m->rule.numeric);
 }
 
-static uint32_t *slot_of(const match_set *m, uint32_t tag, const shunt_value *canonical) {
-  uint64_t hash = value_hash(canonical, m->rule.collation) + tag * 0x9E3779B97F4A7C15u;
+/* What keys are compared by: their weights, or what they are. */
+static const shunt_value *by(const match_set *m, uint32_t key) {
+  return m->weights ? &m->weights[key] : &m->keys[key].value;
+}
+
+static uint32_t *slot_of(const match_set *m, uint32_t tag, const shunt_value *compared) {
+  uint64_t hash = value_hash(compared, m->rule.collation) + tag * 0x9E3779B97F4A7C15u;
   return &m->slots[(hash ^ (hash >> 32)) & (m->nslots - 1)];
 }
 
-static uint32_t search(const match_set *m, uint32_t at, uint32_t tag, const shunt_value *canonical) {
-  for (; at != MATCH_NONE; at = m->keys[at].next)
-    if (m->keys[at].tag == tag && value_equal(&m->keys[at].value, canonical, m->rule.collation)) return at;
+static uint32_t find(const match_set *m, uint32_t tag, const shunt_value *compared) {
+  for (uint32_t at = *slot_of(m, tag, compared); at != MATCH_NONE; at = m->keys[at].next)
+    if (m->keys[at].tag == tag && value_equal(by(m, at), compared, m->rule.collation)) return at;
   return MATCH_NONE;
+}
+
+static uint32_t add(match_set *m, uint32_t tag, const shunt_value *canonical, const shunt_value *compared) {
+  uint32_t found = find(m, tag, compared);
+  if (found != MATCH_NONE) return found;
+  uint32_t *slot = slot_of(m, tag, compared);
+  m->keys[m->count] = (match_key){*canonical, tag, *slot};
+  if (m->weights) m->weights[m->count] = *compared;
+  return *slot = (uint32_t)m->count++;
 }
 
 uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *value) {
   if (value->type == SHUNT_NULL) return MATCH_NONE;
   shunt_value canonical = canonical_of(m, value);
-  return search(m, *slot_of(m, tag, &canonical), tag, &canonical);
+  return find(m, tag, &canonical);
 }
 
 uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *value) {
   if (value->type == SHUNT_NULL) return MATCH_NONE;
   shunt_value canonical = canonical_of(m, value);
-  uint32_t *slot = slot_of(m, tag, &canonical), found = search(m, *slot, tag, &canonical);
-  if (found != MATCH_NONE) return found;
-  m->keys[m->count] = (match_key){canonical, tag, *slot};
-  return *slot = (uint32_t)m->count++;
+  return add(m, tag, &canonical, &canonical);
 }
 
-size_t match_most_forms(const match_rule *rule) { return rule->child->numeric || rule->child->text ? 1 : MATCH_FORMS; }
+uint32_t match_find_weighed(const match_set *m, uint32_t tag, const shunt_value *weight) {
+  return weight->type == SHUNT_NULL ? MATCH_NONE : find(m, tag, weight);
+}
 
-size_t match_forms(const match_set *m, uint32_t key, shunt_value forms[MATCH_FORMS]) {
+uint32_t match_add_weighed(match_set *m, uint32_t tag, const shunt_value *value, const shunt_value *weight) {
+  shunt_value canonical = canonical_of(m, value);
+  return weight->type == SHUNT_NULL ? MATCH_NONE : add(m, tag, &canonical, weight);
+}
+
+void match_reweigh(match_set *m, const shunt_value *weights) {
+  memset(m->slots, 0xff, m->nslots * sizeof *m->slots);
+  for (uint32_t i = 0; i < m->count; i++) {
+    m->weights[i] = weights[i];
+    uint32_t *slot = slot_of(m, m->keys[i].tag, &weights[i]);
+    m->keys[i].next = *slot;
+    *slot = i;
+  }
+}
+
+size_t match_most_forms(const driver_column *child) { return child->numeric || child->text ? 1 : MATCH_FORMS; }
+
+bool match_forms(const match_set *m, uint32_t key, const driver_column *child, shunt_value forms[MATCH_FORMS],
+                 size_t *n) {
   const shunt_value *v = &m->keys[key].value;
+  bool number = v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
   forms[0] = *v;
-  if ((v->type != SHUNT_INTEGER && v->type != SHUNT_FLOAT) || m->rule.child->numeric) return 1;
-  char *text = arena_alloc(m->a, VALUE_TEXT_BYTES);
-  if (!text) return 0;
-  size_t size = value_as_text(v, text), at = m->rule.child->text ? 0 : 1;
-  forms[at] = shunt_text(text, size);
-  return at + 1;
+  *n = 1;
+  if (number && !child->numeric) {
+    char *text = arena_alloc(m->a, VALUE_TEXT_BYTES);
+    if (!text) return false;
+    size_t size = value_as_text(v, text);
+    if (!child->text) (*n)++;
+    forms[*n - 1] = shunt_text(text, size);
+  }
+  if (!driver_column_holds(child, &forms[0])) *n = 0;
+  return true;
 }

@@ -11,6 +11,8 @@
 /* How the two columns of a join compare. */
 typedef struct match_rule {
   bool numeric; /* either holds numbers */
+  bool exact;   /* and neither of them rounded ones */
+  bool weighed; /* keys come with their weights, and these are what is compared */
   driver_collation collation;
   const driver_column *child;
 } match_rule;
@@ -28,6 +30,7 @@ typedef struct match_set {
   arena *a;
   match_rule rule;
   match_key *keys;
+  shunt_value *weights; /* of the keys; NULL: not weighed */
   size_t count, capacity;
   uint32_t *slots;
   size_t nslots; /* a power of two */
@@ -39,12 +42,18 @@ bool match_init(match_set *m, arena *a, match_rule rule, size_t most);
  * different. */
 uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *value);
 uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *value);
+/* The same, where keys are weighed. */
+uint32_t match_add_weighed(match_set *m, uint32_t tag, const shunt_value *value, const shunt_value *weight);
+uint32_t match_find_weighed(const match_set *m, uint32_t tag, const shunt_value *weight);
+/* Gives all keys new weights, of which each key has another. */
+void match_reweigh(match_set *m, const shunt_value *weights);
 
-/* The forms in which the child's column may hold a key: one, or two where it takes anything. Text is made in the arena.
- * 0 when out of memory. */
+/* The forms in which a child's column may hold a key: one, two where it takes anything, none where it can't hold it.
+ * Text is made in the arena. False when out of memory. */
 enum { MATCH_FORMS = 2 };
-size_t match_forms(const match_set *m, uint32_t key, shunt_value forms[MATCH_FORMS]);
+bool match_forms(const match_set *m, uint32_t key, const driver_column *child, shunt_value forms[MATCH_FORMS],
+                 size_t *n);
 /* The most there may be. */
-size_t match_most_forms(const match_rule *rule);
+size_t match_most_forms(const driver_column *child);
 
 #endif

@@ -60,6 +60,18 @@ static shunt_status spec_of(shunt_session *s, const cat_model *model, const shun
   return select_check_limits(model->name, query->limited, query->limit, query->offset, err);
 }
 
+/* The form in which the column may hold the id, if it can. */
+static shunt_status set_id(shunt_session *s, filter *f, const shunt_value *id, shunt_error *err) {
+  f->keys = id;
+  f->nkeys = 1;
+  if (driver_column_holds(f->key, id)) return SHUNT_OK;
+  shunt_value *forms = arena_array(&s->call, shunt_value, MATCH_FORMS);
+  match_set m;
+  if (!forms || !match_init(&m, &s->call, match_rule_of(NULL, f->key), 1)) return error_memory(err);
+  f->keys = forms;
+  return match_forms(&m, match_add(&m, 0, id), f->key, forms, &f->nkeys) ? SHUNT_OK : error_memory(err);
+}
+
 /* id: of the one row, or NULL. */
 static shunt_status select_into(shunt_session *s, const cat_model *model, const shunt_query *query,
                                 const shunt_value *id, shunt_rows *rows, shunt_error *err) {
@@ -71,8 +83,7 @@ static shunt_status select_into(shunt_session *s, const cat_model *model, const 
   if (!status) status = find_rows(s, model, query, id, &a, err);
   if (!status && id) {
     status = access_key(s, &a, &q.filter.key, err);
-    q.filter.keys = id;
-    q.filter.nkeys = 1;
+    if (!status) status = set_id(s, &q.filter, id, err);
   }
   if (!status) status = select_run(s, &a, &q, rows, err);
   return status || !p.count ? status : load_relations(s, rows, a.table->shape, &p, SHUNT_READ, err);

@@ -3,10 +3,15 @@
 #include <string.h>
 
 #include "query/value.h"
+#include "relate/weigh.h"
 
 typedef struct term {
+  const driver_column *of;
   int column;
   bool descending;
+  bool numeric;         /* decimals are text, and compared as numbers */
+  shunt_value *weights; /* by row: what is compared, where texts are weighed */
+  shunt_value pad;
   driver_collation collation;
 } term;
 
@@ -16,11 +21,21 @@ typedef struct sorter {
   size_t nterms;
 } sorter;
 
+static int compare_cells(const term *t, const shunt_value *x, const shunt_value *y) {
+  if (t->weights && !no_x && !no_y) return value_compare_padded(x, y, &t->pad);
+  if (!t->numeric || (x->type != SHUNT_TEXT && y->type != SHUNT_TEXT)) return value_compare(x, y, t->collation);
+  shunt_value as_x = value_canonical(x, true), as_y = value_canonical(y, true);
+  return value_compare(&as_x, &as_y, t->collation);
+}
+
+static const shunt_value *cell_of(const sorter *o, const term *t, uint32_t row) {
+  return t->weights ? &t->weights[row] : &rows_row(o->rows, row)[t->column];
+}
+
 static int compare(const sorter *o, uint32_t a, uint32_t b) {
-  const shunt_value *x = rows_row(o->rows, a), *y = rows_row(o->rows, b);
   for (size_t i = 0; i < o->nterms; i++) {
     const term *t = &o->terms[i];
-    int d = value_compare(&x[t->column], &y[t->column], t->collation);
+    int d = compare_cells(t, cell_of(o, t, a), cell_of(o, t, b));
     if (d) return t->descending ? -d : d;
   }
   return 0;
@@ -42,6 +57,14 @@ static uint32_t *merge_sort(const sorter *o, uint32_t *a, uint32_t *b, size_t n)
   return a;
 }
 
+static term term_of(const access *a, const driver_column *column, const shunt_rows *rows, bool descending) {
+  return (term){.of = column,
+                .column = rows_column_index(rows, column->name),
+                .descending = descending,
+                .numeric = column->numeric && column->kind != DRIVER_ANYTHING,
+                .collation = column->collation};
+}
+
 static shunt_status find_terms(shunt_session *s, const access *a, const char *const *order, size_t norder,
                                const shunt_rows *rows, term *terms, size_t *nterms, shunt_error *err) {
   const driver_column *column;
@@ -50,11 +73,29 @@ static shunt_status find_terms(shunt_session *s, const access *a, const char *co
     bool descending;
     shunt_status status = access_order(s, a, order[i], &column, &descending, err);
     if (status) return status;
-    terms[(*nterms)++] = (term){rows_column_index(rows, column->name), descending, column->collation};
+    terms[(*nterms)++] = term_of(a, column, rows, descending);
   }
   column = driver_table_column(a->table->shape, a->model->primary_key);
-  if (column) terms[(*nterms)++] = (term){rows_column_index(rows, column->name), false, column->collation};
+  if (column) terms[(*nterms)++] = term_of(a, column, rows, false);
   return SHUNT_OK;
+}
+
+/* Weights that are asked for are in the engine's order. */
+static shunt_status weigh_terms(shunt_session *s, const access *a, const shunt_rows *rows, arena *scratch, term *terms,
+                                size_t nterms, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < nterms && !status; i++) {
+    term *t = &terms[i];
+    if (t->collation != DRIVER_WEIGHED) continue;
+    weighing w = {.s = s, .at = a, .column = t->of, .a = scratch, .asked = true, .err = err};
+    shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
+    t->weights = arena_alloc(scratch, rows->count * sizeof *t->weights);
+    if (!cells || !t->weights) return error_memory(err);
+    for (size_t row = 0; row < rows->count; row++) cells[row] = rows_row(rows, row)[t->column];
+    status = weigh(&w, cells, rows->count, t->weights);
+    if (!status) status = weigh_pad(&w, &t->pad);
+  }
+  return status;
 }
 
 shunt_status sort_rows(shunt_session *s, const access *a, const char *const *order, size_t norder,
@@ -65,6 +106,7 @@ shunt_status sort_rows(shunt_session *s, const access *a, const char *const *ord
   if (!terms || !here || !there) return error_memory(err);
   sorter o = {rows, terms, 0};
   shunt_status status = find_terms(s, a, order, norder, rows, terms, &o.nterms, err);
+  if (!status) status = weigh_terms(s, a, rows, scratch, terms, o.nterms, err);
   if (status) return status;
   for (uint32_t i = 0; i < n; i++) here[i] = i;
   out->row = merge_sort(&o, here, there, n);

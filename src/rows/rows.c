@@ -86,12 +86,16 @@ static char *take_bytes(shunt_rows *r, size_t bytes) {
   return got;
 }
 
-const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size) {
+char *rows_room(shunt_rows *r, size_t size) {
   if (size == SIZE_MAX) return NULL;
-  char *copy = take_bytes(r, size + 1);
-  if (!copy) return NULL;
-  if (size) memcpy(copy, bytes, size);
-  copy[size] = 0;
+  char *room = take_bytes(r, size + 1);
+  if (room) room[size] = 0;
+  return room;
+}
+
+const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size) {
+  char *copy = rows_room(r, size);
+  if (copy && size) memcpy(copy, bytes, size);
   return copy;
 }
 

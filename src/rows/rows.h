@@ -57,6 +57,8 @@ bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n);
 shunt_value *rows_add(shunt_rows *r);
 /* Takes the last row away again; not when there is none. */
 void rows_drop_last(shunt_rows *r);
+/* Room for size bytes, with a NUL behind, that lives as long as the rows; NULL when out of memory. */
+char *rows_room(shunt_rows *r, size_t size);
 /* A copy of bytes, with a NUL behind, that lives as long as the rows; NULL when out of memory. */
 const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size);
 /* A copy of value that lives as long as the rows. False when out of memory. */

@@ -1,4 +1,5 @@
 --- Random schemas over three datasources and their data, both divided over the datasources and in one piece.
+--- The datasources are SQLite's, or of the engines that M.new is given: then columns have types of those engines.
 ---
 --- A model's placement says where its rows are:
 ---   plain        on its own client
@@ -25,12 +26,20 @@ local function add_column(model, name, type, nullable, collate)
   return column
 end
 
+-- Whether the schema is one over several engines.
+local function is_mixed(schema) return next(schema.engines) ~= nil end
+
+local function id_type(schema, random)
+  if is_mixed(schema) and random:chance(10) then return "uuid" end
+  return random:chance(80) and "integer" or "text"
+end
+
 local function new_model(schema, random, name)
   local model = {
     name = name, table = "w_" .. name, base = name .. "s", primary_key = "id", columns = {}, by_name = {}, relations = {},
     client = random:of(clients), placement = "plain",
   }
-  add_column(model, "id", random:chance(80) and "integer" or "text", false)
+  add_column(model, "id", id_type(schema, random), false)
   for i = 1, random:int(1, 4) do add_column(model, "c" .. i, random:of { "integer", "text", "real" }, random:chance(70)) end
   if random:chance(35) then
     add_column(model, "iid", "integer", true)
@@ -47,10 +56,14 @@ local key_types = {
   { 55, "integer", "integer" }, { 12, "text", "text" }, { 9, "integer", "text" }, { 9, "text", "integer" },
   { 5, "integer", "real" }, { 5, "real", "integer" }, { 5, "text", "text", "NOCASE" },
 }
+local mixed_key_types = {
+  { 45, "integer", "integer" }, { 12, "text", "text" }, { 8, "integer", "text" }, { 8, "text", "integer" },
+  { 5, "integer", "real" }, { 5, "real", "integer" }, { 5, "text", "text", "NOCASE" }, { 8, "uuid", "uuid" }, { 4, "uuid", "text" },
+}
 
-local function pick_types(random)
+local function pick_types(schema, random)
   local at = random:int(1, 100)
-  for _, t in ipairs(key_types) do
+  for _, t in ipairs(is_mixed(schema) and mixed_key_types or key_types) do
     at = at - t[1]
     if at <= 0 then return t end
   end
@@ -58,7 +71,7 @@ end
 
 -- A foreign key in holder that refers to owner's primary key, or to a key column that need not be unique.
 local function new_edge(schema, random, holder, owner)
-  local types = pick_types(random)
+  local types = pick_types(schema, random)
   local edge = { holder = holder, owner = owner, key = "id" }
   local key_type, fk_type, collate = types[2], types[3], types[4]
   if owner.by_name.id.type == key_type and not collate and random:chance(75) then
@@ -198,7 +211,11 @@ end
 
 -- ---- conditions, orders and columns, of options and of trees ----
 
+-- A UUID for each number.
+local function uuid_of(i) return ("%08x-0000-4000-8000-0000000000%02x"):format(i * 2654435761 % 4294967296, i) end
+
 local function literal(random, column)
+  if column.type == "uuid" then return uuid_of(random:int(1, 12)) end
   if column.type == "integer" then return random:int(0, 9) end
   if column.type == "real" then return random:int(0, 18) / 2 end
   return random:chance(50) and tostring(random:int(0, 9)) or random:of(letters)
@@ -221,7 +238,8 @@ local function column_where(random, column, constant, null)
     if low > high then low, high = high, low end
     return { between = { low, high } }
   end
-  if roll == 8 and column.type == "text" then return { like = random:of { "a%", "%b%", "_", "1%", "%" } } end
+  -- PostgreSQL has no LIKE for a text that is compared in any case.
+  if roll == 8 and column.type == "text" and not column.collate then return { like = random:of { "a%", "%b%", "_", "1%", "%" } } end
   if roll == 9 and null then return random:of { null, { ne = null }, { eq = null } } end
   if roll == 10 then return { gte = literal(random, column), lt = literal(random, column) } end
   return { [random:of { "eq", "ne", "gt", "gte", "lt", "lte" }] = literal(random, column) }
@@ -265,6 +283,7 @@ end
 -- ---- rows ----
 
 local function key_value(random, type, i)
+  if type == "uuid" then return uuid_of(i) end
   if type == "integer" then return i end
   if type == "real" then return i + (random:chance(20) and 0.5 or 0.0) end
   return random:chance(75) and tostring(i) or "k" .. i
@@ -272,6 +291,7 @@ end
 
 -- A key's value as a foreign key of another type holds it, or nil.
 local function converted(random, value, column)
+  if column.type == "uuid" then return value end
   if column.type == "text" then
     local text = math.type(value) == "float" and tostring(math.tointeger(value) or value) or tostring(value)
     if column.collate and random:chance(50) then text = text:upper() end
@@ -340,12 +360,14 @@ end
 
 -- ---- the schema as a whole ----
 
---- A schema with its data.
+--- A schema with its data. engines: those of the clients a, b and c, where they are not all SQLite.
 ---@param random Random
 ---@param null any
+---@param engines? table<string, string>
 ---@return table
-function M.new(random, null)
-  local schema = { models = {}, names = {}, edges = {}, throughs = {}, count = 0, default = random:of(clients), null = null }
+function M.new(random, null, engines)
+  local schema = { models = {}, names = {}, edges = {}, throughs = {}, count = 0, default = random:of(clients), null = null,
+    engines = engines or {} }
   local plain = {}
   for i = 1, random:int(3, 5) do plain[i] = new_model(schema, random, "m" .. i) end
   local edges = {}
@@ -432,64 +454,5 @@ function M.rules(schema)
 end
 
 M.relation_text = relation_text
-
-local function insert_rows(execute, client, table_name, model, rows)
-  local definitions, names = {}, {}
-  for i, column in ipairs(model.columns) do
-    names[i] = column.name
-    definitions[i] = column.name .. " " .. column.type:upper() .. (column.collate and " COLLATE " .. column.collate or "")
-      .. (column.name == "id" and " PRIMARY KEY" or "") .. (column.nullable and "" or " NOT NULL")
-  end
-  execute(client, ("CREATE TABLE %s (%s)"):format(table_name, table.concat(definitions, ", ")))
-  if #rows == 0 then return end
-  local mark, params = "(" .. ("?, "):rep(#names - 1) .. "?)", {}
-  for _, row in ipairs(rows) do
-    for _, name in ipairs(names) do params[#params + 1] = row[name] end
-  end
-  execute(client, ("INSERT INTO %s (%s) VALUES %s"):format(table_name, table.concat(names, ", "), (mark .. ", "):rep(#rows - 1) .. mark), params)
-end
-
-local function part_rows(model, wanted)
-  local rows = {}
-  for _, row in ipairs(model.rows) do
-    local client, name = M.part(model, row[model.part_column])
-    if client .. "." .. name == wanted then rows[#rows + 1] = row end
-  end
-  return rows
-end
-
-local function store_parts(execute, model)
-  local done = { [model.client .. "." .. model.base] = true }
-  for b = 0, model.parts - 1 do
-    local client, name = M.part(model, b)
-    local place_name = client .. "." .. name
-    if not done[place_name] then insert_rows(execute, client, name, model, part_rows(model, place_name)) end
-    done[place_name] = true
-  end
-end
-
-local function store_follower(execute, model)
-  local owner, fk = model.follows.owner, model.follows.foreign_key
-  for _, client in ipairs(clients) do
-    local rows = {}
-    for _, row in ipairs(model.rows) do
-      if M.part(owner, row[fk]) == client then rows[#rows + 1] = row end
-    end
-    if client ~= model.client then insert_rows(execute, client, model.base, model, rows) end
-  end
-end
-
---- Creates the tables on every client and in "whole".
----@param schema table
----@param execute fun(client: string, sql: string, params?: table)
-function M.store(schema, execute)
-  for _, name in ipairs(schema.names) do
-    local model = schema.models[name]
-    insert_rows(execute, "whole", model.table, model, model.rows)
-    insert_rows(execute, model.client, model.base, model, model.rows)
-    if model.parts then store_parts(execute, model) end
-    if model.placement == "follower" then store_follower(execute, model) end
-  end
-end
 
 return M

@@ -94,15 +94,6 @@ static void a_file_that_does_not_open_takes_no_place(void **state) {
   assert_counts(w, 1, 0, 0);
 }
 
-static void an_engine_without_a_driver_says_so(void **state) {
-  world *w = *state;
-  pools_free(w->pools);
-  w->d.client.engine = CAT_PG;
-  make_pools(w);
-  driver_conn *none = NULL;
-  assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_DATASOURCE, "no driver for the engine 'pg'");
-}
-
 /* ---- ageing ---- */
 
 static void connections_idle_for_too_long_are_closed_down_to_min(void **state) {
@@ -267,7 +258,6 @@ int main(void) {
       TEST(what_is_open_at_release_is_rolled_back),
       TEST(a_broken_connection_is_not_given_again),
       TEST(a_file_that_does_not_open_takes_no_place),
-      TEST(an_engine_without_a_driver_says_so),
       TEST(connections_idle_for_too_long_are_closed_down_to_min),
       TEST(the_connection_just_taken_is_kept_while_older_ones_go),
       TEST(a_connection_past_its_lifetime_is_replaced),

@@ -1,0 +1,15 @@
+/* For: floating-point numbers as text that any engine reads and writes, whatever the process's locale.
+ * Use: char room[NUMBER_BYTES]; size = number_write(0.1, room); d = number_read("0.1", 3); */
+#ifndef SHUNT_BASE_NUMBER_H
+#define SHUNT_BASE_NUMBER_H
+
+#include <stddef.h>
+
+enum { NUMBER_BYTES = 40, NUMBER_LONGEST = 400 };
+
+/* The shortest text that reads as this very number: "0.1", "1e+20", "NaN", "Infinity". Returns its size. */
+size_t number_write(double number, char room[NUMBER_BYTES]);
+/* Text that is a number, of at most NUMBER_LONGEST bytes. */
+double number_read(const char *text, size_t size);
+
+#endif

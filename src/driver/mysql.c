@@ -1,0 +1,140 @@
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/alloc.h"
+#include "driver/mysql_conn.h"
+
+enum { MAX_PARAMS = 65535, RETURNING_SINCE = 100500 /* MariaDB 10.5.0 */ };
+
+/* What is written here is what is kept, or an error: nothing is cut, or made to fit. */
+static const char setup[] = "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"
+                            "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+                            "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'";
+
+static bool private_database(const cat_client *client) {
+  (void)client;
+  return false;
+}
+
+/* ---- opening ---- */
+
+/* MariaDB hides its version behind MySQL's 5.5.5 from clients that are old. */
+static void look_at_server(mysql_conn *conn) {
+  conn->mariadb = strstr(mysql_get_server_info(conn->db), "MariaDB") != NULL;
+  conn->returning = conn->mariadb && mysql_get_server_version(conn->db) >= RETURNING_SINCE;
+}
+
+static void close_conn(driver_conn *base) {
+  if (!base) return;
+  mysql_conn *conn = mysql_of(base);
+  mysqldb_drop_sent(conn);
+  if (conn->db) mysql_close(conn->db); /* first: then nobody tells the server of each statement that ends */
+  mysqldb_forget_all(conn);
+  mysqldb_free_cells(conn);
+  base_free(conn->params);
+  base_free(conn);
+}
+
+static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt_error *err) {
+  mysql_conn *conn = base_zalloc(sizeof *conn);
+  if (!conn) return error_memory(err);
+  conn->base.engine = &driver_mysql;
+  conn->base.client = client;
+  shunt_status status = mysqldb_connect(conn, err);
+  if (!status) status = mysqldb_control(conn, setup, err);
+  if (status) {
+    error_client(err, client->name);
+    close_conn(&conn->base);
+    return status;
+  }
+  look_at_server(conn);
+  *out = &conn->base;
+  return SHUNT_OK;
+}
+
+/* ---- transactions ---- */
+
+static const char *isolation_sql(const char *isolation) {
+  static const char *const levels[][2] = {
+      {"serializable", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"},
+      {"repeatable read", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"},
+      {"read committed", "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"},
+      {"read uncommitted", "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"},
+  };
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+    if (strcasecmp(isolation, levels[i][0]) == 0) return levels[i][1];
+  return NULL;
+}
+
+static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  const char *level = isolation ? isolation_sql(isolation) : NULL;
+  mysqldb_drop_sent(conn);
+  if (base->in_transaction)
+    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", NULL, err);
+  if (isolation && !level)
+    return mysqldb_refuse(conn, SHUNT_E_USAGE,
+                          "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
+                          "'read uncommitted'",
+                          NULL, err);
+  shunt_status status = level ? mysqldb_control(conn, level, err) : SHUNT_OK;
+  if (!status) status = mysqldb_control(conn, read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION", err);
+  if (status) {
+    base->broken = true; /* its next transaction might have the isolation of this one */
+    return status;
+  }
+  base->in_transaction = true;
+  conn->lost[0] = 0;
+  return SHUNT_OK;
+}
+
+static void rollback(driver_conn *base) {
+  mysql_conn *conn = mysql_of(base);
+  mysqldb_drop_sent(conn);
+  if (base->in_transaction && !base->broken && mysqldb_control(conn, "ROLLBACK", NULL)) base->broken = true;
+  base->in_transaction = false;
+  conn->lost[0] = 0;
+}
+
+static shunt_status commit(driver_conn *base, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  mysqldb_drop_sent(conn);
+  shunt_status status;
+  if (!base->in_transaction)
+    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", NULL, err);
+  if (conn->lost[0]) {
+    status = error_set(err, SHUNT_E_TRANSACTION, "client '%s': the database has ended this transaction: %s",
+                       base->client->name, conn->lost);
+    error_client(err, base->client->name);
+  } else {
+    status = mysqldb_control(conn, "COMMIT", err);
+  }
+  if (status)
+    rollback(base);
+  else
+    base->in_transaction = false;
+  return status;
+}
+
+const driver_engine driver_mysql = {
+    .name = "mysql",
+    .max_params = MAX_PARAMS,
+    .quote = '`',
+    .returning = false, /* the server says, with each table */
+    .empty_list = true,
+    .decimal_type = "DECIMAL(65, 30)",
+    .like = " LIKE REPLACE(",
+    .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would quote what follows it */
+    .text_type = "CHAR",
+    .levels = true,
+    .private_database = private_database,
+    .open = open_conn,
+    .close = close_conn,
+    .send = mysqldb_send,
+    .receive = mysqldb_receive,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .describe = mysqldb_describe,
+};

@@ -1,0 +1,140 @@
+/* For: what the parts of the PostgreSQL driver share: pg.c (transactions), pg_options.c (what to connect with),
+ * pg_connect.c (connecting), pg_sql.c (? to $1), pg_prepare.c (prepared statements), pg_values.c (values in and out),
+ * pg_run.c (statements), pg_table.c (what tables look like), pg_error.c (SQLSTATEs to errors).
+ * Owner: the connection owns libpq's, and every statement.
+ * Use: nobody outside this folder includes this. */
+#ifndef SHUNT_DRIVER_PG_CONN_H
+#define SHUNT_DRIVER_PG_CONN_H
+
+#include <libpq-fe.h>
+
+#include "base/buf.h"
+#include "driver/cache.h"
+#include "driver/driver.h"
+
+/* The types that the driver looks into. PostgreSQL has fixed their numbers; those of others begin at PG_FIRST_OTHER. */
+enum {
+  PG_BOOL = 16,
+  PG_BYTEA = 17,
+  PG_NAME = 19,
+  PG_INT8 = 20,
+  PG_INT2 = 21,
+  PG_INT4 = 23,
+  PG_TEXT = 25,
+  PG_OID = 26,
+  PG_JSON = 114,
+  PG_FLOAT4 = 700,
+  PG_FLOAT8 = 701,
+  PG_BPCHAR = 1042,
+  PG_VARCHAR = 1043,
+  PG_NUMERIC = 1700,
+  PG_UUID = 2950,
+  PG_JSONB = 3802,
+  PG_FIRST_OTHER = 16384
+};
+
+/* In the cache, or too long for it and prepared each time. */
+typedef struct pg_statement {
+  cache_entry entry;
+  char *numbered; /* with $1 for ? */
+  int slot;       /* the server knows it by this number; PG_NO_SLOT: as its one unnamed statement */
+  bool savepoint; /* sets one, or returns to it: runs also where the transaction has failed, and is not prepared */
+  bool tried;     /* it has run since it was prepared, so that its mistakes are those of a schema that has changed */
+  size_t nparams;
+  Oid *types; /* of the parameters, as the server has inferred them */
+  char sql[];
+} pg_statement;
+
+enum { PG_NO_SLOT = -1, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
+
+typedef struct pg_conn {
+  driver_conn base;
+  PGconn *pg;
+  sql_cache cache;
+  int nslots;            /* that have ever been used */
+  bool held[CACHE_MOST]; /* by slot: the server has a statement of that number */
+  int free_slots[CACHE_MOST];
+  int nfree;
+  bool stale;                /* the schema has changed: no statement that was prepared is to be trusted */
+  pg_statement *unnamed;     /* the one without a slot */
+  pg_statement *sent;        /* under way */
+  const shunt_value *params; /* its own, borrowed until it is received */
+  arena scratch;             /* of the statement under way */
+} pg_conn;
+
+static inline pg_conn *pg_of(driver_conn *conn) { return (pg_conn *)(void *)conn; }
+
+/* ---- pg_error.c ---- */
+
+/* Makes an error of a result, or where that is NULL of what libpq says of the connection. Marks the connection broken
+ * where it is lost. sql may be NULL. */
+shunt_status pg_fail(pg_conn *conn, const PGresult *result, const char *sql, shunt_error *err);
+/* A plan that the server has no use for any more, since a table was changed. */
+bool pg_is_outdated_plan(const PGresult *result);
+/* In a transaction that has failed. */
+shunt_status pg_refuse_failed(shunt_error *err);
+/* "" where there is none. */
+const char *pg_sqlstate(const PGresult *result);
+/* One line of what may be several. */
+void pg_one_line(const char *message, char *room, size_t size);
+
+/* ---- pg_options.c ---- */
+
+/* What PQconnectdbParams takes, in the arena. Errors: CONFIG, MEMORY. */
+shunt_status pg_options(const cat_client *client, arena *a, const char ***keywords, const char ***values,
+                        shunt_error *err);
+
+/* ---- pg_connect.c ---- */
+
+/* Sets conn->pg, whatever comes of it. Errors: DATASOURCE, MEMORY. */
+shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
+
+/* ---- pg_sql.c ---- */
+
+/* Writes the statement with $1, $2, … for each ? that stands outside of literals, quoted names and comments. A ?? is an
+ * operator's question mark. */
+void pg_number_params(const char *sql, size_t size, buf *out);
+typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
+/* What the statement is about, by its first words. */
+pg_words pg_first_words(const char *sql, size_t size);
+
+/* ---- pg_prepare.c ---- */
+
+/* The statement of this text, prepared now or before. It stays until the next call. Errors: USAGE, NOT_FOUND,
+ * TRANSACTION, DATASOURCE, MEMORY. */
+shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err);
+/* Anew, after the schema has changed. */
+shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err);
+/* The name that the server knows it by. */
+enum { PG_NAME_BYTES = 24 };
+void pg_statement_name(const pg_statement *s, char room[PG_NAME_BYTES]);
+/* The server forgets its own with the connection. */
+void pg_statements_free(pg_conn *conn);
+
+/* ---- pg_values.c ---- */
+
+/* Parameters as libpq takes them, in the connection's scratch. Errors: CONSTRAINT, USAGE, MEMORY. */
+typedef struct pg_params {
+  const char **values;
+  int *sizes;
+  int *formats;
+} pg_params;
+shunt_status pg_encode(pg_conn *conn, const pg_statement *s, const shunt_value *params, pg_params *out,
+                       shunt_error *err);
+/* A cell of text, not null. False when out of memory. */
+bool pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell);
+
+/* ---- pg_run.c ---- */
+
+shunt_status pg_send(driver_conn *conn, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
+                     shunt_error *err);
+shunt_status pg_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                        shunt_error *err);
+/* Waits for what was sent and not received, and forgets it. */
+void pg_drop_sent(pg_conn *conn);
+
+/* ---- pg_table.c ---- */
+
+shunt_status pg_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+
+#endif

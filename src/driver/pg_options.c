@@ -1,0 +1,104 @@
+#include <string.h>
+
+#include "base/suggest.h"
+#include "driver/pg_conn.h"
+
+typedef struct list {
+  const cat_client *client;
+  arena *a;
+  const PQconninfoOption *known;
+  const char **keywords, **values;
+  size_t count;
+} list;
+
+enum { OWN_OPTIONS = 3 };
+
+static const char *value_of(const list *l, const char *keyword) {
+  for (size_t i = 0; i < l->count; i++)
+    if (strcmp(l->keywords[i], keyword) == 0) return l->values[i];
+  return NULL;
+}
+
+/* In place of one that is there already. */
+static void set(list *l, const char *keyword, const char *value) {
+  size_t i = 0;
+  while (i < l->count && strcmp(l->keywords[i], keyword) != 0) i++;
+  l->keywords[i] = keyword;
+  l->values[i] = value;
+  if (i == l->count) l->count++;
+}
+
+static bool is_known(const list *l, const char *keyword) {
+  for (const PQconninfoOption *o = l->known; o->keyword; o++)
+    if (strcmp(o->keyword, keyword) == 0) return true;
+  return false;
+}
+
+static shunt_status unknown(const list *l, const char *keyword, shunt_error *err) {
+  suggest near = suggest_for(keyword);
+  suggest_try(&near, "url");
+  suggest_try(&near, "database");
+  for (const PQconninfoOption *o = l->known; o->keyword; o++) suggest_try(&near, o->keyword);
+  return error_set(err, SHUNT_E_CONFIG, "client '%s': PostgreSQL's connection has no option '%s'%s", l->client->name,
+                   keyword, suggest_text(&near));
+}
+
+/* What libpq says of a URL that it doesn't understand may hold its password. */
+static shunt_status add_url(list *l, const char *url, shunt_error *err) {
+  char *message = NULL;
+  PQconninfoOption *parts = PQconninfoParse(url, &message);
+  PQfreemem(message);
+  if (!parts)
+    return error_set(
+        err, SHUNT_E_CONFIG,
+        "client '%s': the url of its connection can't be read; it has the form "
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, with %%XX for what has a meaning there",
+        l->client->name);
+  bool ok = true;
+  for (const PQconninfoOption *o = parts; o->keyword && ok; o++) {
+    if (!o->val) continue;
+    const char *keyword = arena_strdup(l->a, o->keyword), *value = arena_strdup(l->a, o->val);
+    ok = keyword && value;
+    if (ok) set(l, keyword, value);
+  }
+  PQconninfoFree(parts);
+  return ok ? SHUNT_OK : error_memory(err);
+}
+
+/* The url first, so that what stands beside it says more. */
+static shunt_status fill(list *l, shunt_error *err) {
+  const cat_client *client = l->client;
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < client->noptions && !status; i++)
+    if (strcmp(client->options[i].name, "url") == 0) status = add_url(l, client->options[i].value, err);
+  for (size_t i = 0; i < client->noptions && !status; i++) {
+    const cat_option *o = &client->options[i];
+    const char *keyword = strcmp(o->name, "database") == 0 ? "dbname" : o->name;
+    if (strcmp(keyword, "url") == 0) continue;
+    if (is_known(l, keyword))
+      set(l, keyword, o->value);
+    else
+      status = unknown(l, o->name, err);
+  }
+  if (status) return status;
+  if (!value_of(l, "connect_timeout")) set(l, "connect_timeout", "10");
+  if (!value_of(l, "fallback_application_name")) set(l, "fallback_application_name", "shunt");
+  set(l, "client_encoding", "UTF8");
+  return SHUNT_OK;
+}
+
+shunt_status pg_options(const cat_client *client, arena *a, const char ***keywords, const char ***values,
+                        shunt_error *err) {
+  size_t most = client->noptions + OWN_OPTIONS + 1;
+  PQconninfoOption *known = PQconndefaults();
+  if (!known) return error_memory(err);
+  for (const PQconninfoOption *o = known; o->keyword; o++) most++; /* a url may hold all of them */
+  list l = {.client = client, .a = a, .known = known};
+  l.keywords = arena_array(a, const char *, most);
+  l.values = arena_array(a, const char *, most);
+  shunt_status status = l.keywords && l.values ? fill(&l, err) : error_memory(err);
+  PQconninfoFree(known);
+  *keywords = l.keywords;
+  *values = l.values;
+  return status;
+}

@@ -1,0 +1,200 @@
+#include <string.h>
+
+#include "base/alloc.h"
+#include "driver/pg_conn.h"
+
+enum { COLUMNS_ON_STACK = 64 };
+
+/* ---- sending ---- */
+
+void pg_drop_sent(pg_conn *conn) {
+  PGresult *result;
+  if (!conn->sent) return;
+  while ((result = PQgetResult(conn->pg))) {
+    ExecStatusType status = PQresultStatus(result);
+    PQclear(result);
+    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT && status != PGRES_COPY_BOTH) continue;
+    conn->base.broken = true;
+    break;
+  }
+  conn->sent = NULL;
+}
+
+/* The server takes nothing but a way back from a transaction that has failed. */
+static shunt_status check_transaction(pg_conn *conn, const pg_statement *s, shunt_error *err) {
+  PGTransactionStatusType state = PQtransactionStatus(conn->pg);
+  if (conn->base.in_transaction && state == PQTRANS_IDLE)
+    return error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction");
+  if (s->savepoint && !conn->base.in_transaction)
+    return error_set(err, SHUNT_E_USAGE, "a savepoint needs a transaction of the session around it");
+  return SHUNT_OK;
+}
+
+static bool send_now(pg_conn *conn, const pg_statement *s, const pg_params *p) {
+  char name[PG_NAME_BYTES];
+  if (s->savepoint) return PQsendQueryParams(conn->pg, s->numbered, 0, NULL, NULL, NULL, NULL, 0);
+  pg_statement_name(s, name);
+  return PQsendQueryPrepared(conn->pg, name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
+}
+
+static shunt_status send_statement(pg_conn *conn, pg_statement *s, const shunt_value *params, shunt_error *err) {
+  pg_params p;
+  shunt_status status = pg_encode(conn, s, params, &p, err);
+  if (!status && !send_now(conn, s, &p)) status = pg_fail(conn, NULL, s->sql, err);
+  return status;
+}
+
+shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
+                     shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_statement *s = NULL;
+  pg_drop_sent(conn);
+  shunt_status status = pg_statement_of(conn, sql, sql_size, &s, err);
+  if (!status) status = check_transaction(conn, s, err);
+  if (!status && s->nparams != nparams)
+    status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
+                       s->nparams, nparams, s->sql);
+  if (!status) status = send_statement(conn, s, params, err);
+  if (status) {
+    error_client(err, base->client->name);
+    return status;
+  }
+  conn->sent = s;
+  conn->params = params;
+  return SHUNT_OK;
+}
+
+/* ---- rows ---- */
+
+static shunt_status set_columns(const pg_conn *conn, const PGresult *result, int n, shunt_rows *into,
+                                shunt_error *err) {
+  if (into->columns && into->ncolumns != (size_t)n)
+    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %d columns where %zu were expected",
+                     conn->base.client->name, n, into->ncolumns);
+  if (into->columns || n <= 0) return SHUNT_OK;
+  const char *on_stack[COLUMNS_ON_STACK], **names = on_stack;
+  if (n > COLUMNS_ON_STACK && !(names = base_alloc((size_t)n * sizeof *names))) return error_memory(err);
+  for (int i = 0; i < n; i++) names[i] = PQfname(result, i);
+  bool ok = rows_set_columns(into, names, (size_t)n);
+  if (names != on_stack) base_free(names);
+  return ok ? SHUNT_OK : error_memory(err);
+}
+
+static bool add_row(const PGresult *result, int row, int n, const Oid *types, shunt_rows *into) {
+  shunt_value *cells = rows_add(into);
+  if (!cells) return false;
+  for (int i = 0; i < n; i++) {
+    if (PQgetisnull(result, row, i)) continue; /* a new row's cells are null */
+    if (!pg_decode(types[i], PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i), into, &cells[i]))
+      return false;
+  }
+  return true;
+}
+
+static shunt_status add_rows(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
+  int n = PQnfields(result), nrows = PQntuples(result);
+  shunt_status status = set_columns(conn, result, n, into, err);
+  Oid on_stack[COLUMNS_ON_STACK], *types = on_stack;
+  if (status || n == 0) return status;
+  if (n > COLUMNS_ON_STACK && !(types = arena_alloc(&conn->scratch, (size_t)n * sizeof *types)))
+    return error_memory(err);
+  for (int i = 0; i < n; i++) types[i] = PQftype(result, i);
+  for (int row = 0; row < nrows; row++)
+    if (!add_row(result, row, n, types, into)) return error_memory(err);
+  return SHUNT_OK;
+}
+
+/* ---- receiving ---- */
+
+static bool begins_with_any(const char *tag, const char *const *words) {
+  for (; *words; words++) {
+    size_t size = strlen(*words);
+    if (strncmp(tag, *words, size) == 0 && (tag[size] == 0 || tag[size] == ' ')) return true;
+  }
+  return false;
+}
+
+static int64_t rows_written(PGresult *result) {
+  static const char *const writes[] = {"INSERT", "UPDATE", "DELETE", "MERGE", NULL};
+  int64_t n = 0;
+  if (!begins_with_any(PQcmdStatus(result), writes)) return 0;
+  for (const char *digit = PQcmdTuples(result); *digit; digit++) n = n * 10 + (*digit - '0');
+  return n;
+}
+
+static void note_changes(pg_conn *conn, PGresult *result) {
+  /* whoever is given the connection next would find what it set */
+  static const char *const of_connection[] = {"SET",     "RESET",      "DISCARD", "LISTEN", "UNLISTEN",
+                                              "PREPARE", "DEALLOCATE", "LOAD",    NULL};
+  static const char *const of_schema[] = {"CREATE", "ALTER", "DROP", NULL};
+  const char *tag = PQcmdStatus(result);
+  if (begins_with_any(tag, of_connection) && strcmp(tag, "SET CONSTRAINTS") != 0) conn->base.broken = true;
+  if (begins_with_any(tag, of_schema)) conn->stale = true;
+}
+
+/* A statement that was sound once is so no more: the tables are not what they were. */
+static bool is_outdated(const pg_statement *s, const PGresult *result) {
+  const char *state = pg_sqlstate(result);
+  if (pg_is_outdated_plan(result)) return true;
+  return strcmp(state, "26000") == 0 || (s->tried && strncmp(state, "42", 2) == 0);
+}
+
+/* The one result, with what follows it thrown away. */
+static PGresult *read_result(pg_conn *conn) {
+  PGresult *first = PQgetResult(conn->pg), *more;
+  ExecStatusType status = PQresultStatus(first);
+  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) return first;
+  while (first && (more = PQgetResult(conn->pg))) PQclear(more);
+  return first;
+}
+
+/* Outside of a transaction nothing has come of the statement, so that it may run again. */
+static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
+  shunt_status status = pg_prepare_again(conn, s, err);
+  if (!status) status = send_statement(conn, s, conn->params, err);
+  if (status) return status;
+  PQclear(*result);
+  *result = read_result(conn);
+  return SHUNT_OK;
+}
+
+static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,
+                         shunt_error *err) {
+  switch (PQresultStatus(result)) {
+  case PGRES_TUPLES_OK:
+  case PGRES_COMMAND_OK:
+    if (affected) *affected = rows_written(result);
+    note_changes(conn, result);
+    s->tried = true;
+    return into && PQresultStatus(result) == PGRES_TUPLES_OK ? add_rows(conn, result, into, err) : SHUNT_OK;
+  case PGRES_COPY_IN:
+  case PGRES_COPY_OUT:
+  case PGRES_COPY_BOTH:
+    conn->base.broken = true;
+    return error_set(err, SHUNT_E_USAGE, "COPY to or from the client is not for statements (in: %.300s)", s->sql);
+  default:
+    return pg_fail(conn, result, s->sql, err);
+  }
+}
+
+shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                        shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_statement *s = conn->sent;
+  shunt_status status = SHUNT_OK;
+  if (affected) *affected = 0;
+  if (generated_id) *generated_id = 0;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  conn->sent = NULL;
+  PGresult *result = read_result(conn);
+  if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
+    if (base->in_transaction)
+      conn->stale = true;
+    else
+      status = run_again(conn, s, &result, err);
+  }
+  if (!status) status = take(conn, s, result, into, affected, err);
+  PQclear(result);
+  if (status) error_client(err, base->client->name);
+  return status;
+}

@@ -1,0 +1,143 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "driver/pg_conn.h"
+
+/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. */
+static const char columns_sql[] =
+    "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
+    "coalesce(pg_catalog.array_position(i.indkey::int2[], a.attnum) + 1, 0), b.oid, b.typname "
+    "FROM pg_catalog.pg_attribute a "
+    "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
+    "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.* FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid "
+    "UNION ALL SELECT t.* FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' AND t.oid = up.typbasetype) "
+    "SELECT oid, typname FROM up WHERE typtype <> 'd') b "
+    "WHERE a.attrelid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped "
+    "ORDER BY a.attnum";
+
+static const char tables_sql[] =
+    "SELECT relname, pg_catalog.to_regclass(pg_catalog.quote_ident($1)) IS NOT NULL FROM pg_catalog.pg_class "
+    "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
+    "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
+
+static PGresult *ask(pg_conn *conn, const char *sql, const char *table) {
+  return PQexecParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){table}, NULL, NULL, 0);
+}
+
+static shunt_status no_table(pg_conn *conn, const char *table, shunt_error *err) {
+  suggest near = suggest_for(table);
+  PGresult *result = ask(conn, tables_sql, table);
+  shunt_status status = PQresultStatus(result) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  for (int i = 0; i < PQntuples(result) && !status; i++) suggest_try(&near, PQgetvalue(result, i, 0));
+  if (!status)
+    status = error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
+                       suggest_text(&near));
+  PQclear(result);
+  return status;
+}
+
+static void set_number(driver_column *column, driver_kind kind, bool exact) {
+  column->kind = kind;
+  column->numeric = true;
+  column->exact = exact;
+}
+
+static void set_integer(driver_column *column, int64_t least, int64_t most) {
+  set_number(column, DRIVER_INTEGERS, true);
+  column->least = least;
+  column->most = most;
+}
+
+static void set_text(driver_column *column, driver_kind kind, driver_collation collation) {
+  column->kind = kind;
+  column->text = true;
+  column->collation = collation;
+}
+
+/* Equality of texts is that of their bytes, whatever their order is. */
+static void set_kind(driver_column *column, Oid type, const char *type_name) {
+  switch (type) {
+  case PG_BOOL:
+    set_number(column, DRIVER_BOOLEANS, true);
+    break;
+  case PG_INT2:
+    set_integer(column, INT16_MIN, INT16_MAX);
+    break;
+  case PG_INT4:
+    set_integer(column, INT32_MIN, INT32_MAX);
+    break;
+  case PG_INT8:
+    set_integer(column, INT64_MIN, INT64_MAX);
+    break;
+  case PG_OID:
+    set_integer(column, 0, UINT32_MAX);
+    break;
+  case PG_FLOAT4:
+  case PG_FLOAT8:
+    set_number(column, DRIVER_NUMBERS, false);
+    break;
+  case PG_NUMERIC:
+    set_number(column, DRIVER_NUMBERS, true);
+    break;
+  case PG_BPCHAR:
+    set_text(column, DRIVER_TEXTS, DRIVER_RTRIM);
+    break;
+  case PG_TEXT:
+  case PG_VARCHAR:
+  case PG_NAME:
+    set_text(column, DRIVER_TEXTS, DRIVER_BINARY);
+    break;
+  case PG_BYTEA:
+    set_text(column, DRIVER_BLOBS, DRIVER_BINARY);
+    break;
+  case PG_UUID:
+    set_text(column, DRIVER_UUIDS, DRIVER_NOCASE);
+    break;
+  default:
+    if (strcmp(type_name, "citext") == 0)
+      set_text(column, DRIVER_TEXTS, DRIVER_NOCASE);
+    else
+      set_text(column, DRIVER_OTHERS, DRIVER_BINARY);
+  }
+}
+
+static bool read_column(driver_table *t, const PGresult *result, int at) {
+  driver_column *column = &t->columns[at];
+  column->name = arena_strdup(&t->arena, PQgetvalue(result, at, 0));
+  column->type = arena_strdup(&t->arena, PQgetvalue(result, at, 1));
+  if (!column->name || !column->type) return false;
+  column->nullable = PQgetvalue(result, at, 2)[0] != 't';
+  column->key = atoi(PQgetvalue(result, at, 3));
+  set_kind(column, (Oid)strtoul(PQgetvalue(result, at, 4), NULL, 10), PQgetvalue(result, at, 5));
+  return true;
+}
+
+static shunt_status read_table(const PGresult *result, driver_table **out, shunt_error *err) {
+  driver_table *t = driver_table_new();
+  int n = PQntuples(result);
+  bool ok = t && driver_table_size(t, (size_t)n);
+  for (int i = 0; i < n && ok; i++) ok = read_column(t, result, i);
+  if (!ok || !driver_table_name(t)) {
+    driver_table_free(t);
+    return error_memory(err);
+  }
+  *out = t;
+  return SHUNT_OK;
+}
+
+shunt_status pg_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  PGresult *result = ask(conn, columns_sql, table);
+  shunt_status status = SHUNT_OK;
+  if (PQresultStatus(result) != PGRES_TUPLES_OK)
+    status = pg_fail(conn, result, NULL, err);
+  else if (PQntuples(result) == 0)
+    status = no_table(conn, table, err);
+  else
+    status = read_table(result, out, err);
+  PQclear(result);
+  if (status) error_client(err, base->client->name);
+  return status;
+}

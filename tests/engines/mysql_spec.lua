@@ -1,0 +1,356 @@
+-- What MySQL and MariaDB have of their own: collations, statements that commit by themselves, options, and long values.
+
+local shunt = require "shunt"
+local App = require "tests.spec.support.app"
+local Engines = require "tests.engines.support.engines"
+
+describe("texts on mysql", function()
+  local why = Engines.missing()
+  if why then
+    pending(why)
+    return
+  end
+
+  local texts = {
+    "a", "A", "a ", "á", "Á  ", "e\u{301}", "é", "E", "ß", "ss", "SS", "s", "i", "I", "ı", "İ", "aa", "å", "Å", "ch", "cH", "CH", "日本", "😀",
+    "", " ", "\ta", "a\t", "5", "５", "5.0", "a_b", "a-b", "a b", "ab", "a\0", "zz", "Z",
+  }
+
+  local collations = {
+    "utf8mb4_general_ci", "utf8mb4_general_nopad_ci", "utf8mb4_unicode_ci", "utf8mb4_unicode_520_nopad_ci", "utf8mb4_bin",
+    "utf8mb4_nopad_bin", "utf8mb4_turkish_ci", "utf8mb4_danish_ci", "utf8mb4_spanish2_ci", "utf8mb4_croatian_ci", "latin1_swedish_ci",
+    "latin1_german2_ci", "latin1_bin", "ucs2_unicode_ci",
+  }
+
+  local rules = [[
+model "parent" { table = "parents", client = "here", relations = { children = has_many("child", "k", { key = "k", order = "id" }) } }
+model "child" { table = "children", client = "there", relations = { parent = belongs_to("there", "k", { key = "k" }) } }
+model "there" { table = "parents_there", client = "there", relations = { children = has_many("child", "k", { key = "k", order = "id" }) } }
+model "one" { table = "ones", client = "here", relations = { parts = belongs_to_many("link", "part", "one_id", "part_id", { order = "name" }) } }
+model "link" { table = "links", client = "here" }
+model "part" { client = "there", table = function(req)
+  local n = req:mod("where.id", 3)
+  return n and ("parts_%d"):format(n) or "parts_0"
+end }
+]]
+
+  local world, session
+
+  setup(function()
+    world = Engines.open { clients = { here = "sqlite3", there = "mysql" }, default = "here", rules = rules }
+    session = world.session
+    session:execute("here", "CREATE TABLE parents (id INTEGER PRIMARY KEY, k TEXT)")
+    session:execute("here", "CREATE TABLE ones (id INTEGER PRIMARY KEY)")
+    session:execute("here", "CREATE TABLE links (id INTEGER PRIMARY KEY, one_id INTEGER, part_id INTEGER)")
+    session:execute("here", "INSERT INTO ones VALUES (1)")
+    for i, text in ipairs(texts) do
+      session:execute("here", "INSERT INTO parents VALUES (?, ?)", { i, text })
+      session:execute("here", "INSERT INTO links VALUES (?, 1, ?)", { i, i })
+    end
+  end)
+
+  teardown(function() world:close() end)
+
+  local function ids(rows)
+    local out = {}
+    for i, row in ipairs(rows) do out[i] = row.id end
+    return out
+  end
+
+  -- A column that can't hold all of them has those that it can.
+  local function fill(name, collation)
+    session:execute("there", "DROP TABLE IF EXISTS " .. name)
+    session:execute("there", ("CREATE TABLE %s (id INTEGER PRIMARY KEY, k VARCHAR(20) CHARACTER SET %s COLLATE %s)")
+      :format(name, collation:match "^[^_]+", collation))
+    for i, text in ipairs(texts) do
+      local ok, problem = pcall(session.execute, session, "there", ("INSERT INTO %s VALUES (?, ?)"):format(name), { i, text })
+      if not ok then assert.equal("SHUNT_E_CONSTRAINT", problem.code) end
+    end
+  end
+
+  for _, collation in ipairs(collations) do
+    it("match the keys of another engine as " .. collation .. " does", function()
+      fill("children", collation)
+      local matched = 0
+      for _, parent in ipairs(session:model("parent"):select { include = { children = true }, order = "id" }) do
+        -- a text that the column's character set can't write can't be asked for, and is equal to nothing there
+        local ok, found = pcall(session.query, session, "there", "SELECT id FROM children WHERE k = ? ORDER BY id", { parent.k })
+        if not ok then assert.equal("SHUNT_E_USAGE", found.code) end
+        local expected = ok and ids(found) or {}
+        assert.same(expected, ids(parent.children), ("parent %q"):format(parent.k))
+        matched = matched + #expected
+      end
+      assert.is_true(matched > 20)
+    end)
+
+    it("match keys of their own engine as " .. collation .. " does", function()
+      fill("children", collation)
+      fill("parents_there", collation)
+      local expected = session:query("there",
+        "SELECT p.id AS parent, c.id FROM parents_there AS p JOIN children AS c ON c.k = p.k ORDER BY p.id, c.id")
+      local at = 0
+      for _, parent in ipairs(session:model("there"):select { include = { children = true }, order = "id" }) do
+        for _, child in ipairs(parent.children) do
+          at = at + 1
+          assert.same({ parent = parent.id, id = child.id }, expected[at])
+        end
+      end
+      assert.equal(#expected, at)
+    end)
+
+    it("are merged from several tables in the order of " .. collation, function()
+      for n = 0, 2 do
+        session:execute("there", ("DROP TABLE IF EXISTS parts_%d"):format(n))
+        session:execute("there", ("CREATE TABLE parts_%d (id INTEGER PRIMARY KEY, name VARCHAR(20) CHARACTER SET %s COLLATE %s)")
+          :format(n, collation:match "^[^_]+", collation))
+      end
+      for i, text in ipairs(texts) do
+        pcall(session.execute, session, "there", ("INSERT INTO parts_%d VALUES (?, ?)"):format(i % 3), { i, text })
+      end
+      local expected = session:query("there", "SELECT * FROM (SELECT * FROM parts_0 UNION ALL SELECT * FROM parts_1 UNION ALL "
+        .. "SELECT * FROM parts_2) AS parts ORDER BY name, id")
+      local one = session:model("one"):get(1, { include = { parts = true } })
+      assert.same(ids(expected), ids(one.parts))
+      assert.is_true(#expected > 20)
+    end)
+  end
+
+  it("of plain letters are matched without asking the server what they weigh", function()
+    session:execute("there", "DROP TABLE IF EXISTS children")
+    session:execute("there", "CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20) COLLATE utf8mb4_unicode_ci)")
+    session:execute("there", "INSERT INTO children VALUES (1, 'A'), (2, 'ss'), (3, 'a-b')")
+    local statements = App.watch(session)
+    local rows = session:model("parent"):select { where = { id = { 1, 2, 10, 33 } }, include = { children = true }, order = "id" }
+    session:observe(nil)
+    local found = {}
+    for _, row in ipairs(rows) do table.insert(found, ids(row.children)) end
+    assert.same({ { 1 }, { 1 }, { 2 }, { 3 } }, found)
+    assert.equal(2, #statements)
+  end)
+
+  it("are compared with like as they are written, backslashes too", function()
+    session:execute("there", "DROP TABLE IF EXISTS children")
+    session:execute("there", "CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20))")
+    for i, text in ipairs { "a\\b", "a%b", "ab", "a\\%b", "a'b", "\\" } do session:execute("there", "INSERT INTO children VALUES (?, ?)", { i, text }) end
+    local child = session:model "child"
+    local function like(pattern) return ids(child:select { where = { k = { like = pattern } }, order = "id" }) end
+    assert.same({ 1, 4 }, like "a\\%")
+    assert.same({ 1 }, like "a\\b")
+    assert.same({ 4 }, like "a\\_b")
+    assert.same({ 6 }, like "\\")
+    assert.same({ 1, 4, 6 }, like "%\\%")
+  end)
+
+  it("are no numbers, whatever they begin with", function()
+    session:execute("there", "DROP TABLE IF EXISTS children")
+    session:execute("there", "CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20))")
+    for i, text in ipairs { "5", "5 apples", "05", "five", "5.5", "1e1", "10" } do
+      session:execute("there", "INSERT INTO children VALUES (?, ?)", { i, text })
+    end
+    local child = session:model "child"
+    local function where(k) return ids(child:select { where = { k = k }, order = "id" }) end
+    assert.same({ 1 }, where(5))
+    assert.same({ 1, 5, 7 }, where { 5, 5.5, 10 })
+    assert.same({}, where(0))
+    assert.same({}, where(false))
+    assert.equal(1, child:update({ k = "six" }, { where = { k = 5 } }))
+    assert.equal(0, child:delete { k = 0 })
+  end)
+end)
+
+describe("numbers on mysql", function()
+  if Engines.missing() then return end
+  local world, session
+
+  before_each(function()
+    world = Engines.open { clients = { main = "mysql" }, rules = 'model "amount" { table = "amounts" }' }
+    session = world.session
+    session:execute("main", "CREATE TABLE amounts (id BIGINT UNSIGNED PRIMARY KEY, d DECIMAL(38, 10))")
+  end)
+  after_each(function() world:close() end)
+
+  it("are found to the last digit", function()
+    local amounts = session:model "amount"
+    local near = { "12345678901234567890.1234567890", "12345678901234567890.1234567891" }
+    amounts:insert { id = "18446744073709551615", d = near[1] }
+    amounts:insert { id = "18446744073709551614", d = near[2] }
+    assert.equal(1, amounts:count { where = { d = near[1] } })
+    assert.equal(1, amounts:count { where = { d = { near[2], 1, "1.5" } } })
+    assert.equal(1, amounts:count { where = { d = { gt = near[1] } } })
+    assert.equal(near[2], amounts:get("18446744073709551614").d)
+    assert.equal(1, amounts:count { where = { id = { "18446744073709551614", 7, "8" } } })
+    local ids = {}
+    for _, row in ipairs(amounts:mget { "18446744073709551615", "18446744073709551614", 3 }) do table.insert(ids, row.id) end
+    assert.same({ "18446744073709551615", "18446744073709551614" }, ids)
+    assert.equal(1, amounts:delete { id = { "18446744073709551614" } })
+  end)
+
+  it("of a table's own are given with the row, and 0 is a number like others", function()
+    session:execute("main", "CREATE TABLE numbered (id INTEGER PRIMARY KEY AUTO_INCREMENT, v INTEGER DEFAULT 3)")
+    local plain <close> = world.app:session()
+    local numbered = plain:model("amount"):new_instance(nil, "numbered")
+    assert.same({ id = 1, v = 3 }, numbered:insert {})
+    assert.same({ id = 2, v = 4 }, numbered:insert { v = 4 })
+    assert.same({ id = 0, v = 5 }, numbered:insert { id = 0, v = 5 })
+    assert.equal(2, numbered:insert_bulk { {}, {} })
+    assert.equal(5, numbered:count())
+  end)
+end)
+
+describe("statements on mysql", function()
+  if Engines.missing() then return end
+  local world, session
+
+  before_each(function()
+    world = Engines.open { clients = { main = "mysql" }, rules = 'model "thing" { table = "things" }' }
+    session = world.session
+    session:execute("main", "CREATE TABLE things (id INTEGER PRIMARY KEY AUTO_INCREMENT, t LONGTEXT, b LONGBLOB, v INTEGER)")
+  end)
+  after_each(function() world:close() end)
+
+  it("that commit by themselves are refused in a transaction, and it goes on", function()
+    session:transaction(function()
+      session:model("thing"):insert { v = 1 }
+      for _, sql in ipairs { "CREATE TABLE others (id INTEGER)", " /* now */ alter table things ADD COLUMN w INTEGER", "TRUNCATE things" } do
+        Engines.raises("SHUNT_E_TRANSACTION", session.execute, session, "main", sql)
+      end
+      session:execute("main", "CREATE TEMPORARY TABLE passing (id INTEGER)")
+      session:execute("main", "INSERT INTO passing VALUES (1)")
+    end)
+    assert.equal(1, session:model("thing"):count())
+  end)
+
+  it("that commit unseen lose the transaction with an error, and leave the pool whole", function()
+    session:execute("main", "CREATE PROCEDURE sneak() COMMIT")
+    Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function()
+      session:model("thing"):insert { v = 1 }
+      session:execute("main", "CALL sneak()")
+    end)
+    Engines.raises("SHUNT_E_USAGE", session.execute, session, "main", "SET autocommit = 0")
+    Engines.raises("SHUNT_E_USAGE", session.execute, session, "main", "/*! START TRANSACTION */")
+    Engines.raises("SHUNT_E_USAGE", session.execute, session, "main", "USE mysql")
+    Engines.raises("SHUNT_E_USAGE", session.execute, session, "main", "LOCK TABLES things WRITE")
+    session:model("thing"):insert { v = 2 }
+    local other <close> = world.app:session()
+    assert.equal(2, other:model("thing"):count())
+  end)
+
+  it("of a transaction that met a deadlock fail until it has ended", function()
+    session:model("thing"):insert_bulk { { id = 1, v = 1 }, { id = 2, v = 2 } }
+    local other <close> = world.app:session()
+    local function collide(first, second)
+      return pcall(first.transaction, first, function()
+        first:model("thing"):update { id = 1, v = 10 }
+        second:transaction(function()
+          second:execute("main", "SET SESSION innodb_lock_wait_timeout = 1")
+          second:model("thing"):update { id = 2, v = 20 }
+          Engines.raises("SHUNT_E_CONFLICT", second.model, second, "thing")
+        end)
+      end)
+    end
+    assert.is_false((collide(session, other)))
+    local problem = Engines.raises("SHUNT_E_CONFLICT", session.transaction, session, function()
+      session:execute("main", "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'a deadlock'")
+    end)
+    assert.equal(1213, problem.engine_code)
+    assert.equal("40001", problem.sqlstate)
+    session:model("thing"):update { id = 1, v = 11 }
+    assert.equal(11, session:model("thing"):get(1).v)
+  end)
+
+  it("give values of any length, and long ones among short ones", function()
+    local thing = session:model "thing"
+    local sizes = { 0, 1, 63, 64, 65, 255, 256, 1000, 16383, 16384, 16385, 70000, 3, 3000000, 10 }
+    for i, size in ipairs(sizes) do thing:insert { id = i, t = ("é"):rep(size), b = shunt.blob(("\0\xff"):rep(size)), v = i } end
+    local rows = thing:select { order = "id" }
+    for i, size in ipairs(sizes) do
+      assert.is_true(rows[i].t == ("é"):rep(size), "text " .. size)
+      assert.is_true(rows[i].b == shunt.blob(("\0\xff"):rep(size)), "blob " .. size)
+      assert.equal(i, rows[i].v)
+    end
+  end)
+
+  it("take as many parameters as the protocol has room for", function()
+    local thing = session:model "thing"
+    local rows, ids = {}, {}
+    for i = 1, 70000 do rows[i] = { id = i, v = i % 7 } end
+    for i = 1, 65533 do ids[i] = i end -- and two for limit and offset
+    assert.equal(70000, thing:insert_bulk(rows))
+    assert.equal(65533, thing:count { where = { id = ids } })
+    ids[65534] = 65534
+    Engines.raises("SHUNT_E_USAGE", thing.count, thing, { where = { id = ids } })
+    assert.equal(65534, #thing:mget(ids))
+  end)
+
+  it("that the server does not prepare go as they are, without parameters", function()
+    local checked = session:query("main", "CHECK TABLE things")
+    assert.equal("OK", checked[1].Msg_text)
+    session:execute("main", "CREATE PROCEDURE two() BEGIN SELECT 1 AS a; SELECT 2 AS b; END")
+    assert.same({ { a = 1 } }, session:query("main", "CALL two()"))
+    assert.same({ { one = 1 } }, session:query("main", "SELECT 1 AS one"))
+  end)
+
+  it("count the rows that they found, not those that they changed", function()
+    session:model("thing"):insert { id = 1, v = 1 }
+    assert.equal(1, session:model("thing"):update { id = 1, v = 1 })
+    assert.equal(1, session:execute("main", "UPDATE things SET v = 1"))
+    assert.equal(0, session:execute("main", "SELECT * FROM things"))
+    assert.equal(1, session:execute("main", "INSERT INTO things (v) VALUES (3) RETURNING id"))
+  end)
+
+  it("refuse what would be cut", function()
+    session:execute("main", "CREATE TABLE small (id INTEGER PRIMARY KEY, s VARCHAR(3), n TINYINT, d DATE, e ENUM('x', 'y'))")
+    for _, value in ipairs { { s = "abcd" }, { n = 200 }, { n = "x" }, { d = "2026-02-30" }, { d = "0000-00-00" }, { e = "z" }, { s = "\xff" } } do
+      value.id = 1
+      Engines.raises("SHUNT_E_CONSTRAINT", session.model(session, "thing"):new_instance(nil, "small").insert,
+        session:model("thing"):new_instance(nil, "small"), value)
+    end
+    Engines.raises("SHUNT_E_USAGE", session.query, session, "main", "SELECT ? AS x", { 0 / 0 })
+    Engines.raises("SHUNT_E_USAGE", session.query, session, "main", "SELECT ? AS x", { 1 / 0 })
+    assert.equal(0, session:query("main", "SELECT count(*) AS n FROM small")[1].n)
+  end)
+end)
+
+describe("a connection to mysql", function()
+  if Engines.missing() then return end
+
+  local url = Engines.url "mysql"
+  local host, database, socket = url:match "^%a+://([^/]*)/([^?]*)", url:match "^%a+://[^/]*/([^?]*)", url:match "[?&]socket=([^&]*)"
+    or url:match "[?&]unix_socket=([^&]*)"
+
+  local function with(connection)
+    local yaml = "database: {defaultClient: main, clients: {main: {engine: mysql, connection: {" .. connection .. "}}}}\n"
+    local app, folder = App.open { ["shunt.yaml"] = yaml }
+    local session = app:session()
+    local results = table.pack(pcall(session.query, session, "main", "SELECT database() AS name"))
+    app:close()
+    App.remove(folder)
+    if not results[1] then error(results[2], 0) end
+    return results[2][1].name
+  end
+
+  local function refused(code, connection, words)
+    local problem = Engines.raises(code, with, connection)
+    assert.is_truthy(tostring(problem):find(words, 1, true), tostring(problem))
+    assert.equal("main", problem.client)
+    assert.is_nil(tostring(problem):find("swordfish", 1, true))
+  end
+
+  it("is made by a url, and by what stands beside it", function()
+    assert.equal(database, with(("url: %q"):format(url)))
+    assert.equal(database, with(("url: %q, connectTimeout: 500ms, charset: utf8mb4, application_name: spec"):format(url)))
+    assert.equal("mysql", with(("url: %q, database: mysql"):format(url)))
+  end)
+
+  it("is refused where it is not spelled right, or can't be what was asked for", function()
+    refused("SHUNT_E_CONFIG", ("url: %q, pasword: swordfish"):format(url), "did you mean 'password'")
+    refused("SHUNT_E_CONFIG", "url: \"mysql://u:swordfish%zz@h/d\"", "%25")
+    refused("SHUNT_E_CONFIG", "url: \"postgres://u:swordfish@h/d\"", "mysql://USER:PASSWORD@HOST")
+    refused("SHUNT_E_CONFIG", "url: \"mysql://u:swordfish@h:99999/d\"", "port")
+    refused("SHUNT_E_CONFIG", "host: h, connectTimeout: soon", "seconds")
+    refused("SHUNT_E_CONFIG", "host: h, ssl_mode: perhaps", "verify_identity")
+    refused("SHUNT_E_CONFIG", "host: h, charset: latin1", "utf8mb4")
+    refused("SHUNT_E_DATASOURCE", "socket: /nowhere/at/all.sock, password: swordfish", "/nowhere/at/all.sock")
+    refused("SHUNT_E_DATASOURCE", ("url: %q, ssl_ca: /nowhere/ca.pem"):format(url), "SSL")
+  end)
+end)

@@ -1,0 +1,184 @@
+#!/bin/sh
+# For: one throwaway database server, in a folder of its own, run by a user who may do nothing else.
+# Owner: the folder DIR belongs to with-servers.sh, which makes and removes it; DIR/pg and DIR/mysql belong to the servers.
+# Use: sh tests/engines/server.sh make|start|kill|stop pg|mysql DIR
+#   make   a new server, not running, with the users that README.md names
+#   start  returns when it takes connections; the same port and data each time
+#   kill   SIGKILL, as a crash would; what it had committed is there after the next start
+#   stop   at once; nothing is left of it outside of DIR
+# Only processes that run on DIR are ever signalled.
+set -u
+
+action=$1
+engine=$2
+dir=$3
+home=$dir/$engine
+WAIT_S=30
+PASSWORD=opensesame
+
+die() {
+  echo "$engine server: $*" >&2
+  exit 1
+}
+
+# ---- who runs it, and which program it is ----
+
+# Servers refuse to be run by root: then the user of the package runs it, or nobody.
+user=
+if [ "$(id -u)" -eq 0 ]; then
+  case $engine in pg) user=postgres ;; mysql) user=mysql ;; esac
+  id "$user" >/dev/null 2>&1 || user=nobody
+fi
+as_user() {
+  if [ -z "$user" ]; then
+    "$@"
+  else
+    setpriv --reuid="$user" --regid="$(id -g "$user")" --clear-groups "$@"
+  fi
+}
+
+# The newest PostgreSQL that is installed: Debian keeps them apart by version, and out of PATH.
+pg_program() {
+  found=$(find /usr/lib/postgresql/*/bin -name "$1" 2>/dev/null | sort -V | tail -n 1)
+  [ -n "$found" ] || found=$(command -v "$1") || die "there is no $1 here: 'make deps' installs it"
+  echo "$found"
+}
+mysql_program() {
+  PATH=$PATH:/usr/sbin command -v "$1" || die "there is no $1 here: 'make deps' installs it"
+}
+
+# ---- the process ----
+
+# Prints the server's process id, or fails where it does not run. A number alone may be somebody else's by now.
+pid_of() {
+  pid=$(head -n 1 "$home/pid" 2>/dev/null) && [ -n "$pid" ] || return 1
+  grep -qaF "$home/data" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
+}
+
+gone_within() { # SECONDS
+  left=$(($1 * 20))
+  while pid_of >/dev/null; do
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || return 1
+    sleep 0.05
+  done
+}
+
+ready() {
+  case $engine in
+  pg) [ "$(sed -n '8s/ *$//p' "$home/data/postmaster.pid" 2>/dev/null)" = ready ] ;;
+  mysql) grep -q 'ready for connections' "$home/log" ;;
+  esac
+}
+
+# In a session of its own, so that an interrupt at the terminal leaves it to with-servers.sh to stop it, and as
+# nobody's child, so that nobody has to wait for it.
+launch() {
+  (
+    cd "$home" || exit 1
+    exec >"$home/log" 2>&1 </dev/null # here, since the shell behind & keeps what it had before
+    # shellcheck disable=SC2016 # for the inner shell
+    as_user setsid sh -c 'echo $$ >pid; exec "$@"' sh "$@" &
+  )
+}
+
+launch_pg() { # PORT
+  rm -f "$home/data/postmaster.pid"
+  launch "$(pg_program postgres)" -D "$home/data" -c port="$1" -c listen_addresses=127.0.0.1 \
+    -c unix_socket_directories="$home" -c fsync=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=50 \
+    -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=256MB -c autovacuum=off -c jit=off -c timezone=UTC \
+    -c dynamic_shared_memory_type=mmap
+}
+
+launch_mysql() { # PORT
+  launch "$(mysql_program mariadbd)" --no-defaults --datadir="$home/data" --socket="$home/socket" --port="$1" \
+    --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=50 \
+    --innodb-flush-log-at-trx-commit=2 --innodb-doublewrite=0 --innodb-use-native-aio=0 --innodb-buffer-pool-size=64M \
+    --pid-file="$home/data/mariadb.pid" --init-file="$home/users.sql"
+}
+
+# Starts it and waits. Fails where it ended by itself.
+start_at() { # PORT
+  rm -f "$home/log" "$home/pid"
+  "launch_$engine" "$1"
+  left=$((WAIT_S * 20))
+  until [ -s "$home/pid" ] && ready && pid_of >/dev/null; do
+    sleep 0.05
+    left=$((left - 1))
+    [ "$left" -gt 0 ] || die "it does not start within $WAIT_S s: $(tail -n 5 "$home/log")"
+    [ ! -s "$home/pid" ] || kill -0 "$(cat "$home/pid")" 2>/dev/null || return 1
+  done
+}
+
+# Below the ports that the system gives out by itself.
+random_port() {
+  echo $((20000 + $(od -An -N2 -tu2 /dev/urandom) % 12000))
+}
+
+start() {
+  if [ -s "$home/port" ]; then
+    start_at "$(cat "$home/port")" || die "it ended at once: $(tail -n 5 "$home/log")"
+    return
+  fi
+  for _ in 1 2 3 4 5 6; do # a port may be taken
+    port=$(random_port)
+    if start_at "$port"; then
+      echo "$port" >"$home/port"
+      return
+    fi
+  done
+  die "it ended at once: $(tail -n 5 "$home/log")"
+}
+
+# ---- making and ending ----
+
+make_pg() {
+  initdb=$(pg_program initdb) || exit 1
+  as_user "$initdb" -D "$home/data" --no-sync -A trust -U postgres -E UTF8 --locale=C >"$home/log" 2>&1 ||
+    die "initdb failed: $(tail -n 5 "$home/log")"
+  printf '%s\n' 'local all all trust' 'host all all 127.0.0.1/32 scram-sha-256' >"$home/data/pg_hba.conf"
+  printf '%s\n' "CREATE ROLE shunt LOGIN CREATEDB PASSWORD '$PASSWORD'" 'CREATE DATABASE shunt OWNER shunt' |
+    as_user "$(pg_program postgres)" --single -D "$home/data" -c fsync=off postgres >"$home/log" 2>&1 ||
+    die "its users can't be made: $(tail -n 5 "$home/log")"
+}
+
+make_mysql() {
+  install_db=$(mysql_program mariadb-install-db) || exit 1
+  as_user "$install_db" --no-defaults --datadir="$home/data" --auth-root-authentication-method=normal --skip-test-db \
+    --skip-name-resolve --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
+    --innodb-use-native-aio=0 >"$home/log" 2>&1 || die "mariadb-install-db failed: $(tail -n 5 "$home/log")"
+  printf '%s\n' "CREATE USER IF NOT EXISTS 'shunt'@'localhost';" \
+    "CREATE USER IF NOT EXISTS 'shunt'@'127.0.0.1' IDENTIFIED BY '$PASSWORD';" \
+    "GRANT ALL ON *.* TO 'shunt'@'localhost', 'shunt'@'127.0.0.1';" 'CREATE DATABASE IF NOT EXISTS shunt;' \
+    >"$home/users.sql"
+}
+
+# PostgreSQL keeps one System V segment, which outlives a crash.
+remove_segment() {
+  segment=$(sed -n '7s/.* //p' "$home/data/postmaster.pid" 2>/dev/null)
+  [ -z "$segment" ] || ipcrm -m "$segment" 2>/dev/null
+}
+
+case $action in
+make)
+  mkdir "$home" && { [ -z "$user" ] || chown "$user" "$home"; } || exit 1
+  "make_$engine"
+  ;;
+start) start ;;
+kill)
+  pid=$(pid_of) || die "it does not run"
+  # shellcheck disable=SC2046 # a list of numbers
+  kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) 2>/dev/null
+  gone_within 10 || die "it does not end"
+  ;;
+stop)
+  if pid=$(pid_of); then
+    # QUIT lets PostgreSQL tidy up and takes no time for anything else; there is nothing of MariaDB's to tidy up.
+    if [ "$engine" = pg ]; then kill -QUIT "$pid"; else kill -KILL "$pid"; fi
+    gone_within 5 || kill -KILL "$pid" 2>/dev/null
+    gone_within 5
+  fi
+  [ "$engine" != pg ] || remove_segment
+  ;;
+*) die "no such action: $action" ;;
+esac

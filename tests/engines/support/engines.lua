@@ -1,0 +1,144 @@
+--- Applications over several engines, made on the spot for one test: each client on a database of its own, gone afterwards.
+--- The servers are those of SHUNT_TEST_PG and SHUNT_TEST_MYSQL, which tests/engines/with-servers.sh gives.
+--- Use: local world = Engines.open { clients = { a = "sqlite3", b = "pg" }, rules = … }; world.session:…; world:close()
+
+local shunt = require "shunt"
+local App = require "tests.spec.support.app"
+
+local M = {}
+
+local urls = { pg = os.getenv "SHUNT_TEST_PG", mysql = os.getenv "SHUNT_TEST_MYSQL" }
+local tcp_urls = { pg = os.getenv "SHUNT_TEST_PG_TCP", mysql = os.getenv "SHUNT_TEST_MYSQL_TCP" }
+
+--- Every engine there is, in a fixed order.
+M.all = { "sqlite3", "pg", "mysql" }
+
+--- Those that run on a server.
+M.servers = { "pg", "mysql" }
+
+--- Why a spec can't be tried here, or nil where both servers are there.
+---@return string?
+function M.missing()
+  local names = {}
+  for _, engine in ipairs(M.servers) do
+    if not urls[engine] then names[#names + 1] = "SHUNT_TEST_" .. engine:upper() end
+  end
+  if #names == 0 then return nil end
+  return ("is not tried: %s is not set (sh tests/engines/with-servers.sh COMMAND sets it)"):format(table.concat(names, " and "))
+end
+
+--- The engine's test server as a URL, over TCP with a password or over its socket; nil where there is none.
+---@param engine string
+---@param database? string
+---@param tcp? boolean
+---@return string?
+function M.url(engine, database, tcp)
+  local url = (tcp and tcp_urls or urls)[engine]
+  if url and database then url = url:gsub("^(%a+://[^/]*/)[^?]*", "%1" .. database) end
+  return url
+end
+
+-- ---- one statement on a server, outside of any world ----
+
+--- Runs SQL on the server's first database.
+---@param engine string
+---@param statements string[]
+function M.administer(engine, statements)
+  local yaml = ("database: {defaultClient: server, clients: {server: {engine: %s, connection: {url: %q}}}}\n")
+    :format(engine, M.url(engine))
+  local app, folder = App.open { ["shunt.yaml"] = yaml }
+  local ok, problem = pcall(function()
+    local session <close> = app:session()
+    for _, sql in ipairs(statements) do session:execute("server", sql) end
+  end)
+  app:close()
+  App.remove(folder)
+  if not ok then error(problem, 0) end
+end
+
+-- ---- databases ----
+
+local made = 0
+
+-- Names that no other process makes at the same time.
+local function new_name()
+  made = made + 1
+  local pipe = assert(io.popen("mktemp -u XXXXXXXXXX", "r"))
+  local word = pipe:read "l"
+  pipe:close()
+  return ("shunt_%s_%d"):format(word:lower(), made)
+end
+
+local create = {
+  pg = "CREATE DATABASE %s TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C' ENCODING 'UTF8'",
+  mysql = "CREATE DATABASE %s CHARACTER SET utf8mb4 COLLATE utf8mb4_bin",
+}
+local drop = { pg = "DROP DATABASE IF EXISTS %s WITH (FORCE)", mysql = "DROP DATABASE IF EXISTS %s" }
+
+-- ---- worlds ----
+
+---@class World
+---@field app table
+---@field session table
+---@field folder string
+---@field databases table<string, string[]>
+local World = {}
+World.__index = World
+
+local function client_line(world, name, engine, connection)
+  if engine == "sqlite3" then return ("    %s: {engine: sqlite3, connection: {filename: %s.db, create: true%s}}"):format(name, name, connection) end
+  local database = new_name()
+  table.insert(world.databases[engine], database)
+  world.database_of[name] = database
+  return ("    %s: {engine: %s, connection: {url: %q%s}}"):format(name, engine, M.url(engine, database), connection)
+end
+
+local function yaml_of(world, spec)
+  local names, lines = {}, { "database:", "  defaultClient: " .. spec.default }
+  for name in pairs(spec.clients) do names[#names + 1] = name end
+  table.sort(names)
+  lines[#lines + 1] = "  base: {pool: {max: " .. (spec.max or 4) .. "}}"
+  lines[#lines + 1] = "  clients:"
+  for _, name in ipairs(names) do
+    local more = spec.connection and spec.connection[name]
+    lines[#lines + 1] = client_line(world, name, spec.clients[name], more and ", " .. more or "")
+  end
+  return table.concat(lines, "\n") .. "\n" .. (spec.yaml or "") .. (spec.rules and "rules: {path: [rules]}\n" or "")
+end
+
+--- clients: engine by client; default: the default client (the only one where left out); rules: a rule file; yaml: more of the
+--- app config; max: connections of a pool; connection: more keys of a client's connection.
+---@param spec { clients: table<string, string>, default?: string, rules?: string, yaml?: string, max?: integer, connection?: table }
+---@return World
+function M.open(spec)
+  local world = setmetatable({ databases = { pg = {}, mysql = {} }, database_of = {} }, World)
+  spec.default = spec.default or next(spec.clients)
+  local files = { ["shunt.yaml"] = yaml_of(world, spec) }
+  if spec.rules then files["rules/models.lua"] = spec.rules end
+  for engine, names in pairs(world.databases) do
+    local statements = {}
+    for i, name in ipairs(names) do statements[i] = create[engine]:format(name) end
+    if #names > 0 then M.administer(engine, statements) end
+  end
+  world.app, world.folder = App.open(files)
+  world.session = world.app:session()
+  return world
+end
+
+--- Ends it, and everything that it made.
+function World:close()
+  self.app:close()
+  App.remove(self.folder)
+  for engine, names in pairs(self.databases) do
+    local statements = {}
+    for i, name in ipairs(names) do statements[i] = drop[engine]:format(name) end
+    if #names > 0 then M.administer(engine, statements) end
+  end
+end
+
+--- What fn raises, which must be an error value of that code.
+M.raises = App.raises
+
+M.null = shunt.null
+
+return M
