@@ -36,16 +36,20 @@ typedef struct driver_column {
   const char *name;
   const char *type; /* as declared, "" where none was */
   bool nullable;
-  int key;        /* position in the primary key from 1; 0: none */
-  bool numeric;   /* values are numbers where they can be: a text key that looks like one is compared as one */
-  bool text;      /* values are text: a number is compared as its text */
-  bool exact;     /* numeric: kept to the last digit, so that decimals are not compared as doubles */
+  int key;      /* position in the primary key from 1; 0: none */
+  bool numeric; /* values are numbers where they can be: a text key that looks like one is compared as one */
+  bool text;    /* values are text: a number is compared as its text */
+  bool exact;   /* numeric: kept to the last digit, so that decimals are not compared as doubles */
+  bool rounds;  /* to `digits` after the point, without a word */
+  int digits;
   bool generated; /* the database numbers rows here, and tells the number as the generated id */
   driver_collation collation;
   bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end is equal as with DRIVER_NOCASE */
   const char *weight; /* DRIVER_WEIGHED: SQL that makes of the text ? bytes that are equal, and ordered, as texts are in
                        * the column; null for a text that it can't hold */
   const char *pad;    /* SQL: the weight of the blanks that are thought to follow the shorter one. NULL: none are */
+  const char *rank;   /* SQL that gives each of the values of the JSON array of texts ?, in its order, its place in the
+                       * column's order. NULL: values are ordered as they are compared */
   driver_kind kind;
   int64_t least, most; /* DRIVER_INTEGERS */
 } driver_column;
@@ -67,6 +71,7 @@ typedef struct driver_engine {
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  size_t max_bytes;            /* of values that a statement of several rows should carry at most; 0: any number */
   const char *decimal_type;    /* what a text is cast to, to be compared with exact numbers, because the engine compares
                                 * a number with a text as doubles ("5 apples" = 5). NULL: it doesn't */
   bool nulls_last;             /* where ORDER BY does not say otherwise */
@@ -78,6 +83,9 @@ typedef struct driver_engine {
   bool (*private_database)(const cat_client *client);
   shunt_status (*open)(const cat_client *client, driver_conn **conn, shunt_error *err);
   void (*close)(driver_conn *conn); /* accepts NULL */
+  /* Whether a connection that nobody uses is still there, as far as can be told without asking the server. NULL: it is.
+   */
+  bool (*alive)(driver_conn *conn);
   /* Prepares (or takes from the connection's cache) and binds. sql has ? for parameters. Parameters are borrowed until
    * receive has returned. A statement that was sent and never received is dropped by the next send, begin, commit or
    * rollback. Errors: USAGE, NOT_FOUND, TRANSACTION (the database has rolled the transaction back), DATASOURCE, MEMORY.
@@ -85,7 +93,8 @@ typedef struct driver_engine {
   shunt_status (*send)(driver_conn *conn, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
                        shunt_error *err);
   /* Runs what was sent to its end, adding its rows to `into` (may be NULL: they are thrown away). On an error, rows may
-   * have been added and nothing is written; the connection stays usable, or has `broken` set. *affected is the number
+   * have been added and nothing is written (but by a server outside of a transaction, where memory ran out for the rows
+   * of a write); the connection stays usable, or has `broken` set. *affected is the number
    * of rows written, 0 for a read; *generated_id, after an INSERT of one row, the key that the database gave it, 0
    * where only RETURNING tells it. Both may be NULL. */
   shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,

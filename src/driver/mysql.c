@@ -4,8 +4,13 @@
 
 #include "base/alloc.h"
 #include "driver/mysql_conn.h"
+#include "driver/socket.h"
 
-enum { MAX_PARAMS = 65535, RETURNING_SINCE = 100500 /* MariaDB 10.5.0 */ };
+enum {
+  MAX_PARAMS = 65535,
+  RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
+  MAX_BYTES = 2 << 20       /* half of the least max_allowed_packet that servers come with */
+};
 
 /* What is written here is what is kept, or an error: nothing is cut, or made to fit. */
 static const char setup[] = "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"
@@ -52,6 +57,9 @@ static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt
   *out = &conn->base;
   return SHUNT_OK;
 }
+
+/* A server says nothing unasked but that it ends the connection. */
+static bool alive(driver_conn *base) { return socket_is_quiet((int)mysql_of(base)->db->net.fd); }
 
 /* ---- transactions ---- */
 
@@ -123,6 +131,7 @@ const driver_engine driver_mysql = {
     .quote = '`',
     .returning = false, /* the server says, with each table */
     .empty_list = true,
+    .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
     .like = " LIKE REPLACE(",
     .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would quote what follows it */
@@ -131,6 +140,7 @@ const driver_engine driver_mysql = {
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
+    .alive = alive,
     .send = mysqldb_send,
     .receive = mysqldb_receive,
     .begin = begin,

@@ -62,8 +62,7 @@ typedef enum tls_mode {
 typedef struct settings {
   const cat_client *client;
   const char *values[NSETTINGS]; /* NULL: not given */
-  bool from_url[NSETTINGS];
-  arena arena; /* what the URL says, decoded */
+  arena arena;                   /* what the URL says, decoded */
   unsigned port;
   unsigned timeouts[SET_WRITE_TIMEOUT + 1]; /* in seconds; 0: none */
   tls_mode tls;
@@ -116,35 +115,38 @@ static int hex_digit(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* NULL where it is out of memory, or % stands before no byte. */
-static const char *decode(settings *s, const char *from, const char *end) {
+static shunt_status decode(settings *s, const char *from, const char *end, const char **out) {
   char *text = arena_strndup(&s->arena, from, (size_t)(end - from)), *to = text;
-  while (text && from < end) {
-    int high = *from == '%' && end - from > 2 ? hex_digit(from[1]) : 0;
-    int low = *from == '%' && end - from > 2 ? hex_digit(from[2]) : 0;
-    if (*from == '%' && (end - from < 3 || high < 0 || low < 0 || high + low == 0)) return NULL;
-    *to++ = *from == '%' ? (char)(high * 16 + low) : *from;
-    from += *from == '%' ? 3 : 1;
+  if (!text) return error_memory(s->err);
+  for (*out = text; from < end; from++) {
+    int byte = (unsigned char)*from;
+    if (*from == '%') {
+      int high = end - from > 2 ? hex_digit(from[1]) : -1, low = end - from > 2 ? hex_digit(from[2]) : -1;
+      byte = high < 0 || low < 0 ? 0 : high * 16 + low;
+      if (!byte) return bad(s, "url", "a % in it stands for no byte; write %25 for the sign itself");
+      from += 2;
+    }
+    *to++ = (char)byte;
   }
-  if (text) *to = 0;
-  return text;
+  *to = 0;
+  return SHUNT_OK;
 }
 
 static shunt_status set_from_url(settings *s, setting which, const char *from, const char *end) {
   if (from == end || s->values[which]) return SHUNT_OK; /* what is written out beside the URL goes on top */
-  s->values[which] = decode(s, from, end);
-  s->from_url[which] = true;
-  return s->values[which] ? SHUNT_OK : bad(s, "url", "a % in it stands for no byte; write %25 for the sign itself");
+  return decode(s, from, end, &s->values[which]);
 }
 
 static shunt_status read_url_options(settings *s, const char *at) {
   shunt_status status = SHUNT_OK;
   while (*at && !status) {
     const char *end = at + strcspn(at, "&"), *equals = memchr(at, '=', (size_t)(end - at));
-    const char *name = decode(s, at, equals ? equals : end);
-    setting which = name ? setting_named(name) : NSETTINGS;
-    if (!name || which == NSETTINGS || which == SET_URL)
-      status = unknown(s, name ? name : "url");
+    const char *name;
+    status = decode(s, at, equals ? equals : end, &name);
+    if (status) return status;
+    setting which = setting_named(name);
+    if (which == NSETTINGS || which == SET_URL)
+      status = unknown(s, name);
     else
       status = set_from_url(s, which, equals ? equals + 1 : end, end);
     at = *end ? end + 1 : end;
@@ -177,6 +179,8 @@ static shunt_status read_url(settings *s) {
     return bad(s, "url", "it is of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE");
   at = strstr(at, "://") + 3;
   const char *query = at + strcspn(at, "?"), *slash = memchr(at, '/', (size_t)(query - at));
+  if (strchr(query, '@')) /* what it says then is no option, and may be half of a password */
+    return bad(s, "url", "a ? in a user or password is written %3F, and an @ among the options %40");
   shunt_status status = read_authority(s, at, slash ? slash : query);
   if (!status && slash) status = set_from_url(s, SET_DATABASE, slash + 1, query);
   return status || !*query ? status : read_url_options(s, query + 1);
@@ -337,13 +341,30 @@ static bool never_reconnects(MYSQL *db) {
 #endif
 }
 
-static shunt_status connect_as(mysql_conn *conn, const settings *s) {
+static bool try_to_connect(const mysql_conn *conn, const settings *s) {
   const char *const *v = s->values;
   const char *host = v[SET_SOCKET] ? NULL : v[SET_HOST];
-  if (!tell(s, conn->db)) return mysqldb_fail(conn, NULL, NULL, s->err);
-  if (!mysql_real_connect(conn->db, host, v[SET_USER], v[SET_PASSWORD], v[SET_DATABASE], s->port, v[SET_SOCKET],
-                          CLIENT_FOUND_ROWS))
-    return mysqldb_fail(conn, NULL, NULL, s->err);
+  return tell(s, conn->db) && mysql_real_connect(conn->db, host, v[SET_USER], v[SET_PASSWORD], v[SET_DATABASE], s->port,
+                                                 v[SET_SOCKET], CLIENT_FOUND_ROWS);
+}
+
+/* MySQL's library prefers by itself; for MariaDB's, it is TLS first, and without where there is none. */
+static bool connect_preferring(mysql_conn *conn, settings *s) {
+#ifdef MARIADB_BASE_VERSION
+  if (s->tls == TLS_PREFERRED) {
+    s->tls = TLS_REQUIRED;
+    bool done = try_to_connect(conn, s);
+    s->tls = TLS_PREFERRED;
+    if (done || mysql_errno(conn->db) != CR_SSL_CONNECTION_ERROR) return done;
+    mysql_close(conn->db);
+    conn->db = mysql_init(NULL);
+  }
+#endif
+  return conn->db && try_to_connect(conn, s);
+}
+
+static shunt_status connect_as(mysql_conn *conn, settings *s) {
+  if (!connect_preferring(conn, s)) return conn->db ? mysqldb_fail(conn, NULL, NULL, s->err) : error_memory(s->err);
   if (!never_reconnects(conn->db)) return mysqldb_fail(conn, NULL, NULL, s->err);
   if (s->tls >= TLS_REQUIRED && !mysql_get_ssl_cipher(conn->db))
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the server speaks no TLS, which ssl_mode asks for", NULL, s->err);

@@ -111,6 +111,16 @@ static void set_kind(driver_column *column, const char *type) {
   }
 }
 
+/* How many digits after the point columns of these types keep: as many as they say, and without a word none. */
+static void set_digits(driver_column *column, const char *type) {
+  static const char *const times[] = {"time", "datetime", "timestamp", NULL};
+  bool decimal = strcmp(type, "decimal") == 0;
+  column->rounds = decimal || column->kind == DRIVER_INTEGERS || (column->kind == DRIVER_NUMBERS && column->exact) ||
+                   is(type, times);
+  const char *said = strchr(column->type, decimal ? ',' : '(');
+  if (said && (decimal || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
+}
+
 /* ---- how its texts compare ---- */
 
 /* Blanks at the end count in few collations; their names say so. */
@@ -172,6 +182,7 @@ static shunt_status read_column(driver_table *t, const shunt_value *cells, drive
   column->key = cells[KEY].type == SHUNT_INTEGER ? (int)cells[KEY].as.integer : 0;
   column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
   set_kind(column, text_of(&cells[DATA_TYPE]));
+  set_digits(column, text_of(&cells[DATA_TYPE]));
   return set_collation(t, column, text_of(&cells[CHARSET]), text_of(&cells[COLLATION])) ? SHUNT_OK : error_memory(err);
 }
 

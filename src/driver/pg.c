@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "driver/pg_conn.h"
+#include "driver/socket.h"
 
 enum { MAX_PARAMS = 65535 /* the protocol counts them in 16 bits */ };
 
@@ -40,6 +41,14 @@ static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt
   }
   *out = &conn->base;
   return SHUNT_OK;
+}
+
+/* The server may say something unasked, such as a new setting: only at the end of what it says is it gone. */
+static bool alive(driver_conn *base) {
+  PGconn *pg = pg_of(base)->pg;
+  while (!socket_is_quiet(PQsocket(pg)))
+    if (!PQconsumeInput(pg)) return false;
+  return PQstatus(pg) == CONNECTION_OK;
 }
 
 /* ---- transactions ---- */
@@ -126,6 +135,7 @@ const driver_engine driver_pg = {
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
+    .alive = alive,
     .send = pg_send,
     .receive = pg_receive,
     .begin = begin,

@@ -25,6 +25,7 @@ static shunt_status check_transaction(pg_conn *conn, const pg_statement *s, shun
   PGTransactionStatusType state = PQtransactionStatus(conn->pg);
   if (conn->base.in_transaction && state == PQTRANS_IDLE)
     return error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction");
+  if (!s->savepoint && state == PQTRANS_INERROR) return pg_refuse_failed(err);
   if (s->savepoint && !conn->base.in_transaction)
     return error_set(err, SHUNT_E_USAGE, "a savepoint needs a transaction of the session around it");
   return SHUNT_OK;
@@ -188,10 +189,8 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
   conn->sent = NULL;
   PGresult *result = read_result(conn);
   if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
-    if (base->in_transaction)
-      conn->stale = true;
-    else
-      status = run_again(conn, s, &result, err);
+    conn->stale = true;
+    if (!base->in_transaction) status = run_again(conn, s, &result, err);
   }
   if (!status) status = take(conn, s, result, into, affected, err);
   PQclear(result);

@@ -4,22 +4,36 @@
 #include "base/suggest.h"
 #include "driver/pg_conn.h"
 
-/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. */
+enum { NAME, TYPE, NOT_NULL, KEY, BASE_OID, BASE_NAME, BASE_CAST, COLLATION, DETERMINISTIC, BYTEWISE, NOCASE };
+
+/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. Newer
+ * servers have more columns in their catalogs, which older ones are not asked for by way of JSON. */
 static const char columns_sql[] =
     "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
-    "coalesce(pg_catalog.array_position(i.indkey::int2[], a.attnum) + 1, 0), b.oid, b.typname "
+    "coalesce(pg_catalog.array_position(i.indkey::int2[], a.attnum) + 1, 0), b.oid, b.typname, "
+    "pg_catalog.format_type(b.oid, -1), "
+    "CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname) "
+    "END, "
+    "coalesce(pg_catalog.to_jsonb(c) ->> 'collisdeterministic', 'true') = 'true', "
+    "CASE WHEN c.oid IS NULL THEN true WHEN c.collname = 'default' THEN d.datcollate IN ('C', 'POSIX') AND "
+    "coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' "
+    "ELSE c.collcollate IN ('C', 'POSIX') AND coalesce(pg_catalog.to_jsonb(c) ->> 'collprovider', 'c') = 'c' END, "
+    "coalesce(pg_catalog.to_jsonb(c) ->> 'colllocale', pg_catalog.to_jsonb(c) ->> 'colliculocale', c.collcollate, '') "
+    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$' "
     "FROM pg_catalog.pg_attribute a "
+    "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
+    "LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation "
+    "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace "
     "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.* FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid "
     "UNION ALL SELECT t.* FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' AND t.oid = up.typbasetype) "
     "SELECT oid, typname FROM up WHERE typtype <> 'd') b "
     "WHERE a.attrelid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped "
     "ORDER BY a.attnum";
 
-static const char tables_sql[] =
-    "SELECT relname, pg_catalog.to_regclass(pg_catalog.quote_ident($1)) IS NOT NULL FROM pg_catalog.pg_class "
-    "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
-    "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
+static const char tables_sql[] = "SELECT relname FROM pg_catalog.pg_class "
+                                 "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
+                                 "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
 
 static PGresult *ask(pg_conn *conn, const char *sql, const char *table) {
   return PQexecParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){table}, NULL, NULL, 0);
@@ -95,22 +109,59 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
     set_text(column, DRIVER_UUIDS, DRIVER_NOCASE);
     break;
   default:
-    if (strcmp(type_name, "citext") == 0)
-      set_text(column, DRIVER_TEXTS, DRIVER_NOCASE);
-    else
-      set_text(column, DRIVER_OTHERS, DRIVER_BINARY);
+    set_text(column, strcmp(type_name, "citext") == 0 ? DRIVER_TEXTS : DRIVER_OTHERS, DRIVER_BINARY);
+    if (column->kind == DRIVER_OTHERS) break;
+    column->collation = DRIVER_WEIGHED;
+    column->ascii = true;
+    column->weight = "pg_catalog.convert_to(pg_catalog.lower(CAST(? AS text)), 'UTF8')";
   }
+}
+
+/* ---- collations ---- */
+
+/* A collation that is not deterministic has texts that differ and are equal. Their hashes are equal too, and nothing
+ * else is to be had of them. nocase: ICU's, where they differ in case (or in what only looks like another text). */
+static bool set_weight(arena *a, driver_column *column, const char *collation, bool nocase) {
+  column->collation = DRIVER_WEIGHED;
+  column->ascii = nocase;
+  column->weight = arena_printf(
+      a,
+      "(SELECT pg_catalog.int8send(pg_catalog.hashtextextended(v, 0)) || "
+      "pg_catalog.int8send(pg_catalog.hashtextextended(v, 1)) FROM (SELECT CAST(? AS text) COLLATE %s) AS t(v))",
+      collation);
+  return column->weight != NULL;
+}
+
+static bool set_rank(arena *a, driver_column *column, const char *type, const char *collation) {
+  column->rank =
+      arena_printf(a,
+                   "SELECT pg_catalog.dense_rank() OVER (ORDER BY CAST(v AS %s)%s%s) FROM "
+                   "pg_catalog.json_array_elements_text(CAST(? AS json)) WITH ORDINALITY AS t(v, n) ORDER BY n",
+                   type, collation[0] ? " COLLATE " : "", collation);
+  return column->rank != NULL;
+}
+
+/* What is compared as its bytes is ordered as them only in some collations. */
+static bool set_collation(arena *a, driver_column *column, const PGresult *result, int at) {
+  const char *collation = PQgetvalue(result, at, COLLATION);
+  bool deterministic = PQgetvalue(result, at, DETERMINISTIC)[0] == 't';
+  bool bytewise = PQgetvalue(result, at, BYTEWISE)[0] == 't';
+  bool number = column->kind == DRIVER_NUMBERS && column->exact;
+  bool nocase = PQgetvalue(result, at, NOCASE)[0] == 't';
+  if (!deterministic && !set_weight(a, column, collation, nocase)) return false;
+  bool ranked = number || column->kind == DRIVER_OTHERS || (column->kind == DRIVER_TEXTS && !bytewise);
+  return !ranked || set_rank(a, column, PQgetvalue(result, at, BASE_CAST), collation);
 }
 
 static bool read_column(driver_table *t, const PGresult *result, int at) {
   driver_column *column = &t->columns[at];
-  column->name = arena_strdup(&t->arena, PQgetvalue(result, at, 0));
-  column->type = arena_strdup(&t->arena, PQgetvalue(result, at, 1));
+  column->name = arena_strdup(&t->arena, PQgetvalue(result, at, NAME));
+  column->type = arena_strdup(&t->arena, PQgetvalue(result, at, TYPE));
   if (!column->name || !column->type) return false;
-  column->nullable = PQgetvalue(result, at, 2)[0] != 't';
-  column->key = atoi(PQgetvalue(result, at, 3));
-  set_kind(column, (Oid)strtoul(PQgetvalue(result, at, 4), NULL, 10), PQgetvalue(result, at, 5));
-  return true;
+  column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
+  column->key = atoi(PQgetvalue(result, at, KEY));
+  set_kind(column, (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10), PQgetvalue(result, at, BASE_NAME));
+  return set_collation(&t->arena, column, result, at);
 }
 
 static shunt_status read_table(const PGresult *result, driver_table **out, shunt_error *err) {

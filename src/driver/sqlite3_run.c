@@ -129,12 +129,20 @@ static bool set_cell(const sqlite_conn *conn, sqlite3_value *v, shunt_rows *into
   }
 }
 
-static bool add_row(const sqlite_conn *conn, sqlite3_stmt *stmt, int n, shunt_rows *into) {
+/* RETURNING shows a whole number of a REAL column as the integer that it is stored as; reading it does not. */
+static void make_real(sqlite3_stmt *stmt, int column, shunt_value *cell) {
+  const char *type = cell->type == SHUNT_INTEGER ? sqlite3_column_decltype(stmt, column) : NULL;
+  if (type && sqlite_is_real(type)) *cell = shunt_float((double)cell->as.integer);
+}
+
+static bool add_row(const sqlite_conn *conn, const statement *s, int n, shunt_rows *into) {
   shunt_value *cells = rows_add(into);
   if (!cells) return false;
   /* The handle is used by one thread at a time, so that an unprotected value is as good as any. */
-  for (int i = 0; i < n; i++)
-    if (!set_cell(conn, sqlite3_column_value(stmt, i), into, &cells[i])) return false;
+  for (int i = 0; i < n; i++) {
+    if (!set_cell(conn, sqlite3_column_value(s->stmt, i), into, &cells[i])) return false;
+    if (!s->reads) make_real(s->stmt, i, &cells[i]);
+  }
   return true;
 }
 
@@ -151,7 +159,7 @@ static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, 
   int n = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_column_count(s->stmt) : 0; /* a step may prepare it anew */
   if (n && into) status = set_columns(conn, s->stmt, n, into, err);
   while (rc == SQLITE_ROW && !status) {
-    if (into && !add_row(conn, s->stmt, n, into))
+    if (into && !add_row(conn, s, n, into))
       status = error_memory(err);
     else
       rc = sqlite3_step(s->stmt);

@@ -73,6 +73,13 @@ static void set_affinity(driver_column *column, const kind *k) {
     column->numeric = true;
 }
 
+bool sqlite_is_real(const char *type) {
+  static const char *const others[] = {"INT", "CHAR", "CLOB", "TEXT", "BLOB"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (holds(type, others[i])) return false;
+  return holds(type, "REAL") || holds(type, "FLOA") || holds(type, "DOUB");
+}
+
 static driver_collation by_name(const char *name) {
   if (name && sqlite3_stricmp(name, "NOCASE") == 0) return DRIVER_NOCASE;
   if (name && sqlite3_stricmp(name, "RTRIM") == 0) return DRIVER_RTRIM;

@@ -248,10 +248,15 @@ static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
   }
 }
 
+/* A server that ended, or ended the connection, has said so on it. */
+static bool is_alive(const client_pools *cp, driver_conn *conn) {
+  return !cp->engine->alive || cp->engine->alive(conn);
+}
+
 static driver_conn *take_idle(client_pools *cp, pool *pl, int64_t now_ns) {
   while (pl->nidle) {
     driver_conn *conn = pl->idle[--pl->nidle];
-    if (!too_old(cp, conn, now_ns)) return conn;
+    if (!too_old(cp, conn, now_ns) && is_alive(cp, conn)) return conn;
     close_outside(cp, pl, conn);
   }
   return NULL;

@@ -20,7 +20,8 @@ void pools_free(pools *p); /* every connection must be back; accepts NULL */
 
 /* Gives the connection that was used last, or a new one while there are less than the client's max, or else waits at
  * most its acquireTimeout (0: not at all) for one to come free; who came first is served first. Idle connections past
- * idleTimeout are closed on the way, down to min, and one past maxLifetime is not given out (0: no such limit).
+ * idleTimeout are closed on the way, down to min, and one past maxLifetime (0: no such limit), or that the server has
+ * ended, is not given out.
  * Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pool_acquire(pools *p, const cat_client *client, int level, driver_conn **conn, shunt_error *err);
 /* What is open on it is rolled back. A connection that is broken or past its lifetime is closed instead of kept. */

@@ -51,6 +51,7 @@ struct shunt_session {
   void *observer_ud;
   size_t max_params;  /* of one statement; 0: as many as the engine takes. Tests make it small */
   bool schema_stale;  /* this session ran DDL: what is not known yet is asked of the database anew */
+  unsigned outdated;  /* how often a statement failed for a table that is not as the session knew it */
   arena owned;        /* until the session is closed */
   map tables;         /* of table_info, by client and name */
   table_info *latest; /* the one used last */

@@ -58,6 +58,7 @@ static shunt_status run_own(shunt_session *s, const execution *e, shunt_rows *ro
   shunt_status status = run(s, e, rows, affected, err);
   if (status == SHUNT_E_NOT_FOUND) { /* the tables are not what they were: ask anew next time */
     s->schema_stale = true;
+    s->outdated++;
     s->latest = NULL;
     map_reset(&s->tables);
   }

@@ -1,8 +1,10 @@
 #include "query/value.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -137,6 +139,25 @@ size_t value_as_text(const shunt_value *number, char *room) {
     size += 2;
   }
   return (size_t)size;
+}
+
+int value_digits(const shunt_value *value) {
+  char room[VALUE_TEXT_BYTES];
+  shunt_value text = *value;
+  if (value->type == SHUNT_FLOAT) text = shunt_text(room, value_as_text(value, room));
+  if (text.type != SHUNT_TEXT) return 0;
+  size_t at = 0, digits = 0;
+  long exponent = 0;
+  while (at < text.size && text.as.bytes[at] != '.' && (text.as.bytes[at] | 0x20) != 'e') at++;
+  if (at < text.size && text.as.bytes[at] == '.') {
+    size_t start = at + 1;
+    at = skip_digits(text.as.bytes, start, text.size);
+    for (digits = at - start; digits && text.as.bytes[start + digits - 1] == '0';) digits--;
+  }
+  if (at + 1 < text.size && (text.as.bytes[at] | 0x20) == 'e')
+    exponent = strtol(text.as.bytes + at + 1, NULL, 10); /* a text ends in a NUL */
+  long after = (long)digits - exponent;
+  return after < 0 ? 0 : after > INT_MAX ? INT_MAX : (int)after;
 }
 
 /* ---- comparing ---- */

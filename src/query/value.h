@@ -20,6 +20,9 @@ int value_compare(const shunt_value *a, const shunt_value *b, driver_collation c
 /* Of two texts or two blobs, as if pad followed the shorter one for ever. pad may be empty. */
 int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt_value *pad);
 
+/* How many digits stand after the point of a number or a time, those at the end that say nothing left out. */
+int value_digits(const shunt_value *value);
+
 /* A number as its text, in room for VALUE_TEXT_BYTES. Returns its size. */
 enum { VALUE_TEXT_BYTES = 40 };
 size_t value_as_text(const shunt_value *number, char *room);

@@ -48,6 +48,18 @@ static shunt_status find_targets(shunt_session *s, const access *a, const shunt_
   return status;
 }
 
+/* What the engine would round without a word can't be held by it. */
+static shunt_status check_digits(const access *a, const targets *t, const shunt_field *fields, shunt_error *err) {
+  for (size_t i = 0; i < t->n; i++) {
+    const driver_column *column = t->columns[i];
+    if (!column->rounds || value_digits(&fields[i].value) <= column->digits) continue;
+    return error_set(err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) keeps %d digits after the point, and is given more", a->model->name,
+                     column->name, column->type, column->digits);
+  }
+  return SHUNT_OK;
+}
+
 /* ---- insert ---- */
 
 static void write_into(shunt_session *s, const access *a, const targets *t) {
@@ -163,6 +175,7 @@ shunt_status write_insert(shunt_session *s, const access *a, const shunt_field *
   targets t;
   shunt_status status = find_targets(s, a, fields, n, &t, err);
   if (!status) status = check_room(s, a, n + 1, err);
+  if (!status) status = check_digits(a, &t, fields, err);
   if (status) return status;
   if (rows && !rows_set_columns(rows, a->table->columns, a->table->shape->count)) return error_memory(err);
   if (rows && !a->engine->returning && !a->table->shape->returning) return insert_and_read(s, a, &t, fields, rows, err);
@@ -195,6 +208,26 @@ static shunt_status insert_empty(shunt_session *s, const access *a, const target
   return status;
 }
 
+static size_t bytes_of(const shunt_record *r) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < r->nfields; i++) {
+    const shunt_value *v = &r->fields[i].value;
+    bytes += v->type == SHUNT_TEXT || v->type == SHUNT_BLOB ? v->size : sizeof v->as;
+  }
+  return bytes;
+}
+
+/* How many of the first n records go into one statement: at least one. */
+static size_t fit(const shunt_session *s, const access *a, const shunt_record *records, size_t n, size_t width) {
+  size_t most = filter_max_params(s, a) / width, count = 1, bytes = bytes_of(&records[0]);
+  while (count < n && count < most) {
+    bytes += bytes_of(&records[count]);
+    if (a->engine->max_bytes && bytes > a->engine->max_bytes) break;
+    count++;
+  }
+  return count;
+}
+
 shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_record *records, size_t n,
                                int64_t *inserted, shunt_error *err) {
   targets t;
@@ -203,15 +236,16 @@ shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_re
   if (!status) status = check_room(s, a, width, err);
   if (status) return status;
   if (width == 0) return insert_empty(s, a, &t, n, inserted, err);
-  size_t room = filter_max_params(s, a) / width;
-  for (size_t from = 0; from < n && !status; from += room) {
+  for (size_t from = 0, count; from < n && !status; from += count) {
+    count = fit(s, a, records + from, n - from, width);
     write_into(s, a, &t);
-    for (size_t i = from; i < n && i < from + room && !status; i++) {
+    for (size_t i = from; i < from + count && !status; i++) {
       for (size_t k = 0; !t.stamp && k < t.n; k++) /* every row's own word on the instance is checked */
         if (a->model->instance_column &&
             t.columns[k] == driver_table_column(a->table->shape, a->model->instance_column) &&
             !is_instance(&t, &records[i].fields[k].value))
           status = foreign_instance(s, a, t.columns[k]->name, err);
+      if (!status) status = check_digits(a, &t, records[i].fields, err);
       if (i > from) sql_puts(&s->sql, ", ");
       write_values(s, &t, records[i].fields);
     }
@@ -262,6 +296,7 @@ shunt_status write_update(shunt_session *s, const access *a, const shunt_field *
   targets t;
   size_t from = 0;
   shunt_status status = find_targets(s, a, fields, n, &t, err);
+  if (!status) status = check_digits(a, &t, fields, err);
   if (f->key && f->nkeys == 0) return status;
   do {
     if (!status) status = begin_update(s, a, &t, fields, f, err);

@@ -99,18 +99,6 @@ static shunt_status hand_out(shunt_status status, shunt_rows *rows, shunt_rows *
   return status;
 }
 
-shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query *query, shunt_rows **out,
-                          shunt_error *err) {
-  const cat_model *m;
-  *out = NULL;
-  if (!query) query = &everything;
-  shunt_status status = read_model(s, model, query->client, &m, err);
-  if (status) return status;
-  shunt_rows *rows = rows_new();
-  if (!rows) return error_memory(err);
-  return hand_out(select_into(s, m, query, NULL, rows, err), rows, out);
-}
-
 /* ---- mget ---- */
 
 /* Rows in the order of the keys, a key that was given twice twice. */
@@ -176,6 +164,37 @@ static shunt_status mget_many(shunt_session *s, const cat_model *model, const sh
   return status ? status : load_relations(s, rows, shape, &p, SHUNT_READ, err);
 }
 
+/* ---- both ---- */
+
+typedef struct reading {
+  const cat_model *model;
+  const shunt_query *query;
+  bool by_ids;
+  const shunt_value *ids;
+  size_t nids;
+} reading;
+
+static shunt_status read_once(shunt_session *s, const reading *r, shunt_rows **out, shunt_error *err) {
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(err);
+  shunt_status status;
+  if (!r->by_ids || (r->nids == 1 && r->ids[0].type != SHUNT_NULL))
+    status = select_into(s, r->model, r->query, r->ids, rows, err);
+  else
+    status = mget_many(s, r->model, r->ids, r->nids, r->query, rows, err);
+  return hand_out(status, rows, out);
+}
+
+/* Somebody else may have taken a column away that the caller never named: what is there now is read then. A transaction
+ * may have failed with the statement, and is left alone. */
+static shunt_status read_rows(shunt_session *s, const reading *r, shunt_rows **out, shunt_error *err) {
+  unsigned before = s->outdated;
+  shunt_status status = read_once(s, r, out, err);
+  if (status != SHUNT_E_NOT_FOUND || s->outdated == before || s->transactions) return status;
+  session_enter(s);
+  return read_once(s, r, out, err);
+}
+
 shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_value *ids, size_t nids,
                         const shunt_query *query, shunt_rows **out, shunt_error *err) {
   const cat_model *m;
@@ -189,13 +208,19 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_value *
         "model '%s': rows are got by their keys in the order of these, so that order, limit and offset say "
         "nothing; select by a list of keys instead",
         m->name);
-  shunt_rows *rows = rows_new();
-  if (!rows) return error_memory(err);
-  if (nids == 1 && ids[0].type != SHUNT_NULL)
-    status = select_into(s, m, query, ids, rows, err);
-  else
-    status = mget_many(s, m, ids, nids, query, rows, err);
-  return hand_out(status, rows, out);
+  reading r = {.model = m, .query = query, .by_ids = true, .ids = ids, .nids = nids};
+  return read_rows(s, &r, out, err);
+}
+
+shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query *query, shunt_rows **out,
+                          shunt_error *err) {
+  const cat_model *m;
+  *out = NULL;
+  if (!query) query = &everything;
+  shunt_status status = read_model(s, model, query->client, &m, err);
+  if (status) return status;
+  reading r = {.model = m, .query = query};
+  return read_rows(s, &r, out, err);
 }
 
 /* ---- count ---- */

@@ -22,7 +22,8 @@ typedef struct sorter {
 } sorter;
 
 static int compare_cells(const term *t, const shunt_value *x, const shunt_value *y) {
-  if (t->weights && !no_x && !no_y) return value_compare_padded(x, y, &t->pad);
+  if (t->of->rank) return value_compare(x, y, DRIVER_BINARY);
+  if (t->weights && x->type != SHUNT_NULL && y->type != SHUNT_NULL) return value_compare_padded(x, y, &t->pad);
   if (!t->numeric || (x->type != SHUNT_TEXT && y->type != SHUNT_TEXT)) return value_compare(x, y, t->collation);
   shunt_value as_x = value_canonical(x, true), as_y = value_canonical(y, true);
   return value_compare(&as_x, &as_y, t->collation);
@@ -57,7 +58,7 @@ static uint32_t *merge_sort(const sorter *o, uint32_t *a, uint32_t *b, size_t n)
   return a;
 }
 
-static term term_of(const access *a, const driver_column *column, const shunt_rows *rows, bool descending) {
+static term term_of(const driver_column *column, const shunt_rows *rows, bool descending) {
   return (term){.of = column,
                 .column = rows_column_index(rows, column->name),
                 .descending = descending,
@@ -73,10 +74,10 @@ static shunt_status find_terms(shunt_session *s, const access *a, const char *co
     bool descending;
     shunt_status status = access_order(s, a, order[i], &column, &descending, err);
     if (status) return status;
-    terms[(*nterms)++] = term_of(a, column, rows, descending);
+    terms[(*nterms)++] = term_of(column, rows, descending);
   }
   column = driver_table_column(a->table->shape, a->model->primary_key);
-  if (column) terms[(*nterms)++] = term_of(a, column, rows, false);
+  if (column) terms[(*nterms)++] = term_of(column, rows, false);
   return SHUNT_OK;
 }
 
@@ -86,13 +87,13 @@ static shunt_status weigh_terms(shunt_session *s, const access *a, const shunt_r
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < nterms && !status; i++) {
     term *t = &terms[i];
-    if (t->collation != DRIVER_WEIGHED) continue;
+    if (t->collation != DRIVER_WEIGHED && !t->of->rank) continue;
     weighing w = {.s = s, .at = a, .column = t->of, .a = scratch, .asked = true, .err = err};
     shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
     t->weights = arena_alloc(scratch, rows->count * sizeof *t->weights);
     if (!cells || !t->weights) return error_memory(err);
     for (size_t row = 0; row < rows->count; row++) cells[row] = rows_row(rows, row)[t->column];
-    status = weigh(&w, cells, rows->count, t->weights);
+    status = t->of->rank ? weigh_ranks(&w, cells, rows->count, t->weights) : weigh(&w, cells, rows->count, t->weights);
     if (!status) status = weigh_pad(&w, &t->pad);
   }
   return status;

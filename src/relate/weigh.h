@@ -24,5 +24,7 @@ shunt_status weigh(const weighing *w, const shunt_value *values, size_t n, shunt
 /* What follows the shorter one of two weights that are asked for, where they are compared for an order. Empty: nothing.
  */
 shunt_status weigh_pad(const weighing *w, shunt_value *pad);
+/* For a column that has a rank: numbers in its order, to be compared with each other alone. */
+shunt_status weigh_ranks(const weighing *w, const shunt_value *values, size_t n, shunt_value *weights);
 
 #endif

@@ -235,27 +235,29 @@ describe("statements on mysql", function()
     assert.equal(2, other:model("thing"):count())
   end)
 
-  it("of a transaction that met a deadlock fail until it has ended", function()
-    session:model("thing"):insert_bulk { { id = 1, v = 1 }, { id = 2, v = 2 } }
-    local other <close> = world.app:session()
-    local function collide(first, second)
-      return pcall(first.transaction, first, function()
-        first:model("thing"):update { id = 1, v = 10 }
-        second:transaction(function()
-          second:execute("main", "SET SESSION innodb_lock_wait_timeout = 1")
-          second:model("thing"):update { id = 2, v = 20 }
-          Engines.raises("SHUNT_E_CONFLICT", second.model, second, "thing")
-        end)
-      end)
-    end
-    assert.is_false((collide(session, other)))
-    local problem = Engines.raises("SHUNT_E_CONFLICT", session.transaction, session, function()
-      session:execute("main", "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'a deadlock'")
+  it("that end the transaction with their error leave nothing more to run in it, or to commit", function()
+    session:execute("main", "CREATE PROCEDURE quit() BEGIN ROLLBACK; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more'; END")
+    local problem = Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function()
+      session:model("thing"):insert { v = 1 }
+      Engines.raises("SHUNT_E_CONSTRAINT", session.execute, session, "main", "CALL quit()")
+      Engines.raises("SHUNT_E_TRANSACTION", session:model("thing").insert, session:model "thing", { v = 2 })
     end)
-    assert.equal(1213, problem.engine_code)
-    assert.equal("40001", problem.sqlstate)
-    session:model("thing"):update { id = 1, v = 11 }
-    assert.equal(11, session:model("thing"):get(1).v)
+    assert.is_truthy(tostring(problem):find("no more", 1, true))
+    assert.equal(0, session:model("thing"):count())
+    session:transaction(function() session:model("thing"):insert { v = 3 } end)
+    assert.equal(1, session:model("thing"):count())
+  end)
+
+  it("that fail with less leave the transaction as it was", function()
+    session:transaction(function()
+      session:model("thing"):insert { id = 1, v = 1 }
+      local problem = Engines.raises("SHUNT_E_CONFLICT", session.execute, session, "main",
+        "SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213, MESSAGE_TEXT = 'as a deadlock'")
+      assert.equal(1213, problem.engine_code)
+      assert.equal("40001", problem.sqlstate)
+      session:model("thing"):insert { id = 2, v = 2 }
+    end)
+    assert.equal(2, session:model("thing"):count())
   end)
 
   it("give values of any length, and long ones among short ones", function()
@@ -282,6 +284,16 @@ describe("statements on mysql", function()
     assert.equal(65534, #thing:mget(ids))
   end)
 
+  it("of many rows carry no more than the server takes at once", function()
+    local rows = {}
+    for i = 1, 60 do rows[i] = { id = i, t = ("x"):rep(1000000) } end
+    assert.equal(60, session:model("thing"):insert_bulk(rows))
+    assert.equal(60000000, tonumber(session:query("main", "SELECT sum(length(t)) AS n FROM things")[1].n))
+    local problem = Engines.raises("SHUNT_E_USAGE|SHUNT_E_DATASOURCE", session:model("thing").insert, session:model "thing", { t = ("x"):rep(70000000) })
+    assert.equal("main", problem.client)
+    assert.equal(60, session:model("thing"):count())
+  end)
+
   it("that the server does not prepare go as they are, without parameters", function()
     local checked = session:query("main", "CHECK TABLE things")
     assert.equal("OK", checked[1].Msg_text)
@@ -305,6 +317,22 @@ describe("statements on mysql", function()
       Engines.raises("SHUNT_E_CONSTRAINT", session.model(session, "thing"):new_instance(nil, "small").insert,
         session:model("thing"):new_instance(nil, "small"), value)
     end
+    session:execute("main", "CREATE TABLE rounding (id INTEGER PRIMARY KEY, n INTEGER, d DECIMAL(8, 2), t DATETIME, f DATETIME(3), c TIME(1))")
+    local rounding = session:model("thing"):new_instance(nil, "rounding")
+    local fits = { id = 1, n = 2.0, d = 1.25, t = "2026-01-02 03:04:05", f = "2026-01-02 03:04:05.678", c = "03:04:05.6" }
+    rounding:insert(fits)
+    assert.same({ id = 1, n = 2, d = "1.25", t = fits.t, f = fits.f, c = fits.c }, rounding:get(1))
+    rounding:update { id = 1, n = "3", d = 0.1 + 0.2, t = "2026-01-02 03:04:05.000", f = "2026-01-02 03:04:05.5000", c = "03:04:05" }
+    local too_fine = {
+      { n = 1.5 }, { n = "2.5" }, { n = 1e-3 }, { d = 1.239 }, { d = "0.001" }, { t = fits.f }, { f = "2026-01-02 03:04:05.6789" },
+      { c = "03:04:05.67" },
+    }
+    for _, value in ipairs(too_fine) do
+      value.id = 1
+      Engines.raises("SHUNT_E_CONSTRAINT", rounding.update, rounding, value)
+      Engines.raises("SHUNT_E_CONSTRAINT", rounding.insert_bulk, rounding, { { id = 2, n = value.n, d = value.d, t = value.t, f = value.f, c = value.c } })
+    end
+    assert.same({ id = 1, n = 3, d = "0.30", t = fits.t, f = "2026-01-02 03:04:05.500", c = "03:04:05.0" }, rounding:get(1))
     Engines.raises("SHUNT_E_USAGE", session.query, session, "main", "SELECT ? AS x", { 0 / 0 })
     Engines.raises("SHUNT_E_USAGE", session.query, session, "main", "SELECT ? AS x", { 1 / 0 })
     assert.equal(0, session:query("main", "SELECT count(*) AS n FROM small")[1].n)
@@ -315,8 +343,7 @@ describe("a connection to mysql", function()
   if Engines.missing() then return end
 
   local url = Engines.url "mysql"
-  local host, database, socket = url:match "^%a+://([^/]*)/([^?]*)", url:match "^%a+://[^/]*/([^?]*)", url:match "[?&]socket=([^&]*)"
-    or url:match "[?&]unix_socket=([^&]*)"
+  local database = url:match "^%a+://[^/]*/([^?]*)"
 
   local function with(connection)
     local yaml = "database: {defaultClient: main, clients: {main: {engine: mysql, connection: {" .. connection .. "}}}}\n"
@@ -345,6 +372,7 @@ describe("a connection to mysql", function()
   it("is refused where it is not spelled right, or can't be what was asked for", function()
     refused("SHUNT_E_CONFIG", ("url: %q, pasword: swordfish"):format(url), "did you mean 'password'")
     refused("SHUNT_E_CONFIG", "url: \"mysql://u:swordfish%zz@h/d\"", "%25")
+    refused("SHUNT_E_CONFIG", "url: \"mysql://u:p?swordfish@h/d\"", "%3F")
     refused("SHUNT_E_CONFIG", "url: \"postgres://u:swordfish@h/d\"", "mysql://USER:PASSWORD@HOST")
     refused("SHUNT_E_CONFIG", "url: \"mysql://u:swordfish@h:99999/d\"", "port")
     refused("SHUNT_E_CONFIG", "host: h, connectTimeout: soon", "seconds")

@@ -91,8 +91,9 @@ launch_pg() { # PORT
 }
 
 launch_mysql() { # PORT
-  launch "$(mysql_program mariadbd)" --no-defaults --datadir="$home/data" --socket="$home/socket" --port="$1" \
-    --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=50 \
+  # In a temporary folder that it shares, a server that starts takes the tables of one that runs for left over.
+  launch "$(mysql_program mariadbd)" --no-defaults --datadir="$home/data" --tmpdir="$home" --socket="$home/socket" \
+    --port="$1" --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=50 \
     --innodb-flush-log-at-trx-commit=2 --innodb-doublewrite=0 --innodb-use-native-aio=0 --innodb-buffer-pool-size=64M \
     --pid-file="$home/data/mariadb.pid" --init-file="$home/users.sql"
 }

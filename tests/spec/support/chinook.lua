@@ -133,18 +133,26 @@ local function tables_of(statement)
   return tables_by_name[name], tables_by_name[referred]
 end
 
--- Without the references to tables that are on another datasource, and with texts that compare as the database's do.
-local function divided(statement, client)
-  statement = statement:gsub(",%s*FOREIGN KEY %(%[%w+%]%) REFERENCES %[(%w+)%] %(%[%w+%]%)%s*ON DELETE NO ACTION ON UPDATE NO ACTION",
-    function(target) return home[target] ~= client and "" or nil end)
-  return (statement:gsub(" NVARCHAR%(", " VARCHAR("))
+-- Without the references to tables that are on another datasource, and with texts that compare as the database's do. The
+-- scripts were made for one engine and translated: PostgreSQL takes the blanks off the end of N'…', and to MySQL a
+-- backslash says how the next letter is meant.
+local function divided(statement, client, engine)
+  if engine == "sqlite3" then
+    statement = statement:gsub(",%s*FOREIGN KEY %(%[%w+%]%) REFERENCES %[(%w+)%] %(%[%w+%]%)%s*ON DELETE NO ACTION ON UPDATE NO ACTION",
+      function(target) return home[target] ~= client and "" or nil end)
+  elseif engine == "pg" then
+    statement = statement:gsub("([,(] ?)N'", "%1'")
+  else
+    statement = statement:gsub(" NVARCHAR%(", " VARCHAR("):gsub("\\", "\\\\")
+  end
+  return statement
 end
 
 local function load_datasource(session, client, engine)
   for _, statement in ipairs(Script.split(script_of(engine))) do
     local name, referred = tables_of(statement)
     if name and home[name] == client and (not referred or home[referred] == client) then
-      session:execute(client, divided(statement, client))
+      session:execute(client, divided(statement, client, engine))
     end
   end
 end

@@ -212,7 +212,7 @@ end
 -- ---- conditions, orders and columns, of options and of trees ----
 
 -- A UUID for each number.
-local function uuid_of(i) return ("%08x-0000-4000-8000-0000000000%02x"):format(i * 2654435761 % 4294967296, i) end
+local function uuid_of(i) return ("%08x-0000-4000-8000-%012x"):format(i * 2654435761 % 4294967296, i) end
 
 local function literal(random, column)
   if column.type == "uuid" then return uuid_of(random:int(1, 12)) end

@@ -1,0 +1,58 @@
+/* weigh_ranks: the engine is given the values as one array, and gives their places in its order. */
+#include <string.h>
+
+#include "query/statement.h"
+#include "query/value.h"
+#include "relate/weigh.h"
+
+static void add_text(buf *out, const char *text, size_t size) {
+  buf_putc(out, '"');
+  for (size_t i = 0; i < size; i++) {
+    if (text[i] == '"' || text[i] == '\\')
+      buf_printf(out, "\\%c", text[i]);
+    else if ((unsigned char)text[i] < ' ')
+      buf_printf(out, "\\u%04x", (unsigned)text[i]);
+    else
+      buf_putc(out, text[i]);
+  }
+  buf_putc(out, '"');
+}
+
+static void add_value(buf *out, const shunt_value *value) {
+  char room[VALUE_TEXT_BYTES];
+  shunt_value v = value_canonical(value, false);
+  if (v.type == SHUNT_INTEGER || v.type == SHUNT_FLOAT)
+    add_text(out, room, value_as_text(&v, room));
+  else
+    add_text(out, value->as.bytes, value->size);
+}
+
+static shunt_status ask(const weighing *w, const buf *array, shunt_rows *rows) {
+  sql_text *q = &w->s->sql;
+  shunt_value values = shunt_text(array->data, array->size);
+  const char *rank = w->column->rank, *mark = strchr(rank, '?');
+  sql_reset(q);
+  sql_add(q, rank, (size_t)(mark - rank));
+  sql_param(q, &values);
+  sql_puts(q, mark + 1);
+  shunt_status status = sql_status(q, w->err);
+  return status ? status : statement_run(w->s, w->at->client, w->at->level, rows, NULL, w->err);
+}
+
+shunt_status weigh_ranks(const weighing *w, const shunt_value *values, size_t n, shunt_value *weights) {
+  buf array = {0};
+  shunt_rows *rows = rows_new();
+  buf_putc(&array, '[');
+  for (size_t i = 0; i < n; i++) {
+    if (values[i].type == SHUNT_NULL) continue;
+    if (array.size > 1) buf_putc(&array, ',');
+    add_value(&array, &values[i]);
+  }
+  buf_putc(&array, ']');
+  shunt_status status = rows && !array.failed ? ask(w, &array, rows) : error_memory(w->err);
+  for (size_t i = 0, row = 0; i < n && !status; i++)
+    weights[i] = values[i].type == SHUNT_NULL ? values[i] : rows_row(rows, row++)[0];
+  buf_free(&array);
+  shunt_rows_free(rows);
+  return status;
+}

@@ -1,0 +1,73 @@
+/* Doubles as text: exactly, as short as can be, in any locale. */
+#include <locale.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/number.h"
+#include "unit/random.h"
+
+static void assert_written(double number, const char *want) {
+  char room[NUMBER_BYTES];
+  size_t size = number_write(number, room);
+  assert_string_equal(room, want);
+  assert_int_equal(size, strlen(want));
+}
+
+static void numbers_are_written_as_short_as_can_be(void **state) {
+  (void)state;
+  assert_written(0.1, "0.1");
+  assert_written(1.0, "1");
+  assert_written(-2.5, "-2.5");
+  assert_written(1e20, "1e+20");
+  assert_written(0.1 + 0.2, "0.30000000000000004");
+  assert_written(5e-324, "4.94065645841247e-324");
+  assert_written(INFINITY, "Infinity");
+  assert_written(-INFINITY, "-Infinity");
+  assert_written(NAN, "NaN");
+}
+
+static void assert_round_trips(rng *r, int times) {
+  for (int i = 0; i < times; i++) {
+    uint64_t bits = rng_next(r);
+    double number, back;
+    char room[NUMBER_BYTES];
+    memcpy(&number, &bits, sizeof number);
+    if (isnan(number)) continue;
+    size_t size = number_write(number, room);
+    assert_null(memchr(room, ',', size));
+    back = number_read(room, size);
+    assert_memory_equal(&number, &back, sizeof number);
+  }
+}
+
+static void every_number_comes_back_as_it_was(void **state) {
+  (void)state;
+  rng r = rng_start("number");
+  assert_round_trips(&r, 200000);
+}
+
+static void the_locale_makes_no_difference(void **state) {
+  (void)state;
+  static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
+  size_t i = 0;
+  while (i < sizeof names / sizeof *names && !setlocale(LC_NUMERIC, names[i])) i++;
+  if (i == sizeof names / sizeof *names) skip();
+  rng r = rng_start("number in another locale");
+  assert_written(0.5, "0.5");
+  assert_round_trips(&r, 20000);
+  setlocale(LC_NUMERIC, "C");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(numbers_are_written_as_short_as_can_be),
+      cmocka_unit_test(every_number_comes_back_as_it_was),
+      cmocka_unit_test(the_locale_makes_no_difference),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}

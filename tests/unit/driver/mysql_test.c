@@ -1,0 +1,228 @@
+/* The driver of MySQL and MariaDB by itself, on the server of SHUNT_TEST_MYSQL; skipped where there is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "driver/driver.h"
+#include "unit/faults.h"
+
+typedef struct server {
+  cat_option url;
+  cat_client client;
+  driver_conn *conn;
+  shunt_error err;
+  shunt_rows *rows; /* of the last run */
+  int64_t affected, id;
+  char table[64];
+} server;
+
+static const driver_engine *const e = &driver_mysql;
+
+static shunt_status try_run(server *d, const char *sql, const shunt_value *params, size_t n) {
+  shunt_rows_free(d->rows);
+  d->rows = rows_new();
+  shunt_status status = d->rows ? e->send(d->conn, sql, strlen(sql), params, n, &d->err) : SHUNT_E_MEMORY;
+  return status ? status : e->receive(d->conn, d->rows, &d->affected, &d->id, &d->err);
+}
+
+static void run(server *d, const char *form) {
+  char sql[512];
+  snprintf(sql, sizeof sql, form, d->table, d->table);
+  if (try_run(d, sql, NULL, 0)) fail_msg("%s: %s", sql, d->err.message);
+}
+
+static int begin(void **state) {
+  static server d;
+  memset(&d, 0, sizeof d);
+  const char *url = getenv("SHUNT_TEST_MYSQL");
+  *state = &d;
+  if (!url) return 0;
+  d.url = (cat_option){"url", url, true};
+  d.client = (cat_client){.name = "main", .engine = CAT_MYSQL, .options = &d.url, .noptions = 1};
+  snprintf(d.table, sizeof d.table, "shunt_unit_%ld", (long)getpid());
+  if (e->open(&d.client, &d.conn, &d.err)) fail_msg("%s", d.err.message);
+  run(&d, "CREATE TABLE %s (id INTEGER PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40) NOT NULL, t LONGTEXT)");
+  run(&d, "INSERT INTO %s (name, t) VALUES ('a', NULL), ('b', REPEAT('x', 5000)), ('c', REPEAT('y', 50000))");
+  return 0;
+}
+
+static int end(void **state) {
+  server *d = *state;
+  if (d->conn) run(d, "DROP TABLE %s");
+  shunt_rows_free(d->rows);
+  e->close(d->conn);
+  return 0;
+}
+
+static server *the_server(void **state) {
+  server *d = *state;
+  if (!d->conn) skip();
+  return d;
+}
+
+/* Everything that a session does with a connection. */
+static shunt_status use(server *d, shunt_rows *rows) {
+  driver_conn *conn = NULL;
+  driver_table *table = NULL;
+  char sql[128];
+  snprintf(sql, sizeof sql, "SELECT * FROM %s WHERE id >= ?", d->table);
+  shunt_value zero = shunt_integer(0);
+  shunt_status status = e->open(&d->client, &conn, &d->err);
+  if (!status) status = e->describe(conn, d->table, &table, &d->err);
+  if (!status) status = e->begin(conn, "read committed", true, &d->err);
+  if (!status) status = e->send(conn, sql, strlen(sql), &zero, 1, &d->err);
+  if (!status) status = e->receive(conn, rows, NULL, NULL, &d->err);
+  if (!status) status = e->commit(conn, &d->err);
+  driver_table_free(table);
+  e->close(conn);
+  return status;
+}
+
+static void every_allocation_may_fail(void **state) {
+  server *d = the_server(state);
+  faults f;
+  bool done = false;
+  size_t failures = 0;
+  for (size_t at = 1; !done; at++) {
+    faults_on(&f);
+    shunt_rows *rows = rows_new();
+    assert_non_null(rows);
+    f.seen = 0;
+    f.fail_at = at;
+    shunt_status status = use(d, rows);
+    done = !f.failed;
+    assert_int_equal(status, done ? SHUNT_OK : SHUNT_E_MEMORY);
+    if (done) assert_int_equal(rows->count, 3);
+    shunt_rows_free(rows);
+    assert_int_equal(f.live, 0);
+    faults_off();
+    failures += !done;
+  }
+  assert_true(failures > 20);
+}
+
+static void a_connection_that_found_no_memory_goes_on(void **state) {
+  server *d = the_server(state);
+  char sql[128];
+  snprintf(sql, sizeof sql, "SELECT t, name FROM %s ORDER BY id", d->table);
+  faults f;
+  bool done = false;
+  shunt_rows_free(d->rows);
+  d->rows = NULL;
+  for (size_t at = 1; !done; at++) {
+    faults_on(&f);
+    f.fail_at = at;
+    shunt_status status = try_run(d, sql, NULL, 0);
+    done = !f.failed;
+    assert_int_equal(status, done ? SHUNT_OK : SHUNT_E_MEMORY);
+    shunt_rows_free(d->rows);
+    d->rows = NULL;
+    faults_off();
+    assert_false(d->conn->broken);
+    run(d, "SELECT count(*) FROM %s");
+    assert_int_equal(rows_row(d->rows, 0)[0].as.integer, 3);
+  }
+}
+
+static void what_was_sent_and_not_received_is_dropped(void **state) {
+  server *d = the_server(state);
+  char sql[128];
+  snprintf(sql, sizeof sql, "DELETE FROM %s", d->table);
+  assert_int_equal(e->send(d->conn, sql, strlen(sql), NULL, 0, &d->err), SHUNT_OK);
+  run(d, "SELECT count(*) FROM %s");
+  assert_int_equal(rows_row(d->rows, 0)[0].as.integer, 3);
+  assert_int_equal(e->receive(d->conn, NULL, NULL, NULL, &d->err), SHUNT_E_INTERNAL);
+  assert_int_equal(e->send(d->conn, sql, strlen(sql), NULL, 0, &d->err), SHUNT_OK);
+  assert_int_equal(e->begin(d->conn, NULL, false, &d->err), SHUNT_OK);
+  e->rollback(d->conn);
+  run(d, "SELECT count(*) FROM %s");
+  assert_int_equal(rows_row(d->rows, 0)[0].as.integer, 3);
+}
+
+static void transactions_are_one_at_a_time_and_of_known_isolations(void **state) {
+  server *d = the_server(state);
+  assert_int_equal(e->commit(d->conn, &d->err), SHUNT_E_TRANSACTION);
+  assert_int_equal(e->begin(d->conn, "snapshot", false, &d->err), SHUNT_E_USAGE);
+  assert_int_equal(e->begin(d->conn, "SERIALIZABLE", false, &d->err), SHUNT_OK);
+  assert_int_equal(e->begin(d->conn, NULL, false, &d->err), SHUNT_E_TRANSACTION);
+  run(d, "DELETE FROM %s");
+  assert_int_equal(d->affected, 3);
+  e->rollback(d->conn);
+  assert_false(d->conn->in_transaction);
+  e->rollback(d->conn);
+  assert_int_equal(e->begin(d->conn, NULL, true, &d->err), SHUNT_OK);
+  char sql[128];
+  snprintf(sql, sizeof sql, "DELETE FROM %s", d->table);
+  assert_int_equal(try_run(d, sql, NULL, 0), SHUNT_E_TRANSACTION);
+  assert_int_equal(e->commit(d->conn, &d->err), SHUNT_OK);
+  run(d, "SELECT count(*) FROM %s");
+  assert_int_equal(rows_row(d->rows, 0)[0].as.integer, 3);
+}
+
+/* More texts than the cache keeps, each of them twice. */
+static void statements_come_and_go(void **state) {
+  server *d = the_server(state);
+  char sql[128];
+  for (int round = 0; round < 2; round++) {
+    for (int i = 0; i < 300; i++) {
+      snprintf(sql, sizeof sql, "SELECT %d + ? AS n", i);
+      shunt_value one = shunt_integer(1);
+      assert_int_equal(try_run(d, sql, &one, 1), SHUNT_OK);
+      assert_int_equal(rows_row(d->rows, 0)[0].as.integer, i + 1);
+    }
+  }
+}
+
+static void keys_that_the_database_gives_are_told(void **state) {
+  server *d = the_server(state);
+  run(d, "INSERT INTO %s (name) VALUES ('d')");
+  assert_int_equal(d->affected, 1);
+  assert_int_equal(d->id, 4);
+  run(d, "SELECT 1 FROM %s");
+  assert_int_equal(d->affected, 0);
+  run(d, "UPDATE %s SET name = name");
+  assert_int_equal(d->affected, 4);
+}
+
+static void a_connection_that_was_killed_is_broken_and_says_so(void **state) {
+  server *d = the_server(state);
+  driver_conn *other = NULL;
+  char sql[128];
+  run(d, "SELECT connection_id() /* %s */");
+  snprintf(sql, sizeof sql, "KILL CONNECTION %lld", (long long)rows_row(d->rows, 0)[0].as.integer);
+  assert_int_equal(e->open(&d->client, &other, &d->err), SHUNT_OK);
+  assert_int_equal(e->begin(d->conn, NULL, false, &d->err), SHUNT_OK);
+  run(d, "DELETE FROM %s");
+  driver_conn *victim = d->conn;
+  d->conn = other;
+  assert_int_equal(try_run(d, sql, NULL, 0), SHUNT_OK);
+  d->conn = victim;
+  assert_int_equal(try_run(d, "SELECT 1", NULL, 0), SHUNT_E_DATASOURCE);
+  assert_true(victim->broken);
+  assert_int_equal(e->commit(victim, &d->err), SHUNT_E_DATASOURCE);
+  e->close(victim);
+  d->conn = other;
+  run(d, "SELECT count(*) FROM %s");
+  assert_int_equal(rows_row(d->rows, 0)[0].as.integer, 3);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+  const struct CMUnitTest tests[] = {
+      TEST(every_allocation_may_fail),
+      TEST(a_connection_that_found_no_memory_goes_on),
+      TEST(what_was_sent_and_not_received_is_dropped),
+      TEST(transactions_are_one_at_a_time_and_of_known_isolations),
+      TEST(statements_come_and_go),
+      TEST(keys_that_the_database_gives_are_told),
+      TEST(a_connection_that_was_killed_is_broken_and_says_so),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
