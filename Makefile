@@ -139,7 +139,7 @@ test: ## Build and run every test
 
 # What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
 check: $(TESTS) $(if $(filter --only,$(RUN)),,all)
-	@$(if $(filter --only,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
+	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers
 	@sh tests/packages.sh build test
