@@ -407,9 +407,14 @@ static shunt_status finish(course *c, shunt_status status) {
   size_t n;
   const rule_read *reads = rule_host_reads(c->r->host, &n);
   if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
-  for (size_t i = 0; i < n; i++) d->depends_on[i] = reads[i].display;
+  size_t fields = 0;
+  for (size_t i = 0; i < n; i++) { /* a column of which several predicates were asked is one field */
+    size_t k = 0;
+    while (k < fields && d->depends_on[k] != reads[i].display) k++;
+    if (k == fields) d->depends_on[fields++] = reads[i].display;
+  }
   d->as.depends_on = d->depends_on;
-  d->as.ndepends_on = n;
+  d->as.ndepends_on = fields;
   d->as.trace = d->trace;
   d->as.uncacheable = rule_host_uncacheable(c->r->host);
   d->as.table = c->table;

@@ -114,6 +114,13 @@ void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), v
 
 void route_remember(route *r, bool on) { r->remembers = on; }
 
+size_t route_remembered(route *r) {
+  pthread_mutex_lock(&r->lock);
+  size_t n = r->trie.nleaves;
+  pthread_mutex_unlock(&r->lock);
+  return n;
+}
+
 static bool decides(shunt_verdict v) {
   return v == SHUNT_VERDICT_CHOSE || v == SHUNT_VERDICT_CHANGED || v == SHUNT_VERDICT_REFUSED;
 }

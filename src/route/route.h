@@ -67,5 +67,6 @@ bool route_depends_on_where(const route_decision *d, const char *column);
 const cat_rule_counts *route_counts(route *r);
 /* Whether decisions are remembered, which they are from the start: for measuring, and for comparing. */
 void route_remember(route *r, bool on);
+size_t route_remembered(route *r); /* how many */
 
 #endif

@@ -64,9 +64,17 @@ static trie_key of_value(const shunt_value *v) {
   return key;
 }
 
-static trie_key of_named(const shunt_field *fields, size_t n, const char *name) {
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(fields[i].name, name) == 0) return of_value(&fields[i].value);
+/* No part of a predicate: the rules fail on such a value, and what fails is not remembered. */
+static trie_key of_nothing(void) { return (trie_key){0, NULL, 0, UINT8_MAX}; }
+
+static trie_key of_named(const shunt_field *fields, size_t n, const rule_read *read) {
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(fields[i].name, read->name) != 0) continue;
+    const shunt_value *value = &fields[i].value;
+    if (read->predicate == RULE_VALUE || value->type == SHUNT_NULL) return of_value(value);
+    int64_t part;
+    return rule_part(read->predicate, value, read->parts, &part) ? of_integer(part) : of_nothing();
+  }
   return absent();
 }
 
@@ -93,9 +101,9 @@ static trie_key key_of(const route_request *q, const rule_read *read) {
   case RULE_FIELD_IN_TRANSACTION:
     return of_integer(q->in_transaction);
   case RULE_FIELD_WHERE:
-    return of_named(q->where, q->nwhere, read->name);
+    return of_named(q->where, q->nwhere, read);
   case RULE_FIELD_ATTRS:
-    return of_named(q->attrs, q->nattrs, read->name);
+    return of_named(q->attrs, q->nattrs, read);
   case RULE_FIELD_DEFAULT: /* the same for a whole generation */
   case RULE_FIELD_ENV:
   case RULE_FIELD_CLIENT: /* made by the rules before */
@@ -209,6 +217,10 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool level_given) {
   return fine ? leaf : NULL;
 }
 
+static bool same_read(const rule_read *a, const rule_read *b) {
+  return a->display == b->display && a->predicate == b->predicate && a->parts == b->parts;
+}
+
 void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nreads, const route_decision *d,
               bool level_given) {
   t->misses++;
@@ -219,7 +231,7 @@ void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nr
   for (size_t i = 0; n && i < nreads; i++) {
     if (is_constant(reads[i].field)) continue;
     if (n->leaf) return; /* the policy read less before: it is no function of the request */
-    if (n->read.display && n->read.display != reads[i].display) return;
+    if (n->read.display && !same_read(&n->read, &reads[i])) return;
     n->read = reads[i];
     n = branch(t, n, key_of(q, &reads[i]));
   }

@@ -80,9 +80,17 @@ typedef enum rule_field {
       RULE_NFIELDS
 } rule_field;
 
+/* What was asked of a value: itself, or which of some parts it falls in. */
+typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET } rule_predicate;
+
+/* The part, from 0 to parts - 1. False where the value has none: mod of what is no whole number. */
+bool rule_part(rule_predicate predicate, const shunt_value *value, int64_t parts, int64_t *part);
+
 /* A field that was read. The strings live as long as the host. */
 typedef struct rule_read {
   rule_field field;
+  rule_predicate predicate;
+  int64_t parts;
   const char *name;    /* of the column or attribute, where field is WHERE or ATTRS; else NULL */
   const char *display; /* "model", "instance", "where.user_id" */
 } rule_read;

@@ -78,8 +78,12 @@ place host_caller(lua_State *L, rule_host *h);
 /* Reports the words of the file that never got a body. */
 void host_check_pending(rule_host *h);
 
-/* The values of the fields mod, bucket, one_of and prefix are given by path: "where.user_id". Pushes it. Raises. */
+/* Pushes the value of the field at a path: "where.user_id". Raises where there is no such field. */
 void host_push_path(lua_State *L, rule_host *h, const char *path);
+/* The same value, NULL where it is absent; below where and attrs no more counts as read than the predicate tells of it.
+ * May leave a value on the stack, or in room. */
+const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_predicate predicate, int64_t parts,
+                                shunt_value *room);
 
 #define HOST_DENY "shunt.deny"
 #define HOST_PICK "shunt.pick"

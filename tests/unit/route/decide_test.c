@@ -358,11 +358,35 @@ static void asks_one_of_ten_thousand_rules(void **state) {
   close_bench(&b);
 }
 
+/* A rule that asks for a remainder depends on no more than that. */
+static void remembers_a_part_and_not_every_value(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "");
+  route_request q = {.model = catalog_model(b.catalog, "order"), .instance = catalog_instance(b.catalog, "")};
+  for (int i = 0; i < 1000; i++) {
+    char table[32];
+    shunt_field where = {"user_id", shunt_integer(i - 500)};
+    q.where = &where;
+    q.nwhere = 1;
+    snprintf(table, sizeof table, "orders_%d", ((i - 500) % 4 + 4) % 4);
+    assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.table, table);
+    assert_true(route_depends_on_where(&d, "user_id"));
+  }
+  assert_int_equal(route_remembered(b.route), 4);
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agree_however_they_are_made),
       cmocka_unit_test(draws_a_pick_anew_each_time),
       cmocka_unit_test(takes_an_uncacheable_decision_anew_each_time),
+      cmocka_unit_test(remembers_a_part_and_not_every_value),
       cmocka_unit_test(asks_one_of_ten_thousand_rules),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
