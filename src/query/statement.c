@@ -118,7 +118,7 @@ static shunt_status named_client(shunt_session *s, const char *name, const cat_c
   shunt_status status = SHUNT_OK;
   if (!name || strcmp(name, CATALOG_DEFAULT) == 0) {
     *level = s->level;
-    status = transaction_default_client(s, name != NULL, client, level, err);
+    status = transaction_default_client(s, SHUNT_WRITE, name != NULL, client, level, err);
   } else {
     *level = s->level;
     status = catalog_find_client(s->home.catalog, name, client, err);
