@@ -52,15 +52,26 @@ uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *value) {
   return *slot = (uint32_t)m->count++;
 }
 
-size_t match_most_forms(const match_rule *rule) { return rule->child->numeric || rule->child->text ? 1 : MATCH_FORMS; }
+size_t match_most_forms(const match_rule *rule) {
+  const driver_column *child = rule->child;
+  return child->numeric || (child->text && !rule->numeric) ? 1 : MATCH_FORMS;
+}
 
 size_t match_forms(const match_set *m, uint32_t key, shunt_value forms[MATCH_FORMS]) {
   const shunt_value *v = &m->keys[key].value;
-  forms[0] = *v;
-  if ((v->type != SHUNT_INTEGER && v->type != SHUNT_FLOAT) || m->rule.child->numeric) return 1;
+  bool number = v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
+  size_t n = 0;
+  if (!number || !m->rule.child->text) forms[n++] = *v;
+  if (!number || m->rule.child->numeric) return n;
   char *text = arena_alloc(m->a, VALUE_TEXT_BYTES);
   if (!text) return 0;
-  size_t size = value_as_text(v, text), at = m->rule.child->text ? 0 : 1;
-  forms[at] = shunt_text(text, size);
-  return at + 1;
+  size_t size = value_as_text(v, text);
+  forms[n++] = shunt_text(text, size);
+  if (!m->rule.child->text || !m->rule.numeric || v->type == SHUNT_FLOAT) return n;
+  char *whole = arena_alloc(m->a, VALUE_TEXT_BYTES);
+  if (!whole) return 0;
+  memcpy(whole, text, size);
+  memcpy(whole + size, ".0", 2);
+  forms[n++] = shunt_text(whole, size + 2);
+  return n;
 }

@@ -40,8 +40,9 @@ bool match_init(match_set *m, arena *a, match_rule rule, size_t most);
 uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *value);
 uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *value);
 
-/* The forms in which the child's column may hold a key: one, or two where it takes anything. Text is made in the arena.
- * 0 when out of memory. */
+/* The forms in which the child's column may hold a key. One, as a rule; two where it takes numbers and texts alike (1
+ * and "1"), and where texts are compared with numbers ("1" and "1.0"; other ways to write a number, "01", are not
+ * looked for). Text is made in the arena. 0 when out of memory. */
 enum { MATCH_FORMS = 2 };
 size_t match_forms(const match_set *m, uint32_t key, shunt_value forms[MATCH_FORMS]);
 /* The most there may be. */

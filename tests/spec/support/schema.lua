@@ -43,9 +43,11 @@ end
 
 -- ---- edges: a foreign key and what it refers to ----
 
+-- How many in a hundred, the key's type, the foreign key's, a collation of both. "" is a column without a type, which keeps
+-- integers and texts as they are.
 local key_types = {
-  { 55, "integer", "integer" }, { 12, "text", "text" }, { 9, "integer", "text" }, { 9, "text", "integer" },
-  { 5, "integer", "real" }, { 5, "real", "integer" }, { 5, "text", "text", "NOCASE" },
+  { 50, "integer", "integer" }, { 10, "text", "text" }, { 8, "integer", "text" }, { 8, "text", "integer" }, { 4, "integer", "real" },
+  { 4, "real", "integer" }, { 3, "real", "text" }, { 3, "text", "real" }, { 5, "integer", "" }, { 5, "text", "text", "NOCASE" },
 }
 
 local function pick_types(random)
@@ -135,6 +137,7 @@ end
 
 -- ---- relations ----
 
+-- Whether all of a model's rows are on one datasource.
 local function static(model)
   return model.placement == "plain" or model.placement == "tables" or model.placement == "clientless"
 end
@@ -199,7 +202,7 @@ end
 -- ---- conditions, orders and columns, of options and of trees ----
 
 local function literal(random, column)
-  if column.type == "integer" then return random:int(0, 9) end
+  if column.type == "integer" or column.type == "" then return random:int(0, 9) end
   if column.type == "real" then return random:int(0, 18) / 2 end
   return random:chance(50) and tostring(random:int(0, 9)) or random:of(letters)
 end
@@ -265,7 +268,7 @@ end
 -- ---- rows ----
 
 local function key_value(random, type, i)
-  if type == "integer" then return i end
+  if type == "integer" or type == "" then return i end
   if type == "real" then return i + (random:chance(20) and 0.5 or 0.0) end
   return random:chance(75) and tostring(i) or "k" .. i
 end
@@ -279,6 +282,7 @@ local function converted(random, value, column)
   end
   local number = tonumber(value)
   if not number then return nil end
+  if column.type == "" then return random:chance(50) and number or tostring(number) end
   if column.type == "real" then return number + 0.0 end
   return math.tointeger(number)
 end
@@ -432,6 +436,7 @@ function M.rules(schema)
 end
 
 M.relation_text = relation_text
+M.static = static
 
 local function insert_rows(execute, client, table_name, model, rows)
   local definitions, names = {}, {}
