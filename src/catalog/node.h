@@ -55,8 +55,8 @@ node_entry *node_find(const node *map, const char *key);
 node *node_merge(arena *a, node *target, node *patch);
 node *node_copy(arena *a, const node *from);
 
-bool node_is_null(const node *n);             /* a NULL pointer too */
-bool node_is_text(const node *n);             /* text only */
-const char *node_kind_name(const node *n);    /* "a map", "text", "an integer" … for messages */
+bool node_is_null(const node *n);          /* a NULL pointer too */
+bool node_is_text(const node *n);          /* text only */
+const char *node_kind_name(const node *n); /* "a map", "text", "an integer" … for messages */
 
 #endif

@@ -11,19 +11,23 @@
 typedef struct targets {
   const driver_column **columns;
   size_t n;
-  const driver_column *stamp; /* to be added; NULL: there is none, or it is among the columns */
+  const driver_column *instance; /* NULL: the model has none */
+  const driver_column *stamp;    /* to be added; NULL: there is none, or it is among the columns */
   shunt_value stamped;
 } targets;
 
-static shunt_status foreign_instance(shunt_session *s, const access *a, const char *column, shunt_error *err) {
-  return error_set(err, SHUNT_E_USAGE,
-                   "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
-                   a->model->name, column, s->instance->name);
-}
-
-static bool is_instance(const targets *t, const shunt_value *value) {
-  shunt_value v = value_canonical(value, true);
-  return value_equal(&v, &t->stamped, DRIVER_BINARY);
+/* Who names the instance must name the session's. */
+static shunt_status check_instance(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
+                                   shunt_error *err) {
+  for (size_t i = 0; t->instance && i < t->n; i++) {
+    if (t->columns[i] != t->instance) continue;
+    shunt_value v = value_canonical(&fields[i].value, true);
+    if (!value_equal(&v, &t->stamped, DRIVER_BINARY))
+      return error_set(err, SHUNT_E_USAGE,
+                       "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
+                       a->model->name, t->instance->name, s->instance->name);
+  }
+  return SHUNT_OK;
 }
 
 static shunt_status find_targets(shunt_session *s, const access *a, const shunt_field *fields, size_t n, targets *t,
@@ -33,18 +37,16 @@ static shunt_status find_targets(shunt_session *s, const access *a, const shunt_
   if (status) return status;
   t->columns = arena_array(&s->call, const driver_column *, n);
   if (!t->columns) return error_memory(err);
-  const driver_column *instance = t->stamp;
+  t->instance = t->stamp;
   for (size_t i = 0; i < n && !status; i++) {
     status = access_column(s, a, fields[i].name, &t->columns[i], err);
     for (size_t k = 0; k < i && !status; k++)
       if (t->columns[k] == t->columns[i])
         status = error_set(err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", a->model->name,
                            t->columns[i]->name);
-    if (status || t->columns[i] != instance) continue;
-    if (!is_instance(t, &fields[i].value)) status = foreign_instance(s, a, instance->name, err);
-    t->stamp = NULL;
+    if (!status && t->columns[i] == t->instance) t->stamp = NULL;
   }
-  return status;
+  return status ? status : check_instance(s, a, t, fields, err);
 }
 
 /* ---- insert ---- */
@@ -141,18 +143,14 @@ shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_re
   if (status) return status;
   if (width == 0) return insert_empty(s, a, &t, n, inserted, err);
   size_t room = filter_max_params(s, a) / width;
+  for (size_t i = 1; i < n && !status; i++) status = check_instance(s, a, &t, records[i].fields, err);
   for (size_t from = 0; from < n && !status; from += room) {
     write_into(s, a, &t);
-    for (size_t i = from; i < n && i < from + room && !status; i++) {
-      for (size_t k = 0; !t.stamp && k < t.n; k++) /* every row's own word on the instance is checked */
-        if (a->model->instance_column &&
-            t.columns[k] == driver_table_column(a->table->shape, a->model->instance_column) &&
-            !is_instance(&t, &records[i].fields[k].value))
-          status = foreign_instance(s, a, t.columns[k]->name, err);
+    for (size_t i = from; i < n && i < from + room; i++) {
       if (i > from) sql_puts(&s->sql, ", ");
       write_values(s, &t, records[i].fields);
     }
-    if (!status) status = run(s, a, NULL, inserted, err);
+    status = run(s, a, NULL, inserted, err);
   }
   return status;
 }

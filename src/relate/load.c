@@ -211,12 +211,9 @@ static shunt_status load_direct(loading *l) {
 /* ---- the tree ---- */
 
 static shunt_status load_one(loading *l) {
-  arena scratch = {0};
-  l->scratch = &scratch;
   l->children = rows_new();
   shunt_status status = l->children ? SHUNT_OK : error_memory(l->err);
   if (!status) status = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY ? link_load(l) : load_direct(l);
-  arena_free(&scratch);
   if (status) {
     shunt_rows_free(l->children);
     base_free(l->starts);
@@ -231,8 +228,11 @@ static shunt_status load_one(loading *l) {
 shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_table *shape, const plan *p,
                             shunt_op op, shunt_error *err) {
   for (size_t i = 0; i < p->count; i++) {
-    loading l = {.s = s, .parents = parents, .shape = shape, .p = &p->list[i], .op = op, .err = err};
+    arena scratch = {0};
+    loading l = {
+        .s = s, .parents = parents, .shape = shape, .p = &p->list[i], .op = op, .err = err, .scratch = &scratch};
     shunt_status status = load_one(&l);
+    arena_free(&scratch);
     if (!status) status = load_relations(s, l.children, l.child_shape, &l.p->children, op, err);
     if (status) return status;
   }

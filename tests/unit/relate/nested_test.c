@@ -193,7 +193,7 @@ static void a_delete_goes_down_its_relations(void **state) {
   int64_t n;
   make_family(&f, "tea", "open");
   for (int i = 0; i < 5; i++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "role %d", i);
     f.role[0].value = shunt_text(name, strlen(name));
     store_fine(w, insert(w, &f, &rows));
@@ -302,7 +302,7 @@ static void a_write_that_runs_out_of_memory_leaves_all_or_nothing(void **state) 
     before = now;
     shunt_rows_free(rows);
   }
-  assert_true(failures > 50);
+  assert_true(failures > 20);
   for (size_t at = 1, left = 1; left; at++) {
     shunt_session_close(w.session);
     store_open_session(&w, NULL);
