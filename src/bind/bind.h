@@ -145,6 +145,7 @@ void bind_model_register(lua_State *L);
 void bind_transaction_register(lua_State *L);
 void bind_switch_register(lua_State *L);
 void bind_json_register(lua_State *L);
+void bind_options_register(lua_State *L);
 void bind_rows_register(lua_State *L);
 /* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
  * field. */
