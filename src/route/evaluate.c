@@ -161,6 +161,7 @@ static shunt_status effective_default(course *c, const cat_rule *asking) {
     return rule_error(c, SHUNT_E_RULE);
   }
   c->in_default = true;
+  c->client = NULL; /* what was the candidate so far is no default */
   shunt_status status = select_stage(c, CAT_STAGE_DEFAULT);
   c->in_default = false;
   if (!status && !c->client) {
@@ -185,11 +186,19 @@ static shunt_status settle(course *c, const cat_rule *rule, const char *name) {
 
 static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *answer) {
   const cat_client *choices[RULE_PICK_MOST];
+  bool has_default = false;
   c->outcome->drawn = true;
   for (size_t i = 0; i < answer->npicks; i++) {
-    shunt_status status = settle(c, rule, answer->picks[i]);
+    choices[i] = catalog_client(c->r->catalog, answer->picks[i]);
+    if (choices[i]) continue;
+    if (strcmp(answer->picks[i], CATALOG_DEFAULT) != 0) return unknown_client(c, rule, answer->picks[i]);
+    has_default = true;
+  }
+  if (has_default) { /* last: the answer's texts are gone once other rules were asked */
+    shunt_status status = effective_default(c, rule);
     if (status) return status;
-    choices[i] = c->client;
+    for (size_t i = 0; i < answer->npicks; i++)
+      if (!choices[i]) choices[i] = c->client;
   }
   c->client = choices[pick_draw(&c->r->picker, rule->id, answer->policy, answer->key_hash, choices, answer->npicks)];
   return SHUNT_OK;
@@ -295,7 +304,7 @@ static shunt_status base_table(course *c) {
   c->rule = NULL;
   rule_host_read(c->r->host, RULE_FIELD_MODEL);
   if (c->r->relations_have_tables) rule_host_read(c->r->host, RULE_FIELD_RELATION);
-  if (q->explicit_table) c->table = q->explicit_table;
+  if (q->explicit_table && !(c->table = arena_strdup(&c->d->texts, q->explicit_table))) return error_memory(c->err);
   if (!c->table && q->relation && m == q->relation->target) c->table = q->relation->as.table;
   if (c->table || !m) return SHUNT_OK;
   if (m->table_function == CATALOG_NO_FUNCTION) {
@@ -416,7 +425,8 @@ static shunt_status finish(course *c, shunt_status status) {
   d->as.depends_on = d->depends_on;
   d->as.ndepends_on = fields;
   d->as.trace = d->trace;
-  d->as.uncacheable = rule_host_uncacheable(c->r->host);
+  const char *why = rule_host_uncacheable(c->r->host);
+  if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(c->err);
   d->as.table = c->table;
   d->as.level = c->level;
   if (status) return status;

@@ -152,6 +152,7 @@ void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source,
   h->source = source;
   h->problems = found;
   h->what = what;
+  h->bytes_before = source->arena.total_bytes;
   run_standard(h, what);
   for (size_t i = 0; i < what->npaths; i++) run_path(h, what->paths[i], what->places[i]);
   freeze_all(h);

@@ -13,6 +13,9 @@ static const char *const field_names[RULE_NFIELDS] = {
 #undef FIELD_NAME
 };
 
+/* They are kept outside of the sandbox's memory. */
+enum { MOST_NAMES = 10000, LONGEST_NAME = 256 };
+
 /* Upvalues of the request's __index. */
 enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_METHODS };
 
@@ -31,11 +34,23 @@ static inline void read_field(lua_State *L, rule_host *h, rule_field field) {
 
 void rule_host_read(rule_host *h, rule_field field) { read_field(h->sb->L, h, field); }
 
+/* The host's own lasting copy of prefix and name, made once. */
+static const char *display_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name) {
+  const char *display = map_get(names, name);
+  if (display) return display;
+  if (names->count >= MOST_NAMES) luaL_error(L, "rules name more than %d fields by computed names", MOST_NAMES);
+  size_t before = strlen(prefix), size = strlen(name);
+  if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
+  char *made = arena_printf(&h->names, "%s%s", prefix, name);
+  if (!made || !map_put(names, made + before, made)) luaL_error(L, "not enough memory");
+  return made;
+}
+
 /* Counts a field below where or attrs as read, or a part of it. */
 static void read_named(lua_State *L, rule_host *h, rule_field field, const char *name, rule_predicate predicate,
                        int64_t parts) {
-  const char *display = field == RULE_FIELD_WHERE ? host_name(L, h, &h->where_names, "where.", name)
-                                                  : host_name(L, h, &h->attr_names, "attrs.", name);
+  const char *display = field == RULE_FIELD_WHERE ? display_name(L, h, &h->where_names, "where.", name)
+                                                  : display_name(L, h, &h->attr_names, "attrs.", name);
   for (size_t i = 0; i < h->nreads; i++) {
     const rule_read *r = &h->reads[i];
     if (r->display != display) continue;
@@ -43,17 +58,6 @@ static void read_named(lua_State *L, rule_host *h, rule_field field, const char 
   }
   sandbox_charge(L, (int64_t)h->nreads / 8);
   remember(L, h, (rule_read){field, predicate, parts, display + 6, display});
-}
-
-const char *host_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name) {
-  const char *display = map_get(names, name);
-  if (display) return display;
-  if (names->count >= HOST_MOST_NAMES)
-    luaL_error(L, "rules name more than %d fields by computed names", HOST_MOST_NAMES);
-  size_t before = strlen(prefix);
-  char *made = arena_printf(&h->names, "%s%s", prefix, name);
-  if (!made || !map_put(names, made + before, made)) luaL_error(L, "not enough memory");
-  return made;
 }
 
 static void push_text(lua_State *L, const char *text) {
@@ -161,16 +165,26 @@ static int read_only(lua_State *L) {
   return luaL_error(L, "the request is read-only: a rule answers, and changes nothing");
 }
 
+const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column) {
+  for (size_t i = 0; i < n; i++)
+    if (cat_same_column(where[i].name, column)) return &where[i].value;
+  return NULL;
+}
+
+const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(attrs[i].name, name) == 0) return &attrs[i].value;
+  return NULL;
+}
+
 /* The value of a column or attribute, counted as read; NULL where it is absent. */
 static const shunt_value *named_value(lua_State *L, rule_host *h, rule_field field, const char *name,
                                       rule_predicate predicate, int64_t parts) {
   const rule_request *r = request_of(L, h);
   read_named(L, h, field, name, predicate, parts);
-  const shunt_field *fields = field == RULE_FIELD_WHERE ? r->where : r->attrs;
-  size_t n = field == RULE_FIELD_WHERE ? r->nwhere : r->nattrs;
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(fields[i].name, name) == 0) return fields[i].value.type == SHUNT_NULL ? NULL : &fields[i].value;
-  return NULL;
+  const shunt_value *value =
+      field == RULE_FIELD_WHERE ? rule_where(r->where, r->nwhere, name) : rule_attr(r->attrs, r->nattrs, name);
+  return value && value->type != SHUNT_NULL ? value : NULL;
 }
 
 static int push_named(lua_State *L, rule_host *h, rule_field field, const char *name) {

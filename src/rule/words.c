@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "rule/host_inner.h"
 #include "rule/lua_node.h"
+#include "rule/sandbox_inner.h"
 
 place host_caller(lua_State *L, rule_host *h) {
   place at = {"", 0, 0};
@@ -57,6 +58,13 @@ static bool for_this_env(rule_host *h, node *body, place at) {
   return wanted;
 }
 
+/* Declarations lie outside of the state, and count like what is inside. */
+static void check_memory(lua_State *L, const rule_host *h) {
+  if (h->source->arena.total_bytes - h->bytes_before <= (size_t)h->sb->limits.memory_bytes) return;
+  sandbox_stop(sandbox_inner_of(L), SANDBOX_MEMORY);
+  sandbox_raise(L);
+}
+
 static cat_declarations *list_of(catalog_source *source, const char *word) {
   switch (word[0]) {
   case 'd':
@@ -78,6 +86,7 @@ static int declare(lua_State *L) {
     return luaL_error(L, "a declaration has one body");
   host_pending *p = &h->pending[position];
   p->done = true;
+  check_memory(L, h);
   if (lua_type(L, 1) != LUA_TTABLE)
     return luaL_error(L, "%s \"%s\" wants a table: %s \"%s\" { … }", p->word, p->name, p->word, p->name);
   cat_declaration what = {.name = p->name, .at = p->at, .standard = h->standard_file};
@@ -96,6 +105,7 @@ static int declare(lua_State *L) {
 static int word(lua_State *L) {
   rule_host *h = host_of(L);
   const char *the_word = lua_tostring(L, lua_upvalueindex(1));
+  if (h->loading) check_memory(L, h);
   if (!h->loading) return luaL_error(L, "%s declares while rule files load, not when a rule is asked", the_word);
   if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s wants a name: %s \"name\" { … }", the_word, the_word);
   size_t size;
