@@ -208,6 +208,8 @@ shunt_status catalog_find_model(const catalog *c, const char *name, const cat_mo
 shunt_status catalog_find_relation(const catalog *c, const char *full_name, const cat_relation **out, shunt_error *err);
 
 const char *cat_engine_name(cat_engine engine);
+/* Whether two names mean one column: in whatever case (of ASCII), as a column is found in its table. */
+bool cat_same_column(const char *a, const char *b);
 
 /* Durations ("5s", "1500ms") in ms, sizes ("64MiB") in bytes. False where the text is none. */
 bool cat_parse_duration_ms(const char *text, int64_t *ms);

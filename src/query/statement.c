@@ -87,6 +87,8 @@ static const char *first_word(const char *sql) {
     } else if (sql[0] == '/' && sql[1] == '*') {
       const char *end = strstr(sql + 2, "*/");
       sql = end ? end + 2 : sql + strlen(sql);
+    } else if (strncmp(sql, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark is a blank to SQLite */
+      sql += 3;
     } else {
       return sql;
     }
@@ -121,7 +123,7 @@ static shunt_status named_client(shunt_session *s, const char *name, const cat_c
     status = transaction_default_client(s, SHUNT_WRITE, name != NULL, client, level, err);
   } else {
     *level = s->level;
-    status = catalog_find_client(s->home.catalog, name, client, err);
+    status = session_named_client(s, name, client, err);
   }
   if (!status) *level = level_of(*client, *level);
   return status;

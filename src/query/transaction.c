@@ -99,7 +99,7 @@ static shunt_status where_to_begin(shunt_session *s, shunt_op op, const char *na
   if (!name || strcmp(name, CATALOG_DEFAULT) == 0)
     status = transaction_default_client(s, op, name != NULL, client, level, err);
   else
-    status = catalog_find_client(s->home.catalog, name, client, err);
+    status = session_named_client(s, name, client, err);
   if (!status) *level = level_of(*client, *level);
   return status;
 }

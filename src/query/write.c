@@ -16,11 +16,16 @@ typedef struct targets {
   shunt_value stamped;
 } targets;
 
+/* By name: a table that changed under the session is described anew in the middle of a call, in other structs. */
+static bool same_column(const driver_column *a, const driver_column *b) {
+  return a == b || (a && b && strcmp(a->name, b->name) == 0);
+}
+
 /* Who names the instance must name the session's. */
 static shunt_status check_instance(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
                                    shunt_error *err) {
   for (size_t i = 0; t->instance && i < t->n; i++) {
-    if (t->columns[i] != t->instance) continue;
+    if (!same_column(t->columns[i], t->instance)) continue;
     shunt_value v = value_canonical(&fields[i].value, true);
     if (!value_equal(&v, &t->stamped, DRIVER_BINARY))
       return error_set(err, SHUNT_E_USAGE,
@@ -41,10 +46,10 @@ static shunt_status find_targets(shunt_session *s, const access *a, const shunt_
   for (size_t i = 0; i < n && !status; i++) {
     status = access_column(s, a, fields[i].name, &t->columns[i], err);
     for (size_t k = 0; k < i && !status; k++)
-      if (t->columns[k] == t->columns[i])
+      if (same_column(t->columns[k], t->columns[i]))
         status = error_set(err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", a->model->name,
                            t->columns[i]->name);
-    if (!status && t->columns[i] == t->instance) t->stamp = NULL;
+    if (!status && same_column(t->columns[i], t->instance)) t->stamp = NULL;
   }
   return status ? status : check_instance(s, a, t, fields, err);
 }
