@@ -91,10 +91,11 @@ local function all_jobs(options, programs)
   return jobs
 end
 
--- What the test programs find in their environment. SHUNT_BUILD is for those that look for built files.
+-- What the test programs find in their environment. SHUNT_BUILD and SHUNT_BIN are for those that look for what was built.
 local function environment(options)
   return table.concat({
     "SHUNT_BUILD=" .. quote(options.build),
+    "SHUNT_BIN=" .. quote(options.build .. "/shunt"),
     "CMOCKA_MESSAGE_OUTPUT=STDOUT",
     ("LUA_PATH='./lua/?.lua;./lua/?/init.lua;./tests/?.lua;%s'"):format(os.getenv("LUA_PATH") or ";"),
     ("LUA_CPATH='%s/lua/?.so;%s'"):format(options.build, os.getenv("LUA_CPATH") or ";"),
