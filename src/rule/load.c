@@ -196,7 +196,8 @@ static int require(lua_State *L) {
   lua_settop(L, 1);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
   if (lua_getfield(L, 2, name) != LUA_TNIL) {
-    if (lua_touserdata(L, -1) == h) return luaL_error(L, "module '%s' requires itself", name);
+    if (lua_touserdata(L, -1) == h)
+      return luaL_error(L, "module '%s' requires itself, or could not be loaded before", name);
     return 1;
   }
   if (!h->loading)
