@@ -62,17 +62,13 @@ struct rule_host {
   map attr_names;
 };
 
-static inline rule_host *host_of(lua_State *L) { return (*(sandbox **)lua_getextraspace(L))->owner; }
+static inline rule_host *host_of(lua_State *L) { return sandbox_of(L)->owner; }
 
 /* Each fills the state within a protected call. */
 void host_open_words(lua_State *L, rule_host *h);
 void host_open_request(lua_State *L, rule_host *h);
 void host_open_require(lua_State *L, rule_host *h);
 
-/* Keeps the function at index; returns its reference. Raises. */
-int host_keep_function(lua_State *L, rule_host *h, int index, place at);
-/* Where the Lua code that called the running C function stands. */
-place host_caller(lua_State *L, rule_host *h);
 /* Reports the words of the file that never got a body. */
 void host_check_pending(rule_host *h);
 

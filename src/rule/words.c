@@ -8,7 +8,8 @@
 #include "rule/lua_node.h"
 #include "rule/sandbox_inner.h"
 
-place host_caller(lua_State *L, rule_host *h) {
+/* Where the Lua code that called the running C function stands. */
+static place caller_of(lua_State *L, rule_host *h) {
   place at = {"", 0, 0};
   lua_Debug ar;
   for (int level = 1; lua_getstack(L, level, &ar); level++) {
@@ -22,7 +23,8 @@ place host_caller(lua_State *L, rule_host *h) {
   return at;
 }
 
-int host_keep_function(lua_State *L, rule_host *h, int index, place at) {
+/* Keeps the function at index; returns its reference. Raises. */
+static int keep_function(lua_State *L, rule_host *h, int index, place at) {
   if (!base_grow(&h->functions, &h->functions_capacity, h->nfunctions + 1, sizeof *h->functions))
     luaL_error(L, "not enough memory");
   lua_pushvalue(L, index);
@@ -38,7 +40,7 @@ typedef struct keeper {
 
 static int keep(lua_State *L, int index, void *ud) {
   keeper *k = ud;
-  return host_keep_function(L, k->host, index, k->at);
+  return keep_function(L, k->host, index, k->at);
 }
 
 /* Whether the body's env lets it be declared here. Takes the key out, so that nobody else need know of it. */
@@ -115,7 +117,7 @@ static int word(lua_State *L) {
     return luaL_error(L, "not enough memory");
   const char *copy = arena_strdup(&h->source->arena, name);
   if (!copy) return luaL_error(L, "not enough memory");
-  h->pending[h->npending] = (host_pending){the_word, copy, host_caller(L, h), false};
+  h->pending[h->npending] = (host_pending){the_word, copy, caller_of(L, h), false};
   lua_pushinteger(L, (lua_Integer)h->npending++);
   lua_pushcclosure(L, declare, 1);
   return 1;
