@@ -41,7 +41,7 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan coverage bench install uninstall clean help deps check FORCE
+.PHONY: all demo test lint fmt asan tsan coverage bench install uninstall clean help deps check unit FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) tests/tsan.c)
 
@@ -137,6 +137,9 @@ test: ## Build and run every test
 	@sh tests/packages.sh build test
 	$(again) check
 
+# The unit tests' programs, built and not run.
+unit: $(TESTS)
+
 # What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
 check: $(TESTS) $(if $(filter --only,$(RUN)),,all)
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
@@ -168,8 +171,8 @@ lint: ## Check style and look for mistakes: luacheck, cppcheck, clang-tidy, clan
 	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  $(addprefix --suppress=,missingIncludeSystem autoVariables uninitvar:src/route/evaluate.c wrongPrintfScanfArgNum '*:/usr/include/*') $(CPPFLAGS_ALL) src
 	@printf '%s\n' $(LIB_SRC) $(BIND_SRC) $(MAIN_SRC) | xargs -P 2 -I {} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
-	$(again) -s all $(TESTS) CC=gcc B=build/lint-gcc WERROR=1
-	$(again) -s all $(TESTS) CC=clang B=build/lint-clang WERROR=1
+	$(again) -s all unit CC=gcc B=build/lint-gcc WERROR=1
+	$(again) -s all unit CC=clang B=build/lint-clang WERROR=1
 	@echo 'lint: clean'
 
 fmt: ## Format the C files

@@ -99,7 +99,12 @@ void shunt_close(shunt_app *app) {
 }
 
 shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
-  return catalog_describe(app->catalog, app->generation, route_counts(app->route), json, err);
+  cat_rule_counts *counts = base_alloc(app->catalog->nrules * sizeof *counts);
+  if (!counts) return error_memory(err);
+  route_counts(app->route, counts);
+  shunt_status status = catalog_describe(app->catalog, app->generation, counts, json, err);
+  base_free(counts);
+  return status;
 }
 
 shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {

@@ -157,8 +157,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_o
 /* Every session must be closed before. */
 SHUNT_API void shunt_close(shunt_app *app);
 
-/* The catalog (clients, instances, models, relations, rules with how often each was asked and decided) as one JSON object;
- * the manual gives its fields. End it with shunt_free. Secrets are "********". */
+/* The catalog (clients, instances, models, relations, rules with how often each was asked and decided) as one JSON
+ * object; the manual gives its fields. End it with shunt_free. Secrets are "********". */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err);
 /* The merged configuration as YAML. End it with shunt_free. Secrets are ********. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err);
@@ -166,9 +166,9 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, 
 /* ---- sessions ---- */
 
 typedef struct shunt_session_options {
-  const char *instance;       /* NULL or "": the default instance */
-  int level;                  /* 0 in the foreground; work started by level n runs at n + 1 */
-  const shunt_field *attrs;   /* what rules see as req.attrs: text, numbers, booleans */
+  const char *instance;     /* NULL or "": the default instance */
+  int level;                /* 0 in the foreground; work started by level n runs at n + 1 */
+  const shunt_field *attrs; /* what rules see as req.attrs: text, numbers, booleans */
   size_t nattrs;
 } shunt_session_options;
 
@@ -194,10 +194,10 @@ typedef struct shunt_request {
   const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
   const char *current;         /* NULL: the session's */
   shunt_op op;
-  int level_up;                /* added to the session's level */
-  const shunt_field *where;    /* the columns compared for equality, with their values */
+  int level_up;             /* added to the session's level */
+  const shunt_field *where; /* the columns compared for equality, with their values */
   size_t nwhere;
-  bool every_rule;             /* trace also the rules whose conditions did not hold */
+  bool every_rule; /* trace also the rules whose conditions did not hold */
 } shunt_request;
 
 #define SHUNT_VERDICT_MAP(X)                                                                                           \
@@ -234,9 +234,9 @@ typedef struct shunt_decision {
   int level;
   const char *table;
   shunt_op op;
-  const char *role;        /* "primary" or "replica" */
-  const char *rule;        /* the rule that chose the client, or that denied */
-  const char *source;      /* where that rule stands */
+  const char *role;   /* "primary" or "replica" */
+  const char *rule;   /* the rule that chose the client, or that denied */
+  const char *source; /* where that rule stands */
   uint64_t generation;
   const char *denied;      /* why, or NULL */
   const char *uncacheable; /* why, or NULL */
@@ -285,21 +285,22 @@ typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT
 typedef struct shunt_relation {
   const char *name;
   shunt_kind kind;
-  const char *target;          /* a model */
-  const char *foreign_key;     /* has_*: in the target; belongs_to: in the source; belongs_to_many: in through, to the source */
-  const char *through;         /* belongs_to_many: a model */
-  const char *through_key;     /* belongs_to_many: in through, to the target */
-  const char *key;             /* the column that foreign_key refers to; NULL: the primary key */
-  const char *client;          /* NULL: "_auto_" */
-  const char *through_client;  /* NULL: "_auto_" */
-  const char *table;           /* NULL: the target's */
-  const char *const *columns;  /* none: all */
+  const char *target; /* a model */
+  const char
+      *foreign_key;    /* has_*: in the target; belongs_to: in the source; belongs_to_many: in through, to the source */
+  const char *through; /* belongs_to_many: a model */
+  const char *through_key;    /* belongs_to_many: in through, to the target */
+  const char *key;            /* the column that foreign_key refers to; NULL: the primary key */
+  const char *client;         /* NULL: "_auto_" */
+  const char *through_client; /* NULL: "_auto_" */
+  const char *table;          /* NULL: the target's */
+  const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  const char *const *order;    /* "name", "-id" */
+  const char *const *order; /* "name", "-id" */
   size_t norder;
   bool limited;
-  int64_t limit;               /* per parent row; counts where limited */
+  int64_t limit; /* per parent row; counts where limited */
   bool autoload;
 } shunt_relation;
 
@@ -312,10 +313,10 @@ typedef struct shunt_query {
   const shunt_where *where;
   const char *const *order; /* "name" ascending, "-id" descending */
   size_t norder;
-  bool limited;             /* whether limit counts */
-  int64_t limit;            /* in an include: per parent row */
+  bool limited;  /* whether limit counts */
+  int64_t limit; /* in an include: per parent row */
   int64_t offset;
-  const char *client;       /* asked for explicitly */
+  const char *client; /* asked for explicitly */
   const char *table;
   const shunt_include *include;
   size_t ninclude;
@@ -381,16 +382,19 @@ typedef struct shunt_write {
 /* Writes. options may be NULL. A write that fails changes nothing on the datasource it failed on; a nested one runs in
  * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION, CONFLICT. */
 /* *rows is the row as the database has it now, with generated keys and, under include, the related rows. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model, const shunt_record *record,
-                                                   const shunt_write *options, shunt_rows **rows, shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
+                                                   const shunt_record *record, const shunt_write *options,
+                                                   shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_bulk(shunt_session *session, const char *model,
                                                         const shunt_record *records, size_t nrecords,
-                                                        const shunt_write *options, int64_t *inserted, shunt_error *err);
+                                                        const shunt_write *options, int64_t *inserted,
+                                                        shunt_error *err);
 /* Without options->where the record's primary key says which row. *affected counts rows of the model itself. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_update(shunt_session *session, const char *model, const shunt_record *record,
-                                                   const shunt_write *options, int64_t *affected, shunt_error *err);
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const char *model, const shunt_write *options,
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_update(shunt_session *session, const char *model,
+                                                   const shunt_record *record, const shunt_write *options,
                                                    int64_t *affected, shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const char *model,
+                                                   const shunt_write *options, int64_t *affected, shunt_error *err);
 
 /* ---- SQL ---- */
 
@@ -408,8 +412,8 @@ typedef struct shunt_statement {
   const char *sql;
   const shunt_value *params;
   size_t nparams;
-  size_t nrows;         /* read */
-  int64_t affected;     /* written */
+  size_t nrows;     /* read */
+  int64_t affected; /* written */
   int64_t duration_ns;
   shunt_status status;
 } shunt_statement;
@@ -428,8 +432,8 @@ typedef struct shunt_tx_options {
 
 /* Both ways out free the transaction, whatever they return. One that joined another leaves the decision to it: its
  * rollback makes the outer commit fail with SHUNT_E_TRANSACTION. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options, shunt_tx **tx,
-                                                  shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options,
+                                                  shunt_tx **tx, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
 SHUNT_API void shunt_rollback(shunt_tx *tx);
 

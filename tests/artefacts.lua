@@ -34,7 +34,7 @@ end
 table.sort(strangers)
 checks:check("libshunt.so.0 exports only shunt_*", #strangers == 0, table.concat(strangers, "\n"))
 
-for name in read("src/shunt.h"):gmatch("SHUNT_API[^;]-([%w_]+)%(") do
+for name in read("src/shunt.h"):gmatch("\nSHUNT_API[^;(]-([%w_]+)%(") do
   checks:check("libshunt.so.0 exports " .. name .. ", which shunt.h declares", library[name])
 end
 

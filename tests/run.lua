@@ -95,10 +95,11 @@ local function all_jobs(options, programs)
   return jobs
 end
 
--- What the test programs find in their environment. SHUNT_BUILD is for those that look for built files.
+-- What the test programs find in their environment. SHUNT_BUILD and SHUNT_BIN are for those that look for what was built.
 local function environment(options)
   return table.concat({
     "SHUNT_BUILD=" .. quote(options.build),
+    "SHUNT_BIN=" .. quote(options.build .. "/shunt"),
     "CMOCKA_MESSAGE_OUTPUT=STDOUT",
     ("LUA_PATH='./lua/?.lua;./lua/?/init.lua;./tests/?.lua;%s'"):format(os.getenv("LUA_PATH") or ";"),
     ("LUA_CPATH='%s/lua/?.so;%s'"):format(options.build, os.getenv("LUA_CPATH") or ";"),
@@ -108,7 +109,7 @@ local function environment(options)
 end
 
 local function start(job, number, options)
-  job.log = ("%s/test-logs/%03d"):format(options.build, number)
+  job.log = ("%s/%03d"):format(options.logs, number)
   job.pipe = assert(io.popen(("exec env %s timeout -k 5 %d %s >%s 2>&1 </dev/null"):format(environment(options),
     SECONDS_EACH, job.command, quote(job.log))))
 end
@@ -149,7 +150,7 @@ end
 
 local function main()
   local options, programs = parse_arguments(arg)
-  os.execute(("rm -rf %s && mkdir -p %s"):format(quote(options.build .. "/test-logs"), quote(options.build .. "/test-logs")))
+  options.logs = assert(lines_of("mktemp -d " .. quote(options.build .. "/test-logs.XXXXXX"))[1])
   local jobs = all_jobs(options, programs)
   local total = { passed = 0, failed = 0, skipped = 0 }
   local started = 0
@@ -161,6 +162,7 @@ local function main()
     local counts = finish(jobs[done])
     for key, n in pairs(counts) do total[key] = total[key] + n end
   end
+  os.execute("rm -rf " .. quote(options.logs))
   print(("%d passed, %d failed%s"):format(total.passed, total.failed,
     total.skipped > 0 and (", %d skipped"):format(total.skipped) or ""))
   os.exit(total.failed == 0 and total.passed > 0)

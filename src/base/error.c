@@ -66,10 +66,6 @@ void error_client(shunt_error *err, const char *client) {
   if (err) copy(err->client, sizeof err->client, client);
 }
 
-void error_copy(shunt_error *to, const shunt_error *from) {
-  if (to && from) *to = *from;
-}
-
 void problems_add_error(problems *p, const shunt_error *err) {
   if (!base_grow(&p->list, &p->capacity, p->count + 1, sizeof *p->list))
     p->out_of_memory = true;
@@ -90,7 +86,7 @@ void problems_add(problems *p, shunt_status status, place at, const char *format
 
 shunt_status problems_status(const problems *p, shunt_error *err) {
   if (p->count == 0) return p->out_of_memory ? error_memory(err) : SHUNT_OK;
-  error_copy(err, &p->list[0]);
+  if (err) *err = p->list[0];
   if (err && p->count > 1) {
     size_t used = strlen(err->message);
     snprintf(err->message + used, sizeof err->message - used, " (and %zu more)", p->count - 1);

@@ -12,7 +12,6 @@ __attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, s
 shunt_status error_memory(shunt_error *err);
 void error_place(shunt_error *err, const char *file, int line, int column);
 void error_client(shunt_error *err, const char *client);
-void error_copy(shunt_error *to, const shunt_error *from); /* both may be NULL */
 
 /* A place in a file that somebody wrote. */
 typedef struct place {

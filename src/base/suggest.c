@@ -23,8 +23,7 @@ static size_t distance(const char *a, size_t na, const char *b, size_t nb) {
 
 suggest suggest_for(const char *name) {
   size_t size = strlen(name);
-  /* a third of the letters may differ, two at least in a name of four or more */
-  size_t allowed = size < 4 ? 1 : size / 3 < 2 ? 2 : size / 3;
+  size_t allowed = size < 6 ? 1 : size / 3; /* letters that may differ */
   suggest s = {.name = name, .best = NULL, .distance = allowed + 1};
   return s;
 }

@@ -78,7 +78,6 @@ int bind_fail(lua_State *L, bind_call *c); /* raises c->err after giving back wh
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
 void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several: without the line that called */
-int bind_raise(lua_State *L, const shunt_error *err);
 __attribute__((format(printf, 2, 3))) int bind_usage(lua_State *L, const char *format, ...);
 int bind_memory(lua_State *L);
 
@@ -145,6 +144,7 @@ void bind_model_register(lua_State *L);
 void bind_transaction_register(lua_State *L);
 void bind_switch_register(lua_State *L);
 void bind_json_register(lua_State *L);
+void bind_options_register(lua_State *L);
 void bind_rows_register(lua_State *L);
 /* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
  * field. */

@@ -59,7 +59,7 @@ void bind_push_error(lua_State *L, const shunt_error *err) {
   if (push_caller(L)) lua_setfield(L, -2, "caller");
 }
 
-int bind_raise(lua_State *L, const shunt_error *err) {
+static int raise(lua_State *L, const shunt_error *err) {
   bind_push_error(L, err);
   return lua_error(L);
 }
@@ -71,13 +71,13 @@ int bind_usage(lua_State *L, const char *format, ...) {
   va_start(args, format);
   vsnprintf(err.message, sizeof err.message, format, args);
   va_end(args);
-  return bind_raise(L, &err);
+  return raise(L, &err);
 }
 
 int bind_memory(lua_State *L) {
   shunt_error err;
   error_memory(&err);
-  return bind_raise(L, &err);
+  return raise(L, &err);
 }
 
 static int error_is(lua_State *L) {

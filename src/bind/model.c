@@ -111,6 +111,16 @@ static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const 
   return where;
 }
 
+/* A key that happens to be nil, or a where that is empty for that reason, would give somebody else's row. Where an
+ * order is asked for, the first row in it is meant. */
+static void check_wanted(lua_State *L, bind_call *c, const shunt_query *q) {
+  const shunt_where *w = q->where;
+  if ((w && (w->op != SHUNT_AND || w->nitems > 0)) || q->norder > 0) return;
+  error_set(&c->err, SHUNT_E_USAGE,
+            "model:get needs a primary key or a where, and has neither; with an order it gives the first row");
+  bind_fail(L, c);
+}
+
 /* model:get(7) and model:get{id = 7}: the first row there is, or nil. */
 static int model_get(lua_State *L) {
   bind_model *m;
@@ -119,6 +129,7 @@ static int model_get(lua_State *L) {
   shunt_status st;
   if (lua_istable(L, 2) || lua_isnil(L, 2)) {
     q.where = where_at(L, c, 2, q.where, "model:get");
+    check_wanted(L, c, &q);
     q.limited = true;
     q.limit = 1;
     bind_busy(L, c);

@@ -84,3 +84,20 @@ bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const 
   }
   return true;
 }
+
+/* hint(name, names): "; did you mean 'NAME'?", or "" where none of the list is near. */
+static int hint(lua_State *L) {
+  suggest s = suggest_for(luaL_checkstring(L, 1));
+  luaL_checktype(L, 2, LUA_TTABLE);
+  for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TSTRING; i++) {
+    suggest_try(&s, lua_tostring(L, -1));
+    lua_pop(L, 1);
+  }
+  lua_pushstring(L, suggest_text(&s));
+  return 1;
+}
+
+void bind_options_register(lua_State *L) {
+  lua_pushcfunction(L, hint);
+  lua_setfield(L, -2, "hint");
+}

@@ -99,8 +99,10 @@ static void forget_unset(node *body, const char *app_config) {
 static const char *path_beside(builder *b, const node *n) {
   const char *path = n->value.as.bytes;
   const char *slash = n->at.file ? strrchr(n->at.file, '/') : NULL;
-  if (path[0] == '/' || !slash || strcmp(path, ":memory:") == 0) return path;
-  return arena_printf(b->a, "%.*s%s", (int)(slash + 1 - n->at.file), n->at.file, path);
+  if (path[0] == '/' || !*path || strcmp(path, ":memory:") == 0 || strncmp(path, "file:", 5) == 0) return path;
+  /* rule files are named as the app config sees them, YAML files as this process does */
+  const char *folder = n->at.column == 0 && n->at.file && n->at.file[0] != '/' ? b->source->folder : "";
+  return arena_printf(b->a, "%s%.*s%s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file, path);
 }
 
 static bool fill_sqlite3(builder *b, cat_client *client, const node *connection, bool broken) {

@@ -39,10 +39,7 @@ static bool fill_instance(builder *b, cat_instance *instance, const node *body, 
   instance->title = build_text(body, "title", *instance->name ? instance->name : "Default");
   const node *config = build_get(body, "config");
   if (config && config->kind == NODE_MAP) {
-    /* nulls have done what they were for, and go */
-    node *empty = node_map(b->a, config->at);
-    node *copy = empty ? node_copy(b->a, config) : NULL;
-    instance->config = copy ? node_merge(b->a, empty, copy) : NULL;
+    instance->config = node_without_nulls(b->a, config); /* they have done what they were for */
     if (!instance->config) return false;
   }
   fill_isolation(b, instance, body);

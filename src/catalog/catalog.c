@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/suggest.h"
 
 const char *cat_stage_name(cat_stage stage) {
@@ -102,6 +103,11 @@ shunt_status catalog_find_relation(const catalog *c, const char *full_name, cons
   return found(&c->relation_names, "relation", full_name, *out, err);
 }
 
+bool cat_same_column(const char *a, const char *b) {
+  while (*a && ascii_lower(*a) == ascii_lower(*b)) a++, b++;
+  return *a == *b;
+}
+
 /* ---- units ---- */
 
 typedef struct unit {
@@ -157,8 +163,7 @@ bool cat_secret_key(const char *key) {
   char plain[128]; /* api_key, api-key, apiKey and API.KEY are one */
   size_t size = 0;
   for (; *key && size + 1 < sizeof plain; key++)
-    if (*key != '_' && *key != '-' && *key != '.' && *key != ' ')
-      plain[size++] = (char)(*key >= 'A' && *key <= 'Z' ? *key - 'A' + 'a' : *key);
+    if (*key != '_' && *key != '-' && *key != '.' && *key != ' ') plain[size++] = ascii_lower(*key);
   plain[size] = 0;
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (strstr(plain, parts[i])) return true;

@@ -15,7 +15,8 @@
 #define CATALOG_INHERIT "_inherit_"
 #define CATALOG_INITIAL "_initial_"
 #define CATALOG_AUTO "_auto_"
-#define CATALOG_DEFAULT "default" /* the effective default of the session's instance, wherever a client may be named */
+/* The effective default of the session's instance, wherever a client may be named. */
+#define CATALOG_DEFAULT "default"
 
 typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
 
@@ -63,7 +64,7 @@ typedef struct cat_instance {
 typedef struct cat_model cat_model;
 
 typedef struct cat_relation {
-  shunt_relation as; /* with its defaults filled in: key, client, through_client */
+  shunt_relation as;     /* with its defaults filled in: key, client, through_client */
   const char *full_name; /* "user.orders" */
   uint32_t id;
   const cat_model *source;
@@ -130,9 +131,9 @@ typedef struct cat_rule {
   int when_function;
   const char *client; /* or NULL */
   int client_function;
-  const char *table;  /* a constant table and level beside the client, from client = {client=, table=, level=} */
-  int level;          /* -1: not given */
-  const char *deny;   /* or NULL */
+  const char *table; /* a constant table and level beside the client, from client = {client=, table=, level=} */
+  int level;         /* -1: not given */
+  const char *deny;  /* or NULL */
   int check_function;
   const char *source; /* "rules/residency.lua:3" */
   place at;
@@ -141,10 +142,10 @@ typedef struct cat_rule {
 typedef struct catalog {
   arena arena;
   const char *env;
-  const char *folder;    /* the app config's folder, "" for the working folder, else ending in a slash */
+  const char *folder; /* the app config's folder, "" for the working folder, else ending in a slash */
   const char *default_client;
   bool strict_isolation;
-  const node *merged;    /* the merged configuration, for shunt_config */
+  const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;
   cat_instance **instances;
@@ -207,6 +208,8 @@ shunt_status catalog_find_model(const catalog *c, const char *name, const cat_mo
 shunt_status catalog_find_relation(const catalog *c, const char *full_name, const cat_relation **out, shunt_error *err);
 
 const char *cat_engine_name(cat_engine engine);
+/* Whether two names mean one column: in whatever case (of ASCII), as a column is found in its table. */
+bool cat_same_column(const char *a, const char *b);
 
 /* Durations ("5s", "1500ms") in ms, sizes ("64MiB") in bytes. False where the text is none. */
 bool cat_parse_duration_ms(const char *text, int64_t *ms);

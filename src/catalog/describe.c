@@ -133,19 +133,32 @@ static int put(json_t *object, const char *key, json_t *value) {
   return failed;
 }
 
-static json_t *node_of(const node *n) {
+/* A text, its passwords masked. */
+static json_t *masked(const shunt_value *v) {
+  if (strlen(v->as.bytes) != v->size) return text_n(v->as.bytes, v->size);
+  buf b = {0};
+  show_masked(&b, v->as.bytes);
+  json_t *made = b.failed ? NULL : text_n(b.data ? b.data : "", b.size);
+  buf_free(&b);
+  return made;
+}
+
+/* secret: all that lies under a secret's name is one. */
+static json_t *node_of(const node *n, bool secret) {
   if (!n) return json_null();
   if (n->kind == NODE_FUNCTION) return text("function");
-  if (n->kind == NODE_VALUE) return n->secret ? text(REPORT_MASK) : value_of(&n->value);
+  if (n->kind == NODE_VALUE) {
+    if (secret || n->secret) return text(REPORT_MASK);
+    return n->value.type == SHUNT_TEXT ? masked(&n->value) : value_of(&n->value);
+  }
   json_t *made = n->kind == NODE_LIST ? json_array() : json_object();
   for (size_t i = 0; made && i < n->count; i++) {
     int failed;
     if (n->kind == NODE_LIST) {
-      failed = json_array_append_new(made, node_of(n->items[i]));
+      failed = json_array_append_new(made, node_of(n->items[i], secret));
     } else {
-      const char *key = n->entries[i].key;
-      bool secret = cat_secret_key(key) && n->entries[i].value->kind == NODE_VALUE;
-      failed = put(made, key, secret ? text(REPORT_MASK) : node_of(n->entries[i].value));
+      const node_entry *e = &n->entries[i];
+      failed = put(made, e->key, node_of(e->value, secret || cat_secret_key(e->key)));
     }
     if (failed) {
       json_decref(made);
@@ -162,7 +175,7 @@ static json_t *one_instance(const void *items, size_t i, const void *more) {
                 {"id", instance->has_number ? json_integer(instance->number) : json_null()},
                 {"title", text(instance->title)}, {"isolate", json_boolean(instance->isolate)},
                 {"isolate_client", instance->isolate_client ? text(instance->isolate_client->name) : json_null()},
-                {"config", node_of(instance->config)}, {"source", where_at(instance->at)});
+                {"config", node_of(instance->config, false)}, {"source", where_at(instance->at)});
 }
 
 /* ---- models ---- */

@@ -111,27 +111,15 @@ node *node_copy(arena *a, const node *from) {
   return to;
 }
 
-/* What is left of a patch that has nothing to merge with: its nulls unset what isn't there, and go. */
-static node *without_nulls(arena *a, const node *patch) {
-  if (patch->kind != NODE_MAP) return node_copy(a, patch);
-  node *empty = new_node(a, NODE_MAP, patch->at);
-  node *copy = empty ? node_copy(a, patch) : NULL;
-  return copy ? node_merge(a, empty, copy) : NULL;
-}
-
-node *node_merge(arena *a, node *target, node *patch) {
-  if (patch->kind != NODE_MAP) return patch;
-  if (!target || target->kind != NODE_MAP) return without_nulls(a, patch);
-  for (size_t i = 0; i < patch->count; i++) {
-    const node_entry *e = &patch->entries[i];
-    if (node_is_null(e->value)) {
-      node_remove(target, e->key);
-      continue;
-    }
-    node *merged = node_merge(a, node_get(target, e->key), e->value);
-    if (!merged || !node_put(a, target, e->key, e->at, merged)) return NULL;
+node *node_without_nulls(arena *a, const node *map) {
+  node *kept = node_map(a, map->at);
+  for (size_t i = 0; kept && i < map->count; i++) {
+    const node_entry *e = &map->entries[i];
+    if (node_is_null(e->value)) continue;
+    node *value = e->value->kind == NODE_MAP ? node_without_nulls(a, e->value) : e->value;
+    if (!node_add(a, kept, e->key, e->at, value)) return NULL;
   }
-  return target;
+  return kept;
 }
 
 bool node_is_null(const node *n) { return !n || (n->kind == NODE_VALUE && n->value.type == SHUNT_NULL); }

@@ -50,13 +50,13 @@ void node_remove(node *map, const char *key);
 node *node_get(const node *map, const char *key); /* NULL where absent, or where map is NULL or no map */
 node_entry *node_find(const node *map, const char *key);
 
-/* RFC 7396: maps merge, anything else replaces, null unsets. target is changed; patch is shared into it, not copied.
- * Returns the result (target, or patch where that is no map); NULL when out of memory. */
-node *node_merge(arena *a, node *target, node *patch);
-node *node_copy(arena *a, const node *from);
+node *node_copy(arena *a, const node *from); /* NULL when out of memory */
+/* The map, and the maps in it, without the keys whose value is null; what else is in it is shared. NULL when out of
+ * memory. */
+node *node_without_nulls(arena *a, const node *map);
 
-bool node_is_null(const node *n);             /* a NULL pointer too */
-bool node_is_text(const node *n);             /* text only */
-const char *node_kind_name(const node *n);    /* "a map", "text", "an integer" … for messages */
+bool node_is_null(const node *n);          /* a NULL pointer too */
+bool node_is_text(const node *n);          /* text only */
+const char *node_kind_name(const node *n); /* "a map", "text", "an integer" … for messages */
 
 #endif

@@ -6,9 +6,9 @@
 
 #include "catalog/node.h"
 
-/* node_merge, but a null of patch stays in the result as a null: an overlay that unsets a client must also unset what a
- * rule file declares by that name, and a condition "deleted_at: null" must not get lost. target is changed and may be
- * NULL. NULL when out of memory. */
+/* Maps merge, anything else replaces, and a null of patch stays in the result as a null: an overlay that unsets a
+ * client must also unset what a rule file declares by that name, and a condition "deleted_at: null" must not get lost.
+ * target is changed and may be NULL. NULL when out of memory. */
 node *overlay_on(arena *a, node *target, node *patch);
 
 #endif

@@ -5,8 +5,9 @@
 
 #include "catalog/node.h"
 
-/* The form is that of the manual: a map of column to a value, a list (in), or a map of operators; _or, _and take a list of
- * maps, _not a map. Several keys are all to hold. A map of no keys gives an AND of nothing. Errors: USAGE, MEMORY. */
+/* The form is that of the manual: a map of column to a value, a list (in), or a map of operators; _or, _and take a list
+ * of maps, _not a map. Several keys are all to hold. A map of no keys gives an AND of nothing. Errors: USAGE, MEMORY.
+ */
 shunt_status where_from_node(arena *a, const node *from, const shunt_where **out, shunt_error *err);
 
 /* "name", "-id" in a text or a list of texts. Errors: USAGE, MEMORY. */

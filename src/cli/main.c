@@ -34,6 +34,12 @@ static int host_mkdir(lua_State *L) {
   return luaL_fileresult(L, mkdir(luaL_checkstring(L, 1), 0777) == 0, luaL_checkstring(L, 1));
 }
 
+/* Without opening it: a pipe would wait for whoever writes into it. */
+static int host_exists(lua_State *L) {
+  lua_pushboolean(L, access(luaL_checkstring(L, 1), F_OK) == 0);
+  return 1;
+}
+
 /* The names in a folder, sorted by nothing; nil and a message where it is none. */
 static int host_list(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
@@ -50,7 +56,8 @@ static int host_list(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg host[] = {{"isatty", host_isatty}, {"mkdir", host_mkdir}, {"list", host_list}, {NULL, NULL}};
+static const luaL_Reg host[] = {
+    {"isatty", host_isatty}, {"mkdir", host_mkdir}, {"exists", host_exists}, {"list", host_list}, {NULL, NULL}};
 
 /* Cuts the last part off a path; false where none is left. */
 static bool step_up(char *path) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/read.h"
 #include "base/suggest.h"
 #include "catalog/overlay.h"
 #include "catalog/report.h"
@@ -54,10 +55,10 @@ static shunt_status read_file(const job *j, const char *path, bool must_be, node
   const char *why;
   size_t size = 0;
   *root = NULL;
-  file_result result = file_read(path, LARGEST_CONFIG, &text, &size, &why);
-  if (result == FILE_NO_MEMORY) return SHUNT_E_MEMORY;
-  if (result == FILE_ABSENT && !must_be) return SHUNT_OK;
-  if (result != FILE_READ) {
+  read_result result = read_whole(path, LARGEST_CONFIG, &text, &size, &why);
+  if (result == READ_NO_MEMORY) return SHUNT_E_MEMORY;
+  if (result == READ_ABSENT && !must_be) return SHUNT_OK;
+  if (result != READ_DONE) {
     report(j->p, SHUNT_E_CONFIG, (place){path, 0, 0}, "can't read the configuration: %s", why);
     return SHUNT_E_CONFIG;
   }

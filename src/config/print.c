@@ -4,6 +4,7 @@
 #include <yaml.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/buf.h"
 #include "catalog/report.h"
 #include "config/config.h"
@@ -55,8 +56,7 @@ static bool is_like_a_word_of_yaml_1_1(const char *text) {
   char lower[8];
   size_t size = strlen(text);
   if (size == 0 || size >= sizeof lower) return false;
-  for (size_t i = 0; i <= size; i++)
-    lower[i] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] - 'A' + 'a' : text[i]);
+  for (size_t i = 0; i <= size; i++) lower[i] = ascii_lower(text[i]);
   for (size_t i = 0; i < sizeof list / sizeof *list; i++)
     if (strcmp(lower, list[i]) == 0) return true;
   return false;

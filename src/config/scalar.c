@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/read.h"
 #include "base/utf8.h"
 #include "catalog/catalog.h"
 #include "catalog/report.h"
@@ -135,10 +136,10 @@ static bool add_file(filler *f, const char *path) {
   size_t size = 0;
   const char *full = f->at.file ? file_beside(f->a, f->at.file, path) : path;
   if (!full) return false;
-  file_result result = file_read(full, LARGEST_FILE, &text, &size, &why);
-  if (result == FILE_NO_MEMORY) return false;
+  read_result result = read_whole(full, LARGEST_FILE, &text, &size, &why);
+  if (result == READ_NO_MEMORY) return false;
   f->out->secret = true;
-  if (result != FILE_READ) {
+  if (result != READ_DONE) {
     tell(f, "can't read the file '%s': %s", full, why);
     return true;
   }

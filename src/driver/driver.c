@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/ascii.h"
 #include "base/utf8.h"
 
 enum { LONGEST_FOLDED = 256 };
@@ -22,9 +23,8 @@ void driver_table_free(driver_table *t) {
   base_free(t);
 }
 
-/* ASCII alone, as SQL engines fold. */
 static void fold(char *to, const char *from, size_t size) {
-  for (size_t i = 0; i < size; i++) to[i] = from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] - 'A' + 'a') : from[i];
+  for (size_t i = 0; i < size; i++) to[i] = ascii_lower(from[i]);
 }
 
 bool driver_table_size(driver_table *t, size_t count) {

@@ -112,6 +112,7 @@ struct driver_conn {
   const driver_engine *engine;
   const cat_client *client;
   bool broken;         /* not to be given to anybody again */
+  bool altered;        /* a statement left something behind that the next one to have it would meet */
   bool in_transaction; /* from begin to commit or rollback */
   int64_t opened_ns;   /* the pool's */
   int64_t idle_since_ns;

@@ -31,10 +31,37 @@ static int ask(sqlite3 *db, const char *sql, char *answer, size_t room) {
   return rc == SQLITE_DONE ? SQLITE_OK : end ? end : rc;
 }
 
+/* Pragmas that tell or do something with what they are given, and set nothing on the connection. */
+static bool leaves_nothing(const char *pragma) {
+  static const char *const list[] = {"application_id", "foreign_key_check", "foreign_key_list", "incremental_vacuum",
+                                     "index_info",     "index_list",        "index_xinfo",      "integrity_check",
+                                     "optimize",       "quick_check",       "table_info",       "table_list",
+                                     "table_xinfo",    "user_version",      "wal_checkpoint"};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (sqlite3_stricmp(pragma, list[i]) == 0) return true;
+  return false;
+}
+
 static int authorize(void *ud, int action, const char *a, const char *b, const char *c, const char *d) {
-  (void)a, (void)b, (void)c, (void)d;
-  const sqlite_conn *conn = ud;
-  return action == SQLITE_TRANSACTION && !conn->control ? SQLITE_DENY : SQLITE_OK;
+  (void)c, (void)d;
+  sqlite_conn *conn = ud;
+  switch (action) {
+  case SQLITE_TRANSACTION:
+    return conn->control ? SQLITE_OK : SQLITE_DENY;
+  case SQLITE_ATTACH:
+  case SQLITE_DETACH:
+    return SQLITE_DENY;
+  case SQLITE_PRAGMA:
+    if (b && !leaves_nothing(a)) conn->base.altered = true;
+    return SQLITE_OK;
+  case SQLITE_CREATE_TEMP_TABLE: /* hides the database's own of that name */
+  case SQLITE_CREATE_TEMP_VIEW:
+  case SQLITE_CREATE_TEMP_TRIGGER:
+    conn->base.altered = true;
+    return SQLITE_OK;
+  default:
+    return SQLITE_OK;
+  }
 }
 
 static int configure(sqlite_conn *conn) {
@@ -129,6 +156,7 @@ static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt
     close_conn(&conn->base);
     return status;
   }
+  conn->base.altered = false; /* what was set is what every connection has */
   *out = &conn->base;
   return SHUNT_OK;
 }

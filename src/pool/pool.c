@@ -315,7 +315,7 @@ void pool_release(pools *p, driver_conn *conn, int level) {
   assert(pl);
   if (conn->in_transaction) conn->engine->rollback(conn);
   int64_t now_ns = clock_monotonic_ns();
-  bool end = conn->broken || too_old(cp, conn, now_ns);
+  bool end = conn->broken || too_old(cp, conn, now_ns) || (conn->altered && !cp->private_database);
   pthread_mutex_lock(&pl->lock);
   if (end) {
     close_outside(cp, pl, conn);

@@ -24,7 +24,8 @@ void pools_free(pools *p); /* every connection must be back; accepts NULL */
  * ended, is not given out.
  * Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pool_acquire(pools *p, const cat_client *client, int level, driver_conn **conn, shunt_error *err);
-/* What is open on it is rolled back. A connection that is broken or past its lifetime is closed instead of kept. */
+/* What is open on it is rolled back. A connection that is broken, altered or past its lifetime is closed instead of
+ * kept; an altered one stays where another would see another database. */
 void pool_release(pools *p, driver_conn *conn, int level);
 
 /* What the client's table looks like: remembered; `again` asks the database anew. The table stays until pools_free, and

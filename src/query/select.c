@@ -205,7 +205,8 @@ static shunt_status run_one(shunt_session *s, const access *a, select_spec *q, s
                             shunt_error *err) {
   size_t room, step = q->at_once ? q->at_once : 1, left = q->filter.nkeys - *from;
   shunt_status status = begin_statement(s, a, q, rows, err);
-  if (!status) status = filter_room(s, a, &q->filter, 2, &room, err);
+  size_t more = q->per_key ? 2 : (q->offset ? 2 : q->limited); /* parameters behind the keys */
+  if (!status) status = filter_room(s, a, &q->filter, more, &room, err);
   if (status) return status;
   size_t count = left < room ? left : room < step ? room : room - room % step;
   filter_keys(s, a, &q->filter, *from, count);

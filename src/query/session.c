@@ -89,6 +89,17 @@ shunt_status session_check_client(const shunt_session *s, const char *name, bool
   return catalog_find_client(s->home.catalog, name, &client, err);
 }
 
+shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err) {
+  const cat_instance *i = s->instance;
+  shunt_status status = catalog_find_client(s->home.catalog, name, out, err);
+  if (status || !s->home.catalog->strict_isolation || !i->isolate || *out == i->isolate_client) return status;
+  error_set(err, SHUNT_E_DENIED,
+            "instance '%s' is isolated: its data lies on %s, and this would go to %s (instance.isolation: strict)",
+            i->name, i->isolate_client->name, name);
+  error_client(err, name);
+  return SHUNT_E_DENIED;
+}
+
 /* The name as the catalog has it, which outlives the caller's. */
 static const char *lasting_name(const shunt_session *s, const char *name) {
   const cat_client *client = catalog_client(s->home.catalog, name);

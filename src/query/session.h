@@ -78,6 +78,10 @@ route_request session_request(const shunt_session *s, const cat_model *model, sh
 /* NULL and "default" pass; with `modes` the words of a relation's client too. Errors: NOT_FOUND. */
 shunt_status session_check_client(const shunt_session *s, const char *name, bool modes, shunt_error *err);
 
+/* The client that SQL or a transaction names, for which no rule is asked: under strict isolation an isolated instance
+ * has no other than its own. Errors: NOT_FOUND, DENIED. */
+shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err);
+
 /* Columns compared for equality with a value, wherever that has to hold of every row. False when out of memory. */
 bool equalities_add(equalities *e, const char *column, const shunt_value *value);
 bool equalities_of_where(equalities *e, const shunt_where *where);

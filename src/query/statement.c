@@ -100,6 +100,8 @@ static const char *first_word(const char *sql) {
     } else if (sql[0] == '/' && sql[1] == '*') {
       const char *end = strstr(sql + 2, "*/");
       sql = end ? end + 2 : sql + strlen(sql);
+    } else if (strncmp(sql, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark is a blank to SQLite */
+      sql += 3;
     } else {
       return sql;
     }
@@ -131,10 +133,10 @@ static shunt_status named_client(shunt_session *s, const char *name, const cat_c
   shunt_status status = SHUNT_OK;
   if (!name || strcmp(name, CATALOG_DEFAULT) == 0) {
     *level = s->level;
-    status = transaction_default_client(s, name != NULL, client, level, err);
+    status = transaction_default_client(s, SHUNT_WRITE, name != NULL, client, level, err);
   } else {
     *level = s->level;
-    status = catalog_find_client(s->home.catalog, name, client, err);
+    status = session_named_client(s, name, client, err);
   }
   if (!status) *level = level_of(*client, *level);
   return status;

@@ -81,9 +81,9 @@ void transaction_end_all(shunt_session *s) {
 
 /* ---- where to begin ---- */
 
-shunt_status transaction_default_client(shunt_session *s, bool effective, const cat_client **client, int *level,
-                                        shunt_error *err) {
-  route_request request = session_request(s, NULL, SHUNT_WRITE);
+shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effective, const cat_client **client,
+                                        int *level, shunt_error *err) {
+  route_request request = session_request(s, NULL, op);
   if (effective) request.current = NULL;
   shunt_status status = route_decide(s->home.route, &request, &s->decision, err);
   if (status) return status;
@@ -92,14 +92,14 @@ shunt_status transaction_default_client(shunt_session *s, bool effective, const 
   return SHUNT_OK;
 }
 
-static shunt_status where_to_begin(shunt_session *s, const char *name, const cat_client **client, int *level,
-                                   shunt_error *err) {
+static shunt_status where_to_begin(shunt_session *s, shunt_op op, const char *name, const cat_client **client,
+                                   int *level, shunt_error *err) {
   shunt_status status;
   *level = s->level;
   if (!name || strcmp(name, CATALOG_DEFAULT) == 0)
-    status = transaction_default_client(s, name != NULL, client, level, err);
+    status = transaction_default_client(s, op, name != NULL, client, level, err);
   else
-    status = catalog_find_client(s->home.catalog, name, client, err);
+    status = session_named_client(s, name, client, err);
   if (!status) *level = level_of(*client, *level);
   return status;
 }
@@ -151,7 +151,8 @@ shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shun
   session_enter(s);
   *out = NULL;
   shunt_status status = check_propagation(options->propagation, err);
-  if (!status) status = where_to_begin(s, options->client, &client, &level, err);
+  if (!status)
+    status = where_to_begin(s, options->read_only ? SHUNT_READ : SHUNT_WRITE, options->client, &client, &level, err);
   if (status) return status;
   shunt_tx *h = base_zalloc(sizeof *h);
   if (!h) return error_memory(err);

@@ -22,8 +22,8 @@ struct transaction {
 driver_conn *transaction_conn(const shunt_session *s, const cat_client *client, int level);
 void transaction_end_all(shunt_session *s);
 /* Where an access without a model goes. effective: to the instance's default, whatever the session switched to. */
-shunt_status transaction_default_client(shunt_session *s, bool effective, const cat_client **client, int *level,
-                                        shunt_error *err);
+shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effective, const cat_client **client,
+                                        int *level, shunt_error *err);
 
 /* A datasource that a unit of work writes to. */
 typedef struct unit_part {

@@ -1,4 +1,5 @@
 #include "query/value.h"
+#include "base/ascii.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -170,7 +171,7 @@ static size_t collated_size(const shunt_value *v, driver_collation collation) {
 }
 
 /* ASCII alone, as SQLite's NOCASE. */
-static unsigned char fold(char c) { return (unsigned char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c); }
+static unsigned char fold(char c) { return (unsigned char)ascii_lower(c); }
 
 static int compare_folded(const char *a, const char *b, size_t n) {
   for (size_t i = 0; i < n; i++) {

@@ -12,19 +12,28 @@
 typedef struct targets {
   const driver_column **columns;
   size_t n;
-  const driver_column *stamp; /* to be added; NULL: there is none, or it is among the columns */
+  const driver_column *instance; /* NULL: the model has none */
+  const driver_column *stamp;    /* to be added; NULL: there is none, or it is among the columns */
   shunt_value stamped;
 } targets;
 
-static shunt_status foreign_instance(shunt_session *s, const access *a, const char *column, shunt_error *err) {
-  return error_set(err, SHUNT_E_USAGE,
-                   "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
-                   a->model->name, column, s->instance->name);
+/* By name: a table that changed under the session is described anew in the middle of a call, in other structs. */
+static bool same_column(const driver_column *a, const driver_column *b) {
+  return a == b || (a && b && strcmp(a->name, b->name) == 0);
 }
 
-static bool is_instance(const targets *t, const shunt_value *value) {
-  shunt_value v = value_canonical(value, true);
-  return value_equal(&v, &t->stamped, DRIVER_BINARY);
+/* Who names the instance must name the session's. */
+static shunt_status check_instance(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
+                                   shunt_error *err) {
+  for (size_t i = 0; t->instance && i < t->n; i++) {
+    if (!same_column(t->columns[i], t->instance)) continue;
+    shunt_value v = value_canonical(&fields[i].value, true);
+    if (!value_equal(&v, &t->stamped, DRIVER_BINARY))
+      return error_set(err, SHUNT_E_USAGE,
+                       "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
+                       a->model->name, t->instance->name, s->instance->name);
+  }
+  return SHUNT_OK;
 }
 
 static shunt_status find_targets(shunt_session *s, const access *a, const shunt_field *fields, size_t n, targets *t,
@@ -34,18 +43,16 @@ static shunt_status find_targets(shunt_session *s, const access *a, const shunt_
   if (status) return status;
   t->columns = arena_array(&s->call, const driver_column *, n);
   if (!t->columns) return error_memory(err);
-  const driver_column *instance = t->stamp;
+  t->instance = t->stamp;
   for (size_t i = 0; i < n && !status; i++) {
     status = access_column(s, a, fields[i].name, &t->columns[i], err);
     for (size_t k = 0; k < i && !status; k++)
-      if (t->columns[k] == t->columns[i])
+      if (same_column(t->columns[k], t->columns[i]))
         status = error_set(err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", a->model->name,
                            t->columns[i]->name);
-    if (status || t->columns[i] != instance) continue;
-    if (!is_instance(t, &fields[i].value)) status = foreign_instance(s, a, instance->name, err);
-    t->stamp = NULL;
+    if (!status && same_column(t->columns[i], t->instance)) t->stamp = NULL;
   }
-  return status;
+  return status ? status : check_instance(s, a, t, fields, err);
 }
 
 /* What the engine would round without a word can't be held by it. */
@@ -122,9 +129,9 @@ static void write_one(shunt_session *s, const access *a, const targets *t, const
 /* ---- the row that was inserted, where INSERT gives none back ---- */
 
 static const shunt_value *given(const targets *t, const shunt_field *fields, const driver_column *column) {
-  if (column == t->stamp) return &t->stamped;
+  if (same_column(column, t->stamp)) return &t->stamped;
   for (size_t i = 0; i < t->n; i++)
-    if (t->columns[i] == column && fields[i].value.type != SHUNT_NULL) return &fields[i].value;
+    if (same_column(t->columns[i], column) && fields[i].value.type != SHUNT_NULL) return &fields[i].value;
   return NULL;
 }
 
@@ -236,20 +243,18 @@ shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_re
   if (!status) status = check_room(s, a, width, err);
   if (status) return status;
   if (width == 0) return insert_empty(s, a, &t, n, inserted, err);
+  for (size_t i = 0; i < n && !status; i++) {
+    if (i) status = check_instance(s, a, &t, records[i].fields, err);
+    if (!status) status = check_digits(a, &t, records[i].fields, err);
+  }
   for (size_t from = 0, count; from < n && !status; from += count) {
     count = fit(s, a, records + from, n - from, width);
     write_into(s, a, &t);
-    for (size_t i = from; i < from + count && !status; i++) {
-      for (size_t k = 0; !t.stamp && k < t.n; k++) /* every row's own word on the instance is checked */
-        if (a->model->instance_column &&
-            t.columns[k] == driver_table_column(a->table->shape, a->model->instance_column) &&
-            !is_instance(&t, &records[i].fields[k].value))
-          status = foreign_instance(s, a, t.columns[k]->name, err);
-      if (!status) status = check_digits(a, &t, records[i].fields, err);
+    for (size_t i = from; i < from + count; i++) {
       if (i > from) sql_puts(&s->sql, ", ");
       write_values(s, &t, records[i].fields);
     }
-    if (!status) status = run(s, a, NULL, inserted, err);
+    status = run(s, a, NULL, inserted, err);
   }
   return status;
 }

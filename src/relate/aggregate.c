@@ -132,9 +132,11 @@ static shunt_status write_order(aggregation *g) {
   return SHUNT_OK;
 }
 
+static bool is_cut(const aggregation *g) { return g->query->limited || g->query->offset; }
+
 static void write_limit(aggregation *g) {
   const shunt_query *query = g->query;
-  if (!query->limited && !query->offset) return;
+  if (!is_cut(g)) return;
   shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
   sql_puts(&g->s->sql, " LIMIT ");
   sql_param(&g->s->sql, &limit);
@@ -153,7 +155,7 @@ static shunt_status write_statement(aggregation *g) {
   sql_puts(&g->s->sql, " FROM ");
   sql_name(&g->s->sql, g->a.engine, g->a.table->name);
   shunt_status status = filter_conditions(g->s, &g->a, &f, g->err);
-  if (!status) status = filter_room(g->s, &g->a, &f, 2, &room, g->err);
+  if (!status) status = filter_room(g->s, &g->a, &f, is_cut(g) ? 2 : 0, &room, g->err);
   if (status) return status;
   write_group(g, " GROUP BY ", false);
   status = write_order(g);

@@ -196,7 +196,7 @@ static bool retag(grouper *w) {
 static shunt_status spread(grouper *w) {
   grouped *k = w->out;
   for (size_t g = 0; g < k->ngroups; g++) {
-    size_t forms = match_most_forms(k->groups[g].key);
+    size_t forms = match_most_forms(&k->keys.rule, k->groups[g].key);
     if (forms > k->at_once) k->at_once = forms;
   }
   shunt_value **room = arena_array(w->a, shunt_value *, k->ngroups);

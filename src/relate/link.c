@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "relate/load.h"
-#include "relate/sort.h"
 
 /* Each link of each parent, in the order of parents. */
 typedef struct links {
@@ -119,10 +118,7 @@ static uint32_t arrange(uint32_t *items, uint32_t n, const select_spec *q, const
     qsort(items, n, sizeof *items, by_number);
     for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->row[items[i]];
   }
-  uint32_t skipped = q->offset < (int64_t)n ? (uint32_t)q->offset : n, left = n - skipped;
-  if (q->limited && q->limit < (int64_t)left) left = (uint32_t)q->limit;
-  if (skipped) memmove(items, items + skipped, left * sizeof *items);
-  return left;
+  return load_cut(q, items, n);
 }
 
 static shunt_status distribute(loading *l, const links *from, const grouped *k, const uint32_t *by_key,
@@ -144,23 +140,6 @@ static shunt_status distribute(loading *l, const links *from, const grouped *k, 
   return status;
 }
 
-/* Rows that a limit has cut off from all parents go, so that nothing is loaded for them. */
-static shunt_status drop_unrelated(loading *l) {
-  shunt_rows *rows = l->children;
-  uint32_t *moved = arena_array(l->scratch, uint32_t, rows->count), n = 0;
-  uint32_t *clients = arena_alloc(l->scratch, rows->count * sizeof *clients), nitems = l->starts[l->parents->count];
-  if (!moved || !clients) return error_memory(l->err);
-  for (uint32_t i = 0; i < nitems; i++) moved[l->items[i]] = 1;
-  for (uint32_t i = 0; i < rows->count; i++) {
-    if (!moved[i]) continue;
-    clients[n] = rows_origin_of(rows, i);
-    if (n != i) memcpy(rows_row(rows, n), rows_row(rows, i), rows->ncolumns * sizeof(shunt_value));
-    moved[i] = n++;
-  }
-  for (uint32_t i = 0; i < nitems; i++) l->items[i] = moved[l->items[i]];
-  return sort_set_origins(rows, clients, n) ? SHUNT_OK : error_memory(l->err);
-}
-
 static shunt_status load_targets(loading *l, const links *from, select_spec *q) {
   grouped k;
   uint32_t *first_row, *by_key, *positions;
@@ -177,7 +156,7 @@ static shunt_status load_targets(loading *l, const links *from, select_spec *q) 
   if (!status) status = load_by_key(l, &k, l->children, first_row, &by_key, &positions);
   if (!status && q->norder) status = rank_targets(l, &k, q, &ranks);
   if (!status) status = distribute(l, from, &k, by_key, positions, q, &ranks);
-  return status || (!q->limited && !q->offset) ? status : drop_unrelated(l);
+  return status || (!q->limited && !q->offset) ? status : load_drop_unrelated(l);
 }
 
 shunt_status link_load(loading *l) {

@@ -123,6 +123,29 @@ shunt_status load_room(loading *l, uint64_t nitems) {
   return SHUNT_OK;
 }
 
+uint32_t load_cut(const select_spec *q, uint32_t *items, uint32_t n) {
+  uint32_t skipped = q->offset < (int64_t)n ? (uint32_t)q->offset : n, left = n - skipped;
+  if (q->limited && q->limit < (int64_t)left) left = (uint32_t)q->limit;
+  if (skipped) memmove(items, items + skipped, left * sizeof *items);
+  return left;
+}
+
+shunt_status load_drop_unrelated(loading *l) {
+  shunt_rows *rows = l->children;
+  uint32_t *moved = arena_array(l->scratch, uint32_t, rows->count), n = 0;
+  uint32_t *clients = arena_alloc(l->scratch, rows->count * sizeof *clients), nitems = l->starts[l->parents->count];
+  if (!moved || !clients) return error_memory(l->err);
+  for (uint32_t i = 0; i < nitems; i++) moved[l->items[i]] = 1;
+  for (uint32_t i = 0; i < rows->count; i++) {
+    if (!moved[i]) continue;
+    clients[n] = rows_origin_of(rows, i);
+    if (n != i) memcpy(rows_row(rows, n), rows_row(rows, i), rows->ncolumns * sizeof(shunt_value));
+    moved[i] = n++;
+  }
+  for (uint32_t i = 0; i < nitems; i++) l->items[i] = moved[l->items[i]];
+  return sort_set_origins(rows, clients, n) ? SHUNT_OK : error_memory(l->err);
+}
+
 shunt_status load_nothing(loading *l) {
   shunt_status status = load_room(l, 0);
   if (!status) memset(l->starts, 0, (l->parents->count + 1) * sizeof *l->starts);
@@ -145,23 +168,35 @@ static shunt_status group_parents(const loading *l, grouped *k) {
   return status ? status : group_keys(l->s, l->scratch, &g, k, l->err);
 }
 
-static shunt_status distribute(loading *l, const grouped *k, const uint32_t *by_key, const uint32_t *positions) {
+/* cut: what is asked for per parent is not what the statements did. */
+static shunt_status distribute(loading *l, const grouped *k, const uint32_t *by_key, const uint32_t *positions,
+                               const select_spec *cut) {
   size_t nparents = l->parents->count;
-  bool one = plan_is_one(l->p->relation);
   uint64_t nitems = 0;
   for (size_t i = 0; i < nparents; i++) {
-    uint32_t key = k->of_entry[i], n = key == MATCH_NONE ? 0 : by_key[key + 1] - by_key[key];
-    nitems += one && n > 1 ? 1 : n;
+    uint32_t key = k->of_entry[i];
+    if (key != MATCH_NONE) nitems += by_key[key + 1] - by_key[key];
   }
   shunt_status status = load_room(l, nitems);
   if (status) return status;
   for (size_t i = 0; i < nparents; i++) {
     uint32_t key = k->of_entry[i], n = key == MATCH_NONE ? 0 : by_key[key + 1] - by_key[key], at = l->starts[i];
-    if (one && n > 1) n = 1;
     if (n) memcpy(l->items + at, positions + by_key[key], n * sizeof *l->items);
-    l->starts[i + 1] = at + n;
+    l->starts[i + 1] = at + (cut ? load_cut(cut, l->items + at, n) : n);
   }
-  return SHUNT_OK;
+  return cut ? load_drop_unrelated(l) : SHUNT_OK;
+}
+
+/* Limits count per parent: the first of one, what was asked for of many. */
+static void set_limits(const loading *l, const grouped *k, select_spec *q) {
+  if (plan_is_one(l->p->relation)) {
+    bool unique = access_unique(&k->groups[0].at, k->groups[0].key) && k->at_once == 1;
+    if (unique) q->norder = 0;
+    q->limited = !unique;
+    q->limit = 1;
+    q->offset = 0;
+  }
+  if (q->limited || q->offset) q->per_key = q->by_key = true;
 }
 
 static shunt_status load_direct(loading *l) {
@@ -174,29 +209,25 @@ static shunt_status load_direct(loading *l) {
   if (status) return status;
   if (k.ngroups == 0) return load_nothing(l);
   l->child_shape = k.groups[0].at.table->shape;
-  if (plan_is_one(l->p->relation)) {
-    bool unique = access_unique(&k.groups[0].at, k.groups[0].key);
-    q.limited = q.per_key = q.by_key = !unique;
-    q.limit = 1;
+  set_limits(l, &k, &q);
+  select_spec asked = q;
+  /* a column that holds 1 and "1" would count the rows of one key twice */
+  bool counts_here = q.per_key && k.at_once > 1;
+  if (counts_here && !(q.limited && q.limit == 0)) {
+    q.per_key = q.limited = false;
     q.offset = 0;
-    if (unique) q.norder = 0;
-  } else if (q.limited || q.offset) {
-    q.per_key = q.by_key = true;
   }
   status = load_groups(l, &k, &q, l->children, &first_row);
   if (!status) status = load_by_key(l, &k, l->children, first_row, &by_key, &positions);
-  return status ? status : distribute(l, &k, by_key, positions);
+  return status ? status : distribute(l, &k, by_key, positions, counts_here ? &asked : NULL);
 }
 
 /* ---- the tree ---- */
 
 static shunt_status load_one(loading *l) {
-  arena scratch = {0};
-  l->scratch = &scratch;
   l->children = rows_new();
   shunt_status status = l->children ? SHUNT_OK : error_memory(l->err);
   if (!status) status = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY ? link_load(l) : load_direct(l);
-  arena_free(&scratch);
   if (status) {
     shunt_rows_free(l->children);
     base_free(l->starts);
@@ -211,8 +242,11 @@ static shunt_status load_one(loading *l) {
 shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_table *shape, const plan *p,
                             shunt_op op, shunt_error *err) {
   for (size_t i = 0; i < p->count; i++) {
-    loading l = {.s = s, .parents = parents, .shape = shape, .p = &p->list[i], .op = op, .err = err};
+    arena scratch = {0};
+    loading l = {
+        .s = s, .parents = parents, .shape = shape, .p = &p->list[i], .op = op, .err = err, .scratch = &scratch};
     shunt_status status = load_one(&l);
+    arena_free(&scratch);
     if (!status) status = load_relations(s, l.children, l.child_shape, &l.p->children, op, err);
     if (status) return status;
   }

@@ -7,6 +7,7 @@
 #include "query/select.h"
 #include "relate/group.h"
 #include "relate/plan.h"
+#include "relate/sort.h"
 
 /* shape is that of the parents' table, and may be NULL where there are no parents. op is what the rows are read for.
  * Errors: those of access_find and select_run. */
@@ -41,6 +42,10 @@ shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, c
                          uint32_t **starts, uint32_t **positions);
 /* starts and items, for so many items. */
 shunt_status load_room(loading *l, uint64_t nitems);
+/* Cuts n items of one parent to what q's limit and offset leave. Returns how many that is. */
+uint32_t load_cut(const select_spec *q, uint32_t *items, uint32_t n);
+/* Children that a limit has cut off from all parents go, so that nothing is loaded for them. */
+shunt_status load_drop_unrelated(loading *l);
 shunt_status load_nothing(loading *l); /* for no parent anything */
 
 shunt_status link_load(loading *l); /* link.c: belongs_to_many */

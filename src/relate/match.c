@@ -87,21 +87,32 @@ void match_reweigh(match_set *m, const shunt_value *weights) {
   }
 }
 
-size_t match_most_forms(const driver_column *child) { return child->numeric || child->text ? 1 : MATCH_FORMS; }
+size_t match_most_forms(const match_rule *rule, const driver_column *child) {
+  return child->numeric || (child->text && !rule->numeric) ? 1 : MATCH_FORMS;
+}
 
 bool match_forms(const match_set *m, uint32_t key, const driver_column *child, shunt_value forms[MATCH_FORMS],
                  size_t *n) {
   const shunt_value *v = &m->keys[key].value;
   bool number = v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
   forms[0] = *v;
-  *n = 1;
+  *n = number && child->text ? 0 : 1;
   if (number && !child->numeric) {
     char *text = arena_alloc(m->a, VALUE_TEXT_BYTES);
     if (!text) return false;
     size_t size = value_as_text(v, text);
-    if (!child->text) (*n)++;
-    forms[*n - 1] = shunt_text(text, size);
+    forms[(*n)++] = shunt_text(text, size);
+    if (child->text && m->rule.numeric && v->type == SHUNT_INTEGER) {
+      char *whole = arena_alloc(m->a, VALUE_TEXT_BYTES);
+      if (!whole) return false;
+      memcpy(whole, text, size);
+      memcpy(whole + size, ".0", 2);
+      forms[(*n)++] = shunt_text(whole, size + 2);
+    }
   }
-  if (!driver_column_holds(child, &forms[0])) *n = 0;
+  size_t held = 0;
+  for (size_t i = 0; i < *n; i++)
+    if (driver_column_holds(child, &forms[i])) forms[held++] = forms[i];
+  *n = held;
   return true;
 }

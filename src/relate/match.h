@@ -48,12 +48,13 @@ uint32_t match_find_weighed(const match_set *m, uint32_t tag, const shunt_value 
 /* Gives all keys new weights, of which each key has another. */
 void match_reweigh(match_set *m, const shunt_value *weights);
 
-/* The forms in which a child's column may hold a key: one, two where it takes anything, none where it can't hold it.
- * Text is made in the arena. False when out of memory. */
+/* The forms in which a child's column may hold a key. One, as a rule; two where it takes numbers and texts alike (1 and
+ * "1"), and where texts are compared with numbers ("1" and "1.0"; other ways to write a number, "01", are not looked
+ * for); none where it can't hold it. Text is made in the arena. False when out of memory. */
 enum { MATCH_FORMS = 2 };
 bool match_forms(const match_set *m, uint32_t key, const driver_column *child, shunt_value forms[MATCH_FORMS],
                  size_t *n);
 /* The most there may be. */
-size_t match_most_forms(const driver_column *child);
+size_t match_most_forms(const match_rule *rule, const driver_column *child);
 
 #endif

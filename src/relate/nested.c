@@ -55,7 +55,7 @@ shunt_status nested_check(const writing *w, const cat_model *model, const shunt_
 
 const shunt_field *nested_field(const shunt_record *record, const char *name) {
   for (size_t i = 0; i < record->nfields; i++)
-    if (record->fields[i].name && strcmp(record->fields[i].name, name) == 0)
+    if (record->fields[i].name && cat_same_column(record->fields[i].name, name))
       return record->fields[i].value.type == SHUNT_NULL ? NULL : &record->fields[i];
   return NULL;
 }
@@ -71,7 +71,7 @@ route_request nested_request(const writing *w, const plan_relation *p, const acc
 
 static bool sets(const shunt_field *set, size_t nset, const char *name) {
   for (size_t i = 0; i < nset; i++)
-    if (set[i].name && strcmp(set[i].name, name) == 0) return true;
+    if (set[i].name && cat_same_column(set[i].name, name)) return true;
   return false;
 }
 
@@ -171,14 +171,14 @@ static shunt_status own_fields(writing *w, const child *c, bool keep_key, shunt_
   *n = 0;
   for (size_t i = 0; i < c->record->nfields; i++) {
     const shunt_field *f = &c->record->fields[i];
-    if (f->name && strcmp(f->name, r->foreign_key) == 0) {
+    if (f->name && cat_same_column(f->name, r->foreign_key)) {
       shunt_value given = value_canonical(&f->value, true), wanted = value_canonical(c->parent_key, true);
       if (f->value.type != SHUNT_NULL && !value_equal(&given, &wanted, DRIVER_BINARY))
         return error_set(w->err, SHUNT_E_USAGE,
                          "relation '%s': '%s' of a row written along is its parent's key; leave it out",
                          c->p->relation->full_name, r->foreign_key);
     } else if (keep_key || f != c->key) {
-      if (f->value.type != SHUNT_NULL || !f->name || strcmp(f->name, c->p->relation->target->primary_key) != 0)
+      if (f->value.type != SHUNT_NULL || !f->name || !cat_same_column(f->name, c->p->relation->target->primary_key))
         fields[(*n)++] = *f;
     }
   }

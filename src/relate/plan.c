@@ -4,7 +4,8 @@
 
 #include "base/suggest.h"
 
-enum { DEEPEST = 64 };
+/* Relations that load themselves in all directions would be more than there is memory for. */
+enum { DEEPEST = 64, MOST_RELATIONS = 1000 };
 
 static const shunt_query everything;
 
@@ -18,6 +19,7 @@ typedef struct chain {
 typedef struct planner {
   shunt_session *s;
   bool autoload;
+  size_t *count; /* of the relations so far */
   shunt_error *err;
 } planner;
 
@@ -97,6 +99,11 @@ static shunt_status add(const planner *p, const cat_relation *r, const shunt_que
   chain here = {r, way, way ? way->depth + 1 : 1};
   if (here.depth > DEEPEST)
     return error_set(p->err, SHUNT_E_USAGE, "include: relations are nested more than %d deep", DEEPEST);
+  if (++*p->count > MOST_RELATIONS)
+    return error_set(p->err, SHUNT_E_USAGE,
+                     "include: one call would load more than %d relations, '%s' among them; ask for less, or take "
+                     "autoload off relations that lead to each other",
+                     MOST_RELATIONS, r->full_name);
   shunt_status status = session_check_client(p->s, query->client, true, p->err);
   plan_relation *added = &out->list[out->count++];
   *added = (plan_relation){.relation = r, .query = query};
@@ -132,7 +139,8 @@ static shunt_status grow(const planner *p, const cat_model *model, const shunt_i
 
 shunt_status plan_make(shunt_session *s, const cat_model *model, const shunt_include *include, size_t ninclude,
                        bool autoload, plan *out, shunt_error *err) {
-  planner p = {s, autoload, err};
+  size_t count = 0;
+  planner p = {s, autoload, &count, err};
   return grow(&p, model, include, ninclude, NULL, out);
 }
 

@@ -234,7 +234,7 @@ static shunt_status write_count(shunt_session *s, const access *a, const shunt_q
   sql_puts(&s->sql, cut ? "SELECT COUNT(*) FROM (SELECT 1 FROM " : "SELECT COUNT(*) FROM ");
   sql_name(&s->sql, a->engine, a->table->name);
   shunt_status status = filter_conditions(s, a, &f, err);
-  if (!status) status = filter_room(s, a, &f, 2, &room, err);
+  if (!status) status = filter_room(s, a, &f, cut ? 2 : 0, &room, err);
   if (status || !cut) return status;
   sql_puts(&s->sql, " LIMIT ");
   sql_param(&s->sql, &limit);

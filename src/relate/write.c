@@ -241,7 +241,7 @@ static shunt_status change_parent(writing *w, const shunt_write *o, const change
     status = write_update(w->s, &a, c->fields, c->nfields, &f, affected, w->err);
   }
   for (size_t i = 0; i < c->nfields; i++)
-    if (strcmp(c->fields[i].name, key->name) == 0) is_it.values = &c->fields[i].value;
+    if (cat_same_column(c->fields[i].name, key->name)) is_it.values = &c->fields[i].value;
   if (!status) status = nested_read(w, &a, p, &is_it, 1, after);
   if (!status && after->count == 0)
     status = error_set(w->err, SHUNT_E_CONFLICT, "model '%s': the row went away while it was changed", c->model->name);

@@ -37,18 +37,19 @@ static void name_rule(shunt_error *err, const cat_rule *rule) {
   err->rule[sizeof err->rule - 1] = 0;
 }
 
+static void blame(shunt_error *err, const cat_rule *rule) {
+  error_place(err, rule->at.file, rule->at.line, 0);
+  name_rule(err, rule);
+}
+
 static shunt_status rule_error(course *c, shunt_status status) {
-  if (!c->rule) return status;
-  error_place(c->err, c->rule->at.file, c->rule->at.line, 0);
-  name_rule(c->err, c->rule);
+  if (c->rule) blame(c->err, c->rule);
   return status;
 }
 
 shunt_status route_denial(shunt_error *err, const cat_rule *rule, const char *why) {
   error_set(err, SHUNT_E_DENIED, "denied by the rule '%s': %s", rule->name, why);
-  if (!err) return SHUNT_E_DENIED;
-  error_place(err, rule->at.file, rule->at.line, 0);
-  name_rule(err, rule);
+  if (err) blame(err, rule);
   return SHUNT_E_DENIED;
 }
 
@@ -129,12 +130,23 @@ static shunt_status next_rule(course *c, cat_stage stage, index_walk *w, const c
 
 /* ---- answers ---- */
 
+static void credit(course *c, const cat_rule *rule) {
+  c->d->as.rule = rule->name;
+  c->d->as.source = rule->source;
+}
+
+/* What refine and guard rules see of the outcome so far. */
+static void show_candidate(course *c) {
+  c->seen->client = c->client->name;
+  c->seen->table = c->table;
+  c->seen->level = c->level;
+}
+
 static shunt_status refuse(course *c, cat_stage stage, const cat_rule *rule, const char *why) {
   route_decision *d = c->d;
   d->as.denied = arena_strdup(&d->texts, why);
   if (!d->as.denied) return error_memory(c->err);
-  d->as.rule = rule->name;
-  d->as.source = rule->source;
+  credit(c, rule);
   c->r->counts[rule->id].decided++;
   shunt_status status = note(c, stage, rule, SHUNT_VERDICT_REFUSED, d->as.denied);
   if (status) return status;
@@ -161,6 +173,7 @@ static shunt_status effective_default(course *c, const cat_rule *asking) {
     return rule_error(c, SHUNT_E_RULE);
   }
   c->in_default = true;
+  c->client = NULL; /* what was the candidate so far is no default */
   shunt_status status = select_stage(c, CAT_STAGE_DEFAULT);
   c->in_default = false;
   if (!status && !c->client) {
@@ -185,11 +198,19 @@ static shunt_status settle(course *c, const cat_rule *rule, const char *name) {
 
 static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *answer) {
   const cat_client *choices[RULE_PICK_MOST];
+  bool has_default = false;
   c->outcome->drawn = true;
   for (size_t i = 0; i < answer->npicks; i++) {
-    shunt_status status = settle(c, rule, answer->picks[i]);
+    choices[i] = catalog_client(c->r->catalog, answer->picks[i]);
+    if (choices[i]) continue;
+    if (strcmp(answer->picks[i], CATALOG_DEFAULT) != 0) return unknown_client(c, rule, answer->picks[i]);
+    has_default = true;
+  }
+  if (has_default) { /* last: the answer's texts are gone once other rules were asked */
+    shunt_status status = effective_default(c, rule);
     if (status) return status;
-    choices[i] = c->client;
+    for (size_t i = 0; i < answer->npicks; i++)
+      if (!choices[i]) choices[i] = c->client;
   }
   c->client = choices[pick_draw(&c->r->picker, rule->id, answer->policy, answer->key_hash, choices, answer->npicks)];
   return SHUNT_OK;
@@ -197,11 +218,9 @@ static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *ans
 
 /* Takes a rule's answer on as the candidate. */
 static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *answer) {
-  route_decision *d = c->d;
-  const cat_client *before = c->client;
   shunt_status status = SHUNT_OK;
   if (answer->table) {
-    c->table = arena_strdup(&d->texts, answer->table);
+    c->table = arena_strdup(&c->d->texts, answer->table);
     if (!c->table) return error_memory(c->err);
   }
   if (answer->level >= 0) {
@@ -212,13 +231,8 @@ static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *an
     status = draw(c, rule, answer);
   else if (answer->client)
     status = settle(c, rule, answer->client);
-  if (status) return status;
-  c->r->counts[rule->id].decided++;
-  if (c->client != before || !d->as.rule) {
-    d->as.rule = rule->name;
-    d->as.source = rule->source;
-  }
-  return SHUNT_OK;
+  if (!status) c->r->counts[rule->id].decided++;
+  return status;
 }
 
 static void ask(course *c, const cat_rule *rule, rule_answer *answer) {
@@ -270,9 +284,7 @@ static shunt_status select_stage(course *c, cat_stage stage) {
       return rule_error(c, SHUNT_E_RULE);
     }
     if ((status = adopt(c, rule, &answer))) return status;
-    /* a rule that was asked for what "default" is may have written over it */
-    c->d->as.rule = rule->name;
-    c->d->as.source = rule->source;
+    credit(c, rule);
     const char *detail = changed_text(c, &answer);
     return detail ? note(c, stage, rule, SHUNT_VERDICT_CHOSE, detail) : error_memory(c->err);
   }
@@ -295,7 +307,7 @@ static shunt_status base_table(course *c) {
   c->rule = NULL;
   rule_host_read(c->r->host, RULE_FIELD_MODEL);
   if (c->r->relations_have_tables) rule_host_read(c->r->host, RULE_FIELD_RELATION);
-  if (q->explicit_table) c->table = q->explicit_table;
+  if (q->explicit_table && !(c->table = arena_strdup(&c->d->texts, q->explicit_table))) return error_memory(c->err);
   if (!c->table && q->relation && m == q->relation->target) c->table = q->relation->as.table;
   if (c->table || !m) return SHUNT_OK;
   if (m->table_function == CATALOG_NO_FUNCTION) {
@@ -313,9 +325,8 @@ static shunt_status refine(course *c) {
   rule_answer answer;
   begin_stage(c, CAT_STAGE_REFINE, &w);
   for (;;) {
-    c->seen->client = c->client->name;
-    c->seen->table = c->table;
-    c->seen->level = c->level;
+    const cat_client *before = c->client;
+    show_candidate(c);
     shunt_status status = next_rule(c, CAT_STAGE_REFINE, &w, &rule);
     if (status || !rule) return status;
     ask(c, rule, &answer);
@@ -323,6 +334,7 @@ static shunt_status refine(course *c) {
     if (answer.kind == RULE_ANSWER_NONE) {
       status = note(c, CAT_STAGE_REFINE, rule, SHUNT_VERDICT_PASSED, NULL);
     } else if (!(status = adopt(c, rule, &answer))) {
+      if (c->client != before) credit(c, rule);
       const char *detail = changed_text(c, &answer);
       status = detail ? note(c, CAT_STAGE_REFINE, rule, SHUNT_VERDICT_CHANGED, detail) : error_memory(c->err);
     }
@@ -335,9 +347,7 @@ static shunt_status guard(course *c) {
   index_walk w;
   const cat_rule *rule;
   rule_answer answer;
-  c->seen->client = c->client->name;
-  c->seen->table = c->table;
-  c->seen->level = c->level;
+  show_candidate(c);
   begin_stage(c, CAT_STAGE_GUARD, &w);
   for (;;) {
     shunt_status status = next_rule(c, CAT_STAGE_GUARD, &w, &rule);
@@ -407,11 +417,17 @@ static shunt_status finish(course *c, shunt_status status) {
   size_t n;
   const rule_read *reads = rule_host_reads(c->r->host, &n);
   if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
-  for (size_t i = 0; i < n; i++) d->depends_on[i] = reads[i].display;
+  size_t fields = 0;
+  for (size_t i = 0; i < n; i++) { /* a column of which several predicates were asked is one field */
+    size_t k = 0;
+    while (k < fields && d->depends_on[k] != reads[i].display) k++;
+    if (k == fields) d->depends_on[fields++] = reads[i].display;
+  }
   d->as.depends_on = d->depends_on;
-  d->as.ndepends_on = n;
+  d->as.ndepends_on = fields;
   d->as.trace = d->trace;
-  d->as.uncacheable = rule_host_uncacheable(c->r->host);
+  const char *why = rule_host_uncacheable(c->r->host);
+  if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(c->err);
   d->as.table = c->table;
   d->as.level = c->level;
   if (status) return status;

@@ -59,7 +59,7 @@ bool route_depends_on(const route_decision *d, const char *field) {
 
 bool route_depends_on_where(const route_decision *d, const char *column) {
   for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strncmp(d->as.depends_on[i], "where.", 6) == 0 && strcmp(d->as.depends_on[i] + 6, column) == 0) return true;
+    if (strncmp(d->as.depends_on[i], "where.", 6) == 0 && cat_same_column(d->as.depends_on[i] + 6, column)) return true;
   return false;
 }
 
@@ -82,11 +82,10 @@ shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, r
   }
   r->cursors = built ? base_alloc(2 * r->most_lists * sizeof *r->cursors) : NULL;
   r->counts = base_zalloc(c->nrules * sizeof *r->counts);
-  r->shown = base_zalloc(c->nrules * sizeof *r->shown);
   r->remembers = true;
   for (size_t i = 0; i < c->nrelations; i++)
     if (c->relations[i]->as.table) r->relations_have_tables = true;
-  if (!r->cursors || !r->counts || !r->shown || !picker_init(&r->picker, c->nrules)) {
+  if (!r->cursors || !r->counts || !picker_init(&r->picker, c->nrules)) {
     route_free(r);
     return error_memory(err);
   }
@@ -100,7 +99,6 @@ void route_free(route *r) {
   picker_free(&r->picker);
   base_free(r->cursors);
   base_free(r->counts);
-  base_free(r->shown);
   trie_free(&r->trie);
   pthread_mutex_destroy(&r->lock);
   rule_host_free(r->host);
@@ -114,21 +112,27 @@ void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), v
 
 void route_remember(route *r, bool on) { r->remembers = on; }
 
+size_t route_remembered(route *r) {
+  pthread_mutex_lock(&r->lock);
+  size_t n = r->trie.nleaves;
+  pthread_mutex_unlock(&r->lock);
+  return n;
+}
+
 static bool decides(shunt_verdict v) {
   return v == SHUNT_VERDICT_CHOSE || v == SHUNT_VERDICT_CHANGED || v == SHUNT_VERDICT_REFUSED;
 }
 
-const cat_rule_counts *route_counts(route *r) {
+void route_counts(route *r, cat_rule_counts *counts) {
   pthread_mutex_lock(&r->lock);
-  memcpy(r->shown, r->counts, r->catalog->nrules * sizeof *r->shown);
+  memcpy(counts, r->counts, r->catalog->nrules * sizeof *counts);
   for (size_t i = 0; i < r->trie.nleaves; i++) {
     const trie_leaf *leaf = r->trie.leaves[i];
     for (size_t k = 0; k < leaf->as.ntrace; k++) {
-      cat_rule_counts *counts = &r->shown[leaf->rules[k]->id];
-      counts->asked += leaf->hits;
-      if (decides(leaf->as.trace[k].verdict)) counts->decided += leaf->hits;
+      cat_rule_counts *of_rule = &counts[leaf->rules[k]->id];
+      of_rule->asked += leaf->hits;
+      if (decides(leaf->as.trace[k].verdict)) of_rule->decided += leaf->hits;
     }
   }
   pthread_mutex_unlock(&r->lock);
-  return r->shown;
 }

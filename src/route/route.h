@@ -62,10 +62,10 @@ bool route_depends_on(const route_decision *d, const char *field);
 /* The same for the value of a column. */
 bool route_depends_on_where(const route_decision *d, const char *column);
 
-/* Per rule how often it was asked and how often it decided; as many as the catalog has rules. Holds until the next
- * call. */
-const cat_rule_counts *route_counts(route *r);
+/* Per rule how often it was asked and how often it decided, into as many as the catalog has rules. */
+void route_counts(route *r, cat_rule_counts *counts);
 /* Whether decisions are remembered, which they are from the start: for measuring, and for comparing. */
 void route_remember(route *r, bool on);
+size_t route_remembered(route *r); /* how many */
 
 #endif

@@ -17,8 +17,7 @@ struct route {
   stage_index stages[CAT_NSTAGES];
   index_cursor *cursors; /* for a walk of any stage, and for the one inside it that "default" asks for */
   size_t most_lists;
-  cat_rule_counts *counts; /* of what the rules were asked themselves */
-  cat_rule_counts *shown;  /* with what was remembered */
+  cat_rule_counts *counts; /* of what the rules were asked themselves, not of what was remembered */
   picker picker;
   trie trie;
   bool remembers;

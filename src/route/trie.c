@@ -26,7 +26,7 @@ struct trie_node {
   size_t nslots;
 };
 
-enum { FEW = 8 };
+enum { FEW = 8, LONGEST_KEY = 1024 /* what depends on longer texts is not remembered: hosts pass what users send */ };
 
 static trie_key absent(void) { return (trie_key){0, NULL, 0, SHUNT_NULL}; }
 
@@ -59,15 +59,19 @@ static trie_key of_value(const shunt_value *v) {
     break;
   case SHUNT_TEXT:
   case SHUNT_BLOB: /* a rule sees both as the same text */
-    return of_text(v->as.bytes, v->size);
+    return of_text(v->size ? v->as.bytes : "", v->size);
   }
   return key;
 }
 
-static trie_key of_named(const shunt_field *fields, size_t n, const char *name) {
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(fields[i].name, name) == 0) return of_value(&fields[i].value);
-  return absent();
+/* No part of a predicate: the rules fail on such a value, and what fails is not remembered. */
+static trie_key of_nothing(void) { return (trie_key){0, NULL, 0, UINT8_MAX}; }
+
+static trie_key of_named(const shunt_value *value, const rule_read *read) {
+  if (!value) return absent();
+  if (read->predicate == RULE_VALUE || value->type == SHUNT_NULL) return of_value(value);
+  int64_t part;
+  return rule_part(read->predicate, value, read->parts, &part) ? of_integer(part) : of_nothing();
 }
 
 static trie_key key_of(const route_request *q, const rule_read *read) {
@@ -93,9 +97,9 @@ static trie_key key_of(const route_request *q, const rule_read *read) {
   case RULE_FIELD_IN_TRANSACTION:
     return of_integer(q->in_transaction);
   case RULE_FIELD_WHERE:
-    return of_named(q->where, q->nwhere, read->name);
+    return of_named(rule_where(q->where, q->nwhere, read->name), read);
   case RULE_FIELD_ATTRS:
-    return of_named(q->attrs, q->nattrs, read->name);
+    return of_named(rule_attr(q->attrs, q->nattrs, read->name), read);
   case RULE_FIELD_DEFAULT: /* the same for a whole generation */
   case RULE_FIELD_ENV:
   case RULE_FIELD_CLIENT: /* made by the rules before */
@@ -159,7 +163,7 @@ static bool rehash(trie_node *n) {
 
 static trie_node *branch(trie *t, trie_node *n, trie_key key) {
   trie_node *to = follow(n, &key);
-  if (to) return to;
+  if (to || key.size > LONGEST_KEY) return to;
   if (key.text && !(key.text = arena_strndup(&t->arena, key.text, key.size))) return NULL;
   if (!base_grow(&n->edges, &n->capacity, n->count + 1, sizeof *n->edges)) return NULL;
   to = base_zalloc(sizeof *to);
@@ -209,6 +213,10 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool level_given) {
   return fine ? leaf : NULL;
 }
 
+static bool same_read(const rule_read *a, const rule_read *b) {
+  return a->display == b->display && a->predicate == b->predicate && a->parts == b->parts;
+}
+
 void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nreads, const route_decision *d,
               bool level_given) {
   t->misses++;
@@ -219,7 +227,7 @@ void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nr
   for (size_t i = 0; n && i < nreads; i++) {
     if (is_constant(reads[i].field)) continue;
     if (n->leaf) return; /* the policy read less before: it is no function of the request */
-    if (n->read.display && n->read.display != reads[i].display) return;
+    if (n->read.display && !same_read(&n->read, &reads[i])) return;
     n->read = reads[i];
     n = branch(t, n, key_of(q, &reads[i]));
   }

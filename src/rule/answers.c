@@ -59,6 +59,8 @@ uint64_t host_hash(const shunt_value *value) {
     double d = value->as.number;
     int size = d == floor(d) && fabs(d) < 9e15 ? snprintf(text, sizeof text, "%lld", (long long)d)
                                                : snprintf(text, sizeof text, "%.17g", d);
+    char *odd = text + strspn(text, "+-0123456789einfa"); /* the point, which some locales spell otherwise */
+    if (*odd) *odd = '.';
     return map_hash(text, (size_t)size);
   }
   case SHUNT_INTEGER:
@@ -83,7 +85,7 @@ static int uncacheable(lua_State *L) {
   rule_host *h = host_of(L);
   const char *why = luaL_checkstring(L, 1);
   if (!h->request) return luaL_error(L, "uncacheable is for a rule's function: there is no decision under way");
-  if (!h->uncacheable) h->uncacheable = host_name(L, h, &h->reasons, "", why);
+  if (!h->uncacheable[0]) snprintf(h->uncacheable, sizeof h->uncacheable, "%s", why[0] ? why : "no reason given");
   return 0;
 }
 

@@ -43,7 +43,6 @@ void rule_host_free(rule_host *h) {
   arena_free(&h->names);
   map_free(&h->where_names);
   map_free(&h->attr_names);
-  map_free(&h->reasons);
   base_free(h);
 }
 
@@ -61,7 +60,7 @@ shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*b
   h->request = request;
   h->nreads = 0;
   h->read_mask = 0;
-  h->uncacheable = NULL;
+  h->uncacheable[0] = 0;
   h->body = body;
   h->ud = ud;
   sandbox_start(h->sb, 1);
@@ -76,7 +75,7 @@ const rule_read *rule_host_reads(const rule_host *h, size_t *count) {
   return h->reads;
 }
 
-const char *rule_host_uncacheable(const rule_host *h) { return h->uncacheable; }
+const char *rule_host_uncacheable(const rule_host *h) { return h->uncacheable[0] ? h->uncacheable : NULL; }
 
 /* Calls the kept function with the request; its one result is on top. */
 static void call(rule_host *h, int function) {

@@ -80,9 +80,21 @@ typedef enum rule_field {
       RULE_NFIELDS
 } rule_field;
 
+/* What was asked of a value: itself, or which of some parts it falls in. */
+typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET } rule_predicate;
+
+/* The part, from 0 to parts - 1. False where the value has none: mod of what is no whole number. */
+bool rule_part(rule_predicate predicate, const shunt_value *value, int64_t parts, int64_t *part);
+
+/* What req.where.column and req.attrs.name are: the first of that name, or NULL. */
+const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column);
+const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name);
+
 /* A field that was read. The strings live as long as the host. */
 typedef struct rule_read {
   rule_field field;
+  rule_predicate predicate;
+  int64_t parts;
   const char *name;    /* of the column or attribute, where field is WHERE or ATTRS; else NULL */
   const char *display; /* "model", "instance", "where.user_id" */
 } rule_read;
@@ -91,7 +103,7 @@ typedef struct rule_read {
 const rule_read *rule_host_reads(const rule_host *h, size_t *count);
 /* Counts a field as read that the core itself looked at. May not return, as the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
-/* Why a rule said uncacheable since rule_host_run began, or NULL. */
+/* Why a rule said uncacheable since rule_host_run began, or NULL. Holds until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
 
 typedef enum rule_policy { RULE_ROUND_ROBIN, RULE_RANDOM, RULE_LEAST_BUSY, RULE_HASH } rule_policy;

@@ -29,7 +29,7 @@ typedef struct host_slot {
   int field;        /* a rule_field, or -1 - the position of a method */
 } host_slot;
 
-enum { HOST_SLOTS = 128, HOST_MOST_NAMES = 10000 };
+enum { HOST_SLOTS = 128 };
 
 struct rule_host {
   sandbox *sb;
@@ -38,7 +38,8 @@ struct rule_host {
   catalog_source *source;
   problems *problems;
   const rule_load *what;
-  bool standard_file; /* the file under way is one of the standard ones */
+  size_t bytes_before; /* of the source's arena, when loading began */
+  bool standard_file;  /* the file under way is one of the standard ones */
   host_function *functions;
   size_t nfunctions, functions_capacity;
   size_t freezing; /* position in functions */
@@ -48,8 +49,8 @@ struct rule_host {
   rule_request *request;
   rule_read *reads;
   size_t nreads, reads_capacity;
-  uint32_t read_mask; /* of the fields that are not below where and attrs */
-  const char *uncacheable;
+  uint32_t read_mask;    /* of the fields that are not below where and attrs */
+  char uncacheable[256]; /* "" where no rule said so; a longer reason is cut */
   shunt_status (*body)(void *ud);
   void *ud;
   shunt_status body_status;
@@ -59,27 +60,24 @@ struct rule_host {
   arena names;
   map where_names; /* column to "where.column" */
   map attr_names;
-  map reasons; /* of uncacheable */
 };
 
-static inline rule_host *host_of(lua_State *L) { return (*(sandbox **)lua_getextraspace(L))->owner; }
+static inline rule_host *host_of(lua_State *L) { return sandbox_of(L)->owner; }
 
 /* Each fills the state within a protected call. */
 void host_open_words(lua_State *L, rule_host *h);
 void host_open_request(lua_State *L, rule_host *h);
 void host_open_require(lua_State *L, rule_host *h);
 
-/* Keeps the function at index; returns its reference. Raises. */
-int host_keep_function(lua_State *L, rule_host *h, int index, place at);
-/* The host's own lasting copy of prefix and name, made once. Raises when there are too many. */
-const char *host_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name);
-/* Where the Lua code that called the running C function stands. */
-place host_caller(lua_State *L, rule_host *h);
 /* Reports the words of the file that never got a body. */
 void host_check_pending(rule_host *h);
 
-/* The values of the fields mod, bucket, one_of and prefix are given by path: "where.user_id". Pushes it. Raises. */
+/* Pushes the value of the field at a path: "where.user_id". Raises where there is no such field. */
 void host_push_path(lua_State *L, rule_host *h, const char *path);
+/* The same value, NULL where it is absent; below where and attrs no more counts as read than the predicate tells of it.
+ * May leave a value on the stack, or in room. */
+const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_predicate predicate, int64_t parts,
+                                shunt_value *room);
 
 #define HOST_DENY "shunt.deny"
 #define HOST_PICK "shunt.pick"

@@ -3,6 +3,7 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -42,9 +43,6 @@ static int string_sub(lua_State *L) {
   return 1;
 }
 
-static char to_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-static char to_upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
-
 static int change_case(lua_State *L, char (*change)(char)) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
@@ -58,8 +56,8 @@ static int change_case(lua_State *L, char (*change)(char)) {
   return 1;
 }
 
-static int string_lower(lua_State *L) { return change_case(L, to_lower); }
-static int string_upper(lua_State *L) { return change_case(L, to_upper); }
+static int string_lower(lua_State *L) { return change_case(L, ascii_lower); }
+static int string_upper(lua_State *L) { return change_case(L, ascii_upper); }
 
 static int string_reverse(lua_State *L) {
   size_t size;

@@ -4,40 +4,18 @@
 #include <dirent.h>
 #include <errno.h>
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
+#include "base/read.h"
 #include "rule/host_inner.h"
 #include "rule/standard.h"
 
 enum { LOAD_FACTOR = 16, LARGEST_FILE_BYTES = 16 << 20 };
 
 #define MODULES "shunt.modules"
-
-/* The whole text of a file into text. False with errno set. */
-static bool read_file(const char *path, buf *text) {
-  struct stat st;
-  FILE *f = stat(path, &st) == 0 ? fopen(path, "rb") : NULL;
-  if (!f) return false;
-  char part[8192];
-  size_t got = 0;
-  if (S_ISDIR(st.st_mode)) errno = EISDIR;
-  while (!S_ISDIR(st.st_mode) && (got = fread(part, 1, sizeof part, f)) > 0 && text->size <= LARGEST_FILE_BYTES)
-    buf_add(text, part, got);
-  bool fine = !S_ISDIR(st.st_mode) && !ferror(f);
-  if (fine && text->size > LARGEST_FILE_BYTES) {
-    errno = EFBIG;
-    fine = false;
-  }
-  int kept = errno;
-  fclose(f);
-  errno = kept;
-  return fine;
-}
 
 /* Where a rules path lies for this process: it is relative to the app config's folder. */
 static char *path_on_disk(rule_host *h, const char *path) {
@@ -49,35 +27,43 @@ static void report(rule_host *h, shunt_error *err, place at) {
   problems_add_error(h->problems, err);
 }
 
-static void run_text(rule_host *h, const char *name, const char *text, size_t size) {
+/* False where a limit was hit: what comes after is not run, so that many such files take no longer than one. */
+static bool run_text(rule_host *h, const char *name, const char *text, size_t size) {
   shunt_error err;
   place at = {name, 1, 0};
   char *chunk = arena_printf(&h->source->arena, "@%s", name);
   if (!chunk) {
     h->problems->out_of_memory = true;
-    return;
+    return false;
   }
   sandbox_start(h->sb, LOAD_FACTOR);
   int loaded = sandbox_load(h->sb, chunk, text, size);
   if (loaded != LUA_OK) {
     sandbox_error(h->sb, loaded, &err);
     report(h, &err, at);
-    return;
+    return err.status != SHUNT_E_LIMIT;
   }
-  if (sandbox_call(h->sb, 0, 0, &err)) report(h, &err, at);
+  shunt_status status = sandbox_call(h->sb, 0, 0, &err);
+  if (status) report(h, &err, at);
   host_check_pending(h);
+  return status != SHUNT_E_LIMIT;
 }
 
 /* The name is what the user sees: the path as it was named, the file in it. */
-static void run_file(rule_host *h, const char *path, const char *name, place named) {
-  buf text = {0};
-  if (!read_file(path, &text))
-    problems_add(h->problems, SHUNT_E_CONFIG, named, "the rule file %s can't be read: %s", path, strerror(errno));
-  else if (text.failed)
+static bool run_file(rule_host *h, const char *path, const char *name, place named) {
+  char *text = NULL;
+  size_t size = 0;
+  const char *why;
+  bool on = true;
+  read_result result = read_whole(path, LARGEST_FILE_BYTES, &text, &size, &why);
+  if (result == READ_DONE)
+    on = run_text(h, name, text, size);
+  else if (result == READ_NO_MEMORY)
     h->problems->out_of_memory = true;
   else
-    run_text(h, name, text.data ? text.data : "", text.size);
-  buf_free(&text);
+    problems_add(h->problems, SHUNT_E_CONFIG, named, "the rule file %s can't be read: %s", path, why);
+  base_free(text);
+  return on;
 }
 
 static int is_rule_file(const struct dirent *e) {
@@ -88,46 +74,48 @@ static int is_rule_file(const struct dirent *e) {
 /* Not alphasort, which follows the locale: the order of loading is a part of what rules mean. */
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
-static void run_folder(rule_host *h, const char *folder, const char *name, place named) {
+static bool run_folder(rule_host *h, const char *folder, const char *name, place named) {
   struct dirent **list;
   int n = scandir(folder, &list, is_rule_file, by_name);
   if (n < 0) {
     problems_add(h->problems, SHUNT_E_CONFIG, named, "the rules folder %s can't be read: %s", folder, strerror(errno));
-    return;
+    return true;
   }
   size_t size = strlen(name);
   const char *slash = size && name[size - 1] == '/' ? "" : "/";
+  bool on = true;
   for (int i = 0; i < n; i++) {
     char *path = arena_printf(&h->source->arena, "%s/%s", folder, list[i]->d_name);
     char *shown = arena_printf(&h->source->arena, "%s%s%s", name, slash, list[i]->d_name);
-    if (path && shown)
-      run_file(h, path, shown, named);
-    else
-      h->problems->out_of_memory = true;
+    if (!path || !shown) h->problems->out_of_memory = true;
+    on = on && path && shown && run_file(h, path, shown, named);
     free(list[i]);
   }
   free(list);
+  return on;
 }
 
-static void run_path(rule_host *h, const char *name, place named) {
+static bool run_path(rule_host *h, const char *name, place named) {
   struct stat st;
   char *path = path_on_disk(h, name);
-  if (!path)
+  if (!path) {
     h->problems->out_of_memory = true;
-  else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-    run_folder(h, path, name, named);
-  else
-    run_file(h, path, name, named);
+    return false;
+  }
+  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return run_folder(h, path, name, named);
+  return run_file(h, path, name, named);
 }
 
-static void run_standard(rule_host *h, const rule_load *what) {
+static bool run_standard(rule_host *h, const rule_load *what) {
+  bool on = true;
   h->standard_file = true;
-  for (size_t i = 0; i < rule_standard_count; i++) {
+  for (size_t i = 0; i < rule_standard_count && on; i++) {
     const rule_standard_file *f = &rule_standard_files[i];
     if (strcmp(f->path, RULE_STRICT_ISOLATION) == 0 ? what->strict : what->standard)
-      run_text(h, f->path, f->text, f->size);
+      on = run_text(h, f->path, f->text, f->size);
   }
   h->standard_file = false;
+  return on;
 }
 
 static int freeze(lua_State *L) {
@@ -140,10 +128,12 @@ static int freeze(lua_State *L) {
 /* What a rule's function can reach is read-only from here on: it keeps no state between calls. */
 static void freeze_all(rule_host *h) {
   shunt_error err;
-  for (h->freezing = 0; h->freezing < h->nfunctions; h->freezing++) {
+  shunt_status status = SHUNT_OK;
+  for (h->freezing = 0; h->freezing < h->nfunctions && status != SHUNT_E_LIMIT; h->freezing++) {
     sandbox_start(h->sb, LOAD_FACTOR);
     sandbox_push_work(h->sb->L, freeze, h);
-    if (sandbox_call(h->sb, 1, 0, &err)) report(h, &err, h->functions[h->freezing].at);
+    status = sandbox_call(h->sb, 1, 0, &err);
+    if (status) report(h, &err, h->functions[h->freezing].at);
   }
 }
 
@@ -152,9 +142,10 @@ void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source,
   h->source = source;
   h->problems = found;
   h->what = what;
-  run_standard(h, what);
-  for (size_t i = 0; i < what->npaths; i++) run_path(h, what->paths[i], what->places[i]);
-  freeze_all(h);
+  h->bytes_before = source->arena.total_bytes;
+  bool on = run_standard(h, what);
+  for (size_t i = 0; i < what->npaths && on; i++) on = run_path(h, what->paths[i], what->places[i]);
+  if (on) freeze_all(h);
   h->loading = false;
   h->source = NULL;
   h->problems = NULL;
@@ -183,14 +174,15 @@ static void push_module(lua_State *L, rule_host *h, const char *name) {
     for (char *c = shown + strlen(shown) - strlen(name) - 4; *c && strcmp(c, ".lua") != 0; c++)
       if (*c == '.') *c = '/';
     char *path = path_on_disk(h, shown + 1);
-    buf text = {0};
+    char *text = NULL;
+    size_t size = 0;
+    const char *why;
     if (!path) luaL_error(L, "not enough memory");
-    if (!read_file(path, &text) || text.failed) {
-      buf_free(&text);
-      continue;
-    }
-    int loaded = sandbox_load(h->sb, shown, text.data ? text.data : "", text.size);
-    buf_free(&text);
+    read_result result = read_whole(path, LARGEST_FILE_BYTES, &text, &size, &why);
+    if (result == READ_ABSENT) continue;
+    if (result != READ_DONE) luaL_error(L, "the module file %s can't be read: %s", path, why);
+    int loaded = sandbox_load(h->sb, shown, text, size);
+    base_free(text);
     if (loaded != LUA_OK) lua_error(L);
     return;
   }
@@ -204,7 +196,8 @@ static int require(lua_State *L) {
   lua_settop(L, 1);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
   if (lua_getfield(L, 2, name) != LUA_TNIL) {
-    if (lua_touserdata(L, -1) == h) return luaL_error(L, "module '%s' requires itself", name);
+    if (lua_touserdata(L, -1) == h)
+      return luaL_error(L, "module '%s' requires itself, or could not be loaded before", name);
     return 1;
   }
   if (!h->loading)

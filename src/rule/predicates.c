@@ -1,5 +1,6 @@
 /* For: the request's methods: what a rule asks about a value without depending on all of it, and what it asks the core.
  */
+#include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
 #include <stdlib.h>
@@ -10,53 +11,60 @@
 /* Pushes the value of the path that stands at 2. */
 static void push_subject(lua_State *L) { host_push_path(L, host_of(L), luaL_checkstring(L, 2)); }
 
-static lua_Integer positive(lua_State *L, int index, const char *method) {
-  lua_Integer n = luaL_checkinteger(L, index);
-  if (n < 1) luaL_error(L, "%s wants a number of parts from 1 up", method);
-  return n;
-}
-
-/* The whole number that the value at index is, by value: 7, 7.0 and "7" alike. */
-static bool whole(lua_State *L, int index, lua_Integer *n) {
-  int is_integer = 0;
-  if (lua_type(L, index) == LUA_TNUMBER) {
-    *n = lua_tointegerx(L, index, &is_integer);
-    return is_integer;
+/* The whole number that a value is: 7, 7.0 and "7" alike. */
+static bool whole(const shunt_value *value, int64_t *n) {
+  if (value->type == SHUNT_INTEGER) {
+    *n = value->as.integer;
+    return true;
   }
-  if (lua_type(L, index) != LUA_TSTRING) return false;
-  size_t size;
-  const char *text = lua_tolstring(L, index, &size);
-  if (size == 0 || size > 20 || strspn(text + (*text == '-'), "0123456789") != size - (*text == '-')) return false;
-  if (lua_stringtonumber(L, text) != size + 1) return false;
-  *n = lua_tointegerx(L, -1, &is_integer);
-  lua_pop(L, 1);
-  return is_integer;
+  if (value->type == SHUNT_FLOAT) {
+    double d = value->as.number;
+    if (!(d >= -9223372036854775808.0 && d < 9223372036854775808.0) || d != floor(d)) return false;
+    *n = (int64_t)d;
+    return true;
+  }
+  if (value->type != SHUNT_TEXT) return false;
+  const char *digits = value->as.bytes + (value->size > 0 && value->as.bytes[0] == '-');
+  size_t size = value->size - (size_t)(digits - value->as.bytes);
+  if (size == 0 || size > 19 || strspn(digits, "0123456789") != size) return false;
+  errno = 0;
+  *n = strtoll(value->as.bytes, NULL, 10);
+  return errno == 0;
 }
 
-/* req:mod(field, n): from 0 to n - 1; nil where the field is absent. */
-static int mod(lua_State *L) {
-  lua_Integer n = positive(L, 3, "mod"), value;
-  push_subject(L);
-  if (lua_isnil(L, -1)) return 1;
-  if (!whole(L, -1, &value))
-    return luaL_error(L, "mod wants a whole number in %s, and got %s: bucket takes any value", lua_tostring(L, 2),
-                      lua_type(L, -1) == LUA_TSTRING ? "other text" : luaL_typename(L, -1));
-  lua_Integer rest = value % n;
-  lua_pushinteger(L, rest < 0 ? rest + n : rest);
+bool rule_part(rule_predicate predicate, const shunt_value *value, int64_t parts, int64_t *part) {
+  if (predicate == RULE_BUCKET) {
+    *part = (int64_t)(host_hash(value) % (uint64_t)parts);
+    return true;
+  }
+  int64_t n;
+  if (!whole(value, &n)) return false;
+  *part = n % parts;
+  if (*part < 0) *part += parts;
+  return true;
+}
+
+/* From 0 to parts - 1; nil where the field is absent. */
+static int push_part(lua_State *L, const char *method, rule_predicate predicate) {
+  const char *path = luaL_checkstring(L, 2);
+  int64_t parts = luaL_checkinteger(L, 3), part;
+  if (parts < 1) return luaL_error(L, "%s wants a number of parts from 1 up", method);
+  shunt_value room;
+  const shunt_value *value = host_subject(L, host_of(L), path, predicate, parts, &room);
+  if (!value)
+    lua_pushnil(L);
+  else if (rule_part(predicate, value, parts, &part))
+    lua_pushinteger(L, part);
+  else
+    return luaL_error(L, "%s wants a whole number in %s, and got something else: bucket takes any value", method, path);
   return 1;
 }
 
-/* req:bucket(field, n): from 0 to n - 1, by a hash that is the same on every machine. */
-static int bucket(lua_State *L) {
-  lua_Integer n = positive(L, 3, "bucket");
-  shunt_value value;
-  push_subject(L);
-  if (lua_isnil(L, -1)) return 1;
-  if (!host_value(L, -1, &value))
-    return luaL_error(L, "bucket can't hash the %s in %s", luaL_typename(L, -1), lua_tostring(L, 2));
-  lua_pushinteger(L, (lua_Integer)(host_hash(&value) % (uint64_t)n));
-  return 1;
-}
+/* req:mod(field, n): the remainder. */
+static int mod(lua_State *L) { return push_part(L, "mod", RULE_MOD); }
+
+/* req:bucket(field, n): by a hash that is the same on every machine. */
+static int bucket(lua_State *L) { return push_part(L, "bucket", RULE_BUCKET); }
 
 /* req:one_of(field, set): whether the value is in the list. */
 static int one_of(lua_State *L) {

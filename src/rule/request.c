@@ -13,6 +13,9 @@ static const char *const field_names[RULE_NFIELDS] = {
 #undef FIELD_NAME
 };
 
+/* They are kept outside of the sandbox's memory. */
+enum { MOST_NAMES = 10000, LONGEST_NAME = 256 };
+
 /* Upvalues of the request's __index. */
 enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_METHODS };
 
@@ -26,31 +29,35 @@ static inline void read_field(lua_State *L, rule_host *h, rule_field field) {
   uint32_t bit = 1u << field;
   if (h->read_mask & bit) return;
   h->read_mask |= bit;
-  remember(L, h, (rule_read){field, NULL, field_names[field]});
+  remember(L, h, (rule_read){field, RULE_VALUE, 0, NULL, field_names[field]});
 }
 
 void rule_host_read(rule_host *h, rule_field field) { read_field(h->sb->L, h, field); }
 
-/* Counts a field below where or attrs as read. */
-static void read_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
-  bool where = field == RULE_FIELD_WHERE;
-  const char *display =
-      where ? host_name(L, h, &h->where_names, "where.", name) : host_name(L, h, &h->attr_names, "attrs.", name);
-  for (size_t i = 0; i < h->nreads; i++)
-    if (h->reads[i].display == display) return;
-  sandbox_charge(L, (int64_t)h->nreads / 8);
-  remember(L, h, (rule_read){field, display + 6, display});
-}
-
-const char *host_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name) {
+/* The host's own lasting copy of prefix and name, made once. */
+static const char *display_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name) {
   const char *display = map_get(names, name);
   if (display) return display;
-  if (names->count >= HOST_MOST_NAMES)
-    luaL_error(L, "rules name more than %d fields by computed names", HOST_MOST_NAMES);
-  size_t before = strlen(prefix);
+  if (names->count >= MOST_NAMES) luaL_error(L, "rules name more than %d fields by computed names", MOST_NAMES);
+  size_t before = strlen(prefix), size = strlen(name);
+  if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
   char *made = arena_printf(&h->names, "%s%s", prefix, name);
   if (!made || !map_put(names, made + before, made)) luaL_error(L, "not enough memory");
   return made;
+}
+
+/* Counts a field below where or attrs as read, or a part of it. */
+static void read_named(lua_State *L, rule_host *h, rule_field field, const char *name, rule_predicate predicate,
+                       int64_t parts) {
+  const char *display = field == RULE_FIELD_WHERE ? display_name(L, h, &h->where_names, "where.", name)
+                                                  : display_name(L, h, &h->attr_names, "attrs.", name);
+  for (size_t i = 0; i < h->nreads; i++) {
+    const rule_read *r = &h->reads[i];
+    if (r->display != display) continue;
+    if (r->predicate == RULE_VALUE || (r->predicate == predicate && r->parts == parts)) return;
+  }
+  sandbox_charge(L, (int64_t)h->nreads / 8);
+  remember(L, h, (rule_read){field, predicate, parts, display + 6, display});
 }
 
 static void push_text(lua_State *L, const char *text) {
@@ -158,23 +165,56 @@ static int read_only(lua_State *L) {
   return luaL_error(L, "the request is read-only: a rule answers, and changes nothing");
 }
 
-static int push_named(lua_State *L, rule_host *h, bool where, const char *name) {
+const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column) {
+  for (size_t i = 0; i < n; i++)
+    if (cat_same_column(where[i].name, column)) return &where[i].value;
+  return NULL;
+}
+
+const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(attrs[i].name, name) == 0) return &attrs[i].value;
+  return NULL;
+}
+
+/* The value of a column or attribute, counted as read; NULL where it is absent. */
+static const shunt_value *named_value(lua_State *L, rule_host *h, rule_field field, const char *name,
+                                      rule_predicate predicate, int64_t parts) {
   const rule_request *r = request_of(L, h);
-  read_named(L, h, where ? RULE_FIELD_WHERE : RULE_FIELD_ATTRS, name);
-  const shunt_field *fields = where ? r->where : r->attrs;
-  size_t n = where ? r->nwhere : r->nattrs;
-  for (size_t i = 0; i < n; i++) {
-    if (strcmp(fields[i].name, name) != 0) continue;
-    host_push_value(L, &fields[i].value);
-    return 1;
-  }
-  lua_pushnil(L);
+  read_named(L, h, field, name, predicate, parts);
+  const shunt_value *value =
+      field == RULE_FIELD_WHERE ? rule_where(r->where, r->nwhere, name) : rule_attr(r->attrs, r->nattrs, name);
+  return value && value->type != SHUNT_NULL ? value : NULL;
+}
+
+static int push_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  const shunt_value *value = named_value(L, h, field, name, RULE_VALUE, 0);
+  if (value)
+    host_push_value(L, value);
+  else
+    lua_pushnil(L);
   return 1;
 }
 
-static int where_index(lua_State *L) { return push_named(L, host_of(L), true, luaL_checkstring(L, 2)); }
+/* The field that a path's beginning names, if it is where or attrs. */
+static bool is_named_path(const char *path, rule_field *field) {
+  *field = RULE_FIELD_WHERE;
+  if (strncmp(path, "where.", 6) == 0) return true;
+  *field = RULE_FIELD_ATTRS;
+  return strncmp(path, "attrs.", 6) == 0;
+}
 
-static int attrs_index(lua_State *L) { return push_named(L, host_of(L), false, luaL_checkstring(L, 2)); }
+const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_predicate predicate, int64_t parts,
+                                shunt_value *room) {
+  rule_field field;
+  if (is_named_path(path, &field)) return named_value(L, h, field, path + 6, predicate, parts);
+  host_push_path(L, h, path);
+  return host_value(L, -1, room) ? room : NULL;
+}
+
+static int where_index(lua_State *L) { return push_named(L, host_of(L), RULE_FIELD_WHERE, luaL_checkstring(L, 2)); }
+
+static int attrs_index(lua_State *L) { return push_named(L, host_of(L), RULE_FIELD_ATTRS, luaL_checkstring(L, 2)); }
 
 static void push_node(lua_State *L, const node *n) {
   luaL_checkstack(L, 4, "the instance's config is too deep");
@@ -242,12 +282,9 @@ static int instance_index(lua_State *L) {
 }
 
 void host_push_path(lua_State *L, rule_host *h, const char *path) {
-  if (strncmp(path, "where.", 6) == 0) {
-    push_named(L, h, true, path + 6);
-    return;
-  }
-  if (strncmp(path, "attrs.", 6) == 0) {
-    push_named(L, h, false, path + 6);
+  rule_field field;
+  if (is_named_path(path, &field)) {
+    push_named(L, h, field, path + 6);
     return;
   }
   if (strcmp(path, "instance.id") == 0 || strcmp(path, "instance.name") == 0) {

@@ -179,8 +179,6 @@ void sandbox_start(sandbox *sb, int factor) {
   if (in->mode != HOOK_NORMAL || in->out_of_memory) recover(in);
 }
 
-sandbox *sandbox_of(lua_State *L) { return &sandbox_inner_of(L)->s; }
-
 int sandbox_load(sandbox *sb, const char *chunkname, const char *text, size_t size) {
   sandbox_inner *in = (sandbox_inner *)sb;
   if (size >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark */
@@ -243,7 +241,7 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
                    : error_memory(err);
   }
   s->L = L;
-  *(sandbox_inner **)lua_getextraspace(L) = in;
+  *(sandbox **)lua_getextraspace(L) = s;
   lua_pushcfunction(L, install);
   shunt_status status = sandbox_call(s, 0, 0, err);
   if (status) {

@@ -33,7 +33,8 @@ typedef struct sandbox {
 /* A state with the allow-listed globals in its environment and nothing else. Errors: MEMORY. */
 shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_error *err);
 void sandbox_free(sandbox *sb);
-sandbox *sandbox_of(lua_State *L); /* through lua_getextraspace; coroutines are not there to differ */
+/* Through lua_getextraspace; coroutines are not there to differ. */
+static inline sandbox *sandbox_of(lua_State *L) { return *(sandbox **)lua_getextraspace(L); }
 
 /* Starts an evaluation with fresh limits, times factor (loading may take longer than deciding). Cheap: no system call.
  */

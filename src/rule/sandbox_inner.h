@@ -36,7 +36,7 @@ enum {
   SANDBOX_TEXT_BYTES = 1 << 20 /* no text is longer: comparing two of them is one instruction */
 };
 
-static inline sandbox_inner *sandbox_inner_of(lua_State *L) { return *(sandbox_inner **)lua_getextraspace(L); }
+static inline sandbox_inner *sandbox_inner_of(lua_State *L) { return (sandbox_inner *)sandbox_of(L); }
 
 /* Marks the limit as hit; from there on every instruction raises. */
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit);

@@ -6,8 +6,10 @@
 #include "base/alloc.h"
 #include "rule/host_inner.h"
 #include "rule/lua_node.h"
+#include "rule/sandbox_inner.h"
 
-place host_caller(lua_State *L, rule_host *h) {
+/* Where the Lua code that called the running C function stands. */
+static place caller_of(lua_State *L, rule_host *h) {
   place at = {"", 0, 0};
   lua_Debug ar;
   for (int level = 1; lua_getstack(L, level, &ar); level++) {
@@ -21,7 +23,8 @@ place host_caller(lua_State *L, rule_host *h) {
   return at;
 }
 
-int host_keep_function(lua_State *L, rule_host *h, int index, place at) {
+/* Keeps the function at index; returns its reference. Raises. */
+static int keep_function(lua_State *L, rule_host *h, int index, place at) {
   if (!base_grow(&h->functions, &h->functions_capacity, h->nfunctions + 1, sizeof *h->functions))
     luaL_error(L, "not enough memory");
   lua_pushvalue(L, index);
@@ -37,7 +40,7 @@ typedef struct keeper {
 
 static int keep(lua_State *L, int index, void *ud) {
   keeper *k = ud;
-  return host_keep_function(L, k->host, index, k->at);
+  return keep_function(L, k->host, index, k->at);
 }
 
 /* Whether the body's env lets it be declared here. Takes the key out, so that nobody else need know of it. */
@@ -55,6 +58,13 @@ static bool for_this_env(rule_host *h, node *body, place at) {
                  node_kind_name(env));
   node_remove(body, "env");
   return wanted;
+}
+
+/* Declarations lie outside of the state, and count like what is inside. */
+static void check_memory(lua_State *L, const rule_host *h) {
+  if (h->source->arena.total_bytes - h->bytes_before <= (size_t)h->sb->limits.memory_bytes) return;
+  sandbox_stop(sandbox_inner_of(L), SANDBOX_MEMORY);
+  sandbox_raise(L);
 }
 
 static cat_declarations *list_of(catalog_source *source, const char *word) {
@@ -78,6 +88,7 @@ static int declare(lua_State *L) {
     return luaL_error(L, "a declaration has one body");
   host_pending *p = &h->pending[position];
   p->done = true;
+  check_memory(L, h);
   if (lua_type(L, 1) != LUA_TTABLE)
     return luaL_error(L, "%s \"%s\" wants a table: %s \"%s\" { … }", p->word, p->name, p->word, p->name);
   cat_declaration what = {.name = p->name, .at = p->at, .standard = h->standard_file};
@@ -96,6 +107,7 @@ static int declare(lua_State *L) {
 static int word(lua_State *L) {
   rule_host *h = host_of(L);
   const char *the_word = lua_tostring(L, lua_upvalueindex(1));
+  if (h->loading) check_memory(L, h);
   if (!h->loading) return luaL_error(L, "%s declares while rule files load, not when a rule is asked", the_word);
   if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s wants a name: %s \"name\" { … }", the_word, the_word);
   size_t size;
@@ -105,7 +117,7 @@ static int word(lua_State *L) {
     return luaL_error(L, "not enough memory");
   const char *copy = arena_strdup(&h->source->arena, name);
   if (!copy) return luaL_error(L, "not enough memory");
-  h->pending[h->npending] = (host_pending){the_word, copy, host_caller(L, h), false};
+  h->pending[h->npending] = (host_pending){the_word, copy, caller_of(L, h), false};
   lua_pushinteger(L, (lua_Integer)h->npending++);
   lua_pushcclosure(L, declare, 1);
   return 1;

@@ -119,7 +119,10 @@ describe("the shunt command", function()
       { 2, "resolve order --relation user.order", "did you mean 'user.orders'" },
       { 2, "resolve profile --relation user.orders", "leads to 'order'" }, { 2, "resolve user --parent main", "needs %-%-relation" },
       { 2, "resolve user --relation-client main", "needs %-%-relation" }, { 2, "resolve user --op delete", "must be one of" },
-      { 2, "resolve user --level=-1", "whole number" }, { 2, "resolve user --where id", "name=value" },
+      { 2, "resolve user --level=-1", "whole number" }, { 2, "resolve user --level -1", "whole number, not '%-1'" },
+      { 2, "query user --limit -1", "whole number, not '%-1'" }, { 2, "--env nope check", "shunt%.nope%.yaml" },
+      { 3, "-c nope.yaml check", "nope%.yaml" }, { 0, "-c nope.yaml check -c shunt.yaml", "environment dev" },
+      { 0, "--env test check", "environment test" }, { 0, "--env=test check --env prod", "environment prod" }, { 2, "resolve user --where id", "name=value" },
       { 2, "resolve user --where id=1 --where id=2", "twice" }, { 2, "resolve user --env nope", "shunt%.nope%.yaml" },
       { 2, "query user --include orders.nope", "no relation 'nope'" }, { 2, "query user --limit x", "whole number" },
       { 2, "query user --columns nope", "nope" }, { 2, "test nowhere", "nowhere" }, { 2, "run", "missing argument" },
@@ -294,6 +297,23 @@ describe("the shunt command", function()
     end)
   end)
 
+  it("prints a long text without laying out all other rows as wide", function()
+    local long = App.folder()
+    finally(function() App.remove(long) end)
+    App.fill(long, { ["shunt.yaml"] = CONFIG, ["rules/models.lua"] = MODELS }, { "main", "orders", "iso" })
+    local seed = [[
+      local s = require("shunt").open("shunt.yaml"):session {}
+      s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, score REAL)")
+      s:execute("main", "INSERT INTO users VALUES (1, 'short', 1), (2, ?, 2)", { ("x"):rep(200000) })]]
+    App.write(long .. "/seed.lua", seed)
+    assert.equal(0, (run(long, "run seed.lua")))
+    local status, out, err = run(long, "query user --order id")
+    local told = lines(out)
+    assert.equal(0, status, err)
+    assert(told[2]:find "^ *1  short +1.0$" and #told[2] < 300, "the short row takes " .. #told[2] .. " columns")
+    assert(told[3]:find "^ *2  x+ +2.0$" and #told[3] > 200000, "the long text is whole")
+  end)
+
   describe("check", function()
     it("reports what leaves an isolated instance, and fails for it only with --strict", function()
       local status, out = shunt_run "check"
@@ -367,6 +387,51 @@ instance:
       assert(#all >= 5, err)
       for _, line in ipairs(all) do assert(line:find "^shunt%.yaml:%d+:%d+: .", line) end
       App.remove(other)
+    end)
+
+    it("does not wait for pipes that nobody writes into", function()
+      local pipes = App.folder()
+      finally(function() App.remove(pipes) end)
+      App.fill(pipes, { ["shunt.yaml"] = CONFIG, ["secret.yaml"] = CONFIG:gsub("main.db", '"${file:pipe}"'),
+        ["overlaid.yaml"] = CONFIG, ["rules/models.lua"] = MODELS })
+      capture(("cd %s && mkfifo pipe overlaid.dev.yaml && mkfifo rules/pipe.lua"):format(quoted(pipes)))
+      for path, told in pairs { pipe = "pipe: can't read", ["overlaid.yaml"] = "overlaid.dev.yaml: can't read",
+        ["shunt.yaml"] = "rules/pipe.lua can't be read", ["secret.yaml"] = "can't read the file 'pipe'" } do
+        local status, _, err = run(pipes, "check -c " .. path)
+        assert.equal(3, status, path .. ": " .. err)
+        assert(err:find(told, 1, true) and err:find("nobody writes into it", 1, true), path .. ": " .. err)
+      end
+    end)
+
+    it("is not loaded further than a rule file that hits a limit", function()
+      local heavy = App.folder()
+      finally(function() App.remove(heavy) end)
+      App.fill(heavy, { ["shunt.yaml"] = CONFIG, ["rules/1.lua"] = "syntax error", ["rules/2.lua"] = "\nwhile true do end",
+        ["rules/3.lua"] = "while true do end" })
+      local status, _, err = run(heavy, "check")
+      local told = lines(err)
+      assert.equal(3, status, err)
+      assert.equal(2, #told, err)
+      assert(told[1]:find "^rules/1.lua:1: " and told[2]:find "^rules/2.lua:2: over the limit of %d+ instructions", err)
+    end)
+
+    it("tells each mistake in one line, whatever a rule file raises", function()
+      local raising = App.folder()
+      finally(function() App.remove(raising) end)
+      App.fill(raising, { ["shunt.yaml"] = CONFIG, ["rules/1.lua"] = 'error("one\\ntwo\\27[31m")' })
+      local status, _, err = run(raising, "check")
+      assert.equal(3, status, err)
+      assert.equal("rules/1.lua:1: one\\ntwo\\x1b[31m", lines(err)[1])
+    end)
+
+    it("says of a module that failed once that it failed, and not only that it requires itself", function()
+      local broken = App.folder()
+      finally(function() App.remove(broken) end)
+      App.fill(broken, { ["shunt.yaml"] = CONFIG:gsub("path: %[rules%]", "path: [rules/1.lua, rules/2.lua, lib]"),
+        ["rules/1.lua"] = 'require "broken"', ["rules/2.lua"] = 'require "broken"', ["lib/broken.lua"] = 'error "no"' })
+      local _, _, err = run(broken, "check")
+      assert(err:find("lib/broken.lua:1: no", 1, true), err)
+      assert(err:find("rules/2.lua:1: module 'broken' requires itself, or could not be loaded before", 1, true), err)
     end)
 
     it("names file and line of a rule file that does not parse", function()

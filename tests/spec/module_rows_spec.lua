@@ -84,6 +84,16 @@ describe("the module", function()
       assert.same({ name = "Cy" }, user:get({ id = 3 }, { columns = "name" }))
     end)
 
+    it("gets nothing for a key that is nil, unless an order says which row is the first", function()
+      for _, where in ipairs { false, {}, { _and = {} } } do
+        has(failure("SHUNT_E_USAGE", user.get, user, where or nil), "needs a primary key or a where")
+      end
+      has(failure("SHUNT_E_USAGE", user.get, user, nil, { columns = "name" }), "needs a primary key or a where")
+      assert.equal("Cy", user:get(nil, { order = "-id" }).name)
+      assert.equal("Ada", user:get(nil, { where = { name = "Ada" } }).name)
+      assert.is_nil(user:get { _or = {} })
+    end)
+
     it("gets many in the order of their keys", function()
       local rows = user:mget { 3, 99, 1 }
       assert.same({ "Cy", "Ada" }, { rows[1].name, rows[2].name })

@@ -217,6 +217,14 @@ describe("an include", function()
     assert.equal("Ada", s:model("badge"):get(2, { include = { owner = true } }).owner.name)
   end)
 
+  it("takes a number that text spells in another way for what it is", function()
+    for i, spelling in ipairs { "01", "1.0", "+1", " 1" } do
+      s:execute("b", "INSERT INTO pets VALUES (?, ?, 'Odd', 'bird')", { 100 + i, spelling })
+      assert.equal("Ada", s:model("pet"):get(100 + i, { include = { owner = true } }).owner.name)
+      s:execute("b", "DELETE FROM pets WHERE id > 100")
+    end
+  end)
+
   it("has the relation's where, order, columns and limit", function()
     assert.same({ "Tom", "Zoe" }, pluck(person(1, { cats = true }).cats, "name"))
     assert.same({ { name = "Zoe" }, { name = "Tom" }, { name = "Rex" } }, person(1, { pet_names = true }).pet_names)

@@ -10,7 +10,15 @@ local rules = [[
     profile = has_one("profile", "user_id"),
     orders = has_many("order", "user_id", { order = "id" }),
     roles = belongs_to_many("role_user", "role", "user_id", "role_id", { order = "id" }),
+    visits = has_many("visit", "user_id", { order = "id" }),
   } }
+  model "visit" {
+    table = function(req)
+      local part = req:mod("where.user_id", 2)
+      return part and ("visits_%02d"):format(part) or "visits"
+    end,
+    client = function(req) return req:mod("where.user_id", 2) == 1 and "c" or "b" end,
+  }
   model "profile" { table = "profiles", client = "a", relations = { user = belongs_to("user", "user_id") } }
   model "order" { table = "orders", client = "b", instance_column = "iid", relations = {
     user = belongs_to("user", "user_id"),
@@ -42,7 +50,13 @@ local tables = {
   },
 }
 
-local home = { users = "a", profiles = "a", coded = "a", orders = "b", lines = "b", roles = "c", role_user = "c", plains = "a" }
+for client, name in pairs { b = "visits_00", c = "visits_01" } do
+  table.insert(tables[client], "CREATE TABLE " .. name .. " (id INTEGER PRIMARY KEY, user_id INTEGER, page TEXT CHECK (page <> 'bad'))")
+end
+
+local home = {
+  users = "a", profiles = "a", coded = "a", plains = "a", orders = "b", lines = "b", roles = "c", role_user = "c", visits_00 = "b", visits_01 = "c",
+}
 local app, folder, s, other
 
 before_each(function()
@@ -237,6 +251,8 @@ describe("the instance column", function()
   it("can't be given as another one's: not on insert, not on update", function()
     pcall(function() s:model("user"):insert { name = "X", iid = 8 } end)
     pcall(function() s:model("user"):insert_bulk { { name = "X", iid = 8 } } end)
+    pcall(function() s:model("user"):insert_bulk { { name = "X", iid = 7 }, { name = "Y", iid = 8 } } end)
+    pcall(function() s:model("user"):insert_bulk { { name = "X" }, { name = "Y", iid = 8 }, { name = "Z", iid = null } } end)
     pcall(function() s:model("user"):update { id = mine.id, iid = 8 } end)
     pcall(function() s:model("user"):update({ iid = 8 }, { where = { id = mine.id } }) end)
     pcall(function() s:model("user"):update({ iid = null }, { all = true }) end)
@@ -425,6 +441,59 @@ describe("nested writes", function()
     end)
     assert.same(before.users, all "users")
     assert.same(before.profiles, all "profiles")
+  end)
+end)
+
+describe("a partitioned model", function()
+  local function pages(name) return pluck(all(name), "page") end
+
+  it("gets each row where its values say", function()
+    s:model("visit"):insert { user_id = 1, page = "odd" }
+    s:model("visit"):insert { user_id = 2, page = "even" }
+    assert.equal(4, s:model("visit"):insert_bulk {
+      { user_id = 3, page = "a" }, { user_id = 4, page = "b" }, { user_id = 5, page = "c" }, { user_id = 6, page = "d" },
+    })
+    assert.same({ "even", "b", "d" }, pages "visits_00")
+    assert.same({ "odd", "a", "c" }, pages "visits_01")
+  end)
+
+  it("gets nested rows where their parent's key says", function()
+    for i = 1, 2 do
+      local row = s:model("user"):insert({ name = "U" .. i, visits = { { page = "x" .. i }, { page = "y" .. i } } }, { include = { visits = true } })
+      assert.same({ "x" .. i, "y" .. i }, pluck(row.visits, "page"))
+    end
+    assert.same({ "x2", "y2" }, pages "visits_00")
+    assert.same({ "x1", "y1" }, pages "visits_01")
+    s:model("user"):update({ id = 1, visits = { { id = 1, page = "z1" }, { id = 2, deleted = true } } }, { include = { visits = true } })
+    assert.same({ "z1" }, pages "visits_01")
+    assert.same({ "x2", "y2" }, pages "visits_00")
+    s:model("user"):delete({ id = { 1, 2 } }, { include = { visits = true } })
+    assert.same({}, pages "visits_00")
+    assert.same({}, pages "visits_01")
+  end)
+
+  it("is updated and deleted in the part that the where names", function()
+    s:model("visit"):insert_bulk { { user_id = 1, page = "a" }, { user_id = 2, page = "b" } }
+    assert.equal(1, s:model("visit"):update({ page = "changed" }, { where = { user_id = 1, page = "a" } }))
+    assert.equal(0, s:model("visit"):update({ page = "changed" }, { where = { user_id = 1, page = "b" } }))
+    assert.equal(1, s:model("visit"):delete { user_id = 2 })
+    assert.same({}, pages "visits_00")
+    assert.same({ "changed" }, pages "visits_01")
+  end)
+
+  it("keeps all parts as they were where one row of many is refused", function()
+    App.raises("SHUNT_E_CONSTRAINT", function()
+      s:model("visit"):insert_bulk { { user_id = 1, page = "a" }, { user_id = 2, page = "b" }, { user_id = 3, page = "c" }, { user_id = 4, page = "bad" } }
+    end)
+    assert.same({}, pages "visits_00")
+    assert.same({}, pages "visits_01")
+  end)
+
+  it("never has a row in a part where nobody would look for it", function()
+    s:model("visit"):insert { user_id = 1, page = "a" }
+    pcall(function() s:model("visit"):update({ user_id = 2 }, { where = { user_id = 1 } }) end)
+    for _, row in ipairs(all "visits_01") do assert.equal(1, row.user_id % 2) end
+    for _, row in ipairs(all "visits_00") do assert.equal(0, row.user_id % 2) end
   end)
 end)
 

@@ -1,6 +1,7 @@
 --- The application a command works on: opened from the flags, its catalog by name, requests and decisions.
 local shunt = require "shunt"
 local failure = require "shunt.cli.failure"
+local host = require "shunt.cli.host"
 local names = require "shunt.cli.names"
 local values = require "shunt.cli.values"
 
@@ -21,12 +22,6 @@ local application = {}
 local WITHOUT_OVERLAY = { dev = true, test = true, prod = true }
 local RELATION_MODES = { _inherit_ = true, _initial_ = true, _auto_ = true }
 
-local function exists(path)
-  local file = io.open(path, "r")
-  if file then file:close() end
-  return file ~= nil
-end
-
 --- The overlay of an environment: shunt.yaml has shunt.test.yaml.
 ---@return string
 function application.overlay(path, env)
@@ -44,11 +39,11 @@ function application.path(args) return args.config or "shunt.yaml" end
 ---@return shunt.cli.application
 function application.open(args, env)
   local path = application.path(args)
-  if not exists(path) then
+  if not host.exists(path) then
     failure.raise(failure.CONFIG, ("there is no %s: name the app config with -c, or make an application with `shunt init DIR`")
       :format(path))
   end
-  if args.env and not WITHOUT_OVERLAY[args.env] and not exists(application.overlay(path, args.env)) then
+  if args.env and not WITHOUT_OVERLAY[args.env] and not host.exists(application.overlay(path, args.env)) then
     failure.usage("--env %s: there is no %s, and only dev, test and prod go without an overlay", args.env,
       application.overlay(path, args.env))
   end

@@ -1,5 +1,7 @@
 --- What goes wrong, and the exit status it leads to.
 --- 0 done; 1 a check fell short or a guard denied; 2 usage; 3 config or rules don't load; 4 a datasource failed.
+local terminal = require "shunt.cli.terminal"
+
 local failure = {}
 
 failure.DONE, failure.SHORT, failure.USAGE, failure.CONFIG, failure.DATASOURCE = 0, 1, 2, 3, 4
@@ -47,7 +49,7 @@ function failure.code(err)
   return type(code) == "string" and code:gsub("^SHUNT_E_", "") or nil
 end
 
---- `FILE:LINE:COLUMN: message`, with as much of the place as is known.
+--- `FILE:LINE:COLUMN: message`, with as much of the place as is known; one line, and harmless for a terminal.
 ---@return string
 function failure.line(err)
   local parts = {}
@@ -61,8 +63,8 @@ function failure.line(err)
     end
   end
   local message = tostring(field(err, "message") or err)
-  if #parts == 0 then return message end
-  return table.concat(parts, ":") .. ": " .. message
+  if #parts == 0 then return terminal.clean(message) end
+  return terminal.clean(table.concat(parts, ":") .. ": " .. message)
 end
 
 --- The same, with the client and the rule where the message does not name them.

@@ -1,11 +1,14 @@
 --- Flags that several commands share.
 local flags = {}
 
----@param parser table an argparse command
-function flags.config(parser)
-  local config = parser:option "-c":hidden_name "--config":target "config":argname "FILE"
+--- The flags before the command and those after it are kept apart, for the parser forgets the former at the latter.
+---@param parser table argparse's, of the program or of a command
+---@param prefix? string of the names the values get: "before_" gives before_config and before_env
+function flags.config(parser, prefix)
+  prefix = prefix or ""
+  local config = parser:option "-c":hidden_name "--config":target(prefix .. "config"):argname "FILE"
   config:description "The app config (also --config). Default: shunt.yaml in the working folder."
-  parser:option "--env":argname "NAME":description "The environment. Default: SHUNT_ENV, else dev."
+  parser:option "--env":target(prefix .. "env"):argname "NAME":description "The environment. Default: SHUNT_ENV, else dev."
 end
 
 local function once(parser, name, argname, description)
@@ -27,7 +30,7 @@ function flags.request(parser, with)
   once(parser, "--client", "C", "The client asked for explicitly.")
   once(parser, "--current", "C", "The datasource the session was switched to.")
   once(parser, "--parent", "C", "The parent's datasource. Default: what the parent model resolves to.")
-  local op = once(parser, "--op", "read|write", "Default: read.")
+  local op = once(parser, "--op", with.operators and "read" or "read|write", "Default: read.")
   op:choices(with.operators and { "read" } or { "read", "write" })
   once(parser, "--level", "N", "The session's level. Default: 0.")
   many(parser, "--where", "c=v", with.operators and "A condition: column=value, or != > >= < <= ~ (like) in place of =."

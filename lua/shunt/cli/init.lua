@@ -73,11 +73,7 @@ function init.run(args)
   local folder = args.folder:gsub("/+$", "") .. "/"
   local there = host.list(folder)
   if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.folder) end
-  local file = not there and io.open(args.folder, "r")
-  if file then
-    file:close()
-    failure.usage("%s is a file: name a folder", args.folder)
-  end
+  if not there and host.exists(args.folder) then failure.usage("%s is a file: name a folder", args.folder) end
   for _, name in ipairs { "rules", "spec", "data" } do make_folder(folder .. name) end
   for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
   write(folder .. ".luarc.json", template.luarc)

@@ -34,7 +34,7 @@ local function build()
   parser:flag "--version":description "Show the version and exit.":action(function()
     leave(io.stdout, "shunt " .. host.version, failure.DONE)
   end)
-  flags.config(parser)
+  flags.config(parser, "before_")
   local modules = {}
   for _, name in ipairs(COMMANDS) do
     local module = require("shunt.cli." .. name)
@@ -62,21 +62,28 @@ local TAKES_VALUE = { ["-c"] = true, ["--config"] = true, ["--env"] = true }
 --- What follows the script of `shunt run` belongs to the script, options included: it is kept from the parser.
 ---@return string[] ours, string[] theirs
 local function split(arguments)
-  if arguments[1] ~= "run" then return arguments, {} end
-  local i = 2
-  while arguments[i] and arguments[i]:sub(1, 1) == "-" and arguments[i] ~= "--" do
-    i = i + (TAKES_VALUE[arguments[i]] and 2 or 1)
+  local function after_options(i)
+    while arguments[i] and arguments[i]:sub(1, 1) == "-" and arguments[i] ~= "--" do
+      i = i + (TAKES_VALUE[arguments[i]] and 2 or 1)
+    end
+    return i
   end
+  local i = after_options(1)
+  if arguments[i] ~= "run" then return arguments, {} end
+  i = after_options(i + 1)
   if arguments[i] == "--" then i = i + 1 end
   return table.move(arguments, 1, i, 1, {}), table.move(arguments, i + 1, #arguments, 1, {})
 end
 
---- `--order -id`: the value looks like an option, and is none.
-local function join_order(arguments)
+local TAKES_MINUS = { ["--order"] = "^%-[^-]", ["--limit"] = "^%-%d", ["--offset"] = "^%-%d", ["--level"] = "^%-%d" }
+
+--- `--order -id`, `--limit -1`: the value looks like an option, and is none.
+local function join_minus(arguments)
   local out = {}
   for _, argument in ipairs(arguments) do
-    if out[#out] == "--order" and argument:find "^%-[^-]" then
-      out[#out] = "--order=" .. argument
+    local pattern = TAKES_MINUS[out[#out]]
+    if pattern and argument:find(pattern) then
+      out[#out] = out[#out] .. "=" .. argument
     else
       out[#out + 1] = argument
     end
@@ -87,9 +94,10 @@ end
 local function dispatch(arguments)
   local parser, modules = build()
   local ours, theirs = split(arguments)
-  ours = join_order(ours)
+  ours = join_minus(ours)
   local args = parser:parse(ours)
   if not args.command then leave(io.stderr, parser:get_help(), failure.USAGE) end
+  args.config, args.env = args.config or args.before_config, args.env or args.before_env
   if args.command == "run" then args.arguments = theirs end
   return modules[args.command].run(args)
 end

@@ -59,7 +59,7 @@ end
 
 local function datasource_error(findings, client, err)
   findings.datasource_failed = true
-  findings:add { kind = "error", message = ("client %s: %s"):format(client, failure.line(err)), client = client }
+  findings:add { kind = "error", message = failure.full_line(err), client = client }
 end
 
 local function is_datasource(err) return failure.status(err) == failure.DATASOURCE end

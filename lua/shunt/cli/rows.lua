@@ -68,10 +68,10 @@ local function print_level(list, meta, indent)
     lines[#lines + 1] = line
   end
   local laid = terminal.columns(lines, numeric(list, columns))
-  print(indent .. terminal.paint("bold", (table.concat(laid[1], "  "):gsub("%s+$", ""))))
+  print(indent .. terminal.paint("bold", terminal.trimmed(table.concat(laid[1], "  "))))
   local names = output.keys(meta.relations)
   for r, row in ipairs(list) do
-    print((indent .. table.concat(laid[r + 1], "  "):gsub("%s+$", "")))
+    print(indent .. terminal.trimmed(table.concat(laid[r + 1], "  ")))
     for _, name in ipairs(names) do
       local relation, related = meta.relations[name], row[name]
       if SINGLE[relation.kind] then related = related and related ~= shunt.null and { related } or {} end

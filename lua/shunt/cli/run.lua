@@ -2,6 +2,7 @@
 local shunt = require "shunt"
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
+local host = require "shunt.cli.host"
 
 local run = { summary = "Run a Lua program that uses the module." }
 
@@ -29,9 +30,7 @@ local function traced(err)
 end
 
 function run.run(args)
-  local file = io.open(args.script, "r")
-  if not file then failure.usage("there is no %s", args.script) end
-  file:close()
+  if not host.exists(args.script) then failure.usage("there is no %s", args.script) end
   local chunk, message = loadfile(args.script)
   if not chunk then failure.raise(failure.SHORT, message) end
   preset(args)

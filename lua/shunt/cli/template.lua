@@ -35,6 +35,7 @@ database:
     "rules/models.lua", [[
 model "user" {
   table = "users",
+  client = "default", -- whatever is the default for the session's instance, also when an order asks for its user
   relations = { orders = has_many("order", "user_id", { order = "id" }) },
 }
 
@@ -69,6 +70,7 @@ describe("routing", function()
   it("keeps users on the default datasource and orders on their own", function()
     assert.routes({ model = "user" }, { client = "main", table = "users" })
     assert.routes({ relation = "user.orders" }, { client = "orders", table = "orders" })
+    assert.routes({ relation = "order.user" }, { client = "main" })
   end)
 
   it("keeps everything of Acme with Acme", function()

@@ -35,6 +35,13 @@ end
 ---@return integer
 function terminal.width(text) return utf8.len(text) or #text end
 
+--- Without the spaces at its end. (A pattern "%s+$" would take the square of their number.)
+---@param text string
+---@return string
+function terminal.trimmed(text) return text:match "^.*%S" or "" end
+
+local WIDEST = 200 -- what is longer stands out of its column, and does not push all the other rows that far
+
 local function pad(text, width, right)
   local fill = (" "):rep(width - terminal.width(text))
   return right and fill .. text or text .. fill
@@ -47,7 +54,7 @@ end
 function terminal.columns(rows, right)
   local widths, out = {}, {}
   for _, row in ipairs(rows) do
-    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, terminal.width(cell)) end
+    for i, cell in ipairs(row) do widths[i] = math.max(widths[i] or 0, math.min(terminal.width(cell), WIDEST)) end
   end
   for r, row in ipairs(rows) do
     out[r] = {}
@@ -66,7 +73,7 @@ end
 function terminal.table(rows, indent)
   local lines = {}
   for i, row in ipairs((terminal.columns(rows))) do
-    lines[i] = ((indent or "") .. table.concat(row, "  ")):gsub("%s+$", "")
+    lines[i] = terminal.trimmed((indent or "") .. table.concat(row, "  "))
   end
   return lines
 end

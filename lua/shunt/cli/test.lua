@@ -12,12 +12,6 @@ function test.options(parser)
   parser:option "--output":argname "LIBRARY":description "How busted reports: TAP, json, gtest … Default: its own choice."
 end
 
-local function exists(path)
-  local file = io.open(path, "r")
-  if file then file:close() end
-  return file ~= nil
-end
-
 --- Runs busted in this process. It ends by os.exit when something failed, and by returning when nothing did.
 ---@param arguments string[]
 ---@return integer status
@@ -67,7 +61,7 @@ function test.run(args)
     end
   end
   for _, path in ipairs(paths) do
-    if not exists(path) then failure.usage("there is no %s", path) end
+    if not host.exists(path) then failure.usage("there is no %s", path) end
   end
   require("shunt.busted").use(app.app)
   local arguments = { [0] = "shunt test" }

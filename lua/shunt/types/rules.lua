@@ -11,13 +11,13 @@
 
 ---What a rule is asked. Read-only; an absent field is nil; it can't be enumerated.
 ---@class shunt.rules.request
----@field model string
+---@field model string? nil where raw SQL or a transaction asks for a datasource
 ---@field relation string? "user.orders"
 ---@field explicit string? the client asked for in the call
 ---@field relation_client string?
 ---@field parent string? the parent row's datasource
 ---@field current string? the datasource the session was switched to
----@field default string the effective default of the session's instance
+---@field default string database.defaultClient
 ---@field instance shunt.rules.instance
 ---@field env string
 ---@field op "read"|"write"

@@ -52,9 +52,11 @@ end
 
 -- ---- edges: a foreign key and what it refers to ----
 
+-- How many in a hundred, the key's type, the foreign key's, a collation of both. "" is a column without a type, which keeps
+-- integers and texts as they are.
 local key_types = {
-  { 55, "integer", "integer" }, { 12, "text", "text" }, { 9, "integer", "text" }, { 9, "text", "integer" },
-  { 5, "integer", "real" }, { 5, "real", "integer" }, { 5, "text", "text", "NOCASE" },
+  { 50, "integer", "integer" }, { 10, "text", "text" }, { 8, "integer", "text" }, { 8, "text", "integer" }, { 4, "integer", "real" },
+  { 4, "real", "integer" }, { 3, "real", "text" }, { 3, "text", "real" }, { 5, "integer", "" }, { 5, "text", "text", "NOCASE" },
 }
 local mixed_key_types = {
   { 45, "integer", "integer" }, { 12, "text", "text" }, { 8, "integer", "text" }, { 8, "text", "integer" },
@@ -148,6 +150,7 @@ end
 
 -- ---- relations ----
 
+-- Whether all of a model's rows are on one datasource.
 local function static(model)
   return model.placement == "plain" or model.placement == "tables" or model.placement == "clientless"
 end
@@ -216,7 +219,7 @@ local function uuid_of(i) return ("%08x-0000-4000-8000-%012x"):format(i * 265443
 
 local function literal(random, column)
   if column.type == "uuid" then return uuid_of(random:int(1, 12)) end
-  if column.type == "integer" then return random:int(0, 9) end
+  if column.type == "integer" or column.type == "" then return random:int(0, 9) end
   if column.type == "real" then return random:int(0, 18) / 2 end
   return random:chance(50) and tostring(random:int(0, 9)) or random:of(letters)
 end
@@ -284,7 +287,7 @@ end
 
 local function key_value(random, type, i)
   if type == "uuid" then return uuid_of(i) end
-  if type == "integer" then return i end
+  if type == "integer" or type == "" then return i end
   if type == "real" then return i + (random:chance(20) and 0.5 or 0.0) end
   return random:chance(75) and tostring(i) or "k" .. i
 end
@@ -299,6 +302,7 @@ local function converted(random, value, column)
   end
   local number = tonumber(value)
   if not number then return nil end
+  if column.type == "" then return random:chance(50) and number or tostring(number) end
   if column.type == "real" then return number + 0.0 end
   return math.tointeger(number)
 end
@@ -454,5 +458,6 @@ function M.rules(schema)
 end
 
 M.relation_text = relation_text
+M.static = static
 
 return M

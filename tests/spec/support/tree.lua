@@ -16,6 +16,9 @@ local function own_options(random, model, relation, null)
     opts.limit = random:int(0, relation and 4 or 12)
     if random:chance(35) then opts.offset = random:int(0, 3) end
   end
+  -- Asked for in the call: where the rows are anyway, so that the answer is the same.
+  if relation and schema_of.static(model) and random:chance(10) then opts.client = model.client end
+  if relation and not model.parts and random:chance(5) then opts.table = model.base end
   return opts
 end
 

@@ -73,7 +73,7 @@ static void puts_the_app_config_on_top_of_a_datasource_of_lua(void **state) {
   assert_non_null(strstr(lua->filename, "over.db"));
   assert_true(lua->read_only);
   assert_string_equal(lua->at.file, "rules.lua");
-  assert_string_equal(catalog_client(a.catalog, "mine")->filename, "mine.db");
+  assert_string_equal(catalog_client(a.catalog, "mine")->filename, app_path(&a, "mine.db"));
   app_end(&a);
 }
 

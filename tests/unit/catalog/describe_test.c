@@ -44,6 +44,10 @@ static void fill_instance(sample *s) {
   assert_true(node_put(&s->a, config, "seats", (place){0}, node_value(&s->a, (place){0}, shunt_integer(9))));
   node *token = node_text(&s->a, (place){0}, "hunter2", 7);
   token->secret = true;
+  node *below = node_list(&s->a, (place){0}), *url = node_text(&s->a, (place){0}, "pg://app:hunter2@db", 19);
+  assert_true(node_append(&s->a, below, node_text(&s->a, (place){0}, "hunter2", 7)));
+  assert_true(node_put(&s->a, config, "tokens", (place){0}, below));
+  assert_true(node_put(&s->a, config, "dsn", (place){0}, url));
   assert_true(node_put(&s->a, config, "other", (place){0}, token));
   s->instance = (cat_instance){.name = "acme",
                                .has_number = true,
@@ -116,7 +120,8 @@ static void tells_what_the_catalog_holds(void **state) {
       "'acquire_timeout_ms':0,'idle_timeout_ms':0,'max_lifetime_ms':0},'source':null}],"
       "'instances':[{'name':'acme','id':9223372036854775807,'title':'\xEF\xBF\xBD"
       "cme','isolate':true,"
-      "'isolate_client':'main','config':{'password':'********','seats':9,'other':'********'},'source':null}],"
+      "'isolate_client':'main','config':{'password':'********','seats':9,'tokens':['********'],"
+      "'dsn':'pg://app:********@db','other':'********'},'source':null}],"
       "'models':[{'name':'user','table':null,'table_function':true,'client':null,'client_function':false,"
       "'primary_key':'id','instance_column':null,'source':null,'relations':[{'name':'orders','full_name':'user.orders',"
       "'kind':'has_many','target':'order','foreign_key':null,'through':null,'through_key':null,'key':null,"

@@ -77,6 +77,28 @@ static void a_broken_connection_is_not_given_again(void **state) {
   release(w, a);
 }
 
+/* What one caller sets, or hides behind a table of its own, the next one must not meet. */
+static void an_altered_connection_is_not_given_again(void **state) {
+  world *w = *state;
+  static const char *const alter[] = {"PRAGMA foreign_keys = OFF", "PRAGMA cache_size(5)",
+                                      "CREATE TEMP TABLE t (id, v)", "CREATE TEMP VIEW t AS SELECT 1 AS id"};
+  static const char *const leave[] = {"PRAGMA foreign_keys", "PRAGMA table_info(t)", "PRAGMA user_version = 3",
+                                      "SELECT * FROM t", "CREATE TABLE u (id)"};
+  for (size_t i = 0; i < sizeof alter / sizeof *alter; i++) {
+    driver_conn *a = acquire(w);
+    execute(a, alter[i]);
+    assert_true(a->altered);
+    release(w, a);
+    assert_counts(w, 0, 0, 0);
+  }
+  for (size_t i = 0; i < sizeof leave / sizeof *leave; i++) {
+    driver_conn *a = acquire(w);
+    execute(a, leave[i]);
+    release(w, a);
+    assert_counts(w, 1, 0, 0);
+  }
+}
+
 static void a_file_that_does_not_open_takes_no_place(void **state) {
   world *w = *state;
   char missing[128];
@@ -256,6 +278,7 @@ int main(void) {
       TEST(a_pool_that_is_used_up_says_so),
       TEST(every_level_of_sqlite_shares_one_pool),
       TEST(what_is_open_at_release_is_rolled_back),
+      TEST(an_altered_connection_is_not_given_again),
       TEST(a_broken_connection_is_not_given_again),
       TEST(a_file_that_does_not_open_takes_no_place),
       TEST(connections_idle_for_too_long_are_closed_down_to_min),

@@ -328,9 +328,121 @@ static void takes_an_uncacheable_decision_anew_each_time(void **state) {
     assert_string_equal(d.as.uncacheable, "the host says when");
   }
   uint64_t asked = 0;
+  cat_rule_counts *counts = calloc(b.catalog->nrules, sizeof *counts);
+  assert_non_null(counts);
+  route_counts(b.route, counts);
   for (size_t i = 0; i < b.catalog->nrules; i++)
-    if (strcmp(b.catalog->rules[i]->name, "fresh") == 0) asked = route_counts(b.route)[i].asked;
+    if (strcmp(b.catalog->rules[i]->name, "fresh") == 0) asked = counts[i].asked;
+  free(counts);
   assert_int_equal(asked, 3);
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
+/* The rule that "default" asks in turn makes garbage enough for the answer under way to be collected. */
+static void draws_from_texts_that_outlive_the_question_for_the_default(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "rule 'pick' { stage = 'override', client = function(req)\n"
+                 "  return pick { 'default', ('c'):rep(50):sub(1, 1) .. req.attrs.n, policy = 'round_robin' }\n"
+                 "end }\n"
+                 "rule 'garbage' { stage = 'default', client = function()\n"
+                 "  local t = {}\n"
+                 "  for i = 1, 5000 do t[i % 10] = ('y'):rep(50) .. i end\n"
+                 "end }\n");
+  shunt_field attr = {"n", shunt_text("2", 1)};
+  route_request q = {.model = catalog_model(b.catalog, "user"),
+                     .instance = catalog_instance(b.catalog, ""),
+                     .attrs = &attr,
+                     .nattrs = 1};
+  for (int i = 0; i < 20; i++) {
+    assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.client, i % 2 ? "c2" : "c0");
+  }
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
+static void a_candidate_is_no_default(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "rule 'over' { stage = 'override', client = 'c1' }\n"
+                 "rule 'back' { stage = 'refine', client = 'default' }\n"
+                 "rule 'none' { stage = 'default', client = function() return deny 'no default here' end }\n");
+  route_request q = {.model = catalog_model(b.catalog, "user"), .instance = catalog_instance(b.catalog, "")};
+  assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_E_DENIED);
+  assert_string_equal(d.as.denied, "no default here");
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
+static void a_column_is_the_same_in_whatever_case(void **state) {
+  (void)state;
+  static const char *const names[] = {"user_id", "USER_ID", "User_Id"};
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "");
+  route_request q = {
+      .model = catalog_model(b.catalog, "order"), .instance = catalog_instance(b.catalog, ""), .nwhere = 1};
+  for (int i = 0; i < 6; i++) { /* asked of the rules, then remembered */
+    shunt_field where = {names[i % 3], shunt_integer(6)};
+    q.where = &where;
+    assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.table, "orders_2");
+    assert_true(route_depends_on_where(&d, names[i % 3]));
+  }
+  assert_int_equal(route_remembered(b.route), 1);
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
+static void remembers_nothing_that_hangs_on_a_long_text(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  char text[2000];
+  memset(text, 'x', sizeof text);
+  open_bench(&b, "rule 'long' { stage = 'override', client = function(req) return req.attrs.who and 'c1' end }\n");
+  shunt_field attr = {"who", shunt_text(text, 1000)};
+  route_request q = {.model = catalog_model(b.catalog, "user"),
+                     .instance = catalog_instance(b.catalog, ""),
+                     .attrs = &attr,
+                     .nattrs = 1};
+  for (int i = 0; i < 2; i++) {
+    assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
+    assert_int_equal(route_remembered(b.route), 1);
+    attr.value = shunt_text(text, sizeof text);
+  }
+  assert_string_equal(d.as.client, "c1");
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
+static void reasons_may_be_without_number(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "rule 'fresh' { stage = 'override', client = function(req) uncacheable('n is ' .. req.attrs.n) return "
+                 "'c1' end }\n");
+  shunt_field attr = {"n", shunt_integer(0)};
+  route_request q = {.model = catalog_model(b.catalog, "user"),
+                     .instance = catalog_instance(b.catalog, ""),
+                     .attrs = &attr,
+                     .nattrs = 1};
+  for (int i = 0; i < 11000; i++) {
+    char why[32];
+    attr.value = shunt_integer(i);
+    snprintf(why, sizeof why, "n is %d", i);
+    assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.uncacheable, why);
+  }
   route_decision_clear(&d);
   close_bench(&b);
 }
@@ -358,11 +470,40 @@ static void asks_one_of_ten_thousand_rules(void **state) {
   close_bench(&b);
 }
 
+/* A rule that asks for a remainder depends on no more than that. */
+static void remembers_a_part_and_not_every_value(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "");
+  route_request q = {.model = catalog_model(b.catalog, "order"), .instance = catalog_instance(b.catalog, "")};
+  for (int i = 0; i < 1000; i++) {
+    char table[32];
+    shunt_field where = {"user_id", shunt_integer(i - 500)};
+    q.where = &where;
+    q.nwhere = 1;
+    snprintf(table, sizeof table, "orders_%d", ((i - 500) % 4 + 4) % 4);
+    assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.table, table);
+    assert_true(route_depends_on_where(&d, "user_id"));
+  }
+  assert_int_equal(route_remembered(b.route), 4);
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(agree_however_they_are_made),
       cmocka_unit_test(draws_a_pick_anew_each_time),
       cmocka_unit_test(takes_an_uncacheable_decision_anew_each_time),
+      cmocka_unit_test(remembers_a_part_and_not_every_value),
+      cmocka_unit_test(draws_from_texts_that_outlive_the_question_for_the_default),
+      cmocka_unit_test(a_candidate_is_no_default),
+      cmocka_unit_test(a_column_is_the_same_in_whatever_case),
+      cmocka_unit_test(remembers_nothing_that_hangs_on_a_long_text),
+      cmocka_unit_test(reasons_may_be_without_number),
       cmocka_unit_test(asks_one_of_ten_thousand_rules),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
