@@ -8,7 +8,9 @@ local clients = { "a", "b", "c" }
 
 -- What can be known of a column only where its datasource is: the types that it may have there. Each is as good as another.
 local sql_types = {
-  sqlite3 = { integer = { "INTEGER" }, text = { "TEXT" }, real = { "REAL" }, uuid = { "TEXT" }, nocase = { "TEXT COLLATE NOCASE" } },
+  sqlite3 = {
+    [""] = { "" }, integer = { "INTEGER" }, text = { "TEXT" }, real = { "REAL" }, uuid = { "TEXT" }, nocase = { "TEXT COLLATE NOCASE" },
+  },
   pg = {
     integer = { "integer", "bigint", "smallint" }, text = { "text", "varchar(100)" }, real = { "double precision" }, uuid = { "uuid" },
     nocase = { "text COLLATE shunt_nocase" },
