@@ -168,6 +168,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, 
 typedef struct shunt_session_options {
   const char *instance;     /* NULL or "": the default instance */
   int level;                /* 0 in the foreground; work started by level n runs at n + 1 */
+  int64_t timeout_ms;       /* of each call of the session; 0: none */
   const shunt_field *attrs; /* what rules see as req.attrs: text, numbers, booleans */
   size_t nattrs;
 } shunt_session_options;
@@ -176,6 +177,11 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_open(shunt_app *app, const s
                                                          shunt_session **session, shunt_error *err);
 /* Rolls back what is open. */
 SHUNT_API void shunt_session_close(shunt_session *session);
+/* How long each later call may take: waiting for a connection, connecting and its statements, all together. What has
+ * not ended by then is cancelled on the server, and the call gives SHUNT_E_TIMEOUT. 0: as long as it takes. Errors:
+ * USAGE. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_timeout(shunt_session *session, int64_t timeout_ms,
+                                                            shunt_error *err);
 
 /* Switches the session's current datasource until the matching shunt_switch_pop. NULL: to none, as it was at first. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_switch_push(shunt_session *session, const char *client, shunt_error *err);
@@ -318,6 +324,7 @@ typedef struct shunt_query {
   int64_t offset;
   const char *client; /* asked for explicitly */
   const char *table;
+  int64_t timeout_ms; /* of the whole call, so not in an include; 0: the session's */
   const shunt_include *include;
   size_t ninclude;
 } shunt_query;
@@ -375,6 +382,7 @@ typedef struct shunt_write {
   bool all;                 /* an update or delete without where is meant */
   const char *client;
   const char *table;
+  int64_t timeout_ms;           /* of the whole call; 0: the session's */
   const shunt_include *include; /* the relations that are written along */
   size_t ninclude;
 } shunt_write;

@@ -81,7 +81,8 @@ typedef struct driver_engine {
   bool levels;                 /* several writers: pools per level. Without, every level shares the pool of level 0 */
   /* Whether a second connection would see another database (":memory:"), so that there must be one alone. */
   bool (*private_database)(const cat_client *client);
-  shunt_status (*open)(const cat_client *client, driver_conn **conn, shunt_error *err);
+  /* deadline_ns: of clock_monotonic_ns, by which it is open or TIMEOUT; 0: the client's own limits alone. */
+  shunt_status (*open)(const cat_client *client, int64_t deadline_ns, driver_conn **conn, shunt_error *err);
   void (*close)(driver_conn *conn); /* accepts NULL */
   /* Whether a connection that nobody uses is still there, as far as can be told without asking the server. NULL: it is.
    */
@@ -92,6 +93,10 @@ typedef struct driver_engine {
    */
   shunt_status (*send)(driver_conn *conn, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
                        shunt_error *err);
+  /* Puts what was sent on the wire, where send has not, and gives the socket that becomes readable once receive would
+   * not wait for the first of the answer; -1 where there is nothing to wait for, and receive tells. NULL: a statement
+   * runs inside receive, in the caller's own thread. */
+  int (*start)(driver_conn *conn);
   /* Runs what was sent to its end, adding its rows to `into` (may be NULL: they are thrown away). On an error, rows may
    * have been added and nothing is written (but by a server outside of a transaction, where memory ran out for the rows
    * of a write); the connection stays usable, or has `broken` set. *affected is the number
@@ -114,7 +119,12 @@ struct driver_conn {
   bool broken;         /* not to be given to anybody again */
   bool altered;        /* a statement left something behind that the next one to have it would meet */
   bool in_transaction; /* from begin to commit or rollback */
-  int64_t opened_ns;   /* the pool's */
+  bool under_way;      /* started, and not received: nothing else may be sent. Whoever starts and receives sets it */
+  /* When whatever waits for the engine ends, of clock_monotonic_ns; 0: never. Whoever uses the connection sets it. A
+   * statement that has not ended by then is cancelled on the server and gives TIMEOUT, and the connection is broken,
+   * for a cancellation may come late. A write that had ended all the same gives what it gave. */
+  int64_t deadline_ns;
+  int64_t opened_ns; /* the pool's */
   int64_t idle_since_ns;
 };
 

@@ -41,9 +41,10 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
-static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt_error *err) {
+static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   mysql_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
+  conn->base.deadline_ns = deadline_ns;
   conn->base.engine = &driver_mysql;
   conn->base.client = client;
   shunt_status status = mysqldb_connect(conn, err);

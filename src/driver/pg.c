@@ -24,11 +24,12 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
-static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt_error *err) {
+static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   const char **keywords, **values;
   arena scratch = {0};
   pg_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
+  conn->base.deadline_ns = deadline_ns;
   conn->base.engine = &driver_pg;
   conn->base.client = client;
   shunt_status status = pg_options(client, &scratch, &keywords, &values, err);

@@ -141,9 +141,10 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
-static shunt_status open_conn(const cat_client *client, driver_conn **out, shunt_error *err) {
+static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   sqlite_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
+  conn->base.deadline_ns = deadline_ns;
   conn->base.engine = &driver_sqlite3;
   conn->base.client = client;
   int rc = sqlite3_open_v2(client->filename, &conn->db, open_flags(client), NULL);

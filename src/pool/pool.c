@@ -198,9 +198,17 @@ static void wait_in_queue(pool *pl, waiter *w, int64_t timeout_ms) {
   if (!w->served) leave_queue(pl, w);
 }
 
-static shunt_status wait_for_one(pool *pl, const cat_client *client, driver_conn **conn, shunt_error *err) {
-  waiter w = {.served = false, .conn = NULL, .next = NULL};
+static int64_t wait_ms(const cat_client *client, int64_t deadline_ns) {
   int64_t timeout_ms = client->pool.acquire_timeout_ms;
+  if (!deadline_ns) return timeout_ms;
+  int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
+  return left_ms < 0 ? 0 : left_ms < timeout_ms ? left_ms : timeout_ms;
+}
+
+static shunt_status wait_for_one(pool *pl, const cat_client *client, int64_t deadline_ns, driver_conn **conn,
+                                 shunt_error *err) {
+  waiter w = {.served = false, .conn = NULL, .next = NULL};
+  int64_t timeout_ms = wait_ms(client, deadline_ns);
   if (timeout_ms > 0) {
     if (!init_wake(&w.wake)) return error_memory(err);
     wait_in_queue(pl, &w, timeout_ms);
@@ -265,8 +273,8 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, int64_t now_ns) {
 /* ---- acquire and release ---- */
 
 /* With a place among the open ones held. */
-static shunt_status open_one(client_pools *cp, pool *pl, driver_conn **conn, shunt_error *err) {
-  shunt_status status = cp->engine->open(cp->client, conn, err);
+static shunt_status open_one(client_pools *cp, pool *pl, int64_t deadline_ns, driver_conn **conn, shunt_error *err) {
+  shunt_status status = cp->engine->open(cp->client, deadline_ns, conn, err);
   if (!status) {
     (*conn)->opened_ns = clock_monotonic_ns();
     return SHUNT_OK;
@@ -278,8 +286,10 @@ static shunt_status open_one(client_pools *cp, pool *pl, driver_conn **conn, shu
   return status;
 }
 
-/* Sets *conn, or leaves it NULL with SHUNT_OK: a place is held, to open one. */
-static shunt_status find_one(client_pools *cp, pool *pl, driver_conn **conn, shunt_error *err) {
+/* Sets *conn, or leaves it NULL with SHUNT_OK: a place is held, to open one, unless all are busy and *full says so.
+ * full is NULL where that is waited for. */
+static shunt_status find_one(client_pools *cp, pool *pl, int64_t deadline_ns, bool *full, driver_conn **conn,
+                             shunt_error *err) {
   shunt_status status = SHUNT_OK;
   pthread_mutex_lock(&pl->lock);
   *conn = NULL;
@@ -289,8 +299,10 @@ static shunt_status find_one(client_pools *cp, pool *pl, driver_conn **conn, shu
     close_idle(cp, pl, now_ns);
   }
   if (!*conn) {
-    if (pl->open >= pl->max)
-      status = wait_for_one(pl, cp->client, conn, err);
+    if (pl->open >= pl->max && full)
+      *full = true;
+    else if (pl->open >= pl->max)
+      status = wait_for_one(pl, cp->client, deadline_ns, conn, err);
     else if (!base_grow(&pl->idle, &pl->idle_capacity, (size_t)pl->open + 1, sizeof(driver_conn *)))
       status = error_memory(err);
     else
@@ -300,13 +312,27 @@ static shunt_status find_one(client_pools *cp, pool *pl, driver_conn **conn, shu
   return status;
 }
 
-shunt_status pool_acquire(pools *p, const cat_client *client, int level, driver_conn **conn, shunt_error *err) {
+static shunt_status acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, bool *full,
+                            driver_conn **conn, shunt_error *err) {
   client_pools *cp = of_client(p, client);
   *conn = NULL;
   pool *pl = pool_at(cp, level);
   if (!pl) return error_memory(err);
-  shunt_status status = find_one(cp, pl, conn, err);
-  return status || *conn ? status : open_one(cp, pl, conn, err);
+  shunt_status status = find_one(cp, pl, deadline_ns, full, conn, err);
+  if (!status && !*conn && !(full && *full)) status = open_one(cp, pl, deadline_ns, conn, err);
+  if (!status && *conn) (*conn)->deadline_ns = deadline_ns;
+  return status;
+}
+
+shunt_status pool_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
+                          shunt_error *err) {
+  return acquire(p, client, level, deadline_ns, NULL, conn, err);
+}
+
+shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
+                              shunt_error *err) {
+  bool full = false;
+  return acquire(p, client, level, deadline_ns, &full, conn, err);
 }
 
 void pool_release(pools *p, driver_conn *conn, int level) {
@@ -340,25 +366,17 @@ pool_counts pool_counts_of(pools *p, const cat_client *client, int level) {
 
 /* ---- tables ---- */
 
-static shunt_status read_table(client_pools *cp, driver_conn *conn, const char *name, const driver_table **out,
-                               shunt_error *err) {
-  driver_table *fresh = NULL;
-  shunt_status status = conn->engine->describe(conn, name, &fresh, err);
-  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, name);
-  if (status) return status;
-  *out = tables_remember(&cp->tables, name, fresh);
-  return *out ? SHUNT_OK : error_memory(err);
+const driver_table *pool_table(pools *p, const cat_client *client, const char *table) {
+  return tables_known(&of_client(p, client)->tables, table);
 }
 
-shunt_status pool_describe(pools *p, const cat_client *client, int level, driver_conn *conn, const char *table,
-                           bool again, const driver_table **out, shunt_error *err) {
-  client_pools *cp = of_client(p, client);
-  *out = again ? NULL : tables_known(&cp->tables, table);
-  if (*out) return SHUNT_OK;
-  if (conn) return read_table(cp, conn, table, out, err);
-  shunt_status status = pool_acquire(p, client, level, &conn, err);
+shunt_status pool_describe(pools *p, driver_conn *conn, const char *table, const driver_table **out, shunt_error *err) {
+  client_pools *cp = of_client(p, conn->client);
+  driver_table *fresh = NULL;
+  *out = NULL;
+  shunt_status status = conn->engine->describe(conn, table, &fresh, err);
+  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, table);
   if (status) return status;
-  status = read_table(cp, conn, table, out, err);
-  pool_release(p, conn, level);
-  return status;
+  *out = tables_remember(&cp->tables, table, fresh);
+  return *out ? SHUNT_OK : error_memory(err);
 }

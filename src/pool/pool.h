@@ -19,20 +19,24 @@ shunt_status pools_new(const catalog *c, pools **out, shunt_error *err);
 void pools_free(pools *p); /* every connection must be back; accepts NULL */
 
 /* Gives the connection that was used last, or a new one while there are less than the client's max, or else waits at
- * most its acquireTimeout (0: not at all) for one to come free; who came first is served first. Idle connections past
- * idleTimeout are closed on the way, down to min, and one past maxLifetime (0: no such limit), or that the server has
- * ended, is not given out.
- * Errors: DATASOURCE, TIMEOUT, MEMORY. */
-shunt_status pool_acquire(pools *p, const cat_client *client, int level, driver_conn **conn, shunt_error *err);
+ * most its acquireTimeout (0: not at all), and not past deadline_ns (of clock_monotonic_ns; 0: none), for one to come
+ * free; who came first is served first. Idle connections past idleTimeout are closed on the way, down to min, and one
+ * past maxLifetime (0: no such limit), or that the server has ended, is not given out. Errors: DATASOURCE, TIMEOUT,
+ * MEMORY. */
+shunt_status pool_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
+                          shunt_error *err);
+/* The same without waiting for anybody: *conn is NULL, with SHUNT_OK, where all are busy. */
+shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
+                              shunt_error *err);
 /* What is open on it is rolled back. A connection that is broken, altered or past its lifetime is closed instead of
  * kept; an altered one stays where another would see another database. */
 void pool_release(pools *p, driver_conn *conn, int level);
 
-/* What the client's table looks like: remembered; `again` asks the database anew. The table stays until pools_free, and
- * is the same one for as long as it looks the same. *out is NULL on an error, NOT_FOUND where there is no such table.
- * conn may be NULL: one is acquired for it where it is needed. */
-shunt_status pool_describe(pools *p, const cat_client *client, int level, driver_conn *conn, const char *table,
-                           bool again, const driver_table **out, shunt_error *err);
+/* What the client's table is known to look like; NULL where nobody has asked yet. It stays until pools_free, and is the
+ * same one for as long as the table looks the same. */
+const driver_table *pool_table(pools *p, const cat_client *client, const char *table);
+/* Asks the database, and remembers it for all. *out is NULL on an error, NOT_FOUND where there is no such table. */
+shunt_status pool_describe(pools *p, driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
 
 pool_counts pool_counts_of(pools *p, const cat_client *client, int level);
 

@@ -34,6 +34,17 @@ static shunt_status remember(shunt_session *s, const cat_client *client, const c
   return SHUNT_OK;
 }
 
+static shunt_status describe(shunt_session *s, const cat_client *client, int level, const char *name,
+                             const driver_table **out, shunt_error *err) {
+  driver_conn *conn = transaction_conn(s, client, level);
+  if (conn) return pool_describe(s->home.pools, conn, name, out, err);
+  shunt_status status = session_acquire(s, client, level, &conn, err);
+  if (status) return status;
+  status = pool_describe(s->home.pools, conn, name, out, err);
+  pool_release(s->home.pools, conn, level);
+  return status;
+}
+
 shunt_status table_find(shunt_session *s, const cat_client *client, int level, const char *name, bool again,
                         table_info **out, shunt_error *err) {
   table_info *t = s->latest;
@@ -49,9 +60,8 @@ shunt_status table_find(shunt_session *s, const cat_client *client, int level, c
   t = map_get_n(&s->tables, key, size);
   shunt_status status = SHUNT_OK;
   if (!t || again) {
-    const driver_table *shape;
-    status = pool_describe(s->home.pools, client, level, transaction_conn(s, client, level), name,
-                           again || s->schema_stale, &shape, err);
+    const driver_table *shape = again || s->schema_stale ? NULL : pool_table(s->home.pools, client, name);
+    if (!shape) status = describe(s, client, level, name, &shape, err);
     if (!status) status = remember(s, client, key, size, name, shape, &t, err);
   }
   if (status) {

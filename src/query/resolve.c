@@ -49,7 +49,7 @@ static shunt_status check_level(const route_request *request, shunt_error *err) 
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
                            shunt_error *err) {
   names n = {NULL, NULL};
-  session_enter(s);
+  session_enter(s, 0);
   *decision = NULL;
   shunt_status status = find_names(s, q, &n, err);
   if (status) return status;

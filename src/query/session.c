@@ -4,9 +4,40 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "query/transaction.h"
 
 enum { DEEPEST_EQUALITY = 100 };
+
+/* ---- calls ---- */
+
+void session_set_deadline(shunt_session *s, int64_t timeout_ms) {
+  const int64_t ns_per_ms = 1000000;
+  if (!timeout_ms) timeout_ms = s->timeout_ms;
+  int64_t now_ns = timeout_ms ? clock_monotonic_ns() : 0;
+  s->deadline_ns = timeout_ms && timeout_ms < (INT64_MAX - now_ns) / ns_per_ms ? now_ns + timeout_ms * ns_per_ms : 0;
+}
+
+void session_enter(shunt_session *s, int64_t timeout_ms) {
+  arena_reset(&s->call);
+  session_set_deadline(s, timeout_ms);
+}
+
+static shunt_status check_timeout(int64_t timeout_ms, shunt_error *err) {
+  if (timeout_ms >= 0) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (none) or more, and this is %lld ms", (long long)timeout_ms);
+}
+
+shunt_status shunt_session_timeout(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
+  shunt_status status = check_timeout(timeout_ms, err);
+  if (!status) s->timeout_ms = timeout_ms;
+  return status;
+}
+
+shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                             shunt_error *err) {
+  return pool_acquire(s->home.pools, client, level, s->deadline_ns, conn, err);
+}
 
 /* ---- opening and closing ---- */
 
@@ -43,12 +74,14 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
   if (!options) options = &none;
   if (options->level < 0)
     return error_set(err, SHUNT_E_USAGE, "a session's level is 0 or more, and this is %d", options->level);
+  shunt_status status = check_timeout(options->timeout_ms, err);
+  if (status) return status;
   shunt_session *s = base_zalloc(sizeof *s);
   if (!s) return error_memory(err);
   s->home = *home;
   s->level = options->level;
-  shunt_status status =
-      catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
+  s->timeout_ms = options->timeout_ms;
+  status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
   if (!status) status = copy_attrs(s, options, err);
   if (status) {
     shunt_session_close(s);

@@ -2,7 +2,7 @@
  * again and again, so that a warm call allocates nothing but its rows.
  * Owner: the session owns its copies of attributes, its transactions and what it knows of tables; catalog, route and
  * pools are borrowed and outlive it. One thread at a time.
- * Use: session_new(&home, &options, &s, err); … session_enter(s) at the start of each public call … */
+ * Use: session_new(&home, &options, &s, err); … session_enter(s, 0) at the start of each public call … */
 #ifndef SHUNT_QUERY_SESSION_H
 #define SHUNT_QUERY_SESSION_H
 
@@ -40,6 +40,8 @@ struct shunt_session {
   session_home home;
   const cat_instance *instance;
   int level;
+  int64_t timeout_ms;  /* of each call; 0: none */
+  int64_t deadline_ns; /* of the call under way; 0: none */
   const shunt_field *attrs;
   size_t nattrs;
   const char **current; /* the datasources switched to, the one in force last; NULL: none */
@@ -69,8 +71,14 @@ struct shunt_session {
 shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err);
 
-/* Gives back the memory of the call before. */
-static inline void session_enter(shunt_session *s) { arena_reset(&s->call); }
+/* Gives back the memory of the call before, and sets when this one has to end: timeout_ms is its own, 0 the session's.
+ */
+void session_enter(shunt_session *s, int64_t timeout_ms);
+void session_set_deadline(shunt_session *s, int64_t timeout_ms);
+
+/* A connection that is not a transaction's, to be given back with pool_release. Errors: those of pool_acquire. */
+shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                             shunt_error *err);
 
 /* What every request of the session has in common. */
 route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op);

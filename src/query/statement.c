@@ -46,7 +46,7 @@ static shunt_status on_connection(shunt_session *s, driver_conn *conn, const exe
 static shunt_status run(shunt_session *s, const execution *e, shunt_rows *rows, int64_t *affected, shunt_error *err) {
   driver_conn *conn = transaction_conn(s, e->client, e->level);
   if (conn) return on_connection(s, conn, e, rows, affected, err);
-  shunt_status status = pool_acquire(s->home.pools, e->client, e->level, &conn, err);
+  shunt_status status = session_acquire(s, e->client, e->level, &conn, err);
   if (status) return status;
   status = on_connection(s, conn, e, rows, affected, err);
   pool_release(s->home.pools, conn, e->level);
@@ -146,7 +146,7 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
                        size_t nparams, shunt_rows **rows, int64_t *affected, shunt_error *err) {
   const cat_client *client;
   int level;
-  session_enter(s);
+  session_enter(s, 0);
   if (rows) *rows = NULL;
   shunt_status status = check_sql(sql, err);
   if (!status) status = named_client(s, client_name, &client, &level, err);
@@ -181,7 +181,7 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   const cat_client *client;
   int level;
   table_info *t;
-  session_enter(s);
+  session_enter(s, 0);
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "there is no table's name");
   shunt_status status = named_client(s, client_name, &client, &level, err);

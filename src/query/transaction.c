@@ -24,6 +24,7 @@ static transaction *find(const shunt_session *s, const cat_client *client, int l
 
 driver_conn *transaction_conn(const shunt_session *s, const cat_client *client, int level) {
   transaction *t = s->transactions ? find(s, client, level) : NULL;
+  if (t) t->conn->deadline_ns = s->deadline_ns;
   return t ? t->conn : NULL;
 }
 
@@ -34,7 +35,7 @@ static shunt_status open_one(shunt_session *s, const cat_client *client, int lev
   if (!t) return error_memory(err);
   *t = (transaction){.client = client, .level = level, .read_only = read_only, .next = s->transactions};
   if (isolation) t->isolation = memcpy(t + 1, isolation, size);
-  shunt_status status = pool_acquire(s->home.pools, client, level, &t->conn, err);
+  shunt_status status = session_acquire(s, client, level, &t->conn, err);
   if (!status) {
     status = t->conn->engine->begin(t->conn, isolation, read_only, err);
     if (status) pool_release(s->home.pools, t->conn, level);
@@ -62,6 +63,7 @@ static void close_one(shunt_session *s, transaction *t) {
 static shunt_status commit_one(shunt_session *s, transaction *t, shunt_error *err) {
   const cat_client *client = t->client;
   shunt_status status = SHUNT_OK;
+  t->conn->deadline_ns = s->deadline_ns;
   if (t->doomed)
     status = error_set(err, SHUNT_E_TRANSACTION,
                        "the transaction on '%s' was rolled back: a transaction inside it was, and they are one",
@@ -148,7 +150,7 @@ shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shun
   const cat_client *client;
   int level;
   if (!options) options = &none;
-  session_enter(s);
+  session_enter(s, 0);
   *out = NULL;
   shunt_status status = check_propagation(options->propagation, err);
   if (!status)
@@ -178,8 +180,10 @@ shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
     status = error_set(err, SHUNT_E_TRANSACTION, "%s",
                        h->session ? "the transaction around this one has ended before it"
                                   : "the session was closed, and rolled this transaction back");
-  else if (!h->joined)
+  else if (!h->joined) {
+    session_set_deadline(h->session, 0);
     status = commit_one(h->session, h->tx, err);
+  }
   forget(h);
   return status;
 }
@@ -224,6 +228,7 @@ shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int 
   int savepoint = 0;
   shunt_status status = SHUNT_OK;
   if (t) {
+    t->conn->deadline_ns = s->deadline_ns;
     savepoint = t->savepoints + 1;
     status = at_savepoint(t, "SAVEPOINT", savepoint, err);
     if (!status) t->savepoints = savepoint;

@@ -191,7 +191,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   const cat_model *m;
   aggregation g = {.s = s, .query = query ? query : &everything, .err = err};
   *out = NULL;
-  shunt_status status = read_model(s, model, g.query->client, &m, err);
+  shunt_status status = read_model(s, model, g.query->client, g.query->timeout_ms, &m, err);
   if (!status && g.query->ninclude)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': aggregates include no relations", m->name);
   if (!status && naggregations + ngroup == 0)

@@ -9,9 +9,12 @@
 
 static const shunt_query everything;
 
-shunt_status read_model(shunt_session *s, const char *name, const char *client, const cat_model **out,
-                        shunt_error *err) {
-  session_enter(s);
+shunt_status read_model(shunt_session *s, const char *name, const char *client, int64_t timeout_ms,
+                        const cat_model **out, shunt_error *err) {
+  session_enter(s, timeout_ms);
+  if (timeout_ms < 0)
+    return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more, and this is %lld ms",
+                     (long long)timeout_ms);
   if (!name) return error_set(err, SHUNT_E_USAGE, "there is no model's name");
   shunt_status status = catalog_find_model(s->home.catalog, name, out, err);
   return status ? status : session_check_client(s, client, false, err);
@@ -191,7 +194,7 @@ static shunt_status read_rows(shunt_session *s, const reading *r, shunt_rows **o
   unsigned before = s->outdated;
   shunt_status status = read_once(s, r, out, err);
   if (status != SHUNT_E_NOT_FOUND || s->outdated == before || s->transactions) return status;
-  session_enter(s);
+  arena_reset(&s->call);
   return read_once(s, r, out, err);
 }
 
@@ -200,7 +203,7 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_value *
   const cat_model *m;
   *out = NULL;
   if (!query) query = &everything;
-  shunt_status status = read_model(s, model, query->client, &m, err);
+  shunt_status status = read_model(s, model, query->client, query->timeout_ms, &m, err);
   if (status) return status;
   if (query->norder || query->limited || query->offset)
     return error_set(
@@ -217,7 +220,7 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
   const cat_model *m;
   *out = NULL;
   if (!query) query = &everything;
-  shunt_status status = read_model(s, model, query->client, &m, err);
+  shunt_status status = read_model(s, model, query->client, query->timeout_ms, &m, err);
   if (status) return status;
   reading r = {.model = m, .query = query};
   return read_rows(s, &r, out, err);
@@ -250,7 +253,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   access a;
   *count = 0;
   if (!query) query = &everything;
-  shunt_status status = read_model(s, model, query->client, &m, err);
+  shunt_status status = read_model(s, model, query->client, query->timeout_ms, &m, err);
   if (!status && query->ninclude)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);
   if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);

@@ -17,7 +17,7 @@ static route_request request_of(const shunt_session *s, const cat_model *model, 
 
 /* Names are checked, the relations planned. */
 static shunt_status begin(writing *w, const char *model, const shunt_write *o, const cat_model **m, plan *p) {
-  shunt_status status = read_model(w->s, model, o->client, m, w->err);
+  shunt_status status = read_model(w->s, model, o->client, o->timeout_ms, m, w->err);
   return status ? status : plan_make(w->s, *m, o->include, o->ninclude, false, p, w->err);
 }
 

@@ -42,7 +42,9 @@ static inline void database_begin(database *d) {
   d->client.pool = (cat_pool){0, 4, 1000, 60000, 1800000};
 }
 
-static inline shunt_status database_try_open(database *d) { return driver_sqlite3.open(&d->client, &d->conn, &d->err); }
+static inline shunt_status database_try_open(database *d) {
+  return driver_sqlite3.open(&d->client, 0, &d->conn, &d->err);
+}
 
 static inline void database_open(database *d) {
   if (database_try_open(d)) fail_msg("%s", d->err.message);

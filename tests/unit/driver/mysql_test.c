@@ -47,7 +47,7 @@ static int begin(void **state) {
   d.url = (cat_option){"url", url, true};
   d.client = (cat_client){.name = "main", .engine = CAT_MYSQL, .options = &d.url, .noptions = 1};
   snprintf(d.table, sizeof d.table, "shunt_unit_%ld", (long)getpid());
-  if (e->open(&d.client, &d.conn, &d.err)) fail_msg("%s", d.err.message);
+  if (e->open(&d.client, 0, &d.conn, &d.err)) fail_msg("%s", d.err.message);
   run(&d, "CREATE TABLE %s (id INTEGER PRIMARY KEY AUTO_INCREMENT, name VARCHAR(40) NOT NULL, t LONGTEXT)");
   run(&d, "INSERT INTO %s (name, t) VALUES ('a', NULL), ('b', REPEAT('x', 5000)), ('c', REPEAT('y', 50000))");
   return 0;
@@ -74,7 +74,7 @@ static shunt_status use(server *d, shunt_rows *rows) {
   char sql[128];
   snprintf(sql, sizeof sql, "SELECT * FROM %s WHERE id >= ?", d->table);
   shunt_value zero = shunt_integer(0);
-  shunt_status status = e->open(&d->client, &conn, &d->err);
+  shunt_status status = e->open(&d->client, 0, &conn, &d->err);
   if (!status) status = e->describe(conn, d->table, &table, &d->err);
   if (!status) status = e->begin(conn, "read committed", true, &d->err);
   if (!status) status = e->send(conn, sql, strlen(sql), &zero, 1, &d->err);
@@ -197,7 +197,7 @@ static void a_connection_that_was_killed_is_broken_and_says_so(void **state) {
   char sql[128];
   run(d, "SELECT connection_id() /* %s */");
   snprintf(sql, sizeof sql, "KILL CONNECTION %lld", (long long)rows_row(d->rows, 0)[0].as.integer);
-  assert_int_equal(e->open(&d->client, &other, &d->err), SHUNT_OK);
+  assert_int_equal(e->open(&d->client, 0, &other, &d->err), SHUNT_OK);
   assert_int_equal(e->begin(d->conn, NULL, false, &d->err), SHUNT_OK);
   run(d, "DELETE FROM %s");
   driver_conn *victim = d->conn;

@@ -31,7 +31,7 @@ static int begin(void **state) {
   static server s;
   if (!getenv("SHUNT_TEST_PG")) return 0;
   init(&s);
-  if (driver_pg.open(&s.client, &s.conn, &s.err)) fail_msg("%s", s.err.message);
+  if (driver_pg.open(&s.client, 0, &s.conn, &s.err)) fail_msg("%s", s.err.message);
   *state = &s;
   return 0;
 }
@@ -184,7 +184,7 @@ static void a_long_statement_is_run_and_not_kept(void **state) {
 static void a_changed_table_is_seen_by_statements_that_were_prepared(void **state) {
   server *s = server_of(state), other;
   init(&other);
-  assert_int_equal(driver_pg.open(&other.client, &other.conn, &other.err), SHUNT_OK);
+  assert_int_equal(driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_OK);
   run(s, "DROP TABLE IF EXISTS changing");
   run(s, "CREATE TABLE changing (id int)");
   run(s, "INSERT INTO changing VALUES (1)");
@@ -389,21 +389,21 @@ static void options_are_checked_and_shown_without_their_secrets(void **state) {
   init(&other);
   other.options[1] = (cat_option){"sslmod", "disable", false};
   other.client.noptions = 2;
-  assert_fails(&other, driver_pg.open(&other.client, &other.conn, &other.err), SHUNT_E_CONFIG, "'sslmode'");
+  assert_fails(&other, driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_E_CONFIG, "'sslmode'");
   other.options[0] = (cat_option){"url", "postgresql://u:hunter2 secret@[bad/x", true};
   other.client.noptions = 1;
-  assert_fails(&other, driver_pg.open(&other.client, &other.conn, &other.err), SHUNT_E_CONFIG, "url");
+  assert_fails(&other, driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_E_CONFIG, "url");
   assert_null(strstr(other.err.message, "hunter2"));
   init(&other);
   other.options[1] = (cat_option){"application_name", "beside the url", false};
   other.client.noptions = 2;
-  if (driver_pg.open(&other.client, &other.conn, &other.err)) fail_msg("%s", other.err.message);
+  if (driver_pg.open(&other.client, 0, &other.conn, &other.err)) fail_msg("%s", other.err.message);
   run(&other, "SELECT current_setting('application_name')");
   assert_string_equal(shunt_rows_at(other.rows, 0)[0].as.bytes, "beside the url");
   driver_pg.close(other.conn);
   other.conn = NULL;
   other.options[1] = (cat_option){"database", "there is none", false};
-  assert_fails(&other, driver_pg.open(&other.client, &other.conn, &other.err), SHUNT_E_DATASOURCE, "there is none");
+  assert_fails(&other, driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_E_DATASOURCE, "there is none");
   assert_string_equal(other.err.sqlstate, "3D000");
   assert_null(strchr(other.err.message, '\n'));
   shunt_rows_free(other.rows);
@@ -415,7 +415,7 @@ static void options_are_checked_and_shown_without_their_secrets(void **state) {
 static bool use(server *s) {
   shunt_value params[] = {shunt_integer(1), shunt_float(0.5), shunt_text("text", 4), shunt_blob("b", 1), shunt_null()};
   driver_table *t = NULL;
-  shunt_status status = driver_pg.open(&s->client, &s->conn, &s->err);
+  shunt_status status = driver_pg.open(&s->client, 0, &s->conn, &s->err);
   if (!status) status = driver_pg.begin(s->conn, NULL, false, &s->err);
   if (!status) status = try_run(s, "SAVEPOINT a");
   if (!status) status = try_with(s, "SELECT ?::int, ?::float8, ?::text, ?::bytea, ?::date", params, 5);

@@ -16,9 +16,10 @@ static bool shared_database(const cat_client *client) { return client == NULL; }
 
 static const driver_engine engine;
 
-static shunt_status open_nothing(const cat_client *client, driver_conn **conn, shunt_error *err) {
+static shunt_status open_nothing(const cat_client *client, int64_t deadline_ns, driver_conn **conn, shunt_error *err) {
   *conn = base_zalloc(sizeof **conn);
   if (!*conn) return error_memory(err);
+  (void)deadline_ns;
   (*conn)->engine = &engine;
   (*conn)->client = client;
   return SHUNT_OK;
@@ -51,14 +52,14 @@ static void a_level_does_not_wait_for_another(void **state) {
   driver_conn *held[LEVELS][2], *none;
   shunt_error err;
   for (int level = 0; level < LEVELS; level++) {
-    for (int i = 0; i < 2; i++) assert_int_equal(pool_acquire(p, &client, level, &held[level][i], &err), SHUNT_OK);
-    assert_int_equal(pool_acquire(p, &client, level, &none, &err), SHUNT_E_TIMEOUT);
+    for (int i = 0; i < 2; i++) assert_int_equal(pool_acquire(p, &client, level, 0, &held[level][i], &err), SHUNT_OK);
+    assert_int_equal(pool_acquire(p, &client, level, 0, &none, &err), SHUNT_E_TIMEOUT);
     assert_int_equal(pool_counts_of(p, &client, level + 1).open, 0);
   }
   for (int level = 0; level < LEVELS; level++) {
     pool_release(p, held[level][0], level);
     assert_int_equal(pool_counts_of(p, &client, level).busy, 1);
-    assert_int_equal(pool_acquire(p, &client, level, &none, &err), SHUNT_OK);
+    assert_int_equal(pool_acquire(p, &client, level, 0, &none, &err), SHUNT_OK);
     assert_ptr_equal(none, held[level][0]); /* its own, not another level's */
     for (int i = 0; i < 2; i++) pool_release(p, held[level][i], level);
   }
@@ -69,7 +70,7 @@ static void *climb(void *arg) {
   pools *p = arg;
   for (int level = 0; level < 200; level++) {
     driver_conn *conn;
-    if (pool_acquire(p, &client, level, &conn, NULL)) return arg;
+    if (pool_acquire(p, &client, level, 0, &conn, NULL)) return arg;
     pool_release(p, conn, level);
   }
   return NULL;

@@ -47,7 +47,7 @@ static void a_pool_that_is_used_up_says_so(void **state) {
 static void every_level_of_sqlite_shares_one_pool(void **state) {
   world *w = *state;
   driver_conn *conn = NULL;
-  assert_int_equal(pool_acquire(w->pools, &w->d.client, 3, &conn, &w->d.err), SHUNT_OK);
+  assert_int_equal(pool_acquire(w->pools, &w->d.client, 3, 0, &conn, &w->d.err), SHUNT_OK);
   assert_counts(w, 1, 1, 0);
   pool_release(w->pools, conn, 3);
   assert_ptr_equal(acquire(w), conn);
@@ -198,28 +198,26 @@ static void a_private_database_has_one_connection_that_stays(void **state) {
 
 /* ---- tables ---- */
 
-static shunt_status try_describe(world *w, driver_conn *conn, const char *table, bool again, const driver_table **out) {
-  return pool_describe(w->pools, &w->d.client, 0, conn, table, again, out, &w->d.err);
-}
+static const driver_table *known(world *w, const char *table) { return pool_table(w->pools, &w->d.client, table); }
 
-static const driver_table *describe(world *w, driver_conn *conn, const char *table, bool again) {
+static const driver_table *describe(world *w, driver_conn *conn, const char *table) {
   const driver_table *t = NULL;
-  if (try_describe(w, conn, table, again, &t)) fail_msg("%s", w->d.err.message);
+  if (pool_describe(w->pools, conn, table, &t, &w->d.err)) fail_msg("%s", w->d.err.message);
   return t;
 }
 
 static void a_table_is_remembered_until_it_changes(void **state) {
   world *w = *state;
-  const driver_table *first = describe(w, NULL, "t", false);
-  assert_counts(w, 1, 0, 0);
-  assert_ptr_equal(describe(w, NULL, "t", false), first);
-  for (int i = 0; i < 5; i++) assert_ptr_equal(describe(w, NULL, "t", true), first);
-  raw_exec(&w->d, "ALTER TABLE t ADD COLUMN w INT");
-  assert_ptr_equal(describe(w, NULL, "t", false), first);
   driver_conn *conn = acquire(w);
-  const driver_table *second = describe(w, conn, "t", true);
+  assert_null(known(w, "t"));
+  const driver_table *first = describe(w, conn, "t");
+  assert_ptr_equal(known(w, "t"), first);
+  for (int i = 0; i < 5; i++) assert_ptr_equal(describe(w, conn, "t"), first);
+  raw_exec(&w->d, "ALTER TABLE t ADD COLUMN w INT");
+  assert_ptr_equal(known(w, "t"), first);
+  const driver_table *second = describe(w, conn, "t");
   assert_ptr_not_equal(second, first);
-  assert_ptr_equal(describe(w, conn, "t", false), second);
+  assert_ptr_equal(known(w, "t"), second);
   assert_non_null(driver_table_column(second, "w"));
   assert_null(driver_table_column(first, "w")); /* who still holds it may go on looking at it */
   assert_non_null(driver_table_column(first, "v"));
@@ -228,13 +226,15 @@ static void a_table_is_remembered_until_it_changes(void **state) {
 
 static void a_table_that_is_gone_is_forgotten(void **state) {
   world *w = *state;
-  const driver_table *t = describe(w, NULL, "t", false);
+  driver_conn *conn = acquire(w);
+  const driver_table *t = describe(w, conn, "t");
   raw_exec(&w->d, "DROP TABLE t");
-  assert_fails(&w->d, try_describe(w, NULL, "t", true, &t), SHUNT_E_NOT_FOUND, "has no table 't'");
+  assert_fails(&w->d, pool_describe(w->pools, conn, "t", &t, &w->d.err), SHUNT_E_NOT_FOUND, "has no table 't'");
   assert_null(t);
-  assert_fails(&w->d, try_describe(w, NULL, "t", false, &t), SHUNT_E_NOT_FOUND, "has no table 't'");
+  assert_null(known(w, "t"));
   raw_exec(&w->d, "CREATE TABLE t (fresh)");
-  assert_non_null(driver_table_column(describe(w, NULL, "t", false), "fresh"));
+  assert_non_null(driver_table_column(describe(w, conn, "t"), "fresh"));
+  release(w, conn);
 }
 
 /* ---- memory ---- */
@@ -243,7 +243,7 @@ static bool use(world *w) {
   driver_conn *a = NULL, *b = NULL;
   const driver_table *t = NULL;
   bool ok = !pools_new(&w->catalog, &w->pools, &w->d.err) && !try_acquire(w, &a) && !try_acquire(w, &b) &&
-            !try_describe(w, a, "t", false, &t) && !try_describe(w, a, "t", true, &t);
+            !pool_describe(w->pools, a, "t", &t, &w->d.err) && !pool_describe(w->pools, a, "t", &t, &w->d.err);
   if (!ok) assert_int_equal(w->d.err.status, SHUNT_E_MEMORY);
   if (a) release(w, a);
   if (b) release(w, b);

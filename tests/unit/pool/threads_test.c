@@ -28,7 +28,7 @@ static void *queue_up(void *arg) {
   shunt_error err;
   if (q->gate) atomic_fetch_sub(q->gate, 1);
   while (q->gate && atomic_load(q->gate) > 0) sched_yield();
-  q->status = pool_acquire(q->w->pools, &q->w->d.client, 0, &conn, &err);
+  q->status = pool_acquire(q->w->pools, &q->w->d.client, 0, 0, &conn, &err);
   if (q->status) return NULL;
   q->order[atomic_fetch_add(q->served, 1)] = q->number;
   pool_release(q->w->pools, conn, 0);
@@ -148,7 +148,7 @@ static void *work(void *arg) {
   shunt_error err;
   for (int i = 0; i < 400; i++) {
     driver_conn *conn = NULL;
-    shunt_status status = pool_acquire(me->w->pools, &me->w->d.client, 0, &conn, &err);
+    shunt_status status = pool_acquire(me->w->pools, &me->w->d.client, 0, 0, &conn, &err);
     me->timeouts += status == SHUNT_E_TIMEOUT;
     me->wrong += status != SHUNT_OK && status != SHUNT_E_TIMEOUT;
     if (status) continue;
@@ -157,9 +157,8 @@ static void *work(void *arg) {
     int64_t mine = (int64_t)(rng_next(&me->random) >> 1);
     conn->idle_since_ns = mine;
     if (rng_below(&me->random, 4) == 0) sched_yield();
-    const driver_table *t = NULL;
-    if (pool_describe(me->w->pools, &me->w->d.client, 0, conn, "t", rng_below(&me->random, 4) == 0, &t, &err))
-      me->wrong++;
+    const driver_table *t = pool_table(me->w->pools, &me->w->d.client, "t");
+    if ((!t || rng_below(&me->random, 4) == 0) && pool_describe(me->w->pools, conn, "t", &t, &err)) me->wrong++;
     if (conn->idle_since_ns != mine) me->wrong++;
     if (rng_below(&me->random, 20) == 0) conn->broken = true;
     if (rng_below(&me->random, 20) == 0) age(&conn->opened_ns);
