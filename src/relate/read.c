@@ -133,7 +133,7 @@ static shunt_status mget_groups(shunt_session *s, const cat_model *model, const 
                   .where = {query->where}};
   loading l = {.s = s, .err = err, .scratch = scratch};
   grouped k;
-  uint32_t *first_row, *by_key, *positions;
+  uint32_t *by_key, *positions;
   shunt_status status = group_keys(s, scratch, &g, &k, err);
   if (status) return status;
   if (k.ngroups == 0) { /* only the columns are asked for */
@@ -143,8 +143,8 @@ static shunt_status mget_groups(shunt_session *s, const cat_model *model, const 
     return status ? status : select_columns(s, &a, q, rows, err);
   }
   *shape = k.groups[0].at.table->shape;
-  status = load_groups(&l, &k, q, rows, &first_row);
-  if (!status) status = load_by_key(&l, &k, rows, first_row, &by_key, &positions);
+  status = load_groups_now(&l, &k, q, rows);
+  if (!status) status = load_by_key(&l, &k, rows, &by_key, &positions);
   return status ? status : in_order(&k, by_key, positions, nids, rows, scratch, err);
 }
 
@@ -263,7 +263,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   if (status) return status;
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
-  status = statement_run(s, a.client, a.level, rows, NULL, err);
+  status = statement_read(s, a.client, a.level, rows, err);
   if (!status) *count = rows_row(rows, 0)[0].as.integer;
   shunt_rows_free(rows);
   return status;
