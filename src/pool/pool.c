@@ -350,7 +350,7 @@ void pool_release(pools *p, driver_conn *conn, int level) {
   client_pools *cp = of_client(p, conn->client);
   pool *pl = find_level(cp, level);
   assert(pl);
-  if (conn->in_transaction) {
+  if (conn->in_transaction && !conn->broken) {
     conn->deadline_ns = clock_monotonic_ns() + ROLLBACK_NS;
     conn->engine->rollback(conn);
   }

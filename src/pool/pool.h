@@ -25,8 +25,8 @@ shunt_status pool_acquire(pools *p, const cat_client *client, int level, int64_t
 shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
                               shunt_error *err);
 /* What is open on it is rolled back, which may take some seconds, the deadline of the call being past or not. A
- * connection that is broken, altered or past its lifetime is closed instead of kept; an altered one stays where another
- * would see another database. */
+ * connection that is broken (which ends what is open on it), altered or past its lifetime is closed instead of kept; an
+ * altered one stays where another would see another database. */
 void pool_release(pools *p, driver_conn *conn, int level);
 
 /* What the client's table is known to look like; NULL where nobody has asked yet. It stays until pools_free, and is the

@@ -54,11 +54,25 @@ static void a_rollback_at_release_has_its_own_time(void **state) {
   pools_free(p);
 }
 
+/* Nobody answers on it: its end is the end of what is open. */
+static void a_broken_connection_is_not_asked_to_roll_back(void **state) {
+  (void)state;
+  pools *p = server_begin((cat_pool){.max = 1});
+  driver_conn *conn = server_acquire(p, 0);
+  conn->in_transaction = conn->broken = true;
+  server.rollback_until_ns = 0;
+  pool_release(p, conn, 0);
+  assert_int_equal(server.rollback_until_ns, 0);
+  assert_int_equal(pool_stats_of(p, &client, 0).closed, 1);
+  pools_free(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(those_opened_together_do_not_end_together),
       cmocka_unit_test(a_lifetime_beyond_all_time_never_ends),
       cmocka_unit_test(a_rollback_at_release_has_its_own_time),
+      cmocka_unit_test(a_broken_connection_is_not_asked_to_roll_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
