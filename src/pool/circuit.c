@@ -9,8 +9,8 @@
 static const int64_t NS_PER_MS = 1000000;
 
 enum {
-  BACK_OFF_MS = 200, /* doubled with each probe that fails */
-  LONGEST_BACK_OFF_MS = 5000,
+  BACK_OFF_MS = 200,          /* doubled with each probe that fails */
+  LONGEST_BACK_OFF_MS = 1000, /* and so the longest that a server which is back is still taken to be down */
   PATIENCE_MS = 1000 /* a server that did not let anybody in for so long is down for whoever had given it longer, too */
 };
 
