@@ -76,7 +76,7 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
     status = route_new(a->catalog, host, a->generation, &a->route, err);
     host = NULL;
   }
-  if (!status) status = pools_new(a->catalog, &a->pools, err);
+  if (!status) status = pools_new(a->catalog, NULL, &a->pools, err);
   if (status) {
     rule_host_free(host);
     shunt_close(a);

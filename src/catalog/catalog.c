@@ -170,3 +170,42 @@ bool cat_secret_key(const char *key) {
   if (is_one_of(plain, wholes, sizeof wholes / sizeof *wholes)) return true;
   return ends_in(plain, "key") && !is_one_of(plain, harmless, sizeof harmless / sizeof *harmless);
 }
+
+/* ---- clients, whatever their catalog ---- */
+
+static bool copy_text(arena *a, const char *from, const char **to) {
+  *to = from ? arena_strdup(a, from) : NULL;
+  return !from || *to;
+}
+
+bool cat_client_copy(arena *a, const cat_client *from, cat_client *to) {
+  cat_option *options = arena_array(a, cat_option, from->noptions);
+  *to = *from;
+  to->options = options;
+  bool ok = options && copy_text(a, from->name, &to->name) && copy_text(a, from->filename, &to->filename) &&
+            copy_text(a, from->at.file, &to->at.file);
+  for (size_t i = 0; i < from->noptions && ok; i++) {
+    options[i].secret = from->options[i].secret;
+    ok = copy_text(a, from->options[i].name, &options[i].name) &&
+         copy_text(a, from->options[i].value, &options[i].value);
+  }
+  return ok;
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+static bool same_options(const cat_client *a, const cat_client *b) {
+  if (a->noptions != b->noptions) return false;
+  for (size_t i = 0; i < a->noptions; i++)
+    if (!same_text(a->options[i].name, b->options[i].name) || !same_text(a->options[i].value, b->options[i].value))
+      return false;
+  return true;
+}
+
+bool cat_client_equal(const cat_client *a, const cat_client *b) {
+  return same_text(a->name, b->name) && a->engine == b->engine && same_text(a->filename, b->filename) &&
+         a->create == b->create && a->read_only == b->read_only && a->busy_timeout_ms == b->busy_timeout_ms &&
+         same_options(a, b) && a->pool.min == b->pool.min && a->pool.max == b->pool.max &&
+         a->pool.acquire_timeout_ms == b->pool.acquire_timeout_ms &&
+         a->pool.idle_timeout_ms == b->pool.idle_timeout_ms && a->pool.max_lifetime_ms == b->pool.max_lifetime_ms;
+}

@@ -49,6 +49,11 @@ typedef struct cat_client {
   place at;
 } cat_client;
 
+/* A copy with all that it points to in the arena, which it fills. False when out of memory. */
+bool cat_client_copy(arena *a, const cat_client *from, cat_client *to);
+/* Whether a connection for one does for the other. */
+bool cat_client_equal(const cat_client *a, const cat_client *b);
+
 typedef struct cat_instance {
   const char *name;
   uint32_t id; /* position; not the tenant's id */

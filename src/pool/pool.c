@@ -34,10 +34,14 @@ typedef struct pool {
   struct pool *_Atomic next; /* of the client's other levels, the next higher one */
 } pool;
 
+/* What belongs to a datasource for as long as its settings stay as they are, whatever the generation. */
 typedef struct client_pools {
-  const cat_client *client;
+  cat_client client; /* a copy, first: connections point to it */
+  arena settings;    /* holds what it points to */
   const driver_engine *engine;
   bool private_database;
+  atomic_int refs;      /* generations that use it */
+  atomic_bool drained;  /* none of them is the newest: nothing is kept idle */
   pool base;            /* level 0 */
   pthread_mutex_t lock; /* of adding a pool */
   circuit circuit;
@@ -46,7 +50,7 @@ typedef struct client_pools {
 
 struct pools {
   size_t count;
-  client_pools clients[];
+  client_pools *clients[]; /* by the id that the generation's catalog gives them */
 };
 
 /* ---- making and ending ---- */
@@ -54,7 +58,7 @@ struct pools {
 static bool init_pool(pool *pl, const client_pools *cp, int level) {
   memset(pl, 0, sizeof *pl);
   pl->level = level;
-  pl->max = cp->private_database || cp->client->pool.max < 1 ? 1 : cp->client->pool.max;
+  pl->max = cp->private_database || cp->client.pool.max < 1 ? 1 : cp->client.pool.max;
   atomic_init(&pl->acquired, 0);
   atomic_init(&pl->next, NULL);
   return pthread_mutex_init(&pl->lock, NULL) == 0;
@@ -68,10 +72,11 @@ static void end_pool(pool *pl, const driver_engine *engine) {
 }
 
 static bool init_client(client_pools *cp, const cat_client *client) {
-  memset(cp, 0, sizeof *cp);
-  cp->client = client;
+  if (!cat_client_copy(&cp->settings, client, &cp->client)) return false;
   cp->engine = driver_for(client->engine);
   cp->private_database = cp->engine->private_database(client);
+  atomic_init(&cp->refs, 1);
+  atomic_init(&cp->drained, false);
   if (!init_pool(&cp->base, cp, 0)) return false;
   if (!tables_init(&cp->tables)) goto no_tables;
   if (!circuit_init(&cp->circuit)) goto no_circuit;
@@ -84,7 +89,16 @@ no_tables:
   return false;
 }
 
-static void end_client(client_pools *cp) {
+static client_pools *new_client(const cat_client *client) {
+  client_pools *cp = base_zalloc(sizeof *cp);
+  if (!cp || init_client(cp, client)) return cp;
+  arena_free(&cp->settings);
+  base_free(cp);
+  return NULL;
+}
+
+static void let_go(client_pools *cp) {
+  if (atomic_fetch_sub(&cp->refs, 1) > 1) return;
   pool *pl = atomic_load(&cp->base.next);
   end_pool(&cp->base, cp->engine);
   while (pl) {
@@ -96,15 +110,32 @@ static void end_client(client_pools *cp) {
   tables_end(&cp->tables);
   circuit_end(&cp->circuit);
   pthread_mutex_destroy(&cp->lock);
+  arena_free(&cp->settings);
+  base_free(cp);
 }
 
-shunt_status pools_new(const catalog *c, pools **out, shunt_error *err) {
+/* Those of the same settings, used by one more generation; or NULL. */
+static client_pools *share(const pools *before, const cat_client *client) {
+  for (size_t i = 0; before && i < before->count; i++) {
+    client_pools *cp = before->clients[i];
+    if (!cat_client_equal(&cp->client, client)) continue;
+    atomic_fetch_add(&cp->refs, 1);
+    return cp;
+  }
+  return NULL;
+}
+
+shunt_status pools_new(const catalog *c, const pools *before, pools **out, shunt_error *err) {
   pools *p = base_zalloc(sizeof *p + c->nclients * sizeof *p->clients);
   if (!p) return error_memory(err);
   for (; p->count < c->nclients; p->count++) {
-    if (init_client(&p->clients[p->count], c->clients[p->count])) continue;
-    pools_free(p);
-    return error_memory(err);
+    const cat_client *client = c->clients[p->count];
+    client_pools *cp = share(before, client);
+    if (!cp && !(cp = new_client(client))) {
+      pools_free(p);
+      return error_memory(err);
+    }
+    p->clients[p->count] = cp;
   }
   *out = p;
   return SHUNT_OK;
@@ -112,14 +143,16 @@ shunt_status pools_new(const catalog *c, pools **out, shunt_error *err) {
 
 void pools_free(pools *p) {
   if (!p) return;
-  for (size_t i = 0; i < p->count; i++) end_client(&p->clients[i]);
+  for (size_t i = 0; i < p->count; i++) let_go(p->clients[i]);
   base_free(p);
 }
 
-static client_pools *of_client(pools *p, const cat_client *client) {
-  assert(client->id < p->count && p->clients[client->id].client == client);
-  return &p->clients[client->id];
+static client_pools *of_client(const pools *p, const cat_client *client) {
+  assert(client->id < p->count && strcmp(p->clients[client->id]->client.name, client->name) == 0);
+  return p->clients[client->id];
 }
+
+static client_pools *of_conn(const driver_conn *conn) { return (client_pools *)(uintptr_t)conn->client; }
 
 static pool *find_level(client_pools *cp, int level) {
   if (cp->private_database || !cp->engine->levels) level = 0;
@@ -207,7 +240,7 @@ static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
 
 /* Up to a tenth before its time, so that those opened together do not end together. */
 static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  int64_t lifetime_ms = cp->client->pool.max_lifetime_ms;
+  int64_t lifetime_ms = cp->client.pool.max_lifetime_ms;
   if (cp->private_database || lifetime_ms <= 0 || lifetime_ms >= (INT64_MAX - now_ns) / NS_PER_MS) return 0;
   double share = 0.9 + 0.1 * jitter((uint64_t)now_ns ^ (uint64_t)(uintptr_t)conn);
   return now_ns + (int64_t)((double)(lifetime_ms * NS_PER_MS) * share);
@@ -216,8 +249,8 @@ static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_
 static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
 
 static bool idle_too_long(const client_pools *cp, const pool *pl, int64_t now_ns) {
-  return pl->nidle && !cp->private_database && pl->open > cp->client->pool.min &&
-         past(pl->idle[0]->idle_since_ns, cp->client->pool.idle_timeout_ms, now_ns);
+  return pl->nidle && !cp->private_database && pl->open > cp->client.pool.min &&
+         past(pl->idle[0]->idle_since_ns, cp->client.pool.idle_timeout_ms, now_ns);
 }
 
 /* Closing may take its time, so the lock is not held, but taken for what follows. */
@@ -263,10 +296,10 @@ static driver_conn *take_idle(client_pools *cp, pool *pl) {
 static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
                                shunt_error *err) {
   circuit_attempt attempt;
-  shunt_status status = cp->engine->alive ? circuit_enter(&cp->circuit, cp->client->name, &attempt, err) : SHUNT_OK;
+  shunt_status status = cp->engine->alive ? circuit_enter(&cp->circuit, cp->client.name, &attempt, err) : SHUNT_OK;
   *tried = !status;
   if (status) return status;
-  status = cp->engine->open(cp->client, deadline_ns, conn, err);
+  status = cp->engine->open(&cp->client, deadline_ns, conn, err);
   if (cp->engine->alive) circuit_leave(&cp->circuit, &attempt, status, err);
   return status;
 }
@@ -307,8 +340,8 @@ static shunt_status take_place(client_pools *cp, pool *pl, int64_t deadline_ns, 
     return SHUNT_OK;
   }
   /* Where there is no connection but those that others try to open, to wait is to wait for the server. */
-  shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client->name, err) : SHUNT_OK;
-  return status ? status : wait_for_one(pl, cp->client, deadline_ns, conn, err);
+  shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client.name, err) : SHUNT_OK;
+  return status ? status : wait_for_one(pl, &cp->client, deadline_ns, conn, err);
 }
 
 static shunt_status find_one(client_pools *cp, pool *pl, int64_t deadline_ns, bool *full, driver_conn **conn,
@@ -346,8 +379,14 @@ shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int
   return acquire(p, client, level, deadline_ns, &full, conn, err);
 }
 
-void pool_release(pools *p, driver_conn *conn, int level) {
-  client_pools *cp = of_client(p, conn->client);
+/* To be closed rather than kept for somebody else. */
+static bool is_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+  if (conn->broken || is_retired(conn, now_ns)) return true;
+  return !cp->private_database && (conn->altered || atomic_load_explicit(&cp->drained, memory_order_relaxed));
+}
+
+void pool_release(driver_conn *conn, int level) {
+  client_pools *cp = of_conn(conn);
   pool *pl = find_level(cp, level);
   assert(pl);
   if (conn->in_transaction && !conn->broken) {
@@ -355,7 +394,7 @@ void pool_release(pools *p, driver_conn *conn, int level) {
     conn->engine->rollback(conn);
   }
   int64_t now_ns = clock_monotonic_ns();
-  if (conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database)) {
+  if (is_over(cp, conn, now_ns)) {
     close_and_lock(cp, pl, conn);
   } else {
     conn->deadline_ns = 0;
@@ -370,10 +409,37 @@ void pool_release(pools *p, driver_conn *conn, int level) {
   pthread_mutex_unlock(&pl->lock);
 }
 
+/* ---- between generations ---- */
+
+static void close_all_idle(client_pools *cp, pool *pl) {
+  pthread_mutex_lock(&pl->lock);
+  while (pl->nidle) {
+    driver_conn *conn = pl->idle[--pl->nidle];
+    pthread_mutex_unlock(&pl->lock);
+    close_and_lock(cp, pl, conn);
+  }
+  pthread_mutex_unlock(&pl->lock);
+}
+
+static bool has(const pools *p, const client_pools *cp) {
+  for (size_t i = 0; i < p->count; i++)
+    if (p->clients[i] == cp) return true;
+  return false;
+}
+
+void pools_drain(pools *old, const pools *newest) {
+  for (size_t i = 0; i < old->count; i++) {
+    client_pools *cp = old->clients[i];
+    if (cp->private_database || has(newest, cp)) continue;
+    atomic_store(&cp->drained, true);
+    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) close_all_idle(cp, pl);
+  }
+}
+
 /* ---- statistics ---- */
 
 static shunt_pool_stats look(client_pools *cp, pool *pl) {
-  shunt_pool_stats stats = {.client = cp->client->name, .level = pl->level, .max = pl->max};
+  shunt_pool_stats stats = {.client = cp->client.name, .level = pl->level, .max = pl->max};
   pthread_mutex_lock(&pl->lock);
   stats.open = pl->open;
   stats.busy = pl->open - (int)pl->nidle;
@@ -400,8 +466,8 @@ shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level) {
 
 void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
   for (size_t i = 0; i < p->count; i++)
-    for (pool *pl = &p->clients[i].base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
-      shunt_pool_stats stats = look(&p->clients[i], pl);
+    for (pool *pl = &p->clients[i]->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
+      shunt_pool_stats stats = look(p->clients[i], pl);
       each(ud, &stats);
     }
 }
@@ -422,8 +488,8 @@ const driver_table *pool_table(pools *p, const cat_client *client, const char *t
   return tables_known(&of_client(p, client)->tables, table);
 }
 
-shunt_status pool_describe(pools *p, driver_conn *conn, const char *table, const driver_table **out, shunt_error *err) {
-  client_pools *cp = of_client(p, conn->client);
+shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err) {
+  client_pools *cp = of_conn(conn);
   driver_table *fresh = NULL;
   *out = NULL;
   shunt_status status = conn->engine->describe(conn, table, &fresh, err);

@@ -1,6 +1,6 @@
 /* For: connections per (client, level), made when first asked for, so that work at one level never waits for another's.
  * Owner: the pools own every connection; what pool_acquire gave goes back with pool_release. Any thread.
- * Use: pool_acquire(pools, client, level, &conn, err); … pool_release(pools, conn, level). */
+ * Use: pool_acquire(pools, client, level, &conn, err); … pool_release(conn, level). */
 #ifndef SHUNT_POOL_POOL_H
 #define SHUNT_POOL_POOL_H
 
@@ -8,9 +8,14 @@
 
 typedef struct pools pools;
 
-/* The catalog must outlive the pools; only its clients are looked at. Connects to nothing. Errors: MEMORY. */
-shunt_status pools_new(const catalog *c, pools **out, shunt_error *err);
-void pools_free(pools *p); /* every connection must be back; accepts NULL */
+/* The pools of a generation. Those of clients whose settings are what they were in the generation before are the same
+ * ones, with their connections; before may be NULL. Only the catalog's clients are looked at. Connects to nothing.
+ * Errors: MEMORY. */
+shunt_status pools_new(const catalog *c, const pools *before, pools **out, shunt_error *err);
+/* Every connection that was acquired through them must be back; accepts NULL. */
+void pools_free(pools *p);
+/* What old has, and the newest generation does not, keeps no idle connection any more. */
+void pools_drain(pools *old, const pools *newest);
 
 /* Gives the connection that was used last, or a new one while there are less than the client's max, or else waits at
  * most its acquireTimeout (0: not at all), and not past deadline_ns (of clock_monotonic_ns; 0: none), for one to come
@@ -27,13 +32,13 @@ shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int
 /* What is open on it is rolled back, which may take some seconds, the deadline of the call being past or not. A
  * connection that is broken (which ends what is open on it), altered or past its lifetime is closed instead of kept; an
  * altered one stays where another would see another database. */
-void pool_release(pools *p, driver_conn *conn, int level);
+void pool_release(driver_conn *conn, int level);
 
 /* What the client's table is known to look like; NULL where nobody has asked yet. It stays until pools_free, and is the
  * same one for as long as the table looks the same. */
 const driver_table *pool_table(pools *p, const cat_client *client, const char *table);
 /* Asks the database, and remembers it for all. *out is NULL on an error, NOT_FOUND where there is no such table. */
-shunt_status pool_describe(pools *p, driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
+shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
 
 /* The level may never have been used. */
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);

@@ -37,11 +37,11 @@ static shunt_status remember(shunt_session *s, const cat_client *client, const c
 static shunt_status describe(shunt_session *s, const cat_client *client, int level, const char *name,
                              const driver_table **out, shunt_error *err) {
   driver_conn *conn = transaction_conn(s, client, level);
-  if (conn) return pool_describe(s->home.pools, conn, name, out, err);
+  if (conn) return pool_describe(conn, name, out, err);
   shunt_status status = session_acquire(s, client, level, &conn, err);
   if (status) return status;
-  status = pool_describe(s->home.pools, conn, name, out, err);
-  pool_release(s->home.pools, conn, level);
+  status = pool_describe(conn, name, out, err);
+  pool_release(conn, level);
   return status;
 }
 

@@ -60,9 +60,9 @@ static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn 
   return pool_try_acquire(s->home.pools, e->client, e->level, s->deadline_ns, conn, &s->gather->err);
 }
 
-static void give_back(shunt_session *s, const inquiry *a, driver_conn *conn) {
+static void give_back(const inquiry *a, driver_conn *conn) {
   conn->under_way = false;
-  if (!conn->in_transaction) pool_release(s->home.pools, conn, a->e.level);
+  if (!conn->in_transaction) pool_release(conn, a->e.level);
 }
 
 static void fail(gather *g, shunt_status status) {
@@ -85,7 +85,7 @@ static void send_one(shunt_session *s, inquiry *a) {
       return;
     }
     a->alone = execution_may_repeat(&a->e, conn, status);
-    give_back(s, a, conn);
+    give_back(a, conn);
   }
   a->feed->held = true;
   if (status && !a->alone) fail(g, execution_end(s, &a->e, status, &g->err));
@@ -148,7 +148,7 @@ static shunt_status receive_rows(shunt_session *s, inquiry *a, shunt_error *err)
   if (!conn) return execution_run(s, &a->e, rows, err);
   shunt_status status = execution_receive(s, &a->e, conn, rows, err);
   bool again = execution_may_repeat(&a->e, conn, status);
-  give_back(s, a, conn);
+  give_back(a, conn);
   if (!again) return status;
   while (rows->count > before) rows_drop_last(rows);
   return execution_run(s, &a->e, rows, err);
@@ -166,7 +166,7 @@ static void receive(shunt_session *s, inquiry *a) {
   if (!status)
     status = receive_rows(s, a, &err);
   else if (a->conn)
-    give_back(s, a, a->conn);
+    give_back(a, a->conn);
   execution_end(s, &a->e, status, &err);
   recycle(s, a);
   if (status && !g->status) {
@@ -233,7 +233,7 @@ void gather_end(shunt_session *s) {
   for (size_t i = 0; i < g->nflying; i++) {
     inquiry *a = g->flying[i];
     (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
-    give_back(s, a, a->conn);
+    give_back(a, a->conn);
   }
   for (inquiry *a = g->first; a; a = a->next) sql_free(&a->sql);
   s->gather = NULL;

@@ -57,7 +57,7 @@ static shunt_status on_pool(shunt_session *s, execution *e, shunt_rows *rows, bo
   if (status) return status;
   status = on_connection(s, e, conn, rows, err);
   *again = execution_may_repeat(e, conn, status);
-  pool_release(s->home.pools, conn, e->level);
+  pool_release(conn, e->level);
   return status;
 }
 

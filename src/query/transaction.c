@@ -46,7 +46,7 @@ static shunt_status open_one(shunt_session *s, const cat_client *client, int lev
   shunt_status status = session_acquire(s, client, level, &t->conn, err);
   if (!status) {
     status = t->conn->engine->begin(t->conn, isolation, read_only, err);
-    if (status) pool_release(s->home.pools, t->conn, level);
+    if (status) pool_release(t->conn, level);
   }
   if (status) {
     error_client(err, client->name);
@@ -64,7 +64,7 @@ static void close_one(shunt_session *s, transaction *t) {
   *at = t->next;
   for (shunt_tx *h = s->handles; h; h = h->next)
     if (h->tx == t) h->tx = NULL;
-  pool_release(s->home.pools, t->conn, t->level);
+  pool_release(t->conn, t->level);
   base_free(t);
 }
 

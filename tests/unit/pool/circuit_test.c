@@ -5,7 +5,7 @@
 
 #include "unit/random.h"
 
-static circuit *circuit_of(pools *p) { return &p->clients[0].circuit; }
+static circuit *circuit_of(pools *p) { return &p->clients[0]->circuit; }
 
 static void retry_at(pools *p, int64_t ns) {
   pthread_mutex_lock(&circuit_of(p)->lock);
@@ -72,7 +72,7 @@ static void a_success_among_failures_starts_the_count_anew(void **state) {
     server.refuse = SHUNT_OK;
     driver_conn *conn = server_acquire(p, 0);
     conn->broken = true;
-    pool_release(p, conn, 0);
+    pool_release(conn, 0);
   }
   assert_false(pool_stats_of(p, &client, 0).circuit_open);
   pools_free(p);
@@ -89,7 +89,7 @@ static void failures_at_every_level_count_together_and_for_one_client_alone(void
   assert_true(pool_stats_of(p, &client, 20).circuit_open);
   server.refuse = SHUNT_OK;
   assert_int_equal(pool_acquire(p, &other, 0, 0, &conn, NULL), SHUNT_OK);
-  pool_release(p, conn, 0);
+  pool_release(conn, 0);
   pools_free(p);
 }
 
@@ -154,8 +154,8 @@ static void one_alone_probes_and_its_success_lets_all_in(void **state) {
     assert_int_equal(refused_meanwhile, 2);
     assert_int_equal(server.attempts, CIRCUIT_OPENS_AT + 3);
     assert_false(pool_stats_of(p, &client, 0).circuit_open);
-    pool_release(p, conn, 0);
-    pool_release(p, another, 1);
+    pool_release(conn, 0);
+    pool_release(another, 1);
     pools_free(p);
   }
 }
@@ -168,7 +168,7 @@ static void a_probe_that_tells_nothing_leaves_it_to_the_next(void **state) {
   for (int i = 0; i < 3; i++) assert_refused(p, 0, SHUNT_E_TIMEOUT, "was refused");
   assert_true(pool_stats_of(p, &client, 0).circuit_open);
   server.refuse = SHUNT_OK;
-  pool_release(p, server_acquire(p, 0), 0);
+  pool_release(server_acquire(p, 0), 0);
   assert_false(pool_stats_of(p, &client, 0).circuit_open);
   pools_free(p);
 }
@@ -220,15 +220,15 @@ static void idle_connections_that_live_are_given_out_all_the_same(void **state) 
   server.refuse = SHUNT_E_DATASOURCE;
   for (int i = 0; i < CIRCUIT_OPENS_AT; i++) assert_refused(p, 1, SHUNT_E_DATASOURCE, "was refused");
   hold(p);
-  pool_release(p, a, 0);
-  pool_release(p, b, 0);
+  pool_release(a, 0);
+  pool_release(b, 0);
   dead = b;
   server.alive = all_but_dead;
   assert_ptr_equal(server_acquire(p, 0), a);
   assert_int_equal(pool_stats_of(p, &client, 0).closed, 1);
   assert_int_equal(pool_stats_of(p, &client, 0).acquired, 3);
   assert_refused(p, 0, SHUNT_E_DATASOURCE, "taken to be down");
-  pool_release(p, a, 0);
+  pool_release(a, 0);
   pools_free(p);
 }
 
@@ -247,7 +247,7 @@ static void *ask_once(void *arg) {
   driver_conn *conn = NULL;
   shunt_status status = pool_acquire(me->p, &client, 0, 0, &conn, NULL);
   me->refused += status == SHUNT_E_DATASOURCE;
-  if (!status) pool_release(me->p, conn, 0);
+  if (!status) pool_release(conn, 0);
   return NULL;
 }
 
@@ -268,7 +268,7 @@ static void who_waits_when_the_server_goes_down_is_told_at_once(void **state) {
   assert_null(none);
   server.refuse = SHUNT_E_DATASOURCE;
   conn->broken = true;
-  pool_release(p, conn, 0);
+  pool_release(conn, 0);
   for (int i = 0; i < N; i++) {
     assert_int_equal(pthread_join(callers[i].thread, NULL), 0);
     assert_int_equal(callers[i].refused, 1);
@@ -301,7 +301,7 @@ static void *work(void *arg) {
     if (rng_below(&me->random, 8) == 0) sched_yield();
     if (rng_below(&me->random, 4) == 0) conn->broken = true;
     atomic_fetch_sub(me->held, 1);
-    pool_release(me->p, conn, 0);
+    pool_release(conn, 0);
   }
   return NULL;
 }
@@ -335,7 +335,7 @@ static void places_are_not_lost_while_the_server_comes_and_goes(void **state) {
   assert_true(acquired > 0 && refused > 0);
   pass(p);
   server.refuse = SHUNT_OK;
-  pool_release(p, server_acquire(p, 0), 0); /* and it works again */
+  pool_release(server_acquire(p, 0), 0); /* and it works again */
   pools_free(p);
 }
 

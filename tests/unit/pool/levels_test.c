@@ -13,11 +13,11 @@ static void a_level_does_not_wait_for_another(void **state) {
     assert_int_equal(pool_stats_of(p, &client, level + 1).open, 0);
   }
   for (int level = 0; level < LEVELS; level++) {
-    pool_release(p, held[level][0], level);
+    pool_release(held[level][0], level);
     assert_int_equal(pool_stats_of(p, &client, level).busy, 1);
     assert_int_equal(pool_acquire(p, &client, level, 0, &none, &err), SHUNT_OK);
     assert_ptr_equal(none, held[level][0]); /* its own, not another level's */
-    for (int i = 0; i < 2; i++) pool_release(p, held[level][i], level);
+    for (int i = 0; i < 2; i++) pool_release(held[level][i], level);
   }
   pools_free(p);
 }
@@ -27,7 +27,7 @@ static void *climb(void *arg) {
   for (int level = 0; level < 200; level++) {
     driver_conn *conn;
     if (pool_acquire(p, &client, level, 0, &conn, NULL)) return arg;
-    pool_release(p, conn, level);
+    pool_release(conn, level);
   }
   return NULL;
 }
@@ -67,7 +67,7 @@ static void pools_are_told_client_by_client_and_level_by_level(void **state) {
   (void)state;
   pools *p = server_begin((cat_pool){.max = 2, .acquire_timeout_ms = 1});
   const int used[] = {7, 2, 5};
-  for (int i = 0; i < 3; i++) pool_release(p, server_acquire(p, used[i]), used[i]);
+  for (int i = 0; i < 3; i++) pool_release(server_acquire(p, used[i]), used[i]);
   listing all = {.count = 0};
   pools_each(p, list, &all);
   const int expected[] = {0, 2, 5, 7, 0};

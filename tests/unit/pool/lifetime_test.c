@@ -18,7 +18,7 @@ static void those_opened_together_do_not_end_together(void **state) {
     assert_true(all[i]->retire_ns - after_ns <= LIFETIME_MS * NS_PER_MS);
     size_t share = (size_t)(((double)(all[i]->retire_ns - after_ns) - least) / (least / 9) * SHARES);
     seen[share < SHARES ? share : 0] = true;
-    pool_release(p, all[i], 0);
+    pool_release(all[i], 0);
   }
   int shares = 0;
   for (int i = 0; i < SHARES; i++) shares += seen[i];
@@ -33,7 +33,7 @@ static void a_lifetime_beyond_all_time_never_ends(void **state) {
     pools *p = server_begin((cat_pool){.max = 1, .max_lifetime_ms = endless_ms[i]});
     driver_conn *conn = server_acquire(p, 0);
     assert_int_equal(conn->retire_ns, 0);
-    pool_release(p, conn, 0);
+    pool_release(conn, 0);
     pools_free(p);
   }
 }
@@ -47,7 +47,7 @@ static void a_rollback_at_release_has_its_own_time(void **state) {
   assert_int_equal(conn->deadline_ns, 1);
   conn->in_transaction = true;
   int64_t before_ns = clock_monotonic_ns();
-  pool_release(p, conn, 0);
+  pool_release(conn, 0);
   assert_true(server.rollback_until_ns >= before_ns + ROLLBACK_NS);
   assert_true(server.rollback_until_ns <= clock_monotonic_ns() + ROLLBACK_NS);
   assert_int_equal(conn->deadline_ns, 0);
@@ -61,7 +61,7 @@ static void a_broken_connection_is_not_asked_to_roll_back(void **state) {
   driver_conn *conn = server_acquire(p, 0);
   conn->in_transaction = conn->broken = true;
   server.rollback_until_ns = 0;
-  pool_release(p, conn, 0);
+  pool_release(conn, 0);
   assert_int_equal(server.rollback_until_ns, 0);
   assert_int_equal(pool_stats_of(p, &client, 0).closed, 1);
   pools_free(p);

@@ -21,33 +21,35 @@ static void connections_are_opened_when_needed_and_used_again(void **state) {
   driver_conn *b = acquire(w);
   assert_ptr_not_equal(a, b);
   assert_counts(w, 2, 2, 0);
-  release(w, b);
-  release(w, a);
+  release(b);
+  release(a);
   assert_counts(w, 2, 0, 0);
   assert_ptr_equal(acquire(w), a); /* the one used last, whose pages are still at hand */
   assert_ptr_equal(acquire(w), b);
-  release(w, a);
-  release(w, b);
+  release(a);
+  release(b);
 }
 
 static void a_pool_that_is_used_up_says_so(void **state) {
   world *w = *state;
-  driver_conn *a = acquire(w), *b = acquire(w), *none = a;
   for (int ms = 0; ms < 2; ms++) {
     w->d.client.pool.acquire_timeout_ms = ms;
+    remake_pools(w);
+    driver_conn *a = acquire(w), *b = acquire(w), *none = a;
     assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_TIMEOUT, "all 2 connections of client 'main' are busy");
     assert_null(none);
     assert_counts(w, 2, 2, 0);
+    release(a);
+    assert_ptr_equal(acquire(w), a);
+    release(a);
+    release(b);
   }
-  release(w, a);
-  assert_ptr_equal(acquire(w), a);
-  release(w, a);
-  release(w, b);
 }
 
 static void a_wait_ends_with_the_call_where_that_is_sooner(void **state) {
   world *w = *state;
   w->d.client.pool.acquire_timeout_ms = LONG_MS;
+  remake_pools(w);
   driver_conn *a = acquire(w), *b = acquire(w), *none = a;
   const int64_t now_ns = clock_monotonic_ns(), until_ns[] = {1, now_ns, now_ns + 2000000};
   for (int i = 0; i < 3; i++) {
@@ -55,16 +57,17 @@ static void a_wait_ends_with_the_call_where_that_is_sooner(void **state) {
     assert_fails(&w->d, status, SHUNT_E_TIMEOUT, "ms that were left of the call's own timeout");
     assert_null(none);
   }
-  release(w, a);
+  release(a);
   assert_int_equal(pool_acquire(w->pools, &w->d.client, 0, 1, &none, &w->d.err), SHUNT_OK); /* who need not wait */
   assert_int_equal(none->deadline_ns, 1);
-  release(w, none);
-  release(w, b);
+  release(none);
+  release(b);
 }
 
 static void one_that_asks_without_waiting_gets_what_is_free_or_nothing(void **state) {
   world *w = *state;
   w->d.client.pool.acquire_timeout_ms = LONG_MS;
+  remake_pools(w);
   driver_conn *held[2], *none = NULL;
   for (int i = 0; i < 2; i++)
     assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, 0, &held[i], &w->d.err), SHUNT_OK);
@@ -72,27 +75,28 @@ static void one_that_asks_without_waiting_gets_what_is_free_or_nothing(void **st
   assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, 0, &none, &w->d.err), SHUNT_OK);
   assert_null(none);
   assert_counts(w, 2, 2, 0);
-  release(w, held[0]);
+  release(held[0]);
   assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, 0, &none, &w->d.err), SHUNT_OK);
   assert_ptr_equal(none, held[0]);
-  release(w, held[0]);
-  release(w, held[1]);
+  release(held[0]);
+  release(held[1]);
 }
 
 static void what_happened_is_counted(void **state) {
   world *w = *state;
+  w->d.client.create = false;
+  remake_pools(w);
   driver_conn *a = acquire(w), *b = acquire(w), *none;
   assert_int_equal(try_acquire(w, &none), SHUNT_E_TIMEOUT);
-  release(w, b);
+  release(b);
   b = acquire(w);
   b->broken = true;
-  release(w, b);
-  char missing[128];
-  snprintf(missing, sizeof missing, "%s/missing.db", w->d.folder);
-  w->d.client.create = false;
-  w->d.client.filename = missing;
+  release(b);
+  char away[128];
+  snprintf(away, sizeof away, "%s/away.db", w->d.folder);
+  assert_int_equal(rename(w->d.filename, away), 0);
   assert_int_equal(try_acquire(w, &none), SHUNT_E_DATASOURCE);
-  w->d.client.filename = w->d.filename;
+  assert_int_equal(rename(away, w->d.filename), 0);
   shunt_pool_stats stats = pool_stats_of(w->pools, &w->d.client, 0);
   assert_string_equal(stats.client, "main");
   assert_int_equal(stats.level, 0);
@@ -107,7 +111,7 @@ static void what_happened_is_counted(void **state) {
   assert_true(stats.waited_ns > 0);
   assert_false(stats.circuit_open);
   assert_int_equal(stats.retry_ms, 0);
-  release(w, a);
+  release(a);
 }
 
 static void every_level_of_sqlite_shares_one_pool(void **state) {
@@ -115,9 +119,9 @@ static void every_level_of_sqlite_shares_one_pool(void **state) {
   driver_conn *conn = NULL;
   assert_int_equal(pool_acquire(w->pools, &w->d.client, 3, 0, &conn, &w->d.err), SHUNT_OK);
   assert_counts(w, 1, 1, 0);
-  pool_release(w->pools, conn, 3);
+  pool_release(conn, 3);
   assert_ptr_equal(acquire(w), conn);
-  release(w, conn);
+  release(conn);
 }
 
 static void what_is_open_at_release_is_rolled_back(void **state) {
@@ -125,22 +129,22 @@ static void what_is_open_at_release_is_rolled_back(void **state) {
   driver_conn *a = acquire(w);
   assert_int_equal(a->engine->begin(a, NULL, false, &w->d.err), SHUNT_OK);
   execute(a, "INSERT INTO t VALUES (1, 1)");
-  release(w, a);
+  release(a);
   assert_string_equal(raw_text(&w->d, "SELECT count(*) FROM t"), "0");
   assert_ptr_equal(acquire(w), a);
   assert_false(a->in_transaction);
-  release(w, a);
+  release(a);
 }
 
 static void a_broken_connection_is_not_given_again(void **state) {
   world *w = *state;
   driver_conn *a = acquire(w);
   a->broken = true;
-  release(w, a);
+  release(a);
   assert_counts(w, 0, 0, 0);
   a = acquire(w);
   assert_false(a->broken);
-  release(w, a);
+  release(a);
 }
 
 /* What one caller sets, or hides behind a table of its own, the next one must not meet. */
@@ -154,31 +158,32 @@ static void an_altered_connection_is_not_given_again(void **state) {
     driver_conn *a = acquire(w);
     execute(a, alter[i]);
     assert_true(a->altered);
-    release(w, a);
+    release(a);
     assert_counts(w, 0, 0, 0);
   }
   for (size_t i = 0; i < sizeof leave / sizeof *leave; i++) {
     driver_conn *a = acquire(w);
     execute(a, leave[i]);
-    release(w, a);
+    release(a);
     assert_counts(w, 1, 0, 0);
   }
 }
 
 static void a_file_that_does_not_open_takes_no_place(void **state) {
   world *w = *state;
-  char missing[128];
-  snprintf(missing, sizeof missing, "%s/missing.db", w->d.folder);
+  char away[128];
+  snprintf(away, sizeof away, "%s/away.db", w->d.folder);
   w->d.client.create = false;
-  w->d.client.filename = missing;
+  remake_pools(w);
+  assert_int_equal(rename(w->d.filename, away), 0);
   driver_conn *none = NULL;
   for (int i = 0; i < 20; i++) { /* there is no server to be spared: each of them looks */
-    assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_DATASOURCE, missing);
+    assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_DATASOURCE, w->d.filename);
     assert_null(none);
     assert_counts(w, 0, 0, 0);
   }
-  w->d.client.filename = w->d.filename;
-  release(w, acquire(w));
+  assert_int_equal(rename(away, w->d.filename), 0);
+  release(acquire(w));
   assert_counts(w, 1, 0, 0);
 }
 
@@ -187,61 +192,63 @@ static void a_file_that_does_not_open_takes_no_place(void **state) {
 static void connections_idle_for_too_long_are_closed_down_to_min(void **state) {
   world *w = *state;
   w->d.client.pool = (cat_pool){.min = 1, .max = 4, .idle_timeout_ms = 1000 * HOUR_S / 2};
-  pools_free(w->pools);
-  make_pools(w);
+  remake_pools(w);
   driver_conn *all[4];
   for (int i = 0; i < 4; i++) all[i] = acquire(w);
-  for (int i = 0; i < 3; i++) release(w, all[i]);
+  for (int i = 0; i < 3; i++) release(all[i]);
   assert_counts(w, 4, 1, 0);
   for (int i = 0; i < 3; i++) age(&all[i]->idle_since_ns);
-  release(w, all[3]);
+  release(all[3]);
   assert_counts(w, 1, 0, 0);
   age(&all[3]->idle_since_ns);
   assert_ptr_equal(acquire(w), all[3]); /* the last one is min's */
-  release(w, all[3]);
+  release(all[3]);
   assert_counts(w, 1, 0, 0);
 }
 
 static void the_connection_just_taken_is_kept_while_older_ones_go(void **state) {
   world *w = *state;
   w->d.client.pool.idle_timeout_ms = 1000 * HOUR_S / 2;
+  remake_pools(w);
   driver_conn *a = acquire(w), *b = acquire(w);
-  release(w, a);
-  release(w, b);
+  release(a);
+  release(b);
   age(&a->idle_since_ns);
   assert_ptr_equal(acquire(w), b);
   assert_counts(w, 1, 1, 0);
-  release(w, b);
+  release(b);
 }
 
 static void a_connection_past_its_lifetime_is_replaced(void **state) {
   world *w = *state;
   w->d.client.pool.min = 2;
   w->d.client.pool.max_lifetime_ms = 1000 * HOUR_S / 2;
+  remake_pools(w);
   driver_conn *a = acquire(w);
   age(&a->retire_ns);
-  release(w, a);
+  release(a);
   assert_counts(w, 0, 0, 0);
   a = acquire(w);
-  release(w, a);
+  release(a);
   age(&a->retire_ns);
   execute(a, "CREATE TEMP TABLE mine (a)"); /* only the old one has it */
   a = acquire(w);
   execute(a, "CREATE TEMP TABLE mine (a)");
   assert_counts(w, 1, 1, 0);
-  release(w, a);
+  release(a);
 }
 
 static void limits_of_0_are_no_limits(void **state) {
   world *w = *state;
   w->d.client.pool.idle_timeout_ms = w->d.client.pool.max_lifetime_ms = 0;
+  remake_pools(w);
   driver_conn *a = acquire(w), *b = acquire(w);
-  release(w, a);
-  release(w, b);
+  release(a);
+  release(b);
   age(&a->idle_since_ns);
   assert_int_equal(b->retire_ns, 0);
   assert_ptr_equal(acquire(w), b);
-  release(w, b);
+  release(b);
   assert_counts(w, 2, 0, 0);
 }
 
@@ -255,11 +262,11 @@ static void a_private_database_has_one_connection_that_stays(void **state) {
   execute(a, "CREATE TABLE mine (a)");
   assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_TIMEOUT, "all 1 connections");
   assert_int_equal(a->retire_ns, 0);
-  release(w, a);
+  release(a);
   age(&a->idle_since_ns);
   assert_ptr_equal(acquire(w), a);
   execute(a, "INSERT INTO mine VALUES (1)");
-  release(w, a);
+  release(a);
 }
 
 /* ---- tables ---- */
@@ -268,7 +275,7 @@ static const driver_table *known(world *w, const char *table) { return pool_tabl
 
 static const driver_table *describe(world *w, driver_conn *conn, const char *table) {
   const driver_table *t = NULL;
-  if (pool_describe(w->pools, conn, table, &t, &w->d.err)) fail_msg("%s", w->d.err.message);
+  if (pool_describe(conn, table, &t, &w->d.err)) fail_msg("%s", w->d.err.message);
   return t;
 }
 
@@ -287,7 +294,7 @@ static void a_table_is_remembered_until_it_changes(void **state) {
   assert_non_null(driver_table_column(second, "w"));
   assert_null(driver_table_column(first, "w")); /* who still holds it may go on looking at it */
   assert_non_null(driver_table_column(first, "v"));
-  release(w, conn);
+  release(conn);
 }
 
 static void a_table_that_is_gone_is_forgotten(void **state) {
@@ -295,12 +302,53 @@ static void a_table_that_is_gone_is_forgotten(void **state) {
   driver_conn *conn = acquire(w);
   const driver_table *t = describe(w, conn, "t");
   raw_exec(&w->d, "DROP TABLE t");
-  assert_fails(&w->d, pool_describe(w->pools, conn, "t", &t, &w->d.err), SHUNT_E_NOT_FOUND, "has no table 't'");
+  assert_fails(&w->d, pool_describe(conn, "t", &t, &w->d.err), SHUNT_E_NOT_FOUND, "has no table 't'");
   assert_null(t);
   assert_null(known(w, "t"));
   raw_exec(&w->d, "CREATE TABLE t (fresh)");
   assert_non_null(driver_table_column(describe(w, conn, "t"), "fresh"));
-  release(w, conn);
+  release(conn);
+}
+
+/* ---- generations ---- */
+
+static pools *next_generation(world *w) {
+  pools *next = NULL;
+  assert_int_equal(pools_new(&w->catalog, w->pools, &next, &w->d.err), SHUNT_OK);
+  return next;
+}
+
+static void pools_whose_settings_are_the_same_live_on(void **state) {
+  world *w = *state;
+  driver_conn *a = acquire(w);
+  pools *before = w->pools;
+  w->pools = next_generation(w);
+  assert_counts(w, 1, 1, 0);
+  release(a);
+  assert_ptr_equal(acquire(w), a);
+  pools_drain(before, w->pools);
+  pools_free(before);
+  release(a);
+  assert_counts(w, 1, 0, 0);
+}
+
+static void a_pool_that_went_is_drained(void **state) {
+  world *w = *state;
+  driver_conn *a = acquire(w), *b = acquire(w);
+  release(b);
+  pools *before = w->pools;
+  w->d.client.pool.max++;
+  w->pools = next_generation(w);
+  pools_drain(before, w->pools);
+  assert_counts(w, 0, 0, 0);
+  assert_int_equal(pool_stats_of(before, &w->d.client, 0).open, 1);
+  release(a);
+  assert_int_equal(pool_stats_of(before, &w->d.client, 0).open, 0);
+  assert_int_equal(pool_acquire(before, &w->d.client, 0, 0, &a, &w->d.err),
+                   SHUNT_OK); /* who began with it ends with it */
+  release(a);
+  assert_int_equal(pool_stats_of(before, &w->d.client, 0).open, 0);
+  pools_free(before);
 }
 
 /* ---- memory ---- */
@@ -308,11 +356,11 @@ static void a_table_that_is_gone_is_forgotten(void **state) {
 static bool use(world *w) {
   driver_conn *a = NULL, *b = NULL;
   const driver_table *t = NULL;
-  bool ok = !pools_new(&w->catalog, &w->pools, &w->d.err) && !try_acquire(w, &a) && !try_acquire(w, &b) &&
-            !pool_describe(w->pools, a, "t", &t, &w->d.err) && !pool_describe(w->pools, a, "t", &t, &w->d.err);
+  bool ok = !pools_new(&w->catalog, NULL, &w->pools, &w->d.err) && !try_acquire(w, &a) && !try_acquire(w, &b) &&
+            !pool_describe(a, "t", &t, &w->d.err) && !pool_describe(a, "t", &t, &w->d.err);
   if (!ok) assert_int_equal(w->d.err.status, SHUNT_E_MEMORY);
-  if (a) release(w, a);
-  if (b) release(w, b);
+  if (a) release(a);
+  if (b) release(b);
   if (w->pools) assert_int_equal(pool_stats_of(w->pools, &w->d.client, 0).busy, 0);
   pools_free(w->pools);
   w->pools = NULL;
@@ -357,6 +405,8 @@ int main(void) {
       TEST(a_private_database_has_one_connection_that_stays),
       TEST(a_table_is_remembered_until_it_changes),
       TEST(a_table_that_is_gone_is_forgotten),
+      TEST(pools_whose_settings_are_the_same_live_on),
+      TEST(a_pool_that_went_is_drained),
       TEST(survives_every_allocation_that_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

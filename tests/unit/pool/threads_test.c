@@ -31,7 +31,7 @@ static void *queue_up(void *arg) {
   q->status = pool_acquire(q->w->pools, &q->w->d.client, 0, 0, &conn, &err);
   if (q->status) return NULL;
   q->order[atomic_fetch_add(q->served, 1)] = q->number;
-  pool_release(q->w->pools, conn, 0);
+  pool_release(conn, 0);
   return NULL;
 }
 
@@ -51,7 +51,7 @@ static void who_came_first_is_served_first(void **state) {
     until_waiting(w, i + 1);
   }
   assert_counts(w, 1, 1, N);
-  release(w, conn);
+  release(conn);
   for (int i = 0; i < N; i++) {
     assert_int_equal(pthread_join(queue[i].thread, NULL), 0);
     assert_int_equal(queue[i].status, SHUNT_OK);
@@ -72,7 +72,7 @@ static void a_place_that_comes_free_goes_to_who_waits(void **state) {
   assert_int_equal(pthread_create(&q.thread, NULL, queue_up, &q), 0);
   until_waiting(w, 1);
   conn->broken = true;
-  release(w, conn);
+  release(conn);
   assert_int_equal(pthread_join(q.thread, NULL), 0);
   assert_int_equal(q.status, SHUNT_OK);
   assert_counts(w, 1, 0, 0);
@@ -158,12 +158,12 @@ static void *work(void *arg) {
     conn->idle_since_ns = mine;
     if (rng_below(&me->random, 4) == 0) sched_yield();
     const driver_table *t = pool_table(me->w->pools, &me->w->d.client, "t");
-    if ((!t || rng_below(&me->random, 4) == 0) && pool_describe(me->w->pools, conn, "t", &t, &err)) me->wrong++;
+    if ((!t || rng_below(&me->random, 4) == 0) && pool_describe(conn, "t", &t, &err)) me->wrong++;
     if (conn->idle_since_ns != mine) me->wrong++;
     if (rng_below(&me->random, 20) == 0) conn->broken = true;
     if (rng_below(&me->random, 20) == 0) age(&conn->retire_ns);
     atomic_fetch_sub(me->held, 1);
-    pool_release(me->w->pools, conn, 0);
+    pool_release(conn, 0);
   }
   return NULL;
 }

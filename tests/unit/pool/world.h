@@ -1,6 +1,6 @@
 /* For: a pool over one SQLite client, with a table t, for the pool's tests.
  * Use: cmocka_unit_test_setup_teardown(test, begin, end); world *w = *state; driver_conn *conn = acquire(w); …
- * release(w, conn); */
+ * release(conn); */
 #ifndef TESTS_UNIT_POOL_WORLD_H
 #define TESTS_UNIT_POOL_WORLD_H
 
@@ -19,7 +19,13 @@ typedef struct world {
 static inline void make_pools(world *w) {
   w->clients[0] = &w->d.client;
   w->catalog = (catalog){.clients = w->clients, .nclients = 1};
-  assert_int_equal(pools_new(&w->catalog, &w->pools, &w->d.err), SHUNT_OK);
+  assert_int_equal(pools_new(&w->catalog, NULL, &w->pools, &w->d.err), SHUNT_OK);
+}
+
+/* For settings that are others than begin's. */
+static inline void remake_pools(world *w) {
+  pools_free(w->pools);
+  make_pools(w);
 }
 
 static inline int begin(void **state) {
@@ -49,7 +55,7 @@ static inline driver_conn *acquire(world *w) {
   return conn;
 }
 
-static inline void release(world *w, driver_conn *conn) { pool_release(w->pools, conn, 0); }
+static inline void release(driver_conn *conn) { pool_release(conn, 0); }
 
 static inline void assert_counts(world *w, int open, int busy, int waiting) {
   shunt_pool_stats counts = pool_stats_of(w->pools, &w->d.client, 0);
