@@ -157,6 +157,15 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_o
 /* Every session must be closed before. */
 SHUNT_API void shunt_close(shunt_app *app);
 
+/* Reads everything again, as shunt_open did, and where all of it is right makes it the newest generation in one step:
+ * sessions opened from then on are in it, and so are those that follow, at their next call; the others end in the one
+ * that they are in. Pools of clients whose settings are what they were live on, with their connections; those that went
+ * are drained. Where it fails nothing has changed, and err and options->problem say why; options->env is not looked at.
+ * Any thread, while others work. Errors: those of shunt_open. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err);
+/* The number of the newest generation, from 1. Any thread. */
+SHUNT_API uint64_t shunt_generation(const shunt_app *app);
+
 /* The catalog (clients, instances, models, relations, rules with how often each was asked and decided) as one JSON
  * object; the manual gives its fields. End it with shunt_free. Secrets are "********". */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err);
@@ -191,6 +200,8 @@ SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_po
 
 typedef struct shunt_session_options {
   const char *instance;     /* NULL or "": the default instance */
+  bool follow;              /* after a reload, move to the newest generation at the next call outside of transactions;
+                             * else the session ends in the one that it began in */
   int level;                /* 0 in the foreground; work started by level n runs at n + 1 */
   int64_t timeout_ms;       /* of each call of the session; 0: none */
   const shunt_field *attrs; /* what rules see as req.attrs: text, numbers, booleans */

@@ -10,7 +10,7 @@ int level_of(const cat_client *client, int level) { return driver_for(client->en
 /* ---- tables ---- */
 
 static bool fill(shunt_session *s, table_info *t, const driver_table *shape) {
-  const char **columns = arena_array(&s->owned, const char *, shape->count);
+  const char **columns = arena_array(&s->known, const char *, shape->count);
   if (!columns) return false;
   for (size_t i = 0; i < shape->count; i++) columns[i] = shape->columns[i].name;
   t->shape = shape;
@@ -24,11 +24,11 @@ static shunt_status remember(shunt_session *s, const cat_client *client, const c
                              const driver_table *shape, table_info **out, shunt_error *err) {
   table_info *t = *out;
   if (t) return t->shape == shape || fill(s, t, shape) ? SHUNT_OK : error_memory(err);
-  t = arena_new(&s->owned, table_info);
-  char *kept = arena_strndup(&s->owned, key, size);
+  t = arena_new(&s->known, table_info);
+  char *kept = arena_strndup(&s->known, key, size);
   if (!t || !kept || !fill(s, t, shape)) return error_memory(err);
   t->client = client;
-  t->name = arena_strdup(&s->owned, name);
+  t->name = arena_strdup(&s->known, name);
   if (!t->name || !map_put_n(&s->tables, kept, size, t)) return error_memory(err);
   *out = t;
   return SHUNT_OK;

@@ -49,9 +49,9 @@ static shunt_status check_level(const route_request *request, shunt_error *err) 
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
                            shunt_error *err) {
   names n = {NULL, NULL};
-  session_enter(s, 0);
   *decision = NULL;
-  shunt_status status = find_names(s, q, &n, err);
+  shunt_status status = session_enter(s, 0, err);
+  if (!status) status = find_names(s, q, &n, err);
   if (status) return status;
   route_request request = session_request(s, n.model, q->op);
   request.relation = n.relation;

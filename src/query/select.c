@@ -85,7 +85,7 @@ static shunt_status write_all(shunt_session *s, const access *a, shunt_error *er
     shunt_status status = sql_status(&s->sql, err);
     if (status) return status;
     t->select_size = s->sql.text.size;
-    t->select = arena_strndup(&s->owned, s->sql.text.data, t->select_size);
+    t->select = arena_strndup(&s->known, s->sql.text.data, t->select_size);
     return t->select ? SHUNT_OK : error_memory(err);
   }
   sql_add(&s->sql, t->select, t->select_size);

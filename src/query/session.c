@@ -19,9 +19,43 @@ void session_set_deadline(shunt_session *s, int64_t timeout_ms) {
   s->deadline_ns = timeout_ms && timeout_ms < (INT64_MAX - now_ns) / ns_per_ms ? now_ns + timeout_ms * ns_per_ms : 0;
 }
 
-void session_enter(shunt_session *s, int64_t timeout_ms) {
+/* What the session has switched to, in the newest generation's words. */
+static shunt_status rename_current(shunt_session *s, const catalog *newest, shunt_error *err) {
+  const cat_client *client;
+  for (int done = 0; done < 2; done++) /* all are found before any is changed */
+    for (size_t i = 0; i < s->ncurrent; i++) {
+      if (!s->current[i] || strcmp(s->current[i], CATALOG_DEFAULT) == 0) continue;
+      shunt_status status = catalog_find_client(newest, s->current[i], &client, err);
+      if (status) return status;
+      if (done) s->current[i] = client->name;
+    }
+  return SHUNT_OK;
+}
+
+static shunt_status move(shunt_session *s, const session_home *newest, shunt_error *err) {
+  const cat_instance *instance;
+  shunt_status status = catalog_find_instance(newest->catalog, s->instance->name, &instance, err);
+  if (!status) status = rename_current(s, newest->catalog, err);
+  if (status) {
+    newest->drop(newest->generation);
+    return status;
+  }
+  session_home old = s->home;
+  s->home = *newest;
+  s->instance = instance;
+  s->latest = NULL;
+  map_reset(&s->tables);
+  arena_reset(&s->known);
+  old.drop(old.generation);
+  return SHUNT_OK;
+}
+
+shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
+  session_home newest;
   arena_reset(&s->call);
   session_set_deadline(s, timeout_ms);
+  if (!s->follows || s->transactions || !s->home.renew(s->home.generation, &newest)) return SHUNT_OK;
+  return move(s, &newest, err);
 }
 
 static shunt_status check_timeout(int64_t timeout_ms, shunt_error *err) {
@@ -78,13 +112,16 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
                          shunt_error *err) {
   static const shunt_session_options none = {.instance = NULL};
   if (!options) options = &none;
-  if (options->level < 0)
-    return error_set(err, SHUNT_E_USAGE, "a session's level is 0 or more, and this is %d", options->level);
   shunt_status status = check_timeout(options->timeout_ms, err);
-  if (status) return status;
-  shunt_session *s = base_zalloc(sizeof *s);
-  if (!s) return error_memory(err);
+  if (!status && options->level < 0)
+    status = error_set(err, SHUNT_E_USAGE, "a session's level is 0 or more, and this is %d", options->level);
+  shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
+  if (!s) {
+    home->drop(home->generation);
+    return status ? status : error_memory(err);
+  }
   s->home = *home;
+  s->follows = options->follow;
   s->level = options->level;
   s->timeout_ms = options->timeout_ms;
   status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
@@ -108,7 +145,9 @@ void shunt_session_close(shunt_session *s) {
   base_free(s->where.list);
   base_free(s->current);
   arena_free(&s->call);
+  arena_free(&s->known);
   arena_free(&s->owned);
+  s->home.drop(s->home.generation);
   base_free(s);
 }
 

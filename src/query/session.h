@@ -2,7 +2,7 @@
  * again and again, so that a warm call allocates nothing but its rows.
  * Owner: the session owns its copies of attributes, its transactions and what it knows of tables; catalog, route and
  * pools are borrowed and outlive it. One thread at a time.
- * Use: session_new(&home, &options, &s, err); … session_enter(s, 0) at the start of each public call … */
+ * Use: session_new(&home, &options, &s, err); … session_enter(s, 0, err) at the start of each public call … */
 #ifndef SHUNT_QUERY_SESSION_H
 #define SHUNT_QUERY_SESSION_H
 
@@ -13,10 +13,15 @@
 #include "query/sql.h"
 #include "route/route.h"
 
+/* A generation, of which the session holds a share until drop. */
 typedef struct session_home {
   const catalog *catalog;
   route *route;
   pools *pools;
+  void *generation;
+  void (*drop)(void *generation);
+  /* Whether there is a newer one, in which case *newest is it, with a share of it. */
+  bool (*renew)(void *generation, struct session_home *newest);
 } session_home;
 
 /* What the session knows of a table: never moves, so that an access may point to it. */
@@ -40,6 +45,7 @@ typedef struct equalities {
 struct shunt_session {
   session_home home;
   const cat_instance *instance;
+  bool follows; /* moves to the newest generation between calls */
   int level;
   int64_t timeout_ms;  /* of each call; 0: none */
   int64_t deadline_ns; /* of the call under way; 0: none */
@@ -56,6 +62,7 @@ struct shunt_session {
   bool schema_stale;  /* this session ran DDL: what is not known yet is asked of the database anew */
   unsigned outdated;  /* how often a statement failed for a table that is not as the session knew it */
   arena owned;        /* until the session is closed */
+  arena known;        /* until it moves to another generation: the tables */
   map tables;         /* of table_info, by client and name */
   table_info *latest; /* the one used last */
 
@@ -69,13 +76,14 @@ struct shunt_session {
   route_decision shown;    /* what shunt_resolve handed out */
 };
 
-/* Errors: NOT_FOUND, USAGE, MEMORY. */
+/* Takes over the share of home, also where it fails. Errors: NOT_FOUND, USAGE, MEMORY. */
 shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err);
 
-/* Gives back the memory of the call before, and sets when this one has to end: timeout_ms is its own, 0 the session's.
- */
-void session_enter(shunt_session *s, int64_t timeout_ms);
+/* Begins a call: moves a session that follows to the newest generation, gives back the memory of the call before, and
+ * sets when this one has to end: timeout_ms is its own, 0 the session's. Errors: NOT_FOUND, where the newest generation
+ * lacks the instance or the datasource switched to; the session stays where it was. */
+shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *err);
 void session_set_deadline(shunt_session *s, int64_t timeout_ms);
 
 /* A connection that is not a transaction's, to be given back with pool_release. Errors: those of pool_acquire. */

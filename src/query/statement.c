@@ -183,9 +183,9 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
                        size_t nparams, shunt_rows **rows, int64_t *affected, shunt_error *err) {
   const cat_client *client;
   int level;
-  session_enter(s, 0);
   if (rows) *rows = NULL;
-  shunt_status status = check_sql(sql, err);
+  shunt_status status = session_enter(s, 0, err);
+  if (!status) status = check_sql(sql, err);
   if (!status) status = named_client(s, client_name, &client, &level, err);
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
@@ -220,10 +220,10 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   const cat_client *client;
   int level;
   table_info *t;
-  session_enter(s, 0);
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "there is no table's name");
-  shunt_status status = named_client(s, client_name, &client, &level, err);
+  shunt_status status = session_enter(s, 0, err);
+  if (!status) status = named_client(s, client_name, &client, &level, err);
   if (!status) status = table_find(s, client, level, table, true, &t, err);
   if (status) return status;
   shunt_rows *described = rows_new();

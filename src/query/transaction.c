@@ -158,9 +158,9 @@ shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shun
   const cat_client *client;
   int level;
   if (!options) options = &none;
-  session_enter(s, 0);
   *out = NULL;
-  shunt_status status = check_propagation(options->propagation, err);
+  shunt_status status = session_enter(s, 0, err);
+  if (!status) status = check_propagation(options->propagation, err);
   if (!status)
     status = where_to_begin(s, options->read_only ? SHUNT_READ : SHUNT_WRITE, options->client, &client, &level, err);
   if (status) return status;

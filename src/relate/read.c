@@ -11,12 +11,12 @@ static const shunt_query everything;
 
 shunt_status read_model(shunt_session *s, const char *name, const char *client, int64_t timeout_ms,
                         const cat_model **out, shunt_error *err) {
-  session_enter(s, timeout_ms);
   if (timeout_ms < 0)
     return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more, and this is %lld ms",
                      (long long)timeout_ms);
   if (!name) return error_set(err, SHUNT_E_USAGE, "there is no model's name");
-  shunt_status status = catalog_find_model(s->home.catalog, name, out, err);
+  shunt_status status = session_enter(s, timeout_ms, err);
+  if (!status) status = catalog_find_model(s->home.catalog, name, out, err);
   return status ? status : session_check_client(s, client, false, err);
 }
 
