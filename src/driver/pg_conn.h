@@ -1,6 +1,7 @@
 /* For: what the parts of the PostgreSQL driver share: pg.c (transactions), pg_options.c (what to connect with),
  * pg_connect.c (connecting), pg_sql.c (? to $1), pg_prepare.c (prepared statements), pg_values.c (values in and out),
- * pg_run.c (statements), pg_table.c (what tables look like), pg_error.c (SQLSTATEs to errors).
+ * pg_run.c (statements), pg_wait.c (waiting for their results), pg_table.c (what tables look like), pg_error.c
+ * (SQLSTATEs to errors).
  * Owner: the connection owns libpq's, and every statement.
  * Use: nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_PG_CONN_H
@@ -60,6 +61,10 @@ typedef struct pg_conn {
   pg_statement *sent;        /* under way */
   const shunt_value *params; /* its own, borrowed until it is received */
   arena scratch;             /* of the statement under way */
+  bool encrypted;
+  int64_t asked_ns; /* when what is waited for began, where there is a deadline */
+  int64_t until_ns; /* when the connection is given up; 0: at the deadline the statement is cancelled first */
+  bool given_up;    /* nothing is waited for any more */
 } pg_conn;
 
 static inline pg_conn *pg_of(driver_conn *conn) { return (pg_conn *)(void *)conn; }
@@ -88,6 +93,24 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
 
 /* Sets conn->pg, whatever comes of it. Errors: DATASOURCE, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
+
+/* ---- pg_wait.c ---- */
+
+/* Before anything is asked of the server: refuses what there is no time left for. Errors: TIMEOUT, TRANSACTION. */
+shunt_status pg_check_time(pg_conn *conn, shunt_error *err);
+/* How much time what was asked had. */
+long long pg_time_ms(const pg_conn *conn);
+/* Puts on the wire what libpq holds. False where that can't be done, which a result tells. */
+bool pg_flush(pg_conn *conn);
+/* As PQgetResult; NULL too, without an end, once the connection is given up. At the deadline, and after it a grace
+ * later, the statement is cancelled and the connection given up. */
+PGresult *pg_result(pg_conn *conn);
+/* The one result of what was sent, once the server is done with it: what came to nothing at its end gives the error.
+ * NULL where the connection is given up. A COPY stays under way. */
+PGresult *pg_answer(pg_conn *conn);
+bool pg_is_copy(const PGresult *result);
+/* Runs a command that is no statement of the user's. *out (may be NULL) is the result, whatever comes of it. */
+shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err);
 
 /* ---- pg_sql.c ---- */
 
@@ -130,6 +153,8 @@ shunt_status pg_send(driver_conn *conn, const char *sql, size_t sql_size, const 
                      shunt_error *err);
 shunt_status pg_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                         shunt_error *err);
+/* Flushes what was sent. */
+int pg_start(driver_conn *conn);
 /* Waits for what was sent and not received, and forgets it. */
 void pg_drop_sent(pg_conn *conn);
 

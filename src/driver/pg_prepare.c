@@ -46,9 +46,7 @@ void pg_statements_free(pg_conn *conn) {
 
 /* All of them are prepared anew, each when it is needed. */
 static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
-  PGresult *result = PQexec(conn->pg, "DEALLOCATE ALL");
-  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
-  PQclear(result);
+  shunt_status status = pg_exec(conn, "DEALLOCATE ALL", NULL, err);
   if (status) return status;
   pg_statements_free(conn);
   memset(conn->held, 0, sizeof conn->held);
@@ -71,15 +69,15 @@ static bool send_all(pg_conn *conn, const pg_statement *s) {
          PQpipelineSync(conn->pg);
 }
 
-/* What the last one gave, or the first that failed, after *done of them; NULL where the connection is lost. */
+/* What the last one gave, or the first that failed, after *done of them; NULL where the connection is given up. */
 static PGresult *read_all(pg_conn *conn, int *done) {
   PGresult *kept = NULL;
   bool failed = false;
   *done = 0;
   for (;;) {
-    PGresult *result = PQgetResult(conn->pg);
+    PGresult *result = pg_result(conn);
     if (!result) { /* between two of them */
-      if (PQstatus(conn->pg) == CONNECTION_OK) continue;
+      if (PQstatus(conn->pg) == CONNECTION_OK && !conn->given_up) continue;
       break;
     }
     ExecStatusType status = PQresultStatus(result);

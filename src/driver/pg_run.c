@@ -8,15 +8,10 @@ enum { COLUMNS_ON_STACK = 64 };
 /* ---- sending ---- */
 
 void pg_drop_sent(pg_conn *conn) {
-  PGresult *result;
   if (!conn->sent) return;
-  while ((result = PQgetResult(conn->pg))) {
-    ExecStatusType status = PQresultStatus(result);
-    PQclear(result);
-    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT && status != PGRES_COPY_BOTH) continue;
-    conn->base.broken = true;
-    break;
-  }
+  PGresult *result = pg_answer(conn);
+  if (pg_is_copy(result)) conn->base.broken = true;
+  PQclear(result);
   conn->sent = NULL;
 }
 
@@ -50,7 +45,8 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   pg_conn *conn = pg_of(base);
   pg_statement *s = NULL;
   pg_drop_sent(conn);
-  shunt_status status = pg_statement_of(conn, sql, sql_size, &s, err);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
   if (!status) status = check_transaction(conn, s, err);
   if (!status && s->nparams != nparams)
     status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
@@ -63,6 +59,11 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   conn->sent = s;
   conn->params = params;
   return SHUNT_OK;
+}
+
+int pg_start(driver_conn *base) {
+  pg_conn *conn = pg_of(base);
+  return pg_flush(conn) ? PQsocket(conn->pg) : -1;
 }
 
 /* ---- rows ---- */
@@ -140,22 +141,13 @@ static bool is_outdated(const pg_statement *s, const PGresult *result) {
   return strcmp(state, "26000") == 0 || (s->tried && strncmp(state, "42", 2) == 0);
 }
 
-/* The one result, with what follows it thrown away. */
-static PGresult *read_result(pg_conn *conn) {
-  PGresult *first = PQgetResult(conn->pg), *more;
-  ExecStatusType status = PQresultStatus(first);
-  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) return first;
-  while (first && (more = PQgetResult(conn->pg))) PQclear(more);
-  return first;
-}
-
 /* Outside of a transaction nothing has come of the statement, so that it may run again. */
 static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
   shunt_status status = pg_prepare_again(conn, s, err);
   if (!status) status = send_statement(conn, s, conn->params, err);
   if (status) return status;
   PQclear(*result);
-  *result = read_result(conn);
+  *result = pg_answer(conn);
   return SHUNT_OK;
 }
 
@@ -187,7 +179,7 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
-  PGresult *result = read_result(conn);
+  PGresult *result = pg_answer(conn);
   if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
     conn->stale = true;
     if (!base->in_transaction) status = run_again(conn, s, &result, err);
