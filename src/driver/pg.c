@@ -148,4 +148,7 @@ const driver_engine driver_pg = {
     .commit = commit,
     .rollback = rollback,
     .describe = pg_describe,
+    .load_begin = pg_load_begin,
+    .load_row = pg_load_row,
+    .load_end = pg_load_end,
 };

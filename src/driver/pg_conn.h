@@ -1,15 +1,15 @@
 /* For: what the parts of the PostgreSQL driver share: pg.c (transactions), pg_options.c (what to connect with),
  * pg_connect.c (connecting), pg_sql.c (? to $1), pg_prepare.c (prepared statements), pg_values.c (values in and out),
- * pg_run.c (statements), pg_wait.c (waiting for their results), pg_table.c (what tables look like), pg_error.c
- * (SQLSTATEs to errors).
- * Owner: the connection owns libpq's, and every statement.
- * Use: nobody outside this folder includes this. */
+ * pg_run.c (statements), pg_load.c (COPY), pg_wait.c (waiting for their results), pg_table.c (what tables look like),
+ * pg_error.c (SQLSTATEs to errors). Owner: the connection owns libpq's, and every statement. Use: nobody outside this
+ * folder includes this. */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
 #include <libpq-fe.h>
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
 
@@ -48,6 +48,8 @@ typedef struct pg_statement {
 
 enum { PG_NO_SLOT = -1, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
 
+typedef struct pg_load pg_load;
+
 typedef struct pg_conn {
   driver_conn base;
   PGconn *pg;
@@ -61,6 +63,7 @@ typedef struct pg_conn {
   pg_statement *sent;        /* under way */
   const shunt_value *params; /* its own, borrowed until it is received */
   arena scratch;             /* of the statement under way */
+  pg_load *load;             /* under way */
   bool encrypted;
   int64_t asked_ns; /* when what is waited for began, where there is a deadline */
   int64_t until_ns; /* when the connection is given up; 0: at the deadline the statement is cancelled first */
@@ -136,6 +139,16 @@ void pg_statements_free(pg_conn *conn);
 
 /* ---- pg_values.c ---- */
 
+/* A value as the server reads one of a type. */
+typedef struct pg_encoded {
+  const char *bytes; /* the value's own, or in room; NULL: null */
+  size_t size;
+  bool as_it_is; /* as the type keeps it: text and blobs; else as it is written */
+  char room[NUMBER_BYTES];
+} pg_encoded;
+bool pg_is_text(Oid type);
+/* NULL, or why the value can't be one of that type. */
+const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out);
 /* Parameters as libpq takes them, in the connection's scratch. Errors: CONSTRAINT, USAGE, MEMORY. */
 typedef struct pg_params {
   const char **values;
@@ -158,7 +171,21 @@ int pg_start(driver_conn *conn);
 /* Waits for what was sent and not received, and forgets it. */
 void pg_drop_sent(pg_conn *conn);
 
+/* Whether a statement may be sent, now that the server has said what has become of the transaction. savepoint: one of
+ * those that set one or return to it. Errors: TRANSACTION, USAGE. */
+shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err);
+
+/* ---- pg_load.c ---- */
+
+shunt_status pg_load_begin(driver_conn *conn, const char *table, const char *const *columns, size_t n, const char **sql,
+                           shunt_error *err);
+shunt_status pg_load_row(driver_conn *conn, const shunt_value *values, shunt_error *err);
+shunt_status pg_load_end(driver_conn *conn, bool ok, int64_t *affected, shunt_error *err);
+
 /* ---- pg_table.c ---- */
+
+/* A question of one parameter, a text. NULL as pg_answer. */
+PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text);
 
 shunt_status pg_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
 

@@ -16,12 +16,12 @@ void pg_drop_sent(pg_conn *conn) {
 }
 
 /* The server takes nothing but a way back from a transaction that has failed. */
-static shunt_status check_transaction(pg_conn *conn, const pg_statement *s, shunt_error *err) {
+shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err) {
   PGTransactionStatusType state = PQtransactionStatus(conn->pg);
   if (conn->base.in_transaction && state == PQTRANS_IDLE)
     return error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction");
-  if (!s->savepoint && state == PQTRANS_INERROR) return pg_refuse_failed(err);
-  if (s->savepoint && !conn->base.in_transaction)
+  if (!savepoint && state == PQTRANS_INERROR) return pg_refuse_failed(err);
+  if (savepoint && !conn->base.in_transaction)
     return error_set(err, SHUNT_E_USAGE, "a savepoint needs a transaction of the session around it");
   return SHUNT_OK;
 }
@@ -47,7 +47,7 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   pg_drop_sent(conn);
   shunt_status status = pg_check_time(conn, err);
   if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
-  if (!status) status = check_transaction(conn, s, err);
+  if (!status) status = pg_check_transaction(conn, s->savepoint, err);
   if (!status && s->nparams != nparams)
     status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);

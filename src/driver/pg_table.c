@@ -35,14 +35,14 @@ static const char tables_sql[] = "SELECT relname FROM pg_catalog.pg_class "
                                  "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
                                  "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
 
-static PGresult *ask(pg_conn *conn, const char *sql, const char *table) {
-  bool sent = PQsendQueryParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){table}, NULL, NULL, 0);
+PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text) {
+  bool sent = PQsendQueryParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){text}, NULL, NULL, 0);
   return sent ? pg_answer(conn) : NULL;
 }
 
 static shunt_status no_table(pg_conn *conn, const char *table, shunt_error *err) {
   suggest near = suggest_for(table);
-  PGresult *result = ask(conn, tables_sql, table);
+  PGresult *result = pg_ask(conn, tables_sql, table);
   shunt_status status = PQresultStatus(result) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
   for (int i = 0; i < PQntuples(result) && !status; i++) suggest_try(&near, PQgetvalue(result, i, 0));
   if (!status)
@@ -179,7 +179,7 @@ static shunt_status read_table(const PGresult *result, driver_table **out, shunt
 }
 
 static shunt_status find_table(pg_conn *conn, const char *table, driver_table **out, shunt_error *err) {
-  PGresult *result = ask(conn, columns_sql, table);
+  PGresult *result = pg_ask(conn, columns_sql, table);
   shunt_status status = SHUNT_OK;
   if (PQresultStatus(result) != PGRES_TUPLES_OK)
     status = pg_fail(conn, result, NULL, err);

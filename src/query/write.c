@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/load.h"
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/value.h"
@@ -235,6 +236,21 @@ static size_t fit(const shunt_session *s, const access *a, const shunt_record *r
   return count;
 }
 
+static shunt_status insert_rows(shunt_session *s, const access *a, const targets *t, const shunt_record *records,
+                                size_t n, int64_t *inserted, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t from = 0, count; from < n && !status; from += count) {
+    count = fit(s, a, records + from, n - from, t->n + (t->stamp ? 1 : 0));
+    write_into(s, a, t);
+    for (size_t i = from; i < from + count; i++) {
+      if (i > from) sql_puts(&s->sql, ", ");
+      write_values(s, t, records[i].fields);
+    }
+    status = run(s, a, NULL, inserted, err);
+  }
+  return status;
+}
+
 shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_record *records, size_t n,
                                int64_t *inserted, shunt_error *err) {
   targets t;
@@ -247,16 +263,10 @@ shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_re
     if (i) status = check_instance(s, a, &t, records[i].fields, err);
     if (!status) status = check_digits(a, &t, records[i].fields, err);
   }
-  for (size_t from = 0, count; from < n && !status; from += count) {
-    count = fit(s, a, records + from, n - from, width);
-    write_into(s, a, &t);
-    for (size_t i = from; i < from + count; i++) {
-      if (i > from) sql_puts(&s->sql, ", ");
-      write_values(s, &t, records[i].fields);
-    }
-    status = run(s, a, NULL, inserted, err);
-  }
-  return status;
+  load l = {a, t.columns, t.n, t.stamp, t.stamped, records, n};
+  bool done = false;
+  if (!status) status = load_run(s, &l, &done, inserted, err);
+  return status || done ? status : insert_rows(s, a, &t, records, n, inserted, err);
 }
 
 /* ---- update and delete ---- */
