@@ -34,19 +34,20 @@ enum {
   PG_FIRST_OTHER = 16384
 };
 
+enum { PG_NO_SLOT = -1, PG_NAME_BYTES = 24, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
+
 /* In the cache, or too long for it and prepared each time. */
 typedef struct pg_statement {
   cache_entry entry;
-  char *numbered; /* with $1 for ? */
-  int slot;       /* the server knows it by this number; PG_NO_SLOT: as its one unnamed statement */
+  char *numbered;           /* with $1 for ? */
+  int slot;                 /* PG_NO_SLOT: the server's one unnamed statement */
+  char name[PG_NAME_BYTES]; /* by which the server knows it */
   bool savepoint; /* sets one, or returns to it: runs also where the transaction has failed, and is not prepared */
   bool tried;     /* it has run since it was prepared, so that its mistakes are those of a schema that has changed */
   size_t nparams;
   Oid *types; /* of the parameters, as the server has inferred them */
   char sql[];
 } pg_statement;
-
-enum { PG_NO_SLOT = -1, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
 
 typedef struct pg_load pg_load;
 
@@ -131,9 +132,6 @@ pg_words pg_first_words(const char *sql, size_t size);
 shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err);
 /* Anew, after the schema has changed. */
 shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err);
-/* The name that the server knows it by. */
-enum { PG_NAME_BYTES = 24 };
-void pg_statement_name(const pg_statement *s, char room[PG_NAME_BYTES]);
 /* The server forgets its own with the connection. */
 void pg_statements_free(pg_conn *conn);
 

@@ -27,10 +27,8 @@ shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_err
 }
 
 static bool send_now(pg_conn *conn, const pg_statement *s, const pg_params *p) {
-  char name[PG_NAME_BYTES];
   if (s->savepoint) return PQsendQueryParams(conn->pg, s->numbered, 0, NULL, NULL, NULL, NULL, 0);
-  pg_statement_name(s, name);
-  return PQsendQueryPrepared(conn->pg, name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
+  return PQsendQueryPrepared(conn->pg, s->name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
 }
 
 static shunt_status send_statement(pg_conn *conn, pg_statement *s, const shunt_value *params, shunt_error *err) {
@@ -116,20 +114,19 @@ static bool begins_with_any(const char *tag, const char *const *words) {
   return false;
 }
 
-static int64_t rows_written(PGresult *result) {
+static int64_t rows_written(PGresult *result, const char *tag) {
   static const char *const writes[] = {"INSERT", "UPDATE", "DELETE", "MERGE", NULL};
   int64_t n = 0;
-  if (!begins_with_any(PQcmdStatus(result), writes)) return 0;
+  if (!begins_with_any(tag, writes)) return 0;
   for (const char *digit = PQcmdTuples(result); *digit; digit++) n = n * 10 + (*digit - '0');
   return n;
 }
 
-static void note_changes(pg_conn *conn, PGresult *result) {
+static void note_changes(pg_conn *conn, const char *tag) {
   /* whoever is given the connection next would find what it set */
   static const char *const of_connection[] = {"SET",     "RESET",      "DISCARD", "LISTEN", "UNLISTEN",
                                               "PREPARE", "DEALLOCATE", "LOAD",    NULL};
   static const char *const of_schema[] = {"CREATE", "ALTER", "DROP", NULL};
-  const char *tag = PQcmdStatus(result);
   if (begins_with_any(tag, of_connection) && strcmp(tag, "SET CONSTRAINTS") != 0) conn->base.broken = true;
   if (begins_with_any(tag, of_schema)) conn->stale = true;
 }
@@ -151,13 +148,20 @@ static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result,
   return SHUNT_OK;
 }
 
+/* Most statements are reads, which write and change nothing. */
+static void note_command(pg_conn *conn, PGresult *result, int64_t *affected) {
+  const char *tag = PQcmdStatus(result);
+  if (strncmp(tag, "SELECT ", 7) == 0) return;
+  if (affected) *affected = rows_written(result, tag);
+  note_changes(conn, tag);
+}
+
 static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,
                          shunt_error *err) {
   switch (PQresultStatus(result)) {
   case PGRES_TUPLES_OK:
   case PGRES_COMMAND_OK:
-    if (affected) *affected = rows_written(result);
-    note_changes(conn, result);
+    note_command(conn, result, affected);
     s->tried = true;
     return into && PQresultStatus(result) == PGRES_TUPLES_OK ? add_rows(conn, result, into, err) : SHUNT_OK;
   case PGRES_COPY_IN:
