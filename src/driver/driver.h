@@ -68,6 +68,7 @@ typedef struct driver_conn driver_conn;
 typedef struct driver_engine {
   const char *name;
   size_t max_params;           /* of one statement */
+  size_t bulk_params;          /* of an INSERT of several rows: more of them take longer; 0: as many as go in */
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */

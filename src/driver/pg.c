@@ -8,7 +8,10 @@
 #include "driver/pg_conn.h"
 #include "driver/socket.h"
 
-enum { MAX_PARAMS = 65535 /* the protocol counts them in 16 bits */ };
+enum {
+  MAX_PARAMS = 65535, /* the protocol counts them in 16 bits */
+  BULK_PARAMS = 2500  /* the statement is kept, being no longer than PG_LONGEST_KEPT */
+};
 
 static bool private_database(const cat_client *client) {
   (void)client;
@@ -129,6 +132,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
 const driver_engine driver_pg = {
     .name = "pg",
     .max_params = MAX_PARAMS,
+    .bulk_params = BULK_PARAMS,
     .quote = '"',
     .returning = true,
     .nulls_last = true,

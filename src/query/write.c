@@ -225,9 +225,14 @@ static size_t bytes_of(const shunt_record *r) {
   return bytes;
 }
 
+static size_t bulk_params(const shunt_session *s, const access *a) {
+  size_t most = filter_max_params(s, a), bulk = a->engine->bulk_params;
+  return bulk && bulk < most ? bulk : most;
+}
+
 /* How many of the first n records go into one statement: at least one. */
 static size_t fit(const shunt_session *s, const access *a, const shunt_record *records, size_t n, size_t width) {
-  size_t most = filter_max_params(s, a) / width, count = 1, bytes = bytes_of(&records[0]);
+  size_t most = bulk_params(s, a) / width, count = 1, bytes = bytes_of(&records[0]);
   while (count < n && count < most) {
     bytes += bytes_of(&records[count]);
     if (a->engine->max_bytes && bytes > a->engine->max_bytes) break;
