@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "query/transaction.h"
 
-enum { FEWEST_ROWS = 50 /* with less, finding out what the table takes costs more than it saves */ };
+enum { FEWEST_ROWS = 500 /* with less, finding out what the table takes costs more than it saves */ };
 
 /* What a blob is elsewhere than in a column of blobs is for a parameter to say. */
 static bool blobs_fit(const load *l) {

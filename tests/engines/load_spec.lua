@@ -7,7 +7,7 @@ local Random = require "tests.spec.support.random"
 
 local null, blob = shunt.null, shunt.blob
 local seed = Random.seed()
-local ROWS = 60
+local ROWS = 600
 
 local rules = [[
 model "loaded" { table = "loaded" }
@@ -112,7 +112,9 @@ describe("many rows at once on PostgreSQL (SHUNT_SEED=" .. seed .. ")", function
     assert.is_true(#good > 0)
     local function row(id) return { id = id, v = random:of(good), w = random:of(texts) } end
     local rows = rows_of(ROWS, row)
-    for _, each in ipairs(rows) do session:model("inserted"):insert(each) end
+    session:transaction(function()
+      for _, each in ipairs(rows) do session:model("inserted"):insert(each) end
+    end)
     assert.equal(ROWS, bulk("loaded", rows))
     assert.equal(loads, copy() ~= nil)
     assert_equal_tables()
@@ -157,7 +159,7 @@ describe("many rows at once on PostgreSQL (SHUNT_SEED=" .. seed .. ")", function
       assert.equal("SHUNT_E_CONSTRAINT", problem.code)
       assert.equal("23505", problem.sqlstate)
       assert.is_not_nil(copy())
-      assert.equal(ROWS, bulk("loaded", many(1000)))
+      assert.equal(ROWS, bulk("loaded", many(10000)))
     end)
     assert.equal(2 * ROWS, number "SELECT count(*) AS n FROM loaded")
   end)
@@ -194,7 +196,7 @@ describe("many rows at once on PostgreSQL (SHUNT_SEED=" .. seed .. ")", function
   local elsewhere = {
     ["a table with a rule"] = { "CREATE RULE twice AS ON INSERT TO loaded DO ALSO INSERT INTO inserted VALUES (NEW.*)" },
     ["a table with row security"] = { "ALTER TABLE loaded ENABLE ROW LEVEL SECURITY", "ALTER TABLE loaded FORCE ROW LEVEL SECURITY",
-      "CREATE POLICY low ON loaded USING (true) WITH CHECK (id <= 1000)", "INSERT INTO inserted SELECT generate_series(1, " .. ROWS .. "), 'a'" },
+      "CREATE POLICY low ON loaded USING (true) WITH CHECK (id <= 10000)", "INSERT INTO inserted SELECT generate_series(1, " .. ROWS .. "), 'a'" },
     ["a view"] = { "ALTER TABLE loaded RENAME TO below", "CREATE VIEW loaded AS SELECT * FROM below",
       "INSERT INTO inserted SELECT generate_series(1, " .. ROWS .. "), 'a'" },
   }
