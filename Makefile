@@ -163,9 +163,9 @@ coverage: ## Run every test and print which lines of src ran
 	@gcovr --root . --filter src/ --object-directory build/coverage --exclude-unreachable-branches
 
 bench: ## Measure: one line a figure, NAME VALUE LIMIT ok|short
-	@sh tests/packages.sh build
+	@sh tests/packages.sh build servers
 	$(again) -s all $(BENCHES)
-	@sh tests/bench/run.sh $(B)/bench
+	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
 lint: ## Check style and look for mistakes: luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
 	@sh tests/packages.sh build test lint

@@ -21,10 +21,7 @@ struct shunt_app {
   uint64_t generation;
 };
 
-static int load_of(void *ud, const cat_client *client) {
-  pool_counts counts = pool_counts_of(ud, client, 0);
-  return counts.busy + counts.waiting;
-}
+static int load_of(void *ud, const cat_client *client) { return pool_load(ud, client); }
 
 /* The strict rule is wanted where the configuration says so; what else it may say, catalog_build checks. */
 static bool is_strict(const node *config) {
@@ -109,6 +106,10 @@ shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
 
 shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
   return config_print(app->catalog->merged, yaml, err);
+}
+
+void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
+  pools_each(app->pools, each, ud);
 }
 
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,

@@ -163,6 +163,30 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json
 /* The merged configuration as YAML. End it with shunt_free. Secrets are ********. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err);
 
+/* ---- connection pools ---- */
+
+/* The connections of a client at a level. What is counted is counted since shunt_open. */
+typedef struct shunt_pool_stats {
+  const char *client; /* the app's */
+  int level;
+  int open;          /* connections there are, busy or idle, and those being opened */
+  int busy;          /* those of them that are not idle */
+  int waiting;       /* callers in the queue */
+  int max;           /* what open never exceeds */
+  int64_t acquired;  /* how often a caller got one */
+  int64_t opened;    /* connections made */
+  int64_t closed;    /* for being broken, idle for too long, past their lifetime */
+  int64_t failed;    /* attempts to connect that failed */
+  int64_t timeouts;  /* callers that none came free for in time */
+  int64_t waited_ns; /* all the time that callers have waited in the queue */
+  bool circuit_open; /* of the client, so the same at all its levels: it is taken to be down */
+  int64_t retry_ms;  /* until the next attempt to connect to it; 0 also where one is under way */
+} shunt_pool_stats;
+
+/* Tells each of every client's level 0 and of its other levels that were used, one at a time: no moment is the same for
+ * all. stats holds for that call of each alone, which may call into the library. Any thread. */
+SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
+
 /* ---- sessions ---- */
 
 typedef struct shunt_session_options {

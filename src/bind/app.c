@@ -83,6 +83,78 @@ static int app_config(lua_State *L) {
   return 1;
 }
 
+/* ---- pools ---- */
+
+/* Kept in the call's arena until the library is done and Lua may be called. */
+typedef struct pool_entry {
+  shunt_pool_stats stats;
+  struct pool_entry *next;
+} pool_entry;
+
+typedef struct pool_list {
+  arena *a;
+  pool_entry *first, **last;
+  bool no_memory;
+} pool_list;
+
+static void note_pool(void *ud, const shunt_pool_stats *stats) {
+  pool_list *l = ud;
+  pool_entry *e = arena_new(l->a, pool_entry);
+  if (!e) {
+    l->no_memory = true;
+    return;
+  }
+  e->stats = *stats;
+  *l->last = e;
+  l->last = &e->next;
+}
+
+static void push_pool(lua_State *L, const shunt_pool_stats *s) {
+  const struct {
+    const char *name;
+    int64_t value;
+  } numbers[] = {{"level", s->level},
+                 {"open", s->open},
+                 {"busy", s->busy},
+                 {"waiting", s->waiting},
+                 {"max", s->max},
+                 {"acquired", s->acquired},
+                 {"opened", s->opened},
+                 {"closed", s->closed},
+                 {"failed", s->failed},
+                 {"timeouts", s->timeouts},
+                 {"waited_ms", s->waited_ns / 1000000},
+                 {"retry_ms", s->retry_ms}};
+  const int count = sizeof numbers / sizeof *numbers;
+  lua_createtable(L, 0, count + 2);
+  for (int i = 0; i < count; i++) {
+    lua_pushinteger(L, numbers[i].value);
+    lua_setfield(L, -2, numbers[i].name);
+  }
+  lua_pushstring(L, s->client);
+  lua_setfield(L, -2, "client");
+  lua_pushboolean(L, s->circuit_open);
+  lua_setfield(L, -2, "circuit_open");
+}
+
+static int app_pools(lua_State *L) {
+  bind_app *app = check_open(L);
+  bind_call *c = bind_call_new(L);
+  pool_list l = {.a = &c->arena, .last = &l.first};
+  shunt_pools(app->app, note_pool, &l);
+  if (l.no_memory) return bind_memory(L);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const pool_entry *e = l.first; e; e = e->next) {
+    push_pool(L, &e->stats);
+    lua_rawseti(L, -2, ++n);
+  }
+  bind_leave(L, c);
+  return 1;
+}
+
+/* ---- closing ---- */
+
 static void end(bind_app *app) {
   while (app->sessions) bind_session_end(app->sessions);
   shunt_close(app->app);
@@ -111,11 +183,8 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"session", bind_session_open},
-                                     {"describe", app_describe},
-                                     {"config", app_config},
-                                     {"close", app_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"describe", app_describe}, {"config", app_config},
+                                     {"pools", app_pools},           {"close", app_close},       {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

@@ -49,10 +49,11 @@ struct bind_session {
   bind_tx *txs;                /* open, the newest first */
   bind_tx *orphans;            /* collected while a call was under way: rolled back after it */
   int level;
-  bool busy;        /* inside a call of the library */
-  lua_State *L;     /* where the observer runs; NULL while it can't */
-  int index;        /* of the session on that stack */
-  bool has_failure; /* the observer raised: SESSION_FAILURE is raised once the call is over */
+  int64_t timeout_ms; /* of each call; 0: none */
+  bool busy;          /* inside a call of the library */
+  lua_State *L;       /* where the observer runs; NULL while it can't */
+  int index;          /* of the session on that stack */
+  bool has_failure;   /* the observer raised: SESSION_FAILURE is raised once the call is over */
 };
 
 /* What one call holds. Between calls the session keeps it as its spare. */
@@ -99,13 +100,17 @@ bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const 
 shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
 shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
 shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
+/* The option timeout, where there is one. A session's may be 0: none. */
+shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err);
+shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err);
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
 
 /* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
-extern const char *const bind_query_keys[]; /* the options of a read */
+extern const char *const bind_read_keys[];  /* the options of a read */
+extern const char *const bind_query_keys[]; /* of an include: not those of a call as a whole */
 shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
-                               shunt_error *err); /* all but include and with */
+                               shunt_error *err); /* all but include, with and timeout */
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
 shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
                             shunt_error *err);

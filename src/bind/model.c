@@ -79,7 +79,7 @@ static void check(lua_State *L, bind_call *c, shunt_status status) {
 
 static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
   shunt_query q = {0};
-  check(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_query_keys), &q, &c->err));
+  check(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_read_keys), &q, &c->err));
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
   return q;
@@ -208,8 +208,8 @@ static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n
 
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};
-  static const char *const known[] = {"count", "sum",   "avg",    "min",    "max",   "group", "where",
-                                      "order", "limit", "offset", "client", "table", NULL};
+  static const char *const known[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
+                                      "order", "limit", "offset", "client", "table", "timeout", NULL};
   bind_model *m;
   bind_call *c = enter(L, 2, &m);
   const node *options = bind_options(L, c, 2, "model:aggregate", known);
@@ -240,11 +240,12 @@ static int model_aggregate(lua_State *L) {
 /* ---- writes ---- */
 
 static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
-  static const char *const known[] = {"where", "all", "client", "table", "include", NULL};
+  static const char *const known[] = {"where", "all", "client", "table", "include", "timeout", NULL};
   const node *options = bind_options(L, c, index, of, known);
   shunt_write w = {.client = bind_option_text(L, c, options, "client"),
                    .table = bind_option_text(L, c, options, "table"),
                    .all = bind_option_bool(L, c, options, "all")};
+  check(L, c, bind_call_timeout(options, &w.timeout_ms, &c->err));
   check(L, c, bind_where(&c->arena, node_get(options, "where"), &w.where, &c->err));
   check(L, c, bind_includes(&c->arena, node_get(options, "include"), NULL, &w.include, &w.ninclude, &c->err));
   if (!w.client) w.client = m->client;

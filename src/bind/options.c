@@ -2,6 +2,7 @@
 
 #include "base/suggest.h"
 #include "bind/bind.h"
+#include "catalog/catalog.h"
 
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err) {
   suggest s = suggest_for(key);
@@ -61,6 +62,34 @@ shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_
     return error_set(err, SHUNT_E_USAGE, "%s must be a whole number from 0 on, not %s", what,
                      n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER ? "a negative one" : node_kind_name(n));
   return SHUNT_OK;
+}
+
+/* As in the app config: text with its unit. */
+static shunt_status as_timeout(const node *n, int64_t *out_ms, shunt_error *err) {
+  static const char like[] = "such as 500ms, 5s, 2m or 1h";
+  const char *text = NULL;
+  if (n->kind == NODE_VALUE && (n->value.type == SHUNT_INTEGER || n->value.type == SHUNT_FLOAT))
+    return error_set(err, SHUNT_E_USAGE, "timeout wants a duration with its unit, %s: a bare number says none", like);
+  if (!node_is_text(n))
+    return error_set(err, SHUNT_E_USAGE, "timeout must be a duration, %s, not %s", like, node_kind_name(n));
+  shunt_status st = bind_as_text(n, "timeout", &text, err);
+  if (!st && !cat_parse_duration_ms(text, out_ms))
+    st = error_set(err, SHUNT_E_USAGE, "timeout: '%.100s' is not a duration %s", text, like);
+  return st;
+}
+
+shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err) {
+  const node *n = node_get(options, "timeout");
+  return n ? as_timeout(n, out_ms, err) : SHUNT_OK;
+}
+
+shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err) {
+  const node *n = node_get(options, "timeout");
+  shunt_status st = n ? as_timeout(n, out_ms, err) : SHUNT_OK;
+  if (st || !n || *out_ms > 0) return st;
+  return error_set(err, SHUNT_E_USAGE,
+                   "timeout: '%s' leaves a call no time; only a session's timeout may be 0s, for none at all",
+                   n->value.as.bytes);
 }
 
 const char *bind_option_text(lua_State *L, bind_call *c, const node *options, const char *key) {

@@ -1,8 +1,10 @@
 #include "bind/bind.h"
 #include "catalog/where.h"
 
-const char *const bind_query_keys[] = {"columns", "where", "order",   "limit", "offset",
-                                       "client",  "table", "include", "with",  NULL};
+#define QUERY_KEYS "columns", "where", "order", "limit", "offset", "client", "table", "include", "with"
+const char *const bind_read_keys[] = {QUERY_KEYS, "timeout", NULL};
+const char *const bind_query_keys[] = {QUERY_KEYS, NULL};
+#undef QUERY_KEYS
 
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err) {
   if (!from) return SHUNT_OK;
@@ -34,6 +36,6 @@ shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, 
 
 shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
   shunt_status st = bind_query_fields(a, options, out, err);
-  if (st) return st;
+  if (st || (st = bind_call_timeout(options, &out->timeout_ms, err))) return st;
   return bind_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude, err);
 }

@@ -45,7 +45,7 @@ static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_sessio
 }
 
 int bind_session_open(lua_State *L) {
-  static const char *const known[] = {"instance", "attrs", "level", NULL};
+  static const char *const known[] = {"instance", "attrs", "level", "timeout", NULL};
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
@@ -63,6 +63,8 @@ int bind_session_open(lua_State *L) {
     return bind_fail(L, c);
   }
   with.level = s->level = (int)level;
+  if (bind_session_timeout(options, &with.timeout_ms, &c->err)) return bind_fail(L, c);
+  s->timeout_ms = with.timeout_ms;
   attrs_of(L, c, node_get(options, "attrs"), &with);
   if (!app->app) return bind_usage(L, "the app is closed");
   if (shunt_session_open(app->app, &with, &s->session, &c->err)) {
@@ -118,16 +120,23 @@ static const shunt_value *params_at(lua_State *L, bind_call *c, int index, size_
 }
 
 static int run_sql(lua_State *L, bool wants_rows) {
-  lua_settop(L, 4);
+  static const char *const known[] = {"timeout", NULL};
+  lua_settop(L, 5);
   bind_call *c = bind_enter(L, 1);
   const char *client = bind_opt_text(L, 2, "the client"), *sql = bind_text(L, 3, "the statement");
   size_t nparams;
   const shunt_value *params = params_at(L, c, 4, &nparams);
-  int64_t affected = 0;
+  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", known);
+  int64_t affected = 0, timeout_ms = 0;
+  if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
+  shunt_session *s = c->session->session;
   bind_busy(L, c);
-  bind_done(L, c,
-            shunt_sql(c->session->session, client, sql, params, nparams, wants_rows ? &c->rows : NULL,
-                      wants_rows ? NULL : &affected, &c->err));
+  shunt_status st = shunt_session_timeout(s, timeout_ms ? timeout_ms : c->session->timeout_ms, &c->err);
+  if (!st)
+    st = shunt_sql(s, client, sql, params, nparams, wants_rows ? &c->rows : NULL, wants_rows ? NULL : &affected,
+                   &c->err);
+  shunt_status restored = shunt_session_timeout(s, c->session->timeout_ms, NULL);
+  bind_done(L, c, st ? st : restored);
   if (wants_rows) {
     bind_push_rows(L, c->rows);
     bind_push_meta(L, c->rows);

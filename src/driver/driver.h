@@ -133,8 +133,8 @@ struct driver_conn {
    * statement that has not ended by then is cancelled on the server and gives TIMEOUT, and the connection is broken,
    * for a cancellation may come late. A write that had ended all the same gives what it gave. */
   int64_t deadline_ns;
-  int64_t opened_ns; /* the pool's */
-  int64_t idle_since_ns;
+  int64_t retire_ns;     /* the pool's: when it is not given out any more; 0: never */
+  int64_t idle_since_ns; /* the pool's */
 };
 
 extern const driver_engine driver_sqlite3;

@@ -2,37 +2,36 @@
 #include "pool/pool.h"
 
 #include <assert.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "pool/circuit.h"
+#include "pool/jitter.h"
+#include "pool/queue.h"
 #include "pool/tables.h"
 
-static const int64_t NS_PER_MS = 1000000, NS_PER_S = 1000000000;
+static const int64_t NS_PER_MS = 1000000;
+static const int64_t ROLLBACK_NS = 5000000000; /* at release, whose caller may have no time left */
 
-/* A thread that waits, on its own stack. It is given a connection, or a place among the open ones to fill. */
-typedef struct waiter {
-  pthread_cond_t wake;
-  bool served;
-  driver_conn *conn; /* NULL with served: open one yourself */
-  struct waiter *next;
-} waiter;
-
-/* Every connection is idle (on the stack), busy (with a caller), or being opened or closed; `open` counts all of them.
- */
+/* Every connection is idle (on the stack), busy (with a caller), being looked at, or being opened or closed; `open`
+ * counts all of them. Whoever waits is served before anything is free: while there is a queue, `open` is `max` and none
+ * is idle. */
 typedef struct pool {
   pthread_mutex_t lock;
   int level;
   int max;
   int open;
-  int waiting;
+  int opening;                 /* of them */
   size_t nidle, idle_capacity; /* there is always room for all that are open */
   driver_conn **idle;          /* the one used last on top, so the one idle for longest at the bottom */
-  waiter *first, *last;
-  struct pool *_Atomic next; /* of the client's other levels */
+  queue queue;
+  int64_t opened, closed, failed, timeouts, waited_ns; /* ever, as in shunt_pool_stats */
+  atomic_llong acquired;     /* the same; an idle connection is found to be good when the lock is let go already */
+  struct pool *_Atomic next; /* of the client's other levels, the next higher one */
 } pool;
 
 typedef struct client_pools {
@@ -41,6 +40,7 @@ typedef struct client_pools {
   bool private_database;
   pool base;            /* level 0 */
   pthread_mutex_t lock; /* of adding a pool */
+  circuit circuit;
   table_cache tables;
 } client_pools;
 
@@ -55,12 +55,13 @@ static bool init_pool(pool *pl, const client_pools *cp, int level) {
   memset(pl, 0, sizeof *pl);
   pl->level = level;
   pl->max = cp->private_database || cp->client->pool.max < 1 ? 1 : cp->client->pool.max;
+  atomic_init(&pl->acquired, 0);
   atomic_init(&pl->next, NULL);
   return pthread_mutex_init(&pl->lock, NULL) == 0;
 }
 
 static void end_pool(pool *pl, const driver_engine *engine) {
-  assert(pl->open == (int)pl->nidle && !pl->first);
+  assert(pl->open == (int)pl->nidle && !pl->queue.first);
   for (size_t i = 0; i < pl->nidle; i++) engine->close(pl->idle[i]);
   base_free(pl->idle);
   pthread_mutex_destroy(&pl->lock);
@@ -73,7 +74,10 @@ static bool init_client(client_pools *cp, const cat_client *client) {
   cp->private_database = cp->engine->private_database(client);
   if (!init_pool(&cp->base, cp, 0)) return false;
   if (!tables_init(&cp->tables)) goto no_tables;
+  if (!circuit_init(&cp->circuit)) goto no_circuit;
   if (pthread_mutex_init(&cp->lock, NULL) == 0) return true;
+  circuit_end(&cp->circuit);
+no_circuit:
   tables_end(&cp->tables);
 no_tables:
   pthread_mutex_destroy(&cp->base.lock);
@@ -90,6 +94,7 @@ static void end_client(client_pools *cp) {
     pl = next;
   }
   tables_end(&cp->tables);
+  circuit_end(&cp->circuit);
   pthread_mutex_destroy(&cp->lock);
 }
 
@@ -123,6 +128,13 @@ static pool *find_level(client_pools *cp, int level) {
   return NULL;
 }
 
+static void add_pool(client_pools *cp, pool *pl) {
+  pool *before = &cp->base, *next;
+  while ((next = atomic_load(&before->next)) && next->level < pl->level) before = next;
+  atomic_init(&pl->next, next);
+  atomic_store_explicit(&before->next, pl, memory_order_release);
+}
+
 /* Pools are only ever added, behind the one of level 0, so that finding one takes no lock. */
 static pool *pool_at(client_pools *cp, int level) {
   pool *pl = find_level(cp, level);
@@ -131,8 +143,7 @@ static pool *pool_at(client_pools *cp, int level) {
   pl = find_level(cp, level); /* another thread may have been here */
   if (!pl && (pl = base_alloc(sizeof *pl))) {
     if (init_pool(pl, cp, level)) {
-      atomic_init(&pl->next, atomic_load(&cp->base.next));
-      atomic_store_explicit(&cp->base.next, pl, memory_order_release);
+      add_pool(cp, pl);
     } else {
       base_free(pl);
       pl = NULL;
@@ -144,84 +155,48 @@ static pool *pool_at(client_pools *cp, int level) {
 
 /* ---- places and waiters; the caller holds the pool's lock ---- */
 
-static void serve(pool *pl, driver_conn *conn) {
-  waiter *w = pl->first;
-  pl->first = w->next;
-  if (!pl->first) pl->last = NULL;
-  pl->waiting--;
-  w->conn = conn;
-  w->served = true;
-  pthread_cond_signal(&w->wake);
-}
-
 /* A place among the open ones is free: the first who waits fills it. */
 static void free_place(pool *pl) {
-  if (pl->first)
-    serve(pl, NULL);
-  else
+  if (pl->queue.first) {
+    pl->opening++;
+    queue_serve(&pl->queue, NULL);
+  } else {
     pl->open--;
-}
-
-static void leave_queue(pool *pl, waiter *w) {
-  waiter **at = &pl->first, *before = NULL;
-  while (*at != w) {
-    before = *at;
-    at = &before->next;
   }
-  *at = w->next;
-  if (pl->last == w) pl->last = before;
-  pl->waiting--;
 }
 
-static bool init_wake(pthread_cond_t *wake) {
-  pthread_condattr_t attributes;
-  if (pthread_condattr_init(&attributes)) return false;
-  bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attributes) == 0;
-  pthread_condattr_destroy(&attributes);
-  return ok;
-}
-
-static struct timespec after_ms(int64_t timeout_ms) {
-  const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
-  int64_t at_ns = clock_monotonic_ns() + (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
-  return (struct timespec){.tv_sec = at_ns / NS_PER_S, .tv_nsec = at_ns % NS_PER_S};
-}
-
-/* Whoever serves the waiter takes it off the queue; it leaves by itself when nobody did in time. */
-static void wait_in_queue(pool *pl, waiter *w, int64_t timeout_ms) {
-  struct timespec until = after_ms(timeout_ms);
-  *(pl->last ? &pl->last->next : &pl->first) = w;
-  pl->last = w;
-  pl->waiting++;
-  int rc = 0;
-  while (!w->served && rc == 0) rc = pthread_cond_timedwait(&w->wake, &pl->lock, &until);
-  if (!w->served) leave_queue(pl, w);
-}
-
-static int64_t wait_ms(const cat_client *client, int64_t deadline_ns) {
-  int64_t timeout_ms = client->pool.acquire_timeout_ms;
-  if (!deadline_ns) return timeout_ms;
-  int64_t left_ms = (deadline_ns - clock_monotonic_ns()) / NS_PER_MS;
-  return left_ms < 0 ? 0 : left_ms < timeout_ms ? left_ms : timeout_ms;
+static shunt_status none_came_free(const pool *pl, const char *client, int64_t waited_ms, bool by_call,
+                                   shunt_error *err) {
+  if (by_call)
+    error_set(err, SHUNT_E_TIMEOUT,
+              "all %d connections of client '%s' are busy, and none came free in the %lld ms that were left of the "
+              "call's own timeout; give it more time, raise the pool's max, or hold connections for shorter",
+              pl->max, client, (long long)waited_ms);
+  else
+    error_set(err, SHUNT_E_TIMEOUT,
+              "all %d connections of client '%s' are busy, and none came free within %lld ms; raise its pool's max or "
+              "acquireTimeout, or hold connections for shorter",
+              pl->max, client, (long long)waited_ms);
+  error_client(err, client);
+  return SHUNT_E_TIMEOUT;
 }
 
 static shunt_status wait_for_one(pool *pl, const cat_client *client, int64_t deadline_ns, driver_conn **conn,
                                  shunt_error *err) {
-  waiter w = {.served = false, .conn = NULL, .next = NULL};
-  int64_t timeout_ms = wait_ms(client, deadline_ns);
-  if (timeout_ms > 0) {
-    if (!init_wake(&w.wake)) return error_memory(err);
-    wait_in_queue(pl, &w, timeout_ms);
-    pthread_cond_destroy(&w.wake);
+  const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
+  int64_t now_ns = clock_monotonic_ns(), timeout_ms = client->pool.acquire_timeout_ms;
+  int64_t left_ns = (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
+  bool by_call = deadline_ns && deadline_ns - now_ns < left_ns;
+  shunt_status status = SHUNT_E_TIMEOUT;
+  if (by_call) left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  if (left_ns > 0) {
+    status = queue_wait(&pl->queue, &pl->lock, now_ns + left_ns, conn);
+    pl->waited_ns += clock_monotonic_ns() - now_ns;
   }
-  *conn = w.conn;
-  if (w.served) return SHUNT_OK;
-  error_set(err, SHUNT_E_TIMEOUT,
-            "all %d connections of client '%s' are busy, and none came free within %lld ms; raise its pool's max or "
-            "acquireTimeout, or hold connections for shorter",
-            pl->max, client->name, (long long)timeout_ms);
-  error_client(err, client->name);
-  return SHUNT_E_TIMEOUT;
+  if (status == SHUNT_E_MEMORY) return error_memory(err);
+  if (!status) return SHUNT_OK;
+  pl->timeouts++;
+  return none_came_free(pl, client->name, left_ns / NS_PER_MS, by_call, err);
 }
 
 /* ---- ageing ---- */
@@ -230,20 +205,26 @@ static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
   return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
 }
 
-static bool too_old(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  return !cp->private_database && past(conn->opened_ns, cp->client->pool.max_lifetime_ms, now_ns);
+/* Up to a tenth before its time, so that those opened together do not end together. */
+static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+  int64_t lifetime_ms = cp->client->pool.max_lifetime_ms;
+  if (cp->private_database || lifetime_ms <= 0 || lifetime_ms >= (INT64_MAX - now_ns) / NS_PER_MS) return 0;
+  double share = 0.9 + 0.1 * jitter((uint64_t)now_ns ^ (uint64_t)(uintptr_t)conn);
+  return now_ns + (int64_t)((double)(lifetime_ms * NS_PER_MS) * share);
 }
+
+static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
 
 static bool idle_too_long(const client_pools *cp, const pool *pl, int64_t now_ns) {
   return pl->nidle && !cp->private_database && pl->open > cp->client->pool.min &&
          past(pl->idle[0]->idle_since_ns, cp->client->pool.idle_timeout_ms, now_ns);
 }
 
-/* Closing may take its time, so the lock is let go for it. */
-static void close_outside(client_pools *cp, pool *pl, driver_conn *conn) {
-  pthread_mutex_unlock(&pl->lock);
+/* Closing may take its time, so the lock is not held, but taken for what follows. */
+static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn) {
   cp->engine->close(conn);
   pthread_mutex_lock(&pl->lock);
+  pl->closed++;
   free_place(pl);
 }
 
@@ -252,7 +233,8 @@ static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
     driver_conn *oldest = pl->idle[0];
     pl->nidle--;
     memmove(pl->idle, pl->idle + 1, pl->nidle * sizeof(driver_conn *));
-    close_outside(cp, pl, oldest);
+    pthread_mutex_unlock(&pl->lock);
+    close_and_lock(cp, pl, oldest);
   }
 }
 
@@ -261,53 +243,80 @@ static bool is_alive(const client_pools *cp, driver_conn *conn) {
   return !cp->engine->alive || cp->engine->alive(conn);
 }
 
-static driver_conn *take_idle(client_pools *cp, pool *pl, int64_t now_ns) {
+/* A connection that can be given out, the lock being let go, for looking at one asks the system; or NULL, with the lock
+ * held as before. */
+static driver_conn *take_idle(client_pools *cp, pool *pl) {
   while (pl->nidle) {
+    int64_t now_ns = clock_monotonic_ns();
     driver_conn *conn = pl->idle[--pl->nidle];
-    if (!too_old(cp, conn, now_ns) && is_alive(cp, conn)) return conn;
-    close_outside(cp, pl, conn);
+    close_idle(cp, pl, now_ns);
+    pthread_mutex_unlock(&pl->lock);
+    if (!is_retired(conn, now_ns) && is_alive(cp, conn)) return conn;
+    close_and_lock(cp, pl, conn);
   }
   return NULL;
 }
 
 /* ---- acquire and release ---- */
 
+/* An engine whose connections nobody else can end has no server that could be down. */
+static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
+                               shunt_error *err) {
+  circuit_attempt attempt;
+  shunt_status status = cp->engine->alive ? circuit_enter(&cp->circuit, cp->client->name, &attempt, err) : SHUNT_OK;
+  *tried = !status;
+  if (status) return status;
+  status = cp->engine->open(cp->client, deadline_ns, conn, err);
+  if (cp->engine->alive) circuit_leave(&cp->circuit, &attempt, status, err);
+  return status;
+}
+
 /* With a place among the open ones held. */
 static shunt_status open_one(client_pools *cp, pool *pl, int64_t deadline_ns, driver_conn **conn, shunt_error *err) {
-  shunt_status status = cp->engine->open(cp->client, deadline_ns, conn, err);
-  if (!status) {
-    (*conn)->opened_ns = clock_monotonic_ns();
-    return SHUNT_OK;
-  }
-  *conn = NULL;
+  shunt_error own; /* the circuit tells others of it */
+  bool tried;
+  shunt_status status = connect_to(cp, deadline_ns, &tried, conn, err ? err : &own);
+  if (!status) (*conn)->retire_ns = retire_ns(cp, *conn, clock_monotonic_ns());
   pthread_mutex_lock(&pl->lock);
-  free_place(pl);
+  pl->opening--;
+  if (status) {
+    *conn = NULL;
+    pl->failed += tried;
+    free_place(pl);
+  } else {
+    pl->opened++;
+  }
   pthread_mutex_unlock(&pl->lock);
   return status;
 }
 
-/* Sets *conn, or leaves it NULL with SHUNT_OK: a place is held, to open one, unless all are busy and *full says so.
- * full is NULL where that is waited for. */
+/* With none idle: a place to open one, with *conn NULL, or else one that came free; *full where all are busy and that
+ * is not waited for, full being NULL where it is. */
+static shunt_status take_place(client_pools *cp, pool *pl, int64_t deadline_ns, bool *full, driver_conn **conn,
+                               shunt_error *err) {
+  assert(!pl->queue.first || pl->open == pl->max);
+  if (pl->open < pl->max) {
+    if (!base_grow(&pl->idle, &pl->idle_capacity, (size_t)pl->open + 1, sizeof(driver_conn *)))
+      return error_memory(err);
+    pl->open++;
+    pl->opening++;
+    return SHUNT_OK;
+  }
+  if (full) {
+    *full = true;
+    return SHUNT_OK;
+  }
+  /* Where there is no connection but those that others try to open, to wait is to wait for the server. */
+  shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client->name, err) : SHUNT_OK;
+  return status ? status : wait_for_one(pl, cp->client, deadline_ns, conn, err);
+}
+
 static shunt_status find_one(client_pools *cp, pool *pl, int64_t deadline_ns, bool *full, driver_conn **conn,
                              shunt_error *err) {
-  shunt_status status = SHUNT_OK;
   pthread_mutex_lock(&pl->lock);
-  *conn = NULL;
-  if (pl->nidle) {
-    int64_t now_ns = clock_monotonic_ns();
-    *conn = take_idle(cp, pl, now_ns);
-    close_idle(cp, pl, now_ns);
-  }
-  if (!*conn) {
-    if (pl->open >= pl->max && full)
-      *full = true;
-    else if (pl->open >= pl->max)
-      status = wait_for_one(pl, cp->client, deadline_ns, conn, err);
-    else if (!base_grow(&pl->idle, &pl->idle_capacity, (size_t)pl->open + 1, sizeof(driver_conn *)))
-      status = error_memory(err);
-    else
-      pl->open++;
-  }
+  *conn = take_idle(cp, pl);
+  if (*conn) return SHUNT_OK;
+  shunt_status status = take_place(cp, pl, deadline_ns, full, conn, err);
   pthread_mutex_unlock(&pl->lock);
   return status;
 }
@@ -320,8 +329,10 @@ static shunt_status acquire(pools *p, const cat_client *client, int level, int64
   if (!pl) return error_memory(err);
   shunt_status status = find_one(cp, pl, deadline_ns, full, conn, err);
   if (!status && !*conn && !(full && *full)) status = open_one(cp, pl, deadline_ns, conn, err);
-  if (!status && *conn) (*conn)->deadline_ns = deadline_ns;
-  return status;
+  if (status || !*conn) return status;
+  (*conn)->deadline_ns = deadline_ns;
+  atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
+  return SHUNT_OK;
 }
 
 shunt_status pool_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
@@ -339,29 +350,70 @@ void pool_release(pools *p, driver_conn *conn, int level) {
   client_pools *cp = of_client(p, conn->client);
   pool *pl = find_level(cp, level);
   assert(pl);
-  if (conn->in_transaction) conn->engine->rollback(conn);
-  int64_t now_ns = clock_monotonic_ns();
-  bool end = conn->broken || too_old(cp, conn, now_ns) || (conn->altered && !cp->private_database);
-  pthread_mutex_lock(&pl->lock);
-  if (end) {
-    close_outside(cp, pl, conn);
-  } else if (pl->first) {
-    serve(pl, conn);
-  } else {
-    conn->idle_since_ns = now_ns;
-    pl->idle[pl->nidle++] = conn;
-    close_idle(cp, pl, now_ns);
+  if (conn->in_transaction && !conn->broken) {
+    conn->deadline_ns = clock_monotonic_ns() + ROLLBACK_NS;
+    conn->engine->rollback(conn);
   }
+  int64_t now_ns = clock_monotonic_ns();
+  if (conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database)) {
+    close_and_lock(cp, pl, conn);
+  } else {
+    conn->deadline_ns = 0;
+    conn->idle_since_ns = now_ns;
+    pthread_mutex_lock(&pl->lock);
+    if (pl->queue.first)
+      queue_serve(&pl->queue, conn);
+    else
+      pl->idle[pl->nidle++] = conn;
+  }
+  close_idle(cp, pl, now_ns);
   pthread_mutex_unlock(&pl->lock);
 }
 
-pool_counts pool_counts_of(pools *p, const cat_client *client, int level) {
-  pool *pl = find_level(of_client(p, client), level);
-  if (!pl) return (pool_counts){0, 0, 0};
+/* ---- statistics ---- */
+
+static shunt_pool_stats look(client_pools *cp, pool *pl) {
+  shunt_pool_stats stats = {.client = cp->client->name, .level = pl->level, .max = pl->max};
   pthread_mutex_lock(&pl->lock);
-  pool_counts counts = {pl->open, pl->open - (int)pl->nidle, pl->waiting};
+  stats.open = pl->open;
+  stats.busy = pl->open - (int)pl->nidle;
+  stats.waiting = pl->queue.waiting;
+  stats.opened = pl->opened;
+  stats.closed = pl->closed;
+  stats.failed = pl->failed;
+  stats.timeouts = pl->timeouts;
+  stats.waited_ns = pl->waited_ns;
   pthread_mutex_unlock(&pl->lock);
-  return counts;
+  stats.acquired = atomic_load_explicit(&pl->acquired, memory_order_relaxed);
+  circuit_look(&cp->circuit, &stats.circuit_open, &stats.retry_ms);
+  return stats;
+}
+
+shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level) {
+  client_pools *cp = of_client(p, client);
+  pool *pl = find_level(cp, level);
+  if (pl) return look(cp, pl);
+  shunt_pool_stats stats = {.client = client->name, .level = level, .max = cp->base.max};
+  circuit_look(&cp->circuit, &stats.circuit_open, &stats.retry_ms);
+  return stats;
+}
+
+void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
+  for (size_t i = 0; i < p->count; i++)
+    for (pool *pl = &p->clients[i].base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
+      shunt_pool_stats stats = look(&p->clients[i], pl);
+      each(ud, &stats);
+    }
+}
+
+int pool_load(pools *p, const cat_client *client) {
+  client_pools *cp = of_client(p, client);
+  if (circuit_check(&cp->circuit, client->name, NULL)) return INT_MAX;
+  pool *pl = &cp->base;
+  pthread_mutex_lock(&pl->lock);
+  int load = pl->open - (int)pl->nidle + pl->queue.waiting;
+  pthread_mutex_unlock(&pl->lock);
+  return load;
 }
 
 /* ---- tables ---- */

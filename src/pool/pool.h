@@ -8,12 +8,6 @@
 
 typedef struct pools pools;
 
-typedef struct pool_counts {
-  int open; /* busy and idle */
-  int busy; /* being opened too */
-  int waiting;
-} pool_counts;
-
 /* The catalog must outlive the pools; only its clients are looked at. Connects to nothing. Errors: MEMORY. */
 shunt_status pools_new(const catalog *c, pools **out, shunt_error *err);
 void pools_free(pools *p); /* every connection must be back; accepts NULL */
@@ -21,15 +15,18 @@ void pools_free(pools *p); /* every connection must be back; accepts NULL */
 /* Gives the connection that was used last, or a new one while there are less than the client's max, or else waits at
  * most its acquireTimeout (0: not at all), and not past deadline_ns (of clock_monotonic_ns; 0: none), for one to come
  * free; who came first is served first. Idle connections past idleTimeout are closed on the way, down to min, and one
- * past maxLifetime (0: no such limit), or that the server has ended, is not given out. Errors: DATASOURCE, TIMEOUT,
- * MEMORY. */
+ * past its lifetime (maxLifetime, or up to a tenth less; 0: no such limit), or that the server has ended, is not given
+ * out. After some failures in a row to connect, DATASOURCE is what everybody gets at once who would have to open one,
+ * but for one who tries it now and then. Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pool_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
                           shunt_error *err);
-/* The same without waiting for anybody: *conn is NULL, with SHUNT_OK, where all are busy. */
+/* The same without waiting for anybody: *conn is NULL, with SHUNT_OK, where all are busy. It is never given what
+ * somebody else waits for. */
 shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
                               shunt_error *err);
-/* What is open on it is rolled back. A connection that is broken, altered or past its lifetime is closed instead of
- * kept; an altered one stays where another would see another database. */
+/* What is open on it is rolled back, which may take some seconds, the deadline of the call being past or not. A
+ * connection that is broken (which ends what is open on it), altered or past its lifetime is closed instead of kept; an
+ * altered one stays where another would see another database. */
 void pool_release(pools *p, driver_conn *conn, int level);
 
 /* What the client's table is known to look like; NULL where nobody has asked yet. It stays until pools_free, and is the
@@ -38,6 +35,12 @@ const driver_table *pool_table(pools *p, const cat_client *client, const char *t
 /* Asks the database, and remembers it for all. *out is NULL on an error, NOT_FOUND where there is no such table. */
 shunt_status pool_describe(pools *p, driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
 
-pool_counts pool_counts_of(pools *p, const cat_client *client, int level);
+/* The level may never have been used. */
+shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
+/* Of each client level 0, and the others that were used, lower levels first. No lock is held while each runs. */
+void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
+/* How much is asked of the client at level 0 right now: the busy ones and those who wait; INT_MAX where nobody could
+ * connect. */
+int pool_load(pools *p, const cat_client *client);
 
 #endif

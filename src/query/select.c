@@ -200,9 +200,9 @@ static shunt_status end_statement(shunt_session *s, const access *a, const selec
   return status;
 }
 
-/* A statement with as many keys as it takes, from *from on. */
-static shunt_status run_one(shunt_session *s, const access *a, select_spec *q, size_t *from, shunt_rows *rows,
-                            shunt_error *err) {
+/* A statement with as many keys as it takes, from *from on, in s->sql. */
+static shunt_status write_one(shunt_session *s, const access *a, select_spec *q, size_t *from, const shunt_rows *rows,
+                              shunt_error *err) {
   size_t room, step = q->at_once ? q->at_once : 1, left = q->filter.nkeys - *from;
   shunt_status status = begin_statement(s, a, q, rows, err);
   size_t more = q->per_key ? 2 : (q->offset ? 2 : q->limited); /* parameters behind the keys */
@@ -212,17 +212,35 @@ static shunt_status run_one(shunt_session *s, const access *a, select_spec *q, s
   filter_keys(s, a, &q->filter, *from, count);
   *from += count;
   status = end_statement(s, a, q, err);
-  if (!status) status = sql_status(&s->sql, err);
   q->statements++;
-  return status ? status : statement_run(s, a->client, a->level, rows, NULL, err);
+  return status ? status : sql_status(&s->sql, err);
+}
+
+/* Whether there is a statement to run: without keys one, with them as long as some are left. */
+static bool has_more(const select_spec *q, size_t from, size_t statements) {
+  if (q->limited && q->limit == 0) return false;
+  return q->filter.key ? from < q->filter.nkeys : q->statements == statements;
 }
 
 shunt_status select_run(shunt_session *s, const access *a, select_spec *q, shunt_rows *rows, shunt_error *err) {
-  size_t from = 0;
+  size_t from = 0, before = q->statements;
   shunt_status status = select_columns(s, a, q, rows, err);
   if (!status && q->origins && !rows_add_origin(rows, a->client->id)) status = error_memory(err);
-  if (status || (q->limited && q->limit == 0)) return status;
-  if (!q->filter.key) return run_one(s, a, q, &from, rows, err);
-  while (from < q->filter.nkeys && !status) status = run_one(s, a, q, &from, rows, err);
+  while (!status && has_more(q, from, before)) {
+    status = write_one(s, a, q, &from, rows, err);
+    if (!status) status = statement_read(s, a->client, a->level, rows, err);
+  }
+  return status;
+}
+
+shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, uint32_t *first_row,
+                        shunt_error *err) {
+  size_t from = 0, before = q->statements;
+  shunt_status status = select_columns(s, a, q, f->rows, err);
+  while (!status && has_more(q, from, before)) {
+    bool first = q->statements == before;
+    status = write_one(s, a, q, &from, f->rows, err);
+    if (!status) status = gather_ask(s, f, a->client, a->level, q->origins && first, first ? first_row : NULL, err);
+  }
   return status;
 }

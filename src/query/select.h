@@ -1,10 +1,11 @@
 /* For: SELECTs over one table, in as many statements as its keys take.
  * Use: select_spec q = {.filter = …}; select_run(s, &a, &q, rows, err). Rows of several parts of a table go into the
- * same rows: the first one names the columns. */
+ * same rows: the first one names the columns. select_ask instead leaves the statements to a gather. */
 #ifndef SHUNT_QUERY_SELECT_H
 #define SHUNT_QUERY_SELECT_H
 
 #include "query/filter.h"
+#include "query/gather.h"
 
 typedef struct select_spec {
   filter filter;
@@ -25,6 +26,9 @@ typedef struct select_spec {
 
 /* Errors: those of access_column and statement_run, USAGE. */
 shunt_status select_run(shunt_session *s, const access *a, select_spec *q, shunt_rows *rows, shunt_error *err);
+/* For the feed, whose rows are there already. *first_row will be the number of the first one. */
+shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, uint32_t *first_row,
+                        shunt_error *err);
 /* Names the rows' columns, and reads nothing. */
 shunt_status select_columns(shunt_session *s, const access *a, const select_spec *q, shunt_rows *rows,
                             shunt_error *err);

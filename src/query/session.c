@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "query/gather.h"
 #include "query/transaction.h"
 
 enum { DEEPEST_EQUALITY = 100 };
@@ -36,6 +37,11 @@ shunt_status shunt_session_timeout(shunt_session *s, int64_t timeout_ms, shunt_e
 
 shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err) {
+  if (s->gather && s->gather->nflying) { /* what waits while it holds may wait for what waits for it */
+    shunt_status status = pool_try_acquire(s->home.pools, client, level, s->deadline_ns, conn, err);
+    if (status || *conn) return status;
+    gather_settle(s);
+  }
   return pool_acquire(s->home.pools, client, level, s->deadline_ns, conn, err);
 }
 

@@ -30,6 +30,7 @@ typedef struct table_info {
 } table_info;
 
 typedef struct transaction transaction;
+struct gather;
 
 typedef struct equalities {
   shunt_field *list;
@@ -61,6 +62,7 @@ struct shunt_session {
   /* of the call under way */
   arena call;
   sql_text sql;
+  struct gather *gather;   /* of reads under way; NULL: none */
   equalities where;        /* of a request */
   route_decision decision; /* the one taken last */
   route_decision parent;   /* of a source model, while another is asked for */

@@ -7,55 +7,73 @@
 #include "query/access.h"
 #include "query/transaction.h"
 
-/* What one execution is about. */
-typedef struct execution {
-  const cat_client *client;
-  int level;
-  const char *sql;
-  size_t size;
-  const shunt_value *params;
-  size_t nparams;
-  int64_t *generated_id; /* NULL: not asked for */
-} execution;
+/* ---- on one connection ---- */
 
-static void tell(shunt_session *s, const execution *e, size_t nrows, int64_t affected, int64_t started_ns,
-                 shunt_status status) {
+static void tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status) {
   shunt_statement told = {.client = e->client->name,
                           .level = e->level,
                           .sql = e->sql,
                           .params = e->params,
                           .nparams = e->nparams,
                           .nrows = nrows,
-                          .affected = affected,
-                          .duration_ns = clock_monotonic_ns() - started_ns,
+                          .affected = e->affected,
+                          .duration_ns = clock_monotonic_ns() - e->started_ns,
                           .status = status};
   s->observer(s->observer_ud, &told);
 }
 
-static shunt_status on_connection(shunt_session *s, driver_conn *conn, const execution *e, shunt_rows *rows,
-                                  int64_t *affected, shunt_error *err) {
-  size_t before = rows ? rows->count : 0;
-  int64_t started_ns = s->observer ? clock_monotonic_ns() : 0, written = 0;
+shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, shunt_error *err) {
+  e->started_ns = s->observer ? clock_monotonic_ns() : 0;
+  e->affected = e->generated_id = 0;
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
-  if (!status) status = conn->engine->receive(conn, rows, &written, e->generated_id, err);
-  if (affected) *affected = written;
-  if (s->observer) tell(s, e, rows ? rows->count - before : 0, written, started_ns, status);
+  e->sent = !status;
+  if (status && s->observer) tell(s, e, 0, status);
   return status;
 }
 
-static shunt_status run(shunt_session *s, const execution *e, shunt_rows *rows, int64_t *affected, shunt_error *err) {
-  driver_conn *conn = transaction_conn(s, e->client, e->level);
-  if (conn) return on_connection(s, conn, e, rows, affected, err);
+shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, shunt_error *err) {
+  size_t before = rows ? rows->count : 0;
+  shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, err);
+  if (s->observer) tell(s, e, rows ? rows->count - before : 0, status);
+  return status;
+}
+
+bool execution_may_repeat(const execution *e, const driver_conn *conn, shunt_status status) {
+  return status == SHUNT_E_DATASOURCE && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
+}
+
+static shunt_status on_connection(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows,
+                                  shunt_error *err) {
+  shunt_status status = execution_send(s, e, conn, err);
+  return status ? status : execution_receive(s, e, conn, rows, err);
+}
+
+/* ---- on whichever it goes to ---- */
+
+static shunt_status on_pool(shunt_session *s, execution *e, shunt_rows *rows, bool *again, shunt_error *err) {
+  driver_conn *conn;
+  *again = false;
   shunt_status status = session_acquire(s, e->client, e->level, &conn, err);
   if (status) return status;
-  status = on_connection(s, conn, e, rows, affected, err);
+  status = on_connection(s, e, conn, rows, err);
+  *again = execution_may_repeat(e, conn, status);
   pool_release(s->home.pools, conn, e->level);
   return status;
 }
 
-static shunt_status run_own(shunt_session *s, const execution *e, shunt_rows *rows, int64_t *affected,
-                            shunt_error *err) {
-  shunt_status status = run(s, e, rows, affected, err);
+/* The server may have ended the connection while nobody used it. */
+shunt_status execution_run(shunt_session *s, execution *e, shunt_rows *rows, shunt_error *err) {
+  driver_conn *conn = transaction_conn(s, e->client, e->level);
+  if (conn) return on_connection(s, e, conn, rows, err);
+  size_t before = rows ? rows->count : 0;
+  bool again;
+  shunt_status status = on_pool(s, e, rows, &again, err);
+  if (!again) return status;
+  while (rows && rows->count > before) rows_drop_last(rows);
+  return on_pool(s, e, rows, &again, err);
+}
+
+shunt_status execution_end(shunt_session *s, const execution *e, shunt_status status, shunt_error *err) {
   if (status == SHUNT_E_NOT_FOUND) { /* the tables are not what they were: ask anew next time */
     s->schema_stale = true;
     s->outdated++;
@@ -66,16 +84,35 @@ static shunt_status run_own(shunt_session *s, const execution *e, shunt_rows *ro
   return status;
 }
 
+execution execution_of(const sql_text *sql, const cat_client *client, int level, bool reads) {
+  return (execution){.client = client,
+                     .level = level,
+                     .sql = sql->text.data,
+                     .size = sql->text.size,
+                     .params = sql->params,
+                     .nparams = sql->nparams,
+                     .reads = reads};
+}
+
+shunt_status statement_read(shunt_session *s, const cat_client *client, int level, shunt_rows *rows, shunt_error *err) {
+  execution e = execution_of(&s->sql, client, level, true);
+  return execution_end(s, &e, execution_run(s, &e, rows, err), err);
+}
+
 shunt_status statement_run(shunt_session *s, const cat_client *client, int level, shunt_rows *rows, int64_t *affected,
                            shunt_error *err) {
-  execution e = {client, level, s->sql.text.data, s->sql.text.size, s->sql.params, s->sql.nparams, NULL};
-  return run_own(s, &e, rows, affected, err);
+  execution e = execution_of(&s->sql, client, level, false);
+  shunt_status status = execution_run(s, &e, rows, err);
+  if (affected) *affected = e.affected;
+  return execution_end(s, &e, status, err);
 }
 
 shunt_status statement_insert(shunt_session *s, const cat_client *client, int level, int64_t *generated_id,
                               shunt_error *err) {
-  execution e = {client, level, s->sql.text.data, s->sql.text.size, s->sql.params, s->sql.nparams, generated_id};
-  return run_own(s, &e, NULL, NULL, err);
+  execution e = execution_of(&s->sql, client, level, false);
+  shunt_status status = execution_run(s, &e, NULL, err);
+  *generated_id = e.generated_id;
+  return execution_end(s, &e, status, err);
 }
 
 /* ---- the user's own SQL ---- */
@@ -153,8 +190,10 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
-  execution e = {client, level, sql, strlen(sql), params, nparams, NULL};
-  status = run(s, &e, read, affected, err);
+  execution e = {
+      .client = client, .level = level, .sql = sql, .size = strlen(sql), .params = params, .nparams = nparams};
+  status = execution_run(s, &e, read, err);
+  if (affected) *affected = e.affected;
   note_schema(s, sql);
   if (status) {
     error_client(err, client->name);

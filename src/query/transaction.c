@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "query/access.h"
+#include "query/gather.h"
 
 /* What shunt_begin hands out. */
 struct shunt_tx {
@@ -22,10 +23,17 @@ static transaction *find(const shunt_session *s, const cat_client *client, int l
   return NULL;
 }
 
-driver_conn *transaction_conn(const shunt_session *s, const cat_client *client, int level) {
+driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level) {
   transaction *t = s->transactions ? find(s, client, level) : NULL;
-  if (t) t->conn->deadline_ns = s->deadline_ns;
   return t ? t->conn : NULL;
+}
+
+driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int level) {
+  driver_conn *conn = transaction_peek(s, client, level);
+  if (!conn) return NULL;
+  if (conn->under_way) gather_settle(s);
+  conn->deadline_ns = s->deadline_ns;
+  return conn;
 }
 
 static shunt_status open_one(shunt_session *s, const cat_client *client, int level, const char *isolation,

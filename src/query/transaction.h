@@ -18,8 +18,10 @@ struct transaction {
   transaction *next;
 };
 
-/* The connection of the transaction open there, or NULL. */
-driver_conn *transaction_conn(const shunt_session *s, const cat_client *client, int level);
+/* The connection of the transaction open there, or NULL; one on which something is under way is settled first. */
+driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int level);
+/* The same one as it is. */
+driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
 void transaction_end_all(shunt_session *s);
 /* Where an access without a model goes. effective: to the instance's default, whatever the session switched to. */
 shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effective, const cat_client **client,

@@ -204,7 +204,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
   if (!name_columns(&g, rows)) status = error_memory(err);
-  if (!status) status = statement_run(s, g.a.client, g.a.level, rows, NULL, err);
+  if (!status) status = statement_read(s, g.a.client, g.a.level, rows, err);
   if (!status) plain_numbers(&g, rows);
   if (status) {
     shunt_rows_free(rows);

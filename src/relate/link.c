@@ -5,14 +5,13 @@
 #include "relate/load.h"
 
 /* Each link of each parent, in the order of parents. */
-typedef struct links {
-  shunt_rows *rows; /* of the through model */
-  int target_key;   /* its column */
+struct links {
+  int target_key; /* the column of the rows between */
   const driver_column *target_column;
   size_t count;
-  uint32_t *row;    /* in rows */
+  uint32_t *row;    /* among the rows between */
   uint32_t *parent; /* in the parents */
-} links;
+};
 
 /* ---- from the parents to the links ---- */
 
@@ -47,20 +46,17 @@ static shunt_status list_links(const loading *l, const grouped *k, const uint32_
   return SHUNT_OK;
 }
 
-static shunt_status read_links(const loading *l, links *out) {
+static shunt_status links_end(loading *l);
+
+static shunt_status ask_links(loading *l) {
   const cat_relation *r = l->p->relation;
   const char *const columns[] = {r->as.foreign_key, r->as.through_key};
   select_spec q = {.columns = columns, .ncolumns = 2, .by_key = true};
-  grouped k;
-  uint32_t *first_row, *by_key, *positions;
-  shunt_status status = group_parents(l, &k);
-  if (status || k.ngroups == 0) return status;
-  status = access_column(l->s, &k.groups[0].at, r->as.through_key, &out->target_column, l->err);
-  if (!status) status = load_groups(l, &k, &q, out->rows, &first_row);
-  if (!status) status = load_by_key(l, &k, out->rows, first_row, &by_key, &positions);
+  shunt_status status = group_parents(l, &l->k);
   if (status) return status;
-  out->target_key = rows_column_index(out->rows, out->target_column->name);
-  return list_links(l, &k, by_key, positions, out);
+  if (l->k.ngroups == 0) return load_nothing(l);
+  status = access_column(l->s, &l->k.groups[0].at, r->as.through_key, &l->links->target_column, l->err);
+  return status ? status : load_groups(l, &l->k, &q, l->between, links_end);
 }
 
 /* ---- from the links to the targets ---- */
@@ -83,10 +79,11 @@ static shunt_status target_spec(const loading *l, select_spec *q) {
   return status;
 }
 
-static shunt_status group_links(const loading *l, const links *from, grouped *k) {
+static shunt_status group_links(const loading *l, grouped *k) {
   const cat_relation *r = l->p->relation;
+  const links *from = l->links;
   group_spec g = {.entries = {.count = from->count,
-                              .rows = from->rows,
+                              .rows = l->between,
                               .column = from->target_key,
                               .row = from->row,
                               .origins = l->parents,
@@ -121,8 +118,9 @@ static uint32_t arrange(uint32_t *items, uint32_t n, const select_spec *q, const
   return load_cut(q, items, n);
 }
 
-static shunt_status distribute(loading *l, const links *from, const grouped *k, const uint32_t *by_key,
-                               const uint32_t *positions, const select_spec *q, const sort_ranks *ranks) {
+static shunt_status distribute(loading *l, const uint32_t *by_key, const uint32_t *positions, const sort_ranks *ranks) {
+  const links *from = l->links;
+  const grouped *k = &l->k;
   uint64_t nitems = 0;
   for (size_t i = 0; i < from->count; i++)
     if (k->of_entry[i] != MATCH_NONE) nitems += by_key[k->of_entry[i] + 1] - by_key[k->of_entry[i]];
@@ -135,36 +133,46 @@ static shunt_status distribute(loading *l, const links *from, const grouped *k, 
       if (n) memcpy(l->items + end, positions + by_key[key], n * sizeof *l->items);
       end += n;
     }
-    l->starts[i + 1] = start + arrange(l->items + start, end - start, q, ranks);
+    l->starts[i + 1] = start + arrange(l->items + start, end - start, &l->q, ranks);
   }
   return status;
 }
 
-static shunt_status load_targets(loading *l, const links *from, select_spec *q) {
-  grouped k;
-  uint32_t *first_row, *by_key, *positions;
+static shunt_status targets_end(loading *l) {
+  uint32_t *by_key, *positions;
   sort_ranks ranks = {NULL, NULL};
-  shunt_status status = group_links(l, from, &k);
-  if (status) return status;
-  if (k.ngroups == 0) return load_nothing(l);
-  l->child_shape = k.groups[0].at.table->shape;
-  select_spec all = *q; /* limits count per parent, once its rows are together */
-  all.limited = false;
-  all.offset = 0;
-  status = load_groups(l, &k, &all, l->children, &first_row);
-  q->statements = all.statements;
-  if (!status) status = load_by_key(l, &k, l->children, first_row, &by_key, &positions);
-  if (!status && q->norder) status = rank_targets(l, &k, q, &ranks);
-  if (!status) status = distribute(l, from, &k, by_key, positions, q, &ranks);
-  return status || (!q->limited && !q->offset) ? status : load_drop_unrelated(l);
+  shunt_status status = load_by_key(l, &l->k, l->children, &by_key, &positions);
+  if (!status && l->q.norder) status = rank_targets(l, &l->k, &l->q, &ranks);
+  if (!status) status = distribute(l, by_key, positions, &ranks);
+  return status || (!l->q.limited && !l->q.offset) ? status : load_drop_unrelated(l);
 }
 
-shunt_status link_load(loading *l) {
-  links between = {.rows = rows_new()};
-  select_spec q;
-  shunt_status status = between.rows ? target_spec(l, &q) : error_memory(l->err);
-  if (!status && (!q.limited || q.limit > 0)) status = read_links(l, &between);
-  if (!status) status = between.count ? load_targets(l, &between, &q) : load_nothing(l);
-  shunt_rows_free(between.rows);
+static shunt_status ask_targets(loading *l) {
+  shunt_status status = group_links(l, &l->k);
+  if (status) return status;
+  if (l->k.ngroups == 0) return load_nothing(l);
+  l->child_shape = l->k.groups[0].at.table->shape;
+  select_spec all = l->q; /* limits count per parent, once its rows are together */
+  all.limited = false;
+  all.offset = 0;
+  status = load_groups(l, &l->k, &all, l->children, targets_end);
+  l->q.statements = all.statements;
   return status;
+}
+
+static shunt_status links_end(loading *l) {
+  uint32_t *by_key, *positions;
+  shunt_status status = load_by_key(l, &l->k, l->between, &by_key, &positions);
+  l->links->target_key = rows_column_index(l->between, l->links->target_column->name);
+  if (!status) status = list_links(l, &l->k, by_key, positions, l->links);
+  if (status) return status;
+  return l->links->count ? ask_targets(l) : load_nothing(l);
+}
+
+shunt_status link_begin(loading *l) {
+  l->links = arena_new(l->scratch, links);
+  l->between = rows_new();
+  shunt_status status = l->links && l->between ? target_spec(l, &l->q) : error_memory(l->err);
+  if (status) return status;
+  return l->q.limited && l->q.limit == 0 ? load_nothing(l) : ask_links(l);
 }

@@ -57,23 +57,31 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
   return select_check_limits(r->target->name, out->limited, out->limit, out->offset, l->err);
 }
 
-shunt_status load_groups(const loading *l, const grouped *k, select_spec *q, shunt_rows *rows, uint32_t **first_row) {
-  *first_row = arena_alloc(l->scratch, (k->ngroups + 1) * sizeof **first_row);
-  if (!*first_row) return error_memory(l->err);
+shunt_status load_groups(loading *l, const grouped *k, select_spec *q, shunt_rows *rows,
+                         shunt_status (*resume)(loading *l)) {
+  l->feed = (feed){.rows = rows, .owner = l};
+  l->first_row = arena_array(l->scratch, uint32_t, k->ngroups + 1);
+  if (!l->first_row) return error_memory(l->err);
   q->at_once = k->at_once;
   for (size_t g = 0; g < k->ngroups; g++) {
-    (*first_row)[g] = (uint32_t)rows->count;
     q->filter.key = k->groups[g].key;
     q->filter.keys = k->groups[g].keys;
     q->filter.nkeys = k->groups[g].nkeys;
-    shunt_status status = select_run(l->s, &k->groups[g].at, q, rows, l->err);
+    shunt_status status = select_ask(l->s, &k->groups[g].at, q, &l->feed, &l->first_row[g], l->err);
     if (status) return status;
-    if (rows->count >= UINT32_MAX)
-      return error_set(l->err, SHUNT_E_USAGE, "model '%s' gives more rows than fit into one call",
-                       k->groups[g].at.model->name);
   }
-  (*first_row)[k->ngroups] = (uint32_t)rows->count;
+  l->resume = resume;
   return SHUNT_OK;
+}
+
+shunt_status load_groups_now(loading *l, const grouped *k, select_spec *q, shunt_rows *rows) {
+  gather g;
+  feed *done;
+  gather_begin(l->s, &g);
+  shunt_status status = load_groups(l, k, q, rows, NULL);
+  while (!status && l->feed.first) status = gather_next(l->s, &done, l->err);
+  gather_end(l->s);
+  return status;
 }
 
 /* What the rows' keys weigh; NULL where keys are not weighed. */
@@ -88,9 +96,13 @@ static shunt_status weights_of(const loading *l, grouped *k, const shunt_rows *r
 }
 
 /* A counting sort: how many each key has, where they begin, and then each row to its place. */
-shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, const uint32_t *first_row,
-                         uint32_t **starts, uint32_t **positions) {
+shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, uint32_t **starts,
+                         uint32_t **positions) {
   size_t nkeys = k->keys.count;
+  if (rows->count >= UINT32_MAX)
+    return error_set(l->err, SHUNT_E_USAGE, "model '%s' gives more rows than fit into one call",
+                     k->groups[0].at.model->name);
+  l->first_row[k->ngroups] = (uint32_t)rows->count;
   uint32_t *key_of = arena_alloc(l->scratch, rows->count * sizeof *key_of);
   *starts = arena_array(l->scratch, uint32_t, nkeys + 2);
   *positions = arena_alloc(l->scratch, rows->count * sizeof **positions);
@@ -101,7 +113,7 @@ shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, c
   uint32_t *end = *starts + 1; /* of each key, once they are all placed */
   for (size_t g = 0; g < k->ngroups; g++) {
     int column = rows_column_index(rows, k->groups[0].key->name);
-    for (uint32_t i = first_row[g]; i < first_row[g + 1]; i++) {
+    for (uint32_t i = l->first_row[g]; i < l->first_row[g + 1]; i++) {
       key_of[i] = group_find(k, g, weights ? &weights[i] : &rows_row(rows, i)[column]);
       if (key_of[i] != MATCH_NONE) end[key_of[i] + 1]++;
     }
@@ -199,56 +211,109 @@ static void set_limits(const loading *l, const grouped *k, select_spec *q) {
   if (q->limited || q->offset) q->per_key = q->by_key = true;
 }
 
-static shunt_status load_direct(loading *l) {
+static shunt_status direct_end(loading *l) {
+  uint32_t *by_key, *positions;
+  shunt_status status = load_by_key(l, &l->k, l->children, &by_key, &positions);
+  return status ? status : distribute(l, &l->k, by_key, positions, l->cut ? &l->q : NULL);
+}
+
+static shunt_status direct_begin(loading *l) {
   const char *needed = child_key(l->p->relation);
-  grouped k;
-  select_spec q;
-  uint32_t *first_row, *by_key, *positions;
-  shunt_status status = load_target_spec(l, &needed, 1, &q);
-  if (!status) status = group_parents(l, &k);
+  shunt_status status = load_target_spec(l, &needed, 1, &l->q);
+  if (!status) status = group_parents(l, &l->k);
   if (status) return status;
-  if (k.ngroups == 0) return load_nothing(l);
-  l->child_shape = k.groups[0].at.table->shape;
-  set_limits(l, &k, &q);
-  select_spec asked = q;
+  if (l->k.ngroups == 0) return load_nothing(l);
+  l->child_shape = l->k.groups[0].at.table->shape;
+  set_limits(l, &l->k, &l->q);
+  select_spec q = l->q;
   /* a column that holds 1 and "1" would count the rows of one key twice */
-  bool counts_here = q.per_key && k.at_once > 1;
-  if (counts_here && !(q.limited && q.limit == 0)) {
+  l->cut = q.per_key && l->k.at_once > 1;
+  if (l->cut && !(q.limited && q.limit == 0)) {
     q.per_key = q.limited = false;
     q.offset = 0;
   }
-  status = load_groups(l, &k, &q, l->children, &first_row);
-  if (!status) status = load_by_key(l, &k, l->children, first_row, &by_key, &positions);
-  return status ? status : distribute(l, &k, by_key, positions, counts_here ? &asked : NULL);
+  return load_groups(l, &l->k, &q, l->children, direct_end);
 }
 
 /* ---- the tree ---- */
 
-static shunt_status load_one(loading *l) {
-  l->children = rows_new();
-  shunt_status status = l->children ? SHUNT_OK : error_memory(l->err);
-  if (!status) status = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY ? link_load(l) : load_direct(l);
-  if (status) {
-    shunt_rows_free(l->children);
-    base_free(l->starts);
-    base_free(l->items);
-    return status;
+typedef struct loader {
+  shunt_session *s;
+  shunt_op op;
+  shunt_error *err;
+  loading *first, *last; /* parents before their children, and siblings in the plan's order */
+} loader;
+
+static shunt_status begin_all(loader *w, shunt_rows *parents, const driver_table *shape, const plan *p);
+
+/* As far as it comes without waiting. */
+static shunt_status go_on(loader *w, loading *l, shunt_status (*step)(loading *l)) {
+  shunt_status status;
+  do {
+    l->resume = NULL;
+    status = step(l);
+    step = l->resume;
+  } while (!status && step && !l->feed.first);
+  if (status || step) return status;
+  arena_free(&l->own);
+  return begin_all(w, l->children, l->child_shape, &l->p->children);
+}
+
+static shunt_status begin_all(loader *w, shunt_rows *parents, const driver_table *shape, const plan *p) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < p->count && !status; i++) {
+    loading *l = arena_new(&w->s->call, loading);
+    if (!l) return error_memory(w->err);
+    *l = (loading){.s = w->s, .parents = parents, .shape = shape, .p = &p->list[i], .op = w->op, .err = w->err};
+    l->scratch = &l->own;
+    *(w->last ? &w->last->next : &w->first) = l;
+    w->last = l;
+    l->children = rows_new();
+    if (!l->children) return error_memory(w->err);
+    bool many = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY;
+    status = go_on(w, l, many ? link_begin : direct_begin);
   }
-  if (!rows_attach(l->parents, l->p->relation->as.name, l->p->relation->as.kind, l->children, l->starts, l->items))
-    return error_memory(l->err);
-  return SHUNT_OK;
+  return status;
+}
+
+static shunt_status load_all(loader *w) {
+  feed *done;
+  for (;;) {
+    shunt_status status = gather_next(w->s, &done, w->err);
+    if (status || !done) return status;
+    loading *l = done->owner;
+    status = go_on(w, l, l->resume);
+    if (status) return status;
+  }
+}
+
+static shunt_status attach(const loading *l) {
+  const cat_relation *r = l->p->relation;
+  return rows_attach(l->parents, r->as.name, r->as.kind, l->children, l->starts, l->items) ? SHUNT_OK
+                                                                                           : error_memory(l->err);
+}
+
+static void abandon(loading *l) {
+  shunt_rows_free(l->children);
+  base_free(l->starts);
+  base_free(l->items);
 }
 
 shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_table *shape, const plan *p,
                             shunt_op op, shunt_error *err) {
-  for (size_t i = 0; i < p->count; i++) {
-    arena scratch = {0};
-    loading l = {
-        .s = s, .parents = parents, .shape = shape, .p = &p->list[i], .op = op, .err = err, .scratch = &scratch};
-    shunt_status status = load_one(&l);
-    arena_free(&scratch);
-    if (!status) status = load_relations(s, l.children, l.child_shape, &l.p->children, op, err);
-    if (status) return status;
+  loader w = {.s = s, .op = op, .err = err};
+  gather g;
+  gather_begin(s, &g);
+  shunt_status status = begin_all(&w, parents, shape, p);
+  if (!status) status = load_all(&w);
+  gather_end(s);
+  for (loading *l = w.first; l; l = l->next) {
+    arena_free(&l->own);
+    shunt_rows_free(l->between);
+    if (status)
+      abandon(l);
+    else
+      status = attach(l);
   }
-  return SHUNT_OK;
+  return status;
 }

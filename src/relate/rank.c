@@ -36,7 +36,7 @@ static shunt_status ask(const weighing *w, const buf *array, shunt_rows *rows) {
   sql_param(q, &values);
   sql_puts(q, mark + 1);
   shunt_status status = sql_status(q, w->err);
-  return status ? status : statement_run(w->s, w->at->client, w->at->level, rows, NULL, w->err);
+  return status ? status : statement_read(w->s, w->at->client, w->at->level, rows, w->err);
 }
 
 shunt_status weigh_ranks(const weighing *w, const shunt_value *values, size_t n, shunt_value *weights) {

@@ -75,6 +75,20 @@ static shunt_status set_id(shunt_session *s, filter *f, const shunt_value *id, s
   return match_forms(&m, match_add(&m, 0, id), f->key, forms, &f->nkeys) ? SHUNT_OK : error_memory(err);
 }
 
+static bool says_key(const access *a, const shunt_where *w) {
+  if (w->op != SHUNT_EQ || w->nvalues != 1 || w->values[0].type == SHUNT_NULL) return false;
+  const driver_column *column = w->column ? driver_table_column(a->table->shape, w->column) : NULL;
+  return column && access_unique(a, column);
+}
+
+/* Whether a condition holds of one row at most, so that there is nothing to order and to cut off. */
+static bool is_of_one(const access *a, const shunt_where *w) {
+  if (!w) return false;
+  for (size_t i = 0; w->op == SHUNT_AND && i < w->nitems; i++)
+    if (says_key(a, &w->items[i])) return true;
+  return says_key(a, w);
+}
+
 /* id: of the one row, or NULL. */
 static shunt_status select_into(shunt_session *s, const cat_model *model, const shunt_query *query,
                                 const shunt_value *id, shunt_rows *rows, shunt_error *err) {
@@ -88,6 +102,7 @@ static shunt_status select_into(shunt_session *s, const cat_model *model, const 
     status = access_key(s, &a, &q.filter.key, err);
     if (!status) status = set_id(s, &q.filter, id, err);
   }
+  if (!status && q.limit > 0 && !q.offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
   if (!status) status = select_run(s, &a, &q, rows, err);
   return status || !p.count ? status : load_relations(s, rows, a.table->shape, &p, SHUNT_READ, err);
 }
@@ -133,7 +148,7 @@ static shunt_status mget_groups(shunt_session *s, const cat_model *model, const 
                   .where = {query->where}};
   loading l = {.s = s, .err = err, .scratch = scratch};
   grouped k;
-  uint32_t *first_row, *by_key, *positions;
+  uint32_t *by_key, *positions;
   shunt_status status = group_keys(s, scratch, &g, &k, err);
   if (status) return status;
   if (k.ngroups == 0) { /* only the columns are asked for */
@@ -143,8 +158,8 @@ static shunt_status mget_groups(shunt_session *s, const cat_model *model, const 
     return status ? status : select_columns(s, &a, q, rows, err);
   }
   *shape = k.groups[0].at.table->shape;
-  status = load_groups(&l, &k, q, rows, &first_row);
-  if (!status) status = load_by_key(&l, &k, rows, first_row, &by_key, &positions);
+  status = load_groups_now(&l, &k, q, rows);
+  if (!status) status = load_by_key(&l, &k, rows, &by_key, &positions);
   return status ? status : in_order(&k, by_key, positions, nids, rows, scratch, err);
 }
 
@@ -263,7 +278,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   if (status) return status;
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
-  status = statement_run(s, a.client, a.level, rows, NULL, err);
+  status = statement_read(s, a.client, a.level, rows, err);
   if (!status) *count = rows_row(rows, 0)[0].as.integer;
   shunt_rows_free(rows);
   return status;

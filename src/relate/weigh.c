@@ -54,7 +54,7 @@ static bool as_text(const weighing *w, const shunt_value *value, shunt_value *te
 /* Runs s->sql, which gives one row of n weights. */
 static shunt_status run(const weighing *w, size_t n, shunt_value *weights, shunt_rows *rows) {
   shunt_status status = sql_status(&w->s->sql, w->err);
-  if (!status) status = statement_run(w->s, w->at->client, w->at->level, rows, NULL, w->err);
+  if (!status) status = statement_read(w->s, w->at->client, w->at->level, rows, w->err);
   if (status) return status;
   for (size_t i = 0; i < n; i++) {
     weights[i] = rows_row(rows, 0)[i];

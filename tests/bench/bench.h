@@ -118,6 +118,7 @@ static inline int64_t bench_now_ns(void) {
 enum { BENCH_ROUNDS = 15 };
 
 typedef struct bench_pairs {
+  int rounds;                                    /* BENCH_ROUNDS at most */
   double raw[BENCH_ROUNDS], shunt[BENCH_ROUNDS]; /* each round's time in ns */
 } bench_pairs;
 
@@ -126,17 +127,18 @@ static inline int bench_compare(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-static inline double bench_median(const double *list) {
+static inline double bench_median(const double *list, int n) {
   double sorted[BENCH_ROUNDS];
-  memcpy(sorted, list, sizeof sorted);
-  qsort(sorted, BENCH_ROUNDS, sizeof *sorted, bench_compare);
-  return sorted[BENCH_ROUNDS / 2];
+  memcpy(sorted, list, (size_t)n * sizeof *sorted);
+  qsort(sorted, (size_t)n, sizeof *sorted, bench_compare);
+  return sorted[n / 2];
 }
 
 static inline void bench_measure(void (*raw)(void *), void (*shunt)(void *), void *ud, bench_pairs *out) {
   raw(ud);
   shunt(ud);
-  for (int i = 0; i < BENCH_ROUNDS; i++) {
+  out->rounds = BENCH_ROUNDS;
+  for (int i = 0; i < out->rounds; i++) {
     int64_t start = bench_now_ns();
     raw(ud);
     int64_t middle = bench_now_ns();
@@ -154,10 +156,11 @@ static inline void bench_report(const char *name, double value, double limit) {
 static inline void bench_report_pairs(const char *name, const bench_pairs *pairs, double limit, double operations,
                                       const char *raw, const char *shunt) {
   double ratios[BENCH_ROUNDS];
-  for (int i = 0; i < BENCH_ROUNDS; i++) ratios[i] = pairs->shunt[i] / pairs->raw[i];
-  bench_report(name, bench_median(ratios), limit);
-  printf("# %s: %.0f ns, %s: %.0f ns (medians of %d rounds)\n", raw, bench_median(pairs->raw) / operations, shunt,
-         bench_median(pairs->shunt) / operations, BENCH_ROUNDS);
+  int n = pairs->rounds;
+  for (int i = 0; i < n; i++) ratios[i] = pairs->shunt[i] / pairs->raw[i];
+  bench_report(name, bench_median(ratios, n), limit);
+  printf("# %s: %.0f ns, %s: %.0f ns (medians of %d rounds)\n", raw, bench_median(pairs->raw, n) / operations, shunt,
+         bench_median(pairs->shunt, n) / operations, n);
 }
 
 #endif

@@ -1,27 +1,18 @@
 /* One row by its primary key through shunt_select, against a prepared statement and a copy of the row. Both on one
  * SQLite file in WAL mode, opened with the same flags. */
-#include "bench/bench.h"
-
-enum { USERS = 10000, GETS = 20000, COLUMNS = 8 };
+#include "bench/get.h"
 
 static const char config[] = "database:\n"
                              "  defaultClient: main\n"
                              "  clients:\n"
                              "    main: {engine: sqlite3, connection: {filename: main.db}}\n"
                              "rules: {path: [rules]}\n";
-static const char rules[] = "model \"user\" { table = \"users\" }\n";
 
 typedef struct world {
+  get_world get;
   sqlite3 *db;
   sqlite3_stmt *stmt;
-  shunt_session *session;
-  uint64_t raw_sum, shunt_sum;
 } world;
-
-/* A row of the raw side: its cells and their bytes in one block of its own. */
-typedef struct raw_row {
-  shunt_value cells[COLUMNS];
-} raw_row;
 
 static void fill(sqlite3 *db) {
   bench_sql(db, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT, city TEXT, age INTEGER, "
@@ -34,31 +25,15 @@ static void fill(sqlite3 *db) {
   bench_sql(db, "PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-/* What every value adds to the sum, so that both sides read all of it. */
-static uint64_t value_sum(const shunt_value *v) {
-  switch ((shunt_type)v->type) {
-  case SHUNT_INTEGER:
-    return (uint64_t)v->as.integer;
-  case SHUNT_FLOAT:
-    return (uint64_t)v->as.number;
-  case SHUNT_TEXT:
-    return v->size + (unsigned char)v->as.bytes[v->size - 1];
-  default:
-    return 7;
-  }
-}
-
-static int64_t next_id(int i) { return (int64_t)i * 7919 % USERS + 1; }
-
 /* ---- the raw side ---- */
 
-static raw_row *copy_row(sqlite3_stmt *stmt) {
+static get_row *copy_row(sqlite3_stmt *stmt) {
   size_t bytes = 0;
-  for (int c = 0; c < COLUMNS; c++)
+  for (int c = 0; c < GET_COLUMNS; c++)
     if (sqlite3_column_type(stmt, c) == SQLITE_TEXT) bytes += (size_t)sqlite3_column_bytes(stmt, c) + 1;
-  raw_row *row = bench_alloc(sizeof *row + bytes);
+  get_row *row = bench_alloc(sizeof *row + bytes);
   char *to = (char *)(row + 1);
-  for (int c = 0; c < COLUMNS; c++) {
+  for (int c = 0; c < GET_COLUMNS; c++) {
     int type = sqlite3_column_type(stmt, c);
     if (type == SQLITE_INTEGER) {
       row->cells[c] = shunt_integer(sqlite3_column_int64(stmt, c));
@@ -66,11 +41,7 @@ static raw_row *copy_row(sqlite3_stmt *stmt) {
       row->cells[c] = shunt_float(sqlite3_column_double(stmt, c));
     } else if (type == SQLITE_TEXT) {
       const void *text = sqlite3_column_text(stmt, c);
-      size_t size = (size_t)sqlite3_column_bytes(stmt, c);
-      memcpy(to, text, size);
-      to[size] = 0;
-      row->cells[c] = shunt_text(to, size);
-      to += size + 1;
+      row->cells[c] = get_text(&to, text, (size_t)sqlite3_column_bytes(stmt, c));
     } else {
       row->cells[c] = shunt_null();
     }
@@ -80,50 +51,25 @@ static raw_row *copy_row(sqlite3_stmt *stmt) {
 
 static void raw_round(void *ud) {
   world *w = ud;
-  for (int i = 0; i < GETS; i++) {
-    sqlite3_bind_int64(w->stmt, 1, next_id(i));
+  for (int i = 0; i < w->get.gets; i++) {
+    sqlite3_bind_int64(w->stmt, 1, get_id(i));
     if (sqlite3_step(w->stmt) != SQLITE_ROW) bench_die("%s", sqlite3_errmsg(w->db));
-    raw_row *row = copy_row(w->stmt);
+    get_row *row = copy_row(w->stmt);
     sqlite3_reset(w->stmt);
-    for (int c = 0; c < COLUMNS; c++) w->raw_sum += value_sum(&row->cells[c]);
+    get_sum_raw(&w->get, row);
     free(row);
   }
 }
 
-/* ---- shunt's side ---- */
-
-static void shunt_round(void *ud) {
-  world *w = ud;
-  for (int i = 0; i < GETS; i++) {
-    shunt_value id = shunt_integer(next_id(i));
-    shunt_where where = {.op = SHUNT_EQ, .column = "id", .values = &id, .nvalues = 1};
-    shunt_rows *rows;
-    shunt_error err;
-    if (shunt_select(w->session, "user", &(shunt_query){.where = &where, .limited = true, .limit = 1}, &rows, &err))
-      bench_die("%s", err.message);
-    const shunt_value *cells = shunt_rows_at(rows, 0);
-    for (size_t c = 0; c < shunt_rows_ncolumns(rows); c++) w->shunt_sum += value_sum(&cells[c]);
-    shunt_rows_free(rows);
-  }
-}
-
 int main(void) {
-  world w = {0};
-  bench_pairs pairs;
-  shunt_error err;
+  world w = {.get.gets = 20000};
   bench_folder();
   bench_write("shunt.yaml", config);
-  bench_write("rules/models.lua", rules);
   w.db = bench_database("main.db");
   fill(w.db);
-  w.stmt = bench_prepare(w.db, "SELECT id, name, email, city, age, score, created, note FROM users WHERE id = ?");
-  shunt_app *app = bench_open();
-  if (shunt_session_open(app, NULL, &w.session, &err)) bench_die("%s", err.message);
-  bench_measure(raw_round, shunt_round, &w, &pairs);
-  if (w.raw_sum != w.shunt_sum) bench_die("get: the two sides read different rows");
-  bench_report_pairs("get_ratio", &pairs, 1.5, GETS, "a prepared statement", "shunt_select");
-  shunt_session_close(w.session);
-  shunt_close(app);
+  w.stmt = bench_prepare(w.db, GET_SELECT "?");
+  get_open(&w.get);
+  get_measure("get_ratio", &w.get, raw_round, 1.20);
   sqlite3_finalize(w.stmt);
   sqlite3_close(w.db);
   bench_clean();

@@ -1,11 +1,13 @@
 #!/bin/sh
-# Runs the measuring programs in the folder given (build/bench) and says what they ran on.
+# Runs the measuring programs in the folder given (build/bench), on the servers of with-servers.sh, and says what they
+# ran on.
 # A figure that falls short is a measurement, not a failure; two sides that give different results are one.
 set -u
 
 folder=${1:-build/bench}
 status=0
-for name in resolve get include; do
+for name in resolve get get_pg get_mysql include include_engines include_slow \
+  insert_bulk_sqlite insert_bulk_pg insert_bulk_mysql; do
   "$folder/$name" || status=1
 done
 

@@ -35,6 +35,12 @@ for _, engine in ipairs(Engines.servers) do
       os.execute(("(sleep 0.3; sh tests/engines/server.sh kill %s '%s') >/dev/null 2>&1 </dev/null &"):format(engine, servers))
     end
 
+    local function pool()
+      for _, each in ipairs(world.app:pools()) do
+        if each.client == "main" and each.level == 0 then return each end
+      end
+    end
+
     -- A connection for each transaction in a transaction, all of them idle in the pool afterwards.
     local function fill_pool(depth)
       if depth == 0 then return end
@@ -94,12 +100,18 @@ for _, engine in ipairs(Engines.servers) do
 
     it("is told of for as long as it is away, and forgotten when it is back", function()
       control "kill"
+      local told
       for _ = 1, 3 * CONNECTIONS do
         local problem = Engines.raises("SHUNT_E_DATASOURCE", things.get, things, 1)
         assert.equal("main", problem.client)
+        told = problem.message
       end
+      assert(told:find("'main' is taken to be down", 1, true), told)
+      assert.is_true(pool().circuit_open)
       control "start"
+      while pool().retry_ms > 0 do os.execute "sleep 0.02" end
       assert_whole()
+      assert.is_false(pool().circuit_open)
     end)
 
     it("in the middle of a read fails the read", function()

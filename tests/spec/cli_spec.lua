@@ -125,6 +125,8 @@ describe("the shunt command", function()
       { 0, "--env test check", "environment test" }, { 0, "--env=test check --env prod", "environment prod" }, { 2, "resolve user --where id", "name=value" },
       { 2, "resolve user --where id=1 --where id=2", "twice" }, { 2, "resolve user --env nope", "shunt%.nope%.yaml" },
       { 2, "query user --include orders.nope", "no relation 'nope'" }, { 2, "query user --limit x", "whole number" },
+      { 2, "query user --timeout 2", "a duration such as 500ms, 5s, 2m or 1h, not '2'" },
+      { 2, "query user --timeout 0s", "not '0s'" },
       { 2, "query user --columns nope", "nope" }, { 2, "test nowhere", "nowhere" }, { 2, "run", "missing argument" },
       { 2, "run nowhere.lua", "nowhere%.lua" }, { 3, "resolve user -c nope.yaml", "nope%.yaml.*shunt init" },
       { 1, "resolve profile --op write", "profiles come from elsewhere" },
@@ -268,7 +270,7 @@ describe("the shunt command", function()
       { "--where id=1", { 1 } }, { "--where name=Ada", { 1 } }, { "--where 'id!=1' --limit 1 --order id", { 2 } },
       { "--where 'id>=1' --where 'id<2'", { 1 } }, { "--where 'id>1' --where 'id<=2'", { 2 } }, { "--where 'name~B%' --order id", { 2, 9007199254740993 } },
       { "--where score=null", { 2 } }, { "--where 'score!=null' --order -id", { 9007199254740993, 1 } }, { "--where id=77", {} },
-      { "--where \"name='; DROP TABLE users; --\"", {} }, { "--order id --offset 1 --limit 1", { 2 } },
+      { "--where \"name='; DROP TABLE users; --\"", {} }, { "--order id --offset 1 --limit 1 --timeout 1m", { 2 } },
       { "--client iso --columns id", { 1 } }, { "--instance iso --columns id", { 1 } },
     }
     for _, case in ipairs(WHERE) do

@@ -38,13 +38,13 @@ _shunt() {
     --relation) words=$(_shunt_names relations) ;;
     --op) words="read write" ;;
     --format) words="text json dot mermaid" ;;
-    --level | --where | --attr | --include | --columns | --order | --limit | --offset | --filter | --output) return ;;
+    --level | --where | --attr | --include | --columns | --order | --limit | --offset | --timeout | --filter | --output) return ;;
     *)
       case $command in
         "") words="init resolve explain query check topology config test run help --help --version" ;;
         resolve) words="$request $common" ;;
         explain) words="$request --all $common" ;;
-        query) words="$request --include --columns --order --limit --offset --sql $common" ;;
+        query) words="$request --include --columns --order --limit --offset --timeout --sql $common" ;;
         check) words="--strict --online --json $common" ;;
         topology) words="--format --json $common" ;;
         config) words=$common ;;

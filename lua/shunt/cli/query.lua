@@ -16,6 +16,7 @@ function query.options(parser)
   parser:option "--order":argname "a,-b":description "Columns to sort by, with - from high to low.":count "*"
   parser:option "--limit":argname "N":description "At most so many rows."
   parser:option "--offset":argname "N":description "Leave out the first rows."
+  parser:option "--timeout":argname "T":description "How long it may take, as in 500ms or 2s. Default: as long as it takes."
   parser:flag "--sql":description "Show each statement and its datasource (with --json, on standard error)."
   flags.json(parser, "Print each row as one JSON object on a line.")
 end
@@ -79,7 +80,7 @@ function query.run(args)
   local options = {
     where = next(conditions) and conditions or nil, columns = values.names(args.columns), order = values.names(args.order),
     limit = values.count(args.limit, "--limit"), offset = values.count(args.offset, "--offset"), include = include,
-    client = client, table = from,
+    client = client, table = from, timeout = values.duration(args.timeout, "--timeout"),
   }
 
   local session <close> = app:session(request)

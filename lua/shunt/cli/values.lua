@@ -89,6 +89,15 @@ function values.count(text, flag)
   return number
 end
 
+--- A duration that is not nothing, as the library takes it.
+---@return string?
+function values.duration(text, flag)
+  if text ~= nil and not (text:find "^%d+m?[smh]$" and text:find "[1-9]") then
+    failure.usage("%s takes a duration such as 500ms, 5s, 2m or 1h, not '%s'", flag, text)
+  end
+  return text
+end
+
 --- nil for null and for what is not there: catalogs are read from JSON, where both mean nothing.
 function values.some(value)
   if value == shunt.null or value == "" then return nil end

@@ -40,6 +40,10 @@ function blob:bytes() end
 ---@field instance string? the tenant; the default one where it is left out
 ---@field attrs table<string, string|number|boolean>? what rules see as req.attrs
 ---@field level integer? 0 in the foreground
+---@field timeout shunt.duration? of each call of the session; "0s" and left out: none
+
+---A whole number and its unit, as in the app config: "500ms", "5s", "2m", "1h".
+---@alias shunt.duration string
 
 ---@alias shunt.operators {eq: shunt.value?, ne: shunt.value?, gt: shunt.value?, gte: shunt.value?, lt: shunt.value?, lte: shunt.value?, in: shunt.value[]?, not_in: shunt.value[]?, like: string?, between: shunt.value[]?}
 ---A table of columns; `_or` and `_and` hold a list of conditions, `_not` one.
@@ -47,7 +51,7 @@ function blob:bytes() end
 ---@alias shunt.names string|string[]
 ---@alias shunt.row table<string, any>
 
----@class shunt.query
+---@class shunt.query_options
 ---@field columns shunt.names? all where left out
 ---@field where shunt.where?
 ---@field order shunt.names? "name" ascending, "-id" descending
@@ -58,8 +62,11 @@ function blob:bytes() end
 ---@field include shunt.include? relations to load along
 ---@field with table<string, shunt.relation>? relations made on the spot
 
+---@class shunt.query: shunt.query_options
+---@field timeout shunt.duration? of this call, in place of the session's
+
 ---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out one that loads itself.
----@alias shunt.include string|string[]|table<string, boolean|shunt.query>
+---@alias shunt.include string|string[]|table<string, boolean|shunt.query_options>
 
 ---@class shunt.aggregation: shunt.query
 ---@field count boolean|string|string[]? true or "*": of rows
@@ -75,6 +82,7 @@ function blob:bytes() end
 ---@field client string?
 ---@field table string?
 ---@field include shunt.include? the relations whose rows are written along
+---@field timeout shunt.duration? of this call, in place of the session's
 
 ---What a select tells about its rows.
 ---@class shunt.meta
@@ -144,6 +152,26 @@ function blob:bytes() end
 ---@field isolation string?
 ---@field read_only boolean?
 
+---@class shunt.sql_options
+---@field timeout shunt.duration? of this call, in place of the session's
+
+---The connections of a client at a level. What is counted is counted since the application was opened.
+---@class shunt.pool
+---@field client string
+---@field level integer
+---@field open integer connections there are, busy or idle, and those being opened
+---@field busy integer those of them that are not idle
+---@field waiting integer callers in the queue
+---@field max integer
+---@field acquired integer how often a caller got one
+---@field opened integer connections made
+---@field closed integer for being broken, idle for too long, past their lifetime
+---@field failed integer attempts to connect that failed
+---@field timeouts integer callers that none came free for in time
+---@field waited_ms integer all the time that callers have waited
+---@field circuit_open boolean the client is taken to be down
+---@field retry_ms integer until the next attempt to connect to it
+
 ---@class shunt.app
 local app = {}
 
@@ -158,6 +186,10 @@ function app:describe() end
 ---The merged configuration as YAML, secrets hidden.
 ---@return string
 function app:config() end
+
+---What each pool holds and has done: every client's at level 0, and those of other levels that were used.
+---@return shunt.pool[]
+function app:pools() end
 
 ---Closes its sessions too.
 function app:close() end
@@ -178,15 +210,17 @@ function session:model(name) end
 ---@param client string?
 ---@param sql string with ? for parameters
 ---@param params shunt.value[]?
+---@param options shunt.sql_options?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
-function session:query(client, sql, params) end
+function session:query(client, sql, params, options) end
 
 ---@param client string?
 ---@param sql string
 ---@param params shunt.value[]?
+---@param options shunt.sql_options?
 ---@return integer affected
-function session:execute(client, sql, params) end
+function session:execute(client, sql, params, options) end
 
 ---@param client string?
 ---@param table string

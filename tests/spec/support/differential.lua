@@ -31,6 +31,15 @@ local function in_order_of(root, rows)
   return out
 end
 
+-- Of a table. The others ask an engine how its collations would order texts.
+local function count_reads(statements)
+  local n = 0
+  for _, statement in ipairs(statements) do
+    if statement.sql:find('FROM ["`]') then n = n + 1 end
+  end
+  return n
+end
+
 -- The first thing wrong with a tree, or nil.
 local function try(run, session, schema, root, statements)
   local expected = in_order_of(root, Oracle.rows(run, root))
@@ -41,7 +50,8 @@ local function try(run, session, schema, root, statements)
     show.difference(Oracle.normalise(expected, root, shunt.null), Oracle.normalise(actual, root, shunt.null), shunt.null)
   if different then return different end
   local bound = Tree.statement_bound(schema, root, shunt.null)
-  if #statements > bound then return ("%d statements, where %d are enough"):format(#statements, bound) end
+  local reads = count_reads(statements)
+  if reads > bound then return ("%d statements, where %d are enough"):format(reads, bound) end
 end
 
 --- Tries a number of trees on one schema. open makes an application with the clients a, b, c and "whole", the last one on

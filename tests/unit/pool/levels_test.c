@@ -1,64 +1,20 @@
-/* An engine with several writers has a pool for each level, so that no level waits for another's connections. SQLite
- * has one writer and no levels, so the pool is given an engine of its own here, one that connects to nothing. */
-#define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#define driver_for levels_driver_for
-#include "pool/pool.c"
-#undef driver_for
-
-static bool shared_database(const cat_client *client) { return client == NULL; }
-
-static const driver_engine engine;
-
-static shunt_status open_nothing(const cat_client *client, int64_t deadline_ns, driver_conn **conn, shunt_error *err) {
-  *conn = base_zalloc(sizeof **conn);
-  if (!*conn) return error_memory(err);
-  (void)deadline_ns;
-  (*conn)->engine = &engine;
-  (*conn)->client = client;
-  return SHUNT_OK;
-}
-
-static void close_nothing(driver_conn *conn) { base_free(conn); }
-
-static const driver_engine engine = {.name = "nothing",
-                                     .levels = true,
-                                     .private_database = shared_database,
-                                     .open = open_nothing,
-                                     .close = close_nothing};
-
-const driver_engine *levels_driver_for(cat_engine which) { return which == CAT_PG ? &engine : NULL; }
-
-static cat_client client = {.name = "pg", .engine = CAT_PG, .pool = {.max = 2, .acquire_timeout_ms = 1}};
-
-static pools *make(void) {
-  static cat_client *clients[] = {&client};
-  static const catalog c = {.clients = clients, .nclients = 1};
-  pools *p = NULL;
-  assert_int_equal(pools_new(&c, &p, NULL), SHUNT_OK);
-  return p;
-}
+/* An engine with several writers has a pool for each level, so that no level waits for another's connections. */
+#include "unit/pool/server.h"
 
 static void a_level_does_not_wait_for_another(void **state) {
   (void)state;
-  pools *p = make();
+  pools *p = server_begin((cat_pool){.max = 2, .acquire_timeout_ms = 1});
   enum { LEVELS = 5 };
   driver_conn *held[LEVELS][2], *none;
   shunt_error err;
   for (int level = 0; level < LEVELS; level++) {
     for (int i = 0; i < 2; i++) assert_int_equal(pool_acquire(p, &client, level, 0, &held[level][i], &err), SHUNT_OK);
     assert_int_equal(pool_acquire(p, &client, level, 0, &none, &err), SHUNT_E_TIMEOUT);
-    assert_int_equal(pool_counts_of(p, &client, level + 1).open, 0);
+    assert_int_equal(pool_stats_of(p, &client, level + 1).open, 0);
   }
   for (int level = 0; level < LEVELS; level++) {
     pool_release(p, held[level][0], level);
-    assert_int_equal(pool_counts_of(p, &client, level).busy, 1);
+    assert_int_equal(pool_stats_of(p, &client, level).busy, 1);
     assert_int_equal(pool_acquire(p, &client, level, 0, &none, &err), SHUNT_OK);
     assert_ptr_equal(none, held[level][0]); /* its own, not another level's */
     for (int i = 0; i < 2; i++) pool_release(p, held[level][i], level);
@@ -76,10 +32,23 @@ static void *climb(void *arg) {
   return NULL;
 }
 
+typedef struct listing {
+  const char *client[300];
+  int level[300];
+  int64_t acquired;
+  int count;
+} listing;
+
+static void list(void *ud, const shunt_pool_stats *stats) {
+  listing *l = ud;
+  l->client[l->count] = stats->client;
+  l->level[l->count++] = stats->level;
+  l->acquired += stats->acquired;
+}
+
 static void threads_that_ask_for_new_levels_at_once_get_the_same_pools(void **state) {
   (void)state;
-  pools *p = make();
-  client.pool.acquire_timeout_ms = 60000;
+  pools *p = server_begin((cat_pool){.max = 2, .acquire_timeout_ms = LONG_MS});
   pthread_t threads[4];
   for (int i = 0; i < 4; i++) assert_int_equal(pthread_create(&threads[i], NULL, climb, p), 0);
   for (int i = 0; i < 4; i++) {
@@ -87,10 +56,26 @@ static void threads_that_ask_for_new_levels_at_once_get_the_same_pools(void **st
     assert_int_equal(pthread_join(threads[i], &failed), 0);
     assert_null(failed);
   }
-  client.pool.acquire_timeout_ms = 1;
-  int pools_of_client = 0;
-  for (pool *pl = &p->clients[0].base; pl; pl = atomic_load(&pl->next)) pools_of_client++;
-  assert_int_equal(pools_of_client, 200);
+  listing all = {.count = 0};
+  pools_each(p, list, &all);
+  assert_int_equal(all.count, 201); /* and level 0 of the client that nobody used */
+  assert_int_equal(all.acquired, 800);
+  pools_free(p);
+}
+
+static void pools_are_told_client_by_client_and_level_by_level(void **state) {
+  (void)state;
+  pools *p = server_begin((cat_pool){.max = 2, .acquire_timeout_ms = 1});
+  const int used[] = {7, 2, 5};
+  for (int i = 0; i < 3; i++) pool_release(p, server_acquire(p, used[i]), used[i]);
+  listing all = {.count = 0};
+  pools_each(p, list, &all);
+  const int expected[] = {0, 2, 5, 7, 0};
+  assert_int_equal(all.count, 5);
+  for (int i = 0; i < 5; i++) {
+    assert_int_equal(all.level[i], expected[i]);
+    assert_string_equal(all.client[i], i < 4 ? "pg" : "other");
+  }
   pools_free(p);
 }
 
@@ -98,6 +83,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_level_does_not_wait_for_another),
       cmocka_unit_test(threads_that_ask_for_new_levels_at_once_get_the_same_pools),
+      cmocka_unit_test(pools_are_told_client_by_client_and_level_by_level),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "unit/pool/world.h"
 
+#include "base/clock.h"
 #include "unit/faults.h"
 
 static void execute(driver_conn *conn, const char *sql) {
@@ -42,6 +43,71 @@ static void a_pool_that_is_used_up_says_so(void **state) {
   assert_ptr_equal(acquire(w), a);
   release(w, a);
   release(w, b);
+}
+
+static void a_wait_ends_with_the_call_where_that_is_sooner(void **state) {
+  world *w = *state;
+  w->d.client.pool.acquire_timeout_ms = LONG_MS;
+  driver_conn *a = acquire(w), *b = acquire(w), *none = a;
+  const int64_t now_ns = clock_monotonic_ns(), until_ns[] = {1, now_ns, now_ns + 2000000};
+  for (int i = 0; i < 3; i++) {
+    shunt_status status = pool_acquire(w->pools, &w->d.client, 0, until_ns[i], &none, &w->d.err);
+    assert_fails(&w->d, status, SHUNT_E_TIMEOUT, "ms that were left of the call's own timeout");
+    assert_null(none);
+  }
+  release(w, a);
+  assert_int_equal(pool_acquire(w->pools, &w->d.client, 0, 1, &none, &w->d.err), SHUNT_OK); /* who need not wait */
+  assert_int_equal(none->deadline_ns, 1);
+  release(w, none);
+  release(w, b);
+}
+
+static void one_that_asks_without_waiting_gets_what_is_free_or_nothing(void **state) {
+  world *w = *state;
+  w->d.client.pool.acquire_timeout_ms = LONG_MS;
+  driver_conn *held[2], *none = NULL;
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, 0, &held[i], &w->d.err), SHUNT_OK);
+  none = held[0];
+  assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, 0, &none, &w->d.err), SHUNT_OK);
+  assert_null(none);
+  assert_counts(w, 2, 2, 0);
+  release(w, held[0]);
+  assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, 0, &none, &w->d.err), SHUNT_OK);
+  assert_ptr_equal(none, held[0]);
+  release(w, held[0]);
+  release(w, held[1]);
+}
+
+static void what_happened_is_counted(void **state) {
+  world *w = *state;
+  driver_conn *a = acquire(w), *b = acquire(w), *none;
+  assert_int_equal(try_acquire(w, &none), SHUNT_E_TIMEOUT);
+  release(w, b);
+  b = acquire(w);
+  b->broken = true;
+  release(w, b);
+  char missing[128];
+  snprintf(missing, sizeof missing, "%s/missing.db", w->d.folder);
+  w->d.client.create = false;
+  w->d.client.filename = missing;
+  assert_int_equal(try_acquire(w, &none), SHUNT_E_DATASOURCE);
+  w->d.client.filename = w->d.filename;
+  shunt_pool_stats stats = pool_stats_of(w->pools, &w->d.client, 0);
+  assert_string_equal(stats.client, "main");
+  assert_int_equal(stats.level, 0);
+  assert_int_equal(stats.open, 1);
+  assert_int_equal(stats.busy, 1);
+  assert_int_equal(stats.max, 2);
+  assert_int_equal(stats.acquired, 3);
+  assert_int_equal(stats.opened, 2);
+  assert_int_equal(stats.closed, 1);
+  assert_int_equal(stats.failed, 1);
+  assert_int_equal(stats.timeouts, 1);
+  assert_true(stats.waited_ns > 0);
+  assert_false(stats.circuit_open);
+  assert_int_equal(stats.retry_ms, 0);
+  release(w, a);
 }
 
 static void every_level_of_sqlite_shares_one_pool(void **state) {
@@ -106,7 +172,7 @@ static void a_file_that_does_not_open_takes_no_place(void **state) {
   w->d.client.create = false;
   w->d.client.filename = missing;
   driver_conn *none = NULL;
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < 20; i++) { /* there is no server to be spared: each of them looks */
     assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_DATASOURCE, missing);
     assert_null(none);
     assert_counts(w, 0, 0, 0);
@@ -153,12 +219,12 @@ static void a_connection_past_its_lifetime_is_replaced(void **state) {
   w->d.client.pool.min = 2;
   w->d.client.pool.max_lifetime_ms = 1000 * HOUR_S / 2;
   driver_conn *a = acquire(w);
-  age(&a->opened_ns);
+  age(&a->retire_ns);
   release(w, a);
   assert_counts(w, 0, 0, 0);
   a = acquire(w);
   release(w, a);
-  age(&a->opened_ns);
+  age(&a->retire_ns);
   execute(a, "CREATE TEMP TABLE mine (a)"); /* only the old one has it */
   a = acquire(w);
   execute(a, "CREATE TEMP TABLE mine (a)");
@@ -173,7 +239,7 @@ static void limits_of_0_are_no_limits(void **state) {
   release(w, a);
   release(w, b);
   age(&a->idle_since_ns);
-  age(&b->opened_ns);
+  assert_int_equal(b->retire_ns, 0);
   assert_ptr_equal(acquire(w), b);
   release(w, b);
   assert_counts(w, 2, 0, 0);
@@ -188,7 +254,7 @@ static void a_private_database_has_one_connection_that_stays(void **state) {
   driver_conn *a = acquire(w), *none = NULL;
   execute(a, "CREATE TABLE mine (a)");
   assert_fails(&w->d, try_acquire(w, &none), SHUNT_E_TIMEOUT, "all 1 connections");
-  age(&a->opened_ns);
+  assert_int_equal(a->retire_ns, 0);
   release(w, a);
   age(&a->idle_since_ns);
   assert_ptr_equal(acquire(w), a);
@@ -247,7 +313,7 @@ static bool use(world *w) {
   if (!ok) assert_int_equal(w->d.err.status, SHUNT_E_MEMORY);
   if (a) release(w, a);
   if (b) release(w, b);
-  if (w->pools) assert_int_equal(pool_counts_of(w->pools, &w->d.client, 0).busy, 0);
+  if (w->pools) assert_int_equal(pool_stats_of(w->pools, &w->d.client, 0).busy, 0);
   pools_free(w->pools);
   w->pools = NULL;
   return ok;
@@ -276,6 +342,9 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(connections_are_opened_when_needed_and_used_again),
       TEST(a_pool_that_is_used_up_says_so),
+      TEST(a_wait_ends_with_the_call_where_that_is_sooner),
+      TEST(one_that_asks_without_waiting_gets_what_is_free_or_nothing),
+      TEST(what_happened_is_counted),
       TEST(every_level_of_sqlite_shares_one_pool),
       TEST(what_is_open_at_release_is_rolled_back),
       TEST(an_altered_connection_is_not_given_again),

@@ -9,7 +9,7 @@
 #include "unit/random.h"
 
 static void until_waiting(world *w, int waiting) {
-  while (pool_counts_of(w->pools, &w->d.client, 0).waiting != waiting) sched_yield();
+  while (pool_stats_of(w->pools, &w->d.client, 0).waiting != waiting) sched_yield();
 }
 
 typedef struct queuer {
@@ -161,7 +161,7 @@ static void *work(void *arg) {
     if ((!t || rng_below(&me->random, 4) == 0) && pool_describe(me->w->pools, conn, "t", &t, &err)) me->wrong++;
     if (conn->idle_since_ns != mine) me->wrong++;
     if (rng_below(&me->random, 20) == 0) conn->broken = true;
-    if (rng_below(&me->random, 20) == 0) age(&conn->opened_ns);
+    if (rng_below(&me->random, 20) == 0) age(&conn->retire_ns);
     atomic_fetch_sub(me->held, 1);
     pool_release(me->w->pools, conn, 0);
   }
@@ -190,7 +190,7 @@ static void threads_never_hold_more_than_max_nor_the_same_one(void **state) {
     acquired += workers[i].acquired;
   }
   assert_true(acquired > 0);
-  pool_counts counts = pool_counts_of(w->pools, &w->d.client, 0);
+  shunt_pool_stats counts = pool_stats_of(w->pools, &w->d.client, 0);
   assert_int_equal(counts.busy, 0);
   assert_int_equal(counts.waiting, 0);
   assert_in_range(counts.open, 0, MOST);

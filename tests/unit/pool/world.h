@@ -52,13 +52,13 @@ static inline driver_conn *acquire(world *w) {
 static inline void release(world *w, driver_conn *conn) { pool_release(w->pools, conn, 0); }
 
 static inline void assert_counts(world *w, int open, int busy, int waiting) {
-  pool_counts counts = pool_counts_of(w->pools, &w->d.client, 0);
+  shunt_pool_stats counts = pool_stats_of(w->pools, &w->d.client, 0);
   assert_int_equal(counts.open, open);
   assert_int_equal(counts.busy, busy);
   assert_int_equal(counts.waiting, waiting);
 }
 
-/* The time that passes is what is taken off a connection's stamps. */
+/* The time that passes is what is taken off the stamps of a connection. */
 static inline void age(int64_t *stamp_ns) { *stamp_ns -= (int64_t)HOUR_S * 1000000000; }
 
 #endif

@@ -1,0 +1,108 @@
+#include "pool/circuit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "pool/jitter.h"
+
+static const int64_t NS_PER_MS = 1000000;
+
+enum {
+  BACK_OFF_MS = 200,          /* doubled with each probe that fails */
+  LONGEST_BACK_OFF_MS = 1000, /* and so the longest that a server which is back is still taken to be down */
+  PATIENCE_MS = 1000 /* a server that did not let anybody in for so long is down for whoever had given it longer, too */
+};
+
+bool circuit_init(circuit *c) {
+  memset(c, 0, sizeof *c);
+  return pthread_mutex_init(&c->lock, NULL) == 0;
+}
+
+void circuit_end(circuit *c) { pthread_mutex_destroy(&c->lock); }
+
+/* ---- under the lock ---- */
+
+static bool is_open(const circuit *c) { return c->failures >= CIRCUIT_OPENS_AT; }
+
+static int64_t left_ms(const circuit *c, int64_t now_ns) {
+  if (!is_open(c) || c->probing || now_ns >= c->retry_ns) return 0;
+  return (c->retry_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+}
+
+static int64_t back_off_ns(const circuit *c, int64_t now_ns) {
+  int64_t ms = BACK_OFF_MS;
+  for (int i = CIRCUIT_OPENS_AT; i < c->failures && ms < LONGEST_BACK_OFF_MS; i++) ms *= 2;
+  if (ms > LONGEST_BACK_OFF_MS) ms = LONGEST_BACK_OFF_MS;
+  return (int64_t)((double)(ms * NS_PER_MS) * (0.8 + 0.4 * jitter((uint64_t)now_ns)));
+}
+
+/* The driver's words begin with the client, which has been told by then. */
+static const char *words_of(const shunt_error *last, const char *client) {
+  char name[160];
+  int size = snprintf(name, sizeof name, "client '%s': ", client);
+  return strncmp(last->message, name, (size_t)size) == 0 ? last->message + size : last->message;
+}
+
+static shunt_status refuse(const circuit *c, const char *client, int64_t now_ns, shunt_error *err) {
+  char next[64] = "is being made right now";
+  if (!c->probing) snprintf(next, sizeof next, "is made in %lld ms", (long long)left_ms(c, now_ns));
+  error_set(err, SHUNT_E_DATASOURCE,
+            "client '%s' is taken to be down: %d attempts in a row to connect have failed, and the next one %s. The "
+            "last failure: %s",
+            client, c->failures, next, words_of(&c->last, client));
+  error_client(err, client);
+  if (!err) return SHUNT_E_DATASOURCE;
+  err->engine_code = c->last.engine_code;
+  memcpy(err->sqlstate, c->last.sqlstate, sizeof err->sqlstate);
+  return SHUNT_E_DATASOURCE;
+}
+
+static shunt_status check(const circuit *c, const char *client, int64_t now_ns, shunt_error *err) {
+  if (!is_open(c) || (!c->probing && now_ns >= c->retry_ns)) return SHUNT_OK;
+  return refuse(c, client, now_ns, err);
+}
+
+/* ---- from outside ---- */
+
+shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *attempt, shunt_error *err) {
+  int64_t now_ns = clock_monotonic_ns();
+  pthread_mutex_lock(&c->lock);
+  shunt_status status = check(c, client, now_ns, err);
+  *attempt = (circuit_attempt){.probe = !status && is_open(c), .started_ns = now_ns};
+  if (attempt->probe) c->probing = true;
+  pthread_mutex_unlock(&c->lock);
+  return status;
+}
+
+/* Of many attempts that were under way when the circuit opened, each would double the back-off: only the probe does. */
+void circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err) {
+  int64_t now_ns = clock_monotonic_ns();
+  bool down = status == SHUNT_E_DATASOURCE ||
+              (status == SHUNT_E_TIMEOUT && now_ns - attempt->started_ns >= PATIENCE_MS * NS_PER_MS);
+  pthread_mutex_lock(&c->lock);
+  if (!status) c->failures = 0;
+  if (down && (attempt->probe || !is_open(c))) {
+    c->failures++;
+    c->retry_ns = now_ns + back_off_ns(c, now_ns);
+    c->last = *err;
+  }
+  if (attempt->probe) c->probing = false;
+  pthread_mutex_unlock(&c->lock);
+}
+
+shunt_status circuit_check(circuit *c, const char *client, shunt_error *err) {
+  int64_t now_ns = clock_monotonic_ns();
+  pthread_mutex_lock(&c->lock);
+  shunt_status status = check(c, client, now_ns, err);
+  pthread_mutex_unlock(&c->lock);
+  return status;
+}
+
+void circuit_look(circuit *c, bool *open, int64_t *retry_ms) {
+  int64_t now_ns = clock_monotonic_ns();
+  pthread_mutex_lock(&c->lock);
+  *open = is_open(c);
+  *retry_ms = left_ms(c, now_ns);
+  pthread_mutex_unlock(&c->lock);
+}

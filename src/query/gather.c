@@ -1,0 +1,240 @@
+#define _POSIX_C_SOURCE 200809L
+#include "query/gather.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <poll.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "query/transaction.h"
+
+/* ---- asking ---- */
+
+void gather_begin(shunt_session *s, gather *g) {
+  assert(!s->gather);
+  g->first = g->last = NULL;
+  g->nflying = 0;
+  g->complete = g->last_complete = NULL;
+  g->status = SHUNT_OK;
+  s->gather = g;
+}
+
+shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin,
+                        uint32_t *first_row, shunt_error *err) {
+  gather *g = s->gather;
+  inquiry *a = arena_new(&s->call, inquiry);
+  if (!a) return error_memory(err);
+  a->sql = s->sql;
+  memset(&s->sql, 0, sizeof s->sql);
+  a->e = execution_of(&a->sql, client, level, true);
+  a->feed = f;
+  a->origin = origin;
+  a->first_row = first_row;
+  *(f->last ? &f->last->next_in_feed : &f->first) = a;
+  f->last = a;
+  *(g->last ? &g->last->next : &g->first) = a;
+  g->last = a;
+  return SHUNT_OK;
+}
+
+/* ---- sending ---- */
+
+/* One call may hold half of a pool, so that it doesn't keep everybody else waiting for the sake of its own speed. */
+static bool may_hold_more(const gather *g, const execution *e) {
+  int most = e->client->pool.max / 2, held = 0;
+  for (size_t i = 0; i < g->nflying; i++)
+    held += g->flying[i]->e.client == e->client && g->flying[i]->e.level == e->level;
+  return held < (most > 1 ? most : 1);
+}
+
+/* *conn stays NULL where there is none to be had now. */
+static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn **conn) {
+  driver_conn *own = transaction_peek(s, e->client, e->level);
+  *conn = NULL;
+  if (own) {
+    if (!own->under_way) *conn = own;
+    return SHUNT_OK;
+  }
+  if (!may_hold_more(s->gather, e)) return SHUNT_OK;
+  return pool_try_acquire(s->home.pools, e->client, e->level, s->deadline_ns, conn, &s->gather->err);
+}
+
+static void give_back(shunt_session *s, const inquiry *a, driver_conn *conn) {
+  conn->under_way = false;
+  if (!conn->in_transaction) pool_release(s->home.pools, conn, a->e.level);
+}
+
+static void fail(gather *g, shunt_status status) {
+  if (!g->status) g->status = status;
+}
+
+static void send_one(shunt_session *s, inquiry *a) {
+  gather *g = s->gather;
+  driver_conn *conn;
+  shunt_status status = find_conn(s, &a->e, &conn);
+  if (status) error_client(&g->err, a->e.client->name);
+  if (!status && conn) {
+    conn->deadline_ns = s->deadline_ns;
+    status = execution_send(s, &a->e, conn, &g->err);
+    if (!status) {
+      a->socket = conn->engine->start(conn);
+      a->conn = conn;
+      conn->under_way = true;
+      g->flying[g->nflying++] = a;
+      return;
+    }
+    a->alone = execution_may_repeat(&a->e, conn, status);
+    give_back(s, a, conn);
+  }
+  a->feed->held = true;
+  if (status && !a->alone) fail(g, execution_end(s, &a->e, status, &g->err));
+}
+
+static bool runs_inside(const inquiry *a) { return a->alone || !driver_for(a->e.client->engine)->start; }
+
+static void send_all(shunt_session *s) {
+  gather *g = s->gather;
+  for (inquiry *a = g->first; a; a = a->next) a->feed->held = false;
+  for (inquiry *a = g->first; a && g->nflying < GATHER_MOST && !g->status; a = a->next) {
+    if (a->conn || a->feed->held) continue;
+    if (runs_inside(a))
+      a->feed->held = true;
+    else
+      send_one(s, a);
+  }
+}
+
+/* ---- receiving ---- */
+
+static void unlink_inquiry(gather *g, inquiry *a) {
+  inquiry **at = &g->first, *before = NULL;
+  while (*at != a) {
+    before = *at;
+    at = &before->next;
+  }
+  *at = a->next;
+  if (g->last == a) g->last = before;
+  assert(a->feed->first == a);
+  a->feed->first = a->next_in_feed;
+  if (!a->feed->first) a->feed->last = NULL;
+  for (size_t i = 0; i < g->nflying; i++) {
+    if (g->flying[i] != a) continue;
+    memmove(g->flying + i, g->flying + i + 1, (--g->nflying - i) * sizeof *g->flying);
+    break;
+  }
+}
+
+/* The session writes its next statement where this one stood. */
+static void recycle(shunt_session *s, inquiry *a) {
+  if (s->sql.text.data || s->sql.params) {
+    sql_free(&a->sql);
+    return;
+  }
+  s->sql = a->sql;
+  memset(&a->sql, 0, sizeof a->sql);
+}
+
+static void complete(gather *g, feed *f) {
+  f->next = NULL;
+  *(g->last_complete ? &g->last_complete->next : &g->complete) = f;
+  g->last_complete = f;
+}
+
+static shunt_status receive_rows(shunt_session *s, inquiry *a, shunt_error *err) {
+  shunt_rows *rows = a->feed->rows;
+  driver_conn *conn = a->conn;
+  size_t before = rows->count;
+  if (!conn) return execution_run(s, &a->e, rows, err);
+  shunt_status status = execution_receive(s, &a->e, conn, rows, err);
+  bool again = execution_may_repeat(&a->e, conn, status);
+  give_back(s, a, conn);
+  if (!again) return status;
+  while (rows->count > before) rows_drop_last(rows);
+  return execution_run(s, &a->e, rows, err);
+}
+
+/* Only a feed's first one is received. */
+static void receive(shunt_session *s, inquiry *a) {
+  gather *g = s->gather;
+  feed *f = a->feed;
+  unlink_inquiry(g, a);
+  if (a->first_row) *a->first_row = (uint32_t)f->rows->count;
+  shunt_status status = SHUNT_OK;
+  shunt_error err;
+  if (a->origin && !rows_add_origin(f->rows, a->e.client->id)) status = error_memory(&err);
+  if (!status)
+    status = receive_rows(s, a, &err);
+  else if (a->conn)
+    give_back(s, a, a->conn);
+  execution_end(s, &a->e, status, &err);
+  recycle(s, a);
+  if (status && !g->status) {
+    g->status = status;
+    g->err = err;
+  }
+  if (!f->first) complete(g, f);
+}
+
+static int wait_ms(const shunt_session *s) {
+  if (!s->deadline_ns) return -1;
+  int64_t left_ms = (s->deadline_ns - clock_monotonic_ns()) / 1000000 + 1;
+  return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
+}
+
+/* The one to receive now. While servers work, what runs in this thread does; else the first that answers is waited for.
+ * Past the deadline it is any of them, and says so. */
+static inquiry *choose(shunt_session *s) {
+  struct pollfd ready[GATHER_MOST];
+  inquiry *flying[GATHER_MOST], *inside = NULL, *unsent = NULL;
+  nfds_t n = 0;
+  for (inquiry *a = s->gather->first; a; a = a->next) {
+    if (a->feed->first != a) continue;
+    if (!a->conn) {
+      inquiry **kind = runs_inside(a) ? &inside : &unsent;
+      if (!*kind) *kind = a;
+      continue;
+    }
+    if (a->socket < 0) return a;
+    ready[n] = (struct pollfd){.fd = a->socket, .events = POLLIN};
+    flying[n++] = a;
+  }
+  if (n == 1 && !inside) return flying[0];
+  if (n && poll(ready, n, inside ? 0 : wait_ms(s)) > 0)
+    for (nfds_t i = 0; i < n; i++)
+      if (ready[i].revents) return flying[i];
+  return inside ? inside : n ? flying[0] : unsent;
+}
+
+shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err) {
+  gather *g = s->gather;
+  *done = NULL;
+  while (!g->status && !g->complete && g->first) {
+    send_all(s);
+    if (!g->status) receive(s, choose(s));
+  }
+  if (g->status) {
+    if (err) *err = g->err;
+    return g->status;
+  }
+  *done = g->complete;
+  if (g->complete) g->complete = g->complete->next;
+  if (!g->complete) g->last_complete = NULL;
+  return SHUNT_OK;
+}
+
+/* The first one under way is the first one of its feed, for none overtakes another of its feed. */
+void gather_settle(shunt_session *s) {
+  while (s->gather->nflying) receive(s, s->gather->flying[0]);
+}
+
+void gather_end(shunt_session *s) {
+  gather *g = s->gather;
+  for (size_t i = 0; i < g->nflying; i++) {
+    inquiry *a = g->flying[i];
+    (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
+    give_back(s, a, a->conn);
+  }
+  for (inquiry *a = g->first; a; a = a->next) sql_free(&a->sql);
+  s->gather = NULL;
+}
