@@ -1,6 +1,7 @@
 #include "query/load.h"
 
 #include "base/clock.h"
+#include "query/statement.h"
 #include "query/transaction.h"
 
 enum { FEWEST_ROWS = 500 /* with less, finding out what the table takes costs more than it saves */ };
@@ -31,42 +32,30 @@ static shunt_status send_rows(driver_conn *conn, const load *l, shunt_value *row
   return status;
 }
 
-static void tell(shunt_session *s, const load *l, const char *sql, int64_t affected, int64_t started_ns,
-                 shunt_status status) {
-  shunt_statement told = {.client = l->a->client->name,
-                          .level = l->a->level,
-                          .sql = sql,
-                          .affected = affected,
-                          .duration_ns = clock_monotonic_ns() - started_ns,
-                          .status = status};
-  s->observer(s->observer_ud, &told);
-}
-
-static shunt_status on_connection(shunt_session *s, driver_conn *conn, const load *l, bool *done, int64_t *affected,
-                                  shunt_error *err) {
+static shunt_status on_connection(shunt_session *s, driver_conn *conn, const load *l, execution *e, shunt_error *err) {
   size_t width = l->ncolumns + (l->stamp ? 1 : 0);
   const char **names = names_of(s, l, width), *sql;
   shunt_value *row = arena_array(&s->call, shunt_value, l->ncolumns + 1);
   if (!names || !row) return error_memory(err);
-  int64_t started_ns = s->observer ? clock_monotonic_ns() : 0;
+  e->started_ns = s->observer ? clock_monotonic_ns() : 0;
   shunt_status status = conn->engine->load_begin(conn, l->a->table->name, names, width, &sql, err);
   if (status || !sql) return status;
-  *done = true;
-  const char *told = s->observer ? arena_strdup(&s->call, sql) : NULL;
-  status = send_rows(conn, l, row, err);
-  shunt_status ended = conn->engine->load_end(conn, !status, affected, status ? NULL : err);
+  e->sent = true;
+  e->sql = arena_strdup(&s->call, sql);
+  status = e->sql ? send_rows(conn, l, row, err) : error_memory(err);
+  shunt_status ended = conn->engine->load_end(conn, !status, &e->affected, status ? NULL : err);
   if (!status) status = ended;
-  if (told) tell(s, l, told, *affected, started_ns, status);
+  if (e->sql) execution_tell(s, e, 0, status);
   return status;
 }
 
 shunt_status load_run(shunt_session *s, const load *l, bool *done, int64_t *affected, shunt_error *err) {
-  driver_conn *conn = transaction_conn(s, l->a->client, l->a->level);
-  int64_t written = 0;
+  execution e = {.client = l->a->client, .level = l->a->level};
+  driver_conn *conn = transaction_conn(s, e.client, e.level);
   *done = false;
   if (!conn || !conn->engine->load_begin || l->nrecords < FEWEST_ROWS || !blobs_fit(l)) return SHUNT_OK;
-  shunt_status status = on_connection(s, conn, l, done, &written, err);
-  *affected += written;
-  if (status) error_client(err, l->a->client->name);
-  return status;
+  shunt_status status = on_connection(s, conn, l, &e, err);
+  *done = e.sent;
+  *affected += e.affected;
+  return execution_end(s, &e, status, err);
 }
