@@ -340,6 +340,21 @@ static void options_are_checked_and_shown_without_their_secrets(void **state) {
 
 /* ---- memory ---- */
 
+/* More than go in one block. */
+static shunt_status load(server *s) {
+  static const char *const columns[] = {"a", "b"};
+  static char text[40000];
+  shunt_value row[] = {shunt_integer(1), shunt_text(text, sizeof text)};
+  const char *sql;
+  memset(text, 'x', sizeof text);
+  shunt_status status = try_run(s, "CREATE TEMP TABLE taking (a int, b text) ON COMMIT DROP");
+  if (!status) status = driver_pg.load_begin(s->conn, "taking", columns, 2, &sql, &s->err);
+  if (status) return status;
+  for (int i = 0; i < 4 && !status; i++) status = driver_pg.load_row(s->conn, row, &s->err);
+  shunt_status ended = driver_pg.load_end(s->conn, !status, &s->affected, status ? NULL : &s->err);
+  return status ? status : ended;
+}
+
 /* Everything that a connection does, once. */
 static bool use(server *s) {
   shunt_value params[] = {shunt_integer(1), shunt_float(0.5), shunt_text("text", 4), shunt_blob("b", 1), shunt_null()};
@@ -350,6 +365,7 @@ static bool use(server *s) {
   if (!status) status = try_with(s, "SELECT ?::int, ?::float8, ?::text, ?::bytea, ?::date", params, 5);
   if (!status) status = try_run(s, "SELECT g, repeat('x', 300) FROM generate_series(1, 1000) g");
   if (!status) status = driver_pg.describe(s->conn, "pg_type", &t, &s->err);
+  if (!status) status = load(s);
   if (!status) status = driver_pg.commit(s->conn, &s->err);
   driver_table_free(t);
   shunt_rows_free(s->rows);

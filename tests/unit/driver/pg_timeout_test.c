@@ -175,7 +175,7 @@ static void there_is_time_to_roll_back_when_the_time_is_up(void **state) {
 /* The server's process for the connection, stopped; only where it is a process of this machine that we may stop. */
 static pid_t stop(server *s) {
   char path[40], name[16] = "";
-  pid_t pid = (pid_t)integer_of(s, "SELECT pg_backend_pid()");
+  pid_t pid = (pid_t)PQbackendPID(pg_of(s->conn)->pg);
   snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
   FILE *file = fopen(path, "r");
   if (file) {
@@ -244,6 +244,27 @@ static void what_does_not_fit_on_the_wire_waits_no_longer(void **state) {
   assert_timeout(s, status, "did not answer");
 }
 
+static void a_load_waits_no_longer(void **state) {
+  server *s = server_of(state);
+  static const char *const columns[] = {"id"};
+  const char *sql;
+  shunt_value row = shunt_integer(1);
+  make_table(s);
+  begin_transaction(s);
+  assert_int_equal(driver_pg.load_begin(s->conn, "timed", columns, 1, &sql, &s->err), SHUNT_OK);
+  pid_t pid = stop(s);
+  give_time(s, 100);
+  shunt_status status = SHUNT_OK;
+  for (int i = 0; i < 10000000 && !status; i++) status = driver_pg.load_row(s->conn, &row, &s->err);
+  driver_pg.load_end(s->conn, false, NULL, NULL);
+  driver_pg.rollback(s->conn);
+  driver_pg.close(s->conn);
+  s->conn = NULL;
+  kill(pid, SIGCONT);
+  assert_timeout(s, status, "did not answer");
+  drop_table();
+}
+
 static void a_server_that_never_takes_a_connection_is_given_up(void **state) {
   server *s = server_of(state), other;
   struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -297,6 +318,7 @@ int main(void) {
       TEST(a_commit_whose_outcome_is_not_known_says_so),
       TEST(a_rollback_waits_no_longer_than_the_grace),
       TEST(what_does_not_fit_on_the_wire_waits_no_longer),
+      TEST(a_load_waits_no_longer),
       TEST(a_server_that_never_takes_a_connection_is_given_up),
       TEST(what_was_started_tells_by_its_socket_that_it_can_be_received),
   };
