@@ -91,8 +91,11 @@ $(B)/standard_rules.c: $(STANDARD) $(B)/files
 
 $(B)/libshunt.a: $(LIB_OBJ) $(B)/files
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
+# A thread that waits for a server to take a cancellation may outlive whoever loaded the library.
+STAYS := -Wl,-z,nodelete
+
 $(B)/$(SONAME): $(LIB_OBJ) $(B)/files
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) \
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared $(STAYS) -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) \
 	  $(call libs,$(PACKAGES))
 $(B)/libshunt.so: $(B)/$(SONAME)
 	@ln -sf $(SONAME) $@
@@ -108,7 +111,7 @@ $(B)/core.map:
 	@echo '{ global: luaopen_shunt_core; local: *; };' >$@
 $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -Wl,--version-script=$(B)/core.map -o $@ $(call obj,$(BIND_SRC)) \
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared $(STAYS) -Wl,--version-script=$(B)/core.map -o $@ $(call obj,$(BIND_SRC)) \
 	  $(B)/libshunt.a $(call libs,$(filter-out lua%,$(PACKAGES)))
 
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a

@@ -87,7 +87,7 @@ local function all_jobs(options, programs)
     for _, spec in ipairs(lines_of(("find tests/%s -name '*_spec.lua' | LC_ALL=C sort"):format(folder))) do
       local run = ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec)
       local name = folder .. " " .. spec:match("^tests/%a+/(.*)_spec%.lua$")
-      if name == "engines faults" then run = "sh tests/engines/with-servers.sh --private " .. run end
+      if name == "engines faults" or name == "engines timeouts" then run = "sh tests/engines/with-servers.sh --private " .. run end
       add(name, count_busted, run)
     end
   end

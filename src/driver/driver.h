@@ -68,6 +68,7 @@ typedef struct driver_conn driver_conn;
 typedef struct driver_engine {
   const char *name;
   size_t max_params;           /* of one statement */
+  size_t bulk_params;          /* of an INSERT of several rows: more of them take longer; 0: as many as go in */
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
@@ -110,6 +111,14 @@ typedef struct driver_engine {
   void (*rollback)(driver_conn *conn); /* nothing where there is no transaction; broken where it can't be done */
   /* NOT_FOUND where there is no such table or view. End it with driver_table_free. */
   shunt_status (*describe)(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+  /* Loads rows of these columns, writing what INSERTs of them would, faster than those. *sql is what runs, until the
+   * end; NULL where INSERT would do anything else than a load, and then there is none. One that was begun is ended,
+   * whatever comes of it: not ok, it writes nothing. Nothing else is sent meanwhile. Errors: those of send and receive;
+   * load_begin: NULL where the engine has nothing faster. */
+  shunt_status (*load_begin)(driver_conn *conn, const char *table, const char *const *columns, size_t ncolumns,
+                             const char **sql, shunt_error *err);
+  shunt_status (*load_row)(driver_conn *conn, const shunt_value *values, shunt_error *err);
+  shunt_status (*load_end)(driver_conn *conn, bool ok, int64_t *affected, shunt_error *err);
 } driver_engine;
 
 /* What every connection begins with; an engine's own struct has it as its first member. */

@@ -9,6 +9,7 @@
 enum {
   MAX_PARAMS = 65535,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
+  BULK_PARAMS = 2500,       /* with more the server is slower, and the statement is not kept for the next rows */
   MAX_BYTES = 2 << 20       /* half of the least max_allowed_packet that servers come with */
 };
 
@@ -129,6 +130,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
 const driver_engine driver_mysql = {
     .name = "mysql",
     .max_params = MAX_PARAMS,
+    .bulk_params = BULK_PARAMS,
     .quote = '`',
     .returning = false, /* the server says, with each table */
     .empty_list = true,

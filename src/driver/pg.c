@@ -3,10 +3,15 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+#include "driver/cancel.h"
 #include "driver/pg_conn.h"
 #include "driver/socket.h"
 
-enum { MAX_PARAMS = 65535 /* the protocol counts them in 16 bits */ };
+enum {
+  MAX_PARAMS = 65535, /* the protocol counts them in 16 bits */
+  BULK_PARAMS = 2500  /* the statement is kept, being no longer than PG_LONGEST_KEPT */
+};
 
 static bool private_database(const cat_client *client) {
   (void)client;
@@ -67,13 +72,6 @@ static bool knows_isolation(const char *isolation) {
   return false;
 }
 
-static shunt_status run_own(pg_conn *conn, const char *sql, shunt_error *err) {
-  PGresult *result = PQexec(conn->pg, sql);
-  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
-  PQclear(result);
-  return status;
-}
-
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   pg_conn *conn = pg_of(base);
   char sql[80];
@@ -86,25 +84,34 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
                   err);
   snprintf(sql, sizeof sql, "BEGIN%s%s%s", isolation ? " ISOLATION LEVEL " : "", isolation ? isolation : "",
            read_only ? " READ ONLY" : "");
-  shunt_status status = run_own(conn, sql, err);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_exec(conn, sql, NULL, err);
   base->in_transaction = !status;
   return status;
 }
 
+/* Also when the time is up, for a little while. What was cancelled is rolled back by the end of its connection. */
 static void rollback(driver_conn *base) {
   pg_conn *conn = pg_of(base);
-  pg_drop_sent(conn);
-  if (base->in_transaction && PQtransactionStatus(conn->pg) != PQTRANS_IDLE && run_own(conn, "ROLLBACK", NULL))
-    base->broken = true;
+  if (!conn->until_ns) {
+    if (base->deadline_ns) conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
+    pg_drop_sent(conn);
+    if (base->in_transaction && PQtransactionStatus(conn->pg) != PQTRANS_IDLE && pg_exec(conn, "ROLLBACK", NULL, NULL))
+      base->broken = true;
+    if (!conn->given_up) conn->until_ns = 0;
+  }
   base->in_transaction = false;
 }
 
 static shunt_status commit_now(pg_conn *conn, shunt_error *err) {
-  PGresult *result = PQexec(conn->pg, "COMMIT");
-  bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
-  shunt_status status = done ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  PGresult *result = NULL;
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_exec(conn, "COMMIT", &result, err);
+  if (conn->given_up)
+    status = refuse(conn, SHUNT_E_TIMEOUT,
+                    "the server did not answer in time: the transaction may or may not have been committed", err);
   /* that is what the server says to a COMMIT of a transaction in which a statement has failed */
-  if (done && strcmp(PQcmdStatus(result), "ROLLBACK") == 0)
+  if (!status && strcmp(PQcmdStatus(result), "ROLLBACK") == 0)
     status = refuse(conn, SHUNT_E_TRANSACTION,
                     "a statement of this transaction failed, and so the database has rolled all of it back", err);
   PQclear(result);
@@ -125,6 +132,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
 const driver_engine driver_pg = {
     .name = "pg",
     .max_params = MAX_PARAMS,
+    .bulk_params = BULK_PARAMS,
     .quote = '"',
     .returning = true,
     .nulls_last = true,
@@ -138,9 +146,13 @@ const driver_engine driver_pg = {
     .close = close_conn,
     .alive = alive,
     .send = pg_send,
+    .start = pg_start,
     .receive = pg_receive,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
     .describe = pg_describe,
+    .load_begin = pg_load_begin,
+    .load_row = pg_load_row,
+    .load_end = pg_load_end,
 };

@@ -1,14 +1,15 @@
 /* For: what the parts of the PostgreSQL driver share: pg.c (transactions), pg_options.c (what to connect with),
  * pg_connect.c (connecting), pg_sql.c (? to $1), pg_prepare.c (prepared statements), pg_values.c (values in and out),
- * pg_run.c (statements), pg_table.c (what tables look like), pg_error.c (SQLSTATEs to errors).
- * Owner: the connection owns libpq's, and every statement.
- * Use: nobody outside this folder includes this. */
+ * pg_run.c (statements), pg_load.c (COPY), pg_wait.c (waiting for their results), pg_table.c (what tables look like),
+ * pg_error.c (SQLSTATEs to errors). Owner: the connection owns libpq's, and every statement. Use: nobody outside this
+ * folder includes this. */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
 #include <libpq-fe.h>
 
 #include "base/buf.h"
+#include "base/number.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
 
@@ -33,11 +34,14 @@ enum {
   PG_FIRST_OTHER = 16384
 };
 
+enum { PG_NO_SLOT = -1, PG_NAME_BYTES = 24, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
+
 /* In the cache, or too long for it and prepared each time. */
 typedef struct pg_statement {
   cache_entry entry;
-  char *numbered; /* with $1 for ? */
-  int slot;       /* the server knows it by this number; PG_NO_SLOT: as its one unnamed statement */
+  char *numbered;           /* with $1 for ? */
+  int slot;                 /* PG_NO_SLOT: the server's one unnamed statement */
+  char name[PG_NAME_BYTES]; /* by which the server knows it */
   bool savepoint; /* sets one, or returns to it: runs also where the transaction has failed, and is not prepared */
   bool tried;     /* it has run since it was prepared, so that its mistakes are those of a schema that has changed */
   size_t nparams;
@@ -45,7 +49,7 @@ typedef struct pg_statement {
   char sql[];
 } pg_statement;
 
-enum { PG_NO_SLOT = -1, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
+typedef struct pg_load pg_load;
 
 typedef struct pg_conn {
   driver_conn base;
@@ -60,6 +64,11 @@ typedef struct pg_conn {
   pg_statement *sent;        /* under way */
   const shunt_value *params; /* its own, borrowed until it is received */
   arena scratch;             /* of the statement under way */
+  pg_load *load;             /* under way */
+  bool encrypted;
+  int64_t asked_ns; /* when what is waited for began, where there is a deadline */
+  int64_t until_ns; /* when the connection is given up; 0: at the deadline the statement is cancelled first */
+  bool given_up;    /* nothing is waited for any more */
 } pg_conn;
 
 static inline pg_conn *pg_of(driver_conn *conn) { return (pg_conn *)(void *)conn; }
@@ -89,6 +98,24 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
 /* Sets conn->pg, whatever comes of it. Errors: DATASOURCE, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
 
+/* ---- pg_wait.c ---- */
+
+/* Before anything is asked of the server: refuses what there is no time left for. Errors: TIMEOUT, TRANSACTION. */
+shunt_status pg_check_time(pg_conn *conn, shunt_error *err);
+/* How much time what was asked had. */
+long long pg_time_ms(const pg_conn *conn);
+/* Puts on the wire what libpq holds. False where that can't be done, which a result tells. */
+bool pg_flush(pg_conn *conn);
+/* As PQgetResult; NULL too, without an end, once the connection is given up. At the deadline, and after it a grace
+ * later, the statement is cancelled and the connection given up. */
+PGresult *pg_result(pg_conn *conn);
+/* The one result of what was sent, once the server is done with it: what came to nothing at its end gives the error.
+ * NULL where the connection is given up. A COPY stays under way. */
+PGresult *pg_answer(pg_conn *conn);
+bool pg_is_copy(const PGresult *result);
+/* Runs a command that is no statement of the user's. *out (may be NULL) is the result, whatever comes of it. */
+shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err);
+
 /* ---- pg_sql.c ---- */
 
 /* Writes the statement with $1, $2, … for each ? that stands outside of literals, quoted names and comments. A ?? is an
@@ -105,14 +132,21 @@ pg_words pg_first_words(const char *sql, size_t size);
 shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err);
 /* Anew, after the schema has changed. */
 shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err);
-/* The name that the server knows it by. */
-enum { PG_NAME_BYTES = 24 };
-void pg_statement_name(const pg_statement *s, char room[PG_NAME_BYTES]);
 /* The server forgets its own with the connection. */
 void pg_statements_free(pg_conn *conn);
 
 /* ---- pg_values.c ---- */
 
+/* A value as the server reads one of a type. */
+typedef struct pg_encoded {
+  const char *bytes; /* the value's own, or in room; NULL: null */
+  size_t size;
+  bool as_it_is; /* as the type keeps it: text and blobs; else as it is written */
+  char room[NUMBER_BYTES];
+} pg_encoded;
+bool pg_is_text(Oid type);
+/* NULL, or why the value can't be one of that type. */
+const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out);
 /* Parameters as libpq takes them, in the connection's scratch. Errors: CONSTRAINT, USAGE, MEMORY. */
 typedef struct pg_params {
   const char **values;
@@ -130,10 +164,26 @@ shunt_status pg_send(driver_conn *conn, const char *sql, size_t sql_size, const 
                      shunt_error *err);
 shunt_status pg_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                         shunt_error *err);
+/* Flushes what was sent. */
+int pg_start(driver_conn *conn);
 /* Waits for what was sent and not received, and forgets it. */
 void pg_drop_sent(pg_conn *conn);
 
+/* Whether a statement may be sent, now that the server has said what has become of the transaction. savepoint: one of
+ * those that set one or return to it. Errors: TRANSACTION, USAGE. */
+shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err);
+
+/* ---- pg_load.c ---- */
+
+shunt_status pg_load_begin(driver_conn *conn, const char *table, const char *const *columns, size_t n, const char **sql,
+                           shunt_error *err);
+shunt_status pg_load_row(driver_conn *conn, const shunt_value *values, shunt_error *err);
+shunt_status pg_load_end(driver_conn *conn, bool ok, int64_t *affected, shunt_error *err);
+
 /* ---- pg_table.c ---- */
+
+/* A question of one parameter, a text. NULL as pg_answer. */
+PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text);
 
 shunt_status pg_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
 

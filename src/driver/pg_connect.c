@@ -1,6 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
 #include <ctype.h>
-#include <errno.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdio.h>
@@ -9,13 +8,14 @@
 
 #include "base/clock.h"
 #include "driver/pg_conn.h"
+#include "driver/socket.h"
 
 /* So that values look the same whatever the server, the database and the user are set to. */
 static const char settings[] = "SET datestyle = ISO; SET intervalstyle = iso_8601; SET timezone = 'UTC'; "
                                "SET extra_float_digits = 3; SET bytea_output = hex; "
                                "SET standard_conforming_strings = on";
 
-static const int64_t NS_PER_MS = 1000000, NS_PER_S = 1000000000;
+static const int64_t NS_PER_S = 1000000000;
 
 static void ignore_notice(void *ud, const PGresult *notice) { (void)ud, (void)notice; }
 
@@ -35,15 +35,20 @@ static int64_t timeout_s(const char *const *keywords, const char *const *values)
   return seconds > 0 && seconds < INT_MAX ? seconds * hosts : 0;
 }
 
-/* False once it is too late. */
-static bool wait_for(const PGconn *pg, PostgresPollingStatusType what, int64_t until_ns) {
-  struct pollfd ready = {.fd = PQsocket(pg), .events = what == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-  for (;;) {
-    int64_t left_ms = until_ns ? (until_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS : -1;
-    if (until_ns && left_ms <= 0) return false;
-    int n = poll(&ready, 1, left_ms > INT_MAX ? INT_MAX : (int)left_ms);
-    if (n > 0 || (n < 0 && errno != EINTR)) return true; /* libpq tells what is wrong with it */
-  }
+/* Until the connection is given up: whatever comes first. */
+static void set_limit(pg_conn *conn, int64_t timeout) {
+  int64_t until_ns = timeout ? clock_monotonic_ns() + timeout * NS_PER_S : 0;
+  conn->until_ns = conn->base.deadline_ns;
+  if (until_ns && (!conn->until_ns || until_ns < conn->until_ns)) conn->until_ns = until_ns;
+}
+
+static shunt_status too_late(const pg_conn *conn, int64_t timeout, shunt_error *err) {
+  const char *name = conn->base.client->name;
+  if (conn->until_ns == conn->base.deadline_ns)
+    return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the time was up before the server had taken the connection",
+                     name);
+  return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the server does not answer within %lld s (connect_timeout)",
+                   name, (long long)timeout);
 }
 
 /* ---- what went wrong ---- */
@@ -87,28 +92,35 @@ static shunt_status refused(const pg_conn *conn, shunt_error *err) {
 
 /* ---- connecting ---- */
 
-static shunt_status apply_settings(pg_conn *conn, shunt_error *err) {
-  PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
-  PGresult *result = PQexec(conn->pg, settings);
-  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
-  PQclear(result);
-  return status;
+/* Step by step, since libpq would print the server's notices before it could be told not to. False when too late. */
+static bool connect_by_steps(const pg_conn *conn, PostgresPollingStatusType *step) {
+  *step = PQstatus(conn->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (*step == PGRES_POLLING_READING || *step == PGRES_POLLING_WRITING) {
+    short events = *step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!socket_wait(PQsocket(conn->pg), events, conn->until_ns)) return false;
+    *step = PQconnectPoll(conn->pg);
+  }
+  return true;
 }
 
-/* Step by step, since libpq would print the server's notices before it could be told not to. */
+/* Nothing is ever to wait inside of libpq. */
+static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
+  PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
+  conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
+  return PQsetnonblocking(conn->pg, 1) ? pg_fail(conn, NULL, NULL, err) : pg_exec(conn, settings, NULL, err);
+}
+
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err) {
-  int64_t limit_s = timeout_s(keywords, values), until_ns = limit_s ? clock_monotonic_ns() + limit_s * NS_PER_S : 0;
+  int64_t timeout = timeout_s(keywords, values);
+  PostgresPollingStatusType step;
+  set_limit(conn, timeout);
   conn->pg = PQconnectStartParams(keywords, values, 0);
   if (!conn->pg) return error_memory(err);
   PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
   PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
-  PostgresPollingStatusType next = PQstatus(conn->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-  while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
-    if (!wait_for(conn->pg, next, until_ns))
-      return error_set(err, SHUNT_E_DATASOURCE,
-                       "client '%s': the server does not answer within %lld s (connect_timeout)",
-                       conn->base.client->name, (long long)limit_s);
-    next = PQconnectPoll(conn->pg);
-  }
-  return next == PGRES_POLLING_OK ? apply_settings(conn, err) : refused(conn, err);
+  if (!connect_by_steps(conn, &step)) return too_late(conn, timeout, err);
+  shunt_status status = step == PGRES_POLLING_OK ? begin_session(conn, err) : refused(conn, err);
+  if (conn->given_up) return too_late(conn, timeout, err);
+  conn->until_ns = 0;
+  return status;
 }

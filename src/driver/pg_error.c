@@ -69,6 +69,12 @@ static const char *field(const PGresult *result, int which) {
   return text ? text : "";
 }
 
+static shunt_status given_up(const pg_conn *conn, shunt_error *err) {
+  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer in the %lld ms that there were%s",
+                   conn->base.client->name, pg_time_ms(conn),
+                   conn->base.in_transaction ? "" : ", so that what it was to write may or may not be written");
+}
+
 static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err) {
   char why[512];
   conn->base.broken = true;
@@ -87,6 +93,11 @@ static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *
     message = known;
   }
   if (strcmp(state, "25P02") == 0) return pg_refuse_failed(err);
+  if (status == SHUNT_E_TIMEOUT && conn->until_ns)
+    return error_set(err, status,
+                     "client '%s': the statement did not end in the %lld ms that there were, and was "
+                     "cancelled",
+                     conn->base.client->name, pg_time_ms(conn));
   if (pg_is_outdated_plan(result))
     return error_set(err, SHUNT_E_CONFLICT,
                      "a table was changed since this connection first read it; begin the transaction anew");
@@ -102,7 +113,9 @@ shunt_status pg_fail(pg_conn *conn, const PGresult *result, const char *sql, shu
   char state[6];
   snprintf(state, sizeof state, "%s", pg_sqlstate(result));
   bool alive = result && PQstatus(conn->pg) == CONNECTION_OK;
-  shunt_status status = alive ? by_state(conn, result, state, sql, err) : lost(conn, result, err);
+  shunt_status status = conn->given_up ? given_up(conn, err)
+                        : alive        ? by_state(conn, result, state, sql, err)
+                                       : lost(conn, result, err);
   error_client(err, conn->base.client->name);
   if (err) memcpy(err->sqlstate, state, sizeof state);
   return status;

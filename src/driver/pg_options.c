@@ -11,7 +11,13 @@ typedef struct list {
   size_t count;
 } list;
 
-enum { OWN_OPTIONS = 3 };
+/* Where nothing else is said. A connection of which only one end is left is found within a minute. */
+static const char *const defaults[][2] = {
+    {"connect_timeout", "10"}, {"keepalives_idle", "30"},     {"keepalives_interval", "10"},
+    {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "shunt"},
+};
+
+enum { DEFAULTS = sizeof defaults / sizeof *defaults, OWN_OPTIONS = DEFAULTS + 1 };
 
 static const char *value_of(const list *l, const char *keyword) {
   for (size_t i = 0; i < l->count; i++)
@@ -81,8 +87,8 @@ static shunt_status fill(list *l, shunt_error *err) {
       status = unknown(l, o->name, err);
   }
   if (status) return status;
-  if (!value_of(l, "connect_timeout")) set(l, "connect_timeout", "10");
-  if (!value_of(l, "fallback_application_name")) set(l, "fallback_application_name", "shunt");
+  for (size_t i = 0; i < DEFAULTS; i++)
+    if (!value_of(l, defaults[i][0])) set(l, defaults[i][0], defaults[i][1]);
   set(l, "client_encoding", "UTF8");
   return SHUNT_OK;
 }

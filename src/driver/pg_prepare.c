@@ -6,13 +6,6 @@
 
 /* ---- the server's names ---- */
 
-void pg_statement_name(const pg_statement *s, char room[PG_NAME_BYTES]) {
-  if (s->slot == PG_NO_SLOT)
-    room[0] = 0;
-  else
-    snprintf(room, PG_NAME_BYTES, "shunt_%d", s->slot);
-}
-
 static void end_statement(pg_statement *s) {
   if (!s) return;
   base_free(s->numbered);
@@ -31,6 +24,7 @@ static void take_slot(pg_conn *conn, pg_statement *s) {
   if (s->entry.size > PG_LONGEST_KEPT) return;
   while ((old = cache_surplus(&conn->cache, s->entry.size))) give_up(conn, (pg_statement *)(void *)old);
   s->slot = conn->nfree ? conn->free_slots[--conn->nfree] : conn->nslots++;
+  snprintf(s->name, sizeof s->name, "shunt_%d", s->slot);
 }
 
 void pg_statements_free(pg_conn *conn) {
@@ -46,9 +40,7 @@ void pg_statements_free(pg_conn *conn) {
 
 /* All of them are prepared anew, each when it is needed. */
 static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
-  PGresult *result = PQexec(conn->pg, "DEALLOCATE ALL");
-  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
-  PQclear(result);
+  shunt_status status = pg_exec(conn, "DEALLOCATE ALL", NULL, err);
   if (status) return status;
   pg_statements_free(conn);
   memset(conn->held, 0, sizeof conn->held);
@@ -60,26 +52,25 @@ static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
 
 /* Everything in one round trip. */
 static bool send_all(pg_conn *conn, const pg_statement *s) {
-  char name[PG_NAME_BYTES], sql[PG_NAME_BYTES + sizeof "DEALLOCATE "];
-  pg_statement_name(s, name);
+  char sql[PG_NAME_BYTES + sizeof "DEALLOCATE "];
   bool ok = PQenterPipelineMode(conn->pg);
   if (s->slot != PG_NO_SLOT && conn->held[s->slot]) {
-    snprintf(sql, sizeof sql, "DEALLOCATE %s", name);
+    snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
     ok = ok && PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0);
   }
-  return ok && PQsendPrepare(conn->pg, name, s->numbered, 0, NULL) && PQsendDescribePrepared(conn->pg, name) &&
+  return ok && PQsendPrepare(conn->pg, s->name, s->numbered, 0, NULL) && PQsendDescribePrepared(conn->pg, s->name) &&
          PQpipelineSync(conn->pg);
 }
 
-/* What the last one gave, or the first that failed, after *done of them; NULL where the connection is lost. */
+/* What the last one gave, or the first that failed, after *done of them; NULL where the connection is given up. */
 static PGresult *read_all(pg_conn *conn, int *done) {
   PGresult *kept = NULL;
   bool failed = false;
   *done = 0;
   for (;;) {
-    PGresult *result = PQgetResult(conn->pg);
+    PGresult *result = pg_result(conn);
     if (!result) { /* between two of them */
-      if (PQstatus(conn->pg) == CONNECTION_OK) continue;
+      if (PQstatus(conn->pg) == CONNECTION_OK && !conn->given_up) continue;
       break;
     }
     ExecStatusType status = PQresultStatus(result);

@@ -8,34 +8,27 @@ enum { COLUMNS_ON_STACK = 64 };
 /* ---- sending ---- */
 
 void pg_drop_sent(pg_conn *conn) {
-  PGresult *result;
   if (!conn->sent) return;
-  while ((result = PQgetResult(conn->pg))) {
-    ExecStatusType status = PQresultStatus(result);
-    PQclear(result);
-    if (status != PGRES_COPY_IN && status != PGRES_COPY_OUT && status != PGRES_COPY_BOTH) continue;
-    conn->base.broken = true;
-    break;
-  }
+  PGresult *result = pg_answer(conn);
+  if (pg_is_copy(result)) conn->base.broken = true;
+  PQclear(result);
   conn->sent = NULL;
 }
 
 /* The server takes nothing but a way back from a transaction that has failed. */
-static shunt_status check_transaction(pg_conn *conn, const pg_statement *s, shunt_error *err) {
+shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err) {
   PGTransactionStatusType state = PQtransactionStatus(conn->pg);
   if (conn->base.in_transaction && state == PQTRANS_IDLE)
     return error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction");
-  if (!s->savepoint && state == PQTRANS_INERROR) return pg_refuse_failed(err);
-  if (s->savepoint && !conn->base.in_transaction)
+  if (!savepoint && state == PQTRANS_INERROR) return pg_refuse_failed(err);
+  if (savepoint && !conn->base.in_transaction)
     return error_set(err, SHUNT_E_USAGE, "a savepoint needs a transaction of the session around it");
   return SHUNT_OK;
 }
 
 static bool send_now(pg_conn *conn, const pg_statement *s, const pg_params *p) {
-  char name[PG_NAME_BYTES];
   if (s->savepoint) return PQsendQueryParams(conn->pg, s->numbered, 0, NULL, NULL, NULL, NULL, 0);
-  pg_statement_name(s, name);
-  return PQsendQueryPrepared(conn->pg, name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
+  return PQsendQueryPrepared(conn->pg, s->name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
 }
 
 static shunt_status send_statement(pg_conn *conn, pg_statement *s, const shunt_value *params, shunt_error *err) {
@@ -50,8 +43,9 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   pg_conn *conn = pg_of(base);
   pg_statement *s = NULL;
   pg_drop_sent(conn);
-  shunt_status status = pg_statement_of(conn, sql, sql_size, &s, err);
-  if (!status) status = check_transaction(conn, s, err);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
+  if (!status) status = pg_check_transaction(conn, s->savepoint, err);
   if (!status && s->nparams != nparams)
     status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
@@ -63,6 +57,11 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   conn->sent = s;
   conn->params = params;
   return SHUNT_OK;
+}
+
+int pg_start(driver_conn *base) {
+  pg_conn *conn = pg_of(base);
+  return pg_flush(conn) ? PQsocket(conn->pg) : -1;
 }
 
 /* ---- rows ---- */
@@ -115,20 +114,19 @@ static bool begins_with_any(const char *tag, const char *const *words) {
   return false;
 }
 
-static int64_t rows_written(PGresult *result) {
+static int64_t rows_written(PGresult *result, const char *tag) {
   static const char *const writes[] = {"INSERT", "UPDATE", "DELETE", "MERGE", NULL};
   int64_t n = 0;
-  if (!begins_with_any(PQcmdStatus(result), writes)) return 0;
+  if (!begins_with_any(tag, writes)) return 0;
   for (const char *digit = PQcmdTuples(result); *digit; digit++) n = n * 10 + (*digit - '0');
   return n;
 }
 
-static void note_changes(pg_conn *conn, PGresult *result) {
+static void note_changes(pg_conn *conn, const char *tag) {
   /* whoever is given the connection next would find what it set */
   static const char *const of_connection[] = {"SET",     "RESET",      "DISCARD", "LISTEN", "UNLISTEN",
                                               "PREPARE", "DEALLOCATE", "LOAD",    NULL};
   static const char *const of_schema[] = {"CREATE", "ALTER", "DROP", NULL};
-  const char *tag = PQcmdStatus(result);
   if (begins_with_any(tag, of_connection) && strcmp(tag, "SET CONSTRAINTS") != 0) conn->base.broken = true;
   if (begins_with_any(tag, of_schema)) conn->stale = true;
 }
@@ -140,23 +138,22 @@ static bool is_outdated(const pg_statement *s, const PGresult *result) {
   return strcmp(state, "26000") == 0 || (s->tried && strncmp(state, "42", 2) == 0);
 }
 
-/* The one result, with what follows it thrown away. */
-static PGresult *read_result(pg_conn *conn) {
-  PGresult *first = PQgetResult(conn->pg), *more;
-  ExecStatusType status = PQresultStatus(first);
-  if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) return first;
-  while (first && (more = PQgetResult(conn->pg))) PQclear(more);
-  return first;
-}
-
 /* Outside of a transaction nothing has come of the statement, so that it may run again. */
 static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
   shunt_status status = pg_prepare_again(conn, s, err);
   if (!status) status = send_statement(conn, s, conn->params, err);
   if (status) return status;
   PQclear(*result);
-  *result = read_result(conn);
+  *result = pg_answer(conn);
   return SHUNT_OK;
+}
+
+/* Most statements are reads, which write and change nothing. */
+static void note_command(pg_conn *conn, PGresult *result, int64_t *affected) {
+  const char *tag = PQcmdStatus(result);
+  if (strncmp(tag, "SELECT ", 7) == 0) return;
+  if (affected) *affected = rows_written(result, tag);
+  note_changes(conn, tag);
 }
 
 static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,
@@ -164,8 +161,7 @@ static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt
   switch (PQresultStatus(result)) {
   case PGRES_TUPLES_OK:
   case PGRES_COMMAND_OK:
-    if (affected) *affected = rows_written(result);
-    note_changes(conn, result);
+    note_command(conn, result, affected);
     s->tried = true;
     return into && PQresultStatus(result) == PGRES_TUPLES_OK ? add_rows(conn, result, into, err) : SHUNT_OK;
   case PGRES_COPY_IN:
@@ -187,7 +183,7 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
-  PGresult *result = read_result(conn);
+  PGresult *result = pg_answer(conn);
   if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
     conn->stale = true;
     if (!base->in_transaction) status = run_again(conn, s, &result, err);

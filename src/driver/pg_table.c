@@ -35,13 +35,14 @@ static const char tables_sql[] = "SELECT relname FROM pg_catalog.pg_class "
                                  "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
                                  "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
 
-static PGresult *ask(pg_conn *conn, const char *sql, const char *table) {
-  return PQexecParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){table}, NULL, NULL, 0);
+PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text) {
+  bool sent = PQsendQueryParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){text}, NULL, NULL, 0);
+  return sent ? pg_answer(conn) : NULL;
 }
 
 static shunt_status no_table(pg_conn *conn, const char *table, shunt_error *err) {
   suggest near = suggest_for(table);
-  PGresult *result = ask(conn, tables_sql, table);
+  PGresult *result = pg_ask(conn, tables_sql, table);
   shunt_status status = PQresultStatus(result) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
   for (int i = 0; i < PQntuples(result) && !status; i++) suggest_try(&near, PQgetvalue(result, i, 0));
   if (!status)
@@ -177,10 +178,8 @@ static shunt_status read_table(const PGresult *result, driver_table **out, shunt
   return SHUNT_OK;
 }
 
-shunt_status pg_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
-  pg_conn *conn = pg_of(base);
-  pg_drop_sent(conn);
-  PGresult *result = ask(conn, columns_sql, table);
+static shunt_status find_table(pg_conn *conn, const char *table, driver_table **out, shunt_error *err) {
+  PGresult *result = pg_ask(conn, columns_sql, table);
   shunt_status status = SHUNT_OK;
   if (PQresultStatus(result) != PGRES_TUPLES_OK)
     status = pg_fail(conn, result, NULL, err);
@@ -189,6 +188,14 @@ shunt_status pg_describe(driver_conn *base, const char *table, driver_table **ou
   else
     status = read_table(result, out, err);
   PQclear(result);
+  return status;
+}
+
+shunt_status pg_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = find_table(conn, table, out, err);
   if (status) error_client(err, base->client->name);
   return status;
 }

@@ -1,8 +1,5 @@
 /* Values as PostgreSQL writes and reads them. Most parameters go as text, of the type that the server has inferred. */
-#include <inttypes.h>
 #include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -12,113 +9,116 @@ static const double TWO_TO_63 = 9223372036854775808.0;
 
 /* ---- parameters ---- */
 
-static bool is_text(Oid type) {
+bool pg_is_text(Oid type) {
   return type == PG_TEXT || type == PG_VARCHAR || type == PG_BPCHAR || type == PG_NAME || type == PG_JSON;
 }
 
 static bool is_integer(Oid type) { return type == PG_INT8 || type == PG_INT4 || type == PG_INT2 || type == PG_OID; }
 
-typedef struct encoder {
-  pg_conn *conn;
-  const pg_statement *s;
-  pg_params *out;
-  size_t at;
-  Oid type;
-  shunt_error *err;
-} encoder;
-
-static shunt_status refuse(const encoder *e, const char *why) {
-  return error_set(e->err, SHUNT_E_CONSTRAINT, "parameter %zu: %s (in: %.300s)", e->at + 1, why, e->s->sql);
+static const char *encode_boolean(Oid type, bool value, pg_encoded *out) {
+  bool word = type == PG_JSON || type == PG_JSONB || type == PG_BOOL;
+  out->bytes = word ? (value ? "true" : "false") : value ? "1" : "0";
+  out->size = strlen(out->bytes);
+  return NULL;
 }
 
-static void set(const encoder *e, const char *bytes, size_t size, bool as_it_is) {
-  e->out->values[e->at] = bytes;
-  e->out->sizes[e->at] = (int)size;
-  e->out->formats[e->at] = as_it_is;
+/* From its end, for there the first digit is found. */
+static void write_integer(int64_t value, pg_encoded *out) {
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  char *end = out->room + sizeof out->room - 1, *at = end;
+  *end = 0;
+  do *--at = (char)('0' + left % 10);
+  while (left /= 10);
+  if (value < 0) *--at = '-';
+  out->bytes = at;
+  out->size = (size_t)(end - at);
 }
 
-static shunt_status set_copy(const encoder *e, const char *text, size_t size) {
-  char *copy = arena_strndup(&e->conn->scratch, text, size);
-  if (!copy) return error_memory(e->err);
-  set(e, copy, size, false);
-  return SHUNT_OK;
-}
-
-static shunt_status encode_boolean(const encoder *e, bool value) {
-  bool word = e->type == PG_JSON || e->type == PG_JSONB || e->type == PG_BOOL;
-  const char *text = word ? (value ? "true" : "false") : value ? "1" : "0";
-  set(e, text, strlen(text), false);
-  return SHUNT_OK;
-}
-
-static shunt_status encode_integer(const encoder *e, int64_t value) {
-  char text[24];
+static const char *encode_integer(Oid type, int64_t value, pg_encoded *out) {
   bool rounds =
-      (e->type == PG_FLOAT8 || e->type == PG_FLOAT4) && ((double)value >= TWO_TO_63 || (int64_t)(double)value != value);
-  if (rounds) return refuse(e, "a floating-point number does not hold so many digits");
-  return set_copy(e, text, (size_t)snprintf(text, sizeof text, "%" PRId64, value));
+      (type == PG_FLOAT8 || type == PG_FLOAT4) && ((double)value >= TWO_TO_63 || (int64_t)(double)value != value);
+  if (rounds) return "a floating-point number does not hold so many digits";
+  write_integer(value, out);
+  return NULL;
 }
 
-static shunt_status encode_float(const encoder *e, double value) {
-  char text[NUMBER_BYTES];
-  if (is_integer(e->type) && value >= -TWO_TO_63 && value < TWO_TO_63 && !((double)(int64_t)value < value) &&
+static const char *encode_float(Oid type, double value, pg_encoded *out) {
+  if (is_integer(type) && value >= -TWO_TO_63 && value < TWO_TO_63 && !((double)(int64_t)value < value) &&
       !((double)(int64_t)value > value))
-    return encode_integer(e, (int64_t)value);
-  return set_copy(e, text, number_write(value, text));
+    return encode_integer(type, (int64_t)value, out);
+  out->bytes = out->room;
+  out->size = number_write(value, out->room);
+  return NULL;
 }
 
-static shunt_status encode_text(const encoder *e, const shunt_value *v) {
-  const char *bytes = v->size ? v->as.bytes : "";
-  if (v->size > INT_MAX) return refuse(e, "PostgreSQL takes no text of that size");
-  bool blob = e->type == PG_BYTEA;
-  if (!blob && memchr(bytes, 0, v->size)) return refuse(e, "PostgreSQL's text can't hold a NUL byte");
-  if (!blob && !is_text(e->type)) return set_copy(e, bytes, v->size);
-  set(e, bytes, v->size, true);
-  return SHUNT_OK;
+static const char *encode_text(Oid type, const shunt_value *v, pg_encoded *out) {
+  if (v->size > INT_MAX) return "PostgreSQL takes no text of that size";
+  bool blob = type == PG_BYTEA;
+  out->bytes = v->size ? v->as.bytes : "";
+  out->size = v->size;
+  out->as_it_is = blob || pg_is_text(type);
+  return !blob && memchr(out->bytes, 0, v->size) ? "PostgreSQL's text can't hold a NUL byte" : NULL;
 }
 
-static shunt_status encode_blob(const encoder *e, const shunt_value *v) {
-  if (v->size > INT_MAX) return refuse(e, "PostgreSQL takes no blob of that size");
-  if (e->type != PG_BYTEA && e->type < PG_FIRST_OTHER)
-    return refuse(e,
-                  "a blob is no value of the type that is wanted there; where that isn't meant, say CAST(? AS bytea)");
-  set(e, v->size ? v->as.bytes : "", v->size, true);
-  return SHUNT_OK;
+static const char *encode_blob(Oid type, const shunt_value *v, pg_encoded *out) {
+  if (v->size > INT_MAX) return "PostgreSQL takes no blob of that size";
+  if (type != PG_BYTEA && type < PG_FIRST_OTHER)
+    return "a blob is no value of the type that is wanted there; where that isn't meant, say CAST(? AS bytea)";
+  out->bytes = v->size ? v->as.bytes : "";
+  out->size = v->size;
+  out->as_it_is = true;
+  return NULL;
 }
 
-static shunt_status encode(const encoder *e, const shunt_value *v) {
+const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out) {
   bool plain = v->type == SHUNT_BOOL || v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
-  if (plain && e->type == PG_BYTEA) return refuse(e, "a blob is wanted there");
+  out->as_it_is = false;
+  if (plain && type == PG_BYTEA) return "a blob is wanted there";
   switch ((shunt_type)v->type) {
   case SHUNT_BOOL:
-    return encode_boolean(e, v->as.boolean);
+    return encode_boolean(type, v->as.boolean, out);
   case SHUNT_INTEGER:
-    return encode_integer(e, v->as.integer);
+    return encode_integer(type, v->as.integer, out);
   case SHUNT_FLOAT:
-    return encode_float(e, v->as.number);
+    return encode_float(type, v->as.number, out);
   case SHUNT_TEXT:
-    return encode_text(e, v);
+    return encode_text(type, v, out);
   case SHUNT_BLOB:
-    return encode_blob(e, v);
+    return encode_blob(type, v, out);
   case SHUNT_NULL:
     break;
   }
-  set(e, NULL, 0, false);
-  return SHUNT_OK;
+  out->bytes = NULL;
+  out->size = 0;
+  return NULL;
+}
+
+/* libpq takes what does not go as it is up to its NUL. */
+static shunt_status set_param(pg_conn *conn, pg_params *p, size_t at, const shunt_value *v, const pg_encoded *e,
+                              shunt_error *err) {
+  p->values[at] = e->bytes;
+  p->sizes[at] = (int)e->size;
+  p->formats[at] = e->as_it_is;
+  if (v->type != SHUNT_TEXT || e->as_it_is) return SHUNT_OK;
+  p->values[at] = arena_strndup(&conn->scratch, e->bytes, e->size);
+  return p->values[at] ? SHUNT_OK : error_memory(err);
 }
 
 shunt_status pg_encode(pg_conn *conn, const pg_statement *s, const shunt_value *params, pg_params *out,
                        shunt_error *err) {
   shunt_status status = SHUNT_OK;
-  encoder e = {.conn = conn, .s = s, .out = out, .err = err};
   arena_reset(&conn->scratch);
+  pg_encoded *encoded = arena_alloc(&conn->scratch, s->nparams * sizeof *encoded);
   out->values = arena_alloc(&conn->scratch, s->nparams * sizeof *out->values);
   out->sizes = arena_alloc(&conn->scratch, s->nparams * sizeof *out->sizes);
   out->formats = arena_alloc(&conn->scratch, s->nparams * sizeof *out->formats);
-  if (!out->values || !out->sizes || !out->formats) return error_memory(err);
-  for (; e.at < s->nparams && !status; e.at++) {
-    e.type = s->types[e.at];
-    status = encode(&e, &params[e.at]);
+  if (!encoded || !out->values || !out->sizes || !out->formats) return error_memory(err);
+  for (size_t i = 0; i < s->nparams && !status; i++) {
+    const char *why = pg_encode_value(s->types[i], &params[i], &encoded[i]);
+    if (why)
+      status = error_set(err, SHUNT_E_CONSTRAINT, "parameter %zu: %s (in: %.300s)", i + 1, why, s->sql);
+    else
+      status = set_param(conn, out, i, &params[i], &encoded[i], err);
   }
   return status;
 }

@@ -9,7 +9,8 @@
 
 /* ---- on one connection ---- */
 
-static void tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status) {
+void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status) {
+  if (!s->observer) return;
   shunt_statement told = {.client = e->client->name,
                           .level = e->level,
                           .sql = e->sql,
@@ -27,14 +28,14 @@ shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, s
   e->affected = e->generated_id = 0;
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
   e->sent = !status;
-  if (status && s->observer) tell(s, e, 0, status);
+  if (status) execution_tell(s, e, 0, status);
   return status;
 }
 
 shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, shunt_error *err) {
   size_t before = rows ? rows->count : 0;
   shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, err);
-  if (s->observer) tell(s, e, rows ? rows->count - before : 0, status);
+  execution_tell(s, e, rows ? rows->count - before : 0, status);
   return status;
 }
 

@@ -16,7 +16,7 @@ shunt_status statement_run(shunt_session *s, const cat_client *client, int level
 shunt_status statement_insert(shunt_session *s, const cat_client *client, int level, int64_t *generated_id,
                               shunt_error *err);
 
-/* ---- between statement.c and gather.c ---- */
+/* ---- between statement.c, gather.c and load.c ---- */
 
 /* One statement on its way. It borrows its text and parameters. */
 typedef struct execution {
@@ -35,6 +35,8 @@ typedef struct execution {
 execution execution_of(const sql_text *sql, const cat_client *client, int level, bool reads);
 shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, shunt_error *err);
 shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, shunt_error *err);
+/* To the session's observer, where there is one. */
+void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status);
 /* After it failed on conn: whether it may be sent once more on another one. */
 bool execution_may_repeat(const execution *e, const driver_conn *conn, shunt_status status);
 shunt_status execution_run(shunt_session *s, execution *e, shunt_rows *rows, shunt_error *err);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/load.h"
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/value.h"
@@ -224,15 +225,35 @@ static size_t bytes_of(const shunt_record *r) {
   return bytes;
 }
 
+static size_t bulk_params(const shunt_session *s, const access *a) {
+  size_t most = filter_max_params(s, a), bulk = a->engine->bulk_params;
+  return bulk && bulk < most ? bulk : most;
+}
+
 /* How many of the first n records go into one statement: at least one. */
 static size_t fit(const shunt_session *s, const access *a, const shunt_record *records, size_t n, size_t width) {
-  size_t most = filter_max_params(s, a) / width, count = 1, bytes = bytes_of(&records[0]);
+  size_t most = bulk_params(s, a) / width, count = 1, bytes = bytes_of(&records[0]);
   while (count < n && count < most) {
     bytes += bytes_of(&records[count]);
     if (a->engine->max_bytes && bytes > a->engine->max_bytes) break;
     count++;
   }
   return count;
+}
+
+static shunt_status insert_rows(shunt_session *s, const access *a, const targets *t, const shunt_record *records,
+                                size_t n, int64_t *inserted, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t from = 0, count; from < n && !status; from += count) {
+    count = fit(s, a, records + from, n - from, t->n + (t->stamp ? 1 : 0));
+    write_into(s, a, t);
+    for (size_t i = from; i < from + count; i++) {
+      if (i > from) sql_puts(&s->sql, ", ");
+      write_values(s, t, records[i].fields);
+    }
+    status = run(s, a, NULL, inserted, err);
+  }
+  return status;
 }
 
 shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_record *records, size_t n,
@@ -247,16 +268,10 @@ shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_re
     if (i) status = check_instance(s, a, &t, records[i].fields, err);
     if (!status) status = check_digits(a, &t, records[i].fields, err);
   }
-  for (size_t from = 0, count; from < n && !status; from += count) {
-    count = fit(s, a, records + from, n - from, width);
-    write_into(s, a, &t);
-    for (size_t i = from; i < from + count; i++) {
-      if (i > from) sql_puts(&s->sql, ", ");
-      write_values(s, &t, records[i].fields);
-    }
-    status = run(s, a, NULL, inserted, err);
-  }
-  return status;
+  load l = {a, t.columns, t.n, t.stamp, t.stamped, records, n};
+  bool done = false;
+  if (!status) status = load_run(s, &l, &done, inserted, err);
+  return status || done ? status : insert_rows(s, a, &t, records, n, inserted, err);
 }
 
 /* ---- update and delete ---- */

@@ -1,10 +1,12 @@
 #!/bin/sh
 # For: one throwaway database server, in a folder of its own, run by a user who may do nothing else.
 # Owner: the folder DIR belongs to with-servers.sh, which makes and removes it; DIR/pg and DIR/mysql belong to the servers.
-# Use: sh tests/engines/server.sh make|start|kill|stop pg|mysql DIR
+# Use: sh tests/engines/server.sh make|start|kill|pause|resume|stop pg|mysql DIR
 #   make   a new server, not running, with the users that README.md names
 #   start  returns when it takes connections; the same port and data each time
 #   kill   SIGKILL, as a crash would; what it had committed is there after the next start
+#   pause  it answers nothing any more, as if it hung, until
+#   resume
 #   stop   at once; nothing is left of it outside of DIR
 # Only processes that run on DIR are ever signalled.
 set -u
@@ -160,6 +162,13 @@ remove_segment() {
   [ -z "$segment" ] || ipcrm -m "$segment" 2>/dev/null
 }
 
+# All of its processes: PostgreSQL has one for each connection.
+signal_all() { # SIGNAL
+  pid=$(pid_of) || die "it does not run"
+  # shellcheck disable=SC2046 # a list of numbers
+  kill "-$1" "$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) 2>/dev/null
+}
+
 case $action in
 make)
   mkdir "$home" && { [ -z "$user" ] || chown "$user" "$home"; } || exit 1
@@ -167,11 +176,11 @@ make)
   ;;
 start) start ;;
 kill)
-  pid=$(pid_of) || die "it does not run"
-  # shellcheck disable=SC2046 # a list of numbers
-  kill -KILL "$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) 2>/dev/null
+  signal_all KILL
   gone_within 10 || die "it does not end"
   ;;
+pause) signal_all STOP ;;
+resume) signal_all CONT ;;
 stop)
   if pid=$(pid_of); then
     # QUIT lets PostgreSQL tidy up and takes no time for anything else; there is nothing of MariaDB's to tidy up.

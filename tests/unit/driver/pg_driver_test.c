@@ -1,85 +1,7 @@
 /* shunt's connection to a PostgreSQL server, the one of SHUNT_TEST_PG. Without one nothing is tried. */
-#define _POSIX_C_SOURCE 200809L
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-#include "driver/pg_conn.h"
+#include "unit/driver/pg_server.h"
 #include "unit/faults.h"
 #include "unit/random.h"
-
-typedef struct server {
-  cat_option options[8];
-  cat_client client;
-  driver_conn *conn;
-  shunt_error err;
-  shunt_rows *rows; /* of the last run */
-  int64_t affected;
-} server;
-
-static void init(server *s) {
-  memset(s, 0, sizeof *s);
-  s->options[0] = (cat_option){"url", getenv("SHUNT_TEST_PG"), true};
-  s->client = (cat_client){.name = "main", .engine = CAT_PG, .options = s->options, .noptions = 1};
-}
-
-static int begin(void **state) {
-  static server s;
-  if (!getenv("SHUNT_TEST_PG")) return 0;
-  init(&s);
-  if (driver_pg.open(&s.client, 0, &s.conn, &s.err)) fail_msg("%s", s.err.message);
-  *state = &s;
-  return 0;
-}
-
-static int end(void **state) {
-  server *s = *state;
-  if (!s) return 0;
-  shunt_rows_free(s->rows);
-  driver_pg.close(s->conn);
-  return 0;
-}
-
-static server *server_of(void **state) {
-  if (!*state) skip();
-  return *state;
-}
-
-static shunt_status try_with(server *s, const char *sql, const shunt_value *params, size_t nparams) {
-  shunt_rows_free(s->rows);
-  s->rows = rows_new();
-  if (!s->rows) return error_memory(&s->err);
-  shunt_status status = driver_pg.send(s->conn, sql, strlen(sql), params, nparams, &s->err);
-  return status ? status : driver_pg.receive(s->conn, s->rows, &s->affected, NULL, &s->err);
-}
-
-static shunt_status try_run(server *s, const char *sql) { return try_with(s, sql, NULL, 0); }
-
-static void run(server *s, const char *sql) {
-  if (try_run(s, sql)) fail_msg("%s: %s", sql, s->err.message);
-}
-
-static int64_t integer_of(server *s, const char *sql) {
-  run(s, sql);
-  assert_int_equal(shunt_rows_count(s->rows), 1);
-  assert_int_equal(shunt_rows_at(s->rows, 0)[0].type, SHUNT_INTEGER);
-  return shunt_rows_at(s->rows, 0)[0].as.integer;
-}
-
-static void assert_fails(server *s, shunt_status got, shunt_status want, const char *words) {
-  if (got != want)
-    fail_msg("%s instead of %s: %s", shunt_status_name(got), shunt_status_name(want), got ? s->err.message : "");
-  if (!strstr(s->err.message, words)) fail_msg("\"%s\" does not say \"%s\"", s->err.message, words);
-  assert_string_equal(s->err.client, "main");
-}
-
-static void begin_transaction(server *s) {
-  if (driver_pg.begin(s->conn, NULL, false, &s->err)) fail_msg("%s", s->err.message);
-}
 
 /* ---- prepared statements ---- */
 
@@ -262,6 +184,13 @@ static void a_commit_of_what_has_failed_is_an_error(void **state) {
   assert_int_equal(integer_of(s, "SELECT count(*) FROM twice"), 0);
 }
 
+static void what_is_refused_only_at_its_end_is_an_error(void **state) {
+  server *s = server_of(state);
+  run(s, "CREATE TEMP TABLE twice (id int, UNIQUE (id) DEFERRABLE INITIALLY DEFERRED)");
+  assert_fails(s, try_run(s, "INSERT INTO twice VALUES (1), (1)"), SHUNT_E_CONSTRAINT, "twice_id_key");
+  assert_int_equal(integer_of(s, "SELECT count(*) FROM twice"), 0);
+}
+
 static void a_transaction_is_what_was_asked_for(void **state) {
   server *s = server_of(state);
   assert_int_equal(driver_pg.begin(s->conn, "Serializable", true, &s->err), SHUNT_OK);
@@ -411,6 +340,21 @@ static void options_are_checked_and_shown_without_their_secrets(void **state) {
 
 /* ---- memory ---- */
 
+/* More than go in one block. */
+static shunt_status load(server *s) {
+  static const char *const columns[] = {"a", "b"};
+  static char text[40000];
+  shunt_value row[] = {shunt_integer(1), shunt_text(text, sizeof text)};
+  const char *sql;
+  memset(text, 'x', sizeof text);
+  shunt_status status = try_run(s, "CREATE TEMP TABLE taking (a int, b text) ON COMMIT DROP");
+  if (!status) status = driver_pg.load_begin(s->conn, "taking", columns, 2, &sql, &s->err);
+  if (status) return status;
+  for (int i = 0; i < 4 && !status; i++) status = driver_pg.load_row(s->conn, row, &s->err);
+  shunt_status ended = driver_pg.load_end(s->conn, !status, &s->affected, status ? NULL : &s->err);
+  return status ? status : ended;
+}
+
 /* Everything that a connection does, once. */
 static bool use(server *s) {
   shunt_value params[] = {shunt_integer(1), shunt_float(0.5), shunt_text("text", 4), shunt_blob("b", 1), shunt_null()};
@@ -421,6 +365,7 @@ static bool use(server *s) {
   if (!status) status = try_with(s, "SELECT ?::int, ?::float8, ?::text, ?::bytea, ?::date", params, 5);
   if (!status) status = try_run(s, "SELECT g, repeat('x', 300) FROM generate_series(1, 1000) g");
   if (!status) status = driver_pg.describe(s->conn, "pg_type", &t, &s->err);
+  if (!status) status = load(s);
   if (!status) status = driver_pg.commit(s->conn, &s->err);
   driver_table_free(t);
   shunt_rows_free(s->rows);
@@ -450,7 +395,6 @@ static void survives_every_allocation_that_fails(void **state) {
 }
 
 int main(void) {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
       TEST(the_server_holds_no_more_statements_than_are_kept),
       TEST(statements_are_never_mixed_up),
@@ -460,6 +404,7 @@ int main(void) {
       TEST(a_connection_whose_settings_were_changed_is_not_given_again),
       TEST(copying_to_the_client_is_refused),
       TEST(a_commit_of_what_has_failed_is_an_error),
+      TEST(what_is_refused_only_at_its_end_is_an_error),
       TEST(a_transaction_is_what_was_asked_for),
       TEST(parameters_that_do_not_fit_are_refused_before_they_are_sent),
       TEST(values_go_as_the_type_that_is_wanted),

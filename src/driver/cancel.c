@@ -1,0 +1,47 @@
+#define _POSIX_C_SOURCE 200809L
+#include "driver/cancel.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+
+typedef struct job {
+  atomic_bool busy;
+  void (*run)(void *what);
+  void *what;
+} job;
+
+static job jobs[CANCEL_MOST];
+
+static void *work(void *ud) {
+  job *j = ud;
+  j->run(j->what);
+  atomic_store(&j->busy, false);
+  return NULL;
+}
+
+/* The host's signals are not for this thread. */
+static bool start(job *j) {
+  pthread_t thread;
+  sigset_t all, before;
+  sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &before)) return false;
+  bool ok = pthread_create(&thread, NULL, work, j) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (ok) pthread_detach(thread);
+  return ok;
+}
+
+bool cancel_start(void (*run)(void *what), void *what) {
+  for (size_t i = 0; i < CANCEL_MOST; i++) {
+    job *j = &jobs[i];
+    if (atomic_exchange(&j->busy, true)) continue;
+    j->run = run;
+    j->what = what;
+    bool ok = start(j);
+    if (!ok) atomic_store(&j->busy, false);
+    return ok;
+  }
+  return false;
+}
