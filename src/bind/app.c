@@ -65,6 +65,23 @@ static bind_app *check_open(lua_State *L) {
   return app;
 }
 
+/* app:reload(): the number of the new generation. */
+static int app_reload(lua_State *L) {
+  bind_app *app = check_open(L);
+  bind_call *c = bind_call_new(L);
+  opening o = {.a = &c->arena, .last = &o.first};
+  shunt_options with = {.problem = note, .ud = &o};
+  if (shunt_reload(app->app, &with, &c->err)) return raise_opening(L, c, &o);
+  bind_leave(L, c);
+  lua_pushinteger(L, (lua_Integer)shunt_generation(app->app));
+  return 1;
+}
+
+static int app_generation(lua_State *L) {
+  lua_pushinteger(L, (lua_Integer)shunt_generation(check_open(L)->app));
+  return 1;
+}
+
 static int app_describe(lua_State *L) {
   bind_app *app = check_open(L);
   bind_call *c = bind_call_new(L);
@@ -183,8 +200,10 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"describe", app_describe}, {"config", app_config},
-                                     {"pools", app_pools},           {"close", app_close},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"reload", app_reload},
+                                     {"generation", app_generation}, {"describe", app_describe},
+                                     {"config", app_config},         {"pools", app_pools},
+                                     {"close", app_close},           {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

@@ -45,7 +45,7 @@ static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_sessio
 }
 
 int bind_session_open(lua_State *L) {
-  static const char *const known[] = {"instance", "attrs", "level", "timeout", NULL};
+  static const char *const known[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
@@ -56,7 +56,8 @@ int bind_session_open(lua_State *L) {
   lua_setiuservalue(L, 3, SESSION_APP);
   bind_call *c = bind_call_new(L);
   const node *options = bind_options(L, c, 2, "app:session", known);
-  shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance")};
+  shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance"),
+                                .follow = bind_option_bool(L, c, options, "follow")};
   int64_t level = 0;
   if (bind_option_integer(L, c, options, "level", &level) && (level < 0 || level > INT16_MAX)) {
     error_set(&c->err, SHUNT_E_USAGE, "level must be from 0 to %d", INT16_MAX);

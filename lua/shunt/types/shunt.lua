@@ -41,6 +41,7 @@ function blob:bytes() end
 ---@field attrs table<string, string|number|boolean>? what rules see as req.attrs
 ---@field level integer? 0 in the foreground
 ---@field timeout shunt.duration? of each call of the session; "0s" and left out: none
+---@field follow boolean? move to the newest generation at the next call after a reload, outside of transactions
 
 ---A whole number and its unit, as in the app config: "500ms", "5s", "2m", "1h".
 ---@alias shunt.duration string
@@ -190,6 +191,15 @@ function app:config() end
 ---What each pool holds and has done: every client's at level 0, and those of other levels that were used.
 ---@return shunt.pool[]
 function app:pools() end
+
+--- Reads configuration and rules again. Where all of it is right it is the newest generation from then on; else an error is raised,
+--- with its problems, and nothing has changed. Sessions end in the generation they began in, but for those that follow.
+---@return integer generation
+function app:reload() end
+
+--- The number of the newest generation, from 1.
+---@return integer
+function app:generation() end
 
 ---Closes its sessions too.
 function app:close() end

@@ -1,0 +1,123 @@
+-- Reloading: all of it or nothing, published in one step; a session ends in the generation it began in, or follows.
+
+local App = require "tests.spec.support.app"
+
+local yaml = App.database_yaml({ "a", "b", "c" }, "a")
+
+local function models(client) return ('model "note" { table = "notes", client = %q }\n'):format(client) end
+
+describe("a reload", function()
+  local app, folder
+
+  local function write(path, text) App.write(folder .. "/" .. path, text) end
+
+  local function where(session) return session:resolve("note").client end
+
+  before_each(function()
+    app, folder = App.open({ ["shunt.yaml"] = yaml, ["rules/models.lua"] = models "a" }, { "a", "b", "c" })
+    local s <close> = app:session()
+    for _, client in ipairs { "a", "b", "c" } do s:execute(client, "CREATE TABLE notes (id INTEGER PRIMARY KEY, body TEXT)") end
+  end)
+
+  after_each(function()
+    app:close()
+    App.remove(folder)
+  end)
+
+  it("gives the next generation, and sessions opened from then on are in it", function()
+    local old <close> = app:session()
+    assert.equal(1, app:generation())
+    write("rules/models.lua", models "b")
+    assert.equal(2, app:reload())
+    assert.equal(2, app:generation())
+    local new <close> = app:session()
+    assert.same({ "a", 1 }, { where(old), old:resolve("note").generation })
+    assert.same({ "b", 2 }, { where(new), new:resolve("note").generation })
+    assert.equal(2, app:describe().generation)
+  end)
+
+  it("leaves a session where it began, for as long as it lives, through any number of them", function()
+    local old <close> = app:session()
+    old:model("note"):insert { body = "first" }
+    for i = 1, 20 do
+      write("rules/models.lua", models(i % 2 == 0 and "b" or "c"))
+      app:reload()
+    end
+    assert.equal("first", old:model("note"):get(1).body)
+    assert.equal(1, old:resolve("note").generation)
+  end)
+
+  it("takes along a session that follows, at its next call outside of a transaction", function()
+    local s <close> = app:session { follow = true }
+    local note = s:model "note"
+    note:insert { body = "in a" }
+    s:transaction(function()
+      write("rules/models.lua", models "b")
+      app:reload()
+      assert.equal(1, s:resolve("note").generation)
+      assert.equal(1, note:count())
+    end)
+    assert.equal(2, s:resolve("note").generation)
+    assert.equal(0, note:count())
+  end)
+
+  it("takes the switches of a session along", function()
+    local s <close> = app:session { follow = true }
+    write("rules/models.lua", 'model "note" { table = "notes" }')
+    app:reload()
+    s:switch_db("c", function()
+      assert.equal("c", where(s))
+      app:reload()
+      assert.same({ "c", 3 }, { where(s), s:resolve("note").generation })
+    end)
+    assert.equal("a", where(s))
+  end)
+
+  it("says what is gone that a session stands on, and leaves the session where it was", function()
+    write("shunt.yaml", yaml .. "instance: {instances: {acme: {id: 7}}}\n")
+    app:reload()
+    local s <close> = app:session { instance = "acme", follow = true }
+    assert.equal("a", where(s))
+    write("shunt.yaml", yaml)
+    app:reload()
+    local problem = App.raises("SHUNT_E_NOT_FOUND", s.resolve, s, "note")
+    assert.truthy(problem.message:find("acme", 1, true))
+    write("shunt.yaml", yaml .. "instance: {instances: {acme: {id: 7}}}\n")
+    app:reload()
+    assert.same({ "a", 4 }, { where(s), s:resolve("note").generation })
+  end)
+
+  it("that fails changes nothing and says each mistake", function()
+    local s <close> = app:session { follow = true }
+    write("rules/models.lua", 'model "note" { table = "notes", client = "z" }\nrule "r" { stage = "nowhere" }\n')
+    local problem = App.raises("SHUNT_E_CONFIG|SHUNT_E_NOT_FOUND|SHUNT_E_RULE", app.reload, app)
+    assert.equal(2, #problem.problems)
+    assert.equal(1, app:generation())
+    assert.same({ "a", 1 }, { where(s), s:resolve("note").generation })
+    write("rules/models.lua", "model (")
+    App.raises("SHUNT_E_RULE|SHUNT_E_CONFIG", app.reload, app)
+    os.remove(folder .. "/shunt.yaml")
+    App.raises("SHUNT_E_CONFIG", app.reload, app)
+    assert.equal("a", where(s))
+  end)
+
+  it("keeps the connections of clients whose settings are what they were", function()
+    local s <close> = app:session { follow = true }
+    s:model("note"):count()
+    local function opened(client)
+      for _, pool in ipairs(app:pools()) do
+        if pool.client == client then return pool.opened, pool.open end
+      end
+    end
+    assert.equal(1, opened "a")
+    write("rules/models.lua", models "a" .. "-- changed\n")
+    app:reload()
+    s:model("note"):count()
+    assert.equal(1, opened "a")
+    write("shunt.yaml", (yaml:gsub("a.db}", "a.db, busyTimeout: 1s}")))
+    app:reload()
+    assert.equal(0, opened "a")
+    s:model("note"):count()
+    assert.equal(1, opened "a")
+  end)
+end)
