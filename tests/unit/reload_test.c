@@ -1,0 +1,177 @@
+/* Reloads while others work: every decision is that of the generation that it names, and nothing is kept of the
+ * generations that went. */
+#define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "shunt.h"
+#include "unit/faults.h"
+
+enum { READERS = 2, RELOADS = 1000, RELOADS_BEFORE = 3 /* after which memory has what it needs */ };
+
+typedef struct world {
+  char folder[64], config[96], rules[96];
+  shunt_app *app;
+  atomic_bool done;
+} world;
+
+static void write_file(const char *path, const char *text) {
+  FILE *file = fopen(path, "wb");
+  assert_non_null(file);
+  assert_true(fputs(text, file) >= 0);
+  assert_int_equal(fclose(file), 0);
+}
+
+/* In odd generations orders lie on odd, in even ones on even, and each instance has its own part. */
+static void write_rules(const world *w, uint64_t generation) {
+  char text[512];
+  snprintf(text, sizeof text,
+           "model \"order\" {\n"
+           "  client = function(req) return req.attrs.plan == \"pro\" and \"pro\" or \"%s\" end,\n"
+           "  table = function(req) return (\"orders_%llu_%%d\"):format(req:mod(\"where.id\", 4) or 9) end,\n"
+           "}\n",
+           generation % 2 ? "odd" : "even", (unsigned long long)generation);
+  write_file(w->rules, text);
+}
+
+static void *read_on(void *ud) {
+  world *w = ud;
+  shunt_field plan = {"plan", shunt_text("pro", 3)};
+  uint64_t wrong = 0, last = 0;
+  for (unsigned i = 0; !atomic_load(&w->done); i++) {
+    shunt_session *s;
+    shunt_error err;
+    bool pro = i % 3 == 0;
+    shunt_session_options options = {.follow = i % 2, .attrs = &plan, .nattrs = pro};
+    if (shunt_session_open(w->app, &options, &s, &err)) return "a session does not open";
+    uint64_t began = 0;
+    for (int64_t k = 0; k < 50; k++) {
+      shunt_field id = {"id", shunt_integer(k)};
+      const shunt_decision *d;
+      if (shunt_resolve(s, &(shunt_request){.model = "order", .where = &id, .nwhere = 1}, &d, &err))
+        return "no decision";
+      char table[64];
+      snprintf(table, sizeof table, "orders_%llu_%lld", (unsigned long long)d->generation, (long long)(k % 4));
+      wrong += strcmp(d->table, table) != 0;
+      wrong += strcmp(d->client, pro ? "pro" : d->generation % 2 ? "odd" : "even") != 0;
+      if (!began) began = d->generation;
+      wrong += options.follow ? d->generation < began : d->generation != began;
+      wrong += d->generation < last; /* none that is older than what was published before */
+      if (options.follow) began = d->generation;
+    }
+    last = began;
+    shunt_session_close(s);
+  }
+  return wrong ? "a decision is not that of its generation" : NULL;
+}
+
+static void begin(world *w) {
+  snprintf(w->folder, sizeof w->folder, "/tmp/shunt-reload-XXXXXX");
+  assert_non_null(mkdtemp(w->folder));
+  snprintf(w->config, sizeof w->config, "%s/shunt.yaml", w->folder);
+  snprintf(w->rules, sizeof w->rules, "%s/rules.lua", w->folder);
+  write_file(w->config, "database:\n  defaultClient: odd\n  clients:\n"
+                        "    odd: {engine: sqlite3, connection: {filename: odd.db}}\n"
+                        "    even: {engine: sqlite3, connection: {filename: even.db}}\n"
+                        "    pro: {engine: sqlite3, connection: {filename: pro.db}}\n"
+                        "rules: {path: rules.lua}\n");
+  write_rules(w, 1);
+  shunt_error err;
+  if (shunt_open(w->config, NULL, &w->app, &err)) fail_msg("%s", err.message);
+}
+
+static void end(world *w) {
+  shunt_close(w->app);
+  remove(w->config);
+  remove(w->rules);
+  remove(w->folder);
+}
+
+static void reload(const world *w) {
+  shunt_error err;
+  write_rules(w, shunt_generation(w->app) + 1);
+  if (shunt_reload(w->app, NULL, &err)) fail_msg("%s", err.message);
+}
+
+static void decisions_are_those_of_the_generation_that_they_name(void **state) {
+  (void)state;
+  world w = {.done = false};
+  pthread_t readers[READERS];
+  begin(&w);
+  for (int i = 0; i < READERS; i++) assert_int_equal(pthread_create(&readers[i], NULL, read_on, &w), 0);
+  for (int i = 0; i < RELOADS; i++) reload(&w);
+  atomic_store(&w.done, true);
+  for (int i = 0; i < READERS; i++) {
+    void *wrong;
+    assert_int_equal(pthread_join(readers[i], &wrong), 0);
+    if (wrong) fail_msg("%s", (const char *)wrong);
+  }
+  assert_int_equal(shunt_generation(w.app), RELOADS + 1);
+  end(&w);
+}
+
+static void memory_returns_to_where_it_was(void **state) {
+  (void)state;
+  faults f;
+  world w = {.done = false};
+  faults_on(&f);
+  begin(&w);
+  for (int i = 0; i < RELOADS_BEFORE; i++) reload(&w);
+  long live = f.live;
+  for (int i = 0; i < 20; i++) {
+    shunt_session *s;
+    assert_int_equal(shunt_session_open(w.app, NULL, &s, NULL), SHUNT_OK);
+    const shunt_decision *d;
+    assert_int_equal(shunt_resolve(s, &(shunt_request){.model = "order"}, &d, NULL), SHUNT_OK);
+    reload(&w);
+    shunt_session_close(s);
+  }
+  assert_int_equal(f.live, live);
+  end(&w);
+  assert_int_equal(f.live, 0);
+  faults_off();
+}
+
+/* What fails leaves the generation that there is, whichever allocation it is. */
+static void a_reload_survives_every_allocation_that_fails(void **state) {
+  (void)state;
+  faults f;
+  world w = {.done = false};
+  faults_on(&f);
+  begin(&w);
+  long live = f.live;
+  bool done = false;
+  for (size_t at = 1; !done; at += 1 + at / 50) { /* there are thousands of them */
+    shunt_error err;
+    f.seen = 0;
+    f.failed = false;
+    f.fail_at = at;
+    done = shunt_reload(w.app, NULL, &err) == SHUNT_OK;
+    f.fail_at = 0;
+    if (done) break;
+    assert_int_equal(shunt_generation(w.app), 1);
+    assert_int_equal(f.live, live);
+  }
+  assert_int_equal(shunt_generation(w.app), 2);
+  end(&w);
+  faults_off();
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(decisions_are_those_of_the_generation_that_they_name),
+      cmocka_unit_test(memory_returns_to_where_it_was),
+      cmocka_unit_test(a_reload_survives_every_allocation_that_fails),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
