@@ -16,6 +16,7 @@
 #include "pool/pool.h"
 #include "query/session.h"
 #include "route/route.h"
+#include "route/selftest.h"
 #include "rule/host.h"
 
 /* One loaded set of configuration and rules. Whoever uses one has a share of it: the app of the newest, and each
@@ -109,12 +110,16 @@ static shunt_status generation_new(shunt_app *app, generation *before, const shu
   g->app = app;
   g->number = before ? before->number + 1 : 1;
   shunt_status status = load(app->path, app->env, &found, &g->catalog, &host, err);
-  tell(options, &found);
-  problems_free(&found);
   if (!status) {
     status = route_new(g->catalog, host, g->number, &g->route, err);
     host = NULL;
   }
+  if (!status) {
+    route_selftest(g->route, node_get(node_get(g->catalog->merged, "rules"), "selftest"), &found);
+    status = problems_status(&found, err);
+  }
+  tell(options, &found);
+  problems_free(&found);
   if (!status) status = pools_new(g->catalog, before ? before->pools : NULL, &g->pools, err);
   if (status) {
     rule_host_free(host);

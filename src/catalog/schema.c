@@ -23,6 +23,7 @@ typedef enum field_type {
   ANY,
   MAP,   /* of sub */
   NAMED, /* a map of names to maps of sub */
+  MAPS,  /* a list of maps of sub */
   FUNCTION,
   TEXT_OR_FUNCTION, /* in YAML text */
   CONDITION         /* a map, looked into by where_from_node */
@@ -107,9 +108,26 @@ static const schema_field model_fields[] = {{"client", TEXT_OR_FUNCTION, NULL, N
                                             {NULL, ANY, NULL, NULL, 0}};
 const schema schema_model = {model_fields};
 
+static const schema_field expect_fields[] = {{"client", NAME, NULL, NULL, 0},
+                                             {"table", NAME, NULL, NULL, 0},
+                                             {"level", INTEGER, NULL, NULL, 0},
+                                             {"denied", BOOLEAN, NULL, NULL, 0},
+                                             {NULL, ANY, NULL, NULL, 0}};
+static const schema expect = {expect_fields};
+
+static const char *const ops[] = {"read", "write", NULL};
+static const schema_field selftest_fields[] = {
+    {"model", NAME, NULL, NULL, 0},    {"relation", NAME, NULL, NULL, 0}, {"instance", TEXT, NULL, NULL, 0},
+    {"op", WORD, NULL, ops, 0},        {"client", NAME, NULL, NULL, 0},   {"relation_client", NAME, NULL, NULL, 0},
+    {"parent", NAME, NULL, NULL, 0},   {"current", NAME, NULL, NULL, 0},  {"level", INTEGER, NULL, NULL, 0},
+    {"where", SCALARS, NULL, NULL, 0}, {"attrs", SCALARS, NULL, NULL, 0}, {"expect", MAP, &expect, NULL, 0},
+    {NULL, ANY, NULL, NULL, 0}};
+static const schema selftest = {selftest_fields};
+
 static const schema_field rules_fields[] = {
     {"path", TEXTS, NULL, NULL, 0},  {"standard", BOOLEAN, NULL, NULL, 0}, {"instructions", INTEGER, NULL, NULL, 1},
-    {"memory", SIZE, NULL, NULL, 0}, {"timeout", DURATION, NULL, NULL, 0}, {NULL, ANY, NULL, NULL, 0}};
+    {"memory", SIZE, NULL, NULL, 0}, {"timeout", DURATION, NULL, NULL, 0}, {"selftest", MAPS, &selftest, NULL, 0},
+    {NULL, ANY, NULL, NULL, 0}};
 static const schema rules = {rules_fields};
 
 static const schema_field config_fields[] = {{"database", MAP, &schema_database, NULL, 0},
@@ -268,6 +286,14 @@ static void check_named(const checker *c, const node *n, const schema *s, const 
   }
 }
 
+static void check_maps(const checker *c, const node *n, const schema *s, const path *at) {
+  if (n->kind != NODE_LIST) {
+    wants(c, n, at, "a list of maps");
+    return;
+  }
+  for (size_t i = 0; i < n->count; i++) check_map(c, n->items[i], s, at);
+}
+
 static bool check_is_map(const checker *c, const node *n, const path *at) {
   if (n->kind == NODE_MAP) return true;
   if (!(c->lua && schema_is_empty(n))) wants(c, n, at, "a map");
@@ -320,6 +346,9 @@ static void check_field(const checker *c, const node *n, const schema_field *fie
     break;
   case NAMED:
     if (check_is_map(c, n, at)) check_named(c, n, field->sub, at);
+    break;
+  case MAPS:
+    check_maps(c, n, field->sub, at);
     break;
   case ANY:
     break;

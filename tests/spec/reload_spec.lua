@@ -121,3 +121,65 @@ describe("a reload", function()
     assert.equal(1, opened "a")
   end)
 end)
+
+describe("the rules' selftest", function()
+  local rules = [[
+    model "note" { table = "notes", relations = { again = has_many("note", "note_id", { client = "_inherit_" }) } }
+    rule "pro" { stage = "override", model = "note", when = function(req) return req.attrs.plan == "pro" end, client = "b" }
+    rule "none for acme" { stage = "guard", model = "note", instance = "acme", deny = "closed" }
+    rule "parts" { stage = "refine", model = "note", to = function(req)
+      local b = req:mod("where.id", 2)
+      return b and { table = "notes_" .. b, level = 3 } or nil
+    end }
+  ]]
+  local head = yaml .. "instance: {instances: {acme: {id: 7}}}\nrules:\n  path: [rules]\n  selftest:\n"
+
+  local function open(tests)
+    local app, folder = App.open { ["shunt.yaml"] = head .. tests, ["rules/models.lua"] = rules }
+    app:close()
+    App.remove(folder)
+  end
+
+  it("passes where each request is answered as it says", function()
+    open [[
+    - {model: note, expect: {client: a, table: notes}}
+    - {model: note, attrs: {plan: pro}, expect: {client: b}}
+    - {model: note, instance: acme, expect: {denied: true}}
+    - {model: note, where: {id: 3}, client: c, expect: {client: c, table: notes_1}}
+    - {relation: note.again, attrs: {plan: pro}, expect: {client: b}}
+]]
+  end)
+
+  it("fails the loading at the place of each wrong answer", function()
+    local problem = App.raises("SHUNT_E_RULE", open, [[
+    - {model: note, expect: {client: b}}
+    - {model: note, instance: acme, expect: {client: a}}
+    - {model: note, expect: {denied: true}}
+    - {model: nothing, expect: {client: a}}
+    - {model: note, where: {id: x}, expect: {client: a}}
+]])
+    assert.equal(5, #problem.problems)
+    local lines, texts = {}, {}
+    for i, p in ipairs(problem.problems) do lines[i], texts[i] = p.line, p.message end
+    local first = select(2, head:gsub("\n", "\n")) + 1
+    assert.same({ first, first + 1, first + 2, first + 3, first + 4 }, lines)
+    assert.truthy(texts[1]:find("client is a, not 'b' (by the rule 'default client' at", 1, true), texts[1])
+    assert.truthy(texts[2]:find("closed", 1, true))
+    assert.truthy(texts[3]:find("is not denied", 1, true))
+    assert.truthy(texts[4]:find("nothing", 1, true))
+  end)
+
+  it("is checked for its keys and types", function()
+    local problem = App.raises("SHUNT_E_CONFIG", open, "    - {modle: note, op: raed, expect: {client: 7}}\n    - 3\n")
+    assert.equal(4, #problem.problems)
+  end)
+
+  it("keeps a reload back that would fail it", function()
+    local app, folder = App.open { ["shunt.yaml"] = head .. "    - {model: note, expect: {client: a}}\n", ["rules/models.lua"] = rules }
+    App.write(folder .. "/rules/models.lua", 'model "note" { table = "notes", client = "c" }')
+    App.raises("SHUNT_E_RULE", app.reload, app)
+    assert.equal(1, app:generation())
+    app:close()
+    App.remove(folder)
+  end)
+end)
