@@ -50,3 +50,6 @@ say 'One user with profile, roles, orders, lines and products, from three dataso
 ask query user --where id=7 --include profile,roles,orders.lines.product --sql
 
 say 'The rules are in rules/store/rules, what they promise in rules/store/spec. Try: build/shunt topology -c rules/store/shunt.yaml'
+if [ "$env" = engines ]; then
+  say 'To stay on servers of your own, say where they are: STORE_PG=postgresql://… STORE_MYSQL=mysql://… build/shunt … --env engines'
+fi

@@ -171,18 +171,18 @@ end
 
 -- ---- the program ----
 
+local function usage(problem)
+  io.stderr:write(problem, "use: shunt run rules/store/generate.lua [--seed N] [--users N] [--env NAME]\n")
+  os.exit(2)
+end
+
 local function options_of(arguments)
-  local options = { seed = 1, users = 40, env = "dev" }
-  local i = 1
-  while i <= #arguments do
-    local name = arguments[i]:match("^%-%-(%a+)$")
-    local value = arguments[i + 1]
-    if options[name] == nil or value == nil then
-      io.stderr:write("use: shunt run rules/store/generate.lua [--seed N] [--users N] [--env NAME]\n")
-      os.exit(2)
-    end
-    options[name] = name == "env" and value or assert(math.tointeger(value), name .. " takes a whole number")
-    i = i + 2
+  local options = { seed = 1, users = 40, env = false } -- without --env it is SHUNT_ENV, as everywhere
+  for i = 1, #arguments, 2 do
+    local name, value = arguments[i]:match("^%-%-(%a+)$"), arguments[i + 1]
+    if options[name] == nil or value == nil then usage "" end
+    options[name] = name == "env" and value or math.tointeger(tonumber(value))
+    if not options[name] or options.users < 0 then usage(("--%s takes a whole number, not %s\n"):format(name, value)) end
   end
   return options
 end
@@ -193,7 +193,7 @@ local function main()
   for _, folder in ipairs { "/data/test", "/data/engines" } do
     assert(os.execute(("mkdir -p '%s'"):format((here .. folder):gsub("'", "'\\''"))))
   end
-  local app = shunt.open(here .. "/shunt.yaml", { env = options.env })
+  local app = shunt.open(here .. "/shunt.yaml", { env = options.env or nil })
   math.randomseed(options.seed)
 
   local shop = app:session {}

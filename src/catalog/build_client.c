@@ -152,8 +152,7 @@ static bool fill_options(builder *b, cat_client *client, const node *connection)
     if (node_is_null(e->value) || e->value->kind != NODE_VALUE) continue;
     const char *value = spelled(b, e->value);
     if (!value) return false;
-    bool secret = e->value->secret || cat_secret_key(e->key) || show_has_secret(value);
-    options[client->noptions++] = (cat_option){e->key, value, secret};
+    options[client->noptions++] = (cat_option){e->key, value, e->value->secret || cat_secret_key(e->key)};
   }
   return true;
 }

@@ -31,7 +31,7 @@ typedef struct cat_pool {
 typedef struct cat_option {
   const char *name;
   const char *value;
-  bool secret;
+  bool secret; /* all of it. A text that is none may still hold a password (a URL): show_masked hides that */
 } cat_option;
 
 typedef struct cat_client {

@@ -68,15 +68,25 @@ static const char *option(const cat_client *client, const char *name) {
   return NULL;
 }
 
-/* The file, or "host:port/database": what tells datasources apart and is no secret. */
+static void add_address(const cat_client *client, buf *b) {
+  const char *host = option(client, "host"), *port = option(client, "port"), *socket = option(client, "socket");
+  const char *database = option(client, "database");
+  if (!database) database = option(client, "dbname");
+  show_masked(b, socket ? socket : host ? host : "localhost");
+  if (port && !socket) buf_printf(b, ":%s", port);
+  if (database) buf_putc(b, '/');
+  if (database) show_masked(b, database);
+}
+
+/* The file, the URL, or "host:port/database": what tells datasources apart and is no secret. */
 static json_t *target(const cat_client *client) {
   if (client->engine == CAT_SQLITE3) return text(client->filename);
-  const char *host = option(client, "host"), *port = option(client, "port"), *database = option(client, "database");
+  const char *url = option(client, "url");
   buf b = {0};
-  show_masked(&b, host ? host : "localhost");
-  if (port) buf_printf(&b, ":%s", port);
-  if (database) buf_putc(&b, '/');
-  if (database) show_masked(&b, database);
+  if (url)
+    show_masked(&b, url);
+  else
+    add_address(client, &b);
   json_t *made = b.failed ? NULL : text(b.data);
   buf_free(&b);
   return made;

@@ -110,11 +110,6 @@ static bool next_password(const char *start, const char *text, span *found) {
   return false;
 }
 
-bool show_has_secret(const char *text) {
-  span found;
-  return next_password(text, text, &found);
-}
-
 void show_masked(buf *b, const char *text) {
   const char *start = text;
   span found;

@@ -24,9 +24,7 @@ typedef struct shown {
 /* What of a scalar may be printed: the mask for the value of a secret key, what was written before ${} was filled in,
  * else the value, with passwords in it masked and cut where it is long. key may be NULL. */
 const char *show_value(const node *n, const char *key, shown *s);
-/* Whether the text holds a password: in a URL (pg://user:pw@host), or as password=pw. */
-bool show_has_secret(const char *text);
-/* Adds the text with those passwords masked. */
+/* Adds the text with the passwords in it masked: in a URL (pg://user:pw@host), or as password=pw. */
 void show_masked(buf *b, const char *text);
 
 #endif

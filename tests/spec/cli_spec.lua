@@ -365,6 +365,22 @@ describe("the shunt command", function()
       assert.equal(0, status, out)
       App.remove(other)
     end)
+
+    it("takes a table between two others online without a primary key", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",
+        ["rules/a.lua"] = 'model "user" { relations = { roles = belongs_to_many("link", "role", "user_id", "role_id") } }\n'
+          .. 'model "role" {}\nmodel "link" {}\n',
+        ["seed.lua"] = 'local s = require "shunt".open("shunt.yaml"):session {}\n'
+          .. 'for _, name in ipairs { "user", "role" } do s:execute("m", ("CREATE TABLE %s (id INTEGER PRIMARY KEY)"):format(name)) end\n'
+          .. 's:execute("m", "CREATE TABLE link (user_id INTEGER, roleid INTEGER)")\n' }, { "m" })
+      assert.equal(0, (run(other, "run seed.lua")))
+      local status, out = run(other, "check --online")
+      assert.equal(1, status, out)
+      assert(out:find("the table link on m has no column 'role_id'", 1, true), out)
+      assert.is_nil(out:find("primary key", 1, true), out)
+      App.remove(other)
+    end)
   end)
 
   describe("an application that does not load", function()

@@ -31,9 +31,13 @@ local function places(app)
   return out
 end
 
---- The columns that a model and the relations around it name: column -> who names it, and where that stands.
+--- The columns that a model and the relations around it name: column -> who names it, and where that stands. A model
+--- between two others may do without a primary key.
 local function needed(app)
-  local out = {}
+  local out, between = {}, {}
+  for _, r in pairs(app.relations) do
+    if r.kind == "belongs_to_many" then between[r.through] = true end
+  end
   local function need(model, column, what, source)
     column = values.some(column)
     if not column or not app.models[model] then return end
@@ -42,7 +46,7 @@ local function needed(app)
   end
   for _, name in ipairs(output.keys(app.models)) do
     local model = app.models[name]
-    need(name, model.primary_key, "the primary key", model.source)
+    if not between[name] then need(name, model.primary_key, "the primary key", model.source) end
     need(name, model.instance_column, "the instance column", model.source)
   end
   for _, name in ipairs(output.keys(app.relations)) do

@@ -1,5 +1,5 @@
 -- What the rules of the shop promise. Run with: shunt test -c rules/store/shunt.yaml
-require "shunt.busted"
+local busted = require "shunt.busted"
 
 describe("the shop", function()
   it("keeps users and profiles together", function()
@@ -108,5 +108,31 @@ describe("a read-only plan", function()
 
   it("reads as ever", function()
     assert.routes({ model = "product", op = "read", attrs = { plan = "read-only" } }, { client = "order" })
+  end)
+end)
+
+describe("the overlay engines", function()
+  local folder = debug.getinfo(1, "S").source:match "^@(.*)spec/[^/]*$"
+  local before
+
+  setup(function()
+    before = busted.app
+    busted.open(folder .. "shunt.yaml", { env = "engines" })
+  end)
+  teardown(function()
+    busted.app:close()
+    busted.use(before)
+  end)
+
+  it("puts people on PostgreSQL, orders on MySQL, and leaves the rest on SQLite", function()
+    assert.routes("user", { client = "user", engine = "pg", table = "users" })
+    assert.routes({ relation = "user.orders", where = { user_id = 7 } }, { client = "order", engine = "mysql", table = "orders_03" })
+    assert.routes({ relation = "user.roles" }, { client = "main", engine = "sqlite3" })
+  end)
+
+  it("changes nothing in what the rules say", function()
+    assert.routes({ model = "order", attrs = { purpose = "report" } }, { client = "order-replica", engine = "mysql", role = "replica" })
+    assert.routes({ model = "order", instance = "eu-acme" }, { client = "order-eu", engine = "sqlite3" })
+    assert.routes({ model = "user", instance = "isolateTest" }, { client = "isolateTest", engine = "sqlite3" })
   end)
 end)

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -145,6 +146,31 @@ static void never_tells_a_secret(void **state) {
   base_free(text);
 }
 
+static void tells_where_a_server_is(void **state) {
+  sample *s = *state;
+  static const struct {
+    cat_option options[3];
+    const char *target;
+  } cases[] = {
+      {{{"url", "pg://app:hunter2@db/users", false}, {"application_name", "shop", false}},
+       "pg://app:********@db/users"},
+      {{{"url", "pg://app:hunter2@db/users", true}}, "********"},
+      {{{"host", "db", false}, {"port", "5433", false}, {"dbname", "users", false}}, "db:5433/users"},
+      {{{"socket", "/run/db.sock", false}, {"port", "5433", false}, {"database", "users", false}},
+       "/run/db.sock/users"},
+      {{{"user", "app", false}}, "localhost"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *text = NULL, expected[64];
+    s->pg.options = cases[i].options;
+    for (s->pg.noptions = 0; s->pg.noptions < 3 && cases[i].options[s->pg.noptions].name;) s->pg.noptions++;
+    assert_int_equal(catalog_describe(&s->c, 1, NULL, &text, NULL), SHUNT_OK);
+    snprintf(expected, sizeof expected, "\"target\":\"%s\"", cases[i].target);
+    assert_non_null(strstr(text, expected));
+    base_free(text);
+  }
+}
+
 static long budget;
 static void *scarce(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
   (void)ud;
@@ -178,6 +204,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(tells_what_the_catalog_holds),
       TEST(never_tells_a_secret),
+      TEST(tells_where_a_server_is),
       TEST(tells_when_memory_runs_out),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
