@@ -163,6 +163,9 @@ SHUNT_API void shunt_close(shunt_app *app);
  * are drained. Where it fails nothing has changed, and err and options->problem say why; options->env is not looked at.
  * Any thread, while others work. Errors: those of shunt_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err);
+/* With `watch: true` in the app config, changes to it and to the rules are reloaded by themselves, on a thread of the
+ * app's own. This is what came of the last time. Any thread. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_watched(shunt_app *app, shunt_error *err);
 /* The number of the newest generation, from 1. Any thread. */
 SHUNT_API uint64_t shunt_generation(const shunt_app *app);
 

@@ -16,7 +16,8 @@ local allowed = {
   query = "base catalog rows route pool driver",
   relate = "base catalog rows route query",
   jobs = "base catalog rows route query relate",
-  ["."] = "base catalog rows config rule driver route pool query relate jobs", -- the façade, shunt.c
+  app = "base catalog rows config rule driver route pool query relate jobs",
+  ["."] = "base catalog rows config rule driver route pool query relate jobs app", -- the façade, shunt.c
   bind = "base catalog rows rule",
   cli = "base bind",
 }

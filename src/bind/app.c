@@ -77,6 +77,17 @@ static int app_reload(lua_State *L) {
   return 1;
 }
 
+/* app:watched(): true, or false and what was wrong with the last reload that the watch made. */
+static int app_watched(lua_State *L) {
+  bind_app *app = check_open(L);
+  bind_call *c = bind_call_new(L);
+  bool ok = !shunt_watched(app->app, &c->err);
+  lua_pushboolean(L, ok);
+  if (!ok) bind_push_error(L, &c->err);
+  bind_leave(L, c);
+  return ok ? 1 : 2;
+}
+
 static int app_generation(lua_State *L) {
   lua_pushinteger(L, (lua_Integer)shunt_generation(check_open(L)->app));
   return 1;
@@ -200,10 +211,10 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"reload", app_reload},
-                                     {"generation", app_generation}, {"describe", app_describe},
-                                     {"config", app_config},         {"pools", app_pools},
-                                     {"close", app_close},           {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"session", bind_session_open}, {"reload", app_reload},     {"generation", app_generation},
+      {"watched", app_watched},       {"describe", app_describe}, {"config", app_config},
+      {"pools", app_pools},           {"close", app_close},       {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

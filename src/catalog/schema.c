@@ -134,6 +134,7 @@ static const schema_field config_fields[] = {{"database", MAP, &schema_database,
                                              {"instance", MAP, &instance, NULL, 0},
                                              {"models", NAMED, &schema_model, NULL, 0},
                                              {"rules", MAP, &rules, NULL, 0},
+                                             {"watch", BOOLEAN, NULL, NULL, 0},
                                              {NULL, ANY, NULL, NULL, 0}};
 const schema schema_config = {config_fields};
 

@@ -37,7 +37,7 @@ static shunt_status move(shunt_session *s, const session_home *newest, shunt_err
   shunt_status status = catalog_find_instance(newest->catalog, s->instance->name, &instance, err);
   if (!status) status = rename_current(s, newest->catalog, err);
   if (status) {
-    newest->drop(newest->generation);
+    newest->drop(newest);
     return status;
   }
   session_home old = s->home;
@@ -46,7 +46,7 @@ static shunt_status move(shunt_session *s, const session_home *newest, shunt_err
   s->latest = NULL;
   map_reset(&s->tables);
   arena_reset(&s->known);
-  old.drop(old.generation);
+  old.drop(&old);
   return SHUNT_OK;
 }
 
@@ -54,7 +54,7 @@ shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *er
   session_home newest;
   arena_reset(&s->call);
   session_set_deadline(s, timeout_ms);
-  if (!s->follows || s->transactions || !s->home.renew(s->home.generation, &newest)) return SHUNT_OK;
+  if (!s->follows || s->transactions || !s->home.renew(&s->home, &newest)) return SHUNT_OK;
   return move(s, &newest, err);
 }
 
@@ -117,7 +117,7 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
     status = error_set(err, SHUNT_E_USAGE, "a session's level is 0 or more, and this is %d", options->level);
   shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
   if (!s) {
-    home->drop(home->generation);
+    home->drop(home);
     return status ? status : error_memory(err);
   }
   s->home = *home;
@@ -147,7 +147,7 @@ void shunt_session_close(shunt_session *s) {
   arena_free(&s->call);
   arena_free(&s->known);
   arena_free(&s->owned);
-  s->home.drop(s->home.generation);
+  s->home.drop(&s->home);
   base_free(s);
 }
 

@@ -18,10 +18,11 @@ typedef struct session_home {
   const catalog *catalog;
   route *route;
   pools *pools;
+  shunt_app *app; /* the façade's, like the functions */
   void *generation;
-  void (*drop)(void *generation);
+  void (*drop)(const struct session_home *home);
   /* Whether there is a newer one, in which case *newest is it, with a share of it. */
-  bool (*renew)(void *generation, struct session_home *newest);
+  bool (*renew)(const struct session_home *home, struct session_home *newest);
 } session_home;
 
 /* What the session knows of a table: never moves, so that an access may point to it. */

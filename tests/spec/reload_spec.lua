@@ -183,3 +183,73 @@ describe("the rules' selftest", function()
     App.remove(folder)
   end)
 end)
+
+describe("with watch: true", function()
+  local function wait_for(what)
+    for _ = 1, 400 do
+      if what() then return true end
+      os.execute "sleep 0.02"
+    end
+    return false
+  end
+
+  local app, folder
+
+  before_each(function()
+    app, folder = App.open { ["shunt.yaml"] = yaml .. "rules: {path: [rules]}\nwatch: true\n", ["rules/models.lua"] = models "a",
+      ["rules/deep/er/part.lua"] = "return 'a'" }
+  end)
+
+  after_each(function()
+    app:close()
+    App.remove(folder)
+  end)
+
+  local function client()
+    local s <close> = app:session()
+    return s:resolve("note").client
+  end
+
+  it("a changed rule file is reloaded by itself, and a new one, and one that is gone", function()
+    App.write(folder .. "/rules/models.lua", models "b")
+    assert.is_true(wait_for(function() return client() == "b" end))
+    App.write(folder .. "/rules/zz.lua", 'rule "to c" { stage = "override", client = "c" }')
+    assert.is_true(wait_for(function() return client() == "c" end))
+    os.remove(folder .. "/rules/zz.lua")
+    assert.is_true(wait_for(function() return client() == "b" end))
+    assert.is_true(app:watched())
+  end)
+
+  it("a changed module below the rules counts, and so does the app config", function()
+    App.write(folder .. "/rules/models.lua", 'model "note" { table = "notes", client = require "deep.er.part" }')
+    local before = app:generation()
+    assert.is_true(wait_for(function() return app:generation() > before and app:watched() end))
+    App.write(folder .. "/rules/deep/er/part.lua", "return 'c'")
+    assert.is_true(wait_for(function() return client() == "c" end))
+    App.write(folder .. "/shunt.yaml", yaml .. "models: {note: {client: b}}\nrules: {path: [rules]}\nwatch: true\n")
+    assert.is_true(wait_for(function() return client() == "b" end))
+  end)
+
+  it("a mistake keeps what there is and is told, until it is mended", function()
+    App.write(folder .. "/rules/models.lua", "model (")
+    assert.is_true(wait_for(function() return not app:watched() end))
+    local ok, problem = app:watched()
+    assert.is_false(ok)
+    assert.equal("SHUNT_E_RULE", problem.code)
+    assert.equal("a", client())
+    App.write(folder .. "/rules/models.lua", models "c")
+    assert.is_true(wait_for(function() return client() == "c" end))
+    assert.is_true(app:watched())
+  end)
+
+  it("taken out again ends it", function()
+    local before = app:generation()
+    App.write(folder .. "/shunt.yaml", yaml .. "rules: {path: [rules]}\n")
+    assert.is_true(wait_for(function() return app:generation() > before end))
+    before = app:generation()
+    App.write(folder .. "/rules/models.lua", models "c")
+    os.execute "sleep 0.5"
+    assert.equal(before, app:generation())
+    assert.equal(before + 1, app:reload())
+  end)
+end)

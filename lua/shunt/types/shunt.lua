@@ -197,6 +197,11 @@ function app:pools() end
 ---@return integer generation
 function app:reload() end
 
+--- With `watch: true` in the app config: what came of the last reload that a changed file led to.
+---@return boolean ok
+---@return shunt.error? problem
+function app:watched() end
+
 --- The number of the newest generation, from 1.
 ---@return integer
 function app:generation() end

@@ -1,0 +1,131 @@
+#include "app/generation.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/alloc.h"
+#include "config/config.h"
+#include "route/selftest.h"
+#include "rule/host.h"
+
+/* The strict rule is wanted where the configuration says so; what else it may say, catalog_build checks. */
+static bool is_strict(const node *config) {
+  const node *isolation = node_get(node_get(config, "instance"), "isolation");
+  return node_is_text(isolation) && strcmp(isolation->value.as.bytes, "strict") == 0;
+}
+
+/* ---- what it is read from ---- */
+
+static bool add_folder(generation *g, const char *path) {
+  struct stat st;
+  const char *slash = strrchr(path, '/');
+  char *folder = stat(path, &st) == 0 && S_ISDIR(st.st_mode) ? arena_strdup(&g->arena, path)
+                 : slash ? arena_strndup(&g->arena, path, (size_t)(slash - path) + 1)
+                         : arena_strdup(&g->arena, ".");
+  g->folders[g->nfolders++] = folder;
+  return folder != NULL;
+}
+
+/* The app config's and that of each path of rules. */
+static bool note_folders(generation *g, const char *path, const char *folder, const config_settings *settings) {
+  g->folders = arena_array(&g->arena, const char *, settings->nrule_paths + 1);
+  bool ok = g->folders && add_folder(g, path);
+  for (size_t i = 0; ok && i < settings->nrule_paths; i++) {
+    const char *rules = settings->rule_paths[i];
+    const char *lies = arena_printf(&g->arena, "%s%s", rules[0] == '/' ? "" : folder, rules);
+    ok = lies && add_folder(g, lies);
+  }
+  return ok;
+}
+
+static bool is_watched(const node *config) {
+  const node *watch = node_get(config, "watch");
+  return !node_is_null(watch) && watch->kind == NODE_VALUE && watch->value.type == SHUNT_BOOL &&
+         watch->value.as.boolean;
+}
+
+/* ---- loading ---- */
+
+/* Reads configuration and rules into a catalog and the host of its functions. Mistakes go to found. */
+static shunt_status load(generation *g, const char *path, const char *env, problems *found, rule_host **host,
+                         shunt_error *err) {
+  catalog_source source;
+  config_settings settings;
+  memset(&source, 0, sizeof source);
+  memset(&settings, 0, sizeof settings);
+  shunt_status status = config_read(path, env, &source, &settings, found);
+  if (status) {
+    catalog_source_free(&source);
+    return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", path);
+  }
+  if (is_watched(source.config) && !note_folders(g, path, source.folder, &settings)) {
+    catalog_source_free(&source);
+    return error_memory(err);
+  }
+  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
+  status = rule_host_new(&limits, host, err);
+  if (status) {
+    catalog_source_free(&source);
+    return status;
+  }
+  rule_load what = {.paths = settings.rule_paths,
+                    .places = settings.rule_path_places,
+                    .npaths = settings.nrule_paths,
+                    .standard = settings.standard_rules,
+                    .strict = is_strict(source.config)};
+  rule_host_load(*host, &what, &source, found);
+  status = catalog_build(&source, found,
+                         &g->catalog); /* also where there are mistakes already: to tell all of them at once */
+  if (found->count || found->out_of_memory) return problems_status(found, err);
+  return status ? error_memory(err) : SHUNT_OK;
+}
+
+static void tell(const shunt_options *options, const problems *found) {
+  if (!options || !options->problem) return;
+  for (size_t i = 0; i < found->count; i++) options->problem(options->ud, &found->list[i]);
+}
+
+static int load_of(void *ud, const cat_client *client) { return pool_load(ud, client); }
+
+static shunt_status fill(generation *g, const generation_source *from, problems *found, shunt_error *err) {
+  rule_host *host = NULL;
+  shunt_status status = load(g, from->path, from->env, found, &host, err);
+  if (status) {
+    rule_host_free(host);
+    return status;
+  }
+  status = route_new(g->catalog, host, g->number, &g->route, err);
+  if (status) return status;
+  route_selftest(g->route, node_get(node_get(g->catalog->merged, "rules"), "selftest"), found);
+  status = problems_status(found, err);
+  if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, &g->pools, err);
+  if (!status) route_set_load(g->route, load_of, g->pools);
+  return status;
+}
+
+shunt_status generation_new(const generation_source *from, const shunt_options *options, generation **out,
+                            shunt_error *err) {
+  problems found = {0};
+  generation *g = base_zalloc(sizeof *g);
+  if (!g) return error_memory(err);
+  atomic_init(&g->shares, 1);
+  g->number = from->before ? from->before->number + 1 : 1;
+  shunt_status status = fill(g, from, &found, err);
+  tell(options, &found);
+  problems_free(&found);
+  if (status) {
+    generation_drop(g);
+    return status;
+  }
+  *out = g;
+  return SHUNT_OK;
+}
+
+void generation_drop(generation *g) {
+  if (!g || atomic_fetch_sub(&g->shares, 1) > 1) return;
+  pools_free(g->pools);
+  route_free(g->route);
+  catalog_free(g->catalog);
+  arena_free(&g->arena);
+  base_free(g);
+}

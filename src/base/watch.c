@@ -1,0 +1,148 @@
+#define _GNU_SOURCE
+#include "base/watch.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+
+enum { DEEPEST = 16 };
+
+static const uint32_t events =
+    IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+
+struct watch {
+  void (*changed)(void *ud);
+  void *ud;
+  pthread_t thread;
+  pthread_mutex_t lock; /* of inotify */
+  int inotify;          /* replaced with the folders, so that none of the old ones is left */
+  bool missed;          /* the one that was replaced had something to tell */
+  int stop, renew;      /* eventfds */
+};
+
+/* ---- folders ---- */
+
+static bool add_below(int inotify, const char *folder, int depth) {
+  if (inotify_add_watch(inotify, folder, events) < 0) return errno != ENOSPC && errno != ENOMEM;
+  DIR *dir = depth < DEEPEST ? opendir(folder) : NULL;
+  bool ok = true;
+  for (struct dirent *entry; dir && ok && (entry = readdir(dir));) {
+    char path[PATH_MAX];
+    if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)) continue;
+    if (snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) < (int)sizeof path)
+      ok = add_below(inotify, path, depth + 1);
+  }
+  if (dir) closedir(dir);
+  return ok;
+}
+
+static bool drain(int fd) {
+  _Alignas(struct inotify_event) char room[4096];
+  bool any = false;
+  while (read(fd, room, sizeof room) > 0) any = true;
+  return any;
+}
+
+static void wake(int fd) {
+  const uint64_t one = 1;
+  while (write(fd, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
+bool watch_folders(watch *w, const char *const *folders, size_t n) {
+  int fresh = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+  if (fresh < 0) return false;
+  bool ok = true;
+  for (size_t i = 0; i < n; i++) ok = add_below(fresh, folders[i], 0) && ok;
+  pthread_mutex_lock(&w->lock);
+  int old = w->inotify;
+  w->inotify = fresh;
+  if (old >= 0 && drain(old)) w->missed = true;
+  pthread_mutex_unlock(&w->lock);
+  if (old >= 0) close(old);
+  wake(w->renew);
+  return ok;
+}
+
+/* ---- the thread ---- */
+
+static bool has_changed(watch *w) {
+  pthread_mutex_lock(&w->lock);
+  bool any = (w->inotify >= 0 && drain(w->inotify)) || w->missed;
+  w->missed = false;
+  pthread_mutex_unlock(&w->lock);
+  return any;
+}
+
+static int inotify_of(watch *w) {
+  pthread_mutex_lock(&w->lock);
+  int fd = w->inotify;
+  pthread_mutex_unlock(&w->lock);
+  return fd;
+}
+
+static void *run(void *ud) {
+  watch *w = ud;
+  bool pending = false;
+  for (;;) {
+    struct pollfd on[] = {{w->stop, POLLIN, 0}, {w->renew, POLLIN, 0}, {inotify_of(w), POLLIN, 0}};
+    int n = poll(on, sizeof on / sizeof *on, pending ? WATCH_QUIET_MS : -1);
+    if (on[0].revents) return NULL;
+    if (on[1].revents) drain(w->renew);
+    if (n > 0) pending = has_changed(w) || pending;
+    if (n != 0 || !pending) continue;
+    pending = false;
+    w->changed(w->ud);
+  }
+}
+
+/* Signals are for the host's own threads. */
+static bool start(watch *w) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  bool ok = pthread_create(&w->thread, NULL, run, w) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return ok;
+}
+
+static void end(watch *w) {
+  if (w->inotify >= 0) close(w->inotify);
+  if (w->stop >= 0) close(w->stop);
+  if (w->renew >= 0) close(w->renew);
+  pthread_mutex_destroy(&w->lock);
+  base_free(w);
+}
+
+bool watch_new(void (*changed)(void *ud), void *ud, watch **out) {
+  watch *w = base_zalloc(sizeof *w);
+  if (!w) return false;
+  w->changed = changed;
+  w->ud = ud;
+  w->inotify = -1;
+  pthread_mutex_init(&w->lock, NULL);
+  w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  w->renew = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (w->stop < 0 || w->renew < 0 || !start(w)) {
+    end(w);
+    return false;
+  }
+  *out = w;
+  return true;
+}
+
+void watch_free(watch *w) {
+  if (!w) return;
+  wake(w->stop);
+  pthread_join(w->thread, NULL);
+  end(w);
+}
