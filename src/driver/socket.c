@@ -2,7 +2,15 @@
 #include "driver/socket.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+
+static const int64_t NS_PER_MS = 1000000;
 
 bool socket_is_quiet(int fd) {
   struct pollfd at = {.fd = fd, .events = POLLIN};
@@ -10,4 +18,34 @@ bool socket_is_quiet(int fd) {
   do n = poll(&at, 1, 0);
   while (n < 0 && errno == EINTR);
   return n == 0;
+}
+
+/* Rounded up, so that it is not asked again and again in the last millisecond. */
+static int left_ms(int64_t deadline_ns) {
+  if (!deadline_ns) return -1;
+  int64_t left_ns = deadline_ns - clock_monotonic_ns();
+  if (left_ns <= 0) return 0;
+  int64_t ms = left_ns / NS_PER_MS + 1;
+  return ms < INT_MAX ? (int)ms : INT_MAX;
+}
+
+bool socket_wait(int fd, short events, int64_t deadline_ns) {
+  struct pollfd at = {.fd = fd, .events = events};
+  for (;;) {
+    int ms = left_ms(deadline_ns), n = poll(&at, 1, ms);
+    if (n > 0 || (n < 0 && errno != EINTR)) return true;
+    if (ms == 0) return false;
+  }
+}
+
+void socket_keep_alive(int fd) {
+  static const struct {
+    int level, name, value;
+  } options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                 {IPPROTO_TCP, TCP_KEEPIDLE, 30},
+                 {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+                 {IPPROTO_TCP, TCP_KEEPCNT, 3},
+                 {IPPROTO_TCP, TCP_USER_TIMEOUT, 30000}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
 }
