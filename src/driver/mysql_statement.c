@@ -67,6 +67,7 @@ static statement_kind kind_of(const char *sql) {
 
 static void end(mysql_statement *s) {
   if (s->stmt) mysql_stmt_close(s->stmt);
+  mysqldb_free_cells(s);
   base_free(s);
 }
 
@@ -88,10 +89,10 @@ void mysqldb_forget_all(mysql_conn *conn) {
 }
 
 static bool try_prepare(mysql_conn *conn, mysql_statement *s) {
-  if (mysql_stmt_prepare(s->stmt, s->sql, s->entry.size) == 0) return true;
+  if (mysqldb_stmt_prepare(conn, s->stmt, s->sql, s->entry.size) == 0) return true;
   if (mysql_stmt_errno(s->stmt) != TOO_MANY_PREPARED || !conn->cache.oldest) return false;
   mysqldb_forget_all(conn); /* the server counts those of all connections; ours can go */
-  return mysql_stmt_prepare(s->stmt, s->sql, s->entry.size) == 0;
+  return mysqldb_stmt_prepare(conn, s->stmt, s->sql, s->entry.size) == 0;
 }
 
 static shunt_status prepare(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
@@ -111,6 +112,7 @@ static shunt_status prepare(mysql_conn *conn, mysql_statement *s, shunt_error *e
 shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
   mysqldb_forget(conn, s);
   if (s->stmt) mysql_stmt_close(s->stmt);
+  s->ncells = 0;
   return prepare(conn, s, err);
 }
 
