@@ -95,11 +95,25 @@ static bool try_prepare(mysql_conn *conn, mysql_statement *s) {
   return mysqldb_stmt_prepare(conn, s->stmt, s->sql, s->entry.size) == 0;
 }
 
+/* MariaDB's library copies all of a column's names at each run, unless they are NULL, as one of them always is. Only
+ * the first is of use here, and the others make a quarter of what a run takes on this side. */
+static void drop_names(MYSQL_STMT *stmt) {
+#ifdef MARIADB_BASE_VERSION
+  for (unsigned i = 0; i < mysql_stmt_field_count(stmt); i++) {
+    MYSQL_FIELD *field = &stmt->fields[i];
+    field->org_name = field->table = field->org_table = field->db = field->catalog = NULL;
+  }
+#else
+  (void)stmt;
+#endif
+}
+
 static shunt_status prepare(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
   s->stmt = mysql_stmt_init(conn->db);
   if (!s->stmt) return error_memory(err);
   if (try_prepare(conn, s)) {
     s->nparams = mysql_stmt_param_count(s->stmt);
+    drop_names(s->stmt);
     return SHUNT_OK;
   }
   shunt_status status = SHUNT_OK;
