@@ -34,7 +34,9 @@ typedef struct mysql_statement {
   size_t nparams;
   statement_kind kind;
   bool cached;
-  bool stale; /* its table has other columns now, and the library keeps to the names it knows */
+  bool stale;                  /* its table has other columns now, and the library keeps to the names it knows */
+  const shunt_value *bound_at; /* where the library looks for the parameters */
+  uint64_t bound_types;        /* and for what; 0: they are to be bound */
   mysql_cell *cells;
   size_t cell_room;
   unsigned ncells; /* those that are bound; 0: none is */

@@ -127,6 +127,7 @@ shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_e
   mysqldb_forget(conn, s);
   if (s->stmt) mysql_stmt_close(s->stmt);
   s->ncells = 0;
+  s->bound_types = 0;
   return prepare(conn, s, err);
 }
 
