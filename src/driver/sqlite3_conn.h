@@ -1,7 +1,7 @@
 /* For: what the parts of the SQLite driver share: sqlite3.c (connections, transactions), sqlite3_cache.c (prepared
- * statements), sqlite3_run.c (values in, rows out), sqlite3_table.c (what tables look like), sqlite3_error.c (result
- * codes to errors). Owner: the connection owns its database handle and every statement. Nobody outside this folder
- * includes this. */
+ * statements), sqlite3_run.c (values in, rows out), sqlite3_wait.c (locks and deadlines), sqlite3_table.c (what tables
+ * look like), sqlite3_error.c (result codes to errors). Owner: the connection owns its database handle and every
+ * statement. Nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_SQLITE3_CONN_H
 #define SHUNT_DRIVER_SQLITE3_CONN_H
 
@@ -56,7 +56,9 @@ typedef struct sqlite_conn {
   sqlite3_stmt *controls[NCONTROLS];
   statement *sent; /* bound, and not run yet */
   statement_cache cache;
-  char lost[256]; /* why SQLite itself rolled back the transaction that we still hold for open */
+  sqlite3_stmt *running; /* that the deadline ends; NULL: none */
+  int64_t wait_until_ns; /* for the lock that another connection holds */
+  char lost[256];        /* why SQLite itself rolled back the transaction that we still hold for open */
 } sqlite_conn;
 
 static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)(void *)conn; }
@@ -66,6 +68,17 @@ static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)
 /* Makes an error of the result code that the last call on the connection gave. sql may be NULL. Marks the connection
  * broken where it can't be trusted any more. */
 shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err);
+
+/* ---- sqlite3_wait.c ---- */
+
+/* Whether the time of whoever uses the connection is over. */
+bool sqlite_is_late(const sqlite_conn *conn);
+/* Until when a lock is waited for from now on: the client's busyTimeout, and not past the deadline. */
+int64_t sqlite_lock_limit_ns(const sqlite_conn *conn);
+int sqlite_set_busy_handler(sqlite_conn *conn); /* returns SQLITE_OK or the error's code */
+/* In between, the statement ends with SQLITE_INTERRUPT once the deadline has passed. */
+void sqlite_watch(sqlite_conn *conn, sqlite3_stmt *stmt);
+void sqlite_unwatch(sqlite_conn *conn);
 
 /* ---- sqlite3_cache.c ---- */
 

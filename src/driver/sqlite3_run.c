@@ -59,6 +59,11 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
   statement *s = NULL;
   if (lost(conn))
     status = error_set(err, SHUNT_E_TRANSACTION, "the database has rolled this transaction back: %s", conn->lost);
+  else if (sqlite_is_late(conn))
+    status = error_set(err, SHUNT_E_TIMEOUT,
+                       "client '%s': the time was up before the statement began (the timeout of the call or the "
+                       "session)",
+                       base->client->name);
   else
     status = cache_statement(conn, sql, sql_size, &s, err);
   if (!status && s->nparams != nparams)
@@ -190,7 +195,9 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
   sqlite3_int64 before = s->reads ? 0 : sqlite3_total_changes64(conn->db);
+  sqlite_watch(conn, s->stmt);
   shunt_status status = step_all(conn, s, into, err);
+  sqlite_unwatch(conn);
   /* changes() stays as it was where a statement other than INSERT, UPDATE and DELETE ran */
   if (!status && !s->reads && sqlite3_total_changes64(conn->db) != before) {
     if (affected) *affected = sqlite3_changes64(conn->db);
