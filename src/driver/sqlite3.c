@@ -134,7 +134,7 @@ static int open_flags(const cat_client *client) {
 static void close_conn(driver_conn *base) {
   if (!base) return;
   sqlite_conn *conn = sqlite_of(base);
-  cache_free(&conn->cache);
+  sqlite_forget_all(conn);
   for (int i = 0; i < NCONTROLS; i++) sqlite3_finalize(conn->controls[i]);
   sqlite3_close(conn->db);
   base_free(conn);

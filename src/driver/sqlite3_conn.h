@@ -7,32 +7,20 @@
 
 #include <sqlite3.h>
 
+#include "driver/cache.h"
 #include "driver/driver.h"
 
 /* A prepared statement in the cache. */
 typedef struct statement {
+  cache_entry entry;
   sqlite3_stmt *stmt;
-  uint64_t hash;
-  size_t sql_size;
   size_t nparams;
-  bool reads;              /* it changes nothing in the database */
-  struct statement *chain; /* the next one in its bucket */
-  struct statement *newer, *older;
+  bool reads;   /* it changes nothing in the database */
+  bool borrows; /* what is bound to it holds bytes of the caller's */
   char sql[];
 } statement;
 
-enum {
-  CACHE_STATEMENTS = 128,
-  CACHE_BYTES = 256 * 1024, /* of SQL: a statement of thousands of parameters takes ten times its text */
-  CACHE_BUCKETS = 256
-};
-
-typedef struct statement_cache {
-  statement *buckets[CACHE_BUCKETS];
-  statement *newest, *oldest;
-  size_t count;
-  size_t sql_bytes;
-} statement_cache;
+static inline statement *sqlite_statement_of(cache_entry *entry) { return (statement *)(void *)entry; }
 
 #define CONTROL_MAP(X)                                                                                                 \
   X(BEGIN_READ, "BEGIN")                                                                                               \
@@ -55,7 +43,7 @@ typedef struct sqlite_conn {
   bool control;   /* a statement of ours begins or ends a transaction; nobody else's may */
   sqlite3_stmt *controls[NCONTROLS];
   statement *sent; /* bound, and not run yet */
-  statement_cache cache;
+  sql_cache cache;
   sqlite3_stmt *running; /* that the deadline ends; NULL: none */
   int64_t wait_until_ns; /* for the lock that another connection holds */
   char lost[256];        /* why SQLite itself rolled back the transaction that we still hold for open */
@@ -84,8 +72,8 @@ void sqlite_unwatch(sqlite_conn *conn);
 
 /* The statement of this text, prepared now or before. It belongs to the cache and stays there until the next call.
  * Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
-shunt_status cache_statement(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
-void cache_free(statement_cache *cache);
+shunt_status sqlite_prepare(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
+void sqlite_forget_all(sqlite_conn *conn);
 
 /* ---- sqlite3_run.c ---- */
 
