@@ -168,10 +168,45 @@ describe("PostgreSQL", function()
     assert.same({ resume = { 1, 2 }, ["RÉSUMÉ"] = { 1, 2 }, other = {}, ab = { 3 } }, found)
   end)
 
-  it("lets no session find what another one set", function()
-    execute "SET search_path = pg_catalog"
-    for _ = 1, 3 do
-      assert.is_truthy(session:query("main", "SELECT current_setting('search_path') AS path")[1].path:find("public", 1, true))
-    end
+  -- what leaves something, and what would find it on the same connection
+  local left = {
+    { "SET search_path = public", "SELECT current_setting('search_path') <> '\"$user\", public' AS found" },
+    { "SELECT set_config('shunt.tenant', 'acme', false)", "SELECT coalesce(current_setting('shunt.tenant', true), '') <> '' AS found" },
+    { "CREATE TEMP TABLE passing AS SELECT 1 AS id", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "SELECT 1 AS id INTO TEMPORARY passing", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "CREATE TABLE pg_temp.passing (id int)", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "CREATE TEMP VIEW passing AS SELECT 1 AS id", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "DO $$ BEGIN CREATE TEMP TABLE passing (id int); END $$", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "CALL leave()", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "PREPARE passing AS SELECT 1", "SELECT count(*) > 0 AS found FROM pg_prepared_statements WHERE name = 'passing'" },
+    { "LISTEN passing", "SELECT count(*) > 0 AS found FROM pg_listening_channels()", from_commit = true },
+    { "SELECT pg_advisory_lock(7)", "SELECT count(*) > 0 AS found FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()" },
+  }
+
+  for _, case in ipairs(left) do
+    it("lets no session find what another one left: " .. case[1], function()
+      execute "CREATE OR REPLACE PROCEDURE leave() LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE passing (id int); END $$"
+      session:transaction(function() -- which goes on after it
+        execute("CREATE TABLE things (id int PRIMARY KEY)", case[1])
+        session:model("thing"):insert { id = 1 }
+        assert.equal(not case.from_commit, session:query("main", case[2])[1].found)
+      end)
+      local other <close> = world.app:session()
+      assert.is_false(other:query("main", case[2])[1].found)
+      assert.equal(1, other:model("thing"):count())
+    end)
+  end
+
+  it("keeps a connection on which nothing was left", function()
+    local backend = "SELECT pg_backend_pid() AS pid"
+    local before = session:query("main", backend)[1].pid
+    session:transaction(function()
+      execute("SET LOCAL search_path = public", "CREATE TABLE things (id int PRIMARY KEY, temp int)")
+      session:query("main", "SELECT set_config('shunt.tenant', ?, true)", { "acme" })
+      session:query("main", "SELECT temp FROM things")
+    end)
+    assert.equal(before, session:query("main", backend)[1].pid)
+    execute "SET search_path = public"
+    assert.not_equal(before, session:query("main", backend)[1].pid)
   end)
 end)
