@@ -297,6 +297,10 @@ static void tables_are_described_as_the_server_compares_their_columns(void **sta
   assert_int_equal(column(t, "price")->kind, DRIVER_NUMBERS);
   assert_true(column(t, "price")->exact);
   assert_false(column(t, "score")->exact);
+  assert_true(column(t, "price")->rounds);
+  assert_int_equal(column(t, "price")->digits, 2);
+  assert_true(column(t, "score")->single);
+  assert_false(column(t, "a")->rounds);
   assert_int_equal(column(t, "code")->collation, DRIVER_RTRIM);
   assert_int_equal(column(t, "made")->kind, DRIVER_OTHERS);
   assert_int_equal(column(t, "id")->kind, DRIVER_UUIDS);
