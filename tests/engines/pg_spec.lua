@@ -220,16 +220,16 @@ describe("a connection to PostgreSQL", function()
   local folder
 
   -- A folder with a file that holds the password, under config/ and under rules/, and nothing where the test runs.
-  local function with(connection, rules)
+  local function with(connection, declared)
     local yaml = "database: {defaultClient: main, clients: {main: {engine: pg, connection: {" .. connection .. "}}}}\n"
     local secret = ("*:*:*:*:%s\n"):format(password)
     folder = App.folder()
-    App.fill(folder, { ["config/shunt.yaml"] = yaml, ["config/rules/a.lua"] = rules or "", ["config/keys/pass"] = secret,
+    App.fill(folder, { ["config/shunt.yaml"] = yaml, ["config/rules/a.lua"] = declared or "", ["config/keys/pass"] = secret,
       ["config/rules/keys/other"] = secret })
     assert(os.execute(("chmod 600 '%s/config/keys/pass' '%s/config/rules/keys/other'"):format(folder, folder)))
     local app <close> = shunt.open(folder .. "/config/shunt.yaml")
     local session <close> = app:session()
-    return session:query(rules and "other" or "main", "SELECT current_user::text AS name")[1].name
+    return session:query(declared and "other" or "main", "SELECT current_user::text AS name")[1].name
   end
 
   after_each(function()
