@@ -43,6 +43,7 @@ typedef struct driver_column {
   bool single;  /* a floating-point number of 32 bits; others have 64 */
   bool rounds;  /* to `digits` after the point, without a word */
   int digits;
+  bool cased;     /* its texts differ in case to LIKE too, unless they are made lower */
   bool generated; /* the database numbers rows here, and tells the number as the generated id */
   driver_collation collation;
   bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end is equal as with DRIVER_NOCASE */

@@ -124,13 +124,18 @@ static void is_null(writer *w, const char *name, bool is) {
 
 static shunt_status write_like(writer *w, const shunt_where *c, const driver_column *column) {
   const driver_engine *engine = w->a->engine;
+  const char *lower = column->cased ? "LOWER(" : "", *end = column->cased ? ")" : "";
   if (c->values[0].type != SHUNT_TEXT) return bad(w, c, "like takes text, such as \"A%\"");
+  sql_puts(w->q, lower);
   if (column->kind == DRIVER_ANYTHING || column->kind == DRIVER_TEXTS || column->kind == DRIVER_STRINGS)
     sql_name(w->q, engine, column->name);
   else
     write_as_text(w->q, engine, column);
+  sql_puts(w->q, end);
   sql_puts(w->q, engine->like);
+  sql_puts(w->q, lower);
   sql_param(w->q, &c->values[0]);
+  sql_puts(w->q, end);
   sql_puts(w->q, engine->like_end);
   return SHUNT_OK;
 }

@@ -141,6 +141,26 @@ end }
     assert.same({ 1, 4, 6 }, like "%\\%")
   end)
 
+  it("are found with like in any case, by their letters where the collation tells these apart", function()
+    local cased = { utf8mb4_bin = true, utf8mb4_nopad_bin = true, latin1_general_cs = true, latin1_bin = true, utf8mb4_unicode_ci = false }
+    for collation, apart in pairs(cased) do
+      session:execute("there", "DROP TABLE IF EXISTS children")
+      session:execute("there", ("CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20) CHARACTER SET %s COLLATE %s)")
+        :format(collation:match "^[^_]+", collation))
+      for i, text in ipairs { "Anna", "anna", "Änne", "ä\\B", "B%n" } do
+        session:execute("there", "INSERT INTO children VALUES (?, ?)", { i, text })
+      end
+      local child = session:model "child"
+      local function like(pattern) return ids(child:select { where = { k = { like = pattern } }, order = "id" }) end
+      assert.same({ 1, 2 }, like "%n_A", collation)
+      assert.same(apart and { 1, 2 } or { 1, 2, 3 }, like "aN%", collation)
+      assert.same(apart and { 3, 4 } or { 1, 2, 3, 4 }, like "ä%", collation)
+      assert.same({ 4 }, like "Ä\\b", collation)
+      assert.same({ 5 }, like "b%N", collation)
+      assert.equal(5 - #like "a%", child:count { where = { _not = { k = { like = "A%" } } } })
+    end
+  end)
+
   it("are no numbers, whatever they begin with", function()
     session:execute("there", "DROP TABLE IF EXISTS children")
     session:execute("there", "CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20))")
