@@ -69,9 +69,9 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||
         x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->exact != y->exact ||
         x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
-        x->most != y->most || x->generated != y->generated || x->cased != y->cased || x->rounds != y->rounds ||
-        x->digits != y->digits || x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) ||
-        !same(x->rank, y->rank))
+        x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
+        !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
+        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
       return false;
   }
   return true;

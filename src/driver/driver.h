@@ -43,8 +43,10 @@ typedef struct driver_column {
   bool single;  /* a floating-point number of 32 bits; others have 64 */
   bool rounds;  /* to `digits` after the point, without a word */
   int digits;
-  bool cased;     /* its texts differ in case to LIKE too, unless they are made lower */
-  bool generated; /* the database numbers rows here, and tells the number as the generated id */
+  const char *digits_type; /* SQL: what a text of digits is cast to when it is written, because the column, which holds
+                            * whole numbers from 0, would take it for bytes. NULL: it is written as it is */
+  bool cased;              /* its texts differ in case to LIKE too, unless they are made lower */
+  bool generated;          /* the database numbers rows here, and tells the number as the generated id */
   driver_collation collation;
   bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end is equal as with DRIVER_NOCASE */
   const char *weight; /* DRIVER_WEIGHED: SQL that makes of the text ? bytes that are equal, and ordered, as texts are in

@@ -95,10 +95,12 @@ static void set_kind(driver_column *column, const char *type) {
     column->kind = DRIVER_NUMBERS;
     column->numeric = true;
     column->exact = type[2] == 'c';
+    column->single = strcmp(type, "float") == 0;
     column->text = false;
   } else if (strcmp(type, "bit") == 0) {
     holds_integers(column, 0, most_of_bits(column->type));
     column->text = false;
+    column->digits_type = "UNSIGNED";
   } else if (strcmp(type, "year") == 0) {
     holds_integers(column, 0, 2155);
     column->text = false;

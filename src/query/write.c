@@ -62,6 +62,23 @@ static bool is_rounded_float(const driver_column *column, const shunt_value *v) 
          !driver_float_holds(v->as.integer, column->single);
 }
 
+static bool is_from_zero(const shunt_value *v) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_NULL:
+  case SHUNT_BOOL:
+    return true;
+  case SHUNT_INTEGER:
+    return v->as.integer >= 0;
+  case SHUNT_FLOAT:
+    return v->as.number >= 0 && v->as.number < 9223372036854775808.0;
+  case SHUNT_TEXT: /* ends in a NUL */
+    return v->size && strspn(v->as.bytes, "0123456789") == v->size;
+  case SHUNT_BLOB:
+    break;
+  }
+  return false;
+}
+
 /* What the engine would bend to fit without a word can't be held by it. */
 static shunt_status check_value(const access *a, const driver_column *column, const shunt_value *v, shunt_error *err) {
   const char *model = a->model->name;
@@ -73,6 +90,10 @@ static shunt_status check_value(const access *a, const driver_column *column, co
     return error_set(err, SHUNT_E_CONSTRAINT,
                      "model '%s': column '%s' (%s) holds floating-point numbers, and %" PRId64 " is none", model,
                      column->name, column->type, v->as.integer);
+  if (column->digits_type && !is_from_zero(v))
+    return error_set(err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) takes whole numbers from 0, or their digits", model, column->name,
+                     column->type);
   return SHUNT_OK;
 }
 
@@ -102,11 +123,21 @@ static void write_into(shunt_session *s, const access *a, const targets *t) {
   sql_puts(&s->sql, ") VALUES ");
 }
 
+static void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
+  bool cast = column->digits_type && v->type == SHUNT_TEXT;
+  if (cast) sql_puts(q, "CAST(");
+  sql_param(q, v);
+  if (!cast) return;
+  sql_puts(q, " AS ");
+  sql_puts(q, column->digits_type);
+  sql_puts(q, ")");
+}
+
 static void write_values(shunt_session *s, const targets *t, const shunt_field *fields) {
   sql_puts(&s->sql, "(");
   for (size_t i = 0; i < t->n; i++) {
     if (i) sql_puts(&s->sql, ", ");
-    sql_param(&s->sql, &fields[i].value);
+    write_value(&s->sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
     if (t->n) sql_puts(&s->sql, ", ");
@@ -302,7 +333,7 @@ static shunt_status begin_update(shunt_session *s, const access *a, const target
     if (i) sql_puts(&s->sql, ", ");
     sql_name(&s->sql, a->engine, t->columns[i]->name);
     sql_puts(&s->sql, " = ");
-    sql_param(&s->sql, &fields[i].value);
+    write_value(&s->sql, t->columns[i], &fields[i].value);
   }
   return filter_conditions(s, a, f, err);
 }

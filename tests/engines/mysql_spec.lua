@@ -199,6 +199,13 @@ describe("numbers on mysql", function()
     assert.equal(1, amounts:count { where = { d = { gt = near[1] } } })
     assert.equal(near[2], amounts:get("18446744073709551614").d)
     assert.equal(1, amounts:count { where = { id = { "18446744073709551614", 7, "8" } } })
+    session:execute("main", "CREATE TABLE bits (id BIT(64) PRIMARY KEY, v INTEGER)")
+    local bits = amounts:new_instance(nil, "bits")
+    assert.equal(2, bits:insert_bulk { { id = "18446744073709551615", v = 1 }, { id = "7", v = 2 } })
+    assert.equal(1, bits:get("18446744073709551615").v)
+    assert.equal(1, bits:count { where = { id = { gt = 7 } } })
+    assert.equal(1, bits:update({ id = "18446744073709551614" }, { where = { id = "18446744073709551615" } }))
+    assert.equal("18446744073709551614", bits:select({ order = "-id" })[1].id)
     local ids = {}
     for _, row in ipairs(amounts:mget { "18446744073709551615", "18446744073709551614", 3 }) do table.insert(ids, row.id) end
     assert.same({ "18446744073709551615", "18446744073709551614" }, ids)
