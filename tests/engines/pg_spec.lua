@@ -65,6 +65,26 @@ describe("PostgreSQL", function()
     assert.same({ 1, 10 }, ids(things:select { where = { id = { like = "1%" } }, order = "id" }))
   end)
 
+  it("finds letters beyond ASCII in any case where the column's collation knows them", function()
+    for collation, any_case in pairs { C = false, ["en-x-icu"] = true } do
+      execute(('CREATE TABLE things (id int PRIMARY KEY, name text COLLATE "%s")'):format(collation),
+        "INSERT INTO things VALUES (1, 'Änne'), (2, 'ä'), (3, 'Anne')")
+      local things = session:model "thing"
+      session:columns("main", "things")
+      local function like(pattern) return ids(things:select { where = { name = { like = pattern } }, order = "id" }) end
+      assert.same(any_case and { 1, 2 } or { 2 }, like "ä%", collation)
+      assert.same({ 3 }, like "aN%", collation)
+      assert.same({ 1 }, like "Än_E", collation)
+      execute "DROP TABLE things"
+    end
+    execute("DROP COLLATION IF EXISTS shunt_loose CASCADE",
+      "CREATE COLLATION shunt_loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+      "CREATE TABLE things (id int PRIMARY KEY, name text COLLATE shunt_loose)", "INSERT INTO things VALUES (1, 'a')")
+    session:columns("main", "things")
+    local things = session:model "thing"
+    Engines.raises("SHUNT_E_USAGE", things.select, things, { where = { name = { like = "a%" } } })
+  end)
+
   it("compares a column of numbers with numbers that it can't hold", function()
     execute("CREATE TABLE things (id smallint PRIMARY KEY, price numeric(10,2), score float8)",
       "INSERT INTO things VALUES (1, 1.50, 0.1), (2, 2.00, 1e300), (3, NULL, 9007199254740992)")
