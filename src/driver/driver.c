@@ -33,7 +33,17 @@ bool driver_table_size(driver_table *t, size_t count) {
   return t->columns != NULL;
 }
 
+static const driver_column *find_sole_key(const driver_table *t) {
+  const driver_column *first = NULL;
+  for (size_t i = 0; i < t->count; i++) {
+    if (t->columns[i].key > 1) return NULL;
+    if (t->columns[i].key == 1) first = &t->columns[i];
+  }
+  return first;
+}
+
 bool driver_table_name(driver_table *t) {
+  t->sole_key = find_sole_key(t);
   for (size_t i = 0; i < t->count; i++) {
     driver_column *column = &t->columns[i];
     char *key = arena_strdup(&t->arena, column->name);

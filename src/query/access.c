@@ -131,12 +131,7 @@ shunt_status access_key(shunt_session *s, const access *a, const driver_column *
   return access_column(s, a, a->model->primary_key, out, err);
 }
 
-bool access_unique(const access *a, const driver_column *column) {
-  if (column->key != 1) return false;
-  for (size_t i = 0; i < a->table->shape->count; i++)
-    if (a->table->shape->columns[i].key > 1) return false;
-  return true;
-}
+bool access_unique(const access *a, const driver_column *column) { return column == a->table->shape->sole_key; }
 
 shunt_status access_instance(shunt_session *s, const access *a, const driver_column **column, shunt_value *value,
                              shunt_error *err) {

@@ -77,8 +77,8 @@ static shunt_status set_id(shunt_session *s, filter *f, const shunt_value *id, s
 
 static bool says_key(const access *a, const shunt_where *w) {
   if (w->op != SHUNT_EQ || w->nvalues != 1 || w->values[0].type == SHUNT_NULL) return false;
-  const driver_column *column = w->column ? driver_table_column(a->table->shape, w->column) : NULL;
-  return column && access_unique(a, column);
+  const driver_column *key = a->table->shape->sole_key;
+  return key && w->column && strcmp(w->column, key->name) == 0;
 }
 
 /* Whether a condition holds of one row at most, so that there is nothing to order and to cut off. */
