@@ -45,9 +45,16 @@ shunt_status read_access(shunt_session *s, const cat_model *model, const shunt_q
 
 /* ---- select ---- */
 
+/* Every field is named, so that the whole is not zeroed first: this is on the way of every get. */
 static shunt_status spec_of(shunt_session *s, const cat_model *model, const shunt_query *query, const plan *p,
                             select_spec *out, shunt_error *err) {
-  *out = (select_spec){.filter = {.where = {query->where}},
+  *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
+                                  .key = NULL,
+                                  .keys = NULL,
+                                  .nkeys = 0,
+                                  .key2 = NULL,
+                                  .keys2 = NULL,
+                                  .nkeys2 = 0},
                        .columns = query->columns,
                        .ncolumns = query->ncolumns,
                        .needed = plan_parent_keys(s, p),
@@ -58,7 +65,10 @@ static shunt_status spec_of(shunt_session *s, const cat_model *model, const shun
                        .limited = query->limited,
                        .limit = query->limit,
                        .offset = query->offset,
-                       .origins = p->count > 0};
+                       .per_key = false,
+                       .at_once = 0,
+                       .origins = p->count > 0,
+                       .statements = 0};
   if (!out->needed) return error_memory(err);
   return select_check_limits(model->name, query->limited, query->limit, query->offset, err);
 }
