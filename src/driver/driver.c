@@ -79,9 +79,9 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||
         x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->exact != y->exact ||
-        x->collation != y->collation || x->kind != y->kind || x->least != y->least || x->most != y->most ||
-        x->generated != y->generated || x->rounds != y->rounds || x->digits != y->digits || x->ascii != y->ascii ||
-        !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
+        x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
+        x->most != y->most || x->generated != y->generated || x->rounds != y->rounds || x->digits != y->digits ||
+        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
       return false;
   }
   return true;
@@ -98,7 +98,10 @@ static bool is_decimal(const shunt_value *v) {
   return true;
 }
 
-static bool is_double(int64_t i) { return (double)i < 9223372036854775808.0 && (int64_t)(double)i == i; }
+bool driver_float_holds(int64_t integer, bool single) {
+  double nearest = single ? (double)(float)integer : (double)integer;
+  return nearest < 9223372036854775808.0 && (int64_t)nearest == integer;
+}
 
 static bool is_uuid(const shunt_value *v) {
   static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -120,7 +123,7 @@ bool driver_column_holds(const driver_column *column, const shunt_value *value) 
   case DRIVER_INTEGERS:
     return integer && value->as.integer >= column->least && value->as.integer <= column->most;
   case DRIVER_NUMBERS:
-    if (integer && !column->exact) return is_double(value->as.integer);
+    if (integer && !column->exact) return driver_float_holds(value->as.integer, column->single);
     return integer || type == SHUNT_FLOAT || (text && is_decimal(value));
   case DRIVER_BOOLEANS:
     return type == SHUNT_BOOL || (integer && (value->as.integer == 0 || value->as.integer == 1));

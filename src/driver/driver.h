@@ -40,6 +40,7 @@ typedef struct driver_column {
   bool numeric; /* values are numbers where they can be: a text key that looks like one is compared as one */
   bool text;    /* values are text: a number is compared as its text */
   bool exact;   /* numeric: kept to the last digit, so that decimals are not compared as doubles */
+  bool single;  /* a floating-point number of 32 bits; others have 64 */
   bool rounds;  /* to `digits` after the point, without a word */
   int digits;
   bool generated; /* the database numbers rows here, and tells the number as the generated id */
@@ -153,6 +154,9 @@ void driver_table_free(driver_table *t); /* accepts NULL */
 bool driver_table_equal(const driver_table *a, const driver_table *b);
 /* NULL where there is none. */
 const driver_column *driver_table_column(const driver_table *t, const char *name);
+
+/* Whether a floating-point number can be this integer, and no other one near it. */
+bool driver_float_holds(int64_t integer, bool single);
 
 /* Whether a column can hold the value, so that it may be asked for. A number is no text, nor a text a number. */
 bool driver_column_holds(const driver_column *column, const shunt_value *value);

@@ -13,10 +13,11 @@ enum {
   MAX_BYTES = 2 << 20       /* half of the least max_allowed_packet that servers come with */
 };
 
-/* What is written here is what is kept, or an error: nothing is cut, or made to fit. */
-static const char setup[] = "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"
-                            "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
-                            "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'";
+/* What is written here is what is kept, or an error: nothing is cut, or made to fit. A TIMESTAMP is in UTC. */
+static const char setup[] =
+    "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"
+    "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
+    "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'";
 
 static bool private_database(const cat_client *client) {
   (void)client;

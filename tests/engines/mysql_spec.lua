@@ -310,6 +310,13 @@ describe("statements on mysql", function()
     assert.equal(1, session:execute("main", "INSERT INTO things (v) VALUES (3) RETURNING id"))
   end)
 
+  it("have the time in UTC, wherever the server is", function()
+    session:execute("main", "CREATE TABLE moments (id INTEGER PRIMARY KEY, at TIMESTAMP NULL)")
+    session:execute("main", "INSERT INTO moments VALUES (1, FROM_UNIXTIME(86400))")
+    assert.equal("1970-01-02 00:00:00", session:model("thing"):new_instance(nil, "moments"):get(1).at)
+    assert.equal("+00:00", session:query("main", "SELECT @@session.time_zone AS zone")[1].zone)
+  end)
+
   it("refuse what would be cut", function()
     session:execute("main", "CREATE TABLE small (id INTEGER PRIMARY KEY, s VARCHAR(3), n TINYINT, d DATE, e ENUM('x', 'y'))")
     for _, value in ipairs { { s = "abcd" }, { n = 200 }, { n = "x" }, { d = "2026-02-30" }, { d = "0000-00-00" }, { e = "z" }, { s = "\xff" } } do

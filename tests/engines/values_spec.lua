@@ -38,7 +38,11 @@ local kept = {
     { "double precision", doubles },
     { "double precision", { huge, -huge, 5e-324 } },
     { "numeric", { "0", "0.1", "-12345678901234567890123456789012345678.0123456789", "1e3", as(7, "7"), as("NaN", "NaN") }, { ["1e3"] = "1000" } },
-    { "numeric(12,2)", { "0.10", "1234567890.12", as(5, "5.00") } },
+    { "numeric(12,2)", { "0.10", "1234567890.12", as(5, "5.00"), as("1.5000", "1.50"), as("125e-2", "1.25"), as(0.1 + 0.2, "0.30"), "NaN" } },
+    { "numeric(3,5)", { "0.00123" } },
+    { "numeric(40)", { "1234567890123456789012345678901234567890", as(1e3, "1000") } },
+    { "exact_price", { "1.25" } }, -- a domain over a domain over numeric(10,2)
+    { "oid", { 0, 4294967295 } },
     { "boolean", { true, false } },
     { "text", texts },
     { "varchar(10)", { "", "grüß 😀" } },
@@ -48,11 +52,15 @@ local kept = {
     { "bytea", blobs },
     { "date", { "0001-01-01", "2026-11-24", "9999-12-31", "infinity" } },
     { "time", { "00:00:00", "23:59:59.999999", "12:00:00.5" } },
+    { "time(0)", { "12:00:00", as("12:00:00.000", "12:00:00") } },
     { "timetz", { "12:00:00+00" } },
+    { "timestamp(2)", { as("2026-11-24 12:00:00.120", "2026-11-24 12:00:00.12"), "infinity" } },
+    { "timestamp(0)", { as("Wed Dec 24 12:00:00 2026 UTC", "2026-12-24 12:00:00") } },
     { "timestamp", { "2026-11-24 12:00:00", "2026-11-24 12:00:00.5", "0001-01-01 00:00:00", "9999-12-31 23:59:59.999999",
       as("2026-11-24T12:00:00", "2026-11-24 12:00:00") } },
     { "timestamptz", { "2026-11-24 12:00:00+00", as("2026-11-24 12:00:00+02", "2026-11-24 10:00:00+00") } },
-    { "interval", { "P1Y2M3DT4H5M6S", "PT0S", as("1 day", "P1D") } },
+    { "interval", { "P1Y2M3DT4H5M6S", "PT0S", as("1 day", "P1D"), "PT0.000001S", as("2 weeks 1.5 seconds", "P14DT1.5S") } },
+    { "interval second(1)", { "PT1.5S" } },
     { "uuid", { uuid, as(uuid:upper(), uuid) } },
     { "json", { json, "null", "7" } },
     { "jsonb", { json } },
@@ -104,7 +112,11 @@ local refused = {
     { "smallint", 32768 }, { "integer", 2147483648 }, { "integer", 1.5 }, { "bigint", "9223372036854775808" }, { "integer", "seven" },
     { "numeric(5,2)", "1000.00" }, { "boolean", "perhaps" }, { "text", "a\0b" }, { "text", "\xff" }, { "varchar(3)", "four" },
     { "date", "2026-02-30" }, { "timestamp", "noon" }, { "uuid", "7" }, { "json", "{" }, { "money_kind", "middling" }, { "small_number", 10 },
-    { "real", 1e300 },
+    { "real", 1e300 }, { "double precision", 9007199254740993 }, { "double precision", MAX }, { "real", 16777217 }, { "oid", -1 }, { "oid", "-1" },
+    { "oid", -1.0 }, { "oid", 4294967296 }, { "numeric(10,2)", "1.239" }, { "numeric(10,2)", 1.239 }, { "numeric(10)", 0.5 }, { "exact_price", "1.255" },
+    { "time(0)", "12:00:00.5" }, { "time", "12:00:00.1234567" }, { "timetz(1)", "12:00:00.12+00" }, { "timestamp(0)", "2026-11-24 12:00:00.5" },
+    { "timestamp(0)", "Wed Dec 24 12:00:00.5 2026" }, { "timestamp", "2026-11-24 12:00:00.0000001" }, { "timestamptz(3)", "2026-11-24T12:00:00.1234Z" },
+    { "interval", "PT0.0000001S" }, { "interval(0)", "PT1.5S" }, { "interval second(1)", "2 weeks 1.25 seconds" },
   },
   mysql = {
     { "TINYINT", 128 }, { "TINYINT UNSIGNED", -1 }, { "INT", 2147483648 }, { "BIGINT UNSIGNED", -1 }, { "BIGINT", "9223372036854775808" },
@@ -115,7 +127,8 @@ local refused = {
 }
 
 local types = {
-  pg = { "CREATE TYPE money_kind AS ENUM ('high', 'low')", "CREATE DOMAIN small_number AS integer CHECK (VALUE < 10)" },
+  pg = { "CREATE TYPE money_kind AS ENUM ('high', 'low')", "CREATE DOMAIN small_number AS integer CHECK (VALUE < 10)",
+    "CREATE DOMAIN price AS numeric(10,2)", "CREATE DOMAIN exact_price AS price CHECK (VALUE >= 0)" },
 }
 
 local function text_of(value)
