@@ -63,6 +63,9 @@ local function parse_arguments(arguments)
   return options, programs
 end
 
+-- For what stops or kills a server.
+local with_own_servers = "sh tests/engines/with-servers.sh --private "
+
 local function all_jobs(options, programs)
   local jobs = {}
   local function add(name, count, command)
@@ -70,7 +73,9 @@ local function all_jobs(options, programs)
   end
   if options.only ~= "lua" then
     for _, program in ipairs(programs) do
-      add((program:gsub("^" .. options.build:gsub("%p", "%%%0") .. "/tests/", "unit ")), count_cmocka, program)
+      local name = program:gsub("^" .. options.build:gsub("%p", "%%%0") .. "/tests/", "unit ")
+      local private = name == "unit driver/mysql_timeout_test" and options.only ~= "unit"
+      add(name, count_cmocka, private and with_own_servers .. "--only mysql " .. program or program)
     end
   end
   if options.only == "unit" then return jobs end
@@ -87,7 +92,7 @@ local function all_jobs(options, programs)
     for _, spec in ipairs(lines_of(("find tests/%s -name '*_spec.lua' | LC_ALL=C sort"):format(folder))) do
       local run = ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec)
       local name = folder .. " " .. spec:match("^tests/%a+/(.*)_spec%.lua$")
-      if name == "engines faults" or name == "engines timeouts" then run = "sh tests/engines/with-servers.sh --private " .. run end
+      if name == "engines faults" or name == "engines timeouts" then run = with_own_servers .. run end
       add(name, count_busted, run)
     end
   end

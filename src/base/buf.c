@@ -7,20 +7,32 @@
 #include "base/alloc.h"
 
 static bool room_for(buf *b, size_t size) {
-  if (b->failed || !base_grow(&b->data, &b->capacity, b->size + size + 1, 1)) b->failed = true;
+  if (b->failed) return false;
+  if (b->capacity - b->size > size) return true; /* and the NUL */
+  b->failed = !base_grow(&b->data, &b->capacity, b->size + size + 1, 1);
   return !b->failed;
+}
+
+char *buf_room(buf *b, size_t size) { return room_for(b, size) ? b->data + b->size : NULL; }
+
+void buf_used(buf *b, size_t size) {
+  b->size += size;
+  b->data[b->size] = 0;
 }
 
 void buf_add(buf *b, const char *text, size_t size) {
   if (!room_for(b, size)) return;
   if (size) memcpy(b->data + b->size, text, size);
-  b->size += size;
-  b->data[b->size] = 0;
+  buf_used(b, size);
 }
 
 void buf_puts(buf *b, const char *text) { buf_add(b, text, strlen(text)); }
 
-void buf_putc(buf *b, char c) { buf_add(b, &c, 1); }
+void buf_putc(buf *b, char c) {
+  if (!room_for(b, 1)) return;
+  b->data[b->size] = c;
+  buf_used(b, 1);
+}
 
 void buf_printf(buf *b, const char *format, ...) {
   va_list args;

@@ -10,4 +10,9 @@ static int64_t read_ns(clockid_t id) {
 }
 
 int64_t clock_monotonic_ns(void) { return read_ns(CLOCK_MONOTONIC); }
+#ifdef CLOCK_MONOTONIC_COARSE /* Linux */
+int64_t clock_coarse_ns(void) { return read_ns(CLOCK_MONOTONIC_COARSE); }
+#else
+int64_t clock_coarse_ns(void) { return clock_monotonic_ns(); }
+#endif
 int64_t clock_thread_cpu_ns(void) { return read_ns(CLOCK_THREAD_CPUTIME_ID); }

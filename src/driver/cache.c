@@ -1,5 +1,6 @@
 #include "driver/cache.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* Eight bytes a step: the text is hashed at every execution, so FNV's one byte a step would show. */
@@ -33,17 +34,21 @@ static void make_newest(sql_cache *c, cache_entry *e) {
   c->newest = e;
 }
 
+static bool is_of(const cache_entry *e, const char *sql, size_t size) {
+  return e->size == size && memcmp(e->sql, sql, size) == 0;
+}
+
+/* What ran last is often what runs next, and is found without a hash. */
 cache_entry *cache_find(sql_cache *c, const char *sql, size_t size) {
+  if (c->newest && is_of(c->newest, sql, size)) return c->newest;
   uint64_t hash = hash_sql(sql, size);
-  for (cache_entry *e = *bucket(c, hash); e; e = e->chain) {
-    if (e->hash != hash || e->size != size || memcmp(e->sql, sql, size) != 0) continue;
-    if (e != c->newest) {
-      unlink_from_age(c, e);
-      make_newest(c, e);
-    }
-    return e;
+  cache_entry *e = *bucket(c, hash);
+  while (e && !(e->hash == hash && is_of(e, sql, size))) e = e->chain;
+  if (e) {
+    unlink_from_age(c, e);
+    make_newest(c, e);
   }
-  return NULL;
+  return e;
 }
 
 void cache_remove(sql_cache *c, cache_entry *e) {

@@ -33,7 +33,17 @@ bool driver_table_size(driver_table *t, size_t count) {
   return t->columns != NULL;
 }
 
+static const driver_column *find_sole_key(const driver_table *t) {
+  const driver_column *first = NULL;
+  for (size_t i = 0; i < t->count; i++) {
+    if (t->columns[i].key > 1) return NULL;
+    if (t->columns[i].key == 1) first = &t->columns[i];
+  }
+  return first;
+}
+
 bool driver_table_name(driver_table *t) {
+  t->sole_key = find_sole_key(t);
   for (size_t i = 0; i < t->count; i++) {
     driver_column *column = &t->columns[i];
     char *key = arena_strdup(&t->arena, column->name);
@@ -45,6 +55,7 @@ bool driver_table_name(driver_table *t) {
 }
 
 const driver_column *driver_table_column(const driver_table *t, const char *name) {
+  if (t->sole_key && strcmp(t->sole_key->name, name) == 0) return t->sole_key; /* what is asked for most */
   size_t size = strlen(name);
   if (!t->folds) return map_get_n(&t->names, name, size);
   char folded[LONGEST_FOLDED];

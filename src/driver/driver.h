@@ -62,9 +62,10 @@ typedef struct driver_table {
   arena arena;
   driver_column *columns;
   size_t count;
-  bool folds;     /* the engine takes column names in any case: those in names are in lower case */
-  bool returning; /* INSERT … RETURNING, where the engine's `returning` leaves it to the server */
-  map names;      /* the value is the driver_column */
+  const driver_column *sole_key; /* the primary key, where it is one column; else NULL */
+  bool folds;                    /* the engine takes column names in any case: those in names are in lower case */
+  bool returning;                /* INSERT … RETURNING, where the engine's `returning` leaves it to the server */
+  map names;                     /* the value is the driver_column */
 } driver_table;
 
 typedef struct driver_conn driver_conn;

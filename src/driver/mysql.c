@@ -39,8 +39,7 @@ static void close_conn(driver_conn *base) {
   mysqldb_drop_sent(conn);
   if (conn->db) mysql_close(conn->db); /* first: then nobody tells the server of each statement that ends */
   mysqldb_forget_all(conn);
-  mysqldb_free_cells(conn);
-  base_free(conn->params);
+  base_free(conn->binds);
   base_free(conn);
 }
 
@@ -58,7 +57,8 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   conn->base.deadline_ns = deadline_ns;
   conn->base.engine = &driver_mysql;
   conn->base.client = client;
-  shunt_status status = mysqldb_connect(conn, err);
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (!status) status = mysqldb_connect(conn, err);
   if (!status) status = set_up(conn, err);
   if (status) {
     error_client(err, client->name);
@@ -66,6 +66,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
     return status;
   }
   look_at_server(conn);
+  conn->open = true;
   *out = &conn->base;
   return SHUNT_OK;
 }
@@ -98,7 +99,9 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
                           "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
                           "'read uncommitted'",
                           NULL, err);
-  shunt_status status = level ? mysqldb_control(conn, level, err) : SHUNT_OK;
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (status) return status;
+  if (level) status = mysqldb_control(conn, level, err);
   if (!status) status = mysqldb_control(conn, read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION", err);
   if (status) {
     base->broken = true; /* its next transaction might have the isolation of this one */
@@ -109,27 +112,32 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   return SHUNT_OK;
 }
 
+/* What was cancelled is rolled back by the end of its connection. */
 static void rollback(driver_conn *base) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
-  if (base->in_transaction && !base->broken && mysqldb_control(conn, "ROLLBACK", NULL)) base->broken = true;
+  if (base->in_transaction && !base->broken) mysqldb_tidy(conn, "ROLLBACK");
   base->in_transaction = false;
   conn->lost[0] = 0;
+}
+
+static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
+  if (conn->lost[0]) {
+    error_set(err, SHUNT_E_TRANSACTION, "client '%s': the database has ended this transaction: %s",
+              conn->base.client->name, conn->lost);
+    error_client(err, conn->base.client->name);
+    return SHUNT_E_TRANSACTION;
+  }
+  shunt_status status = mysqldb_check_time(conn, err);
+  return status ? status : mysqldb_control(conn, "COMMIT", err);
 }
 
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
-  shunt_status status;
   if (!base->in_transaction)
     return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", NULL, err);
-  if (conn->lost[0]) {
-    status = error_set(err, SHUNT_E_TRANSACTION, "client '%s': the database has ended this transaction: %s",
-                       base->client->name, conn->lost);
-    error_client(err, base->client->name);
-  } else {
-    status = mysqldb_control(conn, "COMMIT", err);
-  }
+  shunt_status status = commit_now(conn, err);
   if (status)
     rollback(base);
   else
@@ -155,6 +163,9 @@ const driver_engine driver_mysql = {
     .close = close_conn,
     .alive = alive,
     .send = mysqldb_send,
+#ifdef MARIADB_BASE_VERSION
+    .start = mysqldb_start,
+#endif
     .receive = mysqldb_receive,
     .begin = begin,
     .commit = commit,

@@ -1,8 +1,8 @@
 /* For: what the parts of the driver of MySQL and MariaDB share: mysql.c (connections, transactions), mysql_options.c
- * (how to connect), mysql_statement.c (prepared statements), mysql_run.c (values in), mysql_result.c (rows out),
- * mysql_table.c (what tables look like), mysql_error.c (error numbers to errors). It is written for both client
- * libraries, MariaDB's and MySQL's own. Owner: the connection owns its handle and every statement. Nobody outside this
- * folder includes this. */
+ * (how to connect), mysql_wait.c (waiting, and deadlines), mysql_statement.c (prepared statements), mysql_run.c (values
+ * in), mysql_result.c (rows out), mysql_table.c (what tables look like), mysql_error.c (error numbers to errors). It is
+ * written for both client libraries, MariaDB's and MySQL's own; only MariaDB's can start a statement, or keep to a
+ * deadline. Owner: the connection owns its handle and every statement. Nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -25,6 +25,9 @@ typedef enum statement_kind {
   STATEMENT_STAYS    /* it changes the connection itself, which goes back to others */
 } statement_kind;
 
+/* Where the library puts a cell of the row that it fetches. */
+typedef struct mysql_cell mysql_cell;
+
 typedef struct mysql_statement {
   cache_entry entry;
   MYSQL_STMT *stmt; /* NULL: the server prepares nothing of its kind, so that it goes as text */
@@ -32,12 +35,14 @@ typedef struct mysql_statement {
   statement_kind kind;
   bool leaves; /* something on the connection, which is altered by it */
   bool cached;
-  bool stale; /* its table has other columns now, and the library keeps to the names it knows */
+  bool stale;                  /* its table has other columns now, and the library keeps to the names it knows */
+  const shunt_value *bound_at; /* where the library looks for the parameters */
+  uint64_t bound_types;        /* and for what; 0: they are to be bound */
+  mysql_cell *cells;
+  size_t cell_room;
+  unsigned ncells; /* those that are bound; 0: none is */
   char sql[];
 } mysql_statement;
-
-/* Where the library puts a cell of the row that it fetches. */
-typedef struct mysql_cell mysql_cell;
 
 typedef struct mysql_conn {
   driver_conn base;
@@ -47,12 +52,16 @@ typedef struct mysql_conn {
   sql_cache cache;
   mysql_statement *sent; /* bound, and not run yet */
   const shunt_value *sent_params;
-  MYSQL_BIND *params; /* room to bind them */
-  size_t param_room;
-  MYSQL_BIND *binds; /* of the cells */
-  mysql_cell *cells;
-  size_t bind_room, cell_room;
-  char lost[256]; /* why the server ended the transaction that we still hold for open */
+  MYSQL_BIND *binds; /* room to bind parameters, and cells: the library copies what it is told */
+  size_t bind_room;
+  char lost[256];   /* why the server ended the transaction that we still hold for open */
+  bool open;        /* there may be a statement to cancel */
+  bool encrypted;   /* its socket does not block, so that the plain calls must not be used */
+  bool started;     /* what was sent */
+  int waits;        /* for this, by the library's bits; 0: it has ended */
+  int outcome;      /* of what has ended */
+  int64_t asked_ns; /* when the time that there was for an operation was looked at */
+  int64_t until_ns; /* what was cancelled has its outcome by then, or is given up; 0: nothing was */
 } mysql_conn;
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
@@ -62,6 +71,37 @@ static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(vo
 /* Connects as the client's options say. The handle is there even where it fails, to be closed. Errors: CONFIG,
  * DATASOURCE, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
+
+/* ---- mysql_wait.c ---- */
+
+/* At the beginning of whatever waits. Errors: TIMEOUT where there is no time for it, and nothing is sent; USAGE where
+ * the library can't keep to a deadline; TRANSACTION after what was cancelled. */
+shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err);
+/* False where what runs has run out of time, after it was cancelled and awaited for a little. The connection is broken,
+ * and nothing more comes from it. */
+bool mysqldb_more_time(mysql_conn *conn);
+/* What comes next has a little time, however late it is. */
+void mysqldb_allow_little(mysql_conn *conn);
+/* How many ms there were for what mysqldb_check_time was asked for. */
+long long mysqldb_time_ms(const mysql_conn *conn);
+
+/* The library's calls of these names, which wait no longer than the deadline. */
+bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, const char *password,
+                          const char *database, unsigned port, const char *socket, unsigned long flags);
+int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size);
+int mysqldb_stmt_fetch(mysql_conn *conn, MYSQL_STMT *stmt);
+int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt);
+mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
+int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
+MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
+
+/* mysql_stmt_execute, or mysql_real_query of one that is text; the rest of it where it was started. */
+int mysqldb_execute(mysql_conn *conn, const mysql_statement *s);
+#ifdef MARIADB_BASE_VERSION
+int mysqldb_start(driver_conn *conn);
+#endif
+/* Ends what was started without its outcome, and the connection with it. */
+void mysqldb_give_up_started(mysql_conn *conn);
 
 /* ---- mysql_error.c ---- */
 
@@ -93,15 +133,17 @@ shunt_status mysqldb_receive(driver_conn *conn, shunt_rows *into, int64_t *affec
 void mysqldb_drop_sent(mysql_conn *conn);
 /* One of our own statements, which gives no rows. */
 shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err);
+/* One that has a little time however late it is, and is not cancelled after that. False: the connection is broken. */
+bool mysqldb_tidy(mysql_conn *conn, const char *sql);
 
 /* ---- mysql_result.c ---- */
 
-/* All rows of the result that stmt stands before; *count is how many. into may be NULL. */
+/* All rows of the result that s stands before; *count is how many. into may be NULL. */
 shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err);
 /* The same of a statement that went as text. */
-shunt_status mysqldb_text_rows(mysql_conn *conn, const char *sql, MYSQL_RES *result, shunt_rows *into, int64_t *count,
+shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
                                shunt_error *err);
-void mysqldb_free_cells(mysql_conn *conn);
+void mysqldb_free_cells(mysql_statement *s);
 
 /* ---- mysql_table.c ---- */
 

@@ -1,4 +1,5 @@
 #include <errmsg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "driver/mysql_conn.h"
@@ -103,6 +104,26 @@ static const char *hint_of(unsigned number) {
   }
 }
 
+/* After the time was up, the library's error tells only whether the server said anything. */
+static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql, shunt_error *err) {
+  const char *client = conn->base.client->name;
+  long long ms = mysqldb_time_ms(conn);
+  char what[320];
+  if (!conn->open)
+    snprintf(what, sizeof what,
+             "client '%.99s': the server had not taken the connection in the %lld ms that there were", client, ms);
+  else if (heard)
+    snprintf(what, sizeof what,
+             "client '%.99s': the statement did not end in the %lld ms that there were, and was cancelled", client, ms);
+  else
+    snprintf(
+        what, sizeof what,
+        "client '%.99s': the server did not answer in the %lld ms that there were, so that what it was to write may "
+        "or may not be written",
+        client, ms);
+  return with_sql(SHUNT_E_TIMEOUT, what, conn->open ? sql : NULL, err);
+}
+
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err) {
   const char *client = conn->base.client->name;
   if (stmt && !mysql_stmt_errno(stmt)) stmt = NULL; /* MariaDB's tells of a failed fetch there alone */
@@ -113,6 +134,8 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   if (is_over(number)) conn->base.broken = true;
   if (status == SHUNT_E_MEMORY)
     error_memory(err);
+  else if (conn->until_ns)
+    status = too_late(conn, !is_over(number), sql, err);
   else if (status == SHUNT_E_USAGE || status == SHUNT_E_NOT_FOUND)
     with_sql(status, message, sql, err);
   else if (status == SHUNT_E_CONSTRAINT || status == SHUNT_E_TRANSACTION)

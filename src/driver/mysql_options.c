@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/suggest.h"
 #include "driver/mysql_conn.h"
+#include "driver/socket.h"
 
 enum { CONNECT_TIMEOUT_S = 10, LONGEST_TIMEOUT_S = 24 * 3600, MOST_BYTES_OF_A_PACKET = 1 << 30 };
 
@@ -61,6 +63,7 @@ typedef enum tls_mode {
 
 typedef struct settings {
   const cat_client *client;
+  int64_t deadline_ns;
   const char *values[NSETTINGS]; /* NULL: not given */
   arena arena;                   /* what the URL says, decoded */
   unsigned port;
@@ -208,6 +211,16 @@ static shunt_status read_timeout(settings *s, setting which, unsigned unsaid) {
   return SHUNT_OK;
 }
 
+/* No longer than until the deadline, in the library's seconds: it waits by itself where it agrees on how to encrypt. */
+static unsigned shortened(unsigned timeout_s, int64_t deadline_ns) {
+  const int64_t ns_per_s = 1000000000;
+  if (!deadline_ns) return timeout_s;
+  int64_t left_s = (deadline_ns - clock_monotonic_ns()) / ns_per_s + 1;
+  if (left_s < 1) left_s = 1;
+  if (left_s > LONGEST_TIMEOUT_S) left_s = LONGEST_TIMEOUT_S;
+  return timeout_s && timeout_s < left_s ? timeout_s : (unsigned)left_s;
+}
+
 static shunt_status read_tls(settings *s) {
   static const char *const words[] = {[TLS_DISABLED] = "disabled",
                                       [TLS_PREFERRED] = "preferred",
@@ -229,6 +242,7 @@ static shunt_status read_values(settings *s) {
   if (!status && s->values[SET_PORT] && !read_number(s->values[SET_PORT], 65535, &s->port))
     status = bad(s, "port", "it is a number up to 65535");
   if (!status) status = read_timeout(s, SET_CONNECT_TIMEOUT, CONNECT_TIMEOUT_S);
+  s->timeouts[SET_CONNECT_TIMEOUT] = shortened(s->timeouts[SET_CONNECT_TIMEOUT], s->deadline_ns);
   if (!status) status = read_timeout(s, SET_READ_TIMEOUT, 0);
   if (!status) status = read_timeout(s, SET_WRITE_TIMEOUT, 0);
   if (!status) status = read_tls(s);
@@ -341,11 +355,11 @@ static bool never_reconnects(MYSQL *db) {
 #endif
 }
 
-static bool try_to_connect(const mysql_conn *conn, const settings *s) {
+static bool try_to_connect(mysql_conn *conn, const settings *s) {
   const char *const *v = s->values;
   const char *host = v[SET_SOCKET] ? NULL : v[SET_HOST];
-  return tell(s, conn->db) && mysql_real_connect(conn->db, host, v[SET_USER], v[SET_PASSWORD], v[SET_DATABASE], s->port,
-                                                 v[SET_SOCKET], CLIENT_FOUND_ROWS);
+  return tell(s, conn->db) && mysqldb_real_connect(conn, host, v[SET_USER], v[SET_PASSWORD], v[SET_DATABASE], s->port,
+                                                   v[SET_SOCKET], CLIENT_FOUND_ROWS);
 }
 
 /* MySQL's library prefers by itself; for MariaDB's, it is TLS first, and without where there is none. */
@@ -366,13 +380,14 @@ static bool connect_preferring(mysql_conn *conn, settings *s) {
 static shunt_status connect_as(mysql_conn *conn, settings *s) {
   if (!connect_preferring(conn, s)) return conn->db ? mysqldb_fail(conn, NULL, NULL, s->err) : error_memory(s->err);
   if (!never_reconnects(conn->db)) return mysqldb_fail(conn, NULL, NULL, s->err);
+  socket_keep_alive((int)conn->db->net.fd);
   if (s->tls >= TLS_REQUIRED && !mysql_get_ssl_cipher(conn->db))
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the server speaks no TLS, which ssl_mode asks for", NULL, s->err);
   return SHUNT_OK;
 }
 
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err) {
-  settings s = {.client = conn->base.client, .err = err};
+  settings s = {.client = conn->base.client, .deadline_ns = conn->base.deadline_ns, .err = err};
   pthread_once(&library, begin_library);
   conn->db = library_failed ? NULL : mysql_init(NULL);
   if (!conn->db) return error_memory(err);

@@ -8,11 +8,10 @@
 
 enum {
   BINARY_CHARSET = 63, /* what is kept in none: bytes */
-  FIRST_ROOM = 64,
-  MOST_ROOM = 16 * 1024, /* that a cell keeps; what is longer is fetched by itself, right to where it stays */
   NAMES_ON_STACK = 64,
   DECLARED_DIGITS = 6, /* of a second, at most; more: it wasn't declared */
-  TIME_BYTES = 48
+  TIME_BYTES = 48,
+  ROWS_BETWEEN_LOOKS = 256 /* at the clock, while rows come without a wait */
 };
 
 typedef enum cell_kind { CELL_INTEGER, CELL_FLOAT, CELL_DOUBLE, CELL_BITS, CELL_TIME, CELL_TEXT, CELL_BLOB } cell_kind;
@@ -29,16 +28,11 @@ struct mysql_cell {
     unsigned char bits[8];
     MYSQL_TIME time;
   } fixed;
-  char *bytes; /* of text and blobs */
-  unsigned long room, size;
+  unsigned long size; /* of text and blobs, which are fetched right to where they stay */
   mysql_flag is_null, cut;
 };
 
-void mysqldb_free_cells(mysql_conn *conn) {
-  for (size_t i = 0; i < conn->cell_room; i++) base_free(conn->cells[i].bytes);
-  base_free(conn->cells);
-  base_free(conn->binds);
-}
+void mysqldb_free_cells(mysql_statement *s) { base_free(s->cells); }
 
 /* ---- binding ---- */
 
@@ -71,57 +65,48 @@ static cell_kind kind_of(const MYSQL_FIELD *field) {
   }
 }
 
-static bool has_room(mysql_cell *cell, unsigned long size) {
-  unsigned long room = cell->room ? cell->room : FIRST_ROOM;
-  if (size <= cell->room) return true;
-  while (room < size) room *= 2;
-  base_free(cell->bytes);
-  cell->bytes = base_alloc(room);
-  cell->room = cell->bytes ? room : 0;
-  return cell->bytes != NULL;
-}
-
-static void bind(const mysql_cell *cell, MYSQL_BIND *b, mysql_cell *into) {
+/* There is no room for text and blobs here: the library tells their sizes. */
+static void bind(MYSQL_BIND *b, mysql_cell *cell) {
   static const enum enum_field_types types[] = {
       [CELL_INTEGER] = MYSQL_TYPE_LONGLONG, [CELL_FLOAT] = MYSQL_TYPE_FLOAT,   [CELL_DOUBLE] = MYSQL_TYPE_DOUBLE,
       [CELL_BITS] = MYSQL_TYPE_BLOB,        [CELL_TIME] = MYSQL_TYPE_DATETIME, [CELL_TEXT] = MYSQL_TYPE_STRING,
       [CELL_BLOB] = MYSQL_TYPE_BLOB};
-  bool bytes = cell->kind >= CELL_TEXT;
   *b = (MYSQL_BIND){.buffer_type = cell->kind == CELL_TIME ? cell->type : types[cell->kind],
-                    .buffer = bytes ? (void *)into->bytes : (void *)&into->fixed,
-                    .buffer_length = bytes ? cell->room : sizeof cell->fixed.bits,
-                    .length = &into->size,
-                    .is_null = &into->is_null,
-                    .error = &into->cut,
+                    .buffer = &cell->fixed,
+                    .buffer_length = cell->kind >= CELL_TEXT ? 0 : sizeof cell->fixed.bits,
+                    .length = &cell->size,
+                    .is_null = &cell->is_null,
+                    .error = &cell->cut,
                     .is_unsigned = cell->is_unsigned};
 }
 
 static shunt_status bind_cells(mysql_conn *conn, mysql_statement *s, unsigned n, shunt_error *err) {
-  for (unsigned i = 0; i < n; i++) bind(&conn->cells[i], &conn->binds[i], &conn->cells[i]);
-  return mysql_stmt_bind_result(s->stmt, conn->binds) ? mysqldb_fail(conn, s->stmt, s->sql, err) : SHUNT_OK;
+  if (!base_grow(&conn->binds, &conn->bind_room, n, sizeof *conn->binds)) return error_memory(err);
+  for (unsigned i = 0; i < n; i++) bind(&conn->binds[i], &s->cells[i]);
+  if (mysql_stmt_bind_result(s->stmt, conn->binds)) return mysqldb_fail(conn, s->stmt, s->sql, err);
+  s->ncells = n;
+  return SHUNT_OK;
 }
 
-static bool room_for_cells(mysql_conn *conn, unsigned n) {
-  size_t before = conn->cell_room;
-  if (!base_grow(&conn->binds, &conn->bind_room, n, sizeof *conn->binds) ||
-      !base_grow(&conn->cells, &conn->cell_room, n, sizeof *conn->cells))
-    return false;
-  if (conn->cell_room > before) memset(conn->cells + before, 0, (conn->cell_room - before) * sizeof *conn->cells);
-  return true;
+static bool is_as_bound(const mysql_cell *cell, const MYSQL_FIELD *field) {
+  return cell->type == field->type && cell->kind == kind_of(field) && cell->digits == field->decimals &&
+         cell->is_unsigned == ((field->flags & UNSIGNED_FLAG) != 0);
 }
 
 /* A table may have been altered since the statement last ran, so its columns are looked at each time. */
 static shunt_status prepare_cells(mysql_conn *conn, mysql_statement *s, const MYSQL_FIELD *fields, unsigned n,
                                   shunt_error *err) {
-  if (!room_for_cells(conn, n)) return error_memory(err);
-  for (unsigned i = 0; i < n; i++) {
-    mysql_cell *cell = &conn->cells[i];
-    cell->kind = kind_of(&fields[i]);
-    cell->type = fields[i].type;
-    cell->is_unsigned = fields[i].flags & UNSIGNED_FLAG;
-    cell->digits = fields[i].decimals;
-    if (cell->kind >= CELL_TEXT && !has_room(cell, 1)) return error_memory(err);
-  }
+  unsigned same = 0;
+  if (mysql_more_results(conn->db)) s->ncells = 0; /* the library makes its own anew for each of several results */
+  while (s->ncells == n && same < n && is_as_bound(&s->cells[same], &fields[same])) same++;
+  if (same == n) return SHUNT_OK;
+  s->ncells = 0;
+  if (!base_grow(&s->cells, &s->cell_room, n, sizeof *s->cells)) return error_memory(err);
+  for (unsigned i = 0; i < n; i++)
+    s->cells[i] = (mysql_cell){.kind = kind_of(&fields[i]),
+                               .type = fields[i].type,
+                               .digits = fields[i].decimals,
+                               .is_unsigned = (fields[i].flags & UNSIGNED_FLAG) != 0};
   return bind_cells(conn, s, n, err);
 }
 
@@ -195,7 +180,7 @@ static uint64_t bits_of(const mysql_cell *cell) {
   return number;
 }
 
-static bool set_cell(const mysql_cell *cell, shunt_rows *into, shunt_value *to) {
+static bool set_fixed(const mysql_cell *cell, shunt_rows *into, shunt_value *to) {
   char text[TIME_BYTES];
   switch (cell->kind) {
   case CELL_INTEGER:
@@ -210,19 +195,14 @@ static bool set_cell(const mysql_cell *cell, shunt_rows *into, shunt_value *to) 
     return true;
   case CELL_BITS:
     return set_unsigned(into, bits_of(cell), to);
-  case CELL_TIME:
+  default:
     return set_bytes(into, SHUNT_TEXT, text, write_time(cell, text), to);
-  case CELL_TEXT:
-  case CELL_BLOB:
-    break;
   }
-  return set_bytes(into, cell->kind == CELL_TEXT ? SHUNT_TEXT : SHUNT_BLOB, cell->bytes, cell->size, to);
 }
 
-/* Longer than its room. Of the ones that come after it, those of its size find room. */
-static shunt_status set_long(mysql_conn *conn, mysql_statement *s, unsigned column, shunt_rows *into, shunt_value *to,
-                             bool *grown, shunt_error *err) {
-  mysql_cell *cell = &conn->cells[column];
+static shunt_status set_bytes_of(mysql_conn *conn, mysql_statement *s, unsigned column, shunt_rows *into,
+                                 shunt_value *to, shunt_error *err) {
+  mysql_cell *cell = &s->cells[column];
   unsigned long size = cell->size;
   char *bytes = rows_room(into, size);
   if (!bytes) return error_memory(err);
@@ -232,14 +212,12 @@ static shunt_status set_long(mysql_conn *conn, mysql_statement *s, unsigned colu
                   .length = &cell->size,
                   .is_null = &cell->is_null,
                   .error = &cell->cut};
-  if (mysql_stmt_fetch_column(s->stmt, &b, column, 0)) return mysqldb_fail(conn, s->stmt, s->sql, err);
+  if (size && mysql_stmt_fetch_column(s->stmt, &b, column, 0)) return mysqldb_fail(conn, s->stmt, s->sql, err);
   bytes[size] = 0;
   to->as.bytes = bytes;
   to->size = (uint32_t)size;
   to->type = cell->kind == CELL_TEXT ? SHUNT_TEXT : SHUNT_BLOB;
-  if (size > MOST_ROOM) return SHUNT_OK;
-  *grown = true;
-  return has_room(cell, size) ? SHUNT_OK : error_memory(err);
+  return SHUNT_OK;
 }
 
 /* ---- rows ---- */
@@ -260,52 +238,47 @@ static shunt_status set_columns(const mysql_conn *conn, const MYSQL_FIELD *field
 
 static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, shunt_rows *into, shunt_error *err) {
   shunt_value *to = rows_add(into);
-  bool grown = false;
   if (!to) return error_memory(err);
   for (unsigned i = 0; i < n; i++) {
-    mysql_cell *cell = &conn->cells[i];
+    mysql_cell *cell = &s->cells[i];
     if (cell->is_null) continue; /* a new row's cells are null */
-    if (cell->kind >= CELL_TEXT && cell->size > cell->room) {
-      shunt_status status = set_long(conn, s, i, into, &to[i], &grown, err);
-      if (status) return status;
-    } else if (!set_cell(cell, into, &to[i])) {
-      return error_memory(err);
-    }
+    shunt_status status = SHUNT_OK;
+    if (cell->kind >= CELL_TEXT)
+      status = set_bytes_of(conn, s, i, into, &to[i], err);
+    else if (!set_fixed(cell, into, &to[i]))
+      status = error_memory(err);
+    if (status) return status;
   }
-  return grown ? bind_cells(conn, s, n, err) : SHUNT_OK;
+  return SHUNT_OK;
 }
 
 static shunt_status fetch(mysql_conn *conn, mysql_statement *s, unsigned n, shunt_rows *into, int64_t *count,
                           shunt_error *err) {
   for (;;) {
-    int rc = mysql_stmt_fetch(s->stmt);
+    int rc = mysqldb_stmt_fetch(conn, s->stmt);
     if (rc == MYSQL_NO_DATA) return SHUNT_OK;
-    if (rc != 0 && rc != MYSQL_DATA_TRUNCATED) return mysqldb_fail(conn, s->stmt, s->sql, err);
+    bool late = ++*count % ROWS_BETWEEN_LOOKS == 0 && !mysqldb_more_time(conn);
+    if (late || (rc != 0 && rc != MYSQL_DATA_TRUNCATED)) return mysqldb_fail(conn, s->stmt, s->sql, err);
     shunt_status status = into ? add_row(conn, s, n, into, err) : SHUNT_OK;
     if (status) return status;
-    ++*count;
   }
 }
 
 /* The library brings what it keeps of the columns up to date, but for their names. */
-static const MYSQL_FIELD *newest_fields(const mysql_conn *conn, mysql_statement *s, MYSQL_RES *columns, unsigned n) {
-  const MYSQL_FIELD *kept = mysql_fetch_fields(columns), *fields = conn->db->fields;
+static const MYSQL_FIELD *newest_fields(const mysql_conn *conn, mysql_statement *s, unsigned n) {
+  const MYSQL_FIELD *kept = s->stmt->fields, *fields = conn->db->fields;
   if (!fields || conn->db->field_count != n) return kept;
   for (unsigned i = 0; i < n && !s->stale; i++) s->stale = strcmp(kept[i].name, fields[i].name) != 0;
   return s->stale ? fields : kept;
 }
 
 shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err) {
-  MYSQL_RES *columns = mysql_stmt_result_metadata(s->stmt);
-  if (!columns) return mysqldb_fail(conn, s->stmt, s->sql, err);
-  unsigned n = mysql_num_fields(columns);
-  const MYSQL_FIELD *fields = newest_fields(conn, s, columns, n);
+  unsigned n = mysql_stmt_field_count(s->stmt);
+  const MYSQL_FIELD *fields = newest_fields(conn, s, n);
   shunt_status status = into ? set_columns(conn, fields, n, into, err) : SHUNT_OK;
   if (!status) status = prepare_cells(conn, s, fields, n, err);
   if (!status) status = fetch(conn, s, n, into, count, err);
-  mysql_free_result(columns);
-  /* reads what is left over, where it went wrong */
-  if (mysql_stmt_free_result(s->stmt) && !status) status = mysqldb_fail(conn, s->stmt, s->sql, err);
+  if (status) mysqldb_stmt_free_result(conn, s->stmt); /* which reads what is left over */
   return status;
 }
 
@@ -331,7 +304,7 @@ static bool add_text_row(MYSQL_RES *result, MYSQL_ROW row, shunt_rows *into) {
   return true;
 }
 
-shunt_status mysqldb_text_rows(mysql_conn *conn, const char *sql, MYSQL_RES *result, shunt_rows *into, int64_t *count,
+shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
                                shunt_error *err) {
   unsigned n = mysql_num_fields(result);
   shunt_status status = into ? set_columns(conn, mysql_fetch_fields(result), n, into, err) : SHUNT_OK;
@@ -340,5 +313,5 @@ shunt_status mysqldb_text_rows(mysql_conn *conn, const char *sql, MYSQL_RES *res
     if (into && !add_text_row(result, row, into)) status = error_memory(err);
     ++*count;
   }
-  return !status && mysql_errno(conn->db) ? mysqldb_fail(conn, NULL, sql, err) : status;
+  return status;
 }

@@ -56,13 +56,29 @@ static shunt_status check_params(const mysql_conn *conn, const mysql_statement *
   return SHUNT_OK;
 }
 
-/* The library copies what says where the values are, and the values stay where they are. */
+/* The types of a few values that have one size each, by which they can stay bound; 0: of others. */
+static uint64_t fixed_types(const shunt_value *params, size_t n) {
+  const size_t most = 16;
+  uint64_t types = n <= most ? 1 : 0;
+  for (size_t i = 0; i < n && types; i++)
+    types = params[i].type == SHUNT_TEXT || params[i].type == SHUNT_BLOB ? 0 : types << 3 | params[i].type;
+  return types;
+}
+
+/* The library copies what says where the values are, and the values stay where they are: those of the next run too,
+ * most often. */
 static shunt_status bind_all(mysql_conn *conn, mysql_statement *s, const shunt_value *params, shunt_error *err) {
   if (s->nparams == 0) return SHUNT_OK;
-  if (!base_grow(&conn->params, &conn->param_room, s->nparams, sizeof *conn->params)) return error_memory(err);
-  memset(conn->params, 0, s->nparams * sizeof *conn->params);
-  for (size_t i = 0; i < s->nparams; i++) bind(&conn->params[i], &params[i]);
-  return mysql_stmt_bind_param(s->stmt, conn->params) ? mysqldb_fail(conn, s->stmt, s->sql, err) : SHUNT_OK;
+  uint64_t types = fixed_types(params, s->nparams);
+  if (types && types == s->bound_types && params == s->bound_at) return SHUNT_OK;
+  s->bound_types = 0;
+  if (!base_grow(&conn->binds, &conn->bind_room, s->nparams, sizeof *conn->binds)) return error_memory(err);
+  memset(conn->binds, 0, s->nparams * sizeof *conn->binds);
+  for (size_t i = 0; i < s->nparams; i++) bind(&conn->binds[i], &params[i]);
+  if (mysql_stmt_bind_param(s->stmt, conn->binds)) return mysqldb_fail(conn, s->stmt, s->sql, err);
+  s->bound_types = types;
+  s->bound_at = params;
+  return SHUNT_OK;
 }
 
 /* ---- the transaction, as the server sees it ---- */
@@ -88,7 +104,7 @@ static void after_error(mysql_conn *conn, const shunt_error *err) {
   char why[sizeof conn->lost];
   if (!conn->base.in_transaction || conn->base.broken || conn->lost[0]) return;
   snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, err ? err->message : "a statement failed");
-  if (mysqldb_control(conn, "DO 0", NULL)) return;
+  if (!mysqldb_tidy(conn, "DO 0")) return;
   if (!(conn->db->server_status & SERVER_STATUS_IN_TRANS)) lose(conn, why);
 }
 
@@ -111,6 +127,7 @@ static shunt_status after_success(mysql_conn *conn, const mysql_statement *s, sh
 /* ---- sending ---- */
 
 void mysqldb_drop_sent(mysql_conn *conn) {
+  mysqldb_give_up_started(conn);
   mysqldb_done(conn->sent);
   conn->sent = NULL;
 }
@@ -120,7 +137,8 @@ shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, c
   mysql_conn *conn = mysql_of(base);
   mysql_statement *s = NULL;
   mysqldb_drop_sent(conn);
-  shunt_status status = SHUNT_OK;
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (status) return status;
   if (conn->lost[0])
     status = error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction: %s", conn->lost);
   else
@@ -154,11 +172,11 @@ static bool is_stale(const mysql_statement *s, unsigned number) {
 }
 
 static shunt_status execute(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
-  if (mysql_stmt_execute(s->stmt) == 0) return SHUNT_OK;
+  if (mysqldb_execute(conn, s) == 0) return SHUNT_OK;
   if (!is_stale(s, mysql_stmt_errno(s->stmt))) return mysqldb_fail(conn, s->stmt, s->sql, err);
   shunt_status status = mysqldb_prepare_again(conn, s, err);
   if (!status) status = bind_all(conn, s, conn->sent_params, err);
-  if (status || mysql_stmt_execute(s->stmt) == 0) return status;
+  if (status || mysqldb_execute(conn, s) == 0) return status;
   return mysqldb_fail(conn, s->stmt, s->sql, err);
 }
 
@@ -168,31 +186,33 @@ static int64_t to_id(my_ulonglong id) { return id <= INT64_MAX ? (int64_t)id : 0
 static shunt_status run_prepared(mysql_conn *conn, mysql_statement *s, shunt_rows *into, outcome *o, shunt_error *err) {
   shunt_status status = execute(conn, s, err);
   if (status) return status;
-  int more;
+  int more = 0;
   bool first = true;
-  do {
+  while (more == 0) {
     if (mysql_stmt_field_count(s->stmt)) {
-      status = mysqldb_rows(conn, s, first ? into : NULL, &o->rows, err);
+      shunt_status got = mysqldb_rows(conn, s, first ? into : NULL, &o->rows, status ? NULL : err);
+      if (!status) status = got;
       first = false;
     } else {
       o->affected = (int64_t)mysql_stmt_affected_rows(s->stmt);
       o->generated_id = to_id(mysql_stmt_insert_id(s->stmt));
     }
-    more = conn->base.broken ? -1 : mysql_stmt_next_result(s->stmt);
-  } while (more == 0);
+    if (status && conn->base.broken) return status;
+    more = mysql_more_results(conn->db) ? mysqldb_stmt_next_result(conn, s->stmt) : -1;
+  }
   return status || more < 0 ? status : mysqldb_fail(conn, s->stmt, s->sql, err);
 }
 
 static shunt_status run_text(mysql_conn *conn, const mysql_statement *s, shunt_rows *into, outcome *o,
                              shunt_error *err) {
-  if (mysql_real_query(conn->db, s->sql, s->entry.size)) return mysqldb_fail(conn, NULL, s->sql, err);
+  if (mysqldb_execute(conn, s)) return mysqldb_fail(conn, NULL, s->sql, err);
   if (mysql_field_count(conn->db) == 0) {
     o->affected = (int64_t)mysql_affected_rows(conn->db);
     return SHUNT_OK;
   }
-  MYSQL_RES *result = mysql_use_result(conn->db);
+  MYSQL_RES *result = mysqldb_store_result(conn);
   if (!result) return mysqldb_fail(conn, NULL, s->sql, err);
-  shunt_status status = mysqldb_text_rows(conn, s->sql, result, into, &o->rows, err);
+  shunt_status status = mysqldb_text_rows(conn, result, into, &o->rows, err);
   mysql_free_result(result);
   return status;
 }
@@ -205,8 +225,13 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
   if (affected) *affected = 0;
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  shunt_status status = conn->started ? SHUNT_OK : mysqldb_check_time(conn, err);
+  if (status) {
+    mysqldb_drop_sent(conn);
+    return status;
+  }
+  status = s->stmt ? run_prepared(conn, s, into, &o, err) : run_text(conn, s, into, &o, err);
   conn->sent = NULL;
-  shunt_status status = s->stmt ? run_prepared(conn, s, into, &o, err) : run_text(conn, s, into, &o, err);
   if (status)
     after_error(conn, err);
   else
@@ -220,5 +245,12 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
 }
 
 shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err) {
-  return mysql_real_query(conn->db, sql, strlen(sql)) ? mysqldb_fail(conn, NULL, sql, err) : SHUNT_OK;
+  return mysqldb_real_query(conn, sql, strlen(sql)) ? mysqldb_fail(conn, NULL, sql, err) : SHUNT_OK;
+}
+
+bool mysqldb_tidy(mysql_conn *conn, const char *sql) {
+  mysqldb_allow_little(conn);
+  if (mysqldb_control(conn, sql, NULL)) conn->base.broken = true;
+  if (!conn->base.broken) conn->until_ns = 0;
+  return !conn->base.broken;
 }

@@ -36,19 +36,19 @@ static int64_t timeout_s(const char *const *keywords, const char *const *values)
 }
 
 /* Until the connection is given up: whatever comes first. */
-static void set_limit(pg_conn *conn, int64_t timeout) {
-  int64_t until_ns = timeout ? clock_monotonic_ns() + timeout * NS_PER_S : 0;
+static void set_limit(pg_conn *conn, int64_t limit_s) {
+  int64_t until_ns = limit_s ? clock_monotonic_ns() + limit_s * NS_PER_S : 0;
   conn->until_ns = conn->base.deadline_ns;
   if (until_ns && (!conn->until_ns || until_ns < conn->until_ns)) conn->until_ns = until_ns;
 }
 
-static shunt_status too_late(const pg_conn *conn, int64_t timeout, shunt_error *err) {
+static shunt_status too_late(const pg_conn *conn, int64_t limit_s, shunt_error *err) {
   const char *name = conn->base.client->name;
   if (conn->until_ns == conn->base.deadline_ns)
     return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the time was up before the server had taken the connection",
                      name);
   return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the server does not answer within %lld s (connect_timeout)",
-                   name, (long long)timeout);
+                   name, (long long)limit_s);
 }
 
 /* ---- what went wrong ---- */
@@ -111,16 +111,16 @@ static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
 }
 
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err) {
-  int64_t timeout = timeout_s(keywords, values);
+  int64_t limit_s = timeout_s(keywords, values);
   PostgresPollingStatusType step;
-  set_limit(conn, timeout);
+  set_limit(conn, limit_s);
   conn->pg = PQconnectStartParams(keywords, values, 0);
   if (!conn->pg) return error_memory(err);
   PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
   PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
-  if (!connect_by_steps(conn, &step)) return too_late(conn, timeout, err);
+  if (!connect_by_steps(conn, &step)) return too_late(conn, limit_s, err);
   shunt_status status = step == PGRES_POLLING_OK ? begin_session(conn, err) : refused(conn, err);
-  if (conn->given_up) return too_late(conn, timeout, err);
+  if (conn->given_up) return too_late(conn, limit_s, err);
   conn->until_ns = 0;
   return status;
 }

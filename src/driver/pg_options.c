@@ -67,6 +67,13 @@ static bool is_known(const list *l, const char *keyword) {
   return false;
 }
 
+/* By the environment too, or by the service that it names. */
+static bool is_set(const list *l, const char *keyword) {
+  for (const PQconninfoOption *o = l->known; o->keyword; o++)
+    if (strcmp(o->keyword, keyword) == 0 && o->val && *o->val) return true;
+  return value_of(l, keyword) != NULL;
+}
+
 static shunt_status unknown(const list *l, const char *keyword, shunt_error *err) {
   suggest near = suggest_for(keyword);
   suggest_try(&near, "url");
@@ -138,7 +145,7 @@ static shunt_status fill(list *l, shunt_error *err) {
   if (!status) status = count_durations(l, err);
   if (status) return status;
   for (size_t i = 0; i < DEFAULTS; i++)
-    if (!value_of(l, defaults[i][0])) set(l, defaults[i][0], defaults[i][1]);
+    if (!is_set(l, defaults[i][0])) set(l, defaults[i][0], defaults[i][1]);
   set(l, "client_encoding", "UTF8");
   return SHUNT_OK;
 }

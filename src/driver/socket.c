@@ -3,7 +3,10 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 
@@ -33,4 +36,16 @@ bool socket_wait(int fd, short events, int64_t deadline_ns) {
     if (n > 0 || (n < 0 && errno != EINTR)) return true;
     if (ms == 0) return false;
   }
+}
+
+void socket_keep_alive(int fd) {
+  static const struct {
+    int level, name, value;
+  } options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                 {IPPROTO_TCP, TCP_KEEPIDLE, 30},
+                 {IPPROTO_TCP, TCP_KEEPINTVL, 10},
+                 {IPPROTO_TCP, TCP_KEEPCNT, 3},
+                 {IPPROTO_TCP, TCP_USER_TIMEOUT, 30000}};
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+    setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
 }

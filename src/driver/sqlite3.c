@@ -71,8 +71,7 @@ static int configure(sqlite_conn *conn) {
       {SQLITE_DBCONFIG_ENABLE_FKEY, 1},    {SQLITE_DBCONFIG_DQS_DML, 0},   {SQLITE_DBCONFIG_DQS_DDL, 0},
       {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_DEFENSIVE, 1},
   };
-  int64_t wait_ms = conn->base.client->busy_timeout_ms;
-  int rc = sqlite3_busy_timeout(conn->db, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
+  int rc = sqlite_set_busy_handler(conn);
   for (size_t i = 0; i < sizeof settings / sizeof *settings && rc == SQLITE_OK; i++)
     rc = sqlite3_db_config(conn->db, settings[i].option, settings[i].on, NULL);
   return rc ? rc : sqlite3_set_authorizer(conn->db, authorize, conn);
@@ -82,7 +81,7 @@ static int configure(sqlite_conn *conn) {
 static int set_wal(sqlite_conn *conn, char *mode, size_t room) {
   int rc = ask(conn->db, "PRAGMA journal_mode", mode, room);
   if (rc || strcmp(mode, "wal") == 0) return rc;
-  int64_t until_ns = clock_monotonic_ns() + conn->base.client->busy_timeout_ms * 1000000;
+  int64_t until_ns = sqlite_lock_limit_ns(conn);
   while (((rc = ask(conn->db, "PRAGMA journal_mode = WAL", mode, room)) & 0xff) == SQLITE_BUSY &&
          clock_monotonic_ns() < until_ns)
     sqlite3_sleep(RETRY_MS);
@@ -135,7 +134,7 @@ static int open_flags(const cat_client *client) {
 static void close_conn(driver_conn *base) {
   if (!base) return;
   sqlite_conn *conn = sqlite_of(base);
-  cache_free(&conn->cache);
+  sqlite_forget_all(conn);
   for (int i = 0; i < NCONTROLS; i++) sqlite3_finalize(conn->controls[i]);
   sqlite3_close(conn->db);
   base_free(conn);
@@ -206,6 +205,8 @@ static void rollback(driver_conn *base) {
   base->in_transaction = conn->read_only = false;
 }
 
+/* However late it is: what one datasource has committed should not be lost on the next. Only a lock is not waited for.
+ */
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);

@@ -4,61 +4,17 @@
 #include "base/alloc.h"
 #include "driver/sqlite3_conn.h"
 
-/* Eight bytes a step: the text is hashed at every execution, so FNV's one byte a step would show. */
-static uint64_t hash_sql(const char *sql, size_t size) {
-  uint64_t hash = size * 0x9E3779B97F4A7C15u;
-  while (size >= 8) {
-    uint64_t word;
-    memcpy(&word, sql, 8);
-    hash = (hash ^ word) * 0x9FB21C651E98DF25u;
-    hash ^= hash >> 32;
-    sql += 8;
-    size -= 8;
-  }
-  uint64_t last = 0;
-  if (size) memcpy(&last, sql, size);
-  hash = (hash ^ last) * 0x9FB21C651E98DF25u;
-  return hash ^ (hash >> 29);
-}
-
-static statement **bucket(statement_cache *cache, uint64_t hash) { return &cache->buckets[hash % CACHE_BUCKETS]; }
-
-static void unlink_from_age(statement_cache *cache, statement *s) {
-  *(s->newer ? &s->newer->older : &cache->newest) = s->older;
-  *(s->older ? &s->older->newer : &cache->oldest) = s->newer;
-}
-
-static void make_newest(statement_cache *cache, statement *s) {
-  s->newer = NULL;
-  s->older = cache->newest;
-  *(cache->newest ? &cache->newest->newer : &cache->oldest) = s;
-  cache->newest = s;
-}
-
-static void drop(statement_cache *cache, statement *s) {
-  statement **at = bucket(cache, s->hash);
-  while (*at != s) at = &(*at)->chain;
-  *at = s->chain;
-  unlink_from_age(cache, s);
-  cache->count--;
-  cache->sql_bytes -= s->sql_size;
+static void end_statement(statement *s) {
   sqlite3_finalize(s->stmt);
   base_free(s);
 }
 
-static void add(statement_cache *cache, statement *s) {
-  while (cache->oldest && (cache->count >= CACHE_STATEMENTS || cache->sql_bytes + s->sql_size > (size_t)CACHE_BYTES))
-    drop(cache, cache->oldest);
-  statement **at = bucket(cache, s->hash);
-  s->chain = *at;
-  *at = s;
-  make_newest(cache, s);
-  cache->count++;
-  cache->sql_bytes += s->sql_size;
-}
-
-void cache_free(statement_cache *cache) {
-  while (cache->oldest) drop(cache, cache->oldest);
+void sqlite_forget_all(sqlite_conn *conn) {
+  cache_entry *oldest;
+  while ((oldest = conn->cache.oldest)) {
+    cache_remove(&conn->cache, oldest);
+    end_statement(sqlite_statement_of(oldest));
+  }
 }
 
 /* ---- preparing ---- */
@@ -82,10 +38,10 @@ static const char *skip_blank(const char *at, const char *end) {
 }
 
 static shunt_status prepare(sqlite_conn *conn, statement *s, shunt_error *err) {
-  const char *end = s->sql + s->sql_size, *start = skip_blank(s->sql, end), *tail = end;
-  if (memchr(s->sql, 0, s->sql_size)) return error_set(err, SHUNT_E_USAGE, "there is a NUL byte in the SQL");
+  const char *end = s->sql + s->entry.size, *start = skip_blank(s->sql, end), *tail = end;
+  if (memchr(s->sql, 0, s->entry.size)) return error_set(err, SHUNT_E_USAGE, "there is a NUL byte in the SQL");
   if (start == end) return error_set(err, SHUNT_E_USAGE, "there is no statement in the SQL");
-  int rc = sqlite3_prepare_v3(conn->db, s->sql, (int)s->sql_size + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
+  int rc = sqlite3_prepare_v3(conn->db, s->sql, (int)s->entry.size + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
   if (rc != SQLITE_OK) return sqlite_fail(conn, rc, s->sql, err);
   if (!s->stmt || skip_blank(tail, end) != end) {
     sqlite3_finalize(s->stmt);
@@ -96,30 +52,24 @@ static shunt_status prepare(sqlite_conn *conn, statement *s, shunt_error *err) {
   return SHUNT_OK;
 }
 
-shunt_status cache_statement(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err) {
-  statement_cache *cache = &conn->cache;
-  uint64_t hash = hash_sql(sql, size);
-  for (statement *s = *bucket(cache, hash); s; s = s->chain) {
-    if (s->hash != hash || s->sql_size != size || memcmp(s->sql, sql, size) != 0) continue;
-    if (s != cache->newest) {
-      unlink_from_age(cache, s);
-      make_newest(cache, s);
-    }
-    *out = s;
-    return SHUNT_OK;
-  }
+shunt_status sqlite_prepare(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err) {
+  cache_entry *known = cache_find(&conn->cache, sql, size);
+  *out = sqlite_statement_of(known);
+  if (known) return SHUNT_OK;
   if (size >= INT_MAX) return error_set(err, SHUNT_E_USAGE, "the SQL is longer than SQLite takes");
   statement *s = base_zalloc(sizeof *s + size + 1);
   if (!s) return error_memory(err);
   if (size) memcpy(s->sql, sql, size);
-  s->sql_size = size;
-  s->hash = hash;
+  s->entry.sql = s->sql;
+  s->entry.size = size;
   shunt_status status = prepare(conn, s, err);
   if (status) {
     base_free(s);
     return status;
   }
-  add(cache, s);
+  cache_entry *surplus;
+  while ((surplus = cache_surplus(&conn->cache, size))) end_statement(sqlite_statement_of(surplus));
+  cache_add(&conn->cache, &s->entry);
   *out = s;
   return SHUNT_OK;
 }

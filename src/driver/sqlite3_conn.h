@@ -1,38 +1,26 @@
 /* For: what the parts of the SQLite driver share: sqlite3.c (connections, transactions), sqlite3_cache.c (prepared
- * statements), sqlite3_run.c (values in, rows out), sqlite3_table.c (what tables look like), sqlite3_error.c (result
- * codes to errors). Owner: the connection owns its database handle and every statement. Nobody outside this folder
- * includes this. */
+ * statements), sqlite3_run.c (values in, rows out), sqlite3_wait.c (locks and deadlines), sqlite3_table.c (what tables
+ * look like), sqlite3_error.c (result codes to errors). Owner: the connection owns its database handle and every
+ * statement. Nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_SQLITE3_CONN_H
 #define SHUNT_DRIVER_SQLITE3_CONN_H
 
 #include <sqlite3.h>
 
+#include "driver/cache.h"
 #include "driver/driver.h"
 
 /* A prepared statement in the cache. */
 typedef struct statement {
+  cache_entry entry;
   sqlite3_stmt *stmt;
-  uint64_t hash;
-  size_t sql_size;
   size_t nparams;
-  bool reads;              /* it changes nothing in the database */
-  struct statement *chain; /* the next one in its bucket */
-  struct statement *newer, *older;
+  bool reads;   /* it changes nothing in the database */
+  bool borrows; /* what is bound to it holds bytes of the caller's */
   char sql[];
 } statement;
 
-enum {
-  CACHE_STATEMENTS = 128,
-  CACHE_BYTES = 256 * 1024, /* of SQL: a statement of thousands of parameters takes ten times its text */
-  CACHE_BUCKETS = 256
-};
-
-typedef struct statement_cache {
-  statement *buckets[CACHE_BUCKETS];
-  statement *newest, *oldest;
-  size_t count;
-  size_t sql_bytes;
-} statement_cache;
+static inline statement *sqlite_statement_of(cache_entry *entry) { return (statement *)(void *)entry; }
 
 #define CONTROL_MAP(X)                                                                                                 \
   X(BEGIN_READ, "BEGIN")                                                                                               \
@@ -55,8 +43,10 @@ typedef struct sqlite_conn {
   bool control;   /* a statement of ours begins or ends a transaction; nobody else's may */
   sqlite3_stmt *controls[NCONTROLS];
   statement *sent; /* bound, and not run yet */
-  statement_cache cache;
-  char lost[256]; /* why SQLite itself rolled back the transaction that we still hold for open */
+  sql_cache cache;
+  sqlite3_stmt *running; /* that the deadline ends; NULL: none */
+  int64_t wait_until_ns; /* for the lock that another connection holds */
+  char lost[256];        /* why SQLite itself rolled back the transaction that we still hold for open */
 } sqlite_conn;
 
 static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)(void *)conn; }
@@ -67,12 +57,23 @@ static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)
  * broken where it can't be trusted any more. */
 shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err);
 
+/* ---- sqlite3_wait.c ---- */
+
+/* Whether the time of whoever uses the connection is over. */
+bool sqlite_is_late(const sqlite_conn *conn);
+/* Until when a lock is waited for from now on: the client's busyTimeout, and not past the deadline. */
+int64_t sqlite_lock_limit_ns(const sqlite_conn *conn);
+int sqlite_set_busy_handler(sqlite_conn *conn); /* returns SQLITE_OK or the error's code */
+/* In between, the statement ends with SQLITE_INTERRUPT once the deadline has passed. */
+void sqlite_watch(sqlite_conn *conn, sqlite3_stmt *stmt);
+void sqlite_unwatch(sqlite_conn *conn);
+
 /* ---- sqlite3_cache.c ---- */
 
 /* The statement of this text, prepared now or before. It belongs to the cache and stays there until the next call.
  * Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
-shunt_status cache_statement(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
-void cache_free(statement_cache *cache);
+shunt_status sqlite_prepare(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
+void sqlite_forget_all(sqlite_conn *conn);
 
 /* ---- sqlite3_run.c ---- */
 

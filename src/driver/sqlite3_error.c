@@ -43,6 +43,11 @@ static shunt_status locked(sqlite_conn *conn, int rc, const char *message, shunt
                      client->name, client->filename);
   if ((rc & 0xff) == SQLITE_LOCKED)
     return error_set(err, SHUNT_E_DATASOURCE, "client '%s': '%s': %s", client->name, client->filename, message);
+  if (sqlite_is_late(conn))
+    return error_set(err, SHUNT_E_TIMEOUT,
+                     "client '%s': '%s' is locked by another connection or program: it did not come free before the "
+                     "time was up (the timeout of the call or the session)",
+                     client->name, client->filename);
   return error_set(err, SHUNT_E_DATASOURCE,
                    "client '%s': '%s' is locked by another connection or program: it did not come free within %lld ms "
                    "(busyTimeout)",
@@ -61,7 +66,10 @@ static shunt_status by_code(sqlite_conn *conn, int rc, const char *sql, shunt_er
   case SQLITE_LOCKED:
     return locked(conn, rc, message, err);
   case SQLITE_INTERRUPT:
-    return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the statement was interrupted", conn->base.client->name);
+    return error_set(err, SHUNT_E_TIMEOUT,
+                     "client '%s': the statement was ended, for the time was up (the timeout of the call or the "
+                     "session)",
+                     conn->base.client->name);
   case SQLITE_ERROR:
     return of_sql(message, sql, err);
   case SQLITE_AUTH:

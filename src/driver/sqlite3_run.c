@@ -32,6 +32,7 @@ static shunt_status bind_all(sqlite_conn *conn, statement *s, const shunt_value 
     if (params[i].type == SHUNT_FLOAT && isnan(params[i].as.number))
       return error_set(err, SHUNT_E_USAGE, "parameter %zu is not a number (NaN), which SQLite would store as null",
                        i + 1);
+    s->borrows |= params[i].type == SHUNT_TEXT || params[i].type == SHUNT_BLOB;
     int rc = bind(s->stmt, (int)i + 1, &params[i]);
     if (rc != SQLITE_OK) return sqlite_fail(conn, rc, s->sql, err);
   }
@@ -41,7 +42,8 @@ static shunt_status bind_all(sqlite_conn *conn, statement *s, const shunt_value 
 /* So that nothing of the caller's is pointed to any more, and no lock is held. */
 static void put_back(statement *s) {
   sqlite3_reset(s->stmt);
-  if (s->nparams) sqlite3_clear_bindings(s->stmt);
+  if (s->borrows) sqlite3_clear_bindings(s->stmt);
+  s->borrows = false;
 }
 
 void sqlite_drop_sent(sqlite_conn *conn) {
@@ -59,8 +61,13 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
   statement *s = NULL;
   if (lost(conn))
     status = error_set(err, SHUNT_E_TRANSACTION, "the database has rolled this transaction back: %s", conn->lost);
+  else if (sqlite_is_late(conn))
+    status = error_set(err, SHUNT_E_TIMEOUT,
+                       "client '%s': the time was up before the statement began (the timeout of the call or the "
+                       "session)",
+                       base->client->name);
   else
-    status = cache_statement(conn, sql, sql_size, &s, err);
+    status = sqlite_prepare(conn, sql, sql_size, &s, err);
   if (!status && s->nparams != nparams)
     status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
@@ -190,7 +197,9 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
   sqlite3_int64 before = s->reads ? 0 : sqlite3_total_changes64(conn->db);
+  sqlite_watch(conn, s->stmt);
   shunt_status status = step_all(conn, s, into, err);
+  sqlite_unwatch(conn);
   /* changes() stays as it was where a statement other than INSERT, UPDATE and DELETE ran */
   if (!status && !s->reads && sqlite3_total_changes64(conn->db) != before) {
     if (affected) *affected = sqlite3_changes64(conn->db);

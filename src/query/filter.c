@@ -42,10 +42,10 @@ static bool is_number_column(const driver_column *column) {
 
 /* What is no number is never found among numbers, and is a mistake on its way there. */
 static shunt_status check_numbers(const writer *w, const shunt_where *c, const driver_column *column) {
-  if (c->op == SHUNT_LIKE || !is_number_column(column)) return SHUNT_OK;
+  if (c->op == SHUNT_LIKE) return SHUNT_OK;
   for (size_t i = 0; i < c->nvalues; i++) {
     shunt_value v = value_canonical(&c->values[i], true);
-    if (v.type == SHUNT_TEXT || v.type == SHUNT_BLOB)
+    if ((v.type == SHUNT_TEXT || v.type == SHUNT_BLOB) && is_number_column(column))
       return bad(w, c, "it holds numbers, and is compared with what is none");
   }
   return SHUNT_OK;

@@ -231,7 +231,7 @@ shunt_status write_insert(shunt_session *s, const access *a, const shunt_field *
   if (!status) status = check_room(s, a, n + 1, err);
   if (!status) status = check_values(a, &t, fields, err);
   if (status) return status;
-  if (rows && !rows_set_columns(rows, a->table->columns, a->table->shape->count)) return error_memory(err);
+  if (rows && !rows_set_names(rows, &a->table->columns)) return error_memory(err);
   if (rows && !a->engine->returning && !a->table->shape->returning) return insert_and_read(s, a, &t, fields, rows, err);
   write_one(s, a, &t, fields);
   if (rows) {

@@ -13,11 +13,17 @@ _Static_assert(sizeof(shunt_rows) <= 1032, "glibc's fast lists end at 1032 bytes
 shunt_rows *rows_new(void) {
   shunt_rows *r = base_alloc(sizeof *r);
   if (!r) return NULL;
-  memset(r, 0, offsetof(shunt_rows, few));
-  r->bytes.at = r->room;
-  r->bytes.end = r->room + ROWS_INLINE_BYTES;
+  /* one by one: the compiler zeroes so few bytes at once with an instruction that is made for many */
+  r->bytes = (arena){.at = r->room, .end = r->room + ROWS_INLINE_BYTES};
+  r->columns = NULL;
+  r->ncolumns = r->names_bytes = r->visible = 0;
   r->blocks = r->few;
+  r->nblocks = r->room_in_blocks = r->count = 0;
   r->block_capacity = ROWS_FEW_BLOCKS;
+  r->origins = NULL;
+  r->norigins = r->origin_capacity = 0;
+  r->loaded = NULL;
+  r->nloaded = 0;
   return r;
 }
 
@@ -109,17 +115,58 @@ bool rows_own(shunt_rows *r, shunt_value *value) {
 
 /* ---- columns and cells ---- */
 
-bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n) {
-  if (r->columns) return r->ncolumns == n;
-  const char **columns = take_aligned(r, n * sizeof *columns);
-  if (!columns) return false;
-  for (size_t i = 0; i < n; i++) {
-    columns[i] = rows_bytes(r, names[i], strlen(names[i]));
-    if (!columns[i]) return false;
-  }
+static size_t text_bytes(const char *const *names, size_t n) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < n; i++) bytes += strlen(names[i]) + 1;
+  return bytes;
+}
+
+/* A list of n names with its text behind it: to be filled in. */
+static const char **take_names(shunt_rows *r, size_t n, size_t bytes) {
+  const char **columns = take_aligned(r, n * sizeof *columns + bytes);
+  if (!columns) return NULL;
   r->columns = columns;
   r->ncolumns = r->visible = n;
+  r->names_bytes = bytes;
+  return columns;
+}
+
+static void pack(const char **list, char *text, const char *const *names, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    size_t size = strlen(names[i]) + 1;
+    list[i] = memcpy(text, names[i], size);
+    text += size;
+  }
+}
+
+bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n) {
+  if (r->columns) return r->ncolumns == n;
+  const char **columns = take_names(r, n, text_bytes(names, n));
+  if (columns) pack(columns, (char *)(columns + n), names, n);
+  return columns != NULL;
+}
+
+bool rows_names_init(rows_names *names, arena *a, const char *const *list, size_t n) {
+  size_t bytes = text_bytes(list, n);
+  const char **copies = arena_alloc(a, n * sizeof *copies + bytes);
+  if (!copies) return false;
+  *names = (rows_names){copies, n, (char *)(copies + n), bytes};
+  pack(copies, (char *)(copies + n), list, n);
   return true;
+}
+
+bool rows_set_names(shunt_rows *r, const rows_names *names) {
+  if (r->columns) return r->ncolumns == names->count;
+  const char **columns = take_names(r, names->count, names->bytes);
+  if (!columns) return false;
+  const char *text = memcpy(columns + names->count, names->text, names->bytes);
+  for (size_t i = 0; i < names->count; i++) columns[i] = text + (names->list[i] - names->text);
+  return true;
+}
+
+bool rows_have_names(const shunt_rows *r, const rows_names *names) {
+  return r->ncolumns == names->count && r->names_bytes == names->bytes &&
+         memcmp(r->columns + r->ncolumns, names->text, names->bytes) == 0;
 }
 
 static size_t row_bytes(const shunt_rows *r) { return (r->ncolumns ? r->ncolumns : 1) * sizeof(shunt_value); }

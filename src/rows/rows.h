@@ -24,17 +24,27 @@ typedef struct rows_relation {
   uint32_t *items;
 } rows_relation;
 
+/* Column names in one piece, so that they are copied, and compared, at once. */
+typedef struct rows_names {
+  const char **list;
+  size_t count;
+  const char *text; /* the names one behind the other, each with its NUL */
+  size_t bytes;
+} rows_names;
+
 enum {
   ROWS_PER_BLOCK = 256,
   ROWS_FEW_BLOCKS = 4,
-  ROWS_INLINE_BYTES = 832 /* makes the whole struct a size that malloc serves fast, and holds a one-row result */
+  ROWS_INLINE_BYTES = 816 /* makes the whole struct a size that malloc serves fast, and holds a one-row result */
 };
 
 struct shunt_rows {
-  arena bytes;          /* names, text, blobs, packed: only rows.c takes from it. It begins with room[] */
-  const char **columns; /* the visible ones, then those fetched for loading relations alone */
-  size_t ncolumns;      /* all of them */
-  size_t visible;       /* how many the user sees: the first ones */
+  arena bytes; /* names, text, blobs, packed: only rows.c takes from it. It begins with room[] */
+  const char *
+      *columns;       /* the visible ones, then those fetched for loading relations alone; their text is in one piece */
+  size_t ncolumns;    /* all of them */
+  size_t names_bytes; /* of their text */
+  size_t visible;     /* how many the user sees: the first ones */
   shunt_value **blocks; /* ROWS_PER_BLOCK rows each; the first one begins smaller, and is the only one that moves */
   size_t nblocks, block_capacity;
   size_t room_in_blocks; /* rows */
@@ -52,6 +62,10 @@ shunt_rows *rows_new(void); /* NULL when out of memory; end with shunt_rows_free
 /* Names the columns (copied). Once; a later call only checks that the count is the same. All are visible. False: out of
  * memory, or another count. */
 bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n);
+/* The same for names that many rows have. They live in the arena; false: out of memory. */
+bool rows_names_init(rows_names *names, arena *a, const char *const *list, size_t n);
+bool rows_set_names(shunt_rows *r, const rows_names *names);
+bool rows_have_names(const shunt_rows *r, const rows_names *names);
 /* A new row at the end, its cells null; NULL when out of memory. The cells may move with the next rows_add (what they
  * point to doesn't), so finish a row before the next. Once all rows are there nothing moves any more. */
 shunt_value *rows_add(shunt_rows *r);

@@ -38,9 +38,17 @@ local cases = {
     },
     lock = "SELECT id FROM things WHERE id = 1 FOR UPDATE",
   },
+  mysql = {
+    nap = "SELECT sleep(60)",
+    napping = "SELECT count(*) AS n FROM information_schema.processlist WHERE info LIKE '%sleep(60)%' AND id <> connection_id()",
+    slow_insert = "INSERT INTO things SELECT 2, 7 + sleep(60)",
+    naps = { "CREATE VIEW naps AS SELECT id, v FROM things, (SELECT sleep(60)) AS nap" },
+    lock = "SELECT id FROM things WHERE id = 1 FOR UPDATE",
+  },
 }
 
-for engine, case in pairs(cases) do
+for _, engine in ipairs(Engines.servers) do
+  local case = cases[engine]
   describe("a timeout on " .. engine, function()
     if not Engines.url(engine) then
       pending(("is not tried: SHUNT_TEST_%s is not set (sh tests/engines/with-servers.sh COMMAND sets it)"):format(engine:upper()))

@@ -1,4 +1,5 @@
 /* shunt's connection to a PostgreSQL server, the one of SHUNT_TEST_PG. Without one nothing is tried. */
+#define _POSIX_C_SOURCE 200809L /* for setenv */
 #include "unit/driver/pg_server.h"
 #include "unit/faults.h"
 #include "unit/random.h"
@@ -359,6 +360,30 @@ static void options_are_checked_and_shown_without_their_secrets(void **state) {
   shunt_rows_free(other.rows);
 }
 
+/* What libpq was given of an option: what the client says goes before the environment, and that before our own. */
+static void assert_option(const server *s, const char *keyword, const char *want) {
+  PQconninfoOption *all = PQconninfo(pg_of(s->conn)->pg), *o = all;
+  while (strcmp(o->keyword, keyword) != 0) o++;
+  assert_string_equal(o->val, want);
+  PQconninfoFree(all);
+}
+
+static void a_connection_of_which_one_end_is_left_is_found_by_default(void **state) {
+  server *s = server_of(state), other;
+  assert_option(s, "keepalives_idle", "30");
+  assert_option(s, "tcp_user_timeout", "30000");
+  init(&other);
+  other.options[1] = (cat_option){"keepalives_idle", "7", false};
+  other.client.noptions = 2;
+  setenv("PGCONNECT_TIMEOUT", "5", 1);
+  shunt_status status = driver_pg.open(&other.client, 0, &other.conn, &other.err);
+  unsetenv("PGCONNECT_TIMEOUT");
+  assert_int_equal(status, SHUNT_OK);
+  assert_option(&other, "keepalives_idle", "7");
+  assert_option(&other, "connect_timeout", "5");
+  driver_pg.close(other.conn);
+}
+
 /* ---- memory ---- */
 
 /* More than go in one block. */
@@ -433,6 +458,7 @@ int main(void) {
       TEST(tables_are_described_as_the_server_compares_their_columns),
       TEST(a_table_is_the_one_on_the_search_path),
       TEST(options_are_checked_and_shown_without_their_secrets),
+      TEST(a_connection_of_which_one_end_is_left_is_found_by_default),
       TEST(survives_every_allocation_that_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

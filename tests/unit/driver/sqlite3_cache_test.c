@@ -21,9 +21,9 @@ static int end(void **state) {
   return 0;
 }
 
-static const statement_cache *cache_of(database *d) { return &sqlite_of(d->conn)->cache; }
+static const sql_cache *cache_of(database *d) { return &sqlite_of(d->conn)->cache; }
 
-static const statement *newest(database *d) { return cache_of(d)->newest; }
+static const statement *newest(database *d) { return sqlite_statement_of(cache_of(d)->newest); }
 
 static void the_same_text_is_prepared_once(void **state) {
   database *d = *state;
@@ -40,16 +40,16 @@ static void the_same_text_is_prepared_once(void **state) {
 
 static void a_text_that_failed_is_not_kept(void **state) {
   database *d = *state;
-  size_t count = cache_of(d)->count, bytes = cache_of(d)->sql_bytes;
+  size_t count = cache_of(d)->count, bytes = cache_of(d)->bytes;
   assert_int_equal(try_run(d, "SELECT missing FROM t"), SHUNT_E_NOT_FOUND);
   assert_int_equal(try_run(d, "SELECT 1; SELECT 2"), SHUNT_E_USAGE);
   assert_int_equal(cache_of(d)->count, count);
-  assert_int_equal(cache_of(d)->sql_bytes, bytes);
+  assert_int_equal(cache_of(d)->bytes, bytes);
 }
 
 /* A list kept the slow way is what the cache is compared with. */
 typedef struct model {
-  int order[CACHE_STATEMENTS + 1]; /* newest first */
+  int order[CACHE_MOST + 1]; /* newest first */
   size_t count;
 } model;
 
@@ -57,8 +57,8 @@ static bool model_use(model *m, int which) {
   size_t at = 0;
   while (at < m->count && m->order[at] != which) at++;
   bool known = at < m->count;
-  if (!known && m->count < CACHE_STATEMENTS) at = m->count++;
-  if (!known && at == CACHE_STATEMENTS) at = CACHE_STATEMENTS - 1;
+  if (!known && m->count < CACHE_MOST) at = m->count++;
+  if (!known && at == CACHE_MOST) at = CACHE_MOST - 1;
   memmove(m->order + 1, m->order, at * sizeof *m->order);
   m->order[0] = which;
   return known;
@@ -78,16 +78,16 @@ static void the_least_recently_used_goes_first(void **state) {
     assert_int_equal(integer_of(d, sql), which);
     if (i % 500) continue;
     assert_int_equal(cache_of(d)->count, m.count);
-    const statement *s = newest(d);
-    for (size_t at = 0; at < m.count; at++, s = s->older) {
+    const cache_entry *e = cache_of(d)->newest;
+    for (size_t at = 0; at < m.count; at++, e = e->older) {
       snprintf(sql, sizeof sql, "SELECT %d AS n", m.order[at]);
-      assert_string_equal(s->sql, sql);
+      assert_string_equal(e->sql, sql);
     }
-    assert_null(s);
+    assert_null(e);
   }
   int open = 0;
   for (sqlite3_stmt *s = NULL; (s = sqlite3_next_stmt(sqlite_of(d->conn)->db, s));) open++;
-  assert_int_equal(open, CACHE_STATEMENTS + NCONTROLS);
+  assert_int_equal(open, CACHE_MOST + NCONTROLS);
 }
 
 static void long_texts_are_not_hoarded(void **state) {
@@ -100,7 +100,7 @@ static void long_texts_are_not_hoarded(void **state) {
     memset(sql + size, '-', LONG);
     sql[size + LONG] = 0;
     assert_int_equal(integer_of(d, sql), 10 + i);
-    assert_in_range(cache_of(d)->sql_bytes, LONG, CACHE_BYTES);
+    assert_in_range(cache_of(d)->bytes, LONG, CACHE_MOST_BYTES);
   }
   free(sql);
   assert_in_range(cache_of(d)->count, 1, 5);
@@ -117,7 +117,7 @@ static void a_text_beyond_the_bound_still_runs(void **state) {
   for (int i = 0; i < N; i++) params[i] = shunt_integer(i + 2);
   for (int i = 1; i < N; i++) at += (size_t)snprintf(sql + at, 20, ",         ?");
   snprintf(sql + at, 20, ")");
-  assert_true(at > CACHE_BYTES);
+  assert_true(at > CACHE_MOST_BYTES);
   assert_int_equal(driver_sqlite3.max_params, N);
   for (int i = 0; i < 2; i++) {
     run_with(d, sql, params, N);

@@ -119,7 +119,6 @@ static void opens_with_a_write_ahead_log_and_foreign_keys(void **state) {
   assert_string_equal(raw_text(d, "SELECT count(*) FROM t"), "0"); /* the raw connection looks anew */
   assert_string_equal(raw_text(d, "PRAGMA journal_mode"), "wal");
   assert_int_equal(integer_of(d, "PRAGMA foreign_keys"), 1);
-  assert_int_equal(integer_of(d, "PRAGMA busy_timeout"), 20);
   assert_int_equal(integer_of(d, "PRAGMA synchronous"), 2);
 }
 

@@ -133,6 +133,64 @@ static void names_its_columns_once(void **state) {
   shunt_rows_free(r);
 }
 
+static void assert_named(shunt_rows *r, const char *const *names, size_t n) {
+  assert_int_equal(shunt_rows_ncolumns(r), n);
+  for (size_t c = 0; c < n; c++) assert_string_equal(shunt_rows_column(r, c), names[c]);
+}
+
+static void names_in_one_piece_name_rows_as_a_list_does(void **state) {
+  (void)state;
+  rng random = rng_start("names");
+  arena a = {0};
+  for (int round = 0; round < 500; round++) {
+    size_t n = rng_below(&random, MOST_COLUMNS);
+    const char *const *list = names_for(&random);
+    rows_names names;
+    assert_true(rows_names_init(&names, &a, list, n));
+    shunt_rows *r = rows_new(), *by_list = rows_new();
+    if (rng_below(&random, 2)) assert_non_null(rows_bytes(r, "odd", 3));
+    assert_true(rows_set_names(r, &names));
+    assert_true(rows_set_columns(by_list, list, n));
+    assert_named(r, list, n);
+    assert_named(by_list, list, n);
+    assert_true(rows_have_names(r, &names));
+    assert_true(rows_have_names(by_list, &names));
+    rows_names others;
+    const char *const *other_list = names_for(&random); /* of other lengths, as good as always */
+    assert_true(rows_names_init(&others, &a, other_list, n));
+    bool same = true;
+    for (size_t c = 0; c < n; c++) same = same && strcmp(shunt_rows_column(r, c), other_list[c]) == 0;
+    assert_int_equal(rows_have_names(r, &others), same);
+    arena_reset(&a);
+    assert_true(rows_add(r) != NULL);
+    shunt_rows_free(r);
+    shunt_rows_free(by_list);
+  }
+  arena_free(&a);
+}
+
+static void names_in_one_piece_are_compared_to_the_last_letter(void **state) {
+  (void)state;
+  arena a = {0};
+  rows_names names;
+  assert_true(rows_names_init(&names, &a, (const char *[]){"ab", "c"}, 2));
+  static const char *const lists[][2] = {{"ab", "c"}, {"ab", "d"}, {"a", "bc"}, {"ab", "cd"}, {"Ab", "c"}};
+  for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+    shunt_rows *r = rows_new();
+    assert_true(rows_set_columns(r, lists[i], 2));
+    assert_int_equal(rows_have_names(r, &names), i == 0);
+    assert_true(rows_set_names(r, &names)); /* named already */
+    assert_string_equal(shunt_rows_column(r, 1), lists[i][1]);
+    shunt_rows_free(r);
+  }
+  shunt_rows *one = rows_new();
+  assert_true(rows_set_columns(one, (const char *[]){"ab"}, 1));
+  assert_false(rows_have_names(one, &names));
+  assert_false(rows_set_names(one, &names));
+  shunt_rows_free(one);
+  arena_free(&a);
+}
+
 static void bytes_stay_where_they_are(void **state) {
   (void)state;
   enum { N = 3000 };
@@ -313,6 +371,8 @@ int main(void) {
       cmocka_unit_test(keeps_every_cell_whatever_the_shape),
       cmocka_unit_test(new_cells_are_null_also_where_a_row_was_dropped),
       cmocka_unit_test(names_its_columns_once),
+      cmocka_unit_test(names_in_one_piece_name_rows_as_a_list_does),
+      cmocka_unit_test(names_in_one_piece_are_compared_to_the_last_letter),
       cmocka_unit_test(bytes_stay_where_they_are),
       cmocka_unit_test(a_row_as_get_reads_it_takes_one_allocation),
       cmocka_unit_test(many_rows_cost_their_cells_and_their_text),

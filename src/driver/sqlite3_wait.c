@@ -1,0 +1,51 @@
+#include "base/clock.h"
+#include "driver/sqlite3_conn.h"
+
+enum { SHORT_NAPS = 6 /* of 1, 2, 4, … ms */, LONG_NAP_MS = 50, STEPS_BETWEEN_LOOKS = 4000 /* of SQLite's machine */ };
+
+static const int64_t NS_PER_MS = 1000000;
+
+bool sqlite_is_late(const sqlite_conn *conn) {
+  return conn->base.deadline_ns && clock_monotonic_ns() >= conn->base.deadline_ns;
+}
+
+/* ---- locks ---- */
+
+int64_t sqlite_lock_limit_ns(const sqlite_conn *conn) {
+  int64_t wait_ms = conn->base.client->busy_timeout_ms, deadline_ns = conn->base.deadline_ns;
+  int64_t until_ns = clock_monotonic_ns() + (wait_ms < INT32_MAX ? wait_ms : INT32_MAX) * NS_PER_MS;
+  return deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns;
+}
+
+/* SQLite's own handler knows no deadline. `tries` counts from 0 for each lock. */
+static int wait_for_lock(void *ud, int tries) {
+  sqlite_conn *conn = ud;
+  if (tries == 0) conn->wait_until_ns = sqlite_lock_limit_ns(conn);
+  int64_t left_ns = conn->wait_until_ns - clock_monotonic_ns();
+  if (left_ns <= 0) return 0;
+  int64_t nap_ms = tries < SHORT_NAPS ? 1 << tries : LONG_NAP_MS, left_ms = (left_ns + NS_PER_MS - 1) / NS_PER_MS;
+  sqlite3_sleep((int)(nap_ms < left_ms ? nap_ms : left_ms));
+  return 1;
+}
+
+int sqlite_set_busy_handler(sqlite_conn *conn) { return sqlite3_busy_handler(conn->db, wait_for_lock, conn); }
+
+/* ---- statements ---- */
+
+/* SQLite also asks when a statement has just ended and, outside of a transaction, is committed: that one is let be. */
+static int is_over(void *ud) {
+  const sqlite_conn *conn = ud;
+  return sqlite3_stmt_busy(conn->running) && sqlite_is_late(conn);
+}
+
+void sqlite_watch(sqlite_conn *conn, sqlite3_stmt *stmt) {
+  if (!conn->base.deadline_ns) return;
+  conn->running = stmt;
+  sqlite3_progress_handler(conn->db, STEPS_BETWEEN_LOOKS, is_over, conn);
+}
+
+void sqlite_unwatch(sqlite_conn *conn) {
+  if (!conn->running) return;
+  conn->running = NULL;
+  sqlite3_progress_handler(conn->db, 0, NULL, NULL);
+}
