@@ -28,7 +28,8 @@ enum {
   FULL_PRECISION = 0xffff
 };
 
-/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. Newer
+/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. A table
+ * that others inherit from shows their rows, too, which its primary key does not tell apart. Newer
  * servers have more columns in their catalogs, which older ones are not asked for by way of JSON. */
 static const char columns_sql[] =
     "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
@@ -44,7 +45,9 @@ static const char columns_sql[] =
     "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$', b.modifier "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
-    "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
+    "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
+    "pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhparent AND p.relkind = 'r' "
+    "WHERE h.inhparent = a.attrelid) "
     "LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation "
     "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace "
     "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.*, a.atttypmod AS modifier FROM pg_catalog.pg_type t "

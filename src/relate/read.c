@@ -112,7 +112,7 @@ static shunt_status select_into(shunt_session *s, const cat_model *model, const 
     status = access_key(s, &a, &q.filter.key, err);
     if (!status) status = set_id(s, &q.filter, id, err);
   }
-  if (!status && q.limit > 0 && !q.offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
+  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
   if (!status) status = select_run(s, &a, &q, rows, err);
   return status || !p.count ? status : load_relations(s, rows, a.table->shape, &p, SHUNT_READ, err);
 }

@@ -42,6 +42,16 @@ describe("PostgreSQL", function()
   teardown(function() world:close() end)
   before_each(function() execute "DROP TABLE IF EXISTS things, owners, links, words, words_0, words_1, words_2 CASCADE" end)
 
+  it("shows under a table the rows of those that inherit from it, which its key does not tell apart", function()
+    execute("CREATE TABLE ancestors (id integer PRIMARY KEY, v integer)", "CREATE TABLE heirs (w integer) INHERITS (ancestors)",
+      "INSERT INTO ancestors VALUES (1, 10)", "INSERT INTO heirs VALUES (1, 20, 30)")
+    local ancestor = session:model("thing"):new_instance(nil, "ancestors")
+    assert.equal(2, #ancestor:select { where = { id = 1 } })
+    assert.equal(1, #ancestor:select { where = { id = 1 }, limit = 1 })
+    assert.is_table(ancestor:get(1))
+    assert.equal(2, #ancestor:mget { 1 })
+  end)
+
   it("takes ? for parameters, and ?? for an operator's question mark", function()
     local row = session:query("main", [[SELECT '{"a": 1}'::jsonb ?? ? AS has, '?' AS text, E'\'?' AS more -- ?]], { "a" })[1]
     assert.same({ has = true, text = "?", more = "'?" }, row)
