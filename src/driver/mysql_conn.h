@@ -33,6 +33,7 @@ typedef struct mysql_statement {
   MYSQL_STMT *stmt; /* NULL: the server prepares nothing of its kind, so that it goes as text */
   size_t nparams;
   statement_kind kind;
+  bool leaves; /* something on the connection, which is altered by it */
   bool cached;
   bool stale;                  /* its table has other columns now, and the library keeps to the names it knows */
   const shunt_value *bound_at; /* where the library looks for the parameters */

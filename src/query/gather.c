@@ -186,7 +186,7 @@ static int wait_ms(const shunt_session *s) {
  * Past the deadline it is any of them, and says so. */
 static inquiry *choose(shunt_session *s) {
   struct pollfd ready[GATHER_MOST];
-  inquiry *flying[GATHER_MOST], *inside = NULL, *unsent = NULL;
+  inquiry *flying[GATHER_MOST] = {NULL}, *inside = NULL, *unsent = NULL;
   nfds_t n = 0;
   for (inquiry *a = s->gather->first; a; a = a->next) {
     if (a->feed->first != a) continue;
