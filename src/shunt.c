@@ -34,7 +34,7 @@ static bool is_strict(const node *config) {
 
 /* Reads configuration and rules into a catalog and the host of its functions. Mistakes go to found. */
 static shunt_status load(const char *path, const char *env, problems *found, catalog **c, rule_host **host,
-                         shunt_error *err) {
+                         route_settings *remembering, shunt_error *err) {
   catalog_source source;
   config_settings settings;
   memset(&source, 0, sizeof source);
@@ -44,6 +44,7 @@ static shunt_status load(const char *path, const char *env, problems *found, cat
     catalog_source_free(&source);
     return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", path);
   }
+  *remembering = (route_settings){(size_t)settings.remember, settings.audit};
   sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
   status = rule_host_new(&limits, host, err);
   if (status) {
@@ -69,14 +70,15 @@ static void tell(const shunt_options *options, const problems *found) {
 shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **app, shunt_error *err) {
   problems found = {0};
   rule_host *host = NULL;
+  route_settings remembering;
   shunt_app *a = base_zalloc(sizeof *a);
   if (!a) return error_memory(err);
   a->generation = 1;
-  shunt_status status = load(path, options ? options->env : NULL, &found, &a->catalog, &host, err);
+  shunt_status status = load(path, options ? options->env : NULL, &found, &a->catalog, &host, &remembering, err);
   tell(options, &found);
   problems_free(&found);
   if (!status) {
-    status = route_new(a->catalog, host, a->generation, &a->route, err);
+    status = route_new(a->catalog, host, a->generation, &remembering, &a->route, err);
     host = NULL;
   }
   if (!status) status = pools_new(a->catalog, &a->pools, err);
@@ -101,8 +103,8 @@ void shunt_close(shunt_app *app) {
 shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
   cat_rule_counts *counts = base_alloc(app->catalog->nrules * sizeof *counts);
   if (!counts) return error_memory(err);
-  route_counts(app->route, counts);
-  shunt_status status = catalog_describe(app->catalog, app->generation, counts, json, err);
+  shunt_status status = route_counts(app->route, counts) ? SHUNT_OK : error_memory(err);
+  if (!status) status = catalog_describe(app->catalog, app->generation, counts, json, err);
   base_free(counts);
   return status;
 }
@@ -114,5 +116,7 @@ shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                 shunt_error *err) {
   session_home home = {app->catalog, app->route, app->pools};
+  shunt_status status = route_prepare(app->route, err); /* so that the session's first request does not wait for it */
+  if (status) return status;
   return session_new(&home, options, session, err);
 }

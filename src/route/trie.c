@@ -1,253 +1,286 @@
 #include "route/trie.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/alloc.h"
-
-/* The value of a field, as edges compare it: 1 and 1.0 differ, since a rule can tell them apart. */
-typedef struct trie_key {
-  uint64_t bits; /* of the value, or a hash of the text */
-  const char *text;
-  uint32_t size;
-  uint8_t type; /* a shunt_type; names of the catalog are its pointers, as integers */
-} trie_key;
+#include "base/clock.h"
+#include "route/trie_key.h"
 
 typedef struct trie_edge {
   trie_key key;
-  trie_node *to;
+  _Atomic(trie_step *) to;
 } trie_edge;
 
-struct trie_node {
-  trie_leaf *leaf; /* or NULL, and then read says which field is next */
-  rule_read read;
-  trie_edge *edges;
-  size_t count, capacity;
-  uint32_t *slots; /* position in edges + 1, once there are more than FEW */
-  size_t nslots;
+/* Its edges lie in an open-addressing table of a fixed size, by linear probing; one that is full is replaced by a
+ * bigger copy. A reader in the old one sees what was there when it came. */
+typedef struct trie_branch {
+  trie_step step;
+  uint8_t shift;  /* of a hash, to the position in slots */
+  uint32_t count; /* for those who add */
+  uint32_t nslots;
+  union {
+    rule_read read;     /* TRIE_FIELD */
+    pick_choice choice; /* TRIE_DRAW */
+  } on;
+  _Atomic(trie_edge *) slots[];
+} trie_branch;
+
+enum {
+  LOG2_FEWEST_SLOTS = 2,
+  LONGEST_KEY = 1024, /* what depends on longer texts is not remembered: hosts pass what users send */
+  DEEPEST = 256       /* nor what depends on more fields */
 };
 
-enum { FEW = 8, LONGEST_KEY = 1024 /* what depends on longer texts is not remembered: hosts pass what users send */ };
+static trie_step *next_step(const _Atomic(trie_step *) *at) { return atomic_load_explicit(at, memory_order_acquire); }
 
-static trie_key absent(void) { return (trie_key){0, NULL, 0, SHUNT_NULL}; }
-
-static trie_key of_pointer(const void *p) {
-  return p ? (trie_key){(uint64_t)(uintptr_t)p, NULL, 0, SHUNT_INTEGER} : absent();
-}
-
-static trie_key of_integer(int64_t i) { return (trie_key){(uint64_t)i, NULL, 0, SHUNT_INTEGER}; }
-
-static trie_key of_text(const char *text, size_t size) {
-  if (!text) return absent();
-  return (trie_key){map_hash(text, size), text, (uint32_t)size, SHUNT_TEXT};
-}
-
-static trie_key of_name(const char *name) { return name ? of_text(name, strlen(name)) : absent(); }
-
-static trie_key of_value(const shunt_value *v) {
-  trie_key key = {0, NULL, 0, v->type};
-  switch ((shunt_type)v->type) {
-  case SHUNT_NULL:
-    break;
-  case SHUNT_BOOL:
-    key.bits = v->as.boolean;
-    break;
-  case SHUNT_INTEGER:
-    key.bits = (uint64_t)v->as.integer;
-    break;
-  case SHUNT_FLOAT:
-    memcpy(&key.bits, &v->as.number, sizeof key.bits);
-    break;
-  case SHUNT_TEXT:
-  case SHUNT_BLOB: /* a rule sees both as the same text */
-    return of_text(v->size ? v->as.bytes : "", v->size);
+/* The position of an edge, or of the free slot where it would be. */
+static size_t slot_of(const trie *t, const trie_branch *b, const trie_key *key, trie_edge **edge) {
+  size_t i = (size_t)((key->bits * t->seed) >> b->shift);
+  while ((*edge = atomic_load_explicit(&b->slots[i], memory_order_acquire))) {
+    if (trie_key_same(&(*edge)->key, key)) break;
+    i = (i + 1) & (b->nslots - 1);
   }
-  return key;
+  return i;
 }
 
-/* No part of a predicate: the rules fail on such a value, and what fails is not remembered. */
-static trie_key of_nothing(void) { return (trie_key){0, NULL, 0, UINT8_MAX}; }
-
-static trie_key of_named(const shunt_value *value, const rule_read *read) {
-  if (!value) return absent();
-  if (read->predicate == RULE_VALUE || value->type == SHUNT_NULL) return of_value(value);
-  int64_t part;
-  return rule_part(read->predicate, value, read->parts, &part) ? of_integer(part) : of_nothing();
+static trie_key draw(const trie_branch *b, picker *p, pick_draws *draws) {
+  pick_drawn *drawn = &draws->list[draws->count++];
+  drawn->from.rule = b->on.choice.rule;
+  drawn->client = pick_draw(p, &b->on.choice);
+  return trie_key_client(drawn->client);
 }
 
-static trie_key key_of(const route_request *q, const rule_read *read) {
-  switch (read->field) {
-  case RULE_FIELD_MODEL:
-    return of_pointer(q->model);
-  case RULE_FIELD_RELATION:
-    return of_pointer(q->relation);
-  case RULE_FIELD_EXPLICIT:
-    return of_name(q->explicit_client);
-  case RULE_FIELD_RELATION_CLIENT:
-    return of_name(q->relation_client ? q->relation_client : q->relation ? q->relation->as.client : NULL);
-  case RULE_FIELD_PARENT:
-    return of_name(q->parent);
-  case RULE_FIELD_CURRENT:
-    return of_name(q->current);
-  case RULE_FIELD_INSTANCE:
-    return of_pointer(q->instance);
-  case RULE_FIELD_OP:
-    return of_integer(q->op);
-  case RULE_FIELD_LEVEL:
-    return of_integer(q->level);
-  case RULE_FIELD_IN_TRANSACTION:
-    return of_integer(q->in_transaction);
-  case RULE_FIELD_WHERE:
-    return of_named(rule_where(q->where, q->nwhere, read->name), read);
-  case RULE_FIELD_ATTRS:
-    return of_named(rule_attr(q->attrs, q->nattrs, read->name), read);
-  case RULE_FIELD_DEFAULT: /* the same for a whole generation */
-  case RULE_FIELD_ENV:
-  case RULE_FIELD_CLIENT: /* made by the rules before */
-  case RULE_FIELD_TABLE:
-  case RULE_NFIELDS:
-    break;
+const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws) {
+  const trie_step *s = next_step(&t->root);
+  draws->count = 0;
+  while (s && s->kind != TRIE_LEAF) {
+    const trie_branch *b = (const trie_branch *)s;
+    trie_key key = s->kind == TRIE_FIELD ? trie_key_of(t, q, &b->on.read) : draw(b, p, draws);
+    trie_edge *edge;
+    slot_of(t, b, &key, &edge);
+    s = edge ? next_step(&edge->to) : NULL;
   }
-  return absent();
+  draws->walked = draws->count;
+  return (const trie_leaf *)s;
 }
 
-static bool is_constant(rule_field field) { return field == RULE_FIELD_DEFAULT || field == RULE_FIELD_ENV; }
+/* ---- branches ---- */
 
-static bool same(const trie_key *a, const trie_key *b) {
-  return a->bits == b->bits && a->type == b->type && a->size == b->size &&
-         (!a->text || memcmp(a->text, b->text, a->size) == 0);
+static trie_branch *new_branch(trie *t, const trie_branch *what, uint8_t log2_slots) {
+  size_t nslots = (size_t)1 << log2_slots;
+  trie_branch *b = arena_zalloc(&t->arena, sizeof *b + nslots * sizeof b->slots[0]);
+  if (!b) return NULL;
+  b->step = what->step;
+  b->on = what->on;
+  b->shift = (uint8_t)(64 - log2_slots);
+  b->nslots = (uint32_t)nslots;
+  return b;
 }
 
-static size_t slot_of(const trie_node *n, const trie_key *key) {
-  uint64_t mixed = (key->bits ^ (key->bits >> 32) ^ key->type) * 0x9E3779B97F4A7C15u;
-  return (size_t)(mixed >> 32) & (n->nslots - 1);
+static void put_edge(const trie *t, trie_branch *b, trie_edge *edge) {
+  trie_edge *none;
+  size_t i = slot_of(t, b, &edge->key, &none);
+  b->count++;
+  atomic_store_explicit(&b->slots[i], edge, memory_order_release);
 }
 
-static trie_node *follow(const trie_node *n, const trie_key *key) {
-  if (!n->slots) {
-    for (size_t i = 0; i < n->count; i++)
-      if (same(&n->edges[i].key, key)) return n->edges[i].to;
+/* A copy of twice the size, in the old one's place. */
+static trie_branch *widen(trie *t, _Atomic(trie_step *) *at, const trie_branch *old) {
+  trie_branch *b = new_branch(t, old, (uint8_t)(64 - old->shift + 1));
+  if (!b) return NULL;
+  for (size_t i = 0; i < old->nslots; i++) {
+    trie_edge *edge = atomic_load_explicit(&old->slots[i], memory_order_relaxed);
+    if (edge) put_edge(t, b, edge);
+  }
+  atomic_store_explicit(at, &b->step, memory_order_release);
+  return b;
+}
+
+/* The branch at that place, made where nothing is there yet; NULL where something else is. */
+static trie_branch *branch_at(trie *t, _Atomic(trie_step *) *at, const trie_branch *what) {
+  trie_branch *b = (trie_branch *)next_step(at);
+  if (b) {
+    if (b->step.kind != what->step.kind)
+      return NULL; /* the policy read less before: it is no function of the request */
+    bool same = what->step.kind == TRIE_FIELD ? rule_same_read(&b->on.read, &what->on.read)
+                                              : pick_same_choice(&b->on.choice, &what->on.choice);
+    return same ? b : NULL;
+  }
+  b = new_branch(t, what, LOG2_FEWEST_SLOTS);
+  if (!b) return NULL;
+  if (what->step.kind == TRIE_DRAW) {
+    size_t n = what->on.choice.n;
+    const cat_client **clients = arena_array(&t->arena, const cat_client *, n);
+    if (!clients) return NULL;
+    memcpy(clients, what->on.choice.clients, n * sizeof *clients);
+    b->on.choice.clients = clients;
+  }
+  t->nbranches++;
+  atomic_store_explicit(at, &b->step, memory_order_release);
+  return b;
+}
+
+/* Where the edge of that key leads, which is made where it is not there yet. */
+static _Atomic(trie_step *) *way_on(trie *t, _Atomic(trie_step *) *at, const trie_branch *what, trie_key key) {
+  trie_branch *b = branch_at(t, at, what);
+  trie_edge *edge;
+  if (!b) return NULL;
+  slot_of(t, b, &key, &edge);
+  if (edge) return &edge->to;
+  if (key.size > LONGEST_KEY) return NULL;
+  bool closed = what->step.kind == TRIE_DRAW || trie_key_closed(&what->on.read);
+  if (!closed && b->count >= TRIE_MOST_CHILDREN) {
+    t->refused_children++;
     return NULL;
   }
-  for (size_t i = slot_of(n, key); n->slots[i]; i = (i + 1) & (n->nslots - 1))
-    if (same(&n->edges[n->slots[i] - 1].key, key)) return n->edges[n->slots[i] - 1].to;
-  return NULL;
-}
-
-trie_leaf *trie_find(trie *t, const route_request *q) {
-  const trie_node *n = t->root;
-  while (n && !n->leaf) {
-    trie_key key = key_of(q, &n->read);
-    n = follow(n, &key);
-  }
-  if (!n) return NULL;
-  n->leaf->hits++;
-  return n->leaf;
-}
-
-/* ---- growing ---- */
-
-static bool rehash(trie_node *n) {
-  size_t nslots = n->nslots ? n->nslots * 2 : (size_t)FEW * 4;
-  uint32_t *slots = base_zalloc(nslots * sizeof *slots);
-  if (!slots) return false;
-  base_free(n->slots);
-  n->slots = slots;
-  n->nslots = nslots;
-  for (size_t e = 0; e < n->count; e++) {
-    size_t i = slot_of(n, &n->edges[e].key);
-    while (n->slots[i]) i = (i + 1) & (nslots - 1);
-    n->slots[i] = (uint32_t)e + 1;
-  }
-  return true;
-}
-
-static trie_node *branch(trie *t, trie_node *n, trie_key key) {
-  trie_node *to = follow(n, &key);
-  if (to || key.size > LONGEST_KEY) return to;
+  if ((b->count + 1) * 4 > b->nslots * 3 && !(b = widen(t, at, b))) return NULL;
   if (key.text && !(key.text = arena_strndup(&t->arena, key.text, key.size))) return NULL;
-  if (!base_grow(&n->edges, &n->capacity, n->count + 1, sizeof *n->edges)) return NULL;
-  to = base_zalloc(sizeof *to);
-  if (!to) return NULL;
-  n->edges[n->count++] = (trie_edge){key, to};
-  bool fine = true;
-  if (n->count > FEW && n->count * 2 > n->nslots) {
-    fine = rehash(n);
-  } else if (n->slots) {
-    size_t i = slot_of(n, &key);
-    while (n->slots[i]) i = (i + 1) & (n->nslots - 1);
-    n->slots[i] = (uint32_t)n->count;
-  }
-  if (fine) return to;
-  n->count--;
-  base_free(to);
-  return NULL;
+  edge = arena_new(&t->arena, trie_edge);
+  if (!edge) return NULL;
+  edge->key = key;
+  put_edge(t, b, edge);
+  return &edge->to;
 }
 
-static const char *kept(trie *t, const char *text, bool *fine) {
-  char *copy = text ? arena_strdup(&t->arena, text) : NULL;
-  if (text && !copy) *fine = false;
-  return copy;
+/* ---- leaves ---- */
+
+/* The trie's own copy; of the same bytes it is the same one, since decisions have most of their trace in common. */
+static const void *keep(trie *t, const void *bytes, size_t size) {
+  const void *kept = map_get_n(&t->kept, bytes, size);
+  if (kept || size == 0) return size ? kept : "";
+  char *copy = arena_strndup(&t->arena, bytes, size);
+  return copy && map_put_n(&t->kept, copy, size, copy) ? copy : NULL;
 }
 
-static trie_leaf *new_leaf(trie *t, const route_decision *d, bool level_given) {
-  trie_leaf *leaf = arena_new(&t->arena, trie_leaf);
-  shunt_trace *trace = arena_array(&t->arena, shunt_trace, d->as.ntrace);
-  const cat_rule **rules = arena_array(&t->arena, const cat_rule *, d->as.ntrace);
-  const char **depends_on = arena_array(&t->arena, const char *, d->as.ndepends_on);
-  if (!leaf || !trace || !rules || !depends_on) return NULL;
-  bool fine = true;
-  leaf->as = d->as;
-  leaf->as.table = kept(t, d->as.table, &fine);
-  leaf->as.denied = kept(t, d->as.denied, &fine);
+static const char *keep_text(trie *t, const char *text, bool *fine) {
+  const char *kept = text ? keep(t, text, strlen(text) + 1) : NULL;
+  if (text && !kept) *fine = false;
+  return kept;
+}
+
+static const void *take_scratch(trie *t, bool *fine) {
+  const void *kept = t->scratch.failed ? NULL : keep(t, t->scratch.data, t->scratch.size);
+  if (!kept) *fine = false;
+  buf_reset(&t->scratch);
+  return kept;
+}
+
+static void keep_trace(trie *t, trie_leaf *leaf, const route_decision *d, bool *fine) {
   for (size_t i = 0; i < d->as.ntrace; i++) {
-    trace[i] = d->as.trace[i];
-    trace[i].detail = kept(t, trace[i].detail, &fine);
-    rules[i] = d->rules[i];
+    shunt_trace trace;
+    memset(&trace, 0, sizeof trace); /* its gaps too: they are compared */
+    trace.stage = d->as.trace[i].stage;
+    trace.rule = d->as.trace[i].rule;
+    trace.source = d->as.trace[i].source;
+    trace.verdict = d->as.trace[i].verdict;
+    trace.detail = keep_text(t, d->as.trace[i].detail, fine);
+    buf_add(&t->scratch, (const char *)&trace, sizeof trace);
   }
-  if (d->as.ndepends_on) memcpy(depends_on, d->as.depends_on, d->as.ndepends_on * sizeof *depends_on);
-  leaf->as.trace = trace;
-  leaf->as.depends_on = depends_on;
-  leaf->rules = rules;
+  leaf->as.trace = take_scratch(t, fine);
+  buf_add(&t->scratch, (const char *)d->rules, d->as.ntrace * sizeof *d->rules);
+  leaf->rules = take_scratch(t, fine);
+  for (size_t i = 0; i < d->as.ndepends_on; i++) {
+    const char *field = keep_text(t, d->as.depends_on[i], fine);
+    buf_add(&t->scratch, (const char *)&field, sizeof field);
+  }
+  leaf->as.depends_on = take_scratch(t, fine);
+}
+
+static trie_leaf *new_leaf(trie *t, const route_decision *d, bool level_given, const char *denial) {
+  trie_leaf *leaf = arena_new(&t->arena, trie_leaf);
+  if (!leaf) return NULL;
+  bool fine = true;
+  leaf->step.kind = TRIE_LEAF;
+  leaf->as = d->as;
+  leaf->as.remembered = true;
+  leaf->as.table = keep_text(t, d->as.table, &fine);
+  leaf->as.denied = keep_text(t, d->as.denied, &fine);
+  leaf->denial = keep_text(t, denial, &fine);
+  keep_trace(t, leaf, d, &fine);
   leaf->client = d->client;
-  leaf->level_given = level_given;
+  leaf->levels = !level_given && (!d->client || d->client->engine != CAT_SQLITE3);
   return fine ? leaf : NULL;
 }
 
-static bool same_read(const rule_read *a, const rule_read *b) {
-  return a->display == b->display && a->predicate == b->predicate && a->parts == b->parts;
-}
+/* ---- adding ---- */
 
-void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nreads, const route_decision *d,
-              bool level_given) {
-  t->misses++;
-  if (t->nleaves >= TRIE_MOST_LEAVES) return;
-  if (!base_grow(&t->leaves, &t->leaves_capacity, t->nleaves + 1, sizeof *t->leaves)) return;
-  if (!t->root && !(t->root = base_zalloc(sizeof *t->root))) return;
-  trie_node *n = t->root;
-  for (size_t i = 0; n && i < nreads; i++) {
-    if (is_constant(reads[i].field)) continue;
-    if (n->leaf) return; /* the policy read less before: it is no function of the request */
-    if (n->read.display && !same_read(&n->read, &reads[i])) return;
-    n->read = reads[i];
-    n = branch(t, n, key_of(q, &reads[i]));
+/* The same for a whole generation. */
+static bool is_constant(rule_field field) { return field == RULE_FIELD_DEFAULT || field == RULE_FIELD_ENV; }
+
+/* The place of the leaf, at the end of all that was read and drawn. */
+static _Atomic(trie_step *) *way_to(trie *t, const route_request *q, const rule_read *reads, size_t nreads,
+                                    const pick_draws *draws) {
+  _Atomic(trie_step *) *at = &t->root;
+  size_t drawn = 0;
+  for (size_t i = 0; at && i <= nreads; i++) {
+    for (; at && drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) {
+      trie_branch what = {.step = {TRIE_DRAW}, .on = {.choice = draws->list[drawn].from}};
+      at = way_on(t, at, &what, trie_key_client(draws->list[drawn].client));
+    }
+    if (!at || i == nreads || is_constant(reads[i].field)) continue;
+    trie_branch what = {.step = {TRIE_FIELD}, .on = {.read = reads[i]}};
+    at = way_on(t, at, &what, trie_key_of(t, q, &reads[i]));
   }
-  if (!n || n->leaf || n->count || n->read.display) return;
-  trie_leaf *leaf = new_leaf(t, d, level_given);
-  if (!leaf) return;
-  n->leaf = leaf;
-  t->leaves[t->nleaves++] = leaf;
+  return at;
 }
 
-static void free_node(trie_node *n) {
-  if (!n) return;
-  for (size_t i = 0; i < n->count; i++) free_node(n->edges[i].to); /* no deeper than fields were read */
-  base_free(n->edges);
-  base_free(n->slots);
-  base_free(n);
+void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nreads, const pick_draws *draws,
+              const route_decision *d, bool level_given, const char *denial) {
+  if (nreads > DEEPEST || draws->count > PICK_MOST_DRAWS) return;
+  pthread_mutex_lock(&t->lock);
+  bool room = t->nleaves < t->most_leaves;
+  if (!room) t->refused_leaves++;
+  _Atomic(trie_step *) *at = room ? way_to(t, q, reads, nreads, draws) : NULL;
+  if (at && !next_step(at) && base_grow(&t->leaves, &t->leaves_capacity, t->nleaves + 1, sizeof *t->leaves)) {
+    trie_leaf *leaf = new_leaf(t, d, level_given, denial);
+    if (leaf) {
+      leaf->id = (uint32_t)t->nleaves;
+      t->leaves[t->nleaves++] = leaf;
+      atomic_store_explicit(at, &leaf->step, memory_order_release);
+    }
+  }
+  pthread_mutex_unlock(&t->lock);
+}
+
+/* ---- birth and end ---- */
+
+void trie_init(trie *t, size_t most_leaves) {
+  memset(t, 0, sizeof *t);
+  atomic_init(&t->root, NULL);
+  pthread_mutex_init(&t->lock, NULL);
+  t->most_leaves = most_leaves;
+  bool random = getrandom(t->words, sizeof t->words, GRND_NONBLOCK) == (ssize_t)sizeof t->words &&
+                getrandom(&t->seed, sizeof t->seed, GRND_NONBLOCK) == (ssize_t)sizeof t->seed;
+  if (!random) { /* early in the machine's life: the limit on children bounds what collisions cost */
+    t->seed = (uint64_t)clock_monotonic_ns() * 0x9E3779B97F4A7C15u;
+    for (size_t i = 0; i < TRIE_HASH_WORDS; i++) t->words[i] = t->seed = t->seed * 0xD1342543DE82EF95u + 1;
+  }
+  t->seed |= 1;
+}
+
+trie_counts trie_count(trie *t) {
+  pthread_mutex_lock(&t->lock);
+  size_t tables = t->kept.capacity * sizeof(map_entry) + t->kept.nslots * sizeof(uint32_t);
+  trie_counts counts = {.leaves = t->nleaves,
+                        .branches = t->nbranches,
+                        .bytes = t->arena.total_bytes + tables + t->leaves_capacity * sizeof *t->leaves,
+                        .refused_children = t->refused_children,
+                        .refused_leaves = t->refused_leaves};
+  pthread_mutex_unlock(&t->lock);
+  return counts;
+}
+
+void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *ud) {
+  pthread_mutex_lock(&t->lock);
+  for (size_t i = 0; i < t->nleaves; i++) fn(ud, t->leaves[i]);
+  pthread_mutex_unlock(&t->lock);
 }
 
 void trie_free(trie *t) {
-  free_node(t->root);
   base_free(t->leaves);
+  map_free(&t->kept);
+  buf_free(&t->scratch);
   arena_free(&t->arena);
+  pthread_mutex_destroy(&t->lock);
 }

@@ -88,7 +88,7 @@ static void open_bench(bench *b, const char *rules) {
   assert_int_equal(found.count, 0);
   assert_int_equal(built, SHUNT_OK);
   problems_free(&found);
-  assert_int_equal(route_new(b->catalog, b->host, 1, &b->route, &err), SHUNT_OK);
+  assert_int_equal(route_new(b->catalog, b->host, 1, NULL, &b->route, &err), SHUNT_OK);
 }
 
 static void close_bench(bench *b) {
