@@ -12,6 +12,20 @@ uint64_t map_hash(const char *key, size_t size) {
   return hash ^ (hash >> 29);
 }
 
+/* Where an entry lies is nobody else's business, so that eight bytes may go at a time. */
+static uint64_t spread(const char *key, size_t size) {
+  uint64_t hash = size, word = 0;
+  for (; size >= sizeof word; key += sizeof word, size -= sizeof word) {
+    memcpy(&word, key, sizeof word);
+    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+    hash ^= hash >> 32;
+  }
+  word = 0;
+  for (size_t i = 0; i < size; i++) word = word << 8 | (unsigned char)key[i];
+  hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+  return hash ^ (hash >> 32);
+}
+
 static map_entry *find(const map *m, const char *key, size_t size, uint64_t hash) {
   if (m->nslots == 0) return NULL;
   for (size_t i = hash & (m->nslots - 1); m->slots[i]; i = (i + 1) & (m->nslots - 1)) {
@@ -39,14 +53,14 @@ static bool widen(map *m) {
 }
 
 void *map_get_n(const map *m, const char *key, size_t size) {
-  map_entry *e = find(m, key, size, map_hash(key, size));
+  map_entry *e = find(m, key, size, spread(key, size));
   return e ? e->value : NULL;
 }
 
 void *map_get(const map *m, const char *key) { return map_get_n(m, key, strlen(key)); }
 
 bool map_put_n(map *m, const char *key, size_t size, void *value) {
-  uint64_t hash = map_hash(key, size);
+  uint64_t hash = spread(key, size);
   map_entry *e = find(m, key, size, hash);
   if (e) {
     e->value = value;

@@ -51,8 +51,10 @@ static shunt_status note(course *c, cat_stage stage, const cat_rule *rule, shunt
 }
 
 static void name_rule(shunt_error *err, const cat_rule *rule) {
-  strncpy(err->rule, rule->name, sizeof err->rule - 1);
-  err->rule[sizeof err->rule - 1] = 0;
+  size_t size = strlen(rule->name), room = sizeof err->rule - 1;
+  if (size > room) size = room;
+  memcpy(err->rule, rule->name, size);
+  err->rule[size] = 0;
 }
 
 void route_blame(shunt_error *err, const cat_rule *rule) {

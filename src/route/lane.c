@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "route/route_inner.h"
 
-static size_t blocks_for(const trie *t) { return (t->most_leaves + LANE_BLOCK - 1) / LANE_BLOCK; }
+static size_t blocks_for(const trie *t) { return (t->most_ways + LANE_BLOCK - 1) / LANE_BLOCK; }
 
 route_lane *lane_new(route *r, unsigned slot, rule_host *host) {
   size_t nblocks = blocks_for(&r->trie);
@@ -118,11 +118,12 @@ void route_count(route *r, route_stats *stats) {
   find_lanes(r, &s);
   trie_each_leaf(&r->trie, add_leaf, &s);
   *stats = (route_stats){.hits = s.hits,
-                         .leaves = t.leaves,
+                         .ways = t.ways,
+                         .decisions = t.leaves,
                          .branches = t.branches,
                          .bytes = t.bytes,
                          .refused_children = t.refused_children,
-                         .refused_leaves = t.refused_leaves,
+                         .refused_ways = t.refused_ways,
                          .lanes = s.nlanes};
   for (size_t i = 0; i < s.nlanes; i++) {
     stats->misses += tally_get(&s.lanes[i]->misses);

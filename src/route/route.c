@@ -8,7 +8,7 @@
 
 static bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
 
-static bool is_rememberable(const route *r, const route_request *q) {
+static inline bool is_rememberable(const route *r, const route_request *q) {
   bool on_the_spot = q->relation && q->relation->id >= r->catalog->nrelations;
   return remembers(r) && !q->every_rule && !q->explicit_table && !on_the_spot;
 }
@@ -26,7 +26,7 @@ static void recall(const trie_leaf *leaf, const route_request *q, shunt_decision
 
 static shunt_status deny_again(const trie_leaf *leaf, shunt_error *err) {
   if (!err) return SHUNT_E_DENIED;
-  error_set(err, SHUNT_E_DENIED, "%s", leaf->denial);
+  error_text(err, SHUNT_E_DENIED, leaf->denial);
   route_blame(err, leaf->rules[leaf->as.ntrace - 1]);
   return SHUNT_E_DENIED;
 }
@@ -165,7 +165,7 @@ shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, c
   size_t most = settings->remember < ROUTE_MOST_REMEMBERED ? settings->remember : ROUTE_MOST_REMEMBERED;
   atomic_init(&r->remembers, most > 0);
   pthread_mutex_init(&r->making, NULL);
-  trie_init(&r->trie, most);
+  trie_init(&r->trie, c, most);
   unsigned slot = slot_of_thread();
   route_lane *l = build(r) ? lane_new(r, slot, host) : NULL;
   atomic_init(&r->lanes[slot], l);
@@ -202,7 +202,7 @@ void route_on_difference(route *r, void (*fn)(void *ud, const route_difference *
 }
 
 void route_remember(route *r, bool on) {
-  atomic_store_explicit(&r->remembers, on && r->trie.most_leaves > 0, memory_order_relaxed);
+  atomic_store_explicit(&r->remembers, on && r->trie.most_ways > 0, memory_order_relaxed);
 }
 
-size_t route_remembered(route *r) { return trie_count(&r->trie).leaves; }
+size_t route_remembered(route *r) { return trie_count(&r->trie).ways; }

@@ -114,15 +114,17 @@ const rule_read *rule_host_reads(const rule_host *h, size_t *count) {
 
 /* ---- columns and attributes ---- */
 
+static bool same_name(const char *a, const char *b) { return *a == *b && strcmp(a, b) == 0; }
+
 const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column) {
   for (size_t i = 0; i < n; i++)
-    if (cat_same_column(where[i].name, column)) return &where[i].value;
+    if (same_name(where[i].name, column) || cat_same_column(where[i].name, column)) return &where[i].value;
   return NULL;
 }
 
 const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name) {
   for (size_t i = 0; i < n; i++)
-    if (strcmp(attrs[i].name, name) == 0) return &attrs[i].value;
+    if (same_name(attrs[i].name, name)) return &attrs[i].value;
   return NULL;
 }
 

@@ -5,7 +5,7 @@ set -u
 
 folder=${1:-build/bench}
 status=0
-for name in resolve get include; do
+for name in resolve decide get include; do
   "$folder/$name" || status=1
 done
 
