@@ -209,37 +209,6 @@ static shunt_status settle(course *c, const cat_rule *rule, const char *name) {
   return unknown_client(c, rule, name);
 }
 
-/* What a walk of the trie drew before the rules were asked, if it is still a choice. */
-static const cat_client *drawn_before(const course *c, const pick_choice *from) {
-  const pick_draws *draws = c->draws;
-  if (draws->count >= draws->walked || draws->list[draws->count].from.rule != from->rule) return NULL;
-  const cat_client *client = draws->list[draws->count].client;
-  for (size_t i = 0; i < from->n; i++)
-    if (from->clients[i] == client) return client;
-  return NULL;
-}
-
-/* Draws, and keeps what was drawn from what. */
-static shunt_status draw_from(course *c, const pick_choice *from) {
-  pick_draws *draws = c->draws;
-  c->client = drawn_before(c, from);
-  if (!c->client) {
-    draws->walked = draws->count; /* what comes after would be drawn on another way */
-    c->client = pick_draw(&c->l->picker, from);
-  }
-  if (draws->count < PICK_MOST_DRAWS) {
-    pick_drawn *drawn = &draws->list[draws->count];
-    const cat_client **clients = arena_array(&c->d->texts, const cat_client *, from->n);
-    if (!clients) return error_memory(c->err);
-    memcpy(clients, from->clients, from->n * sizeof *clients);
-    *drawn = (pick_drawn){.from = *from, .client = c->client};
-    drawn->from.clients = clients;
-    rule_host_reads(c->l->host, &drawn->nreads);
-  }
-  draws->count++;
-  return SHUNT_OK;
-}
-
 static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *answer) {
   const cat_client *clients[RULE_PICK_MOST];
   pick_choice from = {rule->id, answer->policy, answer->key_hash, clients, answer->npicks};
@@ -256,7 +225,10 @@ static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *ans
     for (size_t i = 0; i < from.n; i++)
       if (!clients[i]) clients[i] = c->client;
   }
-  return draw_from(c, &from);
+  size_t nreads;
+  rule_host_reads(c->l->host, &nreads);
+  c->client = pick_draw_noted(&c->l->picker, &from, c->draws, nreads, &c->d->texts);
+  return c->client ? SHUNT_OK : error_memory(c->err);
 }
 
 /* Takes a rule's answer on as the candidate. */
@@ -457,13 +429,13 @@ static void begin_decision(route_decision *d, const route *r, const rule_request
 static shunt_status finish(course *c, shunt_status status) {
   route_decision *d = c->d;
   size_t n;
-  const rule_read *reads = rule_host_reads(c->l->host, &n);
+  const rule_read *const *reads = rule_host_reads(c->l->host, &n);
   if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
   size_t fields = 0;
   for (size_t i = 0; i < n; i++) { /* a column of which several predicates were asked is one field */
     size_t k = 0;
-    while (k < fields && d->depends_on[k] != reads[i].display) k++;
-    if (k == fields) d->depends_on[fields++] = reads[i].display;
+    while (k < fields && d->depends_on[k] != reads[i]->display) k++;
+    if (k == fields) d->depends_on[fields++] = reads[i]->display;
   }
   d->as.depends_on = d->depends_on;
   d->as.ndepends_on = fields;

@@ -77,6 +77,33 @@ static size_t draw(picker *p, const pick_choice *from) {
 
 const cat_client *pick_draw(picker *p, const pick_choice *from) { return from->clients[draw(p, from)]; }
 
+/* What a walk of the trie drew before the rules were asked, if it is still a choice. */
+static const cat_client *drawn_before(const pick_choice *from, const pick_draws *draws) {
+  if (draws->count >= draws->walked || draws->list[draws->count].from.rule != from->rule) return NULL;
+  const cat_client *client = draws->list[draws->count].client;
+  for (size_t i = 0; i < from->n; i++)
+    if (from->clients[i] == client) return client;
+  return NULL;
+}
+
+const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a) {
+  const cat_client *client = drawn_before(from, draws);
+  if (!client) {
+    draws->walked = draws->count; /* what comes after would be drawn on another way */
+    client = pick_draw(p, from);
+  }
+  if (draws->count < PICK_MOST_DRAWS) {
+    const cat_client **clients = arena_array(a, const cat_client *, from->n);
+    if (!clients) return NULL;
+    memcpy(clients, from->clients, from->n * sizeof *clients);
+    pick_drawn *drawn = &draws->list[draws->count];
+    *drawn = (pick_drawn){*from, client, nreads};
+    drawn->from.clients = clients;
+  }
+  draws->count++;
+  return client;
+}
+
 bool pick_same_choice(const pick_choice *a, const pick_choice *b) {
   return a->rule == b->rule && a->policy == b->policy && a->key_hash == b->key_hash && a->n == b->n &&
          memcmp(a->clients, b->clients, a->n * sizeof(const cat_client *)) == 0;

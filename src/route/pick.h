@@ -4,6 +4,7 @@
 #ifndef SHUNT_ROUTE_PICK_H
 #define SHUNT_ROUTE_PICK_H
 
+#include "base/arena.h"
 #include "base/tally.h"
 #include "catalog/catalog.h"
 #include "rule/host.h"
@@ -50,6 +51,9 @@ typedef struct pick_draws {
 bool picker_init(picker *p, size_t nrules, unsigned first, bool shared, const pick_load *load);
 void picker_free(picker *p);
 const cat_client *pick_draw(picker *p, const pick_choice *from);
+/* The same on the way to a decision, after nreads fields were read: what a walk drew before for that rule is drawn
+ * again. Notes it in draws, with a copy of the choice in the arena. NULL when out of memory. */
+const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a);
 bool pick_same_choice(const pick_choice *a, const pick_choice *b);
 
 #endif

@@ -51,7 +51,7 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
     tally_add(&l->misses, 1, l->shared);
     if (made && !d->as.uncacheable) {
       size_t n;
-      const rule_read *reads = rule_host_reads(l->host, &n);
+      const rule_read *const *reads = rule_host_reads(l->host, &n);
       trie_add(&r->trie, q, reads, n, draws, d, outcome.level_given, status ? err->message : NULL);
     }
   }
@@ -104,8 +104,9 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   pick_draws draws;
   shunt_status status = lane_of_thread(r, &l, err);
   if (status) return status;
-  draws.walked = 0;
+  draws.count = 0;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, &draws) : NULL;
+  draws.walked = draws.count;
   if (!leaf) return ask_rules(r, l, request, d, &draws, err);
   if (is_due(r, l)) return audit(r, l, leaf, request, d, &draws, err);
   lane_count_hit(l, leaf->id);

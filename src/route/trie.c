@@ -114,12 +114,10 @@ static trie_step by_draw(const trie_branch *b, picker *p, pick_draws *draws) {
  */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws) {
   trie_step s = load(&t->root);
-  draws->count = 0;
   for (;;) {
     const trie_branch *b = thing_of(s);
     switch (kind_of(s)) {
     case TRIE_NOTHING:
-      draws->walked = draws->count;
       return NULL;
     case TRIE_LEAF:
       return thing_of(s);
@@ -217,14 +215,14 @@ static void add_read(way *w, const trie *t, const route_request *q, const rule_r
   if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->too_long = true;
 }
 
-static void find_way(way *w, const trie *t, const route_request *q, const rule_read *reads, size_t nreads,
+static void find_way(way *w, const trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
                      const pick_draws *draws) {
   size_t drawn = 0;
   w->count = 0;
   w->too_long = draws->count > PICK_MOST_DRAWS;
   for (size_t i = 0; i <= nreads && !w->too_long; i++) {
     for (; drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) add_draw(w, &draws->list[drawn]);
-    if (i < nreads) add_read(w, t, q, &reads[i]);
+    if (i < nreads) add_read(w, t, q, reads[i]);
   }
 }
 
@@ -299,8 +297,9 @@ static bool put(trie *t, _Atomic trie_step *at, trie_branch *b, const way_step *
 
 /* ---- adding ---- */
 
+/* What the branch is about: a read is its host's for good, a choice was the evaluation's. */
 static const void *keep_on(trie *t, const way_step *step) {
-  if (step->read) return trie_keep(t, step->read, sizeof *step->read);
+  if (step->read) return step->read;
   pick_choice choice = *step->choice;
   choice.clients = trie_keep(t, choice.clients, choice.n * sizeof(const cat_client *));
   return choice.clients ? trie_keep(t, &choice, sizeof choice) : NULL;
@@ -350,7 +349,7 @@ static void add_way(trie *t, const way *w, const route_decision *d, bool level_g
   t->nways++;
 }
 
-void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nreads, const pick_draws *draws,
+void trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads, const pick_draws *draws,
               const route_decision *d, bool level_given, const char *denial) {
   way w;
   find_way(&w, t, q, reads, nreads, draws);

@@ -90,7 +90,7 @@ void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws);
 /* Remembers what d says, denial being the message of one that denies. Nothing happens when memory is out, the trie is
  * full, or the reads contradict those before. */
-void trie_add(trie *t, const route_request *q, const rule_read *reads, size_t nreads, const pick_draws *draws,
+void trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads, const pick_draws *draws,
               const route_decision *d, bool level_given, const char *denial);
 
 #endif

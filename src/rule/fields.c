@@ -18,8 +18,11 @@ const char *const host_instance_names[HOST_INSTANCE_FIELDS] = {
 #undef INSTANCE_NAME
 };
 
+/* Whatever of it is read, a decision depends on "instance". */
+static const char instance[] = "instance";
+
 /* They are kept outside of the sandbox's memory. */
-enum { MOST_NAMES = 10000, LONGEST_NAME = 256 };
+enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
 
 void host_no_memory(lua_State *L) {
   sandbox_inner_of(L)->out_of_memory = true;
@@ -57,57 +60,85 @@ static bool same_question(const rule_read *a, const rule_read *b) {
 }
 
 bool rule_same_read(const rule_read *a, const rule_read *b) {
+  if (a == b) return true;
   if (a->field != b->field || a->predicate != b->predicate || !same_question(a, b)) return false;
   return a->name == b->name || (a->name && b->name && strcmp(a->name, b->name) == 0);
 }
 
+static const rule_read values[] = {
+#define FIELD_READ(id, text) [RULE_FIELD_##id] = {.field = RULE_FIELD_##id, .predicate = RULE_VALUE, .display = text},
+    RULE_FIELD_MAP(FIELD_READ)
+#undef FIELD_READ
+#define INSTANCE_READ(id, text) [RULE_INSTANCE_##id] = {.field = RULE_INSTANCE_##id, .display = instance},
+        RULE_INSTANCE_MAP(INSTANCE_READ)
+#undef INSTANCE_READ
+};
+
 /* What fails here must not be caught: a decision on what is not in the record would be remembered for too many. */
 static void record(lua_State *L, rule_host *h, const rule_read *read) {
-  if (h->nreads == h->reads_capacity && !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof *h->reads))
+  if (h->nreads == h->reads_capacity &&
+      !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof(const rule_read *)))
     host_no_memory(L);
-  h->reads[h->nreads++] = *read;
-}
-
-static const char *display_of(rule_field field) {
-  return host_field_names[field < RULE_NFIELDS ? field : RULE_FIELD_INSTANCE];
+  h->reads[h->nreads++] = read;
 }
 
 void host_read(lua_State *L, rule_host *h, rule_field field) {
   uint32_t bit = 1u << field;
   if (h->read_mask & bit) return;
   h->read_mask |= bit;
-  rule_read read = {.field = field, .predicate = RULE_VALUE, .display = display_of(field)};
-  record(L, h, &read);
+  record(L, h, &values[field]);
 }
 
-/* Records what is asked of the value, where nothing read before tells it. */
-static void read_about(lua_State *L, rule_host *h, const rule_read *read) {
-  if (!read->name && read->predicate == RULE_VALUE) {
-    host_read(L, h, read->field);
-    return;
-  }
-  if (!read->name && h->read_mask & 1u << read->field) return;
-  for (size_t i = 0; i < h->nreads; i++) {
-    const rule_read *r = &h->reads[i];
-    if (r->field != read->field || r->name != read->name) continue;
-    if (r->predicate == RULE_VALUE || (r->predicate == read->predicate && same_question(r, read))) return;
-  }
+/* Whether something read before tells what this would. */
+static bool is_told(lua_State *L, const rule_host *h, const rule_read *read) {
+  if (!read->name && h->read_mask & 1u << read->field) return true;
   sandbox_charge(L, (int64_t)h->nreads / 8);
-  record(L, h, read);
+  for (size_t i = 0; i < h->nreads; i++) {
+    const rule_read *r = h->reads[i];
+    if (r->field != read->field || r->name != read->name) continue;
+    if (r->predicate == RULE_VALUE || (r->predicate == read->predicate && same_question(r, read))) return true;
+  }
+  return false;
+}
+
+static void record_value(lua_State *L, rule_host *h, const rule_read *value) {
+  if (value->name)
+    record(L, h, value);
+  else
+    host_read(L, h, value->field);
+}
+
+/* The host's own copy, of the same bytes the same one; NULL where there are too many. */
+static const rule_read *lasting_part(lua_State *L, rule_host *h, const rule_read *read) {
+  const rule_read *known = map_get_n(&h->parts, (const char *)read, sizeof *read);
+  if (known || h->parts.count >= MOST_PARTS) return known;
+  rule_read *made = arena_new(&h->names, rule_read);
+  if (!made) host_no_memory(L);
+  *made = *read;
+  if (!map_put_n(&h->parts, (const char *)made, sizeof *made, made)) host_no_memory(L);
+  return made;
+}
+
+/* Records what is asked of the value, if need be as all of it: value is the read for that. */
+static void read_part(lua_State *L, rule_host *h, const rule_read *read, const rule_read *value) {
+  if (is_told(L, h, read)) return;
+  const rule_read *lasting = lasting_part(L, h, read);
+  if (lasting)
+    record(L, h, lasting);
+  else
+    record_value(L, h, value);
 }
 
 void rule_host_read(rule_host *h, rule_field field) { host_read(h->sb->L, h, field); }
 
 void rule_host_read_class(rule_host *h, const uint32_t *classes) {
   if (h->read_mask & 1u << RULE_INSTANCE_NAME) return;
-  rule_read read = {.field = RULE_FIELD_INSTANCE,
-                    .predicate = RULE_CLASS,
-                    .display = display_of(RULE_FIELD_INSTANCE),
-                    .of = {.classes = classes}};
-  read_about(h->sb->L, h, &read);
+  rule_read read = {
+      .field = RULE_FIELD_INSTANCE, .predicate = RULE_CLASS, .display = instance, .of = {.classes = classes}};
+  read_part(h->sb->L, h, &read, &values[RULE_INSTANCE_NAME]);
 }
 
-const rule_read *rule_host_reads(const rule_host *h, size_t *count) {
+const rule_read *const *rule_host_reads(const rule_host *h, size_t *count) {
   *count = h->nreads;
   return h->reads;
 }
@@ -128,23 +159,23 @@ const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *nam
   return NULL;
 }
 
-/* The host's own lasting copy of prefix and name, made once. */
-static const char *display_name(lua_State *L, rule_host *h, map *names, const char *prefix, const char *name) {
-  const char *display = map_get(names, name);
-  if (display) return display;
+/* The read of the value below where or attrs, made once. */
+static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
+  const rule_read *known = map_get(names, name);
+  if (known) return known;
   if (names->count >= MOST_NAMES) host_stop(L, SANDBOX_NAMES);
-  size_t before = strlen(prefix), size = strlen(name);
+  size_t size = strlen(name);
   if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
-  char *made = arena_printf(&h->names, "%s%s", prefix, name);
-  if (!made || !map_put(names, made + before, made)) host_no_memory(L);
+  rule_read *made = arena_new(&h->names, rule_read);
+  char *display = arena_printf(&h->names, "%s.%s", host_field_names[field], name);
+  if (!made || !display) host_no_memory(L);
+  *made = (rule_read){.field = field,
+                      .predicate = RULE_VALUE,
+                      .name = display + strlen(host_field_names[field]) + 1,
+                      .display = display};
+  if (!map_put(names, made->name, made)) host_no_memory(L);
   return made;
-}
-
-static void name_read(lua_State *L, rule_host *h, rule_field field, const char *name, rule_read *read) {
-  read->field = field;
-  read->display = field == RULE_FIELD_WHERE ? display_name(L, h, &h->where_names, "where.", name)
-                                            : display_name(L, h, &h->attr_names, "attrs.", name);
-  read->name = read->display + 6;
 }
 
 static const shunt_value *named_value(const rule_request *r, rule_field field, const char *name) {
@@ -155,9 +186,8 @@ static const shunt_value *named_value(const rule_request *r, rule_field field, c
 
 const shunt_value *host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
   const rule_request *r = host_request(L, h);
-  rule_read read = {.predicate = RULE_VALUE};
-  name_read(L, h, field, name, &read);
-  read_about(L, h, &read);
+  const rule_read *read = named_read(L, h, field, name);
+  if (!is_told(L, h, read)) record(L, h, read);
   return named_value(r, field, name);
 }
 
@@ -218,35 +248,34 @@ static const shunt_value *value_of(const rule_request *r, const rule_read *read,
   }
 }
 
-static void parse_path(lua_State *L, rule_host *h, const char *path, rule_read *read) {
-  if (strncmp(path, "where.", 6) == 0) {
-    name_read(L, h, RULE_FIELD_WHERE, path + 6, read);
-    return;
-  }
-  if (strncmp(path, "attrs.", 6) == 0) {
-    name_read(L, h, RULE_FIELD_ATTRS, path + 6, read);
-    return;
-  }
-  read->name = NULL;
-  read->field = RULE_NFIELDS;
-  if (strcmp(path, "instance.id") == 0) read->field = RULE_INSTANCE_ID;
-  if (strcmp(path, "instance.name") == 0) read->field = RULE_INSTANCE_NAME;
+/* The read of the value at the path. */
+static const rule_read *read_at(lua_State *L, rule_host *h, const char *path) {
+  if (strncmp(path, "where.", 6) == 0) return named_read(L, h, RULE_FIELD_WHERE, path + 6);
+  if (strncmp(path, "attrs.", 6) == 0) return named_read(L, h, RULE_FIELD_ATTRS, path + 6);
+  if (strcmp(path, "instance.id") == 0) return &values[RULE_INSTANCE_ID];
+  if (strcmp(path, "instance.name") == 0) return &values[RULE_INSTANCE_NAME];
   for (rule_field f = 0; f < RULE_NFIELDS; f++)
     if (f != RULE_FIELD_INSTANCE && f != RULE_FIELD_WHERE && f != RULE_FIELD_ATTRS &&
         strcmp(path, host_field_names[f]) == 0)
-      read->field = f;
-  if (read->field == RULE_NFIELDS)
-    luaL_error(L,
-               "there is no field '%s' to ask of: it is a field of the request, where.COLUMN, attrs.NAME, instance.id "
-               "or instance.name",
-               path);
-  read->display = display_of(read->field);
+      return &values[f];
+  luaL_error(L,
+             "there is no field '%s' to ask of: it is a field of the request, where.COLUMN, attrs.NAME, instance.id "
+             "or instance.name",
+             path);
+  return NULL;
 }
 
 const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room) {
   const rule_request *r = host_request(L, h);
-  parse_path(L, h, path, read);
+  const rule_read *value = read_at(L, h, path);
+  read->field = value->field;
+  read->name = value->name;
+  read->display = value->display;
   /* the candidate is what the rules before made of the request: not a part of it */
-  if (read->field != RULE_FIELD_CLIENT && read->field != RULE_FIELD_TABLE) read_about(L, h, read);
+  if (read->field == RULE_FIELD_CLIENT || read->field == RULE_FIELD_TABLE) return value_of(r, read, room);
+  if (read->predicate != RULE_VALUE)
+    read_part(L, h, read, value);
+  else if (!is_told(L, h, value))
+    record_value(L, h, value);
   return value_of(r, read, room);
 }

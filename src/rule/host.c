@@ -42,8 +42,9 @@ void rule_host_free(rule_host *h) {
   base_free(h->pending);
   base_free(h->reads);
   arena_free(&h->names);
-  map_free(&h->where_names);
-  map_free(&h->attr_names);
+  map_free(&h->columns);
+  map_free(&h->attrs);
+  map_free(&h->parts);
   map_free(&h->lists);
   map_free(&h->prefixes);
   buf_free(&h->scratch);

@@ -103,7 +103,7 @@ typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET, RULE_ONE_OF, RU
 /* The list that one_of looks through, the text that prefix wants. */
 typedef struct rule_operand rule_operand;
 
-/* A field that was read. The strings and operands live as long as the host. */
+/* A field that was read. */
 typedef struct rule_read {
   rule_field field;
   rule_predicate predicate;
@@ -127,8 +127,9 @@ bool rule_tell(const rule_read *read, const shunt_value *value, int64_t *said);
 const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column);
 const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name);
 
-/* The fields read since rule_host_run began, in the order of their first reading. The list holds until the next run. */
-const rule_read *rule_host_reads(const rule_host *h, size_t *count);
+/* The fields read since rule_host_run began, in the order of their first reading. The list holds until the next run;
+ * the reads themselves, with all they point to, as long as the host. */
+const rule_read *const *rule_host_reads(const rule_host *h, size_t *count);
 /* Counts a field as read that the core itself looked at. May not return, as the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
 /* The same for the class that the instance is in. */

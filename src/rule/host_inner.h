@@ -67,7 +67,7 @@ struct rule_host {
   size_t npending, pending_capacity;
   /* while deciding */
   rule_request *request;
-  rule_read *reads;
+  const rule_read **reads;
   size_t nreads, reads_capacity;
   uint32_t read_mask;    /* of the fields whose value was read, but for those below where and attrs */
   char uncacheable[256]; /* "" where no rule said so; a longer reason is cut */
@@ -78,8 +78,8 @@ struct rule_host {
   host_slot slots[HOST_SLOTS]; /* of field and method names, by address */
   int request_ref;             /* the request's userdata */
   arena names;
-  map where_names; /* column to "where.column" */
-  map attr_names;
+  map columns, attrs;  /* by name: the rule_read of the value */
+  map parts;           /* by its bytes: a rule_read that asks less than the value */
   map lists, prefixes; /* bytes to rule_operand */
   size_t operand_bytes;
   buf scratch;
