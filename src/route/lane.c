@@ -120,7 +120,7 @@ void route_count(route *r, route_stats *stats) {
   *stats = (route_stats){.hits = s.hits,
                          .ways = t.ways,
                          .decisions = t.leaves,
-                         .branches = t.branches,
+                         .nodes = t.nodes,
                          .bytes = t.bytes,
                          .refused_children = t.refused_children,
                          .refused_ways = t.refused_ways,

@@ -89,7 +89,7 @@ typedef struct route_rule_stats {
 typedef struct route_stats {
   uint64_t hits, misses;  /* what was remembered, and what the rules were asked for */
   size_t ways, decisions; /* remembered: combinations of values, and what they come to */
-  size_t branches, bytes;
+  size_t nodes, bytes;
   uint64_t refused_children, refused_ways; /* that were not remembered: a branch or all of it was full */
   uint64_t audits, differences;
   size_t lanes; /* rule states */

@@ -18,11 +18,12 @@
 #include "route/route.h"
 #include "rule/host.h"
 
-/* What a way through the trie comes to next: nothing yet, the decision, or a field. From TRIE_MODEL on a field has few
- * values, which are small numbers; the last is no field, but a draw. */
+/* What a way through the trie comes to next: nothing yet, the decision, some fields one after the other, or one. From
+ * TRIE_MODEL on a field has few values, which are small numbers; the last is no field, but a draw. */
 typedef enum trie_kind {
   TRIE_NOTHING,
   TRIE_LEAF,
+  TRIE_STEM,
   TRIE_EXPLICIT,
   TRIE_RELATION_CLIENT,
   TRIE_PARENT,
@@ -33,8 +34,7 @@ typedef enum trie_kind {
   TRIE_RELATION,
   TRIE_CLASS,
   TRIE_OP,
-  TRIE_IN_TRANSACTION,
-  TRIE_ISOLATE,
+  TRIE_FLAG, /* in_transaction, instance.isolate */
   TRIE_SAID, /* what one_of or prefix says */
   TRIE_DRAW
 } trie_kind;
@@ -71,12 +71,12 @@ typedef struct trie {
   arena arena;
   map kept;   /* bytes to the copy that branches and leaves share */
   map leaves; /* by hash */
-  size_t nleaves, nways, most_ways, nbranches;
+  size_t nleaves, nways, most_ways, nnodes;
   uint64_t refused_children, refused_ways; /* that were not added, because the branch or the trie was full */
 } trie;
 
 typedef struct trie_counts {
-  size_t ways, leaves, branches, bytes;
+  size_t ways, leaves, nodes, bytes;
   uint64_t refused_children, refused_ways;
 } trie_counts;
 

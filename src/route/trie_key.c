@@ -120,32 +120,10 @@ trie_kind trie_key_kind(const rule_read *read) {
   case RULE_FIELD_OP:
     return TRIE_OP;
   case RULE_FIELD_IN_TRANSACTION:
-    return TRIE_IN_TRANSACTION;
   case RULE_INSTANCE_ISOLATE:
-    return TRIE_ISOLATE;
+    return TRIE_FLAG;
   default:
     return TRIE_OTHER;
-  }
-}
-
-uint32_t trie_key_number(const route_request *q, const rule_read *read) {
-  switch (trie_key_kind(read)) {
-  case TRIE_MODEL:
-    return q->model ? q->model->id + 1 : 0;
-  case TRIE_RELATION:
-    return q->relation ? q->relation->id + 1 : 0;
-  case TRIE_CLASS:
-    return read->of.classes[q->instance->id] + 1;
-  case TRIE_OP:
-    return (uint32_t)q->op + 1;
-  case TRIE_IN_TRANSACTION:
-    return (uint32_t)q->in_transaction + 1;
-  case TRIE_ISOLATE:
-    return (uint32_t)q->instance->isolate + 1;
-  case TRIE_SAID:
-    return (uint32_t)trie_key_said(q, read) + 1;
-  default:
-    return 0;
   }
 }
 

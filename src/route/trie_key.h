@@ -23,7 +23,7 @@ bool trie_key_closed(const rule_read *read);
 /* The value of a field that is no small number. */
 trie_key trie_key_of(const trie *t, const route_request *q, const rule_read *read);
 /* The value of one that is: from 1, 0 where it is absent. */
-uint32_t trie_key_number(const route_request *q, const rule_read *read);
+static inline uint32_t trie_key_number(trie_kind kind, const route_request *q, const rule_read *read);
 
 bool trie_key_said(const route_request *q, const rule_read *read);
 
@@ -103,6 +103,33 @@ static inline const char *trie_key_name(trie_kind kind, const route_request *q) 
     return q->parent;
   default:
     return q->current;
+  }
+}
+
+static inline trie_key trie_key_of_attr(const trie *t, const route_request *q, const rule_read *read) {
+  const char *name = read->name;
+  for (const shunt_field *f = q->attrs, *end = f + q->nattrs; f < end; f++)
+    for (size_t i = 0; f->name[i] == name[i]; i++)
+      if (name[i] == 0) return trie_key_of_value(t, &f->value);
+  return trie_key_absent();
+}
+
+static inline uint32_t trie_key_number(trie_kind kind, const route_request *q, const rule_read *read) {
+  switch (kind) {
+  case TRIE_MODEL:
+    return q->model ? q->model->id + 1 : 0;
+  case TRIE_RELATION:
+    return q->relation ? q->relation->id + 1 : 0;
+  case TRIE_CLASS:
+    return read->of.classes[q->instance->id] + 1;
+  case TRIE_OP:
+    return (uint32_t)q->op + 1;
+  case TRIE_FLAG:
+    return (uint32_t)(read->field == RULE_FIELD_IN_TRANSACTION ? q->in_transaction : q->instance->isolate) + 1;
+  case TRIE_SAID:
+    return (uint32_t)trie_key_said(q, read) + 1;
+  default:
+    return 0;
   }
 }
 

@@ -21,8 +21,7 @@ static const char *keep_text(trie *t, const char *text, bool *fine) {
 /* The lists of a decision, which many have in common. Each is filled at the arena's end, and is the trie's own. */
 static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *fine) {
   shunt_trace *trace = arena_array(&t->arena, shunt_trace, d->as.ntrace);
-  const char **depends_on = arena_array(&t->arena, const char *, d->as.ndepends_on);
-  if (!trace || !depends_on) {
+  if (!trace) {
     *fine = false;
     return;
   }
@@ -30,9 +29,10 @@ static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *
     trace[i] = d->as.trace[i];
     trace[i].detail = keep_text(t, trace[i].detail, fine);
   }
-  for (size_t i = 0; i < d->as.ndepends_on; i++) depends_on[i] = keep_text(t, d->as.depends_on[i], fine);
   leaf->as.trace = trace;
-  leaf->as.depends_on = depends_on;
+  /* the names of fields are the rule hosts', and last */
+  if (d->as.ndepends_on) leaf->as.depends_on = trie_keep(t, d->as.depends_on, d->as.ndepends_on * sizeof(const char *));
+  if (d->as.ndepends_on && !leaf->as.depends_on) *fine = false;
   leaf->rules = d->as.ntrace ? trie_keep(t, d->rules, d->as.ntrace * sizeof *d->rules) : NULL;
   if (d->as.ntrace && !leaf->rules) *fine = false;
 }
