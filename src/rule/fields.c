@@ -66,12 +66,13 @@ bool rule_same_read(const rule_read *a, const rule_read *b) {
 }
 
 static const rule_read values[] = {
-#define FIELD_READ(id, text) [RULE_FIELD_##id] = {.field = RULE_FIELD_##id, .predicate = RULE_VALUE, .display = text},
-    RULE_FIELD_MAP(FIELD_READ)
-#undef FIELD_READ
-#define INSTANCE_READ(id, text) [RULE_INSTANCE_##id] = {.field = RULE_INSTANCE_##id, .display = instance},
-        RULE_INSTANCE_MAP(INSTANCE_READ)
+#define VALUE_READ(id, text) [id] = {.field = (id), .predicate = RULE_VALUE, .display = (text)},
+#define FIELD_READ(id, text) VALUE_READ(RULE_FIELD_##id, text)
+#define INSTANCE_READ(id, text) VALUE_READ(RULE_INSTANCE_##id, instance)
+    RULE_FIELD_MAP(FIELD_READ) RULE_INSTANCE_MAP(INSTANCE_READ)
 #undef INSTANCE_READ
+#undef FIELD_READ
+#undef VALUE_READ
 };
 
 /* What fails here must not be caught: a decision on what is not in the record would be remembered for too many. */

@@ -126,8 +126,8 @@ bool host_list_has(const rule_operand *list, const shunt_value *value);
 bool host_prefix_holds(const rule_operand *prefix, const shunt_value *value);
 
 /* Ends the run, past every pcall. */
-_Noreturn void host_no_memory(lua_State *L);
-_Noreturn void host_stop(lua_State *L, sandbox_limit limit);
+__attribute__((noreturn)) void host_no_memory(lua_State *L);
+__attribute__((noreturn)) void host_stop(lua_State *L, sandbox_limit limit);
 
 #define HOST_DENY "shunt.deny"
 #define HOST_PICK "shunt.pick"
