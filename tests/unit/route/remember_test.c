@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "route/route_inner.h" /* to forge a leaf */
+#include "unit/faults.h"
 #include "unit/route/bench.h"
 
 static route_stats stats_of(const bench *b) {
@@ -378,6 +379,71 @@ static void an_audit_finds_what_is_wrong_and_ends_remembering(void **state) {
   close_bench(&b);
 }
 
+/* ---- memory ---- */
+
+static const char *const hungry =
+    "rule 'own' { stage = 'override', client = function(req)\n"
+    "  if req:one_of('attrs.n', { 1, 2 }) then return pick{ 'c1', 'c2' } end\n"
+    "  if req:prefix('attrs.n', 'x') or req:mod('attrs.n', 7) == 6 then return deny 'no' end\n"
+    "  return { client = 'c1', table = 't' .. req.attrs.n }\n"
+    "end }\n";
+
+typedef struct hungry_thread {
+  const bench *b;
+  faults *f;
+  size_t fail_at;
+  bool lane; /* its rule state is made while memory fails; else only the decisions are */
+} hungry_thread;
+
+/* NULL where every decision was made, or ended for want of memory. */
+static void *decide_hungrily(void *ud) {
+  hungry_thread *h = ud;
+  shunt_error err;
+  route_decision d = {0};
+  void *wrong = NULL;
+  if (!h->lane && route_prepare(h->b->route, &err)) wrong = h;
+  h->f->seen = 0;
+  h->f->failed = false;
+  h->f->fail_at = h->fail_at;
+  for (int i = 0; i < 40; i++) {
+    shunt_status status = ask(h->b, shunt_integer(i % 20), &d, &err);
+    if (status && status != SHUNT_E_DENIED && status != SHUNT_E_MEMORY) wrong = h;
+  }
+  h->f->fail_at = 0;
+  for (int i = 0; i < 20; i++) { /* and nothing wrong was kept */
+    shunt_status status = ask(h->b, shunt_integer(i), &d, &err);
+    if (status != (i % 7 == 6 ? SHUNT_E_DENIED : SHUNT_OK)) wrong = h;
+    char table[16];
+    snprintf(table, sizeof table, "t%d", i);
+    if (!status && i != 1 && i != 2 && strcmp(d.as.table, table) != 0) wrong = h;
+  }
+  route_decision_clear(&d);
+  return wrong;
+}
+
+static void every_allocation_may_fail(void **state) {
+  (void)state;
+  faults f;
+  faults_on(&f);
+  for (int lane = 0; lane < 2; lane++) {
+    bool failed = true;
+    for (size_t n = 1; failed; n += lane ? 1 + n / 8 : 1) {
+      bench b;
+      pthread_t thread;
+      void *wrong;
+      open_bench(&b, hungry);
+      hungry_thread h = {&b, &f, n, lane};
+      assert_int_equal(pthread_create(&thread, NULL, decide_hungrily, &h), 0);
+      assert_int_equal(pthread_join(thread, &wrong), 0);
+      assert_null(wrong);
+      failed = f.failed;
+      close_bench(&b);
+      assert_int_equal(f.live, 0);
+    }
+  }
+  faults_off();
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(says_whether_it_was_remembered),
@@ -391,6 +457,7 @@ int main(void) {
       cmocka_unit_test(what_comes_after_a_draw_is_exact),
       cmocka_unit_test(stays_within_its_bounds_and_says_so),
       cmocka_unit_test(counts_what_each_rule_came_to),
+      cmocka_unit_test(every_allocation_may_fail),
       cmocka_unit_test(an_audit_finds_what_is_wrong_and_ends_remembering),
   };
   return cmocka_run_group_tests_name("route/remember", tests, NULL, NULL);
