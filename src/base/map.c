@@ -12,18 +12,34 @@ uint64_t map_hash(const char *key, size_t size) {
   return hash ^ (hash >> 29);
 }
 
-/* Where an entry lies is nobody else's business, so that eight bytes may go at a time. */
-static uint64_t spread(const char *key, size_t size) {
-  uint64_t hash = size, word = 0;
-  for (; size >= sizeof word; key += sizeof word, size -= sizeof word) {
-    memcpy(&word, key, sizeof word);
-    hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
-    hash ^= hash >> 32;
-  }
-  word = 0;
-  for (size_t i = 0; i < size; i++) word = word << 8 | (unsigned char)key[i];
+static uint64_t load_8(const char *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+static uint64_t load_4(const char *at) {
+  uint32_t word;
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+static uint64_t stir(uint64_t hash, uint64_t word) {
   hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
   return hash ^ (hash >> 32);
+}
+
+/* Where an entry lies is nobody else's business, so that eight bytes may go at a time; the last ones may go twice. */
+static uint64_t spread(const char *key, size_t size) {
+  uint64_t hash = size;
+  if (size >= 8) {
+    const char *last = key + size - 8;
+    for (; key < last; key += 8) hash = stir(hash, load_8(key));
+    return stir(hash, load_8(last));
+  }
+  if (size >= 4) return stir(hash, load_4(key) | load_4(key + size - 4) << 32);
+  for (size_t i = 0; i < size; i++) hash = hash << 8 | (unsigned char)key[i];
+  return stir(hash, size);
 }
 
 static map_entry *find(const map *m, const char *key, size_t size, uint64_t hash) {
