@@ -132,8 +132,8 @@ shunt_status shunt_watched(shunt_app *app, shunt_error *err) {
 static shunt_status describe(const generation *g, char **json, shunt_error *err) {
   cat_rule_counts *counts = base_alloc(g->catalog->nrules * sizeof *counts);
   if (!counts) return error_memory(err);
-  route_counts(g->route, counts);
-  shunt_status status = catalog_describe(g->catalog, g->number, counts, json, err);
+  shunt_status status = route_counts(g->route, counts) ? SHUNT_OK : error_memory(err);
+  if (!status) status = catalog_describe(g->catalog, g->number, counts, json, err);
   base_free(counts);
   return status;
 }
@@ -184,5 +184,8 @@ static session_home home_in(shunt_app *app, generation *g) {
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                 shunt_error *err) {
   session_home home = home_in(app, take_newest(app));
-  return session_new(&home, options, session, err);
+  shunt_status status = route_prepare(home.route, err); /* so that the session's first request does not wait for it */
+  if (!status) return session_new(&home, options, session, err);
+  drop(&home);
+  return status;
 }

@@ -284,6 +284,7 @@ typedef struct shunt_decision {
   uint64_t generation;
   const char *denied;      /* why, or NULL */
   const char *uncacheable; /* why, or NULL */
+  bool remembered;         /* no rule was asked: the same was asked before, as far as it matters */
   size_t ndepends_on;
   const char *const *depends_on; /* the fields that were read on the way, in the order of their first reading */
   size_t ntrace;

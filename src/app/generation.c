@@ -48,7 +48,7 @@ static bool is_watched(const node *config) {
 
 /* Reads configuration and rules into a catalog and the host of its functions. Mistakes go to found. */
 static shunt_status load(generation *g, const char *path, const char *env, problems *found, rule_host **host,
-                         shunt_error *err) {
+                         route_settings *remembering, shunt_error *err) {
   catalog_source source;
   config_settings settings;
   memset(&source, 0, sizeof source);
@@ -62,6 +62,7 @@ static shunt_status load(generation *g, const char *path, const char *env, probl
     catalog_source_free(&source);
     return error_memory(err);
   }
+  *remembering = (route_settings){(size_t)settings.remember, settings.audit};
   sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
   status = rule_host_new(&limits, host, err);
   if (status) {
@@ -89,12 +90,13 @@ static int load_of(void *ud, const cat_client *client) { return pool_load(ud, cl
 
 static shunt_status fill(generation *g, const generation_source *from, problems *found, shunt_error *err) {
   rule_host *host = NULL;
-  shunt_status status = load(g, from->path, from->env, found, &host, err);
+  route_settings remembering;
+  shunt_status status = load(g, from->path, from->env, found, &host, &remembering, err);
   if (status) {
     rule_host_free(host);
     return status;
   }
-  status = route_new(g->catalog, host, g->number, &g->route, err);
+  status = route_new(g->catalog, host, g->number, &remembering, &g->route, err);
   if (status) return status;
   route_selftest(g->route, node_get(node_get(g->catalog->merged, "rules"), "selftest"), found);
   status = problems_status(found, err);

@@ -53,6 +53,13 @@ shunt_status error_set(shunt_error *err, shunt_status status, const char *format
   return status;
 }
 
+shunt_status error_text(shunt_error *err, shunt_status status, const char *text) {
+  if (!err) return status;
+  clear(err, status);
+  copy(err->message, sizeof err->message, text);
+  return status;
+}
+
 shunt_status error_memory(shunt_error *err) { return error_set(err, SHUNT_E_MEMORY, "out of memory"); }
 
 void error_place(shunt_error *err, const char *file, int line, int column) {

@@ -9,6 +9,7 @@
 /* Each returns the status, so that a failing function can end in one line. */
 __attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, shunt_status status, const char *format,
                                                              ...);
+shunt_status error_text(shunt_error *err, shunt_status status, const char *text); /* as it is */
 shunt_status error_memory(shunt_error *err);
 void error_place(shunt_error *err, const char *file, int line, int column);
 void error_client(shunt_error *err, const char *client);

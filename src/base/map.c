@@ -12,6 +12,36 @@ uint64_t map_hash(const char *key, size_t size) {
   return hash ^ (hash >> 29);
 }
 
+static uint64_t load_8(const char *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+static uint64_t load_4(const char *at) {
+  uint32_t word;
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+static uint64_t stir(uint64_t hash, uint64_t word) {
+  hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+  return hash ^ (hash >> 32);
+}
+
+/* Where an entry lies is nobody else's business, so that eight bytes may go at a time; the last ones may go twice. */
+static uint64_t spread(const char *key, size_t size) {
+  uint64_t hash = size;
+  if (size >= 8) {
+    const char *last = key + size - 8;
+    for (; key < last; key += 8) hash = stir(hash, load_8(key));
+    return stir(hash, load_8(last));
+  }
+  if (size >= 4) return stir(hash, load_4(key) | load_4(key + size - 4) << 32);
+  for (size_t i = 0; i < size; i++) hash = hash << 8 | (unsigned char)key[i];
+  return stir(hash, size);
+}
+
 static map_entry *find(const map *m, const char *key, size_t size, uint64_t hash) {
   if (m->nslots == 0) return NULL;
   for (size_t i = hash & (m->nslots - 1); m->slots[i]; i = (i + 1) & (m->nslots - 1)) {
@@ -39,14 +69,14 @@ static bool widen(map *m) {
 }
 
 void *map_get_n(const map *m, const char *key, size_t size) {
-  map_entry *e = find(m, key, size, map_hash(key, size));
+  map_entry *e = find(m, key, size, spread(key, size));
   return e ? e->value : NULL;
 }
 
 void *map_get(const map *m, const char *key) { return map_get_n(m, key, strlen(key)); }
 
 bool map_put_n(map *m, const char *key, size_t size, void *value) {
-  uint64_t hash = map_hash(key, size);
+  uint64_t hash = spread(key, size);
   map_entry *e = find(m, key, size, hash);
   if (e) {
     e->value = value;

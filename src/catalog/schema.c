@@ -15,6 +15,7 @@ typedef enum field_type {
   BOOLEAN,
   INTEGER,
   NUMBER,
+  SHARE, /* a number from 0 to 1 */
   DURATION,
   SIZE,
   WORD,    /* one of words */
@@ -125,9 +126,9 @@ static const schema_field selftest_fields[] = {
 static const schema selftest = {selftest_fields};
 
 static const schema_field rules_fields[] = {
-    {"path", TEXTS, NULL, NULL, 0},  {"standard", BOOLEAN, NULL, NULL, 0}, {"instructions", INTEGER, NULL, NULL, 1},
-    {"memory", SIZE, NULL, NULL, 0}, {"timeout", DURATION, NULL, NULL, 0}, {"selftest", MAPS, &selftest, NULL, 0},
-    {NULL, ANY, NULL, NULL, 0}};
+    {"path", TEXTS, NULL, NULL, 0},  {"standard", BOOLEAN, NULL, NULL, 0},   {"instructions", INTEGER, NULL, NULL, 1},
+    {"memory", SIZE, NULL, NULL, 0}, {"timeout", DURATION, NULL, NULL, 0},   {"remember", INTEGER, NULL, NULL, 0},
+    {"audit", SHARE, NULL, NULL, 0}, {"selftest", MAPS, &selftest, NULL, 0}, {NULL, ANY, NULL, NULL, 0}};
 static const schema rules = {rules_fields};
 
 static const schema_field config_fields[] = {{"database", MAP, &schema_database, NULL, 0},
@@ -220,10 +221,23 @@ static void check_integer(const checker *c, const node *n, const path *at, int64
     report(c->p, SHUNT_E_CONFIG, n->at, "%s is at least %lld", spell(at, &t), (long long)least);
 }
 
+static bool is_number(const node *n) {
+  return n->kind == NODE_VALUE &&
+         (n->value.type == SHUNT_INTEGER || (n->value.type == SHUNT_FLOAT && isfinite(n->value.as.number)));
+}
+
 static void check_number(const checker *c, const node *n, const path *at) {
-  bool number = n->kind == NODE_VALUE &&
-                (n->value.type == SHUNT_INTEGER || (n->value.type == SHUNT_FLOAT && isfinite(n->value.as.number)));
-  if (!number) wants(c, n, at, "a number");
+  if (!is_number(n)) wants(c, n, at, "a number");
+}
+
+static void check_share(const checker *c, const node *n, const path *at) {
+  path_text t;
+  if (!is_number(n)) {
+    wants(c, n, at, "a number");
+    return;
+  }
+  double share = n->value.type == SHUNT_INTEGER ? (double)n->value.as.integer : n->value.as.number;
+  if (share < 0 || share > 1) report(c->p, SHUNT_E_CONFIG, n->at, "%s is a share, from 0 to 1", spell(at, &t));
 }
 
 static void check_unit(const checker *c, const node *n, const path *at, field_type type) {
@@ -324,6 +338,9 @@ static void check_field(const checker *c, const node *n, const schema_field *fie
     break;
   case NUMBER:
     check_number(c, n, at);
+    break;
+  case SHARE:
+    check_share(c, n, at);
     break;
   case DURATION:
   case SIZE:

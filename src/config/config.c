@@ -13,7 +13,13 @@
 #include "config/file.h"
 #include "config/yaml.h"
 
-enum { LARGEST_CONFIG = 64 << 20, INSTRUCTIONS = 1000000, MEMORY_BYTES = 64 << 20, TIMEOUT_MS = 50 };
+enum {
+  LARGEST_CONFIG = 64 << 20,
+  INSTRUCTIONS = 1000000,
+  MEMORY_BYTES = 64 << 20,
+  TIMEOUT_MS = 50,
+  REMEMBER = 1 << 16
+};
 
 typedef struct job {
   catalog_source *source;
@@ -142,6 +148,11 @@ static bool set_settings(const job *j, config_settings *s) {
   const node *memory = value_of(rules, "memory", SHUNT_TEXT), *timeout = value_of(rules, "timeout", SHUNT_TEXT);
   if (standard) s->standard_rules = standard->value.as.boolean;
   if (instructions && instructions->value.as.integer > 0) s->instructions = instructions->value.as.integer;
+  const node *remember = value_of(rules, "remember", SHUNT_INTEGER), *audit = value_of(rules, "audit", SHUNT_FLOAT);
+  const node *all_of_them = value_of(rules, "audit", SHUNT_INTEGER);
+  if (remember && remember->value.as.integer >= 0) s->remember = remember->value.as.integer;
+  if (audit) s->audit = audit->value.as.number;
+  if (all_of_them) s->audit = all_of_them->value.as.integer > 0;
   /* what is no size or duration leaves the default, and has been told */
   if (memory && !cat_parse_size_bytes(memory->value.as.bytes, &s->memory_bytes)) s->memory_bytes = MEMORY_BYTES;
   if (timeout && !cat_parse_duration_ms(timeout->value.as.bytes, &s->timeout_ms)) s->timeout_ms = TIMEOUT_MS;
@@ -161,8 +172,11 @@ static shunt_status read_all(job *j, const char *path, const char *env, config_s
 shunt_status config_read(const char *path, const char *env, catalog_source *source, config_settings *settings,
                          problems *p) {
   *source = (catalog_source){0};
-  *settings = (config_settings){
-      .standard_rules = true, .instructions = INSTRUCTIONS, .memory_bytes = MEMORY_BYTES, .timeout_ms = TIMEOUT_MS};
+  *settings = (config_settings){.standard_rules = true,
+                                .instructions = INSTRUCTIONS,
+                                .memory_bytes = MEMORY_BYTES,
+                                .timeout_ms = TIMEOUT_MS,
+                                .remember = REMEMBER};
   job j = {.source = source, .a = &source->arena, .p = p};
   shunt_status status = read_all(&j, path, env, settings);
   if (status == SHUNT_E_MEMORY || p->out_of_memory) {

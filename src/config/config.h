@@ -14,6 +14,8 @@ typedef struct config_settings {
   int64_t instructions;
   int64_t memory_bytes;
   int64_t timeout_ms;
+  int64_t remember; /* decisions at most */
+  double audit;     /* the share of them that is asked again */
 } config_settings;
 
 /* Reads path and its overlay for env (NULL: SHUNT_ENV, else "dev"). Every mistake that can be seen in the text alone is

@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/suggest.h"
 #include "route/route_inner.h"
 
 /* One decision on its way. It lives on route_evaluate's frame, and owns nothing: rules may end it at any call. */
 typedef struct course {
-  route *r;
+  const route *r;
+  route_lane *l;
   const route_request *request;
   rule_request *seen; /* what rules see */
   route_decision *d;
@@ -18,11 +20,27 @@ typedef struct course {
   const char *table;
   int level;
   route_outcome *outcome;
-  bool in_default; /* the default stage is being asked what "default" is */
+  pick_draws *draws;
+  bool in_default;  /* the default stage is being asked what "default" is */
+  bool timed;       /* each rule's time is taken */
+  int64_t since_ns; /* the rule before was done, or the stage began */
 } course;
 
+enum { TIMED_EVERY = 16 /* evaluations, from the first on */ };
+
+static void take_time(course *c, const cat_rule *rule) {
+  int64_t now = clock_monotonic_ns();
+  route_rule_stats *stats = &c->l->rules[rule->id];
+  stats->timed++;
+  stats->timed_ns += (uint64_t)(now - c->since_ns);
+  c->since_ns = now;
+}
+
+/* A rule is done. */
 static shunt_status note(course *c, cat_stage stage, const cat_rule *rule, shunt_verdict verdict, const char *detail) {
   route_decision *d = c->d;
+  route_count_verdict(&c->l->rules[rule->id], verdict, 1);
+  if (c->timed && verdict != SHUNT_VERDICT_SKIPPED) take_time(c, rule);
   if (d->as.ntrace == d->trace_capacity &&
       (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
        !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))
@@ -33,24 +51,20 @@ static shunt_status note(course *c, cat_stage stage, const cat_rule *rule, shunt
 }
 
 static void name_rule(shunt_error *err, const cat_rule *rule) {
-  strncpy(err->rule, rule->name, sizeof err->rule - 1);
-  err->rule[sizeof err->rule - 1] = 0;
+  size_t size = strlen(rule->name), room = sizeof err->rule - 1;
+  if (size > room) size = room;
+  memcpy(err->rule, rule->name, size);
+  err->rule[size] = 0;
 }
 
-static void blame(shunt_error *err, const cat_rule *rule) {
+void route_blame(shunt_error *err, const cat_rule *rule) {
   error_place(err, rule->at.file, rule->at.line, 0);
   name_rule(err, rule);
 }
 
 static shunt_status rule_error(course *c, shunt_status status) {
-  if (c->rule) blame(c->err, c->rule);
+  if (c->rule) route_blame(c->err, c->rule);
   return status;
-}
-
-shunt_status route_denial(shunt_error *err, const cat_rule *rule, const char *why) {
-  error_set(err, SHUNT_E_DENIED, "denied by the rule '%s': %s", rule->name, why);
-  if (err) blame(err, rule);
-  return SHUNT_E_DENIED;
 }
 
 /* ---- conditions ---- */
@@ -75,7 +89,7 @@ static const char *dimension_value(const course *c, cat_dimension dimension) {
 
 /* Whether all the rule's conditions hold; *mismatch is the first that doesn't. */
 static bool holds(course *c, const cat_rule *rule, cat_dimension *mismatch) {
-  if (rule->conditions[CAT_OP].count) rule_host_read(c->r->host, RULE_FIELD_OP);
+  if (rule->conditions[CAT_OP].count) rule_host_read(c->l->host, RULE_FIELD_OP);
   for (cat_dimension i = 0; i < CAT_NDIMENSIONS; i++) {
     if (rule->conditions[i].count == 0 || cat_condition_holds(&rule->conditions[i], dimension_value(c, i))) continue;
     *mismatch = i;
@@ -98,12 +112,11 @@ static shunt_status note_mismatch(course *c, cat_stage stage, const cat_rule *ru
 /* Begins the walk over a stage, and counts as read what it is told apart by. */
 static void begin_stage(course *c, cat_stage stage, index_walk *w) {
   const stage_index *x = &c->r->stages[stage];
-  bool reads_instance;
-  index_begin(x, w, c->r->cursors + (c->in_default ? c->r->most_lists : 0), c->request->every_rule, c->request->model,
-              c->request->relation, c->request->instance, &reads_instance);
-  if (x->reads_model) rule_host_read(c->r->host, RULE_FIELD_MODEL);
-  if (x->reads_relation) rule_host_read(c->r->host, RULE_FIELD_RELATION);
-  if (reads_instance) rule_host_read(c->r->host, RULE_FIELD_INSTANCE);
+  index_begin(x, w, c->request->every_rule, c->request->model, c->request->relation, c->request->instance);
+  if (x->reads_model) rule_host_read(c->l->host, RULE_FIELD_MODEL);
+  if (x->reads_relation) rule_host_read(c->l->host, RULE_FIELD_RELATION);
+  for (size_t i = 0; i < w->nread; i++) rule_host_read_class(c->l->host, w->read[i]);
+  if (c->timed) c->since_ns = clock_monotonic_ns();
 }
 
 /* The next rule whose conditions and when hold; NULL at the stage's end. */
@@ -118,8 +131,7 @@ static shunt_status next_rule(course *c, cat_stage stage, index_walk *w, const c
       continue;
     }
     c->rule = rule;
-    c->r->counts[rule->id].asked++;
-    if (rule->when_function == CATALOG_NO_FUNCTION || rule_host_when(c->r->host, rule->when_function)) {
+    if (rule->when_function == CATALOG_NO_FUNCTION || rule_host_when(c->l->host, rule->when_function)) {
       *out = rule;
       return SHUNT_OK;
     }
@@ -147,10 +159,11 @@ static shunt_status refuse(course *c, cat_stage stage, const cat_rule *rule, con
   d->as.denied = arena_strdup(&d->texts, why);
   if (!d->as.denied) return error_memory(c->err);
   credit(c, rule);
-  c->r->counts[rule->id].decided++;
   shunt_status status = note(c, stage, rule, SHUNT_VERDICT_REFUSED, d->as.denied);
   if (status) return status;
-  return route_denial(c->err, rule, d->as.denied);
+  error_set(c->err, SHUNT_E_DENIED, "denied by the rule '%s': %s", rule->name, d->as.denied);
+  route_blame(c->err, rule);
+  return SHUNT_E_DENIED;
 }
 
 static shunt_status unknown_client(course *c, const cat_rule *rule, const char *name) {
@@ -197,23 +210,25 @@ static shunt_status settle(course *c, const cat_rule *rule, const char *name) {
 }
 
 static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *answer) {
-  const cat_client *choices[RULE_PICK_MOST];
+  const cat_client *clients[RULE_PICK_MOST];
+  pick_choice from = {rule->id, answer->policy, answer->key_hash, clients, answer->npicks};
   bool has_default = false;
-  c->outcome->drawn = true;
-  for (size_t i = 0; i < answer->npicks; i++) {
-    choices[i] = catalog_client(c->r->catalog, answer->picks[i]);
-    if (choices[i]) continue;
+  for (size_t i = 0; i < from.n; i++) {
+    clients[i] = catalog_client(c->r->catalog, answer->picks[i]);
+    if (clients[i]) continue;
     if (strcmp(answer->picks[i], CATALOG_DEFAULT) != 0) return unknown_client(c, rule, answer->picks[i]);
     has_default = true;
   }
   if (has_default) { /* last: the answer's texts are gone once other rules were asked */
     shunt_status status = effective_default(c, rule);
     if (status) return status;
-    for (size_t i = 0; i < answer->npicks; i++)
-      if (!choices[i]) choices[i] = c->client;
+    for (size_t i = 0; i < from.n; i++)
+      if (!clients[i]) clients[i] = c->client;
   }
-  c->client = choices[pick_draw(&c->r->picker, rule->id, answer->policy, answer->key_hash, choices, answer->npicks)];
-  return SHUNT_OK;
+  size_t nreads;
+  rule_host_reads(c->l->host, &nreads);
+  c->client = pick_draw_noted(&c->l->picker, &from, c->draws, nreads, &c->d->texts);
+  return c->client ? SHUNT_OK : error_memory(c->err);
 }
 
 /* Takes a rule's answer on as the candidate. */
@@ -231,13 +246,12 @@ static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *an
     status = draw(c, rule, answer);
   else if (answer->client)
     status = settle(c, rule, answer->client);
-  if (!status) c->r->counts[rule->id].decided++;
   return status;
 }
 
 static void ask(course *c, const cat_rule *rule, rule_answer *answer) {
   if (rule->client_function != CATALOG_NO_FUNCTION) {
-    rule_host_ask(c->r->host, rule->client_function, rule->name, answer);
+    rule_host_ask(c->l->host, rule->client_function, rule->name, answer);
     return;
   }
   memset(answer, 0, offsetof(rule_answer, picks));
@@ -305,8 +319,8 @@ static shunt_status base_table(course *c) {
   const route_request *q = c->request;
   const cat_model *m = q->model;
   c->rule = NULL;
-  rule_host_read(c->r->host, RULE_FIELD_MODEL);
-  if (c->r->relations_have_tables) rule_host_read(c->r->host, RULE_FIELD_RELATION);
+  rule_host_read(c->l->host, RULE_FIELD_MODEL);
+  if (c->r->relations_have_tables) rule_host_read(c->l->host, RULE_FIELD_RELATION);
   if (q->explicit_table && !(c->table = arena_strdup(&c->d->texts, q->explicit_table))) return error_memory(c->err);
   if (!c->table && q->relation && m == q->relation->target) c->table = q->relation->as.table;
   if (c->table || !m) return SHUNT_OK;
@@ -314,7 +328,7 @@ static shunt_status base_table(course *c) {
     c->table = m->table;
     return SHUNT_OK;
   }
-  c->table = arena_strdup(&c->d->texts, rule_host_table(c->r->host, m->table_function, m->name));
+  c->table = arena_strdup(&c->d->texts, rule_host_table(c->l->host, m->table_function, m->name));
   return c->table ? SHUNT_OK : error_memory(c->err);
 }
 
@@ -353,7 +367,7 @@ static shunt_status guard(course *c) {
     shunt_status status = next_rule(c, CAT_STAGE_GUARD, &w, &rule);
     if (status || !rule) return status;
     if (rule->check_function == CATALOG_NO_FUNCTION) return refuse(c, CAT_STAGE_GUARD, rule, rule->deny);
-    rule_host_ask(c->r->host, rule->check_function, rule->name, &answer);
+    rule_host_ask(c->l->host, rule->check_function, rule->name, &answer);
     if (answer.kind == RULE_ANSWER_DENY) return refuse(c, CAT_STAGE_GUARD, rule, answer.deny);
     if (answer.kind != RULE_ANSWER_NONE) {
       error_set(c->err, SHUNT_E_RULE, "the check of the rule '%s' answers deny \"why\" or nothing", rule->name);
@@ -415,18 +429,18 @@ static void begin_decision(route_decision *d, const route *r, const rule_request
 static shunt_status finish(course *c, shunt_status status) {
   route_decision *d = c->d;
   size_t n;
-  const rule_read *reads = rule_host_reads(c->r->host, &n);
+  const rule_read *const *reads = rule_host_reads(c->l->host, &n);
   if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
   size_t fields = 0;
   for (size_t i = 0; i < n; i++) { /* a column of which several predicates were asked is one field */
     size_t k = 0;
-    while (k < fields && d->depends_on[k] != reads[i].display) k++;
-    if (k == fields) d->depends_on[fields++] = reads[i].display;
+    while (k < fields && d->depends_on[k] != reads[i]->display) k++;
+    if (k == fields) d->depends_on[fields++] = reads[i]->display;
   }
   d->as.depends_on = d->depends_on;
   d->as.ndepends_on = fields;
   d->as.trace = d->trace;
-  const char *why = rule_host_uncacheable(c->r->host);
+  const char *why = rule_host_uncacheable(c->l->host);
   if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(c->err);
   d->as.table = c->table;
   d->as.level = c->level;
@@ -439,16 +453,32 @@ static shunt_status finish(course *c, shunt_status status) {
   return SHUNT_OK;
 }
 
-shunt_status route_evaluate(route *r, const route_request *q, route_decision *d, route_outcome *outcome,
-                            shunt_error *err) {
+static bool failed(shunt_status status) { return status && status != SHUNT_E_DENIED && status != SHUNT_E_MEMORY; }
+
+shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
+                            route_outcome *outcome, shunt_error *err) {
   rule_request seen = request_for(r, q);
-  course c = {.r = r, .request = q, .seen = &seen, .d = d, .err = err, .level = q->level, .outcome = outcome};
-  outcome->level_given = outcome->drawn = false;
+  course c = {.r = r,
+              .l = l,
+              .request = q,
+              .seen = &seen,
+              .d = d,
+              .err = err,
+              .level = q->level,
+              .outcome = outcome,
+              .draws = draws,
+              .timed = l->evaluations++ % TIMED_EVERY == 0};
+  outcome->level_given = false;
+  draws->count = 0;
   begin_decision(d, r, &seen, q);
-  shunt_status status = rule_host_run(r->host, &seen, run, &c, err);
+  shunt_status status = rule_host_run(l->host, &seen, run, &c, err);
   if ((status == SHUNT_E_RULE || status == SHUNT_E_LIMIT) && c.rule && !err->rule[0]) {
     name_rule(err, c.rule);
     if (!err->file[0]) rule_error(&c, status);
+  }
+  if (failed(status) && c.rule) {
+    l->rules[c.rule->id].failed++;
+    l->rules[c.rule->id].asked++;
   }
   return finish(&c, status);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/arena.h"
 
 static bool pattern_holds(const cat_pattern *p, const char *name) {
   return p->prefix ? strncmp(name, p->text, p->size) == 0 : strcmp(name, p->text) == 0;
@@ -23,6 +24,19 @@ static bool add_rank(rank_list *list, uint32_t rank) {
   return true;
 }
 
+/* ---- which rules an instance's name leads to ---- */
+
+typedef struct prefix_lists {
+  size_t size;
+  map lists; /* beginning of that size to rank_list */
+} prefix_lists;
+
+typedef struct instance_lists {
+  map exact; /* name to rank_list */
+  prefix_lists *prefixes;
+  size_t nprefixes, capacity;
+} instance_lists;
+
 static bool add_under(map *lists, const char *key, size_t size, uint32_t rank) {
   rank_list *list = map_get_n(lists, key, size);
   if (!list) {
@@ -35,27 +49,121 @@ static bool add_under(map *lists, const char *key, size_t size, uint32_t rank) {
   return add_rank(list, rank);
 }
 
-static prefix_group *prefixes_of(index_group *g, size_t size) {
-  for (size_t i = 0; i < g->nprefixes; i++)
-    if (g->prefixes[i].size == size) return &g->prefixes[i];
-  if (!base_grow(&g->prefixes, &g->prefix_capacity, g->nprefixes + 1, sizeof *g->prefixes)) return NULL;
-  prefix_group *p = &g->prefixes[g->nprefixes++];
+static map *beginnings(instance_lists *l, size_t size) {
+  for (size_t i = 0; i < l->nprefixes; i++)
+    if (l->prefixes[i].size == size) return &l->prefixes[i].lists;
+  if (!base_grow(&l->prefixes, &l->capacity, l->nprefixes + 1, sizeof *l->prefixes)) return NULL;
+  prefix_lists *p = &l->prefixes[l->nprefixes++];
   memset(p, 0, sizeof *p);
   p->size = size;
-  return p;
+  return &p->lists;
 }
 
 static bool add_to_group(index_group *g, const cat_rule *rule, uint32_t rank) {
   const cat_condition *c = &rule->conditions[CAT_INSTANCE];
   if (c->count == 0) return add_rank(&g->always, rank);
+  if (!g->lists && !(g->lists = base_zalloc(sizeof *g->lists))) return false;
   for (size_t i = 0; i < c->count; i++) {
     const cat_pattern *p = &c->patterns[i];
-    prefix_group *prefixes = p->prefix ? prefixes_of(g, p->size) : NULL;
-    if (p->prefix && !prefixes) return false;
-    if (!add_under(p->prefix ? &prefixes->lists : &g->exact, p->text, p->size, rank)) return false;
+    map *lists = p->prefix ? beginnings(g->lists, p->size) : &g->lists->exact;
+    if (!lists || !add_under(lists, p->text, p->size, rank)) return false;
   }
   return true;
 }
+
+static void free_map(map *lists) {
+  for (size_t i = 0; i < lists->count; i++) {
+    rank_list *list = lists->entries[i].value;
+    base_free(list->ranks);
+    base_free(list);
+  }
+  map_free(lists);
+}
+
+static void free_lists(instance_lists *l) {
+  if (!l) return;
+  free_map(&l->exact);
+  for (size_t i = 0; i < l->nprefixes; i++) free_map(&l->prefixes[i].lists);
+  base_free(l->prefixes);
+  base_free(l);
+}
+
+/* ---- classes of instances: alike in which lists their names lead to ---- */
+
+typedef struct classing {
+  index_group *group;
+  const rank_list **found; /* the lists of the instance at hand */
+  size_t nfound;
+  map classes; /* the lists' addresses to the class + 1 */
+  arena keys;
+} classing;
+
+static void find_lists(classing *c, const char *name) {
+  const instance_lists *l = c->group->lists;
+  size_t size = strlen(name);
+  const rank_list *list = map_get_n(&l->exact, name, size);
+  c->nfound = 0;
+  if (list) c->found[c->nfound++] = list;
+  for (size_t i = 0; i < l->nprefixes; i++) {
+    list = l->prefixes[i].size <= size ? map_get_n(&l->prefixes[i].lists, name, l->prefixes[i].size) : NULL;
+    if (list) c->found[c->nfound++] = list;
+  }
+}
+
+static int by_number(const void *a, const void *b) {
+  uint32_t l = *(const uint32_t *)a, r = *(const uint32_t *)b;
+  return l < r ? -1 : l > r;
+}
+
+/* The lists as one, ascending, each rank once. */
+static bool merge(const classing *c, rank_list *to) {
+  size_t total = 0, kept = 0;
+  for (size_t i = 0; i < c->nfound; i++) total += c->found[i]->count;
+  if (total == 0) return true;
+  if (!base_grow(&to->ranks, &to->capacity, total, sizeof *to->ranks)) return false;
+  for (size_t i = 0; i < c->nfound; i++)
+    for (size_t k = 0; k < c->found[i]->count; k++) to->ranks[to->count++] = c->found[i]->ranks[k];
+  qsort(to->ranks, to->count, sizeof *to->ranks, by_number);
+  for (size_t i = 0; i < to->count; i++)
+    if (i == 0 || to->ranks[i] != to->ranks[kept - 1]) to->ranks[kept++] = to->ranks[i];
+  to->count = kept;
+  return true;
+}
+
+static bool find_class(classing *c, uint32_t *out) {
+  index_group *g = c->group;
+  size_t size = c->nfound * sizeof *c->found;
+  const char *key = (const char *)c->found;
+  uintptr_t known = (uintptr_t)map_get_n(&c->classes, key, size);
+  if (known) {
+    *out = (uint32_t)(known - 1);
+    return true;
+  }
+  if (!base_grow(&g->classes, &g->classes_capacity, g->nclasses + 1, sizeof *g->classes)) return false;
+  *out = (uint32_t)g->nclasses++;
+  memset(&g->classes[*out], 0, sizeof *g->classes);
+  char *kept = arena_strndup(&c->keys, key, size);
+  return kept && map_put_n(&c->classes, kept, size, (void *)(uintptr_t)g->nclasses) && merge(c, &g->classes[*out]);
+}
+
+static bool classify(index_group *g, const catalog *c) {
+  if (!g || !g->lists) return true;
+  classing all = {.group = g, .found = base_alloc((g->lists->nprefixes + 1) * sizeof(const rank_list *))};
+  g->class_of = base_alloc(c->ninstances * sizeof *g->class_of);
+  bool fine = all.found && g->class_of;
+  for (size_t i = 0; i < c->ninstances && fine; i++) {
+    find_lists(&all, c->instances[i]->name);
+    fine = find_class(&all, &g->class_of[i]);
+  }
+  base_free(all.found);
+  map_free(&all.classes);
+  arena_free(&all.keys);
+  free_lists(g->lists);
+  g->lists = NULL;
+  return fine;
+}
+
+/* ---- building ---- */
 
 static bool add_to_slot(index_group **slot, const cat_rule *rule, uint32_t rank) {
   if (!*slot) *slot = base_zalloc(sizeof **slot);
@@ -95,15 +203,6 @@ static int by_rank(const void *a, const void *b) {
   return l->id < r->id ? -1 : l->id > r->id;
 }
 
-static size_t lists_of(const index_group *g) { return g ? 2 + g->nprefixes : 0; }
-
-static size_t most(index_group **groups, size_t n) {
-  size_t found = 0;
-  for (size_t i = 0; groups && i < n; i++)
-    if (lists_of(groups[i]) > found) found = lists_of(groups[i]);
-  return found;
-}
-
 bool index_build(stage_index *x, const catalog *c, cat_stage stage) {
   memset(x, 0, sizeof *x);
   x->nmodels = c->nmodels;
@@ -124,24 +223,18 @@ bool index_build(stage_index *x, const catalog *c, cat_stage stage) {
       if (x->ranked[i]->conditions[k].count) x->conditional[i] = true;
     if (!add_rule(x, c, x->ranked[i], (uint32_t)i)) return false;
   }
-  x->most_lists = lists_of(&x->any) + most(x->by_model, x->nmodels) + most(x->by_relation, x->nrelations);
-  return true;
-}
-
-static void free_lists(map *lists) {
-  for (size_t i = 0; i < lists->count; i++) {
-    rank_list *list = lists->entries[i].value;
-    base_free(list->ranks);
-    base_free(list);
-  }
-  map_free(lists);
+  bool fine = classify(&x->any, c);
+  for (size_t i = 0; i < x->nmodels && fine; i++) fine = classify(x->by_model[i], c);
+  for (size_t i = 0; i < x->nrelations && fine; i++) fine = classify(x->by_relation[i], c);
+  return fine;
 }
 
 static void free_group(index_group *g) {
   base_free(g->always.ranks);
-  free_lists(&g->exact);
-  for (size_t i = 0; i < g->nprefixes; i++) free_lists(&g->prefixes[i].lists);
-  base_free(g->prefixes);
+  free_lists(g->lists);
+  for (size_t i = 0; i < g->nclasses; i++) base_free(g->classes[i].ranks);
+  base_free(g->classes);
+  base_free(g->class_of);
 }
 
 static void free_slots(index_group **slots, size_t n) {
@@ -162,34 +255,31 @@ void index_free(stage_index *x) {
   memset(x, 0, sizeof *x);
 }
 
+/* ---- walking ---- */
+
 static void add_cursor(index_walk *w, const rank_list *list) {
-  if (list && list->count) w->cursors[w->ncursors++] = (index_cursor){list->ranks, list->ranks + list->count};
+  if (list->count) w->cursors[w->ncursors++] = (index_cursor){list->ranks, list->ranks + list->count};
 }
 
-static void add_group(index_walk *w, const index_group *g, const char *instance, bool *reads_instance) {
+static void add_group(index_walk *w, const index_group *g, const cat_instance *instance) {
   if (!g) return;
   add_cursor(w, &g->always);
-  if (g->exact.count == 0 && g->nprefixes == 0) return;
-  *reads_instance = true;
-  size_t size = strlen(instance);
-  if (g->exact.count) add_cursor(w, map_get_n(&g->exact, instance, size));
-  for (size_t i = 0; i < g->nprefixes; i++)
-    if (g->prefixes[i].size <= size) add_cursor(w, map_get_n(&g->prefixes[i].lists, instance, g->prefixes[i].size));
+  if (!g->class_of) return;
+  w->read[w->nread++] = g->class_of;
+  add_cursor(w, &g->classes[g->class_of[instance->id]]);
 }
 
-void index_begin(const stage_index *x, index_walk *w, index_cursor *cursors, bool all, const cat_model *model,
-                 const cat_relation *relation, const cat_instance *instance, bool *reads_instance) {
+void index_begin(const stage_index *x, index_walk *w, bool all, const cat_model *model, const cat_relation *relation,
+                 const cat_instance *instance) {
   w->index = x;
-  w->cursors = cursors;
   w->ncursors = 0;
+  w->nread = 0;
   w->next = 0;
   /* one made on the spot has no group of its own */
   w->all = all || (relation && x->reads_relation && relation->id >= x->nrelations);
-  *reads_instance = false;
-  add_group(w, &x->any, instance->name, reads_instance);
-  if (model) add_group(w, x->by_model[model->id], instance->name, reads_instance);
-  if (relation && relation->id < x->nrelations)
-    add_group(w, x->by_relation[relation->id], instance->name, reads_instance);
+  add_group(w, &x->any, instance);
+  if (model) add_group(w, x->by_model[model->id], instance);
+  if (relation && relation->id < x->nrelations) add_group(w, x->by_relation[relation->id], instance);
 }
 
 const cat_rule *index_next(index_walk *w) {

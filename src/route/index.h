@@ -14,17 +14,13 @@ typedef struct rank_list {
   size_t count, capacity;
 } rank_list;
 
-typedef struct prefix_group {
-  size_t size;
-  map lists; /* beginning of that size to rank_list */
-} prefix_group;
-
 /* Rules with the same fate by model and relation, told apart by instance. */
 typedef struct index_group {
   rank_list always;
-  map exact; /* instance name to rank_list */
-  prefix_group *prefixes;
-  size_t nprefixes, prefix_capacity;
+  struct instance_lists *lists; /* while the index is built: by name and beginning */
+  uint32_t *class_of;           /* by instance; NULL where no rule asks which it is */
+  rank_list *classes;           /* instances of a class are alike: the rules for them */
+  size_t nclasses, classes_capacity;
 } index_group;
 
 typedef struct stage_index {
@@ -36,7 +32,6 @@ typedef struct stage_index {
   index_group **by_relation;
   size_t nmodels, nrelations;
   bool reads_model, reads_relation;
-  size_t most_lists; /* that one walk may have to merge */
 } stage_index;
 
 typedef struct index_cursor {
@@ -45,8 +40,10 @@ typedef struct index_cursor {
 
 typedef struct index_walk {
   const stage_index *index;
-  index_cursor *cursors; /* room for most_lists */
+  index_cursor cursors[6]; /* of any, the model and the relation, each always and for the instance */
   size_t ncursors;
+  const uint32_t *read[3]; /* the class_of that the walk depends on */
+  size_t nread;
   uint32_t next; /* the least rank that may come: a rule that two lists have comes once */
   bool all;      /* every rule, in order */
 } index_walk;
@@ -56,10 +53,9 @@ typedef struct index_walk {
 bool index_build(stage_index *x, const catalog *c, cat_stage stage);
 void index_free(stage_index *x);
 
-/* Begins a walk. cursors has room for x->most_lists. all walks every rule of the stage. model, relation may be NULL;
- * *reads_instance says whether the outcome depends on the instance's name. */
-void index_begin(const stage_index *x, index_walk *w, index_cursor *cursors, bool all, const cat_model *model,
-                 const cat_relation *relation, const cat_instance *instance, bool *reads_instance);
+/* Begins a walk. all walks every rule of the stage. model, relation may be NULL. */
+void index_begin(const stage_index *x, index_walk *w, bool all, const cat_model *model, const cat_relation *relation,
+                 const cat_instance *instance);
 const cat_rule *index_next(index_walk *w); /* NULL at the end */
 
 /* Whether the conditions of the rule that index_next just gave are to be looked at. */

@@ -1,33 +1,36 @@
 #include "route/pick.h"
 
+#include <string.h>
+
 #include "base/alloc.h"
 #include "base/clock.h"
 
-bool picker_init(picker *p, size_t nrules) {
+bool picker_init(picker *p, size_t nrules, unsigned first, bool shared, const pick_load *load) {
   p->turns = base_zalloc(nrules * sizeof *p->turns);
-  p->random = (uint64_t)clock_monotonic_ns() | 1;
+  p->load = load;
+  p->shared = shared;
+  atomic_init(&p->random, (uint64_t)clock_monotonic_ns() * (first + 1));
+  for (size_t i = 0; p->turns && i < nrules; i++) atomic_init(&p->turns[i], first);
   return p->turns != NULL;
 }
 
 void picker_free(picker *p) { base_free(p->turns); }
 
-/* xorshift64* (Vigna): balance is all that is asked of it. */
+/* SplitMix64 (Steele, Lea, Flood): its state is a counter, which threads can share. Balance is all that is asked. */
 static uint64_t next_random(picker *p) {
-  uint64_t x = p->random;
-  x ^= x >> 12;
-  x ^= x << 25;
-  x ^= x >> 27;
-  p->random = x;
-  return x * 0x2545F4914F6CDD1Du;
+  uint64_t z = tally_add(&p->random, 0x9E3779B97F4A7C15u, p->shared);
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EBu;
+  return z ^ (z >> 31);
 }
 
 /* Rendezvous hashing (Thaler and Ravishankar): when a client goes, only the keys that it had move. */
-static size_t by_hash(uint64_t key_hash, const cat_client *const *choices, size_t n) {
+static size_t by_hash(const pick_choice *from) {
   size_t best = 0;
   uint64_t most = 0;
-  for (size_t i = 0; i < n; i++) {
-    const char *c = choices[i]->name;
-    uint64_t weight = key_hash;
+  for (size_t i = 0; i < from->n; i++) {
+    const char *c = from->clients[i]->name;
+    uint64_t weight = from->key_hash;
     for (; *c; c++) weight = (weight ^ (unsigned char)*c) * 1099511628211u;
     weight ^= weight >> 32;
     weight *= 0x9E3779B97F4A7C15u;
@@ -39,31 +42,69 @@ static size_t by_hash(uint64_t key_hash, const cat_client *const *choices, size_
   return best;
 }
 
+static size_t next_turn(picker *p, const pick_choice *from) {
+  return (size_t)(tally_add(&p->turns[from->rule], 1, p->shared) % from->n);
+}
+
 /* Equally busy ones take turns. */
-static size_t least_busy(picker *p, uint32_t rule, const cat_client *const *choices, size_t n) {
-  size_t start = p->turns[rule]++ % n, best = start;
-  int least = p->load ? p->load(p->ud, choices[start]) : 0;
-  for (size_t k = 1; k < n && p->load; k++) {
-    size_t i = (start + k) % n;
-    int load = p->load(p->ud, choices[i]);
-    if (load >= least) continue;
-    least = load;
+static size_t least_busy(picker *p, const pick_choice *from) {
+  const pick_load *load = p->load;
+  size_t start = next_turn(p, from), best = start;
+  int least = load->fn ? load->fn(load->ud, from->clients[start]) : 0;
+  for (size_t k = 1; k < from->n && load->fn; k++) {
+    size_t i = (start + k) % from->n;
+    int busy = load->fn(load->ud, from->clients[i]);
+    if (busy >= least) continue;
+    least = busy;
     best = i;
   }
   return best;
 }
 
-size_t pick_draw(picker *p, uint32_t rule, rule_policy policy, uint64_t key_hash, const cat_client *const *choices,
-                 size_t n) {
-  switch (policy) {
+static size_t draw(picker *p, const pick_choice *from) {
+  switch (from->policy) {
   case RULE_RANDOM:
-    return (size_t)(next_random(p) % n);
+    return (size_t)(next_random(p) % from->n);
   case RULE_LEAST_BUSY:
-    return least_busy(p, rule, choices, n);
+    return least_busy(p, from);
   case RULE_HASH:
-    return by_hash(key_hash, choices, n);
+    return by_hash(from);
   case RULE_ROUND_ROBIN:
     break;
   }
-  return p->turns[rule]++ % n;
+  return next_turn(p, from);
+}
+
+const cat_client *pick_draw(picker *p, const pick_choice *from) { return from->clients[draw(p, from)]; }
+
+/* What a walk of the trie drew before the rules were asked, if it is still a choice. */
+static const cat_client *drawn_before(const pick_choice *from, const pick_draws *draws) {
+  if (draws->count >= draws->walked || draws->list[draws->count].from.rule != from->rule) return NULL;
+  const cat_client *client = draws->list[draws->count].client;
+  for (size_t i = 0; i < from->n; i++)
+    if (from->clients[i] == client) return client;
+  return NULL;
+}
+
+const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a) {
+  const cat_client *client = drawn_before(from, draws);
+  if (!client) {
+    draws->walked = draws->count; /* what comes after would be drawn on another way */
+    client = pick_draw(p, from);
+  }
+  if (draws->count < PICK_MOST_DRAWS) {
+    const cat_client **clients = arena_array(a, const cat_client *, from->n);
+    if (!clients) return NULL;
+    memcpy(clients, from->clients, from->n * sizeof *clients);
+    pick_drawn *drawn = &draws->list[draws->count];
+    *drawn = (pick_drawn){*from, client, nreads};
+    drawn->from.clients = clients;
+  }
+  draws->count++;
+  return client;
+}
+
+bool pick_same_choice(const pick_choice *a, const pick_choice *b) {
+  return a->rule == b->rule && a->policy == b->policy && a->key_hash == b->key_hash && a->n == b->n &&
+         memcmp(a->clients, b->clients, a->n * sizeof(const cat_client *)) == 0;
 }

@@ -1,46 +1,116 @@
 #include "route/route.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "route/route_inner.h"
 
-static bool is_rememberable(const route *r, const route_request *q) {
+static bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
+
+static inline bool is_rememberable(const route *r, const route_request *q) {
   bool on_the_spot = q->relation && q->relation->id >= r->catalog->nrelations;
-  return r->remembers && !q->every_rule && !q->explicit_table && !on_the_spot;
+  return remembers(r) && !q->every_rule && !q->explicit_table && !on_the_spot;
 }
 
-/* Fills d with what was remembered. */
-static shunt_status recall(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
-  d->as = leaf->as;
+/* ---- what was remembered ---- */
+
+/* The decision for this request. */
+static void recall(const trie_leaf *leaf, const route_request *q, shunt_decision *as) {
+  *as = leaf->as;
+  as->model = q->model ? q->model->name : NULL;
+  as->relation = q->relation ? q->relation->full_name : NULL;
+  as->op = q->op;
+  if (leaf->levels) as->level = q->level;
+}
+
+static shunt_status deny_again(const trie_leaf *leaf, shunt_error *err) {
+  if (!err) return SHUNT_E_DENIED;
+  error_text(err, SHUNT_E_DENIED, leaf->denial);
+  route_blame(err, leaf->rules[leaf->as.ntrace - 1]);
+  return SHUNT_E_DENIED;
+}
+
+static shunt_status serve(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
+  recall(leaf, q, &d->as);
   d->client = leaf->client;
-  d->as.model = q->model ? q->model->name : NULL;
-  d->as.relation = q->relation ? q->relation->full_name : NULL;
-  d->as.op = q->op;
-  bool levels = !leaf->client || leaf->client->engine != CAT_SQLITE3;
-  if (!leaf->level_given && levels) d->as.level = q->level;
-  return leaf->as.denied ? route_denial(err, leaf->rules[leaf->as.ntrace - 1], leaf->as.denied) : SHUNT_OK;
+  return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;
 }
 
-static shunt_status ask_rules(route *r, const route_request *q, route_decision *d, shunt_error *err) {
+/* ---- asking the rules ---- */
+
+static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
+                              shunt_error *err) {
+  shunt_error own;
   route_outcome outcome;
-  shunt_status status = route_evaluate(r, q, d, &outcome, err);
+  if (!err) err = &own;
+  pthread_mutex_lock(&l->lock);
+  shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
-  if (made && !outcome.drawn && !d->as.uncacheable && is_rememberable(r, q)) {
-    size_t n;
-    const rule_read *reads = rule_host_reads(r->host, &n);
-    trie_add(&r->trie, q, reads, n, d, outcome.level_given);
+  if (is_rememberable(r, q)) {
+    tally_add(&l->misses, 1, l->shared);
+    if (made && !d->as.uncacheable) {
+      size_t n;
+      const rule_read *const *reads = rule_host_reads(l->host, &n);
+      trie_add(&r->trie, q, reads, n, draws, d, outcome.level_given, status ? err->message : NULL);
+    }
   }
+  pthread_mutex_unlock(&l->lock);
+  return status;
+}
+
+/* ---- the audit ---- */
+
+static bool is_due(const route *r, route_lane *l) {
+  if (r->audit_every == 0) return false;
+  return tally_add(&l->unaudited, 1, l->shared) % r->audit_every == r->audit_every - 1;
+}
+
+static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
+
+static bool same_decision(const shunt_decision *a, const shunt_decision *b) {
+  return same_text(a->client, b->client) && same_text(a->denied, b->denied) && same_text(a->role, b->role) &&
+         same_text(a->uncacheable, b->uncacheable) && a->level == b->level && same_text(a->table, b->table);
+}
+
+/* Asks the rules what they say now, with the same clients drawn. Where that is something else, it is the answer, and
+ * nothing is remembered any more. */
+static shunt_status audit(route *r, route_lane *l, const trie_leaf *leaf, const route_request *q, route_decision *d,
+                          pick_draws *draws, shunt_error *err) {
+  shunt_error own;
+  route_outcome outcome;
+  shunt_decision before;
+  if (!err) err = &own;
+  tally_add(&l->audits, 1, l->shared);
+  recall(leaf, q, &before);
+  pthread_mutex_lock(&l->lock);
+  shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
+  pthread_mutex_unlock(&l->lock);
+  if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(leaf, q, d, err); /* it says nothing */
+  bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
+  if (made && same_decision(&before, &d->as)) {
+    d->as.remembered = true;
+    return status;
+  }
+  tally_add(&l->differences, 1, l->shared);
+  route_remember(r, false);
+  route_difference difference = {&before, &d->as, status, err};
+  if (r->differs) r->differs(r->differs_ud, &difference);
   return status;
 }
 
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err) {
-  shunt_error own;
-  pthread_mutex_lock(&r->lock);
-  const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request) : NULL;
-  shunt_status status = leaf ? recall(leaf, request, d, err) : ask_rules(r, request, d, err ? err : &own);
-  pthread_mutex_unlock(&r->lock);
-  return status;
+  route_lane *l;
+  pick_draws draws;
+  shunt_status status = lane_of_thread(r, &l, err);
+  if (status) return status;
+  draws.count = 0;
+  const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, &draws) : NULL;
+  draws.walked = draws.count;
+  if (!leaf) return ask_rules(r, l, request, d, &draws, err);
+  if (is_due(r, l)) return audit(r, l, leaf, request, d, &draws, err);
+  lane_count_hit(l, leaf->id);
+  return serve(leaf, request, d, err);
 }
 
 void route_decision_clear(route_decision *d) {
@@ -65,7 +135,25 @@ bool route_depends_on_where(const route_decision *d, const char *column) {
 
 /* ---- a generation ---- */
 
-shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, route **out, shunt_error *err) {
+static bool build(route *r) {
+  const catalog *c = r->catalog;
+  for (cat_stage stage = 0; stage < CAT_NSTAGES; stage++)
+    if (!index_build(&r->stages[stage], c, stage)) return false;
+  for (size_t i = 0; i < c->nrelations; i++)
+    if (c->relations[i]->as.table) r->relations_have_tables = true;
+  return true;
+}
+
+static uint64_t period(double share) {
+  if (!(share > 0)) return 0;
+  double every = 1 / share;
+  return every < 1 ? 1 : every > 1e18 ? 0 : (uint64_t)llround(every);
+}
+
+shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, const route_settings *settings,
+                       route **out, shunt_error *err) {
+  static const route_settings usual = {ROUTE_REMEMBER, 0};
+  if (!settings) settings = &usual;
   route *r = base_zalloc(sizeof *r);
   if (!r) {
     rule_host_free(host);
@@ -74,18 +162,15 @@ shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, r
   r->catalog = c;
   r->host = host;
   r->generation = generation;
-  pthread_mutex_init(&r->lock, NULL);
-  bool built = true;
-  for (cat_stage stage = 0; stage < CAT_NSTAGES; stage++) {
-    built = built && index_build(&r->stages[stage], c, stage);
-    if (r->stages[stage].most_lists > r->most_lists) r->most_lists = r->stages[stage].most_lists;
-  }
-  r->cursors = built ? base_alloc(2 * r->most_lists * sizeof *r->cursors) : NULL;
-  r->counts = base_zalloc(c->nrules * sizeof *r->counts);
-  r->remembers = true;
-  for (size_t i = 0; i < c->nrelations; i++)
-    if (c->relations[i]->as.table) r->relations_have_tables = true;
-  if (!r->cursors || !r->counts || !picker_init(&r->picker, c->nrules)) {
+  r->audit_every = period(settings->audit);
+  size_t most = settings->remember < ROUTE_MOST_REMEMBERED ? settings->remember : ROUTE_MOST_REMEMBERED;
+  atomic_init(&r->remembers, most > 0);
+  pthread_mutex_init(&r->making, NULL);
+  trie_init(&r->trie, c, most);
+  unsigned slot = slot_of_thread();
+  route_lane *l = build(r) ? lane_new(r, slot, host) : NULL;
+  atomic_init(&r->lanes[slot], l);
+  if (!l) {
     route_free(r);
     return error_memory(err);
   }
@@ -96,43 +181,29 @@ shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, r
 void route_free(route *r) {
   if (!r) return;
   for (cat_stage stage = 0; stage < CAT_NSTAGES; stage++) index_free(&r->stages[stage]);
-  picker_free(&r->picker);
-  base_free(r->cursors);
-  base_free(r->counts);
+  for (size_t i = 0; i < SLOT_MOST; i++) lane_free(atomic_load_explicit(&r->lanes[i], memory_order_relaxed), r->host);
   trie_free(&r->trie);
-  pthread_mutex_destroy(&r->lock);
+  pthread_mutex_destroy(&r->making);
   rule_host_free(r->host);
   base_free(r);
 }
 
+shunt_status route_prepare(route *r, shunt_error *err) {
+  route_lane *l;
+  return lane_of_thread(r, &l, err);
+}
+
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud) {
-  r->picker.load = load;
-  r->picker.ud = ud;
+  r->load = (pick_load){load, ud};
 }
 
-void route_remember(route *r, bool on) { r->remembers = on; }
-
-size_t route_remembered(route *r) {
-  pthread_mutex_lock(&r->lock);
-  size_t n = r->trie.nleaves;
-  pthread_mutex_unlock(&r->lock);
-  return n;
+void route_on_difference(route *r, void (*fn)(void *ud, const route_difference *difference), void *ud) {
+  r->differs = fn;
+  r->differs_ud = ud;
 }
 
-static bool decides(shunt_verdict v) {
-  return v == SHUNT_VERDICT_CHOSE || v == SHUNT_VERDICT_CHANGED || v == SHUNT_VERDICT_REFUSED;
+void route_remember(route *r, bool on) {
+  atomic_store_explicit(&r->remembers, on && r->trie.most_ways > 0, memory_order_relaxed);
 }
 
-void route_counts(route *r, cat_rule_counts *counts) {
-  pthread_mutex_lock(&r->lock);
-  memcpy(counts, r->counts, r->catalog->nrules * sizeof *counts);
-  for (size_t i = 0; i < r->trie.nleaves; i++) {
-    const trie_leaf *leaf = r->trie.leaves[i];
-    for (size_t k = 0; k < leaf->as.ntrace; k++) {
-      cat_rule_counts *of_rule = &counts[leaf->rules[k]->id];
-      of_rule->asked += leaf->hits;
-      if (decides(leaf->as.trace[k].verdict)) of_rule->decided += leaf->hits;
-    }
-  }
-  pthread_mutex_unlock(&r->lock);
-}
+size_t route_remembered(route *r) { return trie_count(&r->trie).ways; }

@@ -1,5 +1,7 @@
 /* For: from a request to a decision: which client, table and level, by which rule, depending on what.
- * Owner: a route is one generation's rules over one catalog; the catalog outlives it. Any thread may ask.
+ * Owner: a route is one generation's rules over one catalog; the catalog outlives it. Any thread may ask; what is
+ * remembered is found without a lock. What a decision points to lives as long as the route, or until the next
+ * route_decide with the same route_decision.
  * Use: route_decision d = {0}; route_decide(r, &request, &d, err); … d.client, d.as.table …; route_decision_clear(&d).
  */
 #ifndef SHUNT_ROUTE_ROUTE_H
@@ -33,8 +35,7 @@ typedef struct route_request {
   size_t nattrs;
 } route_request;
 
-/* Used again and again by its owner, so that deciding costs no allocation once it is warm. Its strings hold until the
- * next route_decide with it. */
+/* Used again and again by its owner, so that deciding costs no allocation once it is warm. */
 typedef struct route_decision {
   shunt_decision as;
   const cat_client *client; /* NULL where denied */
@@ -46,9 +47,22 @@ typedef struct route_decision {
   arena texts;
 } route_decision;
 
-/* Takes the host over, also when it fails. */
-shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, route **out, shunt_error *err);
+enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = 1 << 24 };
+
+typedef struct route_settings {
+  size_t remember; /* so many at most, of what route_stats calls ways; 0: none */
+  double audit;    /* the share of what is remembered that the rules are asked again about; 0: none */
+} route_settings;
+
+/* settings NULL: ROUTE_REMEMBER, no audit. Takes the host over, also when it fails; it is the calling thread's. */
+shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, const route_settings *settings,
+                       route **out, shunt_error *err);
+/* When no thread is in it any more. */
 void route_free(route *r);
+
+/* Makes what the calling thread needs to ask the rules, so that its first decision does not wait for it. Each thread
+ * has a rule state of its own. Errors: LIMIT, MEMORY, INTERNAL. */
+shunt_status route_prepare(route *r, shunt_error *err);
 
 /* How busy a client is, for pick{policy = "least_busy"}: connections in use and callers waiting. */
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud);
@@ -62,8 +76,45 @@ bool route_depends_on(const route_decision *d, const char *field);
 /* The same for the value of a column. */
 bool route_depends_on_where(const route_decision *d, const char *column);
 
-/* Per rule how often it was asked and how often it decided, into as many as the catalog has rules. */
-void route_counts(route *r, cat_rule_counts *counts);
+/* ---- what it did so far ---- */
+
+/* Of a rule, whatever was remembered counted as asked. */
+typedef struct route_rule_stats {
+  uint64_t asked; /* its conditions held */
+  uint64_t selected, passed, denied, failed;
+  uint64_t timed, timed_ns; /* so many times it was timed, and took that long in all: not each time is a look at the
+                               clock worth its price */
+} route_rule_stats;
+
+typedef struct route_stats {
+  uint64_t hits, misses;  /* what was remembered, and what the rules were asked for */
+  size_t ways, decisions; /* remembered: combinations of values, and what they come to */
+  size_t nodes, bytes;
+  uint64_t refused_children, refused_ways; /* that were not remembered: a branch or all of it was full */
+  uint64_t audits, differences;
+  size_t lanes; /* rule states */
+} route_stats;
+
+void route_count(route *r, route_stats *stats);
+/* Into as many as the catalog has rules. */
+void route_count_rules(route *r, route_rule_stats *rules);
+/* Of each rule how often it was asked and how often it decided, as describe tells. False when out of memory. */
+bool route_counts(route *r, cat_rule_counts *counts);
+
+/* ---- checking it ---- */
+
+/* What the rules say to a request, and what was remembered to be said. status and err are theirs: SHUNT_E_RULE where
+ * they failed this time. */
+typedef struct route_difference {
+  const shunt_decision *remembered, *asked;
+  shunt_status status;
+  const shunt_error *err;
+} route_difference;
+
+/* Called by the thread that found a difference in an audit; after it nothing is remembered any more. Set it before
+ * other threads ask. */
+void route_on_difference(route *r, void (*fn)(void *ud, const route_difference *difference), void *ud);
+
 /* Whether decisions are remembered, which they are from the start: for measuring, and for comparing. */
 void route_remember(route *r, bool on);
 size_t route_remembered(route *r); /* how many */

@@ -47,6 +47,15 @@ void host_push_value(lua_State *L, const shunt_value *value) {
   }
 }
 
+static uint64_t hash_integer(int64_t i) {
+  char text[24], *at = text + sizeof text;
+  uint64_t rest = i < 0 ? -(uint64_t)i : (uint64_t)i;
+  do *--at = (char)('0' + rest % 10);
+  while (rest /= 10);
+  if (i < 0) *--at = '-';
+  return map_hash(at, (size_t)(text + sizeof text - at));
+}
+
 uint64_t host_hash(const shunt_value *value) {
   char text[40];
   switch ((shunt_type)value->type) {
@@ -57,14 +66,14 @@ uint64_t host_hash(const shunt_value *value) {
     return map_hash(value->as.boolean ? "true" : "false", value->as.boolean ? 4 : 5);
   case SHUNT_FLOAT: {
     double d = value->as.number;
-    int size = d == floor(d) && fabs(d) < 9e15 ? snprintf(text, sizeof text, "%lld", (long long)d)
-                                               : snprintf(text, sizeof text, "%.17g", d);
+    if (d == floor(d) && fabs(d) < 9e15) return hash_integer((int64_t)d);
+    int size = snprintf(text, sizeof text, "%.17g", d);
     char *odd = text + strspn(text, "+-0123456789einfa"); /* the point, which some locales spell otherwise */
     if (*odd) *odd = '.';
     return map_hash(text, (size_t)size);
   }
   case SHUNT_INTEGER:
-    return map_hash(text, (size_t)snprintf(text, sizeof text, "%lld", (long long)value->as.integer));
+    return hash_integer(value->as.integer);
   case SHUNT_NULL:
     break;
   }

@@ -19,7 +19,8 @@ static int open_all(lua_State *L) {
 shunt_status rule_host_new(const sandbox_limits *limits, rule_host **out, shunt_error *err) {
   rule_host *h = base_zalloc(sizeof *h);
   if (!h) return error_memory(err);
-  shunt_status status = sandbox_new(limits, &h->sb, err);
+  h->program = base_zalloc(sizeof *h->program);
+  shunt_status status = h->program ? sandbox_new(limits, &h->sb, err) : error_memory(err);
   if (!status) {
     h->sb->owner = h;
     sandbox_start(h->sb, 1);
@@ -41,8 +42,13 @@ void rule_host_free(rule_host *h) {
   base_free(h->pending);
   base_free(h->reads);
   arena_free(&h->names);
-  map_free(&h->where_names);
-  map_free(&h->attr_names);
+  map_free(&h->columns);
+  map_free(&h->attrs);
+  map_free(&h->parts);
+  map_free(&h->lists);
+  map_free(&h->prefixes);
+  buf_free(&h->scratch);
+  if (!h->cloning) host_program_free(h->program);
   base_free(h);
 }
 
@@ -68,11 +74,6 @@ shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*b
   shunt_status status = sandbox_call(h->sb, 1, 0, err);
   h->request = NULL;
   return status ? status : h->body_status;
-}
-
-const rule_read *rule_host_reads(const rule_host *h, size_t *count) {
-  *count = h->nreads;
-  return h->reads;
 }
 
 const char *rule_host_uncacheable(const rule_host *h) { return h->uncacheable[0] ? h->uncacheable : NULL; }

@@ -1,7 +1,7 @@
 /* For: the Lua side of rules: loads rule files into declarations, and later answers for their functions.
- * Owner: a host owns its sandbox; one thread at a time (route has the lock). Declarations live in the catalog_source.
- * Use: rule_host_new; rule_host_load for everything; catalog_build; then for each decision rule_host_run(h, &request,
- * body, ud, err), in whose body rule_host_ask and its like may be called. */
+ * Owner: a host owns its sandbox; one thread at a time, so route has one for each. Declarations live in the
+ * catalog_source. Use: rule_host_new; rule_host_load for everything; catalog_build; then for each decision
+ * rule_host_run(h, &request, body, ud, err), in whose body rule_host_ask and its like may be called. */
 #ifndef SHUNT_RULE_HOST_H
 #define SHUNT_RULE_HOST_H
 
@@ -25,6 +25,11 @@ typedef struct rule_load {
 /* Runs every rule file and adds what they declare to source; then makes read-only all that their functions can reach.
  * Mistakes go to found, one file's not keeping the next from loading. */
 void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source, problems *found);
+
+/* A second host of the very texts that the first has loaded, and that no disk is asked for again: the numbers of its
+ * functions are the same. Borrows those texts: the first is to be freed last. The first may be deciding meanwhile.
+ * Errors: LIMIT, MEMORY; INTERNAL where the texts declared something else this time. */
+shunt_status rule_host_clone(const rule_host *first, rule_host **out, shunt_error *err);
 
 /* What rules see as their request. Everything is borrowed until rule_host_run returns. */
 typedef struct rule_request {
@@ -73,36 +78,62 @@ shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*b
   X(WHERE, "where")                                                                                                    \
   X(ATTRS, "attrs")
 
+#define RULE_INSTANCE_MAP(X)                                                                                           \
+  X(NAME, "name")                                                                                                      \
+  X(ID, "id")                                                                                                          \
+  X(ISOLATE, "isolate")                                                                                                \
+  X(ISOLATE_CLIENT, "isolateClient")                                                                                   \
+  X(CONFIG, "config")                                                                                                  \
+  X(TITLE, "title")
+
 typedef enum rule_field {
 #define RULE_FIELD_ENUM(name, text) RULE_FIELD_##name,
   RULE_FIELD_MAP(RULE_FIELD_ENUM)
 #undef RULE_FIELD_ENUM
-      RULE_NFIELDS
+      RULE_NFIELDS,
+/* the instance's own fields, in the order of RULE_INSTANCE_MAP */
+#define RULE_INSTANCE_ENUM(name, text) RULE_INSTANCE_##name,
+  RULE_INSTANCE_MAP(RULE_INSTANCE_ENUM)
+#undef RULE_INSTANCE_ENUM
 } rule_field;
 
-/* What was asked of a value: itself, or which of some parts it falls in. */
-typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET } rule_predicate;
+/* What was asked of a value: itself, or only something about it. RULE_CLASS is the core's own, of the instance. */
+typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET, RULE_ONE_OF, RULE_PREFIX, RULE_CLASS } rule_predicate;
 
-/* The part, from 0 to parts - 1. False where the value has none: mod of what is no whole number. */
-bool rule_part(rule_predicate predicate, const shunt_value *value, int64_t parts, int64_t *part);
+/* The list that one_of looks through, the text that prefix wants. */
+typedef struct rule_operand rule_operand;
+
+/* A field that was read. */
+typedef struct rule_read {
+  rule_field field;
+  rule_predicate predicate;
+  const char *name;    /* of the column or attribute, where field is WHERE or ATTRS; else NULL */
+  const char *display; /* "model", "instance", "where.user_id" */
+  union {
+    int64_t parts;               /* MOD, BUCKET */
+    const rule_operand *operand; /* ONE_OF, PREFIX */
+    const uint32_t *classes;     /* CLASS: what instances are alike, by their ids */
+  } of;
+} rule_read;
+
+/* Whether two reads, maybe of two hosts, ask the same. */
+bool rule_same_read(const rule_read *a, const rule_read *b);
+
+/* What a predicate says of a value (NULL: it is absent): MOD and BUCKET a part from 0 to parts - 1, ONE_OF and PREFIX 1
+ * or 0. False where it says nothing: a part of what is absent, or mod of what is no whole number. */
+bool rule_tell(const rule_read *read, const shunt_value *value, int64_t *said);
 
 /* What req.where.column and req.attrs.name are: the first of that name, or NULL. */
 const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column);
 const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name);
 
-/* A field that was read. The strings live as long as the host. */
-typedef struct rule_read {
-  rule_field field;
-  rule_predicate predicate;
-  int64_t parts;
-  const char *name;    /* of the column or attribute, where field is WHERE or ATTRS; else NULL */
-  const char *display; /* "model", "instance", "where.user_id" */
-} rule_read;
-
-/* The fields read since rule_host_run began, in the order of their first reading. The list holds until the next run. */
-const rule_read *rule_host_reads(const rule_host *h, size_t *count);
+/* The fields read since rule_host_run began, in the order of their first reading. The list holds until the next run;
+ * the reads themselves, with all they point to, as long as the host. */
+const rule_read *const *rule_host_reads(const rule_host *h, size_t *count);
 /* Counts a field as read that the core itself looked at. May not return, as the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
+/* The same for the class that the instance is in. */
+void rule_host_read_class(rule_host *h, const uint32_t *classes);
 /* Why a rule said uncacheable since rule_host_run began, or NULL. Holds until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
 

@@ -6,6 +6,7 @@
 #include <lua.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/map.h"
 #include "rule/host.h"
 #include "rule/sandbox.h"
@@ -31,6 +32,23 @@ typedef struct host_slot {
 
 enum { HOST_SLOTS = 128 };
 
+/* A text that was run. */
+typedef struct host_text {
+  const char *name;   /* as messages show it */
+  const char *module; /* what require calls it; NULL for a rule file */
+  const char *text;
+  size_t size;
+  bool standard;
+} host_text;
+
+/* All of them, in the order in which they were read: what another host is made of. */
+typedef struct host_program {
+  arena arena;
+  host_text *texts;
+  size_t count, capacity;
+  const char *env;
+} host_program;
+
 struct rule_host {
   sandbox *sb;
   /* while loading */
@@ -38,8 +56,10 @@ struct rule_host {
   catalog_source *source;
   problems *problems;
   const rule_load *what;
-  size_t bytes_before; /* of the source's arena, when loading began */
-  bool standard_file;  /* the file under way is one of the standard ones */
+  size_t bytes_before;   /* of the source's arena, when loading began */
+  bool standard_file;    /* the file under way is one of the standard ones */
+  host_program *program; /* being filled; a clone's is complete, and borrowed */
+  bool cloning;
   host_function *functions;
   size_t nfunctions, functions_capacity;
   size_t freezing; /* position in functions */
@@ -47,9 +67,9 @@ struct rule_host {
   size_t npending, pending_capacity;
   /* while deciding */
   rule_request *request;
-  rule_read *reads;
+  const rule_read **reads;
   size_t nreads, reads_capacity;
-  uint32_t read_mask;    /* of the fields that are not below where and attrs */
+  uint32_t read_mask;    /* of the fields whose value was read, but for those below where and attrs */
   char uncacheable[256]; /* "" where no rule said so; a longer reason is cut */
   shunt_status (*body)(void *ud);
   void *ud;
@@ -58,8 +78,11 @@ struct rule_host {
   host_slot slots[HOST_SLOTS]; /* of field and method names, by address */
   int request_ref;             /* the request's userdata */
   arena names;
-  map where_names; /* column to "where.column" */
-  map attr_names;
+  map columns, attrs;  /* by name: the rule_read of the value */
+  map parts;           /* by its bytes: a rule_read that asks less than the value */
+  map lists, prefixes; /* bytes to rule_operand */
+  size_t operand_bytes;
+  buf scratch;
 };
 
 static inline rule_host *host_of(lua_State *L) { return sandbox_of(L)->owner; }
@@ -72,12 +95,39 @@ void host_open_require(lua_State *L, rule_host *h);
 /* Reports the words of the file that never got a body. */
 void host_check_pending(rule_host *h);
 
-/* Pushes the value of the field at a path: "where.user_id". Raises where there is no such field. */
-void host_push_path(lua_State *L, rule_host *h, const char *path);
-/* The same value, NULL where it is absent; below where and attrs no more counts as read than the predicate tells of it.
- * May leave a value on the stack, or in room. */
-const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_predicate predicate, int64_t parts,
-                                shunt_value *room);
+/* fields.c: the fields of the request, and which of them were read. */
+extern const char *const host_field_names[RULE_NFIELDS];
+extern const char *const host_instance_names[];
+enum { HOST_INSTANCE_FIELDS = RULE_INSTANCE_TITLE - RULE_INSTANCE_NAME + 1 };
+
+rule_request *host_request(lua_State *L, rule_host *h); /* raises where none is under way */
+/* Counts the value of a field as read; below where and attrs, that of the name. */
+void host_read(lua_State *L, rule_host *h, rule_field field);
+const shunt_value *host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
+/* A field that is text: NULL where it is absent. */
+const char *host_text_of(const rule_request *r, rule_field field);
+/* The value of the field at a path, "where.user_id", NULL where it is absent; counts as read what the predicate asks
+ * of it, and completes the read. May lie in room. Raises where there is no such field. */
+const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room);
+
+/* operand.c: values as Lua compares them. */
+bool host_equal(const shunt_value *a, const shunt_value *b);
+bool host_begins(const shunt_value *value, const char *prefix, size_t size);
+
+enum { HOST_OPERAND_BYTES = 1 << 20 }; /* of all that a host keeps */
+
+/* Adds a value to the bytes of a list. */
+void host_list_add(buf *bytes, const shunt_value *value);
+/* The host's own copy of what one_of or prefix was given; of the same bytes it is the same one. NULL where there are
+ * too many already. Raises. */
+const rule_operand *host_operand(lua_State *L, rule_host *h, rule_predicate predicate, const char *bytes, size_t size);
+bool host_operand_is(const rule_operand *a, const rule_operand *b);
+bool host_list_has(const rule_operand *list, const shunt_value *value);
+bool host_prefix_holds(const rule_operand *prefix, const shunt_value *value);
+
+/* Ends the run, past every pcall. */
+__attribute__((noreturn)) void host_no_memory(lua_State *L);
+__attribute__((noreturn)) void host_stop(lua_State *L, sandbox_limit limit);
 
 #define HOST_DENY "shunt.deny"
 #define HOST_PICK "shunt.pick"
@@ -85,6 +135,8 @@ const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, ru
 void host_open_answers(lua_State *L, rule_host *h);
 /* mod, bucket, one_of, prefix and model_client: the request's methods. */
 extern const luaL_Reg host_predicates[];
+
+void host_program_free(host_program *p);
 
 /* The hash that req:bucket and pick's hash policy share: 1, 1.0 and "1" are one key. */
 uint64_t host_hash(const shunt_value *value);

@@ -1,5 +1,5 @@
 /* For: finding rule files and modules, running them within their limits, and sealing what they leave behind.
- * Owner: file texts live while they are compiled; file names in the catalog_source's arena. */
+ * Owner: the texts that were run stay with the host's program; file names in the catalog_source's arena. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <errno.h>
@@ -26,6 +26,42 @@ static void report(rule_host *h, shunt_error *err, place at) {
   if (!err->file[0]) error_place(err, at.file, at.line, at.column);
   problems_add_error(h->problems, err);
 }
+
+/* ---- the program ---- */
+
+/* Takes text over, unless it is a standard file's. */
+static bool keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size) {
+  host_program *p = h->program;
+  host_text kept = {arena_strdup(&p->arena, name), module ? arena_strdup(&p->arena, module) : NULL, text, size, false};
+  bool fine =
+      kept.name && (!module || kept.module) && base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts);
+  if (fine)
+    p->texts[p->count++] = kept;
+  else
+    base_free(text);
+  return fine;
+}
+
+static bool keep_standard(rule_host *h, const rule_standard_file *f) {
+  host_program *p = h->program;
+  if (!base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
+  p->texts[p->count++] = (host_text){f->path, NULL, f->text, f->size, true};
+  return true;
+}
+
+void host_program_free(host_program *p) {
+  if (!p) return;
+  for (size_t i = 0; i < p->count; i++) {
+    char *text;
+    memcpy(&text, &p->texts[i].text, sizeof text);
+    if (!p->texts[i].standard) base_free(text);
+  }
+  base_free(p->texts);
+  arena_free(&p->arena);
+  base_free(p);
+}
+
+/* ---- running ---- */
 
 /* False where a limit was hit: what comes after is not run, so that many such files take no longer than one. */
 static bool run_text(rule_host *h, const char *name, const char *text, size_t size) {
@@ -56,13 +92,12 @@ static bool run_file(rule_host *h, const char *path, const char *name, place nam
   const char *why;
   bool on = true;
   read_result result = read_whole(path, LARGEST_FILE_BYTES, &text, &size, &why);
-  if (result == READ_DONE)
+  if (result == READ_DONE && keep_text(h, name, NULL, text, size))
     on = run_text(h, name, text, size);
-  else if (result == READ_NO_MEMORY)
+  else if (result == READ_DONE || result == READ_NO_MEMORY)
     h->problems->out_of_memory = true;
   else
     problems_add(h->problems, SHUNT_E_CONFIG, named, "the rule file %s can't be read: %s", path, why);
-  base_free(text);
   return on;
 }
 
@@ -111,8 +146,9 @@ static bool run_standard(rule_host *h, const rule_load *what) {
   h->standard_file = true;
   for (size_t i = 0; i < rule_standard_count && on; i++) {
     const rule_standard_file *f = &rule_standard_files[i];
-    if (strcmp(f->path, RULE_STRICT_ISOLATION) == 0 ? what->strict : what->standard)
-      on = run_text(h, f->path, f->text, f->size);
+    if (!(strcmp(f->path, RULE_STRICT_ISOLATION) == 0 ? what->strict : what->standard)) continue;
+    if (!keep_standard(h, f)) h->problems->out_of_memory = true;
+    on = run_text(h, f->path, f->text, f->size);
   }
   h->standard_file = false;
   return on;
@@ -137,19 +173,75 @@ static void freeze_all(rule_host *h) {
   }
 }
 
-void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source, problems *found) {
+static void begin_load(rule_host *h, const rule_load *what, catalog_source *source, problems *found) {
   h->loading = true;
   h->source = source;
   h->problems = found;
   h->what = what;
   h->bytes_before = source->arena.total_bytes;
-  bool on = run_standard(h, what);
-  for (size_t i = 0; i < what->npaths && on; i++) on = run_path(h, what->paths[i], what->places[i]);
-  if (on) freeze_all(h);
+}
+
+static void end_load(rule_host *h) {
   h->loading = false;
   h->source = NULL;
   h->problems = NULL;
   h->what = NULL;
+}
+
+void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source, problems *found) {
+  begin_load(h, what, source, found);
+  h->program->env = arena_strdup(&h->program->arena, source->env);
+  if (!h->program->env) found->out_of_memory = true;
+  bool on = run_standard(h, what);
+  for (size_t i = 0; i < what->npaths && on; i++) on = run_path(h, what->paths[i], what->places[i]);
+  if (on) freeze_all(h);
+  end_load(h);
+}
+
+/* ---- the same once more ---- */
+
+static void run_program(rule_host *h, catalog_source *source, problems *found) {
+  const host_program *p = h->program;
+  bool on = true;
+  begin_load(h, NULL, source, found);
+  for (size_t i = 0; i < p->count && on; i++) {
+    const host_text *t = &p->texts[i];
+    h->standard_file = t->standard;
+    if (!t->module) on = run_text(h, t->name, t->text, t->size); /* a module, when it is asked for */
+  }
+  h->standard_file = false;
+  if (on) freeze_all(h);
+  end_load(h);
+}
+
+static bool same_functions(const rule_host *a, const rule_host *b) {
+  if (a->nfunctions != b->nfunctions) return false;
+  for (size_t i = 0; i < a->nfunctions; i++)
+    if (a->functions[i].ref != b->functions[i].ref || a->functions[i].at.line != b->functions[i].at.line) return false;
+  return true;
+}
+
+shunt_status rule_host_clone(const rule_host *first, rule_host **out, shunt_error *err) {
+  rule_host *h;
+  problems found = {0};
+  shunt_status status = rule_host_new(&first->sb->limits, &h, err);
+  if (status) return status;
+  host_program_free(h->program);
+  h->program = first->program;
+  h->cloning = true;
+  catalog_source source = {.env = first->program->env, .folder = ""};
+  run_program(h, &source, &found);
+  status = problems_status(&found, err);
+  if (!status && !same_functions(first, h))
+    status = error_set(err, SHUNT_E_INTERNAL, "the rules declare something else when they are run once more");
+  problems_free(&found);
+  catalog_source_free(&source);
+  if (status) {
+    rule_host_free(h);
+    return status;
+  }
+  *out = h;
+  return SHUNT_OK;
 }
 
 /* ---- require ---- */
@@ -165,28 +257,44 @@ static bool module_name(const char *name) {
   return letter;
 }
 
-/* Loads the module's chunk from the first rules folder that has it, and leaves it on the stack. */
-static void push_module(lua_State *L, rule_host *h, const char *name) {
-  for (size_t i = 0; i < h->what->npaths; i++) {
+static const host_text *find_module(const rule_host *h, const char *name) {
+  for (size_t i = 0; i < h->program->count; i++) {
+    const host_text *t = &h->program->texts[i];
+    if (t->module && strcmp(t->module, name) == 0) return t;
+  }
+  return NULL;
+}
+
+/* Reads the module's text from the first rules folder that has it. */
+static const host_text *read_module(lua_State *L, rule_host *h, const char *name) {
+  for (size_t i = 0; !h->cloning && i < h->what->npaths; i++) {
     arena *a = &h->source->arena;
-    char *shown = arena_printf(a, "@%s/%s.lua", h->what->paths[i], name);
-    if (!shown) luaL_error(L, "not enough memory");
+    char *shown = arena_printf(a, "%s/%s.lua", h->what->paths[i], name);
+    if (!shown) host_no_memory(L);
     for (char *c = shown + strlen(shown) - strlen(name) - 4; *c && strcmp(c, ".lua") != 0; c++)
       if (*c == '.') *c = '/';
-    char *path = path_on_disk(h, shown + 1);
+    char *path = path_on_disk(h, shown);
     char *text = NULL;
     size_t size = 0;
     const char *why;
-    if (!path) luaL_error(L, "not enough memory");
+    if (!path) host_no_memory(L);
     read_result result = read_whole(path, LARGEST_FILE_BYTES, &text, &size, &why);
     if (result == READ_ABSENT) continue;
     if (result != READ_DONE) luaL_error(L, "the module file %s can't be read: %s", path, why);
-    int loaded = sandbox_load(h->sb, shown, text, size);
-    base_free(text);
-    if (loaded != LUA_OK) lua_error(L);
-    return;
+    if (!keep_text(h, shown, name, text, size)) host_no_memory(L);
+    return &h->program->texts[h->program->count - 1];
   }
   luaL_error(L, "there is no module '%s' in the rules folders: a module is a .lua file under one of them", name);
+  return NULL;
+}
+
+/* Leaves the module's chunk on the stack. */
+static void push_module(lua_State *L, rule_host *h, const char *name) {
+  const host_text *t = find_module(h, name);
+  if (!t) t = read_module(L, h, name);
+  const char *chunk = lua_pushfstring(L, "@%s", t->name);
+  if (sandbox_load(h->sb, chunk, t->text, t->size) != LUA_OK) lua_error(L);
+  lua_remove(L, -2);
 }
 
 /* Modules under the rules path alone, run once. */

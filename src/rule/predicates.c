@@ -1,15 +1,9 @@
 /* For: the request's methods: what a rule asks about a value without depending on all of it, and what it asks the core.
  */
-#include <errno.h>
 #include <lauxlib.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "rule/host_inner.h"
-
-/* Pushes the value of the path that stands at 2. */
-static void push_subject(lua_State *L) { host_push_path(L, host_of(L), luaL_checkstring(L, 2)); }
 
 /* The whole number that a value is: 7, 7.0 and "7" alike. */
 static bool whole(const shunt_value *value, int64_t *n) {
@@ -23,38 +17,63 @@ static bool whole(const shunt_value *value, int64_t *n) {
     *n = (int64_t)d;
     return true;
   }
-  if (value->type != SHUNT_TEXT) return false;
-  const char *digits = value->as.bytes + (value->size > 0 && value->as.bytes[0] == '-');
-  size_t size = value->size - (size_t)(digits - value->as.bytes);
-  if (size == 0 || size > 19 || strspn(digits, "0123456789") != size) return false;
-  errno = 0;
-  *n = strtoll(value->as.bytes, NULL, 10);
-  return errno == 0;
+  if (value->type != SHUNT_TEXT && value->type != SHUNT_BLOB) return false;
+  bool negative = value->size > 0 && value->as.bytes[0] == '-';
+  if (value->size == negative || value->size > 19U + negative) return false;
+  uint64_t sum = 0, most = (uint64_t)INT64_MAX + negative;
+  for (size_t i = negative; i < value->size; i++) { /* nineteen digits fit */
+    unsigned char digit = (unsigned char)(value->as.bytes[i] - '0');
+    if (digit > 9) return false;
+    sum = sum * 10 + digit;
+  }
+  if (sum > most) return false;
+  *n = negative ? (int64_t)-sum : (int64_t)sum;
+  return true;
 }
 
-bool rule_part(rule_predicate predicate, const shunt_value *value, int64_t parts, int64_t *part) {
-  if (predicate == RULE_BUCKET) {
-    *part = (int64_t)(host_hash(value) % (uint64_t)parts);
+static bool part(const rule_read *read, const shunt_value *value, int64_t *said) {
+  int64_t n, parts = read->of.parts;
+  if (!value) return false;
+  if (read->predicate == RULE_BUCKET) {
+    *said = (int64_t)(host_hash(value) % (uint64_t)parts);
     return true;
   }
-  int64_t n;
   if (!whole(value, &n)) return false;
-  *part = n % parts;
-  if (*part < 0) *part += parts;
+  *said = n % parts;
+  if (*said < 0) *said += parts;
   return true;
+}
+
+bool rule_tell(const rule_read *read, const shunt_value *value, int64_t *said) {
+  switch (read->predicate) {
+  case RULE_MOD:
+  case RULE_BUCKET:
+    return part(read, value, said);
+  case RULE_ONE_OF:
+    *said = value && host_list_has(read->of.operand, value);
+    return true;
+  case RULE_PREFIX:
+    *said = value && host_prefix_holds(read->of.operand, value);
+    return true;
+  case RULE_VALUE:
+  case RULE_CLASS:
+    break;
+  }
+  return false;
 }
 
 /* From 0 to parts - 1; nil where the field is absent. */
 static int push_part(lua_State *L, const char *method, rule_predicate predicate) {
   const char *path = luaL_checkstring(L, 2);
-  int64_t parts = luaL_checkinteger(L, 3), part;
-  if (parts < 1) return luaL_error(L, "%s wants a number of parts from 1 up", method);
+  int64_t said;
+  rule_read read = {.predicate = predicate, .of = {.parts = luaL_checkinteger(L, 3)}};
+  if (read.of.parts < 1) return luaL_error(L, "%s wants a number of parts from 1 up", method);
   shunt_value room;
-  const shunt_value *value = host_subject(L, host_of(L), path, predicate, parts, &room);
+  const shunt_value *value = host_subject(L, host_of(L), path, &read, &room);
   if (!value)
     lua_pushnil(L);
-  else if (rule_part(predicate, value, parts, &part))
-    lua_pushinteger(L, part);
+  else if (rule_tell(&read, value, &said))
+    lua_pushinteger(L, said);
   else
     return luaL_error(L, "%s wants a whole number in %s, and got something else: bucket takes any value", method, path);
   return 1;
@@ -66,27 +85,56 @@ static int mod(lua_State *L) { return push_part(L, "mod", RULE_MOD); }
 /* req:bucket(field, n): by a hash that is the same on every machine. */
 static int bucket(lua_State *L) { return push_part(L, "bucket", RULE_BUCKET); }
 
-/* req:one_of(field, set): whether the value is in the list. */
-static int one_of(lua_State *L) {
-  luaL_checktype(L, 3, LUA_TTABLE);
-  push_subject(L);
-  bool found = false;
-  for (lua_Integer i = 1; !found && lua_geti(L, 3, i) != LUA_TNIL; i++) {
+/* The list at 3 as bytes. False where they are too many to be kept. */
+static bool list_bytes(lua_State *L, rule_host *h) {
+  buf *bytes = &h->scratch;
+  buf_reset(bytes);
+  buf_add(bytes, "", 0);
+  for (lua_Integer i = 1; bytes->size <= HOST_OPERAND_BYTES && lua_geti(L, 3, i) != LUA_TNIL; i++) {
+    shunt_value value;
     sandbox_charge(L, 1);
-    found = lua_rawequal(L, -1, 4);
+    if (host_value(L, -1, &value)) host_list_add(bytes, &value); /* nothing else is ever equal to a field */
     lua_pop(L, 1);
   }
-  lua_pushboolean(L, found);
+  if (bytes->failed) host_no_memory(L);
+  return bytes->size <= HOST_OPERAND_BYTES;
+}
+
+static bool list_has(lua_State *L, const shunt_value *value) {
+  bool found = false;
+  for (lua_Integer i = 1; !found && lua_geti(L, 3, i) != LUA_TNIL; i++) {
+    shunt_value item;
+    sandbox_charge(L, 1);
+    found = host_value(L, -1, &item) && host_equal(&item, value);
+    lua_pop(L, 1);
+  }
+  return found;
+}
+
+/* req:one_of(field, set): whether the value is in the list. */
+static int one_of(lua_State *L) {
+  rule_host *h = host_of(L);
+  const char *path = luaL_checkstring(L, 2);
+  luaL_checktype(L, 3, LUA_TTABLE);
+  const rule_operand *list =
+      list_bytes(L, h) ? host_operand(L, h, RULE_ONE_OF, h->scratch.data, h->scratch.size) : NULL;
+  rule_read read = {.predicate = list ? RULE_ONE_OF : RULE_VALUE, .of = {.operand = list}};
+  shunt_value room;
+  const shunt_value *value = host_subject(L, h, path, &read, &room);
+  lua_pushboolean(L, value && (list ? host_list_has(list, value) : list_has(L, value)));
   return 1;
 }
 
 /* req:prefix(field, p): whether the value is text that begins with p. */
 static int prefix(lua_State *L) {
-  size_t size, want;
-  const char *p = luaL_checklstring(L, 3, &want);
-  push_subject(L);
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &size) : NULL;
-  lua_pushboolean(L, text && size >= want && memcmp(text, p, want) == 0);
+  rule_host *h = host_of(L);
+  size_t size;
+  const char *path = luaL_checkstring(L, 2), *p = luaL_checklstring(L, 3, &size);
+  const rule_operand *kept = host_operand(L, h, RULE_PREFIX, p, size);
+  rule_read read = {.predicate = kept ? RULE_PREFIX : RULE_VALUE, .of = {.operand = kept}};
+  shunt_value room;
+  const shunt_value *value = host_subject(L, h, path, &read, &room);
+  lua_pushboolean(L, value && host_begins(value, p, size));
   return 1;
 }
 

@@ -16,7 +16,13 @@ typedef struct sandbox_limits {
   int64_t timeout_ns;   /* of one evaluation, in CPU time of its thread */
 } sandbox_limits;
 
-typedef enum sandbox_limit { SANDBOX_WITHIN, SANDBOX_INSTRUCTIONS, SANDBOX_MEMORY, SANDBOX_TIME } sandbox_limit;
+typedef enum sandbox_limit {
+  SANDBOX_WITHIN,
+  SANDBOX_INSTRUCTIONS,
+  SANDBOX_MEMORY,
+  SANDBOX_TIME,
+  SANDBOX_NAMES
+} sandbox_limit;
 
 typedef struct sandbox {
   lua_State *L;

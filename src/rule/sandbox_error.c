@@ -173,6 +173,8 @@ static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *
   case SANDBOX_TIME:
     return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld ms of computing time (rules.timeout)",
                      (long long)(sb->timeout_ns / 1000000));
+  case SANDBOX_NAMES:
+    return error_set(err, SHUNT_E_LIMIT, "rules read more columns and attributes by computed names than are kept");
   case SANDBOX_MEMORY:
   case SANDBOX_WITHIN:
     break;

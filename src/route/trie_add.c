@@ -1,0 +1,298 @@
+/* For: adding to the trie. What is there stays as it is; what is new is complete before it is published, so that
+ * whoever comes by sees all of it or nothing. Under the trie's lock. */
+#include "route/trie_inner.h"
+
+enum {
+  LONGEST_KEY = 1024, /* what depends on longer texts is not remembered: hosts pass what users send */
+  MOST_STEPS = 256    /* nor what depends on more fields */
+};
+
+/* ---- the way of a request ---- */
+
+typedef struct way_step {
+  trie_kind kind;
+  const rule_read *read; /* NULL where kind is TRIE_DRAW */
+  const pick_choice *choice;
+  trie_key key;        /* where the kind has numbers, with the number for its bits */
+  const char *lasting; /* the very text, where it is the catalog's own, which can't change */
+} way_step;
+
+typedef struct way {
+  way_step steps[MOST_STEPS];
+  size_t count;
+  bool too_long;
+} way;
+
+static way_step *next_of(way *w) {
+  if (w->count == MOST_STEPS) {
+    w->too_long = true;
+    w->count = 0;
+  }
+  return &w->steps[w->count++];
+}
+
+static const char *lasting_name(const trie *t, const char *name) {
+  const cat_client *client = name ? catalog_client(t->catalog, name) : NULL;
+  return client && client->name == name ? name : NULL;
+}
+
+static void add_draw(way *w, const pick_drawn *drawn) {
+  *next_of(w) = (way_step){.kind = TRIE_DRAW, .choice = &drawn->from, .key = {.bits = drawn->client->id}};
+}
+
+static void add_read(way *w, const trie *t, const route_request *q, const rule_read *read) {
+  if (read->field == RULE_FIELD_DEFAULT || read->field == RULE_FIELD_ENV) return; /* the same for a whole generation */
+  way_step *step = next_of(w);
+  trie_kind kind = trie_key_kind(read);
+  *step = (way_step){.kind = kind, .read = read};
+  if (trie_has_numbers(kind))
+    step->key.bits = trie_key_number(kind, q, read);
+  else
+    step->key = trie_key_of(t, q, read);
+  if (kind <= TRIE_CURRENT) step->lasting = lasting_name(t, trie_key_name(kind, q));
+  if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->too_long = true;
+}
+
+static void find_way(way *w, const trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
+                     const pick_draws *draws) {
+  size_t drawn = 0;
+  w->count = 0;
+  w->too_long = draws->count > PICK_MOST_DRAWS;
+  for (size_t i = 0; i <= nreads && !w->too_long; i++) {
+    for (; drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) add_draw(w, &draws->list[drawn]);
+    if (i < nreads) add_read(w, t, q, reads[i]);
+  }
+}
+
+/* The key as it is to stay. */
+static bool own_key(trie *t, const way_step *step, trie_key *key) {
+  *key = step->key;
+  if (step->lasting)
+    key->text = step->lasting;
+  else if (key->text)
+    key->text = arena_strndup(&t->arena, key->text, key->tag >> TRIE_TAG_BITS);
+  return key->text || !step->key.text;
+}
+
+/* ---- stems ---- */
+
+static trie_stem *new_stem(trie *t, size_t n, trie_step to) {
+  trie_stem *stem = arena_alloc(&t->arena, sizeof *stem + n * (sizeof stem->steps[0] + 1));
+  if (!stem) return NULL;
+  atomic_init(&stem->to, to);
+  stem->n = (uint32_t)n;
+  t->nnodes++;
+  return stem;
+}
+
+/* Part of another; where it has no length, what it leads to. */
+static trie_step cut(trie *t, const trie_stem *from, size_t first, size_t n, trie_step to) {
+  if (n == 0) return to;
+  trie_stem *stem = new_stem(t, n, to);
+  if (!stem) return TRIE_NOTHING;
+  memcpy(stem->steps, from->steps + first, n * sizeof stem->steps[0]);
+  memcpy(trie_stem_kinds(stem), trie_stem_kinds(from) + first, n);
+  return trie_step_to(TRIE_STEM, stem);
+}
+
+static trie_step grow_stem(trie *t, const way_step *steps, size_t n, trie_step to) {
+  trie_stem *stem = new_stem(t, n, to);
+  if (!stem) return TRIE_NOTHING;
+  for (size_t i = 0; i < n; i++) {
+    stem->steps[i].read = steps[i].read;
+    trie_stem_kinds(stem)[i] = (uint8_t)steps[i].kind;
+    if (!own_key(t, &steps[i], &stem->steps[i].key)) return TRIE_NOTHING;
+  }
+  return trie_step_to(TRIE_STEM, stem);
+}
+
+/* ---- branches ---- */
+
+static trie_branch *new_branch(trie *t, trie_kind kind, const void *on, uint32_t nslots) {
+  size_t each = trie_has_numbers(kind) ? sizeof(_Atomic trie_step) : sizeof(trie_edge);
+  trie_branch *b = arena_zalloc(&t->arena, sizeof *b + nslots * each);
+  if (!b) return NULL;
+  b->on = on;
+  b->nslots = nslots;
+  b->shift = 63;
+  for (uint32_t n = nslots; n > 2; n >>= 1) b->shift--;
+  return b;
+}
+
+/* Where the value leads from b; NULL where there is no room for it. */
+static _Atomic trie_step *place_in(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key) {
+  if (trie_has_numbers(kind)) return key->bits < b->nslots ? &trie_numbers(b)[key->bits] : NULL;
+  return key->tag == TRIE_ABSENT ? &b->absent : trie_place_of(t, b, key);
+}
+
+/* Into b, which has room. */
+static void set(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key, trie_step to) {
+  _Atomic trie_step *at = place_in(t, b, kind, key);
+  if (!trie_has_numbers(kind) && key->tag != TRIE_ABSENT) {
+    trie_edge *edge = (trie_edge *)((char *)at - offsetof(trie_edge, to));
+    edge->key = *key;
+    b->count++;
+  }
+  trie_publish(at, to);
+}
+
+/* A copy that has room for the key, in the old one's place. */
+static trie_branch *widen(trie *t, _Atomic trie_step *at, const trie_branch *old, trie_kind kind, const trie_key *key) {
+  uint32_t nslots = old->nslots * 2;
+  if (trie_has_numbers(kind) && nslots <= key->bits) nslots = (uint32_t)key->bits + 1;
+  trie_branch *b = new_branch(t, kind, old->on, nslots);
+  if (!b) return NULL;
+  trie_publish(&b->absent, trie_load(&old->absent));
+  for (uint32_t i = 0; i < old->nslots; i++) {
+    if (trie_has_numbers(kind))
+      trie_publish(&trie_numbers(b)[i], trie_load(&trie_numbers(old)[i]));
+    else if (trie_load(&trie_edges(old)[i].to))
+      set(t, b, kind, &trie_edges(old)[i].key, trie_load(&trie_edges(old)[i].to));
+  }
+  trie_publish(at, trie_step_to(kind, b));
+  return b;
+}
+
+static bool is_full(const trie_branch *b, trie_kind kind, const trie_key *key) {
+  if (trie_has_numbers(kind)) return key->bits >= b->nslots;
+  if (key->tag == TRIE_ABSENT) return false;
+  return b->nslots <= 4 ? b->count == b->nslots : b->count * 4 >= b->nslots * 3;
+}
+
+/* Adds to the branch that stands at at. */
+static bool put(trie *t, _Atomic trie_step *at, trie_branch *b, const way_step *step, trie_step to) {
+  trie_key key;
+  if (!own_key(t, step, &key)) return false;
+  if (is_full(b, step->kind, &key) && !(b = widen(t, at, b, step->kind, &key))) return false;
+  set(t, b, step->kind, &key, to);
+  return true;
+}
+
+/* Whether one value more may lead on from b. */
+static bool has_room(trie *t, const trie_branch *b, const way_step *step) {
+  if (trie_has_numbers(step->kind) || trie_key_closed(step->read) || b->count < TRIE_MOST_CHILDREN) return true;
+  t->refused_children++;
+  return false;
+}
+
+static trie_step draw_branch(trie *t, const way_step *step, trie_step to) {
+  pick_choice choice = *step->choice;
+  choice.clients = trie_keep(t, choice.clients, choice.n * sizeof(const cat_client *));
+  const void *on = choice.clients ? trie_keep(t, &choice, sizeof choice) : NULL;
+  trie_branch *b = on ? new_branch(t, TRIE_DRAW, on, (uint32_t)step->key.bits + 1) : NULL;
+  if (!b) return TRIE_NOTHING;
+  set(t, b, TRIE_DRAW, &step->key, to);
+  t->nnodes++;
+  return trie_step_to(TRIE_DRAW, b);
+}
+
+/* ---- adding ---- */
+
+/* What the way comes to. */
+typedef struct way_end {
+  const route_decision *d;
+  bool level_given;
+  const char *denial;
+} way_end;
+
+/* The steps, and then to. */
+static trie_step tail(trie *t, const way_step *steps, size_t n, trie_step to) {
+  while (n > 0 && to) {
+    size_t first = n;
+    while (first > 0 && steps[first - 1].kind != TRIE_DRAW) first--;
+    if (first < n) {
+      to = grow_stem(t, steps + first, n - first, to);
+      n = first;
+    } else {
+      to = draw_branch(t, &steps[--n], to);
+    }
+  }
+  return to;
+}
+
+/* Makes the step k of the stem at at a branch, whose other value leads to to. */
+static bool fork_stem(trie *t, _Atomic trie_step *at, const trie_stem *stem, size_t k, const way_step *step,
+                      trie_step to) {
+  const trie_stem_step *old = &stem->steps[k];
+  trie_kind kind = step->kind;
+  uint64_t most = old->key.bits > step->key.bits ? old->key.bits : step->key.bits;
+  trie_branch *b = new_branch(t, kind, old->read, trie_has_numbers(kind) ? (uint32_t)most + 1 : 2);
+  trie_step rest = cut(t, stem, k + 1, stem->n - k - 1, trie_load(&stem->to));
+  trie_key key;
+  if (!b || !rest || !own_key(t, step, &key)) return false;
+  set(t, b, kind, &old->key, rest);
+  set(t, b, kind, &key, to);
+  trie_step before = cut(t, stem, 0, k, trie_step_to(kind, b));
+  if (!before) return false;
+  trie_publish(at, before);
+  return true;
+}
+
+/* How many of the stem's steps the way has too. */
+static size_t common(const trie_stem *stem, const way_step *steps, size_t n) {
+  size_t k = 0;
+  while (k < stem->n && k < n && trie_stem_kinds(stem)[k] == steps[k].kind &&
+         rule_same_read(stem->steps[k].read, steps[k].read) && trie_key_same(&steps[k].key, &stem->steps[k].key))
+    k++;
+  return k;
+}
+
+static bool asks_the_same(trie_step s, const way_step *step) {
+  const trie_branch *b = trie_thing_of(s);
+  if (trie_kind_of(s) != step->kind) return false;
+  return step->read ? rule_same_read(b->on, step->read) : pick_same_choice(b->on, step->choice);
+}
+
+static trie_step leaf_at_the_end(trie *t, const way *w, size_t from, const way_end *end) {
+  trie_leaf *leaf = trie_leaf_for(t, end->d, end->level_given, end->denial);
+  return leaf ? tail(t, w->steps + from, w->count - from, trie_step_to(TRIE_LEAF, leaf)) : TRIE_NOTHING;
+}
+
+/* Goes as far as the trie does, and adds the rest. Returns false where the way is there already, where the policy reads
+ * something else than before and is no function of the request, and where there is no room. */
+static bool add_way(trie *t, const way *w, const way_end *end) {
+  _Atomic trie_step *at = &t->root;
+  trie_step s, to;
+  size_t i = 0;
+  while ((s = trie_load(at))) {
+    if (i == w->count || trie_kind_of(s) == TRIE_LEAF) return false;
+    const way_step *step = &w->steps[i];
+    if (trie_kind_of(s) == TRIE_STEM) {
+      trie_stem *stem = trie_thing_of(s);
+      size_t k = common(stem, step, w->count - i);
+      i += k;
+      at = k == stem->n ? &stem->to : at;
+      if (k == stem->n) continue;
+      bool forks =
+          i < w->count && trie_stem_kinds(stem)[k] == step[k].kind && rule_same_read(stem->steps[k].read, step[k].read);
+      to = forks ? leaf_at_the_end(t, w, i + 1, end) : TRIE_NOTHING;
+      return to && fork_stem(t, at, stem, k, &step[k], to);
+    }
+    if (!asks_the_same(s, step)) return false;
+    trie_branch *b = trie_thing_of(s);
+    _Atomic trie_step *next = place_in(t, b, step->kind, &step->key);
+    i++;
+    if (!next || !trie_load(next)) {
+      to = has_room(t, b, step) ? leaf_at_the_end(t, w, i, end) : TRIE_NOTHING;
+      return to && put(t, at, b, step, to);
+    }
+    at = next;
+  }
+  to = leaf_at_the_end(t, w, i, end);
+  if (to) trie_publish(at, to);
+  return to != TRIE_NOTHING;
+}
+
+void trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads, const pick_draws *draws,
+              const route_decision *d, bool level_given, const char *denial) {
+  way w;
+  way_end end = {d, level_given, denial};
+  find_way(&w, t, q, reads, nreads, draws);
+  if (w.too_long) return;
+  pthread_mutex_lock(&t->lock);
+  if (t->nways >= t->most_ways)
+    t->refused_ways++;
+  else if (add_way(t, &w, &end))
+    t->nways++;
+  pthread_mutex_unlock(&t->lock);
+}

@@ -1,0 +1,140 @@
+/* For: the values of fields, as the branches of the trie compare them: by type and bits, since a rule can tell 1 from
+ * 1.0; or as small numbers, where a field has few values.
+ * Owner: a key borrows the request's text. Use: trie_key_kind says which of the two a field has. */
+#ifndef SHUNT_ROUTE_TRIE_KEY_H
+#define SHUNT_ROUTE_TRIE_KEY_H
+
+#include <string.h>
+
+#include "route/trie.h"
+
+typedef struct trie_key {
+  uint64_t bits;    /* of the value; of a text its bytes, or where they are too many, a hash */
+  uint64_t tag;     /* the size of a text, and a shunt_type; things of the catalog are integers */
+  const char *text; /* where bits is a hash; else NULL */
+} trie_key;
+
+enum { TRIE_ABSENT = SHUNT_NULL, TRIE_TAG_BITS = 8 };
+
+/* What kind of branch the read makes. */
+trie_kind trie_key_kind(const rule_read *read);
+/* Whether the field can have only so many values as the catalog has things. */
+bool trie_key_closed(const rule_read *read);
+/* The value of a field that is no small number. */
+trie_key trie_key_of(const trie *t, const route_request *q, const rule_read *read);
+/* The value of one that is: from 1, 0 where it is absent. */
+static inline uint32_t trie_key_number(trie_kind kind, const route_request *q, const rule_read *read);
+
+bool trie_key_said(const route_request *q, const rule_read *read);
+
+static inline trie_key trie_key_absent(void) { return (trie_key){0, TRIE_ABSENT, NULL}; }
+
+/* ---- texts ---- */
+
+static inline uint64_t trie_key_load(const char *at) {
+  uint64_t word;
+  memcpy(&word, at, sizeof word);
+  return word;
+}
+
+/* Up to eight bytes as a number: with the size, no two texts have the same. */
+static inline uint64_t trie_key_pack(const char *text, size_t size) {
+  uint32_t first, last;
+  if (size == sizeof(uint64_t)) return trie_key_load(text);
+  if (size >= sizeof first) {
+    memcpy(&first, text, sizeof first);
+    memcpy(&last, text + size - sizeof last, sizeof last);
+    return first | (uint64_t)last << 32;
+  }
+  if (size == 0) return 0;
+  uint64_t middle = (unsigned char)text[size / 2];
+  return (unsigned char)text[0] | middle << 8 | (uint64_t)(unsigned char)text[size - 1] << 16;
+}
+
+/* NH (Black, Halevi, Krawczyk, Krovetz and Rogaway, 1999), so that who sends texts can't make them collide without
+ * knowing the words. What is longer than they reach is never kept, and need not be told apart. */
+static inline uint64_t trie_key_hash(const trie *t, const char *text, size_t size) {
+  uint64_t sum = size, word, key;
+  const char *last = text + size - sizeof word;
+  const uint64_t *keys = t->words;
+  for (; text < last && keys < t->words + TRIE_HASH_WORDS - 1; text += sizeof word) {
+    word = trie_key_load(text);
+    key = *keys++;
+    sum += (uint64_t)((uint32_t)word + (uint32_t)key) * (uint32_t)((word >> 32) + (key >> 32));
+  }
+  word = trie_key_load(last);
+  key = *keys;
+  return sum + (uint64_t)((uint32_t)word + (uint32_t)key) * (uint32_t)((word >> 32) + (key >> 32));
+}
+
+static inline trie_key trie_key_of_text(const trie *t, const char *text, size_t size) {
+  uint64_t tag = (uint64_t)size << TRIE_TAG_BITS | SHUNT_TEXT;
+  if (size <= sizeof(uint64_t)) return (trie_key){trie_key_pack(text, size), tag, NULL};
+  return (trie_key){trie_key_hash(t, text, size), tag, text};
+}
+
+static inline trie_key trie_key_of_name(const trie *t, const char *name) {
+  return name ? trie_key_of_text(t, name, strlen(name)) : trie_key_absent();
+}
+
+static inline trie_key trie_key_of_value(const trie *t, const shunt_value *v) {
+  if (v->type == SHUNT_TEXT || v->type == SHUNT_BLOB) /* a rule sees both as the same text */
+    return trie_key_of_text(t, v->as.bytes, v->size);
+  trie_key key = {0, v->type, NULL};
+  if (v->type == SHUNT_BOOL)
+    key.bits = v->as.boolean;
+  else if (v->type != SHUNT_NULL)
+    memcpy(&key.bits, &v->as, sizeof key.bits);
+  return key;
+}
+
+static inline const char *trie_key_relation_client(const route_request *q) {
+  return q->relation_client ? q->relation_client : q->relation ? q->relation->as.client : NULL;
+}
+
+/* The client's name in a field of a kind up to TRIE_CURRENT. */
+static inline const char *trie_key_name(trie_kind kind, const route_request *q) {
+  switch (kind) {
+  case TRIE_EXPLICIT:
+    return q->explicit_client;
+  case TRIE_RELATION_CLIENT:
+    return trie_key_relation_client(q);
+  case TRIE_PARENT:
+    return q->parent;
+  default:
+    return q->current;
+  }
+}
+
+static inline trie_key trie_key_of_attr(const trie *t, const route_request *q, const rule_read *read) {
+  const char *name = read->name;
+  for (const shunt_field *f = q->attrs, *end = f + q->nattrs; f < end; f++)
+    for (size_t i = 0; f->name[i] == name[i]; i++)
+      if (name[i] == 0) return trie_key_of_value(t, &f->value);
+  return trie_key_absent();
+}
+
+static inline uint32_t trie_key_number(trie_kind kind, const route_request *q, const rule_read *read) {
+  switch (kind) {
+  case TRIE_MODEL:
+    return q->model ? q->model->id + 1 : 0;
+  case TRIE_RELATION:
+    return q->relation ? q->relation->id + 1 : 0;
+  case TRIE_CLASS:
+    return read->of.classes[q->instance->id] + 1;
+  case TRIE_OP:
+    return (uint32_t)q->op + 1;
+  case TRIE_FLAG:
+    return (uint32_t)(read->field == RULE_FIELD_IN_TRANSACTION ? q->in_transaction : q->instance->isolate) + 1;
+  case TRIE_SAID:
+    return (uint32_t)trie_key_said(q, read) + 1;
+  default:
+    return 0;
+  }
+}
+
+static inline bool trie_key_same(const trie_key *a, const trie_key *b) {
+  return a->bits == b->bits && a->tag == b->tag && (!a->text || memcmp(a->text, b->text, a->tag >> TRIE_TAG_BITS) == 0);
+}
+
+#endif

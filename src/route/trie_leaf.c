@@ -1,0 +1,115 @@
+/* For: the decisions at the ends of the trie: each kept once, however many ways lead to it. */
+#include <string.h>
+
+#include "route/trie_inner.h"
+
+/* ---- copies that the trie owns ---- */
+
+const void *trie_keep(trie *t, const void *bytes, size_t size) {
+  const void *kept = map_get_n(&t->kept, bytes, size);
+  if (kept) return kept;
+  char *copy = arena_strndup(&t->arena, bytes, size);
+  return copy && map_put_n(&t->kept, copy, size, copy) ? copy : NULL;
+}
+
+static const char *keep_text(trie *t, const char *text, bool *fine) {
+  const char *kept = text ? trie_keep(t, text, strlen(text) + 1) : NULL;
+  if (text && !kept) *fine = false;
+  return kept;
+}
+
+/* The lists of a decision, which many have in common. Each is filled at the arena's end, and is the trie's own. */
+static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *fine) {
+  shunt_trace *trace = arena_array(&t->arena, shunt_trace, d->as.ntrace);
+  if (!trace) {
+    *fine = false;
+    return;
+  }
+  for (size_t i = 0; i < d->as.ntrace; i++) {
+    trace[i] = d->as.trace[i];
+    trace[i].detail = keep_text(t, trace[i].detail, fine);
+  }
+  leaf->as.trace = trace;
+  /* the names of fields are the rule hosts', and last */
+  if (d->as.ndepends_on) leaf->as.depends_on = trie_keep(t, d->as.depends_on, d->as.ndepends_on * sizeof(const char *));
+  if (d->as.ndepends_on && !leaf->as.depends_on) *fine = false;
+  leaf->rules = d->as.ntrace ? trie_keep(t, d->rules, d->as.ntrace * sizeof *d->rules) : NULL;
+  if (d->as.ntrace && !leaf->rules) *fine = false;
+}
+
+/* ---- which decisions are the same ---- */
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+static bool same_lists(const shunt_decision *a, const shunt_decision *b) {
+  if (a->ntrace != b->ntrace || a->ndepends_on != b->ndepends_on) return false;
+  for (size_t i = 0; i < a->ntrace; i++) {
+    const shunt_trace *l = &a->trace[i], *r = &b->trace[i];
+    if (l->verdict != r->verdict || l->source != r->source || !same_text(l->detail, r->detail)) return false;
+  }
+  for (size_t i = 0; i < a->ndepends_on; i++)
+    if (!same_text(a->depends_on[i], b->depends_on[i])) return false;
+  return true;
+}
+
+/* The rest follows: engine and role from the client, the message from the rule and its reason. */
+static bool same_leaf(const trie_leaf *leaf, const route_decision *d, bool levels) {
+  if (leaf->client != d->client || leaf->levels != levels || leaf->as.source != d->as.source) return false;
+  if (!levels && leaf->as.level != d->as.level) return false;
+  if (!same_text(leaf->as.table, d->as.table) || !same_text(leaf->as.denied, d->as.denied)) return false;
+  return same_lists(&leaf->as, &d->as) &&
+         (d->as.ntrace == 0 || memcmp(leaf->rules, d->rules, d->as.ntrace * sizeof *d->rules) == 0);
+}
+
+static uint64_t mix(uint64_t hash, uint64_t word) {
+  hash = (hash ^ word) * 0x9E3779B97F4A7C15u;
+  return hash ^ (hash >> 32);
+}
+
+static uint64_t hash_of(const route_decision *d) {
+  uint64_t hash = (uintptr_t)d->client;
+  for (size_t i = 0; i < d->as.ntrace; i++) hash = mix(hash, (uintptr_t)d->rules[i] + (uint64_t)d->as.trace[i].verdict);
+  for (const char *c = d->as.table; c && *c; c++) hash = mix(hash, (unsigned char)*c);
+  return hash;
+}
+
+/* ---- making them ---- */
+
+static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const char *denial) {
+  trie_leaf *leaf = arena_new(&t->arena, trie_leaf);
+  if (!leaf) return NULL;
+  bool fine = true;
+  leaf->levels = levels;
+  leaf->client = d->client;
+  leaf->as = d->as;
+  leaf->as.remembered = true;
+  leaf->as.table = keep_text(t, d->as.table, &fine);
+  leaf->as.denied = keep_text(t, d->as.denied, &fine);
+  leaf->denial = keep_text(t, denial, &fine);
+  keep_lists(t, leaf, d, &fine);
+  return fine ? leaf : NULL;
+}
+
+trie_leaf *trie_leaf_for(trie *t, const route_decision *d, bool level_given, const char *denial) {
+  bool levels = !level_given && (!d->client || d->client->engine != CAT_SQLITE3);
+  uint64_t hash = hash_of(d);
+  trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
+  while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;
+  if (leaf) return leaf;
+  leaf = new_leaf(t, d, levels, denial);
+  if (!leaf) return NULL;
+  leaf->id = (uint32_t)t->nleaves;
+  leaf->hash = hash;
+  leaf->next = first;
+  if (first && !map_put_n(&t->leaves, (const char *)&first->hash, sizeof hash, leaf)) return NULL;
+  if (!first && !map_put_n(&t->leaves, (const char *)&leaf->hash, sizeof hash, leaf)) return NULL;
+  t->nleaves++;
+  return leaf;
+}
+
+void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *ud) {
+  pthread_mutex_lock(&t->lock);
+  for (size_t i = 0; i < t->leaves.count; i++)
+    for (const trie_leaf *leaf = t->leaves.entries[i].value; leaf; leaf = leaf->next) fn(ud, leaf);
+  pthread_mutex_unlock(&t->lock);
+}

@@ -1,0 +1,282 @@
+/* For: the fields of a request, by name and path, and the record of which were read. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rule/host_inner.h"
+#include "rule/sandbox_inner.h"
+
+const char *const host_field_names[RULE_NFIELDS] = {
+#define FIELD_NAME(name, text) text,
+    RULE_FIELD_MAP(FIELD_NAME)
+#undef FIELD_NAME
+};
+
+const char *const host_instance_names[HOST_INSTANCE_FIELDS] = {
+#define INSTANCE_NAME(name, text) text,
+    RULE_INSTANCE_MAP(INSTANCE_NAME)
+#undef INSTANCE_NAME
+};
+
+/* Whatever of it is read, a decision depends on "instance". */
+static const char instance[] = "instance";
+
+/* They are kept outside of the sandbox's memory. */
+enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
+
+void host_no_memory(lua_State *L) {
+  sandbox_inner_of(L)->out_of_memory = true;
+  sandbox_raise(L);
+  __builtin_unreachable();
+}
+
+void host_stop(lua_State *L, sandbox_limit limit) {
+  sandbox_stop(sandbox_inner_of(L), limit);
+  sandbox_raise(L);
+  __builtin_unreachable();
+}
+
+rule_request *host_request(lua_State *L, rule_host *h) {
+  if (!h->request) luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
+  return h->request;
+}
+
+/* ---- what was read ---- */
+
+static bool same_question(const rule_read *a, const rule_read *b) {
+  switch (a->predicate) {
+  case RULE_VALUE:
+    return true;
+  case RULE_MOD:
+  case RULE_BUCKET:
+    return a->of.parts == b->of.parts;
+  case RULE_ONE_OF:
+  case RULE_PREFIX:
+    return host_operand_is(a->of.operand, b->of.operand);
+  case RULE_CLASS:
+    return a->of.classes == b->of.classes;
+  }
+  return false;
+}
+
+bool rule_same_read(const rule_read *a, const rule_read *b) {
+  if (a == b) return true;
+  if (a->field != b->field || a->predicate != b->predicate || !same_question(a, b)) return false;
+  return a->name == b->name || (a->name && b->name && strcmp(a->name, b->name) == 0);
+}
+
+static const rule_read values[] = {
+#define VALUE_READ(id, text) [id] = {.field = (id), .predicate = RULE_VALUE, .display = (text)},
+#define FIELD_READ(id, text) VALUE_READ(RULE_FIELD_##id, text)
+#define INSTANCE_READ(id, text) VALUE_READ(RULE_INSTANCE_##id, instance)
+    RULE_FIELD_MAP(FIELD_READ) RULE_INSTANCE_MAP(INSTANCE_READ)
+#undef INSTANCE_READ
+#undef FIELD_READ
+#undef VALUE_READ
+};
+
+/* What fails here must not be caught: a decision on what is not in the record would be remembered for too many. */
+static void record(lua_State *L, rule_host *h, const rule_read *read) {
+  if (h->nreads == h->reads_capacity &&
+      !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof(const rule_read *)))
+    host_no_memory(L);
+  h->reads[h->nreads++] = read;
+}
+
+void host_read(lua_State *L, rule_host *h, rule_field field) {
+  uint32_t bit = 1u << field;
+  if (h->read_mask & bit) return;
+  h->read_mask |= bit;
+  record(L, h, &values[field]);
+}
+
+/* Whether something read before tells what this would. */
+static bool is_told(lua_State *L, const rule_host *h, const rule_read *read) {
+  if (!read->name && h->read_mask & 1u << read->field) return true;
+  sandbox_charge(L, (int64_t)h->nreads / 8);
+  for (size_t i = 0; i < h->nreads; i++) {
+    const rule_read *r = h->reads[i];
+    if (r->field != read->field || r->name != read->name) continue;
+    if (r->predicate == RULE_VALUE || (r->predicate == read->predicate && same_question(r, read))) return true;
+  }
+  return false;
+}
+
+static void record_value(lua_State *L, rule_host *h, const rule_read *value) {
+  if (value->name)
+    record(L, h, value);
+  else
+    host_read(L, h, value->field);
+}
+
+/* The host's own copy, of the same bytes the same one; NULL where there are too many. */
+static const rule_read *lasting_part(lua_State *L, rule_host *h, const rule_read *read) {
+  const rule_read *known = map_get_n(&h->parts, (const char *)read, sizeof *read);
+  if (known || h->parts.count >= MOST_PARTS) return known;
+  rule_read *made = arena_new(&h->names, rule_read);
+  if (!made) host_no_memory(L);
+  *made = *read;
+  if (!map_put_n(&h->parts, (const char *)made, sizeof *made, made)) host_no_memory(L);
+  return made;
+}
+
+/* Records what is asked of the value, if need be as all of it: value is the read for that. */
+static void read_part(lua_State *L, rule_host *h, const rule_read *read, const rule_read *value) {
+  if (is_told(L, h, read)) return;
+  const rule_read *lasting = lasting_part(L, h, read);
+  if (lasting)
+    record(L, h, lasting);
+  else
+    record_value(L, h, value);
+}
+
+void rule_host_read(rule_host *h, rule_field field) { host_read(h->sb->L, h, field); }
+
+void rule_host_read_class(rule_host *h, const uint32_t *classes) {
+  if (h->read_mask & 1u << RULE_INSTANCE_NAME) return;
+  rule_read read = {
+      .field = RULE_FIELD_INSTANCE, .predicate = RULE_CLASS, .display = instance, .of = {.classes = classes}};
+  read_part(h->sb->L, h, &read, &values[RULE_INSTANCE_NAME]);
+}
+
+const rule_read *const *rule_host_reads(const rule_host *h, size_t *count) {
+  *count = h->nreads;
+  return h->reads;
+}
+
+/* ---- columns and attributes ---- */
+
+static bool same_name(const char *a, const char *b) { return *a == *b && strcmp(a, b) == 0; }
+
+const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column) {
+  for (size_t i = 0; i < n; i++)
+    if (same_name(where[i].name, column) || cat_same_column(where[i].name, column)) return &where[i].value;
+  return NULL;
+}
+
+const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name) {
+  for (size_t i = 0; i < n; i++)
+    if (same_name(attrs[i].name, name)) return &attrs[i].value;
+  return NULL;
+}
+
+/* The read of the value below where or attrs, made once. */
+static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
+  const rule_read *known = map_get(names, name);
+  if (known) return known;
+  if (names->count >= MOST_NAMES) host_stop(L, SANDBOX_NAMES);
+  size_t size = strlen(name);
+  if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
+  rule_read *made = arena_new(&h->names, rule_read);
+  char *display = arena_printf(&h->names, "%s.%s", host_field_names[field], name);
+  if (!made || !display) host_no_memory(L);
+  *made = (rule_read){.field = field,
+                      .predicate = RULE_VALUE,
+                      .name = display + strlen(host_field_names[field]) + 1,
+                      .display = display};
+  if (!map_put(names, made->name, made)) host_no_memory(L);
+  return made;
+}
+
+static const shunt_value *named_value(const rule_request *r, rule_field field, const char *name) {
+  const shunt_value *value =
+      field == RULE_FIELD_WHERE ? rule_where(r->where, r->nwhere, name) : rule_attr(r->attrs, r->nattrs, name);
+  return value && value->type != SHUNT_NULL ? value : NULL;
+}
+
+const shunt_value *host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  const rule_request *r = host_request(L, h);
+  const rule_read *read = named_read(L, h, field, name);
+  if (!is_told(L, h, read)) record(L, h, read);
+  return named_value(r, field, name);
+}
+
+/* ---- fields by path ---- */
+
+const char *host_text_of(const rule_request *r, rule_field field) {
+  switch (field) {
+  case RULE_FIELD_MODEL:
+    return r->model;
+  case RULE_FIELD_RELATION:
+    return r->relation;
+  case RULE_FIELD_EXPLICIT:
+    return r->explicit_client;
+  case RULE_FIELD_RELATION_CLIENT:
+    return r->relation_client;
+  case RULE_FIELD_PARENT:
+    return r->parent;
+  case RULE_FIELD_CURRENT:
+    return r->current;
+  case RULE_FIELD_DEFAULT:
+    return r->default_client;
+  case RULE_FIELD_ENV:
+    return r->env;
+  case RULE_FIELD_OP:
+    return r->op;
+  case RULE_FIELD_CLIENT:
+    return r->client;
+  case RULE_FIELD_TABLE:
+    return r->table;
+  case RULE_INSTANCE_NAME:
+    return r->instance ? r->instance->name : NULL;
+  default:
+    return NULL;
+  }
+}
+
+static const shunt_value *value_of(const rule_request *r, const rule_read *read, shunt_value *room) {
+  switch (read->field) {
+  case RULE_FIELD_WHERE:
+  case RULE_FIELD_ATTRS:
+    return named_value(r, read->field, read->name);
+  case RULE_FIELD_LEVEL:
+    *room = shunt_integer(r->level);
+    return room;
+  case RULE_FIELD_IN_TRANSACTION:
+    *room = shunt_boolean(r->in_transaction);
+    return room;
+  case RULE_INSTANCE_ID:
+    if (!r->instance || !r->instance->has_number) return NULL;
+    *room = shunt_integer(r->instance->number);
+    return room;
+  default: {
+    const char *text = host_text_of(r, read->field);
+    if (!text) return NULL;
+    *room = shunt_text(text, strlen(text));
+    return room;
+  }
+  }
+}
+
+/* The read of the value at the path. */
+static const rule_read *read_at(lua_State *L, rule_host *h, const char *path) {
+  if (strncmp(path, "where.", 6) == 0) return named_read(L, h, RULE_FIELD_WHERE, path + 6);
+  if (strncmp(path, "attrs.", 6) == 0) return named_read(L, h, RULE_FIELD_ATTRS, path + 6);
+  if (strcmp(path, "instance.id") == 0) return &values[RULE_INSTANCE_ID];
+  if (strcmp(path, "instance.name") == 0) return &values[RULE_INSTANCE_NAME];
+  for (rule_field f = 0; f < RULE_NFIELDS; f++)
+    if (f != RULE_FIELD_INSTANCE && f != RULE_FIELD_WHERE && f != RULE_FIELD_ATTRS &&
+        strcmp(path, host_field_names[f]) == 0)
+      return &values[f];
+  luaL_error(L,
+             "there is no field '%s' to ask of: it is a field of the request, where.COLUMN, attrs.NAME, instance.id "
+             "or instance.name",
+             path);
+  return NULL;
+}
+
+const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room) {
+  const rule_request *r = host_request(L, h);
+  const rule_read *value = read_at(L, h, path);
+  read->field = value->field;
+  read->name = value->name;
+  read->display = value->display;
+  /* the candidate is what the rules before made of the request: not a part of it */
+  if (read->field == RULE_FIELD_CLIENT || read->field == RULE_FIELD_TABLE) return value_of(r, read, room);
+  if (read->predicate != RULE_VALUE)
+    read_part(L, h, read, value);
+  else if (!is_told(L, h, value))
+    record_value(L, h, value);
+  return value_of(r, read, room);
+}
