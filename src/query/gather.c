@@ -42,15 +42,21 @@ shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int
 
 /* ---- sending ---- */
 
-/* One call may hold half of a pool, so that it doesn't keep everybody else waiting for the sake of its own speed. */
-static bool may_hold_more(const gather *g, const execution *e) {
-  int most = e->client->pool.max / 2, held = 0;
+static int held_of(const gather *g, const execution *e) {
+  int held = 0;
   for (size_t i = 0; i < g->nflying; i++)
     held += g->flying[i]->e.client == e->client && g->flying[i]->e.level == e->level;
-  return held < (most > 1 ? most : 1);
+  return held;
 }
 
-/* *conn stays NULL where there is none to be had now. */
+/* One call may hold half of a pool, so that it doesn't keep everybody else waiting for the sake of its own speed. */
+static int most_to_hold(const execution *e) {
+  int most = e->client->pool.max / 2;
+  return most > 1 ? most : 1;
+}
+
+/* *conn stays NULL where there is none to be had now. A server that lets in no more than those that are held already is
+ * no failure: those will do. */
 static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn **conn) {
   driver_conn *own = transaction_peek(s, e->client, e->level);
   *conn = NULL;
@@ -58,8 +64,10 @@ static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn 
     if (!own->under_way) *conn = own;
     return SHUNT_OK;
   }
-  if (!may_hold_more(s->gather, e)) return SHUNT_OK;
-  return pool_try_acquire(s->home.pools, e->client, e->level, s->deadline_ns, conn, &s->gather->err);
+  int held = held_of(s->gather, e);
+  if (held >= most_to_hold(e)) return SHUNT_OK;
+  shunt_status status = pool_try_acquire(s->home.pools, e->client, e->level, s->deadline_ns, conn, &s->gather->err);
+  return status == SHUNT_E_DATASOURCE && held ? SHUNT_OK : status;
 }
 
 static void give_back(shunt_session *s, const inquiry *a, driver_conn *conn) {
