@@ -32,6 +32,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+RELAY := $(B)/tests/relay
 
 CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SANITIZE)
@@ -117,6 +118,10 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,cmocka $(PACKAGES))
+# What tests on real servers put between themselves and a server.
+$(RELAY): $(B)/obj/tests/engines/relay.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -141,10 +146,10 @@ test: ## Build and run every test
 	$(again) check
 
 # The unit tests' programs, built and not run.
-unit: $(TESTS)
+unit: $(TESTS) $(RELAY)
 
 # What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
-check: $(TESTS) $(if $(filter --only,$(RUN)),,all)
+check: $(TESTS) $(RELAY) $(if $(filter --only,$(RUN)),,all)
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers

@@ -24,6 +24,7 @@ servers() {
   need postgresql postgres -
   need mariadb-server-core program mariadbd
   need mariadb-client-core program my_print_defaults
+  need openssl program openssl
 }
 
 for purpose in "$@"; do

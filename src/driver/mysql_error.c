@@ -55,6 +55,8 @@ static const meaning meanings[] = {
     {1044, SHUNT_E_DATASOURCE}, /* access denied, and the next four */
     {1045, SHUNT_E_DATASOURCE},  {1142, SHUNT_E_DATASOURCE}, {1143, SHUNT_E_DATASOURCE},
     {1227, SHUNT_E_DATASOURCE},  {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
+    {1203, SHUNT_E_DATASOURCE},                              /* too many connections of one user; the next too */
+    {1226, SHUNT_E_DATASOURCE},
 };
 
 /* Beyond the numbers, the SQL standard's classes. */
@@ -99,6 +101,9 @@ static const char *hint_of(unsigned number) {
     return "; begin the transaction anew";
   case 1040:
     return "; lower the pools' max, or raise the server's max_connections";
+  case 1203:
+  case 1226:
+    return "; lower the pools' max, or raise the user's max_user_connections";
   default:
     return "";
   }

@@ -16,6 +16,7 @@ static const char settings[] = "SET datestyle = ISO; SET intervalstyle = iso_860
                                "SET standard_conforming_strings = on";
 
 static const int64_t NS_PER_S = 1000000000;
+static const char TOO_MANY_CONNECTIONS[] = "53300";
 
 static void ignore_notice(void *ud, const PGresult *notice) { (void)ud, (void)notice; }
 
@@ -85,7 +86,10 @@ static shunt_status refused(const pg_conn *conn, shunt_error *err) {
     line += strspn(line, "\t ");
     if (size < sizeof why) size += (size_t)snprintf(why + size, sizeof why - size, "%s%s", size ? "; " : "", line);
   }
-  error_set(err, SHUNT_E_DATASOURCE, "client '%s': %s", conn->base.client->name, why);
+  const char *hint = strcmp(state, TOO_MANY_CONNECTIONS) == 0
+                         ? "; lower the pools' max, or raise the server's max_connections or the role's own limit"
+                         : "";
+  error_set(err, SHUNT_E_DATASOURCE, "client '%s': %s%s", conn->base.client->name, why, hint);
   if (err) memcpy(err->sqlstate, state, sizeof state);
   return SHUNT_E_DATASOURCE;
 }

@@ -2,8 +2,10 @@
 # For: one throwaway database server, in a folder of its own, run by a user who may do nothing else.
 # Owner: the folder DIR belongs to with-servers.sh, which makes and removes it; DIR/pg and DIR/mysql belong to the servers.
 # Use: sh tests/engines/server.sh make|start|kill|pause|resume|stop pg|mysql DIR
-#   make   a new server, not running, with the users that README.md names
-#   start  returns when it takes connections; the same port and data each time
+#   make   a new server, not running, with the users that README.md names and a certificate for 127.0.0.1, whose authority is
+#          DIR/ENGINE/ca.pem
+#   start  returns when it takes connections; the same port and data each time. More options of the server's own, as
+#          DIR/ENGINE/options holds them, go on top
 #   kill   SIGKILL, as a crash would; what it had committed is there after the next start
 #   pause  it answers nothing any more, as if it hung, until
 #   resume
@@ -84,20 +86,27 @@ launch() {
   )
 }
 
+# What a test wants otherwise.
+more_options() { cat "$home/options" 2>/dev/null; }
+
 launch_pg() { # PORT
   rm -f "$home/data/postmaster.pid"
+  # shellcheck disable=SC2046 # a list of words
   launch "$(pg_program postgres)" -D "$home/data" -c port="$1" -c listen_addresses=127.0.0.1 \
     -c unix_socket_directories="$home" -c fsync=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=50 \
     -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=256MB -c autovacuum=off -c jit=off -c timezone=UTC \
-    -c dynamic_shared_memory_type=mmap
+    -c dynamic_shared_memory_type=mmap -c ssl=on -c ssl_cert_file="$home/server.pem" -c ssl_key_file="$home/server.key" \
+    $(more_options)
 }
 
 launch_mysql() { # PORT
   # In a temporary folder that it shares, a server that starts takes the tables of one that runs for left over.
+  # shellcheck disable=SC2046 # a list of words
   launch "$(mysql_program mariadbd)" --no-defaults --datadir="$home/data" --tmpdir="$home" --socket="$home/socket" \
     --port="$1" --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=50 \
     --innodb-flush-log-at-trx-commit=2 --innodb-doublewrite=0 --innodb-use-native-aio=0 --innodb-buffer-pool-size=64M \
-    --pid-file="$home/data/mariadb.pid" --init-file="$home/users.sql"
+    --pid-file="$home/data/mariadb.pid" --init-file="$home/users.sql" --ssl-cert="$home/server.pem" \
+    --ssl-key="$home/server.key" $(more_options)
 }
 
 # Starts it and waits. Fails where it ended by itself.
@@ -134,6 +143,16 @@ start() {
 }
 
 # ---- making and ending ----
+
+# For 127.0.0.1 alone, by an authority that this server has to itself.
+make_certificate() {
+  set -- req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 3650
+  {
+    as_user openssl "$@" -subj "/CN=authority of a $engine server for tests" -keyout "$home/ca.key" -out "$home/ca.pem" &&
+      as_user openssl "$@" -CA "$home/ca.pem" -CAkey "$home/ca.key" -subj /CN=127.0.0.1 -addext subjectAltName=IP:127.0.0.1 \
+        -addext basicConstraints=CA:FALSE -keyout "$home/server.key" -out "$home/server.pem"
+  } >"$home/log" 2>&1 || die "its certificate can't be made: $(tail -n 5 "$home/log")"
+}
 
 make_pg() {
   initdb=$(pg_program initdb) || exit 1
@@ -172,6 +191,7 @@ signal_all() { # SIGNAL
 case $action in
 make)
   mkdir "$home" && { [ -z "$user" ] || chown "$user" "$home"; } || exit 1
+  make_certificate
   "make_$engine"
   ;;
 start) start ;;

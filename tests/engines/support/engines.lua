@@ -27,14 +27,16 @@ function M.missing()
   return ("is not tried: %s is not set (sh tests/engines/with-servers.sh COMMAND sets it)"):format(table.concat(names, " and "))
 end
 
---- The engine's test server as a URL, over TCP with a password or over its socket; nil where there is none.
+--- The engine's test server as a URL, over its socket, or over TCP with a password, to where the server is or to another
+--- address; nil where there is none.
 ---@param engine string
 ---@param database? string
----@param tcp? boolean
+---@param tcp? boolean | string
 ---@return string?
 function M.url(engine, database, tcp)
   local url = (tcp and tcp_urls or urls)[engine]
   if url and database then url = url:gsub("^(%a+://[^/]*/)[^?]*", "%1" .. database) end
+  if url and type(tcp) == "string" then url = url:gsub("@[^/]*/", "@" .. tcp .. "/") end
   return url
 end
 
@@ -43,9 +45,10 @@ end
 --- Runs SQL on the server's first database.
 ---@param engine string
 ---@param statements string[]
-function M.administer(engine, statements)
+---@param url? string where it is not for who runs the tests
+function M.administer(engine, statements, url)
   local yaml = ("database: {defaultClient: server, clients: {server: {engine: %s, connection: {url: %q}}}}\n")
-    :format(engine, M.url(engine))
+    :format(engine, url or M.url(engine))
   local app, folder = App.open { ["shunt.yaml"] = yaml }
   local ok, problem = pcall(function()
     local session <close> = app:session()
@@ -85,12 +88,12 @@ local drop = { pg = "DROP DATABASE IF EXISTS %s WITH (FORCE)", mysql = "DROP DAT
 local World = {}
 World.__index = World
 
-local function client_line(world, name, engine, connection)
+local function client_line(world, name, engine, tcp, connection)
   if engine == "sqlite3" then return ("    %s: {engine: sqlite3, connection: {filename: %s.db, create: true%s}}"):format(name, name, connection) end
   local database = new_name()
   table.insert(world.databases[engine], database)
   world.database_of[name] = database
-  return ("    %s: {engine: %s, connection: {url: %q%s}}"):format(name, engine, M.url(engine, database), connection)
+  return ("    %s: {engine: %s, connection: {url: %q%s}}"):format(name, engine, M.url(engine, database, tcp), connection)
 end
 
 local function yaml_of(world, spec)
@@ -100,15 +103,15 @@ local function yaml_of(world, spec)
   lines[#lines + 1] = "  base: {pool: {max: " .. (spec.max or 4) .. "}}"
   lines[#lines + 1] = "  clients:"
   for _, name in ipairs(names) do
-    local more = spec.connection and spec.connection[name]
-    lines[#lines + 1] = client_line(world, name, spec.clients[name], more and ", " .. more or "")
+    local more, tcp = spec.connection and spec.connection[name], spec.tcp and spec.tcp[name]
+    lines[#lines + 1] = client_line(world, name, spec.clients[name], tcp, more and ", " .. more or "")
   end
   return table.concat(lines, "\n") .. "\n" .. (spec.yaml or "") .. (spec.rules and "rules: {path: [rules]}\n" or "")
 end
 
 --- clients: engine by client; default: the default client (the only one where left out); rules: a rule file; yaml: more of the
---- app config; max: connections of a pool; connection: more keys of a client's connection.
----@param spec { clients: table<string, string>, default?: string, rules?: string, yaml?: string, max?: integer, connection?: table }
+--- app config; max: connections of a pool; connection: more keys of a client's connection; tcp: as for url, by client.
+---@param spec { clients: table<string, string>, default?: string, rules?: string, yaml?: string, max?: integer, connection?: table, tcp?: table }
 ---@return World
 function M.open(spec)
   local world = setmetatable({ databases = { pg = {}, mysql = {} }, database_of = {} }, World)
