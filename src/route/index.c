@@ -219,8 +219,9 @@ bool index_build(stage_index *x, const catalog *c, cat_stage stage) {
   x->conditional = base_zalloc(x->count * sizeof *x->conditional);
   if (!x->conditional) return false;
   for (size_t i = 0; i < x->count; i++) {
-    for (cat_dimension k = 0; k < CAT_NDIMENSIONS; k++)
-      if (x->ranked[i]->conditions[k].count) x->conditional[i] = true;
+    const cat_condition *conditions = x->ranked[i]->conditions;
+    x->conditional[i] = conditions[CAT_OP].count || conditions[CAT_CLIENT].count ||
+                        (conditions[CAT_RELATION].count && conditions[CAT_MODEL].count);
     if (!add_rule(x, c, x->ranked[i], (uint32_t)i)) return false;
   }
   bool fine = classify(&x->any, c);

@@ -25,7 +25,7 @@ typedef struct index_group {
 
 typedef struct stage_index {
   const cat_rule **ranked; /* the stage's rules in the order that they are asked */
-  bool *conditional;       /* by rank: whether the rule has conditions at all */
+  bool *conditional;       /* by rank: whether the rule has conditions that its place in the index does not tell */
   size_t count, capacity;
   index_group any;
   index_group **by_model; /* NULL where no rule is for that model alone */

@@ -160,6 +160,7 @@ trie_counts trie_count(trie *t) {
 void trie_free(trie *t) {
   map_free(&t->kept);
   map_free(&t->leaves);
+  base_free(t->draft);
   arena_free(&t->arena);
   pthread_mutex_destroy(&t->lock);
 }

@@ -71,6 +71,8 @@ typedef struct trie {
   arena arena;
   map kept;   /* bytes to the copy that branches and leaves share */
   map leaves; /* by hash */
+  void *draft;
+  size_t draft_capacity;
   size_t nleaves, nways, most_ways, nnodes;
   uint64_t refused_children, refused_ways; /* that were not added, because the branch or the trie was full */
 } trie;

@@ -1,5 +1,6 @@
 /* For: adding to the trie. What is there stays as it is; what is new is complete before it is published, so that
  * whoever comes by sees all of it or nothing. Under the trie's lock. */
+#include "base/alloc.h"
 #include "route/trie_inner.h"
 
 enum {
@@ -76,34 +77,53 @@ static bool own_key(trie *t, const way_step *step, trie_key *key) {
 
 /* ---- stems ---- */
 
-static trie_stem *new_stem(trie *t, size_t n, trie_step to) {
-  trie_stem *stem = arena_alloc(&t->arena, sizeof *stem + n * (sizeof stem->steps[0] + 1));
-  if (!stem) return NULL;
+/* Room for a stem, until the next is made. */
+static trie_stem *draft_stem(trie *t, size_t n, trie_step to) {
+  size_t size = sizeof(trie_stem) + n * (sizeof(trie_stem_step) + 1);
+  if (!base_grow(&t->draft, &t->draft_capacity, size, 1)) return NULL;
+  trie_stem *stem = t->draft;
+  memset(stem, 0, sizeof *stem); /* its gaps too: stems are compared by their bytes */
   atomic_init(&stem->to, to);
   stem->n = (uint32_t)n;
-  t->nnodes++;
   return stem;
 }
 
-/* Part of another; where it has no length, what it leads to. */
-static trie_step cut(trie *t, const trie_stem *from, size_t first, size_t n, trie_step to) {
-  if (n == 0) return to;
-  trie_stem *stem = new_stem(t, n, to);
-  if (!stem) return TRIE_NOTHING;
-  memcpy(stem->steps, from->steps + first, n * sizeof stem->steps[0]);
-  memcpy(trie_stem_kinds(stem), trie_stem_kinds(from) + first, n);
-  return trie_step_to(TRIE_STEM, stem);
+/* Its copy for good. Nothing ever changes behind a stem that ends in a leaf, so that ways may share it: most differ in
+ * a value before it alone. */
+static trie_step keep_stem(trie *t, const trie_stem *draft, bool may_share) {
+  size_t size = sizeof *draft + draft->n * (sizeof draft->steps[0] + 1), before = t->kept.count;
+  if (may_share && trie_kind_of(trie_load(&draft->to)) == TRIE_LEAF) {
+    const void *kept = trie_keep(t, draft, size);
+    t->nnodes += t->kept.count - before;
+    return kept ? trie_step_to(TRIE_STEM, kept) : TRIE_NOTHING;
+  }
+  void *copy = arena_alloc(&t->arena, size);
+  if (!copy) return TRIE_NOTHING;
+  t->nnodes++;
+  return trie_step_to(TRIE_STEM, memcpy(copy, draft, size));
 }
 
 static trie_step grow_stem(trie *t, const way_step *steps, size_t n, trie_step to) {
-  trie_stem *stem = new_stem(t, n, to);
+  trie_stem *stem = draft_stem(t, n, to);
+  bool texts = false;
   if (!stem) return TRIE_NOTHING;
   for (size_t i = 0; i < n; i++) {
     stem->steps[i].read = steps[i].read;
     trie_stem_kinds(stem)[i] = (uint8_t)steps[i].kind;
     if (!own_key(t, &steps[i], &stem->steps[i].key)) return TRIE_NOTHING;
+    texts = texts || (steps[i].key.text && !steps[i].lasting); /* a copy, like no other */
   }
-  return trie_step_to(TRIE_STEM, stem);
+  return keep_stem(t, stem, !texts);
+}
+
+/* Part of another; where it has no length, what it leads to. */
+static trie_step cut(trie *t, const trie_stem *from, size_t first, size_t n, trie_step to) {
+  if (n == 0) return to;
+  trie_stem *stem = draft_stem(t, n, to);
+  if (!stem) return TRIE_NOTHING;
+  memcpy(stem->steps, from->steps + first, n * sizeof stem->steps[0]);
+  memcpy(trie_stem_kinds(stem), trie_stem_kinds(from) + first, n);
+  return keep_stem(t, stem, true);
 }
 
 /* ---- branches ---- */

@@ -319,7 +319,7 @@ static char *join(const char *a, const char *b) {
 static const char closures[] =
     "for i = 1, 45 do\n"
     "  rule(\"closure \" .. i) { stage = \"override\", priority = -1, client = function(req)\n"
-    "    if req.attrs.plan == \"plan \" .. i and req.op == \"write\" or req.model == \"m\" .. i then return \"other\" "
+    "    if req.attrs.plan == \"plan \" .. i or req.model == \"m\" .. i then return \"other\" "
     "end\n"
     "    if req.attrs.residency == \"r\" .. i then return \"big\" end\n"
     "  end }\n"
