@@ -21,6 +21,7 @@ typedef bool mysql_flag;
 typedef enum statement_kind {
   STATEMENT_OTHER,
   STATEMENT_CHANGES, /* rows: INSERT, UPDATE, … */
+  STATEMENT_CALLS,   /* a procedure, which may change anything */
   STATEMENT_COMMITS, /* whatever transaction is open, before it runs */
   STATEMENT_STAYS    /* it changes the connection itself, which goes back to others */
 } statement_kind;

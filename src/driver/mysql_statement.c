@@ -57,6 +57,7 @@ static statement_kind kind_of(const char *sql) {
   static const char *const stays[] = {"use", "lock", "unlock", "xa", "handler", NULL};
   const char *at = skip_blank(sql);
   if (is_one_of(&at, changes)) return STATEMENT_CHANGES;
+  if (is_word(&at, "call")) return STATEMENT_CALLS;
   if (is_one_of(&at, tables)) return is_temporary(at) ? STATEMENT_OTHER : STATEMENT_COMMITS;
   if (is_word(&at, "load")) return is_word(&at, "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
   if (is_one_of(&at, commits)) return STATEMENT_COMMITS;

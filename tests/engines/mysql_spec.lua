@@ -402,6 +402,16 @@ describe("statements on mysql", function()
     assert.not_equal(before, session:query("main", connection)[1].id)
   end)
 
+  it("that call a procedure run once, though its result has other columns now", function()
+    session:execute("main", "CREATE TABLE called (id INTEGER PRIMARY KEY AUTO_INCREMENT, n INTEGER)")
+    session:execute("main", "CREATE PROCEDURE note() BEGIN INSERT INTO called (n) VALUES (1); SELECT * FROM called ORDER BY id DESC LIMIT 1; END")
+    for i = 1, 4 do
+      pcall(session.query, session, "main", "CALL note()")
+      assert.equal(i, session:query("main", "SELECT COUNT(*) AS n FROM called")[1].n)
+      session:execute("main", ("ALTER TABLE called ADD COLUMN c%d INTEGER"):format(i))
+    end
+  end)
+
   it("have the time in UTC, wherever the server is", function()
     session:execute("main", "CREATE TABLE moments (id INTEGER PRIMARY KEY, at TIMESTAMP NULL)")
     session:execute("main", "INSERT INTO moments VALUES (1, FROM_UNIXTIME(86400))")
@@ -461,6 +471,20 @@ describe("a connection to mysql", function()
     assert.equal("main", problem.client)
     assert.is_nil(tostring(problem):find("swordfish", 1, true))
   end
+
+  it("finds an option file beside the file that names it", function()
+    local url = Engines.url "mysql"
+    local user = url:match "//([^:@/]+)"
+    local bare = url:gsub("//[^@/]*@", "//")
+    local app, folder = App.open {
+      ["shunt.yaml"] = ("database: {defaultClient: main, clients: {main: {engine: mysql, connection: {url: %q, option_file: keys/my.cnf}}}}\n"):format(bare),
+      ["keys/my.cnf"] = ("[client]\nuser=%s\n"):format(user),
+    }
+    local s <close> = app:session()
+    assert.equal(user, s:query("main", "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS u")[1].u)
+    app:close()
+    App.remove(folder)
+  end)
 
   it("is made by a url, and by what stands beside it", function()
     assert.equal(database, with(("url: %q"):format(url)))
