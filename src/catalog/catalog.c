@@ -180,12 +180,15 @@ static bool copy_text(arena *a, const char *from, const char **to) {
 
 bool cat_client_copy(arena *a, const cat_client *from, cat_client *to) {
   cat_option *options = arena_array(a, cat_option, from->noptions);
+  const char **folders = arena_array(a, const char *, from->noptions);
   *to = *from;
   to->options = options;
-  bool ok = options && copy_text(a, from->name, &to->name) && copy_text(a, from->filename, &to->filename) &&
+  if (from->folders) to->folders = folders;
+  bool ok = options && folders && copy_text(a, from->name, &to->name) && copy_text(a, from->filename, &to->filename) &&
             copy_text(a, from->at.file, &to->at.file);
   for (size_t i = 0; i < from->noptions && ok; i++) {
     options[i].secret = from->options[i].secret;
+    if (from->folders && !copy_text(a, from->folders[i], &folders[i])) return false;
     ok = copy_text(a, from->options[i].name, &options[i].name) &&
          copy_text(a, from->options[i].value, &options[i].value);
   }
@@ -197,7 +200,8 @@ static bool same_text(const char *a, const char *b) { return a == b || (a && b &
 static bool same_options(const cat_client *a, const cat_client *b) {
   if (a->noptions != b->noptions) return false;
   for (size_t i = 0; i < a->noptions; i++)
-    if (!same_text(a->options[i].name, b->options[i].name) || !same_text(a->options[i].value, b->options[i].value))
+    if (!same_text(a->options[i].name, b->options[i].name) || !same_text(a->options[i].value, b->options[i].value) ||
+        !same_text(a->folders ? a->folders[i] : NULL, b->folders ? b->folders[i] : NULL))
       return false;
   return true;
 }
