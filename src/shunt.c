@@ -20,6 +20,7 @@ struct shunt_app {
   watch *watch;              /* NULL until a generation asks for it */
   shunt_error watched;       /* what came of the last reload that it made */
   pthread_mutex_t lock;      /* of newest, and of taking a share of it */
+  handles handles;
   generation *newest;
   _Atomic uint64_t number; /* the newest one's */
 };
@@ -82,7 +83,7 @@ static shunt_app *new_app(const char *path, const char *env) {
   app->env = env ? base_strdup(env) : NULL;
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
-  if (app->path && (app->env || !env)) return app;
+  if (handles_init(&app->handles) && app->path && (app->env || !env)) return app;
   shunt_close(app);
   return NULL;
 }
@@ -112,6 +113,7 @@ void shunt_close(shunt_app *app) {
   generation_drop(app->newest);
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
+  handles_end(&app->handles);
   base_free(app->path);
   base_free(app->env);
   base_free(app);
@@ -158,6 +160,22 @@ void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *
   generation_drop(g);
 }
 
+/* ---- handles ---- */
+
+shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char *name, shunt_handle *handle,
+                             shunt_error *err) {
+  const void *thing;
+  *handle = 0;
+  if (!name || kind < 0 || (int)kind >= CAT_NKINDS)
+    return error_set(err, SHUNT_E_USAGE, "a handle is of a model, a relation, an instance or a client, by its name");
+  generation *g = take_newest(app);
+  shunt_status status = handles_take(&app->handles, (cat_kind)kind, name, handle, err);
+  if (!status) status = things_find(&g->things, &app->handles, g->catalog, (cat_kind)kind, *handle, &thing, err);
+  if (status) *handle = 0;
+  generation_drop(g);
+  return status;
+}
+
 /* ---- sessions ---- */
 
 static session_home home_in(shunt_app *app, generation *g);
@@ -175,6 +193,8 @@ static session_home home_in(shunt_app *app, generation *g) {
   return (session_home){.catalog = g->catalog,
                         .route = g->route,
                         .pools = g->pools,
+                        .handles = &app->handles,
+                        .things = &g->things,
                         .app = app,
                         .generation = g,
                         .drop = drop,

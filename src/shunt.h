@@ -199,10 +199,28 @@ typedef struct shunt_pool_stats {
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
+/* ---- handles ---- */
+
+/* A name that is asked for often, looked up once: where a request or a session takes one it stands for the name, and
+ * costs no look-up. It is good for every generation that has the name; 0 stands for none. Nothing is to be freed. */
+typedef uint32_t shunt_handle;
+
+typedef enum shunt_handle_kind {
+  SHUNT_HANDLE_MODEL,
+  SHUNT_HANDLE_RELATION, /* "user.orders" */
+  SHUNT_HANDLE_INSTANCE,
+  SHUNT_HANDLE_CLIENT
+} shunt_handle_kind;
+
+/* Any thread. An application has at most 4,096. Errors: NOT_FOUND, in the newest generation; USAGE; MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char *name,
+                                                      shunt_handle *handle, shunt_error *err);
+
 /* ---- sessions ---- */
 
 typedef struct shunt_session_options {
-  const char *instance;     /* NULL or "": the default instance */
+  const char *instance;         /* NULL or "": the default instance */
+  shunt_handle instance_handle; /* in place of the name */
   bool follow;              /* after a reload, move to the newest generation at the next call outside of transactions;
                              * else the session ends in the one that it began in */
   int level;                /* 0 in the foreground; work started by level n runs at n + 1 */
@@ -234,6 +252,8 @@ typedef struct shunt_request {
   const char *relation;        /* "user.orders", or NULL */
   const char *explicit_client; /* the client asked for in this call */
   const char *explicit_table;
+  /* in place of the names */
+  shunt_handle model_handle, relation_handle, explicit_client_handle, parent_handle, current_handle;
   const char *relation_client; /* a client, "_inherit_", "_initial_", "_auto_"; NULL: the relation's own */
   const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
   const char *current;         /* NULL: the session's */

@@ -100,6 +100,7 @@ static shunt_status fill(generation *g, const generation_source *from, problems 
   if (status) return status;
   route_selftest(g->route, node_get(node_get(g->catalog->merged, "rules"), "selftest"), found);
   status = problems_status(found, err);
+  if (!status && from->before) status = route_prepare_like(g->route, from->before->route, err);
   if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, &g->pools, err);
   if (!status) route_set_load(g->route, load_of, g->pools);
   return status;

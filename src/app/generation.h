@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 
 #include "base/arena.h"
-#include "catalog/catalog.h"
+#include "catalog/handle.h"
 #include "pool/pool.h"
 #include "route/route.h"
 
@@ -18,6 +18,7 @@ typedef struct generation {
   catalog *catalog;
   route *route;
   pools *pools;
+  things things;        /* what the app's handles are here */
   arena arena;          /* of the folders */
   const char **folders; /* what it was read from lies in these */
   size_t nfolders;      /* 0: they are not to be watched */

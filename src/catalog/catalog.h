@@ -146,6 +146,9 @@ typedef struct cat_rule {
   place at;
 } cat_rule;
 
+/* What a handle may be of. */
+typedef enum cat_kind { CAT_KIND_MODEL, CAT_KIND_RELATION, CAT_KIND_INSTANCE, CAT_KIND_CLIENT, CAT_NKINDS } cat_kind;
+
 typedef struct catalog {
   arena arena;
   const char *env;

@@ -124,7 +124,14 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
   s->follows = options->follow;
   s->level = options->level;
   s->timeout_ms = options->timeout_ms;
-  status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
+  const void *instance = NULL;
+  if (options->instance_handle) {
+    status = things_find(home->things, home->handles, home->catalog, CAT_KIND_INSTANCE, options->instance_handle,
+                         &instance, err);
+    s->instance = instance;
+  } else {
+    status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
+  }
   if (!status) status = copy_attrs(s, options, err);
   if (status) {
     shunt_session_close(s);

@@ -8,7 +8,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
-#include "catalog/catalog.h"
+#include "catalog/handle.h"
 #include "pool/pool.h"
 #include "query/sql.h"
 #include "route/route.h"
@@ -18,6 +18,8 @@ typedef struct session_home {
   const catalog *catalog;
   route *route;
   pools *pools;
+  const handles *handles;
+  things *things;
   shunt_app *app; /* the façade's, like the functions */
   void *generation;
   void (*drop)(const struct session_home *home);

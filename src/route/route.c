@@ -193,6 +193,15 @@ shunt_status route_prepare(route *r, shunt_error *err) {
   return lane_of_thread(r, &l, err);
 }
 
+shunt_status route_prepare_like(route *r, const route *before, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (unsigned slot = 0; slot < SLOT_MOST && !status; slot++) {
+    route_lane *l;
+    if (atomic_load_explicit(&before->lanes[slot], memory_order_acquire)) status = lane_make(r, slot, &l, err);
+  }
+  return status;
+}
+
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud) {
   r->load = (pick_load){load, ud};
 }

@@ -63,6 +63,8 @@ void route_free(route *r);
 /* Makes what the calling thread needs to ask the rules, so that its first decision does not wait for it. Each thread
  * has a rule state of its own. Errors: LIMIT, MEMORY, INTERNAL. */
 shunt_status route_prepare(route *r, shunt_error *err);
+/* The same for every thread that has asked the one before, as long as nobody asks this one yet. */
+shunt_status route_prepare_like(route *r, const route *before, shunt_error *err);
 
 /* How busy a client is, for pick{policy = "least_busy"}: connections in use and callers waiting. */
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud);

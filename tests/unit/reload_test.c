@@ -120,6 +120,74 @@ static void decisions_are_those_of_the_generation_that_they_name(void **state) {
   end(&w);
 }
 
+/* ---- handles ---- */
+
+static shunt_handle handle_of(const world *w, shunt_handle_kind kind, const char *name) {
+  shunt_handle handle;
+  shunt_error err;
+  if (shunt_handle_of(w->app, kind, name, &handle, &err)) fail_msg("%s", err.message);
+  return handle;
+}
+
+static void a_handle_stands_for_its_name_in_every_generation(void **state) {
+  (void)state;
+  world w = {.done = false};
+  begin(&w);
+  shunt_handle order = handle_of(&w, SHUNT_HANDLE_MODEL, "order"), pro = handle_of(&w, SHUNT_HANDLE_CLIENT, "pro");
+  shunt_handle instance = handle_of(&w, SHUNT_HANDLE_INSTANCE, "");
+  assert_int_equal(handle_of(&w, SHUNT_HANDLE_MODEL, "order"), order);
+  shunt_session *s;
+  shunt_session_options options = {.instance_handle = instance, .follow = true};
+  assert_int_equal(shunt_session_open(w.app, &options, &s, NULL), SHUNT_OK);
+  for (int i = 0; i < 5; i++) {
+    const shunt_decision *d;
+    shunt_request by_handle = {.model_handle = order}, on_pro = {.model_handle = order, .explicit_client_handle = pro};
+    assert_int_equal(shunt_resolve(s, &by_handle, &d, NULL), SHUNT_OK);
+    assert_string_equal(d->client, d->generation % 2 ? "odd" : "even");
+    assert_int_equal(d->generation, i + 1);
+    assert_string_equal(d->model, "order");
+    assert_int_equal(shunt_resolve(s, &on_pro, &d, NULL), SHUNT_OK);
+    assert_string_equal(d->client, "pro");
+    reload(&w);
+  }
+  shunt_session_close(s);
+  end(&w);
+}
+
+static void what_is_no_handle_of_its_kind_is_refused(void **state) {
+  (void)state;
+  world w = {.done = false};
+  shunt_handle handle = 1;
+  shunt_error err;
+  begin(&w);
+  shunt_handle order = handle_of(&w, SHUNT_HANDLE_MODEL, "order"), pro = handle_of(&w, SHUNT_HANDLE_CLIENT, "pro");
+  assert_int_equal(shunt_handle_of(w.app, SHUNT_HANDLE_MODEL, "ordre", &handle, &err), SHUNT_E_NOT_FOUND);
+  assert_int_equal(handle, 0);
+  assert_non_null(strstr(err.message, "order"));
+  assert_int_equal(shunt_handle_of(w.app, (shunt_handle_kind)9, "order", &handle, &err), SHUNT_E_USAGE);
+  shunt_session *s;
+  assert_int_equal(shunt_session_open(w.app, NULL, &s, &err), SHUNT_OK);
+  const shunt_decision *d;
+  const shunt_request wrong[] = {{.model_handle = pro},
+                                 {.model_handle = order, .explicit_client_handle = order},
+                                 {.model_handle = 1},
+                                 {.model_handle = UINT32_MAX},
+                                 {.model_handle = order + 400}};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    assert_int_equal(shunt_resolve(s, &wrong[i], &d, &err), SHUNT_E_USAGE);
+    assert_null(d);
+  }
+  /* a generation that lacks it */
+  write_file(w.rules, "model \"else\" {}\n");
+  assert_int_equal(shunt_reload(w.app, NULL, &err), SHUNT_OK);
+  assert_int_equal(shunt_resolve(s, &(shunt_request){.model_handle = order}, &d, &err), SHUNT_OK);
+  shunt_session_close(s);
+  assert_int_equal(shunt_session_open(w.app, NULL, &s, &err), SHUNT_OK);
+  assert_int_equal(shunt_resolve(s, &(shunt_request){.model_handle = order}, &d, &err), SHUNT_E_NOT_FOUND);
+  shunt_session_close(s);
+  end(&w);
+}
+
 static void memory_returns_to_where_it_was(void **state) {
   (void)state;
   faults f;
@@ -170,6 +238,8 @@ static void a_reload_survives_every_allocation_that_fails(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decisions_are_those_of_the_generation_that_they_name),
+      cmocka_unit_test(a_handle_stands_for_its_name_in_every_generation),
+      cmocka_unit_test(what_is_no_handle_of_its_kind_is_refused),
       cmocka_unit_test(memory_returns_to_where_it_was),
       cmocka_unit_test(a_reload_survives_every_allocation_that_fails),
   };

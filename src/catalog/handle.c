@@ -1,0 +1,78 @@
+#include "catalog/handle.h"
+
+#include <string.h>
+
+static const char *const kinds[CAT_NKINDS] = {"model", "relation", "instance", "client"};
+
+bool handles_init(handles *h) {
+  memset(h, 0, sizeof *h);
+  return pthread_mutex_init(&h->lock, NULL) == 0;
+}
+
+void handles_end(handles *h) {
+  for (int kind = 0; kind < CAT_NKINDS; kind++) map_free(&h->names[kind]);
+  arena_free(&h->arena);
+  pthread_mutex_destroy(&h->lock);
+}
+
+/* Under the lock. */
+static shunt_status add(handles *h, cat_kind kind, const char *name, uint32_t *handle, shunt_error *err) {
+  if (h->count == HANDLE_MOST)
+    return error_set(err, SHUNT_E_USAGE, "there are %d handles already: take them for names that are asked for often",
+                     HANDLE_MOST);
+  char *copy = arena_strdup(&h->arena, name);
+  *handle = (uint32_t)(h->count + 1) * CAT_NKINDS + kind;
+  if (!copy || !map_put(&h->names[kind], copy, (void *)(uintptr_t)*handle)) return error_memory(err);
+  atomic_store_explicit(&h->texts[h->count++], copy, memory_order_release);
+  return SHUNT_OK;
+}
+
+shunt_status handles_take(handles *h, cat_kind kind, const char *name, uint32_t *handle, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  pthread_mutex_lock(&h->lock);
+  *handle = (uint32_t)(uintptr_t)map_get(&h->names[kind], name);
+  if (!*handle) status = add(h, kind, name, handle, err);
+  pthread_mutex_unlock(&h->lock);
+  return status;
+}
+
+static shunt_status find(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  const cat_model *model = NULL;
+  const cat_relation *relation = NULL;
+  const cat_instance *instance = NULL;
+  const cat_client *client = NULL;
+  switch (kind) {
+  case CAT_KIND_MODEL:
+    status = catalog_find_model(c, name, &model, err);
+    *out = model;
+    break;
+  case CAT_KIND_RELATION:
+    status = catalog_find_relation(c, name, &relation, err);
+    *out = relation;
+    break;
+  case CAT_KIND_INSTANCE:
+    status = catalog_find_instance(c, name, &instance, err);
+    *out = instance;
+    break;
+  case CAT_KIND_CLIENT:
+  case CAT_NKINDS:
+    status = catalog_find_client(c, name, &client, err);
+    *out = client;
+    break;
+  }
+  return status;
+}
+
+shunt_status things_find_slowly(things *t, const handles *h, const catalog *c, cat_kind kind, uint32_t handle,
+                                const void **out, shunt_error *err) {
+  size_t at = handle_place(handle);
+  *out = NULL;
+  const char *name = at < HANDLE_MOST && handle % CAT_NKINDS == kind
+                         ? atomic_load_explicit(&h->texts[at], memory_order_acquire)
+                         : NULL;
+  if (!name) return error_set(err, SHUNT_E_USAGE, "%u is no handle of a %s", (unsigned)handle, kinds[kind]);
+  shunt_status status = find(c, kind, name, out, err);
+  if (!status) atomic_store_explicit(&t->found[at], *out, memory_order_release);
+  return status;
+}
