@@ -131,6 +131,7 @@ static void read_pick(lua_State *L, int index, const char *what, rule_answer *an
   answer->policy = (rule_policy)lua_tointeger(L, -1);
   lua_getfield(L, t, "key");
   shunt_value key;
+  answer->key_hash = 0; /* without a key all choices are alike, and are compared */
   if (answer->policy == RULE_HASH) {
     if (!host_value(L, -1, &key))
       luaL_error(L, "%s: pick with policy \"hash\" wants a key that is text, a number or a boolean, not %s", what,
