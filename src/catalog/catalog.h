@@ -17,6 +17,7 @@
 #define CATALOG_AUTO "_auto_"
 /* The effective default of the session's instance, wherever a client may be named. */
 #define CATALOG_DEFAULT "default"
+enum { CATALOG_MOST_REMEMBERED = 1 << 24 /* decisions, of a generation */ };
 
 typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
 

@@ -13,7 +13,8 @@ typedef enum field_type {
   NAME,  /* text that is not empty */
   TEXTS, /* a text or a list of them */
   BOOLEAN,
-  INTEGER,
+  INTEGER, /* from bound on */
+  COUNT,   /* an integer from 0 to bound */
   NUMBER,
   SHARE, /* a number from 0 to 1 */
   DURATION,
@@ -35,7 +36,7 @@ struct schema_field {
   field_type type;
   const schema *sub;
   const char *const *words; /* ends in NULL */
-  int64_t least;            /* of an INTEGER */
+  int64_t bound;            /* of an INTEGER or a COUNT */
 };
 
 /* ---- the keys ---- */
@@ -125,10 +126,15 @@ static const schema_field selftest_fields[] = {
     {NULL, ANY, NULL, NULL, 0}};
 static const schema selftest = {selftest_fields};
 
-static const schema_field rules_fields[] = {
-    {"path", TEXTS, NULL, NULL, 0},  {"standard", BOOLEAN, NULL, NULL, 0},   {"instructions", INTEGER, NULL, NULL, 1},
-    {"memory", SIZE, NULL, NULL, 0}, {"timeout", DURATION, NULL, NULL, 0},   {"remember", INTEGER, NULL, NULL, 0},
-    {"audit", SHARE, NULL, NULL, 0}, {"selftest", MAPS, &selftest, NULL, 0}, {NULL, ANY, NULL, NULL, 0}};
+static const schema_field rules_fields[] = {{"path", TEXTS, NULL, NULL, 0},
+                                            {"standard", BOOLEAN, NULL, NULL, 0},
+                                            {"instructions", INTEGER, NULL, NULL, 1},
+                                            {"memory", SIZE, NULL, NULL, 0},
+                                            {"timeout", DURATION, NULL, NULL, 0},
+                                            {"remember", COUNT, NULL, NULL, CATALOG_MOST_REMEMBERED},
+                                            {"audit", SHARE, NULL, NULL, 0},
+                                            {"selftest", MAPS, &selftest, NULL, 0},
+                                            {NULL, ANY, NULL, NULL, 0}};
 static const schema rules = {rules_fields};
 
 static const schema_field config_fields[] = {{"database", MAP, &schema_database, NULL, 0},
@@ -212,13 +218,15 @@ static void check_texts(const checker *c, const node *n, const path *at) {
   for (size_t i = 0; i < n->count; i++) check_text(c, n->items[i], at, true);
 }
 
-static void check_integer(const checker *c, const node *n, const path *at, int64_t least) {
+static void check_integer(const checker *c, const node *n, const path *at, int64_t least, int64_t most) {
   path_text t;
   if (n->kind != NODE_VALUE || n->value.type != SHUNT_INTEGER)
     wants(c, n, at,
           n->kind == NODE_VALUE && n->value.type == SHUNT_FLOAT ? "a whole number of at most 63 bits" : "an integer");
   else if (n->value.as.integer < least)
     report(c->p, SHUNT_E_CONFIG, n->at, "%s is at least %lld", spell(at, &t), (long long)least);
+  else if (n->value.as.integer > most)
+    report(c->p, SHUNT_E_CONFIG, n->at, "%s is at most %lld", spell(at, &t), (long long)most);
 }
 
 static bool is_number(const node *n) {
@@ -334,7 +342,10 @@ static void check_field(const checker *c, const node *n, const schema_field *fie
     if (n->kind != NODE_VALUE || n->value.type != SHUNT_BOOL) wants(c, n, at, "true or false");
     break;
   case INTEGER:
-    check_integer(c, n, at, field->least);
+    check_integer(c, n, at, field->bound, INT64_MAX);
+    break;
+  case COUNT:
+    check_integer(c, n, at, 0, field->bound);
     break;
   case NUMBER:
     check_number(c, n, at);
