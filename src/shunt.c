@@ -21,6 +21,7 @@ struct shunt_app {
   shunt_error watched;       /* what came of the last reload that it made */
   pthread_mutex_t lock;      /* of newest, and of taking a share of it */
   handles handles;
+  differences differences;
   generation *newest;
   _Atomic uint64_t number; /* the newest one's */
 };
@@ -59,7 +60,8 @@ static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *
 /* Under the lock of reloading. */
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
-  shunt_status status = generation_new(&(generation_source){app->path, app->env, app->newest}, options, &g, err);
+  shunt_status status =
+      generation_new(&(generation_source){app->path, app->env, app->newest, &app->differences}, options, &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
   if (status)
@@ -76,20 +78,22 @@ static void changed(void *ud) {
   pthread_mutex_unlock(&app->reloading);
 }
 
-static shunt_app *new_app(const char *path, const char *env) {
+static shunt_app *new_app(const char *path, const shunt_options *options) {
+  const char *env = options && options->env ? options->env : getenv("SHUNT_ENV");
   shunt_app *app = base_zalloc(sizeof *app);
   if (!app) return NULL;
   app->path = base_strdup(path);
   app->env = env ? base_strdup(env) : NULL;
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
+  differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
   if (handles_init(&app->handles) && app->path && (app->env || !env)) return app;
   shunt_close(app);
   return NULL;
 }
 
 shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **out, shunt_error *err) {
-  shunt_app *app = new_app(path, options && options->env ? options->env : getenv("SHUNT_ENV"));
+  shunt_app *app = new_app(path, options);
   if (!app) return error_memory(err);
   shunt_status status = shunt_reload(app, options, err);
   if (status) {
@@ -114,6 +118,7 @@ void shunt_close(shunt_app *app) {
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
   handles_end(&app->handles);
+  differences_end(&app->differences);
   base_free(app->path);
   base_free(app->env);
   base_free(app);
@@ -158,6 +163,64 @@ void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *
   generation *g = take_newest(app);
   pools_each(g->pools, each, ud);
   generation_drop(g);
+}
+
+/* ---- statistics ---- */
+
+static void fill_totals(const generation *g, shunt_stats *stats) {
+  route_stats of;
+  route_count(g->route, &of);
+  *stats = (shunt_stats){.generation = g->number,
+                         .remembers = route_remembers(g->route),
+                         .hits = of.hits,
+                         .misses = of.misses,
+                         .entries = of.ways,
+                         .decisions = of.decisions,
+                         .bytes = of.bytes,
+                         .refused_entries = of.refused_ways,
+                         .refused_children = of.refused_children,
+                         .audits = of.audits,
+                         .differences = of.differences,
+                         .states = of.lanes};
+  memcpy(stats->nodes, of.nodes, sizeof stats->nodes);
+}
+
+static void tell_rule(const cat_rule *rule, const route_rule_stats *of,
+                      void (*each)(void *ud, const shunt_rule_stats *rule), void *ud) {
+  each(ud, &(shunt_rule_stats){.name = rule->name,
+                               .stage = cat_stage_name(rule->stage),
+                               .source = rule->source,
+                               .asked = of->asked,
+                               .selected = of->selected,
+                               .passed = of->passed,
+                               .denied = of->denied,
+                               .failed = of->failed,
+                               .timed = of->timed,
+                               .timed_ns = of->timed_ns});
+}
+
+static shunt_status tell_rules(const generation *g, void (*each)(void *ud, const shunt_rule_stats *rule), void *ud,
+                               shunt_error *err) {
+  const catalog *c = g->catalog;
+  route_rule_stats *rules = base_alloc(c->nrules * sizeof *rules);
+  if (!rules) return error_memory(err);
+  route_count_rules(g->route, rules);
+  for (size_t i = 0; i < c->nrules; i++) tell_rule(c->rules[i], &rules[i], each, ud);
+  base_free(rules);
+  return SHUNT_OK;
+}
+
+shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats, void (*each)(void *ud, const shunt_rule_stats *rule),
+                              void *ud, shunt_error *err) {
+  generation *g = take_newest(app);
+  if (stats) fill_totals(g, stats);
+  shunt_status status = each ? tell_rules(g, each, ud, err) : SHUNT_OK;
+  generation_drop(g);
+  return status;
+}
+
+shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err) {
+  return differences_last(&app->differences, text, err);
 }
 
 /* ---- handles ---- */

@@ -142,12 +142,25 @@ typedef struct shunt_app shunt_app;
 typedef struct shunt_session shunt_session;
 typedef struct shunt_rows shunt_rows;
 typedef struct shunt_tx shunt_tx;
+typedef struct shunt_decision shunt_decision;
+
+/* What an audit (`rules.audit`) found: the rules say something else than was remembered of them. Both have a trace. */
+typedef struct shunt_difference {
+  const shunt_decision *remembered, *asked;
+  shunt_status status;    /* of asking: OK, DENIED, or an error */
+  const shunt_error *err; /* where it is not OK */
+} shunt_difference;
 
 typedef struct shunt_options {
   const char *env; /* NULL: SHUNT_ENV, else "dev" */
   /* Called for every mistake found, in the order of their places, before shunt_open returns. May be NULL. */
   void (*problem)(void *ud, const shunt_error *problem);
   void *ud;
+  /* Called when an audit finds a difference, for as long as the app is open; shunt_reload looks at neither. By whatever
+   * thread found it, in the middle of a call of its session: it must not call into the library. What it is told of
+   * holds for that call. May be NULL. */
+  void (*difference)(void *ud, const shunt_difference *difference);
+  void *difference_ud;
 } shunt_options;
 
 /* Reads the app config at path, its overlay and its rules; connects to nothing. Where it fails, err holds the first
@@ -160,8 +173,8 @@ SHUNT_API void shunt_close(shunt_app *app);
 /* Reads everything again, as shunt_open did, and where all of it is right makes it the newest generation in one step:
  * sessions opened from then on are in it, and so are those that follow, at their next call; the others end in the one
  * that they are in. Pools of clients whose settings are what they were live on, with their connections; those that went
- * are drained. Where it fails nothing has changed, and err and options->problem say why; options->env is not looked at.
- * Any thread, while others work. Errors: those of shunt_open. */
+ * are drained. Where it fails nothing has changed, and err and options->problem say why; of the options no other is
+ * looked at. Any thread, while others work. Errors: those of shunt_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err);
 /* With `watch: true` in the app config, changes to it and to the rules are reloaded by themselves, on a thread of the
  * app's own. This is what came of the last time. Any thread. */
@@ -198,6 +211,72 @@ typedef struct shunt_pool_stats {
 /* Tells each of every client's level 0 and of its other levels that were used, one at a time: no moment is the same for
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
+
+/* ---- statistics ---- */
+
+/* What the ways to remembered decisions look at, one after the other. */
+#define SHUNT_NODE_MAP(X)                                                                                              \
+  X(FIELDS, "fields") /* several, where all requests so far had the same values */                                     \
+  X(MODEL, "model")                                                                                                    \
+  X(RELATION, "relation")                                                                                              \
+  X(INSTANCE, "instance") /* those that conditions tell apart */                                                       \
+  X(OP, "op")                                                                                                          \
+  X(EXPLICIT, "explicit")                                                                                              \
+  X(RELATION_CLIENT, "relation_client")                                                                                \
+  X(PARENT, "parent")                                                                                                  \
+  X(CURRENT, "current")                                                                                                \
+  X(ATTRS, "attrs")                                                                                                    \
+  X(FLAG, "flag")           /* in_transaction, instance.isolate */                                                     \
+  X(PREDICATE, "predicate") /* one_of, prefix */                                                                       \
+  X(PICK, "pick")           /* what is drawn */                                                                        \
+  X(OTHER, "other")         /* where, mod, bucket, level and what instances have */
+
+typedef enum shunt_node {
+#define SHUNT_NODE_ENUM(name, text) SHUNT_NODE_##name,
+  SHUNT_NODE_MAP(SHUNT_NODE_ENUM)
+#undef SHUNT_NODE_ENUM
+      SHUNT_NNODES
+} shunt_node;
+
+/* The words of SHUNT_NODE_MAP. Static. */
+SHUNT_API const char *shunt_node_text(shunt_node node);
+
+/* Of the newest generation, counted since it was loaded. */
+typedef struct shunt_stats {
+  uint64_t generation;
+  bool remembers;             /* false with `rules.remember: 0`, and after a difference */
+  uint64_t hits;              /* requests answered by what was remembered */
+  uint64_t misses;            /* those that the rules were asked for, of the kind that can be remembered */
+  size_t entries;             /* combinations of values that are remembered */
+  size_t decisions;           /* what they come to, each counted once */
+  size_t nodes[SHUNT_NNODES]; /* made for them, by what they look at */
+  size_t bytes;               /* of all that */
+  uint64_t refused_entries;   /* not remembered, since there were as many as `rules.remember` already */
+  uint64_t refused_children;  /* not remembered, since one field had too many values at that place */
+  uint64_t audits;            /* hits that the rules were asked about all the same */
+  uint64_t differences;       /* audits that found one */
+  size_t states;              /* rule states, of which a thread that asks has one */
+} shunt_stats;
+
+/* Of one rule. What was remembered counts as if it had been asked. */
+typedef struct shunt_rule_stats {
+  const char *name, *stage, *source; /* for the call alone */
+  uint64_t asked;                    /* its conditions held; and what came of it: */
+  uint64_t selected;                 /* it named or changed the client, table or level */
+  uint64_t passed;                   /* it had no opinion, or allowed */
+  uint64_t denied, failed;
+  uint64_t timed;    /* how often its time was taken: not each time, for that would cost more than many a rule */
+  uint64_t timed_ns; /* and what these times come to */
+} shunt_rule_stats;
+
+/* Fills *stats, which may be NULL, and tells each rule of the same generation, in load order, where each is not NULL.
+ * Any thread, while others ask. Errors: MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats,
+                                                       void (*each)(void *ud, const shunt_rule_stats *rule), void *ud,
+                                                       shunt_error *err);
+/* The last difference that an audit found, in any generation, as lines of text: what was remembered, what the rules
+ * said, and the way to both. NULL where there was none. End it with shunt_free. Any thread. Errors: MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err);
 
 /* ---- handles ---- */
 
@@ -290,7 +369,7 @@ typedef struct shunt_trace {
   const char *detail; /* CHOSE, CHANGED: what; REFUSED: why; SKIPPED: the condition that did not hold; else NULL */
 } shunt_trace;
 
-typedef struct shunt_decision {
+struct shunt_decision {
   const char *model;
   const char *relation; /* or NULL */
   const char *client;   /* NULL where denied */
@@ -302,14 +381,15 @@ typedef struct shunt_decision {
   const char *rule;   /* the rule that chose the client, or that denied */
   const char *source; /* where that rule stands */
   uint64_t generation;
-  const char *denied;      /* why, or NULL */
-  const char *uncacheable; /* why, or NULL */
-  bool remembered;         /* no rule was asked: the same was asked before, as far as it matters */
+  const char *denied;         /* why, or NULL */
+  const char *uncacheable;    /* why, or NULL */
+  bool remembered;            /* no rule was asked: the same was asked before, as far as it matters */
+  const char *not_remembered; /* why it won't be the next time either, or NULL */
   size_t ndepends_on;
   const char *const *depends_on; /* the fields that were read on the way, in the order of their first reading */
   size_t ntrace;
   const shunt_trace *trace;
-} shunt_decision;
+};
 
 /* Takes the decision. *decision belongs to the session and holds until its next call; it is also set when the status
  * is SHUNT_E_DENIED. Errors: DENIED, NOT_FOUND, RULE, LIMIT, USAGE, MEMORY. */

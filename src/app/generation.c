@@ -98,6 +98,7 @@ static shunt_status fill(generation *g, const generation_source *from, problems 
   }
   status = route_new(g->catalog, host, g->number, &remembering, &g->route, err);
   if (status) return status;
+  route_on_difference(g->route, differences_note, from->differences);
   route_selftest(g->route, node_get(node_get(g->catalog->merged, "rules"), "selftest"), found);
   status = problems_status(found, err);
   if (!status && from->before) status = route_prepare_like(g->route, from->before->route, err);

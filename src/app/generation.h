@@ -7,6 +7,7 @@
 
 #include <stdatomic.h>
 
+#include "app/difference.h"
 #include "base/arena.h"
 #include "catalog/handle.h"
 #include "pool/pool.h"
@@ -27,6 +28,7 @@ typedef struct generation {
 typedef struct generation_source {
   const char *path, *env;   /* as shunt_open takes them */
   const generation *before; /* whose pools live on where their settings are the same; NULL: this is the first one */
+  differences *differences; /* told of those that audits find */
 } generation_source;
 
 /* Reads and checks everything, and asks the rules' selftest. Errors: those of shunt_open. */

@@ -30,6 +30,19 @@ const char *shunt_verdict_text(shunt_verdict verdict) {
   return "";
 }
 
+const char *shunt_node_text(shunt_node node) {
+  switch (node) {
+#define TEXT(name, text)                                                                                               \
+  case SHUNT_NODE_##name:                                                                                              \
+    return text;
+    SHUNT_NODE_MAP(TEXT)
+#undef TEXT
+  case SHUNT_NNODES:
+    break;
+  }
+  return "";
+}
+
 static void copy(char *to, size_t room, const char *from) {
   size_t size = from ? strlen(from) : 0;
   if (size >= room) size = room - 1;

@@ -112,6 +112,25 @@ static void add_leaf(void *ud, const trie_leaf *leaf) {
     route_count_verdict(&s->rules[leaf->rules[i]->id], leaf->as.trace[i].verdict, hits);
 }
 
+/* By what its branches look at, as hosts are told. */
+static void count_nodes(const trie_counts *t, route_stats *stats) {
+  static const uint8_t told_as[TRIE_NKINDS] = {[TRIE_STEM] = SHUNT_NODE_FIELDS,
+                                               [TRIE_EXPLICIT] = SHUNT_NODE_EXPLICIT,
+                                               [TRIE_RELATION_CLIENT] = SHUNT_NODE_RELATION_CLIENT,
+                                               [TRIE_PARENT] = SHUNT_NODE_PARENT,
+                                               [TRIE_CURRENT] = SHUNT_NODE_CURRENT,
+                                               [TRIE_ATTR] = SHUNT_NODE_ATTRS,
+                                               [TRIE_OTHER] = SHUNT_NODE_OTHER,
+                                               [TRIE_MODEL] = SHUNT_NODE_MODEL,
+                                               [TRIE_RELATION] = SHUNT_NODE_RELATION,
+                                               [TRIE_CLASS] = SHUNT_NODE_INSTANCE,
+                                               [TRIE_OP] = SHUNT_NODE_OP,
+                                               [TRIE_FLAG] = SHUNT_NODE_FLAG,
+                                               [TRIE_SAID] = SHUNT_NODE_PREDICATE,
+                                               [TRIE_DRAW] = SHUNT_NODE_PICK};
+  for (int kind = TRIE_STEM; kind < TRIE_NKINDS; kind++) stats->nodes[told_as[kind]] += t->nodes[kind];
+}
+
 void route_count(route *r, route_stats *stats) {
   sums s = {.hits = 0, .rules = NULL};
   trie_counts t = trie_count(&r->trie);
@@ -120,11 +139,11 @@ void route_count(route *r, route_stats *stats) {
   *stats = (route_stats){.hits = s.hits,
                          .ways = t.ways,
                          .decisions = t.leaves,
-                         .nodes = t.nodes,
                          .bytes = t.bytes,
                          .refused_children = t.refused_children,
                          .refused_ways = t.refused_ways,
                          .lanes = s.nlanes};
+  count_nodes(&t, stats);
   for (size_t i = 0; i < s.nlanes; i++) {
     stats->misses += tally_get(&s.lanes[i]->misses);
     stats->audits += tally_get(&s.lanes[i]->audits);

@@ -6,11 +6,19 @@
 #include "base/alloc.h"
 #include "route/route_inner.h"
 
-static bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
+static inline bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
 
 static inline bool is_rememberable(const route *r, const route_request *q) {
   bool on_the_spot = q->relation && q->relation->id >= r->catalog->nrelations;
   return remembers(r) && !q->every_rule && !q->explicit_table && !on_the_spot;
+}
+
+/* Why it is not. */
+static const char *why_not_rememberable(const route *r, const route_request *q) {
+  if (r->trie.most_ways == 0) return "rules.remember is 0";
+  if (!remembers(r)) return "an audit found a difference";
+  if (q->every_rule) return "every rule was to be asked";
+  return q->explicit_table ? "it was asked for a table" : "it is for a relation made on the spot";
 }
 
 /* ---- what was remembered ---- */
@@ -39,6 +47,17 @@ static shunt_status serve(const trie_leaf *leaf, const route_request *q, route_d
 
 /* ---- asking the rules ---- */
 
+/* Under the lane's lock, after a decision was made. */
+static void remember(route *r, const route_lane *l, const route_request *q, route_decision *d, const pick_draws *draws,
+                     bool level_given, const char *denial) {
+  size_t n;
+  const rule_read *const *reads = rule_host_reads(l->host, &n);
+  if (d->as.uncacheable)
+    d->as.not_remembered = "a rule said uncacheable";
+  else
+    d->as.not_remembered = trie_add(&r->trie, q, reads, n, draws, d, level_given, denial);
+}
+
 static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
                               shunt_error *err) {
   shunt_error own;
@@ -47,13 +66,11 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
   pthread_mutex_lock(&l->lock);
   shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
-  if (is_rememberable(r, q)) {
+  if (!is_rememberable(r, q)) {
+    d->as.not_remembered = why_not_rememberable(r, q);
+  } else {
     tally_add(&l->misses, 1, l->shared);
-    if (made && !d->as.uncacheable) {
-      size_t n;
-      const rule_read *const *reads = rule_host_reads(l->host, &n);
-      trie_add(&r->trie, q, reads, n, draws, d, outcome.level_given, status ? err->message : NULL);
-    }
+    if (made) remember(r, l, q, d, draws, outcome.level_given, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
   return status;
@@ -94,7 +111,8 @@ static shunt_status audit(route *r, route_lane *l, const trie_leaf *leaf, const 
   }
   tally_add(&l->differences, 1, l->shared);
   route_remember(r, false);
-  route_difference difference = {&before, &d->as, status, err};
+  d->as.not_remembered = why_not_rememberable(r, q);
+  shunt_difference difference = {&before, &d->as, status, err};
   if (r->differs) r->differs(r->differs_ud, &difference);
   return status;
 }
@@ -206,7 +224,7 @@ void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), v
   r->load = (pick_load){load, ud};
 }
 
-void route_on_difference(route *r, void (*fn)(void *ud, const route_difference *difference), void *ud) {
+void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *difference), void *ud) {
   r->differs = fn;
   r->differs_ud = ud;
 }
@@ -214,5 +232,7 @@ void route_on_difference(route *r, void (*fn)(void *ud, const route_difference *
 void route_remember(route *r, bool on) {
   atomic_store_explicit(&r->remembers, on && r->trie.most_ways > 0, memory_order_relaxed);
 }
+
+bool route_remembers(const route *r) { return remembers(r); }
 
 size_t route_remembered(route *r) { return trie_count(&r->trie).ways; }

@@ -47,7 +47,7 @@ typedef struct route_decision {
   arena texts;
 } route_decision;
 
-enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = 1 << 24 };
+enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = CATALOG_MOST_REMEMBERED };
 
 typedef struct route_settings {
   size_t remember; /* so many at most, of what route_stats calls ways; 0: none */
@@ -91,7 +91,7 @@ typedef struct route_rule_stats {
 typedef struct route_stats {
   uint64_t hits, misses;  /* what was remembered, and what the rules were asked for */
   size_t ways, decisions; /* remembered: combinations of values, and what they come to */
-  size_t nodes, bytes;
+  size_t bytes, nodes[SHUNT_NNODES];
   uint64_t refused_children, refused_ways; /* that were not remembered: a branch or all of it was full */
   uint64_t audits, differences;
   size_t lanes; /* rule states */
@@ -105,20 +105,13 @@ bool route_counts(route *r, cat_rule_counts *counts);
 
 /* ---- checking it ---- */
 
-/* What the rules say to a request, and what was remembered to be said. status and err are theirs: SHUNT_E_RULE where
- * they failed this time. */
-typedef struct route_difference {
-  const shunt_decision *remembered, *asked;
-  shunt_status status;
-  const shunt_error *err;
-} route_difference;
-
 /* Called by the thread that found a difference in an audit; after it nothing is remembered any more. Set it before
  * other threads ask. */
-void route_on_difference(route *r, void (*fn)(void *ud, const route_difference *difference), void *ud);
+void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *difference), void *ud);
 
 /* Whether decisions are remembered, which they are from the start: for measuring, and for comparing. */
 void route_remember(route *r, bool on);
+bool route_remembers(const route *r);
 size_t route_remembered(route *r); /* how many */
 
 #endif

@@ -35,7 +35,7 @@ struct route {
   trie trie;
   _Atomic bool remembers;
   uint64_t audit_every; /* so many hits; 0: none */
-  void (*differs)(void *ud, const route_difference *difference);
+  void (*differs)(void *ud, const shunt_difference *difference);
   void *differs_ud;
   pick_load load;
   rule_host *host; /* the first, of whose texts the others were made */

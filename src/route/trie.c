@@ -149,10 +149,10 @@ trie_counts trie_count(trie *t) {
   size_t entries = t->kept.capacity + t->leaves.capacity, slots = t->kept.nslots + t->leaves.nslots;
   trie_counts counts = {.ways = t->nways,
                         .leaves = t->nleaves,
-                        .nodes = t->nnodes,
                         .bytes = t->arena.total_bytes + entries * sizeof(map_entry) + slots * sizeof(uint32_t),
                         .refused_children = t->refused_children,
                         .refused_ways = t->refused_ways};
+  memcpy(counts.nodes, t->nodes, sizeof counts.nodes);
   pthread_mutex_unlock(&t->lock);
   return counts;
 }

@@ -38,6 +38,7 @@ typedef enum trie_kind {
   TRIE_SAID, /* what one_of or prefix says */
   TRIE_DRAW
 } trie_kind;
+enum { TRIE_NKINDS = TRIE_DRAW + 1 };
 
 /* The address of the leaf or branch, and in the low bits, which are free, the kind: so that what is to be done there is
  * known before it has come from memory. */
@@ -73,12 +74,13 @@ typedef struct trie {
   map leaves; /* by hash */
   void *draft;
   size_t draft_capacity;
-  size_t nleaves, nways, most_ways, nnodes;
+  size_t nleaves, nways, most_ways, nodes[TRIE_NKINDS];
   uint64_t refused_children, refused_ways; /* that were not added, because the branch or the trie was full */
 } trie;
 
 typedef struct trie_counts {
-  size_t ways, leaves, nodes, bytes;
+  size_t ways, leaves, bytes;
+  size_t nodes[TRIE_NKINDS];
   uint64_t refused_children, refused_ways;
 } trie_counts;
 
@@ -91,8 +93,8 @@ void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *
 /* NULL where the rules have to be asked. draws then has what was drawn on the way. */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws);
 /* Remembers what d says, denial being the message of one that denies. Nothing happens when memory is out, the trie is
- * full, or the reads contradict those before. */
-void trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads, const pick_draws *draws,
-              const route_decision *d, bool level_given, const char *denial);
+ * full, or the reads contradict those before. Returns why such a request won't be remembered later either, or NULL. */
+const char *trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
+                     const pick_draws *draws, const route_decision *d, bool level_given, const char *denial);
 
 #endif

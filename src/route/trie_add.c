@@ -21,12 +21,12 @@ typedef struct way_step {
 typedef struct way {
   way_step steps[MOST_STEPS];
   size_t count;
-  bool too_long;
+  const char *unfit; /* why it can't be kept, or NULL */
 } way;
 
 static way_step *next_of(way *w) {
   if (w->count == MOST_STEPS) {
-    w->too_long = true;
+    w->unfit = "it depends on more than 256 fields";
     w->count = 0;
   }
   return &w->steps[w->count++];
@@ -51,15 +51,15 @@ static void add_read(way *w, const trie *t, const route_request *q, const rule_r
   else
     step->key = trie_key_of(t, q, read);
   if (kind <= TRIE_CURRENT) step->lasting = lasting_name(t, trie_key_name(kind, q));
-  if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->too_long = true;
+  if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->unfit = "it depends on a text of more than 1024 bytes";
 }
 
 static void find_way(way *w, const trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
                      const pick_draws *draws) {
   size_t drawn = 0;
   w->count = 0;
-  w->too_long = draws->count > PICK_MOST_DRAWS;
-  for (size_t i = 0; i <= nreads && !w->too_long; i++) {
+  w->unfit = draws->count > PICK_MOST_DRAWS ? "more than 8 clients were drawn on the way" : NULL;
+  for (size_t i = 0; i <= nreads && !w->unfit; i++) {
     for (; drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) add_draw(w, &draws->list[drawn]);
     if (i < nreads) add_read(w, t, q, reads[i]);
   }
@@ -94,12 +94,12 @@ static trie_step keep_stem(trie *t, const trie_stem *draft, bool may_share) {
   size_t size = sizeof *draft + draft->n * (sizeof draft->steps[0] + 1), before = t->kept.count;
   if (may_share && trie_kind_of(trie_load(&draft->to)) == TRIE_LEAF) {
     const void *kept = trie_keep(t, draft, size);
-    t->nnodes += t->kept.count - before;
+    t->nodes[TRIE_STEM] += t->kept.count - before;
     return kept ? trie_step_to(TRIE_STEM, kept) : TRIE_NOTHING;
   }
   void *copy = arena_alloc(&t->arena, size);
   if (!copy) return TRIE_NOTHING;
-  t->nnodes++;
+  t->nodes[TRIE_STEM]++;
   return trie_step_to(TRIE_STEM, memcpy(copy, draft, size));
 }
 
@@ -202,7 +202,7 @@ static trie_step draw_branch(trie *t, const way_step *step, trie_step to) {
   trie_branch *b = on ? new_branch(t, TRIE_DRAW, on, (uint32_t)step->key.bits + 1) : NULL;
   if (!b) return TRIE_NOTHING;
   set(t, b, TRIE_DRAW, &step->key, to);
-  t->nnodes++;
+  t->nodes[TRIE_DRAW]++;
   return trie_step_to(TRIE_DRAW, b);
 }
 
@@ -244,6 +244,7 @@ static bool fork_stem(trie *t, _Atomic trie_step *at, const trie_stem *stem, siz
   set(t, b, kind, &key, to);
   trie_step before = cut(t, stem, 0, k, trie_step_to(kind, b));
   if (!before) return false;
+  t->nodes[kind]++;
   trie_publish(at, before);
   return true;
 }
@@ -303,16 +304,23 @@ static bool add_way(trie *t, const way *w, const way_end *end) {
   return to != TRIE_NOTHING;
 }
 
-void trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads, const pick_draws *draws,
-              const route_decision *d, bool level_given, const char *denial) {
+const char *trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
+                     const pick_draws *draws, const route_decision *d, bool level_given, const char *denial) {
   way w;
   way_end end = {d, level_given, denial};
+  const char *why = NULL;
   find_way(&w, t, q, reads, nreads, draws);
-  if (w.too_long) return;
+  if (w.unfit) return w.unfit;
   pthread_mutex_lock(&t->lock);
-  if (t->nways >= t->most_ways)
+  uint64_t refused = t->refused_children;
+  if (t->nways >= t->most_ways) {
     t->refused_ways++;
-  else if (add_way(t, &w, &end))
+    why = "as many as rules.remember says are remembered already";
+  } else if (add_way(t, &w, &end)) {
     t->nways++;
+  } else if (t->refused_children > refused) {
+    why = "a field that it depends on has too many values";
+  }
   pthread_mutex_unlock(&t->lock);
+  return why;
 }

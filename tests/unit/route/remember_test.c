@@ -338,7 +338,7 @@ typedef struct heard {
   char remembered[16], asked[16];
 } heard;
 
-static void hear(void *ud, const route_difference *difference) {
+static void hear(void *ud, const shunt_difference *difference) {
   heard *h = ud;
   h->times++;
   snprintf(h->remembered, sizeof h->remembered, "%s", difference->remembered->client);
