@@ -59,7 +59,7 @@ static int app_open(lua_State *L) {
   return 1;
 }
 
-static bind_app *check_open(lua_State *L) {
+bind_app *bind_check_app(lua_State *L) {
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) bind_usage(L, "the app is closed");
   return app;
@@ -67,7 +67,7 @@ static bind_app *check_open(lua_State *L) {
 
 /* app:reload(): the number of the new generation. */
 static int app_reload(lua_State *L) {
-  bind_app *app = check_open(L);
+  bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
   opening o = {.a = &c->arena, .last = &o.first};
   shunt_options with = {.problem = note, .ud = &o};
@@ -79,7 +79,7 @@ static int app_reload(lua_State *L) {
 
 /* app:watched(): true, or false and what was wrong with the last reload that the watch made. */
 static int app_watched(lua_State *L) {
-  bind_app *app = check_open(L);
+  bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
   bool ok = !shunt_watched(app->app, &c->err);
   lua_pushboolean(L, ok);
@@ -89,12 +89,12 @@ static int app_watched(lua_State *L) {
 }
 
 static int app_generation(lua_State *L) {
-  lua_pushinteger(L, (lua_Integer)shunt_generation(check_open(L)->app));
+  lua_pushinteger(L, (lua_Integer)shunt_generation(bind_check_app(L)->app));
   return 1;
 }
 
 static int app_describe(lua_State *L) {
-  bind_app *app = check_open(L);
+  bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
   if (shunt_describe(app->app, &c->text, &c->err)) return bind_fail(L, c);
   bind_push_json(L, c->text);
@@ -103,7 +103,7 @@ static int app_describe(lua_State *L) {
 }
 
 static int app_config(lua_State *L) {
-  bind_app *app = check_open(L);
+  bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
   if (shunt_config(app->app, &c->text, &c->err)) return bind_fail(L, c);
   lua_pushstring(L, c->text);
@@ -166,7 +166,7 @@ static void push_pool(lua_State *L, const shunt_pool_stats *s) {
 }
 
 static int app_pools(lua_State *L) {
-  bind_app *app = check_open(L);
+  bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
   pool_list l = {.a = &c->arena, .last = &l.first};
   shunt_pools(app->app, note_pool, &l);
@@ -211,10 +211,11 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"session", bind_session_open}, {"reload", app_reload},     {"generation", app_generation},
-      {"watched", app_watched},       {"describe", app_describe}, {"config", app_config},
-      {"pools", app_pools},           {"close", app_close},       {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"reload", app_reload},
+                                     {"generation", app_generation}, {"watched", app_watched},
+                                     {"describe", app_describe},     {"config", app_config},
+                                     {"pools", app_pools},           {"statistics", bind_statistics},
+                                     {"close", app_close},           {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

@@ -133,10 +133,13 @@ void bind_push_meta(lua_State *L, const shunt_rows *rows);
 void bind_tx_roll_back_all(bind_session *s);
 void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index);
 
-/* session.c, model.c, resolve.c: methods of apps and sessions */
+bind_app *bind_check_app(lua_State *L); /* app.c: the argument 1; raises where it is closed */
+
+/* session.c, model.c, resolve.c, statistics.c: methods of apps and sessions */
 int bind_session_open(lua_State *L); /* app:session */
 int bind_model_new(lua_State *L);    /* session:model */
 int bind_resolve(lua_State *L);      /* session:resolve */
+int bind_statistics(lua_State *L);   /* app:statistics */
 void bind_session_end(bind_session *s);
 
 /* What each file adds: metatables to the registry, functions to the table of the module on top of the stack. */

@@ -76,7 +76,7 @@ static void push_trace(lua_State *L, const shunt_decision *d) {
 }
 
 static void push_decision(lua_State *L, const shunt_decision *d) {
-  lua_createtable(L, 0, 16);
+  lua_createtable(L, 0, 18);
   set_text(L, "model", d->model);
   set_text(L, "relation", d->relation);
   set_text(L, "client", d->denied ? NULL : d->client);
@@ -88,6 +88,9 @@ static void push_decision(lua_State *L, const shunt_decision *d) {
   set_text(L, "source", d->source);
   set_text(L, "denied", d->denied);
   set_text(L, "uncacheable", d->uncacheable);
+  set_text(L, "not_remembered", d->not_remembered);
+  lua_pushboolean(L, d->remembered);
+  lua_setfield(L, -2, "remembered");
   lua_pushinteger(L, d->level);
   lua_setfield(L, -2, "level");
   lua_pushinteger(L, (lua_Integer)d->generation);

@@ -134,6 +134,8 @@ function blob:bytes() end
 ---@field generation integer
 ---@field denied string? why
 ---@field uncacheable string? why
+---@field remembered boolean no rule was asked
+---@field not_remembered string? why it won't be the next time either
 ---@field depends_on string[]
 ---@field trace {stage: string, rule: string, source: string, result: string}[]
 
@@ -173,6 +175,37 @@ function blob:bytes() end
 ---@field circuit_open boolean the client is taken to be down
 ---@field retry_ms integer until the next attempt to connect to it
 
+---Of one rule. What was remembered counts as if it had been asked.
+---@class shunt.rule_statistics
+---@field name string
+---@field stage string
+---@field source string
+---@field asked integer its conditions held
+---@field selected integer it named or changed the client, table or level
+---@field passed integer it had no opinion, or allowed
+---@field denied integer
+---@field failed integer
+---@field timed integer how often its time was taken
+---@field timed_ns integer what these times come to
+
+---Of the newest generation, counted since it was loaded.
+---@class shunt.statistics
+---@field generation integer
+---@field remembers boolean false with `rules.remember: 0`, and after a difference
+---@field hits integer requests answered by what was remembered
+---@field misses integer those that the rules were asked for
+---@field entries integer combinations of values that are remembered
+---@field decisions integer what they come to
+---@field nodes table<string, integer> made for them, by what they look at
+---@field bytes integer of all that
+---@field refused_entries integer not remembered: `rules.remember` of them were there
+---@field refused_children integer not remembered: one field had too many values at that place
+---@field audits integer hits that the rules were asked about all the same
+---@field differences integer
+---@field difference string? the last one that an audit found, in any generation: both decisions and the way to them
+---@field states integer rule states, of which a thread that asks has one
+---@field rules shunt.rule_statistics[] in load order
+
 ---@class shunt.app
 local app = {}
 
@@ -191,6 +224,10 @@ function app:config() end
 ---What each pool holds and has done: every client's at level 0, and those of other levels that were used.
 ---@return shunt.pool[]
 function app:pools() end
+
+---What the rules did, and what is remembered of them.
+---@return shunt.statistics
+function app:statistics() end
 
 --- Reads configuration and rules again. Where all of it is right it is the newest generation from then on; else an error is raised,
 --- with its problems, and nothing has changed. Sessions end in the generation they began in, but for those that follow.
