@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "shunt.h"
 
 #ifndef SHUNT_LUADIR
@@ -56,8 +57,13 @@ static int host_list(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg host[] = {
-    {"isatty", host_isatty}, {"mkdir", host_mkdir}, {"exists", host_exists}, {"list", host_list}, {NULL, NULL}};
+static int host_now_ns(lua_State *L) {
+  lua_pushinteger(L, clock_monotonic_ns());
+  return 1;
+}
+
+static const luaL_Reg host[] = {{"isatty", host_isatty}, {"mkdir", host_mkdir},   {"exists", host_exists},
+                                {"list", host_list},     {"now_ns", host_now_ns}, {NULL, NULL}};
 
 /* Cuts the last part off a path; false where none is left. */
 static bool step_up(char *path) {

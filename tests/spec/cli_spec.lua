@@ -69,6 +69,7 @@ rule "pros get their own" {
 }
 rule "profiles are never written" { stage = "guard", model = "profile", op = "write", deny = "profiles come from elsewhere" }
 rule "this one fails" { stage = "override", instance = "team", model = "profile", client = function(req) return req.attrs.x .. "" end }
+rule "anew" { stage = "guard", model = "order", check = function(req) if req.attrs.fresh then uncacheable "for a test" end end }
 ]]
 
 local SEED = [[
@@ -90,6 +91,7 @@ describe("the shunt command", function()
   setup(function()
     folder = App.folder()
     App.fill(folder, { ["shunt.yaml"] = CONFIG, ["rules/models.lua"] = MODELS, ["rules/policy.lua"] = RULES, ["seed.lua"] = SEED,
+      ["shunt.away.yaml"] = "models: {order: {client: hidden}}\n",
       ["shunt.staging.yaml"] = "database: {defaultClient: orders}\n" }, { "main", "orders", "iso" })
     local status, out, err = run(folder, "run seed.lua")
     assert(status == 0, out .. err)
@@ -128,6 +130,7 @@ describe("the shunt command", function()
       { 2, "query user --timeout 2", "a duration such as 500ms, 5s, 2m or 1h, not '2'" },
       { 2, "query user --timeout 0s", "not '0s'" },
       { 2, "query user --columns nope", "nope" }, { 2, "test nowhere", "nowhere" }, { 2, "run", "missing argument" },
+      { 2, "bench --model usr", "no model 'usr'; did you mean 'user'" }, { 2, "bench --seconds 0", "whole number from 1 on, not '0'" },
       { 2, "run nowhere.lua", "nowhere%.lua" }, { 3, "resolve user -c nope.yaml", "nope%.yaml.*shunt init" },
       { 1, "resolve profile --op write", "profiles come from elsewhere" },
       { 3, "resolve profile --instance team", "rules/policy%.lua:6: .*SHUNT_E_RULE" },
@@ -145,7 +148,7 @@ describe("the shunt command", function()
       end)
     end
 
-    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "help" } do
+    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "bench", "help" } do
       it("is 0 for the help of " .. name, function()
         local status, out = shunt_run(name .. " --help")
         assert.equal(0, status)
@@ -161,7 +164,7 @@ describe("the shunt command", function()
       assert.equal(1, #lines(out))
       local at = 1
       for _, key in ipairs { "model", "relation", "client", "engine", "level", "table", "op", "role", "rule", "source", "generation",
-        "depends_on", "trace" } do
+        "remembered", "depends_on", "trace" } do
         local found = out:find(('%s"%s":'):format(at == 1 and "{" or ",", key), at, true)
         assert(found, key .. " is missing or out of its order in " .. out)
         at = found + 1
@@ -236,6 +239,20 @@ describe("the shunt command", function()
           assert(d.client ~= e.client or d.table ~= e.table or d.level ~= e.level, flag)
         end
       end
+    end)
+
+    it("tells whether the decision is remembered when it is asked for again, and why not", function()
+      for arguments, told in pairs { ["user"] = "remembered: asked again", ["profile --op write"] = "remembered: asked again",
+        [("user --attr plan=%s"):format(("x"):rep(2000))] = "not remembered: it depends on a text of more than 1024 bytes",
+        ["order --attr fresh=1"] = "taken anew each time: for a test" } do
+        local _, out = shunt_run("explain " .. arguments)
+        assert(out:find("\n" .. told, 1, true), out)
+      end
+      local kept, anew = json "explain user --json", json "explain order --attr fresh=1 --json"
+      assert.same({ true, shunt.null }, { kept.remembered, kept.not_remembered })
+      assert.same({ false, "a rule said uncacheable" }, { anew.remembered, anew.not_remembered })
+      local first = json "resolve user --json"
+      assert.is_false(first.remembered)
     end)
 
     it("explains a denial with status 1", function()
@@ -516,6 +533,42 @@ print(shunt.open():describe().env)
       assert.equal(4, (shunt_run "run c.lua"))
       App.write(folder .. "/d.lua", 'require("shunt").open("nope.yaml")\n')
       assert.equal(3, (shunt_run "run d.lua"))
+    end)
+  end)
+
+  describe("bench", function()
+    it("measures deciding and reading, on the datasources that answer", function()
+      local status, out, err = shunt_run "bench --seconds 1"
+      assert.equal(0, status, err)
+      for _, text in ipairs { "\nmodels, read +%d+ +%d", "\nrelations, read +%d+ +%d", "\nmain +%d", "\norders +%d.* 3  order\n",
+        "\nremembered: %d+ entries, %d+ decisions", "\nnodes: fields %d+", "explicit client +%d+ +%d+ +%d" } do
+        assert(out:find(text), ("expected %s in:\n%s"):format(text, out))
+      end
+      assert.is_nil(out:find("hidden", 1, true)) -- no model goes there
+    end)
+
+    it("is one object for programs, and leaves it at one model where one is named", function()
+      local b = json "bench --seconds 1 --model order --json"
+      assert.same({ "models, read", "models, write", "relations, read" }, { b.deciding[1].kind, b.deciding[2].kind, b.deciding[3].kind })
+      for _, kind in ipairs(b.deciding) do
+        assert(kind.requests >= 3 and kind.remembered_ns > 0 and kind.asked_ns > 0)
+      end
+      assert.equal(1, #b.reading)
+      assert.same({ "orders", "order", 3, shunt.null },
+        { b.reading[1].client, b.reading[1].model, b.reading[1].rows, b.reading[1].problem })
+      assert(b.reading[1].get_ns > 0 and b.reading[1].select_ns > 0)
+      assert(b.statistics.hits > b.statistics.misses and b.statistics.misses > 0 and b.statistics.entries > 0)
+      assert(b.statistics.remembers and b.nodes.fields > 0)
+      local by_name = {}
+      for _, rule in ipairs(b.rules) do by_name[rule.name] = rule end
+      assert.equal(0, by_name["profiles are never written"].asked)
+      assert(by_name["anew"].asked > 0 and by_name["model's client"].selected > 0)
+    end)
+
+    it("tells what a datasource says that does not answer", function()
+      local status, out = shunt_run("bench --seconds 1 --env away")
+      assert.equal(0, status, out)
+      assert(out:find("hidden", 1, true) and out:find "\nmain +%d", out)
     end)
   end)
 

@@ -19,7 +19,7 @@ _shunt() {
 
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      init | resolve | explain | query | check | topology | config | test | run | help)
+      init | resolve | explain | query | check | topology | config | test | run | bench | help)
         command=${COMP_WORDS[i]}
         break
         ;;
@@ -35,13 +35,14 @@ _shunt() {
     --client | --current | --parent) words=$(_shunt_names clients) ;;
     --relation-client) words="_inherit_ _initial_ _auto_ $(_shunt_names clients)" ;;
     --instance) words=$(_shunt_names instances) ;;
+    --model) words=$(_shunt_names models) ;;
     --relation) words=$(_shunt_names relations) ;;
     --op) words="read write" ;;
     --format) words="text json dot mermaid" ;;
-    --level | --where | --attr | --include | --columns | --order | --limit | --offset | --timeout | --filter | --output) return ;;
+    --level | --where | --attr | --include | --columns | --order | --limit | --offset | --timeout | --filter | --output | --seconds) return ;;
     *)
       case $command in
-        "") words="init resolve explain query check topology config test run help --help --version" ;;
+        "") words="init resolve explain query check topology config test run bench help --help --version" ;;
         resolve) words="$request $common" ;;
         explain) words="$request --all $common" ;;
         query) words="$request --include --columns --order --limit --offset --timeout --sql $common" ;;
@@ -50,8 +51,9 @@ _shunt() {
         config) words=$common ;;
         test) words="--filter --output $common" ;;
         run) words=$common ;;
+        bench) words="--model --seconds --json $common" ;;
         init) words="--help" ;;
-        help) words="init resolve explain query check topology config test run" ;;
+        help) words="init resolve explain query check topology config test run bench" ;;
       esac
       case $command in
         resolve | explain | query) [[ $word == -* ]] || words=$(_shunt_names models) ;;

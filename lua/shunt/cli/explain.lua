@@ -89,6 +89,24 @@ local function show_changes(list, base)
   terminal.print_table(rows, "  ")
 end
 
+--- Asks twice more, as hosts do, so that what comes from there is what was remembered the first time: whether it is, and
+--- why not.
+local function try_again(app, request, decision)
+  app:decide(request)
+  local again = app:decide(request)
+  decision.remembered, decision.not_remembered = again.remembered, again.not_remembered
+end
+
+local function show_remembering(d)
+  if d.remembered then
+    print "remembered: asked again, it is answered without a rule"
+  elseif d.uncacheable then
+    print("taken anew each time: " .. d.uncacheable)
+  else
+    print("not remembered: " .. (d.not_remembered or "the rules do not read the same again"))
+  end
+end
+
 local function json(decision, list)
   local members, items = table.pack(output.decision(decision)), {}
   for i, change in ipairs(list) do
@@ -98,8 +116,9 @@ local function json(decision, list)
       output.scalar(d[who]), "table", output.scalar(d.table), "level", output.scalar(d.level), "rule", output.scalar(d.rule),
       "source", output.scalar(d.source), "also", output.scalar(change.also))
   end
-  members[#members + 1] = "changes"
-  members[#members + 1] = output.array(items)
+  for _, member in ipairs { "not_remembered", output.scalar(decision.not_remembered), "changes", output.array(items) } do
+    members[#members + 1] = member
+  end
   return output.object(table.unpack(members))
 end
 
@@ -107,6 +126,7 @@ function explain.run(args)
   local app = application.open(args)
   local request = app:request(args)
   local decision = app:decide(request, true)
+  try_again(app, request, decision)
   local list = changes.find(app, request, decision)
   if args.json then
     print(json(decision, list))
@@ -115,8 +135,8 @@ function explain.run(args)
     show_trace(decision.trace, args.all)
     print(decision.denied and "is denied: " .. decision.denied or "goes to " .. place(decision))
     if decision.rule then print("because of " .. rule_of(decision)) end
-    if decision.uncacheable then print("taken anew each time: " .. decision.uncacheable) end
     print("depends on " .. table.concat(decision.depends_on, ", "))
+    show_remembering(decision)
     show_changes(list, decision)
   end
   return decision.denied and failure.SHORT or failure.DONE
