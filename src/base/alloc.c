@@ -11,7 +11,7 @@ static void *with_malloc(void *ud, void *block, size_t old_bytes, size_t new_byt
     free(block);
     return NULL;
   }
-  return realloc(block, new_bytes);
+  return block ? realloc(block, new_bytes) : malloc(new_bytes);
 }
 
 static shunt_alloc_fn hook = with_malloc;

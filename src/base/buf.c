@@ -13,19 +13,25 @@ static bool room_for(buf *b, size_t size) {
   return !b->failed;
 }
 
+char *buf_room(buf *b, size_t size) { return room_for(b, size) ? b->data + b->size : NULL; }
+
+void buf_used(buf *b, size_t size) {
+  b->size += size;
+  b->data[b->size] = 0;
+}
+
 void buf_add(buf *b, const char *text, size_t size) {
   if (!room_for(b, size)) return;
   if (size) memcpy(b->data + b->size, text, size);
-  b->size += size;
-  b->data[b->size] = 0;
+  buf_used(b, size);
 }
 
 void buf_puts(buf *b, const char *text) { buf_add(b, text, strlen(text)); }
 
 void buf_putc(buf *b, char c) {
   if (!room_for(b, 1)) return;
-  b->data[b->size++] = c;
-  b->data[b->size] = 0;
+  b->data[b->size] = c;
+  buf_used(b, 1);
 }
 
 void buf_printf(buf *b, const char *format, ...) {

@@ -17,6 +17,9 @@ typedef struct buf {
 void buf_add(buf *b, const char *text, size_t size);
 void buf_puts(buf *b, const char *text);
 void buf_putc(buf *b, char c);
+/* Room for size bytes at the end, of which buf_used takes as many as were written; NULL where there is none. */
+char *buf_room(buf *b, size_t size);
+void buf_used(buf *b, size_t size);
 __attribute__((format(printf, 2, 3))) void buf_printf(buf *b, const char *format, ...);
 void buf_reset(buf *b); /* keeps the memory */
 char *buf_take(buf *b); /* NULL when failed; an empty buf gives "" */

@@ -95,14 +95,19 @@ static void forget_unset(node *body, const char *app_config) {
 
 /* ---- the structs ---- */
 
-/* A relative path is relative to the file that names it. */
-static const char *path_beside(builder *b, const node *n) {
-  const char *path = n->value.as.bytes;
+/* A relative path is relative to the file that names it: "", or what goes in front of it. */
+static const char *folder_of(builder *b, const node *n) {
   const char *slash = n->at.file ? strrchr(n->at.file, '/') : NULL;
-  if (path[0] == '/' || !*path || strcmp(path, ":memory:") == 0 || strncmp(path, "file:", 5) == 0) return path;
   /* rule files are named as the app config sees them, YAML files as this process does */
   const char *folder = n->at.column == 0 && n->at.file && n->at.file[0] != '/' ? b->source->folder : "";
-  return arena_printf(b->a, "%s%.*s%s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file, path);
+  return arena_printf(b->a, "%s%.*s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file);
+}
+
+static const char *path_beside(builder *b, const node *n) {
+  const char *path = n->value.as.bytes;
+  if (path[0] == '/' || !*path || strcmp(path, ":memory:") == 0 || strncmp(path, "file:", 5) == 0) return path;
+  const char *folder = folder_of(b, n);
+  return folder ? arena_printf(b->a, "%s%s", folder, path) : NULL;
 }
 
 static bool fill_sqlite3(builder *b, cat_client *client, const node *connection, bool broken) {
@@ -145,13 +150,16 @@ static const char *spelled(builder *b, const node *n) {
 static bool fill_options(builder *b, cat_client *client, const node *connection) {
   if (!connection || connection->kind != NODE_MAP) return true;
   cat_option *options = arena_array(b->a, cat_option, connection->count + 1);
-  if (!options) return false;
+  const char **folders = arena_array(b->a, const char *, connection->count + 1);
+  if (!options || !folders) return false;
   client->options = options;
+  client->folders = folders;
   for (size_t i = 0; i < connection->count; i++) {
     const node_entry *e = &connection->entries[i];
     if (node_is_null(e->value) || e->value->kind != NODE_VALUE) continue;
-    const char *value = spelled(b, e->value);
-    if (!value) return false;
+    const char *value = spelled(b, e->value), *folder = folder_of(b, e->value);
+    if (!value || !folder) return false;
+    folders[client->noptions] = folder;
     options[client->noptions++] = (cat_option){e->key, value, e->value->secret || cat_secret_key(e->key)};
   }
   return true;

@@ -43,7 +43,9 @@ typedef struct cat_client {
   bool create;          /* sqlite3: a file that isn't there is made */
   bool read_only;       /* sqlite3 */
   int64_t busy_timeout_ms;
-  const cat_option *options; /* pg, mysql: what else stood under connection */
+  const cat_option *options;  /* pg, mysql: what else stood under connection */
+  const char *const *folders; /* of each option: that of the file that names it, where its relative paths begin. "", or
+                               * ends in a slash. NULL: the working folder, for all of them */
   size_t noptions;
   cat_pool pool;
   place at;

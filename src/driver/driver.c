@@ -33,7 +33,17 @@ bool driver_table_size(driver_table *t, size_t count) {
   return t->columns != NULL;
 }
 
+static const driver_column *find_sole_key(const driver_table *t) {
+  const driver_column *first = NULL;
+  for (size_t i = 0; i < t->count; i++) {
+    if (t->columns[i].key > 1) return NULL;
+    if (t->columns[i].key == 1) first = &t->columns[i];
+  }
+  return first;
+}
+
 bool driver_table_name(driver_table *t) {
+  t->sole_key = find_sole_key(t);
   for (size_t i = 0; i < t->count; i++) {
     driver_column *column = &t->columns[i];
     char *key = arena_strdup(&t->arena, column->name);
@@ -45,6 +55,7 @@ bool driver_table_name(driver_table *t) {
 }
 
 const driver_column *driver_table_column(const driver_table *t, const char *name) {
+  if (t->sole_key && strcmp(t->sole_key->name, name) == 0) return t->sole_key; /* what is asked for most */
   size_t size = strlen(name);
   if (!t->folds) return map_get_n(&t->names, name, size);
   char folded[LONGEST_FOLDED];
@@ -68,9 +79,10 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||
         x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->exact != y->exact ||
-        x->collation != y->collation || x->kind != y->kind || x->least != y->least || x->most != y->most ||
-        x->generated != y->generated || x->rounds != y->rounds || x->digits != y->digits || x->ascii != y->ascii ||
-        !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
+        x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
+        x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
+        !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
+        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
       return false;
   }
   return true;
@@ -87,7 +99,10 @@ static bool is_decimal(const shunt_value *v) {
   return true;
 }
 
-static bool is_double(int64_t i) { return (double)i < 9223372036854775808.0 && (int64_t)(double)i == i; }
+bool driver_float_holds(int64_t integer, bool single) {
+  double nearest = single ? (double)(float)integer : (double)integer;
+  return nearest < 9223372036854775808.0 && (int64_t)nearest == integer;
+}
 
 static bool is_uuid(const shunt_value *v) {
   static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
@@ -109,7 +124,7 @@ bool driver_column_holds(const driver_column *column, const shunt_value *value) 
   case DRIVER_INTEGERS:
     return integer && value->as.integer >= column->least && value->as.integer <= column->most;
   case DRIVER_NUMBERS:
-    if (integer && !column->exact) return is_double(value->as.integer);
+    if (integer && !column->exact) return driver_float_holds(value->as.integer, column->single);
     return integer || type == SHUNT_FLOAT || (text && is_decimal(value));
   case DRIVER_BOOLEANS:
     return type == SHUNT_BOOL || (integer && (value->as.integer == 0 || value->as.integer == 1));

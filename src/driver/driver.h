@@ -40,9 +40,13 @@ typedef struct driver_column {
   bool numeric; /* values are numbers where they can be: a text key that looks like one is compared as one */
   bool text;    /* values are text: a number is compared as its text */
   bool exact;   /* numeric: kept to the last digit, so that decimals are not compared as doubles */
+  bool single;  /* a floating-point number of 32 bits; others have 64 */
   bool rounds;  /* to `digits` after the point, without a word */
   int digits;
-  bool generated; /* the database numbers rows here, and tells the number as the generated id */
+  const char *digits_type; /* SQL: what a text of digits is cast to when it is written, because the column, which holds
+                            * whole numbers from 0, would take it for bytes. NULL: it is written as it is */
+  bool cased;              /* its texts differ in case to LIKE too, unless they are made lower */
+  bool generated;          /* the database numbers rows here, and tells the number as the generated id */
   driver_collation collation;
   bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end is equal as with DRIVER_NOCASE */
   const char *weight; /* DRIVER_WEIGHED: SQL that makes of the text ? bytes that are equal, and ordered, as texts are in
@@ -58,9 +62,10 @@ typedef struct driver_table {
   arena arena;
   driver_column *columns;
   size_t count;
-  bool folds;     /* the engine takes column names in any case: those in names are in lower case */
-  bool returning; /* INSERT … RETURNING, where the engine's `returning` leaves it to the server */
-  map names;      /* the value is the driver_column */
+  const driver_column *sole_key; /* the primary key, where it is one column; else NULL */
+  bool folds;                    /* the engine takes column names in any case: those in names are in lower case */
+  bool returning;                /* INSERT … RETURNING, where the engine's `returning` leaves it to the server */
+  map names;                     /* the value is the driver_column */
 } driver_table;
 
 typedef struct driver_conn driver_conn;
@@ -152,6 +157,9 @@ void driver_table_free(driver_table *t); /* accepts NULL */
 bool driver_table_equal(const driver_table *a, const driver_table *b);
 /* NULL where there is none. */
 const driver_column *driver_table_column(const driver_table *t, const char *name);
+
+/* Whether a floating-point number can be this integer, and no other one near it. */
+bool driver_float_holds(int64_t integer, bool single);
 
 /* Whether a column can hold the value, so that it may be asked for. A number is no text, nor a text a number. */
 bool driver_column_holds(const driver_column *column, const shunt_value *value);

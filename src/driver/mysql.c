@@ -8,15 +8,17 @@
 
 enum {
   MAX_PARAMS = 65535,
+  NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
   BULK_PARAMS = 2500,       /* with more the server is slower, and the statement is not kept for the next rows */
   MAX_BYTES = 2 << 20       /* half of the least max_allowed_packet that servers come with */
 };
 
-/* What is written here is what is kept, or an error: nothing is cut, or made to fit. */
-static const char setup[] = "SET NAMES utf8mb4, autocommit = 1, sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"
-                            "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"
-                            "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'";
+/* What is written here is what is kept, or an error: nothing is cut, or made to fit. A TIMESTAMP is in UTC. */
+#define SETUP                                                                                                          \
+  "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"        \
+  "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"                                    \
+  "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'"
 
 static bool private_database(const cat_client *client) {
   (void)client;
@@ -41,6 +43,14 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
+/* The server says with each answer whether a statement, or what it called, left something on the connection: variables,
+ * temporary tables, prepared statements. Other servers that speak its protocol may not know how to. */
+static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
+  shunt_status status = mysqldb_control(conn, SETUP ", session_track_state_change = 1", err);
+  if (status && mysql_errno(conn->db) == NO_SUCH_VARIABLE) status = mysqldb_control(conn, SETUP, err);
+  return status;
+}
+
 static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   mysql_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
@@ -49,7 +59,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   conn->base.client = client;
   shunt_status status = mysqldb_check_time(conn, err);
   if (!status) status = mysqldb_connect(conn, err);
-  if (!status) status = mysqldb_control(conn, setup, err);
+  if (!status) status = set_up(conn, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);

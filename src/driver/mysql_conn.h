@@ -21,6 +21,7 @@ typedef bool mysql_flag;
 typedef enum statement_kind {
   STATEMENT_OTHER,
   STATEMENT_CHANGES, /* rows: INSERT, UPDATE, … */
+  STATEMENT_CALLS,   /* a procedure, which may change anything */
   STATEMENT_COMMITS, /* whatever transaction is open, before it runs */
   STATEMENT_STAYS    /* it changes the connection itself, which goes back to others */
 } statement_kind;
@@ -33,6 +34,7 @@ typedef struct mysql_statement {
   MYSQL_STMT *stmt; /* NULL: the server prepares nothing of its kind, so that it goes as text */
   size_t nparams;
   statement_kind kind;
+  bool leaves; /* something on the connection, which is altered by it */
   bool cached;
   bool stale;                  /* its table has other columns now, and the library keeps to the names it knows */
   const shunt_value *bound_at; /* where the library looks for the parameters */

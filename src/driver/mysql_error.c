@@ -44,6 +44,10 @@ static const meaning meanings[] = {
     {1317, SHUNT_E_TIMEOUT},                                 /* interrupted */
     {1969, SHUNT_E_TIMEOUT},                                 /* MariaDB: max_statement_time; the next is MySQL's */
     {3024, SHUNT_E_TIMEOUT},     {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
+    {1193, SHUNT_E_USAGE}, /* SET of no such variable; the next seven of one that can't be set so, or to that */
+    {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},      {1238, SHUNT_E_USAGE},
+    {1272, SHUNT_E_USAGE},       {1273, SHUNT_E_USAGE},      {1298, SHUNT_E_USAGE},
+    {1621, SHUNT_E_USAGE},       {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
     {1267, SHUNT_E_USAGE}, /* a text that the column's character set has no letters for; the next two too */
     {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},      {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
     {1390, SHUNT_E_USAGE},                                                          /* too many placeholders */

@@ -64,8 +64,9 @@ typedef enum tls_mode {
 typedef struct settings {
   const cat_client *client;
   int64_t deadline_ns;
-  const char *values[NSETTINGS]; /* NULL: not given */
-  arena arena;                   /* what the URL says, decoded */
+  const char *values[NSETTINGS];  /* NULL: not given */
+  const char *folders[NSETTINGS]; /* of the file that names it */
+  arena arena;                    /* what the URL says, decoded */
   unsigned port;
   unsigned timeouts[SET_WRITE_TIMEOUT + 1]; /* in seconds; 0: none */
   tls_mode tls;
@@ -137,6 +138,7 @@ static shunt_status decode(settings *s, const char *from, const char *end, const
 
 static shunt_status set_from_url(settings *s, setting which, const char *from, const char *end) {
   if (from == end || s->values[which]) return SHUNT_OK; /* what is written out beside the URL goes on top */
+  s->folders[which] = s->folders[SET_URL];
   return decode(s, from, end, &s->values[which]);
 }
 
@@ -253,11 +255,10 @@ static shunt_status read_values(settings *s) {
 
 /* A relative path is relative to the file that names it. */
 static bool place_paths(settings *s) {
-  const char *file = s->client->at.file, *slash = file ? strrchr(file, '/') : NULL;
-  for (int i = 0; i < NSETTINGS && slash; i++) {
+  for (int i = 0; i < NSETTINGS; i++) {
     const char *path = s->values[i];
     if (!is_path((setting)i) || !path || path[0] == '/' || path[0] == 0) continue;
-    s->values[i] = arena_printf(&s->arena, "%.*s%s", (int)(slash + 1 - file), file, path);
+    s->values[i] = arena_printf(&s->arena, "%s%s", s->folders[i], path);
     if (!s->values[i]) return false;
   }
   return true;
@@ -269,6 +270,7 @@ static shunt_status read_settings(settings *s) {
     setting which = setting_named(client->options[i].name);
     if (which == NSETTINGS) return unknown(s, client->options[i].name);
     s->values[which] = client->options[i].value;
+    s->folders[which] = client->folders ? client->folders[i] : "";
   }
   shunt_status status = read_values(s);
   if (!status && !place_paths(s)) status = error_memory(s->err);

@@ -111,6 +111,7 @@ static void after_error(mysql_conn *conn, const shunt_error *err) {
 /* Words that were not seen coming: a comment that is code, a procedure that commits, SET autocommit. */
 static shunt_status after_success(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
   unsigned status = conn->db->server_status;
+  if (status & SERVER_SESSION_STATE_CHANGED) conn->base.altered = true;
   bool open = status & SERVER_STATUS_IN_TRANS, automatic = status & SERVER_STATUS_AUTOCOMMIT;
   if (open == conn->base.in_transaction && automatic) return SHUNT_OK;
   if (conn->base.in_transaction && open) return SHUNT_OK;
@@ -153,6 +154,7 @@ shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, c
   }
   conn->sent = s;
   conn->sent_params = params;
+  if (s->leaves) base->altered = true; /* though it may fail, which undoes little of it */
   return SHUNT_OK;
 }
 

@@ -57,10 +57,45 @@ static statement_kind kind_of(const char *sql) {
   static const char *const stays[] = {"use", "lock", "unlock", "xa", "handler", NULL};
   const char *at = skip_blank(sql);
   if (is_one_of(&at, changes)) return STATEMENT_CHANGES;
+  if (is_word(&at, "call")) return STATEMENT_CALLS;
   if (is_one_of(&at, tables)) return is_temporary(at) ? STATEMENT_OTHER : STATEMENT_COMMITS;
   if (is_word(&at, "load")) return is_word(&at, "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
   if (is_one_of(&at, commits)) return STATEMENT_COMMITS;
   return is_one_of(&at, stays) ? STATEMENT_STAYS : STATEMENT_OTHER;
+}
+
+/* ---- what it leaves on its connection ---- */
+
+static const char *skip_quoted(const char *at) {
+  char quote = *at++;
+  while (*at && *at != quote) at += *at == '\\' && quote != '`' && at[1] ? 2 : 1;
+  return *at ? at + 1 : at;
+}
+
+/* Outside of quotes and comments: a user's variable (@name, not @@name), or a lock by name. */
+static bool names_what_stays(const char *sql) {
+  for (const char *at = skip_blank(sql); *at; at = skip_blank(at)) {
+    if (strchr("'\"`", *at)) {
+      at = skip_quoted(at);
+    } else if (at[0] == '@' && at[1] == '@') {
+      at += 2;
+    } else if (*at == '@' || is_word(&at, "get_lock")) {
+      return true;
+    } else {
+      const char *word = at;
+      while (isalnum((unsigned char)*at) || *at == '_' || *at == '$' || (unsigned char)*at >= 0x80) at++;
+      if (at == word) at++;
+    }
+  }
+  return false;
+}
+
+/* Of most that functions and triggers leave the server tells (after_success), of procedures that fail it does not. */
+static bool leaves_something(const char *sql) {
+  static const char *const commands[] = {"set", "prepare", "deallocate", "call", NULL};
+  const char *at = skip_blank(sql);
+  if (is_one_of(&at, commands) || (is_word(&at, "create") && is_temporary(at))) return true;
+  return names_what_stays(sql);
 }
 
 /* ---- preparing ---- */
@@ -161,6 +196,7 @@ shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, m
   s->entry.sql = s->sql;
   s->entry.size = size;
   s->kind = kind_of(s->sql);
+  s->leaves = leaves_something(s->sql);
   shunt_status status = SHUNT_OK;
   if (!*skip_blank(s->sql))
     status = mysqldb_refuse(conn, SHUNT_E_USAGE, "there is no statement in the SQL", NULL, err);

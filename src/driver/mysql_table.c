@@ -95,9 +95,14 @@ static void set_kind(driver_column *column, const char *type) {
     column->kind = DRIVER_NUMBERS;
     column->numeric = true;
     column->exact = type[2] == 'c';
+    column->single = strcmp(type, "float") == 0;
     column->text = false;
-  } else if (strcmp(type, "bit") == 0 || strcmp(type, "year") == 0) {
-    holds_integers(column, 0, type[0] == 'b' ? most_of_bits(column->type) : 2155);
+  } else if (strcmp(type, "bit") == 0) {
+    holds_integers(column, 0, most_of_bits(column->type));
+    column->text = false;
+    column->digits_type = "UNSIGNED";
+  } else if (strcmp(type, "year") == 0) {
+    holds_integers(column, 0, 2155);
     column->text = false;
   } else if (is(type, blobs)) {
     column->kind = DRIVER_BLOBS;
@@ -166,6 +171,7 @@ static bool set_weight(driver_table *t, driver_column *column, const char *chars
 
 static bool set_collation(driver_table *t, driver_column *column, const char *charset, const char *collation) {
   if (column->kind != DRIVER_STRINGS || !collation[0]) return true;
+  column->cased = ends_in(collation, "_bin") || ends_in(collation, "_cs");
   /* by its bytes, unless there are texts that it can't hold, which can't even be asked for */
   if (!ends_in(collation, "_bin") || strcmp(charset, "utf8mb4") != 0) return set_weight(t, column, charset, collation);
   column->collation = counts_blanks(collation) ? DRIVER_BINARY : DRIVER_PADDED;

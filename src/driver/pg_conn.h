@@ -29,6 +29,11 @@ enum {
   PG_FLOAT8 = 701,
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
+  PG_TIME = 1083,
+  PG_TIMESTAMP = 1114,
+  PG_TIMESTAMPTZ = 1184,
+  PG_INTERVAL = 1186,
+  PG_TIMETZ = 1266,
   PG_NUMERIC = 1700,
   PG_UUID = 2950,
   PG_JSONB = 3802,
@@ -44,6 +49,7 @@ typedef struct pg_statement {
   int slot;                 /* PG_NO_SLOT: the server's one unnamed statement */
   char name[PG_NAME_BYTES]; /* by which the server knows it */
   bool savepoint; /* sets one, or returns to it: runs also where the transaction has failed, and is not prepared */
+  bool leaves;    /* something on the connection, which is altered by it */
   bool tried;     /* it has run since it was prepared, so that its mistakes are those of a schema that has changed */
   size_t nparams;
   Oid *types; /* of the parameters, as the server has inferred them */
@@ -125,6 +131,9 @@ void pg_number_params(const char *sql, size_t size, buf *out);
 typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
 /* What the statement is about, by its first words. */
 pg_words pg_first_words(const char *sql, size_t size);
+/* Whether the next one to have the connection might meet what the statement leaves: settings, temporary tables, locks,
+ * cursors, prepared statements. What functions do in a SELECT is not seen. */
+bool pg_leaves(const char *sql, size_t size);
 
 /* ---- pg_prepare.c ---- */
 

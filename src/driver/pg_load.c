@@ -176,7 +176,6 @@ shunt_status pg_load_row(driver_conn *base, const shunt_value *values, shunt_err
 /* ---- ending ---- */
 
 static shunt_status finish(pg_conn *conn, const char *why_not, int64_t *affected, shunt_error *err) {
-  if (conn->base.broken) return SHUNT_OK; /* that is known, or else there is nothing to end */
   PGresult *result = PQputCopyEnd(conn->pg, why_not) > 0 ? pg_answer(conn) : NULL;
   bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
   shunt_status status = done || (why_not && result) ? SHUNT_OK : pg_fail(conn, result, conn->load->sql, err);
@@ -189,10 +188,10 @@ shunt_status pg_load_end(driver_conn *base, bool ok, int64_t *affected, shunt_er
   pg_conn *conn = pg_of(base);
   shunt_status status = ok && conn->load->block.size ? send_block(conn, err) : SHUNT_OK;
   if (affected) *affected = 0;
-  if (status || !ok)
-    finish(conn, "given up", NULL, NULL);
-  else
+  if (!status && ok)
     status = finish(conn, NULL, affected, err);
+  else if (!base->broken) /* else there is nothing to end */
+    finish(conn, "given up", NULL, NULL);
   end(conn);
   if (status) error_client(err, base->client->name);
   return status;

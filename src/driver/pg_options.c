@@ -1,3 +1,5 @@
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
@@ -17,6 +19,13 @@ static const char *const defaults[][2] = {
     {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "shunt"},
 };
 
+/* libpq takes whole numbers of these; a bare number is one already. */
+static const struct {
+  const char *keyword;
+  int64_t unit_ms;
+} durations[] = {
+    {"connect_timeout", 1000}, {"keepalives_idle", 1000}, {"keepalives_interval", 1000}, {"tcp_user_timeout", 1}};
+
 enum { DEFAULTS = sizeof defaults / sizeof *defaults, OWN_OPTIONS = DEFAULTS + 1 };
 
 static const char *value_of(const list *l, const char *keyword) {
@@ -32,6 +41,24 @@ static void set(list *l, const char *keyword, const char *value) {
   l->keywords[i] = keyword;
   l->values[i] = value;
   if (i == l->count) l->count++;
+}
+
+static bool is_path(const char *keyword) {
+  static const char *const paths[] = {"sslrootcert", "sslcert",  "sslkey",      "sslcrl",
+                                      "sslcrldir",   "passfile", "servicefile", "sslkeylogfile"};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+    if (strcmp(keyword, paths[i]) == 0) return true;
+  return false;
+}
+
+/* A relative path is relative to the file that names it. The certificates of the system, and a key that an engine keeps
+ * (ENGINE:NAME), are no paths. */
+static bool set_beside(list *l, const char *folder, const char *keyword, const char *value) {
+  bool path = is_path(keyword) && value[0] && value[0] != '/' && strcmp(value, "system") != 0 &&
+              !(strcmp(keyword, "sslkey") == 0 && strchr(value, ':'));
+  const char *placed = path ? arena_printf(l->a, "%s%s", folder, value) : value;
+  if (placed) set(l, keyword, placed);
+  return placed != NULL;
 }
 
 static bool is_known(const list *l, const char *keyword) {
@@ -57,7 +84,7 @@ static shunt_status unknown(const list *l, const char *keyword, shunt_error *err
 }
 
 /* What libpq says of a URL that it doesn't understand may hold its password. */
-static shunt_status add_url(list *l, const char *url, shunt_error *err) {
+static shunt_status add_url(list *l, const char *folder, const char *url, shunt_error *err) {
   char *message = NULL;
   PQconninfoOption *parts = PQconninfoParse(url, &message);
   PQfreemem(message);
@@ -71,28 +98,51 @@ static shunt_status add_url(list *l, const char *url, shunt_error *err) {
   for (const PQconninfoOption *o = parts; o->keyword && ok; o++) {
     if (!o->val) continue;
     const char *keyword = arena_strdup(l->a, o->keyword), *value = arena_strdup(l->a, o->val);
-    ok = keyword && value;
-    if (ok) set(l, keyword, value);
+    ok = keyword && value && set_beside(l, folder, keyword, value);
   }
   PQconninfoFree(parts);
   return ok ? SHUNT_OK : error_memory(err);
+}
+
+static shunt_status add_option(list *l, const char *folder, const cat_option *o, shunt_error *err) {
+  const char *keyword = strcmp(o->name, "database") == 0 ? "dbname" : o->name;
+  if (!is_known(l, keyword)) return unknown(l, o->name, err);
+  return set_beside(l, folder, keyword, o->value) ? SHUNT_OK : error_memory(err);
+}
+
+static bool is_number(const char *text) {
+  char *end;
+  long n = strtol(text, &end, 10);
+  return end > text && !*end && n <= INT_MAX;
+}
+
+static shunt_status count_durations(list *l, shunt_error *err) {
+  for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
+    const char *keyword = durations[i].keyword, *text = value_of(l, keyword);
+    int64_t unit_ms = durations[i].unit_ms, ms;
+    if (!text || !*text || is_number(text)) continue;
+    if (!cat_parse_duration_ms(text, &ms) || ms > INT_MAX * unit_ms)
+      return error_set(err, SHUNT_E_CONFIG, "client '%s': %s takes a duration such as 5s, or a number of %s",
+                       l->client->name, keyword, unit_ms == 1 ? "milliseconds" : "seconds");
+    const char *number = arena_printf(l->a, "%lld", (long long)((ms + unit_ms - 1) / unit_ms));
+    if (!number) return error_memory(err);
+    set(l, keyword, number);
+  }
+  return SHUNT_OK;
 }
 
 /* The url first, so that what stands beside it says more. */
 static shunt_status fill(list *l, shunt_error *err) {
   const cat_client *client = l->client;
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < client->noptions && !status; i++)
-    if (strcmp(client->options[i].name, "url") == 0) status = add_url(l, client->options[i].value, err);
-  for (size_t i = 0; i < client->noptions && !status; i++) {
-    const cat_option *o = &client->options[i];
-    const char *keyword = strcmp(o->name, "database") == 0 ? "dbname" : o->name;
-    if (strcmp(keyword, "url") == 0) continue;
-    if (is_known(l, keyword))
-      set(l, keyword, o->value);
-    else
-      status = unknown(l, o->name, err);
-  }
+  for (int beside = 0; beside < 2; beside++)
+    for (size_t i = 0; i < client->noptions && !status; i++) {
+      const cat_option *o = &client->options[i];
+      const char *folder = client->folders ? client->folders[i] : "";
+      if ((strcmp(o->name, "url") != 0) != beside) continue;
+      status = beside ? add_option(l, folder, o, err) : add_url(l, folder, o->value, err);
+    }
+  if (!status) status = count_durations(l, err);
   if (status) return status;
   for (size_t i = 0; i < DEFAULTS; i++)
     if (!is_set(l, defaults[i][0])) set(l, defaults[i][0], defaults[i][1]);

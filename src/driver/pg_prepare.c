@@ -152,6 +152,7 @@ static shunt_status new_statement(const char *sql, size_t size, pg_statement **o
   s->entry.sql = s->sql;
   s->entry.size = size;
   s->slot = PG_NO_SLOT;
+  s->leaves = pg_leaves(s->sql, size);
   pg_number_params(s->sql, size, &numbered);
   s->numbered = buf_take(&numbered);
   shunt_status status = s->numbered ? check_words(s, err) : error_memory(err);

@@ -56,6 +56,7 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   }
   conn->sent = s;
   conn->params = params;
+  if (s->leaves) base->altered = true; /* though it may fail: locks stay, and what CALL has committed */
   return SHUNT_OK;
 }
 
@@ -122,15 +123,6 @@ static int64_t rows_written(PGresult *result, const char *tag) {
   return n;
 }
 
-static void note_changes(pg_conn *conn, const char *tag) {
-  /* whoever is given the connection next would find what it set */
-  static const char *const of_connection[] = {"SET",     "RESET",      "DISCARD", "LISTEN", "UNLISTEN",
-                                              "PREPARE", "DEALLOCATE", "LOAD",    NULL};
-  static const char *const of_schema[] = {"CREATE", "ALTER", "DROP", NULL};
-  if (begins_with_any(tag, of_connection) && strcmp(tag, "SET CONSTRAINTS") != 0) conn->base.broken = true;
-  if (begins_with_any(tag, of_schema)) conn->stale = true;
-}
-
 /* A statement that was sound once is so no more: the tables are not what they were. */
 static bool is_outdated(const pg_statement *s, const PGresult *result) {
   const char *state = pg_sqlstate(result);
@@ -148,12 +140,13 @@ static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result,
   return SHUNT_OK;
 }
 
-/* Most statements are reads, which write and change nothing. */
+/* Most statements are reads, which write and change nothing. What was prepared outlives no change of the tables. */
 static void note_command(pg_conn *conn, PGresult *result, int64_t *affected) {
+  static const char *const of_plans[] = {"CREATE", "ALTER", "DROP", "DISCARD", "DEALLOCATE", NULL};
   const char *tag = PQcmdStatus(result);
   if (strncmp(tag, "SELECT ", 7) == 0) return;
   if (affected) *affected = rows_written(result, tag);
-  note_changes(conn, tag);
+  if (begins_with_any(tag, of_plans)) conn->stale = true;
 }
 
 static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,

@@ -117,6 +117,76 @@ static const char *take_word(const char *at, const char *end, const char *word) 
   return at < end && in_name(*at) ? NULL : at;
 }
 
+/* ---- what stays with the connection ---- */
+
+static bool is_any(const char *at, const char *end, const char *const *words) {
+  for (; *words; words++)
+    if (take_word(at, end, *words)) return true;
+  return false;
+}
+
+/* "[OR REPLACE] [LOCAL] TEMP": at what follows CREATE or INTO. */
+static bool is_temporary(const char *sql, const char *at, const char *end) {
+  static const char *const between[] = {"or", "replace", "local", "global", NULL};
+  static const char *const temporary[] = {"temp", "temporary", NULL};
+  for (at = skip_blank(sql, at, end); is_any(at, end, between); at = skip_blank(sql, at, end))
+    while (at < end && in_name(*at)) at++;
+  return is_any(at, end, temporary);
+}
+
+/* "(…, true)" */
+static bool ends_in_true(const char *sql, const char *at, const char *end) {
+  const char *last = NULL; /* the word before what is looked at */
+  int depth = 0;
+  while (at < end) {
+    const char *next = skip_opaque(sql, at, end);
+    if (next == at && *at == ')' && --depth == 0) return last && take_word(last, end, "true");
+    depth += next == at && *at == '(';
+    if (next != at || !isspace((unsigned char)*at)) last = begins_name(*at) ? at : NULL;
+    at = next != at ? next : at + 1;
+    while (last && at < end && in_name(*at)) at++;
+  }
+  return false;
+}
+
+static bool stays(const char *sql, const char *before, const char *word, const char *after, const char *end) {
+  static const char *const names[] = {
+      "pg_temp", "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
+      NULL};
+  static const char *const rows[] = {"insert", "merge", NULL};
+  if (take_word(word, end, "create")) return is_temporary(sql, after, end);
+  if (take_word(word, end, "into")) return !(before && is_any(before, end, rows)) && is_temporary(sql, after, end);
+  if (take_word(word, end, "set_config")) return !ends_in_true(sql, after, end);
+  return is_any(word, end, names);
+}
+
+static bool is_of_transaction(const char *sql, const char *set, const char *end) {
+  static const char *const what[] = {"local", "transaction", "constraints", NULL};
+  return is_any(skip_blank(sql, set, end), end, what);
+}
+
+/* DO and CALL run what can't be seen from here. */
+bool pg_leaves(const char *sql, size_t size) {
+  static const char *const commands[] = {"set",        "reset", "discard", "listen", "unlisten", "prepare",
+                                         "deallocate", "load",  "declare", "do",     "call",     NULL};
+  const char *end = sql + size, *at = skip_blank(sql, sql, end), *set = take_word(at, end, "set"), *before = NULL;
+  if (is_any(at, end, commands)) return !set || !is_of_transaction(sql, set, end);
+  while (at < end) {
+    const char *next = skip_opaque(sql, at, end);
+    if (next != at || !begins_name(*at)) {
+      at = next != at ? next : at + 1;
+      continue;
+    }
+    while (next < end && in_name(*next)) next++;
+    if (stays(sql, before, at, next, end)) return true;
+    before = at;
+    at = next;
+  }
+  return false;
+}
+
+/* ---- what it is about ---- */
+
 pg_words pg_first_words(const char *sql, size_t size) {
   static const char *const savepoint[] = {"savepoint", "release"},
                            *const transaction[] = {"begin", "start", "commit", "end", "abort"},

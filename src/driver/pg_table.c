@@ -4,9 +4,32 @@
 #include "base/suggest.h"
 #include "driver/pg_conn.h"
 
-enum { NAME, TYPE, NOT_NULL, KEY, BASE_OID, BASE_NAME, BASE_CAST, COLLATION, DETERMINISTIC, BYTEWISE, NOCASE };
+enum {
+  NAME,
+  TYPE,
+  NOT_NULL,
+  KEY,
+  BASE_OID,
+  BASE_NAME,
+  BASE_CAST,
+  COLLATION,
+  DETERMINISTIC,
+  BYTEWISE,
+  NOCASE,
+  MODIFIER
+};
 
-/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. Newer
+enum {
+  NO_MODIFIER = -1,
+  DIGITS_OF_A_SECOND = 6,
+  HEADER_BYTES = 4, /* that numeric's modifier counts */
+  SCALE_BITS = 0x7ff,
+  LEAST_NEGATIVE_SCALE = 0x400,
+  FULL_PRECISION = 0xffff
+};
+
+/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. A table
+ * that others inherit from shows their rows, too, which its primary key does not tell apart. Newer
  * servers have more columns in their catalogs, which older ones are not asked for by way of JSON. */
 static const char columns_sql[] =
     "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
@@ -19,15 +42,18 @@ static const char columns_sql[] =
     "coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' "
     "ELSE c.collcollate IN ('C', 'POSIX') AND coalesce(pg_catalog.to_jsonb(c) ->> 'collprovider', 'c') = 'c' END, "
     "coalesce(pg_catalog.to_jsonb(c) ->> 'colllocale', pg_catalog.to_jsonb(c) ->> 'colliculocale', c.collcollate, '') "
-    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$' "
+    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$', b.modifier "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
-    "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary "
+    "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
+    "pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhparent AND p.relkind = 'r' "
+    "WHERE h.inhparent = a.attrelid) "
     "LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation "
     "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace "
-    "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.* FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid "
-    "UNION ALL SELECT t.* FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' AND t.oid = up.typbasetype) "
-    "SELECT oid, typname FROM up WHERE typtype <> 'd') b "
+    "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.*, a.atttypmod AS modifier FROM pg_catalog.pg_type t "
+    "WHERE t.oid = a.atttypid UNION ALL SELECT t.*, up.typtypmod FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' "
+    "AND t.oid = up.typbasetype) "
+    "SELECT oid, typname, modifier FROM up WHERE typtype <> 'd') b "
     "WHERE a.attrelid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped "
     "ORDER BY a.attnum";
 
@@ -91,6 +117,7 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
   case PG_FLOAT4:
   case PG_FLOAT8:
     set_number(column, DRIVER_NUMBERS, false);
+    column->single = type == PG_FLOAT4;
     break;
   case PG_NUMERIC:
     set_number(column, DRIVER_NUMBERS, true);
@@ -115,6 +142,32 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
     column->collation = DRIVER_WEIGHED;
     column->ascii = true;
     column->weight = "pg_catalog.convert_to(pg_catalog.lower(CAST(? AS text)), 'UTF8')";
+  }
+}
+
+/* How many digits after the point are kept: all, where a numeric has no scale. One with a negative scale rounds whole
+ * numbers too, which no count of digits says; to it, as here, others are refused. */
+static void set_digits(driver_column *column, Oid type, int modifier) {
+  switch (type) {
+  case PG_NUMERIC:
+    column->rounds = modifier != NO_MODIFIER;
+    column->digits = (modifier - HEADER_BYTES) & SCALE_BITS;
+    if (!column->rounds || column->digits >= LEAST_NEGATIVE_SCALE) column->digits = 0;
+    break;
+  case PG_TIME:
+  case PG_TIMETZ:
+  case PG_TIMESTAMP:
+  case PG_TIMESTAMPTZ:
+    column->rounds = true;
+    column->digits = modifier == NO_MODIFIER ? DIGITS_OF_A_SECOND : modifier;
+    break;
+  case PG_INTERVAL:
+    column->rounds = true;
+    column->digits = modifier & FULL_PRECISION; /* with which fields it has above them */
+    if (column->digits == FULL_PRECISION) column->digits = DIGITS_OF_A_SECOND;
+    break;
+  default:
+    break;
   }
 }
 
@@ -161,7 +214,9 @@ static bool read_column(driver_table *t, const PGresult *result, int at) {
   if (!column->name || !column->type) return false;
   column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
   column->key = atoi(PQgetvalue(result, at, KEY));
-  set_kind(column, (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10), PQgetvalue(result, at, BASE_NAME));
+  Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
+  set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
+  set_digits(column, type, atoi(PQgetvalue(result, at, MODIFIER)));
   return set_collation(&t->arena, column, result, at);
 }
 

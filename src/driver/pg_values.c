@@ -34,10 +34,12 @@ static void write_integer(int64_t value, pg_encoded *out) {
   out->size = (size_t)(end - at);
 }
 
+static const char not_an_oid[] = "an oid is a number from 0 to 4294967295";
+
 static const char *encode_integer(Oid type, int64_t value, pg_encoded *out) {
-  bool rounds =
-      (type == PG_FLOAT8 || type == PG_FLOAT4) && ((double)value >= TWO_TO_63 || (int64_t)(double)value != value);
-  if (rounds) return "a floating-point number does not hold so many digits";
+  if ((type == PG_FLOAT8 || type == PG_FLOAT4) && !driver_float_holds(value, type == PG_FLOAT4))
+    return "a floating-point number does not hold so many digits";
+  if (type == PG_OID && (value < 0 || value > UINT32_MAX)) return not_an_oid; /* the server would wrap it around */
   write_integer(value, out);
   return NULL;
 }
@@ -57,6 +59,7 @@ static const char *encode_text(Oid type, const shunt_value *v, pg_encoded *out) 
   out->bytes = v->size ? v->as.bytes : "";
   out->size = v->size;
   out->as_it_is = blob || pg_is_text(type);
+  if (type == PG_OID && memchr(out->bytes, '-', v->size)) return not_an_oid;
   return !blob && memchr(out->bytes, 0, v->size) ? "PostgreSQL's text can't hold a NUL byte" : NULL;
 }
 

@@ -247,7 +247,7 @@ static bool is_alive(const client_pools *cp, driver_conn *conn) {
  * held as before. */
 static driver_conn *take_idle(client_pools *cp, pool *pl) {
   while (pl->nidle) {
-    int64_t now_ns = clock_monotonic_ns();
+    int64_t now_ns = clock_coarse_ns();
     driver_conn *conn = pl->idle[--pl->nidle];
     close_idle(cp, pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
@@ -276,7 +276,7 @@ static shunt_status open_one(client_pools *cp, pool *pl, int64_t deadline_ns, dr
   shunt_error own; /* the circuit tells others of it */
   bool tried;
   shunt_status status = connect_to(cp, deadline_ns, &tried, conn, err ? err : &own);
-  if (!status) (*conn)->retire_ns = retire_ns(cp, *conn, clock_monotonic_ns());
+  if (!status) (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
   pthread_mutex_lock(&pl->lock);
   pl->opening--;
   if (status) {
@@ -354,7 +354,7 @@ void pool_release(pools *p, driver_conn *conn, int level) {
     conn->deadline_ns = clock_monotonic_ns() + ROLLBACK_NS;
     conn->engine->rollback(conn);
   }
-  int64_t now_ns = clock_monotonic_ns();
+  int64_t now_ns = clock_coarse_ns();
   if (conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database)) {
     close_and_lock(cp, pl, conn);
   } else {

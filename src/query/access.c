@@ -10,11 +10,11 @@ int level_of(const cat_client *client, int level) { return driver_for(client->en
 /* ---- tables ---- */
 
 static bool fill(shunt_session *s, table_info *t, const driver_table *shape) {
-  const char **columns = arena_array(&s->owned, const char *, shape->count);
-  if (!columns) return false;
-  for (size_t i = 0; i < shape->count; i++) columns[i] = shape->columns[i].name;
+  const char **names = arena_array(&s->call, const char *, shape->count);
+  if (!names) return false;
+  for (size_t i = 0; i < shape->count; i++) names[i] = shape->columns[i].name;
+  if (!rows_names_init(&t->columns, &s->owned, names, shape->count)) return false;
   t->shape = shape;
-  t->columns = columns;
   t->select = NULL;
   return true;
 }
@@ -101,7 +101,7 @@ bool access_same(const access *a, const access *b) {
 
 static shunt_status no_column(const access *a, const char *name, shunt_error *err) {
   suggest near = suggest_for(name);
-  for (size_t i = 0; i < a->table->shape->count; i++) suggest_try(&near, a->table->columns[i]);
+  for (size_t i = 0; i < a->table->shape->count; i++) suggest_try(&near, a->table->columns.list[i]);
   error_set(err, SHUNT_E_NOT_FOUND, "model '%s' has no column '%.128s' (table %s on %s)%s", a->model->name, name,
             a->table->name, a->client->name, suggest_text(&near));
   error_client(err, a->client->name);
@@ -131,12 +131,7 @@ shunt_status access_key(shunt_session *s, const access *a, const driver_column *
   return access_column(s, a, a->model->primary_key, out, err);
 }
 
-bool access_unique(const access *a, const driver_column *column) {
-  if (column->key != 1) return false;
-  for (size_t i = 0; i < a->table->shape->count; i++)
-    if (a->table->shape->columns[i].key > 1) return false;
-  return true;
-}
+bool access_unique(const access *a, const driver_column *column) { return column == a->table->shape->sole_key; }
 
 shunt_status access_instance(shunt_session *s, const access *a, const driver_column **column, shunt_value *value,
                              shunt_error *err) {

@@ -42,10 +42,10 @@ static bool is_number_column(const driver_column *column) {
 
 /* What is no number is never found among numbers, and is a mistake on its way there. */
 static shunt_status check_numbers(const writer *w, const shunt_where *c, const driver_column *column) {
-  if (c->op == SHUNT_LIKE || !is_number_column(column)) return SHUNT_OK;
+  if (c->op == SHUNT_LIKE) return SHUNT_OK;
   for (size_t i = 0; i < c->nvalues; i++) {
     shunt_value v = value_canonical(&c->values[i], true);
-    if (v.type == SHUNT_TEXT || v.type == SHUNT_BLOB)
+    if ((v.type == SHUNT_TEXT || v.type == SHUNT_BLOB) && is_number_column(column))
       return bad(w, c, "it holds numbers, and is compared with what is none");
   }
   return SHUNT_OK;
@@ -124,13 +124,18 @@ static void is_null(writer *w, const char *name, bool is) {
 
 static shunt_status write_like(writer *w, const shunt_where *c, const driver_column *column) {
   const driver_engine *engine = w->a->engine;
+  const char *lower = column->cased ? "LOWER(" : "", *end = column->cased ? ")" : "";
   if (c->values[0].type != SHUNT_TEXT) return bad(w, c, "like takes text, such as \"A%\"");
+  sql_puts(w->q, lower);
   if (column->kind == DRIVER_ANYTHING || column->kind == DRIVER_TEXTS || column->kind == DRIVER_STRINGS)
     sql_name(w->q, engine, column->name);
   else
     write_as_text(w->q, engine, column);
+  sql_puts(w->q, end);
   sql_puts(w->q, engine->like);
+  sql_puts(w->q, lower);
   sql_param(w->q, &c->values[0]);
+  sql_puts(w->q, end);
   sql_puts(w->q, engine->like_end);
   return SHUNT_OK;
 }

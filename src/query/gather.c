@@ -9,6 +9,8 @@
 #include "base/clock.h"
 #include "query/transaction.h"
 
+static const int64_t LONGEST_END_NS = 1000000000; /* for all that is thrown away */
+
 /* ---- asking ---- */
 
 void gather_begin(shunt_session *s, gather *g) {
@@ -135,12 +137,29 @@ static void unlink_inquiry(gather *g, inquiry *a) {
 
 /* The session writes its next statement where this one stood. */
 static void recycle(shunt_session *s, inquiry *a) {
-  if (s->sql.text.data || s->sql.params) {
+  if (s->sql.text.data || s->sql.params || s->sql.failed || s->sql.text.failed) {
     sql_free(&a->sql);
     return;
   }
   s->sql = a->sql;
   memset(&a->sql, 0, sizeof a->sql);
+}
+
+/* Rows that come before theirs are still to be read: they are sent anew behind those. */
+static void take_back(shunt_session *s, const feed *f) {
+  gather *g = s->gather;
+  size_t kept = 0;
+  for (size_t i = 0; i < g->nflying; i++) {
+    inquiry *a = g->flying[i];
+    if (a->feed != f) {
+      g->flying[kept++] = a;
+      continue;
+    }
+    (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
+    give_back(s, a, a->conn);
+    a->conn = NULL;
+  }
+  g->nflying = kept;
 }
 
 static void complete(gather *g, feed *f) {
@@ -159,6 +178,7 @@ static shunt_status receive_rows(shunt_session *s, inquiry *a, shunt_error *err)
   give_back(s, a, conn);
   if (!again) return status;
   while (rows->count > before) rows_drop_last(rows);
+  take_back(s, a->feed);
   return execution_run(s, &a->e, rows, err);
 }
 
@@ -173,8 +193,10 @@ static void receive(shunt_session *s, inquiry *a) {
   if (a->origin && !rows_add_origin(f->rows, a->e.client->id)) status = error_memory(&err);
   if (!status)
     status = receive_rows(s, a, &err);
-  else if (a->conn)
+  else if (a->conn) {
+    (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
     give_back(s, a, a->conn);
+  }
   execution_end(s, &a->e, status, &err);
   recycle(s, a);
   if (status && !g->status) {
@@ -194,7 +216,7 @@ static int wait_ms(const shunt_session *s) {
  * Past the deadline it is any of them, and says so. */
 static inquiry *choose(shunt_session *s) {
   struct pollfd ready[GATHER_MOST];
-  inquiry *flying[GATHER_MOST], *inside = NULL, *unsent = NULL;
+  inquiry *flying[GATHER_MOST] = {NULL}, *inside = NULL, *unsent = NULL;
   nfds_t n = 0;
   for (inquiry *a = s->gather->first; a; a = a->next) {
     if (a->feed->first != a) continue;
@@ -236,13 +258,21 @@ void gather_settle(shunt_session *s) {
   while (s->gather->nflying) receive(s, s->gather->flying[0]);
 }
 
+/* A transaction's is awaited, for it is to go on; any other is cancelled, and hung up on where that does not help. */
+static void throw_away(shunt_session *s, inquiry *a, int64_t until_ns) {
+  driver_conn *conn = a->conn;
+  if (!conn->in_transaction) conn->deadline_ns = clock_monotonic_ns();
+  if (conn->in_transaction || conn->deadline_ns < until_ns)
+    (void)execution_receive(s, &a->e, conn, NULL, NULL);
+  else
+    conn->broken = true;
+  give_back(s, a, conn);
+}
+
 void gather_end(shunt_session *s) {
   gather *g = s->gather;
-  for (size_t i = 0; i < g->nflying; i++) {
-    inquiry *a = g->flying[i];
-    (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
-    give_back(s, a, a->conn);
-  }
+  int64_t until_ns = g->nflying ? clock_monotonic_ns() + LONGEST_END_NS : 0;
+  for (size_t i = 0; i < g->nflying; i++) throw_away(s, g->flying[i], until_ns);
   for (inquiry *a = g->first; a; a = a->next) sql_free(&a->sql);
   s->gather = NULL;
 }

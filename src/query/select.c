@@ -31,14 +31,10 @@ static shunt_status add_column(shunt_session *s, const access *a, const char *na
   return status;
 }
 
-static bool set_all(const access *a, shunt_rows *rows) {
-  return rows_set_columns(rows, a->table->columns, a->table->shape->count);
-}
-
 shunt_status select_columns(shunt_session *s, const access *a, const select_spec *q, shunt_rows *rows,
                             shunt_error *err) {
   if (rows->columns) return SHUNT_OK;
-  if (q->ncolumns == 0) return set_all(a, rows) ? SHUNT_OK : error_memory(err);
+  if (q->ncolumns == 0) return rows_set_names(rows, &a->table->columns) ? SHUNT_OK : error_memory(err);
   const char **names = arena_array(&s->call, const char *, q->ncolumns + q->nneeded);
   size_t n = 0;
   shunt_status status = names ? SHUNT_OK : error_memory(err);
@@ -63,13 +59,6 @@ static shunt_status write_columns(shunt_session *s, const access *a, const shunt
   return SHUNT_OK;
 }
 
-static bool has_all(const access *a, const shunt_rows *rows) {
-  if (rows->ncolumns != a->table->shape->count) return false;
-  for (size_t i = 0; i < rows->ncolumns; i++)
-    if (strcmp(rows->columns[i], a->table->columns[i]) != 0) return false;
-  return true;
-}
-
 static void write_from(shunt_session *s, const access *a) {
   sql_puts(&s->sql, " FROM ");
   sql_name(&s->sql, a->engine, a->table->name);
@@ -80,7 +69,7 @@ static shunt_status write_all(shunt_session *s, const access *a, shunt_error *er
   table_info *t = a->table;
   if (!t->select) {
     sql_puts(&s->sql, "SELECT ");
-    sql_names(&s->sql, a->engine, t->columns, t->shape->count);
+    sql_names(&s->sql, a->engine, t->columns.list, t->columns.count);
     write_from(s, a);
     shunt_status status = sql_status(&s->sql, err);
     if (status) return status;
@@ -180,7 +169,7 @@ static shunt_status begin_statement(shunt_session *s, const access *a, const sel
   sql_reset(&s->sql);
   if (q->per_key) {
     status = write_numbered(s, a, q, rows, err);
-  } else if (has_all(a, rows)) {
+  } else if (rows_have_names(rows, &a->table->columns)) {
     status = write_all(s, a, err);
   } else {
     sql_puts(&s->sql, "SELECT ");

@@ -24,8 +24,8 @@ typedef struct table_info {
   const cat_client *client;
   const char *name;
   const driver_table *shape;
-  const char **columns; /* their names, in the shape's order */
-  const char *select;   /* "SELECT …every column… FROM table", once it was needed */
+  rows_names columns; /* in the shape's order */
+  const char *select; /* "SELECT …every column… FROM table", once it was needed */
   size_t select_size;
 } table_info;
 

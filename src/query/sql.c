@@ -19,15 +19,15 @@ void sql_free(sql_text *q) {
 void sql_add(sql_text *q, const char *text, size_t size) { buf_add(&q->text, text, size); }
 
 void sql_name(sql_text *q, const driver_engine *engine, const char *name) {
-  buf_putc(&q->text, engine->quote);
-  const char *quote;
-  while ((quote = strchr(name, engine->quote))) {
-    buf_add(&q->text, name, (size_t)(quote - name) + 1);
-    buf_putc(&q->text, engine->quote);
-    name = quote + 1;
+  char quote = engine->quote, *start = buf_room(&q->text, 2 * strlen(name) + 2), *to = start;
+  if (!start) return;
+  *to++ = quote;
+  for (; *name; name++) {
+    if (*name == quote) *to++ = quote;
+    *to++ = *name;
   }
-  buf_puts(&q->text, name);
-  buf_putc(&q->text, engine->quote);
+  *to++ = quote;
+  buf_used(&q->text, (size_t)(to - start));
 }
 
 void sql_names(sql_text *q, const driver_engine *engine, const char *const *names, size_t n) {

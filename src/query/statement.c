@@ -39,8 +39,11 @@ shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn
   return status;
 }
 
-bool execution_may_repeat(const execution *e, const driver_conn *conn, shunt_status status) {
-  return status == SHUNT_E_DATASOURCE && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
+bool execution_may_repeat(execution *e, const driver_conn *conn, shunt_status status) {
+  bool may =
+      !e->repeated && status == SHUNT_E_DATASOURCE && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
+  e->repeated = e->repeated || may;
+  return may;
 }
 
 static shunt_status on_connection(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows,

@@ -28,6 +28,7 @@ typedef struct execution {
   size_t nparams;
   bool reads; /* and so may be sent twice */
   bool sent;
+  bool repeated; /* it is being sent once more, and not again after that */
   int64_t affected, generated_id;
   int64_t started_ns; /* where there is an observer */
 } execution;
@@ -37,8 +38,8 @@ shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, s
 shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, shunt_error *err);
 /* To the session's observer, where there is one. */
 void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status);
-/* After it failed on conn: whether it may be sent once more on another one. */
-bool execution_may_repeat(const execution *e, const driver_conn *conn, shunt_status status);
+/* After it failed on conn: whether it may, and so will, be sent once more on another one. */
+bool execution_may_repeat(execution *e, const driver_conn *conn, shunt_status status);
 shunt_status execution_run(shunt_session *s, execution *e, shunt_rows *rows, shunt_error *err);
 /* Of a statement of shunt's own: what its failure says of the tables is remembered. Returns status. */
 shunt_status execution_end(shunt_session *s, const execution *e, shunt_status status, shunt_error *err);

@@ -4,8 +4,11 @@
 #include <strings.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "query/access.h"
 #include "query/gather.h"
+
+static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may have no time left */
 
 /* What shunt_begin hands out. */
 struct shunt_tx {
@@ -253,6 +256,7 @@ static void undo(shunt_session *s, unit_part *p) {
     close_one(s, p->tx);
     return;
   }
+  if (p->tx->conn->deadline_ns) p->tx->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
   if (at_savepoint(p->tx, "ROLLBACK TO", p->savepoint, NULL) ||
       at_savepoint(p->tx, "RELEASE SAVEPOINT", p->savepoint, NULL))
     p->tx->doomed = true;

@@ -142,6 +142,12 @@ size_t value_as_text(const shunt_value *number, char *room) {
   return (size_t)size;
 }
 
+/* The e of a number, not of a day or a month. */
+static bool is_exponent(const shunt_value *text, size_t at) {
+  const char *e = text->as.bytes + at;
+  return at && (*e | 0x20) == 'e' && (is_digit(e[-1]) || e[-1] == '.');
+}
+
 int value_digits(const shunt_value *value) {
   char room[VALUE_TEXT_BYTES];
   shunt_value text = *value;
@@ -149,13 +155,13 @@ int value_digits(const shunt_value *value) {
   if (text.type != SHUNT_TEXT) return 0;
   size_t at = 0, digits = 0;
   long exponent = 0;
-  while (at < text.size && text.as.bytes[at] != '.' && (text.as.bytes[at] | 0x20) != 'e') at++;
+  while (at < text.size && text.as.bytes[at] != '.' && !is_exponent(&text, at)) at++;
   if (at < text.size && text.as.bytes[at] == '.') {
     size_t start = at + 1;
     at = skip_digits(text.as.bytes, start, text.size);
     for (digits = at - start; digits && text.as.bytes[start + digits - 1] == '0';) digits--;
   }
-  if (at + 1 < text.size && (text.as.bytes[at] | 0x20) == 'e')
+  if (at < text.size && is_exponent(&text, at))
     exponent = strtol(text.as.bytes + at + 1, NULL, 10); /* a text ends in a NUL */
   long after = (long)digits - exponent;
   return after < 0 ? 0 : after > INT_MAX ? INT_MAX : (int)after;

@@ -1,5 +1,6 @@
 #include "query/write.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "query/load.h"
@@ -56,16 +57,51 @@ static shunt_status find_targets(shunt_session *s, const access *a, const shunt_
   return status ? status : check_instance(s, a, t, fields, err);
 }
 
-/* What the engine would round without a word can't be held by it. */
-static shunt_status check_digits(const access *a, const targets *t, const shunt_field *fields, shunt_error *err) {
-  for (size_t i = 0; i < t->n; i++) {
-    const driver_column *column = t->columns[i];
-    if (!column->rounds || value_digits(&fields[i].value) <= column->digits) continue;
-    return error_set(err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) keeps %d digits after the point, and is given more", a->model->name,
-                     column->name, column->type, column->digits);
+static bool is_rounded_float(const driver_column *column, const shunt_value *v) {
+  return column->kind == DRIVER_NUMBERS && !column->exact && v->type == SHUNT_INTEGER &&
+         !driver_float_holds(v->as.integer, column->single);
+}
+
+static bool is_from_zero(const shunt_value *v) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_NULL:
+  case SHUNT_BOOL:
+    return true;
+  case SHUNT_INTEGER:
+    return v->as.integer >= 0;
+  case SHUNT_FLOAT:
+    return v->as.number >= 0 && v->as.number < 9223372036854775808.0;
+  case SHUNT_TEXT: /* ends in a NUL */
+    return v->size && strspn(v->as.bytes, "0123456789") == v->size;
+  case SHUNT_BLOB:
+    break;
   }
+  return false;
+}
+
+/* What the engine would bend to fit without a word can't be held by it. */
+static shunt_status check_value(const access *a, const driver_column *column, const shunt_value *v, shunt_error *err) {
+  const char *model = a->model->name;
+  if (column->rounds && value_digits(v) > column->digits)
+    return error_set(err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) keeps %d digits after the point, and is given more", model,
+                     column->name, column->type, column->digits);
+  if (is_rounded_float(column, v))
+    return error_set(err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) holds floating-point numbers, and %" PRId64 " is none", model,
+                     column->name, column->type, v->as.integer);
+  if (column->digits_type && !is_from_zero(v))
+    return error_set(err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) takes whole numbers from 0, or their digits", model, column->name,
+                     column->type);
   return SHUNT_OK;
+}
+
+static shunt_status check_values(const access *a, const targets *t, const shunt_field *fields, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < t->n && !status; i++) status = check_value(a, t->columns[i], &fields[i].value, err);
+  if (status) error_client(err, a->client->name);
+  return status;
 }
 
 /* ---- insert ---- */
@@ -87,11 +123,21 @@ static void write_into(shunt_session *s, const access *a, const targets *t) {
   sql_puts(&s->sql, ") VALUES ");
 }
 
+static void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
+  bool cast = column->digits_type && v->type == SHUNT_TEXT;
+  if (cast) sql_puts(q, "CAST(");
+  sql_param(q, v);
+  if (!cast) return;
+  sql_puts(q, " AS ");
+  sql_puts(q, column->digits_type);
+  sql_puts(q, ")");
+}
+
 static void write_values(shunt_session *s, const targets *t, const shunt_field *fields) {
   sql_puts(&s->sql, "(");
   for (size_t i = 0; i < t->n; i++) {
     if (i) sql_puts(&s->sql, ", ");
-    sql_param(&s->sql, &fields[i].value);
+    write_value(&s->sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
     if (t->n) sql_puts(&s->sql, ", ");
@@ -183,9 +229,9 @@ shunt_status write_insert(shunt_session *s, const access *a, const shunt_field *
   targets t;
   shunt_status status = find_targets(s, a, fields, n, &t, err);
   if (!status) status = check_room(s, a, n + 1, err);
-  if (!status) status = check_digits(a, &t, fields, err);
+  if (!status) status = check_values(a, &t, fields, err);
   if (status) return status;
-  if (rows && !rows_set_columns(rows, a->table->columns, a->table->shape->count)) return error_memory(err);
+  if (rows && !rows_set_names(rows, &a->table->columns)) return error_memory(err);
   if (rows && !a->engine->returning && !a->table->shape->returning) return insert_and_read(s, a, &t, fields, rows, err);
   write_one(s, a, &t, fields);
   if (rows) {
@@ -266,7 +312,7 @@ shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_re
   if (width == 0) return insert_empty(s, a, &t, n, inserted, err);
   for (size_t i = 0; i < n && !status; i++) {
     if (i) status = check_instance(s, a, &t, records[i].fields, err);
-    if (!status) status = check_digits(a, &t, records[i].fields, err);
+    if (!status) status = check_values(a, &t, records[i].fields, err);
   }
   load l = {a, t.columns, t.n, t.stamp, t.stamped, records, n};
   bool done = false;
@@ -287,7 +333,7 @@ static shunt_status begin_update(shunt_session *s, const access *a, const target
     if (i) sql_puts(&s->sql, ", ");
     sql_name(&s->sql, a->engine, t->columns[i]->name);
     sql_puts(&s->sql, " = ");
-    sql_param(&s->sql, &fields[i].value);
+    write_value(&s->sql, t->columns[i], &fields[i].value);
   }
   return filter_conditions(s, a, f, err);
 }
@@ -316,7 +362,7 @@ shunt_status write_update(shunt_session *s, const access *a, const shunt_field *
   targets t;
   size_t from = 0;
   shunt_status status = find_targets(s, a, fields, n, &t, err);
-  if (!status) status = check_digits(a, &t, fields, err);
+  if (!status) status = check_values(a, &t, fields, err);
   if (f->key && f->nkeys == 0) return status;
   do {
     if (!status) status = begin_update(s, a, &t, fields, f, err);

@@ -306,6 +306,10 @@ shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_
   gather_begin(s, &g);
   shunt_status status = begin_all(&w, parents, shape, p);
   if (!status) status = load_all(&w);
+  if (g.status) { /* what came after it may be but its consequence */
+    status = g.status;
+    if (err) *err = g.err;
+  }
   gather_end(s);
   for (loading *l = w.first; l; l = l->next) {
     arena_free(&l->own);

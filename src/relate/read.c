@@ -45,9 +45,16 @@ shunt_status read_access(shunt_session *s, const cat_model *model, const shunt_q
 
 /* ---- select ---- */
 
+/* Every field is named, so that the whole is not zeroed first: this is on the way of every get. */
 static shunt_status spec_of(shunt_session *s, const cat_model *model, const shunt_query *query, const plan *p,
                             select_spec *out, shunt_error *err) {
-  *out = (select_spec){.filter = {.where = {query->where}},
+  *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
+                                  .key = NULL,
+                                  .keys = NULL,
+                                  .nkeys = 0,
+                                  .key2 = NULL,
+                                  .keys2 = NULL,
+                                  .nkeys2 = 0},
                        .columns = query->columns,
                        .ncolumns = query->ncolumns,
                        .needed = plan_parent_keys(s, p),
@@ -58,7 +65,10 @@ static shunt_status spec_of(shunt_session *s, const cat_model *model, const shun
                        .limited = query->limited,
                        .limit = query->limit,
                        .offset = query->offset,
-                       .origins = p->count > 0};
+                       .per_key = false,
+                       .at_once = 0,
+                       .origins = p->count > 0,
+                       .statements = 0};
   if (!out->needed) return error_memory(err);
   return select_check_limits(model->name, query->limited, query->limit, query->offset, err);
 }
@@ -77,8 +87,8 @@ static shunt_status set_id(shunt_session *s, filter *f, const shunt_value *id, s
 
 static bool says_key(const access *a, const shunt_where *w) {
   if (w->op != SHUNT_EQ || w->nvalues != 1 || w->values[0].type == SHUNT_NULL) return false;
-  const driver_column *column = w->column ? driver_table_column(a->table->shape, w->column) : NULL;
-  return column && access_unique(a, column);
+  const driver_column *key = a->table->shape->sole_key;
+  return key && w->column && strcmp(w->column, key->name) == 0;
 }
 
 /* Whether a condition holds of one row at most, so that there is nothing to order and to cut off. */
@@ -102,7 +112,7 @@ static shunt_status select_into(shunt_session *s, const cat_model *model, const 
     status = access_key(s, &a, &q.filter.key, err);
     if (!status) status = set_id(s, &q.filter, id, err);
   }
-  if (!status && q.limit > 0 && !q.offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
+  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
   if (!status) status = select_run(s, &a, &q, rows, err);
   return status || !p.count ? status : load_relations(s, rows, a.table->shape, &p, SHUNT_READ, err);
 }

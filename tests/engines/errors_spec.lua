@@ -38,6 +38,12 @@ local failures = {
     run = function(session) session:query("main", "SELECT nothing FROM parents") end },
   { "SQL that is none", "SHUNT_E_USAGE", pg = "42601", mysql = 1064,
     run = function(session) session:query("main", "SELEC 1") end },
+  { "a setting that there is none of", { pg = "SHUNT_E_NOT_FOUND", mysql = "SHUNT_E_USAGE" }, pg = "42704", mysql = 1193,
+    run = function(session) session:execute("main", "SET no_such_setting = 1") end },
+  { "a setting that can't be so", "SHUNT_E_USAGE", pg = "22023", mysql = 1298,
+    run = function(session, engine)
+      session:execute("main", ("SET %s = 'Nowhere/At all'"):format(engine == "pg" and "timezone" or "time_zone"))
+    end },
   { "two statements at once", "SHUNT_E_USAGE",
     run = function(session) session:execute("main", "DELETE FROM children; DELETE FROM parents") end },
   { "no statement", "SHUNT_E_USAGE", run = function(session) session:query("main", " -- nothing") end },
@@ -112,8 +118,9 @@ for _, engine in ipairs(Engines.servers) do
 
     for _, case in ipairs(failures) do
       it(("tell of %s"):format(case[1]), function()
+        local code = type(case[2]) == "table" and case[2][engine] or case[2]
         for _ = 1, CONNECTIONS + 1 do -- no connection is lost to it
-          local problem = Engines.raises(case[2], case.run, session)
+          local problem = Engines.raises(code, case.run, session, engine)
           if case.pg then assert_own_code(problem, case) end
         end
         assert_untouched()

@@ -141,6 +141,26 @@ end }
     assert.same({ 1, 4, 6 }, like "%\\%")
   end)
 
+  it("are found with like in any case, by their letters where the collation tells these apart", function()
+    local cased = { utf8mb4_bin = true, utf8mb4_nopad_bin = true, latin1_general_cs = true, latin1_bin = true, utf8mb4_unicode_ci = false }
+    for collation, apart in pairs(cased) do
+      session:execute("there", "DROP TABLE IF EXISTS children")
+      session:execute("there", ("CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20) CHARACTER SET %s COLLATE %s)")
+        :format(collation:match "^[^_]+", collation))
+      for i, text in ipairs { "Anna", "anna", "Änne", "ä\\B", "B%n" } do
+        session:execute("there", "INSERT INTO children VALUES (?, ?)", { i, text })
+      end
+      local child = session:model "child"
+      local function like(pattern) return ids(child:select { where = { k = { like = pattern } }, order = "id" }) end
+      assert.same({ 1, 2 }, like "%n_A", collation)
+      assert.same(apart and { 1, 2 } or { 1, 2, 3 }, like "aN%", collation)
+      assert.same(apart and { 3, 4 } or { 1, 2, 3, 4 }, like "ä%", collation)
+      assert.same({ 4 }, like "Ä\\b", collation)
+      assert.same({ 5 }, like "b%N", collation)
+      assert.equal(5 - #like "a%", child:count { where = { _not = { k = { like = "A%" } } } })
+    end
+  end)
+
   it("are no numbers, whatever they begin with", function()
     session:execute("there", "DROP TABLE IF EXISTS children")
     session:execute("there", "CREATE TABLE children (id INTEGER PRIMARY KEY, k VARCHAR(20))")
@@ -179,6 +199,13 @@ describe("numbers on mysql", function()
     assert.equal(1, amounts:count { where = { d = { gt = near[1] } } })
     assert.equal(near[2], amounts:get("18446744073709551614").d)
     assert.equal(1, amounts:count { where = { id = { "18446744073709551614", 7, "8" } } })
+    session:execute("main", "CREATE TABLE bits (id BIT(64) PRIMARY KEY, v INTEGER)")
+    local bits = amounts:new_instance(nil, "bits")
+    assert.equal(2, bits:insert_bulk { { id = "18446744073709551615", v = 1 }, { id = "7", v = 2 } })
+    assert.equal(1, bits:get("18446744073709551615").v)
+    assert.equal(1, bits:count { where = { id = { gt = 7 } } })
+    assert.equal(1, bits:update({ id = "18446744073709551614" }, { where = { id = "18446744073709551615" } }))
+    assert.equal("18446744073709551614", bits:select({ order = "-id" })[1].id)
     local ids = {}
     for _, row in ipairs(amounts:mget { "18446744073709551615", "18446744073709551614", 3 }) do table.insert(ids, row.id) end
     assert.same({ "18446744073709551615", "18446744073709551614" }, ids)
@@ -310,6 +337,88 @@ describe("statements on mysql", function()
     assert.equal(1, session:execute("main", "INSERT INTO things (v) VALUES (3) RETURNING id"))
   end)
 
+  local tables = "SELECT id AS found FROM passing"
+  -- what leaves something, and what would find it on the same connection
+  local left = {
+    { "SET SESSION sort_buffer_size = 123456", "SELECT @@session.sort_buffer_size = 123456 AS found" },
+    { "SET time_zone = '+05:00'", "SELECT @@session.time_zone = '+05:00' AS found" },
+    { "SET @tenant = 'acme'", "SELECT @tenant IS NOT NULL AS found" },
+    { "SELECT @tenant := 'acme'", "SELECT @tenant IS NOT NULL AS found" },
+    { "SELECT '@', `v` INTO @tenant FROM things", "SELECT @tenant IS NOT NULL AS found", fails = "SHUNT_E_USAGE" },
+    { "SELECT 'acme' INTO @tenant", "SELECT @tenant IS NOT NULL AS found" },
+    { "CALL leave_variable()", "SELECT @tenant IS NOT NULL AS found" },
+    { "CALL leave_and_fail()", "SELECT @tenant IS NOT NULL AS found", fails = "SHUNT_E_CONSTRAINT" },
+    { "SELECT mark()", "SELECT @tenant IS NOT NULL AS found" },
+    { "INSERT INTO traced VALUES (1)", "SELECT @tenant IS NOT NULL AS found" },
+    { "CREATE TEMPORARY TABLE passing AS SELECT 1 AS id", tables },
+    { "/* now */ create or replace temporary table passing (id integer) AS SELECT 1 AS id", tables },
+    { "CALL leave_table()", tables },
+    { "PREPARE passing FROM 'SELECT 1 AS found'", "EXECUTE passing" },
+    { "SELECT GET_LOCK('passing', 0)", "SELECT IS_USED_LOCK('passing') = CONNECTION_ID() AS found" },
+  }
+
+  local function finds(one, sql)
+    local ok, rows = pcall(one.query, one, "main", sql)
+    if not ok then assert.equal("SHUNT_E_NOT_FOUND", rows.code) end
+    return ok and #rows > 0 and rows[1].found == 1
+  end
+
+  for _, case in ipairs(left) do
+    it("leave nothing for another session to find: " .. case[1], function()
+      session:execute("main", "CREATE TABLE traced (id INTEGER)")
+      session:execute("main", "CREATE TRIGGER trace BEFORE INSERT ON traced FOR EACH ROW SET @tenant = NEW.id")
+      session:execute("main", "CREATE FUNCTION mark() RETURNS INTEGER BEGIN SET @tenant = 'acme'; RETURN 1; END")
+      session:execute("main", "CREATE PROCEDURE leave_variable() SET @tenant = 'acme'")
+      session:execute("main", "CREATE PROCEDURE leave_and_fail() BEGIN SET @tenant = 'acme'; SIGNAL SQLSTATE '45000'; END")
+      session:execute("main", "CREATE PROCEDURE leave_table() CREATE TEMPORARY TABLE passing AS SELECT 1 AS id")
+      session:transaction(function() -- which goes on after it
+        if case.fails then
+          Engines.raises(case.fails, session.execute, session, "main", case[1])
+        else
+          session:execute("main", case[1])
+          assert.is_true(finds(session, case[2]))
+        end
+        session:model("thing"):insert { id = 1 }
+      end)
+      local other <close> = world.app:session()
+      assert.is_false(finds(other, case[2]))
+      assert.equal(1, other:model("thing"):count())
+    end)
+  end
+
+  it("that leave nothing keep their connection", function()
+    local connection = "SELECT CONNECTION_ID() AS id"
+    local before = session:query("main", connection)[1].id
+    session:execute("main", "CREATE FUNCTION nothing() RETURNS INTEGER BEGIN DECLARE v INTEGER DEFAULT 3; RETURN v; END")
+    session:transaction(function()
+      session:query("main", "SELECT 'a@b', `v` AS `@v`, @@version, 2 -- @v\n FROM things # @v")
+      session:model("thing"):insert { v = 1 }
+    end, { isolation = "serializable" })
+    session:model("thing"):insert_bulk { { v = 1 }, { v = 2 } }
+    session:query("main", "SELECT nothing()")
+    assert.equal(3, session:model("thing"):count())
+    assert.equal(before, session:query("main", connection)[1].id)
+    session:execute("main", "SET @x = 1")
+    assert.not_equal(before, session:query("main", connection)[1].id)
+  end)
+
+  it("that call a procedure run once, though its result has other columns now", function()
+    session:execute("main", "CREATE TABLE called (id INTEGER PRIMARY KEY AUTO_INCREMENT, n INTEGER)")
+    session:execute("main", "CREATE PROCEDURE note() BEGIN INSERT INTO called (n) VALUES (1); SELECT * FROM called ORDER BY id DESC LIMIT 1; END")
+    for i = 1, 4 do
+      pcall(session.query, session, "main", "CALL note()")
+      assert.equal(i, session:query("main", "SELECT COUNT(*) AS n FROM called")[1].n)
+      session:execute("main", ("ALTER TABLE called ADD COLUMN c%d INTEGER"):format(i))
+    end
+  end)
+
+  it("have the time in UTC, wherever the server is", function()
+    session:execute("main", "CREATE TABLE moments (id INTEGER PRIMARY KEY, at TIMESTAMP NULL)")
+    session:execute("main", "INSERT INTO moments VALUES (1, FROM_UNIXTIME(86400))")
+    assert.equal("1970-01-02 00:00:00", session:model("thing"):new_instance(nil, "moments"):get(1).at)
+    assert.equal("+00:00", session:query("main", "SELECT @@session.time_zone AS zone")[1].zone)
+  end)
+
   it("refuse what would be cut", function()
     session:execute("main", "CREATE TABLE small (id INTEGER PRIMARY KEY, s VARCHAR(3), n TINYINT, d DATE, e ENUM('x', 'y'))")
     for _, value in ipairs { { s = "abcd" }, { n = 200 }, { n = "x" }, { d = "2026-02-30" }, { d = "0000-00-00" }, { e = "z" }, { s = "\xff" } } do
@@ -362,6 +471,20 @@ describe("a connection to mysql", function()
     assert.equal("main", problem.client)
     assert.is_nil(tostring(problem):find("swordfish", 1, true))
   end
+
+  it("finds an option file beside the file that names it", function()
+    local url = Engines.url "mysql"
+    local user = url:match "//([^:@/]+)"
+    local bare = url:gsub("//[^@/]*@", "//")
+    local app, folder = App.open {
+      ["shunt.yaml"] = ("database: {defaultClient: main, clients: {main: {engine: mysql, connection: {url: %q, option_file: keys/my.cnf}}}}\n"):format(bare),
+      ["keys/my.cnf"] = ("[client]\nuser=%s\n"):format(user),
+    }
+    local s <close> = app:session()
+    assert.equal(user, s:query("main", "SELECT SUBSTRING_INDEX(CURRENT_USER(), '@', 1) AS u")[1].u)
+    app:close()
+    App.remove(folder)
+  end)
 
   it("is made by a url, and by what stands beside it", function()
     assert.equal(database, with(("url: %q"):format(url)))

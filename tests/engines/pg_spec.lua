@@ -1,6 +1,7 @@
 -- What PostgreSQL does in its own way, and models don't notice: orders, collations, patterns, keys that no column could hold.
 
 local shunt = require "shunt"
+local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
 
 local null = shunt.null
@@ -41,6 +42,16 @@ describe("PostgreSQL", function()
   teardown(function() world:close() end)
   before_each(function() execute "DROP TABLE IF EXISTS things, owners, links, words, words_0, words_1, words_2 CASCADE" end)
 
+  it("shows under a table the rows of those that inherit from it, which its key does not tell apart", function()
+    execute("CREATE TABLE ancestors (id integer PRIMARY KEY, v integer)", "CREATE TABLE heirs (w integer) INHERITS (ancestors)",
+      "INSERT INTO ancestors VALUES (1, 10)", "INSERT INTO heirs VALUES (1, 20, 30)")
+    local ancestor = session:model("thing"):new_instance(nil, "ancestors")
+    assert.equal(2, #ancestor:select { where = { id = 1 } })
+    assert.equal(1, #ancestor:select { where = { id = 1 }, limit = 1 })
+    assert.is_table(ancestor:get(1))
+    assert.equal(2, #ancestor:mget { 1 })
+  end)
+
   it("takes ? for parameters, and ?? for an operator's question mark", function()
     local row = session:query("main", [[SELECT '{"a": 1}'::jsonb ?? ? AS has, '?' AS text, E'\'?' AS more -- ?]], { "a" })[1]
     assert.same({ has = true, text = "?", more = "'?" }, row)
@@ -62,6 +73,26 @@ describe("PostgreSQL", function()
     assert.same({ 1, 2 }, ids(things:select { where = { name = { like = "a%" } }, order = "id" }))
     assert.same({ 2 }, ids(things:select { where = { name = { like = "a\\_" } } }))
     assert.same({ 1, 10 }, ids(things:select { where = { id = { like = "1%" } }, order = "id" }))
+  end)
+
+  it("finds letters beyond ASCII in any case where the column's collation knows them", function()
+    for collation, any_case in pairs { C = false, ["en-x-icu"] = true } do
+      execute(('CREATE TABLE things (id int PRIMARY KEY, name text COLLATE "%s")'):format(collation),
+        "INSERT INTO things VALUES (1, 'Änne'), (2, 'ä'), (3, 'Anne')")
+      local things = session:model "thing"
+      session:columns("main", "things")
+      local function like(pattern) return ids(things:select { where = { name = { like = pattern } }, order = "id" }) end
+      assert.same(any_case and { 1, 2 } or { 2 }, like "ä%", collation)
+      assert.same({ 3 }, like "aN%", collation)
+      assert.same({ 1 }, like "Än_E", collation)
+      execute "DROP TABLE things"
+    end
+    execute("DROP COLLATION IF EXISTS shunt_loose CASCADE",
+      "CREATE COLLATION shunt_loose (provider = icu, locale = 'und-u-ks-level1', deterministic = false)",
+      "CREATE TABLE things (id int PRIMARY KEY, name text COLLATE shunt_loose)", "INSERT INTO things VALUES (1, 'a')")
+    session:columns("main", "things")
+    local things = session:model "thing"
+    Engines.raises("SHUNT_E_USAGE", things.select, things, { where = { name = { like = "a%" } } })
   end)
 
   it("compares a column of numbers with numbers that it can't hold", function()
@@ -168,10 +199,103 @@ describe("PostgreSQL", function()
     assert.same({ resume = { 1, 2 }, ["RÉSUMÉ"] = { 1, 2 }, other = {}, ab = { 3 } }, found)
   end)
 
-  it("lets no session find what another one set", function()
-    execute "SET search_path = pg_catalog"
-    for _ = 1, 3 do
-      assert.is_truthy(session:query("main", "SELECT current_setting('search_path') AS path")[1].path:find("public", 1, true))
+  -- what leaves something, and what would find it on the same connection
+  local left = {
+    { "SET search_path = public", "SELECT current_setting('search_path') <> '\"$user\", public' AS found" },
+    { "SELECT set_config('shunt.tenant', 'acme', false)", "SELECT coalesce(current_setting('shunt.tenant', true), '') <> '' AS found" },
+    { "CREATE TEMP TABLE passing AS SELECT 1 AS id", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "SELECT 1 AS id INTO TEMPORARY passing", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "CREATE TABLE pg_temp.passing (id int)", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "CREATE TEMP VIEW passing AS SELECT 1 AS id", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "DO $$ BEGIN CREATE TEMP TABLE passing (id int); END $$", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "CALL leave()", "SELECT to_regclass('passing') IS NOT NULL AS found" },
+    { "PREPARE passing AS SELECT 1", "SELECT count(*) > 0 AS found FROM pg_prepared_statements WHERE name = 'passing'" },
+    { "LISTEN passing", "SELECT count(*) > 0 AS found FROM pg_listening_channels()", from_commit = true },
+    { "SELECT pg_advisory_lock(7)", "SELECT count(*) > 0 AS found FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()" },
+  }
+
+  for _, case in ipairs(left) do
+    it("lets no session find what another one left: " .. case[1], function()
+      execute "CREATE OR REPLACE PROCEDURE leave() LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE passing (id int); END $$"
+      session:transaction(function() -- which goes on after it
+        execute("CREATE TABLE things (id int PRIMARY KEY)", case[1])
+        session:model("thing"):insert { id = 1 }
+        assert.equal(not case.from_commit, session:query("main", case[2])[1].found)
+      end)
+      local other <close> = world.app:session()
+      assert.is_false(other:query("main", case[2])[1].found)
+      assert.equal(1, other:model("thing"):count())
+    end)
+  end
+
+  it("keeps a connection on which nothing was left", function()
+    local backend = "SELECT pg_backend_pid() AS pid"
+    local before = session:query("main", backend)[1].pid
+    session:transaction(function()
+      execute("SET LOCAL search_path = public", "CREATE TABLE things (id int PRIMARY KEY, temp int)")
+      session:query("main", "SELECT set_config('shunt.tenant', ?, true)", { "acme" })
+      session:query("main", "SELECT temp FROM things")
+    end)
+    assert.equal(before, session:query("main", backend)[1].pid)
+    execute "SET search_path = public"
+    assert.not_equal(before, session:query("main", backend)[1].pid)
+  end)
+end)
+
+describe("a connection to PostgreSQL", function()
+  local url = Engines.url("pg", nil, true)
+  if not url then return end
+
+  local user, password, rest = url:match "^%a+://([^:]*):([^@]*)@(.*)$"
+  local folder
+
+  -- A folder with a file that holds the password, under config/ and under rules/, and nothing where the test runs.
+  local function with(connection, declared)
+    local yaml = "database: {defaultClient: main, clients: {main: {engine: pg, connection: {" .. connection .. "}}}}\n"
+    local secret = ("*:*:*:*:%s\n"):format(password)
+    folder = App.folder()
+    App.fill(folder, { ["config/shunt.yaml"] = yaml, ["config/rules/a.lua"] = declared or "", ["config/keys/pass"] = secret,
+      ["config/rules/keys/other"] = secret })
+    assert(os.execute(("chmod 600 '%s/config/keys/pass' '%s/config/rules/keys/other'"):format(folder, folder)))
+    local app <close> = shunt.open(folder .. "/config/shunt.yaml")
+    local session <close> = app:session()
+    return session:query(declared and "other" or "main", "SELECT current_user::text AS name")[1].name
+  end
+
+  after_each(function()
+    if folder then App.remove(folder) end
+    folder = nil
+  end)
+
+  local bare = ("postgresql://%s@%s"):format(user, rest)
+
+  it("finds files beside the one that names them", function()
+    assert.equal(user, with(("url: %q, passfile: keys/pass"):format(bare)))
+    App.remove(folder)
+    local inside = bare .. (bare:find("?", 1, true) and "&" or "?") .. "passfile=keys/pass"
+    assert.equal(user, with(("url: %q"):format(inside)))
+    App.remove(folder)
+    -- the app config's own path stays, whoever clones its client; a rule file's is beside the rule file
+    assert.equal(user, with(("url: %q, passfile: keys/pass"):format(bare), 'datasource "other" { clone = "main" }'))
+    App.remove(folder)
+    assert.equal(user, with(("url: %q"):format(bare), 'datasource "other" { clone = "main", connection = { passfile = "keys/other" } }'))
+    App.remove(folder)
+    local problem = Engines.raises("SHUNT_E_DATASOURCE", with, ("url: %q, passfile: pass"):format(bare))
+    assert.is_truthy(tostring(problem):find "password")
+  end)
+
+  it("takes durations, and bare numbers as libpq does", function()
+    for _, timeouts in ipairs { "connect_timeout: 500ms", "connect_timeout: 10", "connect_timeout: 0", "connect_timeout: 1m, keepalives_idle: 30s",
+      "tcp_user_timeout: 5s, keepalives_interval: 1500ms" } do
+      assert.equal(user, with(("url: %q, %s"):format(url, timeouts)))
+      App.remove(folder)
     end
+    for _, timeout in ipairs { "soon", "5 s", "1.5s", "99999999999", "100000000h" } do
+      local problem = Engines.raises("SHUNT_E_CONFIG", with, ("url: %q, connect_timeout: %q"):format(url, timeout))
+      assert.is_truthy(tostring(problem):find("connect_timeout takes a duration", 1, true))
+      assert.equal("main", problem.client)
+      App.remove(folder)
+    end
+    folder = nil
   end)
 end)

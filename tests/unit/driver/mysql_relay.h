@@ -19,10 +19,11 @@
 enum { RELAY_PAIRS = 8, RELAY_CLIENT = 0, RELAY_SERVER = 1 };
 
 typedef struct relay {
-  char port[8];                 /* where it listens */
-  atomic_bool silent;           /* nothing is passed on, and no connection is made */
-  atomic_long bytes_to_silence; /* silent after that many from the server; 0: not so */
-  atomic_bool holding;          /* answers on the first connection, until a later one has come and gone */
+  char port[8];                  /* where it listens */
+  atomic_bool silent;            /* nothing is passed on, and no connection is made */
+  atomic_long bytes_to_silence;  /* silent after that many from the server; 0: not so */
+  atomic_bool holding;           /* answers on the first connection, until a later one has come and gone */
+  _Atomic(const char *) unknown; /* a word that the server is to know nothing of. NULL: it hears all of them */
   atomic_bool ending;
   int listener;
   uint16_t server_port;
@@ -52,9 +53,17 @@ static inline void relay_close(relay *r, size_t i) {
   if (i > 0) r->holding = false;
 }
 
+static inline void relay_spoil(char *bytes, size_t n, const char *word) {
+  size_t size = strlen(word);
+  for (size_t i = 0; i + size <= n; i++)
+    if (memcmp(bytes + i, word, size) == 0) bytes[i] = 'x';
+}
+
 static inline void relay_pass(relay *r, size_t i, int from) {
   char bytes[4096];
   ssize_t n = recv(r->pairs[i][from], bytes, sizeof bytes, 0);
+  const char *unknown = r->unknown;
+  if (n > 0 && from == RELAY_CLIENT && unknown) relay_spoil(bytes, (size_t)n, unknown);
   if (n <= 0 || send(r->pairs[i][!from], bytes, (size_t)n, MSG_NOSIGNAL) != n) {
     relay_close(r, i);
     return;

@@ -1,4 +1,5 @@
 /* The driver of MySQL and MariaDB by itself, on the server of SHUNT_TEST_MYSQL; skipped where there is none. */
+#include "unit/driver/mysql_relay.h"
 #include "unit/driver/mysql_server.h"
 #include "unit/faults.h"
 
@@ -148,6 +149,50 @@ static void a_connection_that_was_killed_is_broken_and_says_so(void **state) {
   assert_int_equal(rows_row(d->rows, 0)[0].as.integer, 3);
 }
 
+/* ---- what a connection keeps ---- */
+
+static bool leaves(server *d, const char *sql) {
+  d->conn->altered = false;
+  run(d, sql);
+  assert_false(d->conn->broken);
+  return d->conn->altered;
+}
+
+static void a_connection_on_which_something_was_left_is_not_given_again(void **state) {
+  server *d = the_server(state);
+  static const char *const something[] = {"SET @a = 1", "SELECT 1 INTO @a", "/* a */ prepare p from 'SELECT 1'",
+                                          "CREATE TEMPORARY TABLE passing (id INTEGER)", "SELECT get_lock('%s', 0)"};
+  static const char *const nothing[] = {"SELECT '@a', \"\\\"@a\", `name` AS `@a`, @@version -- @a\n FROM %s",
+                                        "INSERT INTO %s (name) VALUES ('a@b.c')", "SELECT 1 AS temporary_set"};
+  for (size_t i = 0; i < sizeof something / sizeof *something; i++)
+    if (!leaves(d, something[i])) fail_msg("%s", something[i]);
+  for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+    if (leaves(d, nothing[i])) fail_msg("%s", nothing[i]);
+}
+
+/* Others that speak the protocol are not MySQL's or MariaDB's own. */
+static void a_server_that_can_not_tell_of_changes_is_connected_to_all_the_same(void **state) {
+  the_server(state);
+  static relay r;
+  server d;
+  const char *url = getenv("SHUNT_TEST_MYSQL_TCP"), *at = url ? strchr(url, '@') : NULL,
+             *port = at ? strchr(at, ':') : NULL;
+  if (!port) skip();
+  if (!relay_start(&r, (uint16_t)strtoul(port + 1, NULL, 10))) fail_msg("no relay");
+  r.unknown = "session_track_state_change";
+  init(&d);
+  d.options[0].value = url;
+  d.options[1] = (cat_option){"port", r.port, true};
+  d.client.noptions = 2;
+  connect_to(&d);
+  run(&d, "SELECT @@session.time_zone");
+  assert_string_equal(shunt_rows_at(d.rows, 0)[0].as.bytes, "+00:00");
+  assert_false(d.conn->altered);
+  assert_true(leaves(&d, "SET @a = 1"));
+  disconnect(&d);
+  relay_end(&r);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(every_allocation_may_fail),
@@ -157,6 +202,8 @@ int main(void) {
       TEST(statements_come_and_go),
       TEST(keys_that_the_database_gives_are_told),
       TEST(a_connection_that_was_killed_is_broken_and_says_so),
+      TEST(a_connection_on_which_something_was_left_is_not_given_again),
+      TEST(a_server_that_can_not_tell_of_changes_is_connected_to_all_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -149,18 +149,35 @@ static void what_was_sent_and_not_received_is_dropped(void **state) {
 
 static void a_connection_whose_settings_were_changed_is_not_given_again(void **state) {
   server *s = server_of(state);
-  static const char *const changes[] = {"SET search_path = pg_catalog", "RESET ALL", "LISTEN a", "DISCARD ALL",
-                                        "PREPARE p AS SELECT 1"};
-  run(s, "CREATE TEMP TABLE deferred (id int UNIQUE DEFERRABLE)");
+  static const char *const changes[] = {
+      "SET search_path = pg_catalog",      "RESET ALL", "LISTEN a", "DISCARD ALL", "PREPARE p AS SELECT 1",
+      "CREATE TEMP TABLE passing (id int)"};
   begin_transaction(s);
   run(s, "SET CONSTRAINTS ALL DEFERRED");
+  run(s, "SET LOCAL search_path = pg_catalog");
   assert_int_equal(driver_pg.commit(s->conn, &s->err), SHUNT_OK);
-  assert_false(s->conn->broken);
+  assert_false(s->conn->altered);
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-    s->conn->broken = false;
+    s->conn->altered = false;
     run(s, changes[i]);
-    assert_true(s->conn->broken);
+    assert_true(s->conn->altered);
+    assert_false(s->conn->broken);
   }
+  s->conn->altered = false;
+  assert_int_equal(try_run(s, "SELECT pg_advisory_lock(1), 1 / 0"), SHUNT_E_USAGE);
+  assert_true(s->conn->altered); /* the lock is held all the same */
+}
+
+static void a_transaction_goes_on_after_what_its_connection_keeps(void **state) {
+  server *s = server_of(state);
+  static const char *const changes[] = {"SET search_path = pg_catalog", "DEALLOCATE ALL", "DO $$ BEGIN END $$"};
+  begin_transaction(s);
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    assert_int_equal(integer_of(s, "SELECT 1"), 1);
+    run(s, changes[i]);
+  }
+  assert_int_equal(integer_of(s, "SELECT 1"), 1);
+  assert_int_equal(driver_pg.commit(s->conn, &s->err), SHUNT_OK);
 }
 
 static void copying_to_the_client_is_refused(void **state) {
@@ -281,6 +298,10 @@ static void tables_are_described_as_the_server_compares_their_columns(void **sta
   assert_int_equal(column(t, "price")->kind, DRIVER_NUMBERS);
   assert_true(column(t, "price")->exact);
   assert_false(column(t, "score")->exact);
+  assert_true(column(t, "price")->rounds);
+  assert_int_equal(column(t, "price")->digits, 2);
+  assert_true(column(t, "score")->single);
+  assert_false(column(t, "a")->rounds);
   assert_int_equal(column(t, "code")->collation, DRIVER_RTRIM);
   assert_int_equal(column(t, "made")->kind, DRIVER_OTHERS);
   assert_int_equal(column(t, "id")->kind, DRIVER_UUIDS);
@@ -427,6 +448,7 @@ int main(void) {
       TEST(a_changed_table_is_seen_by_statements_that_were_prepared),
       TEST(what_was_sent_and_not_received_is_dropped),
       TEST(a_connection_whose_settings_were_changed_is_not_given_again),
+      TEST(a_transaction_goes_on_after_what_its_connection_keeps),
       TEST(copying_to_the_client_is_refused),
       TEST(a_commit_of_what_has_failed_is_an_error),
       TEST(what_is_refused_only_at_its_end_is_an_error),

@@ -102,10 +102,63 @@ static void nothing_is_read_past_the_end(void **state) {
     buf got = {0};
     pg_number_params(exact, size, &got);
     (void)pg_first_words(exact, size);
+    (void)pg_leaves(exact, size);
     assert_true(got.size <= size * 3);
     buf_free(&got);
     free(exact);
   }
+}
+
+static void what_stays_with_the_connection_is_known_by_its_words(void **state) {
+  (void)state;
+  static const char *const leaves[] = {
+      "SET search_path = a",
+      " /* now */ set session timezone = 'UTC'",
+      "SET ROLE a",
+      "RESET ALL",
+      "DISCARD TEMP",
+      "LISTEN a",
+      "PREPARE p AS SELECT 1",
+      "DEALLOCATE ALL",
+      "DECLARE c CURSOR WITH HOLD FOR SELECT 1",
+      "LOAD 'a'",
+      "DO $$ BEGIN END $$",
+      "CALL f()",
+      "CREATE TEMP TABLE a (id int)",
+      "create/**/local temporary view a AS SELECT 1",
+      "CREATE OR REPLACE TEMP VIEW a AS SELECT 1",
+      "EXPLAIN ANALYZE CREATE TEMP TABLE a AS SELECT 1",
+      "CREATE TABLE pg_temp.a (id int)",
+      "SELECT 1 AS a INTO TEMP a",
+      "WITH x AS (SELECT 1) SELECT * INTO LOCAL TEMPORARY TABLE a FROM x",
+      "SELECT pg_advisory_lock(1)",
+      "SELECT pg_catalog.pg_try_advisory_lock_shared(1, 2)",
+      "SELECT set_config('a.b', ?, false)",
+      "SELECT set_config('a.b', 'true)', ?), true",
+      "SELECT set_config('a.b', f(true), istrue)",
+      "SELECT set_config('a.b'",
+      "SELECT set_config('a.b', ?, true), SET_CONFIG('a.c', ?, false)",
+  };
+  static const char *const nothing[] = {
+      "",
+      "SELECT temp, set_of, local FROM create_temp",
+      "SET LOCAL search_path = a",
+      "SET TRANSACTION READ ONLY",
+      "SET CONSTRAINTS ALL DEFERRED",
+      "INSERT INTO temp VALUES ('CREATE TEMP TABLE')",
+      "MERGE INTO temporary USING a ON true WHEN MATCHED THEN DELETE",
+      "UPDATE a SET temp = 1 -- pg_advisory_lock",
+      "SELECT \"set_config\", $$ into temp $$",
+      "SELECT 1 INTO a",
+      "CREATE TABLE temp (id int)",
+      "SELECT pg_advisory_xact_lock(1)",
+      "SELECT pg_catalog.set_config('a.b', coalesce(?, ')'), TRUE), 1",
+      "SELECT set_config('a.b', 'c' /* once */, is_local => true )",
+  };
+  for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++)
+    if (!pg_leaves(leaves[i], strlen(leaves[i]))) fail_msg("%s", leaves[i]);
+  for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+    if (pg_leaves(nothing[i], strlen(nothing[i]))) fail_msg("%s", nothing[i]);
 }
 
 static void transactions_and_savepoints_are_known_by_their_words(void **state) {
@@ -151,6 +204,7 @@ int main(void) {
       cmocka_unit_test(what_follows_a_quote_is_read_again),
       cmocka_unit_test(any_mixture_of_opaque_parts_and_parameters_is_told_apart),
       cmocka_unit_test(nothing_is_read_past_the_end),
+      cmocka_unit_test(what_stays_with_the_connection_is_known_by_its_words),
       cmocka_unit_test(transactions_and_savepoints_are_known_by_their_words),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -279,7 +279,7 @@ static void a_server_that_never_takes_a_connection_is_given_up(void **state) {
   init(&other);
   other.options[0] = (cat_option){"host", "127.0.0.1", false};
   other.options[1] = (cat_option){"port", port, false};
-  other.options[2] = (cat_option){"connect_timeout", "2", false};
+  other.options[2] = (cat_option){"connect_timeout", "1500ms", false};
   other.client.noptions = 3;
   int64_t soon_ns = clock_monotonic_ns() + 100 * NS_PER_MS;
   assert_timeout(&other, driver_pg.open(&other.client, soon_ns, &other.conn, &other.err), "taken the connection");

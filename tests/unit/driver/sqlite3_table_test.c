@@ -104,15 +104,18 @@ static void keys_of_every_kind_are_told(void **state) {
   assert_int_equal(t->columns[1].key, 1);
   assert_int_equal(t->columns[2].key, 0);
   assert_true(t->columns[0].nullable);
+  assert_null(t->sole_key);
   driver_table_free(t);
   t = describe(d, "word");
   assert_int_equal(t->columns[0].key, 1);
+  assert_ptr_equal(t->sole_key, &t->columns[0]);
   assert_false(t->columns[0].nullable);
   driver_table_free(t);
   t = describe(d, "number"); /* INT is not INTEGER: no row number, and SQLite lets it be null */
   assert_true(t->columns[0].nullable);
   driver_table_free(t);
   t = describe(d, "exact");
+  assert_null(t->sole_key);
   assert_false(t->columns[0].numeric);
   assert_true(t->columns[1].numeric);
   driver_table_free(t);

@@ -233,6 +233,42 @@ static void random_decimals_compare_by_their_digits(void **state) {
   }
 }
 
+static void digits_after_the_point_are_counted(void **state) {
+  (void)state;
+  static const struct {
+    const char *text;
+    int digits;
+  } cases[] = {
+      {"", 0},
+      {"7", 0},
+      {"-7.", 0},
+      {"1.5", 1},
+      {"1.500", 1},
+      {".25", 2},
+      {"1.25e1", 1},
+      {"125e-2", 2},
+      {"1.E2", 0},
+      {"1.5e-3", 4},
+      {"NaN", 0},
+      {"12:00:00.120", 2},
+      {"e.5", 1},
+      {"1e400", 0},
+      {"e", 0},
+      {"P1DT2.123S", 3},
+      {"seven", 0},
+      {"-Infinity", 0},
+      {"Dec 3 1:2:3.4", 1},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    shunt_value v = text(cases[i].text);
+    if (value_digits(&v) != cases[i].digits) fail_msg("%s has %d digits", cases[i].text, value_digits(&v));
+  }
+  shunt_value sum = shunt_float(0.1 + 0.2), whole = shunt_float(1e20), small = shunt_float(1e-7);
+  assert_int_equal(value_digits(&sum), 1);
+  assert_int_equal(value_digits(&whole), 0);
+  assert_int_equal(value_digits(&small), 7);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decimals_that_a_double_would_round_stay_apart),
@@ -240,6 +276,7 @@ int main(void) {
       cmocka_unit_test(numbers_of_few_digits_are_those_of_other_engines),
       cmocka_unit_test(what_is_no_number_stays_text),
       cmocka_unit_test(random_decimals_compare_by_their_digits),
+      cmocka_unit_test(digits_after_the_point_are_counted),
       cmocka_unit_test(numbers_have_one_form_whatever_they_are_written_as),
       cmocka_unit_test(null_equals_nothing),
       cmocka_unit_test(values_are_ordered_as_sqlite_orders_them),
