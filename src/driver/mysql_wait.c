@@ -78,7 +78,6 @@ static void hang_up(mysql_conn *conn) {
   shutdown((int)mysql_get_socket(conn->db), SHUT_RDWR);
 }
 
-/* What it adds is the same for all that share a deadline, which are waited for one after the other. */
 bool mysqldb_more_time(mysql_conn *conn) {
   int64_t now_ns = limit_ns(conn) ? clock_monotonic_ns() : 0;
   if (!now_ns || now_ns < limit_ns(conn)) return true;
@@ -88,8 +87,8 @@ bool mysqldb_more_time(mysql_conn *conn) {
     hang_up(conn);
     return false;
   }
-  conn->until_ns = conn->base.deadline_ns + GRACE_NS;
-  if (now_ns < conn->until_ns && cancel(conn)) conn->until_ns += CANCEL_NS;
+  conn->until_ns = now_ns + GRACE_NS;
+  if (cancel(conn)) conn->until_ns = clock_monotonic_ns() + GRACE_NS;
   return true;
 }
 

@@ -26,12 +26,11 @@ static bool cancel(pg_conn *conn) {
   return false;
 }
 
-/* Once, the statement is cancelled and gets some time to end: the same for all that share a deadline, which are waited
- * for one after the other. False after that. */
+/* Once, the statement is cancelled and gets some time to end. False after that. */
 static bool go_on(pg_conn *conn) {
   conn->base.broken = true;
   if (!conn->until_ns && cancel(conn)) {
-    conn->until_ns = conn->base.deadline_ns + CANCEL_GRACE_NS;
+    conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
     return true;
   }
   conn->given_up = true;
