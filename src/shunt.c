@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "catalog/describe.h"
@@ -41,7 +42,7 @@ static shunt_status load(const char *path, const char *env, problems *found, cat
     catalog_source_free(&source);
     return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", path);
   }
-  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
+  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * NS_PER_MS};
   status = rule_host_new(&limits, host, err);
   if (status) {
     catalog_source_free(&source);

@@ -14,7 +14,6 @@
 #include "pool/queue.h"
 #include "pool/tables.h"
 
-static const int64_t NS_PER_MS = 1000000;
 static const int64_t ROLLBACK_NS = 5000000000; /* at release, whose caller may have no time left */
 
 /* Every connection is idle (on the stack), busy (with a caller), being looked at, or being opened or closed; `open`

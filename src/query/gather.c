@@ -208,7 +208,7 @@ static void receive(shunt_session *s, inquiry *a) {
 
 static int wait_ms(const shunt_session *s) {
   if (!s->deadline_ns) return -1;
-  int64_t left_ms = (s->deadline_ns - clock_monotonic_ns()) / 1000000 + 1;
+  int64_t left_ms = (s->deadline_ns - clock_monotonic_ns()) / NS_PER_MS + 1;
   return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 

@@ -9,8 +9,6 @@
 #include "unit/driver/mysql_relay.h"
 #include "unit/driver/mysql_server.h"
 
-static const int64_t NS_PER_MS = 1000000;
-
 static int64_t soon(void) { return clock_monotonic_ns() + 100 * NS_PER_MS; }
 
 static shunt_status try_plain(server *d, const char *form) {

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "config/config.h"
 #include "random.h"
 #include "route/route.h"
@@ -77,7 +78,7 @@ static void open_bench(bench *b, const char *rules) {
   write_file(b, "rules/b.lua", rules);
   snprintf(path, sizeof path, "%s/shunt.yaml", b->folder);
   assert_int_equal(config_read(path, "dev", &source, &settings, &found), SHUNT_OK);
-  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
+  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * NS_PER_MS};
   assert_int_equal(rule_host_new(&limits, &b->host, &err), SHUNT_OK);
   rule_load what = {settings.rule_paths, settings.rule_path_places, settings.nrule_paths, true, false};
   rule_host_load(b->host, &what, &source, &found);
