@@ -66,7 +66,7 @@ end
 -- For what stops, kills or reconfigures a server.
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
 local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines network"] = true,
-  ["engines timeouts"] = true, ["engines tls"] = true }
+  ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
 
 local function all_jobs(options, programs)
   local jobs = {}
