@@ -39,6 +39,20 @@ driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int le
   return conn;
 }
 
+/* A connection that was lost while nobody used it is replaced: nothing has come of it. */
+static shunt_status begin_one(shunt_session *s, transaction *t, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  bool lost = true;
+  for (int attempt = 0; attempt < 2 && lost; attempt++) {
+    status = session_acquire(s, t->client, t->level, &t->conn, err);
+    if (status) return status;
+    status = t->conn->engine->begin(t->conn, t->isolation, t->read_only, err);
+    lost = status == SHUNT_E_DATASOURCE && t->conn->broken;
+    if (status) pool_release(s->home.pools, t->conn, t->level);
+  }
+  return status;
+}
+
 static shunt_status open_one(shunt_session *s, const cat_client *client, int level, const char *isolation,
                              bool read_only, transaction **out, shunt_error *err) {
   size_t size = isolation ? strlen(isolation) + 1 : 0;
@@ -46,11 +60,7 @@ static shunt_status open_one(shunt_session *s, const cat_client *client, int lev
   if (!t) return error_memory(err);
   *t = (transaction){.client = client, .level = level, .read_only = read_only, .next = s->transactions};
   if (isolation) t->isolation = memcpy(t + 1, isolation, size);
-  shunt_status status = session_acquire(s, client, level, &t->conn, err);
-  if (!status) {
-    status = t->conn->engine->begin(t->conn, isolation, read_only, err);
-    if (status) pool_release(s->home.pools, t->conn, level);
-  }
+  shunt_status status = begin_one(s, t, err);
   if (status) {
     error_client(err, client->name);
     base_free(t);
