@@ -19,9 +19,9 @@ program() { PATH=$PATH:/usr/sbin command -v "$1"; }
 lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.path) ~= nil)"; }
 
 # For tests/engines/with-servers.sh. The -core packages start no service of their own.
-postgres() { find /usr/lib/postgresql/*/bin -name postgres 2>/dev/null | grep -q . || program postgres; }
+has_postgres() { find /usr/lib/postgresql/*/bin -name postgres 2>/dev/null | grep -q . || program postgres; }
 servers() {
-  need postgresql postgres -
+  need postgresql has_postgres -
   need mariadb-server-core program mariadbd
   need mariadb-client-core program my_print_defaults
   need openssl program openssl

@@ -63,8 +63,10 @@ local function parse_arguments(arguments)
   return options, programs
 end
 
--- For what stops or kills a server.
+-- For what stops, kills or reconfigures a server.
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
+local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines network"] = true,
+  ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
 
 local function all_jobs(options, programs)
   local jobs = {}
@@ -92,7 +94,7 @@ local function all_jobs(options, programs)
     for _, spec in ipairs(lines_of(("find tests/%s -name '*_spec.lua' | LC_ALL=C sort"):format(folder))) do
       local run = ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec)
       local name = folder .. " " .. spec:match("^tests/%a+/(.*)_spec%.lua$")
-      if name == "engines faults" or name == "engines timeouts" then run = with_own_servers .. run end
+      if need_own_servers[name] then run = with_own_servers .. run end
       add(name, count_busted, run)
     end
   end

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "config/config.h"
 #include "route/selftest.h"
 #include "rule/host.h"
@@ -63,7 +64,7 @@ static shunt_status load(generation *g, const char *path, const char *env, probl
     return error_memory(err);
   }
   *remembering = (route_settings){(size_t)settings.remember, settings.audit};
-  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
+  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * NS_PER_MS};
   status = rule_host_new(&limits, host, err);
   if (status) {
     catalog_source_free(&source);

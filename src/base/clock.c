@@ -6,7 +6,7 @@
 static int64_t read_ns(clockid_t id) {
   struct timespec t;
   clock_gettime(id, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+  return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
 int64_t clock_monotonic_ns(void) { return read_ns(CLOCK_MONOTONIC); }

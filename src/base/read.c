@@ -26,7 +26,7 @@ typedef enum wait_end { WAIT_READY, WAIT_CLOSED, WAIT_OVER } wait_end;
 
 static wait_end wait_for(const reader *r) {
   int64_t patience_ms = r->written ? WRITING_MS : WRITER_MS;
-  int64_t left_ms = patience_ms - (clock_monotonic_ns() - r->since_ns) / 1000000;
+  int64_t left_ms = patience_ms - (clock_monotonic_ns() - r->since_ns) / NS_PER_MS;
   struct pollfd one = {r->fd, POLLIN, 0};
   int n = left_ms > 0 ? poll(&one, 1, (int)left_ms) : 0;
   if (n < 0 && errno == EINTR) return WAIT_READY;

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 /* The mistakes of an opening, kept in the call's arena until the library is done and Lua may be called. */
 typedef struct mistake {
   shunt_error err;
@@ -151,7 +153,7 @@ static void push_pool(lua_State *L, const shunt_pool_stats *s) {
                  {"closed", s->closed},
                  {"failed", s->failed},
                  {"timeouts", s->timeouts},
-                 {"waited_ms", s->waited_ns / 1000000},
+                 {"waited_ms", s->waited_ns / NS_PER_MS},
                  {"retry_ms", s->retry_ms}};
   const int count = sizeof numbers / sizeof *numbers;
   lua_createtable(L, 0, count + 2);

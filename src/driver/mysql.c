@@ -137,11 +137,10 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysqldb_drop_sent(conn);
   if (!base->in_transaction)
     return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", NULL, err);
+  base->in_transaction = false; /* what became of it only the answer tells */
   shunt_status status = commit_now(conn, err);
-  if (status)
-    rollback(base);
-  else
-    base->in_transaction = false;
+  base->in_transaction = status != SHUNT_OK;
+  rollback(base);
   return status;
 }
 

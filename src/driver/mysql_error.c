@@ -121,11 +121,8 @@ static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql
     snprintf(what, sizeof what,
              "client '%.99s': the statement did not end in the %lld ms that there were, and was cancelled", client, ms);
   else
-    snprintf(
-        what, sizeof what,
-        "client '%.99s': the server did not answer in the %lld ms that there were, so that what it was to write may "
-        "or may not be written",
-        client, ms);
+    snprintf(what, sizeof what, "client '%.99s': the server did not answer in the %lld ms that there were%s", client,
+             ms, conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
   return with_sql(SHUNT_E_TIMEOUT, what, conn->open ? sql : NULL, err);
 }
 

@@ -14,7 +14,7 @@
 #include "driver/mysql_conn.h"
 #include "driver/socket.h"
 
-static const int64_t NS_PER_MS = 1000000, GRACE_NS = 1000000000;
+static const int64_t GRACE_NS = 1000000000;
 
 /* ---- how much time there is ---- */
 
@@ -56,7 +56,7 @@ void mysqldb_allow_little(mysql_conn *conn) {
 
 #ifdef MARIADB_BASE_VERSION
 
-static const int64_t NS_PER_S = 1000000000, CANCEL_NS = 1000000000;
+static const int64_t CANCEL_NS = 1000000000;
 enum { STACK_BYTES = 256 << 10 };
 
 static int64_t limit_ns(const mysql_conn *conn) { return conn->until_ns ? conn->until_ns : conn->base.deadline_ns; }

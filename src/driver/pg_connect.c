@@ -15,7 +15,6 @@ static const char settings[] = "SET datestyle = ISO; SET intervalstyle = iso_860
                                "SET extra_float_digits = 3; SET bytea_output = hex; "
                                "SET standard_conforming_strings = on";
 
-static const int64_t NS_PER_S = 1000000000;
 static const char TOO_MANY_CONNECTIONS[] = "53300";
 
 static void ignore_notice(void *ud, const PGresult *notice) { (void)ud, (void)notice; }

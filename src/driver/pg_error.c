@@ -72,7 +72,7 @@ static const char *field(const PGresult *result, int which) {
 static shunt_status given_up(const pg_conn *conn, shunt_error *err) {
   return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer in the %lld ms that there were%s",
                    conn->base.client->name, pg_time_ms(conn),
-                   conn->base.in_transaction ? "" : ", so that what it was to write may or may not be written");
+                   conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
 }
 
 static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err) {

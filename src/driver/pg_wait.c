@@ -9,7 +9,7 @@
 
 /* What libpq's encryption has read and not given out yet no socket tells of, so it is looked for now and then: soon
  * after something has come, and more and more seldom after nothing has. */
-static const int64_t NS_PER_MS = 1000000, SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
+static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
 
 /* ---- too late ---- */
 

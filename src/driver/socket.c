@@ -10,8 +10,6 @@
 
 #include "base/clock.h"
 
-static const int64_t NS_PER_MS = 1000000;
-
 bool socket_is_quiet(int fd) {
   struct pollfd at = {.fd = fd, .events = POLLIN};
   int n;

@@ -3,8 +3,6 @@
 
 enum { SHORT_NAPS = 6 /* of 1, 2, 4, … ms */, LONG_NAP_MS = 50, STEPS_BETWEEN_LOOKS = 4000 /* of SQLite's machine */ };
 
-static const int64_t NS_PER_MS = 1000000;
-
 bool sqlite_is_late(const sqlite_conn *conn) {
   return conn->base.deadline_ns && clock_monotonic_ns() >= conn->base.deadline_ns;
 }

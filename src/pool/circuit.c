@@ -6,8 +6,6 @@
 #include "base/clock.h"
 #include "pool/jitter.h"
 
-static const int64_t NS_PER_MS = 1000000;
-
 enum {
   BACK_OFF_MS = 200,          /* doubled with each probe that fails */
   LONGEST_BACK_OFF_MS = 1000, /* and so the longest that a server which is back is still taken to be down */

@@ -14,7 +14,6 @@
 #include "pool/queue.h"
 #include "pool/tables.h"
 
-static const int64_t NS_PER_MS = 1000000;
 static const int64_t ROLLBACK_NS = 5000000000; /* at release, whose caller may have no time left */
 
 /* Every connection is idle (on the stack), busy (with a caller), being looked at, or being opened or closed; `open`
@@ -284,7 +283,8 @@ static driver_conn *take_idle(client_pools *cp, pool *pl) {
     driver_conn *conn = pl->idle[--pl->nidle];
     close_idle(cp, pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
-    if (!is_retired(conn, now_ns) && is_alive(cp, conn)) return conn;
+    /* of one that was used in this very tick of the clock nothing new can be known */
+    if (!is_retired(conn, now_ns) && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
     close_and_lock(cp, pl, conn);
   }
   return NULL;

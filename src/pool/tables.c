@@ -23,20 +23,27 @@ const driver_table *tables_known(table_cache *cache, const char *name) {
   return known;
 }
 
-static driver_table *remember(table_cache *cache, const char *name, driver_table *fresh) {
-  driver_table *known = map_get(&cache->names, name);
-  if (known && driver_table_equal(known, fresh)) {
+/* One description is enough for all tables that look the same, such as the parts of one, and a table that changes to
+ * and fro. NULL when out of memory. */
+static driver_table *keep(table_cache *cache, driver_table *fresh) {
+  for (size_t i = 0; i < cache->count; i++) {
+    if (!driver_table_equal(cache->all[i], fresh)) continue;
     driver_table_free(fresh);
-    return known;
+    return cache->all[i];
   }
-  char *key = arena_strdup(&fresh->arena, name);
-  if (!key || !base_grow(&cache->all, &cache->capacity, cache->count + 1, sizeof(driver_table *)) ||
-      !map_put(&cache->names, key, fresh)) {
+  if (!base_grow(&cache->all, &cache->capacity, cache->count + 1, sizeof(driver_table *))) {
     driver_table_free(fresh);
     return NULL;
   }
-  cache->all[cache->count++] = fresh;
-  return fresh;
+  return cache->all[cache->count++] = fresh;
+}
+
+static driver_table *remember(table_cache *cache, const char *name, driver_table *fresh) {
+  driver_table *known = map_get(&cache->names, name);
+  driver_table *kept = keep(cache, fresh);
+  if (!kept || kept == known) return kept;
+  char *key = arena_strdup(&kept->arena, name);
+  return key && map_put(&cache->names, key, kept) ? kept : NULL;
 }
 
 const driver_table *tables_remember(table_cache *cache, const char *name, driver_table *fresh) {

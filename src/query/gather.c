@@ -11,20 +11,36 @@
 
 static const int64_t LONGEST_END_NS = 1000000000; /* for all that is thrown away */
 
+/* ---- feeds ---- */
+
+static void add_feed(feeds *list, feed *f) {
+  f->next = NULL;
+  *(list->last ? &list->last->next : &list->first) = f;
+  list->last = f;
+}
+
+static void remove_feed(feeds *list, const feed *f) {
+  feed **at = &list->first, *before = NULL;
+  while (*at != f) {
+    before = *at;
+    at = &before->next;
+  }
+  *at = f->next;
+  if (list->last == f) list->last = before;
+}
+
 /* ---- asking ---- */
 
 void gather_begin(shunt_session *s, gather *g) {
   assert(!s->gather);
-  g->first = g->last = NULL;
+  g->open = g->complete = (feeds){NULL, NULL};
   g->nflying = 0;
-  g->complete = g->last_complete = NULL;
   g->status = SHUNT_OK;
   s->gather = g;
 }
 
 shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin,
                         uint32_t *first_row, shunt_error *err) {
-  gather *g = s->gather;
   inquiry *a = arena_new(&s->call, inquiry);
   if (!a) return error_memory(err);
   a->sql = s->sql;
@@ -33,10 +49,10 @@ shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int
   a->feed = f;
   a->origin = origin;
   a->first_row = first_row;
-  *(f->last ? &f->last->next_in_feed : &f->first) = a;
+  if (!f->first) add_feed(&s->gather->open, f);
+  *(f->first ? &f->last->next : &f->first) = a;
   f->last = a;
-  *(g->last ? &g->last->next : &g->first) = a;
-  g->last = a;
+  if (!f->unsent) f->unsent = a;
   return SHUNT_OK;
 }
 
@@ -70,64 +86,53 @@ static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn 
   return status == SHUNT_E_DATASOURCE && held ? SHUNT_OK : status;
 }
 
-static void give_back(const inquiry *a, driver_conn *conn) {
+static void give_back(inquiry *a) {
+  driver_conn *conn = a->conn;
+  a->conn = NULL;
   conn->under_way = false;
   if (!conn->in_transaction) pool_release(conn, a->e.level);
 }
 
-static void fail(gather *g, shunt_status status) {
-  if (!g->status) g->status = status;
-}
-
-static void send_one(shunt_session *s, inquiry *a) {
+/* Whether it is under way now: it is not where there is no connection to be had. */
+static bool send_one(shunt_session *s, inquiry *a) {
   gather *g = s->gather;
-  driver_conn *conn;
-  shunt_status status = find_conn(s, &a->e, &conn);
-  if (status) error_client(&g->err, a->e.client->name);
-  if (!status && conn) {
-    conn->deadline_ns = s->deadline_ns;
-    status = execution_send(s, &a->e, conn, &g->err);
-    if (!status) {
-      a->socket = conn->engine->start(conn);
-      a->conn = conn;
-      conn->under_way = true;
-      g->flying[g->nflying++] = a;
-      return;
-    }
-    a->alone = execution_may_repeat(&a->e, conn, status);
-    give_back(a, conn);
-  }
-  a->feed->held = true;
-  if (status && !a->alone) fail(g, execution_end(s, &a->e, status, &g->err));
+  shunt_status status;
+  bool again;
+  do {
+    status = find_conn(s, &a->e, &a->conn);
+    if (!a->conn) break;
+    a->conn->deadline_ns = s->deadline_ns;
+    status = execution_send(s, &a->e, a->conn, &again, &g->err);
+    if (status) give_back(a);
+  } while (status && again);
+  if (status) g->status = execution_end(s, &a->e, status, &g->err);
+  if (!a->conn) return false;
+  a->socket = a->conn->engine->start(a->conn);
+  a->conn->under_way = true;
+  g->flying[g->nflying++] = a;
+  return true;
 }
 
-static bool runs_inside(const inquiry *a) { return a->alone || !driver_for(a->e.client->engine)->start; }
+static bool runs_inside(const inquiry *a) { return !driver_for(a->e.client->engine)->start; }
+
+static void send_feed(shunt_session *s, feed *f) {
+  const gather *g = s->gather;
+  while (f->unsent && !g->status && g->nflying < GATHER_MOST && !runs_inside(f->unsent) && send_one(s, f->unsent))
+    f->unsent = f->unsent->next;
+}
 
 static void send_all(shunt_session *s) {
-  gather *g = s->gather;
-  for (inquiry *a = g->first; a; a = a->next) a->feed->held = false;
-  for (inquiry *a = g->first; a && g->nflying < GATHER_MOST && !g->status; a = a->next) {
-    if (a->conn || a->feed->held) continue;
-    if (runs_inside(a))
-      a->feed->held = true;
-    else
-      send_one(s, a);
-  }
+  for (feed *f = s->gather->open.first; f; f = f->next) send_feed(s, f);
 }
 
 /* ---- receiving ---- */
 
-static void unlink_inquiry(gather *g, inquiry *a) {
-  inquiry **at = &g->first, *before = NULL;
-  while (*at != a) {
-    before = *at;
-    at = &before->next;
-  }
-  *at = a->next;
-  if (g->last == a) g->last = before;
-  assert(a->feed->first == a);
-  a->feed->first = a->next_in_feed;
-  if (!a->feed->first) a->feed->last = NULL;
+/* Only a feed's first one is received. */
+static void unlink_inquiry(gather *g, const inquiry *a) {
+  feed *f = a->feed;
+  assert(f->first == a);
+  f->first = a->next;
+  if (f->unsent == a) f->unsent = a->next;
   for (size_t i = 0; i < g->nflying; i++) {
     if (g->flying[i] != a) continue;
     memmove(g->flying + i, g->flying + i + 1, (--g->nflying - i) * sizeof *g->flying);
@@ -145,8 +150,14 @@ static void recycle(shunt_session *s, inquiry *a) {
   memset(&a->sql, 0, sizeof a->sql);
 }
 
-/* Rows that come before theirs are still to be read: they are sent anew behind those. */
-static void take_back(shunt_session *s, const feed *f) {
+static void drop_answer(shunt_session *s, inquiry *a) {
+  bool again;
+  (void)execution_receive(s, &a->e, a->conn, NULL, &again, NULL);
+  give_back(a);
+}
+
+/* Rows that come before theirs are still to be read: they are sent once more, behind those. */
+static void take_back(shunt_session *s, feed *f) {
   gather *g = s->gather;
   size_t kept = 0;
   for (size_t i = 0; i < g->nflying; i++) {
@@ -155,34 +166,24 @@ static void take_back(shunt_session *s, const feed *f) {
       g->flying[kept++] = a;
       continue;
     }
-    (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
-    give_back(a, a->conn);
-    a->conn = NULL;
+    drop_answer(s, a);
+    a->e.repeated = true;
   }
   g->nflying = kept;
-}
-
-static void complete(gather *g, feed *f) {
-  f->next = NULL;
-  *(g->last_complete ? &g->last_complete->next : &g->complete) = f;
-  g->last_complete = f;
+  f->unsent = f->first;
 }
 
 static shunt_status receive_rows(shunt_session *s, inquiry *a, shunt_error *err) {
   shunt_rows *rows = a->feed->rows;
-  driver_conn *conn = a->conn;
-  size_t before = rows->count;
-  if (!conn) return execution_run(s, &a->e, rows, err);
-  shunt_status status = execution_receive(s, &a->e, conn, rows, err);
-  bool again = execution_may_repeat(&a->e, conn, status);
-  give_back(a, conn);
+  bool again;
+  if (!a->conn) return execution_run(s, &a->e, rows, err);
+  shunt_status status = execution_receive(s, &a->e, a->conn, rows, &again, err);
+  give_back(a);
   if (!again) return status;
-  while (rows->count > before) rows_drop_last(rows);
   take_back(s, a->feed);
   return execution_run(s, &a->e, rows, err);
 }
 
-/* Only a feed's first one is received. */
 static void receive(shunt_session *s, inquiry *a) {
   gather *g = s->gather;
   feed *f = a->feed;
@@ -193,22 +194,22 @@ static void receive(shunt_session *s, inquiry *a) {
   if (a->origin && !rows_add_origin(f->rows, a->e.client->id)) status = error_memory(&err);
   if (!status)
     status = receive_rows(s, a, &err);
-  else if (a->conn) {
-    (void)execution_receive(s, &a->e, a->conn, NULL, NULL);
-    give_back(a, a->conn);
-  }
+  else if (a->conn)
+    drop_answer(s, a);
   execution_end(s, &a->e, status, &err);
   recycle(s, a);
   if (status && !g->status) {
     g->status = status;
     g->err = err;
   }
-  if (!f->first) complete(g, f);
+  if (f->first) return;
+  remove_feed(&g->open, f);
+  add_feed(&g->complete, f);
 }
 
 static int wait_ms(const shunt_session *s) {
   if (!s->deadline_ns) return -1;
-  int64_t left_ms = (s->deadline_ns - clock_monotonic_ns()) / 1000000 + 1;
+  int64_t left_ms = (s->deadline_ns - clock_monotonic_ns()) / NS_PER_MS + 1;
   return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
@@ -218,8 +219,8 @@ static inquiry *choose(shunt_session *s) {
   struct pollfd ready[GATHER_MOST];
   inquiry *flying[GATHER_MOST] = {NULL}, *inside = NULL, *unsent = NULL;
   nfds_t n = 0;
-  for (inquiry *a = s->gather->first; a; a = a->next) {
-    if (a->feed->first != a) continue;
+  for (feed *f = s->gather->open.first; f; f = f->next) {
+    inquiry *a = f->first;
     if (!a->conn) {
       inquiry **kind = runs_inside(a) ? &inside : &unsent;
       if (!*kind) *kind = a;
@@ -239,7 +240,7 @@ static inquiry *choose(shunt_session *s) {
 shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err) {
   gather *g = s->gather;
   *done = NULL;
-  while (!g->status && !g->complete && g->first) {
+  while (!g->status && !g->complete.first && g->open.first) {
     send_all(s);
     if (!g->status) receive(s, choose(s));
   }
@@ -247,9 +248,8 @@ shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err) {
     if (err) *err = g->err;
     return g->status;
   }
-  *done = g->complete;
-  if (g->complete) g->complete = g->complete->next;
-  if (!g->complete) g->last_complete = NULL;
+  *done = g->complete.first;
+  if (*done) remove_feed(&g->complete, *done);
   return SHUNT_OK;
 }
 
@@ -262,17 +262,19 @@ void gather_settle(shunt_session *s) {
 static void throw_away(shunt_session *s, inquiry *a, int64_t until_ns) {
   driver_conn *conn = a->conn;
   if (!conn->in_transaction) conn->deadline_ns = clock_monotonic_ns();
-  if (conn->in_transaction || conn->deadline_ns < until_ns)
-    (void)execution_receive(s, &a->e, conn, NULL, NULL);
-  else
-    conn->broken = true;
-  give_back(a, conn);
+  if (conn->in_transaction || conn->deadline_ns < until_ns) {
+    drop_answer(s, a);
+    return;
+  }
+  conn->broken = true;
+  give_back(a);
 }
 
 void gather_end(shunt_session *s) {
   gather *g = s->gather;
   int64_t until_ns = g->nflying ? clock_monotonic_ns() + LONGEST_END_NS : 0;
   for (size_t i = 0; i < g->nflying; i++) throw_away(s, g->flying[i], until_ns);
-  for (inquiry *a = g->first; a; a = a->next) sql_free(&a->sql);
+  for (feed *f = g->open.first; f; f = f->next)
+    for (inquiry *a = f->first; a; a = a->next) sql_free(&a->sql);
   s->gather = NULL;
 }

@@ -12,13 +12,13 @@ enum { GATHER_MOST = 64 /* under way at once */ };
 
 typedef struct inquiry inquiry;
 
-/* Statements whose rows go into the same rows, in the order in which they were asked. */
+/* Statements whose rows go into the same rows, in the order in which they were asked, sent and received in it. */
 typedef struct feed {
   shunt_rows *rows;
   void *owner;
-  inquiry *first, *last; /* not received yet */
-  bool held;             /* one of them can't be sent yet, and so none behind it */
-  struct feed *next;     /* of those that are complete */
+  inquiry *first, *last; /* not received yet: those under way, and behind them */
+  inquiry *unsent;       /* those that are not */
+  struct feed *next;
 } feed;
 
 struct inquiry {
@@ -27,18 +27,19 @@ struct inquiry {
   feed *feed;
   uint32_t *first_row; /* to be told how many rows there are before its own; NULL: nobody asks */
   bool origin;         /* note which client its rows come from */
-  bool alone;          /* it runs when nothing else does: a connection was lost when it was sent */
   driver_conn *conn;   /* on which it is under way; NULL: it isn't */
   int socket;
-  inquiry *next; /* of all that are not received */
-  inquiry *next_in_feed;
+  inquiry *next; /* of its feed */
 };
 
+typedef struct feeds {
+  feed *first, *last;
+} feeds;
+
 typedef struct gather {
-  inquiry *first, *last;
+  feeds open, complete;
   inquiry *flying[GATHER_MOST]; /* under way, in the order of their sending */
   size_t nflying;
-  feed *complete, *last_complete;
   shunt_status status; /* the first failure */
   shunt_error err;
 } gather;

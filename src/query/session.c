@@ -13,10 +13,9 @@ enum { DEEPEST_EQUALITY = 100 };
 /* ---- calls ---- */
 
 void session_set_deadline(shunt_session *s, int64_t timeout_ms) {
-  const int64_t ns_per_ms = 1000000;
   if (!timeout_ms) timeout_ms = s->timeout_ms;
   int64_t now_ns = timeout_ms ? clock_monotonic_ns() : 0;
-  s->deadline_ns = timeout_ms && timeout_ms < (INT64_MAX - now_ns) / ns_per_ms ? now_ns + timeout_ms * ns_per_ms : 0;
+  s->deadline_ns = timeout_ms && timeout_ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + timeout_ms * NS_PER_MS : 0;
 }
 
 /* What the session has switched to, in the newest generation's words. */

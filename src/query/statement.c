@@ -23,33 +23,37 @@ void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_st
   s->observer(s->observer_ud, &told);
 }
 
-shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, shunt_error *err) {
-  e->started_ns = s->observer ? clock_monotonic_ns() : 0;
-  e->affected = e->generated_id = 0;
-  shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
-  e->sent = !status;
-  if (status) execution_tell(s, e, 0, status);
-  return status;
-}
-
-shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, shunt_error *err) {
-  size_t before = rows ? rows->count : 0;
-  shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, err);
-  execution_tell(s, e, rows ? rows->count - before : 0, status);
-  return status;
-}
-
-bool execution_may_repeat(execution *e, const driver_conn *conn, shunt_status status) {
+static bool may_repeat(execution *e, const driver_conn *conn, shunt_status status) {
   bool may =
       !e->repeated && status == SHUNT_E_DATASOURCE && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
   e->repeated = e->repeated || may;
   return may;
 }
 
-static shunt_status on_connection(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows,
+shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, bool *again, shunt_error *err) {
+  e->started_ns = s->observer ? clock_monotonic_ns() : 0;
+  e->affected = e->generated_id = 0;
+  shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
+  e->sent = !status;
+  if (status) execution_tell(s, e, 0, status);
+  *again = may_repeat(e, conn, status);
+  return status;
+}
+
+shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, bool *again,
+                               shunt_error *err) {
+  size_t before = rows ? rows->count : 0;
+  shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, err);
+  execution_tell(s, e, rows ? rows->count - before : 0, status);
+  *again = may_repeat(e, conn, status);
+  while (*again && rows && rows->count > before) rows_drop_last(rows);
+  return status;
+}
+
+static shunt_status on_connection(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, bool *again,
                                   shunt_error *err) {
-  shunt_status status = execution_send(s, e, conn, err);
-  return status ? status : execution_receive(s, e, conn, rows, err);
+  shunt_status status = execution_send(s, e, conn, again, err);
+  return status ? status : execution_receive(s, e, conn, rows, again, err);
 }
 
 /* ---- on whichever it goes to ---- */
@@ -59,8 +63,7 @@ static shunt_status on_pool(shunt_session *s, execution *e, shunt_rows *rows, bo
   *again = false;
   shunt_status status = session_acquire(s, e->client, e->level, &conn, err);
   if (status) return status;
-  status = on_connection(s, e, conn, rows, err);
-  *again = execution_may_repeat(e, conn, status);
+  status = on_connection(s, e, conn, rows, again, err);
   pool_release(conn, e->level);
   return status;
 }
@@ -68,13 +71,13 @@ static shunt_status on_pool(shunt_session *s, execution *e, shunt_rows *rows, bo
 /* The server may have ended the connection while nobody used it. */
 shunt_status execution_run(shunt_session *s, execution *e, shunt_rows *rows, shunt_error *err) {
   driver_conn *conn = transaction_conn(s, e->client, e->level);
-  if (conn) return on_connection(s, e, conn, rows, err);
-  size_t before = rows ? rows->count : 0;
   bool again;
-  shunt_status status = on_pool(s, e, rows, &again, err);
-  if (!again) return status;
-  while (rows && rows->count > before) rows_drop_last(rows);
-  return on_pool(s, e, rows, &again, err);
+  if (conn) return on_connection(s, e, conn, rows, &again, err);
+  shunt_status status;
+  do {
+    status = on_pool(s, e, rows, &again, err);
+  } while (again);
+  return status;
 }
 
 shunt_status execution_end(shunt_session *s, const execution *e, shunt_status status, shunt_error *err) {

@@ -34,12 +34,13 @@ typedef struct execution {
 } execution;
 
 execution execution_of(const sql_text *sql, const cat_client *client, int level, bool reads);
-shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, shunt_error *err);
-shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, shunt_error *err);
+/* *again: the connection was lost, so that it may, and so will, be sent once more on another one; rows has none of it.
+ */
+shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, bool *again, shunt_error *err);
+shunt_status execution_receive(shunt_session *s, execution *e, driver_conn *conn, shunt_rows *rows, bool *again,
+                               shunt_error *err);
 /* To the session's observer, where there is one. */
 void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status);
-/* After it failed on conn: whether it may, and so will, be sent once more on another one. */
-bool execution_may_repeat(execution *e, const driver_conn *conn, shunt_status status);
 shunt_status execution_run(shunt_session *s, execution *e, shunt_rows *rows, shunt_error *err);
 /* Of a statement of shunt's own: what its failure says of the tables is remembered. Returns status. */
 shunt_status execution_end(shunt_session *s, const execution *e, shunt_status status, shunt_error *err);

@@ -39,6 +39,20 @@ driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int le
   return conn;
 }
 
+/* A connection that was lost while nobody used it is replaced: nothing has come of it. */
+static shunt_status begin_one(shunt_session *s, transaction *t, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  bool lost = true;
+  for (int attempt = 0; attempt < 2 && lost; attempt++) {
+    status = session_acquire(s, t->client, t->level, &t->conn, err);
+    if (status) return status;
+    status = t->conn->engine->begin(t->conn, t->isolation, t->read_only, err);
+    lost = status == SHUNT_E_DATASOURCE && t->conn->broken;
+    if (status) pool_release(t->conn, t->level);
+  }
+  return status;
+}
+
 static shunt_status open_one(shunt_session *s, const cat_client *client, int level, const char *isolation,
                              bool read_only, transaction **out, shunt_error *err) {
   size_t size = isolation ? strlen(isolation) + 1 : 0;
@@ -46,11 +60,7 @@ static shunt_status open_one(shunt_session *s, const cat_client *client, int lev
   if (!t) return error_memory(err);
   *t = (transaction){.client = client, .level = level, .read_only = read_only, .next = s->transactions};
   if (isolation) t->isolation = memcpy(t + 1, isolation, size);
-  shunt_status status = session_acquire(s, client, level, &t->conn, err);
-  if (!status) {
-    status = t->conn->engine->begin(t->conn, isolation, read_only, err);
-    if (status) pool_release(t->conn, level);
-  }
+  shunt_status status = begin_one(s, t, err);
   if (status) {
     error_client(err, client->name);
     base_free(t);
@@ -246,21 +256,35 @@ shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int 
   } else {
     status = open_one(s, client, level, NULL, false, &t, err);
   }
-  if (!status) u->parts[u->count++] = (unit_part){t, savepoint};
+  if (!status) u->parts[u->count++] = (unit_part){.tx = t, .savepoint = savepoint};
   return status;
 }
 
 /* A savepoint that can't be returned to leaves the transaction around it with half of the unit. */
-static void undo(shunt_session *s, unit_part *p) {
+static void undo(shunt_session *s, const unit_part *p) {
+  transaction *t = p->tx;
   if (!p->savepoint) {
-    close_one(s, p->tx);
+    close_one(s, t);
     return;
   }
-  if (p->tx->conn->deadline_ns) p->tx->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
-  if (at_savepoint(p->tx, "ROLLBACK TO", p->savepoint, NULL) ||
-      at_savepoint(p->tx, "RELEASE SAVEPOINT", p->savepoint, NULL))
-    p->tx->doomed = true;
-  p->tx->savepoints = p->savepoint - 1;
+  if (t->conn->deadline_ns) t->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
+  if (p->released || at_savepoint(t, "ROLLBACK TO", p->savepoint, NULL) ||
+      at_savepoint(t, "RELEASE SAVEPOINT", p->savepoint, NULL))
+    t->doomed = true;
+  t->savepoints = p->savepoint - 1;
+}
+
+/* Before anything is committed, so that a transaction that is lost is found while all of the unit can be undone. */
+static shunt_status release_parts(unit *u, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = u->count; i-- > 0 && !status;) {
+    unit_part *p = &u->parts[i];
+    if (!p->savepoint) continue;
+    status = at_savepoint(p->tx, "RELEASE SAVEPOINT", p->savepoint, err);
+    p->released = !status;
+    if (!status) p->tx->savepoints = p->savepoint - 1;
+  }
+  return status;
 }
 
 /* "main: committed; orders: failed: …; users: rolled back" */
@@ -296,7 +320,7 @@ static shunt_status commit_parts(shunt_session *s, unit *u, shunt_error *err) {
     p->tx = NULL;
   }
   for (size_t i = 0; i < u->count && status; i++)
-    if (u->parts[i].tx) buf_printf(&undone, "; %s: rolled back", u->parts[i].tx->client->name);
+    if (u->parts[i].tx) buf_printf(&undone, "; %s: to be rolled back", u->parts[i].tx->client->name);
   if (status) status = half_done(&done, failed, status, &undone, err);
   buf_free(&done);
   buf_free(&undone);
@@ -304,18 +328,10 @@ static shunt_status commit_parts(shunt_session *s, unit *u, shunt_error *err) {
 }
 
 shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_error *err) {
+  if (!status) status = release_parts(u, err);
   if (!status) status = commit_parts(s, u, err);
-  for (size_t i = u->count; i-- > 0;) {
-    unit_part *p = &u->parts[i];
-    if (!p->tx) continue;
-    if (status || !p->savepoint) {
-      undo(s, p);
-    } else {
-      status = at_savepoint(p->tx, "RELEASE SAVEPOINT", p->savepoint, err);
-      if (status) p->tx->doomed = true;
-      p->tx->savepoints = p->savepoint - 1;
-    }
-  }
+  for (size_t i = u->count; i-- > 0 && status;)
+    if (u->parts[i].tx) undo(s, &u->parts[i]);
   if (u->begun) s->units--;
   base_free(u->parts);
   memset(u, 0, sizeof *u);

@@ -31,6 +31,7 @@ shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effe
 typedef struct unit_part {
   transaction *tx;
   int savepoint; /* inside a transaction that was open before; 0: the unit began it */
+  bool released; /* the savepoint, to which there is no way back */
 } unit_part;
 
 typedef struct unit {
@@ -41,7 +42,9 @@ typedef struct unit {
 
 void unit_begin(shunt_session *s, unit *u);
 shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int level, shunt_error *err);
-/* Commits where status is SHUNT_OK, else rolls back, and returns what became of it. */
+/* Commits where status is SHUNT_OK, else rolls back, and returns what became of it. Once its part of a transaction that
+ * was open before can't be undone by itself, because another part could not be committed, that transaction is doomed.
+ */
 shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_error *err);
 
 #endif

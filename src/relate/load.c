@@ -246,6 +246,13 @@ typedef struct loader {
 
 static shunt_status begin_all(loader *w, shunt_rows *parents, const driver_table *shape, const plan *p);
 
+/* What is needed until the relation is loaded. */
+static void end_loading(loading *l) {
+  arena_free(&l->own);
+  shunt_rows_free(l->between);
+  l->between = NULL;
+}
+
 /* As far as it comes without waiting. */
 static shunt_status go_on(loader *w, loading *l, shunt_status (*step)(loading *l)) {
   shunt_status status;
@@ -255,7 +262,7 @@ static shunt_status go_on(loader *w, loading *l, shunt_status (*step)(loading *l
     step = l->resume;
   } while (!status && step && !l->feed.first);
   if (status || step) return status;
-  arena_free(&l->own);
+  end_loading(l);
   return begin_all(w, l->children, l->child_shape, &l->p->children);
 }
 
@@ -312,8 +319,7 @@ shunt_status load_relations(shunt_session *s, shunt_rows *parents, const driver_
   }
   gather_end(s);
   for (loading *l = w.first; l; l = l->next) {
-    arena_free(&l->own);
-    shunt_rows_free(l->between);
+    end_loading(l);
     if (status)
       abandon(l);
     else

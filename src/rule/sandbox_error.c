@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "rule/sandbox_inner.h"
 
 enum { FIRST_LEVELS = 10, LAST_LEVELS = 3 };
@@ -172,7 +173,7 @@ static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *
                      (long long)sb->instructions_given);
   case SANDBOX_TIME:
     return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld ms of computing time (rules.timeout)",
-                     (long long)(sb->timeout_ns / 1000000));
+                     (long long)(sb->timeout_ns / NS_PER_MS));
   case SANDBOX_NAMES:
     return error_set(err, SHUNT_E_LIMIT, "rules read more columns and attributes by computed names than are kept");
   case SANDBOX_MEMORY:

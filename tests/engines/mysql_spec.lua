@@ -473,7 +473,6 @@ describe("a connection to mysql", function()
   end
 
   it("finds an option file beside the file that names it", function()
-    local url = Engines.url "mysql"
     local user = url:match "//([^:@/]+)"
     local bare = url:gsub("//[^@/]*@", "//")
     local app, folder = App.open {

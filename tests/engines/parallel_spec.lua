@@ -1,7 +1,11 @@
 -- Relations that don't wait for each other are asked at the same time. Time proves nothing on a busy machine, so two of them
 -- meet on the server: each waits there until it sees that the other one runs.
 
+local shunt = require "shunt"
 local Engines = require "tests.engines.support.engines"
+
+local has_many = shunt.has_many
+local LONGEST_S = 30 -- less than one of them takes
 
 local rules = [[
 model "user" {
@@ -10,7 +14,7 @@ model "user" {
     left = has_many("left", "user_id"), right = has_many("right", "user_id"),
     notes = has_many("note", "user_id", { order = { "id" } }),
     friends = belongs_to_many("friendship", "user", "user_id", "friend_id", { order = { "id" } }),
-    local_notes = has_many("local_note", "user_id"), broken = has_many("broken", "user_id"),
+    local_notes = has_many("local_note", "user_id"), broken = has_many("broken", "user_id"), naps = has_many("nap", "user_id"),
   },
 }
 model "left" { table = "left_things" }
@@ -19,6 +23,7 @@ model "note" { table = "notes", relations = { user = belongs_to("user", "user_id
 model "friendship" { table = "friendships" }
 model "local_note" { table = "local_notes", client = "file" }
 model "broken" { table = "broken_things" }
+model "nap" { table = "naps" }
 ]]
 
 -- meet(mine, other) shows that mine has come, and waits for other.
@@ -44,6 +49,10 @@ local meet = {
       END WHILE;
       RETURN i;
     END]],
+}
+local naps = {
+  pg = "CREATE VIEW naps AS SELECT id, user_id FROM notes, (SELECT pg_sleep(60)) AS nap",
+  mysql = "CREATE VIEW naps AS SELECT id, user_id FROM notes, (SELECT SLEEP(60)) AS nap",
 }
 local fail = {
   pg = "CREATE VIEW broken_things AS SELECT id, user_id, 1 / (id - id) AS v FROM notes",
@@ -74,6 +83,7 @@ for _, engine in ipairs(Engines.servers) do
         "CREATE VIEW left_things AS SELECT id, user_id, meet(1, 2) AS met FROM notes WHERE id = 1",
         "CREATE VIEW right_things AS SELECT id, user_id, meet(2, 1) AS met FROM notes WHERE id = 1",
         fail[engine],
+        naps[engine],
       } do s:execute("main", sql) end
       s:execute("file", "CREATE TABLE local_notes (id INTEGER PRIMARY KEY, user_id INTEGER)")
       s:execute("file", "INSERT INTO local_notes VALUES (1, 1), (2, 2)")
@@ -132,6 +142,29 @@ for _, engine in ipairs(Engines.servers) do
       end)
     end)
 
+    it("of which one fails don't wait for those that would take long", function()
+      local users = open(8)
+      local started = os.time()
+      for _ = 1, 3 do
+        assert.is_false(pcall(users.select, users, { include = { broken = true, naps = true } }))
+      end
+      assert.is_true(os.time() - started < LONGEST_S)
+      assert_tree(users:select { order = { "id" }, include = tree })
+    end)
+
+    it("that are all late are given up together", function()
+      local users = open(16)
+      local started = os.time()
+      local with = {}
+      for i = 1, 8 do with["nap" .. i] = has_many("nap", "user_id") end
+      local include = {}
+      for name in pairs(with) do include[name] = true end
+      local problem = Engines.raises("SHUNT_E_TIMEOUT", users.select, users, { include = include, with = with, timeout = "200ms" })
+      assert.equal("main", problem.client)
+      assert.is_true(os.time() - started < LONGEST_S)
+      assert_tree(users:select { order = { "id" }, include = tree })
+    end)
+
     it("are attached in the order of their names in the call, whichever comes first", function()
       local users = open(4)
       local names = {}
@@ -147,3 +180,63 @@ for _, engine in ipairs(Engines.servers) do
     end)
   end)
 end
+
+describe("over two servers", function()
+  local why = Engines.missing()
+  if why then
+    pending(why)
+    return
+  end
+
+  local world
+
+  local function open(more)
+    world = Engines.open { clients = { main = "pg", second = "mysql", file = "sqlite3" }, default = "main", rules = more, max = 4 }
+    return world.session
+  end
+
+  after_each(function() world:close() end)
+
+  it("the failure that is told is the first, not what it led to", function()
+    local s = open [[
+      model "user" { table = "users", relations = { broken = has_many("broken", "user_id"), locals = has_many("local_note", "user_id") } }
+      model "broken" { table = "broken_things" }
+      model "local_note" { table = "locals", client = "file", relations = { notes = has_many("note", "user_id", { client = "main" }) } }
+      model "note" { table = "notes" }
+    ]]
+    for _, sql in ipairs {
+      "CREATE TABLE users (id integer PRIMARY KEY)", "INSERT INTO users VALUES (1), (2)",
+      "CREATE TABLE notes (id integer PRIMARY KEY, user_id integer)", "INSERT INTO notes VALUES (1, 1), (2, 1)",
+      "CREATE VIEW broken_things AS SELECT id, user_id, 1 / (id - id) AS v FROM notes, (SELECT pg_sleep(0.2)) AS nap",
+    } do s:execute("main", sql) end
+    s:execute("file", "CREATE TABLE locals (id INTEGER PRIMARY KEY, user_id INTEGER)")
+    s:execute("file", "INSERT INTO locals VALUES (1, 1), (2, 2)")
+    local ok, problem = pcall(s.transaction, s, function()
+      s:model("user"):select { include = { broken = true, locals = { include = { notes = true } } } }
+    end)
+    assert.is_false(ok)
+    assert.truthy(problem.message:find("division by zero", 1, true), problem.message)
+  end)
+
+  it("a timeout on one of them leaves the transaction around it on the other as it was before", function()
+    local s = open [[
+      model "user" { table = "users", relations = { notes = has_many("note", "user_id") } }
+      model "note" { table = "notes", client = "second" }
+    ]]
+    s:execute("main", "CREATE TABLE users (id integer PRIMARY KEY)")
+    s:execute("second", "CREATE TABLE notes (id integer PRIMARY KEY, user_id integer, v integer)")
+    local other <close> = world.app:session()
+    other:transaction(function()
+      other:execute("second", "INSERT INTO notes VALUES (2, 5, 5)") -- whose key the next one waits for
+      s:transaction(function()
+        local user = s:model "user"
+        user:insert { id = 7 }
+        Engines.raises("SHUNT_E_TIMEOUT", user.insert, user, { id = 1, notes = { { id = 2, v = 3 } } }, { timeout = "300ms", include = { "notes" } })
+        user:insert { id = 8 }
+      end)
+    end, { client = "second" })
+    local ids = {}
+    for i, row in ipairs(s:model("user"):select { order = { "id" } }) do ids[i] = row.id end
+    assert.same({ 7, 8 }, ids)
+  end)
+end)

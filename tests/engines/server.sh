@@ -166,8 +166,9 @@ make_pg() {
 
 make_mysql() {
   install_db=$(mysql_program mariadb-install-db) || exit 1
-  as_user "$install_db" --no-defaults --datadir="$home/data" --auth-root-authentication-method=normal --skip-test-db \
-    --skip-name-resolve --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
+  # --force: a machine whose own name is not known, nor localhost, will do. A temporary folder of its own, as for the server
+  as_user "$install_db" --no-defaults --force --datadir="$home/data" --tmpdir="$home" --auth-root-authentication-method=normal \
+    --skip-test-db --skip-name-resolve --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
     --innodb-use-native-aio=0 >"$home/log" 2>&1 || die "mariadb-install-db failed: $(tail -n 5 "$home/log")"
   printf '%s\n' "CREATE USER IF NOT EXISTS 'shunt'@'localhost';" \
     "CREATE USER IF NOT EXISTS 'shunt'@'127.0.0.1' IDENTIFIED BY '$PASSWORD';" \

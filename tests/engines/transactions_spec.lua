@@ -197,4 +197,27 @@ model "child" { table = "children", client = "two" }
       world:close()
     end)
   end
+
+  it("commit nothing where the transaction around one of them is lost before their end", function()
+    world = Engines.open { clients = { one = "pg", two = "mysql" }, default = "one", rules = two }
+    session = world.session
+    session:execute("one", parent_table "pg")
+    session:execute("two", child_table "mysql")
+    local other <close> = world.app:session()
+    local parents, pid = session:model "parent"
+    local function lose_one(statement)
+      if not statement.sql:find "INSERT INTO `children`" then return end
+      other:query("one", "SELECT pg_terminate_backend(?)", { pid })
+      repeat local left = other:query("one", "SELECT count(*) AS n FROM pg_stat_activity WHERE pid = ?", { pid })[1].n until left == 0
+    end
+    Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function()
+      pid = session:query("one", "SELECT pg_backend_pid() AS pid")[1].pid
+      session:observe(lose_one)
+      Engines.raises("SHUNT_E_DATASOURCE", parents.insert, parents, { name = "Ada", children = { { name = "x" } } }, { include = { children = true } })
+      session:observe(nil)
+    end)
+    assert.same({}, ids(session))
+    assert.equal(0, session:model("child"):count())
+    world:close()
+  end)
 end)

@@ -33,13 +33,20 @@ end
 --- Kills the servers after a while and starts them again, while this program goes on.
 ---@param engines string[]
 ---@param seconds number
+---@return fun(): boolean done whether they are back
 function M.restart_soon(engines, seconds)
-  local commands = {}
+  local mark = os.tmpname()
+  local jobs = {}
   for i, engine in ipairs(engines) do
     local server = ("sh tests/engines/server.sh %%s %s '%s'"):format(engine, servers)
-    commands[i] = ("(%s; %s) &"):format(server:format "kill", server:format "start")
+    jobs[i] = ("(%s && %s) &"):format(server:format "kill", server:format "start")
   end
-  os.execute(("(sleep %g; %s wait) >/dev/null 2>&1 </dev/null &"):format(seconds, table.concat(commands, " ")))
+  os.execute(("(sleep %g; %s wait; rm '%s') >/dev/null 2>&1 </dev/null &"):format(seconds, table.concat(jobs, " "), mark))
+  return function()
+    local file = io.open(mark)
+    if file then file:close() end
+    return not file
+  end
 end
 
 --- Kills the server and starts it with more options of its own; none: as it was made.
@@ -124,7 +131,7 @@ function M.hold(app, client, depth, fn)
   session:transaction(function()
     session:query(client, "SELECT 1")
     M.hold(app, client, depth - 1, fn)
-  end)
+  end, { client = client })
 end
 
 --- The statistics of the client's pool.

@@ -1,15 +1,16 @@
 /* What becomes of a statement whose time is up, on the server, on the connection, and for whoever asked; and of one
  * that was started. */
 #define _DEFAULT_SOURCE /* for kill, usleep */
+#include <dirent.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "unit/driver/mysql_relay.h"
 #include "unit/driver/mysql_server.h"
-
-static const int64_t NS_PER_MS = 1000000;
 
 static int64_t soon(void) { return clock_monotonic_ns() + 100 * NS_PER_MS; }
 
@@ -291,6 +292,28 @@ static pid_t private_server(void) {
   return (pid_t)strtol(line, NULL, 10);
 }
 
+/* Whether none of its threads runs any more. */
+static bool is_stopped(pid_t pid) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%ld/task", (long)pid);
+  DIR *tasks = opendir(path);
+  assert_non_null(tasks);
+  bool stopped = true;
+  for (struct dirent *task; stopped && (task = readdir(tasks));) {
+    char stat[128], line[512] = "";
+    if (task->d_name[0] == '.') continue;
+    snprintf(stat, sizeof stat, "%s/%.20s/stat", path, task->d_name);
+    FILE *file = fopen(stat, "r");
+    if (file && fgets(line, sizeof line, file)) {
+      const char *name_end = strrchr(line, ')');
+      stopped = name_end && name_end[2] == 'T';
+    }
+    if (file) fclose(file);
+  }
+  closedir(tasks);
+  return stopped;
+}
+
 static void a_stopped_server_is_given_up(void **state) {
   server *d = the_server(state);
   pid_t pid = private_server();
@@ -298,6 +321,7 @@ static void a_stopped_server_is_given_up(void **state) {
   shunt_error opening;
   assert_int_equal(send_plain(d, "SELECT * FROM %s"), SHUNT_OK);
   assert_int_equal(kill(pid, SIGSTOP), 0);
+  while (!is_stopped(pid)) sched_yield(); /* a signal takes its time */
   d->conn->deadline_ns = soon();
   shunt_status read = e->receive(d->conn, NULL, NULL, NULL, &d->err);
   shunt_status opened = e->open(&d->client, soon(), &conn, &opening);

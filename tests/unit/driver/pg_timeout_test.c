@@ -10,8 +10,6 @@
 #include "base/clock.h"
 #include "unit/driver/pg_server.h"
 
-static const int64_t NS_PER_MS = 1000000;
-
 static void give_time(server *s, int64_t ms) { s->conn->deadline_ns = clock_monotonic_ns() + ms * NS_PER_MS; }
 
 static void assert_timeout(server *s, shunt_status got, const char *words) {

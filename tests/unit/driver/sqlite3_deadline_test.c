@@ -26,7 +26,7 @@ static int end(void **state) {
   return 0;
 }
 
-static void set_deadline(database *d, int64_t ms) { d->conn->deadline_ns = clock_monotonic_ns() + ms * 1000000; }
+static void set_deadline(database *d, int64_t ms) { d->conn->deadline_ns = clock_monotonic_ns() + ms * NS_PER_MS; }
 
 static void no_deadline(database *d) { d->conn->deadline_ns = 0; }
 
@@ -132,7 +132,7 @@ static void opening_waits_for_a_lock_until_the_deadline(void **state) {
   database *d = *state;
   database_close(d);
   raw_exec(d, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (2, 'two')");
-  int64_t deadline_ns = clock_monotonic_ns() + A_MOMENT_MS * 1000000;
+  int64_t deadline_ns = clock_monotonic_ns() + A_MOMENT_MS * NS_PER_MS;
   assert_fails(d, driver_sqlite3.open(&d->client, deadline_ns, &d->conn, &d->err), SHUNT_E_TIMEOUT, "is locked");
   assert_null(d->conn);
   sqlite3_close(d->raw);

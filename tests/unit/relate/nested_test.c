@@ -119,6 +119,29 @@ static void inside_a_transaction_a_failure_leaves_what_was_before(void **state) 
   assert_int_equal(everything(w), 6);
 }
 
+/* Its part there is one with what was before, and can't be undone alone. */
+static void inside_a_transaction_a_commit_that_fails_takes_all_of_it_back(void **state) {
+  store *w = *state;
+  family f;
+  shunt_tx *tx;
+  shunt_rows *rows;
+  static const struct {
+    const char *client, *words;
+    shunt_status status;
+    int64_t committed;
+  } cases[] = {{"main", "FOREIGN KEY", SHUNT_E_CONSTRAINT, 0},
+               {"stock", "main: committed; orders: failed: FOREIGN KEY constraint failed; stock: to be rolled back",
+                SHUNT_E_TRANSACTION, 2}};
+  make_family(&f, "tea", "lost");
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = cases[i].client}, &tx, &w->err));
+    store_fails(w, insert(w, &f, &rows), cases[i].status, cases[i].words);
+    assert_string_equal(w->err.client, "orders");
+    store_fails(w, shunt_commit(tx, &w->err), SHUNT_E_TRANSACTION, "rolled back");
+    assert_int_equal(everything(w), cases[i].committed);
+  }
+}
+
 static void children_of_others_can_not_be_taken(void **state) {
   store *w = *state;
   store_exec(w, 0, "INSERT INTO users VALUES (1, 'a', 1), (2, 'b', 2)");
@@ -330,6 +353,7 @@ int main(void) {
       store_test(a_commit_that_fails_tells_what_each_datasource_did),
       store_test(a_first_commit_that_fails_is_an_error_like_any_other),
       store_test(inside_a_transaction_a_failure_leaves_what_was_before),
+      store_test(inside_a_transaction_a_commit_that_fails_takes_all_of_it_back),
       store_test(children_of_others_can_not_be_taken),
       store_test(what_can_not_be_written_along_is_refused),
       store_test(a_link_needs_its_target),
