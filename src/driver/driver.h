@@ -52,8 +52,10 @@ typedef struct driver_column {
   const char *weight; /* DRIVER_WEIGHED: SQL that makes of the text ? bytes that are equal, and ordered, as texts are in
                        * the column; null for a text that it can't hold */
   const char *pad;    /* SQL: the weight of the blanks that are thought to follow the shorter one. NULL: none are */
-  const char *rank;   /* SQL that gives each of the values of the JSON array of texts ?, in its order, its place in the
-                       * column's order. NULL: values are ordered as they are compared */
+  const char *list; /* DRIVER_INTEGERS: SQL that makes of the text ? ("{1,2}") a list that = ANY compares with, so that
+                     * a statement is the same one for any number of keys. NULL: each is a parameter of its own */
+  const char *rank; /* SQL that gives each of the values of the JSON array of texts ?, in its order, its place in the
+                     * column's order. NULL: values are ordered as they are compared */
   driver_kind kind;
   int64_t least, most; /* DRIVER_INTEGERS */
 } driver_column;

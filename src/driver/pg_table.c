@@ -84,8 +84,9 @@ static void set_number(driver_column *column, driver_kind kind, bool exact) {
   column->exact = exact;
 }
 
-static void set_integer(driver_column *column, int64_t least, int64_t most) {
+static void set_integer(driver_column *column, int64_t least, int64_t most, const char *list) {
   set_number(column, DRIVER_INTEGERS, true);
+  column->list = list;
   column->least = least;
   column->most = most;
 }
@@ -103,16 +104,16 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
     set_number(column, DRIVER_BOOLEANS, true);
     break;
   case PG_INT2:
-    set_integer(column, INT16_MIN, INT16_MAX);
+    set_integer(column, INT16_MIN, INT16_MAX, "CAST(? AS pg_catalog.int2[])");
     break;
   case PG_INT4:
-    set_integer(column, INT32_MIN, INT32_MAX);
+    set_integer(column, INT32_MIN, INT32_MAX, "CAST(? AS pg_catalog.int4[])");
     break;
   case PG_INT8:
-    set_integer(column, INT64_MIN, INT64_MAX);
+    set_integer(column, INT64_MIN, INT64_MAX, "CAST(? AS pg_catalog.int8[])");
     break;
   case PG_OID:
-    set_integer(column, 0, UINT32_MAX);
+    set_integer(column, 0, UINT32_MAX, NULL);
     break;
   case PG_FLOAT4:
   case PG_FLOAT8:

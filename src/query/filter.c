@@ -314,9 +314,44 @@ shunt_status filter_conditions(shunt_session *s, const access *a, const filter *
   return SHUNT_OK;
 }
 
+/* {1,2,3}; NULL where one is no integer, or memory is out, which *no_memory says. */
+static char *list_of(arena *a, const shunt_value *values, size_t n, size_t *size, bool *no_memory) {
+  enum { LONGEST = 21 /* -9223372036854775808 and a comma */ };
+  for (size_t i = 0; i < n; i++)
+    if (values[i].type != SHUNT_INTEGER) return NULL;
+  char *list = arena_alloc(a, n * LONGEST + 3), *at = list;
+  *no_memory = !list;
+  if (!list) return NULL;
+  for (size_t i = 0; i < n; i++) {
+    *at++ = i ? ',' : '{';
+    at += value_as_text(&values[i], at);
+  }
+  *at++ = '}';
+  *size = (size_t)(at - list);
+  return list;
+}
+
+/* Whether the keys were written as one list. */
+static bool write_key_list(shunt_session *s, const driver_column *column, const shunt_value *keys, size_t n) {
+  size_t size;
+  bool no_memory = false;
+  char *list = column->list && n > 1 ? list_of(&s->call, keys, n, &size, &no_memory) : NULL;
+  if (no_memory) s->sql.failed = true;
+  if (!list) return no_memory;
+  const char *mark = strchr(column->list, '?');
+  shunt_value as_text = shunt_text(list, size);
+  sql_puts(&s->sql, " = ANY (");
+  sql_add(&s->sql, column->list, (size_t)(mark - column->list));
+  sql_param(&s->sql, &as_text);
+  sql_puts(&s->sql, mark + 1);
+  sql_puts(&s->sql, ")");
+  return true;
+}
+
 void filter_keys(shunt_session *s, const access *a, const filter *f, size_t from, size_t count) {
   if (!f->key) return;
   write_key(&s->sql, a->engine, f->key);
+  if (write_key_list(s, f->key, f->keys + from, count)) return;
   sql_puts(&s->sql, count == 1 ? " = " : " IN (");
   write_all_alike(s, a, f->key, f->keys + from, count);
   if (count != 1) sql_puts(&s->sql, ")");

@@ -192,6 +192,22 @@ describe("many rows at once on PostgreSQL (SHUNT_SEED=" .. seed .. ")", function
     assert.equal(ROWS // 2, number "SELECT count(*) AS n FROM loaded WHERE v = 'seen'")
   end)
 
+  it("end when their time is up, which is the error that is told", function()
+    make "(id integer PRIMARY KEY, v text)"
+    execute("CREATE OR REPLACE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END'",
+      "CREATE TRIGGER doze BEFORE INSERT ON loaded FOR EACH ROW EXECUTE FUNCTION doze()")
+    -- more than any buffer takes, so that the time is up while they are sent
+    local rows = rows_of(ROWS, function(id) return { id = id, v = ("x"):rep(30000) } end)
+    local function insert() session:model("loaded"):insert_bulk(rows, { timeout = "300ms" }) end
+    Engines.raises("SHUNT_E_TIMEOUT", insert)
+    local ok, problem
+    Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function() ok, problem = pcall(insert) end)
+    assert.is_false(ok)
+    assert.equal("SHUNT_E_TIMEOUT", problem.code)
+    assert.equal("main", problem.client)
+    assert.equal(0, number "SELECT count(*) AS n FROM loaded")
+  end)
+
   -- What a load would write otherwise than an insert does, or not at all.
   local elsewhere = {
     ["a table with a rule"] = { "CREATE RULE twice AS ON INSERT TO loaded DO ALSO INSERT INTO inserted VALUES (NEW.*)" },
