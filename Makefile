@@ -42,7 +42,7 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan coverage bench install uninstall clean help deps check unit FORCE
+.PHONY: all demo test lint fmt asan tsan fuzz coverage bench install uninstall clean help deps check unit FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) tests/tsan.c)
 
@@ -160,6 +160,15 @@ asan: ## Run every test under the address and undefined-behaviour sanitizers
 tsan: ## Run the unit tests under the thread sanitizer
 	@sh tests/packages.sh build test
 	$(again) check B=build/tsan CFLAGS='-O1 -g' RUN='--only unit' SANITIZE=-fsanitize=thread
+
+# The unit tests that draw their input.
+RANDOM_TESTS = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(shell grep -lE 'rng_start|app_seed' $(TEST_SRC))))
+ROUNDS ?= 20
+
+fuzz: ## Run the tests of random input ROUNDS=20 times with other seeds: ten million decisions compared, and the rest
+	@sh tests/packages.sh build test servers
+	$(again) -s all unit
+	@sh tests/engines/with-servers.sh sh tests/fuzz/run.sh $(B) $(ROUNDS) $(RANDOM_TESTS)
 
 coverage: ## Run every test and print which lines of src ran
 	@sh tests/packages.sh build test coverage

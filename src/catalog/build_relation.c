@@ -30,13 +30,16 @@ static const cat_model *find_model(const wiring *w, const char *key, const char 
   return model;
 }
 
+/* What stands there is the same wherever it has the same address. */
 static const char *find_client(const wiring *w, const char *key) {
+  static const char *const words[] = {CATALOG_AUTO, CATALOG_INHERIT, CATALOG_INITIAL, CATALOG_DEFAULT};
   const char *name = build_text(w->body, key, CATALOG_AUTO);
-  bool known = strcmp(name, CATALOG_AUTO) == 0 || strcmp(name, CATALOG_INHERIT) == 0 ||
-               strcmp(name, CATALOG_INITIAL) == 0 || strcmp(name, CATALOG_DEFAULT) == 0;
-  if (!known && !catalog_client(w->b->c, name))
-    build_not_found(w->b, node_get(w->body, key), w->r->at, "relation", w->r->full_name, key, "client",
-                    &w->b->c->client_names);
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(name, words[i]) == 0) return words[i];
+  const cat_client *client = catalog_client(w->b->c, name);
+  if (client) return client->name;
+  build_not_found(w->b, node_get(w->body, key), w->r->at, "relation", w->r->full_name, key, "client",
+                  &w->b->c->client_names);
   return name;
 }
 

@@ -3,65 +3,79 @@
 
 #include "query/session.h"
 
-typedef struct names {
-  const cat_model *model;
-  const cat_relation *relation;
-  const char *explicit_client, *parent, *current;
-} names;
+/* ---- what is named ---- */
 
-static shunt_status check_model(const names *n, const char *model, shunt_error *err) {
-  const cat_relation *r = n->relation;
-  if (n->model == r->target || n->model == r->through) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "relation '%s' leads to model '%s', not to '%s'; leave the model out",
-                   r->full_name, r->target->name, model);
-}
-
-static shunt_status thing(const shunt_session *s, cat_kind kind, shunt_handle handle, const void **out,
-                          shunt_error *err) {
+static inline shunt_status thing(const shunt_session *s, cat_kind kind, shunt_handle handle, const void **out,
+                                 shunt_error *err) {
   return things_find(s->home.things, s->home.handles, s->home.catalog, kind, handle, out, err);
 }
 
-static shunt_status find_relation(const shunt_session *s, const shunt_request *q, names *n, shunt_error *err) {
+static inline shunt_status find_relation(const shunt_session *s, const shunt_request *q, const cat_relation **relation,
+                                         shunt_error *err) {
   const void *found;
-  if (!q->relation_handle) return catalog_find_relation(s->home.catalog, q->relation, &n->relation, err);
+  if (!q->relation_handle) return catalog_find_relation(s->home.catalog, q->relation, relation, err);
   shunt_status status = thing(s, CAT_KIND_RELATION, q->relation_handle, &found, err);
-  if (!status) n->relation = found;
+  if (!status) *relation = found;
   return status;
 }
 
-static shunt_status find_model(const shunt_session *s, const shunt_request *q, names *n, shunt_error *err) {
+static inline shunt_status find_model(const shunt_session *s, const shunt_request *q, const cat_model **model,
+                                      shunt_error *err) {
   const void *found;
-  if (!q->model_handle) return catalog_find_model(s->home.catalog, q->model, &n->model, err);
+  if (!q->model_handle) return catalog_find_model(s->home.catalog, q->model, model, err);
   shunt_status status = thing(s, CAT_KIND_MODEL, q->model_handle, &found, err);
-  if (!status) n->model = found;
+  if (!status) *model = found;
   return status;
 }
 
-/* The client's name as the catalog has it, where a handle is given: rules compare it at no cost. */
-static shunt_status find_client(const shunt_session *s, const char *given, shunt_handle handle, const char **name,
-                                shunt_error *err) {
+static shunt_status check_model(const cat_model *model, const cat_relation *r, shunt_error *err) {
+  if (model == r->target || model == r->through) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "relation '%s' leads to model '%s', not to '%s'; leave the model out",
+                   r->full_name, r->target->name, model->name);
+}
+
+static inline shunt_status find_target(const shunt_session *s, const shunt_request *q, const cat_model **model,
+                                       const cat_relation **relation, shunt_error *err) {
+  bool named = q->model || q->model_handle;
+  if (!q->relation && !q->relation_handle) {
+    if (named) return find_model(s, q, model, err);
+    return error_set(err, SHUNT_E_USAGE, "a request names a model, or the relation that leads to it");
+  }
+  shunt_status status = find_relation(s, q, relation, err);
+  if (status) return status;
+  *model = (*relation)->target;
+  if (!named) return SHUNT_OK;
+  status = find_model(s, q, model, err);
+  return status ? status : check_model(*model, *relation, err);
+}
+
+/* The name as the catalog has it, which is the same wherever the two have the same address. */
+static shunt_status find_named(const shunt_session *s, const char *given, bool modes, const char **name,
+                               shunt_error *err) {
+  const cat_client *client = catalog_client(s->home.catalog, given);
+  *name = client ? client->name : given;
+  return client ? SHUNT_OK : session_check_client(s, given, modes, err);
+}
+
+/* Leaves the name as it is where none is given. */
+static inline shunt_status find_client(const shunt_session *s, const char *given, shunt_handle handle,
+                                       const char **name, shunt_error *err) {
   const void *found;
-  *name = given;
-  if (!handle) return session_check_client(s, given, false, err);
+  if (!handle) return given ? find_named(s, given, false, name, err) : SHUNT_OK;
   shunt_status status = thing(s, CAT_KIND_CLIENT, handle, &found, err);
   if (!status) *name = ((const cat_client *)found)->name;
   return status;
 }
 
-static shunt_status find_names(const shunt_session *s, const shunt_request *q, names *n, shunt_error *err) {
-  bool model = q->model || q->model_handle, relation = q->relation || q->relation_handle;
-  shunt_status status = SHUNT_OK;
-  if (!model && !relation)
-    return error_set(err, SHUNT_E_USAGE, "a request names a model, or the relation that leads to it");
-  if (relation) status = find_relation(s, q, n, err);
-  if (!status && model) status = find_model(s, q, n, err);
-  if (!status && model && relation) status = check_model(n, n->model->name, err);
-  if (!status && !model) n->model = n->relation->target;
-  if (!status) status = find_client(s, q->explicit_client, q->explicit_client_handle, &n->explicit_client, err);
-  if (!status) status = session_check_client(s, q->relation_client, true, err);
-  if (!status) status = find_client(s, q->parent, q->parent_handle, &n->parent, err);
-  return status ? status : find_client(s, q->current, q->current_handle, &n->current, err);
+static inline shunt_status find_clients(const shunt_session *s, const shunt_request *q, route_request *r,
+                                        shunt_error *err) {
+  shunt_status status = find_client(s, q->explicit_client, q->explicit_client_handle, &r->explicit_client, err);
+  if (!status && q->relation_client) status = find_named(s, q->relation_client, true, &r->relation_client, err);
+  if (!status) status = find_client(s, q->parent, q->parent_handle, &r->parent, err);
+  return status ? status : find_client(s, q->current, q->current_handle, &r->current, err);
 }
+
+/* ---- what follows from it ---- */
 
 /* Where the rows lie that the relation starts from; one that is denied has none. */
 static shunt_status find_parent(shunt_session *s, const route_request *request, const char **parent, shunt_error *err) {
@@ -74,33 +88,33 @@ static shunt_status find_parent(shunt_session *s, const route_request *request, 
   return SHUNT_OK;
 }
 
-static shunt_status check_level(const route_request *request, shunt_error *err) {
-  if (request->level >= 0) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "a level is 0 or more, and this is %d", request->level);
+static shunt_status find_for_relation(shunt_session *s, route_request *r, shunt_error *err) {
+  const cat_relation *relation = r->relation;
+  if (r->model == relation->through && r->model != relation->target && !r->relation_client)
+    r->relation_client = relation->as.through_client;
+  return r->parent ? SHUNT_OK : find_parent(s, r, &r->parent, err);
+}
+
+static shunt_status bad_level(int level, shunt_error *err) {
+  return error_set(err, SHUNT_E_USAGE, "a level is 0 or more, and this is %d", level);
 }
 
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
                            shunt_error *err) {
-  names n = {.model = NULL};
   *decision = NULL;
-  shunt_status status = session_enter(s, 0, err);
-  if (!status) status = find_names(s, q, &n, err);
+  shunt_status status = session_follow(s, err);
   if (status) return status;
-  route_request request = session_request(s, n.model, q->op);
-  request.relation = n.relation;
-  request.explicit_client = n.explicit_client;
+  route_request request = session_request(s, NULL, q->op);
+  status = find_target(s, q, &request.model, &request.relation, err);
+  if (!status) status = find_clients(s, q, &request, err);
+  if (status) return status;
   request.explicit_table = q->explicit_table;
-  request.relation_client = q->relation_client;
-  request.parent = n.parent;
-  if (n.current) request.current = n.current;
   request.level += q->level_up;
   request.every_rule = q->every_rule;
   request.where = q->where;
   request.nwhere = q->nwhere;
-  if (n.relation && n.model == n.relation->through && n.model != n.relation->target && !q->relation_client)
-    request.relation_client = n.relation->as.through_client;
-  status = check_level(&request, err);
-  if (!status && n.relation && !n.parent) status = find_parent(s, &request, &request.parent, err);
+  if (request.level < 0) return bad_level(request.level, err);
+  if (request.relation) status = find_for_relation(s, &request, err);
   if (!status) status = route_decide(s->home.route, &request, &s->shown, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->shown.as;
   return status;

@@ -31,7 +31,7 @@ static shunt_status rename_current(shunt_session *s, const catalog *newest, shun
   return SHUNT_OK;
 }
 
-static shunt_status move(shunt_session *s, const session_home *newest, shunt_error *err) {
+static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_error *err) {
   const cat_instance *instance;
   shunt_status status = catalog_find_instance(newest->catalog, s->instance->name, &instance, err);
   if (!status) status = rename_current(s, newest->catalog, err);
@@ -49,12 +49,16 @@ static shunt_status move(shunt_session *s, const session_home *newest, shunt_err
   return SHUNT_OK;
 }
 
-shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
+shunt_status session_move(shunt_session *s, shunt_error *err) {
   session_home newest;
+  if (s->transactions || !s->home.renew(&s->home, &newest)) return SHUNT_OK;
+  return move_to(s, &newest, err);
+}
+
+shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   arena_reset(&s->call);
   session_set_deadline(s, timeout_ms);
-  if (!s->follows || s->transactions || !s->home.renew(&s->home, &newest)) return SHUNT_OK;
-  return move(s, &newest, err);
+  return session_follow(s, err);
 }
 
 static shunt_status check_timeout(int64_t timeout_ms, shunt_error *err) {
@@ -203,26 +207,6 @@ void shunt_switch_pop(shunt_session *s) {
 }
 
 /* ---- requests ---- */
-
-/* Every field is named, so that the whole is not zeroed first, which takes longer than all of this. */
-route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op) {
-  return (route_request){.model = model,
-                         .relation = NULL,
-                         .instance = s->instance,
-                         .explicit_client = NULL,
-                         .explicit_table = NULL,
-                         .relation_client = NULL,
-                         .parent = NULL,
-                         .current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL,
-                         .op = op,
-                         .level = s->level,
-                         .in_transaction = s->transactions || s->units,
-                         .every_rule = false,
-                         .where = NULL,
-                         .nwhere = 0,
-                         .attrs = s->attrs,
-                         .nattrs = s->nattrs};
-}
 
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
   if (value->type == SHUNT_NULL) return true;

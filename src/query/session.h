@@ -87,14 +87,37 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
  * sets when this one has to end: timeout_ms is its own, 0 the session's. Errors: NOT_FOUND, where the newest generation
  * lacks the instance or the datasource switched to; the session stays where it was. */
 shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *err);
+/* The first part of it, for a call that waits for nothing and needs none of that memory. */
+shunt_status session_move(shunt_session *s, shunt_error *err);
+static inline shunt_status session_follow(shunt_session *s, shunt_error *err) {
+  return s->follows ? session_move(s, err) : SHUNT_OK;
+}
 void session_set_deadline(shunt_session *s, int64_t timeout_ms);
 
 /* A connection that is not a transaction's, to be given back with pool_release. Errors: those of pool_acquire. */
 shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err);
 
-/* What every request of the session has in common. */
-route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op);
+/* What every request of the session has in common. Every field is named, so that the whole is not zeroed first, which
+ * takes longer than all of this. */
+static inline route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op) {
+  return (route_request){.model = model,
+                         .relation = NULL,
+                         .instance = s->instance,
+                         .explicit_client = NULL,
+                         .explicit_table = NULL,
+                         .relation_client = NULL,
+                         .parent = NULL,
+                         .current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL,
+                         .op = op,
+                         .level = s->level,
+                         .in_transaction = s->transactions || s->units,
+                         .every_rule = false,
+                         .where = NULL,
+                         .nwhere = 0,
+                         .attrs = s->attrs,
+                         .nattrs = s->nattrs};
+}
 
 /* NULL and "default" pass; with `modes` the words of a relation's client too. Errors: NOT_FOUND. */
 shunt_status session_check_client(const shunt_session *s, const char *name, bool modes, shunt_error *err);

@@ -150,6 +150,7 @@ static bool classify(index_group *g, const catalog *c) {
   if (!g || !g->lists) return true;
   classing all = {.group = g, .found = base_alloc((g->lists->nprefixes + 1) * sizeof(const rank_list *))};
   g->class_of = base_alloc(c->ninstances * sizeof *g->class_of);
+  g->class_read = rule_class(g->class_of);
   bool fine = all.found && g->class_of;
   for (size_t i = 0; i < c->ninstances && fine; i++) {
     find_lists(&all, c->instances[i]->name);
@@ -266,7 +267,7 @@ static void add_group(index_walk *w, const index_group *g, const cat_instance *i
   if (!g) return;
   add_cursor(w, &g->always);
   if (!g->class_of) return;
-  w->read[w->nread++] = g->class_of;
+  w->read[w->nread++] = &g->class_read;
   add_cursor(w, &g->classes[g->class_of[instance->id]]);
 }
 

@@ -7,6 +7,7 @@
 #define SHUNT_ROUTE_INDEX_H
 
 #include "catalog/catalog.h"
+#include "rule/host.h"
 
 /* Positions in stage_index.ranked, ascending. */
 typedef struct rank_list {
@@ -19,6 +20,7 @@ typedef struct index_group {
   rank_list always;
   struct instance_lists *lists; /* while the index is built: by name and beginning */
   uint32_t *class_of;           /* by instance; NULL where no rule asks which it is */
+  rule_read class_read;         /* of class_of */
   rank_list *classes;           /* instances of a class are alike: the rules for them */
   size_t nclasses, classes_capacity;
 } index_group;
@@ -42,7 +44,7 @@ typedef struct index_walk {
   const stage_index *index;
   index_cursor cursors[6]; /* of any, the model and the relation, each always and for the instance */
   size_t ncursors;
-  const uint32_t *read[3]; /* the class_of that the walk depends on */
+  const rule_read *read[3]; /* the classes that the walk depends on */
   size_t nread;
   uint32_t next; /* the least rank that may come: a rule that two lists have comes once */
   bool all;      /* every rule, in order */

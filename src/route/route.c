@@ -24,7 +24,7 @@ static const char *why_not_rememberable(const route *r, const route_request *q) 
 /* ---- what was remembered ---- */
 
 /* The decision for this request. */
-static void recall(const trie_leaf *leaf, const route_request *q, shunt_decision *as) {
+static inline void recall(const trie_leaf *leaf, const route_request *q, shunt_decision *as) {
   *as = leaf->as;
   as->model = q->model ? q->model->name : NULL;
   as->relation = q->relation ? q->relation->full_name : NULL;
@@ -39,7 +39,7 @@ static shunt_status deny_again(const trie_leaf *leaf, shunt_error *err) {
   return SHUNT_E_DENIED;
 }
 
-static shunt_status serve(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
+static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
   recall(leaf, q, &d->as);
   d->client = leaf->client;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;

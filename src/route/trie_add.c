@@ -32,7 +32,9 @@ static way_step *next_of(way *w) {
   return &w->steps[w->count++];
 }
 
-static const char *lasting_name(const trie *t, const char *name) {
+static const char *lasting_name(const trie *t, const route_request *q, trie_kind kind) {
+  const char *name = trie_key_name(kind, q);
+  if (kind == TRIE_RELATION_CLIENT && !q->relation_client) return name; /* the relation's own */
   const cat_client *client = name ? catalog_client(t->catalog, name) : NULL;
   return client && client->name == name ? name : NULL;
 }
@@ -50,7 +52,7 @@ static void add_read(way *w, const trie *t, const route_request *q, const rule_r
     step->key.bits = trie_key_number(kind, q, read);
   else
     step->key = trie_key_of(t, q, read);
-  if (kind <= TRIE_CURRENT) step->lasting = lasting_name(t, trie_key_name(kind, q));
+  if (kind <= TRIE_CURRENT) step->lasting = lasting_name(t, q, kind);
   if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->unfit = "it depends on a text of more than 1024 bytes";
 }
 

@@ -40,7 +40,6 @@ static inline uint64_t trie_key_load(const char *at) {
 /* Up to eight bytes as a number: with the size, no two texts have the same. */
 static inline uint64_t trie_key_pack(const char *text, size_t size) {
   uint32_t first, last;
-  if (size == sizeof(uint64_t)) return trie_key_load(text);
   if (size >= sizeof first) {
     memcpy(&first, text, sizeof first);
     memcpy(&last, text + size - sizeof last, sizeof last);

@@ -132,11 +132,16 @@ static void read_part(lua_State *L, rule_host *h, const rule_read *read, const r
 
 void rule_host_read(rule_host *h, rule_field field) { host_read(h->sb->L, h, field); }
 
-void rule_host_read_class(rule_host *h, const uint32_t *classes) {
-  if (h->read_mask & 1u << RULE_INSTANCE_NAME) return;
-  rule_read read = {
+rule_read rule_class(const uint32_t *classes) {
+  return (rule_read){
       .field = RULE_FIELD_INSTANCE, .predicate = RULE_CLASS, .display = instance, .of = {.classes = classes}};
-  read_part(h->sb->L, h, &read, &values[RULE_INSTANCE_NAME]);
+}
+
+void rule_host_read_class(rule_host *h, const rule_read *class) {
+  if (h->read_mask & 1u << RULE_INSTANCE_NAME) return;
+  for (size_t i = 0; i < h->nreads; i++)
+    if (h->reads[i] == class) return;
+  record(h->sb->L, h, class);
 }
 
 const rule_read *const *rule_host_reads(const rule_host *h, size_t *count) {

@@ -132,8 +132,10 @@ const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *nam
 const rule_read *const *rule_host_reads(const rule_host *h, size_t *count);
 /* Counts a field as read that the core itself looked at. May not return, as the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
-/* The same for the class that the instance is in. */
-void rule_host_read_class(rule_host *h, const uint32_t *classes);
+/* The same for the class that the instance is in, which tells less than its name: a rule_class of the caller's, who
+ * keeps it as long as the host. */
+rule_read rule_class(const uint32_t *classes);
+void rule_host_read_class(rule_host *h, const rule_read *class);
 /* Why a rule said uncacheable since rule_host_run began, or NULL. Holds until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
 

@@ -1,5 +1,5 @@
-/* For: the policy that resolve and decide measure: five user rules over the standard ones, and 1,024 requests.
- * Use: write policy_config and policy_rules; bench_open; policy_open_sessions; policy_make_inputs(inputs). */
+/* For: the policy that resolve and decide measure, user rules over the standard ones, and 1,024 requests.
+ * Use: policy_open(POLICY_FIVE, ""); policy_open_sessions; policy_make_inputs(inputs). */
 #ifndef SHUNT_BENCH_POLICY_H
 #define SHUNT_BENCH_POLICY_H
 
@@ -30,7 +30,7 @@ enum { REQUESTS = 1024, INSTANCES = 5, PLANS = 4, SESSIONS = INSTANCES * PLANS }
 
 static const char policy_config[] = POLICY_DATABASE "rules: {path: [rules]}\n";
 
-static const char policy_rules[] =
+static const char policy_models[] =
     "model \"user\" { table = \"users\", client = \"user-db\", relations = {\n"
     "  orders = has_many(\"order\", \"user_id\", { client = \"order-db\" }),\n"
     "  favourites = has_many(\"product\", \"user_id\"),\n"
@@ -42,11 +42,15 @@ static const char policy_rules[] =
     "  relations = { lines = has_many(\"line\", \"order_id\", { client = \"_inherit_\" }) },\n"
     "}\n"
     "model \"line\" { table = \"lines\" }\n"
-    "model \"product\" { table = \"products\" }\n"
+    "model \"product\" { table = \"products\" }\n";
+
+static const char policy_one_rule[] =
     "rule \"EU tenants keep their orders in the EU\" {\n"
     "  stage = \"override\", model = \"order\", instance = { \"acme-eu\", \"globex-*\" },\n"
     "  when = function(req) return req.attrs.residency ~= \"us\" end, client = \"order-eu\",\n"
-    "}\n"
+    "}\n";
+
+static const char policy_four_rules[] =
     "rule \"a big plan has a datasource of its own\" {\n"
     "  stage = \"override\", model = { \"order\", \"line\" },\n"
     "  when = function(req) return req.attrs.plan == \"big\" end, client = \"big\",\n"
@@ -61,6 +65,15 @@ static const char policy_rules[] =
     "}\n"
     "rule \"frozen tenants write nothing\" { stage = \"guard\", op = \"write\", instance = \"frozen-*\", deny = "
     "\"frozen\" }\n";
+
+/* Forty-five that are functions, come before the others, look at the same few fields and have no opinion. */
+static const char policy_closures[] =
+    "for i = 1, 45 do\n"
+    "  rule(\"closure \" .. i) { stage = \"override\", priority = -1, client = function(req)\n"
+    "    if req.attrs.plan == \"plan \" .. i or req.model == \"m\" .. i then return \"other\" end\n"
+    "    if req.attrs.residency == \"r\" .. i then return \"big\" end\n"
+    "  end }\n"
+    "end\n";
 
 static const struct {
   const char *name;
@@ -80,6 +93,25 @@ typedef struct policy_input {
   shunt_request request;
   shunt_field where[2];
 } policy_input;
+
+/* ---- the application ---- */
+
+typedef enum policy_size { POLICY_ONE = 1, POLICY_FIVE = 5, POLICY_FIFTY = 50 } policy_size;
+
+/* With so many of the rules, and more. */
+static inline shunt_app *policy_open(policy_size size, const char *config, const char *more) {
+  char *rules = bench_alloc(sizeof policy_models + sizeof policy_one_rule + sizeof policy_four_rules +
+                            sizeof policy_closures + strlen(more));
+  strcpy(rules, policy_models);
+  strcat(rules, policy_one_rule);
+  if (size >= POLICY_FIVE) strcat(rules, policy_four_rules);
+  if (size >= POLICY_FIFTY) strcat(rules, policy_closures);
+  strcat(rules, more);
+  bench_write("shunt.yaml", config);
+  bench_write("rules/models.lua", rules);
+  free(rules);
+  return bench_open();
+}
 
 /* ---- what is asked ---- */
 
@@ -116,11 +148,13 @@ static inline void policy_make_inputs(policy_input *inputs) {
   }
 }
 
-static inline void policy_open_sessions(shunt_app *app, shunt_session **sessions) {
+static inline void policy_open_sessions(shunt_app *app, shunt_session **sessions, bool follow) {
   shunt_error err;
   for (int i = 0; i < SESSIONS; i++) {
-    shunt_session_options options = {
-        .instance = policy_instances[i % INSTANCES].name, .attrs = policy_plans[i / INSTANCES], .nattrs = 2};
+    shunt_session_options options = {.instance = policy_instances[i % INSTANCES].name,
+                                     .follow = follow,
+                                     .attrs = policy_plans[i / INSTANCES],
+                                     .nattrs = 2};
     if (shunt_session_open(app, &options, &sessions[i], &err)) bench_die("%s", err.message);
   }
 }

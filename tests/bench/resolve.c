@@ -217,10 +217,9 @@ static void shunt_fresh_round(void *ud) {
 
 /* ---- applications ---- */
 
-static shunt_app *open_world(world *w, const char *rules, const char *plain) {
-  bench_write("rules/models.lua", rules);
-  shunt_app *app = bench_open();
-  policy_open_sessions(app, w->sessions);
+static shunt_app *open_world(world *w, const char *more, const char *plain) {
+  shunt_app *app = policy_open(POLICY_FIVE, policy_config, more);
+  policy_open_sessions(app, w->sessions, false);
   policy_make_inputs(w->inputs);
   open_plain(w, plain);
   return app;
@@ -235,7 +234,7 @@ static void close_world(world *w, shunt_app *app) {
 static void asked_again_and_again(void) {
   static world w;
   bench_pairs pairs;
-  shunt_app *app = open_world(&w, policy_rules, plain_policy);
+  shunt_app *app = open_world(&w, "", plain_policy);
   for (int remembering = 0; remembering < 2; remembering++) {
     route_remember(w.sessions[0]->home.route, remembering);
     compare(&w);
@@ -249,10 +248,8 @@ static void asked_again_and_again(void) {
 
 static void never_asked_before(void) {
   static world w;
-  static char rules[sizeof policy_rules + sizeof fresh_rule];
   bench_pairs pairs;
-  snprintf(rules, sizeof rules, "%s%s", policy_rules, fresh_rule);
-  shunt_app *app = open_world(&w, rules, plain_fresh_policy);
+  shunt_app *app = open_world(&w, fresh_rule, plain_fresh_policy);
   compare(&w);
   bench_measure(plain_fresh_round, shunt_fresh_round, &w, &pairs);
   bench_report_pairs("resolve_miss_ratio", &pairs, 2, FRESH, "a plain Lua policy", "shunt_resolve");
@@ -265,7 +262,6 @@ static void never_asked_before(void) {
 
 int main(void) {
   bench_folder();
-  bench_write("shunt.yaml", policy_config);
   asked_again_and_again();
   never_asked_before();
   bench_clean();
