@@ -215,7 +215,7 @@ static void begin_reading(store *w, reading *r, const char *const *sql, size_t n
   shunt_session *s = w->session;
   const cat_client *client;
   memset(r, 0, sizeof *r);
-  session_enter(s, 0);
+  store_fine(w, session_enter(s, 0, &w->err));
   store_fine(w, session_named_client(s, "main", &client, &w->err));
   gather_begin(s, &r->g);
   for (size_t i = 0; i < n && !r->status; i++) {
