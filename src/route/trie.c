@@ -13,8 +13,7 @@ static inline trie_step by_number(const trie_branch *b, uint32_t n) {
 }
 
 static inline trie_step by_key(const trie *t, const trie_branch *b, const trie_key *key) {
-  const _Atomic trie_step *at = key->tag == TRIE_ABSENT ? &b->absent : trie_place_of(t, b, key);
-  return at ? trie_load(at) : TRIE_NOTHING;
+  return key->tag == TRIE_ABSENT ? trie_load(&b->absent) : trie_step_of(t, b, key);
 }
 
 static trie_step by_text(const trie *t, const trie_branch *b, const char *text) {

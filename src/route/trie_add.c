@@ -141,10 +141,21 @@ static trie_branch *new_branch(trie *t, trie_kind kind, const void *on, uint32_t
   return b;
 }
 
+/* Where the key leads, or the place where that would stand; NULL where there is no room. */
+static _Atomic trie_step *edge_of(const trie *t, const trie_branch *b, const trie_key *key) {
+  trie_edge *e = trie_edges(b);
+  uint32_t last = b->nslots - 1, i = trie_first_slot(t, b, key);
+  for (uint32_t n = 0; n <= last; n++) {
+    if (!trie_load(&e[i].to) || trie_key_same(key, &e[i].key)) return &e[i].to;
+    i = (i + 1) & last;
+  }
+  return NULL;
+}
+
 /* Where the value leads from b; NULL where there is no room for it. */
 static _Atomic trie_step *place_in(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key) {
   if (trie_has_numbers(kind)) return key->bits < b->nslots ? &trie_numbers(b)[key->bits] : NULL;
-  return key->tag == TRIE_ABSENT ? &b->absent : trie_place_of(t, b, key);
+  return key->tag == TRIE_ABSENT ? &b->absent : edge_of(t, b, key);
 }
 
 /* Into b, which has room. */

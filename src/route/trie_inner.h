@@ -51,15 +51,21 @@ static inline uint8_t *trie_stem_kinds(const trie_stem *stem) { return (uint8_t 
 static inline trie_edge *trie_edges(const trie_branch *b) { return (trie_edge *)(b + 1); }
 static inline _Atomic trie_step *trie_numbers(const trie_branch *b) { return (_Atomic trie_step *)(b + 1); }
 
-/* Where the key leads, or the place where that would stand; NULL where there is no room. */
-static inline _Atomic trie_step *trie_place_of(const trie *t, const trie_branch *b, const trie_key *key) {
-  trie_edge *e = trie_edges(b);
-  uint32_t last = b->nslots - 1, i = (uint32_t)((key->bits * t->seed) >> b->shift) & last;
+static inline uint32_t trie_first_slot(const trie *t, const trie_branch *b, const trie_key *key) {
+  return (uint32_t)((key->bits * t->seed) >> b->shift) & (b->nslots - 1);
+}
+
+/* Where the key leads, for who holds no lock. What a slot leads to is loaded once: a free one may be another key's by
+ * the next time. */
+static inline trie_step trie_step_of(const trie *t, const trie_branch *b, const trie_key *key) {
+  const trie_edge *e = trie_edges(b);
+  uint32_t last = b->nslots - 1, i = trie_first_slot(t, b, key);
   for (uint32_t n = 0; n <= last; n++) {
-    if (!trie_load(&e[i].to) || trie_key_same(key, &e[i].key)) return &e[i].to;
+    trie_step to = trie_load(&e[i].to);
+    if (!to || trie_key_same(key, &e[i].key)) return to;
     i = (i + 1) & last;
   }
-  return NULL;
+  return TRIE_NOTHING;
 }
 
 /* trie_leaf.c: the trie's own copy of the bytes; of the same it is the same one. NULL when out of memory. */

@@ -10,6 +10,7 @@
 
 #include "base/slot.h"
 #include "random.h"
+#include "route/route_inner.h" /* to look without asking the rules */
 #include "unit/route/bench.h"
 
 static const char rules_text[] =
@@ -174,8 +175,69 @@ static void a_rule_state_can_be_made_ahead(void **state) {
   close_bench(&c.b);
 }
 
+/* ---- what is looked for while it is added ---- */
+
+enum { BRANCHES = 2000, VALUES = 48 };
+
+typedef struct lookout {
+  bench b;
+  atomic_int branch; /* that is added to; below 0: none any more */
+  int found;
+} lookout;
+
+static route_request request_in(const lookout *l, shunt_field attrs[2], int branch, int64_t value) {
+  attrs[0] = (shunt_field){"branch", shunt_integer(branch)};
+  attrs[1] = (shunt_field){"value", shunt_integer(value)};
+  return (route_request){.model = catalog_model(l->b.catalog, "user"),
+                         .instance = catalog_instance(l->b.catalog, ""),
+                         .attrs = attrs,
+                         .nattrs = 2};
+}
+
+static void *look_for_what_is_never_added(void *ud) {
+  lookout *l = ud;
+  pick_draws draws = {.count = 0};
+  int branch;
+  for (int64_t value = -1; (branch = atomic_load(&l->branch)) >= 0; value = value % 64 - 1) {
+    shunt_field attrs[2];
+    route_request q = request_in(l, attrs, branch, value);
+    l->found += trie_find(&l->b.route->trie, &q, NULL, &draws) != NULL;
+  }
+  return NULL;
+}
+
+/* A free place is taken just when somebody has come to it for another value. */
+static void nothing_is_found_that_was_not_added(void **state) {
+  (void)state;
+  static lookout l;
+  pthread_t thread;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&l.b, "rule 'value' { stage = 'override', client = function(req)\n"
+                   "  if req.attrs.branch and req.attrs.value < 0 then return 'c2' end\n"
+                   "  return 'c1'\n"
+                   "end }\n");
+  atomic_init(&l.branch, 0);
+  l.found = 0;
+  assert_int_equal(pthread_create(&thread, NULL, look_for_what_is_never_added, &l), 0);
+  for (int branch = 0; branch < BRANCHES; branch++) {
+    atomic_store(&l.branch, branch);
+    for (int value = 0; value < VALUES; value++) {
+      shunt_field attrs[2];
+      route_request q = request_in(&l, attrs, branch, value);
+      assert_int_equal(route_decide(l.b.route, &q, &d, &err), SHUNT_OK);
+    }
+  }
+  atomic_store(&l.branch, -1);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(l.found, 0);
+  route_decision_clear(&d);
+  close_bench(&l.b);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(nothing_is_found_that_was_not_added),
       cmocka_unit_test(two_threads_say_what_one_does),
       cmocka_unit_test(three_hundred_threads_come_and_go),
       cmocka_unit_test(a_new_thread_runs_the_texts_that_were_checked),
