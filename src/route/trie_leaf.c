@@ -96,6 +96,7 @@ trie_leaf *trie_leaf_for(trie *t, const route_decision *d, bool level_given, con
   trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
   while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;
   if (leaf) return leaf;
+  if (t->nleaves >= t->most_ways) return NULL; /* there are no counters for more: some lost their way to no memory */
   leaf = new_leaf(t, d, levels, denial);
   if (!leaf) return NULL;
   leaf->id = (uint32_t)t->nleaves;
