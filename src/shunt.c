@@ -48,10 +48,23 @@ static void publish(shunt_app *app, generation *g) {
 
 static void changed(void *ud);
 
+static bool ends_in(const char *name, const char *ending) {
+  size_t size = strlen(name), of_ending = strlen(ending);
+  return size >= of_ending && strcmp(name + size - of_ending, ending) == 0;
+}
+
+/* What configuration and rules are read from, and not what a datasource or a log writes beside them: rule files, files
+ * that end as the app config does, and what has no ending, a link to a folder maybe, or a secret. */
+static bool is_source(void *ud, const char *name) {
+  const shunt_app *app = ud;
+  const char *slash = strrchr(app->path, '/'), *ending = strrchr(slash ? slash : app->path, '.');
+  return !strchr(name, '.') || ends_in(name, ".lua") || (ending && ends_in(name, ending));
+}
+
 /* Before it is published, for a change in between must not be missed. */
 static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *err) {
   if (!g->nfolders && !app->watch) return SHUNT_OK;
-  bool ok = app->watch || watch_new(changed, app, &app->watch);
+  bool ok = app->watch || watch_new(&(watch_calls){changed, is_source, app}, &app->watch);
   if (ok && watch_folders(app->watch, g->folders, g->nfolders)) return SHUNT_OK;
   return error_set(err, SHUNT_E_CONFIG,
                    "watch: the system has no more watches to give (fs.inotify.max_user_watches, max_user_instances)");
@@ -71,10 +84,13 @@ static shunt_status load_next(shunt_app *app, const shunt_options *options, shun
   return status;
 }
 
+/* Folders that are new are watched before they are read: where that fails, they may be filled later. */
 static void changed(void *ud) {
   shunt_app *app = ud;
   pthread_mutex_lock(&app->reloading);
-  app->watched.status = load_next(app, NULL, &app->watched);
+  shunt_status status = watch_for(app, app->newest, &app->watched);
+  if (!status) status = load_next(app, NULL, &app->watched);
+  app->watched.status = status;
   pthread_mutex_unlock(&app->reloading);
 }
 

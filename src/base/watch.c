@@ -21,8 +21,7 @@ static const uint32_t events =
     IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 
 struct watch {
-  void (*changed)(void *ud);
-  void *ud;
+  watch_calls calls;
   pthread_t thread;
   pthread_mutex_t lock; /* of inotify */
   int inotify;          /* replaced with the folders, so that none of the old ones is left */
@@ -46,11 +45,28 @@ static bool add_below(int inotify, const char *folder, int depth) {
   return ok;
 }
 
-static bool drain(int fd) {
+/* What has no name is the folder itself, or says that some were lost. */
+static bool is_news(const watch *w, const struct inotify_event *e) {
+  return e->mask & IN_ISDIR || e->len == 0 || w->calls.matters(w->calls.ud, e->name);
+}
+
+/* Whether there was anything that matters. */
+static bool take_news(const watch *w, int inotify) {
   _Alignas(struct inotify_event) char room[4096];
   bool any = false;
-  while (read(fd, room, sizeof room) > 0) any = true;
+  ssize_t size;
+  while ((size = read(inotify, room, sizeof room)) > 0)
+    for (const char *at = room; at < room + size;) {
+      const struct inotify_event *e = (const void *)at;
+      any = any || is_news(w, e);
+      at += sizeof *e + e->len;
+    }
   return any;
+}
+
+static void drain(int eventfd) {
+  uint64_t count;
+  while (read(eventfd, &count, sizeof count) < 0 && errno == EINTR) continue;
 }
 
 static void wake(int fd) {
@@ -62,22 +78,26 @@ bool watch_folders(watch *w, const char *const *folders, size_t n) {
   int fresh = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
   if (fresh < 0) return false;
   bool ok = true;
-  for (size_t i = 0; i < n; i++) ok = add_below(fresh, folders[i], 0) && ok;
+  for (size_t i = 0; i < n && ok; i++) ok = add_below(fresh, folders[i], 0);
+  if (!ok) {
+    close(fresh);
+    return false;
+  }
   pthread_mutex_lock(&w->lock);
   int old = w->inotify;
   w->inotify = fresh;
-  if (old >= 0 && drain(old)) w->missed = true;
+  if (old >= 0 && take_news(w, old)) w->missed = true;
   pthread_mutex_unlock(&w->lock);
   if (old >= 0) close(old);
   wake(w->renew);
-  return ok;
+  return true;
 }
 
 /* ---- the thread ---- */
 
 static bool has_changed(watch *w) {
   pthread_mutex_lock(&w->lock);
-  bool any = (w->inotify >= 0 && drain(w->inotify)) || w->missed;
+  bool any = (w->inotify >= 0 && take_news(w, w->inotify)) || w->missed;
   w->missed = false;
   pthread_mutex_unlock(&w->lock);
   return any;
@@ -101,7 +121,7 @@ static void *run(void *ud) {
     if (n > 0) pending = has_changed(w) || pending;
     if (n != 0 || !pending) continue;
     pending = false;
-    w->changed(w->ud);
+    w->calls.changed(w->calls.ud);
   }
 }
 
@@ -123,11 +143,10 @@ static void end(watch *w) {
   base_free(w);
 }
 
-bool watch_new(void (*changed)(void *ud), void *ud, watch **out) {
+bool watch_new(const watch_calls *calls, watch **out) {
   watch *w = base_zalloc(sizeof *w);
   if (!w) return false;
-  w->changed = changed;
-  w->ud = ud;
+  w->calls = *calls;
   w->inotify = -1;
   pthread_mutex_init(&w->lock, NULL);
   w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

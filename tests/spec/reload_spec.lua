@@ -242,6 +242,37 @@ describe("with watch: true", function()
     assert.is_true(app:watched())
   end)
 
+  it("a folder that went and came back empty is seen to be filled", function()
+    local test = "  selftest: [{model: note, expect: {client: b}}]\n"
+    App.write(folder .. "/rules/models.lua", models "b")
+    App.write(folder .. "/shunt.yaml", yaml .. "rules:\n  path: [rules]\n" .. test .. "watch: true\n")
+    assert.is_true(wait_for(function() return client() == "b" and app:config():find("selftest", 1, true) end))
+    local function problem_has(text)
+      return wait_for(function()
+        local ok, problem = app:watched()
+        return not ok and problem.message:find(text, 1, true) ~= nil
+      end)
+    end
+    assert(os.execute("mv " .. folder .. "/rules " .. folder .. "/before"))
+    assert.is_true(problem_has "can't be read")
+    assert(os.execute("mkdir " .. folder .. "/rules"))
+    assert.is_true(problem_has "selftest")
+    App.write(folder .. "/rules/models.lua", models "b" .. 'rule "to c" { stage = "override", model = "note", env = "none", client = "c" }\n')
+    assert.is_true(wait_for(function() return app:watched() end))
+    assert.equal("b", client())
+  end)
+
+  it("what datasources and logs write is no change", function()
+    local before = app:generation()
+    for _, name in ipairs { "a.db", "a.db-journal", "app.log", "rules/.models.lua.swp", "rules/models.lua~" } do
+      App.write(folder .. "/" .. name, "")
+    end
+    os.remove(folder .. "/a.db-journal")
+    os.execute "sleep 0.5"
+    assert.equal(before, app:generation())
+    assert.is_true(app:watched())
+  end)
+
   it("taken out again ends it", function()
     local before = app:generation()
     App.write(folder .. "/shunt.yaml", yaml .. "rules: {path: [rules]}\n")
