@@ -540,7 +540,7 @@ print(shunt.open():describe().env)
     it("measures deciding and reading, on the datasources that answer", function()
       local status, out, err = shunt_run "bench --seconds 1"
       assert.equal(0, status, err)
-      for _, text in ipairs { "\nmodels, read +%d+ +%d", "\nrelations, read +%d+ +%d", "\nmain +%d", "\norders +%d.* 3  order\n",
+      for _, text in ipairs { "\nmodels, read +%d+ +%d", "\nmodels, write +%d+ +%d", "\nrelations, read +%d+ +%d", "\nmain +%d", "\norders +%d.* 3  order\n",
         "\nremembered: %d+ entries, %d+ decisions", "\nnodes: fields %d+", "explicit client +%d+ +%d+ +%d" } do
         assert(out:find(text), ("expected %s in:\n%s"):format(text, out))
       end

@@ -116,6 +116,7 @@ end
 local function time_remembered(kind, seconds)
   local list, rounds = {}, 0
   for _, request in ipairs(kind.list) do
+    request.session:resolve(request.model, request.options) -- another kind's generation came after this one's
     if request.session:resolve(request.model, request.options).remembered then list[#list + 1] = request end
   end
   if #list == 0 then return end
