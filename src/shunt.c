@@ -248,8 +248,8 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
   if (!name || kind < 0 || (int)kind >= CAT_NKINDS)
     return error_set(err, SHUNT_E_USAGE, "a handle is of a model, a relation, an instance or a client, by its name");
   generation *g = take_newest(app);
-  shunt_status status = handles_take(&app->handles, (cat_kind)kind, name, handle, err);
-  if (!status) status = things_find(&g->things, &app->handles, g->catalog, (cat_kind)kind, *handle, &thing, err);
+  shunt_status status = handle_thing(g->catalog, (cat_kind)kind, name, &thing, err);
+  if (!status) status = handles_take(&app->handles, (cat_kind)kind, name, handle, err);
   if (status) *handle = 0;
   generation_drop(g);
   return status;

@@ -36,7 +36,7 @@ shunt_status handles_take(handles *h, cat_kind kind, const char *name, uint32_t 
   return status;
 }
 
-static shunt_status find(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err) {
+shunt_status handle_thing(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   const cat_model *model = NULL;
   const cat_relation *relation = NULL;
@@ -72,7 +72,7 @@ shunt_status things_find_slowly(things *t, const handles *h, const catalog *c, c
                          ? atomic_load_explicit(&h->texts[at], memory_order_acquire)
                          : NULL;
   if (!name) return error_set(err, SHUNT_E_USAGE, "%u is no handle of a %s", (unsigned)handle, kinds[kind]);
-  shunt_status status = find(c, kind, name, out, err);
+  shunt_status status = handle_thing(c, kind, name, out, err);
   if (!status) atomic_store_explicit(&t->found[at], *out, memory_order_release);
   return status;
 }

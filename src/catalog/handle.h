@@ -27,7 +27,10 @@ typedef struct things {
 
 bool handles_init(handles *h);
 void handles_end(handles *h);
-/* The same one for the same name. Errors: USAGE, where there are HANDLE_MOST; MEMORY. */
+/* What the name is in the catalog. Errors: NOT_FOUND. */
+shunt_status handle_thing(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err);
+/* The same one for the same name, which is one for good: take none of what does not exist. Errors: USAGE, where there
+ * are HANDLE_MOST; MEMORY. */
 shunt_status handles_take(handles *h, cat_kind kind, const char *name, uint32_t *handle, shunt_error *err);
 
 shunt_status things_find_slowly(things *t, const handles *h, const catalog *c, cat_kind kind, uint32_t handle,

@@ -197,6 +197,12 @@ static void what_is_no_handle_of_its_kind_is_refused(void **state) {
   assert_int_equal(shunt_handle_of(w.app, SHUNT_HANDLE_MODEL, "ordre", &handle, &err), SHUNT_E_NOT_FOUND);
   assert_int_equal(handle, 0);
   assert_non_null(strstr(err.message, "order"));
+  for (int i = 0; i < 5000; i++) { /* more than there are handles: what does not exist takes none */
+    char name[16];
+    snprintf(name, sizeof name, "no %d", i);
+    assert_int_equal(shunt_handle_of(w.app, SHUNT_HANDLE_CLIENT, name, &handle, &err), SHUNT_E_NOT_FOUND);
+  }
+  assert_true(handle_of(&w, SHUNT_HANDLE_CLIENT, "even") != 0);
   assert_int_equal(shunt_handle_of(w.app, (shunt_handle_kind)9, "order", &handle, &err), SHUNT_E_USAGE);
   shunt_session *s;
   assert_int_equal(shunt_session_open(w.app, NULL, &s, &err), SHUNT_OK);
