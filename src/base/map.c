@@ -1,8 +1,17 @@
 #include "base/map.h"
 
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
+
+/* Keys may be what users send, who must not know which of them collide. */
+static uint64_t seed;
+
+__attribute__((constructor)) static void make_seed(void) {
+  if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed) seed = (uint64_t)clock_monotonic_ns();
+}
 
 uint64_t map_hash(const char *key, size_t size) {
   uint64_t hash = 14695981039346656037u;
@@ -31,15 +40,16 @@ static uint64_t stir(uint64_t hash, uint64_t word) {
 
 /* Where an entry lies is nobody else's business, so that eight bytes may go at a time; the last ones may go twice. */
 static uint64_t spread(const char *key, size_t size) {
-  uint64_t hash = size;
+  uint64_t hash = seed ^ size;
   if (size >= 8) {
     const char *last = key + size - 8;
     for (; key < last; key += 8) hash = stir(hash, load_8(key));
     return stir(hash, load_8(last));
   }
   if (size >= 4) return stir(hash, load_4(key) | load_4(key + size - 4) << 32);
-  for (size_t i = 0; i < size; i++) hash = hash << 8 | (unsigned char)key[i];
-  return stir(hash, size);
+  uint64_t word = 0;
+  for (size_t i = 0; i < size; i++) word = word << 8 | (unsigned char)key[i];
+  return stir(hash, word);
 }
 
 static map_entry *find(const map *m, const char *key, size_t size, uint64_t hash) {

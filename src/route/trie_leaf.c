@@ -66,8 +66,8 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
   return hash ^ (hash >> 32);
 }
 
-static uint64_t hash_of(const route_decision *d) {
-  uint64_t hash = (uintptr_t)d->client;
+static uint64_t hash_of(const trie *t, const route_decision *d) {
+  uint64_t hash = t->seed ^ (uintptr_t)d->client;
   for (size_t i = 0; i < d->as.ntrace; i++) hash = mix(hash, (uintptr_t)d->rules[i] + (uint64_t)d->as.trace[i].verdict);
   for (const char *c = d->as.table; c && *c; c++) hash = mix(hash, (unsigned char)*c);
   return hash;
@@ -92,7 +92,7 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const 
 
 trie_leaf *trie_leaf_for(trie *t, const route_decision *d, bool level_given, const char *denial) {
   bool levels = !level_given && (!d->client || d->client->engine != CAT_SQLITE3);
-  uint64_t hash = hash_of(d);
+  uint64_t hash = hash_of(t, d);
   trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
   while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;
   if (leaf) return leaf;
