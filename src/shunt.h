@@ -177,7 +177,8 @@ SHUNT_API void shunt_close(shunt_app *app);
  * looked at. Any thread, while others work. Errors: those of shunt_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err);
 /* With `watch: true` in the app config, changes to it and to the rules are reloaded by themselves, on a thread of the
- * app's own. This is what came of the last time. Any thread. */
+ * app's own. This is what came of the last time, OK where there was none; nobody else is told. Any thread; one that is
+ * under way is waited for. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_watched(shunt_app *app, shunt_error *err);
 /* The number of the newest generation, from 1. Any thread. */
 SHUNT_API uint64_t shunt_generation(const shunt_app *app);

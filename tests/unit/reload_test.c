@@ -120,7 +120,11 @@ static void reload_while_others_read(world *w, int reloads) {
     assert_int_equal(pthread_join(readers[i], &wrong), 0);
     if (wrong) fail_msg("%s", (const char *)wrong);
   }
-  reload(w); /* nobody has asked this one for anything */
+  reload(w); /* nobody has asked this one for anything, and the rule states are there */
+  shunt_stats stats;
+  assert_int_equal(shunt_statistics(w->app, &stats, NULL, NULL, NULL), SHUNT_OK);
+  assert_int_equal(stats.states, 1 + READERS);
+  assert_int_equal(stats.hits + stats.misses, 0);
 }
 
 /* Blocks that are out, whichever thread has them. */
@@ -182,6 +186,39 @@ static void a_handle_stands_for_its_name_in_every_generation(void **state) {
     assert_int_equal(shunt_resolve(s, &on_pro, &d, NULL), SHUNT_OK);
     assert_string_equal(d->client, "pro");
     reload(&w);
+  }
+  shunt_session_close(s);
+  end(&w);
+}
+
+static void every_kind_of_handle_does_what_its_name_does(void **state) {
+  (void)state;
+  world w = {.done = false};
+  shunt_error err;
+  shunt_session *s;
+  begin(&w);
+  write_file(w.rules,
+             "model 'order' {}\n"
+             "model 'user' { relations = { orders = has_many('order', 'user_id', { client = '_inherit_' }) } }\n");
+  if (shunt_reload(w.app, NULL, &err)) fail_msg("%s", err.message);
+  shunt_handle orders = handle_of(&w, SHUNT_HANDLE_RELATION, "user.orders");
+  shunt_handle user = handle_of(&w, SHUNT_HANDLE_MODEL, "user"), pro = handle_of(&w, SHUNT_HANDLE_CLIENT, "pro");
+  const shunt_request pairs[][2] = {
+      {{.relation = "user.orders"}, {.relation_handle = orders}},
+      {{.relation = "user.orders", .parent = "pro"}, {.relation_handle = orders, .parent_handle = pro}},
+      {{.relation = "user.orders", .current = "pro"}, {.relation_handle = orders, .current_handle = pro}},
+      {{.model = "user", .current = "pro"}, {.model_handle = user, .current_handle = pro}},
+      {{.model = "user", .explicit_client = "pro"}, {.model_handle = user, .explicit_client_handle = pro}}};
+  assert_int_equal(shunt_session_open(w.app, NULL, &s, &err), SHUNT_OK);
+  for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+    const shunt_decision *d;
+    assert_int_equal(shunt_resolve(s, &pairs[i][0], &d, &err), SHUNT_OK);
+    assert_string_equal(d->client, i == 0 ? "odd" : "pro");
+    assert_string_equal(d->model, i < 3 ? "order" : "user");
+    assert_int_equal(shunt_resolve(s, &pairs[i][1], &d, &err), SHUNT_OK);
+    assert_string_equal(d->client, i == 0 ? "odd" : "pro");
+    assert_true(d->remembered); /* as the same request */
+    if (i < 3) assert_string_equal(d->relation, "user.orders");
   }
   shunt_session_close(s);
   end(&w);
@@ -278,6 +315,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decisions_are_those_of_the_generation_that_they_name),
       cmocka_unit_test(a_handle_stands_for_its_name_in_every_generation),
+      cmocka_unit_test(every_kind_of_handle_does_what_its_name_does),
       cmocka_unit_test(what_is_no_handle_of_its_kind_is_refused),
       cmocka_unit_test(memory_returns_to_where_it_was),
       cmocka_unit_test(a_reload_survives_every_allocation_that_fails),
