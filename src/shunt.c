@@ -19,7 +19,9 @@ struct shunt_app {
   pthread_mutex_t reloading; /* one at a time; holds what is below, too */
   watch *watch;              /* NULL until a generation asks for it */
   shunt_error watched;       /* what came of the last reload that it made */
-  pthread_mutex_t lock;      /* of newest, and of taking a share of it */
+  void (*reloaded)(void *ud, const shunt_error *failure);
+  void *reloaded_ud;
+  pthread_mutex_t lock; /* of newest, and of taking a share of it */
   handles handles;
   differences differences;
   generation *newest;
@@ -91,7 +93,9 @@ static void changed(void *ud) {
   shunt_status status = watch_for(app, app->newest, &app->watched);
   if (!status) status = load_next(app, NULL, &app->watched);
   app->watched.status = status;
+  shunt_error failure = app->watched;
   pthread_mutex_unlock(&app->reloading);
+  if (app->reloaded) app->reloaded(app->reloaded_ud, status ? &failure : NULL);
 }
 
 static shunt_app *new_app(const char *path, const shunt_options *options) {
@@ -103,6 +107,8 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
   differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
+  app->reloaded = options ? options->reloaded : NULL;
+  app->reloaded_ud = options ? options->reloaded_ud : NULL;
   if (handles_init(&app->handles) && app->path && (app->env || !env)) return app;
   shunt_close(app);
   return NULL;

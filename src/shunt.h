@@ -161,6 +161,11 @@ typedef struct shunt_options {
    * holds for that call. May be NULL. */
   void (*difference)(void *ud, const shunt_difference *difference);
   void *difference_ud;
+  /* With `watch: true` in the app config: called after each reload that a change led to, on the watch's own thread, for
+   * as long as the app is open. failure is NULL where there is a new generation, else why everything stays as it is. It
+   * may use the app, but not close it. shunt_reload does not look at it. May be NULL. */
+  void (*reloaded)(void *ud, const shunt_error *failure);
+  void *reloaded_ud;
 } shunt_options;
 
 /* Reads the app config at path, its overlay and its rules; connects to nothing. Where it fails, err holds the first
@@ -177,8 +182,8 @@ SHUNT_API void shunt_close(shunt_app *app);
  * looked at. Any thread, while others work. Errors: those of shunt_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err);
 /* With `watch: true` in the app config, changes to it and to the rules are reloaded by themselves, on a thread of the
- * app's own. This is what came of the last time, OK where there was none; nobody else is told. Any thread; one that is
- * under way is waited for. */
+ * app's own. This is what came of the last time, OK where there was none; options->reloaded is told, too. Any thread;
+ * one that is under way is waited for. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_watched(shunt_app *app, shunt_error *err);
 /* The number of the newest generation, from 1. Any thread. */
 SHUNT_API uint64_t shunt_generation(const shunt_app *app);

@@ -1,5 +1,5 @@
 /* shunt_resolve: a decision for its own sake. */
-#include <string.h>
+#include <math.h>
 
 #include "query/session.h"
 
@@ -95,6 +95,15 @@ static shunt_status find_for_relation(shunt_session *s, route_request *r, shunt_
   return r->parent ? SHUNT_OK : find_parent(s, r, &r->parent, err);
 }
 
+/* Nothing is equal to it, so that no rule could say anything of it. */
+static shunt_status check_where(const shunt_request *q, shunt_error *err) {
+  for (size_t i = 0; i < q->nwhere; i++)
+    if (q->where[i].value.type == SHUNT_FLOAT && isnan(q->where[i].value.as.number))
+      return error_set(err, SHUNT_E_USAGE, "where.%s is not a number (NaN), which no rule could compare",
+                       q->where[i].name);
+  return SHUNT_OK;
+}
+
 static shunt_status bad_level(int level, shunt_error *err) {
   return error_set(err, SHUNT_E_USAGE, "a level is 0 or more, and this is %d", level);
 }
@@ -107,6 +116,7 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   route_request request = session_request(s, NULL, q->op);
   status = find_target(s, q, &request.model, &request.relation, err);
   if (!status) status = find_clients(s, q, &request, err);
+  if (!status) status = check_where(q, err);
   if (status) return status;
   request.explicit_table = q->explicit_table;
   request.level += q->level_up;

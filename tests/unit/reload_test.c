@@ -311,6 +311,58 @@ static void a_reload_survives_every_allocation_that_fails(void **state) {
   faults_off();
 }
 
+/* ---- reloads of their own ---- */
+
+typedef struct told {
+  pthread_mutex_t lock;
+  pthread_cond_t changed;
+  int times;
+  char place[256]; /* of the mistake in the last one; "": it went well */
+} told;
+
+static void hear(void *ud, const shunt_error *failure) {
+  told *t = ud;
+  pthread_mutex_lock(&t->lock);
+  t->times++;
+  snprintf(t->place, sizeof t->place, "%s", failure ? failure->file : "");
+  pthread_cond_signal(&t->changed);
+  pthread_mutex_unlock(&t->lock);
+}
+
+/* Moves a file with that text into the place of the rules, and waits for what is told of it. */
+static void watch_change(world *w, told *t, const char *text, const char *place) {
+  char next[128];
+  snprintf(next, sizeof next, "%s/next", w->folder);
+  write_file(next, text);
+  pthread_mutex_lock(&t->lock);
+  t->times = 0;
+  assert_int_equal(rename(next, w->rules), 0);
+  while (!t->times || (place[0] && !t->place[0])) pthread_cond_wait(&t->changed, &t->lock);
+  assert_non_null(strstr(t->place, place));
+  pthread_mutex_unlock(&t->lock);
+}
+
+static void what_comes_of_a_watched_change_is_told(void **state) {
+  (void)state;
+  world w;
+  told t = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
+  shunt_options options = {.reloaded = hear, .reloaded_ud = &t};
+  shunt_error err;
+  begin(&w);
+  shunt_close(w.app);
+  write_file(w.config, "database:\n  defaultClient: odd\n  clients:\n"
+                       "    odd: {engine: sqlite3, connection: {filename: odd.db}}\n"
+                       "rules: {path: rules.lua}\nwatch: true\n");
+  write_file(w.rules, "model \"order\" {}\n");
+  if (shunt_open(w.config, &options, &w.app, &err)) fail_msg("%s", err.message);
+  watch_change(&w, &t, "model \"order\" {}\nrule \"x\" {", "rules.lua");
+  assert_int_equal(shunt_generation(w.app), 1);
+  assert_int_not_equal(shunt_watched(w.app, &err), SHUNT_OK);
+  watch_change(&w, &t, "model \"order\" { table = \"o\" }\n", "");
+  assert_int_equal(shunt_generation(w.app), 2);
+  end(&w);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(decisions_are_those_of_the_generation_that_they_name),
@@ -319,6 +371,7 @@ int main(void) {
       cmocka_unit_test(what_is_no_handle_of_its_kind_is_refused),
       cmocka_unit_test(memory_returns_to_where_it_was),
       cmocka_unit_test(a_reload_survives_every_allocation_that_fails),
+      cmocka_unit_test(what_comes_of_a_watched_change_is_told),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

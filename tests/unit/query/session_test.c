@@ -72,6 +72,8 @@ static void a_request_must_fit_together(void **state) {
               "names a model");
   q = (shunt_request){.model = "user", .level_up = -1};
   store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_USAGE, "level");
+  q = (shunt_request){.model = "user", .where = &(shunt_field){"age", shunt_float(NAN)}, .nwhere = 1};
+  store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_USAGE, "where.age is not a number");
   q = (shunt_request){.model = "user", .relation_client = "_inherit_", .explicit_client = "_inherit_"};
   store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_NOT_FOUND, "_inherit_");
   q = (shunt_request){.relation = "user.roles"};
