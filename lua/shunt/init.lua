@@ -122,4 +122,6 @@ function core.session_methods.transaction(session, fn, opts)
   return committed(transaction, fn(session))
 end
 
+require "shunt.jobs" -- session:push and the like, app:worker
+
 return shunt

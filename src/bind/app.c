@@ -185,9 +185,18 @@ static int app_pools(lua_State *L) {
 
 /* ---- closing ---- */
 
+void bind_app_borrow(lua_State *L, shunt_app *app) {
+  bind_app *borrowed = lua_newuserdatauv(L, sizeof *borrowed, 0);
+  memset(borrowed, 0, sizeof *borrowed);
+  luaL_setmetatable(L, BIND_APP);
+  borrowed->app = app;
+  borrowed->borrowed = true;
+}
+
 static void end(bind_app *app) {
+  bind_workers_end(app);
   while (app->sessions) bind_session_end(app->sessions);
-  shunt_close(app->app);
+  if (!app->borrowed) shunt_close(app->app);
   app->app = NULL;
 }
 

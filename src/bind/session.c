@@ -18,7 +18,33 @@ void bind_session_end(bind_session *s) {
   shunt_session *session = s->session;
   s->session = NULL;
   unlink_session(s);
-  shunt_session_close(session);
+  if (!s->borrowed) shunt_session_close(session);
+}
+
+/* What is pushed is on top of the stack, and its app at app_index. */
+static void link_session(lua_State *L, int app_index, bind_session *s, bind_app *app) {
+  lua_pushvalue(L, app_index);
+  lua_setiuservalue(L, -2, SESSION_APP);
+  s->app = app;
+  s->next = app->sessions;
+  if (s->next) s->next->before = s;
+  app->sessions = s;
+}
+
+static bind_session *new_session(lua_State *L) {
+  bind_session *s = lua_newuserdatauv(L, sizeof *s, SESSION_NVALUES);
+  memset(s, 0, sizeof *s);
+  luaL_setmetatable(L, BIND_SESSION);
+  return s;
+}
+
+bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit) {
+  bind_session *s = new_session(L);
+  s->session = session;
+  s->borrowed = true;
+  s->limit = limit;
+  link_session(L, app_index, s, lua_touserdata(L, app_index));
+  return s;
 }
 
 /* ---- opening ---- */
@@ -49,11 +75,7 @@ int bind_session_open(lua_State *L) {
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
-  bind_session *s = lua_newuserdatauv(L, sizeof *s, SESSION_NVALUES);
-  memset(s, 0, sizeof *s);
-  luaL_setmetatable(L, BIND_SESSION);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 3, SESSION_APP);
+  bind_session *s = new_session(L);
   bind_call *c = bind_call_new(L);
   const node *options = bind_options(L, c, 2, "app:session", known);
   shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance"),
@@ -72,18 +94,17 @@ int bind_session_open(lua_State *L) {
     s->session = NULL;
     return bind_fail(L, c);
   }
-  s->app = app;
-  s->next = app->sessions;
-  if (s->next) s->next->before = s;
-  app->sessions = s;
   bind_leave(L, c);
   lua_settop(L, 3);
+  link_session(L, 1, s, app);
   return 1;
 }
 
 static int session_close(lua_State *L) {
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
   if (s->busy) return bind_usage(L, "the session is in the middle of a call: an observer can't close it");
+  if (s->session && s->borrowed)
+    return bind_usage(L, "a job's session is closed by its worker, when the job has ended");
   bind_session_end(s);
   return 0;
 }

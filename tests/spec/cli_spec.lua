@@ -148,7 +148,7 @@ describe("the shunt command", function()
       end)
     end
 
-    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "bench", "help" } do
+    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "worker", "jobs", "bench", "help" } do
       it("is 0 for the help of " .. name, function()
         local status, out = shunt_run(name .. " --help")
         assert.equal(0, status)

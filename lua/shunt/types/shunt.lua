@@ -155,6 +155,39 @@ function blob:bytes() end
 ---@field isolation string?
 ---@field read_only boolean?
 
+---On top of what the job's declaration says.
+---@class shunt.push_options
+---@field delay shunt.duration? before it is due
+---@field priority integer? lower goes first; 0 where nobody says
+---@field unique string? while a job of the queue with this key waits or runs, no other is pushed
+---@field queue string?
+---@field retry integer? how often it is tried again after failures
+
+---@class shunt.push_async_options: shunt.push_options
+---@field timeout shunt.duration? of the wait, in place of the session's
+
+---What a handler is told about its job.
+---@class shunt.job_info
+---@field id integer
+---@field name string
+---@field queue string
+---@field attempt integer from 1
+
+---@class shunt.worker_options
+---@field queues shunt.names? all where left out
+---@field concurrency integer? how many jobs run at once, each in a thread and a Lua state of its own; 4 where left out
+---@field lease shunt.duration? in place of the app config's `jobs.lease`
+---@field drain boolean? end as soon as none is due; nothing that is scheduled is pushed
+
+---@class shunt.worker_status
+---@field threads integer that have not ended
+---@field running integer jobs
+---@field completed integer
+---@field failed integer
+---@field problem shunt.error? what kept a thread from its work the last time
+
+---@alias shunt.job_state "ready"|"running"|"done"|"dead"
+
 ---@class shunt.sql_options
 ---@field timeout shunt.duration? of this call, in place of the session's
 
@@ -246,6 +279,27 @@ function app:generation() end
 ---Closes its sessions too.
 function app:close() end
 
+---Runs jobs in threads of its own until it is stopped, closed or collected; so keep it. Raises all the mistakes there are in the
+---declarations.
+---@param options shunt.worker_options?
+---@return shunt.worker
+function app:worker(options) end
+
+---@class shunt.worker
+local worker = {}
+
+---No further jobs are taken, and those that run are waited for. After the duration those that still run are broken off when they next
+---use their sessions, and go back to their queues.
+---@param duration shunt.duration? as long as it takes where left out
+---@return boolean ended everything that ran
+function worker:stop(duration) end
+
+---@return shunt.worker_status
+function worker:status() end
+
+---Stops it, and waits for what runs.
+function worker:close() end
+
 ---@class shunt.session
 local session = {}
 
@@ -291,6 +345,38 @@ function session:switch_db(client, fn, ...) end
 ---@param options shunt.transaction_options?
 ---@return any ... what fn returns
 function session:transaction(fn, options) end
+
+---Pushes a job for a worker: it runs in a session with this one's instance, attributes and current datasource, one level up. In a
+---transaction on the queue's datasource it commits with that; in one elsewhere it is sent after the commit.
+---@param job string
+---@param data any what JSON can hold
+---@param options shunt.push_options?
+---@return integer? id nil where it is sent only after a commit
+function session:push(job, data, options) end
+
+---The same, sent at once, and waits for what the handler returns. Where the job has failed for good, its error is raised.
+---@param job string
+---@param data any
+---@param options shunt.push_async_options?
+---@return any result
+function session:push_async(job, data, options) end
+
+---What is in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
+---created_at, finished_at. Times are in ms since 1970.
+---@param options {queue: string?, state: shunt.job_state?, limit: integer?}?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function session:jobs(options) end
+
+---Dead jobs (all, those of a queue, or one) are ready again as if they had never failed.
+---@param options {queue: string?, id: integer?}?
+---@return integer n
+function session:jobs_retry(options) end
+
+---Deletes jobs that are done or dead, and have been for so long.
+---@param options {queue: string?, state: "done"|"dead"|nil, older: shunt.duration?}?
+---@return integer n
+function session:jobs_purge(options) end
 
 ---fn is told of each statement after it ran; nil ends that. It can't use the session.
 ---@param fn fun(statement: shunt.statement)?
