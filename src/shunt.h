@@ -584,6 +584,106 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const 
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
 SHUNT_API void shunt_rollback(shunt_tx *tx);
 
+/* ---- jobs ---- */
+
+/* Work that a worker does later, on this host or another: a row of the queue's datasource (`jobs.client` in the app
+ * config, else a SQLite file jobs.db beside it). It runs in a session like the one that pushed it: the same instance,
+ * attributes and current datasource, one level up, in whatever generation is then the newest.
+ *
+ * A job is ready, running, done or dead. One that fails is ready again after a time that doubles with each failure, and
+ * dead once it has failed more often than `retry`. Each that runs has a lease, which its worker renews; where that runs
+ * out, the worker being gone, it is ready again. So a job takes effect at least once; and exactly once where it is
+ * completed in a transaction on the queue's own datasource that holds its effect, too. */
+
+typedef struct shunt_push_options {
+  const char *queue;      /* NULL: "default" */
+  int64_t delay_ms;       /* before it is ready */
+  int priority;           /* lower first */
+  const char *unique_key; /* while one of the queue with it is ready or runs, no other is pushed: *id is that one's */
+  int retry;              /* how often it is tried again after failures; negative: 3. Without options it is 3, too */
+  int64_t backoff_ms;     /* after the first failure, doubled with each; 0: 1 s */
+  int64_t timeout_ms;     /* of the handler; 0: none */
+  int concurrency;        /* jobs of this name that run at once, in the whole queue database; 0: any number */
+} shunt_push_options;
+
+/* Pushes a job; data_json is any JSON, NULL for null. In a transaction that is open on the queue's datasource it
+ * commits with that; in one elsewhere it is sent after the commit (*id is 0 then), and dropped by a rollback. id may be
+ * NULL. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_push(shunt_session *session, const char *job, const char *data_json,
+                                                 const shunt_push_options *options, int64_t *id, shunt_error *err);
+/* The same, and waits for what it comes to: *result_json, to be ended with shunt_free, is what the handler gave. It is
+ * sent at once, so that it is CONFLICT where no worker could see it before the wait ends: in a transaction on the
+ * queue's own datasource. The failure of a job that is dead comes back with its code. timeout_ms: of the wait; 0: the
+ * session's. What it waits for goes on after a TIMEOUT, and nobody hears of it. Errors also: NOT_FOUND, where somebody
+ * purged it. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_push_wait(shunt_session *session, const char *job, const char *data_json,
+                                                      const shunt_push_options *options, int64_t timeout_ms,
+                                                      char **result_json, shunt_error *err);
+
+typedef struct shunt_worker shunt_worker;
+typedef struct shunt_job shunt_job;
+
+typedef struct shunt_worker_options {
+  const char *const *queues; /* it takes jobs of these; none: of all */
+  size_t nqueues;
+  const char *const *jobs; /* the names of those that it can run; none: all */
+  size_t njobs;
+  int64_t lease_ms; /* 0: the app config's jobs.lease */
+} shunt_worker_options;
+
+typedef struct shunt_job_info {
+  int64_t id;
+  const char *name, *queue;
+  const char *data;   /* JSON */
+  int attempt;        /* from 1 */
+  int64_t timeout_ms; /* of the handler; 0: none */
+} shunt_job_info;
+
+/* One that has a thread of its own, which renews the leases of what runs. The app outlives it. Any number of threads
+ * may ask it for jobs. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options,
+                                                        shunt_worker **worker, shunt_error *err);
+/* Claims the next job and opens its session; waits at most wait_ms for one to be ready. *job is NULL, with SHUNT_OK,
+ * where none was or the worker is stopping. What can't be opened (an instance that is gone) has failed, and the next is
+ * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
+                                                        shunt_error *err);
+/* Nothing more is claimed; whoever waits in shunt_worker_next gets NULL. What runs goes on. Any thread. */
+SHUNT_API void shunt_worker_stop(shunt_worker *worker);
+/* Every job of it must be freed before, and no thread be in shunt_worker_next. Accepts NULL. */
+SHUNT_API void shunt_worker_close(shunt_worker *worker);
+
+/* A job is used by one thread at a time. What it tells lives as long as the job. */
+SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
+/* The session that it runs in; the job's own. */
+SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
+/* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
+ * the queue's datasource it commits with that. CONFLICT: its lease has run out and another worker has it, so what this
+ * one did is to be rolled back. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
+/* Failed: ready again later, or dead. Not in a transaction that will be rolled back. CONFLICT: as above. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
+/* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
+ * back, is ready again at once. Accepts NULL. */
+SHUNT_API void shunt_job_free(shunt_job *job);
+
+/* Of queues and states, NULL means all. rows: id, queue, name, state, priority, run_at, attempts, retry, unique_key,
+ * data, worker, error, created_at, finished_at; times are in ms since 1970, or null. The newest first; limit 0: all. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_list(shunt_session *session, const char *queue, const char *state,
+                                                      int64_t limit, shunt_rows **rows, shunt_error *err);
+/* Makes a dead job, or with id 0 all of the queue, ready again as if it had never failed. *n counts them; it and queue
+ * may be NULL. NOT_FOUND: the one with this id is not dead. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_retry(shunt_session *session, int64_t id, const char *queue,
+                                                       int64_t *n, shunt_error *err);
+/* Deletes those that are done or dead (state; NULL: both) and have been so for older_ms. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_purge(shunt_session *session, const char *queue, const char *state,
+                                                       int64_t older_ms, int64_t *n, shunt_error *err);
+/* For schedules: *mine is true for one alone of all who ask for a job and a minute (in ms since 1970), once no later
+ * minute of it was asked for; that one pushes it. In a transaction with the push on the queue's datasource, no minute
+ * is lost either. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_schedule_due(shunt_session *session, const char *job, int64_t minute_ms,
+                                                         bool *mine, shunt_error *err);
+
 /* ---- rows ---- */
 
 /* Rows own their bytes and stay as they are until they are freed. Related rows belong to the rows they hang on. */
