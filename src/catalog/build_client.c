@@ -103,9 +103,9 @@ static const char *folder_of(builder *b, const node *n) {
   return arena_printf(b->a, "%s%.*s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file);
 }
 
-static const char *path_beside(builder *b, const node *n) {
+const char *build_path(builder *b, const node *n) {
   const char *path = n->value.as.bytes;
-  if (path[0] == '/' || !*path || strcmp(path, ":memory:") == 0 || strncmp(path, "file:", 5) == 0) return path;
+  if (path[0] == '/' || !*path) return path;
   const char *folder = folder_of(b, n);
   return folder ? arena_printf(b->a, "%s%s", folder, path) : NULL;
 }
@@ -125,7 +125,9 @@ static bool fill_sqlite3(builder *b, cat_client *client, const node *connection,
     report(b->p, SHUNT_E_CONFIG, client->at,
            "the client '%s' has no filename: sqlite3 wants connection: {filename: FILE}", client->name);
   if (!node_is_text(filename)) return true;
-  client->filename = path_beside(b, filename);
+  const char *name = filename->value.as.bytes;
+  bool is_path = strcmp(name, ":memory:") != 0 && strncmp(name, "file:", 5) != 0;
+  client->filename = is_path ? build_path(b, filename) : name;
   return client->filename != NULL;
 }
 
@@ -211,7 +213,7 @@ static bool usable_name(builder *b, const build_thing *t) {
 
 static bool name_clients(builder *b, const build_things *things) {
   catalog *c = b->c;
-  c->clients = arena_array(b->a, cat_client *, things->count + 1);
+  c->clients = arena_array(b->a, cat_client *, things->count + 1); /* one more: the queue's own */
   if (!c->clients) return false;
   for (size_t i = 0; i < things->count; i++) {
     const build_thing *t = &things->list[i];

@@ -17,6 +17,8 @@
 #define CATALOG_AUTO "_auto_"
 /* The effective default of the session's instance, wherever a client may be named. */
 #define CATALOG_DEFAULT "default"
+/* The queue's own datasource, and its file. */
+#define CATALOG_QUEUE "jobs.db"
 enum { CATALOG_MOST_REMEMBERED = 1 << 24 /* decisions, of a generation */ };
 
 typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
@@ -147,6 +149,15 @@ typedef struct cat_rule {
   place at;
 } cat_rule;
 
+/* Where jobs are kept, and declared. */
+typedef struct cat_jobs {
+  const cat_client *client;
+  bool own;           /* a file of its own: none of the clients, but behind them, with its id being their number */
+  const char **paths; /* of files and folders with the jobs of a Lua host */
+  size_t npaths;
+  int64_t lease_ms;
+} cat_jobs;
+
 /* What a handle may be of. */
 typedef enum cat_kind { CAT_KIND_MODEL, CAT_KIND_RELATION, CAT_KIND_INSTANCE, CAT_KIND_CLIENT, CAT_NKINDS } cat_kind;
 
@@ -167,6 +178,7 @@ typedef struct catalog {
   size_t nrelations;
   cat_rule **rules; /* in load order */
   size_t nrules;
+  cat_jobs jobs;
   map client_names;
   map instance_names;
   map model_names;

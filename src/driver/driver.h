@@ -126,6 +126,12 @@ typedef struct driver_engine {
                              const char **sql, shunt_error *err);
   shunt_status (*load_row)(driver_conn *conn, const shunt_value *values, shunt_error *err);
   shunt_status (*load_end)(driver_conn *conn, bool ok, int64_t *affected, shunt_error *err);
+  /* From now on the connection, which does nothing else, hears what others notify the channel of. NULL, like hear: the
+   * engine has no such thing. Errors: DATASOURCE, TIMEOUT, MEMORY. */
+  shunt_status (*listen)(driver_conn *conn, const char *channel, shunt_error *err);
+  /* Until something was heard since the last time, wake_fd can be read, or until_ns of clock_monotonic_ns. Errors:
+   * DATASOURCE: the connection is lost. */
+  shunt_status (*hear)(driver_conn *conn, int wake_fd, int64_t until_ns, bool *heard, shunt_error *err);
 } driver_engine;
 
 /* What every connection begins with; an engine's own struct has it as its first member. */

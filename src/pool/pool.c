@@ -49,6 +49,7 @@ typedef struct client_pools {
 
 struct pools {
   size_t count;
+  size_t shown;            /* the first ones: the queue's own is not told of before it is used */
   client_pools *clients[]; /* by the id that the generation's catalog gives them */
 };
 
@@ -125,9 +126,11 @@ static client_pools *share(const pools *before, const cat_client *client) {
 }
 
 shunt_status pools_new(const catalog *c, const pools *before, pools **out, shunt_error *err) {
-  pools *p = base_zalloc(sizeof *p + c->nclients * sizeof *p->clients);
+  size_t n = c->nclients + c->jobs.own;
+  pools *p = base_zalloc(sizeof *p + n * sizeof *p->clients);
   if (!p) return error_memory(err);
-  for (; p->count < c->nclients; p->count++) {
+  p->shown = c->nclients;
+  for (; p->count < n; p->count++) {
     const cat_client *client = c->clients[p->count];
     client_pools *cp = share(before, client);
     if (!cp && !(cp = new_client(client))) {
@@ -468,7 +471,7 @@ void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats),
   for (size_t i = 0; i < p->count; i++)
     for (pool *pl = &p->clients[i]->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
       shunt_pool_stats stats = look(p->clients[i], pl);
-      each(ud, &stats);
+      if (i < p->shown || stats.opened || stats.failed) each(ud, &stats);
     }
 }
 
