@@ -110,6 +110,7 @@ static crew *crew_new(shunt_app *app, bool drain, int nmembers) {
   }
   w->app = app;
   w->drain = drain;
+  w->nmembers = nmembers;
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);

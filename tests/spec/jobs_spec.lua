@@ -145,7 +145,7 @@ describe("jobs", function()
 
     it("with a mistake are all told at once, each with its place", function()
       local problem = problems_of [[
-job "a" { handler = 1, retries = 3, retry = -1 }
+job "a" { handler = 1, retrie = 3, retry = -1 }
 job "b" { handler = print, timeout = 5, backoff = "soon", queue = "", concurrency = 0, priority = "high", transaction = 7 }
 job "c" { handler = print, schedule = "61 * * * *" }
 job "d"
@@ -162,7 +162,7 @@ job (7) {}
       for i, part in ipairs {
         "1: job 'a': handler must be a function(session, data), not 1",
         "1: job 'a': retry must be a whole number from 0 on, not -1",
-        "1: job 'a': unknown key 'retries'; did you mean 'retry'?",
+        "1: job 'a': unknown key 'retrie'; did you mean 'retry'?",
         "2: job 'b': backoff must be a duration such as 500ms, 5s, 2m or 1h, not 'soon'",
         "2: job 'b': concurrency must be a whole number from 1 on, not 0",
         "2: job 'b': priority must be a whole number, not 'high'",
@@ -200,7 +200,7 @@ job (7) {}
       App.fill(folder, { ["more.lua"] = 'job "b" { handler = print }', ["jobs/z.txt"] = "no Lua", ["lib/jobs_shared.lua"] = "return { word = 'shared' }" })
       local before = package.path
       package.path = folder .. "/lib/?.lua;" .. before
-      local worker <close> = app:worker { concurrency = 1 }
+      local worker <close> = app:worker { concurrency = 1 } -- luacheck: ignore 211
       package.path = before
       assert.equal("shared", session:push_async("a", nil, { timeout = "10s" }))
       assert.truthy(session:push "b")
@@ -221,7 +221,7 @@ job (7) {}
     it("by a name that is not declared are not found, with the nearest one", function()
       local problem = App.raises("SHUNT_E_NOT_FOUND", session.push, session, "ad")
       assert.truthy(problem.message:find("did you mean 'add'?", 1, true))
-      assert.truthy(problem.caller:find("jobs_spec.lua", 1, true))
+      assert.truthy(problem.caller:find("app.lua", 1, true)) -- the line that called
       App.raises("SHUNT_E_NOT_FOUND", session.push_async, session, "nothing like it")
       App.raises("SHUNT_E_USAGE", session.push, session)
     end)
@@ -392,7 +392,7 @@ job (7) {}
     end)
 
     it("that is stopped lets what runs end, and takes nothing more", function()
-      local worker <close> = app:worker { concurrency = 1 }
+      local worker <close> = app:worker { concurrency = 1 } -- luacheck: ignore 211
       session:push("blocks", { file = folder .. "/go" })
       session:push("note", "later")
       Workers.eventually("it runs", function() return #bodies "main" == 1 end)
@@ -414,7 +414,7 @@ job (7) {}
     end)
 
     it("waits for what runs where no time is given", function()
-      local worker <close> = app:worker { concurrency = 1 }
+      local worker <close> = app:worker { concurrency = 1 } -- luacheck: ignore 211
       session:push("blocks", { file = folder .. "/go" })
       session:push("note", "later")
       Workers.eventually("it runs", function() return #bodies "main" == 1 end)
@@ -441,7 +441,7 @@ job (7) {}
       job "second try" { retry = 0, handler = function() n = n + 1; if not io.open(os.getenv "PWD" .. "/none") and n < 2 then error "no" end end }
     ]]
     local id = session:push "second try"
-    local worker <close> = app:worker { concurrency = 1 }
+    local worker <close> = app:worker { concurrency = 1 } -- luacheck: ignore 211
     Workers.eventually("it is dead", function() return #session:jobs { state = "dead" } == 1 end)
     App.raises("SHUNT_E_NOT_FOUND", session.jobs_retry, session, { id = id + 1 })
     assert.equal(1, session:jobs_retry { id = id })
@@ -459,8 +459,9 @@ job (7) {}
       }]], config)
       local before = os.time() // 60 * 60
       do
-        local one <close>, two <close>, three <close> = app:worker {}, app:worker {}, app:worker {}
+        local workers = { app:worker {}, app:worker {}, app:worker {} }
         Workers.eventually("it ran", function() return #bodies "other" > 0 end)
+        for _, worker in ipairs(workers) do worker:close() end
       end
       drain()
       local allowed, seen = {}, {}
@@ -508,7 +509,7 @@ job (7) {}
       process:signal "KILL"
       process:wait()
       App.write(folder .. "/go", "")
-      local worker <close> = app:worker { concurrency = 1 }
+      local worker <close> = app:worker { concurrency = 1 } -- luacheck: ignore 211
       Workers.eventually("another has done it", function() return #session:jobs {} == 0 end)
       assert.same({ "started", "started", "ended" }, bodies "main")
     end)
