@@ -92,6 +92,7 @@ static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
     bool ended;
     uint64_t seen = signal_count();
     shunt_status status = look(w, &ended, result, err);
+    if (status == SHUNT_E_TIMEOUT && !ended) return late(w, err);
     if (status || ended) return status;
     int64_t until_ns = clock_monotonic_ns() + nap_ns;
     signal_wait(seen, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, NULL);

@@ -57,7 +57,8 @@ static inline void yard_config(const yard *y) {
            "  instances:\n"
            "    \"\": {id: 1}\n"
            "    shared: {id: 2}\n"
-           "    acme: {id: 3, isolate: true, isolateClient: acme}\n%s",
+           "    acme: {id: 3, isolate: true, isolateClient: acme}\n"
+           "models: {thing: {table: things}}\n%s",
            y->kind == YARD_PG ? "    far: {engine: pg, pool: {max: 4}, connection: {url: \"" : "",
            y->kind == YARD_PG ? getenv("SHUNT_TEST_PG") : "", y->kind == YARD_PG ? "\"}}\n" : "", queues[y->kind]);
   yard_write(y, "shunt.yaml", text);
