@@ -26,7 +26,7 @@ static world *begin_world(const int *max, int npools, int nsessions) {
   w.nsessions = nsessions;
   for (int i = 0; i < npools; i++) {
     w.clients[i] = (cat_client){.id = (uint32_t)i, .name = names[i], .engine = CAT_PG};
-    w.clients[i].pool = (cat_pool){.max = max[i], .acquire_timeout_ms = LONG_MS};
+    w.clients[i].pool = (cat_pool){.max = max[i], .acquire_timeout_ms = 10 * LONG_MS}; /* the watchdog comes first */
     list[i] = &w.clients[i];
   }
   for (int i = 0; i < nsessions; i++) w.parties[i].number = (uint64_t)i + 1;
