@@ -213,6 +213,23 @@ typedef struct shunt_pool_stats {
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
+/* Somebody who waits right now for a connection, or for a job's end. */
+typedef struct shunt_wait {
+  const char *waiter; /* "session 3 (instance 'acme')", "job 'mail' 42" */
+  const char *client; /* whose connections at this level are busy; NULL: it waits for a job */
+  int level;
+  const char *job;            /* "job 'mail' 42"; NULL: it waits for a connection */
+  const char *const *holders; /* who holds the connections, or runs the job, where that is known */
+  size_t nholders;
+  int64_t waited_ns; /* until now */
+} shunt_wait;
+
+/* Tells each of all who wait in this process, whatever app they belong to, who has waited for longest first. A wait
+ * that can never end does not stand here: it is SHUNT_E_CONFLICT when it begins. wait holds for that call of each
+ * alone, which may call into the library. Any thread. Errors: MEMORY, and none is told. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_waits(void (*each)(void *ud, const shunt_wait *wait), void *ud,
+                                                  shunt_error *err);
+
 /* ---- statistics ---- */
 
 /* What the ways to remembered decisions look at, one after the other. */

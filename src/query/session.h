@@ -48,8 +48,9 @@ typedef struct equalities {
 struct shunt_session {
   session_home home;
   const cat_instance *instance;
-  bool follows; /* moves to the newest generation between calls */
-  int level;    /* in force: 0 where there are no levels, else the sum of the next two */
+  wait_party party; /* as which it holds connections and waits */
+  bool follows;     /* moves to the newest generation between calls */
+  int level;        /* in force: 0 where there are no levels, else the sum of the next two */
   int opened_level, raised;
   const char *job;     /* the name of the job that it was made for; NULL: for none */
   int64_t timeout_ms;  /* of each call; 0: none */
@@ -59,9 +60,12 @@ struct shunt_session {
   const char **current; /* the datasources switched to, the one in force last; NULL: none */
   size_t ncurrent, current_capacity;
   transaction *transactions; /* open ones */
-  struct shunt_tx *handles;  /* given out and not ended */
-  struct hook *hooks;        /* that wait for the end of transactions, in the order in which they were added */
-  int units;                 /* nested writes under way */
+  const char **locked;       /* files that nobody but locker writes to before this session's work ends */
+  size_t nlocked;
+  const char *locker;
+  struct shunt_tx *handles; /* given out and not ended */
+  struct hook *hooks;       /* that wait for the end of transactions, in the order in which they were added */
+  int units;                /* nested writes under way */
   void (*observer)(void *ud, const shunt_statement *statement);
   void *observer_ud;
   size_t max_params;  /* of one statement; 0: as many as the engine takes. Tests make it small */
@@ -99,6 +103,12 @@ void session_set_deadline(shunt_session *s, int64_t timeout_ms);
 
 /* By so many levels, and down by as many again when that is over, in whatever order. */
 void session_raise(shunt_session *s, int by);
+
+/* For work that somebody waits for who writes meanwhile, in transactions of his own: the files of those (as the
+ * driver's `file` gives them), and who it is, in words that go on "is locked by": what they lock is CONFLICT for this
+ * session, for it would be waited for in vain. Errors: MEMORY. */
+shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t nfiles, const char *locker,
+                              shunt_error *err);
 
 /* A connection that is not a transaction's, to be given back with pool_release. Errors: those of pool_acquire, and
  * TRANSACTION, where one in force is not to be spanned. */

@@ -181,7 +181,7 @@ static void commits_with_the_transaction_on_the_queues_datasource(void **state) 
     if (commit)
       yard_fine(y, shunt_commit(tx, &y->err));
     else
-      shunt_rollback(tx);
+      yard_fine(y, shunt_rollback(tx, &y->err));
     assert_int_equal(yard_count(y), commit);
   }
   yard_complete(y, yard_next(y), NULL);
@@ -194,7 +194,7 @@ static void makes_its_tables_anew_where_the_transaction_that_made_them_was_rolle
   for (int i = 0; i < 2; i++) {
     yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = queue_client(y)}, &tx, &y->err));
     yard_push(y, "j", NULL, NULL);
-    shunt_rollback(tx);
+    yard_fine(y, shunt_rollback(tx, &y->err));
   }
   yard_push(y, "j", NULL, NULL);
   yard_complete(y, yard_next(y), NULL);
@@ -239,7 +239,7 @@ static void takes_effect_once_where_it_is_completed_in_its_effects_transaction(v
     if (commit)
       yard_fine(y, shunt_commit(tx, &y->err));
     else
-      shunt_rollback(tx);
+      yard_fine(y, shunt_rollback(tx, &y->err));
     shunt_job_free(job);
     assert_int_equal(yard_count(y), !commit);
   }
