@@ -69,6 +69,7 @@ typedef struct shunt_error {
   int line;             /* of file, from 1; 0 where it does not apply */
   int column;           /* from 1; 0 where it is not known */
   int engine_code;      /* the engine's own code (SQLite's extended result code, MySQL's errno), else 0 */
+  bool committed;       /* the transaction that ended was committed all the same: only hooks failed */
   char sqlstate[6];     /* "" where the engine has none */
   char client[64];      /* the datasource it happened on, else "" */
   char file[256];       /* a configuration or rule file, else "" */
@@ -212,6 +213,23 @@ typedef struct shunt_pool_stats {
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
+/* Somebody who waits right now for a connection, or for a job's end. */
+typedef struct shunt_wait {
+  const char *waiter; /* "session 3 (instance 'acme')", "job 'mail' 42" */
+  const char *client; /* whose connections at this level are busy; NULL: it waits for a job */
+  int level;
+  const char *job;            /* "job 'mail' 42"; NULL: it waits for a connection */
+  const char *const *holders; /* who holds the connections, or runs the job, where that is known */
+  size_t nholders;
+  int64_t waited_ns; /* until now */
+} shunt_wait;
+
+/* Tells each of all who wait in this process, whatever app they belong to, who has waited for longest first. A wait
+ * that can never end does not stand here: it is SHUNT_E_CONFLICT when it begins. wait holds for that call of each
+ * alone, which may call into the library. Any thread. Errors: MEMORY, and none is told. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_waits(void (*each)(void *ud, const shunt_wait *wait), void *ud,
+                                                  shunt_error *err);
+
 /* ---- statistics ---- */
 
 /* What the ways to remembered decisions look at, one after the other. */
@@ -302,7 +320,7 @@ typedef struct shunt_session_options {
   shunt_handle instance_handle; /* in place of the name */
   bool follow;              /* after a reload, move to the newest generation at the next call outside of transactions;
                              * else the session ends in the one that it began in */
-  int level;                /* 0 in the foreground; work started by level n runs at n + 1 */
+  int level;                /* 0 in the foreground; work started by level n runs at n + 1. database.maxLevel at most */
   int64_t timeout_ms;       /* of each call of the session; 0: none */
   const shunt_field *attrs; /* what rules see as req.attrs: text, numbers, booleans */
   size_t nattrs;
@@ -310,7 +328,7 @@ typedef struct shunt_session_options {
 
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options,
                                                          shunt_session **session, shunt_error *err);
-/* Rolls back what is open. */
+/* Rolls back what is open, and runs the hooks of that, whose failures nobody is told. */
 SHUNT_API void shunt_session_close(shunt_session *session);
 /* How long each later call may take: waiting for a connection, connecting and its statements, all together. What has
  * not ended by then is cancelled on the server, and the call gives SHUNT_E_TIMEOUT. 0: as long as it takes. Errors:
@@ -321,6 +339,15 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_timeout(shunt_session *sessi
 /* Switches the session's current datasource until the matching shunt_switch_pop. NULL: to none, as it was at first. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_switch_push(shunt_session *session, const char *client, shunt_error *err);
 SHUNT_API void shunt_switch_pop(shunt_session *session);
+
+/* One level up until the matching shunt_level_pop: the session's work then has pools of its own, and never waits for a
+ * connection that it holds below. Its transactions below are not in force meanwhile, but for those on SQLite, which has
+ * no levels. With database.maxLevel 0 there are none, and nothing changes. Errors: TRANSACTION past database.maxLevel.
+ */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_level_push(shunt_session *session, shunt_error *err);
+SHUNT_API void shunt_level_pop(shunt_session *session);
+/* The one it is at now. */
+SHUNT_API int shunt_session_level(const shunt_session *session);
 
 /* ---- decisions ---- */
 
@@ -337,7 +364,7 @@ typedef struct shunt_request {
   const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
   const char *current;         /* NULL: the session's */
   shunt_op op;
-  int level_up;             /* added to the session's level */
+  int level_up;             /* added to the session's level; 0 where there are no levels */
   const shunt_field *where; /* the columns compared for equality, with their values */
   size_t nwhere;
   bool every_rule; /* trace also the rules whose conditions did not hold */
@@ -350,7 +377,8 @@ typedef struct shunt_request {
   X(CHOSE, "chose")                                                                                                    \
   X(CHANGED, "changed")                                                                                                \
   X(ALLOWED, "allowed")                                                                                                \
-  X(REFUSED, "denied")
+  X(REFUSED, "denied")                                                                                                 \
+  X(PINNED, "pinned to")
 
 typedef enum shunt_verdict {
 #define SHUNT_VERDICT_ENUM(name, text) SHUNT_VERDICT_##name,
@@ -366,7 +394,8 @@ typedef struct shunt_trace {
   const char *rule;
   const char *source; /* "rules/residency.lua:3" */
   shunt_verdict verdict;
-  const char *detail; /* CHOSE, CHANGED: what; REFUSED: why; SKIPPED: the condition that did not hold; else NULL */
+  const char *detail; /* CHOSE, CHANGED, PINNED: what; REFUSED: why; SKIPPED: the condition that did not hold; else
+                       * NULL */
 } shunt_trace;
 
 struct shunt_decision {
@@ -385,6 +414,8 @@ struct shunt_decision {
   const char *uncacheable;    /* why, or NULL */
   bool remembered;            /* no rule was asked: the same was asked before, as far as it matters */
   const char *not_remembered; /* why it won't be the next time either, or NULL */
+  const char *pinned_by;      /* "transaction": one in force there, whose connection is used; else "job" in a job's
+                               * session; else NULL. The trace's last step says so too */
   size_t ndepends_on;
   const char *const *depends_on; /* the fields that were read on the way, in the order of their first reading */
   size_t ntrace;
@@ -570,19 +601,58 @@ SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const 
 
 /* ---- transactions ---- */
 
+/* A transaction is on one client at one level, and one at most is in force there: open, and not kept from it by a
+ * NOT_SUPPORTED or REQUIRES_NEW inside. Accesses that go to its client and level run on its connection. */
 typedef struct shunt_tx_options {
   const char *client;      /* NULL: the session's current datasource, else its default */
-  const char *propagation; /* NULL: "REQUIRED", which joins one that is open */
+  const char *propagation; /* what becomes of one in force there; NULL: "REQUIRED".
+                            *   REQUIRED       joins it, or begins one
+                            *   SUPPORTS       joins it, or runs without
+                            *   MANDATORY      joins it, or is refused
+                            *   NEVER          is refused, or runs without
+                            *   NESTED         is a savepoint in it, or begins one
+                            *   REQUIRES_NEW   goes one level up and begins one of its own
+                            *   NOT_SUPPORTED  goes one level up and runs without
+                            * The last two keep it from being in force until their end where there are no levels
+                            * (SQLite, database.maxLevel 0). REQUIRES_NEW is refused where the database has one writer,
+                            * who waits (SQLite), unless either only reads */
   const char *isolation;   /* NULL: the engine's own; "serializable" and weaker ones are what SQLite always gives */
   bool read_only;
+  const char *spanning; /* NULL or "run": accesses that go elsewhere run outside of it. "error": they are refused, while
+                         * it is in force, unless a transaction is in force where they go */
 } shunt_tx_options;
 
-/* Both ways out free the transaction, whatever they return. One that joined another leaves the decision to it: its
- * rollback makes the outer commit fail with SHUNT_E_TRANSACTION. */
+/* What can't be had as asked for (to join one of another isolation, one that writes with read_only, or the other way
+ * round) is SHUNT_E_TRANSACTION. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options,
                                                   shunt_tx **tx, shunt_error *err);
+/* Both ways out free tx, whatever they return. One that joined leaves the decision to the one it joined: its rollback
+ * makes that one's commit fail with SHUNT_E_TRANSACTION, unless a savepoint around both is rolled back. Where the
+ * transaction ended as it was to, and hooks failed, both return SHUNT_E_TRANSACTION, which tells of all of these;
+ * err->committed is what became of it. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
-SHUNT_API void shunt_rollback(shunt_tx *tx);
+SHUNT_API shunt_status shunt_rollback(shunt_tx *tx, shunt_error *err);
+/* Whether it began a transaction of its own, so that whoever began it may begin all of it anew. */
+SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
+
+/* What is done once, after a transaction has ended. In the middle of no call, so that it may use the session, but not
+ * close it; for its time the session has the current datasource and the level that it had when the hook was added. On
+ * failure it fills *err, which is never NULL, and returns its status. */
+typedef shunt_status (*shunt_hook)(void *ud, shunt_error *err);
+
+/* A hook of the innermost transaction in force. Hooks run in the order in which they were added, after the
+ * transaction's own end, not that of a savepoint or of one that joined; that one fails keeps no other from running, and
+ * changes nothing of what was committed. What is added inside a savepoint that is rolled back is not run on commit;
+ * on_rollback hooks of it run whatever becomes of the rest. Without a transaction on_commit runs at once, and its
+ * failure is returned; on_rollback never runs. drop, which may be NULL, is told once that ud is not needed any more,
+ * also where this fails. Errors: USAGE, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_commit(shunt_session *session, shunt_hook fn, void *ud,
+                                                      void (*drop)(void *ud), shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_rollback(shunt_session *session, shunt_hook fn, void *ud,
+                                                        void (*drop)(void *ud), shunt_error *err);
+/* Once no transaction of the session is open any more, none of those open since having been rolled back. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session, shunt_hook fn, void *ud,
+                                                          void (*drop)(void *ud), shunt_error *err);
 
 /* ---- jobs ---- */
 

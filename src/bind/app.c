@@ -193,9 +193,9 @@ void bind_app_borrow(lua_State *L, shunt_app *app) {
   borrowed->borrowed = true;
 }
 
-static void end(bind_app *app) {
+static void end(lua_State *L, bind_app *app) {
   bind_workers_end(app);
-  while (app->sessions) bind_session_end(app->sessions);
+  while (app->sessions) bind_session_end_newest(L, app);
   if (!app->borrowed) shunt_close(app->app);
   app->app = NULL;
 }
@@ -203,13 +203,14 @@ static void end(bind_app *app) {
 static int app_close(lua_State *L) {
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   for (const bind_session *s = app->sessions; s; s = s->next)
-    if (s->busy) return bind_usage(L, "a session is in the middle of a call: an observer can't close the app");
-  end(app);
+    if (!bind_session_usable(s))
+      return bind_usage(L, "a session is in the middle of a call: no observer or hook can close the app");
+  end(L, app);
   return 0;
 }
 
 static int app_gc(lua_State *L) {
-  end(luaL_checkudata(L, 1, BIND_APP));
+  end(L, luaL_checkudata(L, 1, BIND_APP));
   return 0;
 }
 

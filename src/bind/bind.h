@@ -51,7 +51,9 @@ enum {
   SESSION_OBSERVER,
   SESSION_FAILURE,
   SESSION_ORPHANS,
-  SESSION_NVALUES = SESSION_ORPHANS
+  SESSION_HOOKS,
+  SESSION_FAILURES,
+  SESSION_NVALUES = SESSION_FAILURES
 };
 
 struct bind_session {
@@ -60,14 +62,14 @@ struct bind_session {
   bind_session *next, *before; /* in app->sessions */
   bind_tx *txs;                /* open, the newest first */
   bind_tx *orphans;            /* collected while a call was under way: rolled back after it */
-  int level;
-  int64_t timeout_ms;      /* of each call; 0: none */
-  bool borrowed;           /* a job's, who ends it */
-  const bind_limit *limit; /* of that job; else NULL */
-  bool busy;               /* inside a call of the library */
-  lua_State *L;            /* where the observer runs; NULL while it can't */
-  int index;               /* of the session on that stack */
-  bool has_failure;        /* the observer raised: SESSION_FAILURE is raised once the call is over */
+  int64_t timeout_ms;          /* of each call; 0: none */
+  bool borrowed;               /* a job's, who ends it */
+  const bind_limit *limit;     /* of that job; else NULL */
+  bool busy;                   /* inside a call of the library */
+  int hooks;                   /* of its transactions, that are running */
+  lua_State *L;                /* where the observer and hooks run; NULL while they can't */
+  int index;                   /* of the session on that stack */
+  bool has_failure;            /* the observer raised: SESSION_FAILURE is raised once the call is over */
 };
 
 /* What one call holds. Between calls the session keeps it as its spare. */
@@ -88,7 +90,7 @@ bind_call *bind_enter(lua_State *L, int session_index);
 void bind_busy(lua_State *L, bind_call *c);
 void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err where status is not SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);
-int bind_fail(lua_State *L, bind_call *c); /* raises c->err after giving back what c holds */
+int bind_fail(lua_State *L, bind_call *c); /* raises c->err, with what hooks raised, after giving back what c holds */
 
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
@@ -147,8 +149,12 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
+/* hook.c. What hooks raised is kept in SESSION_FAILURES until the call is over. */
+bool bind_hooks_take(lua_State *L, int session_index); /* pushes it as a list, where there is any */
+void bind_hooks_warn(lua_State *L, int session_index); /* where nobody is there to be told */
+
 /* transaction.c */
-void bind_tx_roll_back_all(bind_session *s);
+void bind_tx_roll_back_all(lua_State *L, bind_session *s, int session_index);
 void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index);
 
 bind_app *bind_check_app(lua_State *L);             /* app.c: the argument 1; raises where it is closed */
@@ -156,15 +162,19 @@ void bind_app_borrow(lua_State *L, shunt_app *app); /* pushed */
 
 /* worker.c */
 void bind_workers_end(bind_app *app);
-/* job.c: raises where the session's job has gone on for too long, else leaves its calls what time it has. */
+/* member.c: raises where the session's job has gone on for too long, else leaves its calls what time it has. */
 void bind_keep_limit(lua_State *L, bind_session *s);
 
 /* session.c, model.c, resolve.c, statistics.c: methods of apps and sessions */
-int bind_session_open(lua_State *L); /* app:session */
-int bind_model_new(lua_State *L);    /* session:model */
-int bind_resolve(lua_State *L);      /* session:resolve */
-int bind_statistics(lua_State *L);   /* app:statistics */
-void bind_session_end(bind_session *s);
+int bind_session_open(lua_State *L);             /* app:session */
+int bind_model_new(lua_State *L);                /* session:model */
+int bind_resolve(lua_State *L);                  /* session:resolve */
+int bind_statistics(lua_State *L);               /* app:statistics */
+bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
+/* Of the app's newest session. */
+void bind_session_end_newest(lua_State *L, bind_app *app);
+/* index 0: it is not on the stack, and its hooks are gone. */
+void bind_session_end(lua_State *L, bind_session *s, int index);
 /* Pushes a session around one that is a job's; the app is at app_index. */
 bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit);
 
@@ -177,6 +187,7 @@ void bind_session_register(lua_State *L);
 void bind_model_register(lua_State *L);
 void bind_transaction_register(lua_State *L);
 void bind_switch_register(lua_State *L);
+void bind_hook_register(lua_State *L);
 void bind_json_register(lua_State *L);
 void bind_options_register(lua_State *L);
 void bind_rows_register(lua_State *L);

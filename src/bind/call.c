@@ -65,6 +65,7 @@ void bind_done(lua_State *L, bind_call *c, shunt_status status) {
     lua_getiuservalue(L, c->index, SESSION_FAILURE);
     lua_pushnil(L);
     lua_setiuservalue(L, c->index, SESSION_FAILURE);
+    if (bind_hooks_take(L, c->index)) lua_pop(L, 1);
     bind_leave(L, c);
     lua_error(L);
   }
@@ -80,6 +81,7 @@ void bind_leave(lua_State *L, bind_call *c) {
 
 int bind_fail(lua_State *L, bind_call *c) {
   bind_push_error(L, &c->err);
+  if (c->session && bind_hooks_take(L, c->index)) lua_setfield(L, -2, "failures");
   bind_leave(L, c);
   return lua_error(L);
 }

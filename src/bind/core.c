@@ -24,6 +24,7 @@ int luaopen_shunt_core(lua_State *L) {
   bind_model_register(L);
   bind_transaction_register(L);
   bind_switch_register(L);
+  bind_hook_register(L);
   bind_json_register(L);
   bind_rows_register(L);
   bind_options_register(L);

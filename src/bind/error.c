@@ -51,6 +51,10 @@ void bind_push_problem(lua_State *L, const shunt_error *err) {
   set_text(L, "sqlstate", err->sqlstate);
   set_number(L, "engine_code", err->engine_code);
   set_text(L, "traceback", err->traceback);
+  if (err->committed) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "committed");
+  }
   luaL_setmetatable(L, BIND_ERROR);
 }
 
@@ -126,6 +130,19 @@ static void push_line(lua_State *L, int index) {
   luaL_pushresult(&b);
 }
 
+/* To the line on top of the stack. */
+static void add_cause(lua_State *L) {
+  lua_pushliteral(L, "cause");
+  if (lua_rawget(L, 1) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushliteral(L, "\nafter: ");
+  luaL_tolstring(L, -2, NULL);
+  lua_remove(L, -3);
+  lua_concat(L, 3);
+}
+
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -133,6 +150,7 @@ static int error_tostring(lua_State *L) {
   lua_Integer n = lua_rawget(L, 1) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, 2) : 0;
   if (n < 2) {
     push_line(L, 1);
+    add_cause(L);
     return 1;
   }
   luaL_Buffer b;
@@ -221,6 +239,10 @@ void bind_to_error(lua_State *L, int index, shunt_error *err) {
   err->line = take_number(L, index, "line");
   err->column = take_number(L, index, "column");
   err->engine_code = take_number(L, index, "engine_code");
+  lua_pushliteral(L, "committed");
+  lua_rawget(L, index);
+  err->committed = lua_toboolean(L, -1);
+  lua_pop(L, 1);
 }
 
 void bind_error_register(lua_State *L) {

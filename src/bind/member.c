@@ -10,10 +10,18 @@
 enum { AT_APP = 1, AT_RUN, AT_TICK }; /* on the stack of a thread's state, all the time */
 enum { IDLE_MS = 60000, RETRY_MS = 1000, HOOK_INSTRUCTIONS = 1000 }; /* how often the hook looks at the time */
 
-/* In Lua, the job under way. */
-typedef struct bind_job {
+/* A job under way. */
+typedef struct run {
+  member *m;
   shunt_job *job;
-  bind_limit *limit;
+  bind_session *session; /* of Lua, once there is one: the registry keeps it until the next */
+  bool complete;         /* as far as the handler goes: what comes then is the commit, if any */
+  shunt_error err;
+} run;
+
+/* In Lua, where nobody but lua/shunt/worker.lua sees it: the session is its user value. */
+typedef struct bind_job {
+  run *run;
 } bind_job;
 
 enum { JOB_SESSION = 1 };
@@ -60,30 +68,33 @@ static void look_at_time(lua_State *L, lua_Debug *at) {
 
 /* ---- one job, in Lua ---- */
 
-static bind_job *check_job(lua_State *L) {
-  bind_job *j = luaL_checkudata(L, 1, BIND_JOB);
+static run *check_job(lua_State *L) {
+  const bind_job *j = luaL_checkudata(L, 1, BIND_JOB);
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, JOB_SESSION);
-  return j;
+  return j->run;
 }
 
 /* job_start(job): from here on its time counts, until it is completed. */
 static int job_start(lua_State *L) {
-  bind_job *j = check_job(L);
-  int64_t now_ns = clock_monotonic_ns(), ms = j->limit->timeout_ms;
-  j->limit->deadline_ns = ms && ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : 0;
+  run *r = check_job(L);
+  bind_limit *limit = &r->m->limit;
+  int64_t now_ns = clock_monotonic_ns(), ms = limit->timeout_ms;
+  limit->deadline_ns = ms && ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : 0;
+  r->complete = false;
   return 0;
 }
 
 /* job_complete(job, result): in the session, so that an open transaction takes part. What follows is the commit, which
  * is not to be broken off. */
 static int job_complete(lua_State *L) {
-  bind_job *j = check_job(L);
+  run *r = check_job(L);
   bind_call *c = bind_enter(L, 3);
   const char *result = bind_text(L, 2, "the result");
-  j->limit->deadline_ns = 0;
+  r->m->limit.deadline_ns = 0;
   bind_busy(L, c);
-  bind_done(L, c, shunt_job_complete(j->job, result, &c->err));
+  bind_done(L, c, shunt_job_complete(r->job, result, &c->err));
+  r->complete = true;
   bind_leave(L, c);
   return 0;
 }
@@ -102,21 +113,13 @@ static void push_info(lua_State *L, const shunt_job_info *info) {
   lua_setfield(L, -2, "data");
 }
 
-/* What is handed to Lua, and what became of it. */
-typedef struct run {
-  member *m;
-  shunt_job *job;
-  bind_session *session; /* of Lua, once there is one: the registry keeps it until the job has ended */
-  shunt_error err;
-} run;
-
 /* (run): calls the Lua half with the job, its session and what it is. */
 static int start_job(lua_State *L) {
   run *r = lua_touserdata(L, 1);
   const shunt_job_info *info = shunt_job_of(r->job);
   lua_pushvalue(L, lua_upvalueindex(AT_RUN));
   bind_job *j = lua_newuserdatauv(L, sizeof *j, 1);
-  *j = (bind_job){.job = r->job, .limit = &r->m->limit};
+  j->run = r;
   luaL_setmetatable(L, BIND_JOB);
   lua_pushvalue(L, lua_upvalueindex(AT_APP));
   bind_session *s = bind_session_borrow(L, lua_gettop(L), shunt_job_session(r->job), &r->m->limit);
@@ -129,6 +132,14 @@ static int start_job(lua_State *L) {
   push_info(L, info);
   if (info->timeout_ms) lua_sethook(L, look_at_time, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
   lua_call(L, 3, 0);
+  return 0;
+}
+
+/* (run): rolls back what its session has open. */
+static int end_job(lua_State *L) {
+  const run *r = lua_touserdata(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, r->m);
+  bind_session_end(L, r->session, 2);
   return 0;
 }
 
@@ -182,6 +193,12 @@ static bool run_handler(member *m, run *r) {
   lua_sethook(L, NULL, 0, 0);
   if (!ok) take_error(L, &r->err);
   lua_settop(L, top);
+  if (!r->session) return ok;
+  lua_pushcfunction(L, end_job);
+  lua_pushlightuserdata(L, r);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return ok;
+  lua_pop(L, 1); /* out of memory: without its hooks then */
+  bind_session_end(L, r->session, 0);
   return ok;
 }
 
@@ -193,8 +210,10 @@ static void run_job(member *m, shunt_job *job) {
   snprintf(m->limit.job, sizeof m->limit.job, "%s", info->name);
   crew_begins(m->crew);
   bool completed = run_handler(m, &r);
-  if (r.session) bind_session_end(r.session);
-  if (!completed && !atomic_load(&m->limit.given_up)) {
+  if (!completed && r.complete && r.err.committed) { /* hooks of its transaction failed, which changes nothing */
+    completed = true;
+    crew_note(m->crew, &r.err);
+  } else if (!completed && !atomic_load(&m->limit.given_up)) {
     shunt_error err;
     if (shunt_job_failed(job, &r.err, &err)) crew_note(m->crew, &err);
   }

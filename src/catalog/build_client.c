@@ -5,7 +5,7 @@
 #include "catalog/report.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, ACQUIRE_TIMEOUT_MS = 5000, IDLE_TIMEOUT_MS = 60000, MAX_LIFETIME_MS = 1800000 };
-enum { POOL_MAX = 8 };
+enum { POOL_MAX = 8, MAX_LEVEL = 8 };
 
 /* ---- clones ---- */
 
@@ -273,10 +273,17 @@ static bool fill_clients(builder *b, const build_things *things, const node *bas
   return true;
 }
 
+static int max_level(const node *database) {
+  const node *n = build_get(database, "maxLevel");
+  bool given = n && n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER; /* anything else the schema has told */
+  return given ? (int)n->value.as.integer : MAX_LEVEL;
+}
+
 bool build_clients(builder *b) {
   build_things things;
   const node *config = b->source->config;
   const node *database = build_get(config, "database"), *clients = build_get(database, "clients");
+  b->c->max_level = max_level(database);
   b->clients_hidden = is_hidden(config, &schema_config, "database") || is_hidden(database, &schema_database, "clients");
   bool fine = build_join(b, "datasource", &b->source->datasources, clients, &schema_client, &things) &&
               name_clients(b, &things);

@@ -19,7 +19,10 @@
 #define CATALOG_DEFAULT "default"
 /* The queue's own datasource, and its file. */
 #define CATALOG_QUEUE "jobs.db"
-enum { CATALOG_MOST_REMEMBERED = 1 << 24 /* decisions, of a generation */ };
+enum {
+  CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions, of a generation */
+  CATALOG_MOST_LEVELS = 1000
+};
 
 typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
 
@@ -167,6 +170,7 @@ typedef struct catalog {
   const char *folder; /* the app config's folder, "" for the working folder, else ending in a slash */
   const char *default_client;
   bool strict_isolation;
+  int max_level;      /* that a session goes up to; 0: there are no levels, and all work is at 0 */
   const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;

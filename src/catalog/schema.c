@@ -81,6 +81,7 @@ const schema schema_sqlite3 = {sqlite3_fields};
 static const schema_field database_fields[] = {{"defaultClient", NAME, NULL, NULL, 0},
                                                {"base", MAP, &base, NULL, 0},
                                                {"clients", NAMED, &schema_client, NULL, 0},
+                                               {"maxLevel", COUNT, NULL, NULL, CATALOG_MOST_LEVELS},
                                                {NULL, ANY, NULL, NULL, 0}};
 const schema schema_database = {database_fields};
 

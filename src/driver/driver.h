@@ -95,6 +95,9 @@ typedef struct driver_engine {
   /* Whether a connection that nobody uses is still there, as far as can be told without asking the server. NULL: it is.
    */
   bool (*alive)(driver_conn *conn);
+  /* The file that it writes to, links followed, so that it has one name however it was opened; NULL where there is
+   * none. It belongs to the connection. NULL: an engine without files. */
+  const char *(*file)(const driver_conn *conn);
   /* Prepares (or takes from the connection's cache) and binds. sql has ? for parameters. Parameters are borrowed until
    * receive has returned. A statement that was sent and never received is dropped by the next send, begin, commit or
    * rollback. Errors: USAGE, NOT_FOUND, TRANSACTION (the database has rolled the transaction back), DATASOURCE, MEMORY.
@@ -146,8 +149,13 @@ struct driver_conn {
    * statement that has not ended by then is cancelled on the server and gives TIMEOUT, and the connection is broken,
    * for a cancellation may come late. A write that had ended all the same gives what it gave. */
   int64_t deadline_ns;
-  int64_t retire_ns;     /* the pool's: when it is not given out any more; 0: never */
-  int64_t idle_since_ns; /* the pool's */
+  int64_t retire_ns;         /* the pool's: when it is not given out any more; 0: never */
+  int64_t idle_since_ns;     /* the pool's */
+  struct wait_party *holder; /* the pool's: who has it; NULL: nobody, or nobody known */
+  /* Where the engine has one writer at a time: who writes, as text, and can't end before this connection's work does.
+   * What it has locked is CONFLICT then, and not waited for. NULL: nobody. Whoever uses the connection sets it, and the
+   * pool takes it away. */
+  const char *locked_by;
 };
 
 extern const driver_engine driver_sqlite3;

@@ -161,6 +161,11 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   return SHUNT_OK;
 }
 
+static const char *file_of(const driver_conn *base) {
+  const char *file = sqlite3_db_filename(((const sqlite_conn *)(const void *)base)->db, "main");
+  return file && file[0] ? file : NULL;
+}
+
 /* ---- transactions ---- */
 
 /* SQLite is serializable whatever is asked for, which is never less than what was asked for. */
@@ -236,6 +241,7 @@ const driver_engine driver_sqlite3 = {
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
+    .file = file_of,
     .send = sqlite_send,
     .receive = sqlite_receive,
     .begin = begin,

@@ -43,6 +43,12 @@ static shunt_status locked(sqlite_conn *conn, int rc, const char *message, shunt
                      client->name, client->filename);
   if ((rc & 0xff) == SQLITE_LOCKED)
     return error_set(err, SHUNT_E_DATASOURCE, "client '%s': '%s': %s", client->name, client->filename, message);
+  if (conn->base.locked_by)
+    return error_set(
+        err, SHUNT_E_CONFLICT,
+        "client '%s': '%s' is locked by %s, and so could never come free for what is done here; do this in "
+        "that transaction, or after it",
+        client->name, client->filename, conn->base.locked_by);
   if (sqlite_is_late(conn))
     return error_set(err, SHUNT_E_TIMEOUT,
                      "client '%s': '%s' is locked by another connection or program: it did not come free before the "

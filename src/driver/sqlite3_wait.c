@@ -18,6 +18,7 @@ int64_t sqlite_lock_limit_ns(const sqlite_conn *conn) {
 /* SQLite's own handler knows no deadline. `tries` counts from 0 for each lock. */
 static int wait_for_lock(void *ud, int tries) {
   sqlite_conn *conn = ud;
+  if (conn->base.locked_by) return 0;
   if (tries == 0) conn->wait_until_ns = sqlite_lock_limit_ns(conn);
   int64_t left_ns = conn->wait_until_ns - clock_monotonic_ns();
   if (left_ns <= 0) return 0;

@@ -21,6 +21,13 @@ enum { SQLITE_BUSY_CODE = 5, TRIES = 16 };
   "(SELECT r.name FROM shunt_jobs r WHERE r.env = ? AND r.slot IS NOT NULL GROUP BY r.name"                            \
   " HAVING count(*) >= max(r.concurrency))"
 
+/* Where one runs at a time they run in their order: whoever passes over the first one, since another is about to claim
+ * it, must not take the second. */
+#define FIRST_ALONE                                                                                                    \
+  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs b WHERE b.env = j.env AND"   \
+  " b.queue = j.queue AND b.name = j.name AND b.due_at <= %s AND"                                                      \
+  " (b.priority, b.run_at, b.id) < (j.priority, j.run_at, j.id)))"
+
 typedef struct writer {
   arena *a;
   buf text;
@@ -53,6 +60,7 @@ static void write_condition(writer *t, const queue *q, const shunt_worker_option
   write_list(t, "name", o->jobs, o->njobs);
   buf_puts(&t->text, " AND (j.concurrency = 0 OR j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
   add_text(t, q->env);
+  if (q->dialect->parallel) buf_printf(&t->text, FIRST_ALONE, q->dialect->now_ms);
 }
 
 static void write_claim(writer *t, const queue *q, const shunt_worker *w, const char *condition) {

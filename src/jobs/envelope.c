@@ -8,9 +8,10 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "pool/wait.h"
 #include "query/transaction.h"
 
-enum { MOST_LEVELS = 8, NUMBER_DIGITS = 17 /* bring back any double */ };
+enum { NUMBER_DIGITS = 17 /* bring back any double */, NAME_ROOM = 256 };
 
 /* ---- writing ---- */
 
@@ -68,41 +69,50 @@ static json_t *attrs_of(const shunt_session *s) {
   return list;
 }
 
-/* A file by what it is, whatever it is called; the name itself where there is no such file. */
-static const char *real_name(const cat_client *client, char room[PATH_MAX]) {
-  return realpath(client->filename, room) ? room : client->filename;
+/* The file that it keeps others from writing to; NULL: none. */
+static const char *locked_file(const transaction *t) {
+  const driver_engine *engine = t->conn->engine;
+  return engine->file && !t->read_only ? engine->file(t->conn) : NULL;
 }
 
-static bool locks_file(const transaction *t) { return t->client->engine == CAT_SQLITE3 && !t->read_only; }
-
 bool envelope_has_locked(const shunt_session *s, const cat_client *client) {
-  char mine[PATH_MAX], other[PATH_MAX];
-  if (client->engine != CAT_SQLITE3) return false;
-  for (const transaction *t = s->transactions; t; t = t->next)
-    if (locks_file(t) && strcmp(real_name(t->client, mine), real_name(client, other)) == 0) return true;
+  char room[PATH_MAX];
+  if (client->engine != CAT_SQLITE3 || !s->transactions || !realpath(client->filename, room)) return false;
+  for (const transaction *t = s->transactions; t; t = t->next) {
+    const char *file = locked_file(t);
+    if (file && strcmp(file, room) == 0) return true;
+  }
   return false;
 }
 
 static json_t *locked_by(const shunt_session *s) {
-  char room[PATH_MAX];
   json_t *list = json_array();
   for (const transaction *t = s->transactions; t; t = t->next) {
-    if (!locks_file(t)) continue;
-    if (json_array_append_new(list, name(real_name(t->client, room))) == 0) continue;
+    const char *file = locked_file(t);
+    if (!file || json_array_append_new(list, name(file)) == 0) continue;
     json_decref(list);
     return NULL;
   }
   return list;
 }
 
-static int next_level(const shunt_session *s) { return s->level < MOST_LEVELS ? s->level + 1 : MOST_LEVELS; }
+static int next_level(const shunt_session *s) {
+  int most = s->home.catalog->max_level;
+  return s->level < most ? s->level + 1 : most;
+}
+
+static bool add_waiter(json_t *all, const shunt_session *s) {
+  char text[NAME_ROOM];
+  return json_object_set_new(all, "locked", locked_by(s)) == 0 &&
+         json_object_set_new(all, "waiter", name(wait_party_name(&s->party, text, sizeof text))) == 0;
+}
 
 shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err) {
   const char *current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL;
   json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i, s: I}", "instance", name(s->instance->name), "env",
                           name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level",
                           next_level(s), "generation", (json_int_t)shunt_generation(s->home.app));
-  if (all && waits && json_object_set_new(all, "locked", locked_by(s))) {
+  if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;
   }
@@ -158,6 +168,18 @@ static bool read_attrs(arena *a, const json_t *list, shunt_session_options *o) {
   return attrs != NULL;
 }
 
+/* What the one who waits has locked this one can't wait for. */
+static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shunt_error *err) {
+  const json_t *list = json_object_get(all, "locked");
+  size_t n = json_array_size(list);
+  if (!n) return SHUNT_OK;
+  const char *waiter = read_name(a, json_object_get(all, "waiter")), **files = arena_array(a, const char *, n);
+  const char *locker = arena_printf(a, "%s, who waits for this job", waiter ? waiter : "somebody");
+  bool ok = files && locker;
+  for (size_t i = 0; ok && i < n; i++) ok = (files[i] = read_name(a, json_array_get(list, i))) != NULL;
+  return ok ? session_lock_out(s, files, n, locker, err) : error_memory(err);
+}
+
 static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *all, shunt_session **session,
                             shunt_error *err) {
   arena a = {0};
@@ -169,6 +191,7 @@ static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *
   ok = ok && read_attrs(&a, json_object_get(all, "attrs"), &o);
   shunt_status status = ok ? open(app, &o, &s, err) : error_memory(err);
   if (!status && current) status = shunt_switch_push(s, current, err);
+  if (!status) status = lock_out(s, &a, all, err);
   arena_free(&a);
   if (status) {
     shunt_session_close(s);

@@ -6,9 +6,10 @@
 #include "base/clock.h"
 #include "jobs/worker.h"
 #include "pool/jitter.h"
-#include "query/transaction.h"
+#include "pool/wait.h"
+#include "query/propagation.h"
 
-enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
+enum { SQLITE_BUSY_CODE = 5, MOST_LOST = 20, MOST_DOUBLED = 20 };
 
 static const int64_t LONGEST_BACKOFF_MS = 24 * 3600 * 1000;
 
@@ -37,8 +38,7 @@ static shunt_status forget(const shunt_job *job, const queue *q, int64_t *affect
 static shunt_status keep(const shunt_job *job, const queue *q, const char *result, int64_t *affected,
                          shunt_error *err) {
   sql_text *sql = &q->session->sql;
-  const shunt_value text = queue_text(result ? result : "null"), id = shunt_integer(job->info.id),
-                    claim = shunt_integer(job->claim);
+  const shunt_value text = queue_text(result), id = shunt_integer(job->info.id), claim = shunt_integer(job->claim);
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET state = 'done', due_at = NULL, slot = NULL, error = NULL, finished_at = ");
   sql_puts(sql, q->dialect->now_ms);
@@ -52,18 +52,53 @@ static shunt_status keep(const shunt_job *job, const queue *q, const char *resul
   return queue_run_sql(q, NULL, affected, err);
 }
 
-shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
+static shunt_status end_now(void *ud, shunt_error *err) {
+  shunt_job *job = ud;
+  (void)err;
+  job->ended = true;
+  signal_raise();
+  return SHUNT_OK;
+}
+
+static shunt_status complete_in(shunt_job *job, const queue *q, const char *result, shunt_error *err) {
   int64_t affected = 0;
+  shunt_status status = SHUNT_OK;
+  if (!job->awaited) status = forget(job, q, &affected, err);
+  if (!status && !affected) status = keep(job, q, result, &affected, err);
+  if (!status && !affected) status = lost(job, err);
+  /* as long as a transaction can still be rolled back, it may have to be given back */
+  return status ? status : shunt_on_all_commit(job->session, end_now, job, NULL, err);
+}
+
+/* To be done once all that the job did elsewhere is committed. */
+typedef struct completion {
+  shunt_job *job;
+  char result[];
+} completion;
+
+static shunt_status complete_later(void *ud, shunt_error *err) {
+  completion *c = ud;
+  shunt_status status = session_enter(c->job->session, 0, err);
+  queue q = queue_of(c->job->session);
+  return status ? status : complete_in(c->job, &q, c->result, err);
+}
+
+static shunt_status complete_after_commit(shunt_job *job, const char *result, shunt_error *err) {
+  size_t size = strlen(result) + 1;
+  completion *c = base_alloc(sizeof *c + size);
+  if (!c) return error_memory(err);
+  c->job = job;
+  memcpy(c->result, result, size);
+  return shunt_on_all_commit(job->session, complete_later, c, base_free, err);
+}
+
+shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
+  const char *result = result_json ? result_json : "null";
   shunt_status status = session_enter(job->session, 0, err);
   if (status) return status;
   queue q = queue_of(job->session);
-  if (!job->awaited) status = forget(job, &q, &affected, err);
-  if (!status && !affected) status = keep(job, &q, result_json, &affected, err);
-  if (!status && !affected) status = lost(job, err);
-  if (status) return status;
-  job->ended = !queue_in_transaction(&q);
-  if (job->ended) signal_raise();
-  return SHUNT_OK;
+  bool later = session_in_transaction(job->session) && !queue_in_transaction(&q);
+  return later ? complete_after_commit(job, result, err) : complete_in(job, &q, result, err);
 }
 
 /* ---- failed ---- */
@@ -116,11 +151,18 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
   return affected ? SHUNT_OK : lost(job, err);
 }
 
+/* What it needs is held by the one who waits for it, or by those who wait for that one: tried again meanwhile, it would
+ * fail again. A conflict that an engine tells of is another thing, but for SQLite's lock. */
+static bool is_vain(const shunt_error *why) {
+  return why->status == SHUNT_E_CONFLICT && !why->sqlstate[0] &&
+         (why->engine_code == 0 || why->engine_code == SQLITE_BUSY_CODE);
+}
+
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
   char text[sizeof why->message + 32];
   snprintf(text, sizeof text, "%s: %s", shunt_status_name(why->status), why->message);
-  if (job->session) transaction_end_all(job->session); /* it may have locked the queue */
-  return fail(job, text, job->failures >= job->retry, err);
+  if (job->session) propagation_end_all(job->session); /* it may have locked the queue */
+  return fail(job, text, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
 }
 
 /* ---- given back ---- */
@@ -150,6 +192,7 @@ static void forget_running(shunt_job *job) {
 
 void shunt_job_free(shunt_job *job) {
   if (!job) return;
+  if (job->session) wait_run_end(&job->session->party);
   shunt_session_close(job->session);
   forget_running(job);
   if (!job->ended) give_back(job);
@@ -158,6 +201,16 @@ void shunt_job_free(shunt_job *job) {
 }
 
 /* ---- starting ---- */
+
+/* As whoever waits for it, or for what it holds, knows it. */
+static void name_party(shunt_job *job) {
+  shunt_session *s = job->session;
+  queue q = queue_of(s);
+  s->job = s->party.job = job->info.name;
+  s->party.number = (uint64_t)job->info.id;
+  job->key = queue_key_of(&q, job->info.id);
+  wait_run_begin(&s->party, job->key.text);
+}
 
 shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
@@ -169,7 +222,10 @@ shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
     error_set(&why, SHUNT_E_TIMEOUT, "its lease ran out %d times: each time the worker was gone, or hung", job->lost);
     job->retry = job->failures;
   }
-  if (*started) return SHUNT_OK;
+  if (*started) {
+    name_party(job);
+    return SHUNT_OK;
+  }
   shunt_status status = shunt_job_failed(job, &why, err);
   shunt_job_free(job);
   return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;

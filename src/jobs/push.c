@@ -113,6 +113,64 @@ shunt_status push_send(const queue *q, const push *p, int64_t *id, shunt_error *
                    p->job, p->options.unique_key);
 }
 
+/* ---- in transactions ---- */
+
+static shunt_status wake(void *ud, shunt_error *err) {
+  (void)ud, (void)err;
+  signal_raise();
+  return SHUNT_OK;
+}
+
+/* A worker that is not woken finds it a little later. */
+static shunt_status send_here(const queue *q, const push *p, int64_t *id, shunt_error *err) {
+  shunt_status status = push_send(q, p, id, err);
+  shunt_status told =
+      status || !queue_in_transaction(q) ? SHUNT_OK : shunt_on_commit(q->session, wake, NULL, NULL, NULL);
+  (void)told;
+  return status;
+}
+
+/* What is sent once the transaction is committed. */
+typedef struct kept {
+  shunt_session *session;
+  arena texts;
+  push push;
+} kept;
+
+static void drop(void *ud) {
+  kept *k = ud;
+  push_free(&k->push);
+  arena_free(&k->texts);
+  base_free(k);
+}
+
+static shunt_status send_kept(void *ud, shunt_error *err) {
+  kept *k = ud;
+  int64_t id;
+  shunt_status status = session_enter(k->session, 0, err);
+  queue q = queue_of(k->session);
+  return status ? status : send_here(&q, &k->push, &id, err);
+}
+
+static bool copy(kept *k, const char **text) {
+  if (*text) *text = arena_strdup(&k->texts, *text);
+  return *text != NULL;
+}
+
+/* Takes over the envelope. */
+static shunt_status send_after_commit(shunt_session *s, push *p, shunt_error *err) {
+  kept *k = base_zalloc(sizeof *k);
+  if (!k) return error_memory(err);
+  k->session = s;
+  k->push = *p;
+  p->envelope = NULL;
+  shunt_push_options *o = &k->push.options;
+  bool ok = copy(k, &k->push.job) && copy(k, &k->push.data) && copy(k, &o->queue);
+  if (ok && (!o->unique_key || copy(k, &o->unique_key))) return shunt_on_commit(s, send_kept, k, drop, err);
+  drop(k);
+  return error_memory(err);
+}
+
 shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json, const shunt_push_options *options,
                         int64_t *id, shunt_error *err) {
   push p = {.envelope = NULL};
@@ -121,7 +179,8 @@ shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json
   if (!status) status = push_make(s, job, data_json, options, false, &p, err);
   if (!status) {
     queue q = queue_of(s);
-    status = push_send(&q, &p, &own_id, err);
+    bool later = session_in_transaction(s) && !queue_in_transaction(&q);
+    status = later ? send_after_commit(s, &p, err) : send_here(&q, &p, &own_id, err);
   }
   push_free(&p);
   if (id) *id = own_id;

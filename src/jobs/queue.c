@@ -1,10 +1,11 @@
 #include "jobs/queue.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "query/access.h"
 #include "query/statement.h"
-#include "query/transaction.h"
+#include "query/unit.h"
 
 /* ---- the tables ---- */
 
@@ -41,6 +42,7 @@ static const char *const pg_tables[] = {
 static const queue_dialect sqlite_dialect = {
     .now_ms = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     .locked = "",
+    .parallel = false,
     .notify = "",
     .tables = sqlite_tables,
 };
@@ -48,16 +50,14 @@ static const queue_dialect sqlite_dialect = {
 static const queue_dialect pg_dialect = {
     .now_ms = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)",
     .locked = " FOR UPDATE SKIP LOCKED",
+    .parallel = true,
     .notify = ", pg_notify('" QUEUE_CHANNEL "', '')",
     .tables = pg_tables,
 };
 
 /* ---- where it is ---- */
 
-int queue_own_level(const catalog *c) {
-  (void)c;
-  return 9;
-}
+int queue_own_level(const catalog *c) { return c->max_level ? c->max_level + 1 : 0; }
 
 queue queue_of(shunt_session *s) {
   const catalog *c = s->home.catalog;
@@ -70,6 +70,12 @@ queue queue_of(shunt_session *s) {
 }
 
 bool queue_in_transaction(const queue *q) { return transaction_peek(q->session, q->client, q->level) != NULL; }
+
+queue_key queue_key_of(const queue *q, int64_t id) {
+  queue_key key;
+  snprintf(key.text, sizeof key.text, "%.64s:%lld", q->client->name, (long long)id);
+  return key;
+}
 
 /* ---- statements ---- */
 

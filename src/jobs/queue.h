@@ -14,6 +14,7 @@
 typedef struct queue_dialect {
   const char *now_ms;        /* SQL: the time, of one clock for all who use the queue, in ms since 1970 */
   const char *locked;        /* after a SELECT inside of a write: passes over rows that another transaction is at */
+  bool parallel;             /* several may claim at once, each seeing the queue as it was before the others did */
   const char *notify;        /* after the columns that an INSERT gives back: tells workers of it, at the commit */
   const char *const *tables; /* ends in NULL */
 } queue_dialect;
@@ -45,6 +46,12 @@ shunt_status queue_run(const queue *q, const char *sql, const shunt_value *param
                        int64_t *affected, shunt_error *err);
 /* The same with the session's sql_text. */
 shunt_status queue_run_sql(const queue *q, shunt_rows *rows, int64_t *affected, shunt_error *err);
+
+/* A job by a name that is its own in all databases, as far as this process can tell. */
+typedef struct queue_key {
+  char text[96];
+} queue_key;
+queue_key queue_key_of(const queue *q, int64_t id);
 
 static inline shunt_value queue_text(const char *text) {
   return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();

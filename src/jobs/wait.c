@@ -1,4 +1,5 @@
 /* Waiting for what a job comes to. The row says it; nothing is held while it is waited for. */
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -6,6 +7,7 @@
 #include "jobs/envelope.h"
 #include "jobs/push.h"
 #include "jobs/signal.h"
+#include "pool/wait.h"
 
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 100000000, GIVE_UP_MS = 2000;
 
@@ -13,6 +15,7 @@ typedef struct waiter {
   queue queue;
   const char *job;
   int64_t id;
+  queue_key key;
 } waiter;
 
 /* ---- what is seen to be hopeless ---- */
@@ -86,15 +89,29 @@ static shunt_status late(const waiter *w, shunt_error *err) {
                    (long long)w->id);
 }
 
+/* Fails at once where whoever runs it waits for what this one holds. */
+static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_error *err) {
+  char name[160];
+  wait_edge edge;
+  snprintf(name, sizeof name, "job '%.100s' %lld", w->job, (long long)w->id);
+  shunt_status status = wait_job_begin(&edge, &w->queue.session->party, w->key.text, name, err);
+  if (status) return status;
+  signal_wait(seen, until_ns, NULL);
+  wait_end(&edge);
+  return SHUNT_OK;
+}
+
 static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
   int64_t deadline_ns = w->queue.session->deadline_ns, nap_ns = SHORTEST_NAP_NS;
   for (;;) {
     bool ended;
     uint64_t seen = signal_count();
     shunt_status status = look(w, &ended, result, err);
+    if (status == SHUNT_E_TIMEOUT && !ended) return late(w, err);
     if (status || ended) return status;
     int64_t until_ns = clock_monotonic_ns() + nap_ns;
-    signal_wait(seen, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, NULL);
+    status = nap(w, seen, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, err);
+    if (status) return status;
     if (deadline_ns && clock_monotonic_ns() >= deadline_ns) return late(w, err);
     if (nap_ns < LONGEST_NAP_NS) nap_ns *= 2;
   }
@@ -115,6 +132,7 @@ shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data
   if (!status) status = push_send(&w.queue, &p, &w.id, err);
   push_free(&p);
   if (status) return status;
+  w.key = queue_key_of(&w.queue, w.id);
   status = wait_for(&w, result_json, err);
   give_up(&w);
   return status;

@@ -25,7 +25,7 @@ static const char *make_name(arena *a) {
 static shunt_status open_session(const shunt_worker *w, shunt_session **out, shunt_error *err) {
   const shunt_session_options options = {.timeout_ms = LOOK_MS};
   shunt_status status = w->open(w->app, &options, out, err);
-  if (!status) (*out)->level = queue_own_level((*out)->home.catalog);
+  if (!status) session_raise(*out, queue_own_level((*out)->home.catalog));
   return status;
 }
 

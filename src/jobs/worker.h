@@ -42,6 +42,7 @@ struct shunt_job {
   shunt_worker *worker;
   shunt_session *session; /* NULL once it is ended */
   shunt_rows *row;
+  queue_key key; /* of who waits for it */
   int64_t claim; /* tells it from whoever has it after its lease ran out */
   int failures, lost, retry;
   int64_t backoff_ms;

@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "query/session.h"
+#include "jobs/queue.h"
 #include "shunt.h"
 
 typedef enum yard_kind { YARD_OWN, YARD_MAIN, YARD_PG } yard_kind;
@@ -57,7 +57,8 @@ static inline void yard_config(const yard *y) {
            "  instances:\n"
            "    \"\": {id: 1}\n"
            "    shared: {id: 2}\n"
-           "    acme: {id: 3, isolate: true, isolateClient: acme}\n%s",
+           "    acme: {id: 3, isolate: true, isolateClient: acme}\n"
+           "models: {thing: {table: things}}\n%s",
            y->kind == YARD_PG ? "    far: {engine: pg, pool: {max: 4}, connection: {url: \"" : "",
            y->kind == YARD_PG ? getenv("SHUNT_TEST_PG") : "", y->kind == YARD_PG ? "\"}}\n" : "", queues[y->kind]);
   yard_write(y, "shunt.yaml", text);
@@ -110,34 +111,22 @@ static inline yard *yard_of(void **state) { return *state; }
 
 /* ---- the queue's rows, as they are ---- */
 
-/* Whatever the session is in the middle of. */
+/* Whatever the session is in the middle of. %s is the environment. */
 static inline shunt_status yard_try_sql(yard *y, const char *sql, int64_t *number) {
   shunt_session *s;
-  yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
-  const catalog *c = s->home.catalog;
-  shunt_rows *rows = NULL;
   char text[512];
   snprintf(text, sizeof text, sql, y->env);
-  /* the queue's own datasource has no name that shunt_sql takes */
-  s->sql.nparams = 0;
-  buf_reset(&s->sql.text);
-  buf_puts(&s->sql.text, text);
-  driver_conn *conn;
-  shunt_status status = pool_acquire(s->home.pools, c->jobs.client, 0, 0, &conn, &y->err);
-  rows = rows_new();
+  yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
+  shunt_rows *rows = rows_new();
   assert_non_null(rows);
-  if (!status) {
-    status = conn->engine->send(conn, text, strlen(text), NULL, 0, &y->err);
-    if (!status) status = conn->engine->receive(conn, rows, NULL, NULL, &y->err);
-    pool_release(conn, 0);
-  }
+  queue q = queue_of(s);
+  shunt_status status = queue_run(&q, text, NULL, 0, rows, NULL, &y->err);
   if (number) *number = !status && rows->count ? rows_row(rows, 0)[0].as.integer : -1;
   shunt_rows_free(rows);
   shunt_session_close(s);
   return status;
 }
 
-/* %s is the environment. */
 static inline void yard_sql(yard *y, const char *sql) { yard_fine(y, yard_try_sql(y, sql, NULL)); }
 static inline int64_t yard_number(yard *y, const char *sql) {
   int64_t n;
