@@ -28,6 +28,7 @@ int luaopen_shunt_core(lua_State *L) {
   bind_json_register(L);
   bind_rows_register(L);
   bind_options_register(L);
+  bind_waits_register(L);
   bind_jobs_register(L);
   bind_job_register(L);
   bind_worker_register(L);
