@@ -3,6 +3,7 @@
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Workers = require "tests.spec.support.workers"
+local watchdog = require "tests.support.watchdog"
 
 local CONFIG = [[
 database:
@@ -101,7 +102,7 @@ job "nested" { handler = function(session, data) return session:push_async("add"
 local TABLE = "CREATE TABLE notes (id INTEGER PRIMARY KEY, iid INTEGER, body TEXT)"
 
 describe("jobs", function()
-  local app, folder, session
+  local app, folder, session, dog
 
   local function open(jobs, config)
     app, folder = App.open({ ["shunt.yaml"] = config or CONFIG, ["rules/models.lua"] = RULES, ["jobs/all.lua"] = jobs or JOBS },
@@ -110,10 +111,14 @@ describe("jobs", function()
     for _, client in ipairs { "main", "other", "iso" } do session:execute(client, TABLE) end
   end
 
-  before_each(function() open() end)
+  before_each(function()
+    dog = watchdog.start(120)
+    open()
+  end)
   after_each(function()
     app:close()
     App.remove(folder)
+    dog:stop()
   end)
 
   local function reopen(jobs, config)
