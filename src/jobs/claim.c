@@ -22,11 +22,11 @@ enum { SQLITE_BUSY_CODE = 5, TRIES = 16 };
   " HAVING count(*) >= max(r.concurrency))"
 
 /* Where one runs at a time they run in their order: whoever passes over the first one, since another is about to claim
- * it, must not take the second. */
+ * it, must not take the second. Asked for each that is passed over, so that it has an index of its own. */
 #define FIRST_ALONE                                                                                                    \
-  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs b WHERE b.env = j.env AND"   \
-  " b.queue = j.queue AND b.name = j.name AND b.due_at <= %s AND"                                                      \
-  " (b.priority, b.run_at, b.id) < (j.priority, j.run_at, j.id)))"
+  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR j.id = (SELECT b.id FROM shunt_jobs b WHERE b.env = j.env AND"    \
+  " b.queue = j.queue AND b.name = j.name AND b.concurrency = 1 AND b.due_at IS NOT NULL AND b.due_at <= %s"           \
+  " ORDER BY b.priority, b.run_at, b.id LIMIT 1))"
 
 typedef struct writer {
   arena *a;

@@ -1,8 +1,10 @@
 /* Waiting for what a job comes to, pushing inside of transactions, and several workers at once. */
 #define _DEFAULT_SOURCE
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "unit/jobs/yard.h"
+#include "unit/watchdog.h"
 
 #define BEGIN                                                                                                          \
   yard *y = yard_of(state);                                                                                            \
@@ -16,8 +18,9 @@ typedef struct hand {
   shunt_worker *worker;
   shunt_error err; /* SHUNT_OK, or what went wrong */
   int done;
-  int64_t last;  /* the data of the job before */
-  bool disorder; /* data did not grow */
+  atomic_llong *last; /* the data of the job before, on whatever thread; NULL: they are in no order */
+  bool disorder;      /* data did not grow */
+  const char *write;  /* a datasource that each job writes to first; NULL: none */
 } hand;
 
 static shunt_status handle(hand *h, shunt_job *job) {
@@ -26,10 +29,12 @@ static shunt_status handle(hand *h, shunt_job *job) {
   snprintf(why.message, sizeof why.message, "no: it may not");
   if (strcmp(info->name, "fail") == 0) return shunt_job_failed(job, &why, &h->err);
   int64_t n = strtoll(info->data, NULL, 10);
-  h->disorder = h->disorder || n < h->last;
-  h->last = n;
+  if (h->last && atomic_exchange(h->last, n) != n - 1) h->disorder = true;
   h->done++;
-  return shunt_job_complete(job, info->data, &h->err);
+  shunt_status status = h->write ? shunt_sql(shunt_job_session(job), h->write, "INSERT INTO effects VALUES (1)", NULL,
+                                             0, NULL, NULL, &why)
+                                 : SHUNT_OK;
+  return status ? shunt_job_failed(job, &why, &h->err) : shunt_job_complete(job, info->data, &h->err);
 }
 
 static void *work(void *ud) {
@@ -46,10 +51,11 @@ static void *work(void *ud) {
   return NULL;
 }
 
+static void hand_begin(hand *h) { assert_int_equal(pthread_create(&h->thread, NULL, work, h), 0); }
+
 static void hand_start(hand *h, shunt_worker *worker) {
-  memset(h, 0, sizeof *h);
-  h->worker = worker;
-  assert_int_equal(pthread_create(&h->thread, NULL, work, h), 0);
+  *h = (hand){.worker = worker};
+  hand_begin(h);
 }
 
 static void hand_join(hand *h) {
@@ -227,6 +233,115 @@ static void sends_at_once_what_a_transaction_elsewhere_waits_for(void **state) {
   hand_stop(&h);
 }
 
+/* The queue lies elsewhere than the transaction. */
+static const char *elsewhere(const yard *y) { return y->kind == YARD_OWN ? "main" : "other"; }
+
+static void is_sent_after_the_commit_of_a_transaction_elsewhere(void **state) {
+  BEGIN;
+  shunt_tx *tx;
+  int64_t id;
+  char job[] = "mail", data[] = "[1]";
+  for (int commit = 0; commit < 2; commit++) {
+    yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = elsewhere(y)}, &tx, &y->err));
+    yard_fine(y, shunt_push(y->session, job, data, &(shunt_push_options){.unique_key = "k"}, &id, &y->err));
+    assert_int_equal(id, 0);
+    assert_null(yard_try_next(y));
+    memset(job, 'x', 4); /* it was borrowed for the call alone */
+    if (commit)
+      yard_fine(y, shunt_commit(tx, &y->err));
+    else
+      yard_fine(y, shunt_rollback(tx, &y->err));
+    memcpy(job, "mail", 4);
+    assert_int_equal(yard_count(y), commit);
+  }
+  shunt_job *next = yard_next(y);
+  assert_string_equal(shunt_job_of(next)->name, "mail");
+  assert_string_equal(shunt_job_of(next)->data, "[1]");
+  yard_complete(y, next, NULL);
+}
+
+static void is_done_only_once_what_it_did_elsewhere_is_committed(void **state) {
+  BEGIN;
+  shunt_tx *tx;
+  yard_push(y, "j", NULL, NULL);
+  for (int commit = 0; commit < 2; commit++) {
+    shunt_job *job = yard_next(y);
+    yard_fine(y, shunt_begin(shunt_job_session(job), &(shunt_tx_options){.client = elsewhere(y)}, &tx, &y->err));
+    yard_fine(y, shunt_job_complete(job, NULL, &y->err));
+    assert_int_equal(yard_count(y), 1);
+    if (commit)
+      yard_fine(y, shunt_commit(tx, &y->err));
+    else
+      yard_fine(y, shunt_rollback(tx, &y->err));
+    assert_int_equal(yard_count(y), !commit);
+    shunt_job_free(job);
+  }
+  assert_int_equal(yard_count(y), 0);
+}
+
+/* ---- what can't end ---- */
+
+static void make_effects(yard *y, const char *client) {
+  yard_fine(y, shunt_sql(y->session, client, "CREATE TABLE effects (n INTEGER)", NULL, 0, NULL, NULL, &y->err));
+}
+
+static void drop_effects(yard *y, const char *client) {
+  yard_fine(y, shunt_sql(y->session, client, "DROP TABLE effects", NULL, 0, NULL, NULL, &y->err));
+}
+
+/* The transaction has locked the file that the job must write to. */
+static void finds_at_once_that_a_job_waits_for_what_its_waiter_has_locked(void **state) {
+  BEGIN;
+  hand h = {.worker = y->worker, .write = elsewhere(y)};
+  shunt_tx *tx;
+  char *result;
+  make_effects(y, elsewhere(y));
+  hand_begin(&h);
+  yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = elsewhere(y)}, &tx, &y->err));
+  yard_fails(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err), SHUNT_E_CONFLICT, "who waits");
+  yard_fine(y, shunt_rollback(tx, &y->err));
+  yard_fine(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err));
+  shunt_free(result);
+  hand_stop(&h);
+}
+
+/* The transaction holds the only connection of level 0, and the job writes to the same table at level 1. */
+static void goes_up_a_level_so_that_the_waiters_connection_is_not_needed(void **state) {
+  BEGIN;
+  if (y->kind != YARD_PG) skip();
+  hand h = {.worker = y->worker, .write = "narrow"};
+  shunt_tx *tx;
+  char *result;
+  shunt_rows *rows;
+  make_effects(y, "narrow");
+  hand_begin(&h);
+  yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = "narrow"}, &tx, &y->err));
+  yard_fine(y, shunt_sql(y->session, "narrow", "INSERT INTO effects VALUES (0)", NULL, 0, NULL, NULL, &y->err));
+  yard_fine(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err));
+  shunt_free(result);
+  yard_fine(y, shunt_commit(tx, &y->err));
+  yard_fine(y, shunt_sql(y->session, "narrow", "SELECT n FROM effects ORDER BY n", NULL, 0, &rows, NULL, &y->err));
+  assert_int_equal(shunt_rows_count(rows), 2);
+  shunt_rows_free(rows);
+  hand_stop(&h);
+  drop_effects(y, "narrow");
+}
+
+static void tells_at_once_without_levels_that_it_would_wait_for_ever(void **state) {
+  BEGIN;
+  if (y->kind != YARD_PG) skip();
+  hand h = {.worker = y->worker, .write = "narrow"};
+  shunt_tx *tx;
+  char *result;
+  make_effects(y, "narrow");
+  hand_begin(&h);
+  yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = "narrow"}, &tx, &y->err));
+  yard_fails(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err), SHUNT_E_CONFLICT, "waits");
+  yard_fine(y, shunt_rollback(tx, &y->err));
+  hand_stop(&h);
+  drop_effects(y, "narrow");
+}
+
 static void takes_effect_once_where_it_is_completed_in_its_effects_transaction(void **state) {
   BEGIN;
   shunt_tx *tx;
@@ -287,13 +402,17 @@ static void runs_each_job_once_on_many_threads(void **state) {
   shunt_worker_close(second);
 }
 
-/* Each thread sees data that grow, and no two of the name run at once. */
+/* Each comes after the one before it, whatever thread they are on, and no two of the name run at once. */
 static void keeps_the_order_where_one_runs_at_a_time(void **state) {
   BEGIN;
   hand hands[HANDS];
   char data[24];
+  atomic_llong last = -1;
   shunt_worker *second = yard_worker(y, YARD_LEASE_MS);
-  for (int i = 0; i < HANDS; i++) hand_start(&hands[i], i ? y->worker : second);
+  for (int i = 0; i < HANDS; i++) {
+    hands[i] = (hand){.worker = i ? y->worker : second, .last = &last};
+    hand_begin(&hands[i]);
+  }
   for (int i = 0; i < MANY; i++) {
     snprintf(data, sizeof data, "%d", i);
     yard_push(y, "j", data, &(shunt_push_options){.concurrency = 1});
@@ -358,10 +477,16 @@ int main(void) {
       yard_tests(sends_at_once_what_a_transaction_elsewhere_waits_for),
       yard_tests(takes_effect_once_where_it_is_completed_in_its_effects_transaction),
       yard_tests(rolls_back_what_is_open_when_it_has_failed),
+      yard_tests(is_sent_after_the_commit_of_a_transaction_elsewhere),
+      yard_tests(is_done_only_once_what_it_did_elsewhere_is_committed),
+      yard_tests(finds_at_once_that_a_job_waits_for_what_its_waiter_has_locked),
+      yard_tests(goes_up_a_level_so_that_the_waiters_connection_is_not_needed),
+      {"tells_at_once_without_levels_that_it_would_wait_for_ever (PostgreSQL)",
+       tells_at_once_without_levels_that_it_would_wait_for_ever, yard_pg_flat, yard_teardown, NULL},
       yard_tests(runs_each_job_once_on_many_threads),
       yard_tests(keeps_the_order_where_one_runs_at_a_time),
       yard_tests(is_made_once_by_many_who_push_first),
       yard_tests(is_woken_by_a_push_of_another_application),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }

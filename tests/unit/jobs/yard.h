@@ -20,6 +20,7 @@
 #include "shunt.h"
 
 typedef enum yard_kind { YARD_OWN, YARD_MAIN, YARD_PG } yard_kind;
+enum { YARD_FLAT = 1 << 8 /* without levels */ };
 
 typedef struct yard {
   yard_kind kind;
@@ -42,25 +43,30 @@ static inline void yard_write(const yard *y, const char *name, const char *text)
   assert_int_equal(fclose(file), 0);
 }
 
-static inline void yard_config(const yard *y) {
+static inline void yard_config(const yard *y, int levels) {
   static const char *const queues[] = {"", "jobs: {client: main}\n", "jobs: {client: far}\n"};
-  char text[2048], overlay[64];
+  char text[4096], overlay[64], servers[1024] = "";
+  if (y->kind == YARD_PG)
+    snprintf(servers, sizeof servers,
+             "    far: {engine: pg, pool: {max: 4}, connection: {url: \"%s\"}}\n"
+             "    narrow: {clone: far, pool: {max: 1}}\n",
+             getenv("SHUNT_TEST_PG"));
   snprintf(text, sizeof text,
            "database:\n"
+           "  maxLevel: %d\n"
            "  defaultClient: main\n"
            "  clients:\n"
            "    main: {engine: sqlite3, connection: {filename: main.db, create: true, busyTimeout: 2s}}\n"
            "    acme: {clone: default, connection: {filename: acme.db}}\n"
            "    other: {clone: default, connection: {filename: other.db}}\n"
-           "%s%s%s"
+           "%s"
            "instance:\n"
            "  instances:\n"
            "    \"\": {id: 1}\n"
            "    shared: {id: 2}\n"
            "    acme: {id: 3, isolate: true, isolateClient: acme}\n"
            "models: {thing: {table: things}}\n%s",
-           y->kind == YARD_PG ? "    far: {engine: pg, pool: {max: 4}, connection: {url: \"" : "",
-           y->kind == YARD_PG ? getenv("SHUNT_TEST_PG") : "", y->kind == YARD_PG ? "\"}}\n" : "", queues[y->kind]);
+           levels, servers, queues[y->kind]);
   yard_write(y, "shunt.yaml", text);
   snprintf(overlay, sizeof overlay, "shunt.%s.yaml", y->env);
   yard_write(y, overlay, "{}\n");
@@ -84,16 +90,16 @@ static inline shunt_worker *yard_worker(yard *y, int64_t lease_ms) {
   return w;
 }
 
-static inline int yard_setup(void **state, yard_kind kind) {
+static inline int yard_setup(void **state, int kind) {
   static int number;
-  if (kind == YARD_PG && !getenv("SHUNT_TEST_PG")) return 0;
+  if ((kind & YARD_PG) && !getenv("SHUNT_TEST_PG")) return 0;
   yard *y = calloc(1, sizeof *y);
   assert_non_null(y);
-  y->kind = kind;
+  y->kind = (yard_kind)(kind & ~YARD_FLAT);
   strcpy(y->folder, "/tmp/shunt-yard-XXXXXX");
   assert_non_null(mkdtemp(y->folder));
   snprintf(y->env, sizeof y->env, "t%ld_%d", (long)getpid(), number++);
-  yard_config(y);
+  yard_config(y, kind & YARD_FLAT ? 0 : 8);
   char path[128];
   snprintf(path, sizeof path, "%s/shunt.yaml", y->folder);
   yard_fine(y, shunt_open(path, &(shunt_options){.env = y->env}, &y->app, &y->err));
@@ -106,6 +112,8 @@ static inline int yard_setup(void **state, yard_kind kind) {
 static inline int yard_own(void **state) { return yard_setup(state, YARD_OWN); }
 static inline int yard_main(void **state) { return yard_setup(state, YARD_MAIN); }
 static inline int yard_pg(void **state) { return yard_setup(state, YARD_PG); }
+
+static inline int yard_pg_flat(void **state) { return yard_setup(state, YARD_PG | YARD_FLAT); }
 
 static inline yard *yard_of(void **state) { return *state; }
 
