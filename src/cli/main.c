@@ -90,14 +90,10 @@ static int host_next_signal(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg host[] = {{"isatty", host_isatty},
-                                {"mkdir", host_mkdir},
-                                {"exists", host_exists},
-                                {"list", host_list},
-                                {"now_ns", host_now_ns},
-                                {"hold_signals", host_hold_signals},
-                                {"next_signal", host_next_signal},
-                                {NULL, NULL}};
+static const luaL_Reg host[] = {{"isatty", host_isatty},           {"mkdir", host_mkdir},
+                                {"exists", host_exists},           {"list", host_list},
+                                {"now_ns", host_now_ns},           {"hold_signals", host_hold_signals},
+                                {"next_signal", host_next_signal}, {NULL, NULL}};
 
 /* Cuts the last part off a path; false where none is left. */
 static bool step_up(char *path) {

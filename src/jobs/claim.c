@@ -22,11 +22,15 @@ enum { SQLITE_BUSY_CODE = 5, TRIES = 16 };
   " HAVING count(*) >= max(r.concurrency))"
 
 /* Where one runs at a time they run in their order: whoever passes over the first one, since another is about to claim
- * it, must not take the second. Asked for each that is passed over, so that it has an index of its own. */
+ * it, must not take the second. The first ones are looked up from name to name, however many of each there are. */
+#define NEXT_ALONE(more)                                                                                               \
+  "SELECT b.queue, b.name, b.id FROM shunt_jobs b WHERE b.env = ? AND b.concurrency = 1 AND b.due_at IS NOT NULL AND"  \
+  " b.due_at <= %s" more " ORDER BY b.queue, b.name, b.priority, b.run_at, b.id LIMIT 1"
 #define FIRST_ALONE                                                                                                    \
-  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR j.id = (SELECT b.id FROM shunt_jobs b WHERE b.env = j.env AND"    \
-  " b.queue = j.queue AND b.name = j.name AND b.concurrency = 1 AND b.due_at IS NOT NULL AND b.due_at <= %s"           \
-  " ORDER BY b.priority, b.run_at, b.id LIMIT 1))"
+  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR j.id IN (WITH RECURSIVE f AS ((" NEXT_ALONE(                      \
+      "") ") UNION ALL"                                                                                                \
+          " SELECT n.* FROM f, LATERAL (" NEXT_ALONE(                                                                  \
+              " AND (b.queue, b.name) > (f.queue, f.name)") ") n) SELECT id FROM f))"
 
 typedef struct writer {
   arena *a;
@@ -60,7 +64,10 @@ static void write_condition(writer *t, const queue *q, const shunt_worker_option
   write_list(t, "name", o->jobs, o->njobs);
   buf_puts(&t->text, " AND (j.concurrency = 0 OR j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
   add_text(t, q->env);
-  if (q->dialect->parallel) buf_printf(&t->text, FIRST_ALONE, q->dialect->now_ms);
+  if (!q->dialect->parallel) return;
+  buf_printf(&t->text, FIRST_ALONE, q->dialect->now_ms, q->dialect->now_ms);
+  add_text(t, q->env);
+  add_text(t, q->env);
 }
 
 static void write_claim(writer *t, const queue *q, const shunt_worker *w, const char *condition) {
@@ -90,7 +97,7 @@ static bool write_both(writer *t, const queue *q, shunt_worker *w, const shunt_w
 }
 
 shunt_status claim_prepare(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
-  writer t = {.a = &w->owned, .params = arena_array(&w->owned, shunt_value, o->nqueues + o->njobs + 3)};
+  writer t = {.a = &w->owned, .params = arena_array(&w->owned, shunt_value, o->nqueues + o->njobs + 5)};
   queue q = queue_of(w->session);
   if (!t.params || !write_both(&t, &q, w, o)) return error_memory(err);
   w->sql.params = t.params;

@@ -604,7 +604,7 @@ describe("shunt init", function()
         assert.equal(0, got, ("shunt %s\n%s%s"):format(arguments, text, told))
       end
     end
-    assert.equal(4, steps, out)
+    assert.equal(5, steps, out)
     local strict, report = run(folder, "check --strict --online -c shop/shunt.yaml")
     assert.equal(0, strict, report)
   end)
