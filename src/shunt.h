@@ -728,10 +728,12 @@ SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
 /* The session that it runs in; the job's own. */
 SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
 /* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
- * the queue's datasource it commits with that. CONFLICT: its lease has run out and another worker has it, so what this
- * one did is to be rolled back. */
+ * the queue's datasource it commits with that. In one elsewhere it runs once all of the session's are committed, and
+ * its failure is that of a hook. CONFLICT: its lease has run out and another worker has it, so what this one did is to
+ * be rolled back. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
-/* Failed: ready again later, or dead. Not in a transaction that will be rolled back. CONFLICT: as above. */
+/* Failed: ready again later, or dead. What is open in its session is rolled back. One that is waited for is dead at
+ * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
 /* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
  * back, is ready again at once. Accepts NULL. */

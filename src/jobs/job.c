@@ -215,7 +215,7 @@ static void name_party(shunt_job *job) {
 shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
   shunt_worker *w = job->worker;
-  if (job->lost <= MOST_LOST) {
+  if (job->lost < MOST_LOST) {
     *started = !envelope_open(w->open, w->app, rows_row(job->row, 0)[4].as.bytes, &job->session, &why);
   } else {
     *started = false;
@@ -226,7 +226,8 @@ shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
     name_party(job);
     return SHUNT_OK;
   }
-  shunt_status status = shunt_job_failed(job, &why, err);
+  /* this host's own trouble is not the job's */
+  shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);
   shunt_job_free(job);
   return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
 }
