@@ -5,7 +5,7 @@
 local Engines = require "tests.engines.support.engines"
 
 local SEED = tonumber(os.getenv "SHUNT_SEED") or os.time()
-local PROGRAMS, DEEPEST = 60, 5
+local PROGRAMS, DEEPEST = 100, 6
 
 local rules = [[
 model "loose" { table = "parents" }
@@ -26,7 +26,9 @@ local modes = {
   REQUIRED = { "join", "begin" }, SUPPORTS = { "join", "outside" }, MANDATORY = { "join", "refuse" }, NEVER = { "refuse", "outside" },
   NESTED = { "save", "begin" }, REQUIRES_NEW = { "begin", "begin", true }, NOT_SUPPORTED = { "outside", "outside", true },
 }
-local mode_names = { "REQUIRED", "SUPPORTS", "MANDATORY", "NEVER", "NESTED", "REQUIRES_NEW", "NOT_SUPPORTED" }
+local mode_names = {
+  "REQUIRED", "REQUIRED", "REQUIRED", "NESTED", "NESTED", "NESTED", "SUPPORTS", "MANDATORY", "NEVER", "REQUIRES_NEW", "NOT_SUPPORTED",
+}
 
 function Model:place(client)
   client = client or self.current[#self.current] or "default"
@@ -164,7 +166,7 @@ local FAILS = {}
 
 function Program:transaction(depth)
   local mode = mode_names[math.random(#mode_names)]
-  local client = ({ nil, "main", "second", "default" })[math.random(4)]
+  local client = ({ "main", "second", "default" })[math.random(8)] -- mostly none
   local h = self.model:begin(mode, client)
   local failed = true
   local ok, problem = pcall(self.session.transaction, self.session, function()
@@ -200,7 +202,7 @@ local steps = { "insert", "insert", "hook", "transaction", "transaction", "trans
 
 function Program:block(depth)
   self:check()
-  for _ = 1, math.random(3) do
+  for _ = 1, math.random(4) do
     local step = steps[math.random(depth < DEEPEST and #steps or 3)]
     local ok, problem = pcall(self[step], self, depth)
     if not ok and (problem ~= FAILS and problem.code ~= "SHUNT_E_TRANSACTION" or math.random(2) == 1) then error(problem, 0) end
