@@ -81,7 +81,7 @@ for _, engine in ipairs(Engines.servers) do
     end)
 
     it("is tried once where it is a part of another, which is what would have to be begun anew", function()
-      local tries, outer = 0, 0
+      local tries, outer
       local function inner()
         tries = tries + 1
         local quick <close> = world.app:session()
