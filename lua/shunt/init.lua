@@ -131,9 +131,10 @@ local function run_in(transaction, session, fn)
   return committed(open, fn(session))
 end
 
--- The engine has given the transaction up for the sake of another one.
-local function is_conflict(problem)
-  return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and (problem.engine_code or problem.sqlstate) ~= nil
+-- The engine has given the transaction up for the sake of another one. Where hooks failed too, that is to be told.
+local function may_retry(problem)
+  return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and not problem.failures
+    and (problem.engine_code or problem.sqlstate) ~= nil
 end
 
 local LONGEST_PAUSE_MS = 200
@@ -144,7 +145,7 @@ function core.session_methods.transaction(session, fn, opts)
   for tried = 1, retries do
     local got = pack(pcall(run_in, transaction, session, fn))
     if got[1] then return unpack(got, 2, got.n) end
-    if not is_conflict(got[2]) then error(got[2], 0) end
+    if not may_retry(got[2]) then error(got[2], 0) end
     core.pause(random() * min(2 ^ tried * 2, LONGEST_PAUSE_MS))
     transaction = core.begin(session, opts)
   end

@@ -219,11 +219,14 @@ bool shunt_tx_began(const shunt_tx *h) { return h->is == BEGIN; }
 static shunt_status end_own(shunt_tx *h, bool commit, shunt_error *err) {
   shunt_session *s = h->session;
   transaction *t = h->tx;
-  hook_end end = {.status = SHUNT_OK};
-  snprintf(end.client, sizeof end.client, "%s", t->client->name);
-  if (commit) end.status = transaction_commit(s, t, err);
+  hook_end end;
+  hook *due = NULL;
+  end.status = commit ? transaction_commit(s, t, err) : SHUNT_OK;
   end.committed = commit && !end.status;
-  hook *due = s->hooks ? hooks_take(s, t, end.committed) : NULL;
+  if (s->hooks) {
+    snprintf(end.client, sizeof end.client, "%s", t->client->name);
+    due = hooks_take(s, t, end.committed);
+  }
   h->tx = NULL;
   transaction_close(s, t);
   forget(h);
