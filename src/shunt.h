@@ -212,13 +212,14 @@ typedef struct shunt_pool_stats {
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
-/* Somebody who waits right now for a connection, or for a job's end. */
+/* Somebody who waits right now: for a connection, for a file's lock, or for a job's end. */
 typedef struct shunt_wait {
   const char *waiter; /* "session 3 (instance 'acme')", "job 'mail' 42" */
-  const char *client; /* whose connections at this level are busy; NULL: it waits for a job */
+  const char *client; /* whose connections at this level are busy, or who can't write to its file; NULL: a job */
   int level;
-  const char *job;            /* "job 'mail' 42"; NULL: it waits for a connection */
-  const char *const *holders; /* who holds the connections, or runs the job, where that is known */
+  const char *file;           /* that is locked; NULL: it waits for no lock */
+  const char *job;            /* "job 'mail' 42"; NULL: it waits for no job */
+  const char *const *holders; /* who holds the connections, has locked the file or runs the job, where that is known */
   size_t nholders;
   int64_t waited_ns; /* until now */
 } shunt_wait;

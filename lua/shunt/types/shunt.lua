@@ -175,13 +175,14 @@ function blob:bytes() end
 ---@field circuit_open boolean the client is taken to be down
 ---@field retry_ms integer until the next attempt to connect to it
 
----Somebody who waits right now: for a connection of a client at a level, or for a job's end.
+---Somebody who waits right now: for a connection, for a file's lock, or for a job's end.
 ---@class shunt.wait
 ---@field waiter string "session 3 (instance 'acme')", "job 'mail' 42"
----@field client string? whose connections are all busy
+---@field client string? whose connections are all busy, or who can't write to its file
 ---@field level integer? of that client
+---@field file string? that is locked
 ---@field job string? "job 'mail' 42"
----@field holders string[] who holds the connections, or runs the job, where that is known
+---@field holders string[] who holds the connections, has locked the file or runs the job, where that is known
 ---@field waited_ms integer
 
 ---Of one rule. What was remembered counts as if it had been asked.
