@@ -500,7 +500,7 @@ typedef struct shunt_aggregation {
   const char *column; /* NULL with SHUNT_COUNT: of rows */
 } shunt_aggregation;
 
-/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, MEMORY. */
+/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
 /* The rows with these primary keys, in the order of ids; one that is not there is left out. */
@@ -545,7 +545,7 @@ typedef struct shunt_write {
 } shunt_write;
 
 /* Writes. options may be NULL. A write that fails changes nothing on the datasource it failed on; a nested one runs in
- * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION, CONFLICT. */
+ * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
 /* *rows is the row as the database has it now, with generated keys and, under include, the related rows. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
