@@ -24,6 +24,7 @@ local shunt = {
   json = core.json,
   json_decode = core.json_decode,
   object = core.object,
+  waits = core.waits,
 }
 
 -- Errors name the line that called shunt, not the lines of this module that the call went through.

@@ -214,11 +214,17 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"reload", app_reload},
-                                     {"generation", app_generation}, {"watched", app_watched},
-                                     {"describe", app_describe},     {"config", app_config},
-                                     {"pools", app_pools},           {"statistics", bind_statistics},
-                                     {"close", app_close},           {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"session", bind_session_open},
+                                     {"reload", app_reload},
+                                     {"generation", app_generation},
+                                     {"watched", app_watched},
+                                     {"describe", app_describe},
+                                     {"config", app_config},
+                                     {"pools", app_pools},
+                                     {"statistics", bind_statistics},
+                                     {"waits", bind_waits},
+                                     {"close", app_close},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

@@ -146,6 +146,7 @@ int bind_session_open(lua_State *L);             /* app:session */
 int bind_model_new(lua_State *L);                /* session:model */
 int bind_resolve(lua_State *L);                  /* session:resolve */
 int bind_statistics(lua_State *L);               /* app:statistics */
+int bind_waits(lua_State *L);                    /* app:waits */
 bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
 /* Of the app's newest session. */
 void bind_session_end_newest(lua_State *L, bind_app *app);
@@ -163,6 +164,7 @@ void bind_hook_register(lua_State *L);
 void bind_json_register(lua_State *L);
 void bind_options_register(lua_State *L);
 void bind_rows_register(lua_State *L);
+void bind_waits_register(lua_State *L);
 /* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
  * field. */
 void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods,

@@ -28,6 +28,7 @@ int luaopen_shunt_core(lua_State *L) {
   bind_json_register(L);
   bind_rows_register(L);
   bind_options_register(L);
+  bind_waits_register(L);
   lua_pushliteral(L, SHUNT_VERSION);
   lua_setfield(L, -2, "version");
   return 1;

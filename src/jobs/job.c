@@ -9,7 +9,7 @@
 #include "pool/wait.h"
 #include "query/propagation.h"
 
-enum { SQLITE_BUSY_CODE = 5, MOST_LOST = 20, MOST_DOUBLED = 20 };
+enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 
 static const int64_t LONGEST_BACKOFF_MS = 24 * 3600 * 1000;
 
@@ -152,10 +152,9 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
 }
 
 /* What it needs is held by the one who waits for it, or by those who wait for that one: tried again meanwhile, it would
- * fail again. A conflict that an engine tells of is another thing, but for SQLite's lock. */
+ * fail again. A conflict that an engine tells of is another thing. */
 static bool is_vain(const shunt_error *why) {
-  return why->status == SHUNT_E_CONFLICT && !why->sqlstate[0] &&
-         (why->engine_code == 0 || why->engine_code == SQLITE_BUSY_CODE);
+  return why->status == SHUNT_E_CONFLICT && !why->engine_code && !why->sqlstate[0];
 }
 
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {

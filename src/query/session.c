@@ -85,7 +85,8 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
   return SHUNT_OK;
 }
 
-/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. */
+/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. What
+ * sessions of this process have locked, and wait for, the graph of waits shows. */
 static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
   const char *file = s->nlocked && conn->engine->file ? conn->engine->file(conn) : NULL;
   for (size_t i = 0; i < s->nlocked && file; i++)

@@ -190,6 +190,16 @@ function blob:bytes() end
 ---@field circuit_open boolean the client is taken to be down
 ---@field retry_ms integer until the next attempt to connect to it
 
+---Somebody who waits right now: for a connection, for a file's lock, or for a job's end.
+---@class shunt.wait
+---@field waiter string "session 3 (instance 'acme')", "job 'mail' 42"
+---@field client string? whose connections are all busy, or who can't write to its file
+---@field level integer? of that client
+---@field file string? that is locked
+---@field job string? "job 'mail' 42"
+---@field holders string[] who holds the connections, has locked the file or runs the job, where that is known
+---@field waited_ms integer
+
 ---Of one rule. What was remembered counts as if it had been asked.
 ---@class shunt.rule_statistics
 ---@field name string
@@ -239,6 +249,11 @@ function app:config() end
 ---What each pool holds and has done: every client's at level 0, and those of other levels that were used.
 ---@return shunt.pool[]
 function app:pools() end
+
+---Who waits for whom right now, in all of the process, whoever has waited for longest first. A wait that could never end
+---is not among them: it fails with SHUNT_E_CONFLICT when it begins.
+---@return shunt.wait[]
+function app:waits() end
 
 ---What the rules did, and what is remembered of them.
 ---@return shunt.statistics
@@ -412,6 +427,10 @@ function shunt.blob(bytes) end
 ---@param value any
 ---@return boolean
 function shunt.is_blob(value) end
+
+---What app:waits() tells.
+---@return shunt.wait[]
+function shunt.waits() end
 
 ---JSON text. Blobs are base64, shunt.null and nil null; an empty table is a list unless marked by shunt.object.
 ---@param value any
