@@ -11,7 +11,7 @@
 
 enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 
-static const int64_t LONGEST_BACKOFF_MS = 24 * 3600 * 1000;
+static const int64_t LONGEST_BACKOFF_MS = 86400000;
 
 /* Still this one's: nobody has claimed it since. */
 #define MINE " WHERE id = ? AND claim = ? AND state = 'running'"
