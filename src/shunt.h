@@ -213,13 +213,14 @@ typedef struct shunt_pool_stats {
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
-/* Somebody who waits right now for a connection, or for a job's end. */
+/* Somebody who waits right now: for a connection, for a file's lock, or for a job's end. */
 typedef struct shunt_wait {
   const char *waiter; /* "session 3 (instance 'acme')", "job 'mail' 42" */
-  const char *client; /* whose connections at this level are busy; NULL: it waits for a job */
+  const char *client; /* whose connections at this level are busy, or who can't write to its file; NULL: a job */
   int level;
-  const char *job;            /* "job 'mail' 42"; NULL: it waits for a connection */
-  const char *const *holders; /* who holds the connections, or runs the job, where that is known */
+  const char *file;           /* that is locked; NULL: it waits for no lock */
+  const char *job;            /* "job 'mail' 42"; NULL: it waits for no job */
+  const char *const *holders; /* who holds the connections, has locked the file or runs the job, where that is known */
   size_t nholders;
   int64_t waited_ns; /* until now */
 } shunt_wait;
@@ -513,7 +514,7 @@ typedef struct shunt_aggregation {
   const char *column; /* NULL with SHUNT_COUNT: of rows */
 } shunt_aggregation;
 
-/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, MEMORY. */
+/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
 /* The rows with these primary keys, in the order of ids; one that is not there is left out. */
@@ -558,7 +559,7 @@ typedef struct shunt_write {
 } shunt_write;
 
 /* Writes. options may be NULL. A write that fails changes nothing on the datasource it failed on; a nested one runs in
- * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION, CONFLICT. */
+ * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
 /* *rows is the row as the database has it now, with generated keys and, under include, the related rows. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
@@ -728,10 +729,12 @@ SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
 /* The session that it runs in; the job's own. */
 SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
 /* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
- * the queue's datasource it commits with that. CONFLICT: its lease has run out and another worker has it, so what this
- * one did is to be rolled back. */
+ * the queue's datasource it commits with that. In one elsewhere it runs once all of the session's are committed, and
+ * its failure is that of a hook. CONFLICT: its lease has run out and another worker has it, so what this one did is to
+ * be rolled back. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
-/* Failed: ready again later, or dead. Not in a transaction that will be rolled back. CONFLICT: as above. */
+/* Failed: ready again later, or dead. What is open in its session is rolled back. One that is waited for is dead at
+ * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
 /* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
  * back, is ready again at once. Accepts NULL. */

@@ -34,6 +34,7 @@ static void note_wait(void *ud, const shunt_wait *wait) {
   e->wait = *wait;
   e->wait.waiter = copy(l, wait->waiter);
   e->wait.client = copy(l, wait->client);
+  e->wait.file = copy(l, wait->file);
   e->wait.job = copy(l, wait->job);
   e->wait.holders = holders;
   *l->last = e;
@@ -52,9 +53,10 @@ static void set_integer(lua_State *L, const char *name, lua_Integer value) {
 }
 
 static void push_wait(lua_State *L, const shunt_wait *w) {
-  lua_createtable(L, 0, 6);
+  lua_createtable(L, 0, 7);
   set_text(L, "waiter", w->waiter);
   set_text(L, "client", w->client);
+  set_text(L, "file", w->file);
   set_text(L, "job", w->job);
   if (w->client) set_integer(L, "level", w->level);
   set_integer(L, "waited_ms", w->waited_ns / NS_PER_MS);

@@ -5,6 +5,8 @@
 #ifndef SHUNT_DRIVER_DRIVER_H
 #define SHUNT_DRIVER_DRIVER_H
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "rows/rows.h"
@@ -152,10 +154,15 @@ struct driver_conn {
   int64_t retire_ns;         /* the pool's: when it is not given out any more; 0: never */
   int64_t idle_since_ns;     /* the pool's */
   struct wait_party *holder; /* the pool's: who has it; NULL: nobody, or nobody known */
-  /* Where the engine has one writer at a time: who writes, as text, and can't end before this connection's work does.
-   * What it has locked is CONFLICT then, and not waited for. NULL: nobody. Whoever uses the connection sets it, and the
-   * pool takes it away. */
+  /* Where the engine has one writer to a file at a time: */
+  atomic_bool writes; /* the driver's: a transaction on it keeps everybody else from writing; read by any thread */
+  /* Who has locked the file, in words that go on "is locked by", and can't end before this connection's work does: what
+   * is locked is CONFLICT then, and not waited for. NULL: nobody. Whoever uses the connection sets it, and the pool
+   * takes it away. */
   const char *locked_by;
+  /* The pool's: sleeps for a while because the file is locked, which it has been waited for since then. False: it could
+   * never come free, and why tells why. NULL: nobody minds. */
+  bool (*nap)(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
 };
 
 extern const driver_engine driver_sqlite3;

@@ -160,7 +160,7 @@ static bool look_again(const queue *q, shunt_status *status, const shunt_error *
 }
 
 static shunt_status claim(shunt_worker *w, shunt_rows *rows, shunt_error *err) {
-  bool worth;
+  bool worth = false;
   shunt_status status = session_enter(w->session, 0, err);
   queue q = queue_of(w->session);
   if (!status) status = is_worth_it(w, &q, &worth, err);

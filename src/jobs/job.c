@@ -9,9 +9,9 @@
 #include "pool/wait.h"
 #include "query/propagation.h"
 
-enum { SQLITE_BUSY_CODE = 5, MOST_LOST = 20, MOST_DOUBLED = 20 };
+enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 
-static const int64_t LONGEST_BACKOFF_MS = 24 * 3600 * 1000;
+static const int64_t LONGEST_BACKOFF_MS = 86400000;
 
 /* Still this one's: nobody has claimed it since. */
 #define MINE " WHERE id = ? AND claim = ? AND state = 'running'"
@@ -152,10 +152,9 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
 }
 
 /* What it needs is held by the one who waits for it, or by those who wait for that one: tried again meanwhile, it would
- * fail again. A conflict that an engine tells of is another thing, but for SQLite's lock. */
+ * fail again. A conflict that an engine tells of is another thing. */
 static bool is_vain(const shunt_error *why) {
-  return why->status == SHUNT_E_CONFLICT && !why->sqlstate[0] &&
-         (why->engine_code == 0 || why->engine_code == SQLITE_BUSY_CODE);
+  return why->status == SHUNT_E_CONFLICT && !why->engine_code && !why->sqlstate[0];
 }
 
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
@@ -215,7 +214,7 @@ static void name_party(shunt_job *job) {
 shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
   shunt_worker *w = job->worker;
-  if (job->lost <= MOST_LOST) {
+  if (job->lost < MOST_LOST) {
     *started = !envelope_open(w->open, w->app, rows_row(job->row, 0)[4].as.bytes, &job->session, &why);
   } else {
     *started = false;
@@ -226,7 +225,8 @@ shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
     name_party(job);
     return SHUNT_OK;
   }
-  shunt_status status = shunt_job_failed(job, &why, err);
+  /* this host's own trouble is not the job's */
+  shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);
   shunt_job_free(job);
   return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
 }

@@ -168,7 +168,10 @@ static shunt_status open_one(client_pools *cp, pool *pl, const asking *who, driv
   shunt_error own; /* the circuit tells others of it */
   bool tried;
   shunt_status status = connect_to(cp, who->deadline_ns, &tried, conn, err ? err : &own);
-  if (!status) (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
+  if (!status) {
+    (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
+    (*conn)->nap = wait_nap;
+  }
   pthread_mutex_lock(&pl->lock);
   pl->opening--;
   if (status) {

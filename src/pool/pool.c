@@ -36,7 +36,10 @@ static bool init_client(client_pools *cp, const cat_client *client) {
   if (!init_pool(&cp->base, cp, 0)) return false;
   if (!tables_init(&cp->tables)) goto no_tables;
   if (!circuit_init(&cp->circuit)) goto no_circuit;
-  if (pthread_mutex_init(&cp->lock, NULL) == 0) return true;
+  if (pthread_mutex_init(&cp->lock, NULL) == 0) {
+    if (cp->engine->file) wait_watch(&cp->base);
+    return true;
+  }
   circuit_end(&cp->circuit);
 no_circuit:
   tables_end(&cp->tables);
@@ -55,6 +58,7 @@ static client_pools *new_client(const cat_client *client) {
 
 static void let_go(client_pools *cp) {
   if (atomic_fetch_sub(&cp->refs, 1) > 1) return;
+  if (cp->engine->file) wait_unwatch(&cp->base);
   pool *pl = atomic_load(&cp->base.next);
   end_pool(&cp->base, cp->engine);
   while (pl) {

@@ -33,6 +33,7 @@ typedef struct pool {
   int64_t opened, closed, failed, timeouts, waited_ns; /* ever, as in shunt_pool_stats */
   atomic_llong acquired;     /* the same; an idle connection is found to be good when the lock is let go already */
   struct pool *_Atomic next; /* of the client's other levels, the next higher one */
+  struct pool *next_watched, *before_watched; /* the graph's */
 } pool;
 
 /* What belongs to a datasource for as long as its settings stay as they are, whatever the generation. */

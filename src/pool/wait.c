@@ -1,7 +1,9 @@
+#define _POSIX_C_SOURCE 200809L
 #include "pool/wait.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
@@ -14,6 +16,7 @@ static struct {
   pthread_mutex_t lock;
   wait_edge *first;
   wait_party *runs; /* jobs under way in this process */
+  pool *watched;    /* whose connections write to files */
 } graph = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 const char *wait_party_name(const wait_party *party, char *text, size_t room) {
@@ -28,7 +31,8 @@ const char *wait_party_name(const wait_party *party, char *text, size_t room) {
 /* ---- who could end a wait; all that follows is under the graph's lock ---- */
 
 /* Gets everybody who could, NULL standing for one that is not known: who has acquired without a name, opens or closes a
- * connection, or runs a job elsewhere, and the pool itself where it has served this wait already. False ends it. */
+ * connection, writes outside of a transaction, in another process, or runs a job there, and for the wait being over
+ * already. False ends it. */
 typedef bool (*each_party)(void *ud, const wait_party *party);
 
 static const wait_party *runner_of(const char *key) {
@@ -48,8 +52,31 @@ static bool each_of_pool(const wait_edge *w, each_party fn, void *ud) {
   return more;
 }
 
+static bool locks(const driver_conn *conn, const char *file) {
+  if (!atomic_load_explicit(&conn->writes, memory_order_relaxed)) return false;
+  const char *own = conn->engine->file(conn);
+  return own && strcmp(own, file) == 0;
+}
+
+/* Who naps has just found the file locked; where that is so no more, or by itself, it is about to go on. */
+static bool each_of_file(const wait_edge *w, each_party fn, void *ud) {
+  const char *file = w->conn->engine->file(w->conn);
+  bool found = false, more = true;
+  for (pool *pl = graph.watched; pl && !found; pl = pl->next_watched) {
+    pthread_mutex_lock(&pl->lock);
+    for (size_t i = 0; i < pl->nall && !found; i++) {
+      if (!locks(pl->all[i], file)) continue;
+      found = true;
+      more = fn(ud, pl->all[i] == w->conn ? NULL : pl->all[i]->holder);
+    }
+    pthread_mutex_unlock(&pl->lock);
+  }
+  return found ? more : fn(ud, NULL);
+}
+
 static bool each_of(const wait_edge *w, each_party fn, void *ud) {
-  return w->pool ? each_of_pool(w, fn, ud) : fn(ud, runner_of(w->key));
+  if (w->pool) return each_of_pool(w, fn, ud);
+  return w->conn ? each_of_file(w, fn, ud) : fn(ud, runner_of(w->key));
 }
 
 /* ---- searching ---- */
@@ -113,11 +140,14 @@ static bool add_name(void *ud, const wait_party *party) {
 static void tell_wait(buf *text, const wait_edge *w) {
   char name[NAME_ROOM];
   buf_printf(text, "%s waits for ", wait_party_name(w->party, name, sizeof name));
-  if (!w->pool) {
+  if (w->job) {
     buf_puts(text, w->job);
     return;
   }
-  buf_printf(text, "client '%s' (level %d)", w->pool->client, w->pool->level);
+  if (w->pool)
+    buf_printf(text, "client '%s' (level %d)", w->pool->client, w->pool->level);
+  else
+    buf_printf(text, "the lock of '%s'", w->conn->engine->file(w->conn));
   naming n = {.text = text, .who = w->party};
   (void)each_of(w, add_name, &n);
 }
@@ -130,6 +160,11 @@ static shunt_status refuse(const search *s, shunt_error *err) {
                "no connection of client '%s' (level %d) could ever come free (hold fewer at once, go up a level, or "
                "raise the pool's max): ",
                w->pool->client, w->pool->level);
+  else if (w->conn)
+    buf_printf(&text,
+               "client '%s': '%s' could never come free to be written to (do it in the transaction that has locked it, "
+               "before it, or after it): ",
+               w->conn->client->name, w->conn->client->filename);
   else
     buf_printf(&text, "%s could never end (go up a level, or do not wait for it): ", w->job);
   for (const wait_edge *at = w; at; at = at->next_seen) {
@@ -156,7 +191,6 @@ static void take_out(wait_edge *w) {
 
 static shunt_status put_in(wait_edge *w, shunt_error *err) {
   search s;
-  w->since_ns = clock_monotonic_ns();
   w->next = graph.first;
   if (w->next) w->next->before = w;
   graph.first = w->party->waits = w;
@@ -167,7 +201,7 @@ static shunt_status put_in(wait_edge *w, shunt_error *err) {
 }
 
 shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_queue, shunt_error *err) {
-  *w = (wait_edge){.party = party, .pool = pl, .in_queue = in_queue};
+  *w = (wait_edge){.party = party, .pool = pl, .in_queue = in_queue, .since_ns = clock_monotonic_ns()};
   if (!party) return SHUNT_OK;
   pthread_mutex_lock(&graph.lock);
   shunt_status status = put_in(w, err);
@@ -181,7 +215,7 @@ shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_qu
 }
 
 shunt_status wait_job_begin(wait_edge *w, wait_party *party, const char *key, const char *name, shunt_error *err) {
-  *w = (wait_edge){.party = party, .key = key, .job = name};
+  *w = (wait_edge){.party = party, .key = key, .job = name, .since_ns = clock_monotonic_ns()};
   pthread_mutex_lock(&graph.lock);
   shunt_status status = put_in(w, err);
   pthread_mutex_unlock(&graph.lock);
@@ -192,6 +226,47 @@ void wait_end(wait_edge *w) {
   if (!w->party) return;
   pthread_mutex_lock(&graph.lock);
   take_out(w);
+  pthread_mutex_unlock(&graph.lock);
+}
+
+static void sleep_for(int64_t ns) {
+  const struct timespec span = {.tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S};
+  nanosleep(&span, NULL);
+}
+
+/* Awake it tries again, and waits for nobody then: of those that keep each other from going on, the first to nap while
+ * all others do is told. */
+bool wait_nap(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room) {
+  wait_edge w = {.party = conn->holder, .conn = conn, .since_ns = since_ns};
+  shunt_error err;
+  if (!w.party || !conn->engine->file(conn)) {
+    sleep_for(nap_ns);
+    return true;
+  }
+  pthread_mutex_lock(&graph.lock);
+  shunt_status status = put_in(&w, &err);
+  pthread_mutex_unlock(&graph.lock);
+  if (status) {
+    snprintf(why, room, "%s", err.message);
+    return false;
+  }
+  sleep_for(nap_ns);
+  wait_end(&w);
+  return true;
+}
+
+void wait_watch(pool *pl) {
+  pthread_mutex_lock(&graph.lock);
+  pl->next_watched = graph.watched;
+  if (pl->next_watched) pl->next_watched->before_watched = pl;
+  graph.watched = pl;
+  pthread_mutex_unlock(&graph.lock);
+}
+
+void wait_unwatch(pool *pl) {
+  pthread_mutex_lock(&graph.lock);
+  *(pl->before_watched ? &pl->before_watched->next_watched : &graph.watched) = pl->next_watched;
+  if (pl->next_watched) pl->next_watched->before_watched = pl->before_watched;
   pthread_mutex_unlock(&graph.lock);
 }
 
@@ -228,11 +303,15 @@ typedef struct showing {
   bool failed;
 } showing;
 
+static const char *copy_text(showing *s, const char *text) {
+  const char *copy = text ? arena_strdup(&s->arena, text) : NULL;
+  s->failed |= text && !copy;
+  return copy;
+}
+
 static const char *copy_name(showing *s, const wait_party *party) {
   char name[NAME_ROOM];
-  const char *copy = arena_strdup(&s->arena, wait_party_name(party, name, sizeof name));
-  s->failed |= !copy;
-  return copy;
+  return copy_text(s, wait_party_name(party, name, sizeof name));
 }
 
 static bool add_holder(void *ud, const wait_party *party) {
@@ -255,13 +334,15 @@ static shown *show(showing *s, const wait_edge *w, int64_t now_ns) {
   s->count = 0;
   (void)each_of(w, add_holder, s);
   copy->wait = (shunt_wait){.waiter = copy_name(s, w->party),
-                            .client = w->pool ? arena_strdup(&s->arena, w->pool->client) : NULL,
+                            .client = copy_text(s, w->pool   ? w->pool->client
+                                                   : w->conn ? w->conn->client->name
+                                                             : NULL),
                             .level = w->pool ? w->pool->level : 0,
-                            .job = w->pool ? NULL : arena_strdup(&s->arena, w->job),
+                            .file = copy_text(s, w->conn ? w->conn->engine->file(w->conn) : NULL),
+                            .job = copy_text(s, w->job),
                             .holders = s->names,
                             .nholders = s->count,
                             .waited_ns = now_ns - w->since_ns};
-  s->failed |= !copy->wait.client && !copy->wait.job;
   return copy;
 }
 

@@ -1,6 +1,6 @@
-/* For: waits that could never end, found when they begin: who waits for a connection or a job, and who holds the
- * connections or runs the job. A wait can end as long as anybody it leads to works; where all of those wait, it fails
- * at once instead of running into its timeout.
+/* For: waits that could never end, found when they begin: who waits for a connection, for a file's lock or for a job,
+ * and who holds the connections, has locked the file or runs the job. A wait can end as long as anybody it leads to
+ * works; where all of those wait, it fails at once instead of running into its timeout.
  * Owner: a party belongs to its session, a wait to who waits, on the stack. The graph of them is one for the whole
  * process and has a lock of its own, taken before a pool's and by nobody who need not wait. Any thread; a party waits
  * for one thing at a time.
@@ -10,7 +10,7 @@
 #ifndef SHUNT_POOL_WAIT_H
 #define SHUNT_POOL_WAIT_H
 
-#include "base/error.h"
+#include "driver/driver.h"
 
 struct pool;
 struct waiter;
@@ -29,9 +29,10 @@ typedef struct wait_party {
 
 typedef struct wait_edge {
   wait_party *party;
-  struct pool *pool; /* NULL: it waits for a job */
+  struct pool *pool; /* of the connection that it waits for */
   const struct waiter *in_queue;
-  const char *key, *job;
+  const driver_conn *conn; /* NULL: it waits for none to be free to write to its file */
+  const char *key, *job;   /* NULL: it waits for no job */
   int64_t since_ns;
   bool seen;                   /* by the search under way */
   struct wait_edge *next_seen; /* in its order */
@@ -45,6 +46,12 @@ const char *wait_party_name(const wait_party *party, char *text, size_t room);
  * queue, and there is nothing to end. party may be NULL, and then nothing is looked at. Errors: CONFLICT, telling who
  * holds what and who waits. */
 shunt_status wait_begin(wait_edge *w, wait_party *party, struct pool *pool, struct waiter *in_queue, shunt_error *err);
+/* What driver_conn's nap is, with the one who holds the connection as the party. */
+bool wait_nap(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
+/* Pools whose connections write to files are made known, so that it can be told who has locked one. */
+void wait_watch(struct pool *pool);
+void wait_unwatch(struct pool *pool);
+
 /* The key says which job of all databases it is, the name which one for people; both are borrowed until wait_end.
  * Errors: CONFLICT. */
 shunt_status wait_job_begin(wait_edge *w, wait_party *party, const char *key, const char *name, shunt_error *err);

@@ -85,18 +85,10 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
   return SHUNT_OK;
 }
 
-static bool writes_to(const transaction *t, const char *file) {
-  const driver_engine *engine = t->conn->engine;
-  const char *own = t->read_only || !engine->file ? NULL : engine->file(t->conn);
-  return own && strcmp(own, file) == 0;
-}
-
-/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. */
+/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. What
+ * sessions of this process have locked, and wait for, the graph of waits shows. */
 static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
-  if ((!s->transactions && !s->nlocked) || !conn->engine->file) return NULL;
-  const char *file = conn->engine->file(conn);
-  for (const transaction *t = s->transactions; t && file; t = t->next)
-    if (writes_to(t, file)) return "another transaction of this session";
+  const char *file = s->nlocked && conn->engine->file ? conn->engine->file(conn) : NULL;
   for (size_t i = 0; i < s->nlocked && file; i++)
     if (strcmp(s->locked[i], file) == 0) return s->locker;
   return NULL;

@@ -164,7 +164,7 @@ describe("the shunt command", function()
       assert.equal(1, #lines(out))
       local at = 1
       for _, key in ipairs { "model", "relation", "client", "engine", "level", "table", "op", "role", "rule", "source", "generation",
-        "remembered", "depends_on", "trace" } do
+        "pinned_by", "remembered", "depends_on", "trace" } do
         local found = out:find(('%s"%s":'):format(at == 1 and "{" or ",", key), at, true)
         assert(found, key .. " is missing or out of its order in " .. out)
         at = found + 1

@@ -85,7 +85,7 @@ describe("waits", function()
 end)
 
 describe("what one session has locked on SQLite", function()
-  local LOCKED = "is locked by another transaction of this session"
+  local LOCKED = "could never come free to be written to"
 
   before_each(function()
     local s <close> = app:session()
@@ -100,6 +100,7 @@ describe("what one session has locked on SQLite", function()
         local err = failure("SHUNT_E_CONFLICT", s.execute, s, other, "INSERT INTO t VALUES (2)")
         has(err, LOCKED)
         has(err, "client '" .. other .. "'")
+        assert(err.message:find "session %d+ waits for the lock of '.*/main.db', held by itself$", err.message)
         has(failure("SHUNT_E_CONFLICT", s.transaction, s, error, { client = other }), LOCKED)
         assert.same({}, (s:query(other, "SELECT * FROM t"))) -- reading waits for nobody
       end, { client = "main" })

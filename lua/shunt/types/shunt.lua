@@ -32,6 +32,9 @@ function blob:bytes() end
 ---@field traceback string? of the rule's Lua code
 ---@field caller string? the line of the host's Lua code that called, "app.lua:12"
 ---@field problems shunt.error[]? from shunt.open: every mistake there is
+---@field failures any[]? what hooks of a transaction raised, once it had ended
+---@field committed boolean? true: it was committed all the same
+---@field cause any? what led to its rollback
 
 ---@class shunt.config_options
 ---@field env string? the environment; SHUNT_ENV or "dev" where it is left out
@@ -39,7 +42,7 @@ function blob:bytes() end
 ---@class shunt.session_options
 ---@field instance string? the tenant; the default one where it is left out
 ---@field attrs table<string, string|number|boolean>? what rules see as req.attrs
----@field level integer? 0 in the foreground
+---@field level integer? 0 in the foreground, database.maxLevel at most
 ---@field timeout shunt.duration? of each call of the session; "0s" and left out: none
 ---@field follow boolean? move to the newest generation at the next call after a reload, outside of transactions
 
@@ -132,6 +135,7 @@ function blob:bytes() end
 ---@field rule string the rule that chose or denied
 ---@field source string "rules/residency.lua:3"
 ---@field generation integer
+---@field pinned_by "transaction"|"job"|nil what holds it: a transaction in force there; else the job of the session
 ---@field denied string? why
 ---@field uncacheable string? why
 ---@field remembered boolean no rule was asked
@@ -149,11 +153,22 @@ function blob:bytes() end
 ---@field duration_ns integer
 ---@field code shunt.code? where it failed
 
+---@alias shunt.propagation
+---| "REQUIRED" # joins one in force there, or begins one
+---| "SUPPORTS" # joins one, or runs without
+---| "MANDATORY" # joins one, or is refused
+---| "NEVER" # is refused where one is in force
+---| "NESTED" # is a savepoint in one, or begins one
+---| "REQUIRES_NEW" # goes a level up and begins its own
+---| "NOT_SUPPORTED" # goes a level up and runs without
+
 ---@class shunt.transaction_options
 ---@field client string? the session's current datasource where left out
----@field propagation string? "REQUIRED"
----@field isolation string?
+---@field propagation shunt.propagation? "REQUIRED" where left out
+---@field isolation "read uncommitted"|"read committed"|"repeatable read"|"serializable"|nil the engine's own where left out
 ---@field read_only boolean?
+---@field spanning "run"|"error"|nil what becomes of accesses that go elsewhere: they run outside of it, or are refused
+---@field retry integer? how often fn is called again where the engine gave the transaction up for another one's sake
 
 ---On top of what the job's declaration says.
 ---@class shunt.push_options
@@ -208,13 +223,14 @@ function blob:bytes() end
 ---@field circuit_open boolean the client is taken to be down
 ---@field retry_ms integer until the next attempt to connect to it
 
----Somebody who waits right now: for a connection of a client at a level, or for a job's end.
+---Somebody who waits right now: for a connection, for a file's lock, or for a job's end.
 ---@class shunt.wait
 ---@field waiter string "session 3 (instance 'acme')", "job 'mail' 42"
----@field client string? whose connections are all busy
+---@field client string? whose connections are all busy, or who can't write to its file
 ---@field level integer? of that client
+---@field file string? that is locked
 ---@field job string? "job 'mail' 42"
----@field holders string[] who holds the connections, or runs the job, where that is known
+---@field holders string[] who holds the connections, has locked the file or runs the job, where that is known
 ---@field waited_ms integer
 
 ---Of one rule. What was remembered counts as if it had been asked.
@@ -353,6 +369,28 @@ function session:columns(client, table) end
 ---@param ... any passed to fn
 ---@return any ... what fn returns
 function session:switch_db(client, fn, ...) end
+
+---Runs fn one level up, with the same current datasource. It is as before again after every way out.
+---@param fn fun(...): ...
+---@param ... any passed to fn
+---@return any ... what fn returns
+function session:switch_db_isolate(fn, ...) end
+
+---The level that it is at.
+---@return integer
+function session:level() end
+
+---fn runs once, after the innermost transaction in force is committed; at once where there is none.
+---@param fn fun(session: shunt.session)
+function session:on_commit(fn) end
+
+---fn runs once, after the innermost transaction in force, or the part of it that this is in, is rolled back.
+---@param fn fun(session: shunt.session)
+function session:on_rollback(fn) end
+
+---fn runs once no transaction of the session is open any more, where none was rolled back.
+---@param fn fun(session: shunt.session)
+function session:on_all_commit(fn) end
 
 ---Commits when fn returns, rolls back when it raises.
 ---@param fn fun(session: shunt.session): ...
