@@ -24,7 +24,7 @@ static const mode modes[] = {
     {"NOT_SUPPORTED", OUTSIDE, OUTSIDE, true},
 };
 
-static bool asks_for_more(const shunt_tx_options *o) { return o->isolation || o->read_only || o->spanning; }
+static bool asks_for_more(const shunt_tx_options *o) { return o->isolation || o->read_only || transaction_is_alone(o); }
 
 static shunt_status find_mode(const shunt_tx_options *o, const mode **out, shunt_error *err) {
   const char *word = o->propagation ? o->propagation : modes[0].word;
@@ -35,11 +35,12 @@ static shunt_status find_mode(const shunt_tx_options *o, const mode **out, shunt
                      "there is no propagation '%.64s'; it is REQUIRED, SUPPORTS, MANDATORY, REQUIRES_NEW, "
                      "NOT_SUPPORTED, NEVER or NESTED",
                      word);
-  if (o->spanning && strcmp(o->spanning, "run") != 0 && strcmp(o->spanning, "error") != 0)
+  if (o->spanning && strcmp(o->spanning, "run") != 0 && !transaction_is_alone(o))
     return error_set(err, SHUNT_E_USAGE, "spanning is \"run\" or \"error\", not \"%.64s\"", o->spanning);
   if (m->in_one != JOIN && m->in_none == OUTSIDE && asks_for_more(o))
     return error_set(err, SHUNT_E_USAGE,
-                     "with %s there is no transaction that could have isolation, read_only or spanning", word);
+                     "with %s there is no transaction that could have isolation, read_only or spanning = \"error\"",
+                     word);
   *out = m;
   return SHUNT_OK;
 }
@@ -62,7 +63,7 @@ static shunt_status check_joining(const transaction *t, const shunt_tx_options *
               t->read_only ? "a read-only transaction is open on '%s', and one that writes can't be part of it"
                            : "a transaction that writes is open on '%s', and a read-only one can't be part of it",
               client);
-  else if (o->spanning && strcmp(o->spanning, "error") == 0 && !t->alone)
+  else if (transaction_is_alone(o) && !t->alone)
     error_set(
         err, SHUNT_E_TRANSACTION,
         "a transaction that may be spanned is open on '%s', and one with spanning = \"error\" can't be part of it",
@@ -83,9 +84,11 @@ static shunt_status refuse_mode(const mode *m, const cat_client *client, shunt_e
 static shunt_status check_outside(const mode *m, const cat_client *client, const shunt_tx_options *o,
                                   shunt_error *err) {
   if (!asks_for_more(o)) return SHUNT_OK;
-  error_set(err, SHUNT_E_TRANSACTION,
-            "no transaction is open on '%s' that could have isolation, read_only or spanning, and propagation is %s",
-            client->name, m->word);
+  error_set(
+      err, SHUNT_E_TRANSACTION,
+      "no transaction is open on '%s' that could have isolation, read_only or spanning = \"error\", and propagation "
+      "is %s",
+      client->name, m->word);
   return refuse(client, err);
 }
 

@@ -117,7 +117,7 @@ shunt_status session_acquire(shunt_session *s, const cat_client *client, int lev
 /* One that is to become a transaction's. */
 shunt_status session_connect(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err);
-/* Whether any transaction is in force. */
+/* Whether any of its transactions is in force. */
 bool session_in_transaction(const shunt_session *s);
 
 /* What every request of the session has in common. Every field is named, so that the whole is not zeroed first, which
@@ -133,7 +133,7 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL,
                          .op = op,
                          .level = s->level,
-                         .in_transaction = s->units || session_in_transaction(s),
+                         .in_transaction = s->units || (s->transactions && session_in_transaction(s)),
                          .every_rule = false,
                          .where = NULL,
                          .nwhere = 0,

@@ -101,7 +101,7 @@ shunt_status transaction_open(shunt_session *s, const cat_client *client, int le
                      .level = level,
                      .session_level = s->level,
                      .read_only = o->read_only,
-                     .alone = o->spanning && strcmp(o->spanning, "error") == 0,
+                     .alone = transaction_is_alone(o),
                      .doomed_at = NOT_DOOMED,
                      .next = s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);

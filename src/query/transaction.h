@@ -6,6 +6,8 @@
 #ifndef SHUNT_QUERY_TRANSACTION_H
 #define SHUNT_QUERY_TRANSACTION_H
 
+#include <string.h>
+
 #include "query/session.h"
 
 enum { NOT_DOOMED = -1 };
@@ -33,6 +35,10 @@ bool transaction_in_force(const shunt_session *s, const transaction *t);
 driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int level);
 /* The same one as it is. */
 driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
+/* Whether nothing may run outside of one that is begun so. */
+static inline bool transaction_is_alone(const shunt_tx_options *o) {
+  return o->spanning && strcmp(o->spanning, "error") == 0;
+}
 /* Refuses to run anything outside of transactions, on the client, while one that is not to be spanned is in force. */
 shunt_status transaction_check_spanning(const shunt_session *s, const cat_client *client, shunt_error *err);
 

@@ -50,7 +50,7 @@ for _, engine in ipairs(Engines.servers) do
         session:on_commit(function() committed = committed + 1 end)
         accounts:update { id = 1, balance = 100 }
         if tries == 1 then
-          pipe = assert(io.popen(("lua5.4 '%s' 2>&1"):format(path)))
+          pipe = assert(io.popen(("%s run '%s' 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", path)))
           assert.equal("locked", pipe:read "l")
         end
         accounts:update { id = 2, balance = 200 }

@@ -81,5 +81,12 @@ for _, engine in ipairs(Engines.all) do
       end, alone)
       session:transaction(function() assert.equal(0, children:count()) end, { spanning = "run" })
     end)
+
+    it("needs a transaction", function()
+      for propagation, code in pairs { SUPPORTS = "SHUNT_E_TRANSACTION", NEVER = "SHUNT_E_USAGE", NOT_SUPPORTED = "SHUNT_E_USAGE" } do
+        Engines.raises(code, session.transaction, session, function() end, { spanning = "error", propagation = propagation })
+        session:transaction(function() end, { spanning = "run", propagation = propagation })
+      end
+    end)
   end)
 end

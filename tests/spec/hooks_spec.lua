@@ -147,6 +147,7 @@ describe("hooks", function()
 
   it("that fail where nobody can be told are warned of", function()
     local script = [[
+      warn "@on"
       local shunt = require "shunt"
       local session = shunt.open(%q):session()
       local function lose()
@@ -169,7 +170,7 @@ describe("hooks", function()
     local file = assert(io.open(path, "w"))
     file:write(script:format(shop.folder .. "/shunt.yaml"))
     file:close()
-    local pipe = assert(io.popen(("lua5.4 -W '%s' 2>&1"):format(path)))
+    local pipe = assert(io.popen(("%s run '%s' 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", path)))
     local said = pipe:read "a"
     pipe:close()
     has(said, "goes on")
