@@ -27,32 +27,46 @@ static const char tell[] = "io.stderr:write(('not done within %g s; who waits:\\
 
 /* ---- states ---- */
 
+typedef struct modules {
+  const char *path, *cpath;
+  lua_CFunction core; /* where the program has it inside; NULL: it is found in cpath */
+} modules;
+
 static int prepare(lua_State *to) {
+  const modules *from = lua_touserdata(to, 1);
   luaL_openlibs(to);
   lua_getglobal(to, "package");
-  lua_pushstring(to, lua_touserdata(to, 1));
+  lua_pushstring(to, from->path);
   lua_setfield(to, -2, "path");
-  lua_pushstring(to, lua_touserdata(to, 2));
+  lua_pushstring(to, from->cpath);
   lua_setfield(to, -2, "cpath");
+  lua_getfield(to, -1, "preload");
+  if (from->core) {
+    lua_pushcfunction(to, from->core);
+    lua_setfield(to, -2, "shunt.core");
+  }
   lua_settop(to, 0);
   return 0;
 }
 
-/* One that finds the modules that L finds; raises an error in L. */
+/* One that finds the modules that L finds, shunt's core being the same one; raises an error in L. */
 static lua_State *new_state(lua_State *L) {
+  int top = lua_gettop(L);
   lua_getglobal(L, "package");
-  lua_getfield(L, -1, "path");
-  lua_getfield(L, -2, "cpath");
+  lua_getfield(L, -1, "preload");
+  lua_getfield(L, -1, "shunt.core");
+  lua_getfield(L, top + 1, "path");
+  lua_getfield(L, top + 1, "cpath");
+  modules from = {lua_tostring(L, -2), lua_tostring(L, -1), lua_tocfunction(L, -3)};
   lua_State *to = luaL_newstate();
   if (!to) luaL_error(L, "out of memory");
   lua_pushcfunction(to, prepare);
-  lua_pushlightuserdata(to, (void *)lua_tostring(L, -2));
-  lua_pushlightuserdata(to, (void *)lua_tostring(L, -1));
-  if (lua_pcall(to, 2, 0, 0) != LUA_OK) {
+  lua_pushlightuserdata(to, &from);
+  if (lua_pcall(to, 1, 0, 0) != LUA_OK) {
     lua_close(to);
     luaL_error(L, "no state could be made");
   }
-  lua_pop(L, 3);
+  lua_settop(L, top);
   return to;
 }
 
