@@ -62,5 +62,9 @@ end
 ---@param app shunt.app
 return function(app)
   local declared = jobs.of(app)
-  return function(job, session, info) return run(declared[info.name], job, session, info) end, ticker(app, declared)
+  local tick -- of the one thread that keeps schedules
+  return function(job, session, info) return run(declared[info.name], job, session, info) end, function()
+    tick = tick or ticker(app, declared)
+    return tick()
+  end
 end

@@ -41,7 +41,7 @@ job "where" {
     for i, row in ipairs(session:model("note"):select { order = "id" }) do notes[i] = row.body end
     return {
       current = session:resolve("note").client, fixed = session:resolve("fixed").client, plan = session:resolve("plan").client,
-      level = session:resolve("note").level, notes = notes, attempt = job.attempt, name = job.name, queue = job.queue,
+      level = session:level(), pinned_by = session:resolve("note").pinned_by, notes = notes, attempt = job.attempt, name = job.name, queue = job.queue,
     }
   end,
 }
@@ -84,6 +84,13 @@ job "on other" {
   handler = function(session)
     session:execute("other", "INSERT INTO notes (body) VALUES ('on other')")
     return "done"
+  end,
+}
+job "hook fails" {
+  retry = 0, transaction = true,
+  handler = function(session)
+    session:model("note"):insert { body = "committed" }
+    session:on_commit(function() error("the hook failed", 0) end)
   end,
 }
 job "bad result" { retry = 0, handler = function() return print end }
@@ -316,7 +323,7 @@ job (7) {}
       iso:model("note"):insert { body = "isolated" }
       local got = wait_for("where", nil, team)
       assert.same({ "main", "other", "other", { "of the team" } }, { got.current, got.fixed, got.plan, got.notes })
-      assert.same({ 1, "where", "default", 0 }, { got.attempt, got.name, got.queue, got.level }) -- SQLite has no levels
+      assert.same({ 1, "where", "default", 1, "job" }, { got.attempt, got.name, got.queue, got.level, got.pinned_by })
       got = wait_for("where", nil, iso)
       assert.same({ "iso", "other", "iso", { "isolated" } }, { got.current, got.fixed, got.plan, got.notes })
       got = wait_for("where", nil)
@@ -358,6 +365,16 @@ job (7) {}
       assert.same({ "kept" }, bodies "main")
       assert.equal("done", wait_for "on other")
       assert.same({ "on other" }, bodies "other")
+    end)
+
+    it("in a transaction are done with its commit, whatever hooks do", function()
+      reopen(nil, CONFIG .. "jobs: {client: main}\n")
+      worker = app:worker { concurrency = 1 }
+      session:push "hook fails"
+      Workers.eventually("it is done", function() return worker:status().completed == 1 end)
+      assert.same({ "committed" }, bodies "main")
+      assert.truthy(worker:status().problem.message:find("the hook failed", 1, true))
+      assert.same({ 0, 0 }, { worker:status().failed, #session:jobs() })
     end)
 
     it("and fail where what they return can't be written, or where they close their session", function()
