@@ -10,6 +10,7 @@ local rule_words = {
 files["rules/standard"] = { read_globals = rule_words }
 files["rules/**/rules/**/*.lua"] = { read_globals = rule_words }
 files["tests/**/rules/**/*.lua"] = { read_globals = rule_words }
+files["rules/**/jobs/*.lua"] = { read_globals = { "job" } }
 
 -- shunt.busted adds assert.routes and assert.denies.
 local asserts = { assert = { fields = { routes = {}, denies = {} }, other_fields = true } }

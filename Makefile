@@ -33,6 +33,7 @@ LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 RELAY := $(B)/tests/relay
+WATCHDOG := $(B)/lua/tests/support/watchdog.so
 
 CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SANITIZE)
@@ -122,6 +123,10 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter 
 $(RELAY): $(B)/obj/tests/engines/relay.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
+# What specs that wait are watched by, a Lua module.
+$(WATCHDOG): $(B)/obj/tests/support/watchdog.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -146,10 +151,10 @@ test: ## Build and run every test
 	$(again) check
 
 # The unit tests' programs, built and not run.
-unit: $(TESTS) $(RELAY)
+unit: $(TESTS) $(RELAY) $(WATCHDOG)
 
 # What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
-check: $(TESTS) $(RELAY) $(if $(filter --only,$(RUN)),,all)
+check: $(TESTS) $(RELAY) $(WATCHDOG) $(if $(filter --only,$(RUN)),,all)
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers

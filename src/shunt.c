@@ -12,6 +12,7 @@
 #include "base/watch.h"
 #include "catalog/describe.h"
 #include "config/config.h"
+#include "jobs/worker.h"
 #include "query/session.h"
 
 struct shunt_app {
@@ -293,4 +294,11 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
   if (!status) return session_new(&home, options, session, err);
   drop(&home);
   return status;
+}
+
+/* ---- jobs ---- */
+
+shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options, shunt_worker **worker,
+                               shunt_error *err) {
+  return worker_open(app, shunt_session_open, options, worker, err);
 }

@@ -69,6 +69,7 @@ typedef struct shunt_error {
   int line;             /* of file, from 1; 0 where it does not apply */
   int column;           /* from 1; 0 where it is not known */
   int engine_code;      /* the engine's own code (SQLite's extended result code, MySQL's errno), else 0 */
+  bool committed;       /* the transaction that ended was committed all the same: only hooks failed */
   char sqlstate[6];     /* "" where the engine has none */
   char client[64];      /* the datasource it happened on, else "" */
   char file[256];       /* a configuration or rule file, else "" */
@@ -218,6 +219,24 @@ typedef struct shunt_pool_stats {
  * all. stats holds for that call of each alone, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
+/* Somebody who waits right now: for a connection, for a file's lock, or for a job's end. */
+typedef struct shunt_wait {
+  const char *waiter; /* "session 3 (instance 'acme')", "job 'mail' 42" */
+  const char *client; /* whose connections at this level are busy, or who can't write to its file; NULL: a job */
+  int level;
+  const char *file;           /* that is locked; NULL: it waits for no lock */
+  const char *job;            /* "job 'mail' 42"; NULL: it waits for no job */
+  const char *const *holders; /* who holds the connections, has locked the file or runs the job, where that is known */
+  size_t nholders;
+  int64_t waited_ns; /* until now */
+} shunt_wait;
+
+/* Tells each of all who wait in this process, whatever app they belong to, who has waited for longest first. A wait
+ * that can never end does not stand here: it is SHUNT_E_CONFLICT when it begins. wait holds for that call of each
+ * alone, which may call into the library. Any thread. Errors: MEMORY, and none is told. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_waits(void (*each)(void *ud, const shunt_wait *wait), void *ud,
+                                                  shunt_error *err);
+
 /* ---- statistics ---- */
 
 /* What the ways to remembered decisions look at, one after the other. */
@@ -308,7 +327,7 @@ typedef struct shunt_session_options {
   shunt_handle instance_handle; /* in place of the name */
   bool follow;              /* after a reload, move to the newest generation at the next call outside of transactions;
                              * else the session ends in the one that it began in */
-  int level;                /* 0 in the foreground; work started by level n runs at n + 1 */
+  int level;                /* 0 in the foreground; work started by level n runs at n + 1. database.maxLevel at most */
   int64_t timeout_ms;       /* of each call of the session; 0: none */
   const shunt_field *attrs; /* what rules see as req.attrs: text, numbers, booleans */
   size_t nattrs;
@@ -316,7 +335,7 @@ typedef struct shunt_session_options {
 
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options,
                                                          shunt_session **session, shunt_error *err);
-/* Rolls back what is open. */
+/* Rolls back what is open, and runs the hooks of that, whose failures nobody is told. */
 SHUNT_API void shunt_session_close(shunt_session *session);
 /* How long each later call may take: waiting for a connection, connecting and its statements, all together. What has
  * not ended by then is cancelled on the server, and the call gives SHUNT_E_TIMEOUT. 0: as long as it takes. Errors:
@@ -327,6 +346,15 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_timeout(shunt_session *sessi
 /* Switches the session's current datasource until the matching shunt_switch_pop. NULL: to none, as it was at first. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_switch_push(shunt_session *session, const char *client, shunt_error *err);
 SHUNT_API void shunt_switch_pop(shunt_session *session);
+
+/* One level up until the matching shunt_level_pop: the session's work then has pools of its own, and never waits for a
+ * connection that it holds below. Its transactions below are not in force meanwhile, but for those on SQLite, which has
+ * no levels. With database.maxLevel 0 there are none, and nothing changes. Errors: TRANSACTION past database.maxLevel.
+ */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_level_push(shunt_session *session, shunt_error *err);
+SHUNT_API void shunt_level_pop(shunt_session *session);
+/* The one it is at now. */
+SHUNT_API int shunt_session_level(const shunt_session *session);
 
 /* ---- decisions ---- */
 
@@ -343,7 +371,7 @@ typedef struct shunt_request {
   const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
   const char *current;         /* NULL: the session's */
   shunt_op op;
-  int level_up;             /* added to the session's level */
+  int level_up;             /* added to the session's level; 0 where there are no levels */
   const shunt_field *where; /* the columns compared for equality, with their values */
   size_t nwhere;
   bool every_rule; /* trace also the rules whose conditions did not hold */
@@ -356,7 +384,8 @@ typedef struct shunt_request {
   X(CHOSE, "chose")                                                                                                    \
   X(CHANGED, "changed")                                                                                                \
   X(ALLOWED, "allowed")                                                                                                \
-  X(REFUSED, "denied")
+  X(REFUSED, "denied")                                                                                                 \
+  X(PINNED, "pinned to")
 
 typedef enum shunt_verdict {
 #define SHUNT_VERDICT_ENUM(name, text) SHUNT_VERDICT_##name,
@@ -372,7 +401,8 @@ typedef struct shunt_trace {
   const char *rule;
   const char *source; /* "rules/residency.lua:3" */
   shunt_verdict verdict;
-  const char *detail; /* CHOSE, CHANGED: what; REFUSED: why; SKIPPED: the condition that did not hold; else NULL */
+  const char *detail; /* CHOSE, CHANGED, PINNED: what; REFUSED: why; SKIPPED: the condition that did not hold; else
+                       * NULL */
 } shunt_trace;
 
 struct shunt_decision {
@@ -391,6 +421,8 @@ struct shunt_decision {
   const char *uncacheable;    /* why, or NULL */
   bool remembered;            /* no rule was asked: the same was asked before, as far as it matters */
   const char *not_remembered; /* why it won't be the next time either, or NULL */
+  const char *pinned_by;      /* "transaction": one in force there, whose connection is used; else "job" in a job's
+                               * session; else NULL. The trace's last step says so too */
   size_t ndepends_on;
   const char *const *depends_on; /* the fields that were read on the way, in the order of their first reading */
   size_t ntrace;
@@ -488,7 +520,7 @@ typedef struct shunt_aggregation {
   const char *column; /* NULL with SHUNT_COUNT: of rows */
 } shunt_aggregation;
 
-/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, MEMORY. */
+/* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
 /* The rows with these primary keys, in the order of ids; one that is not there is left out. */
@@ -533,7 +565,7 @@ typedef struct shunt_write {
 } shunt_write;
 
 /* Writes. options may be NULL. A write that fails changes nothing on the datasource it failed on; a nested one runs in
- * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION, CONFLICT. */
+ * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
 /* *rows is the row as the database has it now, with generated keys and, under include, the related rows. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
@@ -576,19 +608,160 @@ SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const 
 
 /* ---- transactions ---- */
 
+/* A transaction is on one client at one level, and one at most is in force there: open, and not kept from it by a
+ * NOT_SUPPORTED or REQUIRES_NEW inside. Accesses that go to its client and level run on its connection. */
 typedef struct shunt_tx_options {
   const char *client;      /* NULL: the session's current datasource, else its default */
-  const char *propagation; /* NULL: "REQUIRED", which joins one that is open */
+  const char *propagation; /* what becomes of one in force there; NULL: "REQUIRED".
+                            *   REQUIRED       joins it, or begins one
+                            *   SUPPORTS       joins it, or runs without
+                            *   MANDATORY      joins it, or is refused
+                            *   NEVER          is refused, or runs without
+                            *   NESTED         is a savepoint in it, or begins one
+                            *   REQUIRES_NEW   goes one level up and begins one of its own
+                            *   NOT_SUPPORTED  goes one level up and runs without
+                            * The last two keep it from being in force until their end where there are no levels
+                            * (SQLite, database.maxLevel 0). REQUIRES_NEW is refused where the database has one writer,
+                            * who waits (SQLite), unless either only reads */
   const char *isolation;   /* NULL: the engine's own; "serializable" and weaker ones are what SQLite always gives */
   bool read_only;
+  const char *spanning; /* NULL or "run": accesses that go elsewhere run outside of it. "error": they are refused, while
+                         * it is in force, unless a transaction is in force where they go */
 } shunt_tx_options;
 
-/* Both ways out free the transaction, whatever they return. One that joined another leaves the decision to it: its
- * rollback makes the outer commit fail with SHUNT_E_TRANSACTION. */
+/* What can't be had as asked for (to join one of another isolation, one that writes with read_only, or the other way
+ * round) is SHUNT_E_TRANSACTION. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options,
                                                   shunt_tx **tx, shunt_error *err);
+/* Both ways out free tx, whatever they return. One that joined leaves the decision to the one it joined: its rollback
+ * makes that one's commit fail with SHUNT_E_TRANSACTION, unless a savepoint around both is rolled back. Where the
+ * transaction ended as it was to, and hooks failed, both return SHUNT_E_TRANSACTION, which tells of all of these;
+ * err->committed is what became of it. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
-SHUNT_API void shunt_rollback(shunt_tx *tx);
+SHUNT_API shunt_status shunt_rollback(shunt_tx *tx, shunt_error *err);
+/* Whether it began a transaction of its own, so that whoever began it may begin all of it anew. */
+SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
+
+/* What is done once, after a transaction has ended. In the middle of no call, so that it may use the session, but not
+ * close it; for its time the session has the current datasource and the level that it had when the hook was added. On
+ * failure it fills *err, which is never NULL, and returns its status. */
+typedef shunt_status (*shunt_hook)(void *ud, shunt_error *err);
+
+/* A hook of the innermost transaction in force. Hooks run in the order in which they were added, after the
+ * transaction's own end, not that of a savepoint or of one that joined; that one fails keeps no other from running, and
+ * changes nothing of what was committed. What is added inside a savepoint that is rolled back is not run on commit;
+ * on_rollback hooks of it run whatever becomes of the rest. Without a transaction on_commit runs at once, and its
+ * failure is returned; on_rollback never runs. drop, which may be NULL, is told once that ud is not needed any more,
+ * also where this fails. Errors: USAGE, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_commit(shunt_session *session, shunt_hook fn, void *ud,
+                                                      void (*drop)(void *ud), shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_rollback(shunt_session *session, shunt_hook fn, void *ud,
+                                                        void (*drop)(void *ud), shunt_error *err);
+/* Once no transaction of the session is open any more, none of those open since having been rolled back. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session, shunt_hook fn, void *ud,
+                                                          void (*drop)(void *ud), shunt_error *err);
+
+/* ---- jobs ---- */
+
+/* Work that a worker does later, on this host or another: a row of the queue's datasource (`jobs.client` in the app
+ * config, else a SQLite file jobs.db beside it). It runs in a session like the one that pushed it: the same instance,
+ * attributes and current datasource, one level up, in whatever generation is then the newest.
+ *
+ * A job is ready, running, done or dead. One that fails is ready again after a time that doubles with each failure, and
+ * dead once it has failed more often than `retry`. Each that runs has a lease, which its worker renews; where that runs
+ * out, the worker being gone, it is ready again. So a job takes effect at least once; and exactly once where it is
+ * completed in a transaction on the queue's own datasource that holds its effect, too. */
+
+typedef struct shunt_push_options {
+  const char *queue;      /* NULL: "default" */
+  int64_t delay_ms;       /* before it is ready */
+  int priority;           /* lower first */
+  const char *unique_key; /* while one of the queue with it is ready or runs, no other is pushed: *id is that one's */
+  int retry;              /* how often it is tried again after failures; negative: 3. Without options it is 3, too */
+  int64_t backoff_ms;     /* after the first failure, doubled with each; 0: 1 s */
+  int64_t timeout_ms;     /* of the handler; 0: none */
+  int concurrency;        /* jobs of this name that run at once, in the whole queue database; 0: any number */
+} shunt_push_options;
+
+/* Pushes a job; data_json is any JSON, NULL for null. In a transaction that is open on the queue's datasource it
+ * commits with that; in one elsewhere it is sent after the commit (*id is 0 then), and dropped by a rollback. id may be
+ * NULL. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_push(shunt_session *session, const char *job, const char *data_json,
+                                                 const shunt_push_options *options, int64_t *id, shunt_error *err);
+/* The same, and waits for what it comes to: *result_json, to be ended with shunt_free, is what the handler gave. It is
+ * sent at once, so that it is CONFLICT where no worker could see it before the wait ends: in a transaction on the
+ * queue's own datasource. The failure of a job that is dead comes back with its code. timeout_ms: of the wait; 0: the
+ * session's. What it waits for goes on after a TIMEOUT, and nobody hears of it. Errors also: NOT_FOUND, where somebody
+ * purged it. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_push_wait(shunt_session *session, const char *job, const char *data_json,
+                                                      const shunt_push_options *options, int64_t timeout_ms,
+                                                      char **result_json, shunt_error *err);
+
+typedef struct shunt_worker shunt_worker;
+typedef struct shunt_job shunt_job;
+
+typedef struct shunt_worker_options {
+  const char *const *queues; /* it takes jobs of these; none: of all */
+  size_t nqueues;
+  const char *const *jobs; /* the names of those that it can run; none: all */
+  size_t njobs;
+  int64_t lease_ms; /* 0: the app config's jobs.lease */
+} shunt_worker_options;
+
+typedef struct shunt_job_info {
+  int64_t id;
+  const char *name, *queue;
+  const char *data;   /* JSON */
+  int attempt;        /* from 1 */
+  int64_t timeout_ms; /* of the handler; 0: none */
+} shunt_job_info;
+
+/* One that has a thread of its own, which renews the leases of what runs. The app outlives it. Any number of threads
+ * may ask it for jobs. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options,
+                                                        shunt_worker **worker, shunt_error *err);
+/* Claims the next job and opens its session; waits at most wait_ms for one to be ready. *job is NULL, with SHUNT_OK,
+ * where none was or the worker is stopping. What can't be opened (an instance that is gone) has failed, and the next is
+ * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
+                                                        shunt_error *err);
+/* Nothing more is claimed; whoever waits in shunt_worker_next gets NULL. What runs goes on. Any thread. */
+SHUNT_API void shunt_worker_stop(shunt_worker *worker);
+/* Every job of it must be freed before, and no thread be in shunt_worker_next. Accepts NULL. */
+SHUNT_API void shunt_worker_close(shunt_worker *worker);
+
+/* A job is used by one thread at a time. What it tells lives as long as the job. */
+SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
+/* The session that it runs in; the job's own. */
+SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
+/* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
+ * the queue's datasource it commits with that. In one elsewhere it runs once all of the session's are committed, and
+ * its failure is that of a hook. CONFLICT: its lease has run out and another worker has it, so what this one did is to
+ * be rolled back. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
+/* Failed: ready again later, or dead. What is open in its session is rolled back. One that is waited for is dead at
+ * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
+/* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
+ * back, is ready again at once. Accepts NULL. */
+SHUNT_API void shunt_job_free(shunt_job *job);
+
+/* Of queues and states, NULL means all. rows: id, queue, name, state, priority, run_at, attempts, retry, unique_key,
+ * data, worker, error, created_at, finished_at; times are in ms since 1970, or null. The newest first; limit 0: all. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_list(shunt_session *session, const char *queue, const char *state,
+                                                      int64_t limit, shunt_rows **rows, shunt_error *err);
+/* Makes a dead job, or with id 0 all of the queue, ready again as if it had never failed. *n counts them; it and queue
+ * may be NULL. NOT_FOUND: the one with this id is not dead. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_retry(shunt_session *session, int64_t id, const char *queue,
+                                                       int64_t *n, shunt_error *err);
+/* Deletes those that are done or dead (state; NULL: both) and have been so for older_ms. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_purge(shunt_session *session, const char *queue, const char *state,
+                                                       int64_t older_ms, int64_t *n, shunt_error *err);
+/* For schedules: *mine is true for one alone of all who ask for a job and a minute (in ms since 1970), once no later
+ * minute of it was asked for; that one pushes it. In a transaction with the push on the queue's datasource, no minute
+ * is lost either. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_schedule_due(shunt_session *session, const char *job, int64_t minute_ms,
+                                                         bool *mine, shunt_error *err);
 
 /* ---- rows ---- */
 

@@ -12,6 +12,7 @@ local debug, error, ipairs, pairs, pcall, select, setmetatable, type =
 local close, create, isyieldable = coroutine.close, coroutine.create, coroutine.isyieldable
 local resume, status, yield = coroutine.resume, coroutine.status, coroutine.yield
 local pack, unpack = table.pack, table.unpack
+local min, random = math.min, math.random
 
 local shunt = {
   VERSION = core.version,
@@ -23,6 +24,7 @@ local shunt = {
   json = core.json,
   json_decode = core.json_decode,
   object = core.object,
+  waits = core.waits,
 }
 
 -- Errors name the line that called shunt, not the lines of this module that the call went through.
@@ -60,16 +62,16 @@ shunt.has_many = maker("has_many", "target", "foreign_key")
 shunt.belongs_to = maker("belongs_to", "target", "foreign_key")
 shunt.belongs_to_many = maker("belongs_to_many", "through", "target", "foreign_key", "through_key")
 
--- Another current datasource for a while -------------------------------------------------------------------------------
+-- Another current datasource, or another level, for a while ------------------------------------------------------------
 
-local function run_switched(session, client, co, ...)
-  local _ <close> = core.switch(session, client)
+local function run_switched(switch, session, client, co, ...)
+  local _ <close> = switch(session, client)
   return resume(co, ...)
 end
 
--- Ends what the coroutine left open (transactions, say), with the datasource it was running with.
+-- Ends what the coroutine left open (transactions, say), with the datasource and level it was running with.
 local function end_coroutine(block)
-  local open, guard = pcall(core.switch, block.session, block.client)
+  local open, guard = pcall(block.switch, block.session, block.client)
   local _ <close> = open and guard or nil
   return close(block.co)
 end
@@ -85,12 +87,12 @@ local given_up = {
 
 -- Where fn may yield it runs in a coroutine of its own, and the switch is on only while that runs: whoever is resumed
 -- in between sees the session as it was.
-local function switch_in_coroutine(session, client, fn, ...)
+local function switch_in_coroutine(switch, session, client, fn, ...)
   local co = create(fn)
-  local block <close> = setmetatable({ co = co, session = session, client = client }, given_up)
+  local block <close> = setmetatable({ co = co, switch = switch, session = session, client = client }, given_up)
   local passed = pack(...)
   while true do
-    local got = pack(run_switched(session, client, co, unpack(passed, 1, passed.n)))
+    local got = pack(run_switched(switch, session, client, co, unpack(passed, 1, passed.n)))
     if not got[1] then
       local traceback = debug.traceback(co)
       local _, problem = end_coroutine(block)
@@ -102,11 +104,20 @@ local function switch_in_coroutine(session, client, fn, ...)
   end
 end
 
+local function run_with(switch, session, client, fn, ...)
+  if isyieldable() then return switch_in_coroutine(switch, session, client, fn, ...) end
+  local _ <close> = switch(session, client)
+  return fn(...)
+end
+
 function core.session_methods.switch_db(session, client, fn, ...)
   need_function(fn, "session:switch_db")
-  if isyieldable() then return switch_in_coroutine(session, client, fn, ...) end
-  local _ <close> = core.switch(session, client)
-  return fn(...)
+  return run_with(core.switch, session, client, fn, ...)
+end
+
+function core.session_methods.switch_db_isolate(session, fn, ...)
+  need_function(fn, "session:switch_db_isolate")
+  return run_with(core.level_up, session, nil, fn, ...)
 end
 
 -- Transactions ---------------------------------------------------------------------------------------------------------
@@ -116,10 +127,32 @@ local function committed(transaction, ...)
   return ...
 end
 
+local function run_in(transaction, session, fn)
+  local open <close> = transaction -- left without a commit, it is rolled back
+  return committed(open, fn(session))
+end
+
+-- The engine has given the transaction up for the sake of another one. Where hooks failed too, that is to be told.
+local function may_retry(problem)
+  return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and not problem.failures
+    and (problem.engine_code or problem.sqlstate) ~= nil
+end
+
+local LONGEST_PAUSE_MS = 200
+
 function core.session_methods.transaction(session, fn, opts)
   need_function(fn, "session:transaction")
-  local transaction <close> = core.begin(session, opts) -- left without a commit, it is rolled back
-  return committed(transaction, fn(session))
+  local transaction, retries = core.begin(session, opts)
+  for tried = 1, retries do
+    local got = pack(pcall(run_in, transaction, session, fn))
+    if got[1] then return unpack(got, 2, got.n) end
+    if not may_retry(got[2]) then error(got[2], 0) end
+    core.pause(random() * min(2 ^ tried * 2, LONGEST_PAUSE_MS))
+    transaction = core.begin(session, opts)
+  end
+  return run_in(transaction, session, fn)
 end
+
+require "shunt.jobs" -- session:push and the like, app:worker
 
 return shunt

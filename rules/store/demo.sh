@@ -49,6 +49,15 @@ ask explain --relation user.orders --where user_id=7 --instance eu-acme
 say 'One user with profile, roles, orders, lines and products, from three datasources. --sql shows what ran where.'
 ask query user --where id=7 --include profile,roles,orders.lines.product --sql
 
+say 'Two orders, of the shop and of a European tenant: each in one transaction, with a job that is sent once it is committed.'
+run run ${env:+--env "$env"} rules/store/checkout.lua
+run run ${env:+--env "$env"} rules/store/checkout.lua eu-acme
+ask jobs list --state ready
+
+say 'A worker runs the jobs, each for the tenant that it was pushed for.'
+ask worker --once
+ask query order --where id=3900001 --where user_id=7 --columns id,iid,status --instance eu-acme
+
 say 'The rules are in rules/store/rules, what they promise in rules/store/spec. Try: build/shunt topology -c rules/store/shunt.yaml'
 if [ "$env" = engines ]; then
   say 'To stay on servers of your own, say where they are: STORE_PG=postgresql://… STORE_MYSQL=mysql://… build/shunt … --env engines'

@@ -53,6 +53,7 @@ static void copy(char *to, size_t room, const char *from) {
 static void clear(shunt_error *err, shunt_status status) {
   err->status = status;
   err->line = err->column = err->engine_code = 0;
+  err->committed = false;
   err->sqlstate[0] = err->client[0] = err->file[0] = err->rule[0] = err->message[0] = err->traceback[0] = 0;
 }
 

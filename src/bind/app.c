@@ -185,22 +185,32 @@ static int app_pools(lua_State *L) {
 
 /* ---- closing ---- */
 
-static void end(bind_app *app) {
-  while (app->sessions) bind_session_end(app->sessions);
-  shunt_close(app->app);
+void bind_app_borrow(lua_State *L, shunt_app *app) {
+  bind_app *borrowed = lua_newuserdatauv(L, sizeof *borrowed, 0);
+  memset(borrowed, 0, sizeof *borrowed);
+  luaL_setmetatable(L, BIND_APP);
+  borrowed->app = app;
+  borrowed->borrowed = true;
+}
+
+static void end(lua_State *L, bind_app *app) {
+  bind_workers_end(app);
+  while (app->sessions) bind_session_end_newest(L, app);
+  if (!app->borrowed) shunt_close(app->app);
   app->app = NULL;
 }
 
 static int app_close(lua_State *L) {
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   for (const bind_session *s = app->sessions; s; s = s->next)
-    if (s->busy) return bind_usage(L, "a session is in the middle of a call: an observer can't close the app");
-  end(app);
+    if (!bind_session_usable(s))
+      return bind_usage(L, "a session is in the middle of a call: no observer or hook can close the app");
+  end(L, app);
   return 0;
 }
 
 static int app_gc(lua_State *L) {
-  end(luaL_checkudata(L, 1, BIND_APP));
+  end(L, luaL_checkudata(L, 1, BIND_APP));
   return 0;
 }
 
@@ -213,11 +223,17 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"session", bind_session_open}, {"reload", app_reload},
-                                     {"generation", app_generation}, {"watched", app_watched},
-                                     {"describe", app_describe},     {"config", app_config},
-                                     {"pools", app_pools},           {"statistics", bind_statistics},
-                                     {"close", app_close},           {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"session", bind_session_open},
+                                     {"reload", app_reload},
+                                     {"generation", app_generation},
+                                     {"watched", app_watched},
+                                     {"describe", app_describe},
+                                     {"config", app_config},
+                                     {"pools", app_pools},
+                                     {"statistics", bind_statistics},
+                                     {"waits", bind_waits},
+                                     {"close", app_close},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

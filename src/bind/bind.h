@@ -8,6 +8,7 @@
 
 #include <lauxlib.h>
 #include <lua.h>
+#include <stdatomic.h>
 
 #include "base/arena.h"
 #include "base/error.h"
@@ -27,11 +28,22 @@
 
 typedef struct bind_session bind_session;
 typedef struct bind_tx bind_tx;
+typedef struct bind_worker bind_worker;
 
 typedef struct bind_app {
   shunt_app *app;         /* NULL once closed */
+  bool borrowed;          /* in the state of a worker's thread: the host's, which closes it */
   bind_session *sessions; /* the open ones: closed before the app is */
+  bind_worker *workers;   /* likewise */
 } bind_app;
+
+/* How long a job may run: looked at whenever its session is used, and by a hook in between. */
+typedef struct bind_limit {
+  int64_t timeout_ms;   /* 0: as long as it takes */
+  int64_t deadline_ns;  /* 0: none, or not now */
+  atomic_bool given_up; /* by whoever stops the worker */
+  char job[128];
+} bind_limit;
 
 enum {
   SESSION_APP = 1,
@@ -39,7 +51,9 @@ enum {
   SESSION_OBSERVER,
   SESSION_FAILURE,
   SESSION_ORPHANS,
-  SESSION_NVALUES = SESSION_ORPHANS
+  SESSION_HOOKS,
+  SESSION_FAILURES,
+  SESSION_NVALUES = SESSION_FAILURES
 };
 
 struct bind_session {
@@ -48,12 +62,14 @@ struct bind_session {
   bind_session *next, *before; /* in app->sessions */
   bind_tx *txs;                /* open, the newest first */
   bind_tx *orphans;            /* collected while a call was under way: rolled back after it */
-  int level;
-  int64_t timeout_ms; /* of each call; 0: none */
-  bool busy;          /* inside a call of the library */
-  lua_State *L;       /* where the observer runs; NULL while it can't */
-  int index;          /* of the session on that stack */
-  bool has_failure;   /* the observer raised: SESSION_FAILURE is raised once the call is over */
+  int64_t timeout_ms;          /* of each call; 0: none */
+  bool borrowed;               /* a job's, who ends it */
+  const bind_limit *limit;     /* of that job; else NULL */
+  bool busy;                   /* inside a call of the library */
+  int hooks;                   /* of its transactions, that are running */
+  lua_State *L;                /* where the observer and hooks run; NULL while they can't */
+  int index;                   /* of the session on that stack */
+  bool has_failure;            /* the observer raised: SESSION_FAILURE is raised once the call is over */
 };
 
 /* What one call holds. Between calls the session keeps it as its spare. */
@@ -74,13 +90,15 @@ bind_call *bind_enter(lua_State *L, int session_index);
 void bind_busy(lua_State *L, bind_call *c);
 void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err where status is not SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);
-int bind_fail(lua_State *L, bind_call *c); /* raises c->err after giving back what c holds */
+int bind_fail(lua_State *L, bind_call *c); /* raises c->err, with what hooks raised, after giving back what c holds */
 
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
 void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several: without the line that called */
 __attribute__((format(printf, 2, 3))) int bind_usage(lua_State *L, const char *format, ...);
 int bind_memory(lua_State *L);
+/* Any value that was raised, as an error of the library; what is none is RULE: the application's own code failed. */
+void bind_to_error(lua_State *L, int index, shunt_error *err);
 
 /* value.c */
 void bind_push_value(lua_State *L, const shunt_value *value);
@@ -100,6 +118,8 @@ bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const 
 shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
 shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
 shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
+/* As in the app config: a text with its unit; what is left as it was where n is NULL. */
+shunt_status bind_duration(const node *n, const char *what, int64_t *out_ms, shunt_error *err);
 /* The option timeout, where there is one. A session's may be 0: none. */
 shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err);
 shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err);
@@ -129,18 +149,35 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
+/* hook.c. What hooks raised is kept in SESSION_FAILURES until the call is over. */
+bool bind_hooks_take(lua_State *L, int session_index); /* pushes it as a list, where there is any */
+void bind_hooks_warn(lua_State *L, int session_index); /* where nobody is there to be told */
+
 /* transaction.c */
-void bind_tx_roll_back_all(bind_session *s);
+void bind_tx_roll_back_all(lua_State *L, bind_session *s, int session_index);
 void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index);
 
-bind_app *bind_check_app(lua_State *L); /* app.c: the argument 1; raises where it is closed */
+bind_app *bind_check_app(lua_State *L);             /* app.c: the argument 1; raises where it is closed */
+void bind_app_borrow(lua_State *L, shunt_app *app); /* pushed */
+
+/* worker.c */
+void bind_workers_end(bind_app *app);
+/* member.c: raises where the session's job has gone on for too long, else leaves its calls what time it has. */
+void bind_keep_limit(lua_State *L, bind_session *s);
 
 /* session.c, model.c, resolve.c, statistics.c: methods of apps and sessions */
-int bind_session_open(lua_State *L); /* app:session */
-int bind_model_new(lua_State *L);    /* session:model */
-int bind_resolve(lua_State *L);      /* session:resolve */
-int bind_statistics(lua_State *L);   /* app:statistics */
-void bind_session_end(bind_session *s);
+int bind_session_open(lua_State *L);             /* app:session */
+int bind_model_new(lua_State *L);                /* session:model */
+int bind_resolve(lua_State *L);                  /* session:resolve */
+int bind_statistics(lua_State *L);               /* app:statistics */
+int bind_waits(lua_State *L);                    /* app:waits */
+bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
+/* Of the app's newest session. */
+void bind_session_end_newest(lua_State *L, bind_app *app);
+/* index 0: it is not on the stack, and its hooks are gone. */
+void bind_session_end(lua_State *L, bind_session *s, int index);
+/* Pushes a session around one that is a job's; the app is at app_index. */
+bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit);
 
 /* What each file adds: metatables to the registry, functions to the table of the module on top of the stack. */
 void bind_error_register(lua_State *L);
@@ -151,9 +188,14 @@ void bind_session_register(lua_State *L);
 void bind_model_register(lua_State *L);
 void bind_transaction_register(lua_State *L);
 void bind_switch_register(lua_State *L);
+void bind_hook_register(lua_State *L);
 void bind_json_register(lua_State *L);
 void bind_options_register(lua_State *L);
 void bind_rows_register(lua_State *L);
+void bind_waits_register(lua_State *L);
+void bind_jobs_register(lua_State *L);
+void bind_job_register(lua_State *L);
+void bind_worker_register(lua_State *L);
 /* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
  * field. */
 void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods,

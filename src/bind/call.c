@@ -33,6 +33,7 @@ bind_call *bind_enter(lua_State *L, int session_index) {
   bind_session *s = bind_check(L, session_index, BIND_SESSION, "a session");
   if (!s->session) bind_usage(L, "the session is closed");
   if (s->busy) bind_usage(L, "the session is in the middle of a call: an observer can't use it");
+  if (s->limit) bind_keep_limit(L, s);
   bind_call *c;
   if (lua_getiuservalue(L, session_index, SESSION_SPARE) == LUA_TUSERDATA) {
     c = lua_touserdata(L, -1);
@@ -64,6 +65,7 @@ void bind_done(lua_State *L, bind_call *c, shunt_status status) {
     lua_getiuservalue(L, c->index, SESSION_FAILURE);
     lua_pushnil(L);
     lua_setiuservalue(L, c->index, SESSION_FAILURE);
+    if (bind_hooks_take(L, c->index)) lua_pop(L, 1);
     bind_leave(L, c);
     lua_error(L);
   }
@@ -79,6 +81,7 @@ void bind_leave(lua_State *L, bind_call *c) {
 
 int bind_fail(lua_State *L, bind_call *c) {
   bind_push_error(L, &c->err);
+  if (c->session && bind_hooks_take(L, c->index)) lua_setfield(L, -2, "failures");
   bind_leave(L, c);
   return lua_error(L);
 }

@@ -24,9 +24,14 @@ int luaopen_shunt_core(lua_State *L) {
   bind_model_register(L);
   bind_transaction_register(L);
   bind_switch_register(L);
+  bind_hook_register(L);
   bind_json_register(L);
   bind_rows_register(L);
   bind_options_register(L);
+  bind_waits_register(L);
+  bind_jobs_register(L);
+  bind_job_register(L);
+  bind_worker_register(L);
   lua_pushliteral(L, SHUNT_VERSION);
   lua_setfield(L, -2, "version");
   return 1;

@@ -51,6 +51,10 @@ void bind_push_problem(lua_State *L, const shunt_error *err) {
   set_text(L, "sqlstate", err->sqlstate);
   set_number(L, "engine_code", err->engine_code);
   set_text(L, "traceback", err->traceback);
+  if (err->committed) {
+    lua_pushboolean(L, true);
+    lua_setfield(L, -2, "committed");
+  }
   luaL_setmetatable(L, BIND_ERROR);
 }
 
@@ -80,15 +84,17 @@ int bind_memory(lua_State *L) {
   return raise(L, &err);
 }
 
+static bool is_error(lua_State *L, int index) {
+  if (!lua_istable(L, index) || !lua_getmetatable(L, index)) return false;
+  luaL_getmetatable(L, BIND_ERROR);
+  bool is = lua_rawequal(L, -2, -1);
+  lua_pop(L, 2);
+  return is;
+}
+
 static int error_is(lua_State *L) {
   luaL_checkany(L, 1);
-  lua_settop(L, 1);
-  bool is = false;
-  if (lua_istable(L, 1) && lua_getmetatable(L, 1)) {
-    luaL_getmetatable(L, BIND_ERROR);
-    is = lua_rawequal(L, 2, 3);
-  }
-  lua_pushboolean(L, is);
+  lua_pushboolean(L, is_error(L, 1));
   return 1;
 }
 
@@ -124,6 +130,19 @@ static void push_line(lua_State *L, int index) {
   luaL_pushresult(&b);
 }
 
+/* To the line on top of the stack. */
+static void add_cause(lua_State *L) {
+  lua_pushliteral(L, "cause");
+  if (lua_rawget(L, 1) == LUA_TNIL) {
+    lua_pop(L, 1);
+    return;
+  }
+  lua_pushliteral(L, "\nafter: ");
+  luaL_tolstring(L, -2, NULL);
+  lua_remove(L, -3);
+  lua_concat(L, 3);
+}
+
 static int error_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -131,6 +150,7 @@ static int error_tostring(lua_State *L) {
   lua_Integer n = lua_rawget(L, 1) == LUA_TTABLE ? (lua_Integer)lua_rawlen(L, 2) : 0;
   if (n < 2) {
     push_line(L, 1);
+    add_cause(L);
     return 1;
   }
   luaL_Buffer b;
@@ -159,10 +179,76 @@ static int error_home(lua_State *L) {
 /* A mistake in the use of the module's Lua half. */
 static int error_usage(lua_State *L) { return bind_usage(L, "%s", luaL_checkstring(L, 1)); }
 
+/* raise(t): the table of an error's fields as one; so are those in its problems. */
+static int error_raise(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  luaL_setmetatable(L, BIND_ERROR);
+  if (lua_getfield(L, 1, "problems") == LUA_TTABLE)
+    for (lua_Integer i = 1; lua_rawgeti(L, 2, i) == LUA_TTABLE; i++) {
+      luaL_setmetatable(L, BIND_ERROR);
+      lua_pop(L, 1);
+    }
+  lua_settop(L, 1);
+  if (push_caller(L)) lua_setfield(L, 1, "caller");
+  return lua_error(L);
+}
+
+/* ---- errors of Lua as the library's ---- */
+
+static shunt_status status_named(const char *name) {
+#define STATUS_NAME(status, text)                                                                                      \
+  if (strcmp(name, "SHUNT_E_" #status) == 0) return SHUNT_E_##status;
+  SHUNT_STATUS_MAP(STATUS_NAME)
+#undef STATUS_NAME
+  return SHUNT_E_RULE;
+}
+
+/* Copies the text under key, cut where it is too long. */
+static void take_text(lua_State *L, int index, const char *key, char *to, size_t size) {
+  lua_pushstring(L, key);
+  if (lua_rawget(L, index) == LUA_TSTRING) snprintf(to, size, "%s", lua_tostring(L, -1));
+  lua_pop(L, 1);
+}
+
+static int take_number(lua_State *L, int index, const char *key) {
+  lua_pushstring(L, key);
+  lua_rawget(L, index);
+  int n = (int)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+void bind_to_error(lua_State *L, int index, shunt_error *err) {
+  index = lua_absindex(L, index);
+  luaL_checkstack(L, 4, "an error");
+  if (!is_error(L, index)) {
+    error_text(err, SHUNT_E_RULE, luaL_tolstring(L, index, NULL));
+    lua_pop(L, 1);
+    return;
+  }
+  char code[64] = "";
+  take_text(L, index, "code", code, sizeof code);
+  error_text(err, status_named(code), "");
+  take_text(L, index, "message", err->message, sizeof err->message);
+  take_text(L, index, "client", err->client, sizeof err->client);
+  take_text(L, index, "file", err->file, sizeof err->file);
+  take_text(L, index, "rule", err->rule, sizeof err->rule);
+  take_text(L, index, "sqlstate", err->sqlstate, sizeof err->sqlstate);
+  take_text(L, index, "traceback", err->traceback, sizeof err->traceback);
+  err->line = take_number(L, index, "line");
+  err->column = take_number(L, index, "column");
+  err->engine_code = take_number(L, index, "engine_code");
+  lua_pushliteral(L, "committed");
+  lua_rawget(L, index);
+  err->committed = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+}
+
 void bind_error_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"is_error", error_is}, {"home", error_home}, {"usage", error_usage}, {NULL, NULL}};
+      {"is_error", error_is}, {"home", error_home}, {"usage", error_usage}, {"raise", error_raise}, {NULL, NULL}};
   bind_class(L, BIND_ERROR, metamethods, NULL, NULL);
   luaL_setfuncs(L, functions, 0);
 }

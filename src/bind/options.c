@@ -65,27 +65,27 @@ shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_
 }
 
 /* As in the app config: text with its unit. */
-static shunt_status as_timeout(const node *n, int64_t *out_ms, shunt_error *err) {
+shunt_status bind_duration(const node *n, const char *what, int64_t *out_ms, shunt_error *err) {
   static const char like[] = "such as 500ms, 5s, 2m or 1h";
   const char *text = NULL;
+  if (!n) return SHUNT_OK;
   if (n->kind == NODE_VALUE && (n->value.type == SHUNT_INTEGER || n->value.type == SHUNT_FLOAT))
-    return error_set(err, SHUNT_E_USAGE, "timeout wants a duration with its unit, %s: a bare number says none", like);
+    return error_set(err, SHUNT_E_USAGE, "%s wants a duration with its unit, %s: a bare number says none", what, like);
   if (!node_is_text(n))
-    return error_set(err, SHUNT_E_USAGE, "timeout must be a duration, %s, not %s", like, node_kind_name(n));
-  shunt_status st = bind_as_text(n, "timeout", &text, err);
+    return error_set(err, SHUNT_E_USAGE, "%s must be a duration, %s, not %s", what, like, node_kind_name(n));
+  shunt_status st = bind_as_text(n, what, &text, err);
   if (!st && !cat_parse_duration_ms(text, out_ms))
-    st = error_set(err, SHUNT_E_USAGE, "timeout: '%.100s' is not a duration %s", text, like);
+    st = error_set(err, SHUNT_E_USAGE, "%s: '%.100s' is not a duration %s", what, text, like);
   return st;
 }
 
 shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err) {
-  const node *n = node_get(options, "timeout");
-  return n ? as_timeout(n, out_ms, err) : SHUNT_OK;
+  return bind_duration(node_get(options, "timeout"), "timeout", out_ms, err);
 }
 
 shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err) {
   const node *n = node_get(options, "timeout");
-  shunt_status st = n ? as_timeout(n, out_ms, err) : SHUNT_OK;
+  shunt_status st = bind_duration(n, "timeout", out_ms, err);
   if (st || !n || *out_ms > 0) return st;
   return error_set(err, SHUNT_E_USAGE,
                    "timeout: '%s' leaves a call no time; only a session's timeout may be 0s, for none at all",

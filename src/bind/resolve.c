@@ -23,7 +23,8 @@ static void equalities(lua_State *L, bind_call *c, const node *where, shunt_requ
 
 static void request_of(lua_State *L, bind_call *c, const node *options, shunt_request *out) {
   const char *op = bind_option_text(L, c, options, "op");
-  int64_t level = c->session->level;
+  int now = shunt_session_level(c->session->session);
+  int64_t level = now;
   out->explicit_client = bind_option_text(L, c, options, "client");
   out->explicit_table = bind_option_text(L, c, options, "table");
   out->relation = bind_option_text(L, c, options, "relation");
@@ -38,11 +39,11 @@ static void request_of(lua_State *L, bind_call *c, const node *options, shunt_re
     bind_fail(L, c);
   }
   bind_option_integer(L, c, options, "level", &level);
-  if (level < c->session->level || level > INT16_MAX) {
-    error_set(&c->err, SHUNT_E_USAGE, "level must be from the session's (%d) to %d", c->session->level, INT16_MAX);
+  if (level < now || level > INT16_MAX) {
+    error_set(&c->err, SHUNT_E_USAGE, "level must be from the session's (%d) to %d", now, INT16_MAX);
     bind_fail(L, c);
   }
-  out->level_up = (int)level - c->session->level;
+  out->level_up = (int)level - now;
   equalities(L, c, node_get(options, "where"), out);
 }
 
@@ -56,7 +57,8 @@ static void push_result(lua_State *L, const shunt_trace *t) {
   const char *verdict = shunt_verdict_text(t->verdict);
   if (!t->detail)
     lua_pushstring(L, verdict);
-  else if (t->verdict == SHUNT_VERDICT_CHOSE || t->verdict == SHUNT_VERDICT_CHANGED)
+  else if (t->verdict == SHUNT_VERDICT_CHOSE || t->verdict == SHUNT_VERDICT_CHANGED ||
+           t->verdict == SHUNT_VERDICT_PINNED)
     lua_pushfstring(L, "%s %s", verdict, t->detail);
   else
     lua_pushfstring(L, "%s: %s", verdict, t->detail);
@@ -89,6 +91,7 @@ static void push_decision(lua_State *L, const shunt_decision *d) {
   set_text(L, "denied", d->denied);
   set_text(L, "uncacheable", d->uncacheable);
   set_text(L, "not_remembered", d->not_remembered);
+  set_text(L, "pinned_by", d->pinned_by);
   lua_pushboolean(L, d->remembered);
   lua_setfield(L, -2, "remembered");
   lua_pushinteger(L, d->level);

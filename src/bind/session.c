@@ -11,14 +11,70 @@ static void unlink_session(bind_session *s) {
   s->next = s->before = NULL;
 }
 
-void bind_session_end(bind_session *s) {
+bool bind_session_usable(const bind_session *s) { return !s->busy && !s->hooks; }
+
+void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->session) return;
-  s->L = NULL; /* what is rolled back now is not observed */
-  bind_tx_roll_back_all(s);
+  shunt_observe(s->session, NULL, NULL); /* what is rolled back now is not observed */
+  bind_tx_roll_back_all(L, s, index);
   shunt_session *session = s->session;
   s->session = NULL;
   unlink_session(s);
-  shunt_session_close(session);
+  if (!s->borrowed) shunt_session_close(session);
+}
+
+/* What is pushed is on top of the stack, and its app at app_index. */
+static void link_session(lua_State *L, int app_index, bind_session *s, bind_app *app) {
+  lua_pushvalue(L, app_index);
+  lua_setiuservalue(L, -2, SESSION_APP);
+  s->app = app;
+  s->next = app->sessions;
+  if (s->next) s->next->before = s;
+  app->sessions = s;
+}
+
+static bind_session *new_session(lua_State *L) {
+  bind_session *s = lua_newuserdatauv(L, sizeof *s, SESSION_NVALUES);
+  memset(s, 0, sizeof *s);
+  luaL_setmetatable(L, BIND_SESSION);
+  return s;
+}
+
+/* The app does not keep its sessions from being collected, so that they are found in a weak table of the registry. */
+static const char sessions_key = 0;
+
+static void note_session(lua_State *L, int index, const bind_session *s) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key) != LUA_TTABLE) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+    lua_createtable(L, 0, 1);
+    lua_pushliteral(L, "v");
+    lua_setfield(L, -2, "__mode");
+    lua_setmetatable(L, -2);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &sessions_key);
+  }
+  lua_pushvalue(L, index);
+  lua_rawsetp(L, -2, s);
+  lua_pop(L, 1);
+}
+
+bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit) {
+  bind_session *s = new_session(L);
+  note_session(L, lua_gettop(L), s);
+  s->session = session;
+  s->borrowed = true;
+  s->limit = limit;
+  link_session(L, app_index, s, lua_touserdata(L, app_index));
+  return s;
+}
+
+void bind_session_end_newest(lua_State *L, bind_app *app) {
+  bind_session *s = app->sessions;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* there is one: the session was noted */
+  bool there = lua_rawgetp(L, -1, s) == LUA_TUSERDATA;
+  bind_session_end(L, s, there ? lua_gettop(L) : 0);
+  lua_pop(L, 2);
 }
 
 /* ---- opening ---- */
@@ -49,11 +105,7 @@ int bind_session_open(lua_State *L) {
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
-  bind_session *s = lua_newuserdatauv(L, sizeof *s, SESSION_NVALUES);
-  memset(s, 0, sizeof *s);
-  luaL_setmetatable(L, BIND_SESSION);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 3, SESSION_APP);
+  bind_session *s = new_session(L);
   bind_call *c = bind_call_new(L);
   const node *options = bind_options(L, c, 2, "app:session", known);
   shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance"),
@@ -63,39 +115,47 @@ int bind_session_open(lua_State *L) {
     error_set(&c->err, SHUNT_E_USAGE, "level must be from 0 to %d", INT16_MAX);
     return bind_fail(L, c);
   }
-  with.level = s->level = (int)level;
+  with.level = (int)level;
   if (bind_session_timeout(options, &with.timeout_ms, &c->err)) return bind_fail(L, c);
   s->timeout_ms = with.timeout_ms;
   attrs_of(L, c, node_get(options, "attrs"), &with);
   if (!app->app) return bind_usage(L, "the app is closed");
+  note_session(L, 3, s);
   if (shunt_session_open(app->app, &with, &s->session, &c->err)) {
     s->session = NULL;
     return bind_fail(L, c);
   }
-  s->app = app;
-  s->next = app->sessions;
-  if (s->next) s->next->before = s;
-  app->sessions = s;
   bind_leave(L, c);
   lua_settop(L, 3);
+  link_session(L, 1, s, app);
   return 1;
 }
 
 static int session_close(lua_State *L) {
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
-  if (s->busy) return bind_usage(L, "the session is in the middle of a call: an observer can't close it");
-  bind_session_end(s);
+  if (!bind_session_usable(s))
+    return bind_usage(L, "the session is in the middle of a call: no observer or hook can close it");
+  if (s->session && s->borrowed)
+    return bind_usage(L, "a job's session is closed by its worker, when the job has ended");
+  bind_session_end(L, s, 1);
   return 0;
 }
 
 static int session_gc(lua_State *L) {
-  bind_session_end(luaL_checkudata(L, 1, BIND_SESSION));
+  bind_session_end(L, luaL_checkudata(L, 1, BIND_SESSION), 1);
   return 0;
 }
 
 static int session_tostring(lua_State *L) {
   const bind_session *s = luaL_checkudata(L, 1, BIND_SESSION);
   lua_pushstring(L, s->session ? "shunt session" : "shunt session (closed)");
+  return 1;
+}
+
+static int session_level(lua_State *L) {
+  bind_call *c = bind_enter(L, 1);
+  lua_pushinteger(L, shunt_session_level(c->session->session));
+  bind_leave(L, c);
   return 1;
 }
 
@@ -222,9 +282,9 @@ static int session_observe(lua_State *L) {
 void bind_session_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", session_gc}, {"__close", session_close}, {"__tostring", session_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"resolve", bind_resolve},    {"model", bind_model_new},
-                                     {"query", session_query},     {"execute", session_execute},
-                                     {"columns", session_columns}, {"observe", session_observe},
-                                     {"close", session_close},     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"resolve", bind_resolve},    {"model", bind_model_new},    {"query", session_query},
+      {"execute", session_execute}, {"columns", session_columns}, {"observe", session_observe},
+      {"level", session_level},     {"close", session_close},     {NULL, NULL}};
   bind_class(L, BIND_SESSION, metamethods, methods, "session_methods");
 }

@@ -1,4 +1,6 @@
+#define _POSIX_C_SOURCE 200809L
 #include <string.h>
+#include <time.h>
 
 #include "bind/bind.h"
 
@@ -25,24 +27,57 @@ static shunt_tx *take(bind_tx *t) {
   return tx;
 }
 
-void bind_tx_roll_back_all(bind_session *s) {
-  while (s->txs) shunt_rollback(take(s->txs));
+/* What an observer raises meanwhile is dropped. What hooks raise waits to be taken. */
+static shunt_status roll_back(lua_State *L, bind_session *s, int session_index, shunt_tx *tx, shunt_error *err) {
+  s->busy = true;
+  s->L = session_index ? L : NULL;
+  s->index = session_index;
+  shunt_status st = shunt_rollback(tx, err);
+  s->busy = false;
+  s->L = NULL;
+  if (s->has_failure) {
+    s->has_failure = false;
+    lua_pushnil(L);
+    lua_setiuservalue(L, session_index, SESSION_FAILURE);
+  }
+  return st;
+}
+
+/* What hooks of the call under way have raised stays. */
+static void roll_back_unseen(lua_State *L, bind_session *s, int session_index, shunt_tx *tx) {
+  bool some = session_index && bind_hooks_take(L, session_index);
+  roll_back(L, s, session_index, tx, NULL);
+  if (session_index) bind_hooks_warn(L, session_index);
+  if (some) lua_setiuservalue(L, session_index, SESSION_FAILURES);
+}
+
+void bind_tx_roll_back_all(lua_State *L, bind_session *s, int session_index) {
+  while (s->txs) roll_back_unseen(L, s, session_index, take(s->txs));
 }
 
 void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index) {
-  if (!s->orphans) return;
-  for (bind_tx *t = s->orphans, *next; t; t = next) {
-    next = t->next_orphan;
-    shunt_tx *tx = take(t);
-    if (tx) shunt_rollback(tx);
+  while (s->orphans) {
+    shunt_tx *tx = take(s->orphans);
+    s->orphans = s->orphans->next_orphan;
+    if (tx) roll_back_unseen(L, s, session_index, tx);
+    if (s->orphans) continue;
+    lua_pushnil(L);
+    lua_setiuservalue(L, session_index, SESSION_ORPHANS);
   }
-  s->orphans = NULL;
-  lua_pushnil(L);
-  lua_setiuservalue(L, session_index, SESSION_ORPHANS);
+}
+
+/* How often it may be begun anew: not at all, where it is a part of what others began. */
+static int64_t retries(lua_State *L, bind_call *c, const node *options) {
+  int64_t n = 0;
+  if (bind_option_integer(L, c, options, "retry", &n) && n < 0) {
+    error_set(&c->err, SHUNT_E_USAGE, "retry is 0 or more times, not %lld", (long long)n);
+    bind_fail(L, c);
+  }
+  return n;
 }
 
 static int tx_begin(lua_State *L) {
-  static const char *const known[] = {"client", "propagation", "isolation", "read_only", NULL};
+  static const char *const known[] = {"client", "propagation", "isolation", "read_only", "spanning", "retry", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
   bind_tx *t = lua_newuserdatauv(L, sizeof *t, TX_NVALUES);
@@ -55,7 +90,9 @@ static int tx_begin(lua_State *L) {
   shunt_tx_options with = {.client = bind_option_text(L, c, options, "client"),
                            .propagation = bind_option_text(L, c, options, "propagation"),
                            .isolation = bind_option_text(L, c, options, "isolation"),
-                           .read_only = bind_option_bool(L, c, options, "read_only")};
+                           .read_only = bind_option_bool(L, c, options, "read_only"),
+                           .spanning = bind_option_text(L, c, options, "spanning")};
+  int64_t retry = retries(L, c, options);
   bind_busy(L, c);
   shunt_status st = shunt_begin(s->session, &with, &t->tx, &c->err);
   if (st) {
@@ -64,11 +101,15 @@ static int tx_begin(lua_State *L) {
     t->next = s->txs;
     if (t->next) t->next->before = t;
     s->txs = t;
-    if (s->has_failure) shunt_rollback(take(t)); /* the observer is about to raise, and nobody gets the transaction */
+    if (!shunt_tx_began(t->tx)) retry = 0;
+    if (s->has_failure)
+      shunt_rollback(take(t), NULL); /* the observer is about to raise, and nobody gets the transaction */
   }
   bind_done(L, c, st);
   bind_leave(L, c);
-  return 1;
+  lua_settop(L, 4); /* the session, the options, a call, the transaction */
+  lua_pushinteger(L, retry);
+  return 2;
 }
 
 static int tx_commit(lua_State *L) {
@@ -84,24 +125,24 @@ static int tx_commit(lua_State *L) {
   return 0;
 }
 
-/* On the way out of a block that did not commit. The error under way is the one to be seen, so that what an observer
- * raises here is dropped. */
+/* On the way out of a block that did not commit. The error under way is the one to be seen, unless hooks fail: theirs
+ * has it as its cause. */
 static int tx_close(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
+  shunt_error err;
   if (!t->tx || s->busy) return 0;
-  lua_settop(L, 1);
+  lua_settop(L, 2);
   lua_getiuservalue(L, 1, TX_SESSION);
-  s->busy = true;
-  s->L = L;
-  s->index = 2;
-  shunt_rollback(take(t));
-  s->busy = s->has_failure = false;
-  s->L = NULL;
-  lua_pushnil(L);
-  lua_setiuservalue(L, 2, SESSION_FAILURE);
-  bind_tx_roll_back_orphans(L, s, 2);
-  return 0;
+  shunt_status st = roll_back(L, s, 3, take(t), &err);
+  if (st) {
+    bind_push_error(L, &err);
+    if (bind_hooks_take(L, 3)) lua_setfield(L, 4, "failures");
+    lua_pushvalue(L, 2);
+    lua_setfield(L, 4, "cause");
+  }
+  bind_tx_roll_back_orphans(L, s, 3);
+  return st ? lua_error(L) : 0;
 }
 
 /* Collected unfinished: its coroutine was. In the middle of a call (an observer may run Lua, and the collector with it)
@@ -110,12 +151,12 @@ static int tx_gc(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
   if (!t->tx) return 0;
-  if (!s->busy) {
-    shunt_rollback(take(t));
-    return 0;
-  }
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, TX_SESSION);
+  if (!s->busy) {
+    roll_back_unseen(L, s, 2, take(t));
+    return 0;
+  }
   lua_getiuservalue(L, 2, SESSION_ORPHANS);
   lua_setiuservalue(L, 1, TX_NEXT_ORPHAN);
   lua_pushvalue(L, 1);
@@ -125,9 +166,17 @@ static int tx_gc(lua_State *L) {
   return 0;
 }
 
+/* A wait between two tries, in ms. */
+static int tx_pause(lua_State *L) {
+  lua_Number ms = luaL_checknumber(L, 1);
+  struct timespec t = {.tv_sec = (time_t)(ms / 1e3), .tv_nsec = (long)(ms * 1e6) % 1000000000};
+  nanosleep(&t, NULL);
+  return 0;
+}
+
 void bind_transaction_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", tx_gc}, {"__close", tx_close}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"begin", tx_begin}, {"commit", tx_commit}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"begin", tx_begin}, {"commit", tx_commit}, {"pause", tx_pause}, {NULL, NULL}};
   bind_class(L, BIND_TX, metamethods, NULL, NULL);
   luaL_setfuncs(L, functions, 0);
 }

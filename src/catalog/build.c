@@ -149,7 +149,7 @@ static bool fill(builder *b) {
   c->merged = config;
   const char *isolation = build_text(node_get(config, "instance"), "isolation", "loose");
   c->strict_isolation = strcmp(isolation, "strict") == 0;
-  return build_clients(b) && build_instances(b) && build_models(b) && build_rules(b);
+  return build_clients(b) && build_jobs(b) && build_instances(b) && build_models(b) && build_rules(b);
 }
 
 shunt_status catalog_build(catalog_source *source, problems *p, catalog **out) {

@@ -46,6 +46,10 @@ bool build_instances(builder *b);
 bool build_models(builder *b);
 bool build_relations(builder *b, cat_model *model, const node *relations);
 bool build_rules(builder *b);
+bool build_jobs(builder *b); /* after the clients */
+
+/* The path in n, relative to the file that names it, as this process can open it. NULL when out of memory. */
+const char *build_path(builder *b, const node *n);
 
 /* Values by key: the default where absent, null, or of another type (which the schema has told). */
 const char *build_text(const node *from, const char *key, const char *otherwise);

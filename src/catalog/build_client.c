@@ -5,7 +5,7 @@
 #include "catalog/report.h"
 
 enum { BUSY_TIMEOUT_MS = 5000, ACQUIRE_TIMEOUT_MS = 5000, IDLE_TIMEOUT_MS = 60000, MAX_LIFETIME_MS = 1800000 };
-enum { POOL_MAX = 8 };
+enum { POOL_MAX = 8, MAX_LEVEL = 8 };
 
 /* ---- clones ---- */
 
@@ -103,9 +103,9 @@ static const char *folder_of(builder *b, const node *n) {
   return arena_printf(b->a, "%s%.*s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file);
 }
 
-static const char *path_beside(builder *b, const node *n) {
+const char *build_path(builder *b, const node *n) {
   const char *path = n->value.as.bytes;
-  if (path[0] == '/' || !*path || strcmp(path, ":memory:") == 0 || strncmp(path, "file:", 5) == 0) return path;
+  if (path[0] == '/' || !*path) return path;
   const char *folder = folder_of(b, n);
   return folder ? arena_printf(b->a, "%s%s", folder, path) : NULL;
 }
@@ -125,7 +125,9 @@ static bool fill_sqlite3(builder *b, cat_client *client, const node *connection,
     report(b->p, SHUNT_E_CONFIG, client->at,
            "the client '%s' has no filename: sqlite3 wants connection: {filename: FILE}", client->name);
   if (!node_is_text(filename)) return true;
-  client->filename = path_beside(b, filename);
+  const char *name = filename->value.as.bytes;
+  bool is_path = strcmp(name, ":memory:") != 0 && strncmp(name, "file:", 5) != 0;
+  client->filename = is_path ? build_path(b, filename) : name;
   return client->filename != NULL;
 }
 
@@ -211,7 +213,7 @@ static bool usable_name(builder *b, const build_thing *t) {
 
 static bool name_clients(builder *b, const build_things *things) {
   catalog *c = b->c;
-  c->clients = arena_array(b->a, cat_client *, things->count + 1);
+  c->clients = arena_array(b->a, cat_client *, things->count + 1); /* one more: the queue's own */
   if (!c->clients) return false;
   for (size_t i = 0; i < things->count; i++) {
     const build_thing *t = &things->list[i];
@@ -271,10 +273,17 @@ static bool fill_clients(builder *b, const build_things *things, const node *bas
   return true;
 }
 
+static int max_level(const node *database) {
+  const node *n = build_get(database, "maxLevel");
+  bool given = n && n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER; /* anything else the schema has told */
+  return given ? (int)n->value.as.integer : MAX_LEVEL;
+}
+
 bool build_clients(builder *b) {
   build_things things;
   const node *config = b->source->config;
   const node *database = build_get(config, "database"), *clients = build_get(database, "clients");
+  b->c->max_level = max_level(database);
   b->clients_hidden = is_hidden(config, &schema_config, "database") || is_hidden(database, &schema_database, "clients");
   bool fine = build_join(b, "datasource", &b->source->datasources, clients, &schema_client, &things) &&
               name_clients(b, &things);

@@ -17,7 +17,12 @@
 #define CATALOG_AUTO "_auto_"
 /* The effective default of the session's instance, wherever a client may be named. */
 #define CATALOG_DEFAULT "default"
-enum { CATALOG_MOST_REMEMBERED = 1 << 24 /* decisions, of a generation */ };
+/* The queue's own datasource, and its file. */
+#define CATALOG_QUEUE "jobs.db"
+enum {
+  CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions, of a generation */
+  CATALOG_MOST_LEVELS = 1000
+};
 
 typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
 
@@ -147,6 +152,15 @@ typedef struct cat_rule {
   place at;
 } cat_rule;
 
+/* Where jobs are kept, and declared. */
+typedef struct cat_jobs {
+  const cat_client *client;
+  bool own;           /* a file of its own: none of the clients, but behind them, with its id being their number */
+  const char **paths; /* of files and folders with the jobs of a Lua host */
+  size_t npaths;
+  int64_t lease_ms;
+} cat_jobs;
+
 /* What a handle may be of. */
 typedef enum cat_kind { CAT_KIND_MODEL, CAT_KIND_RELATION, CAT_KIND_INSTANCE, CAT_KIND_CLIENT, CAT_NKINDS } cat_kind;
 
@@ -156,6 +170,7 @@ typedef struct catalog {
   const char *folder; /* the app config's folder, "" for the working folder, else ending in a slash */
   const char *default_client;
   bool strict_isolation;
+  int max_level;      /* that a session goes up to; 0: there are no levels, and all work is at 0 */
   const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;
@@ -167,6 +182,7 @@ typedef struct catalog {
   size_t nrelations;
   cat_rule **rules; /* in load order */
   size_t nrules;
+  cat_jobs jobs;
   map client_names;
   map instance_names;
   map model_names;

@@ -81,6 +81,7 @@ const schema schema_sqlite3 = {sqlite3_fields};
 static const schema_field database_fields[] = {{"defaultClient", NAME, NULL, NULL, 0},
                                                {"base", MAP, &base, NULL, 0},
                                                {"clients", NAMED, &schema_client, NULL, 0},
+                                               {"maxLevel", COUNT, NULL, NULL, CATALOG_MOST_LEVELS},
                                                {NULL, ANY, NULL, NULL, 0}};
 const schema schema_database = {database_fields};
 
@@ -137,10 +138,17 @@ static const schema_field rules_fields[] = {{"path", TEXTS, NULL, NULL, 0},
                                             {NULL, ANY, NULL, NULL, 0}};
 static const schema rules = {rules_fields};
 
+static const schema_field jobs_fields[] = {{"client", NAME, NULL, NULL, 0},
+                                           {"path", TEXTS, NULL, NULL, 0},
+                                           {"lease", DURATION, NULL, NULL, 0},
+                                           {NULL, ANY, NULL, NULL, 0}};
+static const schema jobs = {jobs_fields};
+
 static const schema_field config_fields[] = {{"database", MAP, &schema_database, NULL, 0},
                                              {"instance", MAP, &instance, NULL, 0},
                                              {"models", NAMED, &schema_model, NULL, 0},
                                              {"rules", MAP, &rules, NULL, 0},
+                                             {"jobs", MAP, &jobs, NULL, 0},
                                              {"watch", BOOLEAN, NULL, NULL, 0},
                                              {NULL, ANY, NULL, NULL, 0}};
 const schema schema_config = {config_fields};

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -62,8 +63,37 @@ static int host_now_ns(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg host[] = {{"isatty", host_isatty}, {"mkdir", host_mkdir},   {"exists", host_exists},
-                                {"list", host_list},     {"now_ns", host_now_ns}, {NULL, NULL}};
+static sigset_t ending_signals(void) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGTERM);
+  return set;
+}
+
+/* hold_signals(yes): whether SIGINT and SIGTERM wait for next_signal, or end the program. */
+static int host_hold_signals(lua_State *L) {
+  sigset_t set = ending_signals();
+  sigprocmask(lua_toboolean(L, 1) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
+  return 0;
+}
+
+/* next_signal(ms): the name of one that came; nil where none did until then. */
+static int host_next_signal(lua_State *L) {
+  lua_Integer ms = luaL_checkinteger(L, 1);
+  sigset_t set = ending_signals();
+  int number = sigtimedwait(&set, NULL, &(struct timespec){(time_t)(ms / 1000), (long)(ms % 1000 * NS_PER_MS)});
+  if (number < 0)
+    lua_pushnil(L);
+  else
+    lua_pushstring(L, number == SIGINT ? "SIGINT" : "SIGTERM");
+  return 1;
+}
+
+static const luaL_Reg host[] = {{"isatty", host_isatty},           {"mkdir", host_mkdir},
+                                {"exists", host_exists},           {"list", host_list},
+                                {"now_ns", host_now_ns},           {"hold_signals", host_hold_signals},
+                                {"next_signal", host_next_signal}, {NULL, NULL}};
 
 /* Cuts the last part off a path; false where none is left. */
 static bool step_up(char *path) {

@@ -5,6 +5,8 @@
 #ifndef SHUNT_DRIVER_DRIVER_H
 #define SHUNT_DRIVER_DRIVER_H
 
+#include <stdatomic.h>
+
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "rows/rows.h"
@@ -95,6 +97,9 @@ typedef struct driver_engine {
   /* Whether a connection that nobody uses is still there, as far as can be told without asking the server. NULL: it is.
    */
   bool (*alive)(driver_conn *conn);
+  /* The file that it writes to, links followed, so that it has one name however it was opened; NULL where there is
+   * none. It belongs to the connection. NULL: an engine without files. */
+  const char *(*file)(const driver_conn *conn);
   /* Prepares (or takes from the connection's cache) and binds. sql has ? for parameters. Parameters are borrowed until
    * receive has returned. A statement that was sent and never received is dropped by the next send, begin, commit or
    * rollback. Errors: USAGE, NOT_FOUND, TRANSACTION (the database has rolled the transaction back), DATASOURCE, MEMORY.
@@ -126,6 +131,12 @@ typedef struct driver_engine {
                              const char **sql, shunt_error *err);
   shunt_status (*load_row)(driver_conn *conn, const shunt_value *values, shunt_error *err);
   shunt_status (*load_end)(driver_conn *conn, bool ok, int64_t *affected, shunt_error *err);
+  /* From now on the connection, which does nothing else, hears what others notify the channel of. NULL, like hear: the
+   * engine has no such thing. Errors: DATASOURCE, TIMEOUT, MEMORY. */
+  shunt_status (*listen)(driver_conn *conn, const char *channel, shunt_error *err);
+  /* Until something was heard since the last time, wake_fd can be read, or until_ns of clock_monotonic_ns. Errors:
+   * DATASOURCE: the connection is lost. */
+  shunt_status (*hear)(driver_conn *conn, int wake_fd, int64_t until_ns, bool *heard, shunt_error *err);
 } driver_engine;
 
 /* What every connection begins with; an engine's own struct has it as its first member. */
@@ -140,8 +151,18 @@ struct driver_conn {
    * statement that has not ended by then is cancelled on the server and gives TIMEOUT, and the connection is broken,
    * for a cancellation may come late. A write that had ended all the same gives what it gave. */
   int64_t deadline_ns;
-  int64_t retire_ns;     /* the pool's: when it is not given out any more; 0: never */
-  int64_t idle_since_ns; /* the pool's */
+  int64_t retire_ns;         /* the pool's: when it is not given out any more; 0: never */
+  int64_t idle_since_ns;     /* the pool's */
+  struct wait_party *holder; /* the pool's: who has it; NULL: nobody, or nobody known */
+  /* Where the engine has one writer to a file at a time: */
+  atomic_bool writes; /* the driver's: a transaction on it keeps everybody else from writing; read by any thread */
+  /* Who has locked the file, in words that go on "is locked by", and can't end before this connection's work does: what
+   * is locked is CONFLICT then, and not waited for. NULL: nobody. Whoever uses the connection sets it, and the pool
+   * takes it away. */
+  const char *locked_by;
+  /* The pool's: sleeps for a while because the file is locked, which it has been waited for since then. False: it could
+   * never come free, and why tells why. NULL: nobody minds. */
+  bool (*nap)(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
 };
 
 extern const driver_engine driver_sqlite3;

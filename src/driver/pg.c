@@ -155,4 +155,6 @@ const driver_engine driver_pg = {
     .load_begin = pg_load_begin,
     .load_row = pg_load_row,
     .load_end = pg_load_end,
+    .listen = pg_listen,
+    .hear = pg_hear,
 };

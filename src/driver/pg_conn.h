@@ -1,9 +1,8 @@
 /* For: what the parts of the PostgreSQL driver share: pg.c (transactions), pg_options.c (what to connect with),
  * pg_connect.c (connecting), pg_sql.c (? to $1), pg_prepare.c (prepared statements), pg_values.c (values in and out),
- * pg_run.c (statements), pg_load.c (COPY), pg_wait.c (waiting for results), pg_table.c (what tables look like),
- * pg_error.c (SQLSTATEs to errors).
- * Owner: the connection owns libpq's, and every statement.
- * Use: nobody outside this folder includes this. */
+ * pg_run.c (statements), pg_load.c (COPY), pg_listen.c (NOTIFY), pg_wait.c (waiting for results), pg_table.c (what
+ * tables look like), pg_error.c (SQLSTATEs to errors). Owner: the connection owns libpq's, and every statement. Use:
+ * nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
@@ -104,6 +103,11 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
 
 /* Sets conn->pg, whatever comes of it. Errors: DATASOURCE, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
+
+/* ---- pg_listen.c ---- */
+
+shunt_status pg_listen(driver_conn *conn, const char *channel, shunt_error *err);
+shunt_status pg_hear(driver_conn *conn, int wake_fd, int64_t until_ns, bool *heard, shunt_error *err);
 
 /* ---- pg_wait.c ---- */
 

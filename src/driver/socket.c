@@ -27,13 +27,21 @@ static int left_ms(int64_t deadline_ns) {
   return ms < INT_MAX ? (int)ms : INT_MAX;
 }
 
-bool socket_wait(int fd, short events, int64_t deadline_ns) {
-  struct pollfd at = {.fd = fd, .events = events};
+static bool wait_for(struct pollfd *at, nfds_t count, int64_t deadline_ns) {
   for (;;) {
-    int ms = left_ms(deadline_ns), n = poll(&at, 1, ms);
+    int ms = left_ms(deadline_ns), n = poll(at, count, ms);
     if (n > 0 || (n < 0 && errno != EINTR)) return true;
     if (ms == 0) return false;
   }
+}
+
+bool socket_wait(int fd, short events, int64_t deadline_ns) {
+  return wait_for(&(struct pollfd){.fd = fd, .events = events}, 1, deadline_ns);
+}
+
+bool socket_wait_either(int fd, int other, int64_t deadline_ns) {
+  struct pollfd at[] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+  return wait_for(at, 2, deadline_ns);
 }
 
 void socket_keep_alive(int fd) {

@@ -156,10 +156,14 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
     close_conn(&conn->base);
     return status;
   }
+  const char *file = sqlite3_db_filename(conn->db, "main");
+  if (file && file[0]) conn->file = file;
   conn->base.altered = false; /* what was set is what every connection has */
   *out = &conn->base;
   return SHUNT_OK;
 }
+
+static const char *file_of(const driver_conn *conn) { return ((const sqlite_conn *)(const void *)conn)->file; }
 
 /* ---- transactions ---- */
 
@@ -192,6 +196,7 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   int rc = sqlite_control(conn, reads ? CONTROL_BEGIN_READ : CONTROL_BEGIN_WRITE);
   if (rc) return sqlite_fail(conn, rc, NULL, err);
   base->in_transaction = true;
+  atomic_store_explicit(&base->writes, !reads, memory_order_relaxed);
   conn->read_only = read_only;
   conn->lost[0] = 0;
   return SHUNT_OK;
@@ -200,6 +205,7 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
 static void rollback(driver_conn *base) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
+  atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before anybody else can */
   if (base->in_transaction && !sqlite3_get_autocommit(conn->db) && sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK)
     base->broken = true;
   base->in_transaction = conn->read_only = false;
@@ -217,6 +223,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
                        base->client->name, conn->lost);
     error_client(err, base->client->name);
   } else {
+    atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before anybody else can */
     int rc = sqlite_control(conn, CONTROL_COMMIT);
     if (rc) status = sqlite_fail(conn, rc, NULL, err);
   }
@@ -236,6 +243,7 @@ const driver_engine driver_sqlite3 = {
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
+    .file = file_of,
     .send = sqlite_send,
     .receive = sqlite_receive,
     .begin = begin,

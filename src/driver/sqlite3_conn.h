@@ -45,8 +45,11 @@ typedef struct sqlite_conn {
   statement *sent; /* bound, and not run yet */
   sql_cache cache;
   sqlite3_stmt *running; /* that the deadline ends; NULL: none */
-  int64_t wait_until_ns; /* for the lock that another connection holds */
-  char lost[256];        /* why SQLite itself rolled back the transaction that we still hold for open */
+  int64_t wait_since_ns; /* for the lock that another connection holds */
+  int64_t wait_until_ns;
+  char stuck[640];  /* why that could never come free; "": it may */
+  const char *file; /* NULL: none */
+  char lost[256];   /* why SQLite itself rolled back the transaction that we still hold for open */
 } sqlite_conn;
 
 static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)(void *)conn; }

@@ -43,6 +43,17 @@ static shunt_status locked(sqlite_conn *conn, int rc, const char *message, shunt
                      client->name, client->filename);
   if ((rc & 0xff) == SQLITE_LOCKED)
     return error_set(err, SHUNT_E_DATASOURCE, "client '%s': '%s': %s", client->name, client->filename, message);
+  if (conn->base.locked_by)
+    return error_set(
+        err, SHUNT_E_CONFLICT,
+        "client '%s': '%s' is locked by %s, and so could never come free for what is done here; do this in "
+        "that transaction, or after it",
+        client->name, client->filename, conn->base.locked_by);
+  if (conn->stuck[0]) {
+    error_text(err, SHUNT_E_CONFLICT, conn->stuck);
+    conn->stuck[0] = 0;
+    return SHUNT_E_CONFLICT;
+  }
   if (sqlite_is_late(conn))
     return error_set(err, SHUNT_E_TIMEOUT,
                      "client '%s': '%s' is locked by another connection or program: it did not come free before the "
@@ -100,6 +111,7 @@ static shunt_status by_code(sqlite_conn *conn, int rc, const char *sql, shunt_er
 shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err) {
   shunt_status status = by_code(conn, rc, sql, err);
   error_client(err, conn->base.client->name);
-  if (err) err->engine_code = rc;
+  if (err && !(status == SHUNT_E_CONFLICT && conn->base.locked_by))
+    err->engine_code = rc; /* that tells one to try again */
   return status;
 }

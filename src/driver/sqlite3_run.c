@@ -178,7 +178,9 @@ static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, 
 
 /* SQLite rolls back by itself after some errors. Its words for it last only until the statement is reset. */
 static void note_loss(sqlite_conn *conn) {
-  if (lost(conn) && !conn->lost[0]) snprintf(conn->lost, sizeof conn->lost, "%s", sqlite3_errmsg(conn->db));
+  if (!lost(conn)) return;
+  atomic_store_explicit(&conn->base.writes, false, memory_order_relaxed);
+  if (!conn->lost[0]) snprintf(conn->lost, sizeof conn->lost, "%s", sqlite3_errmsg(conn->db));
 }
 
 /* A savepoint outside of a transaction begins one, which nobody would end. */

@@ -18,11 +18,18 @@ int64_t sqlite_lock_limit_ns(const sqlite_conn *conn) {
 /* SQLite's own handler knows no deadline. `tries` counts from 0 for each lock. */
 static int wait_for_lock(void *ud, int tries) {
   sqlite_conn *conn = ud;
-  if (tries == 0) conn->wait_until_ns = sqlite_lock_limit_ns(conn);
-  int64_t left_ns = conn->wait_until_ns - clock_monotonic_ns();
+  if (conn->base.locked_by) return 0;
+  int64_t now_ns = clock_monotonic_ns();
+  if (tries == 0) {
+    conn->wait_since_ns = now_ns;
+    conn->wait_until_ns = sqlite_lock_limit_ns(conn);
+  }
+  int64_t left_ns = conn->wait_until_ns - now_ns;
   if (left_ns <= 0) return 0;
-  int64_t nap_ms = tries < SHORT_NAPS ? 1 << tries : LONG_NAP_MS, left_ms = (left_ns + NS_PER_MS - 1) / NS_PER_MS;
-  sqlite3_sleep((int)(nap_ms < left_ms ? nap_ms : left_ms));
+  int64_t nap_ns = (tries < SHORT_NAPS ? 1 << tries : LONG_NAP_MS) * NS_PER_MS;
+  if (nap_ns > left_ns) nap_ns = left_ns;
+  if (conn->base.nap) return conn->base.nap(&conn->base, conn->wait_since_ns, nap_ns, conn->stuck, sizeof conn->stuck);
+  sqlite3_sleep((int)((nap_ns + NS_PER_MS - 1) / NS_PER_MS));
   return 1;
 }
 

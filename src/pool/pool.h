@@ -1,10 +1,11 @@
 /* For: connections per (client, level), made when first asked for, so that work at one level never waits for another's.
  * Owner: the pools own every connection; what pool_acquire gave goes back with pool_release. Any thread.
- * Use: pool_acquire(pools, client, level, &conn, err); … pool_release(conn, level). */
+ * Use: pool_acquire(pools, client, level, party, deadline_ns, &conn, err); … pool_release(conn, level). */
 #ifndef SHUNT_POOL_POOL_H
 #define SHUNT_POOL_POOL_H
 
 #include "driver/driver.h"
+#include "pool/wait.h"
 
 typedef struct pools pools;
 
@@ -22,13 +23,15 @@ void pools_drain(pools *old, const pools *newest);
  * free; who came first is served first. Idle connections past idleTimeout are closed on the way, down to min, and one
  * past its lifetime (maxLifetime, or up to a tenth less; 0: no such limit), or that the server has ended, is not given
  * out. After some failures in a row to connect, DATASOURCE is what everybody gets at once who would have to open one,
- * but for one who tries it now and then. Errors: DATASOURCE, TIMEOUT, MEMORY. */
-shunt_status pool_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
-                          shunt_error *err);
+ * but for one who tries it now and then. party holds it until it is back; NULL: nobody is known to. A wait that can
+ * never end, because all who could end it wait for the party, is CONFLICT at once. Errors: DATASOURCE, TIMEOUT,
+ * CONFLICT, MEMORY. */
+shunt_status pool_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
+                          driver_conn **conn, shunt_error *err);
 /* The same without waiting for anybody: *conn is NULL, with SHUNT_OK, where all are busy. It is never given what
  * somebody else waits for. */
-shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, int64_t deadline_ns, driver_conn **conn,
-                              shunt_error *err);
+shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
+                              driver_conn **conn, shunt_error *err);
 /* What is open on it is rolled back, which may take some seconds, the deadline of the call being past or not. A
  * connection that is broken (which ends what is open on it), altered or past its lifetime is closed instead of kept; an
  * altered one stays where another would see another database. */

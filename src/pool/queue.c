@@ -3,12 +3,7 @@
 
 #include <time.h>
 
-struct waiter {
-  pthread_cond_t wake;
-  bool served;
-  driver_conn *conn;
-  struct waiter *next;
-};
+#include "base/clock.h"
 
 static bool init_wake(pthread_cond_t *wake) {
   pthread_condattr_t attributes;
@@ -18,13 +13,26 @@ static bool init_wake(pthread_cond_t *wake) {
   return ok;
 }
 
-static void join(queue *q, waiter *w) {
+bool queue_join(queue *q, waiter *w, struct wait_party *party) {
+  if (!init_wake(&w->wake)) return false;
+  w->party = party;
+  w->queued = true;
+  w->conn = NULL;
+  w->next = NULL;
   *(q->last ? &q->last->next : &q->first) = w;
   q->last = w;
   q->waiting++;
+  return true;
 }
 
-static void leave(queue *q, waiter *w) {
+shunt_status queue_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns) {
+  const struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+  int rc = 0;
+  while (w->queued && rc == 0) rc = pthread_cond_timedwait(&w->wake, lock, &until);
+  return w->queued ? SHUNT_E_TIMEOUT : SHUNT_OK;
+}
+
+void queue_cut(queue *q, waiter *w) {
   waiter **at = &q->first, *before = NULL;
   while (*at != w) {
     before = *at;
@@ -33,21 +41,12 @@ static void leave(queue *q, waiter *w) {
   *at = w->next;
   if (q->last == w) q->last = before;
   q->waiting--;
+  w->queued = false;
 }
 
-shunt_status queue_wait(queue *q, pthread_mutex_t *lock, int64_t until_ns, driver_conn **conn) {
-  const int64_t ns_per_s = 1000000000;
-  const struct timespec until = {.tv_sec = until_ns / ns_per_s, .tv_nsec = until_ns % ns_per_s};
-  waiter w = {.served = false, .conn = NULL, .next = NULL};
-  *conn = NULL;
-  if (!init_wake(&w.wake)) return SHUNT_E_MEMORY;
-  join(q, &w);
-  int rc = 0;
-  while (!w.served && rc == 0) rc = pthread_cond_timedwait(&w.wake, lock, &until);
-  if (!w.served) leave(q, &w); /* else whoever served has done that */
-  pthread_cond_destroy(&w.wake);
-  *conn = w.conn;
-  return w.served ? SHUNT_OK : SHUNT_E_TIMEOUT;
+void queue_leave(queue *q, waiter *w) {
+  if (w->queued) queue_cut(q, w);
+  pthread_cond_destroy(&w->wake);
 }
 
 void queue_serve(queue *q, driver_conn *conn) {
@@ -55,7 +54,8 @@ void queue_serve(queue *q, driver_conn *conn) {
   q->first = w->next;
   if (!q->first) q->last = NULL;
   q->waiting--;
+  if (conn) conn->holder = w->party;
   w->conn = conn;
-  w->served = true;
+  w->queued = false;
   pthread_cond_signal(&w->wake);
 }

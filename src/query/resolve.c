@@ -1,7 +1,10 @@
 /* shunt_resolve: a decision for its own sake. */
+#include <limits.h>
 #include <math.h>
+#include <string.h>
 
-#include "query/session.h"
+#include "query/access.h"
+#include "query/transaction.h"
 
 /* ---- what is named ---- */
 
@@ -104,8 +107,37 @@ static shunt_status check_where(const shunt_request *q, shunt_error *err) {
   return SHUNT_OK;
 }
 
-static shunt_status bad_level(int level, shunt_error *err) {
-  return error_set(err, SHUNT_E_USAGE, "a level is 0 or more, and this is %d", level);
+static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_error *err) {
+  int most = s->home.catalog->max_level;
+  if (by >= -*level && by <= (most ? most - *level : INT_MAX)) {
+    *level += most ? by : 0;
+    return SHUNT_OK;
+  }
+  return error_set(err, SHUNT_E_USAGE, "a level is from 0 to %d (database.maxLevel), and this is %d more than %d", most,
+                   by, *level);
+}
+
+/* ---- what holds it ---- */
+
+/* Says in the trace, which may be one that is remembered, what else the access depends on. */
+static shunt_status pin(shunt_session *s, const char *by, shunt_error *err) {
+  shunt_decision *d = &s->shown.as;
+  arena_reset(&s->call);
+  shunt_trace *trace = arena_array(&s->call, shunt_trace, d->ntrace + 1);
+  const char *what = arena_printf(&s->call, "%s, level %d", d->client, d->level);
+  if (!trace || !what) return error_memory(err);
+  if (d->ntrace) memcpy(trace, d->trace, d->ntrace * sizeof *trace);
+  trace[d->ntrace++] = (shunt_trace){"session", by, "", SHUNT_VERDICT_PINNED, what};
+  d->trace = trace;
+  d->pinned_by = by;
+  return SHUNT_OK;
+}
+
+static shunt_status find_pin(shunt_session *s, shunt_error *err) {
+  const cat_client *client = s->shown.client;
+  if (s->transactions && transaction_peek(s, client, level_of(client, s->shown.as.level)))
+    return pin(s, "transaction", err);
+  return s->job ? pin(s, "job", err) : SHUNT_OK;
 }
 
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
@@ -119,13 +151,13 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   if (!status) status = check_where(q, err);
   if (status) return status;
   request.explicit_table = q->explicit_table;
-  request.level += q->level_up;
   request.every_rule = q->every_rule;
   request.where = q->where;
   request.nwhere = q->nwhere;
-  if (request.level < 0) return bad_level(request.level, err);
-  if (request.relation) status = find_for_relation(s, &request, err);
+  if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
+  if (!status && request.relation) status = find_for_relation(s, &request, err);
   if (!status) status = route_decide(s->home.route, &request, &s->shown, err);
+  if (!status && (s->transactions || s->job)) status = find_pin(s, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->shown.as;
   return status;
 }

@@ -1,12 +1,13 @@
 #include "query/session.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "query/gather.h"
-#include "query/transaction.h"
+#include "query/propagation.h"
 
 enum { DEEPEST_EQUALITY = 100 };
 
@@ -41,7 +42,9 @@ static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_
   }
   session_home old = s->home;
   s->home = *newest;
+  session_raise(s, 0);
   s->instance = instance;
+  s->party.instance = instance->name;
   s->latest = NULL;
   map_reset(&s->tables);
   arena_reset(&s->known);
@@ -72,14 +75,76 @@ shunt_status shunt_session_timeout(shunt_session *s, int64_t timeout_ms, shunt_e
   return status;
 }
 
-shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
-                             shunt_error *err) {
+shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t nfiles, const char *locker,
+                              shunt_error *err) {
+  s->locked = arena_array(&s->owned, const char *, nfiles);
+  s->locker = arena_strdup(&s->owned, locker);
+  if (!s->locked || !s->locker) return error_memory(err);
+  for (s->nlocked = 0; s->nlocked < nfiles; s->nlocked++)
+    if (!(s->locked[s->nlocked] = arena_strdup(&s->owned, files[s->nlocked]))) return error_memory(err);
+  return SHUNT_OK;
+}
+
+/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. What
+ * sessions of this process have locked, and wait for, the graph of waits shows. */
+static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
+  const char *file = s->nlocked && conn->engine->file ? conn->engine->file(conn) : NULL;
+  for (size_t i = 0; i < s->nlocked && file; i++)
+    if (strcmp(s->locked[i], file) == 0) return s->locker;
+  return NULL;
+}
+
+static shunt_status acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                            shunt_error *err) {
   if (s->gather && s->gather->nflying) { /* what waits while it holds may wait for what waits for it */
-    shunt_status status = pool_try_acquire(s->home.pools, client, level, s->deadline_ns, conn, err);
+    shunt_status status = pool_try_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
     if (status || *conn) return status;
     gather_settle(s);
   }
-  return pool_acquire(s->home.pools, client, level, s->deadline_ns, conn, err);
+  return pool_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
+}
+
+shunt_status session_connect(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                             shunt_error *err) {
+  shunt_status status = acquire(s, client, level, conn, err);
+  if (!status) (*conn)->locked_by = locker_of(s, *conn);
+  return status;
+}
+
+shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                             shunt_error *err) {
+  shunt_status status = s->transactions ? transaction_check_spanning(s, client, err) : SHUNT_OK;
+  return status ? status : session_connect(s, client, level, conn, err);
+}
+
+/* ---- levels ---- */
+
+void session_raise(shunt_session *s, int by) {
+  s->raised += by;
+  s->level = s->home.catalog->max_level ? s->opened_level + s->raised : 0;
+}
+
+shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
+  int most = s->home.catalog->max_level;
+  if (most && s->level >= most)
+    return error_set(err, SHUNT_E_TRANSACTION,
+                     "the session is at level %d, and there is none above %d (database.maxLevel): work that goes up a "
+                     "level starts work that goes up again, and so on",
+                     s->level, most);
+  session_raise(s, 1);
+  return SHUNT_OK;
+}
+
+void shunt_level_pop(shunt_session *s) {
+  if (s->raised) session_raise(s, -1);
+}
+
+int shunt_session_level(const shunt_session *s) { return s->level; }
+
+static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
+  if (level >= 0 && level <= c->max_level) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "a session's level is from 0 to %d (database.maxLevel), and this is %d",
+                   c->max_level, level);
 }
 
 /* ---- opening and closing ---- */
@@ -114,18 +179,19 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
 shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err) {
   static const shunt_session_options none = {.instance = NULL};
+  static atomic_ullong number; /* of the latest, in all of the process */
   if (!options) options = &none;
   shunt_status status = check_timeout(options->timeout_ms, err);
-  if (!status && options->level < 0)
-    status = error_set(err, SHUNT_E_USAGE, "a session's level is 0 or more, and this is %d", options->level);
+  if (!status) status = check_level(home->catalog, options->level, err);
   shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
   if (!s) {
     home->drop(home);
     return status ? status : error_memory(err);
   }
   s->home = *home;
+  s->party.number = ++number;
   s->follows = options->follow;
-  s->level = options->level;
+  s->level = s->opened_level = options->level;
   s->timeout_ms = options->timeout_ms;
   const void *instance = NULL;
   if (options->instance_handle) {
@@ -136,6 +202,7 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
     status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
   }
   if (!status) status = copy_attrs(s, options, err);
+  if (!status) s->party.instance = s->instance->name;
   if (status) {
     shunt_session_close(s);
     return status;
@@ -146,7 +213,7 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
 
 void shunt_session_close(shunt_session *s) {
   if (!s) return;
-  transaction_end_all(s);
+  propagation_end_all(s);
   route_decision_clear(&s->decision);
   route_decision_clear(&s->parent);
   route_decision_clear(&s->shown);

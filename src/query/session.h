@@ -48,8 +48,11 @@ typedef struct equalities {
 struct shunt_session {
   session_home home;
   const cat_instance *instance;
-  bool follows; /* moves to the newest generation between calls */
-  int level;
+  wait_party party; /* as which it holds connections and waits */
+  bool follows;     /* moves to the newest generation between calls */
+  int level;        /* in force: 0 where there are no levels, else the sum of the next two */
+  int opened_level, raised;
+  const char *job;     /* the name of the job that it was made for; NULL: for none */
   int64_t timeout_ms;  /* of each call; 0: none */
   int64_t deadline_ns; /* of the call under way; 0: none */
   const shunt_field *attrs;
@@ -57,8 +60,12 @@ struct shunt_session {
   const char **current; /* the datasources switched to, the one in force last; NULL: none */
   size_t ncurrent, current_capacity;
   transaction *transactions; /* open ones */
-  struct shunt_tx *handles;  /* given out and not ended */
-  int units;                 /* nested writes under way */
+  const char **locked;       /* files that nobody but locker writes to before this session's work ends */
+  size_t nlocked;
+  const char *locker;
+  struct shunt_tx *handles; /* given out and not ended */
+  struct hook *hooks;       /* that wait for the end of transactions, in the order in which they were added */
+  int units;                /* nested writes under way */
   void (*observer)(void *ud, const shunt_statement *statement);
   void *observer_ud;
   size_t max_params;  /* of one statement; 0: as many as the engine takes. Tests make it small */
@@ -94,9 +101,24 @@ static inline shunt_status session_follow(shunt_session *s, shunt_error *err) {
 }
 void session_set_deadline(shunt_session *s, int64_t timeout_ms);
 
-/* A connection that is not a transaction's, to be given back with pool_release. Errors: those of pool_acquire. */
+/* By so many levels, and down by as many again when that is over, in whatever order. */
+void session_raise(shunt_session *s, int by);
+
+/* For work that somebody waits for who writes meanwhile, in transactions of his own: the files of those (as the
+ * driver's `file` gives them), and who it is, in words that go on "is locked by": what they lock is CONFLICT for this
+ * session, for it would be waited for in vain. Errors: MEMORY. */
+shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t nfiles, const char *locker,
+                              shunt_error *err);
+
+/* A connection that is not a transaction's, to be given back with pool_release. Errors: those of pool_acquire, and
+ * TRANSACTION, where one in force is not to be spanned. */
 shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err);
+/* One that is to become a transaction's. */
+shunt_status session_connect(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                             shunt_error *err);
+/* Whether any of its transactions is in force. */
+bool session_in_transaction(const shunt_session *s);
 
 /* What every request of the session has in common. Every field is named, so that the whole is not zeroed first, which
  * takes longer than all of this. */
@@ -111,7 +133,7 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL,
                          .op = op,
                          .level = s->level,
-                         .in_transaction = s->transactions || s->units,
+                         .in_transaction = s->units || (s->transactions && session_in_transaction(s)),
                          .every_rule = false,
                          .where = NULL,
                          .nwhere = 0,

@@ -1,50 +1,64 @@
-/* For: the session's transactions, one at most per client and level, and the units of work in which nested writes
- * write. Owner: the session owns what is open; a shunt_tx belongs to who began it and outlives even the session, as a
- * dead one. Use: unit u = {0}; unit_begin(s, &u); … unit_join(s, &u, client, level, err) before each first write … ;
- * return unit_end(s, &u, status, err). */
+/* For: the session's open transactions, their savepoints, and which of them are in force.
+ * Owner: the session owns them; they hold a connection until they are closed. Who begins and ends them: propagation.c
+ * for the host, unit.c for a nested write.
+ * Use: transaction_open(s, client, level, &options, &t, err); …; status = transaction_commit(s, t, err);
+ * transaction_close(s, t). */
 #ifndef SHUNT_QUERY_TRANSACTION_H
 #define SHUNT_QUERY_TRANSACTION_H
 
+#include <string.h>
+
 #include "query/session.h"
+
+enum { NOT_DOOMED = -1 };
 
 struct transaction {
   const cat_client *client;
-  int level;
+  int level;         /* of its pool */
+  int session_level; /* the session's when it began */
   driver_conn *conn;
   const char *isolation; /* as asked for; NULL: the engine's own */
   bool read_only;
-  bool doomed; /* a part of it was rolled back: it can't be committed */
-  int savepoints;
-  transaction *next;
+  bool alone;     /* nothing may run outside of it */
+  int suspended;  /* how many inside of it keep it from being in force */
+  int savepoints; /* open; they are numbered from 1, from the outside in */
+  int doomed_at;  /* the savepoint around what was rolled back while the rest of it was not, which can't be kept; 0: the
+                   * transaction itself; NOT_DOOMED */
+  transaction *next; /* the one begun before it */
 };
 
-/* The connection of the transaction open there, or NULL; one on which something is under way is settled first. */
+/* The one that accesses to there run in: the newest that is not suspended. NULL: there is none. */
+transaction *transaction_find(const shunt_session *s, const cat_client *client, int level);
+/* Not suspended, and the session is at its level, or its engine has none. */
+bool transaction_in_force(const shunt_session *s, const transaction *t);
+/* The connection of the transaction found there, or NULL; one on which something is under way is settled first. */
 driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int level);
 /* The same one as it is. */
 driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
-void transaction_end_all(shunt_session *s);
+/* Whether nothing may run outside of one that is begun so. */
+static inline bool transaction_is_alone(const shunt_tx_options *o) {
+  return o->spanning && strcmp(o->spanning, "error") == 0;
+}
+/* Refuses to run anything outside of transactions, on the client, while one that is not to be spanned is in force. */
+shunt_status transaction_check_spanning(const shunt_session *s, const cat_client *client, shunt_error *err);
+
+/* Errors: those of pool_acquire and the driver; TRANSACTION where one that is suspended is in its way. */
+shunt_status transaction_open(shunt_session *s, const cat_client *client, int level, const shunt_tx_options *o,
+                              transaction **out, shunt_error *err);
+/* It is over on the database, whatever comes of it, and has to be closed. */
+shunt_status transaction_commit(shunt_session *s, transaction *t, shunt_error *err);
+/* Gives its connection back; the pool rolls back what is still open on it. */
+void transaction_close(shunt_session *s, transaction *t);
+
+void transaction_doom(transaction *t, int savepoint);
+shunt_status transaction_save(shunt_session *s, transaction *t, int *savepoint, shunt_error *err);
+/* Ends the savepoint, and those inside. Where it can't be released it can still be undone. */
+shunt_status transaction_release(transaction *t, int savepoint, shunt_error *err);
+/* The same, rolled back. One that can't be leaves a transaction that is doomed. */
+void transaction_undo(transaction *t, int savepoint);
+
 /* Where an access without a model goes. effective: to the instance's default, whatever the session switched to. */
 shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effective, const cat_client **client,
                                         int *level, shunt_error *err);
-
-/* A datasource that a unit of work writes to. */
-typedef struct unit_part {
-  transaction *tx;
-  int savepoint; /* inside a transaction that was open before; 0: the unit began it */
-  bool released; /* the savepoint, to which there is no way back */
-} unit_part;
-
-typedef struct unit {
-  unit_part *parts;
-  size_t count, capacity;
-  bool begun;
-} unit;
-
-void unit_begin(shunt_session *s, unit *u);
-shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int level, shunt_error *err);
-/* Commits where status is SHUNT_OK, else rolls back, and returns what became of it. Once its part of a transaction that
- * was open before can't be undone by itself, because another part could not be committed, that transaction is doomed.
- */
-shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_error *err);
 
 #endif

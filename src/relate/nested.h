@@ -4,7 +4,7 @@
 #ifndef SHUNT_RELATE_NESTED_H
 #define SHUNT_RELATE_NESTED_H
 
-#include "query/transaction.h"
+#include "query/unit.h"
 #include "query/write.h"
 #include "relate/plan.h"
 

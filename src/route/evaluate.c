@@ -231,6 +231,13 @@ static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *ans
   return c->client ? SHUNT_OK : error_memory(c->err);
 }
 
+static shunt_status level_too_high(course *c, const cat_rule *rule, int level) {
+  error_set(c->err, SHUNT_E_RULE, "the rule '%s' gives level %d, and the highest is %d (database.maxLevel)", rule->name,
+            level, c->r->catalog->max_level);
+  c->rule = rule;
+  return rule_error(c, SHUNT_E_RULE);
+}
+
 /* Takes a rule's answer on as the candidate. */
 static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *answer) {
   shunt_status status = SHUNT_OK;
@@ -239,7 +246,9 @@ static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *an
     if (!c->table) return error_memory(c->err);
   }
   if (answer->level >= 0) {
-    c->level = answer->level;
+    int most = c->r->catalog->max_level;
+    if (most && answer->level > most) return level_too_high(c, rule, answer->level);
+    c->level = most ? answer->level : 0;
     c->outcome->level_given = true;
   }
   if (answer->kind == RULE_ANSWER_PICK)

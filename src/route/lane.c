@@ -62,6 +62,7 @@ tally *lane_block(route_lane *l, uint32_t leaf) {
 void route_count_verdict(route_rule_stats *rule, shunt_verdict verdict, uint64_t times) {
   switch (verdict) {
   case SHUNT_VERDICT_SKIPPED: /* it was not asked */
+  case SHUNT_VERDICT_PINNED:  /* no rule's */
     return;
   case SHUNT_VERDICT_WHEN:
   case SHUNT_VERDICT_PASSED:

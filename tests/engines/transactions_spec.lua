@@ -124,6 +124,43 @@ for _, engine in ipairs(Engines.all) do
       parents:insert { id = 2, name = "Bo" } -- the connection writes again
     end)
 
+    it("undo a nested one that fails, statement and all, and go on", function()
+      session:transaction(function()
+        parents:insert { id = 1, name = "Ada" }
+        for depth = 1, 3 do
+          Engines.raises("SHUNT_E_CONSTRAINT", session.transaction, session, function()
+            parents:insert { id = 1 + depth, name = "Bo" }
+            session:transaction(function() parents:insert { id = 1, name = "Cy" } end, { propagation = depth == 2 and "REQUIRED" or "NESTED" })
+          end, { propagation = "NESTED" })
+        end
+        -- what was caught inside can't be kept half: PostgreSQL does not let it, and the others have nothing to undo
+        local ok = pcall(session.transaction, session, function()
+          parents:insert { id = 5, name = "Di" }
+          pcall(parents.insert, parents, { id = 1, name = "Cy" })
+        end, { propagation = "NESTED" })
+        assert.equal(engine ~= "pg", ok)
+        parents:insert { id = 6, name = "Ed" }
+      end)
+      assert.same(engine == "pg" and { 1, 6 } or { 1, 5, 6 }, ids(other))
+    end)
+
+    it("can't be kept where their connection was lost in a nested one", function()
+      if engine == "sqlite3" then return end
+      local own = engine == "pg" and "SELECT pg_backend_pid() AS id" or "SELECT connection_id() AS id"
+      local ok, problem = pcall(session.transaction, session, function()
+        parents:insert { id = 1, name = "Ada" }
+        pcall(session.transaction, session, function()
+          local id = session:query("main", own)[1].id
+          local killer <close> = world.app:session()
+          killer:execute("main", engine == "pg" and "SELECT pg_terminate_backend(" .. id .. ")" or "KILL " .. id)
+          parents:insert { id = 2, name = "Bo" }
+        end, { propagation = "NESTED" })
+      end)
+      assert.is_false(ok)
+      assert.equal("SHUNT_E_TRANSACTION", problem.code)
+      assert.same({}, ids(other))
+    end)
+
     it("are as isolated as was asked for", function()
       for _, isolation in ipairs { "read committed", "repeatable read", "serializable" } do
         session:transaction(function() assert.same({}, ids(session)) end, { isolation = isolation })

@@ -148,7 +148,7 @@ describe("the shunt command", function()
       end)
     end
 
-    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "bench", "help" } do
+    for _, name in ipairs { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "worker", "jobs", "bench", "help" } do
       it("is 0 for the help of " .. name, function()
         local status, out = shunt_run(name .. " --help")
         assert.equal(0, status)
@@ -164,7 +164,7 @@ describe("the shunt command", function()
       assert.equal(1, #lines(out))
       local at = 1
       for _, key in ipairs { "model", "relation", "client", "engine", "level", "table", "op", "role", "rule", "source", "generation",
-        "remembered", "depends_on", "trace" } do
+        "pinned_by", "remembered", "depends_on", "trace" } do
         local found = out:find(('%s"%s":'):format(at == 1 and "{" or ",", key), at, true)
         assert(found, key .. " is missing or out of its order in " .. out)
         at = found + 1
@@ -604,7 +604,7 @@ describe("shunt init", function()
         assert.equal(0, got, ("shunt %s\n%s%s"):format(arguments, text, told))
       end
     end
-    assert.equal(4, steps, out)
+    assert.equal(5, steps, out)
     local strict, report = run(folder, "check --strict --online -c shop/shunt.yaml")
     assert.equal(0, strict, report)
   end)

@@ -124,6 +124,46 @@ describe("the module", function()
       assert.equal("main", where())
     end)
 
+    it("takes along what has no client of its own, and nothing else", function()
+      local function places()
+        local list = {}
+        for i, model in ipairs { "note", "role", "user", "order" } do list[i] = session:resolve(model).client end
+        return list
+      end
+      assert.same({ "main", "main", "main", "shop" }, places())
+      session:switch_db("other", function()
+        assert.same({ "other", "other", "main", "shop" }, places())
+        note:insert { body = "there" }
+        user:insert { name = "Ada" }
+        session:transaction(function() assert.same({ "other", "other", "main", "shop" }, places()) end)
+      end)
+      assert.equal(1, note:count { client = "other" })
+      assert.equal(1, user:count { client = "main" })
+    end)
+
+    it("knows the effective default, which is not the same as no client", function()
+      local acme <close> = app:session { instance = "acme" } -- its default is other
+      local function place(model, client) return acme:resolve(model, { client = client }).client end
+      assert.equal("main", place "user")
+      assert.equal("other", place("user", "default"))
+      acme:switch_db("shop", function()
+        assert.equal("shop", place "note")
+        assert.equal("other", place("note", "default"))
+        acme:switch_db("default", function() assert.equal("other", place "note") end)
+        acme:switch_db(nil, function() assert.equal("other", place "note") end)
+        acme:model("note"):new_instance("default"):insert { body = "by default" }
+        acme:transaction(function()
+          assert.equal("transaction", acme:resolve("note", { client = "default" }).pinned_by)
+          assert.is_nil(acme:resolve("note").pinned_by)
+        end, { client = "default" })
+        acme:transaction(function()
+          assert.is_nil(acme:resolve("note", { client = "default" }).pinned_by)
+          assert.equal("transaction", acme:resolve("note").pinned_by)
+        end)
+      end)
+      assert.equal(1, note:count { client = "other" })
+    end)
+
     it("can be caught inside by pcall and goes on there", function()
       session:switch_db("other", function()
         assert.is_false(pcall(error, "x"))
@@ -228,10 +268,27 @@ describe("the module", function()
       has(problem, "the session is closed")
     end)
 
+    it("says of a decision what holds it, in its trace too", function()
+      local free = session:resolve "note"
+      assert.is_nil(free.pinned_by)
+      session:transaction(function()
+        local held = session:resolve "note"
+        assert.equal("transaction", held.pinned_by)
+        assert.same({ stage = "session", rule = "transaction", source = "", result = "pinned to main, level 0" }, held.trace[#held.trace])
+        assert.equal(#free.trace + 1, #held.trace)
+        assert.is_nil(session:resolve("order").pinned_by)
+        assert.is_nil(session:resolve("note", { client = "other" }).pinned_by)
+        session:transaction(function() assert.is_nil(session:resolve("note").pinned_by) end, { propagation = "NOT_SUPPORTED" })
+      end)
+      assert.is_nil(session:resolve("note").pinned_by)
+    end)
+
     it("refuses what it does not know or can't do", function()
       failure("SHUNT_E_USAGE", session.transaction, session, function() end, { clint = "main" })
       failure("SHUNT_E_USAGE", session.transaction, session)
-      failure("SHUNT_E_TRANSACTION", session.transaction, session, function() end, { propagation = "REQUIRES_NEW" })
+      failure("SHUNT_E_USAGE", session.transaction, session, function() end, { propagation = "SOMETIMES" })
+      failure("SHUNT_E_USAGE", session.transaction, session, function() end, { spanning = "sometimes" })
+      failure("SHUNT_E_USAGE", session.transaction, session, function() end, { retry = -1 })
       failure("SHUNT_E_NOT_FOUND", session.transaction, session, function() end, { client = "nowhere" })
     end)
   end)

@@ -19,7 +19,7 @@ _shunt() {
 
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${COMP_WORDS[i]} in
-      init | resolve | explain | query | check | topology | config | test | run | bench | help)
+      init | resolve | explain | query | check | topology | config | test | run | worker | jobs | bench | help)
         command=${COMP_WORDS[i]}
         break
         ;;
@@ -39,10 +39,11 @@ _shunt() {
     --relation) words=$(_shunt_names relations) ;;
     --op) words="read write" ;;
     --format) words="text json dot mermaid" ;;
-    --level | --where | --attr | --include | --columns | --order | --limit | --offset | --timeout | --filter | --output | --seconds) return ;;
+    --state) words="ready running done dead" ;;
+    --level | --where | --attr | --include | --columns | --order | --limit | --offset | --timeout | --filter | --output | --seconds | --queue | --concurrency | --older) return ;;
     *)
       case $command in
-        "") words="init resolve explain query check topology config test run bench help --help --version" ;;
+        "") words="init resolve explain query check topology config test run worker jobs bench help --help --version" ;;
         resolve) words="$request $common" ;;
         explain) words="$request --all $common" ;;
         query) words="$request --include --columns --order --limit --offset --timeout --sql $common" ;;
@@ -51,9 +52,14 @@ _shunt() {
         config) words=$common ;;
         test) words="--filter --output $common" ;;
         run) words=$common ;;
+        worker) words="--queue --concurrency --once $common" ;;
+        jobs)
+          words="--queue --state --older --limit --json $common"
+          [[ " ${COMP_WORDS[*]:1:COMP_CWORD-1} " == *\ @(list|retry|purge)\ * ]] || words="list retry purge $words"
+          ;;
         bench) words="--model --seconds --json $common" ;;
         init) words="--help" ;;
-        help) words="init resolve explain query check topology config test run bench" ;;
+        help) words="init resolve explain query check topology config test run worker jobs bench" ;;
       esac
       case $command in
         resolve | explain | query) [[ $word == -* ]] || words=$(_shunt_names models) ;;

@@ -63,6 +63,7 @@ local function next_steps(folder)
     { "explain order --instance acme", "where an access goes, and why" },
     { "test", "the specs in " .. folder .. "spec" },
     { "check", "config and rules as a whole" },
+    { "worker --once", "runs the job that was pushed" },
   }
   print "\nNext:"
   for _, step in ipairs(steps) do print(("  %s %s %s\n      %s"):format(shunt, step[1], config, step[2])) end
@@ -74,7 +75,7 @@ function init.run(args)
   local there = host.list(folder)
   if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.folder) end
   if not there and host.exists(args.folder) then failure.usage("%s is a file: name a folder", args.folder) end
-  for _, name in ipairs { "rules", "spec", "data" } do make_folder(folder .. name) end
+  for _, name in ipairs { "rules", "jobs", "spec", "data" } do make_folder(folder .. name) end
   for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
   write(folder .. ".luarc.json", template.luarc)
   copy_types(folder)

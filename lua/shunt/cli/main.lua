@@ -4,7 +4,7 @@ local failure = require "shunt.cli.failure"
 local flags = require "shunt.cli.flags"
 local host = require "shunt.cli.host"
 
-local COMMANDS = { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "bench" }
+local COMMANDS = { "init", "resolve", "explain", "query", "check", "topology", "config", "test", "run", "worker", "jobs", "bench" }
 
 local EPILOG = [[
 Exit status: 0 done; 1 a check fell short or a guard denied; 2 usage; 3 config or

@@ -66,7 +66,8 @@ function output.decision(d)
   local who = d.denied and "denied" or "client"
   return "model", s(d.model), "relation", s(d.relation), who, s(d[who]), "engine", s(d.engine), "level", s(d.level),
     "table", s(d.table), "op", s(d.op), "role", s(d.role), "rule", s(d.rule), "source", s(d.source),
-    "generation", s(d.generation), "remembered", s(d.remembered), "depends_on", output.list(d.depends_on), "trace", output.array(trace)
+    "generation", s(d.generation), "pinned_by", s(d.pinned_by), "remembered", s(d.remembered), "depends_on", output.list(d.depends_on),
+    "trace", output.array(trace)
 end
 
 return output

@@ -62,6 +62,20 @@ rule "auditors only read" {
 ]],
   },
   {
+    "jobs/thanks.lua", [[
+-- What `shunt worker` runs when a session has pushed it: session:push("thanks", { user_id = 1 }). It runs in a session like
+-- that one, so that the users of Acme are found with Acme.
+job "thanks" {
+  retry = 5,
+  timeout = "10s",
+  handler = function(session, data)
+    local user = session:model("user"):get(data.user_id, { include = "orders" })
+    print(("Thank you for %d orders, %s!"):format(#user.orders, user.name))
+  end,
+}
+]],
+  },
+  {
     "spec/routing_spec.lua", [[
 -- Run with: shunt test
 require "shunt.busted"
@@ -107,9 +121,11 @@ for client, tables in pairs(PLACES) do
   end
 end
 
--- An insert goes where the rules say: the user to one file, its orders to another.
+-- An insert goes where the rules say: the user to one file, its orders to another. The job waits for a worker.
 local function add(instance, user)
-  app:session { instance = instance }:model "user":insert(user, { include = { orders = true } })
+  local s = app:session { instance = instance }
+  local row = s:model "user":insert(user, { include = { orders = true } })
+  if #user.orders > 1 then s:push("thanks", { user_id = row.id }) end
 end
 
 add("", { name = "Ada", city = "London", orders = { { item = "Compass", price = 12.5 }, { item = "Notebook", price = 3 } } })
@@ -121,6 +137,7 @@ add("acme", { name = "Wile E.", city = "Desert", orders = { { item = "Rocket", p
   {
     ".gitignore", [[
 data/*.db*
+jobs.db*
 ]],
   },
 }

@@ -32,6 +32,9 @@ function blob:bytes() end
 ---@field traceback string? of the rule's Lua code
 ---@field caller string? the line of the host's Lua code that called, "app.lua:12"
 ---@field problems shunt.error[]? from shunt.open: every mistake there is
+---@field failures any[]? what hooks of a transaction raised, once it had ended
+---@field committed boolean? true: it was committed all the same
+---@field cause any? what led to its rollback
 
 ---@class shunt.config_options
 ---@field env string? the environment; SHUNT_ENV or "dev" where it is left out
@@ -39,7 +42,7 @@ function blob:bytes() end
 ---@class shunt.session_options
 ---@field instance string? the tenant; the default one where it is left out
 ---@field attrs table<string, string|number|boolean>? what rules see as req.attrs
----@field level integer? 0 in the foreground
+---@field level integer? 0 in the foreground, database.maxLevel at most
 ---@field timeout shunt.duration? of each call of the session; "0s" and left out: none
 ---@field follow boolean? move to the newest generation at the next call after a reload, outside of transactions
 
@@ -132,6 +135,7 @@ function blob:bytes() end
 ---@field rule string the rule that chose or denied
 ---@field source string "rules/residency.lua:3"
 ---@field generation integer
+---@field pinned_by "transaction"|"job"|nil what holds it: a transaction in force there; else the job of the session
 ---@field denied string? why
 ---@field uncacheable string? why
 ---@field remembered boolean no rule was asked
@@ -149,11 +153,55 @@ function blob:bytes() end
 ---@field duration_ns integer
 ---@field code shunt.code? where it failed
 
+---@alias shunt.propagation
+---| "REQUIRED" # joins one in force there, or begins one
+---| "SUPPORTS" # joins one, or runs without
+---| "MANDATORY" # joins one, or is refused
+---| "NEVER" # is refused where one is in force
+---| "NESTED" # is a savepoint in one, or begins one
+---| "REQUIRES_NEW" # goes a level up and begins its own
+---| "NOT_SUPPORTED" # goes a level up and runs without
+
 ---@class shunt.transaction_options
 ---@field client string? the session's current datasource where left out
----@field propagation string? "REQUIRED"
----@field isolation string?
+---@field propagation shunt.propagation? "REQUIRED" where left out
+---@field isolation "read uncommitted"|"read committed"|"repeatable read"|"serializable"|nil the engine's own where left out
 ---@field read_only boolean?
+---@field spanning "run"|"error"|nil what becomes of accesses that go elsewhere: they run outside of it, or are refused
+---@field retry integer? how often fn is called again where the engine gave the transaction up for another one's sake
+
+---On top of what the job's declaration says.
+---@class shunt.push_options
+---@field delay shunt.duration? before it is due
+---@field priority integer? lower goes first; 0 where nobody says
+---@field unique string? while a job of the queue with this key waits or runs, no other is pushed
+---@field queue string?
+---@field retry integer? how often it is tried again after failures
+
+---@class shunt.push_async_options: shunt.push_options
+---@field timeout shunt.duration? of the wait, in place of the session's
+
+---What a handler is told about its job.
+---@class shunt.job_info
+---@field id integer
+---@field name string
+---@field queue string
+---@field attempt integer from 1
+
+---@class shunt.worker_options
+---@field queues shunt.names? all where left out
+---@field concurrency integer? how many jobs run at once, each in a thread and a Lua state of its own; 4 where left out
+---@field lease shunt.duration? in place of the app config's `jobs.lease`
+---@field drain boolean? end as soon as none is due; nothing that is scheduled is pushed
+
+---@class shunt.worker_status
+---@field threads integer that have not ended
+---@field running integer jobs
+---@field completed integer
+---@field failed integer
+---@field problem shunt.error? what kept a thread from its work the last time
+
+---@alias shunt.job_state "ready"|"running"|"done"|"dead"
 
 ---@class shunt.sql_options
 ---@field timeout shunt.duration? of this call, in place of the session's
@@ -174,6 +222,16 @@ function blob:bytes() end
 ---@field waited_ms integer all the time that callers have waited
 ---@field circuit_open boolean the client is taken to be down
 ---@field retry_ms integer until the next attempt to connect to it
+
+---Somebody who waits right now: for a connection, for a file's lock, or for a job's end.
+---@class shunt.wait
+---@field waiter string "session 3 (instance 'acme')", "job 'mail' 42"
+---@field client string? whose connections are all busy, or who can't write to its file
+---@field level integer? of that client
+---@field file string? that is locked
+---@field job string? "job 'mail' 42"
+---@field holders string[] who holds the connections, has locked the file or runs the job, where that is known
+---@field waited_ms integer
 
 ---Of one rule. What was remembered counts as if it had been asked.
 ---@class shunt.rule_statistics
@@ -225,6 +283,11 @@ function app:config() end
 ---@return shunt.pool[]
 function app:pools() end
 
+---Who waits for whom right now, in all of the process, whoever has waited for longest first. A wait that could never end
+---is not among them: it fails with SHUNT_E_CONFLICT when it begins.
+---@return shunt.wait[]
+function app:waits() end
+
 ---What the rules did, and what is remembered of them.
 ---@return shunt.statistics
 function app:statistics() end
@@ -245,6 +308,27 @@ function app:generation() end
 
 ---Closes its sessions too.
 function app:close() end
+
+---Runs jobs in threads of its own until it is stopped, closed or collected; so keep it. Raises all the mistakes there are in the
+---declarations.
+---@param options shunt.worker_options?
+---@return shunt.worker
+function app:worker(options) end
+
+---@class shunt.worker
+local worker = {}
+
+---No further jobs are taken, and those that run are waited for. After the duration those that still run are broken off when they next
+---use their sessions, and go back to their queues.
+---@param duration shunt.duration? as long as it takes where left out
+---@return boolean ended everything that ran
+function worker:stop(duration) end
+
+---@return shunt.worker_status
+function worker:status() end
+
+---Stops it, and waits for what runs.
+function worker:close() end
 
 ---@class shunt.session
 local session = {}
@@ -286,11 +370,65 @@ function session:columns(client, table) end
 ---@return any ... what fn returns
 function session:switch_db(client, fn, ...) end
 
+---Runs fn one level up, with the same current datasource. It is as before again after every way out.
+---@param fn fun(...): ...
+---@param ... any passed to fn
+---@return any ... what fn returns
+function session:switch_db_isolate(fn, ...) end
+
+---The level that it is at.
+---@return integer
+function session:level() end
+
+---fn runs once, after the innermost transaction in force is committed; at once where there is none.
+---@param fn fun(session: shunt.session)
+function session:on_commit(fn) end
+
+---fn runs once, after the innermost transaction in force, or the part of it that this is in, is rolled back.
+---@param fn fun(session: shunt.session)
+function session:on_rollback(fn) end
+
+---fn runs once no transaction of the session is open any more, where none was rolled back.
+---@param fn fun(session: shunt.session)
+function session:on_all_commit(fn) end
+
 ---Commits when fn returns, rolls back when it raises.
 ---@param fn fun(session: shunt.session): ...
 ---@param options shunt.transaction_options?
 ---@return any ... what fn returns
 function session:transaction(fn, options) end
+
+---Pushes a job for a worker: it runs in a session with this one's instance, attributes and current datasource, one level up. In a
+---transaction on the queue's datasource it commits with that; in one elsewhere it is sent after the commit.
+---@param job string
+---@param data any what JSON can hold
+---@param options shunt.push_options?
+---@return integer? id nil where it is sent only after a commit
+function session:push(job, data, options) end
+
+---The same, sent at once, and waits for what the handler returns. Where the job has failed for good, its error is raised.
+---@param job string
+---@param data any
+---@param options shunt.push_async_options?
+---@return any result
+function session:push_async(job, data, options) end
+
+---What is in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
+---created_at, finished_at. Times are in ms since 1970.
+---@param options {queue: string?, state: shunt.job_state?, limit: integer?}?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function session:jobs(options) end
+
+---Dead jobs (all, those of a queue, or one) are ready again as if they had never failed.
+---@param options {queue: string?, id: integer?}?
+---@return integer n
+function session:jobs_retry(options) end
+
+---Deletes jobs that are done or dead, and have been for so long.
+---@param options {queue: string?, state: "done"|"dead"|nil, older: shunt.duration?}?
+---@return integer n
+function session:jobs_purge(options) end
 
 ---fn is told of each statement after it ran; nil ends that. It can't use the session.
 ---@param fn fun(statement: shunt.statement)?
@@ -375,6 +513,10 @@ function shunt.blob(bytes) end
 ---@param value any
 ---@return boolean
 function shunt.is_blob(value) end
+
+---What app:waits() tells.
+---@return shunt.wait[]
+function shunt.waits() end
 
 ---JSON text. Blobs are base64, shunt.null and nil null; an empty table is a list unless marked by shunt.object.
 ---@param value any

@@ -100,7 +100,8 @@ local function yaml_of(world, spec)
   local names, lines = {}, { "database:", "  defaultClient: " .. spec.default }
   for name in pairs(spec.clients) do names[#names + 1] = name end
   table.sort(names)
-  lines[#lines + 1] = "  base: {pool: {max: " .. (spec.max or 4) .. "}}"
+  lines[#lines + 1] = ("  base: {pool: {max: %d%s}}"):format(spec.max or 4, spec.pool and ", " .. spec.pool or "")
+  if spec.database then lines[#lines + 1] = "  " .. spec.database end
   lines[#lines + 1] = "  clients:"
   for _, name in ipairs(names) do
     local more, tcp = spec.connection and spec.connection[name], spec.tcp and spec.tcp[name]
@@ -109,9 +110,21 @@ local function yaml_of(world, spec)
   return table.concat(lines, "\n") .. "\n" .. (spec.yaml or "") .. (spec.rules and "rules: {path: [rules]}\n" or "")
 end
 
---- clients: engine by client; default: the default client (the only one where left out); rules: a rule file; yaml: more of the
---- app config; max: connections of a pool; connection: more keys of a client's connection; tcp: as for url, by client.
----@param spec { clients: table<string, string>, default?: string, rules?: string, yaml?: string, max?: integer, connection?: table, tcp?: table }
+--- clients: engine by client; default: the default client (the only one where left out); rules: a rule file; yaml: more of
+--- the app config, and database: of its part of that name; max: connections of a pool; pool: more of its keys; connection:
+--- more keys of a client's connection; tcp: as for url, by client.
+---@class WorldSpec
+---@field clients table<string, string>
+---@field default? string
+---@field rules? string
+---@field yaml? string
+---@field database? string
+---@field max? integer
+---@field pool? string
+---@field connection? table
+---@field tcp? table
+
+---@param spec WorldSpec
 ---@return World
 function M.open(spec)
   local world = setmetatable({ databases = { pg = {}, mysql = {} }, database_of = {} }, World)

@@ -159,6 +159,41 @@ static void has_a_default_instance_where_none_is_given(void **state) {
   app_end(&a);
 }
 
+/* ---- jobs ---- */
+
+static void keeps_jobs_in_a_file_of_their_own_where_nothing_else_is_said(void **state) {
+  (void)state;
+  app a;
+  begin(&a, "");
+  app_build(&a);
+  const cat_jobs *jobs = &a.catalog->jobs;
+  assert_true(jobs->own);
+  assert_int_equal(jobs->client->id, a.catalog->nclients);
+  assert_ptr_equal(a.catalog->clients[a.catalog->nclients], jobs->client);
+  assert_null(catalog_client(a.catalog, jobs->client->name));
+  assert_string_equal(strrchr(jobs->client->filename, 'j'), "jobs.db");
+  assert_true(jobs->client->create);
+  assert_int_equal(jobs->npaths, 1);
+  assert_int_equal(jobs->lease_ms, 30000);
+  app_end(&a);
+}
+
+static void keeps_jobs_on_the_client_that_is_named(void **state) {
+  (void)state;
+  app a;
+  begin(&a, "jobs: {client: main, path: [/srv/a.lua, work], lease: 2m}\n");
+  app_build(&a);
+  const cat_jobs *jobs = &a.catalog->jobs;
+  assert_string_equal(a.told, "");
+  assert_false(jobs->own);
+  assert_ptr_equal(jobs->client, catalog_client(a.catalog, "main"));
+  assert_int_equal(jobs->npaths, 2);
+  assert_string_equal(jobs->paths[0], "/srv/a.lua");
+  assert_non_null(strstr(jobs->paths[1], "work"));
+  assert_int_equal(jobs->lease_ms, 120000);
+  app_end(&a);
+}
+
 /* ---- models and relations ---- */
 
 static void builds_models_with_their_relations(void **state) {
@@ -372,6 +407,8 @@ static void knows_the_keys_of_secrets(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(fills_in_what_a_client_leaves_out),
+      cmocka_unit_test(keeps_jobs_in_a_file_of_their_own_where_nothing_else_is_said),
+      cmocka_unit_test(keeps_jobs_on_the_client_that_is_named),
       cmocka_unit_test(puts_the_app_config_on_top_of_a_datasource_of_lua),
       cmocka_unit_test(clones_the_default_and_others_in_any_order),
       cmocka_unit_test(clones_through_a_long_chain),

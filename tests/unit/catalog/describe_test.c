@@ -37,6 +37,8 @@ static void fill_clients(sample *s) {
   s->clients[1] = &s->pg;
   s->c.clients = s->clients;
   s->c.nclients = 2;
+  static const char *paths[] = {"jobs", "/srv/more.lua"};
+  s->c.jobs = (cat_jobs){.client = &s->pg, .paths = paths, .npaths = 2, .lease_ms = 30000};
 }
 
 static void fill_instance(sample *s) {
@@ -127,6 +129,7 @@ static void tells_what_the_catalog_holds(void **state) {
       "'primary_key':'id','instance_column':null,'source':null,'relations':[{'name':'orders','full_name':'user.orders',"
       "'kind':'has_many','target':'order','foreign_key':null,'through':null,'through_key':null,'key':null,"
       "'client':'_auto_','through_client':null,'table':null,'autoload':false,'source':null}]}],"
+      "'jobs':{'client':'user-pg','path':['jobs','/srv/more.lua'],'lease_ms':30000},"
       "'rules':[{'name':'EU','stage':'override','standard':false,'priority':0.0,'conditions':{'instance':['acme',"
       "'globex-*']},'has_when':true,'client':'main','client_function':false,'deny':null,'has_check':false,"
       "'source':'rules/eu.lua:3','asked':12,'decided':5}]}";

@@ -64,6 +64,17 @@ static const mistake mistakes[] = {
      "app.yaml:5:41: database.clients.b.pool.idleTimeout wants a duration with its unit, such as 500ms, 5s, 2m or 1h: "
      "a bare "
      "number says none\n"},
+    {"a queue that is not there", GOOD "jobs: {client: b}\n",
+     "app.yaml:2:16: jobs: client names the client 'b', which is not defined; did you mean 'a'?\n"},
+    {"a queue on an engine that has none", CLIENT("    b: {engine: mysql}\njobs: {client: b}\n"),
+     "app.yaml:6:16: jobs.client: 'b' is a mysql client; jobs are kept on sqlite3 or pg\n"},
+    {"a queue that can't be written", CLIENT("    b: {engine: pg, role: replica}\njobs: {client: b}\n"),
+     "app.yaml:6:16: jobs.client: 'b' is a replica, and jobs are written\n"},
+    {"a lease that can't be renewed in time", GOOD "jobs: {lease: 10ms}\n",
+     "app.yaml:2:15: jobs.lease: a lease is 1s at least, so that it can be renewed in time\n"},
+    {"an unknown key of jobs", GOOD "jobs: {paths: jobs}\n",
+     "app.yaml:2:8: unknown key 'paths' in jobs; did you mean 'path'?\n"},
+    {"jobs that are no map", GOOD "jobs: jobs\n", "app.yaml:2:7: jobs wants a map, not text\n"},
     {"a bad size", GOOD "rules: {memory: 64MB}\n",
      "app.yaml:2:17: rules.memory: '64MB' is not a size such as 512KiB, 64MiB or 1GiB\n"},
     {"a list for a size", GOOD "rules: {memory: [1]}\n",

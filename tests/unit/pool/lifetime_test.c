@@ -43,13 +43,13 @@ static void a_rollback_at_release_has_its_own_time(void **state) {
   (void)state;
   pools *p = server_begin((cat_pool){.max = 1});
   driver_conn *conn;
-  assert_int_equal(pool_acquire(p, &client, 0, 1, &conn, NULL), SHUNT_OK);
+  assert_int_equal(pool_acquire(p, &client, 0, NULL, 1, &conn, NULL), SHUNT_OK);
   assert_int_equal(conn->deadline_ns, 1);
   conn->in_transaction = true;
   int64_t before_ns = clock_monotonic_ns();
   pool_release(conn, 0);
-  assert_true(server.rollback_until_ns >= before_ns + ROLLBACK_NS);
-  assert_true(server.rollback_until_ns <= clock_monotonic_ns() + ROLLBACK_NS);
+  assert_true(server.rollback_until_ns >= before_ns + POOL_ROLLBACK_NS);
+  assert_true(server.rollback_until_ns <= clock_monotonic_ns() + POOL_ROLLBACK_NS);
   assert_int_equal(conn->deadline_ns, 0);
   pools_free(p);
 }

@@ -170,10 +170,10 @@ static void a_read_that_is_repeated_has_its_rows_before_those_sent_behind_it(voi
   assert_true(other.started);
   assert_int_equal(pthread_join(other.thread, &failed), 0);
   if (failed) fail_msg("%s", other.err.message);
-  shunt_rollback(other.tx);
+  shunt_rollback(other.tx, NULL);
   shunt_session_close(other.session);
   for (size_t i = 0; i < 2; i++) {
-    shunt_rollback(held[i]);
+    shunt_rollback(held[i], NULL);
     shunt_session_close(holders[i]);
   }
   close_mortal(&w);
@@ -355,7 +355,7 @@ static bool fails_at(store *w, faults *f, size_t at, const char *whole, bool in_
   if (tree) assert_string_equal(tree, whole);
   shunt_free(tree);
   shunt_rows_free(rows);
-  for (size_t i = 0; i < 2; i++) shunt_rollback(tx[i]);
+  for (size_t i = 0; i < 2; i++) shunt_rollback(tx[i], NULL);
   assert_int_equal(busy(w), 0);
   assert_tree(w, &whole_tree, whole); /* the same session goes on */
   return failed;

@@ -1,0 +1,72 @@
+--- shunt worker: runs jobs until it is told to end.
+local application = require "shunt.cli.application"
+local failure = require "shunt.cli.failure"
+local host = require "shunt.cli.host"
+local jobs = require "shunt.jobs"
+local terminal = require "shunt.cli.terminal"
+local values = require "shunt.cli.values"
+
+local worker = { summary = "Run jobs, until SIGTERM or SIGINT; those that run then are let end." }
+
+local LOOK_MS = 100
+
+function worker.options(parser)
+  parser:option "--queue":argname "Q":description "Only jobs of this queue. Default: of all.":count "*"
+  parser:option "--concurrency":argname "N":description "How many run at once. Default: 4."
+  parser:flag "--once":description "End as soon as none is due."
+end
+
+local function tell(...)
+  print(...)
+  io.stdout:flush()
+end
+
+--- What a thread ran into is told once, however often it comes.
+local function teller()
+  local before
+  return function(problem)
+    local line = problem and failure.full_line(problem)
+    if line and line ~= before then io.stderr:write("shunt: ", line, " [", problem.code, "]\n") end
+    before = line
+  end
+end
+
+--- Runs until it has ended by itself or a signal has come.
+---@return table status, string? signal
+local function watch(crew)
+  local tell_problem = teller()
+  while true do
+    local signal = host.next_signal(LOOK_MS)
+    local status = crew:status()
+    tell_problem(status.problem)
+    if signal or status.threads == 0 then return status, signal end
+  end
+end
+
+function worker.run(args)
+  local concurrency = values.count(args.concurrency, "--concurrency")
+  if concurrency == 0 then failure.usage "--concurrency 0: no job would run" end
+  local app = application.open(args)
+  local ok, names = pcall(jobs.names, app.app)
+  if not ok then error(failure.code(names) and failure.loading(names) or names, 0) end
+  if #names == 0 then failure.usage "no job is declared: the app config's jobs.path says where they are" end
+  host.hold_signals(true) -- before there are threads
+  local queues = #args.queue > 0 and args.queue or nil
+  local crew <close> = app.app:worker { queues = queues, concurrency = concurrency, drain = args.once }
+  if not args.once then
+    tell(("ready: %s, queues: %s, jobs: %s"):format(terminal.counted(concurrency or 4, "thread"),
+      queues and table.concat(queues, ", ") or "all", table.concat(names, ", ")))
+  end
+  local status, signal = watch(crew)
+  host.hold_signals(false) -- a second one ends the program at once; other workers take over what it ran
+  if signal then
+    tell(("%s: %s, ending"):format(signal, status.running == 0 and "nothing runs"
+      or "waiting for " .. terminal.counted(status.running, "job")))
+    crew:stop()
+    status = crew:status()
+  end
+  tell(("%s done, %d failed"):format(terminal.counted(status.completed, "job"), status.failed))
+  return args.once and status.problem and failure.status(status.problem) or failure.DONE
+end
+
+return worker

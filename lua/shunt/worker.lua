@@ -1,0 +1,70 @@
+--- A thread of a worker, in its own Lua state: runs handlers, and pushes what is scheduled. The threads themselves are in
+--- C, and take the two functions that this gives.
+local core = require "shunt.core"
+local cron = require "shunt.cron"
+require "shunt"
+local jobs = require "shunt.jobs"
+
+local MOST_MADE_UP = 60 -- minutes, after a datasource was down or the clock was set
+
+---@param job userdata
+---@param session shunt.session
+---@param info shunt.job_info
+local function run(declaration, job, session, info)
+  local data = core.json_decode(info.data)
+  if data == core.null then data = nil end
+  info.data = nil
+  local function work()
+    core.job_start(job)
+    local result = declaration.handler(session, data, info)
+    core.job_complete(job, core.json(result))
+  end
+  if declaration.transaction then
+    session:transaction(work, declaration.transaction)
+  else
+    work()
+  end
+end
+
+--- Who asks for a minute first pushes for it, in one transaction where the queue is on a client.
+local function push_due(session, client, declaration, minute)
+  local function push()
+    if core.schedule_due(session, declaration.name, minute * 60000) then
+      core.push(session, declaration, core.json { minute = minute * 60 })
+    end
+  end
+  if client then
+    session:transaction(push, { client = client })
+  else
+    push()
+  end
+end
+
+--- Pushes for every minute since the last time, and gives the milliseconds until the next one.
+local function ticker(app, declared)
+  local client = app:describe().jobs.client
+  local last
+  return function()
+    local session <close> = app:session {}
+    local now = os.time() // 60
+    for minute = last and math.max(last + 1, now - MOST_MADE_UP) or now, now do
+      for _, declaration in pairs(declared) do
+        if declaration.schedule and cron.matches(declaration.schedule, minute * 60) then
+          push_due(session, client, declaration, minute)
+        end
+      end
+      last = minute
+    end
+    return (60 - os.time() % 60) * 1000
+  end
+end
+
+---@param app shunt.app
+return function(app)
+  local declared = jobs.of(app)
+  local tick -- of the one thread that keeps schedules
+  return function(job, session, info) return run(declared[info.name], job, session, info) end, function()
+    tick = tick or ticker(app, declared)
+    return tick()
+  end
+end

@@ -1,0 +1,234 @@
+#define _POSIX_C_SOURCE 200809L
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+
+#include "bind/bind.h"
+#include "catalog/catalog.h"
+
+/* ---- declarations ---- */
+
+typedef struct file_name {
+  const char *text;
+  struct file_name *next;
+} file_name;
+
+/* In the arena, for Lua may raise, and must not while the folder is open. */
+static file_name *names_in(DIR *folder, arena *a, bool *no_memory) {
+  file_name *list = NULL;
+  for (const struct dirent *entry; (entry = readdir(folder));) {
+    size_t size = strlen(entry->d_name);
+    if (entry->d_name[0] == '.' || size < 5 || strcmp(entry->d_name + size - 4, ".lua") != 0) continue;
+    file_name *name = arena_new(a, file_name);
+    if (!name || !(name->text = arena_strdup(a, entry->d_name))) {
+      *no_memory = true;
+      break;
+    }
+    name->next = list;
+    list = name;
+  }
+  return list;
+}
+
+/* lua_files(folder): the names of the Lua files in it, in no order; nil where it is no folder that can be read, and
+ * whether there is something else in its place. */
+static int lua_files(lua_State *L) {
+  const char *path = luaL_checkstring(L, 1);
+  bind_call *c = bind_call_new(L);
+  bool no_memory = false;
+  DIR *folder = opendir(path);
+  int why = errno;
+  const file_name *list = folder ? names_in(folder, &c->arena, &no_memory) : NULL;
+  if (folder) closedir(folder);
+  if (no_memory) return bind_memory(L);
+  if (!folder) {
+    lua_pushnil(L);
+    lua_pushboolean(L, why != ENOENT);
+    return 2;
+  }
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (; list; list = list->next) {
+    lua_pushstring(L, list->text);
+    lua_rawseti(L, -2, ++n);
+  }
+  bind_leave(L, c);
+  return 1;
+}
+
+/* duration("5s"): in ms; nil where it is none. */
+static int duration(lua_State *L) {
+  int64_t ms;
+  if (cat_parse_duration_ms(luaL_checkstring(L, 1), &ms))
+    lua_pushinteger(L, ms);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
+/* app(session): the one that it is of. */
+static int app_of(lua_State *L) {
+  bind_check(L, 1, BIND_SESSION, "a session");
+  lua_getiuservalue(L, 1, SESSION_APP);
+  return 1;
+}
+
+/* ---- pushing ---- */
+
+static int64_t declared_number(lua_State *L, int index, const char *key, int64_t otherwise) {
+  int64_t n = lua_getfield(L, index, key) == LUA_TNIL ? otherwise : lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  return n;
+}
+
+static int bounded(lua_State *L, bind_call *c, const node *options, const char *key, int64_t least, int otherwise) {
+  int64_t n = otherwise;
+  if (bind_option_integer(L, c, options, key, &n) && (n < least || n > INT_MAX)) {
+    error_set(&c->err, SHUNT_E_USAGE, "%s must be a whole number from %lld to %d", key, (long long)least, INT_MAX);
+    bind_fail(L, c);
+  }
+  return (int)n;
+}
+
+/* What the declaration says (lua/shunt/jobs.lua has checked it), and on top of it the call's options. */
+static shunt_push_options push_options(lua_State *L, bind_call *c, int declared, const node *options) {
+  shunt_push_options o = {
+      .priority = bounded(L, c, options, "priority", INT_MIN, (int)declared_number(L, declared, "priority", 0)),
+      .retry = bounded(L, c, options, "retry", 0, (int)declared_number(L, declared, "retry", -1)),
+      .queue = bind_option_text(L, c, options, "queue"),
+      .unique_key = bind_option_text(L, c, options, "unique"),
+      .backoff_ms = declared_number(L, declared, "backoff_ms", 0),
+      .timeout_ms = declared_number(L, declared, "timeout_ms", 0),
+      .concurrency = (int)declared_number(L, declared, "concurrency", 0)};
+  if (bind_duration(node_get(options, "delay"), "delay", &o.delay_ms, &c->err)) bind_fail(L, c);
+  if (!o.queue) {
+    lua_getfield(L, declared, "queue"); /* the declaration keeps it */
+    o.queue = lua_tostring(L, -1);
+    lua_pop(L, 1);
+  }
+  return o;
+}
+
+static const char *name_of(lua_State *L, int declared) {
+  lua_getfield(L, declared, "name");
+  const char *name = bind_text(L, -1, "a job's name");
+  lua_pop(L, 1);
+  return name;
+}
+
+/* push(session, declaration, data, options): the job's number; nil where it is sent only after the commit. */
+static int push(lua_State *L) {
+  static const char *const known[] = {"delay", "priority", "unique", "queue", "retry", NULL};
+  lua_settop(L, 4);
+  bind_call *c = bind_enter(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
+  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", known));
+  int64_t id = 0;
+  bind_busy(L, c);
+  bind_done(L, c, shunt_push(c->session->session, name, data, &o, &id, &c->err));
+  if (id)
+    lua_pushinteger(L, id);
+  else
+    lua_pushnil(L);
+  bind_leave(L, c);
+  return 1;
+}
+
+/* push_wait(session, declaration, data, options): the result as JSON. */
+static int push_wait(lua_State *L) {
+  static const char *const known[] = {"delay", "priority", "unique", "queue", "retry", "timeout", NULL};
+  lua_settop(L, 4);
+  bind_call *c = bind_enter(L, 1);
+  luaL_checktype(L, 2, LUA_TTABLE);
+  const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
+  const node *options = bind_options(L, c, 4, "session:push_async", known);
+  shunt_push_options o = push_options(L, c, 2, options);
+  int64_t timeout_ms = 0;
+  if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_push_wait(c->session->session, name, data, &o, timeout_ms, &c->text, &c->err));
+  lua_pushstring(L, c->text ? c->text : "null");
+  bind_leave(L, c);
+  return 1;
+}
+
+/* ---- looking after queues ---- */
+
+static int jobs_list(lua_State *L) {
+  static const char *const known[] = {"queue", "state", "limit", NULL};
+  lua_settop(L, 2);
+  bind_call *c = bind_enter(L, 1);
+  const node *options = bind_options(L, c, 2, "session:jobs", known);
+  const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
+  int64_t limit = 0;
+  if (bind_as_count(node_get(options, "limit"), "limit", &limit, &c->err)) return bind_fail(L, c);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_jobs_list(c->session->session, queue, state, limit, &c->rows, &c->err));
+  bind_push_rows(L, c->rows);
+  bind_push_meta(L, c->rows);
+  bind_leave(L, c);
+  return 2;
+}
+
+static int jobs_retry(lua_State *L) {
+  static const char *const known[] = {"id", "queue", NULL};
+  lua_settop(L, 2);
+  bind_call *c = bind_enter(L, 1);
+  const node *options = bind_options(L, c, 2, "session:jobs_retry", known);
+  const char *queue = bind_option_text(L, c, options, "queue");
+  int64_t id = 0, n = 0;
+  if (bind_option_integer(L, c, options, "id", &id) && id < 1) {
+    error_set(&c->err, SHUNT_E_USAGE, "id must be a job's number, from 1 on");
+    return bind_fail(L, c);
+  }
+  bind_busy(L, c);
+  bind_done(L, c, shunt_jobs_retry(c->session->session, id, queue, &n, &c->err));
+  bind_leave(L, c);
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+static int jobs_purge(lua_State *L) {
+  static const char *const known[] = {"queue", "state", "older", NULL};
+  lua_settop(L, 2);
+  bind_call *c = bind_enter(L, 1);
+  const node *options = bind_options(L, c, 2, "session:jobs_purge", known);
+  const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
+  int64_t older_ms = 0, n = 0;
+  if (bind_duration(node_get(options, "older"), "older", &older_ms, &c->err)) return bind_fail(L, c);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_jobs_purge(c->session->session, queue, state, older_ms, &n, &c->err));
+  bind_leave(L, c);
+  lua_pushinteger(L, n);
+  return 1;
+}
+
+/* schedule_due(session, job, minute in ms): whether this caller is the one to push for it. */
+static int schedule_due(lua_State *L) {
+  lua_settop(L, 3);
+  bind_call *c = bind_enter(L, 1);
+  const char *name = bind_text(L, 2, "a job's name");
+  int64_t minute_ms = luaL_checkinteger(L, 3);
+  bool mine = false;
+  bind_busy(L, c);
+  bind_done(L, c, shunt_schedule_due(c->session->session, name, minute_ms, &mine, &c->err));
+  bind_leave(L, c);
+  lua_pushboolean(L, mine);
+  return 1;
+}
+
+void bind_jobs_register(lua_State *L) {
+  static const luaL_Reg functions[] = {{"lua_files", lua_files},
+                                       {"duration", duration},
+                                       {"app", app_of},
+                                       {"push", push},
+                                       {"push_wait", push_wait},
+                                       {"jobs", jobs_list},
+                                       {"jobs_retry", jobs_retry},
+                                       {"jobs_purge", jobs_purge},
+                                       {"schedule_due", schedule_due},
+                                       {NULL, NULL}};
+  luaL_setfuncs(L, functions, 0);
+}

@@ -1,0 +1,322 @@
+#include <lualib.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "bind/worker.h"
+
+#define BIND_JOB "shunt.job"
+
+enum { AT_APP = 1, AT_RUN, AT_TICK }; /* on the stack of a thread's state, all the time */
+enum { IDLE_MS = 60000, RETRY_MS = 1000, HOOK_INSTRUCTIONS = 1000 }; /* how often the hook looks at the time */
+
+/* A job under way. */
+typedef struct run {
+  member *m;
+  shunt_job *job;
+  bind_session *session; /* of Lua, once there is one: the registry keeps it until the next */
+  bool complete;         /* as far as the handler goes: what comes then is the commit, if any */
+  shunt_error err;
+} run;
+
+/* In Lua, where nobody but lua/shunt/worker.lua sees it: the session is its user value. */
+typedef struct bind_job {
+  run *run;
+} bind_job;
+
+enum { JOB_SESSION = 1 };
+
+/* ---- how long a job may run ---- */
+
+static bool is_over(const bind_limit *limit) {
+  if (atomic_load_explicit(&limit->given_up, memory_order_relaxed)) return true;
+  return limit->deadline_ns && clock_monotonic_ns() >= limit->deadline_ns;
+}
+
+static int raise_over(lua_State *L, const bind_limit *limit) {
+  shunt_error err;
+  if (atomic_load(&limit->given_up))
+    error_set(&err, SHUNT_E_TIMEOUT, "the worker is being stopped: the job '%s' goes back to its queue", limit->job);
+  else
+    error_set(&err, SHUNT_E_TIMEOUT, "the job '%s' took longer than its timeout, %lld ms", limit->job,
+              (long long)limit->timeout_ms);
+  bind_push_error(L, &err);
+  return lua_error(L);
+}
+
+void bind_keep_limit(lua_State *L, bind_session *s) {
+  const bind_limit *limit = s->limit;
+  if (is_over(limit)) raise_over(L, limit);
+  if (!limit->deadline_ns) return;
+  int64_t left_ms = (limit->deadline_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
+  s->timeout_ms = left_ms > 1 ? left_ms : 1;
+  shunt_error err;
+  if (!shunt_session_timeout(s->session, s->timeout_ms, &err)) return;
+  bind_push_error(L, &err);
+  lua_error(L);
+}
+
+/* Coroutines inherit the hook and the pointer to the thread. Once the time is over it is called at every instruction,
+ * so that a pcall around the handler's work does not keep the error. */
+static void look_at_time(lua_State *L, lua_Debug *at) {
+  (void)at;
+  const member *m = *(member **)lua_getextraspace(L);
+  if (!is_over(&m->limit)) return;
+  lua_sethook(L, look_at_time, LUA_MASKCOUNT, 1);
+  raise_over(L, &m->limit);
+}
+
+/* ---- one job, in Lua ---- */
+
+static run *check_job(lua_State *L) {
+  const bind_job *j = luaL_checkudata(L, 1, BIND_JOB);
+  lua_settop(L, 2);
+  lua_getiuservalue(L, 1, JOB_SESSION);
+  return j->run;
+}
+
+/* job_start(job): from here on its time counts, until it is completed. */
+static int job_start(lua_State *L) {
+  run *r = check_job(L);
+  bind_limit *limit = &r->m->limit;
+  int64_t now_ns = clock_monotonic_ns(), ms = limit->timeout_ms;
+  limit->deadline_ns = ms && ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : 0;
+  r->complete = false;
+  return 0;
+}
+
+/* job_complete(job, result): in the session, so that an open transaction takes part. What follows is the commit, which
+ * is not to be broken off. */
+static int job_complete(lua_State *L) {
+  run *r = check_job(L);
+  bind_call *c = bind_enter(L, 3);
+  const char *result = bind_text(L, 2, "the result");
+  r->m->limit.deadline_ns = 0;
+  bind_busy(L, c);
+  bind_done(L, c, shunt_job_complete(r->job, result, &c->err));
+  r->complete = true;
+  bind_leave(L, c);
+  return 0;
+}
+
+static void push_info(lua_State *L, const shunt_job_info *info) {
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, info->id);
+  lua_setfield(L, -2, "id");
+  lua_pushstring(L, info->name);
+  lua_setfield(L, -2, "name");
+  lua_pushstring(L, info->queue);
+  lua_setfield(L, -2, "queue");
+  lua_pushinteger(L, info->attempt);
+  lua_setfield(L, -2, "attempt");
+  lua_pushstring(L, info->data);
+  lua_setfield(L, -2, "data");
+}
+
+/* (run): calls the Lua half with the job, its session and what it is. */
+static int start_job(lua_State *L) {
+  run *r = lua_touserdata(L, 1);
+  const shunt_job_info *info = shunt_job_of(r->job);
+  lua_pushvalue(L, lua_upvalueindex(AT_RUN));
+  bind_job *j = lua_newuserdatauv(L, sizeof *j, 1);
+  j->run = r;
+  luaL_setmetatable(L, BIND_JOB);
+  lua_pushvalue(L, lua_upvalueindex(AT_APP));
+  bind_session *s = bind_session_borrow(L, lua_gettop(L), shunt_job_session(r->job), &r->m->limit);
+  lua_remove(L, -2);
+  lua_pushvalue(L, -1);
+  lua_setiuservalue(L, -3, JOB_SESSION);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, r->m);
+  r->session = s;
+  push_info(L, info);
+  if (info->timeout_ms) lua_sethook(L, look_at_time, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
+  lua_call(L, 3, 0);
+  return 0;
+}
+
+/* (run): rolls back what its session has open. */
+static int end_job(lua_State *L) {
+  const run *r = lua_touserdata(L, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, r->m);
+  bind_session_end(L, r->session, 2);
+  return 0;
+}
+
+/* The message handler: an error of Lua itself gets its place and traceback. */
+static int describe(lua_State *L) {
+  lua_settop(L, 1);
+  lua_sethook(L, NULL, 0, 0);
+  if (lua_type(L, 1) != LUA_TSTRING) return 1;
+  shunt_error err;
+  error_text(&err, SHUNT_E_RULE, lua_tostring(L, 1));
+  luaL_traceback(L, L, NULL, 1);
+  snprintf(err.traceback, sizeof err.traceback, "%s", lua_tostring(L, -1));
+  bind_push_problem(L, &err);
+  return 1;
+}
+
+/* (value, error): fills the one from the other. */
+static int take(lua_State *L) {
+  bind_to_error(L, 1, lua_touserdata(L, 2));
+  return 0;
+}
+
+/* Fills err from the error value on top of the stack, which it takes off. */
+static void take_error(lua_State *L, shunt_error *err) {
+  error_memory(err); /* where telling what it is fails, too */
+  lua_pushcfunction(L, take);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, err);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+}
+
+/* ---- a thread that takes jobs ---- */
+
+/* The stack's values as upvalues, for what is called is found nowhere else. */
+static void push_bound(lua_State *L, lua_CFunction fn) {
+  for (int i = AT_APP; i <= AT_TICK; i++) lua_pushvalue(L, i);
+  lua_pushcclosure(L, fn, AT_TICK);
+}
+
+static bool run_handler(member *m, run *r) {
+  lua_State *L = m->L;
+  if (!lua_checkstack(L, 16)) {
+    error_memory(&r->err);
+    return false;
+  }
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, describe);
+  push_bound(L, start_job);
+  lua_pushlightuserdata(L, r);
+  bool ok = lua_pcall(L, 1, 0, top + 1) == LUA_OK;
+  lua_sethook(L, NULL, 0, 0);
+  if (!ok) take_error(L, &r->err);
+  lua_settop(L, top);
+  if (!r->session) return ok;
+  lua_pushcfunction(L, end_job);
+  lua_pushlightuserdata(L, r);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return ok;
+  lua_pop(L, 1); /* out of memory: without its hooks then */
+  bind_session_end(L, r->session, 0);
+  return ok;
+}
+
+static void run_job(member *m, shunt_job *job) {
+  run r = {.m = m, .job = job};
+  const shunt_job_info *info = shunt_job_of(job);
+  m->limit.timeout_ms = info->timeout_ms;
+  m->limit.deadline_ns = 0;
+  snprintf(m->limit.job, sizeof m->limit.job, "%s", info->name);
+  crew_begins(m->crew);
+  bool completed = run_handler(m, &r);
+  if (!completed && r.complete && r.err.committed) { /* hooks of its transaction failed, which changes nothing */
+    completed = true;
+    crew_note(m->crew, &r.err);
+  } else if (!completed && !atomic_load(&m->limit.given_up)) {
+    shunt_error err;
+    if (shunt_job_failed(job, &r.err, &err)) crew_note(m->crew, &err);
+  }
+  shunt_job_free(job);
+  crew_ends(m->crew, completed);
+}
+
+static bool others_run(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  bool some = w->running > 0;
+  pthread_mutex_unlock(&w->lock);
+  return some;
+}
+
+void member_take_jobs(member *m) {
+  crew *w = m->crew;
+  while (!crew_stopping(w)) {
+    shunt_job *job = NULL;
+    shunt_error err;
+    if (shunt_worker_next(w->worker, w->drain ? 0 : IDLE_MS, &job, &err)) {
+      crew_note(w, &err);
+      if (w->drain) return;
+      crew_pause(w, RETRY_MS);
+    } else if (job) {
+      run_job(m, job);
+    } else if (w->drain) {
+      if (!others_run(w)) return;
+      crew_pause(w, 20); /* what runs may push more */
+    }
+  }
+}
+
+/* ---- the thread that keeps schedules ---- */
+
+/* (ms): pushes what is due; *ms until the next minute. */
+static int tick(lua_State *L) {
+  int64_t *ms = lua_touserdata(L, 1);
+  lua_pushvalue(L, lua_upvalueindex(AT_TICK));
+  lua_call(L, 0, 1);
+  *ms = (int64_t)lua_tointeger(L, -1);
+  return 0;
+}
+
+void member_keep_schedules(member *m) {
+  lua_State *L = m->L;
+  while (!crew_stopping(m->crew)) {
+    int64_t ms = RETRY_MS;
+    push_bound(L, tick);
+    lua_pushlightuserdata(L, &ms);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+      shunt_error err;
+      take_error(L, &err);
+      crew_note(m->crew, &err);
+    }
+    crew_pause(m->crew, ms);
+  }
+}
+
+/* ---- its state ---- */
+
+typedef struct opening {
+  shunt_app *app;
+  const char *path, *cpath;
+} opening;
+
+/* (opening) -> the app, and the two functions of the Lua half. */
+static int open_state(lua_State *L) {
+  const opening *o = lua_touserdata(L, 1);
+  luaL_openlibs(L);
+  lua_getglobal(L, "package");
+  lua_pushstring(L, o->path);
+  lua_setfield(L, -2, "path");
+  lua_pushstring(L, o->cpath);
+  lua_setfield(L, -2, "cpath");
+  lua_getfield(L, -1, "preload");
+  lua_pushcfunction(L, luaopen_shunt_core);
+  lua_setfield(L, -2, "shunt.core");
+  lua_getglobal(L, "require");
+  lua_pushliteral(L, "shunt.worker");
+  lua_call(L, 1, 1);
+  bind_app_borrow(L, o->app);
+  lua_pushvalue(L, -1);
+  lua_insert(L, -3);
+  lua_call(L, 1, 2);
+  return 3;
+}
+
+shunt_status member_open(member *m, const char *path, const char *cpath, shunt_error *err) {
+  lua_State *L = m->L = luaL_newstate(); /* what runs in it is the host's own code, and gets what that has */
+  if (!L) return error_memory(err);
+  *(member **)lua_getextraspace(L) = m;
+  lua_pushcfunction(L, open_state);
+  lua_pushlightuserdata(L, &(opening){m->crew->app, path, cpath});
+  if (lua_pcall(L, 1, 3, 0) == LUA_OK) return SHUNT_OK;
+  take_error(L, err);
+  lua_close(L);
+  m->L = NULL;
+  return err->status;
+}
+
+void bind_job_register(lua_State *L) {
+  static const luaL_Reg none[] = {{NULL, NULL}};
+  static const luaL_Reg functions[] = {{"job_start", job_start}, {"job_complete", job_complete}, {NULL, NULL}};
+  bind_class(L, BIND_JOB, none, NULL, NULL);
+  luaL_setfuncs(L, functions, 0);
+}

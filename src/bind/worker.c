@@ -1,0 +1,321 @@
+#define _POSIX_C_SOURCE 200809L
+#include "bind/worker.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+#define BIND_WORKER "shunt.worker"
+
+enum { WORKER_APP = 1, CONCURRENCY = 4, MOST_THREADS = 256 };
+
+struct bind_worker {
+  crew *crew; /* NULL once closed */
+  bind_app *app;
+  bind_worker *next, *before; /* in app->workers */
+};
+
+/* ---- what the threads share ---- */
+
+bool crew_stopping(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  bool stopping = w->stopping;
+  pthread_mutex_unlock(&w->lock);
+  return stopping;
+}
+
+void crew_note(crew *w, const shunt_error *problem) {
+  pthread_mutex_lock(&w->lock);
+  w->problem = *problem;
+  pthread_mutex_unlock(&w->lock);
+}
+
+static int64_t from_now_ns(int64_t ms) {
+  int64_t now_ns = clock_monotonic_ns();
+  return ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : INT64_MAX;
+}
+
+/* Until it has changed, or until then; false where then has come. */
+static bool wait_until(crew *w, int64_t when_ns) {
+  struct timespec at = {.tv_sec = (time_t)(when_ns / NS_PER_S), .tv_nsec = (long)(when_ns % NS_PER_S)};
+  return pthread_cond_timedwait(&w->changed, &w->lock, &at) != ETIMEDOUT;
+}
+
+void crew_pause(crew *w, int64_t ms) {
+  int64_t until = from_now_ns(ms);
+  pthread_mutex_lock(&w->lock);
+  while (!w->stopping && wait_until(w, until)) continue;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void crew_begins(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  w->running++;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void crew_ends(crew *w, bool completed) {
+  pthread_mutex_lock(&w->lock);
+  w->running--;
+  (*(completed ? &w->completed : &w->failed))++;
+  pthread_mutex_unlock(&w->lock);
+}
+
+static void *thread_main(void *ud) {
+  member *m = ud;
+  crew *w = m->crew;
+  if (m->schedules)
+    member_keep_schedules(m);
+  else
+    member_take_jobs(m);
+  lua_close(m->L);
+  m->L = NULL;
+  pthread_mutex_lock(&w->lock);
+  w->threads--;
+  pthread_cond_broadcast(&w->changed);
+  pthread_mutex_unlock(&w->lock);
+  return NULL;
+}
+
+/* Signals are for the host's own threads. */
+static shunt_status start(crew *w, shunt_error *err) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  int failed = 0;
+  pthread_mutex_lock(&w->lock);
+  for (int i = 0; i < w->nmembers && !failed; i++) {
+    failed = pthread_create(&w->members[i].thread, NULL, thread_main, &w->members[i]);
+    if (!failed) w->threads = i + 1;
+  }
+  pthread_mutex_unlock(&w->lock);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return failed ? error_set(err, SHUNT_E_MEMORY, "app:worker: the system gives no more threads: %s", strerror(failed))
+                : SHUNT_OK;
+}
+
+/* ---- its life ---- */
+
+static crew *crew_new(shunt_app *app, bool drain, int nmembers) {
+  crew *w = base_zalloc(sizeof *w);
+  if (!w) return NULL;
+  w->members = base_zalloc((size_t)nmembers * sizeof *w->members);
+  if (!w->members) {
+    base_free(w);
+    return NULL;
+  }
+  w->app = app;
+  w->drain = drain;
+  w->nmembers = nmembers;
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&w->changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  pthread_mutex_init(&w->lock, NULL);
+  return w;
+}
+
+static void ask_to_stop(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  w->stopping = true;
+  pthread_cond_broadcast(&w->changed);
+  pthread_mutex_unlock(&w->lock);
+  if (w->worker) shunt_worker_stop(w->worker);
+}
+
+/* Waits for what runs. */
+static void crew_free(crew *w, int started) {
+  ask_to_stop(w);
+  for (int i = 0; i < w->nmembers; i++) {
+    if (i < started)
+      pthread_join(w->members[i].thread, NULL);
+    else if (w->members[i].L)
+      lua_close(w->members[i].L);
+  }
+  shunt_worker_close(w->worker);
+  pthread_cond_destroy(&w->changed);
+  pthread_mutex_destroy(&w->lock);
+  base_free(w->members);
+  base_free(w);
+}
+
+static void end(bind_worker *b) {
+  crew *w = b->crew;
+  if (!w) return;
+  b->crew = NULL;
+  if (b->next) b->next->before = b->before;
+  if (b->before)
+    b->before->next = b->next;
+  else
+    b->app->workers = b->next;
+  crew_free(w, w->nmembers);
+}
+
+void bind_workers_end(bind_app *app) {
+  while (app->workers) end(app->workers);
+}
+
+/* ---- opening ---- */
+
+typedef struct worker_options {
+  shunt_worker_options with;
+  int concurrency;
+  bool drain;
+} worker_options;
+
+static void read_options(lua_State *L, bind_call *c, worker_options *o) {
+  static const char *const known[] = {"queues", "concurrency", "lease", "drain", NULL};
+  const node *options = bind_options(L, c, 2, "app:worker", known);
+  int64_t n = CONCURRENCY;
+  if (bind_text_list(&c->arena, node_get(options, "queues"), "queues", &o->with.queues, &o->with.nqueues, &c->err) ||
+      bind_duration(node_get(options, "lease"), "lease", &o->with.lease_ms, &c->err))
+    bind_fail(L, c);
+  if (bind_option_integer(L, c, options, "concurrency", &n) && (n < 1 || n > MOST_THREADS)) {
+    error_set(&c->err, SHUNT_E_USAGE, "concurrency must be from 1 to %d", MOST_THREADS);
+    bind_fail(L, c);
+  }
+  o->concurrency = (int)n;
+  o->drain = bind_option_bool(L, c, options, "drain");
+  node *names = NULL;
+  if (lua_node_from(L, 3, &c->arena, (place){0}, NULL, NULL, &names, &c->err) ||
+      bind_text_list(&c->arena, names, "jobs", &o->with.jobs, &o->with.njobs, &c->err))
+    bind_fail(L, c);
+}
+
+static shunt_status open_crew(crew *w, const worker_options *o, const char *path, const char *cpath, shunt_error *err) {
+  for (int i = 0; i < w->nmembers; i++) {
+    w->members[i].crew = w;
+    w->members[i].schedules = i == o->concurrency;
+    shunt_status status = member_open(&w->members[i], path, cpath, err);
+    if (status) return status;
+  }
+  shunt_status status = shunt_worker_open(w->app, &o->with, &w->worker, err);
+  if (status) w->worker = NULL;
+  return status ? status : start(w, err);
+}
+
+/* worker_open(app, options, names of jobs, whether some are scheduled, package.path, package.cpath) */
+static int worker_open(lua_State *L) {
+  lua_settop(L, 6);
+  bind_app *app = bind_check_app(L);
+  bind_worker *b = lua_newuserdatauv(L, sizeof *b, 1);
+  memset(b, 0, sizeof *b);
+  luaL_setmetatable(L, BIND_WORKER);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, -2, WORKER_APP);
+  bind_call *c = bind_call_new(L);
+  worker_options o = {0};
+  read_options(L, c, &o);
+  const char *path = luaL_checkstring(L, 5), *cpath = luaL_checkstring(L, 6);
+  crew *w = crew_new(app->app, o.drain, o.concurrency + (lua_toboolean(L, 4) && !o.drain));
+  if (!w) return bind_memory(L);
+  if (open_crew(w, &o, path, cpath, &c->err)) {
+    crew_free(w, w->threads);
+    return bind_fail(L, c);
+  }
+  b->crew = w;
+  b->app = app;
+  b->next = app->workers;
+  if (b->next) b->next->before = b;
+  app->workers = b;
+  bind_leave(L, c);
+  lua_settop(L, 7);
+  return 1;
+}
+
+/* ---- methods ---- */
+
+static crew *check_crew(lua_State *L, bind_worker **b) {
+  *b = bind_check(L, 1, BIND_WORKER, "a worker");
+  if (!(*b)->crew) bind_usage(L, "the worker is closed");
+  return (*b)->crew;
+}
+
+/* No further jobs are taken, and what runs is waited for; what runs on after the time given is to break off when it
+ * next uses its session. */
+static bool stop(crew *w, bool bounded, int64_t ms) {
+  int64_t until = from_now_ns(ms);
+  ask_to_stop(w);
+  pthread_mutex_lock(&w->lock);
+  while (w->threads > 0) {
+    if (!bounded)
+      pthread_cond_wait(&w->changed, &w->lock);
+    else if (!wait_until(w, until))
+      break;
+  }
+  bool ended = w->threads == 0;
+  pthread_mutex_unlock(&w->lock);
+  for (int i = 0; i < w->nmembers && !ended; i++) atomic_store(&w->members[i].limit.given_up, true);
+  return ended;
+}
+
+/* worker:stop(duration): whether everything that ran has ended. */
+static int worker_stop(lua_State *L) {
+  bind_worker *b;
+  lua_settop(L, 2);
+  crew *w = check_crew(L, &b);
+  bool bounded = !lua_isnil(L, 2);
+  int64_t ms = 0;
+  bind_call *c = bind_call_new(L);
+  node *given = NULL;
+  if (bounded && (lua_node_from(L, 2, &c->arena, (place){0}, NULL, NULL, &given, &c->err) ||
+                  bind_duration(given, "worker:stop", &ms, &c->err)))
+    return bind_fail(L, c);
+  bind_leave(L, c);
+  lua_pushboolean(L, stop(w, bounded, ms));
+  return 1;
+}
+
+static int worker_status(lua_State *L) {
+  bind_worker *b;
+  crew *w = check_crew(L, &b);
+  pthread_mutex_lock(&w->lock);
+  const lua_Integer threads = w->threads, running = w->running, completed = w->completed, failed = w->failed;
+  const shunt_error problem = w->problem;
+  pthread_mutex_unlock(&w->lock);
+  lua_createtable(L, 0, 5);
+  lua_pushinteger(L, threads);
+  lua_setfield(L, -2, "threads");
+  lua_pushinteger(L, running);
+  lua_setfield(L, -2, "running");
+  lua_pushinteger(L, completed);
+  lua_setfield(L, -2, "completed");
+  lua_pushinteger(L, failed);
+  lua_setfield(L, -2, "failed");
+  if (problem.status) {
+    bind_push_problem(L, &problem);
+    lua_setfield(L, -2, "problem");
+  }
+  return 1;
+}
+
+static int worker_close(lua_State *L) {
+  end(bind_check(L, 1, BIND_WORKER, "a worker"));
+  return 0;
+}
+
+static int worker_gc(lua_State *L) {
+  end(luaL_checkudata(L, 1, BIND_WORKER));
+  return 0;
+}
+
+static int worker_tostring(lua_State *L) {
+  const bind_worker *b = luaL_checkudata(L, 1, BIND_WORKER);
+  lua_pushstring(L, b->crew ? "shunt worker" : "shunt worker (closed)");
+  return 1;
+}
+
+void bind_worker_register(lua_State *L) {
+  static const luaL_Reg metamethods[] = {
+      {"__gc", worker_gc}, {"__close", worker_close}, {"__tostring", worker_tostring}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"stop", worker_stop}, {"status", worker_status}, {"close", worker_close}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"worker_open", worker_open}, {NULL, NULL}};
+  bind_class(L, BIND_WORKER, metamethods, methods, "worker_methods");
+  luaL_setfuncs(L, functions, 0);
+}

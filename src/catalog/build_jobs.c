@@ -1,0 +1,76 @@
+#include <string.h>
+
+#include "catalog/build.h"
+#include "catalog/report.h"
+
+enum { LEASE_MS = 30000, SHORTEST_LEASE_MS = 1000, BUSY_TIMEOUT_MS = 5000 };
+
+static const cat_pool own_pool = {0, 8, 5000, 60000, 1800000};
+
+/* A file beside the app config, which is not there before something is pushed. It is none of the clients that a rule, a
+ * session or a command can name. */
+static bool use_own_file(builder *b) {
+  catalog *c = b->c;
+  cat_client *client = arena_new(b->a, cat_client);
+  if (!client) return false;
+  *client = (cat_client){.name = CATALOG_QUEUE,
+                         .id = (uint32_t)c->nclients,
+                         .engine = CAT_SQLITE3,
+                         .filename = arena_printf(b->a, "%s" CATALOG_QUEUE, c->folder ? c->folder : ""),
+                         .create = true,
+                         .busy_timeout_ms = BUSY_TIMEOUT_MS,
+                         .pool = own_pool};
+  c->clients[c->nclients] = client;
+  c->jobs.client = client;
+  c->jobs.own = true;
+  return client->filename != NULL;
+}
+
+static void use_client(builder *b, const node *name) {
+  const cat_client *client = catalog_client(b->c, name->value.as.bytes);
+  b->c->jobs.client = client;
+  if (!client) {
+    if (!b->clients_hidden) build_not_found(b, name, name->at, "jobs", NULL, "client", "client", &b->c->client_names);
+  } else if (client->engine == CAT_MYSQL) {
+    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a mysql client; jobs are kept on sqlite3 or pg",
+           client->name);
+  } else if (client->read_only || client->replica) {
+    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is %s, and jobs are written", client->name,
+           client->read_only ? "readonly" : "a replica");
+  }
+}
+
+static bool fill_paths(builder *b, const node *path) {
+  cat_jobs *jobs = &b->c->jobs;
+  const node *const *items = &path;
+  size_t count = path ? 1 : 0;
+  if (path && path->kind == NODE_LIST) {
+    items = (const node *const *)path->items;
+    count = path->count;
+  }
+  jobs->paths = arena_array(b->a, const char *, count + 1);
+  if (!jobs->paths) return false;
+  for (size_t i = 0; i < count; i++) {
+    if (!node_is_text(items[i])) continue;
+    const char *settled = build_path(b, items[i]);
+    if (!settled) return false;
+    jobs->paths[jobs->npaths++] = settled;
+  }
+  if (path) return true;
+  jobs->paths[0] = arena_printf(b->a, "%sjobs", b->c->folder ? b->c->folder : "");
+  jobs->npaths = 1;
+  return jobs->paths[0] != NULL;
+}
+
+bool build_jobs(builder *b) {
+  const node *section = build_get(b->source->config, "jobs"), *client = build_get(section, "client"),
+             *lease = build_get(section, "lease");
+  if (section && section->kind != NODE_MAP) section = client = lease = NULL; /* the schema has told */
+  b->c->jobs.lease_ms = build_duration_ms(section, "lease", LEASE_MS);
+  if (lease && b->c->jobs.lease_ms < SHORTEST_LEASE_MS)
+    report(b->p, SHUNT_E_CONFIG, lease->at, "jobs.lease: a lease is 1s at least, so that it can be renewed in time");
+  if (!fill_paths(b, build_get(section, "path"))) return false;
+  if (!client) return use_own_file(b);
+  if (node_is_text(client)) use_client(b, client);
+  return true;
+}

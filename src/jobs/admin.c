@@ -1,0 +1,138 @@
+/* Looking after queues: what is there, trying dead ones again, throwing away, and schedules. */
+#include <string.h>
+
+#include "jobs/queue.h"
+#include "jobs/signal.h"
+
+static void text_param(sql_text *sql, const char *text) {
+  shunt_value v = queue_text(text);
+  sql_param(sql, &v);
+}
+
+static void integer_param(sql_text *sql, int64_t i) {
+  shunt_value v = shunt_integer(i);
+  sql_param(sql, &v);
+}
+
+/* " AND column = ?", where there is something to compare with. */
+static void only(sql_text *sql, const char *column, const char *text) {
+  if (!text) return;
+  sql_puts(sql, " AND ");
+  sql_puts(sql, column);
+  sql_puts(sql, " = ");
+  text_param(sql, text);
+}
+
+static sql_text *begin(const queue *q, const char *text) {
+  sql_text *sql = &q->session->sql;
+  sql_reset(sql);
+  sql_puts(sql, text);
+  sql_puts(sql, " WHERE env = ");
+  text_param(sql, q->env);
+  return sql;
+}
+
+static shunt_status check_state(const char *state, bool ended, shunt_error *err) {
+  static const char *const states[] = {"done", "dead", "ready", "running"};
+  size_t n = ended ? 2 : sizeof states / sizeof *states;
+  if (!state) return SHUNT_OK;
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(states[i], state) == 0) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "a job's state is %s, not '%.64s'",
+                   ended ? "here done or dead" : "ready, running, done or dead", state);
+}
+
+shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const char *state, int64_t limit,
+                             shunt_rows **rows, shunt_error *err) {
+  *rows = NULL;
+  if (limit < 0) return error_set(err, SHUNT_E_USAGE, "a limit is 0 (none) or more");
+  shunt_status status = check_state(state, false, err);
+  if (!status) status = session_enter(s, 0, err);
+  if (status) return status;
+  queue q = queue_of(s);
+  sql_text *sql = begin(&q, "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
+                            "unique_key, data, worker, error, created_at, finished_at FROM shunt_jobs");
+  only(sql, "queue", queue_name);
+  only(sql, "state", state);
+  sql_puts(sql, " ORDER BY id DESC");
+  if (limit) {
+    sql_puts(sql, " LIMIT ");
+    integer_param(sql, limit);
+  }
+  shunt_rows *found = rows_new();
+  if (!found) return error_memory(err);
+  status = queue_run_sql(&q, found, NULL, err);
+  if (status) {
+    shunt_rows_free(found);
+    return status;
+  }
+  *rows = found;
+  return SHUNT_OK;
+}
+
+/* Of those with one unique key, which is one's alone while it is ready or runs, the newest. */
+shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_name, int64_t *n, shunt_error *err) {
+  int64_t affected = 0;
+  shunt_status status = session_enter(s, 0, err);
+  if (status) return status;
+  queue q = queue_of(s);
+  sql_text *sql = &s->sql;
+  sql_reset(sql);
+  sql_puts(sql, "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = ");
+  sql_puts(sql, q.dialect->now_ms);
+  sql_puts(sql, ", due_at = ");
+  sql_puts(sql, q.dialect->now_ms);
+  sql_puts(sql, " WHERE state = 'dead' AND env = ");
+  text_param(sql, q.env);
+  only(sql, "queue", queue_name);
+  if (id) {
+    sql_puts(sql, " AND id = ");
+    integer_param(sql, id);
+  }
+  sql_puts(sql, " AND (unique_key IS NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs o WHERE o.env = shunt_jobs.env AND "
+                "o.queue = shunt_jobs.queue AND o.unique_key = shunt_jobs.unique_key AND (o.due_at IS NOT NULL OR "
+                "(o.state = 'dead' AND o.id > shunt_jobs.id))))");
+  status = queue_run_sql(&q, NULL, &affected, err);
+  if (!status && id && !affected)
+    status = error_set(err, SHUNT_E_NOT_FOUND, "there is no dead job %lld%s", (long long)id,
+                       queue_name ? " in this queue" : ", or one with its unique key has taken its place");
+  if (n) *n = affected;
+  if (affected) signal_raise();
+  return status;
+}
+
+shunt_status shunt_jobs_purge(shunt_session *s, const char *queue_name, const char *state, int64_t older_ms, int64_t *n,
+                              shunt_error *err) {
+  int64_t affected = 0;
+  shunt_status status = check_state(state, true, err);
+  if (!status && older_ms < 0) status = error_set(err, SHUNT_E_USAGE, "an age is 0 or more");
+  if (!status) status = session_enter(s, 0, err);
+  if (status) return status;
+  queue q = queue_of(s);
+  sql_text *sql = begin(&q, "DELETE FROM shunt_jobs");
+  only(sql, "queue", queue_name);
+  only(sql, "state", state);
+  sql_puts(sql, " AND state IN ('done', 'dead') AND finished_at <= ");
+  sql_puts(sql, q.dialect->now_ms);
+  sql_puts(sql, " - ");
+  integer_param(sql, older_ms);
+  status = queue_run_sql(&q, NULL, &affected, err);
+  if (n) *n = affected;
+  return status;
+}
+
+shunt_status shunt_schedule_due(shunt_session *s, const char *job, int64_t minute_ms, bool *mine, shunt_error *err) {
+  int64_t affected = 0;
+  *mine = false;
+  if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
+  shunt_status status = session_enter(s, 0, err);
+  if (status) return status;
+  queue q = queue_of(s);
+  status =
+      queue_run(&q,
+                "INSERT INTO shunt_schedules (env, job, minute_ms) VALUES (?, ?, ?) ON CONFLICT (env, job) DO UPDATE "
+                "SET minute_ms = excluded.minute_ms WHERE shunt_schedules.minute_ms < excluded.minute_ms",
+                QUEUE_PARAMS(queue_text(q.env), queue_text(job), shunt_integer(minute_ms)), NULL, &affected, err);
+  *mine = !status && affected > 0;
+  return status;
+}

@@ -1,0 +1,188 @@
+/* Claiming: one statement finds the next job and makes it the worker's. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "jobs/worker.h"
+
+enum { SQLITE_BUSY_CODE = 5, TRIES = 16 };
+
+/* ---- the SQL ---- */
+
+/* The smallest number that no running one of the name has. */
+#define FREE_SLOT                                                                                                      \
+  "(SELECT min(f.slot) FROM (SELECT 0 AS slot UNION ALL SELECT r.slot + 1 FROM shunt_jobs r WHERE"                     \
+  " r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot IS NOT NULL) f WHERE NOT EXISTS (SELECT 1 FROM"     \
+  " shunt_jobs r WHERE r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot = f.slot))"
+
+/* Those of which as many run as may. */
+#define FULL_NAMES                                                                                                     \
+  "(SELECT r.name FROM shunt_jobs r WHERE r.env = ? AND r.slot IS NOT NULL GROUP BY r.name"                            \
+  " HAVING count(*) >= max(r.concurrency))"
+
+/* Where one runs at a time they run in their order: whoever passes over the first one, since another is about to claim
+ * it, must not take the second. The first ones are looked up from name to name, however many of each there are. */
+#define NEXT_ALONE(more)                                                                                               \
+  "SELECT b.queue, b.name, b.id FROM shunt_jobs b WHERE b.env = ? AND b.concurrency = 1 AND b.due_at IS NOT NULL AND"  \
+  " b.due_at <= %s" more " ORDER BY b.queue, b.name, b.priority, b.run_at, b.id LIMIT 1"
+#define FIRST_ALONE                                                                                                    \
+  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR j.id IN (WITH RECURSIVE f AS ((" NEXT_ALONE(                      \
+      "") ") UNION ALL"                                                                                                \
+          " SELECT n.* FROM f, LATERAL (" NEXT_ALONE(                                                                  \
+              " AND (b.queue, b.name) > (f.queue, f.name)") ") n) SELECT id FROM f))"
+
+typedef struct writer {
+  arena *a;
+  buf text;
+  shunt_value *params;
+  size_t nparams;
+  bool failed;
+} writer;
+
+static void add_text(writer *t, const char *text) {
+  const char *copy = arena_strdup(t->a, text);
+  t->failed = t->failed || !copy;
+  if (copy) t->params[t->nparams++] = queue_text(copy);
+}
+
+static void write_list(writer *t, const char *column, const char *const *names, size_t n) {
+  if (n == 0) return;
+  buf_printf(&t->text, " AND j.%s IN (", column);
+  for (size_t i = 0; i < n; i++) {
+    buf_puts(&t->text, i ? ", ?" : "?");
+    add_text(t, names[i]);
+  }
+  buf_putc(&t->text, ')');
+}
+
+/* From WHERE on: what may be claimed. */
+static void write_condition(writer *t, const queue *q, const shunt_worker_options *o) {
+  add_text(t, q->env);
+  buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", q->dialect->now_ms);
+  write_list(t, "queue", o->queues, o->nqueues);
+  write_list(t, "name", o->jobs, o->njobs);
+  buf_puts(&t->text, " AND (j.concurrency = 0 OR j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
+  add_text(t, q->env);
+  if (!q->dialect->parallel) return;
+  buf_printf(&t->text, FIRST_ALONE, q->dialect->now_ms, q->dialect->now_ms);
+  add_text(t, q->env);
+  add_text(t, q->env);
+}
+
+static void write_claim(writer *t, const queue *q, const shunt_worker *w, const char *condition) {
+  buf_printf(
+      &t->text,
+      "UPDATE shunt_jobs SET lost = lost + CASE state WHEN 'running' THEN 1 ELSE 0 END, state = 'running', "
+      "claim = claim + 1, worker = ?, due_at = %s + %lld, slot = CASE WHEN concurrency = 0 THEN NULL WHEN slot IS "
+      "NOT NULL THEN slot ELSE " FREE_SLOT " END WHERE id = (SELECT j.id%s ORDER BY j.priority, j.run_at, j.id "
+      "LIMIT 1%s) RETURNING id, name, queue, data, envelope, claim, failures, lost, retry, backoff_ms, timeout_ms, "
+      "awaited",
+      q->dialect->now_ms, (long long)w->lease_ms, condition, q->dialect->locked);
+}
+
+static bool write_both(writer *t, const queue *q, shunt_worker *w, const shunt_worker_options *o) {
+  buf condition = {0};
+  add_text(t, w->name);
+  write_condition(t, q, o);
+  buf_printf(&condition, "%s", t->text.data ? t->text.data : "");
+  buf_reset(&t->text);
+  if (condition.data) write_claim(t, q, w, condition.data);
+  w->sql.claim = t->text.data ? arena_strdup(t->a, t->text.data) : NULL;
+  w->sql.peek = condition.data ? arena_printf(t->a, "SELECT 1%s LIMIT 1", condition.data) : NULL;
+  bool ok = !t->failed && !t->text.failed && !condition.failed && w->sql.claim && w->sql.peek;
+  buf_free(&condition);
+  buf_free(&t->text);
+  return ok;
+}
+
+shunt_status claim_prepare(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
+  writer t = {.a = &w->owned, .params = arena_array(&w->owned, shunt_value, o->nqueues + o->njobs + 5)};
+  queue q = queue_of(w->session);
+  if (!t.params || !write_both(&t, &q, w, o)) return error_memory(err);
+  w->sql.params = t.params;
+  w->sql.nparams = t.nparams;
+  return SHUNT_OK;
+}
+
+/* ---- claiming ---- */
+
+static int integer(const shunt_value *v) { return (int)v->as.integer; }
+
+static void remember(shunt_worker *w, shunt_job *job) {
+  job->next = w->running;
+  if (job->next) job->next->before = job;
+  w->running = job;
+  w->nrunning++;
+}
+
+/* Takes over the rows. */
+static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
+  shunt_job *job = base_zalloc(sizeof *job);
+  const shunt_value *v = rows_row(rows, 0);
+  if (!job) return NULL;
+  job->row = rows;
+  job->worker = w;
+  job->claim = v[5].as.integer;
+  job->failures = integer(&v[6]);
+  job->lost = integer(&v[7]);
+  job->retry = integer(&v[8]);
+  job->backoff_ms = v[9].as.integer;
+  job->awaited = v[11].as.integer > 0;
+  job->info = (shunt_job_info){.id = v[0].as.integer,
+                               .name = v[1].as.bytes,
+                               .queue = v[2].as.bytes,
+                               .data = v[3].as.bytes,
+                               .attempt = job->failures + job->lost + 1,
+                               .timeout_ms = v[10].as.integer};
+  remember(w, job);
+  return job;
+}
+
+/* On SQLite an UPDATE takes the lock of the one who may write, whether it finds anything or not, and waits for it. */
+static shunt_status is_worth_it(const shunt_worker *w, const queue *q, bool *worth, shunt_error *err) {
+  *worth = true;
+  if (!w->idle || q->client->engine != CAT_SQLITE3) return SHUNT_OK;
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(err);
+  shunt_status status = queue_run(q, w->sql.peek, w->sql.params + 1, w->sql.nparams - 1, rows, NULL, err);
+  *worth = rows->count > 0;
+  shunt_rows_free(rows);
+  return status;
+}
+
+/* Two that took the same slot at once: one of them looks again. And whoever finds SQLite's lock taken for long has
+ * found nothing, for now. */
+static bool look_again(const queue *q, shunt_status *status, const shunt_error *err) {
+  if (*status == SHUNT_E_CONSTRAINT || *status == SHUNT_E_CONFLICT) return true;
+  if (*status && q->client->engine == CAT_SQLITE3 && (err->engine_code & 0xff) == SQLITE_BUSY_CODE) *status = SHUNT_OK;
+  return false;
+}
+
+static shunt_status claim(shunt_worker *w, shunt_rows *rows, shunt_error *err) {
+  bool worth = false;
+  shunt_status status = session_enter(w->session, 0, err);
+  queue q = queue_of(w->session);
+  if (!status) status = is_worth_it(w, &q, &worth, err);
+  if (status || !worth) return status;
+  int tries = 0;
+  do {
+    status = queue_run(&q, w->sql.claim, w->sql.params, w->sql.nparams, rows, NULL, err);
+  } while (look_again(&q, &status, err) && ++tries < TRIES);
+  return status;
+}
+
+shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err) {
+  shunt_error own;
+  shunt_rows *rows = rows_new();
+  *out = NULL;
+  if (!rows) return error_memory(err);
+  pthread_mutex_lock(&w->lock);
+  shunt_status status = claim(w, rows, &own);
+  w->idle = rows->count == 0;
+  if (!status && rows->count && !(*out = job_of(w, rows))) status = error_memory(&own); /* its lease runs out */
+  pthread_mutex_unlock(&w->lock);
+  if (!*out) shunt_rows_free(rows);
+  if (status && err) *err = own;
+  return status;
+}

@@ -1,0 +1,232 @@
+/* A job that is running, and its three ways to end: done, failed, given back. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "jobs/worker.h"
+#include "pool/jitter.h"
+#include "pool/wait.h"
+#include "query/propagation.h"
+
+enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
+
+static const int64_t LONGEST_BACKOFF_MS = 86400000;
+
+/* Still this one's: nobody has claimed it since. */
+#define MINE " WHERE id = ? AND claim = ? AND state = 'running'"
+
+const shunt_job_info *shunt_job_of(const shunt_job *job) { return &job->info; }
+shunt_session *shunt_job_session(shunt_job *job) { return job->session; }
+
+static shunt_status lost(const shunt_job *job, shunt_error *err) {
+  return error_set(
+      err, SHUNT_E_CONFLICT,
+      "job '%s' (%lld) was claimed by another worker, or purged: its lease ran out while this one ran it; what "
+      "it did is to be rolled back",
+      job->info.name, (long long)job->info.id);
+}
+
+/* ---- done ---- */
+
+/* Without anybody waiting for it nothing is kept. */
+static shunt_status forget(const shunt_job *job, const queue *q, int64_t *affected, shunt_error *err) {
+  return queue_run(q, "DELETE FROM shunt_jobs" MINE " AND awaited = 0",
+                   QUEUE_PARAMS(shunt_integer(job->info.id), shunt_integer(job->claim)), NULL, affected, err);
+}
+
+static shunt_status keep(const shunt_job *job, const queue *q, const char *result, int64_t *affected,
+                         shunt_error *err) {
+  sql_text *sql = &q->session->sql;
+  const shunt_value text = queue_text(result), id = shunt_integer(job->info.id), claim = shunt_integer(job->claim);
+  sql_reset(sql);
+  sql_puts(sql, "UPDATE shunt_jobs SET state = 'done', due_at = NULL, slot = NULL, error = NULL, finished_at = ");
+  sql_puts(sql, q->dialect->now_ms);
+  sql_puts(sql, ", result = ");
+  sql_param(sql, &text);
+  sql_puts(sql, " WHERE id = ");
+  sql_param(sql, &id);
+  sql_puts(sql, " AND claim = ");
+  sql_param(sql, &claim);
+  sql_puts(sql, " AND state = 'running'");
+  return queue_run_sql(q, NULL, affected, err);
+}
+
+static shunt_status end_now(void *ud, shunt_error *err) {
+  shunt_job *job = ud;
+  (void)err;
+  job->ended = true;
+  signal_raise();
+  return SHUNT_OK;
+}
+
+static shunt_status complete_in(shunt_job *job, const queue *q, const char *result, shunt_error *err) {
+  int64_t affected = 0;
+  shunt_status status = SHUNT_OK;
+  if (!job->awaited) status = forget(job, q, &affected, err);
+  if (!status && !affected) status = keep(job, q, result, &affected, err);
+  if (!status && !affected) status = lost(job, err);
+  /* as long as a transaction can still be rolled back, it may have to be given back */
+  return status ? status : shunt_on_all_commit(job->session, end_now, job, NULL, err);
+}
+
+/* To be done once all that the job did elsewhere is committed. */
+typedef struct completion {
+  shunt_job *job;
+  char result[];
+} completion;
+
+static shunt_status complete_later(void *ud, shunt_error *err) {
+  completion *c = ud;
+  shunt_status status = session_enter(c->job->session, 0, err);
+  queue q = queue_of(c->job->session);
+  return status ? status : complete_in(c->job, &q, c->result, err);
+}
+
+static shunt_status complete_after_commit(shunt_job *job, const char *result, shunt_error *err) {
+  size_t size = strlen(result) + 1;
+  completion *c = base_alloc(sizeof *c + size);
+  if (!c) return error_memory(err);
+  c->job = job;
+  memcpy(c->result, result, size);
+  return shunt_on_all_commit(job->session, complete_later, c, base_free, err);
+}
+
+shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
+  const char *result = result_json ? result_json : "null";
+  shunt_status status = session_enter(job->session, 0, err);
+  if (status) return status;
+  queue q = queue_of(job->session);
+  bool later = session_in_transaction(job->session) && !queue_in_transaction(&q);
+  return later ? complete_after_commit(job, result, err) : complete_in(job, &q, result, err);
+}
+
+/* ---- failed ---- */
+
+/* Doubled with each failure, and a fifth more or less, so that what failed together is not tried again together. */
+static int64_t backoff_ms(const shunt_job *job) {
+  int doubled = job->failures < MOST_DOUBLED ? job->failures : MOST_DOUBLED;
+  double ms = (double)job->backoff_ms * (double)(1 << doubled);
+  if (ms > (double)LONGEST_BACKOFF_MS) ms = (double)LONGEST_BACKOFF_MS;
+  return (int64_t)(ms * (0.8 + 0.4 * jitter((uint64_t)clock_monotonic_ns() ^ (uint64_t)job->info.id)));
+}
+
+static void write_failed(const queue *q, const shunt_job *job, const char *why, bool dead) {
+  sql_text *sql = &q->session->sql;
+  const char *now = q->dialect->now_ms;
+  const shunt_value error = queue_text(why), id = shunt_integer(job->info.id), claim = shunt_integer(job->claim),
+                    wait = shunt_integer(dead ? 0 : backoff_ms(job));
+  sql_reset(sql);
+  sql_puts(sql, "UPDATE shunt_jobs SET failures = failures + 1, slot = NULL, error = ");
+  sql_param(sql, &error);
+  sql_puts(sql, dead ? ", state = 'dead', due_at = NULL, finished_at = " : ", state = 'ready', run_at = ");
+  sql_puts(sql, now);
+  for (int i = 0; i < 2 && !dead; i++) {
+    sql_puts(sql, i ? ", due_at = " : " + ");
+    if (i) sql_puts(sql, now), sql_puts(sql, " + ");
+    sql_param(sql, &wait);
+  }
+  sql_puts(sql, " WHERE id = ");
+  sql_param(sql, &id);
+  sql_puts(sql, " AND claim = ");
+  sql_param(sql, &claim);
+  sql_puts(sql, " AND state = 'running'");
+}
+
+/* On the worker's own session, whatever has become of the job's. */
+static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error *err) {
+  shunt_worker *w = job->worker;
+  int64_t affected = 0;
+  pthread_mutex_lock(&w->lock);
+  shunt_status status = session_enter(w->session, 0, err);
+  if (!status) {
+    queue q = queue_of(w->session);
+    write_failed(&q, job, why, dead);
+    status = queue_run_sql(&q, NULL, &affected, err);
+  }
+  pthread_mutex_unlock(&w->lock);
+  if (status) return status;
+  job->ended = true;
+  signal_raise();
+  return affected ? SHUNT_OK : lost(job, err);
+}
+
+/* What it needs is held by the one who waits for it, or by those who wait for that one: tried again meanwhile, it would
+ * fail again. A conflict that an engine tells of is another thing. */
+static bool is_vain(const shunt_error *why) {
+  return why->status == SHUNT_E_CONFLICT && !why->engine_code && !why->sqlstate[0];
+}
+
+shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
+  char text[sizeof why->message + 32];
+  snprintf(text, sizeof text, "%s: %s", shunt_status_name(why->status), why->message);
+  if (job->session) propagation_end_all(job->session); /* it may have locked the queue */
+  return fail(job, text, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
+}
+
+/* ---- given back ---- */
+
+static void give_back(shunt_job *job) {
+  shunt_worker *w = job->worker;
+  pthread_mutex_lock(&w->lock);
+  if (session_enter(w->session, 0, NULL) == SHUNT_OK) {
+    queue q = queue_of(w->session);
+    shunt_status status =
+        queue_run(&q, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE,
+                  QUEUE_PARAMS(shunt_integer(job->info.id), shunt_integer(job->claim)), NULL, NULL, NULL);
+    (void)status; /* else its lease runs out */
+  }
+  pthread_mutex_unlock(&w->lock);
+  signal_raise();
+}
+
+static void forget_running(shunt_job *job) {
+  shunt_worker *w = job->worker;
+  pthread_mutex_lock(&w->lock);
+  *(job->before ? &job->before->next : &w->running) = job->next;
+  if (job->next) job->next->before = job->before;
+  w->nrunning--;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void shunt_job_free(shunt_job *job) {
+  if (!job) return;
+  if (job->session) wait_run_end(&job->session->party);
+  shunt_session_close(job->session);
+  forget_running(job);
+  if (!job->ended) give_back(job);
+  shunt_rows_free(job->row);
+  base_free(job);
+}
+
+/* ---- starting ---- */
+
+/* As whoever waits for it, or for what it holds, knows it. */
+static void name_party(shunt_job *job) {
+  shunt_session *s = job->session;
+  queue q = queue_of(s);
+  s->job = s->party.job = job->info.name;
+  s->party.number = (uint64_t)job->info.id;
+  job->key = queue_key_of(&q, job->info.id);
+  wait_run_begin(&s->party, job->key.text);
+}
+
+shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
+  shunt_error why;
+  shunt_worker *w = job->worker;
+  if (job->lost < MOST_LOST) {
+    *started = !envelope_open(w->open, w->app, rows_row(job->row, 0)[4].as.bytes, &job->session, &why);
+  } else {
+    *started = false;
+    error_set(&why, SHUNT_E_TIMEOUT, "its lease ran out %d times: each time the worker was gone, or hung", job->lost);
+    job->retry = job->failures;
+  }
+  if (*started) {
+    name_party(job);
+    return SHUNT_OK;
+  }
+  /* this host's own trouble is not the job's */
+  shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);
+  shunt_job_free(job);
+  return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
+}

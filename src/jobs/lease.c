@@ -1,0 +1,141 @@
+/* The worker's thread: renews leases, and hears of what was pushed elsewhere. */
+#define _POSIX_C_SOURCE 200809L
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "jobs/worker.h"
+#include "query/listen.h"
+
+enum { RENEWALS = 3 /* within a lease */ };
+
+static const int64_t LISTEN_AGAIN_NS = 5000000000;
+
+/* ---- renewing ---- */
+
+typedef struct lease {
+  int64_t id, claim;
+} lease;
+
+/* *out is NULL where nothing runs, or when out of memory: the next time is soon enough. */
+static size_t held(shunt_worker *w, lease **out) {
+  size_t n = 0;
+  pthread_mutex_lock(&w->lock);
+  *out = w->nrunning ? base_alloc(w->nrunning * sizeof **out) : NULL;
+  for (const shunt_job *job = w->running; job && *out; job = job->next) (*out)[n++] = (lease){job->info.id, job->claim};
+  pthread_mutex_unlock(&w->lock);
+  return n;
+}
+
+/* A row that is locked is being ended. */
+static shunt_status renew(const shunt_worker *w, const lease *l) {
+  shunt_session *s = w->renewing;
+  shunt_status status = session_enter(s, 0, NULL);
+  if (status) return status;
+  queue q = queue_of(s);
+  const shunt_value ms = shunt_integer(w->lease_ms), id = shunt_integer(l->id), claim = shunt_integer(l->claim);
+  sql_reset(&s->sql);
+  sql_puts(&s->sql, "UPDATE shunt_jobs SET due_at = ");
+  sql_puts(&s->sql, q.dialect->now_ms);
+  sql_puts(&s->sql, " + ");
+  sql_param(&s->sql, &ms);
+  sql_puts(&s->sql, " WHERE id = (SELECT j.id FROM shunt_jobs j WHERE j.id = ");
+  sql_param(&s->sql, &id);
+  sql_puts(&s->sql, " AND j.claim = ");
+  sql_param(&s->sql, &claim);
+  sql_puts(&s->sql, " AND j.state = 'running'");
+  sql_puts(&s->sql, q.dialect->locked);
+  sql_puts(&s->sql, ")");
+  return queue_run_sql(&q, NULL, NULL, NULL);
+}
+
+/* What fails is tried again the next time; a lease that is lost, its job will be told of. */
+static void renew_all(shunt_worker *w) {
+  lease *leases;
+  size_t n = held(w, &leases);
+  for (size_t i = 0; i < n && renew(w, &leases[i]) == SHUNT_OK; i++) continue;
+  base_free(leases);
+}
+
+/* ---- listening ---- */
+
+typedef struct ear {
+  listener *listener;
+  int64_t again_ns; /* when it is tried again */
+} ear;
+
+static void open_ear(const shunt_worker *w, ear *e) {
+  if (e->listener || clock_monotonic_ns() < e->again_ns) return;
+  e->again_ns = clock_monotonic_ns() + LISTEN_AGAIN_NS;
+  if (session_enter(w->renewing, 0, NULL)) return;
+  if (listener_open(queue_of(w->renewing).client, QUEUE_CHANNEL, &e->listener, NULL)) e->listener = NULL;
+  if (e->listener) signal_raise(); /* what was pushed before nobody heard */
+}
+
+static void sleep_until(const shunt_worker *w, int64_t until_ns) {
+  struct pollfd wake = {.fd = w->wake[0], .events = POLLIN};
+  int64_t left_ns = until_ns - clock_monotonic_ns();
+  poll(&wake, 1, left_ns > 0 ? (int)(left_ns / NS_PER_MS) + 1 : 0);
+}
+
+static void listen_until(const shunt_worker *w, ear *e, int64_t until_ns) {
+  bool heard = false;
+  open_ear(w, e);
+  if (!e->listener) {
+    sleep_until(w, until_ns < e->again_ns ? until_ns : e->again_ns);
+  } else if (listener_wait(e->listener, w->wake[0], until_ns, &heard, NULL)) {
+    listener_close(e->listener);
+    e->listener = NULL;
+  }
+  if (heard) signal_raise();
+}
+
+/* ---- the thread ---- */
+
+static bool is_over(const shunt_worker *w) {
+  struct pollfd wake = {.fd = w->wake[0], .events = POLLIN};
+  return poll(&wake, 1, 0) > 0;
+}
+
+static void *run(void *ud) {
+  shunt_worker *w = ud;
+  ear e = {NULL, 0};
+  int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS, next_ns = clock_monotonic_ns() + between_ns;
+  while (!is_over(w)) {
+    listen_until(w, &e, next_ns);
+    if (clock_monotonic_ns() < next_ns) continue;
+    renew_all(w);
+    next_ns = clock_monotonic_ns() + between_ns;
+  }
+  listener_close(e.listener);
+  return NULL;
+}
+
+/* Signals are the host's: none is taken by this thread. */
+shunt_status lease_start(shunt_worker *w, shunt_error *err) {
+  sigset_t all, before;
+  if (pipe(w->wake)) {
+    w->wake[0] = w->wake[1] = -1;
+    return error_set(err, SHUNT_E_INTERNAL, "no pipe could be made for a worker: there are too many open files");
+  }
+  for (int i = 0; i < 2; i++) fcntl(w->wake[i], F_SETFD, FD_CLOEXEC);
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  w->has_thread = pthread_create(&w->thread, NULL, run, w) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return w->has_thread ? SHUNT_OK : error_memory(err);
+}
+
+void lease_end(shunt_worker *w) {
+  if (w->has_thread) {
+    ssize_t n = write(w->wake[1], "", 1);
+    (void)n;
+    pthread_join(w->thread, NULL);
+  }
+  for (int i = 0; i < 2; i++)
+    if (w->wake[i] >= 0) close(w->wake[i]);
+}

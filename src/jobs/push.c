@@ -1,0 +1,188 @@
+#include "jobs/push.h"
+
+#include <jansson.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "jobs/envelope.h"
+#include "jobs/signal.h"
+
+enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5 };
+
+/* ---- what is asked for ---- */
+
+static shunt_status check(const char *job, const char *data, const shunt_push_options *o, shunt_error *err) {
+  if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a job to push has no name");
+  if (o->delay_ms < 0 || o->backoff_ms < 0 || o->timeout_ms < 0 || o->concurrency < 0)
+    return error_set(err, SHUNT_E_USAGE, "job '%.64s': its delay, back-off, timeout and concurrency are 0 or more",
+                     job);
+  json_t *parsed = json_loads(data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+  if (!parsed) return error_set(err, SHUNT_E_USAGE, "job '%.64s': its data is not JSON: %.200s", job, data);
+  json_decref(parsed);
+  return SHUNT_OK;
+}
+
+shunt_status push_make(const shunt_session *s, const char *job, const char *data, const shunt_push_options *options,
+                       bool awaited, push *out, shunt_error *err) {
+  *out = (push){.job = job, .data = data ? data : "null", .options = {.retry = RETRY}, .awaited = awaited};
+  shunt_push_options *o = &out->options;
+  if (options) *o = *options;
+  if (!o->queue) o->queue = "default";
+  if (o->retry < 0) o->retry = RETRY;
+  if (!o->backoff_ms) o->backoff_ms = BACKOFF_MS;
+  shunt_status status = check(job, out->data, o, err);
+  return status ? status : envelope_write(s, awaited, &out->envelope, err);
+}
+
+void push_free(push *p) { base_free(p->envelope); }
+
+/* ---- sending ---- */
+
+static void text_param(sql_text *sql, const char *text) {
+  shunt_value v = queue_text(text);
+  sql_param(sql, &v);
+}
+
+static void write_insert(const queue *q, const push *p) {
+  const shunt_push_options *o = &p->options;
+  const char *now = q->dialect->now_ms;
+  sql_text *sql = &q->session->sql;
+  const shunt_value numbers[] = {shunt_integer(o->retry), shunt_integer(o->backoff_ms), shunt_integer(o->timeout_ms),
+                                 shunt_integer(o->concurrency), shunt_integer(p->awaited)};
+  const shunt_value priority = shunt_integer(o->priority), delay = shunt_integer(o->delay_ms);
+  sql_reset(sql);
+  sql_puts(sql, "INSERT INTO shunt_jobs (queue, name, env, unique_key, data, envelope, retry, backoff_ms, timeout_ms, "
+                "concurrency, awaited, state, priority, created_at, run_at, due_at) VALUES (");
+  const char *const texts[] = {o->queue, p->job, q->env, o->unique_key, p->data, p->envelope};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    text_param(sql, texts[i]);
+    sql_puts(sql, ", ");
+  }
+  sql_params(sql, numbers, sizeof numbers / sizeof *numbers);
+  sql_puts(sql, ", 'ready', ");
+  sql_param(sql, &priority);
+  sql_puts(sql, ", ");
+  sql_puts(sql, now);
+  for (int i = 0; i < 2; i++) {
+    sql_puts(sql, ", ");
+    sql_puts(sql, now);
+    sql_puts(sql, " + ");
+    sql_param(sql, &delay);
+  }
+  sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
+  sql_puts(sql, q->dialect->notify);
+}
+
+/* The one whose key keeps another one out. */
+static void write_find(const queue *q, const push *p) {
+  sql_text *sql = &q->session->sql;
+  sql_reset(sql);
+  sql_puts(sql, p->awaited ? "UPDATE shunt_jobs SET awaited = awaited + 1" : "SELECT id FROM shunt_jobs");
+  sql_puts(sql, " WHERE env = ");
+  text_param(sql, q->env);
+  sql_puts(sql, " AND queue = ");
+  text_param(sql, p->options.queue);
+  sql_puts(sql, " AND unique_key = ");
+  text_param(sql, p->options.unique_key);
+  sql_puts(sql, " AND due_at IS NOT NULL");
+  if (p->awaited) sql_puts(sql, " RETURNING id");
+}
+
+/* *id is 0 where no row came. */
+static shunt_status run_for_id(const queue *q, int64_t *id, shunt_error *err) {
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(err);
+  shunt_status status = queue_run_sql(q, rows, NULL, err);
+  *id = !status && rows->count ? rows_row(rows, 0)[0].as.integer : 0;
+  shunt_rows_free(rows);
+  return status;
+}
+
+/* The other one may end between the two statements. */
+shunt_status push_send(const queue *q, const push *p, int64_t *id, shunt_error *err) {
+  for (int i = 0; i < TRIES; i++) {
+    write_insert(q, p);
+    shunt_status status = run_for_id(q, id, err);
+    if (!status && *id) signal_raise();
+    if (status || *id) return status;
+    write_find(q, p);
+    status = run_for_id(q, id, err);
+    if (status || *id) return status;
+  }
+  return error_set(err, SHUNT_E_CONFLICT, "job '%.64s': others with the unique key '%.64s' come and go too fast",
+                   p->job, p->options.unique_key);
+}
+
+/* ---- in transactions ---- */
+
+static shunt_status wake(void *ud, shunt_error *err) {
+  (void)ud, (void)err;
+  signal_raise();
+  return SHUNT_OK;
+}
+
+/* A worker that is not woken finds it a little later. */
+static shunt_status send_here(const queue *q, const push *p, int64_t *id, shunt_error *err) {
+  shunt_status status = push_send(q, p, id, err);
+  shunt_status told =
+      status || !queue_in_transaction(q) ? SHUNT_OK : shunt_on_commit(q->session, wake, NULL, NULL, NULL);
+  (void)told;
+  return status;
+}
+
+/* What is sent once the transaction is committed. */
+typedef struct kept {
+  shunt_session *session;
+  arena texts;
+  push push;
+} kept;
+
+static void drop(void *ud) {
+  kept *k = ud;
+  push_free(&k->push);
+  arena_free(&k->texts);
+  base_free(k);
+}
+
+static shunt_status send_kept(void *ud, shunt_error *err) {
+  kept *k = ud;
+  int64_t id;
+  shunt_status status = session_enter(k->session, 0, err);
+  queue q = queue_of(k->session);
+  return status ? status : send_here(&q, &k->push, &id, err);
+}
+
+static bool copy(kept *k, const char **text) {
+  if (*text) *text = arena_strdup(&k->texts, *text);
+  return *text != NULL;
+}
+
+/* Takes over the envelope. */
+static shunt_status send_after_commit(shunt_session *s, push *p, shunt_error *err) {
+  kept *k = base_zalloc(sizeof *k);
+  if (!k) return error_memory(err);
+  k->session = s;
+  k->push = *p;
+  p->envelope = NULL;
+  shunt_push_options *o = &k->push.options;
+  bool ok = copy(k, &k->push.job) && copy(k, &k->push.data) && copy(k, &o->queue);
+  if (ok && (!o->unique_key || copy(k, &o->unique_key))) return shunt_on_commit(s, send_kept, k, drop, err);
+  drop(k);
+  return error_memory(err);
+}
+
+shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json, const shunt_push_options *options,
+                        int64_t *id, shunt_error *err) {
+  push p = {.envelope = NULL};
+  int64_t own_id = 0;
+  shunt_status status = session_enter(s, 0, err);
+  if (!status) status = push_make(s, job, data_json, options, false, &p, err);
+  if (!status) {
+    queue q = queue_of(s);
+    bool later = session_in_transaction(s) && !queue_in_transaction(&q);
+    status = later ? send_after_commit(s, &p, err) : send_here(&q, &p, &own_id, err);
+  }
+  push_free(&p);
+  if (id) *id = own_id;
+  return status;
+}

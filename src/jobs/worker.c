@@ -1,0 +1,116 @@
+#define _POSIX_C_SOURCE 200809L
+#include "jobs/worker.h"
+
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+
+enum { LOOK_MS = 5000 /* for one statement of the worker's own, lest a server that hangs hold it for ever */ };
+
+static const int64_t SHORTEST_NAP_NS = 5000000, LONGEST_NAP_NS = 500000000;
+
+/* ---- opening and closing ---- */
+
+/* Told apart from any other, of this process or another host. */
+static const char *make_name(arena *a) {
+  static atomic_uint counter;
+  char host[256];
+  if (gethostname(host, sizeof host)) host[0] = 0;
+  host[sizeof host - 1] = 0;
+  return arena_printf(a, "%s:%ld:%u", host, (long)getpid(), atomic_fetch_add(&counter, 1) + 1);
+}
+
+/* A session that is none of the host's: above all of its levels. It stays with the queue that it began with. */
+static shunt_status open_session(const shunt_worker *w, shunt_session **out, shunt_error *err) {
+  const shunt_session_options options = {.timeout_ms = LOOK_MS};
+  shunt_status status = w->open(w->app, &options, out, err);
+  if (!status) session_raise(*out, queue_own_level((*out)->home.catalog));
+  return status;
+}
+
+static shunt_status check(const shunt_worker_options *o, shunt_error *err) {
+  if (o->lease_ms < 0) return error_set(err, SHUNT_E_USAGE, "a worker's lease is 0 (the configuration's) or more");
+  for (size_t i = 0; i < o->nqueues; i++)
+    if (!o->queues[i]) return error_set(err, SHUNT_E_USAGE, "a worker's queue has no name");
+  for (size_t i = 0; i < o->njobs; i++)
+    if (!o->jobs[i]) return error_set(err, SHUNT_E_USAGE, "a worker's job has no name");
+  return SHUNT_OK;
+}
+
+static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
+  shunt_status status = open_session(w, &w->session, err);
+  if (!status) status = open_session(w, &w->renewing, err);
+  if (status) return status;
+  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->home.catalog->jobs.lease_ms;
+  w->name = make_name(&w->owned);
+  if (!w->name) return error_memory(err);
+  status = claim_prepare(w, o, err);
+  return status ? status : lease_start(w, err);
+}
+
+shunt_status worker_open(shunt_app *app, envelope_opener open, const shunt_worker_options *options, shunt_worker **out,
+                         shunt_error *err) {
+  static const shunt_worker_options none = {.nqueues = 0};
+  if (!options) options = &none;
+  shunt_status status = check(options, err);
+  if (status) return status;
+  shunt_worker *w = base_zalloc(sizeof *w);
+  if (!w) return error_memory(err);
+  w->app = app;
+  w->open = open;
+  w->wake[0] = w->wake[1] = -1;
+  atomic_init(&w->stopping, false);
+  pthread_mutex_init(&w->lock, NULL);
+  status = fill(w, options, err);
+  if (status) {
+    shunt_worker_close(w);
+    return status;
+  }
+  *out = w;
+  return SHUNT_OK;
+}
+
+void shunt_worker_stop(shunt_worker *w) {
+  atomic_store(&w->stopping, true);
+  signal_raise();
+}
+
+void shunt_worker_close(shunt_worker *w) {
+  if (!w) return;
+  lease_end(w);
+  shunt_session_close(w->session);
+  shunt_session_close(w->renewing);
+  pthread_mutex_destroy(&w->lock);
+  arena_free(&w->owned);
+  base_free(w);
+}
+
+/* ---- the next job ---- */
+
+/* One that can't be started has failed, and it is the next one's turn. */
+static shunt_status next_started(shunt_worker *w, shunt_job **out, shunt_error *err) {
+  shunt_status status;
+  do {
+    status = atomic_load(&w->stopping) ? SHUNT_OK : claim_next(w, out, err);
+    if (status || !*out) return status;
+    bool started;
+    status = job_start(*out, &started, err);
+    if (!started) *out = NULL;
+  } while (!status && !*out);
+  return status;
+}
+
+shunt_status shunt_worker_next(shunt_worker *w, int64_t wait_ms, shunt_job **job, shunt_error *err) {
+  int64_t now_ns = clock_monotonic_ns(), nap_ns = SHORTEST_NAP_NS;
+  int64_t end_ns = wait_ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + wait_ms * NS_PER_MS : INT64_MAX;
+  *job = NULL;
+  for (;;) {
+    uint64_t seen = signal_count();
+    shunt_status status = next_started(w, job, err);
+    now_ns = clock_monotonic_ns();
+    if (status || *job || atomic_load(&w->stopping) || now_ns >= end_ns) return status;
+    bool raised = signal_wait(seen, end_ns - now_ns < nap_ns ? end_ns : now_ns + nap_ns, &w->stopping);
+    nap_ns = raised ? SHORTEST_NAP_NS : nap_ns < LONGEST_NAP_NS ? nap_ns * 2 : LONGEST_NAP_NS;
+  }
+}

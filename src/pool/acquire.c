@@ -1,0 +1,299 @@
+#include <limits.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "pool/jitter.h"
+#include "pool/pool_inner.h"
+#include "pool/wait.h"
+
+/* ---- places and waiters; the caller holds the pool's lock ---- */
+
+/* A place among the open ones is free: the first who waits fills it. */
+static void free_place(pool *pl) {
+  if (pl->queue.first) {
+    pl->opening++;
+    queue_serve(&pl->queue, NULL);
+  } else {
+    pl->open--;
+  }
+}
+
+static shunt_status none_came_free(const pool *pl, const char *client, int64_t waited_ms, bool by_call,
+                                   shunt_error *err) {
+  if (by_call)
+    error_set(err, SHUNT_E_TIMEOUT,
+              "all %d connections of client '%s' are busy, and none came free in the %lld ms that were left of the "
+              "call's own timeout; give it more time, raise the pool's max, or hold connections for shorter",
+              pl->max, client, (long long)waited_ms);
+  else
+    error_set(err, SHUNT_E_TIMEOUT,
+              "all %d connections of client '%s' are busy, and none came free within %lld ms; raise its pool's max or "
+              "acquireTimeout, or hold connections for shorter",
+              pl->max, client, (long long)waited_ms);
+  error_client(err, client);
+  return SHUNT_E_TIMEOUT;
+}
+
+/* Like what follows, lets go of the lock: the graph's is taken before a pool's. */
+static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_t until_ns, driver_conn **conn,
+                             shunt_error *err) {
+  waiter me;
+  wait_edge mine;
+  bool joined = queue_join(&pl->queue, &me, party);
+  pthread_mutex_unlock(&pl->lock);
+  if (!joined) return error_memory(err);
+  shunt_status status = wait_begin(&mine, party, pl, &me, err);
+  bool begun = !status;
+  pthread_mutex_lock(&pl->lock);
+  if (begun) status = queue_wait(&me, &pl->lock, until_ns);
+  queue_leave(&pl->queue, &me);
+  pl->waited_ns += clock_monotonic_ns() - now_ns;
+  pl->timeouts += status == SHUNT_E_TIMEOUT;
+  pthread_mutex_unlock(&pl->lock);
+  if (begun) wait_end(&mine);
+  *conn = me.conn;
+  return status;
+}
+
+static shunt_status wait_for_one(pool *pl, const cat_client *client, wait_party *party, int64_t deadline_ns,
+                                 driver_conn **conn, shunt_error *err) {
+  const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
+  int64_t now_ns = clock_monotonic_ns(), timeout_ms = client->pool.acquire_timeout_ms;
+  int64_t left_ns = (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
+  bool by_call = deadline_ns && deadline_ns - now_ns < left_ns;
+  shunt_status status = SHUNT_E_TIMEOUT;
+  if (by_call) left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  if (left_ns > 0) {
+    status = queue_up(pl, party, now_ns, now_ns + left_ns, conn, err);
+  } else {
+    pl->timeouts++;
+    pthread_mutex_unlock(&pl->lock);
+  }
+  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, client->name, left_ns / NS_PER_MS, by_call, err) : status;
+}
+
+/* ---- ageing ---- */
+
+static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
+  return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
+}
+
+/* Up to a tenth before its time, so that those opened together do not end together. */
+static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+  int64_t lifetime_ms = cp->client.pool.max_lifetime_ms;
+  if (cp->private_database || lifetime_ms <= 0 || lifetime_ms >= (INT64_MAX - now_ns) / NS_PER_MS) return 0;
+  double share = 0.9 + 0.1 * jitter((uint64_t)now_ns ^ (uint64_t)(uintptr_t)conn);
+  return now_ns + (int64_t)((double)(lifetime_ms * NS_PER_MS) * share);
+}
+
+static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
+
+/* Who drains sets the flag first, and then takes the lock: one that is given back meanwhile is seen here or there. */
+static bool idle_too_long(const client_pools *cp, const pool *pl, int64_t now_ns) {
+  if (!pl->nidle || cp->private_database) return false;
+  if (atomic_load_explicit(&cp->drained, memory_order_relaxed)) return true;
+  return pl->open > cp->client.pool.min && past(pl->idle[0]->idle_since_ns, cp->client.pool.idle_timeout_ms, now_ns);
+}
+
+static void unlist(pool *pl, const driver_conn *conn) {
+  size_t at = 0;
+  while (pl->all[at] != conn) at++;
+  pl->all[at] = pl->all[--pl->nall];
+}
+
+/* Closing may take its time, so the lock is not held, but taken for what follows. */
+static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn) {
+  pthread_mutex_lock(&pl->lock);
+  unlist(pl, conn);
+  pthread_mutex_unlock(&pl->lock);
+  cp->engine->close(conn);
+  pthread_mutex_lock(&pl->lock);
+  pl->closed++;
+  free_place(pl);
+}
+
+static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
+  while (idle_too_long(cp, pl, now_ns)) {
+    driver_conn *oldest = pl->idle[0];
+    pl->nidle--;
+    memmove(pl->idle, pl->idle + 1, pl->nidle * sizeof(driver_conn *));
+    pthread_mutex_unlock(&pl->lock);
+    close_and_lock(cp, pl, oldest);
+  }
+}
+
+/* A server that ended, or ended the connection, has said so on it. */
+static bool is_alive(const client_pools *cp, driver_conn *conn) {
+  return !cp->engine->alive || cp->engine->alive(conn);
+}
+
+/* A connection that can be given out, the lock being let go, for looking at one asks the system; or NULL, with the lock
+ * held as before. */
+static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
+  while (pl->nidle) {
+    int64_t now_ns = clock_coarse_ns();
+    driver_conn *conn = pl->idle[--pl->nidle];
+    conn->holder = party;
+    close_idle(cp, pl, now_ns);
+    pthread_mutex_unlock(&pl->lock);
+    /* of one that was used in this very tick of the clock nothing new can be known */
+    if (!is_retired(conn, now_ns) && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
+    close_and_lock(cp, pl, conn);
+  }
+  return NULL;
+}
+
+/* ---- acquire and release ---- */
+
+/* An engine whose connections nobody else can end has no server that could be down. */
+static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
+                               shunt_error *err) {
+  circuit_attempt attempt;
+  shunt_status status = cp->engine->alive ? circuit_enter(&cp->circuit, cp->client.name, &attempt, err) : SHUNT_OK;
+  *tried = !status;
+  if (status) return status;
+  status = cp->engine->open(&cp->client, deadline_ns, conn, err);
+  if (cp->engine->alive) circuit_leave(&cp->circuit, &attempt, status, err);
+  return status;
+}
+
+/* Who asks for a connection of a pool, and how. */
+typedef struct asking {
+  wait_party *party;
+  int64_t deadline_ns;
+  bool waits; /* where all are busy */
+} asking;
+
+/* With a place among the open ones held. */
+static shunt_status open_one(client_pools *cp, pool *pl, const asking *who, driver_conn **conn, shunt_error *err) {
+  shunt_error own; /* the circuit tells others of it */
+  bool tried;
+  shunt_status status = connect_to(cp, who->deadline_ns, &tried, conn, err ? err : &own);
+  if (!status) {
+    (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
+    (*conn)->nap = wait_nap;
+  }
+  pthread_mutex_lock(&pl->lock);
+  pl->opening--;
+  if (status) {
+    *conn = NULL;
+    pl->failed += tried;
+    free_place(pl);
+  } else {
+    (*conn)->holder = who->party;
+    pl->all[pl->nall++] = *conn;
+    pl->opened++;
+  }
+  pthread_mutex_unlock(&pl->lock);
+  return status;
+}
+
+static bool make_room(pool *pl) {
+  size_t count = (size_t)pl->open + 1;
+  return base_grow(&pl->idle, &pl->idle_room, count, sizeof(driver_conn *)) &&
+         base_grow(&pl->all, &pl->all_room, count, sizeof(driver_conn *));
+}
+
+static shunt_status take_place(pool *pl, shunt_error *err) {
+  assert(!pl->queue.first);
+  if (!make_room(pl)) return error_memory(err);
+  pl->open++;
+  pl->opening++;
+  return SHUNT_OK;
+}
+
+/* With none idle, and none to be opened; lets go of the lock. Where there is no connection but those that others try to
+ * open, to wait is to wait for the server. */
+static shunt_status await_one(client_pools *cp, pool *pl, const asking *who, driver_conn **conn, shunt_error *err) {
+  shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client.name, err) : SHUNT_OK;
+  if (!status) return wait_for_one(pl, &cp->client, who->party, who->deadline_ns, conn, err);
+  pthread_mutex_unlock(&pl->lock);
+  return status;
+}
+
+/* *opens, with *conn NULL: one is to be opened. */
+static shunt_status find_one(client_pools *cp, pool *pl, const asking *who, bool *opens, driver_conn **conn,
+                             shunt_error *err) {
+  pthread_mutex_lock(&pl->lock);
+  *conn = take_idle(cp, pl, who->party);
+  if (*conn) return SHUNT_OK;
+  shunt_status status = SHUNT_OK;
+  if (pl->open == pl->max && who->waits) {
+    status = await_one(cp, pl, who, conn, err);
+    *opens = !status && !*conn;
+    return status;
+  }
+  if (pl->open < pl->max) {
+    status = take_place(pl, err);
+    *opens = !status;
+  }
+  pthread_mutex_unlock(&pl->lock);
+  return status;
+}
+
+static shunt_status acquire(pools *p, const cat_client *client, int level, const asking *who, driver_conn **conn,
+                            shunt_error *err) {
+  client_pools *cp = pool_of_client(p, client);
+  *conn = NULL;
+  pool *pl = pool_find(cp, level);
+  if (!pl && !(pl = pool_add(cp, level))) return error_memory(err);
+  bool opens = false;
+  shunt_status status = find_one(cp, pl, who, &opens, conn, err);
+  if (opens) status = open_one(cp, pl, who, conn, err);
+  if (status || !*conn) return status;
+  (*conn)->deadline_ns = who->deadline_ns;
+  atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
+  return SHUNT_OK;
+}
+
+shunt_status pool_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
+                          driver_conn **conn, shunt_error *err) {
+  return acquire(p, client, level, &(asking){party, deadline_ns, true}, conn, err);
+}
+
+shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
+                              driver_conn **conn, shunt_error *err) {
+  return acquire(p, client, level, &(asking){party, deadline_ns, false}, conn, err);
+}
+
+/* To be closed rather than kept for somebody else. */
+static bool is_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+  return conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database);
+}
+
+void pool_release(driver_conn *conn, int level) {
+  client_pools *cp = pool_of_conn(conn);
+  pool *pl = pool_find(cp, level);
+  assert(pl);
+  if (conn->in_transaction && !conn->broken) {
+    conn->deadline_ns = clock_monotonic_ns() + POOL_ROLLBACK_NS;
+    conn->engine->rollback(conn);
+  }
+  int64_t now_ns = clock_coarse_ns();
+  if (is_over(cp, conn, now_ns)) {
+    close_and_lock(cp, pl, conn);
+  } else {
+    conn->deadline_ns = 0;
+    conn->idle_since_ns = now_ns;
+    conn->locked_by = NULL;
+    pthread_mutex_lock(&pl->lock);
+    conn->holder = NULL;
+    if (pl->queue.first)
+      queue_serve(&pl->queue, conn);
+    else
+      pl->idle[pl->nidle++] = conn;
+  }
+  close_idle(cp, pl, now_ns);
+  pthread_mutex_unlock(&pl->lock);
+}
+
+void pool_close_idle(client_pools *cp, pool *pl) {
+  pthread_mutex_lock(&pl->lock);
+  while (pl->nidle) {
+    driver_conn *conn = pl->idle[--pl->nidle];
+    pthread_mutex_unlock(&pl->lock);
+    close_and_lock(cp, pl, conn);
+  }
+  pthread_mutex_unlock(&pl->lock);
+}

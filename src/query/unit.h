@@ -1,0 +1,30 @@
+/* For: the units of work in which nested writes write: one transaction, or a savepoint in one, for each datasource.
+ * Owner: whoever began a unit ends it, which frees what it holds.
+ * Use: unit u = {0}; unit_begin(s, &u); … unit_join(s, &u, client, level, err) before each first write … ;
+ * return unit_end(s, &u, status, err). */
+#ifndef SHUNT_QUERY_UNIT_H
+#define SHUNT_QUERY_UNIT_H
+
+#include "query/transaction.h"
+
+/* A datasource that a unit of work writes to. */
+typedef struct unit_part {
+  transaction *tx;
+  int savepoint; /* inside a transaction that was open before; 0: the unit began it */
+  bool released; /* the savepoint, to which there is no way back */
+} unit_part;
+
+typedef struct unit {
+  unit_part *parts;
+  size_t count, capacity;
+  bool begun;
+} unit;
+
+void unit_begin(shunt_session *s, unit *u);
+shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int level, shunt_error *err);
+/* Commits where status is SHUNT_OK, else rolls back, and returns what became of it. Once its part of a transaction that
+ * was open before can't be undone by itself, because another part could not be committed, that transaction is doomed.
+ */
+shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_error *err);
+
+#endif

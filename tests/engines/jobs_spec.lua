@@ -1,0 +1,184 @@
+-- Jobs under fire: workers killed at random while they run thousands of jobs, and the scenario that gives levels their
+-- reason. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
+
+local App = require "tests.spec.support.app"
+local Engines = require "tests.engines.support.engines"
+local Random = require "tests.spec.support.random"
+local Workers = require "tests.spec.support.workers"
+local watchdog = require "tests.support.watchdog"
+
+local PLAIN, EXACT, ORDERED = 4000, 4000, 2000
+local PROCESSES = 4
+
+-- "plain" writes and is completed in two steps, so that a kill in between leads to a second effect. The others do both in
+-- one transaction on the queue's own datasource.
+local JOBS = [[
+local function write(kind)
+  return function(session, n) session:execute("main", "INSERT INTO effects (kind, n) VALUES (?, ?)", { kind, n }) end
+end
+job "plain"   { retry = 50, backoff = "1ms", handler = write "plain" }
+job "exact"   { retry = 50, backoff = "1ms", transaction = "main", handler = write "exact" }
+job "ordered" { retry = 50, backoff = "1ms", transaction = "main", concurrency = 1, handler = write "ordered" }
+]]
+
+local effects = {
+  sqlite3 = "CREATE TABLE effects (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, n INTEGER NOT NULL)",
+  pg = "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, n integer NOT NULL)",
+}
+
+for _, engine in ipairs { "sqlite3", "pg" } do
+  describe("jobs on " .. engine, function()
+    local why = Engines.missing()
+    if why then
+      pending(why)
+      return
+    end
+
+    local world, session, processes, dog
+
+    setup(function()
+      dog = watchdog.start(600)
+      world = Engines.open { clients = { main = engine }, yaml = "jobs: {client: main, lease: 1s}\n", max = 8 }
+      App.fill(world.folder, { ["jobs/all.lua"] = JOBS })
+      session, processes = world.session, {}
+      session:execute("main", effects[engine])
+    end)
+    teardown(function()
+      for _, process in pairs(processes) do process:signal "KILL" end
+      for _, process in pairs(processes) do process:wait() end
+      world:close()
+      dog:stop()
+    end)
+
+    local function push_all()
+      session:transaction(function()
+        for i = 1, math.max(PLAIN, EXACT, ORDERED) do
+          if i <= PLAIN then session:push("plain", i) end
+          if i <= EXACT then session:push("exact", i) end
+          if i <= ORDERED then session:push("ordered", i) end
+        end
+      end)
+    end
+
+    local function left()
+      return session:query("main", "SELECT count(*) AS n FROM shunt_jobs")[1].n
+    end
+
+    --- Kills one now and then, in the middle of whatever it does, and starts another in its place.
+    local function run_under_fire(random)
+      local kills = 0
+      for i = 1, PROCESSES do processes[i] = Workers.start(world.folder, "--concurrency 2") end
+      local before, since = left(), os.time()
+      while before > 0 do
+        os.execute(("sleep 0.%02d"):format(random:int(5, 60)))
+        local i = random:int(1, PROCESSES)
+        processes[i]:signal "KILL"
+        processes[i]:wait()
+        processes[i] = Workers.start(world.folder, "--concurrency 2")
+        kills = kills + 1
+        local now = left()
+        if now < before then since = os.time() end
+        assert(os.time() - since < 60, ("%d jobs are left, and none was done for a minute"):format(now))
+        before = now
+      end
+      return kills
+    end
+
+    --- How often each number of a kind is there, and the numbers in the order in which they were written.
+    local function written(kind)
+      local counts, order = {}, {}
+      for i, row in ipairs(session:query("main", "SELECT n FROM effects WHERE kind = ? ORDER BY id", { kind })) do
+        counts[row.n] = (counts[row.n] or 0) + 1
+        order[i] = row.n
+      end
+      return counts, order
+    end
+
+    it("take effect at least once, and once in a transaction, in order one at a time, whoever is killed", function()
+      local seed = Random.seed()
+      push_all()
+      local began = os.time()
+      local kills = run_under_fire(Random.new(seed))
+      local counts, order = written "plain"
+      print(("%s: seed %d, %d jobs, %d workers killed, %d effects of plain jobs repeated, %d s"):format(engine, seed,
+        PLAIN + EXACT + ORDERED, kills, #order - PLAIN, os.time() - began))
+      for n = 1, PLAIN do assert(counts[n], ("seed %d: plain job %d was lost"):format(seed, n)) end
+      counts, order = written "exact"
+      for n = 1, EXACT do assert(counts[n] == 1, ("seed %d: exact job %d took effect %d times"):format(seed, n, counts[n] or 0)) end
+      assert.equal(EXACT, #order)
+      _, order = written "ordered"
+      assert.equal(ORDERED, #order)
+      for n = 1, ORDERED do assert(order[n] == n, ("seed %d: ordered job %d came at place %d"):format(seed, order[n], n)) end
+      assert.equal(0, #session:jobs { state = "dead" })
+    end)
+  end)
+end
+
+-- ---- levels ----
+
+local LEVEL_JOBS = [[
+job "raise" {
+  retry = 0,
+  handler = function(session, id)
+    session:model("account"):update { id = id, balance = 100 }
+    return session:resolve("account").level
+  end,
+}
+]]
+
+-- Every pool has one connection, and nobody gives up waiting for it in the time that a test may take.
+local function open_with_levels(engine, database)
+  local world = Engines.open {
+    clients = { main = engine }, max = 1, pool = "acquireTimeout: 10m", database = database,
+    rules = 'model "account" { table = "accounts" }\n',
+  }
+  App.fill(world.folder, { ["jobs/all.lua"] = LEVEL_JOBS })
+  world.session:execute("main", "CREATE TABLE accounts (id INTEGER PRIMARY KEY, balance INTEGER NOT NULL)")
+  world.session:model("account"):insert_bulk { { id = 1, balance = 1 }, { id = 2, balance = 2 } }
+  return world
+end
+
+for _, engine in ipairs(Engines.servers) do
+  describe("a transaction that waits for a job on its own datasource, on " .. engine, function()
+    local why = Engines.missing()
+    if why then
+      pending(why)
+      return
+    end
+
+    local world, dog
+    before_each(function() dog = watchdog.start(120) end)
+    after_each(function()
+      world:close()
+      dog:stop()
+    end)
+
+    local function wait_in_transaction()
+      local session = world.session
+      local worker <close> = world.app:worker { concurrency = 1 } -- luacheck: ignore 211
+      return session:transaction(function()
+        session:model("account"):update { id = 1, balance = 50 }
+        return session:push_async("raise", 2)
+      end)
+    end
+
+    local function balances()
+      local list = {}
+      for i, row in ipairs(world.session:model("account"):select { order = "id" }) do list[i] = row.balance end
+      return list
+    end
+
+    it("gets its result, for the job ran one level up", function()
+      world = open_with_levels(engine)
+      assert.equal(1, wait_in_transaction())
+      assert.same({ 50, 100 }, balances())
+    end)
+
+    it("is told at once that it would wait for ever where levels are off", function()
+      world = open_with_levels(engine, "maxLevel: 0")
+      local problem = Engines.raises("SHUNT_E_CONFLICT", wait_in_transaction)
+      assert.truthy(problem.message:find("job 'raise'", 1, true), problem.message)
+      assert.same({ 1, 2 }, balances())
+    end)
+  end)
+end

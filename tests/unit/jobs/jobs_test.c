@@ -1,0 +1,326 @@
+/* A job's life: pushed, claimed, done, failed, dead, lost; and what comes before what. */
+#define _DEFAULT_SOURCE
+#include "unit/jobs/yard.h"
+
+#define BEGIN                                                                                                          \
+  yard *y = yard_of(state);                                                                                            \
+  if (!y) skip()
+
+static void runs_what_was_pushed_and_keeps_nothing_of_it(void **state) {
+  BEGIN;
+  int64_t id = yard_push(y, "mail", "{\"to\":[1,2.5,\"\\u00e9\"]}", NULL);
+  shunt_job *job = yard_next(y);
+  const shunt_job_info *info = shunt_job_of(job);
+  assert_true(id > 0);
+  assert_int_equal(info->id, id);
+  assert_string_equal(info->name, "mail");
+  assert_string_equal(info->queue, "default");
+  assert_string_equal(info->data, "{\"to\":[1,2.5,\"\\u00e9\"]}");
+  assert_int_equal(info->attempt, 1);
+  assert_int_equal(info->timeout_ms, 0);
+  assert_null(yard_try_next(y));
+  yard_complete(y, job, "1");
+  assert_int_equal(yard_count(y), 0);
+}
+
+static void finds_nothing_where_nothing_was_ever_pushed(void **state) {
+  BEGIN;
+  assert_null(yard_try_next(y));
+}
+
+static void goes_by_priority_and_then_by_order_of_pushing(void **state) {
+  BEGIN;
+  static const char *const order[] = {"1", "4", "2", "3", "0"};
+  static const int priorities[] = {9, -1, 5, 5, 0};
+  char data[2] = "0";
+  for (int i = 0; i < 5; i++, data[0]++) yard_push(y, "n", data, &(shunt_push_options){.priority = priorities[i]});
+  for (int i = 0; i < 5; i++) {
+    shunt_job *job = yard_next(y);
+    assert_string_equal(shunt_job_of(job)->data, order[i]);
+    yard_complete(y, job, NULL);
+  }
+}
+
+static void waits_for_the_delay(void **state) {
+  BEGIN;
+  yard_push(y, "later", NULL, &(shunt_push_options){.delay_ms = 3600000});
+  yard_push(y, "now", NULL, NULL);
+  shunt_job *job = yard_next(y);
+  assert_string_equal(shunt_job_of(job)->name, "now");
+  yard_complete(y, job, NULL);
+  assert_null(yard_try_next(y));
+  yard_hasten(y);
+  job = yard_next(y);
+  assert_string_equal(shunt_job_of(job)->name, "later");
+  assert_string_equal(shunt_job_of(job)->data, "null");
+  yard_complete(y, job, NULL);
+}
+
+static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
+  BEGIN;
+  shunt_push_options o = {.retry = 2, .backoff_ms = 100000};
+  yard_push(y, "f", NULL, &o);
+  for (int failures = 0; failures < 3; failures++) {
+    shunt_job *job = yard_next(y);
+    assert_int_equal(shunt_job_of(job)->attempt, failures + 1);
+    yard_fail(y, job, SHUNT_E_DATASOURCE, "no luck");
+    assert_null(yard_try_next(y));
+    if (failures == 2) break;
+    int64_t left_ms = yard_number(y, "SELECT due_at - run_at FROM shunt_jobs WHERE env = '%s'");
+    assert_int_equal(left_ms, 0);
+    int64_t whole_ms = yard_number(y, "SELECT due_at - created_at FROM shunt_jobs WHERE env = '%s'");
+    int64_t expected_ms = (int64_t)100000 << failures;
+    assert_true(whole_ms >= expected_ms * 8 / 10 && whole_ms <= expected_ms * 12 / 10 + 60000);
+    yard_hasten(y);
+  }
+  shunt_rows *rows;
+  yard_fine(y, shunt_jobs_list(y->session, NULL, "dead", 0, &rows, &y->err));
+  assert_int_equal(shunt_rows_count(rows), 1);
+  const shunt_value *cells = shunt_rows_at(rows, 0);
+  assert_string_equal(cells[3].as.bytes, "dead");
+  assert_int_equal(cells[6].as.integer, 3);
+  assert_string_equal(cells[11].as.bytes, "SHUNT_E_DATASOURCE: no luck");
+  shunt_rows_free(rows);
+}
+
+static void does_not_try_again_where_options_say_nothing_of_it(void **state) {
+  BEGIN;
+  yard_push(y, "f", NULL, &(shunt_push_options){.priority = 1});
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+}
+
+static void tries_three_times_more_without_options(void **state) {
+  BEGIN;
+  yard_push(y, "f", NULL, NULL);
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 0);
+    yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+    yard_hasten(y);
+  }
+  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+}
+
+static void gives_back_at_once_what_neither_ended_nor_failed(void **state) {
+  BEGIN;
+  int64_t id = yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0, .concurrency = 1});
+  shunt_job_free(yard_next(y));
+  shunt_job *job = yard_next(y);
+  assert_int_equal(shunt_job_of(job)->id, id);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  yard_complete(y, job, NULL);
+}
+
+/* ---- leases ---- */
+
+static void is_claimed_again_once_its_lease_is_out(void **state) {
+  BEGIN;
+  int64_t id = yard_push(y, "slow", NULL, &(shunt_push_options){.concurrency = 1});
+  shunt_job *lost = yard_next(y);
+  assert_null(yard_try_next(y));
+  yard_sql(y, "UPDATE shunt_jobs SET due_at = 1 WHERE env = '%s'");
+  shunt_job *job = yard_next(y);
+  assert_int_equal(shunt_job_of(job)->id, id);
+  assert_int_equal(shunt_job_of(job)->attempt, 2);
+  yard_fails(y, shunt_job_complete(lost, NULL, &y->err), SHUNT_E_CONFLICT, "its lease ran out");
+  yard_fails(y, shunt_job_failed(lost, &(shunt_error){.status = SHUNT_E_USAGE}, &y->err), SHUNT_E_CONFLICT, "lease");
+  shunt_job_free(lost);
+  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'running'"), 1);
+  yard_complete(y, job, NULL);
+  assert_int_equal(yard_count(y), 0);
+}
+
+static void is_dead_after_twenty_lost_leases(void **state) {
+  BEGIN;
+  yard_push(y, "killer", NULL, &(shunt_push_options){.retry = 100});
+  shunt_job *jobs[20];
+  for (int i = 0; i < 20; i++) {
+    jobs[i] = yard_next(y);
+    yard_sql(y, "UPDATE shunt_jobs SET due_at = 1 WHERE env = '%s'");
+  }
+  assert_null(yard_try_next(y));
+  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+  for (int i = 0; i < 20; i++) shunt_job_free(jobs[i]);
+}
+
+static void renews_the_lease_while_it_runs(void **state) {
+  BEGIN;
+  shunt_worker_close(y->worker);
+  y->worker = yard_worker(y, 60);
+  yard_push(y, "long", NULL, NULL);
+  shunt_job *job = yard_next(y);
+  int64_t first = yard_number(y, "SELECT due_at FROM shunt_jobs WHERE env = '%s'"), due = first;
+  for (int i = 0; i < 1000 && due == first; i++) {
+    usleep(10000);
+    due = yard_number(y, "SELECT due_at FROM shunt_jobs WHERE env = '%s'");
+  }
+  assert_true(due > first);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  shunt_job_free(job);
+}
+
+/* ---- keys, names, queues ---- */
+
+static void has_one_of_a_unique_key_that_waits_or_runs(void **state) {
+  BEGIN;
+  shunt_push_options o = {.unique_key = "k", .retry = 0}, elsewhere = {.unique_key = "k", .queue = "q2"};
+  int64_t first = yard_push(y, "a", "1", &o);
+  assert_int_equal(yard_push(y, "a", "2", &o), first);
+  assert_true(yard_push(y, "a", "3", &elsewhere) != first);
+  shunt_job *job = yard_next(y);
+  assert_string_equal(shunt_job_of(job)->data, "1");
+  assert_int_equal(yard_push(y, "a", "4", &o), first);
+  yard_complete(y, job, NULL);
+  assert_true(yard_push(y, "a", "5", &o) != first);
+  assert_int_equal(yard_count(y), 2);
+}
+
+static void runs_no_more_of_a_name_at_once_than_its_concurrency(void **state) {
+  BEGIN;
+  shunt_job *running[2];
+  for (int i = 0; i < 4; i++) yard_push(y, "two", NULL, &(shunt_push_options){.concurrency = 2});
+  yard_push(y, "any", NULL, NULL);
+  for (int i = 0; i < 2; i++) {
+    running[i] = yard_next(y);
+    assert_string_equal(shunt_job_of(running[i])->name, "two");
+  }
+  shunt_job *any = yard_next(y);
+  assert_string_equal(shunt_job_of(any)->name, "any");
+  assert_null(yard_try_next(y));
+  yard_fail(y, running[0], SHUNT_E_USAGE, "x");
+  running[0] = yard_next(y);
+  assert_null(yard_try_next(y));
+  yard_complete(y, running[1], NULL);
+  yard_complete(y, yard_next(y), NULL);
+  yard_complete(y, running[0], NULL);
+  yard_complete(y, any, NULL);
+  assert_null(yard_try_next(y));
+}
+
+static void takes_the_queues_and_names_that_it_was_opened_for(void **state) {
+  BEGIN;
+  shunt_worker *w;
+  shunt_job *job;
+  const char *const queues[] = {"q1", "q2"}, *const names[] = {"b", "c"};
+  yard_push(y, "a", NULL, &(shunt_push_options){.queue = "q1"});
+  yard_push(y, "b", NULL, NULL);
+  yard_push(y, "c", NULL, &(shunt_push_options){.queue = "q2"});
+  shunt_worker_options o = {.queues = queues, .nqueues = 2, .jobs = names, .njobs = 2};
+  yard_fine(y, shunt_worker_open(y->app, &o, &w, &y->err));
+  yard_fine(y, shunt_worker_next(w, YARD_SOON_MS, &job, &y->err));
+  assert_string_equal(shunt_job_of(job)->name, "c");
+  assert_string_equal(shunt_job_of(job)->queue, "q2");
+  yard_complete(y, job, NULL);
+  yard_fine(y, shunt_worker_next(w, 0, &job, &y->err));
+  assert_null(job);
+  shunt_worker_close(w);
+}
+
+static void stops_at_once_and_lets_run_what_runs(void **state) {
+  BEGIN;
+  yard_push(y, "a", NULL, NULL);
+  yard_push(y, "b", NULL, NULL);
+  shunt_job *job = yard_next(y), *none;
+  shunt_worker_stop(y->worker);
+  yard_fine(y, shunt_worker_next(y->worker, 1000000000, &none, &y->err));
+  assert_null(none);
+  yard_complete(y, job, NULL);
+  assert_int_equal(yard_count(y), 1);
+}
+
+/* ---- looking after them ---- */
+
+static void revives_dead_ones_and_purges_what_has_ended(void **state) {
+  BEGIN;
+  int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  int64_t second = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  yard_push(y, "b", NULL, &(shunt_push_options){.queue = "other"});
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  yard_fails(y, shunt_jobs_retry(y->session, second + 1000, NULL, &n, &y->err), SHUNT_E_NOT_FOUND, "no dead job");
+  yard_fine(y, shunt_jobs_retry(y->session, 0, "default", &n, &y->err));
+  assert_int_equal(n, 1);
+  shunt_job *job = yard_next(y);
+  assert_int_equal(shunt_job_of(job)->id, second);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  yard_fails(y, shunt_jobs_retry(y->session, first, NULL, &n, &y->err), SHUNT_E_NOT_FOUND, "unique key");
+  yard_complete(y, job, NULL);
+  yard_fine(y, shunt_jobs_retry(y->session, first, NULL, NULL, &y->err));
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  yard_fine(y, shunt_jobs_purge(y->session, NULL, NULL, 3600000, &n, &y->err));
+  assert_int_equal(n, 0);
+  yard_fine(y, shunt_jobs_purge(y->session, "other", "dead", 0, &n, &y->err));
+  assert_int_equal(n, 1);
+  yard_fails(y, shunt_jobs_purge(y->session, NULL, "ready", 0, &n, &y->err), SHUNT_E_USAGE, "done or dead");
+  yard_fine(y, shunt_jobs_purge(y->session, NULL, NULL, 0, &n, &y->err));
+  assert_int_equal(n, 1);
+  assert_int_equal(yard_count(y), 0);
+}
+
+static void lists_the_newest_first(void **state) {
+  BEGIN;
+  shunt_rows *rows;
+  for (int i = 0; i < 3; i++) yard_push(y, "a", "7", &(shunt_push_options){.queue = i == 1 ? "q" : NULL});
+  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 2, &rows, &y->err));
+  assert_int_equal(shunt_rows_count(rows), 2);
+  assert_true(shunt_rows_at(rows, 0)[0].as.integer > shunt_rows_at(rows, 1)[0].as.integer);
+  assert_string_equal(shunt_rows_column(rows, 3), "state");
+  assert_string_equal(shunt_rows_at(rows, 0)[3].as.bytes, "ready");
+  shunt_rows_free(rows);
+  yard_fine(y, shunt_jobs_list(y->session, "q", "ready", 0, &rows, &y->err));
+  assert_int_equal(shunt_rows_count(rows), 1);
+  shunt_rows_free(rows);
+  yard_fails(y, shunt_jobs_list(y->session, NULL, "gone", 0, &rows, &y->err), SHUNT_E_USAGE, "not 'gone'");
+}
+
+static void gives_each_minute_of_a_schedule_to_one(void **state) {
+  BEGIN;
+  bool mine;
+  static const struct {
+    int64_t minute;
+    bool mine;
+  } asked[] = {{60000, true}, {60000, false}, {0, false}, {120000, true}, {120000, false}, {60000, false}};
+  for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+    yard_fine(y, shunt_schedule_due(y->session, "nightly", asked[i].minute, &mine, &y->err));
+    assert_int_equal(mine, asked[i].mine);
+  }
+  yard_fine(y, shunt_schedule_due(y->session, "hourly", 60000, &mine, &y->err));
+  assert_true(mine);
+}
+
+static void refuses_what_makes_no_sense(void **state) {
+  BEGIN;
+  shunt_worker *w;
+  shunt_session *s = y->session;
+  yard_fails(y, shunt_push(s, "", NULL, NULL, NULL, &y->err), SHUNT_E_USAGE, "no name");
+  yard_fails(y, shunt_push(s, "j", "{", NULL, NULL, &y->err), SHUNT_E_USAGE, "not JSON");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.delay_ms = -1}, NULL, &y->err), SHUNT_E_USAGE, "delay");
+  yard_fails(y, shunt_worker_open(y->app, &(shunt_worker_options){.lease_ms = -1}, &w, &y->err), SHUNT_E_USAGE,
+             "lease");
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      yard_tests(runs_what_was_pushed_and_keeps_nothing_of_it),
+      yard_tests(finds_nothing_where_nothing_was_ever_pushed),
+      yard_tests(goes_by_priority_and_then_by_order_of_pushing),
+      yard_tests(waits_for_the_delay),
+      yard_tests(tries_again_after_a_back_off_until_it_is_dead),
+      yard_tests(does_not_try_again_where_options_say_nothing_of_it),
+      yard_tests(tries_three_times_more_without_options),
+      yard_tests(gives_back_at_once_what_neither_ended_nor_failed),
+      yard_tests(is_claimed_again_once_its_lease_is_out),
+      yard_tests(is_dead_after_twenty_lost_leases),
+      yard_tests(renews_the_lease_while_it_runs),
+      yard_tests(has_one_of_a_unique_key_that_waits_or_runs),
+      yard_tests(runs_no_more_of_a_name_at_once_than_its_concurrency),
+      yard_tests(takes_the_queues_and_names_that_it_was_opened_for),
+      yard_tests(stops_at_once_and_lets_run_what_runs),
+      yard_tests(revives_dead_ones_and_purges_what_has_ended),
+      yard_tests(lists_the_newest_first),
+      yard_tests(gives_each_minute_of_a_schedule_to_one),
+      yard_tests(refuses_what_makes_no_sense),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
