@@ -212,9 +212,9 @@ static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *
 shunt_status envelope_open(envelope_opener open, shunt_app *app, const char *text, shunt_session **session,
                            shunt_error *err) {
   json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL);
-  if (!json_is_object(all)) {
+  if (!json_object_get(all, "instance") || !json_object_get(all, "current")) {
     json_decref(all);
-    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job is not JSON: %.200s", text);
+    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job is not one: %.200s", text);
   }
   shunt_status status = open_as(open, app, all, session, err);
   json_decref(all);

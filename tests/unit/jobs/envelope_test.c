@@ -133,6 +133,19 @@ static void fails_a_job_whose_instance_is_gone(void **state) {
   shunt_rows_free(rows);
 }
 
+static void fails_a_job_whose_envelope_is_none(void **state) {
+  static const char *const spoiled[] = {"", "[1]", "{}", "{\"instance\":\"\"}"};
+  BEGIN;
+  for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
+    char sql[128];
+    yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0});
+    snprintf(sql, sizeof sql, "UPDATE shunt_jobs SET envelope = '%s' WHERE env = '%%s'", spoiled[i]);
+    yard_sql(y, sql);
+    assert_null(yard_try_next(y));
+    assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), i + 1);
+  }
+}
+
 static void is_kept_from_workers_of_another_environment(void **state) {
   BEGIN;
   shunt_app *app;
@@ -157,6 +170,7 @@ int main(void) {
       yard_tests(runs_one_level_up_and_no_higher_than_the_highest),
       yard_tests(runs_at_the_highest_level_there_is_where_the_pushing_host_had_more),
       yard_tests(fails_a_job_whose_instance_is_gone),
+      yard_tests(fails_a_job_whose_envelope_is_none),
       yard_tests(is_kept_from_workers_of_another_environment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
