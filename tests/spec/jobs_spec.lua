@@ -159,7 +159,7 @@ describe("jobs", function()
       local problem = problems_of [[
 job "a" { handler = 1, retrie = 3, retry = -1 }
 job "b" { handler = print, timeout = 5, backoff = "soon", queue = "", concurrency = 0, priority = "high", transaction = 7 }
-job "c" { handler = print, schedule = "61 * * * *" }
+job "c" { handler = print, schedule = "61 * * * *", transaction = { isolaton = "serializable" } }
 job "d"
 job "c" { handler = print }
 job "e" {}
@@ -182,6 +182,7 @@ job (7) {}
         "2: job 'b': timeout must be a duration such as 500ms, 5s, 2m or 1h, not 5",
         "2: job 'b': transaction must be true, a client or a table of what session:transaction takes, not 7",
         "3: job 'c': schedule: minute 61 is not from 0 to 59",
+        "3: job 'c': transaction: unknown option 'isolaton'; did you mean 'isolation'?",
         "4: job 'd': nothing is declared of it",
         "5: job 'c': it is declared already, at ",
         "6: job 'e': handler must be a function(session, data), not nothing",
@@ -189,7 +190,7 @@ job (7) {}
       } do
         assert.truthy(got[i] and got[i]:find(part, 1, true), ("%s\nwanted: %s"):format(got[i], part))
       end
-      assert.equal(14, #got, table.concat(got, "\n"))
+      assert.equal(15, #got, table.concat(got, "\n"))
     end)
 
     it("in files that don't run are told with the line", function()
