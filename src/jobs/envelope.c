@@ -180,16 +180,24 @@ static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shun
   return ok ? session_lock_out(s, files, n, locker, err) : error_memory(err);
 }
 
+/* The host that pushed it may have had more of them. */
+static void go_to_level(shunt_session *s, json_int_t level) {
+  int most = s->home.catalog->max_level;
+  s->opened_level = level < most ? (int)level : most;
+  session_raise(s, 0);
+}
+
 static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *all, shunt_session **session,
                             shunt_error *err) {
   arena a = {0};
-  shunt_session_options o = {.level = (int)json_integer_value(json_object_get(all, "level"))};
+  shunt_session_options o = {.level = 0};
   shunt_session *s = NULL;
   o.instance = read_name(&a, json_object_get(all, "instance"));
   const char *current = read_name(&a, json_object_get(all, "current"));
   bool ok = o.instance && (current || json_is_null(json_object_get(all, "current")));
   ok = ok && read_attrs(&a, json_object_get(all, "attrs"), &o);
   shunt_status status = ok ? open(app, &o, &s, err) : error_memory(err);
+  if (!status) go_to_level(s, json_integer_value(json_object_get(all, "level")));
   if (!status && current) status = shunt_switch_push(s, current, err);
   if (!status) status = lock_out(s, &a, all, err);
   arena_free(&a);
@@ -204,9 +212,9 @@ static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *
 shunt_status envelope_open(envelope_opener open, shunt_app *app, const char *text, shunt_session **session,
                            shunt_error *err) {
   json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL);
-  if (!json_is_object(all)) {
+  if (!json_object_get(all, "instance") || !json_object_get(all, "current")) {
     json_decref(all);
-    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job is not JSON: %.200s", text);
+    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job is not one: %.200s", text);
   }
   shunt_status status = open_as(open, app, all, session, err);
   json_decref(all);

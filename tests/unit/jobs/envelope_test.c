@@ -82,6 +82,7 @@ static void brings_back_attributes_of_every_type(void **state) {
 static const char *client_of(yard *y, shunt_session *s) {
   const shunt_decision *d;
   yard_fine(y, shunt_resolve(s, &(shunt_request){.model = "thing"}, &d, &y->err));
+  assert_string_equal(d->pinned_by, "job");
   return d->client;
 }
 
@@ -109,7 +110,16 @@ static void runs_one_level_up_and_no_higher_than_the_highest(void **state) {
   }
 }
 
-/* It is known by then which: the instance went with a change of the configuration. */
+static void runs_at_the_highest_level_there_is_where_the_pushing_host_had_more(void **state) {
+  BEGIN;
+  yard_push(y, "j", NULL, NULL);
+  yard_sql(y, "UPDATE shunt_jobs SET envelope = replace(envelope, '\"level\":1', '\"level\":99') WHERE env = '%s'");
+  shunt_job *job = yard_next(y);
+  assert_int_equal(shunt_session_level(shunt_job_session(job)), 8);
+  yard_complete(y, job, NULL);
+}
+
+/* It went with a change of the configuration. */
 static void fails_a_job_whose_instance_is_gone(void **state) {
   BEGIN;
   yard_fine(y, shunt_push(y->session, "j", NULL, &(shunt_push_options){.retry = 0}, NULL, &y->err));
@@ -121,6 +131,19 @@ static void fails_a_job_whose_instance_is_gone(void **state) {
   assert_int_equal(shunt_rows_count(rows), 1);
   assert_non_null(strstr(shunt_rows_at(rows, 0)[11].as.bytes, "gone"));
   shunt_rows_free(rows);
+}
+
+static void fails_a_job_whose_envelope_is_none(void **state) {
+  static const char *const spoiled[] = {"", "[1]", "{}", "{\"instance\":\"\"}"};
+  BEGIN;
+  for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
+    char sql[128];
+    yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0});
+    snprintf(sql, sizeof sql, "UPDATE shunt_jobs SET envelope = '%s' WHERE env = '%%s'", spoiled[i]);
+    yard_sql(y, sql);
+    assert_null(yard_try_next(y));
+    assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), i + 1);
+  }
 }
 
 static void is_kept_from_workers_of_another_environment(void **state) {
@@ -145,7 +168,9 @@ int main(void) {
       yard_tests(brings_back_attributes_of_every_type),
       yard_tests(decides_as_the_session_that_pushed_it),
       yard_tests(runs_one_level_up_and_no_higher_than_the_highest),
+      yard_tests(runs_at_the_highest_level_there_is_where_the_pushing_host_had_more),
       yard_tests(fails_a_job_whose_instance_is_gone),
+      yard_tests(fails_a_job_whose_envelope_is_none),
       yard_tests(is_kept_from_workers_of_another_environment),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
