@@ -124,13 +124,15 @@ static void set_table(const maker *m, const node *n) {
     m->r->table = n->value.as.bytes;
 }
 
+/* Without levels any will do, and none does anything. */
 static void set_level(const maker *m, const node *n) {
+  int most = m->b->c->max_level ? m->b->c->max_level : CATALOG_MOST_LEVELS;
   bool fits = n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER && n->value.as.integer >= 0 &&
-              n->value.as.integer <= INT16_MAX;
+              n->value.as.integer <= most;
   if (fits)
     m->r->level = (int)n->value.as.integer;
   else
-    tell(m, "level is a whole number from 0 to %d", INT16_MAX);
+    tell(m, "level is a whole number from 0 to %d (database.maxLevel)", most);
 }
 
 /* client = {client =, table =, level =} */
