@@ -222,7 +222,7 @@ typedef struct shunt_wait {
   const char *job;            /* "job 'mail' 42"; NULL: it waits for no job */
   const char *const *holders; /* who holds the connections, has locked the file or runs the job, where that is known */
   size_t nholders;
-  int64_t waited_ns; /* until now */
+  int64_t waited_ns; /* until now; for a job since it was last looked at */
 } shunt_wait;
 
 /* Tells each of all who wait in this process, whatever app they belong to, who has waited for longest first. A wait

@@ -89,9 +89,11 @@ static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_
 
 static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
 
+/* Who drains sets the flag first, and then takes the lock: one that is given back meanwhile is seen here or there. */
 static bool idle_too_long(const client_pools *cp, const pool *pl, int64_t now_ns) {
-  return pl->nidle && !cp->private_database && pl->open > cp->client.pool.min &&
-         past(pl->idle[0]->idle_since_ns, cp->client.pool.idle_timeout_ms, now_ns);
+  if (!pl->nidle || cp->private_database) return false;
+  if (atomic_load_explicit(&cp->drained, memory_order_relaxed)) return true;
+  return pl->open > cp->client.pool.min && past(pl->idle[0]->idle_since_ns, cp->client.pool.idle_timeout_ms, now_ns);
 }
 
 static void unlist(pool *pl, const driver_conn *conn) {
@@ -257,8 +259,7 @@ shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, wai
 
 /* To be closed rather than kept for somebody else. */
 static bool is_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  if (conn->broken || is_retired(conn, now_ns)) return true;
-  return !cp->private_database && (conn->altered || atomic_load_explicit(&cp->drained, memory_order_relaxed));
+  return conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database);
 }
 
 void pool_release(driver_conn *conn, int level) {

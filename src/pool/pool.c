@@ -11,7 +11,7 @@
 
 static bool init_pool(pool *pl, const client_pools *cp, int level) {
   memset(pl, 0, sizeof *pl);
-  pl->client = cp->client.name;
+  pl->of = cp;
   pl->level = level;
   pl->max = cp->private_database || cp->client.pool.max < 1 ? 1 : cp->client.pool.max;
   atomic_init(&pl->acquired, 0);

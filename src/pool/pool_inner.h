@@ -20,7 +20,7 @@ static const int64_t POOL_ROLLBACK_NS = 5000000000; /* at release, whose caller 
  * is idle. */
 typedef struct pool {
   pthread_mutex_t lock;
-  const char *client;
+  const struct client_pools *of;
   int level;
   int max;
   int open;

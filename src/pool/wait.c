@@ -145,7 +145,7 @@ static void tell_wait(buf *text, const wait_edge *w) {
     return;
   }
   if (w->pool)
-    buf_printf(text, "client '%s' (level %d)", w->pool->client, w->pool->level);
+    buf_printf(text, "client '%s' (level %d)", w->pool->of->client.name, w->pool->level);
   else
     buf_printf(text, "the lock of '%s'", w->conn->engine->file(w->conn));
   naming n = {.text = text, .who = w->party};
@@ -156,10 +156,11 @@ static shunt_status refuse(const search *s, shunt_error *err) {
   const wait_edge *w = s->first;
   buf text = {0};
   if (w->pool)
-    buf_printf(&text,
-               "no connection of client '%s' (level %d) could ever come free (hold fewer at once, go up a level, or "
-               "raise the pool's max): ",
-               w->pool->client, w->pool->level);
+    buf_printf(
+        &text,
+        "no connection of client '%s' (level %d) could ever come free (hold fewer at once%s, or raise the pool's "
+        "max): ",
+        w->pool->of->client.name, w->pool->level, w->pool->of->engine->levels ? ", go up a level" : "");
   else if (w->conn)
     buf_printf(&text,
                "client '%s': '%s' could never come free to be written to (do it in the transaction that has locked it, "
@@ -175,7 +176,7 @@ static shunt_status refuse(const search *s, shunt_error *err) {
     error_memory(err);
   else
     error_text(err, SHUNT_E_CONFLICT, text.data);
-  if (w->pool) error_client(err, w->pool->client);
+  if (w->pool) error_client(err, w->pool->of->client.name);
   shunt_status status = text.failed ? SHUNT_E_MEMORY : SHUNT_E_CONFLICT;
   buf_free(&text);
   return status;
@@ -334,7 +335,7 @@ static shown *show(showing *s, const wait_edge *w, int64_t now_ns) {
   s->count = 0;
   (void)each_of(w, add_holder, s);
   copy->wait = (shunt_wait){.waiter = copy_name(s, w->party),
-                            .client = copy_text(s, w->pool   ? w->pool->client
+                            .client = copy_text(s, w->pool   ? w->pool->of->client.name
                                                    : w->conn ? w->conn->client->name
                                                              : NULL),
                             .level = w->pool ? w->pool->level : 0,

@@ -4,6 +4,7 @@
 
 #include <sched.h>
 
+#include "unit/faults.h"
 #include "unit/random.h"
 #include "unit/watchdog.h"
 
@@ -88,6 +89,7 @@ static void who_waits_for_what_it_holds_itself_is_told_so_at_once(void **state) 
   assert_int_equal(take(w, 0, 0, &none, &err), SHUNT_E_CONFLICT);
   assert_null(none);
   assert_says(&err, "no connection of client 'p0' (level 0) could ever come free");
+  assert_says(&err, "go up a level");
   assert_says(&err, "session 1 (instance 'acme') waits for client 'p0' (level 0), held by itself");
   assert_string_equal(err.client, "p0");
   assert_int_equal(take(w, 0, 0, &none, NULL), SHUNT_E_CONFLICT);
@@ -300,6 +302,43 @@ static void those_who_wait_are_shown_who_came_first_first(void **state) {
   pools_free(w->pools);
 }
 
+/* ---- without memory ---- */
+
+static void with_any_allocation_failing_nothing_is_lost_and_nobody_stays_on_the_queue(void **state) {
+  (void)state;
+  world *w = begin_world((int[]){1}, 1, 2);
+  driver_conn *conn = must_take(w, 0, 0), *none;
+  taker waits = {.w = w, .session = 1, .pool = 0};
+  wait_edge job;
+  shunt_error err;
+  faults f;
+  assert_int_equal(wait_job_begin(&job, &w->parties[1], "jobs:7", "job 'ink' 7", NULL), SHUNT_OK);
+  faults_on(&f);
+  int failures = 0;
+  for (bool done = false; !done; failures++) {
+    f.seen = 0;
+    f.fail_at++;
+    f.failed = false;
+    listing l = {.count = 0};
+    shunt_status self = take(w, 0, 0, &none, &err), shown = shunt_waits(list, &l, NULL);
+    assert_true(self == SHUNT_E_CONFLICT || (f.failed && self == SHUNT_E_MEMORY));
+    assert_int_equal(shown, self == SHUNT_E_MEMORY || !f.failed ? SHUNT_OK : SHUNT_E_MEMORY);
+    assert_int_equal(l.count, shown == SHUNT_OK ? 1 : 0);
+    assert_int_equal(f.live, 0);
+    assert_int_equal(pool_stats_of(w->pools, &w->clients[0], 0).waiting, 0);
+    done = !f.failed;
+  }
+  faults_off();
+  assert_true(failures > 2);
+  wait_end(&job);
+  start(&waits);
+  until_waiting(w, 0, 1);
+  pool_release(conn, 0);
+  join(&waits);
+  assert_int_equal(waits.status, SHUNT_OK);
+  pools_free(w->pools);
+}
+
 /* ---- on random input ---- */
 
 /* What the sessions hold and ask for, written down by themselves. Whoever is part of a deadlock has written down all
@@ -468,6 +507,7 @@ int main(void) {
       cmocka_unit_test(a_job_that_needs_what_who_waits_for_it_holds_is_told_so),
       cmocka_unit_test(who_waits_for_a_job_that_waits_for_it_already_is_told_so),
       cmocka_unit_test(those_who_wait_are_shown_who_came_first_first),
+      cmocka_unit_test(with_any_allocation_failing_nothing_is_lost_and_nobody_stays_on_the_queue),
       cmocka_unit_test(whoever_is_told_is_stuck_and_nobody_else_is),
       cmocka_unit_test(who_keep_to_one_order_are_never_told),
   };
