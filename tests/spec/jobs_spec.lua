@@ -66,6 +66,13 @@ job "endless in a coroutine" {
   retry = 0, timeout = "100ms",
   handler = function() return coroutine.wrap(function() while true do runs = runs + 1 end end)() end,
 }
+job "endless in SQL" {
+  retry = 0, timeout = "100ms",
+  handler = function(session)
+    local sql = "WITH RECURSIVE c (x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+    while true do pcall(session.query, session, "main", sql, nil, { timeout = "1h" }) end
+  end,
+}
 job "waits too long" {
   retry = 0, timeout = "100ms",
   handler = function(session) return session:push_async("far away", nil) end,
@@ -352,11 +359,12 @@ job (7) {}
         local problem = App.raises("SHUNT_E_TIMEOUT", wait_for, name)
         assert.truthy(problem.message:find("longer than its timeout, 100 ms", 1, true), problem.message)
       end
+      App.raises("SHUNT_E_TIMEOUT", wait_for, "endless in SQL")
       assert.equal(2, wait_for("add", { a = 1, b = 1 })) -- both threads are there again
       worker:close()
       worker = app:worker { queues = { "lonely" } }
       session:push("waits too long", nil, { queue = "lonely" })
-      Workers.eventually("the wait in the handler has ended", function() return #session:jobs { state = "dead" } == 3 end)
+      Workers.eventually("the wait in the handler has ended", function() return #session:jobs { state = "dead" } == 4 end)
       assert.truthy(session:jobs({ state = "dead" })[1].error:find("TIMEOUT", 1, true))
     end)
 
