@@ -59,6 +59,15 @@ describe("workers", function()
       assert.same({ "started", "started", "ended" }, at:bodies "main")
     end)
 
+    it("lets no job wait for another one that nobody will run", function()
+      local worker = app:worker { concurrency = 1 }
+      session:push("nested", { a = 1, b = 2 })
+      Workers.eventually("it waits", function() return #session:jobs() == 2 end)
+      assert.is_false(worker:stop "10ms")
+      worker:close()
+      assert.same({ 0, 0, 2 }, { #session:jobs { state = "dead" }, #session:jobs { state = "running" }, #session:jobs { state = "ready" } })
+    end)
+
     it("that is stopped lets what runs end, and takes nothing more", function()
       local worker <close> = app:worker { concurrency = 1 } -- luacheck: ignore 211
       session:push("blocks", { file = folder .. "/go" })
