@@ -727,6 +727,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, in
                                                         shunt_error *err);
 /* Nothing more is claimed; whoever waits in shunt_worker_next gets NULL. What runs goes on. Any thread. */
 SHUNT_API void shunt_worker_stop(shunt_worker *worker);
+/* Stops it, and has what runs end sooner: a job that waits for another one gets TIMEOUT. Any thread. */
+SHUNT_API void shunt_worker_break_off(shunt_worker *worker);
 /* Every job of it must be freed before, and no thread be in shunt_worker_next. Accepts NULL. */
 SHUNT_API void shunt_worker_close(shunt_worker *worker);
 

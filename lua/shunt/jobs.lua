@@ -68,11 +68,18 @@ local function handler(value)
   return value
 end
 
+local TRANSACTION = { "client", "propagation", "isolation", "read_only", "spanning", "retry" }
+
 local function transaction(value)
-  if value == true then return {} end
+  if type(value) == "boolean" then return value and {} or nil end
   if is_text(value) then return { client = value } end
   if type(value) ~= "table" then
     return nil, "must be true, a client or a table of what session:transaction takes, not " .. a(value)
+  end
+  local known = {}
+  for _, key in ipairs(TRANSACTION) do known[key] = true end
+  for key in pairs(value) do
+    if not known[key] then return nil, (": unknown option '%s'%s"):format(tostring(key), core.hint(tostring(key), TRANSACTION)) end
   end
   return value
 end

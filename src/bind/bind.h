@@ -164,6 +164,10 @@ void bind_app_borrow(lua_State *L, shunt_app *app); /* pushed */
 void bind_workers_end(bind_app *app);
 /* member.c: raises where the session's job has gone on for too long, else leaves its calls what time it has. */
 void bind_keep_limit(lua_State *L, bind_session *s);
+/* A call's own timeout; in a job no more than is left for it. */
+static inline int64_t bind_within_limit(const bind_session *s, int64_t timeout_ms) {
+  return s->limit && s->timeout_ms && timeout_ms > s->timeout_ms ? s->timeout_ms : timeout_ms;
+}
 
 /* session.c, model.c, resolve.c, statistics.c: methods of apps and sessions */
 int bind_session_open(lua_State *L);             /* app:session */

@@ -147,6 +147,7 @@ static int push_wait(lua_State *L) {
   shunt_push_options o = push_options(L, c, 2, options);
   int64_t timeout_ms = 0;
   if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
+  timeout_ms = bind_within_limit(c->session, timeout_ms);
   bind_busy(L, c);
   bind_done(L, c, shunt_push_wait(c->session->session, name, data, &o, timeout_ms, &c->text, &c->err));
   lua_pushstring(L, c->text ? c->text : "null");

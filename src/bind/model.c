@@ -80,6 +80,7 @@ static void check(lua_State *L, bind_call *c, shunt_status status) {
 static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
   shunt_query q = {0};
   check(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_read_keys), &q, &c->err));
+  q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
   return q;
@@ -215,6 +216,7 @@ static int model_aggregate(lua_State *L) {
   const node *options = bind_options(L, c, 2, "model:aggregate", known);
   shunt_query q = {0};
   check(L, c, bind_query(&c->arena, options, &q, &c->err));
+  q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
   size_t room = 0, n = 0, ngroup = 0;
@@ -246,6 +248,7 @@ static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int
                    .table = bind_option_text(L, c, options, "table"),
                    .all = bind_option_bool(L, c, options, "all")};
   check(L, c, bind_call_timeout(options, &w.timeout_ms, &c->err));
+  w.timeout_ms = bind_within_limit(c->session, w.timeout_ms);
   check(L, c, bind_where(&c->arena, node_get(options, "where"), &w.where, &c->err));
   check(L, c, bind_includes(&c->arena, node_get(options, "include"), NULL, &w.include, &w.ninclude, &c->err));
   if (!w.client) w.client = m->client;

@@ -190,6 +190,7 @@ static int run_sql(lua_State *L, bool wants_rows) {
   const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", known);
   int64_t affected = 0, timeout_ms = 0;
   if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
+  timeout_ms = bind_within_limit(c->session, timeout_ms);
   shunt_session *s = c->session->session;
   bind_busy(L, c);
   shunt_status st = shunt_session_timeout(s, timeout_ms ? timeout_ms : c->session->timeout_ms, &c->err);

@@ -250,8 +250,10 @@ static bool stop(crew *w, bool bounded, int64_t ms) {
   }
   bool ended = w->threads == 0;
   pthread_mutex_unlock(&w->lock);
-  for (int i = 0; i < w->nmembers && !ended; i++) atomic_store(&w->members[i].limit.given_up, true);
-  return ended;
+  if (ended) return true;
+  for (int i = 0; i < w->nmembers; i++) atomic_store(&w->members[i].limit.given_up, true);
+  shunt_worker_break_off(w->worker);
+  return false;
 }
 
 /* worker:stop(duration): whether everything that ran has ended. */

@@ -223,6 +223,7 @@ shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   }
   if (*started) {
     name_party(job);
+    job->session->broken_off = &w->broken_off;
     return SHUNT_OK;
   }
   /* this host's own trouble is not the job's */

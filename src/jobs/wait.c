@@ -89,6 +89,13 @@ static shunt_status late(const waiter *w, shunt_error *err) {
                    (long long)w->id);
 }
 
+static shunt_status broken_off(const waiter *w, shunt_error *err) {
+  return error_set(err, SHUNT_E_TIMEOUT,
+                   "job '%s' (%lld) is not waited for any longer, for the worker of the job that "
+                   "waits is being stopped; it goes on",
+                   w->job, (long long)w->id);
+}
+
 /* Fails at once where whoever runs it waits for what this one holds. */
 static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_error *err) {
   char name[160];
@@ -103,6 +110,7 @@ static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_
 
 static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
   int64_t deadline_ns = w->queue.session->deadline_ns, nap_ns = SHORTEST_NAP_NS;
+  const atomic_bool *over = w->queue.session->broken_off;
   for (;;) {
     bool ended;
     uint64_t seen = signal_count();
@@ -113,6 +121,7 @@ static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
     status = nap(w, seen, deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns, err);
     if (status) return status;
     if (deadline_ns && clock_monotonic_ns() >= deadline_ns) return late(w, err);
+    if (over && atomic_load(over)) return broken_off(w, err);
     if (nap_ns < LONGEST_NAP_NS) nap_ns *= 2;
   }
 }

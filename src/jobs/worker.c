@@ -61,6 +61,7 @@ shunt_status worker_open(shunt_app *app, envelope_opener open, const shunt_worke
   w->open = open;
   w->wake[0] = w->wake[1] = -1;
   atomic_init(&w->stopping, false);
+  atomic_init(&w->broken_off, false);
   pthread_mutex_init(&w->lock, NULL);
   status = fill(w, options, err);
   if (status) {
@@ -74,6 +75,11 @@ shunt_status worker_open(shunt_app *app, envelope_opener open, const shunt_worke
 void shunt_worker_stop(shunt_worker *w) {
   atomic_store(&w->stopping, true);
   signal_raise();
+}
+
+void shunt_worker_break_off(shunt_worker *w) {
+  atomic_store(&w->broken_off, true);
+  shunt_worker_stop(w);
 }
 
 void shunt_worker_close(shunt_worker *w) {

@@ -24,8 +24,9 @@ struct shunt_worker {
   const char *name;
   int64_t lease_ms;
   claim_sql sql;
-  atomic_bool stopping; /* nothing more is claimed */
-  pthread_mutex_t lock; /* of what follows */
+  atomic_bool stopping;   /* nothing more is claimed */
+  atomic_bool broken_off; /* and what runs waits for no other job any more */
+  pthread_mutex_t lock;   /* of what follows */
   shunt_session *session;
   bool idle;          /* there was nothing to claim the last time */
   shunt_job *running; /* those whose leases are renewed */

@@ -6,6 +6,8 @@
 #ifndef SHUNT_QUERY_SESSION_H
 #define SHUNT_QUERY_SESSION_H
 
+#include <stdatomic.h>
+
 #include "base/arena.h"
 #include "base/map.h"
 #include "catalog/handle.h"
@@ -52,9 +54,10 @@ struct shunt_session {
   bool follows;     /* moves to the newest generation between calls */
   int level;        /* in force: 0 where there are no levels, else the sum of the next two */
   int opened_level, raised;
-  const char *job;     /* the name of the job that it was made for; NULL: for none */
-  int64_t timeout_ms;  /* of each call; 0: none */
-  int64_t deadline_ns; /* of the call under way; 0: none */
+  const char *job;               /* the name of the job that it was made for; NULL: for none */
+  const atomic_bool *broken_off; /* set once that job is to end as soon as it can; NULL: never */
+  int64_t timeout_ms;            /* of each call; 0: none */
+  int64_t deadline_ns;           /* of the call under way; 0: none */
   const shunt_field *attrs;
   size_t nattrs;
   const char **current; /* the datasources switched to, the one in force last; NULL: none */

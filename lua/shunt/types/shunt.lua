@@ -319,7 +319,7 @@ function app:worker(options) end
 local worker = {}
 
 ---No further jobs are taken, and those that run are waited for. After the duration those that still run are broken off when they next
----use their sessions, and go back to their queues.
+---use their sessions, or in a wait for another job, and go back to their queues.
 ---@param duration shunt.duration? as long as it takes where left out
 ---@return boolean ended everything that ran
 function worker:stop(duration) end
