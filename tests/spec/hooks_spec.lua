@@ -1,18 +1,23 @@
 --- Hooks of transactions that nobody ends, and what hooks may do.
 
 local Shop = require "tests.spec.support.shop"
+local watchdog = require "tests.support.watchdog"
 local failure, has = Shop.failure, Shop.has
 
 describe("hooks", function()
-  local shop, app, session, note, log
+  local shop, app, session, note, log, dog
 
   before_each(function()
+    dog = watchdog.start(60)
     shop = Shop.open()
     app, session, log = shop.app, shop.session, {}
     note = session:model "note"
   end)
 
-  after_each(function() shop:close() end)
+  after_each(function()
+    shop:close()
+    dog:stop()
+  end)
 
   local function tell(word) return function() log[#log + 1] = word end end
 

@@ -4,6 +4,9 @@
 
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
+local watchdog = require "tests.support.watchdog"
+
+local HANGS_S = 600 -- after which a world that is still there tells who waits for whom, and the program is aborted
 
 local M = {}
 
@@ -127,7 +130,7 @@ end
 ---@param spec WorldSpec
 ---@return World
 function M.open(spec)
-  local world = setmetatable({ databases = { pg = {}, mysql = {} }, database_of = {} }, World)
+  local world = setmetatable({ databases = { pg = {}, mysql = {} }, database_of = {}, dog = watchdog.start(HANGS_S) }, World)
   spec.default = spec.default or next(spec.clients)
   local files = { ["shunt.yaml"] = yaml_of(world, spec) }
   if spec.rules then files["rules/models.lua"] = spec.rules end
@@ -150,6 +153,7 @@ function World:close()
     for i, name in ipairs(names) do statements[i] = drop[engine]:format(name) end
     if #names > 0 then M.administer(engine, statements) end
   end
+  self.dog:stop()
 end
 
 --- What fn raises, which must be an error value of that code.

@@ -4,6 +4,7 @@
 #include "unit/query/store.h"
 
 #include "unit/faults.h"
+#include "unit/watchdog.h"
 
 /* A hook that writes a letter down. */
 typedef struct note {
@@ -336,5 +337,5 @@ int main(void) {
       store_test(a_session_that_is_closed_runs_the_hooks_of_what_it_rolls_back),
       store_test(without_memory_nothing_is_lost),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }
