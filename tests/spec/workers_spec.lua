@@ -181,6 +181,15 @@ describe("workers", function()
       assert.same({ "started", "started", "ended" }, at:bodies "main")
     end)
 
+    it("are checked by the command before any runs", function()
+      App.write(folder .. "/jobs/all.lua", 'job "a" { handler = print }\njob "b" {}\njob "c" { handler = print, retry = "often" }\n')
+      local pipe = assert(io.popen(("%s check -c %s/shunt.yaml 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", folder)))
+      local text = pipe:read "a"
+      assert.equal(1, select(3, pipe:close()))
+      assert.truthy(text:find("jobs/all.lua:2: error: job 'b': handler must be", 1, true), text)
+      assert.truthy(text:find("jobs/all.lua:3: error: job 'c': retry must be", 1, true), text)
+    end)
+
     it("are listed, tried again and deleted by the command", function()
       local function command(arguments)
         local pipe = assert(io.popen(("%s jobs %s -c %s/shunt.yaml 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", arguments, folder)))

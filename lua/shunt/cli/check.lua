@@ -2,6 +2,7 @@
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local findings = require "shunt.cli.findings"
+local jobs = require "shunt.jobs"
 local flags = require "shunt.cli.flags"
 local names = require "shunt.cli.names"
 local online = require "shunt.cli.online"
@@ -131,6 +132,15 @@ local function check_targets(app, found)
   end
 end
 
+--- The files that declare jobs are run: that is what they are for, and no job is.
+local function check_jobs(app, found)
+  local ok, problem = pcall(jobs.of, app.app)
+  if ok then return end
+  for _, one in ipairs(failure.code(problem) and problem.problems or error(problem, 0)) do
+    found:add { kind = "error", source = one.line and ("%s:%d"):format(one.file, one.line) or one.file, message = one.message }
+  end
+end
+
 local function size(set)
   local n = 0
   for _ in pairs(set) do n = n + 1 end
@@ -164,6 +174,7 @@ function check.run(args)
   check_conditions(app, found)
   check_targets(app, found)
   check_isolation(app, list, found)
+  check_jobs(app, found)
   if args.online then online.check(app, found) end
   report(app, found, args.json)
   return status(found, args.strict)
