@@ -643,8 +643,9 @@ SHUNT_API shunt_status shunt_rollback(shunt_tx *tx, shunt_error *err);
 SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
 
 /* What is done once, after a transaction has ended. In the middle of no call, so that it may use the session, but not
- * close it; for its time the session has the current datasource and the level that it had when the hook was added. On
- * failure it fills *err, which is never NULL, and returns its status. */
+ * close it; for its time the session has the current datasource and the level that it had when the hook was added, and
+ * what the transaction kept from being in force stays so. On failure it fills *err, which is never NULL, and returns
+ * its status. */
 typedef shunt_status (*shunt_hook)(void *ud, shunt_error *err);
 
 /* A hook of the innermost transaction in force. Hooks run in the order in which they were added, after the

@@ -232,8 +232,9 @@ static shunt_status end_own(shunt_tx *h, bool commit, shunt_error *err) {
   }
   h->tx = NULL;
   transaction_close(s, t);
-  forget(h);
-  return due ? hooks_run(s, due, &end, err) : end.status;
+  shunt_status status = due ? hooks_run(s, due, &end, err) : end.status;
+  forget(h); /* not before: to the hooks what it has suspended is so still, as it was when they were added */
+  return status;
 }
 
 /* The savepoint is over, and with it whatever is inside. */

@@ -143,6 +143,24 @@ for _, engine in ipairs(Engines.all) do
       assert.equal("main 0", (session:resolve("parent").client .. " " .. session:level()))
     end)
 
+    it("of one beside another are no part of that, on whatever level they are", function()
+      local seen
+      session:transaction(function()
+        assert.equal(0, parents:count())
+        session:transaction(function()
+          parents:insert { id = 1, name = "Ada" }
+          session:on_commit(function(s)
+            seen = { s:resolve("parent").pinned_by or "nothing" }
+            parents:insert { id = 2, name = "Bo" }
+            s:on_commit(function() seen[2] = other:model("parent"):count() end)
+          end)
+        end, { propagation = "REQUIRES_NEW" })
+        assert.same({ "nothing", 2 }, seen)
+        assert.equal("transaction", session:resolve("parent").pinned_by)
+      end, { read_only = true })
+      assert.equal(2, parents:count())
+    end)
+
     it("may begin transactions, whose hooks run at their ends", function()
       local log = {}
       local function note(word) return function() log[#log + 1] = word end end
