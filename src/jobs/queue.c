@@ -100,7 +100,7 @@ static shunt_status make_tables_in(const queue *q, unit *u, shunt_error *err) {
 /* Outside of the session's transaction where the engine lets two write at once, so that they stay if it is rolled back;
  * else inside, and they are made again. */
 static shunt_status make_tables(const queue *q, shunt_error *err) {
-  unit u = {0};
+  unit u = {.apart = true};
   queue own = *q;
   own.level = level_of(q->client, queue_own_level(q->session->home.catalog));
   unit_begin(q->session, &u);

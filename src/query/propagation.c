@@ -54,10 +54,14 @@ static shunt_status refuse(const cat_client *client, shunt_error *err) {
 
 static shunt_status check_joining(const transaction *t, const shunt_tx_options *o, shunt_error *err) {
   const char *client = t->client->name;
-  if (o->isolation && (!t->isolation || strcasecmp(o->isolation, t->isolation) != 0))
+  if (o->isolation && !t->isolation)
+    error_set(err, SHUNT_E_TRANSACTION,
+              "a transaction is open on '%s' with the engine's own isolation, and one with '%.64s' can't be part of it",
+              client, o->isolation);
+  else if (o->isolation && strcasecmp(o->isolation, t->isolation) != 0)
     error_set(err, SHUNT_E_TRANSACTION,
               "a transaction is open on '%s' with isolation '%s', and one with '%.64s' can't be part of it", client,
-              t->isolation ? t->isolation : "the engine's own", o->isolation);
+              t->isolation, o->isolation);
   else if (t->read_only != o->read_only)
     error_set(err, SHUNT_E_TRANSACTION,
               t->read_only ? "a read-only transaction is open on '%s', and one that writes can't be part of it"

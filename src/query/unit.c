@@ -26,7 +26,7 @@ shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int 
   shunt_status status = SHUNT_OK;
   if (t)
     status = transaction_save(s, t, &savepoint, err);
-  else if (!(status = transaction_check_spanning(s, client, err)))
+  else if (u->apart || !(status = transaction_check_spanning(s, client, err)))
     status = transaction_open(s, client, level, &plainly, &t, err);
   if (!status) u->parts[u->count++] = (unit_part){.tx = t, .savepoint = savepoint};
   return status;

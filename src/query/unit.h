@@ -18,6 +18,7 @@ typedef struct unit {
   unit_part *parts;
   size_t count, capacity;
   bool begun;
+  bool apart; /* none of the host's own work, so that it may run outside of a transaction that is not to be spanned */
 } unit;
 
 void unit_begin(shunt_session *s, unit *u);

@@ -1,5 +1,6 @@
 -- spanning = "error": nothing runs outside of a transaction that has it, while it is in force.
 
+local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
 
 local rules = [[
@@ -90,3 +91,21 @@ for _, engine in ipairs(Engines.all) do
     end)
   end)
 end
+
+describe("a transaction that is not to be spanned", function()
+  local why = Engines.missing()
+  if why then
+    pending(why)
+    return
+  end
+
+  -- which are made beside it, so that they stay where it is rolled back
+  it("takes in a job on its own datasource, also where the queue has no tables yet", function()
+    local world = Engines.open { clients = { main = "pg" }, yaml = "jobs: {client: main}\n" }
+    local session = world.session
+    App.fill(world.folder, { ["jobs/note.lua"] = 'job "note" { handler = function() end }' })
+    session:transaction(function() session:push("note", 1) end, { spanning = "error" })
+    assert.equal(1, #session:jobs())
+    world:close()
+  end)
+end)

@@ -165,6 +165,9 @@ static void what_cannot_join_says_so(void **state) {
   o.isolation = "SERIALIZABLE";
   shunt_rollback(begin(w, &o), NULL);
   shunt_rollback(outer, NULL);
+  outer = begin(w, NULL);
+  store_fails(w, shunt_begin(w->session, &o, &none, &w->err), SHUNT_E_TRANSACTION, "the engine's own isolation");
+  shunt_rollback(outer, NULL);
   outer = begin(w, &(shunt_tx_options){.read_only = true});
   store_fails(w, shunt_begin(w->session, NULL, &none, &w->err), SHUNT_E_TRANSACTION, "read-only");
   assert_null(none);
