@@ -42,24 +42,20 @@ static fate fate_of(hook *h, const shunt_session *s, const transaction *t, bool 
   return committed == (h->kind == ON_COMMIT) || h->due ? RUNS : NEVER;
 }
 
+/* The newest comes first on the session, so that what was added first ends up in front. */
 hook *hooks_take(shunt_session *s, const transaction *t, bool committed) {
-  hook *due = NULL, **last = &due, *never = NULL;
+  hook *due = NULL, *never = NULL;
   for (hook **at = &s->hooks, *h; (h = *at);) {
     fate what = fate_of(h, s, t, committed);
     if (what == WAITS) {
       at = &h->next;
       continue;
     }
+    hook **to = what == RUNS ? &due : &never;
     *at = h->next;
-    if (what == RUNS) {
-      *last = h;
-      last = &h->next;
-    } else {
-      h->next = never;
-      never = h;
-    }
+    h->next = *to;
+    *to = h;
   }
-  *last = NULL;
   for (hook *h; (h = never); end_hook(h)) never = h->next;
   return due;
 }
@@ -163,9 +159,8 @@ static shunt_status add(shunt_session *s, hook_kind kind, shunt_hook fn, void *u
     h->fn = fn;
     h->ud = ud;
     h->drop = drop;
-    hook **at = &s->hooks;
-    while (*at) at = &(*at)->next;
-    *at = h;
+    h->next = s->hooks;
+    s->hooks = h;
     return SHUNT_OK;
   }
   shunt_status status;

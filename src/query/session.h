@@ -67,7 +67,7 @@ struct shunt_session {
   size_t nlocked;
   const char *locker;
   struct shunt_tx *handles; /* given out and not ended */
-  struct hook *hooks;       /* that wait for the end of transactions, in the order in which they were added */
+  struct hook *hooks;       /* that wait for the end of transactions, the one added last first */
   int units;                /* nested writes under way */
   void (*observer)(void *ud, const shunt_statement *statement);
   void *observer_ud;
