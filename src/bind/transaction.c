@@ -125,13 +125,31 @@ static int tx_commit(lua_State *L) {
   return 0;
 }
 
+/* In the middle of a call (an observer may run Lua, and the collector with it) the library can't be entered, so that
+ * the session (2) keeps the transaction (1) until the call is over. */
+static void keep_for_later(lua_State *L, bind_tx *t) {
+  bind_session *s = t->session;
+  lua_getiuservalue(L, 2, SESSION_ORPHANS);
+  lua_setiuservalue(L, 1, TX_NEXT_ORPHAN);
+  lua_pushvalue(L, 1);
+  lua_setiuservalue(L, 2, SESSION_ORPHANS);
+  t->next_orphan = s->orphans;
+  s->orphans = t;
+}
+
 /* On the way out of a block that did not commit. The error under way is the one to be seen, unless hooks fail: theirs
  * has it as its cause. */
 static int tx_close(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
   shunt_error err;
-  if (!t->tx || s->busy) return 0;
+  if (!t->tx) return 0;
+  if (s->busy) { /* an observer closes the coroutine that it is in */
+    lua_settop(L, 1);
+    lua_getiuservalue(L, 1, TX_SESSION);
+    keep_for_later(L, t);
+    return 0;
+  }
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, TX_SESSION);
   shunt_status st = roll_back(L, s, 3, take(t), &err);
@@ -145,24 +163,17 @@ static int tx_close(lua_State *L) {
   return st ? lua_error(L) : 0;
 }
 
-/* Collected unfinished: its coroutine was. In the middle of a call (an observer may run Lua, and the collector with it)
- * the library can't be entered, so that the session keeps the transaction until the call is over. */
+/* Collected unfinished: its coroutine was. */
 static int tx_gc(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
   if (!t->tx) return 0;
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, TX_SESSION);
-  if (!s->busy) {
+  if (s->busy)
+    keep_for_later(L, t);
+  else
     roll_back_unseen(L, s, 2, take(t));
-    return 0;
-  }
-  lua_getiuservalue(L, 2, SESSION_ORPHANS);
-  lua_setiuservalue(L, 1, TX_NEXT_ORPHAN);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 2, SESSION_ORPHANS);
-  t->next_orphan = s->orphans;
-  s->orphans = t;
   return 0;
 }
 

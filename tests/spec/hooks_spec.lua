@@ -73,6 +73,18 @@ describe("hooks", function()
     end
   end)
 
+  it("of a rollback run after the call in the middle of which an observer closes the coroutine", function()
+    local co = unfinished(session)
+    session:observe(function() coroutine.close(co) end)
+    assert.equal(1, note:count())
+    session:observe(nil)
+    assert.same({ "rolled back" }, log)
+    note:insert { body = "kept" }
+    co = nil -- luacheck: ignore
+    collect()
+    assert.equal(1, note:count())
+  end)
+
   it("of a rollback run where the session or the app is closed", function()
     for _, close in ipairs { function(s) s:close() end, function() app:close() end } do
       log = {}
