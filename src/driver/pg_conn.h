@@ -1,8 +1,9 @@
 /* For: what the parts of the PostgreSQL driver share: pg.c (transactions), pg_options.c (what to connect with),
  * pg_connect.c (connecting), pg_sql.c (? to $1), pg_prepare.c (prepared statements), pg_values.c (values in and out),
- * pg_run.c (statements), pg_load.c (COPY), pg_listen.c (NOTIFY), pg_wait.c (waiting for results), pg_table.c (what
- * tables look like), pg_error.c (SQLSTATEs to errors). Owner: the connection owns libpq's, and every statement. Use:
- * nobody outside this folder includes this. */
+ * pg_run.c (statements), pg_load.c (COPY), pg_listen.c (NOTIFY), pg_wait.c (waiting for results), pg_table.c (tables),
+ * pg_error.c (SQLSTATEs to errors).
+ * Owner: the connection owns libpq's, and every statement.
+ * Use: nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 

@@ -96,11 +96,10 @@ static shunt_status run_one(shunt_session *s, const hook *h, shunt_error *err) {
 static shunt_status failed(const hook_end *end, size_t count, const buf *failures, shunt_error *err) {
   shunt_status status = end->status ? end->status : SHUNT_E_TRANSACTION;
   if (!err) return status;
-  shunt_error why = *err;
   const char *hooks = count == 1 ? "hook" : "hooks", *list = failures->failed ? "" : failures->data;
   if (end->status) {
-    snprintf(why.message, sizeof why.message, "%.600s; and %zu %s failed%.350s", err->message, count, hooks, list);
-    *err = why;
+    shunt_error why = *err;
+    snprintf(err->message, sizeof err->message, "%.600s; and %zu %s failed%.350s", why.message, count, hooks, list);
     return status;
   }
   error_set(err, status, "the transaction on '%s' was %s %zu %s failed%s", end->client,
