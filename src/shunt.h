@@ -705,7 +705,7 @@ typedef struct shunt_worker_options {
   size_t nqueues;
   const char *const *jobs; /* the names of those that it can run; none: all */
   size_t njobs;
-  int64_t lease_ms; /* 0: the app config's jobs.lease */
+  int64_t lease_ms; /* at most 24 h; 0: the app config's jobs.lease */
 } shunt_worker_options;
 
 typedef struct shunt_job_info {
@@ -736,13 +736,18 @@ SHUNT_API void shunt_worker_close(shunt_worker *worker);
 SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
 /* The session that it runs in; the job's own. */
 SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
+/* To be called first in a transaction with an isolation of its own on the queue's datasource, if the job is to be
+ * completed in it: a server that shows it what was would else refuse that, once the lease has been renewed meanwhile.
+ * Does nothing where that is not so. CONFLICT: as for shunt_job_complete. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_hold(shunt_job *job, shunt_error *err);
 /* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
  * the queue's datasource it commits with that. In one elsewhere it runs once all of the session's are committed, and
  * its failure is that of a hook. CONFLICT: its lease has run out and another worker has it, so what this one did is to
  * be rolled back. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
 /* Failed: ready again later, or dead. What is open in its session is rolled back. One that is waited for is dead at
- * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. */
+ * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. Where it can't
+ * be told, the job runs again once its lease is out, and counts as lost. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
 /* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
  * back, is ready again at once. Accepts NULL. */

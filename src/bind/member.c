@@ -75,10 +75,14 @@ static run *check_job(lua_State *L) {
   return j->run;
 }
 
-/* job_start(job): from here on its time counts, until it is completed. */
+/* job_start(job): from here on its time counts, until it is completed. In the transaction, if it has one. */
 static int job_start(lua_State *L) {
   run *r = check_job(L);
   bind_limit *limit = &r->m->limit;
+  bind_call *c = bind_enter(L, 3);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_job_hold(r->job, &c->err));
+  bind_leave(L, c);
   int64_t now_ns = clock_monotonic_ns(), ms = limit->timeout_ms;
   limit->deadline_ns = ms && ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : 0;
   r->complete = false;
@@ -164,11 +168,16 @@ static int take(lua_State *L) {
 
 /* Fills err from the error value on top of the stack, which it takes off. */
 static void take_error(lua_State *L, shunt_error *err) {
-  error_memory(err); /* where telling what it is fails, too */
   lua_pushcfunction(L, take);
   lua_insert(L, -2);
   lua_pushlightuserdata(L, err);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+  int failed = lua_pcall(L, 2, 0, 0);
+  if (!failed) return;
+  lua_pop(L, 1);
+  if (failed == LUA_ERRMEM)
+    error_memory(err);
+  else
+    error_text(err, SHUNT_E_RULE, "an error was raised whose __tostring fails");
 }
 
 /* ---- a thread that takes jobs ---- */

@@ -48,7 +48,7 @@ struct shunt_job {
   int failures, lost, retry;
   int64_t backoff_ms;
   bool awaited;             /* when it was claimed */
-  bool ended;               /* the row says so for good */
+  bool ended;               /* the row says so for good, or its lease is to run out */
   shunt_job *next, *before; /* in worker->running */
 };
 

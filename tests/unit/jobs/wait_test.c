@@ -361,6 +361,51 @@ static void takes_effect_once_where_it_is_completed_in_its_effects_transaction(v
   assert_null(yard_try_next(y));
 }
 
+/* Its snapshot is older than the renewal. */
+static void is_completed_in_a_transaction_that_sees_what_was_for_longer_than_its_lease(void **state) {
+  BEGIN;
+  shunt_tx *tx;
+  if (y->kind == YARD_OWN) skip();
+  shunt_worker_close(y->worker);
+  y->worker = yard_worker(y, 300);
+  static const char *const isolations[] = {"repeatable read", "serializable"};
+  for (int i = 0; i < 2; i++) {
+    yard_push(y, "j", NULL, &(shunt_push_options){.concurrency = 1});
+    shunt_job *job = yard_next(y);
+    const shunt_tx_options o = {.client = queue_client(y), .isolation = isolations[i]};
+    for (;;) { /* a renewal may fall between the two */
+      yard_fine(y, shunt_begin(shunt_job_session(job), &o, &tx, &y->err));
+      shunt_status status = shunt_job_hold(job, &y->err);
+      if (!status) break;
+      yard_fails(y, status, SHUNT_E_CONFLICT, "serialize");
+      yard_fine(y, shunt_rollback(tx, &y->err));
+    }
+    usleep(500000);
+    if (y->kind == YARD_PG) assert_null(yard_try_next(y));
+    yard_fine(y, shunt_job_complete(job, NULL, &y->err));
+    yard_fine(y, shunt_commit(tx, &y->err));
+    shunt_job_free(job);
+    assert_int_equal(yard_count(y), 0);
+  }
+}
+
+static void holds_no_job_that_another_worker_has(void **state) {
+  BEGIN;
+  shunt_tx *tx;
+  if (y->kind != YARD_PG) skip();
+  yard_push(y, "j", NULL, NULL);
+  shunt_job *lost = yard_next(y);
+  yard_hasten(y);
+  shunt_job *job = yard_next(y);
+  const shunt_tx_options o = {.client = queue_client(y), .isolation = "serializable"};
+  yard_fine(y, shunt_begin(shunt_job_session(lost), &o, &tx, &y->err));
+  yard_fails(y, shunt_job_hold(lost, &y->err), SHUNT_E_CONFLICT, "its lease ran out");
+  yard_fine(y, shunt_rollback(tx, &y->err));
+  shunt_job_free(lost);
+  yard_complete(y, job, NULL);
+  assert_int_equal(yard_count(y), 0);
+}
+
 static void rolls_back_what_is_open_when_it_has_failed(void **state) {
   BEGIN;
   shunt_tx *tx;
@@ -476,6 +521,8 @@ int main(void) {
       yard_tests(refuses_to_wait_in_a_transaction_that_hides_the_job),
       yard_tests(sends_at_once_what_a_transaction_elsewhere_waits_for),
       yard_tests(takes_effect_once_where_it_is_completed_in_its_effects_transaction),
+      yard_tests(is_completed_in_a_transaction_that_sees_what_was_for_longer_than_its_lease),
+      yard_tests(holds_no_job_that_another_worker_has),
       yard_tests(rolls_back_what_is_open_when_it_has_failed),
       yard_tests(is_sent_after_the_commit_of_a_transaction_elsewhere),
       yard_tests(is_done_only_once_what_it_did_elsewhere_is_committed),
