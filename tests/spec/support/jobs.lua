@@ -101,6 +101,16 @@ job "hook fails" {
     session:on_commit(function() error("the hook failed", 0) end)
   end,
 }
+job "raises" {
+  retry = 0,
+  handler = function(_, what)
+    if what == "nil" then error() end
+    if what == "number" then error(42) end
+    if what == "yield" then coroutine.yield() end
+    if what == "bytes" then error("\xff", 0) end
+    error(setmetatable({}, { __tostring = function() error "no" end }))
+  end,
+}
 job "bad result" { retry = 0, handler = function() return print end }
 job "closes" { retry = 0, handler = function(session) session:close() end }
 job "blocks" {
