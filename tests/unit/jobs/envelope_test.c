@@ -4,6 +4,7 @@
 
 #include "unit/jobs/yard.h"
 #include "unit/random.h"
+#include "unit/watchdog.h"
 
 #define BEGIN                                                                                                          \
   yard *y = yard_of(state);                                                                                            \
@@ -173,5 +174,5 @@ int main(void) {
       yard_tests(fails_a_job_whose_envelope_is_none),
       yard_tests(is_kept_from_workers_of_another_environment),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }

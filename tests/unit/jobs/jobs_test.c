@@ -1,6 +1,7 @@
 /* A job's life: pushed, claimed, done, failed, dead, lost; and what comes before what. */
 #define _DEFAULT_SOURCE
 #include "unit/jobs/yard.h"
+#include "unit/watchdog.h"
 
 #define BEGIN                                                                                                          \
   yard *y = yard_of(state);                                                                                            \
@@ -358,5 +359,5 @@ int main(void) {
       yard_tests(gives_each_minute_of_a_schedule_to_one),
       yard_tests(refuses_what_makes_no_sense),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }

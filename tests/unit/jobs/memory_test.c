@@ -3,6 +3,7 @@
 #include "unit/jobs/yard.h"
 
 #include "unit/faults.h"
+#include "unit/watchdog.h"
 
 static faults f;
 
@@ -125,5 +126,5 @@ static void tells_of_memory_that_ran_out_and_goes_on(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(tells_of_memory_that_ran_out_and_goes_on)};
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }
