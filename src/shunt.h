@@ -722,7 +722,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const sh
                                                         shunt_worker **worker, shunt_error *err);
 /* Claims the next job and opens its session; waits at most wait_ms for one to be ready. *job is NULL, with SHUNT_OK,
  * where none was or the worker is stopping. What can't be opened (an instance that is gone) has failed, and the next is
- * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. */
+ * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. CONFIG: a reload has moved the queue;
+ * the worker stays with the one that it began with, and runs nothing more. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
                                                         shunt_error *err);
 /* Nothing more is claimed; whoever waits in shunt_worker_next gets NULL. What runs goes on. Any thread. */

@@ -249,6 +249,17 @@ static void name_party(shunt_job *job) {
   wait_run_begin(&s->party, job->key.text);
 }
 
+/* Jobs are completed where the newest generation has the queue, and the worker is where it was when it began. */
+static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
+  const cat_client *here = queue_of(job->worker->session).client, *there = queue_of(job->session).client;
+  if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
+      (here->engine != CAT_SQLITE3 || strcmp(here->filename, there->filename) == 0))
+    return SHUNT_OK;
+  return error_set(err, SHUNT_E_CONFIG,
+                   "the worker takes jobs from '%s', and after a reload they are kept on '%s': start the worker anew",
+                   here->name, there->name);
+}
+
 shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
   shunt_worker *w = job->worker;
@@ -262,7 +273,10 @@ shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   if (*started) {
     name_party(job);
     job->session->broken_off = &w->broken_off;
-    return SHUNT_OK;
+    shunt_status status = check_queue(job, err);
+    if (status) shunt_job_free(job);
+    *started = !status;
+    return status;
   }
   /* this host's own trouble is not the job's */
   shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);

@@ -265,6 +265,23 @@ static void stops_at_once_and_lets_run_what_runs(void **state) {
 
 /* ---- looking after them ---- */
 
+static void runs_nothing_more_once_a_reload_has_moved_the_queue(void **state) {
+  BEGIN;
+  yard_push(y, "j", NULL, NULL);
+  char overlay[64];
+  snprintf(overlay, sizeof overlay, "shunt.%s.yaml", y->env);
+  yard_write(y, overlay, "jobs: {client: other}\n");
+  yard_fine(y, shunt_reload(y->app, NULL, &y->err));
+  shunt_job *job;
+  yard_fails(y, shunt_worker_next(y->worker, 0, &job, &y->err), SHUNT_E_CONFIG, "start the worker anew");
+  assert_null(job);
+  yard_write(y, overlay, "{}\n");
+  yard_fine(y, shunt_reload(y->app, NULL, &y->err));
+  job = yard_next(y);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  yard_complete(y, job, NULL);
+}
+
 static void revives_dead_ones_and_purges_what_has_ended(void **state) {
   BEGIN;
   int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
@@ -354,6 +371,7 @@ int main(void) {
       yard_tests(runs_no_more_of_a_name_at_once_than_its_concurrency),
       yard_tests(takes_the_queues_and_names_that_it_was_opened_for),
       yard_tests(stops_at_once_and_lets_run_what_runs),
+      yard_tests(runs_nothing_more_once_a_reload_has_moved_the_queue),
       yard_tests(revives_dead_ones_and_purges_what_has_ended),
       yard_tests(lists_the_newest_first),
       yard_tests(gives_each_minute_of_a_schedule_to_one),
