@@ -750,6 +750,9 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const c
  * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. Where it can't
  * be told, the job runs again once its lease is out, and counts as lost. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
+/* Whether that is so for good: not while a transaction that it was completed in, or after, is open, nor once that was
+ * rolled back. */
+SHUNT_API bool shunt_job_ended(const shunt_job *job);
 /* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
  * back, is ready again at once. Accepts NULL. */
 SHUNT_API void shunt_job_free(shunt_job *job);

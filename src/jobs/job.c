@@ -202,6 +202,8 @@ shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_erro
   return status;
 }
 
+bool shunt_job_ended(const shunt_job *job) { return job->ended; }
+
 /* ---- given back ---- */
 
 static void give_back(shunt_job *job) {

@@ -265,6 +265,16 @@ job (7) {}
       assert.equal("job 'raises' failed: \u{FFFD}", problem.message)
     end)
 
+    it("and fail where they leave a transaction open", function()
+      for _, config in ipairs { Jobs.CONFIG, Jobs.CONFIG .. "jobs: {client: main}\n" } do
+        reopen(nil, config)
+        worker = app:worker { concurrency = 1 }
+        local problem = App.raises("SHUNT_E_TRANSACTION", wait_for, "leaves open")
+        assert.truthy(problem.message:find("left a transaction open", 1, true), problem.message)
+        assert.same({}, at:bodies "main")
+      end
+    end)
+
     it("and fail where what they return can't be written, or where they close their session", function()
       App.raises("SHUNT_E_USAGE", wait_for, "bad result")
       local problem = App.raises("SHUNT_E_USAGE", wait_for, "closes")

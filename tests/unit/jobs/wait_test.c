@@ -362,10 +362,12 @@ static void takes_effect_once_where_it_is_completed_in_its_effects_transaction(v
     shunt_job *job = yard_next(y);
     yard_fine(y, shunt_begin(shunt_job_session(job), &(shunt_tx_options){.client = queue_client(y)}, &tx, &y->err));
     yard_fine(y, shunt_job_complete(job, NULL, &y->err));
+    assert_false(shunt_job_ended(job));
     if (commit)
       yard_fine(y, shunt_commit(tx, &y->err));
     else
       yard_fine(y, shunt_rollback(tx, &y->err));
+    assert_int_equal(shunt_job_ended(job), commit);
     shunt_job_free(job);
     assert_int_equal(yard_count(y), !commit);
   }
