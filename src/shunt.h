@@ -706,7 +706,7 @@ typedef struct shunt_worker_options {
   size_t nqueues;
   const char *const *jobs; /* the names of those that it can run; none: all */
   size_t njobs;
-  int64_t lease_ms; /* 0: the app config's jobs.lease */
+  int64_t lease_ms; /* at most 24 h; 0: the app config's jobs.lease */
 } shunt_worker_options;
 
 typedef struct shunt_job_info {
@@ -723,7 +723,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const sh
                                                         shunt_worker **worker, shunt_error *err);
 /* Claims the next job and opens its session; waits at most wait_ms for one to be ready. *job is NULL, with SHUNT_OK,
  * where none was or the worker is stopping. What can't be opened (an instance that is gone) has failed, and the next is
- * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. */
+ * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. CONFIG: a reload has moved the queue;
+ * the worker stays with the one that it began with, and runs nothing more. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
                                                         shunt_error *err);
 /* Nothing more is claimed; whoever waits in shunt_worker_next gets NULL. What runs goes on. Any thread. */
@@ -737,14 +738,22 @@ SHUNT_API void shunt_worker_close(shunt_worker *worker);
 SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
 /* The session that it runs in; the job's own. */
 SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
+/* To be called first in a transaction with an isolation of its own on the queue's datasource, if the job is to be
+ * completed in it: a server that shows it what was would else refuse that, once the lease has been renewed meanwhile.
+ * Does nothing where that is not so. CONFLICT: as for shunt_job_complete. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_hold(shunt_job *job, shunt_error *err);
 /* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
  * the queue's datasource it commits with that. In one elsewhere it runs once all of the session's are committed, and
  * its failure is that of a hook. CONFLICT: its lease has run out and another worker has it, so what this one did is to
  * be rolled back. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
 /* Failed: ready again later, or dead. What is open in its session is rolled back. One that is waited for is dead at
- * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. */
+ * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. Where it can't
+ * be told, the job runs again once its lease is out, and counts as lost. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
+/* Whether that is so for good: not while a transaction that it was completed in, or after, is open, nor once that was
+ * rolled back. */
+SHUNT_API bool shunt_job_ended(const shunt_job *job);
 /* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
  * back, is ready again at once. Accepts NULL. */
 SHUNT_API void shunt_job_free(shunt_job *job);

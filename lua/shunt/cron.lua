@@ -60,7 +60,7 @@ local function range_of(field, text, stepped)
   local last
   last, problem = number_of(field, right)
   if not last then return nil, problem end
-  if last == 0 and field == FIELDS[WEEKDAY] then last = 7 end
+  if last == 0 and first > 0 and field == FIELDS[WEEKDAY] then last = 7 end
   if last < first then return nil, ("%s %s runs backwards"):format(field.name, text) end
   return first, last
 end

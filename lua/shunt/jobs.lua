@@ -149,10 +149,13 @@ local function word(loading, file, waiting)
   end
 end
 
---- The place that a message of Lua begins with, and the rest of it.
-local function placed(file, message)
-  local line, rest = tostring(message):match "^[^\n]-:(%d+): (.*)$"
-  return file, math.tointeger(tonumber(line)), rest or tostring(message)
+--- The place in the file that a message of Lua begins with, and the rest of it. One of another file, which this one
+--- requires, stays as it is.
+local function placed(file, message, chunk)
+  message = tostring(message)
+  local at, line, rest = message:match "^([^\n]-):(%d+): (.*)$"
+  if chunk and at ~= debug.getinfo(chunk, "S").short_src then return file, nil, message end
+  return file, math.tointeger(tonumber(line)), rest or message
 end
 
 local function run_file(loading, file)
@@ -161,7 +164,7 @@ local function run_file(loading, file)
   local chunk, problem = loadfile(file, "t", env)
   if not chunk then return complain(loading, placed(file, problem)) end
   local ok, raised = pcall(chunk)
-  if not ok then return complain(loading, placed(file, raised)) end
+  if not ok then return complain(loading, placed(file, raised, chunk)) end
   for name, line in pairs(waiting) do
     complain(loading, file, line, ("job '%s': nothing is declared of it: write job \"%s\" { handler = … }"):format(name, name))
   end
@@ -175,7 +178,7 @@ local function run_path(loading, path)
     for _, name in ipairs(names) do run_file(loading, path .. "/" .. name) end
   elseif something then
     run_file(loading, path)
-  elseif not path:find "jobs/?$" then
+  elseif not ("/" .. path):find "/jobs/?$" then
     complain(loading, path, nil, "jobs.path: there is nothing of this name")
   end
 end

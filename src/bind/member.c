@@ -15,7 +15,6 @@ typedef struct run {
   member *m;
   shunt_job *job;
   bind_session *session; /* of Lua, once there is one: the registry keeps it until the next */
-  bool complete;         /* as far as the handler goes: what comes then is the commit, if any */
   shunt_error err;
 } run;
 
@@ -75,13 +74,16 @@ static run *check_job(lua_State *L) {
   return j->run;
 }
 
-/* job_start(job): from here on its time counts, until it is completed. */
+/* job_start(job): from here on its time counts, until it is completed. In the transaction, if it has one. */
 static int job_start(lua_State *L) {
   run *r = check_job(L);
   bind_limit *limit = &r->m->limit;
+  bind_call *c = bind_enter(L, 3);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_job_hold(r->job, &c->err));
+  bind_leave(L, c);
   int64_t now_ns = clock_monotonic_ns(), ms = limit->timeout_ms;
   limit->deadline_ns = ms && ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : 0;
-  r->complete = false;
   return 0;
 }
 
@@ -94,7 +96,6 @@ static int job_complete(lua_State *L) {
   r->m->limit.deadline_ns = 0;
   bind_busy(L, c);
   bind_done(L, c, shunt_job_complete(r->job, result, &c->err));
-  r->complete = true;
   bind_leave(L, c);
   return 0;
 }
@@ -164,11 +165,16 @@ static int take(lua_State *L) {
 
 /* Fills err from the error value on top of the stack, which it takes off. */
 static void take_error(lua_State *L, shunt_error *err) {
-  error_memory(err); /* where telling what it is fails, too */
   lua_pushcfunction(L, take);
   lua_insert(L, -2);
   lua_pushlightuserdata(L, err);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) lua_pop(L, 1);
+  int failed = lua_pcall(L, 2, 0, 0);
+  if (!failed) return;
+  lua_pop(L, 1);
+  if (failed == LUA_ERRMEM)
+    error_memory(err);
+  else
+    error_text(err, SHUNT_E_RULE, "an error was raised whose __tostring fails");
 }
 
 /* ---- a thread that takes jobs ---- */
@@ -202,6 +208,15 @@ static bool run_handler(member *m, run *r) {
   return ok;
 }
 
+/* Of a job without an error, and without a session any more: else it would be run at once again, and so on. */
+static bool is_done(run *r) {
+  if (shunt_job_ended(r->job)) return true;
+  error_set(&r->err, SHUNT_E_TRANSACTION,
+            "the handler of '%.64s' left a transaction open when it returned, in a coroutine say: it was rolled back",
+            shunt_job_of(r->job)->name);
+  return false;
+}
+
 static void run_job(member *m, shunt_job *job) {
   run r = {.m = m, .job = job};
   const shunt_job_info *info = shunt_job_of(job);
@@ -209,8 +224,8 @@ static void run_job(member *m, shunt_job *job) {
   m->limit.deadline_ns = 0;
   snprintf(m->limit.job, sizeof m->limit.job, "%s", info->name);
   crew_begins(m->crew);
-  bool completed = run_handler(m, &r);
-  if (!completed && r.complete && r.err.committed) { /* hooks of its transaction failed, which changes nothing */
+  bool completed = run_handler(m, &r) && is_done(&r);
+  if (!completed && shunt_job_ended(job)) { /* hooks of its transaction failed, which changes nothing */
     completed = true;
     crew_note(m->crew, &r.err);
   } else if (!completed && !atomic_load(&m->limit.given_up)) {

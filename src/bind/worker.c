@@ -90,7 +90,7 @@ static shunt_status start(crew *w, shunt_error *err) {
   pthread_mutex_lock(&w->lock);
   for (int i = 0; i < w->nmembers && !failed; i++) {
     failed = pthread_create(&w->members[i].thread, NULL, thread_main, &w->members[i]);
-    if (!failed) w->threads = i + 1;
+    if (!failed) w->started = w->threads = i + 1;
   }
   pthread_mutex_unlock(&w->lock);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -129,10 +129,10 @@ static void ask_to_stop(crew *w) {
 }
 
 /* Waits for what runs. */
-static void crew_free(crew *w, int started) {
+static void crew_free(crew *w) {
   ask_to_stop(w);
   for (int i = 0; i < w->nmembers; i++) {
-    if (i < started)
+    if (i < w->started)
       pthread_join(w->members[i].thread, NULL);
     else if (w->members[i].L)
       lua_close(w->members[i].L);
@@ -153,7 +153,7 @@ static void end(bind_worker *b) {
     b->before->next = b->next;
   else
     b->app->workers = b->next;
-  crew_free(w, w->nmembers);
+  crew_free(w);
 }
 
 void bind_workers_end(bind_app *app) {
@@ -215,7 +215,7 @@ static int worker_open(lua_State *L) {
   crew *w = crew_new(app->app, o.drain, o.concurrency + (lua_toboolean(L, 4) && !o.drain));
   if (!w) return bind_memory(L);
   if (open_crew(w, &o, path, cpath, &c->err)) {
-    crew_free(w, w->threads);
+    crew_free(w);
     return bind_fail(L, c);
   }
   b->crew = w;

@@ -25,8 +25,8 @@ struct crew {
   shunt_worker *worker;
   bool drain; /* end once nothing is due */
   member *members;
-  int nmembers;
-  pthread_mutex_t lock; /* of what follows */
+  int nmembers, started; /* threads of the first ones */
+  pthread_mutex_t lock;  /* of what follows */
   pthread_cond_t changed;
   bool stopping;
   int threads; /* that have not ended */

@@ -69,6 +69,9 @@ bool build_jobs(builder *b) {
   b->c->jobs.lease_ms = build_duration_ms(section, "lease", LEASE_MS);
   if (lease && b->c->jobs.lease_ms < SHORTEST_LEASE_MS)
     report(b->p, SHUNT_E_CONFIG, lease->at, "jobs.lease: a lease is 1s at least, so that it can be renewed in time");
+  if (lease && b->c->jobs.lease_ms > CATALOG_LONGEST_LEASE_MS)
+    report(b->p, SHUNT_E_CONFIG, lease->at,
+           "jobs.lease: a lease is 24h at most: so long the jobs of a worker that is gone stay where they are");
   if (!fill_paths(b, build_get(section, "path"))) return false;
   if (!client) return use_own_file(b);
   if (node_is_text(client)) use_client(b, client);

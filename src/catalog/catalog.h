@@ -21,7 +21,8 @@
 #define CATALOG_QUEUE "jobs.db"
 enum {
   CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions, of a generation */
-  CATALOG_MOST_LEVELS = 1000
+  CATALOG_MOST_LEVELS = 1000,
+  CATALOG_LONGEST_LEASE_MS = 24 * 60 * 60 * 1000 /* of a job */
 };
 
 typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;

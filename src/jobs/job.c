@@ -4,10 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/utf8.h"
 #include "jobs/worker.h"
 #include "pool/jitter.h"
 #include "pool/wait.h"
 #include "query/propagation.h"
+#include "query/transaction.h"
 
 enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 
@@ -25,6 +27,36 @@ static shunt_status lost(const shunt_job *job, shunt_error *err) {
       "job '%s' (%lld) was claimed by another worker, or purged: its lease ran out while this one ran it; what "
       "it did is to be rolled back",
       job->info.name, (long long)job->info.id);
+}
+
+/* In which it was found. */
+static queue queue_of_job(const shunt_job *job) {
+  queue q = queue_of(job->session);
+  q.made = true;
+  return q;
+}
+
+/* ---- its transaction ---- */
+
+/* The renewals of the lease would change the row behind the back of a transaction that sees what was, and so its
+ * completion would be refused. A row that is locked nobody renews, and nobody claims. */
+static shunt_status lock_row(const shunt_job *job, const queue *q, shunt_error *err) {
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(err);
+  shunt_status status =
+      queue_run(q, "SELECT id FROM shunt_jobs" MINE " FOR UPDATE",
+                QUEUE_PARAMS(shunt_integer(job->info.id), shunt_integer(job->claim)), rows, NULL, err);
+  if (!status && !rows->count) status = lost(job, err);
+  shunt_rows_free(rows);
+  return status;
+}
+
+shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
+  shunt_status status = session_enter(job->session, 0, err);
+  if (status) return status;
+  queue q = queue_of_job(job);
+  const transaction *t = transaction_find(job->session, q.client, q.level);
+  return t && t->isolation && !t->read_only && q.dialect->parallel ? lock_row(job, &q, err) : SHUNT_OK;
 }
 
 /* ---- done ---- */
@@ -79,7 +111,7 @@ typedef struct completion {
 static shunt_status complete_later(void *ud, shunt_error *err) {
   completion *c = ud;
   shunt_status status = session_enter(c->job->session, 0, err);
-  queue q = queue_of(c->job->session);
+  queue q = queue_of_job(c->job);
   return status ? status : complete_in(c->job, &q, c->result, err);
 }
 
@@ -96,7 +128,7 @@ shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_e
   const char *result = result_json ? result_json : "null";
   shunt_status status = session_enter(job->session, 0, err);
   if (status) return status;
-  queue q = queue_of(job->session);
+  queue q = queue_of_job(job);
   bool later = session_in_transaction(job->session) && !queue_in_transaction(&q);
   return later ? complete_after_commit(job, result, err) : complete_in(job, &q, result, err);
 }
@@ -145,8 +177,8 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
     status = queue_run_sql(&q, NULL, &affected, err);
   }
   pthread_mutex_unlock(&w->lock);
+  job->ended = true; /* where it can't be told, too: given back it would run at once, and so on; its lease runs out */
   if (status) return status;
-  job->ended = true;
   signal_raise();
   return affected ? SHUNT_OK : lost(job, err);
 }
@@ -159,10 +191,18 @@ static bool is_vain(const shunt_error *why) {
 
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
   char text[sizeof why->message + 32];
+  size_t size;
   snprintf(text, sizeof text, "%s: %s", shunt_status_name(why->status), why->message);
+  /* a host's error may be any bytes, and a long one is cut anywhere */
+  char *fit = utf8_repair(text, strlen(text), &size);
+  if (!fit) return error_memory(err);
   if (job->session) propagation_end_all(job->session); /* it may have locked the queue */
-  return fail(job, text, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
+  shunt_status status = fail(job, fit, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
+  base_free(fit);
+  return status;
 }
+
+bool shunt_job_ended(const shunt_job *job) { return job->ended; }
 
 /* ---- given back ---- */
 
@@ -211,6 +251,17 @@ static void name_party(shunt_job *job) {
   wait_run_begin(&s->party, job->key.text);
 }
 
+/* Jobs are completed where the newest generation has the queue, and the worker is where it was when it began. */
+static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
+  const cat_client *here = queue_of(job->worker->session).client, *there = queue_of(job->session).client;
+  if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
+      (here->engine != CAT_SQLITE3 || strcmp(here->filename, there->filename) == 0))
+    return SHUNT_OK;
+  return error_set(err, SHUNT_E_CONFIG,
+                   "the worker takes jobs from '%s', and after a reload they are kept on '%s': start the worker anew",
+                   here->name, there->name);
+}
+
 shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
   shunt_worker *w = job->worker;
@@ -224,7 +275,10 @@ shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
   if (*started) {
     name_party(job);
     job->session->broken_off = &w->broken_off;
-    return SHUNT_OK;
+    shunt_status status = check_queue(job, err);
+    if (status) shunt_job_free(job);
+    *started = !status;
+    return status;
   }
   /* this host's own trouble is not the job's */
   shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);

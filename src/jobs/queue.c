@@ -110,7 +110,7 @@ static shunt_status make_tables(const queue *q, shunt_error *err) {
 /* A server ends a transaction in which a statement fails: there, it is not tried. */
 static shunt_status look_for_tables(const queue *q, shunt_error *err) {
   table_info *t;
-  if (q->client->engine != CAT_PG || !queue_in_transaction(q)) return SHUNT_OK;
+  if (q->made || q->client->engine != CAT_PG || !queue_in_transaction(q)) return SHUNT_OK;
   shunt_status status = table_find(q->session, q->client, q->level, "shunt_jobs", false, &t, err);
   return status == SHUNT_E_NOT_FOUND ? make_tables(q, err) : status;
 }

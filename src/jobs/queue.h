@@ -25,6 +25,7 @@ typedef struct queue {
   int level;
   const char *env;
   const queue_dialect *dialect;
+  bool made; /* the tables are there for certain */
 } queue;
 
 /* What workers hear of a push on. */

@@ -30,7 +30,8 @@ static shunt_status open_session(const shunt_worker *w, shunt_session **out, shu
 }
 
 static shunt_status check(const shunt_worker_options *o, shunt_error *err) {
-  if (o->lease_ms < 0) return error_set(err, SHUNT_E_USAGE, "a worker's lease is 0 (the configuration's) or more");
+  if (o->lease_ms < 0 || o->lease_ms > CATALOG_LONGEST_LEASE_MS)
+    return error_set(err, SHUNT_E_USAGE, "a worker's lease is 0 (the configuration's) or more, and 24h at most");
   for (size_t i = 0; i < o->nqueues; i++)
     if (!o->queues[i]) return error_set(err, SHUNT_E_USAGE, "a worker's queue has no name");
   for (size_t i = 0; i < o->njobs; i++)

@@ -48,7 +48,7 @@ struct shunt_job {
   int failures, lost, retry;
   int64_t backoff_ms;
   bool awaited;             /* when it was claimed */
-  bool ended;               /* the row says so for good */
+  bool ended;               /* the row says so for good, or its lease is to run out */
   shunt_job *next, *before; /* in worker->running */
 };
 
@@ -64,7 +64,8 @@ shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err);
 
 /* ---- job.c ---- */
 
-/* Opens its session; where that can't be, or its lease was lost too often, it has failed, and is freed. */
+/* Opens its session; where that can't be, or its lease was lost too often, it has failed, and is freed. CONFIG: it is
+ * given back, for the queue has moved. */
 shunt_status job_start(shunt_job *job, bool *started, shunt_error *err);
 
 /* ---- lease.c ---- */

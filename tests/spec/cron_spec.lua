@@ -63,11 +63,10 @@ local function draw_item(random, field)
   local a, b = random:int(least, most), random:int(least, most)
   if a > b then a, b = b, a end
   if kind == 2 then return written(random, a, names), { a, a, 1 } end
-  -- "sun" at the end of a range is the seventh day, elsewhere the first
+  -- "sun" at the end of a range is the seventh day, elsewhere, and where the range begins with it, the first
   local from = a == 7 and "7" or written(random, a, names)
   if kind == 3 then return from .. "/" .. step, { a, most, step } end
-  local range = from .. "-" .. written(random, b, names)
-  if b == 0 and names == DAYS then b = 7 end
+  local range = from .. "-" .. (a == 0 and b == 7 and "7" or written(random, b, names))
   if kind == 4 then return range, { a, b, 1 } end
   return range .. "/" .. step, { a, b, step }
 end
@@ -124,6 +123,18 @@ describe("schedules", function()
     assert.same({ true, false }, { at("@weekly", sunday), at("@weekly", monday) })
     assert.same({ true, false }, { at("@monthly", first), at("@monthly", first + 86400) })
     assert.same({ true, true, false }, { at("@yearly", new_year), at("@annually", new_year), at("@yearly", first) })
+  end)
+
+  it("have a Sunday at both ends of a week", function()
+    for text, days in pairs {
+      ["0-0"] = "0", ["sun-sun"] = "0", ["sun-mon"] = "01", ["sat-sun"] = "06", ["fri-0"] = "056", ["7-7"] = "0", ["0-7"] = "0123456",
+    } do
+      local schedule, got = assert(cron.parse("0 0 * * " .. text)), ""
+      for day = 0, 6 do
+        if cron.matches(schedule, (3 + day) * 86400) then got = got .. day end -- 1970-01-04 was a Sunday
+      end
+      assert.equal(days, got, text)
+    end
   end)
 
   it("say what is wrong with one that can't be read", function()

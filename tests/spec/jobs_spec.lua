@@ -70,6 +70,8 @@ job (7) {}
       assert.equal(2, problem.line)
       problem = problems_of "local x = 1\nlocal y = nil + x"
       assert.same({ 2, "attempt to perform arithmetic on a nil value" }, { problem.line, problem.message })
+      problem = problems_of 'local x = 1\nerror("lib/mail.lua:70: no", 0)' -- as of a module that it requires
+      assert.same({ "lib/mail.lua:70: no" }, { problem.message, problem.line })
     end)
 
     it("after their file was loaded are refused", function()
@@ -95,9 +97,11 @@ job (7) {}
       local problem = App.raises("SHUNT_E_NOT_FOUND", session.push, session, "any")
       assert.truthy(problem.message:find("no job is declared", 1, true))
       App.raises("SHUNT_E_USAGE", app.worker, app)
-      reopen(nil, Jobs.CONFIG .. "jobs: {path: nowhere}\n")
-      problem = App.raises("SHUNT_E_CONFIG", app.worker, app)
-      assert.truthy(problem.message:find("nothing of this name", 1, true))
+      for _, path in ipairs { "nowhere", "myjobs" } do
+        reopen(nil, Jobs.CONFIG .. ("jobs: {path: %s}\n"):format(path))
+        problem = App.raises("SHUNT_E_CONFIG", app.worker, app)
+        assert.truthy(problem.message:find("nothing of this name", 1, true))
+      end
     end)
   end)
 
@@ -248,6 +252,27 @@ job (7) {}
       assert.same({ "committed" }, at:bodies "main")
       assert.truthy(worker:status().problem.message:find("the hook failed", 1, true))
       assert.same({ 0, 0 }, { worker:status().failed, #session:jobs() })
+    end)
+
+    it("and fail with whatever they raise", function()
+      local problem = App.raises("SHUNT_E_RULE", wait_for, "raises", "text that says nothing of itself")
+      assert.truthy(problem.message:find("an error was raised whose __tostring fails", 1, true), problem.message)
+      for what, said in pairs { ["nil"] = "nil", number = "42", yield = "attempt to yield from outside a coroutine" } do
+        problem = App.raises("SHUNT_E_RULE", wait_for, "raises", what)
+        assert.equal("job 'raises' failed: " .. said, problem.message)
+      end
+      problem = App.raises("SHUNT_E_RULE", wait_for, "raises", "bytes")
+      assert.equal("job 'raises' failed: \u{FFFD}", problem.message)
+    end)
+
+    it("and fail where they leave a transaction open", function()
+      for _, config in ipairs { Jobs.CONFIG, Jobs.CONFIG .. "jobs: {client: main}\n" } do
+        reopen(nil, config)
+        worker = app:worker { concurrency = 1 }
+        local problem = App.raises("SHUNT_E_TRANSACTION", wait_for, "leaves open")
+        assert.truthy(problem.message:find("left a transaction open", 1, true), problem.message)
+        assert.same({}, at:bodies "main")
+      end
     end)
 
     it("and fail where what they return can't be written, or where they close their session", function()

@@ -31,7 +31,7 @@ model "plan" { table = "notes" }
 ]]
 
 local JOBS = [[
-local runs = 0
+local runs, unfinished = 0, nil
 
 job "add" { handler = function(_, data) return data.a + data.b end }
 job "echo" { handler = function(_, data) return data end }
@@ -99,6 +99,28 @@ job "hook fails" {
   handler = function(session)
     session:model("note"):insert { body = "committed" }
     session:on_commit(function() error("the hook failed", 0) end)
+  end,
+}
+job "raises" {
+  retry = 0,
+  handler = function(_, what)
+    if what == "nil" then error() end
+    if what == "number" then error(42) end
+    if what == "yield" then coroutine.yield() end
+    if what == "bytes" then error("\xff", 0) end
+    error(setmetatable({}, { __tostring = function() error "no" end }))
+  end,
+}
+job "leaves open" {
+  retry = 0,
+  handler = function(session)
+    unfinished = coroutine.wrap(function()
+      session:transaction(function()
+        session:execute("main", "INSERT INTO notes (body) VALUES ('left')")
+        coroutine.yield()
+      end, { client = "main" })
+    end)
+    unfinished()
   end,
 }
 job "bad result" { retry = 0, handler = function() return print end }

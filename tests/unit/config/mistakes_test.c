@@ -72,6 +72,9 @@ static const mistake mistakes[] = {
      "app.yaml:6:16: jobs.client: 'b' is a replica, and jobs are written\n"},
     {"a lease that can't be renewed in time", GOOD "jobs: {lease: 10ms}\n",
      "app.yaml:2:15: jobs.lease: a lease is 1s at least, so that it can be renewed in time\n"},
+    {"a lease that is as good as none", GOOD "jobs: {lease: 25h}\n",
+     "app.yaml:2:15: jobs.lease: a lease is 24h at most: so long the jobs of a worker that is gone stay where they "
+     "are\n"},
     {"an unknown key of jobs", GOOD "jobs: {paths: jobs}\n",
      "app.yaml:2:8: unknown key 'paths' in jobs; did you mean 'path'?\n"},
     {"jobs that are no map", GOOD "jobs: jobs\n", "app.yaml:2:7: jobs wants a map, not text\n"},

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "query/listen.h"
+#include "unit/watchdog.h"
 
 typedef struct hearing {
   listener *listener;
@@ -83,5 +84,5 @@ int main(void) {
       TEST(tells_that_the_connection_is_lost),
       TEST(has_none_on_an_engine_without),
   };
-  return cmocka_run_group_tests(tests, NULL, NULL);
+  return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }

@@ -102,6 +102,40 @@ static void tries_three_times_more_without_options(void **state) {
   assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
 }
 
+/* Which no server takes for text. */
+static void keeps_an_error_that_is_any_bytes_or_cut_in_a_letter(void **state) {
+  BEGIN;
+  char umlauts[1000] = ""; /* ends in half of one */
+  for (size_t i = 0; i < 997; i++) umlauts[i] = i % 2 ? '\xa4' : '\xc3';
+  const char *const messages[] = {"\xff\xfe", umlauts};
+  for (int i = 0; i < 2; i++) {
+    yard_push(y, "f", NULL, &(shunt_push_options){.retry = 0});
+    yard_fail(y, yard_next(y), SHUNT_E_RULE, messages[i]);
+  }
+  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 2);
+  shunt_rows *rows;
+  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err));
+  assert_string_equal(shunt_rows_at(rows, 1)[11].as.bytes, "SHUNT_E_RULE: \xef\xbf\xbd\xef\xbf\xbd");
+  shunt_rows_free(rows);
+}
+
+/* Else it would run again at once, and again. */
+static void leaves_to_its_lease_what_failed_where_that_could_not_be_told(void **state) {
+  BEGIN;
+  if (y->kind == YARD_PG) skip();
+  yard_push(y, "f", NULL, &(shunt_push_options){.retry = 0});
+  yard_sql(y, "CREATE TRIGGER t BEFORE UPDATE OF error ON shunt_jobs BEGIN SELECT raise(abort, 'not now'); END");
+  shunt_job *job = yard_next(y);
+  yard_fails(y, shunt_job_failed(job, &(shunt_error){.status = SHUNT_E_USAGE}, &y->err), SHUNT_E_CONSTRAINT, "not now");
+  shunt_job_free(job);
+  assert_null(yard_try_next(y));
+  yard_sql(y, "DROP TRIGGER t");
+  yard_hasten(y);
+  job = yard_next(y);
+  assert_int_equal(shunt_job_of(job)->attempt, 2);
+  yard_complete(y, job, NULL);
+}
+
 static void gives_back_at_once_what_neither_ended_nor_failed(void **state) {
   BEGIN;
   int64_t id = yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0, .concurrency = 1});
@@ -231,6 +265,23 @@ static void stops_at_once_and_lets_run_what_runs(void **state) {
 
 /* ---- looking after them ---- */
 
+static void runs_nothing_more_once_a_reload_has_moved_the_queue(void **state) {
+  BEGIN;
+  yard_push(y, "j", NULL, NULL);
+  char overlay[64];
+  snprintf(overlay, sizeof overlay, "shunt.%s.yaml", y->env);
+  yard_write(y, overlay, "jobs: {client: other}\n");
+  yard_fine(y, shunt_reload(y->app, NULL, &y->err));
+  shunt_job *job;
+  yard_fails(y, shunt_worker_next(y->worker, 0, &job, &y->err), SHUNT_E_CONFIG, "start the worker anew");
+  assert_null(job);
+  yard_write(y, overlay, "{}\n");
+  yard_fine(y, shunt_reload(y->app, NULL, &y->err));
+  job = yard_next(y);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  yard_complete(y, job, NULL);
+}
+
 static void revives_dead_ones_and_purges_what_has_ended(void **state) {
   BEGIN;
   int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
@@ -310,6 +361,8 @@ int main(void) {
       yard_tests(tries_again_after_a_back_off_until_it_is_dead),
       yard_tests(does_not_try_again_where_options_say_nothing_of_it),
       yard_tests(tries_three_times_more_without_options),
+      yard_tests(keeps_an_error_that_is_any_bytes_or_cut_in_a_letter),
+      yard_tests(leaves_to_its_lease_what_failed_where_that_could_not_be_told),
       yard_tests(gives_back_at_once_what_neither_ended_nor_failed),
       yard_tests(is_claimed_again_once_its_lease_is_out),
       yard_tests(is_dead_after_twenty_lost_leases),
@@ -318,6 +371,7 @@ int main(void) {
       yard_tests(runs_no_more_of_a_name_at_once_than_its_concurrency),
       yard_tests(takes_the_queues_and_names_that_it_was_opened_for),
       yard_tests(stops_at_once_and_lets_run_what_runs),
+      yard_tests(runs_nothing_more_once_a_reload_has_moved_the_queue),
       yard_tests(revives_dead_ones_and_purges_what_has_ended),
       yard_tests(lists_the_newest_first),
       yard_tests(gives_each_minute_of_a_schedule_to_one),

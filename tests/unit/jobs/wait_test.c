@@ -18,10 +18,20 @@ typedef struct hand {
   shunt_worker *worker;
   shunt_error err; /* SHUNT_OK, or what went wrong */
   int done;
-  atomic_llong *last; /* the data of the job before, on whatever thread; NULL: they are in no order */
-  bool disorder;      /* data did not grow */
-  const char *write;  /* a datasource that each job writes to first; NULL: none */
+  atomic_llong *last;  /* the data of the job before, on whatever thread; NULL: they are in no order */
+  bool disorder;       /* data did not grow */
+  atomic_int *running; /* jobs at this moment, on all threads; NULL: nobody counts */
+  int most;            /* of these */
+  const char *write;   /* a datasource that each job writes to first; NULL: none */
 } hand;
+
+/* Sleeps, so that others have the time to begin. */
+static void count_running(hand *h) {
+  int now = atomic_fetch_add(h->running, 1) + 1;
+  if (now > h->most) h->most = now;
+  usleep(1000);
+  atomic_fetch_sub(h->running, 1);
+}
 
 static shunt_status handle(hand *h, shunt_job *job) {
   const shunt_job_info *info = shunt_job_of(job);
@@ -31,6 +41,7 @@ static shunt_status handle(hand *h, shunt_job *job) {
   int64_t n = strtoll(info->data, NULL, 10);
   if (h->last && atomic_exchange(h->last, n) != n - 1) h->disorder = true;
   h->done++;
+  if (h->running) count_running(h);
   shunt_status status = h->write ? shunt_sql(shunt_job_session(job), h->write, "INSERT INTO effects VALUES (1)", NULL,
                                              0, NULL, NULL, &why)
                                  : SHUNT_OK;
@@ -351,14 +362,61 @@ static void takes_effect_once_where_it_is_completed_in_its_effects_transaction(v
     shunt_job *job = yard_next(y);
     yard_fine(y, shunt_begin(shunt_job_session(job), &(shunt_tx_options){.client = queue_client(y)}, &tx, &y->err));
     yard_fine(y, shunt_job_complete(job, NULL, &y->err));
+    assert_false(shunt_job_ended(job));
     if (commit)
       yard_fine(y, shunt_commit(tx, &y->err));
     else
       yard_fine(y, shunt_rollback(tx, &y->err));
+    assert_int_equal(shunt_job_ended(job), commit);
     shunt_job_free(job);
     assert_int_equal(yard_count(y), !commit);
   }
   assert_null(yard_try_next(y));
+}
+
+/* Its snapshot is older than the renewal. */
+static void is_completed_in_a_transaction_that_sees_what_was_for_longer_than_its_lease(void **state) {
+  BEGIN;
+  shunt_tx *tx;
+  if (y->kind == YARD_OWN) skip();
+  shunt_worker_close(y->worker);
+  y->worker = yard_worker(y, 300);
+  static const char *const isolations[] = {"repeatable read", "serializable"};
+  for (int i = 0; i < 2; i++) {
+    yard_push(y, "j", NULL, &(shunt_push_options){.concurrency = 1});
+    shunt_job *job = yard_next(y);
+    const shunt_tx_options o = {.client = queue_client(y), .isolation = isolations[i]};
+    for (;;) { /* a renewal may fall between the two */
+      yard_fine(y, shunt_begin(shunt_job_session(job), &o, &tx, &y->err));
+      shunt_status status = shunt_job_hold(job, &y->err);
+      if (!status) break;
+      yard_fails(y, status, SHUNT_E_CONFLICT, "serialize");
+      yard_fine(y, shunt_rollback(tx, &y->err));
+    }
+    usleep(500000);
+    if (y->kind == YARD_PG) assert_null(yard_try_next(y));
+    yard_fine(y, shunt_job_complete(job, NULL, &y->err));
+    yard_fine(y, shunt_commit(tx, &y->err));
+    shunt_job_free(job);
+    assert_int_equal(yard_count(y), 0);
+  }
+}
+
+static void holds_no_job_that_another_worker_has(void **state) {
+  BEGIN;
+  shunt_tx *tx;
+  if (y->kind != YARD_PG) skip();
+  yard_push(y, "j", NULL, NULL);
+  shunt_job *lost = yard_next(y);
+  yard_hasten(y);
+  shunt_job *job = yard_next(y);
+  const shunt_tx_options o = {.client = queue_client(y), .isolation = "serializable"};
+  yard_fine(y, shunt_begin(shunt_job_session(lost), &o, &tx, &y->err));
+  yard_fails(y, shunt_job_hold(lost, &y->err), SHUNT_E_CONFLICT, "its lease ran out");
+  yard_fine(y, shunt_rollback(tx, &y->err));
+  shunt_job_free(lost);
+  yard_complete(y, job, NULL);
+  assert_int_equal(yard_count(y), 0);
 }
 
 static void rolls_back_what_is_open_when_it_has_failed(void **state) {
@@ -428,6 +486,29 @@ static void keeps_the_order_where_one_runs_at_a_time(void **state) {
   shunt_worker_close(second);
 }
 
+/* Workers that know nothing of each other, as in processes of their own. */
+static void runs_no_more_at_once_than_a_names_concurrency_on_many_workers(void **state) {
+  BEGIN;
+  enum { AT_ONCE = 2, WORKERS = 5 };
+  hand hands[WORKERS];
+  atomic_int running = 0;
+  for (int i = 0; i < MANY; i++) yard_push(y, "j", "0", &(shunt_push_options){.concurrency = AT_ONCE});
+  for (int i = 0; i < WORKERS; i++) {
+    hands[i] = (hand){.worker = yard_worker(y, YARD_LEASE_MS), .running = &running};
+    hand_begin(&hands[i]);
+  }
+  wait_until_empty(y);
+  int done = 0, most = 0;
+  for (int i = 0; i < WORKERS; i++) {
+    hand_stop(&hands[i]);
+    shunt_worker_close(hands[i].worker);
+    done += hands[i].done;
+    if (hands[i].most > most) most = hands[i].most;
+  }
+  assert_int_equal(done, MANY);
+  assert_in_range(most, 1, AT_ONCE);
+}
+
 /* The tables are made at the first use, whoever is the first. */
 static void is_made_once_by_many_who_push_first(void **state) {
   BEGIN;
@@ -476,6 +557,8 @@ int main(void) {
       yard_tests(refuses_to_wait_in_a_transaction_that_hides_the_job),
       yard_tests(sends_at_once_what_a_transaction_elsewhere_waits_for),
       yard_tests(takes_effect_once_where_it_is_completed_in_its_effects_transaction),
+      yard_tests(is_completed_in_a_transaction_that_sees_what_was_for_longer_than_its_lease),
+      yard_tests(holds_no_job_that_another_worker_has),
       yard_tests(rolls_back_what_is_open_when_it_has_failed),
       yard_tests(is_sent_after_the_commit_of_a_transaction_elsewhere),
       yard_tests(is_done_only_once_what_it_did_elsewhere_is_committed),
@@ -484,6 +567,7 @@ int main(void) {
       {"tells_at_once_without_levels_that_it_would_wait_for_ever (PostgreSQL)",
        tells_at_once_without_levels_that_it_would_wait_for_ever, yard_pg_flat, yard_teardown, NULL},
       yard_tests(runs_each_job_once_on_many_threads),
+      yard_tests(runs_no_more_at_once_than_a_names_concurrency_on_many_workers),
       yard_tests(keeps_the_order_where_one_runs_at_a_time),
       yard_tests(is_made_once_by_many_who_push_first),
       yard_tests(is_woken_by_a_push_of_another_application),
