@@ -39,8 +39,8 @@ void gather_begin(shunt_session *s, gather *g) {
   s->gather = g;
 }
 
-shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin,
-                        uint32_t *first_row, shunt_error *err) {
+shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin, row_range *range,
+                        shunt_error *err) {
   inquiry *a = arena_new(&s->call, inquiry);
   if (!a) return error_memory(err);
   a->sql = s->sql;
@@ -48,7 +48,7 @@ shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int
   a->e = execution_of(&a->sql, client, level, true);
   a->feed = f;
   a->origin = origin;
-  a->first_row = first_row;
+  a->range = range;
   if (!f->first) add_feed(&s->gather->open, f);
   *(f->first ? &f->last->next : &f->first) = a;
   f->last = a;
@@ -187,11 +187,18 @@ static shunt_status receive_rows(shunt_session *s, inquiry *a, shunt_error *err)
   return execution_run(s, &a->e, rows, err);
 }
 
+/* Rows past UINT32_MAX are in no range; whoever uses ranges refuses so many. */
+static void add_rows(row_range *range, size_t before, size_t after) {
+  if (after > UINT32_MAX) return;
+  if (range->first == range->end) range->first = (uint32_t)before;
+  range->end = (uint32_t)after;
+}
+
 static void receive(shunt_session *s, inquiry *a) {
   gather *g = s->gather;
   feed *f = a->feed;
   unlink_inquiry(g, a);
-  if (a->first_row) *a->first_row = (uint32_t)f->rows->count;
+  size_t before = f->rows->count;
   shunt_status status = SHUNT_OK;
   shunt_error err;
   if (a->origin && !rows_add_origin(f->rows, a->e.client->id)) status = error_memory(&err);
@@ -199,6 +206,7 @@ static void receive(shunt_session *s, inquiry *a) {
     status = receive_rows(s, a, &err);
   else if (a->conn)
     drop_answer(s, a);
+  if (a->range) add_rows(a->range, before, f->rows->count);
   execution_end(s, &a->e, status, &err);
   recycle(s, a);
   if (status && !g->status) {

@@ -12,6 +12,11 @@ enum { GATHER_MOST = 64 /* under way at once */ };
 
 typedef struct inquiry inquiry;
 
+/* Rows from first on, up to and without end. Zeroed it is empty. */
+typedef struct row_range {
+  uint32_t first, end;
+} row_range;
+
 /* Statements whose rows go into the same rows, in the order in which they were asked, sent and received in it. */
 typedef struct feed {
   shunt_rows *rows;
@@ -25,9 +30,9 @@ struct inquiry {
   execution e;
   sql_text sql;
   feed *feed;
-  uint32_t *first_row; /* to be told how many rows there are before its own; NULL: nobody asks */
-  bool origin;         /* note which client its rows come from */
-  driver_conn *conn;   /* on which it is under way; NULL: it isn't */
+  row_range *range;  /* grows by the rows received; may be NULL */
+  bool origin;       /* note which client its rows come from */
+  driver_conn *conn; /* on which it is under way; NULL: it isn't */
   int socket;
   inquiry *next; /* of its feed */
 };
@@ -46,9 +51,10 @@ typedef struct gather {
 
 /* A session has one at a time. */
 void gather_begin(shunt_session *s, gather *g);
-/* Takes s->sql for the feed. Errors: MEMORY. */
-shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin,
-                        uint32_t *first_row, shunt_error *err);
+/* Takes s->sql for the feed. Statements asked one after the other may share a range, empty at first: it will be that of
+ * all their rows. Errors: MEMORY. */
+shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin, row_range *range,
+                        shunt_error *err);
 /* Goes on until a feed has all of its rows, *done, or nothing is left, NULL. Errors: those of statement_read. */
 shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err);
 /* Receives all that is under way, so that no connection is held. */

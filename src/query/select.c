@@ -222,14 +222,14 @@ shunt_status select_run(shunt_session *s, const access *a, select_spec *q, shunt
   return status;
 }
 
-shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, uint32_t *first_row,
+shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, row_range *range,
                         shunt_error *err) {
   size_t from = 0, before = q->statements;
   shunt_status status = select_columns(s, a, q, f->rows, err);
   while (!status && has_more(q, from, before)) {
     bool first = q->statements == before;
     status = write_one(s, a, q, &from, f->rows, err);
-    if (!status) status = gather_ask(s, f, a->client, a->level, q->origins && first, first ? first_row : NULL, err);
+    if (!status) status = gather_ask(s, f, a->client, a->level, q->origins && first, range, err);
   }
   return status;
 }

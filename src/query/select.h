@@ -26,9 +26,9 @@ typedef struct select_spec {
 
 /* Errors: those of access_column and statement_run, USAGE. */
 shunt_status select_run(shunt_session *s, const access *a, select_spec *q, shunt_rows *rows, shunt_error *err);
-/* For the feed, whose rows are there already. *first_row will be the number of the first one. */
-shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, uint32_t *first_row,
-                        shunt_error *err);
+/* For the feed, whose rows are there already. *range, empty at first, will be that of the rows read: it
+ * stays empty where the keys take no statement. */
+shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, row_range *range, shunt_error *err);
 /* Names the rows' columns, and reads nothing. */
 shunt_status select_columns(shunt_session *s, const access *a, const select_spec *q, shunt_rows *rows,
                             shunt_error *err);

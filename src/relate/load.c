@@ -60,14 +60,14 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
 shunt_status load_groups(loading *l, const grouped *k, select_spec *q, shunt_rows *rows,
                          shunt_status (*resume)(loading *l)) {
   l->feed = (feed){.rows = rows, .owner = l};
-  l->first_row = arena_array(l->scratch, uint32_t, k->ngroups + 1);
-  if (!l->first_row) return error_memory(l->err);
+  l->range = arena_array(l->scratch, row_range, k->ngroups);
+  if (!l->range) return error_memory(l->err);
   q->at_once = k->at_once;
   for (size_t g = 0; g < k->ngroups; g++) {
     q->filter.key = k->groups[g].key;
     q->filter.keys = k->groups[g].keys;
     q->filter.nkeys = k->groups[g].nkeys;
-    shunt_status status = select_ask(l->s, &k->groups[g].at, q, &l->feed, &l->first_row[g], l->err);
+    shunt_status status = select_ask(l->s, &k->groups[g].at, q, &l->feed, &l->range[g], l->err);
     if (status) return status;
   }
   l->resume = resume;
@@ -95,14 +95,14 @@ static shunt_status weights_of(const loading *l, grouped *k, const shunt_rows *r
   return group_weigh(l->s, l->scratch, k, cells, rows->count, weights, l->err);
 }
 
-/* A counting sort: how many each key has, where they begin, and then each row to its place. */
+/* A counting sort: how many each key has, where they begin, and then each row to its place. A group whose keys its
+ * column can't hold has asked no statement, and has no rows. */
 shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, uint32_t **starts,
                          uint32_t **positions) {
   size_t nkeys = k->keys.count;
   if (rows->count >= UINT32_MAX)
     return error_set(l->err, SHUNT_E_USAGE, "model '%s' gives more rows than fit into one call",
                      k->groups[0].at.model->name);
-  l->first_row[k->ngroups] = (uint32_t)rows->count;
   uint32_t *key_of = arena_alloc(l->scratch, rows->count * sizeof *key_of);
   *starts = arena_array(l->scratch, uint32_t, nkeys + 2);
   *positions = arena_alloc(l->scratch, rows->count * sizeof **positions);
@@ -113,7 +113,7 @@ shunt_status load_by_key(const loading *l, grouped *k, const shunt_rows *rows, u
   uint32_t *end = *starts + 1; /* of each key, once they are all placed */
   for (size_t g = 0; g < k->ngroups; g++) {
     int column = rows_column_index(rows, k->groups[0].key->name);
-    for (uint32_t i = l->first_row[g]; i < l->first_row[g + 1]; i++) {
+    for (uint32_t i = l->range[g].first; i < l->range[g].end; i++) {
       key_of[i] = group_find(k, g, weights ? &weights[i] : &rows_row(rows, i)[column]);
       if (key_of[i] != MATCH_NONE) end[key_of[i] + 1]++;
     }

@@ -38,7 +38,7 @@ struct loading {
   grouped k;
   select_spec q;
   bool cut;            /* limits count here, and not in the statements */
-  uint32_t *first_row; /* of each group, in the feed's rows */
+  row_range *range;    /* of each group, in the feed's rows */
   shunt_rows *between; /* belongs_to_many: of the through model */
   links *links;
   arena own; /* is scratch */

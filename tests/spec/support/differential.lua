@@ -27,7 +27,7 @@ local function in_order_of(root, rows)
   if root.method ~= "mget" then return rows end
   local by_id, out = {}, {}
   for i, full in ipairs(root.rows) do by_id[full.id] = rows[i] end
-  for _, id in ipairs(root.ids) do out[#out + 1] = by_id[id] end
+  for _, id in ipairs(root.ids) do out[#out + 1] = by_id[id] or by_id[math.tointeger(tonumber(id))] end
   return out
 end
 

@@ -91,40 +91,48 @@ end
 
 -- ---- placements ----
 
-local function partition(random, model, column)
+-- Whether an edge leads to the column from keys that need not be integers.
+local function has_odd_edge(schema, model, column)
+  for _, edge in ipairs(schema.edges) do
+    local touches = edge.holder == model and edge.foreign_key == column or edge.owner == model and edge.key == column
+    if touches and not edge.plain_integers then return true end
+  end
+  return false
+end
+
+local function partition(schema, random, model, column)
   model.placement = random:of { "tables", "datasources", "both" }
-  model.part_column, model.parts = column, random:int(2, 4)
+  model.part_column, model.parts, model.odd_keys = column, random:int(2, 4), has_odd_edge(schema, model, column) or random:chance(50)
   model.part_clients = {}
   for i = 1, model.parts do model.part_clients[i] = model.placement == "tables" and model.client or random:of(clients) end
 end
 
--- A part's client and table for a value of the part column; the base where the value names none.
+-- A part's client and table for a value of the part column, of whatever type; the base where the value names none.
 function M.part(model, value)
-  if not model.parts or math.type(value) ~= "integer" then return model.client, model.base end
-  local b = value % model.parts
+  local number = model.parts and math.tointeger(tonumber(value))
+  if not number then return model.client, model.base end
+  local b = number % model.parts
   local name = model.placement == "datasources" and model.base or ("%s_%02d"):format(model.base, b)
   return model.part_clients[b + 1], name
 end
 
--- A column that partitions: every edge over it compares integers.
-local function can_partition(schema, model, column)
-  for _, edge in ipairs(schema.edges) do
-    local touches = edge.holder == model and edge.foreign_key == column or edge.owner == model and edge.key == column
-    if touches and not edge.plain_integers then return false end
-  end
-  return model.by_name[column].type == "integer"
-end
+-- A column that partitions. The other end of an edge over it may be of any type, and have values that no part holds.
+local function can_partition(model, column) return model.by_name[column].type == "integer" end
 
 local function place(schema, random)
   for _, name in ipairs(schema.names) do
     local model = schema.models[name]
-    local columns = {}
+    local columns, odd = {}, {}
     for _, column in ipairs(model.columns) do
-      if (column.name == "id" or column.name:match "^f") and can_partition(schema, model, column.name) then columns[#columns + 1] = column.name end
+      if (column.name == "id" or column.name:match "^f") and can_partition(model, column.name) then
+        columns[#columns + 1] = column.name
+        if has_odd_edge(schema, model, column.name) then odd[#odd + 1] = column.name end
+      end
     end
+    if #odd > 0 and random:chance(60) then columns = odd end
     local roll = random:int(1, 100)
-    if roll <= 35 and #columns > 0 then
-      partition(random, model, random:of(columns))
+    if roll <= (columns == odd and 70 or 35) and #columns > 0 then
+      partition(schema, random, model, random:of(columns))
     elseif roll <= 55 then
       model.placement = "clientless"
     end
@@ -135,10 +143,11 @@ end
 local function follow(schema, random)
   for _, edge in ipairs(schema.edges) do
     local owner, holder = edge.owner, edge.holder
-    local may = edge.key == "id" and edge.plain_integers and owner ~= holder and can_partition(schema, owner, "id")
+    local may = edge.key == "id" and edge.plain_integers and owner ~= holder and can_partition(owner, "id")
     if may and not (holder.leads or holder.follows or owner.follows) and random:chance(20) then
       if not (owner.placement == "datasources" and owner.part_column == "id") then
         owner.part_column, owner.parts, owner.part_clients = "id", random:int(2, 4), {}
+        owner.odd_keys = has_odd_edge(schema, owner, "id") or random:chance(50)
         for i = 1, owner.parts do owner.part_clients[i] = random:of(clients) end
       end
       owner.placement, owner.leads = "datasources", true
@@ -426,9 +435,15 @@ local function relation_text(relation, null)
   return ("%s(%q, %q, %s)"):format(relation.kind, relation.target, relation.foreign_key, options_text(relation, null))
 end
 
+-- The number of the part, nil for the base. mod keeps one decision a part, but refuses what is no integer.
+local function part_text(model)
+  if not model.odd_keys then return ('req:mod("where.%s", %d)'):format(model.part_column, model.parts) end
+  return ('math.type(req.where.%s) == "integer" and req.where.%s %% %d or nil'):format(model.part_column, model.part_column, model.parts)
+end
+
 local function client_text(model)
   if model.placement == "plain" or model.placement == "tables" then return ("%q"):format(model.client) end
-  local lines = { ("function(req)\n    local b = req:mod(\"where.%s\", %d)"):format(model.part_column, model.parts) }
+  local lines = { ("function(req)\n    local b = %s"):format(part_text(model)) }
   for i, name in ipairs(model.part_clients) do lines[#lines + 1] = ("    if b == %d then return %q end"):format(i - 1, name) end
   lines[#lines + 1] = ("    return %q\n  end"):format(model.client)
   return table.concat(lines, "\n")
@@ -436,8 +451,8 @@ end
 
 local function table_text(model)
   if model.placement ~= "tables" and model.placement ~= "both" then return ("%q"):format(model.base) end
-  return ("function(req)\n    local b = req:mod(\"where.%s\", %d)\n    return b and (\"%s_%%02d\"):format(b) or %q\n  end"):format(
-    model.part_column, model.parts, model.base, model.base)
+  return ("function(req)\n    local b = %s\n    return b and (\"%s_%%02d\"):format(b) or %q\n  end"):format(part_text(model),
+    model.base, model.base)
 end
 
 --- The schema as a rule file.

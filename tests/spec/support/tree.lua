@@ -46,13 +46,19 @@ local function grow(schema, random, null, node, depth, budget)
   end
 end
 
+-- As requests bring them: an integer as text too, and values that the column can't hold.
 local function some_ids(random, model)
   local ids, seen = {}, {}
+  local whole, odd = model.by_name.id.type == "integer", model.odd_keys or model.part_column ~= "id"
   for _ = 1, random:int(0, 8) do
-    local id = #model.rows > 0 and random:chance(85) and random:of(model.rows).id or model.by_name.id.type == "integer" and 999 or "none"
-    if not seen[id] then ids[#ids + 1] = id end
-    seen[id] = true
+    local id = #model.rows > 0 and random:chance(85) and random:of(model.rows).id or whole and 999 or "none"
+    if not seen[id] then
+      seen[id] = true
+      if whole and random:chance(15) then id = tostring(id) end
+      ids[#ids + 1] = id
+    end
   end
+  if whole and odd and random:chance(30) then table.insert(ids, random:int(1, #ids + 1), random:of { "x7", "", "1.5", 2.5, "1e400" }) end
   return ids
 end
 
@@ -163,6 +169,12 @@ local function clients_of(node, model)
   return size(set)
 end
 
+-- Where keys of a model's rows may lead: to each part, and, where they need not be integers, to the base.
+local function most_places(model)
+  if model.part_column ~= "id" then return 1 end
+  return model.parts + (model.odd_keys and 1 or 0)
+end
+
 local function where_equals(node, column)
   for _, where in pairs { node.opts.where or {}, node.relation and node.relation.options.where or {} } do
     if type(where[column]) == "number" then return true end
@@ -183,7 +195,7 @@ local function child_bound(schema, node, model, child, null)
     local through = schema.models[relation.through]
     child.by_primary_key = target.part_column == "id"
     local n = decisions(through, relation.foreign_key, keys)
-    return n == 0 and 0 or n + (target.part_column == "id" and target.parts or 1)
+    return n == 0 and 0 or n + most_places(target)
   end
   child.by_primary_key = where_equals(child, target.part_column)
   if relation.inherits then return next(keys) == nil and 0 or clients_of(node, model) end
@@ -207,8 +219,7 @@ end
 function M.statement_bound(schema, root, null)
   local model = schema.models[root.model]
   root.by_primary_key = root.method ~= "mget" and where_equals(root, model.part_column)
-  -- An mget of a model partitioned by its primary key may read each part.
-  local first = root.method == "mget" and model.part_column == "id" and model.parts or 1
+  local first = root.method == "mget" and most_places(model) or 1
   if root.method == "mget" and model.part_column == "id" then root.by_primary_key = true end
   return first + under(schema, root, null)
 end
