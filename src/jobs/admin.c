@@ -4,23 +4,14 @@
 #include "jobs/queue.h"
 #include "jobs/signal.h"
 
-static void text_param(sql_text *sql, const char *text) {
-  shunt_value v = queue_text(text);
-  sql_param(sql, &v);
-}
-
-static void integer_param(sql_text *sql, int64_t i) {
-  shunt_value v = shunt_integer(i);
-  sql_param(sql, &v);
-}
-
 /* " AND column = ?", where there is something to compare with. */
-static void only(sql_text *sql, const char *column, const char *text) {
+static void only(const queue *q, const char *column, const char *text) {
+  sql_text *sql = &q->session->sql;
   if (!text) return;
   sql_puts(sql, " AND ");
   sql_puts(sql, column);
   sql_puts(sql, " = ");
-  text_param(sql, text);
+  queue_put_text(q, text);
 }
 
 static sql_text *begin(const queue *q, const char *text) {
@@ -28,7 +19,7 @@ static sql_text *begin(const queue *q, const char *text) {
   sql_reset(sql);
   sql_puts(sql, text);
   sql_puts(sql, " WHERE env = ");
-  text_param(sql, q->env);
+  queue_put_text(q, q->env);
   return sql;
 }
 
@@ -52,12 +43,12 @@ shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const cha
   queue q = queue_of(s);
   sql_text *sql = begin(&q, "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
                             "unique_key, data, worker, error, created_at, finished_at FROM shunt_jobs");
-  only(sql, "queue", queue_name);
-  only(sql, "state", state);
+  only(&q, "queue", queue_name);
+  only(&q, "state", state);
   sql_puts(sql, " ORDER BY id DESC");
   if (limit) {
     sql_puts(sql, " LIMIT ");
-    integer_param(sql, limit);
+    queue_put_integer(&q, limit);
   }
   shunt_rows *found = rows_new();
   if (!found) return error_memory(err);
@@ -83,11 +74,11 @@ shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_na
   sql_puts(sql, ", due_at = ");
   sql_puts(sql, q.dialect->now_ms);
   sql_puts(sql, " WHERE state = 'dead' AND env = ");
-  text_param(sql, q.env);
-  only(sql, "queue", queue_name);
+  queue_put_text(&q, q.env);
+  only(&q, "queue", queue_name);
   if (id) {
     sql_puts(sql, " AND id = ");
-    integer_param(sql, id);
+    queue_put_integer(&q, id);
   }
   sql_puts(sql, " AND (unique_key IS NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs o WHERE o.env = shunt_jobs.env AND "
                 "o.queue = shunt_jobs.queue AND o.unique_key = shunt_jobs.unique_key AND (o.due_at IS NOT NULL OR "
@@ -110,12 +101,12 @@ shunt_status shunt_jobs_purge(shunt_session *s, const char *queue_name, const ch
   if (status) return status;
   queue q = queue_of(s);
   sql_text *sql = begin(&q, "DELETE FROM shunt_jobs");
-  only(sql, "queue", queue_name);
-  only(sql, "state", state);
+  only(&q, "queue", queue_name);
+  only(&q, "state", state);
   sql_puts(sql, " AND state IN ('done', 'dead') AND finished_at <= ");
   sql_puts(sql, q.dialect->now_ms);
   sql_puts(sql, " - ");
-  integer_param(sql, older_ms);
+  queue_put_integer(&q, older_ms);
   status = queue_run_sql(&q, NULL, &affected, err);
   if (n) *n = affected;
   return status;

@@ -18,6 +18,15 @@ static const int64_t LONGEST_BACKOFF_MS = 86400000;
 /* Still this one's: nobody has claimed it since. */
 #define MINE " WHERE id = ? AND claim = ? AND state = 'running'"
 
+static void put_mine(const queue *q, const shunt_job *job) {
+  sql_text *sql = &q->session->sql;
+  sql_puts(sql, " WHERE id = ");
+  queue_put_integer(q, job->info.id);
+  sql_puts(sql, " AND claim = ");
+  queue_put_integer(q, job->claim);
+  sql_puts(sql, " AND state = 'running'");
+}
+
 const shunt_job_info *shunt_job_of(const shunt_job *job) { return &job->info; }
 shunt_session *shunt_job_session(shunt_job *job) { return job->session; }
 
@@ -70,17 +79,12 @@ static shunt_status forget(const shunt_job *job, const queue *q, int64_t *affect
 static shunt_status keep(const shunt_job *job, const queue *q, const char *result, int64_t *affected,
                          shunt_error *err) {
   sql_text *sql = &q->session->sql;
-  const shunt_value text = queue_text(result), id = shunt_integer(job->info.id), claim = shunt_integer(job->claim);
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET state = 'done', due_at = NULL, slot = NULL, error = NULL, finished_at = ");
   sql_puts(sql, q->dialect->now_ms);
   sql_puts(sql, ", result = ");
-  sql_param(sql, &text);
-  sql_puts(sql, " WHERE id = ");
-  sql_param(sql, &id);
-  sql_puts(sql, " AND claim = ");
-  sql_param(sql, &claim);
-  sql_puts(sql, " AND state = 'running'");
+  queue_put_text(q, result);
+  put_mine(q, job);
   return queue_run_sql(q, NULL, affected, err);
 }
 
@@ -145,24 +149,20 @@ static int64_t backoff_ms(const shunt_job *job) {
 
 static void write_failed(const queue *q, const shunt_job *job, const char *why, bool dead) {
   sql_text *sql = &q->session->sql;
-  const char *now = q->dialect->now_ms;
-  const shunt_value error = queue_text(why), id = shunt_integer(job->info.id), claim = shunt_integer(job->claim),
-                    wait = shunt_integer(dead ? 0 : backoff_ms(job));
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET failures = failures + 1, slot = NULL, error = ");
-  sql_param(sql, &error);
-  sql_puts(sql, dead ? ", state = 'dead', due_at = NULL, finished_at = " : ", state = 'ready', run_at = ");
-  sql_puts(sql, now);
-  for (int i = 0; i < 2 && !dead; i++) {
-    sql_puts(sql, i ? ", due_at = " : " + ");
-    if (i) sql_puts(sql, now), sql_puts(sql, " + ");
-    sql_param(sql, &wait);
+  queue_put_text(q, why);
+  if (dead) {
+    sql_puts(sql, ", state = 'dead', due_at = NULL, finished_at = ");
+    sql_puts(sql, q->dialect->now_ms);
+  } else {
+    const int64_t wait_ms = backoff_ms(job);
+    sql_puts(sql, ", state = 'ready', run_at = ");
+    queue_put_later(q, wait_ms);
+    sql_puts(sql, ", due_at = ");
+    queue_put_later(q, wait_ms);
   }
-  sql_puts(sql, " WHERE id = ");
-  sql_param(sql, &id);
-  sql_puts(sql, " AND claim = ");
-  sql_param(sql, &claim);
-  sql_puts(sql, " AND state = 'running'");
+  put_mine(q, job);
 }
 
 /* On the worker's own session, whatever has become of the job's. */

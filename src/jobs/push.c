@@ -38,36 +38,27 @@ void push_free(push *p) { base_free(p->envelope); }
 
 /* ---- sending ---- */
 
-static void text_param(sql_text *sql, const char *text) {
-  shunt_value v = queue_text(text);
-  sql_param(sql, &v);
-}
-
 static void write_insert(const queue *q, const push *p) {
   const shunt_push_options *o = &p->options;
-  const char *now = q->dialect->now_ms;
   sql_text *sql = &q->session->sql;
   const shunt_value numbers[] = {shunt_integer(o->retry), shunt_integer(o->backoff_ms), shunt_integer(o->timeout_ms),
                                  shunt_integer(o->concurrency), shunt_integer(p->awaited)};
-  const shunt_value priority = shunt_integer(o->priority), delay = shunt_integer(o->delay_ms);
   sql_reset(sql);
   sql_puts(sql, "INSERT INTO shunt_jobs (queue, name, env, unique_key, data, envelope, retry, backoff_ms, timeout_ms, "
                 "concurrency, awaited, state, priority, created_at, run_at, due_at) VALUES (");
   const char *const texts[] = {o->queue, p->job, q->env, o->unique_key, p->data, p->envelope};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    text_param(sql, texts[i]);
+    queue_put_text(q, texts[i]);
     sql_puts(sql, ", ");
   }
   sql_params(sql, numbers, sizeof numbers / sizeof *numbers);
   sql_puts(sql, ", 'ready', ");
-  sql_param(sql, &priority);
+  queue_put_integer(q, o->priority);
   sql_puts(sql, ", ");
-  sql_puts(sql, now);
+  sql_puts(sql, q->dialect->now_ms);
   for (int i = 0; i < 2; i++) {
     sql_puts(sql, ", ");
-    sql_puts(sql, now);
-    sql_puts(sql, " + ");
-    sql_param(sql, &delay);
+    queue_put_later(q, o->delay_ms);
   }
   sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
   sql_puts(sql, q->dialect->notify);
@@ -79,11 +70,11 @@ static void write_find(const queue *q, const push *p) {
   sql_reset(sql);
   sql_puts(sql, p->awaited ? "UPDATE shunt_jobs SET awaited = awaited + 1" : "SELECT id FROM shunt_jobs");
   sql_puts(sql, " WHERE env = ");
-  text_param(sql, q->env);
+  queue_put_text(q, q->env);
   sql_puts(sql, " AND queue = ");
-  text_param(sql, p->options.queue);
+  queue_put_text(q, p->options.queue);
   sql_puts(sql, " AND unique_key = ");
-  text_param(sql, p->options.unique_key);
+  queue_put_text(q, p->options.unique_key);
   sql_puts(sql, " AND due_at IS NOT NULL");
   if (p->awaited) sql_puts(sql, " RETURNING id");
 }

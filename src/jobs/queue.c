@@ -79,6 +79,25 @@ queue_key queue_key_of(const queue *q, int64_t id) {
   return key;
 }
 
+/* ---- parts of statements ---- */
+
+void queue_put_text(const queue *q, const char *text) {
+  const shunt_value v = queue_text(text);
+  sql_param(&q->session->sql, &v);
+}
+
+void queue_put_integer(const queue *q, int64_t integer) {
+  const shunt_value v = shunt_integer(integer);
+  sql_param(&q->session->sql, &v);
+}
+
+void queue_put_later(const queue *q, int64_t ms) {
+  sql_text *sql = &q->session->sql;
+  sql_puts(sql, q->dialect->now_ms);
+  sql_puts(sql, " + ");
+  queue_put_integer(q, ms);
+}
+
 /* ---- statements ---- */
 
 static shunt_status run(const queue *q, const char *sql, const shunt_value *params, size_t nparams, shunt_rows *rows,

@@ -58,4 +58,9 @@ static inline shunt_value queue_text(const char *text) {
   return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();
 }
 
+/* To the session's sql_text: a parameter; and the time that it will be on the queue's clock in so many ms. */
+void queue_put_text(const queue *q, const char *text); /* NULL: null */
+void queue_put_integer(const queue *q, int64_t integer);
+void queue_put_later(const queue *q, int64_t ms);
+
 #endif

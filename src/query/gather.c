@@ -82,10 +82,7 @@ static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn 
   }
   int held = held_of(s->gather, e);
   if (held >= most_to_hold(e)) return SHUNT_OK;
-  shunt_status refused = s->transactions ? transaction_check_spanning(s, e->client, &s->gather->err) : SHUNT_OK;
-  if (refused) return refused;
-  shunt_status status =
-      pool_try_acquire(s->home.pools, e->client, e->level, &s->party, s->deadline_ns, conn, &s->gather->err);
+  shunt_status status = session_try_acquire(s, e->client, e->level, conn, &s->gather->err);
   return status == SHUNT_E_DATASOURCE && held ? SHUNT_OK : status;
 }
 

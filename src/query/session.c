@@ -111,10 +111,23 @@ shunt_status session_connect(shunt_session *s, const cat_client *client, int lev
   return status;
 }
 
+static shunt_status check_spanning(const shunt_session *s, const cat_client *client, shunt_error *err) {
+  return s->transactions ? transaction_check_spanning(s, client, err) : SHUNT_OK;
+}
+
 shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err) {
-  shunt_status status = s->transactions ? transaction_check_spanning(s, client, err) : SHUNT_OK;
+  shunt_status status = check_spanning(s, client, err);
   return status ? status : session_connect(s, client, level, conn, err);
+}
+
+shunt_status session_try_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                                 shunt_error *err) {
+  *conn = NULL;
+  shunt_status status = check_spanning(s, client, err);
+  if (!status) status = pool_try_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
+  if (!status && *conn) (*conn)->locked_by = locker_of(s, *conn);
+  return status;
 }
 
 /* ---- levels ---- */

@@ -117,6 +117,9 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
  * TRANSACTION, where one in force is not to be spanned. */
 shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err);
+/* The same without waiting for anybody: *conn is NULL, with SHUNT_OK, where all are busy. */
+shunt_status session_try_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
+                                 shunt_error *err);
 /* One that is to become a transaction's. */
 shunt_status session_connect(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                              shunt_error *err);

@@ -16,6 +16,7 @@
 #include "query/session.h" /* to come to the route */
 #include "route/route_inner.h"
 #include "unit/faults.h"
+#include "unit/files.h"
 
 typedef struct heard {
   int times;
@@ -29,13 +30,6 @@ typedef struct world {
   shunt_app *app;
   shunt_session *session;
 } world;
-
-static void write_file(const char *path, const char *text) {
-  FILE *file = fopen(path, "wb");
-  assert_non_null(file);
-  assert_true(fputs(text, file) >= 0);
-  assert_int_equal(fclose(file), 0);
-}
 
 static void hear(void *ud, const shunt_difference *difference) {
   heard *h = ud;

@@ -17,6 +17,7 @@
 
 #include "shunt.h"
 #include "unit/faults.h"
+#include "unit/files.h"
 
 enum { READERS = 2, RELOADS = 1000, RELOADS_BEFORE = 3 /* after which memory has what it needs */ };
 
@@ -26,13 +27,6 @@ typedef struct world {
   atomic_bool done;
   atomic_int reading; /* readers that have a session, and so a rule state */
 } world;
-
-static void write_file(const char *path, const char *text) {
-  FILE *file = fopen(path, "wb");
-  assert_non_null(file);
-  assert_true(fputs(text, file) >= 0);
-  assert_int_equal(fclose(file), 0);
-}
 
 /* In odd generations orders lie on odd, in even ones on even, and each instance has its own part. */
 static void write_rules(const world *w, uint64_t generation) {
