@@ -186,8 +186,10 @@ bench: ## Measure: one line a figure, NAME VALUE LIMIT ok|short
 	$(again) -s all $(BENCHES)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check style and look for mistakes: luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
+lint: ## Check style and look for mistakes: spelling, hard phrases, luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
 	@sh tests/packages.sh build test lint
+	@codespell src lua rules tests Makefile $(wildcard *.md)
+	@$(LUA) tests/prose.lua
 	@luacheck --quiet lua rules tests
 	@clang-format --dry-run -Werror $(C_FILES)
 	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \

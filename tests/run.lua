@@ -84,7 +84,7 @@ local function all_jobs(options, programs)
 
   local lua = os.getenv("LUA") or "lua5.4"
   local shunt = options.build .. "/shunt"
-  add("layers", count_plain, lua .. " tests/layers.lua")
+  add("layers", count_plain, ("%s tests/layers.lua %s"):format(lua, options.build))
   if not options.hosted then
     add("artefacts", count_plain, ("%s tests/artefacts.lua %s %s"):format(lua, options.build, quote(options.cc)))
   end
