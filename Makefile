@@ -147,7 +147,7 @@ demo: ## Build shunt and show it at work on the example in rules/store; ENGINES=
 	$(again) -s all
 	@$(if $(ENGINES),sh tests/engines/with-servers.sh) sh rules/store/demo.sh $(abspath $(B))/shunt $(if $(ENGINES),engines)
 
-test: ## Build and run every test
+test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of the two servers is started
 	@sh tests/packages.sh build test
 	$(again) check
 
