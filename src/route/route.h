@@ -10,30 +10,13 @@
 #include "base/arena.h"
 #include "catalog/catalog.h"
 #include "catalog/describe.h"
+#include "rule/request.h"
 #include "shunt.h"
 
 typedef struct route route;
 typedef struct rule_host rule_host;
 
-/* Names are those of the catalog, or "default" where a client may be named. Everything is borrowed for the call. */
-typedef struct route_request {
-  const cat_model *model;
-  const cat_relation *relation; /* or NULL; one made on the spot has the id UINT32_MAX */
-  const cat_instance *instance;
-  const char *explicit_client; /* NULL: none */
-  const char *explicit_table;
-  const char *relation_client; /* NULL: the relation's own */
-  const char *parent;          /* the parent's datasource; NULL where there is none */
-  const char *current;         /* what the session was switched to, or NULL */
-  shunt_op op;
-  int level;
-  bool in_transaction;
-  bool every_rule; /* asks the rules, whatever is remembered */
-  const shunt_field *where;
-  size_t nwhere;
-  const shunt_field *attrs;
-  size_t nattrs;
-} route_request;
+typedef rule_request route_request;
 
 /* Used again and again by its owner, so that deciding costs no allocation once it is warm. */
 typedef struct route_decision {

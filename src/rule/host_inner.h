@@ -66,7 +66,7 @@ struct rule_host {
   host_pending *pending;
   size_t npending, pending_capacity;
   /* while deciding */
-  rule_request *request;
+  const rule_view *view; /* NULL between runs */
   const rule_read **reads;
   size_t nreads, reads_capacity;
   uint32_t read_mask;    /* of the fields whose value was read, but for those below where and attrs */
@@ -100,12 +100,10 @@ extern const char *const host_field_names[RULE_NFIELDS];
 extern const char *const host_instance_names[];
 enum { HOST_INSTANCE_FIELDS = RULE_INSTANCE_TITLE - RULE_INSTANCE_NAME + 1 };
 
-rule_request *host_request(lua_State *L, rule_host *h); /* raises where none is under way */
+const rule_view *host_view(lua_State *L, rule_host *h); /* raises between runs */
 /* Counts the value of a field as read; below where and attrs, that of the name. */
 void host_read(lua_State *L, rule_host *h, rule_field field);
-const shunt_value *host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
-/* A field that is text: NULL where it is absent. */
-const char *host_text_of(const rule_request *r, rule_field field);
+void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
 /* The value of the field at a path, "where.user_id", NULL where it is absent; counts as read what the predicate asks
  * of it, and completes the read. May lie in room. Raises where there is no such field. */
 const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room);

@@ -141,15 +141,14 @@ static int prefix(lua_State *L) {
 /* req:model_client(): the client that the model is bound to, by the app config or in its own rule file. */
 static int model_client(lua_State *L) {
   rule_host *h = host_of(L);
-  if (!h->request)
-    return luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
+  const cat_model *model = host_view(L, h)->request->model;
   rule_host_read(h, RULE_FIELD_MODEL);
-  if (h->request->model_client_function != CATALOG_NO_FUNCTION) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, h->request->model_client_function);
+  if (model && model->client_function != CATALOG_NO_FUNCTION) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, model->client_function);
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
-  } else if (h->request->model_client) {
-    lua_pushstring(L, h->request->model_client);
+  } else if (model && model->client) {
+    lua_pushstring(L, model->client);
   } else {
     lua_pushnil(L);
   }
