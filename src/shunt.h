@@ -436,28 +436,45 @@ typedef struct shunt_trace {
                        * condition that did not hold; else NULL */
 } shunt_trace;
 
+/* The fields of a decision, as X(KIND, member). */
+#define SHUNT_DECISION_MAP(X)                                                                                          \
+  X(TEXT, model)                                                                                                       \
+  X(TEXT, relation) /* or NULL */                                                                                      \
+  X(TEXT, client)   /* NULL if denied */                                                                               \
+  X(TEXT, denied)   /* the reason, or NULL */                                                                          \
+  X(TEXT, engine)   /* "sqlite3", "pg", "mysql"; NULL if denied */                                                     \
+  X(INTEGER, level)                                                                                                    \
+  X(TEXT, table)                                                                                                       \
+  X(OP, op)                                                                                                            \
+  X(TEXT, role)   /* "primary" or "replica" */                                                                         \
+  X(TEXT, rule)   /* the rule that chose the client, or that denied the access */                                      \
+  X(TEXT, source) /* the place of that rule, as in shunt_trace */                                                      \
+  X(COUNT, generation)                                                                                                 \
+  X(TEXT, pinned_by) /* "transaction": an active transaction, whose connection is used; "job" in the session of a job; \
+                      * else NULL. The last step of the trace says so too */                                           \
+  X(FLAG, remembered)     /* true if it came from the cache */                                                         \
+  X(TEXT, not_remembered) /* the reason why the next one won't come from the cache either, or NULL */                  \
+  X(TEXT, uncacheable)    /* the reason why this decision can't be cached, or NULL */                                  \
+  X(FIELDS, depends_on)   /* fields that were read, in the order of their first read */                                \
+  X(STEPS, trace)
+
+/* The members of a field by its KIND; a list's length stands before it. */
+#define SHUNT_DECISION_TEXT(member) const char *member;
+#define SHUNT_DECISION_INTEGER(member) int member;
+#define SHUNT_DECISION_COUNT(member) uint64_t member;
+#define SHUNT_DECISION_OP(member) shunt_op member;
+#define SHUNT_DECISION_FLAG(member) bool member;
+#define SHUNT_DECISION_FIELDS(member)                                                                                  \
+  size_t n##member;                                                                                                    \
+  const char *const *member;
+#define SHUNT_DECISION_STEPS(member)                                                                                   \
+  size_t n##member;                                                                                                    \
+  const shunt_trace *member;
+
 struct shunt_decision {
-  const char *model;
-  const char *relation; /* or NULL */
-  const char *client;   /* NULL if denied */
-  const char *engine;   /* "sqlite3", "pg", "mysql"; NULL if denied */
-  int level;
-  const char *table;
-  shunt_op op;
-  const char *role;   /* "primary" or "replica" */
-  const char *rule;   /* the rule that chose the client, or that denied the access */
-  const char *source; /* the place of that rule, as in shunt_trace */
-  uint64_t generation;
-  const char *denied;         /* the reason, or NULL */
-  const char *uncacheable;    /* the reason why this decision can't be cached, or NULL */
-  bool remembered;            /* true if it came from the cache */
-  const char *not_remembered; /* the reason why the next one won't come from the cache either, or NULL */
-  const char *pinned_by;      /* "transaction": an active transaction, whose connection is used; "job" in the session of
-                               * a job; else NULL. The last step of the trace says so too */
-  size_t ndepends_on;
-  const char *const *depends_on; /* fields that were read, in the order of their first read */
-  size_t ntrace;
-  const shunt_trace *trace;
+#define SHUNT_DECISION_MEMBER(kind, member) SHUNT_DECISION_##kind(member)
+  SHUNT_DECISION_MAP(SHUNT_DECISION_MEMBER)
+#undef SHUNT_DECISION_MEMBER
 };
 
 /* Takes the decision. *decision belongs to the session and is valid until its next call; it is also set if the status

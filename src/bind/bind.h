@@ -195,6 +195,7 @@ void bind_switch_register(lua_State *L);
 void bind_hook_register(lua_State *L);
 void bind_json_register(lua_State *L);
 void bind_options_register(lua_State *L);
+void bind_resolve_register(lua_State *L);
 void bind_rows_register(lua_State *L);
 void bind_waits_register(lua_State *L);
 void bind_jobs_register(lua_State *L);

@@ -26,6 +26,7 @@ int luaopen_shunt_core(lua_State *L) {
   bind_switch_register(L);
   bind_hook_register(L);
   bind_json_register(L);
+  bind_resolve_register(L);
   bind_rows_register(L);
   bind_options_register(L);
   bind_waits_register(L);
