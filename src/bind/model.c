@@ -26,7 +26,7 @@ static void push_model(lua_State *L, int session, int name, int client, int tabl
   }
 }
 
-int bind_model_new(lua_State *L) {
+static int session_model(lua_State *L) {
   lua_settop(L, 2);
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
   if (!s->session) return bind_usage(L, "the session is closed");
@@ -332,5 +332,7 @@ void bind_model_register(lua_State *L) {
                                      {"update", model_update},
                                      {"delete", model_delete},
                                      {NULL, NULL}};
+  static const luaL_Reg of_session[] = {{"model", session_model}, {NULL, NULL}};
   bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");
+  bind_methods(L, "session_methods", of_session);
 }
