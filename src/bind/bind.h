@@ -141,11 +141,15 @@ shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_e
 shunt_status bind_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
                            shunt_error *err);
 
-/* record.c: a row to write, from the table at index. Errors: USAGE, MEMORY. */
-shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
-                         shunt_record *out, shunt_error *err);
-shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
-                          const shunt_record **out, size_t *count, shunt_error *err);
+/* record.c: a row to write, or a list of rows, from the table at index. A key that w includes holds related rows.
+ * Errors: USAGE, MEMORY. */
+typedef struct bind_record_list {
+  const shunt_record *items;
+  size_t count;
+} bind_record_list;
+shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_write *w, shunt_record *out, shunt_error *err);
+shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *w, bind_record_list *out,
+                          shunt_error *err);
 
 /* rows.c: each pushes one value */
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
