@@ -13,6 +13,9 @@ local allowed = {
   config = "base catalog",
   rule = "base catalog",
   driver = "base catalog rows",
+  ["driver/sqlite3"] = "base catalog rows driver",
+  ["driver/pg"] = "base catalog rows driver",
+  ["driver/mysql"] = "base catalog rows driver",
   route = "base catalog rule",
   pool = "base catalog rows driver",
   query = "base catalog rows route pool driver",
@@ -28,10 +31,11 @@ local allowed = {
 local wrapped = {
   ["^lua"] = "rule bind cli",
   ["^lauxlib%.h"] = "rule bind cli",
-  ["^sqlite3"] = "driver",
-  ["^libpq"] = "driver",
-  ["^mysql"] = "driver",
-  ["^mariadb"] = "driver",
+  ["^sqlite3"] = "driver/sqlite3",
+  ["^libpq"] = "driver/pg",
+  ["^mysql"] = "driver/mysql",
+  ["^mariadb"] = "driver/mysql",
+  ["^errmsg"] = "driver/mysql",
   ["^yaml%.h"] = "config",
 }
 
