@@ -21,12 +21,12 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
 # serves the static library, the shared one and the Lua module.
 MAIN_SRC := src/cli/main.c
 BIND_SRC := $(wildcard src/bind/*.c)
-LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c))
-TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)
+LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
+TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*/*.c))
 BENCH_SRC := $(wildcard tests/bench/*.c)
 STANDARD := $(sort $(wildcard rules/standard/*.lua))
-C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
@@ -186,8 +186,10 @@ bench: ## Measure: one line a figure, NAME VALUE LIMIT ok|short
 	$(again) -s all $(BENCHES)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check style and look for mistakes: luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
+lint: ## Check style and look for mistakes: spelling, hard phrases, luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
 	@sh tests/packages.sh build test lint
+	@codespell src lua rules tests Makefile $(wildcard *.md)
+	@$(LUA) tests/prose.lua
 	@luacheck --quiet lua rules tests
 	@clang-format --dry-run -Werror $(C_FILES)
 	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
