@@ -139,7 +139,7 @@ static void push_decision(lua_State *L, const shunt_decision *d) {
   SHUNT_DECISION_MAP(PUSH)
 }
 
-int bind_resolve(lua_State *L) {
+static int session_resolve(lua_State *L) {
   lua_settop(L, 3);
   bind_call *c = bind_enter(L, 1);
   shunt_request request = {.model = bind_opt_text(L, 2, "the model")};
@@ -172,6 +172,7 @@ void bind_resolve_register(lua_State *L) {
 #define NAME(kind, member) #member,
   static const char *const names[] = {SHUNT_DECISION_MAP(NAME)};
 #undef NAME
+  static const luaL_Reg methods[] = {{"resolve", session_resolve}, {NULL, NULL}};
   lua_newtable(L);
   for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
     if (strcmp(options[i].kind, "MODEL") == 0) continue;
@@ -184,4 +185,5 @@ void bind_resolve_register(lua_State *L) {
   lua_setfield(L, -2, "request_options");
   push_texts(L, names, sizeof names / sizeof *names);
   lua_setfield(L, -2, "decision_fields");
+  bind_methods(L, "session_methods", methods);
 }

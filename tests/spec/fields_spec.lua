@@ -1,6 +1,7 @@
--- The stubs name the fields that the C code declares: SHUNT_REQUEST_MAP, SHUNT_DECISION_MAP and the maps of
+-- The stubs and the flags name the fields that the C code declares: SHUNT_REQUEST_MAP, SHUNT_DECISION_MAP and the maps of
 -- src/rule/request.h.
 local core = require "shunt.core"
+local commands = require "shunt.cli.commands"
 
 local function read(path)
   local file <close> = assert(io.open(path))
@@ -46,5 +47,11 @@ describe("fields", function()
     assert.same(sorted(fields), stubs("lua/shunt/types/rules.lua", "shunt.rules.request"))
     assert.same(sorted(map("src/rule/request.h", "RULE_INSTANCE_MAP")),
       stubs("lua/shunt/types/rules.lua", "shunt.rules.instance"))
+  end)
+
+  it("of a request have a flag each", function()
+    local known = {}
+    for _, flag in ipairs(commands.by_name.resolve.flags) do known[flag[1]] = true end
+    for _, of in ipairs(core.request_options) do assert.is_true(known["--" .. of.option:gsub("_", "-")], of.option) end
   end)
 end)
