@@ -408,19 +408,30 @@ static void begin_decision(route_decision *d, const route *r, const route_reques
   d->as.role = "primary";
 }
 
+/* A column of which several predicates were asked is one field. */
+static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n) {
+  size_t count = 0;
+  if (!base_grow(&d->fields, &d->fields_capacity, n, sizeof *d->fields) ||
+      !base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on))
+    return false;
+  for (size_t i = 0; i < n; i++) {
+    size_t k = 0;
+    while (k < count && d->depends_on[k] != reads[i]->display) k++;
+    if (k < count) continue;
+    d->fields[count] = reads[i];
+    d->depends_on[count++] = reads[i]->display;
+  }
+  d->reads = d->fields;
+  d->as.depends_on = d->depends_on;
+  d->as.ndepends_on = count;
+  return true;
+}
+
 static shunt_status finish(course *c, shunt_status status) {
   route_decision *d = c->d;
   size_t n;
   const rule_read *const *reads = rule_host_reads(c->l->host, &n);
-  if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
-  size_t fields = 0;
-  for (size_t i = 0; i < n; i++) { /* a column of which several predicates were asked is one field */
-    size_t k = 0;
-    while (k < fields && d->depends_on[k] != reads[i]->display) k++;
-    if (k == fields) d->depends_on[fields++] = reads[i]->display;
-  }
-  d->as.depends_on = d->depends_on;
-  d->as.ndepends_on = fields;
+  if (!list_fields(d, reads, n)) return error_memory(c->err);
   d->as.trace = d->trace;
   const char *why = rule_host_uncacheable(c->l->host);
   if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(c->err);

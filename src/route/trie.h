@@ -58,8 +58,9 @@ typedef struct trie_leaf {
   bool levels;       /* the level is the request's */
   shunt_decision as; /* but for model, relation and op, which are the request's, and maybe the level */
   const cat_client *client;
-  const cat_rule *const *rules; /* of as.trace */
-  const char *denial;           /* the message, where it is one */
+  const rule_read *const *reads; /* of as.depends_on */
+  const cat_rule *const *rules;  /* of as.trace */
+  const char *denial;            /* the message, where it is one */
   uint64_t hash;
   struct trie_leaf *next; /* of the same hash */
 } trie_leaf;
