@@ -48,7 +48,7 @@ local known = {
 }
 
 -- How many files of a folder refer to each other in cycles; in every other folder none do. Numbers only go down.
-local in_cycles = { catalog = 7, driver = 16, pool = 2, query = 7, relate = 4, rule = 16 }
+local in_cycles = { catalog = 7, driver = 16, pool = 2, query = 7, relate = 4 }
 local met = {}
 
 local function judge(entry, ok, name, why)

@@ -26,18 +26,6 @@ static const char instance[] = "instance";
 /* They are kept outside of the sandbox's memory. */
 enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
 
-void host_no_memory(lua_State *L) {
-  sandbox_inner_of(L)->out_of_memory = true;
-  sandbox_raise(L);
-  __builtin_unreachable();
-}
-
-void host_stop(lua_State *L, sandbox_limit limit) {
-  sandbox_stop(sandbox_inner_of(L), limit);
-  sandbox_raise(L);
-  __builtin_unreachable();
-}
-
 const rule_view *host_view(lua_State *L, rule_host *h) {
   if (!h->view) luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
   return h->view;
@@ -83,7 +71,7 @@ static const rule_read values[] = {
 static void record(lua_State *L, rule_host *h, const rule_read *read) {
   if (h->nreads == h->reads_capacity &&
       !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof(const rule_read *)))
-    host_no_memory(L);
+    sandbox_raise_memory(L);
   h->reads[h->nreads++] = read;
 }
 
@@ -120,9 +108,9 @@ static const rule_read *lasting_part(lua_State *L, rule_host *h, const rule_read
   const rule_read *known = map_get_n(&h->parts, (const char *)read, sizeof *read);
   if (known || h->parts.count >= MOST_PARTS) return known;
   rule_read *made = arena_new(&h->names, rule_read);
-  if (!made) host_no_memory(L);
+  if (!made) sandbox_raise_memory(L);
   *made = *read;
-  if (!map_put_n(&h->parts, (const char *)made, sizeof *made, made)) host_no_memory(L);
+  if (!map_put_n(&h->parts, (const char *)made, sizeof *made, made)) sandbox_raise_memory(L);
   return made;
 }
 
@@ -162,17 +150,17 @@ static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field,
   map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
   const rule_read *known = map_get(names, name);
   if (known) return known;
-  if (names->count >= MOST_NAMES) host_stop(L, SANDBOX_NAMES);
+  if (names->count >= MOST_NAMES) sandbox_raise_limit(L, SANDBOX_NAMES);
   size_t size = strlen(name);
   if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
   rule_read *made = arena_new(&h->names, rule_read);
   char *display = arena_printf(&h->names, "%s.%s", host_field_names[field], name);
-  if (!made || !display) host_no_memory(L);
+  if (!made || !display) sandbox_raise_memory(L);
   *made = (rule_read){.field = field,
                       .predicate = RULE_VALUE,
                       .name = display + strlen(host_field_names[field]) + 1,
                       .display = display};
-  if (!map_put(names, made->name, made)) host_no_memory(L);
+  if (!map_put(names, made->name, made)) sandbox_raise_memory(L);
   return made;
 }
 

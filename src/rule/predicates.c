@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "rule/host_inner.h"
+#include "rule/sandbox_inner.h"
 
 /* The whole number that a value is: 7, 7.0 and "7" alike. */
 static bool whole(const shunt_value *value, int64_t *n) {
@@ -96,7 +97,7 @@ static bool list_bytes(lua_State *L, rule_host *h) {
     if (host_value(L, -1, &value)) host_list_add(bytes, &value); /* nothing else is ever equal to a field */
     lua_pop(L, 1);
   }
-  if (bytes->failed) host_no_memory(L);
+  if (bytes->failed) sandbox_raise_memory(L);
   return bytes->size <= HOST_OPERAND_BYTES;
 }
 
