@@ -75,12 +75,35 @@ local function check_library_include(place, folder, name)
   end
 end
 
+-- What an engine is like stands in its row (cat_engine_traits, driver_engine): other folders ask for that, not which
+-- engine it is.
+local engines = {}
+for engine in pairs(allowed) do
+  local name = engine:match("^driver/(.+)$")
+  if name then engines["CAT_" .. name:upper()], engines["driver_" .. name] = true, true end
+end
+
+local function check_engines(path, folder)
+  if folder == "catalog" or folder:find("^driver") then return end
+  local number = 0
+  for line in io.lines(path) do
+    number = number + 1
+    for word in line:gmatch("[%a_][%w_]*") do
+      if engines[word] then
+        checks:check(("%s:%d names %s"):format(path, number, word), false, "only catalog and driver know one engine from another")
+      end
+    end
+  end
+  checks:check(path .. " names no engine", true)
+end
+
 local list = assert(io.popen("find src -name '*.[ch]' | LC_ALL=C sort"))
 for path in list:lines() do
   local folder = path:match("^src/(.-)/[^/]+$") or "."
   if not allowed[folder] then
     checks:check(path .. " lies in a folder that has a layer", false, "add " .. folder .. " to the table in tests/layers.lua")
   else
+    check_engines(path, folder)
     for number, open, name in each_include(path) do
       local place = path .. ":" .. number
       local check = open == '"' and check_project_include or check_library_include

@@ -61,7 +61,10 @@ static void write_insert(const queue *q, const push *p) {
     queue_put_later(q, o->delay_ms);
   }
   sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
+  if (!q->dialect->notify) return;
+  sql_puts(sql, ", ");
   sql_puts(sql, q->dialect->notify);
+  sql_puts(sql, "('" QUEUE_CHANNEL "', '')");
 }
 
 /* The one whose key keeps another one out. */
