@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "driver/lex.h"
 #include "rows/rows.h"
 #include "shunt.h"
 
@@ -90,6 +91,7 @@ typedef struct driver_engine {
   const char *name;
   size_t max_params;           /* of one statement */
   size_t bulk_params;          /* of an INSERT of several rows: more of them take longer; 0: as many as go in */
+  const lex_dialect *lex;      /* how its SQL is read */
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */

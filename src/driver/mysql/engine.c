@@ -148,6 +148,7 @@ const driver_engine driver_mysql = {
     .name = "mysql",
     .max_params = MAX_PARAMS,
     .bulk_params = BULK_PARAMS,
+    .lex = &mysql_dialect,
     .quote = '`',
     .returning = false, /* the server says, with each table */
     .empty_list = true,

@@ -143,6 +143,7 @@ const driver_engine driver_pg = {
     .name = "pg",
     .max_params = MAX_PARAMS,
     .bulk_params = BULK_PARAMS,
+    .lex = &pg_dialect,
     .quote = '"',
     .returning = true,
     .nulls_last = true,

@@ -242,6 +242,7 @@ static const driver_queue queue = {
 const driver_engine driver_sqlite3 = {
     .name = "sqlite3",
     .max_params = MAX_PARAMS,
+    .lex = &sqlite_dialect,
     .quote = '"',
     .returning = true,
     .like = " LIKE ",
