@@ -41,15 +41,16 @@ static int raise_opening(lua_State *L, bind_call *c, const opening *o) {
   return lua_error(L);
 }
 
+static const char *const open_keys[] = {"env", NULL};
+
 static int app_open(lua_State *L) {
-  static const char *const known[] = {"env", NULL};
   lua_settop(L, 2);
   const char *path = bind_text(L, 1, "the path of the app config");
   bind_app *app = lua_newuserdatauv(L, sizeof *app, 0);
   memset(app, 0, sizeof *app);
   luaL_setmetatable(L, BIND_APP);
   bind_call *c = bind_call_new(L);
-  const node *options = bind_options(L, c, 2, "shunt.open", known);
+  const node *options = bind_options(L, c, 2, "shunt.open", open_keys);
   opening o = {.a = &c->arena, .last = &o.first};
   shunt_options with = {.env = bind_option_text(L, c, options, "env"), .problem = note, .ud = &o};
   if (shunt_open(path, &with, &app->app, &c->err)) {
@@ -207,6 +208,7 @@ static int app_tostring(lua_State *L) {
 }
 
 void bind_app_register(lua_State *L) {
+  static const bind_taking takes[] = {{"shunt.open", open_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
@@ -215,4 +217,5 @@ void bind_app_register(lua_State *L) {
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

@@ -114,6 +114,12 @@ void *bind_check(lua_State *L, int index, const char *type, const char *what);
 /* options.c: a table of options as a node; raises for unknown keys, with the nearest known one. NULL where the argument
  * is nil or none. known ends in a NULL. */
 const node *bind_options(lua_State *L, bind_call *c, int index, const char *of, const char *const *known);
+/* What a function of the module takes: each goes into the module's table options, for tests and tools. */
+typedef struct bind_taking {
+  const char *of; /* "app:session"; NULL ends a list */
+  const char *const *keys;
+} bind_taking;
+void bind_takes(lua_State *L, const bind_taking *list);
 const char *bind_option_text(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_bool(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const char *key, int64_t *out);

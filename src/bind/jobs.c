@@ -117,14 +117,15 @@ static const char *name_of(lua_State *L, int declared) {
   return name;
 }
 
+static const char *const push_keys[] = {"delay", "priority", "unique", "queue", "retry", NULL};
+
 /* push(session, declaration, data, options): the job's number; nil where it is sent only after the commit. */
 static int push(lua_State *L) {
-  static const char *const known[] = {"delay", "priority", "unique", "queue", "retry", NULL};
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
-  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", known));
+  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", push_keys));
   int64_t id = 0;
   bind_busy(L, c);
   bind_done(L, c, shunt_push(c->session->session, name, data, &o, &id, &c->err));
@@ -136,14 +137,15 @@ static int push(lua_State *L) {
   return 1;
 }
 
+static const char *const push_async_keys[] = {"delay", "priority", "unique", "queue", "retry", "timeout", NULL};
+
 /* push_wait(session, declaration, data, options): the result as JSON. */
 static int push_wait(lua_State *L) {
-  static const char *const known[] = {"delay", "priority", "unique", "queue", "retry", "timeout", NULL};
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
-  const node *options = bind_options(L, c, 4, "session:push_async", known);
+  const node *options = bind_options(L, c, 4, "session:push_async", push_async_keys);
   shunt_push_options o = push_options(L, c, 2, options);
   int64_t timeout_ms = 0;
   if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
@@ -157,11 +159,12 @@ static int push_wait(lua_State *L) {
 
 /* ---- looking after queues ---- */
 
+static const char *const list_keys[] = {"queue", "state", "limit", NULL};
+
 static int jobs_list(lua_State *L) {
-  static const char *const known[] = {"queue", "state", "limit", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs", known);
+  const node *options = bind_options(L, c, 2, "session:jobs", list_keys);
   const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
   int64_t limit = 0;
   if (bind_as_count(node_get(options, "limit"), "limit", &limit, &c->err)) return bind_fail(L, c);
@@ -173,11 +176,12 @@ static int jobs_list(lua_State *L) {
   return 2;
 }
 
+static const char *const retry_keys[] = {"id", "queue", NULL};
+
 static int jobs_retry(lua_State *L) {
-  static const char *const known[] = {"id", "queue", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs_retry", known);
+  const node *options = bind_options(L, c, 2, "session:jobs_retry", retry_keys);
   const char *queue = bind_option_text(L, c, options, "queue");
   int64_t id = 0, n = 0;
   if (bind_option_integer(L, c, options, "id", &id) && id < 1) {
@@ -191,11 +195,12 @@ static int jobs_retry(lua_State *L) {
   return 1;
 }
 
+static const char *const purge_keys[] = {"queue", "state", "older", NULL};
+
 static int jobs_purge(lua_State *L) {
-  static const char *const known[] = {"queue", "state", "older", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs_purge", known);
+  const node *options = bind_options(L, c, 2, "session:jobs_purge", purge_keys);
   const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
   int64_t older_ms = 0, n = 0;
   if (bind_duration(node_get(options, "older"), "older", &older_ms, &c->err)) return bind_fail(L, c);
@@ -221,6 +226,9 @@ static int schedule_due(lua_State *L) {
 }
 
 void bind_jobs_register(lua_State *L) {
+  static const bind_taking takes[] = {{"session:push", push_keys},        {"session:push_async", push_async_keys},
+                                      {"session:jobs", list_keys},        {"session:jobs_retry", retry_keys},
+                                      {"session:jobs_purge", purge_keys}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"lua_files", lua_files},
                                        {"duration", duration},
                                        {"app", app_of},
@@ -232,4 +240,5 @@ void bind_jobs_register(lua_State *L) {
                                        {"schedule_due", schedule_due},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

@@ -212,13 +212,14 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
 
 static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
 
+static const char *const aggregate_keys[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
+                                             "order", "limit", "offset", "client", "table", "timeout", NULL};
+
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};
-  static const char *const known[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
-                                      "order", "limit", "offset", "client", "table", "timeout", NULL};
   bind_model *m;
   bind_call *c = enter(L, 2, &m);
-  const node *options = bind_options(L, c, 2, "model:aggregate", known);
+  const node *options = bind_options(L, c, 2, "model:aggregate", aggregate_keys);
   shunt_query q = {0};
   check(L, c, bind_query(&c->arena, options, &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
@@ -248,9 +249,10 @@ static int model_aggregate(lua_State *L) {
 
 /* ---- writes ---- */
 
+static const char *const write_keys[] = {"where", "all", "client", "table", "include", "timeout", NULL};
+
 static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
-  static const char *const known[] = {"where", "all", "client", "table", "include", "timeout", NULL};
-  const node *options = bind_options(L, c, index, of, known);
+  const node *options = bind_options(L, c, index, of, write_keys);
   shunt_write w = {.client = bind_option_text(L, c, options, "client"),
                    .table = bind_option_text(L, c, options, "table"),
                    .all = bind_option_bool(L, c, options, "all")};
@@ -327,6 +329,11 @@ static int model_delete(lua_State *L) {
 }
 
 void bind_model_register(lua_State *L) {
+  static const bind_taking takes[] = {{"model:select", bind_read_keys},    {"model:get", bind_read_keys},
+                                      {"model:mget", bind_read_keys},      {"model:count", bind_read_keys},
+                                      {"model:aggregate", aggregate_keys}, {"model:insert", write_keys},
+                                      {"model:insert_bulk", write_keys},   {"model:update", write_keys},
+                                      {"model:delete", write_keys},        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
                                      {"select", model_select},
@@ -342,4 +349,5 @@ void bind_model_register(lua_State *L) {
   static const luaL_Reg of_session[] = {{"model", session_model}, {NULL, NULL}};
   bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");
   bind_methods(L, "session_methods", of_session);
+  bind_takes(L, takes);
 }

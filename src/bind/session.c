@@ -100,14 +100,15 @@ static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_sessio
   out->nattrs = attrs->count;
 }
 
+static const char *const session_keys[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
+
 static int app_session(lua_State *L) {
-  static const char *const known[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
   bind_session *s = new_session(L);
   bind_call *c = bind_call_new(L);
-  const node *options = bind_options(L, c, 2, "app:session", known);
+  const node *options = bind_options(L, c, 2, "app:session", session_keys);
   shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance"),
                                 .follow = bind_option_bool(L, c, options, "follow")};
   int64_t level = 0;
@@ -180,14 +181,15 @@ static const shunt_value *params_at(lua_State *L, bind_call *c, int index, size_
   return values;
 }
 
+static const char *const sql_keys[] = {"timeout", NULL};
+
 static int run_sql(lua_State *L, bool wants_rows) {
-  static const char *const known[] = {"timeout", NULL};
   lua_settop(L, 5);
   bind_call *c = bind_enter(L, 1);
   const char *client = bind_opt_text(L, 2, "the client"), *sql = bind_text(L, 3, "the statement");
   size_t nparams;
   const shunt_value *params = params_at(L, c, 4, &nparams);
-  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", known);
+  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", sql_keys);
   int64_t affected = 0, timeout_ms = 0;
   if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
   timeout_ms = bind_within_limit(c->session, timeout_ms);
@@ -281,6 +283,8 @@ static int session_observe(lua_State *L) {
 }
 
 void bind_session_register(lua_State *L) {
+  static const bind_taking takes[] = {
+      {"app:session", session_keys}, {"session:query", sql_keys}, {"session:execute", sql_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", session_gc}, {"__close", session_close}, {"__tostring", session_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"query", session_query},
@@ -293,4 +297,5 @@ void bind_session_register(lua_State *L) {
   static const luaL_Reg of_app[] = {{"session", app_session}, {NULL, NULL}};
   bind_class(L, BIND_SESSION, metamethods, methods, "session_methods");
   bind_methods(L, "app_methods", of_app);
+  bind_takes(L, takes);
 }

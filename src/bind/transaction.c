@@ -14,8 +14,10 @@ static int64_t retries(lua_State *L, bind_call *c, const node *options) {
   return n;
 }
 
+static const char *const transaction_keys[] = {"client",   "propagation", "isolation", "read_only",
+                                               "spanning", "retry",       NULL};
+
 static int tx_begin(lua_State *L) {
-  static const char *const known[] = {"client", "propagation", "isolation", "read_only", "spanning", "retry", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
   bind_tx *t = lua_newuserdatauv(L, sizeof *t, TX_NVALUES);
@@ -24,7 +26,7 @@ static int tx_begin(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, TX_SESSION);
   bind_session *s = t->session = c->session;
-  const node *options = bind_options(L, c, 2, "session:transaction", known);
+  const node *options = bind_options(L, c, 2, "session:transaction", transaction_keys);
   shunt_tx_options with = {.client = bind_option_text(L, c, options, "client"),
                            .propagation = bind_option_text(L, c, options, "propagation"),
                            .isolation = bind_option_text(L, c, options, "isolation"),
@@ -112,8 +114,10 @@ static int tx_pause(lua_State *L) {
 }
 
 void bind_transaction_register(lua_State *L) {
+  static const bind_taking takes[] = {{"session:transaction", transaction_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", tx_gc}, {"__close", tx_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"begin", tx_begin}, {"commit", tx_commit}, {"pause", tx_pause}, {NULL, NULL}};
   bind_class(L, BIND_TX, metamethods, NULL, NULL);
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

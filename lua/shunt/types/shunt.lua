@@ -72,13 +72,20 @@ function blob:bytes() end
 ---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out one that loads itself.
 ---@alias shunt.include string|string[]|table<string, boolean|shunt.query_options>
 
----@class shunt.aggregation: shunt.query
+---@class shunt.aggregation
 ---@field count boolean|string|string[]? true or "*": of rows
 ---@field sum shunt.names?
 ---@field avg shunt.names?
 ---@field min shunt.names?
 ---@field max shunt.names?
 ---@field group shunt.names?
+---@field where shunt.where?
+---@field order shunt.names?
+---@field limit integer?
+---@field offset integer?
+---@field client string?
+---@field table string?
+---@field timeout shunt.duration? of this call, in place of the session's
 
 ---@class shunt.write
 ---@field where shunt.where? which rows; without one, an update goes by the row's primary key
