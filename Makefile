@@ -226,7 +226,7 @@ install: all ## Install under PREFIX (/usr/local), below DESTDIR if that is set
 	install -m 755 $(B)/lua/shunt/core.so $(LIB_DIR)/lua/$(LUA_ABI)/shunt/core.so
 	for file in $$(cd lua && find shunt -type f); do \
 	  install -D -m 644 lua/$$file $(SHARE_DIR)/lua/$(LUA_ABI)/$$file || exit 1; done
-	for file in $$(find rules/standard rules/store -path rules/store/data -prune -o -type f -print); do \
+	for file in $$(find rules/standard rules/store rules/cookbook -path rules/store/data -prune -o -type f ! -name '*.db*' -print); do \
 	  install -D -m 644 $$file $(SHARE_DIR)/shunt/$$file || exit 1; done
 	install -d $(dir $(addprefix $(SHARE_DIR)/,$(MAN_PAGE) $(COMPLETIONS)))
 	$(B)/shunt help --man >$(SHARE_DIR)/$(MAN_PAGE)
@@ -239,7 +239,7 @@ uninstall: ## Remove what install put there
 	rm -rf $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/shunt
 
 clean: ## Remove everything that was built
-	rm -rf build rules/store/data
+	rm -rf build rules/store/data rules/cookbook/*/*.db*
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

@@ -109,9 +109,9 @@ static bool add_waiter(json_t *all, const shunt_session *s) {
 
 shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err) {
   const char *current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL;
-  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i, s: I}", "instance", name(s->instance->name), "env",
-                          name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level",
-                          next_level(s), "generation", (json_int_t)shunt_generation(s->home.app));
+  json_t *all =
+      json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
+                name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level", next_level(s));
   if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;

@@ -1,4 +1,4 @@
-#include "jobs/queue.h"
+#include "jobs/store.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -41,7 +41,7 @@ static const char *const pg_tables[] = {
     " WHERE concurrency = 1 AND due_at IS NOT NULL",
     OTHER_TABLES("BIGINT")};
 
-static const queue_dialect sqlite_dialect = {
+static const store_dialect sqlite_dialect = {
     .now_ms = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     .locked = "",
     .parallel = false,
@@ -49,102 +49,109 @@ static const queue_dialect sqlite_dialect = {
     .tables = sqlite_tables,
 };
 
-static const queue_dialect pg_dialect = {
+static const store_dialect pg_dialect = {
     .now_ms = "CAST(extract(epoch FROM statement_timestamp()) * 1000 AS BIGINT)",
     .locked = " FOR UPDATE SKIP LOCKED",
     .parallel = true,
-    .notify = ", pg_notify('" QUEUE_CHANNEL "', '')",
+    .notify = ", pg_notify('" STORE_CHANNEL "', '')",
     .tables = pg_tables,
 };
 
 /* ---- where it is ---- */
 
-int queue_own_level(const catalog *c) { return c->max_level ? c->max_level + 1 : 0; }
+int store_own_level(const catalog *c) { return c->max_level ? c->max_level + 1 : 0; }
 
-queue queue_of(shunt_session *s) {
+job_store store_of(shunt_session *s) {
   const catalog *c = s->home.catalog;
   const cat_client *client = c->jobs.client;
-  return (queue){.session = s,
-                 .client = client,
-                 .level = level_of(client, s->level),
-                 .env = c->env,
-                 .dialect = client->engine == CAT_PG ? &pg_dialect : &sqlite_dialect};
+  return (job_store){.session = s,
+                     .client = client,
+                     .level = level_of(client, s->level),
+                     .env = c->env,
+                     .dialect = client->engine == CAT_PG ? &pg_dialect : &sqlite_dialect};
 }
 
-bool queue_in_transaction(const queue *q) { return transaction_peek(q->session, q->client, q->level) != NULL; }
+bool store_in_transaction(const job_store *store) {
+  return transaction_peek(store->session, store->client, store->level) != NULL;
+}
 
-queue_key queue_key_of(const queue *q, int64_t id) {
-  queue_key key;
-  snprintf(key.text, sizeof key.text, "%.64s:%lld", q->client->name, (long long)id);
+store_key store_key_of(const job_store *store, int64_t id) {
+  store_key key;
+  snprintf(key.text, sizeof key.text, "%.64s:%lld", store->client->name, (long long)id);
   return key;
 }
 
 /* ---- parts of statements ---- */
 
-void queue_put_text(const queue *q, const char *text) {
-  const shunt_value v = queue_text(text);
-  sql_param(&q->session->sql, &v);
+void store_put_text(const job_store *store, const char *text) {
+  const shunt_value v = store_text(text);
+  sql_param(&store->session->sql, &v);
 }
 
-void queue_put_integer(const queue *q, int64_t integer) {
+void store_put_integer(const job_store *store, int64_t integer) {
   const shunt_value v = shunt_integer(integer);
-  sql_param(&q->session->sql, &v);
+  sql_param(&store->session->sql, &v);
 }
 
-void queue_put_later(const queue *q, int64_t ms) {
-  sql_text *sql = &q->session->sql;
-  sql_puts(sql, q->dialect->now_ms);
+void store_put_later(const job_store *store, int64_t ms) {
+  sql_text *sql = &store->session->sql;
+  sql_puts(sql, store->dialect->now_ms);
   sql_puts(sql, " + ");
-  queue_put_integer(q, ms);
+  store_put_integer(store, ms);
 }
 
 /* ---- statements ---- */
 
-static shunt_status run(const queue *q, const char *sql, const shunt_value *params, size_t nparams, shunt_rows *rows,
-                        int64_t *affected, shunt_error *err) {
-  execution e = {
-      .client = q->client, .level = q->level, .sql = sql, .size = strlen(sql), .params = params, .nparams = nparams};
-  shunt_status status = execution_run(q->session, &e, rows, err);
+static shunt_status run(const job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected,
+                        shunt_error *err) {
+  execution e = {.client = store->client,
+                 .level = store->level,
+                 .sql = sql->text,
+                 .size = strlen(sql->text),
+                 .params = sql->params,
+                 .nparams = sql->nparams};
+  shunt_status status = execution_run(store->session, &e, rows, err);
   if (affected) *affected = e.affected;
-  return execution_end(q->session, &e, status, err);
+  return execution_end(store->session, &e, status, err);
 }
 
-static shunt_status make_tables_in(const queue *q, unit *u, shunt_error *err) {
-  shunt_status status = unit_join(q->session, u, q->client, q->level, err);
-  for (size_t i = 0; q->dialect->tables[i] && !status; i++)
-    status = run(q, q->dialect->tables[i], NULL, 0, NULL, NULL, err);
+static shunt_status make_tables_in(const job_store *store, unit *u, shunt_error *err) {
+  shunt_status status = unit_join(store->session, u, store->client, store->level, err);
+  for (size_t i = 0; store->dialect->tables[i] && !status; i++)
+    status = run(store, &(store_sql){store->dialect->tables[i], NULL, 0}, NULL, NULL, err);
   return status;
 }
 
 /* Outside of the session's transaction where the engine lets two write at once, so that they stay if it is rolled back;
  * else inside, and they are made again. */
-static shunt_status make_tables(const queue *q, shunt_error *err) {
+static shunt_status make_tables(const job_store *store, shunt_error *err) {
   unit u = {.apart = true};
-  queue own = *q;
-  own.level = level_of(q->client, queue_own_level(q->session->home.catalog));
-  unit_begin(q->session, &u);
-  return unit_end(q->session, &u, make_tables_in(&own, &u, err), err);
+  job_store own = *store;
+  own.level = level_of(store->client, store_own_level(store->session->home.catalog));
+  unit_begin(store->session, &u);
+  return unit_end(store->session, &u, make_tables_in(&own, &u, err), err);
 }
 
 /* A server ends a transaction in which a statement fails: there, it is not tried. */
-static shunt_status look_for_tables(const queue *q, shunt_error *err) {
+static shunt_status look_for_tables(const job_store *store, shunt_error *err) {
   table_info *t;
-  if (q->made || q->client->engine != CAT_PG || !queue_in_transaction(q)) return SHUNT_OK;
-  shunt_status status = table_find(q->session, q->client, q->level, "shunt_jobs", false, &t, err);
-  return status == SHUNT_E_NOT_FOUND ? make_tables(q, err) : status;
+  if (store->made || store->client->engine != CAT_PG || !store_in_transaction(store)) return SHUNT_OK;
+  shunt_status status = table_find(store->session, store->client, store->level, "shunt_jobs", false, &t, err);
+  return status == SHUNT_E_NOT_FOUND ? make_tables(store, err) : status;
 }
 
-shunt_status queue_run(const queue *q, const char *sql, const shunt_value *params, size_t nparams, shunt_rows *rows,
-                       int64_t *affected, shunt_error *err) {
-  shunt_status status = look_for_tables(q, err);
-  if (!status) status = run(q, sql, params, nparams, rows, affected, err);
+shunt_status store_run(const job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected,
+                       shunt_error *err) {
+  shunt_status status = look_for_tables(store, err);
+  if (!status) status = run(store, sql, rows, affected, err);
   if (status != SHUNT_E_NOT_FOUND) return status;
-  status = make_tables(q, err);
-  return status ? status : run(q, sql, params, nparams, rows, affected, err);
+  status = make_tables(store, err);
+  return status ? status : run(store, sql, rows, affected, err);
 }
 
-shunt_status queue_run_sql(const queue *q, shunt_rows *rows, int64_t *affected, shunt_error *err) {
-  const sql_text *sql = &q->session->sql;
+shunt_status store_run_sql(const job_store *store, shunt_rows *rows, int64_t *affected, shunt_error *err) {
+  const sql_text *sql = &store->session->sql;
   shunt_status status = sql_status(sql, err);
-  return status ? status : queue_run(q, sql->text.data, sql->params, sql->nparams, rows, affected, err);
+  return status ? status
+                : store_run(store, &(store_sql){sql->text.data, sql->params, sql->nparams}, rows, affected, err);
 }
