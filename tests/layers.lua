@@ -39,16 +39,17 @@ local wrapped = {
   ["^yaml%.h"] = "config",
 }
 
+-- Files that list what registers with their folder, and so refer to layers above it.
+local lists = { ["src/driver/driver.c"] = "driver/sqlite3 driver/pg driver/mysql" }
+
 -- What breaks the rules and is known: "typedef NAME" and "FILE: SYMBOL". It is printed, and each entry is to go.
 local known = {
   ["typedef node_kind"] = true,
-  ["typedef queue"] = true,
   ["typedef rule_host"] = true,
-  ["src/jobs/envelope.c: shunt_generation"] = true,
 }
 
 -- How many files of a folder refer to each other in cycles; in every other folder none do. Numbers only go down.
-local in_cycles = { catalog = 7, driver = 16, pool = 2, query = 7, relate = 4, rule = 16 }
+local in_cycles = { catalog = 7, ["driver/mysql"] = 3, ["driver/pg"] = 2, pool = 2, query = 7, relate = 4, rule = 16 }
 local met = {}
 
 local function judge(entry, ok, name, why)
@@ -193,8 +194,9 @@ for folder in pairs(allowed) do
   checks:check(folder .. " is not below itself", not below[folder][folder])
 end
 
-local function may_refer(folder, to, name)
-  if folder == to or below[folder][to] then return true end
+local function may_refer(path, to, name)
+  local folder = layer_of(path)
+  if folder == to or below[folder][to] or words(lists[path] or "")[to] then return true end
   return (folder == "bind" or folder == "cli") and name:find("^shunt_") ~= nil -- users of the public header
 end
 
@@ -240,7 +242,7 @@ local function check_references(defined, refers)
     for _, name in ipairs(refers[path] or {}) do
       local at = defined[name]
       if at then
-        judge(path .. ": " .. name, may_refer(folder, layer_of(at), name), ("%s may refer to %s"):format(path, name),
+        judge(path .. ": " .. name, may_refer(path, layer_of(at), name), ("%s may refer to %s"):format(path, name),
           ("%s defines it, which is not in a layer below %s"):format(at, folder))
       end
     end
