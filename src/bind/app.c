@@ -4,7 +4,8 @@
 
 #include "base/clock.h"
 
-/* The mistakes of an opening, kept in the call's arena until the library is done and Lua may be called. */
+/* The mistakes found while an app opens. They stay in the call's arena until the library has returned: Lua may be
+ * called only then. */
 typedef struct mistake {
   shunt_error err;
   struct mistake *next;
@@ -62,7 +63,7 @@ static int app_open(lua_State *L) {
   return 1;
 }
 
-/* app:reload(): the number of the new generation. */
+/* app:reload() returns the number of the new generation. */
 static int app_reload(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
@@ -74,7 +75,7 @@ static int app_reload(lua_State *L) {
   return 1;
 }
 
-/* app:watched(): true, or false and what was wrong with the last reload that the watch made. */
+/* app:watched() returns true, or false and the error of the last automatic reload. */
 static int app_watched(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
@@ -110,7 +111,7 @@ static int app_config(lua_State *L) {
 
 /* ---- pools ---- */
 
-/* Kept in the call's arena until the library is done and Lua may be called. */
+/* Stays in the call's arena until the library has returned: Lua may be called only then. */
 typedef struct pool_entry {
   shunt_pool_stats stats;
   struct pool_entry *next;
@@ -190,8 +191,7 @@ static void end(lua_State *L, bind_app *app) {
 static int app_close(lua_State *L) {
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   for (const bind_session *s = app->sessions; s; s = s->next)
-    if (!bind_session_usable(s))
-      return bind_usage(L, "a session is in the middle of a call: no observer or hook can close the app");
+    if (!bind_session_usable(s)) return bind_usage(L, "a session is in a call: no observer or hook can close the app");
   end(L, app);
   return 0;
 }

@@ -14,7 +14,7 @@ typedef struct file_name {
   struct file_name *next;
 } file_name;
 
-/* In the arena, for Lua may raise, and must not while the folder is open. */
+/* The list is in the arena: Lua could raise while the folder is open. */
 static file_name *names_in(DIR *folder, arena *a, bool *no_memory) {
   file_name *list = NULL;
   for (const struct dirent *entry; (entry = readdir(folder));) {
@@ -31,8 +31,8 @@ static file_name *names_in(DIR *folder, arena *a, bool *no_memory) {
   return list;
 }
 
-/* lua_files(folder): the names of the Lua files in it, in no order; nil where it is no folder that can be read, and
- * whether there is something else in its place. */
+/* lua_files(folder): the names of its Lua files, unordered. If it can't be read as a folder: nil, and whether the path
+ * exists. */
 static int lua_files(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   bind_call *c = bind_call_new(L);
@@ -57,7 +57,7 @@ static int lua_files(lua_State *L) {
   return 1;
 }
 
-/* duration("5s"): in ms; nil where it is none. */
+/* duration("5s"): in ms; nil if the text is not a duration. */
 static int duration(lua_State *L) {
   int64_t ms;
   if (cat_parse_duration_ms(luaL_checkstring(L, 1), &ms))
@@ -67,7 +67,7 @@ static int duration(lua_State *L) {
   return 1;
 }
 
-/* app(session): the one that it is of. */
+/* app(session): the session's app. */
 static int app_of(lua_State *L) {
   bind_check(L, 1, BIND_SESSION, "a session");
   lua_getiuservalue(L, 1, SESSION_APP);
@@ -91,7 +91,7 @@ static int bounded(lua_State *L, bind_call *c, const node *options, const char *
   return (int)n;
 }
 
-/* What the declaration says (lua/shunt/jobs.lua has checked it), and on top of it the call's options. */
+/* The options of the declaration, which lua/shunt/jobs.lua has checked, overridden by those of the call. */
 static shunt_push_options push_options(lua_State *L, bind_call *c, int declared, const node *options) {
   shunt_push_options o = {
       .priority = bounded(L, c, options, "priority", INT_MIN, (int)declared_number(L, declared, "priority", 0)),
@@ -119,7 +119,7 @@ static const char *name_of(lua_State *L, int declared) {
 
 static const char *const push_keys[] = {"delay", "priority", "unique", "queue", "retry", NULL};
 
-/* push(session, declaration, data, options): the job's number; nil where it is sent only after the commit. */
+/* push(session, declaration, data, options): the job's number, or nil if it is sent after the commit. */
 static int push(lua_State *L) {
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
@@ -210,7 +210,7 @@ static int jobs_purge(lua_State *L) {
   return 1;
 }
 
-/* schedule_due(session, job, minute in ms): whether this caller is the one to push for it. */
+/* schedule_due(session, job, minute in ms): whether this caller has to push the job for that minute. */
 static int schedule_due(lua_State *L) {
   lua_settop(L, 3);
   bind_call *c = bind_enter(L, 1);

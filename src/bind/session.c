@@ -15,7 +15,7 @@ bool bind_session_usable(const bind_session *s) { return !s->busy && !s->hooks; 
 
 void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->session) return;
-  shunt_observe(s->session, NULL, NULL); /* what is rolled back now is not observed */
+  shunt_observe(s->session, NULL, NULL); /* the rollbacks below are not observed */
   bind_tx_roll_back_all(L, s, index);
   shunt_session *session = s->session;
   s->session = NULL;
@@ -23,7 +23,7 @@ void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->borrowed) shunt_session_close(session);
 }
 
-/* What is pushed is on top of the stack, and its app at app_index. */
+/* The session is on top of the stack, its app at app_index. */
 static void link_session(lua_State *L, int app_index, bind_session *s, bind_app *app) {
   lua_pushvalue(L, app_index);
   lua_setiuservalue(L, -2, SESSION_APP);
@@ -40,7 +40,7 @@ static bind_session *new_session(lua_State *L) {
   return s;
 }
 
-/* The app does not keep its sessions from being collected, so that they are found in a weak table of the registry. */
+/* The app must not keep its sessions from being collected. A weak table in the registry finds their userdata. */
 static const char sessions_key = 0;
 
 static void note_session(lua_State *L, int index, const bind_session *s) {
@@ -71,7 +71,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
 
 void bind_session_end_newest(lua_State *L, bind_app *app) {
   bind_session *s = app->sessions;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* there is one: the session was noted */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* it exists: the session was noted there */
   bool there = lua_rawgetp(L, -1, s) == LUA_TUSERDATA;
   bind_session_end(L, s, there ? lua_gettop(L) : 0);
   lua_pop(L, 2);
@@ -134,8 +134,7 @@ static int app_session(lua_State *L) {
 
 static int session_close(lua_State *L) {
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
-  if (!bind_session_usable(s))
-    return bind_usage(L, "the session is in the middle of a call: no observer or hook can close it");
+  if (!bind_session_usable(s)) return bind_usage(L, "the session is in a call: no observer or hook can close it");
   if (s->session && s->borrowed)
     return bind_usage(L, "a job's session is closed by its worker, when the job has ended");
   bind_session_end(L, s, 1);
@@ -257,7 +256,7 @@ static int notify(lua_State *L) {
   return 0;
 }
 
-/* Called from inside the library: what fn raises is kept until the call is over. */
+/* Called from inside the library: an error of fn is raised after the call. */
 static void observed(void *ud, const shunt_statement *statement) {
   bind_session *s = ud;
   lua_State *L = s->L;

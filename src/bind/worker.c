@@ -43,7 +43,7 @@ static shunt_status start(crew *w, shunt_error *err) {
   }
   pthread_mutex_unlock(&w->lock);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return failed ? error_set(err, SHUNT_E_MEMORY, "app:worker: the system gives no more threads: %s", strerror(failed))
+  return failed ? error_set(err, SHUNT_E_MEMORY, "app:worker: can't start another thread: %s", strerror(failed))
                 : SHUNT_OK;
 }
 
@@ -144,7 +144,7 @@ static crew *check_crew(lua_State *L, bind_worker **b) {
   return (*b)->crew;
 }
 
-/* worker:stop(duration): whether everything that ran has ended. */
+/* worker:stop(duration): whether all running jobs have ended. */
 static int worker_stop(lua_State *L) {
   bind_worker *b;
   lua_settop(L, 2);
