@@ -1,8 +1,9 @@
 /* For: the C half of the Lua module, "shunt.core". Each function checks its arguments, calls shunt.h and pushes the
- * result. Owner: a bind_call owns what a call holds in C (arena, rows, text). It is a userdata that exists before
- * anything is held, so that no Lua error leaks. User values anchor the app of a session, and the session of a model or
- * transaction. Use: bind_call *c = bind_enter(L, 1); …parse into c->arena…; bind_busy(L, c); st = shunt_…(…, &c->err);
- * bind_done(L, c, st); …push…; bind_leave(L, c); return n; */
+ *   result.
+ * Owner: a bind_call owns what a call holds in C (arena, rows, text). It is a userdata that exists before anything is
+ *   held, so that no Lua error leaks. User values anchor a session's app, and the session of a model or transaction.
+ * Use: bind_call *c = bind_enter(L, 1); …parse into c->arena…; bind_busy(L, c); st = shunt_…(…, &c->err);
+ *   bind_done(L, c, st); …push…; bind_leave(L, c); return n; */
 #ifndef SHUNT_BIND_BIND_H
 #define SHUNT_BIND_BIND_H
 
