@@ -1,6 +1,7 @@
 -- The Lua API: the methods and options that the binding registers, the stubs for the Lua language server and the manual agree.
 local core = require "shunt.core"
 local shunt = require "shunt"
+local Shop = require "tests.spec.support.shop"
 
 local function read(path)
   local file = assert(io.open(path))
@@ -95,6 +96,41 @@ describe("the stubs", function()
     for name, params in pairs(functions) do
       if params.options and not MADE_IN_LUA[name] then assert(core.options[name], name) end
     end
+  end)
+end)
+
+describe("what the module returns", function()
+  local shop
+  setup(function() shop = Shop.open() end)
+  teardown(function() shop:close() end)
+
+  --- Every key is declared, and every field that is declared without a question mark is there.
+  local function agrees(value, name)
+    local optional = {}
+    for field, type_name in read("lua/shunt/types/shunt.lua"):match("@class " .. name .. "\n(.-)\n\n"):gmatch "@field ([%w_]+) (%S+)" do
+      optional[field] = type_name:sub(-1) == "?" or type_name:find "nil$" ~= nil
+    end
+    for key in pairs(value) do assert(optional[key] ~= nil, name .. " has an undeclared field " .. key) end
+    for field, may_be_nil in pairs(optional) do assert(may_be_nil or value[field] ~= nil, name .. " lacks " .. field) end
+  end
+
+  it("has the declared fields", function()
+    local app, session = shop.app, shop.session
+    agrees(app:pools()[1], "shunt.pool")
+    agrees(app:statistics(), "shunt.statistics")
+    agrees(app:statistics().rules[1], "shunt.rule_statistics")
+    agrees(session:resolve "user", "shunt.decision")
+    local _, problem = pcall(session.resolve, session, "usr")
+    agrees(problem, "shunt.error")
+    agrees(select(2, session:model("user"):select { limit = 1 }), "shunt.meta")
+  end)
+
+  it("has the declared fields in what an observer gets", function()
+    local session, seen = shop.session, nil
+    session:observe(function(statement) seen = statement end)
+    session:model("user"):select { limit = 1 }
+    session:observe(nil)
+    agrees(seen, "shunt.statement")
   end)
 end)
 
