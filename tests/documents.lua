@@ -6,7 +6,8 @@
 --   * A ```sh block whose lines begin with "$ " shows commands, and below each what it prints. A line "…" stands for any
 --     lines, "…" inside a line for any text. Times and durations are not compared. A block without "$ " holds commands alone:
 --     each must end with status 0.
---   * <!-- not run: WHY --> above a block: it is only shown. <!-- needs servers -->: it runs where SHUNT_TEST_PG is set.
+--   * <!-- not run: WHY --> above a block: it is only shown. <!-- needs servers -->: it runs only
+--     under `tests/engines/with-servers.sh --private`, as the demo drops tables on the servers.
 --   * "Save this as `PATH`" above a block: the block is written to PATH before the next command runs.
 --   * "`PATH`:" or "In `PATH`:" above a block: the file contains the block. A file of the cookbook is shown whole.
 --   * A block of Lua compiles. A link to a file or to a heading leads somewhere.
@@ -45,7 +46,7 @@ local function lines_of(text)
   return list
 end
 
-local function has_servers() return (os.getenv "SHUNT_TEST_PG" or "") ~= "" end
+local function has_servers() return (os.getenv "SHUNT_TEST_SERVERS" or "") ~= "" end
 
 -- ---- reading a document ----
 
@@ -93,7 +94,7 @@ local function is_run(block)
   return has_servers() or not block.comment:find "needs servers"
 end
 
--- The commands of a block: text, and the lines first to last of its output, last < first where there is none.
+-- The commands of a block: text, and the first and last line of its output. Without output, last is less than first.
 local function commands_of(document, block)
   local list, shows = {}, document.lines[block.first]:find "^%$ " ~= nil
   local continues = false
@@ -280,12 +281,11 @@ end
 
 -- ---- the program ----
 
--- A copy of the project that commands may write to. `make demo` there demonstrates what is built already.
+-- A copy of the project that commands may write to, without databases. `make demo` there uses what is built already.
 local function make_project(root)
   local project, built = root .. "/project", output_of("cd " .. quote(build) .. " && pwd"):match "[^\n]+"
-  local commands = { "set -e", "mkdir -p " .. project .. "/build " .. project .. "/tests", "cp -R rules src lua " .. project,
-    "cp -R tests/hosts " .. project .. "/tests", "rm -rf " .. project .. "/rules/store/data",
-    "find " .. project .. "/rules -name '*.db*' -exec rm {} +" }
+  local commands = { "set -e", "mkdir -p " .. project .. "/build",
+    "tar -cf - --exclude='*.db*' rules src lua tests/hosts | tar -xf - -C " .. project }
   for _, name in ipairs { "shunt", "libshunt.a", "lua" } do
     commands[#commands + 1] = ("ln -s %s/%s %s/build/%s"):format(quote(built), name, project, name)
   end
