@@ -10,7 +10,7 @@
 --     under `tests/engines/with-servers.sh --private`, as the demo drops tables on the servers.
 --   * "Save this as `PATH`" above a block: the block is written to PATH before the next command runs.
 --   * "`PATH`:" or "In `PATH`:" above a block: the file contains the block. A file of the cookbook is shown whole.
---   * A block of Lua compiles. A link to a file or to a heading leads somewhere.
+--   * A block of Lua compiles. README names every package that is needed. A link to a file or to a heading leads somewhere.
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
 local build, update = arg[1], arg[2] == "--update"
@@ -293,6 +293,14 @@ local function make_project(root)
   write(project .. "/Makefile", "demo:\n\t@sh rules/store/demo.sh build/shunt $(if $(ENGINES),engines)\n")
 end
 
+-- The packages that building and testing need are those of tests/packages.sh, up to those for lint.
+local function check_packages()
+  local needs = read("README.md"):match "\n## What it needs\n(.-)\n## "
+  for name in read("tests/packages.sh"):match "^.-\n  lint%)":gmatch "need (%l%S+)" do
+    checks:check("README.md names the package " .. name, needs:find(name, 1, true))
+  end
+end
+
 local function main()
   local root = output_of("mktemp -d"):match "%S+"
   make_project(root)
@@ -309,6 +317,7 @@ local function main()
   for _, path in ipairs(lines_of(output_of "ls rules/cookbook/*/rules/*.lua")) do
     checks:check(path .. " is shown in the manual", shown[path])
   end
+  check_packages()
   os.execute("rm -rf " .. root)
   checks:finish()
 end
