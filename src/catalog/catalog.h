@@ -162,6 +162,11 @@ typedef struct cat_jobs {
   int64_t lease_ms;
 } cat_jobs;
 
+/* From when on an event is due; 0: never. */
+typedef struct cat_slow {
+  int64_t statement_ms, rule_ms;
+} cat_slow;
+
 /* What a handle may be of. */
 typedef enum cat_kind { CAT_KIND_MODEL, CAT_KIND_RELATION, CAT_KIND_INSTANCE, CAT_KIND_CLIENT, CAT_NKINDS } cat_kind;
 
@@ -184,6 +189,7 @@ typedef struct catalog {
   cat_rule **rules; /* in load order */
   size_t nrules;
   cat_jobs jobs;
+  cat_slow slow;
   map client_names;
   map instance_names;
   map model_names;

@@ -81,7 +81,7 @@ static inline pools *server_begin(cat_pool limits) {
   atomic_store(&server.attempts, 0);
   server.while_opening = NULL;
   server.alive = NULL;
-  assert_int_equal(pools_new(&c, NULL, &p, NULL), SHUNT_OK);
+  assert_int_equal(pools_new(&c, NULL, NULL, &p, NULL), SHUNT_OK);
   return p;
 }
 
