@@ -43,7 +43,11 @@ struct schema_field {
 
 #define ANY_INTEGER INT64_MIN
 
-static const char *const engines[] = {"sqlite3", "pg", "mysql", NULL};
+static const char *const engines[] = {
+#define ENGINE(symbol, name, ...) #name,
+    CAT_ENGINE_MAP(ENGINE)
+#undef ENGINE
+        NULL};
 static const char *const roles[] = {"primary", "replica", NULL};
 static const char *const isolations[] = {"strict", "loose", NULL};
 static const char *const kinds[] = {"has_one", "belongs_to", "has_many", "belongs_to_many", NULL};

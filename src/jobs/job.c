@@ -261,7 +261,7 @@ static void name_party(shunt_job *job) {
 static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
   const cat_client *here = store_of(job->worker->session).client, *there = store_of(job->session).client;
   if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
-      (here->engine != CAT_SQLITE3 || strcmp(here->filename, there->filename) == 0))
+      (!here->filename || strcmp(here->filename, there->filename) == 0))
     return SHUNT_OK;
   return error_set(err, SHUNT_E_CONFIG,
                    "the worker takes jobs from '%s', and after a reload they are kept on '%s': start the worker anew",

@@ -5,7 +5,7 @@
 #define TESTS_UNIT_POOL_WORLD_H
 
 #include "pool/pool.h"
-#include "unit/driver/database.h"
+#include "unit/driver/sqlite3/database.h"
 
 enum { LONG_MS = 60000, HOUR_S = 3600 };
 
