@@ -155,6 +155,7 @@ shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_er
 
 void shunt_close(shunt_app *app) {
   if (!app) return;
+  if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
   watch_free(app->watch);
   generation_drop(app->newest);
   pthread_mutex_destroy(&app->lock);

@@ -271,7 +271,8 @@ SHUNT_API const shunt_value *shunt_event_field(const shunt_event *event, const c
 SHUNT_API const char *shunt_event_text(const shunt_event *event, char *text, size_t room);
 
 /* Sets the callback for the events of this severity and above; it replaces the one before. fn NULL: none. When this
- * function returns, the callback before is not running and is not called any more. Any thread, but not the callback.
+ * function returns, the callback before is not running and is not called any more; shunt_close begins with that, too.
+ * Any thread, but not the callback.
  *
  * fn is called on the thread on which the event happens: a thread of the host inside of a call, the thread of the
  * watch, or the threads of a worker; so it may run on several threads at once. No lock of a pool is held meanwhile, but
