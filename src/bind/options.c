@@ -5,11 +5,10 @@
 #include "catalog/catalog.h"
 
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err) {
-  suggest s = suggest_for(key);
-  for (const char *const *k = known; *k; k++) {
+  for (const char *const *k = known; *k; k++)
     if (strcmp(*k, key) == 0) return SHUNT_OK;
-    suggest_try(&s, *k);
-  }
+  suggest s = suggest_for(key);
+  for (const char *const *k = known; *k; k++) suggest_try(&s, *k);
   return error_set(err, SHUNT_E_USAGE, "%s: unknown option '%s'%s", of, key, suggest_text(&s));
 }
 

@@ -274,7 +274,10 @@ describe("the module", function()
       session:transaction(function()
         local held = session:resolve "note"
         assert.equal("transaction", held.pinned_by)
-        assert.same({ stage = "session", rule = "transaction", source = "", result = "pinned to main, level 0" }, held.trace[#held.trace])
+        assert.same({
+          stage = "session", rule = "transaction", source = "", verdict = "pinned to", detail = "main, level 0",
+          result = "pinned to main, level 0",
+        }, held.trace[#held.trace])
         assert.equal(#free.trace + 1, #held.trace)
         assert.is_nil(session:resolve("order").pinned_by)
         assert.is_nil(session:resolve("note", { client = "other" }).pinned_by)

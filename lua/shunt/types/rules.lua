@@ -4,6 +4,7 @@
 
 ---@class shunt.rules.instance
 ---@field name string
+---@field title string?
 ---@field id integer?
 ---@field isolate boolean
 ---@field isolateClient string?

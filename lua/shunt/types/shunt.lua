@@ -148,7 +148,18 @@ function blob:bytes() end
 ---@field remembered boolean it came from the cache, without asking a rule
 ---@field not_remembered string? why it won't be the next time either
 ---@field depends_on string[]
----@field trace {stage: string, rule: string, source: string, result: string}[]
+---@field trace shunt.step[]
+
+---@alias shunt.verdict
+---| "conditions not met" | "when said no" | "no opinion" | "chose" | "changed" | "allowed" | "denied" | "pinned to"
+
+---@class shunt.step
+---@field stage string
+---@field rule string
+---@field source string "rules/residency.lua:3"
+---@field verdict shunt.verdict
+---@field detail string? the client, the reason, or the condition that did not hold
+---@field result string the verdict and its detail as one text
 
 ---@class shunt.statement
 ---@field client string
