@@ -15,7 +15,6 @@
 #include "shunt.h"
 
 typedef struct route route;
-typedef struct rule_host rule_host;
 
 typedef rule_request route_request;
 
