@@ -4,7 +4,7 @@
 
 enum { MODEL_SESSION = 1, MODEL_NAME, MODEL_CLIENT, MODEL_TABLE, MODEL_NVALUES = MODEL_TABLE };
 
-/* The texts are Lua's, held by the user values. */
+/* The user values hold the texts. */
 typedef struct bind_model {
   const char *name;
   const char *client; /* or NULL */
@@ -26,7 +26,7 @@ static void push_model(lua_State *L, int session, int name, int client, int tabl
   }
 }
 
-int bind_model_new(lua_State *L) {
+static int session_model(lua_State *L) {
   lua_settop(L, 2);
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
   if (!s->session) return bind_usage(L, "the session is closed");
@@ -35,7 +35,7 @@ int bind_model_new(lua_State *L) {
   return 1;
 }
 
-/* model:new_instance(client, table): the same model, asked for explicitly on a client or a table. */
+/* model:new_instance(client, table): the same model with an explicit client or table. */
 static int model_new_instance(lua_State *L) {
   lua_settop(L, 3);
   bind_check(L, 1, BIND_MODEL, "a model");
@@ -63,7 +63,7 @@ static int model_tostring(lua_State *L) {
   return 1;
 }
 
-/* Every method has the model first, nargs arguments in all, and then, pushed here, the session and the call. */
+/* Every method has the model first and nargs arguments in all. Behind them this pushes the session and the call. */
 static bind_call *enter(lua_State *L, int nargs, bind_model **m) {
   lua_settop(L, nargs);
   *m = bind_check(L, 1, BIND_MODEL, "a model");
@@ -98,7 +98,7 @@ static int model_select(lua_State *L) {
   return 2;
 }
 
-/* The where argument of get and delete, beside or in place of the one among the options. */
+/* The where argument of get and delete; other is the one among the options. */
 static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const shunt_where *other, const char *of) {
   node *from = NULL;
   const shunt_where *where = NULL;
@@ -112,17 +112,15 @@ static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const 
   return where;
 }
 
-/* A key that happens to be nil, or a where that is empty for that reason, would give somebody else's row. Where an
- * order is asked for, the first row in it is meant. */
+/* A key that is nil by accident would select another row. With an order, the caller wants the first row. */
 static void check_wanted(lua_State *L, bind_call *c, const shunt_query *q) {
   const shunt_where *w = q->where;
   if ((w && (w->op != SHUNT_AND || w->nitems > 0)) || q->norder > 0) return;
-  error_set(&c->err, SHUNT_E_USAGE,
-            "model:get needs a primary key or a where, and has neither; with an order it gives the first row");
+  error_set(&c->err, SHUNT_E_USAGE, "model:get needs a primary key, a where, or an order (for the first row)");
   bind_fail(L, c);
 }
 
-/* model:get(7) and model:get{id = 7}: the first row there is, or nil. */
+/* model:get(7) and model:get{id = 7}: the first row, or nil. */
 static int model_get(lua_State *L) {
   bind_model *m;
   bind_call *c = enter(L, 3, &m);
@@ -185,14 +183,19 @@ static int model_count(lua_State *L) {
 
 /* ---- aggregates ---- */
 
-/* count = true, "*", "id" or {"id", "*"}; the other functions take columns only. */
-static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function,
-                                 shunt_aggregation *list, size_t *count, shunt_error *err) {
+typedef struct aggregations {
+  shunt_aggregation *list;
+  size_t count;
+} aggregations;
+
+/* count takes true, "*", "id" or {"id", "*"}; the other functions take columns only. */
+static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function, aggregations *out,
+                                 shunt_error *err) {
   bool yes = false;
   if (!n) return SHUNT_OK;
   if (function == SHUNT_COUNT && n->kind == NODE_VALUE && n->value.type == SHUNT_BOOL) {
     shunt_status st = bind_as_bool(n, name, &yes, err);
-    if (yes) list[(*count)++] = (shunt_aggregation){function, NULL};
+    if (yes) out->list[out->count++] = (shunt_aggregation){function, NULL};
     return st;
   }
   const char *const *columns = NULL;
@@ -200,39 +203,42 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
   shunt_status st = bind_text_list(a, n, name, &columns, &ncolumns, err);
   for (size_t i = 0; i < ncolumns && !st; i++) {
     bool all = function == SHUNT_COUNT && strcmp(columns[i], "*") == 0;
-    list[(*count)++] = (shunt_aggregation){function, all ? NULL : columns[i]};
+    out->list[out->count++] = (shunt_aggregation){function, all ? NULL : columns[i]};
   }
   return st;
 }
 
 static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
 
+static const char *const aggregate_keys[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
+                                             "order", "limit", "offset", "client", "table", "timeout", NULL};
+
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};
-  static const char *const known[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
-                                      "order", "limit", "offset", "client", "table", "timeout", NULL};
   bind_model *m;
   bind_call *c = enter(L, 2, &m);
-  const node *options = bind_options(L, c, 2, "model:aggregate", known);
+  const node *options = bind_options(L, c, 2, "model:aggregate", aggregate_keys);
   shunt_query q = {0};
   check(L, c, bind_query(&c->arena, options, &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
-  size_t room = 0, n = 0, ngroup = 0;
+  size_t room = 0, ngroup = 0;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) room += items_in(node_get(options, names[i]));
-  shunt_aggregation *list = arena_array(&c->arena, shunt_aggregation, room);
-  if (!list) return bind_memory(L);
+  aggregations wanted = {.list = arena_array(&c->arena, shunt_aggregation, room)};
+  if (!wanted.list) return bind_memory(L);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    check(L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, list, &n, &c->err));
+    check(L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, &wanted, &c->err));
   const char *const *group = NULL;
   check(L, c, bind_text_list(&c->arena, node_get(options, "group"), "group", &group, &ngroup, &c->err));
-  if (n == 0) {
+  if (wanted.count == 0) {
     error_set(&c->err, SHUNT_E_USAGE, "model:aggregate needs something to compute: count, sum, avg, min or max");
     return bind_fail(L, c);
   }
   bind_busy(L, c);
-  bind_done(L, c, shunt_aggregate(c->session->session, m->name, list, n, group, ngroup, &q, &c->rows, &c->err));
+  bind_done(
+      L, c,
+      shunt_aggregate(c->session->session, m->name, wanted.list, wanted.count, group, ngroup, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   if (ngroup == 0) lua_rawgeti(L, -1, 1);
   bind_leave(L, c);
@@ -241,9 +247,10 @@ static int model_aggregate(lua_State *L) {
 
 /* ---- writes ---- */
 
+static const char *const write_keys[] = {"where", "all", "client", "table", "include", "timeout", NULL};
+
 static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
-  static const char *const known[] = {"where", "all", "client", "table", "include", "timeout", NULL};
-  const node *options = bind_options(L, c, index, of, known);
+  const node *options = bind_options(L, c, index, of, write_keys);
   shunt_write w = {.client = bind_option_text(L, c, options, "client"),
                    .table = bind_option_text(L, c, options, "table"),
                    .all = bind_option_bool(L, c, options, "all")};
@@ -256,7 +263,7 @@ static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int
   return w;
 }
 
-/* An empty where is none: what meant to name rows and named nothing must not write to all of them. */
+/* An empty where counts as missing: it must not write to all rows. */
 static void drop_empty_where(shunt_write *w) {
   if (w->where && w->where->op == SHUNT_AND && w->where->nitems == 0) w->where = NULL;
 }
@@ -266,7 +273,7 @@ static int model_insert(lua_State *L) {
   bind_call *c = enter(L, 3, &m);
   shunt_write w = write_at(L, c, m, 3, "model:insert");
   shunt_record record = {0};
-  check(L, c, bind_record(L, 2, &c->arena, w.include, w.ninclude, &record, &c->err));
+  check(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
   bind_busy(L, c);
   bind_done(L, c, shunt_insert(c->session->session, m->name, &record, &w, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
@@ -279,12 +286,12 @@ static int model_insert_bulk(lua_State *L) {
   bind_model *m;
   bind_call *c = enter(L, 3, &m);
   shunt_write w = write_at(L, c, m, 3, "model:insert_bulk");
-  const shunt_record *records = NULL;
-  size_t n = 0;
+  bind_record_list records = {0};
   int64_t inserted = 0;
-  check(L, c, bind_records(L, 2, &c->arena, w.include, w.ninclude, &records, &n, &c->err));
+  check(L, c, bind_records(L, 2, &c->arena, &w, &records, &c->err));
   bind_busy(L, c);
-  bind_done(L, c, shunt_insert_bulk(c->session->session, m->name, records, n, &w, &inserted, &c->err));
+  bind_done(L, c,
+            shunt_insert_bulk(c->session->session, m->name, records.items, records.count, &w, &inserted, &c->err));
   lua_pushinteger(L, inserted);
   bind_leave(L, c);
   return 1;
@@ -297,7 +304,7 @@ static int model_update(lua_State *L) {
   shunt_record record = {0};
   int64_t affected = 0;
   drop_empty_where(&w);
-  check(L, c, bind_record(L, 2, &c->arena, w.include, w.ninclude, &record, &c->err));
+  check(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
   bind_busy(L, c);
   bind_done(L, c, shunt_update(c->session->session, m->name, &record, &w, &affected, &c->err));
   lua_pushinteger(L, affected);
@@ -320,6 +327,11 @@ static int model_delete(lua_State *L) {
 }
 
 void bind_model_register(lua_State *L) {
+  static const bind_taking takes[] = {{"model:select", bind_read_keys},    {"model:get", bind_read_keys},
+                                      {"model:mget", bind_read_keys},      {"model:count", bind_read_keys},
+                                      {"model:aggregate", aggregate_keys}, {"model:insert", write_keys},
+                                      {"model:insert_bulk", write_keys},   {"model:update", write_keys},
+                                      {"model:delete", write_keys},        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
                                      {"select", model_select},
@@ -332,5 +344,8 @@ void bind_model_register(lua_State *L) {
                                      {"update", model_update},
                                      {"delete", model_delete},
                                      {NULL, NULL}};
+  static const luaL_Reg of_session[] = {{"model", session_model}, {NULL, NULL}};
   bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");
+  bind_methods(L, "session_methods", of_session);
+  bind_takes(L, takes);
 }

@@ -2,82 +2,22 @@
 #include <string.h>
 #include <time.h>
 
-#include "bind/bind.h"
+#include "bind/tx.h"
 
-enum { TX_SESSION = 1, TX_NEXT_ORPHAN, TX_NVALUES = TX_NEXT_ORPHAN };
-
-struct bind_tx {
-  shunt_tx *tx; /* NULL once it has ended */
-  bind_session *session;
-  bind_tx *next, *before; /* in session->txs */
-  bind_tx *next_orphan;
-};
-
-/* Hands the library's transaction to the caller, who ends it. */
-static shunt_tx *take(bind_tx *t) {
-  shunt_tx *tx = t->tx;
-  if (!tx) return NULL;
-  t->tx = NULL;
-  if (t->next) t->next->before = t->before;
-  if (t->before)
-    t->before->next = t->next;
-  else
-    t->session->txs = t->next;
-  t->next = t->before = NULL;
-  return tx;
-}
-
-/* What an observer raises meanwhile is dropped. What hooks raise waits to be taken. */
-static shunt_status roll_back(lua_State *L, bind_session *s, int session_index, shunt_tx *tx, shunt_error *err) {
-  s->busy = true;
-  s->L = session_index ? L : NULL;
-  s->index = session_index;
-  shunt_status st = shunt_rollback(tx, err);
-  s->busy = false;
-  s->L = NULL;
-  if (s->has_failure) {
-    s->has_failure = false;
-    lua_pushnil(L);
-    lua_setiuservalue(L, session_index, SESSION_FAILURE);
-  }
-  return st;
-}
-
-/* What hooks of the call under way have raised stays. */
-static void roll_back_unseen(lua_State *L, bind_session *s, int session_index, shunt_tx *tx) {
-  bool some = session_index && bind_hooks_take(L, session_index);
-  roll_back(L, s, session_index, tx, NULL);
-  if (session_index) bind_hooks_warn(L, session_index);
-  if (some) lua_setiuservalue(L, session_index, SESSION_FAILURES);
-}
-
-void bind_tx_roll_back_all(lua_State *L, bind_session *s, int session_index) {
-  while (s->txs) roll_back_unseen(L, s, session_index, take(s->txs));
-}
-
-void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index) {
-  while (s->orphans) {
-    shunt_tx *tx = take(s->orphans);
-    s->orphans = s->orphans->next_orphan;
-    if (tx) roll_back_unseen(L, s, session_index, tx);
-    if (s->orphans) continue;
-    lua_pushnil(L);
-    lua_setiuservalue(L, session_index, SESSION_ORPHANS);
-  }
-}
-
-/* How often it may be begun anew: not at all, where it is a part of what others began. */
+/* How often the transaction may be tried again; never if it joins another one. */
 static int64_t retries(lua_State *L, bind_call *c, const node *options) {
   int64_t n = 0;
   if (bind_option_integer(L, c, options, "retry", &n) && n < 0) {
-    error_set(&c->err, SHUNT_E_USAGE, "retry is 0 or more times, not %lld", (long long)n);
+    error_set(&c->err, SHUNT_E_USAGE, "retry must be a whole number from 0 on, not %lld", (long long)n);
     bind_fail(L, c);
   }
   return n;
 }
 
+static const char *const transaction_keys[] = {"client",   "propagation", "isolation", "read_only",
+                                               "spanning", "retry",       NULL};
+
 static int tx_begin(lua_State *L) {
-  static const char *const known[] = {"client", "propagation", "isolation", "read_only", "spanning", "retry", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
   bind_tx *t = lua_newuserdatauv(L, sizeof *t, TX_NVALUES);
@@ -86,7 +26,7 @@ static int tx_begin(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, TX_SESSION);
   bind_session *s = t->session = c->session;
-  const node *options = bind_options(L, c, 2, "session:transaction", known);
+  const node *options = bind_options(L, c, 2, "session:transaction", transaction_keys);
   shunt_tx_options with = {.client = bind_option_text(L, c, options, "client"),
                            .propagation = bind_option_text(L, c, options, "propagation"),
                            .isolation = bind_option_text(L, c, options, "isolation"),
@@ -103,7 +43,7 @@ static int tx_begin(lua_State *L) {
     s->txs = t;
     if (!shunt_tx_began(t->tx)) retry = 0;
     if (s->has_failure)
-      shunt_rollback(take(t), NULL); /* the observer is about to raise, and nobody gets the transaction */
+      shunt_rollback(tx_take(t), NULL); /* the observer's error will be raised: no caller gets the transaction */
   }
   bind_done(L, c, st);
   bind_leave(L, c);
@@ -117,7 +57,7 @@ static int tx_commit(lua_State *L) {
   bind_tx *t = bind_check(L, 1, BIND_TX, "a transaction");
   lua_getiuservalue(L, 1, TX_SESSION);
   bind_call *c = bind_enter(L, 2);
-  shunt_tx *tx = take(t);
+  shunt_tx *tx = tx_take(t);
   if (!tx) return bind_usage(L, "the transaction has ended already");
   bind_busy(L, c);
   bind_done(L, c, shunt_commit(tx, &c->err));
@@ -125,20 +65,8 @@ static int tx_commit(lua_State *L) {
   return 0;
 }
 
-/* In the middle of a call (an observer may run Lua, and the collector with it) the library can't be entered, so that
- * the session (2) keeps the transaction (1) until the call is over. */
-static void keep_for_later(lua_State *L, bind_tx *t) {
-  bind_session *s = t->session;
-  lua_getiuservalue(L, 2, SESSION_ORPHANS);
-  lua_setiuservalue(L, 1, TX_NEXT_ORPHAN);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 2, SESSION_ORPHANS);
-  t->next_orphan = s->orphans;
-  s->orphans = t;
-}
-
-/* On the way out of a block that did not commit. The error under way is the one to be seen, unless hooks fail: theirs
- * has it as its cause. */
+/* The block ends without a commit. Its own error is raised, unless hooks fail: then theirs is raised, with it as the
+ * cause. */
 static int tx_close(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
@@ -147,12 +75,12 @@ static int tx_close(lua_State *L) {
   if (s->busy) { /* an observer closes the coroutine that it is in */
     lua_settop(L, 1);
     lua_getiuservalue(L, 1, TX_SESSION);
-    keep_for_later(L, t);
+    tx_keep_for_later(L, t);
     return 0;
   }
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, TX_SESSION);
-  shunt_status st = roll_back(L, s, 3, take(t), &err);
+  shunt_status st = tx_roll_back(L, s, 3, tx_take(t), &err);
   if (st) {
     bind_push_error(L, &err);
     if (bind_hooks_take(L, 3)) lua_setfield(L, 4, "failures");
@@ -163,7 +91,7 @@ static int tx_close(lua_State *L) {
   return st ? lua_error(L) : 0;
 }
 
-/* Collected unfinished: its coroutine was. */
+/* The transaction was collected before its end, together with its coroutine. */
 static int tx_gc(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
@@ -171,13 +99,13 @@ static int tx_gc(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, TX_SESSION);
   if (s->busy)
-    keep_for_later(L, t);
+    tx_keep_for_later(L, t);
   else
-    roll_back_unseen(L, s, 2, take(t));
+    tx_roll_back_unseen(L, s, 2, tx_take(t));
   return 0;
 }
 
-/* A wait between two tries, in ms. */
+/* pause(ms): the wait between two tries. */
 static int tx_pause(lua_State *L) {
   lua_Number ms = luaL_checknumber(L, 1);
   struct timespec t = {.tv_sec = (time_t)(ms / 1e3), .tv_nsec = (long)(ms * 1e6) % 1000000000};
@@ -186,8 +114,10 @@ static int tx_pause(lua_State *L) {
 }
 
 void bind_transaction_register(lua_State *L) {
+  static const bind_taking takes[] = {{"session:transaction", transaction_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", tx_gc}, {"__close", tx_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"begin", tx_begin}, {"commit", tx_commit}, {"pause", tx_pause}, {NULL, NULL}};
   bind_class(L, BIND_TX, metamethods, NULL, NULL);
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

@@ -1,10 +1,10 @@
-/* shunt.waits(), app:waits(): who waits for whom right now, in all of the process. */
+/* shunt.waits() and app:waits(): who waits for whom at the moment, in the whole process. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "bind/bind.h"
 
-/* Kept in the call's arena until the library is done and Lua may be called. */
+/* Stays in the call's arena until the library has returned: Lua may be called only then. */
 typedef struct wait_entry {
   shunt_wait wait;
   struct wait_entry *next;
@@ -83,12 +83,14 @@ static int waits(lua_State *L) {
   return 1;
 }
 
-int bind_waits(lua_State *L) {
+static int app_waits(lua_State *L) {
   bind_check_app(L);
   return waits(L);
 }
 
 void bind_waits_register(lua_State *L) {
-  lua_pushcfunction(L, waits);
-  lua_setfield(L, -2, "waits");
+  static const luaL_Reg methods[] = {{"waits", app_waits}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"waits", waits}, {NULL, NULL}};
+  bind_methods(L, "app_methods", methods);
+  luaL_setfuncs(L, functions, 0);
 }

@@ -11,9 +11,9 @@
 
 /* A place among the open ones is free: the first who waits fills it. */
 static void free_place(pool *pl) {
-  if (pl->queue.first) {
+  if (pl->waitlist.first) {
     pl->opening++;
-    queue_serve(&pl->queue, NULL);
+    waitlist_serve(&pl->waitlist, NULL);
   } else {
     pl->open--;
   }
@@ -40,14 +40,14 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
                              shunt_error *err) {
   waiter me;
   wait_edge mine;
-  bool joined = queue_join(&pl->queue, &me, party);
+  bool joined = waitlist_join(&pl->waitlist, &me, party);
   pthread_mutex_unlock(&pl->lock);
   if (!joined) return error_memory(err);
   shunt_status status = wait_begin(&mine, party, pl, &me, err);
   bool begun = !status;
   pthread_mutex_lock(&pl->lock);
-  if (begun) status = queue_wait(&me, &pl->lock, until_ns);
-  queue_leave(&pl->queue, &me);
+  if (begun) status = waitlist_wait(&me, &pl->lock, until_ns);
+  waitlist_leave(&pl->waitlist, &me);
   pl->waited_ns += clock_monotonic_ns() - now_ns;
   pl->timeouts += status == SHUNT_E_TIMEOUT;
   pthread_mutex_unlock(&pl->lock);
@@ -56,24 +56,25 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
   return status;
 }
 
-static shunt_status wait_for_one(pool *pl, const cat_client *client, wait_party *party, int64_t deadline_ns,
-                                 driver_conn **conn, shunt_error *err) {
+static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
-  int64_t now_ns = clock_monotonic_ns(), timeout_ms = client->pool.acquire_timeout_ms;
+  int64_t now_ns = clock_monotonic_ns(), timeout_ms = r->client->pool.acquire_timeout_ms;
   int64_t left_ns = (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
-  bool by_call = deadline_ns && deadline_ns - now_ns < left_ns;
+  bool by_call = r->deadline_ns && r->deadline_ns - now_ns < left_ns;
   shunt_status status = SHUNT_E_TIMEOUT;
-  if (by_call) left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  if (by_call) left_ns = r->deadline_ns > now_ns ? r->deadline_ns - now_ns : 0;
   if (left_ns > 0) {
-    status = queue_up(pl, party, now_ns, now_ns + left_ns, conn, err);
+    status = queue_up(pl, r->party, now_ns, now_ns + left_ns, conn, err);
   } else {
     pl->timeouts++;
     pthread_mutex_unlock(&pl->lock);
   }
-  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, client->name, left_ns / NS_PER_MS, by_call, err) : status;
+  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, left_ns / NS_PER_MS, by_call, err) : status;
 }
 
 /* ---- ageing ---- */
+
+static const char REMOVED[] = "its client was removed or changed", RETIRED[] = "past maxLifetime";
 
 static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
   return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
@@ -103,14 +104,19 @@ static void unlist(pool *pl, const driver_conn *conn) {
 }
 
 /* Closing may take its time, so the lock is not held, but taken for what follows. */
-static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn) {
+static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn, const char *reason) {
   pthread_mutex_lock(&pl->lock);
   unlist(pl, conn);
   pthread_mutex_unlock(&pl->lock);
   cp->engine->close(conn);
+  pool_report_closed(cp, pl, reason);
   pthread_mutex_lock(&pl->lock);
   pl->closed++;
   free_place(pl);
+}
+
+static const char *idle_reason(const client_pools *cp) {
+  return atomic_load_explicit(&cp->drained, memory_order_relaxed) ? REMOVED : "idle for longer than idleTimeout";
 }
 
 static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
@@ -119,7 +125,7 @@ static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
     pl->nidle--;
     memmove(pl->idle, pl->idle + 1, pl->nidle * sizeof(driver_conn *));
     pthread_mutex_unlock(&pl->lock);
-    close_and_lock(cp, pl, oldest);
+    close_and_lock(cp, pl, oldest, idle_reason(cp));
   }
 }
 
@@ -137,14 +143,23 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
     conn->holder = party;
     close_idle(cp, pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
+    bool retired = is_retired(conn, now_ns);
     /* of one that was used in this very tick of the clock nothing new can be known */
-    if (!is_retired(conn, now_ns) && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
-    close_and_lock(cp, pl, conn);
+    if (!retired && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
+    close_and_lock(cp, pl, conn, retired ? RETIRED : "the server has ended it");
   }
   return NULL;
 }
 
 /* ---- acquire and release ---- */
+
+static void report_circuit(client_pools *cp, circuit_change change, const shunt_error *err) {
+  if (change == CIRCUIT_OPENED)
+    events_emit(cp->events, SHUNT_EVENT_CIRCUIT_OPENED, {"client", event_text(cp->client.name)},
+                {"failures", shunt_integer(CIRCUIT_OPENS_AT)}, EVENT_ERROR(err));
+  if (change == CIRCUIT_CLOSED)
+    events_emit(cp->events, SHUNT_EVENT_CIRCUIT_CLOSED, {"client", event_text(cp->client.name)});
+}
 
 /* An engine whose connections nobody else can end has no server that could be down. */
 static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
@@ -154,22 +169,27 @@ static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *trie
   *tried = !status;
   if (status) return status;
   status = cp->engine->open(&cp->client, deadline_ns, conn, err);
-  if (cp->engine->alive) circuit_leave(&cp->circuit, &attempt, status, err);
+  if (cp->engine->alive) report_circuit(cp, circuit_leave(&cp->circuit, &attempt, status, err), err);
   return status;
 }
 
-/* Who asks for a connection of a pool, and how. */
-typedef struct asking {
-  wait_party *party;
-  int64_t deadline_ns;
-  bool waits; /* where all are busy */
-} asking;
+static void report_attempt(const client_pools *cp, const pool *pl, int open, int64_t since_ns, const shunt_error *err) {
+  const int64_t ms = (clock_monotonic_ns() - since_ns) / NS_PER_MS;
+  if (err)
+    events_emit(cp->events, SHUNT_EVENT_CONNECTION_FAILED, {"client", event_text(cp->client.name)},
+                {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, EVENT_ERROR(err));
+  else
+    events_emit(cp->events, SHUNT_EVENT_CONNECTION_OPENED, {"client", event_text(cp->client.name)},
+                {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, {"open", shunt_integer(open)});
+}
 
 /* With a place among the open ones held. */
-static shunt_status open_one(client_pools *cp, pool *pl, const asking *who, driver_conn **conn, shunt_error *err) {
-  shunt_error own; /* the circuit tells others of it */
+static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
+  shunt_error own; /* the circuit, and events, tell others of it */
   bool tried;
-  shunt_status status = connect_to(cp, who->deadline_ns, &tried, conn, err ? err : &own);
+  if (!err) err = &own;
+  const int64_t since_ns = clock_monotonic_ns();
+  shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err);
   if (!status) {
     (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
     (*conn)->nap = wait_nap;
@@ -181,11 +201,13 @@ static shunt_status open_one(client_pools *cp, pool *pl, const asking *who, driv
     pl->failed += tried;
     free_place(pl);
   } else {
-    (*conn)->holder = who->party;
+    (*conn)->holder = r->party;
     pl->all[pl->nall++] = *conn;
     pl->opened++;
   }
+  const int open = pl->open;
   pthread_mutex_unlock(&pl->lock);
+  if (tried) report_attempt(cp, pl, open, since_ns, status ? err : NULL);
   return status;
 }
 
@@ -196,7 +218,7 @@ static bool make_room(pool *pl) {
 }
 
 static shunt_status take_place(pool *pl, shunt_error *err) {
-  assert(!pl->queue.first);
+  assert(!pl->waitlist.first);
   if (!make_room(pl)) return error_memory(err);
   pl->open++;
   pl->opening++;
@@ -205,22 +227,22 @@ static shunt_status take_place(pool *pl, shunt_error *err) {
 
 /* With none idle, and none to be opened; lets go of the lock. Where there is no connection but those that others try to
  * open, to wait is to wait for the server. */
-static shunt_status await_one(client_pools *cp, pool *pl, const asking *who, driver_conn **conn, shunt_error *err) {
+static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client.name, err) : SHUNT_OK;
-  if (!status) return wait_for_one(pl, &cp->client, who->party, who->deadline_ns, conn, err);
+  if (!status) return wait_for_one(pl, r, conn, err);
   pthread_mutex_unlock(&pl->lock);
   return status;
 }
 
 /* *opens, with *conn NULL: one is to be opened. */
-static shunt_status find_one(client_pools *cp, pool *pl, const asking *who, bool *opens, driver_conn **conn,
+static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, bool *opens, driver_conn **conn,
                              shunt_error *err) {
   pthread_mutex_lock(&pl->lock);
-  *conn = take_idle(cp, pl, who->party);
+  *conn = take_idle(cp, pl, r->party);
   if (*conn) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
-  if (pl->open == pl->max && who->waits) {
-    status = await_one(cp, pl, who, conn, err);
+  if (pl->open == pl->max && !r->no_wait) {
+    status = await_one(cp, pl, r, conn, err);
     *opens = !status && !*conn;
     return status;
   }
@@ -232,34 +254,25 @@ static shunt_status find_one(client_pools *cp, pool *pl, const asking *who, bool
   return status;
 }
 
-static shunt_status acquire(pools *p, const cat_client *client, int level, const asking *who, driver_conn **conn,
-                            shunt_error *err) {
-  client_pools *cp = pool_of_client(p, client);
+shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, shunt_error *err) {
+  client_pools *cp = pool_of_client(p, r->client);
   *conn = NULL;
-  pool *pl = pool_find(cp, level);
-  if (!pl && !(pl = pool_add(cp, level))) return error_memory(err);
+  pool *pl = pool_find(cp, r->level);
+  if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
   bool opens = false;
-  shunt_status status = find_one(cp, pl, who, &opens, conn, err);
-  if (opens) status = open_one(cp, pl, who, conn, err);
+  shunt_status status = find_one(cp, pl, r, &opens, conn, err);
+  if (opens) status = open_one(cp, pl, r, conn, err);
   if (status || !*conn) return status;
-  (*conn)->deadline_ns = who->deadline_ns;
+  (*conn)->deadline_ns = r->deadline_ns;
   atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
   return SHUNT_OK;
 }
 
-shunt_status pool_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
-                          driver_conn **conn, shunt_error *err) {
-  return acquire(p, client, level, &(asking){party, deadline_ns, true}, conn, err);
-}
-
-shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
-                              driver_conn **conn, shunt_error *err) {
-  return acquire(p, client, level, &(asking){party, deadline_ns, false}, conn, err);
-}
-
-/* To be closed rather than kept for somebody else. */
-static bool is_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  return conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database);
+/* Why it is closed rather than kept for another caller; NULL: it is kept. */
+static const char *why_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+  if (conn->broken) return "it is broken";
+  if (is_retired(conn, now_ns)) return RETIRED;
+  return conn->altered && !cp->private_database ? "its settings were altered" : NULL;
 }
 
 void pool_release(driver_conn *conn, int level) {
@@ -271,16 +284,17 @@ void pool_release(driver_conn *conn, int level) {
     conn->engine->rollback(conn);
   }
   int64_t now_ns = clock_coarse_ns();
-  if (is_over(cp, conn, now_ns)) {
-    close_and_lock(cp, pl, conn);
+  const char *over = why_over(cp, conn, now_ns);
+  if (over) {
+    close_and_lock(cp, pl, conn, over);
   } else {
     conn->deadline_ns = 0;
     conn->idle_since_ns = now_ns;
     conn->locked_by = NULL;
     pthread_mutex_lock(&pl->lock);
     conn->holder = NULL;
-    if (pl->queue.first)
-      queue_serve(&pl->queue, conn);
+    if (pl->waitlist.first)
+      waitlist_serve(&pl->waitlist, conn);
     else
       pl->idle[pl->nidle++] = conn;
   }
@@ -293,7 +307,7 @@ void pool_close_idle(client_pools *cp, pool *pl) {
   while (pl->nidle) {
     driver_conn *conn = pl->idle[--pl->nidle];
     pthread_mutex_unlock(&pl->lock);
-    close_and_lock(cp, pl, conn);
+    close_and_lock(cp, pl, conn, REMOVED);
   }
   pthread_mutex_unlock(&pl->lock);
 }

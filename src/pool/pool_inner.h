@@ -10,8 +10,8 @@
 
 #include "pool/circuit.h"
 #include "pool/pool.h"
-#include "pool/queue.h"
 #include "pool/tables.h"
+#include "pool/waitlist.h"
 
 static const int64_t POOL_ROLLBACK_NS = 5000000000; /* at release, whose caller may have no time left */
 
@@ -29,7 +29,7 @@ typedef struct pool {
   size_t all_room, idle_room; /* there is always room for all that are open */
   driver_conn **all;          /* in no order: idle, or somebody holds it */
   driver_conn **idle;         /* the one used last on top, so the one idle for longest at the bottom */
-  queue queue;
+  waitlist waitlist;
   int64_t opened, closed, failed, timeouts, waited_ns; /* ever, as in shunt_pool_stats */
   atomic_llong acquired;     /* the same; an idle connection is found to be good when the lock is let go already */
   struct pool *_Atomic next; /* of the client's other levels, the next higher one */
@@ -41,6 +41,7 @@ typedef struct client_pools {
   cat_client client; /* a copy, first: connections point to it */
   arena settings;    /* holds what it points to */
   const driver_engine *engine;
+  event_sink *events; /* the app's, which outlives it; NULL: none */
   bool private_database;
   atomic_int refs;      /* generations that use it */
   atomic_bool drained;  /* none of them is the newest: nothing is kept idle */
@@ -65,10 +66,16 @@ static inline client_pools *pool_of_conn(const driver_conn *conn) { return (clie
 
 /* NULL where the level was never used. */
 static inline pool *pool_find(client_pools *cp, int level) {
-  if (cp->private_database || !cp->engine->levels) level = 0;
+  if (cp->private_database || !cat_engine_of(cp->client.engine)->levels) level = 0;
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
     if (pl->level == level) return pl;
   return NULL;
+}
+
+/* Reports that a connection of the pool was closed. The caller holds no lock. */
+static inline void pool_report_closed(const client_pools *cp, const pool *pl, const char *reason) {
+  events_emit(cp->events, SHUNT_EVENT_CONNECTION_CLOSED, {"client", event_text(cp->client.name)},
+              {"level", shunt_integer(pl->level)}, {"reason", event_text(reason)});
 }
 
 /* Of a level that was never used, as far as the caller knows. NULL: out of memory. */

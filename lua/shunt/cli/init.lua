@@ -5,17 +5,13 @@ local run = require "shunt.cli.run"
 local template = require "shunt.cli.template"
 local values = require "shunt.cli.values"
 
-local init = { summary = "Make a small application that works at once, on SQLite.", without_config = true }
+local init = {}
 
 local TYPES = ".shunt/types"
 
-function init.options(parser)
-  parser:argument "folder":argname "DIR":description "A folder that is empty or not there yet."
-end
-
 local function cannot(message) failure.raise(failure.SHORT, message) end
 
---- Makes a folder and those it lies in.
+--- Makes a folder and its parents.
 local function make_folder(path)
   local at = path:sub(1, 1) == "/" and "/" or ""
   for part in path:gmatch "[^/]+" do
@@ -44,7 +40,7 @@ local function write(path, text)
   if not ok or not closed then cannot(why or late) end
 end
 
---- Copies the stubs for LuaLS beside the application, so that it finds them wherever shunt is installed.
+--- Copies the stubs for the Lua language server into the application: it finds them there, wherever shunt is installed.
 local function copy_types(folder)
   local from = host.folder .. "/shunt/types"
   local files = host.list(from) or {}
@@ -59,10 +55,10 @@ local function next_steps(folder)
   local shunt = values.quoted(host.program)
   local config = "-c " .. values.quoted(folder .. "shunt.yaml")
   local steps = {
-    { "query user --include orders --sql", "rows of two files, and the SQL that read them" },
-    { "explain order --instance acme", "where an access goes, and why" },
-    { "test", "the specs in " .. folder .. "spec" },
-    { "check", "config and rules as a whole" },
+    { "query user --include orders --sql", "prints rows from two files, with their SQL" },
+    { "explain order --instance acme", "prints where an access goes, and why" },
+    { "test", "runs the specs in " .. folder .. "spec" },
+    { "check", "checks the configuration and the rules" },
     { "worker --once", "runs the job that was pushed" },
   }
   print "\nNext:"
@@ -71,17 +67,17 @@ local function next_steps(folder)
 end
 
 function init.run(args)
-  local folder = args.folder:gsub("/+$", "") .. "/"
+  local folder = args.dir:gsub("/+$", "") .. "/"
   local there = host.list(folder)
-  if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.folder) end
-  if not there and host.exists(args.folder) then failure.usage("%s is a file: name a folder", args.folder) end
+  if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.dir) end
+  if not there and host.exists(args.dir) then failure.usage("%s is a file: name a folder", args.dir) end
   for _, name in ipairs { "rules", "jobs", "spec", "data" } do make_folder(folder .. name) end
   for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
   write(folder .. ".luarc.json", template.luarc)
   copy_types(folder)
-  local status = run.run { script = folder .. "seed.lua", arguments = {}, env = "dev" }
+  local status = run.run { script = folder .. "seed.lua", rest = {}, env = "dev" }
   if status ~= failure.DONE then return status end
-  print(("Made an application in %s:"):format(args.folder))
+  print(("Made an application in %s:"):format(args.dir))
   for _, entry in ipairs(template.files) do print("  " .. folder .. entry[1]) end
   print(("  %s.luarc.json and %s%s for editors"):format(folder, folder, TYPES))
   next_steps(folder)

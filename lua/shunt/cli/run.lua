@@ -1,17 +1,12 @@
---- shunt run: a Lua host program with the module at hand.
+--- shunt run: runs a Lua host program in which require "shunt" works.
 local shunt = require "shunt"
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 
-local run = { summary = "Run a Lua program that uses the module." }
+local run = {}
 
-function run.options(parser)
-  parser:argument "script":argname "SCRIPT.lua":description "The program: require \"shunt\" works in it."
-  parser:argument "arguments":argname "ARGS":args "*":description "What it finds in `arg` and `...`."
-end
-
---- With -c or --env, they are what shunt.open takes where the program leaves them out.
+--- shunt.open takes -c and --env if the program names no others.
 local function preset(args)
   local open = shunt.open
   shunt.open = function(path, options)
@@ -22,7 +17,7 @@ local function preset(args)
   end
 end
 
---- Adds the way to the error, without the part that is the command's own.
+--- Adds a traceback to the error, without the command's own part.
 local function traced(err)
   if failure.code(err) then return err end
   local text = debug.traceback(tostring(err), 2)
@@ -34,8 +29,8 @@ function run.run(args)
   local chunk, message = loadfile(args.script)
   if not chunk then failure.raise(failure.SHORT, message) end
   preset(args)
-  _G.arg = { [0] = args.script, table.unpack(args.arguments) }
-  local ok, err = xpcall(chunk, traced, table.unpack(args.arguments))
+  _G.arg = { [0] = args.script, table.unpack(args.rest) }
+  local ok, err = xpcall(chunk, traced, table.unpack(args.rest))
   if ok then return failure.DONE end
   return failure.report(err)
 end

@@ -19,7 +19,7 @@ typedef struct world {
 static inline void make_pools(world *w) {
   w->clients[0] = &w->d.client;
   w->catalog = (catalog){.clients = w->clients, .nclients = 1};
-  assert_int_equal(pools_new(&w->catalog, NULL, &w->pools, &w->d.err), SHUNT_OK);
+  assert_int_equal(pools_new(&w->catalog, NULL, NULL, &w->pools, &w->d.err), SHUNT_OK);
 }
 
 /* For settings that are others than begin's. */
@@ -46,7 +46,7 @@ static inline int end(void **state) {
 }
 
 static inline shunt_status try_acquire(world *w, driver_conn **conn) {
-  return pool_acquire(w->pools, &w->d.client, 0, NULL, 0, conn, &w->d.err);
+  return pool_acquire(w->pools, &(pool_request){.client = &w->d.client}, conn, &w->d.err);
 }
 
 static inline driver_conn *acquire(world *w) {
