@@ -125,10 +125,10 @@ static void write_into(shunt_session *s, const access *a, const targets *t) {
 
 static void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
   bool cast = column->digits_type && v->type == SHUNT_TEXT;
-  if (cast) sql_puts(q, "CAST(");
+  if (cast) sql_puts(q, "CAST(CONCAT("); /* MySQL takes a parameter that is cast itself for a signed number */
   sql_param(q, v);
   if (!cast) return;
-  sql_puts(q, " AS ");
+  sql_puts(q, ") AS ");
   sql_puts(q, column->digits_type);
   sql_puts(q, ")");
 }

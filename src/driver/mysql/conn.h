@@ -9,6 +9,7 @@
 #include <mysql.h>
 #include <pthread.h>
 
+#include "base/clock.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
 
@@ -39,6 +40,7 @@ typedef struct mysql_statement {
   bool leaves; /* something on the connection, which is altered by it */
   bool cached;
   bool stale;                  /* its table has other columns now, and the library keeps to the names it knows */
+  unsigned char *types;        /* of each parameter at its first run, where it was not null; 0: none yet */
   const shunt_value *bound_at; /* where the library looks for the parameters */
   uint64_t bound_types;        /* and for what; 0: they are to be bound */
   mysql_cell *cells;
@@ -52,11 +54,11 @@ typedef struct mysql_statement {
 typedef struct mysql_watch {
   struct mysql_watch *next, **link; /* in the list */
   int socket;                       /* a duplicate of the library's */
-  const cat_client *client;
+  const struct mysql_conn *conn;
   unsigned long id; /* of the session on the server */
   int64_t until_ns; /* when something is done about the call */
   bool cancels;     /* then the server is to cancel the statement; otherwise the connection is ended */
-  bool cancelling;  /* by a thread that uses client and id */
+  bool cancelling;  /* by a thread that reads conn and id */
   bool late;        /* something was done */
   bool hung_up;     /* the connection was ended */
 } mysql_watch;
@@ -117,7 +119,9 @@ bool mysqldb_more_time(mysql_conn *conn);
 /* What comes next has a little time, however late it is. */
 void mysqldb_allow_little(mysql_conn *conn);
 /* How many ms there were for what mysqldb_check_time was asked for. */
-long long mysqldb_time_ms(const mysql_conn *conn);
+static inline long long mysqldb_time_ms(const mysql_conn *conn) {
+  return (conn->base.deadline_ns - conn->asked_ns + NS_PER_MS - 1) / NS_PER_MS;
+}
 
 /* mysql_real_connect of a handle that mysqldb_connect made. */
 bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
@@ -162,6 +166,8 @@ bool mysqldb_leaves(const char *sql, size_t size);
 shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, mysql_statement **out, shunt_error *err);
 /* Prepares it once more, because the server has forgotten it or its tables look otherwise. It is kept no longer. */
 shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_error *err);
+/* Prepares it once more where MySQL would convert parameters to the types of an earlier run. It is kept as before. */
+shunt_status mysqldb_fit(mysql_conn *conn, mysql_statement *s, const shunt_value *params, shunt_error *err);
 /* Frees one that is not kept. */
 void mysqldb_done(mysql_statement *s);
 void mysqldb_forget(mysql_conn *conn, mysql_statement *s); /* it is kept no longer */

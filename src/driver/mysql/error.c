@@ -19,11 +19,11 @@ static const meaning meanings[] = {
     {1062, SHUNT_E_CONSTRAINT}, /* unique */
     {1169, SHUNT_E_CONSTRAINT}, /* unique */
     {1216, SHUNT_E_CONSTRAINT}, /* foreign key, and the next three */
-    {1217, SHUNT_E_CONSTRAINT},  {1451, SHUNT_E_CONSTRAINT}, {1452, SHUNT_E_CONSTRAINT},
-    {1264, SHUNT_E_CONSTRAINT}, /* out of range */
-    {1265, SHUNT_E_CONSTRAINT}, /* data would be truncated */
-    {1292, SHUNT_E_CONSTRAINT}, /* no such date, no such number */
-    {1364, SHUNT_E_CONSTRAINT}, /* no value, and no default */
+    {1217, SHUNT_E_CONSTRAINT},  {1451, SHUNT_E_CONSTRAINT},
+    {1452, SHUNT_E_CONSTRAINT},  {1264, SHUNT_E_CONSTRAINT}, /* out of range */
+    {1265, SHUNT_E_CONSTRAINT},                              /* data would be truncated */
+    {1292, SHUNT_E_CONSTRAINT},                              /* no such date, no such number */
+    {1364, SHUNT_E_CONSTRAINT},                              /* no value, and no default */
     {1366, SHUNT_E_CONSTRAINT}, /* no value of the column's type, or not of its character set */
     {1406, SHUNT_E_CONSTRAINT}, /* too long */
     {1411, SHUNT_E_CONSTRAINT},  {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
@@ -45,17 +45,21 @@ static const meaning meanings[] = {
     {1969, SHUNT_E_TIMEOUT},                                 /* MariaDB: max_statement_time; the next is MySQL's */
     {3024, SHUNT_E_TIMEOUT},     {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
     {1193, SHUNT_E_USAGE}, /* SET of no such variable; the next seven of one that can't be set so, or to that */
-    {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},      {1238, SHUNT_E_USAGE},
-    {1272, SHUNT_E_USAGE},       {1273, SHUNT_E_USAGE},      {1298, SHUNT_E_USAGE},
+    {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},
+    {1238, SHUNT_E_USAGE},       {1272, SHUNT_E_USAGE},
+    {1273, SHUNT_E_USAGE},       {1298, SHUNT_E_USAGE},
     {1621, SHUNT_E_USAGE},       {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
     {1267, SHUNT_E_USAGE}, /* a text that the column's character set has no letters for; the next two too */
-    {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},      {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
-    {1390, SHUNT_E_USAGE},                                                          /* too many placeholders */
-    {1040, SHUNT_E_DATASOURCE},                                                     /* too many connections */
+    {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},
+    {3854, SHUNT_E_USAGE},       /* MySQL: the same; the next too */ {3988, SHUNT_E_USAGE},
+    {1295, SHUNT_E_USAGE},      /* not in a prepared statement */
+    {1390, SHUNT_E_USAGE},      /* too many placeholders */
+    {1040, SHUNT_E_DATASOURCE}, /* too many connections */
     {1044, SHUNT_E_DATASOURCE}, /* access denied, and the next four */
-    {1045, SHUNT_E_DATASOURCE},  {1142, SHUNT_E_DATASOURCE}, {1143, SHUNT_E_DATASOURCE},
-    {1227, SHUNT_E_DATASOURCE},  {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
-    {1203, SHUNT_E_DATASOURCE},                              /* too many connections of one user; the next too */
+    {1045, SHUNT_E_DATASOURCE},  {1142, SHUNT_E_DATASOURCE},
+    {1143, SHUNT_E_DATASOURCE},  {1227, SHUNT_E_DATASOURCE},
+    {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
+    {1203, SHUNT_E_DATASOURCE}, /* too many connections of one user; the next too */
     {1226, SHUNT_E_DATASOURCE},
 };
 

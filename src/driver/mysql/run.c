@@ -6,7 +6,11 @@
 #include "base/alloc.h"
 #include "driver/mysql/conn.h"
 
-enum { NEEDS_PREPARING = 1615, NOT_KNOWN = 1243 /* no such prepared statement */ };
+enum {
+  NEEDS_PREPARING = 1615,
+  NOT_KNOWN = 1243,    /* no such prepared statement */
+  NOT_CONVERTED = 3988 /* a parameter: its column may have had another type when the statement was prepared */
+};
 
 /* ---- values in ---- */
 
@@ -72,6 +76,8 @@ static shunt_status bind_all(mysql_conn *conn, mysql_statement *s, const shunt_v
   uint64_t types = fixed_types(params, s->nparams);
   if (types && types == s->bound_types && params == s->bound_at) return SHUNT_OK;
   s->bound_types = 0;
+  shunt_status status = mysqldb_fit(conn, s, params, err);
+  if (status) return status;
   if (!base_grow(&conn->binds, &conn->bind_room, s->nparams, sizeof *conn->binds)) return error_memory(err);
   memset(conn->binds, 0, s->nparams * sizeof *conn->binds);
   for (size_t i = 0; i < s->nparams; i++) bind(&conn->binds[i], &params[i]);
@@ -167,7 +173,7 @@ typedef struct outcome {
 
 /* All of these come before anything was changed: a read whose columns are others now has run, to no end. */
 static bool is_stale(const mysql_statement *s, unsigned number) {
-  return number == NEEDS_PREPARING || number == NOT_KNOWN ||
+  return number == NEEDS_PREPARING || number == NOT_KNOWN || (number == NOT_CONVERTED && s->cached) ||
          (number == CR_NEW_STMT_METADATA && s->kind == STATEMENT_OTHER);
 }
 

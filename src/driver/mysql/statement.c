@@ -14,6 +14,7 @@ enum {
 static void end(mysql_statement *s) {
   if (s->stmt) mysql_stmt_close(s->stmt);
   mysqldb_free_cells(s);
+  base_free(s->types);
   base_free(s);
 }
 
@@ -74,6 +75,8 @@ shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_e
   if (s->stmt) mysql_stmt_close(s->stmt);
   s->ncells = 0;
   s->bound_types = 0;
+  base_free(s->types);
+  s->types = NULL;
   return prepare(conn, s, err);
 }
 
@@ -90,6 +93,31 @@ static void keep(mysql_conn *conn, mysql_statement *s) {
   while ((old = cache_surplus(&conn->cache, s->entry.size))) end((mysql_statement *)(void *)old);
   cache_add(&conn->cache, &s->entry);
   s->cached = true;
+}
+
+/* Remembers the types of parameters that had none yet. False if another has a new type. */
+static bool are_of_these_types(mysql_statement *s, const shunt_value *params) {
+  for (size_t i = 0; i < s->nparams; i++) {
+    if (params[i].type == SHUNT_NULL) continue;
+    if (s->types[i] && s->types[i] != params[i].type) return false;
+    s->types[i] = params[i].type;
+  }
+  return true;
+}
+
+/* MySQL gives a parameter a type of its own choice, and another one when a value does not go with it. It then converts
+ * the values of later runs to that one: a text of digits, after a floating-point number, loses all but seventeen. */
+shunt_status mysqldb_fit(mysql_conn *conn, mysql_statement *s, const shunt_value *params, shunt_error *err) {
+  if (conn->mariadb) return SHUNT_OK;
+  bool cached = s->cached;
+  for (int i = 0; i < 2; i++) {
+    if (!s->types && !(s->types = base_zalloc(s->nparams))) return error_memory(err);
+    if (are_of_these_types(s, params)) break;
+    shunt_status status = mysqldb_prepare_again(conn, s, err);
+    if (status) return status;
+    if (cached) keep(conn, s);
+  }
+  return SHUNT_OK;
 }
 
 shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, mysql_statement **out,

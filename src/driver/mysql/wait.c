@@ -9,10 +9,6 @@ static const int64_t CANCEL_NS = 1000000000;
 
 /* ---- how much time there is ---- */
 
-long long mysqldb_time_ms(const mysql_conn *conn) {
-  return (conn->base.deadline_ns - conn->asked_ns + NS_PER_MS - 1) / NS_PER_MS;
-}
-
 /* The clock is read only where there is a deadline. */
 bool mysqldb_in_time(mysql_conn *conn) {
   if (!conn->base.deadline_ns) return true;
@@ -40,9 +36,9 @@ void mysqldb_allow_little(mysql_conn *conn) {
   conn->until_ns = little_ns > conn->base.deadline_ns ? little_ns : conn->base.deadline_ns;
 }
 
-bool mysqldb_cancel(const cat_client *client, unsigned long id) {
+bool mysqldb_cancel(const mysql_conn *conn, unsigned long id) {
   char sql[64];
-  mysql_conn other = {.base = {.engine = &driver_mysql, .client = client}};
+  mysql_conn other = {.base = {.engine = conn->base.engine, .client = conn->base.client}};
   other.base.deadline_ns = clock_monotonic_ns() + CANCEL_NS;
   int size = snprintf(sql, sizeof sql, "KILL QUERY %lu", id);
   bool done = mysqldb_connect(&other, NULL) == SHUNT_OK && mysqldb_real_query(&other, sql, (size_t)size) == 0;
@@ -60,8 +56,7 @@ bool mysqldb_more_time(mysql_conn *conn) {
     return false;
   }
   conn->until_ns = now_ns + CANCEL_GRACE_NS;
-  if (mysqldb_cancel(conn->base.client, mysql_thread_id(conn->db)))
-    conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
+  if (mysqldb_cancel(conn, mysql_thread_id(conn->db))) conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
   return true;
 }
 

@@ -17,9 +17,9 @@ static inline int64_t limit_ns(const mysql_conn *conn) {
 
 /* False if the deadline has passed. */
 bool mysqldb_in_time(mysql_conn *conn);
-/* Cancels the statement of the session `id`, over a connection made like the client's others, so that it reaches the
- * same server. That connection has a second for it. */
-bool mysqldb_cancel(const cat_client *client, unsigned long id);
+/* Cancels what runs on conn, the session `id` of the server, over a connection made like the client's others, so that
+ * it reaches the same server. That connection has a second for it. */
+bool mysqldb_cancel(const mysql_conn *conn, unsigned long id);
 
 /* ---- wait_mariadb.c and wait_mysql.c ---- */
 

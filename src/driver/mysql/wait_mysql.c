@@ -50,7 +50,7 @@ static bool start_thread(pthread_t *thread, void *(*run)(void *), void *ud) {
 
 static void run_cancel(void *ud) {
   mysql_watch *w = ud;
-  bool done = mysqldb_cancel(w->client, w->id);
+  bool done = mysqldb_cancel(w->conn, w->id);
   mysql_thread_end();
   pthread_mutex_lock(&lock);
   w->cancelling = false;
@@ -120,7 +120,7 @@ bool mysqldb_can_wait(void) {
 void mysqldb_watch(mysql_conn *conn, int64_t until_ns) {
   mysql_watch *w = &conn->watch;
   w->until_ns = until_ns;
-  w->client = conn->base.client;
+  w->conn = conn;
   w->id = mysql_thread_id(conn->db);
   w->cancels = conn->open && !conn->until_ns;
   w->late = w->hung_up = false;
