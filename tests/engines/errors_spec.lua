@@ -3,6 +3,7 @@
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
+local mariadb = Engines.mysql_kind() == "mariadb"
 
 local CONNECTIONS = 2
 
@@ -30,7 +31,7 @@ local failures = {
     run = function(session) session:model("parent"):insert { id = 2, name = shunt.null } end },
   { "a column left out that has no default", "SHUNT_E_CONSTRAINT", pg = "23502", mysql = 1364,
     run = function(session) session:model("parent"):insert { id = 2 } end },
-  { "a check that does not hold", "SHUNT_E_CONSTRAINT", pg = "23514", mysql = 4025,
+  { "a check that does not hold", "SHUNT_E_CONSTRAINT", pg = "23514", mysql = mariadb and 4025 or 3819,
     run = function(session) session:model("parent"):update { id = 1, age = -1 } end },
   { "an unknown table", "SHUNT_E_NOT_FOUND", pg = "42P01", mysql = 1146,
     run = function(session) session:query("main", "SELECT * FROM nowhere") end },
@@ -56,7 +57,10 @@ local failures = {
 -- A read that the server itself ends after a while. A connection that was set so is for one transaction alone.
 local slow = {
   pg = { "SET LOCAL statement_timeout = 100", "SELECT pg_sleep(60)" },
-  mysql = { "SET SESSION max_statement_time = 0.1", "SELECT sum(a.seq + b.seq + c.seq) FROM seq_1_to_10000 a, seq_1_to_10000 b, seq_1_to_10000 c" },
+  mysql = mariadb
+    and { "SET SESSION max_statement_time = 0.1", "SELECT sum(a.seq + b.seq + c.seq) FROM seq_1_to_10000 a, seq_1_to_10000 b, seq_1_to_10000 c" }
+    or { "SET SESSION max_execution_time = 100", "SELECT count(*) FROM information_schema.columns a, information_schema.columns b, "
+      .. "information_schema.columns c WHERE length(concat(a.column_name, b.column_name, c.column_name)) > 2" },
 }
 local impatient = { pg = "SET LOCAL lock_timeout = 100", mysql = "SET SESSION innodb_lock_wait_timeout = 1" }
 
@@ -76,7 +80,7 @@ local function unreachable(engine)
     { "no password", url_with(tcp, ":[^:@/]*@", "@"), mysql = 1045 },
     { "an unknown user", url_with(tcp, "//[^:]*:", "//nobody-here:"), pg = "28P01", mysql = 1045 },
     { "an unknown database", Engines.url(engine, "no_such_database", true), pg = "3D000", mysql = 1049 },
-    { "a port that nobody listens at", url_with(tcp, ":%d+/", ":1/"), mysql = 2002 },
+    { "a port that nobody listens at", url_with(tcp, ":%d+/", ":1/"), mysql = mariadb and 2002 or 2003 },
     { "a socket that is not there", url_with(Engines.url(engine), "=/tmp/[^&]*", "=/tmp/no-such-socket"), mysql = 2002 },
   }
 end
@@ -145,7 +149,7 @@ for _, engine in ipairs(Engines.servers) do
         session:execute("main", slow[engine][1])
         session:query("main", slow[engine][2])
       end)
-      assert_own_code(problem, { pg = "57014", mysql = 1969 })
+      assert_own_code(problem, { pg = "57014", mysql = mariadb and 1969 or 3024 })
       assert_untouched()
     end)
 

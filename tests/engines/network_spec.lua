@@ -22,7 +22,7 @@ model "note" { table = "notes", client = "file" }
 
 -- How a connection is made, in the words of each engine.
 local ways = {
-  { "a connection", pg = "sslmode: disable", mysql = "ssl_mode: disabled" },
+  { "a connection", pg = "sslmode: disable", mysql = "ssl_mode: disabled, get_server_public_key: true" },
   { "an encrypted connection", pg = "sslmode: require", mysql = "ssl_mode: required" },
 }
 

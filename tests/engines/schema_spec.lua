@@ -9,7 +9,7 @@ local described = {
   pg = { "CREATE TABLE things (id bigint PRIMARY KEY, name varchar(20) NOT NULL, price numeric(10,2), made date)",
     { id = "bigint", name = "character varying(20)", price = "numeric(10,2)", made = "date" } },
   mysql = { "CREATE TABLE things (id BIGINT UNSIGNED PRIMARY KEY, name VARCHAR(20) NOT NULL, price DECIMAL(10,2), made DATE)",
-    { id = "bigint(20) unsigned", name = "varchar(20)", price = "decimal(10,2)", made = "date" } },
+    { id = Engines.mysql_kind() == "mariadb" and "bigint(20) unsigned" or "bigint unsigned", name = "varchar(20)", price = "decimal(10,2)", made = "date" } },
 }
 
 local retype = {

@@ -4,6 +4,7 @@
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
+local mariadb = Engines.mysql_kind() == "mariadb"
 local Faults = require "tests.engines.support.faults"
 
 local CONNECTIONS = 4
@@ -37,9 +38,11 @@ local cases = {
   mysql = {
     mode = "ssl_mode", ca = "ssl_ca",
     off = "disabled", prefer = "preferred", require = "required", authority = "verify_ca", identity = "verify_identity",
-    encrypted = "SELECT NULLIF(variable_value, '') AS v FROM information_schema.session_status WHERE variable_name = 'Ssl_version'",
-    without = "--skip-ssl", demanding = function() return "--require-secure-transport" end,
-    nap = "SELECT sleep(60)",
+    encrypted = ("SELECT NULLIF(variable_value, '') AS v FROM %s.session_status WHERE variable_name = 'Ssl_version'")
+      :format(mariadb and "information_schema" or "performance_schema"),
+    without = mariadb and "--skip-ssl" or "--tls-version=", demanding = function() return "--require-secure-transport" end,
+    nap = "SELECT id FROM information_schema.processlist WHERE sleep(60)",
+    more = ", get_server_public_key: true", -- for MySQL's passwords without TLS
   },
 }
 
@@ -64,7 +67,7 @@ for _, engine in ipairs(Engines.servers) do
 
     -- An application whose client connects so, with `ask` to ask of what kind its connection is.
     local function connect(mode, ca, address)
-      local options = ("%s: %q"):format(case.mode, mode) .. (ca and (", %s: %q"):format(case.ca, ca) or "")
+      local options = ("%s: %q"):format(case.mode, mode) .. (ca and (", %s: %q"):format(case.ca, ca) or "") .. (case.more or "")
       local app, folder = App.open {
         ["shunt.yaml"] = ("database: {defaultClient: main, base: {pool: {max: %d}}, clients: {main: {engine: %s, "
           .. "connection: {url: %q, %s}}}}\n"):format(CONNECTIONS, engine, Engines.url(engine, nil, address or true), options),

@@ -37,7 +37,9 @@ enum { CONNECT_TIMEOUT_S = 10, LONGEST_TIMEOUT_S = 24 * 3600, MOST_BYTES_OF_A_PA
   X(SSL_KEY, "ssl_key", NULL)                                                                                          \
   X(SSL_CIPHER, "ssl_cipher", NULL)                                                                                    \
   X(SSL_CRL, "ssl_crl", NULL)                                                                                          \
-  X(TLS_VERSION, "tls_version", NULL)
+  X(TLS_VERSION, "tls_version", NULL)                                                                                  \
+  X(PUBLIC_KEY, "server_public_key_path", "server_public_key")                                                         \
+  X(GET_PUBLIC_KEY, "get_server_public_key", NULL)
 
 typedef enum setting {
 #define SETTING_ENUM(name, text, other) SET_##name,
@@ -75,7 +77,7 @@ typedef struct settings {
 
 static bool is_path(setting s) {
   return s == SET_SSL_CA || s == SET_SSL_CAPATH || s == SET_SSL_CERT || s == SET_SSL_KEY || s == SET_SSL_CRL ||
-         s == SET_OPTION_FILE;
+         s == SET_PUBLIC_KEY || s == SET_OPTION_FILE;
 }
 
 /* ---- names ---- */
@@ -325,6 +327,15 @@ static bool set_timeouts(const settings *s, MYSQL *db) {
 
 static bool is_yes(const char *text) { return text && (same_name(text, "true") || strcmp(text, "1") == 0); }
 
+/* The server's key, which encrypts a password on a connection without TLS. MariaDB's library always asks for it. */
+static bool set_public_key(const settings *s, MYSQL *db) {
+#ifndef MARIADB_BASE_VERSION
+  const bool yes = is_yes(s->values[SET_GET_PUBLIC_KEY]);
+  if (yes && mysql_options(db, MYSQL_OPT_GET_SERVER_PUBLIC_KEY, &yes) != 0) return false;
+#endif
+  return set_text(db, MYSQL_SERVER_PUBLIC_KEY, s->values[SET_PUBLIC_KEY]);
+}
+
 static bool tell(const settings *s, MYSQL *db) {
   const unsigned no = 0;
   const unsigned long most = MOST_BYTES_OF_A_PACKET;
@@ -336,7 +347,7 @@ static bool tell(const settings *s, MYSQL *db) {
          set_text(db, MYSQL_READ_DEFAULT_GROUP, s->values[SET_OPTION_GROUP]) &&
          (!is_yes(s->values[SET_COMPRESS]) || mysql_options(db, MYSQL_OPT_COMPRESS, NULL) == 0) &&
          mysql_options4(db, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", application) == 0 && set_timeouts(s, db) &&
-         set_tls(s, db);
+         set_public_key(s, db) && set_tls(s, db);
 }
 
 /* ---- connecting ---- */

@@ -177,13 +177,22 @@ static bool is_stale(const mysql_statement *s, unsigned number) {
          (number == CR_NEW_STMT_METADATA && s->kind == STATEMENT_OTHER);
 }
 
+/* A text that a column can't hold is a mistake of the write, and of a comparison a mistake in its use. */
+static shunt_status fail_execute(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
+  bool written = s->kind == STATEMENT_CHANGES && mysql_stmt_errno(s->stmt) == NOT_CONVERTED;
+  shunt_status status = mysqldb_fail(conn, s->stmt, s->sql, err);
+  if (!written) return status;
+  if (err) err->status = SHUNT_E_CONSTRAINT;
+  return SHUNT_E_CONSTRAINT;
+}
+
 static shunt_status execute(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
   if (mysqldb_execute(conn, s) == 0) return SHUNT_OK;
-  if (!is_stale(s, mysql_stmt_errno(s->stmt))) return mysqldb_fail(conn, s->stmt, s->sql, err);
+  if (!is_stale(s, mysql_stmt_errno(s->stmt))) return fail_execute(conn, s, err);
   shunt_status status = mysqldb_prepare_again(conn, s, err);
   if (!status) status = bind_all(conn, s, conn->sent_params, err);
   if (status || mysqldb_execute(conn, s) == 0) return status;
-  return mysqldb_fail(conn, s->stmt, s->sql, err);
+  return fail_execute(conn, s, err);
 }
 
 static int64_t to_id(my_ulonglong id) { return id <= INT64_MAX ? (int64_t)id : 0; }
@@ -223,6 +232,11 @@ static shunt_status run_text(mysql_conn *conn, const mysql_statement *s, shunt_r
   return status;
 }
 
+/* MySQL keeps the types that a statement's parameters had for the columns of before. */
+static bool changes_tables(const mysql_conn *conn, const mysql_statement *s) {
+  return !conn->mariadb && s->kind == STATEMENT_COMMITS;
+}
+
 shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                              shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
@@ -244,7 +258,8 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
     status = after_success(conn, s, err);
   if (!status && affected) *affected = o.rows && s->kind == STATEMENT_CHANGES ? o.rows : o.affected;
   if (!status && generated_id) *generated_id = o.generated_id;
-  if (s->stale) mysqldb_forget(conn, s);
+  if (s->stale || changes_tables(conn, s)) mysqldb_forget(conn, s);
+  if (changes_tables(conn, s)) mysqldb_forget_all(conn);
   mysqldb_done(s);
   if (status) error_client(err, base->client->name);
   return status;

@@ -62,6 +62,21 @@ function M.administer(engine, statements, url)
   if not ok then error(problem, 0) end
 end
 
+local mysql_kind
+
+--- Whether the server of mysql is MariaDB's ("mariadb") or MySQL's own ("mysql"): they differ in collations, error codes and SQL.
+---@return "mariadb" | "mysql"
+function M.mysql_kind()
+  if mysql_kind or not M.url "mysql" then return mysql_kind or "mariadb" end
+  local app, folder = App.open { ["shunt.yaml"] = ("database: {defaultClient: server, clients: {server: {engine: mysql, "
+    .. "connection: {url: %q}}}}\n"):format(M.url "mysql") }
+  local session <close> = app:session()
+  mysql_kind = session:query("server", "SELECT version() AS v")[1].v:find "MariaDB" and "mariadb" or "mysql"
+  app:close()
+  App.remove(folder)
+  return mysql_kind
+end
+
 -- ---- databases ----
 
 local made = 0
