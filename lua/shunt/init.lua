@@ -154,5 +154,6 @@ function core.session_methods.transaction(session, fn, opts)
 end
 
 require "shunt.jobs" -- session:push and the like, app:worker
+require "shunt.events" -- app:on
 
 return shunt

@@ -30,12 +30,14 @@
 typedef struct bind_session bind_session;
 typedef struct bind_tx bind_tx;
 typedef struct bind_worker bind_worker;
+typedef struct bind_events bind_events;
 
 typedef struct bind_app {
   shunt_app *app;         /* NULL once closed */
   bool borrowed;          /* in the state of a worker's thread: the host's, which closes it */
   bind_session *sessions; /* the open ones: closed before the app is */
   bind_worker *workers;   /* likewise */
+  bind_events *events;    /* that wait for app:on's callbacks; NULL: it was never called */
 } bind_app;
 
 /* How long a job may run: looked at whenever its session is used, and by a hook in between. */
@@ -45,6 +47,8 @@ typedef struct bind_limit {
   atomic_bool given_up; /* by whoever stops the worker */
   char job[128];
 } bind_limit;
+
+enum { BIND_APP_DELIVER = 1 /* the function that gets events */, BIND_APP_NVALUES = BIND_APP_DELIVER };
 
 enum {
   SESSION_APP = 1,
@@ -93,6 +97,15 @@ void bind_busy(lua_State *L, bind_call *c);
 void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err where status is not SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);
 int bind_fail(lua_State *L, bind_call *c); /* raises c->err, with what hooks raised, after giving back what c holds */
+
+/* event_queue.c */
+/* Sets the function on top of the stack, which it takes off, as what gets each event of this severity and above; nil:
+ * none does. False: out of memory. */
+bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity least);
+/* Between calls: hands what waits to that function. It never raises, and leaves the stack as it was; the app may be
+ * closed afterwards. */
+void bind_events_deliver(lua_State *L, bind_app *app, int app_index);
+void bind_events_end(bind_app *app); /* once the library makes no events any more */
 
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
@@ -194,6 +207,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   X(json)                                                                                                              \
   X(rows)                                                                                                              \
   X(app)                                                                                                               \
+  X(event)                                                                                                             \
   X(statistics)                                                                                                        \
   X(waits)                                                                                                             \
   X(session)                                                                                                           \

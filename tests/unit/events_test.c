@@ -161,10 +161,11 @@ static void reports_connections(void **state) {
   execute(w, s, "CREATE TABLE things (id INTEGER PRIMARY KEY)");
   saw(w, "debug connection.opened: client 'main', level 0: connection 1 was opened | client=main level=0 ");
   assert_int_not_equal(shunt_sql(s, "far", "SELECT 1", NULL, 0, NULL, NULL, NULL), SHUNT_OK);
-  saw(w, "warning connection.failed: client 'far', level 0: can't connect: ");
+  saw(w, "warning connection.failed: can't connect (level 0): client 'far': ");
   for (int i = 1; i < 5; i++)
     assert_int_not_equal(shunt_sql(s, "far", "SELECT 1", NULL, 0, NULL, NULL, NULL), SHUNT_OK);
-  saw(w, "error circuit.opened: client 'far': 5 attempts to connect have failed in a row; calls fail at once now: ");
+  saw(w,
+      "error circuit.opened: 5 attempts to connect have failed in a row, and calls fail at once now: client 'far': ");
   shunt_session_close(s);
   w->log[0] = 0;
   shunt_close(w->app);

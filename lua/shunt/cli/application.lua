@@ -2,6 +2,7 @@
 local shunt = require "shunt"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
+local log = require "shunt.cli.log"
 local names = require "shunt.cli.names"
 local output = require "shunt.cli.output"
 local values = require "shunt.cli.values"
@@ -66,6 +67,7 @@ function application.open(args, env)
   local given = args.env or (os.getenv "SHUNT_ENV" or "") == "" and env or nil
   local ok, app = pcall(shunt.open, path, { env = given })
   if not ok then error(failure.code(app) and failure.loading(app) or app, 0) end
+  log.attach(app, args)
   return application.of(app, path)
 end
 
