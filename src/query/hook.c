@@ -84,7 +84,7 @@ void hooks_release(shunt_session *s, const transaction *t, int savepoint) {
 static shunt_status run_one(shunt_session *s, const hook *h, shunt_error *err) {
   shunt_status status = shunt_switch_push(s, h->switched ? h->current : NULL, err);
   if (status) return status;
-  int up = h->raised - s->raised;
+  int up = h->raised - s->level.raised;
   session_raise(s, up);
   status = h->fn(h->ud, err);
   session_raise(s, -up);
@@ -134,11 +134,11 @@ static const transaction *innermost(const shunt_session *s) {
 }
 
 static hook *new_hook(const shunt_session *s, const transaction *of) {
-  const char *current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL;
+  const char *current = session_current(s);
   size_t size = current ? strlen(current) + 1 : 0;
   hook *h = base_zalloc(sizeof *h + size);
   if (!h) return NULL;
-  *h = (hook){.of = of, .savepoint = of ? of->savepoints : 0, .raised = s->raised, .switched = current != NULL};
+  *h = (hook){.of = of, .savepoint = of ? of->savepoints : 0, .raised = s->level.raised, .switched = current != NULL};
   if (current) memcpy(h->current, current, size);
   return h;
 }

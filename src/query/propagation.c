@@ -5,7 +5,6 @@
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "query/access.h"
 #include "query/hook.h"
 
 /* ---- the modes ---- */
@@ -145,41 +144,28 @@ void propagation_ended(shunt_session *s, const transaction *t, int savepoint) {
 
 /* ---- beginning ---- */
 
-static shunt_status where_to_begin(shunt_session *s, const shunt_tx_options *o, const cat_client **client, int *level,
-                                   shunt_error *err) {
-  shunt_status status;
-  *level = s->level;
-  if (!o->client || strcmp(o->client, CATALOG_DEFAULT) == 0)
-    status =
-        transaction_default_client(s, o->read_only ? SHUNT_READ : SHUNT_WRITE, o->client != NULL, client, level, err);
-  else
-    status = session_named_client(s, o->client, client, err);
-  if (!status) *level = level_of(*client, *level);
-  return status;
-}
-
 static shunt_status go_up(shunt_session *s, shunt_tx *h, shunt_error *err) {
   shunt_status status = shunt_level_push(s, err);
   h->raised = !status;
   return status;
 }
 
-static shunt_status join(shunt_tx *h, transaction *t, const shunt_tx_options *o, shunt_error *err) {
-  shunt_status status = check_joining(t, o, err);
+static shunt_status join(call *c, shunt_tx *h, transaction *t, const shunt_tx_options *o) {
+  shunt_status status = check_joining(t, o, c->err);
   if (status) return status;
   h->tx = t;
   h->savepoint = t->savepoints;
-  return h->is == SAVE ? transaction_save(h->session, t, &h->savepoint, err) : SHUNT_OK;
+  return h->is == SAVE ? transaction_save(c, t, &h->savepoint) : SHUNT_OK;
 }
 
 /* On failure h holds what has to be undone. */
-static shunt_status begin(shunt_session *s, shunt_tx *h, const mode *m, const shunt_tx_options *o, shunt_error *err) {
+static shunt_status begin(call *c, shunt_tx *h, const mode *m, const shunt_tx_options *o) {
   const cat_client *client;
   int level;
-  shunt_status status = m->raises ? go_up(s, h, err) : SHUNT_OK;
-  if (!status) status = where_to_begin(s, o, &client, &level, err);
+  shunt_status status = m->raises ? go_up(c->s, h, c->err) : SHUNT_OK;
+  if (!status) status = transaction_client(c, o->client, o->read_only ? SHUNT_READ : SHUNT_WRITE, &client, &level);
   if (status) return status;
-  transaction *t = transaction_find(s, client, level);
+  transaction *t = transaction_find(c->s, client, level);
   h->is = t ? m->in_one : m->in_none;
   if (t && m->raises) {
     h->suspended = t;
@@ -187,16 +173,16 @@ static shunt_status begin(shunt_session *s, shunt_tx *h, const mode *m, const sh
   }
   switch (h->is) {
   case BEGIN:
-    return transaction_open(s, client, level, o, &h->tx, err);
+    return transaction_open(c, client, level, o, &h->tx);
   case JOIN:
   case SAVE:
-    return join(h, t, o, err);
+    return join(c, h, t, o);
   case OUTSIDE:
-    return check_outside(m, client, o, err);
+    return check_outside(m, client, o, c->err);
   case REFUSE:
     break;
   }
-  return refuse_mode(m, client, err);
+  return refuse_mode(m, client, c->err);
 }
 
 shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shunt_tx **out, shunt_error *err) {
@@ -204,13 +190,14 @@ shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shun
   const mode *m = modes;
   if (!options) options = &none;
   *out = NULL;
-  shunt_status status = session_enter(s, 0, err);
+  call c;
+  shunt_status status = call_begin(&c, s, 0, err);
   if (!status) status = find_mode(options, &m, err);
   if (status) return status;
   shunt_tx *h = base_zalloc(sizeof *h);
   if (!h) return error_memory(err);
   remember(s, h);
-  status = begin(s, h, m, options, err);
+  status = begin(&c, h, m, options);
   if (status) {
     forget(h);
     return status;
@@ -223,13 +210,14 @@ bool shunt_tx_began(const shunt_tx *h) { return h->is == BEGIN; }
 
 /* ---- ending ---- */
 
-static shunt_status end_own(shunt_tx *h, bool commit, shunt_error *err) {
+/* c: of a commit; NULL: rolls back. Hooks run last: the calls that they make end this one. */
+static shunt_status end_own(call *c, shunt_tx *h, shunt_error *err) {
   shunt_session *s = h->session;
   transaction *t = h->tx;
   hook_end end;
   hook *due = NULL;
-  end.status = commit ? transaction_commit(s, t, err) : SHUNT_OK;
-  end.committed = commit && !end.status;
+  end.status = c ? transaction_commit(c, t) : SHUNT_OK;
+  end.committed = c && !end.status;
   if (s->hooks) {
     snprintf(end.client, sizeof end.client, "%s", t->client->name);
     due = hooks_take(s, t, end.committed);
@@ -256,17 +244,17 @@ static void undo_savepoint(const shunt_tx *h) {
   end_savepoint(h, false);
 }
 
-static shunt_status keep_savepoint(const shunt_tx *h, shunt_error *err) {
+static shunt_status keep_savepoint(call *c, const shunt_tx *h) {
   transaction *t = h->tx;
   shunt_status status;
-  t->conn->deadline_ns = h->session->deadline_ns;
+  t->conn->deadline_ns = c->deadline_ns;
   if (t->doomed_at >= h->savepoint) {
-    status = error_set(err, SHUNT_E_TRANSACTION,
+    status = error_set(c->err, SHUNT_E_TRANSACTION,
                        "the nested transaction on '%s' was rolled back: a transaction inside it was, and they are one",
                        t->client->name);
-    error_client(err, t->client->name);
+    error_client(c->err, t->client->name);
   } else {
-    status = transaction_release(t, h->savepoint, err);
+    status = transaction_release(c, t, h->savepoint);
   }
   if (status)
     undo_savepoint(h);
@@ -278,10 +266,11 @@ static shunt_status keep_savepoint(const shunt_tx *h, shunt_error *err) {
 shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   if (!h) return error_set(err, SHUNT_E_USAGE, "there is no transaction to commit");
-  if (h->session) session_set_deadline(h->session, 0);
-  if (h->tx && h->is == BEGIN) return end_own(h, true, err);
+  call c;
+  if (h->session) call_start(&c, h->session, 0, err);
+  if (h->tx && h->is == BEGIN) return end_own(&c, h, err);
   if (h->tx && h->is == SAVE)
-    status = keep_savepoint(h, err);
+    status = keep_savepoint(&c, h);
   else if (!h->tx && (h->is != OUTSIDE || !h->session))
     status = error_set(err, SHUNT_E_TRANSACTION, "%s",
                        h->session ? "the transaction around this one has ended before it"
@@ -292,7 +281,7 @@ shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
 
 shunt_status shunt_rollback(shunt_tx *h, shunt_error *err) {
   if (!h) return SHUNT_OK;
-  if (h->tx && h->is == BEGIN) return end_own(h, false, err);
+  if (h->tx && h->is == BEGIN) return end_own(NULL, h, err);
   if (h->tx && h->is == SAVE)
     undo_savepoint(h);
   else if (h->tx)

@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "query/access.h"
 #include "query/transaction.h"
 
 /* ---- what is named ---- */
@@ -85,9 +84,9 @@ static shunt_status find_parent(shunt_session *s, const route_request *request, 
   route_request of_source = session_request(s, request->relation->source, SHUNT_READ);
   of_source.current = request->current;
   of_source.level = request->level;
-  shunt_status status = route_decide(s->home.route, &of_source, &s->parent, err);
+  shunt_status status = route_decide(s->home.route, &of_source, &s->resolved, err);
   if (status && status != SHUNT_E_DENIED) return status;
-  *parent = s->parent.client ? s->parent.client->name : NULL;
+  *parent = s->resolved.client ? s->resolved.client->name : NULL;
   return SHUNT_OK;
 }
 
@@ -121,10 +120,10 @@ static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_erro
 
 /* Says in the trace, which may be one that is remembered, what else the access depends on. */
 static shunt_status pin(shunt_session *s, const char *by, shunt_error *err) {
-  shunt_decision *d = &s->shown.as;
-  arena_reset(&s->call);
-  shunt_trace *trace = arena_array(&s->call, shunt_trace, d->ntrace + 1);
-  const char *what = arena_printf(&s->call, "%s, level %d", d->client, d->level);
+  shunt_decision *d = &s->resolved.as;
+  arena_reset(&s->lent.memory);
+  shunt_trace *trace = arena_array(&s->lent.memory, shunt_trace, d->ntrace + 1);
+  const char *what = arena_printf(&s->lent.memory, "%s, level %d", d->client, d->level);
   if (!trace || !what) return error_memory(err);
   if (d->ntrace) memcpy(trace, d->trace, d->ntrace * sizeof *trace);
   trace[d->ntrace++] = (shunt_trace){"session", by, "", SHUNT_VERDICT_PINNED, what};
@@ -134,10 +133,10 @@ static shunt_status pin(shunt_session *s, const char *by, shunt_error *err) {
 }
 
 static shunt_status find_pin(shunt_session *s, shunt_error *err) {
-  const cat_client *client = s->shown.client;
-  if (s->transactions && transaction_peek(s, client, level_of(client, s->shown.as.level)))
+  const cat_client *client = s->resolved.client;
+  if (s->transactions && transaction_peek(s, client, session_level_of(client, s->resolved.as.level)))
     return pin(s, "transaction", err);
-  return s->job ? pin(s, "job", err) : SHUNT_OK;
+  return s->job.name ? pin(s, "job", err) : SHUNT_OK;
 }
 
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
@@ -156,8 +155,8 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   request.nwhere = q->nwhere;
   if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
   if (!status && request.relation) status = find_for_relation(s, &request, err);
-  if (!status) status = route_decide(s->home.route, &request, &s->shown, err);
-  if (!status && (s->transactions || s->job)) status = find_pin(s, err);
-  if (!status || status == SHUNT_E_DENIED) *decision = &s->shown.as;
+  if (!status) status = route_decide(s->home.route, &request, &s->resolved, err);
+  if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
+  if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
   return status;
 }

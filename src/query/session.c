@@ -6,28 +6,19 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "query/gather.h"
 #include "query/propagation.h"
 
-enum { DEEPEST_EQUALITY = 100 };
-
-/* ---- calls ---- */
-
-void session_set_deadline(shunt_session *s, int64_t timeout_ms) {
-  if (!timeout_ms) timeout_ms = s->timeout_ms;
-  int64_t now_ns = timeout_ms ? clock_monotonic_ns() : 0;
-  s->deadline_ns = timeout_ms && timeout_ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + timeout_ms * NS_PER_MS : 0;
-}
+/* ---- generations ---- */
 
 /* What the session has switched to, in the newest generation's words. */
 static shunt_status rename_current(shunt_session *s, const catalog *newest, shunt_error *err) {
   const cat_client *client;
   for (int done = 0; done < 2; done++) /* all are found before any is changed */
-    for (size_t i = 0; i < s->ncurrent; i++) {
-      if (!s->current[i] || strcmp(s->current[i], CATALOG_DEFAULT) == 0) continue;
-      shunt_status status = catalog_find_client(newest, s->current[i], &client, err);
+    for (size_t i = 0; i < s->switched.count; i++) {
+      if (!s->switched.list[i] || strcmp(s->switched.list[i], CATALOG_DEFAULT) == 0) continue;
+      shunt_status status = catalog_find_client(newest, s->switched.list[i], &client, err);
       if (status) return status;
-      if (done) s->current[i] = client->name;
+      if (done) s->switched.list[i] = client->name;
     }
   return SHUNT_OK;
 }
@@ -45,9 +36,9 @@ static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_
   session_raise(s, 0);
   s->instance = instance;
   s->party.instance = instance->name;
-  s->latest = NULL;
-  map_reset(&s->tables);
-  arena_reset(&s->known);
+  s->tables.latest = NULL;
+  map_reset(&s->tables.by_name);
+  arena_reset(&s->tables.memory);
   old.drop(&old);
   return SHUNT_OK;
 }
@@ -56,12 +47,6 @@ shunt_status session_move(shunt_session *s, shunt_error *err) {
   session_home newest;
   if (s->transactions || !s->home.renew(&s->home, &newest)) return SHUNT_OK;
   return move_to(s, &newest, err);
-}
-
-shunt_status session_enter(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
-  arena_reset(&s->call);
-  session_set_deadline(s, timeout_ms);
-  return session_follow(s, err);
 }
 
 static shunt_status check_timeout(int64_t timeout_ms, shunt_error *err) {
@@ -77,82 +62,37 @@ shunt_status shunt_session_timeout(shunt_session *s, int64_t timeout_ms, shunt_e
 
 shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t nfiles, const char *locker,
                               shunt_error *err) {
-  s->locked = arena_array(&s->owned, const char *, nfiles);
-  s->locker = arena_strdup(&s->owned, locker);
-  if (!s->locked || !s->locker) return error_memory(err);
-  for (s->nlocked = 0; s->nlocked < nfiles; s->nlocked++)
-    if (!(s->locked[s->nlocked] = arena_strdup(&s->owned, files[s->nlocked]))) return error_memory(err);
+  s->locked.files = arena_array(&s->owned, const char *, nfiles);
+  s->locked.by = arena_strdup(&s->owned, locker);
+  if (!s->locked.files || !s->locked.by) return error_memory(err);
+  for (s->locked.n = 0; s->locked.n < nfiles; s->locked.n++)
+    if (!(s->locked.files[s->locked.n] = arena_strdup(&s->owned, files[s->locked.n]))) return error_memory(err);
   return SHUNT_OK;
-}
-
-/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. What
- * sessions of this process have locked, and wait for, the graph of waits shows. */
-static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
-  const char *file = s->nlocked && conn->engine->file ? conn->engine->file(conn) : NULL;
-  for (size_t i = 0; i < s->nlocked && file; i++)
-    if (strcmp(s->locked[i], file) == 0) return s->locker;
-  return NULL;
-}
-
-static shunt_status acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
-                            shunt_error *err) {
-  if (s->gather && s->gather->nflying) { /* what waits while it holds may wait for what waits for it */
-    shunt_status status = pool_try_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
-    if (status || *conn) return status;
-    gather_settle(s);
-  }
-  return pool_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
-}
-
-shunt_status session_connect(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
-                             shunt_error *err) {
-  shunt_status status = acquire(s, client, level, conn, err);
-  if (!status) (*conn)->locked_by = locker_of(s, *conn);
-  return status;
-}
-
-static shunt_status check_spanning(const shunt_session *s, const cat_client *client, shunt_error *err) {
-  return s->transactions ? transaction_check_spanning(s, client, err) : SHUNT_OK;
-}
-
-shunt_status session_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
-                             shunt_error *err) {
-  shunt_status status = check_spanning(s, client, err);
-  return status ? status : session_connect(s, client, level, conn, err);
-}
-
-shunt_status session_try_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
-                                 shunt_error *err) {
-  *conn = NULL;
-  shunt_status status = check_spanning(s, client, err);
-  if (!status) status = pool_try_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
-  if (!status && *conn) (*conn)->locked_by = locker_of(s, *conn);
-  return status;
 }
 
 /* ---- levels ---- */
 
 void session_raise(shunt_session *s, int by) {
-  s->raised += by;
-  s->level = s->home.catalog->max_level ? s->opened_level + s->raised : 0;
+  s->level.raised += by;
+  s->level.now = s->home.catalog->max_level ? s->level.opened + s->level.raised : 0;
 }
 
 shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
   int most = s->home.catalog->max_level;
-  if (most && s->level >= most)
+  if (most && s->level.now >= most)
     return error_set(err, SHUNT_E_TRANSACTION,
                      "the session is at level %d, and there is none above %d (database.maxLevel): work that goes up a "
                      "level starts work that goes up again, and so on",
-                     s->level, most);
+                     s->level.now, most);
   session_raise(s, 1);
   return SHUNT_OK;
 }
 
 void shunt_level_pop(shunt_session *s) {
-  if (s->raised) session_raise(s, -1);
+  if (s->level.raised) session_raise(s, -1);
 }
 
-int shunt_session_level(const shunt_session *s) { return s->level; }
+int shunt_session_level(const shunt_session *s) { return s->level.now; }
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
   if (level >= 0 && level <= c->max_level) return SHUNT_OK;
@@ -204,7 +144,7 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
   s->home = *home;
   s->party.number = ++number;
   s->follows = options->follow;
-  s->level = s->opened_level = options->level;
+  s->level.now = s->level.opened = options->level;
   s->timeout_ms = options->timeout_ms;
   const void *instance = NULL;
   if (options->instance_handle) {
@@ -227,23 +167,19 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
 void shunt_session_close(shunt_session *s) {
   if (!s) return;
   propagation_end_all(s);
-  route_decision_clear(&s->decision);
-  route_decision_clear(&s->parent);
-  route_decision_clear(&s->shown);
-  map_free(&s->tables);
-  sql_free(&s->sql);
-  base_free(s->where.list);
-  base_free(s->current);
-  arena_free(&s->call);
-  arena_free(&s->known);
+  route_decision_clear(&s->resolved);
+  map_free(&s->tables.by_name);
+  base_free(s->switched.list);
+  session_free_lent(&s->lent);
+  arena_free(&s->tables.memory);
   arena_free(&s->owned);
   s->home.drop(&s->home);
   base_free(s);
 }
 
 void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
-  s->observer = fn;
-  s->observer_ud = fn ? ud : NULL;
+  s->observer.fn = fn;
+  s->observer.ud = fn ? ud : NULL;
 }
 
 /* ---- the current datasource ---- */
@@ -277,31 +213,12 @@ static const char *lasting_name(const shunt_session *s, const char *name) {
 shunt_status shunt_switch_push(shunt_session *s, const char *client, shunt_error *err) {
   shunt_status status = session_check_client(s, client, false, err);
   if (status) return status;
-  if (!base_grow(&s->current, &s->current_capacity, s->ncurrent + 1, sizeof(const char *))) return error_memory(err);
-  s->current[s->ncurrent++] = client ? lasting_name(s, client) : NULL;
+  if (!base_grow(&s->switched.list, &s->switched.capacity, s->switched.count + 1, sizeof(const char *)))
+    return error_memory(err);
+  s->switched.list[s->switched.count++] = client ? lasting_name(s, client) : NULL;
   return SHUNT_OK;
 }
 
 void shunt_switch_pop(shunt_session *s) {
-  if (s->ncurrent) s->ncurrent--;
+  if (s->switched.count) s->switched.count--;
 }
-
-/* ---- requests ---- */
-
-bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
-  if (value->type == SHUNT_NULL) return true;
-  if (!base_grow(&e->list, &e->capacity, e->count + 1, sizeof *e->list)) return false;
-  e->list[e->count++] = (shunt_field){column, *value};
-  return true;
-}
-
-static bool add_where(equalities *e, const shunt_where *where, int depth) {
-  if (where->op == SHUNT_EQ && where->column && where->nvalues == 1)
-    return equalities_add(e, where->column, &where->values[0]);
-  bool ok = true;
-  if (where->op == SHUNT_AND && depth < DEEPEST_EQUALITY)
-    for (size_t i = 0; i < where->nitems && ok; i++) ok = add_where(e, &where->items[i], depth + 1);
-  return ok;
-}
-
-bool equalities_of_where(equalities *e, const shunt_where *where) { return !where || add_where(e, where, 0); }

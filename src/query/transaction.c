@@ -5,8 +5,6 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "query/access.h"
-#include "query/gather.h"
 #include "query/propagation.h"
 
 static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may have no time left */
@@ -22,7 +20,7 @@ transaction *transaction_find(const shunt_session *s, const cat_client *client, 
 }
 
 bool transaction_in_force(const shunt_session *s, const transaction *t) {
-  return !t->suspended && (t->session_level == s->level || !has_levels(t->client));
+  return !t->suspended && (t->session_level == s->level.now || !has_levels(t->client));
 }
 
 bool session_in_transaction(const shunt_session *s) {
@@ -36,36 +34,36 @@ driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, 
   return t ? t->conn : NULL;
 }
 
-driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int level) {
-  driver_conn *conn = transaction_peek(s, client, level);
+driver_conn *transaction_conn(call *c, const cat_client *client, int level) {
+  driver_conn *conn = transaction_peek(c->s, client, level);
   if (!conn) return NULL;
-  if (conn->under_way) gather_settle(s);
-  conn->deadline_ns = s->deadline_ns;
+  if (conn->under_way) c->reads->settle(c->reads);
+  conn->deadline_ns = c->deadline_ns;
   return conn;
 }
 
-shunt_status transaction_check_spanning(const shunt_session *s, const cat_client *client, shunt_error *err) {
-  const transaction *t = s->transactions;
-  while (t && !(t->alone && transaction_in_force(s, t))) t = t->next;
+shunt_status transaction_check_spanning(call *c, const cat_client *client) {
+  const transaction *t = c->s->transactions;
+  while (t && !(t->alone && transaction_in_force(c->s, t))) t = t->next;
   if (!t) return SHUNT_OK;
-  error_set(err, SHUNT_E_TRANSACTION,
+  error_set(c->err, SHUNT_E_TRANSACTION,
             "this would run on '%s', outside of the transaction on '%s', which allows no such thing (spanning = "
             "\"error\"): do it before or after, or in a transaction on '%s' of its own",
             client->name, t->client->name, client->name);
-  error_client(err, client->name);
+  error_client(c->err, client->name);
   return SHUNT_E_TRANSACTION;
 }
 
 /* ---- beginning and ending ---- */
 
 /* A connection that was lost while nobody used it is replaced: nothing has come of it. */
-static shunt_status begin_one(shunt_session *s, transaction *t, shunt_error *err) {
+static shunt_status begin_one(call *c, transaction *t) {
   shunt_status status = SHUNT_OK;
   bool lost = true;
   for (int attempt = 0; attempt < 2 && lost; attempt++) {
-    status = session_connect(s, t->client, t->level, &t->conn, err);
+    status = call_connect(c, t->client, t->level, &t->conn);
     if (status) return status;
-    status = t->conn->engine->begin(t->conn, t->isolation, t->read_only, err);
+    status = t->conn->engine->begin(t->conn, t->isolation, t->read_only, c->err);
     lost = status == SHUNT_E_DATASOURCE && t->conn->broken;
     if (status) pool_release(t->conn, t->level);
   }
@@ -73,58 +71,57 @@ static shunt_status begin_one(shunt_session *s, transaction *t, shunt_error *err
 }
 
 /* One that would wait for what this very session has suspended would wait for ever. */
-static shunt_status check_suspended(const shunt_session *s, const cat_client *client, bool read_only,
-                                    shunt_error *err) {
+static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
   const driver_engine *engine = driver_for(client->engine);
   bool one_connection = engine->private_database(client);
-  const transaction *t = s->transactions;
+  const transaction *t = c->s->transactions;
   while (t &&
          !(t->client == client && t->suspended && (one_connection || (!engine->levels && !t->read_only && !read_only))))
     t = t->next;
   if (!t) return SHUNT_OK;
-  error_set(err, SHUNT_E_TRANSACTION,
+  error_set(c->err, SHUNT_E_TRANSACTION,
             "a transaction of this session is open on '%s', and another one beside it can't be: %s", client->name,
             one_connection ? "the database lives on one connection"
                            : "SQLite has one writer at a time; one of the two would have to be read_only");
-  error_client(err, client->name);
+  error_client(c->err, client->name);
   return SHUNT_E_TRANSACTION;
 }
 
-shunt_status transaction_open(shunt_session *s, const cat_client *client, int level, const shunt_tx_options *o,
-                              transaction **out, shunt_error *err) {
-  shunt_status status = s->transactions ? check_suspended(s, client, o->read_only, err) : SHUNT_OK;
+shunt_status transaction_open(call *c, const cat_client *client, int level, const shunt_tx_options *o,
+                              transaction **out) {
+  shunt_status status = c->s->transactions ? check_suspended(c, client, o->read_only) : SHUNT_OK;
   if (status) return status;
   size_t size = o->isolation ? strlen(o->isolation) + 1 : 0;
   transaction *t = base_zalloc(sizeof *t + size);
-  if (!t) return error_memory(err);
+  if (!t) return error_memory(c->err);
   *t = (transaction){.client = client,
                      .level = level,
-                     .session_level = s->level,
+                     .session_level = c->s->level.now,
                      .read_only = o->read_only,
                      .alone = transaction_is_alone(o),
                      .doomed_at = NOT_DOOMED,
-                     .next = s->transactions};
+                     .next = c->s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);
-  status = begin_one(s, t, err);
+  status = begin_one(c, t);
   if (status) {
-    error_client(err, client->name);
+    error_client(c->err, client->name);
     base_free(t);
     return status;
   }
-  s->transactions = *out = t;
+  c->s->transactions = *out = t;
   return SHUNT_OK;
 }
 
-shunt_status transaction_commit(shunt_session *s, transaction *t, shunt_error *err) {
+shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
-  t->conn->deadline_ns = s->deadline_ns;
+  t->conn->deadline_ns = c->deadline_ns;
   if (t->doomed_at != NOT_DOOMED)
-    status = error_set(err, SHUNT_E_TRANSACTION,
+    status = error_set(c->err, SHUNT_E_TRANSACTION,
                        "the transaction on '%s' was rolled back: a transaction inside it was, and they are one",
                        t->client->name);
   else
-    status = t->conn->engine->commit(t->conn, err);
-  if (status) error_client(err, t->client->name);
+    status = t->conn->engine->commit(t->conn, c->err);
+  if (status) error_client(c->err, t->client->name);
   return status;
 }
 
@@ -153,20 +150,20 @@ static shunt_status at_savepoint(const transaction *t, const char *what, int num
   return status;
 }
 
-shunt_status transaction_save(shunt_session *s, transaction *t, int *savepoint, shunt_error *err) {
-  t->conn->deadline_ns = s->deadline_ns;
-  shunt_status status = at_savepoint(t, "SAVEPOINT", t->savepoints + 1, err);
+shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
+  t->conn->deadline_ns = c->deadline_ns;
+  shunt_status status = at_savepoint(t, "SAVEPOINT", t->savepoints + 1, c->err);
   if (status)
-    error_client(err, t->client->name);
+    error_client(c->err, t->client->name);
   else
     *savepoint = ++t->savepoints;
   return status;
 }
 
-shunt_status transaction_release(transaction *t, int savepoint, shunt_error *err) {
-  shunt_status status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, err);
+shunt_status transaction_release(call *c, transaction *t, int savepoint) {
+  shunt_status status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, c->err);
   if (status)
-    error_client(err, t->client->name);
+    error_client(c->err, t->client->name);
   else
     t->savepoints = savepoint - 1;
   return status;
@@ -185,13 +182,25 @@ void transaction_undo(transaction *t, int savepoint) {
 
 /* ---- where to begin ---- */
 
-shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effective, const cat_client **client,
-                                        int *level, shunt_error *err) {
-  route_request request = session_request(s, NULL, op);
+static shunt_status ask_rules(call *c, shunt_op op, bool effective, const cat_client **client, int *level) {
+  route_request request = session_request(c->s, NULL, op);
+  route_decision *d = call_decision(c);
   if (effective) request.current = NULL;
-  shunt_status status = route_decide(s->home.route, &request, &s->decision, err);
+  if (!d) return error_memory(c->err);
+  shunt_status status = route_decide(c->s->home.route, &request, d, c->err);
   if (status) return status;
-  *client = s->decision.client;
-  *level = s->decision.as.level;
+  *client = d->client;
+  *level = d->as.level;
   return SHUNT_OK;
+}
+
+shunt_status transaction_client(call *c, const char *name, shunt_op op, const cat_client **client, int *level) {
+  shunt_status status;
+  *level = c->s->level.now;
+  if (!name || strcmp(name, CATALOG_DEFAULT) == 0)
+    status = ask_rules(c, op, name != NULL, client, level);
+  else
+    status = session_named_client(c->s, name, client, c->err);
+  if (!status) *level = session_level_of(*client, *level);
+  return status;
 }

@@ -1,14 +1,14 @@
 /* For: the session's open transactions, their savepoints, and which of them are in force.
  * Owner: the session owns them; they hold a connection until they are closed. Who begins and ends them: propagation.c
  * for the host, unit.c for a nested write.
- * Use: transaction_open(s, client, level, &options, &t, err); …; status = transaction_commit(s, t, err);
- * transaction_close(s, t). */
+ * Use: transaction_open(c, client, level, &options, &t); …; status = transaction_commit(c, t);
+ * transaction_close(c->s, t); */
 #ifndef SHUNT_QUERY_TRANSACTION_H
 #define SHUNT_QUERY_TRANSACTION_H
 
 #include <string.h>
 
-#include "query/session.h"
+#include "query/call.h"
 
 enum { NOT_DOOMED = -1 };
 
@@ -32,7 +32,7 @@ transaction *transaction_find(const shunt_session *s, const cat_client *client, 
 /* Not suspended, and the session is at its level, or its engine has none. */
 bool transaction_in_force(const shunt_session *s, const transaction *t);
 /* The connection of the transaction found there, or NULL; one on which something is under way is settled first. */
-driver_conn *transaction_conn(shunt_session *s, const cat_client *client, int level);
+driver_conn *transaction_conn(call *c, const cat_client *client, int level);
 /* The same one as it is. */
 driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
 /* Whether nothing may run outside of one that is begun so. */
@@ -40,25 +40,26 @@ static inline bool transaction_is_alone(const shunt_tx_options *o) {
   return o->spanning && strcmp(o->spanning, "error") == 0;
 }
 /* Refuses to run anything outside of transactions, on the client, while one that is not to be spanned is in force. */
-shunt_status transaction_check_spanning(const shunt_session *s, const cat_client *client, shunt_error *err);
+shunt_status transaction_check_spanning(call *c, const cat_client *client);
 
 /* Errors: those of pool_acquire and the driver; TRANSACTION where one that is suspended is in its way. */
-shunt_status transaction_open(shunt_session *s, const cat_client *client, int level, const shunt_tx_options *o,
-                              transaction **out, shunt_error *err);
+shunt_status transaction_open(call *c, const cat_client *client, int level, const shunt_tx_options *o,
+                              transaction **out);
 /* It is over on the database, whatever comes of it, and has to be closed. */
-shunt_status transaction_commit(shunt_session *s, transaction *t, shunt_error *err);
+shunt_status transaction_commit(call *c, transaction *t);
 /* Gives its connection back; the pool rolls back what is still open on it. */
 void transaction_close(shunt_session *s, transaction *t);
 
 void transaction_doom(transaction *t, int savepoint);
-shunt_status transaction_save(shunt_session *s, transaction *t, int *savepoint, shunt_error *err);
+shunt_status transaction_save(call *c, transaction *t, int *savepoint);
 /* Ends the savepoint, and those inside. Where it can't be released it can still be undone. */
-shunt_status transaction_release(transaction *t, int savepoint, shunt_error *err);
+shunt_status transaction_release(call *c, transaction *t, int savepoint);
 /* The same, rolled back. One that can't be leaves a transaction that is doomed. */
 void transaction_undo(transaction *t, int savepoint);
 
-/* Where an access without a model goes. effective: to the instance's default, whatever the session switched to. */
-shunt_status transaction_default_client(shunt_session *s, shunt_op op, bool effective, const cat_client **client,
-                                        int *level, shunt_error *err);
+/* Where SQL or a transaction goes that names a client: NULL is the session's current datasource, else its default;
+ * "default" the instance's default, whatever the session switched to. No rule is asked about any other name. Errors:
+ * those of session_named_client and route_decide. */
+shunt_status transaction_client(call *c, const char *name, shunt_op op, const cat_client **client, int *level);
 
 #endif

@@ -7,8 +7,8 @@
 
 static const shunt_tx_options plainly;
 
-void unit_begin(shunt_session *s, unit *u) {
-  s->units++;
+void unit_begin(call *c, unit *u) {
+  c->s->units++;
   u->begun = true;
 }
 
@@ -18,16 +18,16 @@ static unit_part *find_part(const unit *u, const transaction *t) {
   return NULL;
 }
 
-shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int level, shunt_error *err) {
-  transaction *t = transaction_find(s, client, level);
+shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
+  transaction *t = transaction_find(c->s, client, level);
   if (t && find_part(u, t)) return SHUNT_OK;
-  if (!base_grow(&u->parts, &u->capacity, u->count + 1, sizeof *u->parts)) return error_memory(err);
+  if (!base_grow(&u->parts, &u->capacity, u->count + 1, sizeof *u->parts)) return error_memory(c->err);
   int savepoint = 0;
   shunt_status status = SHUNT_OK;
   if (t)
-    status = transaction_save(s, t, &savepoint, err);
-  else if (u->apart || !(status = transaction_check_spanning(s, client, err)))
-    status = transaction_open(s, client, level, &plainly, &t, err);
+    status = transaction_save(c, t, &savepoint);
+  else if (u->apart || !(status = transaction_check_spanning(c, client)))
+    status = transaction_open(c, client, level, &plainly, &t);
   if (!status) u->parts[u->count++] = (unit_part){.tx = t, .savepoint = savepoint};
   return status;
 }
@@ -43,12 +43,12 @@ static void undo(shunt_session *s, const unit_part *p) {
 }
 
 /* Before anything is committed, so that a transaction that is lost is found while all of the unit can be undone. */
-static shunt_status release_parts(unit *u, shunt_error *err) {
+static shunt_status release_parts(call *c, unit *u) {
   shunt_status status = SHUNT_OK;
   for (size_t i = u->count; i-- > 0 && !status;) {
     unit_part *p = &u->parts[i];
     if (!p->savepoint) continue;
-    status = transaction_release(p->tx, p->savepoint, err);
+    status = transaction_release(c, p->tx, p->savepoint);
     p->released = !status;
   }
   return status;
@@ -68,14 +68,14 @@ static shunt_status half_done(const buf *done, const char *failed, shunt_status 
 }
 
 /* No hook is its: none can be added in the middle of a call. */
-static shunt_status commit_part(shunt_session *s, transaction *t, shunt_error *err) {
-  shunt_status status = transaction_commit(s, t, err);
-  transaction_close(s, t);
+static shunt_status commit_part(call *c, transaction *t) {
+  shunt_status status = transaction_commit(c, t);
+  transaction_close(c->s, t);
   return status;
 }
 
 /* Those that the unit began, in the order of their first writes. The first that fails ends it. */
-static shunt_status commit_parts(shunt_session *s, unit *u, shunt_error *err) {
+static shunt_status commit_parts(call *c, unit *u) {
   buf done = {0}, undone = {0};
   const char *failed = NULL;
   shunt_status status = SHUNT_OK;
@@ -84,9 +84,9 @@ static shunt_status commit_parts(shunt_session *s, unit *u, shunt_error *err) {
     const char *client = p->tx->client->name;
     if (p->savepoint) continue;
     if (status) {
-      transaction_close(s, p->tx);
+      transaction_close(c->s, p->tx);
       buf_printf(&undone, "; %s: rolled back", client);
-    } else if (!(status = commit_part(s, p->tx, err))) {
+    } else if (!(status = commit_part(c, p->tx))) {
       buf_printf(&done, "; %s: committed", client);
     } else {
       failed = client;
@@ -95,18 +95,18 @@ static shunt_status commit_parts(shunt_session *s, unit *u, shunt_error *err) {
   }
   for (size_t i = 0; i < u->count && status; i++)
     if (u->parts[i].tx) buf_printf(&undone, "; %s: to be rolled back", u->parts[i].tx->client->name);
-  if (status) status = half_done(&done, failed, status, &undone, err);
+  if (status) status = half_done(&done, failed, status, &undone, c->err);
   buf_free(&done);
   buf_free(&undone);
   return status;
 }
 
-shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_error *err) {
-  if (!status) status = release_parts(u, err);
-  if (!status) status = commit_parts(s, u, err);
+shunt_status unit_end(call *c, unit *u, shunt_status status) {
+  if (!status) status = release_parts(c, u);
+  if (!status) status = commit_parts(c, u);
   for (size_t i = u->count; i-- > 0 && status;)
-    if (u->parts[i].tx) undo(s, &u->parts[i]);
-  if (u->begun) s->units--;
+    if (u->parts[i].tx) undo(c->s, &u->parts[i]);
+  if (u->begun) c->s->units--;
   base_free(u->parts);
   memset(u, 0, sizeof *u);
   return status;

@@ -1,7 +1,7 @@
 /* For: the units of work in which nested writes write: one transaction, or a savepoint in one, for each datasource.
  * Owner: whoever began a unit ends it, which frees what it holds.
- * Use: unit u = {0}; unit_begin(s, &u); … unit_join(s, &u, client, level, err) before each first write … ;
- * return unit_end(s, &u, status, err). */
+ * Use: unit u = {0}; unit_begin(c, &u); … unit_join(c, &u, client, level) before each first write … ;
+ * return unit_end(c, &u, status); */
 #ifndef SHUNT_QUERY_UNIT_H
 #define SHUNT_QUERY_UNIT_H
 
@@ -21,11 +21,11 @@ typedef struct unit {
   bool apart; /* none of the host's own work, so that it may run outside of a transaction that is not to be spanned */
 } unit;
 
-void unit_begin(shunt_session *s, unit *u);
-shunt_status unit_join(shunt_session *s, unit *u, const cat_client *client, int level, shunt_error *err);
+void unit_begin(call *c, unit *u);
+shunt_status unit_join(call *c, unit *u, const cat_client *client, int level);
 /* Commits where status is SHUNT_OK, else rolls back, and returns what became of it. Once its part of a transaction that
  * was open before can't be undone by itself, because another part could not be committed, that transaction is doomed.
  */
-shunt_status unit_end(shunt_session *s, unit *u, shunt_status status, shunt_error *err);
+shunt_status unit_end(call *c, unit *u, shunt_status status);
 
 #endif

@@ -6,10 +6,8 @@
 #include "relate/plan.h"
 
 /* The model, after the names of model and client were checked. */
-shunt_status read_model(shunt_session *s, const char *model, const char *client, int64_t timeout_ms,
-                        const cat_model **out, shunt_error *err);
+shunt_status read_model(call *c, const char *model, const char *client, const cat_model **out);
 /* Where the rows are that the query's conditions hold of. */
-shunt_status read_access(shunt_session *s, const cat_model *model, const shunt_query *query, access *out,
-                         shunt_error *err);
+shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out);
 
 #endif

@@ -1,9 +1,9 @@
-/* weigh_ranks: the engine is given the values as one array, and gives their places in its order. */
+/* collation_ranks: the engine is given the values as one array, and gives their places in its order. */
 #include <string.h>
 
 #include "query/statement.h"
 #include "query/value.h"
-#include "relate/weigh.h"
+#include "relate/collation.h"
 
 static void add_text(buf *out, const char *text, size_t size) {
   buf_putc(out, '"');
@@ -27,19 +27,20 @@ static void add_value(buf *out, const shunt_value *value) {
     add_text(out, value->as.bytes, value->size);
 }
 
-static shunt_status ask(const weighing *w, const buf *array, shunt_rows *rows) {
-  sql_text *q = &w->s->sql;
+static shunt_status ask(const collating *w, const buf *array, shunt_rows *rows) {
+  sql_text *sql = call_sql(w->c);
   shunt_value values = shunt_text(array->data, array->size);
   const char *rank = w->column->rank, *mark = strchr(rank, '?');
-  sql_reset(q);
-  sql_add(q, rank, (size_t)(mark - rank));
-  sql_param(q, &values);
-  sql_puts(q, mark + 1);
-  shunt_status status = sql_status(q, w->err);
-  return status ? status : statement_read(w->s, w->at->client, w->at->level, rows, w->err);
+  if (!sql) return error_memory(w->c->err);
+  sql_add(sql, rank, (size_t)(mark - rank));
+  sql_param(sql, &values);
+  sql_puts(sql, mark + 1);
+  shunt_status status = statement_read(w->c, sql, w->at, rows);
+  call_end_sql(w->c, sql);
+  return status;
 }
 
-shunt_status weigh_ranks(const weighing *w, const shunt_value *values, size_t n, shunt_value *weights) {
+shunt_status collation_ranks(const collating *w, const shunt_value *values, size_t n, shunt_value *keys) {
   buf array = {0};
   shunt_rows *rows = rows_new();
   buf_putc(&array, '[');
@@ -49,9 +50,9 @@ shunt_status weigh_ranks(const weighing *w, const shunt_value *values, size_t n,
     add_value(&array, &values[i]);
   }
   buf_putc(&array, ']');
-  shunt_status status = rows && !array.failed ? ask(w, &array, rows) : error_memory(w->err);
+  shunt_status status = rows && !array.failed ? ask(w, &array, rows) : error_memory(w->c->err);
   for (size_t i = 0, row = 0; i < n && !status; i++)
-    weights[i] = values[i].type == SHUNT_NULL ? values[i] : rows_row(rows, row++)[0];
+    keys[i] = values[i].type == SHUNT_NULL ? values[i] : rows_row(rows, row++)[0];
   buf_free(&array);
   shunt_rows_free(rows);
   return status;
