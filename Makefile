@@ -21,12 +21,12 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
 # serves the static library, the shared one and the Lua module.
 MAIN_SRC := src/cli/main.c
 BIND_SRC := $(wildcard src/bind/*.c)
-LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c))
-TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c)
+LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
+TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*/*.c))
 BENCH_SRC := $(wildcard tests/bench/*.c)
 STANDARD := $(sort $(wildcard rules/standard/*.lua))
-C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch])
+C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
@@ -186,8 +186,10 @@ bench: ## Measure: one line a figure, NAME VALUE LIMIT ok|short
 	$(again) -s all $(BENCHES)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check style and look for mistakes: luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
+lint: ## Check style and look for mistakes: spelling, hard phrases, luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
 	@sh tests/packages.sh build test lint
+	@codespell src lua rules tests Makefile $(wildcard *.md)
+	@$(LUA) tests/prose.lua
 	@luacheck --quiet lua rules tests
 	@clang-format --dry-run -Werror $(C_FILES)
 	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
@@ -207,8 +209,9 @@ BIN_DIR = $(DESTDIR)$(PREFIX)/bin
 LIB_DIR = $(DESTDIR)$(PREFIX)/lib
 INCLUDE_DIR = $(DESTDIR)$(PREFIX)/include
 SHARE_DIR = $(DESTDIR)$(PREFIX)/share
-MAN_SRC := $(wildcard lua/shunt/cli/shunt.1)
-COMPLETION_SRC := $(wildcard lua/shunt/cli/completion.bash)
+# The manual page and the completions of three shells come from the command itself, and where they go.
+MAN_PAGE = man/man1/shunt.1
+COMPLETIONS = bash-completion/completions/shunt zsh/site-functions/_shunt fish/vendor_completions.d/shunt.fish
 
 install: all ## Install under PREFIX (/usr/local), below DESTDIR if that is set
 	install -d $(BIN_DIR) $(LIB_DIR)/pkgconfig $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(INCLUDE_DIR) \
@@ -221,21 +224,22 @@ install: all ## Install under PREFIX (/usr/local), below DESTDIR if that is set
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' src/shunt.pc.in \
 	  >$(LIB_DIR)/pkgconfig/shunt.pc
 	install -m 755 $(B)/lua/shunt/core.so $(LIB_DIR)/lua/$(LUA_ABI)/shunt/core.so
-	for file in $$(cd lua && find shunt -type f ! -name shunt.1 ! -name completion.bash); do \
+	for file in $$(cd lua && find shunt -type f); do \
 	  install -D -m 644 lua/$$file $(SHARE_DIR)/lua/$(LUA_ABI)/$$file || exit 1; done
-	for file in $$(find rules/standard rules/store -path rules/store/data -prune -o -type f -print); do \
+	for file in $$(find rules/standard rules/store rules/cookbook -path rules/store/data -prune -o -type f ! -name '*.db*' -print); do \
 	  install -D -m 644 $$file $(SHARE_DIR)/shunt/$$file || exit 1; done
-	$(if $(MAN_SRC),install -D -m 644 $(MAN_SRC) $(SHARE_DIR)/man/man1/shunt.1)
-	$(if $(COMPLETION_SRC),install -D -m 644 $(COMPLETION_SRC) $(SHARE_DIR)/bash-completion/completions/shunt)
+	install -d $(dir $(addprefix $(SHARE_DIR)/,$(MAN_PAGE) $(COMPLETIONS)))
+	$(B)/shunt help --man >$(SHARE_DIR)/$(MAN_PAGE)
+	for file in $(COMPLETIONS); do $(B)/shunt completion $${file%%[-/]*} >$(SHARE_DIR)/$$file || exit 1; done
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall: ## Remove what install put there
 	rm -f $(BIN_DIR)/shunt $(INCLUDE_DIR)/shunt.h $(LIB_DIR)/libshunt.a $(LIB_DIR)/libshunt.so $(LIB_DIR)/$(SONAME) \
-	  $(LIB_DIR)/pkgconfig/shunt.pc $(SHARE_DIR)/man/man1/shunt.1 $(SHARE_DIR)/bash-completion/completions/shunt
+	  $(LIB_DIR)/pkgconfig/shunt.pc $(addprefix $(SHARE_DIR)/,$(MAN_PAGE) $(COMPLETIONS))
 	rm -rf $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/shunt
 
 clean: ## Remove everything that was built
-	rm -rf build rules/store/data
+	rm -rf build rules/store/data rules/cookbook/*/*.db*
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

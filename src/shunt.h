@@ -1,7 +1,7 @@
 /* shunt: routing rules in Lua decide where each access to a model or relation goes, and this library carries it out.
  *
- * What a host program needs is in this one header. A host opens an application once, opens a session for each unit
- * of work, and asks the session:
+ * A host program needs this header alone. It opens an application once, opens a session for each unit of work, and
+ * calls the session:
  *
  *     shunt_app *app; shunt_session *session; shunt_rows *rows; shunt_error err;
  *     if (shunt_open("shunt.yaml", NULL, &app, &err)) die(err.message);
@@ -11,12 +11,12 @@
  *     ...
  *     shunt_rows_free(rows); shunt_session_close(session); shunt_close(app);
  *
- * Ownership: what a function hands out through a pointer to a pointer belongs to the caller, who ends it with the
- * function of the same name that says _free or _close (both accept NULL). What goes in is borrowed for the call alone.
- * Threads: an app may be used by any number of threads; a session and what came from it by one thread at a time.
- * Errors: every function that can fail returns a status, SHUNT_OK being 0, and fills *err when it is not. The err may
- * be NULL. On failure nothing is handed out. The library never prints, never exits and installs no signal handler.
- * Text is UTF-8 and ends in a NUL that its size does not count. */
+ * Ownership: the caller owns every object that a function returns through a pointer to a pointer, and ends it with the
+ * function of the same name that says _free or _close (both accept NULL). Arguments are borrowed for the call only.
+ * Threads: any number of threads may use an app; one thread at a time may use a session and the objects from it.
+ * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
+ * NULL. On failure the out parameters are NULL or 0. The library never prints, never exits and installs no signal
+ * handler. Text is UTF-8 and ends in a NUL, which its size does not count. */
 #ifndef SHUNT_H
 #define SHUNT_H
 
@@ -41,19 +41,19 @@ extern "C" {
 /* ---- errors ---- */
 
 #define SHUNT_STATUS_MAP(X)                                                                                            \
-  X(CONFIG, "the configuration does not hold together")                                                                \
+  X(CONFIG, "the configuration is not valid")                                                                          \
   X(RULE, "a rule failed")                                                                                             \
-  X(LIMIT, "a rule went over its instructions, memory or time")                                                        \
-  X(DENIED, "a guard rule refused")                                                                                    \
-  X(NOT_FOUND, "a name that nothing is known by")                                                                      \
-  X(USAGE, "the call makes no sense as it stands")                                                                     \
+  X(LIMIT, "a rule exceeded its limit of instructions, memory or time")                                                \
+  X(DENIED, "a guard rule denied the access")                                                                          \
+  X(NOT_FOUND, "unknown name")                                                                                         \
+  X(USAGE, "the call is not valid")                                                                                    \
   X(DATASOURCE, "a datasource failed")                                                                                 \
-  X(TIMEOUT, "it took too long")                                                                                       \
-  X(CONSTRAINT, "a constraint of the database was violated")                                                           \
-  X(TRANSACTION, "the transaction can't do that")                                                                      \
-  X(CONFLICT, "two units of work stand in each other's way")                                                           \
+  X(TIMEOUT, "the call timed out")                                                                                     \
+  X(CONSTRAINT, "a constraint of the database is violated")                                                            \
+  X(TRANSACTION, "the transaction does not allow this")                                                                \
+  X(CONFLICT, "conflict between two transactions")                                                                     \
   X(MEMORY, "out of memory")                                                                                           \
-  X(INTERNAL, "a mistake inside shunt")
+  X(INTERNAL, "internal error of shunt")
 
 typedef enum shunt_status {
   SHUNT_OK = 0,
@@ -62,44 +62,44 @@ typedef enum shunt_status {
 #undef SHUNT_STATUS_ENUM
 } shunt_status;
 
-/* Of fixed size, so that reporting an error never fails. Owned by the caller; need not be initialised. Filled only
- * when a function does not return SHUNT_OK. Strings that would not fit are cut. */
+/* Has a fixed size, so that reporting an error never fails. The caller owns it and need not initialise it. A function
+ * fills it only if it does not return SHUNT_OK. Strings that are too long are cut. */
 typedef struct shunt_error {
   shunt_status status;
-  int line;             /* of file, from 1; 0 where it does not apply */
-  int column;           /* from 1; 0 where it is not known */
+  int line;             /* in file, from 1; 0 if there is none */
+  int column;           /* from 1; 0 if unknown */
   int engine_code;      /* the engine's own code (SQLite's extended result code, MySQL's errno), else 0 */
-  bool committed;       /* the transaction that ended was committed all the same: only hooks failed */
-  char sqlstate[6];     /* "" where the engine has none */
-  char client[64];      /* the datasource it happened on, else "" */
+  bool committed;       /* true if the transaction was committed and only hooks failed */
+  char sqlstate[6];     /* "" if the engine has none */
+  char client[64];      /* the datasource that failed, else "" */
   char file[256];       /* a configuration or rule file, else "" */
-  char rule[128];       /* the rule that failed or refused, else "" */
-  char message[1024];   /* what is wrong and what to do */
+  char rule[128];       /* the rule that failed or denied the access, else "" */
+  char message[1024];   /* the problem, and what to do about it */
   char traceback[1024]; /* of the rule's Lua code, else "" */
 } shunt_error;
 
-/* "SHUNT_E_CONFIG" and so on; "SHUNT_OK" for 0. Static. */
+/* Returns "SHUNT_E_CONFIG" and so on, "SHUNT_OK" for 0. The text is static. */
 SHUNT_API const char *shunt_status_name(shunt_status status);
 
-/* Replaces malloc for everything shunt and its rule states allocate: the shape is lua_Alloc's, old_bytes being 0
- * where it is not known. Call it before anything else, from one thread. NULL brings malloc back. */
+/* Replaces malloc for all memory of shunt and its rule states. The function has the shape of lua_Alloc; old_bytes is 0
+ * if it is unknown. Call it before any other function, from one thread. NULL restores malloc. */
 typedef void *(*shunt_alloc_fn)(void *ud, void *block, size_t old_bytes, size_t new_bytes);
 SHUNT_API void shunt_set_allocator(shunt_alloc_fn alloc, void *ud);
 
-/* Frees text that shunt handed out. */
+/* Frees text that shunt returned. Accepts NULL. */
 SHUNT_API void shunt_free(void *block);
 
 /* ---- values ---- */
 
 typedef enum shunt_type { SHUNT_NULL, SHUNT_BOOL, SHUNT_INTEGER, SHUNT_FLOAT, SHUNT_TEXT, SHUNT_BLOB } shunt_type;
 
-/* A value borrows its bytes: a parameter from the caller, a cell from the rows it stands in. */
+/* A value borrows its bytes: a parameter from the caller, a cell from its rows. */
 typedef struct shunt_value {
   union {
     bool boolean;
     int64_t integer;
     double number;
-    const char *bytes; /* of text and blobs; text ends in a NUL, and may hold others */
+    const char *bytes; /* of text and blobs; text ends in a NUL and may contain others */
   } as;
   uint32_t size; /* of text and blobs, in bytes */
   uint8_t type;  /* a shunt_type */
@@ -145,106 +145,108 @@ typedef struct shunt_rows shunt_rows;
 typedef struct shunt_tx shunt_tx;
 typedef struct shunt_decision shunt_decision;
 
-/* What an audit (`rules.audit`) found: the rules say something else than was remembered of them. Both have a trace. */
+/* An audit (`rules.audit`) found that the rules no longer give the decision in the cache. Both decisions have a trace.
+ */
 typedef struct shunt_difference {
   const shunt_decision *remembered, *asked;
-  shunt_status status;    /* of asking: OK, DENIED, or an error */
-  const shunt_error *err; /* where it is not OK */
+  shunt_status status;    /* of evaluating the rules: OK, DENIED, or an error */
+  const shunt_error *err; /* set if status is not OK */
 } shunt_difference;
 
 typedef struct shunt_options {
   const char *env; /* NULL: SHUNT_ENV, else "dev" */
-  /* Called for every mistake found, in the order of their places, before shunt_open returns. May be NULL. */
+  /* shunt_open and shunt_reload call this once for each mistake, in the order of their places in the files. May be
+   * NULL. */
   void (*problem)(void *ud, const shunt_error *problem);
   void *ud;
-  /* Called when an audit finds a difference, for as long as the app is open; shunt_reload looks at neither. By whatever
-   * thread found it, in the middle of a call of its session: it must not call into the library. What it is told of
-   * holds for that call. May be NULL. */
+  /* Called when an audit finds a difference, as long as the app is open. It runs on the thread of the audited call,
+   * inside that call: it must not call into the library. Its argument is valid during the callback. May be NULL.
+   * shunt_reload ignores it. */
   void (*difference)(void *ud, const shunt_difference *difference);
   void *difference_ud;
-  /* With `watch: true` in the app config: called after each reload that a change led to, on the watch's own thread, for
-   * as long as the app is open. failure is NULL where there is a new generation, else why everything stays as it is. It
-   * may use the app, but not close it. shunt_reload does not look at it. May be NULL. */
+  /* With `watch: true` in the app config: called after each automatic reload, on the thread of the watch, as long as
+   * the app is open. failure is NULL if a new generation was loaded, else the reason why nothing changed. The callback
+   * may use the app, but not close it. May be NULL. shunt_reload ignores it. */
   void (*reloaded)(void *ud, const shunt_error *failure);
   void *reloaded_ud;
 } shunt_options;
 
-/* Reads the app config at path, its overlay and its rules; connects to nothing. Where it fails, err holds the first
- * mistake and options->problem was given each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
+/* Reads the app config at path, its overlay and its rules. It opens no connection. On failure err holds the first
+ * mistake, and options->problem was called for each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **app,
                                                  shunt_error *err);
-/* Every session must be closed before. */
+/* Close every session and worker first. Accepts NULL. */
 SHUNT_API void shunt_close(shunt_app *app);
 
-/* Reads everything again, as shunt_open did, and where all of it is right makes it the newest generation in one step:
- * sessions opened from then on are in it, and so are those that follow, at their next call; the others end in the one
- * that they are in. Pools of clients whose settings are what they were live on, with their connections; those that went
- * are drained. Where it fails nothing has changed, and err and options->problem say why; of the options no other is
- * looked at. Any thread, while others work. Errors: those of shunt_open. */
+/* Reads everything again, as shunt_open did. If all of it is valid, it becomes the newest generation in one step: new
+ * sessions use it, and so do sessions that follow, from their next call on; other sessions keep their generation until
+ * they close. Pools of clients whose settings did not change keep their connections; pools of removed clients are
+ * drained. On failure nothing changes, and err and options->problem say why; the other options are ignored. Any thread.
+ * Errors: as for shunt_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err);
-/* With `watch: true` in the app config, changes to it and to the rules are reloaded by themselves, on a thread of the
- * app's own. This is what came of the last time, OK where there was none; options->reloaded is told, too. Any thread;
- * one that is under way is waited for. */
+/* With `watch: true` in the app config, a thread of the app reloads after each change of the config or the rules. This
+ * function returns the result of the last automatic reload, OK if there was none; options->reloaded gets it too. It
+ * waits for a reload in progress. Any thread. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_watched(shunt_app *app, shunt_error *err);
 /* The number of the newest generation, from 1. Any thread. */
 SHUNT_API uint64_t shunt_generation(const shunt_app *app);
 
-/* The catalog (clients, instances, models, relations, rules with how often each was asked and decided) as one JSON
- * object; the manual gives its fields. End it with shunt_free. Secrets are "********". */
+/* The catalog (clients, instances, models, relations, rules with their counters) as one JSON object; the manual lists
+ * its fields. Free it with shunt_free. Secrets are "********". */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err);
-/* The merged configuration as YAML. End it with shunt_free. Secrets are ********. */
+/* The merged configuration as YAML. Free it with shunt_free. Secrets are ********. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err);
 
 /* ---- connection pools ---- */
 
-/* The connections of a client at a level. What is counted is counted since shunt_open. */
+/* The connections of a client at a level. Counters start at shunt_open. */
 typedef struct shunt_pool_stats {
-  const char *client; /* the app's */
+  const char *client; /* owned by the app */
   int level;
-  int open;          /* connections there are, busy or idle, and those being opened */
+  int open;          /* connections that are busy, idle or being opened */
   int busy;          /* those of them that are not idle */
-  int waiting;       /* callers in the queue */
-  int max;           /* what open never exceeds */
-  int64_t acquired;  /* how often a caller got one */
+  int waiting;       /* callers in the waitlist */
+  int max;           /* upper bound of open */
+  int64_t acquired;  /* connections given to callers */
   int64_t opened;    /* connections made */
-  int64_t closed;    /* for being broken, idle for too long, past their lifetime */
-  int64_t failed;    /* attempts to connect that failed */
-  int64_t timeouts;  /* callers that none came free for in time */
-  int64_t waited_ns; /* all the time that callers have waited in the queue */
-  bool circuit_open; /* of the client, so the same at all its levels: it is taken to be down */
-  int64_t retry_ms;  /* until the next attempt to connect to it; 0 also where one is under way */
+  int64_t closed;    /* connections closed: broken, idle too long, past their lifetime */
+  int64_t failed;    /* failed attempts to connect */
+  int64_t timeouts;  /* callers that timed out in the waitlist */
+  int64_t waited_ns; /* total time in the waitlist */
+  bool circuit_open; /* true after repeated connect failures; the same at all levels of a client */
+  int64_t retry_ms;  /* until the next attempt to connect; also 0 while one is in progress */
 } shunt_pool_stats;
 
-/* Tells each of every client's level 0 and of its other levels that were used, one at a time: no moment is the same for
- * all. stats holds for that call of each alone, which may call into the library. Any thread. */
+/* Calls `each` once per client and level in use; level 0 is always included. The snapshots are not simultaneous. stats
+ * is valid during the callback, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 
-/* Somebody who waits right now: for a connection, for a file's lock, or for a job's end. */
+/* A session or job that waits now: for a connection, for the lock of a file, or for the end of a job. */
 typedef struct shunt_wait {
   const char *waiter; /* "session 3 (instance 'acme')", "job 'mail' 42" */
-  const char *client; /* whose connections at this level are busy, or who can't write to its file; NULL: a job */
+  const char *client; /* the client whose connections at this level are busy, or whose file is locked; NULL: a job */
   int level;
-  const char *file;           /* that is locked; NULL: it waits for no lock */
-  const char *job;            /* "job 'mail' 42"; NULL: it waits for no job */
-  const char *const *holders; /* who holds the connections, has locked the file or runs the job, where that is known */
+  const char *file;           /* the locked file; NULL if it does not wait for a lock */
+  const char *job;            /* "job 'mail' 42"; NULL if it does not wait for a job */
+  const char *const *holders; /* the known sessions and jobs that hold the connections or the lock, or run the job */
   size_t nholders;
-  int64_t waited_ns; /* until now; for a job since it was last looked at */
+  int64_t waited_ns; /* so far; for a job since the last look at it */
 } shunt_wait;
 
-/* Tells each of all who wait in this process, whatever app they belong to, who has waited for longest first. A wait
- * that can never end does not stand here: it is SHUNT_E_CONFLICT when it begins. wait holds for that call of each
- * alone, which may call into the library. Any thread. Errors: MEMORY, and none is told. */
+/* Calls `each` once per wait in this process, of all apps, the longest wait first. A wait that could never end is not
+ * in the list: it fails with SHUNT_E_CONFLICT when it begins. wait is valid during the callback, which may call into
+ * the library. Any thread. Errors: MEMORY, before the first callback. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_waits(void (*each)(void *ud, const shunt_wait *wait), void *ud,
                                                   shunt_error *err);
 
 /* ---- statistics ---- */
 
-/* What the ways to remembered decisions look at, one after the other. */
+/* Kinds of the nodes in the decision cache, by the part of a request that a node compares. */
 #define SHUNT_NODE_MAP(X)                                                                                              \
-  X(FIELDS, "fields") /* several, where all requests so far had the same values */                                     \
+  X(FIELDS, "fields") /* several, if all requests so far had the same values */                                        \
   X(MODEL, "model")                                                                                                    \
   X(RELATION, "relation")                                                                                              \
-  X(INSTANCE, "instance") /* those that conditions tell apart */                                                       \
+  X(INSTANCE, "instance") /* instances that conditions distinguish */                                                  \
   X(OP, "op")                                                                                                          \
   X(EXPLICIT, "explicit")                                                                                              \
   X(RELATION_CLIENT, "relation_client")                                                                                \
@@ -253,8 +255,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_waits(void (*each)(void *ud, const s
   X(ATTRS, "attrs")                                                                                                    \
   X(FLAG, "flag")           /* in_transaction, instance.isolate */                                                     \
   X(PREDICATE, "predicate") /* one_of, prefix */                                                                       \
-  X(PICK, "pick")           /* what is drawn */                                                                        \
-  X(OTHER, "other")         /* where, mod, bucket, level and what instances have */
+  X(PICK, "pick")           /* a draw */                                                                               \
+  X(OTHER, "other")         /* where, mod, bucket, level, fields of instances */
 
 typedef enum shunt_node {
 #define SHUNT_NODE_ENUM(name, text) SHUNT_NODE_##name,
@@ -263,50 +265,50 @@ typedef enum shunt_node {
       SHUNT_NNODES
 } shunt_node;
 
-/* The words of SHUNT_NODE_MAP. Static. */
+/* Returns the text in SHUNT_NODE_MAP. Static. */
 SHUNT_API const char *shunt_node_text(shunt_node node);
 
-/* Of the newest generation, counted since it was loaded. */
+/* The decision cache of the newest generation. Counters start when it is loaded. */
 typedef struct shunt_stats {
   uint64_t generation;
-  bool remembers;             /* false with `rules.remember: 0`, and after a difference */
-  uint64_t hits;              /* requests answered by what was remembered */
-  uint64_t misses;            /* those that the rules were asked for, of the kind that can be remembered */
-  size_t entries;             /* combinations of values that are remembered */
-  size_t decisions;           /* what they come to, each counted once */
-  size_t nodes[SHUNT_NNODES]; /* made for them, by what they look at */
-  size_t bytes;               /* of all that */
-  uint64_t refused_entries;   /* not remembered, since there were as many as `rules.remember` already */
-  uint64_t refused_children;  /* not remembered, since one field had too many values at that place */
-  uint64_t audits;            /* hits that the rules were asked about all the same */
-  uint64_t differences;       /* audits that found one */
-  size_t states;              /* rule states, of which a thread that asks has one */
+  bool remembers;             /* false with `rules.remember: 0`, and after an audit found a difference */
+  uint64_t hits;              /* requests answered from the cache */
+  uint64_t misses;            /* cacheable requests for which the rules were evaluated */
+  size_t entries;             /* cache entries: combinations of values */
+  size_t decisions;           /* different decisions among them */
+  size_t nodes[SHUNT_NNODES]; /* by kind */
+  size_t bytes;               /* memory of the cache */
+  uint64_t refused_entries;   /* decisions not cached because `rules.remember` entries were there */
+  uint64_t refused_children;  /* decisions not cached because one node had too many values */
+  uint64_t audits;            /* hits for which the rules were evaluated too */
+  uint64_t differences;       /* audits that found a difference */
+  size_t states;              /* rule states: one per thread that evaluates rules */
 } shunt_stats;
 
-/* Of one rule. What was remembered counts as if it had been asked. */
+/* One rule. A hit in the cache counts like an evaluation. */
 typedef struct shunt_rule_stats {
-  const char *name, *stage, *source; /* for the call alone */
-  uint64_t asked;                    /* its conditions held; and what came of it: */
+  const char *name, *stage, *source; /* valid during the callback */
+  uint64_t asked;                    /* evaluations in which its conditions held; the next four are its results */
   uint64_t selected;                 /* it named or changed the client, table or level */
-  uint64_t passed;                   /* it had no opinion, or allowed */
+  uint64_t passed;                   /* it had no opinion, or allowed the access */
   uint64_t denied, failed;
-  uint64_t timed;    /* how often its time was taken: not each time, for that would cost more than many a rule */
-  uint64_t timed_ns; /* and what these times come to */
+  uint64_t timed;    /* number of timed calls (sampled: timing every call would cost more than most rules) */
+  uint64_t timed_ns; /* total time of these calls */
 } shunt_rule_stats;
 
-/* Fills *stats, which may be NULL, and tells each rule of the same generation, in load order, where each is not NULL.
- * Any thread, while others ask. Errors: MEMORY. */
+/* Fills *stats and calls `each` for each rule of the same generation, in load order; either may be NULL. Any thread.
+ * Errors: MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats,
                                                        void (*each)(void *ud, const shunt_rule_stats *rule), void *ud,
                                                        shunt_error *err);
-/* The last difference that an audit found, in any generation, as lines of text: what was remembered, what the rules
- * said, and the way to both. NULL where there was none. End it with shunt_free. Any thread. Errors: MEMORY. */
+/* The last difference that an audit found, in any generation, as lines of text: the cached decision, the evaluated one,
+ * and the trace of both. NULL if there was none. Free it with shunt_free. Any thread. Errors: MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err);
 
 /* ---- handles ---- */
 
-/* A name that is asked for often, looked up once: where a request or a session takes one it stands for the name, and
- * costs no look-up. It is good for every generation that has the name; 0 stands for none. Nothing is to be freed. */
+/* A name that was looked up once. A request or a session takes it in place of the name and saves the look-up. It is
+ * valid in every generation that has the name. 0 means no handle. Handles are not freed. */
 typedef uint32_t shunt_handle;
 
 typedef enum shunt_handle_kind {
@@ -316,7 +318,8 @@ typedef enum shunt_handle_kind {
   SHUNT_HANDLE_CLIENT
 } shunt_handle_kind;
 
-/* Any thread. An application has at most 4,096. Errors: NOT_FOUND, in the newest generation; USAGE; MEMORY. */
+/* Looks a name up in the newest generation. An application has at most 4,096 handles. Any thread. Errors: NOT_FOUND,
+ * USAGE, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char *name,
                                                       shunt_handle *handle, shunt_error *err);
 
@@ -325,35 +328,37 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_handle_of(shunt_app *app, shunt_hand
 typedef struct shunt_session_options {
   const char *instance;         /* NULL or "": the default instance */
   shunt_handle instance_handle; /* in place of the name */
-  bool follow;              /* after a reload, move to the newest generation at the next call outside of transactions;
-                             * else the session ends in the one that it began in */
-  int level;                /* 0 in the foreground; work started by level n runs at n + 1. database.maxLevel at most */
+  bool follow;              /* after a reload: move to the newest generation at the next call outside of transactions;
+                             * false: keep the generation that the session began in */
+  int level;                /* 0 in the foreground; work started at level n runs at n + 1; at most database.maxLevel */
   int64_t timeout_ms;       /* of each call of the session; 0: none */
-  const shunt_field *attrs; /* what rules see as req.attrs: text, numbers, booleans */
+  const shunt_field *attrs; /* attributes that rules read as req.attrs: text, numbers, booleans */
   size_t nattrs;
 } shunt_session_options;
 
+/* Opens a session; options may be NULL. Errors: NOT_FOUND, USAGE, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options,
                                                          shunt_session **session, shunt_error *err);
-/* Rolls back what is open, and runs the hooks of that, whose failures nobody is told. */
+/* Rolls back open transactions and runs their hooks; failures of these hooks are ignored. Accepts NULL. */
 SHUNT_API void shunt_session_close(shunt_session *session);
-/* How long each later call may take: waiting for a connection, connecting and its statements, all together. What has
- * not ended by then is cancelled on the server, and the call gives SHUNT_E_TIMEOUT. 0: as long as it takes. Errors:
- * USAGE. */
+/* Limits the duration of each later call: waiting for a connection, connecting and its statements, all together. When
+ * the time is up, the running statement is cancelled on the server and the call returns SHUNT_E_TIMEOUT. 0: no limit.
+ * Errors: USAGE. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_session_timeout(shunt_session *session, int64_t timeout_ms,
                                                             shunt_error *err);
 
-/* Switches the session's current datasource until the matching shunt_switch_pop. NULL: to none, as it was at first. */
+/* Switches the session's current datasource until the matching shunt_switch_pop. NULL: no current datasource, as in a
+ * new session. Errors: NOT_FOUND, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_switch_push(shunt_session *session, const char *client, shunt_error *err);
 SHUNT_API void shunt_switch_pop(shunt_session *session);
 
-/* One level up until the matching shunt_level_pop: the session's work then has pools of its own, and never waits for a
- * connection that it holds below. Its transactions below are not in force meanwhile, but for those on SQLite, which has
- * no levels. With database.maxLevel 0 there are none, and nothing changes. Errors: TRANSACTION past database.maxLevel.
- */
+/* Moves the session one level up until the matching shunt_level_pop. There it uses other pools, so it never waits for a
+ * connection that it holds below. Transactions below are not active meanwhile, except on SQLite, which has no levels.
+ * With database.maxLevel 0 there are no levels, and the call changes nothing. Errors: TRANSACTION above
+ * database.maxLevel. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_level_push(shunt_session *session, shunt_error *err);
 SHUNT_API void shunt_level_pop(shunt_session *session);
-/* The one it is at now. */
+/* The current level. */
 SHUNT_API int shunt_session_level(const shunt_session *session);
 
 /* ---- decisions ---- */
@@ -361,7 +366,7 @@ SHUNT_API int shunt_session_level(const shunt_session *session);
 typedef enum shunt_op { SHUNT_READ, SHUNT_WRITE } shunt_op;
 
 typedef struct shunt_request {
-  const char *model;           /* may be NULL where relation is given: the relation's target */
+  const char *model;           /* NULL if relation is given: the relation's target */
   const char *relation;        /* "user.orders", or NULL */
   const char *explicit_client; /* the client asked for in this call */
   const char *explicit_table;
@@ -371,10 +376,10 @@ typedef struct shunt_request {
   const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
   const char *current;         /* NULL: the session's */
   shunt_op op;
-  int level_up;             /* added to the session's level; 0 where there are no levels */
+  int level_up;             /* added to the session's level; ignored if there are no levels */
   const shunt_field *where; /* the columns compared for equality, with their values */
   size_t nwhere;
-  bool every_rule; /* trace also the rules whose conditions did not hold */
+  bool every_rule; /* trace the rules whose conditions did not hold, too */
 } shunt_request;
 
 #define SHUNT_VERDICT_MAP(X)                                                                                           \
@@ -393,7 +398,7 @@ typedef enum shunt_verdict {
 #undef SHUNT_VERDICT_ENUM
 } shunt_verdict;
 
-/* The words of SHUNT_VERDICT_MAP. Static. */
+/* Returns the text in SHUNT_VERDICT_MAP. Static. */
 SHUNT_API const char *shunt_verdict_text(shunt_verdict verdict);
 
 typedef struct shunt_trace {
@@ -401,35 +406,35 @@ typedef struct shunt_trace {
   const char *rule;
   const char *source; /* "rules/residency.lua:3" */
   shunt_verdict verdict;
-  const char *detail; /* CHOSE, CHANGED, PINNED: what; REFUSED: why; SKIPPED: the condition that did not hold; else
-                       * NULL */
+  const char *detail; /* CHOSE, CHANGED, PINNED: the client, table or level; REFUSED: the reason; SKIPPED: the
+                       * condition that did not hold; else NULL */
 } shunt_trace;
 
 struct shunt_decision {
   const char *model;
   const char *relation; /* or NULL */
-  const char *client;   /* NULL where denied */
-  const char *engine;   /* "sqlite3", "pg", "mysql"; NULL where denied */
+  const char *client;   /* NULL if denied */
+  const char *engine;   /* "sqlite3", "pg", "mysql"; NULL if denied */
   int level;
   const char *table;
   shunt_op op;
   const char *role;   /* "primary" or "replica" */
-  const char *rule;   /* the rule that chose the client, or that denied */
-  const char *source; /* where that rule stands */
+  const char *rule;   /* the rule that chose the client, or that denied the access */
+  const char *source; /* the place of that rule, as in shunt_trace */
   uint64_t generation;
-  const char *denied;         /* why, or NULL */
-  const char *uncacheable;    /* why, or NULL */
-  bool remembered;            /* no rule was asked: the same was asked before, as far as it matters */
-  const char *not_remembered; /* why it won't be the next time either, or NULL */
-  const char *pinned_by;      /* "transaction": one in force there, whose connection is used; else "job" in a job's
-                               * session; else NULL. The trace's last step says so too */
+  const char *denied;         /* the reason, or NULL */
+  const char *uncacheable;    /* the reason why this decision can't be cached, or NULL */
+  bool remembered;            /* true if it came from the cache */
+  const char *not_remembered; /* the reason why the next one won't come from the cache either, or NULL */
+  const char *pinned_by;      /* "transaction": an active transaction, whose connection is used; "job" in the session of
+                               * a job; else NULL. The last step of the trace says so too */
   size_t ndepends_on;
-  const char *const *depends_on; /* the fields that were read on the way, in the order of their first reading */
+  const char *const *depends_on; /* fields that were read, in the order of their first read */
   size_t ntrace;
   const shunt_trace *trace;
 };
 
-/* Takes the decision. *decision belongs to the session and holds until its next call; it is also set when the status
+/* Takes the decision. *decision belongs to the session and is valid until its next call; it is also set if the status
  * is SHUNT_E_DENIED. Errors: DENIED, NOT_FOUND, RULE, LIMIT, USAGE, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve(shunt_session *session, const shunt_request *request,
                                                     const shunt_decision **decision, shunt_error *err);
@@ -445,10 +450,10 @@ typedef enum shunt_operator {
   SHUNT_LTE,
   SHUNT_LIKE,
   SHUNT_BETWEEN, /* two values */
-  SHUNT_IN,      /* any number; none matches nothing */
-  SHUNT_NOT_IN,  /* any number; none matches everything */
-  SHUNT_AND,     /* of items; none is true */
-  SHUNT_OR,      /* of items; none is false */
+  SHUNT_IN,      /* any number of values; an empty list matches nothing */
+  SHUNT_NOT_IN,  /* any number of values; an empty list matches everything */
+  SHUNT_AND,     /* of items; true if there are none */
+  SHUNT_OR,      /* of items; false if there are none */
   SHUNT_NOT      /* of the one item */
 } shunt_operator;
 
@@ -483,53 +488,54 @@ typedef struct shunt_relation {
   const char *const *order; /* "name", "-id" */
   size_t norder;
   bool limited;
-  int64_t limit; /* per parent row; counts where limited */
+  int64_t limit; /* per parent row; ignored unless limited */
   bool autoload;
 } shunt_relation;
 
 typedef struct shunt_include shunt_include;
 
-/* What to read, and how. Zeroed, it asks for every row and column. */
+/* A query. Zeroed, it reads every row and column. */
 typedef struct shunt_query {
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
   const char *const *order; /* "name" ascending, "-id" descending */
   size_t norder;
-  bool limited;  /* whether limit counts */
+  bool limited;  /* true: limit applies */
   int64_t limit; /* in an include: per parent row */
   int64_t offset;
-  const char *client; /* asked for explicitly */
+  const char *client; /* the explicit client */
   const char *table;
-  int64_t timeout_ms; /* of the whole call, so not in an include; 0: the session's */
+  int64_t timeout_ms; /* of the whole call, ignored in an include; 0: the session's */
   const shunt_include *include;
   size_t ninclude;
 } shunt_query;
 
 struct shunt_include {
-  const char *relation;       /* the relation's name in its model; the name that the rows get */
-  const shunt_relation *with; /* a relation made on the spot, or NULL: the model's of that name */
-  bool off;                   /* leave out a relation that loads itself */
-  shunt_query query;          /* where, order, limit and columns narrow or replace the relation's own */
+  const char *relation;       /* the name of the relation in its model, and of its rows in the result */
+  const shunt_relation *with; /* a relation for this call; NULL: the model's relation of that name */
+  bool off;                   /* leave out a relation with autoload */
+  shunt_query query;          /* where narrows; order, limit and columns replace those of the relation */
 };
 
 typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
 
 typedef struct shunt_aggregation {
   shunt_function function;
-  const char *column; /* NULL with SHUNT_COUNT: of rows */
+  const char *column; /* NULL with SHUNT_COUNT: counts rows */
 } shunt_aggregation;
 
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
-/* The rows with these primary keys, in the order of ids; one that is not there is left out. */
+/* The rows with these primary keys, in the order of ids. Ids without a row are left out. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const char *model, const shunt_value *ids,
                                                  size_t nids, const shunt_query *query, shunt_rows **rows,
                                                  shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
                                                   int64_t *count, shunt_error *err);
-/* One row per group (one in all without group): the columns of group, then "count", "sum_total", "max_id" and so on. */
+/* One row per group, a single row without group: the columns of group, then "count", "sum_total", "max_id" and so on.
+ */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_aggregate(shunt_session *session, const char *model,
                                                       const shunt_aggregation *aggregations, size_t naggregations,
                                                       const char *const *group, size_t ngroup, const shunt_query *query,
@@ -543,7 +549,7 @@ typedef struct shunt_related shunt_related;
 typedef struct shunt_record {
   const shunt_field *fields;
   size_t nfields;
-  bool deleted; /* in a related row: delete it, or unlink it */
+  bool deleted; /* in a related row: delete it; with belongs_to_many: unlink it */
   const shunt_related *related;
   size_t nrelated;
 } shunt_record;
@@ -556,17 +562,17 @@ struct shunt_related {
 
 typedef struct shunt_write {
   const shunt_where *where; /* update, delete */
-  bool all;                 /* an update or delete without where is meant */
+  bool all;                 /* allows an update or delete without where */
   const char *client;
   const char *table;
   int64_t timeout_ms;           /* of the whole call; 0: the session's */
-  const shunt_include *include; /* the relations that are written along */
+  const shunt_include *include; /* the relations to write with the row */
   size_t ninclude;
 } shunt_write;
 
-/* Writes. options may be NULL. A write that fails changes nothing on the datasource it failed on; a nested one runs in
- * a transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
-/* *rows is the row as the database has it now, with generated keys and, under include, the related rows. */
+/* Writes. options may be NULL. A failed write changes nothing on the datasource that failed; a nested write runs in one
+ * transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
+/* *rows is the inserted row as the database has it, with generated keys and, under include, the related rows. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
                                                    shunt_rows **rows, shunt_error *err);
@@ -574,7 +580,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_bulk(shunt_session *session, 
                                                         const shunt_record *records, size_t nrecords,
                                                         const shunt_write *options, int64_t *inserted,
                                                         shunt_error *err);
-/* Without options->where the record's primary key says which row. *affected counts rows of the model itself. */
+/* Without options->where the primary key in the record selects the row. *affected counts rows of the model itself. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_update(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
                                                    int64_t *affected, shunt_error *err);
@@ -583,11 +589,11 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const
 
 /* ---- SQL ---- */
 
-/* One statement with ? parameters, on a client. rows and affected may be NULL. */
+/* Runs one SQL statement with ? parameters on a client. rows and affected may be NULL. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const char *client, const char *sql,
                                                 const shunt_value *params, size_t nparams, shunt_rows **rows,
                                                 int64_t *affected, shunt_error *err);
-/* The columns of a table, as rows of name, type, nullable, key; NOT_FOUND where there is no such table. */
+/* The columns of a table, as rows of name, type, nullable, key. Errors: NOT_FOUND if there is no such table. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
                                                           shunt_rows **rows, shunt_error *err);
 
@@ -603,108 +609,109 @@ typedef struct shunt_statement {
   shunt_status status;
 } shunt_statement;
 
-/* fn is told of each statement of the session after it ran; NULL ends that. It must not call into the session. */
+/* Calls fn after each statement of the session. fn must not call into the session. NULL removes it. */
 SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
 
 /* ---- transactions ---- */
 
-/* A transaction is on one client at one level, and one at most is in force there: open, and not kept from it by a
- * NOT_SUPPORTED or REQUIRES_NEW inside. Accesses that go to its client and level run on its connection. */
+/* At most one transaction is active per client and level: open, and not suspended by an inner NOT_SUPPORTED or
+ * REQUIRES_NEW. Accesses that go to its client and level run on its connection. */
 typedef struct shunt_tx_options {
   const char *client;      /* NULL: the session's current datasource, else its default */
-  const char *propagation; /* what becomes of one in force there; NULL: "REQUIRED".
+  const char *propagation; /* what to do if a transaction is active there; NULL: "REQUIRED".
                             *   REQUIRED       joins it, or begins one
-                            *   SUPPORTS       joins it, or runs without
-                            *   MANDATORY      joins it, or is refused
-                            *   NEVER          is refused, or runs without
+                            *   SUPPORTS       joins it, or runs without a transaction
+                            *   MANDATORY      joins it, or fails
+                            *   NEVER          fails, or runs without a transaction
                             *   NESTED         is a savepoint in it, or begins one
-                            *   REQUIRES_NEW   goes one level up and begins one of its own
-                            *   NOT_SUPPORTED  goes one level up and runs without
-                            * The last two keep it from being in force until their end where there are no levels
-                            * (SQLite, database.maxLevel 0). REQUIRES_NEW is refused where the database has one writer,
-                            * who waits (SQLite), unless either only reads */
-  const char *isolation;   /* NULL: the engine's own; "serializable" and weaker ones are what SQLite always gives */
+                            *   REQUIRES_NEW   goes one level up and begins its own
+                            *   NOT_SUPPORTED  goes one level up and runs without a transaction
+                            * Without levels (SQLite, database.maxLevel 0) the last two suspend the active transaction
+                            * until they end. REQUIRES_NEW fails if the database has one writer and that writer waits
+                            * (SQLite), unless one of the two only reads */
+  const char *isolation;   /* NULL: the engine's own. SQLite is always serializable and accepts every weaker level */
   bool read_only;
-  const char *spanning; /* NULL or "run": accesses that go elsewhere run outside of it. "error": they are refused, while
-                         * it is in force, unless a transaction is in force where they go */
+  const char *spanning; /* NULL or "run": accesses to other datasources run outside of it. "error": they fail while it
+                         * is active, unless a transaction is active where they go */
 } shunt_tx_options;
 
-/* What can't be had as asked for (to join one of another isolation, one that writes with read_only, or the other way
- * round) is SHUNT_E_TRANSACTION. */
+/* Begins or joins a transaction. A request that the engine or the active transaction can't meet (joining one with
+ * another isolation, or a writing one with read_only, or the reverse) fails with SHUNT_E_TRANSACTION. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options,
                                                   shunt_tx **tx, shunt_error *err);
-/* Both ways out free tx, whatever they return. One that joined leaves the decision to the one it joined: its rollback
- * makes that one's commit fail with SHUNT_E_TRANSACTION, unless a savepoint around both is rolled back. Where the
- * transaction ended as it was to, and hooks failed, both return SHUNT_E_TRANSACTION, which tells of all of these;
- * err->committed is what became of it. */
+/* Both functions free tx, whatever they return. A transaction that joined another one leaves the decision to that one:
+ * its rollback makes the commit of the joined one fail with SHUNT_E_TRANSACTION, unless a savepoint around it is rolled
+ * back. If the transaction ended as asked and hooks failed, both functions return SHUNT_E_TRANSACTION, with all their
+ * failures; err->committed is then the outcome. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
 SHUNT_API shunt_status shunt_rollback(shunt_tx *tx, shunt_error *err);
-/* Whether it began a transaction of its own, so that whoever began it may begin all of it anew. */
+/* True if it began a transaction of its own, which the caller may therefore repeat as a whole. */
 SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
 
-/* What is done once, after a transaction has ended. In the middle of no call, so that it may use the session, but not
- * close it; for its time the session has the current datasource and the level that it had when the hook was added, and
- * what the transaction kept from being in force stays so. On failure it fills *err, which is never NULL, and returns
- * its status. */
+/* Runs once after a transaction has ended. Hooks run between calls: they may use the session, but not close it. While
+ * a hook runs, the session has the current datasource and the level of the moment when the hook was added, and
+ * transactions that were suspended stay suspended. On failure the hook fills *err, which is never NULL, and returns its
+ * status. */
 typedef shunt_status (*shunt_hook)(void *ud, shunt_error *err);
 
-/* A hook of the innermost transaction in force. Hooks run in the order in which they were added, after the
- * transaction's own end, not that of a savepoint or of one that joined; that one fails keeps no other from running, and
- * changes nothing of what was committed. What is added inside a savepoint that is rolled back is not run on commit;
- * on_rollback hooks of it run whatever becomes of the rest. Without a transaction on_commit runs at once, and its
- * failure is returned; on_rollback never runs. drop, which may be NULL, is told once that ud is not needed any more,
- * also where this fails. Errors: USAGE, MEMORY. */
+/* Adds a hook to the innermost active transaction. Hooks run in the order in which they were added, after that
+ * transaction itself ends (the outermost, if others joined it; not a savepoint). A failing hook prevents no other hook
+ * and does not change the outcome. If a savepoint is rolled back, on_commit hooks added inside it are dropped, and
+ * on_rollback hooks added inside it run whatever the transaction's outcome. Without a transaction, on_commit runs the
+ * hook at once and returns its failure; on_rollback never runs it. drop, which may be NULL, is called once when ud is
+ * no longer needed, also if this function fails. Errors: USAGE, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_commit(shunt_session *session, shunt_hook fn, void *ud,
                                                       void (*drop)(void *ud), shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_rollback(shunt_session *session, shunt_hook fn, void *ud,
                                                         void (*drop)(void *ud), shunt_error *err);
-/* Once no transaction of the session is open any more, none of those open since having been rolled back. */
+/* When the session's last open transaction ends, if none was rolled back meanwhile. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session, shunt_hook fn, void *ud,
                                                           void (*drop)(void *ud), shunt_error *err);
 
 /* ---- jobs ---- */
 
-/* Work that a worker does later, on this host or another: a row of the queue's datasource (`jobs.client` in the app
- * config, else a SQLite file jobs.db beside it). It runs in a session like the one that pushed it: the same instance,
- * attributes and current datasource, one level up, in whatever generation is then the newest.
+/* A job is work that a worker does later, on this host or another: a row in the queue's datasource (`jobs.client` in
+ * the app config, else a SQLite file jobs.db beside it). It runs in a session like the one that pushed it: the same
+ * instance, attributes and current datasource, one level up, in the newest generation.
  *
- * A job is ready, running, done or dead. One that fails is ready again after a time that doubles with each failure, and
- * dead once it has failed more often than `retry`. Each that runs has a lease, which its worker renews; where that runs
- * out, the worker being gone, it is ready again. So a job takes effect at least once; and exactly once where it is
- * completed in a transaction on the queue's own datasource that holds its effect, too. */
+ * A job is ready, running, done or dead. A failed job is ready again after a delay that doubles with each failure, and
+ * dead after more than `retry` failures. A running job has a lease, which its worker renews; when the lease expires,
+ * the job is ready again. So a job takes effect at least once, and exactly once if it is completed in the transaction
+ * on the queue's datasource that holds its effect. */
 
 typedef struct shunt_push_options {
   const char *queue;      /* NULL: "default" */
   int64_t delay_ms;       /* before it is ready */
   int priority;           /* lower first */
-  const char *unique_key; /* while one of the queue with it is ready or runs, no other is pushed: *id is that one's */
-  int retry;              /* how often it is tried again after failures; negative: 3. Without options it is 3, too */
-  int64_t backoff_ms;     /* after the first failure, doubled with each; 0: 1 s */
+  const char *unique_key; /* while a job of the queue with this key is ready or running, no other one is pushed, and *id
+                           * is the id of that job */
+  int retry;              /* retries after failures; negative: 3. Without options it is 3, too */
+  int64_t backoff_ms;     /* delay after the first failure, doubled with each; 0: 1 s */
   int64_t timeout_ms;     /* of the handler; 0: none */
-  int concurrency;        /* jobs of this name that run at once, in the whole queue database; 0: any number */
+  int concurrency;        /* most jobs of this name running at once, in the whole queue database; 0: no limit */
+  int64_t wait_ms;        /* shunt_push_wait: longest wait for the end of the job; 0: the session's timeout */
 } shunt_push_options;
 
-/* Pushes a job; data_json is any JSON, NULL for null. In a transaction that is open on the queue's datasource it
- * commits with that; in one elsewhere it is sent after the commit (*id is 0 then), and dropped by a rollback. id may be
- * NULL. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+/* Pushes a job; data_json is any JSON, NULL for null. If a transaction is open on the queue's datasource, the job is
+ * part of it. If one is open elsewhere, the job is sent after its commit (*id is then 0) and dropped by its rollback.
+ * id may be NULL. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_push(shunt_session *session, const char *job, const char *data_json,
                                                  const shunt_push_options *options, int64_t *id, shunt_error *err);
-/* The same, and waits for what it comes to: *result_json, to be ended with shunt_free, is what the handler gave. It is
- * sent at once, so that it is CONFLICT where no worker could see it before the wait ends: in a transaction on the
- * queue's own datasource. The failure of a job that is dead comes back with its code. timeout_ms: of the wait; 0: the
- * session's. What it waits for goes on after a TIMEOUT, and nobody hears of it. Errors also: NOT_FOUND, where somebody
- * purged it. */
+/* Pushes a job and waits for its end: *result_json is the handler's result; free it with shunt_free. The job is sent at
+ * once. Inside a transaction on the queue's own datasource the call fails with CONFLICT, because no worker could see
+ * the job before the wait ends. If the job dies, its error is returned. After a TIMEOUT the job goes on, and its result
+ * is not delivered. Other errors: NOT_FOUND if the job was purged. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_push_wait(shunt_session *session, const char *job, const char *data_json,
-                                                      const shunt_push_options *options, int64_t timeout_ms,
-                                                      char **result_json, shunt_error *err);
+                                                      const shunt_push_options *options, char **result_json,
+                                                      shunt_error *err);
 
 typedef struct shunt_worker shunt_worker;
 typedef struct shunt_job shunt_job;
 
 typedef struct shunt_worker_options {
-  const char *const *queues; /* it takes jobs of these; none: of all */
+  const char *const *queues; /* the queues to take jobs from; none: all */
   size_t nqueues;
-  const char *const *jobs; /* the names of those that it can run; none: all */
+  const char *const *jobs; /* the names of the jobs to run; none: all */
   size_t njobs;
   int64_t lease_ms; /* at most 24 h; 0: the app config's jobs.lease */
 } shunt_worker_options;
@@ -717,72 +724,73 @@ typedef struct shunt_job_info {
   int64_t timeout_ms; /* of the handler; 0: none */
 } shunt_job_info;
 
-/* One that has a thread of its own, which renews the leases of what runs. The app outlives it. Any number of threads
- * may ask it for jobs. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+/* Opens a worker. Its own thread renews the leases of running jobs. Any number of threads may ask it for jobs. Close it
+ * before the app. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options,
                                                         shunt_worker **worker, shunt_error *err);
-/* Claims the next job and opens its session; waits at most wait_ms for one to be ready. *job is NULL, with SHUNT_OK,
- * where none was or the worker is stopping. What can't be opened (an instance that is gone) has failed, and the next is
- * taken. Any thread. Errors: DATASOURCE, TIMEOUT, MEMORY; it may be called again. CONFIG: a reload has moved the queue;
- * the worker stays with the one that it began with, and runs nothing more. */
+/* Claims the next job and opens its session. Waits at most wait_ms for a job to be ready. *job is NULL, with SHUNT_OK,
+ * if none was ready or the worker is stopping. A job whose session can't be opened (its instance is unknown) fails, and
+ * the next one is taken. Any thread. After DATASOURCE, TIMEOUT and MEMORY the caller may try again. CONFIG: a reload
+ * has moved the queue; the worker stays with its first queue and runs no more jobs. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
                                                         shunt_error *err);
-/* Nothing more is claimed; whoever waits in shunt_worker_next gets NULL. What runs goes on. Any thread. */
+/* Claims no more jobs: waiting calls of shunt_worker_next return NULL. Running jobs go on. Any thread. */
 SHUNT_API void shunt_worker_stop(shunt_worker *worker);
-/* Stops it, and has what runs end sooner: a job that waits for another one gets TIMEOUT. Any thread. */
+/* Stops the worker and makes running jobs end sooner: a job that waits for another job gets TIMEOUT. Any thread. */
 SHUNT_API void shunt_worker_break_off(shunt_worker *worker);
-/* Every job of it must be freed before, and no thread be in shunt_worker_next. Accepts NULL. */
+/* Free all its jobs first; no thread may be in shunt_worker_next. Accepts NULL. */
 SHUNT_API void shunt_worker_close(shunt_worker *worker);
 
-/* A job is used by one thread at a time. What it tells lives as long as the job. */
+/* The description of a job, valid as long as the job. One thread at a time uses a job. */
 SHUNT_API const shunt_job_info *shunt_job_of(const shunt_job *job);
-/* The session that it runs in; the job's own. */
+/* The session that the job runs in. The job owns it. */
 SHUNT_API shunt_session *shunt_job_session(shunt_job *job);
-/* To be called first in a transaction with an isolation of its own on the queue's datasource, if the job is to be
- * completed in it: a server that shows it what was would else refuse that, once the lease has been renewed meanwhile.
- * Does nothing where that is not so. CONFLICT: as for shunt_job_complete. */
+/* Call it first in a transaction with an isolation of its own on the queue's datasource, if the job is to be completed
+ * in that transaction: under snapshot isolation the completion would otherwise fail once the lease has been renewed.
+ * Does nothing in any other case. CONFLICT: as for shunt_job_complete. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_hold(shunt_job *job, shunt_error *err);
-/* Done, with what it came to (any JSON; NULL: null): a statement of the job's session, so that in a transaction open on
- * the queue's datasource it commits with that. In one elsewhere it runs once all of the session's are committed, and
- * its failure is that of a hook. CONFLICT: its lease has run out and another worker has it, so what this one did is to
- * be rolled back. */
+/* Completes the job with a result (any JSON; NULL: null). This is a statement of the job's session: if a transaction is
+ * open on the queue's datasource, it commits with that. If one is open elsewhere, it runs after the last commit of the
+ * session, and its failure is reported like a hook's. CONFLICT: the lease has expired and another worker has the job,
+ * so roll back the work. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
-/* Failed: ready again later, or dead. What is open in its session is rolled back. One that is waited for is dead at
- * once after a CONFLICT that the graph of waits told of, for it would be one again. CONFLICT: as above. Where it can't
- * be told, the job runs again once its lease is out, and counts as lost. */
+/* Records a failure: the job is ready again later, or dead. Open transactions of its session are rolled back. A job
+ * with a waiting caller is not retried after a deadlock: it would deadlock again. CONFLICT: as above. If the failure
+ * can't be recorded, the job runs again when its lease expires. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
-/* Whether that is so for good: not while a transaction that it was completed in, or after, is open, nor once that was
- * rolled back. */
+/* True once the outcome is committed and can't be rolled back any more. */
 SHUNT_API bool shunt_job_ended(const shunt_job *job);
-/* Ends its session, and what is open in it. One that was neither completed nor failed, or whose completion was rolled
- * back, is ready again at once. Accepts NULL. */
+/* Closes the job's session and rolls back its open transactions. A job that was neither completed nor failed, or whose
+ * completion was rolled back, is ready again at once. Accepts NULL. */
 SHUNT_API void shunt_job_free(shunt_job *job);
 
-/* Of queues and states, NULL means all. rows: id, queue, name, state, priority, run_at, attempts, retry, unique_key,
- * data, worker, error, created_at, finished_at; times are in ms since 1970, or null. The newest first; limit 0: all. */
+/* Lists jobs, the newest first. NULL means all queues, all states; limit 0: no limit. The columns of rows: id, queue,
+ * name, state, priority, run_at, attempts, retry, unique_key, data, worker, error, created_at, finished_at. Times are
+ * in ms since 1970, or null. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_list(shunt_session *session, const char *queue, const char *state,
                                                       int64_t limit, shunt_rows **rows, shunt_error *err);
-/* Makes a dead job, or with id 0 all of the queue, ready again as if it had never failed. *n counts them; it and queue
- * may be NULL. NOT_FOUND: the one with this id is not dead. */
+/* Makes a dead job, or with id 0 all dead jobs of the queue, ready again as if they had never failed. *n counts them; n
+ * and queue may be NULL. NOT_FOUND: the job with this id is not dead. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_retry(shunt_session *session, int64_t id, const char *queue,
                                                        int64_t *n, shunt_error *err);
-/* Deletes those that are done or dead (state; NULL: both) and have been so for older_ms. */
+/* Deletes jobs that have been done or dead (state; NULL: both) for at least older_ms. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_purge(shunt_session *session, const char *queue, const char *state,
                                                        int64_t older_ms, int64_t *n, shunt_error *err);
-/* For schedules: *mine is true for one alone of all who ask for a job and a minute (in ms since 1970), once no later
- * minute of it was asked for; that one pushes it. In a transaction with the push on the queue's datasource, no minute
- * is lost either. */
+/* For schedules: of all callers that ask for the same job and minute (in ms since 1970), one gets *mine = true and
+ * pushes the job. No caller gets it once a later minute of the job was asked for. If the call and the push are in one
+ * transaction on the queue's datasource, no minute is lost. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_schedule_due(shunt_session *session, const char *job, int64_t minute_ms,
                                                          bool *mine, shunt_error *err);
 
 /* ---- rows ---- */
 
-/* Rows own their bytes and stay as they are until they are freed. Related rows belong to the rows they hang on. */
+/* Rows own their bytes and don't change until they are freed. Related rows belong to their parent rows. Accepts NULL.
+ */
 SHUNT_API void shunt_rows_free(shunt_rows *rows);
 SHUNT_API size_t shunt_rows_count(const shunt_rows *rows);
 SHUNT_API size_t shunt_rows_ncolumns(const shunt_rows *rows);
 SHUNT_API const char *shunt_rows_column(const shunt_rows *rows, size_t column);
-/* The cells of a row, shunt_rows_ncolumns of them. */
+/* The cells of a row: an array of shunt_rows_ncolumns values. */
 SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 
 typedef struct shunt_loaded {

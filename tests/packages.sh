@@ -47,6 +47,7 @@ for purpose in "$@"; do
     ;;
   servers) servers ;;
   lint)
+    need codespell program codespell
     need lua-check program luacheck
     need cppcheck program cppcheck
     need clang program clang

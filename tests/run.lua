@@ -76,7 +76,7 @@ local function all_jobs(options, programs)
   if options.only ~= "lua" then
     for _, program in ipairs(programs) do
       local name = program:gsub("^" .. options.build:gsub("%p", "%%%0") .. "/tests/", "unit ")
-      local private = name == "unit driver/mysql_timeout_test" and options.only ~= "unit"
+      local private = name == "unit driver/mysql/timeout_test" and options.only ~= "unit"
       add(name, count_cmocka, private and with_own_servers .. "--only mysql " .. program or program)
     end
   end
@@ -84,7 +84,7 @@ local function all_jobs(options, programs)
 
   local lua = os.getenv("LUA") or "lua5.4"
   local shunt = options.build .. "/shunt"
-  add("layers", count_plain, lua .. " tests/layers.lua")
+  add("layers", count_plain, ("%s tests/layers.lua %s"):format(lua, options.build))
   if not options.hosted then
     add("artefacts", count_plain, ("%s tests/artefacts.lua %s %s"):format(lua, options.build, quote(options.cc)))
   end
@@ -98,7 +98,9 @@ local function all_jobs(options, programs)
       add(name, count_busted, run)
     end
   end
-  add("rules/store", count_busted, ("%s test -c rules/store/shunt.yaml --output=plainTerminal"):format(shunt))
+  for _, folder in ipairs(lines_of("ls -d rules/store rules/cookbook/*")) do
+    add(folder, count_busted, ("%s test -c %s/shunt.yaml --output=plainTerminal"):format(shunt, folder))
+  end
   return jobs
 end
 

@@ -208,7 +208,7 @@ shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_qu
   shunt_status status = put_in(w, err);
   if (status) { /* nobody who could have served it has gone on meanwhile */
     pthread_mutex_lock(&pl->lock);
-    queue_cut(&pl->queue, in_queue);
+    waitlist_cut(&pl->waitlist, in_queue);
     pthread_mutex_unlock(&pl->lock);
   }
   pthread_mutex_unlock(&graph.lock);

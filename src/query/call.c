@@ -126,22 +126,23 @@ static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
   return NULL;
 }
 
+static shunt_status acquire(call *c, const cat_client *client, int level, bool no_wait, driver_conn **conn) {
+  const pool_request request = {
+      .client = client, .level = level, .party = &c->s->party, .deadline_ns = c->deadline_ns, .no_wait = no_wait};
+  shunt_status status = pool_acquire(c->s->home.pools, &request, conn, c->err);
+  if (!status && *conn) (*conn)->locked_by = locker_of(c->s, *conn);
+  return status;
+}
+
 /* A call that waits for a connection while its reads hold others could be what those wait for: it receives its reads
  * first. */
-static shunt_status acquire(call *c, const cat_client *client, int level, driver_conn **conn) {
-  shunt_session *s = c->s;
+shunt_status call_connect(call *c, const cat_client *client, int level, driver_conn **conn) {
   if (c->reads && c->reads->nflying) {
-    shunt_status status = pool_try_acquire(s->home.pools, client, level, &s->party, c->deadline_ns, conn, c->err);
+    shunt_status status = acquire(c, client, level, true, conn);
     if (status || *conn) return status;
     c->reads->settle(c->reads);
   }
-  return pool_acquire(s->home.pools, client, level, &s->party, c->deadline_ns, conn, c->err);
-}
-
-shunt_status call_connect(call *c, const cat_client *client, int level, driver_conn **conn) {
-  shunt_status status = acquire(c, client, level, conn);
-  if (!status) (*conn)->locked_by = locker_of(c->s, *conn);
-  return status;
+  return acquire(c, client, level, false, conn);
 }
 
 static shunt_status check_spanning(call *c, const cat_client *client) {
@@ -154,12 +155,9 @@ shunt_status call_acquire(call *c, const cat_client *client, int level, driver_c
 }
 
 shunt_status call_try_acquire(call *c, const cat_client *client, int level, driver_conn **conn) {
-  shunt_session *s = c->s;
   *conn = NULL;
   shunt_status status = check_spanning(c, client);
-  if (!status) status = pool_try_acquire(s->home.pools, client, level, &s->party, c->deadline_ns, conn, c->err);
-  if (!status && *conn) (*conn)->locked_by = locker_of(s, *conn);
-  return status;
+  return status ? status : acquire(c, client, level, true, conn);
 }
 
 /* ---- equalities ---- */

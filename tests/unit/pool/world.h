@@ -5,7 +5,7 @@
 #define TESTS_UNIT_POOL_WORLD_H
 
 #include "pool/pool.h"
-#include "unit/driver/database.h"
+#include "unit/driver/sqlite3/database.h"
 
 enum { LONG_MS = 60000, HOUR_S = 3600 };
 
@@ -46,7 +46,7 @@ static inline int end(void **state) {
 }
 
 static inline shunt_status try_acquire(world *w, driver_conn **conn) {
-  return pool_acquire(w->pools, &w->d.client, 0, NULL, 0, conn, &w->d.err);
+  return pool_acquire(w->pools, &(pool_request){.client = &w->d.client}, conn, &w->d.err);
 }
 
 static inline driver_conn *acquire(world *w) {

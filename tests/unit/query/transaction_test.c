@@ -147,14 +147,14 @@ static void a_decision_says_what_holds_it(void **state) {
   q.model = "order"; /* elsewhere */
   store_fine(w, shunt_resolve(w->session, &q, &d, &w->err));
   assert_null(d->pinned_by);
-  w->session->job = "mail";
+  w->session->job.name = "mail";
   store_fine(w, shunt_resolve(w->session, &q, &d, &w->err));
   assert_string_equal(d->pinned_by, "job");
   assert_string_equal(d->trace[d->ntrace - 1].rule, "job");
   q.model = "user";
   store_fine(w, shunt_resolve(w->session, &q, &d, &w->err));
   assert_string_equal(d->pinned_by, "transaction");
-  w->session->job = NULL;
+  w->session->job.name = NULL;
   store_fine(w, shunt_commit(tx, &w->err));
   store_fine(w, shunt_resolve(w->session, &q, &d, &w->err));
   assert_null(d->pinned_by);

@@ -1,6 +1,7 @@
 /* Reads with relations, from C: few statements, whatever the keys are cut into, and nothing lost when memory runs out.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "base/buf.h"
 #include "unit/query/store.h"
 
 #include "unit/faults.h"

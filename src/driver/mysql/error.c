@@ -1,0 +1,163 @@
+#include <errmsg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "driver/mysql/conn.h"
+
+/* Numbers of the servers' own. Those from 1900 on differ between MySQL and MariaDB, and none stands for two things. */
+typedef struct meaning {
+  unsigned number;
+  shunt_status status;
+} meaning;
+
+static const meaning meanings[] = {
+    {1020, SHUNT_E_CONFLICT},   /* the row has changed since it was read */
+    {1205, SHUNT_E_CONFLICT},   /* lock wait timeout */
+    {1213, SHUNT_E_CONFLICT},   /* deadlock */
+    {3572, SHUNT_E_CONFLICT},   /* NOWAIT */
+    {1048, SHUNT_E_CONSTRAINT}, /* null in a column that takes none */
+    {1062, SHUNT_E_CONSTRAINT}, /* unique */
+    {1169, SHUNT_E_CONSTRAINT}, /* unique */
+    {1216, SHUNT_E_CONSTRAINT}, /* foreign key, and the next three */
+    {1217, SHUNT_E_CONSTRAINT},  {1451, SHUNT_E_CONSTRAINT}, {1452, SHUNT_E_CONSTRAINT},
+    {1264, SHUNT_E_CONSTRAINT}, /* out of range */
+    {1265, SHUNT_E_CONSTRAINT}, /* data would be truncated */
+    {1292, SHUNT_E_CONSTRAINT}, /* no such date, no such number */
+    {1364, SHUNT_E_CONSTRAINT}, /* no value, and no default */
+    {1366, SHUNT_E_CONSTRAINT}, /* no value of the column's type, or not of its character set */
+    {1406, SHUNT_E_CONSTRAINT}, /* too long */
+    {1411, SHUNT_E_CONSTRAINT},  {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
+    {1644, SHUNT_E_CONSTRAINT},                              /* a trigger's SIGNAL */
+    {1690, SHUNT_E_CONSTRAINT},                              /* a result out of range */
+    {1906, SHUNT_E_CONSTRAINT}, /* MariaDB: a value for a generated column; the next is MySQL's */
+    {3105, SHUNT_E_CONSTRAINT},  {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
+    {3819, SHUNT_E_CONSTRAINT},                              /* MySQL: CHECK; the next is MariaDB's */
+    {4025, SHUNT_E_CONSTRAINT},  {1051, SHUNT_E_NOT_FOUND},  /* table */
+    {1054, SHUNT_E_NOT_FOUND},                               /* column */
+    {1091, SHUNT_E_NOT_FOUND},                               /* column or key, to be dropped */
+    {1109, SHUNT_E_NOT_FOUND},                               /* table */
+    {1146, SHUNT_E_NOT_FOUND},                               /* table */
+    {1176, SHUNT_E_NOT_FOUND},                               /* key */
+    {1305, SHUNT_E_NOT_FOUND},                               /* routine, savepoint */
+    {1630, SHUNT_E_NOT_FOUND},                               /* function */
+    {1792, SHUNT_E_TRANSACTION},                             /* a write in a read-only transaction */
+    {1317, SHUNT_E_TIMEOUT},                                 /* interrupted */
+    {1969, SHUNT_E_TIMEOUT},                                 /* MariaDB: max_statement_time; the next is MySQL's */
+    {3024, SHUNT_E_TIMEOUT},     {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
+    {1193, SHUNT_E_USAGE}, /* SET of no such variable; the next seven of one that can't be set so, or to that */
+    {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},      {1238, SHUNT_E_USAGE},
+    {1272, SHUNT_E_USAGE},       {1273, SHUNT_E_USAGE},      {1298, SHUNT_E_USAGE},
+    {1621, SHUNT_E_USAGE},       {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
+    {1267, SHUNT_E_USAGE}, /* a text that the column's character set has no letters for; the next two too */
+    {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},      {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
+    {1390, SHUNT_E_USAGE},                                                          /* too many placeholders */
+    {1040, SHUNT_E_DATASOURCE},                                                     /* too many connections */
+    {1044, SHUNT_E_DATASOURCE}, /* access denied, and the next four */
+    {1045, SHUNT_E_DATASOURCE},  {1142, SHUNT_E_DATASOURCE}, {1143, SHUNT_E_DATASOURCE},
+    {1227, SHUNT_E_DATASOURCE},  {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
+    {1203, SHUNT_E_DATASOURCE},                              /* too many connections of one user; the next too */
+    {1226, SHUNT_E_DATASOURCE},
+};
+
+/* Beyond the numbers, the SQL standard's classes. */
+static const struct {
+  const char *begins;
+  shunt_status status;
+} classes[] = {{"23", SHUNT_E_CONSTRAINT}, {"22", SHUNT_E_CONSTRAINT}, {"42", SHUNT_E_USAGE},
+               {"21", SHUNT_E_USAGE},      {"0A", SHUNT_E_USAGE},      {"40", SHUNT_E_CONFLICT}};
+
+static shunt_status status_of(unsigned number, const char *sqlstate) {
+  if (number == CR_OUT_OF_MEMORY || number == 1037 || number == 1038) return SHUNT_E_MEMORY;
+  for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+    if (meanings[i].number == number) return meanings[i].status;
+  for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+    if (strncmp(sqlstate, classes[i].begins, 2) == 0) return classes[i].status;
+  return SHUNT_E_DATASOURCE;
+}
+
+/* The library's own numbers (2000 to 2999) are about the connection: what is under way on it can't be known any more.
+ * So are some of the server's: it is going down, or has killed the connection. */
+static bool is_over(unsigned number) {
+  static const unsigned over[] = {1053, 1077, 1079, 1080, 1152, 1153, 1156, 1157, 1158,
+                                  1159, 1160, 1161, 1184, 1189, 1190, 1927, 4031};
+  if (number >= 2000 && number < 3000) return true;
+  for (size_t i = 0; i < sizeof over / sizeof *over; i++)
+    if (over[i] == number) return true;
+  return false;
+}
+
+static shunt_status with_sql(shunt_status status, const char *message, const char *sql, shunt_error *err) {
+  if (!sql) return error_set(err, status, "%s", message);
+  return error_set(err, status, "%s (in: %.300s%s)", message, sql, strlen(sql) > 300 ? "…" : "");
+}
+
+static const char *hint_of(unsigned number) {
+  switch (number) {
+  case 1153:
+    return "; the server's max_allowed_packet says how much one statement may carry";
+  case 1205:
+    return "; another transaction holds the rows: begin this one anew";
+  case 1213:
+    return "; begin the transaction anew";
+  case 1040:
+    return "; lower the pools' max, or raise the server's max_connections";
+  case 1203:
+  case 1226:
+    return "; lower the pools' max, or raise the user's max_user_connections";
+  default:
+    return "";
+  }
+}
+
+/* After the time was up, the library's error tells only whether the server said anything. */
+static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql, shunt_error *err) {
+  const char *client = conn->base.client->name;
+  long long ms = mysqldb_time_ms(conn);
+  char what[320];
+  if (!conn->open)
+    snprintf(what, sizeof what,
+             "client '%.99s': the server had not taken the connection in the %lld ms that there were", client, ms);
+  else if (heard)
+    snprintf(what, sizeof what,
+             "client '%.99s': the statement did not end in the %lld ms that there were, and was cancelled", client, ms);
+  else
+    snprintf(what, sizeof what, "client '%.99s': the server did not answer in the %lld ms that there were%s", client,
+             ms, conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
+  return with_sql(SHUNT_E_TIMEOUT, what, conn->open ? sql : NULL, err);
+}
+
+shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err) {
+  const char *client = conn->base.client->name;
+  if (stmt && !mysql_stmt_errno(stmt)) stmt = NULL; /* MariaDB's tells of a failed fetch there alone */
+  unsigned number = stmt ? mysql_stmt_errno(stmt) : mysql_errno(conn->db);
+  const char *message = stmt ? mysql_stmt_error(stmt) : mysql_error(conn->db);
+  const char *sqlstate = stmt ? mysql_stmt_sqlstate(stmt) : mysql_sqlstate(conn->db);
+  shunt_status status = status_of(number, sqlstate);
+  if (is_over(number)) conn->base.broken = true;
+  if (status == SHUNT_E_MEMORY)
+    error_memory(err);
+  else if (conn->until_ns)
+    status = too_late(conn, !is_over(number), sql, err);
+  else if (status == SHUNT_E_USAGE || status == SHUNT_E_NOT_FOUND)
+    with_sql(status, message, sql, err);
+  else if (status == SHUNT_E_CONSTRAINT || status == SHUNT_E_TRANSACTION)
+    error_set(err, status, "%s", message);
+  else
+    error_set(err, status, "client '%s': %s%s", client, message[0] ? message : "the connection is lost",
+              hint_of(number));
+  error_client(err, client);
+  if (!err) return status;
+  err->engine_code = (int)number;
+  if (strlen(sqlstate) < sizeof err->sqlstate) memcpy(err->sqlstate, sqlstate, strlen(sqlstate) + 1);
+  return status;
+}
+
+shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
+                            shunt_error *err) {
+  if (sql)
+    with_sql(status, why, sql, err);
+  else
+    error_set(err, status, "client '%s': %s", conn->base.client->name, why);
+  error_client(err, conn->base.client->name);
+  return status;
+}

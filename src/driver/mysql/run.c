@@ -1,0 +1,256 @@
+#include <errmsg.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "driver/mysql/conn.h"
+
+enum { NEEDS_PREPARING = 1615, NOT_KNOWN = 1243 /* no such prepared statement */ };
+
+/* ---- values in ---- */
+
+/* The library reads a length through a pointer, which is to the buffer's where there is none. */
+static void bind_bytes(MYSQL_BIND *b, enum enum_field_types type, const shunt_value *v) {
+  b->buffer_type = type;
+  b->buffer = v->size ? (void *)(uintptr_t)v->as.bytes : (void *)(uintptr_t) "";
+  b->buffer_length = v->size;
+}
+
+static void bind(MYSQL_BIND *b, const shunt_value *v) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_BOOL:
+    b->buffer_type = MYSQL_TYPE_TINY;
+    b->buffer = (void *)(uintptr_t)&v->as.boolean;
+    return;
+  case SHUNT_INTEGER:
+    b->buffer_type = MYSQL_TYPE_LONGLONG;
+    b->buffer = (void *)(uintptr_t)&v->as.integer;
+    return;
+  case SHUNT_FLOAT:
+    b->buffer_type = MYSQL_TYPE_DOUBLE;
+    b->buffer = (void *)(uintptr_t)&v->as.number;
+    return;
+  case SHUNT_TEXT:
+    bind_bytes(b, MYSQL_TYPE_STRING, v);
+    return;
+  case SHUNT_BLOB:
+    bind_bytes(b, MYSQL_TYPE_BLOB, v);
+    return;
+  case SHUNT_NULL:
+    break;
+  }
+  b->buffer_type = MYSQL_TYPE_NULL;
+}
+
+static shunt_status check_params(const mysql_conn *conn, const mysql_statement *s, const shunt_value *params,
+                                 size_t nparams, shunt_error *err) {
+  if (s->nparams != nparams)
+    return error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)", s->nparams,
+                     nparams, s->sql);
+  for (size_t i = 0; i < nparams; i++)
+    if (params[i].type == SHUNT_FLOAT && !isfinite(params[i].as.number))
+      return error_set(err, SHUNT_E_USAGE, "parameter %zu is %s, which %s has no number for", i + 1,
+                       isnan(params[i].as.number) ? "not a number (NaN)" : "infinite",
+                       conn->mariadb ? "MariaDB" : "MySQL");
+  return SHUNT_OK;
+}
+
+/* The types of a few values that have one size each, by which they can stay bound; 0: of others. */
+static uint64_t fixed_types(const shunt_value *params, size_t n) {
+  const size_t most = 16;
+  uint64_t types = n <= most ? 1 : 0;
+  for (size_t i = 0; i < n && types; i++)
+    types = params[i].type == SHUNT_TEXT || params[i].type == SHUNT_BLOB ? 0 : types << 3 | params[i].type;
+  return types;
+}
+
+/* The library copies what says where the values are, and the values stay where they are: those of the next run too,
+ * most often. */
+static shunt_status bind_all(mysql_conn *conn, mysql_statement *s, const shunt_value *params, shunt_error *err) {
+  if (s->nparams == 0) return SHUNT_OK;
+  uint64_t types = fixed_types(params, s->nparams);
+  if (types && types == s->bound_types && params == s->bound_at) return SHUNT_OK;
+  s->bound_types = 0;
+  if (!base_grow(&conn->binds, &conn->bind_room, s->nparams, sizeof *conn->binds)) return error_memory(err);
+  memset(conn->binds, 0, s->nparams * sizeof *conn->binds);
+  for (size_t i = 0; i < s->nparams; i++) bind(&conn->binds[i], &params[i]);
+  if (mysql_stmt_bind_param(s->stmt, conn->binds)) return mysqldb_fail(conn, s->stmt, s->sql, err);
+  s->bound_types = types;
+  s->bound_at = params;
+  return SHUNT_OK;
+}
+
+/* ---- the transaction, as the server sees it ---- */
+
+static shunt_status check_kind(const mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
+  if (s->kind == STATEMENT_STAYS)
+    return mysqldb_refuse(conn, SHUNT_E_USAGE,
+                          "it would stay with the connection, which is shared: name databases in the configuration, "
+                          "and hold rows by a transaction",
+                          s->sql, err);
+  if (s->kind == STATEMENT_COMMITS && conn->base.in_transaction)
+    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION,
+                          "it would commit the transaction that is open, whether it succeeds or not: run it outside of "
+                          "one",
+                          s->sql, err);
+  return SHUNT_OK;
+}
+
+static void lose(mysql_conn *conn, const char *why) { snprintf(conn->lost, sizeof conn->lost, "%s", why); }
+
+/* An error tells nothing of what became of the transaction; the answer to the next statement does. */
+static void after_error(mysql_conn *conn, const shunt_error *err) {
+  char why[sizeof conn->lost];
+  if (!conn->base.in_transaction || conn->base.broken || conn->lost[0]) return;
+  snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, err ? err->message : "a statement failed");
+  if (!mysqldb_tidy(conn, "DO 0")) return;
+  if (!(conn->db->server_status & SERVER_STATUS_IN_TRANS)) lose(conn, why);
+}
+
+/* Words that were not seen coming: a comment that is code, a procedure that commits, SET autocommit. */
+static shunt_status after_success(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
+  unsigned status = conn->db->server_status;
+  if (status & SERVER_SESSION_STATE_CHANGED) conn->base.altered = true;
+  bool open = status & SERVER_STATUS_IN_TRANS, automatic = status & SERVER_STATUS_AUTOCOMMIT;
+  if (open == conn->base.in_transaction && automatic) return SHUNT_OK;
+  if (conn->base.in_transaction && open) return SHUNT_OK;
+  conn->base.broken = true;
+  if (conn->base.in_transaction) {
+    lose(conn, "a statement in it ended it");
+    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "it has ended the transaction around it", s->sql, err);
+  }
+  return mysqldb_refuse(conn, SHUNT_E_USAGE,
+                        "a transaction is begun and ended by the session's transaction, not by SQL", s->sql, err);
+}
+
+/* ---- sending ---- */
+
+void mysqldb_drop_sent(mysql_conn *conn) {
+  mysqldb_give_up_started(conn);
+  mysqldb_done(conn->sent);
+  conn->sent = NULL;
+}
+
+shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params,
+                          size_t nparams, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  mysql_statement *s = NULL;
+  mysqldb_drop_sent(conn);
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (status) return status;
+  if (conn->lost[0])
+    status = error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction: %s", conn->lost);
+  else
+    status = mysqldb_statement(conn, sql, sql_size, &s, err);
+  if (!status) status = check_kind(conn, s, err);
+  if (!status) status = check_params(conn, s, params, nparams, err);
+  if (!status) status = bind_all(conn, s, params, err);
+  if (status) {
+    mysqldb_done(s);
+    after_error(conn, err);
+    error_client(err, base->client->name);
+    return status;
+  }
+  conn->sent = s;
+  conn->sent_params = params;
+  if (s->leaves) base->altered = true; /* though it may fail, which undoes little of it */
+  return SHUNT_OK;
+}
+
+/* ---- running ---- */
+
+typedef struct outcome {
+  int64_t rows; /* read */
+  int64_t affected, generated_id;
+} outcome;
+
+/* All of these come before anything was changed: a read whose columns are others now has run, to no end. */
+static bool is_stale(const mysql_statement *s, unsigned number) {
+  return number == NEEDS_PREPARING || number == NOT_KNOWN ||
+         (number == CR_NEW_STMT_METADATA && s->kind == STATEMENT_OTHER);
+}
+
+static shunt_status execute(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
+  if (mysqldb_execute(conn, s) == 0) return SHUNT_OK;
+  if (!is_stale(s, mysql_stmt_errno(s->stmt))) return mysqldb_fail(conn, s->stmt, s->sql, err);
+  shunt_status status = mysqldb_prepare_again(conn, s, err);
+  if (!status) status = bind_all(conn, s, conn->sent_params, err);
+  if (status || mysqldb_execute(conn, s) == 0) return status;
+  return mysqldb_fail(conn, s->stmt, s->sql, err);
+}
+
+static int64_t to_id(my_ulonglong id) { return id <= INT64_MAX ? (int64_t)id : 0; }
+
+/* A procedure gives several results: the first one's rows are those asked for. */
+static shunt_status run_prepared(mysql_conn *conn, mysql_statement *s, shunt_rows *into, outcome *o, shunt_error *err) {
+  shunt_status status = execute(conn, s, err);
+  if (status) return status;
+  int more = 0;
+  bool first = true;
+  while (more == 0) {
+    if (mysql_stmt_field_count(s->stmt)) {
+      shunt_status got = mysqldb_rows(conn, s, first ? into : NULL, &o->rows, status ? NULL : err);
+      if (!status) status = got;
+      first = false;
+    } else {
+      o->affected = (int64_t)mysql_stmt_affected_rows(s->stmt);
+      o->generated_id = to_id(mysql_stmt_insert_id(s->stmt));
+    }
+    if (status && conn->base.broken) return status;
+    more = mysql_more_results(conn->db) ? mysqldb_stmt_next_result(conn, s->stmt) : -1;
+  }
+  return status || more < 0 ? status : mysqldb_fail(conn, s->stmt, s->sql, err);
+}
+
+static shunt_status run_text(mysql_conn *conn, const mysql_statement *s, shunt_rows *into, outcome *o,
+                             shunt_error *err) {
+  if (mysqldb_execute(conn, s)) return mysqldb_fail(conn, NULL, s->sql, err);
+  if (mysql_field_count(conn->db) == 0) {
+    o->affected = (int64_t)mysql_affected_rows(conn->db);
+    return SHUNT_OK;
+  }
+  MYSQL_RES *result = mysqldb_store_result(conn);
+  if (!result) return mysqldb_fail(conn, NULL, s->sql, err);
+  shunt_status status = mysqldb_text_rows(conn, result, into, &o->rows, err);
+  mysql_free_result(result);
+  return status;
+}
+
+shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                             shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  mysql_statement *s = conn->sent;
+  outcome o = {0, 0, 0};
+  if (affected) *affected = 0;
+  if (generated_id) *generated_id = 0;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  shunt_status status = conn->started ? SHUNT_OK : mysqldb_check_time(conn, err);
+  if (status) {
+    mysqldb_drop_sent(conn);
+    return status;
+  }
+  status = s->stmt ? run_prepared(conn, s, into, &o, err) : run_text(conn, s, into, &o, err);
+  conn->sent = NULL;
+  if (status)
+    after_error(conn, err);
+  else
+    status = after_success(conn, s, err);
+  if (!status && affected) *affected = o.rows && s->kind == STATEMENT_CHANGES ? o.rows : o.affected;
+  if (!status && generated_id) *generated_id = o.generated_id;
+  if (s->stale) mysqldb_forget(conn, s);
+  mysqldb_done(s);
+  if (status) error_client(err, base->client->name);
+  return status;
+}
+
+shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err) {
+  return mysqldb_real_query(conn, sql, strlen(sql)) ? mysqldb_fail(conn, NULL, sql, err) : SHUNT_OK;
+}
+
+bool mysqldb_tidy(mysql_conn *conn, const char *sql) {
+  mysqldb_allow_little(conn);
+  if (mysqldb_control(conn, sql, NULL)) conn->base.broken = true;
+  if (!conn->base.broken) conn->until_ns = 0;
+  return !conn->base.broken;
+}

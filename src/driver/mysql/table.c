@@ -1,0 +1,219 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/suggest.h"
+#include "driver/mysql/conn.h"
+
+/* A server that keeps names in lower case finds them by any. */
+#define SAME_NAME(alias) "(@@lower_case_table_names > 0 OR CAST(" alias ".table_name AS BINARY) = CAST(? AS BINARY))"
+
+static const char columns_sql[] =
+    "SELECT c.column_name, c.column_type, c.data_type, c.is_nullable = 'YES', c.collation_name, "
+    "c.character_set_name, c.extra, s.seq_in_index FROM information_schema.columns AS c "
+    "LEFT JOIN information_schema.statistics AS s ON s.table_schema = DATABASE() AND s.table_name = ? "
+    "AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name AND " SAME_NAME(
+        "s") " "
+             "WHERE c.table_schema = DATABASE() AND c.table_name = ? AND " SAME_NAME(
+                 "c") " ORDER BY c.ordinal_position";
+
+enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY };
+
+static const char tables_sql[] = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
+
+static shunt_status ask(mysql_conn *conn, const char *sql, const char *table, size_t nparams, shunt_rows *rows,
+                        shunt_error *err) {
+  shunt_value name = shunt_text(table, strlen(table)), params[] = {name, name, name, name};
+  shunt_status status = mysqldb_send(&conn->base, sql, strlen(sql), params, nparams, err);
+  return status ? status : mysqldb_receive(&conn->base, rows, NULL, NULL, err);
+}
+
+static const char *text_of(const shunt_value *cell) {
+  return cell->type == SHUNT_TEXT || cell->type == SHUNT_BLOB ? cell->as.bytes : "";
+}
+
+static shunt_status no_table(mysql_conn *conn, const char *table, shunt_error *err) {
+  suggest near = suggest_for(table);
+  shunt_rows *rows = rows_new();
+  if (rows && ask(conn, tables_sql, "", 0, rows, NULL) == SHUNT_OK)
+    for (size_t i = 0; i < rows->count; i++) suggest_try(&near, text_of(&rows_row(rows, i)[0]));
+  error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
+            suggest_text(&near));
+  shunt_rows_free(rows);
+  return SHUNT_E_NOT_FOUND;
+}
+
+/* ---- what a column holds ---- */
+
+static bool is(const char *type, const char *const *words) {
+  for (; *words; words++)
+    if (strcmp(type, *words) == 0) return true;
+  return false;
+}
+
+static void holds_integers(driver_column *column, int64_t least, uint64_t most) {
+  column->kind = most > INT64_MAX ? DRIVER_NUMBERS : DRIVER_INTEGERS;
+  column->least = least;
+  column->most = most > INT64_MAX ? INT64_MAX : (int64_t)most;
+  column->numeric = column->exact = true;
+}
+
+static bool set_integer(driver_column *column, const char *type) {
+  static const struct {
+    const char *name;
+    int bits;
+  } types[] = {{"tinyint", 8}, {"smallint", 16}, {"mediumint", 24}, {"int", 32}, {"bigint", 64}};
+  bool is_unsigned = strstr(column->type, "unsigned") != NULL;
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    if (strcmp(type, types[i].name) != 0) continue;
+    uint64_t most = UINT64_MAX >> (64 - types[i].bits);
+    if (is_unsigned)
+      holds_integers(column, 0, most);
+    else
+      holds_integers(column, -(int64_t)(most / 2) - 1, most / 2);
+    return true;
+  }
+  return false;
+}
+
+static uint64_t most_of_bits(const char *declared) {
+  const char *open = strchr(declared, '(');
+  long bits = open ? strtol(open + 1, NULL, 10) : 1;
+  return bits < 1 || bits > 64 ? UINT64_MAX : UINT64_MAX >> (64 - bits);
+}
+
+static void set_kind(driver_column *column, const char *type) {
+  static const char *const rounded[] = {"float", "double", NULL};
+  static const char *const blobs[] = {"binary",   "varbinary", "tinyblob", "blob", "mediumblob",
+                                      "longblob", "geometry",  "vector",   NULL};
+  static const char *const texts[] = {"char",     "varchar", "tinytext", "text", "mediumtext",
+                                      "longtext", "enum",    "set",      NULL};
+  if (set_integer(column, type)) return;
+  column->text = true;
+  if (strcmp(type, "decimal") == 0 || is(type, rounded)) {
+    column->kind = DRIVER_NUMBERS;
+    column->numeric = true;
+    column->exact = type[2] == 'c';
+    column->single = strcmp(type, "float") == 0;
+    column->text = false;
+  } else if (strcmp(type, "bit") == 0) {
+    holds_integers(column, 0, most_of_bits(column->type));
+    column->text = false;
+    column->digits_type = "UNSIGNED";
+  } else if (strcmp(type, "year") == 0) {
+    holds_integers(column, 0, 2155);
+    column->text = false;
+  } else if (is(type, blobs)) {
+    column->kind = DRIVER_BLOBS;
+  } else if (is(type, texts)) {
+    column->kind = DRIVER_STRINGS;
+  } else if (strcmp(type, "uuid") == 0) {
+    column->kind = DRIVER_UUIDS;
+    column->collation = DRIVER_NOCASE;
+  } else {
+    column->kind = DRIVER_OTHERS;
+  }
+}
+
+/* How many digits after the point columns of these types keep: as many as they say, and without a word none. */
+static void set_digits(driver_column *column, const char *type) {
+  static const char *const times[] = {"time", "datetime", "timestamp", NULL};
+  bool decimal = strcmp(type, "decimal") == 0;
+  column->rounds = decimal || column->kind == DRIVER_INTEGERS || (column->kind == DRIVER_NUMBERS && column->exact) ||
+                   is(type, times);
+  const char *said = strchr(column->type, decimal ? ',' : '(');
+  if (said && (decimal || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
+}
+
+/* ---- how its texts compare ---- */
+
+/* Blanks at the end count in few collations; their names say so. */
+static bool counts_blanks(const char *collation) {
+  return strstr(collation, "nopad") || strstr(collation, "_0900_") || strcmp(collation, "binary") == 0;
+}
+
+static bool ends_in(const char *text, const char *end) {
+  size_t size = strlen(text), tail = strlen(end);
+  return size >= tail && strcmp(text + size - tail, end) == 0;
+}
+
+/* Those of no language's own, which have ch, ij or a dotless i for something else than their letters. */
+static bool is_plain_for_ascii(const char *collation) {
+  static const char *const general[] = {
+      "_general_ci",       "_unicode_ci",       "_unicode_520_ci",       "_0900_ai_ci",          "_uca1400_ai_ci",
+      "_general_nopad_ci", "_unicode_nopad_ci", "_unicode_520_nopad_ci", "_uca1400_nopad_ai_ci", "latin1_swedish_ci"};
+  for (size_t i = 0; i < sizeof general / sizeof *general; i++)
+    if (ends_in(collation, general[i])) return true;
+  return false;
+}
+
+/* The server alone knows: it is asked for weights, which are equal, and ordered, as texts are. A text that the column's
+ * character set can't write has none, and is equal to nothing there. */
+static bool set_weight(driver_table *t, driver_column *column, const char *charset, const char *collation) {
+  const char *trim = counts_blanks(collation) ? "" : "TRIM(TRAILING ' ' FROM ", *end = trim[0] ? ")" : "";
+  bool all = strncmp(charset, "utf8mb4", 7) == 0;
+  column->collation = DRIVER_WEIGHED;
+  column->ascii = is_plain_for_ascii(collation);
+  column->weight =
+      all ? arena_printf(&t->arena, "WEIGHT_STRING(%sCONVERT(? USING %s)%s COLLATE %s)", trim, charset, end, collation)
+          : arena_printf(&t->arena,
+                         "(SELECT IF(CAST(CONVERT(CONVERT(x USING %s) USING utf8mb4) AS BINARY) = CAST(x "
+                         "AS BINARY), WEIGHT_STRING(%sCONVERT(x USING %s)%s COLLATE %s), NULL) FROM "
+                         "(SELECT ? AS x) AS asked)",
+                         charset, trim, charset, end, collation);
+  /* of several levels, the first one's end lies in the middle */
+  bool padded = trim[0] && !strstr(collation, "_as_");
+  column->pad =
+      !padded ? NULL : arena_printf(&t->arena, "WEIGHT_STRING(CONVERT(' ' USING %s) COLLATE %s)", charset, collation);
+  return column->weight && (column->pad || !padded);
+}
+
+static bool set_collation(driver_table *t, driver_column *column, const char *charset, const char *collation) {
+  if (column->kind != DRIVER_STRINGS || !collation[0]) return true;
+  column->cased = ends_in(collation, "_bin") || ends_in(collation, "_cs");
+  /* by its bytes, unless there are texts that it can't hold, which can't even be asked for */
+  if (!ends_in(collation, "_bin") || strcmp(charset, "utf8mb4") != 0) return set_weight(t, column, charset, collation);
+  column->collation = counts_blanks(collation) ? DRIVER_BINARY : DRIVER_PADDED;
+  return true;
+}
+
+/* ---- all of it ---- */
+
+static shunt_status read_column(driver_table *t, const shunt_value *cells, driver_column *column, shunt_error *err) {
+  column->name = arena_strdup(&t->arena, text_of(&cells[NAME]));
+  column->type = arena_strdup(&t->arena, text_of(&cells[TYPE]));
+  if (!column->name || !column->type) return error_memory(err);
+  column->nullable = cells[NULLABLE].as.integer != 0;
+  column->key = cells[KEY].type == SHUNT_INTEGER ? (int)cells[KEY].as.integer : 0;
+  column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
+  set_kind(column, text_of(&cells[DATA_TYPE]));
+  set_digits(column, text_of(&cells[DATA_TYPE]));
+  return set_collation(t, column, text_of(&cells[CHARSET]), text_of(&cells[COLLATION])) ? SHUNT_OK : error_memory(err);
+}
+
+static shunt_status read_table(mysql_conn *conn, const shunt_rows *rows, driver_table *t, shunt_error *err) {
+  t->folds = true;
+  t->returning = conn->returning;
+  shunt_status status = driver_table_size(t, rows->count) ? SHUNT_OK : error_memory(err);
+  for (size_t i = 0; i < rows->count && !status; i++) status = read_column(t, rows_row(rows, i), &t->columns[i], err);
+  return status || driver_table_name(t) ? status : error_memory(err);
+}
+
+shunt_status mysqldb_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  driver_table *t = NULL;
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? ask(conn, columns_sql, table, 4, rows, err) : error_memory(err);
+  if (!status && rows->count == 0) status = no_table(conn, table, err);
+  if (!status && !(t = driver_table_new())) status = error_memory(err);
+  if (!status) status = read_table(conn, rows, t, err);
+  shunt_rows_free(rows);
+  if (status) {
+    error_client(err, base->client->name);
+    driver_table_free(t);
+    return status;
+  }
+  *out = t;
+  return SHUNT_OK;
+}

@@ -1,0 +1,129 @@
+#define _POSIX_C_SOURCE 200809L
+#include <ctype.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "driver/pg/conn.h"
+#include "driver/socket.h"
+
+/* So that values look the same whatever the server, the database and the user are set to. */
+static const char settings[] = "SET datestyle = ISO; SET intervalstyle = iso_8601; SET timezone = 'UTC'; "
+                               "SET extra_float_digits = 3; SET bytea_output = hex; "
+                               "SET standard_conforming_strings = on";
+
+static const char TOO_MANY_CONNECTIONS[] = "53300";
+
+static void ignore_notice(void *ud, const PGresult *notice) { (void)ud, (void)notice; }
+
+/* ---- how long ---- */
+
+static const char *option(const char *const *keywords, const char *const *values, const char *keyword) {
+  for (; *keywords; keywords++, values++)
+    if (strcmp(*keywords, keyword) == 0) return *values;
+  return "";
+}
+
+/* Of each host; 0: as long as it takes. */
+static int64_t timeout_s(const char *const *keywords, const char *const *values) {
+  long seconds = strtol(option(keywords, values, "connect_timeout"), NULL, 10);
+  int64_t hosts = 1;
+  for (const char *at = option(keywords, values, "host"); (at = strchr(at, ',')); at++) hosts++;
+  return seconds > 0 && seconds < INT_MAX ? seconds * hosts : 0;
+}
+
+/* Until the connection is given up: whatever comes first. */
+static void set_limit(pg_conn *conn, int64_t limit_s) {
+  int64_t until_ns = limit_s ? clock_monotonic_ns() + limit_s * NS_PER_S : 0;
+  conn->until_ns = conn->base.deadline_ns;
+  if (until_ns && (!conn->until_ns || until_ns < conn->until_ns)) conn->until_ns = until_ns;
+}
+
+static shunt_status too_late(const pg_conn *conn, int64_t limit_s, shunt_error *err) {
+  const char *name = conn->base.client->name;
+  if (conn->until_ns == conn->base.deadline_ns)
+    return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the time was up before the server had taken the connection",
+                     name);
+  return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the server does not answer within %lld s (connect_timeout)",
+                   name, (long long)limit_s);
+}
+
+/* ---- what went wrong ---- */
+
+/* libpq tells a SQLSTATE of a connection that was refused only in what it says at length: "…: FATAL:  28P01: …". */
+static char *find_state(char *line) {
+  for (char *at = line; (at = strstr(at, ":  ")); at++) {
+    size_t n = 0;
+    while (n < 5 && (isdigit((unsigned char)at[3 + n]) || isupper((unsigned char)at[3 + n]))) n++;
+    if (n == 5 && at[8] == ':' && at[9] == ' ') return at + 3;
+  }
+  return NULL;
+}
+
+/* "LOCATION:  auth_failed, auth.c:326": where in the server's source. */
+static bool is_location(const char *line) {
+  const char *file = strstr(line, ".c:");
+  return file && file[3] && strspn(file + 3, "0123456789") == strlen(file + 3);
+}
+
+static shunt_status refused(const pg_conn *conn, shunt_error *err) {
+  char said[1024], why[512] = "", state[6] = "";
+  size_t size = 0;
+  snprintf(said, sizeof said, "%s", PQerrorMessage(conn->pg));
+  for (char *line = said, *next; line && *line; line = next) {
+    next = strchr(line, '\n');
+    if (next) *next++ = 0;
+    if (is_location(line)) continue;
+    char *code = find_state(line);
+    if (code) {
+      memcpy(state, code, 5);
+      memmove(code, code + 7, strlen(code + 7) + 1);
+    }
+    line += strspn(line, "\t ");
+    if (size < sizeof why) size += (size_t)snprintf(why + size, sizeof why - size, "%s%s", size ? "; " : "", line);
+  }
+  const char *hint = strcmp(state, TOO_MANY_CONNECTIONS) == 0
+                         ? "; lower the pools' max, or raise the server's max_connections or the role's own limit"
+                         : "";
+  error_set(err, SHUNT_E_DATASOURCE, "client '%s': %s%s", conn->base.client->name, why, hint);
+  if (err) memcpy(err->sqlstate, state, sizeof state);
+  return SHUNT_E_DATASOURCE;
+}
+
+/* ---- connecting ---- */
+
+/* Step by step, since libpq would print the server's notices before it could be told not to. False when too late. */
+static bool connect_by_steps(const pg_conn *conn, PostgresPollingStatusType *step) {
+  *step = PQstatus(conn->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+  while (*step == PGRES_POLLING_READING || *step == PGRES_POLLING_WRITING) {
+    short events = *step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
+    if (!socket_wait(PQsocket(conn->pg), events, conn->until_ns)) return false;
+    *step = PQconnectPoll(conn->pg);
+  }
+  return true;
+}
+
+/* Nothing is ever to wait inside of libpq. */
+static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
+  PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
+  conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
+  return PQsetnonblocking(conn->pg, 1) ? pg_fail(conn, NULL, NULL, err) : pg_exec(conn, settings, NULL, err);
+}
+
+shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err) {
+  int64_t limit_s = timeout_s(keywords, values);
+  PostgresPollingStatusType step;
+  set_limit(conn, limit_s);
+  conn->pg = PQconnectStartParams(keywords, values, 0);
+  if (!conn->pg) return error_memory(err);
+  PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
+  PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
+  if (!connect_by_steps(conn, &step)) return too_late(conn, limit_s, err);
+  shunt_status status = step == PGRES_POLLING_OK ? begin_session(conn, err) : refused(conn, err);
+  if (conn->given_up) return too_late(conn, limit_s, err);
+  conn->until_ns = 0;
+  return status;
+}

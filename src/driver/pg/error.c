@@ -1,0 +1,122 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "driver/pg/conn.h"
+
+/* The longest match counts: a whole SQLSTATE, or its class. */
+typedef struct meaning {
+  const char *state;
+  shunt_status status;
+} meaning;
+
+static const meaning meanings[] = {
+    {"08", SHUNT_E_DATASOURCE},    {"0A", SHUNT_E_USAGE},         {"21", SHUNT_E_USAGE},
+    {"22", SHUNT_E_USAGE},         {"22001", SHUNT_E_CONSTRAINT}, {"22003", SHUNT_E_CONSTRAINT},
+    {"22007", SHUNT_E_CONSTRAINT}, {"22008", SHUNT_E_CONSTRAINT}, {"22021", SHUNT_E_CONSTRAINT},
+    {"22P02", SHUNT_E_CONSTRAINT}, {"22P03", SHUNT_E_CONSTRAINT}, {"22P05", SHUNT_E_CONSTRAINT},
+    {"23", SHUNT_E_CONSTRAINT},    {"25", SHUNT_E_TRANSACTION},   {"25P01", SHUNT_E_USAGE},
+    {"26000", SHUNT_E_CONFLICT},   {"3B", SHUNT_E_USAGE},         {"3F000", SHUNT_E_NOT_FOUND},
+    {"40", SHUNT_E_TRANSACTION},   {"40001", SHUNT_E_CONFLICT},   {"40P01", SHUNT_E_CONFLICT},
+    {"42", SHUNT_E_USAGE},         {"42501", SHUNT_E_DATASOURCE}, {"42703", SHUNT_E_NOT_FOUND},
+    {"42704", SHUNT_E_NOT_FOUND},  {"42P01", SHUNT_E_NOT_FOUND},  {"44", SHUNT_E_CONSTRAINT},
+    {"54", SHUNT_E_USAGE},         {"55P03", SHUNT_E_CONFLICT},   {"57014", SHUNT_E_TIMEOUT},
+    {"P0001", SHUNT_E_CONSTRAINT},
+};
+
+static shunt_status status_of(const char *state) {
+  shunt_status status = SHUNT_E_DATASOURCE;
+  size_t longest = 0;
+  for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
+    size_t size = strlen(meanings[i].state);
+    if (size <= longest || strncmp(state, meanings[i].state, size) != 0) continue;
+    longest = size;
+    status = meanings[i].status;
+  }
+  return status;
+}
+
+void pg_one_line(const char *message, char *room, size_t size) {
+  size_t at = 0;
+  for (; *message && at + 2 < size; message++) {
+    if (*message != '\n' && *message != '\t')
+      room[at++] = *message;
+    else if (*message == '\n' && message[1])
+      memcpy(room + at, "; ", 2), at += 2;
+  }
+  room[at] = 0;
+}
+
+const char *pg_sqlstate(const PGresult *result) {
+  const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+  return state ? state : "";
+}
+
+bool pg_is_outdated_plan(const PGresult *result) {
+  const char *source = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
+  return strcmp(pg_sqlstate(result), "0A000") == 0 && source && strcmp(source, "RevalidateCachedQuery") == 0;
+}
+
+shunt_status pg_refuse_failed(shunt_error *err) {
+  error_set(err, SHUNT_E_TRANSACTION,
+            "an earlier statement of this transaction failed, and PostgreSQL takes no other one until it is rolled "
+            "back");
+  if (err) memcpy(err->sqlstate, "25P02", sizeof "25P02");
+  return SHUNT_E_TRANSACTION;
+}
+
+static const char *field(const PGresult *result, int which) {
+  const char *text = PQresultErrorField(result, which);
+  return text ? text : "";
+}
+
+static shunt_status given_up(const pg_conn *conn, shunt_error *err) {
+  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer in the %lld ms that there were%s",
+                   conn->base.client->name, pg_time_ms(conn),
+                   conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
+}
+
+static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err) {
+  char why[512];
+  conn->base.broken = true;
+  pg_one_line(result ? PQresultErrorMessage(result) : PQerrorMessage(conn->pg), why, sizeof why);
+  return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the connection is lost: %s", conn->base.client->name,
+                   why[0] ? why : "the server has closed it");
+}
+
+static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *state, const char *sql,
+                             shunt_error *err) {
+  shunt_status status = status_of(state);
+  const char *message = field(result, PG_DIAG_MESSAGE_PRIMARY), *hint = field(result, PG_DIAG_MESSAGE_HINT);
+  char known[512];
+  if (!message[0]) { /* libpq's own, which has no fields */
+    pg_one_line(PQresultErrorMessage(result), known, sizeof known);
+    message = known;
+  }
+  if (strcmp(state, "25P02") == 0) return pg_refuse_failed(err);
+  if (status == SHUNT_E_TIMEOUT && conn->until_ns)
+    return error_set(err, status,
+                     "client '%s': the statement did not end in the %lld ms that there were, and was "
+                     "cancelled",
+                     conn->base.client->name, pg_time_ms(conn));
+  if (pg_is_outdated_plan(result))
+    return error_set(err, SHUNT_E_CONFLICT,
+                     "a table was changed since this connection first read it; begin the transaction anew");
+  if (strcmp(state, "42P18") == 0) hint = "say of which type it is: CAST(? AS …)";
+  if (status == SHUNT_E_DATASOURCE || status == SHUNT_E_TIMEOUT)
+    return error_set(err, status, "client '%s': %s%s%s", conn->base.client->name, message, hint[0] ? "; " : "", hint);
+  if (!sql || status == SHUNT_E_CONSTRAINT || status == SHUNT_E_CONFLICT) return error_set(err, status, "%s", message);
+  return error_set(err, status, "%s%s%s (in: %.300s%s)", message, hint[0] ? "; " : "", hint, sql,
+                   strlen(sql) > 300 ? "…" : "");
+}
+
+shunt_status pg_fail(pg_conn *conn, const PGresult *result, const char *sql, shunt_error *err) {
+  char state[6];
+  snprintf(state, sizeof state, "%s", pg_sqlstate(result));
+  bool alive = result && PQstatus(conn->pg) == CONNECTION_OK;
+  shunt_status status = conn->given_up ? given_up(conn, err)
+                        : alive        ? by_state(conn, result, state, sql, err)
+                                       : lost(conn, result, err);
+  error_client(err, conn->base.client->name);
+  if (err) memcpy(err->sqlstate, state, sizeof state);
+  return status;
+}

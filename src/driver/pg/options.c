@@ -1,0 +1,167 @@
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "driver/pg/conn.h"
+
+typedef struct list {
+  const cat_client *client;
+  arena *a;
+  const PQconninfoOption *known;
+  const char **keywords, **values;
+  size_t count;
+} list;
+
+/* Where nothing else is said. A connection of which only one end is left is found within a minute. */
+static const char *const defaults[][2] = {
+    {"connect_timeout", "10"}, {"keepalives_idle", "30"},     {"keepalives_interval", "10"},
+    {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "shunt"},
+};
+
+/* libpq takes whole numbers of these; a bare number is one already. */
+static const struct {
+  const char *keyword;
+  int64_t unit_ms;
+} durations[] = {
+    {"connect_timeout", 1000}, {"keepalives_idle", 1000}, {"keepalives_interval", 1000}, {"tcp_user_timeout", 1}};
+
+enum { DEFAULTS = sizeof defaults / sizeof *defaults, OWN_OPTIONS = DEFAULTS + 1 };
+
+static const char *value_of(const list *l, const char *keyword) {
+  for (size_t i = 0; i < l->count; i++)
+    if (strcmp(l->keywords[i], keyword) == 0) return l->values[i];
+  return NULL;
+}
+
+/* In place of one that is there already. */
+static void set(list *l, const char *keyword, const char *value) {
+  size_t i = 0;
+  while (i < l->count && strcmp(l->keywords[i], keyword) != 0) i++;
+  l->keywords[i] = keyword;
+  l->values[i] = value;
+  if (i == l->count) l->count++;
+}
+
+static bool is_path(const char *keyword) {
+  static const char *const paths[] = {"sslrootcert", "sslcert",  "sslkey",      "sslcrl",
+                                      "sslcrldir",   "passfile", "servicefile", "sslkeylogfile"};
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+    if (strcmp(keyword, paths[i]) == 0) return true;
+  return false;
+}
+
+/* A relative path is relative to the file that names it. The certificates of the system, and a key that an engine keeps
+ * (ENGINE:NAME), are no paths. */
+static bool set_beside(list *l, const char *folder, const char *keyword, const char *value) {
+  bool path = is_path(keyword) && value[0] && value[0] != '/' && strcmp(value, "system") != 0 &&
+              !(strcmp(keyword, "sslkey") == 0 && strchr(value, ':'));
+  const char *placed = path ? arena_printf(l->a, "%s%s", folder, value) : value;
+  if (placed) set(l, keyword, placed);
+  return placed != NULL;
+}
+
+static bool is_known(const list *l, const char *keyword) {
+  for (const PQconninfoOption *o = l->known; o->keyword; o++)
+    if (strcmp(o->keyword, keyword) == 0) return true;
+  return false;
+}
+
+/* By the environment too, or by the service that it names. */
+static bool is_set(const list *l, const char *keyword) {
+  for (const PQconninfoOption *o = l->known; o->keyword; o++)
+    if (strcmp(o->keyword, keyword) == 0 && o->val && *o->val) return true;
+  return value_of(l, keyword) != NULL;
+}
+
+static shunt_status unknown(const list *l, const char *keyword, shunt_error *err) {
+  suggest near = suggest_for(keyword);
+  suggest_try(&near, "url");
+  suggest_try(&near, "database");
+  for (const PQconninfoOption *o = l->known; o->keyword; o++) suggest_try(&near, o->keyword);
+  return error_set(err, SHUNT_E_CONFIG, "client '%s': PostgreSQL's connection has no option '%s'%s", l->client->name,
+                   keyword, suggest_text(&near));
+}
+
+/* What libpq says of a URL that it doesn't understand may hold its password. */
+static shunt_status add_url(list *l, const char *folder, const char *url, shunt_error *err) {
+  char *message = NULL;
+  PQconninfoOption *parts = PQconninfoParse(url, &message);
+  PQfreemem(message);
+  if (!parts)
+    return error_set(
+        err, SHUNT_E_CONFIG,
+        "client '%s': the url of its connection can't be read; it has the form "
+        "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, with %%XX for what has a meaning there",
+        l->client->name);
+  bool ok = true;
+  for (const PQconninfoOption *o = parts; o->keyword && ok; o++) {
+    if (!o->val) continue;
+    const char *keyword = arena_strdup(l->a, o->keyword), *value = arena_strdup(l->a, o->val);
+    ok = keyword && value && set_beside(l, folder, keyword, value);
+  }
+  PQconninfoFree(parts);
+  return ok ? SHUNT_OK : error_memory(err);
+}
+
+static shunt_status add_option(list *l, const char *folder, const cat_option *o, shunt_error *err) {
+  const char *keyword = strcmp(o->name, "database") == 0 ? "dbname" : o->name;
+  if (!is_known(l, keyword)) return unknown(l, o->name, err);
+  return set_beside(l, folder, keyword, o->value) ? SHUNT_OK : error_memory(err);
+}
+
+static bool is_number(const char *text) {
+  char *end;
+  long n = strtol(text, &end, 10);
+  return end > text && !*end && n <= INT_MAX;
+}
+
+static shunt_status count_durations(list *l, shunt_error *err) {
+  for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
+    const char *keyword = durations[i].keyword, *text = value_of(l, keyword);
+    int64_t unit_ms = durations[i].unit_ms, ms;
+    if (!text || !*text || is_number(text)) continue;
+    if (!cat_parse_duration_ms(text, &ms) || ms > INT_MAX * unit_ms)
+      return error_set(err, SHUNT_E_CONFIG, "client '%s': %s takes a duration such as 5s, or a number of %s",
+                       l->client->name, keyword, unit_ms == 1 ? "milliseconds" : "seconds");
+    const char *number = arena_printf(l->a, "%lld", (long long)((ms + unit_ms - 1) / unit_ms));
+    if (!number) return error_memory(err);
+    set(l, keyword, number);
+  }
+  return SHUNT_OK;
+}
+
+/* The url first, so that what stands beside it says more. */
+static shunt_status fill(list *l, shunt_error *err) {
+  const cat_client *client = l->client;
+  shunt_status status = SHUNT_OK;
+  for (int beside = 0; beside < 2; beside++)
+    for (size_t i = 0; i < client->noptions && !status; i++) {
+      const cat_option *o = &client->options[i];
+      const char *folder = client->folders ? client->folders[i] : "";
+      if ((strcmp(o->name, "url") != 0) != beside) continue;
+      status = beside ? add_option(l, folder, o, err) : add_url(l, folder, o->value, err);
+    }
+  if (!status) status = count_durations(l, err);
+  if (status) return status;
+  for (size_t i = 0; i < DEFAULTS; i++)
+    if (!is_set(l, defaults[i][0])) set(l, defaults[i][0], defaults[i][1]);
+  set(l, "client_encoding", "UTF8");
+  return SHUNT_OK;
+}
+
+shunt_status pg_options(const cat_client *client, arena *a, const char ***keywords, const char ***values,
+                        shunt_error *err) {
+  size_t most = client->noptions + OWN_OPTIONS + 1;
+  PQconninfoOption *known = PQconndefaults();
+  if (!known) return error_memory(err);
+  for (const PQconninfoOption *o = known; o->keyword; o++) most++; /* a url may hold all of them */
+  list l = {.client = client, .a = a, .known = known};
+  l.keywords = arena_array(a, const char *, most);
+  l.values = arena_array(a, const char *, most);
+  shunt_status status = l.keywords && l.values ? fill(&l, err) : error_memory(err);
+  PQconninfoFree(known);
+  *keywords = l.keywords;
+  *values = l.values;
+  return status;
+}

@@ -1,0 +1,208 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "driver/pg/conn.h"
+
+/* ---- the server's names ---- */
+
+static void end_statement(pg_statement *s) {
+  if (!s) return;
+  base_free(s->numbered);
+  base_free(s->types);
+  base_free(s);
+}
+
+/* The server keeps its own until the slot is needed again. */
+static void give_up(pg_conn *conn, pg_statement *s) {
+  if (s->slot != PG_NO_SLOT) conn->free_slots[conn->nfree++] = s->slot;
+  end_statement(s);
+}
+
+static void take_slot(pg_conn *conn, pg_statement *s) {
+  cache_entry *old;
+  if (s->entry.size > PG_LONGEST_KEPT) return;
+  while ((old = cache_surplus(&conn->cache, s->entry.size))) give_up(conn, (pg_statement *)(void *)old);
+  s->slot = conn->nfree ? conn->free_slots[--conn->nfree] : conn->nslots++;
+  snprintf(s->name, sizeof s->name, "shunt_%d", s->slot);
+}
+
+void pg_statements_free(pg_conn *conn) {
+  while (conn->cache.oldest) {
+    cache_entry *old = conn->cache.oldest;
+    cache_remove(&conn->cache, old);
+    end_statement((pg_statement *)(void *)old);
+  }
+  end_statement(conn->unnamed);
+  conn->unnamed = NULL;
+  conn->nslots = conn->nfree = 0;
+}
+
+/* All of them are prepared anew, each when it is needed. */
+static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
+  shunt_status status = pg_exec(conn, "DEALLOCATE ALL", NULL, err);
+  if (status) return status;
+  pg_statements_free(conn);
+  memset(conn->held, 0, sizeof conn->held);
+  conn->stale = false;
+  return SHUNT_OK;
+}
+
+/* ---- preparing ---- */
+
+/* Everything in one round trip. */
+static bool send_all(pg_conn *conn, const pg_statement *s) {
+  char sql[PG_NAME_BYTES + sizeof "DEALLOCATE "];
+  bool ok = PQenterPipelineMode(conn->pg);
+  if (s->slot != PG_NO_SLOT && conn->held[s->slot]) {
+    snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
+    ok = ok && PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0);
+  }
+  return ok && PQsendPrepare(conn->pg, s->name, s->numbered, 0, NULL) && PQsendDescribePrepared(conn->pg, s->name) &&
+         PQpipelineSync(conn->pg);
+}
+
+/* What the last one gave, or the first that failed, after *done of them; NULL where the connection is given up. */
+static PGresult *read_all(pg_conn *conn, int *done) {
+  PGresult *kept = NULL;
+  bool failed = false;
+  *done = 0;
+  for (;;) {
+    PGresult *result = pg_result(conn);
+    if (!result) { /* between two of them */
+      if (PQstatus(conn->pg) == CONNECTION_OK && !conn->given_up) continue;
+      break;
+    }
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_PIPELINE_SYNC) {
+      PQclear(result);
+      break;
+    }
+    if (failed) {
+      PQclear(result);
+      continue;
+    }
+    PQclear(kept);
+    kept = result;
+    failed = status != PGRES_COMMAND_OK;
+    *done += !failed;
+  }
+  return kept;
+}
+
+static shunt_status take_types(pg_statement *s, const PGresult *description, shunt_error *err) {
+  s->nparams = (size_t)PQnparams(description);
+  base_free(s->types);
+  s->types = base_alloc(s->nparams * sizeof *s->types + 1);
+  if (!s->types) return error_memory(err);
+  for (size_t i = 0; i < s->nparams; i++) s->types[i] = PQparamtype(description, (int)i);
+  return SHUNT_OK;
+}
+
+/* Whether the server has a statement in the slot now, after so many of: DEALLOCATE where it had one, parse, describe.
+ */
+static bool holds_now(bool held, int done, const PGresult *result) {
+  if (held && done == 0) return strcmp(pg_sqlstate(result), "26000") != 0;
+  return done > held;
+}
+
+static PGresult *try_to_prepare(pg_conn *conn, const pg_statement *s) {
+  int done = 0;
+  PGresult *result = send_all(conn, s) ? read_all(conn, &done) : NULL;
+  if (s->slot != PG_NO_SLOT) conn->held[s->slot] = holds_now(conn->held[s->slot], done, result);
+  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
+  return result;
+}
+
+static shunt_status prepare(pg_conn *conn, pg_statement *s, shunt_error *err) {
+  bool held = s->slot != PG_NO_SLOT && conn->held[s->slot];
+  PGresult *result = try_to_prepare(conn, s);
+  if (held && !conn->held[s->slot] && strcmp(pg_sqlstate(result), "26000") == 0) { /* something else has ended it */
+    PQclear(result);
+    result = try_to_prepare(conn, s);
+  }
+  shunt_status status =
+      PQresultStatus(result) == PGRES_COMMAND_OK ? take_types(s, result, err) : pg_fail(conn, result, s->sql, err);
+  PQclear(result);
+  s->tried = false;
+  return status;
+}
+
+static shunt_status check_words(pg_statement *s, shunt_error *err) {
+  switch (pg_first_words(s->sql, s->entry.size)) {
+  case PG_NOTHING:
+    return error_set(err, SHUNT_E_USAGE, "there is no statement in the SQL");
+  case PG_TRANSACTION:
+    return error_set(err, SHUNT_E_USAGE, "a transaction is begun and ended by the session's transaction, not by SQL");
+  case PG_SAVEPOINT:
+    s->savepoint = true;
+    break;
+  case PG_PLAIN:
+    break;
+  }
+  return SHUNT_OK;
+}
+
+static shunt_status new_statement(const char *sql, size_t size, pg_statement **out, shunt_error *err) {
+  buf numbered = {0};
+  if (memchr(sql, 0, size)) return error_set(err, SHUNT_E_USAGE, "there is a NUL byte in the SQL");
+  pg_statement *s = base_zalloc(sizeof *s + size + 1);
+  if (!s) return error_memory(err);
+  if (size) memcpy(s->sql, sql, size);
+  s->entry.sql = s->sql;
+  s->entry.size = size;
+  s->slot = PG_NO_SLOT;
+  s->leaves = pg_leaves(s->sql, size);
+  pg_number_params(s->sql, size, &numbered);
+  s->numbered = buf_take(&numbered);
+  shunt_status status = s->numbered ? check_words(s, err) : error_memory(err);
+  if (status) {
+    end_statement(s);
+    return status;
+  }
+  *out = s;
+  return SHUNT_OK;
+}
+
+static void keep(pg_conn *conn, pg_statement *s) {
+  if (s->slot == PG_NO_SLOT)
+    conn->unnamed = s;
+  else
+    cache_add(&conn->cache, &s->entry);
+}
+
+shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err) {
+  PGTransactionStatusType state = PQtransactionStatus(conn->pg);
+  shunt_status status = conn->stale && state != PQTRANS_INERROR ? forget_all(conn, err) : SHUNT_OK;
+  if (status) return status;
+  end_statement(conn->unnamed);
+  conn->unnamed = NULL;
+  pg_statement *s = (pg_statement *)(void *)cache_find(&conn->cache, sql, size);
+  if (s) {
+    *out = s;
+    return SHUNT_OK;
+  }
+  status = new_statement(sql, size, &s, err);
+  if (status) return status;
+  if (!s->savepoint && state == PQTRANS_INERROR)
+    status = pg_refuse_failed(err);
+  else if (!s->savepoint) {
+    take_slot(conn, s);
+    status = prepare(conn, s, err);
+  }
+  if (status) {
+    give_up(conn, s);
+    return status;
+  }
+  keep(conn, s);
+  *out = s;
+  return SHUNT_OK;
+}
+
+shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err) {
+  shunt_status status = prepare(conn, s, err);
+  if (!status || s->slot == PG_NO_SLOT) return status;
+  cache_remove(&conn->cache, &s->entry);
+  give_up(conn, s);
+  return status;
+}

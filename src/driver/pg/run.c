@@ -1,0 +1,188 @@
+#include <string.h>
+
+#include "base/alloc.h"
+#include "driver/pg/conn.h"
+
+enum { COLUMNS_ON_STACK = 64 };
+
+/* ---- sending ---- */
+
+void pg_drop_sent(pg_conn *conn) {
+  if (!conn->sent) return;
+  PGresult *result = pg_answer(conn);
+  if (pg_is_copy(result)) conn->base.broken = true;
+  PQclear(result);
+  conn->sent = NULL;
+}
+
+/* The server takes nothing but a way back from a transaction that has failed. */
+shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err) {
+  PGTransactionStatusType state = PQtransactionStatus(conn->pg);
+  if (conn->base.in_transaction && state == PQTRANS_IDLE)
+    return error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction");
+  if (!savepoint && state == PQTRANS_INERROR) return pg_refuse_failed(err);
+  if (savepoint && !conn->base.in_transaction)
+    return error_set(err, SHUNT_E_USAGE, "a savepoint needs a transaction of the session around it");
+  return SHUNT_OK;
+}
+
+static bool send_now(pg_conn *conn, const pg_statement *s, const pg_params *p) {
+  if (s->savepoint) return PQsendQueryParams(conn->pg, s->numbered, 0, NULL, NULL, NULL, NULL, 0);
+  return PQsendQueryPrepared(conn->pg, s->name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
+}
+
+static shunt_status send_statement(pg_conn *conn, pg_statement *s, const shunt_value *params, shunt_error *err) {
+  pg_params p;
+  shunt_status status = pg_encode(conn, s, params, &p, err);
+  if (!status && !send_now(conn, s, &p)) status = pg_fail(conn, NULL, s->sql, err);
+  return status;
+}
+
+shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
+                     shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_statement *s = NULL;
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
+  if (!status) status = pg_check_transaction(conn, s->savepoint, err);
+  if (!status && s->nparams != nparams)
+    status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
+                       s->nparams, nparams, s->sql);
+  if (!status) status = send_statement(conn, s, params, err);
+  if (status) {
+    error_client(err, base->client->name);
+    return status;
+  }
+  conn->sent = s;
+  conn->params = params;
+  if (s->leaves) base->altered = true; /* though it may fail: locks stay, and what CALL has committed */
+  return SHUNT_OK;
+}
+
+int pg_start(driver_conn *base) {
+  pg_conn *conn = pg_of(base);
+  return pg_flush(conn) ? PQsocket(conn->pg) : -1;
+}
+
+/* ---- rows ---- */
+
+static shunt_status set_columns(const pg_conn *conn, const PGresult *result, int n, shunt_rows *into,
+                                shunt_error *err) {
+  if (into->columns && into->ncolumns != (size_t)n)
+    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %d columns where %zu were expected",
+                     conn->base.client->name, n, into->ncolumns);
+  if (into->columns || n <= 0) return SHUNT_OK;
+  const char *on_stack[COLUMNS_ON_STACK], **names = on_stack;
+  if (n > COLUMNS_ON_STACK && !(names = base_alloc((size_t)n * sizeof *names))) return error_memory(err);
+  for (int i = 0; i < n; i++) names[i] = PQfname(result, i);
+  bool ok = rows_set_columns(into, names, (size_t)n);
+  if (names != on_stack) base_free(names);
+  return ok ? SHUNT_OK : error_memory(err);
+}
+
+static bool add_row(const PGresult *result, int row, int n, const Oid *types, shunt_rows *into) {
+  shunt_value *cells = rows_add(into);
+  if (!cells) return false;
+  for (int i = 0; i < n; i++) {
+    if (PQgetisnull(result, row, i)) continue; /* a new row's cells are null */
+    if (!pg_decode(types[i], PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i), into, &cells[i]))
+      return false;
+  }
+  return true;
+}
+
+static shunt_status add_rows(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
+  int n = PQnfields(result), nrows = PQntuples(result);
+  shunt_status status = set_columns(conn, result, n, into, err);
+  Oid on_stack[COLUMNS_ON_STACK], *types = on_stack;
+  if (status || n == 0) return status;
+  if (n > COLUMNS_ON_STACK && !(types = arena_alloc(&conn->scratch, (size_t)n * sizeof *types)))
+    return error_memory(err);
+  for (int i = 0; i < n; i++) types[i] = PQftype(result, i);
+  for (int row = 0; row < nrows; row++)
+    if (!add_row(result, row, n, types, into)) return error_memory(err);
+  return SHUNT_OK;
+}
+
+/* ---- receiving ---- */
+
+static bool begins_with_any(const char *tag, const char *const *words) {
+  for (; *words; words++) {
+    size_t size = strlen(*words);
+    if (strncmp(tag, *words, size) == 0 && (tag[size] == 0 || tag[size] == ' ')) return true;
+  }
+  return false;
+}
+
+static int64_t rows_written(PGresult *result, const char *tag) {
+  static const char *const writes[] = {"INSERT", "UPDATE", "DELETE", "MERGE", NULL};
+  int64_t n = 0;
+  if (!begins_with_any(tag, writes)) return 0;
+  for (const char *digit = PQcmdTuples(result); *digit; digit++) n = n * 10 + (*digit - '0');
+  return n;
+}
+
+/* A statement that was sound once is so no more: the tables are not what they were. */
+static bool is_outdated(const pg_statement *s, const PGresult *result) {
+  const char *state = pg_sqlstate(result);
+  if (pg_is_outdated_plan(result)) return true;
+  return strcmp(state, "26000") == 0 || (s->tried && strncmp(state, "42", 2) == 0);
+}
+
+/* Outside of a transaction nothing has come of the statement, so that it may run again. */
+static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
+  shunt_status status = pg_prepare_again(conn, s, err);
+  if (!status) status = send_statement(conn, s, conn->params, err);
+  if (status) return status;
+  PQclear(*result);
+  *result = pg_answer(conn);
+  return SHUNT_OK;
+}
+
+/* Most statements are reads, which write and change nothing. What was prepared outlives no change of the tables. */
+static void note_command(pg_conn *conn, PGresult *result, int64_t *affected) {
+  static const char *const of_plans[] = {"CREATE", "ALTER", "DROP", "DISCARD", "DEALLOCATE", NULL};
+  const char *tag = PQcmdStatus(result);
+  if (strncmp(tag, "SELECT ", 7) == 0) return;
+  if (affected) *affected = rows_written(result, tag);
+  if (begins_with_any(tag, of_plans)) conn->stale = true;
+}
+
+static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,
+                         shunt_error *err) {
+  switch (PQresultStatus(result)) {
+  case PGRES_TUPLES_OK:
+  case PGRES_COMMAND_OK:
+    note_command(conn, result, affected);
+    s->tried = true;
+    return into && PQresultStatus(result) == PGRES_TUPLES_OK ? add_rows(conn, result, into, err) : SHUNT_OK;
+  case PGRES_COPY_IN:
+  case PGRES_COPY_OUT:
+  case PGRES_COPY_BOTH:
+    conn->base.broken = true;
+    return error_set(err, SHUNT_E_USAGE, "COPY to or from the client is not for statements (in: %.300s)", s->sql);
+  default:
+    return pg_fail(conn, result, s->sql, err);
+  }
+}
+
+shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                        shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_statement *s = conn->sent;
+  shunt_status status = SHUNT_OK;
+  if (affected) *affected = 0;
+  if (generated_id) *generated_id = 0;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  conn->sent = NULL;
+  PGresult *result = pg_answer(conn);
+  if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
+    conn->stale = true;
+    if (!base->in_transaction) status = run_again(conn, s, &result, err);
+  }
+  if (!status) status = take(conn, s, result, into, affected, err);
+  PQclear(result);
+  if (status) error_client(err, base->client->name);
+  return status;
+}

@@ -1,0 +1,257 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/suggest.h"
+#include "driver/pg/conn.h"
+
+enum {
+  NAME,
+  TYPE,
+  NOT_NULL,
+  KEY,
+  BASE_OID,
+  BASE_NAME,
+  BASE_CAST,
+  COLLATION,
+  DETERMINISTIC,
+  BYTEWISE,
+  NOCASE,
+  MODIFIER
+};
+
+enum {
+  NO_MODIFIER = -1,
+  DIGITS_OF_A_SECOND = 6,
+  HEADER_BYTES = 4, /* that numeric's modifier counts */
+  SCALE_BITS = 0x7ff,
+  LEAST_NEGATIVE_SCALE = 0x400,
+  FULL_PRECISION = 0xffff
+};
+
+/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. A table
+ * that others inherit from shows their rows, too, which its primary key does not tell apart. Newer
+ * servers have more columns in their catalogs, which older ones are not asked for by way of JSON. */
+static const char columns_sql[] =
+    "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
+    "coalesce(pg_catalog.array_position(i.indkey::int2[], a.attnum) + 1, 0), b.oid, b.typname, "
+    "pg_catalog.format_type(b.oid, -1), "
+    "CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname) "
+    "END, "
+    "coalesce(pg_catalog.to_jsonb(c) ->> 'collisdeterministic', 'true') = 'true', "
+    "CASE WHEN c.oid IS NULL THEN true WHEN c.collname = 'default' THEN d.datcollate IN ('C', 'POSIX') AND "
+    "coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' "
+    "ELSE c.collcollate IN ('C', 'POSIX') AND coalesce(pg_catalog.to_jsonb(c) ->> 'collprovider', 'c') = 'c' END, "
+    "coalesce(pg_catalog.to_jsonb(c) ->> 'colllocale', pg_catalog.to_jsonb(c) ->> 'colliculocale', c.collcollate, '') "
+    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$', b.modifier "
+    "FROM pg_catalog.pg_attribute a "
+    "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
+    "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
+    "pg_catalog.pg_inherits h JOIN pg_catalog.pg_class p ON p.oid = h.inhparent AND p.relkind = 'r' "
+    "WHERE h.inhparent = a.attrelid) "
+    "LEFT JOIN pg_catalog.pg_collation c ON c.oid = a.attcollation "
+    "LEFT JOIN pg_catalog.pg_namespace n ON n.oid = c.collnamespace "
+    "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.*, a.atttypmod AS modifier FROM pg_catalog.pg_type t "
+    "WHERE t.oid = a.atttypid UNION ALL SELECT t.*, up.typtypmod FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' "
+    "AND t.oid = up.typbasetype) "
+    "SELECT oid, typname, modifier FROM up WHERE typtype <> 'd') b "
+    "WHERE a.attrelid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped "
+    "ORDER BY a.attnum";
+
+static const char tables_sql[] = "SELECT relname FROM pg_catalog.pg_class "
+                                 "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
+                                 "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
+
+PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text) {
+  bool sent = PQsendQueryParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){text}, NULL, NULL, 0);
+  return sent ? pg_answer(conn) : NULL;
+}
+
+static shunt_status no_table(pg_conn *conn, const char *table, shunt_error *err) {
+  suggest near = suggest_for(table);
+  PGresult *result = pg_ask(conn, tables_sql, table);
+  shunt_status status = PQresultStatus(result) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  for (int i = 0; i < PQntuples(result) && !status; i++) suggest_try(&near, PQgetvalue(result, i, 0));
+  if (!status)
+    status = error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
+                       suggest_text(&near));
+  PQclear(result);
+  return status;
+}
+
+static void set_number(driver_column *column, driver_kind kind, bool exact) {
+  column->kind = kind;
+  column->numeric = true;
+  column->exact = exact;
+}
+
+static void set_integer(driver_column *column, int64_t least, int64_t most, const char *list) {
+  set_number(column, DRIVER_INTEGERS, true);
+  column->list = list;
+  column->least = least;
+  column->most = most;
+}
+
+static void set_text(driver_column *column, driver_kind kind, driver_collation collation) {
+  column->kind = kind;
+  column->text = true;
+  column->collation = collation;
+}
+
+/* Equality of texts is that of their bytes, whatever their order is. */
+static void set_kind(driver_column *column, Oid type, const char *type_name) {
+  switch (type) {
+  case PG_BOOL:
+    set_number(column, DRIVER_BOOLEANS, true);
+    break;
+  case PG_INT2:
+    set_integer(column, INT16_MIN, INT16_MAX, "CAST(? AS pg_catalog.int2[])");
+    break;
+  case PG_INT4:
+    set_integer(column, INT32_MIN, INT32_MAX, "CAST(? AS pg_catalog.int4[])");
+    break;
+  case PG_INT8:
+    set_integer(column, INT64_MIN, INT64_MAX, "CAST(? AS pg_catalog.int8[])");
+    break;
+  case PG_OID:
+    set_integer(column, 0, UINT32_MAX, NULL);
+    break;
+  case PG_FLOAT4:
+  case PG_FLOAT8:
+    set_number(column, DRIVER_NUMBERS, false);
+    column->single = type == PG_FLOAT4;
+    break;
+  case PG_NUMERIC:
+    set_number(column, DRIVER_NUMBERS, true);
+    break;
+  case PG_BPCHAR:
+    set_text(column, DRIVER_TEXTS, DRIVER_RTRIM);
+    break;
+  case PG_TEXT:
+  case PG_VARCHAR:
+  case PG_NAME:
+    set_text(column, DRIVER_TEXTS, DRIVER_BINARY);
+    break;
+  case PG_BYTEA:
+    set_text(column, DRIVER_BLOBS, DRIVER_BINARY);
+    break;
+  case PG_UUID:
+    set_text(column, DRIVER_UUIDS, DRIVER_NOCASE);
+    break;
+  default:
+    set_text(column, strcmp(type_name, "citext") == 0 ? DRIVER_TEXTS : DRIVER_OTHERS, DRIVER_BINARY);
+    if (column->kind == DRIVER_OTHERS) break;
+    column->collation = DRIVER_WEIGHED;
+    column->ascii = true;
+    column->weight = "pg_catalog.convert_to(pg_catalog.lower(CAST(? AS text)), 'UTF8')";
+  }
+}
+
+/* How many digits after the point are kept: all, where a numeric has no scale. One with a negative scale rounds whole
+ * numbers too, which no count of digits says; to it, as here, others are refused. */
+static void set_digits(driver_column *column, Oid type, int modifier) {
+  switch (type) {
+  case PG_NUMERIC:
+    column->rounds = modifier != NO_MODIFIER;
+    column->digits = (modifier - HEADER_BYTES) & SCALE_BITS;
+    if (!column->rounds || column->digits >= LEAST_NEGATIVE_SCALE) column->digits = 0;
+    break;
+  case PG_TIME:
+  case PG_TIMETZ:
+  case PG_TIMESTAMP:
+  case PG_TIMESTAMPTZ:
+    column->rounds = true;
+    column->digits = modifier == NO_MODIFIER ? DIGITS_OF_A_SECOND : modifier;
+    break;
+  case PG_INTERVAL:
+    column->rounds = true;
+    column->digits = modifier & FULL_PRECISION; /* with which fields it has above them */
+    if (column->digits == FULL_PRECISION) column->digits = DIGITS_OF_A_SECOND;
+    break;
+  default:
+    break;
+  }
+}
+
+/* ---- collations ---- */
+
+/* A collation that is not deterministic has texts that differ and are equal. Their hashes are equal too, and nothing
+ * else is to be had of them. nocase: ICU's, where they differ in case (or in what only looks like another text). */
+static bool set_weight(arena *a, driver_column *column, const char *collation, bool nocase) {
+  column->collation = DRIVER_WEIGHED;
+  column->ascii = nocase;
+  column->weight = arena_printf(
+      a,
+      "(SELECT pg_catalog.int8send(pg_catalog.hashtextextended(v, 0)) || "
+      "pg_catalog.int8send(pg_catalog.hashtextextended(v, 1)) FROM (SELECT CAST(? AS text) COLLATE %s) AS t(v))",
+      collation);
+  return column->weight != NULL;
+}
+
+static bool set_rank(arena *a, driver_column *column, const char *type, const char *collation) {
+  column->rank =
+      arena_printf(a,
+                   "SELECT pg_catalog.dense_rank() OVER (ORDER BY CAST(v AS %s)%s%s) FROM "
+                   "pg_catalog.json_array_elements_text(CAST(? AS json)) WITH ORDINALITY AS t(v, n) ORDER BY n",
+                   type, collation[0] ? " COLLATE " : "", collation);
+  return column->rank != NULL;
+}
+
+/* What is compared as its bytes is ordered as them only in some collations. */
+static bool set_collation(arena *a, driver_column *column, const PGresult *result, int at) {
+  const char *collation = PQgetvalue(result, at, COLLATION);
+  bool deterministic = PQgetvalue(result, at, DETERMINISTIC)[0] == 't';
+  bool bytewise = PQgetvalue(result, at, BYTEWISE)[0] == 't';
+  bool number = column->kind == DRIVER_NUMBERS && column->exact;
+  bool nocase = PQgetvalue(result, at, NOCASE)[0] == 't';
+  if (!deterministic && !set_weight(a, column, collation, nocase)) return false;
+  bool ranked = number || column->kind == DRIVER_OTHERS || (column->kind == DRIVER_TEXTS && !bytewise);
+  return !ranked || set_rank(a, column, PQgetvalue(result, at, BASE_CAST), collation);
+}
+
+static bool read_column(driver_table *t, const PGresult *result, int at) {
+  driver_column *column = &t->columns[at];
+  column->name = arena_strdup(&t->arena, PQgetvalue(result, at, NAME));
+  column->type = arena_strdup(&t->arena, PQgetvalue(result, at, TYPE));
+  if (!column->name || !column->type) return false;
+  column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
+  column->key = atoi(PQgetvalue(result, at, KEY));
+  Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
+  set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
+  set_digits(column, type, atoi(PQgetvalue(result, at, MODIFIER)));
+  return set_collation(&t->arena, column, result, at);
+}
+
+static shunt_status read_table(const PGresult *result, driver_table **out, shunt_error *err) {
+  driver_table *t = driver_table_new();
+  int n = PQntuples(result);
+  bool ok = t && driver_table_size(t, (size_t)n);
+  for (int i = 0; i < n && ok; i++) ok = read_column(t, result, i);
+  if (!ok || !driver_table_name(t)) {
+    driver_table_free(t);
+    return error_memory(err);
+  }
+  *out = t;
+  return SHUNT_OK;
+}
+
+static shunt_status find_table(pg_conn *conn, const char *table, driver_table **out, shunt_error *err) {
+  PGresult *result = pg_ask(conn, columns_sql, table);
+  shunt_status status = SHUNT_OK;
+  if (PQresultStatus(result) != PGRES_TUPLES_OK)
+    status = pg_fail(conn, result, NULL, err);
+  else if (PQntuples(result) == 0)
+    status = no_table(conn, table, err);
+  else
+    status = read_table(result, out, err);
+  PQclear(result);
+  return status;
+}
+
+shunt_status pg_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = find_table(conn, table, out, err);
+  if (status) error_client(err, base->client->name);
+  return status;
+}

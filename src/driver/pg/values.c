@@ -1,0 +1,173 @@
+/* Values as PostgreSQL writes and reads them. Most parameters go as text, of the type that the server has inferred. */
+#include <limits.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "driver/pg/conn.h"
+
+static const double TWO_TO_63 = 9223372036854775808.0;
+
+/* ---- parameters ---- */
+
+bool pg_is_text(Oid type) {
+  return type == PG_TEXT || type == PG_VARCHAR || type == PG_BPCHAR || type == PG_NAME || type == PG_JSON;
+}
+
+static bool is_integer(Oid type) { return type == PG_INT8 || type == PG_INT4 || type == PG_INT2 || type == PG_OID; }
+
+static const char *encode_boolean(Oid type, bool value, pg_encoded *out) {
+  bool word = type == PG_JSON || type == PG_JSONB || type == PG_BOOL;
+  out->bytes = word ? (value ? "true" : "false") : value ? "1" : "0";
+  out->size = strlen(out->bytes);
+  return NULL;
+}
+
+/* From its end, for there the first digit is found. */
+static void write_integer(int64_t value, pg_encoded *out) {
+  uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  char *end = out->room + sizeof out->room - 1, *at = end;
+  *end = 0;
+  do *--at = (char)('0' + left % 10);
+  while (left /= 10);
+  if (value < 0) *--at = '-';
+  out->bytes = at;
+  out->size = (size_t)(end - at);
+}
+
+static const char not_an_oid[] = "an oid is a number from 0 to 4294967295";
+
+static const char *encode_integer(Oid type, int64_t value, pg_encoded *out) {
+  if ((type == PG_FLOAT8 || type == PG_FLOAT4) && !driver_float_holds(value, type == PG_FLOAT4))
+    return "a floating-point number does not hold so many digits";
+  if (type == PG_OID && (value < 0 || value > UINT32_MAX)) return not_an_oid; /* the server would wrap it around */
+  write_integer(value, out);
+  return NULL;
+}
+
+static const char *encode_float(Oid type, double value, pg_encoded *out) {
+  if (is_integer(type) && value >= -TWO_TO_63 && value < TWO_TO_63 && !((double)(int64_t)value < value) &&
+      !((double)(int64_t)value > value))
+    return encode_integer(type, (int64_t)value, out);
+  out->bytes = out->room;
+  out->size = number_write(value, out->room);
+  return NULL;
+}
+
+static const char *encode_text(Oid type, const shunt_value *v, pg_encoded *out) {
+  if (v->size > INT_MAX) return "PostgreSQL takes no text of that size";
+  bool blob = type == PG_BYTEA;
+  out->bytes = v->size ? v->as.bytes : "";
+  out->size = v->size;
+  out->as_it_is = blob || pg_is_text(type);
+  if (type == PG_OID && memchr(out->bytes, '-', v->size)) return not_an_oid;
+  return !blob && memchr(out->bytes, 0, v->size) ? "PostgreSQL's text can't hold a NUL byte" : NULL;
+}
+
+static const char *encode_blob(Oid type, const shunt_value *v, pg_encoded *out) {
+  if (v->size > INT_MAX) return "PostgreSQL takes no blob of that size";
+  if (type != PG_BYTEA && type < PG_FIRST_OTHER)
+    return "a blob is no value of the type that is wanted there; where that isn't meant, say CAST(? AS bytea)";
+  out->bytes = v->size ? v->as.bytes : "";
+  out->size = v->size;
+  out->as_it_is = true;
+  return NULL;
+}
+
+const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out) {
+  bool plain = v->type == SHUNT_BOOL || v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
+  out->as_it_is = false;
+  if (plain && type == PG_BYTEA) return "a blob is wanted there";
+  switch ((shunt_type)v->type) {
+  case SHUNT_BOOL:
+    return encode_boolean(type, v->as.boolean, out);
+  case SHUNT_INTEGER:
+    return encode_integer(type, v->as.integer, out);
+  case SHUNT_FLOAT:
+    return encode_float(type, v->as.number, out);
+  case SHUNT_TEXT:
+    return encode_text(type, v, out);
+  case SHUNT_BLOB:
+    return encode_blob(type, v, out);
+  case SHUNT_NULL:
+    break;
+  }
+  out->bytes = NULL;
+  out->size = 0;
+  return NULL;
+}
+
+/* libpq takes what does not go as it is up to its NUL. */
+static shunt_status set_param(pg_conn *conn, pg_params *p, size_t at, const shunt_value *v, const pg_encoded *e,
+                              shunt_error *err) {
+  p->values[at] = e->bytes;
+  p->sizes[at] = (int)e->size;
+  p->formats[at] = e->as_it_is;
+  if (v->type != SHUNT_TEXT || e->as_it_is) return SHUNT_OK;
+  p->values[at] = arena_strndup(&conn->scratch, e->bytes, e->size);
+  return p->values[at] ? SHUNT_OK : error_memory(err);
+}
+
+shunt_status pg_encode(pg_conn *conn, const pg_statement *s, const shunt_value *params, pg_params *out,
+                       shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  arena_reset(&conn->scratch);
+  pg_encoded *encoded = arena_alloc(&conn->scratch, s->nparams * sizeof *encoded);
+  out->values = arena_alloc(&conn->scratch, s->nparams * sizeof *out->values);
+  out->sizes = arena_alloc(&conn->scratch, s->nparams * sizeof *out->sizes);
+  out->formats = arena_alloc(&conn->scratch, s->nparams * sizeof *out->formats);
+  if (!encoded || !out->values || !out->sizes || !out->formats) return error_memory(err);
+  for (size_t i = 0; i < s->nparams && !status; i++) {
+    const char *why = pg_encode_value(s->types[i], &params[i], &encoded[i]);
+    if (why)
+      status = error_set(err, SHUNT_E_CONSTRAINT, "parameter %zu: %s (in: %.300s)", i + 1, why, s->sql);
+    else
+      status = set_param(conn, out, i, &params[i], &encoded[i], err);
+  }
+  return status;
+}
+
+/* ---- cells ---- */
+
+static int64_t read_integer(const char *text) {
+  bool negative = *text == '-';
+  uint64_t n = 0;
+  for (text += negative; *text; text++) n = n * 10 + (uint64_t)(*text - '0');
+  return (int64_t)(negative ? 0 - n : n);
+}
+
+static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | ' ') - 'a' + 10; }
+
+/* "\x…" */
+static bool set_blob(const char *text, size_t size, shunt_rows *into, shunt_value *cell) {
+  size_t n = size < 2 ? 0 : (size - 2) / 2;
+  char *bytes = rows_room(into, n);
+  if (!bytes) return false;
+  for (size_t i = 0; i < n; i++) bytes[i] = (char)(hex_digit(text[2 + 2 * i]) << 4 | hex_digit(text[3 + 2 * i]));
+  *cell = shunt_blob(bytes, n);
+  return true;
+}
+
+bool pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell) {
+  const char *copy;
+  switch (type) {
+  case PG_INT2:
+  case PG_INT4:
+  case PG_INT8:
+  case PG_OID:
+    *cell = shunt_integer(read_integer(text));
+    return true;
+  case PG_FLOAT4:
+  case PG_FLOAT8:
+    *cell = shunt_float(number_read(text, size));
+    return true;
+  case PG_BOOL:
+    *cell = shunt_boolean(text[0] == 't');
+    return true;
+  case PG_BYTEA:
+    return set_blob(text, size, into, cell);
+  default:
+    copy = rows_bytes(into, text, size);
+    if (copy) *cell = shunt_text(copy, size);
+    return copy != NULL;
+  }
+}

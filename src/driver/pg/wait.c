@@ -1,0 +1,124 @@
+/* Waiting for the server, no longer than the connection's deadline. Nothing else of the driver waits, but connecting.
+ */
+#include <poll.h>
+
+#include "base/clock.h"
+#include "driver/cancel.h"
+#include "driver/pg/conn.h"
+#include "driver/socket.h"
+
+/* What libpq's encryption has read and not given out yet no socket tells of, so it is looked for now and then: soon
+ * after something has come, and more and more seldom after nothing has. */
+static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
+
+/* ---- too late ---- */
+
+static void run_cancel(void *what) {
+  char why[256];
+  PQcancel(what, why, sizeof why); /* what it can't reach has no statement to end, or is given up */
+  PQfreeCancel(what);
+}
+
+static bool cancel(pg_conn *conn) {
+  PGcancel *what = PQgetCancel(conn->pg);
+  if (what && cancel_start(run_cancel, what)) return true;
+  PQfreeCancel(what);
+  return false;
+}
+
+/* Once, the statement is cancelled and gets some time to end. False after that. */
+static bool go_on(pg_conn *conn) {
+  conn->base.broken = true;
+  if (!conn->until_ns && cancel(conn)) {
+    conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
+    return true;
+  }
+  conn->given_up = true;
+  return false;
+}
+
+long long pg_time_ms(const pg_conn *conn) { return (conn->base.deadline_ns - conn->asked_ns) / NS_PER_MS; }
+
+/* The clock is read only where there is a deadline. */
+static bool in_time(pg_conn *conn) {
+  if (!conn->base.deadline_ns) return true;
+  conn->asked_ns = clock_monotonic_ns();
+  return conn->asked_ns < conn->base.deadline_ns;
+}
+
+shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  const char *client = conn->base.client->name;
+  if (conn->until_ns)
+    status = error_set(err, SHUNT_E_TRANSACTION,
+                       "an earlier statement of this transaction ran out of time and was cancelled, and so all of it "
+                       "is rolled back");
+  else if (!in_time(conn))
+    status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': the time was up before it was sent, and so it was not done",
+                       client);
+  if (status) error_client(err, client);
+  return status;
+}
+
+/* ---- waiting ---- */
+
+static bool wait_for(pg_conn *conn, short events, int64_t *nap_ns) {
+  int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns, wake_ns = limit_ns;
+  if (conn->encrypted) {
+    int64_t soon_ns = clock_monotonic_ns() + *nap_ns;
+    if (!limit_ns || soon_ns < limit_ns) wake_ns = soon_ns;
+  }
+  if (socket_wait(PQsocket(conn->pg), events, wake_ns)) {
+    *nap_ns = SHORTEST_NAP_NS;
+    return true;
+  }
+  if (*nap_ns < LONGEST_NAP_NS) *nap_ns *= 2;
+  return wake_ns != limit_ns || go_on(conn);
+}
+
+/* Sends, and takes in what has come. False where the connection is of no more use. */
+static bool exchange(pg_conn *conn, int unsent, int64_t *nap_ns) {
+  return unsent >= 0 && wait_for(conn, unsent ? POLLIN | POLLOUT : POLLIN, nap_ns) && PQconsumeInput(conn->pg);
+}
+
+bool pg_flush(pg_conn *conn) {
+  int64_t nap_ns = SHORTEST_NAP_NS;
+  int unsent;
+  while ((unsent = PQflush(conn->pg)))
+    if (!exchange(conn, unsent, &nap_ns)) return false;
+  return true;
+}
+
+PGresult *pg_result(pg_conn *conn) {
+  int64_t nap_ns = SHORTEST_NAP_NS;
+  while (!conn->given_up && PQisBusy(conn->pg) && exchange(conn, PQflush(conn->pg), &nap_ns)) continue;
+  return conn->given_up ? NULL : PQgetResult(conn->pg); /* which waits for nothing on a connection that is lost */
+}
+
+bool pg_is_copy(const PGresult *result) {
+  ExecStatusType status = PQresultStatus(result);
+  return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
+}
+
+PGresult *pg_answer(pg_conn *conn) {
+  PGresult *kept = NULL, *next;
+  while ((next = pg_result(conn))) {
+    bool instead = !kept || PQresultStatus(next) == PGRES_FATAL_ERROR || pg_is_copy(next);
+    PQclear(instead ? kept : next);
+    if (instead) kept = next;
+    if (pg_is_copy(kept)) return kept;
+  }
+  if (!conn->given_up) return kept;
+  PQclear(kept);
+  return NULL;
+}
+
+shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err) {
+  PGresult *result = PQsendQuery(conn->pg, sql) ? pg_answer(conn) : NULL;
+  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  if (out)
+    *out = result;
+  else
+    PQclear(result);
+  return status;
+}

@@ -1,0 +1,253 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "driver/sqlite3/conn.h"
+
+enum { MAX_PARAMS = 32766 /* SQLite's own default since 3.32 */, RETRY_MS = 5 };
+
+static bool private_database(const cat_client *client) {
+  const char *name = client->filename;
+  if (name[0] == 0 || strcmp(name, ":memory:") == 0) return true;
+  if (strncmp(name, "file:", 5) != 0) return false;
+  return name[5] == 0 || name[5] == '?' || strncmp(name + 5, ":memory:", 8) == 0 || strstr(name, "mode=memory");
+}
+
+/* ---- opening ---- */
+
+/* The first column of the first row, "" where there is none. Returns SQLITE_OK or the error's code. */
+static int ask(sqlite3 *db, const char *sql, char *answer, size_t room) {
+  sqlite3_stmt *stmt = NULL;
+  answer[0] = 0;
+  int rc = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  if (rc == SQLITE_ROW) {
+    const unsigned char *text = sqlite3_column_text(stmt, 0);
+    snprintf(answer, room, "%s", text ? (const char *)text : "");
+    rc = sqlite3_step(stmt);
+  }
+  int end = sqlite3_finalize(stmt);
+  return rc == SQLITE_DONE ? SQLITE_OK : end ? end : rc;
+}
+
+/* Pragmas that tell or do something with what they are given, and set nothing on the connection. */
+static bool leaves_nothing(const char *pragma) {
+  static const char *const list[] = {"application_id", "foreign_key_check", "foreign_key_list", "incremental_vacuum",
+                                     "index_info",     "index_list",        "index_xinfo",      "integrity_check",
+                                     "optimize",       "quick_check",       "table_info",       "table_list",
+                                     "table_xinfo",    "user_version",      "wal_checkpoint"};
+  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+    if (sqlite3_stricmp(pragma, list[i]) == 0) return true;
+  return false;
+}
+
+static int authorize(void *ud, int action, const char *a, const char *b, const char *c, const char *d) {
+  (void)c, (void)d;
+  sqlite_conn *conn = ud;
+  switch (action) {
+  case SQLITE_TRANSACTION:
+    return conn->control ? SQLITE_OK : SQLITE_DENY;
+  case SQLITE_ATTACH:
+  case SQLITE_DETACH:
+    return SQLITE_DENY;
+  case SQLITE_PRAGMA:
+    if (b && !leaves_nothing(a)) conn->base.altered = true;
+    return SQLITE_OK;
+  case SQLITE_CREATE_TEMP_TABLE: /* hides the database's own of that name */
+  case SQLITE_CREATE_TEMP_VIEW:
+  case SQLITE_CREATE_TEMP_TRIGGER:
+    conn->base.altered = true;
+    return SQLITE_OK;
+  default:
+    return SQLITE_OK;
+  }
+}
+
+static int configure(sqlite_conn *conn) {
+  static const struct {
+    int option, on;
+  } settings[] = {
+      {SQLITE_DBCONFIG_ENABLE_FKEY, 1},    {SQLITE_DBCONFIG_DQS_DML, 0},   {SQLITE_DBCONFIG_DQS_DDL, 0},
+      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0}, {SQLITE_DBCONFIG_DEFENSIVE, 1},
+  };
+  int rc = sqlite_set_busy_handler(conn);
+  for (size_t i = 0; i < sizeof settings / sizeof *settings && rc == SQLITE_OK; i++)
+    rc = sqlite3_db_config(conn->db, settings[i].option, settings[i].on, NULL);
+  return rc ? rc : sqlite3_set_authorizer(conn->db, authorize, conn);
+}
+
+/* Two that do this at once to a new file keep each other from it, and SQLite doesn't always wait. */
+static int set_wal(sqlite_conn *conn, char *mode, size_t room) {
+  int rc = ask(conn->db, "PRAGMA journal_mode", mode, room);
+  if (rc || strcmp(mode, "wal") == 0) return rc;
+  int64_t until_ns = sqlite_lock_limit_ns(conn);
+  while (((rc = ask(conn->db, "PRAGMA journal_mode = WAL", mode, room)) & 0xff) == SQLITE_BUSY &&
+         clock_monotonic_ns() < until_ns)
+    sqlite3_sleep(RETRY_MS);
+  return rc;
+}
+
+static shunt_status use_wal(sqlite_conn *conn, shunt_error *err) {
+  if (private_database(conn->base.client) || sqlite3_db_readonly(conn->db, "main") == 1) return SHUNT_OK;
+  char mode[16];
+  int rc = set_wal(conn, mode, sizeof mode);
+  if (rc) return sqlite_fail(conn, rc, NULL, err);
+  if (strcmp(mode, "wal") == 0) return SHUNT_OK;
+  return error_set(
+      err, SHUNT_E_DATASOURCE,
+      "client '%s': '%s' can't keep a write-ahead log where it lies (its journal mode stays '%s'); move it "
+      "to a local disk",
+      conn->base.client->name, conn->base.client->filename, mode);
+}
+
+/* Opening reads nothing yet. Reading the schema shows whether the file is a database, sound, and free to be read. */
+static int look_inside(sqlite_conn *conn) {
+  char answer[16];
+  int rc = ask(conn->db, "SELECT 1 FROM sqlite_schema LIMIT 1", answer, sizeof answer);
+  if (rc == SQLITE_OK) rc = ask(conn->db, "PRAGMA encoding", answer, sizeof answer);
+  conn->utf16 = strncmp(answer, "UTF-16", 6) == 0;
+  return rc;
+}
+
+static int prepare_controls(sqlite_conn *conn) {
+  static const char *const sql[] = {
+#define CONTROL_SQL(name, text) text,
+      CONTROL_MAP(CONTROL_SQL)
+#undef CONTROL_SQL
+  };
+  int rc = SQLITE_OK;
+  conn->control = true;
+  for (int i = 0; i < NCONTROLS && rc == SQLITE_OK; i++)
+    rc = sqlite3_prepare_v3(conn->db, sql[i], -1, SQLITE_PREPARE_PERSISTENT, &conn->controls[i], NULL);
+  conn->control = false;
+  return rc;
+}
+
+static int open_flags(const cat_client *client) {
+  int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+  if (strncmp(client->filename, "file:", 5) == 0) flags |= SQLITE_OPEN_URI;
+  if (client->read_only) return flags | SQLITE_OPEN_READONLY;
+  return flags | SQLITE_OPEN_READWRITE | (client->create ? SQLITE_OPEN_CREATE : 0);
+}
+
+static void close_conn(driver_conn *base) {
+  if (!base) return;
+  sqlite_conn *conn = sqlite_of(base);
+  sqlite_forget_all(conn);
+  for (int i = 0; i < NCONTROLS; i++) sqlite3_finalize(conn->controls[i]);
+  sqlite3_close(conn->db);
+  base_free(conn);
+}
+
+static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
+  sqlite_conn *conn = base_zalloc(sizeof *conn);
+  if (!conn) return error_memory(err);
+  conn->base.deadline_ns = deadline_ns;
+  conn->base.engine = &driver_sqlite3;
+  conn->base.client = client;
+  int rc = sqlite3_open_v2(client->filename, &conn->db, open_flags(client), NULL);
+  if (rc == SQLITE_OK) rc = configure(conn);
+  if (rc == SQLITE_OK) rc = look_inside(conn);
+  if (rc == SQLITE_OK) rc = prepare_controls(conn);
+  shunt_status status = rc ? sqlite_fail(conn, rc, NULL, err) : use_wal(conn, err);
+  if (status) {
+    error_client(err, client->name);
+    close_conn(&conn->base);
+    return status;
+  }
+  const char *file = sqlite3_db_filename(conn->db, "main");
+  if (file && file[0]) conn->file = file;
+  conn->base.altered = false; /* what was set is what every connection has */
+  *out = &conn->base;
+  return SHUNT_OK;
+}
+
+static const char *file_of(const driver_conn *conn) { return ((const sqlite_conn *)(const void *)conn)->file; }
+
+/* ---- transactions ---- */
+
+/* SQLite is serializable whatever is asked for, which is never less than what was asked for. */
+static bool knows_isolation(const char *isolation) {
+  static const char *const levels[] = {"serializable", "repeatable read", "read committed", "read uncommitted"};
+  if (!isolation) return true;
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+    if (sqlite3_stricmp(isolation, levels[i]) == 0) return true;
+  return false;
+}
+
+static shunt_status refuse(sqlite_conn *conn, shunt_status status, const char *why, shunt_error *err) {
+  error_set(err, status, "client '%s': %s", conn->base.client->name, why);
+  error_client(err, conn->base.client->name);
+  return status;
+}
+
+static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
+  sqlite_conn *conn = sqlite_of(base);
+  sqlite_drop_sent(conn);
+  if (base->in_transaction) return refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", err);
+  if (!knows_isolation(isolation))
+    return refuse(conn, SHUNT_E_USAGE,
+                  "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
+                  "'read uncommitted'",
+                  err);
+  /* a deferred write would fail in the middle, where it finds that somebody else has written */
+  bool reads = read_only || base->client->read_only;
+  int rc = sqlite_control(conn, reads ? CONTROL_BEGIN_READ : CONTROL_BEGIN_WRITE);
+  if (rc) return sqlite_fail(conn, rc, NULL, err);
+  base->in_transaction = true;
+  atomic_store_explicit(&base->writes, !reads, memory_order_relaxed);
+  conn->read_only = read_only;
+  conn->lost[0] = 0;
+  return SHUNT_OK;
+}
+
+static void rollback(driver_conn *base) {
+  sqlite_conn *conn = sqlite_of(base);
+  sqlite_drop_sent(conn);
+  atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before anybody else can */
+  if (base->in_transaction && !sqlite3_get_autocommit(conn->db) && sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK)
+    base->broken = true;
+  base->in_transaction = conn->read_only = false;
+}
+
+/* However late it is: what one datasource has committed should not be lost on the next. Only a lock is not waited for.
+ */
+static shunt_status commit(driver_conn *base, shunt_error *err) {
+  sqlite_conn *conn = sqlite_of(base);
+  sqlite_drop_sent(conn);
+  shunt_status status = SHUNT_OK;
+  if (!base->in_transaction) return refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
+  if (sqlite3_get_autocommit(conn->db)) {
+    status = error_set(err, SHUNT_E_TRANSACTION, "client '%s': the database has rolled this transaction back: %s",
+                       base->client->name, conn->lost);
+    error_client(err, base->client->name);
+  } else {
+    atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before anybody else can */
+    int rc = sqlite_control(conn, CONTROL_COMMIT);
+    if (rc) status = sqlite_fail(conn, rc, NULL, err);
+  }
+  rollback(base); /* what is left of it: nothing after a commit, all of it where it could not be committed */
+  return status;
+}
+
+const driver_engine driver_sqlite3 = {
+    .name = "sqlite3",
+    .max_params = MAX_PARAMS,
+    .quote = '"',
+    .returning = true,
+    .like = " LIKE ",
+    .like_end = "",
+    .text_type = "TEXT",
+    .levels = false,
+    .private_database = private_database,
+    .open = open_conn,
+    .close = close_conn,
+    .file = file_of,
+    .send = sqlite_send,
+    .receive = sqlite_receive,
+    .begin = begin,
+    .commit = commit,
+    .rollback = rollback,
+    .describe = sqlite_describe,
+};

@@ -1,0 +1,223 @@
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "driver/sqlite3/conn.h"
+
+enum { NAMES_ON_STACK = 64 };
+
+/* ---- values in ---- */
+
+static int bind(sqlite3_stmt *stmt, int at, const shunt_value *v) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_BOOL:
+    return sqlite3_bind_int(stmt, at, v->as.boolean);
+  case SHUNT_INTEGER:
+    return sqlite3_bind_int64(stmt, at, v->as.integer);
+  case SHUNT_FLOAT:
+    return sqlite3_bind_double(stmt, at, v->as.number);
+  case SHUNT_TEXT: /* a NULL pointer would make it a null */
+    return sqlite3_bind_text64(stmt, at, v->size ? v->as.bytes : "", v->size, SQLITE_STATIC, SQLITE_UTF8);
+  case SHUNT_BLOB:
+    return sqlite3_bind_blob64(stmt, at, v->size ? v->as.bytes : "", v->size, SQLITE_STATIC);
+  case SHUNT_NULL:
+    break;
+  }
+  return sqlite3_bind_null(stmt, at);
+}
+
+static shunt_status bind_all(sqlite_conn *conn, statement *s, const shunt_value *params, shunt_error *err) {
+  for (size_t i = 0; i < s->nparams; i++) {
+    if (params[i].type == SHUNT_FLOAT && isnan(params[i].as.number))
+      return error_set(err, SHUNT_E_USAGE, "parameter %zu is not a number (NaN), which SQLite would store as null",
+                       i + 1);
+    s->borrows |= params[i].type == SHUNT_TEXT || params[i].type == SHUNT_BLOB;
+    int rc = bind(s->stmt, (int)i + 1, &params[i]);
+    if (rc != SQLITE_OK) return sqlite_fail(conn, rc, s->sql, err);
+  }
+  return SHUNT_OK;
+}
+
+/* So that nothing of the caller's is pointed to any more, and no lock is held. */
+static void put_back(statement *s) {
+  sqlite3_reset(s->stmt);
+  if (s->borrows) sqlite3_clear_bindings(s->stmt);
+  s->borrows = false;
+}
+
+void sqlite_drop_sent(sqlite_conn *conn) {
+  if (conn->sent) put_back(conn->sent);
+  conn->sent = NULL;
+}
+
+static bool lost(const sqlite_conn *conn) { return conn->base.in_transaction && sqlite3_get_autocommit(conn->db); }
+
+shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
+                         shunt_error *err) {
+  sqlite_conn *conn = sqlite_of(base);
+  sqlite_drop_sent(conn);
+  shunt_status status = SHUNT_OK;
+  statement *s = NULL;
+  if (lost(conn))
+    status = error_set(err, SHUNT_E_TRANSACTION, "the database has rolled this transaction back: %s", conn->lost);
+  else if (sqlite_is_late(conn))
+    status = error_set(err, SHUNT_E_TIMEOUT,
+                       "client '%s': the time was up before the statement began (the timeout of the call or the "
+                       "session)",
+                       base->client->name);
+  else
+    status = sqlite_prepare(conn, sql, sql_size, &s, err);
+  if (!status && s->nparams != nparams)
+    status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
+                       s->nparams, nparams, s->sql);
+  if (!status && conn->read_only && !s->reads)
+    status = error_set(err, SHUNT_E_TRANSACTION, "the transaction is read-only (in: %.300s)", s->sql);
+  if (!status) {
+    status = bind_all(conn, s, params, err);
+    if (status) put_back(s);
+  }
+  if (status) {
+    error_client(err, base->client->name);
+    return status;
+  }
+  conn->sent = s;
+  return SHUNT_OK;
+}
+
+/* ---- rows out ---- */
+
+static shunt_status set_columns(sqlite_conn *conn, sqlite3_stmt *stmt, int n, shunt_rows *into, shunt_error *err) {
+  if (into->columns && into->ncolumns != (size_t)n)
+    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %d columns where %zu were expected",
+                     conn->base.client->name, n, into->ncolumns);
+  if (into->columns || n <= 0) return SHUNT_OK;
+  const char *on_stack[NAMES_ON_STACK], **names = on_stack;
+  if (n > NAMES_ON_STACK && !(names = base_alloc((size_t)n * sizeof *names))) return error_memory(err);
+  bool ok = true;
+  for (int i = 0; i < n && ok; i++) {
+    names[i] = sqlite3_column_name(stmt, i);
+    ok = names[i] != NULL;
+  }
+  ok = ok && rows_set_columns(into, names, (size_t)n);
+  if (names != on_stack) base_free(names);
+  return ok ? SHUNT_OK : error_memory(err);
+}
+
+/* Text of a UTF-8 database is taken as the bytes it is: asked for as text, SQLite would copy it to put a NUL behind. */
+static bool set_bytes(const sqlite_conn *conn, sqlite3_value *v, shunt_type type, shunt_rows *into, shunt_value *cell) {
+  const void *bytes = type == SHUNT_TEXT && conn->utf16 ? (const void *)sqlite3_value_text(v) : sqlite3_value_blob(v);
+  int size = sqlite3_value_bytes(v);
+  if (!bytes && (size || (type == SHUNT_TEXT && conn->utf16))) return false;
+  const char *copy = rows_bytes(into, bytes, (size_t)size);
+  if (!copy) return false;
+  cell->as.bytes = copy;
+  cell->size = (uint32_t)size;
+  cell->type = (uint8_t)type;
+  return true;
+}
+
+static bool set_cell(const sqlite_conn *conn, sqlite3_value *v, shunt_rows *into, shunt_value *cell) {
+  switch (sqlite3_value_type(v)) {
+  case SQLITE_INTEGER:
+    cell->as.integer = sqlite3_value_int64(v);
+    cell->type = SHUNT_INTEGER;
+    return true;
+  case SQLITE_FLOAT:
+    cell->as.number = sqlite3_value_double(v);
+    cell->type = SHUNT_FLOAT;
+    return true;
+  case SQLITE_TEXT:
+    return set_bytes(conn, v, SHUNT_TEXT, into, cell);
+  case SQLITE_BLOB:
+    return set_bytes(conn, v, SHUNT_BLOB, into, cell);
+  default:
+    return true; /* a new row's cells are null */
+  }
+}
+
+/* RETURNING shows a whole number of a REAL column as the integer that it is stored as; reading it does not. */
+static void make_real(sqlite3_stmt *stmt, int column, shunt_value *cell) {
+  const char *type = cell->type == SHUNT_INTEGER ? sqlite3_column_decltype(stmt, column) : NULL;
+  if (type && sqlite_is_real(type)) *cell = shunt_float((double)cell->as.integer);
+}
+
+static bool add_row(const sqlite_conn *conn, const statement *s, int n, shunt_rows *into) {
+  shunt_value *cells = rows_add(into);
+  if (!cells) return false;
+  /* The handle is used by one thread at a time, so that an unprotected value is as good as any. */
+  for (int i = 0; i < n; i++) {
+    if (!set_cell(conn, sqlite3_column_value(s->stmt, i), into, &cells[i])) return false;
+    if (!s->reads) make_real(s->stmt, i, &cells[i]);
+  }
+  return true;
+}
+
+/* A write that gives rows has written them all at its first step; merely reset, it would be committed. */
+static void abandon(sqlite_conn *conn, statement *s) {
+  if (s->reads) return;
+  sqlite3_interrupt(conn->db);
+  sqlite3_step(s->stmt);
+}
+
+static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  int rc = sqlite3_step(s->stmt);
+  int n = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_column_count(s->stmt) : 0; /* a step may prepare it anew */
+  if (n && into) status = set_columns(conn, s->stmt, n, into, err);
+  while (rc == SQLITE_ROW && !status) {
+    if (into && !add_row(conn, s, n, into))
+      status = error_memory(err);
+    else
+      rc = sqlite3_step(s->stmt);
+  }
+  if (rc == SQLITE_ROW) abandon(conn, s);
+  if (!status && rc != SQLITE_DONE) status = sqlite_fail(conn, rc, s->sql, err);
+  return status;
+}
+
+/* SQLite rolls back by itself after some errors. Its words for it last only until the statement is reset. */
+static void note_loss(sqlite_conn *conn) {
+  if (!lost(conn)) return;
+  atomic_store_explicit(&conn->base.writes, false, memory_order_relaxed);
+  if (!conn->lost[0]) snprintf(conn->lost, sizeof conn->lost, "%s", sqlite3_errmsg(conn->db));
+}
+
+/* A savepoint outside of a transaction begins one, which nobody would end. */
+static shunt_status end_stray(sqlite_conn *conn, shunt_status status, shunt_error *err) {
+  if (conn->base.in_transaction || sqlite3_get_autocommit(conn->db)) return status;
+  if (sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK) conn->base.broken = true;
+  return status ? status : error_set(err, SHUNT_E_USAGE, "a savepoint needs a transaction of the session around it");
+}
+
+shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affected, int64_t *generated_id,
+                            shunt_error *err) {
+  sqlite_conn *conn = sqlite_of(base);
+  statement *s = conn->sent;
+  if (affected) *affected = 0;
+  if (generated_id) *generated_id = 0;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  conn->sent = NULL;
+  sqlite3_int64 before = s->reads ? 0 : sqlite3_total_changes64(conn->db);
+  sqlite_watch(conn, s->stmt);
+  shunt_status status = step_all(conn, s, into, err);
+  sqlite_unwatch(conn);
+  /* changes() stays as it was where a statement other than INSERT, UPDATE and DELETE ran */
+  if (!status && !s->reads && sqlite3_total_changes64(conn->db) != before) {
+    if (affected) *affected = sqlite3_changes64(conn->db);
+    if (generated_id) *generated_id = sqlite3_last_insert_rowid(conn->db);
+  }
+  note_loss(conn);
+  put_back(s);
+  status = end_stray(conn, status, err);
+  if (status) error_client(err, base->client->name);
+  return status;
+}
+
+int sqlite_control(sqlite_conn *conn, control which) {
+  conn->control = true;
+  int rc = sqlite3_step(conn->controls[which]);
+  sqlite3_reset(conn->controls[which]);
+  conn->control = false;
+  return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}

@@ -1,0 +1,186 @@
+#include <string.h>
+
+#include "base/suggest.h"
+#include "driver/sqlite3/conn.h"
+
+/* What the table is, beyond its columns. */
+typedef struct kind {
+  bool view;
+  bool without_rowid;
+  bool strict;
+} kind;
+
+static int prepare_for(sqlite_conn *conn, const char *sql, const char *table, sqlite3_stmt **stmt) {
+  int rc = sqlite3_prepare_v2(conn->db, sql, -1, stmt, NULL);
+  return rc ? rc : sqlite3_bind_text(*stmt, 1, table, -1, SQLITE_STATIC);
+}
+
+/* ---- the table itself ---- */
+
+static shunt_status no_table(sqlite_conn *conn, const char *table, shunt_error *err) {
+  suggest near = suggest_for(table);
+  char best[128] = "";
+  sqlite3_stmt *stmt = NULL;
+  int rc = sqlite3_prepare_v2(conn->db,
+                              "SELECT name FROM sqlite_schema WHERE type IN ('table', 'view') AND name NOT LIKE "
+                              "'sqlite\\_%' ESCAPE '\\'",
+                              -1, &stmt, NULL);
+  while (rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW) {
+    const char *name = (const char *)sqlite3_column_text(stmt, 0);
+    size_t before = near.distance;
+    if (name && strlen(name) < sizeof best) suggest_try(&near, name);
+    if (near.distance < before) memcpy(best, name, strlen(name) + 1);
+  }
+  sqlite3_finalize(stmt);
+  if (near.best) near.best = best; /* the one that it found is gone with its row */
+  return error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
+                   suggest_text(&near));
+}
+
+static shunt_status find_table(sqlite_conn *conn, const char *table, kind *k, shunt_error *err) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = prepare_for(conn, "SELECT type = 'view', wr, strict FROM pragma_table_list(?)", table, &stmt);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  if (rc == SQLITE_ROW) {
+    k->view = sqlite3_column_int(stmt, 0);
+    k->without_rowid = sqlite3_column_int(stmt, 1);
+    k->strict = sqlite3_column_int(stmt, 2);
+  }
+  shunt_status status = rc == SQLITE_ROW    ? SHUNT_OK
+                        : rc == SQLITE_DONE ? no_table(conn, table, err)
+                                            : sqlite_fail(conn, rc, NULL, err);
+  sqlite3_finalize(stmt);
+  return status;
+}
+
+/* ---- its columns ---- */
+
+static bool holds(const char *type, const char *word) {
+  for (; *type; type++)
+    if (sqlite3_strnicmp(type, word, (int)strlen(word)) == 0) return true;
+  return false;
+}
+
+/* SQLite's rules of affinity, in their order ("Datatypes In SQLite", 3.1). */
+static void set_affinity(driver_column *column, const kind *k) {
+  const char *type = column->type;
+  if (k->strict && sqlite3_stricmp(type, "ANY") == 0) return;
+  if (holds(type, "INT"))
+    column->numeric = true;
+  else if (holds(type, "CHAR") || holds(type, "CLOB") || holds(type, "TEXT"))
+    column->text = true;
+  else if (type[0] && !holds(type, "BLOB"))
+    column->numeric = true;
+}
+
+bool sqlite_is_real(const char *type) {
+  static const char *const others[] = {"INT", "CHAR", "CLOB", "TEXT", "BLOB"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (holds(type, others[i])) return false;
+  return holds(type, "REAL") || holds(type, "FLOA") || holds(type, "DOUB");
+}
+
+static driver_collation by_name(const char *name) {
+  if (name && sqlite3_stricmp(name, "NOCASE") == 0) return DRIVER_NOCASE;
+  if (name && sqlite3_stricmp(name, "RTRIM") == 0) return DRIVER_RTRIM;
+  return DRIVER_BINARY;
+}
+
+/* Nobody tells a view's collations, so they are tried out: a compound takes its first part's. */
+static shunt_status try_collation(sqlite_conn *conn, const char *view, driver_column *column, shunt_error *err) {
+  static const char form[] =
+      "SELECT EXISTS (SELECT 1 FROM (SELECT \"%w\" AS x FROM \"%w\" WHERE 0 UNION ALL SELECT 'a') "
+      "WHERE x = 'A'), EXISTS (SELECT 1 FROM (SELECT \"%w\" AS x FROM \"%w\" WHERE 0 UNION ALL "
+      "SELECT 'a ') WHERE x = 'a')";
+  char *sql = sqlite3_mprintf(form, column->name, view, column->name, view);
+  if (!sql) return error_memory(err);
+  sqlite3_stmt *stmt = NULL;
+  int rc = sqlite3_prepare_v2(conn->db, sql, -1, &stmt, NULL);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  shunt_status status = rc == SQLITE_ROW ? SHUNT_OK : sqlite_fail(conn, rc, sql, err);
+  if (!status) {
+    bool nocase = sqlite3_column_int(stmt, 0), rtrim = sqlite3_column_int(stmt, 1);
+    column->collation = nocase ? DRIVER_NOCASE : rtrim ? DRIVER_RTRIM : DRIVER_BINARY;
+  }
+  sqlite3_finalize(stmt);
+  sqlite3_free(sql);
+  return status;
+}
+
+static shunt_status set_collation(sqlite_conn *conn, const char *table, const kind *k, driver_column *column,
+                                  shunt_error *err) {
+  if (k->view) return try_collation(conn, table, column, err);
+  const char *name = NULL;
+  int rc = sqlite3_table_column_metadata(conn->db, NULL, table, column->name, NULL, &name, NULL, NULL, NULL);
+  if (rc) return sqlite_fail(conn, rc, NULL, err);
+  column->collation = by_name(name);
+  return SHUNT_OK;
+}
+
+static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, const kind *k, shunt_error *err) {
+  driver_column *column = &t->columns[at];
+  const char *name = (const char *)sqlite3_column_text(stmt, 0), *type = (const char *)sqlite3_column_text(stmt, 1);
+  column->name = name ? arena_strdup(&t->arena, name) : NULL;
+  column->type = arena_strdup(&t->arena, type ? type : "");
+  if (!column->name || !column->type) return error_memory(err);
+  column->nullable = !sqlite3_column_int(stmt, 2);
+  column->key = sqlite3_column_int(stmt, 3);
+  set_affinity(column, k);
+  return SHUNT_OK;
+}
+
+/* The one INTEGER PRIMARY KEY is the row's number, and never null though it isn't declared so. */
+static void mark_row_number(driver_table *t, const kind *k) {
+  driver_column *key = NULL;
+  for (size_t i = 0; i < t->count; i++) {
+    if (t->columns[i].key > 1) return;
+    if (t->columns[i].key == 1) key = &t->columns[i];
+  }
+  if (key && !k->without_rowid && sqlite3_stricmp(key->type, "INTEGER") == 0) key->nullable = false;
+}
+
+/* The hidden columns of a virtual table are no columns of its rows; generated ones are. */
+static shunt_status read_columns(sqlite_conn *conn, const char *table, const kind *k, driver_table *t,
+                                 shunt_error *err) {
+  sqlite3_stmt *stmt = NULL;
+  int rc = prepare_for(conn,
+                       "SELECT name, type, \"notnull\", pk, count(*) OVER () FROM pragma_table_xinfo(?) "
+                       "WHERE hidden <> 1 ORDER BY cid",
+                       table, &stmt);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  shunt_status status = SHUNT_OK;
+  for (size_t at = 0; rc == SQLITE_ROW && !status; at++) {
+    if (at == 0 && !driver_table_size(t, (size_t)sqlite3_column_int(stmt, 4)))
+      status = error_memory(err);
+    else
+      status = read_column(t, stmt, at, k, err);
+    if (!status) rc = sqlite3_step(stmt);
+  }
+  if (!status && rc != SQLITE_DONE) status = sqlite_fail(conn, rc, NULL, err);
+  sqlite3_finalize(stmt);
+  for (size_t i = 0; i < t->count && !status; i++) status = set_collation(conn, table, k, &t->columns[i], err);
+  return status;
+}
+
+shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+  sqlite_conn *conn = sqlite_of(base);
+  kind k = {false, false, false};
+  driver_table *t = NULL;
+  shunt_status status = find_table(conn, table, &k, err);
+  if (!status && !(t = driver_table_new())) status = error_memory(err);
+  if (!status) {
+    t->folds = true;
+    status = read_columns(conn, table, &k, t, err);
+  }
+  if (!status) {
+    mark_row_number(t, &k);
+    if (!driver_table_name(t)) status = error_memory(err);
+  }
+  if (status) {
+    error_client(err, base->client->name);
+    driver_table_free(t);
+    return status;
+  }
+  *out = t;
+  return SHUNT_OK;
+}

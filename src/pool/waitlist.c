@@ -1,0 +1,61 @@
+#define _POSIX_C_SOURCE 200809L
+#include "pool/waitlist.h"
+
+#include <time.h>
+
+#include "base/clock.h"
+
+static bool init_wake(pthread_cond_t *wake) {
+  pthread_condattr_t attributes;
+  if (pthread_condattr_init(&attributes)) return false;
+  bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attributes) == 0;
+  pthread_condattr_destroy(&attributes);
+  return ok;
+}
+
+bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party) {
+  if (!init_wake(&w->wake)) return false;
+  w->party = party;
+  w->queued = true;
+  w->conn = NULL;
+  w->next = NULL;
+  *(list->last ? &list->last->next : &list->first) = w;
+  list->last = w;
+  list->waiting++;
+  return true;
+}
+
+shunt_status waitlist_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns) {
+  const struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
+  int rc = 0;
+  while (w->queued && rc == 0) rc = pthread_cond_timedwait(&w->wake, lock, &until);
+  return w->queued ? SHUNT_E_TIMEOUT : SHUNT_OK;
+}
+
+void waitlist_cut(waitlist *list, waiter *w) {
+  waiter **at = &list->first, *before = NULL;
+  while (*at != w) {
+    before = *at;
+    at = &before->next;
+  }
+  *at = w->next;
+  if (list->last == w) list->last = before;
+  list->waiting--;
+  w->queued = false;
+}
+
+void waitlist_leave(waitlist *list, waiter *w) {
+  if (w->queued) waitlist_cut(list, w);
+  pthread_cond_destroy(&w->wake);
+}
+
+void waitlist_serve(waitlist *list, driver_conn *conn) {
+  waiter *w = list->first;
+  list->first = w->next;
+  if (!list->first) list->last = NULL;
+  list->waiting--;
+  if (conn) conn->holder = w->party;
+  w->conn = conn;
+  w->queued = false;
+  pthread_cond_signal(&w->wake);
+}
