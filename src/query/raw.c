@@ -51,14 +51,16 @@ static void note_schema(shunt_session *s, const char *sql) {
   if (begins_with_any(first_word(sql), changes)) table_forget_all(s);
 }
 
-shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sql, const shunt_value *params,
-                       size_t nparams, shunt_rows **rows, int64_t *affected, shunt_error *err) {
+shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_options *options, shunt_rows **rows,
+                       int64_t *affected, shunt_error *err) {
+  static const shunt_sql_options none = {.client = NULL};
   call c;
-  execution e = {.sql = sql, .params = params, .nparams = nparams};
+  if (!options) options = &none;
+  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams};
   if (rows) *rows = NULL;
   shunt_status status = call_begin(&c, s, 0, err);
   if (!status) status = check_sql(sql, err);
-  if (!status) status = transaction_client(&c, client_name, SHUNT_WRITE, &e.client, &e.level);
+  if (!status) status = transaction_client(&c, options->client, SHUNT_WRITE, &e.client, &e.level);
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);

@@ -65,13 +65,12 @@ static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from
   return r->name ? SHUNT_OK : error_memory(g->c->err);
 }
 
-static shunt_status find_results(aggregation *g, const shunt_aggregation *list, size_t n, const char *const *group,
-                                 size_t ngroup) {
-  g->results = arena_array(g->c->arena, result, n + ngroup);
+static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
+  g->results = arena_array(g->c->arena, result, what->n + what->ngroup);
   if (!g->results) return error_memory(g->c->err);
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < ngroup && !status; i++) status = find_group(g, group[i]);
-  for (size_t i = 0; i < n && !status; i++) status = find_aggregate(g, &list[i]);
+  for (size_t i = 0; i < what->ngroup && !status; i++) status = find_group(g, what->group[i]);
+  for (size_t i = 0; i < what->n && !status; i++) status = find_aggregate(g, &what->list[i]);
   return status;
 }
 
@@ -198,9 +197,8 @@ static shunt_status run(aggregation *g, shunt_rows **out) {
   return SHUNT_OK;
 }
 
-shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_aggregation *aggregations,
-                             size_t naggregations, const char *const *group, size_t ngroup, const shunt_query *query,
-                             shunt_rows **out, shunt_error *err) {
+shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_aggregates *what,
+                             const shunt_query *query, shunt_rows **out, shunt_error *err) {
   call c;
   const cat_model *m;
   access a = {NULL, NULL, 0};
@@ -210,14 +208,14 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   if (!status) status = read_model(&c, model, g.query->client, &m);
   if (!status && g.query->ninclude)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': aggregates include no relations", m->name);
-  if (!status && naggregations + ngroup == 0)
+  if (!status && what->n + what->ngroup == 0)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': name something to compute, or columns to group by", m->name);
   if (!status) status = select_check_limits(m->name, g.query->limited, g.query->limit, g.query->offset, err);
   if (!status) status = read_access(&c, m, g.query, &a);
   if (status) return status;
   g.at = access_only_site(&a);
   g.sql = call_sql(&c);
-  status = g.sql ? find_results(&g, aggregations, naggregations, group, ngroup) : error_memory(err);
+  status = g.sql ? find_results(&g, what) : error_memory(err);
   if (!status) status = write_statement(&g);
   return status ? status : run(&g, out);
 }

@@ -221,12 +221,12 @@ static shunt_status read_rows(call *c, const reading *r, shunt_rows **out) {
   return read_once(c, r, out);
 }
 
-shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_value *ids, size_t nids,
-                        const shunt_query *query, shunt_rows **out, shunt_error *err) {
+shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *ids, const shunt_query *query,
+                        shunt_rows **out, shunt_error *err) {
   call c;
   *out = NULL;
   if (!query) query = &everything;
-  reading r = {.query = query, .by_ids = true, .ids = ids, .nids = nids};
+  reading r = {.query = query, .by_ids = true, .ids = ids->values, .nids = ids->n};
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
   if (status) return status;

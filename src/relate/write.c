@@ -169,7 +169,7 @@ static shunt_status insert_each(writing *w, const batch *b, const plan *p, int64
   return status;
 }
 
-shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_record *records, size_t nrecords,
+shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_records *records,
                                const shunt_write *options, int64_t *inserted, shunt_error *err) {
   call c;
   writing w = {.c = &c};
@@ -178,10 +178,10 @@ shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_
   if (inserted) *inserted = 0;
   shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
   if (!status) status = begin(&c, model, &r);
-  for (size_t i = 0; i < nrecords && !status; i++) status = nested_check(&w, r.model, &records[i], &r.plan);
-  if (status || nrecords == 0) return status;
+  for (size_t i = 0; i < records->n && !status; i++) status = nested_check(&w, r.model, &records->list[i], &r.plan);
+  if (status || records->n == 0) return status;
   unit_begin(&c, &w.u);
-  batch b = {request_of(&c, r.model, r.options), records, nrecords};
+  batch b = {request_of(&c, r.model, r.options), records->list, records->n};
   status = r.plan.count ? insert_each(&w, &b, &r.plan, &count) : insert_all(&w, &b, &count);
   status = unit_end(&c, &w.u, status);
   if (!status && inserted) *inserted = count;

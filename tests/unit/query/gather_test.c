@@ -36,7 +36,8 @@ static void open_one(store *w, const char *engine, const char *rules) {
 }
 
 static void run(store *w, const char *client, const char *sql) {
-  if (shunt_sql(w->session, client, sql, NULL, 0, NULL, NULL, &w->err)) fail_msg("%s: %s", sql, w->err.message);
+  if (shunt_sql(w->session, sql, &(shunt_sql_options){.client = client}, NULL, NULL, &w->err))
+    fail_msg("%s: %s", sql, w->err.message);
 }
 
 /* A row's integers, and those of the rows that hang on it. */
@@ -195,7 +196,7 @@ static void no_read_is_sent_more_than_twice(void **state) {
     open_mortal(&w, cases[i].deaths);
     store_fails(&w, shunt_select(w.session, "user", &with_notes, &rows, &w.err), SHUNT_E_DATASOURCE, "terminat");
     snprintf(sql, sizeof sql, "SELECT last_value FROM %s", cases[i].told);
-    store_fine(&w, shunt_sql(w.session, "main", sql, NULL, 0, &rows, NULL, &w.err));
+    store_fine(&w, shunt_sql(w.session, sql, &(shunt_sql_options){.client = "main"}, &rows, NULL, &w.err));
     assert_int_equal(shunt_rows_at(rows, 0)[0].as.integer, cases[i].runs);
     shunt_rows_free(rows);
     close_mortal(&w);

@@ -150,7 +150,8 @@ static void begins_where_an_access_without_a_model_goes(void **state) {
   int64_t n;
   store_fine(w, shunt_switch_push(w->session, "stock", &w->err));
   shunt_tx *tx = begin(w, NULL);
-  store_fine(w, shunt_sql(w->session, "stock", "INSERT INTO roles (name) VALUES ('x')", NULL, 0, NULL, &n, &w->err));
+  store_fine(w, shunt_sql(w->session, "INSERT INTO roles (name) VALUES ('x')", &(shunt_sql_options){.client = "stock"},
+                          NULL, &n, &w->err));
   assert_int_equal(store_number(w, 2, "SELECT count(*) FROM roles"), 0);
   shunt_tx *of_default = begin(w, &(shunt_tx_options){.client = "default"});
   shunt_rollback(of_default, NULL);
@@ -186,16 +187,19 @@ static void sql_can_not_end_a_transaction(void **state) {
   static const char *const refused[] = {
       "BEGIN", " commit", "/* a */ -- b\nRollback", "; savepoint x", "END;", "ATTACH 'x' AS y", "release x"};
   for (size_t i = 0; i < COUNT(refused); i++)
-    store_fails(w, shunt_sql(w->session, "main", refused[i], NULL, 0, NULL, NULL, &w->err), SHUNT_E_USAGE,
-                "transaction");
-  store_fails(w, shunt_sql(w->session, "main", NULL, NULL, 0, NULL, NULL, &w->err), SHUNT_E_USAGE, "no SQL");
+    store_fails(w, shunt_sql(w->session, refused[i], &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err),
+                SHUNT_E_USAGE, "transaction");
+  store_fails(w, shunt_sql(w->session, NULL, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err),
+              SHUNT_E_USAGE, "no SQL");
   assert_int_equal(w->statements, 0);
 }
 
 static void an_observer_is_told_of_failures_too(void **state) {
   store *w = *state;
   int64_t n;
-  store_fails(w, shunt_sql(w->session, "main", "INSERT INTO users (name) VALUES (NULL)", NULL, 0, NULL, &n, &w->err),
+  store_fails(w,
+              shunt_sql(w->session, "INSERT INTO users (name) VALUES (NULL)", &(shunt_sql_options){.client = "main"},
+                        NULL, &n, &w->err),
               SHUNT_E_CONSTRAINT, "users.name");
   assert_string_equal(w->err.client, "main");
   assert_int_equal(w->statements, 1);
@@ -211,7 +215,8 @@ static void a_table_is_seen_as_it_is_after_ddl(void **state) {
   store_fine(w, shunt_select(w->session, "user", NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_ncolumns(rows), 3);
   shunt_rows_free(rows);
-  store_fine(w, shunt_sql(w->session, "main", "ALTER TABLE users ADD COLUMN city TEXT", NULL, 0, NULL, NULL, &w->err));
+  store_fine(w, shunt_sql(w->session, "ALTER TABLE users ADD COLUMN city TEXT", &(shunt_sql_options){.client = "main"},
+                          NULL, NULL, &w->err));
   store_fine(w, shunt_select(w->session, "user", NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_ncolumns(rows), 4);
   shunt_rows_free(rows);

@@ -33,7 +33,8 @@ static shunt_tx *begin(store *w, const char *propagation) {
 
 static void insert_user(store *w, const char *name) {
   shunt_value value = shunt_text(name, strlen(name));
-  store_fine(w, shunt_sql(w->session, "main", "INSERT INTO users (name) VALUES (?)", &value, 1, NULL, NULL, &w->err));
+  store_fine(w, shunt_sql(w->session, "INSERT INTO users (name) VALUES (?)", &(shunt_sql_options){"main", &value, 1},
+                          NULL, NULL, &w->err));
 }
 
 static int64_t users(store *w) { return store_number(w, 0, "SELECT count(*) FROM users"); }
@@ -233,8 +234,8 @@ static void a_commit_that_fails_says_so_first(void **state) {
   note n = {.log = log, .letter = 'r', .fails = SHUNT_E_TIMEOUT};
   shunt_tx *tx;
   store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "orders"}, &tx, &w->err));
-  store_fine(w, shunt_sql(w->session, "orders", "INSERT INTO orders (state) VALUES ('unknown')", NULL, 0, NULL, NULL,
-                          &w->err));
+  store_fine(w, shunt_sql(w->session, "INSERT INTO orders (state) VALUES ('unknown')",
+                          &(shunt_sql_options){.client = "orders"}, NULL, NULL, &w->err));
   store_fine(w, shunt_on_rollback(w->session, write_down, &n, NULL, &w->err));
   store_fails(w, shunt_commit(tx, &w->err), SHUNT_E_CONSTRAINT, "; and 1 hook failed: hook r failed");
   assert_false(w->err.committed);

@@ -142,15 +142,15 @@ static void what_another_process_has_locked_for_this_work_is_not_waited_for(void
   store_fails(w, shunt_begin(s, NULL, &tx, &w->err), SHUNT_E_CONFLICT,
               "is locked by session 7, which waits for this job");
   assert_int_equal(w->err.engine_code, 0); /* another try would come to the same */
-  store_fails(w, shunt_sql(s, "main", insert, NULL, 0, NULL, NULL, &w->err), SHUNT_E_CONFLICT,
+  store_fails(w, shunt_sql(s, insert, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err), SHUNT_E_CONFLICT,
               "is locked by session 7");
-  store_fine(w, shunt_sql(s, "main", select, NULL, 0, NULL, NULL, &w->err));
+  store_fine(w, shunt_sql(s, select, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err));
   store_fine(w, shunt_session_timeout(s, 5, &w->err));
   store_fails(w, shunt_begin(s, &(shunt_tx_options){.client = "orders"}, &tx, &w->err), SHUNT_E_TIMEOUT, "is locked");
   store_fine(w, shunt_session_timeout(s, 0, &w->err));
   store_exec(w, 0, "COMMIT");
   store_exec(w, 1, "COMMIT");
-  store_fine(w, shunt_sql(s, "main", insert, NULL, 0, NULL, NULL, &w->err));
+  store_fine(w, shunt_sql(s, insert, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err));
 }
 
 /* ---- on random input ---- */

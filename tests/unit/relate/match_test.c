@@ -44,7 +44,7 @@ static void fill(store *w, rng *r, const char *table, const char *declared) {
 
 static shunt_rows *read_all(store *w, const char *sql) {
   shunt_rows *rows;
-  store_fine(w, shunt_sql(w->session, "main", sql, NULL, 0, &rows, NULL, &w->err));
+  store_fine(w, shunt_sql(w->session, sql, &(shunt_sql_options){.client = "main"}, &rows, NULL, &w->err));
   return rows;
 }
 
@@ -93,8 +93,8 @@ static void check(store *w, size_t parent, size_t child) {
       assert_true(match_forms(&m, key, &child_key, params + 1, &n));
       assert_in_range(n, 1, match_most_forms(&m.rules, &child_key));
       if (n == 1) params[2] = params[1];
-      store_fine(w, shunt_sql(w->session, "main", "SELECT 1 FROM children WHERE id = ? AND k IN (?, ?)", params, 3,
-                              &found, NULL, &w->err));
+      store_fine(w, shunt_sql(w->session, "SELECT 1 FROM children WHERE id = ? AND k IN (?, ?)",
+                              &(shunt_sql_options){"main", params, 3}, &found, NULL, &w->err));
       if (shunt_rows_count(found) != 1)
         fail_msg("parent %s, child %s: the key of %zu does not find %zu", columns[parent].declared,
                  columns[child].declared, i, k);
