@@ -186,16 +186,17 @@ static void fill_pool(builder *b, cat_client *client, const node *from) {
 
 static bool fill_client(builder *b, cat_client *client, const node *body, bool broken) {
   const char *engine = build_text(body, "engine", "");
+  bool file = false;
   const node *connection = build_get(body, "connection");
   client->replica = strcmp(build_text(body, "role", ""), "replica") == 0;
   fill_pool(b, client, build_get(body, "pool"));
   if (!broken && build_misses(body, &schema_client, "engine"))
     report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: it is sqlite3, pg or mysql", client->name);
-  for (cat_engine e = CAT_SQLITE3; e <= CAT_MYSQL; e++)
-    if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
+  for (cat_engine e = 0; e < CAT_NENGINES; e++)
+    if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e, file = cat_engine_of(e)->file;
   if (connection && schema_is_empty(connection)) connection = NULL;
   if (connection && connection->kind != NODE_MAP) return true; /* the schema has told */
-  if (strcmp(engine, "sqlite3") == 0) return fill_sqlite3(b, client, connection, broken);
+  if (file) return fill_sqlite3(b, client, connection, broken);
   return fill_options(b, client, connection);
 }
 

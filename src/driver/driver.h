@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "driver/lex.h"
 #include "rows/rows.h"
 #include "shunt.h"
 
@@ -74,10 +75,23 @@ typedef struct driver_table {
 
 typedef struct driver_conn driver_conn;
 
+/* How the SQL of the queue of jobs is written for the engine. */
+typedef struct driver_queue {
+  const char *identity; /* the type of a primary key that the database numbers, with these words */
+  const char *now_ms;   /* SQL: the time in ms since 1970, of one clock for all connections */
+  const char
+      *locked; /* after a SELECT inside of a write: passes over rows that another transaction has locked; or "" */
+  const char *ddl_lock; /* a statement that makes other connections wait with creating tables. NULL: they wait anyway */
+  const char *notify; /* the SQL function (channel, text) that wakes those that listen, at the commit. NULL: no such */
+  bool parallel;      /* several transactions may claim jobs at once, each seeing the queue as it was before the others
+                       * did. Without, a statement that writes waits for the one writer, even if it changes nothing */
+} driver_queue;
+
 typedef struct driver_engine {
   const char *name;
   size_t max_params;           /* of one statement */
   size_t bulk_params;          /* of an INSERT of several rows: more of them take longer; 0: as many as go in */
+  const lex_dialect *lex;      /* how its SQL is read */
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
@@ -88,8 +102,13 @@ typedef struct driver_engine {
   const char *like, *like_end; /* around the pattern of a LIKE that takes ASCII in any case and has no escape */
   const char *text_type;       /* what any value can be cast to */
   const char *number_type;     /* what any number can be cast to; NULL: a column compares with any number as it is */
-  bool levels;                 /* several writers: pools per level. Without, every level shares the pool of level 0 */
-  /* Whether a second connection would see another database (":memory:"), so that there must be one alone. */
+  bool aborts;                 /* a statement that fails ends its transaction: it takes nothing more but a rollback */
+  const driver_queue *queue;   /* NULL: jobs can't be kept there */
+  /* Whether the statement failed because another connection kept the database locked for longer than this one waits: it
+   * did nothing, and may be tried again later. NULL: this is no error of its own. */
+  bool (*is_busy)(const shunt_error *err);
+  /* Whether a second connection would see another database (":memory:"), so that there must be one alone. NULL: never.
+   */
   bool (*private_database)(const cat_client *client);
   /* deadline_ns: of clock_monotonic_ns, by which it is open or TIMEOUT; 0: the client's own limits alone. */
   shunt_status (*open)(const cat_client *client, int64_t deadline_ns, driver_conn **conn, shunt_error *err);
@@ -165,11 +184,28 @@ struct driver_conn {
   bool (*nap)(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
 };
 
-extern const driver_engine driver_sqlite3;
-extern const driver_engine driver_pg;
-extern const driver_engine driver_mysql;
+#define DRIVER_DECLARE(symbol, name, ...) extern const driver_engine driver_##name;
+CAT_ENGINE_MAP(DRIVER_DECLARE)
+#undef DRIVER_DECLARE
 
 const driver_engine *driver_for(cat_engine engine);
+/* What private_database says. */
+bool driver_is_private(const cat_client *client);
+
+/* ---- what drivers have in common ---- */
+
+/* "client 'NAME': WHY", with the client's name beside it. Returns status. */
+shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const char *why, shunt_error *err);
+/* Before a transaction begins. Errors: TRANSACTION: one is open; USAGE: there is no such isolation (NULL: the engine's
+ * own). */
+shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err);
+/* The name of a result's column; NULL: out of memory. */
+typedef const char *(*driver_name_of)(const void *result, int column);
+/* Gives rows without columns those of the result. Errors: USAGE: the rows have another number of columns; MEMORY. */
+shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
+                                const void *result, shunt_error *err);
+
+/* ---- tables ---- */
 
 driver_table *driver_table_new(void); /* NULL when out of memory */
 /* Makes room for count columns, to be filled in, and after that names them for driver_table_column. False: out of

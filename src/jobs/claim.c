@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "jobs/worker.h"
 
-enum { SQLITE_BUSY_CODE = 5, TRIES = 16 };
+enum { TRIES = 16 };
 
 /* ---- the SQL ---- */
 
@@ -139,10 +139,10 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   return job;
 }
 
-/* On SQLite an UPDATE takes the lock of the one who may write, whether it finds anything or not, and waits for it. */
+/* If there is one writer at a time, an UPDATE waits for its turn, whether it finds anything or not: look first. */
 static shunt_status is_worth_it(const shunt_worker *w, job_store *store, bool *worth) {
   *worth = true;
-  if (!w->idle || store->client->engine != CAT_SQLITE3) return SHUNT_OK;
+  if (!w->idle || store->dialect->parallel) return SHUNT_OK;
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(store->c.err);
   shunt_status status = store_run(store, &w->peek, rows, NULL);
@@ -151,12 +151,12 @@ static shunt_status is_worth_it(const shunt_worker *w, job_store *store, bool *w
   return status;
 }
 
-/* Two that took the same slot at once: one of them looks again. And whoever finds SQLite's lock taken for long has
- * found nothing, for now. */
+/* Two that took the same slot at once: one of them looks again. And a worker that waited too long for another writer
+ * has found nothing, for now. */
 static bool look_again(job_store *store, shunt_status *status, const shunt_error *err) {
+  const driver_engine *engine = driver_for(store->client->engine);
   if (*status == SHUNT_E_CONSTRAINT || *status == SHUNT_E_CONFLICT) return true;
-  if (*status && store->client->engine == CAT_SQLITE3 && (err->engine_code & 0xff) == SQLITE_BUSY_CODE)
-    *status = SHUNT_OK;
+  if (*status && engine->is_busy && engine->is_busy(err)) *status = SHUNT_OK;
   return false;
 }
 

@@ -77,7 +77,7 @@ static const char *locked_file(const transaction *t) {
 
 bool envelope_has_locked(const shunt_session *s, const cat_client *client) {
   char room[PATH_MAX];
-  if (client->engine != CAT_SQLITE3 || !s->transactions || !realpath(client->filename, room)) return false;
+  if (!client->filename || !s->transactions || !realpath(client->filename, room)) return false;
   for (const transaction *t = s->transactions; t; t = t->next) {
     const char *file = locked_file(t);
     if (file && strcmp(file, room) == 0) return true;

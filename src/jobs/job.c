@@ -249,7 +249,7 @@ static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
   const cat_client *here = job->worker->session->home.catalog->jobs.client,
                    *there = job->session->home.catalog->jobs.client;
   if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
-      (here->engine != CAT_SQLITE3 || strcmp(here->filename, there->filename) == 0))
+      (!here->filename || strcmp(here->filename, there->filename) == 0))
     return SHUNT_OK;
   return error_set(err, SHUNT_E_CONFIG,
                    "the worker takes jobs from '%s', and after a reload they are kept on '%s': start the worker anew",

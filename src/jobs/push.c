@@ -60,7 +60,10 @@ static void write_insert(job_store *store, const push *p) {
     store_put_later(store, o->delay_ms);
   }
   sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
+  if (!store->dialect->notify) return;
+  sql_puts(sql, ", ");
   sql_puts(sql, store->dialect->notify);
+  sql_puts(sql, "('" STORE_CHANNEL "', '')");
 }
 
 /* The one whose key keeps another one out. */

@@ -12,21 +12,13 @@
 
 #include "query/call.h"
 
-typedef struct store_dialect {
-  const char *now_ms;        /* SQL: the time, of one clock for all who use the queue, in ms since 1970 */
-  const char *locked;        /* after a SELECT inside of a write: passes over rows that another transaction is at */
-  bool parallel;             /* several may claim at once, each seeing the queue as it was before the others did */
-  const char *notify;        /* after the columns that an INSERT gives back: tells workers of it, at the commit */
-  const char *const *tables; /* ends in NULL */
-} store_dialect;
-
 typedef struct job_store {
   call c;
   sql_text *sql; /* for statements that are put together */
   const cat_client *client;
   int level;
   const char *env;
-  const store_dialect *dialect;
+  const driver_queue *dialect;
   bool made; /* the tables are there for certain */
 } job_store;
 

@@ -65,7 +65,7 @@ static inline client_pools *pool_of_conn(const driver_conn *conn) { return (clie
 
 /* NULL where the level was never used. */
 static inline pool *pool_find(client_pools *cp, int level) {
-  if (cp->private_database || !cp->engine->levels) level = 0;
+  if (cp->private_database || !cat_engine_of(cp->client.engine)->levels) level = 0;
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
     if (pl->level == level) return pl;
   return NULL;

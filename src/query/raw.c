@@ -1,44 +1,19 @@
 /* The user's own SQL, and the columns of a table: shunt_sql and shunt_table_columns. */
-#include <ctype.h>
 #include <string.h>
 
 #include "query/statement.h"
 #include "query/table.h"
 #include "query/transaction.h"
 
-static bool begins_with(const char *at, const char *word) {
-  size_t size = strlen(word);
-  for (size_t i = 0; i < size; i++)
-    if (tolower((unsigned char)at[i]) != word[i]) return false;
-  return !isalnum((unsigned char)at[size]) && at[size] != '_';
+static lex_token first_word(const cat_client *client, const char *sql) {
+  lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
+  return lex_first(&l, ";(");
 }
 
-static bool begins_with_any(const char *sql, const char *const *words) {
-  while (words[0] && !begins_with(sql, words[0])) words++;
-  return words[0] != NULL;
-}
-
-static const char *first_word(const char *sql) {
-  for (;;) {
-    while (*sql && strchr(" \t\r\n\f;(", *sql)) sql++;
-    if (sql[0] == '-' && sql[1] == '-') {
-      sql += strcspn(sql, "\n");
-    } else if (sql[0] == '/' && sql[1] == '*') {
-      const char *end = strstr(sql + 2, "*/");
-      sql = end ? end + 2 : sql + strlen(sql);
-    } else if (strncmp(sql, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark is a blank to SQLite */
-      sql += 3;
-    } else {
-      return sql;
-    }
-  }
-}
-
-static shunt_status check_sql(const char *sql, shunt_error *err) {
+static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {
   static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
                                         "savepoint", "release", "attach", "detach", NULL};
-  if (!sql) return error_set(err, SHUNT_E_USAGE, "there is no SQL");
-  if (!begins_with_any(first_word(sql), control)) return SHUNT_OK;
+  if (!lex_is_any(first_word(client, sql), control)) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE,
                    "transactions and databases are the session's: begin and end one with its transaction, and name "
                    "datasources in the configuration (in: %.100s)",
@@ -46,9 +21,9 @@ static shunt_status check_sql(const char *sql, shunt_error *err) {
 }
 
 /* A table that was described may look otherwise after it. */
-static void note_schema(shunt_session *s, const char *sql) {
+static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
   static const char *const changes[] = {"create", "alter", "drop", NULL};
-  if (begins_with_any(first_word(sql), changes)) table_forget_all(s);
+  if (lex_is_any(first_word(client, sql), changes)) table_forget_all(s);
 }
 
 shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_options *options, shunt_rows **rows,
@@ -59,15 +34,16 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   execution e = {.sql = sql, .params = options->params, .nparams = options->nparams};
   if (rows) *rows = NULL;
   shunt_status status = call_begin(&c, s, 0, err);
-  if (!status) status = check_sql(sql, err);
+  if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "there is no SQL");
   if (!status) status = transaction_client(&c, options->client, SHUNT_WRITE, &e.client, &e.level);
+  if (!status) status = check_sql(e.client, sql, err);
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
   e.size = strlen(sql);
   status = execution_run(&c, &e, read);
   if (affected) *affected = e.affected;
-  note_schema(s, sql);
+  note_schema(s, e.client, sql);
   if (status) {
     error_client(err, e.client->name);
     shunt_rows_free(read);

@@ -121,7 +121,7 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
 
 /* The level that the engine knows: one that has a single writer has a single level. */
 static inline int session_level_of(const cat_client *client, int level) {
-  return driver_for(client->engine)->levels ? level : 0;
+  return cat_engine_of(client->engine)->levels ? level : 0;
 }
 /* Frees what calls have borrowed. */
 void session_free_lent(session_lent *l);

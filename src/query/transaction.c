@@ -11,7 +11,7 @@ static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may 
 
 /* ---- what is open ---- */
 
-static bool has_levels(const cat_client *client) { return driver_for(client->engine)->levels; }
+static bool has_levels(const cat_client *client) { return cat_engine_of(client->engine)->levels; }
 
 transaction *transaction_find(const shunt_session *s, const cat_client *client, int level) {
   for (transaction *t = s->transactions; t; t = t->next)
@@ -72,11 +72,10 @@ static shunt_status begin_one(call *c, transaction *t) {
 
 /* One that would wait for what this very session has suspended would wait for ever. */
 static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
-  const driver_engine *engine = driver_for(client->engine);
-  bool one_connection = engine->private_database(client);
+  bool one_connection = driver_is_private(client);
   const transaction *t = c->s->transactions;
-  while (t &&
-         !(t->client == client && t->suspended && (one_connection || (!engine->levels && !t->read_only && !read_only))))
+  while (t && !(t->client == client && t->suspended &&
+                (one_connection || (!has_levels(client) && !t->read_only && !read_only))))
     t = t->next;
   if (!t) return SHUNT_OK;
   error_set(c->err, SHUNT_E_TRANSACTION,

@@ -303,7 +303,7 @@ shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out) {
   if (!status) status = find_group(&w, &group);
   if (status) return status;
   bool by_key = depends_on_key(&w);
-  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(w.found.decision, "parent"));
+  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(w.found.decision, RULE_FIELD_PARENT));
   match_rules rules = match_rules_of(&g->parent, &out->groups[0].keys.columns);
   out->collated = match_collate(&rules);
   out->at = access_only_site(&out->groups[0].at);

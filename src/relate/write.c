@@ -70,12 +70,6 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
 
 /* ---- insert_bulk ---- */
 
-static bool depends_on_values(const route_decision *d) {
-  for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strncmp(d->as.depends_on[i], "where.", 6) == 0) return true;
-  return false;
-}
-
 /* Rows of one model to insert. */
 typedef struct batch {
   route_request request;
@@ -127,7 +121,7 @@ static shunt_status find_destinations(writing *w, const batch *b, destinations *
     if (!status) status = add_destination(w, d, access_only_site(&a), &d->of_record[i]);
     if (status) return status;
     if (d->count > before) a.sites = NULL; /* the destination is this one */
-    each = i > 0 || depends_on_values(a.decision);
+    each = i > 0 || route_depends_on(a.decision, RULE_FIELD_WHERE);
   }
   return SHUNT_OK;
 }

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "rule/sandbox_inner.h"
 
 enum { FIRST_LEVELS = 10, LAST_LEVELS = 3 };
@@ -110,29 +109,27 @@ static size_t prefix_length(const char *text, size_t *file_length, int *line) {
   return 0;
 }
 
-/* A prefix is a place only where it names a chunk that is running, or looks like a file of Lua. */
-static bool names_chunk(lua_State *L, const char *name, size_t length, const char **full) {
+/* A prefix is a place only where it names a chunk that is running, or looks like a file of Lua. The place is in->file
+ * then. */
+static bool set_file(sandbox_inner *in, lua_State *L, const char *name, size_t length) {
   lua_Debug ar;
   for (int i = 0; lua_getstack(L, i, &ar) && i < 100; i++) {
     if (!lua_getinfo(L, "S", &ar) || strlen(ar.short_src) != length || memcmp(ar.short_src, name, length) != 0)
       continue;
     if (ar.what[0] == 'C') continue;
-    *full = full_name(&ar);
+    copy(in->file, sizeof in->file, full_name(&ar), strlen(full_name(&ar)));
     return true;
   }
-  return length > 4 && memcmp(name + length - 4, ".lua", 4) == 0 && !memchr(name, '\n', length);
+  if (length <= 4 || memcmp(name + length - 4, ".lua", 4) != 0 || memchr(name, '\n', length)) return false;
+  copy(in->file, sizeof in->file, name, length);
+  return true;
 }
 
 static void take_prefix(sandbox_inner *in, lua_State *L) {
   size_t file_length = 0;
   int line = 0;
   size_t length = prefix_length(in->message, &file_length, &line);
-  const char *full = NULL;
-  if (length == 0 || !names_chunk(L, in->message, file_length, &full)) return;
-  if (full)
-    copy(in->file, sizeof in->file, full, strlen(full));
-  else
-    copy(in->file, sizeof in->file, in->message, file_length);
+  if (length == 0 || !set_file(in, L, in->message, file_length)) return;
   in->line = line;
   memmove(in->message, in->message + length, strlen(in->message + length) + 1);
 }
@@ -154,62 +151,16 @@ static void describe_value(sandbox_inner *in, lua_State *L, int index) {
   }
 }
 
+void sandbox_describe_error(sandbox_inner *in, lua_State *L, int index) {
+  describe_value(in, L, index);
+  take_prefix(in, L);
+}
+
 int sandbox_handler(lua_State *L) {
   sandbox_inner *in = sandbox_inner_of(L);
   if (in->s.hit || in->out_of_memory || in->described) return 1;
   sandbox_describe_place(in, L, 1); /* 0 is this handler */
-  describe_value(in, L, 1);
-  take_prefix(in, L);
+  sandbox_describe_error(in, L, 1);
   in->described = true;
   return 1;
-}
-
-/* ---- filling the caller's error ---- */
-
-static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *err) {
-  switch (sb->hit) {
-  case SANDBOX_INSTRUCTIONS:
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld instructions (rules.instructions)",
-                     (long long)sb->instructions_given);
-  case SANDBOX_TIME:
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld ms of computing time (rules.timeout)",
-                     (long long)(sb->timeout_ns / NS_PER_MS));
-  case SANDBOX_NAMES:
-    return error_set(err, SHUNT_E_LIMIT, "rules read more columns and attributes by computed names than are kept");
-  case SANDBOX_MEMORY:
-  case SANDBOX_WITHIN:
-    break;
-  }
-  if (long_text)
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of memory for one text, %d bytes", SANDBOX_TEXT_BYTES);
-  return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld bytes of memory (rules.memory)",
-                   (long long)sb->limits.memory_bytes);
-}
-
-shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err) {
-  sandbox_inner *in = (sandbox_inner *)sb;
-  lua_State *L = sb->L;
-  shunt_status status;
-  if (sandbox_ended(in, lua_status) && !sb->hit) {
-    status = error_memory(err);
-  } else if (sb->hit) {
-    status = limit_error(sb, in->long_text, err);
-  } else {
-    if (!in->described) { /* the handler did not run: a syntax error, or an error within the handler */
-      in->traceback[0] = 0;
-      in->line = 0;
-      if (!in->load_failed) in->file[0] = 0;
-      describe_value(in, L, -1);
-      take_prefix(in, L);
-    }
-    status = error_set(err, SHUNT_E_RULE, "%s", in->message);
-  }
-  if (err) {
-    error_place(err, in->file, in->line, 0);
-    copy(err->traceback, sizeof err->traceback, in->traceback, strlen(in->traceback));
-  }
-  if (!sb->hit) in->described = false;
-  in->load_failed = false;
-  lua_pop(L, 1);
-  return status;
 }

@@ -60,7 +60,6 @@ static void server_rollback(driver_conn *conn) {
 }
 
 static const driver_engine server_engine = {.name = "nothing",
-                                            .levels = true,
                                             .private_database = server_is_shared,
                                             .open = server_open,
                                             .close = server_close,
