@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "pool/wait.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 enum { NUMBER_DIGITS = 17 /* bring back any double */, NAME_ROOM = 256 };
 

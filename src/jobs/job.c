@@ -8,8 +8,8 @@
 #include "jobs/worker.h"
 #include "pool/jitter.h"
 #include "pool/wait.h"
-#include "query/propagation.h"
-#include "query/transaction.h"
+#include "session/propagation.h"
+#include "session/transaction.h"
 
 enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "jobs/worker.h"
-#include "query/listen.h"
+#include "session/listen.h"
 
 enum { RENEWALS = 3 /* within a lease */ };
 

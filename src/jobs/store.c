@@ -5,8 +5,8 @@
 
 #include "query/statement.h"
 #include "query/table.h"
-#include "query/transaction.h"
-#include "query/unit.h"
+#include "session/transaction.h"
+#include "session/unit.h"
 
 /* ---- the tables ---- */
 

@@ -10,7 +10,7 @@
 #ifndef SHUNT_JOBS_STORE_H
 #define SHUNT_JOBS_STORE_H
 
-#include "query/call.h"
+#include "session/call.h"
 
 typedef struct job_store {
   call c;

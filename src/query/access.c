@@ -1,7 +1,7 @@
 #include "query/access.h"
 
 #include "query/table.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 shunt_status access_find(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);

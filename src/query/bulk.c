@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "query/statement.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 enum { FEWEST_ROWS = 500 /* with less, finding out what the table takes costs more than it saves */ };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 static const int64_t LONGEST_END_NS = 1000000000; /* for all that is thrown away */
 

@@ -5,8 +5,8 @@
 #ifndef SHUNT_QUERY_SITE_H
 #define SHUNT_QUERY_SITE_H
 
-#include "query/call.h"
 #include "query/key.h"
+#include "session/call.h"
 
 typedef struct site {
   const cat_model *model;

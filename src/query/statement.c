@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "query/table.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 /* ---- on one connection ---- */
 

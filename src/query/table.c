@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 static bool fill(call *c, table_info *t, const driver_table *shape) {
   const char **names = arena_array(c->arena, const char *, shape->count);

@@ -4,7 +4,7 @@
 #ifndef SHUNT_QUERY_TABLE_H
 #define SHUNT_QUERY_TABLE_H
 
-#include "query/call.h"
+#include "session/call.h"
 
 /* again: asks the database, whatever is known. Errors: NOT_FOUND, and those of pool_acquire and of the driver. */
 shunt_status table_find(call *c, const cat_client *client, int level, const char *name, bool again, table_info **out);

@@ -11,7 +11,7 @@
 /* op is what the rows are read for. Errors: those of access_find and select_run. */
 shunt_status load_relations(call *c, const parents *from, const plan *p, shunt_op op);
 
-/* ---- between load.c and link.c ---- */
+/* ---- between load.c, loading.c and link.c ---- */
 
 typedef struct loading loading;
 typedef struct links links;

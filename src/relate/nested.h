@@ -3,10 +3,10 @@
 #ifndef SHUNT_RELATE_NESTED_H
 #define SHUNT_RELATE_NESTED_H
 
-#include "query/unit.h"
 #include "query/write.h"
 #include "relate/group.h"
 #include "relate/plan.h"
+#include "session/unit.h"
 
 typedef struct writing {
   call *c;

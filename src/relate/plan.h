@@ -5,8 +5,8 @@
 #ifndef SHUNT_RELATE_PLAN_H
 #define SHUNT_RELATE_PLAN_H
 
-#include "query/call.h"
 #include "query/key.h"
+#include "session/call.h"
 
 typedef struct plan_relation plan_relation;
 

@@ -1,4 +1,4 @@
-#include "query/sql.h"
+#include "session/sql.h"
 
 #include <string.h>
 

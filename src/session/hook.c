@@ -1,4 +1,4 @@
-#include "query/hook.h"
+#include "session/hook.h"
 
 #include <stdio.h>
 #include <string.h>

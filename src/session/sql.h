@@ -2,8 +2,8 @@
  * values only ever go in as parameters.
  * Owner: the session's sql_text is used for one statement after the other; params borrow the caller's bytes.
  * Use: sql_reset(q); sql_puts(q, "DELETE FROM "); sql_name(q, engine, "users"); sql_param(q, &v); if (q->failed) … */
-#ifndef SHUNT_QUERY_SQL_H
-#define SHUNT_QUERY_SQL_H
+#ifndef SHUNT_SESSION_SQL_H
+#define SHUNT_SESSION_SQL_H
 
 #include "base/buf.h"
 #include "driver/driver.h"

@@ -2,12 +2,12 @@
  * Owner: a call is a value on the stack of the public function. It borrows its memory from the session until the next
  * call of the session begins, so that nothing has to end a call: what hooks do comes after the last use of it.
  * Use: call c; status = call_begin(&c, session, 0, err); … arena_alloc(c.arena, 10); error_memory(c.err); … */
-#ifndef SHUNT_QUERY_CALL_H
-#define SHUNT_QUERY_CALL_H
+#ifndef SHUNT_SESSION_CALL_H
+#define SHUNT_SESSION_CALL_H
 
 #include "base/error.h"
-#include "query/session.h"
-#include "query/sql.h"
+#include "session/session.h"
+#include "session/sql.h"
 
 /* Reads under way on connections of the call; settle receives all that was sent. */
 typedef struct call_reads {

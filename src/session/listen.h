@@ -2,8 +2,8 @@
  * Owner: whoever opened the listener; used by one thread at a time.
  * Use: listener_open(client, "channel", &l, err); listener_wait(l, wake_fd, until_ns, &heard, err); listener_close(l).
  */
-#ifndef SHUNT_QUERY_LISTEN_H
-#define SHUNT_QUERY_LISTEN_H
+#ifndef SHUNT_SESSION_LISTEN_H
+#define SHUNT_SESSION_LISTEN_H
 
 #include "driver/driver.h"
 

@@ -3,12 +3,12 @@
  * for the host, unit.c for a nested write.
  * Use: transaction_open(c, client, level, &options, &t); …; status = transaction_commit(c, t);
  * transaction_close(c->s, t); */
-#ifndef SHUNT_QUERY_TRANSACTION_H
-#define SHUNT_QUERY_TRANSACTION_H
+#ifndef SHUNT_SESSION_TRANSACTION_H
+#define SHUNT_SESSION_TRANSACTION_H
 
 #include <string.h>
 
-#include "query/call.h"
+#include "session/call.h"
 
 enum { NOT_DOOMED = -1 };
 

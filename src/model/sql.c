@@ -3,7 +3,7 @@
 
 #include "query/statement.h"
 #include "query/table.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 static lex_token first_word(const cat_client *client, const char *sql) {
   lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));

@@ -1,6 +1,6 @@
 /* For: what reads and writes have in common at their start: the model of that name, and where the access goes. */
-#ifndef SHUNT_RELATE_READ_H
-#define SHUNT_RELATE_READ_H
+#ifndef SHUNT_MODEL_READ_H
+#define SHUNT_MODEL_READ_H
 
 #include "query/access.h"
 #include "relate/plan.h"

@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 /* ---- what is named ---- */
 

@@ -1,11 +1,11 @@
-#include "query/propagation.h"
+#include "session/propagation.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/alloc.h"
-#include "query/hook.h"
+#include "session/hook.h"
 
 /* ---- the modes ---- */
 
@@ -135,7 +135,8 @@ static bool is_inside(const shunt_tx *h, const transaction *t, int savepoint) {
   return h->tx == t && (h->savepoint > savepoint || (h->savepoint == savepoint && h->is == JOIN) || savepoint == 0);
 }
 
-void propagation_ended(shunt_session *s, const transaction *t, int savepoint) {
+/* The transaction has ended, or one of its savepoints: handles inside of it have nothing left to end. */
+static void forget_inside(shunt_session *s, const transaction *t, int savepoint) {
   for (shunt_tx *h = s->handles; h; h = h->next) {
     if (is_inside(h, t, savepoint)) h->tx = NULL;
     if (h->suspended == t && savepoint == 0) h->suspended = NULL;
@@ -223,6 +224,7 @@ static shunt_status end_own(call *c, shunt_tx *h, shunt_error *err) {
     due = hooks_take(s, t, end.committed);
   }
   h->tx = NULL;
+  forget_inside(s, t, 0);
   transaction_close(s, t);
   shunt_status status = due ? hooks_run(s, due, &end, err) : end.status;
   forget(h); /* not before: to the hooks what it has suspended is so still, as it was when they were added */
@@ -232,7 +234,7 @@ static shunt_status end_own(call *c, shunt_tx *h, shunt_error *err) {
 /* The savepoint is over, and with it whatever is inside. */
 static void end_savepoint(const shunt_tx *h, bool released) {
   shunt_session *s = h->session;
-  propagation_ended(s, h->tx, h->savepoint);
+  forget_inside(s, h->tx, h->savepoint);
   if (released)
     hooks_release(s, h->tx, h->savepoint);
   else
@@ -294,6 +296,7 @@ void propagation_end_all(shunt_session *s) {
   for (transaction *t; (t = s->transactions);) {
     hook_end end = {.committed = false};
     hook *due = hooks_take(s, t, false);
+    forget_inside(s, t, 0);
     transaction_close(s, t);
     (void)hooks_run(s, due, &end, NULL); /* nobody is there to be told of their failures */
   }

@@ -1,10 +1,10 @@
-#include "query/call.h"
+#include "session/call.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 enum {
   DEEPEST_EQUALITY = 100,

@@ -2,11 +2,11 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "model/read.h"
 #include "query/filter.h"
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/value.h"
-#include "relate/read.h"
 
 static const shunt_query everything;
 static const struct {

@@ -1,10 +1,10 @@
 /* For: what the host wants done once a transaction has ended: the hooks that wait, run in the order in which they came.
  * Owner: the session owns them; those that hooks_take gives have to be run, which frees them.
  * Use: hook *due = hooks_take(s, t, committed); transaction_close(s, t); return hooks_run(s, due, &end, err). */
-#ifndef SHUNT_QUERY_HOOK_H
-#define SHUNT_QUERY_HOOK_H
+#ifndef SHUNT_SESSION_HOOK_H
+#define SHUNT_SESSION_HOOK_H
 
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 typedef struct hook hook;
 

@@ -3,8 +3,8 @@
  * Owner: the session owns its copies of attributes, its transactions and what it knows of tables; catalog, route and
  * pools are borrowed and outlive it. One thread at a time.
  * Use: session_new(&home, &options, &s, err); … call_begin(&c, s, 0, err) at the start of each public call … */
-#ifndef SHUNT_QUERY_SESSION_H
-#define SHUNT_QUERY_SESSION_H
+#ifndef SHUNT_SESSION_SESSION_H
+#define SHUNT_SESSION_SESSION_H
 
 #include <stdatomic.h>
 
@@ -154,6 +154,8 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .nattrs = s->nattrs};
 }
 
+/* Errors: USAGE. */
+shunt_status session_check_timeout(int64_t timeout_ms, shunt_error *err);
 /* NULL and "default" pass; with `modes` the words of a relation's client too. Errors: NOT_FOUND. */
 shunt_status session_check_client(const shunt_session *s, const char *name, bool modes, shunt_error *err);
 

@@ -1,4 +1,4 @@
-#include "query/unit.h"
+#include "session/unit.h"
 
 #include <string.h>
 

@@ -2,10 +2,10 @@
  * Owner: whoever began a unit ends it, which frees what it holds.
  * Use: unit u = {0}; unit_begin(c, &u); … unit_join(c, &u, client, level) before each first write … ;
  * return unit_end(c, &u, status); */
-#ifndef SHUNT_QUERY_UNIT_H
-#define SHUNT_QUERY_UNIT_H
+#ifndef SHUNT_SESSION_UNIT_H
+#define SHUNT_SESSION_UNIT_H
 
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 /* A datasource that a unit of work writes to. */
 typedef struct unit_part {

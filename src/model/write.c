@@ -1,9 +1,9 @@
 /* The public writes: shunt_insert, shunt_insert_bulk, shunt_update, shunt_delete. */
 #include <string.h>
 
+#include "model/read.h"
 #include "relate/load.h"
 #include "relate/nested.h"
-#include "relate/read.h"
 
 static const shunt_write plainly;
 static const shunt_record nothing;

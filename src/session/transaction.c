@@ -1,38 +1,14 @@
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "query/propagation.h"
 
 static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may have no time left */
 
-/* ---- what is open ---- */
-
-static bool has_levels(const cat_client *client) { return cat_engine_of(client->engine)->levels; }
-
-transaction *transaction_find(const shunt_session *s, const cat_client *client, int level) {
-  for (transaction *t = s->transactions; t; t = t->next)
-    if (t->client == client && t->level == level && !t->suspended) return t;
-  return NULL;
-}
-
-bool transaction_in_force(const shunt_session *s, const transaction *t) {
-  return !t->suspended && (t->session_level == s->level.now || !has_levels(t->client));
-}
-
-bool session_in_transaction(const shunt_session *s) {
-  const transaction *t = s->transactions;
-  while (t && !transaction_in_force(s, t)) t = t->next;
-  return t != NULL;
-}
-
-driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level) {
-  transaction *t = s->transactions ? transaction_find(s, client, level) : NULL;
-  return t ? t->conn : NULL;
-}
+/* ---- its connection ---- */
 
 driver_conn *transaction_conn(call *c, const cat_client *client, int level) {
   driver_conn *conn = transaction_peek(c->s, client, level);
@@ -40,18 +16,6 @@ driver_conn *transaction_conn(call *c, const cat_client *client, int level) {
   if (conn->under_way) c->reads->settle(c->reads);
   conn->deadline_ns = c->deadline_ns;
   return conn;
-}
-
-shunt_status transaction_check_spanning(call *c, const cat_client *client) {
-  const transaction *t = c->s->transactions;
-  while (t && !(t->alone && transaction_in_force(c->s, t))) t = t->next;
-  if (!t) return SHUNT_OK;
-  error_set(c->err, SHUNT_E_TRANSACTION,
-            "this would run on '%s', outside of the transaction on '%s', which allows no such thing (spanning = "
-            "\"error\"): do it before or after, or in a transaction on '%s' of its own",
-            client->name, t->client->name, client->name);
-  error_client(c->err, client->name);
-  return SHUNT_E_TRANSACTION;
 }
 
 /* ---- beginning and ending ---- */
@@ -75,7 +39,7 @@ static shunt_status check_suspended(const call *c, const cat_client *client, boo
   bool one_connection = driver_is_private(client);
   const transaction *t = c->s->transactions;
   while (t && !(t->client == client && t->suspended &&
-                (one_connection || (!has_levels(client) && !t->read_only && !read_only))))
+                (one_connection || (!cat_engine_of(client->engine)->levels && !t->read_only && !read_only))))
     t = t->next;
   if (!t) return SHUNT_OK;
   error_set(c->err, SHUNT_E_TRANSACTION,
@@ -128,7 +92,6 @@ void transaction_close(shunt_session *s, transaction *t) {
   transaction **at = &s->transactions;
   while (*at != t) at = &(*at)->next;
   *at = t->next;
-  propagation_ended(s, t, 0);
   pool_release(t->conn, t->level);
   base_free(t);
 }

@@ -1,5 +1,5 @@
 /* The public reads: shunt_select, shunt_mget, shunt_count. */
-#include "relate/read.h"
+#include "model/read.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <sched.h>
 
-#include "query/transaction.h"
+#include "session/transaction.h"
 #include "unit/query/store.h"
 #include "unit/random.h"
 #include "unit/watchdog.h"

@@ -1,4 +1,4 @@
-#include "query/listen.h"
+#include "session/listen.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
