@@ -12,7 +12,6 @@ typedef struct maker {
   const node *body;
   const node *candidate; /* the condition on the client so far, or NULL */
   const node *answer;    /* the client, or NULL */
-  bool typo;             /* a key is misspelled: what seems to be missing may be just that */
 } maker;
 
 __attribute__((format(printf, 2, 3))) static void tell(const maker *m, const char *format, ...);
@@ -184,11 +183,19 @@ static void read_answer(const maker *m) {
   if (build_integer(m->body, "level", -1) >= 0) set_level(m, level);
 }
 
+/* Whether a key is misspelled, which then is the mistake to report: a key that seems to be missing may be that one. */
+static bool has_typo(const node *body) {
+  static const char *const keys[] = {"client", "to", "table", "level", "deny", "check"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    if (schema_misspells(body, &schema_rule, keys[i])) return true;
+  return false;
+}
+
 static void check_select(const maker *m) {
   bool answers = build_get(m->body, "client") != NULL;
   refuse(m, "check", "'check' belongs to a guard rule");
   if (answers && m->r->deny) tell(m, "it can't both name a client and deny");
-  if (!answers && !m->typo && !build_get(m->body, "deny"))
+  if (!answers && !build_get(m->body, "deny") && !has_typo(m->body))
     tell(m, "it needs a client (a name, a function, or a map) or a deny");
   read_answer(m);
 }
@@ -197,7 +204,8 @@ static void check_refine(const maker *m) {
   refuse(m, "check", "'check' belongs to a guard rule");
   refuse(m, "deny", "'deny' belongs to a select or guard rule; a refine rule's function may return deny \"why\"");
   bool answers = m->answer || build_get(m->body, "table") || build_get(m->body, "level");
-  if (!answers && !m->typo) tell(m, "a refine rule needs something to change: client (or to), table or level");
+  if (!answers && !has_typo(m->body))
+    tell(m, "a refine rule needs something to change: client (or to), table or level");
   read_answer(m);
 }
 
@@ -205,15 +213,8 @@ static void check_guard(const maker *m) {
   bool denies = build_get(m->body, "deny") != NULL, checks = build_get(m->body, "check") != NULL;
   refuse(m, "table", "a guard rule changes nothing: table belongs to a refine rule");
   refuse(m, "level", "a guard rule changes nothing: level belongs to a refine rule");
-  if (!denies && !checks && !m->typo) tell(m, "a guard rule needs a deny (a text) or a check (a function)");
+  if (!denies && !checks && !has_typo(m->body)) tell(m, "a guard rule needs a deny (a text) or a check (a function)");
   if (denies && checks) tell(m, "it has both deny and check: deny always refuses, so give one of them");
-}
-
-static bool has_typo(const node *body) {
-  static const char *const keys[] = {"client", "to", "table", "level", "deny", "check"};
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-    if (schema_misspells(body, &schema_rule, keys[i])) return true;
-  return false;
 }
 
 static bool find_stage(maker *m) {
@@ -236,7 +237,7 @@ static double priority_of(const node *body) {
 }
 
 static bool make_rule(builder *b, const build_thing *t, cat_rule *r) {
-  maker m = {.b = b, .r = r, .body = t->body, .typo = has_typo(t->body)};
+  maker m = {.b = b, .r = r, .body = t->body};
   r->name = t->name;
   r->at = t->at;
   r->standard = t->standard;

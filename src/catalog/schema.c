@@ -123,12 +123,20 @@ static const schema_field expect_fields[] = {{"client", NAME, NULL, NULL, 0},
 static const schema expect = {expect_fields};
 
 static const char *const ops[] = {"read", "write", NULL};
-static const schema_field selftest_fields[] = {
-    {"model", NAME, NULL, NULL, 0},    {"relation", NAME, NULL, NULL, 0}, {"instance", TEXT, NULL, NULL, 0},
-    {"op", WORD, NULL, ops, 0},        {"client", NAME, NULL, NULL, 0},   {"relation_client", NAME, NULL, NULL, 0},
-    {"parent", NAME, NULL, NULL, 0},   {"current", NAME, NULL, NULL, 0},  {"level", INTEGER, NULL, NULL, 0},
-    {"where", SCALARS, NULL, NULL, 0}, {"attrs", SCALARS, NULL, NULL, 0}, {"expect", MAP, &expect, NULL, 0},
-    {NULL, ANY, NULL, NULL, 0}};
+/* The type of each kind of field. */
+#define TYPE_MODEL NAME, NULL, NULL
+#define TYPE_RELATION NAME, NULL, NULL
+#define TYPE_CLIENT NAME, NULL, NULL
+#define TYPE_MODE NAME, NULL, NULL
+#define TYPE_OP WORD, NULL, ops
+#define TYPE_LEVEL INTEGER, NULL, NULL
+#define TYPE_VALUES SCALARS, NULL, NULL
+#define OPTION(kind, id, member, name, option) {option, TYPE_##kind, 0},
+static const schema_field selftest_fields[] = {SHUNT_REQUEST_MAP(OPTION){"instance", TEXT, NULL, NULL, 0},
+                                               {"attrs", SCALARS, NULL, NULL, 0},
+                                               {"expect", MAP, &expect, NULL, 0},
+                                               {NULL, ANY, NULL, NULL, 0}};
+#undef OPTION
 static const schema selftest = {selftest_fields};
 
 static const schema_field rules_fields[] = {{"path", TEXTS, NULL, NULL, 0},
@@ -148,11 +156,16 @@ static const schema_field jobs_fields[] = {{"client", NAME, NULL, NULL, 0},
                                            {NULL, ANY, NULL, NULL, 0}};
 static const schema jobs = {jobs_fields};
 
+static const schema_field events_fields[] = {
+    {"slowStatement", DURATION, NULL, NULL, 0}, {"slowRule", DURATION, NULL, NULL, 0}, {NULL, ANY, NULL, NULL, 0}};
+static const schema events = {events_fields};
+
 static const schema_field config_fields[] = {{"database", MAP, &schema_database, NULL, 0},
                                              {"instance", MAP, &instance, NULL, 0},
                                              {"models", NAMED, &schema_model, NULL, 0},
                                              {"rules", MAP, &rules, NULL, 0},
                                              {"jobs", MAP, &jobs, NULL, 0},
+                                             {"events", MAP, &events, NULL, 0},
                                              {"watch", BOOLEAN, NULL, NULL, 0},
                                              {NULL, ANY, NULL, NULL, 0}};
 const schema schema_config = {config_fields};
@@ -280,6 +293,11 @@ static void check_unit(const checker *c, const node *n, const path *at, field_ty
   }
 }
 
+static bool is_one_of(const node *n, const char *const *words) {
+  while (*words && strcmp(*words, n->value.as.bytes) != 0) words++;
+  return *words && !holds_nul(n);
+}
+
 static void check_word(const checker *c, const node *n, const path *at, const char *const *words) {
   path_text t;
   shown s;
@@ -287,11 +305,11 @@ static void check_word(const checker *c, const node *n, const path *at, const ch
     wants(c, n, at, "text");
     return;
   }
+  if (is_one_of(n, words)) return;
   suggest near = suggest_for(n->raw ? "" : n->value.as.bytes);
   char known[160];
   size_t used = 0;
   for (; *words; words++) {
-    if (strcmp(*words, n->value.as.bytes) == 0 && !holds_nul(n)) return;
     suggest_try(&near, *words);
     int more = snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", *words);
     used += more > 0 ? (size_t)more : 0;

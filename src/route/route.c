@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "route/route_inner.h"
 
 static inline bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
@@ -42,6 +43,7 @@ static shunt_status deny_again(const trie_leaf *leaf, shunt_error *err) {
 static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
   recall(leaf, q, &d->as);
   d->client = leaf->client;
+  d->reads = leaf->reads;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;
 }
 
@@ -56,6 +58,15 @@ static void remember(route *r, const route_lane *l, const route_request *q, rout
     d->as.not_remembered = "a rule said uncacheable";
   else
     d->as.not_remembered = trie_add(&r->trie, q, reads, n, draws, d, level_given, denial);
+}
+
+/* Without the lane's lock. */
+static void report_slow(const route *r, const route_request *q, const route_outcome *outcome) {
+  if (!outcome->slow) return;
+  events_emit(r->events, SHUNT_EVENT_RULE_SLOW, {"rule", event_text(outcome->slow->name)},
+              {"source", event_text(outcome->slow->source)}, {"model", event_text(q->model->name)},
+              {"instance", event_text(q->instance->name)},
+              {"duration_ms", shunt_integer(outcome->slow_ns / NS_PER_MS)});
 }
 
 static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
@@ -73,6 +84,7 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
     if (made) remember(r, l, q, d, draws, outcome.level_given, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
+  report_slow(r, q, &outcome);
   return status;
 }
 
@@ -103,6 +115,7 @@ static shunt_status audit(route *r, route_lane *l, const trie_leaf *leaf, const 
   pthread_mutex_lock(&l->lock);
   shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
   pthread_mutex_unlock(&l->lock);
+  report_slow(r, q, &outcome);
   if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(leaf, q, d, err); /* it says nothing */
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
   if (made && same_decision(&before, &d->as)) {
@@ -134,20 +147,21 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
 void route_decision_clear(route_decision *d) {
   base_free(d->trace);
   base_free(d->rules);
+  base_free(d->fields);
   base_free(d->depends_on);
   arena_free(&d->texts);
   memset(d, 0, sizeof *d);
 }
 
-bool route_depends_on(const route_decision *d, const char *field) {
+bool route_depends_on(const route_decision *d, rule_field field) {
   for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strcmp(d->as.depends_on[i], field) == 0) return true;
+    if (d->reads[i]->field == field) return true;
   return false;
 }
 
 bool route_depends_on_where(const route_decision *d, const char *column) {
   for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strncmp(d->as.depends_on[i], "where.", 6) == 0 && cat_same_column(d->as.depends_on[i] + 6, column)) return true;
+    if (d->reads[i]->field == RULE_FIELD_WHERE && cat_same_column(d->reads[i]->name, column)) return true;
   return false;
 }
 
@@ -223,6 +237,8 @@ shunt_status route_prepare_like(route *r, const route *before, shunt_error *err)
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud) {
   r->load = (pick_load){load, ud};
 }
+
+void route_set_events(route *r, event_sink *events) { r->events = events; }
 
 void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *difference), void *ud) {
   r->differs = fn;
