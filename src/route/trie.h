@@ -100,9 +100,18 @@ void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *
 
 /* NULL where the rules have to be asked. draws then has what was drawn on the way. */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws);
-/* Remembers what d says, denial being the message of one that denies. Nothing happens when memory is out, the trie is
- * full, or the reads contradict those before. Returns why such a request won't be remembered later either, or NULL. */
-const char *trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
-                     const pick_draws *draws, const route_decision *d, bool level_given, const char *denial);
+/* What is to be remembered: a decision and what it depends on. */
+typedef struct trie_entry {
+  const rule_read *const *reads; /* in their order */
+  size_t nreads;
+  const pick_draws *draws;
+  const route_decision *decision;
+  bool level_given;   /* by a rule; else the level is the request's */
+  const char *denial; /* the message, if the decision denies */
+} trie_entry;
+
+/* Remembers an entry. Nothing happens if memory is out, the trie is full, or the reads contradict earlier ones. Returns
+ * why such a request won't be remembered later either, or NULL. */
+const char *trie_add(trie *t, const route_request *q, const trie_entry *entry);
 
 #endif

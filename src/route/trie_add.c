@@ -56,14 +56,14 @@ static void add_read(way *w, const trie *t, const route_request *q, const rule_r
   if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->unfit = "it depends on a text of more than 1024 bytes";
 }
 
-static void find_way(way *w, const trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
-                     const pick_draws *draws) {
+static void find_way(way *w, const trie *t, const route_request *q, const trie_entry *entry) {
+  const pick_draws *draws = entry->draws;
   size_t drawn = 0;
   w->count = 0;
   w->unfit = draws->count > PICK_MOST_DRAWS ? "more than 8 clients were drawn on the way" : NULL;
-  for (size_t i = 0; i <= nreads && !w->unfit; i++) {
+  for (size_t i = 0; i <= entry->nreads && !w->unfit; i++) {
     for (; drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) add_draw(w, &draws->list[drawn]);
-    if (i < nreads) add_read(w, t, q, reads[i]);
+    if (i < entry->nreads) add_read(w, t, q, entry->reads[i]);
   }
 }
 
@@ -221,13 +221,6 @@ static trie_step draw_branch(trie *t, const way_step *step, trie_step to) {
 
 /* ---- adding ---- */
 
-/* What the way comes to. */
-typedef struct way_end {
-  const route_decision *d;
-  bool level_given;
-  const char *denial;
-} way_end;
-
 /* The steps, and then to. */
 static trie_step tail(trie *t, const way_step *steps, size_t n, trie_step to) {
   while (n > 0 && to) {
@@ -277,14 +270,14 @@ static bool asks_the_same(trie_step s, const way_step *step) {
   return step->read ? rule_same_read(b->on, step->read) : pick_same_choice(b->on, step->choice);
 }
 
-static trie_step leaf_at_the_end(trie *t, const way *w, size_t from, const way_end *end) {
-  trie_leaf *leaf = trie_leaf_for(t, end->d, end->level_given, end->denial);
+static trie_step leaf_at_the_end(trie *t, const way *w, size_t from, const trie_entry *entry) {
+  trie_leaf *leaf = trie_leaf_for(t, entry);
   return leaf ? tail(t, w->steps + from, w->count - from, trie_step_to(TRIE_LEAF, leaf)) : TRIE_NOTHING;
 }
 
 /* Goes as far as the trie does, and adds the rest. Returns false where the way is there already, where the policy reads
  * something else than before and is no function of the request, and where there is no room. */
-static bool add_way(trie *t, const way *w, const way_end *end) {
+static bool add_way(trie *t, const way *w, const trie_entry *entry) {
   _Atomic trie_step *at = &t->root;
   trie_step s, to;
   size_t i = 0;
@@ -299,7 +292,7 @@ static bool add_way(trie *t, const way *w, const way_end *end) {
       if (k == stem->n) continue;
       bool forks =
           i < w->count && trie_stem_kinds(stem)[k] == step[k].kind && rule_same_read(stem->steps[k].read, step[k].read);
-      to = forks ? leaf_at_the_end(t, w, i + 1, end) : TRIE_NOTHING;
+      to = forks ? leaf_at_the_end(t, w, i + 1, entry) : TRIE_NOTHING;
       return to && fork_stem(t, at, stem, k, &step[k], to);
     }
     if (!asks_the_same(s, step)) return false;
@@ -307,29 +300,27 @@ static bool add_way(trie *t, const way *w, const way_end *end) {
     _Atomic trie_step *next = place_in(t, b, step->kind, &step->key);
     i++;
     if (!next || !trie_load(next)) {
-      to = has_room(t, b, step) ? leaf_at_the_end(t, w, i, end) : TRIE_NOTHING;
+      to = has_room(t, b, step) ? leaf_at_the_end(t, w, i, entry) : TRIE_NOTHING;
       return to && put(t, at, b, step, to);
     }
     at = next;
   }
-  to = leaf_at_the_end(t, w, i, end);
+  to = leaf_at_the_end(t, w, i, entry);
   if (to) trie_publish(at, to);
   return to != TRIE_NOTHING;
 }
 
-const char *trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
-                     const pick_draws *draws, const route_decision *d, bool level_given, const char *denial) {
+const char *trie_add(trie *t, const route_request *q, const trie_entry *entry) {
   way w;
-  way_end end = {d, level_given, denial};
   const char *why = NULL;
-  find_way(&w, t, q, reads, nreads, draws);
+  find_way(&w, t, q, entry);
   if (w.unfit) return w.unfit;
   pthread_mutex_lock(&t->lock);
   uint64_t refused = t->refused_children;
   if (t->nways >= t->most_ways) {
     t->refused_ways++;
     why = "as many as rules.remember says are remembered already";
-  } else if (add_way(t, &w, &end)) {
+  } else if (add_way(t, &w, entry)) {
     t->nways++;
   } else if (t->refused_children > refused) {
     why = "a field that it depends on has too many values";

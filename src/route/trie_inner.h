@@ -70,7 +70,7 @@ static inline trie_step trie_step_of(const trie *t, const trie_branch *b, const 
 
 /* trie_leaf.c: the trie's own copy of the bytes; of the same it is the same one. NULL when out of memory. */
 const void *trie_keep(trie *t, const void *bytes, size_t size);
-/* The leaf that says what d does, made where there is none yet. NULL when out of memory. */
-trie_leaf *trie_leaf_for(trie *t, const route_decision *d, bool level_given, const char *denial);
+/* The leaf for the decision, made if there is none yet. NULL if memory runs out. */
+trie_leaf *trie_leaf_for(trie *t, const trie_entry *entry);
 
 #endif
