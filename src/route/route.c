@@ -15,7 +15,7 @@ static inline bool is_rememberable(const route *r, const route_request *q) {
 
 /* Why it is not. */
 static const char *why_not_rememberable(const route *r, const route_request *q) {
-  if (r->trie.most_ways == 0) return "rules.remember is 0";
+  if (r->trie.most_entries == 0) return "rules.remember is 0";
   if (!remembers(r)) return "an audit found a difference";
   if (q->every_rule) return "every rule was to be asked";
   return q->explicit_table ? "it was asked for a table" : "it is for a relation made on the spot";
@@ -229,9 +229,9 @@ void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *
 }
 
 void route_remember(route *r, bool on) {
-  atomic_store_explicit(&r->remembers, on && r->trie.most_ways > 0, memory_order_relaxed);
+  atomic_store_explicit(&r->remembers, on && r->trie.most_entries > 0, memory_order_relaxed);
 }
 
 bool route_remembers(const route *r) { return remembers(r); }
 
-size_t route_remembered(route *r) { return trie_count(&r->trie).ways; }
+size_t route_remembered(route *r) { return trie_count(&r->trie).entries; }
