@@ -1,16 +1,42 @@
 #include "query/statement.h"
 
-#include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "query/access.h"
 #include "query/transaction.h"
 
+enum { SHOWN_SQL_ROOM = 1024 };
+
 /* ---- on one connection ---- */
 
+/* For an event, which holds no secrets: up to the first literal. */
+static const char *shown_sql(const char *sql, char *room) {
+  size_t size = strcspn(sql, "'$");
+  snprintf(room, SHOWN_SQL_ROOM, "%.*s%s", (int)(size < SHOWN_SQL_ROOM ? size : SHOWN_SQL_ROOM), sql,
+           sql[size] ? "…" : "");
+  return room;
+}
+
+void execution_start(const shunt_session *s, execution *e) {
+  bool timed = s->observer || events_wanted(s->home.events, SHUNT_EVENT_STATEMENT_SLOW);
+  e->started_ns = timed ? clock_monotonic_ns() : 0;
+}
+
+static void report_slow(const shunt_session *s, const shunt_statement *told) {
+  const int64_t slow_ms = s->home.catalog->slow.statement_ms;
+  char sql[SHOWN_SQL_ROOM];
+  if (!slow_ms || told->duration_ns / NS_PER_MS < slow_ms) return;
+  events_emit(s->home.events, SHUNT_EVENT_STATEMENT_SLOW, {"client", event_text(told->client)},
+              {"level", shunt_integer(told->level)}, {"instance", event_text(s->instance->name)},
+              {"job", event_text(s->job)}, {"duration_ms", shunt_integer(told->duration_ns / NS_PER_MS)},
+              {"rows", shunt_integer((int64_t)told->nrows)}, {"affected", shunt_integer(told->affected)},
+              {"status", event_text(shunt_status_name(told->status))}, {"sql", event_text(shown_sql(told->sql, sql))});
+}
+
 void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_status status) {
-  if (!s->observer) return;
+  if (!e->started_ns) return;
   shunt_statement told = {.client = e->client->name,
                           .level = e->level,
                           .sql = e->sql,
@@ -20,7 +46,8 @@ void execution_tell(shunt_session *s, const execution *e, size_t nrows, shunt_st
                           .affected = e->affected,
                           .duration_ns = clock_monotonic_ns() - e->started_ns,
                           .status = status};
-  s->observer(s->observer_ud, &told);
+  if (s->observer) s->observer(s->observer_ud, &told);
+  report_slow(s, &told);
 }
 
 static bool may_repeat(execution *e, const driver_conn *conn, shunt_status status) {
@@ -31,7 +58,7 @@ static bool may_repeat(execution *e, const driver_conn *conn, shunt_status statu
 }
 
 shunt_status execution_send(shunt_session *s, execution *e, driver_conn *conn, bool *again, shunt_error *err) {
-  e->started_ns = s->observer ? clock_monotonic_ns() : 0;
+  execution_start(s, e);
   e->affected = e->generated_id = 0;
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, err);
   e->sent = !status;
@@ -124,39 +151,15 @@ shunt_status statement_insert(shunt_session *s, const cat_client *client, int le
 
 /* ---- the user's own SQL ---- */
 
-static bool begins_with(const char *at, const char *word) {
-  size_t size = strlen(word);
-  for (size_t i = 0; i < size; i++)
-    if (tolower((unsigned char)at[i]) != word[i]) return false;
-  return !isalnum((unsigned char)at[size]) && at[size] != '_';
+static lex_token first_word(const cat_client *client, const char *sql) {
+  lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
+  return lex_first(&l, ";(");
 }
 
-static bool begins_with_any(const char *sql, const char *const *words) {
-  while (words[0] && !begins_with(sql, words[0])) words++;
-  return words[0] != NULL;
-}
-
-static const char *first_word(const char *sql) {
-  for (;;) {
-    while (*sql && strchr(" \t\r\n\f;(", *sql)) sql++;
-    if (sql[0] == '-' && sql[1] == '-') {
-      sql += strcspn(sql, "\n");
-    } else if (sql[0] == '/' && sql[1] == '*') {
-      const char *end = strstr(sql + 2, "*/");
-      sql = end ? end + 2 : sql + strlen(sql);
-    } else if (strncmp(sql, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark is a blank to SQLite */
-      sql += 3;
-    } else {
-      return sql;
-    }
-  }
-}
-
-static shunt_status check_sql(const char *sql, shunt_error *err) {
+static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {
   static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
                                         "savepoint", "release", "attach", "detach", NULL};
-  if (!sql) return error_set(err, SHUNT_E_USAGE, "there is no SQL");
-  if (!begins_with_any(first_word(sql), control)) return SHUNT_OK;
+  if (!lex_is_any(first_word(client, sql), control)) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE,
                    "transactions and databases are the session's: begin and end one with its transaction, and name "
                    "datasources in the configuration (in: %.100s)",
@@ -164,9 +167,9 @@ static shunt_status check_sql(const char *sql, shunt_error *err) {
 }
 
 /* A table that was described may look otherwise after it. */
-static void note_schema(shunt_session *s, const char *sql) {
+static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
   static const char *const changes[] = {"create", "alter", "drop", NULL};
-  if (!begins_with_any(first_word(sql), changes)) return;
+  if (!lex_is_any(first_word(client, sql), changes)) return;
   s->schema_stale = true;
   s->latest = NULL;
   map_reset(&s->tables);
@@ -192,8 +195,9 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
   int level;
   if (rows) *rows = NULL;
   shunt_status status = session_enter(s, 0, err);
-  if (!status) status = check_sql(sql, err);
+  if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "there is no SQL");
   if (!status) status = named_client(s, client_name, &client, &level, err);
+  if (!status) status = check_sql(client, sql, err);
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
@@ -201,7 +205,7 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
       .client = client, .level = level, .sql = sql, .size = strlen(sql), .params = params, .nparams = nparams};
   status = execution_run(s, &e, read, err);
   if (affected) *affected = e.affected;
-  note_schema(s, sql);
+  note_schema(s, client, sql);
   if (status) {
     error_client(err, client->name);
     shunt_rows_free(read);

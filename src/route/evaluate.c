@@ -16,6 +16,7 @@ static void begin_stage(evaluation *e, cat_stage stage, index_walk *w) {
   if (x->reads_relation) rule_host_read(e->l->host, RULE_FIELD_RELATION);
   for (size_t i = 0; i < w->nread; i++) rule_host_read_class(e->l->host, w->read[i]);
   if (e->timed) e->since_ns = clock_monotonic_ns();
+  if (e->slow_ns) e->cpu_ns = clock_thread_cpu_ns();
 }
 
 /* The next rule whose conditions and when hold; NULL at the stage's end. */
@@ -284,6 +285,10 @@ static shunt_status run(void *ud) {
   return status;
 }
 
+static int64_t slow_ns_of(const catalog *c) {
+  return c->slow.rule_ms < INT64_MAX / NS_PER_MS ? c->slow.rule_ms * NS_PER_MS : INT64_MAX;
+}
+
 shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
                             shunt_error *err) {
   rule_view view = {.request = q, .catalog = r->catalog, .level = q->level};
@@ -297,6 +302,9 @@ shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, rou
                   .outcome = outcome,
                   .timed = l->evaluations++ % TIMED_EVERY == 0};
   outcome->level_given = false;
+  outcome->slow = NULL;
+  outcome->slow_ns = 0;
+  if (events_wanted(r->events, SHUNT_EVENT_RULE_SLOW)) e.slow_ns = slow_ns_of(r->catalog);
   outcome->draws.count = 0;
   evaluation_begin(&e);
   shunt_status status = rule_host_run(l->host, &view, run, &e, err);

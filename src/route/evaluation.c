@@ -35,12 +35,21 @@ static void take_time(evaluation *e, const cat_rule *rule) {
   e->since_ns = now;
 }
 
+static void look_for_slow(evaluation *e, const cat_rule *rule) {
+  const int64_t now_ns = clock_thread_cpu_ns(), took_ns = now_ns - e->cpu_ns;
+  e->cpu_ns = now_ns;
+  if (took_ns < e->slow_ns || took_ns < e->outcome->slow_ns) return;
+  e->outcome->slow = rule;
+  e->outcome->slow_ns = took_ns;
+}
+
 /* A rule is done. */
 shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
                              const char *detail) {
   route_decision *d = e->d;
   route_count_verdict(&e->l->rules[rule->id], verdict, 1);
   if (e->timed && verdict != SHUNT_VERDICT_SKIPPED) take_time(e, rule);
+  if (e->slow_ns && verdict != SHUNT_VERDICT_SKIPPED) look_for_slow(e, rule);
   if (d->as.ntrace == d->trace_capacity &&
       (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
        !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))

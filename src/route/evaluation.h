@@ -22,6 +22,8 @@ typedef struct evaluation {
   bool in_default;  /* the default stage is being asked what "default" is */
   bool timed;       /* each rule's time is taken */
   int64_t since_ns; /* the rule before was done, or the stage began */
+  int64_t slow_ns;  /* a rule that takes this long is slow; 0: slow rules are not reported */
+  int64_t cpu_ns;   /* the thread's CPU time at since_ns: a busy machine does not make a rule slow */
 } evaluation;
 
 void evaluation_begin(evaluation *e);

@@ -348,7 +348,7 @@ describe("the module", function()
       end)
       user:count()
       assert.equal(5, #told)
-      for _, problem in ipairs(told) do has(problem, "in the middle of a call") end
+      for _, problem in ipairs(told) do has(problem, "in a call") end
     end)
 
     it("survives the collection of an open transaction in the middle of a call", function()
