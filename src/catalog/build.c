@@ -36,12 +36,6 @@ int64_t build_integer(const node *from, const char *key, int64_t otherwise) {
   return n ? n->value.as.integer : otherwise;
 }
 
-int64_t build_duration_ms(const node *from, const char *key, int64_t otherwise) {
-  const char *text = build_text(from, key, "");
-  int64_t ms;
-  return cat_parse_duration_ms(text, &ms) ? ms : otherwise;
-}
-
 int build_function(const node *from, const char *key) {
   const node *n = node_get(from, key);
   return n && n->kind == NODE_FUNCTION ? n->function : CATALOG_NO_FUNCTION;
@@ -147,8 +141,7 @@ static bool fill(builder *b) {
   c->env = b->source->env;
   c->folder = b->source->folder;
   c->merged = config;
-  const char *isolation = build_text(node_get(config, "instance"), "isolation", "loose");
-  c->strict_isolation = strcmp(isolation, "strict") == 0;
+  c->settings = b->source->settings;
   return build_clients(b) && build_jobs(b) && build_instances(b) && build_models(b) && build_rules(b);
 }
 

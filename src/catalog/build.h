@@ -6,7 +6,7 @@
 
 #include "base/suggest.h"
 #include "catalog/catalog.h"
-#include "catalog/schema.h"
+#include "catalog/settings.h"
 
 /* Something that a rule file, the app config or both speak of, joined. */
 typedef struct build_thing {
@@ -55,7 +55,6 @@ const char *build_path(builder *b, const node *n);
 const char *build_text(const node *from, const char *key, const char *otherwise);
 bool build_bool(const node *from, const char *key, bool otherwise);
 int64_t build_integer(const node *from, const char *key, int64_t otherwise);
-int64_t build_duration_ms(const node *from, const char *key, int64_t otherwise);
 int build_function(const node *from, const char *key);
 const node *build_get(const node *from, const char *key); /* NULL for null too */
 

@@ -4,9 +4,6 @@
 #include "catalog/overlay.h"
 #include "catalog/report.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, ACQUIRE_TIMEOUT_MS = 5000, IDLE_TIMEOUT_MS = 60000, MAX_LIFETIME_MS = 1800000 };
-enum { POOL_MAX = 8, MAX_LEVEL = 8 };
-
 /* ---- clones ---- */
 
 typedef enum state { UNSEEN, ON_THE_WAY, DONE } state;
@@ -112,10 +109,7 @@ const char *build_path(builder *b, const node *n) {
 
 static bool fill_sqlite3(builder *b, cat_client *client, const node *connection, bool broken) {
   const node *filename = build_get(connection, "filename");
-  if (connection) schema_check(b->p, connection, &schema_sqlite3, "connection", false);
-  client->create = build_bool(connection, "create", false);
-  client->read_only = build_bool(connection, "readonly", false);
-  client->busy_timeout_ms = build_duration_ms(connection, "busyTimeout", BUSY_TIMEOUT_MS);
+  SCHEMA_FILL(&schema_sqlite3, connection, cat_client, client);
   if (client->create && client->read_only) {
     const node *create = node_get(connection, "create");
     report(b->p, SHUNT_E_CONFIG, create->at.line ? create->at : client->at,
@@ -124,29 +118,17 @@ static bool fill_sqlite3(builder *b, cat_client *client, const node *connection,
   if (!broken && build_misses(connection, &schema_sqlite3, "filename"))
     report(b->p, SHUNT_E_CONFIG, client->at,
            "the client '%s' has no filename: sqlite3 wants connection: {filename: FILE}", client->name);
-  if (!node_is_text(filename)) return true;
-  const char *name = filename->value.as.bytes;
-  bool is_path = strcmp(name, ":memory:") != 0 && strncmp(name, "file:", 5) != 0;
-  client->filename = is_path ? build_path(b, filename) : name;
+  const char *name = client->filename;
+  if (!name || strcmp(name, ":memory:") == 0 || strncmp(name, "file:", 5) == 0) return true;
+  client->filename = build_path(b, filename);
   return client->filename != NULL;
 }
 
+/* NULL when out of memory. */
 static const char *spelled(builder *b, const node *n) {
-  if (n->spelling) return n->spelling;
-  switch ((shunt_type)n->value.type) {
-  case SHUNT_TEXT:
-  case SHUNT_BLOB:
-    return n->value.as.bytes;
-  case SHUNT_BOOL:
-    return n->value.as.boolean ? "true" : "false";
-  case SHUNT_INTEGER:
-    return arena_printf(b->a, "%lld", (long long)n->value.as.integer);
-  case SHUNT_FLOAT:
-    return arena_printf(b->a, "%.17g", n->value.as.number);
-  case SHUNT_NULL:
-    break;
-  }
-  return "";
+  char room[NODE_SPELLED_MAX];
+  const char *text = node_spelled(n, room);
+  return text == room ? arena_strdup(b->a, text) : text ? text : "";
 }
 
 static bool fill_options(builder *b, cat_client *client, const node *connection) {
@@ -167,35 +149,28 @@ static bool fill_options(builder *b, cat_client *client, const node *connection)
   return true;
 }
 
-static void fill_pool(builder *b, cat_client *client, const node *from) {
-  cat_pool *pool = &client->pool;
-  int64_t min = build_integer(from, "min", 0), max = build_integer(from, "max", POOL_MAX);
-  pool->acquire_timeout_ms = build_duration_ms(from, "acquireTimeout", ACQUIRE_TIMEOUT_MS);
-  pool->idle_timeout_ms = build_duration_ms(from, "idleTimeout", IDLE_TIMEOUT_MS);
-  pool->max_lifetime_ms = build_duration_ms(from, "maxLifetime", MAX_LIFETIME_MS);
-  const node *wrong = build_get(from, min > INT16_MAX || (min > max && min > 0) ? "min" : "max");
-  if (wrong && (min > INT16_MAX || max > INT16_MAX))
-    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool holds at most %d connections", INT16_MAX);
-  else if (wrong && min >= 0 && max >= 1 && min > max)
-    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool's min (%d) is greater than its max (%d)", (int)min, (int)max);
-  else {
-    pool->min = (int)min;
-    pool->max = (int)max;
-  }
+static void check_pool(builder *b, const cat_client *client, const node *from) {
+  const node *wrong = build_get(from, "min");
+  if (!wrong) wrong = build_get(from, "max");
+  if (client->pool.min > client->pool.max)
+    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool's min (%d) is greater than its max (%d)", client->pool.min,
+           client->pool.max);
 }
 
 static bool fill_client(builder *b, cat_client *client, const node *body, bool broken) {
   const char *engine = build_text(body, "engine", "");
+  const schema *options = settings_of_connection(engine);
   const node *connection = build_get(body, "connection");
-  client->replica = strcmp(build_text(body, "role", ""), "replica") == 0;
-  fill_pool(b, client, build_get(body, "pool"));
+  SCHEMA_FILL(&schema_client, body, cat_client, client);
+  check_pool(b, client, build_get(body, "pool"));
   if (!broken && build_misses(body, &schema_client, "engine"))
     report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: it is sqlite3, pg or mysql", client->name);
   for (cat_engine e = CAT_SQLITE3; e <= CAT_MYSQL; e++)
     if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
   if (connection && schema_is_empty(connection)) connection = NULL;
   if (connection && connection->kind != NODE_MAP) return true; /* the schema has told */
-  if (strcmp(engine, "sqlite3") == 0) return fill_sqlite3(b, client, connection, broken);
+  if (connection && options) schema_check(b->p, connection, options, "connection", false);
+  if (client->engine == CAT_SQLITE3 && options) return fill_sqlite3(b, client, connection, broken);
   return fill_options(b, client, connection);
 }
 
@@ -273,17 +248,10 @@ static bool fill_clients(builder *b, const build_things *things, const node *bas
   return true;
 }
 
-static int max_level(const node *database) {
-  const node *n = build_get(database, "maxLevel");
-  bool given = n && n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER; /* anything else the schema has told */
-  return given ? (int)n->value.as.integer : MAX_LEVEL;
-}
-
 bool build_clients(builder *b) {
   build_things things;
   const node *config = b->source->config;
   const node *database = build_get(config, "database"), *clients = build_get(database, "clients");
-  b->c->max_level = max_level(database);
   b->clients_hidden = is_hidden(config, &schema_config, "database") || is_hidden(database, &schema_database, "clients");
   bool fine = build_join(b, "datasource", &b->source->datasources, clients, &schema_client, &things) &&
               name_clients(b, &things);

@@ -6,7 +6,6 @@
 
 static void fill_isolation(builder *b, cat_instance *instance, const node *body) {
   const node *name = build_get(body, "isolateClient");
-  instance->isolate = build_bool(body, "isolate", false);
   if (instance->isolate && build_misses(body, &schema_instance, "isolateClient"))
     report(b->p, SHUNT_E_CONFIG, instance->at,
            "the isolated instance '%s' has no isolateClient: name the client that is its own", instance->name);
@@ -36,7 +35,8 @@ static bool fill_number(builder *b, cat_instance *instance, const node *body, ma
 }
 
 static bool fill_instance(builder *b, cat_instance *instance, const node *body, map *numbers) {
-  instance->title = build_text(body, "title", *instance->name ? instance->name : "Default");
+  SCHEMA_FILL(&schema_instance, body, cat_instance, instance);
+  if (!instance->title) instance->title = *instance->name ? instance->name : "Default";
   const node *config = build_get(body, "config");
   if (config && config->kind == NODE_MAP) {
     instance->config = node_without_nulls(b->a, config); /* they have done what they were for */

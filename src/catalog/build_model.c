@@ -9,12 +9,10 @@ static bool client_is_known(const builder *b, const char *name) {
 
 static void fill_model(builder *b, cat_model *model, const node *body) {
   const node *client = build_get(body, "client");
+  SCHEMA_FILL(&schema_model, body, cat_model, model);
   model->table_function = build_function(body, "table");
   model->table = model->table_function == CATALOG_NO_FUNCTION ? build_text(body, "table", model->name) : NULL;
-  model->client = build_text(body, "client", NULL);
   model->client_function = build_function(body, "client");
-  model->primary_key = build_text(body, "primary_key", "id");
-  model->instance_column = build_text(body, "instance_column", NULL);
   if (model->client && !client_is_known(b, model->client))
     build_not_found(b, client, model->at, "model", model->name, "client", "client", &b->c->client_names);
 }

@@ -96,8 +96,7 @@ static bool find_names(const wiring *w, const char *key, const char *const **nam
 static bool find_options(const wiring *w) {
   shunt_relation *as = &w->r->as;
   const node *where = build_get(w->body, "where");
-  as->table = build_text(w->body, "table", NULL);
-  as->autoload = build_bool(w->body, "autoload", false);
+  SCHEMA_FILL(&schema_relation, w->body, cat_relation, w->r);
   as->limit = build_integer(w->body, "limit", -1);
   as->limited = as->limit >= 0;
   if (!as->limited) as->limit = 0;

@@ -6,13 +6,34 @@
 #include "catalog/build.h"
 #include "catalog/report.h"
 
+#define STAGE_WORD(name, text) text,
+static const char *const stages[] = {CAT_STAGE_MAP(STAGE_WORD) NULL};
+#undef STAGE_WORD
+
+/* A `client` has more than one form; which of them, depends on the stage. */
+static const schema_field rule_rows[] = {{"stage", .type = SCHEMA_WORD, .words = stages},
+                                         {"priority", .type = SCHEMA_NUMBER},
+                                         {"model", .type = SCHEMA_TEXTS},
+                                         {"relation", .type = SCHEMA_TEXTS},
+                                         {"instance", .type = SCHEMA_TEXTS},
+                                         {"op", .type = SCHEMA_TEXTS},
+                                         {"candidate", .type = SCHEMA_TEXTS},
+                                         {"when", .type = SCHEMA_FUNCTION},
+                                         {"client", .type = SCHEMA_ANY},
+                                         {"to", .type = SCHEMA_ANY},
+                                         {"table", .type = SCHEMA_NAME},
+                                         {"level", .type = SCHEMA_INTEGER, .least = 0, .most = INT64_MAX},
+                                         {"deny", .type = SCHEMA_NAME},
+                                         {"check", .type = SCHEMA_FUNCTION},
+                                         {.key = NULL}};
+static const schema schema_rule = {.fields = rule_rows};
+
 typedef struct maker {
   builder *b;
   cat_rule *r;
   const node *body;
   const node *candidate; /* the condition on the client so far, or NULL */
   const node *answer;    /* the client, or NULL */
-  bool typo;             /* a key is misspelled: what seems to be missing may be just that */
 } maker;
 
 __attribute__((format(printf, 2, 3))) static void tell(const maker *m, const char *format, ...);
@@ -126,7 +147,7 @@ static void set_table(const maker *m, const node *n) {
 
 /* Without levels any will do, and none does anything. */
 static void set_level(const maker *m, const node *n) {
-  int most = m->b->c->max_level ? m->b->c->max_level : CATALOG_MOST_LEVELS;
+  int most = m->b->c->settings.max_level ? m->b->c->settings.max_level : CATALOG_MOST_LEVELS;
   bool fits = n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER && n->value.as.integer >= 0 &&
               n->value.as.integer <= most;
   if (fits)
@@ -184,11 +205,19 @@ static void read_answer(const maker *m) {
   if (build_integer(m->body, "level", -1) >= 0) set_level(m, level);
 }
 
+/* Whether a key that the rule lacks may be there, misspelt: then it is not reported as missing. */
+static bool has_typo(const node *body) {
+  static const char *const keys[] = {"client", "to", "table", "level", "deny", "check"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    if (schema_misspells(body, &schema_rule, keys[i])) return true;
+  return false;
+}
+
 static void check_select(const maker *m) {
   bool answers = build_get(m->body, "client") != NULL;
   refuse(m, "check", "'check' belongs to a guard rule");
   if (answers && m->r->deny) tell(m, "it can't both name a client and deny");
-  if (!answers && !m->typo && !build_get(m->body, "deny"))
+  if (!answers && !build_get(m->body, "deny") && !has_typo(m->body))
     tell(m, "it needs a client (a name, a function, or a map) or a deny");
   read_answer(m);
 }
@@ -197,7 +226,8 @@ static void check_refine(const maker *m) {
   refuse(m, "check", "'check' belongs to a guard rule");
   refuse(m, "deny", "'deny' belongs to a select or guard rule; a refine rule's function may return deny \"why\"");
   bool answers = m->answer || build_get(m->body, "table") || build_get(m->body, "level");
-  if (!answers && !m->typo) tell(m, "a refine rule needs something to change: client (or to), table or level");
+  if (!answers && !has_typo(m->body))
+    tell(m, "a refine rule needs something to change: client (or to), table or level");
   read_answer(m);
 }
 
@@ -205,15 +235,8 @@ static void check_guard(const maker *m) {
   bool denies = build_get(m->body, "deny") != NULL, checks = build_get(m->body, "check") != NULL;
   refuse(m, "table", "a guard rule changes nothing: table belongs to a refine rule");
   refuse(m, "level", "a guard rule changes nothing: level belongs to a refine rule");
-  if (!denies && !checks && !m->typo) tell(m, "a guard rule needs a deny (a text) or a check (a function)");
+  if (!denies && !checks && !has_typo(m->body)) tell(m, "a guard rule needs a deny (a text) or a check (a function)");
   if (denies && checks) tell(m, "it has both deny and check: deny always refuses, so give one of them");
-}
-
-static bool has_typo(const node *body) {
-  static const char *const keys[] = {"client", "to", "table", "level", "deny", "check"};
-  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
-    if (schema_misspells(body, &schema_rule, keys[i])) return true;
-  return false;
 }
 
 static bool find_stage(maker *m) {
@@ -236,7 +259,7 @@ static double priority_of(const node *body) {
 }
 
 static bool make_rule(builder *b, const build_thing *t, cat_rule *r) {
-  maker m = {.b = b, .r = r, .body = t->body, .typo = has_typo(t->body)};
+  maker m = {.b = b, .r = r, .body = t->body};
   r->name = t->name;
   r->at = t->at;
   r->standard = t->standard;

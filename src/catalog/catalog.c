@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/suggest.h"
+#include "catalog/settings.h"
 
 const char *cat_stage_name(cat_stage stage) {
   switch (stage) {
@@ -207,9 +208,6 @@ static bool same_options(const cat_client *a, const cat_client *b) {
 }
 
 bool cat_client_equal(const cat_client *a, const cat_client *b) {
-  return same_text(a->name, b->name) && a->engine == b->engine && same_text(a->filename, b->filename) &&
-         a->create == b->create && a->read_only == b->read_only && a->busy_timeout_ms == b->busy_timeout_ms &&
-         same_options(a, b) && a->pool.min == b->pool.min && a->pool.max == b->pool.max &&
-         a->pool.acquire_timeout_ms == b->pool.acquire_timeout_ms &&
-         a->pool.idle_timeout_ms == b->pool.idle_timeout_ms && a->pool.max_lifetime_ms == b->pool.max_lifetime_ms;
+  return same_text(a->name, b->name) && a->engine == b->engine && same_options(a, b) &&
+         SCHEMA_SAME_POOLS(&schema_client, cat_client, a, b) && SCHEMA_SAME_POOLS(&schema_sqlite3, cat_client, a, b);
 }

@@ -153,13 +153,24 @@ typedef struct cat_rule {
   place at;
 } cat_rule;
 
+/* The settings of the application as a whole, filled from their rows in settings.c. */
+typedef struct cat_settings {
+  int max_level; /* that a session goes up to; 0: there are no levels, and all work is at 0 */
+  bool strict_isolation;
+  bool watch;
+  bool standard_rules;
+  int64_t instructions, memory_bytes, timeout_ms; /* of the rules: the limits of one decision */
+  int64_t remember;                               /* decisions at most */
+  double audit;                                   /* the share of them that is decided again */
+  int64_t lease_ms;                               /* of a job */
+} cat_settings;
+
 /* Where jobs are kept, and declared. */
 typedef struct cat_jobs {
   const cat_client *client;
   bool own;           /* a file of its own: none of the clients, but behind them, with its id being their number */
   const char **paths; /* of files and folders with the jobs of a Lua host */
   size_t npaths;
-  int64_t lease_ms;
 } cat_jobs;
 
 /* What a handle may be of. */
@@ -170,8 +181,7 @@ typedef struct catalog {
   const char *env;
   const char *folder; /* the app config's folder, "" for the working folder, else ending in a slash */
   const char *default_client;
-  bool strict_isolation;
-  int max_level;      /* that a session goes up to; 0: there are no levels, and all work is at 0 */
+  cat_settings settings;
   const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;
@@ -212,6 +222,7 @@ typedef struct catalog_source {
   const char *env;
   const char *folder;
   node *config; /* the merged app config, checked for its known keys and types by config; sections may be absent */
+  cat_settings settings; /* filled from it by config */
   cat_declarations datasources, instances, models, rules;
 } catalog_source;
 

@@ -259,21 +259,22 @@ static json_t *one_path(const void *paths, size_t i, const void *more) {
   return text(((const char *const *)paths)[i]);
 }
 
-static json_t *jobs_of(const cat_jobs *jobs) {
+static json_t *jobs_of(const catalog *c) {
+  const cat_jobs *jobs = &c->jobs;
   return OBJECT({"client", jobs->own ? json_null() : text(jobs->client ? jobs->client->name : NULL)},
                 {"path", list_of(one_path, jobs->paths, jobs->npaths, NULL)},
-                {"lease_ms", json_integer((json_int_t)jobs->lease_ms)});
+                {"lease_ms", json_integer((json_int_t)c->settings.lease_ms)});
 }
 
 shunt_status catalog_describe(const catalog *c, uint64_t generation, const cat_rule_counts *counts, char **json,
                               shunt_error *err) {
-  json_t *all =
-      OBJECT({"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
-             {"default_client", text(c->default_client)}, {"isolation", text(c->strict_isolation ? "strict" : "loose")},
-             {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
-             {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
-             {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(&c->jobs)},
-             {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
+  json_t *all = OBJECT({"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
+                       {"default_client", text(c->default_client)},
+                       {"isolation", text(c->settings.strict_isolation ? "strict" : "loose")},
+                       {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
+                       {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
+                       {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(c)},
+                       {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
   char *dumped = all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
   json_decref(all);
   char *own = dumped ? base_strdup(dumped) : NULL;

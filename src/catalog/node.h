@@ -55,6 +55,11 @@ node *node_copy(arena *a, const node *from); /* NULL when out of memory */
  * memory. */
 node *node_without_nulls(arena *a, const node *map);
 
+/* A scalar as it is spelled: "5432", "true". It is borrowed from the node or written to room. NULL: it is no scalar, or
+ * holds a NUL character. */
+enum { NODE_SPELLED_MAX = 32 };
+const char *node_spelled(const node *n, char room[NODE_SPELLED_MAX]);
+
 bool node_is_null(const node *n);          /* a NULL pointer too */
 bool node_is_text(const node *n);          /* text only */
 const char *node_kind_name(const node *n); /* "a map", "text", "an integer" … for messages */

@@ -97,7 +97,7 @@ static json_t *locked_by(const shunt_session *s) {
 }
 
 static int next_level(const shunt_session *s) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   return s->level < most ? s->level + 1 : most;
 }
 
@@ -182,7 +182,7 @@ static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shun
 
 /* The host that pushed it may have had more of them. */
 static void go_to_level(shunt_session *s, json_int_t level) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   s->opened_level = level < most ? (int)level : most;
   session_raise(s, 0);
 }

@@ -59,7 +59,7 @@ static const queue_dialect pg_dialect = {
 
 /* ---- where it is ---- */
 
-int queue_own_level(const catalog *c) { return c->max_level ? c->max_level + 1 : 0; }
+int queue_own_level(const catalog *c) { return c->settings.max_level ? c->settings.max_level + 1 : 0; }
 
 queue queue_of(shunt_session *s) {
   const catalog *c = s->home.catalog;

@@ -134,11 +134,11 @@ shunt_status session_try_acquire(shunt_session *s, const cat_client *client, int
 
 void session_raise(shunt_session *s, int by) {
   s->raised += by;
-  s->level = s->home.catalog->max_level ? s->opened_level + s->raised : 0;
+  s->level = s->home.catalog->settings.max_level ? s->opened_level + s->raised : 0;
 }
 
 shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   if (most && s->level >= most)
     return error_set(err, SHUNT_E_TRANSACTION,
                      "the session is at level %d, and there is none above %d (database.maxLevel): work that goes up a "
@@ -155,9 +155,9 @@ void shunt_level_pop(shunt_session *s) {
 int shunt_session_level(const shunt_session *s) { return s->level; }
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
-  if (level >= 0 && level <= c->max_level) return SHUNT_OK;
+  if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE, "a session's level is from 0 to %d (database.maxLevel), and this is %d",
-                   c->max_level, level);
+                   c->settings.max_level, level);
 }
 
 /* ---- opening and closing ---- */
@@ -260,7 +260,7 @@ shunt_status session_check_client(const shunt_session *s, const char *name, bool
 shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err) {
   const cat_instance *i = s->instance;
   shunt_status status = catalog_find_client(s->home.catalog, name, out, err);
-  if (status || !s->home.catalog->strict_isolation || !i->isolate || *out == i->isolate_client) return status;
+  if (status || !s->home.catalog->settings.strict_isolation || !i->isolate || *out == i->isolate_client) return status;
   error_set(err, SHUNT_E_DENIED,
             "instance '%s' is isolated: its data lies on %s, and this would go to %s (instance.isolation: strict)",
             i->name, i->isolate_client->name, name);

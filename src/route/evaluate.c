@@ -233,7 +233,7 @@ static shunt_status draw(course *c, const cat_rule *rule, const rule_answer *ans
 
 static shunt_status level_too_high(course *c, const cat_rule *rule, int level) {
   error_set(c->err, SHUNT_E_RULE, "the rule '%s' gives level %d, and the highest is %d (database.maxLevel)", rule->name,
-            level, c->r->catalog->max_level);
+            level, c->r->catalog->settings.max_level);
   c->rule = rule;
   return rule_error(c, SHUNT_E_RULE);
 }
@@ -246,7 +246,7 @@ static shunt_status adopt(course *c, const cat_rule *rule, const rule_answer *an
     if (!c->table) return error_memory(c->err);
   }
   if (answer->level >= 0) {
-    int most = c->r->catalog->max_level;
+    int most = c->r->catalog->settings.max_level;
     if (most && answer->level > most) return level_too_high(c, rule, answer->level);
     c->level = most ? answer->level : 0;
     c->outcome->level_given = true;

@@ -108,9 +108,8 @@ static void tells_what_is_wrong_with_a_rule(void **state) {
        "rule 'a rule': stage is missing: override, explicit, relation, model, current, default, refine or guard",
        SHUNT_E_CONFIG},
       {"{stage: overide, client: main}",
-       "rule 'a rule'.stage: 'overide' is none of override, explicit, relation, model, current, default, refine, "
-       "guard; did you mean "
-       "'override'?",
+       "rule 'a rule'.stage takes override, explicit, relation, model, current, default, refine or guard, not "
+       "'overide'; did you mean 'override'?",
        SHUNT_E_CONFIG},
       {"{stage: model}", "rule 'a rule': it needs a client (a name, a function, or a map) or a deny", SHUNT_E_CONFIG},
       {"{stage: model, clinet: main}", "unknown key 'clinet' in rule 'a rule'; did you mean 'client'?", SHUNT_E_CONFIG},
@@ -130,11 +129,11 @@ static void tells_what_is_wrong_with_a_rule(void **state) {
        SHUNT_E_CONFIG},
       {"{stage: model, client: main, instance: []}",
        "rule 'a rule': instance is an empty list, which would never hold: leave it out, or the rule", SHUNT_E_CONFIG},
-      {"{stage: model, client: main, instance: [5]}", "rule 'a rule'.instance wants text, not an integer",
+      {"{stage: model, client: main, instance: [5]}", "rule 'a rule'.instance takes text, not 5",
        SHUNT_E_CONFIG},
-      {"{stage: model, client: main, when: true}", "rule 'a rule'.when wants a function, not a boolean",
+      {"{stage: model, client: main, when: true}", "rule 'a rule'.when takes a function, not true",
        SHUNT_E_CONFIG},
-      {"{stage: model, client: main, priority: high}", "rule 'a rule'.priority wants a number, not text",
+      {"{stage: model, client: main, priority: high}", "rule 'a rule'.priority takes a number, not 'high'",
        SHUNT_E_CONFIG},
       {"{stage: model, client: 5}",
        "rule 'a rule': client is a client's name, a function or a map of client, table and level, not an integer",
@@ -161,7 +160,7 @@ static void tells_what_is_wrong_with_a_rule(void **state) {
        SHUNT_E_CONFIG},
       {"{stage: refine, client: a, candidate: b, to: main}",
        "rule 'a rule': client and candidate are one condition here: give one of them", SHUNT_E_CONFIG},
-      {"{stage: refine, level: -1}", "rule 'a rule'.level is at least 0", SHUNT_E_CONFIG},
+      {"{stage: refine, level: -1}", "rule 'a rule'.level takes an integer of 0 or more, not -1", SHUNT_E_CONFIG},
       {"{stage: refine, level: 9}", "rule 'a rule': level is a whole number from 0 to 8 (database.maxLevel)",
        SHUNT_E_CONFIG},
       {"{stage: guard}", "rule 'a rule': a guard rule needs a deny (a text) or a check (a function)", SHUNT_E_CONFIG},
@@ -171,7 +170,7 @@ static void tells_what_is_wrong_with_a_rule(void **state) {
        "rule 'a rule': a guard rule changes nothing: table belongs to a refine rule", SHUNT_E_CONFIG},
       {"{stage: guard, deny: no, client: fn 1}",
        "rule 'a rule': client is a condition here: a name or a list of them, not a function", SHUNT_E_CONFIG},
-      {"{stage: guard, deny: 5}", "rule 'a rule'.deny wants text, not an integer", SHUNT_E_CONFIG},
+      {"{stage: guard, deny: 5}", "rule 'a rule'.deny takes text, not 5", SHUNT_E_CONFIG},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     app a;

@@ -31,7 +31,7 @@ typedef struct app {
   arena names;
   problems problems;
   catalog_source source;
-  config_settings settings;
+  config_rules rules;
   catalog *catalog;
   shunt_status read;
   shunt_status built;
@@ -111,7 +111,7 @@ static inline char *app_lines(const app *a, const problems *p) {
 }
 
 static inline void app_read(app *a, const char *env) {
-  a->read = config_read(app_path(a, "app.yaml"), env, &a->source, &a->settings, &a->problems);
+  a->read = config_read(app_path(a, "app.yaml"), env, &a->source, &a->rules, &a->problems);
 }
 
 static inline void app_build(app *a) {

@@ -1,0 +1,210 @@
+/* The settings, one row each: key, what it takes, its default, where the value lies, what a reload does with a change,
+ * and one sentence. A new setting of a section that is here is one row and one member of the struct that it fills;
+ * nothing else has to know it but the code that uses it. The sentences are those of the manual: each begins with a
+ * capital letter and ends with a full stop. */
+#include "catalog/settings.h"
+
+#include <string.h>
+
+#include "catalog/catalog.h"
+
+#define INTEGER(from, to) .type = SCHEMA_INTEGER, .least = (from), .most = (to)
+#define DURATION .type = SCHEMA_DURATION
+#define SIZE .type = SCHEMA_SIZE
+#define BOOLEAN .type = SCHEMA_BOOLEAN
+#define NAME .type = SCHEMA_NAME
+#define TEXT .type = SCHEMA_TEXT
+#define TEXTS .type = SCHEMA_TEXTS
+#define WORD(list) .type = SCHEMA_WORD, .words = (list)
+#define MAP(rows) .type = SCHEMA_MAP, .of = (rows)
+#define NAMED(rows) .type = SCHEMA_NAMED, .of = (rows)
+#define IS(yaml) .fallback = (yaml)
+#define UNSET(words) .unset = (words)
+#define AT(record, member) SCHEMA_AT(record, member)
+#define POOLS .reload = SCHEMA_POOLS
+#define SAYS(text) .sentence = (text)
+#define END                                                                                                            \
+  { .key = NULL }
+
+const char *const settings_engines[] = {"sqlite3", "pg", "mysql", NULL};
+static const char *const roles[] = {"primary", "replica", NULL};
+static const char *const isolations[] = {"loose", "strict", NULL};
+static const char *const kinds[] = {"has_one", "has_many", "belongs_to", "belongs_to_many", NULL};
+static const char *const ops[] = {"read", "write", NULL};
+
+/* ---- database ---- */
+
+static const schema_field pool_rows[] = {
+    {"min", INTEGER(0, INT16_MAX), IS("0"), AT(cat_client, pool.min), POOLS,
+     SAYS("Idle connections per level that idleTimeout does not close. None is opened in advance.")},
+    {"max", INTEGER(1, INT16_MAX), IS("8"), AT(cat_client, pool.max), POOLS, SAYS("Most connections per level.")},
+    {"acquireTimeout", DURATION, IS("5s"), AT(cat_client, pool.acquire_timeout_ms), POOLS,
+     SAYS("How long a call waits for a free connection; 0s: not at all.")},
+    {"idleTimeout", DURATION, IS("60s"), AT(cat_client, pool.idle_timeout_ms), POOLS,
+     SAYS("Closes a connection that was not used for so long; 0s: never.")},
+    {"maxLifetime", DURATION, IS("30m"), AT(cat_client, pool.max_lifetime_ms), POOLS,
+     SAYS("Closes a connection of this age instead of using it again; 0s: never.")},
+    END};
+static const schema pool = {pool_rows, .record = "cat_client"};
+
+/* clone comes first: database.base has all rows but that. */
+static const schema_field client_rows[] = {
+    {"clone", NAME, POOLS,
+     SAYS("A client, or default: starts with the keys of that client. The keys given here are merged over them.")},
+    {"engine", WORD(settings_engines), UNSET("required"), POOLS, SAYS("The kind of database.")},
+    {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect; the keys depend on the engine.")},
+    {"pool", MAP(&pool), POOLS, SAYS("The connection pools of the client, one per level.")},
+    {"role", WORD(roles), IS("primary"), AT(cat_client, replica),
+     SAYS("Shown as role in every decision for the client.")},
+    END};
+const schema schema_client = {client_rows, .record = "cat_client"};
+static const schema base = {client_rows + 1, .record = "cat_client"};
+
+static const schema_field database_rows[] = {
+    {"defaultClient", NAME, UNSET("required"), SAYS("The client of every access that no rule sends to another one.")},
+    {"maxLevel", INTEGER(0, CATALOG_MOST_LEVELS), IS("8"), AT(cat_settings, max_level),
+     SAYS("The highest level that a session can reach; 0: there are no levels.")},
+    {"base", MAP(&base), SAYS("Keys that all clients start with.")},
+    {"clients", NAMED(&schema_client),
+     SAYS("The clients (datasources) by name. A name holds no * and is none of "
+          "default, _inherit_, _initial_ and _auto_.")},
+    END};
+const schema schema_database = {database_rows, .record = "cat_settings"};
+
+/* ---- instance ---- */
+
+static const schema_field instance_rows[] = {
+    {"id", .type = SCHEMA_INTEGER, UNSET("required if isolated"),
+     SAYS("The id that instance columns hold. No two instances have the same.")},
+    {"title", TEXT, UNSET("the name"), AT(cat_instance, title), SAYS("A text for people.")},
+    {"isolate", BOOLEAN, IS("false"), AT(cat_instance, isolate),
+     SAYS("Gives the instance a default client of its own, isolateClient.")},
+    {"isolateClient", NAME, UNSET("required if isolated"), SAYS("The default client of the isolated instance.")},
+    {"config", .type = SCHEMA_FREE, SAYS("Any map; rules read it as req.instance.config.")},
+    END};
+const schema schema_instance = {instance_rows, .record = "cat_instance"};
+
+static const schema_field instance_section_rows[] = {
+    {"isolation", WORD(isolations), IS("loose"), AT(cat_settings, strict_isolation),
+     SAYS("strict denies every access of an isolated instance to another client than its isolateClient.")},
+    {"instances", NAMED(&schema_instance),
+     SAYS("The instances (tenants) by name. The instance \"\" is the default one and always exists.")},
+    END};
+static const schema instance_section = {instance_section_rows, .record = "cat_settings"};
+
+/* ---- models ---- */
+
+static const schema_field relation_rows[] = {
+    {"kind", WORD(kinds), UNSET("required"), SAYS("The kind of relation.")},
+    {"target", NAME, UNSET("required"), SAYS("The model that the relation leads to.")},
+    {"foreign_key", NAME, UNSET("required"), SAYS("The column that refers to the other end.")},
+    {"through", NAME, SAYS("belongs_to_many: the model between the two ends.")},
+    {"through_key", NAME, SAYS("belongs_to_many: the column of that model that refers to the target.")},
+    {"key", NAME, UNSET("the primary key"), SAYS("The column that the foreign key refers to.")},
+    {"client", NAME, IS("_auto_"), SAYS("A client, default, _inherit_, _initial_ or _auto_.")},
+    {"through_client", NAME, IS("_auto_"), SAYS("belongs_to_many: the same for the model between.")},
+    {"table", NAME, UNSET("the table of the target"), AT(cat_relation, as.table), SAYS("The table to read instead.")},
+    {"columns", TEXTS, UNSET("all"), SAYS("The columns to read.")},
+    {"where", .type = SCHEMA_FREE, SAYS("A condition on the rows of the target.")},
+    {"order", TEXTS, SAYS("Columns to order by; -COLUMN is descending.")},
+    {"limit", INTEGER(0, INT64_MAX), UNSET("none"), SAYS("Most rows for each parent row.")},
+    {"autoload", BOOLEAN, IS("false"), AT(cat_relation, as.autoload), SAYS("Loads the relation with every read.")},
+    END};
+const schema schema_relation = {relation_rows, .record = "cat_relation"};
+
+static const schema_field model_rows[] = {
+    {"client", .type = SCHEMA_TEXT_OR_FUNCTION, AT(cat_model, client),
+     SAYS("The client of the model; wins over the model's rule file.")},
+    {"table", .type = SCHEMA_TEXT_OR_FUNCTION, UNSET("the name"),
+     SAYS("The table. Required for a model that no rule file declares.")},
+    {"primary_key", NAME, IS("id"), AT(cat_model, primary_key), SAYS("The column of the primary key.")},
+    {"instance_column", NAME, AT(cat_model, instance_column),
+     SAYS("The column that holds the instance's id: shunt filters and stamps by it.")},
+    {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
+    END};
+const schema schema_model = {model_rows, .record = "cat_model"};
+
+/* ---- rules ---- */
+
+static const schema_field expect_rows[] = {{"client", NAME, SAYS("The client.")},
+                                           {"table", NAME, SAYS("The table.")},
+                                           {"level", INTEGER(0, INT64_MAX), SAYS("The level.")},
+                                           {"denied", BOOLEAN, SAYS("Whether the access is denied.")},
+                                           END};
+static const schema expect = {.fields = expect_rows};
+
+static const schema_field selftest_rows[] = {
+    {"model", NAME, SAYS("The model of the request.")},
+    {"relation", NAME, SAYS("The relation that it follows, MODEL.RELATION.")},
+    {"instance", TEXT, SAYS("The instance of the session.")},
+    {"op", WORD(ops), IS("read"), SAYS("The kind of access.")},
+    {"client", NAME, SAYS("The client that the call asks for.")},
+    {"relation_client", NAME, SAYS("The client that the call gives with the relation.")},
+    {"parent", NAME, SAYS("The client that the parent row came from.")},
+    {"current", NAME, SAYS("The client that the session was switched to.")},
+    {"level", INTEGER(0, INT64_MAX), SAYS("The level of the session.")},
+    {"where", .type = SCHEMA_SCALARS, SAYS("Columns and the values that they are compared with.")},
+    {"attrs", .type = SCHEMA_SCALARS, SAYS("The attributes of the session.")},
+    {"expect", MAP(&expect), SAYS("The decision that the rules must give.")},
+    END};
+static const schema selftest = {.fields = selftest_rows};
+
+static const schema_field rules_rows[] = {
+    {"path", TEXTS, UNSET("rules, if that folder exists"),
+     SAYS("Folders (every .lua in them, by name, without the folders below) and files.")},
+    {"standard", BOOLEAN, IS("true"), AT(cat_settings, standard_rules), SAYS("Loads the standard rules.")},
+    {"instructions", INTEGER(1, INT64_MAX), IS("1000000"), AT(cat_settings, instructions),
+     SAYS("Lua instructions that one decision may run.")},
+    {"memory", SIZE, IS("64MiB"), AT(cat_settings, memory_bytes), SAYS("Memory of each Lua state that runs rules.")},
+    {"timeout", DURATION, IS("50ms"), AT(cat_settings, timeout_ms), SAYS("Computing time of one decision.")},
+    {"remember", INTEGER(0, CATALOG_MOST_REMEMBERED), IS("65536"), AT(cat_settings, remember),
+     SAYS("Most decisions that the cache holds; 0: there is no cache.")},
+    {"audit", .type = SCHEMA_NUMBER, .least = 0, .most = 1, IS("0"), AT(cat_settings, audit),
+     SAYS("Share of the cached decisions that are decided again and compared.")},
+    {"selftest", .type = SCHEMA_MAPS, .of = &selftest,
+     SAYS("Requests and their decisions. A load fails if the rules decide otherwise.")},
+    END};
+static const schema rules = {rules_rows, .record = "cat_settings"};
+
+/* ---- jobs, and the whole ---- */
+
+static const schema_field jobs_rows[] = {
+    {"client", NAME, UNSET("the file jobs.db beside the app config"),
+     SAYS("A client on sqlite3 or pg: the datasource of the job queues.")},
+    {"path", TEXTS, IS("jobs"), SAYS("Folders and files that declare the jobs of a Lua host.")},
+    {"lease", DURATION, .least = 1000, .most = CATALOG_LONGEST_LEASE_MS, IS("30s"), AT(cat_settings, lease_ms),
+     .reload = SCHEMA_WORKER,
+     SAYS("A job whose worker has not renewed its lease for so long is given to another worker.")},
+    END};
+static const schema jobs = {jobs_rows, .record = "cat_settings"};
+
+static const schema_field config_rows[] = {
+    {"database", MAP(&schema_database), SAYS("The datasources.")},
+    {"instance", MAP(&instance_section), SAYS("The tenants.")},
+    {"models", NAMED(&schema_model),
+     SAYS("Models by name: the keys of a model in a rule file, without functions. They win over that file.")},
+    {"rules", MAP(&rules), SAYS("The routing rules and the limits of their sandbox.")},
+    {"jobs", MAP(&jobs), SAYS("The job queues.")},
+    {"watch", BOOLEAN, IS("false"), AT(cat_settings, watch),
+     SAYS("Reloads the application when the app config or a rule file changes.")},
+    END};
+const schema schema_config = {config_rows, .record = "cat_settings"};
+
+/* ---- connection: sqlite3 ---- */
+
+static const schema_field sqlite3_rows[] = {
+    {"filename", NAME, UNSET("required"), AT(cat_client, filename), POOLS,
+     SAYS("A file, relative to the file that names it; :memory: is one private connection.")},
+    {"create", BOOLEAN, IS("false"), AT(cat_client, create), POOLS, SAYS("Makes the file if it does not exist.")},
+    {"readonly", BOOLEAN, IS("false"), AT(cat_client, read_only), POOLS, SAYS("Opens the file for reading only.")},
+    {"busyTimeout", DURATION, IS("5s"), AT(cat_client, busy_timeout_ms), POOLS,
+     SAYS("How long a statement waits for a lock of another connection.")},
+    END};
+const schema schema_sqlite3 = {sqlite3_rows, .record = "cat_client", .engine = "sqlite3"};
+
+const schema *settings_of_connection(const char *engine) {
+  static const schema *const all[] = {&schema_sqlite3, &schema_pg, &schema_mysql};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    if (strcmp(all[i]->engine, engine) == 0) return all[i];
+  return NULL;
+}
