@@ -689,6 +689,7 @@ typedef struct shunt_push_options {
   int64_t backoff_ms;     /* delay after the first failure, doubled with each; 0: 1 s */
   int64_t timeout_ms;     /* of the handler; 0: none */
   int concurrency;        /* most jobs of this name running at once, in the whole queue database; 0: no limit */
+  int64_t wait_ms;        /* shunt_push_wait: longest wait for the end of the job; 0: the session's timeout */
 } shunt_push_options;
 
 /* Pushes a job; data_json is any JSON, NULL for null. If a transaction is open on the queue's datasource, the job is
@@ -698,11 +699,11 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_push(shunt_session *session, const c
                                                  const shunt_push_options *options, int64_t *id, shunt_error *err);
 /* Pushes a job and waits for its end: *result_json is the handler's result; free it with shunt_free. The job is sent at
  * once. Inside a transaction on the queue's own datasource the call fails with CONFLICT, because no worker could see
- * the job before the wait ends. If the job dies, its error is returned. timeout_ms limits the wait; 0: the session's.
- * After a TIMEOUT the job goes on, and its result is not delivered. Other errors: NOT_FOUND if the job was purged. */
+ * the job before the wait ends. If the job dies, its error is returned. After a TIMEOUT the job goes on, and its result
+ * is not delivered. Other errors: NOT_FOUND if the job was purged. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_push_wait(shunt_session *session, const char *job, const char *data_json,
-                                                      const shunt_push_options *options, int64_t timeout_ms,
-                                                      char **result_json, shunt_error *err);
+                                                      const shunt_push_options *options, char **result_json,
+                                                      shunt_error *err);
 
 typedef struct shunt_worker shunt_worker;
 typedef struct shunt_job shunt_job;

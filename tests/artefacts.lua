@@ -81,6 +81,12 @@ text = host(("env -u LUA_PATH -u LUA_CPATH .%s/bin/shunt resolve user -c .%s/sha
   :format(prefix, prefix))
 checks:check("the installed command finds its own files", text:find('"client": ?"user"'), text)
 
+local share = root .. prefix .. "/share/"
+checks:check("the manual page is installed", read(share .. "man/man1/shunt.1"):find("^%.TH SHUNT 1"))
+for _, name in ipairs { "bash-completion/completions/shunt", "zsh/site-functions/_shunt", "fish/vendor_completions.d/shunt.fish" } do
+  checks:check("the completion is installed: " .. name, read(share .. name):find("complete", 1, true))
+end
+
 make("uninstall")
 run("rm " .. root .. "/resolve")
 checks:check("make uninstall leaves no file behind", files() == "", files())

@@ -20,10 +20,19 @@ lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.pat
 
 # For tests/engines/with-servers.sh. The -core packages start no service of their own.
 has_postgres() { find /usr/lib/postgresql/*/bin -name postgres 2>/dev/null | grep -q . || program postgres; }
+# MariaDB's server or MySQL's own: make's MYSQL says which, or else what is there.
+has_mysql() { PATH=$PATH:/usr/sbin mysqld --version 2>/dev/null | grep -qv MariaDB; }
+mysql_server() {
+  if [ "${MYSQL:-}" = mysql ]; then
+    need mysql-server-core has_mysql -
+  elif [ -n "${MYSQL:-}" ] || ! has_mysql; then
+    need mariadb-server-core program mariadbd
+    need mariadb-client-core program my_print_defaults
+  fi
+}
 servers() {
   need postgresql has_postgres -
-  need mariadb-server-core program mariadbd
-  need mariadb-client-core program my_print_defaults
+  mysql_server
   need openssl program openssl
 }
 

@@ -98,7 +98,9 @@ local function all_jobs(options, programs)
       add(name, count_busted, run)
     end
   end
-  add("rules/store", count_busted, ("%s test -c rules/store/shunt.yaml --output=plainTerminal"):format(shunt))
+  for _, folder in ipairs(lines_of("ls -d rules/store rules/cookbook/*")) do
+    add(folder, count_busted, ("%s test -c %s/shunt.yaml --output=plainTerminal"):format(shunt, folder))
+  end
   return jobs
 end
 

@@ -61,12 +61,6 @@ static int app_open(lua_State *L) {
   return 1;
 }
 
-bind_app *bind_check_app(lua_State *L) {
-  bind_app *app = bind_check(L, 1, BIND_APP, "an app");
-  if (!app->app) bind_usage(L, "the app is closed");
-  return app;
-}
-
 /* app:reload(): the number of the new generation. */
 static int app_reload(lua_State *L) {
   bind_app *app = bind_check_app(L);
@@ -185,14 +179,6 @@ static int app_pools(lua_State *L) {
 
 /* ---- closing ---- */
 
-void bind_app_borrow(lua_State *L, shunt_app *app) {
-  bind_app *borrowed = lua_newuserdatauv(L, sizeof *borrowed, 0);
-  memset(borrowed, 0, sizeof *borrowed);
-  luaL_setmetatable(L, BIND_APP);
-  borrowed->app = app;
-  borrowed->borrowed = true;
-}
-
 static void end(lua_State *L, bind_app *app) {
   bind_workers_end(app);
   while (app->sessions) bind_session_end_newest(L, app);
@@ -223,17 +209,9 @@ static int app_tostring(lua_State *L) {
 void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"session", bind_session_open},
-                                     {"reload", app_reload},
-                                     {"generation", app_generation},
-                                     {"watched", app_watched},
-                                     {"describe", app_describe},
-                                     {"config", app_config},
-                                     {"pools", app_pools},
-                                     {"statistics", bind_statistics},
-                                     {"waits", bind_waits},
-                                     {"close", app_close},
-                                     {NULL, NULL}};
+  static const luaL_Reg methods[] = {
+      {"reload", app_reload}, {"generation", app_generation}, {"watched", app_watched}, {"describe", app_describe},
+      {"config", app_config}, {"pools", app_pools},           {"close", app_close},     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

@@ -24,7 +24,8 @@
 #define BIND_ERROR "shunt.error"
 #define BIND_CALL "shunt.call"
 #define BIND_OBJECT "shunt.object" /* marks a table that is an object in JSON, though it be empty */
-#define BIND_META "shunt.meta"     /* what m:select tells about its rows */
+#define BIND_META "shunt.meta"     /* of the rows of a select: columns and relations */
+#define BIND_OPEN "shunt.core"     /* in the registry: luaopen_shunt_core */
 
 typedef struct bind_session bind_session;
 typedef struct bind_tx bind_tx;
@@ -85,6 +86,7 @@ typedef struct bind_call {
 
 /* call.c: the bracket around each use of the library */
 bind_call *bind_call_new(lua_State *L); /* pushed */
+bind_app *bind_check_app(lua_State *L); /* the argument 1; raises if it is closed */
 /* Pushes a call. Raises where the value at session_index is no session, is closed or is busy. */
 bind_call *bind_enter(lua_State *L, int session_index);
 void bind_busy(lua_State *L, bind_call *c);
@@ -128,7 +130,6 @@ shunt_status bind_unknown_key(const char *key, const char *of, const char *const
 /* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
 extern const char *const bind_read_keys[];  /* the options of a read */
 extern const char *const bind_query_keys[]; /* of an include: not those of a call as a whole */
-shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
                                shunt_error *err); /* all but include, with and timeout */
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
@@ -136,45 +137,45 @@ shunt_status bind_text_list(arena *a, const node *from, const char *what, const 
                             shunt_error *err);
 
 /* include.c */
+shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
 shunt_status bind_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
                            shunt_error *err);
 
-/* record.c: a row to write, from the table at index. Errors: USAGE, MEMORY. */
-shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
-                         shunt_record *out, shunt_error *err);
-shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
-                          const shunt_record **out, size_t *count, shunt_error *err);
+/* record.c: a row to write, or a list of rows, from the table at index. A key that w includes holds related rows.
+ * Errors: USAGE, MEMORY. */
+typedef struct bind_record_list {
+  const shunt_record *items;
+  size_t count;
+} bind_record_list;
+shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_write *w, shunt_record *out, shunt_error *err);
+shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *w, bind_record_list *out,
+                          shunt_error *err);
 
 /* rows.c: each pushes one value */
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
-/* hook.c. What hooks raised is kept in SESSION_FAILURES until the call is over. */
-bool bind_hooks_take(lua_State *L, int session_index); /* pushes it as a list, where there is any */
-void bind_hooks_warn(lua_State *L, int session_index); /* where nobody is there to be told */
+/* failures.c. What hooks raised is kept in SESSION_FAILURES until the call is over. */
+bool bind_hooks_take(lua_State *L, int session_index); /* pushes the list if there is one, and empties it */
+void bind_hooks_warn(lua_State *L, int session_index); /* for a rollback that no caller sees */
+const char *bind_push_shown(lua_State *L, int index);  /* a raised value as text, even if its __tostring fails */
 
-/* transaction.c */
+/* tx.c */
 void bind_tx_roll_back_all(lua_State *L, bind_session *s, int session_index);
 void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index);
 
-bind_app *bind_check_app(lua_State *L);             /* app.c: the argument 1; raises where it is closed */
-void bind_app_borrow(lua_State *L, shunt_app *app); /* pushed */
-
 /* worker.c */
 void bind_workers_end(bind_app *app);
-/* member.c: raises where the session's job has gone on for too long, else leaves its calls what time it has. */
+/* limit.c. Raises if the session's job has run for too long; otherwise its calls get the time that is left. */
 void bind_keep_limit(lua_State *L, bind_session *s);
+bool bind_limit_is_over(const bind_limit *limit);
+int bind_limit_raise(lua_State *L, const bind_limit *limit);
 /* A call's own timeout; in a job no more than is left for it. */
 static inline int64_t bind_within_limit(const bind_session *s, int64_t timeout_ms) {
   return s->limit && s->timeout_ms && timeout_ms > s->timeout_ms ? s->timeout_ms : timeout_ms;
 }
 
-/* session.c, model.c, resolve.c, statistics.c: methods of apps and sessions */
-int bind_session_open(lua_State *L);             /* app:session */
-int bind_model_new(lua_State *L);                /* session:model */
-int bind_resolve(lua_State *L);                  /* session:resolve */
-int bind_statistics(lua_State *L);               /* app:statistics */
-int bind_waits(lua_State *L);                    /* app:waits */
+/* session.c */
 bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
 /* Of the app's newest session. */
 void bind_session_end_newest(lua_State *L, bind_app *app);
@@ -183,27 +184,38 @@ void bind_session_end(lua_State *L, bind_session *s, int index);
 /* Pushes a session around one that is a job's; the app is at app_index. */
 bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit);
 
-/* What each file adds: metatables to the registry, functions to the table of the module on top of the stack. */
-void bind_error_register(lua_State *L);
-void bind_value_register(lua_State *L);
-void bind_call_register(lua_State *L);
-void bind_app_register(lua_State *L);
-void bind_session_register(lua_State *L);
-void bind_model_register(lua_State *L);
-void bind_transaction_register(lua_State *L);
-void bind_switch_register(lua_State *L);
-void bind_hook_register(lua_State *L);
-void bind_json_register(lua_State *L);
-void bind_options_register(lua_State *L);
-void bind_rows_register(lua_State *L);
-void bind_waits_register(lua_State *L);
-void bind_jobs_register(lua_State *L);
-void bind_job_register(lua_State *L);
-void bind_worker_register(lua_State *L);
+/* What the module is made of, in the order of registration: a primitive adds metatables to the registry, functions to
+ * the table of the module on top of the stack, and methods to the classes of those before it. */
+#define BIND_PRIMITIVES(X)                                                                                             \
+  X(error)                                                                                                             \
+  X(value)                                                                                                             \
+  X(call)                                                                                                              \
+  X(options)                                                                                                           \
+  X(json)                                                                                                              \
+  X(rows)                                                                                                              \
+  X(app)                                                                                                               \
+  X(statistics)                                                                                                        \
+  X(waits)                                                                                                             \
+  X(session)                                                                                                           \
+  X(resolve)                                                                                                           \
+  X(model)                                                                                                             \
+  X(switch)                                                                                                            \
+  X(transaction)                                                                                                       \
+  X(hook)                                                                                                              \
+  X(jobs)                                                                                                              \
+  X(job)                                                                                                               \
+  X(worker)
+#define BIND_DECLARE(primitive) void bind_##primitive##_register(lua_State *L);
+BIND_PRIMITIVES(BIND_DECLARE)
+#undef BIND_DECLARE
+
+/* class.c */
 /* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
  * field. */
 void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods,
                 const char *field);
+/* Adds methods to the class that the module's field holds. */
+void bind_methods(lua_State *L, const char *field, const luaL_Reg *methods);
 
 /* json.c: pushes the value of a JSON text; its nulls are left out of objects. Raises. */
 void bind_push_json(lua_State *L, const char *text);

@@ -29,6 +29,12 @@ bind_call *bind_call_new(lua_State *L) {
   return c;
 }
 
+bind_app *bind_check_app(lua_State *L) {
+  bind_app *app = bind_check(L, 1, BIND_APP, "an app");
+  if (!app->app) bind_usage(L, "the app is closed");
+  return app;
+}
+
 bind_call *bind_enter(lua_State *L, int session_index) {
   bind_session *s = bind_check(L, session_index, BIND_SESSION, "a session");
   if (!s->session) bind_usage(L, "the session is closed");

@@ -8,23 +8,6 @@ typedef struct bind_hook {
   bind_session *session;
 } bind_hook;
 
-static int show(lua_State *L) {
-  luaL_tolstring(L, 1, NULL);
-  return 1;
-}
-
-/* Pushes what was raised as text, which an own __tostring may fail to give. */
-static const char *push_shown(lua_State *L, int index) {
-  lua_pushvalue(L, index);
-  lua_pushcfunction(L, show);
-  lua_insert(L, -2);
-  if (lua_pcall(L, 1, 1, 0) != LUA_OK) {
-    lua_pop(L, 1);
-    lua_pushfstring(L, "a %s that can't be shown", luaL_typename(L, index));
-  }
-  return lua_tostring(L, -1);
-}
-
 /* Calls the hook (2) with the session (1); what it raises is added to the session's failures, and told in the error
  * (3). A transaction that ends inside has failures of its own. True: it failed. */
 static int call_hook(lua_State *L) {
@@ -42,7 +25,7 @@ static int call_hook(lua_State *L) {
     }
     lua_pushvalue(L, 5);
     lua_rawseti(L, 4, (lua_Integer)lua_rawlen(L, 4) + 1);
-    error_text(err, SHUNT_E_TRANSACTION, push_shown(L, 5));
+    error_text(err, SHUNT_E_TRANSACTION, bind_push_shown(L, 5));
   }
   lua_pushvalue(L, 4);
   lua_setiuservalue(L, 1, SESSION_FAILURES);
@@ -84,27 +67,6 @@ static void drop(void *ud) {
   lua_getiuservalue(L, h->session->index, SESSION_HOOKS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, h);
-  lua_pop(L, 1);
-}
-
-bool bind_hooks_take(lua_State *L, int session_index) {
-  bool some = lua_getiuservalue(L, session_index, SESSION_FAILURES) == LUA_TTABLE;
-  lua_pushnil(L);
-  lua_setiuservalue(L, session_index, SESSION_FAILURES);
-  if (!some) lua_pop(L, 1);
-  return some;
-}
-
-void bind_hooks_warn(lua_State *L, int session_index) {
-  if (!bind_hooks_take(L, session_index)) return;
-  int list = lua_gettop(L);
-  lua_Integer n = (lua_Integer)lua_rawlen(L, list);
-  for (lua_Integer i = 1; i <= n; i++) {
-    lua_rawgeti(L, list, i);
-    lua_warning(L, "shunt: a hook of a transaction that was given up failed: ", 1);
-    lua_warning(L, push_shown(L, lua_gettop(L)), 0);
-    lua_pop(L, 2);
-  }
   lua_pop(L, 1);
 }
 
@@ -156,7 +118,5 @@ static int on_all_commit(lua_State *L) { return add(L, shunt_on_all_commit, "on_
 void bind_hook_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"on_commit", on_commit}, {"on_rollback", on_rollback}, {"on_all_commit", on_all_commit}, {NULL, NULL}};
-  lua_getfield(L, -1, "session_methods");
-  luaL_setfuncs(L, methods, 0);
-  lua_pop(L, 1);
+  bind_methods(L, "session_methods", methods);
 }

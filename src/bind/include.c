@@ -194,3 +194,9 @@ shunt_status bind_includes(arena *a, const node *include, const node *with, cons
   shunt_status st = gather(a, &root, include, with, 0, err);
   return st ? st : finish(a, &root, out, count, 0, err);
 }
+
+shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
+  shunt_status st = bind_query_fields(a, options, out, err);
+  if (st || (st = bind_call_timeout(options, &out->timeout_ms, err))) return st;
+  return bind_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude, err);
+}

@@ -145,11 +145,10 @@ static int push_wait(lua_State *L) {
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
   const node *options = bind_options(L, c, 4, "session:push_async", known);
   shunt_push_options o = push_options(L, c, 2, options);
-  int64_t timeout_ms = 0;
-  if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
-  timeout_ms = bind_within_limit(c->session, timeout_ms);
+  if (bind_call_timeout(options, &o.wait_ms, &c->err)) return bind_fail(L, c);
+  o.wait_ms = bind_within_limit(c->session, o.wait_ms);
   bind_busy(L, c);
-  bind_done(L, c, shunt_push_wait(c->session->session, name, data, &o, timeout_ms, &c->text, &c->err));
+  bind_done(L, c, shunt_push_wait(c->session->session, name, data, &o, &c->text, &c->err));
   lua_pushstring(L, c->text ? c->text : "null");
   bind_leave(L, c);
   return 1;

@@ -27,42 +27,14 @@ enum { JOB_SESSION = 1 };
 
 /* ---- how long a job may run ---- */
 
-static bool is_over(const bind_limit *limit) {
-  if (atomic_load_explicit(&limit->given_up, memory_order_relaxed)) return true;
-  return limit->deadline_ns && clock_monotonic_ns() >= limit->deadline_ns;
-}
-
-static int raise_over(lua_State *L, const bind_limit *limit) {
-  shunt_error err;
-  if (atomic_load(&limit->given_up))
-    error_set(&err, SHUNT_E_TIMEOUT, "the worker is being stopped: the job '%s' goes back to its queue", limit->job);
-  else
-    error_set(&err, SHUNT_E_TIMEOUT, "the job '%s' took longer than its timeout, %lld ms", limit->job,
-              (long long)limit->timeout_ms);
-  bind_push_error(L, &err);
-  return lua_error(L);
-}
-
-void bind_keep_limit(lua_State *L, bind_session *s) {
-  const bind_limit *limit = s->limit;
-  if (is_over(limit)) raise_over(L, limit);
-  if (!limit->deadline_ns) return;
-  int64_t left_ms = (limit->deadline_ns - clock_monotonic_ns() + NS_PER_MS - 1) / NS_PER_MS;
-  s->timeout_ms = left_ms > 1 ? left_ms : 1;
-  shunt_error err;
-  if (!shunt_session_timeout(s->session, s->timeout_ms, &err)) return;
-  bind_push_error(L, &err);
-  lua_error(L);
-}
-
 /* Coroutines inherit the hook and the pointer to the thread. Once the time is over it is called at every instruction,
  * so that a pcall around the handler's work does not keep the error. */
 static void look_at_time(lua_State *L, lua_Debug *at) {
   (void)at;
   const member *m = *(member **)lua_getextraspace(L);
-  if (!is_over(&m->limit)) return;
+  if (!bind_limit_is_over(&m->limit)) return;
   lua_sethook(L, look_at_time, LUA_MASKCOUNT, 1);
-  raise_over(L, &m->limit);
+  bind_limit_raise(L, &m->limit);
 }
 
 /* ---- one job, in Lua ---- */
@@ -291,8 +263,18 @@ void member_keep_schedules(member *m) {
 
 typedef struct opening {
   shunt_app *app;
+  lua_CFunction open; /* luaopen_shunt_core */
   const char *path, *cpath;
 } opening;
+
+/* The host's app, in this state: the host closes it. */
+static void push_app(lua_State *L, shunt_app *app) {
+  bind_app *borrowed = lua_newuserdatauv(L, sizeof *borrowed, 0);
+  memset(borrowed, 0, sizeof *borrowed);
+  luaL_setmetatable(L, BIND_APP);
+  borrowed->app = app;
+  borrowed->borrowed = true;
+}
 
 /* (opening) -> the app, and the two functions of the Lua half. */
 static int open_state(lua_State *L) {
@@ -304,12 +286,12 @@ static int open_state(lua_State *L) {
   lua_pushstring(L, o->cpath);
   lua_setfield(L, -2, "cpath");
   lua_getfield(L, -1, "preload");
-  lua_pushcfunction(L, luaopen_shunt_core);
+  lua_pushcfunction(L, o->open);
   lua_setfield(L, -2, "shunt.core");
   lua_getglobal(L, "require");
   lua_pushliteral(L, "shunt.worker");
   lua_call(L, 1, 1);
-  bind_app_borrow(L, o->app);
+  push_app(L, o->app);
   lua_pushvalue(L, -1);
   lua_insert(L, -3);
   lua_call(L, 1, 2);
@@ -321,7 +303,7 @@ shunt_status member_open(member *m, const char *path, const char *cpath, shunt_e
   if (!L) return error_memory(err);
   *(member **)lua_getextraspace(L) = m;
   lua_pushcfunction(L, open_state);
-  lua_pushlightuserdata(L, &(opening){m->crew->app, path, cpath});
+  lua_pushlightuserdata(L, &(opening){m->crew->app, m->crew->open, path, cpath});
   if (lua_pcall(L, 1, 3, 0) == LUA_OK) return SHUNT_OK;
   take_error(L, err);
   lua_close(L);

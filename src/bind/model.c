@@ -26,7 +26,7 @@ static void push_model(lua_State *L, int session, int name, int client, int tabl
   }
 }
 
-int bind_model_new(lua_State *L) {
+static int session_model(lua_State *L) {
   lua_settop(L, 2);
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
   if (!s->session) return bind_usage(L, "the session is closed");
@@ -185,14 +185,19 @@ static int model_count(lua_State *L) {
 
 /* ---- aggregates ---- */
 
+typedef struct aggregations {
+  shunt_aggregation *list;
+  size_t count;
+} aggregations;
+
 /* count = true, "*", "id" or {"id", "*"}; the other functions take columns only. */
-static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function,
-                                 shunt_aggregation *list, size_t *count, shunt_error *err) {
+static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function, aggregations *out,
+                                 shunt_error *err) {
   bool yes = false;
   if (!n) return SHUNT_OK;
   if (function == SHUNT_COUNT && n->kind == NODE_VALUE && n->value.type == SHUNT_BOOL) {
     shunt_status st = bind_as_bool(n, name, &yes, err);
-    if (yes) list[(*count)++] = (shunt_aggregation){function, NULL};
+    if (yes) out->list[out->count++] = (shunt_aggregation){function, NULL};
     return st;
   }
   const char *const *columns = NULL;
@@ -200,7 +205,7 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
   shunt_status st = bind_text_list(a, n, name, &columns, &ncolumns, err);
   for (size_t i = 0; i < ncolumns && !st; i++) {
     bool all = function == SHUNT_COUNT && strcmp(columns[i], "*") == 0;
-    list[(*count)++] = (shunt_aggregation){function, all ? NULL : columns[i]};
+    out->list[out->count++] = (shunt_aggregation){function, all ? NULL : columns[i]};
   }
   return st;
 }
@@ -219,20 +224,22 @@ static int model_aggregate(lua_State *L) {
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
-  size_t room = 0, n = 0, ngroup = 0;
+  size_t room = 0, ngroup = 0;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) room += items_in(node_get(options, names[i]));
-  shunt_aggregation *list = arena_array(&c->arena, shunt_aggregation, room);
-  if (!list) return bind_memory(L);
+  aggregations wanted = {.list = arena_array(&c->arena, shunt_aggregation, room)};
+  if (!wanted.list) return bind_memory(L);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    check(L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, list, &n, &c->err));
+    check(L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, &wanted, &c->err));
   const char *const *group = NULL;
   check(L, c, bind_text_list(&c->arena, node_get(options, "group"), "group", &group, &ngroup, &c->err));
-  if (n == 0) {
+  if (wanted.count == 0) {
     error_set(&c->err, SHUNT_E_USAGE, "model:aggregate needs something to compute: count, sum, avg, min or max");
     return bind_fail(L, c);
   }
   bind_busy(L, c);
-  bind_done(L, c, shunt_aggregate(c->session->session, m->name, list, n, group, ngroup, &q, &c->rows, &c->err));
+  bind_done(
+      L, c,
+      shunt_aggregate(c->session->session, m->name, wanted.list, wanted.count, group, ngroup, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   if (ngroup == 0) lua_rawgeti(L, -1, 1);
   bind_leave(L, c);
@@ -266,7 +273,7 @@ static int model_insert(lua_State *L) {
   bind_call *c = enter(L, 3, &m);
   shunt_write w = write_at(L, c, m, 3, "model:insert");
   shunt_record record = {0};
-  check(L, c, bind_record(L, 2, &c->arena, w.include, w.ninclude, &record, &c->err));
+  check(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
   bind_busy(L, c);
   bind_done(L, c, shunt_insert(c->session->session, m->name, &record, &w, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
@@ -279,12 +286,12 @@ static int model_insert_bulk(lua_State *L) {
   bind_model *m;
   bind_call *c = enter(L, 3, &m);
   shunt_write w = write_at(L, c, m, 3, "model:insert_bulk");
-  const shunt_record *records = NULL;
-  size_t n = 0;
+  bind_record_list records = {0};
   int64_t inserted = 0;
-  check(L, c, bind_records(L, 2, &c->arena, w.include, w.ninclude, &records, &n, &c->err));
+  check(L, c, bind_records(L, 2, &c->arena, &w, &records, &c->err));
   bind_busy(L, c);
-  bind_done(L, c, shunt_insert_bulk(c->session->session, m->name, records, n, &w, &inserted, &c->err));
+  bind_done(L, c,
+            shunt_insert_bulk(c->session->session, m->name, records.items, records.count, &w, &inserted, &c->err));
   lua_pushinteger(L, inserted);
   bind_leave(L, c);
   return 1;
@@ -297,7 +304,7 @@ static int model_update(lua_State *L) {
   shunt_record record = {0};
   int64_t affected = 0;
   drop_empty_where(&w);
-  check(L, c, bind_record(L, 2, &c->arena, w.include, w.ninclude, &record, &c->err));
+  check(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
   bind_busy(L, c);
   bind_done(L, c, shunt_update(c->session->session, m->name, &record, &w, &affected, &c->err));
   lua_pushinteger(L, affected);
@@ -332,5 +339,7 @@ void bind_model_register(lua_State *L) {
                                      {"update", model_update},
                                      {"delete", model_delete},
                                      {NULL, NULL}};
+  static const luaL_Reg of_session[] = {{"model", session_model}, {NULL, NULL}};
   bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");
+  bind_methods(L, "session_methods", of_session);
 }

@@ -33,9 +33,3 @@ shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, 
   if ((st = bind_as_text(node_get(options, "client"), "client", &out->client, err))) return st;
   return bind_as_text(node_get(options, "table"), "table", &out->table, err);
 }
-
-shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
-  shunt_status st = bind_query_fields(a, options, out, err);
-  if (st || (st = bind_call_timeout(options, &out->timeout_ms, err))) return st;
-  return bind_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude, err);
-}

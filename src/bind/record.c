@@ -67,19 +67,25 @@ static shunt_status cell(writer *w, const char *key, shunt_field *out) {
   return bind_to_value(L, -1, w->a, what, &out->value, w->err);
 }
 
-static shunt_status entry(writer *w, const char *key, const shunt_include *include, size_t ninclude, bool related,
-                          shunt_record *out, shunt_field *fields, shunt_related *relations) {
-  const shunt_include *in = included(key, include, ninclude);
+/* A record that is being filled. */
+typedef struct draft {
+  shunt_record *out;
+  shunt_field *fields;
+  shunt_related *relations;
+} draft;
+
+/* The value on top of the stack, under the key: related rows if the relation in is included under it. */
+static shunt_status entry(writer *w, draft *d, const char *key, const shunt_include *in, bool related) {
   if (in) {
-    shunt_status st = related_rows(w, lua_gettop(w->L), in, &relations[out->nrelated]);
-    out->nrelated++;
+    shunt_status st = related_rows(w, lua_gettop(w->L), in, &d->relations[d->out->nrelated]);
+    d->out->nrelated++;
     return st;
   }
   if (related && strcmp(key, "deleted") == 0 && lua_isboolean(w->L, -1)) {
-    out->deleted = lua_toboolean(w->L, -1);
+    d->out->deleted = lua_toboolean(w->L, -1);
     return SHUNT_OK;
   }
-  return cell(w, key, &fields[out->nfields++]);
+  return cell(w, key, &d->fields[d->out->nfields++]);
 }
 
 static int by_relation(const void *a, const void *b) {
@@ -98,9 +104,8 @@ static shunt_status record(writer *w, int index, const shunt_include *include, s
   if (shape == LUA_SHAPE_LIST || shape == LUA_SHAPE_MIXED)
     return error_set(w->err, SHUNT_E_USAGE,
                      "a row must be a table of columns, as in {name = \"Ada\"}, and this has numbers as keys");
-  shunt_field *fields = arena_array(w->a, shunt_field, count);
-  shunt_related *relations = arena_array(w->a, shunt_related, ninclude);
-  if (!fields || !relations) return error_memory(w->err);
+  draft d = {out, arena_array(w->a, shunt_field, count), arena_array(w->a, shunt_related, ninclude)};
+  if (!d.fields || !d.relations) return error_memory(w->err);
   lua_pushnil(L);
   while (lua_next(L, index)) {
     size_t size;
@@ -108,7 +113,7 @@ static shunt_status record(writer *w, int index, const shunt_include *include, s
     const char *key = arena_strndup(w->a, text, size);
     shunt_status st = !key ? error_memory(w->err) : SHUNT_OK;
     if (key && strlen(key) != size) st = error_set(w->err, SHUNT_E_USAGE, "a column's name holds a NUL byte");
-    if (!st) st = entry(w, key, include, ninclude, related, out, fields, relations);
+    if (!st) st = entry(w, &d, key, included(key, include, ninclude), related);
     if (st) {
       lua_pop(L, 2);
       return st;
@@ -116,21 +121,20 @@ static shunt_status record(writer *w, int index, const shunt_include *include, s
     lua_pop(L, 1);
   }
   /* A table's order changes from run to run; the statements made of it must not. */
-  qsort(fields, out->nfields, sizeof *fields, by_name);
-  qsort(relations, out->nrelated, sizeof *relations, by_relation);
-  out->fields = fields;
-  out->related = relations;
+  qsort(d.fields, out->nfields, sizeof *d.fields, by_name);
+  qsort(d.relations, out->nrelated, sizeof *d.relations, by_relation);
+  out->fields = d.fields;
+  out->related = d.relations;
   return SHUNT_OK;
 }
 
-shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
-                         shunt_record *out, shunt_error *err) {
-  writer w = {L, a, err};
-  return record(&w, index, include, ninclude, false, out);
+shunt_status bind_record(lua_State *L, int index, arena *a, const shunt_write *w, shunt_record *out, shunt_error *err) {
+  writer into = {L, a, err};
+  return record(&into, index, w->include, w->ninclude, false, out);
 }
 
-shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include *include, size_t ninclude,
-                          const shunt_record **out, size_t *count, shunt_error *err) {
+shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *w, bind_record_list *out,
+                          shunt_error *err) {
   size_t n = 0;
   lua_shape shape = lua_istable(L, index) ? lua_node_shape(L, index, &n) : LUA_SHAPE_MAP;
   if (shape == LUA_SHAPE_MIXED) lua_pop(L, 1);
@@ -140,11 +144,10 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_include
   if (!list) return error_memory(err);
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, index, (lua_Integer)i + 1);
-    shunt_status st = bind_record(L, lua_gettop(L), a, include, ninclude, &list[i], err);
+    shunt_status st = bind_record(L, lua_gettop(L), a, w, &list[i], err);
     lua_pop(L, 1);
     if (st) return st;
   }
-  *out = list;
-  *count = n;
+  *out = (bind_record_list){list, n};
   return SHUNT_OK;
 }

@@ -108,7 +108,7 @@ static void push_decision(lua_State *L, const shunt_decision *d) {
   lua_setfield(L, -2, "trace");
 }
 
-int bind_resolve(lua_State *L) {
+static int session_resolve(lua_State *L) {
   static const char *const known[] = {"op",     "client",  "table", "relation", "relation_client",
                                       "parent", "current", "where", "level",    "every_rule",
                                       NULL};
@@ -128,4 +128,9 @@ int bind_resolve(lua_State *L) {
   push_decision(L, decision);
   bind_leave(L, c);
   return 1;
+}
+
+void bind_resolve_register(lua_State *L) {
+  static const luaL_Reg methods[] = {{"resolve", session_resolve}, {NULL, NULL}};
+  bind_methods(L, "session_methods", methods);
 }

@@ -9,12 +9,13 @@ static bool one(shunt_kind kind) { return kind == SHUNT_HAS_ONE || kind == SHUNT
 
 static int room(size_t n) { return n > INT_MAX ? INT_MAX : (int)n; }
 
-/* Sets in the row on top of the stack what the relation gives row; all its rows lie in a list at index all. */
-static void push_related(lua_State *L, const shunt_rows *rows, size_t relation, shunt_kind kind, size_t row, int name,
-                         int all) {
+/* Sets the related rows in the row on top of the stack. The relation's name is at index name, and the list of all its
+ * rows one above. */
+static void push_related(lua_State *L, const shunt_rows *rows, size_t relation, size_t row, int name) {
   size_t n;
+  int all = name + 1;
   const uint32_t *positions = shunt_rows_related(rows, relation, row, &n);
-  if (one(kind)) {
+  if (one(shunt_rows_loaded(rows, relation).kind)) {
     lua_pushvalue(L, name);
     if (n)
       lua_rawgeti(L, all, (lua_Integer)positions[0] + 1);
@@ -50,9 +51,7 @@ void bind_push_rows(lua_State *L, const shunt_rows *rows) {
       bind_push_value(L, &cells[i]);
       lua_rawset(L, -3);
     }
-    for (size_t k = 0; k < nloaded; k++)
-      push_related(L, rows, k, shunt_rows_loaded(rows, k).kind, row, relations + 2 * (int)k,
-                   relations + 2 * (int)k + 1);
+    for (size_t k = 0; k < nloaded; k++) push_related(L, rows, k, row, relations + 2 * (int)k);
     lua_rawseti(L, list, (lua_Integer)row + 1);
   }
   lua_settop(L, list);

@@ -100,7 +100,7 @@ static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_sessio
   out->nattrs = attrs->count;
 }
 
-int bind_session_open(lua_State *L) {
+static int app_session(lua_State *L) {
   static const char *const known[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
@@ -283,9 +283,14 @@ static int session_observe(lua_State *L) {
 void bind_session_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", session_gc}, {"__close", session_close}, {"__tostring", session_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"resolve", bind_resolve},    {"model", bind_model_new},    {"query", session_query},
-      {"execute", session_execute}, {"columns", session_columns}, {"observe", session_observe},
-      {"level", session_level},     {"close", session_close},     {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"query", session_query},
+                                     {"execute", session_execute},
+                                     {"columns", session_columns},
+                                     {"observe", session_observe},
+                                     {"level", session_level},
+                                     {"close", session_close},
+                                     {NULL, NULL}};
+  static const luaL_Reg of_app[] = {{"session", app_session}, {NULL, NULL}};
   bind_class(L, BIND_SESSION, metamethods, methods, "session_methods");
+  bind_methods(L, "app_methods", of_app);
 }

@@ -91,7 +91,7 @@ static void push_totals(lua_State *L, const shunt_stats *s) {
   lua_setfield(L, -2, "nodes");
 }
 
-int bind_statistics(lua_State *L) {
+static int statistics(lua_State *L) {
   shunt_app *app = bind_check_app(L)->app;
   bind_call *c = bind_call_new(L);
   rule_list l = {.a = &c->arena, .last = &l.first};
@@ -110,4 +110,9 @@ int bind_statistics(lua_State *L) {
   lua_setfield(L, -2, "rules");
   bind_leave(L, c);
   return 1;
+}
+
+void bind_statistics_register(lua_State *L) {
+  static const luaL_Reg methods[] = {{"statistics", statistics}, {NULL, NULL}};
+  bind_methods(L, "app_methods", methods);
 }

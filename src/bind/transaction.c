@@ -2,69 +2,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "bind/bind.h"
-
-enum { TX_SESSION = 1, TX_NEXT_ORPHAN, TX_NVALUES = TX_NEXT_ORPHAN };
-
-struct bind_tx {
-  shunt_tx *tx; /* NULL once it has ended */
-  bind_session *session;
-  bind_tx *next, *before; /* in session->txs */
-  bind_tx *next_orphan;
-};
-
-/* Hands the library's transaction to the caller, who ends it. */
-static shunt_tx *take(bind_tx *t) {
-  shunt_tx *tx = t->tx;
-  if (!tx) return NULL;
-  t->tx = NULL;
-  if (t->next) t->next->before = t->before;
-  if (t->before)
-    t->before->next = t->next;
-  else
-    t->session->txs = t->next;
-  t->next = t->before = NULL;
-  return tx;
-}
-
-/* What an observer raises meanwhile is dropped. What hooks raise waits to be taken. */
-static shunt_status roll_back(lua_State *L, bind_session *s, int session_index, shunt_tx *tx, shunt_error *err) {
-  s->busy = true;
-  s->L = session_index ? L : NULL;
-  s->index = session_index;
-  shunt_status st = shunt_rollback(tx, err);
-  s->busy = false;
-  s->L = NULL;
-  if (s->has_failure) {
-    s->has_failure = false;
-    lua_pushnil(L);
-    lua_setiuservalue(L, session_index, SESSION_FAILURE);
-  }
-  return st;
-}
-
-/* What hooks of the call under way have raised stays. */
-static void roll_back_unseen(lua_State *L, bind_session *s, int session_index, shunt_tx *tx) {
-  bool some = session_index && bind_hooks_take(L, session_index);
-  roll_back(L, s, session_index, tx, NULL);
-  if (session_index) bind_hooks_warn(L, session_index);
-  if (some) lua_setiuservalue(L, session_index, SESSION_FAILURES);
-}
-
-void bind_tx_roll_back_all(lua_State *L, bind_session *s, int session_index) {
-  while (s->txs) roll_back_unseen(L, s, session_index, take(s->txs));
-}
-
-void bind_tx_roll_back_orphans(lua_State *L, bind_session *s, int session_index) {
-  while (s->orphans) {
-    shunt_tx *tx = take(s->orphans);
-    s->orphans = s->orphans->next_orphan;
-    if (tx) roll_back_unseen(L, s, session_index, tx);
-    if (s->orphans) continue;
-    lua_pushnil(L);
-    lua_setiuservalue(L, session_index, SESSION_ORPHANS);
-  }
-}
+#include "bind/tx.h"
 
 /* How often it may be begun anew: not at all, where it is a part of what others began. */
 static int64_t retries(lua_State *L, bind_call *c, const node *options) {
@@ -103,7 +41,7 @@ static int tx_begin(lua_State *L) {
     s->txs = t;
     if (!shunt_tx_began(t->tx)) retry = 0;
     if (s->has_failure)
-      shunt_rollback(take(t), NULL); /* the observer is about to raise, and nobody gets the transaction */
+      shunt_rollback(tx_take(t), NULL); /* the observer is about to raise, and nobody gets the transaction */
   }
   bind_done(L, c, st);
   bind_leave(L, c);
@@ -117,24 +55,12 @@ static int tx_commit(lua_State *L) {
   bind_tx *t = bind_check(L, 1, BIND_TX, "a transaction");
   lua_getiuservalue(L, 1, TX_SESSION);
   bind_call *c = bind_enter(L, 2);
-  shunt_tx *tx = take(t);
+  shunt_tx *tx = tx_take(t);
   if (!tx) return bind_usage(L, "the transaction has ended already");
   bind_busy(L, c);
   bind_done(L, c, shunt_commit(tx, &c->err));
   bind_leave(L, c);
   return 0;
-}
-
-/* In the middle of a call (an observer may run Lua, and the collector with it) the library can't be entered, so that
- * the session (2) keeps the transaction (1) until the call is over. */
-static void keep_for_later(lua_State *L, bind_tx *t) {
-  bind_session *s = t->session;
-  lua_getiuservalue(L, 2, SESSION_ORPHANS);
-  lua_setiuservalue(L, 1, TX_NEXT_ORPHAN);
-  lua_pushvalue(L, 1);
-  lua_setiuservalue(L, 2, SESSION_ORPHANS);
-  t->next_orphan = s->orphans;
-  s->orphans = t;
 }
 
 /* On the way out of a block that did not commit. The error under way is the one to be seen, unless hooks fail: theirs
@@ -147,12 +73,12 @@ static int tx_close(lua_State *L) {
   if (s->busy) { /* an observer closes the coroutine that it is in */
     lua_settop(L, 1);
     lua_getiuservalue(L, 1, TX_SESSION);
-    keep_for_later(L, t);
+    tx_keep_for_later(L, t);
     return 0;
   }
   lua_settop(L, 2);
   lua_getiuservalue(L, 1, TX_SESSION);
-  shunt_status st = roll_back(L, s, 3, take(t), &err);
+  shunt_status st = tx_roll_back(L, s, 3, tx_take(t), &err);
   if (st) {
     bind_push_error(L, &err);
     if (bind_hooks_take(L, 3)) lua_setfield(L, 4, "failures");
@@ -171,9 +97,9 @@ static int tx_gc(lua_State *L) {
   lua_settop(L, 1);
   lua_getiuservalue(L, 1, TX_SESSION);
   if (s->busy)
-    keep_for_later(L, t);
+    tx_keep_for_later(L, t);
   else
-    roll_back_unseen(L, s, 2, take(t));
+    tx_roll_back_unseen(L, s, 2, tx_take(t));
   return 0;
 }
 

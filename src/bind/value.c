@@ -58,12 +58,13 @@ void bind_push_value(lua_State *L, const shunt_value *value) {
   lua_pushnil(L);
 }
 
-static shunt_status to_bytes(arena *a, const char *bytes, size_t size, bool text, const char *what, shunt_value *out,
-                             shunt_error *err) {
+/* The size comes apart from the value, which has less room for it. */
+static shunt_status copy_bytes(arena *a, shunt_value from, size_t size, const char *what, shunt_value *out,
+                               shunt_error *err) {
   if (size > UINT32_MAX - 1) return error_set(err, SHUNT_E_USAGE, "%s has more than 4 GiB", what);
-  const char *copy = arena_strndup(a, bytes, size);
+  const char *copy = arena_strndup(a, from.as.bytes, size);
   if (!copy) return error_memory(err);
-  *out = text ? shunt_text(copy, size) : shunt_blob(copy, size);
+  *out = from.type == SHUNT_TEXT ? shunt_text(copy, size) : shunt_blob(copy, size);
   return SHUNT_OK;
 }
 
@@ -80,7 +81,7 @@ shunt_status bind_to_value(lua_State *L, int index, arena *a, const char *what, 
   case LUA_TSTRING: {
     size_t size;
     const char *text = lua_tolstring(L, index, &size);
-    return to_bytes(a, text, size, true, what, out, err);
+    return copy_bytes(a, shunt_text(text, size), size, what, out, err);
   }
   case LUA_TLIGHTUSERDATA:
     if (lua_touserdata(L, index)) break;
@@ -89,7 +90,7 @@ shunt_status bind_to_value(lua_State *L, int index, arena *a, const char *what, 
   case LUA_TUSERDATA: {
     const lua_blob *blob = luaL_testudata(L, index, LUA_NODE_BLOB);
     if (!blob) break;
-    return to_bytes(a, blob->bytes, blob->size, false, what, out, err);
+    return copy_bytes(a, shunt_blob(blob->bytes, blob->size), blob->size, what, out, err);
   }
   default:
     break;

@@ -83,12 +83,14 @@ static int waits(lua_State *L) {
   return 1;
 }
 
-int bind_waits(lua_State *L) {
+static int app_waits(lua_State *L) {
   bind_check_app(L);
   return waits(L);
 }
 
 void bind_waits_register(lua_State *L) {
-  lua_pushcfunction(L, waits);
-  lua_setfield(L, -2, "waits");
+  static const luaL_Reg methods[] = {{"waits", app_waits}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"waits", waits}, {NULL, NULL}};
+  bind_methods(L, "app_methods", methods);
+  luaL_setfuncs(L, functions, 0);
 }

@@ -1,13 +1,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "bind/worker.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <string.h>
-#include <time.h>
-
-#include "base/alloc.h"
-#include "base/clock.h"
 
 #define BIND_WORKER "shunt.worker"
 
@@ -18,52 +13,6 @@ struct bind_worker {
   bind_app *app;
   bind_worker *next, *before; /* in app->workers */
 };
-
-/* ---- what the threads share ---- */
-
-bool crew_stopping(crew *w) {
-  pthread_mutex_lock(&w->lock);
-  bool stopping = w->stopping;
-  pthread_mutex_unlock(&w->lock);
-  return stopping;
-}
-
-void crew_note(crew *w, const shunt_error *problem) {
-  pthread_mutex_lock(&w->lock);
-  w->problem = *problem;
-  pthread_mutex_unlock(&w->lock);
-}
-
-static int64_t from_now_ns(int64_t ms) {
-  int64_t now_ns = clock_monotonic_ns();
-  return ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : INT64_MAX;
-}
-
-/* Until it has changed, or until then; false where then has come. */
-static bool wait_until(crew *w, int64_t when_ns) {
-  struct timespec at = {.tv_sec = (time_t)(when_ns / NS_PER_S), .tv_nsec = (long)(when_ns % NS_PER_S)};
-  return pthread_cond_timedwait(&w->changed, &w->lock, &at) != ETIMEDOUT;
-}
-
-void crew_pause(crew *w, int64_t ms) {
-  int64_t until = from_now_ns(ms);
-  pthread_mutex_lock(&w->lock);
-  while (!w->stopping && wait_until(w, until)) continue;
-  pthread_mutex_unlock(&w->lock);
-}
-
-void crew_begins(crew *w) {
-  pthread_mutex_lock(&w->lock);
-  w->running++;
-  pthread_mutex_unlock(&w->lock);
-}
-
-void crew_ends(crew *w, bool completed) {
-  pthread_mutex_lock(&w->lock);
-  w->running--;
-  (*(completed ? &w->completed : &w->failed))++;
-  pthread_mutex_unlock(&w->lock);
-}
 
 static void *thread_main(void *ud) {
   member *m = ud;
@@ -99,50 +48,6 @@ static shunt_status start(crew *w, shunt_error *err) {
 }
 
 /* ---- its life ---- */
-
-static crew *crew_new(shunt_app *app, bool drain, int nmembers) {
-  crew *w = base_zalloc(sizeof *w);
-  if (!w) return NULL;
-  w->members = base_zalloc((size_t)nmembers * sizeof *w->members);
-  if (!w->members) {
-    base_free(w);
-    return NULL;
-  }
-  w->app = app;
-  w->drain = drain;
-  w->nmembers = nmembers;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&w->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
-  pthread_mutex_init(&w->lock, NULL);
-  return w;
-}
-
-static void ask_to_stop(crew *w) {
-  pthread_mutex_lock(&w->lock);
-  w->stopping = true;
-  pthread_cond_broadcast(&w->changed);
-  pthread_mutex_unlock(&w->lock);
-  if (w->worker) shunt_worker_stop(w->worker);
-}
-
-/* Waits for what runs. */
-static void crew_free(crew *w) {
-  ask_to_stop(w);
-  for (int i = 0; i < w->nmembers; i++) {
-    if (i < w->started)
-      pthread_join(w->members[i].thread, NULL);
-    else if (w->members[i].L)
-      lua_close(w->members[i].L);
-  }
-  shunt_worker_close(w->worker);
-  pthread_cond_destroy(&w->changed);
-  pthread_mutex_destroy(&w->lock);
-  base_free(w->members);
-  base_free(w);
-}
 
 static void end(bind_worker *b) {
   crew *w = b->crew;
@@ -214,6 +119,8 @@ static int worker_open(lua_State *L) {
   const char *path = luaL_checkstring(L, 5), *cpath = luaL_checkstring(L, 6);
   crew *w = crew_new(app->app, o.drain, o.concurrency + (lua_toboolean(L, 4) && !o.drain));
   if (!w) return bind_memory(L);
+  lua_getfield(L, LUA_REGISTRYINDEX, BIND_OPEN);
+  w->open = lua_tocfunction(L, -1);
   if (open_crew(w, &o, path, cpath, &c->err)) {
     crew_free(w);
     return bind_fail(L, c);
@@ -236,26 +143,6 @@ static crew *check_crew(lua_State *L, bind_worker **b) {
   return (*b)->crew;
 }
 
-/* No further jobs are taken, and what runs is waited for; what runs on after the time given is to break off when it
- * next uses its session. */
-static bool stop(crew *w, bool bounded, int64_t ms) {
-  int64_t until = from_now_ns(ms);
-  ask_to_stop(w);
-  pthread_mutex_lock(&w->lock);
-  while (w->threads > 0) {
-    if (!bounded)
-      pthread_cond_wait(&w->changed, &w->lock);
-    else if (!wait_until(w, until))
-      break;
-  }
-  bool ended = w->threads == 0;
-  pthread_mutex_unlock(&w->lock);
-  if (ended) return true;
-  for (int i = 0; i < w->nmembers; i++) atomic_store(&w->members[i].limit.given_up, true);
-  shunt_worker_break_off(w->worker);
-  return false;
-}
-
 /* worker:stop(duration): whether everything that ran has ended. */
 static int worker_stop(lua_State *L) {
   bind_worker *b;
@@ -269,7 +156,7 @@ static int worker_stop(lua_State *L) {
                   bind_duration(given, "worker:stop", &ms, &c->err)))
     return bind_fail(L, c);
   bind_leave(L, c);
-  lua_pushboolean(L, stop(w, bounded, ms));
+  lua_pushboolean(L, crew_stop(w, bounded, ms));
   return 1;
 }
 

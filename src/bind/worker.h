@@ -23,7 +23,8 @@ typedef struct member {
 struct crew {
   shunt_app *app;
   shunt_worker *worker;
-  bool drain; /* end once nothing is due */
+  lua_CFunction open; /* the module, for the states of its threads */
+  bool drain;         /* end once nothing is due */
   member *members;
   int nmembers, started; /* threads of the first ones */
   pthread_mutex_t lock;  /* of what follows */
@@ -35,7 +36,13 @@ struct crew {
   shunt_error problem; /* the last one; its status is OK where there was none */
 };
 
-/* worker.c. Any thread. */
+/* crew.c. The host's thread. */
+crew *crew_new(shunt_app *app, bool drain, int nmembers); /* NULL: no memory */
+void crew_free(crew *w);                                  /* waits for the jobs that run */
+/* Takes no further jobs and waits for those that run, if bounded for at most so long; jobs that still run then break
+ * off when they next use their sessions. True if all have ended. */
+bool crew_stop(crew *w, bool bounded, int64_t ms);
+/* crew.c. Any thread. */
 bool crew_stopping(crew *w);
 void crew_note(crew *w, const shunt_error *problem);
 void crew_pause(crew *w, int64_t ms); /* until then, or until it stops */

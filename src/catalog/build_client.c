@@ -165,12 +165,12 @@ static bool fill_client(builder *b, cat_client *client, const node *body, bool b
   check_pool(b, client, build_get(body, "pool"));
   if (!broken && build_misses(body, &schema_client, "engine"))
     report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: it is sqlite3, pg or mysql", client->name);
-  for (cat_engine e = CAT_SQLITE3; e <= CAT_MYSQL; e++)
+  for (cat_engine e = 0; e < CAT_NENGINES; e++)
     if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
   if (connection && schema_is_empty(connection)) connection = NULL;
   if (connection && connection->kind != NODE_MAP) return true; /* the schema has told */
   if (connection && options) schema_check(b->p, connection, options, "connection", false);
-  if (client->engine == CAT_SQLITE3 && options) return fill_sqlite3(b, client, connection, broken);
+  if (options && cat_engine_of(client->engine)->file) return fill_sqlite3(b, client, connection, broken);
   return fill_options(b, client, connection);
 }
 

@@ -29,9 +29,9 @@ static void use_client(builder *b, const node *name) {
   b->c->jobs.client = client;
   if (!client) {
     if (!b->clients_hidden) build_not_found(b, name, name->at, "jobs", NULL, "client", "client", &b->c->client_names);
-  } else if (client->engine == CAT_MYSQL) {
-    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a mysql client; jobs are kept on sqlite3 or pg",
-           client->name);
+  } else if (!cat_engine_of(client->engine)->queue) {
+    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a %s client; jobs are kept on sqlite3 or pg",
+           client->name, cat_engine_name(client->engine));
   } else if (client->read_only || client->replica) {
     report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is %s, and jobs are written", client->name,
            client->read_only ? "readonly" : "a replica");

@@ -21,17 +21,16 @@ const char *cat_stage_name(cat_stage stage) {
   return "";
 }
 
-const char *cat_engine_name(cat_engine engine) {
-  switch (engine) {
-  case CAT_SQLITE3:
-    return "sqlite3";
-  case CAT_PG:
-    return "pg";
-  case CAT_MYSQL:
-    return "mysql";
-  }
-  return "";
+const cat_engine_traits *cat_engine_of(cat_engine engine) {
+  static const cat_engine_traits rows[] = {
+#define ROW(symbol, text, ...) [CAT_##symbol] = {.name = #text, __VA_ARGS__},
+      CAT_ENGINE_MAP(ROW)
+#undef ROW
+  };
+  return &rows[engine];
 }
+
+const char *cat_engine_name(cat_engine engine) { return cat_engine_of(engine)->name; }
 
 /* ---- owners ---- */
 

@@ -25,7 +25,29 @@ enum {
   CATALOG_LONGEST_LEASE_MS = 24 * 60 * 60 * 1000 /* of a job */
 };
 
-typedef enum cat_engine { CAT_SQLITE3, CAT_PG, CAT_MYSQL } cat_engine;
+/* One row per engine: its symbol, its name in the configuration and in symbols, and what must be known of it without
+ * its driver (cat_engine_traits). src/driver/driver.h says how to add one. */
+#define CAT_ENGINE_MAP(X)                                                                                              \
+  X(SQLITE3, sqlite3, .file = true, .queue = true)                                                                     \
+  X(PG, pg, .levels = true, .queue = true)                                                                             \
+  X(MYSQL, mysql, .levels = true)
+
+typedef enum cat_engine {
+#define CAT_ENGINE_ENUM(symbol, name, ...) CAT_##symbol,
+  CAT_ENGINE_MAP(CAT_ENGINE_ENUM)
+#undef CAT_ENGINE_ENUM
+      CAT_NENGINES
+} cat_engine;
+
+typedef struct cat_engine_traits {
+  const char *name;
+  bool file;   /* a client is a file, which its filename names; otherwise it is a server, which its options describe */
+  bool levels; /* several connections may write at the same time: each level has pools of its own. Without, all levels
+                * share the pool of level 0 */
+  bool queue;  /* jobs can be kept there: the driver has a dialect for the queue */
+} cat_engine_traits;
+
+const cat_engine_traits *cat_engine_of(cat_engine engine);
 
 typedef struct cat_pool {
   int min;
@@ -46,7 +68,7 @@ typedef struct cat_client {
   uint32_t id;
   cat_engine engine;
   bool replica;         /* role: replica */
-  const char *filename; /* sqlite3: absolute or relative to the working folder, ready to open */
+  const char *filename; /* absolute or relative to the working folder, ready to open; NULL: the engine has no files */
   bool create;          /* sqlite3: a file that isn't there is made */
   bool read_only;       /* sqlite3 */
   int64_t busy_timeout_ms;

@@ -80,7 +80,7 @@ static void add_address(const cat_client *client, buf *b) {
 
 /* The file, the URL, or "host:port/database": what tells datasources apart and is no secret. */
 static json_t *target(const cat_client *client) {
-  if (client->engine == CAT_SQLITE3) return text(client->filename);
+  if (cat_engine_of(client->engine)->file) return text(client->filename);
   const char *url = option(client, "url");
   buf b = {0};
   if (url)

@@ -26,7 +26,11 @@
 #define END                                                                                                            \
   { .key = NULL }
 
-const char *const settings_engines[] = {"sqlite3", "pg", "mysql", NULL};
+const char *const settings_engines[] = {
+#define ENGINE(symbol, name, ...) #name,
+    CAT_ENGINE_MAP(ENGINE)
+#undef ENGINE
+        NULL};
 static const char *const roles[] = {"primary", "replica", NULL};
 static const char *const isolations[] = {"loose", "strict", NULL};
 static const char *const kinds[] = {"has_one", "has_many", "belongs_to", "belongs_to_many", NULL};
@@ -203,8 +207,12 @@ static const schema_field sqlite3_rows[] = {
 const schema schema_sqlite3 = {sqlite3_rows, .record = "cat_client", .engine = "sqlite3"};
 
 const schema *settings_of_connection(const char *engine) {
-  static const schema *const all[] = {&schema_sqlite3, &schema_pg, &schema_mysql};
-  for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+  static const schema *const all[] = {
+#define ROWS(symbol, name, ...) &schema_##name,
+      CAT_ENGINE_MAP(ROWS)
+#undef ROWS
+  };
+  for (size_t i = 0; i < CAT_NENGINES; i++)
     if (strcmp(all[i]->engine, engine) == 0) return all[i];
   return NULL;
 }

@@ -10,8 +10,11 @@ enum { LONGEST_FOLDED = 256 };
 
 const driver_engine *driver_for(cat_engine engine) {
   static const driver_engine *const engines[] = {
-      [CAT_SQLITE3] = &driver_sqlite3, [CAT_PG] = &driver_pg, [CAT_MYSQL] = &driver_mysql};
-  return (size_t)engine < sizeof engines / sizeof *engines ? engines[engine] : NULL;
+#define ENGINE(symbol, name, ...) [CAT_##symbol] = &driver_##name,
+      CAT_ENGINE_MAP(ENGINE)
+#undef ENGINE
+  };
+  return engines[engine];
 }
 
 driver_table *driver_table_new(void) { return base_zalloc(sizeof(driver_table)); }

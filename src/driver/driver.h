@@ -74,6 +74,18 @@ typedef struct driver_table {
 
 typedef struct driver_conn driver_conn;
 
+/* How the SQL of the queue of jobs is written for the engine. */
+typedef struct driver_queue {
+  const char *identity; /* the type of a primary key that the database numbers, with these words */
+  const char *now_ms;   /* SQL: the time in ms since 1970, of one clock for all connections */
+  const char
+      *locked; /* after a SELECT inside of a write: passes over rows that another transaction has locked; or "" */
+  const char *ddl_lock; /* a statement that makes other connections wait with creating tables. NULL: they wait anyway */
+  const char *notify; /* the SQL function (channel, text) that wakes those that listen, at the commit. NULL: no such */
+  bool parallel;      /* several transactions may claim jobs at once, each seeing the queue as it was before the others
+                       * did. Without, a statement that writes waits for the one writer, even if it changes nothing */
+} driver_queue;
+
 typedef struct driver_engine {
   const char *name;
   size_t max_params;           /* of one statement */
@@ -88,7 +100,11 @@ typedef struct driver_engine {
   const char *like, *like_end; /* around the pattern of a LIKE that takes ASCII in any case and has no escape */
   const char *text_type;       /* what any value can be cast to */
   const char *number_type;     /* what any number can be cast to; NULL: a column compares with any number as it is */
-  bool levels;                 /* several writers: pools per level. Without, every level shares the pool of level 0 */
+  bool aborts;                 /* a statement that fails ends its transaction: it takes nothing more but a rollback */
+  const driver_queue *queue;   /* NULL: jobs can't be kept there */
+  /* Whether the statement failed because another connection kept the database locked for longer than this one waits: it
+   * did nothing, and may be tried again later. NULL: this is no error of its own. */
+  bool (*is_busy)(const shunt_error *err);
   /* Whether a second connection would see another database (":memory:"), so that there must be one alone. */
   bool (*private_database)(const cat_client *client);
   /* deadline_ns: of clock_monotonic_ns, by which it is open or TIMEOUT; 0: the client's own limits alone. */
@@ -165,9 +181,9 @@ struct driver_conn {
   bool (*nap)(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
 };
 
-extern const driver_engine driver_sqlite3;
-extern const driver_engine driver_pg;
-extern const driver_engine driver_mysql;
+#define DRIVER_DECLARE(symbol, name, ...) extern const driver_engine driver_##name;
+CAT_ENGINE_MAP(DRIVER_DECLARE)
+#undef DRIVER_DECLARE
 
 const driver_engine *driver_for(cat_engine engine);
 

@@ -1,25 +1,26 @@
 /* Looking after queues: what is there, trying dead ones again, throwing away, and schedules. */
 #include <string.h>
 
-#include "jobs/queue.h"
+#include "jobs/failure.h"
 #include "jobs/signal.h"
+#include "jobs/store.h"
 
 /* " AND column = ?", where there is something to compare with. */
-static void only(const queue *q, const char *column, const char *text) {
-  sql_text *sql = &q->session->sql;
+static void only(const job_store *store, const char *column, const char *text) {
+  sql_text *sql = &store->session->sql;
   if (!text) return;
   sql_puts(sql, " AND ");
   sql_puts(sql, column);
   sql_puts(sql, " = ");
-  queue_put_text(q, text);
+  store_put_text(store, text);
 }
 
-static sql_text *begin(const queue *q, const char *text) {
-  sql_text *sql = &q->session->sql;
+static sql_text *begin(const job_store *store, const char *text) {
+  sql_text *sql = &store->session->sql;
   sql_reset(sql);
   sql_puts(sql, text);
   sql_puts(sql, " WHERE env = ");
-  queue_put_text(q, q->env);
+  store_put_text(store, store->env);
   return sql;
 }
 
@@ -33,6 +34,22 @@ static shunt_status check_state(const char *state, bool ended, shunt_error *err)
                    ended ? "here done or dead" : "ready, running, done or dead", state);
 }
 
+/* The column is the errors as people read them. False when out of memory. */
+static bool print_errors(shunt_rows *rows) {
+  const int column = rows_column_index(rows, "error");
+  char line[FAILURE_LINE_ROOM];
+  shunt_error why;
+  for (size_t i = 0; i < rows->count; i++) {
+    shunt_value *cell = &rows_row(rows, i)[column];
+    if (cell->type != SHUNT_TEXT) continue;
+    failure_read(cell->as.bytes, &why);
+    failure_print(&why, line, sizeof line);
+    *cell = shunt_text(line, strlen(line));
+    if (!rows_own(rows, cell)) return false;
+  }
+  return true;
+}
+
 shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const char *state, int64_t limit,
                              shunt_rows **rows, shunt_error *err) {
   *rows = NULL;
@@ -40,19 +57,20 @@ shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const cha
   shunt_status status = check_state(state, false, err);
   if (!status) status = session_enter(s, 0, err);
   if (status) return status;
-  queue q = queue_of(s);
-  sql_text *sql = begin(&q, "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
-                            "unique_key, data, worker, error, created_at, finished_at FROM shunt_jobs");
-  only(&q, "queue", queue_name);
-  only(&q, "state", state);
+  job_store store = store_of(s);
+  sql_text *sql = begin(&store, "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
+                                "unique_key, data, worker, error, created_at, finished_at FROM shunt_jobs");
+  only(&store, "queue", queue_name);
+  only(&store, "state", state);
   sql_puts(sql, " ORDER BY id DESC");
   if (limit) {
     sql_puts(sql, " LIMIT ");
-    queue_put_integer(&q, limit);
+    store_put_integer(&store, limit);
   }
   shunt_rows *found = rows_new();
   if (!found) return error_memory(err);
-  status = queue_run_sql(&q, found, NULL, err);
+  status = store_run_sql(&store, found, NULL, err);
+  if (!status && !print_errors(found)) status = error_memory(err);
   if (status) {
     shunt_rows_free(found);
     return status;
@@ -66,24 +84,24 @@ shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_na
   int64_t affected = 0;
   shunt_status status = session_enter(s, 0, err);
   if (status) return status;
-  queue q = queue_of(s);
+  job_store store = store_of(s);
   sql_text *sql = &s->sql;
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = ");
-  sql_puts(sql, q.dialect->now_ms);
+  sql_puts(sql, store.dialect->now_ms);
   sql_puts(sql, ", due_at = ");
-  sql_puts(sql, q.dialect->now_ms);
+  sql_puts(sql, store.dialect->now_ms);
   sql_puts(sql, " WHERE state = 'dead' AND env = ");
-  queue_put_text(&q, q.env);
-  only(&q, "queue", queue_name);
+  store_put_text(&store, store.env);
+  only(&store, "queue", queue_name);
   if (id) {
     sql_puts(sql, " AND id = ");
-    queue_put_integer(&q, id);
+    store_put_integer(&store, id);
   }
   sql_puts(sql, " AND (unique_key IS NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs o WHERE o.env = shunt_jobs.env AND "
                 "o.queue = shunt_jobs.queue AND o.unique_key = shunt_jobs.unique_key AND (o.due_at IS NOT NULL OR "
                 "(o.state = 'dead' AND o.id > shunt_jobs.id))))");
-  status = queue_run_sql(&q, NULL, &affected, err);
+  status = store_run_sql(&store, NULL, &affected, err);
   if (!status && id && !affected)
     status = error_set(err, SHUNT_E_NOT_FOUND, "there is no dead job %lld%s", (long long)id,
                        queue_name ? " in this queue" : ", or one with its unique key has taken its place");
@@ -99,15 +117,15 @@ shunt_status shunt_jobs_purge(shunt_session *s, const char *queue_name, const ch
   if (!status && older_ms < 0) status = error_set(err, SHUNT_E_USAGE, "an age is 0 or more");
   if (!status) status = session_enter(s, 0, err);
   if (status) return status;
-  queue q = queue_of(s);
-  sql_text *sql = begin(&q, "DELETE FROM shunt_jobs");
-  only(&q, "queue", queue_name);
-  only(&q, "state", state);
+  job_store store = store_of(s);
+  sql_text *sql = begin(&store, "DELETE FROM shunt_jobs");
+  only(&store, "queue", queue_name);
+  only(&store, "state", state);
   sql_puts(sql, " AND state IN ('done', 'dead') AND finished_at <= ");
-  sql_puts(sql, q.dialect->now_ms);
+  sql_puts(sql, store.dialect->now_ms);
   sql_puts(sql, " - ");
-  queue_put_integer(&q, older_ms);
-  status = queue_run_sql(&q, NULL, &affected, err);
+  store_put_integer(&store, older_ms);
+  status = store_run_sql(&store, NULL, &affected, err);
   if (n) *n = affected;
   return status;
 }
@@ -118,12 +136,13 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, int64_t minut
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
   shunt_status status = session_enter(s, 0, err);
   if (status) return status;
-  queue q = queue_of(s);
-  status =
-      queue_run(&q,
-                "INSERT INTO shunt_schedules (env, job, minute_ms) VALUES (?, ?, ?) ON CONFLICT (env, job) DO UPDATE "
+  job_store store = store_of(s);
+  status = store_run(
+      &store,
+      STORE_SQL("INSERT INTO shunt_schedules (env, job, minute_ms) VALUES (?, ?, ?) ON CONFLICT (env, job) DO UPDATE "
                 "SET minute_ms = excluded.minute_ms WHERE shunt_schedules.minute_ms < excluded.minute_ms",
-                QUEUE_PARAMS(queue_text(q.env), queue_text(job), shunt_integer(minute_ms)), NULL, &affected, err);
+                store_text(store.env), store_text(job), shunt_integer(minute_ms)),
+      NULL, &affected, err);
   *mine = !status && affected > 0;
   return status;
 }

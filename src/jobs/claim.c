@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "jobs/worker.h"
 
-enum { SQLITE_BUSY_CODE = 5, TRIES = 16 };
+enum { TRIES = 16 };
 
 /* ---- the SQL ---- */
 
@@ -43,7 +43,7 @@ typedef struct writer {
 static void add_text(writer *t, const char *text) {
   const char *copy = arena_strdup(t->a, text);
   t->failed = t->failed || !copy;
-  if (copy) t->params[t->nparams++] = queue_text(copy);
+  if (copy) t->params[t->nparams++] = store_text(copy);
 }
 
 static void write_list(writer *t, const char *column, const char *const *names, size_t n) {
@@ -57,20 +57,20 @@ static void write_list(writer *t, const char *column, const char *const *names, 
 }
 
 /* From WHERE on: what may be claimed. */
-static void write_condition(writer *t, const queue *q, const shunt_worker_options *o) {
-  add_text(t, q->env);
-  buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", q->dialect->now_ms);
+static void write_condition(writer *t, const job_store *store, const shunt_worker_options *o) {
+  add_text(t, store->env);
+  buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", store->dialect->now_ms);
   write_list(t, "queue", o->queues, o->nqueues);
   write_list(t, "name", o->jobs, o->njobs);
   buf_puts(&t->text, " AND (j.concurrency = 0 OR j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
-  add_text(t, q->env);
-  if (!q->dialect->parallel) return;
-  buf_printf(&t->text, FIRST_ALONE, q->dialect->now_ms, q->dialect->now_ms);
-  add_text(t, q->env);
-  add_text(t, q->env);
+  add_text(t, store->env);
+  if (!store->dialect->parallel) return;
+  buf_printf(&t->text, FIRST_ALONE, store->dialect->now_ms, store->dialect->now_ms);
+  add_text(t, store->env);
+  add_text(t, store->env);
 }
 
-static void write_claim(writer *t, const queue *q, const shunt_worker *w, const char *condition) {
+static void write_claim(writer *t, const job_store *store, const shunt_worker *w, const char *condition) {
   buf_printf(
       &t->text,
       "UPDATE shunt_jobs SET lost = lost + CASE state WHEN 'running' THEN 1 ELSE 0 END, state = 'running', "
@@ -78,19 +78,20 @@ static void write_claim(writer *t, const queue *q, const shunt_worker *w, const 
       "NOT NULL THEN slot ELSE " FREE_SLOT " END WHERE id = (SELECT j.id%s ORDER BY j.priority, j.run_at, j.id "
       "LIMIT 1%s) RETURNING id, name, queue, data, envelope, claim, failures, lost, retry, backoff_ms, timeout_ms, "
       "awaited",
-      q->dialect->now_ms, (long long)w->lease_ms, condition, q->dialect->locked);
+      store->dialect->now_ms, (long long)w->lease_ms, condition, store->dialect->locked);
 }
 
-static bool write_both(writer *t, const queue *q, shunt_worker *w, const shunt_worker_options *o) {
+static bool write_both(writer *t, const job_store *store, shunt_worker *w, const shunt_worker_options *o) {
   buf condition = {0};
   add_text(t, w->name);
-  write_condition(t, q, o);
+  write_condition(t, store, o);
   buf_printf(&condition, "%s", t->text.data ? t->text.data : "");
   buf_reset(&t->text);
-  if (condition.data) write_claim(t, q, w, condition.data);
-  w->sql.claim = t->text.data ? arena_strdup(t->a, t->text.data) : NULL;
-  w->sql.peek = condition.data ? arena_printf(t->a, "SELECT 1%s LIMIT 1", condition.data) : NULL;
-  bool ok = !t->failed && !t->text.failed && !condition.failed && w->sql.claim && w->sql.peek;
+  if (condition.data) write_claim(t, store, w, condition.data);
+  w->claim = (store_sql){t->text.data ? arena_strdup(t->a, t->text.data) : NULL, t->params, t->nparams};
+  w->peek = (store_sql){condition.data ? arena_printf(t->a, "SELECT 1%s LIMIT 1", condition.data) : NULL, t->params + 1,
+                        t->nparams - 1};
+  bool ok = !t->failed && !t->text.failed && !condition.failed && w->claim.text && w->peek.text;
   buf_free(&condition);
   buf_free(&t->text);
   return ok;
@@ -98,11 +99,8 @@ static bool write_both(writer *t, const queue *q, shunt_worker *w, const shunt_w
 
 shunt_status claim_prepare(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
   writer t = {.a = &w->owned, .params = arena_array(&w->owned, shunt_value, o->nqueues + o->njobs + 5)};
-  queue q = queue_of(w->session);
-  if (!t.params || !write_both(&t, &q, w, o)) return error_memory(err);
-  w->sql.params = t.params;
-  w->sql.nparams = t.nparams;
-  return SHUNT_OK;
+  job_store store = store_of(w->session);
+  return t.params && write_both(&t, &store, w, o) ? SHUNT_OK : error_memory(err);
 }
 
 /* ---- claiming ---- */
@@ -139,36 +137,37 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   return job;
 }
 
-/* On SQLite an UPDATE takes the lock of the one who may write, whether it finds anything or not, and waits for it. */
-static shunt_status is_worth_it(const shunt_worker *w, const queue *q, bool *worth, shunt_error *err) {
+/* If there is one writer at a time, an UPDATE waits for its turn, whether it finds anything or not: look first. */
+static shunt_status is_worth_it(const shunt_worker *w, const job_store *store, bool *worth, shunt_error *err) {
   *worth = true;
-  if (!w->idle || q->client->engine != CAT_SQLITE3) return SHUNT_OK;
+  if (!w->idle || store->dialect->parallel) return SHUNT_OK;
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
-  shunt_status status = queue_run(q, w->sql.peek, w->sql.params + 1, w->sql.nparams - 1, rows, NULL, err);
+  shunt_status status = store_run(store, &w->peek, rows, NULL, err);
   *worth = rows->count > 0;
   shunt_rows_free(rows);
   return status;
 }
 
-/* Two that took the same slot at once: one of them looks again. And whoever finds SQLite's lock taken for long has
- * found nothing, for now. */
-static bool look_again(const queue *q, shunt_status *status, const shunt_error *err) {
+/* Two that took the same slot at once: one of them looks again. And a worker that waited
+ * too long for another writer has found nothing, for now. */
+static bool look_again(const job_store *store, shunt_status *status, const shunt_error *err) {
+  const driver_engine *engine = driver_for(store->client->engine);
   if (*status == SHUNT_E_CONSTRAINT || *status == SHUNT_E_CONFLICT) return true;
-  if (*status && q->client->engine == CAT_SQLITE3 && (err->engine_code & 0xff) == SQLITE_BUSY_CODE) *status = SHUNT_OK;
+  if (*status && engine->is_busy && engine->is_busy(err)) *status = SHUNT_OK;
   return false;
 }
 
 static shunt_status claim(shunt_worker *w, shunt_rows *rows, shunt_error *err) {
   bool worth = false;
   shunt_status status = session_enter(w->session, 0, err);
-  queue q = queue_of(w->session);
-  if (!status) status = is_worth_it(w, &q, &worth, err);
+  job_store store = store_of(w->session);
+  if (!status) status = is_worth_it(w, &store, &worth, err);
   if (status || !worth) return status;
   int tries = 0;
   do {
-    status = queue_run(&q, w->sql.claim, w->sql.params, w->sql.nparams, rows, NULL, err);
-  } while (look_again(&q, &status, err) && ++tries < TRIES);
+    status = store_run(&store, &w->claim, rows, NULL, err);
+  } while (look_again(&store, &status, err) && ++tries < TRIES);
   return status;
 }
 

@@ -77,7 +77,7 @@ static const char *locked_file(const transaction *t) {
 
 bool envelope_has_locked(const shunt_session *s, const cat_client *client) {
   char room[PATH_MAX];
-  if (client->engine != CAT_SQLITE3 || !s->transactions || !realpath(client->filename, room)) return false;
+  if (!client->filename || !s->transactions || !realpath(client->filename, room)) return false;
   for (const transaction *t = s->transactions; t; t = t->next) {
     const char *file = locked_file(t);
     if (file && strcmp(file, room) == 0) return true;
@@ -109,9 +109,9 @@ static bool add_waiter(json_t *all, const shunt_session *s) {
 
 shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err) {
   const char *current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL;
-  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i, s: I}", "instance", name(s->instance->name), "env",
-                          name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level",
-                          next_level(s), "generation", (json_int_t)shunt_generation(s->home.app));
+  json_t *all =
+      json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
+                name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level", next_level(s));
   if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;

@@ -4,7 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "base/utf8.h"
+#include "jobs/failure.h"
 #include "jobs/worker.h"
 #include "pool/jitter.h"
 #include "pool/wait.h"
@@ -18,12 +18,14 @@ static const int64_t LONGEST_BACKOFF_MS = 86400000;
 /* Still this one's: nobody has claimed it since. */
 #define MINE " WHERE id = ? AND claim = ? AND state = 'running'"
 
-static void put_mine(const queue *q, const shunt_job *job) {
-  sql_text *sql = &q->session->sql;
+#define MINE_SQL(job, text) STORE_SQL(text, shunt_integer((job)->info.id), shunt_integer((job)->claim))
+
+static void put_mine(const job_store *store, const shunt_job *job) {
+  sql_text *sql = &store->session->sql;
   sql_puts(sql, " WHERE id = ");
-  queue_put_integer(q, job->info.id);
+  store_put_integer(store, job->info.id);
   sql_puts(sql, " AND claim = ");
-  queue_put_integer(q, job->claim);
+  store_put_integer(store, job->claim);
   sql_puts(sql, " AND state = 'running'");
 }
 
@@ -39,22 +41,21 @@ static shunt_status lost(const shunt_job *job, shunt_error *err) {
 }
 
 /* In which it was found. */
-static queue queue_of_job(const shunt_job *job) {
-  queue q = queue_of(job->session);
-  q.made = true;
-  return q;
+static job_store store_of_job(const shunt_job *job) {
+  job_store store = store_of(job->session);
+  store.made = true;
+  return store;
 }
 
 /* ---- its transaction ---- */
 
 /* The renewals of the lease would change the row behind the back of a transaction that sees what was, and so its
  * completion would be refused. A row that is locked nobody renews, and nobody claims. */
-static shunt_status lock_row(const shunt_job *job, const queue *q, shunt_error *err) {
+static shunt_status lock_row(const shunt_job *job, const job_store *store, shunt_error *err) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
   shunt_status status =
-      queue_run(q, "SELECT id FROM shunt_jobs" MINE " FOR UPDATE",
-                QUEUE_PARAMS(shunt_integer(job->info.id), shunt_integer(job->claim)), rows, NULL, err);
+      store_run(store, MINE_SQL(job, "SELECT id FROM shunt_jobs" MINE " FOR UPDATE"), rows, NULL, err);
   if (!status && !rows->count) status = lost(job, err);
   shunt_rows_free(rows);
   return status;
@@ -63,29 +64,28 @@ static shunt_status lock_row(const shunt_job *job, const queue *q, shunt_error *
 shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
   shunt_status status = session_enter(job->session, 0, err);
   if (status) return status;
-  queue q = queue_of_job(job);
-  const transaction *t = transaction_find(job->session, q.client, q.level);
-  return t && t->isolation && !t->read_only && q.dialect->parallel ? lock_row(job, &q, err) : SHUNT_OK;
+  job_store store = store_of_job(job);
+  const transaction *t = transaction_find(job->session, store.client, store.level);
+  return t && t->isolation && !t->read_only && store.dialect->parallel ? lock_row(job, &store, err) : SHUNT_OK;
 }
 
 /* ---- done ---- */
 
 /* Without anybody waiting for it nothing is kept. */
-static shunt_status forget(const shunt_job *job, const queue *q, int64_t *affected, shunt_error *err) {
-  return queue_run(q, "DELETE FROM shunt_jobs" MINE " AND awaited = 0",
-                   QUEUE_PARAMS(shunt_integer(job->info.id), shunt_integer(job->claim)), NULL, affected, err);
+static shunt_status forget(const shunt_job *job, const job_store *store, int64_t *affected, shunt_error *err) {
+  return store_run(store, MINE_SQL(job, "DELETE FROM shunt_jobs" MINE " AND awaited = 0"), NULL, affected, err);
 }
 
-static shunt_status keep(const shunt_job *job, const queue *q, const char *result, int64_t *affected,
+static shunt_status keep(const shunt_job *job, const job_store *store, const char *result, int64_t *affected,
                          shunt_error *err) {
-  sql_text *sql = &q->session->sql;
+  sql_text *sql = &store->session->sql;
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET state = 'done', due_at = NULL, slot = NULL, error = NULL, finished_at = ");
-  sql_puts(sql, q->dialect->now_ms);
+  sql_puts(sql, store->dialect->now_ms);
   sql_puts(sql, ", result = ");
-  queue_put_text(q, result);
-  put_mine(q, job);
-  return queue_run_sql(q, NULL, affected, err);
+  store_put_text(store, result);
+  put_mine(store, job);
+  return store_run_sql(store, NULL, affected, err);
 }
 
 static shunt_status end_now(void *ud, shunt_error *err) {
@@ -96,11 +96,11 @@ static shunt_status end_now(void *ud, shunt_error *err) {
   return SHUNT_OK;
 }
 
-static shunt_status complete_in(shunt_job *job, const queue *q, const char *result, shunt_error *err) {
+static shunt_status complete_in(shunt_job *job, const job_store *store, const char *result, shunt_error *err) {
   int64_t affected = 0;
   shunt_status status = SHUNT_OK;
-  if (!job->awaited) status = forget(job, q, &affected, err);
-  if (!status && !affected) status = keep(job, q, result, &affected, err);
+  if (!job->awaited) status = forget(job, store, &affected, err);
+  if (!status && !affected) status = keep(job, store, result, &affected, err);
   if (!status && !affected) status = lost(job, err);
   /* as long as a transaction can still be rolled back, it may have to be given back */
   return status ? status : shunt_on_all_commit(job->session, end_now, job, NULL, err);
@@ -115,8 +115,8 @@ typedef struct completion {
 static shunt_status complete_later(void *ud, shunt_error *err) {
   completion *c = ud;
   shunt_status status = session_enter(c->job->session, 0, err);
-  queue q = queue_of_job(c->job);
-  return status ? status : complete_in(c->job, &q, c->result, err);
+  job_store store = store_of_job(c->job);
+  return status ? status : complete_in(c->job, &store, c->result, err);
 }
 
 static shunt_status complete_after_commit(shunt_job *job, const char *result, shunt_error *err) {
@@ -132,9 +132,9 @@ shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_e
   const char *result = result_json ? result_json : "null";
   shunt_status status = session_enter(job->session, 0, err);
   if (status) return status;
-  queue q = queue_of_job(job);
-  bool later = session_in_transaction(job->session) && !queue_in_transaction(&q);
-  return later ? complete_after_commit(job, result, err) : complete_in(job, &q, result, err);
+  job_store store = store_of_job(job);
+  bool later = session_in_transaction(job->session) && !store_in_transaction(&store);
+  return later ? complete_after_commit(job, result, err) : complete_in(job, &store, result, err);
 }
 
 /* ---- failed ---- */
@@ -147,22 +147,22 @@ static int64_t backoff_ms(const shunt_job *job) {
   return (int64_t)(ms * (0.8 + 0.4 * jitter((uint64_t)clock_monotonic_ns() ^ (uint64_t)job->info.id)));
 }
 
-static void write_failed(const queue *q, const shunt_job *job, const char *why, bool dead) {
-  sql_text *sql = &q->session->sql;
+static void write_failed(const job_store *store, const shunt_job *job, const char *why, bool dead) {
+  sql_text *sql = &store->session->sql;
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET failures = failures + 1, slot = NULL, error = ");
-  queue_put_text(q, why);
+  store_put_text(store, why);
   if (dead) {
     sql_puts(sql, ", state = 'dead', due_at = NULL, finished_at = ");
-    sql_puts(sql, q->dialect->now_ms);
+    sql_puts(sql, store->dialect->now_ms);
   } else {
     const int64_t wait_ms = backoff_ms(job);
     sql_puts(sql, ", state = 'ready', run_at = ");
-    queue_put_later(q, wait_ms);
+    store_put_later(store, wait_ms);
     sql_puts(sql, ", due_at = ");
-    queue_put_later(q, wait_ms);
+    store_put_later(store, wait_ms);
   }
-  put_mine(q, job);
+  put_mine(store, job);
 }
 
 /* On the worker's own session, whatever has become of the job's. */
@@ -172,9 +172,9 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
   pthread_mutex_lock(&w->lock);
   shunt_status status = session_enter(w->session, 0, err);
   if (!status) {
-    queue q = queue_of(w->session);
-    write_failed(&q, job, why, dead);
-    status = queue_run_sql(&q, NULL, &affected, err);
+    job_store store = store_of(w->session);
+    write_failed(&store, job, why, dead);
+    status = store_run_sql(&store, NULL, &affected, err);
   }
   pthread_mutex_unlock(&w->lock);
   job->ended = true; /* where it can't be told, too: given back it would run at once, and so on; its lease runs out */
@@ -190,15 +190,12 @@ static bool is_vain(const shunt_error *why) {
 }
 
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
-  char text[sizeof why->message + 32];
-  size_t size;
-  snprintf(text, sizeof text, "%s: %s", shunt_status_name(why->status), why->message);
-  /* a host's error may be any bytes, and a long one is cut anywhere */
-  char *fit = utf8_repair(text, strlen(text), &size);
-  if (!fit) return error_memory(err);
+  char *text;
+  shunt_status status = failure_write(why, &text, err);
+  if (status) return status;
   if (job->session) propagation_end_all(job->session); /* it may have locked the queue */
-  shunt_status status = fail(job, fit, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
-  base_free(fit);
+  status = fail(job, text, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
+  base_free(text);
   return status;
 }
 
@@ -210,10 +207,10 @@ static void give_back(shunt_job *job) {
   shunt_worker *w = job->worker;
   pthread_mutex_lock(&w->lock);
   if (session_enter(w->session, 0, NULL) == SHUNT_OK) {
-    queue q = queue_of(w->session);
+    job_store store = store_of(w->session);
     shunt_status status =
-        queue_run(&q, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE,
-                  QUEUE_PARAMS(shunt_integer(job->info.id), shunt_integer(job->claim)), NULL, NULL, NULL);
+        store_run(&store, MINE_SQL(job, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE),
+                  NULL, NULL, NULL);
     (void)status; /* else its lease runs out */
   }
   pthread_mutex_unlock(&w->lock);
@@ -244,25 +241,25 @@ void shunt_job_free(shunt_job *job) {
 /* As whoever waits for it, or for what it holds, knows it. */
 static void name_party(shunt_job *job) {
   shunt_session *s = job->session;
-  queue q = queue_of(s);
+  job_store store = store_of(s);
   s->job = s->party.job = job->info.name;
   s->party.number = (uint64_t)job->info.id;
-  job->key = queue_key_of(&q, job->info.id);
+  job->key = store_key_of(&store, job->info.id);
   wait_run_begin(&s->party, job->key.text);
 }
 
 /* Jobs are completed where the newest generation has the queue, and the worker is where it was when it began. */
 static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
-  const cat_client *here = queue_of(job->worker->session).client, *there = queue_of(job->session).client;
+  const cat_client *here = store_of(job->worker->session).client, *there = store_of(job->session).client;
   if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
-      (here->engine != CAT_SQLITE3 || strcmp(here->filename, there->filename) == 0))
+      (!here->filename || strcmp(here->filename, there->filename) == 0))
     return SHUNT_OK;
   return error_set(err, SHUNT_E_CONFIG,
                    "the worker takes jobs from '%s', and after a reload they are kept on '%s': start the worker anew",
                    here->name, there->name);
 }
 
-shunt_status job_start(shunt_job *job, bool *started, shunt_error *err) {
+shunt_status job_open(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
   shunt_worker *w = job->worker;
   if (job->lost < MOST_LOST) {

@@ -36,18 +36,18 @@ static shunt_status renew(const shunt_worker *w, const lease *l) {
   shunt_session *s = w->renewing;
   shunt_status status = session_enter(s, 0, NULL);
   if (status) return status;
-  queue q = queue_of(s);
+  job_store store = store_of(s);
   sql_reset(&s->sql);
   sql_puts(&s->sql, "UPDATE shunt_jobs SET due_at = ");
-  queue_put_later(&q, w->lease_ms);
+  store_put_later(&store, w->lease_ms);
   sql_puts(&s->sql, " WHERE id = (SELECT j.id FROM shunt_jobs j WHERE j.id = ");
-  queue_put_integer(&q, l->id);
+  store_put_integer(&store, l->id);
   sql_puts(&s->sql, " AND j.claim = ");
-  queue_put_integer(&q, l->claim);
+  store_put_integer(&store, l->claim);
   sql_puts(&s->sql, " AND j.state = 'running'");
-  sql_puts(&s->sql, q.dialect->locked);
+  sql_puts(&s->sql, store.dialect->locked);
   sql_puts(&s->sql, ")");
-  return queue_run_sql(&q, NULL, NULL, NULL);
+  return store_run_sql(&store, NULL, NULL, NULL);
 }
 
 /* What fails is tried again the next time; a lease that is lost, its job will be told of. */
@@ -69,7 +69,7 @@ static void open_ear(const shunt_worker *w, ear *e) {
   if (e->listener || clock_monotonic_ns() < e->again_ns) return;
   e->again_ns = clock_monotonic_ns() + LISTEN_AGAIN_NS;
   if (session_enter(w->renewing, 0, NULL)) return;
-  if (listener_open(queue_of(w->renewing).client, QUEUE_CHANNEL, &e->listener, NULL)) e->listener = NULL;
+  if (listener_open(store_of(w->renewing).client, STORE_CHANNEL, &e->listener, NULL)) e->listener = NULL;
   if (e->listener) signal_raise(); /* what was pushed before nobody heard */
 }
 
@@ -98,7 +98,7 @@ static bool is_over(const shunt_worker *w) {
   return poll(&wake, 1, 0) > 0;
 }
 
-static void *run(void *ud) {
+static void *keep_leases(void *ud) {
   shunt_worker *w = ud;
   ear e = {NULL, 0};
   int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS, next_ns = clock_monotonic_ns() + between_ns;
@@ -122,7 +122,7 @@ shunt_status lease_start(shunt_worker *w, shunt_error *err) {
   for (int i = 0; i < 2; i++) fcntl(w->wake[i], F_SETFD, FD_CLOEXEC);
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  w->has_thread = pthread_create(&w->thread, NULL, run, w) == 0;
+  w->has_thread = pthread_create(&w->thread, NULL, keep_leases, w) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return w->has_thread ? SHUNT_OK : error_memory(err);
 }

@@ -22,82 +22,84 @@ static shunt_status check(const char *job, const char *data, const shunt_push_op
   return SHUNT_OK;
 }
 
-shunt_status push_make(const shunt_session *s, const char *job, const char *data, const shunt_push_options *options,
-                       bool awaited, push *out, shunt_error *err) {
-  *out = (push){.job = job, .data = data ? data : "null", .options = {.retry = RETRY}, .awaited = awaited};
-  shunt_push_options *o = &out->options;
-  if (options) *o = *options;
+shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options *options, shunt_error *err) {
+  shunt_push_options *o = &p->options;
+  if (!p->data) p->data = "null";
+  *o = options ? *options : (shunt_push_options){.retry = RETRY};
   if (!o->queue) o->queue = "default";
   if (o->retry < 0) o->retry = RETRY;
   if (!o->backoff_ms) o->backoff_ms = BACKOFF_MS;
-  shunt_status status = check(job, out->data, o, err);
-  return status ? status : envelope_write(s, awaited, &out->envelope, err);
+  shunt_status status = check(p->job, p->data, o, err);
+  return status ? status : envelope_write(s, p->awaited, &p->envelope, err);
 }
 
 void push_free(push *p) { base_free(p->envelope); }
 
 /* ---- sending ---- */
 
-static void write_insert(const queue *q, const push *p) {
+static void write_insert(const job_store *store, const push *p) {
   const shunt_push_options *o = &p->options;
-  sql_text *sql = &q->session->sql;
+  sql_text *sql = &store->session->sql;
   const shunt_value numbers[] = {shunt_integer(o->retry), shunt_integer(o->backoff_ms), shunt_integer(o->timeout_ms),
                                  shunt_integer(o->concurrency), shunt_integer(p->awaited)};
   sql_reset(sql);
   sql_puts(sql, "INSERT INTO shunt_jobs (queue, name, env, unique_key, data, envelope, retry, backoff_ms, timeout_ms, "
                 "concurrency, awaited, state, priority, created_at, run_at, due_at) VALUES (");
-  const char *const texts[] = {o->queue, p->job, q->env, o->unique_key, p->data, p->envelope};
+  const char *const texts[] = {o->queue, p->job, store->env, o->unique_key, p->data, p->envelope};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    queue_put_text(q, texts[i]);
+    store_put_text(store, texts[i]);
     sql_puts(sql, ", ");
   }
   sql_params(sql, numbers, sizeof numbers / sizeof *numbers);
   sql_puts(sql, ", 'ready', ");
-  queue_put_integer(q, o->priority);
+  store_put_integer(store, o->priority);
   sql_puts(sql, ", ");
-  sql_puts(sql, q->dialect->now_ms);
+  sql_puts(sql, store->dialect->now_ms);
   for (int i = 0; i < 2; i++) {
     sql_puts(sql, ", ");
-    queue_put_later(q, o->delay_ms);
+    store_put_later(store, o->delay_ms);
   }
   sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
-  sql_puts(sql, q->dialect->notify);
+  if (!store->dialect->notify) return;
+  sql_puts(sql, ", ");
+  sql_puts(sql, store->dialect->notify);
+  sql_puts(sql, "('" STORE_CHANNEL "', '')");
 }
 
 /* The one whose key keeps another one out. */
-static void write_find(const queue *q, const push *p) {
-  sql_text *sql = &q->session->sql;
+static void write_find(const job_store *store, const push *p) {
+  sql_text *sql = &store->session->sql;
   sql_reset(sql);
   sql_puts(sql, p->awaited ? "UPDATE shunt_jobs SET awaited = awaited + 1" : "SELECT id FROM shunt_jobs");
   sql_puts(sql, " WHERE env = ");
-  queue_put_text(q, q->env);
+  store_put_text(store, store->env);
   sql_puts(sql, " AND queue = ");
-  queue_put_text(q, p->options.queue);
+  store_put_text(store, p->options.queue);
   sql_puts(sql, " AND unique_key = ");
-  queue_put_text(q, p->options.unique_key);
+  store_put_text(store, p->options.unique_key);
   sql_puts(sql, " AND due_at IS NOT NULL");
   if (p->awaited) sql_puts(sql, " RETURNING id");
 }
 
 /* *id is 0 where no row came. */
-static shunt_status run_for_id(const queue *q, int64_t *id, shunt_error *err) {
+static shunt_status run_for_id(const job_store *store, int64_t *id, shunt_error *err) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
-  shunt_status status = queue_run_sql(q, rows, NULL, err);
+  shunt_status status = store_run_sql(store, rows, NULL, err);
   *id = !status && rows->count ? rows_row(rows, 0)[0].as.integer : 0;
   shunt_rows_free(rows);
   return status;
 }
 
 /* The other one may end between the two statements. */
-shunt_status push_send(const queue *q, const push *p, int64_t *id, shunt_error *err) {
+shunt_status push_send(const job_store *store, const push *p, int64_t *id, shunt_error *err) {
   for (int i = 0; i < TRIES; i++) {
-    write_insert(q, p);
-    shunt_status status = run_for_id(q, id, err);
+    write_insert(store, p);
+    shunt_status status = run_for_id(store, id, err);
     if (!status && *id) signal_raise();
     if (status || *id) return status;
-    write_find(q, p);
-    status = run_for_id(q, id, err);
+    write_find(store, p);
+    status = run_for_id(store, id, err);
     if (status || *id) return status;
   }
   return error_set(err, SHUNT_E_CONFLICT, "job '%.64s': others with the unique key '%.64s' come and go too fast",
@@ -113,10 +115,10 @@ static shunt_status wake(void *ud, shunt_error *err) {
 }
 
 /* A worker that is not woken finds it a little later. */
-static shunt_status send_here(const queue *q, const push *p, int64_t *id, shunt_error *err) {
-  shunt_status status = push_send(q, p, id, err);
+static shunt_status send_here(const job_store *store, const push *p, int64_t *id, shunt_error *err) {
+  shunt_status status = push_send(store, p, id, err);
   shunt_status told =
-      status || !queue_in_transaction(q) ? SHUNT_OK : shunt_on_commit(q->session, wake, NULL, NULL, NULL);
+      status || !store_in_transaction(store) ? SHUNT_OK : shunt_on_commit(store->session, wake, NULL, NULL, NULL);
   (void)told;
   return status;
 }
@@ -139,8 +141,8 @@ static shunt_status send_kept(void *ud, shunt_error *err) {
   kept *k = ud;
   int64_t id;
   shunt_status status = session_enter(k->session, 0, err);
-  queue q = queue_of(k->session);
-  return status ? status : send_here(&q, &k->push, &id, err);
+  job_store store = store_of(k->session);
+  return status ? status : send_here(&store, &k->push, &id, err);
 }
 
 static bool copy(kept *k, const char **text) {
@@ -164,14 +166,14 @@ static shunt_status send_after_commit(shunt_session *s, push *p, shunt_error *er
 
 shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json, const shunt_push_options *options,
                         int64_t *id, shunt_error *err) {
-  push p = {.envelope = NULL};
+  push p = {.job = job, .data = data_json};
   int64_t own_id = 0;
   shunt_status status = session_enter(s, 0, err);
-  if (!status) status = push_make(s, job, data_json, options, false, &p, err);
+  if (!status) status = push_make(&p, s, options, err);
   if (!status) {
-    queue q = queue_of(s);
-    bool later = session_in_transaction(s) && !queue_in_transaction(&q);
-    status = later ? send_after_commit(s, &p, err) : send_here(&q, &p, &own_id, err);
+    job_store store = store_of(s);
+    bool later = session_in_transaction(s) && !store_in_transaction(&store);
+    status = later ? send_after_commit(s, &p, err) : send_here(&store, &p, &own_id, err);
   }
   push_free(&p);
   if (id) *id = own_id;

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "jobs/envelope.h"
+#include "jobs/failure.h"
 #include "jobs/push.h"
 #include "jobs/signal.h"
 #include "pool/wait.h"
@@ -12,47 +13,49 @@
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 100000000, GIVE_UP_MS = 2000;
 
 typedef struct waiter {
-  queue queue;
+  job_store store;
   const char *job;
   int64_t id;
-  queue_key key;
+  store_key key;
 } waiter;
 
 /* ---- what is seen to be hopeless ---- */
 
-static shunt_status check(const queue *q, const char *job, shunt_error *err) {
-  if (!queue_in_transaction(q) && !envelope_has_locked(q->session, q->client)) return SHUNT_OK;
+static shunt_status check(const job_store *store, const char *job, shunt_error *err) {
+  if (!store_in_transaction(store) && !envelope_has_locked(store->session, store->client)) return SHUNT_OK;
   error_set(
       err, SHUNT_E_CONFLICT,
       "job '%.64s' would be waited for in a transaction on '%s', where the queue lies, and no worker sees it before "
       "that has ended; push it without waiting, or wait outside of the transaction",
-      job, q->client->name);
-  error_client(err, q->client->name);
+      job, store->client->name);
+  error_client(err, store->client->name);
   return SHUNT_E_CONFLICT;
 }
 
 /* ---- one look ---- */
 
-/* "SHUNT_E_TIMEOUT: it took too long" is an error with that status and message. */
-static shunt_status failed_as(const waiter *w, const char *error, shunt_error *err) {
-  shunt_status status = SHUNT_E_INTERNAL;
-  const char *colon = strstr(error, ": ");
-  for (int s = SHUNT_E_CONFIG; s <= SHUNT_E_INTERNAL && colon; s++) {
-    const char *name = shunt_status_name((shunt_status)s);
-    if (strlen(name) == (size_t)(colon - error) && strncmp(name, error, strlen(name)) == 0) status = (shunt_status)s;
-  }
-  return error_set(err, status, "job '%s' failed: %s", w->job, colon ? colon + 2 : error);
+static shunt_status failed_as(const waiter *w, const char *text, shunt_error *err) {
+  shunt_error why;
+  failure_read(text, &why);
+  error_set(err, why.status, "job '%s' failed: %s", w->job, why.message);
+  if (!err) return why.status;
+  memcpy(why.message, err->message, sizeof why.message);
+  *err = why;
+  return why.status;
 }
 
 /* Nobody waits for it any more, or one less. */
 static void give_up(const waiter *w) {
-  const queue *q = &w->queue;
-  session_set_deadline(q->session, GIVE_UP_MS);
-  shunt_status status = queue_run(q, "UPDATE shunt_jobs SET awaited = awaited - 1 WHERE id = ?",
-                                  QUEUE_PARAMS(shunt_integer(w->id)), NULL, NULL, NULL);
+  const job_store *store = &w->store;
+  session_set_deadline(store->session, GIVE_UP_MS);
+  shunt_status status =
+      store_run(store, STORE_SQL("UPDATE shunt_jobs SET awaited = awaited - 1 WHERE id = ?", shunt_integer(w->id)),
+                NULL, NULL, NULL);
   if (!status)
-    status = queue_run(q, "DELETE FROM shunt_jobs WHERE id = ? AND state = 'done' AND awaited <= 0",
-                       QUEUE_PARAMS(shunt_integer(w->id)), NULL, NULL, NULL);
+    status = store_run(
+        store,
+        STORE_SQL("DELETE FROM shunt_jobs WHERE id = ? AND state = 'done' AND awaited <= 0", shunt_integer(w->id)),
+        NULL, NULL, NULL);
   (void)status; /* what stays is purged one day */
 }
 
@@ -69,9 +72,10 @@ static shunt_status look(const waiter *w, bool *ended, char **result, shunt_erro
   shunt_rows *rows = rows_new();
   *ended = false;
   if (!rows) return error_memory(err);
-  arena_reset(&w->queue.session->call);
-  shunt_status status = queue_run(&w->queue, "SELECT state, result, error FROM shunt_jobs WHERE id = ?",
-                                  QUEUE_PARAMS(shunt_integer(w->id)), rows, NULL, err);
+  arena_reset(&w->store.session->call);
+  shunt_status status =
+      store_run(&w->store, STORE_SQL("SELECT state, result, error FROM shunt_jobs WHERE id = ?", shunt_integer(w->id)),
+                rows, NULL, err);
   if (!status && rows->count)
     status = take(w, rows_row(rows, 0), ended, result, err);
   else if (!status)
@@ -101,7 +105,7 @@ static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_
   char name[160];
   wait_edge edge;
   snprintf(name, sizeof name, "job '%.100s' %lld", w->job, (long long)w->id);
-  shunt_status status = wait_job_begin(&edge, &w->queue.session->party, w->key.text, name, err);
+  shunt_status status = wait_job_begin(&edge, &w->store.session->party, w->key.text, name, err);
   if (status) return status;
   signal_wait(seen, until_ns, NULL);
   wait_end(&edge);
@@ -109,8 +113,8 @@ static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_
 }
 
 static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
-  int64_t deadline_ns = w->queue.session->deadline_ns, nap_ns = SHORTEST_NAP_NS;
-  const atomic_bool *over = w->queue.session->broken_off;
+  int64_t deadline_ns = w->store.session->deadline_ns, nap_ns = SHORTEST_NAP_NS;
+  const atomic_bool *over = w->store.session->broken_off;
   for (;;) {
     bool ended;
     uint64_t seen = signal_count();
@@ -127,21 +131,21 @@ static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
 }
 
 shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data_json,
-                             const shunt_push_options *options, int64_t timeout_ms, char **result_json,
-                             shunt_error *err) {
-  push p = {.envelope = NULL};
+                             const shunt_push_options *options, char **result_json, shunt_error *err) {
+  push p = {.job = job, .data = data_json, .awaited = true};
+  const int64_t timeout_ms = options ? options->wait_ms : 0;
   waiter w = {.job = job};
   *result_json = NULL;
   if (timeout_ms < 0) return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more");
   shunt_status status = session_enter(s, timeout_ms, err);
   if (status) return status;
-  w.queue = queue_of(s);
-  status = push_make(s, job, data_json, options, true, &p, err);
-  if (!status) status = check(&w.queue, job, err);
-  if (!status) status = push_send(&w.queue, &p, &w.id, err);
+  w.store = store_of(s);
+  status = push_make(&p, s, options, err);
+  if (!status) status = check(&w.store, job, err);
+  if (!status) status = push_send(&w.store, &p, &w.id, err);
   push_free(&p);
   if (status) return status;
-  w.key = queue_key_of(&w.queue, w.id);
+  w.key = store_key_of(&w.store, w.id);
   status = wait_for(&w, result_json, err);
   give_up(&w);
   return status;

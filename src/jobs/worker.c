@@ -25,7 +25,7 @@ static const char *make_name(arena *a) {
 static shunt_status open_session(const shunt_worker *w, shunt_session **out, shunt_error *err) {
   const shunt_session_options options = {.timeout_ms = LOOK_MS};
   shunt_status status = w->open(w->app, &options, out, err);
-  if (!status) session_raise(*out, queue_own_level((*out)->home.catalog));
+  if (!status) session_raise(*out, store_own_level((*out)->home.catalog));
   return status;
 }
 
@@ -102,7 +102,7 @@ static shunt_status next_started(shunt_worker *w, shunt_job **out, shunt_error *
     status = atomic_load(&w->stopping) ? SHUNT_OK : claim_next(w, out, err);
     if (status || !*out) return status;
     bool started;
-    status = job_start(*out, &started, err);
+    status = job_open(*out, &started, err);
     if (!started) *out = NULL;
   } while (!status && !*out);
   return status;

@@ -8,14 +8,8 @@
 #include <pthread.h>
 
 #include "jobs/envelope.h"
-#include "jobs/queue.h"
 #include "jobs/signal.h"
-
-typedef struct claim_sql {
-  const char *claim, *peek; /* SQL; peek only looks whether there is something to claim */
-  shunt_value *params;      /* of claim; those of peek are all but the first */
-  size_t nparams;
-} claim_sql;
+#include "jobs/store.h"
 
 struct shunt_worker {
   shunt_app *app;
@@ -23,7 +17,7 @@ struct shunt_worker {
   arena owned; /* texts */
   const char *name;
   int64_t lease_ms;
-  claim_sql sql;
+  store_sql claim, peek;  /* peek only looks whether there is a job to claim */
   atomic_bool stopping;   /* nothing more is claimed */
   atomic_bool broken_off; /* and what runs waits for no other job any more */
   pthread_mutex_t lock;   /* of what follows */
@@ -43,7 +37,7 @@ struct shunt_job {
   shunt_worker *worker;
   shunt_session *session; /* NULL once it is ended */
   shunt_rows *row;
-  queue_key key; /* of who waits for it */
+  store_key key; /* of who waits for it */
   int64_t claim; /* tells it from whoever has it after its lease ran out */
   int failures, lost, retry;
   int64_t backoff_ms;
@@ -66,7 +60,7 @@ shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err);
 
 /* Opens its session; where that can't be, or its lease was lost too often, it has failed, and is freed. CONFIG: it is
  * given back, for the queue has moved. */
-shunt_status job_start(shunt_job *job, bool *started, shunt_error *err);
+shunt_status job_open(shunt_job *job, bool *started, shunt_error *err);
 
 /* ---- lease.c ---- */
 

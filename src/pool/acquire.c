@@ -11,9 +11,9 @@
 
 /* A place among the open ones is free: the first who waits fills it. */
 static void free_place(pool *pl) {
-  if (pl->queue.first) {
+  if (pl->waitlist.first) {
     pl->opening++;
-    queue_serve(&pl->queue, NULL);
+    waitlist_serve(&pl->waitlist, NULL);
   } else {
     pl->open--;
   }
@@ -40,14 +40,14 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
                              shunt_error *err) {
   waiter me;
   wait_edge mine;
-  bool joined = queue_join(&pl->queue, &me, party);
+  bool joined = waitlist_join(&pl->waitlist, &me, party);
   pthread_mutex_unlock(&pl->lock);
   if (!joined) return error_memory(err);
   shunt_status status = wait_begin(&mine, party, pl, &me, err);
   bool begun = !status;
   pthread_mutex_lock(&pl->lock);
-  if (begun) status = queue_wait(&me, &pl->lock, until_ns);
-  queue_leave(&pl->queue, &me);
+  if (begun) status = waitlist_wait(&me, &pl->lock, until_ns);
+  waitlist_leave(&pl->waitlist, &me);
   pl->waited_ns += clock_monotonic_ns() - now_ns;
   pl->timeouts += status == SHUNT_E_TIMEOUT;
   pthread_mutex_unlock(&pl->lock);
@@ -56,21 +56,20 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
   return status;
 }
 
-static shunt_status wait_for_one(pool *pl, const cat_client *client, wait_party *party, int64_t deadline_ns,
-                                 driver_conn **conn, shunt_error *err) {
+static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
-  int64_t now_ns = clock_monotonic_ns(), timeout_ms = client->pool.acquire_timeout_ms;
+  int64_t now_ns = clock_monotonic_ns(), timeout_ms = r->client->pool.acquire_timeout_ms;
   int64_t left_ns = (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
-  bool by_call = deadline_ns && deadline_ns - now_ns < left_ns;
+  bool by_call = r->deadline_ns && r->deadline_ns - now_ns < left_ns;
   shunt_status status = SHUNT_E_TIMEOUT;
-  if (by_call) left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+  if (by_call) left_ns = r->deadline_ns > now_ns ? r->deadline_ns - now_ns : 0;
   if (left_ns > 0) {
-    status = queue_up(pl, party, now_ns, now_ns + left_ns, conn, err);
+    status = queue_up(pl, r->party, now_ns, now_ns + left_ns, conn, err);
   } else {
     pl->timeouts++;
     pthread_mutex_unlock(&pl->lock);
   }
-  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, client->name, left_ns / NS_PER_MS, by_call, err) : status;
+  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, left_ns / NS_PER_MS, by_call, err) : status;
 }
 
 /* ---- ageing ---- */
@@ -158,18 +157,11 @@ static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *trie
   return status;
 }
 
-/* Who asks for a connection of a pool, and how. */
-typedef struct asking {
-  wait_party *party;
-  int64_t deadline_ns;
-  bool waits; /* where all are busy */
-} asking;
-
 /* With a place among the open ones held. */
-static shunt_status open_one(client_pools *cp, pool *pl, const asking *who, driver_conn **conn, shunt_error *err) {
+static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   shunt_error own; /* the circuit tells others of it */
   bool tried;
-  shunt_status status = connect_to(cp, who->deadline_ns, &tried, conn, err ? err : &own);
+  shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err ? err : &own);
   if (!status) {
     (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
     (*conn)->nap = wait_nap;
@@ -181,7 +173,7 @@ static shunt_status open_one(client_pools *cp, pool *pl, const asking *who, driv
     pl->failed += tried;
     free_place(pl);
   } else {
-    (*conn)->holder = who->party;
+    (*conn)->holder = r->party;
     pl->all[pl->nall++] = *conn;
     pl->opened++;
   }
@@ -196,7 +188,7 @@ static bool make_room(pool *pl) {
 }
 
 static shunt_status take_place(pool *pl, shunt_error *err) {
-  assert(!pl->queue.first);
+  assert(!pl->waitlist.first);
   if (!make_room(pl)) return error_memory(err);
   pl->open++;
   pl->opening++;
@@ -205,22 +197,22 @@ static shunt_status take_place(pool *pl, shunt_error *err) {
 
 /* With none idle, and none to be opened; lets go of the lock. Where there is no connection but those that others try to
  * open, to wait is to wait for the server. */
-static shunt_status await_one(client_pools *cp, pool *pl, const asking *who, driver_conn **conn, shunt_error *err) {
+static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client.name, err) : SHUNT_OK;
-  if (!status) return wait_for_one(pl, &cp->client, who->party, who->deadline_ns, conn, err);
+  if (!status) return wait_for_one(pl, r, conn, err);
   pthread_mutex_unlock(&pl->lock);
   return status;
 }
 
 /* *opens, with *conn NULL: one is to be opened. */
-static shunt_status find_one(client_pools *cp, pool *pl, const asking *who, bool *opens, driver_conn **conn,
+static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, bool *opens, driver_conn **conn,
                              shunt_error *err) {
   pthread_mutex_lock(&pl->lock);
-  *conn = take_idle(cp, pl, who->party);
+  *conn = take_idle(cp, pl, r->party);
   if (*conn) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
-  if (pl->open == pl->max && who->waits) {
-    status = await_one(cp, pl, who, conn, err);
+  if (pl->open == pl->max && !r->no_wait) {
+    status = await_one(cp, pl, r, conn, err);
     *opens = !status && !*conn;
     return status;
   }
@@ -232,29 +224,18 @@ static shunt_status find_one(client_pools *cp, pool *pl, const asking *who, bool
   return status;
 }
 
-static shunt_status acquire(pools *p, const cat_client *client, int level, const asking *who, driver_conn **conn,
-                            shunt_error *err) {
-  client_pools *cp = pool_of_client(p, client);
+shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, shunt_error *err) {
+  client_pools *cp = pool_of_client(p, r->client);
   *conn = NULL;
-  pool *pl = pool_find(cp, level);
-  if (!pl && !(pl = pool_add(cp, level))) return error_memory(err);
+  pool *pl = pool_find(cp, r->level);
+  if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
   bool opens = false;
-  shunt_status status = find_one(cp, pl, who, &opens, conn, err);
-  if (opens) status = open_one(cp, pl, who, conn, err);
+  shunt_status status = find_one(cp, pl, r, &opens, conn, err);
+  if (opens) status = open_one(cp, pl, r, conn, err);
   if (status || !*conn) return status;
-  (*conn)->deadline_ns = who->deadline_ns;
+  (*conn)->deadline_ns = r->deadline_ns;
   atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
   return SHUNT_OK;
-}
-
-shunt_status pool_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
-                          driver_conn **conn, shunt_error *err) {
-  return acquire(p, client, level, &(asking){party, deadline_ns, true}, conn, err);
-}
-
-shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
-                              driver_conn **conn, shunt_error *err) {
-  return acquire(p, client, level, &(asking){party, deadline_ns, false}, conn, err);
 }
 
 /* To be closed rather than kept for somebody else. */
@@ -279,8 +260,8 @@ void pool_release(driver_conn *conn, int level) {
     conn->locked_by = NULL;
     pthread_mutex_lock(&pl->lock);
     conn->holder = NULL;
-    if (pl->queue.first)
-      queue_serve(&pl->queue, conn);
+    if (pl->waitlist.first)
+      waitlist_serve(&pl->waitlist, conn);
     else
       pl->idle[pl->nidle++] = conn;
   }

@@ -20,7 +20,7 @@ static bool init_pool(pool *pl, const client_pools *cp, int level) {
 }
 
 static void end_pool(pool *pl, const driver_engine *engine) {
-  assert(pl->open == (int)pl->nidle && !pl->queue.first);
+  assert(pl->open == (int)pl->nidle && !pl->waitlist.first);
   for (size_t i = 0; i < pl->nidle; i++) engine->close(pl->idle[i]);
   base_free(pl->idle);
   base_free(pl->all);
@@ -156,7 +156,7 @@ static shunt_pool_stats look(client_pools *cp, pool *pl) {
   pthread_mutex_lock(&pl->lock);
   stats.open = pl->open;
   stats.busy = pl->open - (int)pl->nidle;
-  stats.waiting = pl->queue.waiting;
+  stats.waiting = pl->waitlist.waiting;
   stats.opened = pl->opened;
   stats.closed = pl->closed;
   stats.failed = pl->failed;
@@ -190,7 +190,7 @@ int pool_load(pools *p, const cat_client *client) {
   if (circuit_check(&cp->circuit, client->name, NULL)) return INT_MAX;
   pool *pl = &cp->base;
   pthread_mutex_lock(&pl->lock);
-  int load = pl->open - (int)pl->nidle + pl->queue.waiting;
+  int load = pl->open - (int)pl->nidle + pl->waitlist.waiting;
   pthread_mutex_unlock(&pl->lock);
   return load;
 }

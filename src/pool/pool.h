@@ -1,6 +1,7 @@
 /* For: connections per (client, level), made when first asked for, so that work at one level never waits for another's.
  * Owner: the pools own every connection; what pool_acquire gave goes back with pool_release. Any thread.
- * Use: pool_acquire(pools, client, level, party, deadline_ns, &conn, err); … pool_release(conn, level). */
+ * Use: pool_acquire(pools, &(pool_request){.client = client, .level = level, .party = party, .deadline_ns =
+ * deadline_ns}, &conn, err); … pool_release(conn, level). */
 #ifndef SHUNT_POOL_POOL_H
 #define SHUNT_POOL_POOL_H
 
@@ -18,20 +19,23 @@ void pools_free(pools *p);
 /* What old has, and the newest generation does not, keeps no idle connection any more. */
 void pools_drain(pools *old, const pools *newest);
 
-/* Gives the connection that was used last, or a new one while there are less than the client's max, or else waits at
- * most its acquireTimeout (0: not at all), and not past deadline_ns (of clock_monotonic_ns; 0: none), for one to come
- * free; who came first is served first. Idle connections past idleTimeout are closed on the way, down to min, and one
- * past its lifetime (maxLifetime, or up to a tenth less; 0: no such limit), or that the server has ended, is not given
- * out. After some failures in a row to connect, DATASOURCE is what everybody gets at once who would have to open one,
- * but for one who tries it now and then. party holds it until it is back; NULL: nobody is known to. A wait that can
- * never end, because all who could end it wait for the party, is CONFLICT at once. Errors: DATASOURCE, TIMEOUT,
- * CONFLICT, MEMORY. */
-shunt_status pool_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
-                          driver_conn **conn, shunt_error *err);
-/* The same without waiting for anybody: *conn is NULL, with SHUNT_OK, where all are busy. It is never given what
- * somebody else waits for. */
-shunt_status pool_try_acquire(pools *p, const cat_client *client, int level, wait_party *party, int64_t deadline_ns,
-                              driver_conn **conn, shunt_error *err);
+/* Who asks for a connection, and how. */
+typedef struct pool_request {
+  const cat_client *client;
+  int level;
+  wait_party *party;   /* holds the connection until it is released; NULL: unknown to the wait graph */
+  int64_t deadline_ns; /* of clock_monotonic_ns; 0: none */
+  bool no_wait;        /* if all connections are busy, *conn is NULL, with SHUNT_OK */
+} pool_request;
+
+/* Gives the connection that was used last, or opens one while there are fewer than the client's max. Otherwise waits
+ * for one, at most for the client's acquireTimeout (0: not at all) and until the deadline; waiting callers are served
+ * in the order in which they came. Idle connections past idleTimeout are closed on the way, down to min. A connection
+ * past its lifetime (maxLifetime, or up to a tenth less; 0: no limit), or that the server has ended, is not given out.
+ * After repeated connect failures, calls that need a new connection fail at once with DATASOURCE, except for a periodic
+ * probe. A wait that can never end, because all who could end it wait for the party, fails at once with CONFLICT.
+ * Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
+shunt_status pool_acquire(pools *p, const pool_request *request, driver_conn **conn, shunt_error *err);
 /* What is open on it is rolled back, which may take some seconds, the deadline of the call being past or not. A
  * connection that is broken (which ends what is open on it), altered or past its lifetime is closed instead of kept; an
  * altered one stays where another would see another database. */

@@ -10,8 +10,8 @@
 
 #include "pool/circuit.h"
 #include "pool/pool.h"
-#include "pool/queue.h"
 #include "pool/tables.h"
+#include "pool/waitlist.h"
 
 static const int64_t POOL_ROLLBACK_NS = 5000000000; /* at release, whose caller may have no time left */
 
@@ -29,7 +29,7 @@ typedef struct pool {
   size_t all_room, idle_room; /* there is always room for all that are open */
   driver_conn **all;          /* in no order: idle, or somebody holds it */
   driver_conn **idle;         /* the one used last on top, so the one idle for longest at the bottom */
-  queue queue;
+  waitlist waitlist;
   int64_t opened, closed, failed, timeouts, waited_ns; /* ever, as in shunt_pool_stats */
   atomic_llong acquired;     /* the same; an idle connection is found to be good when the lock is let go already */
   struct pool *_Atomic next; /* of the client's other levels, the next higher one */
@@ -65,7 +65,7 @@ static inline client_pools *pool_of_conn(const driver_conn *conn) { return (clie
 
 /* NULL where the level was never used. */
 static inline pool *pool_find(client_pools *cp, int level) {
-  if (cp->private_database || !cp->engine->levels) level = 0;
+  if (cp->private_database || !cat_engine_of(cp->client.engine)->levels) level = 0;
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
     if (pl->level == level) return pl;
   return NULL;

@@ -160,7 +160,8 @@ static shunt_status refuse(const search *s, shunt_error *err) {
         &text,
         "no connection of client '%s' (level %d) could ever come free (hold fewer at once%s, or raise the pool's "
         "max): ",
-        w->pool->of->client.name, w->pool->level, w->pool->of->engine->levels ? ", go up a level" : "");
+        w->pool->of->client.name, w->pool->level,
+        cat_engine_of(w->pool->of->client.engine)->levels ? ", go up a level" : "");
   else if (w->conn)
     buf_printf(&text,
                "client '%s': '%s' could never come free to be written to (do it in the transaction that has locked it, "
@@ -208,7 +209,7 @@ shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_qu
   shunt_status status = put_in(w, err);
   if (status) { /* nobody who could have served it has gone on meanwhile */
     pthread_mutex_lock(&pl->lock);
-    queue_cut(&pl->queue, in_queue);
+    waitlist_cut(&pl->waitlist, in_queue);
     pthread_mutex_unlock(&pl->lock);
   }
   pthread_mutex_unlock(&graph.lock);

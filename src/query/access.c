@@ -5,7 +5,7 @@
 #include "base/suggest.h"
 #include "query/transaction.h"
 
-int level_of(const cat_client *client, int level) { return driver_for(client->engine)->levels ? level : 0; }
+int level_of(const cat_client *client, int level) { return cat_engine_of(client->engine)->levels ? level : 0; }
 
 /* ---- tables ---- */
 

@@ -94,14 +94,21 @@ static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
   return NULL;
 }
 
+static pool_request request_of(shunt_session *s, const cat_client *client, int level, bool no_wait) {
+  return (pool_request){
+      .client = client, .level = level, .party = &s->party, .deadline_ns = s->deadline_ns, .no_wait = no_wait};
+}
+
 static shunt_status acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                             shunt_error *err) {
+  const pool_request request = request_of(s, client, level, false);
   if (s->gather && s->gather->nflying) { /* what waits while it holds may wait for what waits for it */
-    shunt_status status = pool_try_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
+    const pool_request without_waiting = request_of(s, client, level, true);
+    shunt_status status = pool_acquire(s->home.pools, &without_waiting, conn, err);
     if (status || *conn) return status;
     gather_settle(s);
   }
-  return pool_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
+  return pool_acquire(s->home.pools, &request, conn, err);
 }
 
 shunt_status session_connect(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
@@ -123,9 +130,10 @@ shunt_status session_acquire(shunt_session *s, const cat_client *client, int lev
 
 shunt_status session_try_acquire(shunt_session *s, const cat_client *client, int level, driver_conn **conn,
                                  shunt_error *err) {
+  const pool_request without_waiting = request_of(s, client, level, true);
   *conn = NULL;
   shunt_status status = check_spanning(s, client, err);
-  if (!status) status = pool_try_acquire(s->home.pools, client, level, &s->party, s->deadline_ns, conn, err);
+  if (!status) status = pool_acquire(s->home.pools, &without_waiting, conn, err);
   if (!status && *conn) (*conn)->locked_by = locker_of(s, *conn);
   return status;
 }

@@ -13,7 +13,7 @@ static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may 
 
 /* ---- what is open ---- */
 
-static bool has_levels(const cat_client *client) { return driver_for(client->engine)->levels; }
+static bool has_levels(const cat_client *client) { return cat_engine_of(client->engine)->levels; }
 
 transaction *transaction_find(const shunt_session *s, const cat_client *client, int level) {
   for (transaction *t = s->transactions; t; t = t->next)
@@ -78,8 +78,8 @@ static shunt_status check_suspended(const shunt_session *s, const cat_client *cl
   const driver_engine *engine = driver_for(client->engine);
   bool one_connection = engine->private_database(client);
   const transaction *t = s->transactions;
-  while (t &&
-         !(t->client == client && t->suspended && (one_connection || (!engine->levels && !t->read_only && !read_only))))
+  while (t && !(t->client == client && t->suspended &&
+                (one_connection || (!has_levels(client) && !t->read_only && !read_only))))
     t = t->next;
   if (!t) return SHUNT_OK;
   error_set(err, SHUNT_E_TRANSACTION,

@@ -457,7 +457,7 @@ static shunt_status finish(course *c, shunt_status status) {
   d->client = c->client;
   d->as.client = c->client->name;
   d->as.engine = cat_engine_name(c->client->engine);
-  if (c->client->engine == CAT_SQLITE3) d->as.level = 0; /* one writer: a level would wait for it all the same */
+  if (!cat_engine_of(c->client->engine)->levels) d->as.level = 0;
   if (c->client->replica) d->as.role = "replica";
   return SHUNT_OK;
 }

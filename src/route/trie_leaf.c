@@ -91,7 +91,7 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const 
 }
 
 trie_leaf *trie_leaf_for(trie *t, const route_decision *d, bool level_given, const char *denial) {
-  bool levels = !level_given && (!d->client || d->client->engine != CAT_SQLITE3);
+  bool levels = !level_given && (!d->client || cat_engine_of(d->client->engine)->levels);
   uint64_t hash = hash_of(t, d);
   trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
   while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;

@@ -110,29 +110,27 @@ static size_t prefix_length(const char *text, size_t *file_length, int *line) {
   return 0;
 }
 
-/* A prefix is a place only where it names a chunk that is running, or looks like a file of Lua. */
-static bool names_chunk(lua_State *L, const char *name, size_t length, const char **full) {
+/* A prefix is a place only where it names a chunk that is running, or looks like a file of Lua. The place is in->file
+ * then. */
+static bool set_file(sandbox_inner *in, lua_State *L, const char *name, size_t length) {
   lua_Debug ar;
   for (int i = 0; lua_getstack(L, i, &ar) && i < 100; i++) {
     if (!lua_getinfo(L, "S", &ar) || strlen(ar.short_src) != length || memcmp(ar.short_src, name, length) != 0)
       continue;
     if (ar.what[0] == 'C') continue;
-    *full = full_name(&ar);
+    copy(in->file, sizeof in->file, full_name(&ar), strlen(full_name(&ar)));
     return true;
   }
-  return length > 4 && memcmp(name + length - 4, ".lua", 4) == 0 && !memchr(name, '\n', length);
+  if (length <= 4 || memcmp(name + length - 4, ".lua", 4) != 0 || memchr(name, '\n', length)) return false;
+  copy(in->file, sizeof in->file, name, length);
+  return true;
 }
 
 static void take_prefix(sandbox_inner *in, lua_State *L) {
   size_t file_length = 0;
   int line = 0;
   size_t length = prefix_length(in->message, &file_length, &line);
-  const char *full = NULL;
-  if (length == 0 || !names_chunk(L, in->message, file_length, &full)) return;
-  if (full)
-    copy(in->file, sizeof in->file, full, strlen(full));
-  else
-    copy(in->file, sizeof in->file, in->message, file_length);
+  if (length == 0 || !set_file(in, L, in->message, file_length)) return;
   in->line = line;
   memmove(in->message, in->message + length, strlen(in->message + length) + 1);
 }

@@ -3,7 +3,8 @@
 # Owner: the folder DIR belongs to with-servers.sh, which makes and removes it; DIR/pg and DIR/mysql belong to the servers.
 # Use: sh tests/engines/server.sh make|start|kill|pause|resume|stop pg|mysql DIR
 #   make   a new server, not running, with the users that README.md names and a certificate for 127.0.0.1, whose authority is
-#          DIR/ENGINE/ca.pem
+#          DIR/ENGINE/ca.pem. For mysql it is MariaDB's where that is installed, else MySQL's own; MYSQL=mariadb or
+#          MYSQL=mysql in the environment says which
 #   start  returns when it takes connections; the same port and data each time. More options of the server's own, as
 #          DIR/ENGINE/options holds them, go on top
 #   kill   SIGKILL, as a crash would; what it had committed is there after the next start
@@ -49,6 +50,20 @@ pg_program() {
 }
 mysql_program() {
   PATH=$PATH:/usr/sbin command -v "$1" || die "there is no $1 here: 'make deps' installs it"
+}
+
+# Prints mariadb or mysql. MariaDB's packages have a mysqld too, which is theirs.
+mysql_kind() {
+  case ${MYSQL:-} in
+  mariadb | mysql) echo "$MYSQL" ;;
+  '') if PATH=$PATH:/usr/sbin command -v mariadbd >/dev/null; then echo mariadb; else echo mysql; fi ;;
+  *) die "MYSQL is '$MYSQL'; it says which server to start, mariadb or mysql" ;;
+  esac
+}
+mysqld_program() {
+  found=$(mysql_program mysqld) || exit 1
+  case $("$found" --version) in *MariaDB*) die "there is only MariaDB here, no MySQL" ;; esac
+  echo "$found"
 }
 
 # ---- the process ----
@@ -99,14 +114,23 @@ launch_pg() { # PORT
     $(more_options)
 }
 
-launch_mysql() { # PORT
-  # In a temporary folder that it shares, a server that starts takes the tables of one that runs for left over.
+# In a temporary folder that it shares, a server that starts takes the tables of one that runs for left over.
+launch_mysqld() { # PORT PROGRAM [OPTION...]
+  port=$1
+  shift
   # shellcheck disable=SC2046 # a list of words
-  launch "$(mysql_program mariadbd)" --no-defaults --datadir="$home/data" --tmpdir="$home" --socket="$home/socket" \
-    --port="$1" --bind-address=127.0.0.1 --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=50 \
+  launch "$@" --datadir="$home/data" --tmpdir="$home" --socket="$home/socket" --port="$port" --bind-address=127.0.0.1 \
+    --skip-name-resolve --skip-log-bin --character-set-server=utf8mb4 --max-connections=50 \
     --innodb-flush-log-at-trx-commit=2 --innodb-doublewrite=0 --innodb-use-native-aio=0 --innodb-buffer-pool-size=64M \
-    --pid-file="$home/data/mariadb.pid" --init-file="$home/users.sql" --ssl-cert="$home/server.pem" \
+    --pid-file="$home/data/server.pid" --init-file="$home/users.sql" --ssl-cert="$home/server.pem" \
     --ssl-key="$home/server.key" $(more_options)
+}
+
+launch_mysql() { # PORT
+  case $(cat "$home/kind") in
+  mariadb) launch_mysqld "$1" "$(mysql_program mariadbd)" --no-defaults ;;
+  mysql) launch_mysqld "$1" "$(mysqld_program)" --no-defaults --mysqlx=OFF --secure-file-priv=NULL ;;
+  esac
 }
 
 # Starts it and waits. Fails where it ended by itself.
@@ -164,12 +188,25 @@ make_pg() {
     die "its users can't be made: $(tail -n 5 "$home/log")"
 }
 
-make_mysql() {
+# --force: a machine whose own name is not known, nor localhost, will do. A temporary folder of its own, as for the server
+make_mariadb_data() {
   install_db=$(mysql_program mariadb-install-db) || exit 1
-  # --force: a machine whose own name is not known, nor localhost, will do. A temporary folder of its own, as for the server
   as_user "$install_db" --no-defaults --force --datadir="$home/data" --tmpdir="$home" --auth-root-authentication-method=normal \
     --skip-test-db --skip-name-resolve --innodb-log-file-size=16M --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 \
     --innodb-use-native-aio=0 >"$home/log" 2>&1 || die "mariadb-install-db failed: $(tail -n 5 "$home/log")"
+}
+
+make_mysql_data() {
+  mysqld=$(mysqld_program) || exit 1
+  as_user "$mysqld" --no-defaults --initialize-insecure --datadir="$home/data" --tmpdir="$home" --secure-file-priv=NULL \
+    --innodb-redo-log-capacity=32M --innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --innodb-use-native-aio=0 \
+    >"$home/log" 2>&1 || die "mysqld --initialize-insecure failed: $(tail -n 5 "$home/log")"
+}
+
+make_mysql() {
+  kind=$(mysql_kind) || exit 1
+  echo "$kind" >"$home/kind"
+  "make_${kind}_data"
   printf '%s\n' "CREATE USER IF NOT EXISTS 'shunt'@'localhost';" \
     "CREATE USER IF NOT EXISTS 'shunt'@'127.0.0.1' IDENTIFIED BY '$PASSWORD';" \
     "GRANT ALL ON *.* TO 'shunt'@'localhost', 'shunt'@'127.0.0.1';" 'CREATE DATABASE IF NOT EXISTS shunt;' \
@@ -204,7 +241,7 @@ pause) signal_all STOP ;;
 resume) signal_all CONT ;;
 stop)
   if pid=$(pid_of); then
-    # QUIT lets PostgreSQL tidy up and takes no time for anything else; there is nothing of MariaDB's to tidy up.
+    # QUIT lets PostgreSQL tidy up and takes no time for anything else; the other server has nothing to tidy up.
     if [ "$engine" = pg ]; then kill -QUIT "$pid"; else kill -KILL "$pid"; fi
     gone_within 5 || kill -KILL "$pid" 2>/dev/null
     gone_within 5

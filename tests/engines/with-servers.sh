@@ -1,5 +1,6 @@
 #!/bin/sh
-# For: running a command with a PostgreSQL and a MariaDB at hand that are there for it alone, and gone right after it.
+# For: running a command with a PostgreSQL and a MariaDB or MySQL at hand that are there for it alone, and gone right after
+# it.
 # Use: sh tests/engines/with-servers.sh [--private] [--only pg|mysql] COMMAND [ARGUMENT...]
 #   A server that SHUNT_TEST_PG or SHUNT_TEST_MYSQL names already is used as it is.
 #   --private   not so: new ones, which the command may kill and start again (SHUNT_TEST_SERVERS says where they are)

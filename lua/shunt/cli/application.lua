@@ -3,6 +3,7 @@ local shunt = require "shunt"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 local names = require "shunt.cli.names"
+local output = require "shunt.cli.output"
 local values = require "shunt.cli.values"
 
 ---@class shunt.cli.application
@@ -32,6 +33,21 @@ end
 --- The configuration file that the flags name.
 ---@return string
 function application.path(args) return args.config or "shunt.yaml" end
+
+--- The environments to choose from: dev, test, prod and those with an overlay beside the app config.
+---@return string[]
+function application.environments(path)
+  local out = { dev = true, test = true, prod = true }
+  local folder, file = path:match "^(.*/)([^/]*)$"
+  local stem, extension = (file or path):match "^(.*)(%.[^.]*)$"
+  for _, name in ipairs(stem and host.list(folder or ".") or {}) do
+    if name:sub(1, #stem + 1) == stem .. "." and name:sub(-#extension) == extension then
+      local env = name:sub(#stem + 2, -#extension - 1)
+      if env ~= "" then out[env] = true end
+    end
+  end
+  return output.keys(out)
+end
 
 --- Opens the application that the flags name.
 ---@param args table

@@ -1,14 +1,13 @@
 --- shunt bench: what deciding and reading cost on this machine, for one application.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
-local flags = require "shunt.cli.flags"
 local host = require "shunt.cli.host"
 local names = require "shunt.cli.names"
 local output = require "shunt.cli.output"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 
-local bench = { summary = "Measure deciding and reading on this machine." }
+local bench = {}
 
 local MOST_INSTANCES = 50
 local MOST_REQUESTS = 2000 -- of one kind
@@ -17,12 +16,6 @@ local PARTS = 4            -- values tried of a column that decisions depend on
 local PAGE = 10            -- rows of a select
 local PATIENCE = "2s"      -- with a datasource
 local MOST_RULES = 10      -- told to people
-
-function bench.options(parser)
-  parser:option "--model":argname "MODEL":description "Only this model and its relations. Default: all."
-  parser:option "--seconds":argname "N":description "About how long to measure. Default: 2."
-  flags.json(parser, "Print the figures as one JSON object, times in nanoseconds.")
-end
 
 -- Requests ---------------------------------------------------------------------------------------------------------------
 

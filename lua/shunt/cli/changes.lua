@@ -2,7 +2,6 @@
 local shunt = require "shunt"
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
-local host = require "shunt.cli.host"
 local output = require "shunt.cli.output"
 local values = require "shunt.cli.values"
 
@@ -149,28 +148,15 @@ local function try_members(app, request, base, list, group, flag)
   end
 end
 
---- The environments that can be asked for: dev, test, prod and those with an overlay beside the app config.
-local function environments(app)
-  local out = { dev = true, test = true, prod = true }
-  local stem, extension = app.path:sub(#app.folder + 1):match "^(.*)(%.[^.]*)$"
-  for _, file in ipairs(stem and host.list(app.folder == "" and "." or app.folder) or {}) do
-    if file:sub(1, #stem + 1) == stem .. "." and file:sub(-#extension) == extension then
-      local env = file:sub(#stem + 2, -#extension - 1)
-      if env ~= "" then out[env] = true end
-    end
-  end
-  out[app.catalog.env] = nil
-  return output.keys(out)
-end
-
 local function try_environments(app, request, base, list)
   local collect = collector(base, list, MOST_OUTCOMES)
-  for _, env in ipairs(environments(app)) do
-    local ok, other = pcall(shunt.open, app.path, { env = env })
+  for _, env in ipairs(application.environments(app.path)) do
+    local ok, other = false, nil
+    if env ~= app.catalog.env then ok, other = pcall(shunt.open, app.path, { env = env }) end
     if ok then
       collect("env", flag_of("--env", env), (application.of(other, app.path):try(request)))
       other:close()
-    elseif not failure.code(other) then
+    elseif other and not failure.code(other) then
       error(other, 0)
     end
   end

@@ -3,19 +3,12 @@ local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local findings = require "shunt.cli.findings"
 local jobs = require "shunt.jobs"
-local flags = require "shunt.cli.flags"
 local names = require "shunt.cli.names"
 local online = require "shunt.cli.online"
 local output = require "shunt.cli.output"
 local terminal = require "shunt.cli.terminal"
 
-local check = { summary = "Check config and rules; report what leaves an isolated instance." }
-
-function check.options(parser)
-  parser:flag "--strict":description "Warnings and isolation leaks are failures too."
-  parser:flag "--online":description "Connect too, and compare tables and columns."
-  flags.json(parser, "Print one JSON object.")
-end
+local check = {}
 
 local OPS = { "read", "write" }
 

@@ -2,9 +2,7 @@
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 
-local config = { summary = "Print the merged configuration, secrets hidden." }
-
-function config.options() end
+local config = {}
 
 function config.run(args)
   local text = application.open(args).app:config()

@@ -2,20 +2,13 @@
 local application = require "shunt.cli.application"
 local changes = require "shunt.cli.changes"
 local failure = require "shunt.cli.failure"
-local flags = require "shunt.cli.flags"
 local output = require "shunt.cli.output"
 local terminal = require "shunt.cli.terminal"
 
-local explain = { summary = "Tell the whole way to a decision, rule by rule." }
+local explain = {}
 
 local MOST_SKIPPED = 20 -- rules of one stage whose conditions did not hold that are told one by one
 local SKIPPED = "conditions not met"
-
-function explain.options(parser)
-  flags.request(parser, { operators = false })
-  parser:flag "--all":description "Name every rule whose conditions did not hold, however many there are."
-  flags.json(parser, "Print the decision as one JSON object, with the changes that would lead elsewhere.")
-end
 
 local function skipped(step) return step.result:sub(1, #SKIPPED) == SKIPPED end
 

@@ -5,13 +5,9 @@ local run = require "shunt.cli.run"
 local template = require "shunt.cli.template"
 local values = require "shunt.cli.values"
 
-local init = { summary = "Make a small application that works at once, on SQLite.", without_config = true }
+local init = {}
 
 local TYPES = ".shunt/types"
-
-function init.options(parser)
-  parser:argument "folder":argname "DIR":description "A folder that is empty or not there yet."
-end
 
 local function cannot(message) failure.raise(failure.SHORT, message) end
 
@@ -71,17 +67,17 @@ local function next_steps(folder)
 end
 
 function init.run(args)
-  local folder = args.folder:gsub("/+$", "") .. "/"
+  local folder = args.dir:gsub("/+$", "") .. "/"
   local there = host.list(folder)
-  if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.folder) end
-  if not there and host.exists(args.folder) then failure.usage("%s is a file: name a folder", args.folder) end
+  if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.dir) end
+  if not there and host.exists(args.dir) then failure.usage("%s is a file: name a folder", args.dir) end
   for _, name in ipairs { "rules", "jobs", "spec", "data" } do make_folder(folder .. name) end
   for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
   write(folder .. ".luarc.json", template.luarc)
   copy_types(folder)
-  local status = run.run { script = folder .. "seed.lua", arguments = {}, env = "dev" }
+  local status = run.run { script = folder .. "seed.lua", rest = {}, env = "dev" }
   if status ~= failure.DONE then return status end
-  print(("Made an application in %s:"):format(args.folder))
+  print(("Made an application in %s:"):format(args.dir))
   for _, entry in ipairs(template.files) do print("  " .. folder .. entry[1]) end
   print(("  %s.luarc.json and %s%s for editors"):format(folder, folder, TYPES))
   next_steps(folder)

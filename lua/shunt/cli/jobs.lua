@@ -1,26 +1,16 @@
 --- shunt jobs: what is in the queues, and what to do about it.
 local application = require "shunt.cli.application"
+local commands = require "shunt.cli.commands"
 local failure = require "shunt.cli.failure"
-local flags = require "shunt.cli.flags"
+local output = require "shunt.cli.output"
 local rows = require "shunt.cli.rows"
 local shunt = require "shunt"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 
-local jobs = { summary = "List jobs, have dead ones tried again, delete old ones." }
+local jobs = {}
 
 local LIMIT = 50
-
-function jobs.options(parser)
-  parser:argument "action":argname "list|retry|purge":choices { "list", "retry", "purge" }:description "What to do."
-  parser:argument "id":argname "ID":args "?":description "retry: this one. Default: every dead one."
-  parser:option "--queue":argname "Q":description "Only jobs of this queue."
-  local states = parser:option "--state":argname "STATE":choices { "ready", "running", "done", "dead" }
-  states:description "list: only those that are ready, running, done or dead. purge: done or dead. Default: both."
-  parser:option "--older":argname "T":description "purge: that have been so for this long, as in 90m or 24h."
-  parser:option "--limit":argname "N":description(("list: at most so many, the newest first. Default: %d; 0: all."):format(LIMIT))
-  flags.json(parser)
-end
 
 --- Times are in ms since 1970; people get UTC.
 local function at(ms)
@@ -64,15 +54,23 @@ function ACTIONS.purge(session, args)
   tell(args, session:jobs_purge { queue = args.queue, state = args.state, older = older }, "deleted", "deleted")
 end
 
-local TAKES = { list = { queue = true, state = true, limit = true }, retry = { queue = true, id = true },
-  purge = { queue = true, state = true, older = true } }
-
-function jobs.run(args)
-  for _, name in ipairs { "id", "state", "older", "limit" } do
-    if args[name] and not TAKES[args.action][name] then
-      failure.usage("jobs %s takes no %s", args.action, name == "id" and "ID" or "--" .. name)
+--- Flags and arguments that not every action takes are refused for the others.
+local function check_action(args)
+  local taken, special = {}, {}
+  for action, names in pairs(commands.by_name.jobs.takes) do
+    for _, name in ipairs(names) do
+      special[name] = true
+      taken[name] = taken[name] or action == args.action
     end
   end
+  for _, name in ipairs(output.keys(special)) do
+    local given = args[name:lower():gsub("^%-%-", "")]
+    if given and not taken[name] then failure.usage("jobs %s takes no %s", args.action, name) end
+  end
+end
+
+function jobs.run(args)
+  check_action(args)
   local app = application.open(args)
   local session <close> = app.app:session {}
   ACTIONS[args.action](session, args)

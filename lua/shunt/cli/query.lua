@@ -1,25 +1,12 @@
 --- shunt query: rows of a model, with their relations.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
-local flags = require "shunt.cli.flags"
 local names = require "shunt.cli.names"
 local rows = require "shunt.cli.rows"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 
-local query = { summary = "Print rows, wherever they lie." }
-
-function query.options(parser)
-  flags.request(parser, { operators = true })
-  parser:option "--include":argname "a,a.b":description "Relations to load along.":count "*"
-  parser:option "--columns":argname "a,b":description "Columns to read. Default: all.":count "*"
-  parser:option "--order":argname "a,-b":description "Columns to sort by, with - from high to low.":count "*"
-  parser:option "--limit":argname "N":description "At most so many rows."
-  parser:option "--offset":argname "N":description "Leave out the first rows."
-  parser:option "--timeout":argname "T":description "How long it may take, as in 500ms or 2s. Default: as long as it takes."
-  parser:flag "--sql":description "Show each statement and its datasource (with --json, on standard error)."
-  flags.json(parser, "Print each row as one JSON object on a line.")
-end
+local query = {}
 
 --- Checks that every relation of "orders.lines" exists, from model to model.
 local function check_include(app, model, path)

@@ -1,16 +1,10 @@
 --- shunt resolve: the decision on one access.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
-local flags = require "shunt.cli.flags"
 local output = require "shunt.cli.output"
 local terminal = require "shunt.cli.terminal"
 
-local resolve = { summary = "Tell where an access goes." }
-
-function resolve.options(parser)
-  flags.request(parser, { operators = false })
-  flags.json(parser, "Print the decision as one JSON object.")
-end
+local resolve = {}
 
 --- Prints a decision for people.
 function resolve.show(d)

@@ -4,12 +4,7 @@ local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 
-local run = { summary = "Run a Lua program that uses the module." }
-
-function run.options(parser)
-  parser:argument "script":argname "SCRIPT.lua":description "The program: require \"shunt\" works in it."
-  parser:argument "arguments":argname "ARGS":args "*":description "What it finds in `arg` and `...`."
-end
+local run = {}
 
 --- With -c or --env, they are what shunt.open takes where the program leaves them out.
 local function preset(args)
@@ -34,8 +29,8 @@ function run.run(args)
   local chunk, message = loadfile(args.script)
   if not chunk then failure.raise(failure.SHORT, message) end
   preset(args)
-  _G.arg = { [0] = args.script, table.unpack(args.arguments) }
-  local ok, err = xpcall(chunk, traced, table.unpack(args.arguments))
+  _G.arg = { [0] = args.script, table.unpack(args.rest) }
+  local ok, err = xpcall(chunk, traced, table.unpack(args.rest))
   if ok then return failure.DONE end
   return failure.report(err)
 end

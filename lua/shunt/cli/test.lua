@@ -4,13 +4,7 @@ local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 local terminal = require "shunt.cli.terminal"
 
-local test = { summary = "Run the application's busted specs, with rule coverage. Environment: test, unless told otherwise." }
-
-function test.options(parser)
-  parser:argument "paths":argname "PATHS":args "*":description "Spec files or folders. Default: spec/ beside the app config."
-  parser:option "--filter":argname "PATTERN":description "Only tests whose names match the Lua pattern.":count "*"
-  parser:option "--output":argname "LIBRARY":description "How busted reports: TAP, json, gtest … Default: its own choice."
-end
+local test = {}
 
 --- Runs busted in this process. It ends by os.exit when something failed, and by returning when nothing did.
 ---@param arguments string[]

@@ -1,21 +1,12 @@
 --- shunt topology: clients, instances, models and where they lie, relations that cross datasources.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
-local flags = require "shunt.cli.flags"
 local output = require "shunt.cli.output"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 
-local topology = { summary = "Show clients, models, instances and the relations that cross datasources." }
+local topology = {}
 
-local FORMATS = { "text", "json", "dot", "mermaid" }
-local LISTS = { "clients", "instances", "models", "relations" }
-
-function topology.options(parser)
-  parser:option "--format":argname "text|json|dot|mermaid":choices(FORMATS):description "Default: text."
-  parser:option "--names":choices(LISTS):hidden(true)
-  flags.json(parser, "The same as --format json.")
-end
 
 --- Where a model or a relation goes with nothing else given: client and table, or what kept it from going anywhere.
 local function place(app, model, relation)
@@ -170,12 +161,6 @@ local PRINTERS = { text = text, json = json, dot = dot, mermaid = mermaid }
 
 function topology.run(args)
   local app = application.open(args)
-  if args.names then
-    for _, name in ipairs(output.keys(app[args.names])) do
-      if name ~= "" then print(name) end
-    end
-    return failure.DONE
-  end
   PRINTERS[args.format or args.json and "json" or "text"](app, survey(app))
   return failure.DONE
 end

@@ -6,15 +6,9 @@ local jobs = require "shunt.jobs"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 
-local worker = { summary = "Run jobs, until SIGTERM or SIGINT; those that run then are let end." }
+local worker = {}
 
 local LOOK_MS = 100
-
-function worker.options(parser)
-  parser:option "--queue":argname "Q":description "Only jobs of this queue. Default: of all.":count "*"
-  parser:option "--concurrency":argname "N":description "How many run at once. Default: 4."
-  parser:flag "--once":description "End as soon as none is due."
-end
 
 local function tell(...)
   print(...)

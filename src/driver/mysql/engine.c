@@ -156,7 +156,6 @@ const driver_engine driver_mysql = {
     .like = " LIKE REPLACE(",
     .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would quote what follows it */
     .text_type = "CHAR",
-    .levels = true,
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,

@@ -231,6 +231,14 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   return status;
 }
 
+static bool is_busy(const shunt_error *err) { return (err->engine_code & 0xff) == SQLITE_BUSY; }
+
+static const driver_queue queue = {
+    .identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
+    .now_ms = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+    .locked = "",
+};
+
 const driver_engine driver_sqlite3 = {
     .name = "sqlite3",
     .max_params = MAX_PARAMS,
@@ -239,7 +247,8 @@ const driver_engine driver_sqlite3 = {
     .like = " LIKE ",
     .like_end = "",
     .text_type = "TEXT",
-    .levels = false,
+    .queue = &queue,
+    .is_busy = is_busy,
     .private_database = private_database,
     .open = open_conn,
     .close = close_conn,

@@ -326,6 +326,21 @@ static void lists_the_newest_first(void **state) {
   yard_fails(y, shunt_jobs_list(y->session, NULL, "gone", 0, &rows, &y->err), SHUNT_E_USAGE, "not 'gone'");
 }
 
+static void lists_errors_as_people_read_them(void **state) {
+  BEGIN;
+  shunt_rows *rows;
+  yard_push(y, "old", NULL, NULL);
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  yard_sql(y, "UPDATE shunt_jobs SET error = 'SHUNT_E_TIMEOUT: as it was written before' WHERE env = '%s'");
+  yard_push(y, "new", NULL, NULL);
+  yard_fail(y, yard_next(y), SHUNT_E_DENIED, "no: it may not");
+  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err));
+  assert_string_equal(shunt_rows_column(rows, 11), "error");
+  assert_string_equal(shunt_rows_at(rows, 0)[11].as.bytes, "SHUNT_E_DENIED: no: it may not");
+  assert_string_equal(shunt_rows_at(rows, 1)[11].as.bytes, "SHUNT_E_TIMEOUT: as it was written before");
+  shunt_rows_free(rows);
+}
+
 static void gives_each_minute_of_a_schedule_to_one(void **state) {
   BEGIN;
   bool mine;
@@ -374,6 +389,7 @@ int main(void) {
       yard_tests(runs_nothing_more_once_a_reload_has_moved_the_queue),
       yard_tests(revives_dead_ones_and_purges_what_has_ended),
       yard_tests(lists_the_newest_first),
+      yard_tests(lists_errors_as_people_read_them),
       yard_tests(gives_each_minute_of_a_schedule_to_one),
       yard_tests(refuses_what_makes_no_sense),
   };

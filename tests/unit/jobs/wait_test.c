@@ -81,13 +81,15 @@ static void hand_stop(hand *h) {
 
 /* ---- waiting ---- */
 
+static const shunt_push_options patient = {.retry = -1, .wait_ms = 60000};
+
 static void hands_the_result_to_who_waits(void **state) {
   BEGIN;
   hand h;
   char *result;
   hand_start(&h, y->worker);
   for (int i = 0; i < 20; i++) {
-    yard_fine(y, shunt_push_wait(y->session, "j", "{\"n\":[1,null]}", NULL, 60000, &result, &y->err));
+    yard_fine(y, shunt_push_wait(y->session, "j", "{\"n\":[1,null]}", &patient, &result, &y->err));
     assert_string_equal(result, "{\"n\":[1,null]}");
     shunt_free(result);
   }
@@ -100,8 +102,8 @@ static void hands_a_failure_to_who_waits_with_its_code(void **state) {
   hand h;
   char *result;
   hand_start(&h, y->worker);
-  shunt_push_options o = {.retry = 0};
-  yard_fails(y, shunt_push_wait(y->session, "fail", NULL, &o, 60000, &result, &y->err), SHUNT_E_DENIED,
+  shunt_push_options o = {.retry = 0, .wait_ms = 60000};
+  yard_fails(y, shunt_push_wait(y->session, "fail", NULL, &o, &result, &y->err), SHUNT_E_DENIED,
              "job 'fail' failed: no: it may not");
   assert_null(result);
   hand_stop(&h);
@@ -112,9 +114,11 @@ static void waits_no_longer_than_its_timeout(void **state) {
   BEGIN;
   char *result;
   assert_null(yard_try_next(y)); /* the tables are there */
-  yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, 300, &result, &y->err), SHUNT_E_TIMEOUT, "it goes on");
+  yard_fails(
+      y, shunt_push_wait(y->session, "j", NULL, &(shunt_push_options){.retry = -1, .wait_ms = 300}, &result, &y->err),
+      SHUNT_E_TIMEOUT, "it goes on");
   yard_fine(y, shunt_session_timeout(y->session, 300, &y->err));
-  yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, 0, &result, &y->err), SHUNT_E_TIMEOUT, "it goes on");
+  yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, &result, &y->err), SHUNT_E_TIMEOUT, "it goes on");
   yard_fine(y, shunt_session_timeout(y->session, 0, &y->err));
   yard_complete(y, yard_next(y), "1");
   yard_complete(y, yard_next(y), "1");
@@ -133,7 +137,8 @@ static void *ask(void *ud) {
   shunt_session *s;
   a->err.status = shunt_session_open(a->y->app, NULL, &s, &a->err);
   if (a->err.status) return NULL;
-  a->err.status = shunt_push_wait(s, "j", "5", &(shunt_push_options){.unique_key = "k"}, 60000, &a->result, &a->err);
+  a->err.status =
+      shunt_push_wait(s, "j", "5", &(shunt_push_options){.unique_key = "k", .wait_ms = 60000}, &a->result, &a->err);
   shunt_session_close(s);
   return NULL;
 }
@@ -224,7 +229,7 @@ static void refuses_to_wait_in_a_transaction_that_hides_the_job(void **state) {
   char *result;
   if (y->kind == YARD_OWN) skip();
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = queue_client(y)}, &tx, &y->err));
-  yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, 0, &result, &y->err), SHUNT_E_CONFLICT,
+  yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, &result, &y->err), SHUNT_E_CONFLICT,
              "no worker sees it before that has ended");
   yard_fine(y, shunt_commit(tx, &y->err));
   assert_null(yard_try_next(y));
@@ -237,7 +242,7 @@ static void sends_at_once_what_a_transaction_elsewhere_waits_for(void **state) {
   char *result;
   hand_start(&h, y->worker);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = "other"}, &tx, &y->err));
-  yard_fine(y, shunt_push_wait(y->session, "j", "3", NULL, 60000, &result, &y->err));
+  yard_fine(y, shunt_push_wait(y->session, "j", "3", &patient, &result, &y->err));
   assert_string_equal(result, "3");
   shunt_free(result);
   yard_fine(y, shunt_commit(tx, &y->err));
@@ -309,9 +314,9 @@ static void finds_at_once_that_a_job_waits_for_what_its_waiter_has_locked(void *
   make_effects(y, elsewhere(y));
   hand_begin(&h);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = elsewhere(y)}, &tx, &y->err));
-  yard_fails(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err), SHUNT_E_CONFLICT, "who waits");
+  yard_fails(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err), SHUNT_E_CONFLICT, "who waits");
   yard_fine(y, shunt_rollback(tx, &y->err));
-  yard_fine(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err));
+  yard_fine(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err));
   shunt_free(result);
   hand_stop(&h);
 }
@@ -328,7 +333,7 @@ static void goes_up_a_level_so_that_the_waiters_connection_is_not_needed(void **
   hand_begin(&h);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = "narrow"}, &tx, &y->err));
   yard_fine(y, shunt_sql(y->session, "narrow", "INSERT INTO effects VALUES (0)", NULL, 0, NULL, NULL, &y->err));
-  yard_fine(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err));
+  yard_fine(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err));
   shunt_free(result);
   yard_fine(y, shunt_commit(tx, &y->err));
   yard_fine(y, shunt_sql(y->session, "narrow", "SELECT n FROM effects ORDER BY n", NULL, 0, &rows, NULL, &y->err));
@@ -347,7 +352,7 @@ static void tells_at_once_without_levels_that_it_would_wait_for_ever(void **stat
   make_effects(y, "narrow");
   hand_begin(&h);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = "narrow"}, &tx, &y->err));
-  yard_fails(y, shunt_push_wait(y->session, "j", "1", NULL, 60000, &result, &y->err), SHUNT_E_CONFLICT, "waits");
+  yard_fails(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err), SHUNT_E_CONFLICT, "waits");
   yard_fine(y, shunt_rollback(tx, &y->err));
   hand_stop(&h);
   drop_effects(y, "narrow");
@@ -537,7 +542,7 @@ static void is_woken_by_a_push_of_another_application(void **state) {
   snprintf(path, sizeof path, "%s/shunt.yaml", y->folder);
   yard_fine(y, shunt_open(path, &(shunt_options){.env = y->env}, &app, &y->err));
   yard_fine(y, shunt_session_open(app, NULL, &s, &y->err));
-  yard_fine(y, shunt_push_wait(s, "j", "1", NULL, 60000, &result, &y->err));
+  yard_fine(y, shunt_push_wait(s, "j", "1", &patient, &result, &y->err));
   shunt_free(result);
   shunt_session_close(s);
   shunt_close(app);

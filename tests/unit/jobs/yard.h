@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "jobs/queue.h"
+#include "jobs/store.h"
 #include "shunt.h"
 
 typedef enum yard_kind { YARD_OWN, YARD_MAIN, YARD_PG } yard_kind;
@@ -127,8 +127,8 @@ static inline shunt_status yard_try_sql(yard *y, const char *sql, int64_t *numbe
   yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
   shunt_rows *rows = rows_new();
   assert_non_null(rows);
-  queue q = queue_of(s);
-  shunt_status status = queue_run(&q, text, NULL, 0, rows, NULL, &y->err);
+  job_store q = store_of(s);
+  shunt_status status = store_run(&q, &(store_sql){text, NULL, 0}, rows, NULL, &y->err);
   if (number) *number = !status && rows->count ? rows_row(rows, 0)[0].as.integer : -1;
   shunt_rows_free(rows);
   shunt_session_close(s);

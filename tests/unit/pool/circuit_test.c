@@ -22,7 +22,7 @@ static void hold(pools *p) { retry_at(p, INT64_MAX); }
 static void assert_refused(pools *p, int level, shunt_status expected, const char *words) {
   driver_conn *none = (driver_conn *)p;
   shunt_error err;
-  assert_int_equal(pool_acquire(p, &client, level, NULL, 0, &none, &err), expected);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .level = level}, &none, &err), expected);
   assert_null(none);
   assert_int_equal(err.status, expected);
   if (!strstr(err.message, words)) fail_msg("'%s' does not say '%s'", err.message, words);
@@ -48,12 +48,13 @@ static void after_five_failures_in_a_row_the_server_is_left_alone(void **state) 
   assert_refused(p, 0, SHUNT_E_DATASOURCE, "client 'pg' is taken to be down: 5 attempts in a row");
   assert_refused(p, 0, SHUNT_E_DATASOURCE, "The last failure: attempt 4 was refused");
   assert_refused(p, 0, SHUNT_E_DATASOURCE, " ms. ");
-  assert_int_equal(pool_acquire(p, &client, 0, NULL, 0, &none, &err), SHUNT_E_DATASOURCE);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &client}, &none, &err), SHUNT_E_DATASOURCE);
   assert_string_equal(err.client, "pg");
   assert_string_equal(err.sqlstate, "08006");
   assert_int_equal(err.engine_code, 1234);
-  assert_int_equal(pool_acquire(p, &client, 0, NULL, 0, &none, NULL), SHUNT_E_DATASOURCE);
-  assert_int_equal(pool_try_acquire(p, &client, 0, NULL, 0, &none, &err), SHUNT_E_DATASOURCE);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &client}, &none, NULL), SHUNT_E_DATASOURCE);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .no_wait = true}, &none, &err),
+                   SHUNT_E_DATASOURCE);
   assert_int_equal(server.attempts, CIRCUIT_OPENS_AT);
   shunt_pool_stats stats = pool_stats_of(p, &client, 0);
   assert_true(stats.circuit_open);
@@ -88,7 +89,7 @@ static void failures_at_every_level_count_together_and_for_one_client_alone(void
   assert_refused(p, 9, SHUNT_E_DATASOURCE, "taken to be down");
   assert_true(pool_stats_of(p, &client, 20).circuit_open);
   server.refuse = SHUNT_OK;
-  assert_int_equal(pool_acquire(p, &other, 0, NULL, 0, &conn, NULL), SHUNT_OK);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &other}, &conn, NULL), SHUNT_OK);
   pool_release(conn, 0);
   pools_free(p);
 }
@@ -194,7 +195,8 @@ enum { AT_ONCE = 30 };
 static void more_at_once(void) {
   driver_conn *none;
   if (server.attempts < AT_ONCE)
-    assert_int_not_equal(pool_acquire(probed, &client, server.attempts, NULL, 0, &none, NULL), 0);
+    assert_int_not_equal(
+        pool_acquire(probed, &(pool_request){.client = &client, .level = server.attempts}, &none, NULL), 0);
 }
 
 static void attempts_that_were_under_way_do_not_lengthen_the_back_off(void **state) {
@@ -246,7 +248,7 @@ typedef struct caller {
 static void *ask_once(void *arg) {
   caller *me = arg;
   driver_conn *conn = NULL;
-  shunt_status status = pool_acquire(me->p, &client, 0, NULL, 0, &conn, NULL);
+  shunt_status status = pool_acquire(me->p, &(pool_request){.client = &client}, &conn, NULL);
   me->refused += status == SHUNT_E_DATASOURCE;
   if (!status) pool_release(conn, 0);
   return NULL;
@@ -265,7 +267,7 @@ static void who_waits_when_the_server_goes_down_is_told_at_once(void **state) {
   }
   while (pool_stats_of(p, &client, 0).waiting < N) sched_yield();
   driver_conn *none = conn;
-  assert_int_equal(pool_try_acquire(p, &client, 0, NULL, 0, &none, NULL), SHUNT_OK);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .no_wait = true}, &none, NULL), SHUNT_OK);
   assert_null(none);
   server.refuse = SHUNT_E_DATASOURCE;
   conn->broken = true;
@@ -291,7 +293,7 @@ static void *work(void *arg) {
     if (rng_below(&me->random, 50) == 0)
       atomic_store(&server.refuse, rng_below(&me->random, 3) ? SHUNT_OK : SHUNT_E_DATASOURCE);
     if (rng_below(&me->random, 50) == 0) pass(me->p);
-    shunt_status status = (patient ? pool_acquire : pool_try_acquire)(me->p, &client, 0, NULL, 0, &conn, NULL);
+    shunt_status status = pool_acquire(me->p, &(pool_request){.client = &client, .no_wait = !patient}, &conn, NULL);
     me->refused += status == SHUNT_E_DATASOURCE;
     me->timeouts += status == SHUNT_E_TIMEOUT;
     me->wrong += status && status != SHUNT_E_DATASOURCE && status != SHUNT_E_TIMEOUT;

@@ -9,14 +9,15 @@ static void a_level_does_not_wait_for_another(void **state) {
   shunt_error err;
   for (int level = 0; level < LEVELS; level++) {
     for (int i = 0; i < 2; i++)
-      assert_int_equal(pool_acquire(p, &client, level, NULL, 0, &held[level][i], &err), SHUNT_OK);
-    assert_int_equal(pool_acquire(p, &client, level, NULL, 0, &none, &err), SHUNT_E_TIMEOUT);
+      assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .level = level}, &held[level][i], &err),
+                       SHUNT_OK);
+    assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .level = level}, &none, &err), SHUNT_E_TIMEOUT);
     assert_int_equal(pool_stats_of(p, &client, level + 1).open, 0);
   }
   for (int level = 0; level < LEVELS; level++) {
     pool_release(held[level][0], level);
     assert_int_equal(pool_stats_of(p, &client, level).busy, 1);
-    assert_int_equal(pool_acquire(p, &client, level, NULL, 0, &none, &err), SHUNT_OK);
+    assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .level = level}, &none, &err), SHUNT_OK);
     assert_ptr_equal(none, held[level][0]); /* its own, not another level's */
     for (int i = 0; i < 2; i++) pool_release(held[level][i], level);
   }
@@ -27,7 +28,7 @@ static void *climb(void *arg) {
   pools *p = arg;
   for (int level = 0; level < 200; level++) {
     driver_conn *conn;
-    if (pool_acquire(p, &client, level, NULL, 0, &conn, NULL)) return arg;
+    if (pool_acquire(p, &(pool_request){.client = &client, .level = level}, &conn, NULL)) return arg;
     pool_release(conn, level);
   }
   return NULL;

@@ -43,7 +43,7 @@ static void a_rollback_at_release_has_its_own_time(void **state) {
   (void)state;
   pools *p = server_begin((cat_pool){.max = 1});
   driver_conn *conn;
-  assert_int_equal(pool_acquire(p, &client, 0, NULL, 1, &conn, NULL), SHUNT_OK);
+  assert_int_equal(pool_acquire(p, &(pool_request){.client = &client, .deadline_ns = 1}, &conn, NULL), SHUNT_OK);
   assert_int_equal(conn->deadline_ns, 1);
   conn->in_transaction = true;
   int64_t before_ns = clock_monotonic_ns();

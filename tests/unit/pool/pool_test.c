@@ -53,12 +53,13 @@ static void a_wait_ends_with_the_call_where_that_is_sooner(void **state) {
   driver_conn *a = acquire(w), *b = acquire(w), *none = a;
   const int64_t now_ns = clock_monotonic_ns(), until_ns[] = {1, now_ns, now_ns + 2000000};
   for (int i = 0; i < 3; i++) {
-    shunt_status status = pool_acquire(w->pools, &w->d.client, 0, NULL, until_ns[i], &none, &w->d.err);
+    shunt_status status =
+        pool_acquire(w->pools, &(pool_request){.client = &w->d.client, .deadline_ns = until_ns[i]}, &none, &w->d.err);
     assert_fails(&w->d, status, SHUNT_E_TIMEOUT, "ms that were left of the call's own timeout");
     assert_null(none);
   }
   release(a);
-  assert_int_equal(pool_acquire(w->pools, &w->d.client, 0, NULL, 1, &none, &w->d.err),
+  assert_int_equal(pool_acquire(w->pools, &(pool_request){.client = &w->d.client, .deadline_ns = 1}, &none, &w->d.err),
                    SHUNT_OK); /* who need not wait */
   assert_int_equal(none->deadline_ns, 1);
   release(none);
@@ -71,13 +72,17 @@ static void one_that_asks_without_waiting_gets_what_is_free_or_nothing(void **st
   remake_pools(w);
   driver_conn *held[2], *none = NULL;
   for (int i = 0; i < 2; i++)
-    assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, NULL, 0, &held[i], &w->d.err), SHUNT_OK);
+    assert_int_equal(
+        pool_acquire(w->pools, &(pool_request){.client = &w->d.client, .no_wait = true}, &held[i], &w->d.err),
+        SHUNT_OK);
   none = held[0];
-  assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, NULL, 0, &none, &w->d.err), SHUNT_OK);
+  assert_int_equal(pool_acquire(w->pools, &(pool_request){.client = &w->d.client, .no_wait = true}, &none, &w->d.err),
+                   SHUNT_OK);
   assert_null(none);
   assert_counts(w, 2, 2, 0);
   release(held[0]);
-  assert_int_equal(pool_try_acquire(w->pools, &w->d.client, 0, NULL, 0, &none, &w->d.err), SHUNT_OK);
+  assert_int_equal(pool_acquire(w->pools, &(pool_request){.client = &w->d.client, .no_wait = true}, &none, &w->d.err),
+                   SHUNT_OK);
   assert_ptr_equal(none, held[0]);
   release(held[0]);
   release(held[1]);
@@ -118,7 +123,8 @@ static void what_happened_is_counted(void **state) {
 static void every_level_of_sqlite_shares_one_pool(void **state) {
   world *w = *state;
   driver_conn *conn = NULL;
-  assert_int_equal(pool_acquire(w->pools, &w->d.client, 3, NULL, 0, &conn, &w->d.err), SHUNT_OK);
+  assert_int_equal(pool_acquire(w->pools, &(pool_request){.client = &w->d.client, .level = 3}, &conn, &w->d.err),
+                   SHUNT_OK);
   assert_counts(w, 1, 1, 0);
   pool_release(conn, 3);
   assert_ptr_equal(acquire(w), conn);
@@ -345,7 +351,7 @@ static void a_pool_that_went_is_drained(void **state) {
   assert_int_equal(pool_stats_of(before, &w->d.client, 0).open, 1);
   release(a);
   assert_int_equal(pool_stats_of(before, &w->d.client, 0).open, 0);
-  assert_int_equal(pool_acquire(before, &w->d.client, 0, NULL, 0, &a, &w->d.err),
+  assert_int_equal(pool_acquire(before, &(pool_request){.client = &w->d.client}, &a, &w->d.err),
                    SHUNT_OK); /* who began with it ends with it */
   release(a);
   assert_int_equal(pool_stats_of(before, &w->d.client, 0).open, 0);

@@ -60,7 +60,6 @@ static void server_rollback(driver_conn *conn) {
 }
 
 static const driver_engine server_engine = {.name = "nothing",
-                                            .levels = true,
                                             .private_database = server_is_shared,
                                             .open = server_open,
                                             .close = server_close,
@@ -88,7 +87,7 @@ static inline pools *server_begin(cat_pool limits) {
 static inline driver_conn *server_acquire(pools *p, int level) {
   driver_conn *conn = NULL;
   shunt_error err;
-  if (pool_acquire(p, &client, level, NULL, 0, &conn, &err)) fail_msg("%s", err.message);
+  if (pool_acquire(p, &(pool_request){.client = &client, .level = level}, &conn, &err)) fail_msg("%s", err.message);
   return conn;
 }
 

@@ -28,7 +28,7 @@ static void *queue_up(void *arg) {
   shunt_error err;
   if (q->gate) atomic_fetch_sub(q->gate, 1);
   while (q->gate && atomic_load(q->gate) > 0) sched_yield();
-  q->status = pool_acquire(q->w->pools, &q->w->d.client, 0, NULL, 0, &conn, &err);
+  q->status = pool_acquire(q->w->pools, &(pool_request){.client = &q->w->d.client}, &conn, &err);
   if (q->status) return NULL;
   q->order[atomic_fetch_add(q->served, 1)] = q->number;
   pool_release(conn, 0);
@@ -148,7 +148,7 @@ static void *work(void *arg) {
   shunt_error err;
   for (int i = 0; i < 400; i++) {
     driver_conn *conn = NULL;
-    shunt_status status = pool_acquire(me->w->pools, &me->w->d.client, 0, NULL, 0, &conn, &err);
+    shunt_status status = pool_acquire(me->w->pools, &(pool_request){.client = &me->w->d.client}, &conn, &err);
     me->timeouts += status == SHUNT_E_TIMEOUT;
     me->wrong += status != SHUNT_OK && status != SHUNT_E_TIMEOUT;
     if (status) continue;

@@ -37,7 +37,7 @@ static world *begin_world(const int *max, int npools, int nsessions) {
 }
 
 static shunt_status take(world *w, int session, int p, driver_conn **conn, shunt_error *err) {
-  return pool_acquire(w->pools, &w->clients[p], 0, &w->parties[session], 0, conn, err);
+  return pool_acquire(w->pools, &(pool_request){.client = &w->clients[p], .party = &w->parties[session]}, conn, err);
 }
 
 static driver_conn *must_take(world *w, int session, int p) {
@@ -187,9 +187,12 @@ static void one_who_holds_without_a_name_is_taken_to_work(void **state) {
   (void)state;
   world *w = begin_world((int[]){1}, 1, 1);
   driver_conn *conn, *none;
-  assert_int_equal(pool_acquire(w->pools, &w->clients[0], 0, NULL, 0, &conn, NULL), SHUNT_OK);
+  assert_int_equal(pool_acquire(w->pools, &(pool_request){.client = &w->clients[0]}, &conn, NULL), SHUNT_OK);
   int64_t soon_ns = clock_monotonic_ns() + NS_PER_MS;
-  assert_int_equal(pool_acquire(w->pools, &w->clients[0], 0, &w->parties[0], soon_ns, &none, NULL), SHUNT_E_TIMEOUT);
+  assert_int_equal(
+      pool_acquire(w->pools, &(pool_request){.client = &w->clients[0], .party = &w->parties[0], .deadline_ns = soon_ns},
+                   &none, NULL),
+      SHUNT_E_TIMEOUT);
   pool_release(conn, 0);
   pools_free(w->pools);
 }

@@ -46,7 +46,7 @@ static inline int end(void **state) {
 }
 
 static inline shunt_status try_acquire(world *w, driver_conn **conn) {
-  return pool_acquire(w->pools, &w->d.client, 0, NULL, 0, conn, &w->d.err);
+  return pool_acquire(w->pools, &(pool_request){.client = &w->d.client}, conn, &w->d.err);
 }
 
 static inline driver_conn *acquire(world *w) {

@@ -172,7 +172,7 @@ static void there_is_time_to_roll_back_when_the_time_is_up(void **state) {
 /* ---- a server that does not answer ---- */
 
 /* The server's process for the connection, stopped; only where it is a process of this machine that we may stop. */
-static pid_t stop(server *s) {
+static pid_t stop_server(server *s) {
   char path[40], name[16] = "";
   pid_t pid = (pid_t)PQbackendPID(pg_of(s->conn)->pg);
   snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
@@ -188,7 +188,7 @@ static pid_t stop(server *s) {
 static void a_server_that_has_stopped_is_given_up(void **state) {
   server *s = server_of(state);
   make_table(s);
-  pid_t pid = stop(s);
+  pid_t pid = stop_server(s);
   give_time(s, 100);
   shunt_status status = try_run(s, "INSERT INTO timed VALUES (1)");
   driver_pg.rollback(s->conn);
@@ -203,7 +203,7 @@ static void a_commit_whose_outcome_is_not_known_says_so(void **state) {
   server *s = server_of(state);
   begin_transaction(s);
   run(s, "SELECT 1");
-  pid_t pid = stop(s);
+  pid_t pid = stop_server(s);
   give_time(s, 100);
   shunt_status status = driver_pg.commit(s->conn, &s->err);
   kill(pid, SIGCONT);
@@ -215,7 +215,7 @@ static void a_commit_whose_outcome_is_not_known_says_so(void **state) {
 static void a_rollback_waits_no_longer_than_the_grace(void **state) {
   server *s = server_of(state);
   begin_transaction(s);
-  pid_t pid = stop(s);
+  pid_t pid = stop_server(s);
   give_time(s, 100);
   driver_pg.rollback(s->conn);
   kill(pid, SIGCONT);
@@ -232,7 +232,7 @@ static void what_does_not_fit_on_the_wire_waits_no_longer(void **state) {
   shunt_value big = shunt_blob(bytes, size);
   assert_int_equal(try_with(s, sql, &big, 1), SHUNT_OK);
   assert_int_equal(shunt_rows_at(s->rows, 0)[0].as.integer, (int64_t)size);
-  pid_t pid = stop(s);
+  pid_t pid = stop_server(s);
   give_time(s, 100);
   shunt_status status = driver_pg.send(s->conn, sql, sizeof sql - 1, &big, 1, &s->err);
   int fd = status ? -1 : driver_pg.start(s->conn);
@@ -251,7 +251,7 @@ static void a_load_waits_no_longer(void **state) {
   make_table(s);
   begin_transaction(s);
   assert_int_equal(driver_pg.load_begin(s->conn, "timed", columns, 1, &sql, &s->err), SHUNT_OK);
-  pid_t pid = stop(s);
+  pid_t pid = stop_server(s);
   give_time(s, 100);
   shunt_status status = SHUNT_OK;
   for (int i = 0; i < 10000000 && !status; i++) status = driver_pg.load_row(s->conn, &row, &s->err);

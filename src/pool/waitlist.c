@@ -1,5 +1,5 @@
 #define _POSIX_C_SOURCE 200809L
-#include "pool/queue.h"
+#include "pool/waitlist.h"
 
 #include <time.h>
 
@@ -13,47 +13,47 @@ static bool init_wake(pthread_cond_t *wake) {
   return ok;
 }
 
-bool queue_join(queue *q, waiter *w, struct wait_party *party) {
+bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party) {
   if (!init_wake(&w->wake)) return false;
   w->party = party;
   w->queued = true;
   w->conn = NULL;
   w->next = NULL;
-  *(q->last ? &q->last->next : &q->first) = w;
-  q->last = w;
-  q->waiting++;
+  *(list->last ? &list->last->next : &list->first) = w;
+  list->last = w;
+  list->waiting++;
   return true;
 }
 
-shunt_status queue_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns) {
+shunt_status waitlist_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns) {
   const struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
   int rc = 0;
   while (w->queued && rc == 0) rc = pthread_cond_timedwait(&w->wake, lock, &until);
   return w->queued ? SHUNT_E_TIMEOUT : SHUNT_OK;
 }
 
-void queue_cut(queue *q, waiter *w) {
-  waiter **at = &q->first, *before = NULL;
+void waitlist_cut(waitlist *list, waiter *w) {
+  waiter **at = &list->first, *before = NULL;
   while (*at != w) {
     before = *at;
     at = &before->next;
   }
   *at = w->next;
-  if (q->last == w) q->last = before;
-  q->waiting--;
+  if (list->last == w) list->last = before;
+  list->waiting--;
   w->queued = false;
 }
 
-void queue_leave(queue *q, waiter *w) {
-  if (w->queued) queue_cut(q, w);
+void waitlist_leave(waitlist *list, waiter *w) {
+  if (w->queued) waitlist_cut(list, w);
   pthread_cond_destroy(&w->wake);
 }
 
-void queue_serve(queue *q, driver_conn *conn) {
-  waiter *w = q->first;
-  q->first = w->next;
-  if (!q->first) q->last = NULL;
-  q->waiting--;
+void waitlist_serve(waitlist *list, driver_conn *conn) {
+  waiter *w = list->first;
+  list->first = w->next;
+  if (!list->first) list->last = NULL;
+  list->waiting--;
   if (conn) conn->holder = w->party;
   w->conn = conn;
   w->queued = false;

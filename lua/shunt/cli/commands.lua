@@ -1,0 +1,257 @@
+--- The commands of shunt and their flags, declared once: the parser and --help, the completions, the manual page and the
+--- table in the manual come from here. lua/shunt/cli/NAME.lua runs the command NAME.
+local commands = {}
+
+---@class shunt.cli.flag
+---@field [1] string its name: "--relation", or "-c --config"
+---@field [2] string? what its value is called; false for a flag without a value
+---@field [3] string what it does
+---@field complete string|string[]? its values: words, or "clients", "environments", "files", …: see complete.lua
+---@field choices string[]? all values there are
+---@field many boolean? it may be given more than once
+---@field negative string? a pattern of values that begin with a minus
+
+---@class shunt.cli.argument
+---@field [1] string what it is called: "MODEL"
+---@field [2] string what it is
+---@field args string? "?" if it may be left out, "*" if there may be any number
+---@field complete string?
+---@field choices string[]?
+---@field target string? the name of its value, if it is not the one in lower case
+
+---@class shunt.cli.command
+---@field name string
+---@field summary string one sentence
+---@field details string? what the manual page says beyond the summary
+---@field arguments shunt.cli.argument[]
+---@field flags shunt.cli.flag[]
+---@field without_config boolean? it opens no application, and takes neither -c nor --env
+---@field rest boolean? what follows its first argument is not parsed: it belongs to the program that it runs
+---@field hidden boolean?
+---@field takes table<string, string[]>? of an action, the flags and arguments that not every action takes
+
+commands.summary = "resolve, explain, query, check, test and measure routing rules, and run jobs"
+
+commands.description = {
+  "shunt hosts routing rules written in Lua. For each access to a model or a relation, the rules decide which datasource, table "
+    .. "and connection-pool level it goes to. Datasources are SQLite files and databases of PostgreSQL, MySQL and MariaDB. The "
+    .. "command shows these decisions and how they came about, reads rows, checks an application, runs its specs and jobs, and "
+    .. "measures it.",
+  "Output is meant for people on a terminal; it is plain text in a pipe. With --json it is meant for programs: one JSON object "
+    .. "on a line, with its keys in a fixed order. Errors go to standard error.",
+}
+
+local MODES = { "_inherit_", "_initial_", "_auto_" }
+
+commands.config = {
+  { "-c --config", "FILE", "The app config. Default: shunt.yaml in the working folder.", complete = "files" },
+  { "--env", "NAME", "The environment, which selects the overlay shunt.NAME.yaml. Default: SHUNT_ENV, or dev if that is not "
+    .. "set. A name other than dev, test and prod needs its overlay.", complete = "environments" },
+}
+
+--- What describes an access. Some flags differ for reads alone.
+local function request_flags(reads_only)
+  return {
+    { "--relation", "P.R", "The access follows the relation R of the model P, as in user.orders.", complete = "relations" },
+    { "--relation-client", "C", "The client given with the call: a name, _inherit_, _initial_ or _auto_.",
+      complete = { "clients", table.unpack(MODES) } },
+    { "--instance", "I", "The session's instance.", complete = "instances" },
+    { "--client", "C", "The client that the call asks for explicitly.", complete = "clients" },
+    { "--current", "C", "The datasource that the session was switched to.", complete = "clients" },
+    { "--parent", "C", "The datasource of the relation's parent. Default: where the parent model resolves to.",
+      complete = "clients" },
+    { "--op", reads_only and "read" or "read|write", "Whether it reads or writes. Default: read.",
+      choices = reads_only and { "read" } or { "read", "write" } },
+    { "--level", "N", "The session's level. Default: 0.", negative = "^%-%d" },
+    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =."
+      or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
+      .. "value is text.", many = true },
+    { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
+  }
+end
+
+local MODEL = { "MODEL", "The model. With --relation it may be left out: it is the relation's target.", args = "?",
+  complete = "models" }
+
+local function with(list, ...)
+  for _, flag in ipairs { ... } do list[#list + 1] = flag end
+  return list
+end
+
+commands.list = {
+  {
+    name = "init", summary = "Make a small application that works at once, on SQLite.", without_config = true,
+    details = "It writes the configuration, an overlay for tests, rules, a job, a spec, data in SQLite files and editor support "
+      .. "for the Lua language server, and prints the next steps.",
+    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } }, flags = {},
+  },
+  {
+    name = "resolve", summary = "Show where an access goes, and by which rule.", arguments = { MODEL },
+    flags = with(request_flags(false), { "--json", false, "Print the decision as one JSON object." }),
+  },
+  {
+    name = "explain", summary = "Show how a decision comes about, rule by rule.", arguments = { MODEL },
+    details = "It prints each rule with its place and result, the fields that the decision depends on, whether the decision is "
+      .. "cached, and which single changes of a field would lead elsewhere. Each change it prints was tried: for columns and "
+      .. "attributes with values that the rule files mention beside them, and a few others.",
+    flags = with(request_flags(false),
+      { "--all", false, "Name every rule whose conditions did not hold, however many there are." },
+      { "--json", false, "Print the decision as one JSON object, with the changes that would lead elsewhere." }),
+  },
+  {
+    name = "query", summary = "Print rows of a model, with relations on any datasource.", arguments = { MODEL },
+    details = "Rows are printed as a table, related rows indented, or as JSON lines. In JSON, a relation's name holds an array, "
+      .. "an object or null.",
+    flags = with(request_flags(true),
+      { "--include", "a,a.b", "Relations to load with the rows.", many = true },
+      { "--columns", "a,b", "Columns to read. Default: all.", many = true },
+      { "--order", "a,-b", "Columns to sort by; a minus means descending.", many = true, negative = "^%-[^-]" },
+      { "--limit", "N", "The highest number of rows.", negative = "^%-%d" },
+      { "--offset", "N", "The number of rows to skip.", negative = "^%-%d" },
+      { "--timeout", "T", "Cancel the query after this time, as in 500ms or 2s. Default: no limit." },
+      { "--sql", false, "Show each statement with its datasource before the rows; with --json, on standard error." },
+      { "--json", false, "Print each row as one JSON object on a line." }),
+  },
+  {
+    name = "check", summary = "Check configuration, rules and jobs; report what leaves an isolated instance.", arguments = {},
+    details = "Without connecting, it finds accesses that can't be decided, conditions that name something that does not exist, "
+      .. "rules whose conditions can never hold, and every path on which an isolated instance leaves its own datasource.",
+    flags = {
+      { "--strict", false, "Fail on warnings and isolation leaks too." },
+      { "--online", false, "Also connect to every datasource, and compare its tables and columns with the models." },
+      { "--json", false, "Print one JSON object." },
+    },
+  },
+  {
+    name = "topology", summary = "Show clients, models, instances and the relations that cross datasources.", arguments = {},
+    flags = {
+      { "--format", "text|json|dot|mermaid", "The output format. Default: text.", choices = { "text", "json", "dot", "mermaid" } },
+      { "--json", false, "The same as --format json." },
+    },
+  },
+  {
+    name = "config", summary = "Print the merged configuration as YAML, with secrets hidden.", arguments = {}, flags = {},
+  },
+  {
+    name = "test", summary = "Run the application's busted specs, and show the rule coverage.",
+    details = "The environment is test unless --env or SHUNT_ENV names another. Afterwards it prints how many of the "
+      .. "application's rules decided at least once. It requires busted.",
+    arguments = { { "PATHS", "Spec files or folders. Default: spec/ beside the app config.", args = "*", complete = "files" } },
+    flags = {
+      { "--filter", "PATTERN", "Run only tests whose names match this Lua pattern.", many = true },
+      { "--output", "LIBRARY", "busted's output handler: TAP, json, gtest, … Default: busted's own.",
+        complete = { "gtest", "json", "junit", "plainTerminal", "TAP", "utfTerminal" } },
+    },
+  },
+  {
+    name = "run", summary = "Run a Lua program in which require \"shunt\" works.", rest = true,
+    details = "Write -c and --env before the script: shunt.open takes them if the program names no others. What follows the script "
+      .. "belongs to the script.",
+    arguments = {
+      { "SCRIPT.lua", "The program.", complete = "files" },
+      { "ARGS", "Its arguments, in `arg` and `...`.", args = "*", complete = "files" },
+    },
+    flags = {},
+  },
+  {
+    name = "worker", summary = "Run jobs until SIGTERM or SIGINT.", arguments = {},
+    details = "It runs the jobs that jobs.path in the configuration declares, each in a thread with a Lua state of its own, and "
+      .. "pushes those that are scheduled: once, however many workers there are. After the first signal it takes no further "
+      .. "jobs, waits for those that run, and ends. A second signal ends it at once; other workers run its jobs again.",
+    flags = {
+      { "--queue", "Q", "Run only jobs of this queue. Default: all queues.", many = true },
+      { "--concurrency", "N", "How many jobs run at once. Default: 4." },
+      { "--once", false, "End as soon as no job is due; push no scheduled jobs." },
+    },
+  },
+  {
+    name = "jobs", summary = "List jobs, retry dead ones, delete old ones.",
+    arguments = {
+      { "ACTION", "list: print jobs, the newest first. retry: make dead jobs ready again, as if they had never failed. purge: "
+        .. "delete jobs that are done or dead.", choices = { "list", "retry", "purge" } },
+      { "ID", "retry: only this job. Default: every dead job.", args = "?" },
+    },
+    flags = {
+      { "--queue", "Q", "Only jobs of this queue." },
+      { "--state", "STATE", "list: only jobs in this state. purge: only jobs that are done, or that are dead. Default: all.",
+        choices = { "ready", "running", "done", "dead" } },
+      { "--older", "T", "purge: only jobs that ended at least this long ago, as in 90m or 24h." },
+      { "--limit", "N", "list: the highest number of jobs; 0: all. Default: 50." },
+      { "--json", false, "Print JSON." },
+    },
+    takes = { list = { "--state", "--limit" }, retry = { "ID" }, purge = { "--state", "--older" } },
+  },
+  {
+    name = "bench", summary = "Measure on this machine what decisions and reads cost.", arguments = {},
+    details = "For every model, relation and instance of the application it measures decisions from the rules and from the "
+      .. "cache; on each datasource that answers it measures reading a row by its key and reading ten rows. The times include "
+      .. "the Lua module. Then it prints what the cache holds, and which rules take longest. It writes nothing.",
+    flags = {
+      { "--model", "MODEL", "Only this model and its relations. Default: all.", complete = "models" },
+      { "--seconds", "N", "How long to measure, roughly. Default: 2." },
+      { "--json", false, "Print the figures as one JSON object, with times in nanoseconds." },
+    },
+  },
+  {
+    name = "completion", summary = "Print the completion script of a shell.", without_config = true,
+    details = "For bash: source <(shunt completion bash). For zsh: put the output into a file _shunt in a folder of $fpath. For "
+      .. "fish: shunt completion fish | source.",
+    arguments = { { "SHELL", "bash, zsh or fish.", choices = { "bash", "zsh", "fish" } } }, flags = {},
+  },
+  {
+    name = "help", summary = "Show help for a command.", without_config = true,
+    arguments = { { "COMMAND", "The command. Default: the program itself.", args = "?", complete = "commands", target = "topic" } },
+    flags = { { "--man", false, "Print the manual page, shunt(1)." } },
+  },
+  {
+    name = "complete", summary = "Print what may stand at the end of a command line; for completion scripts.", hidden = true,
+    rest = true, without_config = true, arguments = { { "WORDS", "The words after shunt.", args = "*" } }, flags = {},
+  },
+}
+
+commands.version = { "--version", false, "Show the version and exit." }
+commands.help = { "-h --help", false, "Show this help and exit." }
+
+commands.exit_status = {
+  { 0, "Done." },
+  { 1, "A check or a spec failed, a guard denied the access, or a program that was run failed." },
+  { 2, "Wrong usage, including unknown names on the command line." },
+  { 3, "The configuration or the rules don't load (each mistake is printed as FILE:LINE:COLUMN: message), or a rule failed." },
+  { 4, "A datasource failed." },
+}
+
+commands.environment = {
+  { "SHUNT_ENV", "The environment, if --env is not given." },
+  { "SHUNT_APP", "The app config that require \"shunt.busted\" opens when specs run under plain busted." },
+  { "NO_COLOR", "No colours, if it is set and not empty." },
+}
+
+commands.files = {
+  { "shunt.yaml", "The app config." },
+  { "shunt.ENV.yaml", "The overlay for an environment." },
+  { "rules/*.lua", "Models, relations and rules." },
+  { "jobs/*.lua", "Jobs." },
+  { "jobs.db", "The queue, if the configuration names no other place." },
+  { "spec/*_spec.lua", "Specs for busted." },
+}
+
+commands.examples = {
+  "shunt init shop",
+  "shunt query user --include orders --sql -c shop/shunt.yaml",
+  "shunt explain order --instance acme -c shop/shunt.yaml",
+  "shunt test -c shop/shunt.yaml",
+}
+
+commands.by_name = {}
+for _, command in ipairs(commands.list) do commands.by_name[command.name] = command end
+
+--- All flags of a command, in the order of its help.
+---@return shunt.cli.flag[]
+function commands.flags(command)
+  local list = table.move(command.flags, 1, #command.flags, 1, {})
+  if not command.without_config then table.move(commands.config, 1, #commands.config, #list + 1, list) end
+  list[#list + 1] = commands.help
+  return list
+end
+
+return commands

@@ -1,0 +1,112 @@
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "bind/worker.h"
+
+crew *crew_new(shunt_app *app, bool drain, int nmembers) {
+  crew *w = base_zalloc(sizeof *w);
+  if (!w) return NULL;
+  w->members = base_zalloc((size_t)nmembers * sizeof *w->members);
+  if (!w->members) {
+    base_free(w);
+    return NULL;
+  }
+  w->app = app;
+  w->drain = drain;
+  w->nmembers = nmembers;
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&w->changed, &monotonic);
+  pthread_condattr_destroy(&monotonic);
+  pthread_mutex_init(&w->lock, NULL);
+  return w;
+}
+
+static void ask_to_stop(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  w->stopping = true;
+  pthread_cond_broadcast(&w->changed);
+  pthread_mutex_unlock(&w->lock);
+  if (w->worker) shunt_worker_stop(w->worker);
+}
+
+void crew_free(crew *w) {
+  ask_to_stop(w);
+  for (int i = 0; i < w->nmembers; i++) {
+    if (i < w->started)
+      pthread_join(w->members[i].thread, NULL);
+    else if (w->members[i].L)
+      lua_close(w->members[i].L);
+  }
+  shunt_worker_close(w->worker);
+  pthread_cond_destroy(&w->changed);
+  pthread_mutex_destroy(&w->lock);
+  base_free(w->members);
+  base_free(w);
+}
+
+bool crew_stopping(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  bool stopping = w->stopping;
+  pthread_mutex_unlock(&w->lock);
+  return stopping;
+}
+
+void crew_note(crew *w, const shunt_error *problem) {
+  pthread_mutex_lock(&w->lock);
+  w->problem = *problem;
+  pthread_mutex_unlock(&w->lock);
+}
+
+static int64_t from_now_ns(int64_t ms) {
+  int64_t now_ns = clock_monotonic_ns();
+  return ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + ms * NS_PER_MS : INT64_MAX;
+}
+
+/* False once the time has come. */
+static bool wait_until(crew *w, int64_t when_ns) {
+  struct timespec at = {.tv_sec = (time_t)(when_ns / NS_PER_S), .tv_nsec = (long)(when_ns % NS_PER_S)};
+  return pthread_cond_timedwait(&w->changed, &w->lock, &at) != ETIMEDOUT;
+}
+
+void crew_pause(crew *w, int64_t ms) {
+  int64_t until = from_now_ns(ms);
+  pthread_mutex_lock(&w->lock);
+  while (!w->stopping && wait_until(w, until)) continue;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void crew_begins(crew *w) {
+  pthread_mutex_lock(&w->lock);
+  w->running++;
+  pthread_mutex_unlock(&w->lock);
+}
+
+void crew_ends(crew *w, bool completed) {
+  pthread_mutex_lock(&w->lock);
+  w->running--;
+  (*(completed ? &w->completed : &w->failed))++;
+  pthread_mutex_unlock(&w->lock);
+}
+
+bool crew_stop(crew *w, bool bounded, int64_t ms) {
+  int64_t until = from_now_ns(ms);
+  ask_to_stop(w);
+  pthread_mutex_lock(&w->lock);
+  while (w->threads > 0) {
+    if (!bounded)
+      pthread_cond_wait(&w->changed, &w->lock);
+    else if (!wait_until(w, until))
+      break;
+  }
+  bool ended = w->threads == 0;
+  pthread_mutex_unlock(&w->lock);
+  if (ended) return true;
+  for (int i = 0; i < w->nmembers; i++) atomic_store(&w->members[i].limit.given_up, true);
+  shunt_worker_break_off(w->worker);
+  return false;
+}

@@ -1,0 +1,92 @@
+#include "jobs/failure.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+
+/* ---- writing ---- */
+
+/* A host's error may hold any bytes, and one that was too long was cut anywhere. */
+static json_t *text_of(const char *text) {
+  size_t size;
+  json_t *made = json_string(text);
+  if (made) return made;
+  char *repaired = utf8_repair(text, strlen(text), &size);
+  made = repaired ? json_stringn(repaired, size) : NULL;
+  base_free(repaired);
+  return made;
+}
+
+/* Empty ones are left out. */
+static bool put_text(json_t *all, const char *name, const char *text) {
+  return !text[0] || json_object_set_new(all, name, text_of(text)) == 0;
+}
+
+static bool put_number(json_t *all, const char *name, int number) {
+  return !number || json_object_set_new(all, name, json_integer(number)) == 0;
+}
+
+shunt_status failure_write(const shunt_error *why, char **text, shunt_error *err) {
+  json_t *all = json_object();
+  bool ok = put_text(all, "code", shunt_status_name(why->status)) && put_text(all, "message", why->message) &&
+            put_text(all, "client", why->client) && put_text(all, "sqlstate", why->sqlstate) &&
+            put_number(all, "engine_code", why->engine_code) && put_text(all, "rule", why->rule) &&
+            put_text(all, "file", why->file) && put_number(all, "line", why->line);
+  char *dumped = ok ? json_dumps(all, JSON_COMPACT) : NULL;
+  json_decref(all);
+  *text = dumped ? base_strdup(dumped) : NULL;
+  free(dumped);
+  return *text ? SHUNT_OK : error_memory(err);
+}
+
+/* ---- reading ---- */
+
+static shunt_status status_of(const char *name, size_t size) {
+  for (int s = SHUNT_E_CONFIG; s <= SHUNT_E_INTERNAL; s++) {
+    const char *known = shunt_status_name((shunt_status)s);
+    if (strlen(known) == size && strncmp(known, name, size) == 0) return (shunt_status)s;
+  }
+  return SHUNT_E_INTERNAL;
+}
+
+static void read_old(const char *text, shunt_error *why) {
+  const char *colon = strstr(text, ": ");
+  shunt_status status = colon ? status_of(text, (size_t)(colon - text)) : SHUNT_E_INTERNAL;
+  error_set(why, status, "%s", colon ? colon + 2 : text);
+}
+
+static void get_text(const json_t *all, const char *name, char *room, size_t size) {
+  const char *text = json_string_value(json_object_get(all, name));
+  snprintf(room, size, "%s", text ? text : "");
+}
+
+static int get_number(const json_t *all, const char *name) {
+  return (int)json_integer_value(json_object_get(all, name));
+}
+
+void failure_read(const char *text, shunt_error *why) {
+  json_t *all = json_loads(text, 0, NULL);
+  const char *code = json_string_value(json_object_get(all, "code"));
+  const char *message = json_string_value(json_object_get(all, "message"));
+  if (code) {
+    error_set(why, status_of(code, strlen(code)), "%s", message ? message : "");
+    get_text(all, "client", why->client, sizeof why->client);
+    get_text(all, "sqlstate", why->sqlstate, sizeof why->sqlstate);
+    get_text(all, "rule", why->rule, sizeof why->rule);
+    get_text(all, "file", why->file, sizeof why->file);
+    why->engine_code = get_number(all, "engine_code");
+    why->line = get_number(all, "line");
+  } else {
+    read_old(text, why);
+  }
+  json_decref(all);
+}
+
+const char *failure_print(const shunt_error *why, char *line, size_t room) {
+  snprintf(line, room, "%s: %s", shunt_status_name(why->status), why->message);
+  return line;
+}

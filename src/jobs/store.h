@@ -1,0 +1,67 @@
+/* For: the queue's tables: where they lie, and the statements that run there. They are made when they turn out to be
+ * missing.
+ * Owner: a queue is a value; what it points to is the session's generation's.
+ * Use: job_store store = store_of(s); store_run(&store, "SELECT … WHERE id = ?", QUEUE_PARAMS(shunt_integer(id)), rows,
+ * NULL, err).
+ *
+ * A job's row says in due_at when it may be claimed: a ready one from then on; a running one once its lease is out; one
+ * that is done or dead, where it is null, never. A running one of a name that may run n times at once holds one of n
+ * slots, of which a unique index keeps apart what two workers claim at once. */
+#ifndef SHUNT_JOBS_STORE_H
+#define SHUNT_JOBS_STORE_H
+
+#include "query/session.h"
+
+typedef struct job_store {
+  shunt_session *session;
+  const cat_client *client;
+  int level;
+  const char *env;
+  const driver_queue *dialect;
+  bool made; /* the tables are there for certain */
+} job_store;
+
+/* What workers hear of a push on. */
+#define STORE_CHANNEL "shunt_jobs"
+
+/* Of the session's generation, at its level. */
+job_store store_of(shunt_session *s);
+/* The level at which workers look for jobs and renew leases, and the tables are made: none that a session has, so that
+ * nothing that holds a connection keeps them from it. */
+int store_own_level(const catalog *c);
+/* Whether a transaction is open at the queue, in which what is sent there takes part. */
+bool store_in_transaction(const job_store *store);
+
+/* A statement; it borrows both. */
+typedef struct store_sql {
+  const char *text;
+  const shunt_value *params;
+  size_t nparams;
+} store_sql;
+
+#define STORE_SQL(text, ...)                                                                                           \
+  (&(const store_sql){text, (const shunt_value[]){__VA_ARGS__},                                                        \
+                      sizeof((const shunt_value[]){__VA_ARGS__}) / sizeof(shunt_value)})
+
+/* The result is added to rows; rows and affected may be NULL. Errors: those of statement_run. */
+shunt_status store_run(const job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected,
+                       shunt_error *err);
+/* The same with the session's sql_text. */
+shunt_status store_run_sql(const job_store *store, shunt_rows *rows, int64_t *affected, shunt_error *err);
+
+/* A job by a name that is its own in all databases, as far as this process can tell. */
+typedef struct store_key {
+  char text[96];
+} store_key;
+store_key store_key_of(const job_store *store, int64_t id);
+
+static inline shunt_value store_text(const char *text) {
+  return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();
+}
+
+/* To the session's sql_text: a parameter; and the time that it will be on the queue's clock in so many ms. */
+void store_put_text(const job_store *store, const char *text); /* NULL: null */
+void store_put_integer(const job_store *store, int64_t integer);
+void store_put_later(const job_store *store, int64_t ms);
+
+#endif
