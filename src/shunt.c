@@ -182,6 +182,19 @@ shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
   return status;
 }
 
+shunt_status shunt_settings(shunt_settings_form form, char **text, shunt_error *err) {
+  *text = NULL;
+  switch (form) {
+  case SHUNT_SETTINGS_DEFAULTS:
+    return config_defaults(text, err);
+  case SHUNT_SETTINGS_SCHEMA:
+    return config_schema(text, err);
+  case SHUNT_SETTINGS_MANUAL:
+    return config_manual(text, err);
+  }
+  return error_set(err, SHUNT_E_USAGE, "there is no form %d of the settings", (int)form);
+}
+
 void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
   generation *g = take_newest(app);
   pools_each(g->pools, each, ud);

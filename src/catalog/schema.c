@@ -210,7 +210,8 @@ static void check_map(const checker *c, const node *n, const schema *s, const pa
     path here = {at, e->key};
     /* the rule host has already left out what is declared for another environment */
     bool is_env = c->lua && !at->up && strcmp(e->key, "env") == 0;
-    if (!f && !is_env)
+    bool unset = s->engine && node_is_null(e->value); /* a key of another engine, from database.base maybe */
+    if (!f && !is_env && !unset)
       unknown_key(c, e, s, at);
     else if (f && !node_is_null(e->value) && (!s->spelled || e->value->kind == NODE_VALUE))
       check_field(c, s, f, e->value, &here);

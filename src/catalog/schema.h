@@ -57,6 +57,7 @@ typedef struct schema_field {
   schema_slot slot;
   size_t offset;
   const char *sentence; /* what it is for; NULL: not a setting of the configuration */
+  const char *see;      /* for the manual: a link to more; or NULL */
 } schema_field;
 
 struct schema {

@@ -23,6 +23,7 @@
 #define AT(record, member) SCHEMA_AT(record, member)
 #define POOLS .reload = SCHEMA_POOLS
 #define SAYS(text) .sentence = (text)
+#define SEE(link) .see = (link)
 #define END                                                                                                            \
   { .key = NULL }
 
@@ -40,38 +41,39 @@ static const char *const ops[] = {"read", "write", NULL};
 
 static const schema_field pool_rows[] = {
     {"min", INTEGER(0, INT16_MAX), IS("0"), AT(cat_client, pool.min), POOLS,
-     SAYS("Idle connections per level that idleTimeout does not close. None is opened in advance.")},
-    {"max", INTEGER(1, INT16_MAX), IS("8"), AT(cat_client, pool.max), POOLS, SAYS("Most connections per level.")},
+     SAYS("Connections per level that stay open when idle. None is opened in advance."),
+     SEE("[Connection pools](pools.md)")},
+    {"max", INTEGER(1, INT16_MAX), IS("8"), AT(cat_client, pool.max), POOLS, SAYS("Most connections per level."),
+     SEE("[Connection pools](pools.md)")},
     {"acquireTimeout", DURATION, IS("5s"), AT(cat_client, pool.acquire_timeout_ms), POOLS,
-     SAYS("How long a call waits for a free connection; 0s: not at all.")},
+     SAYS("How long to wait for a free connection; 0s: not at all.")},
     {"idleTimeout", DURATION, IS("60s"), AT(cat_client, pool.idle_timeout_ms), POOLS,
-     SAYS("Closes a connection that was not used for so long; 0s: never.")},
+     SAYS("When to close an unused connection; 0s: never.")},
     {"maxLifetime", DURATION, IS("30m"), AT(cat_client, pool.max_lifetime_ms), POOLS,
-     SAYS("Closes a connection of this age instead of using it again; 0s: never.")},
+     SAYS("When to close any connection, measured from its opening; 0s: never.")},
     END};
 static const schema pool = {pool_rows, .record = "cat_client"};
 
 /* clone comes first: database.base has all rows but that. */
 static const schema_field client_rows[] = {
     {"clone", NAME, POOLS,
-     SAYS("A client, or default: starts with the keys of that client. The keys given here are merged over them.")},
-    {"engine", WORD(settings_engines), UNSET("required"), POOLS, SAYS("The kind of database.")},
-    {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect; the keys depend on the engine.")},
-    {"pool", MAP(&pool), POOLS, SAYS("The connection pools of the client, one per level.")},
-    {"role", WORD(roles), IS("primary"), AT(cat_client, replica),
-     SAYS("Shown as role in every decision for the client.")},
+     SAYS("A client, or `default`: start from the settings of that client. This client's own settings win.")},
+    {"engine", WORD(settings_engines), UNSET("required"), POOLS, SAYS("The database engine. MariaDB is mysql.")},
+    {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect. The keys depend on the engine."),
+     SEE("[Connecting](#connecting)")},
+    {"pool", MAP(&pool), POOLS, SAYS("The connection pools, one per level.")},
+    {"role", WORD(roles), IS("primary"), AT(cat_client, replica), SAYS("Shown in the decision's role.")},
     END};
 const schema schema_client = {client_rows, .record = "cat_client"};
 static const schema base = {client_rows + 1, .record = "cat_client"};
 
 static const schema_field database_rows[] = {
-    {"defaultClient", NAME, UNSET("required"), SAYS("The client of every access that no rule sends to another one.")},
+    {"defaultClient", NAME, UNSET("required"), SAYS("The default client.")},
     {"maxLevel", INTEGER(0, CATALOG_MOST_LEVELS), IS("8"), AT(cat_settings, max_level),
-     SAYS("The highest level that a session can reach; 0: there are no levels.")},
-    {"base", MAP(&base), SAYS("Keys that all clients start with.")},
+     SAYS("The highest level of a session; 0: there are no levels."), SEE("[Levels](sessions.md#levels)")},
+    {"base", MAP(&base), SAYS("The settings that every client starts from: those of a client without `clone`.")},
     {"clients", NAMED(&schema_client),
-     SAYS("The clients (datasources) by name. A name holds no * and is none of "
-          "default, _inherit_, _initial_ and _auto_.")},
+     SAYS("The clients by name. A name contains no `*`, and is not `default`, `_inherit_`, `_initial_` or `_auto_`.")},
     END};
 const schema schema_database = {database_rows, .record = "cat_settings"};
 
@@ -79,20 +81,21 @@ const schema schema_database = {database_rows, .record = "cat_settings"};
 
 static const schema_field instance_rows[] = {
     {"id", .type = SCHEMA_INTEGER, UNSET("required if isolated"),
-     SAYS("The id that instance columns hold. No two instances have the same.")},
-    {"title", TEXT, UNSET("the name"), AT(cat_instance, title), SAYS("A text for people.")},
+     SAYS("The tenant's id, the value of instance columns. Unique.")},
+    {"title", TEXT, UNSET("the name"), AT(cat_instance, title), SAYS("A title for people.")},
     {"isolate", BOOLEAN, IS("false"), AT(cat_instance, isolate),
-     SAYS("Gives the instance a default client of its own, isolateClient.")},
+     SAYS("Isolate the instance: isolateClient is its default client.")},
     {"isolateClient", NAME, UNSET("required if isolated"), SAYS("The default client of the isolated instance.")},
-    {"config", .type = SCHEMA_FREE, SAYS("Any map; rules read it as req.instance.config.")},
+    {"config", .type = SCHEMA_FREE, SAYS("Any map. Rules read it as `req.instance.config`.")},
     END};
 const schema schema_instance = {instance_rows, .record = "cat_instance"};
 
 static const schema_field instance_section_rows[] = {
     {"isolation", WORD(isolations), IS("loose"), AT(cat_settings, strict_isolation),
-     SAYS("strict denies every access of an isolated instance to another client than its isolateClient.")},
+     SAYS("strict denies each access of an isolated instance to another client than its isolateClient."),
+     SEE("[Instances](rules.md#instances-and-isolation)")},
     {"instances", NAMED(&schema_instance),
-     SAYS("The instances (tenants) by name. The instance \"\" is the default one and always exists.")},
+     SAYS("The instances by name. \"\" is the default instance; it exists even if it is not listed.")},
     END};
 static const schema instance_section = {instance_section_rows, .record = "cat_settings"};
 
@@ -105,14 +108,14 @@ static const schema_field relation_rows[] = {
     {"through", NAME, SAYS("belongs_to_many: the model between the two ends.")},
     {"through_key", NAME, SAYS("belongs_to_many: the column of that model that refers to the target.")},
     {"key", NAME, UNSET("the primary key"), SAYS("The column that the foreign key refers to.")},
-    {"client", NAME, IS("_auto_"), SAYS("A client, default, _inherit_, _initial_ or _auto_.")},
+    {"client", NAME, IS("_auto_"), SAYS("A client, `default`, `_inherit_`, `_initial_` or `_auto_`.")},
     {"through_client", NAME, IS("_auto_"), SAYS("belongs_to_many: the same for the model between.")},
     {"table", NAME, UNSET("the table of the target"), AT(cat_relation, as.table), SAYS("The table to read instead.")},
     {"columns", TEXTS, UNSET("all"), SAYS("The columns to read.")},
     {"where", .type = SCHEMA_FREE, SAYS("A condition on the rows of the target.")},
     {"order", TEXTS, SAYS("Columns to order by; -COLUMN is descending.")},
     {"limit", INTEGER(0, INT64_MAX), UNSET("none"), SAYS("Most rows for each parent row.")},
-    {"autoload", BOOLEAN, IS("false"), AT(cat_relation, as.autoload), SAYS("Loads the relation with every read.")},
+    {"autoload", BOOLEAN, IS("false"), AT(cat_relation, as.autoload), SAYS("Load the relation with every read.")},
     END};
 const schema schema_relation = {relation_rows, .record = "cat_relation"};
 
@@ -155,18 +158,19 @@ static const schema selftest = {.fields = selftest_rows};
 
 static const schema_field rules_rows[] = {
     {"path", TEXTS, UNSET("rules, if that folder exists"),
-     SAYS("Folders (every .lua in them, by name, without the folders below) and files.")},
-    {"standard", BOOLEAN, IS("true"), AT(cat_settings, standard_rules), SAYS("Loads the standard rules.")},
+     SAYS("Folders (every .lua in them, by name, without subfolders) and files.")},
+    {"standard", BOOLEAN, IS("true"), AT(cat_settings, standard_rules), SAYS("Load the standard policy.")},
     {"instructions", INTEGER(1, INT64_MAX), IS("1000000"), AT(cat_settings, instructions),
-     SAYS("Lua instructions that one decision may run.")},
-    {"memory", SIZE, IS("64MiB"), AT(cat_settings, memory_bytes), SAYS("Memory of each Lua state that runs rules.")},
-    {"timeout", DURATION, IS("50ms"), AT(cat_settings, timeout_ms), SAYS("Computing time of one decision.")},
+     SAYS("Limit of one decision, in Lua instructions.")},
+    {"memory", SIZE, IS("64MiB"), AT(cat_settings, memory_bytes), SAYS("Limit of each Lua state that runs the rules.")},
+    {"timeout", DURATION, IS("50ms"), AT(cat_settings, timeout_ms), SAYS("Limit of one decision, in CPU time.")},
     {"remember", INTEGER(0, CATALOG_MOST_REMEMBERED), IS("65536"), AT(cat_settings, remember),
-     SAYS("Most decisions that the cache holds; 0: there is no cache.")},
+     SAYS("How many decisions are remembered at most; 0: none."),
+     SEE("[Remembered decisions](decisions.md#remembered-decisions)")},
     {"audit", .type = SCHEMA_NUMBER, .least = 0, .most = 1, IS("0"), AT(cat_settings, audit),
-     SAYS("Share of the cached decisions that are decided again and compared.")},
+     SAYS("The share of remembered decisions that the rules decide again, to compare.")},
     {"selftest", .type = SCHEMA_MAPS, .of = &selftest,
-     SAYS("Requests and their decisions. A load fails if the rules decide otherwise.")},
+     SAYS("Requests and the decisions they must get. A wrong answer stops loading."), SEE("[Self-test](#self-test)")},
     END};
 static const schema rules = {rules_rows, .record = "cat_settings"};
 
@@ -174,11 +178,11 @@ static const schema rules = {rules_rows, .record = "cat_settings"};
 
 static const schema_field jobs_rows[] = {
     {"client", NAME, UNSET("the file jobs.db beside the app config"),
-     SAYS("A client on sqlite3 or pg: the datasource of the job queues.")},
-    {"path", TEXTS, IS("jobs"), SAYS("Folders and files that declare the jobs of a Lua host.")},
+     SAYS("Where jobs are stored: a client on sqlite3 or pg."), SEE("[Queues](jobs.md#queues)")},
+    {"path", TEXTS, IS("jobs"), SAYS("Folders and files with the jobs of a Lua host.")},
     {"lease", DURATION, .least = 1000, .most = CATALOG_LONGEST_LEASE_MS, IS("30s"), AT(cat_settings, lease_ms),
      .reload = SCHEMA_WORKER,
-     SAYS("A job whose worker has not renewed its lease for so long is given to another worker.")},
+     SAYS("After this time without a sign of life from its worker, another worker may claim the job.")},
     END};
 static const schema jobs = {jobs_rows, .record = "cat_settings"};
 
@@ -186,11 +190,12 @@ static const schema_field config_rows[] = {
     {"database", MAP(&schema_database), SAYS("The datasources.")},
     {"instance", MAP(&instance_section), SAYS("The tenants.")},
     {"models", NAMED(&schema_model),
-     SAYS("Models by name: the keys of a model in a rule file, without functions. They win over that file.")},
+     SAYS("Models by name, as in a rule file but without functions. What is set here wins over the rule file."),
+     SEE("[Rule files](rules.md#rule-files)")},
     {"rules", MAP(&rules), SAYS("The routing rules and the limits of their sandbox.")},
     {"jobs", MAP(&jobs), SAYS("The job queues.")},
     {"watch", BOOLEAN, IS("false"), AT(cat_settings, watch),
-     SAYS("Reloads the application when the app config or a rule file changes.")},
+     SAYS("Reload automatically when the app config or a rule file changes."), SEE("[Reloading](#reloading)")},
     END};
 const schema schema_config = {config_rows, .record = "cat_settings"};
 
@@ -198,11 +203,11 @@ const schema schema_config = {config_rows, .record = "cat_settings"};
 
 static const schema_field sqlite3_rows[] = {
     {"filename", NAME, UNSET("required"), AT(cat_client, filename), POOLS,
-     SAYS("A file, relative to the file that names it; :memory: is one private connection.")},
-    {"create", BOOLEAN, IS("false"), AT(cat_client, create), POOLS, SAYS("Makes the file if it does not exist.")},
-    {"readonly", BOOLEAN, IS("false"), AT(cat_client, read_only), POOLS, SAYS("Opens the file for reading only.")},
+     SAYS("The database file. `:memory:` is one private connection.")},
+    {"create", BOOLEAN, IS("false"), AT(cat_client, create), POOLS, SAYS("Create the file if it does not exist.")},
+    {"readonly", BOOLEAN, IS("false"), AT(cat_client, read_only), POOLS, SAYS("Open the file for reading only.")},
     {"busyTimeout", DURATION, IS("5s"), AT(cat_client, busy_timeout_ms), POOLS,
-     SAYS("How long a statement waits for a lock of another connection.")},
+     SAYS("How long to wait for another connection's lock.")},
     END};
 const schema schema_sqlite3 = {sqlite3_rows, .record = "cat_client", .engine = "sqlite3"};
 

@@ -19,6 +19,12 @@ typedef struct config_rules {
 shunt_status config_read(const char *path, const char *env, catalog_source *source, config_rules *rules,
                          problems *problems);
 
+/* Documents made of the rows in catalog/settings.c: all settings with their defaults as YAML; a JSON Schema (draft-07)
+ * of the app config; the manual's table. End the text with base_free. Errors: MEMORY. */
+shunt_status config_defaults(char **yaml, shunt_error *err);
+shunt_status config_schema(char **json, shunt_error *err);
+shunt_status config_manual(char **markdown, shunt_error *err);
+
 /* The tree as YAML, secrets as ********. End the text with base_free. */
 shunt_status config_print(const node *merged, char **yaml, shunt_error *err);
 

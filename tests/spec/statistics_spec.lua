@@ -138,7 +138,8 @@ describe("the app config", function()
   end
 
   local WRONG = {
-    { "remember: -1", "rules.remember takes an integer from 0 to 16777216, not -1" }, { "remember: 16777217", "rules.remember takes an integer from 0 to 16777216, not 16777217" },
+    { "remember: -1", "rules.remember takes an integer from 0 to 16777216, not -1" },
+    { "remember: 16777217", "rules.remember takes an integer from 0 to 16777216, not 16777217" },
     { "remember: 1.5", "; write a whole number" }, { "remember: many", "not 'many'" },
     { "remember: true", "rules.remember takes an integer from 0 to 16777216, not true" }, { "audit: -0.1", "rules.audit takes a number from 0 to 1, not" },
     { "audit: 1.01", "rules.audit takes a number from 0 to 1, not" }, { "audit: 2", "rules.audit takes a number from 0 to 1, not" },

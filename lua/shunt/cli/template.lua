@@ -4,6 +4,7 @@ local template = {}
 template.files = {
   {
     "shunt.yaml", [[
+# yaml-language-server: $schema=shunt.schema.json
 # Where the data lies. shunt.ENV.yaml is merged on top where it exists: see shunt.test.yaml.
 database:
   defaultClient: main
@@ -22,6 +23,7 @@ rules: {path: [rules]}
   },
   {
     "shunt.test.yaml", [[
+# yaml-language-server: $schema=shunt.schema.json
 # Merged over shunt.yaml in the environment test, which is what `shunt test` uses: a map merges, anything else replaces, null
 # unsets.
 database:
