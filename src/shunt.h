@@ -375,21 +375,47 @@ SHUNT_API int shunt_session_level(const shunt_session *session);
 
 typedef enum shunt_op { SHUNT_READ, SHUNT_WRITE } shunt_op;
 
+/* The fields of a request that rules see, as X(KIND, ID, member, "name", "option"): rules read req.name, Lua and the
+ * configuration give the option. */
+#define SHUNT_REQUEST_MAP(X)                                                                                           \
+  X(MODEL, MODEL, model, "model", "model")                   /* NULL if relation is given: the relation's target */    \
+  X(RELATION, RELATION, relation, "relation", "relation")    /* "user.orders", or NULL */                              \
+  X(CLIENT, EXPLICIT, explicit_client, "explicit", "client") /* the client asked for in this call */                   \
+  X(MODE, RELATION_CLIENT, relation_client, "relation_client", "relation_client") /* see SHUNT_MEMBER_MODE */          \
+  X(CLIENT, PARENT, parent, "parent", "parent") /* the parent's datasource; NULL: what the parent model resolves to */ \
+  X(CLIENT, CURRENT, current, "current", "current") /* NULL: the session's */                                          \
+  X(OP, OP, op, "op", "op")                                                                                            \
+  X(LEVEL, LEVEL, level_up, "level", "level") /* added to the session's level; ignored if there are no levels */       \
+  X(VALUES, WHERE, where, "where", "where")   /* the columns compared for equality, with their values */
+
+/* The members of a field by its KIND. A CLIENT is a client's name; a MODE is that, "_inherit_", "_initial_" or
+ * "_auto_". */
+#define SHUNT_MEMBER_MODEL(member) const char *member;
+#define SHUNT_MEMBER_RELATION(member) const char *member;
+#define SHUNT_MEMBER_CLIENT(member) const char *member;
+#define SHUNT_MEMBER_MODE(member) const char *member;
+#define SHUNT_MEMBER_OP(member) shunt_op member;
+#define SHUNT_MEMBER_LEVEL(member) int member;
+#define SHUNT_MEMBER_VALUES(member)                                                                                    \
+  const shunt_field *member;                                                                                           \
+  size_t n##member;
+#define SHUNT_HANDLE_MODEL(member) shunt_handle member##_handle;
+#define SHUNT_HANDLE_RELATION(member) shunt_handle member##_handle;
+#define SHUNT_HANDLE_CLIENT(member) shunt_handle member##_handle;
+#define SHUNT_HANDLE_MODE(member)
+#define SHUNT_HANDLE_OP(member)
+#define SHUNT_HANDLE_LEVEL(member)
+#define SHUNT_HANDLE_VALUES(member)
+
 typedef struct shunt_request {
-  const char *model;           /* NULL if relation is given: the relation's target */
-  const char *relation;        /* "user.orders", or NULL */
-  const char *explicit_client; /* the client asked for in this call */
-  const char *explicit_table;
-  /* in place of the names */
-  shunt_handle model_handle, relation_handle, explicit_client_handle, parent_handle, current_handle;
-  const char *relation_client; /* a client, "_inherit_", "_initial_", "_auto_"; NULL: the relation's own */
-  const char *parent;          /* the parent's datasource; NULL: what the parent model itself resolves to */
-  const char *current;         /* NULL: the session's */
-  shunt_op op;
-  int level_up;             /* added to the session's level; ignored if there are no levels */
-  const shunt_field *where; /* the columns compared for equality, with their values */
-  size_t nwhere;
-  bool every_rule; /* trace the rules whose conditions did not hold, too */
+#define SHUNT_REQUEST_MEMBER(kind, id, member, name, option) SHUNT_MEMBER_##kind(member)
+#define SHUNT_REQUEST_HANDLE(kind, id, member, name, option) SHUNT_HANDLE_##kind(member)
+  SHUNT_REQUEST_MAP(SHUNT_REQUEST_MEMBER)
+  SHUNT_REQUEST_MAP(SHUNT_REQUEST_HANDLE) /* in place of the names: model_handle, explicit_client_handle and so on */
+#undef SHUNT_REQUEST_HANDLE
+#undef SHUNT_REQUEST_MEMBER
+  const char *explicit_table; /* the table asked for in this call */
+  bool every_rule;            /* trace the rules whose conditions did not hold, too */
 } shunt_request;
 
 #define SHUNT_VERDICT_MAP(X)                                                                                           \
@@ -420,28 +446,45 @@ typedef struct shunt_trace {
                        * condition that did not hold; else NULL */
 } shunt_trace;
 
+/* The fields of a decision, as X(KIND, member). */
+#define SHUNT_DECISION_MAP(X)                                                                                          \
+  X(TEXT, model)                                                                                                       \
+  X(TEXT, relation) /* or NULL */                                                                                      \
+  X(TEXT, client)   /* NULL if denied */                                                                               \
+  X(TEXT, denied)   /* the reason, or NULL */                                                                          \
+  X(TEXT, engine)   /* "sqlite3", "pg", "mysql"; NULL if denied */                                                     \
+  X(INTEGER, level)                                                                                                    \
+  X(TEXT, table)                                                                                                       \
+  X(OP, op)                                                                                                            \
+  X(TEXT, role)   /* "primary" or "replica" */                                                                         \
+  X(TEXT, rule)   /* the rule that chose the client, or that denied the access */                                      \
+  X(TEXT, source) /* the place of that rule, as in shunt_trace */                                                      \
+  X(COUNT, generation)                                                                                                 \
+  X(TEXT, pinned_by) /* "transaction": an active transaction, whose connection is used; "job" in the session of a job; \
+                      * else NULL. The last step of the trace says so too */                                           \
+  X(FLAG, remembered)     /* true if it came from the cache */                                                         \
+  X(TEXT, not_remembered) /* the reason why the next one won't come from the cache either, or NULL */                  \
+  X(TEXT, uncacheable)    /* the reason why this decision can't be cached, or NULL */                                  \
+  X(FIELDS, depends_on)   /* fields that were read, in the order of their first read */                                \
+  X(STEPS, trace)
+
+/* The members of a field by its KIND; a list's length stands before it. */
+#define SHUNT_DECISION_TEXT(member) const char *member;
+#define SHUNT_DECISION_INTEGER(member) int member;
+#define SHUNT_DECISION_COUNT(member) uint64_t member;
+#define SHUNT_DECISION_OP(member) shunt_op member;
+#define SHUNT_DECISION_FLAG(member) bool member;
+#define SHUNT_DECISION_FIELDS(member)                                                                                  \
+  size_t n##member;                                                                                                    \
+  const char *const *member;
+#define SHUNT_DECISION_STEPS(member)                                                                                   \
+  size_t n##member;                                                                                                    \
+  const shunt_trace *member;
+
 struct shunt_decision {
-  const char *model;
-  const char *relation; /* or NULL */
-  const char *client;   /* NULL if denied */
-  const char *engine;   /* "sqlite3", "pg", "mysql"; NULL if denied */
-  int level;
-  const char *table;
-  shunt_op op;
-  const char *role;   /* "primary" or "replica" */
-  const char *rule;   /* the rule that chose the client, or that denied the access */
-  const char *source; /* the place of that rule, as in shunt_trace */
-  uint64_t generation;
-  const char *denied;         /* the reason, or NULL */
-  const char *uncacheable;    /* the reason why this decision can't be cached, or NULL */
-  bool remembered;            /* true if it came from the cache */
-  const char *not_remembered; /* the reason why the next one won't come from the cache either, or NULL */
-  const char *pinned_by;      /* "transaction": an active transaction, whose connection is used; "job" in the session of
-                               * a job; else NULL. The last step of the trace says so too */
-  size_t ndepends_on;
-  const char *const *depends_on; /* fields that were read, in the order of their first read */
-  size_t ntrace;
-  const shunt_trace *trace;
+#define SHUNT_DECISION_MEMBER(kind, member) SHUNT_DECISION_##kind(member)
+  SHUNT_DECISION_MAP(SHUNT_DECISION_MEMBER)
+#undef SHUNT_DECISION_MEMBER
 };
 
 /* Takes the decision. *decision belongs to the session and is valid until its next call; it is also set if the status

@@ -4,12 +4,13 @@
 --
 -- The commands run in a copy of the project, twice, document by document. What counts:
 --   * A ```sh block whose lines begin with "$ " shows commands, and below each what it prints. A line "…" stands for any
---     lines, "…" in a line for any text. Times and durations are not compared. A block without "$ " holds commands alone:
+--     lines, "…" inside a line for any text. Times and durations are not compared. A block without "$ " holds commands alone:
 --     each must end with status 0.
---   * <!-- not run: WHY --> above a block: it is only shown. <!-- needs servers -->: it runs where SHUNT_TEST_PG is set.
+--   * <!-- not run: WHY --> above a block: it is only shown. <!-- needs servers -->: it runs only
+--     under `tests/engines/with-servers.sh --private`, as the demo drops tables on the servers.
 --   * "Save this as `PATH`" above a block: the block is written to PATH before the next command runs.
 --   * "`PATH`:" or "In `PATH`:" above a block: the file contains the block. A file of the cookbook is shown whole.
---   * A block of Lua compiles. A link to a file or to a heading leads somewhere.
+--   * A block of Lua compiles. README names every package that is needed. A link to a file or to a heading leads somewhere.
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
 local build, update = arg[1], arg[2] == "--update"
@@ -45,7 +46,7 @@ local function lines_of(text)
   return list
 end
 
-local function has_servers() return (os.getenv "SHUNT_TEST_PG" or "") ~= "" end
+local function has_servers() return (os.getenv "SHUNT_TEST_SERVERS" or "") ~= "" end
 
 -- ---- reading a document ----
 
@@ -93,7 +94,7 @@ local function is_run(block)
   return has_servers() or not block.comment:find "needs servers"
 end
 
--- The commands of a block: text, and the lines first to last of its output, last < first where there is none.
+-- The commands of a block: text, and the first and last line of its output. Without output, last is less than first.
 local function commands_of(document, block)
   local list, shows = {}, document.lines[block.first]:find "^%$ " ~= nil
   local continues = false
@@ -158,7 +159,7 @@ end
 local function matches(expected, got, i, k)
   i, k = i or 1, k or 1
   if i > #expected then return k > #got end
-  if expected[i] == "…" then
+  if expected[i]:find "^%s*…$" then
     for rest = k, #got + 1 do
       if matches(expected, got, i + 1, rest) then return true end
     end
@@ -236,7 +237,7 @@ local function check_file(document, block)
   if not path then return end
   local where = ("%s:%d: "):format(document.path, block.first)
   local text, file = inside(document, block), read(path)
-  if path:sub(1, #COOKBOOK) == COOKBOOK then
+  if path:sub(1, #COOKBOOK) == COOKBOOK or path:find "^tests/" then
     shown[path] = true
     checks:check(where .. path .. " is shown as it is", text == file, file or "there is no such file")
   else
@@ -280,17 +281,24 @@ end
 
 -- ---- the program ----
 
--- A copy of the project that commands may write to. `make demo` there demonstrates what is built already.
+-- A copy of the project that commands may write to, without databases. `make demo` there uses what is built already.
 local function make_project(root)
   local project, built = root .. "/project", output_of("cd " .. quote(build) .. " && pwd"):match "[^\n]+"
-  local commands = { "set -e", "mkdir -p " .. project .. "/build " .. project .. "/tests", "cp -R rules src lua " .. project,
-    "cp -R tests/hosts " .. project .. "/tests", "rm -rf " .. project .. "/rules/store/data",
-    "find " .. project .. "/rules -name '*.db*' -exec rm {} +" }
+  local commands = { "set -e", "mkdir -p " .. project .. "/build",
+    "tar -cf - --exclude='*.db*' rules src lua tests/hosts | tar -xf - -C " .. project }
   for _, name in ipairs { "shunt", "libshunt.a", "lua" } do
     commands[#commands + 1] = ("ln -s %s/%s %s/build/%s"):format(quote(built), name, project, name)
   end
   assert(os.execute(table.concat(commands, "\n")), "the project can't be copied")
   write(project .. "/Makefile", "demo:\n\t@sh rules/store/demo.sh build/shunt $(if $(ENGINES),engines)\n")
+end
+
+-- The packages that building and testing need are those of tests/packages.sh, up to those for lint.
+local function check_packages()
+  local needs = read("README.md"):match "\n## What it needs\n(.-)\n## "
+  for name in read("tests/packages.sh"):match "^.-\n  lint%)":gmatch "need (%l%S+)" do
+    checks:check("README.md names the package " .. name, needs:find(name, 1, true))
+  end
 end
 
 local function main()
@@ -309,6 +317,7 @@ local function main()
   for _, path in ipairs(lines_of(output_of "ls rules/cookbook/*/rules/*.lua")) do
     checks:check(path .. " is shown in the manual", shown[path])
   end
+  check_packages()
   os.execute("rm -rf " .. root)
   checks:finish()
 end

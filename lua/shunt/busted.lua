@@ -10,6 +10,7 @@
 --- The application is the one `shunt test` opened; under plain busted, the one that SHUNT_APP names, or shunt.yaml in
 --- the working folder, in the environment test. A failure tells what was expected, what came, and the whole trace.
 local shunt = require "shunt"
+local core = require "shunt.core"
 local luassert = require "luassert"
 local say = require "say"
 local util = require "luassert.util"
@@ -40,28 +41,15 @@ setmetatable(busted, {
   end,
 })
 
----@class shunt.busted.request
+---@class shunt.busted.request: shunt.request
 ---@field model? string
----@field relation? string "user.orders"
 ---@field instance? string
----@field client? string asked for explicitly
----@field table? string asked for explicitly
----@field relation_client? string
----@field parent? string
----@field current? string
----@field op? "read"|"write"
----@field where? table<string, any>
 ---@field attrs? table<string, any>
----@field level? integer
 
 local OF_SESSION = { instance = true, attrs = true, level = true }
-local OF_REQUEST = {
-  relation = true, client = true, table = true, relation_client = true, parent = true, current = true, op = true, where = true,
-}
-local DECISION = {
-  "model", "relation", "client", "engine", "level", "table", "op", "role", "rule", "source", "generation", "denied",
-  "depends_on", "uncacheable",
-}
+local OF_REQUEST = { table = true }
+for _, of in ipairs(core.request_options) do OF_REQUEST[of.option] = true end
+local DECISION = core.decision_fields
 
 local function wrong(format, ...) error(format:format(...), 0) end
 

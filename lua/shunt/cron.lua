@@ -1,11 +1,11 @@
---- When a scheduled job is due: the five fields of cron, in UTC.
+--- Schedules of jobs: the five fields of cron, in UTC.
 ---
 ---     local schedule, problem = cron.parse "*/15 6-22 * * mon-fri"
 ---     if schedule and cron.matches(schedule, os.time()) then … end
 ---
 --- Fields: minute, hour, day of month, month, day of week (0 and 7 are Sunday); `*`, numbers, ranges `a-b`, steps `*/n`,
---- `a-b/n` and `a/n` (from a on), lists of these, and the first three letters of months and days. Where neither of the two
---- days begins with a `*`, either of them is enough, as everywhere.
+--- `a-b/n` and `a/n` (from a on), lists of these, and the first three letters of months and days. If neither of the two
+--- day fields begins with a `*`, a day that matches one of them is enough, as in cron itself.
 local cron = {}
 
 local WORDS = {
@@ -42,14 +42,14 @@ local LONGEST = { 31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
 ---@return integer? value, string? problem
 local function number_of(field, text)
   local value = field.names and field.names[text:lower()] or text:find "^%d%d?$" and math.tointeger(tonumber(text))
-  if not value then return nil, ("'%s' is no %s"):format(text, field.name) end
+  if not value then return nil, ("'%s' is not a valid %s"):format(text, field.name) end
   if value < field.least or value > field.most then
     return nil, ("%s %d is not from %d to %d"):format(field.name, value, field.least, field.most)
   end
   return value
 end
 
---- The first and last value of `*`, `a` or `a-b`, in which a Sunday at the end is the seventh day.
+--- The first and last value of `*`, `a` or `a-b`. A Sunday at the end of a range is day 7.
 ---@return integer? first, integer|string|nil last
 local function range_of(field, text, stepped)
   if text == "*" then return field.least, field.most end
@@ -61,7 +61,7 @@ local function range_of(field, text, stepped)
   last, problem = number_of(field, right)
   if not last then return nil, problem end
   if last == 0 and first > 0 and field == FIELDS[WEEKDAY] then last = 7 end
-  if last < first then return nil, ("%s %s runs backwards"):format(field.name, text) end
+  if last < first then return nil, ("%s %s: the first value is greater than the last"):format(field.name, text) end
   return first, last
 end
 
@@ -69,7 +69,7 @@ local function add_item(field, item, set)
   local text, step = item:match "^([^/]+)/(%d+)$"
   local by = math.tointeger(tonumber(step or 1))
   if item:find("/", 1, true) and (not text or not by or by < 1) then
-    return ("'%s' is no %s: a step is a whole number from 1 on, as in */5"):format(item, field.name)
+    return ("'%s' is not a valid %s: a step is a whole number from 1 on, as in */5"):format(item, field.name)
   end
   local first, last = range_of(field, text or item, text ~= nil)
   if not first then return last end
@@ -99,16 +99,16 @@ local function ever(schedule)
 end
 
 ---@class shunt.cron.schedule a set of values for each field
----@field either boolean one of the two days is enough
+---@field either boolean a match of one day field is enough
 
 --- Reads the five fields, or a word such as @daily.
 ---@param text string
 ---@return shunt.cron.schedule? schedule
----@return string? problem what is wrong, where there is no schedule
+---@return string? problem why there is no schedule
 function cron.parse(text)
   local trimmed = text:match "^%s*(.-)%s*$"
   if trimmed:find "^@" and not WORDS[trimmed] then
-    return nil, ("'%s' is none of @hourly, @daily, @weekly, @monthly, @yearly"):format(trimmed)
+    return nil, ("unknown word '%s'; use @hourly, @daily, @weekly, @monthly or @yearly"):format(trimmed)
   end
   local schedule, n = {}, 0
   for word in (WORDS[trimmed] or trimmed):gmatch "%S+" do
@@ -121,14 +121,14 @@ function cron.parse(text)
     end
   end
   if n ~= #FIELDS then
-    return nil, ("'%s' has %d field%s, not five: minute, hour, day of month, month, day of week"):format(trimmed, n,
+    return nil, ("'%s' has %d field%s, but needs five: minute, hour, day of month, month, day of week"):format(trimmed, n,
       n == 1 and "" or "s")
   end
-  if not ever(schedule) then return nil, ("'%s' never comes: none of its months has such a day"):format(trimmed) end
+  if not ever(schedule) then return nil, ("'%s' never matches: its months don't have such a day"):format(trimmed) end
   return schedule
 end
 
---- Whether the minute in which time lies is one of the schedule's.
+--- Whether the schedule matches the minute of this time.
 ---@param schedule shunt.cron.schedule
 ---@param time integer in seconds since 1970
 ---@return boolean

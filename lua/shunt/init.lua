@@ -5,7 +5,7 @@
 ---     local session <close> = app:session { instance = "acme" }
 ---     local users = session:model("user"):select { where = { age = { gte = 18 } }, include = { "orders.lines" } }
 ---
---- What is here needs Lua itself: coroutines and the order in which blocks are left. The rest is in C, in shunt.core.
+--- This file holds the parts that need coroutines and to-be-closed variables. The rest is in C, in shunt.core.
 local core = require "shunt.core"
 local debug, error, ipairs, pairs, pcall, select, setmetatable, type =
   debug, error, ipairs, pairs, pcall, select, setmetatable, type
@@ -27,7 +27,7 @@ local shunt = {
   waits = core.waits,
 }
 
--- Errors name the line that called shunt, not the lines of this module that the call went through.
+-- Errors name the line that called shunt, not a line of this module.
 local source = debug.getinfo(1, "S").source
 local home = source:match "^(@.*[/\\])[^/\\]*$"
 if home then core.home(home) end
@@ -62,21 +62,21 @@ shunt.has_many = maker("has_many", "target", "foreign_key")
 shunt.belongs_to = maker("belongs_to", "target", "foreign_key")
 shunt.belongs_to_many = maker("belongs_to_many", "through", "target", "foreign_key", "through_key")
 
--- Another current datasource, or another level, for a while ------------------------------------------------------------
+-- Switching the current datasource or the level -----------------------------------------------------------------------
 
 local function run_switched(switch, session, client, co, ...)
   local _ <close> = switch(session, client)
   return resume(co, ...)
 end
 
--- Ends what the coroutine left open (transactions, say), with the datasource and level it was running with.
+-- Closes what the coroutine left open, such as transactions, with its own datasource and level.
 local function end_coroutine(block)
   local open, guard = pcall(block.switch, block.session, block.client)
   local _ <close> = open and guard or nil
   return close(block.co)
 end
 
--- For a block that its caller gave up while it was suspended.
+-- Ends a block whose caller abandoned it while it was suspended.
 local given_up = {
   __close = function(block)
     if status(block.co) ~= "suspended" then return end
@@ -85,8 +85,8 @@ local given_up = {
   end,
 }
 
--- Where fn may yield it runs in a coroutine of its own, and the switch is on only while that runs: whoever is resumed
--- in between sees the session as it was.
+-- If the caller may yield, fn runs in a coroutine of its own, and the switch is on only while that coroutine runs. Other
+-- coroutines see the session without the switch.
 local function switch_in_coroutine(switch, session, client, fn, ...)
   local co = create(fn)
   local block <close> = setmetatable({ co = co, switch = switch, session = session, client = client }, given_up)
@@ -128,11 +128,11 @@ local function committed(transaction, ...)
 end
 
 local function run_in(transaction, session, fn)
-  local open <close> = transaction -- left without a commit, it is rolled back
+  local open <close> = transaction -- rolled back if the block is left without a commit
   return committed(open, fn(session))
 end
 
--- The engine has given the transaction up for the sake of another one. Where hooks failed too, that is to be told.
+-- The engine rolled the transaction back for another one. If hooks failed too, the error must reach the caller.
 local function may_retry(problem)
   return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and not problem.failures
     and (problem.engine_code or problem.sqlstate) ~= nil
@@ -153,6 +153,6 @@ function core.session_methods.transaction(session, fn, opts)
   return run_in(transaction, session, fn)
 end
 
-require "shunt.jobs" -- session:push and the like, app:worker
+require "shunt.jobs" -- adds session:push and the other methods of jobs, and app:worker
 
 return shunt

@@ -5,8 +5,8 @@
 ---     -- anywhere
 ---     session:push("mail", { to = "ada@example.org" }, { delay = "1m" })
 ---
---- Job files are the host's own code, as far from the rules' sandbox as any module. Each Lua state runs them once for each
---- application: the host's at its first push, each thread of a worker at its beginning.
+--- Job files are the host's own code: they run outside the sandbox of rules. Each Lua state runs them once for each application:
+--- the host's state at its first push, each thread of a worker when it starts.
 local core = require "shunt.core"
 local cron = require "shunt.cron"
 local ipairs, pairs, setmetatable, type = ipairs, pairs, setmetatable, type
@@ -26,7 +26,7 @@ local jobs = {}
 ---@field backoff_ms? integer
 ---@field timeout_ms? integer
 
--- What a declaration may hold ------------------------------------------------------------------------------------------
+-- The keys of a declaration --------------------------------------------------------------------------------------------
 
 local function a(value)
   if value == nil then return "nothing" end
@@ -74,7 +74,7 @@ local function transaction(value)
   if type(value) == "boolean" then return value and {} or nil end
   if is_text(value) then return { client = value } end
   if type(value) ~= "table" then
-    return nil, "must be true, a client or a table of what session:transaction takes, not " .. a(value)
+    return nil, "must be true, a client, or a table with the options of session:transaction, not " .. a(value)
   end
   local known = {}
   for _, key in ipairs(TRANSACTION) do known[key] = true end
@@ -90,7 +90,7 @@ local function schedule(value)
   return made, problem and ": " .. problem
 end
 
---- By key: what reads its value, and where that goes if not to a field of the same name.
+--- For each key, the function that reads its value, and the field if its name differs.
 local KEYS = {
   handler = { handler }, queue = { text }, priority = { whole }, retry = { count(0) }, concurrency = { count(1) },
   backoff = { duration, "backoff_ms" }, timeout = { duration, "timeout_ms" }, transaction = { transaction }, schedule = { schedule },
@@ -111,9 +111,9 @@ end
 
 local function declare(loading, name, file, line, body)
   local function wrong(message) complain(loading, file, line, ("job '%s': %s"):format(name, message)) end
-  if type(body) ~= "table" then return wrong("its declaration must be a table, not " .. a(body)) end
+  if type(body) ~= "table" then return wrong("the declaration must be a table, not " .. a(body)) end
   local before = loading.declared[name]
-  if before then return wrong("it is declared already, at " .. before.place) end
+  if before then return wrong("it is already declared at " .. before.place) end
   local made = { name = name, place = ("%s:%d"):format(file, line) }
   loading.declared[name] = made
   for _, key in ipairs(NAMES) do
@@ -132,11 +132,11 @@ local function declare(loading, name, file, line, body)
   for _, key in ipairs(unknown) do wrong(("unknown key '%s'%s"):format(key, core.hint(key, NAMES))) end
 end
 
---- The word `job` of a file. A name that nothing follows is found when the file is through.
+--- The word `job` of a file. A name without a declaration is reported after the file has run.
 local function word(loading, file, waiting)
   return function(name)
     local line = debug.getinfo(2, "l").currentline
-    if loading.done then core.usage("job: jobs are declared while their files are loaded, not later") end
+    if loading.done then core.usage("job: jobs can be declared only while their files load") end
     if not is_text(name) then
       complain(loading, file, line, "job: a name must be text, not " .. a(name))
       return function() end
@@ -149,8 +149,8 @@ local function word(loading, file, waiting)
   end
 end
 
---- The place in the file that a message of Lua begins with, and the rest of it. One of another file, which this one
---- requires, stays as it is.
+--- Splits a message of Lua into its place in this file and the rest. A place in another file, which this one requires, stays
+--- in the message.
 local function placed(file, message, chunk)
   message = tostring(message)
   local at, line, rest = message:match "^([^\n]-):(%d+): (.*)$"
@@ -166,11 +166,11 @@ local function run_file(loading, file)
   local ok, raised = pcall(chunk)
   if not ok then return complain(loading, placed(file, raised, chunk)) end
   for name, line in pairs(waiting) do
-    complain(loading, file, line, ("job '%s': nothing is declared of it: write job \"%s\" { handler = … }"):format(name, name))
+    complain(loading, file, line, ("job '%s' has no declaration: write job \"%s\" { handler = … }"):format(name, name))
   end
 end
 
---- A folder's files in the order of their names, or the file itself. The usual folder need not be there.
+--- Runs the files of a folder in the order of their names, or one file. The default folder may be missing.
 local function run_path(loading, path)
   local names, something = core.lua_files(path)
   if names then
@@ -179,7 +179,7 @@ local function run_path(loading, path)
   elseif something then
     run_file(loading, path)
   elseif not ("/" .. path):find "/jobs/?$" then
-    complain(loading, path, nil, "jobs.path: there is nothing of this name")
+    complain(loading, path, nil, "jobs.path: no such file or folder")
   end
 end
 
@@ -196,7 +196,7 @@ end
 
 local loaded = setmetatable({}, { __mode = "k" }) -- by app
 
---- The jobs that the application declares, by name. Raises all the mistakes there are in them at once.
+--- The jobs that the application declares, by name. Raises one error with all mistakes in the declarations.
 ---@return table<string, shunt.jobs.declaration>
 function jobs.of(app)
   if not loaded[app] then loaded[app] = load_paths(app:describe().jobs.path) end
@@ -215,12 +215,12 @@ end
 -- Pushing --------------------------------------------------------------------------------------------------------------
 
 local function declared(session, name)
-  if type(name) ~= "string" then core.usage("a job is pushed by its name, which is text, not " .. a(name)) end
+  if type(name) ~= "string" then core.usage("the name of a job must be text, not " .. a(name)) end
   local app = core.app(session)
   local found = jobs.of(app)[name]
   if found then return found end
   local names = jobs.names(app)
-  local none = #names == 0 and ": no job is declared, in the app config's jobs.path" or ""
+  local none = #names == 0 and ": jobs.path in the app config declares no jobs" or ""
   return core.raise { code = "SHUNT_E_NOT_FOUND", message = ("there is no job '%s'%s%s"):format(name, core.hint(name, names), none) }
 end
 
@@ -241,7 +241,7 @@ end
 
 function core.app_methods.worker(app, opts)
   local names, scheduled = jobs.names(app), false
-  if #names == 0 then core.usage "app:worker: no job is declared: the app config's jobs.path says where they are" end
+  if #names == 0 then core.usage "app:worker: no jobs are declared; jobs.path in the app config names their files" end
   for _, declaration in pairs(jobs.of(app)) do scheduled = scheduled or declaration.schedule ~= nil end
   return core.worker_open(app, opts, names, scheduled, package.path, package.cpath)
 end

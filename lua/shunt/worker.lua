@@ -1,11 +1,11 @@
---- A thread of a worker, in its own Lua state: runs handlers, and pushes what is scheduled. The threads themselves are in
---- C, and take the two functions that this gives.
+--- A thread of a worker, in its own Lua state: runs handlers, and pushes scheduled jobs. The threads are in C (src/bind/member.c)
+--- and call the two functions that this module returns.
 local core = require "shunt.core"
 local cron = require "shunt.cron"
 require "shunt"
 local jobs = require "shunt.jobs"
 
-local MOST_MADE_UP = 60 -- minutes, after a datasource was down or the clock was set
+local MOST_MADE_UP = 60 -- missed minutes that are made up, after an outage or a change of the clock
 
 ---@param job userdata
 ---@param session shunt.session
@@ -26,7 +26,7 @@ local function run(declaration, job, session, info)
   end
 end
 
---- Who asks for a minute first pushes for it, in one transaction where the queue is on a client.
+--- The first worker that asks for a minute pushes the job for it; in one transaction if the queue is on a client.
 local function push_due(session, client, declaration, minute)
   local function push()
     if core.schedule_due(session, declaration.name, minute * 60000) then
@@ -40,7 +40,7 @@ local function push_due(session, client, declaration, minute)
   end
 end
 
---- Pushes for every minute since the last time, and gives the milliseconds until the next one.
+--- Pushes the jobs of every minute since the last call, and returns the milliseconds until the next minute.
 local function ticker(app, declared)
   local client = app:describe().jobs.client
   local last

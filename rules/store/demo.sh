@@ -1,16 +1,16 @@
 #!/bin/sh
-# The example shop at work: each command is shown, then what it prints.
+# The example shop at work: shows each command and its output.
 # Use: sh rules/store/demo.sh [SHUNT [ENV]]   (make demo does, and with ENV engines make demo ENGINES=1)
 set -eu
 shunt=${1:-shunt}
 env=${2:-}
 cd "$(dirname "$0")/../.."
-# The servers that tests/engines/with-servers.sh has started, where no others are named.
+# Unless other servers are named: those that tests/engines/with-servers.sh has started.
 export STORE_PG="${STORE_PG:-${SHUNT_TEST_PG:-}}" STORE_MYSQL="${STORE_MYSQL:-${SHUNT_TEST_MYSQL:-}}"
 
 say() { printf '\n# %s\n' "$*"; }
-run() { # shows the command as one would type it, then runs it
-  printf '$ shunt'
+run() { # shows the command as a user would type it here, then runs it
+  printf '$ %s' "${shunt#"$PWD"/}"
   for word in "$@"; do
     case $word in
     '' | *[!a-zA-Z0-9_./=:,-]*) printf " '%s'" "$word" ;;
@@ -49,16 +49,16 @@ ask explain --relation user.orders --where user_id=7 --instance eu-acme
 say 'One user with profile, roles, orders, lines and products, from three datasources. --sql shows what ran where.'
 ask query user --where id=7 --include profile,roles,orders.lines.product --sql
 
-say 'Two orders, of the shop and of a European tenant: each in one transaction, with a job that is sent once it is committed.'
+say 'Two orders, of the shop and of a European tenant. One transaction each, and a job that is sent after the commit.'
 run run ${env:+--env "$env"} rules/store/checkout.lua
 run run ${env:+--env "$env"} rules/store/checkout.lua eu-acme
 ask jobs list --state ready
 
-say 'A worker runs the jobs, each for the tenant that it was pushed for.'
+say 'A worker runs each job for the tenant whose session pushed it.'
 ask worker --once
 ask query order --where id=3900001 --where user_id=7 --columns id,iid,status --instance eu-acme
 
-say 'The rules are in rules/store/rules, what they promise in rules/store/spec. Try: build/shunt topology -c rules/store/shunt.yaml'
+say 'The rules are in rules/store/rules, their specs in rules/store/spec. Try: build/shunt topology -c rules/store/shunt.yaml'
 if [ "$env" = engines ]; then
-  say 'To stay on servers of your own, say where they are: STORE_PG=postgresql://… STORE_MYSQL=mysql://… build/shunt … --env engines'
+  say 'To use servers of your own, name them: STORE_PG=postgresql://… STORE_MYSQL=mysql://… build/shunt … --env engines'
 fi

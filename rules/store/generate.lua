@@ -1,19 +1,19 @@
--- Fills the shop's datasources with made-up rows: the same seed gives the same rows on every machine.
+-- Fills the shop's datasources with generated rows. The same seed gives the same rows on every machine.
 -- Use: shunt run rules/store/generate.lua [--seed N] [--users N] [--env NAME]
--- It is a host program like any other: it opens the application, asks it for sessions, and writes through its models. Where
--- a row goes is for the rules to say: the same code fills the shared datasources, the European one and the isolated one.
+-- It is an ordinary host program: it opens the application, opens sessions, and writes through models. The rules decide where
+-- each row goes: the same code fills the shared datasources, the European one and the isolated one.
 local shunt = require "shunt"
 
 local PARTS = 4
 local PRODUCTS = 24
 local ORDERS_AT_MOST = 5
 local LINES_AT_MOST = 4
-local IDS_PER_PART = 1000000 -- each part numbers its orders in a range of its own, so that an id is one order's alone
+local IDS_PER_PART = 1000000 -- each part has its own range of ids, so that no two orders have the same id
 local DAY = 86400
 local FIRST_DAY = 1735689600 -- 2025-01-01, a constant: what is generated must not depend on when
 
 -- ---- the tables ----
--- In words that every engine knows: a text that is a key has a length, say.
+-- The SQL works on every engine: for example, a text that is a key has a length.
 
 local people = {
   "CREATE TABLE users (id INTEGER PRIMARY KEY, iid INTEGER NOT NULL, name VARCHAR(100) NOT NULL, email VARCHAR(100) NOT NULL UNIQUE, "
@@ -48,7 +48,7 @@ local products = {
   "CREATE TABLE products (id INTEGER PRIMARY KEY, name VARCHAR(100) NOT NULL, price_cents INTEGER NOT NULL)",
 }
 
--- Which tables each datasource holds. The isolated instance has all of them in one.
+-- The tables of each datasource. The isolated instance has all of them in one.
 local layout = {
   { "main", roles },
   { "user", people },
@@ -57,7 +57,7 @@ local layout = {
   { "isolateTest", roles, people, order_tables(), products },
 }
 
--- What was made last goes first, as it may refer to what was made before it.
+-- The last table is dropped first, because it may refer to earlier ones.
 local function drop_tables(session, client, statements)
   for i = #statements, 1, -1 do
     local kind, name = statements[i]:match("^CREATE (%u+) (%S+)")
@@ -125,7 +125,7 @@ local function make_people(first_id, count)
   return users, profiles, links
 end
 
--- ids.order[part] and ids.line are the last ones given in the datasource the rows will go to.
+-- ids.order[part] and ids.line are the last ids used on the datasource that the rows will go to.
 local function make_orders(user_id, ids, catalogue)
   local orders, lines = {}, {}
   local part = user_id % PARTS
@@ -149,7 +149,7 @@ local function fresh_ids()
   return ids
 end
 
--- Everything of one instance. No datasource is named in here.
+-- Writes all rows of one instance. It names no datasource.
 local function fill(session, what)
   local written = { users = 0, orders = 0, lines = 0 }
   local users, profiles, links = make_people(what.first_id, what.users)
@@ -200,7 +200,7 @@ local function main()
   create_tables(shop)
   local catalogue = make_products()
 
-  -- Orders of the shop and of shareTest lie in the same tables, and so they share one count of ids.
+  -- Orders of the shop and of shareTest are in the same tables, so they share one sequence of ids.
   local shared_ids = fresh_ids()
   local instances = {
     { name = "", users = options.users, first_id = 1, ids = shared_ids, first_here = true },

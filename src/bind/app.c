@@ -4,7 +4,8 @@
 
 #include "base/clock.h"
 
-/* The mistakes of an opening, kept in the call's arena until the library is done and Lua may be called. */
+/* The mistakes found while an app opens. They stay in the call's arena until the library has returned: Lua may be
+ * called only then. */
 typedef struct mistake {
   shunt_error err;
   struct mistake *next;
@@ -41,15 +42,16 @@ static int raise_opening(lua_State *L, bind_call *c, const opening *o) {
   return lua_error(L);
 }
 
+static const char *const open_keys[] = {"env", NULL};
+
 static int app_open(lua_State *L) {
-  static const char *const known[] = {"env", NULL};
   lua_settop(L, 2);
   const char *path = bind_text(L, 1, "the path of the app config");
   bind_app *app = lua_newuserdatauv(L, sizeof *app, 0);
   memset(app, 0, sizeof *app);
   luaL_setmetatable(L, BIND_APP);
   bind_call *c = bind_call_new(L);
-  const node *options = bind_options(L, c, 2, "shunt.open", known);
+  const node *options = bind_options(L, c, 2, "shunt.open", open_keys);
   opening o = {.a = &c->arena, .last = &o.first};
   shunt_options with = {.env = bind_option_text(L, c, options, "env"), .problem = note, .ud = &o};
   if (shunt_open(path, &with, &app->app, &c->err)) {
@@ -61,7 +63,7 @@ static int app_open(lua_State *L) {
   return 1;
 }
 
-/* app:reload(): the number of the new generation. */
+/* app:reload() returns the number of the new generation. */
 static int app_reload(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
@@ -73,7 +75,7 @@ static int app_reload(lua_State *L) {
   return 1;
 }
 
-/* app:watched(): true, or false and what was wrong with the last reload that the watch made. */
+/* app:watched() returns true, or false and the error of the last automatic reload. */
 static int app_watched(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
@@ -120,7 +122,7 @@ static int settings(lua_State *L) {
 
 /* ---- pools ---- */
 
-/* Kept in the call's arena until the library is done and Lua may be called. */
+/* Stays in the call's arena until the library has returned: Lua may be called only then. */
 typedef struct pool_entry {
   shunt_pool_stats stats;
   struct pool_entry *next;
@@ -200,8 +202,7 @@ static void end(lua_State *L, bind_app *app) {
 static int app_close(lua_State *L) {
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   for (const bind_session *s = app->sessions; s; s = s->next)
-    if (!bind_session_usable(s))
-      return bind_usage(L, "a session is in the middle of a call: no observer or hook can close the app");
+    if (!bind_session_usable(s)) return bind_usage(L, "a session is in a call: no observer or hook can close the app");
   end(L, app);
   return 0;
 }
@@ -218,6 +219,7 @@ static int app_tostring(lua_State *L) {
 }
 
 void bind_app_register(lua_State *L) {
+  static const bind_taking takes[] = {{"shunt.open", open_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
@@ -226,4 +228,5 @@ void bind_app_register(lua_State *L) {
   static const luaL_Reg functions[] = {{"open", app_open}, {"settings", settings}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

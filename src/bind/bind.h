@@ -1,8 +1,9 @@
-/* For: the C half of the Lua module, "shunt.core": each function checks its arguments, calls shunt.h and pushes the
- * answer. Owner: what a call holds in C (arena, rows, text) hangs on a bind_call, a userdata made before anything is
- * held, so that a Lua error at any point loses nothing. A session anchors its app, a model or transaction its session,
- * in user values. Use: bind_call *c = bind_enter(L, 1); …parse into c->arena…; bind_busy(L, c); st = shunt_…(…,
- * &c->err); bind_done(L, c, st); …push…; bind_leave(L, c); return n; */
+/* For: the C half of the Lua module, "shunt.core". Each function checks its arguments, calls shunt.h and pushes the
+ *   result.
+ * Owner: a bind_call owns what a call holds in C (arena, rows, text). It is a userdata that exists before anything is
+ *   held, so that no Lua error leaks. User values anchor a session's app, and the session of a model or transaction.
+ * Use: bind_call *c = bind_enter(L, 1); …parse into c->arena…; bind_busy(L, c); st = shunt_…(…, &c->err);
+ *   bind_done(L, c, st); …push…; bind_leave(L, c); return n; */
 #ifndef SHUNT_BIND_BIND_H
 #define SHUNT_BIND_BIND_H
 
@@ -23,8 +24,8 @@
 #define BIND_SWITCH "shunt.switch"
 #define BIND_ERROR "shunt.error"
 #define BIND_CALL "shunt.call"
-#define BIND_OBJECT "shunt.object" /* marks a table that is an object in JSON, though it be empty */
-#define BIND_META "shunt.meta"     /* of the rows of a select: columns and relations */
+#define BIND_OBJECT "shunt.object" /* marks a table that is an object in JSON even if it is empty */
+#define BIND_META "shunt.meta"     /* a select's second result: columns and relations */
 #define BIND_OPEN "shunt.core"     /* in the registry: luaopen_shunt_core */
 
 typedef struct bind_session bind_session;
@@ -33,16 +34,16 @@ typedef struct bind_worker bind_worker;
 
 typedef struct bind_app {
   shunt_app *app;         /* NULL once closed */
-  bool borrowed;          /* in the state of a worker's thread: the host's, which closes it */
-  bind_session *sessions; /* the open ones: closed before the app is */
-  bind_worker *workers;   /* likewise */
+  bool borrowed;          /* in the state of a worker's thread: the host closes it */
+  bind_session *sessions; /* open sessions, closed before the app */
+  bind_worker *workers;   /* closed before the app, too */
 } bind_app;
 
-/* How long a job may run: looked at whenever its session is used, and by a hook in between. */
+/* How long a job may run. Checked by each use of its session, and by a hook of Lua in between. */
 typedef struct bind_limit {
-  int64_t timeout_ms;   /* 0: as long as it takes */
-  int64_t deadline_ns;  /* 0: none, or not now */
-  atomic_bool given_up; /* by whoever stops the worker */
+  int64_t timeout_ms;   /* 0: no limit */
+  int64_t deadline_ns;  /* 0: no limit at the moment */
+  atomic_bool given_up; /* set by the thread that stops the worker */
   char job[128];
 } bind_limit;
 
@@ -61,21 +62,21 @@ struct bind_session {
   shunt_session *session; /* NULL once closed */
   bind_app *app;
   bind_session *next, *before; /* in app->sessions */
-  bind_tx *txs;                /* open, the newest first */
-  bind_tx *orphans;            /* collected while a call was under way: rolled back after it */
-  int64_t timeout_ms;          /* of each call; 0: none */
-  bool borrowed;               /* a job's, who ends it */
-  const bind_limit *limit;     /* of that job; else NULL */
+  bind_tx *txs;                /* open transactions, the newest first */
+  bind_tx *orphans;            /* transactions collected during a call: rolled back after it */
+  int64_t timeout_ms;          /* of each call; 0: no limit */
+  bool borrowed;               /* a job's session: the job ends it */
+  const bind_limit *limit;     /* of that job, or NULL */
   bool busy;                   /* inside a call of the library */
-  int hooks;                   /* of its transactions, that are running */
+  int hooks;                   /* running hooks of its transactions */
   lua_State *L;                /* where the observer and hooks run; NULL while they can't */
   int index;                   /* of the session on that stack */
-  bool has_failure;            /* the observer raised: SESSION_FAILURE is raised once the call is over */
+  bool has_failure;            /* the observer raised an error: SESSION_FAILURE, raised after the call */
 };
 
-/* What one call holds. Between calls the session keeps it as its spare. */
+/* What one call holds. The session keeps it for its next call. */
 typedef struct bind_call {
-  bind_session *session; /* NULL where there is none (opening an app) */
+  bind_session *session; /* NULL while an app opens */
   int index;             /* of the session on the stack */
   int self;              /* of this userdata on the stack */
   arena arena;
@@ -85,51 +86,58 @@ typedef struct bind_call {
 } bind_call;
 
 /* call.c: the bracket around each use of the library */
-bind_call *bind_call_new(lua_State *L); /* pushed */
-bind_app *bind_check_app(lua_State *L); /* the argument 1; raises if it is closed */
-/* Pushes a call. Raises where the value at session_index is no session, is closed or is busy. */
+bind_call *bind_call_new(lua_State *L); /* pushes it */
+bind_app *bind_check_app(lua_State *L); /* argument 1; raises if it is closed */
+/* Pushes a call. Raises if the value at session_index is not a session, or if the session is closed or busy. */
 bind_call *bind_enter(lua_State *L, int session_index);
 void bind_busy(lua_State *L, bind_call *c);
-void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err where status is not SHUNT_OK */
+void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err unless status is SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);
-int bind_fail(lua_State *L, bind_call *c); /* raises c->err, with what hooks raised, after giving back what c holds */
+int bind_fail(lua_State *L, bind_call *c); /* releases what c holds, then raises c->err with the failures of hooks */
 
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
-void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several: without the line that called */
+void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several problems: without the caller's line */
 __attribute__((format(printf, 2, 3))) int bind_usage(lua_State *L, const char *format, ...);
 int bind_memory(lua_State *L);
-/* Any value that was raised, as an error of the library; what is none is RULE: the application's own code failed. */
+/* Turns any raised value into an error of the library. A value that is not an error object becomes SHUNT_E_RULE: code
+ * of the application failed. */
 void bind_to_error(lua_State *L, int index, shunt_error *err);
 
 /* value.c */
 void bind_push_value(lua_State *L, const shunt_value *value);
-/* Copies into the arena. what names the value in messages. Errors: USAGE, MEMORY. */
+/* Copies into the arena. what is the name of the value in messages. Errors: USAGE, MEMORY. */
 shunt_status bind_to_value(lua_State *L, int index, arena *a, const char *what, shunt_value *out, shunt_error *err);
 /* Text arguments; borrowed from the Lua stack. Raise USAGE. */
 const char *bind_text(lua_State *L, int index, const char *what);
 const char *bind_opt_text(lua_State *L, int index, const char *what);
 void *bind_check(lua_State *L, int index, const char *type, const char *what);
 
-/* options.c: a table of options as a node; raises for unknown keys, with the nearest known one. NULL where the argument
- * is nil or none. known ends in a NULL. */
+/* options.c. A table of options as a node, or NULL if the argument is missing or nil. Raises on unknown keys, and
+ * suggests the nearest known one. known ends in a NULL. */
 const node *bind_options(lua_State *L, bind_call *c, int index, const char *of, const char *const *known);
+/* The options of a function. They are listed in the module's table options, for tests and tools. */
+typedef struct bind_taking {
+  const char *of; /* "app:session"; NULL ends a list */
+  const char *const *keys;
+} bind_taking;
+void bind_takes(lua_State *L, const bind_taking *list);
 const char *bind_option_text(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_bool(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const char *key, int64_t *out);
 shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
 shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
 shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
-/* As in the app config: a text with its unit; what is left as it was where n is NULL. */
+/* Text with a unit, as in the app config. Leaves *out_ms alone if n is NULL. */
 shunt_status bind_duration(const node *n, const char *what, int64_t *out_ms, shunt_error *err);
-/* The option timeout, where there is one. A session's may be 0: none. */
+/* The option timeout, if it is given. A session's may be 0: no limit. */
 shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err);
 shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err);
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
 
 /* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
 extern const char *const bind_read_keys[];  /* the options of a read */
-extern const char *const bind_query_keys[]; /* of an include: not those of a call as a whole */
+extern const char *const bind_query_keys[]; /* those of an include: all but timeout */
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
                                shunt_error *err); /* all but include, with and timeout */
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
@@ -170,22 +178,22 @@ void bind_workers_end(bind_app *app);
 void bind_keep_limit(lua_State *L, bind_session *s);
 bool bind_limit_is_over(const bind_limit *limit);
 int bind_limit_raise(lua_State *L, const bind_limit *limit);
-/* A call's own timeout; in a job no more than is left for it. */
+/* A call's own timeout; in a job at most the time that is left. */
 static inline int64_t bind_within_limit(const bind_session *s, int64_t timeout_ms) {
   return s->limit && s->timeout_ms && timeout_ms > s->timeout_ms ? s->timeout_ms : timeout_ms;
 }
 
 /* session.c */
 bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
-/* Of the app's newest session. */
+/* Ends the app's newest session. */
 void bind_session_end_newest(lua_State *L, bind_app *app);
-/* index 0: it is not on the stack, and its hooks are gone. */
+/* index 0: the session is not on the stack, and its hooks do not run. */
 void bind_session_end(lua_State *L, bind_session *s, int index);
-/* Pushes a session around one that is a job's; the app is at app_index. */
+/* Pushes a Lua session around the session of a job. The app is at app_index. */
 bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit);
 
-/* What the module is made of, in the order of registration: a primitive adds metatables to the registry, functions to
- * the table of the module on top of the stack, and methods to the classes of those before it. */
+/* The parts of the module, in the order of registration. Each adds metatables to the registry, functions to the
+ * module's table on top of the stack, and methods to the classes of earlier ones. */
 #define BIND_PRIMITIVES(X)                                                                                             \
   X(error)                                                                                                             \
   X(value)                                                                                                             \
@@ -210,14 +218,13 @@ BIND_PRIMITIVES(BIND_DECLARE)
 #undef BIND_DECLARE
 
 /* class.c */
-/* Makes the metatable name with metamethods and, under __index, methods (NULL: none), which also go to the module's
- * field. */
+/* Makes the metatable name with metamethods. methods (may be NULL) become its __index and the module's field. */
 void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, const luaL_Reg *methods,
                 const char *field);
 /* Adds methods to the class that the module's field holds. */
 void bind_methods(lua_State *L, const char *field, const luaL_Reg *methods);
 
-/* json.c: pushes the value of a JSON text; its nulls are left out of objects. Raises. */
+/* json.c. Pushes the value of a JSON text, and leaves nulls out of objects. Raises. */
 void bind_push_json(lua_State *L, const char *text);
 
 SHUNT_API int luaopen_shunt_core(lua_State *L);

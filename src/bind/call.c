@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* An arena that one large call blew up is not kept for the small ones to come. */
+/* An arena that grew in one large call is not kept for the next, smaller ones. */
 enum { KEEP_BYTES = 64 * 1024 };
 
 static void let_go(bind_call *c) {
@@ -38,7 +38,7 @@ bind_app *bind_check_app(lua_State *L) {
 bind_call *bind_enter(lua_State *L, int session_index) {
   bind_session *s = bind_check(L, session_index, BIND_SESSION, "a session");
   if (!s->session) bind_usage(L, "the session is closed");
-  if (s->busy) bind_usage(L, "the session is in the middle of a call: an observer can't use it");
+  if (s->busy) bind_usage(L, "the session is in a call: an observer can't use it");
   if (s->limit) bind_keep_limit(L, s);
   bind_call *c;
   if (lua_getiuservalue(L, session_index, SESSION_SPARE) == LUA_TUSERDATA) {

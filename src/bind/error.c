@@ -6,9 +6,9 @@
 
 enum { MOST_FRAMES = 100 };
 
-static const char home_key = 0; /* its address: where the registry holds the folder of shunt's own Lua files */
+static const char home_key = 0; /* its address is the registry's key of the folder with shunt's own Lua files */
 
-/* Pushes "app.lua:12", the innermost line of Lua outside shunt's own files; false where there is none. */
+/* Pushes "app.lua:12", the innermost line of Lua outside shunt's own files. False if there is no such line. */
 static bool push_caller(lua_State *L) {
   lua_Debug at;
   lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
@@ -98,7 +98,7 @@ static int error_is(lua_State *L) {
   return 1;
 }
 
-/* Adds text where the field is there: what goes before it, the field, what goes behind. */
+/* Adds before, the field and after; nothing if the field is missing. */
 static void add_field(lua_State *L, luaL_Buffer *b, int index, const char *key, const char *before, const char *after) {
   lua_pushstring(L, key);
   int type = lua_rawget(L, index);
@@ -130,7 +130,7 @@ static void push_line(lua_State *L, int index) {
   luaL_pushresult(&b);
 }
 
-/* To the line on top of the stack. */
+/* Appends to the line on top of the stack. */
 static void add_cause(lua_State *L) {
   lua_pushliteral(L, "cause");
   if (lua_rawget(L, 1) == LUA_TNIL) {
@@ -168,7 +168,7 @@ static int error_tostring(lua_State *L) {
   return 1;
 }
 
-/* Lines of files that begin with this text (a source as the debug library gives it) are not told as the caller. */
+/* home(source): files whose source, as in the debug library, begins with this text are not named as the caller. */
 static int error_home(lua_State *L) {
   luaL_checktype(L, 1, LUA_TSTRING);
   lua_settop(L, 1);
@@ -176,10 +176,10 @@ static int error_home(lua_State *L) {
   return 0;
 }
 
-/* A mistake in the use of the module's Lua half. */
+/* usage(message): raises SHUNT_E_USAGE, for the Lua half of the module. */
 static int error_usage(lua_State *L) { return bind_usage(L, "%s", luaL_checkstring(L, 1)); }
 
-/* raise(t): the table of an error's fields as one; so are those in its problems. */
+/* raise(t): raises a table of an error's fields as an error; its problems become errors, too. */
 static int error_raise(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -204,7 +204,7 @@ static shunt_status status_named(const char *name) {
   return SHUNT_E_RULE;
 }
 
-/* Copies the text under key, cut where it is too long. */
+/* Copies the text under key, cut to size. */
 static void take_text(lua_State *L, int index, const char *key, char *to, size_t size) {
   lua_pushstring(L, key);
   if (lua_rawget(L, index) == LUA_TSTRING) snprintf(to, size, "%s", lua_tostring(L, -1));

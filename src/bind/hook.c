@@ -3,13 +3,13 @@
 
 #include <string.h>
 
-/* Stands for the function, which is its user value, until it is dropped; anchored in the session's SESSION_HOOKS. */
+/* A hook. The function is its user value; the session's SESSION_HOOKS anchor it until it is dropped. */
 typedef struct bind_hook {
   bind_session *session;
 } bind_hook;
 
-/* Calls the hook (2) with the session (1); what it raises is added to the session's failures, and told in the error
- * (3). A transaction that ends inside has failures of its own. True: it failed. */
+/* Calls the hook (2) with the session (1), and returns whether it failed. What it raises is added to the session's
+ * failures and described in the error (3). A transaction that ends inside the hook has its own failures. */
 static int call_hook(lua_State *L) {
   shunt_error *err = lua_touserdata(L, 3);
   lua_getiuservalue(L, 1, SESSION_FAILURES);
@@ -33,7 +33,7 @@ static int call_hook(lua_State *L) {
   return 1;
 }
 
-/* The library is in the middle of nothing, so that the session may be used, but not closed. */
+/* Hooks run between calls: they may use the session, but not close it. */
 static shunt_status run(void *ud, shunt_error *err) {
   bind_hook *h = ud;
   bind_session *s = h->session;
@@ -63,7 +63,7 @@ static shunt_status run(void *ud, shunt_error *err) {
 static void drop(void *ud) {
   const bind_hook *h = ud;
   lua_State *L = h->session->L;
-  if (!L || !lua_checkstack(L, 2)) return; /* the session goes, and all of them with it */
+  if (!L || !lua_checkstack(L, 2)) return; /* the session is being closed, and drops all its hooks */
   lua_getiuservalue(L, h->session->index, SESSION_HOOKS);
   lua_pushnil(L);
   lua_rawsetp(L, -2, h);
@@ -100,7 +100,7 @@ static int add(lua_State *L, adder fn, const char *name) {
   bind_hook *h = new_hook(L, c->session);
   bind_busy(L, c);
   shunt_status st = fn(c->session->session, run, h, drop, &c->err);
-  if (st && bind_hooks_take(L, 1)) { /* it ran at once, and what it raised is to be seen as it is */
+  if (st && bind_hooks_take(L, 1)) { /* it ran at once: raise its error unchanged */
     lua_rawgeti(L, -1, 1);
     bind_done(L, c, SHUNT_OK);
     bind_leave(L, c);

@@ -4,8 +4,7 @@
 
 enum { MAX_DEPTH = 64 };
 
-/* A relation to include, gathered from all the places that speak of it: "orders", "orders.lines", {orders = {…}}, with.
- */
+/* A relation to include, merged from all places that name it: "orders", "orders.lines", {orders = {…}}, with. */
 typedef struct branch {
   const char *name;
   bool off;
@@ -36,7 +35,7 @@ static shunt_status child_of(arena *a, branch *parent, const char *name, size_t 
   return SHUNT_OK;
 }
 
-/* "orders.lines": one branch in the other. */
+/* "orders.lines": a branch inside another. */
 static shunt_status descend(arena *a, branch *from, const char *path, branch **out, shunt_error *err) {
   for (int depth = 0; depth < MAX_DEPTH; depth++) {
     const char *dot = strchr(path, '.');
@@ -102,8 +101,8 @@ static shunt_status gather(arena *a, branch *to, const node *include, const node
     const node_entry *e = &with->entries[i];
     branch *b;
     if (e->value->kind != NODE_MAP || !node_get(e->value, "kind"))
-      return error_set(err, SHUNT_E_USAGE, "with: '%s' must be a relation, made by shunt.has_many and its like",
-                       e->key);
+      return error_set(err, SHUNT_E_USAGE,
+                       "with: '%s' must be a relation, made by shunt.has_many or a similar function", e->key);
     if ((st = child_of(a, to, e->key, strlen(e->key), &b, err))) return st;
     b->relation = e->value;
     st = gather(a, b, node_get(e->value, "include"), node_get(e->value, "with"), depth + 1, err);
@@ -122,7 +121,7 @@ static shunt_status as_kind(const node *n, shunt_kind *out, shunt_error *err) {
       *out = (shunt_kind)i;
       return SHUNT_OK;
     }
-  return error_set(err, SHUNT_E_USAGE, "'%s' is no kind of relation", name);
+  return error_set(err, SHUNT_E_USAGE, "unknown kind of relation '%s'", name);
 }
 
 static shunt_status relation_names(const branch *b, shunt_relation *r, shunt_error *err) {

@@ -14,7 +14,7 @@ typedef struct file_name {
   struct file_name *next;
 } file_name;
 
-/* In the arena, for Lua may raise, and must not while the folder is open. */
+/* The list is in the arena: Lua could raise while the folder is open. */
 static file_name *names_in(DIR *folder, arena *a, bool *no_memory) {
   file_name *list = NULL;
   for (const struct dirent *entry; (entry = readdir(folder));) {
@@ -31,8 +31,8 @@ static file_name *names_in(DIR *folder, arena *a, bool *no_memory) {
   return list;
 }
 
-/* lua_files(folder): the names of the Lua files in it, in no order; nil where it is no folder that can be read, and
- * whether there is something else in its place. */
+/* lua_files(folder): the names of its Lua files, unordered. If it can't be read as a folder: nil, and whether the path
+ * exists. */
 static int lua_files(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   bind_call *c = bind_call_new(L);
@@ -57,7 +57,7 @@ static int lua_files(lua_State *L) {
   return 1;
 }
 
-/* duration("5s"): in ms; nil where it is none. */
+/* duration("5s"): in ms; nil if the text is not a duration. */
 static int duration(lua_State *L) {
   int64_t ms;
   if (cat_parse_duration_ms(luaL_checkstring(L, 1), &ms))
@@ -67,7 +67,7 @@ static int duration(lua_State *L) {
   return 1;
 }
 
-/* app(session): the one that it is of. */
+/* app(session): the session's app. */
 static int app_of(lua_State *L) {
   bind_check(L, 1, BIND_SESSION, "a session");
   lua_getiuservalue(L, 1, SESSION_APP);
@@ -91,7 +91,7 @@ static int bounded(lua_State *L, bind_call *c, const node *options, const char *
   return (int)n;
 }
 
-/* What the declaration says (lua/shunt/jobs.lua has checked it), and on top of it the call's options. */
+/* The options of the declaration, which lua/shunt/jobs.lua has checked, overridden by those of the call. */
 static shunt_push_options push_options(lua_State *L, bind_call *c, int declared, const node *options) {
   shunt_push_options o = {
       .priority = bounded(L, c, options, "priority", INT_MIN, (int)declared_number(L, declared, "priority", 0)),
@@ -117,14 +117,15 @@ static const char *name_of(lua_State *L, int declared) {
   return name;
 }
 
-/* push(session, declaration, data, options): the job's number; nil where it is sent only after the commit. */
+static const char *const push_keys[] = {"delay", "priority", "unique", "queue", "retry", NULL};
+
+/* push(session, declaration, data, options): the job's number, or nil if it is sent after the commit. */
 static int push(lua_State *L) {
-  static const char *const known[] = {"delay", "priority", "unique", "queue", "retry", NULL};
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
-  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", known));
+  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", push_keys));
   int64_t id = 0;
   bind_busy(L, c);
   bind_done(L, c, shunt_push(c->session->session, name, data, &o, &id, &c->err));
@@ -136,14 +137,15 @@ static int push(lua_State *L) {
   return 1;
 }
 
+static const char *const push_async_keys[] = {"delay", "priority", "unique", "queue", "retry", "timeout", NULL};
+
 /* push_wait(session, declaration, data, options): the result as JSON. */
 static int push_wait(lua_State *L) {
-  static const char *const known[] = {"delay", "priority", "unique", "queue", "retry", "timeout", NULL};
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
-  const node *options = bind_options(L, c, 4, "session:push_async", known);
+  const node *options = bind_options(L, c, 4, "session:push_async", push_async_keys);
   shunt_push_options o = push_options(L, c, 2, options);
   if (bind_call_timeout(options, &o.wait_ms, &c->err)) return bind_fail(L, c);
   o.wait_ms = bind_within_limit(c->session, o.wait_ms);
@@ -156,11 +158,12 @@ static int push_wait(lua_State *L) {
 
 /* ---- looking after queues ---- */
 
+static const char *const list_keys[] = {"queue", "state", "limit", NULL};
+
 static int jobs_list(lua_State *L) {
-  static const char *const known[] = {"queue", "state", "limit", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs", known);
+  const node *options = bind_options(L, c, 2, "session:jobs", list_keys);
   const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
   int64_t limit = 0;
   if (bind_as_count(node_get(options, "limit"), "limit", &limit, &c->err)) return bind_fail(L, c);
@@ -172,11 +175,12 @@ static int jobs_list(lua_State *L) {
   return 2;
 }
 
+static const char *const retry_keys[] = {"id", "queue", NULL};
+
 static int jobs_retry(lua_State *L) {
-  static const char *const known[] = {"id", "queue", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs_retry", known);
+  const node *options = bind_options(L, c, 2, "session:jobs_retry", retry_keys);
   const char *queue = bind_option_text(L, c, options, "queue");
   int64_t id = 0, n = 0;
   if (bind_option_integer(L, c, options, "id", &id) && id < 1) {
@@ -190,11 +194,12 @@ static int jobs_retry(lua_State *L) {
   return 1;
 }
 
+static const char *const purge_keys[] = {"queue", "state", "older", NULL};
+
 static int jobs_purge(lua_State *L) {
-  static const char *const known[] = {"queue", "state", "older", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs_purge", known);
+  const node *options = bind_options(L, c, 2, "session:jobs_purge", purge_keys);
   const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
   int64_t older_ms = 0, n = 0;
   if (bind_duration(node_get(options, "older"), "older", &older_ms, &c->err)) return bind_fail(L, c);
@@ -205,7 +210,7 @@ static int jobs_purge(lua_State *L) {
   return 1;
 }
 
-/* schedule_due(session, job, minute in ms): whether this caller is the one to push for it. */
+/* schedule_due(session, job, minute in ms): whether this caller has to push the job for that minute. */
 static int schedule_due(lua_State *L) {
   lua_settop(L, 3);
   bind_call *c = bind_enter(L, 1);
@@ -220,6 +225,9 @@ static int schedule_due(lua_State *L) {
 }
 
 void bind_jobs_register(lua_State *L) {
+  static const bind_taking takes[] = {{"session:push", push_keys},        {"session:push_async", push_async_keys},
+                                      {"session:jobs", list_keys},        {"session:jobs_retry", retry_keys},
+                                      {"session:jobs_purge", purge_keys}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"lua_files", lua_files},
                                        {"duration", duration},
                                        {"app", app_of},
@@ -231,4 +239,5 @@ void bind_jobs_register(lua_State *L) {
                                        {"schedule_due", schedule_due},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

@@ -12,7 +12,7 @@
 
 enum { MAX_DEPTH = 200 };
 
-/* What is held while Lua is called; collected where that raises. */
+/* A JSON document that is held while Lua is called; collected if Lua raises. */
 typedef struct document {
   json_t *root;
   char *text; /* malloc's */
@@ -36,17 +36,17 @@ static int document_gc(lua_State *L) {
 
 /* ---- writing ---- */
 
-/* Nothing in here raises a Lua error, so that no piece of the document is lost. */
+/* No function of the writer raises a Lua error: a part of the document would leak. */
 typedef struct writer {
   lua_State *L;
-  int blob, object;         /* where on the stack these metatables are */
+  int blob, object;         /* stack positions of these metatables */
   const char *const *first; /* keys that go before the others */
   size_t nfirst;
-  size_t digits; /* what the numbers need to be read back as they are */
+  size_t digits; /* digits that a number needs to be read back exactly */
   shunt_error *err;
 } writer;
 
-/* An entry of a table; the text is the table's. */
+/* An entry of a table; the table owns the text. */
 typedef struct entry {
   const char *text;
   size_t size;
@@ -93,7 +93,7 @@ static json_t *encode_blob(writer *w, const lua_blob *blob) {
   return checked(w, made);
 }
 
-/* 0.1 is written with 15 digits where that is enough, so that it reads 0.1 and not 0.10000000000000001. */
+/* Writes 15 digits if they are enough: 0.1, not 0.10000000000000001. */
 static json_t *encode_number(writer *w, double d) {
   char text[40];
   if (!isfinite(d)) return refuse(w, "NaN and the infinities can't be written");
@@ -136,7 +136,7 @@ static size_t rank_of(const writer *w, const char *text) {
   return i;
 }
 
-/* Fills entries with the table's, of which there are count; *n have a value to be let go. */
+/* Fills entries with the count entries of the table. The first *n hold a value that the caller must release. */
 static bool encode_entries(writer *w, int index, entry *entries, size_t *n, int depth) {
   lua_State *L = w->L;
   lua_pushnil(L);
@@ -190,7 +190,7 @@ static json_t *encode_map(writer *w, int index, size_t count, int depth) {
   return object;
 }
 
-/* Whether the value's metatable is the one at that place. */
+/* Whether the value has the metatable at that stack position. */
 static bool has_metatable(lua_State *L, int index, int metatable) {
   if (!lua_getmetatable(L, index)) return false;
   bool has = lua_rawequal(L, -1, metatable);
@@ -240,7 +240,7 @@ static json_t *encode(writer *w, int index, int depth) {
   return NULL;
 }
 
-/* The keys that go first: a list of names, or what m:select tells about its rows. */
+/* The keys that go first: a list of names, or the meta table of m:select. */
 static void order_at(lua_State *L, bind_call *c, int index, writer *w) {
   if (lua_isnil(L, index)) return;
   if (lua_istable(L, index) && has_metatable(L, index, w->object + 1)) {
@@ -267,7 +267,7 @@ static int json_write(lua_State *L) {
   if (!d->text) return bind_memory(L);
   lua_pushstring(L, d->text);
   bind_leave(L, c);
-  lua_pushcfunction(L, document_gc); /* now rather than when the collector comes by */
+  lua_pushcfunction(L, document_gc); /* now, without waiting for the collector */
   lua_pushvalue(L, 4);
   lua_call(L, 1, 0);
   return 1;
@@ -338,7 +338,7 @@ static int json_read(lua_State *L) {
   return 1;
 }
 
-/* shunt.object(t): t, an object in JSON though it be empty. */
+/* shunt.object(t): marks t as an object in JSON even if it is empty. */
 static int json_object_mark(lua_State *L) {
   if (lua_isnoneornil(L, 1)) {
     lua_settop(L, 0);

@@ -7,18 +7,18 @@
 
 #define BIND_JOB "shunt.job"
 
-enum { AT_APP = 1, AT_RUN, AT_TICK }; /* on the stack of a thread's state, all the time */
-enum { IDLE_MS = 60000, RETRY_MS = 1000, HOOK_INSTRUCTIONS = 1000 }; /* how often the hook looks at the time */
+enum { AT_APP = 1, AT_RUN, AT_TICK }; /* fixed positions on the stack of a thread's state */
+enum { IDLE_MS = 60000, RETRY_MS = 1000, HOOK_INSTRUCTIONS = 1000 }; /* how often the hook checks the time */
 
-/* A job under way. */
+/* A running job. */
 typedef struct run {
   member *m;
   shunt_job *job;
-  bind_session *session; /* of Lua, once there is one: the registry keeps it until the next */
+  bind_session *session; /* NULL before the job has one; the registry anchors it until the next job */
   shunt_error err;
 } run;
 
-/* In Lua, where nobody but lua/shunt/worker.lua sees it: the session is its user value. */
+/* The job in Lua, for lua/shunt/worker.lua alone. The session is its user value. */
 typedef struct bind_job {
   run *run;
 } bind_job;
@@ -27,8 +27,8 @@ enum { JOB_SESSION = 1 };
 
 /* ---- how long a job may run ---- */
 
-/* Coroutines inherit the hook and the pointer to the thread. Once the time is over it is called at every instruction,
- * so that a pcall around the handler's work does not keep the error. */
+/* Coroutines inherit the hook and the pointer to the thread. Once the time is over, the hook runs at every instruction:
+ * a pcall in the handler then can't swallow the error. */
 static void look_at_time(lua_State *L, lua_Debug *at) {
   (void)at;
   const member *m = *(member **)lua_getextraspace(L);
@@ -46,7 +46,8 @@ static run *check_job(lua_State *L) {
   return j->run;
 }
 
-/* job_start(job): from here on its time counts, until it is completed. In the transaction, if it has one. */
+/* job_start(job): the time limit counts from here until job_complete. Called inside the job's transaction if it has
+ * one. */
 static int job_start(lua_State *L) {
   run *r = check_job(L);
   bind_limit *limit = &r->m->limit;
@@ -59,8 +60,8 @@ static int job_start(lua_State *L) {
   return 0;
 }
 
-/* job_complete(job, result): in the session, so that an open transaction takes part. What follows is the commit, which
- * is not to be broken off. */
+/* job_complete(job, result): runs in the session, so that an open transaction includes it. The commit that follows must
+ * not be broken off: the limit ends here. */
 static int job_complete(lua_State *L) {
   run *r = check_job(L);
   bind_call *c = bind_enter(L, 3);
@@ -86,7 +87,7 @@ static void push_info(lua_State *L, const shunt_job_info *info) {
   lua_setfield(L, -2, "data");
 }
 
-/* (run): calls the Lua half with the job, its session and what it is. */
+/* (run): calls the Lua half with the job, its session and its description. */
 static int start_job(lua_State *L) {
   run *r = lua_touserdata(L, 1);
   const shunt_job_info *info = shunt_job_of(r->job);
@@ -108,7 +109,7 @@ static int start_job(lua_State *L) {
   return 0;
 }
 
-/* (run): rolls back what its session has open. */
+/* (run): ends its session, and rolls back open transactions. */
 static int end_job(lua_State *L) {
   const run *r = lua_touserdata(L, 1);
   lua_rawgetp(L, LUA_REGISTRYINDEX, r->m);
@@ -116,7 +117,7 @@ static int end_job(lua_State *L) {
   return 0;
 }
 
-/* The message handler: an error of Lua itself gets its place and traceback. */
+/* The message handler: adds place and traceback to an error of Lua itself. */
 static int describe(lua_State *L) {
   lua_settop(L, 1);
   lua_sethook(L, NULL, 0, 0);
@@ -129,13 +130,13 @@ static int describe(lua_State *L) {
   return 1;
 }
 
-/* (value, error): fills the one from the other. */
+/* (value, error): fills the error from the value. */
 static int take(lua_State *L) {
   bind_to_error(L, 1, lua_touserdata(L, 2));
   return 0;
 }
 
-/* Fills err from the error value on top of the stack, which it takes off. */
+/* Pops the error value, and fills err from it. */
 static void take_error(lua_State *L, shunt_error *err) {
   lua_pushcfunction(L, take);
   lua_insert(L, -2);
@@ -146,12 +147,12 @@ static void take_error(lua_State *L, shunt_error *err) {
   if (failed == LUA_ERRMEM)
     error_memory(err);
   else
-    error_text(err, SHUNT_E_RULE, "an error was raised whose __tostring fails");
+    error_text(err, SHUNT_E_RULE, "an error was raised, and its __tostring failed");
 }
 
 /* ---- a thread that takes jobs ---- */
 
-/* The stack's values as upvalues, for what is called is found nowhere else. */
+/* Pushes fn with the app and the two Lua functions as upvalues. */
 static void push_bound(lua_State *L, lua_CFunction fn) {
   for (int i = AT_APP; i <= AT_TICK; i++) lua_pushvalue(L, i);
   lua_pushcclosure(L, fn, AT_TICK);
@@ -175,16 +176,17 @@ static bool run_handler(member *m, run *r) {
   lua_pushcfunction(L, end_job);
   lua_pushlightuserdata(L, r);
   if (lua_pcall(L, 1, 0, 0) == LUA_OK) return ok;
-  lua_pop(L, 1); /* out of memory: without its hooks then */
+  lua_pop(L, 1); /* out of memory: end it without its hooks */
   bind_session_end(L, r->session, 0);
   return ok;
 }
 
-/* Of a job without an error, and without a session any more: else it would be run at once again, and so on. */
+/* For a job that returned without an error. If its transaction is still open, the job has failed: otherwise it would
+ * run again at once, forever. */
 static bool is_done(run *r) {
   if (shunt_job_ended(r->job)) return true;
   error_set(&r->err, SHUNT_E_TRANSACTION,
-            "the handler of '%.64s' left a transaction open when it returned, in a coroutine say: it was rolled back",
+            "the handler of '%.64s' returned with an open transaction (in a coroutine, perhaps): it was rolled back",
             shunt_job_of(r->job)->name);
   return false;
 }
@@ -197,7 +199,7 @@ static void run_job(member *m, shunt_job *job) {
   snprintf(m->limit.job, sizeof m->limit.job, "%s", info->name);
   crew_begins(m->crew);
   bool completed = run_handler(m, &r) && is_done(&r);
-  if (!completed && shunt_job_ended(job)) { /* hooks of its transaction failed, which changes nothing */
+  if (!completed && shunt_job_ended(job)) { /* only hooks of its transaction failed: the job is done */
     completed = true;
     crew_note(m->crew, &r.err);
   } else if (!completed && !atomic_load(&m->limit.given_up)) {
@@ -228,14 +230,14 @@ void member_take_jobs(member *m) {
       run_job(m, job);
     } else if (w->drain) {
       if (!others_run(w)) return;
-      crew_pause(w, 20); /* what runs may push more */
+      crew_pause(w, 20); /* running jobs may push others */
     }
   }
 }
 
 /* ---- the thread that keeps schedules ---- */
 
-/* (ms): pushes what is due; *ms until the next minute. */
+/* (ms): pushes the scheduled jobs that are due; *ms is the time to the next minute. */
 static int tick(lua_State *L) {
   int64_t *ms = lua_touserdata(L, 1);
   lua_pushvalue(L, lua_upvalueindex(AT_TICK));
@@ -276,7 +278,7 @@ static void push_app(lua_State *L, shunt_app *app) {
   borrowed->borrowed = true;
 }
 
-/* (opening) -> the app, and the two functions of the Lua half. */
+/* (opening) -> the app and the two functions of the Lua half */
 static int open_state(lua_State *L) {
   const opening *o = lua_touserdata(L, 1);
   luaL_openlibs(L);
@@ -299,7 +301,7 @@ static int open_state(lua_State *L) {
 }
 
 shunt_status member_open(member *m, const char *path, const char *cpath, shunt_error *err) {
-  lua_State *L = m->L = luaL_newstate(); /* what runs in it is the host's own code, and gets what that has */
+  lua_State *L = m->L = luaL_newstate(); /* jobs are the host's own code: they get all libraries */
   if (!L) return error_memory(err);
   *(member **)lua_getextraspace(L) = m;
   lua_pushcfunction(L, open_state);

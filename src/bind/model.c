@@ -4,7 +4,7 @@
 
 enum { MODEL_SESSION = 1, MODEL_NAME, MODEL_CLIENT, MODEL_TABLE, MODEL_NVALUES = MODEL_TABLE };
 
-/* The texts are Lua's, held by the user values. */
+/* The user values hold the texts. */
 typedef struct bind_model {
   const char *name;
   const char *client; /* or NULL */
@@ -35,7 +35,7 @@ static int session_model(lua_State *L) {
   return 1;
 }
 
-/* model:new_instance(client, table): the same model, asked for explicitly on a client or a table. */
+/* model:new_instance(client, table): the same model with an explicit client or table. */
 static int model_new_instance(lua_State *L) {
   lua_settop(L, 3);
   bind_check(L, 1, BIND_MODEL, "a model");
@@ -63,7 +63,7 @@ static int model_tostring(lua_State *L) {
   return 1;
 }
 
-/* Every method has the model first, nargs arguments in all, and then, pushed here, the session and the call. */
+/* Every method has the model first and nargs arguments in all. Behind them this pushes the session and the call. */
 static bind_call *enter(lua_State *L, int nargs, bind_model **m) {
   lua_settop(L, nargs);
   *m = bind_check(L, 1, BIND_MODEL, "a model");
@@ -98,7 +98,7 @@ static int model_select(lua_State *L) {
   return 2;
 }
 
-/* The where argument of get and delete, beside or in place of the one among the options. */
+/* The where argument of get and delete; other is the one among the options. */
 static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const shunt_where *other, const char *of) {
   node *from = NULL;
   const shunt_where *where = NULL;
@@ -112,17 +112,15 @@ static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const 
   return where;
 }
 
-/* A key that happens to be nil, or a where that is empty for that reason, would give somebody else's row. Where an
- * order is asked for, the first row in it is meant. */
+/* A key that is nil by accident would select another row. With an order, the caller wants the first row. */
 static void check_wanted(lua_State *L, bind_call *c, const shunt_query *q) {
   const shunt_where *w = q->where;
   if ((w && (w->op != SHUNT_AND || w->nitems > 0)) || q->norder > 0) return;
-  error_set(&c->err, SHUNT_E_USAGE,
-            "model:get needs a primary key or a where, and has neither; with an order it gives the first row");
+  error_set(&c->err, SHUNT_E_USAGE, "model:get needs a primary key, a where, or an order (for the first row)");
   bind_fail(L, c);
 }
 
-/* model:get(7) and model:get{id = 7}: the first row there is, or nil. */
+/* model:get(7) and model:get{id = 7}: the first row, or nil. */
 static int model_get(lua_State *L) {
   bind_model *m;
   bind_call *c = enter(L, 3, &m);
@@ -190,7 +188,7 @@ typedef struct aggregations {
   size_t count;
 } aggregations;
 
-/* count = true, "*", "id" or {"id", "*"}; the other functions take columns only. */
+/* count takes true, "*", "id" or {"id", "*"}; the other functions take columns only. */
 static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function, aggregations *out,
                                  shunt_error *err) {
   bool yes = false;
@@ -212,13 +210,14 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
 
 static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
 
+static const char *const aggregate_keys[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
+                                             "order", "limit", "offset", "client", "table", "timeout", NULL};
+
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};
-  static const char *const known[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
-                                      "order", "limit", "offset", "client", "table", "timeout", NULL};
   bind_model *m;
   bind_call *c = enter(L, 2, &m);
-  const node *options = bind_options(L, c, 2, "model:aggregate", known);
+  const node *options = bind_options(L, c, 2, "model:aggregate", aggregate_keys);
   shunt_query q = {0};
   check(L, c, bind_query(&c->arena, options, &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
@@ -248,9 +247,10 @@ static int model_aggregate(lua_State *L) {
 
 /* ---- writes ---- */
 
+static const char *const write_keys[] = {"where", "all", "client", "table", "include", "timeout", NULL};
+
 static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
-  static const char *const known[] = {"where", "all", "client", "table", "include", "timeout", NULL};
-  const node *options = bind_options(L, c, index, of, known);
+  const node *options = bind_options(L, c, index, of, write_keys);
   shunt_write w = {.client = bind_option_text(L, c, options, "client"),
                    .table = bind_option_text(L, c, options, "table"),
                    .all = bind_option_bool(L, c, options, "all")};
@@ -263,7 +263,7 @@ static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int
   return w;
 }
 
-/* An empty where is none: what meant to name rows and named nothing must not write to all of them. */
+/* An empty where counts as missing: it must not write to all rows. */
 static void drop_empty_where(shunt_write *w) {
   if (w->where && w->where->op == SHUNT_AND && w->where->nitems == 0) w->where = NULL;
 }
@@ -327,6 +327,11 @@ static int model_delete(lua_State *L) {
 }
 
 void bind_model_register(lua_State *L) {
+  static const bind_taking takes[] = {{"model:select", bind_read_keys},    {"model:get", bind_read_keys},
+                                      {"model:mget", bind_read_keys},      {"model:count", bind_read_keys},
+                                      {"model:aggregate", aggregate_keys}, {"model:insert", write_keys},
+                                      {"model:insert_bulk", write_keys},   {"model:update", write_keys},
+                                      {"model:delete", write_keys},        {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
                                      {"select", model_select},
@@ -342,4 +347,5 @@ void bind_model_register(lua_State *L) {
   static const luaL_Reg of_session[] = {{"model", session_model}, {NULL, NULL}};
   bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");
   bind_methods(L, "session_methods", of_session);
+  bind_takes(L, takes);
 }

@@ -5,11 +5,10 @@
 #include "catalog/catalog.h"
 
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err) {
-  suggest s = suggest_for(key);
-  for (const char *const *k = known; *k; k++) {
+  for (const char *const *k = known; *k; k++)
     if (strcmp(*k, key) == 0) return SHUNT_OK;
-    suggest_try(&s, *k);
-  }
+  suggest s = suggest_for(key);
+  for (const char *const *k = known; *k; k++) suggest_try(&s, *k);
   return error_set(err, SHUNT_E_USAGE, "%s: unknown option '%s'%s", of, key, suggest_text(&s));
 }
 
@@ -126,7 +125,23 @@ static int hint(lua_State *L) {
   return 1;
 }
 
+/* options.OF, a list of names. */
+void bind_takes(lua_State *L, const bind_taking *list) {
+  lua_getfield(L, -1, "options");
+  for (; list->of; list++) {
+    lua_newtable(L);
+    for (lua_Integer i = 0; list->keys[i]; i++) {
+      lua_pushstring(L, list->keys[i]);
+      lua_rawseti(L, -2, i + 1);
+    }
+    lua_setfield(L, -2, list->of);
+  }
+  lua_pop(L, 1);
+}
+
 void bind_options_register(lua_State *L) {
+  lua_newtable(L);
+  lua_setfield(L, -2, "options");
   lua_pushcfunction(L, hint);
   lua_setfield(L, -2, "hint");
 }

@@ -4,7 +4,7 @@
 
 #include "bind/bind.h"
 
-/* Raw access and copies throughout: no Lua code runs, so that the table can't change under the walk. */
+/* Uses raw access and copies only: no Lua code runs that could change the table during the walk. */
 
 typedef struct writer {
   lua_State *L;
@@ -37,7 +37,7 @@ static shunt_status related_rows(writer *w, int index, const shunt_include *in, 
   if (shape == LUA_SHAPE_EMPTY) return SHUNT_OK;
   if (shape == LUA_SHAPE_MIXED) {
     lua_pop(L, 1);
-    return error_set(w->err, SHUNT_E_USAGE, "'%s' is neither a row nor a list of rows without holes", in->relation);
+    return error_set(w->err, SHUNT_E_USAGE, "'%s' must be a row, or a list of rows without holes", in->relation);
   }
   size_t n = shape == LUA_SHAPE_LIST ? count : 1;
   shunt_record *records = arena_array(w->a, shunt_record, n);
@@ -61,7 +61,7 @@ static shunt_status cell(writer *w, const char *key, shunt_field *out) {
   out->name = key;
   if (lua_istable(L, -1))
     return error_set(w->err, SHUNT_E_USAGE,
-                     "'%.64s' holds a table, and a column can't; where it is a relation, add include = {%.64s = true}",
+                     "'%.64s' is a table, which a column can't hold; if it is a relation, add include = {%.64s = true}",
                      key, key);
   snprintf(what, sizeof what, "the value of '%.64s'", key);
   return bind_to_value(L, -1, w->a, what, &out->value, w->err);
@@ -103,7 +103,7 @@ static shunt_status record(writer *w, int index, const shunt_include *include, s
   if (shape == LUA_SHAPE_MIXED) lua_pop(L, 1);
   if (shape == LUA_SHAPE_LIST || shape == LUA_SHAPE_MIXED)
     return error_set(w->err, SHUNT_E_USAGE,
-                     "a row must be a table of columns, as in {name = \"Ada\"}, and this has numbers as keys");
+                     "a row must be a table of columns, as in {name = \"Ada\"}, without numbers as keys");
   draft d = {out, arena_array(w->a, shunt_field, count), arena_array(w->a, shunt_related, ninclude)};
   if (!d.fields || !d.relations) return error_memory(w->err);
   lua_pushnil(L);
@@ -120,7 +120,7 @@ static shunt_status record(writer *w, int index, const shunt_include *include, s
     }
     lua_pop(L, 1);
   }
-  /* A table's order changes from run to run; the statements made of it must not. */
+  /* The order of a table's keys varies between runs; statements must not. */
   qsort(d.fields, out->nfields, sizeof *d.fields, by_name);
   qsort(d.relations, out->nrelated, sizeof *d.relations, by_relation);
   out->fields = d.fields;

@@ -3,9 +3,12 @@
 
 #include "bind/bind.h"
 
-/* What a condition says of equality is what rules see as req.where; the rest of it is left out. */
-static void equalities(lua_State *L, bind_call *c, const node *where, shunt_request *out) {
-  if (!where) return;
+/* ---- the request ---- */
+
+/* Only equalities are seen by rules, as req.where; the other comparisons of a condition are left out. */
+static const shunt_field *equalities(lua_State *L, bind_call *c, const node *where, size_t *count) {
+  *count = 0;
+  if (!where) return NULL;
   if (where->kind != NODE_MAP) {
     error_set(&c->err, SHUNT_E_USAGE, "where must be a table of columns and values, not %s", node_kind_name(where));
     bind_fail(L, c);
@@ -16,40 +19,70 @@ static void equalities(lua_State *L, bind_call *c, const node *where, shunt_requ
     const node *value = where->entries[i].value;
     if (value->kind == NODE_MAP) value = node_get(value, "eq");
     if (!value || value->kind != NODE_VALUE || where->entries[i].key[0] == '_') continue;
-    fields[out->nwhere++] = (shunt_field){where->entries[i].key, value->value};
+    fields[(*count)++] = (shunt_field){where->entries[i].key, value->value};
   }
-  out->where = fields;
+  return fields;
 }
 
-static void request_of(lua_State *L, bind_call *c, const node *options, shunt_request *out) {
-  const char *op = bind_option_text(L, c, options, "op");
-  int now = shunt_session_level(c->session->session);
-  int64_t level = now;
-  out->explicit_client = bind_option_text(L, c, options, "client");
-  out->explicit_table = bind_option_text(L, c, options, "table");
-  out->relation = bind_option_text(L, c, options, "relation");
-  out->relation_client = bind_option_text(L, c, options, "relation_client");
-  out->parent = bind_option_text(L, c, options, "parent");
-  out->current = bind_option_text(L, c, options, "current");
-  out->every_rule = bind_option_bool(L, c, options, "every_rule");
-  if (op && strcmp(op, "write") == 0) {
-    out->op = SHUNT_WRITE;
-  } else if (op && strcmp(op, "read") != 0) {
+static shunt_op read_op(lua_State *L, bind_call *c, const node *options, const char *key) {
+  const char *op = bind_option_text(L, c, options, key);
+  if (!op || strcmp(op, "read") == 0) return SHUNT_READ;
+  if (strcmp(op, "write") != 0) {
     error_set(&c->err, SHUNT_E_USAGE, "op is \"read\" or \"write\", not \"%.40s\"", op);
     bind_fail(L, c);
   }
-  bind_option_integer(L, c, options, "level", &level);
+  return SHUNT_WRITE;
+}
+
+/* How far the level lies above the session's. */
+static int read_level(lua_State *L, bind_call *c, const node *options, const char *key) {
+  int now = shunt_session_level(c->session->session);
+  int64_t level = now;
+  bind_option_integer(L, c, options, key, &level);
   if (level < now || level > INT16_MAX) {
     error_set(&c->err, SHUNT_E_USAGE, "level must be from the session's (%d) to %d", now, INT16_MAX);
     bind_fail(L, c);
   }
-  out->level_up = (int)level - now;
-  equalities(L, c, node_get(options, "where"), out);
+  return (int)level - now;
+}
+
+/* The option of each kind of field; the model is an argument. */
+#define KEY_MODEL(option)
+#define KEY_RELATION(option) option,
+#define KEY_CLIENT(option) option,
+#define KEY_MODE(option) option,
+#define KEY_OP(option) option,
+#define KEY_LEVEL(option) option,
+#define KEY_VALUES(option) option,
+#define KEY(kind, id, member, name, option) KEY_##kind(option)
+static const char *const request_keys[] = {SHUNT_REQUEST_MAP(KEY) "table", "every_rule", NULL};
+
+#define READ_MODEL(member, option)
+#define READ_RELATION(member, option) out->member = bind_option_text(L, c, options, option);
+#define READ_CLIENT(member, option) out->member = bind_option_text(L, c, options, option);
+#define READ_MODE(member, option) out->member = bind_option_text(L, c, options, option);
+#define READ_OP(member, option) out->member = read_op(L, c, options, option);
+#define READ_LEVEL(member, option) out->member = read_level(L, c, options, option);
+#define READ_VALUES(member, option) out->member = equalities(L, c, node_get(options, option), &out->n##member);
+#define READ(kind, id, member, name, option) READ_##kind(member, option)
+
+static void request_of(lua_State *L, bind_call *c, const node *options, shunt_request *out) {
+  SHUNT_REQUEST_MAP(READ)
+  out->explicit_table = bind_option_text(L, c, options, "table");
+  out->every_rule = bind_option_bool(L, c, options, "every_rule");
+}
+
+/* ---- the decision ---- */
+
+static void push_text(lua_State *L, const char *text) {
+  if (text)
+    lua_pushstring(L, text);
+  else
+    lua_pushnil(L);
 }
 
 static void set_text(lua_State *L, const char *key, const char *text) {
-  if (!text) return;
-  lua_pushstring(L, text);
+  push_text(L, text);
   lua_setfield(L, -2, key);
 }
 
@@ -64,58 +97,53 @@ static void push_result(lua_State *L, const shunt_trace *t) {
     lua_pushfstring(L, "%s: %s", verdict, t->detail);
 }
 
-static void push_trace(lua_State *L, const shunt_decision *d) {
-  lua_createtable(L, (int)d->ntrace, 0);
-  for (size_t i = 0; i < d->ntrace; i++) {
-    lua_createtable(L, 0, 4);
-    set_text(L, "stage", d->trace[i].stage);
-    set_text(L, "rule", d->trace[i].rule);
-    set_text(L, "source", d->trace[i].source);
-    push_result(L, &d->trace[i]);
+/* result is the verdict and its detail as one text. */
+static void push_steps(lua_State *L, const shunt_trace *steps, size_t n) {
+  lua_createtable(L, (int)n, 0);
+  for (size_t i = 0; i < n; i++) {
+    lua_createtable(L, 0, 6);
+    set_text(L, "stage", steps[i].stage);
+    set_text(L, "rule", steps[i].rule);
+    set_text(L, "source", steps[i].source);
+    set_text(L, "verdict", shunt_verdict_text(steps[i].verdict));
+    set_text(L, "detail", steps[i].detail);
+    push_result(L, &steps[i]);
     lua_setfield(L, -2, "result");
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
 }
 
-static void push_decision(lua_State *L, const shunt_decision *d) {
-  lua_createtable(L, 0, 18);
-  set_text(L, "model", d->model);
-  set_text(L, "relation", d->relation);
-  set_text(L, "client", d->denied ? NULL : d->client);
-  set_text(L, "engine", d->denied ? NULL : d->engine);
-  set_text(L, "table", d->table);
-  set_text(L, "op", d->op == SHUNT_WRITE ? "write" : "read");
-  set_text(L, "role", d->role);
-  set_text(L, "rule", d->rule);
-  set_text(L, "source", d->source);
-  set_text(L, "denied", d->denied);
-  set_text(L, "uncacheable", d->uncacheable);
-  set_text(L, "not_remembered", d->not_remembered);
-  set_text(L, "pinned_by", d->pinned_by);
-  lua_pushboolean(L, d->remembered);
-  lua_setfield(L, -2, "remembered");
-  lua_pushinteger(L, d->level);
-  lua_setfield(L, -2, "level");
-  lua_pushinteger(L, (lua_Integer)d->generation);
-  lua_setfield(L, -2, "generation");
-  lua_createtable(L, (int)d->ndepends_on, 0);
-  for (size_t i = 0; i < d->ndepends_on; i++) {
-    lua_pushstring(L, d->depends_on[i]);
+static void push_texts(lua_State *L, const char *const *texts, size_t n) {
+  lua_createtable(L, (int)n, 0);
+  for (size_t i = 0; i < n; i++) {
+    lua_pushstring(L, texts[i]);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
-  lua_setfield(L, -2, "depends_on");
-  push_trace(L, d);
-  lua_setfield(L, -2, "trace");
+}
+
+#define PUSH_TEXT(member) push_text(L, d->member)
+#define PUSH_INTEGER(member) lua_pushinteger(L, d->member)
+#define PUSH_COUNT(member) lua_pushinteger(L, (lua_Integer)d->member)
+#define PUSH_OP(member) lua_pushstring(L, d->member == SHUNT_WRITE ? "write" : "read")
+#define PUSH_FLAG(member) lua_pushboolean(L, d->member)
+#define PUSH_FIELDS(member) push_texts(L, d->member, d->n##member)
+#define PUSH_STEPS(member) push_steps(L, d->member, d->n##member)
+#define PUSH(kind, member)                                                                                             \
+  PUSH_##kind(member);                                                                                                 \
+  lua_setfield(L, -2, #member);
+
+static void push_decision(lua_State *L, const shunt_decision *d) {
+#define ONE(kind, member) +1
+  lua_createtable(L, 0, 0 SHUNT_DECISION_MAP(ONE));
+#undef ONE
+  SHUNT_DECISION_MAP(PUSH)
 }
 
 static int session_resolve(lua_State *L) {
-  static const char *const known[] = {"op",     "client",  "table", "relation", "relation_client",
-                                      "parent", "current", "where", "level",    "every_rule",
-                                      NULL};
   lua_settop(L, 3);
   bind_call *c = bind_enter(L, 1);
   shunt_request request = {.model = bind_opt_text(L, 2, "the model")};
-  request_of(L, c, bind_options(L, c, 3, "session:resolve", known), &request);
+  request_of(L, c, bind_options(L, c, 3, "session:resolve", request_keys), &request);
   if (!request.model && !request.relation) {
     error_set(&c->err, SHUNT_E_USAGE,
               "session:resolve needs a model's name, or a relation as in {relation = \"user.orders\"}");
@@ -130,7 +158,32 @@ static int session_resolve(lua_State *L) {
   return 1;
 }
 
+/* ---- the fields, for the module's own Lua files ---- */
+
+/* request_options: {kind=, field= as rules see it, option=} for each but the model; decision_fields: names. */
 void bind_resolve_register(lua_State *L) {
+  static const struct {
+    const char *kind, *field, *option;
+  } options[] = {
+#define OPTION(kind, id, member, name, option) {#kind, name, option},
+      SHUNT_REQUEST_MAP(OPTION)
+#undef OPTION
+  };
+#define NAME(kind, member) #member,
+  static const char *const names[] = {SHUNT_DECISION_MAP(NAME)};
+#undef NAME
   static const luaL_Reg methods[] = {{"resolve", session_resolve}, {NULL, NULL}};
+  lua_newtable(L);
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+    if (strcmp(options[i].kind, "MODEL") == 0) continue;
+    lua_createtable(L, 0, 3);
+    set_text(L, "kind", options[i].kind);
+    set_text(L, "field", options[i].field);
+    set_text(L, "option", options[i].option);
+    lua_rawseti(L, -2, (lua_Integer)lua_rawlen(L, -2) + 1);
+  }
+  lua_setfield(L, -2, "request_options");
+  push_texts(L, names, sizeof names / sizeof *names);
+  lua_setfield(L, -2, "decision_fields");
   bind_methods(L, "session_methods", methods);
 }

@@ -2,8 +2,8 @@
 
 #include "bind/bind.h"
 
-/* Related rows are pushed once, as a list of all of them, and the parents' lists refer to them: a row that several
- * parents share is one table. */
+/* Related rows are pushed once, in one list; the lists of the parents refer to them. A row that several parents share
+ * is one table. */
 
 static bool one(shunt_kind kind) { return kind == SHUNT_HAS_ONE || kind == SHUNT_BELONGS_TO; }
 
@@ -80,7 +80,7 @@ void bind_push_meta(lua_State *L, const shunt_rows *rows) {
   luaL_setmetatable(L, BIND_META);
 }
 
-/* "columns: id, name": what is seen where somebody prints all that m:select returned. */
+/* "columns: id, name", for print(m:select()). */
 static int meta_tostring(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);

@@ -15,7 +15,7 @@ bool bind_session_usable(const bind_session *s) { return !s->busy && !s->hooks; 
 
 void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->session) return;
-  shunt_observe(s->session, NULL, NULL); /* what is rolled back now is not observed */
+  shunt_observe(s->session, NULL, NULL); /* the rollbacks below are not observed */
   bind_tx_roll_back_all(L, s, index);
   shunt_session *session = s->session;
   s->session = NULL;
@@ -23,7 +23,7 @@ void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->borrowed) shunt_session_close(session);
 }
 
-/* What is pushed is on top of the stack, and its app at app_index. */
+/* The session is on top of the stack, its app at app_index. */
 static void link_session(lua_State *L, int app_index, bind_session *s, bind_app *app) {
   lua_pushvalue(L, app_index);
   lua_setiuservalue(L, -2, SESSION_APP);
@@ -40,7 +40,7 @@ static bind_session *new_session(lua_State *L) {
   return s;
 }
 
-/* The app does not keep its sessions from being collected, so that they are found in a weak table of the registry. */
+/* The app must not keep its sessions from being collected. A weak table in the registry finds their userdata. */
 static const char sessions_key = 0;
 
 static void note_session(lua_State *L, int index, const bind_session *s) {
@@ -71,7 +71,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
 
 void bind_session_end_newest(lua_State *L, bind_app *app) {
   bind_session *s = app->sessions;
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* there is one: the session was noted */
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* it exists: the session was noted there */
   bool there = lua_rawgetp(L, -1, s) == LUA_TUSERDATA;
   bind_session_end(L, s, there ? lua_gettop(L) : 0);
   lua_pop(L, 2);
@@ -100,14 +100,15 @@ static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_sessio
   out->nattrs = attrs->count;
 }
 
+static const char *const session_keys[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
+
 static int app_session(lua_State *L) {
-  static const char *const known[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
   bind_session *s = new_session(L);
   bind_call *c = bind_call_new(L);
-  const node *options = bind_options(L, c, 2, "app:session", known);
+  const node *options = bind_options(L, c, 2, "app:session", session_keys);
   shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance"),
                                 .follow = bind_option_bool(L, c, options, "follow")};
   int64_t level = 0;
@@ -133,8 +134,7 @@ static int app_session(lua_State *L) {
 
 static int session_close(lua_State *L) {
   bind_session *s = bind_check(L, 1, BIND_SESSION, "a session");
-  if (!bind_session_usable(s))
-    return bind_usage(L, "the session is in the middle of a call: no observer or hook can close it");
+  if (!bind_session_usable(s)) return bind_usage(L, "the session is in a call: no observer or hook can close it");
   if (s->session && s->borrowed)
     return bind_usage(L, "a job's session is closed by its worker, when the job has ended");
   bind_session_end(L, s, 1);
@@ -180,14 +180,15 @@ static const shunt_value *params_at(lua_State *L, bind_call *c, int index, size_
   return values;
 }
 
+static const char *const sql_keys[] = {"timeout", NULL};
+
 static int run_sql(lua_State *L, bool wants_rows) {
-  static const char *const known[] = {"timeout", NULL};
   lua_settop(L, 5);
   bind_call *c = bind_enter(L, 1);
   const char *client = bind_opt_text(L, 2, "the client"), *sql = bind_text(L, 3, "the statement");
   size_t nparams;
   const shunt_value *params = params_at(L, c, 4, &nparams);
-  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", known);
+  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", sql_keys);
   int64_t affected = 0, timeout_ms = 0;
   if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
   timeout_ms = bind_within_limit(c->session, timeout_ms);
@@ -255,7 +256,7 @@ static int notify(lua_State *L) {
   return 0;
 }
 
-/* Called from inside the library: what fn raises is kept until the call is over. */
+/* Called from inside the library: an error of fn is raised after the call. */
 static void observed(void *ud, const shunt_statement *statement) {
   bind_session *s = ud;
   lua_State *L = s->L;
@@ -281,6 +282,8 @@ static int session_observe(lua_State *L) {
 }
 
 void bind_session_register(lua_State *L) {
+  static const bind_taking takes[] = {
+      {"app:session", session_keys}, {"session:query", sql_keys}, {"session:execute", sql_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", session_gc}, {"__close", session_close}, {"__tostring", session_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"query", session_query},
@@ -293,4 +296,5 @@ void bind_session_register(lua_State *L) {
   static const luaL_Reg of_app[] = {{"session", app_session}, {NULL, NULL}};
   bind_class(L, BIND_SESSION, metamethods, methods, "session_methods");
   bind_methods(L, "app_methods", of_app);
+  bind_takes(L, takes);
 }

@@ -1,9 +1,9 @@
-/* app:statistics(): what the rules did, and what is remembered of them. */
+/* app:statistics(): figures of the rules and of the decision cache. */
 #include <string.h>
 
 #include "bind/bind.h"
 
-/* The rules, kept in the call's arena until the library is done and Lua may be called. */
+/* The rules stay in the call's arena until the library has returned: Lua may be called only then. */
 typedef struct rule_entry {
   shunt_rule_stats stats;
   struct rule_entry *next;

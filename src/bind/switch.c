@@ -2,13 +2,13 @@
 
 #include "bind/bind.h"
 
-/* A switch of the session's current datasource or of its level, undone when its block is left. */
+/* A switch of the session's current datasource or level. Leaving the block undoes it. */
 typedef struct bind_switch {
   bind_session *session;
-  void (*pop)(shunt_session *session); /* NULL: it is not on, or not any more */
+  void (*pop)(shunt_session *session); /* NULL: not on */
 } bind_switch;
 
-/* Pushes one that is not on yet. */
+/* Pushes a switch that is not on yet. */
 static bind_switch *new_switch(lua_State *L, const bind_call *c) {
   bind_switch *sw = lua_newuserdatauv(L, sizeof *sw, 1);
   memset(sw, 0, sizeof *sw);

@@ -4,18 +4,20 @@
 
 #include "bind/tx.h"
 
-/* How often it may be begun anew: not at all, where it is a part of what others began. */
+/* How often the transaction may be tried again; never if it joins another one. */
 static int64_t retries(lua_State *L, bind_call *c, const node *options) {
   int64_t n = 0;
   if (bind_option_integer(L, c, options, "retry", &n) && n < 0) {
-    error_set(&c->err, SHUNT_E_USAGE, "retry is 0 or more times, not %lld", (long long)n);
+    error_set(&c->err, SHUNT_E_USAGE, "retry must be a whole number from 0 on, not %lld", (long long)n);
     bind_fail(L, c);
   }
   return n;
 }
 
+static const char *const transaction_keys[] = {"client",   "propagation", "isolation", "read_only",
+                                               "spanning", "retry",       NULL};
+
 static int tx_begin(lua_State *L) {
-  static const char *const known[] = {"client", "propagation", "isolation", "read_only", "spanning", "retry", NULL};
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
   bind_tx *t = lua_newuserdatauv(L, sizeof *t, TX_NVALUES);
@@ -24,7 +26,7 @@ static int tx_begin(lua_State *L) {
   lua_pushvalue(L, 1);
   lua_setiuservalue(L, -2, TX_SESSION);
   bind_session *s = t->session = c->session;
-  const node *options = bind_options(L, c, 2, "session:transaction", known);
+  const node *options = bind_options(L, c, 2, "session:transaction", transaction_keys);
   shunt_tx_options with = {.client = bind_option_text(L, c, options, "client"),
                            .propagation = bind_option_text(L, c, options, "propagation"),
                            .isolation = bind_option_text(L, c, options, "isolation"),
@@ -41,7 +43,7 @@ static int tx_begin(lua_State *L) {
     s->txs = t;
     if (!shunt_tx_began(t->tx)) retry = 0;
     if (s->has_failure)
-      shunt_rollback(tx_take(t), NULL); /* the observer is about to raise, and nobody gets the transaction */
+      shunt_rollback(tx_take(t), NULL); /* the observer's error will be raised: no caller gets the transaction */
   }
   bind_done(L, c, st);
   bind_leave(L, c);
@@ -63,8 +65,8 @@ static int tx_commit(lua_State *L) {
   return 0;
 }
 
-/* On the way out of a block that did not commit. The error under way is the one to be seen, unless hooks fail: theirs
- * has it as its cause. */
+/* The block ends without a commit. Its own error is raised, unless hooks fail: then theirs is raised, with it as the
+ * cause. */
 static int tx_close(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
@@ -89,7 +91,7 @@ static int tx_close(lua_State *L) {
   return st ? lua_error(L) : 0;
 }
 
-/* Collected unfinished: its coroutine was. */
+/* The transaction was collected before its end, together with its coroutine. */
 static int tx_gc(lua_State *L) {
   bind_tx *t = luaL_checkudata(L, 1, BIND_TX);
   bind_session *s = t->session;
@@ -103,7 +105,7 @@ static int tx_gc(lua_State *L) {
   return 0;
 }
 
-/* A wait between two tries, in ms. */
+/* pause(ms): the wait between two tries. */
 static int tx_pause(lua_State *L) {
   lua_Number ms = luaL_checknumber(L, 1);
   struct timespec t = {.tv_sec = (time_t)(ms / 1e3), .tv_nsec = (long)(ms * 1e6) % 1000000000};
@@ -112,8 +114,10 @@ static int tx_pause(lua_State *L) {
 }
 
 void bind_transaction_register(lua_State *L) {
+  static const bind_taking takes[] = {{"session:transaction", transaction_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__gc", tx_gc}, {"__close", tx_close}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"begin", tx_begin}, {"commit", tx_commit}, {"pause", tx_pause}, {NULL, NULL}};
   bind_class(L, BIND_TX, metamethods, NULL, NULL);
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

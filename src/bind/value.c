@@ -58,7 +58,7 @@ void bind_push_value(lua_State *L, const shunt_value *value) {
   lua_pushnil(L);
 }
 
-/* The size comes apart from the value, which has less room for it. */
+/* size is a parameter of its own: the value's has 32 bits. */
 static shunt_status copy_bytes(arena *a, shunt_value from, size_t size, const char *what, shunt_value *out,
                                shunt_error *err) {
   if (size > UINT32_MAX - 1) return error_set(err, SHUNT_E_USAGE, "%s has more than 4 GiB", what);
@@ -133,7 +133,7 @@ static int blob_eq(lua_State *L) {
   return 1;
 }
 
-/* A piece of a concatenation: a blob's bytes, or text. */
+/* An operand of a concatenation: a blob or text. */
 static const char *piece(lua_State *L, int index, size_t *size) {
   const lua_blob *blob = luaL_testudata(L, index, LUA_NODE_BLOB);
   if (blob) {

@@ -1,10 +1,10 @@
-/* shunt.waits(), app:waits(): who waits for whom right now, in all of the process. */
+/* shunt.waits() and app:waits(): who waits for whom at the moment, in the whole process. */
 #include <string.h>
 
 #include "base/clock.h"
 #include "bind/bind.h"
 
-/* Kept in the call's arena until the library is done and Lua may be called. */
+/* Stays in the call's arena until the library has returned: Lua may be called only then. */
 typedef struct wait_entry {
   shunt_wait wait;
   struct wait_entry *next;

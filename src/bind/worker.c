@@ -43,7 +43,7 @@ static shunt_status start(crew *w, shunt_error *err) {
   }
   pthread_mutex_unlock(&w->lock);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return failed ? error_set(err, SHUNT_E_MEMORY, "app:worker: the system gives no more threads: %s", strerror(failed))
+  return failed ? error_set(err, SHUNT_E_MEMORY, "app:worker: can't start another thread: %s", strerror(failed))
                 : SHUNT_OK;
 }
 
@@ -73,9 +73,10 @@ typedef struct worker_options {
   bool drain;
 } worker_options;
 
+static const char *const worker_keys[] = {"queues", "concurrency", "lease", "drain", NULL};
+
 static void read_options(lua_State *L, bind_call *c, worker_options *o) {
-  static const char *const known[] = {"queues", "concurrency", "lease", "drain", NULL};
-  const node *options = bind_options(L, c, 2, "app:worker", known);
+  const node *options = bind_options(L, c, 2, "app:worker", worker_keys);
   int64_t n = CONCURRENCY;
   if (bind_text_list(&c->arena, node_get(options, "queues"), "queues", &o->with.queues, &o->with.nqueues, &c->err) ||
       bind_duration(node_get(options, "lease"), "lease", &o->with.lease_ms, &c->err))
@@ -143,7 +144,7 @@ static crew *check_crew(lua_State *L, bind_worker **b) {
   return (*b)->crew;
 }
 
-/* worker:stop(duration): whether everything that ran has ended. */
+/* worker:stop(duration): whether all running jobs have ended. */
 static int worker_stop(lua_State *L) {
   bind_worker *b;
   lua_settop(L, 2);
@@ -200,6 +201,7 @@ static int worker_tostring(lua_State *L) {
 }
 
 void bind_worker_register(lua_State *L) {
+  static const bind_taking takes[] = {{"app:worker", worker_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", worker_gc}, {"__close", worker_close}, {"__tostring", worker_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
@@ -207,4 +209,5 @@ void bind_worker_register(lua_State *L) {
   static const luaL_Reg functions[] = {{"worker_open", worker_open}, {NULL, NULL}};
   bind_class(L, BIND_WORKER, metamethods, methods, "worker_methods");
   luaL_setfuncs(L, functions, 0);
+  bind_takes(L, takes);
 }

@@ -205,7 +205,7 @@ static void read_answer(const maker *m) {
   if (build_integer(m->body, "level", -1) >= 0) set_level(m, level);
 }
 
-/* Whether a key that the rule lacks may be there, misspelt: then it is not reported as missing. */
+/* Whether a key is misspelled, which then is the mistake to report: a key that seems to be missing may be that one. */
 static bool has_typo(const node *body) {
   static const char *const keys[] = {"client", "to", "table", "level", "deny", "check"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)

@@ -140,20 +140,21 @@ static const schema_field expect_rows[] = {{"client", NAME, SAYS("The client.")}
                                            END};
 static const schema expect = {.fields = expect_rows};
 
-static const schema_field selftest_rows[] = {
-    {"model", NAME, SAYS("The model of the request.")},
-    {"relation", NAME, SAYS("The relation that it follows, MODEL.RELATION.")},
-    {"instance", TEXT, SAYS("The instance of the session.")},
-    {"op", WORD(ops), IS("read"), SAYS("The kind of access.")},
-    {"client", NAME, SAYS("The client that the call asks for.")},
-    {"relation_client", NAME, SAYS("The client that the call gives with the relation.")},
-    {"parent", NAME, SAYS("The client that the parent row came from.")},
-    {"current", NAME, SAYS("The client that the session was switched to.")},
-    {"level", INTEGER(0, INT64_MAX), SAYS("The level of the session.")},
-    {"where", .type = SCHEMA_SCALARS, SAYS("Columns and the values that they are compared with.")},
-    {"attrs", .type = SCHEMA_SCALARS, SAYS("The attributes of the session.")},
-    {"expect", MAP(&expect), SAYS("The decision that the rules must give.")},
-    END};
+/* By the kind of a request's field. */
+#define TYPE_MODEL NAME, SAYS("A model.")
+#define TYPE_RELATION NAME, SAYS("A relation, MODEL.RELATION.")
+#define TYPE_CLIENT NAME, SAYS("A client.")
+#define TYPE_MODE NAME, SAYS("A client, `_inherit_`, `_initial_` or `_auto_`.")
+#define TYPE_OP WORD(ops), SAYS("The kind of access.")
+#define TYPE_LEVEL INTEGER(0, INT64_MAX), SAYS("A level.")
+#define TYPE_VALUES .type = SCHEMA_SCALARS, SAYS("Names and values.")
+#define OPTION(kind, id, member, name, option) {option, TYPE_##kind},
+static const schema_field selftest_rows[] = {SHUNT_REQUEST_MAP(OPTION) /* the fields of a request, and the session's */
+                                             {"instance", TEXT, SAYS("The instance of the session.")},
+                                             {"attrs", .type = SCHEMA_SCALARS, SAYS("The attributes of the session.")},
+                                             {"expect", MAP(&expect), SAYS("The decision that the rules must give.")},
+                                             END};
+#undef OPTION
 static const schema selftest = {.fields = selftest_rows};
 
 static const schema_field rules_rows[] = {

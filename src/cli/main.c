@@ -36,13 +36,13 @@ static int host_mkdir(lua_State *L) {
   return luaL_fileresult(L, mkdir(luaL_checkstring(L, 1), 0777) == 0, luaL_checkstring(L, 1));
 }
 
-/* Without opening it: a pipe would wait for whoever writes into it. */
+/* Does not open it: opening a pipe waits for a writer. */
 static int host_exists(lua_State *L) {
   lua_pushboolean(L, access(luaL_checkstring(L, 1), F_OK) == 0);
   return 1;
 }
 
-/* The names in a folder, sorted by nothing; nil and a message where it is none. */
+/* The names in a folder, unordered; nil and a message if it can't be read as a folder. */
 static int host_list(lua_State *L) {
   const char *path = luaL_checkstring(L, 1);
   lua_newtable(L); /* before the folder is open: it may throw */
@@ -71,14 +71,14 @@ static sigset_t ending_signals(void) {
   return set;
 }
 
-/* hold_signals(yes): whether SIGINT and SIGTERM wait for next_signal, or end the program. */
+/* hold_signals(yes): SIGINT and SIGTERM wait for next_signal. hold_signals(no): they end the program. */
 static int host_hold_signals(lua_State *L) {
   sigset_t set = ending_signals();
   sigprocmask(lua_toboolean(L, 1) ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
   return 0;
 }
 
-/* next_signal(ms): the name of one that came; nil where none did until then. */
+/* next_signal(ms): the name of a signal that came within this time, or nil. */
 static int host_next_signal(lua_State *L) {
   lua_Integer ms = luaL_checkinteger(L, 1);
   sigset_t set = ending_signals();
@@ -95,7 +95,7 @@ static const luaL_Reg host[] = {{"isatty", host_isatty},           {"mkdir", hos
                                 {"now_ns", host_now_ns},           {"hold_signals", host_hold_signals},
                                 {"next_signal", host_next_signal}, {NULL, NULL}};
 
-/* Cuts the last part off a path; false where none is left. */
+/* Cuts the last part off a path; false if no part is left. */
 static bool step_up(char *path) {
   char *slash = strrchr(path, '/');
   if (!slash) return false;
@@ -109,8 +109,8 @@ static bool holds_program(const char *folder) {
   return n > 0 && (size_t)n < sizeof path && access(path, R_OK) == 0;
 }
 
-/* Where the Lua side is: beside a checkout's build folder, under the prefix the program was moved to, or where it was
- * installed. */
+/* Finds the Lua files: beside the build folder of a checkout, under the prefix that the program was moved to, or where
+ * it was installed. */
 static void find_lua(char *out, size_t size) {
   static const char *const places[] = {"lua", "share/lua/5.4"};
   char up[4096];
@@ -125,13 +125,13 @@ static void find_lua(char *out, size_t size) {
   snprintf(out, size, "%s", SHUNT_LUADIR);
 }
 
-/* Adds a traceback to a message; an error value that knows how to print goes on as it is. */
+/* Adds a traceback to a message; leaves an error value with its own __tostring alone. */
 static int traceback(lua_State *L) {
   if (lua_type(L, 1) == LUA_TSTRING) luaL_traceback(L, L, lua_tostring(L, 1), 1);
   return 1;
 }
 
-/* (argc, argv) -> status. Runs protected, so that it may throw. */
+/* (argc, argv) -> status. Runs protected: it may throw. */
 static int program(lua_State *L) {
   int argc = (int)lua_tointeger(L, 1);
   char **argv = lua_touserdata(L, 2);

@@ -1,12 +1,13 @@
 #include "driver/driver.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
 
-enum { LONGEST_FOLDED = 256 };
+enum { LONGEST_FOLDED = 256, NAMES_ON_STACK = 64 };
 
 const driver_engine *driver_for(cat_engine engine) {
   static const driver_engine *const engines[] = {
@@ -16,6 +17,48 @@ const driver_engine *driver_for(cat_engine engine) {
   };
   return engines[engine];
 }
+
+bool driver_is_private(const cat_client *client) {
+  const driver_engine *engine = driver_for(client->engine);
+  return engine->private_database && engine->private_database(client);
+}
+
+/* ---- what drivers have in common ---- */
+
+shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const char *why, shunt_error *err) {
+  error_set(err, status, "client '%s': %s", conn->client->name, why);
+  error_client(err, conn->client->name);
+  return status;
+}
+
+shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err) {
+  static const char *const levels[] = {"serializable", "repeatable read", "read committed", "read uncommitted"};
+  if (conn->in_transaction) return driver_refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", err);
+  if (!isolation) return SHUNT_OK;
+  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
+    if (strcasecmp(isolation, levels[i]) == 0) return SHUNT_OK;
+  return driver_refuse(conn, SHUNT_E_USAGE,
+                       "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
+                       "'read uncommitted'",
+                       err);
+}
+
+shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
+                                const void *result, shunt_error *err) {
+  if (rows->columns && rows->ncolumns != (size_t)n)
+    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %d columns where %zu were expected",
+                     conn->client->name, n, rows->ncolumns);
+  if (rows->columns || n <= 0) return SHUNT_OK;
+  const char *on_stack[NAMES_ON_STACK], **names = on_stack;
+  if (n > NAMES_ON_STACK && !(names = base_alloc((size_t)n * sizeof *names))) return error_memory(err);
+  bool fine = true;
+  for (int i = 0; i < n && fine; i++) fine = (names[i] = name_of(result, i)) != NULL;
+  fine = fine && rows_set_columns(rows, names, (size_t)n);
+  if (names != on_stack) base_free(names);
+  return fine ? SHUNT_OK : error_memory(err);
+}
+
+/* ---- tables ---- */
 
 driver_table *driver_table_new(void) { return base_zalloc(sizeof(driver_table)); }
 

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "driver/lex.h"
 #include "rows/rows.h"
 #include "shunt.h"
 
@@ -90,6 +91,7 @@ typedef struct driver_engine {
   const char *name;
   size_t max_params;           /* of one statement */
   size_t bulk_params;          /* of an INSERT of several rows: more of them take longer; 0: as many as go in */
+  const lex_dialect *lex;      /* how its SQL is read */
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
@@ -105,7 +107,8 @@ typedef struct driver_engine {
   /* Whether the statement failed because another connection kept the database locked for longer than this one waits: it
    * did nothing, and may be tried again later. NULL: this is no error of its own. */
   bool (*is_busy)(const shunt_error *err);
-  /* Whether a second connection would see another database (":memory:"), so that there must be one alone. */
+  /* Whether a second connection would see another database (":memory:"), so that there must be one alone. NULL: never.
+   */
   bool (*private_database)(const cat_client *client);
   /* deadline_ns: of clock_monotonic_ns, by which it is open or TIMEOUT; 0: the client's own limits alone. */
   shunt_status (*open)(const cat_client *client, int64_t deadline_ns, driver_conn **conn, shunt_error *err);
@@ -186,6 +189,23 @@ CAT_ENGINE_MAP(DRIVER_DECLARE)
 #undef DRIVER_DECLARE
 
 const driver_engine *driver_for(cat_engine engine);
+/* What private_database says. */
+bool driver_is_private(const cat_client *client);
+
+/* ---- what drivers have in common ---- */
+
+/* "client 'NAME': WHY", with the client's name beside it. Returns status. */
+shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const char *why, shunt_error *err);
+/* Before a transaction begins. Errors: TRANSACTION: one is open; USAGE: there is no such isolation (NULL: the engine's
+ * own). */
+shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err);
+/* The name of a result's column; NULL: out of memory. */
+typedef const char *(*driver_name_of)(const void *result, int column);
+/* Gives rows without columns those of the result. Errors: USAGE: the rows have another number of columns; MEMORY. */
+shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
+                                const void *result, shunt_error *err);
+
+/* ---- tables ---- */
 
 driver_table *driver_table_new(void); /* NULL when out of memory */
 /* Makes room for count columns, to be filled in, and after that names them for driver_table_column. False: out of

@@ -30,7 +30,7 @@ static void end_pool(pool *pl, const driver_engine *engine) {
 static bool init_client(client_pools *cp, const cat_client *client) {
   if (!cat_client_copy(&cp->settings, client, &cp->client)) return false;
   cp->engine = driver_for(client->engine);
-  cp->private_database = cp->engine->private_database(client);
+  cp->private_database = driver_is_private(client);
   atomic_init(&cp->refs, 1);
   atomic_init(&cp->drained, false);
   if (!init_pool(&cp->base, cp, 0)) return false;

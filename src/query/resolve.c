@@ -70,12 +70,23 @@ static inline shunt_status find_client(const shunt_session *s, const char *given
   return status;
 }
 
+/* How a name of each kind of field is looked up; the others are no names, or find_target has them. */
+#define FIND_MODEL(member)
+#define FIND_RELATION(member)
+#define FIND_CLIENT(member)                                                                                            \
+  if (!status) status = find_client(s, q->member, q->member##_handle, &r->member, err);
+#define FIND_MODE(member)                                                                                              \
+  if (!status && q->member) status = find_named(s, q->member, true, &r->member, err);
+#define FIND_OP(member)
+#define FIND_LEVEL(member)
+#define FIND_VALUES(member)
+#define FIND(kind, id, member, name, option) FIND_##kind(member)
+
 static inline shunt_status find_clients(const shunt_session *s, const shunt_request *q, route_request *r,
                                         shunt_error *err) {
-  shunt_status status = find_client(s, q->explicit_client, q->explicit_client_handle, &r->explicit_client, err);
-  if (!status && q->relation_client) status = find_named(s, q->relation_client, true, &r->relation_client, err);
-  if (!status) status = find_client(s, q->parent, q->parent_handle, &r->parent, err);
-  return status ? status : find_client(s, q->current, q->current_handle, &r->current, err);
+  shunt_status status = SHUNT_OK;
+  SHUNT_REQUEST_MAP(FIND)
+  return status;
 }
 
 /* ---- what follows from it ---- */

@@ -1,6 +1,5 @@
 #include "query/statement.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -124,39 +123,15 @@ shunt_status statement_insert(shunt_session *s, const cat_client *client, int le
 
 /* ---- the user's own SQL ---- */
 
-static bool begins_with(const char *at, const char *word) {
-  size_t size = strlen(word);
-  for (size_t i = 0; i < size; i++)
-    if (tolower((unsigned char)at[i]) != word[i]) return false;
-  return !isalnum((unsigned char)at[size]) && at[size] != '_';
+static lex_token first_word(const cat_client *client, const char *sql) {
+  lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
+  return lex_first(&l, ";(");
 }
 
-static bool begins_with_any(const char *sql, const char *const *words) {
-  while (words[0] && !begins_with(sql, words[0])) words++;
-  return words[0] != NULL;
-}
-
-static const char *first_word(const char *sql) {
-  for (;;) {
-    while (*sql && strchr(" \t\r\n\f;(", *sql)) sql++;
-    if (sql[0] == '-' && sql[1] == '-') {
-      sql += strcspn(sql, "\n");
-    } else if (sql[0] == '/' && sql[1] == '*') {
-      const char *end = strstr(sql + 2, "*/");
-      sql = end ? end + 2 : sql + strlen(sql);
-    } else if (strncmp(sql, "\xEF\xBB\xBF", 3) == 0) { /* a byte order mark is a blank to SQLite */
-      sql += 3;
-    } else {
-      return sql;
-    }
-  }
-}
-
-static shunt_status check_sql(const char *sql, shunt_error *err) {
+static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {
   static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
                                         "savepoint", "release", "attach", "detach", NULL};
-  if (!sql) return error_set(err, SHUNT_E_USAGE, "there is no SQL");
-  if (!begins_with_any(first_word(sql), control)) return SHUNT_OK;
+  if (!lex_is_any(first_word(client, sql), control)) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE,
                    "transactions and databases are the session's: begin and end one with its transaction, and name "
                    "datasources in the configuration (in: %.100s)",
@@ -164,9 +139,9 @@ static shunt_status check_sql(const char *sql, shunt_error *err) {
 }
 
 /* A table that was described may look otherwise after it. */
-static void note_schema(shunt_session *s, const char *sql) {
+static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
   static const char *const changes[] = {"create", "alter", "drop", NULL};
-  if (!begins_with_any(first_word(sql), changes)) return;
+  if (!lex_is_any(first_word(client, sql), changes)) return;
   s->schema_stale = true;
   s->latest = NULL;
   map_reset(&s->tables);
@@ -192,8 +167,9 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
   int level;
   if (rows) *rows = NULL;
   shunt_status status = session_enter(s, 0, err);
-  if (!status) status = check_sql(sql, err);
+  if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "there is no SQL");
   if (!status) status = named_client(s, client_name, &client, &level, err);
+  if (!status) status = check_sql(client, sql, err);
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
@@ -201,7 +177,7 @@ shunt_status shunt_sql(shunt_session *s, const char *client_name, const char *sq
       .client = client, .level = level, .sql = sql, .size = strlen(sql), .params = params, .nparams = nparams};
   status = execution_run(s, &e, read, err);
   if (affected) *affected = e.affected;
-  note_schema(s, sql);
+  note_schema(s, client, sql);
   if (status) {
     error_client(err, client->name);
     shunt_rows_free(read);

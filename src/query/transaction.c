@@ -75,8 +75,7 @@ static shunt_status begin_one(shunt_session *s, transaction *t, shunt_error *err
 /* One that would wait for what this very session has suspended would wait for ever. */
 static shunt_status check_suspended(const shunt_session *s, const cat_client *client, bool read_only,
                                     shunt_error *err) {
-  const driver_engine *engine = driver_for(client->engine);
-  bool one_connection = engine->private_database(client);
+  bool one_connection = driver_is_private(client);
   const transaction *t = s->transactions;
   while (t && !(t->client == client && t->suspended &&
                 (one_connection || (!has_levels(client) && !t->read_only && !read_only))))

@@ -228,7 +228,7 @@ shunt_status group_keys(shunt_session *s, arena *a, const group_spec *g, grouped
   if (!status) status = add_group(&w, &at, &group);
   if (status) return status;
   bool by_key = route_depends_on_where(&s->decision, g->key);
-  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(&s->decision, "parent"));
+  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(&s->decision, RULE_FIELD_PARENT));
   match_rule rule = match_rule_of(g->parent_column, out->groups[0].key);
   rule.weighed = rule.collation == DRIVER_WEIGHED && !rule.numeric;
   out->at = at;

@@ -61,12 +61,6 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
 
 /* ---- insert_bulk ---- */
 
-static bool depends_on_values(const route_decision *d) {
-  for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strncmp(d->as.depends_on[i], "where.", 6) == 0) return true;
-  return false;
-}
-
 /* Where each of the records goes. */
 typedef struct destinations {
   access *list;
@@ -108,7 +102,7 @@ static shunt_status find_destinations(writing *w, const route_request *request, 
     shunt_status status = nested_place(w, &of_one, NULL, 0, &a);
     if (!status) status = add_destination(w, d, &a, &d->of_record[i]);
     if (status) return status;
-    each = i > 0 || depends_on_values(&w->s->decision);
+    each = i > 0 || route_depends_on(&w->s->decision, RULE_FIELD_WHERE);
   }
   return SHUNT_OK;
 }

@@ -12,7 +12,7 @@ typedef struct course {
   const route *r;
   route_lane *l;
   const route_request *request;
-  rule_request *seen; /* what rules see */
+  rule_view *view; /* what rules see */
   route_decision *d;
   shunt_error *err;
   const cat_rule *rule; /* that runs, or ran last; NULL for a model's own function */
@@ -72,13 +72,13 @@ static shunt_status rule_error(course *c, shunt_status status) {
 static const char *dimension_value(const course *c, cat_dimension dimension) {
   switch (dimension) {
   case CAT_MODEL:
-    return c->seen->model;
+    return c->d->as.model;
   case CAT_RELATION:
-    return c->seen->relation;
+    return c->d->as.relation;
   case CAT_INSTANCE:
-    return c->seen->instance->name;
+    return c->request->instance->name;
   case CAT_OP:
-    return c->seen->op;
+    return c->request->op == SHUNT_WRITE ? "write" : "read";
   case CAT_CLIENT:
     return c->client ? c->client->name : NULL;
   case CAT_NDIMENSIONS:
@@ -149,9 +149,9 @@ static void credit(course *c, const cat_rule *rule) {
 
 /* What refine and guard rules see of the outcome so far. */
 static void show_candidate(course *c) {
-  c->seen->client = c->client->name;
-  c->seen->table = c->table;
-  c->seen->level = c->level;
+  c->view->client = c->client->name;
+  c->view->table = c->table;
+  c->view->level = c->level;
 }
 
 static shunt_status refuse(course *c, cat_stage stage, const cat_rule *rule, const char *why) {
@@ -320,7 +320,7 @@ static shunt_status select_client(course *c) {
   }
   c->rule = NULL;
   return error_set(c->err, SHUNT_E_RULE, "no rule names a client for model '%s': a rule of the default stage should",
-                   c->seen->model ? c->seen->model : "");
+                   c->d->as.model ? c->d->as.model : "");
 }
 
 /* The table before refine rules: asked for explicitly, else the rule's, the relation's, the model's. */
@@ -397,57 +397,41 @@ static shunt_status run(void *ud) {
 
 /* ---- a decision ---- */
 
-static rule_request request_for(const route *r, const route_request *q) {
-  const cat_model *m = q->model;
-  const cat_relation *rel = q->relation;
-  return (rule_request){
-      .model = m ? m->name : NULL,
-      .model_client = m ? m->client : NULL,
-      .model_client_function = m ? m->client_function : CATALOG_NO_FUNCTION,
-      .relation = rel ? rel->full_name : NULL,
-      .explicit_client = q->explicit_client,
-      .relation_client = q->relation_client ? q->relation_client
-                         : rel              ? rel->as.client
-                                            : NULL,
-      .parent = q->parent,
-      .current = q->current,
-      .default_client = r->catalog->default_client,
-      .instance = q->instance,
-      .env = r->catalog->env,
-      .op = q->op == SHUNT_WRITE ? "write" : "read",
-      .level = q->level,
-      .in_transaction = q->in_transaction,
-      .where = q->where,
-      .nwhere = q->nwhere,
-      .attrs = q->attrs,
-      .nattrs = q->nattrs,
-  };
-}
-
-static void begin_decision(route_decision *d, const route *r, const rule_request *seen, const route_request *q) {
+static void begin_decision(route_decision *d, const route *r, const route_request *q) {
   arena_reset(&d->texts);
   memset(&d->as, 0, sizeof d->as);
   d->client = NULL;
-  d->as.model = seen->model;
-  d->as.relation = seen->relation;
+  d->as.model = q->model ? q->model->name : NULL;
+  d->as.relation = q->relation ? q->relation->full_name : NULL;
   d->as.op = q->op;
   d->as.generation = r->generation;
   d->as.role = "primary";
+}
+
+/* A column of which several predicates were asked is one field. */
+static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n) {
+  size_t count = 0;
+  if (!base_grow(&d->fields, &d->fields_capacity, n, sizeof *d->fields) ||
+      !base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on))
+    return false;
+  for (size_t i = 0; i < n; i++) {
+    size_t k = 0;
+    while (k < count && d->depends_on[k] != reads[i]->display) k++;
+    if (k < count) continue;
+    d->fields[count] = reads[i];
+    d->depends_on[count++] = reads[i]->display;
+  }
+  d->reads = d->fields;
+  d->as.depends_on = d->depends_on;
+  d->as.ndepends_on = count;
+  return true;
 }
 
 static shunt_status finish(course *c, shunt_status status) {
   route_decision *d = c->d;
   size_t n;
   const rule_read *const *reads = rule_host_reads(c->l->host, &n);
-  if (!base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on)) return error_memory(c->err);
-  size_t fields = 0;
-  for (size_t i = 0; i < n; i++) { /* a column of which several predicates were asked is one field */
-    size_t k = 0;
-    while (k < fields && d->depends_on[k] != reads[i]->display) k++;
-    if (k == fields) d->depends_on[fields++] = reads[i]->display;
-  }
-  d->as.depends_on = d->depends_on;
-  d->as.ndepends_on = fields;
+  if (!list_fields(d, reads, n)) return error_memory(c->err);
   d->as.trace = d->trace;
   const char *why = rule_host_uncacheable(c->l->host);
   if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(c->err);
@@ -466,11 +450,11 @@ static bool failed(shunt_status status) { return status && status != SHUNT_E_DEN
 
 shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
                             route_outcome *outcome, shunt_error *err) {
-  rule_request seen = request_for(r, q);
+  rule_view view = {.request = q, .catalog = r->catalog, .level = q->level};
   course c = {.r = r,
               .l = l,
               .request = q,
-              .seen = &seen,
+              .view = &view,
               .d = d,
               .err = err,
               .level = q->level,
@@ -479,8 +463,8 @@ shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, rou
               .timed = l->evaluations++ % TIMED_EVERY == 0};
   outcome->level_given = false;
   draws->count = 0;
-  begin_decision(d, r, &seen, q);
-  shunt_status status = rule_host_run(l->host, &seen, run, &c, err);
+  begin_decision(d, r, q);
+  shunt_status status = rule_host_run(l->host, &view, run, &c, err);
   if ((status == SHUNT_E_RULE || status == SHUNT_E_LIMIT) && c.rule && !err->rule[0]) {
     name_rule(err, c.rule);
     if (!err->file[0]) rule_error(&c, status);

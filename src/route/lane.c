@@ -115,11 +115,8 @@ static void add_leaf(void *ud, const trie_leaf *leaf) {
 
 /* By what its branches look at, as hosts are told. */
 static void count_nodes(const trie_counts *t, route_stats *stats) {
-  static const uint8_t told_as[TRIE_NKINDS] = {[TRIE_STEM] = SHUNT_NODE_FIELDS,
-                                               [TRIE_EXPLICIT] = SHUNT_NODE_EXPLICIT,
-                                               [TRIE_RELATION_CLIENT] = SHUNT_NODE_RELATION_CLIENT,
-                                               [TRIE_PARENT] = SHUNT_NODE_PARENT,
-                                               [TRIE_CURRENT] = SHUNT_NODE_CURRENT,
+#define TOLD_AS(id, name) [TRIE_##id] = SHUNT_NODE_##id,
+  static const uint8_t told_as[TRIE_NKINDS] = {TRIE_NAME_MAP(TOLD_AS)[TRIE_STEM] = SHUNT_NODE_FIELDS,
                                                [TRIE_ATTR] = SHUNT_NODE_ATTRS,
                                                [TRIE_OTHER] = SHUNT_NODE_OTHER,
                                                [TRIE_MODEL] = SHUNT_NODE_MODEL,
@@ -129,6 +126,7 @@ static void count_nodes(const trie_counts *t, route_stats *stats) {
                                                [TRIE_FLAG] = SHUNT_NODE_FLAG,
                                                [TRIE_SAID] = SHUNT_NODE_PREDICATE,
                                                [TRIE_DRAW] = SHUNT_NODE_PICK};
+#undef TOLD_AS
   for (int kind = TRIE_STEM; kind < TRIE_NKINDS; kind++) stats->nodes[told_as[kind]] += t->nodes[kind];
 }
 

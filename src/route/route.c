@@ -42,6 +42,7 @@ static shunt_status deny_again(const trie_leaf *leaf, shunt_error *err) {
 static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
   recall(leaf, q, &d->as);
   d->client = leaf->client;
+  d->reads = leaf->reads;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;
 }
 
@@ -134,20 +135,21 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
 void route_decision_clear(route_decision *d) {
   base_free(d->trace);
   base_free(d->rules);
+  base_free(d->fields);
   base_free(d->depends_on);
   arena_free(&d->texts);
   memset(d, 0, sizeof *d);
 }
 
-bool route_depends_on(const route_decision *d, const char *field) {
+bool route_depends_on(const route_decision *d, rule_field field) {
   for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strcmp(d->as.depends_on[i], field) == 0) return true;
+    if (d->reads[i]->field == field) return true;
   return false;
 }
 
 bool route_depends_on_where(const route_decision *d, const char *column) {
   for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (strncmp(d->as.depends_on[i], "where.", 6) == 0 && cat_same_column(d->as.depends_on[i] + 6, column)) return true;
+    if (d->reads[i]->field == RULE_FIELD_WHERE && cat_same_column(d->reads[i]->name, column)) return true;
   return false;
 }
 

@@ -10,40 +10,25 @@
 #include "base/arena.h"
 #include "catalog/catalog.h"
 #include "catalog/describe.h"
+#include "rule/request.h"
 #include "shunt.h"
 
 typedef struct route route;
 typedef struct rule_host rule_host;
 
-/* Names are those of the catalog, or "default" where a client may be named. Everything is borrowed for the call. */
-typedef struct route_request {
-  const cat_model *model;
-  const cat_relation *relation; /* or NULL; one made on the spot has the id UINT32_MAX */
-  const cat_instance *instance;
-  const char *explicit_client; /* NULL: none */
-  const char *explicit_table;
-  const char *relation_client; /* NULL: the relation's own */
-  const char *parent;          /* the parent's datasource; NULL where there is none */
-  const char *current;         /* what the session was switched to, or NULL */
-  shunt_op op;
-  int level;
-  bool in_transaction;
-  bool every_rule; /* asks the rules, whatever is remembered */
-  const shunt_field *where;
-  size_t nwhere;
-  const shunt_field *attrs;
-  size_t nattrs;
-} route_request;
+typedef rule_request route_request;
 
 /* Used again and again by its owner, so that deciding costs no allocation once it is warm. */
 typedef struct route_decision {
   shunt_decision as;
-  const cat_client *client; /* NULL where denied */
+  const cat_client *client;      /* NULL if denied */
+  const rule_read *const *reads; /* the fields of as.depends_on, in the same order */
   shunt_trace *trace;
   const cat_rule **rules; /* of the trace */
   size_t trace_capacity, rules_capacity;
+  const rule_read **fields; /* of reads */
   const char **depends_on;
-  size_t depends_capacity;
+  size_t fields_capacity, depends_capacity;
   arena texts;
 } route_decision;
 
@@ -73,9 +58,9 @@ void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), v
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);
 void route_decision_clear(route_decision *d);
 
-/* Whether a field was read on the way, "parent" or "where.user_id". */
-bool route_depends_on(const route_decision *d, const char *field);
-/* The same for the value of a column. */
+/* Whether the field was read on the way; WHERE and ATTRS: any column or attribute. */
+bool route_depends_on(const route_decision *d, rule_field field);
+/* Whether this column was read on the way. */
 bool route_depends_on_where(const route_decision *d, const char *column);
 
 /* ---- what it did so far ---- */

@@ -20,49 +20,68 @@ static const char *text_of(const node *of, const char *key) {
 
 /* ---- the request ---- */
 
-static bool fields_of(selftest *t, const char *key, const shunt_field **list, size_t *count) {
+static shunt_status read_model(const selftest *t, const char *key, const cat_model **model, shunt_error *err) {
+  const char *name = text_of(t->test, key);
+  return name ? catalog_find_model(t->r->catalog, name, model, err) : SHUNT_OK;
+}
+
+static shunt_status read_relation(const selftest *t, const char *key, const cat_relation **relation, shunt_error *err) {
+  const char *name = text_of(t->test, key);
+  return name ? catalog_find_relation(t->r->catalog, name, relation, err) : SHUNT_OK;
+}
+
+static shunt_status read_client(const selftest *t, const char *key, const char **name, shunt_error *err) {
+  const cat_client *client;
+  *name = text_of(t->test, key);
+  if (!*name || strcmp(*name, CATALOG_DEFAULT) == 0) return SHUNT_OK;
+  return catalog_find_client(t->r->catalog, *name, &client, err);
+}
+
+static shunt_status read_values(selftest *t, const char *key, const shunt_field **list, size_t *count,
+                                shunt_error *err) {
   const node *given = node_get(t->test, key);
   *count = given ? given->count : 0;
   shunt_field *fields = arena_array(&t->arena, shunt_field, *count);
   *list = fields;
   for (size_t i = 0; fields && i < *count; i++)
     fields[i] = (shunt_field){given->entries[i].key, given->entries[i].value->value};
-  return fields != NULL;
+  return fields ? SHUNT_OK : error_memory(err);
 }
 
-static shunt_status check_client(const selftest *t, const char *name, shunt_error *err) {
-  const cat_client *client;
-  if (!name || strcmp(name, CATALOG_DEFAULT) == 0) return SHUNT_OK;
-  return catalog_find_client(t->r->catalog, name, &client, err);
+static shunt_op read_op(const selftest *t, const char *key) {
+  const char *op = text_of(t->test, key);
+  return op && strcmp(op, "write") == 0 ? SHUNT_WRITE : SHUNT_READ;
 }
 
-static shunt_status find_names(const selftest *t, route_request *q, shunt_error *err) {
-  const catalog *c = t->r->catalog;
-  const char *model = text_of(t->test, "model"), *relation = text_of(t->test, "relation");
-  const char *instance = text_of(t->test, "instance");
-  shunt_status status = catalog_find_instance(c, instance ? instance : "", &q->instance, err);
-  if (!status && !model && !relation)
-    status = error_set(err, SHUNT_E_CONFIG, "a request names a model, or the relation that leads to it");
-  if (!status && relation) status = catalog_find_relation(c, relation, &q->relation, err);
-  if (!status && model) status = catalog_find_model(c, model, &q->model, err);
-  if (!status && !model) q->model = q->relation->target;
-  if (!status) status = check_client(t, q->explicit_client, err);
-  if (!status) status = check_client(t, q->parent, err);
-  return status ? status : check_client(t, q->current, err);
+static int read_level(const selftest *t, const char *key) {
+  const node *level = node_get(t->test, key);
+  return node_is_null(level) ? 0 : (int)level->value.as.integer;
 }
+
+/* How each kind of field is read. */
+#define READ_MODEL(member, option)                                                                                     \
+  if (!status) status = read_model(t, option, &q->member, err);
+#define READ_RELATION(member, option)                                                                                  \
+  if (!status) status = read_relation(t, option, &q->member, err);
+#define READ_CLIENT(member, option)                                                                                    \
+  if (!status) status = read_client(t, option, &q->member, err);
+#define READ_MODE(member, option) q->member = text_of(t->test, option);
+#define READ_OP(member, option) q->member = read_op(t, option);
+#define READ_LEVEL(member, option) q->level = read_level(t, option);
+#define READ_VALUES(member, option)                                                                                    \
+  if (!status) status = read_values(t, option, &q->member, &q->n##member, err);
+#define READ(kind, id, member, name, option) READ_##kind(member, option)
 
 static shunt_status request_of(selftest *t, route_request *q, shunt_error *err) {
-  const char *op = text_of(t->test, "op");
-  const node *level = node_get(t->test, "level");
-  *q = (route_request){.explicit_client = text_of(t->test, "client"),
-                       .relation_client = text_of(t->test, "relation_client"),
-                       .parent = text_of(t->test, "parent"),
-                       .current = text_of(t->test, "current"),
-                       .op = op && strcmp(op, "write") == 0 ? SHUNT_WRITE : SHUNT_READ,
-                       .level = node_is_null(level) ? 0 : (int)level->value.as.integer};
-  if (!fields_of(t, "where", &q->where, &q->nwhere) || !fields_of(t, "attrs", &q->attrs, &q->nattrs))
-    return error_memory(err);
-  return find_names(t, q, err);
+  const char *instance = text_of(t->test, "instance");
+  *q = (route_request){.model = NULL};
+  shunt_status status = catalog_find_instance(t->r->catalog, instance ? instance : "", &q->instance, err);
+  SHUNT_REQUEST_MAP(READ)
+  if (!status) status = read_values(t, "attrs", &q->attrs, &q->nattrs, err);
+  if (status || q->model) return status;
+  if (!q->relation) return error_set(err, SHUNT_E_CONFIG, "a request names a model, or the relation that leads to it");
+  q->model = q->relation->target;
+  return SHUNT_OK;
 }
 
 /* Where the rows lie that the relation starts from, unless the test says. */

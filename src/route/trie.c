@@ -53,7 +53,7 @@ static trie_step by_draw(const trie_branch *b, picker *p, pick_draws *draws) {
 static inline bool step_holds(const trie *t, const route_request *q, trie_kind kind, const trie_stem_step *s) {
   if (trie_has_numbers(kind)) return trie_key_number(kind, q, s->read) == s->key.bits;
   trie_key key;
-  if (kind <= TRIE_CURRENT) {
+  if (trie_has_name(kind)) {
     const char *name = trie_key_name(kind, q);
     if (!name) return s->key.tag == TRIE_ABSENT;
     if (name == s->key.text) return true;
@@ -85,18 +85,12 @@ const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pic
     case TRIE_STEM:
       s = along(t, trie_thing_of(s), q);
       break;
-    case TRIE_EXPLICIT:
-      s = by_name(t, b, q->explicit_client);
-      break;
-    case TRIE_RELATION_CLIENT:
-      s = by_name(t, b, trie_key_relation_client(q));
-      break;
-    case TRIE_PARENT:
-      s = by_name(t, b, q->parent);
-      break;
-    case TRIE_CURRENT:
-      s = by_name(t, b, q->current);
-      break;
+#define BY_NAME(id, name)                                                                                              \
+  case TRIE_##id:                                                                                                      \
+    s = by_name(t, b, name);                                                                                           \
+    break;
+      TRIE_NAME_MAP(BY_NAME)
+#undef BY_NAME
     case TRIE_ATTR:
       s = by_attr(t, b, q);
       break;

@@ -18,17 +18,24 @@
 #include "route/route.h"
 #include "rule/host.h"
 
+/* The clients' names that most requests are told apart by, as X(ID, name in the request q): each is found by a few
+ * instructions of its own. Any other field is TRIE_OTHER until it is measured to be worth a kind. */
+#define TRIE_NAME_MAP(X)                                                                                               \
+  X(EXPLICIT, q->explicit_client)                                                                                      \
+  X(RELATION_CLIENT, rule_relation_client(q))                                                                          \
+  X(PARENT, q->parent)                                                                                                 \
+  X(CURRENT, q->current)
+
 /* What a way through the trie comes to next: nothing yet, the decision, some fields one after the other, or one. From
  * TRIE_MODEL on a field has few values, which are small numbers; the last is no field, but a draw. */
 typedef enum trie_kind {
   TRIE_NOTHING,
   TRIE_LEAF,
   TRIE_STEM,
-  TRIE_EXPLICIT,
-  TRIE_RELATION_CLIENT,
-  TRIE_PARENT,
-  TRIE_CURRENT,
-  TRIE_ATTR,
+#define TRIE_NAME_ENUM(id, name) TRIE_##id,
+  TRIE_NAME_MAP(TRIE_NAME_ENUM)
+#undef TRIE_NAME_ENUM
+      TRIE_ATTR,
   TRIE_OTHER,
   TRIE_MODEL,
   TRIE_RELATION,
@@ -51,8 +58,9 @@ typedef struct trie_leaf {
   bool levels;       /* the level is the request's */
   shunt_decision as; /* but for model, relation and op, which are the request's, and maybe the level */
   const cat_client *client;
-  const cat_rule *const *rules; /* of as.trace */
-  const char *denial;           /* the message, where it is one */
+  const rule_read *const *reads; /* of as.depends_on */
+  const cat_rule *const *rules;  /* of as.trace */
+  const char *denial;            /* the message, where it is one */
   uint64_t hash;
   struct trie_leaf *next; /* of the same hash */
 } trie_leaf;

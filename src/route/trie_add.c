@@ -52,7 +52,7 @@ static void add_read(way *w, const trie *t, const route_request *q, const rule_r
     step->key.bits = trie_key_number(kind, q, read);
   else
     step->key = trie_key_of(t, q, read);
-  if (kind <= TRIE_CURRENT) step->lasting = lasting_name(t, q, kind);
+  if (trie_has_name(kind)) step->lasting = lasting_name(t, q, kind);
   if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->unfit = "it depends on a text of more than 1024 bytes";
 }
 

@@ -3,58 +3,10 @@
 static trie_key of_integer(int64_t i) { return (trie_key){(uint64_t)i, SHUNT_INTEGER, NULL}; }
 static trie_key of_number(uint64_t bits) { return (trie_key){bits, SHUNT_INTEGER, NULL}; }
 
-static const shunt_value *named(const route_request *q, const rule_read *read) {
-  const shunt_value *v = read->field == RULE_FIELD_WHERE ? rule_where(q->where, q->nwhere, read->name)
-                                                         : rule_attr(q->attrs, q->nattrs, read->name);
-  return v && v->type != SHUNT_NULL ? v : NULL;
-}
-
 /* ---- predicates ---- */
 
-static const char *text_of(const route_request *q, rule_field field) {
-  switch (field) {
-  case RULE_FIELD_MODEL:
-    return q->model ? q->model->name : NULL;
-  case RULE_FIELD_RELATION:
-    return q->relation ? q->relation->full_name : NULL;
-  case RULE_FIELD_EXPLICIT:
-    return q->explicit_client;
-  case RULE_FIELD_RELATION_CLIENT:
-    return trie_key_relation_client(q);
-  case RULE_FIELD_PARENT:
-    return q->parent;
-  case RULE_FIELD_CURRENT:
-    return q->current;
-  case RULE_FIELD_OP:
-    return q->op == SHUNT_WRITE ? "write" : "read";
-  case RULE_INSTANCE_NAME:
-    return q->instance->name;
-  default:
-    return NULL;
-  }
-}
-
 static const shunt_value *subject(const route_request *q, const rule_read *read, shunt_value *room) {
-  switch (read->field) {
-  case RULE_FIELD_WHERE:
-  case RULE_FIELD_ATTRS:
-    return named(q, read);
-  case RULE_FIELD_LEVEL:
-    *room = shunt_integer(q->level);
-    return room;
-  case RULE_FIELD_IN_TRANSACTION:
-    *room = shunt_boolean(q->in_transaction);
-    return room;
-  case RULE_INSTANCE_ID:
-    *room = shunt_integer(q->instance->number);
-    return q->instance->has_number ? room : NULL;
-  default: {
-    const char *text = text_of(q, read->field);
-    if (!text) return NULL;
-    *room = shunt_text(text, strlen(text));
-    return room;
-  }
-  }
+  return rule_request_value(q, read->field, read->name, room);
 }
 
 bool trie_key_said(const route_request *q, const rule_read *read) {
@@ -103,14 +55,11 @@ trie_kind trie_key_kind(const rule_read *read) {
     break;
   }
   switch (read->field) {
-  case RULE_FIELD_EXPLICIT:
-    return TRIE_EXPLICIT;
-  case RULE_FIELD_RELATION_CLIENT:
-    return TRIE_RELATION_CLIENT;
-  case RULE_FIELD_PARENT:
-    return TRIE_PARENT;
-  case RULE_FIELD_CURRENT:
-    return TRIE_CURRENT;
+#define KIND_OF(id, name)                                                                                              \
+  case RULE_FIELD_##id:                                                                                                \
+    return TRIE_##id;
+    TRIE_NAME_MAP(KIND_OF)
+#undef KIND_OF
   case RULE_FIELD_ATTRS:
     return TRIE_ATTR;
   case RULE_FIELD_MODEL:
@@ -129,22 +78,10 @@ trie_kind trie_key_kind(const rule_read *read) {
 
 trie_key trie_key_of(const trie *t, const route_request *q, const rule_read *read) {
   if (read->predicate != RULE_VALUE) return of_part(q, read);
-  switch (read->field) {
-  case RULE_FIELD_EXPLICIT:
-  case RULE_FIELD_RELATION_CLIENT:
-  case RULE_FIELD_PARENT:
-  case RULE_FIELD_CURRENT:
-    return trie_key_of_name(t, trie_key_name(trie_key_kind(read), q));
-  case RULE_FIELD_LEVEL:
-    return of_integer(q->level);
-  case RULE_FIELD_WHERE:
-  case RULE_FIELD_ATTRS: {
-    const shunt_value *v = named(q, read);
-    return v ? trie_key_of_value(t, v) : trie_key_absent();
-  }
-  default:
-    return of_instance(t, q->instance, read->field);
-  }
+  if (read->field >= RULE_INSTANCE_NAME) return of_instance(t, q->instance, read->field);
+  shunt_value room;
+  const shunt_value *value = subject(q, read, &room);
+  return value ? trie_key_of_value(t, value) : trie_key_absent();
 }
 
 bool trie_key_closed(const rule_read *read) {

@@ -87,21 +87,18 @@ static inline trie_key trie_key_of_value(const trie *t, const shunt_value *v) {
   return key;
 }
 
-static inline const char *trie_key_relation_client(const route_request *q) {
-  return q->relation_client ? q->relation_client : q->relation ? q->relation->as.client : NULL;
-}
+static inline bool trie_has_name(trie_kind kind) { return kind < TRIE_ATTR; }
 
-/* The client's name in a field of a kind up to TRIE_CURRENT. */
+/* The client's name in a field of a kind of TRIE_NAME_MAP. */
 static inline const char *trie_key_name(trie_kind kind, const route_request *q) {
   switch (kind) {
-  case TRIE_EXPLICIT:
-    return q->explicit_client;
-  case TRIE_RELATION_CLIENT:
-    return trie_key_relation_client(q);
-  case TRIE_PARENT:
-    return q->parent;
+#define NAME_OF(id, name)                                                                                              \
+  case TRIE_##id:                                                                                                      \
+    return name;
+    TRIE_NAME_MAP(NAME_OF)
+#undef NAME_OF
   default:
-    return q->current;
+    return NULL;
   }
 }
 

@@ -18,6 +18,12 @@ static const char *keep_text(trie *t, const char *text, bool *fine) {
   return kept;
 }
 
+static const void *keep_list(trie *t, const void *list, size_t size, bool *fine) {
+  const void *kept = size ? trie_keep(t, list, size) : NULL;
+  if (size && !kept) *fine = false;
+  return kept;
+}
+
 /* The lists of a decision, which many have in common. Each is filled at the arena's end, and is the trie's own. */
 static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *fine) {
   shunt_trace *trace = arena_array(&t->arena, shunt_trace, d->as.ntrace);
@@ -30,11 +36,9 @@ static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *
     trace[i].detail = keep_text(t, trace[i].detail, fine);
   }
   leaf->as.trace = trace;
-  /* the names of fields are the rule hosts', and last */
-  if (d->as.ndepends_on) leaf->as.depends_on = trie_keep(t, d->as.depends_on, d->as.ndepends_on * sizeof(const char *));
-  if (d->as.ndepends_on && !leaf->as.depends_on) *fine = false;
-  leaf->rules = d->as.ntrace ? trie_keep(t, d->rules, d->as.ntrace * sizeof *d->rules) : NULL;
-  if (d->as.ntrace && !leaf->rules) *fine = false;
+  leaf->as.depends_on = keep_list(t, d->as.depends_on, d->as.ndepends_on * sizeof *d->as.depends_on, fine);
+  leaf->reads = keep_list(t, d->reads, d->as.ndepends_on * sizeof *d->reads, fine);
+  leaf->rules = keep_list(t, d->rules, d->as.ntrace * sizeof *d->rules, fine);
 }
 
 /* ---- which decisions are the same ---- */

@@ -93,7 +93,7 @@ static int deny(lua_State *L) {
 static int uncacheable(lua_State *L) {
   rule_host *h = host_of(L);
   const char *why = luaL_checkstring(L, 1);
-  if (!h->request) return luaL_error(L, "uncacheable is for a rule's function: there is no decision under way");
+  if (!h->view) return luaL_error(L, "uncacheable is for a rule's function: there is no decision under way");
   if (!h->uncacheable[0]) snprintf(h->uncacheable, sizeof h->uncacheable, "%s", why[0] ? why : "no reason given");
   return 0;
 }

@@ -7,9 +7,11 @@
 #include "rule/sandbox_inner.h"
 
 const char *const host_field_names[RULE_NFIELDS] = {
-#define FIELD_NAME(name, text) text,
-    RULE_FIELD_MAP(FIELD_NAME)
+#define REQUEST_NAME(kind, id, member, name, option) name,
+#define FIELD_NAME(id, name) name,
+    SHUNT_REQUEST_MAP(REQUEST_NAME) RULE_FIELD_MAP(FIELD_NAME)
 #undef FIELD_NAME
+#undef REQUEST_NAME
 };
 
 const char *const host_instance_names[HOST_INSTANCE_FIELDS] = {
@@ -24,21 +26,9 @@ static const char instance[] = "instance";
 /* They are kept outside of the sandbox's memory. */
 enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
 
-void host_no_memory(lua_State *L) {
-  sandbox_inner_of(L)->out_of_memory = true;
-  sandbox_raise(L);
-  __builtin_unreachable();
-}
-
-void host_stop(lua_State *L, sandbox_limit limit) {
-  sandbox_stop(sandbox_inner_of(L), limit);
-  sandbox_raise(L);
-  __builtin_unreachable();
-}
-
-rule_request *host_request(lua_State *L, rule_host *h) {
-  if (!h->request) luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
-  return h->request;
+const rule_view *host_view(lua_State *L, rule_host *h) {
+  if (!h->view) luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
+  return h->view;
 }
 
 /* ---- what was read ---- */
@@ -67,11 +57,13 @@ bool rule_same_read(const rule_read *a, const rule_read *b) {
 
 static const rule_read values[] = {
 #define VALUE_READ(id, text) [id] = {.field = (id), .predicate = RULE_VALUE, .display = (text)},
-#define FIELD_READ(id, text) VALUE_READ(RULE_FIELD_##id, text)
-#define INSTANCE_READ(id, text) VALUE_READ(RULE_INSTANCE_##id, instance)
-    RULE_FIELD_MAP(FIELD_READ) RULE_INSTANCE_MAP(INSTANCE_READ)
+#define REQUEST_READ(kind, id, member, name, option) VALUE_READ(RULE_FIELD_##id, name)
+#define FIELD_READ(id, name) VALUE_READ(RULE_FIELD_##id, name)
+#define INSTANCE_READ(id, name) VALUE_READ(RULE_INSTANCE_##id, instance)
+    SHUNT_REQUEST_MAP(REQUEST_READ) RULE_FIELD_MAP(FIELD_READ) RULE_INSTANCE_MAP(INSTANCE_READ)
 #undef INSTANCE_READ
 #undef FIELD_READ
+#undef REQUEST_READ
 #undef VALUE_READ
 };
 
@@ -79,13 +71,15 @@ static const rule_read values[] = {
 static void record(lua_State *L, rule_host *h, const rule_read *read) {
   if (h->nreads == h->reads_capacity &&
       !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof(const rule_read *)))
-    host_no_memory(L);
+    sandbox_raise_memory(L);
   h->reads[h->nreads++] = read;
 }
 
+_Static_assert(RULE_INSTANCE_TITLE < 32, "read_mask has a bit for each field");
+
 void host_read(lua_State *L, rule_host *h, rule_field field) {
   uint32_t bit = 1u << field;
-  if (h->read_mask & bit) return;
+  if (h->read_mask & bit || rule_is_candidate(field)) return;
   h->read_mask |= bit;
   record(L, h, &values[field]);
 }
@@ -114,9 +108,9 @@ static const rule_read *lasting_part(lua_State *L, rule_host *h, const rule_read
   const rule_read *known = map_get_n(&h->parts, (const char *)read, sizeof *read);
   if (known || h->parts.count >= MOST_PARTS) return known;
   rule_read *made = arena_new(&h->names, rule_read);
-  if (!made) host_no_memory(L);
+  if (!made) sandbox_raise_memory(L);
   *made = *read;
-  if (!map_put_n(&h->parts, (const char *)made, sizeof *made, made)) host_no_memory(L);
+  if (!map_put_n(&h->parts, (const char *)made, sizeof *made, made)) sandbox_raise_memory(L);
   return made;
 }
 
@@ -151,108 +145,31 @@ const rule_read *const *rule_host_reads(const rule_host *h, size_t *count) {
 
 /* ---- columns and attributes ---- */
 
-static bool same_name(const char *a, const char *b) { return *a == *b && strcmp(a, b) == 0; }
-
-const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column) {
-  for (size_t i = 0; i < n; i++)
-    if (same_name(where[i].name, column) || cat_same_column(where[i].name, column)) return &where[i].value;
-  return NULL;
-}
-
-const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name) {
-  for (size_t i = 0; i < n; i++)
-    if (same_name(attrs[i].name, name)) return &attrs[i].value;
-  return NULL;
-}
-
 /* The read of the value below where or attrs, made once. */
 static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
   map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
   const rule_read *known = map_get(names, name);
   if (known) return known;
-  if (names->count >= MOST_NAMES) host_stop(L, SANDBOX_NAMES);
+  if (names->count >= MOST_NAMES) sandbox_raise_limit(L, SANDBOX_NAMES);
   size_t size = strlen(name);
   if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
   rule_read *made = arena_new(&h->names, rule_read);
   char *display = arena_printf(&h->names, "%s.%s", host_field_names[field], name);
-  if (!made || !display) host_no_memory(L);
+  if (!made || !display) sandbox_raise_memory(L);
   *made = (rule_read){.field = field,
                       .predicate = RULE_VALUE,
                       .name = display + strlen(host_field_names[field]) + 1,
                       .display = display};
-  if (!map_put(names, made->name, made)) host_no_memory(L);
+  if (!map_put(names, made->name, made)) sandbox_raise_memory(L);
   return made;
 }
 
-static const shunt_value *named_value(const rule_request *r, rule_field field, const char *name) {
-  const shunt_value *value =
-      field == RULE_FIELD_WHERE ? rule_where(r->where, r->nwhere, name) : rule_attr(r->attrs, r->nattrs, name);
-  return value && value->type != SHUNT_NULL ? value : NULL;
-}
-
-const shunt_value *host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
-  const rule_request *r = host_request(L, h);
+void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
   const rule_read *read = named_read(L, h, field, name);
   if (!is_told(L, h, read)) record(L, h, read);
-  return named_value(r, field, name);
 }
 
 /* ---- fields by path ---- */
-
-const char *host_text_of(const rule_request *r, rule_field field) {
-  switch (field) {
-  case RULE_FIELD_MODEL:
-    return r->model;
-  case RULE_FIELD_RELATION:
-    return r->relation;
-  case RULE_FIELD_EXPLICIT:
-    return r->explicit_client;
-  case RULE_FIELD_RELATION_CLIENT:
-    return r->relation_client;
-  case RULE_FIELD_PARENT:
-    return r->parent;
-  case RULE_FIELD_CURRENT:
-    return r->current;
-  case RULE_FIELD_DEFAULT:
-    return r->default_client;
-  case RULE_FIELD_ENV:
-    return r->env;
-  case RULE_FIELD_OP:
-    return r->op;
-  case RULE_FIELD_CLIENT:
-    return r->client;
-  case RULE_FIELD_TABLE:
-    return r->table;
-  case RULE_INSTANCE_NAME:
-    return r->instance ? r->instance->name : NULL;
-  default:
-    return NULL;
-  }
-}
-
-static const shunt_value *value_of(const rule_request *r, const rule_read *read, shunt_value *room) {
-  switch (read->field) {
-  case RULE_FIELD_WHERE:
-  case RULE_FIELD_ATTRS:
-    return named_value(r, read->field, read->name);
-  case RULE_FIELD_LEVEL:
-    *room = shunt_integer(r->level);
-    return room;
-  case RULE_FIELD_IN_TRANSACTION:
-    *room = shunt_boolean(r->in_transaction);
-    return room;
-  case RULE_INSTANCE_ID:
-    if (!r->instance || !r->instance->has_number) return NULL;
-    *room = shunt_integer(r->instance->number);
-    return room;
-  default: {
-    const char *text = host_text_of(r, read->field);
-    if (!text) return NULL;
-    *room = shunt_text(text, strlen(text));
-    return room;
-  }
-  }
-}
 
 /* The read of the value at the path. */
 static const rule_read *read_at(lua_State *L, rule_host *h, const char *path) {
@@ -272,16 +189,16 @@ static const rule_read *read_at(lua_State *L, rule_host *h, const char *path) {
 }
 
 const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room) {
-  const rule_request *r = host_request(L, h);
+  const rule_view *view = host_view(L, h);
   const rule_read *value = read_at(L, h, path);
   read->field = value->field;
   read->name = value->name;
   read->display = value->display;
-  /* the candidate is what the rules before made of the request: not a part of it */
-  if (read->field == RULE_FIELD_CLIENT || read->field == RULE_FIELD_TABLE) return value_of(r, read, room);
-  if (read->predicate != RULE_VALUE)
-    read_part(L, h, read, value);
-  else if (!is_told(L, h, value))
-    record_value(L, h, value);
-  return value_of(r, read, room);
+  if (!rule_is_candidate(read->field)) {
+    if (read->predicate != RULE_VALUE)
+      read_part(L, h, read, value);
+    else if (!is_told(L, h, value))
+      record_value(L, h, value);
+  }
+  return rule_view_value(view, read->field, read->name, room);
 }

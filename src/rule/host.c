@@ -60,10 +60,10 @@ static int run_body(lua_State *L) {
   return 0;
 }
 
-shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*body)(void *ud), void *ud,
+shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*body)(void *ud), void *ud,
                            shunt_error *err) {
   lua_State *L = h->sb->L;
-  h->request = request;
+  h->view = view;
   h->nreads = 0;
   h->read_mask = 0;
   h->uncacheable[0] = 0;
@@ -72,7 +72,7 @@ shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*b
   sandbox_start(h->sb, 1);
   sandbox_push_work(L, run_body, h);
   shunt_status status = sandbox_call(h->sb, 1, 0, err);
-  h->request = NULL;
+  h->view = NULL;
   return status ? status : h->body_status;
 }
 

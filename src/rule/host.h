@@ -1,12 +1,13 @@
 /* For: the Lua side of rules: loads rule files into declarations, and later answers for their functions.
  * Owner: a host owns its sandbox; one thread at a time, so route has one for each. Declarations live in the
  * catalog_source. Use: rule_host_new; rule_host_load for everything; catalog_build; then for each decision
- * rule_host_run(h, &request, body, ud, err), in whose body rule_host_ask and its like may be called. */
+ * rule_host_run(h, &view, body, ud, err), in whose body rule_host_ask and its like may be called. */
 #ifndef SHUNT_RULE_HOST_H
 #define SHUNT_RULE_HOST_H
 
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "rule/request.h"
 #include "rule/sandbox.h"
 
 typedef struct rule_host rule_host;
@@ -31,101 +32,10 @@ void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source,
  * Errors: LIMIT, MEMORY; INTERNAL where the texts declared something else this time. */
 shunt_status rule_host_clone(const rule_host *first, rule_host **out, shunt_error *err);
 
-/* What rules see as their request. Everything is borrowed until rule_host_run returns. */
-typedef struct rule_request {
-  const char *model;
-  int model_client_function; /* of the model, or CATALOG_NO_FUNCTION */
-  const char *model_client;
-  const char *relation;
-  const char *explicit_client;
-  const char *relation_client;
-  const char *parent;
-  const char *current;
-  const char *default_client;
-  const cat_instance *instance;
-  const char *env;
-  const char *op;
-  int level;
-  bool in_transaction;
-  const shunt_field *where;
-  size_t nwhere;
-  const shunt_field *attrs;
-  size_t nattrs;
-  const char *client; /* the candidate so far; NULL before refine */
-  const char *table;
-} rule_request;
-
 /* Runs body in one protected call with fresh limits: what raises in Lua ends it, and is the status. The body must hold
  * nothing that would be lost when a rule_host_ function does not return. */
-shunt_status rule_host_run(rule_host *h, rule_request *request, shunt_status (*body)(void *ud), void *ud,
+shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*body)(void *ud), void *ud,
                            shunt_error *err);
-
-#define RULE_FIELD_MAP(X)                                                                                              \
-  X(MODEL, "model")                                                                                                    \
-  X(RELATION, "relation")                                                                                              \
-  X(EXPLICIT, "explicit")                                                                                              \
-  X(RELATION_CLIENT, "relation_client")                                                                                \
-  X(PARENT, "parent")                                                                                                  \
-  X(CURRENT, "current")                                                                                                \
-  X(DEFAULT, "default")                                                                                                \
-  X(INSTANCE, "instance")                                                                                              \
-  X(ENV, "env")                                                                                                        \
-  X(OP, "op")                                                                                                          \
-  X(LEVEL, "level")                                                                                                    \
-  X(IN_TRANSACTION, "in_transaction")                                                                                  \
-  X(CLIENT, "client")                                                                                                  \
-  X(TABLE, "table")                                                                                                    \
-  X(WHERE, "where")                                                                                                    \
-  X(ATTRS, "attrs")
-
-#define RULE_INSTANCE_MAP(X)                                                                                           \
-  X(NAME, "name")                                                                                                      \
-  X(ID, "id")                                                                                                          \
-  X(ISOLATE, "isolate")                                                                                                \
-  X(ISOLATE_CLIENT, "isolateClient")                                                                                   \
-  X(CONFIG, "config")                                                                                                  \
-  X(TITLE, "title")
-
-typedef enum rule_field {
-#define RULE_FIELD_ENUM(name, text) RULE_FIELD_##name,
-  RULE_FIELD_MAP(RULE_FIELD_ENUM)
-#undef RULE_FIELD_ENUM
-      RULE_NFIELDS,
-/* the instance's own fields, in the order of RULE_INSTANCE_MAP */
-#define RULE_INSTANCE_ENUM(name, text) RULE_INSTANCE_##name,
-  RULE_INSTANCE_MAP(RULE_INSTANCE_ENUM)
-#undef RULE_INSTANCE_ENUM
-} rule_field;
-
-/* What was asked of a value: itself, or only something about it. RULE_CLASS is the core's own, of the instance. */
-typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET, RULE_ONE_OF, RULE_PREFIX, RULE_CLASS } rule_predicate;
-
-/* The list that one_of looks through, the text that prefix wants. */
-typedef struct rule_operand rule_operand;
-
-/* A field that was read. */
-typedef struct rule_read {
-  rule_field field;
-  rule_predicate predicate;
-  const char *name;    /* of the column or attribute, where field is WHERE or ATTRS; else NULL */
-  const char *display; /* "model", "instance", "where.user_id" */
-  union {
-    int64_t parts;               /* MOD, BUCKET */
-    const rule_operand *operand; /* ONE_OF, PREFIX */
-    const uint32_t *classes;     /* CLASS: what instances are alike, by their ids */
-  } of;
-} rule_read;
-
-/* Whether two reads, maybe of two hosts, ask the same. */
-bool rule_same_read(const rule_read *a, const rule_read *b);
-
-/* What a predicate says of a value (NULL: it is absent): MOD and BUCKET a part from 0 to parts - 1, ONE_OF and PREFIX 1
- * or 0. False where it says nothing: a part of what is absent, or mod of what is no whole number. */
-bool rule_tell(const rule_read *read, const shunt_value *value, int64_t *said);
-
-/* What req.where.column and req.attrs.name are: the first of that name, or NULL. */
-const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column);
-const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name);
 
 /* The fields read since rule_host_run began, in the order of their first reading. The list holds until the next run;
  * the reads themselves, with all they point to, as long as the host. */

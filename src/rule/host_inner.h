@@ -66,7 +66,7 @@ struct rule_host {
   host_pending *pending;
   size_t npending, pending_capacity;
   /* while deciding */
-  rule_request *request;
+  const rule_view *view; /* NULL between runs */
   const rule_read **reads;
   size_t nreads, reads_capacity;
   uint32_t read_mask;    /* of the fields whose value was read, but for those below where and attrs */
@@ -100,12 +100,10 @@ extern const char *const host_field_names[RULE_NFIELDS];
 extern const char *const host_instance_names[];
 enum { HOST_INSTANCE_FIELDS = RULE_INSTANCE_TITLE - RULE_INSTANCE_NAME + 1 };
 
-rule_request *host_request(lua_State *L, rule_host *h); /* raises where none is under way */
+const rule_view *host_view(lua_State *L, rule_host *h); /* raises between runs */
 /* Counts the value of a field as read; below where and attrs, that of the name. */
 void host_read(lua_State *L, rule_host *h, rule_field field);
-const shunt_value *host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
-/* A field that is text: NULL where it is absent. */
-const char *host_text_of(const rule_request *r, rule_field field);
+void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
 /* The value of the field at a path, "where.user_id", NULL where it is absent; counts as read what the predicate asks
  * of it, and completes the read. May lie in room. Raises where there is no such field. */
 const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room);
@@ -125,10 +123,6 @@ bool host_operand_is(const rule_operand *a, const rule_operand *b);
 bool host_list_has(const rule_operand *list, const shunt_value *value);
 bool host_prefix_holds(const rule_operand *prefix, const shunt_value *value);
 
-/* Ends the run, past every pcall. */
-__attribute__((noreturn)) void host_no_memory(lua_State *L);
-__attribute__((noreturn)) void host_stop(lua_State *L, sandbox_limit limit);
-
 #define HOST_DENY "shunt.deny"
 #define HOST_PICK "shunt.pick"
 
@@ -136,7 +130,16 @@ void host_open_answers(lua_State *L, rule_host *h);
 /* mod, bucket, one_of, prefix and model_client: the request's methods. */
 extern const luaL_Reg host_predicates[];
 
+/* program.c */
+struct rule_standard_file;
+enum { HOST_FILE_BYTES = 16 << 20 /* at most, of a rule file or module */ };
 void host_program_free(host_program *p);
+/* Takes the text over. module is NULL for a rule file. */
+bool host_keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size);
+bool host_keep_standard(rule_host *h, const struct rule_standard_file *f);
+const host_text *host_module(const rule_host *h, const char *name); /* NULL if it was not read yet */
+/* The path on disk: rules paths are relative to the folder of the app config. */
+char *host_path(rule_host *h, const char *path);
 
 /* The hash that req:bucket and pick's hash policy share: 1, 1.0 and "1" are one key. */
 uint64_t host_hash(const shunt_value *value);

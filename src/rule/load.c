@@ -1,4 +1,4 @@
-/* For: finding rule files and modules, running them within their limits, and sealing what they leave behind.
+/* For: finding rule files, running them within their limits, and sealing what they leave behind.
  * Owner: the texts that were run stay with the host's program; file names in the catalog_source's arena. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
@@ -13,52 +13,11 @@
 #include "rule/host_inner.h"
 #include "rule/standard.h"
 
-enum { LOAD_FACTOR = 16, LARGEST_FILE_BYTES = 16 << 20 };
-
-#define MODULES "shunt.modules"
-
-/* Where a rules path lies for this process: it is relative to the app config's folder. */
-static char *path_on_disk(rule_host *h, const char *path) {
-  return arena_printf(&h->source->arena, "%s%s", path[0] == '/' ? "" : h->source->folder, path);
-}
+enum { LOAD_FACTOR = 16 };
 
 static void report(rule_host *h, shunt_error *err, place at) {
   if (!err->file[0]) error_place(err, at.file, at.line, at.column);
   problems_add_error(h->problems, err);
-}
-
-/* ---- the program ---- */
-
-/* Takes text over, unless it is a standard file's. */
-static bool keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size) {
-  host_program *p = h->program;
-  host_text kept = {arena_strdup(&p->arena, name), module ? arena_strdup(&p->arena, module) : NULL, text, size, false};
-  bool fine =
-      kept.name && (!module || kept.module) && base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts);
-  if (fine)
-    p->texts[p->count++] = kept;
-  else
-    base_free(text);
-  return fine;
-}
-
-static bool keep_standard(rule_host *h, const rule_standard_file *f) {
-  host_program *p = h->program;
-  if (!base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
-  p->texts[p->count++] = (host_text){f->path, NULL, f->text, f->size, true};
-  return true;
-}
-
-void host_program_free(host_program *p) {
-  if (!p) return;
-  for (size_t i = 0; i < p->count; i++) {
-    char *text;
-    memcpy(&text, &p->texts[i].text, sizeof text);
-    if (!p->texts[i].standard) base_free(text);
-  }
-  base_free(p->texts);
-  arena_free(&p->arena);
-  base_free(p);
 }
 
 /* ---- running ---- */
@@ -91,8 +50,8 @@ static bool run_file(rule_host *h, const char *path, const char *name, place nam
   size_t size = 0;
   const char *why;
   bool on = true;
-  read_result result = read_whole(path, LARGEST_FILE_BYTES, &text, &size, &why);
-  if (result == READ_DONE && keep_text(h, name, NULL, text, size))
+  read_result result = read_whole(path, HOST_FILE_BYTES, &text, &size, &why);
+  if (result == READ_DONE && host_keep_text(h, name, NULL, text, size))
     on = run_text(h, name, text, size);
   else if (result == READ_DONE || result == READ_NO_MEMORY)
     h->problems->out_of_memory = true;
@@ -132,7 +91,7 @@ static bool run_folder(rule_host *h, const char *folder, const char *name, place
 
 static bool run_path(rule_host *h, const char *name, place named) {
   struct stat st;
-  char *path = path_on_disk(h, name);
+  char *path = host_path(h, name);
   if (!path) {
     h->problems->out_of_memory = true;
     return false;
@@ -147,7 +106,7 @@ static bool run_standard(rule_host *h, const rule_load *what) {
   for (size_t i = 0; i < rule_standard_count && on; i++) {
     const rule_standard_file *f = &rule_standard_files[i];
     if (!(strcmp(f->path, RULE_STRICT_ISOLATION) == 0 ? what->strict : what->standard)) continue;
-    if (!keep_standard(h, f)) h->problems->out_of_memory = true;
+    if (!host_keep_standard(h, f)) h->problems->out_of_memory = true;
     on = run_text(h, f->path, f->text, f->size);
   }
   h->standard_file = false;
@@ -242,91 +201,4 @@ shunt_status rule_host_clone(const rule_host *first, rule_host **out, shunt_erro
   }
   *out = h;
   return SHUNT_OK;
-}
-
-/* ---- require ---- */
-
-static bool module_name(const char *name) {
-  bool letter = false;
-  for (const char *c = name; *c; c++) {
-    bool plain =
-        (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
-    if (!plain && !(*c == '.' && letter)) return false;
-    letter = plain;
-  }
-  return letter;
-}
-
-static const host_text *find_module(const rule_host *h, const char *name) {
-  for (size_t i = 0; i < h->program->count; i++) {
-    const host_text *t = &h->program->texts[i];
-    if (t->module && strcmp(t->module, name) == 0) return t;
-  }
-  return NULL;
-}
-
-/* Reads the module's text from the first rules folder that has it. */
-static const host_text *read_module(lua_State *L, rule_host *h, const char *name) {
-  for (size_t i = 0; !h->cloning && i < h->what->npaths; i++) {
-    arena *a = &h->source->arena;
-    char *shown = arena_printf(a, "%s/%s.lua", h->what->paths[i], name);
-    if (!shown) host_no_memory(L);
-    for (char *c = shown + strlen(shown) - strlen(name) - 4; *c && strcmp(c, ".lua") != 0; c++)
-      if (*c == '.') *c = '/';
-    char *path = path_on_disk(h, shown);
-    char *text = NULL;
-    size_t size = 0;
-    const char *why;
-    if (!path) host_no_memory(L);
-    read_result result = read_whole(path, LARGEST_FILE_BYTES, &text, &size, &why);
-    if (result == READ_ABSENT) continue;
-    if (result != READ_DONE) luaL_error(L, "the module file %s can't be read: %s", path, why);
-    if (!keep_text(h, shown, name, text, size)) host_no_memory(L);
-    return &h->program->texts[h->program->count - 1];
-  }
-  luaL_error(L, "there is no module '%s' in the rules folders: a module is a .lua file under one of them", name);
-  return NULL;
-}
-
-/* Leaves the module's chunk on the stack. */
-static void push_module(lua_State *L, rule_host *h, const char *name) {
-  const host_text *t = find_module(h, name);
-  if (!t) t = read_module(L, h, name);
-  const char *chunk = lua_pushfstring(L, "@%s", t->name);
-  if (sandbox_load(h->sb, chunk, t->text, t->size) != LUA_OK) lua_error(L);
-  lua_remove(L, -2);
-}
-
-/* Modules under the rules path alone, run once. */
-static int require(lua_State *L) {
-  rule_host *h = host_of(L);
-  const char *name = luaL_checkstring(L, 1);
-  lua_settop(L, 1);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
-  if (lua_getfield(L, 2, name) != LUA_TNIL) {
-    if (lua_touserdata(L, -1) == h)
-      return luaL_error(L, "module '%s' requires itself, or could not be loaded before", name);
-    return 1;
-  }
-  if (!h->loading)
-    return luaL_error(L, "require '%s' belongs at the top of a rule file: nothing is loaded when a rule is asked",
-                      name);
-  if (!module_name(name))
-    return luaL_error(L, "'%s' is no module's name: letters, digits, _ and -, in parts joined by dots", name);
-  lua_pushlightuserdata(L, h); /* stands there while the module runs */
-  lua_setfield(L, 2, name);
-  push_module(L, h, name);
-  lua_call(L, 0, 1);
-  if (lua_isnil(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushboolean(L, true);
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, 2, name);
-  return 1;
-}
-
-void host_open_require(lua_State *L, rule_host *h) {
-  lua_pushcfunction(L, require);
-  sandbox_define(h->sb, "require");
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "rule/host_inner.h"
+#include "rule/sandbox_inner.h"
 
 struct rule_operand {
   const char *bytes;
@@ -114,11 +115,11 @@ const rule_operand *host_operand(lua_State *L, rule_host *h, rule_predicate pred
   if (known->count >= MOST_OPERANDS || size > HOST_OPERAND_BYTES - h->operand_bytes) return NULL;
   o = arena_new(&h->names, rule_operand);
   char *copy = arena_strndup(&h->names, bytes, size);
-  if (!o || !copy) host_no_memory(L);
+  if (!o || !copy) sandbox_raise_memory(L);
   o->bytes = copy;
   o->size = size;
-  if (predicate == RULE_ONE_OF && !fill_values(&h->names, o)) host_no_memory(L);
-  if (!map_put_n(known, copy, size, o)) host_no_memory(L);
+  if (predicate == RULE_ONE_OF && !fill_values(&h->names, o)) sandbox_raise_memory(L);
+  if (!map_put_n(known, copy, size, o)) sandbox_raise_memory(L);
   h->operand_bytes += size;
   return o;
 }

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "rule/host_inner.h"
+#include "rule/sandbox_inner.h"
 
 /* The whole number that a value is: 7, 7.0 and "7" alike. */
 static bool whole(const shunt_value *value, int64_t *n) {
@@ -96,7 +97,7 @@ static bool list_bytes(lua_State *L, rule_host *h) {
     if (host_value(L, -1, &value)) host_list_add(bytes, &value); /* nothing else is ever equal to a field */
     lua_pop(L, 1);
   }
-  if (bytes->failed) host_no_memory(L);
+  if (bytes->failed) sandbox_raise_memory(L);
   return bytes->size <= HOST_OPERAND_BYTES;
 }
 
@@ -141,15 +142,14 @@ static int prefix(lua_State *L) {
 /* req:model_client(): the client that the model is bound to, by the app config or in its own rule file. */
 static int model_client(lua_State *L) {
   rule_host *h = host_of(L);
-  if (!h->request)
-    return luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
+  const cat_model *model = host_view(L, h)->request->model;
   rule_host_read(h, RULE_FIELD_MODEL);
-  if (h->request->model_client_function != CATALOG_NO_FUNCTION) {
-    lua_rawgeti(L, LUA_REGISTRYINDEX, h->request->model_client_function);
+  if (model && model->client_function != CATALOG_NO_FUNCTION) {
+    lua_rawgeti(L, LUA_REGISTRYINDEX, model->client_function);
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
-  } else if (h->request->model_client) {
-    lua_pushstring(L, h->request->model_client);
+  } else if (model && model->client) {
+    lua_pushstring(L, model->client);
   } else {
     lua_pushnil(L);
   }

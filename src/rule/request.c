@@ -9,29 +9,17 @@
 /* Upvalues of the request's __index. */
 enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_METHODS };
 
-static void push_text(lua_State *L, const char *text) {
-  if (text)
-    lua_pushstring(L, text);
+/* Pushes the value; NULL is nil. */
+static void push_value(lua_State *L, const shunt_value *value) {
+  if (value)
+    host_push_value(L, value);
   else
     lua_pushnil(L);
 }
 
-static void push_field(lua_State *L, rule_host *h, const rule_request *r, rule_field field) {
-  switch (field) {
-  case RULE_FIELD_LEVEL:
-    lua_pushinteger(L, r->level);
-    break;
-  case RULE_FIELD_IN_TRANSACTION:
-    lua_pushboolean(L, r->in_transaction);
-    break;
-  case RULE_FIELD_CLIENT:
-  case RULE_FIELD_TABLE:
-    push_text(L, host_text_of(r, field));
-    return; /* what the rules before made of the request: not a part of it */
-  default:
-    push_text(L, host_text_of(r, field));
-    break;
-  }
+static void push_field(lua_State *L, rule_host *h, const rule_view *view, rule_field field) {
+  shunt_value room;
+  push_value(L, rule_view_value(view, field, NULL, &room));
   host_read(L, h, field);
 }
 
@@ -53,7 +41,7 @@ static int request_index(lua_State *L) {
     lua_rawgeti(L, lua_upvalueindex(UP_METHODS), -slot->field);
     return 1;
   }
-  const rule_request *r = host_request(L, h);
+  const rule_view *view = host_view(L, h);
   switch (slot->field) {
   case RULE_FIELD_WHERE:
     lua_pushvalue(L, lua_upvalueindex(UP_WHERE));
@@ -62,13 +50,10 @@ static int request_index(lua_State *L) {
     lua_pushvalue(L, lua_upvalueindex(UP_ATTRS));
     return 1;
   case RULE_FIELD_INSTANCE:
-    if (r->instance)
-      lua_pushvalue(L, lua_upvalueindex(UP_INSTANCE));
-    else
-      lua_pushnil(L);
+    lua_pushvalue(L, lua_upvalueindex(UP_INSTANCE));
     return 1;
   default:
-    push_field(L, h, r, (rule_field)slot->field);
+    push_field(L, h, view, (rule_field)slot->field);
     return 1;
   }
 }
@@ -78,11 +63,12 @@ static int read_only(lua_State *L) {
 }
 
 static int push_named(lua_State *L, rule_field field) {
-  const shunt_value *value = host_read_named(L, host_of(L), field, luaL_checkstring(L, 2));
-  if (value)
-    host_push_value(L, value);
-  else
-    lua_pushnil(L);
+  rule_host *h = host_of(L);
+  const char *name = luaL_checkstring(L, 2);
+  const rule_view *view = host_view(L, h);
+  shunt_value room;
+  host_read_named(L, h, field, name);
+  push_value(L, rule_view_value(view, field, name, &room));
   return 1;
 }
 
@@ -132,37 +118,18 @@ static void push_config(lua_State *L, const node *config) {
 
 static int instance_index(lua_State *L) {
   rule_host *h = host_of(L);
-  const rule_request *r = host_request(L, h);
-  const cat_instance *i = r->instance;
+  const rule_view *view = host_view(L, h);
   const char *name = luaL_checkstring(L, 2);
   size_t which = 0;
   while (which < HOST_INSTANCE_FIELDS && strcmp(name, host_instance_names[which]) != 0) which++;
   if (which == HOST_INSTANCE_FIELDS) return no_field(L, "an instance", name, host_instance_names, which);
   rule_field field = (rule_field)(RULE_INSTANCE_NAME + which);
-  host_read(L, h, field);
-  switch (field) {
-  case RULE_INSTANCE_ISOLATE:
-    lua_pushboolean(L, i->isolate);
-    break;
-  case RULE_INSTANCE_ISOLATE_CLIENT:
-    push_text(L, i->isolate_client ? i->isolate_client->name : NULL);
-    break;
-  case RULE_INSTANCE_CONFIG:
-    push_config(L, i->config);
-    break;
-  case RULE_INSTANCE_TITLE:
-    push_text(L, i->title);
-    break;
-  case RULE_INSTANCE_ID:
-    if (i->has_number)
-      lua_pushinteger(L, i->number);
-    else
-      lua_pushnil(L);
-    break;
-  default:
-    push_text(L, i->name);
-    break;
+  if (field != RULE_INSTANCE_CONFIG) {
+    push_field(L, h, view, field);
+    return 1;
   }
+  host_read(L, h, field);
+  push_config(L, view->request->instance->config);
   return 1;
 }
 

@@ -7,156 +7,7 @@
 #include "base/clock.h"
 #include "rule/sandbox_inner.h"
 
-enum {
-  HOOK_EVERY = 256,
-  WARY_EVERY = 8,
-  LOOK_EVERY = 1024,     /* instructions between two looks at the clock, which is a system call */
-  FIRST_LOOK = 512,      /* evaluations below it never look */
-  BIG_BLOCK = 64 << 10,  /* an allocation of this size looks at the clock */
-  LOAD_LOOK = 64,        /* the parser looks every so many allocations */
-  BYTES_SHIFT = 8,       /* 256 bytes allocated are an instruction */
-  COLLECTION_SHIFT = 10, /* a refusal makes Lua collect everything: a KiB in use is an instruction */
-  MOST_FACTOR = 1000
-};
-static const int64_t NO_LIMIT = INT64_MAX / 4;
-
-/* ---- limits ---- */
-
-static void hook(lua_State *L, lua_Debug *ar);
-
-static void set_mode(sandbox_inner *in, hook_mode mode) {
-  if (in->mode == mode || !in->s.L) return;
-  in->mode = mode;
-  int every = mode == HOOK_NORMAL ? HOOK_EVERY : mode == HOOK_WARY ? WARY_EVERY : 1;
-  lua_sethook(in->s.L, hook, LUA_MASKCOUNT, every);
-}
-
-void sandbox_stop(sandbox_inner *in, sandbox_limit limit) {
-  if (in->s.hit) return;
-  in->s.hit = limit;
-  in->look_at = INT64_MAX;
-  if (!in->described && in->s.L) sandbox_describe_place(in, in->s.L, 0);
-  in->described = true;
-  set_mode(in, HOOK_ARMED);
-}
-
-/* Below look_at: true while the evaluation may go on. */
-static bool look(sandbox_inner *in) {
-  sandbox *s = &in->s;
-  if (s->hit) return false;
-  if (s->instructions_left < 0) {
-    sandbox_stop(in, SANDBOX_INSTRUCTIONS);
-    return false;
-  }
-  int64_t now = clock_thread_cpu_ns();
-  if (s->deadline_ns == 0) s->deadline_ns = now + s->timeout_ns;
-  if (now > s->deadline_ns) {
-    sandbox_stop(in, SANDBOX_TIME);
-    return false;
-  }
-  in->look_at = s->instructions_left > LOOK_EVERY ? s->instructions_left - LOOK_EVERY : 0;
-  return true;
-}
-
-bool sandbox_spend(sandbox_inner *in, int64_t instructions) {
-  if (instructions > NO_LIMIT) instructions = NO_LIMIT;
-  in->s.instructions_left -= instructions;
-  return in->s.instructions_left >= in->look_at || look(in);
-}
-
-int sandbox_raise(lua_State *L) {
-  lua_pushlightuserdata(L, NULL); /* needs no memory; what is told is in the sandbox */
-  return lua_error(L);
-}
-
-void sandbox_charge(lua_State *L, int64_t instructions) {
-  if (!sandbox_spend(sandbox_inner_of(L), instructions)) sandbox_raise(L);
-}
-
-static void hook(lua_State *L, lua_Debug *ar) {
-  (void)ar;
-  sandbox_inner *in = sandbox_inner_of(L);
-  bool on = true;
-  switch (in->mode) {
-  case HOOK_NORMAL:
-    on = sandbox_spend(in, HOOK_EVERY);
-    break;
-  case HOOK_WARY:
-    in->s.instructions_left -= WARY_EVERY;
-    on = look(in);
-    break;
-  case HOOK_ARMED:
-    on = false;
-    break;
-  }
-  if (!on) sandbox_raise(L);
-}
-
-void sandbox_keep_long(sandbox_inner *in) {
-  in->keeps_long = true;
-  if (in->mode == HOOK_NORMAL) set_mode(in, HOOK_WARY);
-}
-
-bool sandbox_ended(sandbox_inner *in, int lua_status) {
-  if (lua_status == LUA_ERRMEM && !in->s.hit) {
-    if (!in->refused)
-      in->out_of_memory = true;
-    else {
-      in->described = true; /* at the refusal, when the stack was still there */
-      sandbox_stop(in, SANDBOX_MEMORY);
-    }
-  }
-  return in->s.hit || in->out_of_memory;
-}
-
-void sandbox_check_text(lua_State *L, size_t bytes) {
-  if (bytes <= SANDBOX_TEXT_BYTES) return;
-  sandbox_inner *in = sandbox_inner_of(L);
-  in->long_text = true;
-  sandbox_stop(in, SANDBOX_MEMORY);
-  sandbox_raise(L);
-}
-
-/* ---- memory ---- */
-
-static bool refuse(sandbox_inner *in, bool long_text) {
-  in->refused = true;
-  in->long_text = long_text;
-  if (!in->described && in->s.L) sandbox_describe_place(in, in->s.L, 0);
-  in->s.instructions_left -= (int64_t)(in->s.memory_used >> COLLECTION_SHIFT);
-  if (in->s.instructions_left < in->look_at) look(in);
-  return false;
-}
-
-/* Whether a block may grow. An end of time or instructions refuses nothing: the hook, armed, raises at the next
- * instruction. */
-static bool admit(sandbox_inner *in, size_t had, size_t wanted, bool text) {
-  size_t more = wanted - had;
-  in->s.instructions_left -= (int64_t)(more >> BYTES_SHIFT);
-  if (in->s.instructions_left < in->look_at || more >= BIG_BLOCK) look(in);
-  if (in->loading && ++in->load_blocks % LOAD_LOOK == 0) look(in);
-  if (in->loading && in->s.hit) return false;
-  if (text && wanted > SANDBOX_LONG_TEXT_BYTES) {
-    if (wanted > SANDBOX_TEXT_BYTES + 64) return refuse(in, true);
-    if (in->mode == HOOK_NORMAL) set_mode(in, HOOK_WARY);
-  }
-  if (more > (size_t)in->s.limits.memory_bytes || in->s.memory_used > (size_t)in->s.limits.memory_bytes - more)
-    return refuse(in, false);
-  return true;
-}
-
-static void *allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
-  sandbox_inner *in = ud;
-  size_t had = block ? old_bytes : 0;
-  /* without a block, old_bytes is the kind of object that Lua makes */
-  if (new_bytes > had && !admit(in, had, new_bytes, !block && old_bytes == LUA_TSTRING)) return NULL;
-  void *got = base_lua_alloc(NULL, block, old_bytes, new_bytes);
-  if (got || new_bytes == 0)
-    in->s.memory_used = in->s.memory_used - had + new_bytes;
-  else
-    in->refused = false;
-  return got;
-}
+enum { FIRST_LOOK = 512 /* evaluations of fewer instructions never look at the clock */, MOST_FACTOR = 1000 };
 
 /* ---- evaluations ---- */
 
@@ -165,7 +16,7 @@ static void recover(sandbox_inner *in) {
   in->s.hit = SANDBOX_WITHIN;
   in->described = false;
   in->out_of_memory = false;
-  set_mode(in, in->keeps_long ? HOOK_WARY : HOOK_NORMAL);
+  sandbox_set_mode(in, in->keeps_long ? HOOK_WARY : HOOK_NORMAL);
   if (was_memory) lua_gc(in->s.L, LUA_GCCOLLECT);
 }
 
@@ -192,6 +43,57 @@ int sandbox_load(sandbox *sb, const char *chunkname, const char *text, size_t si
   if (status || ended) sandbox_describe_file(in, chunkname);
   return status == LUA_OK && ended ? LUA_ERRMEM : status;
 }
+
+/* ---- filling the caller's error ---- */
+
+static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *err) {
+  switch (sb->hit) {
+  case SANDBOX_INSTRUCTIONS:
+    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld instructions (rules.instructions)",
+                     (long long)sb->instructions_given);
+  case SANDBOX_TIME:
+    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld ms of computing time (rules.timeout)",
+                     (long long)(sb->timeout_ns / NS_PER_MS));
+  case SANDBOX_NAMES:
+    return error_set(err, SHUNT_E_LIMIT, "rules read more columns and attributes by computed names than are kept");
+  case SANDBOX_MEMORY:
+  case SANDBOX_WITHIN:
+    break;
+  }
+  if (long_text)
+    return error_set(err, SHUNT_E_LIMIT, "over the limit of memory for one text, %d bytes", SANDBOX_TEXT_BYTES);
+  return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld bytes of memory (rules.memory)",
+                   (long long)sb->limits.memory_bytes);
+}
+
+shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err) {
+  sandbox_inner *in = (sandbox_inner *)sb;
+  lua_State *L = sb->L;
+  shunt_status status;
+  if (sandbox_ended(in, lua_status) && !sb->hit) {
+    status = error_memory(err);
+  } else if (sb->hit) {
+    status = limit_error(sb, in->long_text, err);
+  } else {
+    if (!in->described) { /* the handler did not run: a syntax error, or an error within the handler */
+      in->traceback[0] = 0;
+      in->line = 0;
+      if (!in->load_failed) in->file[0] = 0;
+      sandbox_describe_error(in, L, -1);
+    }
+    status = error_set(err, SHUNT_E_RULE, "%s", in->message);
+  }
+  if (err) {
+    error_place(err, in->file, in->line, 0);
+    memcpy(err->traceback, in->traceback, strlen(in->traceback) + 1);
+  }
+  if (!sb->hit) in->described = false;
+  in->load_failed = false;
+  lua_pop(L, 1);
+  return status;
+}
+
+/* ---- protected calls ---- */
 
 shunt_status sandbox_call(sandbox *sb, int nargs, int nresults, shunt_error *err) {
   lua_State *L = sb->L;
@@ -220,7 +122,7 @@ static int install(lua_State *L) {
 }
 
 static int64_t within(int64_t n) {
-  int64_t most = NO_LIMIT / MOST_FACTOR;
+  int64_t most = SANDBOX_NO_LIMIT / MOST_FACTOR;
   return n < 0 ? 0 : n > most ? most : n;
 }
 
@@ -231,9 +133,9 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
   s->limits.instructions = within(limits->instructions);
   s->limits.memory_bytes = within(limits->memory_bytes);
   s->limits.timeout_ns = within(limits->timeout_ns);
-  s->instructions_left = NO_LIMIT;
+  s->instructions_left = SANDBOX_NO_LIMIT;
   in->look_at = INT64_MIN; /* nothing is an evaluation before the first sandbox_start */
-  lua_State *L = lua_newstate(allocate, in);
+  lua_State *L = lua_newstate(sandbox_allocate, in);
   if (!L) {
     bool refused = in->refused;
     base_free(in);
@@ -249,7 +151,7 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
     return status;
   }
   in->mode = HOOK_WARY; /* so that the next line sets the hook for the first time */
-  set_mode(in, HOOK_NORMAL);
+  sandbox_set_mode(in, HOOK_NORMAL);
   *out = s;
   return SHUNT_OK;
 }

@@ -151,6 +151,9 @@ static void install_text_methods(lua_State *L) {
 }
 
 void sandbox_install(lua_State *L) {
+  static const sandbox_iterator iterators[] = {
+      {lib_gmatch_next, "string.gmatch"}, {lib_pairs_next, "pairs"}, {NULL, NULL}};
+  sandbox_inner_of(L)->iterators = iterators;
   install_text_methods(L);
   lua_newtable(L);
   lib_add_base(L);

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "rule/sandbox_inner.h"
 
 enum { FIRST_LEVELS = 10, LAST_LEVELS = 3 };
@@ -152,62 +151,16 @@ static void describe_value(sandbox_inner *in, lua_State *L, int index) {
   }
 }
 
+void sandbox_describe_error(sandbox_inner *in, lua_State *L, int index) {
+  describe_value(in, L, index);
+  take_prefix(in, L);
+}
+
 int sandbox_handler(lua_State *L) {
   sandbox_inner *in = sandbox_inner_of(L);
   if (in->s.hit || in->out_of_memory || in->described) return 1;
   sandbox_describe_place(in, L, 1); /* 0 is this handler */
-  describe_value(in, L, 1);
-  take_prefix(in, L);
+  sandbox_describe_error(in, L, 1);
   in->described = true;
   return 1;
-}
-
-/* ---- filling the caller's error ---- */
-
-static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *err) {
-  switch (sb->hit) {
-  case SANDBOX_INSTRUCTIONS:
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld instructions (rules.instructions)",
-                     (long long)sb->instructions_given);
-  case SANDBOX_TIME:
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld ms of computing time (rules.timeout)",
-                     (long long)(sb->timeout_ns / NS_PER_MS));
-  case SANDBOX_NAMES:
-    return error_set(err, SHUNT_E_LIMIT, "rules read more columns and attributes by computed names than are kept");
-  case SANDBOX_MEMORY:
-  case SANDBOX_WITHIN:
-    break;
-  }
-  if (long_text)
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of memory for one text, %d bytes", SANDBOX_TEXT_BYTES);
-  return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld bytes of memory (rules.memory)",
-                   (long long)sb->limits.memory_bytes);
-}
-
-shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err) {
-  sandbox_inner *in = (sandbox_inner *)sb;
-  lua_State *L = sb->L;
-  shunt_status status;
-  if (sandbox_ended(in, lua_status) && !sb->hit) {
-    status = error_memory(err);
-  } else if (sb->hit) {
-    status = limit_error(sb, in->long_text, err);
-  } else {
-    if (!in->described) { /* the handler did not run: a syntax error, or an error within the handler */
-      in->traceback[0] = 0;
-      in->line = 0;
-      if (!in->load_failed) in->file[0] = 0;
-      describe_value(in, L, -1);
-      take_prefix(in, L);
-    }
-    status = error_set(err, SHUNT_E_RULE, "%s", in->message);
-  }
-  if (err) {
-    error_place(err, in->file, in->line, 0);
-    copy(err->traceback, sizeof err->traceback, in->traceback, strlen(in->traceback));
-  }
-  if (!sb->hit) in->described = false;
-  in->load_failed = false;
-  lua_pop(L, 1);
-  return status;
 }

@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "rule/bytecode.h"
-#include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
 static const char CONTENTS_KEY; /* in the metatable of a locked table: its contents */
@@ -173,9 +172,10 @@ static void freeze_table(freezer *f) {
 static void freeze_function(freezer *f) {
   lua_State *L = f->L;
   lua_CFunction c = lua_tocfunction(L, -1);
-  if (c == lib_gmatch_next || c == lib_pairs_next)
-    luaL_error(L, "an iterator of %s can't be kept: a rule keeps no state between calls; call %s where the loop is",
-               c == lib_gmatch_next ? "string.gmatch" : "pairs", c == lib_gmatch_next ? "gmatch" : "pairs");
+  for (const sandbox_iterator *i = sandbox_inner_of(L)->iterators; c && i->name; i++)
+    if (c == i->next)
+      luaL_error(L, "an iterator of %s can't be kept: a rule keeps no state between calls; call %s where the loop is",
+                 i->name, i->name);
   if (c) return; /* the upvalues of other C functions are the host's, or constant */
   check_code(L);
   sandbox_charge(L, 1);

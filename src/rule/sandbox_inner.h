@@ -13,6 +13,12 @@ typedef enum hook_mode {
   HOOK_ARMED /* a limit was hit: at every instruction */
 } hook_mode;
 
+/* A function whose closures keep a state, so that they can't be frozen. */
+typedef struct sandbox_iterator {
+  lua_CFunction next;
+  const char *name; /* of the library's function that makes it */
+} sandbox_iterator;
+
 typedef struct sandbox_inner {
   sandbox s;
   int64_t look_at; /* below this many instructions_left something is due: a look at the clock, or the end */
@@ -22,8 +28,9 @@ typedef struct sandbox_inner {
   bool long_text;     /* what was refused was one text that is too long */
   bool loading;       /* in the parser, which runs no hook */
   bool keeps_long;    /* a frozen value holds a long text: every evaluation is wary */
-  bool described;     /* the fields below tell of the error under way */
-  bool load_failed;   /* file is the one that could not be loaded */
+  const sandbox_iterator *iterators; /* ends with one that has no name */
+  bool described;                    /* the fields below tell of the error under way */
+  bool load_failed;                  /* file is the one that could not be loaded */
   unsigned load_blocks;
   int line;
   char file[256];
@@ -31,6 +38,7 @@ typedef struct sandbox_inner {
   char traceback[1024];
 } sandbox_inner;
 
+static const int64_t SANDBOX_NO_LIMIT = INT64_MAX / 4;
 enum {
   SANDBOX_LONG_TEXT_BYTES = 64 << 10,
   SANDBOX_TEXT_BYTES = 1 << 20 /* no text is longer: comparing two of them is one instruction */
@@ -38,12 +46,19 @@ enum {
 
 static inline sandbox_inner *sandbox_inner_of(lua_State *L) { return (sandbox_inner *)sandbox_of(L); }
 
+/* sandbox_limit.c */
+void sandbox_set_mode(sandbox_inner *in, hook_mode mode);
+/* The state's lua_Alloc; ud is the sandbox_inner. */
+void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes);
 /* Marks the limit as hit; from there on every instruction raises. */
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit);
 /* Charges without raising: false when the evaluation is over, and the caller must come to sandbox_raise. */
 bool sandbox_spend(sandbox_inner *in, int64_t instructions);
 /* Raises the error of the limit that was hit. */
 int sandbox_raise(lua_State *L);
+/* Both end the evaluation; no pcall catches them. */
+__attribute__((noreturn)) void sandbox_raise_limit(lua_State *L, sandbox_limit limit);
+__attribute__((noreturn)) void sandbox_raise_memory(lua_State *L);
 /* After a protected call failed: remembers an end that nothing may catch. True when there is one. */
 bool sandbox_ended(sandbox_inner *in, int lua_status);
 /* Tells that a long text stays from one evaluation to the next. */
@@ -55,6 +70,8 @@ void sandbox_check_text(lua_State *L, size_t bytes);
 void sandbox_describe_place(sandbox_inner *in, lua_State *L, int level);
 /* The same for a file that could not be loaded. */
 void sandbox_describe_file(sandbox_inner *in, const char *chunkname);
+/* The message, file and line of the error value at index. */
+void sandbox_describe_error(sandbox_inner *in, lua_State *L, int index);
 /* The message handler of sandbox_call. */
 int sandbox_handler(lua_State *L);
 

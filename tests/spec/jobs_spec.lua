@@ -51,11 +51,11 @@ job (7) {}
         "2: job 'b': priority must be a whole number, not 'high'",
         "2: job 'b': queue must be text, not ''",
         "2: job 'b': timeout must be a duration such as 500ms, 5s, 2m or 1h, not 5",
-        "2: job 'b': transaction must be true, a client or a table of what session:transaction takes, not 7",
+        "2: job 'b': transaction must be true, a client, or a table with the options of session:transaction, not 7",
         "3: job 'c': schedule: minute 61 is not from 0 to 59",
         "3: job 'c': transaction: unknown option 'isolaton'; did you mean 'isolation'?",
-        "4: job 'd': nothing is declared of it",
-        "5: job 'c': it is declared already, at ",
+        "4: job 'd' has no declaration",
+        "5: job 'c': it is already declared at ",
         "6: job 'e': handler must be a function(session, data), not nothing",
         "7: job: a name must be text, not 7",
       } do
@@ -78,7 +78,7 @@ job (7) {}
       reopen [[job "late" { retry = 0, handler = function() job "later" { handler = print } end }]]
       session:push "late"
       at:drain()
-      assert.truthy(session:jobs()[1].error:find("not later", 1, true))
+      assert.truthy(session:jobs()[1].error:find("only while their files load", 1, true))
     end)
 
     it("may lie in several files and folders, and share modules", function()
@@ -95,12 +95,12 @@ job (7) {}
     it("are none where there is no folder, and a named one must be there", function()
       os.remove(folder .. "/jobs/all.lua")
       local problem = App.raises("SHUNT_E_NOT_FOUND", session.push, session, "any")
-      assert.truthy(problem.message:find("no job is declared", 1, true))
+      assert.truthy(problem.message:find("declares no jobs", 1, true))
       App.raises("SHUNT_E_USAGE", app.worker, app)
       for _, path in ipairs { "nowhere", "myjobs" } do
         reopen(nil, Jobs.CONFIG .. ("jobs: {path: %s}\n"):format(path))
         problem = App.raises("SHUNT_E_CONFIG", app.worker, app)
-        assert.truthy(problem.message:find("nothing of this name", 1, true))
+        assert.truthy(problem.message:find("no such file or folder", 1, true))
       end
     end)
   end)
@@ -256,7 +256,7 @@ job (7) {}
 
     it("and fail with whatever they raise", function()
       local problem = App.raises("SHUNT_E_RULE", wait_for, "raises", "text that says nothing of itself")
-      assert.truthy(problem.message:find("an error was raised whose __tostring fails", 1, true), problem.message)
+      assert.truthy(problem.message:find("an error was raised, and its __tostring failed", 1, true), problem.message)
       for what, said in pairs { ["nil"] = "nil", number = "42", yield = "attempt to yield from outside a coroutine" } do
         problem = App.raises("SHUNT_E_RULE", wait_for, "raises", what)
         assert.equal("job 'raises' failed: " .. said, problem.message)
@@ -270,7 +270,7 @@ job (7) {}
         reopen(nil, config)
         worker = app:worker { concurrency = 1 }
         local problem = App.raises("SHUNT_E_TRANSACTION", wait_for, "leaves open")
-        assert.truthy(problem.message:find("left a transaction open", 1, true), problem.message)
+        assert.truthy(problem.message:find("returned with an open transaction", 1, true), problem.message)
         assert.same({}, at:bodies "main")
       end
     end)

@@ -86,9 +86,9 @@ describe("the module", function()
 
     it("gets nothing for a key that is nil, unless an order says which row is the first", function()
       for _, where in ipairs { false, {}, { _and = {} } } do
-        has(failure("SHUNT_E_USAGE", user.get, user, where or nil), "needs a primary key or a where")
+        has(failure("SHUNT_E_USAGE", user.get, user, where or nil), "needs a primary key, a where")
       end
-      has(failure("SHUNT_E_USAGE", user.get, user, nil, { columns = "name" }), "needs a primary key or a where")
+      has(failure("SHUNT_E_USAGE", user.get, user, nil, { columns = "name" }), "needs a primary key, a where")
       assert.equal("Cy", user:get(nil, { order = "-id" }).name)
       assert.equal("Ada", user:get(nil, { where = { name = "Ada" } }).name)
       assert.is_nil(user:get { _or = {} })

@@ -274,7 +274,10 @@ describe("the module", function()
       session:transaction(function()
         local held = session:resolve "note"
         assert.equal("transaction", held.pinned_by)
-        assert.same({ stage = "session", rule = "transaction", source = "", result = "pinned to main, level 0" }, held.trace[#held.trace])
+        assert.same({
+          stage = "session", rule = "transaction", source = "", verdict = "pinned to", detail = "main, level 0",
+          result = "pinned to main, level 0",
+        }, held.trace[#held.trace])
         assert.equal(#free.trace + 1, #held.trace)
         assert.is_nil(session:resolve("order").pinned_by)
         assert.is_nil(session:resolve("note", { client = "other" }).pinned_by)
@@ -345,7 +348,7 @@ describe("the module", function()
       end)
       user:count()
       assert.equal(5, #told)
-      for _, problem in ipairs(told) do has(problem, "in the middle of a call") end
+      for _, problem in ipairs(told) do has(problem, "in a call") end
     end)
 
     it("survives the collection of an open transaction in the middle of a call", function()

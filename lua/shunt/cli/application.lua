@@ -1,5 +1,6 @@
 --- The application a command works on: opened from the flags, its catalog by name, requests and decisions.
 local shunt = require "shunt"
+local core = require "shunt.core"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 local names = require "shunt.cli.names"
@@ -21,7 +22,12 @@ Application.__index = Application
 local application = {}
 
 local WITHOUT_OVERLAY = { dev = true, test = true, prod = true }
-local RELATION_MODES = { _inherit_ = true, _initial_ = true, _auto_ = true }
+local MODES = { _inherit_ = true, _initial_ = true, _auto_ = true }
+
+--- Options that mean something along a relation alone.
+application.NEEDS_RELATION = {
+  relation_client = "says where a relation goes", parent = "is the datasource of a relation's parent",
+}
 
 --- The overlay of an environment: shunt.yaml has shunt.test.yaml.
 ---@return string
@@ -96,23 +102,19 @@ local function known(what, flag, name, set)
   if set[name] == nil then failure.usage("%sthere is no %s '%s'%s", flag, what, name, names.hint(name, set)) end
 end
 
-local function check_client(self, flag, name, words)
-  if name == nil or name == "default" or words and words[name] then return end
-  known("client", flag .. " ", name, self.clients)
+--- The flag for an option of a request.
+---@return string
+function application.flag(option) return "--" .. option:gsub("_", "-") end
+
+local function check_client(self, of, name)
+  if name == nil or name == "default" or of.kind == "MODE" and MODES[name] then return end
+  known("client", application.flag(of.option) .. ": ", name, self.clients)
 end
 
----@class shunt.cli.request
+---@class shunt.cli.request: shunt.request
 ---@field model string
----@field relation? string
 ---@field instance? string
 ---@field attrs table<string, any>
----@field level integer
----@field client? string
----@field current? string
----@field parent? string
----@field relation_client? string
----@field op string
----@field where table<string, any>
 
 --- The request that the flags describe. Names that don't exist are usage errors.
 ---@param args table
@@ -128,24 +130,22 @@ function Application:request(args, where)
   if target and model ~= target then
     failure.usage("--relation %s leads to '%s', not to '%s'", relation, target, model)
   end
-  if not relation then
-    if args.relation_client then failure.usage "--relation-client says where a relation goes: it needs --relation" end
-    if args.parent then failure.usage "--parent is the datasource of a relation's parent: it needs --relation" end
+  for option, meaning in pairs(relation and {} or application.NEEDS_RELATION) do
+    if args[option] then failure.usage("%s %s: it needs --relation", application.flag(option), meaning) end
   end
   if args.instance and args.instance ~= "" then known("instance", "--instance: ", args.instance, self.instances) end
-  check_client(self, "--client:", args.client)
-  check_client(self, "--current:", args.current)
-  check_client(self, "--parent:", args.parent)
-  check_client(self, "--relation-client:", args.relation_client, RELATION_MODES)
-  local attrs = values.pairs(args.attr, "--attr")
-  for name, value in pairs(attrs) do
-    if value == shunt.null then attrs[name] = nil end
+  local request = { model = model, instance = args.instance, attrs = values.pairs(args.attr, "--attr") }
+  for name, value in pairs(request.attrs) do
+    if value == shunt.null then request.attrs[name] = nil end
   end
-  return {
-    model = model, relation = relation, instance = args.instance, attrs = attrs,
-    level = values.count(args.level, "--level") or 0, client = args.client, current = args.current, parent = args.parent,
-    relation_client = args.relation_client, op = args.op or "read", where = where or values.pairs(args.where, "--where"),
-  }
+  for _, of in ipairs(core.request_options) do
+    if of.kind == "CLIENT" or of.kind == "MODE" then check_client(self, of, args[of.option]) end
+    request[of.option] = args[of.option]
+  end
+  request.level = values.count(args.level, "--level") or 0
+  request.op = args.op or "read"
+  request.where = where or values.pairs(args.where, "--where")
+  return request
 end
 
 --- The session that a request is asked in.
@@ -158,10 +158,11 @@ end
 ---@param every_rule? boolean
 function Application:decide(request, every_rule)
   local session <close> = self:session(request)
-  return session:resolve(request.model, {
-    op = request.op, client = request.client, relation = request.relation, relation_client = request.relation_client,
-    parent = request.parent, current = request.current, where = request.where, every_rule = every_rule,
-  })
+  local options = { every_rule = every_rule }
+  for _, of in ipairs(core.request_options) do
+    options[of.option] = request[of.option]
+  end
+  return session:resolve(request.model, options)
 end
 
 --- decide, protected: nil and the error where it fails.

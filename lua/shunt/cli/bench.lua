@@ -1,4 +1,4 @@
---- shunt bench: what deciding and reading cost on this machine, for one application.
+--- shunt bench: measures on this machine what decisions and reads of an application cost.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
@@ -10,27 +10,27 @@ local values = require "shunt.cli.values"
 local bench = {}
 
 local MOST_INSTANCES = 50
-local MOST_REQUESTS = 2000 -- of one kind
+local MOST_REQUESTS = 2000 -- of each kind
 local MOST_ROUNDS = 100
-local PARTS = 4            -- values tried of a column that decisions depend on
+local PARTS = 4            -- values tried for a column that decisions depend on
 local PAGE = 10            -- rows of a select
-local PATIENCE = "2s"      -- with a datasource
-local MOST_RULES = 10      -- told to people
+local PATIENCE = "2s"      -- timeout of each call to a datasource
+local MOST_RULES = 10      -- printed
 
 -- Requests ---------------------------------------------------------------------------------------------------------------
 
----@class shunt.cli.bench.kind requests of one kind, and what each is asked with
+---@class shunt.cli.bench.kind requests of one kind
 ---@field name string
 ---@field list { session: any, model: string, options: table }[]
 
---- An answer, or nil where the request can't be decided.
+--- The decision, or nil if the rules give no decision.
 local function ask(request)
   local ok, decision = pcall(request.session.resolve, request.session, request.model, request.options)
   if ok then return decision end
   if not failure.code(decision) then error(decision, 0) end
 end
 
---- Adds the request, and with it others that have values in the columns the decision depends on.
+--- Adds the request, and further ones with values in the columns that its decision depends on.
 local function add(kind, session, model, options)
   local decision = ask { session = session, model = model, options = options }
   if not decision or #kind.list >= MOST_REQUESTS then return end
@@ -46,7 +46,7 @@ local function add(kind, session, model, options)
   end
 end
 
---- What an application's sessions would ask: every model to read and to write, every relation, for every instance.
+--- Requests as sessions make them: read and write each model, follow each relation, in each instance.
 ---@return shunt.cli.bench.kind[]
 local function requests(app, wanted)
   local read, write, follow = { name = "models, read", list = {} }, { name = "models, write", list = {} },
@@ -70,7 +70,7 @@ end
 
 -- Deciding ---------------------------------------------------------------------------------------------------------------
 
---- Moves the sessions on to the newest generation, in which that leaves nothing remembered.
+--- Moves the sessions to the newest generation with a request that is not cached.
 local function move(kind)
   local moved = {}
   for _, request in ipairs(kind.list) do
@@ -91,7 +91,7 @@ local function time_first(kind)
   end
 end
 
---- Every request for the first time in a generation, of which each kind has its own: what is not remembered yet.
+--- Measures decisions by the rules: each kind of request is asked in a new generation, whose cache is empty.
 local function time_asked(app, kinds, seconds)
   local until_ns, rounds = host.now_ns() + seconds * 1e9, 0
   for _, kind in ipairs(kinds) do kind.asked, kind.asked_ns = 0, 0 end
@@ -105,11 +105,11 @@ local function time_asked(app, kinds, seconds)
   until host.now_ns() >= until_ns or rounds >= MOST_ROUNDS
 end
 
---- The requests that are remembered, again and again.
+--- Measures cached decisions: asks the cached requests again and again.
 local function time_remembered(kind, seconds)
   local list, rounds = {}, 0
   for _, request in ipairs(kind.list) do
-    request.session:resolve(request.model, request.options) -- another kind's generation came after this one's
+    request.session:resolve(request.model, request.options) -- other kinds have begun newer generations
     if request.session:resolve(request.model, request.options).remembered then list[#list + 1] = request end
   end
   if #list == 0 then return end
@@ -127,7 +127,7 @@ end
 
 -- Reading ----------------------------------------------------------------------------------------------------------------
 
---- How long fn takes, called again and again.
+--- The mean time of a call of fn.
 local function time(fn, seconds)
   local rounds, began = 0, host.now_ns()
   local now
@@ -148,7 +148,7 @@ local function read(session, model, seconds)
   }
 end
 
---- Models by the client that the default instance reads them from, in the order of clients.
+--- Models grouped by the client that the default instance reads them from, sorted by client.
 local function models_by_client(app, session, wanted)
   local by, list = {}, {}
   for _, model in ipairs(app.catalog.models) do
@@ -164,7 +164,7 @@ end
 
 local NO_ANSWER = { DATASOURCE = true, TIMEOUT = true, CONFIG = true }
 
---- A get and a select on each client that answers, of the first of its models that can be read.
+--- Measures a get and a select on each client that answers, for its first model that can be read.
 local function time_reading(app, wanted, seconds)
   local session <close> = app.app:session { timeout = PATIENCE }
   local list = models_by_client(app, session, wanted)

@@ -1,5 +1,6 @@
 --- Which single change of a request would lead elsewhere: each is tried, so what is told is true.
 local shunt = require "shunt"
+local core = require "shunt.core"
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local output = require "shunt.cli.output"
@@ -116,11 +117,11 @@ local function flag_of(name, value)
   return ("with %s %s"):format(name, values.quoted(value))
 end
 
-local function try_names(app, request, base, list, field, flag, member, candidate_names)
-  local collect = collector(base, list, MOST_OUTCOMES)
-  if request[member] ~= nil then collect(field, flag_of(flag), (app:try(copy(request, member, nil)))) end
+local function try_names(app, request, base, list, field, option, candidate_names)
+  local collect, flag = collector(base, list, MOST_OUTCOMES), application.flag(option)
+  if request[option] ~= nil then collect(field, flag_of(flag), (app:try(copy(request, option, nil)))) end
   for _, name in ipairs(candidate_names) do
-    if name ~= request[member] then collect(field, flag_of(flag, name), (app:try(copy(request, member, name)))) end
+    if name ~= request[option] then collect(field, flag_of(flag, name), (app:try(copy(request, option, name)))) end
   end
 end
 
@@ -170,14 +171,14 @@ end
 function changes.find(app, request, base)
   local list = {}
   local clients = some_keys(app.clients)
-  try_names(app, request, base, list, "explicit", "--client", "client", clients)
-  if request.relation then
-    local modes = table.move(clients, 1, #clients, 4, { "_inherit_", "_initial_", "_auto_" })
-    try_names(app, request, base, list, "relation_client", "--relation-client", "relation_client", modes)
-    try_names(app, request, base, list, "parent", "--parent", "parent", clients)
+  local modes = table.move(clients, 1, #clients, 4, { "_inherit_", "_initial_", "_auto_" })
+  for _, of in ipairs(core.request_options) do
+    local names = of.kind == "CLIENT" and clients or of.kind == "MODE" and modes
+    if names and (request.relation or not application.NEEDS_RELATION[of.option]) then
+      try_names(app, request, base, list, of.field, of.option, names)
+    end
   end
-  try_names(app, request, base, list, "current", "--current", "current", clients)
-  try_names(app, request, base, list, "instance", "--instance", "instance", some_keys(app.instances))
+  try_names(app, request, base, list, "instance", "instance", some_keys(app.instances))
   try_environments(app, request, base, list)
   local op = request.op == "read" and "write" or "read"
   collector(base, list, 1)("op", "with --op " .. op, (app:try(copy(request, "op", op))))

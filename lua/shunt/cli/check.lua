@@ -1,4 +1,4 @@
---- shunt check: what can be known of config and rules without running the program they are for.
+--- shunt check: finds mistakes in configuration, rules and jobs without running the host program.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local findings = require "shunt.cli.findings"
@@ -12,7 +12,7 @@ local check = {}
 
 local OPS = { "read", "write" }
 
---- Every access there is: each model and each relation, reading and writing.
+--- All accesses: each model and each relation, for reading and for writing.
 local function accesses(app)
   local out = {}
   for _, op in ipairs(OPS) do
@@ -24,7 +24,7 @@ local function accesses(app)
   return out
 end
 
---- Accesses of the default instance that can't be decided.
+--- Reports accesses of the default instance that have no decision.
 local function check_resolve(app, list, found)
   local seen = {}
   for _, access in ipairs(list) do
@@ -39,25 +39,25 @@ local function check_resolve(app, list, found)
   end
 end
 
---- Accesses that send an isolated instance anywhere but its own client. Reading and writing alike are told once.
+--- Reports accesses that send an isolated instance to another client. The same leak by reading and by writing is one finding.
 local function check_isolation(app, list, found)
   for _, name in ipairs(output.keys(app.instances)) do
     local instance = app.instances[name]
-    local told = {}
+    local reported = {}
     for _, access in ipairs(instance.isolate == true and list or {}) do
       local decision = app:try(application.plain(access.model, access.relation, name, access.op))
       local leaks = decision and not decision.denied and decision.client ~= instance.isolate_client
       local key = leaks and access.path .. "\0" .. decision.client
-      if leaks and told[key] then
-        told[key].op = "read, write"
+      if leaks and reported[key] then
+        reported[key].op = "read, write"
       elseif leaks then
-        told[key] = {
+        reported[key] = {
           kind = "leak", source = decision.source, path = access.path, instance = name, op = access.op, client = decision.client,
           expected = instance.isolate_client, rule = decision.rule,
           message = ("%s of the isolated instance '%s' goes to %s, not to %s (rule '%s')"):format(access.path, name,
             decision.client, instance.isolate_client, decision.rule),
         }
-        found:add(told[key])
+        found:add(reported[key])
       end
     end
   end
@@ -72,7 +72,7 @@ local function matches_any(pattern, set)
   return false
 end
 
---- Patterns of a rule's conditions that match nothing here, and rules that can therefore never hold.
+--- Reports conditions that match no name of this application, and rules whose conditions can't hold because of that.
 local function check_conditions(app, found)
   local instances = { [""] = true }
   for name in pairs(app.instances) do instances[name] = true end
@@ -94,7 +94,7 @@ local function check_conditions(app, found)
         found:add {
           kind = "warning", source = rule.source, rule = rule.name,
           message = ("the rule '%s' %s: there is no %s '%s' in the environment %s%s"):format(rule.name,
-            never and "can never hold" or "names what is not there", dimension, pattern, app.catalog.env,
+            never and "can never hold" or "has a condition without a match", dimension, pattern, app.catalog.env,
             names.hint(pattern, sets[dimension])),
         }
       end
@@ -102,7 +102,7 @@ local function check_conditions(app, found)
   end
 end
 
---- A rule for some relations that also names models, none of which any of these relations leads to.
+--- Reports rules that name both relations and models, if no relation leads to one of the models.
 local function check_targets(app, found)
   for _, rule in ipairs(app.catalog.rules) do
     local conditions = rule.conditions
@@ -119,13 +119,13 @@ local function check_targets(app, found)
     if known and not possible then
       found:add {
         kind = "warning", source = rule.source, rule = rule.name,
-        message = ("the rule '%s' can never hold: its relations lead to none of its models"):format(rule.name),
+        message = ("the rule '%s' can never hold: its relations lead to other models than it names"):format(rule.name),
       }
     end
   end
 end
 
---- The files that declare jobs are run: that is what they are for, and no job is.
+--- Runs the files that declare jobs, but no job.
 local function check_jobs(app, found)
   local ok, problem = pcall(jobs.of, app.app)
   if ok then return end

@@ -8,30 +8,22 @@ local terminal = require "shunt.cli.terminal"
 local explain = {}
 
 local MOST_SKIPPED = 20 -- rules of one stage whose conditions did not hold that are told one by one
-local SKIPPED = "conditions not met"
-
-local function skipped(step) return step.result:sub(1, #SKIPPED) == SKIPPED end
+local SKIPPED = "conditions not met" -- a verdict
+local COLOURS = { denied = "red", chose = "green", changed = "green", [SKIPPED] = "dim" }
 
 local function count_skipped(trace)
   local counts = {}
   for _, step in ipairs(trace) do
-    if skipped(step) then counts[step.stage] = (counts[step.stage] or 0) + 1 end
+    if step.verdict == SKIPPED then counts[step.stage] = (counts[step.stage] or 0) + 1 end
   end
   return counts
-end
-
-local function colour_of(step)
-  local result = step.result
-  if result:find "^denied" then return "red" end
-  if result:find "^chose" or result:find "^changed" then return "green" end
-  return skipped(step) and "dim" or nil
 end
 
 local function show_trace(trace, all)
   local counts, told = count_skipped(trace), {}
   local rows, colours = {}, {}
   for _, step in ipairs(trace) do
-    if skipped(step) and not all and counts[step.stage] > MOST_SKIPPED then
+    if step.verdict == SKIPPED and not all and counts[step.stage] > MOST_SKIPPED then
       if not told[step.stage] then
         told[step.stage] = true
         rows[#rows + 1] = { step.stage, "", terminal.counted(counts[step.stage], "rule"), SKIPPED .. " (--all names them)" }
@@ -39,7 +31,7 @@ local function show_trace(trace, all)
       end
     else
       rows[#rows + 1] = { step.stage, step.source or "", step.rule or "", step.result }
-      colours[#rows] = colour_of(step)
+      colours[#rows] = COLOURS[step.verdict]
     end
   end
   for i, line in ipairs(terminal.table(rows, "  ")) do print(colours[i] and terminal.paint(colours[i], line) or line) end

@@ -1,5 +1,4 @@
---- What goes wrong, and the exit status it leads to.
---- 0 done; 1 a check fell short or a guard denied; 2 usage; 3 config or rules don't load; 4 a datasource failed.
+--- Errors of the command, and the exit status of each: see exit_status in commands.lua.
 local terminal = require "shunt.cli.terminal"
 
 local failure = {}
@@ -20,7 +19,7 @@ local STATUS_OF_CODE = {
   CONFLICT = failure.DATASOURCE,
 }
 
---- Raised by the command itself; a `shunt.cli.failure` knows its status.
+--- An error that the command itself raises, with its status.
 ---@class shunt.cli.failure
 ---@field status integer
 ---@field message string
@@ -41,7 +40,7 @@ local function field(value, name)
   return ok and found or nil
 end
 
---- The code of an error value of the library, "CONFIG" for SHUNT_E_CONFIG; nil for anything else.
+--- The code of an error value of the library, "CONFIG" for SHUNT_E_CONFIG; nil for other values.
 ---@return string?
 function failure.code(err)
   if type(err) ~= "table" and type(err) ~= "userdata" then return nil end
@@ -49,7 +48,7 @@ function failure.code(err)
   return type(code) == "string" and code:gsub("^SHUNT_E_", "") or nil
 end
 
---- `FILE:LINE:COLUMN: message`, with as much of the place as is known; one line, and harmless for a terminal.
+--- `FILE:LINE:COLUMN: message` with the known parts of the place, on one line, without control characters.
 ---@return string
 function failure.line(err)
   local parts = {}
@@ -67,7 +66,7 @@ function failure.line(err)
   return terminal.clean(table.concat(parts, ":") .. ": " .. message)
 end
 
---- The same, with the client and the rule where the message does not name them.
+--- The same, with the client and the rule if the message does not name them.
 ---@return string
 function failure.full_line(err)
   local line, more = failure.line(err), {}
@@ -78,13 +77,13 @@ function failure.full_line(err)
   return #more > 0 and ("%s (%s)"):format(line, table.concat(more, ", ")) or line
 end
 
---- Marks an error as one that kept the application from loading: its status is 3, whatever its code says.
+--- Wraps an error that kept the application from loading: its status is 3, whatever its code is.
 function failure.loading(err)
   return setmetatable({ status = failure.CONFIG, message = failure.line(err), problems = field(err, "problems") or { err } },
     Failure)
 end
 
---- The exit status that an error leads to.
+--- The exit status of an error.
 ---@return integer
 function failure.status(err)
   if getmetatable(err) == Failure then return err.status end
@@ -95,7 +94,7 @@ end
 
 local function write(text) io.stderr:write(text, "\n") end
 
---- Tells the error on standard error and returns the exit status.
+--- Prints the error to standard error, and returns the exit status.
 ---@return integer
 function failure.report(err)
   if getmetatable(err) == Failure then

@@ -1,4 +1,4 @@
---- What `shunt check` finds: a list that knows how grave each finding is.
+--- The findings of `shunt check`, a list with counts of each kind.
 local output = require "shunt.cli.output"
 local terminal = require "shunt.cli.terminal"
 
@@ -14,7 +14,7 @@ local findings = {}
 ---@return shunt.cli.findings
 function findings.new() return setmetatable({ counts = { error = 0, leak = 0, warning = 0 }, datasource_failed = false }, Findings) end
 
---- Adds a finding: kind ("error", "leak", "warning"), message, source and what else is known.
+--- Adds a finding: kind ("error", "leak", "warning"), message, source, and further fields of FIELDS.
 function Findings:add(finding)
   self[#self + 1] = finding
   self.counts[finding.kind] = self.counts[finding.kind] + 1

@@ -12,7 +12,7 @@ local TYPES = ".shunt/types"
 
 local function cannot(message) failure.raise(failure.SHORT, message) end
 
---- Makes a folder and those it lies in.
+--- Makes a folder and its parents.
 local function make_folder(path)
   local at = path:sub(1, 1) == "/" and "/" or ""
   for part in path:gmatch "[^/]+" do
@@ -41,7 +41,7 @@ local function write(path, text)
   if not ok or not closed then cannot(why or late) end
 end
 
---- Copies the stubs for LuaLS beside the application, so that it finds them wherever shunt is installed.
+--- Copies the stubs for the Lua language server into the application: it finds them there, wherever shunt is installed.
 local function copy_types(folder)
   local from = host.folder .. "/shunt/types"
   local files = host.list(from) or {}
@@ -56,10 +56,10 @@ local function next_steps(folder)
   local shunt = values.quoted(host.program)
   local config = "-c " .. values.quoted(folder .. "shunt.yaml")
   local steps = {
-    { "query user --include orders --sql", "rows of two files, and the SQL that read them" },
-    { "explain order --instance acme", "where an access goes, and why" },
-    { "test", "the specs in " .. folder .. "spec" },
-    { "check", "config and rules as a whole" },
+    { "query user --include orders --sql", "prints rows from two files, with their SQL" },
+    { "explain order --instance acme", "prints where an access goes, and why" },
+    { "test", "runs the specs in " .. folder .. "spec" },
+    { "check", "checks the configuration and the rules" },
     { "worker --once", "runs the job that was pushed" },
   }
   print "\nNext:"

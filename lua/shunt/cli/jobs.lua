@@ -1,4 +1,4 @@
---- shunt jobs: what is in the queues, and what to do about it.
+--- shunt jobs: lists, retries and deletes jobs.
 local application = require "shunt.cli.application"
 local commands = require "shunt.cli.commands"
 local failure = require "shunt.cli.failure"
@@ -12,7 +12,7 @@ local jobs = {}
 
 local LIMIT = 50
 
---- Times are in ms since 1970; people get UTC.
+--- A time in ms since 1970, as text in UTC.
 local function at(ms)
   if ms == shunt.null or ms == nil then return "" end
   return os.date("!%F %T", ms // 1000)

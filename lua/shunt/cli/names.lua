@@ -1,9 +1,9 @@
---- "Did you mean", by the library's own measure.
+--- "Did you mean", with the library's own distance.
 local core = require "shunt.core"
 
 local names = {}
 
---- "; did you mean 'x'?", or nothing. Of two that are equally near, the first in the alphabet.
+--- "; did you mean 'x'?", or "". If two names are equally near, the first in the alphabet.
 ---@param name string
 ---@param known table<string, any> the names are its keys
 ---@return string

@@ -1,4 +1,4 @@
---- The part of `shunt check` that connects: every datasource answers, every table has the columns that models name.
+--- The part of `shunt check` that connects: checks that datasources answer and that tables have the columns of their models.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local names = require "shunt.cli.names"
@@ -7,7 +7,7 @@ local values = require "shunt.cli.values"
 
 local online = {}
 
---- Every place a model lies at, over all instances: { client, table, model }, each once, by reading and by writing.
+--- All places of all models, over all instances, for reading and writing: { client, table, model }, each once.
 local function places(app)
   local seen, out = {}, {}
   local function add(instance, model, relation, op)
@@ -31,8 +31,8 @@ local function places(app)
   return out
 end
 
---- The columns that a model and the relations around it name: column -> who names it, and where that stands. A model
---- between two others may do without a primary key.
+--- The columns that models and relations name: model -> column -> what names it, and its place. A model between two others may
+--- lack a primary key.
 local function needed(app)
   local out, between = {}, {}
   for _, r in pairs(app.relations) do
@@ -68,7 +68,7 @@ end
 
 local function is_datasource(err) return failure.status(err) == failure.DATASOURCE end
 
---- Connects to every client; those that don't answer are left alone afterwards.
+--- Connects to every client. Clients that don't answer are not used again.
 local function connect(app, session, findings)
   local answers = {}
   for _, client in ipairs(output.keys(app.clients)) do

@@ -1,5 +1,6 @@
 --- Output for programs: JSON with its keys in a fixed order.
 local shunt = require "shunt"
+local core = require "shunt.core"
 
 local output = {}
 
@@ -55,19 +56,27 @@ function output.keys(of)
   return out
 end
 
-local TRACE = { "stage", "rule", "source", "result" }
+local STEP = { "stage", "rule", "source", "result" }
+local ONLY_EXPLAINED = { not_remembered = true, uncacheable = true } -- fields that are no part of the decision itself
 
---- The members of a decision, in the contract's order: name, JSON, name, JSON …
+local function steps(trace)
+  local out = {}
+  for i, step in ipairs(trace) do out[i] = output.fields(step, STEP) end
+  return output.array(out)
+end
+
+--- The members of a decision: name, JSON, name, JSON …; one that is denied has the reason in place of the client.
 ---@return string ...
 function output.decision(d)
-  local trace = {}
-  for i, step in ipairs(d.trace) do trace[i] = output.fields(step, TRACE) end
-  local s = output.scalar
-  local who = d.denied and "denied" or "client"
-  return "model", s(d.model), "relation", s(d.relation), who, s(d[who]), "engine", s(d.engine), "level", s(d.level),
-    "table", s(d.table), "op", s(d.op), "role", s(d.role), "rule", s(d.rule), "source", s(d.source),
-    "generation", s(d.generation), "pinned_by", s(d.pinned_by), "remembered", s(d.remembered), "depends_on", output.list(d.depends_on),
-    "trace", output.array(trace)
+  local members, unused = {}, d.denied and "client" or "denied"
+  for _, name in ipairs(core.decision_fields) do
+    if name ~= unused and not ONLY_EXPLAINED[name] then
+      local value = d[name]
+      members[#members + 1] = name
+      members[#members + 1] = name == "trace" and steps(value) or type(value) == "table" and output.list(value) or output.scalar(value)
+    end
+  end
+  return table.unpack(members)
 end
 
 return output

@@ -9,7 +9,7 @@ local SINGLE = { has_one = true, belongs_to = true }
 
 --- A row as one JSON object: its columns in their order, then its relations by name.
 ---@param row table
----@param meta table what m:select tells about the rows
+---@param meta table the second result of m:select
 ---@return string
 function rows.json(row, meta)
   local members = {}

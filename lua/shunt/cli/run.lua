@@ -1,4 +1,4 @@
---- shunt run: a Lua host program with the module at hand.
+--- shunt run: runs a Lua host program in which require "shunt" works.
 local shunt = require "shunt"
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
@@ -6,7 +6,7 @@ local host = require "shunt.cli.host"
 
 local run = {}
 
---- With -c or --env, they are what shunt.open takes where the program leaves them out.
+--- shunt.open takes -c and --env if the program names no others.
 local function preset(args)
   local open = shunt.open
   shunt.open = function(path, options)
@@ -17,7 +17,7 @@ local function preset(args)
   end
 end
 
---- Adds the way to the error, without the part that is the command's own.
+--- Adds a traceback to the error, without the command's own part.
 local function traced(err)
   if failure.code(err) then return err end
   local text = debug.traceback(tostring(err), 2)

@@ -1,11 +1,11 @@
---- The files of a new application: what `shunt init` writes.
+--- The files that `shunt init` writes.
 local template = {}
 
 template.files = {
   {
     "shunt.yaml", [[
 # yaml-language-server: $schema=shunt.schema.json
-# Where the data lies. shunt.ENV.yaml is merged on top where it exists: see shunt.test.yaml.
+# Where the data is. shunt.ENV.yaml, if it exists, is merged on top: see shunt.test.yaml.
 database:
   defaultClient: main
   clients:
@@ -15,7 +15,7 @@ database:
 
 instance:
   instances:
-    "":   {id: 1, title: Everybody}
+    "":   {id: 1, title: Default}
     acme: {id: 2, title: Acme Ltd, isolate: true, isolateClient: acme}
 
 rules: {path: [rules]}
@@ -24,8 +24,8 @@ rules: {path: [rules]}
   {
     "shunt.test.yaml", [[
 # yaml-language-server: $schema=shunt.schema.json
-# Merged over shunt.yaml in the environment test, which is what `shunt test` uses: a map merges, anything else replaces, null
-# unsets.
+# Merged over shunt.yaml in the environment test, which `shunt test` uses: a map is merged, any other value replaces, null
+# removes.
 database:
   clients:
     main:   {connection: {filename: data/test-main.db}}
@@ -37,7 +37,7 @@ database:
     "rules/models.lua", [[
 model "user" {
   table = "users",
-  client = "default", -- whatever is the default for the session's instance, also when an order asks for its user
+  client = "default", -- the default client of the session's instance, also when an order asks for its user
   relations = { orders = has_many("order", "user_id", { order = "id" }) },
 }
 
@@ -50,7 +50,7 @@ model "order" {
   },
   {
     "rules/routing.lua", [[
--- Without this rule the orders of Acme would go where the model says, to all the others: `shunt check` would report it.
+-- Without this rule the orders of Acme would go to the client of the model, with all others: `shunt check` would report it.
 rule "Acme keeps its orders to itself" {
   stage = "override", model = "order", instance = "acme",
   client = "acme",
@@ -65,8 +65,8 @@ rule "auditors only read" {
   },
   {
     "jobs/thanks.lua", [[
--- What `shunt worker` runs when a session has pushed it: session:push("thanks", { user_id = 1 }). It runs in a session like
--- that one, so that the users of Acme are found with Acme.
+-- A session pushes it: session:push("thanks", { user_id = 1 }). `shunt worker` then runs it, in a session of the same
+-- instance: it finds the users of Acme in Acme's database.
 job "thanks" {
   retry = 5,
   timeout = "10s",
@@ -103,7 +103,7 @@ end)
   },
   {
     "seed.lua", [[
--- Makes the tables and a few rows on every datasource. For a fresh start: shunt run seed.lua
+-- Creates the tables and a few rows on every datasource. Run it again to start anew: shunt run seed.lua
 local shunt = require "shunt"
 
 local folder = arg[0]:match "^(.*/)" or ""
@@ -123,7 +123,7 @@ for client, tables in pairs(PLACES) do
   end
 end
 
--- An insert goes where the rules say: the user to one file, its orders to another. The job waits for a worker.
+-- The rules decide where an insert goes: the user to one file, its orders to another. The job waits for a worker.
 local function add(instance, user)
   local s = app:session { instance = instance }
   local row = s:model "user":insert(user, { include = { orders = true } })

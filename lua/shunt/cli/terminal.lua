@@ -10,7 +10,7 @@ local colours = host.isatty(1) and (os.getenv "NO_COLOR" or "") == "" and os.get
 --- Whether standard output is a terminal.
 terminal.interactive = host.isatty(1)
 
---- The text in a colour, where colours are wanted.
+--- The text in a colour, if colours are on.
 ---@param name "bold"|"dim"|"red"|"green"|"yellow"|"cyan"
 ---@param text string
 ---@return string
@@ -21,7 +21,7 @@ end
 
 local ESCAPES = { ["\n"] = "\\n", ["\r"] = "\\r", ["\t"] = "\\t", ["\\"] = "\\\\" }
 
---- Text from outside, made harmless for a terminal: what is no printable UTF-8 is shown as an escape.
+--- Makes text from outside harmless for a terminal: bytes that are not printable UTF-8 become escapes.
 ---@param text string
 ---@return string
 function terminal.clean(text)
@@ -30,26 +30,26 @@ function terminal.clean(text)
   return (text:gsub("[%c]", function(c) return ESCAPES[c] or ("\\x%02x"):format(c:byte()) end))
 end
 
---- How many columns a clean text takes.
+--- The width of a clean text in columns.
 ---@param text string
 ---@return integer
 function terminal.width(text) return utf8.len(text) or #text end
 
---- Without the spaces at its end. (A pattern "%s+$" would take the square of their number.)
+--- Removes spaces at the end. (The pattern "%s+$" would take quadratic time.)
 ---@param text string
 ---@return string
 function terminal.trimmed(text) return text:match "^.*%S" or "" end
 
-local WIDEST = 200 -- what is longer stands out of its column, and does not push all the other rows that far
+local WIDEST = 200 -- a longer cell overflows, instead of widening its column for all rows
 
 local function pad(text, width, right)
   local fill = (" "):rep(width - terminal.width(text))
   return right and fill .. text or text .. fill
 end
 
---- Lays rows of clean text out in columns.
+--- Pads rows of clean text to columns.
 ---@param rows string[][]
----@param right? table<integer, boolean> columns that are set flush right
+---@param right? table<integer, boolean> columns that are aligned to the right
 ---@return string[][] rows, integer[] widths
 function terminal.columns(rows, right)
   local widths, out = {}, {}

@@ -1,4 +1,4 @@
---- shunt test: the application's busted specs, with rule coverage.
+--- shunt test: runs the application's busted specs, and prints the rule coverage.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
@@ -6,7 +6,7 @@ local terminal = require "shunt.cli.terminal"
 
 local test = {}
 
---- Runs busted in this process. It ends by os.exit when something failed, and by returning when nothing did.
+--- Runs busted in this process. It calls os.exit after a failure, and returns otherwise.
 ---@param arguments string[]
 ---@return integer status
 local function run_busted(arguments)

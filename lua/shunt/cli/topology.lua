@@ -8,7 +8,7 @@ local values = require "shunt.cli.values"
 local topology = {}
 
 
---- Where a model or a relation goes with nothing else given: client and table, or what kept it from going anywhere.
+--- The place of a model or a relation without further options: client and table, or the problem.
 local function place(app, model, relation)
   local decision, err = app:try(application.plain(model, relation))
   if not decision then return { problem = failure.line(err) } end
@@ -22,7 +22,7 @@ local function by_name(list)
   return out
 end
 
---- The whole picture, sorted by name.
+--- The whole topology, sorted by name.
 local function survey(app)
   local out = { clients = by_name(app.catalog.clients), instances = by_name(app.catalog.instances), models = {} }
   for _, model in ipairs(by_name(app.catalog.models)) do
@@ -108,7 +108,7 @@ local function json(app, picture)
     output.list(crossing)))
 end
 
---- Models grouped by the client they lie on; those that lie nowhere under "".
+--- Models grouped by client; those without a client under "".
 local function by_client(picture)
   local groups = {}
   for _, model in ipairs(picture.models) do

@@ -1,4 +1,4 @@
---- Values as they are written on the command line, and as they are shown.
+--- Values of the command line: reading and writing them.
 local shunt = require "shunt"
 local failure = require "shunt.cli.failure"
 
@@ -7,8 +7,8 @@ local values = {}
 local WORDS = { ["true"] = true, ["false"] = false, null = shunt.null }
 local NUMBER = { "^-?0$", "^-?[1-9]%d*$", "^-?0%.%d+$", "^-?[1-9]%d*%.%d+$" }
 
---- A number, true, false or null where it looks like one, else a string. What a number would lose (leading zeros, digits
---- beyond 64 bits) does not look like one.
+--- A number, true, false or null if the text looks like one, otherwise a string. A text that a number would not keep (leading
+--- zeros, digits beyond 64 bits) stays a string.
 ---@param text string
 function values.parse(text)
   if WORDS[text] ~= nil then return WORDS[text] end
@@ -32,7 +32,7 @@ function values.pair(text, flag)
   return name, values.parse(value)
 end
 
---- `name=value` pairs as a table; a name given twice is a mistake.
+--- `name=value` pairs as a table. A name that is given twice is an error.
 ---@param list string[]
 ---@return table<string, any>
 function values.pairs(list, flag)
@@ -47,7 +47,7 @@ end
 
 local OPERATORS = { ["="] = "eq", ["!="] = "ne", [">="] = "gte", ["<="] = "lte", [">"] = "gt", ["<"] = "lt", ["~"] = "like" }
 
---- Conditions `c=v c!=v c>v c>=v c<v c<=v c~pattern` as a where; those on one column hold together.
+--- Conditions `c=v c!=v c>v c>=v c<v c<=v c~pattern` as a where. Conditions on one column are joined by AND.
 ---@param list string[]
 ---@return table<string, table>
 function values.conditions(list, flag)
@@ -69,7 +69,7 @@ function values.conditions(list, flag)
   return out
 end
 
---- A list of names separated by commas, from every time the flag was given.
+--- The names of a flag that may be given several times, each time with names separated by commas.
 ---@param list string[]
 ---@return string[]?
 function values.names(list)
@@ -80,7 +80,7 @@ function values.names(list)
   return #out > 0 and out or nil
 end
 
---- A whole number that is not negative.
+--- A whole number from 0 on.
 ---@return integer?
 function values.count(text, flag)
   if text == nil then return nil end
@@ -89,7 +89,7 @@ function values.count(text, flag)
   return number
 end
 
---- A duration that is not nothing, as the library takes it.
+--- A duration greater than zero, as the library takes it.
 ---@return string?
 function values.duration(text, flag)
   if text ~= nil and not (text:find "^%d+m?[smh]$" and text:find "[1-9]") then
@@ -98,7 +98,7 @@ function values.duration(text, flag)
   return text
 end
 
---- nil for null and for what is not there: catalogs are read from JSON, where both mean nothing.
+--- nil for null and "": the catalog is JSON, where both mean that there is no value.
 function values.some(value)
   if value == shunt.null or value == "" then return nil end
   return value

@@ -1,4 +1,4 @@
---- shunt worker: runs jobs until it is told to end.
+--- shunt worker: runs jobs until a signal ends it.
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
@@ -10,13 +10,13 @@ local worker = {}
 
 local LOOK_MS = 100
 
-local function tell(...)
+local function say(...)
   print(...)
   io.stdout:flush()
 end
 
---- What a thread ran into is told once, however often it comes.
-local function teller()
+--- Prints a problem of a thread; the same one only once in a row.
+local function reporter()
   local before
   return function(problem)
     local line = problem and failure.full_line(problem)
@@ -25,41 +25,41 @@ local function teller()
   end
 end
 
---- Runs until it has ended by itself or a signal has come.
+--- Waits until the worker has ended by itself or a signal has come.
 ---@return table status, string? signal
 local function watch(crew)
-  local tell_problem = teller()
+  local report = reporter()
   while true do
     local signal = host.next_signal(LOOK_MS)
     local status = crew:status()
-    tell_problem(status.problem)
+    report(status.problem)
     if signal or status.threads == 0 then return status, signal end
   end
 end
 
 function worker.run(args)
   local concurrency = values.count(args.concurrency, "--concurrency")
-  if concurrency == 0 then failure.usage "--concurrency 0: no job would run" end
+  if concurrency == 0 then failure.usage "--concurrency must be at least 1: with 0 no job would run" end
   local app = application.open(args)
   local ok, names = pcall(jobs.names, app.app)
   if not ok then error(failure.code(names) and failure.loading(names) or names, 0) end
-  if #names == 0 then failure.usage "no job is declared: the app config's jobs.path says where they are" end
+  if #names == 0 then failure.usage "no jobs are declared; jobs.path in the app config names their files" end
   host.hold_signals(true) -- before there are threads
   local queues = #args.queue > 0 and args.queue or nil
   local crew <close> = app.app:worker { queues = queues, concurrency = concurrency, drain = args.once }
   if not args.once then
-    tell(("ready: %s, queues: %s, jobs: %s"):format(terminal.counted(concurrency or 4, "thread"),
+    say(("ready: %s, queues: %s, jobs: %s"):format(terminal.counted(concurrency or 4, "thread"),
       queues and table.concat(queues, ", ") or "all", table.concat(names, ", ")))
   end
   local status, signal = watch(crew)
-  host.hold_signals(false) -- a second one ends the program at once; other workers take over what it ran
+  host.hold_signals(false) -- a second signal ends the program at once; other workers run its jobs again
   if signal then
-    tell(("%s: %s, ending"):format(signal, status.running == 0 and "nothing runs"
+    say(("%s: %s, ending"):format(signal, status.running == 0 and "nothing runs"
       or "waiting for " .. terminal.counted(status.running, "job")))
     crew:stop()
     status = crew:status()
   end
-  tell(("%s done, %d failed"):format(terminal.counted(status.completed, "job"), status.failed))
+  say(("%s done, %d failed"):format(terminal.counted(status.completed, "job"), status.failed))
   return args.once and status.problem and failure.status(status.problem) or failure.DONE
 end
 

@@ -1,17 +1,17 @@
 ---@meta
 
--- The word of job files. It is a global there, and nowhere else.
+-- The word of job files. It is a global only there.
 
 ---@class shunt.job
----@field handler fun(session: shunt.session, data: any, job: shunt.job_info): any what it returns is what push_async gives
----@field queue string? "default" where left out
----@field concurrency integer? so many of this name run at once, among all workers; any number where left out
----@field retry integer? how often it is tried again after failures; 3 where left out
----@field backoff string? before it is tried again, doubled with each failure: "1s" where left out
+---@field handler fun(session: shunt.session, data: any, job: shunt.job_info): any push_async returns its result
+---@field queue string? default: "default"
+---@field concurrency integer? how many jobs of this name run at once, over all workers; default: no limit
+---@field retry integer? how often it is tried again after a failure; default: 3
+---@field backoff string? the wait before it is tried again, doubled with each failure; default: "1s"
 ---@field timeout string? of the handler: "30s"
 ---@field transaction boolean|string|shunt.transaction_options|nil true, a client, or the options: the handler runs in a transaction
 ---@field priority integer? lower goes first
----@field schedule string? when it is pushed by itself, in UTC: "0 3 * * *", "@hourly"
+---@field schedule string? when workers push it, in UTC: "0 3 * * *", "@hourly"
 
 ---@param name string
 ---@return fun(declaration: shunt.job)

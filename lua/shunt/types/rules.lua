@@ -1,19 +1,20 @@
 ---@meta
 
--- The words of rule files. They are globals there, and nowhere else.
+-- The words of rule files. They are globals only there.
 
 ---@class shunt.rules.instance
 ---@field name string
+---@field title string?
 ---@field id integer?
 ---@field isolate boolean
 ---@field isolateClient string?
 ---@field config table?
 
----What a rule is asked. Read-only; an absent field is nil; it can't be enumerated.
+---The request. It is read-only and can't be enumerated; an absent field is nil.
 ---@class shunt.rules.request
----@field model string? nil where raw SQL or a transaction asks for a datasource
+---@field model string? nil if raw SQL or a transaction asks for a datasource
 ---@field relation string? "user.orders"
----@field explicit string? the client asked for in the call
+---@field explicit string? the client that the call asks for
 ---@field relation_client string?
 ---@field parent string? the parent row's datasource
 ---@field current string? the datasource the session was switched to
@@ -23,19 +24,19 @@
 ---@field op "read"|"write"
 ---@field level integer
 ---@field in_transaction boolean
----@field where table<string, any> the values that columns are compared with for equality
----@field attrs table<string, string|number|boolean> what the host gave the session
+---@field where table<string, any> the values that the access compares columns with, for equality
+---@field attrs table<string, string|number|boolean> the attributes of the session
 ---@field client string? in refine and guard rules: the candidate so far
 ---@field table string? in refine and guard rules
 local request = {}
 
----The whole number in a field, modulo n; nil where the field is absent. Depends on the remainder, not on the value.
+---The whole number in a field, modulo n; nil if the field is absent. The decision depends on the remainder, not on the value.
 ---@param field string "where.user_id"
 ---@param n integer
 ---@return integer?
 function request:mod(field, n) end
 
----A bucket from 0 to n - 1 by the value's hash; nil where the field is absent.
+---The bucket of the value's hash, from 0 to n - 1; nil if the field is absent.
 ---@param field string
 ---@param n integer
 ---@return integer?
@@ -78,9 +79,9 @@ function request:prefix(field, beginning) end
 ---@field relation shunt.rules.names?
 ---@field instance shunt.rules.names?
 ---@field op "read"|"write"|nil
----@field priority number? lower goes first; 0 where left out
+---@field priority number? lower goes first; default: 0
 ---@field when (fun(req: shunt.rules.request): boolean?)|nil
----@field client shunt.rules.names|table|(fun(req: shunt.rules.request): shunt.rules.choice)|nil a choice; in refine and guard rules with a deny or check, a condition
+---@field client shunt.rules.names|table|(fun(req: shunt.rules.request): shunt.rules.choice)|nil a choice; with deny or check, a condition
 ---@field deny string?
 ---@field check (fun(req: shunt.rules.request): shunt.rules.denial?)|nil
 
@@ -130,15 +131,15 @@ function belongs_to_many(through, target, foreign_key, through_key, options) end
 ---@return shunt.rules.denial
 function deny(reason) end
 
----A choice that the core makes anew at each call.
+---A choice that the core makes at each call.
 ---@param options shunt.rules.pick_options
 ---@return shunt.rules.pick
 function pick(options) end
 
----Marks the decision as one that has to be taken anew each time.
+---Keeps the decision out of the cache: it is made anew each time.
 ---@param reason string
 function uncacheable(reason) end
 
----NULL, in a relation's `where`: nil would leave the column out.
+---NULL, for a relation's `where`: nil would leave the column out.
 ---@type lightuserdata
 null = nil

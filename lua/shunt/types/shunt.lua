@@ -1,9 +1,9 @@
 ---@meta shunt
 
----The value of NULL. Not nil, not false: a column that is NULL holds it, and `where = {deleted_at = shunt.null}` means IS NULL.
+---The value NULL, which is neither nil nor false. A column that is NULL holds it; `where = {deleted_at = shunt.null}` means IS NULL.
 ---@class shunt.null: lightuserdata
 
----A binary value. Equal to another with the same bytes; `#` and `..` work, `tostring` gives the bytes.
+---A binary value. Two blobs with the same bytes are equal; `#` and `..` work, and `tostring` returns the bytes.
 ---@class shunt.blob: userdata
 ---@operator len: integer
 ---@operator concat(string|shunt.blob): shunt.blob
@@ -18,35 +18,35 @@ function blob:bytes() end
 ---| "SHUNT_E_DATASOURCE" | "SHUNT_E_TIMEOUT" | "SHUNT_E_CONSTRAINT" | "SHUNT_E_TRANSACTION" | "SHUNT_E_CONFLICT"
 ---| "SHUNT_E_MEMORY" | "SHUNT_E_INTERNAL"
 
----What every function here raises. `tostring` makes a line of it.
+---The error that every function here raises. `tostring` makes one line of it.
 ---@class shunt.error
 ---@field code shunt.code
----@field message string what is wrong and what to do
+---@field message string what is wrong, and what to do
 ---@field file string? a configuration or rule file
 ---@field line integer?
 ---@field column integer?
----@field client string? the datasource it happened on
+---@field client string? the datasource on which it happened
 ---@field rule string? the rule that failed or refused
 ---@field sqlstate string?
----@field engine_code integer? the engine's own code
----@field traceback string? of the rule's Lua code
----@field caller string? the line of the host's Lua code that called, "app.lua:12"
----@field problems shunt.error[]? from shunt.open: every mistake there is
----@field failures any[]? what hooks of a transaction raised, once it had ended
----@field committed boolean? true: it was committed all the same
----@field cause any? what led to its rollback
+---@field engine_code integer? the code of the database
+---@field traceback string? the traceback of the rule's Lua code
+---@field caller string? the line of the host's Lua code that made the call, "app.lua:12"
+---@field problems shunt.error[]? from shunt.open and app:reload: all mistakes
+---@field failures any[]? the errors of hooks that ran after the transaction
+---@field committed boolean? true if the transaction was committed
+---@field cause any? the error that led to the rollback
 
 ---@class shunt.config_options
----@field env string? the environment; SHUNT_ENV or "dev" where it is left out
+---@field env string? the environment; default: SHUNT_ENV, or "dev" if that is not set
 
 ---@class shunt.session_options
----@field instance string? the tenant; the default one where it is left out
----@field attrs table<string, string|number|boolean>? what rules see as req.attrs
----@field level integer? 0 in the foreground, database.maxLevel at most
----@field timeout shunt.duration? of each call of the session; "0s" and left out: none
----@field follow boolean? move to the newest generation at the next call after a reload, outside of transactions
+---@field instance string? the tenant; default: the default instance
+---@field attrs table<string, string|number|boolean>? rules see them as req.attrs
+---@field level integer? default: 0; at most database.maxLevel
+---@field timeout shunt.duration? of each call of the session; default: "0s", no limit
+---@field follow boolean? after a reload, the next call outside a transaction moves to the newest generation
 
----A whole number and its unit, as in the app config: "500ms", "5s", "2m", "1h".
+---A whole number with a unit, as in the app config: "500ms", "5s", "2m", "1h".
 ---@alias shunt.duration string
 
 ---@alias shunt.operators {eq: shunt.value?, ne: shunt.value?, gt: shunt.value?, gte: shunt.value?, lt: shunt.value?, lte: shunt.value?, in: shunt.value[]?, not_in: shunt.value[]?, like: string?, between: shunt.value[]?}
@@ -56,43 +56,50 @@ function blob:bytes() end
 ---@alias shunt.row table<string, any>
 
 ---@class shunt.query_options
----@field columns shunt.names? all where left out
+---@field columns shunt.names? default: all
 ---@field where shunt.where?
----@field order shunt.names? "name" ascending, "-id" descending
----@field limit integer? in an include: for each parent row
+---@field order shunt.names? "name" is ascending, "-id" descending
+---@field limit integer? in an include it counts for each parent row
 ---@field offset integer?
----@field client string? the datasource asked for
+---@field client string? the explicit client
 ---@field table string?
----@field include shunt.include? relations to load along
+---@field include shunt.include? relations to load with the rows
 ---@field with table<string, shunt.relation>? relations made on the spot
 
 ---@class shunt.query: shunt.query_options
----@field timeout shunt.duration? of this call, in place of the session's
+---@field timeout shunt.duration? of this call; default: the session's
 
----`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out one that loads itself.
+---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out a relation with `autoload`.
 ---@alias shunt.include string|string[]|table<string, boolean|shunt.query_options>
 
----@class shunt.aggregation: shunt.query
----@field count boolean|string|string[]? true or "*": of rows
+---@class shunt.aggregation
+---@field count boolean|string|string[]? true or "*" counts rows
 ---@field sum shunt.names?
 ---@field avg shunt.names?
 ---@field min shunt.names?
 ---@field max shunt.names?
 ---@field group shunt.names?
-
----@class shunt.write
----@field where shunt.where? which rows; without one, an update goes by the row's primary key
----@field all boolean? every row is meant
+---@field where shunt.where?
+---@field order shunt.names?
+---@field limit integer?
+---@field offset integer?
 ---@field client string?
 ---@field table string?
----@field include shunt.include? the relations whose rows are written along
----@field timeout shunt.duration? of this call, in place of the session's
+---@field timeout shunt.duration? of this call; default: the session's
 
----What a select tells about its rows.
+---@class shunt.write
+---@field where shunt.where? the rows; without it, an update uses the primary key of the given row
+---@field all boolean? allows a write to all rows
+---@field client string?
+---@field table string?
+---@field include shunt.include? the relations whose rows are written too
+---@field timeout shunt.duration? of this call; default: the session's
+
+---The columns and relations of a select's rows.
 ---@class shunt.meta
 ---@field columns string[]
 ---@field relations table<string, shunt.meta>
----@field kind shunt.kind? of the relation
+---@field kind shunt.kind? for a relation
 
 ---@alias shunt.kind "has_one"|"belongs_to"|"has_many"|"belongs_to_many"
 
@@ -107,26 +114,26 @@ function blob:bytes() end
 ---@field where shunt.where?
 ---@field order shunt.names?
 ---@field limit integer? for each parent row
----@field key string? the column that the foreign key refers to; the primary key where left out
+---@field key string? the column that the foreign key refers to; default: the primary key
 ---@field autoload boolean?
 ---@field include shunt.include?
 
 ---@class shunt.request
 ---@field op "read"|"write"|nil
----@field client string? asked for in this call
+---@field client string? the explicit client
 ---@field table string?
 ---@field relation string? "user.orders"
 ---@field relation_client string?
----@field parent string? the parent's datasource; what the parent model resolves to where left out
----@field current string? the session's where left out
+---@field parent string? the parent's datasource; default: where the parent model resolves to
+---@field current string? the current datasource; default: the session's
 ---@field where table<string, shunt.value>?
 ---@field level integer?
----@field every_rule boolean? trace the rules too whose conditions did not hold
+---@field every_rule boolean? the trace also has the rules whose conditions did not hold
 
 ---@class shunt.decision
 ---@field model string
 ---@field relation string?
----@field client string? nil where denied
+---@field client string? nil if denied
 ---@field engine "sqlite3"|"pg"|"mysql"|nil
 ---@field level integer
 ---@field table string
@@ -135,53 +142,64 @@ function blob:bytes() end
 ---@field rule string the rule that chose or denied
 ---@field source string "rules/residency.lua:3"
 ---@field generation integer
----@field pinned_by "transaction"|"job"|nil what holds it: a transaction in force there; else the job of the session
+---@field pinned_by "transaction"|"job"|nil what pins it to the client: an active transaction there, or the session's job
 ---@field denied string? why
 ---@field uncacheable string? why
----@field remembered boolean no rule was asked
+---@field remembered boolean it came from the cache, without asking a rule
 ---@field not_remembered string? why it won't be the next time either
 ---@field depends_on string[]
----@field trace {stage: string, rule: string, source: string, result: string}[]
+---@field trace shunt.step[]
+
+---@alias shunt.verdict
+---| "conditions not met" | "when said no" | "no opinion" | "chose" | "changed" | "allowed" | "denied" | "pinned to"
+
+---@class shunt.step
+---@field stage string
+---@field rule string
+---@field source string "rules/residency.lua:3"
+---@field verdict shunt.verdict
+---@field detail string? the client, the reason, or the condition that did not hold
+---@field result string the verdict and its detail as one text
 
 ---@class shunt.statement
 ---@field client string
 ---@field level integer
 ---@field sql string
 ---@field params shunt.value[]
----@field rows integer read
----@field affected integer written
+---@field rows integer rows that were read
+---@field affected integer rows that were written
 ---@field duration_ns integer
----@field code shunt.code? where it failed
+---@field code shunt.code? if it failed
 
 ---@alias shunt.propagation
----| "REQUIRED" # joins one in force there, or begins one
----| "SUPPORTS" # joins one, or runs without
----| "MANDATORY" # joins one, or is refused
----| "NEVER" # is refused where one is in force
----| "NESTED" # is a savepoint in one, or begins one
----| "REQUIRES_NEW" # goes a level up and begins its own
----| "NOT_SUPPORTED" # goes a level up and runs without
+---| "REQUIRED" # joins the active one there, or begins one
+---| "SUPPORTS" # joins it, or runs without a transaction
+---| "MANDATORY" # joins it, or fails
+---| "NEVER" # fails if one is active
+---| "NESTED" # sets a savepoint in it, or begins one
+---| "REQUIRES_NEW" # begins its own, one level up
+---| "NOT_SUPPORTED" # runs without a transaction, one level up
 
 ---@class shunt.transaction_options
----@field client string? the session's current datasource where left out
----@field propagation shunt.propagation? "REQUIRED" where left out
----@field isolation "read uncommitted"|"read committed"|"repeatable read"|"serializable"|nil the engine's own where left out
+---@field client string? default: the session's current datasource
+---@field propagation shunt.propagation? default: "REQUIRED"
+---@field isolation "read uncommitted"|"read committed"|"repeatable read"|"serializable"|nil default: the engine's own
 ---@field read_only boolean?
----@field spanning "run"|"error"|nil what becomes of accesses that go elsewhere: they run outside of it, or are refused
----@field retry integer? how often fn is called again where the engine gave the transaction up for another one's sake
+---@field spanning "run"|"error"|nil accesses to other datasources run outside the transaction, or fail
+---@field retry integer? how often fn is called again after the engine rolled the transaction back for another one
 
----On top of what the job's declaration says.
+---Override the declaration of the job.
 ---@class shunt.push_options
----@field delay shunt.duration? before it is due
----@field priority integer? lower goes first; 0 where nobody says
----@field unique string? while a job of the queue with this key waits or runs, no other is pushed
+---@field delay shunt.duration? the time until it is due
+---@field priority integer? lower goes first; default: the declaration's, or 0
+---@field unique string? no second job with this key is pushed to the queue while the first waits or runs
 ---@field queue string?
----@field retry integer? how often it is tried again after failures
+---@field retry integer? how often it is tried again after a failure
 
 ---@class shunt.push_async_options: shunt.push_options
----@field timeout shunt.duration? of the wait, in place of the session's
+---@field timeout shunt.duration? of the wait; default: the session's
 
----What a handler is told about its job.
+---The third argument of a handler.
 ---@class shunt.job_info
 ---@field id integer
 ---@field name string
@@ -189,79 +207,79 @@ function blob:bytes() end
 ---@field attempt integer from 1
 
 ---@class shunt.worker_options
----@field queues shunt.names? all where left out
----@field concurrency integer? how many jobs run at once, each in a thread and a Lua state of its own; 4 where left out
----@field lease shunt.duration? in place of the app config's `jobs.lease`
----@field drain boolean? end as soon as none is due; nothing that is scheduled is pushed
+---@field queues shunt.names? default: all
+---@field concurrency integer? how many jobs run at once, each in a thread with its own Lua state; default: 4
+---@field lease shunt.duration? default: `jobs.lease` of the app config
+---@field drain boolean? end as soon as no job is due, and push no scheduled jobs
 
 ---@class shunt.worker_status
----@field threads integer that have not ended
----@field running integer jobs
+---@field threads integer running threads
+---@field running integer running jobs
 ---@field completed integer
 ---@field failed integer
----@field problem shunt.error? what kept a thread from its work the last time
+---@field problem shunt.error? the last error that kept a thread from its work
 
 ---@alias shunt.job_state "ready"|"running"|"done"|"dead"
 
 ---@class shunt.sql_options
----@field timeout shunt.duration? of this call, in place of the session's
+---@field timeout shunt.duration? of this call; default: the session's
 
----The connections of a client at a level. What is counted is counted since the application was opened.
+---The connections of a client at a level. Counters begin when the application opens.
 ---@class shunt.pool
 ---@field client string
 ---@field level integer
----@field open integer connections there are, busy or idle, and those being opened
----@field busy integer those of them that are not idle
----@field waiting integer callers in the queue
+---@field open integer connections: busy, idle and being opened
+---@field busy integer connections that are not idle
+---@field waiting integer callers in the waitlist
 ---@field max integer
----@field acquired integer how often a caller got one
----@field opened integer connections made
----@field closed integer for being broken, idle for too long, past their lifetime
----@field failed integer attempts to connect that failed
----@field timeouts integer callers that none came free for in time
----@field waited_ms integer all the time that callers have waited
----@field circuit_open boolean the client is taken to be down
----@field retry_ms integer until the next attempt to connect to it
+---@field acquired integer connections handed to callers
+---@field opened integer connections opened
+---@field closed integer connections closed because they were broken, idle for too long, or past their lifetime
+---@field failed integer failed attempts to connect
+---@field timeouts integer callers that got no connection in time
+---@field waited_ms integer the total time that callers have waited
+---@field circuit_open boolean the client is considered down
+---@field retry_ms integer the time until the next attempt to connect
 
----Somebody who waits right now: for a connection, for a file's lock, or for a job's end.
+---A session or job that waits at the moment: for a connection, for the lock of a file, or for the end of a job.
 ---@class shunt.wait
 ---@field waiter string "session 3 (instance 'acme')", "job 'mail' 42"
----@field client string? whose connections are all busy, or who can't write to its file
----@field level integer? of that client
----@field file string? that is locked
----@field job string? "job 'mail' 42"
----@field holders string[] who holds the connections, has locked the file or runs the job, where that is known
+---@field client string? the client whose connections are all busy, or whose file is locked
+---@field level integer? the level of that client
+---@field file string? the locked file
+---@field job string? the job that it waits for: "job 'mail' 42"
+---@field holders string[] the known holders of the connections, of the lock or of the job
 ---@field waited_ms integer
 
----Of one rule. What was remembered counts as if it had been asked.
+---The figures of one rule. A cached decision counts as if its rules had been asked.
 ---@class shunt.rule_statistics
 ---@field name string
 ---@field stage string
 ---@field source string
----@field asked integer its conditions held
----@field selected integer it named or changed the client, table or level
----@field passed integer it had no opinion, or allowed
+---@field asked integer how often its conditions held
+---@field selected integer how often it named or changed the client, table or level
+---@field passed integer how often it had no opinion, or allowed the access
 ---@field denied integer
 ---@field failed integer
----@field timed integer how often its time was taken
----@field timed_ns integer what these times come to
+---@field timed integer number of timed calls
+---@field timed_ns integer the total time of these calls
 
----Of the newest generation, counted since it was loaded.
+---Figures of the newest generation, counted since it was loaded.
 ---@class shunt.statistics
 ---@field generation integer
----@field remembers boolean false with `rules.remember: 0`, and after a difference
----@field hits integer requests answered by what was remembered
----@field misses integer those that the rules were asked for
----@field entries integer combinations of values that are remembered
----@field decisions integer what they come to
----@field nodes table<string, integer> made for them, by what they look at
----@field bytes integer of all that
----@field refused_entries integer not remembered: `rules.remember` of them were there
----@field refused_children integer not remembered: one field had too many values at that place
----@field audits integer hits that the rules were asked about all the same
+---@field remembers boolean whether decisions are cached: false with `rules.remember: 0`, and after a difference
+---@field hits integer requests answered from the cache
+---@field misses integer requests answered by the rules
+---@field entries integer cache entries: combinations of values
+---@field decisions integer distinct cached decisions
+---@field nodes table<string, integer> nodes of the cache, by the kind of field
+---@field bytes integer memory of the cache
+---@field refused_entries integer not cached: the cache had `rules.remember` entries
+---@field refused_children integer not cached: one field had too many values at that node
+---@field audits integer hits that were decided again by the rules, to compare
 ---@field differences integer
----@field difference string? the last one that an audit found, in any generation: both decisions and the way to them
----@field states integer rule states, of which a thread that asks has one
+---@field difference string? the last difference that an audit found, in any generation: both decisions and their traces
+---@field states integer Lua states for rules: one for each thread that asks
 ---@field rules shunt.rule_statistics[] in load order
 
 ---@class shunt.app
@@ -271,46 +289,46 @@ local app = {}
 ---@return shunt.session
 function app:session(options) end
 
----Clients, instances, models, relations and rules, with how often each rule was asked and decided.
+---Clients, instances, models, relations and rules. For each rule: how often it was asked, and how often it decided.
 ---@return table
 function app:describe() end
 
----The merged configuration as YAML, secrets hidden.
+---The merged configuration as YAML, with secrets hidden.
 ---@return string
 function app:config() end
 
----What each pool holds and has done: every client's at level 0, and those of other levels that were used.
+---The pools: of each client at level 0, and of other levels that were used.
 ---@return shunt.pool[]
 function app:pools() end
 
----Who waits for whom right now, in all of the process, whoever has waited for longest first. A wait that could never end
----is not among them: it fails with SHUNT_E_CONFLICT when it begins.
+---Who waits for whom at the moment, in the whole process, the longest wait first. A wait that could never end is not listed: it
+---fails with SHUNT_E_CONFLICT when it begins.
 ---@return shunt.wait[]
 function app:waits() end
 
----What the rules did, and what is remembered of them.
+---Figures of the rules and of the decision cache.
 ---@return shunt.statistics
 function app:statistics() end
 
---- Reads configuration and rules again. Where all of it is right it is the newest generation from then on; else an error is raised,
---- with its problems, and nothing has changed. Sessions end in the generation they began in, but for those that follow.
+---Reads configuration and rules again. If all is valid, they become the newest generation. Otherwise it raises an error with all
+---problems, and nothing changes. A session stays in its generation, unless it was opened with `follow`.
 ---@return integer generation
 function app:reload() end
 
---- With `watch: true` in the app config: what came of the last reload that a changed file led to.
+---With `watch: true` in the app config: the result of the last automatic reload.
 ---@return boolean ok
 ---@return shunt.error? problem
 function app:watched() end
 
---- The number of the newest generation, from 1.
+---The number of the newest generation, from 1.
 ---@return integer
 function app:generation() end
 
----Closes its sessions too.
+---Closes its sessions and workers, too.
 function app:close() end
 
----Runs jobs in threads of its own until it is stopped, closed or collected; so keep it. Raises all the mistakes there are in the
----declarations.
+---Runs jobs in threads of its own, until it is stopped, closed or collected: keep a reference to it. Raises one error with all
+---mistakes in the declarations.
 ---@param options shunt.worker_options?
 ---@return shunt.worker
 function app:worker(options) end
@@ -318,23 +336,23 @@ function app:worker(options) end
 ---@class shunt.worker
 local worker = {}
 
----No further jobs are taken, and those that run are waited for. After the duration those that still run are broken off when they next
----use their sessions, or in a wait for another job, and go back to their queues.
----@param duration shunt.duration? as long as it takes where left out
----@return boolean ended everything that ran
+---Takes no further jobs, and waits for running ones. After the duration, a running job is stopped at its next use of its session or
+---in its wait for another job, and goes back to its queue.
+---@param duration shunt.duration? default: no limit
+---@return boolean ended whether all jobs have ended
 function worker:stop(duration) end
 
 ---@return shunt.worker_status
 function worker:status() end
 
----Stops it, and waits for what runs.
+---Stops it, and waits for running jobs.
 function worker:close() end
 
 ---@class shunt.session
 local session = {}
 
----Where an access would go. A denial is told in `denied`; other mistakes are raised.
----@param model string? may be nil where a relation is given
+---Where an access would go. A denial is in the field `denied`; other problems are raised.
+---@param model string? may be nil with a relation
 ---@param request shunt.request?
 ---@return shunt.decision
 function session:resolve(model, request) end
@@ -363,84 +381,84 @@ function session:execute(client, sql, params, options) end
 ---@return {name: string, type: string, nullable: boolean, key: boolean}[]
 function session:columns(client, table) end
 
----Runs fn with another current datasource. It is as before again after every way out.
+---Runs fn with another current datasource, and restores it however fn ends.
 ---@param client string
 ---@param fn fun(...): ...
 ---@param ... any passed to fn
 ---@return any ... what fn returns
 function session:switch_db(client, fn, ...) end
 
----Runs fn one level up, with the same current datasource. It is as before again after every way out.
+---Runs fn one level up, with the same current datasource, and restores the level however fn ends.
 ---@param fn fun(...): ...
 ---@param ... any passed to fn
 ---@return any ... what fn returns
 function session:switch_db_isolate(fn, ...) end
 
----The level that it is at.
+---The current level of the session.
 ---@return integer
 function session:level() end
 
----fn runs once, after the innermost transaction in force is committed; at once where there is none.
+---fn runs once, after the innermost active transaction commits; at once if none is active.
 ---@param fn fun(session: shunt.session)
 function session:on_commit(fn) end
 
----fn runs once, after the innermost transaction in force, or the part of it that this is in, is rolled back.
+---fn runs once, after the innermost active transaction or its current savepoint is rolled back.
 ---@param fn fun(session: shunt.session)
 function session:on_rollback(fn) end
 
----fn runs once no transaction of the session is open any more, where none was rolled back.
+---fn runs once, after the session's last open transaction ends, if none was rolled back meanwhile.
 ---@param fn fun(session: shunt.session)
 function session:on_all_commit(fn) end
 
----Commits when fn returns, rolls back when it raises.
+---Runs fn in a transaction: commits when fn returns, rolls back when it raises.
 ---@param fn fun(session: shunt.session): ...
 ---@param options shunt.transaction_options?
 ---@return any ... what fn returns
 function session:transaction(fn, options) end
 
----Pushes a job for a worker: it runs in a session with this one's instance, attributes and current datasource, one level up. In a
----transaction on the queue's datasource it commits with that; in one elsewhere it is sent after the commit.
+---Pushes a job for a worker. It runs one level up, in a session with the same instance, attributes and current datasource. In a
+---transaction on the queue's datasource it is part of the transaction; in another transaction it is sent after the commit.
 ---@param job string
----@param data any what JSON can hold
+---@param data any a value that JSON can hold
 ---@param options shunt.push_options?
----@return integer? id nil where it is sent only after a commit
+---@return integer? id nil if it is sent after the commit
 function session:push(job, data, options) end
 
----The same, sent at once, and waits for what the handler returns. Where the job has failed for good, its error is raised.
+---Pushes a job at once and waits for the result of its handler. Raises the error of the job when it has failed finally.
 ---@param job string
 ---@param data any
 ---@param options shunt.push_async_options?
 ---@return any result
 function session:push_async(job, data, options) end
 
----What is in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
+---The jobs in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
 ---created_at, finished_at. Times are in ms since 1970.
 ---@param options {queue: string?, state: shunt.job_state?, limit: integer?}?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
 function session:jobs(options) end
 
----Dead jobs (all, those of a queue, or one) are ready again as if they had never failed.
+---Makes dead jobs (all, those of a queue, or one) ready again, as if they had never failed.
 ---@param options {queue: string?, id: integer?}?
 ---@return integer n
 function session:jobs_retry(options) end
 
----Deletes jobs that are done or dead, and have been for so long.
+---Deletes jobs that are done or dead, and ended at least this long ago.
 ---@param options {queue: string?, state: "done"|"dead"|nil, older: shunt.duration?}?
 ---@return integer n
 function session:jobs_purge(options) end
 
----fn is told of each statement after it ran; nil ends that. It can't use the session.
+---Calls fn with each statement after it ran; nil ends that. fn can't use the session.
 ---@param fn fun(statement: shunt.statement)?
 function session:observe(fn) end
 
----Rolls back what is open.
+---Closes the session, and rolls back its open transactions.
 function session:close() end
 
 ---@class shunt.model
 local model = {}
 
----The same model, asked for on a client or a table.
+---The same model with an explicit client or table.
 ---@param client string?
 ---@param table string?
 ---@return shunt.model
@@ -451,7 +469,7 @@ function model:new_instance(client, table) end
 ---@return shunt.row?
 function model:get(where, options) end
 
----The rows with these primary keys, in their order; one that is not there is left out.
+---The rows with these primary keys, in this order, without those that do not exist.
 ---@param ids shunt.value[]
 ---@param options shunt.query?
 ---@return shunt.row[] rows
@@ -467,14 +485,14 @@ function model:select(options) end
 ---@return integer
 function model:count(options) end
 
----`count`, `sum_total`, `max_id` and so on: one row, or with `group` a list of them.
+---One row with `count`, `sum_total`, `max_id` and so on; with `group`, a list of rows.
 ---@param options shunt.aggregation
 ---@return shunt.row|shunt.row[]
 function model:aggregate(options) end
 
 ---@param row shunt.row
 ---@param options shunt.write?
----@return shunt.row row as the database has it now
+---@return shunt.row row as the database stored it
 function model:insert(row, options) end
 
 ---@param rows shunt.row[]
@@ -497,7 +515,7 @@ function model:delete(where, options) end
 ---@field null shunt.null
 local shunt = {}
 
----@param path string of the app config
+---@param path string the app config
 ---@param options shunt.config_options?
 ---@return shunt.app
 function shunt.open(path, options) end
@@ -514,11 +532,11 @@ function shunt.blob(bytes) end
 ---@return boolean
 function shunt.is_blob(value) end
 
----What app:waits() tells.
+---The same as app:waits().
 ---@return shunt.wait[]
 function shunt.waits() end
 
----JSON text. Blobs are base64, shunt.null and nil null; an empty table is a list unless marked by shunt.object.
+---JSON text. Blobs become base64, shunt.null and nil become null. An empty table is a list unless shunt.object marks it.
 ---@param value any
 ---@param order string[]|shunt.meta|nil keys that go first; the others are sorted
 ---@return string
@@ -528,7 +546,7 @@ function shunt.json(value, order) end
 ---@return any
 function shunt.json_decode(text) end
 
----Marks a table as an object in JSON though it be empty.
+---Marks a table as an object in JSON, even if it is empty.
 ---@generic T: table
 ---@param t T?
 ---@return T

@@ -1,7 +1,7 @@
--- Work that the shop does behind the customer's back. Job files are host code, not rules: they may do whatever a program may.
+-- Background work of the shop. Job files are host code, not rules: they may do everything that a program may do.
 
--- Ships an order. It runs in a session like the one that pushed it, so that the tenant's order is found where the rules put
--- it. What has been shipped is not shipped again: a job whose worker dies is run anew.
+-- Ships an order. The job runs in a session like the one that pushed it, so it finds the tenant's order where the rules put it.
+-- If a worker dies, its job runs again; so the job changes only orders that are not shipped yet.
 job "ship" {
   retry = 5,
   timeout = "30s",

@@ -1,8 +1,8 @@
--- An isolated instance has a default datasource of its own. That alone would leave a hole: the models with a client of their
--- own ("user", "order") would go on living there, next to everybody else's rows. This rule closes it.
+-- An isolated instance has a default client of its own. That alone leaves a hole: models with a client ("user", "order") would
+-- still go there, next to the rows of all other instances. This rule closes the hole.
 --
--- "override" is the first stage, so not even a client asked for by name leads out. "default" is the session's own default:
--- for an isolated instance its isolateClient.
+-- "override" is the first stage, so even a client that a call names does not lead out. "default" is the default client of the
+-- session's instance; for an isolated instance that is its isolateClient.
 
 rule "an isolated instance keeps everything to itself" {
   stage = "override",

@@ -2,11 +2,11 @@
 
 local PARTS = 4
 
--- Orders are spread over the tables orders_00 … orders_03 by their user. req:mod is nil where the access does not say which
--- user: it is then given "orders", a view of all the parts together.
+-- The sharding key of orders is user_id: the tables orders_00 … orders_03 hold one part each. If an access does not name the
+-- user, req:mod returns nil, and the access goes to "orders", a view of all parts.
 --
--- Why req:mod("where.user_id", 4) and not req.where.user_id % 4? A decision is remembered together with what was looked at
--- on the way to it. This one looked at one of four remainders, and not at one of a million users.
+-- Why req:mod("where.user_id", 4) and not req.where.user_id % 4? A decision is remembered with the values that it depends on:
+-- here one of four remainders, not one of a million users.
 model "order" {
   table = function(req)
     local part = req:mod("where.user_id", PARTS)
@@ -34,14 +34,14 @@ model "product" {
   client = "order",
 }
 
--- Nothing can be written to a view. Said here, the reason reaches the one who forgot, and not only the database's error.
+-- A view can't be written. This rule gives the reason, which is clearer than the database's error.
 rule "an order is written with its user" {
   stage = "guard",
   model = "order",
   op = "write",
   check = function(req)
     if not req:mod("where.user_id", PARTS) then
-      return deny "orders lie in parts by user: add user_id to what you write or look for"
+      return deny "orders are in parts by user: add user_id to the row or the where"
     end
   end,
 }

@@ -1,18 +1,18 @@
 -- Users, their profiles and their roles.
 --
--- A model says what it is called in the database and, if it wants to, where it lives. One that names no client goes where
--- the session is, and at last to the default datasource.
+-- A model names its table and may name its client. A model without a client goes to the session's current datasource, or to the
+-- default one.
 
 model "user" {
   table = "users",
   primary_key = "id",
-  instance_column = "iid", -- reads see the session's own instance only, and inserts are stamped with it
+  instance_column = "iid", -- reads see only rows of the session's instance; inserts set this column
   client = "user",
   relations = {
     profile = has_one("profile", "user_id"),
-    -- The orders lie on another datasource. Nothing here has to say so: it follows from where "order" goes.
+    -- Orders are on another datasource. The model "order" says so; the relation need not.
     orders = has_many("order", "user_id", { order = "id" }),
-    -- A role belongs to no shop, so role and role_user stay with the default datasource.
+    -- Roles belong to no user's datasource: role and role_user are always on the default one.
     roles = belongs_to_many("role_user", "role", "user_id", "role_id", { client = "default", through_client = "default", order = "name" }),
   },
 }

@@ -1,7 +1,7 @@
--- Refine rules run when the datasource has been found, and may send the access on to somewhere near it: a replica, a shard,
--- another table. Here `client` is a condition, the datasource found so far, and `to` is what becomes of it.
+-- Refine rules run when the client has been found. They may send the access to another client near it, such as a replica or a
+-- shard, or to another table. Here `client` is a condition, the client found so far, and `to` is the answer.
 --
--- req.attrs are what the host program knows and tells the session: here, what the work is for.
+-- req.attrs are facts that the host program gives to the session: here the purpose of the work.
 
 rule "reports read from the replica" {
   stage = "refine",

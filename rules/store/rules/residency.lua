@@ -1,6 +1,6 @@
--- Some tenants' orders may not leave the European Union. A policy like this one outranks everything else, which is what the
--- stage "override" is for. The conditions model and instance are matched before any Lua runs: for everybody else the rule
--- costs nothing. `when` says the rest, here that a tenant may have agreed to something else.
+-- Some tenants' orders may not leave the European Union. This policy outranks everything, so its stage is "override". shunt
+-- matches the conditions model and instance before any Lua runs: for other tenants the rule costs nothing. `when` says the
+-- rest: a tenant may have agreed to another place.
 
 rule "European tenants keep their orders in the EU" {
   stage = "override",

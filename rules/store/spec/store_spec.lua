@@ -1,4 +1,4 @@
--- What the rules of the shop promise. Run with: shunt test -c rules/store/shunt.yaml
+-- The routing of the shop. Run with: shunt test -c rules/store/shunt.yaml
 local busted = require "shunt.busted"
 
 describe("the shop", function()
@@ -36,7 +36,7 @@ describe("orders", function()
 
   it("are not written without their user", function()
     assert.denies({ model = "order", op = "write", where = { id = 3 } },
-      "orders lie in parts by user: add user_id to what you write or look for")
+      "orders are in parts by user: add user_id to the row or the where")
     assert.routes({ model = "order", op = "write", where = { id = 3, user_id = 7 } }, { table = "orders_03" })
   end)
 end)
@@ -103,7 +103,7 @@ end)
 describe("a read-only plan", function()
   it("writes nothing", function()
     assert.denies({ model = "product", op = "write", attrs = { plan = "read-only" } },
-      "your plan is read-only: ask for another one to change anything")
+      "your plan is read-only: upgrade it to change anything")
   end)
 
   it("reads as ever", function()

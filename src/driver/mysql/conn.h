@@ -20,6 +20,7 @@ typedef bool mysql_flag;
 
 typedef enum statement_kind {
   STATEMENT_OTHER,
+  STATEMENT_EMPTY,   /* there is none */
   STATEMENT_CHANGES, /* rows: INSERT, UPDATE, … */
   STATEMENT_CALLS,   /* a procedure, which may change anything */
   STATEMENT_COMMITS, /* whatever transaction is open, before it runs */
@@ -112,6 +113,14 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
 /* The same for an error of this driver's own. Returns status. */
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
                             shunt_error *err);
+
+/* ---- sql.c ---- */
+
+extern const lex_dialect mysql_dialect;
+statement_kind mysqldb_kind(const char *sql, size_t size);
+/* Whether the next one to have the connection might meet what the statement leaves: settings, variables, temporary
+ * tables, locks, prepared statements. What the server says itself is left to it. */
+bool mysqldb_leaves(const char *sql, size_t size);
 
 /* ---- statement.c ---- */
 

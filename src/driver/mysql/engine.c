@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "driver/mysql/conn.h"
@@ -19,11 +18,6 @@ enum {
   "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"        \
   "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"                                    \
   "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'"
-
-static bool private_database(const cat_client *client) {
-  (void)client;
-  return false;
-}
 
 /* ---- opening ---- */
 
@@ -76,32 +70,15 @@ static bool alive(driver_conn *base) { return socket_is_quiet((int)mysql_of(base
 
 /* ---- transactions ---- */
 
-static const char *isolation_sql(const char *isolation) {
-  static const char *const levels[][2] = {
-      {"serializable", "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE"},
-      {"repeatable read", "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"},
-      {"read committed", "SET TRANSACTION ISOLATION LEVEL READ COMMITTED"},
-      {"read uncommitted", "SET TRANSACTION ISOLATION LEVEL READ UNCOMMITTED"},
-  };
-  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-    if (strcasecmp(isolation, levels[i][0]) == 0) return levels[i][1];
-  return NULL;
-}
-
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
-  const char *level = isolation ? isolation_sql(isolation) : NULL;
+  char level[80];
   mysqldb_drop_sent(conn);
-  if (base->in_transaction)
-    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", NULL, err);
-  if (isolation && !level)
-    return mysqldb_refuse(conn, SHUNT_E_USAGE,
-                          "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
-                          "'read uncommitted'",
-                          NULL, err);
-  shunt_status status = mysqldb_check_time(conn, err);
+  shunt_status status = driver_check_begin(base, isolation, err);
+  if (!status) status = mysqldb_check_time(conn, err);
   if (status) return status;
-  if (level) status = mysqldb_control(conn, level, err);
+  snprintf(level, sizeof level, "SET TRANSACTION ISOLATION LEVEL %s", isolation ? isolation : "");
+  if (isolation) status = mysqldb_control(conn, level, err);
   if (!status) status = mysqldb_control(conn, read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION", err);
   if (status) {
     base->broken = true; /* its next transaction might have the isolation of this one */
@@ -135,8 +112,7 @@ static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
-  if (!base->in_transaction)
-    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", NULL, err);
+  if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
   base->in_transaction = false; /* what became of it only the answer tells */
   shunt_status status = commit_now(conn, err);
   base->in_transaction = status != SHUNT_OK;
@@ -148,6 +124,7 @@ const driver_engine driver_mysql = {
     .name = "mysql",
     .max_params = MAX_PARAMS,
     .bulk_params = BULK_PARAMS,
+    .lex = &mysql_dialect,
     .quote = '`',
     .returning = false, /* the server says, with each table */
     .empty_list = true,
@@ -156,7 +133,6 @@ const driver_engine driver_mysql = {
     .like = " LIKE REPLACE(",
     .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would quote what follows it */
     .text_type = "CHAR",
-    .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

@@ -154,10 +154,8 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
 
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
                             shunt_error *err) {
-  if (sql)
-    with_sql(status, why, sql, err);
-  else
-    error_set(err, status, "client '%s': %s", conn->base.client->name, why);
+  if (!sql) return driver_refuse(&conn->base, status, why, err);
+  with_sql(status, why, sql, err);
   error_client(err, conn->base.client->name);
   return status;
 }

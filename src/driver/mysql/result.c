@@ -8,7 +8,6 @@
 
 enum {
   BINARY_CHARSET = 63, /* what is kept in none: bytes */
-  NAMES_ON_STACK = 64,
   DECLARED_DIGITS = 6, /* of a second, at most; more: it wasn't declared */
   TIME_BYTES = 48,
   ROWS_BETWEEN_LOOKS = 256 /* at the clock, while rows come without a wait */
@@ -222,18 +221,11 @@ static shunt_status set_bytes_of(mysql_conn *conn, mysql_statement *s, unsigned 
 
 /* ---- rows ---- */
 
+static const char *column_name(const void *fields, int i) { return ((const MYSQL_FIELD *)fields)[i].name; }
+
 static shunt_status set_columns(const mysql_conn *conn, const MYSQL_FIELD *fields, unsigned n, shunt_rows *into,
                                 shunt_error *err) {
-  if (into->columns && into->ncolumns != n)
-    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %u columns where %zu were expected",
-                     conn->base.client->name, n, into->ncolumns);
-  if (into->columns) return SHUNT_OK;
-  const char *on_stack[NAMES_ON_STACK] = {NULL}, **names = on_stack;
-  if (n > NAMES_ON_STACK && !(names = base_alloc(n * sizeof *names))) return error_memory(err);
-  for (unsigned i = 0; i < n; i++) names[i] = fields[i].name;
-  bool ok = rows_set_columns(into, names, n);
-  if (names != on_stack) base_free(names);
-  return ok ? SHUNT_OK : error_memory(err);
+  return into ? driver_set_columns(&conn->base, into, (int)n, column_name, fields, err) : SHUNT_OK;
 }
 
 static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, shunt_rows *into, shunt_error *err) {
@@ -275,7 +267,7 @@ static const MYSQL_FIELD *newest_fields(const mysql_conn *conn, mysql_statement 
 shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err) {
   unsigned n = mysql_stmt_field_count(s->stmt);
   const MYSQL_FIELD *fields = newest_fields(conn, s, n);
-  shunt_status status = into ? set_columns(conn, fields, n, into, err) : SHUNT_OK;
+  shunt_status status = set_columns(conn, fields, n, into, err);
   if (!status) status = prepare_cells(conn, s, fields, n, err);
   if (!status) status = fetch(conn, s, n, into, count, err);
   if (status) mysqldb_stmt_free_result(conn, s->stmt); /* which reads what is left over */
@@ -307,7 +299,7 @@ static bool add_text_row(MYSQL_RES *result, MYSQL_ROW row, shunt_rows *into) {
 shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
                                shunt_error *err) {
   unsigned n = mysql_num_fields(result);
-  shunt_status status = into ? set_columns(conn, mysql_fetch_fields(result), n, into, err) : SHUNT_OK;
+  shunt_status status = set_columns(conn, mysql_fetch_fields(result), n, into, err);
   MYSQL_ROW row;
   while (!status && (row = mysql_fetch_row(result))) {
     if (into && !add_text_row(result, row, into)) status = error_memory(err);

@@ -1,4 +1,3 @@
-#include <ctype.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -9,94 +8,6 @@ enum {
   TOO_MANY_PREPARED = 1461, /* max_prepared_stmt_count */
   MOST_PARAMS_KEPT = 8192   /* the library takes more than 100 bytes for each */
 };
-
-/* ---- what it is, by its words ---- */
-
-/* Past white space, comments and parentheses. */
-static const char *skip_blank(const char *at) {
-  for (;;) {
-    while (*at && strchr(" \t\r\n\f;(", *at)) at++;
-    if (at[0] == '#' || (at[0] == '-' && at[1] == '-')) {
-      at += strcspn(at, "\n");
-    } else if (at[0] == '/' && at[1] == '*') {
-      const char *end = strstr(at + 2, "*/");
-      at = end ? end + 2 : at + strlen(at);
-    } else {
-      return at;
-    }
-  }
-}
-
-/* Moves past the word where it stands there. */
-static bool is_word(const char **at, const char *word) {
-  size_t size = strlen(word);
-  for (size_t i = 0; i < size; i++)
-    if (tolower((unsigned char)(*at)[i]) != word[i]) return false;
-  if (isalnum((unsigned char)(*at)[size]) || (*at)[size] == '_') return false;
-  *at = skip_blank(*at + size);
-  return true;
-}
-
-static bool is_one_of(const char **at, const char *const *words) {
-  for (; *words; words++)
-    if (is_word(at, *words)) return true;
-  return false;
-}
-
-/* A temporary table's coming and going commits nothing. */
-static bool is_temporary(const char *at) {
-  if (is_word(&at, "or")) is_word(&at, "replace");
-  return is_word(&at, "temporary");
-}
-
-static statement_kind kind_of(const char *sql) {
-  static const char *const changes[] = {"insert", "replace", "update", "delete", NULL};
-  static const char *const tables[] = {"create", "drop", NULL};
-  static const char *const commits[] = {"alter",  "rename", "truncate", "grant",     "revoke", "optimize",
-                                        "repair", "flush",  "install",  "uninstall", "cache",  NULL};
-  static const char *const stays[] = {"use", "lock", "unlock", "xa", "handler", NULL};
-  const char *at = skip_blank(sql);
-  if (is_one_of(&at, changes)) return STATEMENT_CHANGES;
-  if (is_word(&at, "call")) return STATEMENT_CALLS;
-  if (is_one_of(&at, tables)) return is_temporary(at) ? STATEMENT_OTHER : STATEMENT_COMMITS;
-  if (is_word(&at, "load")) return is_word(&at, "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
-  if (is_one_of(&at, commits)) return STATEMENT_COMMITS;
-  return is_one_of(&at, stays) ? STATEMENT_STAYS : STATEMENT_OTHER;
-}
-
-/* ---- what it leaves on its connection ---- */
-
-static const char *skip_quoted(const char *at) {
-  char quote = *at++;
-  while (*at && *at != quote) at += *at == '\\' && quote != '`' && at[1] ? 2 : 1;
-  return *at ? at + 1 : at;
-}
-
-/* Outside of quotes and comments: a user's variable (@name, not @@name), or a lock by name. */
-static bool names_what_stays(const char *sql) {
-  for (const char *at = skip_blank(sql); *at; at = skip_blank(at)) {
-    if (strchr("'\"`", *at)) {
-      at = skip_quoted(at);
-    } else if (at[0] == '@' && at[1] == '@') {
-      at += 2;
-    } else if (*at == '@' || is_word(&at, "get_lock")) {
-      return true;
-    } else {
-      const char *word = at;
-      while (isalnum((unsigned char)*at) || *at == '_' || *at == '$' || (unsigned char)*at >= 0x80) at++;
-      if (at == word) at++;
-    }
-  }
-  return false;
-}
-
-/* Of most that functions and triggers leave the server tells (after_success), of procedures that fail it does not. */
-static bool leaves_something(const char *sql) {
-  static const char *const commands[] = {"set", "prepare", "deallocate", "call", NULL};
-  const char *at = skip_blank(sql);
-  if (is_one_of(&at, commands) || (is_word(&at, "create") && is_temporary(at))) return true;
-  return names_what_stays(sql);
-}
 
 /* ---- preparing ---- */
 
@@ -195,10 +106,10 @@ shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, m
   if (size) memcpy(s->sql, sql, size);
   s->entry.sql = s->sql;
   s->entry.size = size;
-  s->kind = kind_of(s->sql);
-  s->leaves = leaves_something(s->sql);
+  s->kind = mysqldb_kind(s->sql, size);
+  s->leaves = mysqldb_leaves(s->sql, size);
   shunt_status status = SHUNT_OK;
-  if (!*skip_blank(s->sql))
+  if (s->kind == STATEMENT_EMPTY)
     status = mysqldb_refuse(conn, SHUNT_E_USAGE, "there is no statement in the SQL", NULL, err);
   else if (s->kind != STATEMENT_STAYS)
     status = prepare(conn, s, err);

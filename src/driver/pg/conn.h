@@ -130,6 +130,7 @@ shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error
 
 /* ---- sql.c ---- */
 
+extern const lex_dialect pg_dialect;
 /* Writes the statement with $1, $2, … for each ? that stands outside of literals, quoted names and comments. A ?? is an
  * operator's question mark. */
 void pg_number_params(const char *sql, size_t size, buf *out);

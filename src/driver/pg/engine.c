@@ -1,6 +1,5 @@
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -12,11 +11,6 @@ enum {
   MAX_PARAMS = 65535, /* the protocol counts them in 16 bits */
   BULK_PARAMS = 2500  /* the statement is kept, being no longer than PG_LONGEST_KEPT */
 };
-
-static bool private_database(const cat_client *client) {
-  (void)client;
-  return false;
-}
 
 /* ---- opening ---- */
 
@@ -59,32 +53,15 @@ static bool alive(driver_conn *base) {
 
 /* ---- transactions ---- */
 
-static shunt_status refuse(const pg_conn *conn, shunt_status status, const char *why, shunt_error *err) {
-  error_set(err, status, "client '%s': %s", conn->base.client->name, why);
-  error_client(err, conn->base.client->name);
-  return status;
-}
-
-static bool knows_isolation(const char *isolation) {
-  static const char *const levels[] = {"serializable", "repeatable read", "read committed", "read uncommitted"};
-  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-    if (strcasecmp(isolation, levels[i]) == 0) return true;
-  return false;
-}
-
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   pg_conn *conn = pg_of(base);
   char sql[80];
   pg_drop_sent(conn);
-  if (base->in_transaction) return refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", err);
-  if (isolation && !knows_isolation(isolation))
-    return refuse(conn, SHUNT_E_USAGE,
-                  "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
-                  "'read uncommitted'",
-                  err);
+  shunt_status status = driver_check_begin(base, isolation, err);
+  if (status) return status;
   snprintf(sql, sizeof sql, "BEGIN%s%s%s", isolation ? " ISOLATION LEVEL " : "", isolation ? isolation : "",
            read_only ? " READ ONLY" : "");
-  shunt_status status = pg_check_time(conn, err);
+  status = pg_check_time(conn, err);
   if (!status) status = pg_exec(conn, sql, NULL, err);
   base->in_transaction = !status;
   return status;
@@ -108,12 +85,14 @@ static shunt_status commit_now(pg_conn *conn, shunt_error *err) {
   shunt_status status = pg_check_time(conn, err);
   if (!status) status = pg_exec(conn, "COMMIT", &result, err);
   if (conn->given_up)
-    status = refuse(conn, SHUNT_E_TIMEOUT,
-                    "the server did not answer in time: the transaction may or may not have been committed", err);
+    status =
+        driver_refuse(&conn->base, SHUNT_E_TIMEOUT,
+                      "the server did not answer in time: the transaction may or may not have been committed", err);
   /* that is what the server says to a COMMIT of a transaction in which a statement has failed */
   if (!status && strcmp(PQcmdStatus(result), "ROLLBACK") == 0)
-    status = refuse(conn, SHUNT_E_TRANSACTION,
-                    "a statement of this transaction failed, and so the database has rolled all of it back", err);
+    status =
+        driver_refuse(&conn->base, SHUNT_E_TRANSACTION,
+                      "a statement of this transaction failed, and so the database has rolled all of it back", err);
   PQclear(result);
   return status;
 }
@@ -121,10 +100,12 @@ static shunt_status commit_now(pg_conn *conn, shunt_error *err) {
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   pg_conn *conn = pg_of(base);
   pg_drop_sent(conn);
-  if (!base->in_transaction) return refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
-  shunt_status status = PQtransactionStatus(conn->pg) == PQTRANS_IDLE
-                            ? refuse(conn, SHUNT_E_TRANSACTION, "the database has ended this transaction", err)
-                            : commit_now(conn, err);
+  if (!base->in_transaction)
+    return driver_refuse(&conn->base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
+  shunt_status status =
+      PQtransactionStatus(conn->pg) == PQTRANS_IDLE
+          ? driver_refuse(&conn->base, SHUNT_E_TRANSACTION, "the database has ended this transaction", err)
+          : commit_now(conn, err);
   rollback(base); /* nothing is left after a commit, and all of it where it could not be committed */
   return status;
 }
@@ -143,6 +124,7 @@ const driver_engine driver_pg = {
     .name = "pg",
     .max_params = MAX_PARAMS,
     .bulk_params = BULK_PARAMS,
+    .lex = &pg_dialect,
     .quote = '"',
     .returning = true,
     .nulls_last = true,
@@ -152,7 +134,6 @@ const driver_engine driver_pg = {
     .number_type = "numeric",
     .aborts = true,
     .queue = &queue,
-    .private_database = private_database,
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

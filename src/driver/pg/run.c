@@ -1,6 +1,5 @@
 #include <string.h>
 
-#include "base/alloc.h"
 #include "driver/pg/conn.h"
 
 enum { COLUMNS_ON_STACK = 64 };
@@ -67,19 +66,7 @@ int pg_start(driver_conn *base) {
 
 /* ---- rows ---- */
 
-static shunt_status set_columns(const pg_conn *conn, const PGresult *result, int n, shunt_rows *into,
-                                shunt_error *err) {
-  if (into->columns && into->ncolumns != (size_t)n)
-    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %d columns where %zu were expected",
-                     conn->base.client->name, n, into->ncolumns);
-  if (into->columns || n <= 0) return SHUNT_OK;
-  const char *on_stack[COLUMNS_ON_STACK], **names = on_stack;
-  if (n > COLUMNS_ON_STACK && !(names = base_alloc((size_t)n * sizeof *names))) return error_memory(err);
-  for (int i = 0; i < n; i++) names[i] = PQfname(result, i);
-  bool ok = rows_set_columns(into, names, (size_t)n);
-  if (names != on_stack) base_free(names);
-  return ok ? SHUNT_OK : error_memory(err);
-}
+static const char *column_name(const void *result, int i) { return PQfname(result, i); }
 
 static bool add_row(const PGresult *result, int row, int n, const Oid *types, shunt_rows *into) {
   shunt_value *cells = rows_add(into);
@@ -94,7 +81,7 @@ static bool add_row(const PGresult *result, int row, int n, const Oid *types, sh
 
 static shunt_status add_rows(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
   int n = PQnfields(result), nrows = PQntuples(result);
-  shunt_status status = set_columns(conn, result, n, into, err);
+  shunt_status status = driver_set_columns(&conn->base, into, n, column_name, result, err);
   Oid on_stack[COLUMNS_ON_STACK], *types = on_stack;
   if (status || n == 0) return status;
   if (n > COLUMNS_ON_STACK && !(types = arena_alloc(&conn->scratch, (size_t)n * sizeof *types)))

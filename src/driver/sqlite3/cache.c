@@ -19,31 +19,25 @@ void sqlite_forget_all(sqlite_conn *conn) {
 
 /* ---- preparing ---- */
 
-/* Past white space, comments and semicolons. */
-static const char *skip_blank(const char *at, const char *end) {
-  for (;;) {
-    while (at < end && (strchr(" \t\r\n\f;", *at) && *at)) at++;
-    if (end - at < 2) return at;
-    if (at[0] == '-' && at[1] == '-') {
-      const char *line = memchr(at, '\n', (size_t)(end - at));
-      at = line ? line + 1 : end;
-    } else if (at[0] == '/' && at[1] == '*') {
-      at += 2;
-      while (at < end && !(at[0] == '*' && end - at > 1 && at[1] == '/')) at++;
-      at = at < end ? at + 2 : end;
-    } else {
-      return at;
-    }
-  }
+const lex_dialect sqlite_dialect = {
+    .strings = "'",
+    .names = "\"`[",
+    .numbered_params = true,
+    .byte_order_mark = true,
+};
+
+static bool is_empty(const char *at, const char *end) {
+  lex l = lex_of(&sqlite_dialect, at, (size_t)(end - at));
+  return lex_first(&l, ";").kind == LEX_END;
 }
 
 static shunt_status prepare(sqlite_conn *conn, statement *s, shunt_error *err) {
-  const char *end = s->sql + s->entry.size, *start = skip_blank(s->sql, end), *tail = end;
+  const char *end = s->sql + s->entry.size, *tail = end;
   if (memchr(s->sql, 0, s->entry.size)) return error_set(err, SHUNT_E_USAGE, "there is a NUL byte in the SQL");
-  if (start == end) return error_set(err, SHUNT_E_USAGE, "there is no statement in the SQL");
+  if (is_empty(s->sql, end)) return error_set(err, SHUNT_E_USAGE, "there is no statement in the SQL");
   int rc = sqlite3_prepare_v3(conn->db, s->sql, (int)s->entry.size + 1, SQLITE_PREPARE_PERSISTENT, &s->stmt, &tail);
   if (rc != SQLITE_OK) return sqlite_fail(conn, rc, s->sql, err);
-  if (!s->stmt || skip_blank(tail, end) != end) {
+  if (!s->stmt || !is_empty(tail, end)) {
     sqlite3_finalize(s->stmt);
     return error_set(err, SHUNT_E_USAGE, "one statement at a time: more follows on the first one (in: %.300s)", s->sql);
   }

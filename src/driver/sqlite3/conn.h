@@ -73,6 +73,7 @@ void sqlite_unwatch(sqlite_conn *conn);
 
 /* ---- cache.c ---- */
 
+extern const lex_dialect sqlite_dialect;
 /* The statement of this text, prepared now or before. It belongs to the cache and stays there until the next call.
  * Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
 shunt_status sqlite_prepare(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);

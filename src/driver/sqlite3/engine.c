@@ -168,29 +168,11 @@ static const char *file_of(const driver_conn *conn) { return ((const sqlite_conn
 /* ---- transactions ---- */
 
 /* SQLite is serializable whatever is asked for, which is never less than what was asked for. */
-static bool knows_isolation(const char *isolation) {
-  static const char *const levels[] = {"serializable", "repeatable read", "read committed", "read uncommitted"};
-  if (!isolation) return true;
-  for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
-    if (sqlite3_stricmp(isolation, levels[i]) == 0) return true;
-  return false;
-}
-
-static shunt_status refuse(sqlite_conn *conn, shunt_status status, const char *why, shunt_error *err) {
-  error_set(err, status, "client '%s': %s", conn->base.client->name, why);
-  error_client(err, conn->base.client->name);
-  return status;
-}
-
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
-  if (base->in_transaction) return refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", err);
-  if (!knows_isolation(isolation))
-    return refuse(conn, SHUNT_E_USAGE,
-                  "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
-                  "'read uncommitted'",
-                  err);
+  shunt_status status = driver_check_begin(base, isolation, err);
+  if (status) return status;
   /* a deferred write would fail in the middle, where it finds that somebody else has written */
   bool reads = read_only || base->client->read_only;
   int rc = sqlite_control(conn, reads ? CONTROL_BEGIN_READ : CONTROL_BEGIN_WRITE);
@@ -217,7 +199,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
   shunt_status status = SHUNT_OK;
-  if (!base->in_transaction) return refuse(conn, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
+  if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
   if (sqlite3_get_autocommit(conn->db)) {
     status = error_set(err, SHUNT_E_TRANSACTION, "client '%s': the database has rolled this transaction back: %s",
                        base->client->name, conn->lost);
@@ -242,6 +224,7 @@ static const driver_queue queue = {
 const driver_engine driver_sqlite3 = {
     .name = "sqlite3",
     .max_params = MAX_PARAMS,
+    .lex = &sqlite_dialect,
     .quote = '"',
     .returning = true,
     .like = " LIKE ",

@@ -2,10 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/alloc.h"
 #include "driver/sqlite3/conn.h"
-
-enum { NAMES_ON_STACK = 64 };
 
 /* ---- values in ---- */
 
@@ -87,21 +84,8 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
 
 /* ---- rows out ---- */
 
-static shunt_status set_columns(sqlite_conn *conn, sqlite3_stmt *stmt, int n, shunt_rows *into, shunt_error *err) {
-  if (into->columns && into->ncolumns != (size_t)n)
-    return error_set(err, SHUNT_E_USAGE, "client '%s': the statement gives %d columns where %zu were expected",
-                     conn->base.client->name, n, into->ncolumns);
-  if (into->columns || n <= 0) return SHUNT_OK;
-  const char *on_stack[NAMES_ON_STACK], **names = on_stack;
-  if (n > NAMES_ON_STACK && !(names = base_alloc((size_t)n * sizeof *names))) return error_memory(err);
-  bool ok = true;
-  for (int i = 0; i < n && ok; i++) {
-    names[i] = sqlite3_column_name(stmt, i);
-    ok = names[i] != NULL;
-  }
-  ok = ok && rows_set_columns(into, names, (size_t)n);
-  if (names != on_stack) base_free(names);
-  return ok ? SHUNT_OK : error_memory(err);
+static const char *column_name(const void *stmt, int i) {
+  return sqlite3_column_name((sqlite3_stmt *)(uintptr_t)stmt, i);
 }
 
 /* Text of a UTF-8 database is taken as the bytes it is: asked for as text, SQLite would copy it to put a NUL behind. */
@@ -164,7 +148,7 @@ static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, 
   shunt_status status = SHUNT_OK;
   int rc = sqlite3_step(s->stmt);
   int n = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_column_count(s->stmt) : 0; /* a step may prepare it anew */
-  if (n && into) status = set_columns(conn, s->stmt, n, into, err);
+  if (n && into) status = driver_set_columns(&conn->base, into, n, column_name, s->stmt, err);
   while (rc == SQLITE_ROW && !status) {
     if (into && !add_row(conn, s, n, into))
       status = error_memory(err);

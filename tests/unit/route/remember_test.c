@@ -149,7 +149,7 @@ static void a_predicate_is_remembered_by_what_it_says(void **state) {
   for (int i = 0; i < 1000; i++) {
     assert_int_equal(ask(&b, i % 2 ? shunt_integer(i) : shunt_float(i), &d, &err), SHUNT_OK);
     assert_string_equal(d.as.client, i == 3 || i == 900 ? "c1" : "c0");
-    assert_true(route_depends_on(&d, "attrs.n"));
+    assert_true(route_depends_on(&d, RULE_FIELD_ATTRS));
   }
   assert_int_equal(ask(&b, shunt_text("tea", 3), &d, &err), SHUNT_OK);
   assert_string_equal(d.as.client, "c2");

@@ -63,8 +63,8 @@ static void what_follows_a_quote_is_read_again(void **state) {
 
 static void any_mixture_of_opaque_parts_and_parameters_is_told_apart(void **state) {
   (void)state;
-  static const char *const parts[] = {"'?'",     "'a''?'",    "\"?\"",  "E'\\'?'", "$$ ? $$", "$t$?$$?$t$",
-                                      "/* ? */", "/*/*?*/*/", "-- ?\n", "12",      "name",    "+",
+  static const char *const parts[] = {"'?'",     "'a''?'",    "\"?\"",  "E'\\'?' +", "$$ ? $$", "$t$?$$?$t$",
+                                      "/* ? */", "/*/*?*/*/", "-- ?\n", "12",        "name",    "+",
                                       "::int",   "( ",        "'\\'",   "$1a"};
   rng r = rng_start("pg_sql");
   for (int n = 0; n < 20000; n++) {

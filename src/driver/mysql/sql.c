@@ -1,0 +1,59 @@
+/* What must be known of a statement before MySQL or MariaDB sees it: its kind, and what it leaves. */
+#include "driver/lex.h"
+#include "driver/mysql/conn.h"
+
+const lex_dialect mysql_dialect = {
+    .strings = "'\"",
+    .names = "`",
+    .backslashes = true,
+    .hash_comments = true,
+    .dashes_and_blank = true,
+    .executable = true,
+};
+
+/* A temporary table's coming and going commits nothing. */
+static bool is_temporary(lex ahead) {
+  static const char *const between[] = {"or", "replace", NULL};
+  lex_token t;
+  do {
+    t = lex_next(&ahead);
+  } while (lex_is_any(t, between));
+  return lex_is(t, "temporary");
+}
+
+statement_kind mysqldb_kind(const char *sql, size_t size) {
+  static const char *const changes[] = {"insert", "replace", "update", "delete", NULL};
+  static const char *const tables[] = {"create", "drop", NULL};
+  static const char *const commits[] = {"alter",  "rename", "truncate", "grant",     "revoke", "optimize",
+                                        "repair", "flush",  "install",  "uninstall", "cache",  NULL};
+  static const char *const stays[] = {"use", "lock", "unlock", "xa", "handler", NULL};
+  lex l = lex_of(&mysql_dialect, sql, size);
+  lex_token t = lex_first(&l, ";(");
+  if (!t.kind) return STATEMENT_EMPTY;
+  if (lex_is_any(t, changes)) return STATEMENT_CHANGES;
+  if (lex_is(t, "call")) return STATEMENT_CALLS;
+  if (lex_is_any(t, tables)) return is_temporary(l) ? STATEMENT_OTHER : STATEMENT_COMMITS;
+  if (lex_is(t, "load")) return lex_is(lex_next(&l), "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
+  if (lex_is_any(t, commits)) return STATEMENT_COMMITS;
+  return lex_is_any(t, stays) ? STATEMENT_STAYS : STATEMENT_OTHER;
+}
+
+/* A user's variable (@name, not @@name), or a lock by name. An executable comment may hide anything: whether it runs,
+ * and so where the next string begins, depends on the server's version. */
+static bool names_what_stays(lex *l, lex_token t) {
+  for (; t.kind; t = lex_next(l)) {
+    if (lex_is(t, "get_lock")) return true;
+    if (!lex_is_char(t, '@')) continue;
+    if (l->at == l->end || *l->at != '@') return true;
+    lex_next(l);
+  }
+  return l->saw_executable;
+}
+
+/* The server says most of what functions and triggers leave (after_success), but nothing of procedures that fail. */
+bool mysqldb_leaves(const char *sql, size_t size) {
+  static const char *const commands[] = {"set", "prepare", "deallocate", "call", NULL};
+  lex l = lex_of(&mysql_dialect, sql, size);
+  lex_token t = lex_first(&l, ";(");
+  return lex_is_any(t, commands) || (lex_is(t, "create") && is_temporary(l)) || names_what_stays(&l, t);
+}

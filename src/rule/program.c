@@ -1,0 +1,49 @@
+/* The texts that a host has run, kept so that another host can be made of them. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "rule/host_inner.h"
+#include "rule/standard.h"
+
+char *host_path(rule_host *h, const char *path) {
+  return arena_printf(&h->source->arena, "%s%s", path[0] == '/' ? "" : h->source->folder, path);
+}
+
+bool host_keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size) {
+  host_program *p = h->program;
+  host_text kept = {arena_strdup(&p->arena, name), module ? arena_strdup(&p->arena, module) : NULL, text, size, false};
+  bool fine =
+      kept.name && (!module || kept.module) && base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts);
+  if (fine)
+    p->texts[p->count++] = kept;
+  else
+    base_free(text);
+  return fine;
+}
+
+bool host_keep_standard(rule_host *h, const rule_standard_file *f) {
+  host_program *p = h->program;
+  if (!base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
+  p->texts[p->count++] = (host_text){f->path, NULL, f->text, f->size, true};
+  return true;
+}
+
+void host_program_free(host_program *p) {
+  if (!p) return;
+  for (size_t i = 0; i < p->count; i++) {
+    char *text;
+    memcpy(&text, &p->texts[i].text, sizeof text);
+    if (!p->texts[i].standard) base_free(text);
+  }
+  base_free(p->texts);
+  arena_free(&p->arena);
+  base_free(p);
+}
+
+const host_text *host_module(const rule_host *h, const char *name) {
+  for (size_t i = 0; i < h->program->count; i++) {
+    const host_text *t = &h->program->texts[i];
+    if (t->module && strcmp(t->module, name) == 0) return t;
+  }
+  return NULL;
+}

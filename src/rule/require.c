@@ -1,0 +1,86 @@
+/* For: require, which finds modules in the rules folders alone and runs each once. */
+#include <lauxlib.h>
+#include <string.h>
+
+#include "base/read.h"
+#include "rule/host_inner.h"
+#include "rule/sandbox_inner.h"
+
+#define MODULES "shunt.modules"
+
+static bool module_name(const char *name) {
+  bool letter = false;
+  for (const char *c = name; *c; c++) {
+    bool plain =
+        (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-';
+    if (!plain && !(*c == '.' && letter)) return false;
+    letter = plain;
+  }
+  return letter;
+}
+
+/* Reads the module's text from the first rules folder that has it. */
+static const host_text *read_module(lua_State *L, rule_host *h, const char *name) {
+  for (size_t i = 0; !h->cloning && i < h->what->npaths; i++) {
+    arena *a = &h->source->arena;
+    char *shown = arena_printf(a, "%s/%s.lua", h->what->paths[i], name);
+    if (!shown) sandbox_raise_memory(L);
+    for (char *c = shown + strlen(shown) - strlen(name) - 4; *c && strcmp(c, ".lua") != 0; c++)
+      if (*c == '.') *c = '/';
+    char *path = host_path(h, shown);
+    char *text = NULL;
+    size_t size = 0;
+    const char *why;
+    if (!path) sandbox_raise_memory(L);
+    read_result result = read_whole(path, HOST_FILE_BYTES, &text, &size, &why);
+    if (result == READ_ABSENT) continue;
+    if (result != READ_DONE) luaL_error(L, "the module file %s can't be read: %s", path, why);
+    if (!host_keep_text(h, shown, name, text, size)) sandbox_raise_memory(L);
+    return &h->program->texts[h->program->count - 1];
+  }
+  luaL_error(L, "there is no module '%s' in the rules folders: a module is a .lua file under one of them", name);
+  return NULL;
+}
+
+/* Leaves the module's chunk on the stack. */
+static void push_module(lua_State *L, rule_host *h, const char *name) {
+  const host_text *t = host_module(h, name);
+  if (!t) t = read_module(L, h, name);
+  const char *chunk = lua_pushfstring(L, "@%s", t->name);
+  if (sandbox_load(h->sb, chunk, t->text, t->size) != LUA_OK) lua_error(L);
+  lua_remove(L, -2);
+}
+
+/* Modules under the rules path alone, run once. */
+static int require(lua_State *L) {
+  rule_host *h = host_of(L);
+  const char *name = luaL_checkstring(L, 1);
+  lua_settop(L, 1);
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
+  if (lua_getfield(L, 2, name) != LUA_TNIL) {
+    if (lua_touserdata(L, -1) == h)
+      return luaL_error(L, "module '%s' requires itself, or could not be loaded before", name);
+    return 1;
+  }
+  if (!h->loading)
+    return luaL_error(L, "require '%s' belongs at the top of a rule file: nothing is loaded when a rule is asked",
+                      name);
+  if (!module_name(name))
+    return luaL_error(L, "'%s' is no module's name: letters, digits, _ and -, in parts joined by dots", name);
+  lua_pushlightuserdata(L, h); /* stands there while the module runs */
+  lua_setfield(L, 2, name);
+  push_module(L, h, name);
+  lua_call(L, 0, 1);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushboolean(L, true);
+  }
+  lua_pushvalue(L, -1);
+  lua_setfield(L, 2, name);
+  return 1;
+}
+
+void host_open_require(lua_State *L, rule_host *h) {
+  lua_pushcfunction(L, require);
+  sandbox_define(h->sb, "require");
+}

@@ -1,0 +1,50 @@
+/* The lexer sees what MariaDB sees, on the server of SHUNT_TEST_MYSQL; and what a statement leaves. */
+#include "driver/mysql/conn.h"
+#include "unit/driver/mysql/server.h"
+#include "unit/driver/soup.h"
+
+enum { STATEMENTS = 4000 };
+
+static void the_server_finds_as_many_parameters(void **state) {
+  server *d = the_server(state);
+  rng r = rng_start("lex mysql");
+  size_t taken = 0, with_params = 0;
+  for (int n = 0; n < STATEMENTS; n++) {
+    char sql[512];
+    soup_statement(&r, CAT_MYSQL, sql, sizeof sql);
+    MYSQL_STMT *stmt = mysql_stmt_init(mysql_of(d->conn)->db);
+    assert_non_null(stmt);
+    bool fine = mysql_stmt_prepare(stmt, sql, (unsigned long)strlen(sql)) == 0;
+    size_t count = soup_params(CAT_MYSQL, sql), found = fine ? mysql_stmt_param_count(stmt) : 0;
+    if (fine && found != count) fail_msg("%zu parameters, and not %zu in: %s", count, found, sql);
+    taken += fine;
+    with_params += fine && count;
+    mysql_stmt_close(stmt);
+  }
+  assert_true(taken > STATEMENTS / 20 && with_params > STATEMENTS / 40);
+}
+
+static void assert_leaves(const char *sql, bool leaves) {
+  if (mysqldb_leaves(sql, strlen(sql)) != leaves) fail_msg("%s", sql);
+}
+
+static void what_is_hidden_in_comments_is_seen(void **state) {
+  (void)state;
+  assert_leaves("SELECT 1 /*! , @leak := 2 */", true);
+  assert_leaves("SELECT 1 /*M! , get_lock('a', 1) */", true);
+  assert_leaves("SELECT 1 /*!99999 ' */, @leak := 2 /* ' */", true);
+  assert_leaves("SELECT 1--@leak", true);
+  assert_leaves("SELECT 1-- @leak", false);
+  assert_leaves("SELECT 1 # @leak", false);
+  assert_leaves("SELECT 1 /* @leak */, '@leak', \"\\\"@leak\", `@leak`, @@version", false);
+  assert_int_equal(mysqldb_kind("/*! ALTER */ TABLE a", 20), STATEMENT_COMMITS);
+  assert_int_equal(mysqldb_kind(" -- nothing\n;", 13), STATEMENT_EMPTY);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(the_server_finds_as_many_parameters),
+      cmocka_unit_test(what_is_hidden_in_comments_is_seen),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
