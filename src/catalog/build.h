@@ -48,7 +48,10 @@ bool build_relations(builder *b, cat_model *model, const node *relations);
 bool build_rules(builder *b);
 bool build_jobs(builder *b); /* after the clients */
 
-/* The path in n, relative to the file that names it, as this process can open it. NULL when out of memory. */
+/* A relative path is relative to the file that names it. The folder of that file: "", or the text that goes in front of
+ * the path. NULL when out of memory. */
+const char *build_folder(builder *b, const node *n);
+/* The path in n, as this process can open it. NULL when out of memory. */
 const char *build_path(builder *b, const node *n);
 
 /* Values by key: the default where absent, null, or of another type (which the schema has told). */

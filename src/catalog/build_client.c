@@ -92,21 +92,6 @@ static void forget_unset(node *body, const char *app_config) {
 
 /* ---- the structs ---- */
 
-/* A relative path is relative to the file that names it: "", or what goes in front of it. */
-static const char *folder_of(builder *b, const node *n) {
-  const char *slash = n->at.file ? strrchr(n->at.file, '/') : NULL;
-  /* rule files are named as the app config sees them, YAML files as this process does */
-  const char *folder = n->at.column == 0 && n->at.file && n->at.file[0] != '/' ? b->source->folder : "";
-  return arena_printf(b->a, "%s%.*s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file);
-}
-
-const char *build_path(builder *b, const node *n) {
-  const char *path = n->value.as.bytes;
-  if (path[0] == '/' || !*path) return path;
-  const char *folder = folder_of(b, n);
-  return folder ? arena_printf(b->a, "%s%s", folder, path) : NULL;
-}
-
 static bool fill_sqlite3(builder *b, cat_client *client, const node *connection, bool broken) {
   const node *filename = build_get(connection, "filename");
   SCHEMA_FILL(&schema_sqlite3, connection, cat_client, client);
@@ -141,7 +126,7 @@ static bool fill_options(builder *b, cat_client *client, const node *connection)
   for (size_t i = 0; i < connection->count; i++) {
     const node_entry *e = &connection->entries[i];
     if (node_is_null(e->value) || e->value->kind != NODE_VALUE) continue;
-    const char *value = spelled(b, e->value), *folder = folder_of(b, e->value);
+    const char *value = spelled(b, e->value), *folder = build_folder(b, e->value);
     if (!value || !folder) return false;
     folders[client->noptions] = folder;
     options[client->noptions++] = (cat_option){e->key, value, e->value->secret || cat_secret_key(e->key)};
