@@ -21,7 +21,7 @@ static bool add_folder(generation *g, const char *path) {
   return folder != NULL;
 }
 
-/* The app config's and that of each path of rules. */
+/* The folder of the app config, and the folder of each path of rules. */
 static bool note_folders(generation *g, const char *path, const char *folder, const config_rules *rules) {
   g->folders = arena_array(&g->arena, const char *, rules->npaths + 1);
   bool ok = g->folders && add_folder(g, path);
@@ -35,7 +35,7 @@ static bool note_folders(generation *g, const char *path, const char *folder, co
 
 /* ---- loading ---- */
 
-/* Reads configuration and rules into a catalog and the host of its functions. Mistakes go to found. */
+/* Reads configuration and rules into a catalog and a rule host for its functions. Adds mistakes to found. */
 static shunt_status load(generation *g, const char *path, const char *env, problems *found, rule_host **host,
                          route_settings *remembering, shunt_error *err) {
   catalog_source source;
@@ -63,8 +63,8 @@ static shunt_status load(generation *g, const char *path, const char *env, probl
                     .standard = settings->standard_rules,
                     .strict = settings->strict_isolation};
   rule_host_load(*host, &what, &source, found);
-  status = catalog_build(&source, found,
-                         &g->catalog); /* also where there are mistakes already: to tell all of them at once */
+  status =
+      catalog_build(&source, found, &g->catalog); /* even after mistakes, so that all of them are reported at once */
   if (found->count || found->out_of_memory) return problems_status(found, err);
   return status ? error_memory(err) : SHUNT_OK;
 }

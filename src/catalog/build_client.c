@@ -12,9 +12,9 @@ typedef struct cloner {
   builder *b;
   const build_things *clients;
   const char *default_client; /* or NULL */
-  node **whole;               /* of each client: its original's keys with its own on top */
+  node **whole;               /* of each client: the keys of its original, with its own on top */
   state *states;
-  bool *broken; /* what it lacks may be what its original would have had */
+  bool *broken; /* its original is missing, so its own missing keys are not reported */
   size_t *way;
 } cloner;
 
@@ -31,7 +31,7 @@ static size_t original_of(const cloner *c, size_t i) {
 static void tell_missing(const cloner *c, size_t i, const map *names) {
   const build_thing *t = &c->clients->list[i];
   const node *clone = node_get(t->body, "clone");
-  /* a default client that is missing or unknown has been told */
+  /* a missing or unknown default client is reported by find_default */
   if (strcmp(clone->value.as.bytes, CATALOG_DEFAULT) != 0)
     build_not_found(c->b, clone, t->at, "client", t->name, "clone", "client", names);
 }
@@ -55,7 +55,7 @@ static bool finish(cloner *c, size_t i, size_t original, bool broken) {
   return c->whole[i] != NULL;
 }
 
-/* Walks from clone to original until one is known, then back. No recursion: a chain may be as long as there are
+/* Walks from clone to original until it meets a finished client, then back. No recursion: a chain may contain all
  * clients. */
 static bool resolve(cloner *c, size_t i, const map *names) {
   size_t length = 0;
@@ -77,8 +77,8 @@ static bool resolve(cloner *c, size_t i, const map *names) {
   return true;
 }
 
-/* What an overlay unset is unset by now: the client's base and original show again. A null in the app config itself
- * means that the client is to have neither's. */
+/* Removes the nulls of overlays: they have unset the key, so base and original apply again. A null in the app config
+ * itself stays: it unsets the key of base and original too. */
 static void forget_unset(node *body, const char *app_config) {
   size_t kept = 0;
   for (size_t i = 0; i < body->count; i++) {
@@ -98,11 +98,11 @@ static bool fill_sqlite3(builder *b, cat_client *client, const node *connection,
   if (client->create && client->read_only) {
     const node *create = node_get(connection, "create");
     report(b->p, SHUNT_E_CONFIG, create->at.line ? create->at : client->at,
-           "the connection of a sqlite3 client is either readonly or makes its file (create), not both");
+           "connection: readonly and create exclude each other; remove one of them");
   }
   if (!broken && build_misses(connection, &schema_sqlite3, "filename"))
-    report(b->p, SHUNT_E_CONFIG, client->at,
-           "the client '%s' has no filename: sqlite3 wants connection: {filename: FILE}", client->name);
+    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no filename: add connection: {filename: FILE}",
+           client->name);
   const char *name = client->filename;
   if (!name || strcmp(name, ":memory:") == 0 || strncmp(name, "file:", 5) == 0) return true;
   client->filename = build_path(b, filename);
@@ -149,11 +149,12 @@ static bool fill_client(builder *b, cat_client *client, const node *body, bool b
   SCHEMA_FILL(&schema_client, body, cat_client, client);
   check_pool(b, client, build_get(body, "pool"));
   if (!broken && build_misses(body, &schema_client, "engine"))
-    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: it is sqlite3, pg or mysql", client->name);
+    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: add engine: sqlite3, pg or mysql",
+           client->name);
   for (cat_engine e = 0; e < CAT_NENGINES; e++)
     if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
   if (connection && schema_is_empty(connection)) connection = NULL;
-  if (connection && connection->kind != NODE_MAP) return true; /* the schema has told */
+  if (connection && connection->kind != NODE_MAP) return true; /* schema_check reports it */
   if (connection && options) schema_check(b->p, connection, options, "connection", false);
   if (options && cat_engine_of(client->engine)->file) return fill_sqlite3(b, client, connection, broken);
   return fill_options(b, client, connection);
@@ -163,7 +164,7 @@ static bool usable_name(builder *b, const build_thing *t) {
   static const char *const reserved[] = {CATALOG_DEFAULT, CATALOG_INHERIT, CATALOG_INITIAL, CATALOG_AUTO};
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
     if (strcmp(t->name, reserved[i]) != 0) continue;
-    report(b->p, SHUNT_E_CONFIG, t->at, "no client can be called '%s': that word has a meaning of its own", t->name);
+    report(b->p, SHUNT_E_CONFIG, t->at, "a client can't be called '%s': the word is reserved", t->name);
     return false;
   }
   return build_name(b, "client", t->name, t->at, "*");
@@ -173,7 +174,7 @@ static bool usable_name(builder *b, const build_thing *t) {
 
 static bool name_clients(builder *b, const build_things *things) {
   catalog *c = b->c;
-  c->clients = arena_array(b->a, cat_client *, things->count + 1); /* one more: the queue's own */
+  c->clients = arena_array(b->a, cat_client *, things->count + 1); /* one more: the file of the job queues */
   if (!c->clients) return false;
   for (size_t i = 0; i < things->count; i++) {
     const build_thing *t = &things->list[i];
@@ -192,7 +193,7 @@ static bool name_clients(builder *b, const build_things *things) {
   return true;
 }
 
-/* Whether a section is misspelled or no map, which the schema has told. */
+/* Whether a section is misspelled or not a map. schema_check reports that. */
 static bool is_hidden(const node *from, const schema *s, const char *key) {
   const node *section = build_get(from, key);
   return section ? section->kind != NODE_MAP : schema_misspells(from, s, key);

@@ -3,8 +3,7 @@
 #include "catalog/build.h"
 #include "catalog/report.h"
 
-/* A file beside the app config, which is not there before something is pushed. It is none of the clients that a rule, a
- * session or a command can name. */
+/* A file beside the app config, made at the first push. No rule, session or command can name this client. */
 static bool use_own_file(builder *b) {
   catalog *c = b->c;
   cat_client *client = arena_new(b->a, cat_client);
@@ -30,7 +29,7 @@ static void use_client(builder *b, const node *name) {
   if (!client) {
     if (!b->clients_hidden) build_not_found(b, name, name->at, "jobs", NULL, "client", "client", &b->c->client_names);
   } else if (!cat_engine_of(client->engine)->queue) {
-    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a %s client; jobs are kept on sqlite3 or pg",
+    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a %s client; jobs are stored on sqlite3 or pg",
            client->name, cat_engine_name(client->engine));
   } else if (client->read_only || client->replica) {
     report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is %s, and jobs are written", client->name,

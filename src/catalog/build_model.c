@@ -17,12 +17,13 @@ static void fill_model(builder *b, cat_model *model, const node *body) {
     build_not_found(b, client, model->at, "model", model->name, "client", "client", &b->c->client_names);
 }
 
-/* Of a model that stands in the config alone: a table makes it one, without it's a slip of the pen. */
+/* Whether a model that only the config knows is meant: with a table it is a model, without a table it is a misspelt
+ * name. */
 static bool is_meant(builder *b, const build_thing *t, const map *declared) {
   if (t->declared || !build_misses(t->body, &schema_model, "table")) return true;
   suggest near;
   const char *hint = build_near(b, t->name, declared, &near);
-  report(b->p, SHUNT_E_CONFIG, t->at, "the model '%s' is declared in no rule file and has no table here%s", t->name,
+  report(b->p, SHUNT_E_CONFIG, t->at, "no rule file declares the model '%s', and it has no table here%s", t->name,
          hint);
   return false;
 }

@@ -41,7 +41,7 @@ int build_function(const node *from, const char *key) {
 
 const char *build_folder(builder *b, const node *n) {
   const char *slash = n->at.file ? strrchr(n->at.file, '/') : NULL;
-  /* rule files are named as the app config sees them, YAML files as this process does */
+  /* the names of rule files are relative to the app config's folder, those of YAML files to the working folder */
   const char *folder = n->at.column == 0 && n->at.file && n->at.file[0] != '/' ? b->source->folder : "";
   return arena_printf(b->a, "%s%.*s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file);
 }
@@ -70,7 +70,7 @@ void build_not_found(builder *b, const node *n, place at, const char *what, cons
   char subject[160];
   if (names == &b->c->client_names && b->clients_hidden) return;
   bool yaml = n->at.column > 0;
-  /* what came out of ${} may be a secret, and even a near name would tell of it */
+  /* a value from ${} may be secret, and a near name would reveal a part of it */
   const char *hint = n->raw || n->secret || !node_is_text(n) ? "" : build_near(b, n->value.as.bytes, names, &near);
   if (name)
     snprintf(subject, sizeof subject, "%s '%s'", what, name);
@@ -90,7 +90,7 @@ bool build_name(builder *b, const char *what, const char *name, place at, const 
   if (*name == 0)
     report(b->p, SHUNT_E_CONFIG, at, "a %s needs a name", what);
   else
-    report(b->p, SHUNT_E_CONFIG, at, "the name of the %s '%s' must not hold a '%c'", what, name, *bad);
+    report(b->p, SHUNT_E_CONFIG, at, "the name of the %s '%s' must not contain a '%c'", what, name, *bad);
   return false;
 }
 
@@ -111,7 +111,7 @@ static bool add_declaration(builder *b, const char *what, const cat_declaration 
   }
   build_thing *thing = &out->list[out->count++];
   *thing = (build_thing){d->name, d->body, d->at, true, d->standard};
-  if (d->body->kind != NODE_MAP) { /* a table of Lua without entries, or a mistake that was told */
+  if (d->body->kind != NODE_MAP) { /* an empty table of Lua, or a mistake that schema_check reports */
     thing->body = node_map(b->a, d->at);
     if (!thing->body) return false;
   }
@@ -121,7 +121,7 @@ static bool add_declaration(builder *b, const char *what, const cat_declaration 
 static bool add_configured(builder *b, const node_entry *e, build_things *out) {
   build_thing *thing = map_get(&out->names, e->key);
   node *body = e->value;
-  if (body->kind != NODE_MAP && !node_is_null(body)) return true; /* the schema has told */
+  if (body->kind != NODE_MAP && !node_is_null(body)) return true; /* schema_check reports it */
   if (thing) {
     thing->body = node_is_null(body) ? NULL : overlay_on(b->a, thing->body, body);
     return thing->body || node_is_null(body);

@@ -157,9 +157,9 @@ static bool is_one_of(const char *text, const char *const *list, size_t count) {
 bool cat_secret_key(const char *key) {
   static const char *const parts[] = {"password", "passwd", "passphrase", "passwort", "secret", "token", "credential"};
   static const char *const wholes[] = {"pass", "pw", "pwd"};
-  /* names a column or a lookup, not a cryptographic key */
+  /* these name columns, not cryptographic keys */
   static const char *const harmless[] = {"key", "primarykey", "foreignkey", "throughkey"};
-  char plain[128]; /* api_key, api-key, apiKey and API.KEY are one */
+  char plain[128]; /* api_key, api-key, apiKey and API.KEY are the same */
   size_t size = 0;
   for (; *key && size + 1 < sizeof plain; key++)
     if (*key != '_' && *key != '-' && *key != '.' && *key != ' ') plain[size++] = ascii_lower(*key);

@@ -33,7 +33,7 @@ node *node_function(arena *a, place at, int function) {
   return n;
 }
 
-/* The arena takes back nothing, so that growing by doubling leaves at most as much behind as is in use. */
+/* An arena frees nothing, so growing by doubling wastes at most as much as is in use. */
 static void *grown(arena *a, void *old, size_t count, size_t *capacity, size_t element_bytes) {
   if (count < *capacity) return old;
   size_t room = *capacity ? *capacity * 2 : 4;

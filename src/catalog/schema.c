@@ -55,7 +55,7 @@ static suggest nearest_key(const schema *s, const char *key) {
 
 bool schema_misspells(const node *n, const schema *s, const char *key) {
   for (size_t i = 0; n && n->kind == NODE_MAP && i < n->count; i++) {
-    if (schema_field_of(s, n->entries[i].key)) continue; /* the search is for unknown keys alone: it is slow */
+    if (schema_field_of(s, n->entries[i].key)) continue; /* only unknown keys: the search for near names is slow */
     suggest near = nearest_key(s, n->entries[i].key);
     if (near.best && strcmp(near.best, key) == 0) return true;
   }
@@ -64,7 +64,7 @@ bool schema_misspells(const node *n, const schema *s, const char *key) {
 
 /* ---- values ---- */
 
-/* A plain number or boolean in place of text is a matter of quotes, and so is the reverse. */
+/* Often the quotes are the mistake: a number without quotes where text is expected, or the reverse. */
 static const char *hint_for(const checker *c, const schema_field *f, const node *n, suggest *near) {
   int64_t ignored;
   bool text = node_is_text(n), wants_text = f->type == SCHEMA_TEXT || f->type == SCHEMA_NAME ||
@@ -105,7 +105,7 @@ static void check_scalar(const checker *c, const schema *s, const schema_field *
   bool text = f->type == SCHEMA_TEXT || f->type == SCHEMA_NAME || f->type == SCHEMA_TEXT_OR_FUNCTION;
   if (schema_read(s, f, n, &ignored)) return;
   if (text && node_is_text(n) && strlen(n->value.as.bytes) != n->value.size)
-    report(c->p, SHUNT_E_CONFIG, n->at, "%s holds a NUL character", spell(at, &t));
+    report(c->p, SHUNT_E_CONFIG, n->at, "%s contains a NUL character", spell(at, &t));
   else if (text && node_is_text(n) && n->value.size == 0)
     report(c->p, SHUNT_E_CONFIG, n->at, "%s is empty: give it a value, or leave it out", spell(at, &t));
   else
@@ -208,9 +208,10 @@ static void check_map(const checker *c, const node *n, const schema *s, const pa
     const node_entry *e = &n->entries[i];
     const schema_field *f = schema_field_of(s, e->key);
     path here = {at, e->key};
-    /* the rule host has already left out what is declared for another environment */
+    /* the rule host has applied env: it left out declarations for other environments */
     bool is_env = c->lua && !at->up && strcmp(e->key, "env") == 0;
-    bool unset = s->engine && node_is_null(e->value); /* a key of another engine, from database.base maybe */
+    bool unset =
+        s->engine && node_is_null(e->value); /* null unsets a key of another engine, perhaps from database.base */
     if (!f && !is_env && !unset)
       unknown_key(c, e, s, at);
     else if (f && !node_is_null(e->value) && (!s->spelled || e->value->kind == NODE_VALUE))

@@ -12,7 +12,7 @@
 
 typedef enum schema_type {
   SCHEMA_TEXT,
-  SCHEMA_NAME,  /* text that is not empty */
+  SCHEMA_NAME,  /* text, not empty */
   SCHEMA_TEXTS, /* a text or a list of them */
   SCHEMA_BOOLEAN,
   SCHEMA_INTEGER,
@@ -23,18 +23,18 @@ typedef enum schema_type {
   SCHEMA_SCALARS,  /* a map of scalars */
   SCHEMA_FREE,     /* any map */
   SCHEMA_ANY,
-  SCHEMA_MAP,   /* with the keys of `of` */
-  SCHEMA_NAMED, /* a map of names to maps with the keys of `of` */
-  SCHEMA_MAPS,  /* a list of maps with the keys of `of` */
+  SCHEMA_MAP,   /* its keys: the rows of `of` */
+  SCHEMA_NAMED, /* a map from names to such maps */
+  SCHEMA_MAPS,  /* a list of such maps */
   SCHEMA_FUNCTION,
   SCHEMA_TEXT_OR_FUNCTION /* in YAML text */
 } schema_type;
 
 /* What a reload does with a setting that has changed. */
 typedef enum schema_reload {
-  SCHEMA_NEXT,  /* it holds in the new generation */
+  SCHEMA_NEXT,  /* it takes effect in the new generation */
   SCHEMA_POOLS, /* the client gets new pools, and its old ones are drained */
-  SCHEMA_WORKER /* it holds for workers that are opened from then on */
+  SCHEMA_WORKER /* it takes effect for workers opened later */
 } schema_reload;
 
 /* The C type of the struct's member that holds the value. */
@@ -44,7 +44,7 @@ typedef struct schema schema;
 
 typedef struct schema_field {
   const char *key;
-  const char *alias; /* another name for the same, or NULL */
+  const char *alias; /* another name of the key, or NULL */
   schema_type type;
   int64_t least, most;      /* of an integer, number, duration or size. No bounds unless least < most */
   int64_t bare_ms;          /* of a duration: the unit of a bare number; 0: it must have a unit */
@@ -52,19 +52,20 @@ typedef struct schema_field {
   const char *const *words; /* ends in NULL */
   const schema *of;
   const char *fallback; /* the default, as YAML; NULL: see `unset` */
-  const char *unset;    /* in words: what holds without the key, where that is no value of it; NULL: nothing */
+  const char
+      *unset; /* in words: what holds without the key, if there is no fallback: "required", "the name"; NULL: nothing */
   schema_reload reload;
   schema_slot slot;
   size_t offset;
-  const char *sentence; /* what it is for; NULL: not a setting of the configuration */
+  const char *sentence; /* its purpose; NULL: not a setting of the configuration */
   const char *see;      /* for the manual: a link to more; or NULL */
 } schema_field;
 
 struct schema {
-  const schema_field *fields; /* ends with one that has no key */
-  const char *record;         /* the struct that it fills, by the name of its type; NULL: none */
-  const char *engine;         /* whose connection it describes; NULL: of none */
-  bool spelled;               /* values count as they are spelled: "5" and 5 are the same, and "" is no value */
+  const schema_field *fields; /* ends with a row without a key */
+  const char *record;         /* the name of the struct type that it fills; NULL: it fills nothing */
+  const char *engine;         /* of a connection: its engine; otherwise NULL */
+  bool spelled;               /* values are compared as text: "5" and 5 are the same, and "" is the same as no value */
   bool loose;                 /* case, - and _ in names and words make no difference */
 };
 
@@ -78,30 +79,30 @@ struct schema {
       const char *: SLOT_TEXT),                                                                                        \
   .offset = offsetof(record, member)
 
-/* Checks a map against a schema, null being allowed everywhere. label says what the map is ("model 'user'"), "" for the
- * whole config. With lua, functions and `env` are allowed too where they make sense. Status of the mistakes: CONFIG. */
+/* Checks a map against a schema. Null is allowed everywhere. label names the map in messages ("model 'user'"); "" for
+ * the whole config. With lua, functions and `env` are allowed too. Status of the mistakes: CONFIG. */
 void schema_check(problems *p, const node *n, const schema *s, const char *label, bool lua);
 
-/* The row of a key, NULL where there is none. */
+/* The row of a key; NULL if the key is unknown. */
 const schema_field *schema_field_of(const schema *s, const char *key);
 
-/* Whether the map has an unknown key that may well have been meant to be this one: that it is missing need not be told
- * then. */
+/* Whether the map has an unknown key that is close to this one. Then the unknown key is the mistake, and the missing
+ * key is not reported as well. */
 bool schema_misspells(const node *n, const schema *s, const char *key);
 
-/* Fills a struct of that type from the map: every member that has a row, with its default where the key is absent, null
- * or wrong. Maps that fill the same struct are filled too. */
+/* Fills a struct of that type from the map: every member that has a row. A member gets its default if the key is
+ * absent, null or wrong. Includes the rows of maps in the map that fill the same struct. */
 #define SCHEMA_FILL(s, from, type, into) schema_fill((s), (from), #type, (type *){into})
 void schema_fill(const schema *s, const node *from, const char *record, void *into);
 
-/* Whether all members are equal whose change needs new pools. */
+/* Whether the members whose change needs new pools (SCHEMA_POOLS) are equal. */
 #define SCHEMA_SAME_POOLS(s, type, a, b) schema_same_pools((s), #type, (const type *){a}, (const type *){b})
 bool schema_same_pools(const schema *s, const char *record, const void *a, const void *b);
 
 /* Adds what a setting takes: "an integer from 1 to 32767", "sqlite3, pg or mysql". */
 void schema_expected(const schema_field *f, buf *b);
 
-/* A list or map of Lua without entries is both. */
+/* Whether it is a list or map without entries: in Lua, these are the same. */
 bool schema_is_empty(const node *n);
 
 #endif

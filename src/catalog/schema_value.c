@@ -1,4 +1,4 @@
-/* What a setting's value is in C, and what a setting takes, in words. */
+/* Values of settings: reading them, storing them into structs, and describing in words which values a setting takes. */
 #include <assert.h>
 #include <math.h>
 #include <string.h>
@@ -214,7 +214,7 @@ bool schema_same_pools(const schema *s, const char *record, const void *a, const
 
 /* ---- in words ---- */
 
-/* In the greatest unit that needs no fraction. */
+/* In the largest unit that gives a whole number. */
 static void put_amount(buf *b, schema_type type, int64_t amount) {
   static const struct {
     const char *name;

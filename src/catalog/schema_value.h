@@ -6,10 +6,10 @@
 
 #include "catalog/schema.h"
 
-/* The value in the terms of the row's type: a word's position, a duration in ms, a size in bytes. False where the node
- * is absent, of another type, or out of bounds. */
+/* The value in the units of the row's type: the position of a word, a duration in ms, a size in bytes. False if the
+ * node is absent, of another type, or out of bounds. */
 bool schema_read(const schema *s, const schema_field *f, const node *n, shunt_value *out);
-/* The same from a text, as a default is written. */
+/* The same from text. */
 bool schema_read_text(const schema *s, const schema_field *f, const char *text, shunt_value *out);
 bool schema_has_bounds(const schema_field *f);
 /* loose: case, - and _ make no difference. */

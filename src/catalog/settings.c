@@ -1,7 +1,8 @@
-/* The settings, one row each: key, what it takes, its default, where the value lies, what a reload does with a change,
- * and one sentence. A new setting of a section that is here is one row and one member of the struct that it fills;
- * nothing else has to know it but the code that uses it. The sentences are those of the manual: each begins with a
- * capital letter and ends with a full stop. */
+/* The settings, one row each: key, type and bounds, default, place in a struct, effect of a reload, and one sentence
+ * for the manual. A new setting is one row here and one member of the struct that it fills; the code that uses it reads
+ * the member. The idea is from PgBouncer (CfKey) and Redis (standardConfig). A row holds no function: a check that
+ * needs more than one value is code in build_*.c, where the other values are. Not here: an offset written by hand.
+ * SCHEMA_AT takes offset and type from the member, so a row can't disagree with its struct. */
 #include "catalog/settings.h"
 
 #include <string.h>
@@ -54,7 +55,7 @@ static const schema_field pool_rows[] = {
     END};
 static const schema pool = {pool_rows, .record = "cat_client"};
 
-/* clone comes first: database.base has all rows but that. */
+/* clone comes first: database.base has the other rows. */
 static const schema_field client_rows[] = {
     {"clone", NAME, POOLS,
      SAYS("A client, or `default`: start from the settings of that client. This client's own settings win.")},
@@ -140,7 +141,7 @@ static const schema_field expect_rows[] = {{"client", NAME, SAYS("The client.")}
                                            END};
 static const schema expect = {.fields = expect_rows};
 
-/* By the kind of a request's field. */
+/* By the kind of the request's field. */
 #define TYPE_MODEL NAME, SAYS("A model.")
 #define TYPE_RELATION NAME, SAYS("A relation, MODEL.RELATION.")
 #define TYPE_CLIENT NAME, SAYS("A client.")
@@ -149,7 +150,7 @@ static const schema expect = {.fields = expect_rows};
 #define TYPE_LEVEL INTEGER(0, INT64_MAX), SAYS("A level.")
 #define TYPE_VALUES .type = SCHEMA_SCALARS, SAYS("Names and values.")
 #define OPTION(kind, id, member, name, option) {option, TYPE_##kind},
-static const schema_field selftest_rows[] = {SHUNT_REQUEST_MAP(OPTION) /* the fields of a request, and the session's */
+static const schema_field selftest_rows[] = {SHUNT_REQUEST_MAP(OPTION) /* the fields of a request */
                                              {"instance", TEXT, SAYS("The instance of the session.")},
                                              {"attrs", .type = SCHEMA_SCALARS, SAYS("The attributes of the session.")},
                                              {"expect", MAP(&expect), SAYS("The decision that the rules must give.")},

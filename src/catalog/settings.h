@@ -16,7 +16,7 @@ extern const schema schema_sqlite3;  /* connection, by engine. This one fills ca
 extern const schema schema_pg;
 extern const schema schema_mysql;
 
-/* The rows of `connection` for an engine, NULL for a word that is no engine. The names end with a NULL. */
+/* The rows of `connection` for an engine; NULL for an unknown engine. settings_engines ends with NULL. */
 const schema *settings_of_connection(const char *engine);
 extern const char *const settings_engines[];
 

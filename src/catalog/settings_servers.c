@@ -1,6 +1,6 @@
-/* The options of a connection to a server, one row each: libpq's (up to PostgreSQL 18) and those of src/driver/mysql.
- * The driver reads them when it connects; the rows find a misspelt one, or a value that it would refuse, before that.
- * A test compares the rows with the options that libpq knows. */
+/* The options of a connection to a server, one row each: libpq's (up to PostgreSQL 18) and those of src/driver/mysql. A
+ * driver reads the options when it connects. The rows find a misspelt option, or a value that the driver would refuse,
+ * when the application is opened. A test compares the rows with libpq's list. */
 #include "catalog/settings.h"
 
 #define BOUNDS(from, to) .least = (from), .most = (to)

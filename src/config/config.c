@@ -49,7 +49,7 @@ static const char *overlay_path(arena *a, const char *path, const char *env) {
 
 /* ---- the files ---- */
 
-/* *root is NULL where the file is not there and need not be. */
+/* *root is NULL if the file does not exist and `must_be` is false. */
 static shunt_status read_file(const job *j, const char *path, bool must_be, node **root) {
   char *text = NULL;
   const char *why;
@@ -72,7 +72,7 @@ static shunt_status read_overlay(const job *j, node **root) {
   *root = NULL;
   if (!is_env_name(env)) {
     report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0},
-           "'%.64s' can't name an environment: letters, digits, _ and - can", env);
+           "'%.64s' is not the name of an environment: use letters, digits, _ and -", env);
     return SHUNT_E_CONFIG;
   }
   const char *path = overlay_path(j->a, j->path, env);
@@ -83,12 +83,12 @@ static shunt_status read_overlay(const job *j, node **root) {
   suggest_try(&near, "dev");
   suggest_try(&near, "test");
   suggest_try(&near, "prod");
-  report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0}, "the environment '%s' needs its file %s, which is not there%s",
+  report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0}, "the environment '%s' needs its file %s, which does not exist%s",
          env, path, suggest_text(&near));
   return SHUNT_E_CONFIG;
 }
 
-/* Where one of the two can't be read, the mistakes in the other are told all the same. */
+/* If one of the files can't be read, the mistakes in the other are still reported. */
 static shunt_status read_both(const job *j) {
   node *base = NULL, *overlay = NULL;
   shunt_status first = read_file(j, j->path, true, &base);
@@ -118,7 +118,7 @@ static bool set_paths(const job *j, config_rules *rules) {
     places[rules->npaths++] = items[i]->at;
   }
   if (node_is_null(path)) {
-    /* the usual folder, where there is one */
+    /* the usual folder, if it exists */
     const char *usual = file_beside(j->a, j->path, "rules");
     if (!usual) return false;
     paths[0] = "rules";

@@ -1,5 +1,5 @@
-/* All settings with their defaults, as a YAML file that means the same as an empty one: a row with a default is a line,
- * and every other row is a comment. */
+/* All settings with their defaults, as a YAML file that means the same as an empty file: a row with a default is a
+ * line, and every other row is a comment. Below a name that the user chooses, everything is a comment. */
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +11,7 @@ enum { WIDTH = 100, LIVE = -1, STEP = 2 };
 
 typedef struct writer {
   buf out;
-  int commented; /* the column of the # that begins each line; LIVE: none does */
+  int commented; /* the column of the # that begins each line; LIVE: lines are not comments */
 } writer;
 
 static void begin_line(writer *w, int indent) {
@@ -50,7 +50,7 @@ static void write_about(writer *w, int indent, const schema_field *f) {
   buf_free(&about);
 }
 
-/* Whether a map has a line that is no comment. */
+/* Whether a map has a line that is not a comment. */
 static bool is_live(const schema *s) {
   for (const schema_field *f = s->fields; f->key; f++)
     if (f->fallback || (f->type == SCHEMA_MAP && is_live(f->of))) return true;

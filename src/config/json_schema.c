@@ -1,7 +1,7 @@
-/* A JSON Schema (draft-07) of the app config, for editors. It refuses unknown keys and wrong types, as the check does,
- * as far as one file shows them: the keys of a `connection` are known where its client names an engine. Null, which
- * unsets, is allowed everywhere, and so is ${…} in place of a value, because it is filled in later. Nothing is
- * required, so that the schema fits overlays too. */
+/* A JSON Schema (draft-07) of the app config, for editors. Like the check it refuses unknown keys and wrong types, as
+ * far as one file shows them: the keys of a `connection` are known only if its client names an engine. Null, which
+ * unsets, is allowed everywhere, and so is ${…} in place of a value, because it is filled in later. No key is required,
+ * so that the schema fits overlays too. Bounds of durations and sizes are missing: JSON Schema can't express them. */
 #include "base/buf.h"
 #include "catalog/settings.h"
 #include "config/config.h"
@@ -37,7 +37,7 @@ static void put_bounds(buf *b, const schema_field *f) {
   if (f->most != INT64_MAX) buf_printf(b, ",\"maximum\":%lld", (long long)(f->most / unit));
 }
 
-/* Words in any spelling that means the same; "" is no value. */
+/* Words in every spelling with the same meaning; "" is the same as no value. */
 static void put_loose_words(buf *b, const char *const *words) {
   buf_puts(b, "{\"type\":\"string\",\"pattern\":\"^$|\\\\$\\\\{");
   for (; *words; words++) {

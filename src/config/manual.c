@@ -5,7 +5,7 @@
 #include "catalog/settings.h"
 #include "config/config.h"
 
-/* Where a row stands, from the outermost key on. */
+/* The path of a row, from the outermost key on. */
 typedef struct path {
   const struct path *up;
   const char *key;
@@ -38,8 +38,8 @@ static void put_row(buf *b, const schema_field *f, const path *at) {
 
 static void put_rows(buf *b, const schema *s, const path *up);
 
-/* A section has no row of its own. The keys of database.base are those of a client, and models and requests have
- * chapters of their own. */
+/* A section has no row. The keys of database.base are the keys of a client. Models and the requests of a self-test have
+ * their own chapters. */
 static void put_setting(buf *b, const schema_field *f, const path *up) {
   path at = {up, f->key}, named = {&at, "NAME"};
   bool section = f->type == SCHEMA_MAP && !schema_field_of(f->of, "engine");

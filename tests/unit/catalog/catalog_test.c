@@ -8,7 +8,8 @@
   "  base: {pool: {max: 4, idleTimeout: 9s}}\n"                                                                        \
   "  clients:\n"                                                                                                       \
   "    main: {engine: sqlite3, connection: {filename: main.db, busyTimeout: 1s, create: true}, pool: {max: 2}}\n"      \
-  "    pg: {engine: pg, role: replica, connection: {host: h, password: p, url: 'pg://u:p@h', application_name: true}}\n"
+  "    pg: {engine: pg, role: replica, connection: {host: h, password: p, url: 'pg://u:p@h', application_name: "       \
+  "true}}\n"
 
 static void begin(app *a, const char *more) {
   app_begin(a);
@@ -284,15 +285,14 @@ static void tells_mistakes_in_declarations(void **state) {
        "rules.lua:20:0: client 'x': clone names the client 'mian', which is not defined; did you mean 'main'?\n",
        SHUNT_E_NOT_FOUND},
       {"datasource", "x", "{engine: sqlite3, connection: []}",
-       "rules.lua:20:0: the client 'x' has no filename: sqlite3 wants connection: {filename: FILE}\n", SHUNT_E_CONFIG},
+       "rules.lua:20:0: the client 'x' has no filename: add connection: {filename: FILE}\n", SHUNT_E_CONFIG},
       {"instance", "x", "{isolate: true, isolateClient: gp, id: 4}",
        "rules.lua:20:0: instance 'x': isolateClient names the client 'gp', which is not defined; did you mean 'pg'?\n",
        SHUNT_E_NOT_FOUND},
       {"instance", "x", "{id: fn 1}", "rules.lua:20:0: instance 'x'.id takes an integer, not a function\n",
        SHUNT_E_CONFIG},
-      {"model", "x.y", "{}", "rules.lua:20:0: the name of the model 'x.y' must not hold a '.'\n", SHUNT_E_CONFIG},
-      {"model", "x", "{table: 5}", "rules.lua:20:0: model 'x'.table takes text or a function, not 5\n",
-       SHUNT_E_CONFIG},
+      {"model", "x.y", "{}", "rules.lua:20:0: the name of the model 'x.y' must not contain a '.'\n", SHUNT_E_CONFIG},
+      {"model", "x", "{table: 5}", "rules.lua:20:0: model 'x'.table takes text or a function, not 5\n", SHUNT_E_CONFIG},
       {"model", "x", "{client: maim}",
        "rules.lua:20:0: model 'x': client names the client 'maim', which is not defined; did you mean 'main'?\n",
        SHUNT_E_NOT_FOUND},

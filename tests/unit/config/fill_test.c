@@ -212,7 +212,7 @@ static void bounds_what_aliases_make(void **state) {
                 "g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n");
   assert_int_equal(a.read, SHUNT_E_CONFIG);
   assert_int_equal(a.problems.count, 1);
-  assert_string_equal(a.problems.list[0].message, "the aliases up to here stand for too much");
+  assert_string_equal(a.problems.list[0].message, "the aliases up to here make too many nodes");
   app_end(&a);
 }
 

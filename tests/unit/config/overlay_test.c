@@ -143,9 +143,9 @@ static void wants_the_overlay_of_a_name_of_its_own(void **state) {
   (void)state;
   app a;
   open_with(&a, NULL, "prd");
-  assert_string_equal(a.told,
-                      "app.yaml:0:0: the environment 'prd' needs its file app.prd.yaml, which is not there; did "
-                      "you mean 'prod'?\n");
+  assert_string_equal(
+      a.told,
+      "app.yaml:0:0: the environment 'prd' needs its file app.prd.yaml, which does not exist; did you mean 'prod'?\n");
   app_end(&a);
   open_with(&a, NULL, "prod");
   assert_string_equal(a.told, "");
@@ -163,7 +163,8 @@ static void refuses_an_environment_that_is_a_path(void **state) {
   (void)state;
   app a;
   open_with(&a, NULL, "../prod");
-  assert_string_equal(a.told, "app.yaml:0:0: '../prod' can't name an environment: letters, digits, _ and - can\n");
+  assert_string_equal(a.told,
+                      "app.yaml:0:0: '../prod' is not the name of an environment: use letters, digits, _ and -\n");
   app_end(&a);
 }
 
