@@ -185,6 +185,7 @@ typedef struct cat_settings {
   int64_t remember;                               /* most decisions in the cache */
   double audit;                                   /* the share of cached decisions that is decided again, to compare */
   int64_t lease_ms;                               /* of a job */
+  int64_t slow_statement_ms, slow_rule_ms;        /* from this duration on, an event reports it; 0: never */
 } cat_settings;
 
 /* Where jobs are stored and declared. */

@@ -188,6 +188,14 @@ static const schema_field jobs_rows[] = {
     END};
 static const schema jobs = {jobs_rows, .record = "cat_settings"};
 
+static const schema_field events_rows[] = {
+    {"slowStatement", DURATION, IS("1s"), AT(cat_settings, slow_statement_ms),
+     SAYS("A statement that takes this long causes the event statement.slow; 0s: none does.")},
+    {"slowRule", DURATION, IS("10ms"), AT(cat_settings, slow_rule_ms),
+     SAYS("A rule that takes this long causes the event rule.slow; 0s: none does.")},
+    END};
+static const schema events = {events_rows, .record = "cat_settings"};
+
 static const schema_field config_rows[] = {
     {"database", MAP(&schema_database), SAYS("The datasources.")},
     {"instance", MAP(&instance_section), SAYS("The tenants.")},
@@ -196,6 +204,7 @@ static const schema_field config_rows[] = {
      SEE("[Rule files](rules.md#rule-files)")},
     {"rules", MAP(&rules), SAYS("The routing rules and the limits of their sandbox.")},
     {"jobs", MAP(&jobs), SAYS("The job queues.")},
+    {"events", MAP(&events), SAYS("What is reported as slow.")},
     {"watch", BOOLEAN, IS("false"), AT(cat_settings, watch),
      SAYS("Reload automatically when the app config or a rule file changes."), SEE("[Reloading](#reloading)")},
     END};

@@ -1,6 +1,5 @@
 #include "query/load.h"
 
-#include "base/clock.h"
 #include "query/statement.h"
 #include "query/transaction.h"
 
@@ -37,7 +36,7 @@ static shunt_status on_connection(shunt_session *s, driver_conn *conn, const loa
   const char **names = names_of(s, l, width), *sql;
   shunt_value *row = arena_array(&s->call, shunt_value, l->ncolumns + 1);
   if (!names || !row) return error_memory(err);
-  e->started_ns = s->observer ? clock_monotonic_ns() : 0;
+  execution_start(s, e);
   shunt_status status = conn->engine->load_begin(conn, l->a->table->name, names, width, &sql, err);
   if (status || !sql) return status;
   e->sent = true;
