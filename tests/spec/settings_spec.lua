@@ -94,7 +94,7 @@ describe("an option of a connection that is misspelt or wrong", function()
     end
   end
 
-  it("is none where the driver takes it", function()
+  it("is not reported if the driver takes it", function()
     for _, case in ipairs {
       { "pg", 'port: "5432,5433", host: "a,b", connect_timeout: 500ms, tcp_user_timeout: 5000, keepalives: 0' },
       { "pg", 'user: "", port: "${SHUNT_TEST_PORT:-5432}", sslmode: "${SHUNT_TEST_MODE:-}"' },

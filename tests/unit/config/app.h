@@ -1,5 +1,5 @@
 /* For: an application of a few texts in a folder of its own, read and built, with its problems as one text.
- * Owner: whoever calls app_begin calls app_end, which takes the folder away again.
+ * Owner: the test; each app_begin needs an app_end, which deletes the folder.
  * Use: app a; app_begin(&a); app_file(&a, "app.yaml", "…"); app_open(&a, "prod"); …a.catalog…; app_end(&a); */
 #ifndef TESTS_UNIT_CONFIG_APP_H
 #define TESTS_UNIT_CONFIG_APP_H

@@ -65,7 +65,7 @@ static const mistake mistakes[] = {
      "app.yaml:5:41: database.clients.b.pool.idleTimeout takes a duration, not 0; write it as 500ms, 5s, 2m or 1h\n"},
     {"a queue that is not there", GOOD "jobs: {client: b}\n",
      "app.yaml:2:16: jobs: client names the client 'b', which is not defined; did you mean 'a'?\n"},
-    {"a queue on an engine that has none", CLIENT("    b: {engine: mysql}\njobs: {client: b}\n"),
+    {"job queues on an engine without them", CLIENT("    b: {engine: mysql}\njobs: {client: b}\n"),
      "app.yaml:6:16: jobs.client: 'b' is a mysql client; jobs are stored on sqlite3 or pg\n"},
     {"a queue that can't be written", CLIENT("    b: {engine: pg, role: replica}\njobs: {client: b}\n"),
      "app.yaml:6:16: jobs.client: 'b' is a replica, and jobs are written\n"},

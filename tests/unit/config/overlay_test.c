@@ -32,7 +32,7 @@ static const char *filename_of(const app *a, const char *client) {
 static void leaves_the_app_config_alone_in_another_environment(void **state) {
   (void)state;
   app a;
-  open_with(&a, "database: {defaultClient: nobody}\n", "dev");
+  open_with(&a, "database: {defaultClient: unknown}\n", "dev");
   assert_string_equal(a.told, "");
   assert_string_equal(a.catalog->default_client, "main");
   assert_string_equal(a.catalog->env, "dev");
@@ -78,7 +78,7 @@ static void unsets_with_null(void **state) {
   assert_string_equal(a.told, "");
   const cat_client *main = catalog_client(a.catalog, "main");
   assert_int_equal(main->busy_timeout_ms, 5000);
-  assert_int_equal(main->pool.max, 4); /* that of the base */
+  assert_int_equal(main->pool.max, 4); /* from database.base */
   assert_int_equal(node_get(catalog_instance(a.catalog, "iso")->config, "a")->count, 1);
   app_end(&a);
 }
