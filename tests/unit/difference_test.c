@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "app/difference.h"
-#include "query/session.h" /* to come to the route */
 #include "route/route_inner.h"
+#include "session/session.h" /* to come to the route */
 #include "unit/faults.h"
 #include "unit/files.h"
 
