@@ -52,8 +52,7 @@ typedef struct schema_field {
   const char *const *words; /* ends in NULL */
   const schema *of;
   const char *fallback; /* the default, as YAML; NULL: see `unset` */
-  const char
-      *unset; /* in words: what holds without the key, if there is no fallback: "required", "the name"; NULL: nothing */
+  const char *unset;    /* in words: what holds without the key, if there is no fallback: "required"; or NULL */
   schema_reload reload;
   schema_slot slot;
   size_t offset;

@@ -9,10 +9,10 @@
 
 static bool holds_nul(const node *n) { return strlen(n->value.as.bytes) != n->value.size; }
 
-bool schema_has_bounds(const schema_field *f) { return f->least < f->most; }
+static bool has_bounds(const schema_field *f) { return f->least < f->most; }
 
 static bool in_bounds(const schema_field *f, int64_t value) {
-  return !schema_has_bounds(f) || (value >= f->least && value <= f->most);
+  return !has_bounds(f) || (value >= f->least && value <= f->most);
 }
 
 bool schema_same_name(const char *a, const char *b, bool loose) {
@@ -50,7 +50,8 @@ static bool read_integers(const schema_field *f, const char *text, int64_t *out)
 
 static bool read_duration(const schema_field *f, const char *text, int64_t *ms) {
   if (cat_parse_duration_ms(text, ms)) return true;
-  if (!f->bare_ms || !read_whole_number(text, strlen(text), ms) || *ms > INT64_MAX / f->bare_ms) return false;
+  if (!f->bare_ms || !read_whole_number(text, strlen(text), ms)) return false;
+  if (*ms > INT64_MAX / f->bare_ms || *ms < -(INT64_MAX / f->bare_ms)) return false;
   *ms *= f->bare_ms;
   return true;
 }
@@ -106,7 +107,7 @@ static bool read_number(const schema_field *f, const node *n, shunt_value *out) 
   if (!whole && !(n->value.type == SHUNT_FLOAT && isfinite(n->value.as.number))) return false;
   double number = whole ? (double)n->value.as.integer : n->value.as.number;
   *out = shunt_float(number);
-  return !schema_has_bounds(f) || (number >= (double)f->least && number <= (double)f->most);
+  return !has_bounds(f) || (number >= (double)f->least && number <= (double)f->most);
 }
 
 bool schema_read(const schema *s, const schema_field *f, const node *n, shunt_value *out) {
@@ -261,7 +262,7 @@ void schema_expected(const schema_field *f, buf *b) {
   }
   buf_puts(b, names[f->type]);
   if (f->bare_ms) buf_puts(b, f->bare_ms == 1 ? " or a number of milliseconds" : " or a number of seconds");
-  if (!schema_has_bounds(f)) return;
+  if (!has_bounds(f)) return;
   bool open = f->most == INT64_MAX;
   buf_puts(b, open ? " of " : " from ");
   put_amount(b, f->type, f->least);

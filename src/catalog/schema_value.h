@@ -11,7 +11,6 @@
 bool schema_read(const schema *s, const schema_field *f, const node *n, shunt_value *out);
 /* The same from text. */
 bool schema_read_text(const schema *s, const schema_field *f, const char *text, shunt_value *out);
-bool schema_has_bounds(const schema_field *f);
 /* loose: case, - and _ make no difference. */
 bool schema_same_name(const char *a, const char *b, bool loose);
 

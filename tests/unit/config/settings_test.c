@@ -61,6 +61,7 @@ static size_t check_rows(const schema *s) {
     assert_int_equal(has_rows, f->of != NULL);
     assert_int_equal(f->type == SCHEMA_WORD, f->words != NULL);
     if (f->slot) assert_non_null(s->record);
+    if (f->slot == SLOT_INT && f->type == SCHEMA_INTEGER) assert_true(f->least < f->most && f->most <= INT32_MAX);
     count += 1 + (has_rows ? check_rows(f->of) : 0);
   }
   return count;
