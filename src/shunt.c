@@ -9,6 +9,7 @@
 #include "app/generation.h"
 #include "base/alloc.h"
 #include "base/error.h"
+#include "base/event.h"
 #include "base/watch.h"
 #include "catalog/describe.h"
 #include "config/config.h"
@@ -23,6 +24,7 @@ struct shunt_app {
   void (*reloaded)(void *ud, const shunt_error *failure);
   void *reloaded_ud;
   pthread_mutex_t lock; /* of newest, and of taking a share of it */
+  event_sink *events;
   handles handles;
   differences differences;
   generation *newest;
@@ -76,8 +78,8 @@ static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *
 /* Under the lock of reloading. */
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
-  shunt_status status =
-      generation_new(&(generation_source){app->path, app->env, app->newest, &app->differences}, options, &g, err);
+  shunt_status status = generation_new(
+      &(generation_source){app->path, app->env, app->newest, &app->differences, app->events}, options, &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
   if (status)
@@ -85,6 +87,16 @@ static shunt_status load_next(shunt_app *app, const shunt_options *options, shun
   else
     publish(app, g);
   return status;
+}
+
+static shunt_value text_or_null(const char *text) { return event_text(text[0] ? text : NULL); }
+
+static void report_reload(shunt_app *app, shunt_status status, const shunt_error *why) {
+  if (status)
+    events_emit(app->events, SHUNT_EVENT_RELOAD_REFUSED, {"file", text_or_null(why->file)},
+                {"line", why->line ? shunt_integer(why->line) : shunt_null()}, EVENT_ERROR(why));
+  else
+    events_emit(app->events, SHUNT_EVENT_RELOAD_DONE, {"generation", shunt_integer((int64_t)shunt_generation(app))});
 }
 
 /* Folders that are new are watched before they are read: where that fails, they may be filled later. */
@@ -96,6 +108,7 @@ static void changed(void *ud) {
   app->watched.status = status;
   shunt_error failure = app->watched;
   pthread_mutex_unlock(&app->reloading);
+  report_reload(app, status, &failure);
   if (app->reloaded) app->reloaded(app->reloaded_ud, status ? &failure : NULL);
 }
 
@@ -110,7 +123,10 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
   app->reloaded = options ? options->reloaded : NULL;
   app->reloaded_ud = options ? options->reloaded_ud : NULL;
-  if (handles_init(&app->handles) && app->path && (app->env || !env)) return app;
+  app->events = events_new();
+  if (app->events && options && options->event)
+    events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
+  if (handles_init(&app->handles) && app->events && app->path && (app->env || !env)) return app;
   shunt_close(app);
   return NULL;
 }
@@ -128,20 +144,25 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
 }
 
 shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err) {
+  shunt_error own; /* events report it, too */
+  if (!err) err = &own;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = load_next(app, options, err);
   pthread_mutex_unlock(&app->reloading);
+  report_reload(app, status, err);
   return status;
 }
 
 void shunt_close(shunt_app *app) {
   if (!app) return;
+  if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
   watch_free(app->watch);
   generation_drop(app->newest);
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
   handles_end(&app->handles);
   differences_end(&app->differences);
+  events_free(app->events);
   base_free(app->path);
   base_free(app->env);
   base_free(app);
@@ -186,6 +207,10 @@ void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *
   generation *g = take_newest(app);
   pools_each(g->pools, each, ud);
   generation_drop(g);
+}
+
+void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event), void *ud) {
+  events_set(app->events, least, fn, ud);
 }
 
 /* ---- statistics ---- */
@@ -280,6 +305,7 @@ static session_home home_in(shunt_app *app, generation *g) {
                         .route = g->route,
                         .pools = g->pools,
                         .handles = &app->handles,
+                        .events = app->events,
                         .things = &g->things,
                         .app = app,
                         .generation = g,

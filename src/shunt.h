@@ -144,6 +144,7 @@ typedef struct shunt_session shunt_session;
 typedef struct shunt_rows shunt_rows;
 typedef struct shunt_tx shunt_tx;
 typedef struct shunt_decision shunt_decision;
+typedef struct shunt_event shunt_event;
 
 /* An audit (`rules.audit`) found that the rules no longer give the decision in the cache. Both decisions have a trace.
  */
@@ -169,6 +170,11 @@ typedef struct shunt_options {
    * may use the app, but not close it. May be NULL. shunt_reload ignores it. */
   void (*reloaded)(void *ud, const shunt_error *failure);
   void *reloaded_ud;
+  /* As shunt_events sets it, but before the app is opened, so that it gets the events of opening, too. May be NULL.
+   * shunt_reload ignores it. */
+  void (*event)(void *ud, const shunt_event *event);
+  void *event_ud;
+  int event_least; /* a shunt_severity */
 } shunt_options;
 
 /* Reads the app config at path, its overlay and its rules. It opens no connection. On failure err holds the first
@@ -196,6 +202,85 @@ SHUNT_API uint64_t shunt_generation(const shunt_app *app);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err);
 /* The merged configuration as YAML. Free it with shunt_free. Secrets are ********. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err);
+
+/* ---- events ---- */
+
+/* What happens on its own, between the calls of the host or inside of them: a connection breaks, a worker loses a
+ * lease, a reload is refused. A host sets one callback per app and gets each event once. */
+
+#define SHUNT_SEVERITY_MAP(X)                                                                                          \
+  X(DEBUG, "debug")     /* all is well, and it happens often */                                                        \
+  X(INFO, "info")       /* something has changed */                                                                    \
+  X(WARNING, "warning") /* it may pass by itself */                                                                    \
+  X(ERROR, "error")     /* somebody should look */
+
+typedef enum shunt_severity {
+#define SHUNT_SEVERITY_ENUM(severity, name) SHUNT_##severity,
+  SHUNT_SEVERITY_MAP(SHUNT_SEVERITY_ENUM)
+#undef SHUNT_SEVERITY_ENUM
+} shunt_severity;
+
+/* The kinds of events, each with its severity, its name and its text. {x} stands for the value of the field x; a part
+ * in brackets is left out if the event does not have the field. An event may have more fields than its text names; the
+ * manual lists all of them. */
+#define SHUNT_EVENT_MAP(X)                                                                                             \
+  X(CONNECTION_OPENED, DEBUG, "connection.opened", "client '{client}', level {level}: connection {open} was opened")   \
+  X(CONNECTION_CLOSED, DEBUG, "connection.closed", "client '{client}', level {level}: closed a connection: {reason}")  \
+  X(CONNECTION_FAILED, WARNING, "connection.failed", "client '{client}', level {level}: can't connect: {message}")     \
+  X(CIRCUIT_OPENED, ERROR, "circuit.opened",                                                                           \
+    "client '{client}': {failures} attempts to connect have failed in a row; calls fail at once now: {message}")       \
+  X(CIRCUIT_CLOSED, INFO, "circuit.closed", "client '{client}': connected again")                                      \
+  X(STATEMENT_SLOW, WARNING, "statement.slow",                                                                         \
+    "client '{client}', level {level}: a statement took {duration_ms} ms[ (instance '{instance}')]: {sql}")            \
+  X(RULE_SLOW, WARNING, "rule.slow", "{source}: rule '{rule}' took {duration_ms} ms[ (model '{model}')]")              \
+  X(RELOAD_DONE, INFO, "reload.done", "generation {generation} is loaded")                                             \
+  X(RELOAD_REFUSED, ERROR, "reload.refused", "nothing was loaded: [{file}:{line}: ]{message}")                         \
+  X(LEASE_RENEWED, DEBUG, "lease.renewed", "job '{job}' ({id}): the lease was renewed")                                \
+  X(LEASE_FAILED, WARNING, "lease.failed", "job '{job}' ({id}): the lease was not renewed: {message}")                 \
+  X(LEASE_LOST, ERROR, "lease.lost", "job '{job}' ({id}): the lease is lost; another worker may have run the job")     \
+  X(JOB_FAILED, WARNING, "job.failed", "job '{job}' ({id}): attempt {attempt} failed: {message}")                      \
+  X(JOB_DEAD, ERROR, "job.dead", "job '{job}' ({id}): attempt {attempt} failed, and it was the last: {message}")       \
+  X(LISTENER_LOST, WARNING, "listener.lost", "client '{client}': the worker is not notified of new jobs: {message}")   \
+  X(LISTENER_RECONNECTED, INFO, "listener.reconnected", "client '{client}': the worker is notified of new jobs again") \
+  X(EVENTS_DROPPED, WARNING, "events.dropped", "{count} events were dropped: the callbacks of app:on are too slow")
+
+typedef enum shunt_event_kind {
+#define SHUNT_EVENT_ENUM(kind, severity, name, text) SHUNT_EVENT_##kind,
+  SHUNT_EVENT_MAP(SHUNT_EVENT_ENUM)
+#undef SHUNT_EVENT_ENUM
+} shunt_event_kind;
+
+/* Valid during the callback. No field holds a secret: no password of the configuration, no value of a parameter, no
+ * literal of a statement. */
+struct shunt_event {
+  shunt_event_kind kind;
+  shunt_severity severity;
+  int64_t time_ms; /* since 1970 */
+  const shunt_field *fields;
+  size_t nfields;
+};
+
+/* "connection.opened"; static. */
+SHUNT_API const char *shunt_event_name(shunt_event_kind kind);
+/* "warning"; static. */
+SHUNT_API const char *shunt_severity_name(shunt_severity severity);
+/* The value of a field; NULL if the event does not have it. */
+SHUNT_API const shunt_value *shunt_event_field(const shunt_event *event, const char *name);
+/* Writes the event as one line for people, without its time and name, and cuts it to the room (1 or more), which holds
+ * the NUL as well. Returns text. */
+SHUNT_API const char *shunt_event_text(const shunt_event *event, char *text, size_t room);
+
+/* Sets the callback for the events of this severity and above; it replaces the one before. fn NULL: none. When this
+ * function returns, the callback before is not running and is not called any more; shunt_close begins with that, too.
+ * Any thread, but not the callback.
+ *
+ * fn is called on the thread on which the event happens: a thread of the host inside of a call, the thread of the
+ * watch, or the threads of a worker; so it may run on several threads at once. No lock of a pool is held meanwhile, but
+ * a session, a worker or a reload may be in the middle of its work. So fn should return soon, and may call nothing of
+ * the library but shunt_event_*, shunt_severity_name, shunt_status_name, shunt_generation, shunt_pools and
+ * shunt_waits. */
+SHUNT_API void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event),
+                            void *ud);
 
 /* ---- connection pools ---- */
 

@@ -100,10 +100,11 @@ static shunt_status fill(generation *g, const generation_source *from, problems 
   status = route_new(g->catalog, host, g->number, &remembering, &g->route, err);
   if (status) return status;
   route_on_difference(g->route, differences_note, from->differences);
+  route_set_events(g->route, from->events);
   route_selftest(g->route, node_get(node_get(g->catalog->merged, "rules"), "selftest"), found);
   status = problems_status(found, err);
   if (!status && from->before) status = route_prepare_like(g->route, from->before->route, err);
-  if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, &g->pools, err);
+  if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, from->events, &g->pools, err);
   if (!status) route_set_load(g->route, load_of, g->pools);
   return status;
 }

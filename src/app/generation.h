@@ -29,6 +29,7 @@ typedef struct generation_source {
   const char *path, *env;   /* as shunt_open takes them */
   const generation *before; /* whose pools live on where their settings are the same; NULL: this is the first one */
   differences *differences; /* told of those that audits find */
+  event_sink *events;
 } generation_source;
 
 /* Reads and checks everything, and asks the rules' selftest. Errors: those of shunt_open. */

@@ -141,6 +141,8 @@ bool build_join(builder *b, const char *what, const cat_declarations *declared, 
 
 /* ---- the whole ---- */
 
+enum { SLOW_STATEMENT_MS = 1000, SLOW_RULE_MS = 10 };
+
 static bool fill(builder *b) {
   catalog *c = b->c;
   const node *config = b->source->config;
@@ -149,6 +151,9 @@ static bool fill(builder *b) {
   c->merged = config;
   const char *isolation = build_text(node_get(config, "instance"), "isolation", "loose");
   c->strict_isolation = strcmp(isolation, "strict") == 0;
+  const node *events = node_get(config, "events");
+  c->slow = (cat_slow){.statement_ms = build_duration_ms(events, "slowStatement", SLOW_STATEMENT_MS),
+                       .rule_ms = build_duration_ms(events, "slowRule", SLOW_RULE_MS)};
   return build_clients(b) && build_jobs(b) && build_instances(b) && build_models(b) && build_rules(b);
 }
 

@@ -184,6 +184,11 @@ typedef struct cat_jobs {
   int64_t lease_ms;
 } cat_jobs;
 
+/* From when on an event is due; 0: never. */
+typedef struct cat_slow {
+  int64_t statement_ms, rule_ms;
+} cat_slow;
+
 /* What a handle may be of. */
 typedef enum cat_kind { CAT_KIND_MODEL, CAT_KIND_RELATION, CAT_KIND_INSTANCE, CAT_KIND_CLIENT, CAT_NKINDS } cat_kind;
 
@@ -206,6 +211,7 @@ typedef struct catalog {
   cat_rule **rules; /* in load order */
   size_t nrules;
   cat_jobs jobs;
+  cat_slow slow;
   map client_names;
   map instance_names;
   map model_names;

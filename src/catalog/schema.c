@@ -156,11 +156,16 @@ static const schema_field jobs_fields[] = {{"client", NAME, NULL, NULL, 0},
                                            {NULL, ANY, NULL, NULL, 0}};
 static const schema jobs = {jobs_fields};
 
+static const schema_field events_fields[] = {
+    {"slowStatement", DURATION, NULL, NULL, 0}, {"slowRule", DURATION, NULL, NULL, 0}, {NULL, ANY, NULL, NULL, 0}};
+static const schema events = {events_fields};
+
 static const schema_field config_fields[] = {{"database", MAP, &schema_database, NULL, 0},
                                              {"instance", MAP, &instance, NULL, 0},
                                              {"models", NAMED, &schema_model, NULL, 0},
                                              {"rules", MAP, &rules, NULL, 0},
                                              {"jobs", MAP, &jobs, NULL, 0},
+                                             {"events", MAP, &events, NULL, 0},
                                              {"watch", BOOLEAN, NULL, NULL, 0},
                                              {NULL, ANY, NULL, NULL, 0}};
 const schema schema_config = {config_fields};

@@ -33,6 +33,7 @@ const shunt_job_info *shunt_job_of(const shunt_job *job) { return &job->info; }
 shunt_session *shunt_job_session(shunt_job *job) { return job->session; }
 
 static shunt_status lost(const shunt_job *job, shunt_error *err) {
+  events_emit(worker_events(job->worker), SHUNT_EVENT_LEASE_LOST, WORKER_JOB_FIELDS(job->info.name, job->info.id));
   return error_set(
       err, SHUNT_E_CONFLICT,
       "job '%s' (%lld) was claimed by another worker, or purged: its lease ran out while this one ran it; what "
@@ -187,13 +188,21 @@ static bool is_vain(const shunt_error *why) {
   return why->status == SHUNT_E_CONFLICT && !why->engine_code && !why->sqlstate[0];
 }
 
+static void report_failed(const shunt_job *job, const shunt_error *why, bool dead) {
+  events_emit(worker_events(job->worker), dead ? SHUNT_EVENT_JOB_DEAD : SHUNT_EVENT_JOB_FAILED,
+              WORKER_JOB_FIELDS(job->info.name, job->info.id), {"queue", event_text(job->info.queue)},
+              {"attempt", shunt_integer(job->info.attempt)}, EVENT_ERROR(why));
+}
+
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
   char *text;
   shunt_status status = failure_write(why, &text, err);
   if (status) return status;
   if (job->session) propagation_end_all(job->session); /* it may have locked the queue */
-  status = fail(job, text, job->failures >= job->retry || (job->awaited && is_vain(why)), err);
+  const bool dead = job->failures >= job->retry || (job->awaited && is_vain(why));
+  status = fail(job, text, dead, err);
   base_free(text);
+  if (!status) report_failed(job, why, dead);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,22 +20,29 @@ static const int64_t LISTEN_AGAIN_NS = 5000000000;
 
 typedef struct lease {
   int64_t id, claim;
+  char job[128]; /* its name, for events */
 } lease;
+
+static lease lease_of(const shunt_job *job) {
+  lease l = {.id = job->info.id, .claim = job->claim};
+  snprintf(l.job, sizeof l.job, "%s", job->info.name);
+  return l;
+}
 
 /* *out is NULL where nothing runs, or when out of memory: the next time is soon enough. */
 static size_t held(shunt_worker *w, lease **out) {
   size_t n = 0;
   pthread_mutex_lock(&w->lock);
   *out = w->nrunning ? base_alloc(w->nrunning * sizeof **out) : NULL;
-  for (const shunt_job *job = w->running; job && *out; job = job->next) (*out)[n++] = (lease){job->info.id, job->claim};
+  for (const shunt_job *job = w->running; job && *out; job = job->next) (*out)[n++] = lease_of(job);
   pthread_mutex_unlock(&w->lock);
   return n;
 }
 
 /* A row that is locked is being ended. */
-static shunt_status renew(const shunt_worker *w, const lease *l) {
+static shunt_status renew(const shunt_worker *w, const lease *l, int64_t *renewed, shunt_error *err) {
   job_store store;
-  shunt_status status = store_enter(&store, w->renewing, 0, NULL);
+  shunt_status status = store_enter(&store, w->renewing, 0, err);
   if (status) return status;
   sql_puts(store.sql, "UPDATE shunt_jobs SET due_at = ");
   store_put_later(&store, w->lease_ms);
@@ -45,14 +53,25 @@ static shunt_status renew(const shunt_worker *w, const lease *l) {
   sql_puts(store.sql, " AND j.state = 'running'");
   sql_puts(store.sql, store.dialect->locked);
   sql_puts(store.sql, ")");
-  return store_run_sql(&store, NULL, NULL);
+  return store_run_sql(&store, NULL, renewed);
+}
+
+static bool renew_one(const shunt_worker *w, const lease *l) {
+  shunt_error why;
+  int64_t renewed = 0;
+  shunt_status status = renew(w, l, &renewed, &why);
+  if (status)
+    events_emit(worker_events(w), SHUNT_EVENT_LEASE_FAILED, WORKER_JOB_FIELDS(l->job, l->id), EVENT_ERROR(&why));
+  else if (renewed)
+    events_emit(worker_events(w), SHUNT_EVENT_LEASE_RENEWED, WORKER_JOB_FIELDS(l->job, l->id));
+  return !status;
 }
 
 /* What fails is tried again the next time; a lease that is lost, its job will be told of. */
 static void renew_all(shunt_worker *w) {
   lease *leases;
   size_t n = held(w, &leases);
-  for (size_t i = 0; i < n && renew(w, &leases[i]) == SHUNT_OK; i++) continue;
+  for (size_t i = 0; i < n && renew_one(w, &leases[i]); i++) continue;
   base_free(leases);
 }
 
@@ -61,15 +80,34 @@ static void renew_all(shunt_worker *w) {
 typedef struct ear {
   listener *listener;
   int64_t again_ns; /* when it is tried again */
+  bool lost;        /* it was reported, and is until it is connected again */
 } ear;
 
+/* Once, however often it is tried. */
+static void report_lost(const shunt_worker *w, ear *e, const char *client, const shunt_error *why) {
+  if (!e->lost)
+    events_emit(worker_events(w), SHUNT_EVENT_LISTENER_LOST, {"client", event_text(client)}, EVENT_ERROR(why));
+  e->lost = true;
+}
+
+static void report_open(const shunt_worker *w, ear *e, const char *client) {
+  if (e->lost) events_emit(worker_events(w), SHUNT_EVENT_LISTENER_RECONNECTED, {"client", event_text(client)});
+  e->lost = false;
+}
+
 static void open_ear(const shunt_worker *w, ear *e) {
+  shunt_error why;
   if (e->listener || clock_monotonic_ns() < e->again_ns) return;
   e->again_ns = clock_monotonic_ns() + LISTEN_AGAIN_NS;
   job_store store;
   if (store_enter(&store, w->renewing, 0, NULL)) return;
-  if (listener_open(store.client, STORE_CHANNEL, &e->listener, NULL)) e->listener = NULL;
-  if (e->listener) signal_raise(); /* what was pushed before nobody heard */
+  const cat_client *client = store.client;
+  if (listener_open(client, STORE_CHANNEL, &e->listener, &why)) {
+    report_lost(w, e, client->name, &why);
+  } else if (e->listener) {
+    report_open(w, e, client->name);
+    signal_raise(); /* nobody heard what was pushed before */
+  }
 }
 
 static void sleep_until(const shunt_worker *w, int64_t until_ns) {
@@ -80,12 +118,14 @@ static void sleep_until(const shunt_worker *w, int64_t until_ns) {
 
 static void listen_until(const shunt_worker *w, ear *e, int64_t until_ns) {
   bool heard = false;
+  shunt_error why;
   open_ear(w, e);
   if (!e->listener) {
     sleep_until(w, until_ns < e->again_ns ? until_ns : e->again_ns);
-  } else if (listener_wait(e->listener, w->wake[0], until_ns, &heard, NULL)) {
+  } else if (listener_wait(e->listener, w->wake[0], until_ns, &heard, &why)) {
     listener_close(e->listener);
     e->listener = NULL;
+    report_lost(w, e, w->renewing->home.catalog->jobs.client->name, &why);
   }
   if (heard) signal_raise();
 }
@@ -99,7 +139,7 @@ static bool is_over(const shunt_worker *w) {
 
 static void *keep_leases(void *ud) {
   shunt_worker *w = ud;
-  ear e = {NULL, 0};
+  ear e = {.listener = NULL};
   int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS, next_ns = clock_monotonic_ns() + between_ns;
   while (!is_over(w)) {
     listen_until(w, &e, next_ns);

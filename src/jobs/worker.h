@@ -32,6 +32,12 @@ struct shunt_worker {
   bool has_thread;
 };
 
+/* What the events of a job tell of it. */
+#define WORKER_JOB_FIELDS(name, id)                                                                                    \
+  {"job", event_text(name)}, { "id", shunt_integer(id) }
+
+static inline event_sink *worker_events(const shunt_worker *w) { return w->session->home.events; }
+
 struct shunt_job {
   shunt_job_info info; /* its texts are the row's */
   shunt_worker *worker;

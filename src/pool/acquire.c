@@ -74,6 +74,8 @@ static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **
 
 /* ---- ageing ---- */
 
+static const char REMOVED[] = "its client was removed or changed", RETIRED[] = "past maxLifetime";
+
 static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
   return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
 }
@@ -102,14 +104,19 @@ static void unlist(pool *pl, const driver_conn *conn) {
 }
 
 /* Closing may take its time, so the lock is not held, but taken for what follows. */
-static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn) {
+static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn, const char *reason) {
   pthread_mutex_lock(&pl->lock);
   unlist(pl, conn);
   pthread_mutex_unlock(&pl->lock);
   cp->engine->close(conn);
+  pool_report_closed(cp, pl, reason);
   pthread_mutex_lock(&pl->lock);
   pl->closed++;
   free_place(pl);
+}
+
+static const char *idle_reason(const client_pools *cp) {
+  return atomic_load_explicit(&cp->drained, memory_order_relaxed) ? REMOVED : "idle for longer than idleTimeout";
 }
 
 static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
@@ -118,7 +125,7 @@ static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
     pl->nidle--;
     memmove(pl->idle, pl->idle + 1, pl->nidle * sizeof(driver_conn *));
     pthread_mutex_unlock(&pl->lock);
-    close_and_lock(cp, pl, oldest);
+    close_and_lock(cp, pl, oldest, idle_reason(cp));
   }
 }
 
@@ -136,14 +143,23 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
     conn->holder = party;
     close_idle(cp, pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
+    bool retired = is_retired(conn, now_ns);
     /* of one that was used in this very tick of the clock nothing new can be known */
-    if (!is_retired(conn, now_ns) && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
-    close_and_lock(cp, pl, conn);
+    if (!retired && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
+    close_and_lock(cp, pl, conn, retired ? RETIRED : "the server has ended it");
   }
   return NULL;
 }
 
 /* ---- acquire and release ---- */
+
+static void report_circuit(client_pools *cp, circuit_change change, const shunt_error *err) {
+  if (change == CIRCUIT_OPENED)
+    events_emit(cp->events, SHUNT_EVENT_CIRCUIT_OPENED, {"client", event_text(cp->client.name)},
+                {"failures", shunt_integer(CIRCUIT_OPENS_AT)}, EVENT_ERROR(err));
+  if (change == CIRCUIT_CLOSED)
+    events_emit(cp->events, SHUNT_EVENT_CIRCUIT_CLOSED, {"client", event_text(cp->client.name)});
+}
 
 /* An engine whose connections nobody else can end has no server that could be down. */
 static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
@@ -153,15 +169,27 @@ static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *trie
   *tried = !status;
   if (status) return status;
   status = cp->engine->open(&cp->client, deadline_ns, conn, err);
-  if (cp->engine->alive) circuit_leave(&cp->circuit, &attempt, status, err);
+  if (cp->engine->alive) report_circuit(cp, circuit_leave(&cp->circuit, &attempt, status, err), err);
   return status;
+}
+
+static void report_attempt(const client_pools *cp, const pool *pl, int open, int64_t since_ns, const shunt_error *err) {
+  const int64_t ms = (clock_monotonic_ns() - since_ns) / NS_PER_MS;
+  if (err)
+    events_emit(cp->events, SHUNT_EVENT_CONNECTION_FAILED, {"client", event_text(cp->client.name)},
+                {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, EVENT_ERROR(err));
+  else
+    events_emit(cp->events, SHUNT_EVENT_CONNECTION_OPENED, {"client", event_text(cp->client.name)},
+                {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, {"open", shunt_integer(open)});
 }
 
 /* With a place among the open ones held. */
 static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
-  shunt_error own; /* the circuit tells others of it */
+  shunt_error own; /* the circuit, and events, tell others of it */
   bool tried;
-  shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err ? err : &own);
+  if (!err) err = &own;
+  const int64_t since_ns = clock_monotonic_ns();
+  shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err);
   if (!status) {
     (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
     (*conn)->nap = wait_nap;
@@ -177,7 +205,9 @@ static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, 
     pl->all[pl->nall++] = *conn;
     pl->opened++;
   }
+  const int open = pl->open;
   pthread_mutex_unlock(&pl->lock);
+  if (tried) report_attempt(cp, pl, open, since_ns, status ? err : NULL);
   return status;
 }
 
@@ -238,9 +268,11 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
   return SHUNT_OK;
 }
 
-/* To be closed rather than kept for somebody else. */
-static bool is_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  return conn->broken || is_retired(conn, now_ns) || (conn->altered && !cp->private_database);
+/* Why it is closed rather than kept for another caller; NULL: it is kept. */
+static const char *why_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+  if (conn->broken) return "it is broken";
+  if (is_retired(conn, now_ns)) return RETIRED;
+  return conn->altered && !cp->private_database ? "its settings were altered" : NULL;
 }
 
 void pool_release(driver_conn *conn, int level) {
@@ -252,8 +284,9 @@ void pool_release(driver_conn *conn, int level) {
     conn->engine->rollback(conn);
   }
   int64_t now_ns = clock_coarse_ns();
-  if (is_over(cp, conn, now_ns)) {
-    close_and_lock(cp, pl, conn);
+  const char *over = why_over(cp, conn, now_ns);
+  if (over) {
+    close_and_lock(cp, pl, conn, over);
   } else {
     conn->deadline_ns = 0;
     conn->idle_since_ns = now_ns;
@@ -274,7 +307,7 @@ void pool_close_idle(client_pools *cp, pool *pl) {
   while (pl->nidle) {
     driver_conn *conn = pl->idle[--pl->nidle];
     pthread_mutex_unlock(&pl->lock);
-    close_and_lock(cp, pl, conn);
+    close_and_lock(cp, pl, conn, REMOVED);
   }
   pthread_mutex_unlock(&pl->lock);
 }

@@ -74,11 +74,12 @@ shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *atte
 }
 
 /* Of many attempts that were under way when the circuit opened, each would double the back-off: only the probe does. */
-void circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err) {
+circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err) {
   int64_t now_ns = clock_monotonic_ns();
   bool down = status == SHUNT_E_DATASOURCE ||
               (status == SHUNT_E_TIMEOUT && now_ns - attempt->started_ns >= PATIENCE_MS * NS_PER_MS);
   pthread_mutex_lock(&c->lock);
+  const bool before = is_open(c);
   if (!status) c->failures = 0;
   if (down && (attempt->probe || !is_open(c))) {
     c->failures++;
@@ -86,7 +87,9 @@ void circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status stat
     c->last = *err;
   }
   if (attempt->probe) c->probing = false;
+  const bool now = is_open(c);
   pthread_mutex_unlock(&c->lock);
+  return before == now ? CIRCUIT_SAME : now ? CIRCUIT_OPENED : CIRCUIT_CLOSED;
 }
 
 shunt_status circuit_check(circuit *c, const char *client, shunt_error *err) {

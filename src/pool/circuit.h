@@ -26,6 +26,8 @@ typedef struct circuit_attempt {
   int64_t started_ns;
 } circuit_attempt;
 
+typedef enum circuit_change { CIRCUIT_SAME, CIRCUIT_OPENED, CIRCUIT_CLOSED } circuit_change;
+
 bool circuit_init(circuit *c);
 void circuit_end(circuit *c);
 
@@ -34,7 +36,7 @@ void circuit_end(circuit *c);
 shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *attempt, shunt_error *err);
 /* err is what came with the status. What says nothing about the server (a mistake in the configuration, no memory, a
  * caller who did not give it the time) leaves the circuit as it was. */
-void circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err);
+circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err);
 /* Whether circuit_enter would refuse; the same errors. */
 shunt_status circuit_check(circuit *c, const char *client, shunt_error *err);
 /* *retry_ms is 0 where it is closed, or is being probed, or the next to come probes. */

@@ -19,17 +19,21 @@ static bool init_pool(pool *pl, const client_pools *cp, int level) {
   return pthread_mutex_init(&pl->lock, NULL) == 0;
 }
 
-static void end_pool(pool *pl, const driver_engine *engine) {
+static void end_pool(const client_pools *cp, pool *pl) {
   assert(pl->open == (int)pl->nidle && !pl->waitlist.first);
-  for (size_t i = 0; i < pl->nidle; i++) engine->close(pl->idle[i]);
+  for (size_t i = 0; i < pl->nidle; i++) {
+    cp->engine->close(pl->idle[i]);
+    pool_report_closed(cp, pl, "its pool is closed");
+  }
   base_free(pl->idle);
   base_free(pl->all);
   pthread_mutex_destroy(&pl->lock);
 }
 
-static bool init_client(client_pools *cp, const cat_client *client) {
+static bool init_client(client_pools *cp, const cat_client *client, event_sink *events) {
   if (!cat_client_copy(&cp->settings, client, &cp->client)) return false;
   cp->engine = driver_for(client->engine);
+  cp->events = events;
   cp->private_database = driver_is_private(client);
   atomic_init(&cp->refs, 1);
   atomic_init(&cp->drained, false);
@@ -48,9 +52,9 @@ no_tables:
   return false;
 }
 
-static client_pools *new_client(const cat_client *client) {
+static client_pools *new_client(const cat_client *client, event_sink *events) {
   client_pools *cp = base_zalloc(sizeof *cp);
-  if (!cp || init_client(cp, client)) return cp;
+  if (!cp || init_client(cp, client, events)) return cp;
   arena_free(&cp->settings);
   base_free(cp);
   return NULL;
@@ -60,10 +64,10 @@ static void let_go(client_pools *cp) {
   if (atomic_fetch_sub(&cp->refs, 1) > 1) return;
   if (cp->engine->file) wait_unwatch(&cp->base);
   pool *pl = atomic_load(&cp->base.next);
-  end_pool(&cp->base, cp->engine);
+  end_pool(cp, &cp->base);
   while (pl) {
     pool *next = atomic_load(&pl->next);
-    end_pool(pl, cp->engine);
+    end_pool(cp, pl);
     base_free(pl);
     pl = next;
   }
@@ -85,7 +89,7 @@ static client_pools *share(const pools *before, const cat_client *client) {
   return NULL;
 }
 
-shunt_status pools_new(const catalog *c, const pools *before, pools **out, shunt_error *err) {
+shunt_status pools_new(const catalog *c, const pools *before, event_sink *events, pools **out, shunt_error *err) {
   size_t n = c->nclients + c->jobs.own;
   pools *p = base_zalloc(sizeof *p + n * sizeof *p->clients);
   if (!p) return error_memory(err);
@@ -93,7 +97,7 @@ shunt_status pools_new(const catalog *c, const pools *before, pools **out, shunt
   for (; p->count < n; p->count++) {
     const cat_client *client = c->clients[p->count];
     client_pools *cp = share(before, client);
-    if (!cp && !(cp = new_client(client))) {
+    if (!cp && !(cp = new_client(client, events))) {
       pools_free(p);
       return error_memory(err);
     }

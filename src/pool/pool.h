@@ -5,15 +5,16 @@
 #ifndef SHUNT_POOL_POOL_H
 #define SHUNT_POOL_POOL_H
 
+#include "base/event.h"
 #include "driver/driver.h"
 #include "pool/wait.h"
 
 typedef struct pools pools;
 
-/* The pools of a generation. Those of clients whose settings are what they were in the generation before are the same
- * ones, with their connections; before may be NULL. Only the catalog's clients are looked at. Connects to nothing.
- * Errors: MEMORY. */
-shunt_status pools_new(const catalog *c, const pools *before, pools **out, shunt_error *err);
+/* The pools of a generation; what happens to them goes to events, which may be NULL and outlives them. Those of clients
+ * whose settings are what they were in the generation before are the same ones, with their connections; before may be
+ * NULL. Only the catalog's clients are looked at. Connects to nothing. Errors: MEMORY. */
+shunt_status pools_new(const catalog *c, const pools *before, event_sink *events, pools **out, shunt_error *err);
 /* Every connection that was acquired through them must be back; accepts NULL. */
 void pools_free(pools *p);
 /* What old has, and the newest generation does not, keeps no idle connection any more. */

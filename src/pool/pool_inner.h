@@ -41,6 +41,7 @@ typedef struct client_pools {
   cat_client client; /* a copy, first: connections point to it */
   arena settings;    /* holds what it points to */
   const driver_engine *engine;
+  event_sink *events; /* the app's, which outlives it; NULL: none */
   bool private_database;
   atomic_int refs;      /* generations that use it */
   atomic_bool drained;  /* none of them is the newest: nothing is kept idle */
@@ -69,6 +70,12 @@ static inline pool *pool_find(client_pools *cp, int level) {
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
     if (pl->level == level) return pl;
   return NULL;
+}
+
+/* Reports that a connection of the pool was closed. The caller holds no lock. */
+static inline void pool_report_closed(const client_pools *cp, const pool *pl, const char *reason) {
+  events_emit(cp->events, SHUNT_EVENT_CONNECTION_CLOSED, {"client", event_text(cp->client.name)},
+              {"level", shunt_integer(pl->level)}, {"reason", event_text(reason)});
 }
 
 /* Of a level that was never used, as far as the caller knows. NULL: out of memory. */

@@ -29,7 +29,7 @@ typedef struct execution {
   bool sent;
   bool repeated; /* it is being sent once more, and not again after that */
   int64_t affected, generated_id;
-  int64_t started_ns; /* where there is an observer */
+  int64_t started_ns; /* 0: nobody asks how long it takes */
 } execution;
 
 execution execution_of(const sql_text *sql, const site *at, bool reads);
@@ -37,7 +37,8 @@ execution execution_of(const sql_text *sql, const site *at, bool reads);
  */
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again);
 shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again);
-/* To the session's observer, where there is one. */
+/* Around each statement: tells the session's observer of it, and reports a slow one. */
+void execution_start(const shunt_session *s, execution *e);
 void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status);
 shunt_status execution_run(call *c, execution *e, shunt_rows *rows);
 /* Of a statement of shunt's own: what its failure says of the tables is remembered. Returns status. */

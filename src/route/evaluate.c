@@ -24,6 +24,8 @@ typedef struct course {
   bool in_default;  /* the default stage is being asked what "default" is */
   bool timed;       /* each rule's time is taken */
   int64_t since_ns; /* the rule before was done, or the stage began */
+  int64_t slow_ns;  /* from when on a rule is slow; 0: nobody asks */
+  int64_t cpu_ns;   /* the thread's time at since_ns: a busy machine does not make a rule slow */
 } course;
 
 enum { TIMED_EVERY = 16 /* evaluations, from the first on */ };
@@ -36,11 +38,24 @@ static void take_time(course *c, const cat_rule *rule) {
   c->since_ns = now;
 }
 
+static int64_t slow_ns_of(const catalog *c) {
+  return c->slow.rule_ms < INT64_MAX / NS_PER_MS ? c->slow.rule_ms * NS_PER_MS : INT64_MAX;
+}
+
+static void look_for_slow(course *c, const cat_rule *rule) {
+  const int64_t now_ns = clock_thread_cpu_ns(), took_ns = now_ns - c->cpu_ns;
+  c->cpu_ns = now_ns;
+  if (took_ns < c->slow_ns || took_ns < c->outcome->slow_ns) return;
+  c->outcome->slow = rule;
+  c->outcome->slow_ns = took_ns;
+}
+
 /* A rule is done. */
 static shunt_status note(course *c, cat_stage stage, const cat_rule *rule, shunt_verdict verdict, const char *detail) {
   route_decision *d = c->d;
   route_count_verdict(&c->l->rules[rule->id], verdict, 1);
   if (c->timed && verdict != SHUNT_VERDICT_SKIPPED) take_time(c, rule);
+  if (c->slow_ns && verdict != SHUNT_VERDICT_SKIPPED) look_for_slow(c, rule);
   if (d->as.ntrace == d->trace_capacity &&
       (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
        !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))
@@ -117,6 +132,7 @@ static void begin_stage(course *c, cat_stage stage, index_walk *w) {
   if (x->reads_relation) rule_host_read(c->l->host, RULE_FIELD_RELATION);
   for (size_t i = 0; i < w->nread; i++) rule_host_read_class(c->l->host, w->read[i]);
   if (c->timed) c->since_ns = clock_monotonic_ns();
+  if (c->slow_ns) c->cpu_ns = clock_thread_cpu_ns();
 }
 
 /* The next rule whose conditions and when hold; NULL at the stage's end. */
@@ -461,7 +477,8 @@ shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, rou
               .outcome = outcome,
               .draws = draws,
               .timed = l->evaluations++ % TIMED_EVERY == 0};
-  outcome->level_given = false;
+  *outcome = (route_outcome){.level_given = false};
+  if (events_wanted(r->events, SHUNT_EVENT_RULE_SLOW)) c.slow_ns = slow_ns_of(r->catalog);
   draws->count = 0;
   begin_decision(d, r, q);
   shunt_status status = rule_host_run(l->host, &view, run, &c, err);

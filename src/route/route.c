@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "route/route_inner.h"
 
 static inline bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
@@ -59,6 +60,15 @@ static void remember(route *r, const route_lane *l, const route_request *q, rout
     d->as.not_remembered = trie_add(&r->trie, q, reads, n, draws, d, level_given, denial);
 }
 
+/* Without the lane's lock. */
+static void report_slow(const route *r, const route_request *q, const route_outcome *outcome) {
+  if (!outcome->slow) return;
+  events_emit(r->events, SHUNT_EVENT_RULE_SLOW, {"rule", event_text(outcome->slow->name)},
+              {"source", event_text(outcome->slow->source)}, {"model", event_text(q->model->name)},
+              {"instance", event_text(q->instance->name)},
+              {"duration_ms", shunt_integer(outcome->slow_ns / NS_PER_MS)});
+}
+
 static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
                               shunt_error *err) {
   shunt_error own;
@@ -74,6 +84,7 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
     if (made) remember(r, l, q, d, draws, outcome.level_given, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
+  report_slow(r, q, &outcome);
   return status;
 }
 
@@ -104,6 +115,7 @@ static shunt_status audit(route *r, route_lane *l, const trie_leaf *leaf, const 
   pthread_mutex_lock(&l->lock);
   shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
   pthread_mutex_unlock(&l->lock);
+  report_slow(r, q, &outcome);
   if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(leaf, q, d, err); /* it says nothing */
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
   if (made && same_decision(&before, &d->as)) {
@@ -225,6 +237,8 @@ shunt_status route_prepare_like(route *r, const route *before, shunt_error *err)
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud) {
   r->load = (pick_load){load, ud};
 }
+
+void route_set_events(route *r, event_sink *events) { r->events = events; }
 
 void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *difference), void *ud) {
   r->differs = fn;

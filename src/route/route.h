@@ -8,13 +8,13 @@
 #define SHUNT_ROUTE_ROUTE_H
 
 #include "base/arena.h"
+#include "base/event.h"
 #include "catalog/catalog.h"
 #include "catalog/describe.h"
 #include "rule/request.h"
 #include "shunt.h"
 
 typedef struct route route;
-typedef struct rule_host rule_host;
 
 typedef rule_request route_request;
 
@@ -53,6 +53,9 @@ shunt_status route_prepare_like(route *r, const route *before, shunt_error *err)
 
 /* How busy a client is, for pick{policy = "least_busy"}: connections in use and callers waiting. */
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud);
+
+/* Where slow rules are reported; NULL: nowhere. Set it before other threads ask. */
+void route_set_events(route *r, event_sink *events);
 
 /* On SHUNT_E_DENIED *d is filled too, its client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);

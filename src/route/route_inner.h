@@ -38,6 +38,7 @@ struct route {
   void (*differs)(void *ud, const shunt_difference *difference);
   void *differs_ud;
   pick_load load;
+  event_sink *events;
   rule_host *host; /* the first, of whose texts the others were made */
   pthread_mutex_t making;
   _Atomic(route_lane *) lanes[SLOT_MOST];
@@ -62,7 +63,9 @@ static inline void lane_count_hit(route_lane *l, uint32_t leaf) {
 }
 
 typedef struct route_outcome {
-  bool level_given; /* by a rule; else it is the request's */
+  bool level_given;     /* by a rule; else it is the request's */
+  const cat_rule *slow; /* the slowest rule, if an event is due for it; else NULL */
+  int64_t slow_ns;      /* how long that took */
 } route_outcome;
 
 /* Asks the rules. Under the lane's lock; err is not NULL. What draws has was drawn on the way here, and is drawn again;

@@ -10,8 +10,6 @@
 #include "rule/request.h"
 #include "rule/sandbox.h"
 
-typedef struct rule_host rule_host;
-
 shunt_status rule_host_new(const sandbox_limits *limits, rule_host **out, shunt_error *err);
 void rule_host_free(rule_host *h);
 

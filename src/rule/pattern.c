@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "rule/pattern_node.h"
+#include "rule/pattern_item.h"
 
 void pattern_subject(pattern *p, const char *text, size_t size) {
   p->text = text;
@@ -19,34 +19,34 @@ static bool spend(pattern *p, ptrdiff_t steps) {
   return true;
 }
 
-/* Whether a node for one byte takes the byte at s. */
-static inline bool takes(const pattern *p, const pattern_node *n, const char *s) {
+/* Whether an item for one byte takes the byte at s. */
+static inline bool takes(const pattern *p, const pattern_item *n, const char *s) {
   if (s == p->end) return false;
   unsigned char c = (unsigned char)*s;
-  switch ((node_kind)n->kind) {
-  case NODE_CHAR:
+  switch ((item_kind)n->kind) {
+  case ITEM_CHAR:
     return c == n->c;
-  case NODE_ANY:
+  case ITEM_ANY:
     return true;
-  case NODE_CLASS:
+  case ITEM_CLASS:
     return in_class(n->c, c);
   default:
     return set_has(&p->sets[n->index], c);
   }
 }
 
-static const char *take_most(const pattern *p, const pattern_node *n, const char *s) {
-  if (n->kind == NODE_ANY) return p->end;
+static const char *take_most(const pattern *p, const pattern_item *n, const char *s) {
+  if (n->kind == ITEM_ANY) return p->end;
   while (takes(p, n, s)) s++;
   return s;
 }
 
-/* A node for one byte, for the first time at s: where it ends, or NULL. */
-static const char *enter(const pattern *p, pattern_node *n, const char *s) {
+/* An item for one byte, for the first time at s: where it ends, or NULL. */
+static const char *enter(const pattern *p, pattern_item *n, const char *s) {
   if (n->repeat == ONCE) return takes(p, n, s) ? s + 1 : NULL;
   if (n->repeat == MOST_FROM_ONE && !takes(p, n, s)) return NULL;
   n->low = n->repeat == MOST_FROM_ONE ? s + 1 : s;
-  switch ((node_repeat)n->repeat) {
+  switch ((item_repeat)n->repeat) {
   case MOST:
   case MOST_FROM_ONE:
     n->at = take_most(p, n, n->low);
@@ -62,13 +62,13 @@ static const char *enter(const pattern *p, pattern_node *n, const char *s) {
   return n->at;
 }
 
-/* A repeated node's next choice, or NULL when it had them all. */
-static const char *choose_again(const pattern *p, pattern_node *n) {
+/* A repeated item's next choice, or NULL when it had them all. */
+static const char *choose_again(const pattern *p, pattern_item *n) {
   if (n->repeat == LEAST) return takes(p, n, n->at) ? ++n->at : NULL;
   return n->at > n->low ? --n->at : NULL;
 }
 
-static const char *match_balanced(const pattern *p, const pattern_node *n, const char *s) {
+static const char *match_balanced(const pattern *p, const pattern_item *n, const char *s) {
   if (s == p->end || (unsigned char)*s != n->c) return NULL;
   size_t depth = 1;
   for (s++; s < p->end; s++) {
@@ -81,75 +81,75 @@ static const char *match_balanced(const pattern *p, const pattern_node *n, const
   return NULL;
 }
 
-static const char *match_again(const pattern *p, const pattern_node *n, const char *s) {
+static const char *match_again(const pattern *p, const pattern_item *n, const char *s) {
   const pattern_capture *capture = &p->captures[n->index];
   size_t size = (size_t)capture->size;
   if ((size_t)(p->end - s) < size || memcmp(capture->start, s, size) != 0) return NULL;
   return s + size;
 }
 
-static bool is_frontier(const pattern *p, const pattern_node *n, const char *s) {
+static bool is_frontier(const pattern *p, const pattern_item *n, const char *s) {
   const pattern_set *set = &p->sets[n->index];
   unsigned char before = s == p->text ? 0 : (unsigned char)s[-1];
   unsigned char after = s == p->end ? 0 : (unsigned char)*s;
   return !set_has(set, before) && set_has(set, after);
 }
 
-/* Any node but the last: where it ends, or NULL. */
-static const char *step(pattern *p, pattern_node *n, const char *s) {
-  switch ((node_kind)n->kind) {
-  case NODE_CHAR:
-  case NODE_ANY:
-  case NODE_CLASS:
-  case NODE_SET:
+/* Any item but the last: where it ends, or NULL. */
+static const char *step(pattern *p, pattern_item *n, const char *s) {
+  switch ((item_kind)n->kind) {
+  case ITEM_CHAR:
+  case ITEM_ANY:
+  case ITEM_CLASS:
+  case ITEM_SET:
     return enter(p, n, s);
-  case NODE_START_CAPTURE:
+  case ITEM_START_CAPTURE:
     p->captures[n->index] = (pattern_capture){s, PATTERN_OPEN};
     return s;
-  case NODE_END_CAPTURE:
+  case ITEM_END_CAPTURE:
     p->captures[n->index].size = s - p->captures[n->index].start;
     return s;
-  case NODE_POSITION:
+  case ITEM_POSITION:
     p->captures[n->index] = (pattern_capture){s, PATTERN_POSITION};
     return s;
-  case NODE_AGAIN:
+  case ITEM_AGAIN:
     return match_again(p, n, s);
-  case NODE_BALANCED:
+  case ITEM_BALANCED:
     return match_balanced(p, n, s);
-  case NODE_FRONTIER:
+  case ITEM_FRONTIER:
     return is_frontier(p, n, s) ? s : NULL;
-  case NODE_END:
+  case ITEM_END:
     return s == p->end ? s : NULL;
-  case NODE_NEVER:
-  case NODE_DONE:
-  case NODE_MALFORMED:
+  case ITEM_NEVER:
+  case ITEM_DONE:
+  case ITEM_MALFORMED:
     break;
   }
   return NULL;
 }
 
 /* How many bytes a step looked at, at most. */
-static ptrdiff_t looked_at(const pattern *p, const pattern_node *n, const char *s, const char *next) {
-  if (n->kind == NODE_ANY) return 0;
+static ptrdiff_t looked_at(const pattern *p, const pattern_item *n, const char *s, const char *next) {
+  if (n->kind == ITEM_ANY) return 0;
   if (next) return next - s;
-  return n->kind == NODE_BALANCED || n->kind == NODE_AGAIN ? p->end - s : 0; /* a scan that came to nothing */
+  return n->kind == ITEM_BALANCED || n->kind == ITEM_AGAIN ? p->end - s : 0; /* a scan that came to nothing */
 }
 
 pattern_result pattern_match(pattern *p, const char *at, const char **match_end) {
   const char *s = at;
   for (uint32_t i = 0;;) {
-    pattern_node *n = &p->nodes[i];
-    if (n->kind == NODE_DONE) {
+    pattern_item *n = &p->items[i];
+    if (n->kind == ITEM_DONE) {
       *match_end = s;
       return PATTERN_YES;
     }
-    if (n->kind == NODE_MALFORMED) return PATTERN_BAD;
+    if (n->kind == ITEM_MALFORMED) return PATTERN_BAD;
     const char *next = step(p, n, s);
     if (!spend(p, 1 + looked_at(p, n, s, next))) return PATTERN_OVER;
     while (!next) {
       i = n->back;
       if (i == NOWHERE) return PATTERN_NO;
-      n = &p->nodes[i];
+      n = &p->items[i];
       next = choose_again(p, n);
       if (!spend(p, 1)) return PATTERN_OVER;
     }

@@ -1,6 +1,6 @@
 /* For: Lua 5.4's patterns with a budget, so that none of them can hang.
- * A pattern becomes a row of nodes. Patterns have neither alternatives nor repeated groups, so a match walks that row
- * forwards, and each repeated node needs to remember one choice only: going back is going to the repeated node before.
+ * A pattern becomes a row of items. Patterns have neither alternatives nor repeated groups, so a match walks that row
+ * forwards, and each repeated item needs to remember one choice only: going back is going to the repeated item before.
  * That takes no recursion and no stack, however the pattern looks.
  * Owner: everything is borrowed: memory, source and subject must outlive the pattern. Not a word about lua_State here.
  * Use: pattern_compile(&p, memory of pattern_bytes(source, size), source, size); pattern_subject(&p, text, size);
@@ -30,7 +30,7 @@ typedef struct pattern_capture {
   ptrdiff_t size;
 } pattern_capture;
 
-typedef struct pattern_node pattern_node;
+typedef struct pattern_item pattern_item;
 typedef struct pattern_set {
   uint32_t bits[8]; /* one a byte value */
 } pattern_set;
@@ -38,7 +38,7 @@ typedef struct pattern_set {
 typedef struct pattern {
   const char *text;
   const char *end;
-  pattern_node *nodes;
+  pattern_item *items;
   pattern_set *sets;
   unsigned ncaptures;
   pattern_capture captures[PATTERN_CAPTURES];

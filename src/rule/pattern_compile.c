@@ -1,8 +1,8 @@
-/* From a pattern's text to its nodes. */
+/* From a pattern's text to its items. */
 #include <stdio.h>
 #include <string.h>
 
-#include "rule/pattern_node.h"
+#include "rule/pattern_item.h"
 
 #define ESCAPE '%'
 
@@ -21,25 +21,25 @@ static void set_add_escaped(pattern_set *set, unsigned char letter) {
     if (in_class(letter, (unsigned char)c)) set_add(set, (unsigned char)c);
 }
 
-/* ---- from text to nodes ---- */
+/* ---- from text to items ---- */
 
 typedef struct compiler {
   pattern *p;
   const char *at;
   const char *end;
-  uint32_t nnodes;
+  uint32_t nitems;
   uint32_t nsets;
-  uint32_t repeated; /* the last repeated node, or NOWHERE */
+  uint32_t repeated; /* the last repeated item, or NOWHERE */
 } compiler;
 
 size_t pattern_bytes(const char *source, size_t size) {
   size_t sets = 0;
   for (size_t i = 0; i < size; i++) sets += source[i] == '[';
-  return (size + 1) * sizeof(pattern_node) + sets * sizeof(pattern_set);
+  return (size + 1) * sizeof(pattern_item) + sets * sizeof(pattern_set);
 }
 
-static pattern_node *add_node(compiler *c, node_kind kind) {
-  pattern_node *n = &c->p->nodes[c->nnodes++];
+static pattern_item *add_item(compiler *c, item_kind kind) {
+  pattern_item *n = &c->p->items[c->nitems++];
   memset(n, 0, sizeof *n);
   n->kind = (uint8_t)kind;
   n->repeat = ONCE;
@@ -48,7 +48,7 @@ static pattern_node *add_node(compiler *c, node_kind kind) {
 }
 
 static void malformed(compiler *c, const char *format, int number) {
-  add_node(c, NODE_MALFORMED);
+  add_item(c, ITEM_MALFORMED);
   snprintf(c->p->error, sizeof c->p->error, format, number);
   c->at = c->end;
 }
@@ -82,7 +82,7 @@ static bool read_set(compiler *c, uint32_t *index) {
   return true;
 }
 
-static void read_repeat(compiler *c, pattern_node *n) {
+static void read_repeat(compiler *c, pattern_item *n) {
   if (c->at == c->end) return;
   switch (*c->at) {
   case '*':
@@ -101,27 +101,27 @@ static void read_repeat(compiler *c, pattern_node *n) {
     return;
   }
   c->at++;
-  c->repeated = (uint32_t)(n - c->p->nodes);
+  c->repeated = (uint32_t)(n - c->p->items);
 }
 
 static void read_single(compiler *c, unsigned char byte) {
-  pattern_node *n;
+  pattern_item *n;
   uint32_t index = 0;
   if (byte == '.') {
-    n = add_node(c, NODE_ANY);
+    n = add_item(c, ITEM_ANY);
   } else if (byte == ESCAPE) {
     unsigned char letter = (unsigned char)*c->at++;
-    n = add_node(c, is_class_letter(letter) ? NODE_CLASS : NODE_CHAR);
+    n = add_item(c, is_class_letter(letter) ? ITEM_CLASS : ITEM_CHAR);
     n->c = letter;
   } else if (byte == '[') {
     if (!read_set(c, &index)) {
       malformed(c, "malformed pattern (missing ']')", 0);
       return;
     }
-    n = add_node(c, NODE_SET);
+    n = add_item(c, ITEM_SET);
     n->index = index;
   } else {
-    n = add_node(c, NODE_CHAR);
+    n = add_item(c, ITEM_CHAR);
     n->c = byte;
   }
   read_repeat(c, n);
@@ -135,17 +135,17 @@ static void read_open(compiler *c) {
   }
   bool position = c->at < c->end && *c->at == ')';
   if (position) c->at++;
-  add_node(c, position ? NODE_POSITION : NODE_START_CAPTURE)->index = p->ncaptures;
+  add_item(c, position ? ITEM_POSITION : ITEM_START_CAPTURE)->index = p->ncaptures;
   p->captures[p->ncaptures++].size = position ? PATTERN_POSITION : PATTERN_OPEN;
 }
 
-/* While nodes are made, a capture's size tells whether it is closed yet: 0. */
+/* While items are made, a capture's size tells whether it is closed yet: 0. */
 static void read_close(compiler *c) {
   pattern *p = c->p;
   for (unsigned i = p->ncaptures; i > 0; i--)
     if (p->captures[i - 1].size == PATTERN_OPEN) {
       p->captures[i - 1].size = 0;
-      add_node(c, NODE_END_CAPTURE)->index = i - 1;
+      add_item(c, ITEM_END_CAPTURE)->index = i - 1;
       return;
     }
   malformed(c, "invalid pattern capture", 0);
@@ -157,9 +157,9 @@ static void read_again(compiler *c, unsigned char digit) {
   if (index < 0 || (unsigned)index >= p->ncaptures || p->captures[index].size == PATTERN_OPEN)
     malformed(c, "invalid capture index %%%d", index + 1);
   else if (p->captures[index].size == PATTERN_POSITION)
-    add_node(c, NODE_NEVER);
+    add_item(c, ITEM_NEVER);
   else
-    add_node(c, NODE_AGAIN)->index = (uint32_t)index;
+    add_item(c, ITEM_AGAIN)->index = (uint32_t)index;
 }
 
 static void read_balanced(compiler *c) {
@@ -167,7 +167,7 @@ static void read_balanced(compiler *c) {
     malformed(c, "malformed pattern (missing arguments to '%%b')", 0);
     return;
   }
-  pattern_node *n = add_node(c, NODE_BALANCED);
+  pattern_item *n = add_item(c, ITEM_BALANCED);
   n->c = (unsigned char)*c->at++;
   n->d = (unsigned char)*c->at++;
 }
@@ -180,7 +180,7 @@ static void read_frontier(compiler *c) {
   }
   c->at++;
   if (read_set(c, &index))
-    add_node(c, NODE_FRONTIER)->index = index;
+    add_item(c, ITEM_FRONTIER)->index = index;
   else
     malformed(c, "malformed pattern (missing ']')", 0);
 }
@@ -205,8 +205,8 @@ static void read_escape(compiler *c) {
 }
 
 void pattern_compile(pattern *p, void *memory, const char *source, size_t size) {
-  p->nodes = memory;
-  p->sets = (pattern_set *)(void *)(p->nodes + size + 1);
+  p->items = memory;
+  p->sets = (pattern_set *)(void *)(p->items + size + 1);
   p->ncaptures = 0;
   p->error[0] = 0;
   compiler c = {.p = p, .at = source, .end = source + size, .repeated = NOWHERE};
@@ -217,13 +217,13 @@ void pattern_compile(pattern *p, void *memory, const char *source, size_t size) 
     else if (byte == ')')
       read_close(&c);
     else if (byte == '$' && c.at == c.end)
-      add_node(&c, NODE_END);
+      add_item(&c, ITEM_END);
     else if (byte == ESCAPE)
       read_escape(&c);
     else
       read_single(&c, byte);
   }
-  if (c.nnodes == 0 || p->nodes[c.nnodes - 1].kind != NODE_MALFORMED) add_node(&c, NODE_DONE);
+  if (c.nitems == 0 || p->items[c.nitems - 1].kind != ITEM_MALFORMED) add_item(&c, ITEM_DONE);
 }
 
 bool pattern_is_plain(const char *source, size_t size) {

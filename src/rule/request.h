@@ -8,6 +8,8 @@
 #include "catalog/catalog.h"
 #include "shunt.h"
 
+typedef struct rule_host rule_host;
+
 /* Names are those of the catalog, or "default" where a client may be named. Everything is borrowed for the call. */
 typedef struct rule_request {
 #define RULE_MEMBER_MODEL(member) const cat_model *member;

@@ -20,6 +20,7 @@ typedef struct session_home {
   route *route;
   pools *pools;
   const handles *handles;
+  event_sink *events; /* the app's */
   things *things;
   shunt_app *app; /* the façade's, like the functions */
   void *generation;

@@ -321,7 +321,7 @@ static void a_table_that_is_gone_is_forgotten(void **state) {
 
 static pools *next_generation(world *w) {
   pools *next = NULL;
-  assert_int_equal(pools_new(&w->catalog, w->pools, &next, &w->d.err), SHUNT_OK);
+  assert_int_equal(pools_new(&w->catalog, w->pools, NULL, &next, &w->d.err), SHUNT_OK);
   return next;
 }
 
@@ -363,7 +363,7 @@ static void a_pool_that_went_is_drained(void **state) {
 static bool use(world *w) {
   driver_conn *a = NULL, *b = NULL;
   const driver_table *t = NULL;
-  bool ok = !pools_new(&w->catalog, NULL, &w->pools, &w->d.err) && !try_acquire(w, &a) && !try_acquire(w, &b) &&
+  bool ok = !pools_new(&w->catalog, NULL, NULL, &w->pools, &w->d.err) && !try_acquire(w, &a) && !try_acquire(w, &b) &&
             !pool_describe(a, "t", &t, &w->d.err) && !pool_describe(a, "t", &t, &w->d.err);
   if (!ok) assert_int_equal(w->d.err.status, SHUNT_E_MEMORY);
   if (a) release(a);

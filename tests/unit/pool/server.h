@@ -71,6 +71,9 @@ const driver_engine *server_driver_for(cat_engine which) { return which == CAT_P
 static cat_client client = {.name = "pg", .engine = CAT_PG};
 static cat_client other = {.id = 1, .name = "other", .engine = CAT_PG};
 
+/* Before server_begin; NULL: nobody is told. */
+static event_sink *server_events;
+
 static inline pools *server_begin(cat_pool limits) {
   static cat_client *clients[] = {&client, &other};
   static const catalog c = {.clients = clients, .nclients = 2};
@@ -80,7 +83,7 @@ static inline pools *server_begin(cat_pool limits) {
   atomic_store(&server.attempts, 0);
   server.while_opening = NULL;
   server.alive = NULL;
-  assert_int_equal(pools_new(&c, NULL, &p, NULL), SHUNT_OK);
+  assert_int_equal(pools_new(&c, NULL, server_events, &p, NULL), SHUNT_OK);
   return p;
 }
 

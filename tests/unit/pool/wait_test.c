@@ -32,7 +32,7 @@ static world *begin_world(const int *max, int npools, int nsessions) {
   }
   for (int i = 0; i < nsessions; i++) w.parties[i].number = (uint64_t)i + 1;
   const catalog c = {.clients = list, .nclients = (size_t)npools};
-  assert_int_equal(pools_new(&c, NULL, &w.pools, NULL), SHUNT_OK);
+  assert_int_equal(pools_new(&c, NULL, NULL, &w.pools, NULL), SHUNT_OK);
   return &w;
 }
 

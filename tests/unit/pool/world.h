@@ -19,7 +19,7 @@ typedef struct world {
 static inline void make_pools(world *w) {
   w->clients[0] = &w->d.client;
   w->catalog = (catalog){.clients = w->clients, .nclients = 1};
-  assert_int_equal(pools_new(&w->catalog, NULL, &w->pools, &w->d.err), SHUNT_OK);
+  assert_int_equal(pools_new(&w->catalog, NULL, NULL, &w->pools, &w->d.err), SHUNT_OK);
 }
 
 /* For settings that are others than begin's. */

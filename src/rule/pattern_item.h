@@ -1,38 +1,38 @@
 /* For: what a pattern is made of, between pattern_compile.c that makes it and pattern.c that matches it.
  * Owner: the memory given to pattern_compile.
- * Use: each node is one step of a match; the last is NODE_DONE or NODE_MALFORMED. */
-#ifndef SHUNT_RULE_PATTERN_NODE_H
-#define SHUNT_RULE_PATTERN_NODE_H
+ * Use: each item is one step of a match; the last is ITEM_DONE or ITEM_MALFORMED. */
+#ifndef SHUNT_RULE_PATTERN_ITEM_H
+#define SHUNT_RULE_PATTERN_ITEM_H
 
 #include "rule/pattern.h"
 
-typedef enum node_kind {
-  NODE_CHAR, /* the kinds up to NODE_SET match one byte and may be repeated */
-  NODE_ANY,
-  NODE_CLASS,
-  NODE_SET,
-  NODE_START_CAPTURE,
-  NODE_END_CAPTURE,
-  NODE_POSITION,
-  NODE_AGAIN, /* what a capture matched */
-  NODE_BALANCED,
-  NODE_FRONTIER,
-  NODE_END, /* of the subject */
-  NODE_NEVER,
-  NODE_DONE,
-  NODE_MALFORMED
-} node_kind;
+typedef enum item_kind {
+  ITEM_CHAR, /* the kinds up to ITEM_SET match one byte and may be repeated */
+  ITEM_ANY,
+  ITEM_CLASS,
+  ITEM_SET,
+  ITEM_START_CAPTURE,
+  ITEM_END_CAPTURE,
+  ITEM_POSITION,
+  ITEM_AGAIN, /* what a capture matched */
+  ITEM_BALANCED,
+  ITEM_FRONTIER,
+  ITEM_END, /* of the subject */
+  ITEM_NEVER,
+  ITEM_DONE,
+  ITEM_MALFORMED
+} item_kind;
 
-typedef enum node_repeat { ONCE, MOST, MOST_FROM_ONE, LEAST, OPTIONAL } node_repeat;
+typedef enum item_repeat { ONCE, MOST, MOST_FROM_ONE, LEAST, OPTIONAL } item_repeat;
 
-struct pattern_node {
+struct pattern_item {
   uint8_t kind;
   uint8_t repeat;
   unsigned char c; /* the byte; the class's letter; what opens */
   unsigned char d; /* what closes */
   uint32_t index;  /* of the set or the capture */
-  uint32_t back;   /* the repeated node before, or NOWHERE */
-  const char *low; /* a repeated node's choice: it may end anywhere from low to at, and ends at at */
+  uint32_t back;   /* the repeated item before, or NOWHERE */
+  const char *low; /* a repeated item's choice: it may end anywhere from low to at, and ends at at */
   const char *at;
 };
 
