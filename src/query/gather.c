@@ -1,3 +1,20 @@
+/* Reads of one call on several connections at the same time, in the caller's thread.
+ *
+ * Idea: the time that a call waits is the time of its slowest server, not the sum of all. Statements are sent on as
+ * many connections as there are, then poll() says which answer to receive next. Rows go into a feed in the order in
+ * which its statements were asked, whatever order the answers come in, so results don't depend on timing.
+ *
+ * Invariants: a connection has one statement under way. The first statement of a feed is sent before its others, and
+ * received before them. Nothing is under way when a call waits for a pool, for a lock or for another statement of a
+ * transaction: such a wait could be for a connection that this call holds itself, so call_connect and transaction_conn
+ * settle the reads first. A call holds at most half of a pool (most_to_hold), so that one call can't keep all others
+ * out. A lost connection is replaced once, as in statement.c; the statements behind it in the feed are sent again.
+ *
+ * SQLite answers inside the caller's thread: it has no socket. Its statements run while the servers work.
+ *
+ * Not here: a thread for each connection (a session would be used by several threads, and hooks and
+ * observers with it), and pipelining several statements on one connection (libpq can, libmysqlclient can't, and a
+ * failure in the middle of a pipeline fails the statements behind it). */
 #define _POSIX_C_SOURCE 200809L
 #include "query/gather.h"
 

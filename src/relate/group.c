@@ -1,3 +1,20 @@
+/* The keys of a relation's parents, grouped by the access that each key leads to.
+ *
+ * Idea: a rule may send each key somewhere else (`req:mod("where.user_id", 16)`), so in principle every key needs a
+ * decision of its own. Almost all rules don't look at the key. The decision for the first key says what it read: if it
+ * read neither the key nor the parent's datasource, it holds for all keys, and there is one group. If it read the
+ * parent's datasource, one decision for each datasource is enough. Only if it read the key are all keys decided.
+ *
+ * Invariants: a decision that did not read the key is the decision for every key of the same parent's datasource.
+ * (Rules are functions of the request, so the first field that differs must be one that was read before.) Keys that are
+ * the same by value are decided once. Two keys are never in one statement unless their accesses have the same sites.
+ *
+ * Keys are collected first by origin, the datasource that their parent rows came from (tags in the match_set are origin
+ * numbers). After the decisions, retag gives them group numbers instead, because two origins may lead to one site, and
+ * the same key must then be asked for once.
+ *
+ * Not here: one decision for several keys that read the key (a rule sees one value at a time), and a cache of decisions
+ * by key (the route's cache is asked for each key already). */
 #include "relate/group.h"
 
 #include <string.h>

@@ -1,3 +1,22 @@
+/* Loading a tree of relations.
+ *
+ * Idea: one statement for each relation, level and site, whatever the number of parents (`… WHERE user_id IN (…)`), and
+ * the rows are joined here by key. A JOIN in SQL can't cross datasources, and it would repeat each parent row once for
+ * each of its children.
+ *
+ * Each relation is a `loading`: a little state machine. A step (direct_begin, links_end, …) asks for rows and names the
+ * step to resume with once they are there. Siblings, and relations of different branches, are under way at the same
+ * time in one gather; children begin as soon as the rows of their own parents are there. There is no thread and no
+ * callback from outside: load_all takes the feeds as they complete.
+ *
+ * Invariants: children hang on their parents only after the whole tree is loaded (attach), so a failure leaves the
+ * parents as they were. A loading comes in the list before the loadings of its children, and siblings are in the plan's
+ * order. The rows of a relation are those of a join: duplicates stay, a dangling key gives no row, a null matches
+ * nothing. A limit counts for each parent: with one group of keys the statement counts (`row_number() OVER (PARTITION
+ * BY …)`), else load_cut does.
+ *
+ * Tried, and not here: one statement per parent (slower from the second parent on), and lateral joins for limits (not
+ * in SQLite, nor in older MySQL). */
 #include "relate/load.h"
 
 #include <string.h>
