@@ -25,7 +25,7 @@ enum { AT_ONCE = 256 };
 
 /* ---- plain texts ---- */
 
-/* Printable ASCII, with no blank at the end, which may count or not. */
+/* Printable ASCII without a blank at the end, which counts under some collations only. */
 static bool is_plain(const shunt_value *v) {
   if (v->type != SHUNT_TEXT) return true;
   for (size_t i = 0; i < v->size; i++)
@@ -50,7 +50,7 @@ static bool lower(arena *a, const shunt_value *text, shunt_value *key) {
 
 /* ---- texts ---- */
 
-/* As the column would have the value; null for what it can't have. */
+/* The value as the column would store it; null if it can't. */
 static bool as_text(const collating *w, const shunt_value *value, shunt_value *text) {
   *text = value_canonical(value, false);
   if (text->type == SHUNT_INTEGER || text->type == SHUNT_FLOAT) {

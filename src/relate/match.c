@@ -58,7 +58,7 @@ bool match_init(match_set *m, arena *a, const match_rules *rules, size_t most) {
   return true;
 }
 
-/* Where blanks at the end count for nothing, they are gone before it is asked whether the text is a number. */
+/* If blanks at the end don't count, they are removed before the text is read as a number. */
 static shunt_value canonical_of(const match_rule *rule, const shunt_value *value) {
   shunt_value v = *value;
   if (v.type == SHUNT_TEXT && (rule->collation == DRIVER_RTRIM || rule->collation == DRIVER_PADDED))
@@ -66,7 +66,7 @@ static shunt_value canonical_of(const match_rule *rule, const shunt_value *value
   return rule->numeric && rule->exact ? value_exact(&v) : value_canonical(&v, rule->numeric);
 }
 
-/* False where a part is null, so that the key equals nothing. */
+/* False if a part is null: such a key equals nothing. */
 static bool compared_of(const match_set *m, const shunt_value *values, const shunt_value *collation_keys,
                         shunt_value out[KEY_MOST]) {
   for (size_t i = 0; i < m->rules.n; i++) {
