@@ -221,14 +221,14 @@ typedef enum shunt_severity {
 } shunt_severity;
 
 /* The kinds of events, each with its severity, its name and its text. {x} stands for the value of the field x; a part
- * in brackets is left out if the event does not have the field. An event may have more fields than its text names; the
- * manual lists all of them. */
+ * in brackets is left out if the event does not have the field, or it is empty. An event may have more fields than its
+ * text names; the manual lists all of them. */
 #define SHUNT_EVENT_MAP(X)                                                                                             \
   X(CONNECTION_OPENED, DEBUG, "connection.opened", "client '{client}', level {level}: connection {open} was opened")   \
   X(CONNECTION_CLOSED, DEBUG, "connection.closed", "client '{client}', level {level}: closed a connection: {reason}")  \
-  X(CONNECTION_FAILED, WARNING, "connection.failed", "client '{client}', level {level}: can't connect: {message}")     \
+  X(CONNECTION_FAILED, WARNING, "connection.failed", "can't connect (level {level}): {message}")                       \
   X(CIRCUIT_OPENED, ERROR, "circuit.opened",                                                                           \
-    "client '{client}': {failures} attempts to connect have failed in a row; calls fail at once now: {message}")       \
+    "{failures} attempts to connect have failed in a row, and calls fail at once now: {message}")                      \
   X(CIRCUIT_CLOSED, INFO, "circuit.closed", "client '{client}': connected again")                                      \
   X(STATEMENT_SLOW, WARNING, "statement.slow",                                                                         \
     "client '{client}', level {level}: a statement took {duration_ms} ms[ (instance '{instance}')]: {sql}")            \
@@ -240,7 +240,7 @@ typedef enum shunt_severity {
   X(LEASE_LOST, ERROR, "lease.lost", "job '{job}' ({id}): the lease is lost; another worker may have run the job")     \
   X(JOB_FAILED, WARNING, "job.failed", "job '{job}' ({id}): attempt {attempt} failed: {message}")                      \
   X(JOB_DEAD, ERROR, "job.dead", "job '{job}' ({id}): attempt {attempt} failed, and it was the last: {message}")       \
-  X(LISTENER_LOST, WARNING, "listener.lost", "client '{client}': the worker is not notified of new jobs: {message}")   \
+  X(LISTENER_LOST, WARNING, "listener.lost", "the worker is not notified of new jobs: {message}")                      \
   X(LISTENER_RECONNECTED, INFO, "listener.reconnected", "client '{client}': the worker is notified of new jobs again") \
   X(EVENTS_DROPPED, WARNING, "events.dropped", "{count} events were dropped: the callbacks of app:on are too slow")
 

@@ -107,7 +107,7 @@ static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const 
     error_set(&c->err, SHUNT_E_USAGE, "%s: where is given twice, as an argument and as an option", of);
     bind_fail(L, c);
   }
-  check(L, c, lua_node_from(L, index, &c->arena, (place){0}, NULL, NULL, &from, &c->err));
+  check(L, c, lua_node_from(L, index, &c->arena, &from, &c->err));
   check(L, c, bind_where(&c->arena, from, &where, &c->err));
   return where;
 }

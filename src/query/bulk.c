@@ -36,7 +36,7 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
   const char **names = names_of(c, l, width), *sql;
   shunt_value *row = arena_array(c->arena, shunt_value, l->ncolumns + 1);
   if (!names || !row) return error_memory(c->err);
-  execution_start(c->s, e);
+  execution_start(c, e);
   shunt_status status = conn->engine->load_begin(conn, l->at->table->name, names, width, &sql, c->err);
   if (status || !sql) return status;
   e->sent = true;

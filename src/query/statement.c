@@ -1,38 +1,15 @@
 #include "query/statement.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/clock.h"
+#include "query/slow.h"
 #include "query/table.h"
 #include "session/transaction.h"
 
-enum { SHOWN_SQL_ROOM = 1024 };
-
 /* ---- on one connection ---- */
 
-/* For an event, which must contain no secrets: the SQL up to its first literal. */
-static const char *shown_sql(const char *sql, char *room) {
-  size_t size = strcspn(sql, "'$");
-  snprintf(room, SHOWN_SQL_ROOM, "%.*s%s", (int)(size < SHOWN_SQL_ROOM ? size : SHOWN_SQL_ROOM), sql,
-           sql[size] ? "…" : "");
-  return room;
-}
-
-void execution_start(const shunt_session *s, execution *e) {
-  bool timed = s->observer.fn || events_wanted(s->home.events, SHUNT_EVENT_STATEMENT_SLOW);
+void execution_start(const call *c, execution *e) {
+  bool timed = c->s->observer.fn || slow_is_watched(c->s);
   e->started_ns = timed ? clock_monotonic_ns() : 0;
-}
-
-static void report_slow(const shunt_session *s, const shunt_statement *told) {
-  const int64_t slow_ms = s->home.catalog->slow.statement_ms;
-  char sql[SHOWN_SQL_ROOM];
-  if (!slow_ms || told->duration_ns / NS_PER_MS < slow_ms) return;
-  events_emit(s->home.events, SHUNT_EVENT_STATEMENT_SLOW, {"client", event_text(told->client)},
-              {"level", shunt_integer(told->level)}, {"instance", event_text(s->instance->name)},
-              {"job", event_text(s->job.name)}, {"duration_ms", shunt_integer(told->duration_ns / NS_PER_MS)},
-              {"rows", shunt_integer((int64_t)told->nrows)}, {"affected", shunt_integer(told->affected)},
-              {"status", event_text(shunt_status_name(told->status))}, {"sql", event_text(shown_sql(told->sql, sql))});
 }
 
 void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status) {
@@ -47,7 +24,7 @@ void execution_tell(call *c, const execution *e, size_t nrows, shunt_status stat
                           .duration_ns = clock_monotonic_ns() - e->started_ns,
                           .status = status};
   if (c->s->observer.fn) c->s->observer.fn(c->s->observer.ud, &told);
-  report_slow(c->s, &told);
+  slow_report(c->s, driver_for(e->client->engine), &told);
 }
 
 static bool may_repeat(execution *e, const driver_conn *conn, shunt_status status) {
@@ -58,7 +35,7 @@ static bool may_repeat(execution *e, const driver_conn *conn, shunt_status statu
 }
 
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
-  execution_start(c->s, e);
+  execution_start(c, e);
   e->affected = e->generated_id = 0;
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
   e->sent = !status;

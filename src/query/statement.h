@@ -37,7 +37,7 @@ execution execution_of(const sql_text *sql, const site *at, bool reads);
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again);
 shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again);
 /* Around each statement: measure it, call the session's observer, report it if it is slow. */
-void execution_start(const shunt_session *s, execution *e);
+void execution_start(const call *c, execution *e);
 void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status);
 shunt_status execution_run(call *c, execution *e, shunt_rows *rows);
 /* After a statement of shunt's own: if it failed because a table has changed, forgets the tables. Returns status. */
