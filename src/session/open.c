@@ -43,7 +43,7 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
 shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err) {
   static const shunt_session_options none = {.instance = NULL};
-  static atomic_ullong number; /* of the latest, in all of the process */
+  static atomic_ullong number; /* the last number given, in this process */
   if (!options) options = &none;
   shunt_status status = session_check_timeout(options->timeout_ms, err);
   if (!status) status = check_level(home->catalog, options->level, err);

@@ -6,7 +6,7 @@
 
 /* ---- generations ---- */
 
-/* What the session has switched to, in the newest generation's words. */
+/* Finds the datasources that the session switched to in the newest generation. */
 static shunt_status rename_current(shunt_session *s, const catalog *newest, shunt_error *err) {
   const cat_client *client;
   for (int done = 0; done < 2; done++) /* all are found before any is changed */
@@ -117,7 +117,7 @@ shunt_status session_named_client(const shunt_session *s, const char *name, cons
   return SHUNT_E_DENIED;
 }
 
-/* The name as the catalog has it, which outlives the caller's. */
+/* The catalog's copy of the name, which outlives the caller's. */
 static const char *lasting_name(const shunt_session *s, const char *name) {
   const cat_client *client = catalog_client(s->home.catalog, name);
   return client ? client->name : CATALOG_DEFAULT;
