@@ -1,5 +1,6 @@
-/* Waiting for the server, no longer than the connection's deadline. Nothing else of the driver waits; but no deadline
- * ends the finding of a host's name, nor the library's try at its second address after the first was of no use. */
+/* Waiting for the server, with the connection's deadline. Only this file waits.
+ * Not there: a deadline for two steps inside the library, the look-up of a host name and the attempt at its second
+ * address after the first has failed. */
 #define _GNU_SOURCE /* for RTLD_DEFAULT */
 #include <dlfcn.h>
 #include <errno.h>
@@ -16,13 +17,13 @@
 
 static const int64_t GRACE_NS = 1000000000;
 
-/* ---- how much time there is ---- */
+/* ---- deadlines ---- */
 
 long long mysqldb_time_ms(const mysql_conn *conn) {
   return (conn->base.deadline_ns - conn->asked_ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
-/* The clock is read only where there is a deadline. */
+/* Reads the clock only if there is a deadline. */
 static bool in_time(mysql_conn *conn) {
   if (!conn->base.deadline_ns) return true;
   conn->asked_ns = clock_monotonic_ns();
@@ -43,7 +44,7 @@ shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
                           "it is rolled back",
                           NULL, err);
   if (in_time(conn)) return SHUNT_OK;
-  return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "the time was up before it was sent, and so it was not done", NULL, err);
+  return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "timed out before it was sent: it was not done", NULL, err);
 }
 
 void mysqldb_allow_little(mysql_conn *conn) {
@@ -61,7 +62,7 @@ enum { STACK_BYTES = 256 << 10 };
 
 static int64_t limit_ns(const mysql_conn *conn) { return conn->until_ns ? conn->until_ns : conn->base.deadline_ns; }
 
-/* Over a connection that is made like the client's others, so that it reaches the same server. */
+/* KILL QUERY over a new connection with the client's own options, so that it reaches the same server. */
 static bool cancel(const mysql_conn *conn) {
   char sql[64];
   mysql_conn other = {.base = {.engine = conn->base.engine, .client = conn->base.client}};
@@ -72,7 +73,7 @@ static bool cancel(const mysql_conn *conn) {
   return done;
 }
 
-/* The library then finds the connection ended, whatever it waits for. */
+/* Shuts the socket down, which ends any wait of the library. */
 static void hang_up(mysql_conn *conn) {
   conn->base.broken = true;
   shutdown((int)mysql_get_socket(conn->db), SHUT_RDWR);
@@ -92,8 +93,8 @@ bool mysqldb_more_time(mysql_conn *conn) {
   return true;
 }
 
-/* OpenSSL has one list of errors for all connections of a thread. What one of them left there would be taken for this
- * one's, whenever it has nothing to read; and the library does not clear it. */
+/* OpenSSL has one error queue per thread, which the library does not clear. An error left by another connection would
+ * be taken for one of this connection. */
 static pthread_once_t looked = PTHREAD_ONCE_INIT;
 static void (*openssl_clear)(void);
 
@@ -108,7 +109,7 @@ static void forget_errors(const mysql_conn *conn) {
   if (openssl_clear) openssl_clear();
 }
 
-/* The client's own timeouts. Where the library encrypts, it does not tell of them. */
+/* The client's own timeouts. With TLS the library does not report them. */
 static int64_t own_limit_ns(const mysql_conn *conn, int waits) {
   unsigned s = 0;
   if (waits & MYSQL_WAIT_TIMEOUT) return clock_monotonic_ns() + mysql_get_timeout_value_ms(conn->db) * NS_PER_MS;
@@ -129,15 +130,15 @@ static bool is_ready(mysql_conn *conn, int waits) {
   }
 }
 
-/* Until what a call waits for is there; gives what the call is to know of it. */
+/* Waits for the events that a call needs; returns those that happened, for the call. */
 static int await(mysql_conn *conn, int waits) {
   bool ready = is_ready(conn, waits);
   forget_errors(conn);
-  if (!ready) errno = ETIMEDOUT; /* which the library puts into its message */
+  if (!ready) errno = ETIMEDOUT; /* for the library's message */
   return ready ? waits & ~MYSQL_WAIT_TIMEOUT : MYSQL_WAIT_TIMEOUT;
 }
 
-/* Without a deadline it is the plain call, which is fastest. */
+/* Without a deadline the blocking call is used: it is the fastest. */
 #define CALL(conn, result, name, handle, ...)                                                                          \
   do {                                                                                                                 \
     if (!limit_ns(conn) && !(conn)->encrypted) {                                                                       \
@@ -149,20 +150,20 @@ static int await(mysql_conn *conn, int waits) {
     }                                                                                                                  \
   } while (0)
 
-/* Finding a host's name may take more of a stack than the library gives by itself. */
+/* Looking up a host name may need more stack than the library's default. */
 static bool can_wait(mysql_conn *conn) {
   const size_t stack_bytes = STACK_BYTES;
   return mysql_options(conn->db, MYSQL_OPT_NONBLOCK, &stack_bytes) == 0;
 }
 
-/* What encrypts asks the socket by itself, and would wait there. */
+/* TLS reads the socket by itself, and would block there. */
 static bool wont_block(mysql_conn *conn) {
   int fd = (int)mysql_get_socket(conn->db);
   conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
   return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
 }
 
-/* Never the plain call, which tries for ever where a stopped server's socket has too many waiting already. */
+/* Never the blocking call: it retries for ever if the backlog of a stopped server's socket is full. */
 bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, const char *password,
                           const char *database, unsigned port, const char *socket, unsigned long flags) {
   MYSQL *connected = NULL;
@@ -177,7 +178,7 @@ bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, 
 #define CALL(conn, result, name, handle, ...) ((void)(conn), (void)(handle), (result) = name(__VA_ARGS__))
 
 bool mysqldb_more_time(mysql_conn *conn) {
-  (void)conn; /* there is no deadline */
+  (void)conn; /* no deadlines with this library */
   return true;
 }
 
@@ -224,7 +225,7 @@ MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {
   return result;
 }
 
-/* ---- what was sent ---- */
+/* ---- starting ---- */
 
 static int execute(mysql_conn *conn, const mysql_statement *s) {
   int rc;
@@ -243,7 +244,7 @@ static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
 int mysqldb_start(driver_conn *base) {
   mysql_conn *conn = mysql_of(base);
   const mysql_statement *s = conn->sent;
-  if (!s || conn->started || !in_time(conn)) return -1; /* receive says why */
+  if (!s || conn->started || !in_time(conn)) return -1; /* receive reports why */
   forget_errors(conn);
   conn->started = true;
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->outcome, s->stmt)

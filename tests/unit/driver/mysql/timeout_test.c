@@ -97,7 +97,7 @@ static void rows_that_never_end_are_cancelled_though_nobody_waits(void **state) 
                             "information_schema.columns AS b, information_schema.columns AS c /* endless */";
   assert_int_equal(e->send(d->conn, all, sizeof all - 1, NULL, 0, &d->err), SHUNT_OK);
   d->conn->deadline_ns = soon();
-  assert_timeout(d, e->receive(d->conn, NULL, NULL, NULL, &d->err), "ms that there were");
+  assert_timeout(d, e->receive(d->conn, NULL, NULL, NULL, &d->err), " ms");
   assert_true(d->conn->broken);
   disconnect(d);
   assert_ends("endless");
@@ -198,7 +198,7 @@ static void a_silent_server_is_given_up_while_preparing_and_connecting(void **st
   d->conn->deadline_ns = soon();
   assert_timeout(d, send_plain(d, "SELECT 1"), "did not answer");
   assert_true(d->conn->broken);
-  assert_timeout(d, e->open(&d->client, soon(), &conn, &d->err), "taken the connection");
+  assert_timeout(d, e->open(&d->client, soon(), &conn, &d->err), "accept the connection");
   end_silence(s);
 }
 

@@ -82,7 +82,7 @@ static void every_isolation_that_sqlite_surpasses_is_taken(void **state) {
     assert_int_equal(commit(d), SHUNT_OK);
   }
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-    assert_fails(d, start(d, refused[i], false), SHUNT_E_USAGE, "no such isolation");
+    assert_fails(d, start(d, refused[i], false), SHUNT_E_USAGE, "unknown isolation");
     assert_false(d->conn->in_transaction);
   }
 }
