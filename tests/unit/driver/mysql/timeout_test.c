@@ -1,5 +1,5 @@
-/* What becomes of a statement whose time is up, on the server, on the connection, and for whoever asked; and of one
- * that was started. */
+/* Statements that exceed their deadline: on the server, on the connection, and for the caller. Also statements that
+ * were started. */
 #define _DEFAULT_SOURCE /* for kill, usleep */
 #include <dirent.h>
 #include <poll.h>
@@ -53,7 +53,7 @@ static void assert_timeout(server *d, shunt_status got, const char *words) {
   assert_fails(d, got, SHUNT_E_TIMEOUT, words);
 }
 
-/* Nobody can say how soon, but it does end. */
+/* It ends at some time. */
 static void assert_ends(const char *words) {
   char sql[200];
   snprintf(sql, sizeof sql, "SELECT count(*) FROM information_schema.processlist WHERE info REGEXP '[%c]%s'", words[0],
@@ -280,7 +280,7 @@ static void what_succeeds_though_it_was_cancelled_gives_its_success(void **state
   assert_int_equal(look("SELECT count(*) FROM %s"), 4);
 }
 
-/* Only a server of the tests' own, which nobody else uses: sh tests/engines/with-servers.sh --private … */
+/* Only a private server, which no other test uses: sh tests/engines/with-servers.sh --private … */
 static pid_t private_server(void) {
   const char *servers = getenv("SHUNT_TEST_SERVERS");
   char path[256], line[32] = "";

@@ -1,4 +1,4 @@
-/* What becomes of a statement whose time is up, on the server, on the connection, and for whoever asked. */
+/* Statements that exceed their deadline: on the server, on the connection, and for the caller. */
 #define _DEFAULT_SOURCE /* for kill, usleep */
 #include <netinet/in.h>
 #include <poll.h>
@@ -35,7 +35,7 @@ static int64_t look(const char *sql) {
   return found;
 }
 
-/* Nobody can say how soon, but it does end. */
+/* It ends at some time. */
 static void assert_ends(const char *words) {
   char sql[200];
   snprintf(

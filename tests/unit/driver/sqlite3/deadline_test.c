@@ -1,4 +1,5 @@
-/* Nothing goes on, or waits for a lock, past the deadline; and what is told to have failed has written nothing. */
+/* Nothing goes on, or waits for a lock, past the deadline; and a statement that is reported as failed has written
+ * nothing. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/driver/sqlite3/database.h"
 

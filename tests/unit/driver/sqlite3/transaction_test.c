@@ -1,4 +1,4 @@
-/* A transaction holds from begin to its end, and never turns into single statements without a word. */
+/* A transaction holds from begin to its end, and never silently turns into single statements. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/driver/sqlite3/database.h"
 
