@@ -1,14 +1,15 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
- * (connection options), wait.c (waiting and deadlines), sql.c (reading SQL), statement.c (prepared statements), run.c
- * (values in, execution), result.c (rows out), table.c (descriptions of tables), error.c (error numbers to errors).
- * It compiles with MariaDB's client library and with MySQL's. Only MariaDB's has the nonblocking calls that starting a
- * statement and deadlines need. Only this folder includes it.
+ * (connection options), wait.c (deadlines; wait_mariadb.c and wait_mysql.c for each client library), sql.c (reading
+ * SQL), statement.c (prepared statements), run.c (values in, execution), result.c (rows out), table.c (descriptions of
+ * tables), error.c (error numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this
+ * folder includes it.
  * Owner: the connection owns its handle and every statement.
  * Use: mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
 #include <mysql.h>
+#include <pthread.h>
 
 #include "driver/cache.h"
 #include "driver/driver.h"
@@ -48,6 +49,21 @@ typedef struct mysql_statement {
   char sql[];
 } mysql_statement;
 
+#ifndef MARIADB_BASE_VERSION
+/* A call that another thread ends when its time is up (wait_mysql.c, whose lock guards it while it is on the list). */
+typedef struct mysql_watch {
+  struct mysql_watch *next, **link; /* in the list */
+  int socket;                       /* a duplicate of the library's */
+  const cat_client *client;
+  unsigned long id; /* of the session on the server */
+  int64_t until_ns; /* when something is done about the call */
+  bool cancels;     /* then the server is to cancel the statement; otherwise the connection is ended */
+  bool cancelling;  /* by a thread that uses client and id */
+  bool late;        /* something was done */
+  bool hung_up;     /* the connection was ended */
+} mysql_watch;
+#endif
+
 typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
@@ -60,38 +76,56 @@ typedef struct mysql_conn {
   size_t bind_room;
   char lost[256];   /* why the server ended a transaction that begin() opened and nothing has ended yet */
   bool open;        /* connected, so that there may be a statement to cancel */
-  bool encrypted;   /* its socket is nonblocking: the library's blocking calls must not be used */
   bool started;     /* `sent` was started */
-  int waits;        /* what a started call waits for (MYSQL_WAIT_…); 0: it has ended */
   int outcome;      /* the return value of a call that has ended */
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
+#ifdef MARIADB_BASE_VERSION
+  bool encrypted; /* its socket is nonblocking: the library's blocking calls must not be used */
+  int waits;      /* what a started call waits for (MYSQL_WAIT_…); 0: it has ended */
+#else
+  mysql_watch watch;
+  pthread_t runner; /* runs a started call */
+  int ended;        /* an eventfd, readable when that call has ended */
+  bool has_socket, has_ended;
+#endif
 } mysql_conn;
+
+/* Where to connect to, as mysql_real_connect takes it. */
+typedef struct mysql_target {
+  const char *host, *user, *password, *database, *socket;
+  unsigned port;
+  unsigned long flags;
+} mysql_target;
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
 
 /* ---- options.c ---- */
 
-/* Connects with the client's options. After an error, too, conn->db may need mysql_close. Errors: CONFIG, DATASOURCE,
+/* Connects with the client's options. End it with mysqldb_disconnect, after an error too. Errors: CONFIG, DATASOURCE,
  * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
 
-/* ---- wait.c ---- */
+/* ---- wait.c, wait_mariadb.c, wait_mysql.c ---- */
 
-/* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; USAGE: the
- * client library can't keep deadlines; TRANSACTION: a statement of the transaction was cancelled. */
+/* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; DATASOURCE:
+ * the system gives no thread, which deadlines need; TRANSACTION: a statement of the transaction was cancelled. */
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err);
+/* Whether the process can keep deadlines. */
+bool mysqldb_can_wait(void);
 /* False: the deadline has passed, the statement was cancelled, and its grace is over too. The connection is broken, and
  * nothing more is read from it. */
 bool mysqldb_more_time(mysql_conn *conn);
-/* Gives the next operation a second, even after the deadline. */
+/* Gives the next operation CANCEL_GRACE_NS, even after the deadline. */
 void mysqldb_allow_little(mysql_conn *conn);
 /* The time that the operation had. */
 long long mysqldb_time_ms(const mysql_conn *conn);
 
+/* mysql_real_connect with the handle that mysqldb_connect made. */
+bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
+void mysqldb_disconnect(mysql_conn *conn); /* no-op without a handle */
+
 /* The library's calls of the same names, with the connection's deadline. */
-bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, const char *password,
-                          const char *database, unsigned port, const char *socket, unsigned long flags);
 int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size);
 int mysqldb_stmt_fetch(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt);
@@ -99,11 +133,11 @@ mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
 
-/* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. Finishes a call that was started. */
+/* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. */
+int mysqldb_run(mysql_conn *conn, const mysql_statement *s);
+/* The same. Finishes a call that was started. */
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s);
-#ifdef MARIADB_BASE_VERSION
 int mysqldb_start(driver_conn *conn);
-#endif
 /* Abandons a call that was started, and with it the connection. */
 void mysqldb_give_up_started(mysql_conn *conn);
 
@@ -146,7 +180,7 @@ shunt_status mysqldb_receive(driver_conn *conn, shunt_rows *into, int64_t *affec
 void mysqldb_drop_sent(mysql_conn *conn);
 /* Runs one of the driver's own statements, which has no rows. */
 shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err);
-/* The same even after the deadline, within a second and without a cancellation. False: the connection is broken.
+/* The same even after the deadline, within CANCEL_GRACE_NS and without a cancellation. False: the connection is broken.
  */
 bool mysqldb_tidy(mysql_conn *conn, const char *sql);
 
