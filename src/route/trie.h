@@ -4,9 +4,9 @@
  * read so far. So the decisions of one generation form a trie: an inner node names the field that is read next, an edge
  * is a value of that field (absence is a value too), and a leaf is a decision. A path from the root to a leaf is a
  * cache entry. Two requests that agree on every field that was read reach the same leaf, whatever else they contain. If
- * a rule leaves a choice to the core, a node names that choice, and an edge is the client that was drawn. The idea is
- * that of Open vSwitch's megaflow cache (Pfaff et al., "The Design and Implementation of Open vSwitch", NSDI 2015):
- * remember the fields that were looked at, not the whole key.
+ * a rule leaves a choice to the core, a node names that choice, and an edge is the client that was drawn. Open
+ * vSwitch's megaflow cache works in this way (Pfaff et al., "The Design and Implementation of Open vSwitch", NSDI
+ * 2015): remember the fields that were looked at, not the whole key.
  *
  * Invariant. A published node never changes, except its references: each goes from nothing to a node, and later perhaps
  * to a copy of that node with more paths. No path ever disappears, and a new node is complete before it is published.
@@ -34,8 +34,8 @@
 #include "route/route.h"
 #include "rule/host.h"
 
-/* The clients' names that most requests are told apart by, as X(ID, name in the request q): each is found by a few
- * instructions of its own. Any other field is TRIE_OTHER until it is measured to be worth a kind. */
+/* The names of clients that most decisions depend on, as X(ID, name in the request q). Each has a few instructions of
+ * its own in trie_find. Any other field is TRIE_OTHER, unless measurements show that it deserves a kind. */
 #define TRIE_NAME_MAP(X)                                                                                               \
   X(EXPLICIT, q->explicit_client)                                                                                      \
   X(RELATION_CLIENT, rule_relation_client(q))                                                                          \
@@ -122,7 +122,7 @@ typedef struct trie_entry {
   size_t nreads;
   const pick_draws *draws;
   const route_decision *decision;
-  bool level_given;   /* by a rule; else the level is the request's */
+  bool level_given;   /* a rule gave the level; otherwise it is the request's */
   const char *denial; /* the message, if the decision denies */
 } trie_entry;
 

@@ -69,7 +69,7 @@ static inline trie_ref trie_along_edge(const trie *t, const trie_branch *b, cons
 
 /* trie_leaf.c: the trie's own copy of the bytes; equal bytes share one copy. NULL if memory runs out. */
 const void *trie_keep(trie *t, const void *bytes, size_t size);
-/* The leaf for the decision, made if there is none yet. NULL if memory runs out. */
+/* Finds or makes the leaf for the decision. NULL if memory runs out. */
 trie_leaf *trie_leaf_for(trie *t, const trie_entry *entry);
 
 #endif
