@@ -14,7 +14,7 @@
 #include "catalog/describe.h"
 #include "config/config.h"
 #include "jobs/worker.h"
-#include "query/session.h"
+#include "session/session.h"
 
 struct shunt_app {
   char *path, *env;

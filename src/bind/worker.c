@@ -140,6 +140,9 @@ static int worker_open(lua_State *L) {
 
 static crew *check_crew(lua_State *L, bind_worker **b) {
   *b = bind_check(L, 1, BIND_WORKER, "a worker");
+  lua_getiuservalue(L, 1, WORKER_APP);
+  bind_events_deliver(L, (*b)->app, -1);
+  lua_pop(L, 1);
   if (!(*b)->crew) bind_usage(L, "the worker is closed");
   return (*b)->crew;
 }

@@ -3,7 +3,7 @@
  * there are and how many instances. */
 #include "bench/decide.h" /* first: it asks the system for what it needs */
 
-#include "query/session.h" /* to have another instance, and decisions taken anew each time */
+#include "session/session.h" /* to have another instance, and decisions taken anew each time */
 
 /* ---- a switch ---- */
 
