@@ -71,7 +71,7 @@ describe("a timeout", function()
 
     it("that is no duration is refused by " .. name, function()
       for _, case in ipairs {
-        { 5, "a bare number says none" }, { 0.5, "a bare number says none" }, { true, "timeout must be a duration" },
+        { 5, "a number has none" }, { 0.5, "a number has none" }, { true, "timeout must be a duration" },
         { {}, "timeout must be a duration" }, { "5", "timeout: '5' is not a duration" }, { "", "timeout: ''" },
         { "-1s", "timeout: '-1s'" }, { "soon", "timeout: 'soon'" }, { "0s", "timeout: '0s' leaves a call no time" },
         { "1s\0", "NUL" },
@@ -97,7 +97,7 @@ describe("a timeout", function()
   it("of the session may be 0s, for none, and must be a duration", function()
     local patient <close> = app:session { timeout = "0s" }
     while_busy(function() has(failure("SHUNT_E_TIMEOUT", patient.query, patient, "main", "SELECT 1"), OF_POOL) end)
-    has(failure("SHUNT_E_USAGE", app.session, app, { timeout = 5 }), "a bare number says none")
+    has(failure("SHUNT_E_USAGE", app.session, app, { timeout = 5 }), "a number has none")
     has(failure("SHUNT_E_USAGE", app.session, app, { timeout = "5 s" }), "timeout: '5 s' is not a duration")
   end)
 
