@@ -12,7 +12,7 @@ enum { IDLE_MS = 60000, RETRY_MS = 1000, HOOK_INSTRUCTIONS = 1000 }; /* how ofte
 
 /* A running job. */
 typedef struct run {
-  member *m;
+  thread *m;
   shunt_job *job;
   bind_session *session; /* NULL before the job has one; the registry anchors it until the next job */
   shunt_error err;
@@ -31,7 +31,7 @@ enum { JOB_SESSION = 1 };
  * a pcall in the handler then can't swallow the error. */
 static void look_at_time(lua_State *L, lua_Debug *at) {
   (void)at;
-  const member *m = *(member **)lua_getextraspace(L);
+  const thread *m = *(thread **)lua_getextraspace(L);
   if (!bind_limit_is_over(&m->limit)) return;
   lua_sethook(L, look_at_time, LUA_MASKCOUNT, 1);
   bind_limit_raise(L, &m->limit);
@@ -158,7 +158,7 @@ static void push_bound(lua_State *L, lua_CFunction fn) {
   lua_pushcclosure(L, fn, AT_TICK);
 }
 
-static bool run_handler(member *m, run *r) {
+static bool run_handler(thread *m, run *r) {
   lua_State *L = m->L;
   if (!lua_checkstack(L, 16)) {
     error_memory(&r->err);
@@ -191,46 +191,46 @@ static bool is_done(run *r) {
   return false;
 }
 
-static void run_job(member *m, shunt_job *job) {
+static void run_job(thread *m, shunt_job *job) {
   run r = {.m = m, .job = job};
   const shunt_job_info *info = shunt_job_of(job);
   m->limit.timeout_ms = info->timeout_ms;
   m->limit.deadline_ns = 0;
   snprintf(m->limit.job, sizeof m->limit.job, "%s", info->name);
-  crew_begins(m->crew);
+  threads_job_begins(m->threads);
   bool completed = run_handler(m, &r) && is_done(&r);
   if (!completed && shunt_job_ended(job)) { /* only hooks of its transaction failed: the job is done */
     completed = true;
-    crew_note(m->crew, &r.err);
+    threads_note(m->threads, &r.err);
   } else if (!completed && !atomic_load(&m->limit.given_up)) {
     shunt_error err;
-    if (shunt_job_failed(job, &r.err, &err)) crew_note(m->crew, &err);
+    if (shunt_job_failed(job, &r.err, &err)) threads_note(m->threads, &err);
   }
   shunt_job_free(job);
-  crew_ends(m->crew, completed);
+  threads_job_ends(m->threads, completed);
 }
 
-static bool others_run(crew *w) {
+static bool others_run(threads *w) {
   pthread_mutex_lock(&w->lock);
   bool some = w->running > 0;
   pthread_mutex_unlock(&w->lock);
   return some;
 }
 
-void member_take_jobs(member *m) {
-  crew *w = m->crew;
-  while (!crew_stopping(w)) {
+void thread_take_jobs(thread *m) {
+  threads *w = m->threads;
+  while (!threads_stopping(w)) {
     shunt_job *job = NULL;
     shunt_error err;
     if (shunt_worker_next(w->worker, w->drain ? 0 : IDLE_MS, &job, &err)) {
-      crew_note(w, &err);
+      threads_note(w, &err);
       if (w->drain) return;
-      crew_pause(w, RETRY_MS);
+      threads_pause(w, RETRY_MS);
     } else if (job) {
       run_job(m, job);
     } else if (w->drain) {
       if (!others_run(w)) return;
-      crew_pause(w, 20); /* running jobs may push others */
+      threads_pause(w, 20); /* running jobs may push others */
     }
   }
 }
@@ -246,18 +246,18 @@ static int tick(lua_State *L) {
   return 0;
 }
 
-void member_keep_schedules(member *m) {
+void thread_keep_schedules(thread *m) {
   lua_State *L = m->L;
-  while (!crew_stopping(m->crew)) {
+  while (!threads_stopping(m->threads)) {
     int64_t ms = RETRY_MS;
     push_bound(L, tick);
     lua_pushlightuserdata(L, &ms);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
       shunt_error err;
       take_error(L, &err);
-      crew_note(m->crew, &err);
+      threads_note(m->threads, &err);
     }
-    crew_pause(m->crew, ms);
+    threads_pause(m->threads, ms);
   }
 }
 
@@ -300,12 +300,12 @@ static int open_state(lua_State *L) {
   return 3;
 }
 
-shunt_status member_open(member *m, const char *path, const char *cpath, shunt_error *err) {
+shunt_status thread_open(thread *m, const char *path, const char *cpath, shunt_error *err) {
   lua_State *L = m->L = luaL_newstate(); /* jobs are the host's own code: they get all libraries */
   if (!L) return error_memory(err);
-  *(member **)lua_getextraspace(L) = m;
+  *(thread **)lua_getextraspace(L) = m;
   lua_pushcfunction(L, open_state);
-  lua_pushlightuserdata(L, &(opening){m->crew->app, m->crew->open, path, cpath});
+  lua_pushlightuserdata(L, &(opening){m->threads->app, m->threads->open, path, cpath});
   if (lua_pcall(L, 1, 3, 0) == LUA_OK) return SHUNT_OK;
   take_error(L, err);
   lua_close(L);
