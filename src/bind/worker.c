@@ -15,14 +15,14 @@ struct bind_worker {
 };
 
 static void *thread_main(void *ud) {
-  thread *m = ud;
-  threads *w = m->threads;
-  if (m->schedules)
-    thread_keep_schedules(m);
+  thread *t = ud;
+  threads *w = t->threads;
+  if (t->schedules)
+    thread_keep_schedules(t);
   else
-    thread_take_jobs(m);
-  lua_close(m->L);
-  m->L = NULL;
+    thread_take_jobs(t);
+  lua_close(t->L);
+  t->L = NULL;
   pthread_mutex_lock(&w->lock);
   w->nlive--;
   pthread_cond_broadcast(&w->changed);

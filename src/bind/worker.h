@@ -1,7 +1,7 @@
 /* For: the threads of a worker. The Lua object of app:worker is in the host's state; each thread has a state of its
  * own. Owner: a struct threads owns the threads, their states and the library's worker; a thread closes its state at
- * its end. Use: the host's thread calls thread_open(m, path, cpath, &err) for each thread, so that it can report
- * mistakes; each thread then runs thread_take_jobs(m) or thread_keep_schedules(m) until the worker stops. */
+ * its end. Use: the host's thread calls thread_open(t, path, cpath, &err) for each thread, so that it can report
+ * mistakes; each thread then runs thread_take_jobs(t) or thread_keep_schedules(t) until the worker stops. */
 #ifndef SHUNT_BIND_WORKER_H
 #define SHUNT_BIND_WORKER_H
 
@@ -50,8 +50,8 @@ void threads_job_ends(threads *w, bool completed);
 
 /* thread.c. The paths are package.path and package.cpath. Errors: any that keeps the application's Lua files from
  * loading. */
-shunt_status thread_open(thread *m, const char *path, const char *cpath, shunt_error *err);
-void thread_take_jobs(thread *m);
-void thread_keep_schedules(thread *m);
+shunt_status thread_open(thread *t, const char *path, const char *cpath, shunt_error *err);
+void thread_take_jobs(thread *t);
+void thread_keep_schedules(thread *t);
 
 #endif
