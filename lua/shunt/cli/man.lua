@@ -67,7 +67,7 @@ function man.page()
     out[#out + 1] = escaped(paragraph)
   end
   out[#out + 1] = ".SH OPTIONS"
-  out[#out + 1] = "These options stand before or after the command; \\-\\-version and \\-\\-help stand alone."
+  out[#out + 1] = "\\-\\-version stands alone; the other options stand before or after the command."
   for _, flag in ipairs(commands.config) do tagged(out, flag_label(flag), flag[3]) end
   for _, flag in ipairs { commands.help, commands.version } do tagged(out, flag_label(flag), flag[3]) end
   out[#out + 1] = ".SH COMMANDS"
