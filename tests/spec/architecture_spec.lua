@@ -106,3 +106,33 @@ describe("the opening comment of a header", function()
     assert.same({}, wrong)
   end)
 end)
+
+describe("a function", function()
+  -- Functions that take more. They are printed; each has to disappear. mysql_real_connect is MySQL's own interface.
+  local KNOWN = { mysqldb_real_connect = true }
+  for name in ([[
+    audit build_not_found change_parent find_key find_terms gather_ask group_weigh in_order insert_rows insert_there load
+    lua_node_from mget_groups mget_many plan_make remember route_evaluate shunt_aggregate shunt_insert_bulk shunt_mget shunt_sql
+    sort_rows table_find things_find things_find_slowly trie_add weigh_all weigh_terms write_update
+  ]]):gmatch "%S+" do
+    KNOWN[name] = true
+  end
+
+  it("takes at most six parameters", function()
+    local wrong = {}
+    local pipe = assert(io.popen "find src -name '*.[ch]' | LC_ALL=C sort")
+    for path in pipe:lines() do
+      local source = "\n" .. read(path):gsub("/%*.-%*/", " ")
+      for name, list in source:gmatch "\n%a[%w_ %*]-([%w_]+)(%b())%s*[;{]" do
+        local n = select(2, list:sub(2, -2):gsub("%b()", ""):gsub(",", "")) + 1
+        if n > 6 and KNOWN[name] then
+          print(("known: %s: %s takes %d parameters"):format(path, name, n))
+        elseif n > 6 then
+          wrong[#wrong + 1] = ("%s: %s takes %d parameters"):format(path, name, n)
+        end
+      end
+    end
+    pipe:close()
+    assert.same({}, wrong)
+  end)
+end)
