@@ -154,5 +154,6 @@ function core.session_methods.transaction(session, fn, opts)
 end
 
 require "shunt.jobs" -- adds session:push and the other methods of jobs, and app:worker
+require "shunt.events" -- adds app:on
 
 return shunt

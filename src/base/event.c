@@ -77,18 +77,18 @@ static void put_value(line *l, const shunt_value *v) {
   put(l, number, strlen(number));
 }
 
-/* {name} at `at`; returns the place after it. *found: the event has the field. */
+/* {name} at `at`; returns the place after it. *found: the event has the field, and it is not empty. */
 static const char *put_field(line *l, const shunt_event *event, const char *at, bool *found) {
   char name[32];
   size_t size = strcspn(at + 1, "}");
   snprintf(name, sizeof name, "%.*s", (int)size, at + 1);
   const shunt_value *v = shunt_event_field(event, name);
-  *found = v != NULL;
+  *found = v && (v->type != SHUNT_TEXT || v->size);
   if (v) put_value(l, v);
   return at + 1 + size + 1;
 }
 
-/* [text {name}] is left out where the event has no such field. */
+/* [text {name}] is left out if the event has no such field. */
 static const char *put_optional(line *l, const shunt_event *event, const char *at) {
   const size_t before = l->size;
   bool all = true;

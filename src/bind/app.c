@@ -47,7 +47,7 @@ static const char *const open_keys[] = {"env", NULL};
 static int app_open(lua_State *L) {
   lua_settop(L, 2);
   const char *path = bind_text(L, 1, "the path of the app config");
-  bind_app *app = lua_newuserdatauv(L, sizeof *app, 0);
+  bind_app *app = lua_newuserdatauv(L, sizeof *app, BIND_APP_NVALUES);
   memset(app, 0, sizeof *app);
   luaL_setmetatable(L, BIND_APP);
   bind_call *c = bind_call_new(L);
@@ -193,11 +193,15 @@ static int app_close(lua_State *L) {
   for (const bind_session *s = app->sessions; s; s = s->next)
     if (!bind_session_usable(s)) return bind_usage(L, "a session is in a call: no observer or hook can close the app");
   end(L, app);
+  bind_events_deliver(L, app, 1);
+  bind_events_end(app);
   return 0;
 }
 
 static int app_gc(lua_State *L) {
-  end(L, luaL_checkudata(L, 1, BIND_APP));
+  bind_app *app = luaL_checkudata(L, 1, BIND_APP);
+  end(L, app);
+  bind_events_end(app);
   return 0;
 }
 

@@ -31,12 +31,14 @@
 typedef struct bind_session bind_session;
 typedef struct bind_tx bind_tx;
 typedef struct bind_worker bind_worker;
+typedef struct bind_events bind_events;
 
 typedef struct bind_app {
   shunt_app *app;         /* NULL once closed */
   bool borrowed;          /* in the state of a worker's thread: the host closes it */
   bind_session *sessions; /* open sessions, closed before the app */
   bind_worker *workers;   /* closed before the app, too */
+  bind_events *events;    /* that wait for the callbacks of app:on; NULL: it was never called */
 } bind_app;
 
 /* How long a job may run. Checked by each use of its session, and by a hook of Lua in between. */
@@ -46,6 +48,8 @@ typedef struct bind_limit {
   atomic_bool given_up; /* set by the thread that stops the worker */
   char job[128];
 } bind_limit;
+
+enum { BIND_APP_DELIVER = 1 /* the function that gets events */, BIND_APP_NVALUES = BIND_APP_DELIVER };
 
 enum {
   SESSION_APP = 1,
@@ -94,6 +98,15 @@ void bind_busy(lua_State *L, bind_call *c);
 void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err unless status is SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);
 int bind_fail(lua_State *L, bind_call *c); /* releases what c holds, then raises c->err with the failures of hooks */
+
+/* event_queue.c */
+/* Sets the function on top of the stack, which it takes off, as what gets each event of this severity and above; nil:
+ * none does. False: out of memory. */
+bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity least);
+/* Between calls: hands what waits to that function. It never raises, and leaves the stack as it was; the app may be
+ * closed afterwards. */
+void bind_events_deliver(lua_State *L, bind_app *app, int app_index);
+void bind_events_end(bind_app *app); /* once the library makes no events any more */
 
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
@@ -202,6 +215,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   X(json)                                                                                                              \
   X(rows)                                                                                                              \
   X(app)                                                                                                               \
+  X(event)                                                                                                             \
   X(statistics)                                                                                                        \
   X(waits)                                                                                                             \
   X(session)                                                                                                           \

@@ -31,6 +31,7 @@ bind_call *bind_call_new(lua_State *L) {
 
 bind_app *bind_check_app(lua_State *L) {
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
+  bind_events_deliver(L, app, 1);
   if (!app->app) bind_usage(L, "the app is closed");
   return app;
 }
@@ -81,8 +82,14 @@ void bind_done(lua_State *L, bind_call *c, shunt_status status) {
 void bind_leave(lua_State *L, bind_call *c) {
   let_go(c);
   if (!c->session) return;
+  bind_app *app = c->session->app;
+  const bool deliver = app->events && !c->session->hooks;
   lua_pushvalue(L, c->self);
   lua_setiuservalue(L, c->index, SESSION_SPARE);
+  if (!deliver) return;
+  lua_getiuservalue(L, c->index, SESSION_APP);
+  bind_events_deliver(L, app, -1);
+  lua_pop(L, 1);
 }
 
 int bind_fail(lua_State *L, bind_call *c) {

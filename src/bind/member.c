@@ -271,7 +271,7 @@ typedef struct opening {
 
 /* The host's app, in this state: the host closes it. */
 static void push_app(lua_State *L, shunt_app *app) {
-  bind_app *borrowed = lua_newuserdatauv(L, sizeof *borrowed, 0);
+  bind_app *borrowed = lua_newuserdatauv(L, sizeof *borrowed, BIND_APP_NVALUES);
   memset(borrowed, 0, sizeof *borrowed);
   luaL_setmetatable(L, BIND_APP);
   borrowed->app = app;

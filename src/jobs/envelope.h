@@ -4,7 +4,7 @@
 #ifndef SHUNT_JOBS_ENVELOPE_H
 #define SHUNT_JOBS_ENVELOPE_H
 
-#include "query/session.h"
+#include "session/session.h"
 
 /* As shunt_session_open, which lies above. */
 typedef shunt_status (*envelope_opener)(shunt_app *app, const shunt_session_options *options, shunt_session **session,

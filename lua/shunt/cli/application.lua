@@ -3,6 +3,7 @@ local shunt = require "shunt"
 local core = require "shunt.core"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
+local log = require "shunt.cli.log"
 local names = require "shunt.cli.names"
 local output = require "shunt.cli.output"
 local values = require "shunt.cli.values"
@@ -72,6 +73,7 @@ function application.open(args, env)
   local given = args.env or (os.getenv "SHUNT_ENV" or "") == "" and env or nil
   local ok, app = pcall(shunt.open, path, { env = given })
   if not ok then error(failure.code(app) and failure.loading(app) or app, 0) end
+  log.attach(app, args)
   return application.of(app, path)
 end
 

@@ -8,6 +8,7 @@ local commands = {}
 ---@field [3] string what it does
 ---@field complete string|string[]? its values: words, or "clients", "environments", "files", …: see complete.lua
 ---@field choices string[]? all values there are
+---@field default string? the value if none of the choices follows: it may be left out
 ---@field many boolean? it may be given more than once
 ---@field negative string? a pattern of values that begin with a minus
 
@@ -47,6 +48,9 @@ commands.config = {
   { "-c --config", "FILE", "The app config. Default: shunt.yaml in the working folder.", complete = "files" },
   { "--env", "NAME", "The environment, which selects the overlay shunt.NAME.yaml. Default: SHUNT_ENV, or dev if that is not "
     .. "set. A name other than dev, test and prod needs its overlay.", complete = "environments" },
+  { "--log", "SEVERITY", "Print events of this severity and above on standard error: connections, slow statements and rules, "
+    .. "reloads, jobs that fail; with --json as JSON lines. Default: info.", choices = { "debug", "info", "warning", "error" },
+    default = "info" },
 }
 
 --- What describes an access. Some flags differ for reads alone.
@@ -162,6 +166,7 @@ commands.list = {
       { "--queue", "Q", "Run only jobs of this queue. Default: all queues.", many = true },
       { "--concurrency", "N", "How many jobs run at once. Default: 4." },
       { "--once", false, "End as soon as no job is due; push no scheduled jobs." },
+      { "--json", false, "With --log: print events as JSON lines." },
     },
   },
   {

@@ -5,9 +5,10 @@ local parser = require "shunt.cli.parser"
 local function dispatch(arguments)
   local program = parser.build()
   local ours, theirs = parser.split(arguments)
-  local args = program:parse(parser.join_negative(ours))
+  local args = program:parse(parser.join(ours))
   if not args.command then parser.leave(io.stderr, program:get_help(), failure.USAGE) end
   args.config, args.env = args.config or args.before_config, args.env or args.before_env
+  args.log = args.log or args.before_log
   args.rest = theirs
   return require("shunt.cli." .. args.command).run(args)
 end

@@ -89,11 +89,18 @@ function parser.build()
   return program, by_name
 end
 
---- How many words a flag before or after `run` takes.
-local function takes_value(word)
+local function is_choice(flag, word)
+  for _, choice in ipairs(flag.choices) do
+    if choice == word then return true end
+  end
+  return false
+end
+
+--- Whether a flag before or after `run` takes the next word.
+local function takes_value(word, next_word)
   for _, flag in ipairs(commands.config) do
     for name in flag[1]:gmatch "%S+" do
-      if name == word then return true end
+      if name == word then return not flag.default or is_choice(flag, next_word) end
     end
   end
   return false
@@ -104,7 +111,7 @@ end
 function parser.split(arguments)
   local function after_options(i)
     while arguments[i] and arguments[i]:sub(1, 1) == "-" and arguments[i] ~= "--" do
-      i = i + (takes_value(arguments[i]) and 2 or 1)
+      i = i + (takes_value(arguments[i], arguments[i + 1]) and 2 or 1)
     end
     return i
   end
@@ -119,16 +126,20 @@ function parser.split(arguments)
   return table.move(arguments, 1, i, 1, {}), table.move(arguments, i + 1, #arguments, 1, {})
 end
 
-local negative = {}
+local negative, optional = {}, {}
 for _, command in ipairs(commands.list) do
   for _, flag in ipairs(command.flags) do negative[flag[1]] = negative[flag[1]] or flag.negative end
 end
 
---- `--order -id`, `--limit -1`: the value looks like an option. Joined with "=" it is read as the value.
-function parser.join_negative(arguments)
+for _, flag in ipairs(commands.config) do optional[flag[1]] = flag.default and flag end
+
+--- `--order -id`, `--limit -1`: the value looks like an option. Joined with "=" it is read as the value. `--log` without a
+--- value gets its default.
+function parser.join(arguments)
   local out = {}
-  for _, argument in ipairs(arguments) do
-    local pattern = negative[out[#out]]
+  for i, argument in ipairs(arguments) do
+    local pattern, flag = negative[out[#out]], optional[argument]
+    if flag and not is_choice(flag, arguments[i + 1]) then argument = argument .. "=" .. flag.default end
     if pattern and argument:find(pattern) then
       out[#out] = out[#out] .. "=" .. argument
     else

@@ -3,17 +3,20 @@ local shunt = require "shunt"
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
+local log = require "shunt.cli.log"
 
 local run = {}
 
---- shunt.open takes -c and --env if the program names no others.
+--- shunt.open takes -c and --env if the program names no others. --log is for every app that the program opens.
 local function preset(args)
   local open = shunt.open
   shunt.open = function(path, options)
     local merged = {}
     for name, value in pairs(options or {}) do merged[name] = value end
     merged.env = merged.env or args.env
-    return open(path or application.path(args), merged)
+    local app = open(path or application.path(args), merged)
+    log.attach(app, args)
+    return app
   end
 end
 

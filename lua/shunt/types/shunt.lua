@@ -324,6 +324,37 @@ function app:watched() end
 ---@return integer
 function app:generation() end
 
+---@alias shunt.severity "debug"|"info"|"warning"|"error"
+
+---What happened on its own, with the fields of its kind: the manual lists them.
+---@class shunt.event
+---@field kind string "connection.opened", …
+---@field severity shunt.severity
+---@field time number seconds since 1970
+---@field text string one line for people
+---@field client string?
+---@field level integer? of the client's pool
+---@field instance string?
+---@field rule string?
+---@field job string?
+---@field message string? of an error
+---@field code shunt.code? of an error
+---@field [string] any
+
+---@class shunt.event_options
+---@field severity shunt.severity? the least severe events that fn gets; "debug" where it is left out
+
+---Calls fn with each event, after the call of the module in which it happens, or at the next one.
+---@param kind string a kind, or the beginning of kinds with a "*"; it may be left out: all kinds
+---@param fn fun(event: shunt.event)
+---@param options shunt.event_options?
+---@return fun() stop ends it
+---@overload fun(self: shunt.app, fn: fun(event: shunt.event), options: shunt.event_options?): fun()
+function app:on(kind, fn, options) end
+
+---Delivers the events that wait, as every call does.
+function app:poll() end
+
 ---Closes its sessions and workers, too.
 function app:close() end
 

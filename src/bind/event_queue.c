@@ -1,0 +1,192 @@
+/* Events on their way to Lua. They happen on any thread and inside of calls, where no Lua can run: so they are copied,
+ * and delivered by the next call of the module in the state that opened the app, at its beginning or end. */
+#include <pthread.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "bind/bind.h"
+
+enum { MOST_WAITING = 1000 };
+
+/* With its fields and their texts behind it, in one piece. */
+typedef struct waiting {
+  shunt_event event;
+  struct waiting *next;
+  shunt_field fields[];
+} waiting;
+
+struct bind_events {
+  pthread_mutex_t lock; /* of all but `delivering` */
+  waiting *first, *last;
+  atomic_int count; /* and whether some were dropped; read without the lock */
+  int64_t dropped;  /* since they were last said to be */
+  bool delivering;  /* the state's thread is inside of a callback */
+};
+
+/* ---- any thread ---- */
+
+static size_t bytes_of(const shunt_event *event) {
+  size_t bytes = sizeof(waiting) + event->nfields * sizeof(shunt_field);
+  for (size_t i = 0; i < event->nfields; i++) bytes += event->fields[i].value.size + 1;
+  return bytes;
+}
+
+/* Names are static; texts are copied. NULL when out of memory. */
+static waiting *copy(const shunt_event *event) {
+  waiting *w = base_alloc(bytes_of(event));
+  if (!w) return NULL;
+  char *texts = (char *)(w->fields + event->nfields);
+  w->event = *event;
+  w->event.fields = w->fields;
+  w->next = NULL;
+  for (size_t i = 0; i < event->nfields; i++) {
+    w->fields[i] = event->fields[i];
+    shunt_value *v = &w->fields[i].value;
+    if (v->type != SHUNT_TEXT) continue;
+    memcpy(texts, v->as.bytes, v->size);
+    texts[v->size] = 0;
+    v->as.bytes = texts;
+    texts += v->size + 1;
+  }
+  return w;
+}
+
+static void note(void *ud, const shunt_event *event) {
+  bind_events *q = ud;
+  waiting *w = atomic_load(&q->count) < MOST_WAITING ? copy(event) : NULL;
+  pthread_mutex_lock(&q->lock);
+  if (w) {
+    *(q->last ? &q->last->next : &q->first) = w;
+    q->last = w;
+  } else {
+    q->dropped++;
+  }
+  atomic_fetch_add(&q->count, 1);
+  pthread_mutex_unlock(&q->lock);
+}
+
+/* ---- the thread of the state ---- */
+
+/* The first one stays where it is until it was pushed, for pushing may raise. */
+static const waiting *peek(bind_events *q) {
+  pthread_mutex_lock(&q->lock);
+  const waiting *w = q->first;
+  pthread_mutex_unlock(&q->lock);
+  return w;
+}
+
+static void drop_first(bind_events *q) {
+  pthread_mutex_lock(&q->lock);
+  waiting *w = q->first;
+  q->first = w->next;
+  if (!q->first) q->last = NULL;
+  atomic_fetch_sub(&q->count, 1);
+  pthread_mutex_unlock(&q->lock);
+  base_free(w);
+}
+
+static int64_t take_dropped(bind_events *q) {
+  pthread_mutex_lock(&q->lock);
+  int64_t dropped = q->dropped;
+  q->dropped = 0;
+  atomic_fetch_sub(&q->count, (int)dropped);
+  pthread_mutex_unlock(&q->lock);
+  return dropped;
+}
+
+static void set_text(lua_State *L, const char *name, const char *text) {
+  lua_pushstring(L, text);
+  lua_setfield(L, -2, name);
+}
+
+static void push_event(lua_State *L, const shunt_event *event) {
+  char text[1024];
+  lua_createtable(L, 0, (int)event->nfields + 4);
+  set_text(L, "kind", shunt_event_name(event->kind));
+  set_text(L, "severity", shunt_severity_name(event->severity));
+  set_text(L, "text", shunt_event_text(event, text, sizeof text));
+  lua_pushnumber(L, (lua_Number)event->time_ms / 1000);
+  lua_setfield(L, -2, "time");
+  for (size_t i = 0; i < event->nfields; i++) {
+    bind_push_value(L, &event->fields[i].value);
+    lua_setfield(L, -2, event->fields[i].name);
+  }
+}
+
+/* Calls the function (2) with the event on top, which it takes off. False: the callback closed the app. */
+static bool call(lua_State *L, const bind_app *app) {
+  lua_pushvalue(L, 2);
+  lua_insert(L, -2);
+  lua_call(L, 1, 0);
+  return app->events != NULL;
+}
+
+/* (app, function): delivers what waits now; what callbacks cause waits for the next time. */
+static int deliver(lua_State *L) {
+  bind_app *app = lua_touserdata(L, 1);
+  bind_events *q = app->events;
+  const waiting *w;
+  for (int n = atomic_load(&q->count); n > 0 && (w = peek(q)); n--) {
+    push_event(L, &w->event);
+    drop_first(q);
+    if (!call(L, app)) return 0;
+  }
+  const int64_t dropped = peek(q) ? 0 : take_dropped(q);
+  if (!dropped) return 0;
+  const shunt_field count = {"count", shunt_integer(dropped)};
+  push_event(L, &(shunt_event){.kind = SHUNT_EVENT_EVENTS_DROPPED,
+                               .severity = SHUNT_WARNING,
+                               .time_ms = clock_real_ms(),
+                               .fields = &count,
+                               .nfields = 1});
+  call(L, app);
+  return 0;
+}
+
+static void free_queue(bind_events *q) {
+  while (q->first) drop_first(q);
+  pthread_mutex_destroy(&q->lock);
+  base_free(q);
+}
+
+void bind_events_deliver(lua_State *L, bind_app *app, int app_index) {
+  bind_events *q = app->events;
+  if (!q || !atomic_load_explicit(&q->count, memory_order_relaxed) || q->delivering || !lua_checkstack(L, 8)) return;
+  app_index = lua_absindex(L, app_index);
+  lua_pushcfunction(L, deliver);
+  lua_pushvalue(L, app_index);
+  if (lua_getiuservalue(L, app_index, BIND_APP_DELIVER) != LUA_TFUNCTION) {
+    lua_pop(L, 3);
+    return;
+  }
+  q->delivering = true;
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) { /* lua/shunt/events.lua keeps the errors of callbacks: out of memory */
+    lua_warning(L, "shunt: an event was not delivered: ", 1);
+    lua_warning(L, bind_push_shown(L, lua_gettop(L)), 0);
+    lua_pop(L, 2);
+  }
+  if (app->events)
+    q->delivering = false;
+  else
+    free_queue(q);
+}
+
+bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity least) {
+  app_index = lua_absindex(L, app_index);
+  const bool some = lua_isfunction(L, -1);
+  if (some && !app->events) {
+    app->events = base_zalloc(sizeof *app->events);
+    if (!app->events) return false;
+    pthread_mutex_init(&app->events->lock, NULL);
+  }
+  lua_setiuservalue(L, app_index, BIND_APP_DELIVER);
+  shunt_events(app->app, least, some ? note : NULL, app->events);
+  return true;
+}
+
+void bind_events_end(bind_app *app) {
+  bind_events *q = app->events;
+  app->events = NULL;
+  if (q && !q->delivering) free_queue(q); /* else deliver does it */
+}
