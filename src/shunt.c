@@ -14,7 +14,7 @@
 #include "catalog/describe.h"
 #include "config/config.h"
 #include "jobs/worker.h"
-#include "query/session.h"
+#include "session/session.h"
 
 struct shunt_app {
   char *path, *env;
@@ -222,10 +222,10 @@ static void fill_totals(const generation *g, shunt_stats *stats) {
                          .remembers = route_remembers(g->route),
                          .hits = of.hits,
                          .misses = of.misses,
-                         .entries = of.ways,
+                         .entries = of.entries,
                          .decisions = of.decisions,
                          .bytes = of.bytes,
-                         .refused_entries = of.refused_ways,
+                         .refused_entries = of.refused_entries,
                          .refused_children = of.refused_children,
                          .audits = of.audits,
                          .differences = of.differences,

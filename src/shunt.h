@@ -656,17 +656,28 @@ typedef struct shunt_aggregation {
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
+/* Primary keys. */
+typedef struct shunt_keys {
+  const shunt_value *values;
+  size_t n;
+} shunt_keys;
+
 /* The rows with these primary keys, in the order of ids. Ids without a row are left out. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const char *model, const shunt_value *ids,
-                                                 size_t nids, const shunt_query *query, shunt_rows **rows,
-                                                 shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const char *model, const shunt_keys *ids,
+                                                 const shunt_query *query, shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
                                                   int64_t *count, shunt_error *err);
+typedef struct shunt_aggregates {
+  const shunt_aggregation *list;
+  size_t n;
+  const char *const *group; /* columns; none: all rows are one group */
+  size_t ngroup;
+} shunt_aggregates;
+
 /* One row per group, a single row without group: the columns of group, then "count", "sum_total", "max_id" and so on.
  */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_aggregate(shunt_session *session, const char *model,
-                                                      const shunt_aggregation *aggregations, size_t naggregations,
-                                                      const char *const *group, size_t ngroup, const shunt_query *query,
+                                                      const shunt_aggregates *what, const shunt_query *query,
                                                       shunt_rows **rows, shunt_error *err);
 
 /* ---- writes ---- */
@@ -688,6 +699,11 @@ struct shunt_related {
   size_t nrecords;
 };
 
+typedef struct shunt_records {
+  const shunt_record *list;
+  size_t n;
+} shunt_records;
+
 typedef struct shunt_write {
   const shunt_where *where; /* update, delete */
   bool all;                 /* allows an update or delete without where */
@@ -705,9 +721,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const
                                                    const shunt_record *record, const shunt_write *options,
                                                    shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_bulk(shunt_session *session, const char *model,
-                                                        const shunt_record *records, size_t nrecords,
-                                                        const shunt_write *options, int64_t *inserted,
-                                                        shunt_error *err);
+                                                        const shunt_records *records, const shunt_write *options,
+                                                        int64_t *inserted, shunt_error *err);
 /* Without options->where the primary key in the record selects the row. *affected counts rows of the model itself. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_update(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
@@ -717,10 +732,16 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const
 
 /* ---- SQL ---- */
 
+typedef struct shunt_sql_options {
+  const char *client;        /* NULL: the session's current datasource, else its default; "default": its default */
+  const shunt_value *params; /* of the ? in the statement */
+  size_t nparams;
+} shunt_sql_options;
+
 /* Runs one SQL statement with ? parameters on a client. rows and affected may be NULL. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const char *client, const char *sql,
-                                                const shunt_value *params, size_t nparams, shunt_rows **rows,
-                                                int64_t *affected, shunt_error *err);
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const char *sql,
+                                                const shunt_sql_options *options, shunt_rows **rows, int64_t *affected,
+                                                shunt_error *err);
 /* The columns of a table, as rows of name, type, nullable, key. Errors: NOT_FOUND if there is no such table. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
                                                           shunt_rows **rows, shunt_error *err);

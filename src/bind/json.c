@@ -248,7 +248,7 @@ static void order_at(lua_State *L, bind_call *c, int index, writer *w) {
     lua_replace(L, index);
   }
   node *order = NULL;
-  if (lua_node_from(L, index, &c->arena, (place){0}, NULL, NULL, &order, &c->err)) bind_fail(L, c);
+  if (lua_node_from(L, index, &c->arena, &order, &c->err)) bind_fail(L, c);
   if (bind_text_list(&c->arena, order, "order", &w->first, &w->nfirst, &c->err)) bind_fail(L, c);
 }
 

@@ -107,7 +107,7 @@ static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const 
     error_set(&c->err, SHUNT_E_USAGE, "%s: where is given twice, as an argument and as an option", of);
     bind_fail(L, c);
   }
-  check(L, c, lua_node_from(L, index, &c->arena, (place){0}, NULL, NULL, &from, &c->err));
+  check(L, c, lua_node_from(L, index, &c->arena, &from, &c->err));
   check(L, c, bind_where(&c->arena, from, &where, &c->err));
   return where;
 }
@@ -137,7 +137,7 @@ static int model_get(lua_State *L) {
     shunt_value id;
     check(L, c, bind_to_value(L, 2, &c->arena, "the primary key", &id, &c->err));
     bind_busy(L, c);
-    st = shunt_mget(c->session->session, m->name, &id, 1, &q, &c->rows, &c->err);
+    st = shunt_mget(c->session->session, m->name, &(shunt_keys){&id, 1}, &q, &c->rows, &c->err);
   }
   bind_done(L, c, st);
   bind_push_rows(L, c->rows);
@@ -162,7 +162,7 @@ static int model_mget(lua_State *L) {
   }
   shunt_query q = query_at(L, c, m, 3, "model:mget");
   bind_busy(L, c);
-  bind_done(L, c, shunt_mget(c->session->session, m->name, ids, n, &q, &c->rows, &c->err));
+  bind_done(L, c, shunt_mget(c->session->session, m->name, &(shunt_keys){ids, n}, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   bind_push_meta(L, c->rows);
   bind_leave(L, c);
@@ -236,9 +236,9 @@ static int model_aggregate(lua_State *L) {
     return bind_fail(L, c);
   }
   bind_busy(L, c);
-  bind_done(
-      L, c,
-      shunt_aggregate(c->session->session, m->name, wanted.list, wanted.count, group, ngroup, &q, &c->rows, &c->err));
+  bind_done(L, c,
+            shunt_aggregate(c->session->session, m->name, &(shunt_aggregates){wanted.list, wanted.count, group, ngroup},
+                            &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   if (ngroup == 0) lua_rawgeti(L, -1, 1);
   bind_leave(L, c);
@@ -291,7 +291,8 @@ static int model_insert_bulk(lua_State *L) {
   check(L, c, bind_records(L, 2, &c->arena, &w, &records, &c->err));
   bind_busy(L, c);
   bind_done(L, c,
-            shunt_insert_bulk(c->session->session, m->name, records.items, records.count, &w, &inserted, &c->err));
+            shunt_insert_bulk(c->session->session, m->name, &(shunt_records){records.items, records.count}, &w,
+                              &inserted, &c->err));
   lua_pushinteger(L, inserted);
   bind_leave(L, c);
   return 1;

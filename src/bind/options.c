@@ -16,7 +16,7 @@ const node *bind_options(lua_State *L, bind_call *c, int index, const char *of, 
   if (lua_isnoneornil(L, index)) return NULL;
   if (!lua_istable(L, index)) bind_usage(L, "%s: options must be a table, not a %s", of, luaL_typename(L, index));
   node *options = NULL;
-  if (lua_node_from(L, index, &c->arena, (place){0}, NULL, NULL, &options, &c->err)) bind_fail(L, c);
+  if (lua_node_from(L, index, &c->arena, &options, &c->err)) bind_fail(L, c);
   if (options->kind != NODE_MAP) {
     error_set(&c->err, SHUNT_E_USAGE, "%s: options must be a table of names, not a list", of);
     bind_fail(L, c);

@@ -196,8 +196,8 @@ static int run_sql(lua_State *L, bool wants_rows) {
   bind_busy(L, c);
   shunt_status st = shunt_session_timeout(s, timeout_ms ? timeout_ms : c->session->timeout_ms, &c->err);
   if (!st)
-    st = shunt_sql(s, client, sql, params, nparams, wants_rows ? &c->rows : NULL, wants_rows ? NULL : &affected,
-                   &c->err);
+    st = shunt_sql(s, sql, &(shunt_sql_options){client, params, nparams}, wants_rows ? &c->rows : NULL,
+                   wants_rows ? NULL : &affected, &c->err);
   shunt_status restored = shunt_session_timeout(s, c->session->timeout_ms, NULL);
   bind_done(L, c, st ? st : restored);
   if (wants_rows) {

@@ -88,7 +88,7 @@ static void read_options(lua_State *L, bind_call *c, worker_options *o) {
   o->concurrency = (int)n;
   o->drain = bind_option_bool(L, c, options, "drain");
   node *names = NULL;
-  if (lua_node_from(L, 3, &c->arena, (place){0}, NULL, NULL, &names, &c->err) ||
+  if (lua_node_from(L, 3, &c->arena, &names, &c->err) ||
       bind_text_list(&c->arena, names, "jobs", &o->with.jobs, &o->with.njobs, &c->err))
     bind_fail(L, c);
 }
@@ -156,8 +156,7 @@ static int worker_stop(lua_State *L) {
   int64_t ms = 0;
   bind_call *c = bind_call_new(L);
   node *given = NULL;
-  if (bounded && (lua_node_from(L, 2, &c->arena, (place){0}, NULL, NULL, &given, &c->err) ||
-                  bind_duration(given, "worker:stop", &ms, &c->err)))
+  if (bounded && (lua_node_from(L, 2, &c->arena, &given, &c->err) || bind_duration(given, "worker:stop", &ms, &c->err)))
     return bind_fail(L, c);
   bind_leave(L, c);
   lua_pushboolean(L, crew_stop(w, bounded, ms));

@@ -6,8 +6,8 @@
 #include "jobs/store.h"
 
 /* Adds " AND column = ?" if there is a text to compare with. */
-static void only(const job_store *store, const char *column, const char *text) {
-  sql_text *sql = &store->session->sql;
+static void only(job_store *store, const char *column, const char *text) {
+  sql_text *sql = store->sql;
   if (!text) return;
   sql_puts(sql, " AND ");
   sql_puts(sql, column);
@@ -15,8 +15,8 @@ static void only(const job_store *store, const char *column, const char *text) {
   store_put_text(store, text);
 }
 
-static sql_text *begin(const job_store *store, const char *text) {
-  sql_text *sql = &store->session->sql;
+static sql_text *begin(job_store *store, const char *text) {
+  sql_text *sql = store->sql;
   sql_reset(sql);
   sql_puts(sql, text);
   sql_puts(sql, " WHERE env = ");
@@ -55,9 +55,9 @@ shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const cha
   *rows = NULL;
   if (limit < 0) return error_set(err, SHUNT_E_USAGE, "a limit is 0 (none) or more");
   shunt_status status = check_state(state, false, err);
-  if (!status) status = session_enter(s, 0, err);
+  job_store store;
+  if (!status) status = store_enter(&store, s, 0, err);
   if (status) return status;
-  job_store store = store_of(s);
   sql_text *sql = begin(&store, "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
                                 "unique_key, data, worker, error, created_at, finished_at FROM shunt_jobs");
   only(&store, "queue", queue_name);
@@ -69,7 +69,7 @@ shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const cha
   }
   shunt_rows *found = rows_new();
   if (!found) return error_memory(err);
-  status = store_run_sql(&store, found, NULL, err);
+  status = store_run_sql(&store, found, NULL);
   if (!status && !print_errors(found)) status = error_memory(err);
   if (status) {
     shunt_rows_free(found);
@@ -82,10 +82,10 @@ shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const cha
 /* Only one job with a unique key may be ready or running: of dead jobs with one key, only the newest is retried. */
 shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_name, int64_t *n, shunt_error *err) {
   int64_t affected = 0;
-  shunt_status status = session_enter(s, 0, err);
+  job_store store;
+  shunt_status status = store_enter(&store, s, 0, err);
   if (status) return status;
-  job_store store = store_of(s);
-  sql_text *sql = &s->sql;
+  sql_text *sql = store.sql;
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = ");
   sql_puts(sql, store.dialect->now_ms);
@@ -101,7 +101,7 @@ shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_na
   sql_puts(sql, " AND (unique_key IS NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs o WHERE o.env = shunt_jobs.env AND "
                 "o.queue = shunt_jobs.queue AND o.unique_key = shunt_jobs.unique_key AND (o.due_at IS NOT NULL OR "
                 "(o.state = 'dead' AND o.id > shunt_jobs.id))))");
-  status = store_run_sql(&store, NULL, &affected, err);
+  status = store_run_sql(&store, NULL, &affected);
   if (!status && id && !affected)
     status = error_set(err, SHUNT_E_NOT_FOUND, "there is no dead job %lld%s", (long long)id,
                        queue_name ? " in this queue" : ", or one with its unique key has taken its place");
@@ -115,9 +115,9 @@ shunt_status shunt_jobs_purge(shunt_session *s, const char *queue_name, const ch
   int64_t affected = 0;
   shunt_status status = check_state(state, true, err);
   if (!status && older_ms < 0) status = error_set(err, SHUNT_E_USAGE, "an age is 0 or more");
-  if (!status) status = session_enter(s, 0, err);
+  job_store store;
+  if (!status) status = store_enter(&store, s, 0, err);
   if (status) return status;
-  job_store store = store_of(s);
   sql_text *sql = begin(&store, "DELETE FROM shunt_jobs");
   only(&store, "queue", queue_name);
   only(&store, "state", state);
@@ -125,7 +125,7 @@ shunt_status shunt_jobs_purge(shunt_session *s, const char *queue_name, const ch
   sql_puts(sql, store.dialect->now_ms);
   sql_puts(sql, " - ");
   store_put_integer(&store, older_ms);
-  status = store_run_sql(&store, NULL, &affected, err);
+  status = store_run_sql(&store, NULL, &affected);
   if (n) *n = affected;
   return status;
 }
@@ -134,15 +134,15 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, int64_t minut
   int64_t affected = 0;
   *mine = false;
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
-  shunt_status status = session_enter(s, 0, err);
+  job_store store;
+  shunt_status status = store_enter(&store, s, 0, err);
   if (status) return status;
-  job_store store = store_of(s);
   status = store_run(
       &store,
       STORE_SQL("INSERT INTO shunt_schedules (env, job, minute_ms) VALUES (?, ?, ?) ON CONFLICT (env, job) DO UPDATE "
                 "SET minute_ms = excluded.minute_ms WHERE shunt_schedules.minute_ms < excluded.minute_ms",
                 store_text(store.env), store_text(job), shunt_integer(minute_ms)),
-      NULL, &affected, err);
+      NULL, &affected);
   *mine = !status && affected > 0;
   return status;
 }

@@ -74,7 +74,7 @@ static void write_list(writer *t, const char *column, const char *const *names, 
 }
 
 /* From WHERE on: the jobs that may be claimed. */
-static void write_condition(writer *t, const job_store *store, const shunt_worker_options *o) {
+static void write_condition(writer *t, job_store *store, const shunt_worker_options *o) {
   add_text(t, store->env);
   buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", store->dialect->now_ms);
   write_list(t, "queue", o->queues, o->nqueues);
@@ -87,7 +87,7 @@ static void write_condition(writer *t, const job_store *store, const shunt_worke
   add_text(t, store->env);
 }
 
-static void write_claim(writer *t, const job_store *store, const shunt_worker *w, const char *condition) {
+static void write_claim(writer *t, job_store *store, const shunt_worker *w, const char *condition) {
   buf_printf(
       &t->text,
       "UPDATE shunt_jobs SET lost = lost + CASE state WHEN 'running' THEN 1 ELSE 0 END, state = 'running', "
@@ -98,7 +98,7 @@ static void write_claim(writer *t, const job_store *store, const shunt_worker *w
       store->dialect->now_ms, (long long)w->lease_ms, condition, store->dialect->locked);
 }
 
-static bool write_both(writer *t, const job_store *store, shunt_worker *w, const shunt_worker_options *o) {
+static bool write_both(writer *t, job_store *store, shunt_worker *w, const shunt_worker_options *o) {
   buf condition = {0};
   add_text(t, w->name);
   write_condition(t, store, o);
@@ -116,7 +116,9 @@ static bool write_both(writer *t, const job_store *store, shunt_worker *w, const
 
 shunt_status claim_prepare(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
   writer t = {.a = &w->owned, .params = arena_array(&w->owned, shunt_value, o->nqueues + o->njobs + 5)};
-  job_store store = store_of(w->session);
+  job_store store;
+  shunt_status status = store_enter(&store, w->session, 0, err);
+  if (status) return status;
   return t.params && write_both(&t, &store, w, o) ? SHUNT_OK : error_memory(err);
 }
 
@@ -155,12 +157,12 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
 }
 
 /* With one writer at a time, an UPDATE waits for its turn even if it finds nothing: peek first. */
-static shunt_status is_worth_it(const shunt_worker *w, const job_store *store, bool *worth, shunt_error *err) {
+static shunt_status is_worth_it(const shunt_worker *w, job_store *store, bool *worth) {
   *worth = true;
   if (!w->idle || store->dialect->parallel) return SHUNT_OK;
   shunt_rows *rows = rows_new();
-  if (!rows) return error_memory(err);
-  shunt_status status = store_run(store, &w->peek, rows, NULL, err);
+  if (!rows) return error_memory(store->c.err);
+  shunt_status status = store_run(store, &w->peek, rows, NULL);
   *worth = rows->count > 0;
   shunt_rows_free(rows);
   return status;
@@ -168,7 +170,7 @@ static shunt_status is_worth_it(const shunt_worker *w, const job_store *store, b
 
 /* True: another worker took the same slot at the same time; try again. A worker that waited too long for the write lock
  * of the database has found nothing. */
-static bool look_again(const job_store *store, shunt_status *status, const shunt_error *err) {
+static bool look_again(job_store *store, shunt_status *status, const shunt_error *err) {
   const driver_engine *engine = driver_for(store->client->engine);
   if (*status == SHUNT_E_CONSTRAINT || *status == SHUNT_E_CONFLICT) return true;
   if (*status && engine->is_busy && engine->is_busy(err)) *status = SHUNT_OK;
@@ -177,13 +179,13 @@ static bool look_again(const job_store *store, shunt_status *status, const shunt
 
 static shunt_status claim(shunt_worker *w, shunt_rows *rows, shunt_error *err) {
   bool worth = false;
-  shunt_status status = session_enter(w->session, 0, err);
-  job_store store = store_of(w->session);
-  if (!status) status = is_worth_it(w, &store, &worth, err);
+  job_store store;
+  shunt_status status = store_enter(&store, w->session, 0, err);
+  if (!status) status = is_worth_it(w, &store, &worth);
   if (status || !worth) return status;
   int tries = 0;
   do {
-    status = store_run(&store, &w->claim, rows, NULL, err);
+    status = store_run(&store, &w->claim, rows, NULL);
   } while (look_again(&store, &status, err) && ++tries < TRIES);
   return status;
 }

@@ -9,7 +9,7 @@
 
 #include "base/alloc.h"
 #include "pool/wait.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 enum { NUMBER_DIGITS = 17 /* enough for every double */, NAME_ROOM = 256 };
 
@@ -98,7 +98,7 @@ static json_t *locked_by(const shunt_session *s) {
 
 static int next_level(const shunt_session *s) {
   int most = s->home.catalog->max_level;
-  return s->level < most ? s->level + 1 : most;
+  return s->level.now < most ? s->level.now + 1 : most;
 }
 
 static bool add_waiter(json_t *all, const shunt_session *s) {
@@ -108,7 +108,7 @@ static bool add_waiter(json_t *all, const shunt_session *s) {
 }
 
 shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err) {
-  const char *current = s->ncurrent ? s->current[s->ncurrent - 1] : NULL;
+  const char *current = session_current(s);
   json_t *all =
       json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
                 name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level", next_level(s));
@@ -183,7 +183,7 @@ static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shun
 /* The host that pushed the job may have more levels. */
 static void go_to_level(shunt_session *s, json_int_t level) {
   int most = s->home.catalog->max_level;
-  s->opened_level = level < most ? (int)level : most;
+  s->level.opened = level < most ? (int)level : most;
   session_raise(s, 0);
 }
 

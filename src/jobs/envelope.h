@@ -5,7 +5,7 @@
 #ifndef SHUNT_JOBS_ENVELOPE_H
 #define SHUNT_JOBS_ENVELOPE_H
 
-#include "query/session.h"
+#include "session/session.h"
 
 /* shunt_session_open has this type. It lies in a layer above, so it is passed in. */
 typedef shunt_status (*envelope_opener)(shunt_app *app, const shunt_session_options *options, shunt_session **session,

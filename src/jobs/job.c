@@ -8,8 +8,8 @@
 #include "jobs/worker.h"
 #include "pool/jitter.h"
 #include "pool/wait.h"
-#include "query/propagation.h"
-#include "query/transaction.h"
+#include "session/propagation.h"
+#include "session/transaction.h"
 
 enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 
@@ -20,8 +20,8 @@ static const int64_t LONGEST_BACKOFF_MS = 86400000;
 
 #define MINE_SQL(job, text) STORE_SQL(text, shunt_integer((job)->info.id), shunt_integer((job)->claim))
 
-static void put_mine(const job_store *store, const shunt_job *job) {
-  sql_text *sql = &store->session->sql;
+static void put_mine(job_store *store, const shunt_job *job) {
+  sql_text *sql = store->sql;
   sql_puts(sql, " WHERE id = ");
   store_put_integer(store, job->info.id);
   sql_puts(sql, " AND claim = ");
@@ -42,51 +42,49 @@ static shunt_status lost(const shunt_job *job, shunt_error *err) {
 }
 
 /* The job was found there: the tables exist. */
-static job_store store_of_job(const shunt_job *job) {
-  job_store store = store_of(job->session);
-  store.made = true;
-  return store;
+static shunt_status enter(job_store *store, const shunt_job *job, shunt_error *err) {
+  shunt_status status = store_enter(store, job->session, 0, err);
+  store->made = true;
+  return status;
 }
 
 /* ---- its transaction ---- */
 
 /* Under snapshot isolation the completion would fail once the lease has been renewed. A locked row is neither renewed
  * nor claimed. */
-static shunt_status lock_row(const shunt_job *job, const job_store *store, shunt_error *err) {
+static shunt_status lock_row(const shunt_job *job, job_store *store) {
   shunt_rows *rows = rows_new();
-  if (!rows) return error_memory(err);
-  shunt_status status =
-      store_run(store, MINE_SQL(job, "SELECT id FROM shunt_jobs" MINE " FOR UPDATE"), rows, NULL, err);
-  if (!status && !rows->count) status = lost(job, err);
+  if (!rows) return error_memory(store->c.err);
+  shunt_status status = store_run(store, MINE_SQL(job, "SELECT id FROM shunt_jobs" MINE " FOR UPDATE"), rows, NULL);
+  if (!status && !rows->count) status = lost(job, store->c.err);
   shunt_rows_free(rows);
   return status;
 }
 
 shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
-  shunt_status status = session_enter(job->session, 0, err);
+  job_store store;
+  shunt_status status = enter(&store, job, err);
   if (status) return status;
-  job_store store = store_of_job(job);
   const transaction *t = transaction_find(job->session, store.client, store.level);
-  return t && t->isolation && !t->read_only && store.dialect->parallel ? lock_row(job, &store, err) : SHUNT_OK;
+  return t && t->isolation && !t->read_only && store.dialect->parallel ? lock_row(job, &store) : SHUNT_OK;
 }
 
 /* ---- done ---- */
 
 /* If no caller waits for the result, the row is deleted. */
-static shunt_status forget(const shunt_job *job, const job_store *store, int64_t *affected, shunt_error *err) {
-  return store_run(store, MINE_SQL(job, "DELETE FROM shunt_jobs" MINE " AND awaited = 0"), NULL, affected, err);
+static shunt_status forget(const shunt_job *job, job_store *store, int64_t *affected) {
+  return store_run(store, MINE_SQL(job, "DELETE FROM shunt_jobs" MINE " AND awaited = 0"), NULL, affected);
 }
 
-static shunt_status keep(const shunt_job *job, const job_store *store, const char *result, int64_t *affected,
-                         shunt_error *err) {
-  sql_text *sql = &store->session->sql;
+static shunt_status keep(const shunt_job *job, job_store *store, const char *result, int64_t *affected) {
+  sql_text *sql = store->sql;
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET state = 'done', due_at = NULL, slot = NULL, error = NULL, finished_at = ");
   sql_puts(sql, store->dialect->now_ms);
   sql_puts(sql, ", result = ");
   store_put_text(store, result);
   put_mine(store, job);
-  return store_run_sql(store, NULL, affected, err);
+  return store_run_sql(store, NULL, affected);
 }
 
 static shunt_status end_now(void *ud, shunt_error *err) {
@@ -97,14 +95,14 @@ static shunt_status end_now(void *ud, shunt_error *err) {
   return SHUNT_OK;
 }
 
-static shunt_status complete_in(shunt_job *job, const job_store *store, const char *result, shunt_error *err) {
+static shunt_status complete_in(shunt_job *job, job_store *store, const char *result) {
   int64_t affected = 0;
   shunt_status status = SHUNT_OK;
-  if (!job->awaited) status = forget(job, store, &affected, err);
-  if (!status && !affected) status = keep(job, store, result, &affected, err);
-  if (!status && !affected) status = lost(job, err);
+  if (!job->awaited) status = forget(job, store, &affected);
+  if (!status && !affected) status = keep(job, store, result, &affected);
+  if (!status && !affected) status = lost(job, store->c.err);
   /* until the commit it can be rolled back, and the job is then given back */
-  return status ? status : shunt_on_all_commit(job->session, end_now, job, NULL, err);
+  return status ? status : shunt_on_all_commit(job->session, end_now, job, NULL, store->c.err);
 }
 
 /* Completes the job once all its transactions elsewhere are committed. */
@@ -115,9 +113,9 @@ typedef struct completion {
 
 static shunt_status complete_later(void *ud, shunt_error *err) {
   completion *c = ud;
-  shunt_status status = session_enter(c->job->session, 0, err);
-  job_store store = store_of_job(c->job);
-  return status ? status : complete_in(c->job, &store, c->result, err);
+  job_store store;
+  shunt_status status = enter(&store, c->job, err);
+  return status ? status : complete_in(c->job, &store, c->result);
 }
 
 static shunt_status complete_after_commit(shunt_job *job, const char *result, shunt_error *err) {
@@ -131,11 +129,11 @@ static shunt_status complete_after_commit(shunt_job *job, const char *result, sh
 
 shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
   const char *result = result_json ? result_json : "null";
-  shunt_status status = session_enter(job->session, 0, err);
+  job_store store;
+  shunt_status status = enter(&store, job, err);
   if (status) return status;
-  job_store store = store_of_job(job);
   bool later = session_in_transaction(job->session) && !store_in_transaction(&store);
-  return later ? complete_after_commit(job, result, err) : complete_in(job, &store, result, err);
+  return later ? complete_after_commit(job, result, err) : complete_in(job, &store, result);
 }
 
 /* ---- failed ---- */
@@ -148,8 +146,8 @@ static int64_t backoff_ms(const shunt_job *job) {
   return (int64_t)(ms * (0.8 + 0.4 * jitter((uint64_t)clock_monotonic_ns() ^ (uint64_t)job->info.id)));
 }
 
-static void write_failed(const job_store *store, const shunt_job *job, const char *why, bool dead) {
-  sql_text *sql = &store->session->sql;
+static void write_failed(job_store *store, const shunt_job *job, const char *why, bool dead) {
+  sql_text *sql = store->sql;
   sql_reset(sql);
   sql_puts(sql, "UPDATE shunt_jobs SET failures = failures + 1, slot = NULL, error = ");
   store_put_text(store, why);
@@ -171,11 +169,11 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
   shunt_worker *w = job->worker;
   int64_t affected = 0;
   pthread_mutex_lock(&w->lock);
-  shunt_status status = session_enter(w->session, 0, err);
+  job_store store;
+  shunt_status status = store_enter(&store, w->session, 0, err);
   if (!status) {
-    job_store store = store_of(w->session);
     write_failed(&store, job, why, dead);
-    status = store_run_sql(&store, NULL, &affected, err);
+    status = store_run_sql(&store, NULL, &affected);
   }
   pthread_mutex_unlock(&w->lock);
   job->ended =
@@ -216,11 +214,10 @@ bool shunt_job_ended(const shunt_job *job) { return job->ended; }
 static void give_back(shunt_job *job) {
   shunt_worker *w = job->worker;
   pthread_mutex_lock(&w->lock);
-  if (session_enter(w->session, 0, NULL) == SHUNT_OK) {
-    job_store store = store_of(w->session);
-    shunt_status status =
-        store_run(&store, MINE_SQL(job, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE),
-                  NULL, NULL, NULL);
+  job_store store;
+  if (store_enter(&store, w->session, 0, NULL) == SHUNT_OK) {
+    shunt_status status = store_run(
+        &store, MINE_SQL(job, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE), NULL, NULL);
     (void)status; /* on failure its lease runs out */
   }
   pthread_mutex_unlock(&w->lock);
@@ -251,16 +248,16 @@ void shunt_job_free(shunt_job *job) {
 /* The name of the job for those who wait for it, or for what it holds. */
 static void name_party(shunt_job *job) {
   shunt_session *s = job->session;
-  job_store store = store_of(s);
-  s->job = s->party.job = job->info.name;
+  s->job.name = s->party.job = job->info.name;
   s->party.number = (uint64_t)job->info.id;
-  job->key = store_key_of(&store, job->info.id);
+  job->key = store_key_of(s->home.catalog->jobs.client, job->info.id);
   wait_run_begin(&s->party, job->key.text);
 }
 
 /* The job completes in the store of the newest generation; the worker stays with the store that it began with. */
 static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
-  const cat_client *here = store_of(job->worker->session).client, *there = store_of(job->session).client;
+  const cat_client *here = job->worker->session->home.catalog->jobs.client,
+                   *there = job->session->home.catalog->jobs.client;
   if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
       (!here->filename || strcmp(here->filename, there->filename) == 0))
     return SHUNT_OK;
@@ -281,7 +278,7 @@ shunt_status job_open(shunt_job *job, bool *started, shunt_error *err) {
   }
   if (*started) {
     name_party(job);
-    job->session->broken_off = &w->broken_off;
+    job->session->job.broken_off = &w->broken_off;
     shunt_status status = check_queue(job, err);
     if (status) shunt_job_free(job);
     *started = !status;

@@ -10,7 +10,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "jobs/worker.h"
-#include "query/listen.h"
+#include "session/listen.h"
 
 enum { RENEWALS = 3 /* within a lease */ };
 
@@ -41,21 +41,19 @@ static size_t held(shunt_worker *w, lease **out) {
 
 /* A locked row is skipped: the job is about to end. */
 static shunt_status renew(const shunt_worker *w, const lease *l, int64_t *renewed, shunt_error *err) {
-  shunt_session *s = w->renewing;
-  shunt_status status = session_enter(s, 0, err);
+  job_store store;
+  shunt_status status = store_enter(&store, w->renewing, 0, err);
   if (status) return status;
-  job_store store = store_of(s);
-  sql_reset(&s->sql);
-  sql_puts(&s->sql, "UPDATE shunt_jobs SET due_at = ");
+  sql_puts(store.sql, "UPDATE shunt_jobs SET due_at = ");
   store_put_later(&store, w->lease_ms);
-  sql_puts(&s->sql, " WHERE id = (SELECT j.id FROM shunt_jobs j WHERE j.id = ");
+  sql_puts(store.sql, " WHERE id = (SELECT j.id FROM shunt_jobs j WHERE j.id = ");
   store_put_integer(&store, l->id);
-  sql_puts(&s->sql, " AND j.claim = ");
+  sql_puts(store.sql, " AND j.claim = ");
   store_put_integer(&store, l->claim);
-  sql_puts(&s->sql, " AND j.state = 'running'");
-  sql_puts(&s->sql, store.dialect->locked);
-  sql_puts(&s->sql, ")");
-  return store_run_sql(&store, NULL, renewed, err);
+  sql_puts(store.sql, " AND j.state = 'running'");
+  sql_puts(store.sql, store.dialect->locked);
+  sql_puts(store.sql, ")");
+  return store_run_sql(&store, NULL, renewed);
 }
 
 static bool renew_one(const shunt_worker *w, const lease *l) {
@@ -101,8 +99,9 @@ static void open_ear(const shunt_worker *w, ear *e) {
   shunt_error why;
   if (e->listener || clock_monotonic_ns() < e->again_ns) return;
   e->again_ns = clock_monotonic_ns() + LISTEN_AGAIN_NS;
-  if (session_enter(w->renewing, 0, NULL)) return;
-  const cat_client *client = store_of(w->renewing).client;
+  job_store store;
+  if (store_enter(&store, w->renewing, 0, NULL)) return;
+  const cat_client *client = store.client;
   if (listener_open(client, STORE_CHANNEL, &e->listener, &why)) {
     report_lost(w, e, client->name, &why);
   } else if (e->listener) {
@@ -126,7 +125,7 @@ static void listen_until(const shunt_worker *w, ear *e, int64_t until_ns) {
   } else if (listener_wait(e->listener, w->wake[0], until_ns, &heard, &why)) {
     listener_close(e->listener);
     e->listener = NULL;
-    report_lost(w, e, store_of(w->renewing).client->name, &why);
+    report_lost(w, e, w->renewing->home.catalog->jobs.client->name, &why);
   }
   if (heard) signal_raise();
 }

@@ -37,9 +37,9 @@ void push_free(push *p) { base_free(p->envelope); }
 
 /* ---- sending ---- */
 
-static void write_insert(const job_store *store, const push *p) {
+static void write_insert(job_store *store, const push *p) {
   const shunt_push_options *o = &p->options;
-  sql_text *sql = &store->session->sql;
+  sql_text *sql = store->sql;
   const shunt_value numbers[] = {shunt_integer(o->retry), shunt_integer(o->backoff_ms), shunt_integer(o->timeout_ms),
                                  shunt_integer(o->concurrency), shunt_integer(p->awaited)};
   sql_reset(sql);
@@ -67,8 +67,8 @@ static void write_insert(const job_store *store, const push *p) {
 }
 
 /* Finds the job that has the unique key. */
-static void write_find(const job_store *store, const push *p) {
-  sql_text *sql = &store->session->sql;
+static void write_find(job_store *store, const push *p) {
+  sql_text *sql = store->sql;
   sql_reset(sql);
   sql_puts(sql, p->awaited ? "UPDATE shunt_jobs SET awaited = awaited + 1" : "SELECT id FROM shunt_jobs");
   sql_puts(sql, " WHERE env = ");
@@ -82,28 +82,28 @@ static void write_find(const job_store *store, const push *p) {
 }
 
 /* *id is 0 if there was no row. */
-static shunt_status run_for_id(const job_store *store, int64_t *id, shunt_error *err) {
+static shunt_status run_for_id(job_store *store, int64_t *id) {
   shunt_rows *rows = rows_new();
-  if (!rows) return error_memory(err);
-  shunt_status status = store_run_sql(store, rows, NULL, err);
+  if (!rows) return error_memory(store->c.err);
+  shunt_status status = store_run_sql(store, rows, NULL);
   *id = !status && rows->count ? rows_row(rows, 0)[0].as.integer : 0;
   shunt_rows_free(rows);
   return status;
 }
 
 /* The job with the unique key may end between the two statements: so it is tried again. */
-shunt_status push_send(const job_store *store, const push *p, int64_t *id, shunt_error *err) {
+shunt_status push_send(job_store *store, const push *p, int64_t *id) {
   for (int i = 0; i < TRIES; i++) {
     write_insert(store, p);
-    shunt_status status = run_for_id(store, id, err);
+    shunt_status status = run_for_id(store, id);
     if (!status && *id) signal_raise();
     if (status || *id) return status;
     write_find(store, p);
-    status = run_for_id(store, id, err);
+    status = run_for_id(store, id);
     if (status || *id) return status;
   }
   return error_set(
-      err, SHUNT_E_CONFLICT,
+      store->c.err, SHUNT_E_CONFLICT,
       "job '%.64s' was not pushed: in %d attempts, another job with the unique key '%.64s' existed and ended meanwhile",
       p->job, TRIES, p->options.unique_key);
 }
@@ -117,10 +117,10 @@ static shunt_status wake(void *ud, shunt_error *err) {
 }
 
 /* A failed hook does no harm: a worker that is not woken finds the job a little later. */
-static shunt_status send_here(const job_store *store, const push *p, int64_t *id, shunt_error *err) {
-  shunt_status status = push_send(store, p, id, err);
+static shunt_status send_here(job_store *store, const push *p, int64_t *id) {
+  shunt_status status = push_send(store, p, id);
   shunt_status told =
-      status || !store_in_transaction(store) ? SHUNT_OK : shunt_on_commit(store->session, wake, NULL, NULL, NULL);
+      status || !store_in_transaction(store) ? SHUNT_OK : shunt_on_commit(store->c.s, wake, NULL, NULL, NULL);
   (void)told;
   return status;
 }
@@ -142,9 +142,9 @@ static void drop(void *ud) {
 static shunt_status send_kept(void *ud, shunt_error *err) {
   kept *k = ud;
   int64_t id;
-  shunt_status status = session_enter(k->session, 0, err);
-  job_store store = store_of(k->session);
-  return status ? status : send_here(&store, &k->push, &id, err);
+  job_store store;
+  shunt_status status = store_enter(&store, k->session, 0, err);
+  return status ? status : send_here(&store, &k->push, &id);
 }
 
 static bool copy(kept *k, const char **text) {
@@ -170,12 +170,12 @@ shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json
                         int64_t *id, shunt_error *err) {
   push p = {.job = job, .data = data_json};
   int64_t own_id = 0;
-  shunt_status status = session_enter(s, 0, err);
+  job_store store;
+  shunt_status status = store_enter(&store, s, 0, err);
   if (!status) status = push_make(&p, s, options, err);
   if (!status) {
-    job_store store = store_of(s);
     bool later = session_in_transaction(s) && !store_in_transaction(&store);
-    status = later ? send_after_commit(s, &p, err) : send_here(&store, &p, &own_id, err);
+    status = later ? send_after_commit(s, &p, err) : send_here(&store, &p, &own_id);
   }
   push_free(&p);
   if (id) *id = own_id;

@@ -17,7 +17,7 @@ typedef struct push {
 /* Fills in the rest of a push that has job, data and awaited. Errors: USAGE, MEMORY. */
 shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options *options, shunt_error *err);
 /* Writes the row, or finds the job with the same unique key. Errors: those of store_run, CONFLICT. */
-shunt_status push_send(const job_store *store, const push *p, int64_t *id, shunt_error *err);
+shunt_status push_send(job_store *store, const push *p, int64_t *id);
 void push_free(push *p);
 
 #endif

@@ -1,7 +1,7 @@
 /* For: the job store: the tables that hold all queues, and the statements that run there. Missing tables are made.
  * Owner: a store is a value; what it points to belongs to the session's generation.
- * Use: job_store store = store_of(s); store_run(&store, STORE_SQL("SELECT … WHERE id = ?", shunt_integer(id)), rows,
- * NULL, err).
+ * Use: job_store store; store_enter(&store, s, 0, err); store_run(&store, STORE_SQL("SELECT … WHERE id = ?",
+ * shunt_integer(id)), rows, NULL);
  *
  * due_at is the time from which a job may be claimed: for a ready job its start, for a running job the end of its
  * lease; it is null for a job that is done or dead. If at most n jobs of a name may run at once, each running one holds
@@ -9,10 +9,11 @@
 #ifndef SHUNT_JOBS_STORE_H
 #define SHUNT_JOBS_STORE_H
 
-#include "query/session.h"
+#include "session/call.h"
 
 typedef struct job_store {
-  shunt_session *session;
+  call c;
+  sql_text *sql; /* for statements that are put together */
   const cat_client *client;
   int level;
   const char *env;
@@ -23,13 +24,14 @@ typedef struct job_store {
 /* The channel that notifies workers of new jobs. */
 #define STORE_CHANNEL "shunt_jobs"
 
-/* The store of the session's generation, at the session's level. */
-job_store store_of(shunt_session *s);
+/* Begins a call of the session, on the store of its generation and at its level. Errors: those of call_begin, MEMORY.
+ */
+shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms, shunt_error *err);
 /* The level at which workers look for jobs and renew leases, and at which tables are made. Sessions never have it: so
  * session connections can't starve the workers. */
 int store_own_level(const catalog *c);
 /* Whether the session has a transaction open on the store's client and level. */
-bool store_in_transaction(const job_store *store);
+bool store_in_transaction(job_store *store);
 
 /* A statement; text and params are borrowed. */
 typedef struct store_sql {
@@ -43,24 +45,23 @@ typedef struct store_sql {
                       sizeof((const shunt_value[]){__VA_ARGS__}) / sizeof(shunt_value)})
 
 /* The result is added to rows; rows and affected may be NULL. Errors: those of statement_run. */
-shunt_status store_run(const job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected,
-                       shunt_error *err);
-/* The same, with the statement in the session's sql_text. */
-shunt_status store_run_sql(const job_store *store, shunt_rows *rows, int64_t *affected, shunt_error *err);
+shunt_status store_run(job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected);
+/* The same, with the statement in store->sql. */
+shunt_status store_run_sql(job_store *store, shunt_rows *rows, int64_t *affected);
 
 /* Identifies a job in all databases that this process knows. */
 typedef struct store_key {
   char text[96];
 } store_key;
-store_key store_key_of(const job_store *store, int64_t id);
+store_key store_key_of(const cat_client *client, int64_t id);
 
 static inline shunt_value store_text(const char *text) {
   return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();
 }
 
-/* To the session's sql_text: a parameter; and the time that it will be on the queue's clock in so many ms. */
-void store_put_text(const job_store *store, const char *text); /* NULL: null */
-void store_put_integer(const job_store *store, int64_t integer);
-void store_put_later(const job_store *store, int64_t ms);
+/* To the store's sql: a parameter; and the time that it will be on the queue's clock in so many ms. */
+void store_put_text(job_store *store, const char *text); /* NULL: null */
+void store_put_integer(job_store *store, int64_t integer);
+void store_put_later(job_store *store, int64_t ms);
 
 #endif

@@ -21,8 +21,8 @@ typedef struct waiter {
 
 /* ---- waits that can't end ---- */
 
-static shunt_status check(const job_store *store, const char *job, shunt_error *err) {
-  if (!store_in_transaction(store) && !envelope_has_locked(store->session, store->client)) return SHUNT_OK;
+static shunt_status check(job_store *store, const char *job, shunt_error *err) {
+  if (!store_in_transaction(store) && !envelope_has_locked(store->c.s, store->client)) return SHUNT_OK;
   error_set(
       err, SHUNT_E_CONFLICT,
       "no worker can see the job '%.64s' before the transaction on '%s', the client of the queues, has ended; push it "
@@ -46,16 +46,16 @@ static shunt_status failed_as(const waiter *w, const char *text, shunt_error *er
 
 /* One caller less waits for the job. */
 static void give_up(const waiter *w) {
-  const job_store *store = &w->store;
-  session_set_deadline(store->session, GIVE_UP_MS);
-  shunt_status status =
-      store_run(store, STORE_SQL("UPDATE shunt_jobs SET awaited = awaited - 1 WHERE id = ?", shunt_integer(w->id)),
-                NULL, NULL, NULL);
+  job_store store = w->store;
+  call_set_deadline(&store.c, GIVE_UP_MS);
+  store.c.err = NULL;
+  shunt_status status = store_run(
+      &store, STORE_SQL("UPDATE shunt_jobs SET awaited = awaited - 1 WHERE id = ?", shunt_integer(w->id)), NULL, NULL);
   if (!status)
     status = store_run(
-        store,
+        &store,
         STORE_SQL("DELETE FROM shunt_jobs WHERE id = ? AND state = 'done' AND awaited <= 0", shunt_integer(w->id)),
-        NULL, NULL, NULL);
+        NULL, NULL);
   (void)status; /* a row that stays can be purged */
 }
 
@@ -68,14 +68,14 @@ static shunt_status take(const waiter *w, const shunt_value *cells, bool *ended,
   return *result ? SHUNT_OK : error_memory(err);
 }
 
-static shunt_status look(const waiter *w, bool *ended, char **result, shunt_error *err) {
+static shunt_status look(waiter *w, bool *ended, char **result, shunt_error *err) {
   shunt_rows *rows = rows_new();
   *ended = false;
   if (!rows) return error_memory(err);
-  arena_reset(&w->store.session->call);
+  arena_reset(w->store.c.arena);
   shunt_status status =
       store_run(&w->store, STORE_SQL("SELECT state, result, error FROM shunt_jobs WHERE id = ?", shunt_integer(w->id)),
-                rows, NULL, err);
+                rows, NULL);
   if (!status && rows->count)
     status = take(w, rows_row(rows, 0), ended, result, err);
   else if (!status)
@@ -105,16 +105,16 @@ static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_
   char name[160];
   wait_edge edge;
   snprintf(name, sizeof name, "job '%.100s' %lld", w->job, (long long)w->id);
-  shunt_status status = wait_job_begin(&edge, &w->store.session->party, w->key.text, name, err);
+  shunt_status status = wait_job_begin(&edge, &w->store.c.s->party, w->key.text, name, err);
   if (status) return status;
   signal_wait(seen, until_ns, NULL);
   wait_end(&edge);
   return SHUNT_OK;
 }
 
-static shunt_status wait_for(const waiter *w, char **result, shunt_error *err) {
-  int64_t deadline_ns = w->store.session->deadline_ns, nap_ns = SHORTEST_NAP_NS;
-  const atomic_bool *over = w->store.session->broken_off;
+static shunt_status wait_for(waiter *w, char **result, shunt_error *err) {
+  int64_t deadline_ns = w->store.c.deadline_ns, nap_ns = SHORTEST_NAP_NS;
+  const atomic_bool *over = w->store.c.s->job.broken_off;
   for (;;) {
     bool ended;
     uint64_t seen = signal_count();
@@ -137,15 +137,14 @@ shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data
   waiter w = {.job = job};
   *result_json = NULL;
   if (timeout_ms < 0) return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more");
-  shunt_status status = session_enter(s, timeout_ms, err);
+  shunt_status status = store_enter(&w.store, s, timeout_ms, err);
   if (status) return status;
-  w.store = store_of(s);
   status = push_make(&p, s, options, err);
   if (!status) status = check(&w.store, job, err);
-  if (!status) status = push_send(&w.store, &p, &w.id, err);
+  if (!status) status = push_send(&w.store, &p, &w.id);
   push_free(&p);
   if (status) return status;
-  w.key = store_key_of(&w.store, w.id);
+  w.key = store_key_of(w.store.client, w.id);
   status = wait_for(&w, result_json, err);
   give_up(&w);
   return status;

@@ -8,17 +8,16 @@
 enum { DEEPEST_WHERE = 25 }; /* the stack of SQLite's parser ends at 100, and each level takes up to 3 */
 
 typedef struct writer {
-  shunt_session *s;
-  const access *a;
+  call *c;
+  const site *at;
   sql_text *q;
-  shunt_error *err;
 } writer;
 
 static const char *const words[] = {[SHUNT_EQ] = " = ",   [SHUNT_NE] = " <> ", [SHUNT_GT] = " > ",
                                     [SHUNT_GTE] = " >= ", [SHUNT_LT] = " < ",  [SHUNT_LTE] = " <= "};
 
 static shunt_status bad(const writer *w, const shunt_where *c, const char *what) {
-  return error_set(w->err, SHUNT_E_USAGE, "where, column '%.128s' of model '%s': %s", c->column, w->a->model->name,
+  return error_set(w->c->err, SHUNT_E_USAGE, "where, column '%.128s' of model '%s': %s", c->column, w->at->model->name,
                    what);
 }
 
@@ -60,15 +59,14 @@ static void write_as_text(sql_text *q, const driver_engine *engine, const driver
 }
 
 static bool is_plain(const writer *w, const driver_column *column) {
-  return !w->a->engine->number_type || !column->numeric || column->kind == DRIVER_BOOLEANS;
+  return !w->at->engine->number_type || !column->numeric || column->kind == DRIVER_BOOLEANS;
 }
 
 /* Where the engine compares a number with a text as doubles: texts with texts, and exact numbers with such. */
-static void write_alike(shunt_session *s, const access *a, const driver_column *column, const shunt_value *v) {
-  sql_text *q = &s->sql;
+static void write_alike(call *c, sql_text *q, const site *at, const driver_column *column, const shunt_value *v) {
   shunt_value exact = value_exact(v);
   if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT)) {
-    char *text = arena_alloc(&s->call, VALUE_TEXT_BYTES);
+    char *text = arena_alloc(c->arena, VALUE_TEXT_BYTES);
     shunt_value as_text = text ? shunt_text(text, value_as_text(&exact, text)) : *v;
     if (!text) q->failed = true;
     sql_param(q, &as_text);
@@ -76,27 +74,27 @@ static void write_alike(shunt_session *s, const access *a, const driver_column *
     sql_puts(q, "CAST(");
     sql_param(q, v);
     sql_puts(q, " AS ");
-    sql_puts(q, a->engine->decimal_type);
+    sql_puts(q, at->engine->decimal_type);
     sql_puts(q, ")");
   } else {
     sql_param(q, column->exact ? &exact : v);
   }
 }
 
-static void write_all_alike(shunt_session *s, const access *a, const driver_column *column, const shunt_value *values,
-                            size_t n) {
-  bool differ = a->engine->decimal_type && (column->text || column->exact);
-  if (!differ) sql_params(&s->sql, values, n);
+static void write_all_alike(call *c, sql_text *q, const site *at, const driver_column *column,
+                            const shunt_value *values, size_t n) {
+  bool differ = at->engine->decimal_type && (column->text || column->exact);
+  if (!differ) sql_params(q, values, n);
   for (size_t i = 0; i < n && differ; i++) {
-    if (i) sql_puts(&s->sql, ", ");
-    write_alike(s, a, column, &values[i]);
+    if (i) sql_puts(q, ", ");
+    write_alike(c, q, at, column, &values[i]);
   }
 }
 
 /* A number that the column can't hold is still more or less than those that it can. */
 static void write_value(const writer *w, const driver_column *column, const shunt_value *v) {
   if (is_plain(w, column) || driver_column_holds(column, v)) {
-    write_all_alike(w->s, w->a, column, v, 1);
+    write_all_alike(w->c, w->q, w->at, column, v, 1);
     return;
   }
   shunt_value number = column->exact ? value_exact(v) : value_canonical(v, true);
@@ -105,12 +103,12 @@ static void write_value(const writer *w, const driver_column *column, const shun
   sql_param(w->q, &number);
   if (fits) return;
   sql_puts(w->q, " AS ");
-  sql_puts(w->q, w->a->engine->number_type);
+  sql_puts(w->q, w->at->engine->number_type);
   sql_puts(w->q, ")");
 }
 
 static void write_values(const writer *w, const driver_column *column, const shunt_value *values, size_t n) {
-  if (is_plain(w, column)) write_all_alike(w->s, w->a, column, values, n);
+  if (is_plain(w, column)) write_all_alike(w->c, w->q, w->at, column, values, n);
   for (size_t i = 0; i < n && !is_plain(w, column); i++) {
     if (i) sql_puts(w->q, ", ");
     write_value(w, column, &values[i]);
@@ -118,12 +116,12 @@ static void write_values(const writer *w, const driver_column *column, const shu
 }
 
 static void is_null(writer *w, const char *name, bool is) {
-  sql_name(w->q, w->a->engine, name);
+  sql_name(w->q, w->at->engine, name);
   sql_puts(w->q, is ? " IS NULL" : " IS NOT NULL");
 }
 
 static shunt_status write_like(writer *w, const shunt_where *c, const driver_column *column) {
-  const driver_engine *engine = w->a->engine;
+  const driver_engine *engine = w->at->engine;
   const char *lower = column->cased ? "LOWER(" : "", *end = column->cased ? ")" : "";
   if (c->values[0].type != SHUNT_TEXT) return bad(w, c, "like takes text, such as \"A%\"");
   sql_puts(w->q, lower);
@@ -149,7 +147,7 @@ static shunt_status write_single(writer *w, const shunt_where *c, const driver_c
   }
   if (v->type == SHUNT_NULL) return bad(w, c, "null is neither more nor less than anything; only eq and ne take it");
   if (c->op == SHUNT_LIKE) return write_like(w, c, column);
-  sql_name(w->q, w->a->engine, column->name);
+  sql_name(w->q, w->at->engine, column->name);
   sql_puts(w->q, words[c->op]);
   write_value(w, column, v);
   return SHUNT_OK;
@@ -158,7 +156,7 @@ static shunt_status write_single(writer *w, const shunt_where *c, const driver_c
 static shunt_status write_between(writer *w, const shunt_where *c, const driver_column *column) {
   if (c->nvalues != 2 || c->values[0].type == SHUNT_NULL || c->values[1].type == SHUNT_NULL)
     return bad(w, c, "between takes two values, the least and the greatest, neither of them null");
-  sql_name(w->q, w->a->engine, column->name);
+  sql_name(w->q, w->at->engine, column->name);
   sql_puts(w->q, " BETWEEN ");
   write_value(w, column, &c->values[0]);
   sql_puts(w->q, " AND ");
@@ -180,7 +178,7 @@ static shunt_status write_list(writer *w, const shunt_where *c, const driver_col
     return SHUNT_OK;
   }
   if (nulls) sql_puts(w->q, "(");
-  sql_name(w->q, w->a->engine, column->name);
+  sql_name(w->q, w->at->engine, column->name);
   sql_puts(w->q, in ? " IN (" : " NOT IN (");
   size_t from = 0, written = 0;
   while (from < c->nvalues) {
@@ -202,7 +200,7 @@ static shunt_status write_list(writer *w, const shunt_where *c, const driver_col
 
 static shunt_status write_column(writer *w, const shunt_where *c) {
   const driver_column *column;
-  shunt_status status = access_column(w->s, w->a, c->column, &column, w->err);
+  shunt_status status = site_column(w->c, w->at, c->column, &column);
   if (!status) status = check_numbers(w, c, column);
   if (status) return status;
   switch (c->op) {
@@ -236,7 +234,7 @@ static shunt_status write_items(writer *w, const shunt_where *c, int depth) {
 }
 
 static shunt_status write_not(writer *w, const shunt_where *c, int depth) {
-  if (c->nitems != 1) return error_set(w->err, SHUNT_E_USAGE, "where: a NOT is of one condition");
+  if (c->nitems != 1) return error_set(w->c->err, SHUNT_E_USAGE, "where: a NOT is of one condition");
   sql_puts(w->q, "NOT (");
   shunt_status status = write_where(w, &c->items[0], depth + 1);
   sql_puts(w->q, ")");
@@ -245,7 +243,7 @@ static shunt_status write_not(writer *w, const shunt_where *c, int depth) {
 
 static shunt_status write_where(writer *w, const shunt_where *c, int depth) {
   if (depth > DEEPEST_WHERE)
-    return error_set(w->err, SHUNT_E_USAGE, "where: conditions are nested more than %d deep", DEEPEST_WHERE);
+    return error_set(w->c->err, SHUNT_E_USAGE, "where: conditions are nested more than %d deep", DEEPEST_WHERE);
   switch (c->op) {
   case SHUNT_AND:
   case SHUNT_OR:
@@ -264,7 +262,7 @@ static shunt_status write_where(writer *w, const shunt_where *c, int depth) {
   case SHUNT_NOT_IN:
     return write_column(w, c);
   }
-  return error_set(w->err, SHUNT_E_USAGE, "where: there is no operator of number %d", (int)c->op);
+  return error_set(w->c->err, SHUNT_E_USAGE, "where: there is no operator of number %d", (int)c->op);
 }
 
 /* ---- the whole of it ---- */
@@ -284,33 +282,30 @@ static void write_key(sql_text *q, const driver_engine *engine, const driver_col
 
 static bool is_empty(const shunt_where *c) { return !c || (c->op == SHUNT_AND && c->nitems == 0); }
 
-shunt_status filter_conditions(shunt_session *s, const access *a, const filter *f, shunt_error *err) {
-  writer w = {s, a, &s->sql, err};
+shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const filter *f) {
+  writer w = {c, at, sql};
   bool first = true;
   const driver_column *column;
   shunt_value value;
   for (size_t i = 0; i < FILTER_WHERES; i++) {
     if (is_empty(f->where[i])) continue;
-    next_term(w.q, &first);
+    next_term(sql, &first);
     shunt_status status = write_where(&w, f->where[i], 0);
     if (status) return status;
   }
-  shunt_status status = access_instance(s, a, &column, &value, err);
+  shunt_status status = site_instance(c, at, &column, &value);
   if (status) return status;
   if (column) {
-    next_term(w.q, &first);
-    sql_name(w.q, a->engine, column->name);
-    sql_puts(w.q, " = ");
-    sql_param(w.q, &value);
+    next_term(sql, &first);
+    sql_name(sql, at->engine, column->name);
+    sql_puts(sql, " = ");
+    sql_param(sql, &value);
   }
-  if (f->key2) {
-    next_term(w.q, &first);
-    write_key(w.q, a->engine, f->key2);
-    sql_puts(w.q, " IN (");
-    write_all_alike(s, a, f->key2, f->keys2, f->nkeys2);
-    sql_puts(w.q, ")");
+  if (f->also.columns.n) {
+    next_term(sql, &first);
+    filter_keys(c, sql, at, &f->also, 0, f->also.count);
   }
-  if (f->key) next_term(w.q, &first);
+  if (filter_has_keys(f)) next_term(sql, &first);
   return SHUNT_OK;
 }
 
@@ -319,54 +314,55 @@ static char *list_of(arena *a, const shunt_value *values, size_t n, size_t *size
   enum { LONGEST = 21 /* -9223372036854775808 and a comma */ };
   for (size_t i = 0; i < n; i++)
     if (values[i].type != SHUNT_INTEGER) return NULL;
-  char *list = arena_alloc(a, n * LONGEST + 3), *at = list;
+  char *list = arena_alloc(a, n * LONGEST + 3), *to = list;
   *no_memory = !list;
   if (!list) return NULL;
   for (size_t i = 0; i < n; i++) {
-    *at++ = i ? ',' : '{';
-    at += value_as_text(&values[i], at);
+    *to++ = i ? ',' : '{';
+    to += value_as_text(&values[i], to);
   }
-  *at++ = '}';
-  *size = (size_t)(at - list);
+  *to++ = '}';
+  *size = (size_t)(to - list);
   return list;
 }
 
 /* Whether the keys were written as one list. */
-static bool write_key_list(shunt_session *s, const driver_column *column, const shunt_value *keys, size_t n) {
+static bool write_key_list(call *c, sql_text *sql, const driver_column *column, const shunt_value *keys, size_t n) {
   size_t size;
   bool no_memory = false;
-  char *list = column->list && n > 1 ? list_of(&s->call, keys, n, &size, &no_memory) : NULL;
-  if (no_memory) s->sql.failed = true;
+  char *list = column->list && n > 1 ? list_of(c->arena, keys, n, &size, &no_memory) : NULL;
+  if (no_memory) sql->failed = true;
   if (!list) return no_memory;
   const char *mark = strchr(column->list, '?');
   shunt_value as_text = shunt_text(list, size);
-  sql_puts(&s->sql, " = ANY (");
-  sql_add(&s->sql, column->list, (size_t)(mark - column->list));
-  sql_param(&s->sql, &as_text);
-  sql_puts(&s->sql, mark + 1);
-  sql_puts(&s->sql, ")");
+  sql_puts(sql, " = ANY (");
+  sql_add(sql, column->list, (size_t)(mark - column->list));
+  sql_param(sql, &as_text);
+  sql_puts(sql, mark + 1);
+  sql_puts(sql, ")");
   return true;
 }
 
-void filter_keys(shunt_session *s, const access *a, const filter *f, size_t from, size_t count) {
-  if (!f->key) return;
-  write_key(&s->sql, a->engine, f->key);
-  if (write_key_list(s, f->key, f->keys + from, count)) return;
-  sql_puts(&s->sql, count == 1 ? " = " : " IN (");
-  write_all_alike(s, a, f->key, f->keys + from, count);
-  if (count != 1) sql_puts(&s->sql, ")");
+void filter_keys(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count) {
+  _Static_assert(KEY_MOST == 1, "keys of several columns are written here: (a, b) IN ((?, ?), …)");
+  const driver_column *column = keys->columns.list[0];
+  const shunt_value *values = key_at(keys, from);
+  write_key(sql, at->engine, column);
+  if (write_key_list(c, sql, column, values, count)) return;
+  sql_puts(sql, count == 1 ? " = " : " IN (");
+  write_all_alike(c, sql, at, column, values, count);
+  if (count != 1) sql_puts(sql, ")");
 }
 
-size_t filter_max_params(const shunt_session *s, const access *a) {
-  return s->max_params ? s->max_params : a->engine->max_params;
+size_t filter_max_params(const shunt_session *s, const site *at) {
+  return s->max_params ? s->max_params : at->engine->max_params;
 }
 
-shunt_status filter_room(shunt_session *s, const access *a, const filter *f, size_t more, size_t *room,
-                         shunt_error *err) {
-  size_t max = filter_max_params(s, a), used = s->sql.nparams + more, least = f->key ? 1 : 0;
-  *room = used < max ? max - used : 0;
-  if (used + least <= max) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE,
+shunt_status filter_room(call *c, const sql_text *sql, const site *at, const filter *f, size_t more, size_t *room) {
+  size_t max = filter_max_params(c->s, at), used = sql->nparams + more, width = f->keys.columns.n;
+  *room = used < max ? (max - used) / (width ? width : 1) : 0;
+  if (used + width <= max) return SHUNT_OK;
+  return error_set(c->err, SHUNT_E_USAGE,
                    "model '%s': the conditions hold %zu values, and a statement of %s takes %zu; ask in several calls",
-                   a->model->name, used, a->engine->name, max);
+                   at->model->name, used, at->engine->name, max);
 }

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "query/transaction.h"
+#include "session/transaction.h"
 
 static const int64_t LONGEST_END_NS = 1000000000; /* for all that is thrown away */
 
@@ -31,25 +31,30 @@ static void remove_feed(feeds *list, const feed *f) {
 
 /* ---- asking ---- */
 
-void gather_begin(shunt_session *s, gather *g) {
-  assert(!s->gather);
+static void settle(call_reads *reads);
+
+void gather_begin(call *c, gather *g) {
+  assert(!c->reads);
+  c->reads = &g->reads;
+  g->reads = (call_reads){0, settle};
+  g->c = *c;
+  g->c.err = &g->err;
+  g->caller = c;
   g->open = g->complete = (feeds){NULL, NULL};
-  g->nflying = 0;
   g->status = SHUNT_OK;
-  s->gather = g;
 }
 
-shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin, row_range *range,
-                        shunt_error *err) {
-  inquiry *a = arena_new(&s->call, inquiry);
-  if (!a) return error_memory(err);
-  a->sql = s->sql;
-  memset(&s->sql, 0, sizeof s->sql);
-  a->e = execution_of(&a->sql, client, level, true);
+shunt_status gather_ask(call *c, feed *f, sql_text *sql, const site *at, bool origin, row_range *range) {
+  gather *g = (gather *)c->reads;
+  inquiry *a = arena_new(c->arena, inquiry);
+  shunt_status status = a ? sql_status(sql, c->err) : error_memory(c->err);
+  if (status) return status;
+  a->sql = sql;
+  a->e = execution_of(sql, at, true);
   a->feed = f;
   a->origin = origin;
   a->range = range;
-  if (!f->first) add_feed(&s->gather->open, f);
+  if (!f->first) add_feed(&g->open, f);
   *(f->first ? &f->last->next : &f->first) = a;
   f->last = a;
   if (!f->unsent) f->unsent = a;
@@ -60,7 +65,7 @@ shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int
 
 static int held_of(const gather *g, const execution *e) {
   int held = 0;
-  for (size_t i = 0; i < g->nflying; i++)
+  for (size_t i = 0; i < g->reads.nflying; i++)
     held += g->flying[i]->e.client == e->client && g->flying[i]->e.level == e->level;
   return held;
 }
@@ -73,16 +78,16 @@ static int most_to_hold(const execution *e) {
 
 /* *conn stays NULL where there is none to be had now. A server that lets in no more than those that are held already is
  * no failure: those will do. */
-static shunt_status find_conn(shunt_session *s, const execution *e, driver_conn **conn) {
-  driver_conn *own = transaction_peek(s, e->client, e->level);
+static shunt_status find_conn(gather *g, const execution *e, driver_conn **conn) {
+  driver_conn *own = transaction_peek(g->c.s, e->client, e->level);
   *conn = NULL;
   if (own) {
     if (!own->under_way) *conn = own;
     return SHUNT_OK;
   }
-  int held = held_of(s->gather, e);
+  int held = held_of(g, e);
   if (held >= most_to_hold(e)) return SHUNT_OK;
-  shunt_status status = session_try_acquire(s, e->client, e->level, conn, &s->gather->err);
+  shunt_status status = call_try_acquire(&g->c, e->client, e->level, conn);
   return status == SHUNT_E_DATASOURCE && held ? SHUNT_OK : status;
 }
 
@@ -94,35 +99,33 @@ static void give_back(inquiry *a) {
 }
 
 /* Whether it is under way now: it is not where there is no connection to be had. */
-static bool send_one(shunt_session *s, inquiry *a) {
-  gather *g = s->gather;
+static bool send_one(gather *g, inquiry *a) {
   shunt_status status;
   bool again;
   do {
-    status = find_conn(s, &a->e, &a->conn);
+    status = find_conn(g, &a->e, &a->conn);
     if (!a->conn) break;
-    a->conn->deadline_ns = s->deadline_ns;
-    status = execution_send(s, &a->e, a->conn, &again, &g->err);
+    a->conn->deadline_ns = g->c.deadline_ns;
+    status = execution_send(&g->c, &a->e, a->conn, &again);
     if (status) give_back(a);
   } while (status && again);
-  if (status) g->status = execution_end(s, &a->e, status, &g->err);
+  if (status) g->status = execution_end(&g->c, &a->e, status);
   if (!a->conn) return false;
   a->socket = a->conn->engine->start(a->conn);
   a->conn->under_way = true;
-  g->flying[g->nflying++] = a;
+  g->flying[g->reads.nflying++] = a;
   return true;
 }
 
 static bool runs_inside(const inquiry *a) { return !driver_for(a->e.client->engine)->start; }
 
-static void send_feed(shunt_session *s, feed *f) {
-  const gather *g = s->gather;
-  while (f->unsent && !g->status && g->nflying < GATHER_MOST && !runs_inside(f->unsent) && send_one(s, f->unsent))
+static void send_feed(gather *g, feed *f) {
+  while (f->unsent && !g->status && g->reads.nflying < GATHER_MOST && !runs_inside(f->unsent) && send_one(g, f->unsent))
     f->unsent = f->unsent->next;
 }
 
-static void send_all(shunt_session *s) {
-  for (feed *f = s->gather->open.first; f; f = f->next) send_feed(s, f);
+static void send_all(gather *g) {
+  for (feed *f = g->open.first; f; f = f->next) send_feed(g, f);
 }
 
 /* ---- receiving ---- */
@@ -133,55 +136,46 @@ static void unlink_inquiry(gather *g, const inquiry *a) {
   assert(f->first == a);
   f->first = a->next;
   if (f->unsent == a) f->unsent = a->next;
-  for (size_t i = 0; i < g->nflying; i++) {
+  for (size_t i = 0; i < g->reads.nflying; i++) {
     if (g->flying[i] != a) continue;
-    memmove(g->flying + i, g->flying + i + 1, (--g->nflying - i) * sizeof *g->flying);
+    memmove(g->flying + i, g->flying + i + 1, (--g->reads.nflying - i) * sizeof *g->flying);
     break;
   }
 }
 
-/* The session writes its next statement where this one stood. */
-static void recycle(shunt_session *s, inquiry *a) {
-  if (s->sql.text.data || s->sql.params || s->sql.failed || s->sql.text.failed) {
-    sql_free(&a->sql);
-    return;
-  }
-  s->sql = a->sql;
-  memset(&a->sql, 0, sizeof a->sql);
-}
-
-static void drop_answer(shunt_session *s, inquiry *a) {
+static void drop_answer(gather *g, inquiry *a) {
+  call quiet = g->c;
   bool again;
-  (void)execution_receive(s, &a->e, a->conn, NULL, &again, NULL);
+  quiet.err = NULL;
+  (void)execution_receive(&quiet, &a->e, a->conn, NULL, &again);
   give_back(a);
 }
 
 /* Rows that come before theirs are still to be read: they are sent once more, behind those. */
-static void take_back(shunt_session *s, feed *f) {
-  gather *g = s->gather;
+static void take_back(gather *g, feed *f) {
   size_t kept = 0;
-  for (size_t i = 0; i < g->nflying; i++) {
+  for (size_t i = 0; i < g->reads.nflying; i++) {
     inquiry *a = g->flying[i];
     if (a->feed != f) {
       g->flying[kept++] = a;
       continue;
     }
-    drop_answer(s, a);
+    drop_answer(g, a);
     a->e.repeated = true;
   }
-  g->nflying = kept;
+  g->reads.nflying = kept;
   f->unsent = f->first;
 }
 
-static shunt_status receive_rows(shunt_session *s, inquiry *a, shunt_error *err) {
+static shunt_status receive_rows(gather *g, call *c, inquiry *a) {
   shunt_rows *rows = a->feed->rows;
   bool again;
-  if (!a->conn) return execution_run(s, &a->e, rows, err);
-  shunt_status status = execution_receive(s, &a->e, a->conn, rows, &again, err);
+  if (!a->conn) return execution_run(c, &a->e, rows);
+  shunt_status status = execution_receive(c, &a->e, a->conn, rows, &again);
   give_back(a);
   if (!again) return status;
-  take_back(s, a->feed);
-  return execution_run(s, &a->e, rows, err);
+  take_back(g, a->feed);
+  return execution_run(c, &a->e, rows);
 }
 
 /* Rows past UINT32_MAX are in no range; whoever uses ranges refuses so many. */
@@ -191,21 +185,22 @@ static void add_rows(row_range *range, size_t before, size_t after) {
   range->end = (uint32_t)after;
 }
 
-static void receive(shunt_session *s, inquiry *a) {
-  gather *g = s->gather;
+static void receive(gather *g, inquiry *a) {
   feed *f = a->feed;
-  unlink_inquiry(g, a);
-  size_t before = f->rows->count;
-  shunt_status status = SHUNT_OK;
+  call c = g->c;
   shunt_error err;
+  shunt_status status = SHUNT_OK;
+  size_t before = f->rows->count;
+  c.err = &err; /* the first failure is kept, and this one may not be it */
+  unlink_inquiry(g, a);
   if (a->origin && !rows_add_origin(f->rows, a->e.client->id)) status = error_memory(&err);
   if (!status)
-    status = receive_rows(s, a, &err);
+    status = receive_rows(g, &c, a);
   else if (a->conn)
-    drop_answer(s, a);
+    drop_answer(g, a);
   if (a->range) add_rows(a->range, before, f->rows->count);
-  execution_end(s, &a->e, status, &err);
-  recycle(s, a);
+  execution_end(&c, &a->e, status);
+  call_end_sql(&c, a->sql);
   if (status && !g->status) {
     g->status = status;
     g->err = err;
@@ -215,19 +210,19 @@ static void receive(shunt_session *s, inquiry *a) {
   add_feed(&g->complete, f);
 }
 
-static int wait_ms(const shunt_session *s) {
-  if (!s->deadline_ns) return -1;
-  int64_t left_ms = (s->deadline_ns - clock_monotonic_ns()) / NS_PER_MS + 1;
+static int wait_ms(const call *c) {
+  if (!c->deadline_ns) return -1;
+  int64_t left_ms = (c->deadline_ns - clock_monotonic_ns()) / NS_PER_MS + 1;
   return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
 /* The one to receive now. While servers work, what runs in this thread does; else the first that answers is waited for.
  * Past the deadline it is any of them, and says so. */
-static inquiry *choose(shunt_session *s) {
+static inquiry *choose(const gather *g) {
   struct pollfd ready[GATHER_MOST];
   inquiry *flying[GATHER_MOST] = {NULL}, *inside = NULL, *unsent = NULL;
   nfds_t n = 0;
-  for (feed *f = s->gather->open.first; f; f = f->next) {
+  for (feed *f = g->open.first; f; f = f->next) {
     inquiry *a = f->first;
     if (!a->conn) {
       inquiry **kind = runs_inside(a) ? &inside : &unsent;
@@ -239,21 +234,20 @@ static inquiry *choose(shunt_session *s) {
     flying[n++] = a;
   }
   if (n == 1 && !inside) return flying[0];
-  if (n && poll(ready, n, inside ? 0 : wait_ms(s)) > 0)
+  if (n && poll(ready, n, inside ? 0 : wait_ms(&g->c)) > 0)
     for (nfds_t i = 0; i < n; i++)
       if (ready[i].revents) return flying[i];
   return inside ? inside : n ? flying[0] : unsent;
 }
 
-shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err) {
-  gather *g = s->gather;
+shunt_status gather_next(gather *g, feed **done) {
   *done = NULL;
   while (!g->status && !g->complete.first && g->open.first) {
-    send_all(s);
-    if (!g->status) receive(s, choose(s));
+    send_all(g);
+    if (!g->status) receive(g, choose(g));
   }
   if (g->status) {
-    if (err) *err = g->err;
+    if (g->caller->err) *g->caller->err = g->err;
     return g->status;
   }
   *done = g->complete.first;
@@ -262,27 +256,25 @@ shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err) {
 }
 
 /* The first one under way is the first one of its feed, for none overtakes another of its feed. */
-void gather_settle(shunt_session *s) {
-  while (s->gather->nflying) receive(s, s->gather->flying[0]);
+static void settle(call_reads *reads) {
+  gather *g = (gather *)reads;
+  while (reads->nflying) receive(g, g->flying[0]);
 }
 
 /* A transaction's is awaited, for it is to go on; any other is cancelled, and hung up on where that does not help. */
-static void throw_away(shunt_session *s, inquiry *a, int64_t until_ns) {
+static void throw_away(gather *g, inquiry *a, int64_t until_ns) {
   driver_conn *conn = a->conn;
   if (!conn->in_transaction) conn->deadline_ns = clock_monotonic_ns();
   if (conn->in_transaction || conn->deadline_ns < until_ns) {
-    drop_answer(s, a);
+    drop_answer(g, a);
     return;
   }
   conn->broken = true;
   give_back(a);
 }
 
-void gather_end(shunt_session *s) {
-  gather *g = s->gather;
-  int64_t until_ns = g->nflying ? clock_monotonic_ns() + LONGEST_END_NS : 0;
-  for (size_t i = 0; i < g->nflying; i++) throw_away(s, g->flying[i], until_ns);
-  for (feed *f = g->open.first; f; f = f->next)
-    for (inquiry *a = f->first; a; a = a->next) sql_free(&a->sql);
-  s->gather = NULL;
+void gather_end(gather *g) {
+  int64_t until_ns = g->reads.nflying ? clock_monotonic_ns() + LONGEST_END_NS : 0;
+  for (size_t i = 0; i < g->reads.nflying; i++) throw_away(g, g->flying[i], until_ns);
+  g->caller->reads = NULL;
 }

@@ -1,8 +1,9 @@
 /* For: the reads of one call on several connections: all are sent before the first answer is waited for, and received
- * as the answers come, in the caller's own thread. Owner: the gather stands on the stack of who reads; each feed
- * belongs to who waits for it, and takes over the text of its statements. What their parameters point to stays until
- * they are received. Use: gather_begin(s, &g); … gather_ask(s, &f, &ask, err) …; while (!(status = gather_next(s,
- * &done, err)) && done) …; gather_end(s). */
+ * as the answers come, in the caller's own thread.
+ * Owner: the gather stands on the stack of the function that reads; each feed belongs to who waits for it. The gather
+ * takes over the texts of the statements; what their parameters point to stays until they are received.
+ * Use: gather_begin(c, &g); … gather_ask(c, &f, sql, &at, false, &range) …; while (!(status = gather_next(&g, &done))
+ * && done) …; gather_end(&g); */
 #ifndef SHUNT_QUERY_GATHER_H
 #define SHUNT_QUERY_GATHER_H
 
@@ -28,7 +29,7 @@ typedef struct feed {
 
 struct inquiry {
   execution e;
-  sql_text sql;
+  sql_text *sql;
   feed *feed;
   row_range *range;  /* grows by the rows received; may be NULL */
   bool origin;       /* note which client its rows come from */
@@ -42,24 +43,24 @@ typedef struct feeds {
 } feeds;
 
 typedef struct gather {
+  call_reads reads; /* the first field: this much of it the call knows */
+  call c;           /* a copy of the caller's, with the error below */
+  call *caller;
   feeds open, complete;
-  inquiry *flying[GATHER_MOST]; /* under way, in the order of their sending */
-  size_t nflying;
-  shunt_status status; /* the first failure */
+  inquiry *flying[GATHER_MOST]; /* under way, in the order of their sending: reads.nflying of them */
+  shunt_status status;          /* the first failure */
   shunt_error err;
 } gather;
 
-/* A session has one at a time. */
-void gather_begin(shunt_session *s, gather *g);
-/* Takes s->sql for the feed. Statements asked one after the other may share a range, empty at first: it will be that of
- * all their rows. Errors: MEMORY. */
-shunt_status gather_ask(shunt_session *s, feed *f, const cat_client *client, int level, bool origin, row_range *range,
-                        shunt_error *err);
+/* A call has one at a time. */
+void gather_begin(call *c, gather *g);
+/* Takes over the statement for the feed, in the call's gather; origin: notes which client its rows come from.
+ * Statements asked one after the other may share a range, empty at first: it will be that of all their rows. Errors:
+ * MEMORY. */
+shunt_status gather_ask(call *c, feed *f, sql_text *sql, const site *at, bool origin, row_range *range);
 /* Goes on until a feed has all of its rows, *done, or nothing is left, NULL. Errors: those of statement_read. */
-shunt_status gather_next(shunt_session *s, feed **done, shunt_error *err);
-/* Receives all that is under way, so that no connection is held. */
-void gather_settle(shunt_session *s);
+shunt_status gather_next(gather *g, feed **done);
 /* What has not been received is thrown away. */
-void gather_end(shunt_session *s);
+void gather_end(gather *g);
 
 #endif

@@ -23,213 +23,226 @@ static bool among(const char *name, const char *const *names, size_t n) {
   return false;
 }
 
-static shunt_status add_column(shunt_session *s, const access *a, const char *name, const char **names, size_t *n,
-                               shunt_error *err) {
+static shunt_status add_column(call *c, const site *at, const char *name, const char **names, size_t *n) {
   const driver_column *column;
-  shunt_status status = access_column(s, a, name, &column, err);
+  shunt_status status = site_column(c, at, name, &column);
   if (!status && !among(column->name, names, *n)) names[(*n)++] = column->name;
   return status;
 }
 
-shunt_status select_columns(shunt_session *s, const access *a, const select_spec *q, shunt_rows *rows,
-                            shunt_error *err) {
+shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
   if (rows->columns) return SHUNT_OK;
-  if (q->ncolumns == 0) return rows_set_names(rows, &a->table->columns) ? SHUNT_OK : error_memory(err);
-  const char **names = arena_array(&s->call, const char *, q->ncolumns + q->nneeded);
+  if (q->ncolumns == 0) return rows_set_names(rows, &at->table->columns) ? SHUNT_OK : error_memory(c->err);
+  const char **names = arena_array(c->arena, const char *, q->ncolumns + q->nneeded);
   size_t n = 0;
-  shunt_status status = names ? SHUNT_OK : error_memory(err);
-  for (size_t i = 0; i < q->ncolumns && !status; i++) status = add_column(s, a, q->columns[i], names, &n, err);
+  shunt_status status = names ? SHUNT_OK : error_memory(c->err);
+  for (size_t i = 0; i < q->ncolumns && !status; i++) status = add_column(c, at, q->columns[i], names, &n);
   size_t visible = n;
-  for (size_t i = 0; i < q->nneeded && !status; i++) status = add_column(s, a, q->needed[i], names, &n, err);
+  for (size_t i = 0; i < q->nneeded && !status; i++) status = add_column(c, at, q->needed[i], names, &n);
   if (status) return status;
-  if (!rows_set_columns(rows, names, n)) return error_memory(err);
+  if (!rows_set_columns(rows, names, n)) return error_memory(c->err);
   rows->visible = visible;
   return SHUNT_OK;
 }
 
 /* The columns as the rows have them: another part of a table may have them in another order, or not have them. */
-static shunt_status write_columns(shunt_session *s, const access *a, const shunt_rows *rows, shunt_error *err) {
+static shunt_status write_columns(call *c, sql_text *sql, const site *at, const shunt_rows *rows) {
   for (size_t i = 0; i < rows->ncolumns; i++) {
     const driver_column *column;
-    shunt_status status = access_column(s, a, rows->columns[i], &column, err);
+    shunt_status status = site_column(c, at, rows->columns[i], &column);
     if (status) return status;
-    if (i) sql_puts(&s->sql, ", ");
-    sql_name(&s->sql, a->engine, column->name);
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, column->name);
   }
   return SHUNT_OK;
 }
 
-static void write_from(shunt_session *s, const access *a) {
-  sql_puts(&s->sql, " FROM ");
-  sql_name(&s->sql, a->engine, a->table->name);
+static void write_from(sql_text *sql, const site *at) {
+  sql_puts(sql, " FROM ");
+  sql_name(sql, at->engine, at->table->name);
 }
 
 /* Kept as text, since it is what most statements begin with. */
-static shunt_status write_all(shunt_session *s, const access *a, shunt_error *err) {
-  table_info *t = a->table;
+static shunt_status write_all(call *c, sql_text *sql, const site *at) {
+  table_info *t = at->table;
   if (!t->select) {
-    sql_puts(&s->sql, "SELECT ");
-    sql_names(&s->sql, a->engine, t->columns.list, t->columns.count);
-    write_from(s, a);
-    shunt_status status = sql_status(&s->sql, err);
+    sql_puts(sql, "SELECT ");
+    sql_names(sql, at->engine, t->columns.list, t->columns.count);
+    write_from(sql, at);
+    shunt_status status = sql_status(sql, c->err);
     if (status) return status;
-    t->select_size = s->sql.text.size;
-    t->select = arena_strndup(&s->known, s->sql.text.data, t->select_size);
-    return t->select ? SHUNT_OK : error_memory(err);
+    t->select_size = sql->text.size;
+    t->select = arena_strndup(&c->s->tables.memory, sql->text.data, t->select_size);
+    return t->select ? SHUNT_OK : error_memory(c->err);
   }
-  sql_add(&s->sql, t->select, t->select_size);
+  sql_add(sql, t->select, t->select_size);
   return SHUNT_OK;
 }
 
 /* ---- order and limit ---- */
 
-static shunt_status write_order(shunt_session *s, const access *a, const select_spec *q, shunt_error *err) {
+static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q) {
   const driver_column *key = NULL, *column;
   shunt_status status = SHUNT_OK;
   /* a table between two others may have no such key, and does without */
-  if (q->by_key) key = driver_table_column(a->table->shape, a->model->primary_key);
-  if (q->norder || key) sql_puts(&s->sql, " ORDER BY ");
+  if (q->by_key) key = driver_table_column(at->table->shape, at->model->primary_key);
+  if (q->norder || key) sql_puts(sql, " ORDER BY ");
   for (size_t i = 0; i < q->norder && !status; i++) {
     bool descending;
-    status = access_order(s, a, q->order[i], &column, &descending, err);
+    status = site_order(c, at, q->order[i], &column, &descending);
     if (status) return status;
-    if (i) sql_puts(&s->sql, ", ");
-    sql_name(&s->sql, a->engine, column->name);
-    sql_direction(&s->sql, a->engine, column->nullable, descending);
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, column->name);
+    sql_direction(sql, at->engine, column->nullable, descending);
     if (column == key) key = NULL; /* the order is total already */
   }
   if (!status && key) {
-    if (q->norder) sql_puts(&s->sql, ", ");
-    sql_name(&s->sql, a->engine, key->name);
-    sql_direction(&s->sql, a->engine, key->nullable, false);
+    if (q->norder) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, key->name);
+    sql_direction(sql, at->engine, key->nullable, false);
   }
   return status;
 }
 
-static void write_limit(shunt_session *s, const select_spec *q) {
+static void write_limit(sql_text *sql, const select_spec *q) {
   if (!q->limited && !q->offset) return;
   shunt_value limit = shunt_integer(q->limited ? q->limit : INT64_MAX), offset = shunt_integer(q->offset);
-  sql_puts(&s->sql, " LIMIT ");
-  sql_param(&s->sql, &limit);
+  sql_puts(sql, " LIMIT ");
+  sql_param(sql, &limit);
   if (!q->offset) return;
-  sql_puts(&s->sql, " OFFSET ");
-  sql_param(&s->sql, &offset);
+  sql_puts(sql, " OFFSET ");
+  sql_param(sql, &offset);
 }
 
 /* A name that no column has. */
-static const char *row_number_name(shunt_session *s, const access *a) {
+static const char *row_number_name(call *c, const site *at) {
   const char *name = ROW_NUMBER;
-  while (name && driver_table_column(a->table->shape, name)) name = arena_printf(&s->call, "%s_", name);
+  while (name && driver_table_column(at->table->shape, name)) name = arena_printf(c->arena, "%s_", name);
   return name;
 }
 
-static shunt_status write_numbered(shunt_session *s, const access *a, const select_spec *q, const shunt_rows *rows,
-                                   shunt_error *err) {
-  const char *number = row_number_name(s, a);
-  if (!number) return error_memory(err);
-  sql_puts(&s->sql, "SELECT ");
-  shunt_status status = write_columns(s, a, rows, err);
-  sql_puts(&s->sql, " FROM (SELECT ");
-  if (!status) status = write_columns(s, a, rows, err);
-  sql_puts(&s->sql, ", row_number() OVER (PARTITION BY ");
-  sql_name(&s->sql, a->engine, q->filter.key->name);
-  if (!status) status = write_order(s, a, q, err);
-  sql_puts(&s->sql, ") AS ");
-  sql_name(&s->sql, a->engine, number);
-  write_from(s, a);
+static shunt_status write_numbered(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                   const shunt_rows *rows) {
+  const char *number = row_number_name(c, at);
+  if (!number) return error_memory(c->err);
+  sql_puts(sql, "SELECT ");
+  shunt_status status = write_columns(c, sql, at, rows);
+  sql_puts(sql, " FROM (SELECT ");
+  if (!status) status = write_columns(c, sql, at, rows);
+  sql_puts(sql, ", row_number() OVER (PARTITION BY ");
+  for (size_t i = 0; i < q->filter.keys.columns.n; i++) {
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, q->filter.keys.columns.list[i]->name);
+  }
+  if (!status) status = write_order(c, sql, at, q);
+  sql_puts(sql, ") AS ");
+  sql_name(sql, at->engine, number);
+  write_from(sql, at);
   return status;
 }
 
-static void end_numbered(shunt_session *s, const access *a, const select_spec *q) {
-  const char *number = row_number_name(s, a);
+static void end_numbered(call *c, sql_text *sql, const site *at, const select_spec *q) {
+  const char *number = row_number_name(c, at);
   if (!number) {
-    s->sql.failed = true;
+    sql->failed = true;
     return;
   }
   int64_t last = !q->limited || q->limit > INT64_MAX - q->offset ? INT64_MAX : q->limit + q->offset;
   shunt_value after = shunt_integer(q->offset), until = shunt_integer(last);
-  sql_puts(&s->sql, ") AS numbered WHERE ");
-  sql_name(&s->sql, a->engine, number);
-  sql_puts(&s->sql, " > ");
-  sql_param(&s->sql, &after);
-  sql_puts(&s->sql, " AND ");
-  sql_name(&s->sql, a->engine, number);
-  sql_puts(&s->sql, " <= ");
-  sql_param(&s->sql, &until);
-  sql_puts(&s->sql, " ORDER BY ");
-  sql_name(&s->sql, a->engine, number);
+  sql_puts(sql, ") AS numbered WHERE ");
+  sql_name(sql, at->engine, number);
+  sql_puts(sql, " > ");
+  sql_param(sql, &after);
+  sql_puts(sql, " AND ");
+  sql_name(sql, at->engine, number);
+  sql_puts(sql, " <= ");
+  sql_param(sql, &until);
+  sql_puts(sql, " ORDER BY ");
+  sql_name(sql, at->engine, number);
 }
 
 /* ---- the statement ---- */
 
 /* Up to its keys. */
-static shunt_status begin_statement(shunt_session *s, const access *a, const select_spec *q, const shunt_rows *rows,
-                                    shunt_error *err) {
+static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                    const shunt_rows *rows) {
   shunt_status status = SHUNT_OK;
-  sql_reset(&s->sql);
   if (q->per_key) {
-    status = write_numbered(s, a, q, rows, err);
-  } else if (rows_have_names(rows, &a->table->columns)) {
-    status = write_all(s, a, err);
+    status = write_numbered(c, sql, at, q, rows);
+  } else if (rows_have_names(rows, &at->table->columns)) {
+    status = write_all(c, sql, at);
   } else {
-    sql_puts(&s->sql, "SELECT ");
-    status = write_columns(s, a, rows, err);
-    write_from(s, a);
+    sql_puts(sql, "SELECT ");
+    status = write_columns(c, sql, at, rows);
+    write_from(sql, at);
   }
-  return status ? status : filter_conditions(s, a, &q->filter, err);
+  return status ? status : filter_conditions(c, sql, at, &q->filter);
 }
 
-static shunt_status end_statement(shunt_session *s, const access *a, const select_spec *q, shunt_error *err) {
+static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q) {
   if (q->per_key) {
-    end_numbered(s, a, q);
+    end_numbered(c, sql, at, q);
     return SHUNT_OK;
   }
-  shunt_status status = write_order(s, a, q, err);
-  write_limit(s, q);
+  shunt_status status = write_order(c, sql, at, q);
+  write_limit(sql, q);
   return status;
 }
 
-/* A statement with as many keys as it takes, from *from on, in s->sql. */
-static shunt_status write_one(shunt_session *s, const access *a, select_spec *q, size_t *from, const shunt_rows *rows,
-                              shunt_error *err) {
-  size_t room, step = q->at_once ? q->at_once : 1, left = q->filter.nkeys - *from;
-  shunt_status status = begin_statement(s, a, q, rows, err);
+/* A statement with as many keys as it takes, from *from on. */
+static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spec *q, size_t *from,
+                              const shunt_rows *rows) {
+  size_t room, step = q->at_once ? q->at_once : 1, left = q->filter.keys.count - *from;
+  shunt_status status = begin_statement(c, sql, at, q, rows);
   size_t more = q->per_key ? 2 : (q->offset ? 2 : q->limited); /* parameters behind the keys */
-  if (!status) status = filter_room(s, a, &q->filter, more, &room, err);
+  if (!status) status = filter_room(c, sql, at, &q->filter, more, &room);
   if (status) return status;
   size_t count = left < room ? left : room < step ? room : room - room % step;
-  filter_keys(s, a, &q->filter, *from, count);
+  if (filter_has_keys(&q->filter)) filter_keys(c, sql, at, &q->filter.keys, *from, count);
   *from += count;
-  status = end_statement(s, a, q, err);
   q->statements++;
-  return status ? status : sql_status(&s->sql, err);
+  return end_statement(c, sql, at, q);
 }
 
 /* Whether there is a statement to run: without keys one, with them as long as some are left. */
 static bool has_more(const select_spec *q, size_t from, size_t statements) {
   if (q->limited && q->limit == 0) return false;
-  return q->filter.key ? from < q->filter.nkeys : q->statements == statements;
+  return filter_has_keys(&q->filter) ? from < q->filter.keys.count : q->statements == statements;
 }
 
-shunt_status select_run(shunt_session *s, const access *a, select_spec *q, shunt_rows *rows, shunt_error *err) {
+shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows) {
   size_t from = 0, before = q->statements;
-  shunt_status status = select_columns(s, a, q, rows, err);
-  if (!status && q->origins && !rows_add_origin(rows, a->client->id)) status = error_memory(err);
+  shunt_status status = select_columns(c, at, q, rows);
+  if (!status && q->origins && !rows_add_origin(rows, at->client->id)) status = error_memory(c->err);
   while (!status && has_more(q, from, before)) {
-    status = write_one(s, a, q, &from, rows, err);
-    if (!status) status = statement_read(s, a->client, a->level, rows, err);
+    sql_text *sql = call_sql(c);
+    status = sql ? write_one(c, sql, at, q, &from, rows) : error_memory(c->err);
+    if (!status) status = statement_read(c, sql, at, rows);
+    call_end_sql(c, sql);
   }
   return status;
 }
 
-shunt_status select_ask(shunt_session *s, const access *a, select_spec *q, feed *f, row_range *range,
-                        shunt_error *err) {
+shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *rows) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < a->nsites && !status; i++) status = select_at(c, &a->sites[i], q, rows);
+  return status;
+}
+
+static shunt_status ask_at(call *c, const site *at, select_spec *q, feed *f, row_range *range) {
   size_t from = 0, before = q->statements;
-  shunt_status status = select_columns(s, a, q, f->rows, err);
+  shunt_status status = select_columns(c, at, q, f->rows);
   while (!status && has_more(q, from, before)) {
-    bool first = q->statements == before;
-    status = write_one(s, a, q, &from, f->rows, err);
-    if (!status) status = gather_ask(s, f, a->client, a->level, q->origins && first, range, err);
+    bool origin = q->origins && q->statements == before;
+    sql_text *sql = call_sql(c);
+    status = sql ? write_one(c, sql, at, q, &from, f->rows) : error_memory(c->err);
+    if (!status) status = gather_ask(c, f, sql, at, origin, range);
   }
+  return status;
+}
+
+shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_range *range) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < a->nsites && !status; i++) status = ask_at(c, &a->sites[i], q, f, range);
   return status;
 }

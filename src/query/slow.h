@@ -3,7 +3,7 @@
 #ifndef SHUNT_QUERY_SLOW_H
 #define SHUNT_QUERY_SLOW_H
 
-#include "query/session.h"
+#include "session/session.h"
 
 /* Whether the time of statements is to be taken for it. */
 static inline bool slow_is_watched(const shunt_session *s) {

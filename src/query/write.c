@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "query/load.h"
+#include "query/bulk.h"
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/value.h"
@@ -25,36 +25,34 @@ static bool same_column(const driver_column *a, const driver_column *b) {
 }
 
 /* Who names the instance must name the session's. */
-static shunt_status check_instance(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
-                                   shunt_error *err) {
+static shunt_status check_instance(call *c, const site *at, const targets *t, const shunt_field *fields) {
   for (size_t i = 0; t->instance && i < t->n; i++) {
     if (!same_column(t->columns[i], t->instance)) continue;
     shunt_value v = value_canonical(&fields[i].value, true);
     if (!value_equal(&v, &t->stamped, DRIVER_BINARY))
-      return error_set(err, SHUNT_E_USAGE,
+      return error_set(c->err, SHUNT_E_USAGE,
                        "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
-                       a->model->name, t->instance->name, s->instance->name);
+                       at->model->name, t->instance->name, c->s->instance->name);
   }
   return SHUNT_OK;
 }
 
-static shunt_status find_targets(shunt_session *s, const access *a, const shunt_field *fields, size_t n, targets *t,
-                                 shunt_error *err) {
+static shunt_status find_targets(call *c, const site *at, const shunt_field *fields, size_t n, targets *t) {
   *t = (targets){.n = n};
-  shunt_status status = access_instance(s, a, &t->stamp, &t->stamped, err);
+  shunt_status status = site_instance(c, at, &t->stamp, &t->stamped);
   if (status) return status;
-  t->columns = arena_array(&s->call, const driver_column *, n);
-  if (!t->columns) return error_memory(err);
+  t->columns = arena_array(c->arena, const driver_column *, n);
+  if (!t->columns) return error_memory(c->err);
   t->instance = t->stamp;
   for (size_t i = 0; i < n && !status; i++) {
-    status = access_column(s, a, fields[i].name, &t->columns[i], err);
+    status = site_column(c, at, fields[i].name, &t->columns[i]);
     for (size_t k = 0; k < i && !status; k++)
       if (same_column(t->columns[k], t->columns[i]))
-        status = error_set(err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", a->model->name,
+        status = error_set(c->err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", at->model->name,
                            t->columns[i]->name);
     if (!status && same_column(t->columns[i], t->instance)) t->stamp = NULL;
   }
-  return status ? status : check_instance(s, a, t, fields, err);
+  return status ? status : check_instance(c, at, t, fields);
 }
 
 static bool is_rounded_float(const driver_column *column, const shunt_value *v) {
@@ -80,47 +78,46 @@ static bool is_from_zero(const shunt_value *v) {
 }
 
 /* What the engine would bend to fit without a word can't be held by it. */
-static shunt_status check_value(const access *a, const driver_column *column, const shunt_value *v, shunt_error *err) {
-  const char *model = a->model->name;
+static shunt_status check_value(call *c, const site *at, const driver_column *column, const shunt_value *v) {
+  const char *model = at->model->name;
   if (column->rounds && value_digits(v) > column->digits)
-    return error_set(err, SHUNT_E_CONSTRAINT,
+    return error_set(c->err, SHUNT_E_CONSTRAINT,
                      "model '%s': column '%s' (%s) keeps %d digits after the point, and is given more", model,
                      column->name, column->type, column->digits);
   if (is_rounded_float(column, v))
-    return error_set(err, SHUNT_E_CONSTRAINT,
+    return error_set(c->err, SHUNT_E_CONSTRAINT,
                      "model '%s': column '%s' (%s) holds floating-point numbers, and %" PRId64 " is none", model,
                      column->name, column->type, v->as.integer);
   if (column->digits_type && !is_from_zero(v))
-    return error_set(err, SHUNT_E_CONSTRAINT,
+    return error_set(c->err, SHUNT_E_CONSTRAINT,
                      "model '%s': column '%s' (%s) takes whole numbers from 0, or their digits", model, column->name,
                      column->type);
   return SHUNT_OK;
 }
 
-static shunt_status check_values(const access *a, const targets *t, const shunt_field *fields, shunt_error *err) {
+static shunt_status check_values(call *c, const site *at, const targets *t, const shunt_field *fields) {
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < t->n && !status; i++) status = check_value(a, t->columns[i], &fields[i].value, err);
-  if (status) error_client(err, a->client->name);
+  for (size_t i = 0; i < t->n && !status; i++) status = check_value(c, at, t->columns[i], &fields[i].value);
+  if (status) error_client(c->err, at->client->name);
   return status;
 }
 
 /* ---- insert ---- */
 
-static void write_into(shunt_session *s, const access *a, const targets *t) {
-  sql_reset(&s->sql);
-  sql_puts(&s->sql, "INSERT INTO ");
-  sql_name(&s->sql, a->engine, a->table->name);
+static void write_into(sql_text *sql, const site *at, const targets *t) {
+  sql_puts(sql, "INSERT INTO ");
+  sql_name(sql, at->engine, at->table->name);
   if (t->n == 0 && !t->stamp) return;
-  sql_puts(&s->sql, " (");
+  sql_puts(sql, " (");
   for (size_t i = 0; i < t->n; i++) {
-    if (i) sql_puts(&s->sql, ", ");
-    sql_name(&s->sql, a->engine, t->columns[i]->name);
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, t->columns[i]->name);
   }
   if (t->stamp) {
-    if (t->n) sql_puts(&s->sql, ", ");
-    sql_name(&s->sql, a->engine, t->stamp->name);
+    if (t->n) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, t->stamp->name);
   }
-  sql_puts(&s->sql, ") VALUES ");
+  sql_puts(sql, ") VALUES ");
 }
 
 static void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
@@ -133,44 +130,45 @@ static void write_value(sql_text *q, const driver_column *column, const shunt_va
   sql_puts(q, ")");
 }
 
-static void write_values(shunt_session *s, const targets *t, const shunt_field *fields) {
-  sql_puts(&s->sql, "(");
+static void write_values(sql_text *sql, const targets *t, const shunt_field *fields) {
+  sql_puts(sql, "(");
   for (size_t i = 0; i < t->n; i++) {
-    if (i) sql_puts(&s->sql, ", ");
-    write_value(&s->sql, t->columns[i], &fields[i].value);
+    if (i) sql_puts(sql, ", ");
+    write_value(sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
-    if (t->n) sql_puts(&s->sql, ", ");
-    sql_param(&s->sql, &t->stamped);
+    if (t->n) sql_puts(sql, ", ");
+    sql_param(sql, &t->stamped);
   }
-  sql_puts(&s->sql, ")");
+  sql_puts(sql, ")");
 }
 
-static shunt_status check_room(const shunt_session *s, const access *a, size_t nparams, shunt_error *err) {
-  size_t max = filter_max_params(s, a);
+static shunt_status check_room(call *c, const site *at, size_t nparams) {
+  size_t max = filter_max_params(c->s, at);
   if (nparams <= max) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "model '%s': %zu values are more than the %zu that a statement of %s takes",
-                   a->model->name, nparams, max, a->engine->name);
+  return error_set(c->err, SHUNT_E_USAGE, "model '%s': %zu values are more than the %zu that a statement of %s takes",
+                   at->model->name, nparams, max, at->engine->name);
 }
 
-static shunt_status run(shunt_session *s, const access *a, shunt_rows *rows, int64_t *affected, shunt_error *err) {
+/* Gives the statement back. */
+static shunt_status run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
   int64_t written = 0;
-  shunt_status status = sql_status(&s->sql, err);
-  if (!status) status = statement_run(s, a->client, a->level, rows, &written, err);
+  shunt_status status = statement_run(c, sql, at, rows, &written);
   if (affected) *affected += written;
+  call_end_sql(c, sql);
   return status;
 }
 
-static void write_empty(shunt_session *s, const access *a) {
-  sql_puts(&s->sql, a->engine->empty_list ? " () VALUES ()" : " DEFAULT VALUES");
+static void write_empty(sql_text *sql, const site *at) {
+  sql_puts(sql, at->engine->empty_list ? " () VALUES ()" : " DEFAULT VALUES");
 }
 
-static void write_one(shunt_session *s, const access *a, const targets *t, const shunt_field *fields) {
-  write_into(s, a, t);
+static void write_one(sql_text *sql, const site *at, const targets *t, const shunt_field *fields) {
+  write_into(sql, at, t);
   if (t->n == 0 && !t->stamp)
-    write_empty(s, a);
+    write_empty(sql, at);
   else
-    write_values(s, t, fields);
+    write_values(sql, t, fields);
 }
 
 /* ---- the row that was inserted, where INSERT gives none back ---- */
@@ -182,20 +180,20 @@ static const shunt_value *given(const targets *t, const shunt_field *fields, con
   return NULL;
 }
 
-static shunt_status not_found_again(const access *a, const char *why, const char *column, shunt_error *err) {
+static shunt_status not_found_again(call *c, const site *at, const char *why, const char *column) {
   return error_set(
-      err, SHUNT_E_USAGE,
+      c->err, SHUNT_E_USAGE,
       "model '%s': the server of '%s' gives no row back when it takes one, and table %s has no primary key "
       "to find it by%s%s; insert_bulk asks for none",
-      a->model->name, a->client->name, a->table->name, why, column);
+      at->model->name, at->client->name, at->table->name, why, column);
 }
 
 /* The primary key as conditions. The value of the one column that the database fills comes later, to generated. */
-static shunt_status find_key(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
-                             const shunt_value *generated, shunt_where *key, shunt_error *err) {
-  const driver_table *shape = a->table->shape;
-  shunt_where *items = arena_array(&s->call, shunt_where, shape->count);
-  if (!items) return error_memory(err);
+static shunt_status find_key(call *c, const site *at, const targets *t, const shunt_field *fields,
+                             const shunt_value *generated, shunt_where *key) {
+  const driver_table *shape = at->table->shape;
+  shunt_where *items = arena_array(c->arena, shunt_where, shape->count);
+  if (!items) return error_memory(c->err);
   *key = (shunt_where){.op = SHUNT_AND, .items = items};
   bool used = false;
   for (size_t i = 0; i < shape->count; i++) {
@@ -203,42 +201,42 @@ static shunt_status find_key(shunt_session *s, const access *a, const targets *t
     if (!column->key) continue;
     const shunt_value *value = given(t, fields, column);
     if (!value && (!column->generated || used))
-      return not_found_again(a, " unless the row says its ", column->name, err);
+      return not_found_again(c, at, " unless the row says its ", column->name);
     used = used || !value;
     items[key->nitems++] =
         (shunt_where){.op = SHUNT_EQ, .column = column->name, .values = value ? value : generated, .nvalues = 1};
   }
-  return key->nitems ? SHUNT_OK : not_found_again(a, "", "", err);
+  return key->nitems ? SHUNT_OK : not_found_again(c, at, "", "");
 }
 
-static shunt_status insert_and_read(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
-                                    shunt_rows *rows, shunt_error *err) {
+static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, const targets *t, const shunt_field *fields,
+                                    shunt_rows *rows) {
   shunt_value generated = shunt_integer(0);
   shunt_where key;
-  shunt_status status = find_key(s, a, t, fields, &generated, &key, err);
+  shunt_status status = find_key(c, at, t, fields, &generated, &key);
   if (status) return status;
-  write_one(s, a, t, fields);
-  status = sql_status(&s->sql, err);
-  if (!status) status = statement_insert(s, a->client, a->level, &generated.as.integer, err);
+  write_one(sql, at, t, fields);
+  status = statement_insert(c, sql, at, &generated.as.integer);
   select_spec q = {.filter = {.where = {&key}}};
-  return status ? status : select_run(s, a, &q, rows, err);
+  return status ? status : select_at(c, at, &q, rows);
 }
 
-shunt_status write_insert(shunt_session *s, const access *a, const shunt_field *fields, size_t n, shunt_rows *rows,
-                          shunt_error *err) {
+shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows) {
   targets t;
-  shunt_status status = find_targets(s, a, fields, n, &t, err);
-  if (!status) status = check_room(s, a, n + 1, err);
-  if (!status) status = check_values(a, &t, fields, err);
+  shunt_status status = find_targets(c, at, fields, n, &t);
+  if (!status) status = check_room(c, at, n + 1);
+  if (!status) status = check_values(c, at, &t, fields);
   if (status) return status;
-  if (rows && !rows_set_names(rows, &a->table->columns)) return error_memory(err);
-  if (rows && !a->engine->returning && !a->table->shape->returning) return insert_and_read(s, a, &t, fields, rows, err);
-  write_one(s, a, &t, fields);
+  sql_text *sql = call_sql(c);
+  if (!sql || (rows && !rows_set_names(rows, &at->table->columns))) return error_memory(c->err);
+  if (rows && !at->engine->returning && !at->table->shape->returning)
+    return insert_and_read(c, sql, at, &t, fields, rows);
+  write_one(sql, at, &t, fields);
   if (rows) {
-    sql_puts(&s->sql, " RETURNING ");
-    sql_names(&s->sql, a->engine, rows->columns, rows->ncolumns);
+    sql_puts(sql, " RETURNING ");
+    sql_names(sql, at->engine, rows->columns, rows->ncolumns);
   }
-  return run(s, a, rows, NULL, err);
+  return run(c, sql, at, rows, NULL);
 }
 
 /* ---- many ---- */
@@ -251,13 +249,14 @@ bool write_alike(const shunt_record *a, const shunt_record *b) {
 }
 
 /* Without columns there is no INSERT of several rows. */
-static shunt_status insert_empty(shunt_session *s, const access *a, const targets *t, size_t n, int64_t *inserted,
-                                 shunt_error *err) {
+static shunt_status insert_empty(call *c, const site *at, const targets *t, size_t n, int64_t *inserted) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < n && !status; i++) {
-    write_into(s, a, t);
-    write_empty(s, a);
-    status = run(s, a, NULL, inserted, err);
+    sql_text *sql = call_sql(c);
+    if (!sql) return error_memory(c->err);
+    write_into(sql, at, t);
+    write_empty(sql, at);
+    status = run(c, sql, at, NULL, inserted);
   }
   return status;
 }
@@ -271,113 +270,122 @@ static size_t bytes_of(const shunt_record *r) {
   return bytes;
 }
 
-static size_t bulk_params(const shunt_session *s, const access *a) {
-  size_t most = filter_max_params(s, a), bulk = a->engine->bulk_params;
-  return bulk && bulk < most ? bulk : most;
+static size_t bulk_params(const shunt_session *s, const site *at) {
+  size_t most = filter_max_params(s, at), best = at->engine->bulk_params;
+  return best && best < most ? best : most;
 }
 
 /* How many of the first n records go into one statement: at least one. */
-static size_t fit(const shunt_session *s, const access *a, const shunt_record *records, size_t n, size_t width) {
-  size_t most = bulk_params(s, a) / width, count = 1, bytes = bytes_of(&records[0]);
+static size_t fit(const shunt_session *s, const site *at, const shunt_record *records, size_t n, size_t width) {
+  size_t most = bulk_params(s, at) / width, count = 1, bytes = bytes_of(&records[0]);
   while (count < n && count < most) {
     bytes += bytes_of(&records[count]);
-    if (a->engine->max_bytes && bytes > a->engine->max_bytes) break;
+    if (at->engine->max_bytes && bytes > at->engine->max_bytes) break;
     count++;
   }
   return count;
 }
 
-static shunt_status insert_rows(shunt_session *s, const access *a, const targets *t, const shunt_record *records,
-                                size_t n, int64_t *inserted, shunt_error *err) {
+static shunt_status insert_rows(call *c, const site *at, const targets *t, const shunt_record *records, size_t n,
+                                int64_t *inserted) {
   shunt_status status = SHUNT_OK;
   for (size_t from = 0, count; from < n && !status; from += count) {
-    count = fit(s, a, records + from, n - from, t->n + (t->stamp ? 1 : 0));
-    write_into(s, a, t);
+    count = fit(c->s, at, records + from, n - from, t->n + (t->stamp ? 1 : 0));
+    sql_text *sql = call_sql(c);
+    if (!sql) return error_memory(c->err);
+    write_into(sql, at, t);
     for (size_t i = from; i < from + count; i++) {
-      if (i > from) sql_puts(&s->sql, ", ");
-      write_values(s, t, records[i].fields);
+      if (i > from) sql_puts(sql, ", ");
+      write_values(sql, t, records[i].fields);
     }
-    status = run(s, a, NULL, inserted, err);
+    status = run(c, sql, at, NULL, inserted);
   }
   return status;
 }
 
-shunt_status write_insert_many(shunt_session *s, const access *a, const shunt_record *records, size_t n,
-                               int64_t *inserted, shunt_error *err) {
+shunt_status write_insert_many(call *c, const site *at, const shunt_record *records, size_t n, int64_t *inserted) {
   targets t;
-  shunt_status status = find_targets(s, a, records[0].fields, records[0].nfields, &t, err);
+  shunt_status status = find_targets(c, at, records[0].fields, records[0].nfields, &t);
   size_t width = t.n + (t.stamp ? 1 : 0);
-  if (!status) status = check_room(s, a, width, err);
+  if (!status) status = check_room(c, at, width);
   if (status) return status;
-  if (width == 0) return insert_empty(s, a, &t, n, inserted, err);
+  if (width == 0) return insert_empty(c, at, &t, n, inserted);
   for (size_t i = 0; i < n && !status; i++) {
-    if (i) status = check_instance(s, a, &t, records[i].fields, err);
-    if (!status) status = check_values(a, &t, records[i].fields, err);
+    if (i) status = check_instance(c, at, &t, records[i].fields);
+    if (!status) status = check_values(c, at, &t, records[i].fields);
   }
-  load l = {a, t.columns, t.n, t.stamp, t.stamped, records, n};
+  bulk l = {at, t.columns, t.n, t.stamp, t.stamped, records, n};
   bool done = false;
-  if (!status) status = load_run(s, &l, &done, inserted, err);
-  return status || done ? status : insert_rows(s, a, &t, records, n, inserted, err);
+  if (!status) status = bulk_run(c, &l, &done, inserted);
+  return status || done ? status : insert_rows(c, at, &t, records, n, inserted);
 }
 
 /* ---- update and delete ---- */
 
+/* An UPDATE or, without targets, a DELETE. */
+typedef struct change {
+  const targets *t;
+  const shunt_field *fields;
+  const filter *filter;
+} change;
+
 /* The statement without its keys; called again for each part of them. */
-static shunt_status begin_update(shunt_session *s, const access *a, const targets *t, const shunt_field *fields,
-                                 const filter *f, shunt_error *err) {
-  sql_reset(&s->sql);
-  sql_puts(&s->sql, "UPDATE ");
-  sql_name(&s->sql, a->engine, a->table->name);
-  sql_puts(&s->sql, " SET ");
-  for (size_t i = 0; i < t->n; i++) {
-    if (i) sql_puts(&s->sql, ", ");
-    sql_name(&s->sql, a->engine, t->columns[i]->name);
-    sql_puts(&s->sql, " = ");
-    write_value(&s->sql, t->columns[i], &fields[i].value);
+static shunt_status begin_change(call *c, sql_text *sql, const site *at, const change *w) {
+  sql_puts(sql, w->t ? "UPDATE " : "DELETE FROM ");
+  sql_name(sql, at->engine, at->table->name);
+  if (w->t) sql_puts(sql, " SET ");
+  for (size_t i = 0; w->t && i < w->t->n; i++) {
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, w->t->columns[i]->name);
+    sql_puts(sql, " = ");
+    write_value(sql, w->t->columns[i], &w->fields[i].value);
   }
-  return filter_conditions(s, a, f, err);
+  return filter_conditions(c, sql, at, w->filter);
 }
 
-static shunt_status begin_delete(shunt_session *s, const access *a, const filter *f, shunt_error *err) {
-  sql_reset(&s->sql);
-  sql_puts(&s->sql, "DELETE FROM ");
-  sql_name(&s->sql, a->engine, a->table->name);
-  return filter_conditions(s, a, f, err);
-}
-
-/* With the keys from *from on that it takes. */
-static shunt_status run_part(shunt_session *s, const access *a, const filter *f, size_t *from, int64_t *affected,
-                             shunt_error *err) {
-  size_t room, left = f->nkeys - *from;
-  shunt_status status = filter_room(s, a, f, 0, &room, err);
+/* With the keys from *from on that one statement takes. */
+static shunt_status run_part(call *c, const site *at, const change *w, size_t *from, int64_t *affected) {
+  const key_list *keys = &w->filter->keys;
+  size_t room, left = keys->count - *from;
+  sql_text *sql = call_sql(c);
+  shunt_status status = sql ? begin_change(c, sql, at, w) : error_memory(c->err);
+  if (!status) status = filter_room(c, sql, at, w->filter, 0, &room);
   if (status) return status;
   size_t count = left < room ? left : room;
-  filter_keys(s, a, f, *from, count);
+  if (filter_has_keys(w->filter)) filter_keys(c, sql, at, keys, *from, count);
   *from += count;
-  return run(s, a, NULL, affected, err);
+  return run(c, sql, at, NULL, affected);
 }
 
-shunt_status write_update(shunt_session *s, const access *a, const shunt_field *fields, size_t n, const filter *f,
-                          int64_t *affected, shunt_error *err) {
-  targets t;
+static shunt_status run_change(call *c, const site *at, const change *w, int64_t *affected) {
   size_t from = 0;
-  shunt_status status = find_targets(s, a, fields, n, &t, err);
-  if (!status) status = check_values(a, &t, fields, err);
-  if (f->key && f->nkeys == 0) return status;
+  shunt_status status = SHUNT_OK;
+  if (filter_has_keys(w->filter) && w->filter->keys.count == 0) return SHUNT_OK;
   do {
-    if (!status) status = begin_update(s, a, &t, fields, f, err);
-    if (!status) status = run_part(s, a, f, &from, affected, err);
-  } while (!status && f->key && from < f->nkeys);
+    status = run_part(c, at, w, &from, affected);
+  } while (!status && filter_has_keys(w->filter) && from < w->filter->keys.count);
   return status;
 }
 
-shunt_status write_delete(shunt_session *s, const access *a, const filter *f, int64_t *affected, shunt_error *err) {
-  size_t from = 0;
+static shunt_status update_at(call *c, const site *at, const shunt_field *fields, size_t n, const filter *f,
+                              int64_t *affected) {
+  targets t;
+  shunt_status status = find_targets(c, at, fields, n, &t);
+  if (!status) status = check_values(c, at, &t, fields);
+  change w = {&t, fields, f};
+  return status ? status : run_change(c, at, &w, affected);
+}
+
+shunt_status write_update(call *c, const access *a, const shunt_field *fields, size_t n, const filter *f,
+                          int64_t *affected) {
   shunt_status status = SHUNT_OK;
-  if (f->key && f->nkeys == 0) return SHUNT_OK;
-  do {
-    status = begin_delete(s, a, f, err);
-    if (!status) status = run_part(s, a, f, &from, affected, err);
-  } while (!status && f->key && from < f->nkeys);
+  for (size_t i = 0; i < a->nsites && !status; i++) status = update_at(c, &a->sites[i], fields, n, f, affected);
+  return status;
+}
+
+shunt_status write_delete(call *c, const access *a, const filter *f, int64_t *affected) {
+  change w = {.filter = f};
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < a->nsites && !status; i++) status = run_change(c, &a->sites[i], &w, affected);
   return status;
 }

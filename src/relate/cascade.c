@@ -1,13 +1,11 @@
 /* Deletes along relations: the rows of the relations that a delete includes go before those that they refer to. */
-#include "query/value.h"
 #include "relate/load.h"
 #include "relate/nested.h"
 
 /* One relation of one level. */
 typedef struct level {
   writing *w;
-  shunt_rows *parents;
-  const driver_table *shape;
+  const parents *from;
   const plan_relation *p;
   arena *scratch;
 } level;
@@ -15,7 +13,7 @@ typedef struct level {
 /* ---- checks before anything is deleted ---- */
 
 static shunt_status refuse(const writing *w, const cat_relation *r, const char *why) {
-  return error_set(w->err, SHUNT_E_USAGE, "relation '%s' can't be deleted along: %s", r->full_name, why);
+  return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s' can't be deleted along: %s", r->full_name, why);
 }
 
 shunt_status cascade_check(const writing *w, const plan *p) {
@@ -35,12 +33,11 @@ shunt_status cascade_check(const writing *w, const plan *p) {
 
 /* ---- has_one, has_many ---- */
 
-static shunt_status group_parents(const level *l, const cat_model *target, const shunt_query *asked, grouped *k) {
+/* asked: NULL for the rows of a through model. */
+static shunt_status group_by_parents(const level *l, const cat_model *target, const shunt_query *asked, grouped *k) {
+  call *c = l->w->c;
   const cat_relation *r = l->p->relation;
-  loading of = {.s = l->w->s, .parents = l->parents, .shape = l->shape, .p = l->p, .err = l->w->err};
-  group_spec g = {.entries = {.count = l->parents->count, .rows = l->parents, .origins = l->parents},
-                  .key = r->as.foreign_key,
-                  .request = session_request(l->w->s, target, SHUNT_WRITE)};
+  group_spec g = {.key = plan_child_key(r), .request = session_request(c->s, target, SHUNT_WRITE)};
   g.request.relation = r;
   g.request.relation_client = asked ? asked->client : r->as.through_client;
   g.request.explicit_table = asked ? asked->table : NULL;
@@ -48,80 +45,95 @@ static shunt_status group_parents(const level *l, const cat_model *target, const
     g.where[0] = r->as.where;
     g.where[1] = asked->where;
   }
-  shunt_status status = load_parent_column(&of, &g.parent_column, &g.entries.column);
-  return status ? status : group_keys(l->w->s, l->scratch, &g, k, l->w->err);
+  shunt_status status = group_parents(c, r, l->from, &g);
+  return status ? status : group_keys(c, l->scratch, &g, k);
+}
+
+static shunt_status join_unit(writing *w, const access *a) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < a->nsites && !status; i++)
+    status = unit_join(w->c, &w->u, a->sites[i].client, a->sites[i].level);
+  return status;
 }
 
 /* The rows that go, for the keys that those below refer to. */
 static shunt_status read_children(const level *l, const key_group *group, const filter *f, shunt_rows *rows) {
+  call *c = l->w->c;
+  size_t n;
+  const char *const *needed = plan_parent_keys(c, &l->p->children, &n);
+  if (!needed) return error_memory(c->err);
+  select_spec q = {.filter = *f, .columns = needed, .ncolumns = n, .origins = true};
+  return select_run(c, &group->at, &q, rows);
+}
+
+static shunt_status delete_below(const level *l, const key_group *group, const filter *f) {
   writing *w = l->w;
-  const char *const *needed = plan_parent_keys(w->s, &l->p->children);
-  if (!needed) return error_memory(w->err);
-  select_spec q = {.filter = *f, .columns = needed, .ncolumns = l->p->children.count, .origins = true};
-  return select_run(w->s, &group->at, &q, rows, w->err);
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? read_children(l, group, f, rows) : error_memory(w->c->err);
+  parents below = {rows, access_only_site(&group->at)->table->shape};
+  if (!status) status = cascade_delete(w, &below, &l->p->children);
+  shunt_rows_free(rows);
+  return status;
 }
 
 static shunt_status delete_group(const level *l, const key_group *group) {
   writing *w = l->w;
-  const plan *below = &l->p->children;
-  filter f = {.where = {l->p->relation->as.where, l->p->query->where},
-              .key = group->key,
-              .keys = group->keys,
-              .nkeys = group->nkeys};
+  filter f = {.where = {l->p->relation->as.where, l->p->query->where}, .keys = group->keys};
   int64_t affected = 0;
-  shunt_status status = unit_join(w->s, &w->u, group->at.client, group->at.level, w->err);
-  if (!status && below->count) {
-    shunt_rows *rows = rows_new();
-    status = rows ? read_children(l, group, &f, rows) : error_memory(w->err);
-    if (!status) status = cascade_delete(w, rows, group->at.table->shape, below);
-    shunt_rows_free(rows);
-  }
-  return status ? status : write_delete(w->s, &group->at, &f, &affected, w->err);
+  shunt_status status = join_unit(w, &group->at);
+  if (!status && l->p->children.count) status = delete_below(l, group, &f);
+  return status ? status : write_delete(w->c, &group->at, &f, &affected);
 }
 
 static shunt_status delete_direct(const level *l) {
   grouped k;
-  shunt_status status = group_parents(l, l->p->relation->target, l->p->query, &k);
-  for (size_t g = 0; g < k.ngroups && !status; g++) status = delete_group(l, &k.groups[g]);
+  shunt_status status = group_by_parents(l, l->p->relation->target, l->p->query, &k);
+  for (size_t g = 0; !status && g < k.ngroups; g++) status = delete_group(l, &k.groups[g]);
   return status;
 }
 
 /* ---- belongs_to_many ---- */
 
 /* The keys of the targets that the relation's conditions let through. */
-static shunt_status read_targets(const level *l, shunt_rows *holder, shunt_rows **targets) {
-  writing *w = l->w;
-  shunt_query keys = {.columns = &l->p->relation->target->primary_key,
-                      .ncolumns = 1,
+static shunt_status read_targets(const level *l, shunt_rows **targets) {
+  key_names key = plan_target_key(l->p->relation);
+  shunt_query keys = {.columns = key.list,
+                      .ncolumns = key.n,
                       .where = l->p->query->where,
                       .client = l->p->query->client,
                       .table = l->p->query->table};
   plan_relation relation = {.relation = l->p->relation, .query = &keys};
   plan p = {&relation, 1};
-  shunt_status status = load_relations(w->s, holder, l->shape, &p, SHUNT_WRITE, w->err);
+  shunt_rows *holder = l->from->rows;
+  shunt_status status = load_relations(l->w->c, l->from, &p, SHUNT_WRITE);
   *targets = status ? NULL : holder->loaded[holder->nloaded - 1].rows;
   return status;
 }
 
 /* Of links with these targets alone: as many at once as leave room for parents. */
 static shunt_status delete_links_to(const level *l, const key_group *group, const shunt_rows *targets) {
-  writing *w = l->w;
-  size_t at_once = filter_max_params(w->s, &group->at) / 2, most = targets->count;
-  shunt_value *keys = arena_alloc(l->scratch, most * MATCH_FORMS * sizeof *keys);
-  filter f = {.key = group->key, .keys = group->keys, .nkeys = group->nkeys, .keys2 = keys};
+  call *c = l->w->c;
+  const site *at = access_only_site(&group->at);
+  key_names names = plan_through_key(l->p->relation);
+  key_columns none = {.n = 0};
+  filter f = {.keys = group->keys};
   match_set m;
   int64_t affected = 0;
-  shunt_status status = access_column(w->s, &group->at, l->p->relation->as.through_key, &f.key2, w->err);
+  shunt_status status = site_key_columns(c, at, &names, &f.also.columns);
   if (status) return status;
-  if (!keys || !match_init(&m, l->scratch, match_rule_of(NULL, f.key2), most)) return error_memory(w->err);
-  for (size_t i = 0; i < most; i++) match_add(&m, 0, &rows_row(targets, i)[0]);
+  size_t width = names.n, at_once = filter_max_params(c->s, at) / 2 / width, most = targets->count;
+  shunt_value *keys = arena_alloc(l->scratch, most * MATCH_FORMS * width * sizeof *keys);
+  match_rules rules = match_rules_of(&none, &f.also.columns);
+  if (!keys || !match_init(&m, l->scratch, &rules, most)) return error_memory(c->err);
+  for (size_t i = 0; i < most; i++) match_add(&m, 0, rows_row(targets, i), NULL);
+  f.also.values = keys;
   for (uint32_t i = 0; i < m.count && !status; i++) {
     size_t n;
-    if (!match_forms(&m, i, f.key2, keys + f.nkeys2, &n)) return error_memory(w->err);
-    f.nkeys2 += n;
-    if (f.nkeys2 == 0 || (f.nkeys2 < at_once && i + 1 < m.count)) continue;
-    status = write_delete(w->s, &group->at, &f, &affected, w->err);
-    f.nkeys2 = 0;
+    if (!match_forms(&m, i, &f.also.columns, keys + f.also.count * width, &n)) return error_memory(c->err);
+    f.also.count += n;
+    if (f.also.count == 0 || (f.also.count < at_once && i + 1 < m.count)) continue;
+    status = write_delete(c, &group->at, &f, &affected);
+    f.also.count = 0;
   }
   return status;
 }
@@ -132,25 +144,25 @@ static shunt_status delete_links(const level *l) {
   shunt_rows *targets = NULL;
   grouped k;
   int64_t affected = 0;
-  shunt_status status = group_parents(l, l->p->relation->through, NULL, &k);
-  if (!status && some && k.ngroups) status = read_targets(l, l->parents, &targets);
-  for (size_t g = 0; g < k.ngroups && !status; g++) {
+  shunt_status status = group_by_parents(l, l->p->relation->through, NULL, &k);
+  if (!status && some && k.ngroups) status = read_targets(l, &targets);
+  for (size_t g = 0; !status && g < k.ngroups; g++) {
     const key_group *group = &k.groups[g];
-    filter f = {.key = group->key, .keys = group->keys, .nkeys = group->nkeys};
-    status = unit_join(w->s, &w->u, group->at.client, group->at.level, w->err);
+    filter f = {.keys = group->keys};
+    status = join_unit(w, &group->at);
     if (!status && some)
       status = delete_links_to(l, group, targets);
     else if (!status)
-      status = write_delete(w->s, &group->at, &f, &affected, w->err);
+      status = write_delete(w->c, &group->at, &f, &affected);
   }
   return status;
 }
 
-shunt_status cascade_delete(writing *w, shunt_rows *parents, const driver_table *shape, const plan *p) {
+shunt_status cascade_delete(writing *w, const parents *from, const plan *p) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < p->count && !status; i++) {
     arena scratch = {0};
-    level l = {w, parents, shape, &p->list[i], &scratch};
+    level l = {w, from, &p->list[i], &scratch};
     status = l.p->relation->through ? delete_links(&l) : delete_direct(&l);
     arena_free(&scratch);
   }

@@ -2,13 +2,17 @@
 
 #include <string.h>
 
+#include "base/suggest.h"
+#include "relate/plan.h"
+
 /* Keys before they are grouped: those of one origin, the client of the rows they came from. */
 typedef struct grouper {
-  shunt_session *s;
+  call *c;
   arena *a;
   const group_spec *g;
   grouped *out;
-  shunt_error *err;
+  equalities where;  /* of the decision under way */
+  access found;      /* by the decision taken last */
   uint32_t *origins; /* the clients, each once */
   size_t norigins;
   uint32_t *group_of; /* by key */
@@ -17,18 +21,43 @@ typedef struct grouper {
 
 /* ---- entries ---- */
 
-static const shunt_value *value_of(const group_entries *e, size_t i) {
-  if (e->list) return &e->list[i];
-  return &rows_row(e->rows, e->row ? e->row[i] : i)[e->column];
+shunt_status group_parents(call *c, const cat_relation *r, const parents *from, group_spec *g) {
+  key_names names = plan_parent_key(r);
+  g->entries = (group_entries){.count = from->rows->count, .rows = from->rows, .origins = from->rows};
+  g->parent.n = from->shape ? names.n : 0;
+  for (size_t i = 0; i < g->parent.n; i++) {
+    const driver_column *column = driver_table_column(from->shape, names.list[i]);
+    if (!column) {
+      suggest near = suggest_for(names.list[i]);
+      for (size_t k = 0; k < from->shape->count; k++) suggest_try(&near, from->shape->columns[k].name);
+      return error_set(c->err, SHUNT_E_NOT_FOUND,
+                       "relation '%s' starts from column '%s', which model '%s' does not have%s", r->full_name,
+                       names.list[i], r->source->name, suggest_text(&near));
+    }
+    g->parent.list[i] = column;
+    g->entries.column[i] = rows_column_index(from->rows, column->name);
+  }
+  return SHUNT_OK;
+}
+
+/* False where a part of the key is null. */
+static bool key_of_entry(const group_spec *g, size_t i, shunt_value out[KEY_MOST]) {
+  const group_entries *e = &g->entries;
+  bool whole = true;
+  for (size_t k = 0; k < g->key.n; k++) {
+    out[k] = e->list ? e->list[i * g->key.n + k] : rows_row(e->rows, e->row ? e->row[i] : i)[e->column[k]];
+    whole = whole && out[k].type != SHUNT_NULL;
+  }
+  return whole;
 }
 
 static uint32_t origin_of(const group_entries *e, size_t i) {
   return e->origins ? rows_origin_of(e->origins, e->origin_row ? e->origin_row[i] : i) : UINT32_MAX;
 }
 
-static bool first_key(const group_entries *e, size_t *at) {
-  for (*at = 0; *at < e->count; (*at)++)
-    if (value_of(e, *at)->type != SHUNT_NULL) return true;
+static bool first_key(const group_spec *g, size_t *at, shunt_value key[KEY_MOST]) {
+  for (*at = 0; *at < g->entries.count; (*at)++)
+    if (key_of_entry(g, *at, key)) return true;
   return false;
 }
 
@@ -53,49 +82,65 @@ static bool find_origins(grouper *w) {
   return true;
 }
 
-/* ---- decisions ---- */
+/* ---- accesses ---- */
 
-static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin, access *out) {
-  shunt_session *s = w->s;
+/* To w->found. */
+static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) {
   route_request request = w->g->request;
-  s->where.count = 0;
-  bool ok = equalities_add(&s->where, w->g->key, key);
+  bool ok = true;
+  w->where.count = 0;
+  for (size_t i = 0; i < w->g->key.n; i++) ok = ok && equalities_add(&w->where, w->g->key.list[i], &key[i]);
   for (size_t i = 0; i < sizeof w->g->where / sizeof *w->g->where; i++)
-    ok = ok && equalities_of_where(&s->where, w->g->where[i]);
-  if (!ok) return error_memory(w->err);
-  request.where = s->where.list;
-  request.nwhere = s->where.count;
-  if (origin != UINT32_MAX) request.parent = s->home.catalog->clients[origin]->name;
-  return access_find(s, &request, out, w->err);
+    ok = ok && equalities_of_where(&w->where, w->g->where[i]);
+  if (!ok) return error_memory(w->c->err);
+  request.where = w->where.list;
+  request.nwhere = w->where.count;
+  if (origin != UINT32_MAX) request.parent = w->c->s->home.catalog->clients[origin]->name;
+  return access_find(w->c, &request, &w->found);
 }
 
-static shunt_status add_group(grouper *w, const access *at, uint32_t *number) {
+/* Whether the decision taken last would be another one for another key. */
+static bool depends_on_key(const grouper *w) {
+  bool does = false;
+  for (size_t i = 0; i < w->g->key.n; i++) does = does || route_depends_on_where(w->found.decision, w->g->key.list[i]);
+  return does;
+}
+
+static bool grow_groups(grouper *w) {
+  size_t room = w->room ? w->room * 2 : 4;
+  key_group *more = arena_array(w->a, key_group, room);
+  if (!more) return false;
+  if (w->out->ngroups) memcpy(more, w->out->groups, w->out->ngroups * sizeof *more);
+  w->out->groups = more;
+  w->room = room;
+  return true;
+}
+
+/* The group of w->found, which a new one takes over but for its decision. */
+static shunt_status find_group(grouper *w, uint32_t *number) {
   grouped *k = w->out;
   for (size_t i = k->ngroups; i-- > 0;)
-    if (access_same(&k->groups[i].at, at)) {
+    if (access_same(&k->groups[i].at, &w->found)) {
       *number = (uint32_t)i;
       return SHUNT_OK;
     }
-  if (k->ngroups == w->room) {
-    key_group *more = arena_array(w->a, key_group, w->room ? w->room * 2 : 4);
-    if (!more) return error_memory(w->err);
-    if (k->ngroups) memcpy(more, k->groups, k->ngroups * sizeof *more);
-    k->groups = more;
-    w->room = w->room ? w->room * 2 : 4;
-  }
+  if (k->ngroups == w->room && !grow_groups(w)) return error_memory(w->c->err);
   key_group *group = &k->groups[k->ngroups];
-  *group = (key_group){.at = *at};
+  *group = (key_group){.at = w->found};
+  group->at.decision = NULL;
+  w->found.sites = NULL;
   *number = (uint32_t)k->ngroups++;
-  return access_column(w->s, at, w->g->key, &group->key, w->err);
+  return site_key_columns(w->c, access_only_site(&group->at), &w->g->key, &group->keys.columns);
 }
 
 static shunt_status decide_key(grouper *w, uint32_t key, uint32_t origin, uint32_t *group) {
-  shunt_value forms[MATCH_FORMS];
+  shunt_value forms[MATCH_FORMS * KEY_MOST];
+  key_columns child = {.n = w->out->keys.rules.n};
   size_t n;
-  access at;
-  if (!match_forms(&w->out->keys, key, w->out->keys.rule.child, forms, &n)) return error_memory(w->err);
-  shunt_status status = decide(w, &forms[0], w->origins[origin], &at);
-  return status ? status : add_group(w, &at, group);
+  for (size_t i = 0; i < child.n; i++) child.list[i] = w->out->keys.rules.list[i].child;
+  if (!match_forms(&w->out->keys, key, &child, forms, &n)) return error_memory(w->c->err);
+  shunt_status status = decide(w, forms, w->origins[origin]);
+  return status ? status : find_group(w, group);
 }
 
 /* Keys are tagged with the number of their origin here. Where a decision did not read the key, it is that of all keys
@@ -104,14 +149,14 @@ static shunt_status decide_keys(grouper *w) {
   match_set *m = &w->out->keys;
   uint32_t *of_origin = arena_alloc(w->a, w->norigins * sizeof *of_origin);
   w->group_of = arena_alloc(w->a, m->count * sizeof *w->group_of);
-  if (!of_origin || !w->group_of) return error_memory(w->err);
+  if (!of_origin || !w->group_of) return error_memory(w->c->err);
   memset(of_origin, 0xff, w->norigins * sizeof *of_origin);
   for (uint32_t i = 0; i < m->count; i++) {
     uint32_t origin = m->keys[i].tag;
     if (of_origin[origin] == UINT32_MAX) {
       shunt_status status = decide_key(w, i, origin, &w->group_of[i]);
       if (status) return status;
-      if (!route_depends_on_where(&w->s->decision, w->g->key)) of_origin[origin] = w->group_of[i];
+      if (!depends_on_key(w)) of_origin[origin] = w->group_of[i];
     } else {
       w->group_of[i] = of_origin[origin];
     }
@@ -121,68 +166,93 @@ static shunt_status decide_keys(grouper *w) {
 
 /* ---- keys ---- */
 
-static shunt_status weigh_all(shunt_session *s, arena *a, const grouped *k, const shunt_value *values, size_t n,
-                              shunt_value **weights, shunt_error *err) {
-  weighing w = {.s = s, .at = &k->at, .column = k->keys.rule.child, .a = a, .asked = k->asked, .err = err};
-  *weights = arena_alloc(a, n * sizeof **weights);
-  return *weights ? weigh(&w, values, n, *weights) : error_memory(err);
+/* The values of one column of n keys. */
+static shunt_value *column_of(arena *a, const match_rules *rules, size_t column, const shunt_value *keys, size_t n) {
+  shunt_value *cells = arena_alloc(a, n * sizeof *cells);
+  for (size_t i = 0; cells && i < n; i++) cells[i] = keys[i * rules->n + column];
+  return cells;
 }
 
-shunt_status group_weigh(shunt_session *s, arena *a, grouped *k, const shunt_value *values, size_t n,
-                         shunt_value **weights, shunt_error *err) {
-  match_set *m = &k->keys;
-  if (!k->asked && !weigh_all_plain(m->rule.child, values, n)) {
-    shunt_value *keys = arena_alloc(a, m->count * sizeof *keys);
-    if (!keys) return error_memory(err);
-    for (size_t i = 0; i < m->count; i++) keys[i] = m->keys[i].value;
-    k->asked = true;
-    shunt_status status = weigh_all(s, a, k, keys, m->count, weights, err);
-    if (status) return status;
-    match_reweigh(m, *weights);
-  }
-  return weigh_all(s, a, k, values, n, weights, err);
-}
-
-/* The weights of the entries from first on. */
-static shunt_status weigh_entries(grouper *w, size_t first, shunt_value **weights) {
-  const group_entries *e = &w->g->entries;
-  grouped *k = w->out;
-  size_t n = e->count - first;
-  shunt_value *values = arena_alloc(w->a, n * sizeof *values);
-  if (!values) return error_memory(w->err);
-  for (size_t i = 0; i < n; i++) values[i] = *value_of(e, first + i);
-  k->asked = !weigh_all_plain(k->keys.rule.child, values, n);
-  return weigh_all(w->s, w->a, k, values, n, weights, w->err);
-}
-
-static shunt_status collect(grouper *w, match_rule rule, size_t first, bool by_origin) {
-  const group_entries *e = &w->g->entries;
-  grouped *k = w->out;
-  shunt_value *weights = NULL;
-  k->of_entry = arena_alloc(w->a, e->count * sizeof *k->of_entry);
-  if (!k->of_entry || !match_init(&k->keys, w->a, rule, e->count - first)) return error_memory(w->err);
-  shunt_status status = rule.weighed ? weigh_entries(w, first, &weights) : SHUNT_OK;
-  if (status) return status;
-  for (size_t i = 0; i < first; i++) k->of_entry[i] = MATCH_NONE;
-  for (size_t i = first; i < e->count; i++) {
-    uint32_t tag = by_origin ? number_of_origin(w, origin_of(e, i)) : 0;
-    k->of_entry[i] = weights ? match_add_weighed(&k->keys, tag, value_of(e, i), &weights[i - first])
-                             : match_add(&k->keys, tag, value_of(e, i));
+static shunt_status all_plain(call *c, arena *a, const grouped *k, const shunt_value *values, size_t n, bool *plain) {
+  *plain = true;
+  for (size_t i = 0; i < k->keys.rules.n && *plain; i++) {
+    if (!k->keys.rules.list[i].collated) continue;
+    const shunt_value *cells = column_of(a, &k->keys.rules, i, values, n);
+    if (!cells) return error_memory(c->err);
+    *plain = collation_all_plain(k->keys.rules.list[i].child, cells, n);
   }
   return SHUNT_OK;
 }
 
-/* From keys by origin to keys by group: one key of two origins that lead to the same place is one. */
+static shunt_status collate_all(call *c, arena *a, const grouped *k, const shunt_value *values, size_t n,
+                                shunt_value **out) {
+  size_t width = k->keys.rules.n;
+  *out = arena_alloc(a, n * width * sizeof **out);
+  if (!*out) return error_memory(c->err);
+  for (size_t i = 0; i < width; i++) {
+    if (!k->keys.rules.list[i].collated) continue;
+    collating w = {.c = c, .at = k->at, .column = k->keys.rules.list[i].child, .a = a, .asked = k->asked};
+    shunt_value *cells = column_of(a, &k->keys.rules, i, values, n);
+    if (!cells) return error_memory(c->err);
+    shunt_status status = collation_keys(&w, cells, n, cells);
+    if (status) return status;
+    for (size_t row = 0; row < n; row++) (*out)[row * width + i] = cells[row];
+  }
+  return SHUNT_OK;
+}
+
+shunt_status group_collate(call *c, arena *a, grouped *k, const shunt_value *values, size_t n, shunt_value **out) {
+  bool plain = true;
+  shunt_status status = k->asked ? SHUNT_OK : all_plain(c, a, k, values, n, &plain);
+  if (!status && !plain) {
+    k->asked = true;
+    status = collate_all(c, a, k, k->keys.values, k->keys.count, out);
+    if (!status) match_recollate(&k->keys, *out);
+  }
+  return status ? status : collate_all(c, a, k, values, n, out);
+}
+
+/* The collation keys of the entries from first on. */
+static shunt_status collate_entries(grouper *w, size_t first, shunt_value **out) {
+  size_t n = w->g->entries.count - first, width = w->g->key.n;
+  shunt_value *values = arena_alloc(w->a, n * width * sizeof *values);
+  bool plain;
+  if (!values) return error_memory(w->c->err);
+  for (size_t i = 0; i < n; i++) key_of_entry(w->g, first + i, values + i * width);
+  shunt_status status = all_plain(w->c, w->a, w->out, values, n, &plain);
+  if (status) return status;
+  w->out->asked = !plain;
+  return collate_all(w->c, w->a, w->out, values, n, out);
+}
+
+static shunt_status collect(grouper *w, const match_rules *rules, size_t first, bool by_origin) {
+  const group_entries *e = &w->g->entries;
+  grouped *k = w->out;
+  shunt_value *collation = NULL, key[KEY_MOST];
+  k->of_entry = arena_alloc(w->a, e->count * sizeof *k->of_entry);
+  if (!k->of_entry || !match_init(&k->keys, w->a, rules, e->count - first)) return error_memory(w->c->err);
+  shunt_status status = k->collated ? collate_entries(w, first, &collation) : SHUNT_OK;
+  if (status) return status;
+  for (size_t i = 0; i < first; i++) k->of_entry[i] = MATCH_NONE;
+  for (size_t i = first; i < e->count; i++) {
+    uint32_t tag = by_origin ? number_of_origin(w, origin_of(e, i)) : 0;
+    bool whole = key_of_entry(w->g, i, key);
+    const shunt_value *its = collation ? collation + (i - first) * rules->n : NULL;
+    k->of_entry[i] = whole ? match_add(&k->keys, tag, key, its) : MATCH_NONE;
+  }
+  return SHUNT_OK;
+}
+
+/* From keys by origin to keys by group: one key of two origins that lead to the same sites is one. */
 static bool retag(grouper *w) {
   grouped *k = w->out;
   match_set by_origin = k->keys;
   uint32_t *renumbered = arena_alloc(w->a, by_origin.count * sizeof *renumbered),
            *group_of = arena_alloc(w->a, by_origin.count * sizeof *group_of);
-  if (!renumbered || !group_of || !match_init(&k->keys, w->a, by_origin.rule, by_origin.count)) return false;
-  for (size_t i = 0; i < by_origin.count; i++) {
-    const shunt_value *value = &by_origin.keys[i].value;
-    renumbered[i] = by_origin.weights ? match_add_weighed(&k->keys, w->group_of[i], value, &by_origin.weights[i])
-                                      : match_add(&k->keys, w->group_of[i], value);
+  if (!renumbered || !group_of || !match_init(&k->keys, w->a, &by_origin.rules, by_origin.count)) return false;
+  for (uint32_t i = 0; i < by_origin.count; i++) {
+    renumbered[i] =
+        match_add(&k->keys, w->group_of[i], match_values(&by_origin, i), by_origin.compared + i * by_origin.rules.n);
     group_of[renumbered[i]] = w->group_of[i];
   }
   for (size_t i = 0; i < w->g->entries.count; i++)
@@ -192,52 +262,57 @@ static bool retag(grouper *w) {
   return true;
 }
 
+static size_t group_of(const grouper *w, size_t key) { return w->group_of ? w->group_of[key] : 0; }
+
 /* The values that each group's statement is given. */
 static shunt_status spread(grouper *w) {
   grouped *k = w->out;
+  size_t width = w->g->key.n;
   for (size_t g = 0; g < k->ngroups; g++) {
-    size_t forms = match_most_forms(&k->keys.rule, k->groups[g].key);
+    size_t forms = match_most_forms(&k->keys.rules, &k->groups[g].keys.columns);
     if (forms > k->at_once) k->at_once = forms;
   }
   shunt_value **room = arena_array(w->a, shunt_value *, k->ngroups);
   size_t *most = arena_array(w->a, size_t, k->ngroups);
-  if (!room || !most) return error_memory(w->err);
-  for (size_t i = 0; i < k->keys.count; i++) most[w->group_of ? w->group_of[i] : 0] += k->at_once;
+  if (!room || !most) return error_memory(w->c->err);
+  for (size_t i = 0; i < k->keys.count; i++) most[group_of(w, i)] += k->at_once;
   for (size_t g = 0; g < k->ngroups; g++) {
-    k->groups[g].keys = room[g] = arena_alloc(w->a, most[g] * sizeof **room);
-    if (!room[g]) return error_memory(w->err);
+    k->groups[g].keys.values = room[g] = arena_alloc(w->a, most[g] * width * sizeof **room);
+    if (!room[g]) return error_memory(w->c->err);
   }
   for (uint32_t i = 0; i < k->keys.count; i++) {
-    shunt_value forms[MATCH_FORMS];
-    size_t g = w->group_of ? w->group_of[i] : 0, n;
-    if (!match_forms(&k->keys, i, k->groups[g].key, forms, &n)) return error_memory(w->err);
-    for (size_t f = 0; f < k->at_once && n; f++) room[g][k->groups[g].nkeys++] = forms[f < n ? f : 0];
+    shunt_value forms[MATCH_FORMS * KEY_MOST];
+    size_t g = group_of(w, i), n;
+    key_list *keys = &k->groups[g].keys;
+    if (!match_forms(&k->keys, i, &keys->columns, forms, &n)) return error_memory(w->c->err);
+    for (size_t f = 0; f < k->at_once && n; f++)
+      memcpy(room[g] + keys->count++ * width, forms + (f < n ? f : 0) * width, width * sizeof *forms);
   }
   return SHUNT_OK;
 }
 
-shunt_status group_keys(shunt_session *s, arena *a, const group_spec *g, grouped *out, shunt_error *err) {
-  grouper w = {.s = s, .a = a, .g = g, .out = out, .err = err};
+shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out) {
+  grouper w = {.c = c, .a = a, .g = g, .out = out, .where = {.a = a}};
   size_t first;
-  access at;
+  shunt_value key[KEY_MOST];
   uint32_t group;
   memset(out, 0, sizeof *out);
-  if (!first_key(&g->entries, &first)) return SHUNT_OK;
-  if (!find_origins(&w)) return error_memory(err);
-  shunt_status status = decide(&w, value_of(&g->entries, first), origin_of(&g->entries, first), &at);
-  if (!status) status = add_group(&w, &at, &group);
+  if (!first_key(g, &first, key)) return SHUNT_OK;
+  if (!find_origins(&w)) return error_memory(c->err);
+  shunt_status status = decide(&w, key, origin_of(&g->entries, first));
+  if (!status) status = find_group(&w, &group);
   if (status) return status;
-  bool by_key = route_depends_on_where(&s->decision, g->key);
-  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(&s->decision, RULE_FIELD_PARENT));
-  match_rule rule = match_rule_of(g->parent_column, out->groups[0].key);
-  rule.weighed = rule.collation == DRIVER_WEIGHED && !rule.numeric;
-  out->at = at;
-  status = collect(&w, rule, first, by_origin);
+  bool by_key = depends_on_key(&w);
+  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(w.found.decision, RULE_FIELD_PARENT));
+  match_rules rules = match_rules_of(&g->parent, &out->groups[0].keys.columns);
+  out->collated = match_collate(&rules);
+  out->at = access_only_site(&out->groups[0].at);
+  status = collect(&w, &rules, first, by_origin);
   if (status) return status;
   if (by_key || by_origin) {
     out->ngroups = 0; /* the first key may now read as what its column wants */
     status = decide_keys(&w);
-    if (!status && by_origin && !retag(&w)) status = error_memory(err);
+    if (!status && by_origin && !retag(&w)) status = error_memory(c->err);
   }
   return status ? status : spread(&w);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-match_rule match_rule_of(const driver_column *parent, const driver_column *child) {
+static match_rule rule_of(const driver_column *parent, const driver_column *child) {
   bool rounded = (child->numeric && !child->exact) || (parent && parent->numeric && !parent->exact);
   return (match_rule){.numeric = child->numeric || (parent && parent->numeric),
                       .exact = !rounded,
@@ -10,100 +10,131 @@ match_rule match_rule_of(const driver_column *parent, const driver_column *child
                       .child = child};
 }
 
-bool match_init(match_set *m, arena *a, match_rule rule, size_t most) {
+match_rules match_rules_of(const key_columns *parent, const key_columns *child) {
+  match_rules rules = {.n = child->n};
+  for (size_t i = 0; i < child->n; i++) rules.list[i] = rule_of(parent->n ? parent->list[i] : NULL, child->list[i]);
+  return rules;
+}
+
+bool match_collate(match_rules *rules) {
+  bool any = false;
+  for (size_t i = 0; i < rules->n; i++) {
+    match_rule *rule = &rules->list[i];
+    rule->collated = rule->collation == DRIVER_WEIGHED && !rule->numeric;
+    any = any || rule->collated;
+  }
+  return any;
+}
+
+bool match_init(match_set *m, arena *a, const match_rules *rules, size_t most) {
   if (most >= MATCH_NONE) return false;
+  bool collated = false;
   size_t nslots = 16;
+  for (size_t i = 0; i < rules->n; i++) collated = collated || rules->list[i].collated;
   while (nslots < most + most / 2) nslots *= 2;
-  *m = (match_set){.a = a, .rule = rule, .capacity = most, .nslots = nslots};
+  *m = (match_set){.a = a, .rules = *rules, .capacity = most, .nslots = nslots};
   m->keys = arena_alloc(a, most * sizeof *m->keys);
+  m->values = arena_alloc(a, most * rules->n * sizeof *m->values);
+  m->compared = collated ? arena_alloc(a, most * rules->n * sizeof *m->compared) : m->values;
   m->slots = arena_alloc(a, nslots * sizeof *m->slots);
-  if (rule.weighed) m->weights = arena_alloc(a, most * sizeof *m->weights);
-  if (!m->keys || !m->slots || (rule.weighed && !m->weights)) return false;
+  if (!m->keys || !m->values || !m->compared || !m->slots) return false;
   memset(m->slots, 0xff, nslots * sizeof *m->slots); /* MATCH_NONE */
   return true;
 }
 
 /* Where blanks at the end count for nothing, they are gone before it is asked whether the text is a number. */
-static shunt_value canonical_of(const match_set *m, const shunt_value *value) {
+static shunt_value canonical_of(const match_rule *rule, const shunt_value *value) {
   shunt_value v = *value;
-  if (v.type == SHUNT_TEXT && (m->rule.collation == DRIVER_RTRIM || m->rule.collation == DRIVER_PADDED))
+  if (v.type == SHUNT_TEXT && (rule->collation == DRIVER_RTRIM || rule->collation == DRIVER_PADDED))
     while (v.size && v.as.bytes[v.size - 1] == ' ') v.size--;
-  return m->rule.numeric && m->rule.exact ? value_exact(&v) : value_canonical(&v, m->rule.numeric);
+  return rule->numeric && rule->exact ? value_exact(&v) : value_canonical(&v, rule->numeric);
 }
 
-/* What keys are compared by: their weights, or what they are. */
-static const shunt_value *by(const match_set *m, uint32_t key) {
-  return m->weights ? &m->weights[key] : &m->keys[key].value;
+/* False where a part is null, so that the key equals nothing. */
+static bool compared_of(const match_set *m, const shunt_value *values, const shunt_value *collation_keys,
+                        shunt_value out[KEY_MOST]) {
+  for (size_t i = 0; i < m->rules.n; i++) {
+    const match_rule *rule = &m->rules.list[i];
+    out[i] = rule->collated ? collation_keys[i] : canonical_of(rule, &values[i]);
+    if (out[i].type == SHUNT_NULL) return false;
+  }
+  return true;
 }
 
 static uint32_t *slot_of(const match_set *m, uint32_t tag, const shunt_value *compared) {
-  uint64_t hash = value_hash(compared, m->rule.collation) + tag * 0x9E3779B97F4A7C15u;
+  uint64_t hash = tag * 0x9E3779B97F4A7C15u;
+  for (size_t i = 0; i < m->rules.n; i++) hash = hash * 31 + value_hash(&compared[i], m->rules.list[i].collation);
   return &m->slots[(hash ^ (hash >> 32)) & (m->nslots - 1)];
 }
 
-static uint32_t find(const match_set *m, uint32_t tag, const shunt_value *compared) {
-  for (uint32_t at = *slot_of(m, tag, compared); at != MATCH_NONE; at = m->keys[at].next)
-    if (m->keys[at].tag == tag && value_equal(by(m, at), compared, m->rule.collation)) return at;
-  return MATCH_NONE;
+static bool equal(const match_set *m, uint32_t key, const shunt_value *compared) {
+  const shunt_value *own = m->compared + key * m->rules.n;
+  for (size_t i = 0; i < m->rules.n; i++)
+    if (!value_equal(&own[i], &compared[i], m->rules.list[i].collation)) return false;
+  return true;
 }
 
-static uint32_t add(match_set *m, uint32_t tag, const shunt_value *canonical, const shunt_value *compared) {
-  uint32_t found = find(m, tag, compared);
+static uint32_t find(const match_set *m, uint32_t tag, const shunt_value *compared, uint32_t at) {
+  while (at != MATCH_NONE && !(m->keys[at].tag == tag && equal(m, at, compared))) at = m->keys[at].next;
+  return at;
+}
+
+uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *values, const shunt_value *collation_keys) {
+  shunt_value compared[KEY_MOST];
+  if (!compared_of(m, values, collation_keys, compared)) return MATCH_NONE;
+  return find(m, tag, compared, *slot_of(m, tag, compared));
+}
+
+uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *values, const shunt_value *collation_keys) {
+  shunt_value compared[KEY_MOST];
+  if (!compared_of(m, values, collation_keys, compared)) return MATCH_NONE;
+  uint32_t *slot = slot_of(m, tag, compared), found = find(m, tag, compared, *slot);
   if (found != MATCH_NONE) return found;
-  uint32_t *slot = slot_of(m, tag, compared);
-  m->keys[m->count] = (match_key){*canonical, tag, *slot};
-  if (m->weights) m->weights[m->count] = *compared;
+  size_t at = m->count * m->rules.n;
+  for (size_t i = 0; i < m->rules.n; i++) {
+    m->compared[at + i] = compared[i];
+    if (m->rules.list[i].collated) m->values[at + i] = canonical_of(&m->rules.list[i], &values[i]);
+  }
+  m->keys[m->count] = (match_key){tag, *slot};
   return *slot = (uint32_t)m->count++;
 }
 
-uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *value) {
-  if (value->type == SHUNT_NULL) return MATCH_NONE;
-  shunt_value canonical = canonical_of(m, value);
-  return find(m, tag, &canonical);
-}
-
-uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *value) {
-  if (value->type == SHUNT_NULL) return MATCH_NONE;
-  shunt_value canonical = canonical_of(m, value);
-  return add(m, tag, &canonical, &canonical);
-}
-
-uint32_t match_find_weighed(const match_set *m, uint32_t tag, const shunt_value *weight) {
-  return weight->type == SHUNT_NULL ? MATCH_NONE : find(m, tag, weight);
-}
-
-uint32_t match_add_weighed(match_set *m, uint32_t tag, const shunt_value *value, const shunt_value *weight) {
-  shunt_value canonical = canonical_of(m, value);
-  return weight->type == SHUNT_NULL ? MATCH_NONE : add(m, tag, &canonical, weight);
-}
-
-void match_reweigh(match_set *m, const shunt_value *weights) {
+void match_recollate(match_set *m, const shunt_value *collation_keys) {
   memset(m->slots, 0xff, m->nslots * sizeof *m->slots);
-  for (uint32_t i = 0; i < m->count; i++) {
-    m->weights[i] = weights[i];
-    uint32_t *slot = slot_of(m, m->keys[i].tag, &weights[i]);
-    m->keys[i].next = *slot;
-    *slot = i;
+  for (uint32_t key = 0; key < m->count; key++) {
+    shunt_value *compared = m->compared + key * m->rules.n;
+    for (size_t i = 0; i < m->rules.n; i++)
+      if (m->rules.list[i].collated) compared[i] = collation_keys[key * m->rules.n + i];
+    uint32_t *slot = slot_of(m, m->keys[key].tag, compared);
+    m->keys[key].next = *slot;
+    *slot = key;
   }
 }
 
-size_t match_most_forms(const match_rule *rule, const driver_column *child) {
+/* ---- forms ---- */
+
+static size_t most_forms(const match_rule *rule, const driver_column *child) {
   return child->numeric || (child->text && !rule->numeric) ? 1 : MATCH_FORMS;
 }
 
-bool match_forms(const match_set *m, uint32_t key, const driver_column *child, shunt_value forms[MATCH_FORMS],
-                 size_t *n) {
-  const shunt_value *v = &m->keys[key].value;
+size_t match_most_forms(const match_rules *rules, const key_columns *child) {
+  size_t most = 1;
+  for (size_t i = 0; i < child->n; i++) most *= most_forms(&rules->list[i], child->list[i]);
+  return most;
+}
+
+static bool column_forms(arena *a, const match_rule *rule, const shunt_value *v, const driver_column *child,
+                         shunt_value forms[MATCH_FORMS], size_t *n) {
   bool number = v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
   forms[0] = *v;
   *n = number && child->text ? 0 : 1;
   if (number && !child->numeric) {
-    char *text = arena_alloc(m->a, VALUE_TEXT_BYTES);
+    char *text = arena_alloc(a, VALUE_TEXT_BYTES);
     if (!text) return false;
     size_t size = value_as_text(v, text);
     forms[(*n)++] = shunt_text(text, size);
-    if (child->text && m->rule.numeric && v->type == SHUNT_INTEGER) {
-      char *whole = arena_alloc(m->a, VALUE_TEXT_BYTES);
+    if (child->text && rule->numeric && v->type == SHUNT_INTEGER) {
+      char *whole = arena_alloc(a, VALUE_TEXT_BYTES);
       if (!whole) return false;
       memcpy(whole, text, size);
       memcpy(whole + size, ".0", 2);
@@ -115,4 +146,10 @@ bool match_forms(const match_set *m, uint32_t key, const driver_column *child, s
     if (driver_column_holds(child, &forms[i])) forms[held++] = forms[i];
   *n = held;
   return true;
+}
+
+bool match_forms(const match_set *m, uint32_t key, const key_columns *child, shunt_value forms[MATCH_FORMS * KEY_MOST],
+                 size_t *n) {
+  _Static_assert(KEY_MOST == 1, "keys of several columns have each combination of their columns' forms");
+  return column_forms(m->a, &m->rules.list[0], match_values(m, key), child->list[0], forms, n);
 }

@@ -18,7 +18,7 @@ static shunt_status check_plan(const writing *w, const plan *p) {
   for (size_t i = 0; i < p->count && !status; i++) {
     const cat_relation *r = p->list[i].relation;
     if (r->as.kind == SHUNT_BELONGS_TO)
-      return error_set(w->err, SHUNT_E_USAGE,
+      return error_set(w->c->err, SHUNT_E_USAGE,
                        "relation '%s' leads to the row that this one belongs to: write that one first, and set '%s'",
                        r->full_name, r->as.foreign_key);
     status = check_plan(w, &p->list[i].children);
@@ -31,14 +31,14 @@ static shunt_status check_record(const writing *w, const cat_model *model, const
     const shunt_related *related = &record->related[i];
     const plan_relation *in = find_relation(p, related->relation);
     if (!in)
-      return error_set(w->err, SHUNT_E_USAGE,
+      return error_set(w->c->err, SHUNT_E_USAGE,
                        "model '%s': rows of '%.128s' are given to be written along; include that relation", model->name,
                        related->relation ? related->relation : "");
     for (size_t k = 0; k < related->nrecords; k++) {
       shunt_status status = check_record(w, in->relation->target, &related->records[k], &in->children);
       if (status) return status;
       if (related->records[k].deleted && related->records[k].nrelated)
-        return error_set(w->err, SHUNT_E_USAGE,
+        return error_set(w->c->err, SHUNT_E_USAGE,
                          "relation '%s': a row that is deleted has no rows to be written along with it",
                          in->relation->full_name);
     }
@@ -51,17 +51,51 @@ shunt_status nested_check(const writing *w, const cat_model *model, const shunt_
   return status ? status : check_record(w, model, record, p);
 }
 
-/* ---- where rows go ---- */
+/* ---- keys of records ---- */
 
-const shunt_field *nested_field(const shunt_record *record, const char *name) {
+static const shunt_field *field_named(const shunt_record *record, const char *name) {
   for (size_t i = 0; i < record->nfields; i++)
     if (record->fields[i].name && cat_same_column(record->fields[i].name, name))
       return record->fields[i].value.type == SHUNT_NULL ? NULL : &record->fields[i];
   return NULL;
 }
 
-route_request nested_request(const writing *w, const plan_relation *p, const access *parent) {
-  route_request request = session_request(w->s, p->relation->target, SHUNT_WRITE);
+record_key nested_key(const shunt_record *record, const key_names *names) {
+  record_key key = {.n = names->n};
+  for (size_t i = 0; i < names->n; i++)
+    if (!(key.list[i] = field_named(record, names->list[i]))) key.n = 0;
+  return key;
+}
+
+bool nested_is_key(const record_key *key, const shunt_field *field) {
+  for (size_t i = 0; i < key->n; i++)
+    if (key->list[i] == field) return true;
+  return false;
+}
+
+size_t nested_key_is(const record_key *key, shunt_where items[KEY_MOST]) {
+  for (size_t i = 0; i < key->n; i++)
+    items[i] =
+        (shunt_where){.op = SHUNT_EQ, .column = key->list[i]->name, .values = &key->list[i]->value, .nvalues = 1};
+  return key->n;
+}
+
+size_t nested_values_are(const key_names *names, const shunt_value *values, shunt_where items[KEY_MOST]) {
+  for (size_t i = 0; i < names->n; i++)
+    items[i] = (shunt_where){.op = SHUNT_EQ, .column = names->list[i], .values = &values[i], .nvalues = 1};
+  return names->n;
+}
+
+static bool is_named(const key_names *names, const char *column, size_t *which) {
+  for (*which = 0; *which < names->n; (*which)++)
+    if (cat_same_column(column, names->list[*which])) return true;
+  return false;
+}
+
+/* ---- where rows go ---- */
+
+route_request nested_request(const writing *w, const plan_relation *p, const site *parent) {
+  route_request request = session_request(w->c->s, p->relation->target, SHUNT_WRITE);
   request.relation = p->relation;
   request.relation_client = p->query->client;
   request.explicit_table = p->query->table;
@@ -75,73 +109,80 @@ static bool sets(const shunt_field *set, size_t nset, const char *name) {
   return false;
 }
 
+static shunt_status refuse_move(writing *w, const char *column, const access *from, const access *to) {
+  const site *here = access_only_site(from), *there = access_only_site(to);
+  return error_set(
+      w->c->err, SHUNT_E_USAGE,
+      "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
+      "no rows; name the old '%s' in where if it is the same, else delete the row and insert it anew",
+      here->model->name, column, there->table->name, there->client->name, here->table->name, here->client->name,
+      column);
+}
+
 /* A row that has its new values would be looked for somewhere else. */
 static shunt_status check_move(writing *w, const route_request *request, const shunt_field *set, size_t nset,
                                const access *here) {
   const char *column = NULL;
   for (size_t i = 0; i < nset && !column; i++)
-    if (set[i].name && route_depends_on_where(&w->s->decision, set[i].name)) column = set[i].name;
+    if (set[i].name && route_depends_on_where(here->decision, set[i].name)) column = set[i].name;
   if (!column) return SHUNT_OK;
-  shunt_field *where = arena_array(&w->s->call, shunt_field, request->nwhere + nset);
-  if (!where) return error_memory(w->err);
+  equalities where = {.a = w->c->arena};
+  bool ok = true;
+  for (size_t i = 0; i < request->nwhere && ok; i++)
+    if (!sets(set, nset, request->where[i].name))
+      ok = equalities_add(&where, request->where[i].name, &request->where[i].value);
+  for (size_t i = 0; i < nset && ok; i++)
+    if (set[i].name) ok = equalities_add(&where, set[i].name, &set[i].value);
+  if (!ok) return error_memory(w->c->err);
   route_request after = *request;
-  after.where = where;
-  after.nwhere = 0;
-  for (size_t i = 0; i < request->nwhere; i++)
-    if (!sets(set, nset, request->where[i].name)) where[after.nwhere++] = request->where[i];
-  for (size_t i = 0; i < nset; i++)
-    if (set[i].name && set[i].value.type != SHUNT_NULL) where[after.nwhere++] = set[i];
-  access there;
-  shunt_status status = access_find(w->s, &after, &there, w->err);
-  if (status || access_same(here, &there)) return status;
-  return error_set(
-      w->err, SHUNT_E_USAGE,
-      "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
-      "no rows; name the old '%s' in where if it is the same, else delete the row and insert it anew",
-      request->model->name, column, there.table->name, there.client->name, here->table->name, here->client->name,
-      column);
+  equalities_into(&where, &after);
+  access there = {NULL, NULL, 0};
+  shunt_status status = access_find(w->c, &after, &there);
+  return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
 }
 
-shunt_status nested_place(writing *w, route_request *request, const shunt_field *set, size_t nset, access *out) {
-  request->where = w->s->where.list;
-  request->nwhere = w->s->where.count;
-  shunt_status status = access_find(w->s, request, out, w->err);
+shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
+  shunt_status status = access_find(w->c, request, out);
   if (!status && nset) status = check_move(w, request, set, nset, out);
-  if (!status && w->u.begun) status = unit_join(w->s, &w->u, out->client, out->level, w->err);
+  for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
+    status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
   return status;
 }
 
 /* ---- one row ---- */
 
 shunt_status nested_insert(writing *w, const route_request *request, const shunt_record *record, const plan *p,
-                           shunt_rows *rows, access *a) {
+                           shunt_rows *rows, const site **at) {
   route_request complete = *request;
-  w->s->where.count = 0;
+  equalities where = {.a = w->c->arena};
+  access a = {NULL, NULL, 0};
   for (size_t i = 0; i < record->nfields; i++)
-    if (record->fields[i].name && !equalities_add(&w->s->where, record->fields[i].name, &record->fields[i].value))
-      return error_memory(w->err);
-  shunt_status status = nested_place(w, &complete, NULL, 0, a);
-  if (!status && rows && !rows_add_origin(rows, a->client->id)) status = error_memory(w->err);
-  if (!status) status = write_insert(w->s, a, record->fields, record->nfields, rows, w->err);
+    if (record->fields[i].name && !equalities_add(&where, record->fields[i].name, &record->fields[i].value))
+      return error_memory(w->c->err);
+  equalities_into(&where, &complete);
+  shunt_status status = nested_find(w, &complete, NULL, 0, &a);
+  if (status) return status;
+  *at = access_only_site(&a);
+  if (rows && !rows_add_origin(rows, (*at)->client->id)) status = error_memory(w->c->err);
+  if (!status) status = write_insert(w->c, *at, record->fields, record->nfields, rows);
   if (!status && rows && rows->count == 0)
-    status = error_set(w->err, SHUNT_E_CONFLICT, "model '%s': the database took the row and kept none", a->model->name);
-  if (!status && record->nrelated) status = nested_children(w, a, rows, rows->count - 1, record, p);
+    status = error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the database took the row and kept none",
+                       (*at)->model->name);
+  if (!status && record->nrelated) status = nested_children(w, *at, rows, rows->count - 1, record, p);
   return status;
 }
 
 shunt_status nested_read(writing *w, const access *a, const plan *p, const shunt_where *where, int64_t most,
                          shunt_rows *rows) {
-  const char *key = a->model->primary_key;
-  const char *const *needed = plan_parent_keys(w->s, p);
+  key_names key = key_names_of(access_only_site(a)->model->primary_key);
   select_spec q = {.filter = {.where = {where}},
-                   .columns = &key,
-                   .ncolumns = 1,
-                   .needed = needed,
-                   .nneeded = p->count,
+                   .columns = key.list,
+                   .ncolumns = key.n,
                    .limited = most >= 0,
                    .limit = most,
                    .origins = true};
-  return needed ? select_run(w->s, a, &q, rows, w->err) : error_memory(w->err);
+  q.needed = plan_parent_keys(w->c, p, &q.nneeded);
+  return q.needed ? select_run(w->c, a, &q, rows) : error_memory(w->c->err);
 }
 
 /* ---- a row of has_one or has_many ---- */
@@ -149,54 +190,62 @@ shunt_status nested_read(writing *w, const access *a, const plan *p, const shunt
 typedef struct child {
   const plan_relation *p;
   const shunt_record *record;
-  const shunt_value *parent_key;
-  const shunt_field *key; /* NULL: a new row */
+  const shunt_value *parent_key; /* the values of the foreign key */
+  key_names foreign_key;
+  record_key key; /* without one: a new row */
 } child;
 
 static shunt_status not_there(const writing *w, const child *c) {
   char number[VALUE_TEXT_BYTES] = "";
-  const shunt_value *v = &c->key->value;
+  const shunt_field *key = c->key.list[0];
+  const shunt_value *v = &key->value;
   if (v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT) value_as_text(v, number);
-  return error_set(w->err, SHUNT_E_NOT_FOUND, "relation '%s' has no row with %s = %.128s here to be %s",
-                   c->p->relation->full_name, c->key->name, v->type == SHUNT_TEXT ? v->as.bytes : number,
+  return error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s' has no row with %s = %.128s here to be %s",
+                   c->p->relation->full_name, key->name, v->type == SHUNT_TEXT ? v->as.bytes : number,
                    c->record->deleted ? "deleted" : "updated");
 }
 
-/* The child's fields without its key; the foreign key among them only where it says what it would be anyway. */
-static shunt_status own_fields(writing *w, const child *c, bool keep_key, shunt_field **out, size_t *n) {
-  const shunt_relation *r = &c->p->relation->as;
-  shunt_field *fields = arena_array(&w->s->call, shunt_field, c->record->nfields + 1);
-  if (!fields) return error_memory(w->err);
-  *out = fields;
-  *n = 0;
-  for (size_t i = 0; i < c->record->nfields; i++) {
-    const shunt_field *f = &c->record->fields[i];
-    if (f->name && cat_same_column(f->name, r->foreign_key)) {
-      shunt_value given = value_canonical(&f->value, true), wanted = value_canonical(c->parent_key, true);
-      if (f->value.type != SHUNT_NULL && !value_equal(&given, &wanted, DRIVER_BINARY))
-        return error_set(w->err, SHUNT_E_USAGE,
-                         "relation '%s': '%s' of a row written along is its parent's key; leave it out",
-                         c->p->relation->full_name, r->foreign_key);
-    } else if (keep_key || f != c->key) {
-      if (f->value.type != SHUNT_NULL || !f->name || !cat_same_column(f->name, c->p->relation->target->primary_key))
-        fields[(*n)++] = *f;
-    }
-  }
-  return SHUNT_OK;
+/* A field of the foreign key may say what it would be anyway. */
+static shunt_status check_foreign(const writing *w, const child *c, const shunt_field *f, const shunt_value *own) {
+  shunt_value given = value_canonical(&f->value, true), wanted = value_canonical(own, true);
+  if (f->value.type == SHUNT_NULL || value_equal(&given, &wanted, DRIVER_BINARY)) return SHUNT_OK;
+  return error_set(w->c->err, SHUNT_E_USAGE,
+                   "relation '%s': '%s' of a row written along is its parent's key; leave it out",
+                   c->p->relation->full_name, f->name);
 }
 
-static shunt_status insert_child(writing *w, const access *parent, const child *c) {
+/* The child's fields without its foreign key, with room for that; without its key where that is not to be kept. */
+static shunt_status own_fields(writing *w, const child *c, bool keep_key, shunt_field **out, size_t *n) {
+  const key_names primary = key_names_of(c->p->relation->target->primary_key);
+  shunt_field *fields = arena_array(w->c->arena, shunt_field, c->record->nfields + KEY_MOST);
+  shunt_status status = fields ? SHUNT_OK : error_memory(w->c->err);
+  *out = fields;
+  *n = 0;
+  for (size_t i = 0; i < c->record->nfields && !status; i++) {
+    const shunt_field *f = &c->record->fields[i];
+    size_t which;
+    if (f->name && is_named(&c->foreign_key, f->name, &which)) {
+      status = check_foreign(w, c, f, &c->parent_key[which]);
+    } else if (keep_key || !nested_is_key(&c->key, f)) {
+      if (f->value.type != SHUNT_NULL || !f->name || !is_named(&primary, f->name, &which)) fields[(*n)++] = *f;
+    }
+  }
+  return status;
+}
+
+static shunt_status insert_child(writing *w, const site *parent, const child *c) {
   route_request request = nested_request(w, c->p, parent);
   shunt_record record = *c->record;
   shunt_field *fields;
+  const site *at;
   shunt_status status = own_fields(w, c, true, &fields, &record.nfields);
   if (status) return status;
-  fields[record.nfields++] = (shunt_field){c->p->relation->as.foreign_key, *c->parent_key};
+  for (size_t i = 0; i < c->foreign_key.n; i++)
+    fields[record.nfields++] = (shunt_field){c->foreign_key.list[i], c->parent_key[i]};
   record.fields = fields;
-  access a;
-  if (!record.nrelated) return nested_insert(w, &request, &record, &c->p->children, NULL, &a);
+  if (!record.nrelated) return nested_insert(w, &request, &record, &c->p->children, NULL, &at);
   shunt_rows *rows = rows_new();
-  status = rows ? nested_insert(w, &request, &record, &c->p->children, rows, &a) : error_memory(w->err);
+  status = rows ? nested_insert(w, &request, &record, &c->p->children, rows, &at) : error_memory(w->c->err);
   shunt_rows_free(rows);
   return status;
 }
@@ -204,71 +253,80 @@ static shunt_status insert_child(writing *w, const access *parent, const child *
 /* The rows written along with a child that is there already; it is read for the keys that they refer to. */
 static shunt_status below_child(writing *w, const access *a, const child *c, const shunt_where *where) {
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? nested_read(w, a, &c->p->children, where, 1, rows) : error_memory(w->err);
+  shunt_status status = rows ? nested_read(w, a, &c->p->children, where, 1, rows) : error_memory(w->c->err);
   if (!status && rows->count == 0) status = not_there(w, c);
-  if (!status) status = nested_children(w, a, rows, 0, c->record, &c->p->children);
+  if (!status) status = nested_children(w, access_only_site(a), rows, 0, c->record, &c->p->children);
   shunt_rows_free(rows);
   return status;
 }
 
-static shunt_status change_child(writing *w, const access *parent, const child *c) {
-  const shunt_relation *r = &c->p->relation->as;
+static shunt_status change_child(writing *w, const site *parent, const child *c) {
   route_request request = nested_request(w, c->p, parent);
   /* only a row of this parent: another's can't be taken by naming its key */
-  shunt_where items[] = {{.op = SHUNT_EQ, .column = c->key->name, .values = &c->key->value, .nvalues = 1},
-                         {.op = SHUNT_EQ, .column = r->foreign_key, .values = c->parent_key, .nvalues = 1}};
-  shunt_where both = {.op = SHUNT_AND, .items = items, .nitems = 2};
+  shunt_where items[2 * KEY_MOST], both = {.op = SHUNT_AND, .items = items};
+  both.nitems = nested_key_is(&c->key, items);
+  both.nitems += nested_values_are(&c->foreign_key, c->parent_key, items + both.nitems);
   filter f = {.where = {&both}};
-  access a;
+  equalities where = {.a = w->c->arena};
+  access a = {NULL, NULL, 0};
   shunt_field *fields;
   size_t n;
   int64_t affected = 0;
-  w->s->where.count = 0;
-  if (!equalities_of_where(&w->s->where, &both)) return error_memory(w->err);
+  if (!equalities_of_where(&where, &both)) return error_memory(w->c->err);
+  equalities_into(&where, &request);
   shunt_status status = own_fields(w, c, false, &fields, &n);
-  if (!status) status = nested_place(w, &request, fields, c->record->deleted ? 0 : n, &a);
+  if (!status) status = nested_find(w, &request, fields, c->record->deleted ? 0 : n, &a);
   if (!status && c->record->deleted)
-    status = write_delete(w->s, &a, &f, &affected, w->err);
+    status = write_delete(w->c, &a, &f, &affected);
   else if (!status && n)
-    status = write_update(w->s, &a, fields, n, &f, &affected, w->err);
+    status = write_update(w->c, &a, fields, n, &f, &affected);
   if (status) return status;
   if ((c->record->deleted || n) && affected == 0) return not_there(w, c);
   return c->record->deleted || (n && !c->record->nrelated) ? SHUNT_OK : below_child(w, &a, c, &both);
 }
 
-static shunt_status write_child(writing *w, const access *parent, const child *c) {
-  if (c->key) return change_child(w, parent, c);
+static shunt_status write_child(writing *w, const site *parent, const child *c) {
+  if (c->key.n) return change_child(w, parent, c);
   if (!c->record->deleted) return insert_child(w, parent, c);
-  return error_set(w->err, SHUNT_E_USAGE, "relation '%s': a row to be deleted must have its '%s'",
+  return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row to be deleted must have its '%s'",
                    c->p->relation->full_name, c->p->relation->target->primary_key);
 }
 
 /* ---- all of them ---- */
 
-static shunt_status parent_key(const writing *w, const plan_relation *p, const access *parent, const shunt_rows *rows,
-                               size_t row, const shunt_value **out) {
-  const driver_column *column;
-  shunt_status status = access_column(w->s, parent, plan_parent_key(p->relation), &column, w->err);
-  if (status) return status;
-  *out = &rows_row(rows, row)[rows_column_index(rows, column->name)];
-  if ((*out)->type != SHUNT_NULL) return SHUNT_OK;
-  return error_set(w->err, SHUNT_E_USAGE, "relation '%s': the row has no '%s' that related rows could refer to",
-                   p->relation->full_name, column->name);
+static shunt_status parent_key(const writing *w, const plan_relation *p, const site *parent, const shunt_value *row,
+                               const shunt_rows *rows, shunt_value out[KEY_MOST]) {
+  key_names names = plan_parent_key(p->relation);
+  key_columns columns;
+  shunt_status status = site_key_columns(w->c, parent, &names, &columns);
+  for (size_t i = 0; i < columns.n && !status; i++) {
+    out[i] = row[rows_column_index(rows, columns.list[i]->name)];
+    if (out[i].type == SHUNT_NULL)
+      status =
+          error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': the row has no '%s' that related rows could refer to",
+                    p->relation->full_name, columns.list[i]->name);
+  }
+  return status;
 }
 
-shunt_status nested_children(writing *w, const access *parent, const shunt_rows *rows, size_t row,
+static shunt_status write_related(writing *w, const site *parent, const plan_relation *in, const shunt_value *key,
+                                  const shunt_record *record) {
+  if (in->relation->through) return nested_link(w, parent, in, key, record);
+  key_names primary = key_names_of(in->relation->target->primary_key);
+  child c = {in, record, key, plan_child_key(in->relation), nested_key(record, &primary)};
+  return write_child(w, parent, &c);
+}
+
+shunt_status nested_children(writing *w, const site *parent, const shunt_rows *rows, size_t row,
                              const shunt_record *record, const plan *p) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < record->nrelated && !status; i++) {
     const shunt_related *related = &record->related[i];
     const plan_relation *in = find_relation(p, related->relation);
-    const shunt_value *key = NULL;
-    if (related->nrecords) status = parent_key(w, in, parent, rows, row, &key);
-    for (size_t k = 0; k < related->nrecords && !status; k++) {
-      const shunt_record *r = &related->records[k];
-      child c = {in, r, key, nested_field(r, in->relation->target->primary_key)};
-      status = in->relation->through ? nested_link(w, parent, in, key, r) : write_child(w, parent, &c);
-    }
+    shunt_value key[KEY_MOST];
+    if (related->nrecords) status = parent_key(w, in, parent, rows_row(rows, row), rows, key);
+    for (size_t k = 0; k < related->nrecords && !status; k++)
+      status = write_related(w, parent, in, key, &related->records[k]);
   }
   return status;
 }

@@ -17,42 +17,41 @@ typedef struct chain {
 } chain;
 
 typedef struct planner {
-  shunt_session *s;
+  call *c;
   bool autoload;
   size_t *count; /* of the relations so far */
-  shunt_error *err;
 } planner;
 
 /* ---- relations made on the spot ---- */
 
 static shunt_status missing(const planner *p, const cat_relation *r, const char *what) {
-  return error_set(p->err, SHUNT_E_USAGE, "relation '%s', made on the spot, names no %s", r->full_name, what);
+  return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', made on the spot, names no %s", r->full_name, what);
 }
 
 static shunt_status check_ends(const planner *p, cat_relation *r) {
-  const catalog *c = p->s->home.catalog;
+  const catalog *c = p->c->s->home.catalog;
   bool linked = r->as.kind == SHUNT_BELONGS_TO_MANY;
   if (!r->as.target) return missing(p, r, "target");
   if (!r->as.foreign_key) return missing(p, r, "foreign key");
   if (linked && !r->as.through) return missing(p, r, "model that it goes through");
   if (linked && !r->as.through_key) return missing(p, r, "key to its target");
   if (r->as.kind > SHUNT_BELONGS_TO_MANY)
-    return error_set(p->err, SHUNT_E_USAGE, "relation '%s', made on the spot, is of no kind", r->full_name);
-  shunt_status status = catalog_find_model(c, r->as.target, &r->target, p->err);
-  if (!status && linked) status = catalog_find_model(c, r->as.through, &r->through, p->err);
-  if (!status) status = session_check_client(p->s, r->as.client, true, p->err);
-  if (!status) status = session_check_client(p->s, r->as.through_client, true, p->err);
+    return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', made on the spot, is of no kind", r->full_name);
+  shunt_status status = catalog_find_model(c, r->as.target, &r->target, p->c->err);
+  if (!status && linked) status = catalog_find_model(c, r->as.through, &r->through, p->c->err);
+  if (!status) status = session_check_client(p->c->s, r->as.client, true, p->c->err);
+  if (!status) status = session_check_client(p->c->s, r->as.through_client, true, p->c->err);
   return status;
 }
 
 static shunt_status make_relation(const planner *p, const cat_model *source, const shunt_include *in,
                                   const cat_relation **out) {
-  cat_relation *r = arena_new(&p->s->call, cat_relation);
-  if (!r) return error_memory(p->err);
+  cat_relation *r = arena_new(p->c->arena, cat_relation);
+  if (!r) return error_memory(p->c->err);
   r->as = *in->with;
   r->as.name = in->relation;
-  r->full_name = arena_printf(&p->s->call, "%s.%s", source->name, in->relation);
-  if (!r->full_name) return error_memory(p->err);
+  r->full_name = arena_printf(p->c->arena, "%s.%s", source->name, in->relation);
+  if (!r->full_name) return error_memory(p->c->err);
   r->id = UINT32_MAX;
   r->source = source;
   shunt_status status = check_ends(p, r);
@@ -69,13 +68,13 @@ static shunt_status make_relation(const planner *p, const cat_model *source, con
 static shunt_status find_relation(const planner *p, const cat_model *model, const shunt_include *in,
                                   const cat_relation **out) {
   if (!in->relation || !in->relation[0])
-    return error_set(p->err, SHUNT_E_USAGE, "include, model '%s': a relation has no name", model->name);
+    return error_set(p->c->err, SHUNT_E_USAGE, "include, model '%s': a relation has no name", model->name);
   if (in->with) return make_relation(p, model, in, out);
   *out = cat_model_relation(model, in->relation);
   if (*out) return SHUNT_OK;
   suggest near = suggest_for(in->relation);
   for (size_t i = 0; i < model->nrelations; i++) suggest_try(&near, model->relations[i]->as.name);
-  return error_set(p->err, SHUNT_E_NOT_FOUND, "model '%s' has no relation '%.128s'%s", model->name, in->relation,
+  return error_set(p->c->err, SHUNT_E_NOT_FOUND, "model '%s' has no relation '%.128s'%s", model->name, in->relation,
                    suggest_text(&near));
 }
 
@@ -98,13 +97,13 @@ static shunt_status add(const planner *p, const cat_relation *r, const shunt_que
                         plan *out) {
   chain here = {r, way, way ? way->depth + 1 : 1};
   if (here.depth > DEEPEST)
-    return error_set(p->err, SHUNT_E_USAGE, "include: relations are nested more than %d deep", DEEPEST);
+    return error_set(p->c->err, SHUNT_E_USAGE, "include: relations are nested more than %d deep", DEEPEST);
   if (++*p->count > MOST_RELATIONS)
-    return error_set(p->err, SHUNT_E_USAGE,
+    return error_set(p->c->err, SHUNT_E_USAGE,
                      "include: one call would load more than %d relations, '%s' among them; ask for less, or take "
                      "autoload off relations that lead to each other",
                      MOST_RELATIONS, r->full_name);
-  shunt_status status = session_check_client(p->s, query->client, true, p->err);
+  shunt_status status = session_check_client(p->c->s, query->client, true, p->c->err);
   plan_relation *added = &out->list[out->count++];
   *added = (plan_relation){.relation = r, .query = query};
   return status ? status : grow(p, r->target, query->include, query->ninclude, &here, &added->children);
@@ -116,7 +115,7 @@ static shunt_status add_asked(const planner *p, const cat_model *model, const sh
   shunt_status status = find_relation(p, model, &include[i], &r);
   if (status) return status;
   if (named(include[i].relation, include, i))
-    return error_set(p->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
+    return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
   return include[i].off ? SHUNT_OK : add(p, r, &include[i].query, way, out);
 }
 
@@ -127,8 +126,8 @@ static shunt_status grow(const planner *p, const cat_model *model, const shunt_i
   for (size_t i = 0; p->autoload && i < model->nrelations; i++) most += model->relations[i]->as.autoload;
   *out = (plan){NULL, 0};
   if (most == 0) return SHUNT_OK;
-  out->list = arena_array(&p->s->call, plan_relation, most);
-  if (!out->list) return error_memory(p->err);
+  out->list = arena_array(p->c->arena, plan_relation, most);
+  if (!out->list) return error_memory(p->c->err);
   for (size_t i = 0; i < n && !status; i++) status = add_asked(p, model, include, i, way, out);
   for (size_t i = 0; p->autoload && i < model->nrelations && !status; i++) {
     const cat_relation *r = model->relations[i];
@@ -137,21 +136,33 @@ static shunt_status grow(const planner *p, const cat_model *model, const shunt_i
   return status;
 }
 
-shunt_status plan_make(shunt_session *s, const cat_model *model, const shunt_include *include, size_t ninclude,
-                       bool autoload, plan *out, shunt_error *err) {
+shunt_status plan_make(call *c, const cat_model *model, const shunt_include *include, size_t ninclude, bool autoload,
+                       plan *out) {
   size_t count = 0;
-  planner p = {s, autoload, &count, err};
+  planner p = {c, autoload, &count};
   return grow(&p, model, include, ninclude, NULL, out);
 }
 
 /* ---- what it needs ---- */
 
-const char *plan_parent_key(const cat_relation *r) {
-  return r->as.kind == SHUNT_BELONGS_TO ? r->as.foreign_key : r->as.key;
+key_names plan_parent_key(const cat_relation *r) {
+  return key_names_of(r->as.kind == SHUNT_BELONGS_TO ? r->as.foreign_key : r->as.key);
 }
 
-const char *const *plan_parent_keys(shunt_session *s, const plan *p) {
-  const char **keys = arena_array(&s->call, const char *, p->count);
-  for (size_t i = 0; keys && i < p->count; i++) keys[i] = plan_parent_key(p->list[i].relation);
-  return keys;
+key_names plan_child_key(const cat_relation *r) {
+  return key_names_of(r->as.kind == SHUNT_BELONGS_TO ? r->as.key : r->as.foreign_key);
+}
+
+key_names plan_through_key(const cat_relation *r) { return key_names_of(r->as.through_key); }
+
+key_names plan_target_key(const cat_relation *r) { return key_names_of(r->target->primary_key); }
+
+const char *const *plan_parent_keys(call *c, const plan *p, size_t *n) {
+  const char **columns = arena_array(c->arena, const char *, p->count *KEY_MOST);
+  *n = 0;
+  for (size_t i = 0; columns && i < p->count; i++) {
+    key_names key = plan_parent_key(p->list[i].relation);
+    for (size_t k = 0; k < key.n; k++) columns[(*n)++] = key.list[k];
+  }
+  return columns;
 }

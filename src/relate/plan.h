@@ -1,11 +1,12 @@
 /* For: the relations of a call as one tree, all names checked before anything is read: those asked for, and those that
  * load themselves.
  * Owner: the tree lives in the session's call arena and borrows the caller's query.
- * Use: plan_make(s, model, include, n, true, &p, err); for each p.list[i]: relation, query, children. */
+ * Use: plan_make(c, model, include, n, true, &p); for each p.list[i]: relation, query, children. */
 #ifndef SHUNT_RELATE_PLAN_H
 #define SHUNT_RELATE_PLAN_H
 
-#include "query/session.h"
+#include "query/key.h"
+#include "session/call.h"
 
 typedef struct plan_relation plan_relation;
 
@@ -21,16 +22,21 @@ struct plan_relation {
 };
 
 /* autoload: also those that load themselves, though not again below themselves. Errors: NOT_FOUND, USAGE, MEMORY. */
-shunt_status plan_make(shunt_session *s, const cat_model *model, const shunt_include *include, size_t ninclude,
-                       bool autoload, plan *out, shunt_error *err);
+shunt_status plan_make(call *c, const cat_model *model, const shunt_include *include, size_t ninclude, bool autoload,
+                       plan *out);
 
-/* The column of the parent rows that the relation starts from. */
-const char *plan_parent_key(const cat_relation *r);
+/* The columns of the parent rows that the relation starts from. */
+key_names plan_parent_key(const cat_relation *r);
+/* The columns that these meet: the target's, or the through model's. */
+key_names plan_child_key(const cat_relation *r);
+/* belongs_to_many: the through model's columns that refer to the target, and the target's. */
+key_names plan_through_key(const cat_relation *r);
+key_names plan_target_key(const cat_relation *r);
 /* At most one row per parent. */
 static inline bool plan_is_one(const cat_relation *r) {
   return r->as.kind == SHUNT_HAS_ONE || r->as.kind == SHUNT_BELONGS_TO;
 }
-/* The parents' columns that the tree needs; NULL when out of memory. */
-const char *const *plan_parent_keys(shunt_session *s, const plan *p);
+/* The columns of the parents that the relations start from, *n of them; NULL when out of memory. */
+const char *const *plan_parent_keys(call *c, const plan *p, size_t *n);
 
 #endif

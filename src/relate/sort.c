@@ -3,14 +3,14 @@
 #include <string.h>
 
 #include "query/value.h"
-#include "relate/weigh.h"
+#include "relate/collation.h"
 
 typedef struct term {
   const driver_column *of;
   int column;
   bool descending;
-  bool numeric;         /* decimals are text, and compared as numbers */
-  shunt_value *weights; /* by row: what is compared, where texts are weighed */
+  bool numeric;      /* decimals are text, and compared as numbers */
+  shunt_value *keys; /* by row: the collation keys, where these are compared */
   shunt_value pad;
   driver_collation collation;
 } term;
@@ -23,14 +23,14 @@ typedef struct sorter {
 
 static int compare_cells(const term *t, const shunt_value *x, const shunt_value *y) {
   if (t->of->rank) return value_compare(x, y, DRIVER_BINARY);
-  if (t->weights && x->type != SHUNT_NULL && y->type != SHUNT_NULL) return value_compare_padded(x, y, &t->pad);
+  if (t->keys && x->type != SHUNT_NULL && y->type != SHUNT_NULL) return value_compare_padded(x, y, &t->pad);
   if (!t->numeric || (x->type != SHUNT_TEXT && y->type != SHUNT_TEXT)) return value_compare(x, y, t->collation);
   shunt_value as_x = value_canonical(x, true), as_y = value_canonical(y, true);
   return value_compare(&as_x, &as_y, t->collation);
 }
 
 static const shunt_value *cell_of(const sorter *o, const term *t, uint32_t row) {
-  return t->weights ? &t->weights[row] : &rows_row(o->rows, row)[t->column];
+  return t->keys ? &t->keys[row] : &rows_row(o->rows, row)[t->column];
 }
 
 static int compare(const sorter *o, uint32_t a, uint32_t b) {
@@ -66,48 +66,43 @@ static term term_of(const driver_column *column, const shunt_rows *rows, bool de
                 .collation = column->collation};
 }
 
-static shunt_status find_terms(shunt_session *s, const access *a, const char *const *order, size_t norder,
-                               const shunt_rows *rows, term *terms, size_t *nterms, shunt_error *err) {
+static shunt_status find_terms(call *c, const sort_spec *spec, term *terms, size_t *nterms) {
+  const site *at = spec->at;
   const driver_column *column;
   *nterms = 0;
-  for (size_t i = 0; i < norder; i++) {
+  for (size_t i = 0; i < spec->norder; i++) {
     bool descending;
-    shunt_status status = access_order(s, a, order[i], &column, &descending, err);
+    shunt_status status = site_order(c, at, spec->order[i], &column, &descending);
     if (status) return status;
-    terms[(*nterms)++] = term_of(column, rows, descending);
+    terms[(*nterms)++] = term_of(column, spec->rows, descending);
   }
-  column = driver_table_column(a->table->shape, a->model->primary_key);
-  if (column) terms[(*nterms)++] = term_of(column, rows, false);
+  column = driver_table_column(at->table->shape, at->model->primary_key);
+  if (column) terms[(*nterms)++] = term_of(column, spec->rows, false);
   return SHUNT_OK;
 }
 
-/* Weights that are asked for are in the engine's order. */
-static shunt_status weigh_terms(shunt_session *s, const access *a, const shunt_rows *rows, arena *scratch, term *terms,
-                                size_t nterms, shunt_error *err) {
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < nterms && !status; i++) {
-    term *t = &terms[i];
-    if (t->collation != DRIVER_WEIGHED && !t->of->rank) continue;
-    weighing w = {.s = s, .at = a, .column = t->of, .a = scratch, .asked = true, .err = err};
-    shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
-    t->weights = arena_alloc(scratch, rows->count * sizeof *t->weights);
-    if (!cells || !t->weights) return error_memory(err);
-    for (size_t row = 0; row < rows->count; row++) cells[row] = rows_row(rows, row)[t->column];
-    status = t->of->rank ? weigh_ranks(&w, cells, rows->count, t->weights) : weigh(&w, cells, rows->count, t->weights);
-    if (!status) status = weigh_pad(&w, &t->pad);
-  }
-  return status;
+/* Collation keys that are asked for are in the engine's order. */
+static shunt_status collate_term(call *c, const sort_spec *spec, arena *scratch, term *t) {
+  const shunt_rows *rows = spec->rows;
+  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch, .asked = true};
+  shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
+  t->keys = arena_alloc(scratch, rows->count * sizeof *t->keys);
+  if (!cells || !t->keys) return error_memory(c->err);
+  for (size_t row = 0; row < rows->count; row++) cells[row] = rows_row(rows, row)[t->column];
+  shunt_status status =
+      t->of->rank ? collation_ranks(&w, cells, rows->count, t->keys) : collation_keys(&w, cells, rows->count, t->keys);
+  return status ? status : collation_pad(&w, &t->pad);
 }
 
-shunt_status sort_rows(shunt_session *s, const access *a, const char *const *order, size_t norder,
-                       const shunt_rows *rows, arena *scratch, sort_ranks *out, shunt_error *err) {
-  size_t n = rows->count;
-  term *terms = arena_array(scratch, term, norder + 1);
+shunt_status sort_rows(call *c, const sort_spec *spec, arena *scratch, sort_ranks *out) {
+  size_t n = spec->rows->count;
+  term *terms = arena_array(scratch, term, spec->norder + 1);
   uint32_t *here = arena_alloc(scratch, n * sizeof *here), *there = arena_alloc(scratch, n * sizeof *there);
-  if (!terms || !here || !there) return error_memory(err);
-  sorter o = {rows, terms, 0};
-  shunt_status status = find_terms(s, a, order, norder, rows, terms, &o.nterms, err);
-  if (!status) status = weigh_terms(s, a, rows, scratch, terms, o.nterms, err);
+  if (!terms || !here || !there) return error_memory(c->err);
+  sorter o = {spec->rows, terms, 0};
+  shunt_status status = find_terms(c, spec, terms, &o.nterms);
+  for (size_t i = 0; i < o.nterms && !status; i++)
+    if (terms[i].collation == DRIVER_WEIGHED || terms[i].of->rank) status = collate_term(c, spec, scratch, &terms[i]);
   if (status) return status;
   for (uint32_t i = 0; i < n; i++) here[i] = i;
   out->row = merge_sort(&o, here, there, n);
@@ -125,17 +120,17 @@ bool sort_set_origins(shunt_rows *rows, const uint32_t *clients, size_t count) {
   return ok;
 }
 
-shunt_status sort_pick(shunt_rows *rows, const uint32_t *positions, size_t n, arena *scratch, shunt_error *err) {
+shunt_status sort_pick(call *c, shunt_rows *rows, const uint32_t *positions, size_t n, arena *scratch) {
   size_t before = rows->count;
   uint32_t *clients = arena_alloc(scratch, n * sizeof *clients);
-  if (!clients) return error_memory(err);
+  if (!clients) return error_memory(c->err);
   for (size_t i = 0; i < n; i++) {
     clients[i] = rows_origin_of(rows, positions[i]);
     shunt_value *cells = rows_add(rows);
-    if (!cells) return error_memory(err);
+    if (!cells) return error_memory(c->err);
     memcpy(cells, rows_row(rows, positions[i]), rows->ncolumns * sizeof *cells);
   }
   for (size_t i = 0; i < n && before; i++)
     memcpy(rows_row(rows, i), rows_row(rows, before + i), rows->ncolumns * sizeof(shunt_value));
-  return sort_set_origins(rows, clients, n) ? SHUNT_OK : error_memory(err);
+  return sort_set_origins(rows, clients, n) ? SHUNT_OK : error_memory(c->err);
 }

@@ -2,7 +2,7 @@
 #include "base/alloc.h"
 #include "route/route_inner.h"
 
-static size_t blocks_for(const trie *t) { return (t->most_ways + LANE_BLOCK - 1) / LANE_BLOCK; }
+static size_t blocks_for(const trie *t) { return (t->most_entries + LANE_BLOCK - 1) / LANE_BLOCK; }
 
 route_lane *lane_new(route *r, unsigned slot, rule_host *host) {
   size_t nblocks = blocks_for(&r->trie);
@@ -136,11 +136,11 @@ void route_count(route *r, route_stats *stats) {
   find_lanes(r, &s);
   trie_each_leaf(&r->trie, add_leaf, &s);
   *stats = (route_stats){.hits = s.hits,
-                         .ways = t.ways,
+                         .entries = t.entries,
                          .decisions = t.leaves,
                          .bytes = t.bytes,
                          .refused_children = t.refused_children,
-                         .refused_ways = t.refused_ways,
+                         .refused_entries = t.refused_entries,
                          .lanes = s.nlanes};
   count_nodes(&t, stats);
   for (size_t i = 0; i < s.nlanes; i++) {

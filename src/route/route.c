@@ -16,7 +16,7 @@ static inline bool is_rememberable(const route *r, const route_request *q) {
 
 /* Why it is not. */
 static const char *why_not_rememberable(const route *r, const route_request *q) {
-  if (r->trie.most_ways == 0) return "rules.remember is 0";
+  if (r->trie.most_entries == 0) return "rules.remember is 0";
   if (!remembers(r)) return "an audit found a difference";
   if (q->every_rule) return "every rule was to be asked";
   return q->explicit_table ? "it was asked for a table" : "it is for a relation made on the spot";
@@ -49,42 +49,38 @@ static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, 
 
 /* ---- asking the rules ---- */
 
-/* Under the lane's lock, after a decision was made. */
-static void remember(route *r, const route_lane *l, const route_request *q, route_decision *d, const pick_draws *draws,
-                     bool level_given, const char *denial) {
-  size_t n;
-  const rule_read *const *reads = rule_host_reads(l->host, &n);
-  if (d->as.uncacheable)
-    d->as.not_remembered = "a rule said uncacheable";
-  else
-    d->as.not_remembered = trie_add(&r->trie, q, reads, n, draws, d, level_given, denial);
+/* Under the lane's lock, after a decision was made. denial is the message of one that denies. */
+static void remember(route *r, const route_lane *l, const route_request *q, route_decision *d,
+                     const route_outcome *outcome, const char *denial) {
+  trie_entry entry = {.draws = &outcome->draws, .decision = d, .level_given = outcome->level_given, .denial = denial};
+  entry.reads = rule_host_reads(l->host, &entry.nreads);
+  d->as.not_remembered = d->as.uncacheable ? "a rule said uncacheable" : trie_add(&r->trie, q, &entry);
 }
 
 /* Without the lane's lock. */
 static void report_slow(const route *r, const route_request *q, const route_outcome *outcome) {
   if (!outcome->slow) return;
   events_emit(r->events, SHUNT_EVENT_RULE_SLOW, {"rule", event_text(outcome->slow->name)},
-              {"source", event_text(outcome->slow->source)}, {"model", event_text(q->model->name)},
+              {"source", event_text(outcome->slow->source)}, {"model", event_text(q->model ? q->model->name : NULL)},
               {"instance", event_text(q->instance->name)},
               {"duration_ms", shunt_integer(outcome->slow_ns / NS_PER_MS)});
 }
 
-static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
-                              shunt_error *err) {
+static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, route_decision *d,
+                              route_outcome *outcome, shunt_error *err) {
   shunt_error own;
-  route_outcome outcome;
   if (!err) err = &own;
   pthread_mutex_lock(&l->lock);
-  shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
+  shunt_status status = route_evaluate(r, l, q, d, outcome, err);
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
   if (!is_rememberable(r, q)) {
     d->as.not_remembered = why_not_rememberable(r, q);
   } else {
     tally_add(&l->misses, 1, l->shared);
-    if (made) remember(r, l, q, d, draws, outcome.level_given, status ? err->message : NULL);
+    if (made) remember(r, l, q, d, outcome, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
-  report_slow(r, q, &outcome);
+  report_slow(r, q, outcome);
   return status;
 }
 
@@ -102,21 +98,20 @@ static bool same_decision(const shunt_decision *a, const shunt_decision *b) {
          same_text(a->uncacheable, b->uncacheable) && a->level == b->level && same_text(a->table, b->table);
 }
 
-/* Asks the rules what they say now, with the same clients drawn. Where that is something else, it is the answer, and
- * nothing is remembered any more. */
-static shunt_status audit(route *r, route_lane *l, const trie_leaf *leaf, const route_request *q, route_decision *d,
-                          pick_draws *draws, shunt_error *err) {
+/* Asks the rules again what the leaf says, with the same clients drawn. If they say something else, that is the answer,
+ * and nothing is remembered any more. */
+static shunt_status audit(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
+                          shunt_error *err) {
   shunt_error own;
-  route_outcome outcome;
   shunt_decision before;
   if (!err) err = &own;
   tally_add(&l->audits, 1, l->shared);
-  recall(leaf, q, &before);
+  recall(outcome->found, q, &before);
   pthread_mutex_lock(&l->lock);
-  shunt_status status = route_evaluate(r, l, q, d, draws, &outcome, err);
+  shunt_status status = route_evaluate(r, l, q, d, outcome, err);
   pthread_mutex_unlock(&l->lock);
-  report_slow(r, q, &outcome);
-  if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(leaf, q, d, err); /* it says nothing */
+  report_slow(r, q, outcome);
+  if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(outcome->found, q, d, err); /* no answer */
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
   if (made && same_decision(&before, &d->as)) {
     d->as.remembered = true;
@@ -132,14 +127,16 @@ static shunt_status audit(route *r, route_lane *l, const trie_leaf *leaf, const 
 
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err) {
   route_lane *l;
-  pick_draws draws;
+  route_outcome outcome;
+  pick_draws *draws = &outcome.draws;
   shunt_status status = lane_of_thread(r, &l, err);
   if (status) return status;
-  draws.count = 0;
-  const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, &draws) : NULL;
-  draws.walked = draws.count;
-  if (!leaf) return ask_rules(r, l, request, d, &draws, err);
-  if (is_due(r, l)) return audit(r, l, leaf, request, d, &draws, err);
+  draws->count = 0;
+  const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
+  draws->walked = draws->count;
+  outcome.found = leaf;
+  if (!leaf) return ask_rules(r, l, request, d, &outcome, err);
+  if (is_due(r, l)) return audit(r, l, request, d, &outcome, err);
   lane_count_hit(l, leaf->id);
   return serve(leaf, request, d, err);
 }
@@ -246,9 +243,9 @@ void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *
 }
 
 void route_remember(route *r, bool on) {
-  atomic_store_explicit(&r->remembers, on && r->trie.most_ways > 0, memory_order_relaxed);
+  atomic_store_explicit(&r->remembers, on && r->trie.most_entries > 0, memory_order_relaxed);
 }
 
 bool route_remembers(const route *r) { return remembers(r); }
 
-size_t route_remembered(route *r) { return trie_count(&r->trie).ways; }
+size_t route_remembered(route *r) { return trie_count(&r->trie).entries; }

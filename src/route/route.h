@@ -35,7 +35,7 @@ typedef struct route_decision {
 enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = CATALOG_MOST_REMEMBERED };
 
 typedef struct route_settings {
-  size_t remember; /* so many at most, of what route_stats calls ways; 0: none */
+  size_t remember; /* so many at most, of what route_stats calls entries; 0: none */
   double audit;    /* the share of what is remembered that the rules are asked again about; 0: none */
 } route_settings;
 
@@ -77,10 +77,10 @@ typedef struct route_rule_stats {
 } route_rule_stats;
 
 typedef struct route_stats {
-  uint64_t hits, misses;  /* what was remembered, and what the rules were asked for */
-  size_t ways, decisions; /* remembered: combinations of values, and what they come to */
+  uint64_t hits, misses;     /* what was remembered, and what the rules were asked for */
+  size_t entries, decisions; /* remembered: combinations of values, and what they come to */
   size_t bytes, nodes[SHUNT_NNODES];
-  uint64_t refused_children, refused_ways; /* that were not remembered: a branch or all of it was full */
+  uint64_t refused_children, refused_entries; /* that were not remembered: a branch or all of it was full */
   uint64_t audits, differences;
   size_t lanes; /* rule states */
 } route_stats;

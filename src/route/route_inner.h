@@ -62,16 +62,19 @@ static inline void lane_count_hit(route_lane *l, uint32_t leaf) {
   tally_add(&block[leaf % LANE_BLOCK], 1, l->shared);
 }
 
+/* What a walk of the trie and an evaluation leave beside the decision. */
 typedef struct route_outcome {
+  const trie_leaf *found; /* by the walk, or NULL */
+  pick_draws draws;
   bool level_given;     /* by a rule; else it is the request's */
   const cat_rule *slow; /* the slowest rule, if an event is due for it; else NULL */
   int64_t slow_ns;      /* how long that took */
 } route_outcome;
 
-/* Asks the rules. Under the lane's lock; err is not NULL. What draws has was drawn on the way here, and is drawn again;
- * then it has all that was drawn. */
-shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, pick_draws *draws,
-                            route_outcome *outcome, shunt_error *err);
+/* Asks the rules. Under the lane's lock; err is not NULL. The clients that outcome->draws holds were drawn by a walk of
+ * the trie, and are drawn again. */
+shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
+                            shunt_error *err);
 
 /* Adds a rule's part of a decision. */
 void route_count_verdict(route_rule_stats *rule, shunt_verdict verdict, uint64_t times);

@@ -8,41 +8,41 @@
 
 enum { FEW = 4 /* edges that are looked at one by one */ };
 
-static inline trie_step by_number(const trie_branch *b, uint32_t n) {
+static inline trie_ref by_number(const trie_branch *b, uint32_t n) {
   return n < b->nslots ? trie_load(&trie_numbers(b)[n]) : TRIE_NOTHING;
 }
 
-static inline trie_step by_key(const trie *t, const trie_branch *b, const trie_key *key) {
-  return key->tag == TRIE_ABSENT ? trie_load(&b->absent) : trie_step_of(t, b, key);
+static inline trie_ref by_key(const trie *t, const trie_branch *b, const trie_key *key) {
+  return key->tag == TRIE_ABSENT ? trie_load(&b->absent) : trie_along_edge(t, b, key);
 }
 
-static trie_step by_text(const trie *t, const trie_branch *b, const char *text) {
+static trie_ref by_text(const trie *t, const trie_branch *b, const char *text) {
   trie_key key = trie_key_of_name(t, text);
   return by_key(t, b, &key);
 }
 
 /* Names mostly come out of the catalog, and are the same where they stand at the same place. */
-static inline trie_step by_name(const trie *t, const trie_branch *b, const char *name) {
+static inline trie_ref by_name(const trie *t, const trie_branch *b, const char *name) {
   if (!name) return trie_load(&b->absent);
   const trie_edge *e = trie_edges(b);
   for (const trie_edge *end = e + (b->nslots < FEW ? b->nslots : FEW); e < end; e++) {
-    trie_step to = trie_load(&e->to);
+    trie_ref to = trie_load(&e->to);
     if (to && e->key.text == name) return to;
   }
   return by_text(t, b, name);
 }
 
-static inline trie_step by_attr(const trie *t, const trie_branch *b, const route_request *q) {
+static inline trie_ref by_attr(const trie *t, const trie_branch *b, const route_request *q) {
   trie_key key = trie_key_of_attr(t, q, b->on);
   return by_key(t, b, &key);
 }
 
-static trie_step by_other(const trie *t, const trie_branch *b, const route_request *q) {
+static trie_ref by_other(const trie *t, const trie_branch *b, const route_request *q) {
   trie_key key = trie_key_of(t, q, b->on);
   return by_key(t, b, &key);
 }
 
-static trie_step by_draw(const trie_branch *b, picker *p, pick_draws *draws) {
+static trie_ref by_draw(const trie_branch *b, picker *p, pick_draws *draws) {
   const pick_choice *choice = b->on;
   pick_drawn *drawn = &draws->list[draws->count++];
   drawn->from.rule = choice->rule;
@@ -64,7 +64,7 @@ static inline bool step_holds(const trie *t, const route_request *q, trie_kind k
   return trie_key_same(&key, &s->key);
 }
 
-static inline trie_step along(const trie *t, const trie_stem *stem, const route_request *q) {
+static inline trie_ref along(const trie *t, const trie_stem *stem, const route_request *q) {
   const uint8_t *kinds = trie_stem_kinds(stem);
   for (uint32_t i = 0; i < stem->n; i++)
     if (!step_holds(t, q, (trie_kind)kinds[i], &stem->steps[i])) return TRIE_NOTHING;
@@ -74,16 +74,16 @@ static inline trie_step along(const trie *t, const trie_stem *stem, const route_
 /* The kinds that most requests come by have their own few instructions; trie_key_of and trie_key_number say the same.
  */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws) {
-  trie_step s = trie_load(&t->root);
+  trie_ref s = trie_load(&t->root);
   for (;;) {
-    const trie_branch *b = trie_thing_of(s);
+    const trie_branch *b = trie_node_of(s);
     switch (trie_kind_of(s)) {
     case TRIE_NOTHING:
       return NULL;
     case TRIE_LEAF:
-      return trie_thing_of(s);
+      return trie_node_of(s);
     case TRIE_STEM:
-      s = along(t, trie_thing_of(s), q);
+      s = along(t, trie_node_of(s), q);
       break;
 #define BY_NAME(id, name)                                                                                              \
   case TRIE_##id:                                                                                                      \
@@ -122,12 +122,12 @@ const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pic
 
 /* ---- birth and end ---- */
 
-void trie_init(trie *t, const catalog *c, size_t most_ways) {
+void trie_init(trie *t, const catalog *c, size_t most_entries) {
   memset(t, 0, sizeof *t);
   t->catalog = c;
   atomic_init(&t->root, TRIE_NOTHING);
   pthread_mutex_init(&t->lock, NULL);
-  t->most_ways = most_ways;
+  t->most_entries = most_entries;
   bool random = getrandom(t->words, sizeof t->words, GRND_NONBLOCK) == (ssize_t)sizeof t->words &&
                 getrandom(&t->seed, sizeof t->seed, GRND_NONBLOCK) == (ssize_t)sizeof t->seed;
   if (!random) { /* early in the machine's life: the limit on children bounds what collisions cost */
@@ -140,11 +140,11 @@ void trie_init(trie *t, const catalog *c, size_t most_ways) {
 trie_counts trie_count(trie *t) {
   pthread_mutex_lock(&t->lock);
   size_t entries = t->kept.capacity + t->leaves.capacity, slots = t->kept.nslots + t->leaves.nslots;
-  trie_counts counts = {.ways = t->nways,
+  trie_counts counts = {.entries = t->nentries,
                         .leaves = t->nleaves,
                         .bytes = t->arena.total_bytes + entries * sizeof(map_entry) + slots * sizeof(uint32_t),
                         .refused_children = t->refused_children,
-                        .refused_ways = t->refused_ways};
+                        .refused_entries = t->refused_entries};
   memcpy(counts.nodes, t->nodes, sizeof counts.nodes);
   pthread_mutex_unlock(&t->lock);
   return counts;

@@ -1,7 +1,7 @@
 /* For: remembering decisions exactly. Rules are functions of the request, and what they read next follows from what
  * they read so far; so a generation's decisions form a trie: a branch says which field is read next, an edge is its
- * value (absence is one too), a leaf the decision, which many ways may share. Two requests that agree on what was read
- * get the same leaf, whatever else they say. Where a rule leaves a choice to the core, a branch says what is drawn
+ * value (absence is one too), a leaf the decision, which many entries may share. Two requests that agree on what was
+ * read get the same leaf, whatever else they say. Where a rule leaves a choice to the core, a branch says what is drawn
  * from, and an edge is the client drawn. Source: the idea is that of Open vSwitch's megaflow cache (Pfaff et al., NSDI
  * 2015). Owner: the trie owns branches and leaves; they stay where they are, and as they are, until trie_free. Any
  * number of threads may find while any number add: finding takes no lock and writes nothing. What reads name (columns,
@@ -49,10 +49,10 @@ enum { TRIE_NKINDS = TRIE_DRAW + 1 };
 
 /* The address of the leaf or branch, and in the low bits, which are free, the kind: so that what is to be done there is
  * known before it has come from memory. */
-typedef uintptr_t trie_step;
+typedef uintptr_t trie_ref;
 enum { TRIE_KIND_MASK = 15 };
 
-/* A decision, for as many ways as lead to it. */
+/* A decision, for as many entries as lead to it. */
 typedef struct trie_leaf {
   uint32_t id;       /* from 0, without gaps */
   bool levels;       /* the level is the request's */
@@ -71,7 +71,7 @@ enum {
 };
 
 typedef struct trie {
-  _Atomic trie_step root;
+  _Atomic trie_ref root;
   uint64_t seed;                   /* odd */
   uint64_t words[TRIE_HASH_WORDS]; /* random */
   /* of those who add */
@@ -82,17 +82,17 @@ typedef struct trie {
   map leaves; /* by hash */
   void *draft;
   size_t draft_capacity;
-  size_t nleaves, nways, most_ways, nodes[TRIE_NKINDS];
-  uint64_t refused_children, refused_ways; /* that were not added, because the branch or the trie was full */
+  size_t nleaves, nentries, most_entries, nodes[TRIE_NKINDS];
+  uint64_t refused_children, refused_entries; /* that were not added, because the branch or the trie was full */
 } trie;
 
 typedef struct trie_counts {
-  size_t ways, leaves, bytes;
+  size_t entries, leaves, bytes;
   size_t nodes[TRIE_NKINDS];
-  uint64_t refused_children, refused_ways;
+  uint64_t refused_children, refused_entries;
 } trie_counts;
 
-void trie_init(trie *t, const catalog *c, size_t most_ways);
+void trie_init(trie *t, const catalog *c, size_t most_entries);
 void trie_free(trie *t);
 trie_counts trie_count(trie *t);
 /* Nothing is added meanwhile. */
@@ -100,9 +100,18 @@ void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *
 
 /* NULL where the rules have to be asked. draws then has what was drawn on the way. */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws);
-/* Remembers what d says, denial being the message of one that denies. Nothing happens when memory is out, the trie is
- * full, or the reads contradict those before. Returns why such a request won't be remembered later either, or NULL. */
-const char *trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
-                     const pick_draws *draws, const route_decision *d, bool level_given, const char *denial);
+/* What is to be remembered: a decision and what it depends on. */
+typedef struct trie_entry {
+  const rule_read *const *reads; /* in their order */
+  size_t nreads;
+  const pick_draws *draws;
+  const route_decision *decision;
+  bool level_given;   /* by a rule; else the level is the request's */
+  const char *denial; /* the message, if the decision denies */
+} trie_entry;
+
+/* Remembers an entry. Nothing happens if memory is out, the trie is full, or the reads contradict earlier ones. Returns
+ * why such a request won't be remembered later either, or NULL. */
+const char *trie_add(trie *t, const route_request *q, const trie_entry *entry);
 
 #endif

@@ -10,26 +10,26 @@ enum {
 
 /* ---- the way of a request ---- */
 
-typedef struct way_step {
+typedef struct path_step {
   trie_kind kind;
   const rule_read *read; /* NULL where kind is TRIE_DRAW */
   const pick_choice *choice;
   trie_key key;        /* where the kind has numbers, with the number for its bits */
   const char *lasting; /* the very text, where it is the catalog's own, which can't change */
-} way_step;
+} path_step;
 
-typedef struct way {
-  way_step steps[MOST_STEPS];
+typedef struct path {
+  path_step steps[MOST_STEPS];
   size_t count;
   const char *unfit; /* why it can't be kept, or NULL */
-} way;
+} path;
 
-static way_step *next_of(way *w) {
-  if (w->count == MOST_STEPS) {
-    w->unfit = "it depends on more than 256 fields";
-    w->count = 0;
+static path_step *next_of(path *p) {
+  if (p->count == MOST_STEPS) {
+    p->unfit = "it depends on more than 256 fields";
+    p->count = 0;
   }
-  return &w->steps[w->count++];
+  return &p->steps[p->count++];
 }
 
 static const char *lasting_name(const trie *t, const route_request *q, trie_kind kind) {
@@ -39,36 +39,36 @@ static const char *lasting_name(const trie *t, const route_request *q, trie_kind
   return client && client->name == name ? name : NULL;
 }
 
-static void add_draw(way *w, const pick_drawn *drawn) {
-  *next_of(w) = (way_step){.kind = TRIE_DRAW, .choice = &drawn->from, .key = {.bits = drawn->client->id}};
+static void add_draw(path *p, const pick_drawn *drawn) {
+  *next_of(p) = (path_step){.kind = TRIE_DRAW, .choice = &drawn->from, .key = {.bits = drawn->client->id}};
 }
 
-static void add_read(way *w, const trie *t, const route_request *q, const rule_read *read) {
+static void add_read(path *p, const trie *t, const route_request *q, const rule_read *read) {
   if (read->field == RULE_FIELD_DEFAULT || read->field == RULE_FIELD_ENV) return; /* the same for a whole generation */
-  way_step *step = next_of(w);
+  path_step *step = next_of(p);
   trie_kind kind = trie_key_kind(read);
-  *step = (way_step){.kind = kind, .read = read};
+  *step = (path_step){.kind = kind, .read = read};
   if (trie_has_numbers(kind))
     step->key.bits = trie_key_number(kind, q, read);
   else
     step->key = trie_key_of(t, q, read);
   if (trie_has_name(kind)) step->lasting = lasting_name(t, q, kind);
-  if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) w->unfit = "it depends on a text of more than 1024 bytes";
+  if (step->key.tag >> TRIE_TAG_BITS > LONGEST_KEY) p->unfit = "it depends on a text of more than 1024 bytes";
 }
 
-static void find_way(way *w, const trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
-                     const pick_draws *draws) {
+static void find_path(path *p, const trie *t, const route_request *q, const trie_entry *entry) {
+  const pick_draws *draws = entry->draws;
   size_t drawn = 0;
-  w->count = 0;
-  w->unfit = draws->count > PICK_MOST_DRAWS ? "more than 8 clients were drawn on the way" : NULL;
-  for (size_t i = 0; i <= nreads && !w->unfit; i++) {
-    for (; drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) add_draw(w, &draws->list[drawn]);
-    if (i < nreads) add_read(w, t, q, reads[i]);
+  p->count = 0;
+  p->unfit = draws->count > PICK_MOST_DRAWS ? "more than 8 clients were drawn on the way" : NULL;
+  for (size_t i = 0; i <= entry->nreads && !p->unfit; i++) {
+    for (; drawn < draws->count && draws->list[drawn].nreads <= i; drawn++) add_draw(p, &draws->list[drawn]);
+    if (i < entry->nreads) add_read(p, t, q, entry->reads[i]);
   }
 }
 
 /* The key as it is to stay. */
-static bool own_key(trie *t, const way_step *step, trie_key *key) {
+static bool own_key(trie *t, const path_step *step, trie_key *key) {
   *key = step->key;
   if (step->lasting)
     key->text = step->lasting;
@@ -80,7 +80,7 @@ static bool own_key(trie *t, const way_step *step, trie_key *key) {
 /* ---- stems ---- */
 
 /* Room for a stem, until the next is made. */
-static trie_stem *draft_stem(trie *t, size_t n, trie_step to) {
+static trie_stem *draft_stem(trie *t, size_t n, trie_ref to) {
   size_t size = sizeof(trie_stem) + n * (sizeof(trie_stem_step) + 1);
   if (!base_grow(&t->draft, &t->draft_capacity, size, 1)) return NULL;
   trie_stem *stem = t->draft;
@@ -90,22 +90,22 @@ static trie_stem *draft_stem(trie *t, size_t n, trie_step to) {
   return stem;
 }
 
-/* Its copy for good. Nothing ever changes behind a stem that ends in a leaf, so that ways may share it: most differ in
- * a value before it alone. */
-static trie_step keep_stem(trie *t, const trie_stem *draft, bool may_share) {
+/* Its copy for good. Nothing ever changes behind a stem that ends in a leaf, so that entries may share it: most differ
+ * in a value before it alone. */
+static trie_ref keep_stem(trie *t, const trie_stem *draft, bool may_share) {
   size_t size = sizeof *draft + draft->n * (sizeof draft->steps[0] + 1), before = t->kept.count;
   if (may_share && trie_kind_of(trie_load(&draft->to)) == TRIE_LEAF) {
     const void *kept = trie_keep(t, draft, size);
     t->nodes[TRIE_STEM] += t->kept.count - before;
-    return kept ? trie_step_to(TRIE_STEM, kept) : TRIE_NOTHING;
+    return kept ? trie_ref_to(TRIE_STEM, kept) : TRIE_NOTHING;
   }
   void *copy = arena_alloc(&t->arena, size);
   if (!copy) return TRIE_NOTHING;
   t->nodes[TRIE_STEM]++;
-  return trie_step_to(TRIE_STEM, memcpy(copy, draft, size));
+  return trie_ref_to(TRIE_STEM, memcpy(copy, draft, size));
 }
 
-static trie_step grow_stem(trie *t, const way_step *steps, size_t n, trie_step to) {
+static trie_ref grow_stem(trie *t, const path_step *steps, size_t n, trie_ref to) {
   trie_stem *stem = draft_stem(t, n, to);
   bool texts = false;
   if (!stem) return TRIE_NOTHING;
@@ -119,7 +119,7 @@ static trie_step grow_stem(trie *t, const way_step *steps, size_t n, trie_step t
 }
 
 /* Part of another; where it has no length, what it leads to. */
-static trie_step cut(trie *t, const trie_stem *from, size_t first, size_t n, trie_step to) {
+static trie_ref cut(trie *t, const trie_stem *from, size_t first, size_t n, trie_ref to) {
   if (n == 0) return to;
   trie_stem *stem = draft_stem(t, n, to);
   if (!stem) return TRIE_NOTHING;
@@ -131,7 +131,7 @@ static trie_step cut(trie *t, const trie_stem *from, size_t first, size_t n, tri
 /* ---- branches ---- */
 
 static trie_branch *new_branch(trie *t, trie_kind kind, const void *on, uint32_t nslots) {
-  size_t each = trie_has_numbers(kind) ? sizeof(_Atomic trie_step) : sizeof(trie_edge);
+  size_t each = trie_has_numbers(kind) ? sizeof(_Atomic trie_ref) : sizeof(trie_edge);
   trie_branch *b = arena_zalloc(&t->arena, sizeof *b + nslots * each);
   if (!b) return NULL;
   b->on = on;
@@ -142,7 +142,7 @@ static trie_branch *new_branch(trie *t, trie_kind kind, const void *on, uint32_t
 }
 
 /* Where the key leads, or the place where that would stand; NULL where there is no room. */
-static _Atomic trie_step *edge_of(const trie *t, const trie_branch *b, const trie_key *key) {
+static _Atomic trie_ref *edge_of(const trie *t, const trie_branch *b, const trie_key *key) {
   trie_edge *e = trie_edges(b);
   uint32_t last = b->nslots - 1, i = trie_first_slot(t, b, key);
   for (uint32_t n = 0; n <= last; n++) {
@@ -153,14 +153,14 @@ static _Atomic trie_step *edge_of(const trie *t, const trie_branch *b, const tri
 }
 
 /* Where the value leads from b; NULL where there is no room for it. */
-static _Atomic trie_step *place_in(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key) {
+static _Atomic trie_ref *place_in(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key) {
   if (trie_has_numbers(kind)) return key->bits < b->nslots ? &trie_numbers(b)[key->bits] : NULL;
   return key->tag == TRIE_ABSENT ? &b->absent : edge_of(t, b, key);
 }
 
 /* Into b, which has room. */
-static void set(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key, trie_step to) {
-  _Atomic trie_step *at = place_in(t, b, kind, key);
+static void set(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key, trie_ref to) {
+  _Atomic trie_ref *at = place_in(t, b, kind, key);
   if (!trie_has_numbers(kind) && key->tag != TRIE_ABSENT) {
     trie_edge *edge = (trie_edge *)((char *)at - offsetof(trie_edge, to));
     edge->key = *key;
@@ -170,7 +170,7 @@ static void set(const trie *t, trie_branch *b, trie_kind kind, const trie_key *k
 }
 
 /* A copy that has room for the key, in the old one's place. */
-static trie_branch *widen(trie *t, _Atomic trie_step *at, const trie_branch *old, trie_kind kind, const trie_key *key) {
+static trie_branch *widen(trie *t, _Atomic trie_ref *at, const trie_branch *old, trie_kind kind, const trie_key *key) {
   uint32_t nslots = old->nslots * 2;
   if (trie_has_numbers(kind) && nslots <= key->bits) nslots = (uint32_t)key->bits + 1;
   trie_branch *b = new_branch(t, kind, old->on, nslots);
@@ -182,7 +182,7 @@ static trie_branch *widen(trie *t, _Atomic trie_step *at, const trie_branch *old
     else if (trie_load(&trie_edges(old)[i].to))
       set(t, b, kind, &trie_edges(old)[i].key, trie_load(&trie_edges(old)[i].to));
   }
-  trie_publish(at, trie_step_to(kind, b));
+  trie_publish(at, trie_ref_to(kind, b));
   return b;
 }
 
@@ -193,7 +193,7 @@ static bool is_full(const trie_branch *b, trie_kind kind, const trie_key *key) {
 }
 
 /* Adds to the branch that stands at at. */
-static bool put(trie *t, _Atomic trie_step *at, trie_branch *b, const way_step *step, trie_step to) {
+static bool put(trie *t, _Atomic trie_ref *at, trie_branch *b, const path_step *step, trie_ref to) {
   trie_key key;
   if (!own_key(t, step, &key)) return false;
   if (is_full(b, step->kind, &key) && !(b = widen(t, at, b, step->kind, &key))) return false;
@@ -202,13 +202,13 @@ static bool put(trie *t, _Atomic trie_step *at, trie_branch *b, const way_step *
 }
 
 /* Whether one value more may lead on from b. */
-static bool has_room(trie *t, const trie_branch *b, const way_step *step) {
+static bool has_room(trie *t, const trie_branch *b, const path_step *step) {
   if (trie_has_numbers(step->kind) || trie_key_closed(step->read) || b->count < TRIE_MOST_CHILDREN) return true;
   t->refused_children++;
   return false;
 }
 
-static trie_step draw_branch(trie *t, const way_step *step, trie_step to) {
+static trie_ref draw_branch(trie *t, const path_step *step, trie_ref to) {
   pick_choice choice = *step->choice;
   choice.clients = trie_keep(t, choice.clients, choice.n * sizeof(const cat_client *));
   const void *on = choice.clients ? trie_keep(t, &choice, sizeof choice) : NULL;
@@ -216,20 +216,13 @@ static trie_step draw_branch(trie *t, const way_step *step, trie_step to) {
   if (!b) return TRIE_NOTHING;
   set(t, b, TRIE_DRAW, &step->key, to);
   t->nodes[TRIE_DRAW]++;
-  return trie_step_to(TRIE_DRAW, b);
+  return trie_ref_to(TRIE_DRAW, b);
 }
 
 /* ---- adding ---- */
 
-/* What the way comes to. */
-typedef struct way_end {
-  const route_decision *d;
-  bool level_given;
-  const char *denial;
-} way_end;
-
 /* The steps, and then to. */
-static trie_step tail(trie *t, const way_step *steps, size_t n, trie_step to) {
+static trie_ref tail(trie *t, const path_step *steps, size_t n, trie_ref to) {
   while (n > 0 && to) {
     size_t first = n;
     while (first > 0 && steps[first - 1].kind != TRIE_DRAW) first--;
@@ -244,18 +237,18 @@ static trie_step tail(trie *t, const way_step *steps, size_t n, trie_step to) {
 }
 
 /* Makes the step k of the stem at at a branch, whose other value leads to to. */
-static bool fork_stem(trie *t, _Atomic trie_step *at, const trie_stem *stem, size_t k, const way_step *step,
-                      trie_step to) {
+static bool fork_stem(trie *t, _Atomic trie_ref *at, const trie_stem *stem, size_t k, const path_step *step,
+                      trie_ref to) {
   const trie_stem_step *old = &stem->steps[k];
   trie_kind kind = step->kind;
   uint64_t most = old->key.bits > step->key.bits ? old->key.bits : step->key.bits;
   trie_branch *b = new_branch(t, kind, old->read, trie_has_numbers(kind) ? (uint32_t)most + 1 : 2);
-  trie_step rest = cut(t, stem, k + 1, stem->n - k - 1, trie_load(&stem->to));
+  trie_ref rest = cut(t, stem, k + 1, stem->n - k - 1, trie_load(&stem->to));
   trie_key key;
   if (!b || !rest || !own_key(t, step, &key)) return false;
   set(t, b, kind, &old->key, rest);
   set(t, b, kind, &key, to);
-  trie_step before = cut(t, stem, 0, k, trie_step_to(kind, b));
+  trie_ref before = cut(t, stem, 0, k, trie_ref_to(kind, b));
   if (!before) return false;
   t->nodes[kind]++;
   trie_publish(at, before);
@@ -263,7 +256,7 @@ static bool fork_stem(trie *t, _Atomic trie_step *at, const trie_stem *stem, siz
 }
 
 /* How many of the stem's steps the way has too. */
-static size_t common(const trie_stem *stem, const way_step *steps, size_t n) {
+static size_t common(const trie_stem *stem, const path_step *steps, size_t n) {
   size_t k = 0;
   while (k < stem->n && k < n && trie_stem_kinds(stem)[k] == steps[k].kind &&
          rule_same_read(stem->steps[k].read, steps[k].read) && trie_key_same(&steps[k].key, &stem->steps[k].key))
@@ -271,66 +264,64 @@ static size_t common(const trie_stem *stem, const way_step *steps, size_t n) {
   return k;
 }
 
-static bool asks_the_same(trie_step s, const way_step *step) {
-  const trie_branch *b = trie_thing_of(s);
+static bool asks_the_same(trie_ref s, const path_step *step) {
+  const trie_branch *b = trie_node_of(s);
   if (trie_kind_of(s) != step->kind) return false;
   return step->read ? rule_same_read(b->on, step->read) : pick_same_choice(b->on, step->choice);
 }
 
-static trie_step leaf_at_the_end(trie *t, const way *w, size_t from, const way_end *end) {
-  trie_leaf *leaf = trie_leaf_for(t, end->d, end->level_given, end->denial);
-  return leaf ? tail(t, w->steps + from, w->count - from, trie_step_to(TRIE_LEAF, leaf)) : TRIE_NOTHING;
+static trie_ref leaf_after(trie *t, const path *p, size_t from, const trie_entry *entry) {
+  trie_leaf *leaf = trie_leaf_for(t, entry);
+  return leaf ? tail(t, p->steps + from, p->count - from, trie_ref_to(TRIE_LEAF, leaf)) : TRIE_NOTHING;
 }
 
 /* Goes as far as the trie does, and adds the rest. Returns false where the way is there already, where the policy reads
  * something else than before and is no function of the request, and where there is no room. */
-static bool add_way(trie *t, const way *w, const way_end *end) {
-  _Atomic trie_step *at = &t->root;
-  trie_step s, to;
+static bool add_path(trie *t, const path *p, const trie_entry *entry) {
+  _Atomic trie_ref *at = &t->root;
+  trie_ref s, to;
   size_t i = 0;
   while ((s = trie_load(at))) {
-    if (i == w->count || trie_kind_of(s) == TRIE_LEAF) return false;
-    const way_step *step = &w->steps[i];
+    if (i == p->count || trie_kind_of(s) == TRIE_LEAF) return false;
+    const path_step *step = &p->steps[i];
     if (trie_kind_of(s) == TRIE_STEM) {
-      trie_stem *stem = trie_thing_of(s);
-      size_t k = common(stem, step, w->count - i);
+      trie_stem *stem = trie_node_of(s);
+      size_t k = common(stem, step, p->count - i);
       i += k;
       at = k == stem->n ? &stem->to : at;
       if (k == stem->n) continue;
       bool forks =
-          i < w->count && trie_stem_kinds(stem)[k] == step[k].kind && rule_same_read(stem->steps[k].read, step[k].read);
-      to = forks ? leaf_at_the_end(t, w, i + 1, end) : TRIE_NOTHING;
+          i < p->count && trie_stem_kinds(stem)[k] == step[k].kind && rule_same_read(stem->steps[k].read, step[k].read);
+      to = forks ? leaf_after(t, p, i + 1, entry) : TRIE_NOTHING;
       return to && fork_stem(t, at, stem, k, &step[k], to);
     }
     if (!asks_the_same(s, step)) return false;
-    trie_branch *b = trie_thing_of(s);
-    _Atomic trie_step *next = place_in(t, b, step->kind, &step->key);
+    trie_branch *b = trie_node_of(s);
+    _Atomic trie_ref *next = place_in(t, b, step->kind, &step->key);
     i++;
     if (!next || !trie_load(next)) {
-      to = has_room(t, b, step) ? leaf_at_the_end(t, w, i, end) : TRIE_NOTHING;
+      to = has_room(t, b, step) ? leaf_after(t, p, i, entry) : TRIE_NOTHING;
       return to && put(t, at, b, step, to);
     }
     at = next;
   }
-  to = leaf_at_the_end(t, w, i, end);
+  to = leaf_after(t, p, i, entry);
   if (to) trie_publish(at, to);
   return to != TRIE_NOTHING;
 }
 
-const char *trie_add(trie *t, const route_request *q, const rule_read *const *reads, size_t nreads,
-                     const pick_draws *draws, const route_decision *d, bool level_given, const char *denial) {
-  way w;
-  way_end end = {d, level_given, denial};
+const char *trie_add(trie *t, const route_request *q, const trie_entry *entry) {
+  path p;
   const char *why = NULL;
-  find_way(&w, t, q, reads, nreads, draws);
-  if (w.unfit) return w.unfit;
+  find_path(&p, t, q, entry);
+  if (p.unfit) return p.unfit;
   pthread_mutex_lock(&t->lock);
   uint64_t refused = t->refused_children;
-  if (t->nways >= t->most_ways) {
-    t->refused_ways++;
+  if (t->nentries >= t->most_entries) {
+    t->refused_entries++;
     why = "as many as rules.remember says are remembered already";
-  } else if (add_way(t, &w, &end)) {
-    t->nways++;
+  } else if (add_path(t, &p, entry)) {
+    t->nentries++;
   } else if (t->refused_children > refused) {
     why = "a field that it depends on has too many values";
   }

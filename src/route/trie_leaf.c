@@ -1,4 +1,4 @@
-/* For: the decisions at the ends of the trie: each kept once, however many ways lead to it. */
+/* For: the decisions at the ends of the trie: each kept once, however many entries lead to it. */
 #include <string.h>
 
 #include "route/trie_inner.h"
@@ -94,14 +94,15 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const 
   return fine ? leaf : NULL;
 }
 
-trie_leaf *trie_leaf_for(trie *t, const route_decision *d, bool level_given, const char *denial) {
-  bool levels = !level_given && (!d->client || cat_engine_of(d->client->engine)->levels);
+trie_leaf *trie_leaf_for(trie *t, const trie_entry *entry) {
+  const route_decision *d = entry->decision;
+  bool levels = !entry->level_given && (!d->client || cat_engine_of(d->client->engine)->levels);
   uint64_t hash = hash_of(t, d);
   trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
   while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;
   if (leaf) return leaf;
-  if (t->nleaves >= t->most_ways) return NULL; /* there are no counters for more: some lost their way to no memory */
-  leaf = new_leaf(t, d, levels, denial);
+  if (t->nleaves >= t->most_entries) return NULL; /* there are no counters for more: some lost their way to no memory */
+  leaf = new_leaf(t, d, levels, entry->denial);
   if (!leaf) return NULL;
   leaf->id = (uint32_t)t->nleaves;
   leaf->hash = hash;

@@ -218,12 +218,16 @@ static shunt_status convert(conversion *c, int index, const step *s, int depth, 
   return refuse(c, s, what);
 }
 
-shunt_status lua_node_from(lua_State *L, int index, arena *a, place at,
-                           int (*function_ref)(lua_State *L, int index, void *ud), void *ud, node **out,
-                           shunt_error *err) {
-  conversion c = {.L = L, .a = a, .at = at, .function_ref = function_ref, .ud = ud, .err = err};
+shunt_status lua_node_declared(lua_State *L, int index, arena *a, const lua_node_rules *rules, node **out,
+                               shunt_error *err) {
+  conversion c = {.L = L, .a = a, .at = rules->at, .function_ref = rules->function_ref, .ud = rules->ud, .err = err};
   node *made = NULL;
   shunt_status status = convert(&c, lua_absindex(L, index), NULL, 1, &made);
   if (!status) *out = made;
   return status;
+}
+
+shunt_status lua_node_from(lua_State *L, int index, arena *a, node **out, shunt_error *err) {
+  static const lua_node_rules data = {.function_ref = NULL};
+  return lua_node_declared(L, index, a, &data, out, err);
 }

@@ -1,6 +1,6 @@
 /* For: what a Lua program hands over as tables, turned into nodes: rule declarations, conditions, options.
  * Owner: the nodes live in the arena and copy everything; the Lua value is only read, with raw access, so no Lua code
- * runs. Use: if (lua_node_from(L, 1, &a, at, NULL, NULL, &n, err)) return err->status; the Lua stack is as it was. */
+ * runs. Use: if (lua_node_from(L, 1, &a, &n, err)) return err->status; the Lua stack is as it was. */
 #ifndef SHUNT_RULE_LUA_NODE_H
 #define SHUNT_RULE_LUA_NODE_H
 
@@ -26,12 +26,20 @@ typedef enum lua_shape { LUA_SHAPE_EMPTY, LUA_SHAPE_LIST, LUA_SHAPE_MAP, LUA_SHA
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count);
 
 /* Booleans, integers, numbers, texts, blobs and the null (a light userdata NULL) are values; tables are lists or maps,
- * an empty one is an empty map; a map's keys come sorted. A function is a mistake, or where function_ref is given a
- * NODE_FUNCTION of what it returns. Bad data (a mixed table, one that contains itself, nesting beyond 64, a NaN …)
- * never raises a Lua error: it is USAGE, with the way to the value in the message. Lua itself may raise when it runs
- * out of memory, so that the arena must have an owner. Errors: USAGE, MEMORY. */
-SHUNT_MUST_USE shunt_status lua_node_from(lua_State *L, int index, arena *a, place at,
-                                          int (*function_ref)(lua_State *L, int index, void *ud), void *ud, node **out,
-                                          shunt_error *err);
+ * an empty one is an empty map; a map's keys come sorted. Bad data (a function, a mixed table, one that contains
+ * itself, nesting beyond 64, a NaN …) never raises a Lua error: it is USAGE, and the message has the path to the value.
+ * Lua itself may raise if it runs out of memory, so the arena must have an owner. Errors: USAGE, MEMORY. */
+SHUNT_MUST_USE shunt_status lua_node_from(lua_State *L, int index, arena *a, node **out, shunt_error *err);
+
+/* How a declaration is converted. */
+typedef struct lua_node_rules {
+  place at;                                               /* of every node, and of errors */
+  int (*function_ref)(lua_State *L, int index, void *ud); /* a function becomes a NODE_FUNCTION with this number */
+  void *ud;
+} lua_node_rules;
+
+/* The same for a declaration in a rule file, which has a place and may hold functions. */
+SHUNT_MUST_USE shunt_status lua_node_declared(lua_State *L, int index, arena *a, const lua_node_rules *rules,
+                                              node **out, shunt_error *err);
 
 #endif

@@ -94,7 +94,8 @@ static int declare(lua_State *L) {
   cat_declaration what = {.name = p->name, .at = p->at, .standard = h->standard_file};
   keeper k = {h, p->at};
   shunt_error err;
-  shunt_status status = lua_node_from(L, 1, &h->source->arena, p->at, keep, &k, &what.body, &err);
+  lua_node_rules rules = {.at = p->at, .function_ref = keep, .ud = &k};
+  shunt_status status = lua_node_declared(L, 1, &h->source->arena, &rules, &what.body, &err);
   if (status) return luaL_error(L, "%s \"%s\": %s", p->word, p->name, err.message);
   if (what.body->kind != NODE_MAP)
     return luaL_error(L, "%s \"%s\" wants named fields: { stage = …, … }", p->word, p->name);

@@ -79,13 +79,14 @@ static inline void insert_shunt_round(void *ud) {
   insert_world *w = ud;
   int64_t inserted;
   shunt_error err;
-  if (shunt_insert_bulk(w->session, "event", w->records, INSERT_ROWS, NULL, &inserted, &err))
+  if (shunt_insert_bulk(w->session, "event", &(shunt_records){w->records, INSERT_ROWS}, NULL, &inserted, &err))
     bench_die("%s", err.message);
 }
 
 static inline void insert_sql(insert_world *w, const char *sql, shunt_rows **rows) {
   shunt_error err;
-  if (shunt_sql(w->session, "main", sql, NULL, 0, rows, NULL, &err)) bench_die("%s", err.message);
+  if (shunt_sql(w->session, sql, &(shunt_sql_options){.client = "main"}, rows, NULL, &err))
+    bench_die("%s", err.message);
 }
 
 /* What is in the table, which is empty after that. */

@@ -7,7 +7,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "query/session.h" /* to have decisions taken anew each time */
+#include "session/session.h" /* to have decisions taken anew each time */
 
 enum { REPEATS = 16, FRESH = 500 /* a round, so that all of them find room */ };
 

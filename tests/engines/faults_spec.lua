@@ -7,7 +7,7 @@ local Engines = require "tests.engines.support.engines"
 local servers = os.getenv "SHUNT_TEST_SERVERS"
 local CONNECTIONS = 3
 
-local napping = { pg = "SELECT pg_sleep(60)", mysql = "SELECT sleep(60)" }
+local napping = { pg = "SELECT pg_sleep(60)", mysql = "SELECT id FROM things WHERE sleep(60)" }
 local slow_insert = {
   pg = "INSERT INTO things SELECT 2, 7 FROM (SELECT pg_sleep(60)) AS nap",
   mysql = "INSERT INTO things SELECT 2, 7 + sleep(60)",

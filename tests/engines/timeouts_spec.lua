@@ -38,10 +38,11 @@ local cases = {
     },
     lock = "SELECT id FROM things WHERE id = 1 FOR UPDATE",
   },
+  -- MySQL's sleep ends without an error when it is all that was cancelled
   mysql = {
-    nap = "SELECT sleep(60)",
+    nap = "SELECT id FROM things WHERE sleep(60)",
     napping = "SELECT count(*) AS n FROM information_schema.processlist WHERE info LIKE '%sleep(60)%' AND id <> connection_id()",
-    slow_insert = "INSERT INTO things SELECT 2, 7 + sleep(60)",
+    slow_insert = "INSERT INTO things SELECT 2, 7 FROM things WHERE sleep(60)",
     naps = { "CREATE VIEW naps AS SELECT id, v FROM things, (SELECT sleep(60)) AS nap" },
     lock = "SELECT id FROM things WHERE id = 1 FOR UPDATE",
   },

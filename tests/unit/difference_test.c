@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "app/difference.h"
-#include "query/session.h" /* to come to the route */
+#include "session/session.h" /* to come to the route */
 #include "route/route_inner.h"
 #include "unit/faults.h"
 #include "unit/files.h"

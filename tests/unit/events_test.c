@@ -122,7 +122,7 @@ static shunt_session *session(world *w) {
 }
 
 static void execute(world *w, shunt_session *s, const char *sql) {
-  fine(w, shunt_sql(s, "main", sql, NULL, 0, NULL, NULL, &w->err));
+  fine(w, shunt_sql(s, sql, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err));
 }
 
 /* ---- reloads ---- */
@@ -160,10 +160,10 @@ static void reports_connections(void **state) {
   shunt_session *s = session(w);
   execute(w, s, "CREATE TABLE things (id INTEGER PRIMARY KEY)");
   saw(w, "debug connection.opened: client 'main', level 0: connection 1 was opened | client=main level=0 ");
-  assert_int_not_equal(shunt_sql(s, "far", "SELECT 1", NULL, 0, NULL, NULL, NULL), SHUNT_OK);
+  assert_int_not_equal(shunt_sql(s, "SELECT 1", &(shunt_sql_options){.client = "far"}, NULL, NULL, NULL), SHUNT_OK);
   saw(w, "warning connection.failed: can't connect (level 0): client 'far': ");
   for (int i = 1; i < 5; i++)
-    assert_int_not_equal(shunt_sql(s, "far", "SELECT 1", NULL, 0, NULL, NULL, NULL), SHUNT_OK);
+    assert_int_not_equal(shunt_sql(s, "SELECT 1", &(shunt_sql_options){.client = "far"}, NULL, NULL, NULL), SHUNT_OK);
   saw(w,
       "error circuit.opened: 5 attempts to connect have failed in a row, and calls fail at once now: client 'far': ");
   shunt_session_close(s);
@@ -185,15 +185,17 @@ static void reports_slow_statements_without_their_values(void **state) {
   world *w = begin("slowStatement: 20ms");
   shunt_session *s = session(w);
   const shunt_value param = shunt_text(LITERAL, strlen(LITERAL));
-  fine(w, shunt_sql(s, "main", "SELECT 1", NULL, 0, NULL, NULL, &w->err));
+  fine(w, shunt_sql(s, "SELECT 1", &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err));
   assert_false(has_seen(w, "statement.slow"));
-  fine(w, shunt_sql(s, "main", LONG_COUNT, &param, 1, NULL, NULL, &w->err));
+  fine(w, shunt_sql(s, LONG_COUNT, &(shunt_sql_options){.client = "main", .params = &param, .nparams = 1}, NULL, NULL,
+                    &w->err));
   saw(w, "warning statement.slow: client 'main', level 0: a statement took ");
   saw(w, "sql=WITH RECURSIVE c(n) AS (SELECT ? UNION ALL SELECT n + ? FROM c WHERE n < ?) SELECT max(n), ? FROM c "
          "WHERE n <> ?\n");
   shunt_events(w->app, SHUNT_ERROR, note, w);
   w->log[0] = 0;
-  fine(w, shunt_sql(s, "main", LONG_COUNT, &param, 1, NULL, NULL, &w->err));
+  fine(w, shunt_sql(s, LONG_COUNT, &(shunt_sql_options){.client = "main", .params = &param, .nparams = 1}, NULL, NULL,
+                    &w->err));
   assert_string_equal(w->log, "");
   shunt_session_close(s);
   end(w);
@@ -204,7 +206,8 @@ static void reports_no_statement_as_slow_where_the_threshold_is_0(void **state) 
   world *w = begin("slowStatement: 0s");
   shunt_session *s = session(w);
   const shunt_value param = shunt_text(LITERAL, strlen(LITERAL));
-  fine(w, shunt_sql(s, "main", LONG_COUNT, &param, 1, NULL, NULL, &w->err));
+  fine(w, shunt_sql(s, LONG_COUNT, &(shunt_sql_options){.client = "main", .params = &param, .nparams = 1}, NULL, NULL,
+                    &w->err));
   assert_false(has_seen(w, "statement.slow"));
   shunt_session_close(s);
   end(w);

@@ -1,12 +1,13 @@
 /* For: what the parts of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
- * (how to connect), wait.c (waiting, and deadlines), statement.c (prepared statements), run.c (values
- * in), result.c (rows out), table.c (what tables look like), error.c (error numbers to errors). It is
- * written for both client libraries, MariaDB's and MySQL's own; only MariaDB's can start a statement, or keep to a
- * deadline. Owner: the connection owns its handle and every statement. Nobody outside this folder includes this. */
+ * (how to connect), wait.c (deadlines; wait_mariadb.c and wait_mysql.c for either client library), statement.c
+ * (prepared statements), run.c (values in), result.c (rows out), table.c (what tables look like), error.c (error
+ * numbers to errors). It is written for both client libraries, MariaDB's and MySQL's own.
+ * Owner: the connection owns its handle and every statement. Nobody outside this folder includes this. */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
 #include <mysql.h>
+#include <pthread.h>
 
 #include "driver/cache.h"
 #include "driver/driver.h"
@@ -46,6 +47,21 @@ typedef struct mysql_statement {
   char sql[];
 } mysql_statement;
 
+#ifndef MARIADB_BASE_VERSION
+/* A call that another thread ends when its time is up (wait_mysql.c, whose lock guards it while it is on the list). */
+typedef struct mysql_watch {
+  struct mysql_watch *next, **link; /* in the list */
+  int socket;                       /* a duplicate of the library's */
+  const cat_client *client;
+  unsigned long id; /* of the session on the server */
+  int64_t until_ns; /* when something is done about the call */
+  bool cancels;     /* then the server is to cancel the statement; otherwise the connection is ended */
+  bool cancelling;  /* by a thread that uses client and id */
+  bool late;        /* something was done */
+  bool hung_up;     /* the connection was ended */
+} mysql_watch;
+#endif
+
 typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
@@ -58,27 +74,43 @@ typedef struct mysql_conn {
   size_t bind_room;
   char lost[256];   /* why the server ended the transaction that we still hold for open */
   bool open;        /* there may be a statement to cancel */
-  bool encrypted;   /* its socket does not block, so that the plain calls must not be used */
   bool started;     /* what was sent */
-  int waits;        /* for this, by the library's bits; 0: it has ended */
   int outcome;      /* of what has ended */
   int64_t asked_ns; /* when the time that there was for an operation was looked at */
   int64_t until_ns; /* what was cancelled has its outcome by then, or is given up; 0: nothing was */
+#ifdef MARIADB_BASE_VERSION
+  bool encrypted; /* its socket does not block, so that the plain calls must not be used */
+  int waits;      /* what was started waits for this, by the library's bits; 0: it has ended */
+#else
+  mysql_watch watch;
+  pthread_t runner; /* of what was started */
+  int ended;        /* an eventfd, which can be read when that has ended */
+  bool has_socket, has_ended;
+#endif
 } mysql_conn;
+
+/* Where to connect to, as mysql_real_connect takes it. */
+typedef struct mysql_target {
+  const char *host, *user, *password, *database, *socket;
+  unsigned port;
+  unsigned long flags;
+} mysql_target;
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
 
 /* ---- options.c ---- */
 
-/* Connects as the client's options say. The handle is there even where it fails, to be closed. Errors: CONFIG,
+/* Connects as the client's options say. Whether or not it fails, mysqldb_disconnect ends it. Errors: CONFIG,
  * DATASOURCE, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
 
-/* ---- wait.c ---- */
+/* ---- wait.c, wait_mariadb.c, wait_mysql.c ---- */
 
-/* At the beginning of whatever waits. Errors: TIMEOUT where there is no time for it, and nothing is sent; USAGE where
- * the library can't keep to a deadline; TRANSACTION after what was cancelled. */
+/* At the beginning of whatever waits. Errors: TIMEOUT where there is no time for it, and nothing is sent; DATASOURCE
+ * where the system gives no thread to keep to it; TRANSACTION after what was cancelled. */
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err);
+/* Whether deadlines can be kept to. */
+bool mysqldb_can_wait(void);
 /* False where what runs has run out of time, after it was cancelled and awaited for a little. The connection is broken,
  * and nothing more comes from it. */
 bool mysqldb_more_time(mysql_conn *conn);
@@ -87,9 +119,11 @@ void mysqldb_allow_little(mysql_conn *conn);
 /* How many ms there were for what mysqldb_check_time was asked for. */
 long long mysqldb_time_ms(const mysql_conn *conn);
 
+/* mysql_real_connect of a handle that mysqldb_connect made. */
+bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
+void mysqldb_disconnect(mysql_conn *conn); /* nothing where there is no handle */
+
 /* The library's calls of these names, which wait no longer than the deadline. */
-bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, const char *password,
-                          const char *database, unsigned port, const char *socket, unsigned long flags);
 int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size);
 int mysqldb_stmt_fetch(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt);
@@ -97,11 +131,11 @@ mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
 
-/* mysql_stmt_execute, or mysql_real_query of one that is text; the rest of it where it was started. */
+/* mysql_stmt_execute, or mysql_real_query of one that is text. */
+int mysqldb_run(mysql_conn *conn, const mysql_statement *s);
+/* The same, or the rest of it where it was started. */
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s);
-#ifdef MARIADB_BASE_VERSION
 int mysqldb_start(driver_conn *conn);
-#endif
 /* Ends what was started without its outcome, and the connection with it. */
 void mysqldb_give_up_started(mysql_conn *conn);
 

@@ -31,7 +31,7 @@ static void close_conn(driver_conn *base) {
   if (!base) return;
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
-  if (conn->db) mysql_close(conn->db); /* first: then nobody tells the server of each statement that ends */
+  mysqldb_disconnect(conn); /* first: then nobody tells the server of each statement that ends */
   mysqldb_forget_all(conn);
   base_free(conn->binds);
   base_free(conn);
@@ -137,9 +137,7 @@ const driver_engine driver_mysql = {
     .close = close_conn,
     .alive = alive,
     .send = mysqldb_send,
-#ifdef MARIADB_BASE_VERSION
     .start = mysqldb_start,
-#endif
     .receive = mysqldb_receive,
     .begin = begin,
     .commit = commit,

@@ -126,6 +126,11 @@ static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql
   return with_sql(SHUNT_E_TIMEOUT, what, conn->open ? sql : NULL, err);
 }
 
+/* Where the library has no words for it. */
+static const char *lost_text(const mysql_conn *conn) {
+  return conn->open ? "the connection is lost" : "the server has not taken the connection within connect_timeout";
+}
+
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err) {
   const char *client = conn->base.client->name;
   if (stmt && !mysql_stmt_errno(stmt)) stmt = NULL; /* MariaDB's tells of a failed fetch there alone */
@@ -143,8 +148,7 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   else if (status == SHUNT_E_CONSTRAINT || status == SHUNT_E_TRANSACTION)
     error_set(err, status, "%s", message);
   else
-    error_set(err, status, "client '%s': %s%s", client, message[0] ? message : "the connection is lost",
-              hint_of(number));
+    error_set(err, status, "client '%s': %s%s", client, message[0] ? message : lost_text(conn), hint_of(number));
   error_client(err, client);
   if (!err) return status;
   err->engine_code = (int)number;

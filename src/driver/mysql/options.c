@@ -359,9 +359,14 @@ static bool never_reconnects(MYSQL *db) {
 
 static bool try_to_connect(mysql_conn *conn, const settings *s) {
   const char *const *v = s->values;
-  const char *host = v[SET_SOCKET] ? NULL : v[SET_HOST];
-  return tell(s, conn->db) && mysqldb_real_connect(conn, host, v[SET_USER], v[SET_PASSWORD], v[SET_DATABASE], s->port,
-                                                   v[SET_SOCKET], CLIENT_FOUND_ROWS);
+  const mysql_target to = {.host = v[SET_SOCKET] ? NULL : v[SET_HOST],
+                           .user = v[SET_USER],
+                           .password = v[SET_PASSWORD],
+                           .database = v[SET_DATABASE],
+                           .socket = v[SET_SOCKET],
+                           .port = s->port,
+                           .flags = CLIENT_FOUND_ROWS};
+  return tell(s, conn->db) && mysqldb_real_connect(conn, &to);
 }
 
 /* MySQL's library prefers by itself; for MariaDB's, it is TLS first, and without where there is none. */

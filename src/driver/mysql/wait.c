@@ -1,20 +1,11 @@
-/* Waiting for the server, no longer than the connection's deadline. Nothing else of the driver waits; but no deadline
+/* How much time there is, and the library's calls that keep to it. Nothing else of the driver waits; but no deadline
  * ends the finding of a host's name, nor the library's try at its second address after the first was of no use. */
-#define _GNU_SOURCE /* for RTLD_DEFAULT */
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
+#include "driver/mysql/wait.h"
+
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "base/clock.h"
-#include "driver/mysql/conn.h"
-#include "driver/socket.h"
-
-static const int64_t GRACE_NS = 1000000000;
+static const int64_t CANCEL_NS = 1000000000;
 
 /* ---- how much time there is ---- */
 
@@ -23,59 +14,40 @@ long long mysqldb_time_ms(const mysql_conn *conn) {
 }
 
 /* The clock is read only where there is a deadline. */
-static bool in_time(mysql_conn *conn) {
+bool mysqldb_in_time(mysql_conn *conn) {
   if (!conn->base.deadline_ns) return true;
   conn->asked_ns = clock_monotonic_ns();
   return conn->asked_ns < conn->base.deadline_ns;
 }
 
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
-#ifndef MARIADB_BASE_VERSION
-  if (conn->base.deadline_ns)
-    return mysqldb_refuse(conn, SHUNT_E_USAGE,
-                          "MySQL's own client library, which this shunt was built with, can't keep to a timeout: use "
-                          "none, or build it with MariaDB's",
-                          NULL, err);
-#endif
   if (conn->until_ns)
     return mysqldb_refuse(conn, SHUNT_E_TRANSACTION,
                           "an earlier statement of this transaction ran out of time and was cancelled, and so all of "
                           "it is rolled back",
                           NULL, err);
-  if (in_time(conn)) return SHUNT_OK;
-  return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "the time was up before it was sent, and so it was not done", NULL, err);
+  if (!mysqldb_in_time(conn))
+    return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "the time was up before it was sent, and so it was not done", NULL,
+                          err);
+  if (conn->base.deadline_ns && !mysqldb_can_wait())
+    return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);
+  return SHUNT_OK;
 }
 
 void mysqldb_allow_little(mysql_conn *conn) {
   if (!conn->base.deadline_ns) return;
-  int64_t little_ns = clock_monotonic_ns() + GRACE_NS;
+  int64_t little_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
   conn->until_ns = little_ns > conn->base.deadline_ns ? little_ns : conn->base.deadline_ns;
 }
 
-/* ---- waiting ---- */
-
-#ifdef MARIADB_BASE_VERSION
-
-static const int64_t CANCEL_NS = 1000000000;
-enum { STACK_BYTES = 256 << 10 };
-
-static int64_t limit_ns(const mysql_conn *conn) { return conn->until_ns ? conn->until_ns : conn->base.deadline_ns; }
-
-/* Over a connection that is made like the client's others, so that it reaches the same server. */
-static bool cancel(const mysql_conn *conn) {
+bool mysqldb_cancel(const cat_client *client, unsigned long id) {
   char sql[64];
-  mysql_conn other = {.base = {.engine = conn->base.engine, .client = conn->base.client}};
+  mysql_conn other = {.base = {.engine = &driver_mysql, .client = client}};
   other.base.deadline_ns = clock_monotonic_ns() + CANCEL_NS;
-  int size = snprintf(sql, sizeof sql, "KILL QUERY %lu", mysql_thread_id(conn->db));
+  int size = snprintf(sql, sizeof sql, "KILL QUERY %lu", id);
   bool done = mysqldb_connect(&other, NULL) == SHUNT_OK && mysqldb_real_query(&other, sql, (size_t)size) == 0;
-  if (other.db) mysql_close(other.db);
+  mysqldb_disconnect(&other);
   return done;
-}
-
-/* The library then finds the connection ended, whatever it waits for. */
-static void hang_up(mysql_conn *conn) {
-  conn->base.broken = true;
-  shutdown((int)mysql_get_socket(conn->db), SHUT_RDWR);
 }
 
 bool mysqldb_more_time(mysql_conn *conn) {
@@ -84,109 +56,16 @@ bool mysqldb_more_time(mysql_conn *conn) {
   conn->base.broken = true;
   if (!conn->open || conn->until_ns) {
     conn->until_ns = now_ns;
-    hang_up(conn);
+    mysqldb_hang_up(conn);
     return false;
   }
-  conn->until_ns = now_ns + GRACE_NS;
-  if (cancel(conn)) conn->until_ns = clock_monotonic_ns() + GRACE_NS;
+  conn->until_ns = now_ns + CANCEL_GRACE_NS;
+  if (mysqldb_cancel(conn->base.client, mysql_thread_id(conn->db)))
+    conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
   return true;
 }
 
-/* OpenSSL has one list of errors for all connections of a thread. What one of them left there would be taken for this
- * one's, whenever it has nothing to read; and the library does not clear it. */
-static pthread_once_t looked = PTHREAD_ONCE_INIT;
-static void (*openssl_clear)(void);
-
-static void look_for_openssl(void) {
-  void *found = dlsym(RTLD_DEFAULT, "ERR_clear_error"); /* NULL where the library encrypts with something else */
-  memcpy(&openssl_clear, &found, sizeof openssl_clear);
-}
-
-static void forget_errors(const mysql_conn *conn) {
-  if (!conn->encrypted) return;
-  pthread_once(&looked, look_for_openssl);
-  if (openssl_clear) openssl_clear();
-}
-
-/* The client's own timeouts. Where the library encrypts, it does not tell of them. */
-static int64_t own_limit_ns(const mysql_conn *conn, int waits) {
-  unsigned s = 0;
-  if (waits & MYSQL_WAIT_TIMEOUT) return clock_monotonic_ns() + mysql_get_timeout_value_ms(conn->db) * NS_PER_MS;
-  mysql_get_optionv(conn->db, waits & MYSQL_WAIT_READ ? MYSQL_OPT_READ_TIMEOUT : MYSQL_OPT_WRITE_TIMEOUT, &s);
-  return s ? clock_monotonic_ns() + s * NS_PER_S : 0;
-}
-
-static bool is_ready(mysql_conn *conn, int waits) {
-  int fd = (int)mysql_get_socket(conn->db);
-  short events = (short)((waits & MYSQL_WAIT_READ ? POLLIN : 0) | (waits & MYSQL_WAIT_WRITE ? POLLOUT : 0));
-  int64_t own_ns = own_limit_ns(conn, waits);
-  for (;;) {
-    int64_t until_ns = limit_ns(conn);
-    bool own = own_ns && (!until_ns || own_ns < until_ns);
-    if (socket_wait(fd, events, own ? own_ns : until_ns)) return true;
-    if (own) hang_up(conn);
-    if (own || !mysqldb_more_time(conn)) return false;
-  }
-}
-
-/* Until what a call waits for is there; gives what the call is to know of it. */
-static int await(mysql_conn *conn, int waits) {
-  bool ready = is_ready(conn, waits);
-  forget_errors(conn);
-  if (!ready) errno = ETIMEDOUT; /* which the library puts into its message */
-  return ready ? waits & ~MYSQL_WAIT_TIMEOUT : MYSQL_WAIT_TIMEOUT;
-}
-
-/* Without a deadline it is the plain call, which is fastest. */
-#define CALL(conn, result, name, handle, ...)                                                                          \
-  do {                                                                                                                 \
-    if (!limit_ns(conn) && !(conn)->encrypted) {                                                                       \
-      (result) = name(__VA_ARGS__);                                                                                    \
-    } else {                                                                                                           \
-      forget_errors(conn);                                                                                             \
-      int waits = name##_start(&(result), __VA_ARGS__);                                                                \
-      while (waits) waits = name##_cont(&(result), handle, await(conn, waits));                                        \
-    }                                                                                                                  \
-  } while (0)
-
-/* Finding a host's name may take more of a stack than the library gives by itself. */
-static bool can_wait(mysql_conn *conn) {
-  const size_t stack_bytes = STACK_BYTES;
-  return mysql_options(conn->db, MYSQL_OPT_NONBLOCK, &stack_bytes) == 0;
-}
-
-/* What encrypts asks the socket by itself, and would wait there. */
-static bool wont_block(mysql_conn *conn) {
-  int fd = (int)mysql_get_socket(conn->db);
-  conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
-  return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
-}
-
-/* Never the plain call, which tries for ever where a stopped server's socket has too many waiting already. */
-bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, const char *password,
-                          const char *database, unsigned port, const char *socket, unsigned long flags) {
-  MYSQL *connected = NULL;
-  if (!can_wait(conn)) return false;
-  int waits = mysql_real_connect_start(&connected, conn->db, host, user, password, database, port, socket, flags);
-  while (waits) waits = mysql_real_connect_cont(&connected, conn->db, await(conn, waits));
-  return connected && wont_block(conn);
-}
-
-#else
-
-#define CALL(conn, result, name, handle, ...) ((void)(conn), (void)(handle), (result) = name(__VA_ARGS__))
-
-bool mysqldb_more_time(mysql_conn *conn) {
-  (void)conn; /* there is no deadline */
-  return true;
-}
-
-bool mysqldb_real_connect(mysql_conn *conn, const char *host, const char *user, const char *password,
-                          const char *database, unsigned port, const char *socket, unsigned long flags) {
-  return mysql_real_connect(conn->db, host, user, password, database, port, socket, flags) != NULL;
-}
-
-#endif
+/* ---- the library's calls ---- */
 
 int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size) {
   int rc;
@@ -224,52 +103,9 @@ MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {
   return result;
 }
 
-/* ---- what was sent ---- */
-
-static int execute(mysql_conn *conn, const mysql_statement *s) {
+int mysqldb_run(mysql_conn *conn, const mysql_statement *s) {
   int rc;
   if (!s->stmt) return mysqldb_real_query(conn, s->sql, s->entry.size);
   CALL(conn, rc, mysql_stmt_execute, s->stmt, s->stmt);
   return rc;
 }
-
-#ifdef MARIADB_BASE_VERSION
-
-static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
-  conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->outcome, s->stmt, events)
-                        : mysql_real_query_cont(&conn->outcome, conn->db, events);
-}
-
-int mysqldb_start(driver_conn *base) {
-  mysql_conn *conn = mysql_of(base);
-  const mysql_statement *s = conn->sent;
-  if (!s || conn->started || !in_time(conn)) return -1; /* receive says why */
-  forget_errors(conn);
-  conn->started = true;
-  conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->outcome, s->stmt)
-                        : mysql_real_query_start(&conn->outcome, conn->db, s->sql, s->entry.size);
-  while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, await(conn, conn->waits));
-  return conn->waits ? (int)mysql_get_socket(conn->db) : -1;
-}
-
-int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
-  if (!conn->started) return execute(conn, s);
-  while (conn->waits) go_on(conn, s, await(conn, conn->waits));
-  conn->started = false;
-  return conn->outcome;
-}
-
-void mysqldb_give_up_started(mysql_conn *conn) {
-  if (!conn->started) return;
-  hang_up(conn);
-  while (conn->waits) go_on(conn, conn->sent, MYSQL_WAIT_TIMEOUT);
-  conn->started = false;
-}
-
-#else
-
-int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) { return execute(conn, s); }
-
-void mysqldb_give_up_started(mysql_conn *conn) { (void)conn; }
-
-#endif

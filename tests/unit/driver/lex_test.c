@@ -219,7 +219,9 @@ static void any_text_is_read_as_the_engines_rules_say(void **state) {
   for (int n = 0; n < 100000; n++) {
     char text[LONGEST];
     size_t size = soup_of(&r, 1 + rng_below(&r, 24), text, sizeof text);
-    for (cat_engine e = 0; e < CAT_NENGINES; e++) compare(e, text, size);
+    compare(CAT_SQLITE3, text, size);
+    compare(CAT_PG, text, size);
+    compare(CAT_MYSQL, text, size);
   }
 }
 

@@ -106,7 +106,7 @@ static void runs_one_level_up_and_no_higher_than_the_highest(void **state) {
   BEGIN;
   for (int level = 0; level <= 8; level++) {
     shunt_job *job = through_a_job(y, &(shunt_session_options){.level = level}, NULL);
-    assert_int_equal(shunt_job_session(job)->level, level < 8 ? level + 1 : 8);
+    assert_int_equal(shunt_session_level(shunt_job_session(job)), level < 8 ? level + 1 : 8);
     yard_complete(y, job, NULL);
   }
 }

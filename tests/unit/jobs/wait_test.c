@@ -42,8 +42,8 @@ static shunt_status handle(hand *h, shunt_job *job) {
   if (h->last && atomic_exchange(h->last, n) != n - 1) h->disorder = true;
   h->done++;
   if (h->running) count_running(h);
-  shunt_status status = h->write ? shunt_sql(shunt_job_session(job), h->write, "INSERT INTO effects VALUES (1)", NULL,
-                                             0, NULL, NULL, &why)
+  shunt_status status = h->write ? shunt_sql(shunt_job_session(job), "INSERT INTO effects VALUES (1)",
+                                             &(shunt_sql_options){.client = h->write}, NULL, NULL, &why)
                                  : SHUNT_OK;
   return status ? shunt_job_failed(job, &why, &h->err) : shunt_job_complete(job, info->data, &h->err);
 }
@@ -298,11 +298,13 @@ static void is_done_only_once_what_it_did_elsewhere_is_committed(void **state) {
 /* ---- what can't end ---- */
 
 static void make_effects(yard *y, const char *client) {
-  yard_fine(y, shunt_sql(y->session, client, "CREATE TABLE effects (n INTEGER)", NULL, 0, NULL, NULL, &y->err));
+  yard_fine(y, shunt_sql(y->session, "CREATE TABLE effects (n INTEGER)", &(shunt_sql_options){.client = client}, NULL,
+                         NULL, &y->err));
 }
 
 static void drop_effects(yard *y, const char *client) {
-  yard_fine(y, shunt_sql(y->session, client, "DROP TABLE effects", NULL, 0, NULL, NULL, &y->err));
+  yard_fine(y,
+            shunt_sql(y->session, "DROP TABLE effects", &(shunt_sql_options){.client = client}, NULL, NULL, &y->err));
 }
 
 /* The transaction has locked the file that the job must write to. */
@@ -332,11 +334,13 @@ static void goes_up_a_level_so_that_the_waiters_connection_is_not_needed(void **
   make_effects(y, "narrow");
   hand_begin(&h);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = "narrow"}, &tx, &y->err));
-  yard_fine(y, shunt_sql(y->session, "narrow", "INSERT INTO effects VALUES (0)", NULL, 0, NULL, NULL, &y->err));
+  yard_fine(y, shunt_sql(y->session, "INSERT INTO effects VALUES (0)", &(shunt_sql_options){.client = "narrow"}, NULL,
+                         NULL, &y->err));
   yard_fine(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err));
   shunt_free(result);
   yard_fine(y, shunt_commit(tx, &y->err));
-  yard_fine(y, shunt_sql(y->session, "narrow", "SELECT n FROM effects ORDER BY n", NULL, 0, &rows, NULL, &y->err));
+  yard_fine(y, shunt_sql(y->session, "SELECT n FROM effects ORDER BY n", &(shunt_sql_options){.client = "narrow"},
+                         &rows, NULL, &y->err));
   assert_int_equal(shunt_rows_count(rows), 2);
   shunt_rows_free(rows);
   hand_stop(&h);

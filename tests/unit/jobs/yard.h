@@ -127,8 +127,9 @@ static inline shunt_status yard_try_sql(yard *y, const char *sql, int64_t *numbe
   yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
   shunt_rows *rows = rows_new();
   assert_non_null(rows);
-  job_store q = store_of(s);
-  shunt_status status = store_run(&q, &(store_sql){text, NULL, 0}, rows, NULL, &y->err);
+  job_store q;
+  yard_fine(y, store_enter(&q, s, 0, &y->err));
+  shunt_status status = store_run(&q, &(store_sql){text, NULL, 0}, rows, NULL);
   if (number) *number = !status && rows->count ? rows_row(rows, 0)[0].as.integer : -1;
   shunt_rows_free(rows);
   shunt_session_close(s);

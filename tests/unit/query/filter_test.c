@@ -86,14 +86,16 @@ static void nothing_removes_the_instance(void **state) {
   store_fails(w, shunt_insert(w->session, "tenant", &record, NULL, &rows, &w->err), SHUNT_E_USAGE, "iid");
   store_fails(w, shunt_update(w->session, "tenant", &record, &(shunt_write){.where = &not_b}, &n, &w->err),
               SHUNT_E_USAGE, "iid");
-  store_fails(w, shunt_insert_bulk(w->session, "tenant", &record, 1, NULL, &n, &w->err), SHUNT_E_USAGE, "iid");
+  store_fails(w, shunt_insert_bulk(w->session, "tenant", &(shunt_records){&record, 1}, NULL, &n, &w->err),
+              SHUNT_E_USAGE, "iid");
   fields[1].value = TEXT("7"); /* what it would be anyway */
-  store_fine(w, shunt_insert_bulk(w->session, "tenant", &record, 1, NULL, &n, &w->err));
+  store_fine(w, shunt_insert_bulk(w->session, "tenant", &(shunt_records){&record, 1}, NULL, &n, &w->err));
   fields[1].value = shunt_integer(7);
   shunt_record two[] = {record, record};
   shunt_field other[] = {{"name", a}, {"iid", shunt_integer(1)}};
   two[1].fields = other;
-  store_fails(w, shunt_insert_bulk(w->session, "tenant", two, 2, NULL, &n, &w->err), SHUNT_E_USAGE, "iid");
+  store_fails(w, shunt_insert_bulk(w->session, "tenant", &(shunt_records){two, 2}, NULL, &n, &w->err), SHUNT_E_USAGE,
+              "iid");
   store_fine(w, shunt_update(w->session, "tenant", &record, &(shunt_write){.all = true}, &n, &w->err));
   assert_int_equal(n, 3);
   store_fine(w, shunt_delete(w->session, "tenant", &(shunt_write){.all = true}, &n, &w->err));

@@ -36,7 +36,8 @@ static void open_one(store *w, const char *engine, const char *rules) {
 }
 
 static void run(store *w, const char *client, const char *sql) {
-  if (shunt_sql(w->session, client, sql, NULL, 0, NULL, NULL, &w->err)) fail_msg("%s: %s", sql, w->err.message);
+  if (shunt_sql(w->session, sql, &(shunt_sql_options){.client = client}, NULL, NULL, &w->err))
+    fail_msg("%s: %s", sql, w->err.message);
 }
 
 /* A row's integers, and those of the rows that hang on it. */
@@ -195,7 +196,7 @@ static void no_read_is_sent_more_than_twice(void **state) {
     open_mortal(&w, cases[i].deaths);
     store_fails(&w, shunt_select(w.session, "user", &with_notes, &rows, &w.err), SHUNT_E_DATASOURCE, "terminat");
     snprintf(sql, sizeof sql, "SELECT last_value FROM %s", cases[i].told);
-    store_fine(&w, shunt_sql(w.session, "main", sql, NULL, 0, &rows, NULL, &w.err));
+    store_fine(&w, shunt_sql(w.session, sql, &(shunt_sql_options){.client = "main"}, &rows, NULL, &w.err));
     assert_int_equal(shunt_rows_at(rows, 0)[0].as.integer, cases[i].runs);
     shunt_rows_free(rows);
     close_mortal(&w);
@@ -206,29 +207,29 @@ static void no_read_is_sent_more_than_twice(void **state) {
 
 /* Statements of the session's own. */
 typedef struct reading {
+  call c;
   gather g;
   feed feeds[2];
   shunt_status status;
 } reading;
 
 static void begin_reading(store *w, reading *r, const char *const *sql, size_t n) {
-  shunt_session *s = w->session;
-  const cat_client *client;
+  site at = {.level = 0};
   memset(r, 0, sizeof *r);
-  store_fine(w, session_enter(s, 0, &w->err));
-  store_fine(w, session_named_client(s, "main", &client, &w->err));
-  gather_begin(s, &r->g);
+  store_fine(w, call_begin(&r->c, w->session, 0, &w->err));
+  store_fine(w, session_named_client(w->session, "main", &at.client, &w->err));
+  gather_begin(&r->c, &r->g);
   for (size_t i = 0; i < n && !r->status; i++) {
+    sql_text *text = call_sql(&r->c);
     r->feeds[i].rows = rows_new();
-    sql_reset(&s->sql);
-    sql_puts(&s->sql, sql[i]);
-    r->status = r->feeds[i].rows ? sql_status(&s->sql, &w->err) : SHUNT_E_MEMORY;
-    if (!r->status) r->status = gather_ask(s, &r->feeds[i], client, 0, true, NULL, &w->err);
+    if (text) sql_puts(text, sql[i]);
+    r->status = text && r->feeds[i].rows ? SHUNT_OK : SHUNT_E_MEMORY;
+    if (!r->status) r->status = gather_ask(&r->c, &r->feeds[i], text, &at, true, NULL);
   }
 }
 
-static void end_reading(store *w, reading *r) {
-  gather_end(w->session);
+static void end_reading(reading *r) {
+  gather_end(&r->g);
   for (size_t i = 0; i < 2; i++) shunt_rows_free(r->feeds[i].rows);
 }
 
@@ -240,15 +241,15 @@ static void a_statement_that_could_not_be_written_stays_so_while_others_are_rece
   open_one(&w, "pg", "model 'user' { table = 'users' }");
   begin_reading(&w, &r, (const char *const[]){"SELECT 1", "SELECT 2 FROM pg_sleep(0.2)"}, 2);
   store_fine(&w, r.status);
-  store_fine(&w, gather_next(w.session, &done, &w.err));
+  store_fine(&w, gather_next(&r.g, &done));
   assert_ptr_equal(done, &r.feeds[0]);
-  assert_int_equal(r.g.nflying, 1);
-  sql_free(&w.session->sql);
-  w.session->sql.text.failed = true; /* there was no memory for its first word */
-  gather_settle(w.session);
-  assert_int_equal(r.g.nflying, 0);
-  assert_true(w.session->sql.text.failed);
-  end_reading(&w, &r);
+  assert_int_equal(r.g.reads.nflying, 1);
+  sql_text *other = call_sql(&r.c);
+  other->text.failed = true; /* there was no memory for its first word */
+  r.c.reads->settle(r.c.reads);
+  assert_int_equal(r.g.reads.nflying, 0);
+  assert_true(other->text.failed);
+  end_reading(&r);
   store_close(&w);
   store_remove(&w);
 }
@@ -272,11 +273,11 @@ static void a_connection_whose_answer_there_is_no_memory_for_is_kept(void **stat
     f.failed = false;
     f.fail_at = at;
     begin_reading(&w, &r, (const char *const[]){"SELECT 1"}, 1);
-    if (!r.status) r.status = gather_next(w.session, &complete, &w.err);
+    if (!r.status) r.status = gather_next(&r.g, &complete);
     f.fail_at = 0;
     done = !f.failed;
     assert_true(done || !r.status || r.status == SHUNT_E_MEMORY);
-    end_reading(&w, &r);
+    end_reading(&r);
     run(&w, "main", "SELECT 1");
   }
   shunt_pools(w.app, note_closed, &closed);

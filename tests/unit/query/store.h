@@ -17,7 +17,7 @@
 #include <cmocka.h>
 #include <sqlite3.h>
 
-#include "query/session.h"
+#include "session/session.h"
 #include "shunt.h"
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))

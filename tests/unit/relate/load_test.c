@@ -1,6 +1,7 @@
 /* Reads with relations, from C: few statements, whatever the keys are cut into, and nothing lost when memory runs out.
  */
 #define _POSIX_C_SOURCE 200809L
+#include "base/buf.h"
 #include "unit/query/store.h"
 
 #include "unit/faults.h"
@@ -198,7 +199,7 @@ static void rows_are_got_in_the_order_of_their_keys(void **state) {
   for (size_t max = 0; max < 10; max += 3) {
     shunt_rows *rows;
     w->session->max_params = max ? max : 0;
-    store_fine(w, shunt_mget(w->session, "user", ids, COUNT(ids), &q, &rows, &w->err));
+    store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){ids, COUNT(ids)}, &q, &rows, &w->err));
     assert_int_equal(shunt_rows_count(rows), COUNT(expected));
     assert_int_equal(shunt_rows_ncolumns(rows), 1);
     for (size_t i = 0; i < COUNT(expected); i++) {
@@ -218,19 +219,20 @@ static void no_keys_give_no_rows_but_their_columns(void **state) {
   store *w = *state;
   const shunt_value null = shunt_null(), odd = TEXT("no number");
   shunt_rows *rows;
-  store_fine(w, shunt_mget(w->session, "user", NULL, 0, NULL, &rows, &w->err));
+  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){NULL, 0}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   assert_int_equal(shunt_rows_ncolumns(rows), 3);
   shunt_rows_free(rows);
-  store_fine(w, shunt_mget(w->session, "user", &null, 1, NULL, &rows, &w->err));
+  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){&null, 1}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   shunt_rows_free(rows);
   assert_int_equal(w->statements, 0);
-  store_fine(w, shunt_mget(w->session, "user", &odd, 1, NULL, &rows, &w->err));
+  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){&odd, 1}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   shunt_rows_free(rows);
   shunt_query q = {.limited = true, .limit = 1};
-  store_fails(w, shunt_mget(w->session, "user", &odd, 1, &q, &rows, &w->err), SHUNT_E_USAGE, "order of these");
+  store_fails(w, shunt_mget(w->session, "user", &(shunt_keys){&odd, 1}, &q, &rows, &w->err), SHUNT_E_USAGE,
+              "order of these");
 }
 
 /* ---- memory ---- */
@@ -258,9 +260,10 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
       store_open_session(&w, NULL);
       f.fail_at = f.seen + at;
       f.failed = false;
-      shunt_status status = what == 0   ? shunt_select(w.session, "user", &q, &rows, &w.err)
-                            : what == 1 ? shunt_mget(w.session, "user", ids, COUNT(ids), &q, &rows, &w.err)
-                                        : shunt_count(w.session, "user", NULL, &n, &w.err);
+      shunt_status status = what == 0 ? shunt_select(w.session, "user", &q, &rows, &w.err)
+                            : what == 1
+                                ? shunt_mget(w.session, "user", &(shunt_keys){ids, COUNT(ids)}, &q, &rows, &w.err)
+                                : shunt_count(w.session, "user", NULL, &n, &w.err);
       f.fail_at = 0;
       done = !f.failed;
       if (status && status != SHUNT_E_MEMORY && status != SHUNT_E_LIMIT && status != SHUNT_E_RULE)

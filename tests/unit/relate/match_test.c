@@ -44,14 +44,14 @@ static void fill(store *w, rng *r, const char *table, const char *declared) {
 
 static shunt_rows *read_all(store *w, const char *sql) {
   shunt_rows *rows;
-  store_fine(w, shunt_sql(w->session, "main", sql, NULL, 0, &rows, NULL, &w->err));
+  store_fine(w, shunt_sql(w->session, sql, &(shunt_sql_options){.client = "main"}, &rows, NULL, &w->err));
   return rows;
 }
 
 /* A number in a text column, neither as SQLite writes an integer nor as it writes a float. */
 static bool written_oddly(const match_set *m, const shunt_value *v) {
   char room[VALUE_TEXT_BYTES + 2];
-  if (!m->rule.numeric || !m->rule.child->text || v->type != SHUNT_TEXT) return false;
+  if (!m->rules.list[0].numeric || !m->rules.list[0].child->text || v->type != SHUNT_TEXT) return false;
   shunt_value number = value_canonical(v, true);
   if (number.type == SHUNT_TEXT) return false;
   size_t size = value_as_text(&number, room);
@@ -66,14 +66,17 @@ static void check(store *w, size_t parent, size_t child) {
   arena a = {0};
   match_set m;
   driver_column p = column_of(parent), c = column_of(child);
+  key_columns parent_key = {{&p}, 1}, child_key = {{&c}, 1};
+  match_rules rules = match_rules_of(&parent_key, &child_key);
   shunt_rows *parents = read_all(w, "SELECT id, k FROM parents ORDER BY id"),
              *children = read_all(w, "SELECT id, k FROM children ORDER BY id");
-  assert_true(match_init(&m, &a, match_rule_of(&p, &c), ROWS));
+  assert_true(match_init(&m, &a, &rules, ROWS));
   uint32_t key_of[ROWS];
-  for (size_t i = 0; i < ROWS; i++) key_of[i] = match_add(&m, 0, &shunt_rows_at(parents, i)[1]);
+  for (size_t i = 0; i < ROWS; i++) key_of[i] = match_add(&m, 0, &shunt_rows_at(parents, i)[1], NULL);
   for (size_t k = 0; k < ROWS; k++) {
-    uint32_t key = match_find(&m, 0, &shunt_rows_at(children, k)[1]);
-    assert_int_equal(match_find(&m, 1, &shunt_rows_at(children, k)[1]), MATCH_NONE); /* another tag, another key */
+    uint32_t key = match_find(&m, 0, &shunt_rows_at(children, k)[1], NULL);
+    assert_int_equal(match_find(&m, 1, &shunt_rows_at(children, k)[1], NULL),
+                     MATCH_NONE); /* another tag, another key */
     for (size_t i = 0; i < ROWS; i++) {
       char sql[256];
       snprintf(sql, sizeof sql,
@@ -87,11 +90,11 @@ static void check(store *w, size_t parent, size_t child) {
       shunt_value params[MATCH_FORMS + 1] = {shunt_integer((int64_t)k)};
       size_t n;
       shunt_rows *found;
-      assert_true(match_forms(&m, key, m.rule.child, params + 1, &n));
-      assert_in_range(n, 1, match_most_forms(&m.rule, m.rule.child));
+      assert_true(match_forms(&m, key, &child_key, params + 1, &n));
+      assert_in_range(n, 1, match_most_forms(&m.rules, &child_key));
       if (n == 1) params[2] = params[1];
-      store_fine(w, shunt_sql(w->session, "main", "SELECT 1 FROM children WHERE id = ? AND k IN (?, ?)", params, 3,
-                              &found, NULL, &w->err));
+      store_fine(w, shunt_sql(w->session, "SELECT 1 FROM children WHERE id = ? AND k IN (?, ?)",
+                              &(shunt_sql_options){"main", params, 3}, &found, NULL, &w->err));
       if (shunt_rows_count(found) != 1)
         fail_msg("parent %s, child %s: the key of %zu does not find %zu", columns[parent].declared,
                  columns[child].declared, i, k);
@@ -120,17 +123,19 @@ static void a_column_without_a_type_is_asked_for_both_forms(void **state) {
   arena a = {0};
   match_set m;
   driver_column any = {.name = "k", .type = ""};
+  key_columns none = {.n = 0}, key_of_any = {{&any}, 1};
+  match_rules rules = match_rules_of(&none, &key_of_any);
   shunt_value forms[MATCH_FORMS], one = shunt_float(1), text = TEXT("1"), word = TEXT("one");
   size_t n;
-  assert_true(match_init(&m, &a, match_rule_of(NULL, &any), 2));
-  uint32_t key = match_add(&m, 0, &one);
-  assert_int_equal(match_add(&m, 0, &text), key);
-  assert_int_equal(match_most_forms(&m.rule, &any), 2);
-  assert_true(match_forms(&m, key, &any, forms, &n));
+  assert_true(match_init(&m, &a, &rules, 2));
+  uint32_t key = match_add(&m, 0, &one, NULL);
+  assert_int_equal(match_add(&m, 0, &text, NULL), key);
+  assert_int_equal(match_most_forms(&m.rules, &key_of_any), 2);
+  assert_true(match_forms(&m, key, &key_of_any, forms, &n));
   assert_int_equal(n, 2);
   assert_int_equal(forms[0].as.integer, 1);
   assert_memory_equal(forms[1].as.bytes, "1", 1);
-  assert_true(match_forms(&m, match_add(&m, 0, &word), &any, forms, &n));
+  assert_true(match_forms(&m, match_add(&m, 0, &word, NULL), &key_of_any, forms, &n));
   assert_int_equal(n, 1);
   arena_free(&a);
 }

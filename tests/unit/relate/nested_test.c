@@ -96,8 +96,8 @@ static void a_first_commit_that_fails_is_an_error_like_any_other(void **state) {
   shunt_field fields[] = {{"state", TEXT("lost")}};
   shunt_record record = {.fields = fields, .nfields = 1};
   int64_t n = 5;
-  store_fails(w, shunt_insert_bulk(w->session, "order", &record, 1, NULL, &n, &w->err), SHUNT_E_CONSTRAINT,
-              "FOREIGN KEY");
+  store_fails(w, shunt_insert_bulk(w->session, "order", &(shunt_records){&record, 1}, NULL, &n, &w->err),
+              SHUNT_E_CONSTRAINT, "FOREIGN KEY");
   assert_int_equal(n, 0);
   assert_int_equal(store_number(w, 1, "SELECT count(*) FROM orders"), 0);
 }
@@ -253,7 +253,7 @@ static void rows_go_where_their_values_lead_them(void **state) {
     fields[i][1] = (shunt_field){"page", TEXT("p")};
     records[i] = (shunt_record){.fields = fields[i], .nfields = 2};
   }
-  store_fine(w, shunt_insert_bulk(w->session, "visit", records, COUNT(records), NULL, &n, &w->err));
+  store_fine(w, shunt_insert_bulk(w->session, "visit", &(shunt_records){records, COUNT(records)}, NULL, &n, &w->err));
   assert_int_equal(n, 40);
   assert_int_equal(w->statements, 4);
   for (int part = 0; part < 4; part++) {
@@ -264,7 +264,7 @@ static void rows_go_where_their_values_lead_them(void **state) {
   w->session->max_params = 7; /* three rows at once */
   w->statements = 0;
   records[5].nfields = 1; /* and one without a page, between them */
-  store_fine(w, shunt_insert_bulk(w->session, "visit", records, COUNT(records), NULL, &n, &w->err));
+  store_fine(w, shunt_insert_bulk(w->session, "visit", &(shunt_records){records, COUNT(records)}, NULL, &n, &w->err));
   assert_int_equal(w->statements, 4 + 4 + 4 + 1 + 1 + 3);
   assert_int_equal(store_number(w, 2, "SELECT count(*) FROM visits_1"), 20);
 }

@@ -1,4 +1,4 @@
-/* Decisions three ways, which must agree on whatever rules and requests chance makes: remembered, asked of the rules
+/* Decisions three entries, which must agree on whatever rules and requests chance makes: remembered, asked of the rules
  * through the index over their conditions, and asked of every rule in turn. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>

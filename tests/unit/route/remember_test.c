@@ -83,7 +83,7 @@ static void errors_and_limits_are_not_remembered(void **state) {
   static const shunt_status expected[] = {SHUNT_OK, SHUNT_E_RULE, SHUNT_E_LIMIT, SHUNT_E_NOT_FOUND};
   for (int round = 0; round < 2; round++)
     for (int n = 0; n < 4; n++) assert_int_equal(ask(&b, shunt_integer(n), &d, &err), expected[n]);
-  assert_int_equal(stats_of(&b).ways, 1);
+  assert_int_equal(stats_of(&b).entries, 1);
   assert_int_equal(stats_of(&b).hits, 1);
   assert_int_equal(stats_of(&b).misses, 7);
   route_decision_clear(&d);
@@ -102,7 +102,7 @@ static void names_without_number_end_in_a_limit_that_nothing_catches(void **stat
                  "end }\n");
   assert_int_equal(ask(&b, shunt_integer(1), &d, &err), SHUNT_E_LIMIT);
   assert_non_null(strstr(err.message, "computed names"));
-  assert_int_equal(stats_of(&b).ways, 0);
+  assert_int_equal(stats_of(&b).entries, 0);
   route_decision_clear(&d);
   close_bench(&b);
 }
@@ -128,7 +128,7 @@ static void one_and_one_point_nought_are_told_apart(void **state) {
       if (round == 0) snprintf(tables[i], sizeof tables[i], "%s", d.as.table);
       assert_string_equal(d.as.table, tables[i]);
     }
-  assert_int_equal(stats_of(&b).ways, VALUES);
+  assert_int_equal(stats_of(&b).entries, VALUES);
   assert_int_equal(stats_of(&b).hits, VALUES);
   route_decision_clear(&d);
   close_bench(&b);
@@ -155,7 +155,7 @@ static void a_predicate_is_remembered_by_what_it_says(void **state) {
   assert_string_equal(d.as.client, "c2");
   assert_int_equal(ask(&b, shunt_null(), &d, &err), SHUNT_OK);
   assert_string_equal(d.as.client, "c0");
-  assert_int_equal(stats_of(&b).ways, 3);
+  assert_int_equal(stats_of(&b).entries, 3);
   route_decision_clear(&d);
   close_bench(&b);
 }
@@ -205,7 +205,7 @@ static void instances_that_are_alike_share_what_is_remembered(void **state) {
     assert_int_equal(route_decide(b.route, &q, &d, &err), SHUNT_OK);
     assert_string_equal(d.as.client, i == 7 || name[1] == '9' ? "c1" : "c0");
   }
-  assert_in_range(stats_of(&b).ways, 8, 12); /* four parts, of those with a rule (one of two), and of the others */
+  assert_in_range(stats_of(&b).entries, 8, 12); /* four parts, of those with a rule (one of two), and of the others */
   route_decision_clear(&d);
   close_bench(&b);
 }
@@ -273,13 +273,13 @@ static void stays_within_its_bounds_and_says_so(void **state) {
   open_bench_with(&b, rules, NULL, &ten);
   for (int round = 0; round < 2; round++)
     for (int i = 0; i < 100; i++) assert_int_equal(ask(&b, shunt_integer(i), &d, &err), SHUNT_OK);
-  assert_int_equal(stats_of(&b).ways, 10);
+  assert_int_equal(stats_of(&b).entries, 10);
   assert_int_equal(stats_of(&b).hits, 10);
-  assert_int_equal(stats_of(&b).refused_ways, 180);
+  assert_int_equal(stats_of(&b).refused_entries, 180);
   close_bench(&b);
   open_bench(&b, rules);
   for (int i = 0; i < TRIE_MOST_CHILDREN + 100; i++) assert_int_equal(ask(&b, shunt_integer(i), &d, &err), SHUNT_OK);
-  assert_int_equal(stats_of(&b).ways, TRIE_MOST_CHILDREN);
+  assert_int_equal(stats_of(&b).entries, TRIE_MOST_CHILDREN);
   assert_int_equal(stats_of(&b).decisions, 1);
   assert_int_equal(stats_of(&b).refused_children, 100);
   assert_int_equal(ask(&b, shunt_integer(5), &d, &err), SHUNT_OK);
@@ -291,7 +291,7 @@ static void stays_within_its_bounds_and_says_so(void **state) {
   assert_false(d.as.remembered);
   route_remember(b.route, true);
   assert_int_equal(ask(&b, shunt_integer(1), &d, &err), SHUNT_OK);
-  assert_int_equal(stats_of(&b).ways + stats_of(&b).hits, 0);
+  assert_int_equal(stats_of(&b).entries + stats_of(&b).hits, 0);
   route_decision_clear(&d);
   close_bench(&b);
 }

@@ -50,8 +50,8 @@ static shunt_status convert(fixture *f, const char *chunk, bool functions) {
   if (luaL_dostring(f->L, chunk)) fail_msg("%s", lua_tostring(f->L, -1));
   int top = lua_gettop(f->L);
   f->n = NULL;
-  shunt_status status =
-      lua_node_from(f->L, -1, &f->a, (place){"r.lua", 3, 4}, functions ? count_functions : NULL, &made, &f->n, &f->err);
+  lua_node_rules rules = {{"r.lua", 3, 4}, functions ? count_functions : NULL, &made};
+  shunt_status status = lua_node_declared(f->L, -1, &f->a, &rules, &f->n, &f->err);
   assert_int_equal(lua_gettop(f->L), top);
   lua_settop(f->L, 0);
   return status;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "query/listen.h"
+#include "session/listen.h"
 #include "unit/watchdog.h"
 
 typedef struct hearing {

@@ -1,0 +1,64 @@
+/* For: what wait.c shares with wait_mariadb.c and wait_mysql.c, of which each is for its own client library.
+ * Owner: nothing here is owned.
+ * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those three files include this. */
+#ifndef SHUNT_DRIVER_MYSQL_WAIT_H
+#define SHUNT_DRIVER_MYSQL_WAIT_H
+
+#include "base/clock.h"
+#include "driver/cancel.h"
+#include "driver/mysql/conn.h"
+
+/* When a call that runs now ends at the latest; 0: there is no limit. */
+static inline int64_t limit_ns(const mysql_conn *conn) {
+  return conn->until_ns ? conn->until_ns : conn->base.deadline_ns;
+}
+
+/* ---- wait.c ---- */
+
+/* False if the deadline has passed. */
+bool mysqldb_in_time(mysql_conn *conn);
+/* Cancels the statement of the session `id`, over a connection made like the client's others, so that it reaches the
+ * same server. That connection has a second for it. */
+bool mysqldb_cancel(const cat_client *client, unsigned long id);
+
+/* ---- wait_mariadb.c and wait_mysql.c ---- */
+
+/* Ends the connection. Whatever the library waits for then fails. */
+void mysqldb_hang_up(mysql_conn *conn);
+
+/* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit. */
+#ifdef MARIADB_BASE_VERSION
+
+/* Waits for what a call waits for; returns what the call is told then. */
+int mysqldb_await(mysql_conn *conn, int waits);
+void mysqldb_forget_errors(const mysql_conn *conn);
+
+/* Without a limit it is the plain call, which is fastest. */
+#define CALL(conn, result, name, handle, ...)                                                                          \
+  do {                                                                                                                 \
+    if (!limit_ns(conn) && !(conn)->encrypted) {                                                                       \
+      (result) = name(__VA_ARGS__);                                                                                    \
+    } else {                                                                                                           \
+      mysqldb_forget_errors(conn);                                                                                     \
+      int waits = name##_start(&(result), __VA_ARGS__);                                                                \
+      while (waits) waits = name##_cont(&(result), handle, mysqldb_await(conn, waits));                                \
+    }                                                                                                                  \
+  } while (0)
+
+#else
+
+/* Another thread ends the call when its time is up. */
+void mysqldb_watch(mysql_conn *conn, int64_t until_ns);
+void mysqldb_unwatch(mysql_conn *conn);
+
+#define CALL(conn, result, name, handle, ...)                                                                          \
+  do {                                                                                                                 \
+    int64_t until_ns = limit_ns(conn);                                                                                 \
+    if (until_ns) mysqldb_watch(conn, until_ns);                                                                       \
+    (result) = name(__VA_ARGS__);                                                                                      \
+    if (until_ns) mysqldb_unwatch(conn);                                                                               \
+  } while (0)
+
+#endif
+
+#endif

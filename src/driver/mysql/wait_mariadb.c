@@ -1,0 +1,133 @@
+/* Waiting with MariaDB's client library: its calls can be left wherever they wait for the socket, and gone on with. */
+#define _GNU_SOURCE /* for RTLD_DEFAULT */
+#include "driver/mysql/wait.h"
+
+#ifdef MARIADB_BASE_VERSION
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "driver/socket.h"
+
+enum { STACK_BYTES = 256 << 10 };
+
+bool mysqldb_can_wait(void) { return true; }
+
+void mysqldb_hang_up(mysql_conn *conn) {
+  conn->base.broken = true;
+  shutdown((int)mysql_get_socket(conn->db), SHUT_RDWR);
+}
+
+/* OpenSSL has one list of errors for all connections of a thread. What one of them left there would be taken for this
+ * one's, whenever it has nothing to read; and the library does not clear it. */
+static pthread_once_t looked = PTHREAD_ONCE_INIT;
+static void (*openssl_clear)(void);
+
+static void look_for_openssl(void) {
+  void *found = dlsym(RTLD_DEFAULT, "ERR_clear_error"); /* NULL where the library encrypts with something else */
+  memcpy(&openssl_clear, &found, sizeof openssl_clear);
+}
+
+void mysqldb_forget_errors(const mysql_conn *conn) {
+  if (!conn->encrypted) return;
+  pthread_once(&looked, look_for_openssl);
+  if (openssl_clear) openssl_clear();
+}
+
+/* The client's own timeouts. Where the library encrypts, it does not tell of them. */
+static int64_t own_limit_ns(const mysql_conn *conn, int waits) {
+  unsigned s = 0;
+  if (waits & MYSQL_WAIT_TIMEOUT) return clock_monotonic_ns() + mysql_get_timeout_value_ms(conn->db) * NS_PER_MS;
+  mysql_get_optionv(conn->db, waits & MYSQL_WAIT_READ ? MYSQL_OPT_READ_TIMEOUT : MYSQL_OPT_WRITE_TIMEOUT, &s);
+  return s ? clock_monotonic_ns() + s * NS_PER_S : 0;
+}
+
+static bool is_ready(mysql_conn *conn, int waits) {
+  int fd = (int)mysql_get_socket(conn->db);
+  short events = (short)((waits & MYSQL_WAIT_READ ? POLLIN : 0) | (waits & MYSQL_WAIT_WRITE ? POLLOUT : 0));
+  int64_t own_ns = own_limit_ns(conn, waits);
+  for (;;) {
+    int64_t until_ns = limit_ns(conn);
+    bool own = own_ns && (!until_ns || own_ns < until_ns);
+    if (socket_wait(fd, events, own ? own_ns : until_ns)) return true;
+    if (own) mysqldb_hang_up(conn);
+    if (own || !mysqldb_more_time(conn)) return false;
+  }
+}
+
+int mysqldb_await(mysql_conn *conn, int waits) {
+  bool ready = is_ready(conn, waits);
+  mysqldb_forget_errors(conn);
+  if (!ready) errno = ETIMEDOUT; /* which the library puts into its message */
+  return ready ? waits & ~MYSQL_WAIT_TIMEOUT : MYSQL_WAIT_TIMEOUT;
+}
+
+/* ---- connecting ---- */
+
+/* Finding a host's name may take more of a stack than the library gives by itself. */
+static bool set_stack(mysql_conn *conn) {
+  const size_t stack_bytes = STACK_BYTES;
+  return mysql_options(conn->db, MYSQL_OPT_NONBLOCK, &stack_bytes) == 0;
+}
+
+/* What encrypts asks the socket by itself, and would wait there. */
+static bool wont_block(mysql_conn *conn) {
+  int fd = (int)mysql_get_socket(conn->db);
+  conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
+  return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
+}
+
+/* Never the plain call, which tries for ever where a stopped server's socket has too many waiting already. */
+bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
+  MYSQL *connected = NULL;
+  if (!set_stack(conn)) return false;
+  int waits = mysql_real_connect_start(&connected, conn->db, to->host, to->user, to->password, to->database, to->port,
+                                       to->socket, to->flags);
+  while (waits) waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
+  return connected && wont_block(conn);
+}
+
+void mysqldb_disconnect(mysql_conn *conn) {
+  if (conn->db) mysql_close(conn->db);
+  conn->db = NULL;
+}
+
+/* ---- what was sent ---- */
+
+static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
+  conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->outcome, s->stmt, events)
+                        : mysql_real_query_cont(&conn->outcome, conn->db, events);
+}
+
+int mysqldb_start(driver_conn *base) {
+  mysql_conn *conn = mysql_of(base);
+  const mysql_statement *s = conn->sent;
+  if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive says why */
+  mysqldb_forget_errors(conn);
+  conn->started = true;
+  conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->outcome, s->stmt)
+                        : mysql_real_query_start(&conn->outcome, conn->db, s->sql, s->entry.size);
+  while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, mysqldb_await(conn, conn->waits));
+  return conn->waits ? (int)mysql_get_socket(conn->db) : -1;
+}
+
+int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
+  if (!conn->started) return mysqldb_run(conn, s);
+  while (conn->waits) go_on(conn, s, mysqldb_await(conn, conn->waits));
+  conn->started = false;
+  return conn->outcome;
+}
+
+void mysqldb_give_up_started(mysql_conn *conn) {
+  if (!conn->started) return;
+  mysqldb_hang_up(conn);
+  while (conn->waits) go_on(conn, conn->sent, MYSQL_WAIT_TIMEOUT);
+  conn->started = false;
+}
+
+#endif

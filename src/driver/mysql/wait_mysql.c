@@ -1,0 +1,258 @@
+/* Waiting with MySQL's own client library, whose calls on prepared statements only block.
+ *
+ * One thread of the process, the watcher, keeps a list of the calls that have a limit. When a call's time is up it has
+ * the server cancel the statement, over another connection and in another thread. When the call has not ended by the
+ * end of the grace, it shuts the socket down, which ends whatever the library waits for.
+ *
+ * Invariant: a call is on the list from before it begins until after it has returned, and unwatch waits for the thread
+ * that cancels it. So the connection, its client and its statement are there as long as either thread uses them.
+ *
+ * The library can connect without blocking, but for an authentication that the server switches to: there the watcher
+ * ends it. Its other calls of that kind know no prepared statements, and are not used. What is started runs in a thread
+ * of its own. */
+#define _POSIX_C_SOURCE 200809L
+#include "driver/mysql/wait.h"
+
+#ifndef MARIADB_BASE_VERSION
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "driver/socket.h"
+
+static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 16000000, NEVER_NS = INT64_MAX;
+
+/* Guards the list, and what is in it. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t sooner; /* than wakes_ns, for the watcher; on the monotonic clock */
+static pthread_cond_t cancel_ended = PTHREAD_COND_INITIALIZER;
+static mysql_watch *watched;
+static int64_t wakes_ns = INT64_MAX;
+
+/* ---- threads ---- */
+
+/* The host's signals are not for these threads. */
+static bool start_thread(pthread_t *thread, void *(*run)(void *), void *ud) {
+  sigset_t all, before;
+  sigfillset(&all);
+  if (pthread_sigmask(SIG_SETMASK, &all, &before)) return false;
+  bool ok = pthread_create(thread, NULL, run, ud) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return ok;
+}
+
+static void run_cancel(void *ud) {
+  mysql_watch *w = ud;
+  bool done = mysqldb_cancel(w->client, w->id);
+  mysql_thread_end();
+  pthread_mutex_lock(&lock);
+  w->cancelling = false;
+  if (done && !w->hung_up) w->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
+  pthread_cond_broadcast(&cancel_ended);
+  pthread_mutex_unlock(&lock);
+}
+
+static void time_is_up(mysql_watch *w, int64_t now_ns) {
+  w->late = true;
+  if (w->cancels) {
+    w->cancels = false;
+    w->until_ns = now_ns + CANCEL_GRACE_NS;
+    w->cancelling = cancel_start(run_cancel, w);
+  } else {
+    w->hung_up = true;
+    w->until_ns = NEVER_NS;
+    shutdown(w->socket, SHUT_RDWR);
+  }
+}
+
+static void sleep_until(int64_t ns) {
+  struct timespec at = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+  if (ns == NEVER_NS)
+    pthread_cond_wait(&sooner, &lock);
+  else
+    pthread_cond_timedwait(&sooner, &lock, &at);
+}
+
+static void *watch_all(void *ud) {
+  (void)ud;
+  pthread_mutex_lock(&lock);
+  for (;;) {
+    int64_t now_ns = clock_monotonic_ns();
+    wakes_ns = NEVER_NS;
+    for (mysql_watch *w = watched; w; w = w->next) {
+      if (w->until_ns <= now_ns) time_is_up(w, now_ns);
+      if (w->until_ns < wakes_ns) wakes_ns = w->until_ns;
+    }
+    sleep_until(wakes_ns);
+  }
+  return NULL;
+}
+
+static bool start_watcher(void) {
+  pthread_t thread;
+  pthread_condattr_t monotonic;
+  if (pthread_condattr_init(&monotonic)) return false;
+  bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 && pthread_cond_init(&sooner, &monotonic) == 0;
+  pthread_condattr_destroy(&monotonic);
+  if (!ok || !start_thread(&thread, watch_all, NULL)) return false;
+  pthread_detach(thread);
+  return true;
+}
+
+bool mysqldb_can_wait(void) {
+  static bool running;
+  pthread_mutex_lock(&lock);
+  if (!running) running = start_watcher();
+  bool ok = running;
+  pthread_mutex_unlock(&lock);
+  return ok;
+}
+
+/* ---- a call ---- */
+
+void mysqldb_watch(mysql_conn *conn, int64_t until_ns) {
+  mysql_watch *w = &conn->watch;
+  w->until_ns = until_ns;
+  w->client = conn->base.client;
+  w->id = mysql_thread_id(conn->db);
+  w->cancels = conn->open && !conn->until_ns;
+  w->late = w->hung_up = false;
+  pthread_mutex_lock(&lock);
+  w->next = watched;
+  w->link = &watched;
+  if (watched) watched->link = &w->next;
+  watched = w;
+  if (until_ns < wakes_ns) {
+    wakes_ns = until_ns;
+    pthread_cond_signal(&sooner);
+  }
+  pthread_mutex_unlock(&lock);
+}
+
+void mysqldb_unwatch(mysql_conn *conn) {
+  mysql_watch *w = &conn->watch;
+  pthread_mutex_lock(&lock);
+  while (w->cancelling) pthread_cond_wait(&cancel_ended, &lock);
+  *w->link = w->next;
+  if (w->next) w->next->link = w->link;
+  pthread_mutex_unlock(&lock);
+  if (!w->late) return;
+  conn->base.broken = true;
+  conn->until_ns = w->hung_up ? clock_monotonic_ns() : w->until_ns;
+}
+
+void mysqldb_hang_up(mysql_conn *conn) {
+  conn->base.broken = true;
+  shutdown(conn->watch.socket, SHUT_RDWR);
+}
+
+/* ---- connecting ---- */
+
+/* Until the connection is there: the deadline, or the client's own connect_timeout. */
+static int64_t connect_limit_ns(const mysql_conn *conn) {
+  unsigned s = 0;
+  mysql_get_option(conn->db, MYSQL_OPT_CONNECT_TIMEOUT, &s);
+  int64_t own_ns = s ? clock_monotonic_ns() + s * NS_PER_S : NEVER_NS;
+  return conn->base.deadline_ns && conn->base.deadline_ns < own_ns ? conn->base.deadline_ns : own_ns;
+}
+
+/* The library says nothing of its socket before it has made a buffer for it. The duplicate is this connection's even
+ * after the library has closed its own, whose number may then be another's. */
+static bool find_socket(mysql_conn *conn) {
+  if (!conn->db->net.buff) return false;
+  if (!conn->has_socket) conn->watch.socket = fcntl((int)conn->db->net.fd, F_DUPFD_CLOEXEC, 0);
+  conn->has_socket = conn->watch.socket >= 0;
+  return conn->has_socket;
+}
+
+/* What it waits for is mostly something to read, but it does not say so: it is asked again soon. */
+static void nap(const mysql_conn *conn, int64_t *nap_ns) {
+  if (conn->has_socket)
+    socket_wait(conn->watch.socket, POLLIN, clock_monotonic_ns() + *nap_ns);
+  else
+    poll(NULL, 0, (int)(*nap_ns / NS_PER_MS));
+  if (*nap_ns < LONGEST_NAP_NS) *nap_ns *= 2;
+}
+
+/* A socket that is found is watched, for the library may block on it all the same. */
+static enum net_async_status go_on(mysql_conn *conn, const mysql_target *to, int64_t until_ns) {
+  bool seen = find_socket(conn) && until_ns != NEVER_NS;
+  if (seen) mysqldb_watch(conn, until_ns);
+  enum net_async_status status = mysql_real_connect_nonblocking(conn->db, to->host, to->user, to->password,
+                                                                to->database, to->port, to->socket, to->flags);
+  if (seen) mysqldb_unwatch(conn);
+  return status;
+}
+
+/* Of a client's own connect_timeout the library's error tells. */
+static void look_whether_late(mysql_conn *conn) {
+  int64_t now_ns = conn->base.deadline_ns ? clock_monotonic_ns() : 0;
+  conn->until_ns = now_ns && now_ns >= conn->base.deadline_ns ? now_ns : 0;
+}
+
+bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
+  if (!mysqldb_can_wait()) return false;
+  int64_t until_ns = connect_limit_ns(conn), nap_ns = SHORTEST_NAP_NS;
+  enum net_async_status status = go_on(conn, to, until_ns);
+  while (status == NET_ASYNC_NOT_READY && clock_monotonic_ns() < until_ns) {
+    nap(conn, &nap_ns);
+    status = go_on(conn, to, until_ns);
+  }
+  if (status == NET_ASYNC_COMPLETE && find_socket(conn) && !conn->base.broken) return true;
+  look_whether_late(conn);
+  return false;
+}
+
+void mysqldb_disconnect(mysql_conn *conn) {
+  if (conn->db) mysql_close(conn->db);
+  if (conn->has_socket) close(conn->watch.socket);
+  if (conn->has_ended) close(conn->ended);
+  conn->db = NULL;
+  conn->has_socket = conn->has_ended = false;
+}
+
+/* ---- what was sent ---- */
+
+static void *run_started(void *ud) {
+  mysql_conn *conn = ud;
+  conn->outcome = mysqldb_run(conn, conn->sent);
+  mysql_thread_end();
+  eventfd_write(conn->ended, 1);
+  return NULL;
+}
+
+int mysqldb_start(driver_conn *base) {
+  mysql_conn *conn = mysql_of(base);
+  if (!conn->sent || conn->started || !mysqldb_in_time(conn)) return -1; /* receive says why */
+  if (!conn->has_ended) conn->ended = eventfd(0, EFD_CLOEXEC);
+  conn->has_ended = conn->ended >= 0;
+  if (conn->has_ended) conn->started = start_thread(&conn->runner, run_started, conn);
+  return conn->started ? conn->ended : -1; /* not started: receive runs it */
+}
+
+static int await_started(mysql_conn *conn) {
+  eventfd_t count;
+  pthread_join(conn->runner, NULL);
+  eventfd_read(conn->ended, &count);
+  conn->started = false;
+  return conn->outcome;
+}
+
+int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
+  return conn->started ? await_started(conn) : mysqldb_run(conn, s);
+}
+
+void mysqldb_give_up_started(mysql_conn *conn) {
+  if (!conn->started) return;
+  mysqldb_hang_up(conn);
+  await_started(conn);
+}
+
+#endif

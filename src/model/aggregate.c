@@ -1,0 +1,221 @@
+/* shunt_aggregate. */
+#include <string.h>
+
+#include "base/suggest.h"
+#include "model/read.h"
+#include "query/filter.h"
+#include "query/select.h"
+#include "query/statement.h"
+#include "query/value.h"
+
+static const shunt_query everything;
+static const struct {
+  const char *sql, *name;
+} functions[] = {[SHUNT_COUNT] = {"COUNT", "count"},
+                 [SHUNT_SUM] = {"SUM", "sum"},
+                 [SHUNT_AVG] = {"AVG", "avg"},
+                 [SHUNT_MIN] = {"MIN", "min"},
+                 [SHUNT_MAX] = {"MAX", "max"}};
+
+/* A column of the result. */
+typedef struct result {
+  const char *name;
+  const driver_column *column; /* NULL: COUNT(*) */
+  bool grouped;
+  shunt_function function;
+} result;
+
+typedef struct aggregation {
+  call *c;
+  sql_text *sql;
+  const site *at;
+  const shunt_query *query;
+  result *results; /* the columns of group, then the aggregates */
+  size_t nresults, ngroup;
+} aggregation;
+
+/* ---- what is asked for ---- */
+
+static shunt_status find_group(aggregation *g, const char *name) {
+  result *r = &g->results[g->nresults];
+  shunt_status status = site_column(g->c, g->at, name, &r->column);
+  if (status) return status;
+  r->grouped = true;
+  r->name = r->column->name;
+  g->nresults++;
+  g->ngroup++;
+  return SHUNT_OK;
+}
+
+static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from) {
+  result *r = &g->results[g->nresults];
+  if (from->function > SHUNT_MAX)
+    return error_set(g->c->err, SHUNT_E_USAGE, "there is no function of number %d", (int)from->function);
+  r->function = from->function;
+  if (!from->column && from->function != SHUNT_COUNT)
+    return error_set(g->c->err, SHUNT_E_USAGE, "%s needs a column", functions[from->function].name);
+  if (from->column) {
+    shunt_status status = site_column(g->c, g->at, from->column, &r->column);
+    if (status) return status;
+    r->name = arena_printf(g->c->arena, "%s_%s", functions[from->function].name, r->column->name);
+  } else {
+    r->name = functions[SHUNT_COUNT].name;
+  }
+  g->nresults++;
+  return r->name ? SHUNT_OK : error_memory(g->c->err);
+}
+
+static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
+  g->results = arena_array(g->c->arena, result, what->n + what->ngroup);
+  if (!g->results) return error_memory(g->c->err);
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < what->ngroup && !status; i++) status = find_group(g, what->group[i]);
+  for (size_t i = 0; i < what->n && !status; i++) status = find_aggregate(g, &what->list[i]);
+  return status;
+}
+
+/* ---- the statement ---- */
+
+static void write_result(aggregation *g, const result *r) {
+  sql_text *q = g->sql;
+  if (!r->grouped) {
+    sql_puts(q, functions[r->function].sql);
+    sql_puts(q, "(");
+  }
+  if (r->column)
+    sql_name(q, g->at->engine, r->column->name);
+  else
+    sql_puts(q, "*");
+  if (!r->grouped) sql_puts(q, ")");
+}
+
+static void write_direction(aggregation *g, const result *r, bool descending) {
+  bool nullable = r->grouped ? r->column->nullable : r->function != SHUNT_COUNT;
+  sql_direction(g->sql, g->at->engine, nullable, descending);
+}
+
+static void write_group(aggregation *g, const char *words, bool ordered) {
+  for (size_t i = 0; i < g->ngroup; i++) {
+    sql_puts(g->sql, i ? ", " : words);
+    write_result(g, &g->results[i]);
+    if (ordered) write_direction(g, &g->results[i], false);
+  }
+}
+
+static const result *result_named(const aggregation *g, const char *name) {
+  for (size_t i = 0; i < g->nresults; i++)
+    if (strcmp(g->results[i].name, name) == 0) return &g->results[i];
+  const driver_column *column = driver_table_column(g->at->table->shape, name);
+  for (size_t i = 0; i < g->ngroup && column; i++)
+    if (g->results[i].column == column) return &g->results[i];
+  return NULL;
+}
+
+static shunt_status write_order(aggregation *g) {
+  const shunt_query *query = g->query;
+  if (query->norder == 0) write_group(g, " ORDER BY ", true);
+  for (size_t i = 0; i < query->norder; i++) {
+    const char *term = query->order[i] ? query->order[i] : "";
+    bool descending = term[0] == '-';
+    const result *r = result_named(g, term + descending);
+    if (!r) {
+      suggest near = suggest_for(term + descending);
+      for (size_t k = 0; k < g->nresults; k++) suggest_try(&near, g->results[k].name);
+      return error_set(g->c->err, SHUNT_E_NOT_FOUND, "order: '%.128s' is no column of the result%s", term + descending,
+                       suggest_text(&near));
+    }
+    sql_puts(g->sql, i ? ", " : " ORDER BY ");
+    write_result(g, r);
+    write_direction(g, r, descending);
+  }
+  return SHUNT_OK;
+}
+
+static bool is_cut(const aggregation *g) { return g->query->limited || g->query->offset; }
+
+static void write_limit(aggregation *g) {
+  const shunt_query *query = g->query;
+  if (!is_cut(g)) return;
+  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
+  sql_puts(g->sql, " LIMIT ");
+  sql_param(g->sql, &limit);
+  sql_puts(g->sql, " OFFSET ");
+  sql_param(g->sql, &offset);
+}
+
+static shunt_status write_statement(aggregation *g) {
+  filter f = {.where = {g->query->where}};
+  size_t room;
+  for (size_t i = 0; i < g->nresults; i++) {
+    sql_puts(g->sql, i ? ", " : "SELECT ");
+    write_result(g, &g->results[i]);
+  }
+  sql_puts(g->sql, " FROM ");
+  sql_name(g->sql, g->at->engine, g->at->table->name);
+  shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
+  if (!status) status = filter_room(g->c, g->sql, g->at, &f, is_cut(g) ? 2 : 0, &room);
+  if (status) return status;
+  write_group(g, " GROUP BY ", false);
+  status = write_order(g);
+  write_limit(g);
+  return status;
+}
+
+/* Engines give decimals for what is computed of integers, which callers want as they would have it themselves. */
+static void plain_numbers(const aggregation *g, shunt_rows *rows) {
+  for (size_t i = 0; i < g->nresults; i++) {
+    const result *r = &g->results[i];
+    if (r->grouped || !r->column || r->column->kind != DRIVER_INTEGERS) continue;
+    if (r->function != SHUNT_SUM && r->function != SHUNT_AVG) continue;
+    for (size_t row = 0; row < rows->count; row++) {
+      shunt_value *cell = &rows_row(rows, row)[i];
+      if (cell->type != SHUNT_TEXT) continue;
+      shunt_value number = r->function == SHUNT_SUM ? value_exact(cell) : value_canonical(cell, true);
+      if (number.type == SHUNT_INTEGER && r->function == SHUNT_AVG) number = shunt_float((double)number.as.integer);
+      *cell = number;
+    }
+  }
+}
+
+static bool name_columns(const aggregation *g, shunt_rows *rows) {
+  const char **names = arena_array(g->c->arena, const char *, g->nresults);
+  for (size_t i = 0; names && i < g->nresults; i++) names[i] = g->results[i].name;
+  return names && rows_set_columns(rows, names, g->nresults);
+}
+
+static shunt_status run(aggregation *g, shunt_rows **out) {
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(g->c->err);
+  shunt_status status = name_columns(g, rows) ? SHUNT_OK : error_memory(g->c->err);
+  if (!status) status = statement_read(g->c, g->sql, g->at, rows);
+  if (status) {
+    shunt_rows_free(rows);
+    return status;
+  }
+  plain_numbers(g, rows);
+  *out = rows;
+  return SHUNT_OK;
+}
+
+shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_aggregates *what,
+                             const shunt_query *query, shunt_rows **out, shunt_error *err) {
+  call c;
+  const cat_model *m;
+  access a = {NULL, NULL, 0};
+  aggregation g = {.c = &c, .query = query ? query : &everything};
+  *out = NULL;
+  shunt_status status = call_begin(&c, s, g.query->timeout_ms, err);
+  if (!status) status = read_model(&c, model, g.query->client, &m);
+  if (!status && g.query->ninclude)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': aggregates include no relations", m->name);
+  if (!status && what->n + what->ngroup == 0)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': name something to compute, or columns to group by", m->name);
+  if (!status) status = select_check_limits(m->name, g.query->limited, g.query->limit, g.query->offset, err);
+  if (!status) status = read_access(&c, m, g.query, &a);
+  if (status) return status;
+  g.at = access_only_site(&a);
+  g.sql = call_sql(&c);
+  status = g.sql ? find_results(&g, what) : error_memory(err);
+  if (!status) status = write_statement(&g);
+  return status ? status : run(&g, out);
+}

@@ -1,0 +1,297 @@
+/* The public reads: shunt_select, shunt_mget, shunt_count. */
+#include "model/read.h"
+
+#include <string.h>
+
+#include "query/statement.h"
+#include "relate/load.h"
+#include "relate/sort.h"
+
+static const shunt_query everything;
+
+shunt_status read_model(call *c, const char *name, const char *client, const cat_model **out) {
+  if (!name) return error_set(c->err, SHUNT_E_USAGE, "there is no model's name");
+  shunt_status status = catalog_find_model(c->s->home.catalog, name, out, c->err);
+  return status ? status : session_check_client(c->s, client, false, c->err);
+}
+
+static route_request request_of(const call *c, const cat_model *model, const shunt_query *query) {
+  route_request request = session_request(c->s, model, SHUNT_READ);
+  request.explicit_client = query->client;
+  request.explicit_table = query->table;
+  return request;
+}
+
+/* id: of the one row, or NULL. */
+static shunt_status find_rows(call *c, const cat_model *model, const shunt_query *query, const shunt_value *id,
+                              access *out) {
+  route_request request = request_of(c, model, query);
+  key_names key = key_names_of(model->primary_key);
+  equalities where = {.a = c->arena};
+  bool ok = true;
+  for (size_t i = 0; id && i < key.n && ok; i++) ok = equalities_add(&where, key.list[i], &id[i]);
+  if (!ok || !equalities_of_where(&where, query->where)) return error_memory(c->err);
+  equalities_into(&where, &request);
+  return access_find(c, &request, out);
+}
+
+shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out) {
+  return find_rows(c, model, query, NULL, out);
+}
+
+/* ---- select ---- */
+
+/* A read of rows by conditions or, with by_ids, by their primary keys. */
+typedef struct reading {
+  const cat_model *model;
+  const shunt_query *query;
+  bool by_ids;
+  const shunt_value *ids;
+  size_t nids;
+} reading;
+
+/* Every field is named, so that the whole is not zeroed first: this is on the way of every get. */
+static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spec *out) {
+  const shunt_query *query = r->query;
+  *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
+                                  .keys = {.columns = {.n = 0}, .values = NULL, .count = 0},
+                                  .also = {.columns = {.n = 0}, .values = NULL, .count = 0}},
+                       .columns = query->columns,
+                       .ncolumns = query->ncolumns,
+                       .needed = NULL,
+                       .nneeded = 0,
+                       .order = query->order,
+                       .norder = query->norder,
+                       .by_key = query->limited || query->offset,
+                       .limited = query->limited,
+                       .limit = query->limit,
+                       .offset = query->offset,
+                       .per_key = false,
+                       .at_once = 0,
+                       .origins = p->count > 0,
+                       .statements = 0};
+  out->needed = plan_parent_keys(c, p, &out->nneeded);
+  if (!out->needed) return error_memory(c->err);
+  return select_check_limits(r->model->name, query->limited, query->limit, query->offset, c->err);
+}
+
+/* The form in which the columns may hold the id, if they can. */
+static shunt_status set_id(call *c, const site *at, const shunt_value *id, key_list *keys) {
+  key_names names = key_names_of(at->model->primary_key);
+  key_columns none = {.n = 0};
+  shunt_status status = site_key_columns(c, at, &names, &keys->columns);
+  bool held = true;
+  keys->values = id;
+  keys->count = 1;
+  for (size_t i = 0; i < names.n && !status && held; i++) held = driver_column_holds(keys->columns.list[i], &id[i]);
+  if (status || held) return status;
+  shunt_value *forms = arena_array(c->arena, shunt_value, MATCH_FORMS * KEY_MOST);
+  match_rules rules = match_rules_of(&none, &keys->columns);
+  match_set m;
+  if (!forms || !match_init(&m, c->arena, &rules, 1)) return error_memory(c->err);
+  keys->values = forms;
+  uint32_t key = match_add(&m, 0, id, NULL);
+  return match_forms(&m, key, &keys->columns, forms, &keys->count) ? SHUNT_OK : error_memory(c->err);
+}
+
+static bool says_key(const site *at, const shunt_where *w) {
+  if (w->op != SHUNT_EQ || w->nvalues != 1 || w->values[0].type == SHUNT_NULL) return false;
+  const driver_column *key = at->table->shape->sole_key;
+  return key && w->column && strcmp(w->column, key->name) == 0;
+}
+
+/* Whether a condition holds of one row at most, so that there is nothing to order and to cut off. */
+static bool is_of_one(const site *at, const shunt_where *w) {
+  if (!w) return false;
+  for (size_t i = 0; w->op == SHUNT_AND && i < w->nitems; i++)
+    if (says_key(at, &w->items[i])) return true;
+  return says_key(at, w);
+}
+
+/* id: of the one row, or NULL. */
+static shunt_status select_into(call *c, const reading *r, const shunt_value *id, shunt_rows *rows) {
+  const shunt_query *query = r->query;
+  plan p;
+  select_spec q;
+  access a = {NULL, NULL, 0};
+  shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
+  if (!status) status = spec_of(c, r, &p, &q);
+  if (!status) status = find_rows(c, r->model, query, id, &a);
+  if (status) return status;
+  const site *first = access_only_site(&a);
+  if (id) status = set_id(c, first, id, &q.filter.keys);
+  if (!status && query->limit > 0 && !query->offset && is_of_one(first, query->where)) q.limited = q.by_key = false;
+  if (!status) status = select_run(c, &a, &q, rows);
+  return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
+}
+
+/* Takes rows over. */
+static shunt_status hand_out(shunt_status status, shunt_rows *rows, shunt_rows **out) {
+  if (status) {
+    shunt_rows_free(rows);
+    rows = NULL;
+  }
+  *out = rows;
+  return status;
+}
+
+/* ---- mget ---- */
+
+/* Rows in the order of the keys, a key that was given twice twice. */
+static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
+  const uint32_t *positions;
+  uint64_t n = 0, at = 0;
+  bool same = true;
+  for (size_t i = 0; i < nids; i++) n += fetch_of_entry(f, i, &positions);
+  if (n > SIZE_MAX / sizeof(uint32_t)) return error_memory(f->c->err);
+  uint32_t *order = arena_alloc(f->scratch, (size_t)n * sizeof *order);
+  if (!order) return error_memory(f->c->err);
+  for (size_t i = 0; i < nids; i++) {
+    uint32_t count = fetch_of_entry(f, i, &positions);
+    for (uint32_t k = 0; k < count; k++) {
+      same = same && positions[k] == at;
+      order[at++] = positions[k];
+    }
+  }
+  return same && n == rows->count ? SHUNT_OK : sort_pick(f->c, rows, order, (size_t)n, f->scratch);
+}
+
+/* Only the columns are asked for. */
+static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
+  access a = {NULL, NULL, 0};
+  shunt_status status = read_access(c, r->model, r->query, &a);
+  if (status) return status;
+  read->shape = access_only_site(&a)->table->shape;
+  return select_columns(c, access_only_site(&a), q, read->rows);
+}
+
+static shunt_status mget_groups(call *c, const reading *r, select_spec *q, parents *read, arena *scratch) {
+  group_spec g = {.entries = {.count = r->nids, .list = r->ids},
+                  .key = key_names_of(r->model->primary_key),
+                  .request = request_of(c, r->model, r->query),
+                  .where = {r->query->where}};
+  fetch f = {.c = c, .scratch = scratch};
+  shunt_status status = group_keys(c, scratch, &g, &f.k);
+  if (status) return status;
+  if (f.k.ngroups == 0) return mget_nothing(c, r, q, read);
+  read->shape = access_only_site(&f.k.groups[0].at)->table->shape;
+  status = fetch_now(&f, q, read->rows);
+  if (!status) status = fetch_by_key(&f, read->rows);
+  return status ? status : in_order(&f, r->nids, read->rows);
+}
+
+static shunt_status mget_many(call *c, const reading *r, shunt_rows *rows) {
+  key_names key = key_names_of(r->model->primary_key);
+  parents read = {rows, NULL};
+  plan p;
+  select_spec q;
+  shunt_status status = plan_make(c, r->model, r->query->include, r->query->ninclude, true, &p);
+  if (!status) status = spec_of(c, r, &p, &q);
+  if (status) return status;
+  const char **needed = arena_array(c->arena, const char *, q.nneeded + key.n);
+  if (!needed) return error_memory(c->err);
+  if (q.nneeded) memcpy(needed, q.needed, q.nneeded * sizeof *needed);
+  for (size_t i = 0; i < key.n; i++) needed[q.nneeded++] = key.list[i];
+  q.needed = needed;
+  arena scratch = {0};
+  status = mget_groups(c, r, &q, &read, &scratch);
+  arena_free(&scratch);
+  return status ? status : load_relations(c, &read, &p, SHUNT_READ);
+}
+
+/* ---- both ---- */
+
+static shunt_status read_once(call *c, const reading *r, shunt_rows **out) {
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(c->err);
+  shunt_status status;
+  if (!r->by_ids || (r->nids == 1 && r->ids[0].type != SHUNT_NULL))
+    status = select_into(c, r, r->ids, rows);
+  else
+    status = mget_many(c, r, rows);
+  return hand_out(status, rows, out);
+}
+
+/* Another program may have taken away a column that the caller never named: what is there now is read then. A
+ * transaction may have failed with the statement, and is left alone. */
+static shunt_status read_rows(call *c, const reading *r, shunt_rows **out) {
+  unsigned before = c->s->tables.outdated;
+  shunt_status status = read_once(c, r, out);
+  if (status != SHUNT_E_NOT_FOUND || c->s->tables.outdated == before || c->s->transactions) return status;
+  return read_once(c, r, out);
+}
+
+shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *ids, const shunt_query *query,
+                        shunt_rows **out, shunt_error *err) {
+  call c;
+  *out = NULL;
+  if (!query) query = &everything;
+  reading r = {.query = query, .by_ids = true, .ids = ids->values, .nids = ids->n};
+  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  if (!status) status = read_model(&c, model, query->client, &r.model);
+  if (status) return status;
+  if (query->norder || query->limited || query->offset)
+    return error_set(
+        err, SHUNT_E_USAGE,
+        "model '%s': rows are got by their keys in the order of these, so that order, limit and offset say "
+        "nothing; select by a list of keys instead",
+        r.model->name);
+  return read_rows(&c, &r, out);
+}
+
+shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query *query, shunt_rows **out,
+                          shunt_error *err) {
+  call c;
+  *out = NULL;
+  if (!query) query = &everything;
+  reading r = {.query = query};
+  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  if (!status) status = read_model(&c, model, query->client, &r.model);
+  return status ? status : read_rows(&c, &r, out);
+}
+
+/* ---- count ---- */
+
+static shunt_status write_count(call *c, sql_text *sql, const site *at, const shunt_query *query) {
+  filter f = {.where = {query->where}};
+  size_t room;
+  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
+  bool cut = query->limited || query->offset;
+  sql_puts(sql, cut ? "SELECT COUNT(*) FROM (SELECT 1 FROM " : "SELECT COUNT(*) FROM ");
+  sql_name(sql, at->engine, at->table->name);
+  shunt_status status = filter_conditions(c, sql, at, &f);
+  if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
+  if (status || !cut) return status;
+  sql_puts(sql, " LIMIT ");
+  sql_param(sql, &limit);
+  sql_puts(sql, " OFFSET ");
+  sql_param(sql, &offset);
+  sql_puts(sql, ") AS counted");
+  return SHUNT_OK;
+}
+
+static shunt_status count_at(call *c, const site *at, const shunt_query *query, int64_t *count) {
+  sql_text *sql = call_sql(c);
+  shunt_rows *rows = rows_new();
+  shunt_status status = sql && rows ? write_count(c, sql, at, query) : error_memory(c->err);
+  if (!status) status = statement_read(c, sql, at, rows);
+  if (!status) *count = rows_row(rows, 0)[0].as.integer;
+  shunt_rows_free(rows);
+  return status;
+}
+
+shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query *query, int64_t *count,
+                         shunt_error *err) {
+  call c;
+  const cat_model *m;
+  access a = {NULL, NULL, 0};
+  *count = 0;
+  if (!query) query = &everything;
+  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  if (!status) status = read_model(&c, model, query->client, &m);
+  if (!status && query->ninclude)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);
+  if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
+  if (!status) status = read_access(&c, m, query, &a);
+  return status ? status : count_at(&c, access_only_site(&a), query, count);
+}

@@ -1,0 +1,88 @@
+/* The user's own SQL, and the columns of a table: shunt_sql and shunt_table_columns. */
+#include <string.h>
+
+#include "query/statement.h"
+#include "query/table.h"
+#include "session/transaction.h"
+
+static lex_token first_word(const cat_client *client, const char *sql) {
+  lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
+  return lex_first(&l, ";(");
+}
+
+static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {
+  static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
+                                        "savepoint", "release", "attach", "detach", NULL};
+  if (!lex_is_any(first_word(client, sql), control)) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE,
+                   "transactions and databases are the session's: begin and end one with its transaction, and name "
+                   "datasources in the configuration (in: %.100s)",
+                   sql);
+}
+
+/* A table that was described may look otherwise after it. */
+static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
+  static const char *const changes[] = {"create", "alter", "drop", NULL};
+  if (lex_is_any(first_word(client, sql), changes)) table_forget_all(s);
+}
+
+shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_options *options, shunt_rows **rows,
+                       int64_t *affected, shunt_error *err) {
+  static const shunt_sql_options none = {.client = NULL};
+  call c;
+  if (!options) options = &none;
+  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams};
+  if (rows) *rows = NULL;
+  shunt_status status = call_begin(&c, s, 0, err);
+  if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "there is no SQL");
+  if (!status) status = transaction_client(&c, options->client, SHUNT_WRITE, &e.client, &e.level);
+  if (!status) status = check_sql(e.client, sql, err);
+  if (status) return status;
+  shunt_rows *read = rows ? rows_new() : NULL;
+  if (rows && !read) return error_memory(err);
+  e.size = strlen(sql);
+  status = execution_run(&c, &e, read);
+  if (affected) *affected = e.affected;
+  note_schema(s, e.client, sql);
+  if (status) {
+    error_client(err, e.client->name);
+    shunt_rows_free(read);
+    return status;
+  }
+  if (rows) *rows = read;
+  return SHUNT_OK;
+}
+
+static shunt_status add_described(shunt_rows *rows, const driver_column *column, shunt_error *err) {
+  shunt_value *cells = rows_add(rows);
+  if (!cells) return error_memory(err);
+  cells[0] = shunt_text(column->name, strlen(column->name));
+  cells[1] = shunt_text(column->type, strlen(column->type));
+  cells[2] = shunt_boolean(column->nullable);
+  cells[3] = shunt_integer(column->key);
+  return rows_own(rows, &cells[0]) && rows_own(rows, &cells[1]) ? SHUNT_OK : error_memory(err);
+}
+
+shunt_status shunt_table_columns(shunt_session *s, const char *client_name, const char *table, shunt_rows **rows,
+                                 shunt_error *err) {
+  static const char *const names[] = {"name", "type", "nullable", "key"};
+  call c;
+  const cat_client *client;
+  int level;
+  table_info *t;
+  *rows = NULL;
+  if (!table) return error_set(err, SHUNT_E_USAGE, "there is no table's name");
+  shunt_status status = call_begin(&c, s, 0, err);
+  if (!status) status = transaction_client(&c, client_name, SHUNT_WRITE, &client, &level);
+  if (!status) status = table_find(&c, client, level, table, true, &t);
+  if (status) return status;
+  shunt_rows *described = rows_new();
+  if (!described || !rows_set_columns(described, names, sizeof names / sizeof *names)) status = error_memory(err);
+  for (size_t i = 0; !status && i < t->shape->count; i++) status = add_described(described, &t->shape->columns[i], err);
+  if (status) {
+    shunt_rows_free(described);
+    return status;
+  }
+  *rows = described;
+  return SHUNT_OK;
+}

@@ -1,0 +1,367 @@
+/* The public writes: shunt_insert, shunt_insert_bulk, shunt_update, shunt_delete. */
+#include <string.h>
+
+#include "model/read.h"
+#include "relate/load.h"
+#include "relate/nested.h"
+
+static const shunt_write plainly;
+static const shunt_record nothing;
+
+static route_request request_of(const call *c, const cat_model *model, const shunt_write *o) {
+  route_request request = session_request(c->s, model, SHUNT_WRITE);
+  request.explicit_client = o->client;
+  request.explicit_table = o->table;
+  return request;
+}
+
+/* A public write: names are checked, the relations planned. */
+typedef struct write_call {
+  const shunt_write *options;
+  const cat_model *model;
+  plan plan;
+} write_call;
+
+static shunt_status begin(call *c, const char *model, write_call *r) {
+  const shunt_write *o = r->options;
+  shunt_status status = read_model(c, model, o->client, &r->model);
+  return status ? status : plan_make(c, r->model, o->include, o->ninclude, false, &r->plan);
+}
+
+/* ---- insert ---- */
+
+/* The row with its related rows, as the databases have them now. */
+static shunt_status insert_along(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
+  const site *at;
+  unit_begin(w->c, &w->u);
+  route_request inside = request_of(w->c, r->model, r->options);
+  shunt_status status = nested_insert(w, &inside, record, &r->plan, rows, &at);
+  if (!status) status = load_relations(w->c, &(parents){rows, at->table->shape}, &r->plan, SHUNT_WRITE);
+  return unit_end(w->c, &w->u, status);
+}
+
+static shunt_status insert_alone(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
+  route_request request = request_of(w->c, r->model, r->options);
+  const site *at;
+  return nested_insert(w, &request, record, &r->plan, rows, &at);
+}
+
+shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
+                          shunt_rows **out, shunt_error *err) {
+  call c;
+  writing w = {.c = &c};
+  write_call r = {.options = options ? options : &plainly};
+  *out = NULL;
+  if (!record) record = &nothing;
+  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
+  if (!status) status = begin(&c, model, &r);
+  if (!status) status = nested_check(&w, r.model, record, &r.plan);
+  if (status) return status;
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(err);
+  status = r.plan.count ? insert_along(&w, &r, record, rows) : insert_alone(&w, &r, record, rows);
+  if (status) {
+    shunt_rows_free(rows);
+    return status;
+  }
+  *out = rows;
+  return SHUNT_OK;
+}
+
+/* ---- insert_bulk ---- */
+
+/* Rows of one model to insert. */
+typedef struct batch {
+  route_request request;
+  const shunt_record *records;
+  size_t n;
+} batch;
+
+/* Where each of the records goes. */
+typedef struct destinations {
+  const site **list;
+  size_t count, room;
+  uint32_t *of_record;
+} destinations;
+
+static shunt_status add_destination(writing *w, destinations *d, const site *at, uint32_t *number) {
+  for (size_t i = d->count; i-- > 0;)
+    if (site_same(d->list[i], at)) {
+      *number = (uint32_t)i;
+      return SHUNT_OK;
+    }
+  if (d->count == d->room) {
+    const site **more = arena_array(w->c->arena, const site *, d->room ? d->room * 2 : 4);
+    if (!more) return error_memory(w->c->err);
+    if (d->count) memcpy(more, d->list, d->count * sizeof *more);
+    d->list = more;
+    d->room = d->room ? d->room * 2 : 4;
+  }
+  *number = (uint32_t)d->count;
+  d->list[d->count++] = at;
+  return SHUNT_OK;
+}
+
+static shunt_status find_destinations(writing *w, const batch *b, destinations *d) {
+  bool each = true;
+  access a = {NULL, NULL, 0};
+  equalities where = {.a = w->c->arena};
+  d->of_record = arena_array(w->c->arena, uint32_t, b->n);
+  if (!d->of_record) return error_memory(w->c->err);
+  for (size_t i = 0; i < b->n && each; i++) {
+    route_request of_one = b->request;
+    const shunt_record *record = &b->records[i];
+    where.count = 0;
+    for (size_t k = 0; k < record->nfields; k++)
+      if (record->fields[k].name && !equalities_add(&where, record->fields[k].name, &record->fields[k].value))
+        return error_memory(w->c->err);
+    equalities_into(&where, &of_one);
+    size_t before = d->count;
+    shunt_status status = nested_find(w, &of_one, NULL, 0, &a);
+    if (!status) status = add_destination(w, d, access_only_site(&a), &d->of_record[i]);
+    if (status) return status;
+    if (d->count > before) a.sites = NULL; /* the destination is this one */
+    each = i > 0 || route_depends_on(a.decision, RULE_FIELD_WHERE);
+  }
+  return SHUNT_OK;
+}
+
+/* Those of one destination, in their order, as many at once as have the same columns. */
+static shunt_status insert_there(writing *w, const destinations *d, size_t number, const batch *b, shunt_record *room,
+                                 int64_t *inserted) {
+  size_t count = 0;
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < b->n && !status; i++) {
+    if (d->of_record[i] != number) continue;
+    if (count && !write_alike(&room[0], &b->records[i])) {
+      status = write_insert_many(w->c, d->list[number], room, count, inserted);
+      count = 0;
+    }
+    room[count++] = b->records[i];
+  }
+  return status || !count ? status : write_insert_many(w->c, d->list[number], room, count, inserted);
+}
+
+static shunt_status insert_all(writing *w, const batch *b, int64_t *inserted) {
+  destinations d = {NULL, 0, 0, NULL};
+  shunt_record *room = arena_array(w->c->arena, shunt_record, b->n);
+  shunt_status status = room ? find_destinations(w, b, &d) : error_memory(w->c->err);
+  for (size_t i = 0; i < d.count && !status; i++) status = insert_there(w, &d, i, b, room, inserted);
+  return status;
+}
+
+/* With related rows it is one after the other. */
+static shunt_status insert_each(writing *w, const batch *b, const plan *p, int64_t *inserted) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < b->n && !status; i++) {
+    const site *at;
+    shunt_rows *rows = rows_new();
+    status = rows ? nested_insert(w, &b->request, &b->records[i], p, rows, &at) : error_memory(w->c->err);
+    shunt_rows_free(rows);
+    *inserted += !status;
+  }
+  return status;
+}
+
+shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_records *records,
+                               const shunt_write *options, int64_t *inserted, shunt_error *err) {
+  call c;
+  writing w = {.c = &c};
+  write_call r = {.options = options ? options : &plainly};
+  int64_t count = 0;
+  if (inserted) *inserted = 0;
+  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
+  if (!status) status = begin(&c, model, &r);
+  for (size_t i = 0; i < records->n && !status; i++) status = nested_check(&w, r.model, &records->list[i], &r.plan);
+  if (status || records->n == 0) return status;
+  unit_begin(&c, &w.u);
+  batch b = {request_of(&c, r.model, r.options), records->list, records->n};
+  status = r.plan.count ? insert_each(&w, &b, &r.plan, &count) : insert_all(&w, &b, &count);
+  status = unit_end(&c, &w.u, status);
+  if (!status && inserted) *inserted = count;
+  return status;
+}
+
+/* ---- update ---- */
+
+/* Which rows, and what is set: a record's own key says which where no where does, and is not set then. */
+typedef struct change {
+  write_call r;
+  const shunt_record *record;
+  const shunt_where *where;
+  shunt_where by_key, key_items[KEY_MOST];
+  shunt_field *fields;
+  size_t nfields;
+} change;
+
+static bool is_empty(const shunt_where *where) { return !where || (where->op == SHUNT_AND && where->nitems == 0); }
+
+static shunt_status find_which(writing *w, change *c, record_key *key) {
+  const shunt_write *o = c->r.options;
+  const key_names names = key_names_of(c->r.model->primary_key);
+  key->n = 0;
+  if (!is_empty(o->where)) {
+    c->where = o->where;
+    return SHUNT_OK;
+  }
+  if (o->all) return SHUNT_OK;
+  *key = nested_key(c->record, &names);
+  if (!key->n)
+    return error_set(
+        w->c->err, SHUNT_E_USAGE,
+        "model '%s': an update without where changes every row; give a where or the row's '%s', or say all "
+        "= true if that is meant",
+        c->r.model->name, c->r.model->primary_key);
+  c->by_key = (shunt_where){.op = SHUNT_AND, .items = c->key_items, .nitems = nested_key_is(key, c->key_items)};
+  c->where = &c->by_key;
+  return SHUNT_OK;
+}
+
+static shunt_status make_change(writing *w, change *c) {
+  record_key key;
+  c->fields = arena_array(w->c->arena, shunt_field, c->record->nfields);
+  shunt_status status = c->fields ? find_which(w, c, &key) : error_memory(w->c->err);
+  if (status) return status;
+  for (size_t i = 0; i < c->record->nfields; i++)
+    if (!nested_is_key(&key, &c->record->fields[i])) c->fields[c->nfields++] = c->record->fields[i];
+  if (c->nfields || c->record->nrelated) return SHUNT_OK;
+  return error_set(w->c->err, SHUNT_E_USAGE, "model '%s': there is nothing to set", c->r.model->name);
+}
+
+static shunt_status find_change(writing *w, const change *c, access *a) {
+  route_request request = request_of(w->c, c->r.model, c->r.options);
+  equalities where = {.a = w->c->arena};
+  if (!equalities_of_where(&where, c->where)) return error_memory(w->c->err);
+  equalities_into(&where, &request);
+  return nested_find(w, &request, c->fields, c->nfields, a);
+}
+
+/* The one row that related rows are written along with: before it, its key. */
+static shunt_status find_parent(writing *w, const change *c, access *a, shunt_rows *before) {
+  static const plan none = {NULL, 0};
+  shunt_status status = find_change(w, c, a);
+  if (!status) status = nested_read(w, a, &none, c->where, 2, before);
+  if (!status && before->count == 0)
+    status = error_set(w->c->err, SHUNT_E_NOT_FOUND,
+                       "model '%s': there is no such row for related rows to be written along", c->r.model->name);
+  if (!status && before->count > 1)
+    status = error_set(w->c->err, SHUNT_E_USAGE,
+                       "model '%s': related rows are written along with one row, and the where holds of several",
+                       c->r.model->name);
+  return status;
+}
+
+/* Related rows have one parent, which is read again once it is changed, for what they refer to. */
+static shunt_status change_parent(writing *w, const change *c, shunt_rows *before, shunt_rows *after,
+                                  int64_t *affected) {
+  access a = {NULL, NULL, 0};
+  key_names names = key_names_of(c->r.model->primary_key);
+  shunt_where items[KEY_MOST], is_it = {.op = SHUNT_AND, .items = items};
+  filter f = {.where = {&is_it}};
+  shunt_status status = find_parent(w, c, &a, before);
+  if (status) return status;
+  is_it.nitems = nested_values_are(&names, rows_row(before, 0), items);
+  *affected = 1;
+  if (c->nfields) {
+    *affected = 0;
+    status = write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+  }
+  for (size_t i = 0; i < c->nfields; i++)
+    for (size_t k = 0; k < names.n; k++)
+      if (cat_same_column(c->fields[i].name, names.list[k])) items[k].values = &c->fields[i].value;
+  if (!status) status = nested_read(w, &a, &c->r.plan, &is_it, 1, after);
+  if (!status && after->count == 0)
+    status =
+        error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the row went away while it was changed", c->r.model->name);
+  return status ? status : nested_children(w, access_only_site(&a), after, 0, c->record, &c->r.plan);
+}
+
+static shunt_status change_along(writing *w, const change *c, int64_t *affected) {
+  unit_begin(w->c, &w->u);
+  shunt_rows *before = rows_new(), *after = rows_new();
+  shunt_status status = before && after ? change_parent(w, c, before, after, affected) : error_memory(w->c->err);
+  shunt_rows_free(before);
+  shunt_rows_free(after);
+  return unit_end(w->c, &w->u, status);
+}
+
+static shunt_status change_rows(writing *w, const change *c, int64_t *affected) {
+  access a = {NULL, NULL, 0};
+  filter f = {.where = {c->where}};
+  shunt_status status = find_change(w, c, &a);
+  return status ? status : write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+}
+
+shunt_status shunt_update(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
+                          int64_t *affected, shunt_error *err) {
+  call c;
+  writing w = {.c = &c};
+  change of = {.r = {.options = options ? options : &plainly}, .record = record ? record : &nothing};
+  int64_t count = 0;
+  if (affected) *affected = 0;
+  shunt_status status = call_begin(&c, s, of.r.options->timeout_ms, err);
+  if (!status) status = begin(&c, model, &of.r);
+  if (!status) status = nested_check(&w, of.r.model, of.record, &of.r.plan);
+  if (!status) status = make_change(&w, &of);
+  if (status) return status;
+  status = of.record->nrelated ? change_along(&w, &of, &count) : change_rows(&w, &of, &count);
+  if (!status && affected) *affected = count;
+  return status;
+}
+
+/* ---- delete ---- */
+
+static shunt_status find_deleted(writing *w, const write_call *r, access *a) {
+  route_request request = request_of(w->c, r->model, r->options);
+  equalities where = {.a = w->c->arena};
+  if (!equalities_of_where(&where, r->options->where)) return error_memory(w->c->err);
+  equalities_into(&where, &request);
+  return nested_find(w, &request, NULL, 0, a);
+}
+
+/* What refers to the rows goes first. */
+static shunt_status delete_parents(writing *w, const write_call *r, shunt_rows *rows, int64_t *affected) {
+  access a = {NULL, NULL, 0};
+  filter f = {.where = {r->options->where}};
+  shunt_status status = find_deleted(w, r, &a);
+  if (!status) status = nested_read(w, &a, &r->plan, r->options->where, -1, rows);
+  if (status) return status;
+  status = cascade_delete(w, &(parents){rows, access_only_site(&a)->table->shape}, &r->plan);
+  return status ? status : write_delete(w->c, &a, &f, affected);
+}
+
+static shunt_status delete_along(writing *w, const write_call *r, int64_t *affected) {
+  unit_begin(w->c, &w->u);
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? delete_parents(w, r, rows, affected) : error_memory(w->c->err);
+  shunt_rows_free(rows);
+  return unit_end(w->c, &w->u, status);
+}
+
+static shunt_status delete_rows(writing *w, const write_call *r, int64_t *affected) {
+  access a = {NULL, NULL, 0};
+  filter f = {.where = {r->options->where}};
+  shunt_status status = find_deleted(w, r, &a);
+  return status ? status : write_delete(w->c, &a, &f, affected);
+}
+
+shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write *options, int64_t *affected,
+                          shunt_error *err) {
+  call c;
+  writing w = {.c = &c};
+  write_call r = {.options = options ? options : &plainly};
+  int64_t count = 0;
+  if (affected) *affected = 0;
+  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
+  if (!status) status = begin(&c, model, &r);
+  if (!status) status = cascade_check(&w, &r.plan);
+  if (!status && is_empty(r.options->where) && !r.options->all)
+    status = error_set(err, SHUNT_E_USAGE,
+                       "model '%s': a delete without where deletes every row; give a where, or say all = true if "
+                       "that is meant",
+                       r.model->name);
+  if (status) return status;
+  status = r.plan.count ? delete_along(&w, &r, &count) : delete_rows(&w, &r, &count);
+  if (!status && affected) *affected = count;
+  return status;
+}

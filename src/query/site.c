@@ -1,0 +1,71 @@
+#include "query/site.h"
+
+#include <string.h>
+
+#include "base/suggest.h"
+#include "query/table.h"
+
+/* The driver's words, with the model whose table it should be. */
+shunt_status site_without_table(call *c, const site *at) {
+  char why[sizeof c->err->message];
+  if (!c->err) return SHUNT_E_NOT_FOUND;
+  memcpy(why, c->err->message, sizeof why);
+  error_set(c->err, SHUNT_E_NOT_FOUND, "model '%s': %s", at->model->name, why);
+  error_client(c->err, at->client->name);
+  return SHUNT_E_NOT_FOUND;
+}
+
+static shunt_status no_column(call *c, const site *at, const char *name) {
+  suggest near = suggest_for(name);
+  for (size_t i = 0; i < at->table->shape->count; i++) suggest_try(&near, at->table->columns.list[i]);
+  error_set(c->err, SHUNT_E_NOT_FOUND, "model '%s' has no column '%.128s' (table %s on %s)%s", at->model->name, name,
+            at->table->name, at->client->name, suggest_text(&near));
+  error_client(c->err, at->client->name);
+  return SHUNT_E_NOT_FOUND;
+}
+
+shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out) {
+  if (!name || !name[0]) return error_set(c->err, SHUNT_E_USAGE, "model '%s': a column has no name", at->model->name);
+  *out = driver_table_column(at->table->shape, name);
+  if (*out) return SHUNT_OK;
+  table_info *t = at->table;
+  shunt_status status = table_find(c, at->client, at->level, t->name, true, &t);
+  if (status == SHUNT_E_NOT_FOUND) return site_without_table(c, at);
+  if (status) return status;
+  *out = driver_table_column(t->shape, name);
+  return *out ? SHUNT_OK : no_column(c, at, name);
+}
+
+shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending) {
+  *descending = term && term[0] == '-';
+  return site_column(c, at, *descending ? term + 1 : term, out);
+}
+
+shunt_status site_key(call *c, const site *at, const driver_column **out) {
+  return site_column(c, at, at->model->primary_key, out);
+}
+
+shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out) {
+  shunt_status status = SHUNT_OK;
+  out->n = names->n;
+  for (size_t i = 0; i < names->n && !status; i++) status = site_column(c, at, names->list[i], &out->list[i]);
+  return status;
+}
+
+bool site_unique(const site *at, const key_columns *key) {
+  for (size_t i = 0; i < key->n; i++)
+    if (key->list[i] == at->table->shape->sole_key) return true;
+  return false;
+}
+
+shunt_status site_instance(call *c, const site *at, const driver_column **column, shunt_value *value) {
+  *column = NULL;
+  if (!at->model->instance_column) return SHUNT_OK;
+  if (!c->s->instance->has_number)
+    return error_set(c->err, SHUNT_E_USAGE,
+                     "model '%s' keeps instances apart by column '%s', and instance '%s' has no id to compare it with; "
+                     "give the instance an id",
+                     at->model->name, at->model->instance_column, c->s->instance->name);
+  *value = shunt_integer(c->s->instance->number);
+  return site_column(c, at, at->model->instance_column, column);
+}

@@ -1,0 +1,84 @@
+#include "relate/fetch.h"
+
+shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows) {
+  f->feed = (feed){.rows = rows, .owner = f->feed.owner};
+  f->range = arena_array(f->scratch, row_range, f->k.ngroups);
+  if (!f->range) return error_memory(f->c->err);
+  q->at_once = f->k.at_once;
+  for (size_t g = 0; g < f->k.ngroups; g++) {
+    q->filter.keys = f->k.groups[g].keys;
+    shunt_status status = select_ask(f->c, &f->k.groups[g].at, q, &f->feed, &f->range[g]);
+    if (status) return status;
+  }
+  return SHUNT_OK;
+}
+
+shunt_status fetch_now(fetch *f, select_spec *q, shunt_rows *rows) {
+  gather g;
+  feed *done;
+  gather_begin(f->c, &g);
+  shunt_status status = fetch_ask(f, q, rows);
+  while (!status && f->feed.first) status = gather_next(&g, &done);
+  gather_end(&g);
+  return status;
+}
+
+/* ---- by key ---- */
+
+/* Where the columns of the keys are in the rows. */
+static void find_columns(const fetch *f, const shunt_rows *rows, int columns[KEY_MOST]) {
+  const key_columns *key = &f->k.groups[0].keys.columns;
+  for (size_t i = 0; i < key->n; i++) columns[i] = rows_column_index(rows, key->list[i]->name);
+}
+
+static void key_of_row(const fetch *f, const shunt_rows *rows, size_t row, const int columns[KEY_MOST],
+                       shunt_value out[KEY_MOST]) {
+  for (size_t i = 0; i < f->k.keys.rules.n; i++) out[i] = rows_row(rows, row)[columns[i]];
+}
+
+/* The collation keys of the rows' keys; NULL where they have none. */
+static shunt_status collate(fetch *f, const shunt_rows *rows, const int columns[KEY_MOST], shunt_value **out) {
+  size_t width = f->k.keys.rules.n;
+  *out = NULL;
+  if (!f->k.collated) return SHUNT_OK;
+  shunt_value *keys = arena_alloc(f->scratch, rows->count * width * sizeof *keys);
+  if (!keys) return error_memory(f->c->err);
+  for (size_t i = 0; i < rows->count; i++) key_of_row(f, rows, i, columns, keys + i * width);
+  return group_collate(f->c, f->scratch, &f->k, keys, rows->count, out);
+}
+
+/* The key of each row, and in end how many rows each key has. A group whose keys its columns can't hold has asked no
+ * statement, and has no rows. */
+static shunt_status find_keys(fetch *f, const shunt_rows *rows, uint32_t *key_of, uint32_t *end) {
+  int columns[KEY_MOST];
+  shunt_value key[KEY_MOST], *collation;
+  find_columns(f, rows, columns);
+  shunt_status status = collate(f, rows, columns, &collation);
+  for (size_t g = 0; g < f->k.ngroups && !status; g++)
+    for (uint32_t i = f->range[g].first; i < f->range[g].end; i++) {
+      key_of_row(f, rows, i, columns, key);
+      key_of[i] = group_find(&f->k, g, key, collation ? collation + i * f->k.keys.rules.n : NULL);
+      if (key_of[i] != MATCH_NONE) end[key_of[i] + 1]++;
+    }
+  return status;
+}
+
+/* A counting sort: how many rows each key has, where they begin, and then each row to its place. */
+shunt_status fetch_by_key(fetch *f, const shunt_rows *rows) {
+  size_t nkeys = f->k.keys.count;
+  if (rows->count >= UINT32_MAX)
+    return error_set(f->c->err, SHUNT_E_USAGE, "model '%s' gives more rows than fit into one call",
+                     access_only_site(&f->k.groups[0].at)->model->name);
+  uint32_t *key_of = arena_alloc(f->scratch, rows->count * sizeof *key_of);
+  f->starts = arena_array(f->scratch, uint32_t, nkeys + 2);
+  f->positions = arena_alloc(f->scratch, rows->count * sizeof *f->positions);
+  if (!key_of || !f->starts || !f->positions) return error_memory(f->c->err);
+  if (f->k.ngroups == 0) return SHUNT_OK;
+  uint32_t *end = f->starts + 1; /* of each key, once they are all placed */
+  shunt_status status = find_keys(f, rows, key_of, end);
+  if (status) return status;
+  for (size_t i = 1; i <= nkeys; i++) end[i] += end[i - 1];
+  for (uint32_t i = 0; i < rows->count; i++)
+    if (key_of[i] != MATCH_NONE) f->positions[end[key_of[i]]++] = i;
+  return SHUNT_OK;
+}

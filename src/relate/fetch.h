@@ -1,0 +1,35 @@
+/* For: reading the rows of keys that are grouped, and finding which of them each key has.
+ * Owner: a fetch is a value; what it points to lives in its scratch arena.
+ * Use: fetch f = {.c = c, .scratch = &arena}; group_keys(c, &arena, &g, &f.k); fetch_now(&f, &q, rows);
+ * fetch_by_key(&f, rows); for each position of f.positions[f.starts[key]] up to f.starts[key + 1]: … */
+#ifndef SHUNT_RELATE_FETCH_H
+#define SHUNT_RELATE_FETCH_H
+
+#include "query/select.h"
+#include "relate/group.h"
+
+typedef struct fetch {
+  call *c;
+  arena *scratch;
+  grouped k;
+  feed feed;           /* with rows to come: statements are under way */
+  row_range *range;    /* of each group, in the feed's rows */
+  uint32_t *starts;    /* of each key, in positions, */
+  uint32_t *positions; /* which are those of rows */
+} fetch;
+
+/* Asks for the rows of all groups, into rows. q is asked of each group, and counts the statements. */
+shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows);
+/* The same, waiting for them. */
+shunt_status fetch_now(fetch *f, select_spec *q, shunt_rows *rows);
+/* Once the rows are there: fills starts and positions. */
+shunt_status fetch_by_key(fetch *f, const shunt_rows *rows);
+/* How many rows an entry has; *positions are theirs. */
+static inline uint32_t fetch_of_entry(const fetch *f, size_t entry, const uint32_t **positions) {
+  uint32_t key = f->k.of_entry[entry];
+  if (key == MATCH_NONE) return 0;
+  *positions = f->positions + f->starts[key];
+  return f->starts[key + 1] - f->starts[key];
+}
+
+#endif

@@ -1,0 +1,87 @@
+/* One relation while it is loaded: what load.c and link.c have in common. */
+#include <string.h>
+
+#include "base/alloc.h"
+#include "relate/load.h"
+#include "relate/sort.h"
+
+route_request load_target_request(const loading *l) {
+  route_request request = session_request(l->c->s, l->p->relation->target, l->op);
+  request.relation = l->p->relation;
+  request.relation_client = l->p->query->client;
+  request.explicit_table = l->p->query->table;
+  return request;
+}
+
+shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out) {
+  const cat_relation *r = l->p->relation;
+  const shunt_query *asked = l->p->query;
+  size_t nbelow;
+  const char *const *below = plan_parent_keys(l->c, &l->p->children, &nbelow);
+  const char **all = arena_array(l->c->arena, const char *, nneeded + nbelow);
+  if (!below || !all) return error_memory(l->c->err);
+  if (nneeded) memcpy(all, needed, nneeded * sizeof *all);
+  if (nbelow) memcpy(all + nneeded, below, nbelow * sizeof *all);
+  *out = (select_spec){
+      .filter = {.where = {r->as.where, asked->where}},
+      .columns = asked->ncolumns ? asked->columns : r->as.columns,
+      .ncolumns = asked->ncolumns ? asked->ncolumns : r->as.ncolumns,
+      .needed = all,
+      .nneeded = nneeded + nbelow,
+      .order = asked->norder ? asked->order : r->as.order,
+      .norder = asked->norder ? asked->norder : r->as.norder,
+      .limited = asked->limited || r->as.limited,
+      .limit = asked->limited ? asked->limit : r->as.limit,
+      .offset = asked->offset,
+      .origins = l->p->children.count > 0,
+  };
+  out->by_key = out->norder > 0;
+  return select_check_limits(r->target->name, out->limited, out->limit, out->offset, l->c->err);
+}
+
+shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l)) {
+  l->fetch.feed.owner = l;
+  l->resume = resume;
+  return fetch_ask(&l->fetch, q, rows);
+}
+
+shunt_status load_room(loading *l, uint64_t nitems) {
+  if (nitems > UINT32_MAX)
+    return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' gives more rows than fit into one call",
+                     l->p->relation->full_name);
+  l->starts = base_alloc((l->parents.rows->count + 1) * sizeof *l->starts);
+  l->items = base_alloc(nitems * sizeof *l->items);
+  if (!l->starts || !l->items) return error_memory(l->c->err);
+  l->starts[0] = 0;
+  return SHUNT_OK;
+}
+
+uint32_t load_cut(const select_spec *q, uint32_t *items, uint32_t n) {
+  uint32_t skipped = q->offset < (int64_t)n ? (uint32_t)q->offset : n, left = n - skipped;
+  if (q->limited && q->limit < (int64_t)left) left = (uint32_t)q->limit;
+  if (skipped) memmove(items, items + skipped, left * sizeof *items);
+  return left;
+}
+
+shunt_status load_drop_unrelated(loading *l) {
+  shunt_rows *rows = l->children;
+  uint32_t *moved = arena_array(&l->scratch, uint32_t, rows->count), n = 0;
+  uint32_t *clients = arena_alloc(&l->scratch, rows->count * sizeof *clients),
+           nitems = l->starts[l->parents.rows->count];
+  if (!moved || !clients) return error_memory(l->c->err);
+  for (uint32_t i = 0; i < nitems; i++) moved[l->items[i]] = 1;
+  for (uint32_t i = 0; i < rows->count; i++) {
+    if (!moved[i]) continue;
+    clients[n] = rows_origin_of(rows, i);
+    if (n != i) memcpy(rows_row(rows, n), rows_row(rows, i), rows->ncolumns * sizeof(shunt_value));
+    moved[i] = n++;
+  }
+  for (uint32_t i = 0; i < nitems; i++) l->items[i] = moved[l->items[i]];
+  return sort_set_origins(rows, clients, n) ? SHUNT_OK : error_memory(l->c->err);
+}
+
+shunt_status load_nothing(loading *l) {
+  shunt_status status = load_room(l, 0);
+  if (!status) memset(l->starts, 0, (l->parents.rows->count + 1) * sizeof *l->starts);
+  return status;
+}

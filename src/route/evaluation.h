@@ -1,0 +1,47 @@
+/* For: one evaluation of the rules: the candidate, and the record of how it came about.
+ * Owner: an evaluation lives on route_evaluate's frame and owns nothing: any call of a rule may end it.
+ * Use: evaluation_begin(&e); … evaluation_note(&e, stage, rule, verdict, detail); return evaluation_finish(&e, status);
+ */
+#ifndef SHUNT_ROUTE_EVALUATION_H
+#define SHUNT_ROUTE_EVALUATION_H
+
+#include "route/route_inner.h"
+
+typedef struct evaluation {
+  const route *r;
+  route_lane *l;
+  const route_request *request;
+  rule_view *view; /* what rules see */
+  route_decision *d;
+  shunt_error *err;
+  const cat_rule *rule; /* that runs, or ran last; NULL for a model's own function */
+  const cat_client *client;
+  const char *table;
+  int level;
+  route_outcome *outcome;
+  bool in_default;  /* the default stage is being asked what "default" is */
+  bool timed;       /* each rule's time is taken */
+  int64_t since_ns; /* the rule before was done, or the stage began */
+  int64_t slow_ns;  /* a rule that takes this long is slow; 0: slow rules are not reported */
+  int64_t cpu_ns;   /* the thread's CPU time at since_ns: a busy machine does not make a rule slow */
+} evaluation;
+
+void evaluation_begin(evaluation *e);
+/* Fills the decision. Returns status, unless memory runs out. */
+shunt_status evaluation_finish(evaluation *e, shunt_status status);
+
+/* Whether all the rule's conditions hold; *mismatch is the first that doesn't. */
+bool evaluation_holds(evaluation *e, const cat_rule *rule, cat_dimension *mismatch);
+
+/* Each adds a step to the trace. Errors: MEMORY. */
+shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
+                             const char *detail);
+shunt_status evaluation_note_mismatch(evaluation *e, cat_stage stage, const cat_rule *rule, cat_dimension dimension);
+/* Names the rule as the one that decided. */
+void evaluation_credit(evaluation *e, const cat_rule *rule);
+/* The candidate, with what the answer gave: "main, table users_03". NULL if memory runs out. */
+const char *evaluation_candidate_text(evaluation *e, const rule_answer *answer);
+/* Adds the place and name of the rule that runs to the error. Returns status. */
+shunt_status evaluation_error(evaluation *e, shunt_status status);
+
+#endif

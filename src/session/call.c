@@ -1,0 +1,191 @@
+#include "session/call.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "session/transaction.h"
+
+enum {
+  DEEPEST_EQUALITY = 100,
+  MOST_KEPT = 8 /* texts and decisions, for the calls to come */
+};
+
+/* ---- what a call borrows ---- */
+
+struct lent_text {
+  sql_text sql; /* the first field: a text is its lent_text */
+  struct lent_text *next, *next_idle;
+};
+
+struct lent_decision {
+  route_decision decision;
+  struct lent_decision *next, *next_idle;
+};
+
+static void free_text(struct lent_text *t) {
+  sql_free(&t->sql);
+  base_free(t);
+}
+
+static void free_decision(struct lent_decision *d) {
+  route_decision_clear(&d->decision);
+  base_free(d);
+}
+
+/* Keeps `most` of the texts and decisions, all of which are idle then. */
+static void take_back(session_lent *l, size_t most) {
+  struct lent_text **text = &l->texts;
+  struct lent_decision **decision = &l->decisions;
+  l->idle_texts = NULL;
+  l->idle_decisions = NULL;
+  for (size_t i = 0; i < most && *text; i++, text = &(*text)->next) {
+    (*text)->next_idle = l->idle_texts;
+    l->idle_texts = *text;
+  }
+  for (size_t i = 0; i < most && *decision; i++, decision = &(*decision)->next) {
+    (*decision)->next_idle = l->idle_decisions;
+    l->idle_decisions = *decision;
+  }
+  for (struct lent_text *t; (t = *text); free_text(t)) *text = t->next;
+  for (struct lent_decision *d; (d = *decision); free_decision(d)) *decision = d->next;
+}
+
+void session_free_lent(session_lent *l) {
+  take_back(l, 0);
+  arena_free(&l->memory);
+}
+
+sql_text *call_sql(call *c) {
+  session_lent *l = &c->s->lent;
+  struct lent_text *t = l->idle_texts;
+  if (t) {
+    l->idle_texts = t->next_idle;
+    sql_reset(&t->sql);
+    return &t->sql;
+  }
+  t = base_zalloc(sizeof *t);
+  if (!t) return NULL;
+  t->next = l->texts;
+  l->texts = t;
+  return &t->sql;
+}
+
+void call_end_sql(call *c, sql_text *sql) {
+  session_lent *l = &c->s->lent;
+  struct lent_text *t = (struct lent_text *)sql;
+  if (!t) return;
+  t->next_idle = l->idle_texts;
+  l->idle_texts = t;
+}
+
+route_decision *call_decision(call *c) {
+  session_lent *l = &c->s->lent;
+  struct lent_decision *d = l->idle_decisions;
+  if (d) {
+    l->idle_decisions = d->next_idle;
+    return &d->decision;
+  }
+  d = base_zalloc(sizeof *d);
+  if (!d) return NULL;
+  d->next = l->decisions;
+  l->decisions = d;
+  return &d->decision;
+}
+
+/* ---- beginning ---- */
+
+void call_set_deadline(call *c, int64_t timeout_ms) {
+  if (!timeout_ms) timeout_ms = c->s->timeout_ms;
+  int64_t now_ns = timeout_ms ? clock_monotonic_ns() : 0;
+  c->deadline_ns = timeout_ms && timeout_ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + timeout_ms * NS_PER_MS : 0;
+}
+
+void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
+  arena_reset(&s->lent.memory);
+  take_back(&s->lent, MOST_KEPT);
+  *c = (call){.s = s, .arena = &s->lent.memory, .err = err};
+  call_set_deadline(c, timeout_ms);
+}
+
+shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
+  call_start(c, s, timeout_ms, err);
+  if (timeout_ms >= 0) return session_follow(s, err);
+  return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more, and this is %lld ms",
+                   (long long)timeout_ms);
+}
+
+/* ---- connections ---- */
+
+/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. What
+ * sessions of this process have locked, and wait for, the graph of waits shows. */
+static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
+  const char *file = s->locked.n && conn->engine->file ? conn->engine->file(conn) : NULL;
+  for (size_t i = 0; i < s->locked.n && file; i++)
+    if (strcmp(s->locked.files[i], file) == 0) return s->locked.by;
+  return NULL;
+}
+
+static shunt_status acquire(call *c, const cat_client *client, int level, bool no_wait, driver_conn **conn) {
+  const pool_request request = {
+      .client = client, .level = level, .party = &c->s->party, .deadline_ns = c->deadline_ns, .no_wait = no_wait};
+  shunt_status status = pool_acquire(c->s->home.pools, &request, conn, c->err);
+  if (!status && *conn) (*conn)->locked_by = locker_of(c->s, *conn);
+  return status;
+}
+
+/* A call that waits for a connection while its reads hold others could be what those wait for: it receives its reads
+ * first. */
+shunt_status call_connect(call *c, const cat_client *client, int level, driver_conn **conn) {
+  if (c->reads && c->reads->nflying) {
+    shunt_status status = acquire(c, client, level, true, conn);
+    if (status || *conn) return status;
+    c->reads->settle(c->reads);
+  }
+  return acquire(c, client, level, false, conn);
+}
+
+static shunt_status check_spanning(call *c, const cat_client *client) {
+  return c->s->transactions ? transaction_check_spanning(c, client) : SHUNT_OK;
+}
+
+shunt_status call_acquire(call *c, const cat_client *client, int level, driver_conn **conn) {
+  shunt_status status = check_spanning(c, client);
+  return status ? status : call_connect(c, client, level, conn);
+}
+
+shunt_status call_try_acquire(call *c, const cat_client *client, int level, driver_conn **conn) {
+  *conn = NULL;
+  shunt_status status = check_spanning(c, client);
+  return status ? status : acquire(c, client, level, true, conn);
+}
+
+/* ---- equalities ---- */
+
+static bool grow(equalities *e) {
+  size_t capacity = e->capacity ? e->capacity * 2 : 4;
+  shunt_field *more = arena_alloc(e->a, capacity * sizeof *more);
+  if (!more) return false;
+  if (e->count) memcpy(more, e->list, e->count * sizeof *more);
+  e->list = more;
+  e->capacity = capacity;
+  return true;
+}
+
+bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
+  if (value->type == SHUNT_NULL) return true;
+  if (e->count == e->capacity && !grow(e)) return false;
+  e->list[e->count++] = (shunt_field){column, *value};
+  return true;
+}
+
+static bool add_where(equalities *e, const shunt_where *where, int depth) {
+  if (where->op == SHUNT_EQ && where->column && where->nvalues == 1)
+    return equalities_add(e, where->column, &where->values[0]);
+  bool ok = true;
+  if (where->op == SHUNT_AND && depth < DEEPEST_EQUALITY)
+    for (size_t i = 0; i < where->nitems && ok; i++) ok = add_where(e, &where->items[i], depth + 1);
+  return ok;
+}
+
+bool equalities_of_where(equalities *e, const shunt_where *where) { return !where || add_where(e, where, 0); }

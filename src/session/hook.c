@@ -1,0 +1,184 @@
+#include "session/hook.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+
+typedef enum hook_kind { ON_COMMIT, ON_ROLLBACK, ON_ALL_COMMIT } hook_kind;
+
+struct hook {
+  shunt_hook fn;
+  void *ud;
+  void (*drop)(void *ud);
+  hook_kind kind;
+  const transaction *of; /* NULL: of none that is open, so that it waits for all */
+  int savepoint;         /* of that, in which it was added; 0: in none */
+  bool due;              /* of a part that was rolled back, so that it runs whatever becomes of the rest */
+  int raised;            /* the session's, when it was added */
+  bool switched;
+  hook *next;
+  char current[]; /* the datasource switched to */
+};
+
+/* ---- which of them, when ---- */
+
+static void end_hook(hook *h) {
+  if (h->drop) h->drop(h->ud);
+  base_free(h);
+}
+
+typedef enum fate { WAITS, RUNS, NEVER } fate;
+
+static fate fate_of(hook *h, const shunt_session *s, const transaction *t, bool committed) {
+  bool is_last = s->transactions == t && !t->next;
+  if (h->kind == ON_ALL_COMMIT) {
+    if (!committed) return NEVER;
+    if (h->of == t) h->of = NULL;
+    return is_last ? RUNS : WAITS;
+  }
+  if (h->of != t) return WAITS;
+  return committed == (h->kind == ON_COMMIT) || h->due ? RUNS : NEVER;
+}
+
+/* The newest comes first on the session, so that what was added first ends up in front. */
+hook *hooks_take(shunt_session *s, const transaction *t, bool committed) {
+  hook *due = NULL, *never = NULL;
+  for (hook **at = &s->hooks, *h; (h = *at);) {
+    fate what = fate_of(h, s, t, committed);
+    if (what == WAITS) {
+      at = &h->next;
+      continue;
+    }
+    hook **to = what == RUNS ? &due : &never;
+    *at = h->next;
+    h->next = *to;
+    *to = h;
+  }
+  for (hook *h; (h = never); end_hook(h)) never = h->next;
+  return due;
+}
+
+void hooks_undo(shunt_session *s, const transaction *t, int savepoint) {
+  for (hook **at = &s->hooks, *h; (h = *at);) {
+    bool inside = h->of == t && h->savepoint >= savepoint;
+    if (inside && h->kind != ON_ROLLBACK) {
+      *at = h->next;
+      end_hook(h);
+      continue;
+    }
+    if (inside) h->due = true;
+    at = &h->next;
+  }
+}
+
+void hooks_release(shunt_session *s, const transaction *t, int savepoint) {
+  for (hook *h = s->hooks; h; h = h->next)
+    if (h->of == t && h->savepoint >= savepoint) h->savepoint = savepoint - 1;
+}
+
+/* ---- running them ---- */
+
+/* With the session as it was when the hook was added. */
+static shunt_status run_one(shunt_session *s, const hook *h, shunt_error *err) {
+  shunt_status status = shunt_switch_push(s, h->switched ? h->current : NULL, err);
+  if (status) return status;
+  int up = h->raised - s->level.raised;
+  session_raise(s, up);
+  status = h->fn(h->ud, err);
+  session_raise(s, -up);
+  shunt_switch_pop(s);
+  return status;
+}
+
+/* "the transaction on 'main' was committed, but 2 hooks failed: …; …" */
+static shunt_status failed(const hook_end *end, size_t count, const buf *failures, shunt_error *err) {
+  shunt_status status = end->status ? end->status : SHUNT_E_TRANSACTION;
+  if (!err) return status;
+  const char *hooks = count == 1 ? "hook" : "hooks", *list = failures->failed ? "" : failures->data;
+  if (end->status) {
+    shunt_error why = *err;
+    snprintf(err->message, sizeof err->message, "%.600s; and %zu %s failed%.350s", why.message, count, hooks, list);
+    return status;
+  }
+  error_set(err, status, "the transaction on '%s' was %s %zu %s failed%s", end->client,
+            end->committed ? "committed, but" : "rolled back, and", count, hooks, list);
+  error_client(err, end->client);
+  err->committed = end->committed;
+  return status;
+}
+
+shunt_status hooks_run(shunt_session *s, hook *due, const hook_end *end, shunt_error *err) {
+  buf failures = {0};
+  size_t count = 0;
+  for (hook *h; (h = due); end_hook(h)) {
+    shunt_error why;
+    due = h->next;
+    why.message[0] = 0;
+    if (!run_one(s, h, &why)) continue;
+    buf_printf(&failures, "%s %s", count ? ";" : ":", why.message);
+    count++;
+  }
+  shunt_status status = count ? failed(end, count, &failures, err) : end->status;
+  buf_free(&failures);
+  return status;
+}
+
+/* ---- adding one ---- */
+
+static const transaction *innermost(const shunt_session *s) {
+  const transaction *t = s->transactions;
+  while (t && !transaction_in_force(s, t)) t = t->next;
+  return t;
+}
+
+static hook *new_hook(const shunt_session *s, const transaction *of) {
+  const char *current = session_current(s);
+  size_t size = current ? strlen(current) + 1 : 0;
+  hook *h = base_zalloc(sizeof *h + size);
+  if (!h) return NULL;
+  *h = (hook){.of = of, .savepoint = of ? of->savepoints : 0, .raised = s->level.raised, .switched = current != NULL};
+  if (current) memcpy(h->current, current, size);
+  return h;
+}
+
+static shunt_status run_now(hook_kind kind, shunt_hook fn, void *ud, shunt_error *err) {
+  shunt_error own;
+  return kind == ON_ROLLBACK ? SHUNT_OK : fn(ud, err ? err : &own);
+}
+
+static shunt_status add(shunt_session *s, hook_kind kind, shunt_hook fn, void *ud, void (*drop)(void *ud),
+                        shunt_error *err) {
+  const transaction *of = innermost(s);
+  bool waits = of || (s->transactions && kind == ON_ALL_COMMIT);
+  hook *h = fn && waits ? new_hook(s, of) : NULL;
+  if (h) {
+    h->kind = kind;
+    h->fn = fn;
+    h->ud = ud;
+    h->drop = drop;
+    h->next = s->hooks;
+    s->hooks = h;
+    return SHUNT_OK;
+  }
+  shunt_status status;
+  if (!fn)
+    status = error_set(err, SHUNT_E_USAGE, "a hook is a function");
+  else
+    status = waits ? error_memory(err) : run_now(kind, fn, ud, err);
+  if (drop) drop(ud);
+  return status;
+}
+
+shunt_status shunt_on_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
+  return add(s, ON_COMMIT, fn, ud, drop, err);
+}
+
+shunt_status shunt_on_rollback(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
+  return add(s, ON_ROLLBACK, fn, ud, drop, err);
+}
+
+shunt_status shunt_on_all_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
+  return add(s, ON_ALL_COMMIT, fn, ud, drop, err);
+}

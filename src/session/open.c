@@ -1,0 +1,89 @@
+/* Opening and closing sessions. */
+#include <math.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "session/call.h"
+#include "session/propagation.h"
+
+static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
+  if (level >= 0 && level <= c->max_level) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "a session's level is from 0 to %d (database.maxLevel), and this is %d",
+                   c->max_level, level);
+}
+
+static shunt_status copy_attr(shunt_session *s, const shunt_field *from, shunt_field *to, shunt_error *err) {
+  if (!from->name || !from->name[0]) return error_set(err, SHUNT_E_USAGE, "an attribute of the session has no name");
+  const shunt_value *v = &from->value;
+  if (v->type != SHUNT_TEXT && v->type != SHUNT_BOOL && v->type != SHUNT_INTEGER && v->type != SHUNT_FLOAT)
+    return error_set(err, SHUNT_E_USAGE, "attribute '%s' must be text, a number or a boolean", from->name);
+  if (v->type == SHUNT_FLOAT && isnan(v->as.number))
+    return error_set(err, SHUNT_E_USAGE, "attribute '%s' is not a number (NaN), which no rule could compare",
+                     from->name);
+  *to = *from;
+  to->name = arena_strdup(&s->owned, from->name);
+  if (v->type == SHUNT_TEXT) to->value.as.bytes = arena_strndup(&s->owned, v->as.bytes, v->size);
+  return to->name && (v->type != SHUNT_TEXT || to->value.as.bytes) ? SHUNT_OK : error_memory(err);
+}
+
+static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *options, shunt_error *err) {
+  if (options->nattrs == 0) return SHUNT_OK;
+  shunt_field *attrs = arena_array(&s->owned, shunt_field, options->nattrs);
+  if (!attrs) return error_memory(err);
+  for (size_t i = 0; i < options->nattrs; i++) {
+    shunt_status status = copy_attr(s, &options->attrs[i], &attrs[i], err);
+    if (status) return status;
+  }
+  s->attrs = attrs;
+  s->nattrs = options->nattrs;
+  return SHUNT_OK;
+}
+
+shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
+                         shunt_error *err) {
+  static const shunt_session_options none = {.instance = NULL};
+  static atomic_ullong number; /* of the latest, in all of the process */
+  if (!options) options = &none;
+  shunt_status status = session_check_timeout(options->timeout_ms, err);
+  if (!status) status = check_level(home->catalog, options->level, err);
+  shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
+  if (!s) {
+    home->drop(home);
+    return status ? status : error_memory(err);
+  }
+  s->home = *home;
+  s->party.number = ++number;
+  s->follows = options->follow;
+  s->level.now = s->level.opened = options->level;
+  s->timeout_ms = options->timeout_ms;
+  const void *instance = NULL;
+  if (options->instance_handle) {
+    status = things_find(home->things, home->handles, home->catalog, CAT_KIND_INSTANCE, options->instance_handle,
+                         &instance, err);
+    s->instance = instance;
+  } else {
+    status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
+  }
+  if (!status) status = copy_attrs(s, options, err);
+  if (!status) s->party.instance = s->instance->name;
+  if (status) {
+    shunt_session_close(s);
+    return status;
+  }
+  *out = s;
+  return SHUNT_OK;
+}
+
+void shunt_session_close(shunt_session *s) {
+  if (!s) return;
+  propagation_end_all(s);
+  route_decision_clear(&s->resolved);
+  map_free(&s->tables.by_name);
+  base_free(s->switched.list);
+  session_free_lent(&s->lent);
+  arena_free(&s->tables.memory);
+  arena_free(&s->owned);
+  s->home.drop(&s->home);
+  base_free(s);
+}

@@ -1,0 +1,173 @@
+/* shunt_resolve: a decision for its own sake. */
+#include <limits.h>
+#include <math.h>
+#include <string.h>
+
+#include "session/transaction.h"
+
+/* ---- what is named ---- */
+
+static inline shunt_status thing(const shunt_session *s, cat_kind kind, shunt_handle handle, const void **out,
+                                 shunt_error *err) {
+  return things_find(s->home.things, s->home.handles, s->home.catalog, kind, handle, out, err);
+}
+
+static inline shunt_status find_relation(const shunt_session *s, const shunt_request *q, const cat_relation **relation,
+                                         shunt_error *err) {
+  const void *found;
+  if (!q->relation_handle) return catalog_find_relation(s->home.catalog, q->relation, relation, err);
+  shunt_status status = thing(s, CAT_KIND_RELATION, q->relation_handle, &found, err);
+  if (!status) *relation = found;
+  return status;
+}
+
+static inline shunt_status find_model(const shunt_session *s, const shunt_request *q, const cat_model **model,
+                                      shunt_error *err) {
+  const void *found;
+  if (!q->model_handle) return catalog_find_model(s->home.catalog, q->model, model, err);
+  shunt_status status = thing(s, CAT_KIND_MODEL, q->model_handle, &found, err);
+  if (!status) *model = found;
+  return status;
+}
+
+static shunt_status check_model(const cat_model *model, const cat_relation *r, shunt_error *err) {
+  if (model == r->target || model == r->through) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "relation '%s' leads to model '%s', not to '%s'; leave the model out",
+                   r->full_name, r->target->name, model->name);
+}
+
+static inline shunt_status find_target(const shunt_session *s, const shunt_request *q, const cat_model **model,
+                                       const cat_relation **relation, shunt_error *err) {
+  bool named = q->model || q->model_handle;
+  if (!q->relation && !q->relation_handle) {
+    if (named) return find_model(s, q, model, err);
+    return error_set(err, SHUNT_E_USAGE, "a request names a model, or the relation that leads to it");
+  }
+  shunt_status status = find_relation(s, q, relation, err);
+  if (status) return status;
+  *model = (*relation)->target;
+  if (!named) return SHUNT_OK;
+  status = find_model(s, q, model, err);
+  return status ? status : check_model(*model, *relation, err);
+}
+
+/* The name as the catalog has it, which is the same wherever the two have the same address. */
+static shunt_status find_named(const shunt_session *s, const char *given, bool modes, const char **name,
+                               shunt_error *err) {
+  const cat_client *client = catalog_client(s->home.catalog, given);
+  *name = client ? client->name : given;
+  return client ? SHUNT_OK : session_check_client(s, given, modes, err);
+}
+
+/* Leaves the name as it is where none is given. */
+static inline shunt_status find_client(const shunt_session *s, const char *given, shunt_handle handle,
+                                       const char **name, shunt_error *err) {
+  const void *found;
+  if (!handle) return given ? find_named(s, given, false, name, err) : SHUNT_OK;
+  shunt_status status = thing(s, CAT_KIND_CLIENT, handle, &found, err);
+  if (!status) *name = ((const cat_client *)found)->name;
+  return status;
+}
+
+/* How a name of each kind of field is looked up; the others are no names, or find_target has them. */
+#define FIND_MODEL(member)
+#define FIND_RELATION(member)
+#define FIND_CLIENT(member)                                                                                            \
+  if (!status) status = find_client(s, q->member, q->member##_handle, &r->member, err);
+#define FIND_MODE(member)                                                                                              \
+  if (!status && q->member) status = find_named(s, q->member, true, &r->member, err);
+#define FIND_OP(member)
+#define FIND_LEVEL(member)
+#define FIND_VALUES(member)
+#define FIND(kind, id, member, name, option) FIND_##kind(member)
+
+static inline shunt_status find_clients(const shunt_session *s, const shunt_request *q, route_request *r,
+                                        shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  SHUNT_REQUEST_MAP(FIND)
+  return status;
+}
+
+/* ---- what follows from it ---- */
+
+/* Where the rows lie that the relation starts from; one that is denied has none. */
+static shunt_status find_parent(shunt_session *s, const route_request *request, const char **parent, shunt_error *err) {
+  route_request of_source = session_request(s, request->relation->source, SHUNT_READ);
+  of_source.current = request->current;
+  of_source.level = request->level;
+  shunt_status status = route_decide(s->home.route, &of_source, &s->resolved, err);
+  if (status && status != SHUNT_E_DENIED) return status;
+  *parent = s->resolved.client ? s->resolved.client->name : NULL;
+  return SHUNT_OK;
+}
+
+static shunt_status find_for_relation(shunt_session *s, route_request *r, shunt_error *err) {
+  const cat_relation *relation = r->relation;
+  if (r->model == relation->through && r->model != relation->target && !r->relation_client)
+    r->relation_client = relation->as.through_client;
+  return r->parent ? SHUNT_OK : find_parent(s, r, &r->parent, err);
+}
+
+/* Nothing is equal to it, so that no rule could say anything of it. */
+static shunt_status check_where(const shunt_request *q, shunt_error *err) {
+  for (size_t i = 0; i < q->nwhere; i++)
+    if (q->where[i].value.type == SHUNT_FLOAT && isnan(q->where[i].value.as.number))
+      return error_set(err, SHUNT_E_USAGE, "where.%s is not a number (NaN), which no rule could compare",
+                       q->where[i].name);
+  return SHUNT_OK;
+}
+
+static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_error *err) {
+  int most = s->home.catalog->max_level;
+  if (by >= -*level && by <= (most ? most - *level : INT_MAX)) {
+    *level += most ? by : 0;
+    return SHUNT_OK;
+  }
+  return error_set(err, SHUNT_E_USAGE, "a level is from 0 to %d (database.maxLevel), and this is %d more than %d", most,
+                   by, *level);
+}
+
+/* ---- what holds it ---- */
+
+/* Says in the trace, which may be one that is remembered, what else the access depends on. */
+static shunt_status pin(shunt_session *s, const char *by, shunt_error *err) {
+  shunt_decision *d = &s->resolved.as;
+  arena_reset(&s->lent.memory);
+  shunt_trace *trace = arena_array(&s->lent.memory, shunt_trace, d->ntrace + 1);
+  const char *what = arena_printf(&s->lent.memory, "%s, level %d", d->client, d->level);
+  if (!trace || !what) return error_memory(err);
+  if (d->ntrace) memcpy(trace, d->trace, d->ntrace * sizeof *trace);
+  trace[d->ntrace++] = (shunt_trace){"session", by, "", SHUNT_VERDICT_PINNED, what};
+  d->trace = trace;
+  d->pinned_by = by;
+  return SHUNT_OK;
+}
+
+static shunt_status find_pin(shunt_session *s, shunt_error *err) {
+  const cat_client *client = s->resolved.client;
+  if (s->transactions && transaction_peek(s, client, session_level_of(client, s->resolved.as.level)))
+    return pin(s, "transaction", err);
+  return s->job.name ? pin(s, "job", err) : SHUNT_OK;
+}
+
+shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                           shunt_error *err) {
+  *decision = NULL;
+  shunt_status status = session_follow(s, err);
+  if (status) return status;
+  route_request request = session_request(s, NULL, q->op);
+  status = find_target(s, q, &request.model, &request.relation, err);
+  if (!status) status = find_clients(s, q, &request, err);
+  if (!status) status = check_where(q, err);
+  if (status) return status;
+  request.explicit_table = q->explicit_table;
+  request.every_rule = q->every_rule;
+  request.where = q->where;
+  request.nwhere = q->nwhere;
+  if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
+  if (!status && request.relation) status = find_for_relation(s, &request, err);
+  if (!status) status = route_decide(s->home.route, &request, &s->resolved, err);
+  if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
+  if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
+  return status;
+}

@@ -1,0 +1,168 @@
+#include "session/transaction.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may have no time left */
+
+/* ---- its connection ---- */
+
+driver_conn *transaction_conn(call *c, const cat_client *client, int level) {
+  driver_conn *conn = transaction_peek(c->s, client, level);
+  if (!conn) return NULL;
+  if (conn->under_way) c->reads->settle(c->reads);
+  conn->deadline_ns = c->deadline_ns;
+  return conn;
+}
+
+/* ---- beginning and ending ---- */
+
+/* A connection that was lost while nobody used it is replaced: nothing has come of it. */
+static shunt_status begin_one(call *c, transaction *t) {
+  shunt_status status = SHUNT_OK;
+  bool lost = true;
+  for (int attempt = 0; attempt < 2 && lost; attempt++) {
+    status = call_connect(c, t->client, t->level, &t->conn);
+    if (status) return status;
+    status = t->conn->engine->begin(t->conn, t->isolation, t->read_only, c->err);
+    lost = status == SHUNT_E_DATASOURCE && t->conn->broken;
+    if (status) pool_release(t->conn, t->level);
+  }
+  return status;
+}
+
+/* One that would wait for what this very session has suspended would wait for ever. */
+static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
+  bool one_connection = driver_is_private(client);
+  const transaction *t = c->s->transactions;
+  while (t && !(t->client == client && t->suspended &&
+                (one_connection || (!cat_engine_of(client->engine)->levels && !t->read_only && !read_only))))
+    t = t->next;
+  if (!t) return SHUNT_OK;
+  error_set(c->err, SHUNT_E_TRANSACTION,
+            "a transaction of this session is open on '%s', and another one beside it can't be: %s", client->name,
+            one_connection ? "the database lives on one connection"
+                           : "SQLite has one writer at a time; one of the two would have to be read_only");
+  error_client(c->err, client->name);
+  return SHUNT_E_TRANSACTION;
+}
+
+shunt_status transaction_open(call *c, const cat_client *client, int level, const shunt_tx_options *o,
+                              transaction **out) {
+  shunt_status status = c->s->transactions ? check_suspended(c, client, o->read_only) : SHUNT_OK;
+  if (status) return status;
+  size_t size = o->isolation ? strlen(o->isolation) + 1 : 0;
+  transaction *t = base_zalloc(sizeof *t + size);
+  if (!t) return error_memory(c->err);
+  *t = (transaction){.client = client,
+                     .level = level,
+                     .session_level = c->s->level.now,
+                     .read_only = o->read_only,
+                     .alone = transaction_is_alone(o),
+                     .doomed_at = NOT_DOOMED,
+                     .next = c->s->transactions};
+  if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);
+  status = begin_one(c, t);
+  if (status) {
+    error_client(c->err, client->name);
+    base_free(t);
+    return status;
+  }
+  c->s->transactions = *out = t;
+  return SHUNT_OK;
+}
+
+shunt_status transaction_commit(call *c, transaction *t) {
+  shunt_status status;
+  t->conn->deadline_ns = c->deadline_ns;
+  if (t->doomed_at != NOT_DOOMED)
+    status = error_set(c->err, SHUNT_E_TRANSACTION,
+                       "the transaction on '%s' was rolled back: a transaction inside it was, and they are one",
+                       t->client->name);
+  else
+    status = t->conn->engine->commit(t->conn, c->err);
+  if (status) error_client(c->err, t->client->name);
+  return status;
+}
+
+void transaction_close(shunt_session *s, transaction *t) {
+  transaction **at = &s->transactions;
+  while (*at != t) at = &(*at)->next;
+  *at = t->next;
+  pool_release(t->conn, t->level);
+  base_free(t);
+}
+
+/* ---- savepoints ---- */
+
+void transaction_doom(transaction *t, int savepoint) {
+  if (t->doomed_at == NOT_DOOMED || t->doomed_at > savepoint) t->doomed_at = savepoint;
+}
+
+static shunt_status at_savepoint(const transaction *t, const char *what, int number, shunt_error *err) {
+  buf sql = {0};
+  buf_printf(&sql, "%s shunt_%d", what, number);
+  shunt_status status = sql.failed ? error_memory(err) : SHUNT_OK;
+  if (!status) status = t->conn->engine->send(t->conn, sql.data, sql.size, NULL, 0, err);
+  if (!status) status = t->conn->engine->receive(t->conn, NULL, NULL, NULL, err);
+  buf_free(&sql);
+  return status;
+}
+
+shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
+  t->conn->deadline_ns = c->deadline_ns;
+  shunt_status status = at_savepoint(t, "SAVEPOINT", t->savepoints + 1, c->err);
+  if (status)
+    error_client(c->err, t->client->name);
+  else
+    *savepoint = ++t->savepoints;
+  return status;
+}
+
+shunt_status transaction_release(call *c, transaction *t, int savepoint) {
+  shunt_status status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, c->err);
+  if (status)
+    error_client(c->err, t->client->name);
+  else
+    t->savepoints = savepoint - 1;
+  return status;
+}
+
+void transaction_undo(transaction *t, int savepoint) {
+  if (t->conn->deadline_ns) t->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
+  bool undone =
+      !at_savepoint(t, "ROLLBACK TO", savepoint, NULL) && !at_savepoint(t, "RELEASE SAVEPOINT", savepoint, NULL);
+  if (!undone)
+    transaction_doom(t, savepoint - 1);
+  else if (t->doomed_at >= savepoint)
+    t->doomed_at = NOT_DOOMED;
+  t->savepoints = savepoint - 1;
+}
+
+/* ---- where to begin ---- */
+
+static shunt_status ask_rules(call *c, shunt_op op, bool effective, const cat_client **client, int *level) {
+  route_request request = session_request(c->s, NULL, op);
+  route_decision *d = call_decision(c);
+  if (effective) request.current = NULL;
+  if (!d) return error_memory(c->err);
+  shunt_status status = route_decide(c->s->home.route, &request, d, c->err);
+  if (status) return status;
+  *client = d->client;
+  *level = d->as.level;
+  return SHUNT_OK;
+}
+
+shunt_status transaction_client(call *c, const char *name, shunt_op op, const cat_client **client, int *level) {
+  shunt_status status;
+  *level = c->s->level.now;
+  if (!name || strcmp(name, CATALOG_DEFAULT) == 0)
+    status = ask_rules(c, op, name != NULL, client, level);
+  else
+    status = session_named_client(c->s, name, client, c->err);
+  if (!status) *level = session_level_of(*client, *level);
+  return status;
+}

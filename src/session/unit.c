@@ -1,0 +1,113 @@
+#include "session/unit.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+
+static const shunt_tx_options plainly;
+
+void unit_begin(call *c, unit *u) {
+  c->s->units++;
+  u->begun = true;
+}
+
+static unit_part *find_part(const unit *u, const transaction *t) {
+  for (size_t i = 0; i < u->count; i++)
+    if (u->parts[i].tx == t) return &u->parts[i];
+  return NULL;
+}
+
+shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
+  transaction *t = transaction_find(c->s, client, level);
+  if (t && find_part(u, t)) return SHUNT_OK;
+  if (!base_grow(&u->parts, &u->capacity, u->count + 1, sizeof *u->parts)) return error_memory(c->err);
+  int savepoint = 0;
+  shunt_status status = SHUNT_OK;
+  if (t)
+    status = transaction_save(c, t, &savepoint);
+  else if (u->apart || !(status = transaction_check_spanning(c, client)))
+    status = transaction_open(c, client, level, &plainly, &t);
+  if (!status) u->parts[u->count++] = (unit_part){.tx = t, .savepoint = savepoint};
+  return status;
+}
+
+/* A savepoint that was released leaves the transaction around it with half of the unit. */
+static void undo(shunt_session *s, const unit_part *p) {
+  if (!p->savepoint)
+    transaction_close(s, p->tx);
+  else if (p->released)
+    transaction_doom(p->tx, p->savepoint - 1);
+  else
+    transaction_undo(p->tx, p->savepoint);
+}
+
+/* Before anything is committed, so that a transaction that is lost is found while all of the unit can be undone. */
+static shunt_status release_parts(call *c, unit *u) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = u->count; i-- > 0 && !status;) {
+    unit_part *p = &u->parts[i];
+    if (!p->savepoint) continue;
+    status = transaction_release(c, p->tx, p->savepoint);
+    p->released = !status;
+  }
+  return status;
+}
+
+/* "main: committed; orders: failed: …; users: rolled back" */
+static shunt_status half_done(const buf *done, const char *failed, shunt_status status, const buf *undone,
+                              shunt_error *err) {
+  if (done->size == 0 || !err) return done->size ? SHUNT_E_TRANSACTION : status;
+  shunt_error why = *err;
+  error_set(err, SHUNT_E_TRANSACTION, "%s; %s: failed: %s%s", done->failed ? "some: committed" : done->data + 2, failed,
+            why.message, undone->failed || !undone->size ? "" : undone->data);
+  error_client(err, failed);
+  err->engine_code = why.engine_code;
+  memcpy(err->sqlstate, why.sqlstate, sizeof why.sqlstate);
+  return SHUNT_E_TRANSACTION;
+}
+
+/* No hook is its: none can be added in the middle of a call. */
+static shunt_status commit_part(call *c, transaction *t) {
+  shunt_status status = transaction_commit(c, t);
+  transaction_close(c->s, t);
+  return status;
+}
+
+/* Those that the unit began, in the order of their first writes. The first that fails ends it. */
+static shunt_status commit_parts(call *c, unit *u) {
+  buf done = {0}, undone = {0};
+  const char *failed = NULL;
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < u->count; i++) {
+    unit_part *p = &u->parts[i];
+    const char *client = p->tx->client->name;
+    if (p->savepoint) continue;
+    if (status) {
+      transaction_close(c->s, p->tx);
+      buf_printf(&undone, "; %s: rolled back", client);
+    } else if (!(status = commit_part(c, p->tx))) {
+      buf_printf(&done, "; %s: committed", client);
+    } else {
+      failed = client;
+    }
+    p->tx = NULL;
+  }
+  for (size_t i = 0; i < u->count && status; i++)
+    if (u->parts[i].tx) buf_printf(&undone, "; %s: to be rolled back", u->parts[i].tx->client->name);
+  if (status) status = half_done(&done, failed, status, &undone, c->err);
+  buf_free(&done);
+  buf_free(&undone);
+  return status;
+}
+
+shunt_status unit_end(call *c, unit *u, shunt_status status) {
+  if (!status) status = release_parts(c, u);
+  if (!status) status = commit_parts(c, u);
+  for (size_t i = u->count; i-- > 0 && status;)
+    if (u->parts[i].tx) undo(c->s, &u->parts[i]);
+  if (u->begun) c->s->units--;
+  base_free(u->parts);
+  memset(u, 0, sizeof *u);
+  return status;
+}
