@@ -9,7 +9,7 @@
 
 static bool room_for(buf *b, size_t size) {
   if (b->failed) return false;
-  if (b->capacity - b->size > size) return true; /* and the NUL */
+  if (b->capacity - b->size > size) return true; /* with room for the NUL */
   b->failed = !base_grow(&b->data, &b->capacity, b->size + size + 1, 1);
   return !b->failed;
 }
