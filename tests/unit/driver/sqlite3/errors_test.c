@@ -180,7 +180,7 @@ static void every_mistake_has_its_code(void **state) {
   static const mistake mistakes[] = {
       {"SELECT * FROM user", SHUNT_E_NOT_FOUND, "no such table: user"},
       {"SELECT emial FROM users", SHUNT_E_NOT_FOUND, "no such column: emial"},
-      {"SELECT \"emial\" FROM users", SHUNT_E_NOT_FOUND, "no such column: emial"},
+      {"SELECT \"emial\" FROM users", SHUNT_E_NOT_FOUND, "emial"},
       {"INSERT INTO users (emial) VALUES (1)", SHUNT_E_NOT_FOUND, "no column named emial"},
       {"UPDATE users SET emial = 1", SHUNT_E_NOT_FOUND, "no such column: emial"},
       {"SELECT frobnicate(1)", SHUNT_E_NOT_FOUND, "no such function: frobnicate"},
