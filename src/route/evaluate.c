@@ -144,7 +144,7 @@ static shunt_status draw(evaluation *e, const cat_rule *rule, const rule_answer 
 
 static shunt_status level_too_high(evaluation *e, const cat_rule *rule, int level) {
   error_set(e->err, SHUNT_E_RULE, "the rule '%s' gives level %d, and the highest is %d (database.maxLevel)", rule->name,
-            level, e->r->catalog->max_level);
+            level, e->r->catalog->settings.max_level);
   e->rule = rule;
   return evaluation_error(e, SHUNT_E_RULE);
 }
@@ -157,7 +157,7 @@ static shunt_status adopt(evaluation *e, const cat_rule *rule, const rule_answer
     if (!e->table) return error_memory(e->err);
   }
   if (answer->level >= 0) {
-    int most = e->r->catalog->max_level;
+    int most = e->r->catalog->settings.max_level;
     if (most && answer->level > most) return level_too_high(e, rule, answer->level);
     e->level = most ? answer->level : 0;
     e->outcome->level_given = true;
@@ -302,7 +302,7 @@ static shunt_status run(void *ud) {
 }
 
 static int64_t slow_ns_of(const catalog *c) {
-  return c->slow.rule_ms < INT64_MAX / NS_PER_MS ? c->slow.rule_ms * NS_PER_MS : INT64_MAX;
+  return c->settings.slow_rule_ms < INT64_MAX / NS_PER_MS ? c->settings.slow_rule_ms * NS_PER_MS : INT64_MAX;
 }
 
 shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
