@@ -97,7 +97,7 @@ static json_t *locked_by(const shunt_session *s) {
 }
 
 static int next_level(const shunt_session *s) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   return s->level.now < most ? s->level.now + 1 : most;
 }
 
@@ -182,7 +182,7 @@ static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shun
 
 /* The host that pushed the job may have more levels. */
 static void go_to_level(shunt_session *s, json_int_t level) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   s->level.opened = level < most ? (int)level : most;
   session_raise(s, 0);
 }

@@ -34,7 +34,7 @@ static const char *const other_tables[] = {
 
 /* ---- where it is ---- */
 
-int store_own_level(const catalog *c) { return c->max_level ? c->max_level + 1 : 0; }
+int store_own_level(const catalog *c) { return c->settings.max_level ? c->settings.max_level + 1 : 0; }
 
 shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   shunt_status status = call_begin(&store->c, s, timeout_ms, err);

@@ -43,7 +43,7 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
   shunt_status status = open_session(w, &w->session, err);
   if (!status) status = open_session(w, &w->renewing, err);
   if (status) return status;
-  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->home.catalog->jobs.lease_ms;
+  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->home.catalog->settings.lease_ms;
   w->name = make_name(&w->owned);
   if (!w->name) return error_memory(err);
   status = claim_prepare(w, o, err);

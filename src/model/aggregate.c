@@ -161,7 +161,7 @@ static shunt_status write_statement(aggregation *g) {
   return status;
 }
 
-/* Engines give decimals for what is computed of integers, which callers want as they would have it themselves. */
+/* Engines return decimals for sums and averages of integers; callers expect plain numbers. */
 static void plain_numbers(const aggregation *g, shunt_rows *rows) {
   for (size_t i = 0; i < g->nresults; i++) {
     const result *r = &g->results[i];

@@ -50,7 +50,7 @@ typedef struct reading {
   size_t nids;
 } reading;
 
-/* Every field is named, so that the whole is not zeroed first: this is on the way of every get. */
+/* Every field is named, which is faster than zeroing the whole: every get comes here. */
 static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spec *out) {
   const shunt_query *query = r->query;
   *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
@@ -75,7 +75,7 @@ static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spe
   return select_check_limits(r->model->name, query->limited, query->limit, query->offset, c->err);
 }
 
-/* The form in which the columns may hold the id, if they can. */
+/* The form in which the columns can hold the id, if there is one. */
 static shunt_status set_id(call *c, const site *at, const shunt_value *id, key_list *keys) {
   key_names names = key_names_of(at->model->primary_key);
   key_columns none = {.n = 0};
@@ -100,7 +100,7 @@ static bool says_key(const site *at, const shunt_where *w) {
   return key && w->column && strcmp(w->column, key->name) == 0;
 }
 
-/* Whether a condition holds of one row at most, so that there is nothing to order and to cut off. */
+/* Whether a condition holds for one row at most, so that order and limit don't matter. */
 static bool is_of_one(const site *at, const shunt_where *w) {
   if (!w) return false;
   for (size_t i = 0; w->op == SHUNT_AND && i < w->nitems; i++)
@@ -125,7 +125,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }
 
-/* Takes rows over. */
+/* Takes over the rows. */
 static shunt_status hand_out(shunt_status status, shunt_rows *rows, shunt_rows **out) {
   if (status) {
     shunt_rows_free(rows);
@@ -137,7 +137,7 @@ static shunt_status hand_out(shunt_status status, shunt_rows *rows, shunt_rows *
 
 /* ---- mget ---- */
 
-/* Rows in the order of the keys, a key that was given twice twice. */
+/* Brings the rows into the order of the keys; a key that was given twice has its rows twice. */
 static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
   const uint32_t *positions;
   uint64_t n = 0, at = 0;
@@ -156,7 +156,7 @@ static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
   return same && n == rows->count ? SHUNT_OK : sort_pick(f->c, rows, order, (size_t)n, f->scratch);
 }
 
-/* Only the columns are asked for. */
+/* Without keys only the columns are needed. */
 static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
   access a = {NULL, NULL, 0};
   shunt_status status = read_access(c, r->model, r->query, &a);
@@ -212,8 +212,8 @@ static shunt_status read_once(call *c, const reading *r, shunt_rows **out) {
   return hand_out(status, rows, out);
 }
 
-/* Another program may have taken away a column that the caller never named: what is there now is read then. A
- * transaction may have failed with the statement, and is left alone. */
+/* Another program may have dropped a column that the caller never named: the read is repeated with the columns of now.
+ * In a transaction the failed statement may have ended it, so nothing is repeated. */
 static shunt_status read_rows(call *c, const reading *r, shunt_rows **out) {
   unsigned before = c->s->tables.outdated;
   shunt_status status = read_once(c, r, out);

@@ -20,7 +20,7 @@ static shunt_status check_sql(const cat_client *client, const char *sql, shunt_e
                    sql);
 }
 
-/* A table that was described may look otherwise after it. */
+/* After DDL the tables may look different. */
 static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
   static const char *const changes[] = {"create", "alter", "drop", NULL};
   if (lex_is_any(first_word(client, sql), changes)) table_forget_all(s);

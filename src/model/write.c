@@ -120,13 +120,13 @@ static shunt_status find_destinations(writing *w, const batch *b, destinations *
     shunt_status status = nested_find(w, &of_one, NULL, 0, &a);
     if (!status) status = add_destination(w, d, access_only_site(&a), &d->of_record[i]);
     if (status) return status;
-    if (d->count > before) a.sites = NULL; /* the destination is this one */
+    if (d->count > before) a.sites = NULL; /* the new destination points to these sites */
     each = i > 0 || route_depends_on(a.decision, RULE_FIELD_WHERE);
   }
   return SHUNT_OK;
 }
 
-/* Those of one destination, in their order, as many at once as have the same columns. */
+/* Inserts the records of one destination, in their order, as many at once as have the same columns. */
 static shunt_status insert_there(writing *w, const destinations *d, size_t number, const batch *b, shunt_record *room,
                                  int64_t *inserted) {
   size_t count = 0;
@@ -150,7 +150,7 @@ static shunt_status insert_all(writing *w, const batch *b, int64_t *inserted) {
   return status;
 }
 
-/* With related rows it is one after the other. */
+/* Records with related rows are inserted one by one. */
 static shunt_status insert_each(writing *w, const batch *b, const plan *p, int64_t *inserted) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < b->n && !status; i++) {
@@ -184,7 +184,7 @@ shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_
 
 /* ---- update ---- */
 
-/* Which rows, and what is set: a record's own key says which where no where does, and is not set then. */
+/* Which rows, and the new values. Without a where the record's own key selects the row, and is not among the values. */
 typedef struct change {
   write_call r;
   const shunt_record *record;
@@ -236,7 +236,7 @@ static shunt_status find_change(writing *w, const change *c, access *a) {
   return nested_find(w, &request, c->fields, c->nfields, a);
 }
 
-/* The one row that related rows are written along with: before it, its key. */
+/* Finds the one row that related rows are written along with, and reads its key. */
 static shunt_status find_parent(writing *w, const change *c, access *a, shunt_rows *before) {
   static const plan none = {NULL, 0};
   shunt_status status = find_change(w, c, a);
@@ -251,7 +251,7 @@ static shunt_status find_parent(writing *w, const change *c, access *a, shunt_ro
   return status;
 }
 
-/* Related rows have one parent, which is read again once it is changed, for what they refer to. */
+/* The parent of related rows is read again after its change, for the values that they refer to. */
 static shunt_status change_parent(writing *w, const change *c, shunt_rows *before, shunt_rows *after,
                                   int64_t *affected) {
   access a = {NULL, NULL, 0};
@@ -319,7 +319,7 @@ static shunt_status find_deleted(writing *w, const write_call *r, access *a) {
   return nested_find(w, &request, NULL, 0, a);
 }
 
-/* What refers to the rows goes first. */
+/* Rows that refer to the deleted ones go first. */
 static shunt_status delete_parents(writing *w, const write_call *r, shunt_rows *rows, int64_t *affected) {
   access a = {NULL, NULL, 0};
   filter f = {.where = {r->options->where}};

@@ -3,9 +3,9 @@
 #include "query/statement.h"
 #include "session/transaction.h"
 
-enum { FEWEST_ROWS = 500 /* with less, finding out what the table takes costs more than it saves */ };
+enum { FEWEST_ROWS = 500 /* for fewer rows the preparation costs more than it saves */ };
 
-/* What a blob is elsewhere than in a column of blobs is for a parameter to say. */
+/* Outside of blob columns the parameter decides how a blob is stored. */
 static bool blobs_fit(const bulk *l) {
   for (size_t i = 0; i < l->nrecords; i++)
     for (size_t k = 0; k < l->ncolumns; k++)

@@ -1,5 +1,5 @@
-/* For: many rows into one table by the engine's own fastest way, where that does what INSERT would.
- * Use: bool done; status = bulk_run(c, &l, &done, &affected); if (!status && !done) insert them. */
+/* For: inserting many rows into one table by the engine's fastest way (COPY, a prepared statement), if that does the
+ * same as INSERT. Use: bool done; status = bulk_run(c, &l, &done, &affected); if (!status && !done) insert them. */
 #ifndef SHUNT_QUERY_BULK_H
 #define SHUNT_QUERY_BULK_H
 
@@ -11,11 +11,12 @@ typedef struct bulk {
   size_t ncolumns;
   const driver_column *stamp; /* one more, the same in every row; NULL: none */
   shunt_value stamped;
-  const shunt_record *records; /* alike */
+  const shunt_record *records; /* with the same columns */
   size_t nrecords;
 } bulk;
 
-/* In the session's transaction. Not *done, nothing has happened. *affected is added to. Errors: those of the driver. */
+/* Runs in the session's transaction. If *done is false, nothing has happened. Adds to *affected. Errors: those of the
+ * driver. */
 shunt_status bulk_run(call *c, const bulk *l, bool *done, int64_t *affected);
 
 #endif

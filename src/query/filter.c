@@ -5,7 +5,7 @@
 
 #include "query/value.h"
 
-enum { DEEPEST_WHERE = 25 }; /* the stack of SQLite's parser ends at 100, and each level takes up to 3 */
+enum { DEEPEST_WHERE = 25 }; /* SQLite's parser has a stack of 100, and each level takes up to 3 of it */
 
 typedef struct writer {
   call *c;
@@ -29,7 +29,7 @@ static bool holds(const char *type, const char *word) {
   return false;
 }
 
-/* By its declared type: SQLite also calls dates numbers, and they are kept as text. */
+/* By its declared type: SQLite calls dates numbers, too, and they are kept as text. */
 static bool is_number_column(const driver_column *column) {
   static const char *const numbers[] = {"int", "real", "floa", "doub", "dec", "num"};
   if (column->kind != DRIVER_ANYTHING) return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS;
@@ -39,7 +39,7 @@ static bool is_number_column(const driver_column *column) {
   return false;
 }
 
-/* What is no number is never found among numbers, and is a mistake on its way there. */
+/* A non-number can never match a numeric column: report it. */
 static shunt_status check_numbers(const writer *w, const shunt_where *c, const driver_column *column) {
   if (c->op == SHUNT_LIKE) return SHUNT_OK;
   for (size_t i = 0; i < c->nvalues; i++) {
@@ -62,7 +62,8 @@ static bool is_plain(const writer *w, const driver_column *column) {
   return !w->at->engine->number_type || !column->numeric || column->kind == DRIVER_BOOLEANS;
 }
 
-/* Where the engine compares a number with a text as doubles: texts with texts, and exact numbers with such. */
+/* For engines that compare a number with a text as doubles: compares texts with texts, and exact numbers with exact
+ * numbers. */
 static void write_alike(call *c, sql_text *q, const site *at, const driver_column *column, const shunt_value *v) {
   shunt_value exact = value_exact(v);
   if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT)) {
@@ -91,7 +92,7 @@ static void write_all_alike(call *c, sql_text *q, const site *at, const driver_c
   }
 }
 
-/* A number that the column can't hold is still more or less than those that it can. */
+/* A number that is out of the column's range can still be compared with the numbers in it. */
 static void write_value(const writer *w, const driver_column *column, const shunt_value *v) {
   if (is_plain(w, column) || driver_column_holds(column, v)) {
     write_all_alike(w->c, w->q, w->at, column, v, 1);
@@ -164,7 +165,7 @@ static shunt_status write_between(writer *w, const shunt_where *c, const driver_
   return SHUNT_OK;
 }
 
-/* Null is like a value here: in a list, it finds the rows that have none. */
+/* A null in the list finds the rows that have a null. */
 static shunt_status write_list(writer *w, const shunt_where *c, const driver_column *column) {
   bool in = c->op == SHUNT_IN;
   size_t nulls = 0;
@@ -272,7 +273,7 @@ static void next_term(sql_text *q, bool *first) {
   *first = false;
 }
 
-/* Keys come from anywhere, and are compared with the text of what can't be compared with anything else. */
+/* Keys may have any type. A column of another kind is compared as text. */
 static void write_key(sql_text *q, const driver_engine *engine, const driver_column *key) {
   if (key->kind == DRIVER_OTHERS)
     write_as_text(q, engine, key);
@@ -309,7 +310,7 @@ shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const fil
   return SHUNT_OK;
 }
 
-/* {1,2,3}; NULL where one is no integer, or memory is out, which *no_memory says. */
+/* {1,2,3}. NULL if a value is not an integer, and if there is no memory, which sets *no_memory. */
 static char *list_of(arena *a, const shunt_value *values, size_t n, size_t *size, bool *no_memory) {
   enum { LONGEST = 21 /* -9223372036854775808 and a comma */ };
   for (size_t i = 0; i < n; i++)

@@ -1,3 +1,20 @@
+/* Reads of one call on several connections at the same time, in the caller's thread.
+ *
+ * Idea: the time that a call waits is the time of its slowest server, not the sum of all. Statements are sent on as
+ * many connections as there are, then poll() says which answer to receive next. Rows go into a feed in the order in
+ * which its statements were asked, whatever order the answers come in, so results don't depend on timing.
+ *
+ * Invariants: a connection has one statement under way. The first statement of a feed is sent before its others, and
+ * received before them. Nothing is under way when a call waits for a pool, for a lock or for another statement of a
+ * transaction: such a wait could be for a connection that this call holds itself, so call_connect and transaction_conn
+ * settle the reads first. A call holds at most half of a pool (most_to_hold), so that one call can't keep all others
+ * out. A lost connection is replaced once, as in statement.c; the statements behind it in the feed are sent again.
+ *
+ * SQLite answers inside the caller's thread: it has no socket. Its statements run while the servers work.
+ *
+ * Not here: a thread for each connection (a session would be used by several threads, and hooks and
+ * observers with it), and pipelining several statements on one connection (libpq can, libmysqlclient can't, and a
+ * failure in the middle of a pipeline fails the statements behind it). */
 #define _POSIX_C_SOURCE 200809L
 #include "query/gather.h"
 
@@ -9,7 +26,7 @@
 #include "base/clock.h"
 #include "session/transaction.h"
 
-static const int64_t LONGEST_END_NS = 1000000000; /* for all that is thrown away */
+static const int64_t LONGEST_END_NS = 1000000000; /* to cancel everything that is thrown away */
 
 /* ---- feeds ---- */
 
@@ -70,14 +87,14 @@ static int held_of(const gather *g, const execution *e) {
   return held;
 }
 
-/* One call may hold half of a pool, so that it doesn't keep everybody else waiting for the sake of its own speed. */
+/* One call holds at most half of a pool, so that its speed doesn't cost the others. */
 static int most_to_hold(const execution *e) {
   int most = e->client->pool.max / 2;
   return most > 1 ? most : 1;
 }
 
-/* *conn stays NULL where there is none to be had now. A server that lets in no more than those that are held already is
- * no failure: those will do. */
+/* *conn stays NULL if no connection is free now. If a server refuses a further connection while this call holds some
+ * already, those are enough: no failure. */
 static shunt_status find_conn(gather *g, const execution *e, driver_conn **conn) {
   driver_conn *own = transaction_peek(g->c.s, e->client, e->level);
   *conn = NULL;
@@ -98,7 +115,7 @@ static void give_back(inquiry *a) {
   if (!conn->in_transaction) pool_release(conn, a->e.level);
 }
 
-/* Whether it is under way now: it is not where there is no connection to be had. */
+/* True if it was sent; false if no connection is free. */
 static bool send_one(gather *g, inquiry *a) {
   shunt_status status;
   bool again;
@@ -130,7 +147,7 @@ static void send_all(gather *g) {
 
 /* ---- receiving ---- */
 
-/* Only a feed's first one is received. */
+/* Only the first inquiry of a feed is received. */
 static void unlink_inquiry(gather *g, const inquiry *a) {
   feed *f = a->feed;
   assert(f->first == a);
@@ -151,7 +168,7 @@ static void drop_answer(gather *g, inquiry *a) {
   give_back(a);
 }
 
-/* Rows that come before theirs are still to be read: they are sent once more, behind those. */
+/* The rows of an earlier statement are missing, so the later ones are sent again, behind it. */
 static void take_back(gather *g, feed *f) {
   size_t kept = 0;
   for (size_t i = 0; i < g->reads.nflying; i++) {
@@ -178,7 +195,7 @@ static shunt_status receive_rows(gather *g, call *c, inquiry *a) {
   return execution_run(c, &a->e, rows);
 }
 
-/* Rows past UINT32_MAX are in no range; whoever uses ranges refuses so many. */
+/* Rows past UINT32_MAX are in no range: callers that use ranges refuse so many rows. */
 static void add_rows(row_range *range, size_t before, size_t after) {
   if (after > UINT32_MAX) return;
   if (range->first == range->end) range->first = (uint32_t)before;
@@ -216,8 +233,8 @@ static int wait_ms(const call *c) {
   return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* The one to receive now. While servers work, what runs in this thread does; else the first that answers is waited for.
- * Past the deadline it is any of them, and says so. */
+/* The inquiry to receive next: one that runs in this thread while servers work, else the first that answers. After the
+ * deadline any of them: receiving it reports the timeout. */
 static inquiry *choose(const gather *g) {
   struct pollfd ready[GATHER_MOST];
   inquiry *flying[GATHER_MOST] = {NULL}, *inside = NULL, *unsent = NULL;
@@ -255,13 +272,14 @@ shunt_status gather_next(gather *g, feed **done) {
   return SHUNT_OK;
 }
 
-/* The first one under way is the first one of its feed, for none overtakes another of its feed. */
+/* The first inquiry under way is the first of its feed, since the inquiries of a feed keep their order. */
 static void settle(call_reads *reads) {
   gather *g = (gather *)reads;
   while (reads->nflying) receive(g, g->flying[0]);
 }
 
-/* A transaction's is awaited, for it is to go on; any other is cancelled, and hung up on where that does not help. */
+/* The statement of a transaction is awaited, because the transaction goes on. Any other is cancelled; if that doesn't
+ * help, its connection is closed. */
 static void throw_away(gather *g, inquiry *a, int64_t until_ns) {
   driver_conn *conn = a->conn;
   if (!conn->in_transaction) conn->deadline_ns = clock_monotonic_ns();

@@ -1,9 +1,7 @@
-/* For: keys: by what columns rows are found and related to each other. A key is a tuple of columns, and its values are
- * tuples, one behind the other. Tuples have one element today: KEY_MOST is what a static assertion stops at, wherever
- * more than a loop would be needed for longer ones.
- * Use: key_names names = key_names_of("id"); … site_key_columns(c, &at, &names, &columns); … list.values + i *
- * columns.n
- */
+/* For: keys: the columns by which rows are found and related. A key is a tuple of columns, and its values are tuples in
+ * one array. Tuples have one element today: code that needs more than a loop for longer ones has a static assertion on
+ * KEY_MOST. Use: key_names names = key_names_of("id"); … site_key_columns(c, &at, &names, &columns); … list.values + i
+ * * columns.n */
 #ifndef SHUNT_QUERY_KEY_H
 #define SHUNT_QUERY_KEY_H
 
@@ -21,7 +19,7 @@ typedef struct key_columns {
   size_t n; /* 0: no key */
 } key_columns;
 
-/* Keys of one table, n values each, without nulls. */
+/* Keys of one table, columns.n values each, without nulls. */
 typedef struct key_list {
   key_columns columns;
   const shunt_value *values;

@@ -45,7 +45,7 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   return SHUNT_OK;
 }
 
-/* The columns as the rows have them: another part of a table may have them in another order, or not have them. */
+/* In the order of the rows' columns: another part of the table may order them differently, or lack one. */
 static shunt_status write_columns(call *c, sql_text *sql, const site *at, const shunt_rows *rows) {
   for (size_t i = 0; i < rows->ncolumns; i++) {
     const driver_column *column;
@@ -62,7 +62,7 @@ static void write_from(sql_text *sql, const site *at) {
   sql_name(sql, at->engine, at->table->name);
 }
 
-/* Kept as text, since it is what most statements begin with. */
+/* Kept as text, because most statements begin with it. */
 static shunt_status write_all(call *c, sql_text *sql, const site *at) {
   table_info *t = at->table;
   if (!t->select) {
@@ -84,7 +84,7 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
 static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q) {
   const driver_column *key = NULL, *column;
   shunt_status status = SHUNT_OK;
-  /* a table between two others may have no such key, and does without */
+  /* a through table may lack this key, and needs none */
   if (q->by_key) key = driver_table_column(at->table->shape, at->model->primary_key);
   if (q->norder || key) sql_puts(sql, " ORDER BY ");
   for (size_t i = 0; i < q->norder && !status; i++) {
@@ -163,7 +163,7 @@ static void end_numbered(call *c, sql_text *sql, const site *at, const select_sp
 
 /* ---- the statement ---- */
 
-/* Up to its keys. */
+/* Everything before the keys. */
 static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                     const shunt_rows *rows) {
   shunt_status status = SHUNT_OK;
@@ -189,12 +189,12 @@ static shunt_status end_statement(call *c, sql_text *sql, const site *at, const 
   return status;
 }
 
-/* A statement with as many keys as it takes, from *from on. */
+/* Writes a statement with as many keys as fit, beginning with number *from. */
 static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spec *q, size_t *from,
                               const shunt_rows *rows) {
   size_t room, step = q->at_once ? q->at_once : 1, left = q->filter.keys.count - *from;
   shunt_status status = begin_statement(c, sql, at, q, rows);
-  size_t more = q->per_key ? 2 : (q->offset ? 2 : q->limited); /* parameters behind the keys */
+  size_t more = q->per_key ? 2 : (q->offset ? 2 : q->limited); /* parameters after the keys */
   if (!status) status = filter_room(c, sql, at, &q->filter, more, &room);
   if (status) return status;
   size_t count = left < room ? left : room < step ? room : room - room % step;
@@ -204,7 +204,7 @@ static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spe
   return end_statement(c, sql, at, q);
 }
 
-/* Whether there is a statement to run: without keys one, with them as long as some are left. */
+/* Whether another statement is needed: without keys exactly one, with keys as long as some are left. */
 static bool has_more(const select_spec *q, size_t from, size_t statements) {
   if (q->limited && q->limit == 0) return false;
   return filter_has_keys(&q->filter) ? from < q->filter.keys.count : q->statements == statements;

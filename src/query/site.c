@@ -5,7 +5,7 @@
 #include "base/suggest.h"
 #include "query/table.h"
 
-/* The driver's words, with the model whose table it should be. */
+/* Adds the model to the driver's message. */
 shunt_status site_without_table(call *c, const site *at) {
   char why[sizeof c->err->message];
   if (!c->err) return SHUNT_E_NOT_FOUND;

@@ -1,7 +1,7 @@
 /* For: one site where rows of a model are: a table on a client at a level. Every column that a caller names is looked
- * up here, so that a statement only ever holds names that the database gave.
- * Owner: a site is a value; what it points to lives as long as the session's generation.
- * Use: site_column(c, &at, "name", &column); sql_name(sql, at.engine, column->name); … */
+ * up here, so statements contain only names that the database gave. Owner: a site is a value; what it points to lives
+ * as long as the session's generation. Use: site_column(c, &at, "name", &column); sql_name(sql, at.engine,
+ * column->name); … */
 #ifndef SHUNT_QUERY_SITE_H
 #define SHUNT_QUERY_SITE_H
 
@@ -20,7 +20,7 @@ static inline bool site_same(const site *a, const site *b) {
   return a->client == b->client && a->level == b->level && a->table == b->table;
 }
 
-/* The column of this name in whatever case; asks the database anew before it says that there is none. */
+/* The column of this name, ignoring case. Asks the database again before it reports that there is none. */
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The same for "name" and "-name". */
 shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending);
@@ -28,11 +28,11 @@ shunt_status site_order(call *c, const site *at, const char *term, const driver_
 shunt_status site_key(call *c, const site *at, const driver_column **out);
 /* The columns of these names. */
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out);
-/* Whether no two rows have the same values there. */
+/* Whether these columns are unique. */
 bool site_unique(const site *at, const key_columns *key);
-/* The instance's value for the model's instance column; *column is NULL where the model has none. Errors: USAGE. */
+/* The instance's value for the model's instance column; *column is NULL if the model has none. Errors: USAGE. */
 shunt_status site_instance(call *c, const site *at, const driver_column **column, shunt_value *value);
-/* Says in the error, which says that the table is not there, whose table it should be. */
+/* Adds the model to the error of a table that does not exist. */
 shunt_status site_without_table(call *c, const site *at);
 
 #endif

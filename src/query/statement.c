@@ -70,7 +70,7 @@ static shunt_status on_pool(call *c, execution *e, shunt_rows *rows, bool *again
   return status;
 }
 
-/* The server may have ended the connection while nobody used it. */
+/* The server may have closed the connection while it was idle. */
 shunt_status execution_run(call *c, execution *e, shunt_rows *rows) {
   driver_conn *conn = transaction_conn(c, e->client, e->level);
   bool again;
@@ -83,7 +83,7 @@ shunt_status execution_run(call *c, execution *e, shunt_rows *rows) {
 }
 
 shunt_status execution_end(call *c, const execution *e, shunt_status status) {
-  if (status == SHUNT_E_NOT_FOUND) { /* the tables are not what they were: ask anew next time */
+  if (status == SHUNT_E_NOT_FOUND) { /* the tables have changed: describe them again next time */
     table_forget_all(c->s);
     c->s->tables.outdated++;
   }

@@ -17,7 +17,7 @@ static const double TWO_TO_63 = 9223372036854775808.0;
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-/* False where the digits don't fit. */
+/* False if the number is too large. */
 static bool read_integer(const char *text, size_t size, int64_t *out) {
   bool negative = size && text[0] == '-';
   uint64_t n = 0, limit = (uint64_t)INT64_MAX + negative;
@@ -30,7 +30,7 @@ static bool read_integer(const char *text, size_t size, int64_t *out) {
   return true;
 }
 
-/* "0", "-7", "42": as an engine writes an integer. */
+/* "0", "-7", "42": the form in which engines write integers. */
 static bool is_plain_integer(const char *text, size_t size) {
   size_t at = size && text[0] == '-';
   if (at == size || size > 20 || !is_digit(text[at])) return false;
@@ -99,10 +99,10 @@ shunt_value value_canonical(const shunt_value *value, bool numeric) {
   }
 }
 
-/* A double tells decimals of so many digits apart. */
+/* A double keeps decimals of this many digits apart. */
 enum { DIGITS_OF_A_DOUBLE = 15 };
 
-/* A decimal that a double would round, without what doesn't count: "12345678901234567.50" is "12345678901234567.5". */
+/* A decimal that a double would round, without meaningless digits: "12345678901234567.50" is "12345678901234567.5". */
 static bool long_decimal(const shunt_value *value, shunt_value *out) {
   const char *text = value->as.bytes;
   size_t size = value->size, at = size && text[0] == '-', digits = 0, start = at;

@@ -10,21 +10,21 @@
 
 /* ---- fields ---- */
 
-/* The columns to write, and the instance's own, which nobody else sets. */
+/* The columns to write, and the instance column, which only shunt sets. */
 typedef struct targets {
   const driver_column **columns;
   size_t n;
   const driver_column *instance; /* NULL: the model has none */
-  const driver_column *stamp;    /* to be added; NULL: there is none, or it is among the columns */
+  const driver_column *stamp;    /* the instance column, if the row does not name it */
   shunt_value stamped;
 } targets;
 
-/* By name: a table that changed under the session is described anew in the middle of a call, in other structs. */
+/* By name: if the table changes during a call, it is described again, in other structs. */
 static bool same_column(const driver_column *a, const driver_column *b) {
   return a == b || (a && b && strcmp(a->name, b->name) == 0);
 }
 
-/* Who names the instance must name the session's. */
+/* A row that names the instance column must give the session's instance. */
 static shunt_status check_instance(call *c, const site *at, const targets *t, const shunt_field *fields) {
   for (size_t i = 0; t->instance && i < t->n; i++) {
     if (!same_column(t->columns[i], t->instance)) continue;
@@ -77,7 +77,7 @@ static bool is_from_zero(const shunt_value *v) {
   return false;
 }
 
-/* What the engine would bend to fit without a word can't be held by it. */
+/* Reject values that the engine would coerce silently. */
 static shunt_status check_value(call *c, const site *at, const driver_column *column, const shunt_value *v) {
   const char *model = at->model->name;
   if (column->rounds && value_digits(v) > column->digits)
@@ -188,7 +188,7 @@ static shunt_status not_found_again(call *c, const site *at, const char *why, co
       at->model->name, at->client->name, at->table->name, why, column);
 }
 
-/* The primary key as conditions. The value of the one column that the database fills comes later, to generated. */
+/* The primary key as conditions. generated will hold the value of the one column that the database fills. */
 static shunt_status find_key(call *c, const site *at, const targets *t, const shunt_field *fields,
                              const shunt_value *generated, shunt_where *key) {
   const driver_table *shape = at->table->shape;
@@ -248,7 +248,7 @@ bool write_alike(const shunt_record *a, const shunt_record *b) {
   return true;
 }
 
-/* Without columns there is no INSERT of several rows. */
+/* An INSERT without columns can't have several rows. */
 static shunt_status insert_empty(call *c, const site *at, const targets *t, size_t n, int64_t *inserted) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < n && !status; i++) {
@@ -275,7 +275,7 @@ static size_t bulk_params(const shunt_session *s, const site *at) {
   return best && best < most ? best : most;
 }
 
-/* How many of the first n records go into one statement: at least one. */
+/* How many of the n records fit into one statement: at least one. */
 static size_t fit(const shunt_session *s, const site *at, const shunt_record *records, size_t n, size_t width) {
   size_t most = bulk_params(s, at) / width, count = 1, bytes = bytes_of(&records[0]);
   while (count < n && count < most) {
@@ -329,7 +329,7 @@ typedef struct change {
   const filter *filter;
 } change;
 
-/* The statement without its keys; called again for each part of them. */
+/* The statement without its keys; once for each part of the keys. */
 static shunt_status begin_change(call *c, sql_text *sql, const site *at, const change *w) {
   sql_puts(sql, w->t ? "UPDATE " : "DELETE FROM ");
   sql_name(sql, at->engine, at->table->name);
@@ -343,7 +343,7 @@ static shunt_status begin_change(call *c, sql_text *sql, const site *at, const c
   return filter_conditions(c, sql, at, w->filter);
 }
 
-/* With the keys from *from on that one statement takes. */
+/* Runs one statement with as many keys as fit, beginning with number *from. */
 static shunt_status run_part(call *c, const site *at, const change *w, size_t *from, int64_t *affected) {
   const key_list *keys = &w->filter->keys;
   size_t room, left = keys->count - *from;

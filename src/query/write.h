@@ -6,16 +6,15 @@
 #include "query/access.h"
 #include "query/filter.h"
 
-/* Adds the row as the database has it now to rows (NULL: it is not read). The instance column is stamped. Errors: those
- * of site_column and statement_run, USAGE. */
+/* Inserts a row and adds it to rows as the database has it now (rows NULL: it is not read). Sets the instance column.
+ * Errors: those of site_column and statement_run, USAGE. */
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows);
-/* Whether both have the same columns in the same order, so that they fit into one statement. */
+/* Whether both have the same columns in the same order, and so fit into one statement. */
 bool write_alike(const shunt_record *a, const shunt_record *b);
-/* Records that are alike, in as many statements as they take. */
+/* Inserts records for which write_alike holds, in as many statements as they need. */
 shunt_status write_insert_many(call *c, const site *at, const shunt_record *records, size_t n, int64_t *inserted);
 
-/* The rows that the filter finds at any of the sites; all of its keys are asked for, in as many statements as they
- * take. *affected is added to. */
+/* Change the rows that the filter finds, at all sites, in as many statements as its keys need. Add to *affected. */
 shunt_status write_update(call *c, const access *a, const shunt_field *fields, size_t n, const filter *f,
                           int64_t *affected);
 shunt_status write_delete(call *c, const access *a, const filter *f, int64_t *affected);

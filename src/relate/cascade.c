@@ -1,4 +1,4 @@
-/* Deletes along relations: the rows of the relations that a delete includes go before those that they refer to. */
+/* Deletes along relations: included rows go before the rows that they refer to. */
 #include "relate/load.h"
 #include "relate/nested.h"
 
@@ -56,7 +56,7 @@ static shunt_status join_unit(writing *w, const access *a) {
   return status;
 }
 
-/* The rows that go, for the keys that those below refer to. */
+/* Reads the rows to delete, for the keys that the rows below refer to. */
 static shunt_status read_children(const level *l, const key_group *group, const filter *f, shunt_rows *rows) {
   call *c = l->w->c;
   size_t n;
@@ -110,7 +110,7 @@ static shunt_status read_targets(const level *l, shunt_rows **targets) {
   return status;
 }
 
-/* Of links with these targets alone: as many at once as leave room for parents. */
+/* Deletes only the links to these targets, as many at once as leave room for the parents' keys. */
 static shunt_status delete_links_to(const level *l, const key_group *group, const shunt_rows *targets) {
   call *c = l->w->c;
   const site *at = access_only_site(&group->at);

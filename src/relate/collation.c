@@ -1,3 +1,19 @@
+/* Comparing texts as their engine does, without knowing how it does it.
+ *
+ * Idea: under a collation "a" = "A", "ss" = "ß" or "e" = "é" may hold, and which of these do depends on the server's
+ * version, too. A collation key is what the server itself makes of a text so that keys are compared
+ * byte by byte: WEIGHT_STRING in MySQL (the method of Unicode Technical Standard #10, section 9). Keys of two tables
+ * are matched by their collation keys in the child's column, and rows of several statements are merged by them.
+ *
+ * Shortcut: printable ASCII texts without a blank at the end are compared in lower case under the columns for which
+ * that is known to be right (column->ascii), and no server is asked. As soon as one text of a set is not plain, the
+ * server is asked about all of them, because keys of the two kinds can't be compared with each other (`asked`).
+ *
+ * Invariants: the keys of one comparison are all asked for, or none is. Each distinct text is asked for once, AT_ONCE
+ * in a statement. What the column can't hold has a null for a key, and equals nothing.
+ *
+ * Not here: ICU on this side, whose order is that of another library and another version, and a COLLATE in the
+ * statement that reads the rows, which would need both tables on one server. */
 #include "relate/collation.h"
 
 #include <string.h>
@@ -9,7 +25,7 @@ enum { AT_ONCE = 256 };
 
 /* ---- plain texts ---- */
 
-/* Printable ASCII, with no blank at the end, which may count or not. */
+/* Printable ASCII without a blank at the end, which counts under some collations only. */
 static bool is_plain(const shunt_value *v) {
   if (v->type != SHUNT_TEXT) return true;
   for (size_t i = 0; i < v->size; i++)
@@ -34,7 +50,7 @@ static bool lower(arena *a, const shunt_value *text, shunt_value *key) {
 
 /* ---- texts ---- */
 
-/* As the column would have the value; null for what it can't have. */
+/* The value as the column would store it; null if it can't. */
 static bool as_text(const collating *w, const shunt_value *value, shunt_value *text) {
   *text = value_canonical(value, false);
   if (text->type == SHUNT_INTEGER || text->type == SHUNT_FLOAT) {

@@ -13,16 +13,17 @@ typedef struct collating {
   const site *at;
   const driver_column *column;
   arena *a;
-  bool asked; /* the engine is. Else all texts are plain, and equal where they are in lower case; that is no order */
+  bool asked; /* whether the engine is asked. Else all texts are plain and are compared in lower case, which is right
+                 for equality, not for order */
 } collating;
 
 bool collation_all_plain(const driver_column *column, const shunt_value *values, size_t n);
-/* Null for what is equal to nothing in the column: null, blobs, and texts that it can't hold. Errors: those of
+/* A key is null if the value equals nothing in the column: nulls, blobs, and texts that it can't hold. Errors: those of
  * statement_run, MEMORY. */
 shunt_status collation_keys(const collating *w, const shunt_value *values, size_t n, shunt_value *keys);
-/* What to take as following the shorter of two keys that are compared for an order. Empty: nothing. */
+/* The bytes that follow the shorter of two keys when they are compared for an order. Empty: none. */
 shunt_status collation_pad(const collating *w, shunt_value *pad);
-/* For a column that has a rank: numbers in its order, to be compared with each other alone. */
+/* For columns that have a rank: numbers in the engine's order, comparable only with each other. */
 shunt_status collation_ranks(const collating *w, const shunt_value *values, size_t n, shunt_value *keys);
 
 #endif

@@ -1,4 +1,4 @@
-/* collation_ranks: the engine is given the values as one array, and gives their places in its order. */
+/* collation_ranks: the engine gets the values as one array and returns their places in its order. */
 #include <string.h>
 
 #include "query/statement.h"

@@ -47,8 +47,8 @@ static shunt_status collate(fetch *f, const shunt_rows *rows, const int columns[
   return group_collate(f->c, f->scratch, &f->k, keys, rows->count, out);
 }
 
-/* The key of each row, and in end how many rows each key has. A group whose keys its columns can't hold has asked no
- * statement, and has no rows. */
+/* The key of each row, and in end the number of rows of each key. A group whose keys its columns can't hold has run no
+ * statement and has no rows. */
 static shunt_status find_keys(fetch *f, const shunt_rows *rows, uint32_t *key_of, uint32_t *end) {
   int columns[KEY_MOST];
   shunt_value key[KEY_MOST], *collation;

@@ -1,7 +1,7 @@
-/* For: reading the rows of keys that are grouped, and finding which of them each key has.
+/* For: reading the rows of grouped keys, and finding the rows of each key.
  * Owner: a fetch is a value; what it points to lives in its scratch arena.
  * Use: fetch f = {.c = c, .scratch = &arena}; group_keys(c, &arena, &g, &f.k); fetch_now(&f, &q, rows);
- * fetch_by_key(&f, rows); for each position of f.positions[f.starts[key]] up to f.starts[key + 1]: … */
+ * fetch_by_key(&f, rows); for each entry: n = fetch_of_entry(&f, entry, &positions); */
 #ifndef SHUNT_RELATE_FETCH_H
 #define SHUNT_RELATE_FETCH_H
 
@@ -12,19 +12,19 @@ typedef struct fetch {
   call *c;
   arena *scratch;
   grouped k;
-  feed feed;           /* with rows to come: statements are under way */
+  feed feed;           /* its statements are under way */
   row_range *range;    /* of each group, in the feed's rows */
-  uint32_t *starts;    /* of each key, in positions, */
-  uint32_t *positions; /* which are those of rows */
+  uint32_t *starts;    /* key i has the positions from starts[i] up to starts[i + 1] in positions, */
+  uint32_t *positions; /* which are numbers of rows */
 } fetch;
 
-/* Asks for the rows of all groups, into rows. q is asked of each group, and counts the statements. */
+/* Asks for the rows of all groups. q is asked of each group and counts the statements. */
 shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows);
 /* The same, waiting for them. */
 shunt_status fetch_now(fetch *f, select_spec *q, shunt_rows *rows);
 /* Once the rows are there: fills starts and positions. */
 shunt_status fetch_by_key(fetch *f, const shunt_rows *rows);
-/* How many rows an entry has; *positions are theirs. */
+/* The number of rows of an entry; *positions are their numbers. */
 static inline uint32_t fetch_of_entry(const fetch *f, size_t entry, const uint32_t **positions) {
   uint32_t key = f->k.of_entry[entry];
   if (key == MATCH_NONE) return 0;

@@ -1,3 +1,20 @@
+/* The keys of a relation's parents, grouped by the access that each key leads to.
+ *
+ * Idea: a rule may send each key somewhere else (`req:mod("where.user_id", 16)`), so in principle every key needs a
+ * decision of its own. Almost all rules don't look at the key. The decision for the first key says what it read: if it
+ * read neither the key nor the parent's datasource, it holds for all keys, and there is one group. If it read the
+ * parent's datasource, one decision for each datasource is enough. Only if it read the key are all keys decided.
+ *
+ * Invariants: a decision that did not read the key is the decision for every key of the same parent's datasource.
+ * (Rules are functions of the request, so the first field that differs must be one that was read before.) Keys that are
+ * the same by value are decided once. Two keys are never in one statement unless their accesses have the same sites.
+ *
+ * Keys are collected first by origin, the datasource that their parent rows came from (tags in the match_set are origin
+ * numbers). After the decisions, retag gives them group numbers instead, because two origins may lead to one site, and
+ * the same key must then be asked for once.
+ *
+ * Not here: one decision for several keys that read the key (a rule sees one value at a time), and a cache of decisions
+ * by key (the route's cache is asked for each key already). */
 #include "relate/group.h"
 
 #include <string.h>
@@ -5,14 +22,14 @@
 #include "base/suggest.h"
 #include "relate/plan.h"
 
-/* Keys before they are grouped: those of one origin, the client of the rows they came from. */
+/* Keys that are being grouped. */
 typedef struct grouper {
   call *c;
   arena *a;
   const group_spec *g;
   grouped *out;
-  equalities where;  /* of the decision under way */
-  access found;      /* by the decision taken last */
+  equalities where;  /* of the next decision */
+  access found;      /* by the last decision */
   uint32_t *origins; /* the clients, each once */
   size_t norigins;
   uint32_t *group_of; /* by key */
@@ -40,7 +57,7 @@ shunt_status group_parents(call *c, const cat_relation *r, const parents *from, 
   return SHUNT_OK;
 }
 
-/* False where a part of the key is null. */
+/* False if a part of the key is null. */
 static bool key_of_entry(const group_spec *g, size_t i, shunt_value out[KEY_MOST]) {
   const group_entries *e = &g->entries;
   bool whole = true;
@@ -67,7 +84,7 @@ static uint32_t number_of_origin(const grouper *w, uint32_t client) {
   return 0;
 }
 
-/* Where the rows came from, without going through all of them. */
+/* The origins of the rows, without looking at each row. */
 static bool find_origins(grouper *w) {
   const shunt_rows *rows = w->g->entries.origins;
   size_t most = rows ? rows->norigins : 0;
@@ -84,7 +101,7 @@ static bool find_origins(grouper *w) {
 
 /* ---- accesses ---- */
 
-/* To w->found. */
+/* Finds the access for a key of an origin: w->found. */
 static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) {
   route_request request = w->g->request;
   bool ok = true;
@@ -99,7 +116,7 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   return access_find(w->c, &request, &w->found);
 }
 
-/* Whether the decision taken last would be another one for another key. */
+/* Whether the last decision depends on the key. */
 static bool depends_on_key(const grouper *w) {
   bool does = false;
   for (size_t i = 0; i < w->g->key.n; i++) does = does || route_depends_on_where(w->found.decision, w->g->key.list[i]);
@@ -116,7 +133,7 @@ static bool grow_groups(grouper *w) {
   return true;
 }
 
-/* The group of w->found, which a new one takes over but for its decision. */
+/* The group of w->found. A new group takes over its sites. */
 static shunt_status find_group(grouper *w, uint32_t *number) {
   grouped *k = w->out;
   for (size_t i = k->ngroups; i-- > 0;)
@@ -143,8 +160,8 @@ static shunt_status decide_key(grouper *w, uint32_t key, uint32_t origin, uint32
   return status ? status : find_group(w, group);
 }
 
-/* Keys are tagged with the number of their origin here. Where a decision did not read the key, it is that of all keys
- * of its origin: what rules read next follows from what they read before. */
+/* Keys are tagged with the numbers of their origins here. A decision that did not read the key holds for all keys of
+ * its origin. */
 static shunt_status decide_keys(grouper *w) {
   match_set *m = &w->out->keys;
   uint32_t *of_origin = arena_alloc(w->a, w->norigins * sizeof *of_origin);
@@ -243,7 +260,7 @@ static shunt_status collect(grouper *w, const match_rules *rules, size_t first, 
   return SHUNT_OK;
 }
 
-/* From keys by origin to keys by group: one key of two origins that lead to the same sites is one. */
+/* Tags the keys with groups instead of origins: the same key of two origins that lead to the same sites is one key. */
 static bool retag(grouper *w) {
   grouped *k = w->out;
   match_set by_origin = k->keys;
@@ -264,7 +281,7 @@ static bool retag(grouper *w) {
 
 static size_t group_of(const grouper *w, size_t key) { return w->group_of ? w->group_of[key] : 0; }
 
-/* The values that each group's statement is given. */
+/* The values for each group's statements. */
 static shunt_status spread(grouper *w) {
   grouped *k = w->out;
   size_t width = w->g->key.n;
@@ -310,7 +327,7 @@ shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out) {
   status = collect(&w, &rules, first, by_origin);
   if (status) return status;
   if (by_key || by_origin) {
-    out->ngroups = 0; /* the first key may now read as what its column wants */
+    out->ngroups = 0; /* the first key is decided again in its canonical form */
     status = decide_keys(&w);
     if (!status && by_origin && !retag(&w)) status = error_memory(c->err);
   }

@@ -1,11 +1,11 @@
-/* belongs_to_many: from the parents to the rows between, from these to the targets, and back. */
+/* belongs_to_many: from the parents to the rows of the through model, from these to the targets, and back. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "relate/load.h"
 #include "relate/sort.h"
 
-/* Each link of each parent, in the order of parents. */
+/* The links of all parents, in the order of the parents. */
 struct links {
   key_columns to_target; /* of the rows between */
   size_t count;
@@ -61,7 +61,7 @@ static shunt_status ask_links(loading *l) {
 
 /* ---- from the links to the targets ---- */
 
-/* The columns that an order compares, which must be there to merge what several statements gave. */
+/* The columns of the order: rows of several statements are merged by them. */
 static const char **order_columns(const loading *l, const select_spec *q) {
   const char **names = arena_array(l->c->arena, const char *, q->norder + KEY_MOST);
   for (size_t i = 0; names && i < q->norder; i++) names[i] = q->order[i] ? q->order[i] + (q->order[i][0] == '-') : NULL;
@@ -96,7 +96,7 @@ static shunt_status group_links(loading *l) {
 
 /* ---- and back ---- */
 
-/* The places that the rows have in the order asked for. One statement has given them in it. */
+/* The ranks of the rows in the requested order. If there was one statement, they are in it already. */
 static shunt_status rank_targets(loading *l, const select_spec *q, sort_ranks *out) {
   sort_spec spec = {access_only_site(&l->fetch.k.groups[0].at), q->order, q->norder, l->children};
   return q->statements <= 1 ? SHUNT_OK : sort_rows(l->c, &spec, &l->scratch, out);
@@ -107,7 +107,7 @@ static int by_number(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Of one parent: n of them, of which the first ones are cut off, and the last ones. Returns how many stay. */
+/* Orders the n items of one parent, and applies limit and offset. Returns how many stay. */
 static uint32_t arrange(uint32_t *items, uint32_t n, const select_spec *q, const sort_ranks *ranks) {
   if (q->norder) {
     for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->rank[items[i]];
@@ -149,7 +149,7 @@ static shunt_status ask_targets(loading *l) {
   if (status) return status;
   if (l->fetch.k.ngroups == 0) return load_nothing(l);
   l->child_shape = access_only_site(&l->fetch.k.groups[0].at)->table->shape;
-  select_spec all = l->q; /* limits count per parent, once its rows are together */
+  select_spec all = l->q; /* limits count per parent, after its rows are together */
   all.limited = false;
   all.offset = 0;
   status = load_ask(l, &all, l->children, targets_end);

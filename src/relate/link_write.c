@@ -1,8 +1,8 @@
-/* Rows of a belongs_to_many that are written along with a parent: the targets, and the rows that link them. */
+/* Writing rows of a belongs_to_many along with a parent: the targets, and the rows that link them. */
 #include "query/select.h"
 #include "relate/nested.h"
 
-/* A link between a parent and a target: its two keys in the through model, one behind the other. */
+/* A link between a parent and a target: the two keys in the through model. */
 typedef struct link_row {
   const site *parent;
   const plan_relation *p;
@@ -71,7 +71,7 @@ static shunt_status not_there(writing *w, const link_row *l, const record_key *k
                    l->p->relation->full_name, l->p->relation->target->name, key->list[0]->name);
 }
 
-/* One that is there: it gets the values that stand beside its key. */
+/* A target that exists: it gets the values beside its key. */
 static shunt_status change_target(writing *w, const link_row *l, const shunt_record *child, const record_key *key,
                                   shunt_rows *rows) {
   route_request request = nested_request(w, l->p, l->parent);

@@ -1,3 +1,22 @@
+/* Loading a tree of relations.
+ *
+ * Idea: one statement for each relation, level and site, whatever the number of parents (`… WHERE user_id IN (…)`), and
+ * the rows are joined here by key. A JOIN in SQL can't cross datasources, and it would repeat each parent row once for
+ * each of its children.
+ *
+ * Each relation is a `loading`: a little state machine. A step (direct_begin, links_end, …) asks for rows and names the
+ * step to resume with once they are there. Siblings, and relations of different branches, are under way at the same
+ * time in one gather; children begin as soon as the rows of their own parents are there. There is no thread and no
+ * callback from outside: load_all takes the feeds as they complete.
+ *
+ * Invariants: children hang on their parents only after the whole tree is loaded (attach), so a failure leaves the
+ * parents as they were. A loading comes in the list before the loadings of its children, and siblings are in the plan's
+ * order. The rows of a relation are those of a join: duplicates stay, a dangling key gives no row, a null matches
+ * nothing. A limit counts for each parent: the statement counts itself (`row_number() OVER (PARTITION BY …)`), except
+ * for rows that come through links and for columns in which 1 and "1" differ; there load_cut counts.
+ *
+ * Not here: one statement for each parent, whose round trips grow with the parents, and lateral joins for limits, which
+ * SQLite does not have. */
 #include "relate/load.h"
 
 #include <string.h>
@@ -14,7 +33,7 @@ static shunt_status group_by_parents(loading *l) {
   return status ? status : group_keys(l->c, &l->scratch, &g, &l->fetch.k);
 }
 
-/* cut: what is asked for per parent is not what the statements did. */
+/* cut: the limits for each parent, if the statements did not apply them. */
 static shunt_status distribute(loading *l, const select_spec *cut) {
   size_t nparents = l->parents.rows->count;
   const uint32_t *positions;
@@ -30,7 +49,7 @@ static shunt_status distribute(loading *l, const select_spec *cut) {
   return cut ? load_drop_unrelated(l) : SHUNT_OK;
 }
 
-/* Limits count per parent: the first of one, what was asked for of many. */
+/* Limits count per parent: the first row for has_one and belongs_to, the requested number for has_many. */
 static void set_limits(loading *l) {
   const grouped *k = &l->fetch.k;
   select_spec *q = &l->q;
@@ -59,7 +78,7 @@ static shunt_status direct_begin(loading *l) {
   l->child_shape = access_only_site(&k->groups[0].at)->table->shape;
   set_limits(l);
   select_spec q = l->q;
-  /* a column that holds 1 and "1" would count the rows of one key twice */
+  /* if a column can hold both 1 and "1", row_number() would count the two forms of one key separately */
   l->cut = q.per_key && k->at_once > 1;
   if (l->cut && !(q.limited && q.limit == 0)) {
     q.per_key = q.limited = false;
@@ -90,14 +109,14 @@ static loading *loading_new(loader *w, const parents *from, const plan_relation 
 
 static shunt_status begin_all(loader *w, const parents *from, const plan *p);
 
-/* What is needed until the relation is loaded. */
+/* Frees what is needed only until the relation is loaded. */
 static void end_loading(loading *l) {
   arena_free(&l->scratch);
   shunt_rows_free(l->between);
   l->between = NULL;
 }
 
-/* As far as it comes without waiting. */
+/* Runs steps until one has to wait. */
 static shunt_status go_on(loader *w, loading *l, shunt_status (*step)(loading *l)) {
   shunt_status status;
   do {
@@ -150,7 +169,7 @@ shunt_status load_relations(call *c, const parents *from, const plan *p, shunt_o
   gather_begin(c, &w.gather);
   shunt_status status = begin_all(&w, from, p);
   if (!status) status = load_all(&w);
-  if (w.gather.status) { /* what came after it may be but its consequence */
+  if (w.gather.status) { /* later errors may only follow from this one */
     status = w.gather.status;
     if (c->err) *c->err = w.gather.err;
   }

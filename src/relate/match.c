@@ -1,3 +1,19 @@
+/* A hash table of keys that compares them as a join in the child's column would.
+ *
+ * Idea: the parent's key comes from one engine, the child's from another one. 1 in a bigint column, "1" in a text
+ * column and 1.0 in a double column are one key. Each value is brought into a canonical form (value.h): an integer if
+ * it is whole, else the number or the text itself. How far texts count as numbers depends on the two columns
+ * (match_rule): in a numeric column "01" is 1, between two text columns it is not. Canonical values are equal exactly
+ * if the join would say so; relate_differential_spec compares that with SQLite's join on random data.
+ *
+ * The way back is match_forms: a canonical key is not what the child's column holds, so a statement asks for each form
+ * in which the column could hold it. Such forms of one key stay together (at_once), or a limit would count twice.
+ *
+ * Invariants: slots are a power of two, chains go through `next`, and nothing is ever removed. Room is known in
+ * advance, so that adding can't fail. Keys of different tags differ. For columns whose engine alone compares them,
+ * `compared` holds collation keys (collation.h); equality is then equality of bytes.
+ *
+ * Not here: sorting and merging instead of hashing. The rows come in no order that both engines agree on. */
 #include "relate/match.h"
 
 #include <string.h>
@@ -42,7 +58,7 @@ bool match_init(match_set *m, arena *a, const match_rules *rules, size_t most) {
   return true;
 }
 
-/* Where blanks at the end count for nothing, they are gone before it is asked whether the text is a number. */
+/* If blanks at the end don't count, they are removed before the text is read as a number. */
 static shunt_value canonical_of(const match_rule *rule, const shunt_value *value) {
   shunt_value v = *value;
   if (v.type == SHUNT_TEXT && (rule->collation == DRIVER_RTRIM || rule->collation == DRIVER_PADDED))
@@ -50,7 +66,7 @@ static shunt_value canonical_of(const match_rule *rule, const shunt_value *value
   return rule->numeric && rule->exact ? value_exact(&v) : value_canonical(&v, rule->numeric);
 }
 
-/* False where a part is null, so that the key equals nothing. */
+/* False if a part is null: such a key equals nothing. */
 static bool compared_of(const match_set *m, const shunt_value *values, const shunt_value *collation_keys,
                         shunt_value out[KEY_MOST]) {
   for (size_t i = 0; i < m->rules.n; i++) {

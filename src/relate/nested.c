@@ -119,7 +119,7 @@ static shunt_status refuse_move(writing *w, const char *column, const access *fr
       column);
 }
 
-/* A row that has its new values would be looked for somewhere else. */
+/* With its new values the row must not belong elsewhere: an update moves no rows. */
 static shunt_status check_move(writing *w, const route_request *request, const shunt_field *set, size_t nset,
                                const access *here) {
   const char *column = NULL;
@@ -205,7 +205,7 @@ static shunt_status not_there(const writing *w, const child *c) {
                    c->record->deleted ? "deleted" : "updated");
 }
 
-/* A field of the foreign key may say what it would be anyway. */
+/* A child may name its foreign key, with the parent's value. */
 static shunt_status check_foreign(const writing *w, const child *c, const shunt_field *f, const shunt_value *own) {
   shunt_value given = value_canonical(&f->value, true), wanted = value_canonical(own, true);
   if (f->value.type == SHUNT_NULL || value_equal(&given, &wanted, DRIVER_BINARY)) return SHUNT_OK;
@@ -214,7 +214,7 @@ static shunt_status check_foreign(const writing *w, const child *c, const shunt_
                    c->p->relation->full_name, f->name);
 }
 
-/* The child's fields without its foreign key, with room for that; without its key where that is not to be kept. */
+/* The child's fields without its foreign key, with room for that; also without its primary key, unless keep_key. */
 static shunt_status own_fields(writing *w, const child *c, bool keep_key, shunt_field **out, size_t *n) {
   const key_names primary = key_names_of(c->p->relation->target->primary_key);
   shunt_field *fields = arena_array(w->c->arena, shunt_field, c->record->nfields + KEY_MOST);
@@ -250,7 +250,7 @@ static shunt_status insert_child(writing *w, const site *parent, const child *c)
   return status;
 }
 
-/* The rows written along with a child that is there already; it is read for the keys that they refer to. */
+/* Writes the rows of a child that exists; reads the child first, for the keys that they refer to. */
 static shunt_status below_child(writing *w, const access *a, const child *c, const shunt_where *where) {
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? nested_read(w, a, &c->p->children, where, 1, rows) : error_memory(w->c->err);
@@ -262,7 +262,7 @@ static shunt_status below_child(writing *w, const access *a, const child *c, con
 
 static shunt_status change_child(writing *w, const site *parent, const child *c) {
   route_request request = nested_request(w, c->p, parent);
-  /* only a row of this parent: another's can't be taken by naming its key */
+  /* only a row of this parent: naming another parent's row must not take it over */
   shunt_where items[2 * KEY_MOST], both = {.op = SHUNT_AND, .items = items};
   both.nitems = nested_key_is(&c->key, items);
   both.nitems += nested_values_are(&c->foreign_key, c->parent_key, items + both.nitems);

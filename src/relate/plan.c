@@ -4,12 +4,12 @@
 
 #include "base/suggest.h"
 
-/* Relations that load themselves in all directions would be more than there is memory for. */
+/* Relations with autoload in all directions could need more memory than there is. */
 enum { DEEPEST = 64, MOST_RELATIONS = 1000 };
 
 static const shunt_query everything;
 
-/* The relations passed on the way down. */
+/* The relations on the way down to this one. */
 typedef struct chain {
   const cat_relation *relation;
   const struct chain *up;

@@ -1,7 +1,6 @@
-/* For: the relations of a call as one tree, all names checked before anything is read: those asked for, and those that
- * load themselves.
- * Owner: the tree lives in the session's call arena and borrows the caller's query.
- * Use: plan_make(c, model, include, n, true, &p); for each p.list[i]: relation, query, children. */
+/* For: the relations of a call as one tree: those asked for and those with autoload. All names are checked before
+ * anything is read. Owner: the tree lives in the call's arena and borrows the caller's query. Use: plan_make(c, model,
+ * include, n, true, &p); for each p.list[i]: relation, query, children. */
 #ifndef SHUNT_RELATE_PLAN_H
 #define SHUNT_RELATE_PLAN_H
 
@@ -21,13 +20,13 @@ struct plan_relation {
   plan children;
 };
 
-/* autoload: also those that load themselves, though not again below themselves. Errors: NOT_FOUND, USAGE, MEMORY. */
+/* autoload: also loads relations with autoload, except inside themselves. Errors: NOT_FOUND, USAGE, MEMORY. */
 shunt_status plan_make(call *c, const cat_model *model, const shunt_include *include, size_t ninclude, bool autoload,
                        plan *out);
 
 /* The columns of the parent rows that the relation starts from. */
 key_names plan_parent_key(const cat_relation *r);
-/* The columns that these meet: the target's, or the through model's. */
+/* The columns that these are compared with: the target's, or the through model's. */
 key_names plan_child_key(const cat_relation *r);
 /* belongs_to_many: the through model's columns that refer to the target, and the target's. */
 key_names plan_through_key(const cat_relation *r);

@@ -13,7 +13,7 @@ _Static_assert(sizeof(shunt_rows) <= 1032, "glibc's fast lists end at 1032 bytes
 shunt_rows *rows_new(void) {
   shunt_rows *r = base_alloc(sizeof *r);
   if (!r) return NULL;
-  /* one by one: the compiler zeroes so few bytes at once with an instruction that is made for many */
+  /* one by one: for so few bytes the compiler would use an instruction that is made for many */
   r->bytes = (arena){.at = r->room, .end = r->room + ROWS_INLINE_BYTES};
   r->columns = NULL;
   r->ncolumns = r->names_bytes = r->visible = 0;
@@ -32,7 +32,7 @@ static bool is_inline(const shunt_rows *r, const void *block) {
   return at >= r->room && at < r->room + ROWS_INLINE_BYTES;
 }
 
-/* One of them alone: its relations are put on the list of those still to free. */
+/* Frees one set of rows; its relations are put on the list of those still to free. */
 static shunt_rows *free_one(shunt_rows *r, shunt_rows *list) {
   for (size_t i = 0; i < r->nloaded; i++) {
     rows_relation *rel = &r->loaded[i];
@@ -61,14 +61,14 @@ void shunt_rows_free(shunt_rows *rows) {
 
 /* ---- bytes ---- */
 
-/* Text is packed without gaps, so whatever needs alignment restores it first. The end is always aligned. */
+/* Text is packed without gaps, so anything that needs alignment aligns first. The end is always aligned. */
 static void *take_aligned(shunt_rows *r, size_t bytes) {
   size_t off = (uintptr_t)r->bytes.at % ALIGNMENT;
   if (off) r->bytes.at += ALIGNMENT - off;
   return arena_alloc(&r->bytes, bytes);
 }
 
-/* A block of its own, so that the rest of the current one isn't lost. */
+/* A block of its own, so that the rest of the current block isn't lost. */
 static char *take_large(shunt_rows *r, size_t bytes) {
   arena saved = r->bytes;
   r->bytes.at = r->bytes.end;
@@ -178,7 +178,7 @@ static bool add_block(shunt_rows *r, shunt_value *block, size_t rows) {
   return true;
 }
 
-/* As many rows as half of what is left inline holds, so that the other half is there for their text. */
+/* As many rows as fit into half of the inline room; the other half is for their text. */
 static bool add_first_block(shunt_rows *r) {
   size_t left = (size_t)(r->bytes.end - r->bytes.at), bytes = row_bytes(r);
   if (r->bytes.block || left < bytes + ALIGNMENT)

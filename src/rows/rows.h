@@ -1,7 +1,7 @@
-/* For: rows that own their bytes, in blocks: a driver writes each cell once. A one-row result is one allocation.
- * Owner: whoever holds the rows; related rows hang on them and go with them. One thread at a time.
- * Use: rows_new(&r); rows_columns(r, names, n); shunt_value *cells = rows_add(r); cells[0] = …; cells[1] =
- * …rows_bytes(…) */
+/* For: rows that own their bytes, in blocks: a driver writes each cell once. A result of one row is one allocation.
+ * Owner: the code that holds the rows; related rows belong to the rows they hang on. One thread at a time.
+ * Use: shunt_rows *r = rows_new(); rows_set_columns(r, names, n); shunt_value *cells = rows_add(r); cells[0] = …;
+ * rows_own(r, &cells[1]); */
 #ifndef SHUNT_ROWS_ROWS_H
 #define SHUNT_ROWS_ROWS_H
 
@@ -9,9 +9,9 @@
 #include "base/map.h"
 #include "shunt.h"
 
-/* Where a run of rows came from, so that a relation can follow its parents' datasource. */
+/* Where a run of rows came from: a relation may follow its parents' datasource. */
 typedef struct rows_origin {
-  size_t first;    /* row; the run goes on to the next origin's first */
+  size_t first;    /* number of a row; the run ends at the next origin's first */
   uint32_t client; /* the catalog's id */
 } rows_origin;
 
@@ -24,7 +24,7 @@ typedef struct rows_relation {
   uint32_t *items;
 } rows_relation;
 
-/* Column names in one piece, so that they are copied, and compared, at once. */
+/* Column names in one piece, so that they are copied and compared at once. */
 typedef struct rows_names {
   const char **list;
   size_t count;
@@ -35,17 +35,17 @@ typedef struct rows_names {
 enum {
   ROWS_PER_BLOCK = 256,
   ROWS_FEW_BLOCKS = 4,
-  ROWS_INLINE_BYTES = 816 /* makes the whole struct a size that malloc serves fast, and holds a one-row result */
+  ROWS_INLINE_BYTES = 816 /* makes the struct a size that malloc serves fast, with room for a result of one row */
 };
 
 struct shunt_rows {
-  arena bytes; /* names, text, blobs, packed: only rows.c takes from it. It begins with room[] */
+  arena bytes; /* names, text, blobs, packed: only rows.c allocates from it. It begins with room[] */
   const char *
-      *columns;       /* the visible ones, then those fetched for loading relations alone; their text is in one piece */
+      *columns;       /* the visible ones, then those fetched only for loading relations; their text is in one piece */
   size_t ncolumns;    /* all of them */
   size_t names_bytes; /* of their text */
-  size_t visible;     /* how many the user sees: the first ones */
-  shunt_value **blocks; /* ROWS_PER_BLOCK rows each; the first one begins smaller, and is the only one that moves */
+  size_t visible;     /* the first ones, which the user sees */
+  shunt_value **blocks; /* ROWS_PER_BLOCK rows each; only the first one begins smaller and moves */
   size_t nblocks, block_capacity;
   size_t room_in_blocks; /* rows */
   size_t count;
@@ -58,29 +58,29 @@ struct shunt_rows {
   _Alignas(16) char room[ROWS_INLINE_BYTES];
 };
 
-shunt_rows *rows_new(void); /* NULL when out of memory; end with shunt_rows_free */
-/* Names the columns (copied). Once; a later call only checks that the count is the same. All are visible. False: out of
- * memory, or another count. */
+shunt_rows *rows_new(void); /* NULL when out of memory; free with shunt_rows_free */
+/* Names the columns (copied), once; a later call only checks their number. All are visible. False when out of memory or
+ * if the number differs. */
 bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n);
-/* The same for names that many rows have. They live in the arena; false: out of memory. */
+/* The same for names that many rows share. They live in the arena. False when out of memory. */
 bool rows_names_init(rows_names *names, arena *a, const char *const *list, size_t n);
 bool rows_set_names(shunt_rows *r, const rows_names *names);
 bool rows_have_names(const shunt_rows *r, const rows_names *names);
-/* A new row at the end, its cells null; NULL when out of memory. The cells may move with the next rows_add (what they
- * point to doesn't), so finish a row before the next. Once all rows are there nothing moves any more. */
+/* Adds a row of nulls; NULL when out of memory. The next rows_add may move the cells (not the bytes that they point
+ * to), so finish a row first. Once all rows are there nothing moves any more. */
 shunt_value *rows_add(shunt_rows *r);
-/* Takes the last row away again; not when there is none. */
+/* Removes the last row; there must be one. */
 void rows_drop_last(shunt_rows *r);
-/* Room for size bytes, with a NUL behind, that lives as long as the rows; NULL when out of memory. */
+/* Room for size bytes and a NUL, as long-lived as the rows; NULL when out of memory. */
 char *rows_room(shunt_rows *r, size_t size);
-/* A copy of bytes, with a NUL behind, that lives as long as the rows; NULL when out of memory. */
+/* A copy of bytes with a NUL, as long-lived as the rows; NULL when out of memory. */
 const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size);
-/* A copy of value that lives as long as the rows. False when out of memory. */
+/* Replaces the value's bytes with a copy that lives as long as the rows. False when out of memory. */
 bool rows_own(shunt_rows *r, shunt_value *value);
-bool rows_add_origin(shunt_rows *r, uint32_t client);         /* for the rows to come */
-uint32_t rows_origin_of(const shunt_rows *r, size_t row);     /* UINT32_MAX where none was given */
-int rows_column_index(const shunt_rows *r, const char *name); /* -1 where there is none */
-/* Hangs a relation on; takes over child, starts and items (also when it fails: they are freed). */
+bool rows_add_origin(shunt_rows *r, uint32_t client);         /* for the rows that follow */
+uint32_t rows_origin_of(const shunt_rows *r, size_t row);     /* UINT32_MAX if none was given */
+int rows_column_index(const shunt_rows *r, const char *name); /* -1 if there is none */
+/* Attaches a relation; takes over child, starts and items (if it fails, they are freed). */
 bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
                  uint32_t *items);
 

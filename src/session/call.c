@@ -8,13 +8,13 @@
 
 enum {
   DEEPEST_EQUALITY = 100,
-  MOST_KEPT = 8 /* texts and decisions, for the calls to come */
+  MOST_KEPT = 8 /* texts and decisions that stay for later calls */
 };
 
 /* ---- what a call borrows ---- */
 
 struct lent_text {
-  sql_text sql; /* the first field: a text is its lent_text */
+  sql_text sql; /* must be the first field: a sql_text is cast to it */
   struct lent_text *next, *next_idle;
 };
 
@@ -33,7 +33,7 @@ static void free_decision(struct lent_decision *d) {
   base_free(d);
 }
 
-/* Keeps `most` of the texts and decisions, all of which are idle then. */
+/* Makes all texts and decisions idle, and frees all but `most` of them. */
 static void take_back(session_lent *l, size_t most) {
   struct lent_text **text = &l->texts;
   struct lent_decision **decision = &l->decisions;
@@ -117,8 +117,8 @@ shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_err
 
 /* ---- connections ---- */
 
-/* Who has locked what the connection writes to and can't let go of it before this session's work ends; or NULL. What
- * sessions of this process have locked, and wait for, the graph of waits shows. */
+/* Who has locked the file that the connection writes to, and keeps it locked until this session's work ends; or NULL.
+ * Locks of sessions in this process are in the graph of waits instead. */
 static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
   const char *file = s->locked.n && conn->engine->file ? conn->engine->file(conn) : NULL;
   for (size_t i = 0; i < s->locked.n && file; i++)
@@ -134,8 +134,8 @@ static shunt_status acquire(call *c, const cat_client *client, int level, bool n
   return status;
 }
 
-/* A call that waits for a connection while its reads hold others could be what those wait for: it receives its reads
- * first. */
+/* While its reads hold connections, a call must not wait for another one: others may wait for those. It receives its
+ * reads first. */
 shunt_status call_connect(call *c, const cat_client *client, int level, driver_conn **conn) {
   if (c->reads && c->reads->nflying) {
     shunt_status status = acquire(c, client, level, true, conn);

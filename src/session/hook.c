@@ -13,13 +13,13 @@ struct hook {
   void *ud;
   void (*drop)(void *ud);
   hook_kind kind;
-  const transaction *of; /* NULL: of none that is open, so that it waits for all */
-  int savepoint;         /* of that, in which it was added; 0: in none */
-  bool due;              /* of a part that was rolled back, so that it runs whatever becomes of the rest */
-  int raised;            /* the session's, when it was added */
+  const transaction *of; /* NULL: it waits for the last open transaction */
+  int savepoint;         /* the savepoint of `of` in which it was added; 0: none */
+  bool due;              /* its savepoint was rolled back, so it runs in any case */
+  int raised;            /* the session's value when the hook was added */
   bool switched;
   hook *next;
-  char current[]; /* the datasource switched to */
+  char current[]; /* the session's when the hook was added */
 };
 
 /* ---- which of them, when ---- */
@@ -42,7 +42,7 @@ static fate fate_of(hook *h, const shunt_session *s, const transaction *t, bool 
   return committed == (h->kind == ON_COMMIT) || h->due ? RUNS : NEVER;
 }
 
-/* The newest comes first on the session, so that what was added first ends up in front. */
+/* The session lists the newest hook first; due gets the oldest first. */
 hook *hooks_take(shunt_session *s, const transaction *t, bool committed) {
   hook *due = NULL, *never = NULL;
   for (hook **at = &s->hooks, *h; (h = *at);) {
@@ -80,7 +80,7 @@ void hooks_release(shunt_session *s, const transaction *t, int savepoint) {
 
 /* ---- running them ---- */
 
-/* With the session as it was when the hook was added. */
+/* Restores the session's datasource and level of the time when the hook was added. */
 static shunt_status run_one(shunt_session *s, const hook *h, shunt_error *err) {
   shunt_status status = shunt_switch_push(s, h->switched ? h->current : NULL, err);
   if (status) return status;

@@ -6,7 +6,7 @@
 static const int64_t OPEN_NS = 10000000000; /* to connect */
 
 struct listener {
-  arena settings; /* holds what the client points to, which the catalog it is from may not outlive */
+  arena settings; /* a copy of the client's settings, which outlives the catalog */
   cat_client client;
   driver_conn *conn;
 };

@@ -1,5 +1,5 @@
-/* For: a connection of its own, beside the pools, on which a server tells of what others notify it of.
- * Owner: whoever opened the listener; used by one thread at a time.
+/* For: a connection outside of the pools, on which a server sends notifications.
+ * Owner: the code that opened the listener; used by one thread at a time.
  * Use: listener_open(client, "channel", &l, err); listener_wait(l, wake_fd, until_ns, &heard, err); listener_close(l).
  */
 #ifndef SHUNT_SESSION_LISTEN_H
@@ -9,10 +9,10 @@
 
 typedef struct listener listener;
 
-/* *out is NULL, with SHUNT_OK, where the engine has no such thing. Errors: DATASOURCE, TIMEOUT, MEMORY. */
+/* *out is NULL, with SHUNT_OK, if the engine has no notifications. Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status listener_open(const cat_client *client, const char *channel, listener **out, shunt_error *err);
-/* Until something was heard, wake_fd is readable, or until_ns (of clock_monotonic_ns). Errors: DATASOURCE: it is of no
- * more use. */
+/* Waits for a notification, for wake_fd to become readable, or until until_ns (of clock_monotonic_ns). Errors:
+ * DATASOURCE: close the listener. */
 shunt_status listener_wait(listener *l, int wake_fd, int64_t until_ns, bool *heard, shunt_error *err);
 void listener_close(listener *l); /* accepts NULL */
 

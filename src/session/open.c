@@ -8,9 +8,9 @@
 #include "session/propagation.h"
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
-  if (level >= 0 && level <= c->max_level) return SHUNT_OK;
+  if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE, "a session's level is from 0 to %d (database.maxLevel), and this is %d",
-                   c->max_level, level);
+                   c->settings.max_level, level);
 }
 
 static shunt_status copy_attr(shunt_session *s, const shunt_field *from, shunt_field *to, shunt_error *err) {
@@ -43,7 +43,7 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
 shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err) {
   static const shunt_session_options none = {.instance = NULL};
-  static atomic_ullong number; /* of the latest, in all of the process */
+  static atomic_ullong number; /* the last number given, in this process */
   if (!options) options = &none;
   shunt_status status = session_check_timeout(options->timeout_ms, err);
   if (!status) status = check_level(home->catalog, options->level, err);

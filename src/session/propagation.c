@@ -13,8 +13,8 @@ typedef enum action { BEGIN, JOIN, SAVE, OUTSIDE, REFUSE } action;
 
 typedef struct mode {
   const char *word;
-  action in_one, in_none; /* where one is in force there, and where none is */
-  bool raises;            /* goes one level up, and suspends what is in force even there */
+  action in_one, in_none; /* if a transaction is in force there, and if none is */
+  bool raises;            /* goes one level up and suspends the transaction in force */
 } mode;
 
 static const mode modes[] = {
@@ -99,10 +99,10 @@ static shunt_status check_outside(const mode *m, const cat_client *client, const
 
 struct shunt_tx {
   shunt_session *session;
-  action is;              /* BEGIN: it is tx; JOIN: a part of it; SAVE: its savepoint; OUTSIDE: there is none */
-  transaction *tx;        /* NULL once that has ended without it */
-  transaction *suspended; /* NULL: none, or it has ended */
-  int savepoint;          /* its own, or the one that it is in; 0: none */
+  action is;       /* BEGIN: it began tx; JOIN: it joined tx; SAVE: it is a savepoint of tx; OUTSIDE: no transaction */
+  transaction *tx; /* NULL once tx has ended */
+  transaction *suspended; /* by this handle; NULL: none, or it has ended */
+  int savepoint;          /* SAVE: its own; JOIN: the one that it is in; 0: none */
   bool raised;
   shunt_tx *next, *before; /* in session->handles */
 };
@@ -114,7 +114,7 @@ static void remember(shunt_session *s, shunt_tx *h) {
   s->handles = h;
 }
 
-/* What it did to the session beside its transaction. */
+/* Undoes what it did to the session beside its transaction. */
 static void come_down(shunt_session *s, shunt_tx *h) {
   if (h->suspended) h->suspended->suspended--;
   if (h->raised) session_raise(s, -1);
@@ -159,7 +159,7 @@ static shunt_status join(call *c, shunt_tx *h, transaction *t, const shunt_tx_op
   return h->is == SAVE ? transaction_save(c, t, &h->savepoint) : SHUNT_OK;
 }
 
-/* On failure h holds what has to be undone. */
+/* On failure h knows what has to be undone. */
 static shunt_status begin(call *c, shunt_tx *h, const mode *m, const shunt_tx_options *o) {
   const cat_client *client;
   int level;
@@ -227,11 +227,11 @@ static shunt_status end_own(call *c, shunt_tx *h, shunt_error *err) {
   forget_inside(s, t, 0);
   transaction_close(s, t);
   shunt_status status = due ? hooks_run(s, due, &end, err) : end.status;
-  forget(h); /* not before: to the hooks what it has suspended is so still, as it was when they were added */
+  forget(h); /* last: for the hooks the suspended transaction is still suspended, as when they were added */
   return status;
 }
 
-/* The savepoint is over, and with it whatever is inside. */
+/* The savepoint has ended, and everything inside it. */
 static void end_savepoint(const shunt_tx *h, bool released) {
   shunt_session *s = h->session;
   forget_inside(s, h->tx, h->savepoint);
@@ -298,7 +298,7 @@ void propagation_end_all(shunt_session *s) {
     hook *due = hooks_take(s, t, false);
     forget_inside(s, t, 0);
     transaction_close(s, t);
-    (void)hooks_run(s, due, &end, NULL); /* nobody is there to be told of their failures */
+    (void)hooks_run(s, due, &end, NULL); /* the session is closing: there is no caller to report to */
   }
   for (shunt_tx *h = s->handles; h; h = h->next) h->session = NULL;
   s->handles = NULL;

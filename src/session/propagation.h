@@ -1,10 +1,11 @@
-/* For: what shunt_begin hands out. Owner: who began it; it outlives even the session, as a dead one. */
+/* For: the handles that shunt_begin returns.
+ * Owner: the host. A handle outlives its session, and is dead then. */
 #ifndef SHUNT_SESSION_PROPAGATION_H
 #define SHUNT_SESSION_PROPAGATION_H
 
 #include "session/transaction.h"
 
-/* Rolls back all that is open, with its hooks, for the session is about to go. */
+/* Rolls back all open transactions and runs their hooks, before the session closes. */
 void propagation_end_all(shunt_session *s);
 
 #endif

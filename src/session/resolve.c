@@ -1,4 +1,4 @@
-/* shunt_resolve: a decision for its own sake. */
+/* shunt_resolve: a decision without an access. */
 #include <limits.h>
 #include <math.h>
 #include <string.h>
@@ -90,7 +90,7 @@ static inline shunt_status find_clients(const shunt_session *s, const shunt_requ
 
 /* ---- what follows from it ---- */
 
-/* Where the rows lie that the relation starts from; one that is denied has none. */
+/* Where the rows are that the relation starts from; NULL if that is denied. */
 static shunt_status find_parent(shunt_session *s, const route_request *request, const char **parent, shunt_error *err) {
   route_request of_source = session_request(s, request->relation->source, SHUNT_READ);
   of_source.current = request->current;
@@ -108,7 +108,7 @@ static shunt_status find_for_relation(shunt_session *s, route_request *r, shunt_
   return r->parent ? SHUNT_OK : find_parent(s, r, &r->parent, err);
 }
 
-/* Nothing is equal to it, so that no rule could say anything of it. */
+/* NaN equals nothing, so no rule could match it. */
 static shunt_status check_where(const shunt_request *q, shunt_error *err) {
   for (size_t i = 0; i < q->nwhere; i++)
     if (q->where[i].value.type == SHUNT_FLOAT && isnan(q->where[i].value.as.number))
@@ -118,7 +118,7 @@ static shunt_status check_where(const shunt_request *q, shunt_error *err) {
 }
 
 static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_error *err) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   if (by >= -*level && by <= (most ? most - *level : INT_MAX)) {
     *level += most ? by : 0;
     return SHUNT_OK;
@@ -129,7 +129,8 @@ static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_erro
 
 /* ---- what holds it ---- */
 
-/* Says in the trace, which may be one that is remembered, what else the access depends on. */
+/* Adds a step to the trace that says why the access can't go elsewhere. The trace may belong to the cache, so it is
+ * copied. */
 static shunt_status pin(shunt_session *s, const char *by, shunt_error *err) {
   shunt_decision *d = &s->resolved.as;
   arena_reset(&s->lent.memory);

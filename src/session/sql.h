@@ -1,7 +1,6 @@
-/* For: the text of statements. Names come from what the database said of its tables, quoted as the engine does it;
- * values only ever go in as parameters.
- * Owner: the session's sql_text is used for one statement after the other; params borrow the caller's bytes.
- * Use: sql_reset(q); sql_puts(q, "DELETE FROM "); sql_name(q, engine, "users"); sql_param(q, &v); if (q->failed) … */
+/* For: the text of statements. Names come from the database's descriptions and are quoted as the engine does; values
+ * are parameters only. Owner: call_sql lends them; params borrow the caller's bytes. Use: sql_text *sql = call_sql(c);
+ * sql_puts(sql, "DELETE FROM "); sql_name(sql, engine, "users"); sql_param(sql, &v); … */
 #ifndef SHUNT_SESSION_SQL_H
 #define SHUNT_SESSION_SQL_H
 
@@ -21,10 +20,10 @@ void sql_add(sql_text *q, const char *text, size_t size);
 void sql_name(sql_text *q, const driver_engine *engine, const char *name);
 /* "a", "b", "c" */
 void sql_names(sql_text *q, const driver_engine *engine, const char *const *names, size_t n);
-void sql_param(sql_text *q, const shunt_value *value); /* the ? too */
-/* After a term of ORDER BY: nulls are less than anything else on every engine. */
+void sql_param(sql_text *q, const shunt_value *value); /* writes the ? as well */
+/* After a term of ORDER BY: nulls come first, on every engine. */
 void sql_direction(sql_text *q, const driver_engine *engine, bool nullable, bool descending);
-/* ?, ?, ? for the values, without a null among them. */
+/* Writes ?, ?, ? for the values, none of which is null. */
 void sql_params(sql_text *q, const shunt_value *values, size_t n);
 shunt_status sql_status(const sql_text *q, shunt_error *err);
 

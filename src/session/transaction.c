@@ -6,7 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 
-static const int64_t UNDO_NS = 5000000000; /* of a savepoint, when the call may have no time left */
+static const int64_t UNDO_NS = 5000000000; /* time to roll back a savepoint, even if the call's deadline is over */
 
 /* ---- its connection ---- */
 
@@ -20,7 +20,7 @@ driver_conn *transaction_conn(call *c, const cat_client *client, int level) {
 
 /* ---- beginning and ending ---- */
 
-/* A connection that was lost while nobody used it is replaced: nothing has come of it. */
+/* A connection that was lost while idle is replaced: nothing was sent on it. */
 static shunt_status begin_one(call *c, transaction *t) {
   shunt_status status = SHUNT_OK;
   bool lost = true;
@@ -34,7 +34,7 @@ static shunt_status begin_one(call *c, transaction *t) {
   return status;
 }
 
-/* One that would wait for what this very session has suspended would wait for ever. */
+/* A transaction that would wait for a suspended one of the same session would never begin. */
 static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
   bool one_connection = driver_is_private(client);
   const transaction *t = c->s->transactions;

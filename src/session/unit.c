@@ -32,7 +32,7 @@ shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
   return status;
 }
 
-/* A savepoint that was released leaves the transaction around it with half of the unit. */
+/* A released savepoint can't be rolled back any more: the transaction around it holds half of the unit. */
 static void undo(shunt_session *s, const unit_part *p) {
   if (!p->savepoint)
     transaction_close(s, p->tx);
@@ -42,7 +42,7 @@ static void undo(shunt_session *s, const unit_part *p) {
     transaction_undo(p->tx, p->savepoint);
 }
 
-/* Before anything is committed, so that a transaction that is lost is found while all of the unit can be undone. */
+/* Before anything is committed: if a connection is lost, the whole unit can still be undone. */
 static shunt_status release_parts(call *c, unit *u) {
   shunt_status status = SHUNT_OK;
   for (size_t i = u->count; i-- > 0 && !status;) {
@@ -67,14 +67,14 @@ static shunt_status half_done(const buf *done, const char *failed, shunt_status 
   return SHUNT_E_TRANSACTION;
 }
 
-/* No hook is its: none can be added in the middle of a call. */
+/* It has no hooks: none can be added during a call. */
 static shunt_status commit_part(call *c, transaction *t) {
   shunt_status status = transaction_commit(c, t);
   transaction_close(c->s, t);
   return status;
 }
 
-/* Those that the unit began, in the order of their first writes. The first that fails ends it. */
+/* Commits the transactions that the unit began, in the order of their first writes. The first failure ends it. */
 static shunt_status commit_parts(call *c, unit *u) {
   buf done = {0}, undone = {0};
   const char *failed = NULL;
