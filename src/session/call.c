@@ -111,7 +111,7 @@ void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err)
 shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   call_start(c, s, timeout_ms, err);
   if (timeout_ms >= 0) return session_follow(s, err);
-  return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more, and this is %lld ms",
+  return error_set(err, SHUNT_E_USAGE, "a timeout must be 0 (the session's) or more, not %lld ms",
                    (long long)timeout_ms);
 }
 
