@@ -19,7 +19,7 @@ struct lent_text {
 };
 
 struct lent_decision {
-  route_decision decision;
+  route_decision decision; /* must be the first field, too */
   struct lent_decision *next, *next_idle;
 };
 
@@ -91,6 +91,14 @@ route_decision *call_decision(call *c) {
   d->next = l->decisions;
   l->decisions = d;
   return &d->decision;
+}
+
+void call_end_decision(call *c, route_decision *decision) {
+  session_lent *l = &c->s->lent;
+  struct lent_decision *d = (struct lent_decision *)decision;
+  if (!d) return;
+  d->next_idle = l->idle_decisions;
+  l->idle_decisions = d;
 }
 
 /* ---- beginning ---- */
