@@ -1,6 +1,6 @@
 # make            builds the library, the command and the Lua module in build/
-# make help       lists what else there is
-# What you may set, here or in the environment: CC CFLAGS LDFLAGS PREFIX DESTDIR LUA, WERROR=1, V=1 (show commands).
+# make help       lists the other targets
+# Variables to set, here or in the environment: CC CFLAGS LDFLAGS PREFIX DESTDIR LUA, WERROR=1, V=1 (show commands).
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -14,10 +14,10 @@ VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
 SONAME := libshunt.so.0
 LUA_ABI := 5.4
 
-# $(call libs,PACKAGE…): the linker's flags; useless while a package is missing, which the rule of $(B)/flags tells.
+# $(call libs,PACKAGE…): the linker's flags; empty if a package is missing, which the rule of $(B)/flags reports.
 libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
 
-# In libshunt: everything but the command and the Lua module. Objects are position-independent, so that one set of them
+# libshunt has everything except the command and the Lua module. Objects are position-independent: one set of them
 # serves the static library, the shared one and the Lua module.
 MAIN_SRC := src/cli/main.c
 BIND_SRC := $(wildcard src/bind/*.c)
@@ -51,7 +51,7 @@ all: $(B)/shunt $(B)/libshunt.a $(B)/libshunt.so $(B)/lua/shunt/core.so ## Build
 
 # ---- what is built ----
 
-# A stamp holds the value of something that is no file, and gets a new time only when that changes.
+# A stamp file holds the value of a variable, and is rewritten only when that value changes.
 stamp = @mkdir -p $(@D); printf '%s\n' '$(strip $(1))' | cmp -s - $@ || printf '%s\n' '$(strip $(1))' >$@
 
 $(B)/flags: FORCE
@@ -73,7 +73,7 @@ $(B)/obj/src/cli/main.o: $(B)/prefix
 # cmocka 2 deprecates macros whose successors cmocka 1 doesn't have.
 $(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 
-# The standard policy travels inside the library: each file of rules/standard/ as an array of its bytes.
+# The library contains the standard policy: each file of rules/standard/ as an array of bytes.
 $(B)/standard_rules.c: $(STANDARD) $(B)/files
 	$(call say,GEN,$@){ \
 	  echo '/* Made from rules/standard by the Makefile. */'; \
@@ -94,7 +94,7 @@ $(B)/standard_rules.c: $(STANDARD) $(B)/files
 
 $(B)/libshunt.a: $(LIB_OBJ) $(B)/files
 	$(call say,AR,$@)rm -f $@ && $(AR) rcs $@ $(LIB_OBJ)
-# A thread that waits for a server to take a cancellation may outlive whoever loaded the library.
+# The library is never unloaded: a thread that waits for a server to accept a cancellation may run longer than its user.
 STAYS := -Wl,-z,nodelete
 
 $(B)/$(SONAME): $(LIB_OBJ) $(B)/files
@@ -103,12 +103,11 @@ $(B)/$(SONAME): $(LIB_OBJ) $(B)/files
 $(B)/libshunt.so: $(B)/$(SONAME)
 	@ln -sf $(SONAME) $@
 
-# The command hosts Lua for its own Lua files and for busted, whose C modules look for Lua's functions in the process:
-# hence the shared Lua library.
+# The command uses the shared Lua library: busted's C modules look for Lua's functions in the process.
 $(B)/shunt: $(call obj,$(MAIN_SRC) $(BIND_SRC)) $(B)/libshunt.a
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
 
-# The Lua module takes Lua's functions from the program that loads it, and shows that program one function.
+# The Lua module takes Lua's functions from the program that loads it, and exports one function.
 $(B)/core.map:
 	@mkdir -p $(@D)
 	@echo '{ global: luaopen_shunt_core; local: *; };' >$@
@@ -120,11 +119,11 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,cmocka $(PACKAGES))
-# What tests on real servers put between themselves and a server.
+# A relay that tests put between themselves and a real server.
 $(RELAY): $(B)/obj/tests/engines/relay.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
-# What specs that wait are watched by, a Lua module.
+# The watchdog of specs that wait, a Lua module.
 $(WATCHDOG): $(B)/obj/tests/support/watchdog.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^
@@ -136,13 +135,13 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 
 # ---- what is run ----
 
-# Make itself again, with the packages now there, and all processors unless -j says otherwise.
+# Runs make again, with the packages that are now installed; on all processors unless -j limits them.
 again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 
 deps: ## Install the packages that building and testing need (Debian, Ubuntu)
 	@sh tests/packages.sh build test
 
-demo: ## Build shunt and show it at work on the example in rules/store; ENGINES=1: on PostgreSQL and MySQL too
+demo: ## Build shunt and run it on the example in rules/store; ENGINES=1: on PostgreSQL and MySQL too
 	@sh tests/packages.sh build $(if $(ENGINES),servers)
 	$(again) -s all
 	@$(if $(ENGINES),sh tests/engines/with-servers.sh) sh rules/store/demo.sh $(abspath $(B))/shunt $(if $(ENGINES),engines)
@@ -151,10 +150,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	@sh tests/packages.sh build test
 	$(again) check
 
-# The unit tests' programs, built and not run.
+# Builds the unit tests without running them.
 unit: $(TESTS) $(RELAY) $(WATCHDOG)
 
-# What test, asan, tsan and coverage have in common. RUN: options of tests/run.lua.
+# The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
 check: $(TESTS) $(RELAY) $(WATCHDOG) $(if $(filter --only,$(RUN)),,all)
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
@@ -167,11 +166,11 @@ tsan: ## Run the unit tests under the thread sanitizer
 	@sh tests/packages.sh build test
 	$(again) check B=build/tsan CFLAGS='-O1 -g' RUN='--only unit' SANITIZE=-fsanitize=thread
 
-# The unit tests that draw their input.
+# The unit tests with random input.
 RANDOM_TESTS = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(shell grep -lE 'rng_start|app_seed' $(TEST_SRC))))
 ROUNDS ?= 20
 
-fuzz: ## Run the tests of random input ROUNDS=20 times with other seeds: ten million decisions compared, and the rest
+fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
 	@sh tests/packages.sh build test servers
 	$(again) -s all unit
 	@sh tests/engines/with-servers.sh sh tests/fuzz/run.sh $(B) $(ROUNDS) $(RANDOM_TESTS)
@@ -182,19 +181,19 @@ coverage: ## Run every test and print which lines of src ran
 	$(again) check B=build/coverage CFLAGS='-O0 -g' RUN=--hosted SANITIZE=--coverage
 	@gcovr --root . --filter src/ --object-directory build/coverage --exclude-unreachable-branches
 
-bench: ## Measure: one line a figure, NAME VALUE LIMIT ok|short
+bench: ## Measure; one line for each figure: NAME VALUE LIMIT ok|short
 	@sh tests/packages.sh build servers
 	$(again) -s all $(BENCHES)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check style and look for mistakes: spelling, hard phrases, luacheck, cppcheck, clang-tidy, clang-format, gcc's and clang's warnings
+lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
 	@sh tests/packages.sh build test lint
 	@codespell src lua rules tests Makefile $(wildcard *.md)
 	@$(LUA) tests/prose.lua
 	@luacheck --quiet lua rules tests
 	@clang-format --dry-run -Werror $(C_FILES)
 	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
-	  $(addprefix --suppress=,missingIncludeSystem autoVariables uninitvar:src/route/evaluate.c wrongPrintfScanfArgNum '*:/usr/include/*') $(CPPFLAGS_ALL) src
+	  $(addprefix --suppress=,missingIncludeSystem toomanyconfigs autoVariables uninitvar:src/route/evaluate.c wrongPrintfScanfArgNum '*:/usr/include/*') $(CPPFLAGS_ALL) src
 	@printf '%s\n' $(LIB_SRC) $(BIND_SRC) $(MAIN_SRC) | xargs -P 2 -I {} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
 	$(again) -s all unit CC=gcc B=build/lint-gcc WERROR=1
 	$(again) -s all unit CC=clang B=build/lint-clang WERROR=1
@@ -210,11 +209,11 @@ BIN_DIR = $(DESTDIR)$(PREFIX)/bin
 LIB_DIR = $(DESTDIR)$(PREFIX)/lib
 INCLUDE_DIR = $(DESTDIR)$(PREFIX)/include
 SHARE_DIR = $(DESTDIR)$(PREFIX)/share
-# The manual page and the completions of three shells come from the command itself, and where they go.
+# The command itself prints the manual page and the completions of three shells.
 MAN_PAGE = man/man1/shunt.1
 COMPLETIONS = bash-completion/completions/shunt zsh/site-functions/_shunt fish/vendor_completions.d/shunt.fish
 
-install: all ## Install under PREFIX (/usr/local), below DESTDIR if that is set
+install: all ## Install under PREFIX (/usr/local), below DESTDIR if it is set
 	install -d $(BIN_DIR) $(LIB_DIR)/pkgconfig $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(INCLUDE_DIR) \
 	  $(SHARE_DIR)/lua/$(LUA_ABI) $(SHARE_DIR)/shunt
 	install -m 755 $(B)/shunt $(BIN_DIR)/shunt
@@ -234,7 +233,7 @@ install: all ## Install under PREFIX (/usr/local), below DESTDIR if that is set
 	for file in $(COMPLETIONS); do $(B)/shunt completion $${file%%[-/]*} >$(SHARE_DIR)/$$file || exit 1; done
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
-uninstall: ## Remove what install put there
+uninstall: ## Remove the installed files
 	rm -f $(BIN_DIR)/shunt $(INCLUDE_DIR)/shunt.h $(LIB_DIR)/libshunt.a $(LIB_DIR)/libshunt.so $(LIB_DIR)/$(SONAME) \
 	  $(LIB_DIR)/pkgconfig/shunt.pc $(addprefix $(SHARE_DIR)/,$(MAN_PAGE) $(COMPLETIONS))
 	rm -rf $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/shunt

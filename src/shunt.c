@@ -18,17 +18,17 @@
 
 struct shunt_app {
   char *path, *env;
-  pthread_mutex_t reloading; /* one at a time; holds what is below, too */
+  pthread_mutex_t reloading; /* one reload at a time; also protects the next four members */
   watch *watch;              /* NULL until a generation asks for it */
-  shunt_error watched;       /* what came of the last reload that it made */
+  shunt_error watched;       /* the result of the last reload by the watch */
   void (*reloaded)(void *ud, const shunt_error *failure);
   void *reloaded_ud;
-  pthread_mutex_t lock; /* of newest, and of taking a share of it */
+  pthread_mutex_t lock; /* protects newest, and taking a share of it */
   event_sink *events;
   handles handles;
   differences differences;
   generation *newest;
-  _Atomic uint64_t number; /* the newest one's */
+  _Atomic uint64_t number; /* of the newest generation */
 };
 
 /* ---- opening, reloading, closing ---- */
@@ -58,24 +58,25 @@ static bool ends_in(const char *name, const char *ending) {
   return size >= of_ending && strcmp(name + size - of_ending, ending) == 0;
 }
 
-/* What configuration and rules are read from, and not what a datasource or a log writes beside them: rule files, files
- * that end as the app config does, and what has no ending, a link to a folder maybe, or a secret. */
+/* Whether the file may be a source of configuration or rules: a rule file, a file with the app config's ending, or a
+ * name without an ending (a link to a folder, a secret). Files that datasources and logs write beside them are not. */
 static bool is_source(void *ud, const char *name) {
   const shunt_app *app = ud;
   const char *slash = strrchr(app->path, '/'), *ending = strrchr(slash ? slash : app->path, '.');
   return !strchr(name, '.') || ends_in(name, ".lua") || (ending && ends_in(name, ending));
 }
 
-/* Before it is published, for a change in between must not be missed. */
+/* Called before the generation is published: otherwise a change in between would be missed. */
 static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *err) {
   if (!g->nfolders && !app->watch) return SHUNT_OK;
   bool ok = app->watch || watch_new(&(watch_calls){changed, is_source, app}, &app->watch);
   if (ok && watch_folders(app->watch, g->folders, g->nfolders)) return SHUNT_OK;
-  return error_set(err, SHUNT_E_CONFIG,
-                   "watch: the system has no more watches to give (fs.inotify.max_user_watches, max_user_instances)");
+  return error_set(
+      err, SHUNT_E_CONFIG,
+      "watch: the system's limit of watches is reached; raise fs.inotify.max_user_watches or max_user_instances");
 }
 
-/* Under the lock of reloading. */
+/* The caller holds `reloading`. */
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
   shunt_status status = generation_new(
@@ -99,7 +100,7 @@ static void report_reload(shunt_app *app, shunt_status status, const shunt_error
     events_emit(app->events, SHUNT_EVENT_RELOAD_DONE, {"generation", shunt_integer((int64_t)shunt_generation(app))});
 }
 
-/* Folders that are new are watched before they are read: where that fails, they may be filled later. */
+/* New folders are watched before they are read: if reading fails now, their files may arrive later. */
 static void changed(void *ud) {
   shunt_app *app = ud;
   pthread_mutex_lock(&app->reloading);
@@ -203,6 +204,19 @@ shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
   return status;
 }
 
+shunt_status shunt_settings(shunt_settings_form form, char **text, shunt_error *err) {
+  *text = NULL;
+  switch (form) {
+  case SHUNT_SETTINGS_DEFAULTS:
+    return config_defaults(text, err);
+  case SHUNT_SETTINGS_SCHEMA:
+    return config_schema(text, err);
+  case SHUNT_SETTINGS_MANUAL:
+    return config_manual(text, err);
+  }
+  return error_set(err, SHUNT_E_USAGE, "there is no form %d of the settings", (int)form);
+}
+
 void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
   generation *g = take_newest(app);
   pools_each(g->pools, each, ud);
@@ -278,7 +292,7 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
   const void *thing;
   *handle = 0;
   if (!name || kind < 0 || (int)kind >= CAT_NKINDS)
-    return error_set(err, SHUNT_E_USAGE, "a handle is of a model, a relation, an instance or a client, by its name");
+    return error_set(err, SHUNT_E_USAGE, "a handle needs a name and a kind: model, relation, instance or client");
   generation *g = take_newest(app);
   shunt_status status = handle_thing(g->catalog, (cat_kind)kind, name, &thing, err);
   if (!status) status = handles_take(&app->handles, (cat_kind)kind, name, handle, err);
@@ -316,7 +330,7 @@ static session_home home_in(shunt_app *app, generation *g) {
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                 shunt_error *err) {
   session_home home = home_in(app, take_newest(app));
-  shunt_status status = route_prepare(home.route, err); /* so that the session's first request does not wait for it */
+  shunt_status status = route_prepare(home.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&home, options, session, err);
   drop(&home);
   return status;

@@ -203,6 +203,16 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_describe(shunt_app *app, char **json
 /* The merged configuration as YAML. Free it with shunt_free. Secrets are ********. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err);
 
+/* The settings of an app config, as a document. It needs no application. */
+typedef enum shunt_settings_form {
+  SHUNT_SETTINGS_DEFAULTS, /* YAML: every setting with its default, and what it is for in a comment */
+  SHUNT_SETTINGS_SCHEMA,   /* JSON Schema (draft-07), for editors: yaml-language-server and others */
+  SHUNT_SETTINGS_MANUAL    /* Markdown: the table of the manual */
+} shunt_settings_form;
+
+/* Writes the document to *text. Free it with shunt_free. Any thread. Errors: USAGE (no such form), MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_settings(shunt_settings_form form, char **text, shunt_error *err);
+
 /* ---- events ---- */
 
 /* What happens on its own, between the calls of the host or inside of them: a connection breaks, a worker loses a

@@ -1,10 +1,10 @@
--- What is built, seen from outside: the symbols it shows, and that a host program can be built on what is installed.
+-- Checks the built files from outside: exported symbols, and host programs that use the installed files.
 -- Use, in the project's folder, after make: lua5.4 tests/artefacts.lua BUILD_DIR CC
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
 local build, cc = arg[1], arg[2]
 
--- The output of a command, both streams, and whether it ended well.
+-- The output of a command on both streams, and whether it succeeded.
 local function run(command)
   local pipe = assert(io.popen("{ " .. command .. "\n} 2>&1 </dev/null"))
   local text = pipe:read("a")

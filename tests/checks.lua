@@ -1,4 +1,4 @@
--- The least that a test program in Lua needs: named checks, and the closing line that tests/run.lua counts by.
+-- For test programs in plain Lua: named checks, and the last line from which tests/run.lua reads the counts.
 local Checks = {}
 Checks.__index = Checks
 
@@ -8,7 +8,7 @@ end
 
 ---@param name string a sentence
 ---@param ok any whether it holds
----@param why? string shown where it does not
+---@param why? string shown if it does not
 function Checks:check(name, ok, why)
   if ok then
     self.passed = self.passed + 1

@@ -301,6 +301,15 @@ local function check_packages()
   end
 end
 
+-- The table of events names each event of shunt.h with its severity.
+local function check_events()
+  local page = read "rules/manual/events.md"
+  for severity, name in read("src/shunt.h"):gmatch "X%([%u_]+, (%u+),%s+\"(%l+%.%l+)\"" do
+    checks:check(("rules/manual/events.md has a row for the event %s"):format(name),
+      page:find(("| `%s` | %s |"):format(name, severity:lower()), 1, true))
+  end
+end
+
 local function main()
   local root = output_of("mktemp -d"):match "%S+"
   make_project(root)
@@ -318,6 +327,7 @@ local function main()
     checks:check(path .. " is shown in the manual", shown[path])
   end
   check_packages()
+  check_events()
   os.execute("rm -rf " .. root)
   checks:finish()
 end

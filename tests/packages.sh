@@ -1,7 +1,7 @@
 #!/bin/sh
-# For: finding out which packages shunt needs and this machine lacks, and installing them on Debian and its kin.
+# For: finding the packages that shunt needs and this machine lacks, and installing them on Debian and its relatives.
 # Use: sh tests/packages.sh [--check] build|test|servers|lint|coverage ...
-# Without --check what is missing is installed. Nothing is run, and nothing asked of a server, when nothing is missing.
+# Without --check, missing packages are installed. If no package is missing, nothing runs.
 set -u
 
 check=false
@@ -20,7 +20,7 @@ lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.pat
 
 # For tests/engines/with-servers.sh. The -core packages start no service of their own.
 has_postgres() { find /usr/lib/postgresql/*/bin -name postgres 2>/dev/null | grep -q . || program postgres; }
-# MariaDB's server or MySQL's own: make's MYSQL says which, or else what is there.
+# MariaDB's server or MySQL's own: MYSQL of make names it; otherwise the one that is installed.
 has_mysql() { PATH=$PATH:/usr/sbin mysqld --version 2>/dev/null | grep -qv MariaDB; }
 mysql_server() {
   if [ "${MYSQL:-}" = mysql ]; then

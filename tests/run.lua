@@ -1,9 +1,9 @@
--- Runs the tests, two at a time, and adds up what they counted.
+-- Runs the tests, two at a time, and adds up their counts.
 -- Use, in the project's folder: lua5.4 tests/run.lua --build DIR [--cc CC] [--only KIND] [--hosted] UNIT_TEST_PROGRAM...
---   --only unit|lua   only the C unit tests, or only what is not C unit tests
+--   --only unit|lua   only the C unit tests, or only the others
 --   --hosted          busted runs inside DIR/shunt in place of lua5.4, as sanitizers need the whole process instrumented
--- Ends with the line "N passed, N failed[, N skipped]" and status 0 only where something ran and nothing failed. A program
--- that crashes, hangs or prints no count is a failure.
+-- The last line is "N passed, N failed[, N skipped]". The status is 0 if at least one test ran and none failed. A program
+-- that crashes, hangs or prints no count counts as a failure.
 local AT_ONCE = 2
 local SECONDS_EACH = 1500
 
@@ -19,7 +19,7 @@ local function lines_of(command)
   return list
 end
 
--- Each counts a runner's output: {passed, failed, skipped}, or nil where it holds no count.
+-- Each reads the counts in a runner's output: {passed, failed, skipped}, or nil if it has none.
 
 local function sum(text, pattern)
   local total, found = 0, false
@@ -63,7 +63,7 @@ local function parse_arguments(arguments)
   return options, programs
 end
 
--- For what stops, kills or reconfigures a server.
+-- For tests that stop, kill or reconfigure a server.
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
 local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines network"] = true,
   ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
@@ -105,7 +105,7 @@ local function all_jobs(options, programs)
   return jobs
 end
 
--- What the test programs find in their environment. SHUNT_BUILD and SHUNT_BIN are for those that look for what was built.
+-- The environment of the test programs. SHUNT_BUILD and SHUNT_BIN name the build folder and the command.
 local function environment(options)
   return table.concat({
     "SHUNT_BUILD=" .. quote(options.build),

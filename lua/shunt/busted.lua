@@ -7,8 +7,8 @@
 ---       assert.denies({ model = "audit", op = "write" }, "the audit log is read-only")
 ---     end)
 ---
---- The application is the one `shunt test` opened; under plain busted, the one that SHUNT_APP names, or shunt.yaml in
---- the working folder, in the environment test. A failure tells what was expected, what came, and the whole trace.
+--- `shunt test` opens the application. Under plain busted it is the one that SHUNT_APP names, or shunt.yaml in the working
+--- folder, in the environment test. A failure shows the expected decision, the actual one, and its trace.
 local shunt = require "shunt"
 local core = require "shunt.core"
 local luassert = require "luassert"
@@ -16,16 +16,16 @@ local say = require "say"
 local util = require "luassert.util"
 
 ---@class shunt.busted
----@field app any the application that requests are asked of
+---@field app any the application under test
 local busted = {}
 
 local current
 
---- Makes app the one that requests are asked of.
+--- Makes app the application under test.
 ---@param app any
 function busted.use(app) current = app end
 
---- Opens an application and makes it the one that requests are asked of. Environment: test, unless told otherwise.
+--- Opens an application, and makes it the one under test. The environment is test unless options.env names another.
 ---@param path? string
 ---@param options? { env: string? }
 function busted.open(path, options)
@@ -97,7 +97,7 @@ local function trace(decision)
   return table.concat(lines, "\n")
 end
 
---- Makes the assertion's message: luassert formats what stands in arguments.
+--- Sets the assertion's message: luassert formats its arguments.
 local function tell(arguments, expected, negated, got, decision)
   arguments[1] = ("Expected %s:\n  %s\nGot:\n  %s\n%s"):format(negated and "anything but" or "the decision to have", expected,
     got, trace(decision))

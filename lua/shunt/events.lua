@@ -1,13 +1,15 @@
---- app:on: which callback gets which event. They wait in C (src/bind/event_queue.c) until the next call of the module.
+--- app:on: delivers events to callbacks. Events wait in C (src/bind/event_queue.c) until the next call of the module.
 local core = require "shunt.core"
 local ipairs, pairs, pcall, setmetatable, table, tostring, type, warn =
   ipairs, pairs, pcall, setmetatable, table, tostring, type, warn
 
 local events = {}
 
+core.options["app:on"] = { "severity" }
+
 ---@class shunt.subscription
 ---@field fn function
----@field kind string a kind, or with `group` what its name begins with
+---@field kind string a kind, or with `group` the beginning of kinds
 ---@field group boolean
 ---@field severity integer
 
@@ -26,7 +28,7 @@ local function call(fn, event)
   warn("shunt: a callback of app:on failed: ", shown and text or "an error that can't be shown")
 end
 
---- Callbacks may add and end subscriptions: those of now get the event.
+--- A callback may add and end subscriptions: an event goes to those that exist when it arrives.
 local function dispatcher(list)
   return function(event)
     for _, subscription in ipairs(table.move(list, 1, #list, 1, {})) do
@@ -35,7 +37,7 @@ local function dispatcher(list)
   end
 end
 
---- Asks the library for what the least severe subscription wants.
+--- Asks the library for events from the lowest severity that a subscription wants.
 local function update(app)
   local list, least, name = subscribed[app], nil, "error"
   for _, subscription in ipairs(list) do
@@ -50,17 +52,17 @@ local function parse_kind(kind)
   for _, known in ipairs(core.event_kinds) do
     if known == kind or prefix and known:sub(1, #prefix) == prefix then return prefix or kind, prefix ~= nil end
   end
-  return core.usage(("app:on: no kind of event is '%s'%s"):format(kind, core.hint(kind, core.event_kinds)))
+  return core.usage(("app:on: unknown kind of event '%s'%s"):format(kind, core.hint(kind, core.event_kinds)))
 end
 
 local function parse_severity(options)
   if options ~= nil and type(options) ~= "table" then core.usage("app:on: options must be a table, not a " .. type(options)) end
   local name = options and options.severity or "debug"
   for key in pairs(options or {}) do
-    if key ~= "severity" then core.usage(("app:on: unknown option '%s'; known is: severity"):format(tostring(key))) end
+    if key ~= "severity" then core.usage(("app:on: unknown option '%s'; the only one is severity"):format(tostring(key))) end
   end
   if not core.severities[name] then
-    core.usage(("app:on: unknown severity '%s'; known are: debug, info, warning, error"):format(tostring(name)))
+    core.usage(("app:on: unknown severity '%s'; use debug, info, warning or error"):format(tostring(name)))
   end
   return name
 end

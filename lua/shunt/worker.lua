@@ -1,4 +1,4 @@
---- A thread of a worker, in its own Lua state: runs handlers, and pushes scheduled jobs. The threads are in C (src/bind/member.c)
+--- A thread of a worker, in its own Lua state: runs handlers, and pushes scheduled jobs. The threads are in C (src/bind/thread.c)
 --- and call the two functions that this module returns.
 local core = require "shunt.core"
 local cron = require "shunt.cron"

@@ -1,4 +1,4 @@
--- A relation that was left to itself (_auto_) stays on the datasource its parent rows came from.
+-- A relation with _auto_, the default, stays on the datasource of its parent rows.
 rule "parent's datasource" {
   stage = "current", relation = "*",
   client = function(req)
@@ -6,7 +6,7 @@ rule "parent's datasource" {
   end,
 }
 
--- Then the datasource counts that the session was switched to.
+-- Otherwise an access goes to the datasource that the session was switched to.
 rule "switched datasource" {
   stage = "current",
   client = function(req) return req.current end,

@@ -1,4 +1,4 @@
--- An isolated instance has a default of its own.
+-- An isolated instance has its own default.
 rule "isolated instance's client" {
   stage = "default",
   client = function(req)
@@ -7,7 +7,7 @@ rule "isolated instance's client" {
   end,
 }
 
--- For every other instance it is the application's.
+-- Every other instance uses database.defaultClient.
 rule "default client" {
   stage = "default",
   client = function(req) return req.default end,

@@ -1,4 +1,4 @@
--- The client asked for in this call, or by new_instance, is the one: only an override comes before it.
+-- The client that the call or new_instance asks for. Only an override rule comes before it.
 rule "explicit client" {
   stage = "explicit",
   client = function(req) return req.explicit end,

@@ -1,4 +1,4 @@
--- Loaded with instance.isolation: strict alone: an isolated instance goes to its own datasource, or nowhere.
+-- Loaded only with `instance: {isolation: strict}`: an isolated instance may use no other datasource than its own.
 rule "isolated instances stay on their own datasource" {
   stage = "guard",
   check = function(req)

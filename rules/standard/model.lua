@@ -1,4 +1,4 @@
--- A model may be bound to a client: by the app config, else by its own rule file, where that may be a function.
+-- A model's client: from the app config or, without one there, from its rule file, where it may be a function.
 rule "model's client" {
   stage = "model",
   client = function(req) return req:model_client() end,

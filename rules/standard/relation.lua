@@ -1,4 +1,4 @@
--- A relation may name its client; _inherit_ is the parent's datasource; _initial_ and _auto_ have no opinion yet.
+-- A relation's client. _inherit_ means the parent's datasource; for _initial_ and _auto_ later stages decide.
 rule "relation's client" {
   stage = "relation", relation = "*",
   client = function(req)

@@ -39,7 +39,7 @@ static void write_way(buf *b, const shunt_decision *d) {
   for (size_t i = 0; i < d->ndepends_on; i++) buf_printf(b, "%s %s", i ? "," : "", d->depends_on[i]);
 }
 
-/* Without the values of the request, which may be nobody's business. NULL when out of memory. */
+/* Without the values of the request, which may be private. NULL when out of memory. */
 static char *text_of(const shunt_difference *difference) {
   const shunt_decision *before = difference->remembered, *now = difference->asked;
   buf b = {0};
@@ -65,7 +65,7 @@ void differences_note(void *ud, const shunt_difference *difference) {
   differences *d = ud;
   char *text = text_of(difference);
   pthread_mutex_lock(&d->lock);
-  if (text) { /* out of memory: the one before is told on, and the count tells of this one */
+  if (text) { /* out of memory: the text of the previous difference stays, and only the count shows this one */
     base_free(d->last);
     d->last = text;
   }

@@ -9,12 +9,6 @@
 #include "route/selftest.h"
 #include "rule/host.h"
 
-/* The strict rule is wanted where the configuration says so; what else it may say, catalog_build checks. */
-static bool is_strict(const node *config) {
-  const node *isolation = node_get(node_get(config, "instance"), "isolation");
-  return node_is_text(isolation) && strcmp(isolation->value.as.bytes, "strict") == 0;
-}
-
 /* ---- what it is read from ---- */
 
 static bool add_folder(generation *g, const char *path) {
@@ -27,57 +21,50 @@ static bool add_folder(generation *g, const char *path) {
   return folder != NULL;
 }
 
-/* The app config's and that of each path of rules. */
-static bool note_folders(generation *g, const char *path, const char *folder, const config_settings *settings) {
-  g->folders = arena_array(&g->arena, const char *, settings->nrule_paths + 1);
+/* The folder of the app config, and the folder of each path of rules. */
+static bool note_folders(generation *g, const char *path, const char *folder, const config_rules *rules) {
+  g->folders = arena_array(&g->arena, const char *, rules->npaths + 1);
   bool ok = g->folders && add_folder(g, path);
-  for (size_t i = 0; ok && i < settings->nrule_paths; i++) {
-    const char *rules = settings->rule_paths[i];
-    const char *lies = arena_printf(&g->arena, "%s%s", rules[0] == '/' ? "" : folder, rules);
+  for (size_t i = 0; ok && i < rules->npaths; i++) {
+    const char *named = rules->paths[i];
+    const char *lies = arena_printf(&g->arena, "%s%s", named[0] == '/' ? "" : folder, named);
     ok = lies && add_folder(g, lies);
   }
   return ok;
 }
 
-static bool is_watched(const node *config) {
-  const node *watch = node_get(config, "watch");
-  return !node_is_null(watch) && watch->kind == NODE_VALUE && watch->value.type == SHUNT_BOOL &&
-         watch->value.as.boolean;
-}
-
 /* ---- loading ---- */
 
-/* Reads configuration and rules into a catalog and the host of its functions. Mistakes go to found. */
+/* Reads configuration and rules into a catalog and a rule host for its functions. Adds mistakes to found. */
 static shunt_status load(generation *g, const char *path, const char *env, problems *found, rule_host **host,
                          route_settings *remembering, shunt_error *err) {
   catalog_source source;
-  config_settings settings;
-  memset(&source, 0, sizeof source);
-  memset(&settings, 0, sizeof settings);
-  shunt_status status = config_read(path, env, &source, &settings, found);
+  config_rules rules;
+  shunt_status status = config_read(path, env, &source, &rules, found);
+  const cat_settings *settings = &source.settings;
   if (status) {
     catalog_source_free(&source);
     return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", path);
   }
-  if (is_watched(source.config) && !note_folders(g, path, source.folder, &settings)) {
+  if (settings->watch && !note_folders(g, path, source.folder, &rules)) {
     catalog_source_free(&source);
     return error_memory(err);
   }
-  *remembering = (route_settings){(size_t)settings.remember, settings.audit};
-  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * NS_PER_MS};
+  *remembering = (route_settings){(size_t)settings->remember, settings->audit};
+  sandbox_limits limits = {settings->instructions, settings->memory_bytes, settings->timeout_ms * NS_PER_MS};
   status = rule_host_new(&limits, host, err);
   if (status) {
     catalog_source_free(&source);
     return status;
   }
-  rule_load what = {.paths = settings.rule_paths,
-                    .places = settings.rule_path_places,
-                    .npaths = settings.nrule_paths,
-                    .standard = settings.standard_rules,
-                    .strict = is_strict(source.config)};
+  rule_load what = {.paths = rules.paths,
+                    .places = rules.places,
+                    .npaths = rules.npaths,
+                    .standard = settings->standard_rules,
+                    .strict = settings->strict_isolation};
   rule_host_load(*host, &what, &source, found);
-  status = catalog_build(&source, found,
-                         &g->catalog); /* also where there are mistakes already: to tell all of them at once */
+  status =
+      catalog_build(&source, found, &g->catalog); /* even after mistakes, so that all of them are reported at once */
   if (found->count || found->out_of_memory) return problems_status(found, err);
   return status ? error_memory(err) : SHUNT_OK;
 }

@@ -1,7 +1,7 @@
 /* For: one loaded set of configuration and rules, with the pools of its clients.
- * Owner: whoever uses one has a share of it, and the last one ends it: the app has one of the newest, each session one
- * of the generation that it is in. Any thread.
- * Use: generation_new(&from, options, &g, err); … generation_share(g); … generation_drop(g). */
+ * Owner: shared. Each user has one share; the last drop frees the generation. The app has a share of the newest
+ * generation, each session one of its own generation. Any thread.
+ * Use: generation_new(&from, options, &g, err); generation_share(g); generation_drop(g); */
 #ifndef SHUNT_APP_GENERATION_H
 #define SHUNT_APP_GENERATION_H
 
@@ -19,20 +19,21 @@ typedef struct generation {
   catalog *catalog;
   route *route;
   pools *pools;
-  things things;        /* what the app's handles are here */
+  things things;        /* the results of handle lookups */
   arena arena;          /* of the folders */
-  const char **folders; /* what it was read from lies in these */
-  size_t nfolders;      /* 0: they are not to be watched */
+  const char **folders; /* of the files that it was read from */
+  size_t nfolders;      /* 0: the folders are not watched */
 } generation;
 
 typedef struct generation_source {
-  const char *path, *env;   /* as shunt_open takes them */
-  const generation *before; /* whose pools live on where their settings are the same; NULL: this is the first one */
-  differences *differences; /* told of those that audits find */
-  event_sink *events;
+  const char *path, *env;   /* as in shunt_open */
+  const generation *before; /* the previous generation; clients with unchanged settings keep its pools. NULL: this is
+                               the first generation */
+  differences *differences; /* receives the differences that audits find */
+  event_sink *events;       /* where reloads, pools and rules report */
 } generation_source;
 
-/* Reads and checks everything, and asks the rules' selftest. Errors: those of shunt_open. */
+/* Reads and checks everything, and runs the self-test. Errors: as for shunt_open. */
 shunt_status generation_new(const generation_source *from, const shunt_options *options, generation **out,
                             shunt_error *err);
 static inline generation *generation_share(generation *g) {

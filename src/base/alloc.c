@@ -64,7 +64,7 @@ bool base_grow(void *array, size_t *capacity, size_t need, size_t element_bytes)
 
 void *base_lua_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
   (void)ud;
-  /* with a NULL block, old_bytes is the kind of object that Lua makes */
+  /* for a NULL block, Lua passes the kind of the new object in old_bytes */
   if (new_bytes == 0) {
     if (block) hook(hook_ud, block, old_bytes, 0);
     return NULL;

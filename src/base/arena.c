@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/format.h"
 
 struct arena_block {
   arena_block *before;
@@ -59,13 +60,10 @@ char *arena_strdup(arena *a, const char *text) { return arena_strndup(a, text, s
 char *arena_printf(arena *a, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  va_list again;
-  va_copy(again, args);
-  int size = vsnprintf(NULL, 0, format, args);
-  va_end(args);
+  int size = format_size(format, args);
   char *text = size < 0 ? NULL : arena_alloc(a, (size_t)size + 1);
-  if (text) vsnprintf(text, (size_t)size + 1, format, again);
-  va_end(again);
+  if (text) vsnprintf(text, (size_t)size + 1, format, args);
+  va_end(args);
   return text;
 }
 

@@ -1,4 +1,4 @@
-/* For: the letters of names and keywords, whatever the locale: ASCII alone, as SQL engines fold. */
+/* For: folding letters of names and keywords independently of the locale: only ASCII letters, as SQL engines do. */
 #ifndef SHUNT_BASE_ASCII_H
 #define SHUNT_BASE_ASCII_H
 

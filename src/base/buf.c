@@ -5,10 +5,11 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/format.h"
 
 static bool room_for(buf *b, size_t size) {
   if (b->failed) return false;
-  if (b->capacity - b->size > size) return true; /* and the NUL */
+  if (b->capacity - b->size > size) return true; /* with room for the NUL */
   b->failed = !base_grow(&b->data, &b->capacity, b->size + size + 1, 1);
   return !b->failed;
 }
@@ -37,16 +38,13 @@ void buf_putc(buf *b, char c) {
 void buf_printf(buf *b, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  va_list again;
-  va_copy(again, args);
-  int size = vsnprintf(NULL, 0, format, args);
-  va_end(args);
+  int size = format_size(format, args);
   if (size < 0) b->failed = true;
   if (size >= 0 && room_for(b, (size_t)size)) {
-    vsnprintf(b->data + b->size, (size_t)size + 1, format, again);
+    vsnprintf(b->data + b->size, (size_t)size + 1, format, args);
     b->size += (size_t)size;
   }
-  va_end(again);
+  va_end(args);
 }
 
 void buf_reset(buf *b) {

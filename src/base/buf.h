@@ -1,5 +1,5 @@
-/* For: text that grows: SQL, messages, JSON. A failed allocation is remembered, and asked for once at the end.
- * Owner: whoever holds the buf; buf_take hands the text over (end it with base_free).
+/* For: text that grows: SQL, messages, JSON. A failed allocation sets `failed`, which is checked once at the end.
+ * Owner: the caller that has the buf; buf_take hands the text over (free it with base_free).
  * Use: buf b = {0}; buf_puts(&b, "SELECT "); ... if (b.failed) return SHUNT_E_MEMORY; buf_free(&b); */
 #ifndef SHUNT_BASE_BUF_H
 #define SHUNT_BASE_BUF_H
@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 typedef struct buf {
-  char *data; /* ends in a NUL once anything was added */
+  char *data; /* NULL, or text that ends in a NUL */
   size_t size;
   size_t capacity;
   bool failed;
@@ -17,7 +17,7 @@ typedef struct buf {
 void buf_add(buf *b, const char *text, size_t size);
 void buf_puts(buf *b, const char *text);
 void buf_putc(buf *b, char c);
-/* Room for size bytes at the end, of which buf_used takes as many as were written; NULL where there is none. */
+/* Room for size bytes at the end; buf_used adds those that were written. NULL when out of memory. */
 char *buf_room(buf *b, size_t size);
 void buf_used(buf *b, size_t size);
 __attribute__((format(printf, 2, 3))) void buf_printf(buf *b, const char *format, ...);

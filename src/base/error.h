@@ -1,4 +1,4 @@
-/* For: filling a caller's shunt_error, and collecting mistakes where all of them are to be told.
+/* For: filling a caller's shunt_error, and collecting mistakes, so that all of them are reported.
  * Owner: the error is the caller's and may be NULL; problems own their copies.
  * Use: return error_set(err, SHUNT_E_USAGE, "model '%s' has no column '%s'", model, column); */
 #ifndef SHUNT_BASE_ERROR_H
@@ -6,22 +6,22 @@
 
 #include "shunt.h"
 
-/* Each returns the status, so that a failing function can end in one line. */
+/* These functions return the status, so that a failing function can end in one line. */
 __attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, shunt_status status, const char *format,
                                                              ...);
-shunt_status error_text(shunt_error *err, shunt_status status, const char *text); /* as it is */
+shunt_status error_text(shunt_error *err, shunt_status status, const char *text); /* not a format */
 shunt_status error_memory(shunt_error *err);
 void error_place(shunt_error *err, const char *file, int line, int column);
 void error_client(shunt_error *err, const char *client);
 
-/* A place in a file that somebody wrote. */
+/* A place in a file. */
 typedef struct place {
   const char *file;
-  int line;   /* from 1; 0 where unknown */
-  int column; /* from 1; 0 where unknown */
+  int line;   /* from 1; 0: unknown */
+  int column; /* from 1; 0: unknown */
 } place;
 
-/* Mistakes, each with its place. Out of memory is remembered as one more. */
+/* Mistakes, each with its place. A lack of memory counts as one more. */
 typedef struct problems {
   shunt_error *list;
   size_t count;
@@ -32,7 +32,7 @@ typedef struct problems {
 __attribute__((format(printf, 4, 5))) void problems_add(problems *p, shunt_status status, place at, const char *format,
                                                         ...);
 void problems_add_error(problems *p, const shunt_error *err);
-/* SHUNT_OK where there are none; else fills err with the first (and says how many more there are) and returns its
+/* SHUNT_OK if there are none. Otherwise fills err with the first one, says how many more there are, and returns its
  * status. */
 shunt_status problems_status(const problems *p, shunt_error *err);
 void problems_free(problems *p);

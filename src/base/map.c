@@ -6,7 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-/* Keys may be what users send, who must not know which of them collide. */
+/* Keys may come from users, who must not be able to choose keys that collide. */
 static uint64_t seed;
 
 __attribute__((constructor)) static void make_seed(void) {
@@ -38,7 +38,7 @@ static uint64_t stir(uint64_t hash, uint64_t word) {
   return hash ^ (hash >> 32);
 }
 
-/* Where an entry lies is nobody else's business, so that eight bytes may go at a time; the last ones may go twice. */
+/* The hash stays inside of this process: so it may take eight bytes at a time, and the last ones twice. */
 static uint64_t spread(const char *key, size_t size) {
   uint64_t hash = seed ^ size;
   if (size >= 8) {

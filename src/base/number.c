@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The C library reads and writes what the locale calls a number. */
+/* The C library reads and writes numbers as the locale says. */
 static char decimal_point(void) { return localeconv()->decimal_point[0]; }
 
 size_t number_write(double number, char room[NUMBER_BYTES]) {

@@ -1,4 +1,4 @@
-/* For: floating-point numbers as text that any engine reads and writes, whatever the process's locale.
+/* For: floating-point numbers as text that every engine reads and writes, independently of the locale.
  * Use: char room[NUMBER_BYTES]; size = number_write(0.1, room); d = number_read("0.1", 3); */
 #ifndef SHUNT_BASE_NUMBER_H
 #define SHUNT_BASE_NUMBER_H
@@ -7,9 +7,9 @@
 
 enum { NUMBER_BYTES = 40, NUMBER_LONGEST = 400 };
 
-/* The shortest text that reads as this very number: "0.1", "1e+20", "NaN", "Infinity". Returns its size. */
+/* The shortest text that reads back as the same number: "0.1", "1e+20", "NaN", "Infinity". Returns its size. */
 size_t number_write(double number, char room[NUMBER_BYTES]);
-/* Text that is a number, of at most NUMBER_LONGEST bytes. */
+/* Reads a number of at most NUMBER_LONGEST bytes. */
 double number_read(const char *text, size_t size);
 
 #endif

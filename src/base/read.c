@@ -12,13 +12,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-/* How long a pipe is waited for: until somebody opens it to write, and until that somebody is done. */
+/* Limits of the wait for a pipe: until a writer opens it, and until the writer has finished. */
 enum { WRITER_MS = 400, WRITING_MS = 5000 };
 
 typedef struct reader {
   int fd;
-  bool pipe;    /* may have nothing to read for now, and something later */
-  bool written; /* somebody has it open to write, or has written */
+  bool pipe;    /* it may be empty now and have text later */
+  bool written; /* a writer has it open, or has written */
   int64_t since_ns;
 } reader;
 
@@ -34,7 +34,7 @@ static wait_end wait_for(const reader *r) {
   return one.revents & POLLIN ? WAIT_READY : WAIT_CLOSED;
 }
 
-/* As read(2), which says 0 for a pipe that nobody has opened to write yet; -1 with *why where it is given up. */
+/* As read(2), but waits while a pipe has no writer yet; -1 with *why if that takes too long. */
 static ssize_t read_some(reader *r, char *to, size_t room, const char **why) {
   for (;;) {
     ssize_t got = read(r->fd, to, room);
@@ -85,7 +85,7 @@ failed:
 read_result read_whole(const char *path, size_t most_bytes, char **text, size_t *size, const char **why) {
   struct stat about = {0};
   *why = "out of memory";
-  /* to open a pipe waits for its writer, unless it is opened so */
+  /* otherwise open would wait for a writer of a pipe */
   reader r = {open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC), false, false, clock_monotonic_ns()};
   if (r.fd < 0 || fstat(r.fd, &about) != 0 || S_ISDIR(about.st_mode)) {
     int number = r.fd >= 0 && S_ISDIR(about.st_mode) ? EISDIR : errno;

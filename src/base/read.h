@@ -1,6 +1,6 @@
-/* For: reading a whole small file, whatever it is: a pipe that nobody writes into is an error, not a wait for ever.
- * Owner: what is read is ended with base_free.
- * Use: if (read_whole(path, MOST, &text, &size, &why)) … why says in words what is wrong. */
+/* For: reading a whole small file of any kind. A pipe without a writer is an error, not an endless wait.
+ * Owner: the caller frees the text with base_free.
+ * Use: if (read_whole(path, MOST, &text, &size, &why)) … why is the reason. */
 #ifndef SHUNT_BASE_READ_H
 #define SHUNT_BASE_READ_H
 
@@ -8,7 +8,8 @@
 
 typedef enum read_result { READ_DONE, READ_ABSENT, READ_UNREADABLE, READ_NO_MEMORY } read_result;
 
-/* The text ends in a NUL that size does not count. Where it is not READ_DONE, *why says why: static or errno's words.
+/* The text ends in a NUL that size does not count. Unless the result is READ_DONE, *why is the reason: static
+ * text, or that of errno.
  */
 read_result read_whole(const char *path, size_t most_bytes, char **text, size_t *size, const char **why);
 

@@ -7,7 +7,7 @@ _Thread_local unsigned slot_mine;
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_key_t key; /* its destructor is the thread's end */
+static pthread_key_t key; /* its destructor runs when a thread ends */
 static bool has_key;
 static bool taken[SLOT_MOST - 1];
 
@@ -22,7 +22,7 @@ static void give_back(void *number) {
 
 static void make_key(void) { has_key = pthread_key_create(&key, give_back) == 0; }
 
-/* The library may be unloaded before the last thread that used it ends. */
+/* The library may be unloaded before a thread that used it ends. */
 __attribute__((destructor)) static void drop_key(void) {
   if (has_key) pthread_key_delete(key);
 }
@@ -32,7 +32,7 @@ unsigned slot_take(void) {
   pthread_once(&once, make_key);
   pthread_mutex_lock(&lock);
   while (has_key && slot < SLOT_MOST - 1 && taken[slot]) slot++;
-  if (!has_key) slot = SLOT_MOST - 1; /* what could not be given back is not given out */
+  if (!has_key) slot = SLOT_MOST - 1; /* a slot that could not be returned at the end of the thread is not given out */
   if (!slot_is_shared(slot) && pthread_setspecific(key, (void *)(uintptr_t)(slot + 1)) != 0) slot = SLOT_MOST - 1;
   if (!slot_is_shared(slot)) taken[slot] = true;
   pthread_mutex_unlock(&lock);

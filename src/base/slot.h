@@ -1,4 +1,4 @@
-/* For: a small number for each thread that lives, so that what threads must not share can lie in an array.
+/* For: a small number for each living thread, so that arrays can hold what threads must not share.
  * Owner: a thread has its number from its first call until it ends; then another thread may get it, and sees all that
  * was done under it. Use: lane *mine = lanes[slot_of_thread()]; if (slot_is_shared(slot)) … others may be in it too. */
 #ifndef SHUNT_BASE_SLOT_H
@@ -12,7 +12,7 @@ extern _Thread_local unsigned slot_mine; /* the number + 1; 0 before the first c
 
 unsigned slot_take(void);
 
-/* From 0 to SLOT_MOST - 1. The last is shared by all threads that find the others taken. */
+/* From 0 to SLOT_MOST - 1. All threads that find the others taken share the last one. */
 static inline unsigned slot_of_thread(void) { return slot_mine ? slot_mine - 1 : slot_take(); }
 
 static inline bool slot_is_shared(unsigned slot) { return slot == SLOT_MOST - 1; }

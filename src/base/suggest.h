@@ -1,4 +1,4 @@
-/* For: "did you mean": the known name that is nearest to one that is not known.
+/* For: "did you mean": the known name nearest to an unknown one.
  * Owner: names are borrowed. Source: optimal string alignment distance (Damerau-Levenshtein with adjacent swaps).
  * Use: suggest s = suggest_for(name); for each known: suggest_try(&s, known); "...%s", suggest_text(&s) */
 #ifndef SHUNT_BASE_SUGGEST_H
@@ -8,14 +8,14 @@
 
 typedef struct suggest {
   const char *name;
-  const char *best; /* NULL where none is near */
+  const char *best; /* NULL: none is near */
   size_t distance;
   char text[160];
 } suggest;
 
 suggest suggest_for(const char *name);
 void suggest_try(suggest *s, const char *known);
-/* "; did you mean 'NAME'?", or "" where none is near. Lives as long as s. */
+/* "; did you mean 'NAME'?", or "" if none is near. Valid as long as s. */
 const char *suggest_text(suggest *s);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "base/alloc.h"
 
-/* The bytes of the character at text, or 0 where there is none. Source: table 3-7 of the Unicode standard. */
+/* The size of the character at text; 0 if it is not valid. Source: table 3-7 of the Unicode standard. */
 static size_t character(const unsigned char *s, size_t left) {
   if (s[0] < 0x80) return 1;
   size_t n = s[0] >= 0xC2 && s[0] <= 0xDF ? 2 : (s[0] & 0xF0) == 0xE0 ? 3 : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4 : 0;

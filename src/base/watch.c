@@ -23,9 +23,9 @@ static const uint32_t events =
 struct watch {
   watch_calls calls;
   pthread_t thread;
-  pthread_mutex_t lock; /* of inotify */
-  int inotify;          /* replaced with the folders, so that none of the old ones is left */
-  bool missed;          /* the one that was replaced had something to tell */
+  pthread_mutex_t lock; /* protects inotify */
+  int inotify;          /* replaced when the folders are: no old watch stays */
+  bool missed;          /* the replaced one had events that were not read */
   int stop, renew;      /* eventfds */
 };
 
@@ -45,12 +45,12 @@ static bool add_below(int inotify, const char *folder, int depth) {
   return ok;
 }
 
-/* What has no name is the folder itself, or says that some were lost. */
+/* An event without a name is about the folder itself, or says that events were lost. */
 static bool is_news(const watch *w, const struct inotify_event *e) {
   return e->mask & IN_ISDIR || e->len == 0 || w->calls.matters(w->calls.ud, e->name);
 }
 
-/* Whether there was anything that matters. */
+/* Whether an event mattered. */
 static bool take_news(const watch *w, int inotify) {
   _Alignas(struct inotify_event) char room[4096];
   bool any = false;
@@ -125,7 +125,7 @@ static void *run(void *ud) {
   }
 }
 
-/* Signals are for the host's own threads. */
+/* Signals belong to the host's own threads. */
 static bool start(watch *w) {
   sigset_t all, before;
   sigfillset(&all);

@@ -109,6 +109,17 @@ static int app_config(lua_State *L) {
   return 1;
 }
 
+/* core.settings(form): "defaults", "schema" or "manual" */
+static int settings(lua_State *L) {
+  static const char *const forms[] = {"defaults", "schema", "manual", NULL}; /* as in shunt_settings_form */
+  shunt_settings_form form = (shunt_settings_form)luaL_checkoption(L, 1, NULL, forms);
+  bind_call *c = bind_call_new(L);
+  if (shunt_settings(form, &c->text, &c->err)) return bind_fail(L, c);
+  lua_pushstring(L, c->text);
+  bind_leave(L, c);
+  return 1;
+}
+
 /* ---- pools ---- */
 
 /* Stays in the call's arena until the library has returned: Lua may be called only then. */
@@ -218,7 +229,7 @@ void bind_app_register(lua_State *L) {
   static const luaL_Reg methods[] = {
       {"reload", app_reload}, {"generation", app_generation}, {"watched", app_watched}, {"describe", app_describe},
       {"config", app_config}, {"pools", app_pools},           {"close", app_close},     {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"open", app_open}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"open", app_open}, {"settings", settings}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);
   bind_takes(L, takes);

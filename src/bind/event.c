@@ -1,4 +1,4 @@
-/* What app:on and app:poll are made of; lua/shunt/events.lua has the callbacks, and says which of them get an event. */
+/* The C part of app:on and app:poll. lua/shunt/events.lua keeps the callbacks and chooses those that get an event. */
 #include "bind/bind.h"
 
 #include <string.h>
@@ -7,20 +7,20 @@
 static const char *const severities[] = {SHUNT_SEVERITY_MAP(BIND_SEVERITY) NULL};
 #undef BIND_SEVERITY
 
-/* events_set(app, function or nil, severity): nothing for an app that is closed. */
+/* events_set(app, function or nil, severity). Does nothing if the app is closed. */
 static int events_set(lua_State *L) {
   lua_settop(L, 3);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   int least = luaL_checkoption(L, 3, NULL, severities);
   if (app->borrowed)
-    return bind_usage(L, "app:on is not for the threads of a worker: call it where the app was opened, which gets the "
-                         "events of the threads, too");
+    return bind_usage(L, "app:on can't be called in the threads of a worker: call it in the state that opened the app, "
+                         "which gets the events of the threads, too");
   if (!app->app) return 0;
   lua_pushvalue(L, 2);
   return bind_events_set(L, app, 1, (shunt_severity)least) ? 0 : bind_memory(L);
 }
 
-/* app:poll(): delivers the events that wait, as each call does. */
+/* app:poll(): delivers waiting events, as each call does. */
 static int app_poll(lua_State *L) {
   bind_check_app(L);
   return 0;

@@ -1,5 +1,5 @@
-/* Events on their way to Lua. They happen on any thread and inside of calls, where no Lua can run: so they are copied,
- * and delivered by the next call of the module in the state that opened the app, at its beginning or end. */
+/* Events on their way to Lua. They happen on any thread and inside calls, where no Lua can run. They are copied; the
+ * next call of the module in the state that opened the app delivers them, at its beginning or end. */
 #include <pthread.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 enum { MOST_WAITING = 1000 };
 
-/* With its fields and their texts behind it, in one piece. */
+/* Its fields and their texts follow it in the same block. */
 typedef struct waiting {
   shunt_event event;
   struct waiting *next;
@@ -17,11 +17,11 @@ typedef struct waiting {
 } waiting;
 
 struct bind_events {
-  pthread_mutex_t lock; /* of all but `delivering` */
+  pthread_mutex_t lock; /* protects all fields but `delivering` */
   waiting *first, *last;
-  atomic_int count; /* and whether some were dropped; read without the lock */
-  int64_t dropped;  /* since they were last said to be */
-  bool delivering;  /* the state's thread is inside of a callback */
+  atomic_int count; /* including dropped ones; read without the lock */
+  int64_t dropped;  /* since the last report of dropped events */
+  bool delivering;  /* the state's thread is inside a callback */
 };
 
 /* ---- any thread ---- */
@@ -68,7 +68,7 @@ static void note(void *ud, const shunt_event *event) {
 
 /* ---- the thread of the state ---- */
 
-/* The first one stays where it is until it was pushed, for pushing may raise. */
+/* The first event stays in the queue until it is pushed: pushing may raise. */
 static const waiting *peek(bind_events *q) {
   pthread_mutex_lock(&q->lock);
   const waiting *w = q->first;
@@ -114,7 +114,7 @@ static void push_event(lua_State *L, const shunt_event *event) {
   }
 }
 
-/* Calls the function (2) with the event on top, which it takes off. False: the callback closed the app. */
+/* Pops the event and calls the function (2) with it. False if the callback closed the app. */
 static bool call(lua_State *L, const bind_app *app) {
   lua_pushvalue(L, 2);
   lua_insert(L, -2);
@@ -122,7 +122,7 @@ static bool call(lua_State *L, const bind_app *app) {
   return app->events != NULL;
 }
 
-/* (app, function): delivers what waits now; what callbacks cause waits for the next time. */
+/* (app, function): delivers the waiting events. Events that callbacks cause wait for the next delivery. */
 static int deliver(lua_State *L) {
   bind_app *app = lua_touserdata(L, 1);
   bind_events *q = app->events;
@@ -188,5 +188,5 @@ bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity 
 void bind_events_end(bind_app *app) {
   bind_events *q = app->events;
   app->events = NULL;
-  if (q && !q->delivering) free_queue(q); /* else deliver does it */
+  if (q && !q->delivering) free_queue(q); /* otherwise deliver does it */
 }

@@ -1,4 +1,4 @@
-/* How long a job may run: checked whenever its session is used, and by a hook of Lua in between (member.c). */
+/* How long a job may run: checked whenever its session is used, and by a hook of Lua in between (thread.c). */
 #include "base/clock.h"
 #include "bind/bind.h"
 

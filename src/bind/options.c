@@ -69,7 +69,7 @@ shunt_status bind_duration(const node *n, const char *what, int64_t *out_ms, shu
   const char *text = NULL;
   if (!n) return SHUNT_OK;
   if (n->kind == NODE_VALUE && (n->value.type == SHUNT_INTEGER || n->value.type == SHUNT_FLOAT))
-    return error_set(err, SHUNT_E_USAGE, "%s wants a duration with its unit, %s: a bare number says none", what, like);
+    return error_set(err, SHUNT_E_USAGE, "%s needs a duration with a unit, %s; a number has none", what, like);
   if (!node_is_text(n))
     return error_set(err, SHUNT_E_USAGE, "%s must be a duration, %s, not %s", what, like, node_kind_name(n));
   shunt_status st = bind_as_text(n, what, &text, err);
@@ -87,7 +87,7 @@ shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error
   shunt_status st = bind_duration(n, "timeout", out_ms, err);
   if (st || !n || *out_ms > 0) return st;
   return error_set(err, SHUNT_E_USAGE,
-                   "timeout: '%s' leaves a call no time; only a session's timeout may be 0s, for none at all",
+                   "timeout: '%s' leaves a call no time; only a session's timeout may be 0s: no limit",
                    n->value.as.bytes);
 }
 
@@ -113,7 +113,7 @@ bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const 
   return true;
 }
 
-/* hint(name, names): "; did you mean 'NAME'?", or "" where none of the list is near. */
+/* hint(name, names): "; did you mean 'NAME'?", or "" if no name is near. */
 static int hint(lua_State *L) {
   suggest s = suggest_for(luaL_checkstring(L, 1));
   luaL_checktype(L, 2, LUA_TTABLE);
@@ -125,7 +125,6 @@ static int hint(lua_State *L) {
   return 1;
 }
 
-/* options.OF, a list of names. */
 void bind_takes(lua_State *L, const bind_taking *list) {
   lua_getfield(L, -1, "options");
   for (; list->of; list++) {

@@ -162,6 +162,7 @@ static int session_resolve(lua_State *L) {
 
 /* request_options: {kind=, field= as rules see it, option=} for each but the model; decision_fields: names. */
 void bind_resolve_register(lua_State *L) {
+  static const bind_taking takes[] = {{"session:resolve", request_keys}, {NULL, NULL}};
   static const struct {
     const char *kind, *field, *option;
   } options[] = {
@@ -186,4 +187,5 @@ void bind_resolve_register(lua_State *L) {
   push_texts(L, names, sizeof names / sizeof *names);
   lua_setfield(L, -2, "decision_fields");
   bind_methods(L, "session_methods", methods);
+  bind_takes(L, takes);
 }

@@ -9,37 +9,37 @@
 enum { WORKER_APP = 1, CONCURRENCY = 4, MOST_THREADS = 256 };
 
 struct bind_worker {
-  crew *crew; /* NULL once closed */
+  threads *threads; /* NULL once closed */
   bind_app *app;
   bind_worker *next, *before; /* in app->workers */
 };
 
 static void *thread_main(void *ud) {
-  member *m = ud;
-  crew *w = m->crew;
-  if (m->schedules)
-    member_keep_schedules(m);
+  thread *t = ud;
+  threads *w = t->threads;
+  if (t->schedules)
+    thread_keep_schedules(t);
   else
-    member_take_jobs(m);
-  lua_close(m->L);
-  m->L = NULL;
+    thread_take_jobs(t);
+  lua_close(t->L);
+  t->L = NULL;
   pthread_mutex_lock(&w->lock);
-  w->threads--;
+  w->nlive--;
   pthread_cond_broadcast(&w->changed);
   pthread_mutex_unlock(&w->lock);
   return NULL;
 }
 
 /* Signals are for the host's own threads. */
-static shunt_status start(crew *w, shunt_error *err) {
+static shunt_status start(threads *w, shunt_error *err) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_BLOCK, &all, &before);
   int failed = 0;
   pthread_mutex_lock(&w->lock);
-  for (int i = 0; i < w->nmembers && !failed; i++) {
-    failed = pthread_create(&w->members[i].thread, NULL, thread_main, &w->members[i]);
-    if (!failed) w->started = w->threads = i + 1;
+  for (int i = 0; i < w->nlist && !failed; i++) {
+    failed = pthread_create(&w->list[i].thread, NULL, thread_main, &w->list[i]);
+    if (!failed) w->started = w->nlive = i + 1;
   }
   pthread_mutex_unlock(&w->lock);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -50,15 +50,15 @@ static shunt_status start(crew *w, shunt_error *err) {
 /* ---- its life ---- */
 
 static void end(bind_worker *b) {
-  crew *w = b->crew;
+  threads *w = b->threads;
   if (!w) return;
-  b->crew = NULL;
+  b->threads = NULL;
   if (b->next) b->next->before = b->before;
   if (b->before)
     b->before->next = b->next;
   else
     b->app->workers = b->next;
-  crew_free(w);
+  threads_free(w);
 }
 
 void bind_workers_end(bind_app *app) {
@@ -93,11 +93,12 @@ static void read_options(lua_State *L, bind_call *c, worker_options *o) {
     bind_fail(L, c);
 }
 
-static shunt_status open_crew(crew *w, const worker_options *o, const char *path, const char *cpath, shunt_error *err) {
-  for (int i = 0; i < w->nmembers; i++) {
-    w->members[i].crew = w;
-    w->members[i].schedules = i == o->concurrency;
-    shunt_status status = member_open(&w->members[i], path, cpath, err);
+static shunt_status open_threads(threads *w, const worker_options *o, const char *path, const char *cpath,
+                                 shunt_error *err) {
+  for (int i = 0; i < w->nlist; i++) {
+    w->list[i].threads = w;
+    w->list[i].schedules = i == o->concurrency;
+    shunt_status status = thread_open(&w->list[i], path, cpath, err);
     if (status) return status;
   }
   shunt_status status = shunt_worker_open(w->app, &o->with, &w->worker, err);
@@ -118,15 +119,15 @@ static int worker_open(lua_State *L) {
   worker_options o = {0};
   read_options(L, c, &o);
   const char *path = luaL_checkstring(L, 5), *cpath = luaL_checkstring(L, 6);
-  crew *w = crew_new(app->app, o.drain, o.concurrency + (lua_toboolean(L, 4) && !o.drain));
+  threads *w = threads_new(app->app, o.drain, o.concurrency + (lua_toboolean(L, 4) && !o.drain));
   if (!w) return bind_memory(L);
   lua_getfield(L, LUA_REGISTRYINDEX, BIND_OPEN);
   w->open = lua_tocfunction(L, -1);
-  if (open_crew(w, &o, path, cpath, &c->err)) {
-    crew_free(w);
+  if (open_threads(w, &o, path, cpath, &c->err)) {
+    threads_free(w);
     return bind_fail(L, c);
   }
-  b->crew = w;
+  b->threads = w;
   b->app = app;
   b->next = app->workers;
   if (b->next) b->next->before = b;
@@ -138,20 +139,20 @@ static int worker_open(lua_State *L) {
 
 /* ---- methods ---- */
 
-static crew *check_crew(lua_State *L, bind_worker **b) {
+static threads *check_threads(lua_State *L, bind_worker **b) {
   *b = bind_check(L, 1, BIND_WORKER, "a worker");
   lua_getiuservalue(L, 1, WORKER_APP);
   bind_events_deliver(L, (*b)->app, -1);
   lua_pop(L, 1);
-  if (!(*b)->crew) bind_usage(L, "the worker is closed");
-  return (*b)->crew;
+  if (!(*b)->threads) bind_usage(L, "the worker is closed");
+  return (*b)->threads;
 }
 
 /* worker:stop(duration): whether all running jobs have ended. */
 static int worker_stop(lua_State *L) {
   bind_worker *b;
   lua_settop(L, 2);
-  crew *w = check_crew(L, &b);
+  threads *w = check_threads(L, &b);
   bool bounded = !lua_isnil(L, 2);
   int64_t ms = 0;
   bind_call *c = bind_call_new(L);
@@ -159,19 +160,19 @@ static int worker_stop(lua_State *L) {
   if (bounded && (lua_node_from(L, 2, &c->arena, &given, &c->err) || bind_duration(given, "worker:stop", &ms, &c->err)))
     return bind_fail(L, c);
   bind_leave(L, c);
-  lua_pushboolean(L, crew_stop(w, bounded, ms));
+  lua_pushboolean(L, threads_stop(w, bounded, ms));
   return 1;
 }
 
 static int worker_status(lua_State *L) {
   bind_worker *b;
-  crew *w = check_crew(L, &b);
+  threads *w = check_threads(L, &b);
   pthread_mutex_lock(&w->lock);
-  const lua_Integer threads = w->threads, running = w->running, completed = w->completed, failed = w->failed;
+  const lua_Integer live = w->nlive, running = w->running, completed = w->completed, failed = w->failed;
   const shunt_error problem = w->problem;
   pthread_mutex_unlock(&w->lock);
   lua_createtable(L, 0, 5);
-  lua_pushinteger(L, threads);
+  lua_pushinteger(L, live);
   lua_setfield(L, -2, "threads");
   lua_pushinteger(L, running);
   lua_setfield(L, -2, "running");
@@ -198,7 +199,7 @@ static int worker_gc(lua_State *L) {
 
 static int worker_tostring(lua_State *L) {
   const bind_worker *b = luaL_checkudata(L, 1, BIND_WORKER);
-  lua_pushstring(L, b->crew ? "shunt worker" : "shunt worker (closed)");
+  lua_pushstring(L, b->threads ? "shunt worker" : "shunt worker (closed)");
   return 1;
 }
 

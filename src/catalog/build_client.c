@@ -4,9 +4,6 @@
 #include "catalog/overlay.h"
 #include "catalog/report.h"
 
-enum { BUSY_TIMEOUT_MS = 5000, ACQUIRE_TIMEOUT_MS = 5000, IDLE_TIMEOUT_MS = 60000, MAX_LIFETIME_MS = 1800000 };
-enum { POOL_MAX = 8, MAX_LEVEL = 8 };
-
 /* ---- clones ---- */
 
 typedef enum state { UNSEEN, ON_THE_WAY, DONE } state;
@@ -15,9 +12,9 @@ typedef struct cloner {
   builder *b;
   const build_things *clients;
   const char *default_client; /* or NULL */
-  node **whole;               /* of each client: its original's keys with its own on top */
+  node **whole;               /* of each client: the keys of its original, with its own on top */
   state *states;
-  bool *broken; /* what it lacks may be what its original would have had */
+  bool *broken; /* its original is missing, so its own missing keys are not reported */
   size_t *way;
 } cloner;
 
@@ -34,7 +31,7 @@ static size_t original_of(const cloner *c, size_t i) {
 static void tell_missing(const cloner *c, size_t i, const map *names) {
   const build_thing *t = &c->clients->list[i];
   const node *clone = node_get(t->body, "clone");
-  /* a default client that is missing or unknown has been told */
+  /* a missing or unknown default client is reported by find_default */
   if (strcmp(clone->value.as.bytes, CATALOG_DEFAULT) != 0)
     build_not_found(c->b, clone, t->at, "client", t->name, "clone", "client", names);
 }
@@ -58,7 +55,7 @@ static bool finish(cloner *c, size_t i, size_t original, bool broken) {
   return c->whole[i] != NULL;
 }
 
-/* Walks from clone to original until one is known, then back. No recursion: a chain may be as long as there are
+/* Walks from clone to original until it meets a finished client, then back. No recursion: a chain may contain all
  * clients. */
 static bool resolve(cloner *c, size_t i, const map *names) {
   size_t length = 0;
@@ -80,8 +77,8 @@ static bool resolve(cloner *c, size_t i, const map *names) {
   return true;
 }
 
-/* What an overlay unset is unset by now: the client's base and original show again. A null in the app config itself
- * means that the client is to have neither's. */
+/* Removes the nulls of overlays: they have unset the key, so base and original apply again. A null in the app config
+ * itself stays: it unsets the key of base and original too. */
 static void forget_unset(node *body, const char *app_config) {
   size_t kept = 0;
   for (size_t i = 0; i < body->count; i++) {
@@ -95,58 +92,28 @@ static void forget_unset(node *body, const char *app_config) {
 
 /* ---- the structs ---- */
 
-/* A relative path is relative to the file that names it: "", or what goes in front of it. */
-static const char *folder_of(builder *b, const node *n) {
-  const char *slash = n->at.file ? strrchr(n->at.file, '/') : NULL;
-  /* rule files are named as the app config sees them, YAML files as this process does */
-  const char *folder = n->at.column == 0 && n->at.file && n->at.file[0] != '/' ? b->source->folder : "";
-  return arena_printf(b->a, "%s%.*s", folder, slash ? (int)(slash + 1 - n->at.file) : 0, n->at.file);
-}
-
-const char *build_path(builder *b, const node *n) {
-  const char *path = n->value.as.bytes;
-  if (path[0] == '/' || !*path) return path;
-  const char *folder = folder_of(b, n);
-  return folder ? arena_printf(b->a, "%s%s", folder, path) : NULL;
-}
-
 static bool fill_sqlite3(builder *b, cat_client *client, const node *connection, bool broken) {
   const node *filename = build_get(connection, "filename");
-  if (connection) schema_check(b->p, connection, &schema_sqlite3, "connection", false);
-  client->create = build_bool(connection, "create", false);
-  client->read_only = build_bool(connection, "readonly", false);
-  client->busy_timeout_ms = build_duration_ms(connection, "busyTimeout", BUSY_TIMEOUT_MS);
+  SCHEMA_FILL(&schema_sqlite3, connection, cat_client, client);
   if (client->create && client->read_only) {
     const node *create = node_get(connection, "create");
     report(b->p, SHUNT_E_CONFIG, create->at.line ? create->at : client->at,
-           "the connection of a sqlite3 client is either readonly or makes its file (create), not both");
+           "connection: readonly and create exclude each other; remove one of them");
   }
   if (!broken && build_misses(connection, &schema_sqlite3, "filename"))
-    report(b->p, SHUNT_E_CONFIG, client->at,
-           "the client '%s' has no filename: sqlite3 wants connection: {filename: FILE}", client->name);
-  if (!node_is_text(filename)) return true;
-  const char *name = filename->value.as.bytes;
-  bool is_path = strcmp(name, ":memory:") != 0 && strncmp(name, "file:", 5) != 0;
-  client->filename = is_path ? build_path(b, filename) : name;
+    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no filename: add connection: {filename: FILE}",
+           client->name);
+  const char *name = client->filename;
+  if (!name || strcmp(name, ":memory:") == 0 || strncmp(name, "file:", 5) == 0) return true;
+  client->filename = build_path(b, filename);
   return client->filename != NULL;
 }
 
+/* NULL when out of memory. */
 static const char *spelled(builder *b, const node *n) {
-  if (n->spelling) return n->spelling;
-  switch ((shunt_type)n->value.type) {
-  case SHUNT_TEXT:
-  case SHUNT_BLOB:
-    return n->value.as.bytes;
-  case SHUNT_BOOL:
-    return n->value.as.boolean ? "true" : "false";
-  case SHUNT_INTEGER:
-    return arena_printf(b->a, "%lld", (long long)n->value.as.integer);
-  case SHUNT_FLOAT:
-    return arena_printf(b->a, "%.17g", n->value.as.number);
-  case SHUNT_NULL:
-    break;
-  }
-  return "";
+  char room[NODE_SPELLED_MAX];
+  const char *text = node_spelled(n, room);
+  return text == room ? arena_strdup(b->a, text) : text ? text : "";
 }
 
 static bool fill_options(builder *b, cat_client *client, const node *connection) {
@@ -159,7 +126,7 @@ static bool fill_options(builder *b, cat_client *client, const node *connection)
   for (size_t i = 0; i < connection->count; i++) {
     const node_entry *e = &connection->entries[i];
     if (node_is_null(e->value) || e->value->kind != NODE_VALUE) continue;
-    const char *value = spelled(b, e->value), *folder = folder_of(b, e->value);
+    const char *value = spelled(b, e->value), *folder = build_folder(b, e->value);
     if (!value || !folder) return false;
     folders[client->noptions] = folder;
     options[client->noptions++] = (cat_option){e->key, value, e->value->secret || cat_secret_key(e->key)};
@@ -167,36 +134,29 @@ static bool fill_options(builder *b, cat_client *client, const node *connection)
   return true;
 }
 
-static void fill_pool(builder *b, cat_client *client, const node *from) {
-  cat_pool *pool = &client->pool;
-  int64_t min = build_integer(from, "min", 0), max = build_integer(from, "max", POOL_MAX);
-  pool->acquire_timeout_ms = build_duration_ms(from, "acquireTimeout", ACQUIRE_TIMEOUT_MS);
-  pool->idle_timeout_ms = build_duration_ms(from, "idleTimeout", IDLE_TIMEOUT_MS);
-  pool->max_lifetime_ms = build_duration_ms(from, "maxLifetime", MAX_LIFETIME_MS);
-  const node *wrong = build_get(from, min > INT16_MAX || (min > max && min > 0) ? "min" : "max");
-  if (wrong && (min > INT16_MAX || max > INT16_MAX))
-    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool holds at most %d connections", INT16_MAX);
-  else if (wrong && min >= 0 && max >= 1 && min > max)
-    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool's min (%d) is greater than its max (%d)", (int)min, (int)max);
-  else {
-    pool->min = (int)min;
-    pool->max = (int)max;
-  }
+static void check_pool(builder *b, const cat_client *client, const node *from) {
+  const node *wrong = build_get(from, "min");
+  if (!wrong) wrong = build_get(from, "max");
+  if (client->pool.min > client->pool.max)
+    report(b->p, SHUNT_E_CONFIG, wrong->at, "a pool's min (%d) is greater than its max (%d)", client->pool.min,
+           client->pool.max);
 }
 
 static bool fill_client(builder *b, cat_client *client, const node *body, bool broken) {
   const char *engine = build_text(body, "engine", "");
-  bool file = false;
+  const schema *options = settings_of_connection(engine);
   const node *connection = build_get(body, "connection");
-  client->replica = strcmp(build_text(body, "role", ""), "replica") == 0;
-  fill_pool(b, client, build_get(body, "pool"));
+  SCHEMA_FILL(&schema_client, body, cat_client, client);
+  check_pool(b, client, build_get(body, "pool"));
   if (!broken && build_misses(body, &schema_client, "engine"))
-    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: it is sqlite3, pg or mysql", client->name);
+    report(b->p, SHUNT_E_CONFIG, client->at, "the client '%s' has no engine: add engine: sqlite3, pg or mysql",
+           client->name);
   for (cat_engine e = 0; e < CAT_NENGINES; e++)
-    if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e, file = cat_engine_of(e)->file;
+    if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
   if (connection && schema_is_empty(connection)) connection = NULL;
-  if (connection && connection->kind != NODE_MAP) return true; /* the schema has told */
-  if (file) return fill_sqlite3(b, client, connection, broken);
+  if (connection && connection->kind != NODE_MAP) return true; /* schema_check reports it */
+  if (connection && options) schema_check(b->p, connection, options, "connection", false);
+  if (options && cat_engine_of(client->engine)->file) return fill_sqlite3(b, client, connection, broken);
   return fill_options(b, client, connection);
 }
 
@@ -204,7 +164,7 @@ static bool usable_name(builder *b, const build_thing *t) {
   static const char *const reserved[] = {CATALOG_DEFAULT, CATALOG_INHERIT, CATALOG_INITIAL, CATALOG_AUTO};
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++) {
     if (strcmp(t->name, reserved[i]) != 0) continue;
-    report(b->p, SHUNT_E_CONFIG, t->at, "no client can be called '%s': that word has a meaning of its own", t->name);
+    report(b->p, SHUNT_E_CONFIG, t->at, "a client can't be called '%s': the word is reserved", t->name);
     return false;
   }
   return build_name(b, "client", t->name, t->at, "*");
@@ -214,7 +174,7 @@ static bool usable_name(builder *b, const build_thing *t) {
 
 static bool name_clients(builder *b, const build_things *things) {
   catalog *c = b->c;
-  c->clients = arena_array(b->a, cat_client *, things->count + 1); /* one more: the queue's own */
+  c->clients = arena_array(b->a, cat_client *, things->count + 1); /* one more: the file of the job queues */
   if (!c->clients) return false;
   for (size_t i = 0; i < things->count; i++) {
     const build_thing *t = &things->list[i];
@@ -233,7 +193,7 @@ static bool name_clients(builder *b, const build_things *things) {
   return true;
 }
 
-/* Whether a section is misspelled or no map, which the schema has told. */
+/* Whether a section is misspelled or not a map. schema_check reports that. */
 static bool is_hidden(const node *from, const schema *s, const char *key) {
   const node *section = build_get(from, key);
   return section ? section->kind != NODE_MAP : schema_misspells(from, s, key);
@@ -274,17 +234,10 @@ static bool fill_clients(builder *b, const build_things *things, const node *bas
   return true;
 }
 
-static int max_level(const node *database) {
-  const node *n = build_get(database, "maxLevel");
-  bool given = n && n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER; /* anything else the schema has told */
-  return given ? (int)n->value.as.integer : MAX_LEVEL;
-}
-
 bool build_clients(builder *b) {
   build_things things;
   const node *config = b->source->config;
   const node *database = build_get(config, "database"), *clients = build_get(database, "clients");
-  b->c->max_level = max_level(database);
   b->clients_hidden = is_hidden(config, &schema_config, "database") || is_hidden(database, &schema_database, "clients");
   bool fine = build_join(b, "datasource", &b->source->datasources, clients, &schema_client, &things) &&
               name_clients(b, &things);

@@ -6,12 +6,11 @@
 
 static void fill_isolation(builder *b, cat_instance *instance, const node *body) {
   const node *name = build_get(body, "isolateClient");
-  instance->isolate = build_bool(body, "isolate", false);
   if (instance->isolate && build_misses(body, &schema_instance, "isolateClient"))
-    report(b->p, SHUNT_E_CONFIG, instance->at,
-           "the isolated instance '%s' has no isolateClient: name the client that is its own", instance->name);
+    report(b->p, SHUNT_E_CONFIG, instance->at, "the isolated instance '%s' has no isolateClient: name its client",
+           instance->name);
   if (instance->isolate && build_misses(body, &schema_instance, "id"))
-    report(b->p, SHUNT_E_CONFIG, instance->at, "the isolated instance '%s' has no id of its own", instance->name);
+    report(b->p, SHUNT_E_CONFIG, instance->at, "the isolated instance '%s' has no id: give it one", instance->name);
   if (!node_is_text(name)) return;
   const cat_client *client = catalog_client(b->c, name->value.as.bytes);
   if (!client)
@@ -20,7 +19,7 @@ static void fill_isolation(builder *b, cat_instance *instance, const node *body)
     instance->isolate_client = client;
 }
 
-/* Ids are told apart by their bytes. */
+/* The key in the map is the bytes of the id. */
 static bool fill_number(builder *b, cat_instance *instance, const node *body, map *numbers) {
   const node *id = node_get(body, "id");
   if (!id || id->kind != NODE_VALUE || id->value.type != SHUNT_INTEGER) return true;
@@ -36,10 +35,11 @@ static bool fill_number(builder *b, cat_instance *instance, const node *body, ma
 }
 
 static bool fill_instance(builder *b, cat_instance *instance, const node *body, map *numbers) {
-  instance->title = build_text(body, "title", *instance->name ? instance->name : "Default");
+  SCHEMA_FILL(&schema_instance, body, cat_instance, instance);
+  if (!instance->title) instance->title = *instance->name ? instance->name : "Default";
   const node *config = build_get(body, "config");
   if (config && config->kind == NODE_MAP) {
-    instance->config = node_without_nulls(b->a, config); /* they have done what they were for */
+    instance->config = node_without_nulls(b->a, config); /* the nulls have unset what an overlay wanted to unset */
     if (!instance->config) return false;
   }
   fill_isolation(b, instance, body);

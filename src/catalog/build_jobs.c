@@ -3,23 +3,20 @@
 #include "catalog/build.h"
 #include "catalog/report.h"
 
-enum { LEASE_MS = 30000, SHORTEST_LEASE_MS = 1000, BUSY_TIMEOUT_MS = 5000 };
-
-static const cat_pool own_pool = {0, 8, 5000, 60000, 1800000};
-
-/* A file beside the app config, which is not there before something is pushed. It is none of the clients that a rule, a
- * session or a command can name. */
+/* A file beside the app config, made at the first push. No rule, session or command can name this client. */
 static bool use_own_file(builder *b) {
   catalog *c = b->c;
   cat_client *client = arena_new(b->a, cat_client);
   if (!client) return false;
-  *client = (cat_client){.name = CATALOG_QUEUE,
-                         .id = (uint32_t)c->nclients,
-                         .engine = CAT_SQLITE3,
-                         .filename = arena_printf(b->a, "%s" CATALOG_QUEUE, c->folder ? c->folder : ""),
-                         .create = true,
-                         .busy_timeout_ms = BUSY_TIMEOUT_MS,
-                         .pool = own_pool};
+  *client = (cat_client){
+      .name = CATALOG_QUEUE,
+      .id = (uint32_t)c->nclients,
+      .engine = CAT_SQLITE3,
+  };
+  SCHEMA_FILL(&schema_client, NULL, cat_client, client);
+  SCHEMA_FILL(&schema_sqlite3, NULL, cat_client, client);
+  client->filename = arena_printf(b->a, "%s" CATALOG_QUEUE, c->folder ? c->folder : "");
+  client->create = true;
   c->clients[c->nclients] = client;
   c->jobs.client = client;
   c->jobs.own = true;
@@ -32,7 +29,7 @@ static void use_client(builder *b, const node *name) {
   if (!client) {
     if (!b->clients_hidden) build_not_found(b, name, name->at, "jobs", NULL, "client", "client", &b->c->client_names);
   } else if (!cat_engine_of(client->engine)->queue) {
-    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a %s client; jobs are kept on sqlite3 or pg",
+    report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a %s client; jobs are stored on sqlite3 or pg",
            client->name, cat_engine_name(client->engine));
   } else if (client->read_only || client->replica) {
     report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is %s, and jobs are written", client->name,
@@ -63,15 +60,7 @@ static bool fill_paths(builder *b, const node *path) {
 }
 
 bool build_jobs(builder *b) {
-  const node *section = build_get(b->source->config, "jobs"), *client = build_get(section, "client"),
-             *lease = build_get(section, "lease");
-  if (section && section->kind != NODE_MAP) section = client = lease = NULL; /* the schema has told */
-  b->c->jobs.lease_ms = build_duration_ms(section, "lease", LEASE_MS);
-  if (lease && b->c->jobs.lease_ms < SHORTEST_LEASE_MS)
-    report(b->p, SHUNT_E_CONFIG, lease->at, "jobs.lease: a lease is 1s at least, so that it can be renewed in time");
-  if (lease && b->c->jobs.lease_ms > CATALOG_LONGEST_LEASE_MS)
-    report(b->p, SHUNT_E_CONFIG, lease->at,
-           "jobs.lease: a lease is 24h at most: so long the jobs of a worker that is gone stay where they are");
+  const node *section = build_get(b->source->config, "jobs"), *client = build_get(section, "client");
   if (!fill_paths(b, build_get(section, "path"))) return false;
   if (!client) return use_own_file(b);
   if (node_is_text(client)) use_client(b, client);

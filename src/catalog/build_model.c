@@ -9,22 +9,21 @@ static bool client_is_known(const builder *b, const char *name) {
 
 static void fill_model(builder *b, cat_model *model, const node *body) {
   const node *client = build_get(body, "client");
+  SCHEMA_FILL(&schema_model, body, cat_model, model);
   model->table_function = build_function(body, "table");
   model->table = model->table_function == CATALOG_NO_FUNCTION ? build_text(body, "table", model->name) : NULL;
-  model->client = build_text(body, "client", NULL);
   model->client_function = build_function(body, "client");
-  model->primary_key = build_text(body, "primary_key", "id");
-  model->instance_column = build_text(body, "instance_column", NULL);
   if (model->client && !client_is_known(b, model->client))
     build_not_found(b, client, model->at, "model", model->name, "client", "client", &b->c->client_names);
 }
 
-/* Of a model that stands in the config alone: a table makes it one, without it's a slip of the pen. */
+/* Whether a model that only the config knows is meant: with a table it is a model, without a table it is a misspelt
+ * name. */
 static bool is_meant(builder *b, const build_thing *t, const map *declared) {
   if (t->declared || !build_misses(t->body, &schema_model, "table")) return true;
   suggest near;
   const char *hint = build_near(b, t->name, declared, &near);
-  report(b->p, SHUNT_E_CONFIG, t->at, "the model '%s' is declared in no rule file and has no table here%s", t->name,
+  report(b->p, SHUNT_E_CONFIG, t->at, "no rule file declares the model '%s', and it has no table here%s", t->name,
          hint);
   return false;
 }

@@ -4,8 +4,7 @@
 #include "catalog/report.h"
 #include "catalog/where.h"
 
-/* What is told about a relation begins with its full name; its place is that of its key, or of the model's declaration.
- */
+/* A mistake in a relation begins with its full name. Its place is its key, or the model's declaration. */
 typedef struct wiring {
   builder *b;
   cat_relation *r;
@@ -30,7 +29,7 @@ static const cat_model *find_model(const wiring *w, const char *key, const char 
   return model;
 }
 
-/* What stands there is the same wherever it has the same address. */
+/* Names are interned: the same client has the same address everywhere. */
 static const char *find_client(const wiring *w, const char *key) {
   static const char *const words[] = {CATALOG_AUTO, CATALOG_INHERIT, CATALOG_INITIAL, CATALOG_DEFAULT};
   const char *name = build_text(w->body, key, CATALOG_AUTO);
@@ -76,7 +75,7 @@ static void find_ends(const wiring *w) {
   as->key = build_text(w->body, "key", referred ? referred->primary_key : NULL);
 }
 
-/* Tells err at n; false when it is that memory is out. */
+/* Reports err at n. False when out of memory. */
 static bool told(const wiring *w, const node *n, shunt_status status, const shunt_error *err) {
   if (status == SHUNT_E_MEMORY) return false;
   if (status) tell(w, n, err->message);
@@ -86,7 +85,7 @@ static bool told(const wiring *w, const node *n, shunt_status status, const shun
 static bool find_names(const wiring *w, const char *key, const char *const **names, size_t *count) {
   shunt_error err;
   const node *n = build_get(w->body, key);
-  if (!n || (n->kind != NODE_LIST && !node_is_text(n))) return true; /* the schema has told */
+  if (!n || (n->kind != NODE_LIST && !node_is_text(n))) return true; /* schema_check reports it */
   for (size_t i = 0; n->kind == NODE_LIST && i < n->count; i++)
     if (!node_is_text(n->items[i])) return true;
   shunt_status status = where_names(w->b->a, n, key, names, count, &err);
@@ -96,8 +95,7 @@ static bool find_names(const wiring *w, const char *key, const char *const **nam
 static bool find_options(const wiring *w) {
   shunt_relation *as = &w->r->as;
   const node *where = build_get(w->body, "where");
-  as->table = build_text(w->body, "table", NULL);
-  as->autoload = build_bool(w->body, "autoload", false);
+  SCHEMA_FILL(&schema_relation, w->body, cat_relation, w->r);
   as->limit = build_integer(w->body, "limit", -1);
   as->limited = as->limit >= 0;
   if (!as->limited) as->limit = 0;

@@ -6,12 +6,34 @@
 #include "catalog/build.h"
 #include "catalog/report.h"
 
+#define STAGE_WORD(name, text) text,
+static const char *const stages[] = {CAT_STAGE_MAP(STAGE_WORD) NULL};
+#undef STAGE_WORD
+
+/* `client` has several forms; the stage decides which are allowed. */
+static const schema_field rule_rows[] = {{"stage", .type = SCHEMA_WORD, .words = stages},
+                                         {"priority", .type = SCHEMA_NUMBER},
+                                         {"model", .type = SCHEMA_TEXTS},
+                                         {"relation", .type = SCHEMA_TEXTS},
+                                         {"instance", .type = SCHEMA_TEXTS},
+                                         {"op", .type = SCHEMA_TEXTS},
+                                         {"candidate", .type = SCHEMA_TEXTS},
+                                         {"when", .type = SCHEMA_FUNCTION},
+                                         {"client", .type = SCHEMA_ANY},
+                                         {"to", .type = SCHEMA_ANY},
+                                         {"table", .type = SCHEMA_NAME},
+                                         {"level", .type = SCHEMA_INTEGER, .least = 0, .most = INT64_MAX},
+                                         {"deny", .type = SCHEMA_NAME},
+                                         {"check", .type = SCHEMA_FUNCTION},
+                                         {.key = NULL}};
+static const schema schema_rule = {.fields = rule_rows};
+
 typedef struct maker {
   builder *b;
   cat_rule *r;
   const node *body;
-  const node *candidate; /* the condition on the client so far, or NULL */
-  const node *answer;    /* the client, or NULL */
+  const node *candidate; /* the condition on the candidate client, or NULL */
+  const node *answer;    /* what the rule answers: a client or a choice; or NULL */
 } maker;
 
 __attribute__((format(printf, 2, 3))) static void tell(const maker *m, const char *format, ...);
@@ -33,7 +55,7 @@ static bool selects(const cat_rule *r) { return r->stage < CAT_STAGE_REFINE; }
 
 /* ---- conditions ---- */
 
-/* A text or a list of texts; what else there is, the schema or find_answer has told. */
+/* A text or a list of texts. schema_check or sort_client_out reports anything else. */
 static size_t texts_of(const node *n, const node *const **items, const node **one) {
   *one = n;
   *items = one;
@@ -47,7 +69,8 @@ static bool add_condition(const maker *m, cat_dimension dimension, const char *k
   const node *one;
   size_t count = texts_of(n, &items, &one);
   cat_condition *condition = &m->r->conditions[dimension];
-  if (n && schema_is_empty(n)) tell(m, "%s is an empty list, which would never hold: leave it out, or the rule", key);
+  if (n && schema_is_empty(n))
+    tell(m, "%s is an empty list, so the rule never holds: remove the list or the rule", key);
   if (count == 0) return true;
   cat_pattern *patterns = arena_array(m->b->a, cat_pattern, count);
   if (!patterns) return false;
@@ -91,7 +114,8 @@ static bool add_conditions(const maker *m) {
 
 /* ---- what the rule answers ---- */
 
-/* In a guard rule `client` is a condition; in a refine rule it is one where `to` says what to change it to. */
+/* In a guard rule, `client` is a condition. In a refine rule it is a condition if there is a `to`, the client to change
+ * to. */
 static void sort_client_out(maker *m) {
   const node *client = build_get(m->body, "client"), *to = build_get(m->body, "to");
   m->candidate = build_get(m->body, "candidate");
@@ -123,9 +147,9 @@ static void set_table(const maker *m, const node *n) {
     m->r->table = n->value.as.bytes;
 }
 
-/* Without levels any will do, and none does anything. */
+/* Without levels (maxLevel 0) any level is allowed, and has no effect. */
 static void set_level(const maker *m, const node *n) {
-  int most = m->b->c->max_level ? m->b->c->max_level : CATALOG_MOST_LEVELS;
+  int most = m->b->c->settings.max_level ? m->b->c->settings.max_level : CATALOG_MOST_LEVELS;
   bool fits = n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER && n->value.as.integer >= 0 &&
               n->value.as.integer <= most;
   if (fits)
@@ -172,14 +196,14 @@ static void read_answer(const maker *m) {
   else if (answer && answer->kind == NODE_MAP && answer->count > 0)
     read_choice(m, answer);
   else if (answer && answer->kind == NODE_LIST && m->r->stage == CAT_STAGE_REFINE && strcmp(key, "client") == 0)
-    tell(m, "client is what the rule answers with: the condition on the client so far is written candidate = {...}");
+    tell(m, "client is the answer of a refine rule; write a condition on the candidate as candidate = {...}");
   else if (answer)
     tell(m, "%s is a client's name, a function or a map of client, table and level, not %s", key,
          node_kind_name(answer));
   if (answer && answer->kind == NODE_FUNCTION && (table || level))
-    tell(m, "a function answers for table and level too: return {client =, table =, level =}");
+    tell(m, "a function returns table and level too: return {client =, table =, level =}");
   if (table && node_is_text(table)) set_table(m, table);
-  /* one that is negative or no integer, the schema has told */
+  /* schema_check reports a level that is negative or not an integer */
   if (build_integer(m->body, "level", -1) >= 0) set_level(m, level);
 }
 
@@ -194,7 +218,7 @@ static bool has_typo(const node *body) {
 static void check_select(const maker *m) {
   bool answers = build_get(m->body, "client") != NULL;
   refuse(m, "check", "'check' belongs to a guard rule");
-  if (answers && m->r->deny) tell(m, "it can't both name a client and deny");
+  if (answers && m->r->deny) tell(m, "client and deny exclude each other: give one of them");
   if (!answers && !build_get(m->body, "deny") && !has_typo(m->body))
     tell(m, "it needs a client (a name, a function, or a map) or a deny");
   read_answer(m);
@@ -226,7 +250,7 @@ static bool find_stage(maker *m) {
     m->r->stage = (cat_stage)i;
     return true;
   }
-  return false; /* a word that is none, the schema has told */
+  return false; /* schema_check reports an unknown stage */
 }
 
 static double priority_of(const node *body) {
@@ -249,7 +273,7 @@ static bool make_rule(builder *b, const build_thing *t, cat_rule *r) {
   r->source = arena_printf(b->a, "%s:%d", t->at.file ? t->at.file : "", t->at.line);
   if (!r->source) return false;
   build_name(b, "rule", t->name, t->at, "");
-  /* without its stage, what else a rule says has no meaning yet */
+  /* the other keys of a rule can only be checked for a stage */
   if (!find_stage(&m)) return true;
   sort_client_out(&m);
   if (selects(r))

@@ -157,9 +157,9 @@ static bool is_one_of(const char *text, const char *const *list, size_t count) {
 bool cat_secret_key(const char *key) {
   static const char *const parts[] = {"password", "passwd", "passphrase", "passwort", "secret", "token", "credential"};
   static const char *const wholes[] = {"pass", "pw", "pwd"};
-  /* names a column or a lookup, not a cryptographic key */
+  /* these name columns, not cryptographic keys */
   static const char *const harmless[] = {"key", "primarykey", "foreignkey", "throughkey"};
-  char plain[128]; /* api_key, api-key, apiKey and API.KEY are one */
+  char plain[128]; /* api_key, api-key, apiKey and API.KEY are the same */
   size_t size = 0;
   for (; *key && size + 1 < sizeof plain; key++)
     if (*key != '_' && *key != '-' && *key != '.' && *key != ' ') plain[size++] = ascii_lower(*key);
@@ -168,47 +168,4 @@ bool cat_secret_key(const char *key) {
     if (strstr(plain, parts[i])) return true;
   if (is_one_of(plain, wholes, sizeof wholes / sizeof *wholes)) return true;
   return ends_in(plain, "key") && !is_one_of(plain, harmless, sizeof harmless / sizeof *harmless);
-}
-
-/* ---- clients, whatever their catalog ---- */
-
-static bool copy_text(arena *a, const char *from, const char **to) {
-  *to = from ? arena_strdup(a, from) : NULL;
-  return !from || *to;
-}
-
-bool cat_client_copy(arena *a, const cat_client *from, cat_client *to) {
-  cat_option *options = arena_array(a, cat_option, from->noptions);
-  const char **folders = arena_array(a, const char *, from->noptions);
-  *to = *from;
-  to->options = options;
-  if (from->folders) to->folders = folders;
-  bool ok = options && folders && copy_text(a, from->name, &to->name) && copy_text(a, from->filename, &to->filename) &&
-            copy_text(a, from->at.file, &to->at.file);
-  for (size_t i = 0; i < from->noptions && ok; i++) {
-    options[i].secret = from->options[i].secret;
-    if (from->folders && !copy_text(a, from->folders[i], &folders[i])) return false;
-    ok = copy_text(a, from->options[i].name, &options[i].name) &&
-         copy_text(a, from->options[i].value, &options[i].value);
-  }
-  return ok;
-}
-
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
-static bool same_options(const cat_client *a, const cat_client *b) {
-  if (a->noptions != b->noptions) return false;
-  for (size_t i = 0; i < a->noptions; i++)
-    if (!same_text(a->options[i].name, b->options[i].name) || !same_text(a->options[i].value, b->options[i].value) ||
-        !same_text(a->folders ? a->folders[i] : NULL, b->folders ? b->folders[i] : NULL))
-      return false;
-  return true;
-}
-
-bool cat_client_equal(const cat_client *a, const cat_client *b) {
-  return same_text(a->name, b->name) && a->engine == b->engine && same_text(a->filename, b->filename) &&
-         a->create == b->create && a->read_only == b->read_only && a->busy_timeout_ms == b->busy_timeout_ms &&
-         same_options(a, b) && a->pool.min == b->pool.min && a->pool.max == b->pool.max &&
-         a->pool.acquire_timeout_ms == b->pool.acquire_timeout_ms &&
-         a->pool.idle_timeout_ms == b->pool.idle_timeout_ms && a->pool.max_lifetime_ms == b->pool.max_lifetime_ms;
 }

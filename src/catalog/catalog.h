@@ -1,7 +1,7 @@
-/* For: what an application is made of: datasources, instances, models, relations and rules, as plain frozen structs.
+/* For: what an application consists of: datasources, instances, models, relations and rules, as plain frozen structs.
  * Owner: the catalog's arena owns every struct and string; they live until catalog_free. Frozen after catalog_build,
  * so any thread may read. Names of one kind are unique; `id` is the position in the catalog's array of that kind.
- * Use: a catalog_source is filled with nodes by config and rule; catalog_build checks it as a whole. */
+ * Use: config and rule fill a catalog_source with nodes; catalog_build(&source, &problems, &c) checks it as a whole. */
 #ifndef SHUNT_CATALOG_CATALOG_H
 #define SHUNT_CATALOG_CATALOG_H
 
@@ -15,12 +15,12 @@
 #define CATALOG_INHERIT "_inherit_"
 #define CATALOG_INITIAL "_initial_"
 #define CATALOG_AUTO "_auto_"
-/* The effective default of the session's instance, wherever a client may be named. */
+/* In place of a client's name: the default client of the session's instance. */
 #define CATALOG_DEFAULT "default"
-/* The queue's own datasource, and its file. */
+/* The client of the job queues if jobs.client is not set, and its file. */
 #define CATALOG_QUEUE "jobs.db"
 enum {
-  CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions, of a generation */
+  CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions of a generation in the cache */
   CATALOG_MOST_LEVELS = 1000,
   CATALOG_LONGEST_LEASE_MS = 24 * 60 * 60 * 1000 /* of a job */
 };
@@ -60,7 +60,7 @@ typedef struct cat_pool {
 typedef struct cat_option {
   const char *name;
   const char *value;
-  bool secret; /* all of it. A text that is none may still hold a password (a URL): show_masked hides that */
+  bool secret; /* the whole value. Another text may contain a password (a URL does): show_masked hides it */
 } cat_option;
 
 typedef struct cat_client {
@@ -69,31 +69,31 @@ typedef struct cat_client {
   cat_engine engine;
   bool replica;         /* role: replica */
   const char *filename; /* absolute or relative to the working folder, ready to open; NULL: the engine has no files */
-  bool create;          /* sqlite3: a file that isn't there is made */
+  bool create;          /* sqlite3: make the file if it does not exist */
   bool read_only;       /* sqlite3 */
   int64_t busy_timeout_ms;
-  const cat_option *options;  /* pg, mysql: what else stood under connection */
-  const char *const *folders; /* of each option: that of the file that names it, where its relative paths begin. "", or
-                               * ends in a slash. NULL: the working folder, for all of them */
+  const cat_option *options;  /* pg, mysql: the keys of connection */
+  const char *const *folders; /* of each option: the folder of the file that names it, where its relative paths begin.
+                                 "", or ends in a slash. NULL: the working folder, for all options */
   size_t noptions;
   cat_pool pool;
   place at;
 } cat_client;
 
-/* A copy with all that it points to in the arena, which it fills. False when out of memory. */
+/* A deep copy in the arena. False when out of memory. */
 bool cat_client_copy(arena *a, const cat_client *from, cat_client *to);
-/* Whether a connection for one does for the other. */
+/* Whether connections of one client can serve the other. */
 bool cat_client_equal(const cat_client *a, const cat_client *b);
 
 typedef struct cat_instance {
   const char *name;
   uint32_t id; /* position; not the tenant's id */
   bool has_number;
-  int64_t number; /* the tenant's id, as instance columns hold it */
+  int64_t number; /* the tenant's id, the value of instance columns */
   const char *title;
   bool isolate;
   const cat_client *isolate_client; /* NULL unless isolate */
-  const node *config;               /* NULL where there is none */
+  const node *config;               /* or NULL */
   place at;
 } cat_instance;
 
@@ -112,7 +112,7 @@ typedef struct cat_relation {
 struct cat_model {
   const char *name;
   uint32_t id;
-  const char *table;  /* NULL where table_function is there */
+  const char *table;  /* NULL if there is a table_function */
   int table_function; /* CATALOG_NO_FUNCTION, or the rule host's reference */
   const char *client; /* a client's name, "default", or NULL */
   int client_function;
@@ -144,14 +144,14 @@ const char *cat_stage_name(cat_stage stage);
 
 typedef enum cat_dimension { CAT_MODEL, CAT_RELATION, CAT_INSTANCE, CAT_OP, CAT_CLIENT, CAT_NDIMENSIONS } cat_dimension;
 
-/* One pattern of a condition: a name, or with prefix a name's beginning. */
+/* One pattern of a condition: a name, or with `prefix` the beginning of a name. */
 typedef struct cat_pattern {
   const char *text; /* without the * */
   size_t size;
   bool prefix;
 } cat_pattern;
 
-/* A rule holds where every dimension that has patterns matches one of them. */
+/* A condition holds if, for every dimension with patterns, one pattern matches. */
 typedef struct cat_condition {
   const cat_pattern *patterns;
   size_t count; /* 0: no condition */
@@ -167,7 +167,7 @@ typedef struct cat_rule {
   int when_function;
   const char *client; /* or NULL */
   int client_function;
-  const char *table; /* a constant table and level beside the client, from client = {client=, table=, level=} */
+  const char *table; /* a constant table and level, from client = {client=, table=, level=} */
   int level;         /* -1: not given */
   const char *deny;  /* or NULL */
   int check_function;
@@ -175,21 +175,29 @@ typedef struct cat_rule {
   place at;
 } cat_rule;
 
-/* Where jobs are kept, and declared. */
+/* The settings of the application as a whole, filled from their rows in settings.c. */
+typedef struct cat_settings {
+  int max_level; /* the highest level of a session; 0: there are no levels, all work is at level 0 */
+  bool strict_isolation;
+  bool watch;
+  bool standard_rules;
+  int64_t instructions, memory_bytes, timeout_ms; /* the limits of one decision */
+  int64_t remember;                               /* most decisions in the cache */
+  double audit;                                   /* the share of cached decisions that is decided again, to compare */
+  int64_t lease_ms;                               /* of a job */
+  int64_t slow_statement_ms, slow_rule_ms;        /* from this duration on, an event reports it; 0: never */
+} cat_settings;
+
+/* Where jobs are stored and declared. */
 typedef struct cat_jobs {
   const cat_client *client;
-  bool own;           /* a file of its own: none of the clients, but behind them, with its id being their number */
-  const char **paths; /* of files and folders with the jobs of a Lua host */
+  bool own; /* the client is the file jobs.db: it is not in client_names, and stands behind the others: its id is
+               nclients */
+  const char **paths; /* files and folders with the jobs of a Lua host */
   size_t npaths;
-  int64_t lease_ms;
 } cat_jobs;
 
-/* From when on an event is due; 0: never. */
-typedef struct cat_slow {
-  int64_t statement_ms, rule_ms;
-} cat_slow;
-
-/* What a handle may be of. */
+/* The kinds of handles. */
 typedef enum cat_kind { CAT_KIND_MODEL, CAT_KIND_RELATION, CAT_KIND_INSTANCE, CAT_KIND_CLIENT, CAT_NKINDS } cat_kind;
 
 typedef struct catalog {
@@ -197,8 +205,7 @@ typedef struct catalog {
   const char *env;
   const char *folder; /* the app config's folder, "" for the working folder, else ending in a slash */
   const char *default_client;
-  bool strict_isolation;
-  int max_level;      /* that a session goes up to; 0: there are no levels, and all work is at 0 */
+  cat_settings settings;
   const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;
@@ -211,14 +218,13 @@ typedef struct catalog {
   cat_rule **rules; /* in load order */
   size_t nrules;
   cat_jobs jobs;
-  cat_slow slow;
   map client_names;
   map instance_names;
   map model_names;
   map relation_names; /* by full name */
 } catalog;
 
-/* A thing declared in a rule file. */
+/* A declaration in a rule file. */
 typedef struct cat_declaration {
   const char *name;
   node *body; /* a map */
@@ -234,43 +240,44 @@ typedef struct cat_declarations {
 
 bool cat_declare(cat_declarations *to, cat_declaration what); /* false when out of memory */
 
-/* What catalog_build makes a catalog of. Nodes live in the arena, which the catalog takes over. */
+/* The input of catalog_build. The nodes live in the arena, which the catalog takes over. */
 typedef struct catalog_source {
   arena arena;
   const char *env;
   const char *folder;
-  node *config; /* the merged app config, checked for its known keys and types by config; sections may be absent */
+  node *config;          /* the merged app config; config has checked keys and types. Sections may be absent */
+  cat_settings settings; /* config fills them from the app config */
   cat_declarations datasources, instances, models, rules;
 } catalog_source;
 
 void catalog_source_free(catalog_source *source);
 
-/* Joins declarations and app config (which goes on top), checks everything and freezes it. Every mistake is added to
- * problems; *out is set only when there was none. The source is used up either way. */
+/* Joins the declarations with the app config, which wins, checks the whole and freezes it. Adds every mistake to
+ * problems. Sets *out only if there is no mistake. Uses up the source in either case. */
 shunt_status catalog_build(catalog_source *source, problems *problems, catalog **out);
 void catalog_free(catalog *c);
 
-/* NULL where there is none. */
+/* NULL if the name is unknown. */
 const cat_client *catalog_client(const catalog *c, const char *name);
 const cat_instance *catalog_instance(const catalog *c, const char *name);
 const cat_model *catalog_model(const catalog *c, const char *name);
 const cat_relation *catalog_relation(const catalog *c, const char *full_name);
 const cat_relation *cat_model_relation(const cat_model *m, const char *name);
 
-/* The same, with SHUNT_E_NOT_FOUND and the nearest name where there is none. */
+/* The same; for an unknown name NOT_FOUND, with the nearest name in the message. */
 shunt_status catalog_find_client(const catalog *c, const char *name, const cat_client **out, shunt_error *err);
 shunt_status catalog_find_instance(const catalog *c, const char *name, const cat_instance **out, shunt_error *err);
 shunt_status catalog_find_model(const catalog *c, const char *name, const cat_model **out, shunt_error *err);
 shunt_status catalog_find_relation(const catalog *c, const char *full_name, const cat_relation **out, shunt_error *err);
 
 const char *cat_engine_name(cat_engine engine);
-/* Whether two names mean one column: in whatever case (of ASCII), as a column is found in its table. */
+/* Whether two names mean the same column: ASCII letters compare without case. */
 bool cat_same_column(const char *a, const char *b);
 
-/* Durations ("5s", "1500ms") in ms, sizes ("64MiB") in bytes. False where the text is none. */
+/* A duration ("5s", "1500ms") in ms, a size ("64MiB") in bytes. False if the text is not one. */
 bool cat_parse_duration_ms(const char *text, int64_t *ms);
 bool cat_parse_size_bytes(const char *text, int64_t *bytes);
-/* Whether a key names something that must not be printed: password and its like. */
+/* Whether the value of the key must not be printed: password, secret, token and the like. */
 bool cat_secret_key(const char *key);
 
 #endif

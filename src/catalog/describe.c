@@ -10,8 +10,8 @@
 #include "base/utf8.h"
 #include "catalog/report.h"
 
-/* jansson refuses NULL as a part, so that a failed allocation anywhere makes the whole NULL; it is asked for at the end
- * of each object. */
+/* jansson refuses NULL as a part, so a failed allocation anywhere makes the whole NULL. It is checked once per object.
+ */
 
 static json_t *text_n(const char *text, size_t size) {
   if (utf8_valid(text, size)) return json_stringn_nocheck(text, size);
@@ -35,11 +35,11 @@ typedef struct part {
   json_t *value;
 } part;
 
-/* An object of the parts, which it takes over; NULL when out of memory. */
+/* An object that takes over the parts. NULL when out of memory. */
 static json_t *object_of(const part *parts, size_t n) {
   json_t *object = json_object();
   for (size_t i = 0; i < n; i++)
-    if (json_object_set_new_nocheck(object, parts[i].key, parts[i].value)) { /* it lets go of the value itself */
+    if (json_object_set_new_nocheck(object, parts[i].key, parts[i].value)) { /* jansson has freed the value */
       json_decref(object);
       object = NULL;
     }
@@ -47,7 +47,7 @@ static json_t *object_of(const part *parts, size_t n) {
 }
 #define OBJECT(...) object_of((const part[]){__VA_ARGS__}, sizeof((const part[]){__VA_ARGS__}) / sizeof(part))
 
-/* A list of one(of the i-th) for each of n; NULL when out of memory. */
+/* A list of one(items, i, more) for each i below n. NULL when out of memory. */
 static json_t *list_of(json_t *(*one)(const void *items, size_t i, const void *more), const void *items, size_t n,
                        const void *more) {
   json_t *list = json_array();
@@ -78,7 +78,7 @@ static void add_address(const cat_client *client, buf *b) {
   if (database) show_masked(b, database);
 }
 
-/* The file, the URL, or "host:port/database": what tells datasources apart and is no secret. */
+/* The file, the URL, or "host:port/database": it identifies the datasource without its secrets. */
 static json_t *target(const cat_client *client) {
   if (cat_engine_of(client->engine)->file) return text(client->filename);
   const char *url = option(client, "url");
@@ -129,7 +129,7 @@ static json_t *value_of(const shunt_value *v) {
   return json_null();
 }
 
-/* As json_object_set_new, for a key that may be no UTF-8. */
+/* Like json_object_set_new, for a key that may not be UTF-8. */
 static int put(json_t *object, const char *key, json_t *value) {
   size_t size = strlen(key);
   if (utf8_valid(key, size)) return json_object_set_new_nocheck(object, key, value);
@@ -143,7 +143,7 @@ static int put(json_t *object, const char *key, json_t *value) {
   return failed;
 }
 
-/* A text, its passwords masked. */
+/* A text, with passwords masked. */
 static json_t *masked(const shunt_value *v) {
   if (strlen(v->as.bytes) != v->size) return text_n(v->as.bytes, v->size);
   buf b = {0};
@@ -153,7 +153,7 @@ static json_t *masked(const shunt_value *v) {
   return made;
 }
 
-/* secret: all that lies under a secret's name is one. */
+/* secret: everything below a secret key is secret. */
 static json_t *node_of(const node *n, bool secret) {
   if (!n) return json_null();
   if (n->kind == NODE_FUNCTION) return text("function");
@@ -259,21 +259,22 @@ static json_t *one_path(const void *paths, size_t i, const void *more) {
   return text(((const char *const *)paths)[i]);
 }
 
-static json_t *jobs_of(const cat_jobs *jobs) {
+static json_t *jobs_of(const catalog *c) {
+  const cat_jobs *jobs = &c->jobs;
   return OBJECT({"client", jobs->own ? json_null() : text(jobs->client ? jobs->client->name : NULL)},
                 {"path", list_of(one_path, jobs->paths, jobs->npaths, NULL)},
-                {"lease_ms", json_integer((json_int_t)jobs->lease_ms)});
+                {"lease_ms", json_integer((json_int_t)c->settings.lease_ms)});
 }
 
 shunt_status catalog_describe(const catalog *c, uint64_t generation, const cat_rule_counts *counts, char **json,
                               shunt_error *err) {
-  json_t *all =
-      OBJECT({"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
-             {"default_client", text(c->default_client)}, {"isolation", text(c->strict_isolation ? "strict" : "loose")},
-             {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
-             {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
-             {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(&c->jobs)},
-             {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
+  json_t *all = OBJECT({"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
+                       {"default_client", text(c->default_client)},
+                       {"isolation", text(c->settings.strict_isolation ? "strict" : "loose")},
+                       {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
+                       {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
+                       {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(c)},
+                       {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
   char *dumped = all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
   json_decref(all);
   char *own = dumped ? base_strdup(dumped) : NULL;

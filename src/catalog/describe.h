@@ -6,13 +6,13 @@
 
 #include "catalog/catalog.h"
 
-/* How often a rule was asked (its conditions held) and how often it decided. */
+/* How often a rule's conditions held, and how often the rule decided. */
 typedef struct cat_rule_counts {
   uint64_t asked;
   uint64_t decided;
 } cat_rule_counts;
 
-/* counts has one for each rule, by its id; NULL: all zero. Errors: MEMORY. */
+/* counts has one element per rule, by its id; NULL: all are zero. Errors: MEMORY. */
 SHUNT_MUST_USE shunt_status catalog_describe(const catalog *c, uint64_t generation, const cat_rule_counts *counts,
                                              char **json, shunt_error *err);
 

@@ -18,7 +18,7 @@ void handles_end(handles *h) {
 /* Under the lock. */
 static shunt_status add(handles *h, cat_kind kind, const char *name, uint32_t *handle, shunt_error *err) {
   if (h->count == HANDLE_MOST)
-    return error_set(err, SHUNT_E_USAGE, "there are %d handles already: take them for names that are asked for often",
+    return error_set(err, SHUNT_E_USAGE, "all %d handles are taken: take handles only for names that are used often",
                      HANDLE_MOST);
   char *copy = arena_strdup(&h->arena, name);
   *handle = (uint32_t)(h->count + 1) * CAT_NKINDS + kind;
@@ -71,7 +71,7 @@ shunt_status things_find_slowly(things *t, const handles *h, const catalog *c, c
   const char *name = at < HANDLE_MOST && handle % CAT_NKINDS == kind
                          ? atomic_load_explicit(&h->texts[at], memory_order_acquire)
                          : NULL;
-  if (!name) return error_set(err, SHUNT_E_USAGE, "%u is no handle of a %s", (unsigned)handle, kinds[kind]);
+  if (!name) return error_set(err, SHUNT_E_USAGE, "%u is not a handle of a %s", (unsigned)handle, kinds[kind]);
   shunt_status status = handle_thing(c, kind, name, out, err);
   if (!status) atomic_store_explicit(&t->found[at], *out, memory_order_release);
   return status;

@@ -1,5 +1,6 @@
 #include "catalog/node.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static node *new_node(arena *a, node_kind kind, place at) {
@@ -32,7 +33,7 @@ node *node_function(arena *a, place at, int function) {
   return n;
 }
 
-/* The arena takes back nothing, so that growing by doubling leaves at most as much behind as is in use. */
+/* An arena frees nothing, so growing by doubling wastes at most as much as is in use. */
 static void *grown(arena *a, void *old, size_t count, size_t *capacity, size_t element_bytes) {
   if (count < *capacity) return old;
   size_t room = *capacity ? *capacity * 2 : 4;
@@ -120,6 +121,28 @@ node *node_without_nulls(arena *a, const node *map) {
     if (!node_add(a, kept, e->key, e->at, value)) return NULL;
   }
   return kept;
+}
+
+const char *node_spelled(const node *n, char room[NODE_SPELLED_MAX]) {
+  if (n->kind != NODE_VALUE) return NULL;
+  if (n->spelling) return n->spelling;
+  room[0] = 0;
+  switch ((shunt_type)n->value.type) {
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    return strlen(n->value.as.bytes) == n->value.size ? n->value.as.bytes : NULL;
+  case SHUNT_BOOL:
+    return n->value.as.boolean ? "true" : "false";
+  case SHUNT_INTEGER:
+    snprintf(room, NODE_SPELLED_MAX, "%lld", (long long)n->value.as.integer);
+    break;
+  case SHUNT_FLOAT:
+    snprintf(room, NODE_SPELLED_MAX, "%.17g", n->value.as.number);
+    break;
+  case SHUNT_NULL:
+    break;
+  }
+  return room;
 }
 
 bool node_is_null(const node *n) { return !n || (n->kind == NODE_VALUE && n->value.type == SHUNT_NULL); }

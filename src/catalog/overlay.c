@@ -22,7 +22,7 @@ static bool lay_entry(arena *a, map *index, node *target, const node_entry *e) {
   if (!there) return node_add(a, target, e->key, e->at, e->value);
   node *merged = overlay_on(a, there->value, e->value);
   if (!merged) return false;
-  if (merged != there->value) there->at = e->at; /* what only gained keys keeps the place it was named at first */
+  if (merged != there->value) there->at = e->at; /* a map that only gained keys keeps its first place */
   there->value = merged;
   return true;
 }
@@ -31,7 +31,7 @@ node *overlay_on(arena *a, node *target, node *patch) {
   if (patch->kind != NODE_MAP || !target || target->kind != NODE_MAP) return patch;
   map index = {0};
   bool fine = patch->count <= FEW || index_entries(&index, target);
-  /* a patch has no key twice, so what it adds need not be found again */
+  /* no key is twice in a patch, so added keys need not be in the index */
   for (size_t i = 0; fine && i < patch->count; i++) fine = lay_entry(a, &index, target, &patch->entries[i]);
   map_free(&index);
   return fine ? target : NULL;

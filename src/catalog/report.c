@@ -42,7 +42,7 @@ void report_settle(problems *p, size_t since) {
   size_t kept = since;
   for (size_t i = since; i < p->count; i++) {
     const shunt_error *e = &p->list[i];
-    /* rule files have no columns, and many mistakes on one line */
+    /* rule files have no columns, so several mistakes may be on one line */
     if (e->column && since && bsearch(e, p->list, since, sizeof *e, by_place)) continue;
     if (kept != i) p->list[kept] = *e;
     kept++;
@@ -67,8 +67,8 @@ typedef struct span {
 
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '-'; }
 
-/* The password of scheme://user:password@host, text standing behind the "://". It may hold anything but blanks, an
- * unescaped slash or @ included: rather too much is hidden than too little. */
+/* The password of scheme://user:password@host; text is what follows "://". A password ends at a blank only: it may
+ * contain an unescaped slash or @, and hiding too much is better than hiding too little. */
 static bool url_password(const char *text, span *found) {
   const char *end = text + strcspn(text, " \t\r\n");
   const char *at = end;
@@ -79,7 +79,7 @@ static bool url_password(const char *text, span *found) {
   return true;
 }
 
-/* The value in NAME=VALUE or NAME = 'VALUE', text standing at the equals sign. */
+/* The value in NAME=VALUE or NAME = 'VALUE'; text points at the equals sign. */
 static bool assigned_password(const char *start, const char *text, span *found) {
   char name[64];
   const char *to = text;
@@ -94,14 +94,14 @@ static bool assigned_password(const char *start, const char *text, span *found) 
   const char *value = text + 1 + strspn(text + 1, " ");
   const char *end = value + strcspn(value, "&; \t\r\n");
   if (*value == '\'' || *value == '"') {
-    const char *quote = strrchr(value + 1, *value); /* to the last one, in case one inside was escaped */
+    const char *quote = strrchr(value + 1, *value); /* to the last quote: one inside may be escaped */
     end = quote ? quote + 1 : value + strlen(value);
   }
   *found = (span){value, end};
   return end > value;
 }
 
-/* The next password from text on, which lies in start. */
+/* The next password at or after text, which is a part of start. */
 static bool next_password(const char *start, const char *text, span *found) {
   for (; *text; text++) {
     if (strncmp(text, "://", 3) == 0 && url_password(text + 3, found)) return true;

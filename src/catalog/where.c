@@ -27,7 +27,7 @@ static const operator_word words[] = {{"eq", SHUNT_EQ, SCALAR},      {"ne", SHUN
                                       {"like", SHUNT_LIKE, PATTERN}, {"between", SHUNT_BETWEEN, PAIR}};
 enum { NWORDS = sizeof words / sizeof *words };
 
-/* A table of Lua without entries is a list and a map. */
+/* An empty table of Lua is both a list and a map. */
 static bool is_empty(const node *n) { return (n->kind == NODE_LIST || n->kind == NODE_MAP) && n->count == 0; }
 
 static shunt_status read_all(reader *r, const node *from, shunt_where *out);
@@ -83,7 +83,7 @@ static shunt_status unknown_operator(reader *r, const char *column, const char *
                    near.best ? "" : " (there are eq ne gt gte lt lte in not_in like between)");
 }
 
-/* count conditions, all of which are to hold: the one itself where there is only one. */
+/* All conditions must hold. A single one stands for itself. */
 static void conjoin(shunt_where *out, const shunt_where *items, size_t count) {
   if (count == 1)
     *out = items[0];
@@ -197,7 +197,7 @@ shunt_status where_names(arena *a, const node *from, const char *what, const cha
                        node_kind_name(items[i]));
     list[i] = items[i]->value.as.bytes;
     if (strlen(list[i]) != items[i]->value.size || list[i][strspn(list[i], "-") > 0] == 0)
-      return error_set(err, SHUNT_E_USAGE, "%s holds a name that is none", what);
+      return error_set(err, SHUNT_E_USAGE, "%s contains an empty column name", what);
   }
   *names = list;
   *count = n;

@@ -9,17 +9,11 @@
 #include "base/suggest.h"
 #include "catalog/overlay.h"
 #include "catalog/report.h"
-#include "catalog/schema.h"
+#include "catalog/settings.h"
 #include "config/file.h"
 #include "config/yaml.h"
 
-enum {
-  LARGEST_CONFIG = 64 << 20,
-  INSTRUCTIONS = 1000000,
-  MEMORY_BYTES = 64 << 20,
-  TIMEOUT_MS = 50,
-  REMEMBER = 1 << 16
-};
+enum { LARGEST_CONFIG = 64 << 20 };
 
 typedef struct job {
   catalog_source *source;
@@ -55,7 +49,7 @@ static const char *overlay_path(arena *a, const char *path, const char *env) {
 
 /* ---- the files ---- */
 
-/* *root is NULL where the file is not there and need not be. */
+/* *root is NULL if the file does not exist and `must_be` is false. */
 static shunt_status read_file(const job *j, const char *path, bool must_be, node **root) {
   char *text = NULL;
   const char *why;
@@ -78,7 +72,7 @@ static shunt_status read_overlay(const job *j, node **root) {
   *root = NULL;
   if (!is_env_name(env)) {
     report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0},
-           "'%.64s' can't name an environment: letters, digits, _ and - can", env);
+           "'%.64s' is not the name of an environment: use letters, digits, _ and -", env);
     return SHUNT_E_CONFIG;
   }
   const char *path = overlay_path(j->a, j->path, env);
@@ -89,12 +83,12 @@ static shunt_status read_overlay(const job *j, node **root) {
   suggest_try(&near, "dev");
   suggest_try(&near, "test");
   suggest_try(&near, "prod");
-  report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0}, "the environment '%s' needs its file %s, which is not there%s",
+  report(j->p, SHUNT_E_CONFIG, (place){j->path, 0, 0}, "the environment '%s' needs its file %s, which does not exist%s",
          env, path, suggest_text(&near));
   return SHUNT_E_CONFIG;
 }
 
-/* Where one of the two can't be read, the mistakes in the other are told all the same. */
+/* If one of the files can't be read, the mistakes in the other are still reported. */
 static shunt_status read_both(const job *j) {
   node *base = NULL, *overlay = NULL;
   shunt_status first = read_file(j, j->path, true, &base);
@@ -109,15 +103,10 @@ static shunt_status read_both(const job *j) {
   return first ? first : second;
 }
 
-/* ---- the settings ---- */
+/* ---- the rules ---- */
 
-static const node *value_of(const node *from, const char *key, shunt_type type) {
-  const node *n = node_get(from, key);
-  return n && n->kind == NODE_VALUE && n->value.type == type ? n : NULL;
-}
-
-static bool set_paths(const job *j, const node *rules, config_settings *s) {
-  const node *path = node_get(rules, "path"), *const *items = &path;
+static bool set_paths(const job *j, config_rules *rules) {
+  const node *path = node_get(node_get(j->source->config, "rules"), "path"), *const *items = &path;
   size_t count = path && path->kind == NODE_LIST ? path->count : 1;
   const char **paths = arena_array(j->a, const char *, count + 1);
   place *places = arena_array(j->a, place, count + 1);
@@ -125,60 +114,38 @@ static bool set_paths(const job *j, const node *rules, config_settings *s) {
   if (path && path->kind == NODE_LIST) items = (const node *const *)path->items;
   for (size_t i = 0; i < count; i++) {
     if (!node_is_text(items[i])) continue;
-    paths[s->nrule_paths] = items[i]->value.as.bytes;
-    places[s->nrule_paths++] = items[i]->at;
+    paths[rules->npaths] = items[i]->value.as.bytes;
+    places[rules->npaths++] = items[i]->at;
   }
   if (node_is_null(path)) {
-    /* the usual folder, where there is one */
+    /* the usual folder, if it exists */
     const char *usual = file_beside(j->a, j->path, "rules");
     if (!usual) return false;
     paths[0] = "rules";
     places[0] = (place){j->path, 0, 0};
-    s->nrule_paths = file_is_folder(usual) ? 1 : 0;
+    rules->npaths = file_is_folder(usual) ? 1 : 0;
   }
-  s->rule_paths = paths;
-  s->rule_path_places = places;
+  rules->paths = paths;
+  rules->places = places;
   return true;
 }
 
-static bool set_settings(const job *j, config_settings *s) {
-  const node *rules = node_get(j->source->config, "rules");
-  const node *standard = value_of(rules, "standard", SHUNT_BOOL);
-  const node *instructions = value_of(rules, "instructions", SHUNT_INTEGER);
-  const node *memory = value_of(rules, "memory", SHUNT_TEXT), *timeout = value_of(rules, "timeout", SHUNT_TEXT);
-  if (standard) s->standard_rules = standard->value.as.boolean;
-  if (instructions && instructions->value.as.integer > 0) s->instructions = instructions->value.as.integer;
-  const node *remember = value_of(rules, "remember", SHUNT_INTEGER), *audit = value_of(rules, "audit", SHUNT_FLOAT);
-  const node *all_of_them = value_of(rules, "audit", SHUNT_INTEGER);
-  if (remember && remember->value.as.integer >= 0) s->remember = remember->value.as.integer;
-  if (audit) s->audit = audit->value.as.number;
-  if (all_of_them) s->audit = all_of_them->value.as.integer > 0;
-  /* what is no size or duration leaves the default, and has been told */
-  if (memory && !cat_parse_size_bytes(memory->value.as.bytes, &s->memory_bytes)) s->memory_bytes = MEMORY_BYTES;
-  if (timeout && !cat_parse_duration_ms(timeout->value.as.bytes, &s->timeout_ms)) s->timeout_ms = TIMEOUT_MS;
-  return set_paths(j, rules, s);
-}
-
-static shunt_status read_all(job *j, const char *path, const char *env, config_settings *settings) {
+static shunt_status read_all(job *j, const char *path, const char *env, config_rules *rules) {
   j->path = arena_strdup(j->a, path);
   j->source->env = arena_strdup(j->a, choose_env(env));
   j->source->folder = file_folder(j->a, path);
   if (!j->path || !j->source->env || !j->source->folder) return SHUNT_E_MEMORY;
   shunt_status status = read_both(j);
   if (status == SHUNT_E_MEMORY) return status;
-  return set_settings(j, settings) ? status : SHUNT_E_MEMORY;
+  SCHEMA_FILL(&schema_config, j->source->config, cat_settings, &j->source->settings);
+  return set_paths(j, rules) ? status : SHUNT_E_MEMORY;
 }
 
-shunt_status config_read(const char *path, const char *env, catalog_source *source, config_settings *settings,
-                         problems *p) {
+shunt_status config_read(const char *path, const char *env, catalog_source *source, config_rules *rules, problems *p) {
   *source = (catalog_source){0};
-  *settings = (config_settings){.standard_rules = true,
-                                .instructions = INSTRUCTIONS,
-                                .memory_bytes = MEMORY_BYTES,
-                                .timeout_ms = TIMEOUT_MS,
-                                .remember = REMEMBER};
+  *rules = (config_rules){0};
   job j = {.source = source, .a = &source->arena, .p = p};
-  shunt_status status = read_all(&j, path, env, settings);
+  shunt_status status = read_all(&j, path, env, rules);
   if (status == SHUNT_E_MEMORY || p->out_of_memory) {
     p->out_of_memory = true;
     return SHUNT_E_MEMORY;

@@ -1,6 +1,6 @@
-/* For: paths beside another file.
+/* For: paths relative to another file.
  * Owner: paths live in the arena.
- * Use: path = file_beside(a, "dir/shunt.yaml", "main.db"); if (!path) … */
+ * Use: path = file_beside(a, "dir/shunt.yaml", "main.db"); if (!path) return SHUNT_E_MEMORY; */
 #ifndef SHUNT_CONFIG_FILE_H
 #define SHUNT_CONFIG_FILE_H
 
@@ -10,7 +10,7 @@
 
 /* "dir/" of "dir/app.yaml", "" of "app.yaml"; NULL when out of memory. */
 const char *file_folder(arena *a, const char *path);
-/* path as it is where absolute, else relative to the folder of beside. */
+/* path unchanged if it is absolute, otherwise relative to the folder of `beside`. NULL when out of memory. */
 const char *file_beside(arena *a, const char *beside, const char *path);
 bool file_is_folder(const char *path);
 

@@ -13,10 +13,10 @@
 typedef struct printer {
   yaml_emitter_t emitter;
   buf out;
-  buf text; /* of the scalar at hand */
+  buf text; /* of the current scalar */
 } printer;
 
-/* What lies above a node, so that names are told from settings: a client called "token" is no secret. */
+/* The path of a node, to distinguish names from settings: a client called "token" is not a secret. */
 typedef struct path {
   const struct path *up;
   const char *key;
@@ -34,7 +34,7 @@ static bool path_is(const path *at, size_t count, const char *const *keys) {
   return !at && count == 0;
 }
 
-/* Whether the keys below are names that the user made up. */
+/* Whether the keys below are names chosen by the user. */
 static bool holds_names(const path *at) {
   static const char *const clients[] = {"database", "clients"}, *const instances[] = {"instance", "instances"},
                            *const models[] = {"models"}, *const relations[] = {"models", NULL, "relations"};
@@ -62,21 +62,21 @@ static bool is_like_a_word_of_yaml_1_1(const char *text) {
   return false;
 }
 
-/* The emitter's own choice folds lines, and loses blanks beside their ends. */
+/* With control characters, the emitter would choose a style that folds lines and loses blanks. */
 static bool has_only_visible(const char *text, size_t size) {
   for (size_t i = 0; i < size; i++)
     if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F) return false;
   return true;
 }
 
-/* A text, in quotes where it would be read as something else without them. */
+/* A text; in quotes if it would be read as another type without them. */
 static bool emit_quoted(printer *p, const char *text, size_t size) {
   bool plain =
       scalar_plain(text, size).type == SHUNT_TEXT && !is_like_a_word_of_yaml_1_1(text) && has_only_visible(text, size);
   return emit_text(p, text, size, plain ? YAML_ANY_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
-/* Masks passwords in the text, and keeps a ${ in it from being filled in when it is read again. */
+/* Masks passwords in the text, and escapes ${, so that it is not filled in when the text is read again. */
 static bool emit_value_text(printer *p, const char *text) {
   buf_reset(&p->text);
   show_masked(&p->text, text);
@@ -91,7 +91,7 @@ static bool emit_value_text(printer *p, const char *text) {
   return fine;
 }
 
-/* As YAML spells it, whatever the locale: with a point, so that it stays a float. */
+/* As YAML spells it in any locale: with a point, so that it stays a float. */
 static void spell_float(char *to, size_t room, double number) {
   if (isnan(number) || isinf(number)) {
     snprintf(to, room, "%s", isnan(number) ? ".nan" : number < 0 ? "-.inf" : ".inf");
@@ -128,7 +128,7 @@ static bool print_node(printer *p, const node *n, const path *at, bool secret);
 
 static bool print_list(printer *p, const node *n, const path *at, bool secret) {
   yaml_event_t event;
-  /* a list of scalars fits on a line, as people write it */
+  /* a list of scalars is written on one line, as people do */
   bool flow = true;
   for (size_t i = 0; i < n->count; i++) flow = flow && n->items[i]->kind == NODE_VALUE;
   yaml_sequence_style_t style = flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE;
@@ -139,7 +139,7 @@ static bool print_list(printer *p, const node *n, const path *at, bool secret) {
   return emit(p, &event, yaml_sequence_end_event_initialize(&event));
 }
 
-/* Nulls have unset what they were to unset. Inside of a condition, though, null is a value. */
+/* A null has unset its key, so it is left out. In a condition it is a value. */
 static bool is_left_out(const node *n, const path *at) {
   static const char *const where[] = {"models", NULL, "relations", NULL, "where"};
   if (!node_is_null(n)) return false;

@@ -30,7 +30,7 @@ static int digit_of(char c) {
   return c >= 'A' && c <= 'F' ? c - 'A' + 10 : 16;
 }
 
-/* Digits alone, at least one. False where it is none or does not fit. */
+/* Digits only, at least one. False if it is not a number or does not fit. */
 static bool whole(const char *text, size_t size, int base, bool negative, int64_t *out) {
   uint64_t value = 0, most = (uint64_t)INT64_MAX + (negative ? 1 : 0);
   if (size == 0) return false;
@@ -77,7 +77,7 @@ static bool floating(const char *text, size_t size, double *out) {
     return true;
   }
   if (!looks_like_float(text, size) || size >= sizeof copy - 8) return false;
-  /* strtod goes by the host's locale, YAML does not */
+  /* strtod follows the host's locale, YAML does not */
   const char *point = localeconv()->decimal_point;
   const char *dot = memchr(text, '.', size);
   if (dot && strlen(point) < 8)
@@ -125,7 +125,7 @@ static void tell(filler *f, const char *format, ...) {
 
 static void add_value(filler *f, const char *what, const char *value, size_t size) {
   if (strlen(value) != size || !utf8_valid(value, size))
-    tell(f, "%s holds a NUL or something that is not UTF-8", what);
+    tell(f, "%s contains a NUL character or is not UTF-8", what);
   else
     buf_add(&f->text, value, size);
 }
@@ -161,7 +161,7 @@ static bool is_variable(const char *name) {
 
 static void add_variable(filler *f, const char *name, const char *fallback) {
   if (!is_variable(name)) {
-    tell(f, "between '${' and '}' stands VAR, VAR:-fallback or file:PATH; a '${' that means itself is written '$${'");
+    tell(f, "write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${");
     return;
   }
   const char *value = getenv(name);
@@ -174,7 +174,7 @@ static void add_variable(filler *f, const char *name, const char *fallback) {
     tell(f, "the environment variable %s is not set: set it, or write ${%s:-fallback}", name, name);
 }
 
-/* What stands between the braces. */
+/* The text between the braces. */
 static bool add_reference(filler *f, const char *inner, size_t size) {
   char *copy = arena_strndup(f->a, inner, size);
   if (!copy) return false;
@@ -198,7 +198,7 @@ static bool fill(filler *f, const char *text, size_t size) {
     } else if (left >= 2 && memcmp(at, "${", 2) == 0) {
       const char *close = memchr(at, '}', left);
       if (!close) {
-        tell(f, "a '${' without its '}'; a '${' that means itself is written '$${'");
+        tell(f, "a '${' without '}'; for a literal ${ write $${");
         return true;
       }
       if (!add_reference(f, at + 2, (size_t)(close - at - 2))) return false;

@@ -1,5 +1,5 @@
-/* For: what a YAML scalar is: the types of YAML 1.2's core schema, and ${…} filled in.
- * Owner: what is filled in lives in the arena.
+/* For: the value of a YAML scalar, with the types of YAML 1.2's core schema, and with ${…} filled in.
+ * Owner: filled-in text lives in the arena.
  * Use: v = scalar_plain("5432", 4); scalar_fill(a, problems, at, text, size, &filled). */
 #ifndef SHUNT_CONFIG_SCALAR_H
 #define SHUNT_CONFIG_SCALAR_H
@@ -12,11 +12,11 @@
 shunt_value scalar_plain(const char *text, size_t size);
 
 typedef struct scalar_filled {
-  const char *text; /* the original where there was nothing to fill in */
+  const char *text; /* the original text if there was nothing to fill in */
   size_t size;
   bool changed;
-  bool secret; /* it came from a ${file:}, or from a variable whose name speaks of a secret */
-  bool failed; /* a mistake was told */
+  bool secret; /* it came from a ${file:}, or from a variable with a secret's name */
+  bool failed; /* a mistake was reported */
 } scalar_filled;
 
 /* Fills in ${VAR}, ${VAR:-fallback} and ${file:PATH}, PATH being relative to at.file; $${ stands for ${. False when out

@@ -9,7 +9,7 @@
 
 enum {
   DEEPEST = 64,
-  MOST_COPIED = 100000, /* nodes that aliases may make, all together: a few lines of them could make billions */
+  MOST_COPIED = 100000, /* nodes made by all aliases: a few lines of aliases could make billions */
   FEW_KEYS = 8          /* up to here a linear search is faster than an index */
 };
 
@@ -28,7 +28,7 @@ typedef struct reader {
   yaml_parser_t parser;
   map anchors;
   size_t copied;
-  bool stopped; /* a mistake was told after which nothing makes sense */
+  bool stopped; /* a mistake was reported that makes the rest meaningless */
   bool out_of_memory;
 } reader;
 
@@ -51,7 +51,7 @@ static node *stop(reader *r, place at, const char *message) {
 
 /* ---- events ---- */
 
-/* libyaml gives bytes from the beginning where the text is not even characters. */
+/* If the text is not valid UTF-8, libyaml gives the offset in bytes only. */
 static place place_of_byte(const reader *r, size_t offset) {
   place at = {r->file, 1, 1};
   for (size_t i = 0; i < offset && i < r->size; i++) {
@@ -80,7 +80,7 @@ static void tell_syntax(reader *r) {
     report(r->p, SHUNT_E_CONFIG, at, "not YAML: %s", y->problem ? y->problem : "it can't be read");
 }
 
-/* The caller ends the event with yaml_event_delete where it is true. */
+/* If true, the caller ends the event with yaml_event_delete. */
 static bool next(reader *r, yaml_event_t *event) {
   if (r->stopped) return false;
   if (yaml_parser_parse(&r->parser, event)) return true;
@@ -110,12 +110,11 @@ static size_t count_nodes(const node *n) {
 static node *read_alias(reader *r, const yaml_event_t *event, int depth, int *height) {
   place at = place_of(r, event->start_mark);
   const anchor *known = map_get(&r->anchors, (const char *)event->data.alias.anchor);
-  /* the name is not told: an unquoted password may begin with a * */
-  if (!known)
-    return stop(r, at, "an alias (*…) of an anchor that is not there; a text that begins with '*' needs quotes");
-  if (!known->complete) return stop(r, at, "an alias inside of what it stands for");
+  /* the name is not shown: an unquoted password may begin with * */
+  if (!known) return stop(r, at, "an alias (*…) of an unknown anchor; put a text that begins with '*' in quotes");
+  if (!known->complete) return stop(r, at, "an alias inside its own anchor");
   r->copied += count_nodes(known->named);
-  if (r->copied > MOST_COPIED) return stop(r, at, "the aliases up to here stand for too much");
+  if (r->copied > MOST_COPIED) return stop(r, at, "the aliases up to here make too many nodes");
   if (depth + known->height > DEEPEST) return stop(r, at, "nested too deeply");
   *height = known->height;
   node *copy = node_copy(r->a, known->named);
@@ -127,7 +126,7 @@ static node *read_alias(reader *r, const yaml_event_t *event, int depth, int *he
 static void check_tag(reader *r, const yaml_event_t *event, const yaml_char_t *tag) {
   if (tag)
     report(r->p, SHUNT_E_CONFIG, place_of(r, event->start_mark),
-           "tags (!…) have no meaning here: leave it out; a text that begins with '!' needs quotes");
+           "tags (!…) are not supported: remove the tag, or put a text that begins with '!' in quotes");
 }
 
 static node *read_scalar(reader *r, const yaml_event_t *event) {
@@ -175,7 +174,8 @@ static node *read_value(reader *r, int depth, int *height) {
   return n;
 }
 
-/* The entry of that key, if there is one. The index is made when it pays; it holds positions, because entries move. */
+/* The entry of the key, or NULL. The index is made for maps with many keys; it holds positions, because entries move.
+ */
 static const node_entry *find_key(reader *r, const node *map_node, map *index, const char *key) {
   if (map_node->count <= FEW_KEYS) return node_find(map_node, key);
   for (size_t i = index->count; i < map_node->count; i++) {
@@ -188,12 +188,12 @@ static const node_entry *find_key(reader *r, const node *map_node, map *index, c
   return position ? &map_node->entries[position - 1] : NULL;
 }
 
-/* A key with its value; a mistaken one is told, and its value read over. */
+/* Reads a key with its value. The value of a wrong key is skipped. */
 static bool read_entry(reader *r, const yaml_event_t *event, node *to, map *index, int depth, int *height) {
   place at = place_of(r, event->start_mark);
   const char *key = NULL;
   if (event->type != YAML_SCALAR_EVENT) {
-    report(r->p, SHUNT_E_CONFIG, at, "a key is a text");
+    report(r->p, SHUNT_E_CONFIG, at, "a key must be text");
     int ignored = 0;
     if (!read_node(r, event, depth, &ignored)) return false;
   } else {
@@ -249,7 +249,7 @@ static node *read_collection(reader *r, const yaml_event_t *event, int depth, in
   return n;
 }
 
-/* NULL once the reader has stopped. height is that of the tree below. */
+/* NULL once the reader has stopped. *height is the height of the tree. */
 static node *read_node(reader *r, const yaml_event_t *event, int depth, int *height) {
   if (event->type == YAML_ALIAS_EVENT) return read_alias(r, event, depth, height);
   if (event->type != YAML_SCALAR_EVENT) return read_collection(r, event, depth, height);
@@ -277,7 +277,7 @@ static node *read_document(reader *r) {
       break;
     default:
       if (root)
-        stop(r, place_of(r, event.start_mark), "a second document: a configuration is one");
+        stop(r, place_of(r, event.start_mark), "a second document: a configuration is one document");
       else
         root = read_node(r, &event, 0, &height);
     }

@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* Eight bytes a step: the text is hashed at every execution, so FNV's one byte a step would show. */
+/* Eight bytes a step: every execution hashes its text, and FNV's one byte a step shows in the benchmark. */
 static uint64_t hash_sql(const char *sql, size_t size) {
   uint64_t hash = size * 0x9E3779B97F4A7C15u;
   while (size >= 8) {
@@ -38,7 +38,7 @@ static bool is_of(const cache_entry *e, const char *sql, size_t size) {
   return e->size == size && memcmp(e->sql, sql, size) == 0;
 }
 
-/* What ran last is often what runs next, and is found without a hash. */
+/* The newest entry is often the next one too: it is found without a hash. */
 cache_entry *cache_find(sql_cache *c, const char *sql, size_t size) {
   if (c->newest && is_of(c->newest, sql, size)) return c->newest;
   uint64_t hash = hash_sql(sql, size);

@@ -1,7 +1,7 @@
-/* For: a connection's prepared statements, found again by their text: those used last, within bounds.
- * Owner: whoever holds the cache owns the entries, and ends one when the cache gives it up.
- * Use: e = cache_find(&c, sql, size); if (!e) { prepare it; while ((old = cache_surplus(&c, e))) end(old);
- * cache_add(&c, e); } An engine's own struct has the entry as its first member. */
+/* For: the prepared statement cache of a connection: finds a statement by its text, keeps the most recently used.
+ * Owner: the driver owns the entries, and frees one that cache_surplus or cache_remove has taken out.
+ * Use: e = cache_find(&c, sql, size); if (!e) { prepare e; while ((old = cache_surplus(&c, size))) free old;
+ * cache_add(&c, e); } The engine's own statement has the entry as its first member. */
 #ifndef SHUNT_DRIVER_CACHE_H
 #define SHUNT_DRIVER_CACHE_H
 
@@ -12,7 +12,7 @@ typedef struct cache_entry {
   const char *sql; /* lives as long as the entry */
   size_t size;
   uint64_t hash;
-  struct cache_entry *chain; /* the next one in its bucket */
+  struct cache_entry *chain; /* next in the bucket */
   struct cache_entry *newer, *older;
 } cache_entry;
 
@@ -25,11 +25,11 @@ typedef struct sql_cache {
   size_t bytes;
 } sql_cache;
 
-/* Makes it the newest. NULL where there is none. */
+/* Makes the entry the newest. NULL: not found. */
 cache_entry *cache_find(sql_cache *c, const char *sql, size_t size);
-/* The oldest, no longer in the cache, where one has to go for `more` bytes of SQL to come in; else NULL. */
+/* Takes out the oldest entry if `more` bytes of SQL need its room; otherwise NULL. */
 cache_entry *cache_surplus(sql_cache *c, size_t more);
-/* sql and size are set. */
+/* The entry's sql and size are set. */
 void cache_add(sql_cache *c, cache_entry *e);
 void cache_remove(sql_cache *c, cache_entry *e);
 

@@ -1,3 +1,5 @@
+/* A detached thread for each cancellation. They are counted in a fixed table, so that a server that never answers can
+ * hold up CANCEL_MOST threads and no more. */
 #define _POSIX_C_SOURCE 200809L
 #include "driver/cancel.h"
 
@@ -21,7 +23,7 @@ static void *work(void *ud) {
   return NULL;
 }
 
-/* The host's signals are not for this thread. */
+/* The thread blocks all signals: the host's handlers expect the host's threads. */
 static bool start(job *j) {
   pthread_t thread;
   sigset_t all, before;

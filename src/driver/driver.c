@@ -38,7 +38,7 @@ shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, 
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     if (strcasecmp(isolation, levels[i]) == 0) return SHUNT_OK;
   return driver_refuse(conn, SHUNT_E_USAGE,
-                       "there is no such isolation; it is 'serializable', 'repeatable read', 'read committed' or "
+                       "unknown isolation; it is 'serializable', 'repeatable read', 'read committed' or "
                        "'read uncommitted'",
                        err);
 }
@@ -101,7 +101,7 @@ bool driver_table_name(driver_table *t) {
 }
 
 const driver_column *driver_table_column(const driver_table *t, const char *name) {
-  if (t->sole_key && strcmp(t->sole_key->name, name) == 0) return t->sole_key; /* what is asked for most */
+  if (t->sole_key && strcmp(t->sole_key->name, name) == 0) return t->sole_key; /* the most frequent */
   size_t size = strlen(name);
   if (!t->folds) return map_get_n(&t->names, name, size);
   char folded[LONGEST_FOLDED];
@@ -136,7 +136,7 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
 
 /* ---- what columns hold ---- */
 
-/* As an engine writes it that keeps decimals exactly. */
+/* As engines with exact decimals write them. */
 static bool is_decimal(const shunt_value *v) {
   size_t at = v->size && v->as.bytes[0] == '-';
   if (at == v->size) return false;

@@ -168,7 +168,7 @@ typedef struct driver_engine {
   shunt_status (*load_row)(driver_conn *conn, const shunt_value *values, shunt_error *err);
   shunt_status (*load_end)(driver_conn *conn, bool ok, int64_t *affected, shunt_error *err);
 
-  /* Notifications. NULL, both: the engine has none.
+  /* Notifications. NULL, both: not supported.
    * listen subscribes the connection, which does nothing else from now on, to the channel. Errors: DATASOURCE, TIMEOUT,
    * MEMORY. */
   shunt_status (*listen)(driver_conn *conn, const char *channel, shunt_error *err);
@@ -187,7 +187,7 @@ struct driver_conn {
   bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
   /* When waiting for the engine ends, of clock_monotonic_ns; 0: never. Set by the user of the connection. A statement
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
-   * because the cancellation may arrive late. If a write had succeeded all the same, its result is returned. */
+   * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */
   int64_t deadline_ns;
   int64_t retire_ns;         /* the pool's: when it is closed rather than lent again; 0: never */
   int64_t idle_since_ns;     /* the pool's */

@@ -1,15 +1,16 @@
-/* One lexer for all engines: the dialect says where they differ.
+/* One lexer for all engines. A dialect lists the differences.
  *
- * The idea: only quotes and comments can hide code, and only words and ? are looked for. So operators need no rules: a
- * token of theirs is one character, and a comment may begin in the middle of one, as it may in all three engines.
- * Invariant: every byte of the text belongs to one token, or to blanks and comments between tokens, and tokens come in
- * the text's order.
+ * The idea: the callers look for words and for ?, and only quotes and comments can hide those. So operators need no
+ * rules: each of their characters is a token, and a comment may begin right behind one, as in all three engines.
  *
- * Not there: what MySQL runs of an executable comment depends on the server's version. Here all of it is code, and
- * saw_executable says that this may be wrong. Nor are SQLite's Tcl variables, $a(…).
+ * Invariant: tokens come in the order of the text. Every byte belongs to one token, or is a blank or comment between
+ * two tokens.
  *
- * Sources: PostgreSQL's scan.l, MariaDB's sql_lex.cc, SQLite's tokenize.c. tests/unit/driver/lex_test.c compares with a
- * second reading of those, and with the engines themselves. */
+ * Not there: the server's version. It decides whether MySQL runs an executable comment. Here all of them are code, and
+ * saw_executable warns the caller. Also not there: SQLite's named parameters, where $a is a word here.
+ *
+ * Sources: PostgreSQL's scan.l, MariaDB's sql_lex.cc, SQLite's tokenize.c. tests/unit/driver/lex_test.c compares with
+ * an independent implementation of these rules, and the lex tests of all engines compare with the engines. */
 #include "driver/lex.h"
 
 #include <string.h>
@@ -47,10 +48,10 @@ static bool at_line_comment(const lex *l) {
   if (!sees(l, "--")) return false;
   if (!l->dialect->dashes_and_blank || l->end - l->at == 2) return true;
   unsigned char next = (unsigned char)l->at[2];
-  return next <= ' ' || next == 0x7f; /* MySQL takes every control character for a blank here */
+  return next <= ' ' || next == 0x7f; /* here MySQL accepts every control character as a blank */
 }
 
-/* The version, too: five or six digits. */
+/* Also skips the version, five or six digits. */
 static bool open_executable(lex *l) {
   size_t size = sees(l, "/*!") ? 3 : sees(l, "/*M!") ? 4 : 0, digits = 0;
   if (!size || !l->dialect->executable) return false;
@@ -71,7 +72,7 @@ static void skip_comment(lex *l) {
   }
 }
 
-/* Past one blank or comment. False: there is none. */
+/* Past one blank or comment. False: there is neither. */
 static bool skip_one(lex *l) {
   if (l->at == l->end) return false;
   if (is_blank(*l->at)) {
@@ -103,8 +104,8 @@ static void skip_quoted(lex *l, bool backslashes) {
   }
 }
 
-/* At the quote that goes on with the string that has just ended: only blanks and -- comments stand between the two, and
- * the end of a line. */
+/* Moves to the quote that continues the string which has just ended, if only blanks, -- comments and at least one end
+ * of a line are in between. */
 static bool find_continuation(lex *l) {
   lex ahead = *l;
   bool newline = false;
@@ -123,7 +124,7 @@ static void skip_escape_string(lex *l) {
   } while (find_continuation(l));
 }
 
-/* False: it is no dollar quote. */
+/* False: not a dollar quote. */
 static bool skip_dollars(lex *l) {
   const char *tag = l->at + 1;
   if (tag < l->end && begins_word(*tag))

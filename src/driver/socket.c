@@ -18,7 +18,7 @@ bool socket_is_quiet(int fd) {
   return n == 0;
 }
 
-/* Rounded up, so that it is not asked again and again in the last millisecond. */
+/* Rounded up: otherwise the last millisecond would be a busy loop. */
 static int left_ms(int64_t deadline_ns) {
   if (!deadline_ns) return -1;
   int64_t left_ns = deadline_ns - clock_monotonic_ns();

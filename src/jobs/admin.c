@@ -1,11 +1,11 @@
-/* Looking after queues: what is there, trying dead ones again, throwing away, and schedules. */
+/* Administration of queues: list, retry, purge, and schedules. */
 #include <string.h>
 
 #include "jobs/failure.h"
 #include "jobs/signal.h"
 #include "jobs/store.h"
 
-/* " AND column = ?", where there is something to compare with. */
+/* Adds " AND column = ?" if there is a text to compare with. */
 static void only(job_store *store, const char *column, const char *text) {
   sql_text *sql = store->sql;
   if (!text) return;
@@ -79,7 +79,7 @@ shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const cha
   return SHUNT_OK;
 }
 
-/* Of those with one unique key, which is one's alone while it is ready or runs, the newest. */
+/* Only one job with a unique key may be ready or running: of dead jobs with one key, only the newest is retried. */
 shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_name, int64_t *n, shunt_error *err) {
   int64_t affected = 0;
   job_store store;

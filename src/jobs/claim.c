@@ -1,4 +1,22 @@
-/* Claiming: one statement finds the next job and makes it the worker's. */
+/* Claiming: one statement finds the next job and makes it the worker's.
+ *
+ * Idea: UPDATE … WHERE id = (SELECT … ORDER BY priority, run_at, id LIMIT 1) RETURNING …. The job gets a lease: due_at
+ * is now + lease, by the clock of the database, so hosts need no common clock. A running job whose lease has run out is
+ * due again like any other, and the next claim counts it as lost: a crashed worker needs no cleaning up. `claim` counts
+ * the claims; later statements of a worker name its claim, so that a worker that lost its lease changes nothing any
+ * more.
+ *
+ * Where several transactions write at once (PostgreSQL), the SELECT ends in FOR UPDATE SKIP LOCKED: workers don't wait
+ * for each other, and each takes another row. SQLite has one writer, so claims come one after the other; an idle worker
+ * peeks first, because an UPDATE waits for the write lock even if it finds nothing.
+ *
+ * Limits (concurrency n) are slots 0 to n - 1 with a unique index: of two workers that take one slot at once, one fails
+ * and tries again. With SKIP LOCKED a worker could pass over a locked first job and take the second: for jobs that run
+ * one at a time, in their order, that would be wrong. So of these only the first of each queue and name is a candidate
+ * (FIRST_ALONE); a recursive query hops from name to name through an index, however many jobs wait.
+ *
+ * Not here: advisory locks (they end with the connection, and pools share connections), and a table of workers with
+ * heartbeats (the lease is enough). */
 #include <stdio.h>
 #include <string.h>
 
@@ -10,19 +28,18 @@ enum { TRIES = 16 };
 
 /* ---- the SQL ---- */
 
-/* The smallest number that no running one of the name has. */
+/* The smallest slot that no running job of the name holds. */
 #define FREE_SLOT                                                                                                      \
   "(SELECT min(f.slot) FROM (SELECT 0 AS slot UNION ALL SELECT r.slot + 1 FROM shunt_jobs r WHERE"                     \
   " r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot IS NOT NULL) f WHERE NOT EXISTS (SELECT 1 FROM"     \
   " shunt_jobs r WHERE r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot = f.slot))"
 
-/* Those of which as many run as may. */
+/* The names of which as many jobs run as may. */
 #define FULL_NAMES                                                                                                     \
   "(SELECT r.name FROM shunt_jobs r WHERE r.env = ? AND r.slot IS NOT NULL GROUP BY r.name"                            \
   " HAVING count(*) >= max(r.concurrency))"
 
-/* Where one runs at a time they run in their order: whoever passes over the first one, since another is about to claim
- * it, must not take the second. The first ones are looked up from name to name, however many of each there are. */
+/* Jobs that run one at a time run in order: a worker that skips the locked first job must not take the second. */
 #define NEXT_ALONE(more)                                                                                               \
   "SELECT b.queue, b.name, b.id FROM shunt_jobs b WHERE b.env = ? AND b.concurrency = 1 AND b.due_at IS NOT NULL AND"  \
   " b.due_at <= %s" more " ORDER BY b.queue, b.name, b.priority, b.run_at, b.id LIMIT 1"
@@ -56,7 +73,7 @@ static void write_list(writer *t, const char *column, const char *const *names, 
   buf_putc(&t->text, ')');
 }
 
-/* From WHERE on: what may be claimed. */
+/* From WHERE on: the jobs that may be claimed. */
 static void write_condition(writer *t, job_store *store, const shunt_worker_options *o) {
   add_text(t, store->env);
   buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", store->dialect->now_ms);
@@ -116,7 +133,7 @@ static void remember(shunt_worker *w, shunt_job *job) {
   w->nrunning++;
 }
 
-/* Takes over the rows. */
+/* Takes the rows over. */
 static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   shunt_job *job = base_zalloc(sizeof *job);
   const shunt_value *v = rows_row(rows, 0);
@@ -139,7 +156,7 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   return job;
 }
 
-/* If there is one writer at a time, an UPDATE waits for its turn, whether it finds anything or not: look first. */
+/* With one writer at a time, an UPDATE waits for its turn even if it finds nothing: peek first. */
 static shunt_status is_worth_it(const shunt_worker *w, job_store *store, bool *worth) {
   *worth = true;
   if (!w->idle || store->dialect->parallel) return SHUNT_OK;
@@ -151,8 +168,8 @@ static shunt_status is_worth_it(const shunt_worker *w, job_store *store, bool *w
   return status;
 }
 
-/* Two that took the same slot at once: one of them looks again. And a worker that waited too long for another writer
- * has found nothing, for now. */
+/* True: another worker took the same slot at the same time; try again. A worker that waited too long for the write lock
+ * of the database has found nothing. */
 static bool look_again(job_store *store, shunt_status *status, const shunt_error *err) {
   const driver_engine *engine = driver_for(store->client->engine);
   if (*status == SHUNT_E_CONSTRAINT || *status == SHUNT_E_CONFLICT) return true;

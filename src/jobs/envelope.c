@@ -11,13 +11,13 @@
 #include "pool/wait.h"
 #include "session/transaction.h"
 
-enum { NUMBER_DIGITS = 17 /* bring back any double */, NAME_ROOM = 256 };
+enum { NUMBER_DIGITS = 17 /* enough for every double */, NAME_ROOM = 256 };
 
 /* ---- writing ---- */
 
-/* jansson refuses NULL as a part, so that memory that ran out anywhere shows at the end. */
+/* jansson fails if a part is NULL: so a lack of memory anywhere shows at the end. */
 
-/* Text that is no UTF-8. */
+/* Text that is not UTF-8. */
 static json_t *hex(const shunt_value *v) {
   static const char digits[] = "0123456789abcdef";
   char *text = base_alloc(2 * (size_t)v->size + 1);
@@ -46,18 +46,18 @@ static json_t *value(const shunt_value *v) {
   }
   case SHUNT_BLOB:
   case SHUNT_NULL:
-    break; /* a session has no such attribute */
+    break; /* no attribute of a session has this type */
   }
   return json_null();
 }
 
-/* Names may be any bytes, too. */
+/* Names may hold any bytes, too. */
 static json_t *name(const char *text) {
   shunt_value v = shunt_text(text, text ? strlen(text) : 0);
   return text ? value(&v) : json_null();
 }
 
-/* In a list, which keeps their order. */
+/* A list keeps their order. */
 static json_t *attrs_of(const shunt_session *s) {
   json_t *list = json_array();
   for (size_t i = 0; i < s->nattrs; i++) {
@@ -69,7 +69,7 @@ static json_t *attrs_of(const shunt_session *s) {
   return list;
 }
 
-/* The file that it keeps others from writing to; NULL: none. */
+/* The file that the transaction has locked; NULL: none. */
 static const char *locked_file(const transaction *t) {
   const driver_engine *engine = t->conn->engine;
   return engine->file && !t->read_only ? engine->file(t->conn) : NULL;
@@ -97,7 +97,7 @@ static json_t *locked_by(const shunt_session *s) {
 }
 
 static int next_level(const shunt_session *s) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   return s->level.now < most ? s->level.now + 1 : most;
 }
 
@@ -150,7 +150,7 @@ static bool read_value(arena *a, const json_t *from, shunt_value *v) {
   return v->as.bytes != NULL;
 }
 
-/* NULL for null, and when out of memory. */
+/* NULL for null, or when out of memory. */
 static const char *read_name(arena *a, const json_t *from) {
   shunt_value v;
   return read_value(a, from, &v) && v.type == SHUNT_TEXT ? v.as.bytes : NULL;
@@ -168,21 +168,21 @@ static bool read_attrs(arena *a, const json_t *list, shunt_session_options *o) {
   return attrs != NULL;
 }
 
-/* What the one who waits has locked this one can't wait for. */
+/* The job must not wait for files that the waiting session has locked: that would be a deadlock. */
 static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shunt_error *err) {
   const json_t *list = json_object_get(all, "locked");
   size_t n = json_array_size(list);
   if (!n) return SHUNT_OK;
   const char *waiter = read_name(a, json_object_get(all, "waiter")), **files = arena_array(a, const char *, n);
-  const char *locker = arena_printf(a, "%s, who waits for this job", waiter ? waiter : "somebody");
+  const char *locker = arena_printf(a, "%s, which waits for this job", waiter ? waiter : "somebody");
   bool ok = files && locker;
   for (size_t i = 0; ok && i < n; i++) ok = (files[i] = read_name(a, json_array_get(list, i))) != NULL;
   return ok ? session_lock_out(s, files, n, locker, err) : error_memory(err);
 }
 
-/* The host that pushed it may have had more of them. */
+/* The host that pushed the job may have more levels. */
 static void go_to_level(shunt_session *s, json_int_t level) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   s->level.opened = level < most ? (int)level : most;
   session_raise(s, 0);
 }
@@ -214,7 +214,8 @@ shunt_status envelope_open(envelope_opener open, shunt_app *app, const char *tex
   json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL);
   if (!json_object_get(all, "instance") || !json_object_get(all, "current")) {
     json_decref(all);
-    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job is not one: %.200s", text);
+    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job has no instance or no current datasource: %.200s",
+                     text);
   }
   shunt_status status = open_as(open, app, all, session, err);
   json_decref(all);

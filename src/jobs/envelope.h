@@ -1,18 +1,19 @@
-/* For: what of a session goes with a job, so that it runs in one like it: as JSON, one object.
- * Owner: the text is the caller's, ended with base_free.
- * Use: envelope_write(s, true, &text, err); … on another host: envelope_open(open, app, text, &s, err). */
+/* For: the parts of a session that go with a job, as one JSON object, so that the job runs in a session like it.
+ * Owner: the text belongs to the caller; free it with base_free.
+ * Use: envelope_write(s, true, &text, err); … on another host: envelope_open(shunt_session_open, app, text, &s, err);
+ */
 #ifndef SHUNT_JOBS_ENVELOPE_H
 #define SHUNT_JOBS_ENVELOPE_H
 
 #include "session/session.h"
 
-/* As shunt_session_open, which lies above. */
+/* shunt_session_open has this type. It lies in a layer above, so it is passed in. */
 typedef shunt_status (*envelope_opener)(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                         shunt_error *err);
 
-/* waits: the session waits for the job, which so must not write what the session has locked. Errors: MEMORY. */
+/* waits: the session waits for the job; so the job must not wait for what the session has locked. Errors: MEMORY. */
 shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err);
-/* Errors: those of opening a session, and of switching it. */
+/* Errors: those of shunt_session_open and shunt_switch_push; INTERNAL: the text is not an envelope. */
 shunt_status envelope_open(envelope_opener open, shunt_app *app, const char *text, shunt_session **session,
                            shunt_error *err);
 

@@ -1,4 +1,4 @@
-/* A job that is running, and its three ways to end: done, failed, given back. */
+/* A running job, and its three ways to end: done, failed, given back. */
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,7 @@ enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
 
 static const int64_t LONGEST_BACKOFF_MS = 86400000;
 
-/* Still this one's: nobody has claimed it since. */
+/* The claim still holds: no other worker has claimed the job since. */
 #define MINE " WHERE id = ? AND claim = ? AND state = 'running'"
 
 #define MINE_SQL(job, text) STORE_SQL(text, shunt_integer((job)->info.id), shunt_integer((job)->claim))
@@ -41,7 +41,7 @@ static shunt_status lost(const shunt_job *job, shunt_error *err) {
       job->info.name, (long long)job->info.id);
 }
 
-/* In which it was found. */
+/* The job was found there: the tables exist. */
 static shunt_status enter(job_store *store, const shunt_job *job, shunt_error *err) {
   shunt_status status = store_enter(store, job->session, 0, err);
   store->made = true;
@@ -50,8 +50,8 @@ static shunt_status enter(job_store *store, const shunt_job *job, shunt_error *e
 
 /* ---- its transaction ---- */
 
-/* The renewals of the lease would change the row behind the back of a transaction that sees what was, and so its
- * completion would be refused. A row that is locked nobody renews, and nobody claims. */
+/* Under snapshot isolation the completion would fail once the lease has been renewed. A locked row is neither renewed
+ * nor claimed. */
 static shunt_status lock_row(const shunt_job *job, job_store *store) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(store->c.err);
@@ -71,7 +71,7 @@ shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
 
 /* ---- done ---- */
 
-/* Without anybody waiting for it nothing is kept. */
+/* If no caller waits for the result, the row is deleted. */
 static shunt_status forget(const shunt_job *job, job_store *store, int64_t *affected) {
   return store_run(store, MINE_SQL(job, "DELETE FROM shunt_jobs" MINE " AND awaited = 0"), NULL, affected);
 }
@@ -101,11 +101,11 @@ static shunt_status complete_in(shunt_job *job, job_store *store, const char *re
   if (!job->awaited) status = forget(job, store, &affected);
   if (!status && !affected) status = keep(job, store, result, &affected);
   if (!status && !affected) status = lost(job, store->c.err);
-  /* as long as a transaction can still be rolled back, it may have to be given back */
+  /* until the commit it can be rolled back, and the job is then given back */
   return status ? status : shunt_on_all_commit(job->session, end_now, job, NULL, store->c.err);
 }
 
-/* To be done once all that the job did elsewhere is committed. */
+/* Completes the job once all its transactions elsewhere are committed. */
 typedef struct completion {
   shunt_job *job;
   char result[];
@@ -138,7 +138,7 @@ shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_e
 
 /* ---- failed ---- */
 
-/* Doubled with each failure, and a fifth more or less, so that what failed together is not tried again together. */
+/* Doubled with each failure, and up to a fifth more or less: jobs that failed together are not retried together. */
 static int64_t backoff_ms(const shunt_job *job) {
   int doubled = job->failures < MOST_DOUBLED ? job->failures : MOST_DOUBLED;
   double ms = (double)job->backoff_ms * (double)(1 << doubled);
@@ -164,7 +164,7 @@ static void write_failed(job_store *store, const shunt_job *job, const char *why
   put_mine(store, job);
 }
 
-/* On the worker's own session, whatever has become of the job's. */
+/* On the worker's own session: that of the job may be broken. */
 static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error *err) {
   shunt_worker *w = job->worker;
   int64_t affected = 0;
@@ -176,14 +176,15 @@ static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error
     status = store_run_sql(&store, NULL, &affected);
   }
   pthread_mutex_unlock(&w->lock);
-  job->ended = true; /* where it can't be told, too: given back it would run at once, and so on; its lease runs out */
+  job->ended =
+      true; /* also if it could not be recorded: given back, the job would run again at once; so its lease runs out */
   if (status) return status;
   signal_raise();
   return affected ? SHUNT_OK : lost(job, err);
 }
 
-/* What it needs is held by the one who waits for it, or by those who wait for that one: tried again meanwhile, it would
- * fail again. A conflict that an engine tells of is another thing. */
+/* A deadlock that the wait graph found: the job needs what its waiter holds, so a retry would fail again. Conflicts
+ * reported by an engine are others. */
 static bool is_vain(const shunt_error *why) {
   return why->status == SHUNT_E_CONFLICT && !why->engine_code && !why->sqlstate[0];
 }
@@ -198,7 +199,7 @@ shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_erro
   char *text;
   shunt_status status = failure_write(why, &text, err);
   if (status) return status;
-  if (job->session) propagation_end_all(job->session); /* it may have locked the queue */
+  if (job->session) propagation_end_all(job->session); /* it may have locked the job store */
   const bool dead = job->failures >= job->retry || (job->awaited && is_vain(why));
   status = fail(job, text, dead, err);
   base_free(text);
@@ -217,7 +218,7 @@ static void give_back(shunt_job *job) {
   if (store_enter(&store, w->session, 0, NULL) == SHUNT_OK) {
     shunt_status status = store_run(
         &store, MINE_SQL(job, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE), NULL, NULL);
-    (void)status; /* else its lease runs out */
+    (void)status; /* on failure its lease runs out */
   }
   pthread_mutex_unlock(&w->lock);
   signal_raise();
@@ -244,7 +245,7 @@ void shunt_job_free(shunt_job *job) {
 
 /* ---- starting ---- */
 
-/* As whoever waits for it, or for what it holds, knows it. */
+/* The name of the job for those who wait for it, or for what it holds. */
 static void name_party(shunt_job *job) {
   shunt_session *s = job->session;
   s->job.name = s->party.job = job->info.name;
@@ -253,7 +254,7 @@ static void name_party(shunt_job *job) {
   wait_run_begin(&s->party, job->key.text);
 }
 
-/* Jobs are completed where the newest generation has the queue, and the worker is where it was when it began. */
+/* The job completes in the store of the newest generation; the worker stays with the store that it began with. */
 static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
   const cat_client *here = job->worker->session->home.catalog->jobs.client,
                    *there = job->session->home.catalog->jobs.client;
@@ -283,7 +284,7 @@ shunt_status job_open(shunt_job *job, bool *started, shunt_error *err) {
     *started = !status;
     return status;
   }
-  /* this host's own trouble is not the job's */
+  /* a lack of memory on this host is not the job's failure */
   shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);
   shunt_job_free(job);
   return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;

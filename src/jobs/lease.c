@@ -1,4 +1,4 @@
-/* The worker's thread: renews leases, and hears of what was pushed elsewhere. */
+/* The worker's thread: it renews leases, and listens for jobs that other processes push. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ static lease lease_of(const shunt_job *job) {
   return l;
 }
 
-/* *out is NULL where nothing runs, or when out of memory: the next time is soon enough. */
+/* *out is NULL if nothing runs, or when out of memory: then the next time is soon enough. */
 static size_t held(shunt_worker *w, lease **out) {
   size_t n = 0;
   pthread_mutex_lock(&w->lock);
@@ -39,7 +39,7 @@ static size_t held(shunt_worker *w, lease **out) {
   return n;
 }
 
-/* A row that is locked is being ended. */
+/* A locked row is skipped: the job is about to end. */
 static shunt_status renew(const shunt_worker *w, const lease *l, int64_t *renewed, shunt_error *err) {
   job_store store;
   shunt_status status = store_enter(&store, w->renewing, 0, err);
@@ -67,7 +67,7 @@ static bool renew_one(const shunt_worker *w, const lease *l) {
   return !status;
 }
 
-/* What fails is tried again the next time; a lease that is lost, its job will be told of. */
+/* A failure is tried again the next time. A job whose lease is lost fails when it ends. */
 static void renew_all(shunt_worker *w) {
   lease *leases;
   size_t n = held(w, &leases);
@@ -79,11 +79,11 @@ static void renew_all(shunt_worker *w) {
 
 typedef struct ear {
   listener *listener;
-  int64_t again_ns; /* when it is tried again */
-  bool lost;        /* it was reported, and is until it is connected again */
+  int64_t again_ns; /* the next attempt */
+  bool lost;        /* the loss was reported */
 } ear;
 
-/* Once, however often it is tried. */
+/* Once per loss, not per attempt. */
 static void report_lost(const shunt_worker *w, ear *e, const char *client, const shunt_error *why) {
   if (!e->lost)
     events_emit(worker_events(w), SHUNT_EVENT_LISTENER_LOST, {"client", event_text(client)}, EVENT_ERROR(why));
@@ -106,7 +106,7 @@ static void open_ear(const shunt_worker *w, ear *e) {
     report_lost(w, e, client->name, &why);
   } else if (e->listener) {
     report_open(w, e, client->name);
-    signal_raise(); /* nobody heard what was pushed before */
+    signal_raise(); /* notifications were missed before: look now */
   }
 }
 
@@ -151,7 +151,7 @@ static void *keep_leases(void *ud) {
   return NULL;
 }
 
-/* Signals are the host's: none is taken by this thread. */
+/* Signals belong to the host: this thread blocks all of them. */
 shunt_status lease_start(shunt_worker *w, shunt_error *err) {
   sigset_t all, before;
   if (pipe(w->wake)) {

@@ -66,7 +66,7 @@ static void write_insert(job_store *store, const push *p) {
   sql_puts(sql, "('" STORE_CHANNEL "', '')");
 }
 
-/* The one whose key keeps another one out. */
+/* Finds the job that has the unique key. */
 static void write_find(job_store *store, const push *p) {
   sql_text *sql = store->sql;
   sql_reset(sql);
@@ -81,7 +81,7 @@ static void write_find(job_store *store, const push *p) {
   if (p->awaited) sql_puts(sql, " RETURNING id");
 }
 
-/* *id is 0 where no row came. */
+/* *id is 0 if there was no row. */
 static shunt_status run_for_id(job_store *store, int64_t *id) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(store->c.err);
@@ -91,7 +91,7 @@ static shunt_status run_for_id(job_store *store, int64_t *id) {
   return status;
 }
 
-/* The other one may end between the two statements. */
+/* The job with the unique key may end between the two statements: so it is tried again. */
 shunt_status push_send(job_store *store, const push *p, int64_t *id) {
   for (int i = 0; i < TRIES; i++) {
     write_insert(store, p);
@@ -102,9 +102,10 @@ shunt_status push_send(job_store *store, const push *p, int64_t *id) {
     status = run_for_id(store, id);
     if (status || *id) return status;
   }
-  return error_set(store->c.err, SHUNT_E_CONFLICT,
-                   "job '%.64s': others with the unique key '%.64s' come and go too fast", p->job,
-                   p->options.unique_key);
+  return error_set(
+      store->c.err, SHUNT_E_CONFLICT,
+      "job '%.64s' was not pushed: in %d attempts, another job with the unique key '%.64s' existed and ended meanwhile",
+      p->job, TRIES, p->options.unique_key);
 }
 
 /* ---- in transactions ---- */
@@ -115,7 +116,7 @@ static shunt_status wake(void *ud, shunt_error *err) {
   return SHUNT_OK;
 }
 
-/* A worker that is not woken finds it a little later. */
+/* A failed hook does no harm: a worker that is not woken finds the job a little later. */
 static shunt_status send_here(job_store *store, const push *p, int64_t *id) {
   shunt_status status = push_send(store, p, id);
   shunt_status told =
@@ -124,7 +125,7 @@ static shunt_status send_here(job_store *store, const push *p, int64_t *id) {
   return status;
 }
 
-/* What is sent once the transaction is committed. */
+/* A push that is sent after the commit. */
 typedef struct kept {
   shunt_session *session;
   arena texts;
@@ -151,7 +152,7 @@ static bool copy(kept *k, const char **text) {
   return *text != NULL;
 }
 
-/* Takes over the envelope. */
+/* Takes the envelope over. */
 static shunt_status send_after_commit(shunt_session *s, push *p, shunt_error *err) {
   kept *k = base_zalloc(sizeof *k);
   if (!k) return error_memory(err);

@@ -1,4 +1,4 @@
-/* For: making jobs of what sessions push.
+/* For: sending the jobs that sessions push.
  * Owner: none. Use: push p = {.job = "mail", .data = "7"}; push_make(&p, s, options, err);
  * push_send(&store, &p, &id, err); push_free(&p); */
 #ifndef SHUNT_JOBS_PUSH_H
@@ -6,7 +6,7 @@
 
 #include "jobs/store.h"
 
-/* What is to be a row. It borrows its texts, but the envelope. */
+/* A job on its way to its row. All texts but the envelope are borrowed. */
 typedef struct push {
   const char *job, *data;     /* data is JSON; NULL: null */
   shunt_push_options options; /* with its defaults filled in */
@@ -16,7 +16,7 @@ typedef struct push {
 
 /* Fills in the rest of a push that has job, data and awaited. Errors: USAGE, MEMORY. */
 shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options *options, shunt_error *err);
-/* Writes the row, or finds the one with the same unique key. Errors: those of store_run, CONFLICT. */
+/* Writes the row, or finds the job with the same unique key. Errors: those of store_run, CONFLICT. */
 shunt_status push_send(job_store *store, const push *p, int64_t *id);
 void push_free(push *p);
 

@@ -10,7 +10,7 @@
 
 /* ---- the tables ---- */
 
-/* `lost`: how often a lease ran out. `awaited`: how many wait for the result, which is kept for them. */
+/* `lost`: how many leases ran out. `awaited`: how many callers wait for the result, which is kept for them. */
 #define JOB_COLUMNS                                                                                                    \
   "queue TEXT NOT NULL, name TEXT NOT NULL, env TEXT NOT NULL, state TEXT NOT NULL, priority INTEGER NOT NULL,"        \
   " run_at BIGINT NOT NULL, due_at BIGINT, failures INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0,"      \
@@ -34,7 +34,7 @@ static const char *const other_tables[] = {
 
 /* ---- where it is ---- */
 
-int store_own_level(const catalog *c) { return c->max_level ? c->max_level + 1 : 0; }
+int store_own_level(const catalog *c) { return c->settings.max_level ? c->settings.max_level + 1 : 0; }
 
 shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   shunt_status status = call_begin(&store->c, s, timeout_ms, err);
@@ -108,8 +108,8 @@ static shunt_status make_tables_in(job_store *store, unit *u) {
   return status;
 }
 
-/* Outside of the session's transaction where the engine lets two write at once, so that they stay if it is rolled back;
- * else inside, and they are made again. */
+/* Outside of the session's transaction if the engine lets two transactions write at once: then the tables stay if it is
+ * rolled back. Otherwise inside; after a rollback they are made again. */
 static shunt_status make_tables(job_store *store) {
   unit u = {.apart = true};
   job_store own = *store;

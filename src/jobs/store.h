@@ -1,12 +1,11 @@
-/* For: the queue's tables: where they lie, and the statements that run there. They are made when they turn out to be
- * missing.
- * Owner: a queue is a value; what it points to is the session's generation's.
+/* For: the job store: the tables that hold all queues, and the statements that run there. Missing tables are made.
+ * Owner: a store is a value; what it points to belongs to the session's generation.
  * Use: job_store store; store_enter(&store, s, 0, err); store_run(&store, STORE_SQL("SELECT … WHERE id = ?",
  * shunt_integer(id)), rows, NULL);
  *
- * A job's row says in due_at when it may be claimed: a ready one from then on; a running one once its lease is out; one
- * that is done or dead, where it is null, never. A running one of a name that may run n times at once holds one of n
- * slots, of which a unique index keeps apart what two workers claim at once. */
+ * due_at is the time from which a job may be claimed: for a ready job its start, for a running job the end of its
+ * lease; it is null for a job that is done or dead. If at most n jobs of a name may run at once, each running one holds
+ * one of n slots; a unique index makes the claim fail if two workers take the same slot. */
 #ifndef SHUNT_JOBS_STORE_H
 #define SHUNT_JOBS_STORE_H
 
@@ -19,21 +18,22 @@ typedef struct job_store {
   int level;
   const char *env;
   const driver_queue *dialect;
-  bool made; /* the tables are there for certain */
+  bool made; /* the tables exist: no need to look */
 } job_store;
 
-/* What workers hear of a push on. */
+/* The channel that notifies workers of new jobs. */
 #define STORE_CHANNEL "shunt_jobs"
 
-/* Begins a call of the session, on the store of its generation, at its level. Errors: those of call_begin, MEMORY. */
+/* Begins a call of the session, on the store of its generation and at its level. Errors: those of call_begin, MEMORY.
+ */
 shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms, shunt_error *err);
-/* The level at which workers look for jobs and renew leases, and the tables are made: none that a session has, so that
- * nothing that holds a connection keeps them from it. */
+/* The level at which workers look for jobs and renew leases, and at which tables are made. Sessions never have it: so
+ * session connections can't starve the workers. */
 int store_own_level(const catalog *c);
-/* Whether a transaction is open at the queue, in which what is sent there takes part. */
+/* Whether the session has a transaction open on the store's client and level. */
 bool store_in_transaction(job_store *store);
 
-/* A statement; it borrows both. */
+/* A statement; text and params are borrowed. */
 typedef struct store_sql {
   const char *text;
   const shunt_value *params;
@@ -46,10 +46,10 @@ typedef struct store_sql {
 
 /* The result is added to rows; rows and affected may be NULL. Errors: those of statement_run. */
 shunt_status store_run(job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected);
-/* The same with the store's sql. */
+/* The same, with the statement in store->sql. */
 shunt_status store_run_sql(job_store *store, shunt_rows *rows, int64_t *affected);
 
-/* A job by a name that is its own in all databases, as far as this process can tell. */
+/* Identifies a job in all databases that this process knows. */
 typedef struct store_key {
   char text[96];
 } store_key;

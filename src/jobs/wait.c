@@ -1,4 +1,4 @@
-/* Waiting for what a job comes to. The row says it; nothing is held while it is waited for. */
+/* Waiting for the result of a job. It is in the job's row; the waiting caller holds no connection. */
 #include <stdio.h>
 #include <string.h>
 
@@ -19,14 +19,14 @@ typedef struct waiter {
   store_key key;
 } waiter;
 
-/* ---- what is seen to be hopeless ---- */
+/* ---- waits that can't end ---- */
 
 static shunt_status check(job_store *store, const char *job, shunt_error *err) {
   if (!store_in_transaction(store) && !envelope_has_locked(store->c.s, store->client)) return SHUNT_OK;
   error_set(
       err, SHUNT_E_CONFLICT,
-      "job '%.64s' would be waited for in a transaction on '%s', where the queue lies, and no worker sees it before "
-      "that has ended; push it without waiting, or wait outside of the transaction",
+      "no worker can see the job '%.64s' before the transaction on '%s', the client of the queues, has ended; push it "
+      "without waiting, or wait outside of the transaction",
       job, store->client->name);
   error_client(err, store->client->name);
   return SHUNT_E_CONFLICT;
@@ -44,7 +44,7 @@ static shunt_status failed_as(const waiter *w, const char *text, shunt_error *er
   return why.status;
 }
 
-/* Nobody waits for it any more, or one less. */
+/* One caller less waits for the job. */
 static void give_up(const waiter *w) {
   job_store store = w->store;
   call_set_deadline(&store.c, GIVE_UP_MS);
@@ -56,13 +56,13 @@ static void give_up(const waiter *w) {
         &store,
         STORE_SQL("DELETE FROM shunt_jobs WHERE id = ? AND state = 'done' AND awaited <= 0", shunt_integer(w->id)),
         NULL, NULL);
-  (void)status; /* what stays is purged one day */
+  (void)status; /* a row that stays can be purged */
 }
 
 static shunt_status take(const waiter *w, const shunt_value *cells, bool *ended, char **result, shunt_error *err) {
   bool done = strcmp(cells[0].as.bytes, "done") == 0, dead = strcmp(cells[0].as.bytes, "dead") == 0;
   *ended = done || dead;
-  if (dead) return failed_as(w, cells[2].type == SHUNT_TEXT ? cells[2].as.bytes : "nobody knows why", err);
+  if (dead) return failed_as(w, cells[2].type == SHUNT_TEXT ? cells[2].as.bytes : "it has no error", err);
   if (!done) return SHUNT_OK;
   *result = base_strdup(cells[1].type == SHUNT_TEXT ? cells[1].as.bytes : "null");
   return *result ? SHUNT_OK : error_memory(err);
@@ -79,7 +79,7 @@ static shunt_status look(waiter *w, bool *ended, char **result, shunt_error *err
   if (!status && rows->count)
     status = take(w, rows_row(rows, 0), ended, result, err);
   else if (!status)
-    status = error_set(err, SHUNT_E_NOT_FOUND, "job '%s' (%lld) was purged before it told its result", w->job,
+    status = error_set(err, SHUNT_E_NOT_FOUND, "job '%s' (%lld) was purged before its result was read", w->job,
                        (long long)w->id);
   shunt_rows_free(rows);
   return status;
@@ -88,19 +88,19 @@ static shunt_status look(waiter *w, bool *ended, char **result, shunt_error *err
 /* ---- until it has ended ---- */
 
 static shunt_status late(const waiter *w, shunt_error *err) {
-  return error_set(err, SHUNT_E_TIMEOUT,
-                   "job '%s' (%lld) did not end in the time that there was to wait for it; it goes on", w->job,
+  return error_set(err, SHUNT_E_TIMEOUT, "job '%s' (%lld) did not end before the wait timed out; it goes on", w->job,
                    (long long)w->id);
 }
 
 static shunt_status broken_off(const waiter *w, shunt_error *err) {
-  return error_set(err, SHUNT_E_TIMEOUT,
-                   "job '%s' (%lld) is not waited for any longer, for the worker of the job that "
-                   "waits is being stopped; it goes on",
-                   w->job, (long long)w->id);
+  return error_set(
+      err, SHUNT_E_TIMEOUT,
+      "the wait for job '%s' (%lld) was given up, because the worker of the waiting job is being stopped; the "
+      "job goes on",
+      w->job, (long long)w->id);
 }
 
-/* Fails at once where whoever runs it waits for what this one holds. */
+/* Fails at once if the running job waits for what this session holds. */
 static shunt_status nap(const waiter *w, uint64_t seen, int64_t until_ns, shunt_error *err) {
   char name[160];
   wait_edge edge;

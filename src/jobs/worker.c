@@ -6,13 +6,13 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 
-enum { LOOK_MS = 5000 /* for one statement of the worker's own, lest a server that hangs hold it for ever */ };
+enum { LOOK_MS = 5000 /* limit for each statement of the worker itself: a server may hang */ };
 
 static const int64_t SHORTEST_NAP_NS = 5000000, LONGEST_NAP_NS = 500000000;
 
 /* ---- opening and closing ---- */
 
-/* Told apart from any other, of this process or another host. */
+/* Unique among the workers of this process and of other hosts. */
 static const char *make_name(arena *a) {
   static atomic_uint counter;
   char host[256];
@@ -21,7 +21,7 @@ static const char *make_name(arena *a) {
   return arena_printf(a, "%s:%ld:%u", host, (long)getpid(), atomic_fetch_add(&counter, 1) + 1);
 }
 
-/* A session that is none of the host's: above all of its levels. It stays with the queue that it began with. */
+/* A session above all levels of the host's sessions. It never moves to another generation. */
 static shunt_status open_session(const shunt_worker *w, shunt_session **out, shunt_error *err) {
   const shunt_session_options options = {.timeout_ms = LOOK_MS};
   shunt_status status = w->open(w->app, &options, out, err);
@@ -43,7 +43,7 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
   shunt_status status = open_session(w, &w->session, err);
   if (!status) status = open_session(w, &w->renewing, err);
   if (status) return status;
-  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->home.catalog->jobs.lease_ms;
+  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->home.catalog->settings.lease_ms;
   w->name = make_name(&w->owned);
   if (!w->name) return error_memory(err);
   status = claim_prepare(w, o, err);
@@ -95,7 +95,7 @@ void shunt_worker_close(shunt_worker *w) {
 
 /* ---- the next job ---- */
 
-/* One that can't be started has failed, and it is the next one's turn. */
+/* A job that can't be opened has failed; then the next one is claimed. */
 static shunt_status next_started(shunt_worker *w, shunt_job **out, shunt_error *err) {
   shunt_status status;
   do {

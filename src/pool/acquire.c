@@ -1,3 +1,23 @@
+/* Taking a connection, and giving it back.
+ *
+ * Idea: a pool is a stack of idle connections, a count of open ones and a waitlist. The connection that was used last
+ * is given out first, so that those that are not needed grow old at the bottom and are closed. A caller that finds
+ * nothing idle takes a free place and opens a connection itself; otherwise it waits.
+ *
+ * Invariant, whenever the lock is free: if a caller waits, `open` is `max` and nothing is idle. So whatever becomes
+ * free goes to the first waiting caller directly (waitlist_serve): a connection that is released, or the place of one
+ * that was closed. A caller that comes later can't overtake, and no wake-up is lost.
+ *
+ * What takes time (connecting, closing, asking the system whether a connection is alive) happens without the lock; the
+ * place stays taken meanwhile. Events are emitted without it, too: their callback may look at the pools.
+ *
+ * After CIRCUIT_OPENS_AT failures to connect, the client's circuit is open: callers that would have to connect fail at
+ * once, and so do callers that would wait for a connection that others try to open. One caller probes now and then.
+ *
+ * Not here: a thread that opens and closes connections in the background (connections open on demand, and
+ * age when somebody is there anyway), and a condition variable for all waiting callers (it wakes those who get
+ * nothing).
+ */
 #include <limits.h>
 #include <string.h>
 
@@ -9,7 +29,7 @@
 
 /* ---- places and waiters; the caller holds the pool's lock ---- */
 
-/* A place among the open ones is free: the first who waits fills it. */
+/* A place among the open connections is free: the first waiting caller gets it. */
 static void free_place(pool *pl) {
   if (pl->waitlist.first) {
     pl->opening++;
@@ -35,7 +55,7 @@ static shunt_status none_came_free(const pool *pl, const char *client, int64_t w
   return SHUNT_E_TIMEOUT;
 }
 
-/* Like what follows, lets go of the lock: the graph's is taken before a pool's. */
+/* Releases the lock, like the next function: the lock of the wait graph is taken before that of a pool. */
 static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_t until_ns, driver_conn **conn,
                              shunt_error *err) {
   waiter me;
@@ -80,7 +100,7 @@ static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
   return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
 }
 
-/* Up to a tenth before its time, so that those opened together do not end together. */
+/* Up to a tenth earlier, so that connections that were opened together are not closed together. */
 static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
   int64_t lifetime_ms = cp->client.pool.max_lifetime_ms;
   if (cp->private_database || lifetime_ms <= 0 || lifetime_ms >= (INT64_MAX - now_ns) / NS_PER_MS) return 0;
@@ -90,7 +110,7 @@ static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_
 
 static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
 
-/* Who drains sets the flag first, and then takes the lock: one that is given back meanwhile is seen here or there. */
+/* pools_drain sets the flag before it takes the lock: a connection that is released meanwhile is seen here or there. */
 static bool idle_too_long(const client_pools *cp, const pool *pl, int64_t now_ns) {
   if (!pl->nidle || cp->private_database) return false;
   if (atomic_load_explicit(&cp->drained, memory_order_relaxed)) return true;
@@ -103,7 +123,7 @@ static void unlist(pool *pl, const driver_conn *conn) {
   pl->all[at] = pl->all[--pl->nall];
 }
 
-/* Closing may take its time, so the lock is not held, but taken for what follows. */
+/* Closing may take long: it happens without the lock, which is held again afterwards. */
 static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn, const char *reason) {
   pthread_mutex_lock(&pl->lock);
   unlist(pl, conn);
@@ -129,13 +149,12 @@ static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
   }
 }
 
-/* A server that ended, or ended the connection, has said so on it. */
+/* A server that ends, or ends the connection, sends that on it. */
 static bool is_alive(const client_pools *cp, driver_conn *conn) {
   return !cp->engine->alive || cp->engine->alive(conn);
 }
 
-/* A connection that can be given out, the lock being let go, for looking at one asks the system; or NULL, with the lock
- * held as before. */
+/* Returns a connection without the lock, because the check asks the system; or NULL, with the lock still held. */
 static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
   while (pl->nidle) {
     int64_t now_ns = clock_coarse_ns();
@@ -144,7 +163,7 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
     close_idle(cp, pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
     bool retired = is_retired(conn, now_ns);
-    /* of one that was used in this very tick of the clock nothing new can be known */
+    /* one that was used in this tick of the clock needs no check */
     if (!retired && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
     close_and_lock(cp, pl, conn, retired ? RETIRED : "the server has ended it");
   }
@@ -161,7 +180,7 @@ static void report_circuit(client_pools *cp, circuit_change change, const shunt_
     events_emit(cp->events, SHUNT_EVENT_CIRCUIT_CLOSED, {"client", event_text(cp->client.name)});
 }
 
-/* An engine whose connections nobody else can end has no server that could be down. */
+/* An engine without `alive` has no server that could be down. */
 static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
                                shunt_error *err) {
   circuit_attempt attempt;
@@ -183,9 +202,9 @@ static void report_attempt(const client_pools *cp, const pool *pl, int open, int
                 {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, {"open", shunt_integer(open)});
 }
 
-/* With a place among the open ones held. */
+/* The caller has taken a place among the open connections. */
 static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
-  shunt_error own; /* the circuit, and events, tell others of it */
+  shunt_error own; /* the circuit and events use it */
   bool tried;
   if (!err) err = &own;
   const int64_t since_ns = clock_monotonic_ns();
@@ -225,8 +244,8 @@ static shunt_status take_place(pool *pl, shunt_error *err) {
   return SHUNT_OK;
 }
 
-/* With none idle, and none to be opened; lets go of the lock. Where there is no connection but those that others try to
- * open, to wait is to wait for the server. */
+/* Nothing is idle and no place is free. Releases the lock. If other callers are opening all the connections there are,
+ * waiting means waiting for the server: so an open circuit counts here, too. */
 static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client.name, err) : SHUNT_OK;
   if (!status) return wait_for_one(pl, r, conn, err);
@@ -234,7 +253,7 @@ static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r,
   return status;
 }
 
-/* *opens, with *conn NULL: one is to be opened. */
+/* If *opens is set, *conn is NULL and the caller opens a connection. */
 static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, bool *opens, driver_conn **conn,
                              shunt_error *err) {
   pthread_mutex_lock(&pl->lock);
@@ -268,7 +287,7 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
   return SHUNT_OK;
 }
 
-/* Why it is closed rather than kept for another caller; NULL: it is kept. */
+/* Why the connection is closed instead of kept; NULL: it is kept. */
 static const char *why_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
   if (conn->broken) return "it is broken";
   if (is_retired(conn, now_ns)) return RETIRED;

@@ -8,8 +8,8 @@
 
 enum {
   BACK_OFF_MS = 200,          /* doubled with each probe that fails */
-  LONGEST_BACK_OFF_MS = 1000, /* and so the longest that a server which is back is still taken to be down */
-  PATIENCE_MS = 1000 /* a server that did not let anybody in for so long is down for whoever had given it longer, too */
+  LONGEST_BACK_OFF_MS = 1000, /* a server that is back is considered down for at most this long */
+  PATIENCE_MS = 1000          /* a connect timeout counts as a failure of the server from this time on */
 };
 
 bool circuit_init(circuit *c) {
@@ -35,7 +35,7 @@ static int64_t back_off_ns(const circuit *c, int64_t now_ns) {
   return (int64_t)((double)(ms * NS_PER_MS) * (0.8 + 0.4 * jitter((uint64_t)now_ns)));
 }
 
-/* The driver's words begin with the client, which has been told by then. */
+/* Without the client's name at its beginning, which refuse has written already. */
 static const char *words_of(const shunt_error *last, const char *client) {
   char name[160];
   int size = snprintf(name, sizeof name, "client '%s': ", client);
@@ -73,7 +73,7 @@ shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *atte
   return status;
 }
 
-/* Of many attempts that were under way when the circuit opened, each would double the back-off: only the probe does. */
+/* Only a probe doubles the back-off: not each of the attempts that were in progress when the circuit opened. */
 circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err) {
   int64_t now_ns = clock_monotonic_ns();
   bool down = status == SHUNT_E_DATASOURCE ||

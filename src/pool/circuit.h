@@ -1,9 +1,7 @@
-/* For: sparing callers, and a server that is down, from one futile attempt to connect after the other. After some
- * failures in a row the circuit is open: attempts are refused at once until a back-off has passed; then one alone
- * probes, and its success closes the circuit.
- * Owner: a client has one, over all its levels. Any thread.
- * Use: if (!(status = circuit_enter(&c, client, &attempt, err))) { status = …connect…; circuit_leave(&c, &attempt,
- * status, err); } */
+/* For: no futile attempts to connect to a server that is down. After some failures in a row the circuit opens: attempts
+ * fail at once until a back-off has passed. Then one caller probes; its success closes the circuit. Owner: each client
+ * has one circuit for all its levels. Any thread. Use: if (!(status = circuit_enter(&c, client, &attempt, err))) {
+ * status = …connect…; circuit_leave(&c, &attempt, status, err); } */
 #ifndef SHUNT_POOL_CIRCUIT_H
 #define SHUNT_POOL_CIRCUIT_H
 
@@ -16,8 +14,8 @@ enum { CIRCUIT_OPENS_AT = 5 }; /* failures in a row */
 typedef struct circuit {
   pthread_mutex_t lock;
   int failures;     /* to connect, since the last success */
-  bool probing;     /* somebody finds out whether the server is back */
-  int64_t retry_ns; /* where it is open: nobody tries before */
+  bool probing;     /* a caller tries whether the server is back */
+  int64_t retry_ns; /* while it is open: the time of the next probe */
   shunt_error last;
 } circuit;
 
@@ -31,15 +29,15 @@ typedef enum circuit_change { CIRCUIT_SAME, CIRCUIT_OPENED, CIRCUIT_CLOSED } cir
 bool circuit_init(circuit *c);
 void circuit_end(circuit *c);
 
-/* SHUNT_OK where one may try to connect, and must tell with circuit_leave how it went. Errors: DATASOURCE, with what
- * the last failure was. */
+/* SHUNT_OK: the caller may try to connect, and must report the result with circuit_leave. Errors: DATASOURCE, with the
+ * last failure. */
 shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *attempt, shunt_error *err);
-/* err is what came with the status. What says nothing about the server (a mistake in the configuration, no memory, a
- * caller who did not give it the time) leaves the circuit as it was. */
+/* err goes with the status. Failures that say nothing about the server (a mistake in the configuration, no memory, a
+ * caller with too little time) change nothing. */
 circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err);
 /* Whether circuit_enter would refuse; the same errors. */
 shunt_status circuit_check(circuit *c, const char *client, shunt_error *err);
-/* *retry_ms is 0 where it is closed, or is being probed, or the next to come probes. */
+/* *retry_ms is 0 if the circuit is closed, a probe is in progress, or the next caller probes. */
 void circuit_look(circuit *c, bool *open, int64_t *retry_ms);
 
 #endif

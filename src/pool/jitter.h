@@ -1,11 +1,12 @@
-/* For: times that must not fall together: connections that were opened at once, hosts that all try a server again.
+/* For: spreading times that would coincide: connections that were opened together, hosts that retry a server.
  * Owner: none; any thread. Use: span * (0.9 + 0.1 * jitter(now_ns)). */
 #ifndef SHUNT_POOL_JITTER_H
 #define SHUNT_POOL_JITTER_H
 
 #include <stdint.h>
 
-/* From 0 to under 1: SplitMix64's last steps (Steele, Lea, Flood), for which neighbouring seeds are nothing alike. */
+/* At least 0 and less than 1. The last steps of SplitMix64 (Steele, Lea, Flood 2014): neighbouring seeds give unrelated
+ * results. */
 static inline double jitter(uint64_t seed) {
   seed += 0x9E3779B97F4A7C15u;
   seed = (seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9u;

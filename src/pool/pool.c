@@ -78,7 +78,7 @@ static void let_go(client_pools *cp) {
   base_free(cp);
 }
 
-/* Those of the same settings, used by one more generation; or NULL. */
+/* The pools of a client with the same settings, shared with one more generation; or NULL. */
 static client_pools *share(const pools *before, const cat_client *client) {
   for (size_t i = 0; before && i < before->count; i++) {
     client_pools *cp = before->clients[i];
@@ -120,10 +120,10 @@ static void add_pool(client_pools *cp, pool *pl) {
   atomic_store_explicit(&before->next, pl, memory_order_release);
 }
 
-/* Pools are only ever added, behind the one of level 0, so that finding one takes no lock. */
+/* Pools are added behind that of level 0 and never removed, so pool_find needs no lock. */
 pool *pool_add(client_pools *cp, int level) {
   pthread_mutex_lock(&cp->lock);
-  pool *pl = pool_find(cp, level); /* another thread may have been here */
+  pool *pl = pool_find(cp, level); /* another thread may have added it */
   if (!pl && (pl = base_alloc(sizeof *pl))) {
     if (init_pool(pl, cp, level)) {
       add_pool(cp, pl);

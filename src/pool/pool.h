@@ -1,5 +1,5 @@
-/* For: connections per (client, level), made when first asked for, so that work at one level never waits for another's.
- * Owner: the pools own every connection; what pool_acquire gave goes back with pool_release. Any thread.
+/* For: connections per (client, level). Work at one level never waits for connections of another level.
+ * Owner: the pools own every connection; the caller of pool_acquire returns it with pool_release. Any thread.
  * Use: pool_acquire(pools, &(pool_request){.client = client, .level = level, .party = party, .deadline_ns =
  * deadline_ns}, &conn, err); … pool_release(conn, level). */
 #ifndef SHUNT_POOL_POOL_H
@@ -11,13 +11,13 @@
 
 typedef struct pools pools;
 
-/* The pools of a generation; what happens to them goes to events, which may be NULL and outlives them. Those of clients
- * whose settings are what they were in the generation before are the same ones, with their connections; before may be
- * NULL. Only the catalog's clients are looked at. Connects to nothing. Errors: MEMORY. */
+/* The pools of a generation. A client whose settings did not change keeps its pools, with their connections, from the
+ * generation before; before may be NULL. events outlives the pools and may be NULL. It opens no connection. Errors:
+ * MEMORY. */
 shunt_status pools_new(const catalog *c, const pools *before, event_sink *events, pools **out, shunt_error *err);
-/* Every connection that was acquired through them must be back; accepts NULL. */
+/* Every connection must have been released. Accepts NULL. */
 void pools_free(pools *p);
-/* What old has, and the newest generation does not, keeps no idle connection any more. */
+/* Pools of old that the newest generation does not use close their idle connections, and keep none from now on. */
 void pools_drain(pools *old, const pools *newest);
 
 /* Who asks for a connection, and how. */
@@ -37,23 +37,23 @@ typedef struct pool_request {
  * probe. A wait that can never end, because all who could end it wait for the party, fails at once with CONFLICT.
  * Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 shunt_status pool_acquire(pools *p, const pool_request *request, driver_conn **conn, shunt_error *err);
-/* What is open on it is rolled back, which may take some seconds, the deadline of the call being past or not. A
- * connection that is broken (which ends what is open on it), altered or past its lifetime is closed instead of kept; an
- * altered one stays where another would see another database. */
+/* Rolls back an open transaction, which may take some seconds even after the deadline of the call. A connection that is
+ * broken, altered or past its lifetime is closed instead of kept; an altered one is kept if a new connection would see
+ * another database (":memory:"). */
 void pool_release(driver_conn *conn, int level);
 
-/* What the client's table is known to look like; NULL where nobody has asked yet. It stays until pools_free, and is the
- * same one for as long as the table looks the same. */
+/* The cached description of the client's table; NULL: not described yet. It is valid until pools_free, and the same one
+ * while the table stays the same. */
 const driver_table *pool_table(pools *p, const cat_client *client, const char *table);
-/* Asks the database, and remembers it for all. *out is NULL on an error, NOT_FOUND where there is no such table. */
+/* Asks the database, and caches the description. On an error *out is NULL. Errors: NOT_FOUND if there is no such table.
+ */
 shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
 
-/* The level may never have been used. */
+/* Zeros if the level was never used. */
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
-/* Of each client level 0, and the others that were used, lower levels first. No lock is held while each runs. */
+/* Calls `each` for level 0 of each client and for the other levels in use, lower levels first, without a lock. */
 void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
-/* How much is asked of the client at level 0 right now: the busy ones and those who wait; INT_MAX where nobody could
- * connect. */
+/* The load at level 0: busy connections and waiting callers; INT_MAX while the circuit is open. */
 int pool_load(pools *p, const cat_client *client);
 
 #endif

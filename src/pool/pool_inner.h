@@ -1,5 +1,6 @@
-/* For: what the parts of the pools share: pool.c (which there are, generation by generation), acquire.c (taking
- * connections and giving them back), wait.c (who waits for whom). Nobody outside this folder includes this. */
+/* For: the structures that the files of this folder share: pool.c (the pools of each generation), acquire.c (acquire
+ * and release), wait.c (the wait graph). No file outside of this folder includes it. Owner: see pool.h. Use:
+ * client_pools *cp = pool_of_client(p, client); pool *pl = pool_find(cp, level); */
 #ifndef SHUNT_POOL_POOL_INNER_H
 #define SHUNT_POOL_POOL_INNER_H
 
@@ -13,48 +14,47 @@
 #include "pool/tables.h"
 #include "pool/waitlist.h"
 
-static const int64_t POOL_ROLLBACK_NS = 5000000000; /* at release, whose caller may have no time left */
+static const int64_t POOL_ROLLBACK_NS = 5000000000; /* for the rollback at release: the caller may have no time left */
 
-/* Every connection is idle (on the stack), busy (with a caller), being looked at, or being opened or closed; `open`
- * counts all of them. Whoever waits is served before anything is free: while there is a queue, `open` is `max` and none
- * is idle. */
+/* Every connection is idle (on the stack), busy (with a caller), being checked, being opened or being closed; `open`
+ * counts all of them. While a caller waits, `open` is `max` and no connection is idle. */
 typedef struct pool {
   pthread_mutex_t lock;
   const struct client_pools *of;
   int level;
   int max;
   int open;
-  int opening;                /* of them */
-  size_t nall, nidle;         /* of them; those being opened or closed are in neither list */
-  size_t all_room, idle_room; /* there is always room for all that are open */
-  driver_conn **all;          /* in no order: idle, or somebody holds it */
-  driver_conn **idle;         /* the one used last on top, so the one idle for longest at the bottom */
+  int opening;                /* how many of them are being opened */
+  size_t nall, nidle;         /* lengths of all and idle; connections being opened or closed are in neither */
+  size_t all_room, idle_room; /* room in the two lists: always enough for all that are open */
+  driver_conn **all;          /* idle or held, in no order */
+  driver_conn **idle;         /* a stack: the connection that was used last is on top */
   waitlist waitlist;
-  int64_t opened, closed, failed, timeouts, waited_ns; /* ever, as in shunt_pool_stats */
-  atomic_llong acquired;     /* the same; an idle connection is found to be good when the lock is let go already */
-  struct pool *_Atomic next; /* of the client's other levels, the next higher one */
-  struct pool *next_watched, *before_watched; /* the graph's */
+  int64_t opened, closed, failed, timeouts, waited_ns; /* as in shunt_pool_stats */
+  atomic_llong acquired;                               /* the same; counted without the lock */
+  struct pool *_Atomic next;                           /* the pool of the client's next higher level in use */
+  struct pool *next_watched, *before_watched;          /* the wait graph's */
 } pool;
 
-/* What belongs to a datasource for as long as its settings stay as they are, whatever the generation. */
+/* The pools of a client. Generations share them as long as its settings stay the same. */
 typedef struct client_pools {
   cat_client client; /* a copy, first: connections point to it */
-  arena settings;    /* holds what it points to */
+  arena settings;    /* holds the texts of client */
   const driver_engine *engine;
   event_sink *events; /* the app's, which outlives it; NULL: none */
   bool private_database;
   atomic_int refs;      /* generations that use it */
-  atomic_bool drained;  /* none of them is the newest: nothing is kept idle */
+  atomic_bool drained;  /* the newest generation does not use it: no idle connection is kept */
   pool base;            /* level 0 */
-  pthread_mutex_t lock; /* of adding a pool */
+  pthread_mutex_t lock; /* taken to add a pool */
   circuit circuit;
   table_cache tables;
 } client_pools;
 
 struct pools {
   size_t count;
-  size_t shown;            /* the first ones: the queue's own is not told of before it is used */
-  client_pools *clients[]; /* by the id that the generation's catalog gives them */
+  size_t shown;            /* how many are always in the statistics: the job store's own client only once it was used */
+  client_pools *clients[]; /* by the client's id in the generation's catalog */
 };
 
 static inline client_pools *pool_of_client(const pools *p, const cat_client *client) {
@@ -64,7 +64,7 @@ static inline client_pools *pool_of_client(const pools *p, const cat_client *cli
 
 static inline client_pools *pool_of_conn(const driver_conn *conn) { return (client_pools *)(uintptr_t)conn->client; }
 
-/* NULL where the level was never used. */
+/* NULL: the level was never used. */
 static inline pool *pool_find(client_pools *cp, int level) {
   if (cp->private_database || !cat_engine_of(cp->client.engine)->levels) level = 0;
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
@@ -78,8 +78,8 @@ static inline void pool_report_closed(const client_pools *cp, const pool *pl, co
               {"level", shunt_integer(pl->level)}, {"reason", event_text(reason)});
 }
 
-/* Of a level that was never used, as far as the caller knows. NULL: out of memory. */
+/* Finds or adds the pool of a level. NULL: out of memory. */
 pool *pool_add(client_pools *cp, int level);
-void pool_close_idle(client_pools *cp, pool *pl); /* all of them */
+void pool_close_idle(client_pools *cp, pool *pl); /* all idle connections */
 
 #endif

@@ -23,8 +23,8 @@ const driver_table *tables_known(table_cache *cache, const char *name) {
   return known;
 }
 
-/* One description is enough for all tables that look the same, such as the parts of one, and a table that changes to
- * and fro. NULL when out of memory. */
+/* Equal descriptions are kept once: those of the parts of a table, or of a table that changes back and forth. NULL when
+ * out of memory. */
 static driver_table *keep(table_cache *cache, driver_table *fresh) {
   for (size_t i = 0; i < cache->count; i++) {
     if (!driver_table_equal(cache->all[i], fresh)) continue;

@@ -1,3 +1,22 @@
+/* The wait graph: deadlocks between sessions and jobs of this process.
+ *
+ * Idea: a wait can end if any party that it leads to does not wait: that one will release a connection, unlock the file
+ * or end the job. So this is not a search for one cycle: connections of a pool are interchangeable, and each of their
+ * holders can end the wait (the OR model of Knapp, "Deadlock detection in distributed databases", 1987). When a wait
+ * begins, a breadth-first search follows it to all parties that could end it. If every one of them waits, none of these
+ * waits can end, and the new one fails with CONFLICT. The others were fine before it, and are fine again after it.
+ *
+ * Invariant: in the graph, each wait leads to a party that works. A wait is added and removed under the graph's lock,
+ * so the waits, parties and pools that a search meets stay. It reads the pools one after the other, each under its own
+ * lock, and still sees one moment: no wait begins meanwhile, and none of those seen was served. The first one to be
+ * served would have needed a holder that did not wait when its pool was read, and the search had ended there.
+ *
+ * It sees sessions and jobs of this process: connections of every pool, files locked by transactions that write, jobs
+ * that run here. It does not see other processes, locks of rows inside a server, or holders without a party; they count
+ * as parties that work, and timeouts cover them.
+ *
+ * Cost: threads that need not wait never touch the graph. Not here: a thread that searches at intervals
+ * (deadlocks would last for the interval), and timeouts alone (they can't tell a deadlock from a slow server). */
 #define _POSIX_C_SOURCE 200809L
 #include "pool/wait.h"
 
@@ -10,13 +29,12 @@
 #include "base/clock.h"
 #include "pool/pool_inner.h"
 
-/* Whoever waits is put in, and taken out, under the lock: so a wait that is in here, the party whose it is and the pool
- * that it is for stay as long as the lock is held. */
+/* Waits are added and removed under the lock: a wait that is in here, its party and its pool stay while it is held. */
 static struct {
   pthread_mutex_t lock;
   wait_edge *first;
-  wait_party *runs; /* jobs under way in this process */
-  pool *watched;    /* whose connections write to files */
+  wait_party *runs; /* parties that run jobs in this process */
+  pool *watched;    /* pools whose connections write to files */
 } graph = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 const char *wait_party_name(const wait_party *party, char *text, size_t room) {
@@ -28,11 +46,11 @@ const char *wait_party_name(const wait_party *party, char *text, size_t room) {
   return text;
 }
 
-/* ---- who could end a wait; all that follows is under the graph's lock ---- */
+/* ---- who could end a wait; the caller holds the graph's lock ---- */
 
-/* Gets everybody who could, NULL standing for one that is not known: who has acquired without a name, opens or closes a
- * connection, writes outside of a transaction, in another process, or runs a job there, and for the wait being over
- * already. False ends it. */
+/* Called with each party that could end a wait. NULL: an unknown one (a holder without a party, a connection being
+ * opened or closed, a writer outside of a transaction or in another process, a job that runs there), or the wait is
+ * over already. Returning false ends the enumeration. */
 typedef bool (*each_party)(void *ud, const wait_party *party);
 
 static const wait_party *runner_of(const char *key) {
@@ -41,8 +59,7 @@ static const wait_party *runner_of(const char *key) {
   return p;
 }
 
-/* That it has not been served and who holds what is read at one moment, and the parties met then are there while fn
- * runs. */
+/* The pool's lock makes one moment of it: the waiter is still on the list, and the holders stay while fn runs. */
 static bool each_of_pool(const wait_edge *w, each_party fn, void *ud) {
   pool *pl = w->pool;
   pthread_mutex_lock(&pl->lock);
@@ -58,7 +75,7 @@ static bool locks(const driver_conn *conn, const char *file) {
   return own && strcmp(own, file) == 0;
 }
 
-/* Who naps has just found the file locked; where that is so no more, or by itself, it is about to go on. */
+/* The party has just found the file locked. If it is not locked any more, or by the party itself, the party goes on. */
 static bool each_of_file(const wait_edge *w, each_party fn, void *ud) {
   const char *file = w->conn->engine->file(w->conn);
   bool found = false, more = true;
@@ -99,9 +116,6 @@ static bool see_waiting(void *ud, const wait_party *party) {
   return true;
 }
 
-/* One pool is read after the other, and yet what is found was true at once: nobody begins to wait meanwhile, and of
- * those seen nobody was served. The first of them to be served would have been so by one who held a connection of its
- * pool after that pool was read, when all who held one were seen to wait. */
 static bool never_ends(search *s, wait_edge *w) {
   bool all_wait = true;
   *s = (search){NULL, NULL};
@@ -111,7 +125,7 @@ static bool never_ends(search *s, wait_edge *w) {
   return all_wait;
 }
 
-/* ---- telling ---- */
+/* ---- the message ---- */
 
 enum { MOST_NAMED = 8, NAME_ROOM = 160 };
 
@@ -207,7 +221,7 @@ shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_qu
   if (!party) return SHUNT_OK;
   pthread_mutex_lock(&graph.lock);
   shunt_status status = put_in(w, err);
-  if (status) { /* nobody who could have served it has gone on meanwhile */
+  if (status) { /* all that could have served it wait, so it is still on the list */
     pthread_mutex_lock(&pl->lock);
     waitlist_cut(&pl->waitlist, in_queue);
     pthread_mutex_unlock(&pl->lock);
@@ -236,8 +250,8 @@ static void sleep_for(int64_t ns) {
   nanosleep(&span, NULL);
 }
 
-/* Awake it tries again, and waits for nobody then: of those that keep each other from going on, the first to nap while
- * all others do is told. */
+/* Between naps the party tries the file again and does not wait. Of parties that block each other, the first one to nap
+ * while all others nap gets the error. */
 bool wait_nap(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room) {
   wait_edge w = {.party = conn->holder, .conn = conn, .since_ns = since_ns};
   shunt_error err;
@@ -291,7 +305,7 @@ void wait_run_end(wait_party *party) {
 
 /* ---- showing ---- */
 
-/* A copy, so that no lock is held while it is shown. */
+/* A copy: the callback runs without a lock. */
 typedef struct shown {
   shunt_wait wait;
   struct shown *next;
@@ -299,7 +313,7 @@ typedef struct shown {
 
 typedef struct showing {
   arena arena;
-  const wait_party **parties; /* of one wait, each once */
+  const wait_party **parties; /* the holders of one wait, each once */
   const char **names;
   size_t count, room;
   bool failed;
@@ -356,7 +370,7 @@ shunt_status shunt_waits(void (*each)(void *ud, const shunt_wait *wait), void *u
   for (const wait_edge *w = graph.first; w && !s.failed; w = w->next) {
     shown *copy = show(&s, w, now_ns);
     if (!copy) break;
-    copy->next = first; /* who waits for longest comes first */
+    copy->next = first; /* the list is newest first; this one is oldest first */
     first = copy;
   }
   pthread_mutex_unlock(&graph.lock);

@@ -1,6 +1,6 @@
-/* For: callers that wait for a connection, served in the order they came.
- * Owner: each who waits stands on its own stack; the pool's lock guards the queue and is held by who calls.
- * Use: waiter me; waitlist_join(&list, &me, party); status = waitlist_wait(&list, &me, &lock, until_ns);
+/* For: the callers that wait for a connection of a pool; they are served in the order in which they came.
+ * Owner: a waiter lies on the stack of its caller. The pool's lock guards the list; the caller of each function holds
+ * it. Use: waiter me; waitlist_join(&list, &me, party); status = waitlist_wait(&me, &lock, until_ns);
  * waitlist_leave(&list, &me); and elsewhere if (list.first) waitlist_serve(&list, conn). */
 #ifndef SHUNT_POOL_WAITLIST_H
 #define SHUNT_POOL_WAITLIST_H
@@ -13,9 +13,9 @@ struct wait_party;
 
 typedef struct waiter {
   pthread_cond_t wake;
-  struct wait_party *party; /* who is to hold what this one is served */
-  bool queued;              /* until it is served or leaves */
-  driver_conn *conn;        /* what it was served; NULL: a place for a connection to be opened */
+  struct wait_party *party; /* the party that will hold the connection */
+  bool queued;              /* on the list: neither served nor gone */
+  driver_conn *conn;        /* the connection that it got; NULL: a place, to open one */
   struct waiter *next;
 } waiter;
 
@@ -24,12 +24,11 @@ typedef struct waitlist {
   int waiting;
 } waitlist;
 
-bool waitlist_join(waitlist *list, waiter *w,
-                   struct wait_party *party); /* false: out of memory, and there is nothing to leave */
-/* The lock is let go while waiting. Errors, without words: TIMEOUT. */
+bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party); /* false: out of memory; do not leave */
+/* Releases the lock while it waits. Errors, without a message: TIMEOUT. */
 shunt_status waitlist_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns);
-void waitlist_cut(waitlist *list, waiter *w); /* who is on it will not be served */
+void waitlist_cut(waitlist *list, waiter *w); /* takes a waiter that is on the list off it */
 void waitlist_leave(waitlist *list, waiter *w);
-void waitlist_serve(waitlist *list, driver_conn *conn); /* the first, whom there must be; he is off the queue at once */
+void waitlist_serve(waitlist *list, driver_conn *conn); /* the first waiter, which must exist, and takes it off */
 
 #endif

@@ -1,5 +1,21 @@
-/* For: one walk through the stages: select, then refine, then guard, with every rule's answer noted.
- * Source: the manual's table of stages. What the standard rules say is in rules/standard/, not here. */
+/* One evaluation of the rules, stage by stage.
+ *
+ * Idea. The select stages run in order until a rule names a client; that client is the candidate. Then every refine
+ * rule may change the candidate, and every guard rule may deny it. All policy is in rules (the standard one in
+ * rules/standard/): this file only asks the rules, in the order of the stage's index, and adopts their answers.
+ *
+ * Invariant. What rules see (rule_view) and what the core itself looks at is recorded as read (rule_host_read), before
+ * it can influence the outcome; the cache is exact only for that reason. Conditions count as well: begin_stage records
+ * the model, relation or class of instances that the index distinguishes, even if no rule then runs.
+ * "default" is resolved by asking the default stage, whatever rules it has; in_default stops a rule of that stage from
+ * answering "default" itself.
+ *
+ * The whole evaluation is one protected call (rule_host_run): an error in Lua leaves all functions here with a longjmp.
+ * Therefore an evaluation owns nothing. Its texts are in the decision's arena, and its lists are the decision's own.
+ *
+ * Not there: a rule can't see or call another rule, and there is no second pass. Rules that vote, or that run to a
+ * fixed point, would make the dependences of a decision hard to state and its trace hard to read. Source: the manual's
+ * table of stages. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,7 +24,7 @@
 
 enum { TIMED_EVERY = 16 /* evaluations, from the first on */ };
 
-/* Begins the walk over a stage, and counts as read what it is told apart by. */
+/* Begins the walk over a stage, and records the fields that its index distinguishes as read. */
 static void begin_stage(evaluation *e, cat_stage stage, index_walk *w) {
   const stage_index *x = &e->r->stages[stage];
   index_begin(x, w, e->request->every_rule, e->request->model, e->request->relation, e->request->instance);
@@ -42,7 +58,7 @@ static shunt_status next_rule(evaluation *e, cat_stage stage, index_walk *w, con
 
 /* ---- answers ---- */
 
-/* What refine and guard rules see of the outcome so far. */
+/* Shows the candidate to refine and guard rules. */
 static void show_candidate(evaluation *e) {
   e->view->client = e->client->name;
   e->view->table = e->table;
@@ -73,7 +89,7 @@ static shunt_status unknown_client(evaluation *e, const cat_rule *rule, const ch
 
 static shunt_status select_stage(evaluation *e, cat_stage stage);
 
-/* What "default" stands for: the answer of the default stage, whatever rules are in it. */
+/* Makes the answer of the default stage the candidate: that is what "default" stands for. */
 static shunt_status effective_default(evaluation *e, const cat_rule *asking) {
   if (e->in_default) {
     error_set(e->err, SHUNT_E_RULE,
@@ -81,7 +97,7 @@ static shunt_status effective_default(evaluation *e, const cat_rule *asking) {
     return evaluation_error(e, SHUNT_E_RULE);
   }
   e->in_default = true;
-  e->client = NULL; /* what was the candidate so far is no default */
+  e->client = NULL; /* the earlier candidate is not the default */
   shunt_status status = select_stage(e, CAT_STAGE_DEFAULT);
   e->in_default = false;
   if (!status && !e->client) {
@@ -114,7 +130,7 @@ static shunt_status draw(evaluation *e, const cat_rule *rule, const rule_answer 
     if (strcmp(answer->picks[i], CATALOG_DEFAULT) != 0) return unknown_client(e, rule, answer->picks[i]);
     has_default = true;
   }
-  if (has_default) { /* last: the answer's texts are gone once other rules were asked */
+  if (has_default) { /* last, since asking other rules frees the answer's texts */
     shunt_status status = effective_default(e, rule);
     if (status) return status;
     for (size_t i = 0; i < from.n; i++)
@@ -128,12 +144,12 @@ static shunt_status draw(evaluation *e, const cat_rule *rule, const rule_answer 
 
 static shunt_status level_too_high(evaluation *e, const cat_rule *rule, int level) {
   error_set(e->err, SHUNT_E_RULE, "the rule '%s' gives level %d, and the highest is %d (database.maxLevel)", rule->name,
-            level, e->r->catalog->max_level);
+            level, e->r->catalog->settings.max_level);
   e->rule = rule;
   return evaluation_error(e, SHUNT_E_RULE);
 }
 
-/* Takes a rule's answer on as the candidate. */
+/* Makes a rule's answer the candidate. */
 static shunt_status adopt(evaluation *e, const cat_rule *rule, const rule_answer *answer) {
   shunt_status status = SHUNT_OK;
   if (answer->table) {
@@ -141,7 +157,7 @@ static shunt_status adopt(evaluation *e, const cat_rule *rule, const rule_answer
     if (!e->table) return error_memory(e->err);
   }
   if (answer->level >= 0) {
-    int most = e->r->catalog->max_level;
+    int most = e->r->catalog->settings.max_level;
     if (most && answer->level > most) return level_too_high(e, rule, answer->level);
     e->level = most ? answer->level : 0;
     e->outcome->level_given = true;
@@ -210,7 +226,7 @@ static shunt_status select_client(evaluation *e) {
                    e->d->as.model ? e->d->as.model : "");
 }
 
-/* The table before refine rules: asked for explicitly, else the rule's, the relation's, the model's. */
+/* The table before the refine stage: the explicit one, or the first of the rule's, the relation's and the model's. */
 static shunt_status base_table(evaluation *e) {
   const route_request *q = e->request;
   const cat_model *m = q->model;
@@ -286,7 +302,7 @@ static shunt_status run(void *ud) {
 }
 
 static int64_t slow_ns_of(const catalog *c) {
-  return c->slow.rule_ms < INT64_MAX / NS_PER_MS ? c->slow.rule_ms * NS_PER_MS : INT64_MAX;
+  return c->settings.slow_rule_ms < INT64_MAX / NS_PER_MS ? c->settings.slow_rule_ms * NS_PER_MS : INT64_MAX;
 }
 
 shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,

@@ -1,4 +1,4 @@
-/* The record of one evaluation: conditions, trace, times, and the decision that comes of it. */
+/* The record of one evaluation: conditions, trace, times, and the decision. */
 #include "route/evaluation.h"
 
 #include <string.h>
@@ -43,7 +43,7 @@ static void look_for_slow(evaluation *e, const cat_rule *rule) {
   e->outcome->slow_ns = took_ns;
 }
 
-/* A rule is done. */
+/* Records that the rule is done. */
 shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
                              const char *detail) {
   route_decision *d = e->d;

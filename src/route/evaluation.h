@@ -1,4 +1,4 @@
-/* For: one evaluation of the rules: the candidate, and the record of how it came about.
+/* For: the state of one evaluation of the rules: the candidate, and the record of how it was found.
  * Owner: an evaluation lives on route_evaluate's frame and owns nothing: any call of a rule may end it.
  * Use: evaluation_begin(&e); … evaluation_note(&e, stage, rule, verdict, detail); return evaluation_finish(&e, status);
  */
@@ -14,14 +14,14 @@ typedef struct evaluation {
   rule_view *view; /* what rules see */
   route_decision *d;
   shunt_error *err;
-  const cat_rule *rule; /* that runs, or ran last; NULL for a model's own function */
+  const cat_rule *rule; /* the rule that runs, or ran last; NULL: a function of the model */
   const cat_client *client;
   const char *table;
   int level;
   route_outcome *outcome;
-  bool in_default;  /* the default stage is being asked what "default" is */
-  bool timed;       /* each rule's time is taken */
-  int64_t since_ns; /* the rule before was done, or the stage began */
+  bool in_default;  /* the default stage is being asked for the default client */
+  bool timed;       /* the rules are timed */
+  int64_t since_ns; /* end of the previous rule, or start of the stage */
   int64_t slow_ns;  /* a rule that takes this long is slow; 0: slow rules are not reported */
   int64_t cpu_ns;   /* the thread's CPU time at since_ns: a busy machine does not make a rule slow */
 } evaluation;

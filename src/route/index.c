@@ -28,7 +28,7 @@ static bool add_rank(rank_list *list, uint32_t rank) {
 
 typedef struct prefix_lists {
   size_t size;
-  map lists; /* beginning of that size to rank_list */
+  map lists; /* prefix of that size to rank_list */
 } prefix_lists;
 
 typedef struct instance_lists {
@@ -92,7 +92,7 @@ static void free_lists(instance_lists *l) {
 
 typedef struct classing {
   index_group *group;
-  const rank_list **found; /* the lists of the instance at hand */
+  const rank_list **found; /* the lists of the current instance */
   size_t nfound;
   map classes; /* the lists' addresses to the class + 1 */
   arena keys;
@@ -115,7 +115,7 @@ static int by_number(const void *a, const void *b) {
   return l < r ? -1 : l > r;
 }
 
-/* The lists as one, ascending, each rank once. */
+/* Merges the lists, ascending, each rank once. */
 static bool merge(const classing *c, rank_list *to) {
   size_t total = 0, kept = 0;
   for (size_t i = 0; i < c->nfound; i++) total += c->found[i]->count;
@@ -171,7 +171,7 @@ static bool add_to_slot(index_group **slot, const cat_rule *rule, uint32_t rank)
   return *slot && add_to_group(*slot, rule, rank);
 }
 
-/* Models and relations are a closed set, so that a pattern is no more than the names it holds for. */
+/* Models and relations are a closed set, so a pattern is replaced by the names that it matches. */
 static bool add_rule(stage_index *x, const catalog *c, const cat_rule *rule, uint32_t rank) {
   const cat_condition *relation = &rule->conditions[CAT_RELATION], *model = &rule->conditions[CAT_MODEL];
   if (relation->count) x->reads_relation = true;
@@ -277,7 +277,7 @@ void index_begin(const stage_index *x, index_walk *w, bool all, const cat_model 
   w->ncursors = 0;
   w->nread = 0;
   w->next = 0;
-  /* one made on the spot has no group of its own */
+  /* a relation for this call alone has no group */
   w->all = all || (relation && x->reads_relation && relation->id >= x->nrelations);
   add_group(w, &x->any, instance);
   if (model) add_group(w, x->by_model[model->id], instance);

@@ -1,8 +1,8 @@
-/* For: which rules of a stage a request can concern, without looking at the others: ten thousand rules for ten thousand
- * instances cost an access no more than one does.
- * Owner: the index owns its lists and borrows the catalog's rules. Read-only once built; a walk is one thread's.
- * Use: index_begin(x, &walk, …); while ((rule = index_next(&walk))) …: candidates in order, each once. A candidate's
- * conditions may still not hold: rule_mismatch tells. */
+/* For: finding the rules of a stage that a request can concern, without looking at the others: ten thousand rules for
+ * ten thousand instances cost an access no more than one rule. Owner: the index owns its lists and borrows the
+ * catalog's rules. It is read-only once built; a walk belongs to one thread. Use: index_begin(x, &walk, …); while
+ * ((rule = index_next(&walk))) …: the rules in order, each once. If index_is_conditional(&walk), the rule has more
+ * conditions to check. */
 #ifndef SHUNT_ROUTE_INDEX_H
 #define SHUNT_ROUTE_INDEX_H
 
@@ -15,22 +15,22 @@ typedef struct rank_list {
   size_t count, capacity;
 } rank_list;
 
-/* Rules with the same fate by model and relation, told apart by instance. */
+/* Rules with the same condition on model and relation. Their conditions on the instance distinguish them. */
 typedef struct index_group {
   rank_list always;
-  struct instance_lists *lists; /* while the index is built: by name and beginning */
-  uint32_t *class_of;           /* by instance; NULL where no rule asks which it is */
-  rule_read class_read;         /* of class_of */
-  rank_list *classes;           /* instances of a class are alike: the rules for them */
+  struct instance_lists *lists; /* while the index is built: by exact name and by prefix */
+  uint32_t *class_of;           /* by instance; NULL if no rule has a condition on it */
+  rule_read class_read;         /* the read of class_of */
+  rank_list *classes;           /* the rules for the instances of each class */
   size_t nclasses, classes_capacity;
 } index_group;
 
 typedef struct stage_index {
-  const cat_rule **ranked; /* the stage's rules in the order that they are asked */
-  bool *conditional;       /* by rank: whether the rule has conditions that its place in the index does not tell */
+  const cat_rule **ranked; /* the stage's rules in the order in which they are asked */
+  bool *conditional;       /* by rank: the rule has conditions beyond its place in the index */
   size_t count, capacity;
   index_group any;
-  index_group **by_model; /* NULL where no rule is for that model alone */
+  index_group **by_model; /* NULL if no rule is for that model alone */
   index_group **by_relation;
   size_t nmodels, nrelations;
   bool reads_model, reads_relation;
@@ -46,21 +46,20 @@ typedef struct index_walk {
   size_t ncursors;
   const rule_read *read[3]; /* the classes that the walk depends on */
   size_t nread;
-  uint32_t next; /* the least rank that may come: a rule that two lists have comes once */
+  uint32_t next; /* the least rank that may follow: a rule in two lists is returned once */
   bool all;      /* every rule, in order */
 } index_walk;
 
-/* rules: the catalog's; those of the stage are taken. False when out of memory: the index is to be freed all the same.
- */
+/* Takes the catalog's rules of the stage. False if memory runs out: the index must be freed then, too. */
 bool index_build(stage_index *x, const catalog *c, cat_stage stage);
 void index_free(stage_index *x);
 
-/* Begins a walk. all walks every rule of the stage. model, relation may be NULL. */
+/* Begins a walk. With all, it visits every rule of the stage. model and relation may be NULL. */
 void index_begin(const stage_index *x, index_walk *w, bool all, const cat_model *model, const cat_relation *relation,
                  const cat_instance *instance);
 const cat_rule *index_next(index_walk *w); /* NULL at the end */
 
-/* Whether the conditions of the rule that index_next just gave are to be looked at. */
+/* Whether the rule that index_next returned last has conditions to check. */
 static inline bool index_is_conditional(const index_walk *w) { return w->all || w->index->conditional[w->next - 1]; }
 
 bool cat_condition_holds(const cat_condition *c, const char *name);

@@ -1,4 +1,4 @@
-/* For: what each thread has of a route for itself, and adding it up. */
+/* The lanes of a route, one for each thread, and their sums. */
 #include "base/alloc.h"
 #include "route/route_inner.h"
 
@@ -62,7 +62,7 @@ tally *lane_block(route_lane *l, uint32_t leaf) {
 void route_count_verdict(route_rule_stats *rule, shunt_verdict verdict, uint64_t times) {
   switch (verdict) {
   case SHUNT_VERDICT_SKIPPED: /* it was not asked */
-  case SHUNT_VERDICT_PINNED:  /* no rule's */
+  case SHUNT_VERDICT_PINNED:  /* not by a rule */
     return;
   case SHUNT_VERDICT_WHEN:
   case SHUNT_VERDICT_PASSED:
@@ -80,7 +80,7 @@ void route_count_verdict(route_rule_stats *rule, shunt_verdict verdict, uint64_t
   rule->asked += times;
 }
 
-/* The lanes that are there, and what is added up over them. */
+/* The lanes that exist, and the sums over them. */
 typedef struct sums {
   route_lane *lanes[SLOT_MOST];
   size_t nlanes;
@@ -113,7 +113,7 @@ static void add_leaf(void *ud, const trie_leaf *leaf) {
     route_count_verdict(&s->rules[leaf->rules[i]->id], leaf->as.trace[i].verdict, hits);
 }
 
-/* By what its branches look at, as hosts are told. */
+/* Counts nodes under the names that shunt_stats has for them. */
 static void count_nodes(const trie_counts *t, route_stats *stats) {
 #define TOLD_AS(id, name) [TRIE_##id] = SHUNT_NODE_##id,
   static const uint8_t told_as[TRIE_NKINDS] = {TRIE_NAME_MAP(TOLD_AS)[TRIE_STEM] = SHUNT_NODE_FIELDS,
@@ -148,7 +148,7 @@ void route_count(route *r, route_stats *stats) {
     stats->audits += tally_get(&s.lanes[i]->audits);
     stats->differences += tally_get(&s.lanes[i]->differences);
   }
-  stats->hits += stats->audits; /* which the leaves don't count: the rules do, that were asked */
+  stats->hits += stats->audits; /* audited hits are counted by the rules, not by the leaves */
 }
 
 static void add_rule(route_rule_stats *to, const route_rule_stats *from) {

@@ -16,7 +16,7 @@ bool picker_init(picker *p, size_t nrules, unsigned first, bool shared, const pi
 
 void picker_free(picker *p) { base_free(p->turns); }
 
-/* SplitMix64 (Steele, Lea, Flood): its state is a counter, which threads can share. Balance is all that is asked. */
+/* SplitMix64 (Steele, Lea, Flood, 2014): its state is a counter, which threads can share. Only balance matters here. */
 static uint64_t next_random(picker *p) {
   uint64_t z = tally_add(&p->random, 0x9E3779B97F4A7C15u, p->shared);
   z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9u;
@@ -24,7 +24,7 @@ static uint64_t next_random(picker *p) {
   return z ^ (z >> 31);
 }
 
-/* Rendezvous hashing (Thaler and Ravishankar): when a client goes, only the keys that it had move. */
+/* Rendezvous hashing (Thaler and Ravishankar, 1998): if a client is removed, only its own keys move. */
 static size_t by_hash(const pick_choice *from) {
   size_t best = 0;
   uint64_t most = 0;
@@ -46,7 +46,7 @@ static size_t next_turn(picker *p, const pick_choice *from) {
   return (size_t)(tally_add(&p->turns[from->rule], 1, p->shared) % from->n);
 }
 
-/* Equally busy ones take turns. */
+/* Equally busy clients take turns. */
 static size_t least_busy(picker *p, const pick_choice *from) {
   const pick_load *load = p->load;
   size_t start = next_turn(p, from), best = start;
@@ -77,7 +77,7 @@ static size_t draw(picker *p, const pick_choice *from) {
 
 const cat_client *pick_draw(picker *p, const pick_choice *from) { return from->clients[draw(p, from)]; }
 
-/* What a walk of the trie drew before the rules were asked, if it is still a choice. */
+/* The client that the walk drew at this point, if the rule still offers it. */
 static const cat_client *drawn_before(const pick_choice *from, const pick_draws *draws) {
   if (draws->count >= draws->walked || draws->list[draws->count].from.rule != from->rule) return NULL;
   const cat_client *client = draws->list[draws->count].client;
@@ -89,7 +89,7 @@ static const cat_client *drawn_before(const pick_choice *from, const pick_draws 
 const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a) {
   const cat_client *client = drawn_before(from, draws);
   if (!client) {
-    draws->walked = draws->count; /* what comes after would be drawn on another way */
+    draws->walked = draws->count; /* the walk's later draws belong to another path */
     client = pick_draw(p, from);
   }
   if (draws->count < PICK_MOST_DRAWS) {

@@ -1,6 +1,6 @@
-/* For: drawing one client of those a rule's pick{…} names, and the record of what was drawn on the way to a decision.
- * Owner: each lane of a route has a picker of its own, so that drawing shares nothing.
- * Use: picker_init(&p, nrules, …); client = pick_draw(&p, &from); */
+/* For: drawing one of the clients that a rule's pick{…} names, and the record of the draws for a decision.
+ * Owner: each lane of a route has its own picker, so that drawing shares nothing.
+ * Use: picker_init(&p, nrules, first, shared, &load); client = pick_draw(&p, &from); picker_free(&p); */
 #ifndef SHUNT_ROUTE_PICK_H
 #define SHUNT_ROUTE_PICK_H
 
@@ -19,7 +19,7 @@ typedef struct picker {
   tally *turns; /* per rule */
   tally random;
   const pick_load *load;
-  bool shared; /* by several threads */
+  bool shared; /* several threads use it */
 } picker;
 
 /* A choice that a rule leaves to the core. */
@@ -36,23 +36,23 @@ enum { PICK_MOST_DRAWS = 8 };
 typedef struct pick_drawn {
   pick_choice from;
   const cat_client *client;
-  size_t nreads; /* that came before it */
+  size_t nreads; /* reads before the draw */
 } pick_drawn;
 
-/* What was drawn for one request. What a walk of the trie drew before it found no way on, the rules draw again. */
+/* The draws for one request. If a walk of the trie ends without a decision, the rules repeat the walk's draws. */
 typedef struct pick_draws {
   pick_drawn list[PICK_MOST_DRAWS];
-  size_t count;  /* more than there is room for where too many were made */
-  size_t walked; /* so many of the list a walk has drawn */
+  size_t count;  /* larger than the list if there were too many draws */
+  size_t walked; /* number of draws by the walk */
 } pick_draws;
 
-/* first: the turn to begin with, so that pickers side by side don't all begin with the same client. False when out of
- * memory. */
+/* first is the first turn: pickers of different threads should not all begin with the same client. False if memory runs
+ * out. */
 bool picker_init(picker *p, size_t nrules, unsigned first, bool shared, const pick_load *load);
 void picker_free(picker *p);
 const cat_client *pick_draw(picker *p, const pick_choice *from);
-/* The same on the way to a decision, after nreads fields were read: what a walk drew before for that rule is drawn
- * again. Notes it in draws, with a copy of the choice in the arena. NULL when out of memory. */
+/* The same during an evaluation, after nreads reads. Repeats the walk's draw for that rule, if there was one. Adds the
+ * draw to draws, with a copy of the choice in the arena. NULL if memory runs out. */
 const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a);
 bool pick_same_choice(const pick_choice *a, const pick_choice *b);
 

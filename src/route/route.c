@@ -14,7 +14,7 @@ static inline bool is_rememberable(const route *r, const route_request *q) {
   return remembers(r) && !q->every_rule && !q->explicit_table && !on_the_spot;
 }
 
-/* Why it is not. */
+/* The reason why it is not. */
 static const char *why_not_rememberable(const route *r, const route_request *q) {
   if (r->trie.most_entries == 0) return "rules.remember is 0";
   if (!remembers(r)) return "an audit found a difference";
@@ -24,7 +24,7 @@ static const char *why_not_rememberable(const route *r, const route_request *q) 
 
 /* ---- what was remembered ---- */
 
-/* The decision for this request. */
+/* The leaf's decision for this request. */
 static inline void recall(const trie_leaf *leaf, const route_request *q, shunt_decision *as) {
   *as = leaf->as;
   as->model = q->model ? q->model->name : NULL;
@@ -98,8 +98,8 @@ static bool same_decision(const shunt_decision *a, const shunt_decision *b) {
          same_text(a->uncacheable, b->uncacheable) && a->level == b->level && same_text(a->table, b->table);
 }
 
-/* Asks the rules again what the leaf says, with the same clients drawn. If they say something else, that is the answer,
- * and nothing is remembered any more. */
+/* Asks the rules again for a decision from the cache, with the same draws. If they differ, the rules' answer counts,
+ * and the cache is turned off. */
 static shunt_status audit(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
                           shunt_error *err) {
   shunt_error own;

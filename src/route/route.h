@@ -1,9 +1,8 @@
-/* For: from a request to a decision: which client, table and level, by which rule, depending on what.
- * Owner: a route is one generation's rules over one catalog; the catalog outlives it. Any thread may ask; what is
- * remembered is found without a lock. What a decision points to lives as long as the route, or until the next
- * route_decide with the same route_decision.
- * Use: route_decision d = {0}; route_decide(r, &request, &d, err); … d.client, d.as.table …; route_decision_clear(&d).
- */
+/* For: turning a request into a decision: the client, table and level, the rule that chose them, and the fields that
+ * the decision depends on. Owner: a route holds the rules of one generation over one catalog, which outlives it. Any
+ * thread may ask; a cached decision is found without a lock. The data that a decision points to lives as long as the
+ * route, or until the next route_decide with the same route_decision. Use: route_decision d = {0}; route_decide(r,
+ * &request, &d, err); … d.client, d.as.table …; route_decision_clear(&d); */
 #ifndef SHUNT_ROUTE_ROUTE_H
 #define SHUNT_ROUTE_ROUTE_H
 
@@ -18,7 +17,7 @@ typedef struct route route;
 
 typedef rule_request route_request;
 
-/* Used again and again by its owner, so that deciding costs no allocation once it is warm. */
+/* Its owner reuses it, so that a decision costs no allocation once the buffers are large enough. */
 typedef struct route_decision {
   shunt_decision as;
   const cat_client *client;      /* NULL if denied */
@@ -35,69 +34,69 @@ typedef struct route_decision {
 enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = CATALOG_MOST_REMEMBERED };
 
 typedef struct route_settings {
-  size_t remember; /* so many at most, of what route_stats calls entries; 0: none */
-  double audit;    /* the share of what is remembered that the rules are asked again about; 0: none */
+  size_t remember; /* most cache entries; 0: no cache */
+  double audit;    /* the share of hits for which the rules are asked again; 0: none */
 } route_settings;
 
-/* settings NULL: ROUTE_REMEMBER, no audit. Takes the host over, also when it fails; it is the calling thread's. */
+/* settings NULL: ROUTE_REMEMBER, no audit. Takes ownership of the host, also on failure; the calling thread uses it. */
 shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, const route_settings *settings,
                        route **out, shunt_error *err);
-/* When no thread is in it any more. */
+/* No thread may be inside it. */
 void route_free(route *r);
 
-/* Makes what the calling thread needs to ask the rules, so that its first decision does not wait for it. Each thread
- * has a rule state of its own. Errors: LIMIT, MEMORY, INTERNAL. */
+/* Makes the calling thread's rule state, so that its first decision does not wait for that. Each thread has its own.
+ * Errors: LIMIT, MEMORY, INTERNAL. */
 shunt_status route_prepare(route *r, shunt_error *err);
-/* The same for every thread that has asked the one before, as long as nobody asks this one yet. */
+/* The same for every thread that has a state in before. No other thread may use r yet. */
 shunt_status route_prepare_like(route *r, const route *before, shunt_error *err);
 
-/* How busy a client is, for pick{policy = "least_busy"}: connections in use and callers waiting. */
+/* Sets how busy a client is, for pick{policy = "least_busy"}: connections in use and waiting callers. */
 void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud);
 
 /* Where slow rules are reported; NULL: nowhere. Set it before other threads ask. */
 void route_set_events(route *r, event_sink *events);
 
-/* On SHUNT_E_DENIED *d is filled too, its client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
+/* On SHUNT_E_DENIED *d is filled too, with client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);
 void route_decision_clear(route_decision *d);
 
-/* Whether the field was read on the way; WHERE and ATTRS: any column or attribute. */
+/* Whether the decision depends on the field; for WHERE and ATTRS: on any column or attribute. */
 bool route_depends_on(const route_decision *d, rule_field field);
-/* Whether this column was read on the way. */
+/* Whether the decision depends on the column. */
 bool route_depends_on_where(const route_decision *d, const char *column);
 
 /* ---- what it did so far ---- */
 
-/* Of a rule, whatever was remembered counted as asked. */
+/* Of one rule. A hit in the cache counts as if the rules had been asked. */
 typedef struct route_rule_stats {
   uint64_t asked; /* its conditions held */
   uint64_t selected, passed, denied, failed;
-  uint64_t timed, timed_ns; /* so many times it was timed, and took that long in all: not each time is a look at the
-                               clock worth its price */
+  uint64_t timed,
+      timed_ns; /* number of timed calls and their total (sampled: reading the clock costs more than most rules) */
 } route_rule_stats;
 
 typedef struct route_stats {
-  uint64_t hits, misses;     /* what was remembered, and what the rules were asked for */
-  size_t entries, decisions; /* remembered: combinations of values, and what they come to */
+  uint64_t hits, misses;     /* found in the cache, and asked of the rules */
+  size_t entries, decisions; /* cache entries, and their distinct decisions */
   size_t bytes, nodes[SHUNT_NNODES];
-  uint64_t refused_children, refused_entries; /* that were not remembered: a branch or all of it was full */
+  uint64_t refused_children, refused_entries; /* not remembered: a node or the cache was full */
   uint64_t audits, differences;
   size_t lanes; /* rule states */
 } route_stats;
 
 void route_count(route *r, route_stats *stats);
-/* Into as many as the catalog has rules. */
+/* rules has one element for each rule of the catalog. */
 void route_count_rules(route *r, route_rule_stats *rules);
-/* Of each rule how often it was asked and how often it decided, as describe tells. False when out of memory. */
+/* How often each rule was asked, and how often it decided. False if memory runs out. */
 bool route_counts(route *r, cat_rule_counts *counts);
 
 /* ---- checking it ---- */
 
-/* Called by the thread that found a difference in an audit; after it nothing is remembered any more. Set it before
- * other threads ask. */
+/* fn is called by the thread whose audit found a difference; from then on the cache is off. Set it before other threads
+ * ask. */
 void route_on_difference(route *r, void (*fn)(void *ud, const shunt_difference *difference), void *ud);
 
-/* Whether decisions are remembered, which they are from the start: for measuring, and for comparing. */
+/* Turns the cache on or off, for measurements and comparisons. It is on at first. */
 void route_remember(route *r, bool on);
 bool route_remembers(const route *r);
 size_t route_remembered(route *r); /* how many */

@@ -9,7 +9,7 @@ typedef struct selftest {
   route *r;
   const node *test;
   problems *found;
-  route_decision decision; /* used again and again */
+  route_decision decision; /* reused */
   arena arena;             /* of one test */
 } selftest;
 
@@ -84,7 +84,7 @@ static shunt_status request_of(selftest *t, route_request *q, shunt_error *err) 
   return SHUNT_OK;
 }
 
-/* Where the rows lie that the relation starts from, unless the test says. */
+/* The parent's datasource, unless the test gives one. */
 static shunt_status find_parent(selftest *t, route_request *q, shunt_error *err) {
   if (!q->relation || q->parent) return SHUNT_OK;
   route_request of_source = *q;

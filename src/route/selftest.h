@@ -1,6 +1,6 @@
-/* For: the requests that an application says its rules must answer, under rules.selftest, with what they must answer.
- * Use: route_selftest(r, node_get(rules, "selftest"), &found): mistakes and wrong answers are added, at their places.
- */
+/* For: rules.selftest in the app config: requests, with the decisions that the rules must give for them.
+ * Use: route_selftest(r, node_get(rules, "selftest"), &found): mistakes and wrong decisions are added, with their
+ * places. */
 #ifndef SHUNT_ROUTE_SELFTEST_H
 #define SHUNT_ROUTE_SELFTEST_H
 

@@ -6,7 +6,7 @@
 #include "base/clock.h"
 #include "route/trie_inner.h"
 
-enum { FEW = 4 /* edges that are looked at one by one */ };
+enum { FEW = 4 /* edges that are compared by address first */ };
 
 static inline trie_ref by_number(const trie_branch *b, uint32_t n) {
   return n < b->nslots ? trie_load(&trie_numbers(b)[n]) : TRIE_NOTHING;
@@ -21,7 +21,7 @@ static trie_ref by_text(const trie *t, const trie_branch *b, const char *text) {
   return by_key(t, b, &key);
 }
 
-/* Names mostly come out of the catalog, and are the same where they stand at the same place. */
+/* Most names come from the catalog, so that equal names have the same address. */
 static inline trie_ref by_name(const trie *t, const trie_branch *b, const char *name) {
   if (!name) return trie_load(&b->absent);
   const trie_edge *e = trie_edges(b);
@@ -71,7 +71,7 @@ static inline trie_ref along(const trie *t, const trie_stem *stem, const route_r
   return trie_load(&stem->to);
 }
 
-/* The kinds that most requests come by have their own few instructions; trie_key_of and trie_key_number say the same.
+/* The frequent kinds have a few instructions of their own here; trie_key_of and trie_key_number give the same values.
  */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws) {
   trie_ref s = trie_load(&t->root);
@@ -120,7 +120,7 @@ const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pic
   }
 }
 
-/* ---- birth and end ---- */
+/* ---- making and freeing ---- */
 
 void trie_init(trie *t, const catalog *c, size_t most_entries) {
   memset(t, 0, sizeof *t);
@@ -130,7 +130,7 @@ void trie_init(trie *t, const catalog *c, size_t most_entries) {
   t->most_entries = most_entries;
   bool random = getrandom(t->words, sizeof t->words, GRND_NONBLOCK) == (ssize_t)sizeof t->words &&
                 getrandom(&t->seed, sizeof t->seed, GRND_NONBLOCK) == (ssize_t)sizeof t->seed;
-  if (!random) { /* early in the machine's life: the limit on children bounds what collisions cost */
+  if (!random) { /* early after boot; the limit on children bounds the cost of collisions */
     t->seed = (uint64_t)clock_monotonic_ns() * 0x9E3779B97F4A7C15u;
     for (size_t i = 0; i < TRIE_HASH_WORDS; i++) t->words[i] = t->seed = t->seed * 0xD1342543DE82EF95u + 1;
   }

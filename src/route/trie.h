@@ -1,12 +1,28 @@
-/* For: remembering decisions exactly. Rules are functions of the request, and what they read next follows from what
- * they read so far; so a generation's decisions form a trie: a branch says which field is read next, an edge is its
- * value (absence is one too), a leaf the decision, which many entries may share. Two requests that agree on what was
- * read get the same leaf, whatever else they say. Where a rule leaves a choice to the core, a branch says what is drawn
- * from, and an edge is the client drawn. Source: the idea is that of Open vSwitch's megaflow cache (Pfaff et al., NSDI
- * 2015). Owner: the trie owns branches and leaves; they stay where they are, and as they are, until trie_free. Any
- * number of threads may find while any number add: finding takes no lock and writes nothing. What reads name (columns,
- * lists) belongs to the rule hosts, which must outlive the trie. Use: leaf = trie_find(t, request, picker, &draws); if
- * (!leaf) { decide; trie_add(t, request, reads, n, …); } */
+/* For: the cache of decisions.
+ *
+ * Idea. A rule is a function of the request, and the field that the rules read next follows from the values they have
+ * read so far. So the decisions of one generation form a trie: an inner node names the field that is read next, an edge
+ * is a value of that field (absence is a value too), and a leaf is a decision. A path from the root to a leaf is a
+ * cache entry. Two requests that agree on every field that was read reach the same leaf, whatever else they contain. If
+ * a rule leaves a choice to the core, a node names that choice, and an edge is the client that was drawn. Open
+ * vSwitch's megaflow cache works in this way (Pfaff et al., "The Design and Implementation of Open vSwitch", NSDI
+ * 2015): remember the fields that were looked at, not the whole key.
+ *
+ * Invariant. A published node never changes, except its references: each goes from nothing to a node, and later perhaps
+ * to a copy of that node with more paths. No path ever disappears, and a new node is complete before it is published.
+ * So a reader needs no lock, no retry and no hazard pointer: it follows references with acquire loads, which pair with
+ * the release store of trie_publish, and it finds a whole path or nothing. Readers write nothing. Writers hold
+ * trie.lock. Nodes are freed by trie_free alone, together with the generation; a node that was replaced by a larger
+ * copy stays, so a reader inside it still sees valid edges.
+ *
+ * Not there: removal of single entries (a reload frees the whole trie; two limits, on entries and on the children of a
+ * node, bound its size), and RCU or epochs, which only removal would need. A hash table over the whole request was the
+ * alternative: it has one entry for each combination of all values, so a user's id in `where` would fill it, even if no
+ * rule reads that column.
+ *
+ * Owner: the trie owns nodes and decisions. The names in reads (columns, lists) belong to the rule hosts, which must
+ * outlive the trie.
+ * Use: leaf = trie_find(t, request, picker, &draws); if (!leaf) { decide; trie_add(t, request, &entry); } */
 #ifndef SHUNT_ROUTE_TRIE_H
 #define SHUNT_ROUTE_TRIE_H
 
@@ -18,16 +34,16 @@
 #include "route/route.h"
 #include "rule/host.h"
 
-/* The clients' names that most requests are told apart by, as X(ID, name in the request q): each is found by a few
- * instructions of its own. Any other field is TRIE_OTHER until it is measured to be worth a kind. */
+/* The names of clients that most decisions depend on, as X(ID, name in the request q). Each has a few instructions of
+ * its own in trie_find. Any other field is TRIE_OTHER, unless measurements show that it deserves a kind. */
 #define TRIE_NAME_MAP(X)                                                                                               \
   X(EXPLICIT, q->explicit_client)                                                                                      \
   X(RELATION_CLIENT, rule_relation_client(q))                                                                          \
   X(PARENT, q->parent)                                                                                                 \
   X(CURRENT, q->current)
 
-/* What a way through the trie comes to next: nothing yet, the decision, some fields one after the other, or one. From
- * TRIE_MODEL on a field has few values, which are small numbers; the last is no field, but a draw. */
+/* The kind of a trie node: NOTHING is no node, LEAF a decision, STEM several fields in a row; the others are one field.
+ * From TRIE_MODEL on, the values of the field are small numbers. TRIE_DRAW is a choice in place of a field. */
 typedef enum trie_kind {
   TRIE_NOTHING,
   TRIE_LEAF,
@@ -42,31 +58,31 @@ typedef enum trie_kind {
   TRIE_CLASS,
   TRIE_OP,
   TRIE_FLAG, /* in_transaction, instance.isolate */
-  TRIE_SAID, /* what one_of or prefix says */
+  TRIE_SAID, /* the answer of one_of or prefix */
   TRIE_DRAW
 } trie_kind;
 enum { TRIE_NKINDS = TRIE_DRAW + 1 };
 
-/* The address of the leaf or branch, and in the low bits, which are free, the kind: so that what is to be done there is
- * known before it has come from memory. */
+/* A reference to a node: its address, with the kind in the low bits, which are free. So a reader knows how to continue
+ * before the node has arrived from memory. */
 typedef uintptr_t trie_ref;
 enum { TRIE_KIND_MASK = 15 };
 
-/* A decision, for as many entries as lead to it. */
+/* A decision. Several entries may share it. */
 typedef struct trie_leaf {
   uint32_t id;       /* from 0, without gaps */
   bool levels;       /* the level is the request's */
-  shunt_decision as; /* but for model, relation and op, which are the request's, and maybe the level */
+  shunt_decision as; /* model, relation and op are the request's, and so is the level if `levels` is set */
   const cat_client *client;
   const rule_read *const *reads; /* of as.depends_on */
   const cat_rule *const *rules;  /* of as.trace */
-  const char *denial;            /* the message, where it is one */
+  const char *denial;            /* the error's message, if the decision denies */
   uint64_t hash;
   struct trie_leaf *next; /* of the same hash */
 } trie_leaf;
 
 enum {
-  TRIE_MOST_CHILDREN = 8192, /* of a branch whose field can have any value */
+  TRIE_MOST_CHILDREN = 8192, /* of a node whose field can have any value */
   TRIE_HASH_WORDS = 128
 };
 
@@ -74,16 +90,16 @@ typedef struct trie {
   _Atomic trie_ref root;
   uint64_t seed;                   /* odd */
   uint64_t words[TRIE_HASH_WORDS]; /* random */
-  /* of those who add */
+  /* under the lock */
   const catalog *catalog;
   pthread_mutex_t lock;
   arena arena;
-  map kept;   /* bytes to the copy that branches and leaves share */
+  map kept;   /* bytes to the copy that nodes share */
   map leaves; /* by hash */
   void *draft;
   size_t draft_capacity;
   size_t nleaves, nentries, most_entries, nodes[TRIE_NKINDS];
-  uint64_t refused_children, refused_entries; /* that were not added, because the branch or the trie was full */
+  uint64_t refused_children, refused_entries; /* not added: the node or the trie was full */
 } trie;
 
 typedef struct trie_counts {
@@ -95,10 +111,10 @@ typedef struct trie_counts {
 void trie_init(trie *t, const catalog *c, size_t most_entries);
 void trie_free(trie *t);
 trie_counts trie_count(trie *t);
-/* Nothing is added meanwhile. */
+/* Holds the lock meanwhile. */
 void trie_each_leaf(trie *t, void (*fn)(void *ud, const trie_leaf *leaf), void *ud);
 
-/* NULL where the rules have to be asked. draws then has what was drawn on the way. */
+/* NULL: ask the rules. draws then holds the clients that were drawn before the walk ended. */
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws);
 /* What is to be remembered: a decision and what it depends on. */
 typedef struct trie_entry {
@@ -106,7 +122,7 @@ typedef struct trie_entry {
   size_t nreads;
   const pick_draws *draws;
   const route_decision *decision;
-  bool level_given;   /* by a rule; else the level is the request's */
+  bool level_given;   /* a rule gave the level; otherwise it is the request's */
   const char *denial; /* the message, if the decision denies */
 } trie_entry;
 

@@ -1,27 +1,41 @@
-/* For: adding to the trie. What is there stays as it is; what is new is complete before it is published, so that
- * whoever comes by sees all of it or nothing. Under the trie's lock. */
+/* Adding entries to the trie, under its lock.
+ *
+ * An entry becomes a path: one step for each field that was read and for each client that was drawn, in that order.
+ * add_path follows the trie as far as the path agrees with it, then makes the missing rest from its end to its front
+ * and publishes it with one store. Where a stem has one value and the path another, fork_stem replaces the stem by a
+ * copy of its front, a branch and a copy of its rest: the old stem stays for readers that are inside it.
+ *
+ * Invariant: every reference in the trie leads to a complete node, at every moment. Therefore a failed allocation needs
+ * no repair: the nodes made so far are in the arena, and no reference leads to them.
+ *
+ * A path that reads another field than an earlier path, after the same values, is refused (asks_the_same): such rules
+ * are no function of the request, and remembering either of the two would be wrong for the other.
+ *
+ * Stems that end in a leaf are shared between entries (keep_stem), since most entries differ in one value only. Inner
+ * nodes are not: the trie would be a DAG, in which a later entry changes paths that it does not belong to. A stem that
+ * holds a copied text is never shared. */
 #include "base/alloc.h"
 #include "route/trie_inner.h"
 
 enum {
-  LONGEST_KEY = 1024, /* what depends on longer texts is not remembered: hosts pass what users send */
-  MOST_STEPS = 256    /* nor what depends on more fields */
+  LONGEST_KEY = 1024, /* a decision that depends on a longer text is not remembered: texts may come from users */
+  MOST_STEPS = 256    /* nor is one that depends on more fields */
 };
 
-/* ---- the way of a request ---- */
+/* ---- the path of an entry ---- */
 
 typedef struct path_step {
   trie_kind kind;
   const rule_read *read; /* NULL where kind is TRIE_DRAW */
   const pick_choice *choice;
-  trie_key key;        /* where the kind has numbers, with the number for its bits */
-  const char *lasting; /* the very text, where it is the catalog's own, which can't change */
+  trie_key key;        /* if the kind has numbers, bits is the number */
+  const char *lasting; /* the text itself, if it is the catalog's and so can't change; else NULL */
 } path_step;
 
 typedef struct path {
   path_step steps[MOST_STEPS];
   size_t count;
-  const char *unfit; /* why it can't be kept, or NULL */
+  const char *unfit; /* the reason why it can't be kept, or NULL */
 } path;
 
 static path_step *next_of(path *p) {
@@ -67,7 +81,7 @@ static void find_path(path *p, const trie *t, const route_request *q, const trie
   }
 }
 
-/* The key as it is to stay. */
+/* The key with a text that lasts. */
 static bool own_key(trie *t, const path_step *step, trie_key *key) {
   *key = step->key;
   if (step->lasting)
@@ -79,19 +93,18 @@ static bool own_key(trie *t, const path_step *step, trie_key *key) {
 
 /* ---- stems ---- */
 
-/* Room for a stem, until the next is made. */
+/* Room for a stem until the next one is made. */
 static trie_stem *draft_stem(trie *t, size_t n, trie_ref to) {
   size_t size = sizeof(trie_stem) + n * (sizeof(trie_stem_step) + 1);
   if (!base_grow(&t->draft, &t->draft_capacity, size, 1)) return NULL;
   trie_stem *stem = t->draft;
-  memset(stem, 0, sizeof *stem); /* its gaps too: stems are compared by their bytes */
+  memset(stem, 0, sizeof *stem); /* with its padding: stems are compared by their bytes */
   atomic_init(&stem->to, to);
   stem->n = (uint32_t)n;
   return stem;
 }
 
-/* Its copy for good. Nothing ever changes behind a stem that ends in a leaf, so that entries may share it: most differ
- * in a value before it alone. */
+/* The copy in the arena. A stem that ends in a leaf never changes, so that entries may share it. */
 static trie_ref keep_stem(trie *t, const trie_stem *draft, bool may_share) {
   size_t size = sizeof *draft + draft->n * (sizeof draft->steps[0] + 1), before = t->kept.count;
   if (may_share && trie_kind_of(trie_load(&draft->to)) == TRIE_LEAF) {
@@ -113,12 +126,12 @@ static trie_ref grow_stem(trie *t, const path_step *steps, size_t n, trie_ref to
     stem->steps[i].read = steps[i].read;
     trie_stem_kinds(stem)[i] = (uint8_t)steps[i].kind;
     if (!own_key(t, &steps[i], &stem->steps[i].key)) return TRIE_NOTHING;
-    texts = texts || (steps[i].key.text && !steps[i].lasting); /* a copy, like no other */
+    texts = texts || (steps[i].key.text && !steps[i].lasting); /* a copy, so no other stem has the same bytes */
   }
   return keep_stem(t, stem, !texts);
 }
 
-/* Part of another; where it has no length, what it leads to. */
+/* A part of another stem that leads to to; if the part is empty, to itself. */
 static trie_ref cut(trie *t, const trie_stem *from, size_t first, size_t n, trie_ref to) {
   if (n == 0) return to;
   trie_stem *stem = draft_stem(t, n, to);
@@ -141,7 +154,7 @@ static trie_branch *new_branch(trie *t, trie_kind kind, const void *on, uint32_t
   return b;
 }
 
-/* Where the key leads, or the place where that would stand; NULL where there is no room. */
+/* The edge of the key, or a free slot for it; NULL if there is no room. */
 static _Atomic trie_ref *edge_of(const trie *t, const trie_branch *b, const trie_key *key) {
   trie_edge *e = trie_edges(b);
   uint32_t last = b->nslots - 1, i = trie_first_slot(t, b, key);
@@ -152,13 +165,13 @@ static _Atomic trie_ref *edge_of(const trie *t, const trie_branch *b, const trie
   return NULL;
 }
 
-/* Where the value leads from b; NULL where there is no room for it. */
+/* The place of the value's reference in b; NULL if there is no room for it. */
 static _Atomic trie_ref *place_in(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key) {
   if (trie_has_numbers(kind)) return key->bits < b->nslots ? &trie_numbers(b)[key->bits] : NULL;
   return key->tag == TRIE_ABSENT ? &b->absent : edge_of(t, b, key);
 }
 
-/* Into b, which has room. */
+/* b has room. */
 static void set(const trie *t, trie_branch *b, trie_kind kind, const trie_key *key, trie_ref to) {
   _Atomic trie_ref *at = place_in(t, b, kind, key);
   if (!trie_has_numbers(kind) && key->tag != TRIE_ABSENT) {
@@ -169,7 +182,7 @@ static void set(const trie *t, trie_branch *b, trie_kind kind, const trie_key *k
   trie_publish(at, to);
 }
 
-/* A copy that has room for the key, in the old one's place. */
+/* Replaces the branch by a copy that has room for the key. */
 static trie_branch *widen(trie *t, _Atomic trie_ref *at, const trie_branch *old, trie_kind kind, const trie_key *key) {
   uint32_t nslots = old->nslots * 2;
   if (trie_has_numbers(kind) && nslots <= key->bits) nslots = (uint32_t)key->bits + 1;
@@ -192,7 +205,7 @@ static bool is_full(const trie_branch *b, trie_kind kind, const trie_key *key) {
   return b->nslots <= 4 ? b->count == b->nslots : b->count * 4 >= b->nslots * 3;
 }
 
-/* Adds to the branch that stands at at. */
+/* Adds an edge to the branch, which *at refers to. */
 static bool put(trie *t, _Atomic trie_ref *at, trie_branch *b, const path_step *step, trie_ref to) {
   trie_key key;
   if (!own_key(t, step, &key)) return false;
@@ -201,7 +214,7 @@ static bool put(trie *t, _Atomic trie_ref *at, trie_branch *b, const path_step *
   return true;
 }
 
-/* Whether one value more may lead on from b. */
+/* Whether b may have one more child. */
 static bool has_room(trie *t, const trie_branch *b, const path_step *step) {
   if (trie_has_numbers(step->kind) || trie_key_closed(step->read) || b->count < TRIE_MOST_CHILDREN) return true;
   t->refused_children++;
@@ -221,7 +234,7 @@ static trie_ref draw_branch(trie *t, const path_step *step, trie_ref to) {
 
 /* ---- adding ---- */
 
-/* The steps, and then to. */
+/* Nodes for the steps, the last of which leads to to. */
 static trie_ref tail(trie *t, const path_step *steps, size_t n, trie_ref to) {
   while (n > 0 && to) {
     size_t first = n;
@@ -236,7 +249,7 @@ static trie_ref tail(trie *t, const path_step *steps, size_t n, trie_ref to) {
   return to;
 }
 
-/* Makes the step k of the stem at at a branch, whose other value leads to to. */
+/* Replaces step k of the stem, which *at refers to, by a branch with a second edge, to to. */
 static bool fork_stem(trie *t, _Atomic trie_ref *at, const trie_stem *stem, size_t k, const path_step *step,
                       trie_ref to) {
   const trie_stem_step *old = &stem->steps[k];
@@ -255,7 +268,7 @@ static bool fork_stem(trie *t, _Atomic trie_ref *at, const trie_stem *stem, size
   return true;
 }
 
-/* How many of the stem's steps the way has too. */
+/* The number of the stem's first steps that the path agrees with. */
 static size_t common(const trie_stem *stem, const path_step *steps, size_t n) {
   size_t k = 0;
   while (k < stem->n && k < n && trie_stem_kinds(stem)[k] == steps[k].kind &&
@@ -275,8 +288,8 @@ static trie_ref leaf_after(trie *t, const path *p, size_t from, const trie_entry
   return leaf ? tail(t, p->steps + from, p->count - from, trie_ref_to(TRIE_LEAF, leaf)) : TRIE_NOTHING;
 }
 
-/* Goes as far as the trie does, and adds the rest. Returns false where the way is there already, where the policy reads
- * something else than before and is no function of the request, and where there is no room. */
+/* Returns false if the path exists already, if the rules read another field than before after the same values, and if
+ * there is no room. */
 static bool add_path(trie *t, const path *p, const trie_entry *entry) {
   _Atomic trie_ref *at = &t->root;
   trie_ref s, to;

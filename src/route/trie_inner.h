@@ -1,34 +1,35 @@
-/* For: what the files of the trie share, and nobody else sees.
- * Owner: the trie's arena owns all of it. Readers load and follow; those who add publish what is complete. */
+/* For: the nodes of the trie, private to the files of the trie.
+ * Owner: the trie's arena. Readers follow references with trie_load; writers complete a node, then trie_publish it. */
 #ifndef SHUNT_ROUTE_TRIE_INNER_H
 #define SHUNT_ROUTE_TRIE_INNER_H
 
 #include "route/trie_key.h"
 
-/* Fields one after the other, where all that came by had the same values so far. */
+/* A field and the one value that it has had so far. */
 typedef struct trie_stem_step {
   const rule_read *read;
   trie_key key;
 } trie_stem_step;
 
+/* Several fields in a row, each with one value so far: path compression, as in a radix tree. */
 typedef struct trie_stem {
   _Atomic trie_ref to;
   uint32_t n;
-  trie_stem_step steps[]; /* and after them, in a byte each, their kinds */
+  trie_stem_step steps[]; /* their kinds follow, one byte each */
 } trie_stem;
 
-/* A field of which several values were seen, or a draw. It is followed by its slots: edges, in an open-addressing table
- * with linear probing; or where the values are small numbers, only where they lead, by number. One that is too small is
- * replaced by a bigger copy: a reader in the old one sees what was there when it came. */
+/* A field that has had several values, or a choice. Its slots follow it: an open-addressing table of edges with linear
+ * probing or, if the values are small numbers, an array of references. A branch that is too small is replaced by a
+ * larger copy: a reader inside the old one sees the edges that it had. */
 typedef struct trie_branch {
   uint32_t nslots;
-  uint32_t count;          /* of edges, for those who add */
+  uint32_t count;          /* of edges; for writers */
   const void *on;          /* the rule_read; of TRIE_DRAW the pick_choice */
-  _Atomic trie_ref absent; /* where absence leads, which is number 0 among numbers */
+  _Atomic trie_ref absent; /* the edge of absence; among numbers, absence is number 0 */
   uint8_t shift;           /* of a hash, to the position of a slot */
 } trie_branch;
 
-/* to is TRIE_NOTHING in a free slot; the key is written before it. */
+/* In a free slot, to is TRIE_NOTHING. The key is written before to is published. */
 typedef struct trie_edge {
   trie_key key;
   _Atomic trie_ref to;
@@ -53,8 +54,8 @@ static inline uint32_t trie_first_slot(const trie *t, const trie_branch *b, cons
   return (uint32_t)((key->bits * t->seed) >> b->shift) & (b->nslots - 1);
 }
 
-/* Where the key leads, for who holds no lock. What a slot leads to is loaded once: a free one may be another key's by
- * the next time. */
+/* Finds the edge of the key without the lock. Each slot is loaded once: a free slot may belong to another key at the
+ * next load. */
 static inline trie_ref trie_along_edge(const trie *t, const trie_branch *b, const trie_key *key) {
   const trie_edge *e = trie_edges(b);
   uint32_t last = b->nslots - 1, i = trie_first_slot(t, b, key);
@@ -66,9 +67,9 @@ static inline trie_ref trie_along_edge(const trie *t, const trie_branch *b, cons
   return TRIE_NOTHING;
 }
 
-/* trie_leaf.c: the trie's own copy of the bytes; of the same it is the same one. NULL when out of memory. */
+/* trie_leaf.c: the trie's own copy of the bytes; equal bytes share one copy. NULL if memory runs out. */
 const void *trie_keep(trie *t, const void *bytes, size_t size);
-/* The leaf for the decision, made if there is none yet. NULL if memory runs out. */
+/* Finds or makes the leaf for the decision. NULL if memory runs out. */
 trie_leaf *trie_leaf_for(trie *t, const trie_entry *entry);
 
 #endif

@@ -15,7 +15,7 @@ bool trie_key_said(const route_request *q, const rule_read *read) {
   return rule_tell(read, subject(q, read, &room), &said) && said;
 }
 
-/* What a predicate says nothing of is a value too: a rule may have gone on in spite of the error. */
+/* A predicate without an answer is a value too: a rule may have continued after the error. */
 static trie_key of_part(const route_request *q, const rule_read *read) {
   shunt_value room;
   int64_t said;
@@ -36,7 +36,7 @@ static trie_key of_instance(const trie *t, const cat_instance *i, rule_field fie
     return i->config ? of_number((uint64_t)(uintptr_t)i->config) : trie_key_absent();
   case RULE_INSTANCE_TITLE:
     return trie_key_of_name(t, i->title);
-  default: /* the name: no two have the same */
+  default: /* the name, which is unique */
     return of_number(i->id);
   }
 }

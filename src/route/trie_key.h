@@ -1,6 +1,8 @@
-/* For: the values of fields, as the branches of the trie compare them: by type and bits, since a rule can tell 1 from
- * 1.0; or as small numbers, where a field has few values.
- * Owner: a key borrows the request's text. Use: trie_key_kind says which of the two a field has. */
+/* For: the values of fields as the trie compares them: by type and bits, since a rule can distinguish 1 from 1.0; or as
+ * small numbers if a field has few values.
+ * Owner: a key borrows the request's text.
+ * Use: kind = trie_key_kind(read); if (trie_has_numbers(kind)) n = trie_key_number(kind, q, read);
+ *      else key = trie_key_of(t, q, read); */
 #ifndef SHUNT_ROUTE_TRIE_KEY_H
 #define SHUNT_ROUTE_TRIE_KEY_H
 
@@ -9,20 +11,20 @@
 #include "route/trie.h"
 
 typedef struct trie_key {
-  uint64_t bits;    /* of the value; of a text its bytes, or where they are too many, a hash */
-  uint64_t tag;     /* the size of a text, and a shunt_type; things of the catalog are integers */
-  const char *text; /* where bits is a hash; else NULL */
+  uint64_t bits;    /* of the value; of a text up to 8 bytes its bytes, of a longer one a hash */
+  uint64_t tag;     /* the size of a text, and a shunt_type; objects of the catalog count as integers */
+  const char *text; /* if bits is a hash; else NULL */
 } trie_key;
 
 enum { TRIE_ABSENT = SHUNT_NULL, TRIE_TAG_BITS = 8 };
 
-/* What kind of branch the read makes. */
+/* The kind of node for the read. */
 trie_kind trie_key_kind(const rule_read *read);
-/* Whether the field can have only so many values as the catalog has things. */
+/* Whether the catalog bounds the number of the field's values. */
 bool trie_key_closed(const rule_read *read);
-/* The value of a field that is no small number. */
+/* The value of a field whose values are not small numbers. */
 trie_key trie_key_of(const trie *t, const route_request *q, const rule_read *read);
-/* The value of one that is: from 1, 0 where it is absent. */
+/* The value of a field whose values are: from 1; 0 if it is absent. */
 static inline uint32_t trie_key_number(trie_kind kind, const route_request *q, const rule_read *read);
 
 bool trie_key_said(const route_request *q, const rule_read *read);
@@ -37,7 +39,7 @@ static inline uint64_t trie_key_load(const char *at) {
   return word;
 }
 
-/* Up to eight bytes as a number: with the size, no two texts have the same. */
+/* Up to eight bytes as a number. Together with the size it is unique. */
 static inline uint64_t trie_key_pack(const char *text, size_t size) {
   uint32_t first, last;
   if (size >= sizeof first) {
@@ -50,8 +52,8 @@ static inline uint64_t trie_key_pack(const char *text, size_t size) {
   return (unsigned char)text[0] | middle << 8 | (uint64_t)(unsigned char)text[size - 1] << 16;
 }
 
-/* NH (Black, Halevi, Krawczyk, Krovetz and Rogaway, 1999), so that who sends texts can't make them collide without
- * knowing the words. What is longer than they reach is never kept, and need not be told apart. */
+/* NH (Black, Halevi, Krawczyk, Krovetz and Rogaway, "UMAC", 1999): a sender of texts can't make them collide without
+ * knowing the random words. Texts that are longer than the words reach are never kept, so their tail may be ignored. */
 static inline uint64_t trie_key_hash(const trie *t, const char *text, size_t size) {
   uint64_t sum = size, word, key;
   const char *last = text + size - sizeof word;

@@ -1,4 +1,4 @@
-/* For: the decisions at the ends of the trie: each kept once, however many entries lead to it. */
+/* The leaves of the trie. Each decision is kept once, even if many entries lead to it. */
 #include <string.h>
 
 #include "route/trie_inner.h"
@@ -24,7 +24,7 @@ static const void *keep_list(trie *t, const void *list, size_t size, bool *fine)
   return kept;
 }
 
-/* The lists of a decision, which many have in common. Each is filled at the arena's end, and is the trie's own. */
+/* The lists of a decision. Many decisions have the same lists, which then share one copy. */
 static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *fine) {
   shunt_trace *trace = arena_array(&t->arena, shunt_trace, d->as.ntrace);
   if (!trace) {
@@ -56,7 +56,7 @@ static bool same_lists(const shunt_decision *a, const shunt_decision *b) {
   return true;
 }
 
-/* The rest follows: engine and role from the client, the message from the rule and its reason. */
+/* The remaining fields follow from these: engine and role from the client, the message from the rule and its reason. */
 static bool same_leaf(const trie_leaf *leaf, const route_decision *d, bool levels) {
   if (leaf->client != d->client || leaf->levels != levels || leaf->as.source != d->as.source) return false;
   if (!levels && leaf->as.level != d->as.level) return false;
@@ -101,7 +101,7 @@ trie_leaf *trie_leaf_for(trie *t, const trie_entry *entry) {
   trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
   while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;
   if (leaf) return leaf;
-  if (t->nleaves >= t->most_entries) return NULL; /* there are no counters for more: some lost their way to no memory */
+  if (t->nleaves >= t->most_entries) return NULL; /* there are no counters for more */
   leaf = new_leaf(t, d, levels, entry->denial);
   if (!leaf) return NULL;
   leaf->id = (uint32_t)t->nleaves;

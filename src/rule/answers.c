@@ -1,4 +1,4 @@
-/* For: deny, pick and uncacheable, the words that a rule's function answers with. */
+/* deny, pick and uncacheable: the words with which a rule's function answers. */
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
@@ -68,7 +68,7 @@ uint64_t host_hash(const shunt_value *value) {
     double d = value->as.number;
     if (d == floor(d) && fabs(d) < 9e15) return hash_integer((int64_t)d);
     int size = snprintf(text, sizeof text, "%.17g", d);
-    char *odd = text + strspn(text, "+-0123456789einfa"); /* the point, which some locales spell otherwise */
+    char *odd = text + strspn(text, "+-0123456789einfa"); /* the decimal point, which some locales write differently */
     if (*odd) *odd = '.';
     return map_hash(text, (size_t)size);
   }
@@ -98,7 +98,7 @@ static int uncacheable(lua_State *L) {
   return 0;
 }
 
-/* pick{ "r1", "r2", policy =, key = }: checks it, and keeps a copy that nobody can change. */
+/* pick{ "r1", "r2", policy =, key = }: checks it, and keeps a copy that Lua code can't reach. */
 static int pick(lua_State *L) {
   static const char *const policies[] = {"round_robin", "random", "least_busy", "hash", NULL};
   luaL_checktype(L, 1, LUA_TTABLE);

@@ -19,16 +19,16 @@ typedef struct reader {
   bytecode_report *report;
 } reader;
 
-/* A function under way; what it reaches outside of itself is told by the ones around it. */
+/* A function that is being read. The enclosing functions say which variables its upvalues refer to. */
 typedef struct function {
-  const struct function *around; /* NULL for the one that is checked */
+  const struct function *around; /* NULL for the function that is checked */
   const unsigned char *code;
   size_t ncode;
   const unsigned char *upvalues;
   size_t nupvalues;
   const unsigned char *lines; /* per instruction: the difference to the line before */
   size_t nlines;
-  const unsigned char *marks; /* pairs of instruction and line, for where a difference would not fit */
+  const unsigned char *marks; /* pairs of instruction and line, for differences that don't fit */
   size_t nmarks;
   const unsigned char *names; /* of the upvalues */
   size_t nnames;
@@ -71,7 +71,7 @@ static int read_int(reader *r) {
   return r->broken ? 0 : (int)n;
 }
 
-/* A text, or NULL where there is none. */
+/* A text, or NULL. */
 static const unsigned char *read_text(reader *r, size_t *size) {
   size_t n = read_size(r);
   *size = n > 0 ? n - 1 : 0;
@@ -122,7 +122,7 @@ static void read_debug(reader *r, function *f) {
 
 /* ---- looking ---- */
 
-/* Whether an upvalue of f is one of the function that is checked, rather than a local in it. */
+/* Whether an upvalue of f lies outside of the checked function; otherwise it is a local inside it. */
 static bool comes_from_outside(const function *f, size_t index) {
   for (; f && index < f->nupvalues; f = f->around) {
     const unsigned char *upvalue = f->upvalues + index * UPVALUE_BYTES;
@@ -131,7 +131,7 @@ static bool comes_from_outside(const function *f, size_t index) {
     if (is_local) return false;
     index = upvalue[1];
   }
-  return true; /* not a dump that Lua makes */
+  return true; /* no dump of Lua has this */
 }
 
 static int line_at(const reader *whole, const function *f, size_t instruction) {

@@ -1,4 +1,4 @@
-/* For: the fields of a request, by name and path, and the record of which were read. */
+/* The fields of a request by name and by path, and the record of reads. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -20,10 +20,10 @@ const char *const host_instance_names[HOST_INSTANCE_FIELDS] = {
 #undef INSTANCE_NAME
 };
 
-/* Whatever of it is read, a decision depends on "instance". */
+/* A decision that reads any field of the instance depends on "instance". */
 static const char instance[] = "instance";
 
-/* They are kept outside of the sandbox's memory. */
+/* Names and parts lie outside of the sandbox's memory. */
 enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
 
 const rule_view *host_view(lua_State *L, rule_host *h) {
@@ -67,7 +67,8 @@ static const rule_read values[] = {
 #undef VALUE_READ
 };
 
-/* What fails here must not be caught: a decision on what is not in the record would be remembered for too many. */
+/* A failure here must not be caught by Lua code: a read that is missing in the record would make a cache entry match
+ * too many requests. */
 static void record(lua_State *L, rule_host *h, const rule_read *read) {
   if (h->nreads == h->reads_capacity &&
       !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof(const rule_read *)))
@@ -84,7 +85,7 @@ void host_read(lua_State *L, rule_host *h, rule_field field) {
   record(L, h, &values[field]);
 }
 
-/* Whether something read before tells what this would. */
+/* Whether an earlier read includes this one. */
 static bool is_told(lua_State *L, const rule_host *h, const rule_read *read) {
   if (!read->name && h->read_mask & 1u << read->field) return true;
   sandbox_charge(L, (int64_t)h->nreads / 8);
@@ -103,7 +104,7 @@ static void record_value(lua_State *L, rule_host *h, const rule_read *value) {
     host_read(L, h, value->field);
 }
 
-/* The host's own copy, of the same bytes the same one; NULL where there are too many. */
+/* The host's own copy; equal reads share one copy. NULL if there are too many. */
 static const rule_read *lasting_part(lua_State *L, rule_host *h, const rule_read *read) {
   const rule_read *known = map_get_n(&h->parts, (const char *)read, sizeof *read);
   if (known || h->parts.count >= MOST_PARTS) return known;
@@ -114,7 +115,7 @@ static const rule_read *lasting_part(lua_State *L, rule_host *h, const rule_read
   return made;
 }
 
-/* Records what is asked of the value, if need be as all of it: value is the read for that. */
+/* Records the part of the value that is asked for or, if there are too many parts, the whole value. */
 static void read_part(lua_State *L, rule_host *h, const rule_read *read, const rule_read *value) {
   if (is_told(L, h, read)) return;
   const rule_read *lasting = lasting_part(L, h, read);
@@ -145,7 +146,7 @@ const rule_read *const *rule_host_reads(const rule_host *h, size_t *count) {
 
 /* ---- columns and attributes ---- */
 
-/* The read of the value below where or attrs, made once. */
+/* The read of a column or attribute, made once. */
 static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
   map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
   const rule_read *known = map_get(names, name);

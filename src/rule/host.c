@@ -55,7 +55,7 @@ void rule_host_free(rule_host *h) {
 static int run_body(lua_State *L) {
   rule_host *h = lua_touserdata(L, 1);
   lua_settop(L, 0);
-  lua_rawgeti(L, LUA_REGISTRYINDEX, h->request_ref); /* at 1 for the whole run */
+  lua_rawgeti(L, LUA_REGISTRYINDEX, h->request_ref); /* stays at index 1 for the whole run */
   h->body_status = h->body(h->ud);
   return 0;
 }
@@ -131,7 +131,7 @@ static void read_pick(lua_State *L, int index, const char *what, rule_answer *an
   answer->policy = (rule_policy)lua_tointeger(L, -1);
   lua_getfield(L, t, "key");
   shunt_value key;
-  answer->key_hash = 0; /* without a key all choices are alike, and are compared */
+  answer->key_hash = 0; /* without a key all choices are equal */
   if (answer->policy == RULE_HASH) {
     if (!host_value(L, -1, &key))
       luaL_error(L, "%s: pick with policy \"hash\" wants a key that is text, a number or a boolean, not %s", what,
@@ -142,7 +142,7 @@ static void read_pick(lua_State *L, int index, const char *what, rule_answer *an
   answer->npicks = (size_t)lua_rawlen(L, t);
   for (size_t i = 0; i < answer->npicks; i++) {
     lua_rawgeti(L, t, (lua_Integer)i + 1);
-    answer->picks[i] = lua_tostring(L, -1); /* pick saw to it that these are texts */
+    answer->picks[i] = lua_tostring(L, -1); /* pick has checked that these are texts */
     lua_pop(L, 1);
   }
 }

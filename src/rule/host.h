@@ -1,7 +1,9 @@
-/* For: the Lua side of rules: loads rule files into declarations, and later answers for their functions.
- * Owner: a host owns its sandbox; one thread at a time, so route has one for each. Declarations live in the
- * catalog_source. Use: rule_host_new; rule_host_load for everything; catalog_build; then for each decision
- * rule_host_run(h, &view, body, ud, err), in whose body rule_host_ask and its like may be called. */
+/* For: the Lua side of rules: a host loads rule files into declarations, and later calls the functions in them.
+ * Owner: a host owns its sandbox. One thread at a time may use it, so route has one for each thread. Declarations live
+ * in the catalog_source.
+ * Use: rule_host_new(&limits, &h, err); rule_host_load(h, &what, &source, &found); build the catalog; then for each
+ * decision rule_host_run(h, &view, body, ud, err), where body calls rule_host_when, rule_host_ask and rule_host_table.
+ */
 #ifndef SHUNT_RULE_HOST_H
 #define SHUNT_RULE_HOST_H
 
@@ -15,36 +17,36 @@ void rule_host_free(rule_host *h);
 
 typedef struct rule_load {
   const char *const *paths; /* files or folders, relative to the source's folder unless absolute */
-  const place *places;      /* where each was named */
+  const place *places;      /* where the app config names each */
   size_t npaths;
-  bool standard; /* the standard policy too */
-  bool strict;   /* the rule of strict isolation, whatever standard says */
+  bool standard; /* load the standard policy, too */
+  bool strict;   /* load the rule of strict isolation, even without standard */
 } rule_load;
 
-/* Runs every rule file and adds what they declare to source; then makes read-only all that their functions can reach.
- * Mistakes go to found, one file's not keeping the next from loading. */
+/* Runs every rule file, adds the declarations to source, then freezes all values that the functions can reach. Mistakes
+ * go to found; the next file loads in spite of them. */
 void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source, problems *found);
 
-/* A second host of the very texts that the first has loaded, and that no disk is asked for again: the numbers of its
- * functions are the same. Borrows those texts: the first is to be freed last. The first may be deciding meanwhile.
- * Errors: LIMIT, MEMORY; INTERNAL where the texts declared something else this time. */
+/* Makes a second host from the texts that the first has read, so that it does not depend on the disk. Its functions
+ * have the same numbers. It borrows the texts: free the first host last. The first may be in use meanwhile. Errors:
+ * LIMIT, MEMORY; INTERNAL if the texts declare something different this time. */
 shunt_status rule_host_clone(const rule_host *first, rule_host **out, shunt_error *err);
 
-/* Runs body in one protected call with fresh limits: what raises in Lua ends it, and is the status. The body must hold
- * nothing that would be lost when a rule_host_ function does not return. */
+/* Runs body in one protected call with fresh limits. An error in Lua ends body and becomes the status. body must not
+ * own anything: a rule_host_ function may not return. */
 shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*body)(void *ud), void *ud,
                            shunt_error *err);
 
-/* The fields read since rule_host_run began, in the order of their first reading. The list holds until the next run;
- * the reads themselves, with all they point to, as long as the host. */
+/* The reads since rule_host_run began, in order, each once. The list is valid until the next run; the reads themselves,
+ * with all they point to, as long as the host. */
 const rule_read *const *rule_host_reads(const rule_host *h, size_t *count);
-/* Counts a field as read that the core itself looked at. May not return, as the functions below. */
+/* Records a field that the core itself has read. May not return, like the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
-/* The same for the class that the instance is in, which tells less than its name: a rule_class of the caller's, who
+/* The same for the class of the instance, which is less informative than its name. class is a rule_class; the caller
  * keeps it as long as the host. */
 rule_read rule_class(const uint32_t *classes);
 void rule_host_read_class(rule_host *h, const rule_read *class);
-/* Why a rule said uncacheable since rule_host_run began, or NULL. Holds until the next run. */
+/* The reason of the first uncacheable since rule_host_run began, or NULL. Valid until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
 
 typedef enum rule_policy { RULE_ROUND_ROBIN, RULE_RANDOM, RULE_LEAST_BUSY, RULE_HASH } rule_policy;
@@ -58,10 +60,10 @@ typedef enum rule_answer_kind {
 
 enum { RULE_PICK_MOST = 64 };
 
-/* What a rule's function said. Its strings hold until the next rule_host_ call. */
+/* The answer of a rule's function. Its strings are valid until the next rule_host_ call. */
 typedef struct rule_answer {
   rule_answer_kind kind;
-  const char *client; /* CLIENT; NULL where only table or level were given */
+  const char *client; /* CLIENT; NULL if the answer has only a table or level */
   const char *table;  /* or NULL */
   int level;          /* or -1 */
   const char *deny;
@@ -71,10 +73,10 @@ typedef struct rule_answer {
   const char *picks[RULE_PICK_MOST];
 } rule_answer;
 
-/* These may not return: they end the rule_host_run around them. what is for messages: "rule 'x'". */
+/* These may not return: an error ends the enclosing rule_host_run. what names the function in messages: "rule 'x'". */
 bool rule_host_when(rule_host *h, int function);
 void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *answer);
-/* A model's table function; the text holds until the next rule_host_ call. */
+/* Calls a model's table function. The text is valid until the next rule_host_ call. */
 const char *rule_host_table(rule_host *h, int function, const char *what);
 
 #endif

@@ -1,4 +1,4 @@
-/* For: what the files of the rule host share, and nobody else sees. */
+/* For: declarations that are private to the files of the rule host. */
 #ifndef SHUNT_RULE_HOST_INNER_H
 #define SHUNT_RULE_HOST_INNER_H
 
@@ -17,7 +17,7 @@ typedef struct host_function {
   place at;
 } host_function;
 
-/* A word that waits for its body: model "user" was read, and { … } is still to come. */
+/* A declaration without its body so far: model "user" was called, and { … } comes next. */
 typedef struct host_pending {
   const char *word;
   const char *name;
@@ -26,7 +26,8 @@ typedef struct host_pending {
 } host_pending;
 
 typedef struct host_slot {
-  const char *text; /* the address of the state's own copy: a short text is one object, so that addresses compare */
+  const char *text; /* the address of the state's own copy: Lua keeps one copy of a short text, so that addresses can be
+                       compared */
   int field;        /* a rule_field, or -1 - the position of a method */
 } host_slot;
 
@@ -34,14 +35,14 @@ enum { HOST_SLOTS = 128 };
 
 /* A text that was run. */
 typedef struct host_text {
-  const char *name;   /* as messages show it */
-  const char *module; /* what require calls it; NULL for a rule file */
+  const char *name;   /* in messages */
+  const char *module; /* its name for require; NULL for a rule file */
   const char *text;
   size_t size;
   bool standard;
 } host_text;
 
-/* All of them, in the order in which they were read: what another host is made of. */
+/* All texts in the order in which they were read. A clone is made from them. */
 typedef struct host_program {
   arena arena;
   host_text *texts;
@@ -57,8 +58,8 @@ struct rule_host {
   problems *problems;
   const rule_load *what;
   size_t bytes_before;   /* of the source's arena, when loading began */
-  bool standard_file;    /* the file under way is one of the standard ones */
-  host_program *program; /* being filled; a clone's is complete, and borrowed */
+  bool standard_file;    /* the current file is a standard one */
+  host_program *program; /* being filled; a clone borrows a complete one */
   bool cloning;
   host_function *functions;
   size_t nfunctions, functions_capacity;
@@ -69,17 +70,17 @@ struct rule_host {
   const rule_view *view; /* NULL between runs */
   const rule_read **reads;
   size_t nreads, reads_capacity;
-  uint32_t read_mask;    /* of the fields whose value was read, but for those below where and attrs */
-  char uncacheable[256]; /* "" where no rule said so; a longer reason is cut */
+  uint32_t read_mask;    /* of the fields whose value was read, except columns and attributes */
+  char uncacheable[256]; /* the first reason; "" if there is no reason; a long one is cut */
   shunt_status (*body)(void *ud);
   void *ud;
   shunt_status body_status;
-  /* for good */
+  /* for the host's lifetime */
   host_slot slots[HOST_SLOTS]; /* of field and method names, by address */
   int request_ref;             /* the request's userdata */
   arena names;
   map columns, attrs;  /* by name: the rule_read of the value */
-  map parts;           /* by its bytes: a rule_read that asks less than the value */
+  map parts;           /* by its bytes: a rule_read of a part of the value */
   map lists, prefixes; /* bytes to rule_operand */
   size_t operand_bytes;
   buf scratch;
@@ -87,12 +88,12 @@ struct rule_host {
 
 static inline rule_host *host_of(lua_State *L) { return sandbox_of(L)->owner; }
 
-/* Each fills the state within a protected call. */
+/* Each defines globals; call them in a protected call. */
 void host_open_words(lua_State *L, rule_host *h);
 void host_open_request(lua_State *L, rule_host *h);
 void host_open_require(lua_State *L, rule_host *h);
 
-/* Reports the words of the file that never got a body. */
+/* Reports the declarations of the file that have no body. */
 void host_check_pending(rule_host *h);
 
 /* fields.c: the fields of the request, and which of them were read. */
@@ -101,23 +102,23 @@ extern const char *const host_instance_names[];
 enum { HOST_INSTANCE_FIELDS = RULE_INSTANCE_TITLE - RULE_INSTANCE_NAME + 1 };
 
 const rule_view *host_view(lua_State *L, rule_host *h); /* raises between runs */
-/* Counts the value of a field as read; below where and attrs, that of the name. */
+/* Records that the value of a field was read; host_read_named: of a column or attribute. */
 void host_read(lua_State *L, rule_host *h, rule_field field);
 void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
-/* The value of the field at a path, "where.user_id", NULL where it is absent; counts as read what the predicate asks
- * of it, and completes the read. May lie in room. Raises where there is no such field. */
+/* The value of the field at a path such as "where.user_id", or NULL if it is absent. Fills in read and records it. The
+ * value may lie in room. Raises if there is no such field. */
 const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room);
 
 /* operand.c: values as Lua compares them. */
 bool host_equal(const shunt_value *a, const shunt_value *b);
 bool host_begins(const shunt_value *value, const char *prefix, size_t size);
 
-enum { HOST_OPERAND_BYTES = 1 << 20 }; /* of all that a host keeps */
+enum { HOST_OPERAND_BYTES = 1 << 20 }; /* at most, of all lists and prefixes of a host */
 
 /* Adds a value to the bytes of a list. */
 void host_list_add(buf *bytes, const shunt_value *value);
-/* The host's own copy of what one_of or prefix was given; of the same bytes it is the same one. NULL where there are
- * too many already. Raises. */
+/* The host's own copy of the argument of one_of or prefix; equal arguments share one copy. NULL if there are too many.
+ * Raises. */
 const rule_operand *host_operand(lua_State *L, rule_host *h, rule_predicate predicate, const char *bytes, size_t size);
 bool host_operand_is(const rule_operand *a, const rule_operand *b);
 bool host_list_has(const rule_operand *list, const shunt_value *value);
@@ -143,7 +144,7 @@ char *host_path(rule_host *h, const char *path);
 
 /* The hash that req:bucket and pick's hash policy share: 1, 1.0 and "1" are one key. */
 uint64_t host_hash(const shunt_value *value);
-/* A Lua value as a shunt_value; false for what is none. Text is borrowed from the Lua stack. */
+/* Converts a Lua value to a shunt_value; false for other types. Text is borrowed from the Lua stack. */
 bool host_value(lua_State *L, int index, shunt_value *value);
 void host_push_value(lua_State *L, const shunt_value *value);
 

@@ -27,7 +27,7 @@ typedef struct walk {
   walk_key keys[];
 } walk;
 
-/* upvalues of a walk: its state, its keys in a table of their own (so that they stay), the table walked */
+/* upvalues of a walk: its state, a table that keeps its keys alive, the table itself */
 enum { WALK_STATE = 1, WALK_KEYS, WALK_TABLE };
 
 static int compare_keys(const walk_key *a, const walk_key *b) {
@@ -56,7 +56,7 @@ static void sift_down(walk_key *keys, size_t root, size_t count) {
   }
 }
 
-/* Heapsort: no recursion, no memory, and the same time whatever comes in. */
+/* Heapsort: no recursion, no memory, and n log n in every case. */
 static void sort_keys(walk_key *keys, size_t count) {
   bool sorted = true;
   for (size_t i = 1; i < count && sorted; i++) sorted = compare_keys(&keys[i - 1], &keys[i]) < 0;
@@ -114,7 +114,7 @@ int lib_pairs_next(lua_State *L) {
     lua_pushvalue(L, -1);
     lua_rawget(L, lua_upvalueindex(WALK_TABLE));
     if (!lua_isnil(L, -1)) return 2;
-    lua_pop(L, 2); /* taken out since the walk began */
+    lua_pop(L, 2); /* removed since the walk began */
     sandbox_charge(L, 1);
   }
   lua_pushnil(L);

@@ -1,4 +1,4 @@
-/* string.format: Lua 5.4's, but for what would show an address (%p, and %s of a table or function). */
+/* string.format as in Lua 5.4, except that it never shows an address (%p, and %s of a table or function). */
 #include <lauxlib.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,8 +13,8 @@ enum { SPEC_BYTES = 32, MOST_MODIFIERS = 20, ITEM_BYTES = 128, LARGEST_FLOAT_DIG
 typedef struct spec {
   char text[SPEC_BYTES];
   size_t size;    /* without the conversion */
-  bool modified;  /* there is something between % and conversion */
-  bool precision; /* and a '.' in it */
+  bool modified;  /* there are characters between % and the conversion */
+  bool precision; /* with a '.' among them */
   char conversion;
 } spec;
 
@@ -23,7 +23,7 @@ static const char *read_digits(const char *s) {
   return s;
 }
 
-/* Reads from behind the '%' to behind the conversion. */
+/* Reads from after the '%' to after the conversion. */
 static const char *read_spec(lua_State *L, const char *s, const char *end, spec *f) {
   size_t size = 0;
   f->precision = false;

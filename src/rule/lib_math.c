@@ -1,4 +1,4 @@
-/* math and utf8: Lua's own functions, but for randomness, and charged where they walk through a text. */
+/* math without random numbers, and utf8: Lua's own functions. Those that read a whole text are charged. */
 #include <lauxlib.h>
 #include <lualib.h>
 
@@ -23,7 +23,7 @@ static void add_code(lib_text *t, lua_Unsigned code) {
   if (code < 0x80) {
     bytes[size++] = (char)code;
   } else {
-    /* how many bytes follow: each takes six bits, and the first byte loses one more of its own with each */
+    /* the number of continuation bytes: each holds six bits, and costs the first byte one bit */
     unsigned more = 1;
     while (code >> (6 * more) >= (lua_Unsigned)1 << (6 - more)) more++;
     unsigned mark = (0xFF00u >> (more + 1)) & 0xFF;

@@ -1,4 +1,4 @@
-/* string.find, match, gmatch and gsub over rule/pattern.h: as in Lua 5.4, and charged for. */
+/* string.find, match, gmatch and gsub as in Lua 5.4, over rule/pattern.h, with charges. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -8,10 +8,10 @@
 
 enum {
   STEPS_EACH = 4,      /* steps to an instruction */
-  STEPS_GRANTED = 1024 /* at a time */
+  STEPS_GRANTED = 1024 /* granted at a time */
 };
 
-/* A compiled pattern, in memory that short ones have on the C stack. */
+/* A compiled pattern. A short one lies on the C stack. */
 typedef struct matcher {
   pattern p;
   lua_State *L;
@@ -45,7 +45,7 @@ static void open_matcher(lua_State *L, matcher *m, const char *source, size_t si
   prepare(L, &m->p, memory, source, size);
 }
 
-/* True where the pattern matches at `at`; raises what else there is. */
+/* Whether the pattern matches at `at`. Raises if it is malformed or a limit is hit. */
 static bool match_at(lua_State *L, pattern *p, const char *at, const char **end) {
   switch (pattern_match(p, at, end)) {
   case PATTERN_YES:
@@ -75,7 +75,7 @@ static void push_capture(lua_State *L, const pattern *p, unsigned index, const c
     lua_pushlstring(L, capture->start, (size_t)capture->size);
 }
 
-/* Pushes all captures; the whole match where there are none and it is wanted. */
+/* Pushes all captures or, if there are no captures and it is wanted, the whole match. */
 static int push_captures(lua_State *L, const pattern *p, bool whole, const char *start, const char *end) {
   unsigned count = p->ncaptures == 0 && whole ? 1 : p->ncaptures;
   luaL_checkstack(L, (int)count, "too many captures");
@@ -85,7 +85,7 @@ static int push_captures(lua_State *L, const pattern *p, bool whole, const char 
 
 /* ---- find and match ---- */
 
-/* Where to begin, from 0; beyond the text when there is nothing to look at. */
+/* The start position, from 0; beyond the text if nothing can match. */
 static size_t begin_at(lua_State *L, int arg, size_t size) {
   lua_Integer at = luaL_optinteger(L, arg, 1);
   if (at > 0) return (size_t)at - 1;
@@ -154,7 +154,7 @@ static int string_match(lua_State *L) { return find_or_match(L, false); }
 typedef struct gmatch_state {
   pattern p;
   size_t at;        /* beyond the text when it is over */
-  const char *last; /* the end of the match before: an empty one may not follow there */
+  const char *last; /* end of the previous match: an empty match may not follow it */
   _Alignas(max_align_t) char memory[];
 } gmatch_state;
 
@@ -228,7 +228,7 @@ static void add_template(substitution *sub, const char *start, const char *end) 
   lib_text_add(&sub->result, at, (size_t)(last - at));
 }
 
-/* Adds what stands for the match from start to end. */
+/* Adds the replacement for the match from start to end. */
 static void add_replacement(substitution *sub, const char *start, const char *end) {
   lua_State *L = sub->L;
   size_t size;

@@ -1,5 +1,5 @@
-/* table.sort: a merge sort from below, so that it is stable, gives the same order everywhere, and takes n log n
- * comparisons whatever the order function answers. */
+/* table.sort as a bottom-up merge sort: stable, the same order on every machine, and n log n comparisons whatever the
+ * order function returns. */
 #include <lauxlib.h>
 #include <limits.h>
 

@@ -1,4 +1,4 @@
-/* string: what needs no patterns. Letters are those of ASCII whatever locale the process has set. */
+/* string: the functions without patterns. Letters are ASCII letters in every locale. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <string.h>
@@ -92,7 +92,7 @@ static int string_rep(lua_State *L) {
   char *to = lib_text_room(&t, total);
   memcpy(to, text, size);
   memcpy(to + size, separator, total > size ? separator_size : 0);
-  /* what is there is copied behind itself, and doubles */
+  /* appends a copy of the text so far, which doubles it */
   for (size_t done = once; done < total;) {
     size_t more = done < total - done ? done : total - done;
     memcpy(to + done, to, more);

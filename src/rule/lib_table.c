@@ -1,11 +1,11 @@
-/* table: on raw tables, those that are frozen included where nothing is written. */
+/* table: functions on raw tables. Functions that only read take frozen tables, too. */
 #include <lauxlib.h>
 #include <limits.h>
 
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
-/* Puts what can be read raw at the place of a table argument. */
+/* Replaces a table argument by the table that holds its contents. */
 static void read_table(lua_State *L, int arg) {
   luaL_checktype(L, arg, LUA_TTABLE);
   sandbox_contents(L, arg);
@@ -37,7 +37,7 @@ static int table_concat(lua_State *L) {
       luaL_error(L, "invalid value (%s) at index %I in table for 'concat'", luaL_typename(L, -1), (LUAI_UACINT)i);
     const char *text = lua_tolstring(L, -1, &size);
     lib_text_add(&t, text, size);
-    if (i == last) break; /* which may be the largest integer there is */
+    if (i == last) break; /* which may be the largest integer */
     lib_text_add(&t, separator, separator_size);
     lua_pop(L, 1);
   }

@@ -1,4 +1,4 @@
-/* What the libraries share: text that grows, and the borrowing of Lua's own functions. */
+/* Shared by the libraries: growing texts, and borrowed functions of Lua. */
 #include <lauxlib.h>
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* For: finding rule files, running them within their limits, and sealing what they leave behind.
- * Owner: the texts that were run stay with the host's program; file names in the catalog_source's arena. */
+/* Finding rule files, running them within their limits, and freezing their values. The texts stay with the host's
+ * program; file names lie in the catalog_source's arena. */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ static void report(rule_host *h, shunt_error *err, place at) {
 
 /* ---- running ---- */
 
-/* False where a limit was hit: what comes after is not run, so that many such files take no longer than one. */
+/* False if a limit was hit: the later files are then not run, so that many such files take no longer than one. */
 static bool run_text(rule_host *h, const char *name, const char *text, size_t size) {
   shunt_error err;
   place at = {name, 1, 0};
@@ -44,7 +44,7 @@ static bool run_text(rule_host *h, const char *name, const char *text, size_t si
   return status != SHUNT_E_LIMIT;
 }
 
-/* The name is what the user sees: the path as it was named, the file in it. */
+/* The name is for messages: the path as the app config gives it, and the file in it. */
 static bool run_file(rule_host *h, const char *path, const char *name, place named) {
   char *text = NULL;
   size_t size = 0;
@@ -65,7 +65,7 @@ static int is_rule_file(const struct dirent *e) {
   return e->d_name[0] != '.' && size > 4 && strcmp(e->d_name + size - 4, ".lua") == 0;
 }
 
-/* Not alphasort, which follows the locale: the order of loading is a part of what rules mean. */
+/* Not alphasort, which depends on the locale: the load order decides between rules. */
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
 static bool run_folder(rule_host *h, const char *folder, const char *name, place named) {
@@ -120,7 +120,7 @@ static int freeze(lua_State *L) {
   return 0;
 }
 
-/* What a rule's function can reach is read-only from here on: it keeps no state between calls. */
+/* Freezes all values that the rules' functions can reach: they keep no state between calls. */
 static void freeze_all(rule_host *h) {
   shunt_error err;
   shunt_status status = SHUNT_OK;
@@ -166,7 +166,7 @@ static void run_program(rule_host *h, catalog_source *source, problems *found) {
   for (size_t i = 0; i < p->count && on; i++) {
     const host_text *t = &p->texts[i];
     h->standard_file = t->standard;
-    if (!t->module) on = run_text(h, t->name, t->text, t->size); /* a module, when it is asked for */
+    if (!t->module) on = run_text(h, t->name, t->text, t->size); /* a module is run by require */
   }
   h->standard_file = false;
   if (on) freeze_all(h);

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Tables may share tables, so that a small value can unfold into a huge tree: the tree is what is bounded. */
+/* Tables may share tables, so that a small value can unfold into a huge tree. The limits are on the tree. */
 enum { MAX_DEPTH = 64, MAX_NODES = 1000000, MAX_BYTES = 64 << 20 };
 
-/* The way to the value under conversion, for messages and for finding a table inside itself. */
+/* The path to the current value, for messages and for finding a table inside itself. */
 typedef struct step {
   const struct step *up;
   const void *table;
@@ -47,7 +47,7 @@ lua_shape lua_node_shape(lua_State *L, int index, size_t *count) {
   if (*count == 0) return LUA_SHAPE_EMPTY;
   if (texts) return LUA_SHAPE_MAP;
   if (numbers == (size_t)most) return LUA_SHAPE_LIST;
-  lua_pushinteger(L, most); /* a list with a hole: its last key stands after it */
+  lua_pushinteger(L, most); /* a list with a hole: its last key lies after the hole */
   return LUA_SHAPE_MIXED;
 }
 
@@ -92,14 +92,14 @@ static int by_key(const void *a, const void *b) {
   return strcmp(((const node_entry *)a)->key, ((const node_entry *)b)->key);
 }
 
-/* The table's keys, sorted: a table's own order changes from run to run, and the first mistake told must not. */
+/* The table's keys, sorted: Lua's own order changes from run to run, and the first reported mistake must not. */
 static shunt_status sorted_keys(conversion *c, int index, const step *s, node *to) {
   lua_State *L = c->L;
   lua_pushnil(L);
   while (lua_next(L, index)) {
     lua_pop(L, 1);
     size_t size;
-    const char *text = lua_tolstring(L, -1, &size); /* a text already: nothing is changed in place */
+    const char *text = lua_tolstring(L, -1, &size); /* a string already, so lua_tolstring changes nothing */
     bool fits = strlen(text) == size;
     char *key = fits ? arena_strndup(c->a, text, size) : NULL;
     if (!key) {

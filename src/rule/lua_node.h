@@ -1,6 +1,6 @@
-/* For: what a Lua program hands over as tables, turned into nodes: rule declarations, conditions, options.
- * Owner: the nodes live in the arena and copy everything; the Lua value is only read, with raw access, so no Lua code
- * runs. Use: if (lua_node_from(L, 1, &a, &n, err)) return err->status; the Lua stack is as it was. */
+/* For: converting Lua tables (rule declarations, conditions, options) to nodes.
+ * Owner: the nodes live in the arena and copy everything. The Lua value is read with raw access, so no Lua code runs.
+ * Use: if (lua_node_from(L, 1, &a, &n, err)) return err->status; the Lua stack stays as it was. */
 #ifndef SHUNT_RULE_LUA_NODE_H
 #define SHUNT_RULE_LUA_NODE_H
 
@@ -21,8 +21,8 @@ typedef struct lua_blob {
 
 typedef enum lua_shape { LUA_SHAPE_EMPTY, LUA_SHAPE_LIST, LUA_SHAPE_MAP, LUA_SHAPE_MIXED } lua_shape;
 
-/* What a table is: a list has the keys 1 to *count, a map has texts as keys. MIXED leaves the key that does not fit on
- * the stack (and wants one free slot for it); the others leave nothing. Never raises. */
+/* The shape of a table: a list has the keys 1 to *count, a map has texts as keys. MIXED pushes the key that does not
+ * fit (and needs one free slot for it); the others push nothing. Never raises. */
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count);
 
 /* Booleans, integers, numbers, texts, blobs and the null (a light userdata NULL) are values; tables are lists or maps,

@@ -1,5 +1,5 @@
-/* For: the lists and texts that one_of and prefix are given, kept so that a decision can be remembered by what they
- * said. Owner: the host, in its arena of names, up to a number and a size. */
+/* The lists and texts that rules give to one_of and prefix. The host keeps them, up to a number and a size, so that a
+ * decision can depend on the predicate's answer in place of the whole value. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +14,7 @@ struct rule_operand {
   shunt_value *values; /* sorted */
 };
 
-/* They lie outside of the sandbox's memory. */
+/* Operands lie outside of the sandbox's memory. */
 enum { MOST_OPERANDS = 4096 };
 
 /* ---- values as Lua compares them: 1 and 1.0 are equal, text and blobs are the same ---- */
@@ -74,7 +74,7 @@ bool host_prefix_holds(const rule_operand *prefix, const shunt_value *value) {
 
 void host_list_add(buf *bytes, const shunt_value *value) {
   shunt_value v = plain(value);
-  if (is_nan(&v)) return; /* is equal to nothing */
+  if (is_nan(&v)) return; /* NaN equals nothing */
   uint32_t size = v.type == SHUNT_TEXT ? v.size : sizeof v.as.integer;
   if (v.type == SHUNT_BOOL) v.as.integer = v.as.boolean;
   buf_putc(bytes, (char)v.type);

@@ -1,3 +1,21 @@
+/* Matching Lua patterns without recursion and within a budget.
+ *
+ * Idea. A Lua pattern is a sequence of items: a byte class with an optional repeat (* + - ?), a capture's parenthesis,
+ * %b, %f or %1. It has no alternatives and no repeated groups. So backtracking needs no stack of positions: a match
+ * walks the items forwards, and each repeated item stores its one open choice in itself, the range of ends that are
+ * left to try (low and at). If an item fails, the match goes back to the repeated item before it (back), takes its next
+ * end, and walks forwards again.
+ *
+ * Invariant. The choices of the items before the current one describe exactly the ends that were not tried yet; the
+ * choice of an item behind the current one is not used. Captures need no undo: a capture is set again before an item
+ * that reads it.
+ *
+ * Time. Backtracking is exponential in the number of repeated items, as in Lua. Each byte that an item looks at costs a
+ * step, and a spent budget ends the match (PATTERN_OVER), so the caller's limits hold inside one call.
+ *
+ * Not there: an automaton (Thompson 1968), which would match in linear time: %b, %1 and Lua's exact choice of captures
+ * are not regular, and all existing patterns must match as in Lua 5.4. lstrlib.c recurses for repeats and captures, 200
+ * levels at most. */
 #include "rule/pattern.h"
 
 #include <string.h>
@@ -19,7 +37,7 @@ static bool spend(pattern *p, ptrdiff_t steps) {
   return true;
 }
 
-/* Whether an item for one byte takes the byte at s. */
+/* Whether a one-byte item matches the byte at s. */
 static inline bool takes(const pattern *p, const pattern_item *n, const char *s) {
   if (s == p->end) return false;
   unsigned char c = (unsigned char)*s;
@@ -41,7 +59,7 @@ static const char *take_most(const pattern *p, const pattern_item *n, const char
   return s;
 }
 
-/* An item for one byte, for the first time at s: where it ends, or NULL. */
+/* Matches a one-byte item with its repeat at s, for the first time. Returns its end, or NULL. */
 static const char *enter(const pattern *p, pattern_item *n, const char *s) {
   if (n->repeat == ONCE) return takes(p, n, s) ? s + 1 : NULL;
   if (n->repeat == MOST_FROM_ONE && !takes(p, n, s)) return NULL;
@@ -62,7 +80,7 @@ static const char *enter(const pattern *p, pattern_item *n, const char *s) {
   return n->at;
 }
 
-/* A repeated item's next choice, or NULL when it had them all. */
+/* The next end to try for a repeated item, or NULL if there are no more. */
 static const char *choose_again(const pattern *p, pattern_item *n) {
   if (n->repeat == LEAST) return takes(p, n, n->at) ? ++n->at : NULL;
   return n->at > n->low ? --n->at : NULL;
@@ -95,7 +113,7 @@ static bool is_frontier(const pattern *p, const pattern_item *n, const char *s) 
   return !set_has(set, before) && set_has(set, after);
 }
 
-/* Any item but the last: where it ends, or NULL. */
+/* Matches any item but the last at s. Returns its end, or NULL. */
 static const char *step(pattern *p, pattern_item *n, const char *s) {
   switch ((item_kind)n->kind) {
   case ITEM_CHAR:
@@ -128,11 +146,11 @@ static const char *step(pattern *p, pattern_item *n, const char *s) {
   return NULL;
 }
 
-/* How many bytes a step looked at, at most. */
+/* The most bytes that the item has looked at. */
 static ptrdiff_t looked_at(const pattern *p, const pattern_item *n, const char *s, const char *next) {
   if (n->kind == ITEM_ANY) return 0;
   if (next) return next - s;
-  return n->kind == ITEM_BALANCED || n->kind == ITEM_AGAIN ? p->end - s : 0; /* a scan that came to nothing */
+  return n->kind == ITEM_BALANCED || n->kind == ITEM_AGAIN ? p->end - s : 0; /* a scan without a result */
 }
 
 pattern_result pattern_match(pattern *p, const char *at, const char **match_end) {

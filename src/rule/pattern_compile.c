@@ -53,7 +53,7 @@ static void malformed(compiler *c, const char *format, int number) {
   c->at = c->end;
 }
 
-/* From behind the '[' to behind the ']'. False, with nothing read, where there is no ']'. */
+/* Reads from after the '[' to after the ']'. False, with nothing read, if there is no ']'. */
 static bool read_set(compiler *c, uint32_t *index) {
   const char *first = c->at;
   bool negated = first < c->end && *first == '^';
@@ -139,7 +139,7 @@ static void read_open(compiler *c) {
   p->captures[p->ncaptures++].size = position ? PATTERN_POSITION : PATTERN_OPEN;
 }
 
-/* While items are made, a capture's size tells whether it is closed yet: 0. */
+/* During compilation, a capture's size is 0 once it is closed. */
 static void read_close(compiler *c) {
   pattern *p = c->p;
   for (unsigned i = p->ncaptures; i > 0; i--)

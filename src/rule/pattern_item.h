@@ -1,4 +1,4 @@
-/* For: what a pattern is made of, between pattern_compile.c that makes it and pattern.c that matches it.
+/* For: the items of a pattern: pattern_compile.c makes them, pattern.c matches them.
  * Owner: the memory given to pattern_compile.
  * Use: each item is one step of a match; the last is ITEM_DONE or ITEM_MALFORMED. */
 #ifndef SHUNT_RULE_PATTERN_ITEM_H
@@ -14,7 +14,7 @@ typedef enum item_kind {
   ITEM_START_CAPTURE,
   ITEM_END_CAPTURE,
   ITEM_POSITION,
-  ITEM_AGAIN, /* what a capture matched */
+  ITEM_AGAIN, /* the text of a capture */
   ITEM_BALANCED,
   ITEM_FRONTIER,
   ITEM_END, /* of the subject */
@@ -28,8 +28,8 @@ typedef enum item_repeat { ONCE, MOST, MOST_FROM_ONE, LEAST, OPTIONAL } item_rep
 struct pattern_item {
   uint8_t kind;
   uint8_t repeat;
-  unsigned char c; /* the byte; the class's letter; what opens */
-  unsigned char d; /* what closes */
+  unsigned char c; /* the byte; the letter of the class; the opening byte */
+  unsigned char d; /* the closing byte */
   uint32_t index;  /* of the set or the capture */
   uint32_t back;   /* the repeated item before, or NOWHERE */
   const char *low; /* a repeated item's choice: it may end anywhere from low to at, and ends at at */
@@ -42,7 +42,7 @@ struct pattern_item {
 
 static inline bool between(unsigned char c, unsigned char low, unsigned char high) { return c >= low && c <= high; }
 
-/* The classes are those of the C locale whatever the process has set, so that a rule decides the same everywhere. */
+/* The classes of the C locale, whatever locale the process has set, so that a rule decides the same everywhere. */
 static inline bool in_class(unsigned char letter, unsigned char c) {
   bool lower = between(c, 'a', 'z'), upper = between(c, 'A', 'Z'), digit = between(c, '0', '9');
   bool in;

@@ -1,12 +1,11 @@
-/* For: the request's methods: what a rule asks about a value without depending on all of it, and what it asks the core.
- */
+/* The methods of a request: predicates, which depend on less than the whole value, and model_client. */
 #include <lauxlib.h>
 #include <math.h>
 
 #include "rule/host_inner.h"
 #include "rule/sandbox_inner.h"
 
-/* The whole number that a value is: 7, 7.0 and "7" alike. */
+/* The value as a whole number: 7, 7.0 and "7" are the same. */
 static bool whole(const shunt_value *value, int64_t *n) {
   if (value->type == SHUNT_INTEGER) {
     *n = value->as.integer;
@@ -63,7 +62,7 @@ bool rule_tell(const rule_read *read, const shunt_value *value, int64_t *said) {
   return false;
 }
 
-/* From 0 to parts - 1; nil where the field is absent. */
+/* Pushes a part from 0 to parts - 1; nil if the field is absent. */
 static int push_part(lua_State *L, const char *method, rule_predicate predicate) {
   const char *path = luaL_checkstring(L, 2);
   int64_t said;
@@ -86,7 +85,7 @@ static int mod(lua_State *L) { return push_part(L, "mod", RULE_MOD); }
 /* req:bucket(field, n): by a hash that is the same on every machine. */
 static int bucket(lua_State *L) { return push_part(L, "bucket", RULE_BUCKET); }
 
-/* The list at 3 as bytes. False where they are too many to be kept. */
+/* Writes the list at index 3 as bytes. False if they are too many to be kept. */
 static bool list_bytes(lua_State *L, rule_host *h) {
   buf *bytes = &h->scratch;
   buf_reset(bytes);
@@ -94,7 +93,7 @@ static bool list_bytes(lua_State *L, rule_host *h) {
   for (lua_Integer i = 1; bytes->size <= HOST_OPERAND_BYTES && lua_geti(L, 3, i) != LUA_TNIL; i++) {
     shunt_value value;
     sandbox_charge(L, 1);
-    if (host_value(L, -1, &value)) host_list_add(bytes, &value); /* nothing else is ever equal to a field */
+    if (host_value(L, -1, &value)) host_list_add(bytes, &value); /* other values never equal a field */
     lua_pop(L, 1);
   }
   if (bytes->failed) sandbox_raise_memory(L);

@@ -1,4 +1,4 @@
-/* The texts that a host has run, kept so that another host can be made of them. */
+/* The texts that a host has run. A clone is made from them. */
 #include <string.h>
 
 #include "base/alloc.h"

@@ -1,5 +1,5 @@
-/* For: the request as rules see it: read-only, every reading remembered.
- * Owner: one userdata a host stands for every request in turn; so do the ones for where, attrs and the instance. */
+/* The request in Lua: read-only, and each read is recorded. One userdata of the host stands for every request in turn;
+ * so do the userdata for where, attrs and the instance. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -102,7 +102,7 @@ static void push_node(lua_State *L, const node *n) {
   }
 }
 
-/* Made once for as long as something holds it: the cache (the upvalue) is weak. */
+/* Made once while it is in use: the cache (the upvalue) has weak values. */
 static void push_config(lua_State *L, const node *config) {
   if (!config) {
     lua_pushnil(L);
@@ -133,7 +133,7 @@ static int instance_index(lua_State *L) {
   return 1;
 }
 
-/* A userdata whose only use is its metatable, left on the stack. */
+/* Pushes a userdata that only has a metatable. */
 static void push_proxy(lua_State *L, const char *name, lua_CFunction index, int nupvalues) {
   lua_pushcclosure(L, index, nupvalues);
   lua_newuserdatauv(L, 0, 0);
@@ -148,7 +148,7 @@ static void push_proxy(lua_State *L, const char *name, lua_CFunction index, int 
   lua_remove(L, -2);
 }
 
-/* The name's own text, kept alive by the registry, found again by its address. */
+/* Adds the name. The registry keeps its text alive, and request_index finds it by its address. */
 static void add_slot(lua_State *L, rule_host *h, const char *name, int field) {
   lua_pushstring(L, name);
   const char *text = lua_tostring(L, -1);

@@ -81,7 +81,7 @@ typedef struct rule_view {
 } rule_view;
 
 /* The value of a field, or NULL if it is absent. name is the column or attribute if the field is WHERE or ATTRS, else
- * NULL. The value may lie in room. INSTANCE_CONFIG is no single value, and INSTANCE has none: both give NULL. */
+ * NULL. The value may lie in room. INSTANCE and INSTANCE_CONFIG have more than one value: they give NULL. */
 const shunt_value *rule_request_value(const rule_request *q, rule_field field, const char *name, shunt_value *room);
 /* The same for the fields of a view. */
 const shunt_value *rule_view_value(const rule_view *v, rule_field field, const char *name, shunt_value *room);

@@ -1,4 +1,4 @@
-/* For: require, which finds modules in the rules folders alone and runs each once. */
+/* require: finds modules in the rules folders, and nowhere beyond, and runs each once. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -42,7 +42,7 @@ static const host_text *read_module(lua_State *L, rule_host *h, const char *name
   return NULL;
 }
 
-/* Leaves the module's chunk on the stack. */
+/* Pushes the module's chunk. */
 static void push_module(lua_State *L, rule_host *h, const char *name) {
   const host_text *t = host_module(h, name);
   if (!t) t = read_module(L, h, name);
@@ -51,7 +51,7 @@ static void push_module(lua_State *L, rule_host *h, const char *name) {
   lua_remove(L, -2);
 }
 
-/* Modules under the rules path alone, run once. */
+/* require(name) */
 static int require(lua_State *L) {
   rule_host *h = host_of(L);
   const char *name = luaL_checkstring(L, 1);
@@ -67,7 +67,7 @@ static int require(lua_State *L) {
                       name);
   if (!module_name(name))
     return luaL_error(L, "'%s' is no module's name: letters, digits, _ and -, in parts joined by dots", name);
-  lua_pushlightuserdata(L, h); /* stands there while the module runs */
+  lua_pushlightuserdata(L, h); /* marks the module as running */
   lua_setfield(L, 2, name);
   push_module(L, h, name);
   lua_call(L, 0, 1);

@@ -1,3 +1,23 @@
+/* Running untrusted Lua within limits.
+ *
+ * Idea. The state starts empty, and sandbox_env.c adds an allow-list of functions: removing dangerous ones from Lua's
+ * libraries would miss the next one. Four resources are bounded: instructions, memory, CPU time, and the work of C
+ * functions. The count hook sees only instructions of the virtual machine, and a C function runs none:
+ * ("a"):rep(600):find(".-.-.-b") would run for most of a minute inside one instruction. So each function that can loop
+ * is implemented in this folder and charges for its work (sandbox_charge), and all other library functions are O(1) or
+ * are wrapped to charge for their arguments. The allocator refuses blocks beyond the limit and charges for bytes.
+ *
+ * Invariant. Once a limit is hit (sandbox.hit), nothing that Lua code does can continue the evaluation: the hook fires
+ * at every instruction and raises, pcall and xpcall raise again, and sandbox_call discards a result that came in spite
+ * of it. There is one thread (no coroutines, whose hook would be separate) and no code that runs at odd times (no __gc,
+ * no __close on foreign values). sandbox_start alone clears the state.
+ *
+ * The clock is read rarely, since reading CPU time is a system call: never in evaluations of fewer than FIRST_LOOK
+ * instructions, later every LOOK_EVERY instructions. Long texts are the exception: one comparison of two texts is one
+ * instruction. While such texts exist, the hook runs more often (HOOK_WARY), and no text is longer than 1 MiB.
+ *
+ * Not there: a process or a thread per evaluation (a decision takes microseconds), and a patched Lua (the limits need
+ * the public API alone). */
 #include "rule/sandbox.h"
 
 #include <lauxlib.h>
@@ -75,7 +95,7 @@ shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err) {
   } else if (sb->hit) {
     status = limit_error(sb, in->long_text, err);
   } else {
-    if (!in->described) { /* the handler did not run: a syntax error, or an error within the handler */
+    if (!in->described) { /* the handler did not run: a syntax error, or an error in the handler */
       in->traceback[0] = 0;
       in->line = 0;
       if (!in->load_failed) in->file[0] = 0;
@@ -107,7 +127,7 @@ shunt_status sandbox_call(sandbox *sb, int nargs, int nresults, shunt_error *err
   int status = lua_pcall(L, nargs, nresults, base);
   lua_remove(L, base);
   if (status == LUA_OK && !sb->hit) return SHUNT_OK;
-  if (status == LUA_OK) { /* went over at its very end: the result counts as little as one that never came */
+  if (status == LUA_OK) { /* over a limit at the very end: the result does not count */
     lua_settop(L, base - 1);
     lua_pushnil(L);
   }
@@ -134,7 +154,7 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
   s->limits.memory_bytes = within(limits->memory_bytes);
   s->limits.timeout_ns = within(limits->timeout_ns);
   s->instructions_left = SANDBOX_NO_LIMIT;
-  in->look_at = INT64_MIN; /* nothing is an evaluation before the first sandbox_start */
+  in->look_at = INT64_MIN; /* there is no evaluation before the first sandbox_start */
   lua_State *L = lua_newstate(sandbox_allocate, in);
   if (!L) {
     bool refused = in->refused;

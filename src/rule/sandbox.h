@@ -1,7 +1,7 @@
-/* For: a Lua 5.4 state in which rule files can declare and decide, and can't do, keep or exhaust anything else.
- * Owner: the sandbox owns its lua_State and all memory in it; never the host's own state. One thread at a time.
- * Use: sandbox_new(&limits, &sb); sandbox_load(L, …) pushes a chunk; sandbox_start(sb, factor); sandbox_call(sb, nargs,
- * nresults). */
+/* For: a Lua 5.4 state in which rule files can declare and decide, and nothing more. sandbox.c describes the defences.
+ * Owner: the sandbox owns its lua_State, which is never the state of the host program. One thread at a time.
+ * Use: sandbox_new(&limits, &sb, err); sandbox_start(sb, 1); sandbox_load(sb, chunkname, text, size) pushes a chunk;
+ * sandbox_call(sb, nargs, nresults, err); sandbox_free(sb); */
 #ifndef SHUNT_RULE_SANDBOX_H
 #define SHUNT_RULE_SANDBOX_H
 
@@ -26,59 +26,58 @@ typedef enum sandbox_limit {
 
 typedef struct sandbox {
   lua_State *L;
-  void *owner; /* whoever made the sandbox may keep something here */
+  void *owner; /* for the caller of sandbox_new */
   sandbox_limits limits;
   int64_t instructions_left;
   int64_t deadline_ns; /* CPU time; 0 until the first look at the clock, so that short evaluations never read it */
-  int64_t timeout_ns;  /* of the evaluation under way */
+  int64_t timeout_ns;  /* of the current evaluation */
   int64_t instructions_given;
   size_t memory_used;
-  sandbox_limit hit; /* once set, every way on raises again until sandbox_start */
+  sandbox_limit hit; /* once set, everything raises until sandbox_start */
 } sandbox;
 
 /* A state with the allow-listed globals in its environment and nothing else. Errors: MEMORY. */
 shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_error *err);
 void sandbox_free(sandbox *sb);
-/* Through lua_getextraspace; coroutines are not there to differ. */
+/* Through lua_getextraspace. There are no coroutines, which would have their own. */
 static inline sandbox *sandbox_of(lua_State *L) { return *(sandbox **)lua_getextraspace(L); }
 
 /* Starts an evaluation with fresh limits, times factor (loading may take longer than deciding). Cheap: no system call.
  */
 void sandbox_start(sandbox *sb, int factor);
 
-/* Called by C functions that the instruction hook can't see into: counts work as instructions, and raises the limit's
- * error when it is over. Raises too when a limit was hit before. */
+/* For C functions, in which the instruction hook does not run: counts their work as instructions. Raises if a limit is
+ * hit now or was hit before. */
 void sandbox_charge(lua_State *L, int64_t instructions);
 
-/* Pushes the compiled chunk, its environment the sandbox's. Text only: bytecode is refused. Returns a Lua status; on
- * failure pushes the message. chunkname is as lua_load wants it ("@rules/x.lua"). */
+/* Pushes the compiled chunk, with the sandbox's environment. Text only: bytecode is refused. Returns a Lua status; on
+ * failure pushes the message. chunkname has the form for lua_load ("@rules/x.lua"). */
 int sandbox_load(sandbox *sb, const char *chunkname, const char *text, size_t size);
 
-/* lua_pcall with a handler that adds a traceback (bounded in length). On failure fills err: SHUNT_E_LIMIT when a limit
- * was hit, else SHUNT_E_RULE; file and line from the message's "file:line:" prefix (which is then taken off the
- * message) or, for a limit, from where it was hit; traceback. Pops the function and arguments either way. */
+/* lua_pcall with a handler that adds a traceback of bounded length. On failure fills err: SHUNT_E_LIMIT if a limit was
+ * hit, otherwise SHUNT_E_RULE. File and line come from the message's "file:line:" prefix, which is removed from the
+ * message, or from the place where the limit was hit. Pops the function and arguments in any case. */
 shunt_status sandbox_call(sandbox *sb, int nargs, int nresults, shunt_error *err);
 
-/* Fills err from the error value on top, which it pops, as sandbox_call does: for what sandbox_load pushed. lua_status
- * is what the failing function returned. */
+/* Fills err from the error value on top, as sandbox_call does, and pops it: for a failure of sandbox_load. lua_status
+ * is the failing function's result. */
 shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err);
 
-/* Pushes a function that sandbox_call can run with C code alone: work that may raise (declaring globals, reading
- * tables) is done in there, since an error outside of a protected call ends the process. */
+/* Pushes C code for sandbox_call: work that may raise (defining globals, reading tables) must be done in a protected
+ * call, since an error outside of one ends the process. */
 #define sandbox_push_work(L, fn, ud) (lua_pushcfunction((L), (fn)), lua_pushlightuserdata((L), (ud)))
 
-/* Defines a global of the environment (a declaring word, deny, pick …): pops the value.
- * Raises when memory is out: call it from within a protected function. */
+/* Defines a global of the environment (a declaring word, deny, pick …) and pops its value. Raises if memory runs out:
+ * call it in a protected call. */
 void sandbox_define(sandbox *sb, const char *name);
 
-/* Makes the value at index, and all it leads to (tables, functions' upvalues), read-only in place. Raises a Lua error
- * "…: writes to the upvalue 'n' (a rule keeps no state between calls: …)" with file:line where a function reached
- * writes to a local from outside itself. Writes to globals are refused by the environment at run time. Userdata are
- * left as they are. */
+/* Makes the value at index, and all tables and functions that it leads to, read-only in place. Raises "FILE:LINE:
+ * writes to the upvalue 'n' (a rule keeps no state between calls: …)" if such a function assigns to a local of an
+ * enclosing function. Assignments to globals are refused by the environment at run time. Userdata stay as they are. */
 void sandbox_freeze(lua_State *L, int index);
 
-/* Pushes the table that lua_next and the raw functions can read: what a frozen table holds, or the table itself. The
- * other lua_get functions see a frozen table's fields anyway. */
+/* Pushes the table that lua_next and the raw functions can read: the contents of a frozen table, or the table itself.
+ * lua_getfield and lua_geti see a frozen table's fields without it. */
 void sandbox_contents(lua_State *L, int index);
 
 #endif

@@ -1,4 +1,4 @@
-/* The environment of rule files: what is there, and what is said of what is not. */
+/* The environment of rule files, and messages for names that it does not have. */
 #include <lauxlib.h>
 #include <lualib.h>
 #include <stdio.h>
@@ -79,7 +79,7 @@ static const char *key_name(lua_State *L) {
   }
 }
 
-/* Looks through the names in the table at index 1, which has no contents elsewhere. */
+/* Searches the names in the table at index 1, which is not locked. */
 static suggest nearest(lua_State *L, const char *name) {
   suggest s = suggest_for(name);
   for (lua_pushnil(L); lua_next(L, 1); lua_pop(L, 1))
@@ -115,7 +115,7 @@ static int set_in_library(lua_State *L) {
   return luaL_error(L, "'%s' can't be set: the libraries are read-only; use local", key_name(L));
 }
 
-/* Gives the table on top an __index that explains what is missing. */
+/* Gives the table on top an __index that raises, with a hint, for a missing name. */
 static void explain_missing(lua_State *L, const char *library) {
   lua_createtable(L, 0, 1);
   if (library) {
@@ -137,8 +137,8 @@ static void add_library(lua_State *L, const char *name, void (*fill)(lua_State *
   lua_setfield(L, -2, name);
 }
 
-/* Methods of texts: Lua's metatable for them, which also makes "10" + 1 work, with the bounded functions as its
- * methods. Nobody can get at the table, so it needs no lock. */
+/* Methods of texts: Lua's own metatable, which also makes "10" + 1 work, with the bounded functions as its methods.
+ * Rules can't reach the table, so it needs no lock. */
 static void install_text_methods(lua_State *L) {
   lua_pushcfunction(L, luaopen_string);
   lua_call(L, 0, 0);
@@ -165,7 +165,7 @@ void sandbox_install(lua_State *L) {
   sandbox_lock(L, -1, set_global);
   sandbox_contents(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &GLOBALS_KEY);
-  lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); /* from where lua_load takes a chunk's environment */
+  lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); /* lua_load takes a chunk's environment from there */
 }
 
 void sandbox_define(sandbox *sb, const char *name) {

@@ -1,4 +1,5 @@
-/* What went wrong in a rule, and where: collected while the stack is still there, in memory the sandbox has already. */
+/* The message, place and traceback of an error in a rule. They are collected before the stack is unwound, in memory
+ * that the sandbox already has. */
 #include <lauxlib.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Freezing: tables give their contents to a hidden table, and functions that keep a state are refused. */
+/* Freezing: a table's contents move to a hidden table, and functions that keep a state are refused. */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +8,7 @@
 #include "rule/sandbox_inner.h"
 
 static const char CONTENTS_KEY; /* in the metatable of a locked table: its contents */
-static const char CHECKED_KEY;  /* in the registry: the functions whose code was looked at, with weak keys */
+static const char CHECKED_KEY;  /* in the registry: the functions whose code was checked, with weak keys */
 
 /* ---- locked tables ---- */
 
@@ -47,7 +47,7 @@ void sandbox_lock(lua_State *L, int index, lua_CFunction newindex) {
     lua_pushnil(L);
     lua_rawset(L, index);
   }
-  if (lua_getmetatable(L, index)) lua_setmetatable(L, contents); /* what the host meant it to do, it does from there */
+  if (lua_getmetatable(L, index)) lua_setmetatable(L, contents); /* its own metatable works from there */
   lua_createtable(L, 0, 4);
   lua_pushvalue(L, contents);
   lua_rawsetp(L, -2, &CONTENTS_KEY);
@@ -76,7 +76,7 @@ static int add_bytes(lua_State *L, const void *bytes, size_t size, void *ud) {
   return b->failed;
 }
 
-/* Whether the function on top was looked at before; if not, it counts as such from now on. */
+/* Whether the function on top was checked before. Marks it as checked. */
 static bool code_known(lua_State *L) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &CHECKED_KEY);
   lua_pushvalue(L, -2);
@@ -91,12 +91,12 @@ static bool code_known(lua_State *L) {
   return known;
 }
 
-/* Looks for writes to what lies outside of the function on top. */
+/* Refuses a function that assigns to a local of an enclosing function. */
 static void check_code(lua_State *L) {
   lua_Debug ar;
   sandbox_inner *in = sandbox_inner_of(L);
   if (code_known(L)) return;
-  buf dump = {0}; /* C memory: nothing may raise while it is there */
+  buf dump = {0}; /* C memory: nothing may raise until it is freed */
   lua_dump(L, add_bytes, &dump, 0);
   bytecode_report report = {.line = 0};
   bytecode_result result = dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, &report);
@@ -129,11 +129,11 @@ enum { QUEUE = 1, SEEN = 2, HERE = 3 };
 
 typedef struct freezer {
   lua_State *L;
-  int base; /* what lies below QUEUE */
+  int base; /* the stack's top below QUEUE */
   lua_Integer queued;
 } freezer;
 
-/* Queues the value on top, which stays, where it can lead to anything. */
+/* Queues the value on top if it can lead to other values. It stays on top. */
 static void meet(freezer *f) {
   lua_State *L = f->L;
   switch (lua_type(L, -1)) {

@@ -1,4 +1,4 @@
-/* For: what the files of the sandbox and its libraries share, and nobody else sees.
+/* For: declarations that are private to the files of the sandbox and its libraries.
  * Owner: sandbox_new makes a sandbox_inner, whose first member is the public part.
  * Use: sandbox_inner *in = sandbox_inner_of(L); */
 #ifndef SHUNT_RULE_SANDBOX_INNER_H
@@ -9,28 +9,28 @@
 /* How often the instruction hook fires. */
 typedef enum hook_mode {
   HOOK_NORMAL,
-  HOOK_WARY, /* long texts are about: one instruction that compares them may take long */
+  HOOK_WARY, /* long texts exist: one instruction that compares them may take long */
   HOOK_ARMED /* a limit was hit: at every instruction */
 } hook_mode;
 
 /* A function whose closures keep a state, so that they can't be frozen. */
 typedef struct sandbox_iterator {
   lua_CFunction next;
-  const char *name; /* of the library's function that makes it */
+  const char *name; /* name of the library function that makes it */
 } sandbox_iterator;
 
 typedef struct sandbox_inner {
   sandbox s;
-  int64_t look_at; /* below this many instructions_left something is due: a look at the clock, or the end */
+  int64_t look_at; /* if instructions_left falls below this, look at the clock or end the evaluation */
   hook_mode mode;
   bool refused; /* the last allocation that failed was refused by the limit (Lua collects garbage, and tries again) */
-  bool out_of_memory; /* one failed for good, and not by the limit: nothing catches it until sandbox_start */
-  bool long_text;     /* what was refused was one text that is too long */
-  bool loading;       /* in the parser, which runs no hook */
-  bool keeps_long;    /* a frozen value holds a long text: every evaluation is wary */
-  const sandbox_iterator *iterators; /* ends with one that has no name */
-  bool described;                    /* the fields below tell of the error under way */
-  bool load_failed;                  /* file is the one that could not be loaded */
+  bool out_of_memory;                /* the system has no memory: nothing catches this until sandbox_start */
+  bool long_text;                    /* the refused allocation was a text that is too long */
+  bool loading;                      /* the parser is running, without the hook */
+  bool keeps_long;                   /* a frozen value holds a long text: every evaluation is wary */
+  const sandbox_iterator *iterators; /* the last has no name */
+  bool described;                    /* the fields below describe the current error */
+  bool load_failed;                  /* file could not be loaded */
   unsigned load_blocks;
   int line;
   char file[256];
@@ -41,7 +41,7 @@ typedef struct sandbox_inner {
 static const int64_t SANDBOX_NO_LIMIT = INT64_MAX / 4;
 enum {
   SANDBOX_LONG_TEXT_BYTES = 64 << 10,
-  SANDBOX_TEXT_BYTES = 1 << 20 /* no text is longer: comparing two of them is one instruction */
+  SANDBOX_TEXT_BYTES = 1 << 20 /* no text may be longer: comparing two texts is one instruction */
 };
 
 static inline sandbox_inner *sandbox_inner_of(lua_State *L) { return (sandbox_inner *)sandbox_of(L); }
@@ -50,23 +50,24 @@ static inline sandbox_inner *sandbox_inner_of(lua_State *L) { return (sandbox_in
 void sandbox_set_mode(sandbox_inner *in, hook_mode mode);
 /* The state's lua_Alloc; ud is the sandbox_inner. */
 void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes);
-/* Marks the limit as hit; from there on every instruction raises. */
+/* Marks the limit as hit: from then on every instruction raises. */
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit);
-/* Charges without raising: false when the evaluation is over, and the caller must come to sandbox_raise. */
+/* Charges without raising. False if the evaluation is over: the caller must then reach sandbox_raise. */
 bool sandbox_spend(sandbox_inner *in, int64_t instructions);
 /* Raises the error of the limit that was hit. */
 int sandbox_raise(lua_State *L);
 /* Both end the evaluation; no pcall catches them. */
 __attribute__((noreturn)) void sandbox_raise_limit(lua_State *L, sandbox_limit limit);
 __attribute__((noreturn)) void sandbox_raise_memory(lua_State *L);
-/* After a protected call failed: remembers an end that nothing may catch. True when there is one. */
+/* After a failed protected call: whether the failure is one that Lua code may not catch. Remembers it. */
 bool sandbox_ended(sandbox_inner *in, int lua_status);
-/* Tells that a long text stays from one evaluation to the next. */
+/* Notes that a long text outlives the evaluation. */
 void sandbox_keep_long(sandbox_inner *in);
-/* Raises for a text of that many bytes when it is too long. */
+/* Raises if a text of that many bytes is too long. */
 void sandbox_check_text(lua_State *L, size_t bytes);
 
-/* sandbox_error.c: the place (first Lua function on the stack) and traceback, without allocating anything. */
+/* sandbox_error.c: notes the place (the first Lua function on the stack) and the traceback, without allocating memory.
+ */
 void sandbox_describe_place(sandbox_inner *in, lua_State *L, int level);
 /* The same for a file that could not be loaded. */
 void sandbox_describe_file(sandbox_inner *in, const char *chunkname);
@@ -75,9 +76,10 @@ void sandbox_describe_error(sandbox_inner *in, lua_State *L, int index);
 /* The message handler of sandbox_call. */
 int sandbox_handler(lua_State *L);
 
-/* sandbox_freeze.c: moves the contents of the table at index to a hidden one; writing to it calls newindex. */
+/* sandbox_freeze.c: moves the contents of the table at index to a hidden table; an assignment to a field calls
+ * newindex. */
 void sandbox_lock(lua_State *L, int index, lua_CFunction newindex);
-/* Pushes the contents and returns true where the table at index is locked; else pushes nothing. */
+/* If the table at index is locked, pushes its contents and returns true; otherwise pushes nothing. */
 bool sandbox_locked(lua_State *L, int index);
 
 /* sandbox_env.c: builds the environment and makes it the state's table of globals. Raises. */

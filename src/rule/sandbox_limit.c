@@ -1,5 +1,4 @@
-/* The limits of an evaluation: instructions and time, which the hook and sandbox_charge count, and memory, which the
- * allocator counts. */
+/* The limits of an evaluation: the hook and sandbox_charge count instructions and time, the allocator counts memory. */
 #include <lauxlib.h>
 
 #include "base/alloc.h"
@@ -9,11 +8,11 @@
 enum {
   HOOK_EVERY = 256,
   WARY_EVERY = 8,
-  LOOK_EVERY = 1024,     /* instructions between two looks at the clock, which is a system call */
-  BIG_BLOCK = 64 << 10,  /* an allocation of this size looks at the clock */
-  LOAD_LOOK = 64,        /* the parser looks every so many allocations */
-  BYTES_SHIFT = 8,       /* 256 bytes allocated are an instruction */
-  COLLECTION_SHIFT = 10, /* a refusal makes Lua collect everything: a KiB in use is an instruction */
+  LOOK_EVERY = 1024,     /* instructions between two reads of the clock, which is a system call */
+  BIG_BLOCK = 64 << 10,  /* an allocation of this size reads the clock */
+  LOAD_LOOK = 64,        /* allocations of the parser between two reads of the clock */
+  BYTES_SHIFT = 8,       /* 256 allocated bytes count as an instruction */
+  COLLECTION_SHIFT = 10, /* after a refusal Lua collects all garbage: a KiB in use counts as an instruction */
   MOST_FACTOR = 1000
 };
 /* ---- limits ---- */
@@ -36,7 +35,7 @@ void sandbox_stop(sandbox_inner *in, sandbox_limit limit) {
   sandbox_set_mode(in, HOOK_ARMED);
 }
 
-/* Below look_at: true while the evaluation may go on. */
+/* Called below look_at. Whether the evaluation may continue. */
 static bool look(sandbox_inner *in) {
   sandbox *s = &in->s;
   if (s->hit) return false;
@@ -61,7 +60,7 @@ bool sandbox_spend(sandbox_inner *in, int64_t instructions) {
 }
 
 int sandbox_raise(lua_State *L) {
-  lua_pushlightuserdata(L, NULL); /* needs no memory; what is told is in the sandbox */
+  lua_pushlightuserdata(L, NULL); /* needs no memory; the error's text is in the sandbox */
   return lua_error(L);
 }
 
@@ -110,7 +109,7 @@ bool sandbox_ended(sandbox_inner *in, int lua_status) {
     if (!in->refused)
       in->out_of_memory = true;
     else {
-      in->described = true; /* at the refusal, when the stack was still there */
+      in->described = true; /* at the refusal, before the stack was unwound */
       sandbox_stop(in, SANDBOX_MEMORY);
     }
   }
@@ -136,7 +135,7 @@ static bool refuse(sandbox_inner *in, bool long_text) {
   return false;
 }
 
-/* Whether a block may grow. An end of time or instructions refuses nothing: the hook, armed, raises at the next
+/* Whether a block may grow. If time or instructions are used up, the block may grow: the hook raises at the next
  * instruction. */
 static bool admit(sandbox_inner *in, size_t had, size_t wanted, bool text) {
   size_t more = wanted - had;
@@ -156,7 +155,7 @@ static bool admit(sandbox_inner *in, size_t had, size_t wanted, bool text) {
 void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
   sandbox_inner *in = ud;
   size_t had = block ? old_bytes : 0;
-  /* without a block, old_bytes is the kind of object that Lua makes */
+  /* without a block, old_bytes is the type of the object that Lua makes */
   if (new_bytes > had && !admit(in, had, new_bytes, !block && old_bytes == LUA_TSTRING)) return NULL;
   void *got = base_lua_alloc(NULL, block, old_bytes, new_bytes);
   if (got || new_bytes == 0)

@@ -1,4 +1,6 @@
-/* For: the standard policy, the files of rules/standard, as the build put it into the library. */
+/* For: the standard policy: the files of rules/standard, which the build puts into the library.
+ * Owner: static.
+ * Use: for (i = 0; i < rule_standard_count; i++) … rule_standard_files[i].text */
 #ifndef SHUNT_RULE_STANDARD_H
 #define SHUNT_RULE_STANDARD_H
 
@@ -13,7 +15,7 @@ typedef struct rule_standard_file {
 extern const rule_standard_file rule_standard_files[];
 extern const size_t rule_standard_count;
 
-/* The one file that is not part of the policy's stages: it makes instance.isolation: strict what it is. */
+/* The file that implements instance.isolation: strict. It is not part of the policy. */
 #define RULE_STRICT_ISOLATION "rules/standard/isolation.lua"
 
 #endif

@@ -1,4 +1,4 @@
-/* For: the value of each field of a request. */
+/* The value of each field of a request. */
 #include <string.h>
 
 #include "rule/request.h"

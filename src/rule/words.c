@@ -1,5 +1,5 @@
-/* For: the declaring words of rule files: datasource, instance, model, rule, and the relations' words.
- * Owner: what they declare goes to the catalog_source's arena at once; functions stay in the state, by reference. */
+/* The words of rule files: datasource, instance, model, rule, and has_one, has_many, belongs_to, belongs_to_many.
+ * Declarations are copied to the catalog_source's arena; functions stay in the state, and have a number. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -8,7 +8,7 @@
 #include "rule/lua_node.h"
 #include "rule/sandbox_inner.h"
 
-/* Where the Lua code that called the running C function stands. */
+/* The line of Lua code that called the running C function. */
 static place caller_of(lua_State *L, rule_host *h) {
   place at = {"", 0, 0};
   lua_Debug ar;
@@ -43,7 +43,8 @@ static int keep(lua_State *L, int index, void *ud) {
   return keep_function(L, k->host, index, k->at);
 }
 
-/* Whether the body's env lets it be declared here. Takes the key out, so that nobody else need know of it. */
+/* Whether the body's env allows the declaration in this environment. Removes the key, so that the catalog need not know
+ * it. */
 static bool for_this_env(rule_host *h, node *body, place at) {
   const node *env = node_get(body, "env");
   if (!env) return true;
@@ -60,7 +61,7 @@ static bool for_this_env(rule_host *h, node *body, place at) {
   return wanted;
 }
 
-/* Declarations lie outside of the state, and count like what is inside. */
+/* Declarations lie outside of the state, and count against the same limit. */
 static void check_memory(lua_State *L, const rule_host *h) {
   if (h->source->arena.total_bytes - h->bytes_before <= (size_t)h->sb->limits.memory_bytes) return;
   sandbox_stop(sandbox_inner_of(L), SANDBOX_MEMORY);
@@ -80,7 +81,7 @@ static cat_declarations *list_of(catalog_source *source, const char *word) {
   }
 }
 
-/* { … } after word "name": the upvalue is the position among the pending. */
+/* The call with { … } after word "name". The upvalue is the position in pending. */
 static int declare(lua_State *L) {
   rule_host *h = host_of(L);
   size_t position = (size_t)lua_tointeger(L, lua_upvalueindex(1));
@@ -104,7 +105,7 @@ static int declare(lua_State *L) {
   return 0;
 }
 
-/* word "name": the upvalue is the word. */
+/* The call word "name". The upvalue is the word. */
 static int word(lua_State *L) {
   rule_host *h = host_of(L);
   const char *the_word = lua_tostring(L, lua_upvalueindex(1));
@@ -134,7 +135,8 @@ void host_check_pending(rule_host *h) {
   h->npending = 0;
 }
 
-/* has_many(target, foreign_key, options) and its like: a table that says what the relation is. Upvalue: the kind. */
+/* has_many(target, foreign_key, options) and the other kinds: returns a table that describes the relation. The upvalue
+ * is the kind. */
 static int relation(lua_State *L) {
   static const char *const direct[] = {"target", "foreign_key"};
   static const char *const through[] = {"through", "target", "foreign_key", "through_key"};

@@ -8,9 +8,9 @@
 #include "session/propagation.h"
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
-  if (level >= 0 && level <= c->max_level) return SHUNT_OK;
+  if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE, "a session's level must be from 0 to %d (database.maxLevel), not %d",
-                   c->max_level, level);
+                   c->settings.max_level, level);
 }
 
 static shunt_status copy_attr(shunt_session *s, const shunt_field *from, shunt_field *to, shunt_error *err) {

@@ -118,7 +118,7 @@ static shunt_status check_where(const shunt_request *q, shunt_error *err) {
 }
 
 static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_error *err) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   if (by >= -*level && by <= (most ? most - *level : INT_MAX)) {
     *level += most ? by : 0;
     return SHUNT_OK;

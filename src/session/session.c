@@ -70,11 +70,11 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
 
 void session_raise(shunt_session *s, int by) {
   s->level.raised += by;
-  s->level.now = s->home.catalog->max_level ? s->level.opened + s->level.raised : 0;
+  s->level.now = s->home.catalog->settings.max_level ? s->level.opened + s->level.raised : 0;
 }
 
 shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
-  int most = s->home.catalog->max_level;
+  int most = s->home.catalog->settings.max_level;
   if (most && s->level.now >= most)
     return error_set(err, SHUNT_E_TRANSACTION,
                      "the session is at level %d, and the highest is %d (database.maxLevel): does work that goes up a "
@@ -109,7 +109,7 @@ shunt_status session_check_client(const shunt_session *s, const char *name, bool
 shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err) {
   const cat_instance *i = s->instance;
   shunt_status status = catalog_find_client(s->home.catalog, name, out, err);
-  if (status || !s->home.catalog->strict_isolation || !i->isolate || *out == i->isolate_client) return status;
+  if (status || !s->home.catalog->settings.strict_isolation || !i->isolate || *out == i->isolate_client) return status;
   error_set(err, SHUNT_E_DENIED,
             "instance '%s' is isolated: its data lies on %s, and this would go to %s (instance.isolation: strict)",
             i->name, i->isolate_client->name, name);

@@ -114,7 +114,7 @@ static inline int64_t bench_now_ns(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Rounds of two sides, one after the other, so that what else the machine does falls on both. */
+/* Rounds of two sides, one after the other, so that other load on the machine affects both. */
 enum { BENCH_ROUNDS = 15 };
 
 typedef struct bench_pairs {

@@ -188,13 +188,13 @@ static void while_another_reloads(void) {
   decide_close(&r.w);
   policy_open_sessions(app, r.w.sessions, true);
   read_while(app, &r, 0);
-  tell("a hit, and the clock read twice, while nobody reloads", &r.hits);
+  tell("a hit, and the clock read twice, without reloads", &r.hits);
   int64_t start_ns = bench_now_ns();
   read_while(app, &r, RELOADS);
   double reload_ms = (double)(bench_now_ns() - start_ns) / 1e6 / RELOADS;
   printf("decide_reload_waits %ld 0 %s\n", r.hits.waits, r.hits.waits ? "short" : "ok");
   tell("a hit while another thread reloads 200 times", &r.hits);
-  tell("a decision that is none, or for which the session moves", &r.others);
+  tell("a decision that is not a hit, or for which the session moves", &r.others);
   printf("# a reload took %.1f ms; the thread that decides was preempted %ld times\n", reload_ms, r.preempted);
   decide_close(&r.w);
   shunt_close(app);

@@ -9,7 +9,7 @@
 #include "bench/servers.h"
 #include "jobs/worker.h"
 
-#define JOBS_DATA "{\"to\":\"somebody@example.org\",\"template\":\"welcome\",\"user\":4711}"
+#define JOBS_DATA "{\"to\":\"customer@example.org\",\"template\":\"welcome\",\"user\":4711}"
 
 typedef enum jobs_step { JOBS_PUSH, JOBS_CLAIM, JOBS_COMPLETE, JOBS_STEPS } jobs_step;
 
@@ -86,7 +86,7 @@ static inline void jobs_open(jobs_world *w) {
   w->shunt_sum = 0;
 }
 
-/* What was deleted is taken out first, for whoever looks for a job has to pass it. */
+/* Vacuums deleted rows first: a search for a job has to pass them. */
 static inline double jobs_time(void (*round)(void *), jobs_world *w) {
   bench_db_run(&w->db, w->db.engine == BENCH_PG ? "VACUUM shunt_jobs" : "PRAGMA wal_checkpoint(TRUNCATE)");
   int64_t start = bench_now_ns();

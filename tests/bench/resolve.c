@@ -191,7 +191,7 @@ static void compare(world *w) {
   }
 }
 
-/* ---- what nobody asked before ---- */
+/* ---- the first time: not cached ---- */
 
 static const policy_input *freshen(world *w, int i) {
   policy_input *in = &w->inputs[i];

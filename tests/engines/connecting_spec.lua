@@ -1,6 +1,6 @@
--- A server that lets nobody in, for the number of connections or for who it is: the caller is told why, the connections that there
--- are go on working, no place in the pool is lost, no password is shown, and the next call after the cause is gone works.
--- The server is set otherwise for this, so it must be one of its own: sh tests/engines/with-servers.sh --private busted …
+-- A server that refuses connections, because there are too many or because of the user. The caller gets the reason, existing
+-- connections go on working, the pool loses no place, no password is shown, and the next call works once the cause is gone.
+-- This reconfigures the server, so it needs one of its own: sh tests/engines/with-servers.sh --private busted …
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"

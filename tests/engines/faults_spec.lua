@@ -1,6 +1,6 @@
--- A server that crashes, stays away and comes back: whoever was being served is told, nothing is written twice or by half, no
--- place in the pool is lost, and the next call works without a restart of the program.
--- The server is killed for this, so it must be one of its own: sh tests/engines/with-servers.sh --private --only ENGINE busted …
+-- A server that crashes, stays down and comes back. Calls in progress fail, nothing is written twice or in part, the pool loses no
+-- place, and the next call works without a restart of the program.
+-- This kills the server, so it needs one of its own: sh tests/engines/with-servers.sh --private --only ENGINE busted …
 
 local Engines = require "tests.engines.support.engines"
 

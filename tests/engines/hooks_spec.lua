@@ -1,5 +1,4 @@
--- What runs after a transaction has ended, on every engine: which hooks, when, in which order, with which session, and what
--- becomes of those that fail.
+-- The hooks that run after a transaction, on every engine: which, when, in which order, with which session, and those that fail.
 
 local Engines = require "tests.engines.support.engines"
 

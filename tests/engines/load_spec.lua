@@ -1,5 +1,5 @@
--- Many rows at once go in by a way of their own (COPY), which must write what inserts of each of them would, and refuse what
--- those would refuse, with the same error. Where it would do anything else it must not be taken.
+-- Bulk loads use COPY. COPY must write the rows that INSERT would write, and refuse the rows that INSERT would refuse, with the same
+-- error. A table for which it would differ is not loaded with COPY.
 
 local shunt = require "shunt"
 local Engines = require "tests.engines.support.engines"

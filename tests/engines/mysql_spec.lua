@@ -472,6 +472,13 @@ describe("a connection to mysql", function()
     assert.is_nil(tostring(problem):find("swordfish", 1, true))
   end
 
+  local function not_opened(connection, words)
+    local problem = Engines.raises("SHUNT_E_CONFIG", with, connection)
+    assert.is_truthy(tostring(problem):find(words, 1, true), tostring(problem))
+    assert.equal(1, problem.line)
+    assert.is_nil(tostring(problem):find("swordfish", 1, true))
+  end
+
   it("finds an option file beside the file that names it", function()
     local user = url:match "//([^:@/]+)"
     local bare = url:gsub("//[^@/]*@", "//")
@@ -492,14 +499,14 @@ describe("a connection to mysql", function()
   end)
 
   it("is refused where it is not spelled right, or can't be what was asked for", function()
-    refused("SHUNT_E_CONFIG", ("url: %q, pasword: swordfish"):format(url), "did you mean 'password'")
+    not_opened(("url: %q, pasword: swordfish"):format(url), "did you mean 'password'")
     refused("SHUNT_E_CONFIG", "url: \"mysql://u:swordfish%zz@h/d\"", "%25")
     refused("SHUNT_E_CONFIG", "url: \"mysql://u:p?swordfish@h/d\"", "%3F")
     refused("SHUNT_E_CONFIG", "url: \"postgres://u:swordfish@h/d\"", "mysql://USER:PASSWORD@HOST")
     refused("SHUNT_E_CONFIG", "url: \"mysql://u:swordfish@h:99999/d\"", "port")
-    refused("SHUNT_E_CONFIG", "host: h, connectTimeout: soon", "seconds")
-    refused("SHUNT_E_CONFIG", "host: h, ssl_mode: perhaps", "verify_identity")
-    refused("SHUNT_E_CONFIG", "host: h, charset: latin1", "utf8mb4")
+    not_opened("host: h, connectTimeout: soon", "seconds")
+    not_opened("host: h, ssl_mode: perhaps", "verify_identity")
+    not_opened("host: h, charset: latin1", "utf8mb4")
     refused("SHUNT_E_DATASOURCE", "socket: /nowhere/at/all.sock, password: swordfish", "/nowhere/at/all.sock")
     refused("SHUNT_E_DATASOURCE", ("url: %q, ssl_ca: /nowhere/ca.pem"):format(url), "SSL")
   end)

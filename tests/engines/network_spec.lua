@@ -1,5 +1,5 @@
--- A network that loses connections without a word, or is slow: nobody waits for longer than they said, no place in the pool is lost,
--- and what comes when the network is back works.
+-- A network that silently loses connections, or is slow: no call exceeds its timeout, the pool loses no place, and calls work when
+-- the network is back.
 -- sh tests/engines/with-servers.sh --private busted …
 
 local Engines = require "tests.engines.support.engines"

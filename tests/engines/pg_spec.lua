@@ -293,7 +293,7 @@ describe("a connection to PostgreSQL", function()
     for _, timeout in ipairs { "soon", "5 s", "1.5s", "99999999999", "100000000h" } do
       local problem = Engines.raises("SHUNT_E_CONFIG", with, ("url: %q, connect_timeout: %q"):format(url, timeout))
       assert.is_truthy(tostring(problem):find("connect_timeout takes a duration", 1, true))
-      assert.equal("main", problem.client)
+      assert.is_true(problem.client == "main" or problem.line == 1) -- found when connecting, or when the application is opened
       App.remove(folder)
     end
     folder = nil

@@ -1,5 +1,5 @@
--- What becomes of a transaction that is begun with each propagation, from each state that a session may be in, on every
--- engine. The tables are the specification; what a cell stands for is found out from outside, by what it does.
+-- A transaction with each propagation, begun in each state of a session, on every engine. The tables are the specification. The
+-- tests observe only effects.
 --
 --   begins     a transaction of its own: it is over, hooks and all, when it returns
 --   joins      a part of the one around it, which can't commit once it failed

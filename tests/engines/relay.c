@@ -1,11 +1,11 @@
-/* For: a network between a test and a server on this machine that is slow, or that loses connections without a word.
- * Owner: whoever holds its input, with which it ends.
- * Use: relay ADDRESS PORT listens at ADDRESS, on a port that it prints, and passes on what comes to 127.0.0.1:PORT. Its
- * input holds commands, one a line; it answers each with "done":
- *   delay MS   what comes from now on is passed on so late, either way
- *   silence    nothing is passed on any more over the connections that there are, nor is a new one taken, until
- *   pass       which takes new ones. Of the silent ones the server is told that they are gone, and the client never is
- *   end        ends it, whoever holds its input */
+/* For: a network between a test and a server on this machine that is slow, or that loses connections silently.
+ * Owner: the process that holds its input; it ends when that closes.
+ * Use: relay ADDRESS PORT listens at ADDRESS, on a port that it prints, and forwards to 127.0.0.1:PORT. It reads
+ * commands from its input, one per line, and answers each with "done":
+ *   delay MS   delays all further data, both ways
+ *   silence    forwards nothing any more and accepts no connection, until
+ *   pass       accepts new ones. It closes the silent ones to the server, but not to the client
+ *   end        ends it, even while its input is open */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,4 +1,4 @@
--- What tables look like, and statements that were prepared for a table as it was before: the change never shows.
+-- Descriptions of tables; and statements that were prepared before a table changed, which work nevertheless.
 
 local shunt = require "shunt"
 local Engines = require "tests.engines.support.engines"

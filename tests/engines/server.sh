@@ -28,7 +28,7 @@ die() {
 
 # ---- who runs it, and which program it is ----
 
-# Servers refuse to be run by root: then the user of the package runs it, or nobody.
+# Servers refuse to run as root: then they run as the user of their package, or as the user nobody.
 user=
 if [ "$(id -u)" -eq 0 ]; then
   case $engine in pg) user=postgres ;; mysql) user=mysql ;; esac
@@ -68,7 +68,7 @@ mysqld_program() {
 
 # ---- the process ----
 
-# Prints the server's process id, or fails where it does not run. A number alone may be somebody else's by now.
+# Prints the server's process id, or fails where it does not run. The number alone could belong to another process by now.
 pid_of() {
   pid=$(head -n 1 "$home/pid" 2>/dev/null) && [ -n "$pid" ] || return 1
   grep -qaF "$home/data" "/proc/$pid/cmdline" 2>/dev/null && echo "$pid"
@@ -90,8 +90,8 @@ ready() {
   esac
 }
 
-# In a session of its own, so that an interrupt at the terminal leaves it to with-servers.sh to stop it, and as
-# nobody's child, so that nobody has to wait for it.
+# In a session of its own, so that an interrupt at the terminal reaches only with-servers.sh, which stops it; and detached, so
+# that no process has to wait for it.
 launch() {
   (
     cd "$home" || exit 1

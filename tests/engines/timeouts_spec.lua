@@ -1,6 +1,6 @@
--- What takes too long is ended on the server, gives SHUNT_E_TIMEOUT, and leaves nothing behind: no statement that still runs, no
--- lost place in the pool, no half of a write. A server that answers nothing any more holds up nobody for longer than that.
--- The server is stopped for the latter, so it must be one of its own: sh tests/engines/with-servers.sh --private COMMAND.
+-- A statement that takes too long is cancelled on the server, gives SHUNT_E_TIMEOUT, and leaves nothing behind: it does not run on,
+-- the pool loses no place, and no write is done in part. If a server does not answer any more, no call exceeds its timeout.
+-- The last test pauses the server, so it needs one of its own: sh tests/engines/with-servers.sh --private COMMAND.
 
 local Engines = require "tests.engines.support.engines"
 

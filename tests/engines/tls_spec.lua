@@ -1,6 +1,5 @@
--- Connections that are encrypted: what asks for TLS gets it or nothing, whoever the server is has to be who it should be, and
--- everything works over it as it does without.
--- The server is set otherwise for this, so it must be one of its own: sh tests/engines/with-servers.sh --private busted …
+-- Encrypted connections: a connection that requires TLS gets it or fails, the server's identity is verified, and everything works as
+-- without TLS. This reconfigures the server, so it needs one of its own: sh tests/engines/with-servers.sh --private busted …
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"

@@ -1,4 +1,4 @@
--- The names in src/README.md and in the opening comments of headers exist.
+-- The names in src/README.md exist, and the calls in the line "Use:" of a header have the arguments of the function.
 
 local function read(path)
   local file = io.open(path)
@@ -48,5 +48,84 @@ describe("the architecture", function()
       assert(text:find("| `" .. name .. "` |", 1, true), name)
     end
     pipe:close()
+  end)
+end)
+
+describe("the opening comment of a header", function()
+  -- Calls that are known not to fit. They are printed; each has to disappear.
+  local KNOWN = {
+    ["src/base/map.h: no_memory"] = true, ["src/jobs/push.h: push_send"] = true,
+    ["src/pool/waitlist.h: waitlist_wait"] = true, ["src/rows/rows.h: rows_columns"] = true, ["src/rows/rows.h: rows_new"] = true,
+    ["src/rule/sandbox.h: sandbox_call"] = true, ["src/rule/sandbox.h: sandbox_new"] = true,
+  }
+
+  local function count_arguments(list)
+    if list:find "^%s*$" or list:find "^%s*void%s*$" then return 0 end
+    local n, depth = 1, 0
+    for c in list:gmatch "[(){},]" do
+      if c == "(" or c == "{" then
+        depth = depth + 1
+      elseif c ~= "," then
+        depth = depth - 1
+      elseif depth == 0 then
+        n = n + 1
+      end
+    end
+    return n
+  end
+
+  local headers, counts = {}, {} -- counts: by function, the numbers of arguments with which it occurs
+  setup(function()
+    local pipe = assert(io.popen "find src -name '*.[ch]' | LC_ALL=C sort")
+    for path in pipe:lines() do
+      local source = read(path)
+      if path:find "%.h$" then headers[path] = source:match "^/%*.-[%s%*]Use: (.-)%*/" end
+      for name, list in source:gsub("/%*.-%*/", " "):gmatch "([%a_][%w_]*)(%b())" do
+        counts[name] = counts[name] or {}
+        counts[name][list:find("...", 1, true) and "any" or count_arguments(list:sub(2, -2))] = true
+      end
+    end
+    pipe:close()
+  end)
+
+  it("shows calls of functions that exist, with their number of arguments", function()
+    local wrong = {}
+    for path, use in pairs(headers) do
+      for name, list in use:gsub("\n%s*%*", " "):gmatch "([%a_][%w_]*)(%b())" do
+        local known = counts[name]
+        local fits = known and (list:find "…" or known.any or known[count_arguments(list:sub(2, -2))])
+        local entry = path .. ": " .. name
+        if not fits and KNOWN[entry] then
+          print("known: " .. entry)
+        elseif not fits then
+          wrong[#wrong + 1] = entry .. list
+        end
+      end
+    end
+    assert.same({}, wrong)
+  end)
+end)
+
+describe("a function", function()
+  -- Functions that take more. They are printed; each has to disappear. mysql_real_connect is MySQL's own interface.
+  local KNOWN = { mysqldb_real_connect = true }
+  for name in ("build_not_found load things_find things_find_slowly"):gmatch "%S+" do KNOWN[name] = true end
+
+  it("takes at most six parameters", function()
+    local wrong = {}
+    local pipe = assert(io.popen "find src -name '*.[ch]' | LC_ALL=C sort")
+    for path in pipe:lines() do
+      local source = "\n" .. read(path):gsub("/%*.-%*/", " ")
+      for name, list in source:gmatch "\n%a[%w_ %*]-([%w_]+)(%b())%s*[;{]" do
+        local n = select(2, list:sub(2, -2):gsub("%b()", ""):gsub(",", "")) + 1
+        if n > 6 and KNOWN[name] then
+          print(("known: %s: %s takes %d parameters"):format(path, name, n))
+        elseif n > 6 then
+          wrong[#wrong + 1] = ("%s: %s takes %d parameters"):format(path, name, n)
+        end
+      end
+    end
+    pipe:close()
+    assert.same({}, wrong)
   end)
 end)

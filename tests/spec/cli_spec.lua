@@ -110,7 +110,7 @@ describe("the shunt command", function()
 
   describe("exit status", function()
     local CASES = {
-      -- status, arguments, what must be told (on standard error where the status is not 0)
+      -- status, arguments, what it must print (to standard error if the status is not 0)
       { 0, "--help", "Usage: shunt" }, { 0, "help", "Usage: shunt" }, { 0, "help resolve", "Usage: shunt resolve" },
       { 0, "--version", "^shunt %d+%.%d+%.%d+\n$" }, { 2, "", "Usage: shunt" }, { 2, "help nope", "unknown command 'nope'" },
       { 2, "resolv", "unknown command 'resolv'" }, { 2, "resolve", "MODEL is missing" },
@@ -205,7 +205,7 @@ describe("the shunt command", function()
   end)
 
   describe("explain", function()
-    it("tells every rule with its place, and a single change that leads elsewhere", function()
+    it("shows every rule with its place, and a single change that leads elsewhere", function()
       local status, out = shunt_run "explain user"
       assert.equal(0, status)
       for _, text in ipairs { "rules/policy.lua:1", "pros get their own", "rules/standard/explicit.lua", "depends on ", "attrs.plan",
@@ -233,7 +233,7 @@ describe("the shunt command", function()
       end
     end)
 
-    it("tells whether the decision is remembered when it is asked for again, and why not", function()
+    it("shows whether the decision is cached, and why not", function()
       for arguments, told in pairs { ["user"] = "remembered: asked again", ["profile --op write"] = "remembered: asked again",
         [("user --attr plan=%s"):format(("x"):rep(2000))] = "not remembered: it depends on a text of more than 1024 bytes",
         ["order --attr fresh=1"] = "taken anew each time: for a test" } do
@@ -416,7 +416,7 @@ instance:
       App.remove(other)
     end)
 
-    it("does not wait for pipes that nobody writes into", function()
+    it("does not wait for pipes without a writer", function()
       local pipes = App.folder()
       finally(function() App.remove(pipes) end)
       App.fill(pipes, { ["shunt.yaml"] = CONFIG, ["secret.yaml"] = CONFIG:gsub("main.db", '"${file:pipe}"'),
@@ -442,7 +442,7 @@ instance:
       assert(told[1]:find "^rules/1.lua:1: " and told[2]:find "^rules/2.lua:2: over the limit of %d+ instructions", err)
     end)
 
-    it("tells each mistake in one line, whatever a rule file raises", function()
+    it("prints each mistake on one line, whatever a rule file raises", function()
       local raising = App.folder()
       finally(function() App.remove(raising) end)
       App.fill(raising, { ["shunt.yaml"] = CONFIG, ["rules/1.lua"] = 'error("one\\ntwo\\27[31m")' })
@@ -557,7 +557,7 @@ print(shunt.open():describe().env)
       assert(by_name["anew"].asked > 0 and by_name["model's client"].selected > 0)
     end)
 
-    it("tells what a datasource says that does not answer", function()
+    it("prints the error of a datasource that does not answer", function()
       local status, out = shunt_run("bench --seconds 1 --env away")
       assert.equal(0, status, out)
       assert(out:find("hidden", 1, true) and out:find "\nmain +%d", out)
@@ -655,7 +655,7 @@ describe("shunt test", function()
     assert.equal(2, (run(folder, "resolve user --instance only-in-test")))
   end)
 
-  it("fails with the specs it is told to run, and shows the trace", function()
+  it("fails with the named specs, and shows the trace", function()
     local status, out = run(folder, "test spec bad/b_spec.lua")
     assert.equal(1, status)
     assert(out:find("1 success / 1 failure", 1, true), out)

@@ -1,4 +1,4 @@
---- Hooks of transactions that nobody ends, and what hooks may do.
+--- Hooks of transactions that are abandoned, and what hooks may do.
 
 local Shop = require "tests.spec.support.shop"
 local watchdog = require "tests.support.watchdog"
@@ -148,7 +148,7 @@ describe("hooks", function()
     has(problem, "after: " .. tostring(cause))
   end)
 
-  it("that fail with what can't be shown are told of like the others", function()
+  it("that fail with a value that can't be shown are reported like the others", function()
     local odd = setmetatable({}, { __tostring = function() error "no words" end })
     local ok, problem = pcall(session.transaction, session, function()
       session:on_commit(function() error("one", 0) end)
@@ -175,7 +175,7 @@ describe("hooks", function()
     assert.same({ "first", "third" }, problem.failures)
   end)
 
-  it("that fail where nobody can be told are warned of", function()
+  it("that fail after a rollback that no caller sees become warnings", function()
     local script = [[
       warn "@on"
       local shunt = require "shunt"
@@ -183,7 +183,7 @@ describe("hooks", function()
       local function lose()
         local co = coroutine.create(function()
           session:transaction(function()
-            session:on_rollback(function() error("nobody hears this", 0) end)
+            session:on_rollback(function() error("not for the caller", 0) end)
             coroutine.yield()
           end)
         end)
@@ -204,7 +204,7 @@ describe("hooks", function()
     local said = pipe:read "a"
     pipe:close()
     has(said, "goes on")
-    assert.equal(2, select(2, said:gsub("Lua warning: shunt: a hook [%a ]+ failed: nobody hears this", "")))
+    assert.equal(2, select(2, said:gsub("Lua warning: shunt: a hook [%a ]+ failed: not for the caller", "")))
   end)
 
   it("wait for all, of whatever datasource, and for none that was rolled back", function()

@@ -64,7 +64,7 @@ job (7) {}
       assert.equal(15, #got, table.concat(got, "\n"))
     end)
 
-    it("in files that don't run are told with the line", function()
+    it("in files that don't run are reported with the line", function()
       local problem = problems_of "local x = 1\njob {"
       assert.truthy(problem.file:find "jobs/all%.lua$")
       assert.equal(2, problem.line)
@@ -92,7 +92,7 @@ job (7) {}
       assert.truthy(session:push "b")
     end)
 
-    it("are none where there is no folder, and a named one must be there", function()
+    it("may be missing with their folder, unless jobs.path names it", function()
       os.remove(folder .. "/jobs/all.lua")
       local problem = App.raises("SHUNT_E_NOT_FOUND", session.push, session, "any")
       assert.truthy(problem.message:find("declares no jobs", 1, true))
@@ -213,7 +213,7 @@ job (7) {}
       assert.equal(3, wait_for "third time")
     end)
 
-    it("no more after the last try, and whoever waits gets the error", function()
+    it("no more after the last try, and the waiting caller gets the error", function()
       local problem = App.raises("SHUNT_E_RULE", wait_for, "never")
       assert.truthy(problem.message:find("job 'never' failed", 1, true))
       local dead = session:jobs { state = "dead" }
@@ -281,7 +281,7 @@ job (7) {}
       assert.truthy(problem.message:find("closed by its worker", 1, true))
     end)
 
-    it("no earlier than they are due, whoever waits for them", function()
+    it("no earlier than they are due, even if a caller waits for them", function()
       App.raises("SHUNT_E_TIMEOUT", session.push_async, session, "add", { a = 1, b = 1 }, { delay = "1h", timeout = "50ms" })
     end)
   end)

@@ -31,7 +31,7 @@ describe("JSON of the module", function()
     end
   end)
 
-  it("replaces what is no UTF-8 and keeps what is", function()
+  it("replaces invalid UTF-8, and keeps valid UTF-8", function()
     assert.equal('"a\u{FFFD}b"', shunt.json "a\xffb")
     assert.equal('"\u{FFFD}\u{FFFD}\u{FFFD}"', shunt.json "\xed\xa0\x80")
     assert.equal('"\u{20AC}\u{1F600}"', shunt.json "\u{20AC}\u{1F600}")

@@ -297,7 +297,7 @@ describe("the module", function()
   end)
 
   describe("with an observer", function()
-    it("tells of each statement, its datasource and values", function()
+    it("passes each statement, its datasource and values", function()
       shop:fill()
       local seen = {}
       session:observe(function(statement) seen[#seen + 1] = statement end)

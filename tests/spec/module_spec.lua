@@ -17,7 +17,7 @@ describe("the module", function()
   after_each(function() shop:close() end)
 
   describe("when it opens an application", function()
-    it("tells every mistake with its place", function()
+    it("reports every mistake with its place", function()
       local folder <close> = setmetatable({ path = App.folder() }, { __close = function(f) App.remove(f.path) end })
       App.fill(folder.path, {
         ["shunt.yaml"] = "database:\n  defaultClient: nowhere\n  cleints: {}\nrules: {path: [rules]}\n",
@@ -77,7 +77,7 @@ describe("the module", function()
       assert.equal("user.orders", decision.relation)
     end)
 
-    it("tells a denial in the decision and raises it from an access", function()
+    it("has a denial in the decision, and raises it from an access", function()
       local free = app:session { attrs = { plan = "free" } }
       local decision = free:resolve("note", { op = "write" })
       assert.equal("the free plan reads only", decision.denied)

@@ -230,7 +230,7 @@ describe("with watch: true", function()
     assert.is_true(wait_for(function() return client() == "b" end))
   end)
 
-  it("a mistake keeps what there is and is told, until it is mended", function()
+  it("a mistake keeps the old generation and is reported, until it is mended", function()
     App.write(folder .. "/rules/models.lua", "model (")
     assert.is_true(wait_for(function() return not app:watched() end))
     local ok, problem = app:watched()

@@ -251,7 +251,7 @@ describe("an include", function()
     assert.same({ name = "Ada", pets = { { kind = "dog" }, { kind = "cat" }, { kind = "cat" } } }, row)
   end)
 
-  it("loads what loads itself, unless it is told not to", function()
+  it("loads relations with autoload, unless the call turns them off", function()
     assert.equal(3, #s:model("loaded"):get(1).pets)
     assert.is_nil(s:model("loaded"):get(1, { include = { pets = false } }).pets)
   end)

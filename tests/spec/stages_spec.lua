@@ -196,7 +196,7 @@ describe("a relation's client", function()
     end
   end
 
-  it("is that of the call before the relation's own", function()
+  it("is the one of the call before the relation's own", function()
     assert.equal("call_c", decide("", { relation = "user.plain_named", relation_client = "call_c" }).client)
     assert.equal("default_c", decide("", { relation = "user.plain_named", relation_client = "_initial_" }).client)
   end)
@@ -242,7 +242,7 @@ describe("an instance", function()
     assert.equal("default_c", decide(rules, { model = "plain", instance = "shared" }).client)
   end)
 
-  it("that nobody defined can't open a session, and the nearest name is told", function()
+  it("without a definition can't open a session, and the nearest name is suggested", function()
     local err = App.raises("SHUNT_E_NOT_FOUND", function() app_with(""):session { instance = "sharde" } end)
     assert.matches("sharde", err.message)
     assert.matches("shared", err.message)
@@ -376,7 +376,7 @@ describe("user rules", function()
     end)
   end)
 
-  it("that name a client nobody defined are an error with the rule's place and the nearest name", function()
+  it("that name an unknown client are an error with the rule's place and the nearest name", function()
     local rules = [[
 
       rule "wrong" { stage = "override", client = function(req) return "other_d" end }
@@ -537,7 +537,7 @@ describe("pick", function()
     assert.is_true(seen.r1 and seen.r2 and seen.r3 and true)
   end)
 
-  it("of a client nobody defined is an error", function()
+  it("of an unknown client is an error", function()
     App.raises("SHUNT_E_NOT_FOUND|SHUNT_E_CONFIG", decide, [[
       rule "p" { stage = "override", client = function(req) return pick { "r9x", "r8x" } end }
     ]], { model = "plain" })

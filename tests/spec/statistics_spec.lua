@@ -138,11 +138,12 @@ describe("the app config", function()
   end
 
   local WRONG = {
-    { "remember: -1", "rules.remember is at least 0" }, { "remember: 16777217", "rules.remember is at most 16777216" },
-    { "remember: 1.5", "rules.remember wants a whole number" }, { "remember: many", "rules.remember wants an integer" },
-    { "remember: true", "rules.remember wants an integer" }, { "audit: -0.1", "rules.audit is a share, from 0 to 1" },
-    { "audit: 1.01", "rules.audit is a share, from 0 to 1" }, { "audit: 2", "rules.audit is a share, from 0 to 1" },
-    { "audit: all", "rules.audit wants a number" }, { "audit: .inf", "rules.audit wants a number" },
+    { "remember: -1", "rules.remember takes an integer from 0 to 16777216, not -1" },
+    { "remember: 16777217", "rules.remember takes an integer from 0 to 16777216, not 16777217" },
+    { "remember: 1.5", "; write a whole number" }, { "remember: many", "not 'many'" },
+    { "remember: true", "rules.remember takes an integer from 0 to 16777216, not true" }, { "audit: -0.1", "rules.audit takes a number from 0 to 1, not" },
+    { "audit: 1.01", "rules.audit takes a number from 0 to 1, not" }, { "audit: 2", "rules.audit takes a number from 0 to 1, not" },
+    { "audit: all", "rules.audit takes a number from 0 to 1, not" }, { "audit: .inf", "rules.audit takes a number from 0 to 1, not" },
     { "remeber: 1", "unknown key 'remeber' in rules; did you mean 'remember'?" },
   }
   for _, case in ipairs(WRONG) do

@@ -1,4 +1,4 @@
--- What keeps tenants apart where somebody tries to get past it, and what bounds a call.
+-- Attempts to get past the separation of tenants, and the limits of a call.
 
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"

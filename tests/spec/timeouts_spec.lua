@@ -1,5 +1,5 @@
---- How long a call may take, and what the pools tell. A pool of one, whose connection a transaction of another session
---- holds, is what there is to wait for here; statements that take too long are the business of the engines' specs.
+--- Timeouts of calls, and figures of pools. The calls wait for a pool of one connection, which a transaction of another session
+--- holds. Slow statements are in the specs of the engines.
 
 local App = require "tests.spec.support.app"
 local Shop = require "tests.spec.support.shop"
@@ -71,7 +71,7 @@ describe("a timeout", function()
 
     it("that is no duration is refused by " .. name, function()
       for _, case in ipairs {
-        { 5, "a bare number says none" }, { 0.5, "a bare number says none" }, { true, "timeout must be a duration" },
+        { 5, "a number has none" }, { 0.5, "a number has none" }, { true, "timeout must be a duration" },
         { {}, "timeout must be a duration" }, { "5", "timeout: '5' is not a duration" }, { "", "timeout: ''" },
         { "-1s", "timeout: '-1s'" }, { "soon", "timeout: 'soon'" }, { "0s", "timeout: '0s' leaves a call no time" },
         { "1s\0", "NUL" },
@@ -82,7 +82,7 @@ describe("a timeout", function()
     end)
   end
 
-  it("of the session is that of each of its calls, and a call's own goes before it", function()
+  it("of the session holds for each of its calls, unless the call has its own", function()
     local hasty <close> = app:session { timeout = "5ms" }
     while_busy(function()
       for _, call in pairs(CALLS) do
@@ -97,7 +97,7 @@ describe("a timeout", function()
   it("of the session may be 0s, for none, and must be a duration", function()
     local patient <close> = app:session { timeout = "0s" }
     while_busy(function() has(failure("SHUNT_E_TIMEOUT", patient.query, patient, "main", "SELECT 1"), OF_POOL) end)
-    has(failure("SHUNT_E_USAGE", app.session, app, { timeout = 5 }), "a bare number says none")
+    has(failure("SHUNT_E_USAGE", app.session, app, { timeout = 5 }), "a number has none")
     has(failure("SHUNT_E_USAGE", app.session, app, { timeout = "5 s" }), "timeout: '5 s' is not a duration")
   end)
 
@@ -143,7 +143,7 @@ describe("the pools of an application", function()
     assert.is_true(after.waited_ms > before.waited_ms)
   end)
 
-  it("are there before anybody connects, in the order of the clients", function()
+  it("exist before the first connection, in the order of the clients", function()
     local names = {}
     for _, pool in ipairs(app:pools()) do names[#names + 1] = pool.client end
     assert.same({ "main", "spare" }, names)

@@ -1,4 +1,4 @@
---- Who waits for whom, shown while it waits, and what can never end refused at once. Whoever is to wait while this
+--- Who waits for whom, shown while it waits, and what can never end refused at once. A session that waits while this
 --- thread looks on does so on a thread of its own.
 
 local App = require "tests.spec.support.app"
@@ -58,7 +58,7 @@ after_each(function()
 end)
 
 describe("waits", function()
-  it("are none where nobody waits", function()
+  it("are an empty list if no session waits", function()
     assert.same({}, app:waits())
     assert.same({}, shunt.waits())
     app:close()
@@ -102,7 +102,7 @@ describe("what one session has locked on SQLite", function()
         has(err, "client '" .. other .. "'")
         assert(err.message:find "session %d+ waits for the lock of '.*/main.db', held by itself$", err.message)
         has(failure("SHUNT_E_CONFLICT", s.transaction, s, error, { client = other }), LOCKED)
-        assert.same({}, (s:query(other, "SELECT * FROM t"))) -- reading waits for nobody
+        assert.same({}, (s:query(other, "SELECT * FROM t"))) -- reading does not wait
       end, { client = "main" })
       assert.equal(1, s:execute(other, "INSERT INTO t VALUES (2)")) -- and it is free again
     end)

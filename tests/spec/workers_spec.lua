@@ -45,7 +45,7 @@ describe("workers", function()
       assert.same({ 21, 0, 0 }, { status.completed, status.failed, status.running })
     end)
 
-    it("lets nobody keep it: what runs after the time to stop is broken off, and goes back to its queue", function()
+    it("stops in time: a job that runs longer is broken off, and goes back to its queue", function()
       local worker = app:worker { concurrency = 1 }
       session:push("blocks", { file = folder .. "/go" })
       Workers.eventually("it runs", function() return #at:bodies "main" == 1 end)
@@ -59,7 +59,7 @@ describe("workers", function()
       assert.same({ "started", "started", "ended" }, at:bodies "main")
     end)
 
-    it("lets no job wait for another one that nobody will run", function()
+    it("lets no job wait for another one that no worker will run", function()
       local worker = app:worker { concurrency = 1 }
       session:push("nested", { a = 1, b = 2 })
       Workers.eventually("it waits", function() return #session:jobs() == 2 end)
@@ -92,7 +92,7 @@ describe("workers", function()
     end)
   end)
 
-  it("that failed for good can be tried again, and those that are old deleted", function()
+  it("that are dead can be tried again, and old ones deleted", function()
     reopen [[
       local n = 0
       job "second try" { retry = 0, handler = function() n = n + 1; if not io.open(os.getenv "PWD" .. "/none") and n < 2 then error "no" end end }
@@ -132,7 +132,7 @@ describe("workers", function()
   end)
 
   describe("in other processes", function()
-    it("run, and whoever waits gets the result", function()
+    it("run, and the waiting caller gets the result", function()
       local process = Workers.start(folder, "--concurrency 2")
       assert.equal(5, session:push_async("add", { a = 2, b = 3 }, { timeout = "30s" }))
       local iso <close> = app:session { instance = "iso" }

@@ -489,7 +489,7 @@ describe("a partitioned model", function()
     assert.same({}, pages "visits_01")
   end)
 
-  it("never has a row in a part where nobody would look for it", function()
+  it("never has a row in a part that reads would not search", function()
     s:model("visit"):insert { user_id = 1, page = "a" }
     pcall(function() s:model("visit"):update({ user_id = 2 }, { where = { user_id = 1 } }) end)
     for _, row in ipairs(all "visits_01") do assert.equal(1, row.user_id % 2) end
@@ -547,7 +547,7 @@ describe("bad input", function()
     { "a delete without where", "SHUNT_E_USAGE", function() s:model("user"):delete() end },
     { "an update of a where with an unknown operator", "SHUNT_E_USAGE|SHUNT_E_NOT_FOUND",
       function() s:model("user"):update({ name = "x" }, { where = { age = { gtt = 1 } } }) end, "gtt" },
-    { "SQL that is none", "SHUNT_E_DATASOURCE|SHUNT_E_USAGE", function() s:query("a", "SELEC 1") end },
+    { "invalid SQL", "SHUNT_E_DATASOURCE|SHUNT_E_USAGE", function() s:query("a", "SELEC 1") end },
     { "too few parameters", "SHUNT_E_USAGE", function() s:query("a", "SELECT ? AS x, ? AS y", { 1 }) end },
     { "too many parameters", "SHUNT_E_USAGE", function() s:query("a", "SELECT ? AS x", { 1, 2 }) end },
     { "SQL as a column of where", "SHUNT_E_NOT_FOUND|SHUNT_E_USAGE", function() s:model("user"):select { where = { [drop] = 1 } } end },
@@ -576,7 +576,7 @@ describe("bad input", function()
     end)
   end
 
-  it("tells the nearest name", function()
+  it("suggests the nearest name", function()
     assert.matches("orders", App.raises("SHUNT_E_NOT_FOUND|SHUNT_E_USAGE", function() s:model("user"):get(1, { include = { ordrs = true } }) end).message)
     assert.matches("name", App.raises("SHUNT_E_NOT_FOUND|SHUNT_E_USAGE", function() s:model("user"):select { where = { nme = "x" } } end).message)
   end)
@@ -619,7 +619,7 @@ describe("a transaction", function()
     assert.same({ "after" }, names())
   end)
 
-  it("sees its own writes, and nobody else does before it commits", function()
+  it("sees its own writes, and no other session does before it commits", function()
     s:transaction(function()
       s:model("user"):insert { name = "A" }
       assert.equal(1, s:model("user"):count())
@@ -767,7 +767,7 @@ describe("switch_db", function()
     assert.equal("a", current())
   end)
 
-  it("to a client that nobody defined is an error, and switches nothing", function()
+  it("to an unknown client is an error, and switches nothing", function()
     App.raises("SHUNT_E_NOT_FOUND", function() s:switch_db("zz", function() error "not called" end) end)
     assert.equal("a", current())
   end)

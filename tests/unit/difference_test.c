@@ -1,5 +1,5 @@
-/* A difference that an audit finds: the host is told, its text is kept, and nothing is remembered any more in that
- * generation. It takes a forged leaf, for no rule that loads gives one. */
+/* A difference that an audit finds: the host is informed, its text is kept, and the generation caches no more
+ * decisions. The test forges a cache entry, because no rule that loads causes a difference. */
 #define _POSIX_C_SOURCE 200809L
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,8 @@
 #include <cmocka.h>
 
 #include "app/difference.h"
-#include "session/session.h" /* to come to the route */
 #include "route/route_inner.h"
+#include "session/session.h" /* to come to the route */
 #include "unit/faults.h"
 #include "unit/files.h"
 
@@ -208,7 +208,7 @@ static void the_text_survives_every_allocation_that_fails(void **state) {
     done = !f.failed;
     f.fail_at = 0;
     assert_true(status == SHUNT_OK || status == SHUNT_E_MEMORY);
-    if (done) { /* else the rules may not have come to an answer that could differ */
+    if (done) { /* otherwise the rules may have failed before an answer that could differ */
       assert_int_equal(w.heard.times, 1);
       assert_non_null(text);
     }

@@ -1,5 +1,5 @@
-/* Reloads while others work: every decision is that of the generation that it names, and nothing is kept of the
- * generations that went. */
+/* Reloads while others work: every decision comes from the generation that it names, and old generations leave nothing
+ * behind. */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <sched.h>
@@ -70,7 +70,7 @@ static void *read_on(void *ud) {
     last = began;
     shunt_session_close(s);
   }
-  return wrong ? "a decision is not that of its generation" : NULL;
+  return wrong ? "a decision comes from another generation than it names" : NULL;
 }
 
 static void begin(world *w) {
@@ -114,7 +114,7 @@ static void reload_while_others_read(world *w, int reloads) {
     assert_int_equal(pthread_join(readers[i], &wrong), 0);
     if (wrong) fail_msg("%s", (const char *)wrong);
   }
-  reload(w); /* nobody has asked this one for anything, and the rule states are there */
+  reload(w); /* no request has reached this generation, and its rule states exist already */
   shunt_stats stats;
   assert_int_equal(shunt_statistics(w->app, &stats, NULL, NULL, NULL), SHUNT_OK);
   assert_int_equal(stats.states, 1 + READERS);
@@ -323,7 +323,7 @@ static void hear(void *ud, const shunt_error *failure) {
   pthread_mutex_unlock(&t->lock);
 }
 
-/* Moves a file with that text into the place of the rules, and waits for what is told of it. */
+/* Moves a file with that text into the place of the rules, and waits for the report of the reload. */
 static void watch_change(world *w, told *t, const char *text, const char *place) {
   char next[128];
   snprintf(next, sizeof next, "%s/next", w->folder);

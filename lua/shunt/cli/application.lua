@@ -1,4 +1,4 @@
---- The application a command works on: opened from the flags, its catalog by name, requests and decisions.
+--- The application of a command: opens it from the flags, finds names in its catalog, makes requests and decisions.
 local shunt = require "shunt"
 local core = require "shunt.core"
 local failure = require "shunt.cli.failure"
@@ -12,7 +12,7 @@ local values = require "shunt.cli.values"
 ---@field app any
 ---@field path string
 ---@field folder string "" or ending in a slash
----@field catalog table what app:describe() tells
+---@field catalog table the result of app:describe()
 ---@field clients table<string, table>
 ---@field instances table<string, table>
 ---@field models table<string, table>
@@ -25,7 +25,7 @@ local application = {}
 local WITHOUT_OVERLAY = { dev = true, test = true, prod = true }
 local MODES = { _inherit_ = true, _initial_ = true, _auto_ = true }
 
---- Options that mean something along a relation alone.
+--- Options that need a relation.
 application.NEEDS_RELATION = {
   relation_client = "says where a relation goes", parent = "is the datasource of a relation's parent",
 }
@@ -58,7 +58,7 @@ end
 
 --- Opens the application that the flags name.
 ---@param args table
----@param env? string the environment where neither --env nor SHUNT_ENV says
+---@param env? string the environment if neither --env nor SHUNT_ENV names one
 ---@return shunt.cli.application
 function application.open(args, env)
   local path = application.path(args)
@@ -67,7 +67,7 @@ function application.open(args, env)
       :format(path))
   end
   if args.env and not WITHOUT_OVERLAY[args.env] and not host.exists(application.overlay(path, args.env)) then
-    failure.usage("--env %s: there is no %s, and only dev, test and prod go without an overlay", args.env,
+    failure.usage("--env %s: there is no %s, and only dev, test and prod need no overlay", args.env,
       application.overlay(path, args.env))
   end
   local given = args.env or (os.getenv "SHUNT_ENV" or "") == "" and env or nil
@@ -77,7 +77,7 @@ function application.open(args, env)
   return application.of(app, path)
 end
 
---- Around an application that is open.
+--- Wraps an application that is open.
 ---@return shunt.cli.application
 function application.of(app, path)
   local self = setmetatable({ app = app, path = path, folder = path:match "^(.*/)" or "" }, Application)
@@ -85,7 +85,7 @@ function application.of(app, path)
   return self
 end
 
---- Reads the catalog anew: the counts of rules move.
+--- Reads the catalog again: the counts of rules change.
 function Application:refresh()
   local catalog = self.app:describe()
   self.catalog, self.clients, self.instances, self.models, self.relations = catalog, {}, {}, {}, {}
@@ -120,7 +120,7 @@ end
 
 --- The request that the flags describe. Names that don't exist are usage errors.
 ---@param args table
----@param where? table<string, any> in place of what --where says
+---@param where? table<string, any> replaces the values of --where
 ---@return shunt.cli.request
 function Application:request(args, where)
   local relation = args.relation
@@ -150,12 +150,12 @@ function Application:request(args, where)
   return request
 end
 
---- The session that a request is asked in.
+--- A session for the request.
 function Application:session(request)
   return self.app:session { instance = request.instance, attrs = request.attrs, level = request.level }
 end
 
---- The decision on a request; one that is denied has `denied`.
+--- The decision on a request. A denied one has the field `denied`.
 ---@param request shunt.cli.request
 ---@param every_rule? boolean
 function Application:decide(request, every_rule)
@@ -167,7 +167,7 @@ function Application:decide(request, every_rule)
   return session:resolve(request.model, options)
 end
 
---- decide, protected: nil and the error where it fails.
+--- Like decide, but returns nil and the error if it fails.
 function Application:try(request)
   local ok, decision = pcall(self.decide, self, request)
   if ok then return decision end
@@ -175,7 +175,7 @@ function Application:try(request)
   return nil, decision
 end
 
---- A request for a model or a relation with nothing else given.
+--- A request for a model or a relation without further options.
 ---@return shunt.cli.request
 function application.plain(model, relation, instance, op)
   return { model = model, relation = relation, instance = instance, attrs = {}, level = 0, op = op or "read", where = {} }

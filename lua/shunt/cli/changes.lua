@@ -1,4 +1,4 @@
---- Which single change of a request would lead elsewhere: each is tried, so what is told is true.
+--- Finds single changes of a request that lead elsewhere. Each change was tried.
 local shunt = require "shunt"
 local core = require "shunt.core"
 local application = require "shunt.cli.application"
@@ -9,14 +9,14 @@ local values = require "shunt.cli.values"
 local changes = {}
 
 local MOST_NAMES = 200  -- names of one kind that are tried
-local MOST_OUTCOMES = 8 -- outcomes told of one field
-local MOST_VALUES = 3   -- outcomes told of one column or attribute
+local MOST_OUTCOMES = 8 -- outcomes listed for each field
+local MOST_VALUES = 3   -- outcomes listed for each column or attribute
 
 ---@class shunt.cli.change
 ---@field field string
----@field flag string how to ask for it: "--client user-pg", "without --client"
+---@field flag string the change on the command line: "with --client user-pg", "without --client"
 ---@field decision table
----@field also integer how many more values lead to the same
+---@field also integer how many further values have the same outcome
 
 local function copy(request, name, value)
   local out = {}
@@ -53,7 +53,7 @@ local function sources(app)
   return output.keys(out)
 end
 
---- Values that rule files mention on a line with the field: what a change of it is likely to be compared with.
+--- Values that rule files mention on a line with the field: likely values of a comparison.
 local function mentioned(app, group, name)
   local found, order = {}, {}
   local function add(value)

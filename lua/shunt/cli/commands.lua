@@ -134,7 +134,11 @@ commands.list = {
     },
   },
   {
-    name = "config", summary = "Print the merged configuration as YAML, with secrets hidden.", arguments = {}, flags = {},
+    name = "config", summary = "Print the merged configuration as YAML, with secrets hidden.", arguments = {},
+    flags = {
+      { "--defaults", false, "Print every setting with its default, as YAML with comments, and read no configuration." },
+      { "--schema", false, "Print the JSON Schema of the app config, for editors, and read no configuration." },
+    },
   },
   {
     name = "test", summary = "Run the application's busted specs, and show the rule coverage.",

@@ -22,9 +22,16 @@ local function joined(words)
   return out
 end
 
+--- The flags of a command, or those that may stand before it.
+local function flags_of(command)
+  if command then return commands.flags(command) end
+  local list = table.move(commands.config, 1, #commands.config, 1, {})
+  list[#list + 1], list[#list + 2] = commands.help, commands.version
+  return list
+end
+
 local function find_flag(command, name)
-  local list = command and commands.flags(command) or { commands.config[1], commands.config[2], commands.help, commands.version }
-  for _, flag in ipairs(list) do
+  for _, flag in ipairs(flags_of(command)) do
     for one in flag[1]:gmatch "%S+" do
       if one == name then return flag end
     end
@@ -91,9 +98,7 @@ end
 
 local function flags(state)
   local out = {}
-  local list = state.command and commands.flags(state.command)
-    or { commands.config[1], commands.config[2], commands.help, commands.version }
-  for _, flag in ipairs(list) do
+  for _, flag in ipairs(flags_of(state.command)) do
     if flag.many or not state.given[flag] then
       for name in flag[1]:gmatch "%-%-%S+" do out[#out + 1] = { name, first_sentence(flag[3]) } end
     end

@@ -1,4 +1,4 @@
---- shunt explain: the whole way to a decision, and what would have led elsewhere.
+--- shunt explain: how a decision comes about, and which changes lead elsewhere.
 local application = require "shunt.cli.application"
 local changes = require "shunt.cli.changes"
 local failure = require "shunt.cli.failure"
@@ -7,7 +7,7 @@ local terminal = require "shunt.cli.terminal"
 
 local explain = {}
 
-local MOST_SKIPPED = 20 -- rules of one stage whose conditions did not hold that are told one by one
+local MOST_SKIPPED = 20 -- most rules of a stage listed one by one although their conditions did not hold
 local SKIPPED = "conditions not met" -- a verdict
 local COLOURS = { denied = "red", chose = "green", changed = "green", [SKIPPED] = "dim" }
 
@@ -50,7 +50,7 @@ end
 
 local function rule_of(d) return ("'%s' (%s)"):format(d.rule, d.source) end
 
---- What is different, and who says so.
+--- The difference, and the rule that made it.
 local function outcome(change, base)
   local d = change.decision
   if d.denied then return ("denied by '%s': %s"):format(d.rule, d.denied) end
@@ -74,8 +74,7 @@ local function show_changes(list, base)
   terminal.print_table(rows, "  ")
 end
 
---- Asks twice more, as hosts do, so that what comes from there is what was remembered the first time: whether it is, and
---- why not.
+--- Decides twice more: the last decision comes from the cache, or says why it does not.
 local function try_again(app, request, decision)
   app:decide(request)
   local again = app:decide(request)

@@ -1,4 +1,5 @@
 --- shunt init: a small application that works at once.
+local core = require "shunt.core"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 local run = require "shunt.cli.run"
@@ -74,12 +75,13 @@ function init.run(args)
   for _, name in ipairs { "rules", "jobs", "spec", "data" } do make_folder(folder .. name) end
   for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
   write(folder .. ".luarc.json", template.luarc)
+  write(folder .. "shunt.schema.json", core.settings "schema")
   copy_types(folder)
   local status = run.run { script = folder .. "seed.lua", rest = {}, env = "dev" }
   if status ~= failure.DONE then return status end
   print(("Made an application in %s:"):format(args.dir))
   for _, entry in ipairs(template.files) do print("  " .. folder .. entry[1]) end
-  print(("  %s.luarc.json and %s%s for editors"):format(folder, folder, TYPES))
+  print(("  %s.luarc.json, %s%s and %sshunt.schema.json for editors"):format(folder, folder, TYPES, folder))
   next_steps(folder)
   return failure.DONE
 end

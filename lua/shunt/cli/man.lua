@@ -48,13 +48,18 @@ local function section(out, title, list, label)
   for _, entry in ipairs(list) do tagged(out, label(tostring(entry[1])), entry[2]) end
 end
 
+local function synopsis()
+  local out = {}
+  for i, flag in ipairs(commands.config) do out[i] = "[" .. flag_label(flag) .. "]" end
+  return ("%s %s [%s]"):format(table.concat(out, " "), italic "COMMAND", italic "OPTIONS")
+end
+
 ---@return string
 function man.page()
   local out = {
     ('.TH SHUNT 1 "" "shunt %s" "User Commands"'):format(host.version),
     ".SH NAME", "shunt \\- " .. escaped(commands.summary),
-    ".SH SYNOPSIS", (".B shunt\n[%s] [%s]\n%s [%s]"):format(flag_label(commands.config[1]), flag_label(commands.config[2]),
-      italic "COMMAND", italic "OPTIONS"),
+    ".SH SYNOPSIS", ".B shunt", synopsis(),
     ".SH DESCRIPTION",
   }
   for i, paragraph in ipairs(commands.description) do
@@ -62,7 +67,7 @@ function man.page()
     out[#out + 1] = escaped(paragraph)
   end
   out[#out + 1] = ".SH OPTIONS"
-  out[#out + 1] = "\\-c and \\-\\-env may stand before or after the command."
+  out[#out + 1] = "\\-\\-version stands alone; the other options stand before or after the command."
   for _, flag in ipairs(commands.config) do tagged(out, flag_label(flag), flag[3]) end
   for _, flag in ipairs { commands.help, commands.version } do tagged(out, flag_label(flag), flag[3]) end
   out[#out + 1] = ".SH COMMANDS"

@@ -65,7 +65,7 @@ local function steps(trace)
   return output.array(out)
 end
 
---- The members of a decision: name, JSON, name, JSON …; one that is denied has the reason in place of the client.
+--- The members of a decision: name, JSON, name, JSON … A denied decision has the reason in place of the client.
 ---@return string ...
 function output.decision(d)
   local members, unused = {}, d.denied and "client" or "denied"

@@ -36,7 +36,7 @@ local function observer(to)
   end
 end
 
---- The equalities of the conditions: what rules see as req.where.
+--- The equalities among the conditions, which rules see as req.where.
 local function equalities(conditions)
   local out = {}
   for column, condition in pairs(conditions) do
@@ -47,7 +47,7 @@ local function equalities(conditions)
   return out
 end
 
---- Where the rows are read: from what the call asks for, or where the relation leads.
+--- Where the rows are read: at the place that the call asks for, or where the relation leads.
 local function target(app, request)
   if not request.relation then return request.client end
   local decision = app:decide(request)

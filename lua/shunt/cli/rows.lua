@@ -40,7 +40,7 @@ local function cell(value)
   return tostring(value)
 end
 
---- Columns of numbers alone are set flush right.
+--- Which columns hold only numbers: they are aligned to the right.
 local function numeric(list, columns)
   local right = {}
   for i, column in ipairs(columns) do

@@ -4,6 +4,7 @@ local template = {}
 template.files = {
   {
     "shunt.yaml", [[
+# yaml-language-server: $schema=shunt.schema.json
 # Where the data is. shunt.ENV.yaml, if it exists, is merged on top: see shunt.test.yaml.
 database:
   defaultClient: main
@@ -22,6 +23,7 @@ rules: {path: [rules]}
   },
   {
     "shunt.test.yaml", [[
+# yaml-language-server: $schema=shunt.schema.json
 # Merged over shunt.yaml in the environment test, which `shunt test` uses: a map is merged, any other value replaces, null
 # removes.
 database:

@@ -27,11 +27,11 @@ end
 
 --- Waits until the worker has ended by itself or a signal has come.
 ---@return table status, string? signal
-local function watch(crew)
+local function watch(running)
   local report = reporter()
   while true do
     local signal = host.next_signal(LOOK_MS)
-    local status = crew:status()
+    local status = running:status()
     report(status.problem)
     if signal or status.threads == 0 then return status, signal end
   end
@@ -46,18 +46,18 @@ function worker.run(args)
   if #names == 0 then failure.usage "no jobs are declared; jobs.path in the app config names their files" end
   host.hold_signals(true) -- before there are threads
   local queues = #args.queue > 0 and args.queue or nil
-  local crew <close> = app.app:worker { queues = queues, concurrency = concurrency, drain = args.once }
+  local running <close> = app.app:worker { queues = queues, concurrency = concurrency, drain = args.once }
   if not args.once then
     say(("ready: %s, queues: %s, jobs: %s"):format(terminal.counted(concurrency or 4, "thread"),
       queues and table.concat(queues, ", ") or "all", table.concat(names, ", ")))
   end
-  local status, signal = watch(crew)
+  local status, signal = watch(running)
   host.hold_signals(false) -- a second signal ends the program at once; other workers run its jobs again
   if signal then
     say(("%s: %s, ending"):format(signal, status.running == 0 and "nothing runs"
       or "waiting for " .. terminal.counted(status.running, "job")))
-    crew:stop()
-    status = crew:status()
+    running:stop()
+    status = running:status()
   end
   say(("%s done, %d failed"):format(terminal.counted(status.completed, "job"), status.failed))
   return args.once and status.problem and failure.status(status.problem) or failure.DONE

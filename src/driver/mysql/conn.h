@@ -1,8 +1,10 @@
-/* For: what the parts of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
- * (how to connect), wait.c (deadlines; wait_mariadb.c and wait_mysql.c for either client library), statement.c
- * (prepared statements), run.c (values in), result.c (rows out), table.c (what tables look like), error.c (error
- * numbers to errors). It is written for both client libraries, MariaDB's and MySQL's own.
- * Owner: the connection owns its handle and every statement. Nobody outside this folder includes this. */
+/* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
+ * (connection options), wait.c (deadlines; wait_mariadb.c and wait_mysql.c for each client library), sql.c (reading
+ * SQL), statement.c (prepared statements), run.c (values in, execution), result.c (rows out), table.c (descriptions of
+ * tables), error.c (error numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this
+ * folder includes it.
+ * Owner: the connection owns its handle and every statement.
+ * Use: mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -12,7 +14,7 @@
 #include "driver/cache.h"
 #include "driver/driver.h"
 
-/* MariaDB's library, and MySQL's before 8.0, have a type of their own for what MySQL's now calls a bool. */
+/* MySQL's library has bool since 8.0; before that, and in MariaDB's, it is my_bool. */
 #if defined(MARIADB_BASE_VERSION) || MYSQL_VERSION_ID < 80000
 typedef my_bool mysql_flag;
 #else
@@ -21,29 +23,29 @@ typedef bool mysql_flag;
 
 typedef enum statement_kind {
   STATEMENT_OTHER,
-  STATEMENT_EMPTY,   /* there is none */
-  STATEMENT_CHANGES, /* rows: INSERT, UPDATE, … */
-  STATEMENT_CALLS,   /* a procedure, which may change anything */
-  STATEMENT_COMMITS, /* whatever transaction is open, before it runs */
-  STATEMENT_STAYS    /* it changes the connection itself, which goes back to others */
+  STATEMENT_EMPTY,   /* no statement */
+  STATEMENT_CHANGES, /* changes rows: INSERT, UPDATE, … */
+  STATEMENT_CALLS,   /* calls a procedure, which may change anything */
+  STATEMENT_COMMITS, /* commits the open transaction before it runs */
+  STATEMENT_STAYS    /* changes the connection itself, and is refused */
 } statement_kind;
 
-/* Where the library puts a cell of the row that it fetches. */
+/* The buffer for one column of the row that is being fetched. */
 typedef struct mysql_cell mysql_cell;
 
 typedef struct mysql_statement {
   cache_entry entry;
-  MYSQL_STMT *stmt; /* NULL: the server prepares nothing of its kind, so that it goes as text */
+  MYSQL_STMT *stmt; /* NULL: the server can't prepare such a statement; it is sent as text */
   size_t nparams;
   statement_kind kind;
-  bool leaves; /* something on the connection, which is altered by it */
+  bool leaves; /* changes the connection (see mysqldb_leaves) */
   bool cached;
-  bool stale;                  /* its table has other columns now, and the library keeps to the names it knows */
-  const shunt_value *bound_at; /* where the library looks for the parameters */
-  uint64_t bound_types;        /* and for what; 0: they are to be bound */
+  bool stale;                  /* its columns have other names now, but the library keeps the old ones */
+  const shunt_value *bound_at; /* the address of the parameters that the library has bound */
+  uint64_t bound_types;        /* and their types; 0: not bound */
   mysql_cell *cells;
   size_t cell_room;
-  unsigned ncells; /* those that are bound; 0: none is */
+  unsigned ncells; /* bound ones */
   char sql[];
 } mysql_statement;
 
@@ -66,25 +68,25 @@ typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
   bool mariadb;
-  bool returning; /* INSERT … RETURNING */
+  bool returning; /* the server has INSERT … RETURNING */
   sql_cache cache;
-  mysql_statement *sent; /* bound, and not run yet */
+  mysql_statement *sent; /* bound, not run yet */
   const shunt_value *sent_params;
-  MYSQL_BIND *binds; /* room to bind parameters, and cells: the library copies what it is told */
+  MYSQL_BIND *binds; /* room for binding parameters or cells: the library copies the contents */
   size_t bind_room;
-  char lost[256];   /* why the server ended the transaction that we still hold for open */
-  bool open;        /* there may be a statement to cancel */
-  bool started;     /* what was sent */
-  int outcome;      /* of what has ended */
-  int64_t asked_ns; /* when the time that there was for an operation was looked at */
-  int64_t until_ns; /* what was cancelled has its outcome by then, or is given up; 0: nothing was */
+  char lost[256];   /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  bool open;        /* connected, so that there may be a statement to cancel */
+  bool started;     /* `sent` was started */
+  int outcome;      /* the return value of a call that has ended */
+  int64_t asked_ns; /* when the operation began, if there is a deadline */
+  int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
 #ifdef MARIADB_BASE_VERSION
-  bool encrypted; /* its socket does not block, so that the plain calls must not be used */
-  int waits;      /* what was started waits for this, by the library's bits; 0: it has ended */
+  bool encrypted; /* its socket is nonblocking: the library's blocking calls must not be used */
+  int waits;      /* what a started call waits for (MYSQL_WAIT_…); 0: it has ended */
 #else
   mysql_watch watch;
-  pthread_t runner; /* of what was started */
-  int ended;        /* an eventfd, which can be read when that has ended */
+  pthread_t runner; /* runs a started call */
+  int ended;        /* an eventfd, readable when that call has ended */
   bool has_socket, has_ended;
 #endif
 } mysql_conn;
@@ -100,30 +102,30 @@ static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(vo
 
 /* ---- options.c ---- */
 
-/* Connects as the client's options say. Whether or not it fails, mysqldb_disconnect ends it. Errors: CONFIG,
- * DATASOURCE, MEMORY. */
+/* Connects with the client's options. End it with mysqldb_disconnect, after an error too. Errors: CONFIG, DATASOURCE,
+ * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
 
 /* ---- wait.c, wait_mariadb.c, wait_mysql.c ---- */
 
-/* At the beginning of whatever waits. Errors: TIMEOUT where there is no time for it, and nothing is sent; DATASOURCE
- * where the system gives no thread to keep to it; TRANSACTION after what was cancelled. */
+/* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; DATASOURCE:
+ * the system gives no thread, which deadlines need; TRANSACTION: a statement of the transaction was cancelled. */
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err);
-/* Whether deadlines can be kept to. */
+/* Whether the process can keep deadlines. */
 bool mysqldb_can_wait(void);
-/* False where what runs has run out of time, after it was cancelled and awaited for a little. The connection is broken,
- * and nothing more comes from it. */
+/* False: the deadline has passed, the statement was cancelled, and its grace is over too. The connection is broken, and
+ * nothing more is read from it. */
 bool mysqldb_more_time(mysql_conn *conn);
-/* What comes next has a little time, however late it is. */
+/* Gives the next operation CANCEL_GRACE_NS, even after the deadline. */
 void mysqldb_allow_little(mysql_conn *conn);
-/* How many ms there were for what mysqldb_check_time was asked for. */
+/* The time that the operation had. */
 long long mysqldb_time_ms(const mysql_conn *conn);
 
-/* mysql_real_connect of a handle that mysqldb_connect made. */
+/* mysql_real_connect with the handle that mysqldb_connect made. */
 bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
-void mysqldb_disconnect(mysql_conn *conn); /* nothing where there is no handle */
+void mysqldb_disconnect(mysql_conn *conn); /* no-op without a handle */
 
-/* The library's calls of these names, which wait no longer than the deadline. */
+/* The library's calls of the same names, with the connection's deadline. */
 int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size);
 int mysqldb_stmt_fetch(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt);
@@ -131,20 +133,20 @@ mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
 
-/* mysql_stmt_execute, or mysql_real_query of one that is text. */
+/* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. */
 int mysqldb_run(mysql_conn *conn, const mysql_statement *s);
-/* The same, or the rest of it where it was started. */
+/* The same. Finishes a call that was started. */
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s);
 int mysqldb_start(driver_conn *conn);
-/* Ends what was started without its outcome, and the connection with it. */
+/* Abandons a call that was started, and with it the connection. */
 void mysqldb_give_up_started(mysql_conn *conn);
 
 /* ---- error.c ---- */
 
-/* Makes an error of what the library says of the last call: of the statement's where it is given. sql may be NULL.
- * Marks the connection broken where it can't be used any more. */
+/* Sets the error of the last call: on stmt, or on the connection if stmt is NULL. sql may be NULL. Marks an unusable
+ * connection broken. */
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err);
-/* The same for an error of this driver's own. Returns status. */
+/* Sets an error of the driver itself. Returns status. */
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
                             shunt_error *err);
 
@@ -152,19 +154,20 @@ shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const c
 
 extern const lex_dialect mysql_dialect;
 statement_kind mysqldb_kind(const char *sql, size_t size);
-/* Whether the next one to have the connection might meet what the statement leaves: settings, variables, temporary
- * tables, locks, prepared statements. What the server says itself is left to it. */
+/* Whether the statement may change the connection itself: settings, variables, temporary tables, locks, prepared
+ * statements. The server reports other changes (see set_up in engine.c). */
 bool mysqldb_leaves(const char *sql, size_t size);
 
 /* ---- statement.c ---- */
 
-/* The statement of this text, prepared now or before; it stays until the next call. mysqldb_done with it. */
+/* The statement of this text, from the cache or prepared now. Valid until the next call. End its use with
+ * mysqldb_done. */
 shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, mysql_statement **out, shunt_error *err);
-/* Prepares it once more, because the server has forgotten it or its tables look otherwise. It is kept no longer. */
+/* Prepares it again, because the server has dropped it or its tables have changed. Takes it out of the cache. */
 shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_error *err);
-/* Frees one that is not kept. */
+/* Frees it unless it is in the cache. */
 void mysqldb_done(mysql_statement *s);
-void mysqldb_forget(mysql_conn *conn, mysql_statement *s); /* it is kept no longer */
+void mysqldb_forget(mysql_conn *conn, mysql_statement *s); /* takes it out of the cache */
 void mysqldb_forget_all(mysql_conn *conn);
 
 /* ---- run.c ---- */
@@ -173,18 +176,19 @@ shunt_status mysqldb_send(driver_conn *conn, const char *sql, size_t sql_size, c
                           size_t nparams, shunt_error *err);
 shunt_status mysqldb_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                              shunt_error *err);
-/* Forgets what was sent and not received. */
+/* Drops the statement that was sent and not received. */
 void mysqldb_drop_sent(mysql_conn *conn);
-/* One of our own statements, which gives no rows. */
+/* Runs one of the driver's own statements, which has no rows. */
 shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err);
-/* One that has a little time however late it is, and is not cancelled after that. False: the connection is broken. */
+/* The same even after the deadline, within CANCEL_GRACE_NS and without a cancellation. False: the connection is broken.
+ */
 bool mysqldb_tidy(mysql_conn *conn, const char *sql);
 
 /* ---- result.c ---- */
 
-/* All rows of the result that s stands before; *count is how many. into may be NULL. */
+/* Appends the rows of the current result; *count grows by their number. into may be NULL. */
 shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err);
-/* The same of a statement that went as text. */
+/* The same for a statement that was sent as text. */
 shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
                                shunt_error *err);
 void mysqldb_free_cells(mysql_statement *s);

@@ -9,11 +9,11 @@ enum {
   MAX_PARAMS = 65535,
   NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
-  BULK_PARAMS = 2500,       /* with more the server is slower, and the statement is not kept for the next rows */
-  MAX_BYTES = 2 << 20       /* half of the least max_allowed_packet that servers come with */
+  BULK_PARAMS = 2500,       /* with more the server is slower, and the statement is too long for the cache */
+  MAX_BYTES = 2 << 20       /* half of the smallest default of max_allowed_packet */
 };
 
-/* What is written here is what is kept, or an error: nothing is cut, or made to fit. A TIMESTAMP is in UTC. */
+/* Strict: the server stores a value exactly, or fails. A TIMESTAMP is in UTC. */
 #define SETUP                                                                                                          \
   "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"        \
   "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"                                    \
@@ -21,7 +21,7 @@ enum {
 
 /* ---- opening ---- */
 
-/* MariaDB hides its version behind MySQL's 5.5.5 from clients that are old. */
+/* MariaDB's version string may begin with 5.5.5-, for old clients. */
 static void look_at_server(mysql_conn *conn) {
   conn->mariadb = strstr(mysql_get_server_info(conn->db), "MariaDB") != NULL;
   conn->returning = conn->mariadb && mysql_get_server_version(conn->db) >= RETURNING_SINCE;
@@ -31,14 +31,14 @@ static void close_conn(driver_conn *base) {
   if (!base) return;
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
-  mysqldb_disconnect(conn); /* first: then nobody tells the server of each statement that ends */
+  mysqldb_disconnect(conn); /* first: otherwise each statement sends a message when it is closed */
   mysqldb_forget_all(conn);
   base_free(conn->binds);
   base_free(conn);
 }
 
-/* The server says with each answer whether a statement, or what it called, left something on the connection: variables,
- * temporary tables, prepared statements. Other servers that speak its protocol may not know how to. */
+/* With this setting each answer says whether the statement, or a routine that it called, changed the connection:
+ * variables, temporary tables, prepared statements. Other servers with the same protocol may not have it. */
 static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
   shunt_status status = mysqldb_control(conn, SETUP ", session_track_state_change = 1", err);
   if (status && mysql_errno(conn->db) == NO_SUCH_VARIABLE) status = mysqldb_control(conn, SETUP, err);
@@ -65,7 +65,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   return SHUNT_OK;
 }
 
-/* A server says nothing unasked but that it ends the connection. */
+/* The only unasked message is that the server closes the connection. */
 static bool alive(driver_conn *base) { return socket_is_quiet((int)mysql_of(base)->db->net.fd); }
 
 /* ---- transactions ---- */
@@ -81,7 +81,7 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   if (isolation) status = mysqldb_control(conn, level, err);
   if (!status) status = mysqldb_control(conn, read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION", err);
   if (status) {
-    base->broken = true; /* its next transaction might have the isolation of this one */
+    base->broken = true; /* its next transaction could get this isolation */
     return status;
   }
   base->in_transaction = true;
@@ -89,7 +89,7 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   return SHUNT_OK;
 }
 
-/* What was cancelled is rolled back by the end of its connection. */
+/* After a cancellation nothing is sent: closing the connection rolls back. */
 static void rollback(driver_conn *base) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
@@ -113,7 +113,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
   if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
-  base->in_transaction = false; /* what became of it only the answer tells */
+  base->in_transaction = false; /* only the answer says whether it was committed */
   shunt_status status = commit_now(conn, err);
   base->in_transaction = status != SHUNT_OK;
   rollback(base);
@@ -126,12 +126,12 @@ const driver_engine driver_mysql = {
     .bulk_params = BULK_PARAMS,
     .lex = &mysql_dialect,
     .quote = '`',
-    .returning = false, /* the server says, with each table */
+    .returning = false, /* depends on the server: see driver_table */
     .empty_list = true,
     .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
     .like = " LIKE REPLACE(",
-    .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would quote what follows it */
+    .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would escape what follows */
     .text_type = "CHAR",
     .open = open_conn,
     .close = close_conn,

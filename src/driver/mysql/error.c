@@ -4,7 +4,7 @@
 
 #include "driver/mysql/conn.h"
 
-/* Numbers of the servers' own. Those from 1900 on differ between MySQL and MariaDB, and none stands for two things. */
+/* Error numbers of the servers. From 1900 on MySQL and MariaDB have different ones, but none with two meanings. */
 typedef struct meaning {
   unsigned number;
   shunt_status status;
@@ -15,7 +15,7 @@ static const meaning meanings[] = {
     {1205, SHUNT_E_CONFLICT},   /* lock wait timeout */
     {1213, SHUNT_E_CONFLICT},   /* deadlock */
     {3572, SHUNT_E_CONFLICT},   /* NOWAIT */
-    {1048, SHUNT_E_CONSTRAINT}, /* null in a column that takes none */
+    {1048, SHUNT_E_CONSTRAINT}, /* null in a NOT NULL column */
     {1062, SHUNT_E_CONSTRAINT}, /* unique */
     {1169, SHUNT_E_CONSTRAINT}, /* unique */
     {1216, SHUNT_E_CONSTRAINT}, /* foreign key, and the next three */
@@ -44,11 +44,11 @@ static const meaning meanings[] = {
     {1317, SHUNT_E_TIMEOUT},                                 /* interrupted */
     {1969, SHUNT_E_TIMEOUT},                                 /* MariaDB: max_statement_time; the next is MySQL's */
     {3024, SHUNT_E_TIMEOUT},     {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
-    {1193, SHUNT_E_USAGE}, /* SET of no such variable; the next seven of one that can't be set so, or to that */
+    {1193, SHUNT_E_USAGE}, /* unknown variable in SET; the next seven: it can't be set so, or to that */
     {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},      {1238, SHUNT_E_USAGE},
     {1272, SHUNT_E_USAGE},       {1273, SHUNT_E_USAGE},      {1298, SHUNT_E_USAGE},
     {1621, SHUNT_E_USAGE},       {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
-    {1267, SHUNT_E_USAGE}, /* a text that the column's character set has no letters for; the next two too */
+    {1267, SHUNT_E_USAGE}, /* the column's character set can't represent the text; the next two too */
     {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},      {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
     {1390, SHUNT_E_USAGE},                                                          /* too many placeholders */
     {1040, SHUNT_E_DATASOURCE},                                                     /* too many connections */
@@ -59,7 +59,7 @@ static const meaning meanings[] = {
     {1226, SHUNT_E_DATASOURCE},
 };
 
-/* Beyond the numbers, the SQL standard's classes. */
+/* For other numbers: the classes of SQLSTATE. */
 static const struct {
   const char *begins;
   shunt_status status;
@@ -75,8 +75,8 @@ static shunt_status status_of(unsigned number, const char *sqlstate) {
   return SHUNT_E_DATASOURCE;
 }
 
-/* The library's own numbers (2000 to 2999) are about the connection: what is under way on it can't be known any more.
- * So are some of the server's: it is going down, or has killed the connection. */
+/* After an error of the client library (2000 to 2999) the state of the connection is unknown. The same holds for some
+ * errors of the server: it shuts down, or has killed the connection. */
 static bool is_over(unsigned number) {
   static const unsigned over[] = {1053, 1077, 1079, 1080, 1152, 1153, 1156, 1157, 1158,
                                   1159, 1160, 1161, 1184, 1189, 1190, 1927, 4031};
@@ -109,20 +109,18 @@ static const char *hint_of(unsigned number) {
   }
 }
 
-/* After the time was up, the library's error tells only whether the server said anything. */
+/* After a timeout, the library's error says only whether the server answered. */
 static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql, shunt_error *err) {
   const char *client = conn->base.client->name;
   long long ms = mysqldb_time_ms(conn);
   char what[320];
   if (!conn->open)
-    snprintf(what, sizeof what,
-             "client '%.99s': the server had not taken the connection in the %lld ms that there were", client, ms);
+    snprintf(what, sizeof what, "client '%.99s': the server did not accept the connection within %lld ms", client, ms);
   else if (heard)
-    snprintf(what, sizeof what,
-             "client '%.99s': the statement did not end in the %lld ms that there were, and was cancelled", client, ms);
+    snprintf(what, sizeof what, "client '%.99s': the statement timed out after %lld ms and was cancelled", client, ms);
   else
-    snprintf(what, sizeof what, "client '%.99s': the server did not answer in the %lld ms that there were%s", client,
-             ms, conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
+    snprintf(what, sizeof what, "client '%.99s': the server did not answer within %lld ms%s", client, ms,
+             conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
   return with_sql(SHUNT_E_TIMEOUT, what, conn->open ? sql : NULL, err);
 }
 
@@ -133,7 +131,8 @@ static const char *lost_text(const mysql_conn *conn) {
 
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err) {
   const char *client = conn->base.client->name;
-  if (stmt && !mysql_stmt_errno(stmt)) stmt = NULL; /* MariaDB's tells of a failed fetch there alone */
+  if (stmt && !mysql_stmt_errno(stmt))
+    stmt = NULL; /* MariaDB's library sets the error of a fetch only on the connection */
   unsigned number = stmt ? mysql_stmt_errno(stmt) : mysql_errno(conn->db);
   const char *message = stmt ? mysql_stmt_error(stmt) : mysql_error(conn->db);
   const char *sqlstate = stmt ? mysql_stmt_sqlstate(stmt) : mysql_sqlstate(conn->db);

@@ -1,4 +1,4 @@
-/* What stands under a client's connection, or in its URL, and how the library is told. */
+/* The options of a connection: from the settings and the URL to the client library. */
 #include <ctype.h>
 #include <errmsg.h>
 #include <pthread.h>
@@ -13,7 +13,7 @@
 
 enum { CONNECT_TIMEOUT_S = 10, LONGEST_TIMEOUT_S = 24 * 3600, MOST_BYTES_OF_A_PACKET = 1 << 30 };
 
-/* Names, and other names for the same. Case, - and _ make no difference: sslCa, ssl-ca and ssl_ca are one. */
+/* Names and aliases. Case, - and _ make no difference: sslCa, ssl-ca and ssl_ca are the same option. */
 #define SETTING_MAP(X)                                                                                                 \
   X(URL, "url", NULL)                                                                                                  \
   X(HOST, "host", NULL)                                                                                                \
@@ -66,7 +66,7 @@ typedef struct settings {
   int64_t deadline_ns;
   const char *values[NSETTINGS];  /* NULL: not given */
   const char *folders[NSETTINGS]; /* of the file that names it */
-  arena arena;                    /* what the URL says, decoded */
+  arena arena;                    /* owns the decoded parts of the URL */
   unsigned port;
   unsigned timeouts[SET_WRITE_TIMEOUT + 1]; /* in seconds; 0: none */
   tls_mode tls;
@@ -107,7 +107,7 @@ static shunt_status unknown(const settings *s, const char *name) {
   char what[256];
   suggest near = suggest_for(name);
   for (int i = 0; i < NSETTINGS; i++) suggest_try(&near, names[i][0]);
-  snprintf(what, sizeof what, "an engine of mysql has no such option%s", suggest_text(&near));
+  snprintf(what, sizeof what, "unknown option of mysql%s", suggest_text(&near));
   return bad(s, name, what);
 }
 
@@ -127,7 +127,9 @@ static shunt_status decode(settings *s, const char *from, const char *end, const
     if (*from == '%') {
       int high = end - from > 2 ? hex_digit(from[1]) : -1, low = end - from > 2 ? hex_digit(from[2]) : -1;
       byte = high < 0 || low < 0 ? 0 : high * 16 + low;
-      if (!byte) return bad(s, "url", "a % in it stands for no byte; write %25 for the sign itself");
+      if (!byte)
+        return bad(s, "url",
+                   "a % must be followed by two hexadecimal digits other than 00; write %25 for the sign itself");
       from += 2;
     }
     *to++ = (char)byte;
@@ -137,7 +139,7 @@ static shunt_status decode(settings *s, const char *from, const char *end, const
 }
 
 static shunt_status set_from_url(settings *s, setting which, const char *from, const char *end) {
-  if (from == end || s->values[which]) return SHUNT_OK; /* what is written out beside the URL goes on top */
+  if (from == end || s->values[which]) return SHUNT_OK; /* an option beside the URL wins */
   s->folders[which] = s->folders[SET_URL];
   return decode(s, from, end, &s->values[which]);
 }
@@ -161,7 +163,7 @@ static shunt_status read_url_options(settings *s, const char *at) {
 
 static shunt_status read_authority(settings *s, const char *from, const char *end) {
   const char *at = end;
-  while (at > from && *at != '@') at--; /* the last one: a password may hold others */
+  while (at > from && *at != '@') at--; /* the last @: a password may contain others */
   bool user = at > from || *from == '@';
   shunt_status status = SHUNT_OK;
   if (user) {
@@ -181,11 +183,11 @@ static shunt_status read_url(settings *s) {
   const char *at = s->values[SET_URL];
   if (!at) return SHUNT_OK;
   if (strncmp(at, "mysql://", 8) != 0 && strncmp(at, "mariadb://", 10) != 0)
-    return bad(s, "url", "it is of the form mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE");
+    return bad(s, "url", "it has the form mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE");
   at = strstr(at, "://") + 3;
   const char *query = at + strcspn(at, "?"), *slash = memchr(at, '/', (size_t)(query - at));
-  if (strchr(query, '@')) /* what it says then is no option, and may be half of a password */
-    return bad(s, "url", "a ? in a user or password is written %3F, and an @ among the options %40");
+  if (strchr(query, '@')) /* quote nothing of it: it may be a part of the password */
+    return bad(s, "url", "write %3F for a ? in the user or password, and %40 for an @ in the options");
   shunt_status status = read_authority(s, at, slash ? slash : query);
   if (!status && slash) status = set_from_url(s, SET_DATABASE, slash + 1, query);
   return status || !*query ? status : read_url_options(s, query + 1);
@@ -201,19 +203,20 @@ static bool read_number(const char *text, unsigned most, unsigned *out) {
   return true;
 }
 
-/* The library counts seconds: 500ms is one of them. */
+/* The library counts in seconds: round up. */
 static shunt_status read_timeout(settings *s, setting which, unsigned unsaid) {
   const char *text = s->values[which];
   int64_t ms;
   s->timeouts[which] = unsaid;
   if (!text || read_number(text, LONGEST_TIMEOUT_S, &s->timeouts[which])) return SHUNT_OK;
   if (!cat_parse_duration_ms(text, &ms) || ms > LONGEST_TIMEOUT_S * 1000LL)
-    return bad(s, names[which][0], "it is a number of seconds, or a duration such as 5s");
+    return bad(s, names[which][0], "give a number of seconds, or a duration such as 5s");
   s->timeouts[which] = (unsigned)((ms + 999) / 1000);
   return SHUNT_OK;
 }
 
-/* No longer than until the deadline, in the library's seconds: it waits by itself where it agrees on how to encrypt. */
+/* The timeout or the time until the deadline, whichever is less: the library's TLS handshake knows only its own
+ * timeouts, in seconds. */
 static unsigned shortened(unsigned timeout_s, int64_t deadline_ns) {
   const int64_t ns_per_s = 1000000000;
   if (!deadline_ns) return timeout_s;
@@ -230,26 +233,26 @@ static shunt_status read_tls(settings *s) {
                                       [TLS_VERIFY_CA] = "verify_ca",
                                       [TLS_VERIFY_IDENTITY] = "verify_identity"};
   const char *text = s->values[SET_SSL_MODE];
-  /* whoever names an authority wants it asked */
+  /* naming an authority means: verify */
   if (!text) s->tls = s->values[SET_SSL_CA] || s->values[SET_SSL_CAPATH] ? TLS_VERIFY_CA : TLS_UNSAID;
   for (int i = TLS_DISABLED; text && i <= TLS_VERIFY_IDENTITY; i++)
     if (same_name(text, words[i])) s->tls = (tls_mode)i;
   return !text || s->tls != TLS_UNSAID
              ? SHUNT_OK
-             : bad(s, "ssl_mode", "it is disabled, preferred, required, verify_ca or verify_identity");
+             : bad(s, "ssl_mode", "give disabled, preferred, required, verify_ca or verify_identity");
 }
 
 static shunt_status read_values(settings *s) {
   shunt_status status = read_url(s);
   if (!status && s->values[SET_PORT] && !read_number(s->values[SET_PORT], 65535, &s->port))
-    status = bad(s, "port", "it is a number up to 65535");
+    status = bad(s, "port", "give a number up to 65535");
   if (!status) status = read_timeout(s, SET_CONNECT_TIMEOUT, CONNECT_TIMEOUT_S);
   s->timeouts[SET_CONNECT_TIMEOUT] = shortened(s->timeouts[SET_CONNECT_TIMEOUT], s->deadline_ns);
   if (!status) status = read_timeout(s, SET_READ_TIMEOUT, 0);
   if (!status) status = read_timeout(s, SET_WRITE_TIMEOUT, 0);
   if (!status) status = read_tls(s);
   if (!status && s->values[SET_CHARSET] && !same_name(s->values[SET_CHARSET], "utf8mb4"))
-    status = bad(s, "charset", "it is utf8mb4: texts are UTF-8 here, whatever a table keeps them in");
+    status = bad(s, "charset", "it must be utf8mb4: texts are UTF-8, whatever character set a table has");
   return status;
 }
 
@@ -277,10 +280,12 @@ static shunt_status read_settings(settings *s) {
   return status;
 }
 
-/* ---- telling the library ---- */
+/* ---- setting the options ---- */
 
 #ifdef MARIADB_BASE_VERSION
-/* It knows only whether, and whether the certificate is to be that of the host: verify_ca is verify_identity here. */
+/* MariaDB's library knows two switches: enforce TLS, and verify certificate and host. So verify_ca means
+ * verify_identity.
+ */
 static bool set_tls_mode(MYSQL *db, tls_mode mode) {
   mysql_flag on = mode > TLS_PREFERRED, verified = mode >= TLS_VERIFY_CA;
   return mysql_options(db, MYSQL_OPT_SSL_ENFORCE, &on) == 0 &&
@@ -329,7 +334,7 @@ static bool tell(const settings *s, MYSQL *db) {
   const unsigned no = 0;
   const unsigned long most = MOST_BYTES_OF_A_PACKET;
   const char *application = s->values[SET_APPLICATION] ? s->values[SET_APPLICATION] : "shunt";
-  /* a server that asks for a file of ours gets none */
+  /* LOCAL INFILE is off: a server must not read files of the client */
   return set_text(db, MYSQL_SET_CHARSET_NAME, "utf8mb4") && mysql_options(db, MYSQL_OPT_LOCAL_INFILE, &no) == 0 &&
          mysql_options(db, MYSQL_OPT_MAX_ALLOWED_PACKET, &most) == 0 &&
          set_text(db, MYSQL_READ_DEFAULT_FILE, s->values[SET_OPTION_FILE]) &&
@@ -346,13 +351,13 @@ static int library_failed;
 
 static void begin_library(void) { library_failed = mysql_library_init(0, NULL, NULL); }
 
-/* A library that came back from an option file with a mind of its own would lose the session's state unseen. */
+/* An option file may turn on automatic reconnection, which would silently lose the state of the session. */
 static bool never_reconnects(MYSQL *db) {
 #ifdef MARIADB_BASE_VERSION
   mysql_flag no = 0;
   return mysql_options(db, MYSQL_OPT_RECONNECT, &no) == 0;
 #else
-  (void)db; /* MySQL's reads no such thing from files, and warns on stderr of being told */
+  (void)db; /* MySQL's library doesn't read it from option files, and prints a warning if it is set */
   return true;
 #endif
 }
@@ -369,7 +374,7 @@ static bool try_to_connect(mysql_conn *conn, const settings *s) {
   return tell(s, conn->db) && mysqldb_real_connect(conn, &to);
 }
 
-/* MySQL's library prefers by itself; for MariaDB's, it is TLS first, and without where there is none. */
+/* `preferred` exists in MySQL's library. With MariaDB's: try TLS first, then without. */
 static bool connect_preferring(mysql_conn *conn, settings *s) {
 #ifdef MARIADB_BASE_VERSION
   if (s->tls == TLS_PREFERRED) {
@@ -389,7 +394,8 @@ static shunt_status connect_as(mysql_conn *conn, settings *s) {
   if (!never_reconnects(conn->db)) return mysqldb_fail(conn, NULL, NULL, s->err);
   socket_keep_alive((int)conn->db->net.fd);
   if (s->tls >= TLS_REQUIRED && !mysql_get_ssl_cipher(conn->db))
-    return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the server speaks no TLS, which ssl_mode asks for", NULL, s->err);
+    return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the server does not offer TLS, which ssl_mode requires", NULL,
+                          s->err);
   return SHUNT_OK;
 }
 

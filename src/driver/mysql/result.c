@@ -7,10 +7,10 @@
 #include "driver/mysql/conn.h"
 
 enum {
-  BINARY_CHARSET = 63, /* what is kept in none: bytes */
-  DECLARED_DIGITS = 6, /* of a second, at most; more: it wasn't declared */
+  BINARY_CHARSET = 63, /* the pseudo character set of bytes */
+  DECLARED_DIGITS = 6, /* of a fraction of a second; a larger number means: not declared */
   TIME_BYTES = 48,
-  ROWS_BETWEEN_LOOKS = 256 /* at the clock, while rows come without a wait */
+  ROWS_BETWEEN_LOOKS = 256 /* reads the clock once per so many rows */
 };
 
 typedef enum cell_kind { CELL_INTEGER, CELL_FLOAT, CELL_DOUBLE, CELL_BITS, CELL_TIME, CELL_TEXT, CELL_BLOB } cell_kind;
@@ -19,7 +19,7 @@ struct mysql_cell {
   cell_kind kind;
   bool is_unsigned;
   enum enum_field_types type;
-  unsigned digits; /* of a second */
+  unsigned digits; /* of the fraction of a second */
   union {
     int64_t integer;
     float single;
@@ -27,7 +27,7 @@ struct mysql_cell {
     unsigned char bits[8];
     MYSQL_TIME time;
   } fixed;
-  unsigned long size; /* of text and blobs, which are fetched right to where they stay */
+  unsigned long size; /* of text and blobs, which are fetched straight into the rows */
   mysql_flag is_null, cut;
 };
 
@@ -64,7 +64,7 @@ static cell_kind kind_of(const MYSQL_FIELD *field) {
   }
 }
 
-/* There is no room for text and blobs here: the library tells their sizes. */
+/* Texts and blobs have no buffer here: the first fetch reports their sizes. */
 static void bind(MYSQL_BIND *b, mysql_cell *cell) {
   static const enum enum_field_types types[] = {
       [CELL_INTEGER] = MYSQL_TYPE_LONGLONG, [CELL_FLOAT] = MYSQL_TYPE_FLOAT,   [CELL_DOUBLE] = MYSQL_TYPE_DOUBLE,
@@ -92,11 +92,11 @@ static bool is_as_bound(const mysql_cell *cell, const MYSQL_FIELD *field) {
          cell->is_unsigned == ((field->flags & UNSIGNED_FLAG) != 0);
 }
 
-/* A table may have been altered since the statement last ran, so its columns are looked at each time. */
+/* Compared at each execution: the table may have been altered since the last one. */
 static shunt_status prepare_cells(mysql_conn *conn, mysql_statement *s, const MYSQL_FIELD *fields, unsigned n,
                                   shunt_error *err) {
   unsigned same = 0;
-  if (mysql_more_results(conn->db)) s->ncells = 0; /* the library makes its own anew for each of several results */
+  if (mysql_more_results(conn->db)) s->ncells = 0; /* with several results the library replaces its buffers for each */
   while (s->ncells == n && same < n && is_as_bound(&s->cells[same], &fields[same])) same++;
   if (same == n) return SHUNT_OK;
   s->ncells = 0;
@@ -129,7 +129,7 @@ static char *put_fraction(char *to, unsigned long microseconds, unsigned digits)
   return to + digits;
 }
 
-/* As the server writes it: "2026-11-24", "-12:30:00.5", "2026-11-24 12:30:00". A time may be of more than a day. */
+/* In the server's format: "2026-11-24", "-12:30:00.5", "2026-11-24 12:30:00". A time may exceed a day. */
 static size_t write_time(const mysql_cell *cell, char room[TIME_BYTES]) {
   const MYSQL_TIME *t = &cell->fixed.time;
   char *to = room;
@@ -163,7 +163,7 @@ static bool set_bytes(shunt_rows *into, shunt_type type, const char *bytes, size
   return true;
 }
 
-/* An unsigned one that 64 bits with a sign don't hold is the text of its digits. */
+/* An unsigned integer above INT64_MAX becomes a text of its digits. */
 static bool set_unsigned(shunt_rows *into, uint64_t number, shunt_value *to) {
   char digits[24];
   if (number > INT64_MAX)
@@ -256,7 +256,7 @@ static shunt_status fetch(mysql_conn *conn, mysql_statement *s, unsigned n, shun
   }
 }
 
-/* The library brings what it keeps of the columns up to date, but for their names. */
+/* The library updates the statement's columns after each execution, except their names. */
 static const MYSQL_FIELD *newest_fields(const mysql_conn *conn, mysql_statement *s, unsigned n) {
   const MYSQL_FIELD *kept = s->stmt->fields, *fields = conn->db->fields;
   if (!fields || conn->db->field_count != n) return kept;
@@ -270,11 +270,11 @@ shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into
   shunt_status status = set_columns(conn, fields, n, into, err);
   if (!status) status = prepare_cells(conn, s, fields, n, err);
   if (!status) status = fetch(conn, s, n, into, count, err);
-  if (status) mysqldb_stmt_free_result(conn, s->stmt); /* which reads what is left over */
+  if (status) mysqldb_stmt_free_result(conn, s->stmt); /* reads and discards the other rows */
   return status;
 }
 
-/* ---- of a statement that went as text ---- */
+/* ---- statements that were sent as text ---- */
 
 static bool set_text(const MYSQL_FIELD *field, const char *bytes, unsigned long size, shunt_rows *into,
                      shunt_value *to) {

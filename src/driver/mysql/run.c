@@ -6,11 +6,11 @@
 #include "base/alloc.h"
 #include "driver/mysql/conn.h"
 
-enum { NEEDS_PREPARING = 1615, NOT_KNOWN = 1243 /* no such prepared statement */ };
+enum { NEEDS_PREPARING = 1615, NOT_KNOWN = 1243 /* unknown prepared statement */ };
 
 /* ---- values in ---- */
 
-/* The library reads a length through a pointer, which is to the buffer's where there is none. */
+/* The library reads the length through a pointer, by default to buffer_length. */
 static void bind_bytes(MYSQL_BIND *b, enum enum_field_types type, const shunt_value *v) {
   b->buffer_type = type;
   b->buffer = v->size ? (void *)(uintptr_t)v->as.bytes : (void *)(uintptr_t) "";
@@ -50,13 +50,13 @@ static shunt_status check_params(const mysql_conn *conn, const mysql_statement *
                      nparams, s->sql);
   for (size_t i = 0; i < nparams; i++)
     if (params[i].type == SHUNT_FLOAT && !isfinite(params[i].as.number))
-      return error_set(err, SHUNT_E_USAGE, "parameter %zu is %s, which %s has no number for", i + 1,
+      return error_set(err, SHUNT_E_USAGE, "parameter %zu is %s, which %s can't store", i + 1,
                        isnan(params[i].as.number) ? "not a number (NaN)" : "infinite",
                        conn->mariadb ? "MariaDB" : "MySQL");
   return SHUNT_OK;
 }
 
-/* The types of a few values that have one size each, by which they can stay bound; 0: of others. */
+/* The types of a few parameters of fixed size, packed into a number; 0: there are others. */
 static uint64_t fixed_types(const shunt_value *params, size_t n) {
   const size_t most = 16;
   uint64_t types = n <= most ? 1 : 0;
@@ -65,8 +65,8 @@ static uint64_t fixed_types(const shunt_value *params, size_t n) {
   return types;
 }
 
-/* The library copies what says where the values are, and the values stay where they are: those of the next run too,
- * most often. */
+/* The library keeps the addresses of bound values. The next execution mostly has its parameters at the same address and
+ * of the same types: then nothing needs to be bound again. */
 static shunt_status bind_all(mysql_conn *conn, mysql_statement *s, const shunt_value *params, shunt_error *err) {
   if (s->nparams == 0) return SHUNT_OK;
   uint64_t types = fixed_types(params, s->nparams);
@@ -99,7 +99,7 @@ static shunt_status check_kind(const mysql_conn *conn, const mysql_statement *s,
 
 static void lose(mysql_conn *conn, const char *why) { snprintf(conn->lost, sizeof conn->lost, "%s", why); }
 
-/* An error tells nothing of what became of the transaction; the answer to the next statement does. */
+/* An error packet has no transaction state. The answer to a next statement has. */
 static void after_error(mysql_conn *conn, const shunt_error *err) {
   char why[sizeof conn->lost];
   if (!conn->base.in_transaction || conn->base.broken || conn->lost[0]) return;
@@ -108,7 +108,7 @@ static void after_error(mysql_conn *conn, const shunt_error *err) {
   if (!(conn->db->server_status & SERVER_STATUS_IN_TRANS)) lose(conn, why);
 }
 
-/* Words that were not seen coming: a comment that is code, a procedure that commits, SET autocommit. */
+/* For statements that mysqldb_kind does not recognize: a procedure that commits, SET autocommit, … */
 static shunt_status after_success(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
   unsigned status = conn->db->server_status;
   if (status & SERVER_SESSION_STATE_CHANGED) conn->base.altered = true;
@@ -154,7 +154,7 @@ shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, c
   }
   conn->sent = s;
   conn->sent_params = params;
-  if (s->leaves) base->altered = true; /* though it may fail, which undoes little of it */
+  if (s->leaves) base->altered = true; /* even if it fails, which undoes little of it */
   return SHUNT_OK;
 }
 
@@ -165,7 +165,7 @@ typedef struct outcome {
   int64_t affected, generated_id;
 } outcome;
 
-/* All of these come before anything was changed: a read whose columns are others now has run, to no end. */
+/* With all of these errors, nothing was changed: the last one can only come from a read. */
 static bool is_stale(const mysql_statement *s, unsigned number) {
   return number == NEEDS_PREPARING || number == NOT_KNOWN ||
          (number == CR_NEW_STMT_METADATA && s->kind == STATEMENT_OTHER);
@@ -182,7 +182,7 @@ static shunt_status execute(mysql_conn *conn, mysql_statement *s, shunt_error *e
 
 static int64_t to_id(my_ulonglong id) { return id <= INT64_MAX ? (int64_t)id : 0; }
 
-/* A procedure gives several results: the first one's rows are those asked for. */
+/* A procedure has several results. The rows of the first one are returned. */
 static shunt_status run_prepared(mysql_conn *conn, mysql_statement *s, shunt_rows *into, outcome *o, shunt_error *err) {
   shunt_status status = execute(conn, s, err);
   if (status) return status;

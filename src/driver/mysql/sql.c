@@ -1,4 +1,5 @@
-/* What must be known of a statement before MySQL or MariaDB sees it: its kind, and what it leaves. */
+/* What the driver must know of a statement before the server sees it: its kind, and whether it changes the connection.
+ */
 #include "driver/lex.h"
 #include "driver/mysql/conn.h"
 
@@ -11,7 +12,7 @@ const lex_dialect mysql_dialect = {
     .executable = true,
 };
 
-/* A temporary table's coming and going commits nothing. */
+/* CREATE and DROP of a temporary table commit nothing. */
 static bool is_temporary(lex ahead) {
   static const char *const between[] = {"or", "replace", NULL};
   lex_token t;
@@ -38,7 +39,7 @@ statement_kind mysqldb_kind(const char *sql, size_t size) {
   return lex_is_any(t, stays) ? STATEMENT_STAYS : STATEMENT_OTHER;
 }
 
-/* A user's variable (@name, not @@name), or a lock by name. An executable comment may hide anything: whether it runs,
+/* A user variable (@name, not @@name) or a named lock. After an executable comment the answer is yes: whether it runs,
  * and so where the next string begins, depends on the server's version. */
 static bool names_what_stays(lex *l, lex_token t) {
   for (; t.kind; t = lex_next(l)) {
@@ -50,7 +51,7 @@ static bool names_what_stays(lex *l, lex_token t) {
   return l->saw_executable;
 }
 
-/* The server says most of what functions and triggers leave (after_success), but nothing of procedures that fail. */
+/* The server reports most changes by functions and triggers (after_success), but none by procedures that fail. */
 bool mysqldb_leaves(const char *sql, size_t size) {
   static const char *const commands[] = {"set", "prepare", "deallocate", "call", NULL};
   lex l = lex_of(&mysql_dialect, sql, size);

@@ -4,9 +4,9 @@
 #include "driver/mysql/conn.h"
 
 enum {
-  NOT_PREPARED = 1295,      /* the server prepares nothing of its kind */
+  NOT_PREPARED = 1295,      /* the server can't prepare such a statement */
   TOO_MANY_PREPARED = 1461, /* max_prepared_stmt_count */
-  MOST_PARAMS_KEPT = 8192   /* the library takes more than 100 bytes for each */
+  MOST_PARAMS_KEPT = 8192   /* the library uses more than 100 bytes for each */
 };
 
 /* ---- preparing ---- */
@@ -37,12 +37,12 @@ void mysqldb_forget_all(mysql_conn *conn) {
 static bool try_prepare(mysql_conn *conn, mysql_statement *s) {
   if (mysqldb_stmt_prepare(conn, s->stmt, s->sql, s->entry.size) == 0) return true;
   if (mysql_stmt_errno(s->stmt) != TOO_MANY_PREPARED || !conn->cache.oldest) return false;
-  mysqldb_forget_all(conn); /* the server counts those of all connections; ours can go */
+  mysqldb_forget_all(conn); /* the limit is the server's, over all connections: drop ours */
   return mysqldb_stmt_prepare(conn, s->stmt, s->sql, s->entry.size) == 0;
 }
 
-/* MariaDB's library copies all of a column's names at each run, unless they are NULL, as one of them always is. Only
- * the first is of use here, and the others make a quarter of what a run takes on this side. */
+/* MariaDB's library copies every name of a column at each execution, unless it is NULL. Only the first name is needed;
+ * the others cost a quarter of the client's time. */
 static void drop_names(MYSQL_STMT *stmt) {
 #ifdef MARIADB_BASE_VERSION
   for (unsigned i = 0; i < mysql_stmt_field_count(stmt); i++) {
@@ -77,8 +77,7 @@ shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_e
   return prepare(conn, s, err);
 }
 
-/* The result of INSERT … RETURNING * has other columns after its table has got more, which the library finds only when
- * the row is written. */
+/* Keeps no INSERT … RETURNING *: if the table gets a new column, the library notices only after the row was written. */
 static bool is_kept(const mysql_statement *s) {
   if (s->nparams > MOST_PARAMS_KEPT) return false;
   return s->kind != STATEMENT_CHANGES || !s->stmt || !mysql_stmt_field_count(s->stmt) || !strchr(s->sql, '*');

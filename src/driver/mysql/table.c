@@ -6,7 +6,7 @@
 #include "base/suggest.h"
 #include "driver/mysql/conn.h"
 
-/* A server that keeps names in lower case finds them by any. */
+/* With lower_case_table_names, names match in any case. */
 #define SAME_NAME(alias) "(@@lower_case_table_names > 0 OR CAST(" alias ".table_name AS BINARY) = CAST(? AS BINARY))"
 
 static const char columns_sql[] =
@@ -116,7 +116,7 @@ static void set_kind(driver_column *column, const char *type) {
   }
 }
 
-/* How many digits after the point columns of these types keep: as many as they say, and without a word none. */
+/* The digits after the point that columns of these types keep: as declared, otherwise none. */
 static void set_digits(driver_column *column, const char *type) {
   static const char *const times[] = {"time", "datetime", "timestamp", NULL};
   bool decimal = strcmp(type, "decimal") == 0;
@@ -128,7 +128,7 @@ static void set_digits(driver_column *column, const char *type) {
 
 /* ---- how its texts compare ---- */
 
-/* Blanks at the end count in few collations; their names say so. */
+/* In most collations blanks at the end are ignored. The names of the exceptions show it. */
 static bool counts_blanks(const char *collation) {
   return strstr(collation, "nopad") || strstr(collation, "_0900_") || strcmp(collation, "binary") == 0;
 }
@@ -138,7 +138,7 @@ static bool ends_in(const char *text, const char *end) {
   return size >= tail && strcmp(text + size - tail, end) == 0;
 }
 
-/* Those of no language's own, which have ch, ij or a dotless i for something else than their letters. */
+/* Collations of no particular language. Others may treat ch, ij or the dotless i specially. */
 static bool is_plain_for_ascii(const char *collation) {
   static const char *const general[] = {
       "_general_ci",       "_unicode_ci",       "_unicode_520_ci",       "_0900_ai_ci",          "_uca1400_ai_ci",
@@ -148,8 +148,8 @@ static bool is_plain_for_ascii(const char *collation) {
   return false;
 }
 
-/* The server alone knows: it is asked for weights, which are equal, and ordered, as texts are. A text that the column's
- * character set can't write has none, and is equal to nothing there. */
+/* Only the server knows the collation: it is asked for collation keys (WEIGHT_STRING). A text that the column's
+ * character set can't represent gets null, and equals nothing in the column. */
 static bool set_weight(driver_table *t, driver_column *column, const char *charset, const char *collation) {
   const char *trim = counts_blanks(collation) ? "" : "TRIM(TRAILING ' ' FROM ", *end = trim[0] ? ")" : "";
   bool all = strncmp(charset, "utf8mb4", 7) == 0;
@@ -162,7 +162,7 @@ static bool set_weight(driver_table *t, driver_column *column, const char *chars
                          "AS BINARY), WEIGHT_STRING(%sCONVERT(x USING %s)%s COLLATE %s), NULL) FROM "
                          "(SELECT ? AS x) AS asked)",
                          charset, trim, charset, end, collation);
-  /* of several levels, the first one's end lies in the middle */
+  /* with several levels, the first ends in the middle of the key */
   bool padded = trim[0] && !strstr(collation, "_as_");
   column->pad =
       !padded ? NULL : arena_printf(&t->arena, "WEIGHT_STRING(CONVERT(' ' USING %s) COLLATE %s)", charset, collation);
@@ -172,7 +172,7 @@ static bool set_weight(driver_table *t, driver_column *column, const char *chars
 static bool set_collation(driver_table *t, driver_column *column, const char *charset, const char *collation) {
   if (column->kind != DRIVER_STRINGS || !collation[0]) return true;
   column->cased = ends_in(collation, "_bin") || ends_in(collation, "_cs");
-  /* by its bytes, unless there are texts that it can't hold, which can't even be asked for */
+  /* bytes suffice, unless the character set can't represent every text: such a parameter would be an error */
   if (!ends_in(collation, "_bin") || strcmp(charset, "utf8mb4") != 0) return set_weight(t, column, charset, collation);
   column->collation = counts_blanks(collation) ? DRIVER_BINARY : DRIVER_PADDED;
   return true;

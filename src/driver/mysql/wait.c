@@ -1,5 +1,6 @@
-/* How much time there is, and the library's calls that keep to it. Nothing else of the driver waits; but no deadline
- * ends the finding of a host's name, nor the library's try at its second address after the first was of no use. */
+/* Deadlines, and the library's calls that keep them. Only the files wait*.c wait.
+ * Not there: a deadline for two steps inside the library, the look-up of a host name and the attempt at its second
+ * address after the first has failed. */
 #include "driver/mysql/wait.h"
 
 #include <stdio.h>
@@ -7,13 +8,13 @@
 
 static const int64_t CANCEL_NS = 1000000000;
 
-/* ---- how much time there is ---- */
+/* ---- deadlines ---- */
 
 long long mysqldb_time_ms(const mysql_conn *conn) {
   return (conn->base.deadline_ns - conn->asked_ns + NS_PER_MS - 1) / NS_PER_MS;
 }
 
-/* The clock is read only where there is a deadline. */
+/* Reads the clock only if there is a deadline. */
 bool mysqldb_in_time(mysql_conn *conn) {
   if (!conn->base.deadline_ns) return true;
   conn->asked_ns = clock_monotonic_ns();
@@ -27,8 +28,7 @@ shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
                           "it is rolled back",
                           NULL, err);
   if (!mysqldb_in_time(conn))
-    return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "the time was up before it was sent, and so it was not done", NULL,
-                          err);
+    return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "timed out before it was sent: it was not done", NULL, err);
   if (conn->base.deadline_ns && !mysqldb_can_wait())
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);
   return SHUNT_OK;

@@ -8,7 +8,7 @@
 #include "driver/cancel.h"
 #include "driver/mysql/conn.h"
 
-/* When a call that runs now ends at the latest; 0: there is no limit. */
+/* When a call that runs now ends at the latest; 0: no limit. */
 static inline int64_t limit_ns(const mysql_conn *conn) {
   return conn->until_ns ? conn->until_ns : conn->base.deadline_ns;
 }
@@ -23,17 +23,17 @@ bool mysqldb_cancel(const cat_client *client, unsigned long id);
 
 /* ---- wait_mariadb.c and wait_mysql.c ---- */
 
-/* Ends the connection. Whatever the library waits for then fails. */
+/* Shuts the socket down, which ends any wait of the library. */
 void mysqldb_hang_up(mysql_conn *conn);
 
 /* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit. */
 #ifdef MARIADB_BASE_VERSION
 
-/* Waits for what a call waits for; returns what the call is told then. */
+/* Waits for the events that a call needs; returns those that happened, for the call. */
 int mysqldb_await(mysql_conn *conn, int waits);
 void mysqldb_forget_errors(const mysql_conn *conn);
 
-/* Without a limit it is the plain call, which is fastest. */
+/* Without a limit the blocking call is used: it is the fastest. */
 #define CALL(conn, result, name, handle, ...)                                                                          \
   do {                                                                                                                 \
     if (!limit_ns(conn) && !(conn)->encrypted) {                                                                       \
@@ -47,7 +47,7 @@ void mysqldb_forget_errors(const mysql_conn *conn);
 
 #else
 
-/* Another thread ends the call when its time is up. */
+/* Another thread ends the call at until_ns. */
 void mysqldb_watch(mysql_conn *conn, int64_t until_ns);
 void mysqldb_unwatch(mysql_conn *conn);
 

@@ -1,4 +1,4 @@
-/* Waiting with MariaDB's client library: its calls can be left wherever they wait for the socket, and gone on with. */
+/* Waiting with MariaDB's client library: each call can be suspended when it waits for the socket, and continued. */
 #define _GNU_SOURCE /* for RTLD_DEFAULT */
 #include "driver/mysql/wait.h"
 
@@ -23,13 +23,13 @@ void mysqldb_hang_up(mysql_conn *conn) {
   shutdown((int)mysql_get_socket(conn->db), SHUT_RDWR);
 }
 
-/* OpenSSL has one list of errors for all connections of a thread. What one of them left there would be taken for this
- * one's, whenever it has nothing to read; and the library does not clear it. */
+/* OpenSSL has one error queue per thread, which the library does not clear. An error left by another connection would
+ * be taken for one of this connection. */
 static pthread_once_t looked = PTHREAD_ONCE_INIT;
 static void (*openssl_clear)(void);
 
 static void look_for_openssl(void) {
-  void *found = dlsym(RTLD_DEFAULT, "ERR_clear_error"); /* NULL where the library encrypts with something else */
+  void *found = dlsym(RTLD_DEFAULT, "ERR_clear_error"); /* NULL: the library uses another TLS library */
   memcpy(&openssl_clear, &found, sizeof openssl_clear);
 }
 
@@ -39,7 +39,7 @@ void mysqldb_forget_errors(const mysql_conn *conn) {
   if (openssl_clear) openssl_clear();
 }
 
-/* The client's own timeouts. Where the library encrypts, it does not tell of them. */
+/* The client's own timeouts. With TLS the library does not report them. */
 static int64_t own_limit_ns(const mysql_conn *conn, int waits) {
   unsigned s = 0;
   if (waits & MYSQL_WAIT_TIMEOUT) return clock_monotonic_ns() + mysql_get_timeout_value_ms(conn->db) * NS_PER_MS;
@@ -63,26 +63,26 @@ static bool is_ready(mysql_conn *conn, int waits) {
 int mysqldb_await(mysql_conn *conn, int waits) {
   bool ready = is_ready(conn, waits);
   mysqldb_forget_errors(conn);
-  if (!ready) errno = ETIMEDOUT; /* which the library puts into its message */
+  if (!ready) errno = ETIMEDOUT; /* for the library's message */
   return ready ? waits & ~MYSQL_WAIT_TIMEOUT : MYSQL_WAIT_TIMEOUT;
 }
 
 /* ---- connecting ---- */
 
-/* Finding a host's name may take more of a stack than the library gives by itself. */
+/* Looking up a host name may need more stack than the library's default. */
 static bool set_stack(mysql_conn *conn) {
   const size_t stack_bytes = STACK_BYTES;
   return mysql_options(conn->db, MYSQL_OPT_NONBLOCK, &stack_bytes) == 0;
 }
 
-/* What encrypts asks the socket by itself, and would wait there. */
+/* TLS reads the socket by itself, and would block there. */
 static bool wont_block(mysql_conn *conn) {
   int fd = (int)mysql_get_socket(conn->db);
   conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
   return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
 }
 
-/* Never the plain call, which tries for ever where a stopped server's socket has too many waiting already. */
+/* Never the blocking call: it retries for ever if the backlog of a stopped server's socket is full. */
 bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
   MYSQL *connected = NULL;
   if (!set_stack(conn)) return false;
@@ -97,7 +97,7 @@ void mysqldb_disconnect(mysql_conn *conn) {
   conn->db = NULL;
 }
 
-/* ---- what was sent ---- */
+/* ---- starting ---- */
 
 static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
   conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->outcome, s->stmt, events)
@@ -107,7 +107,7 @@ static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
 int mysqldb_start(driver_conn *base) {
   mysql_conn *conn = mysql_of(base);
   const mysql_statement *s = conn->sent;
-  if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive says why */
+  if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   mysqldb_forget_errors(conn);
   conn->started = true;
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->outcome, s->stmt)

@@ -7,7 +7,7 @@
  * Invariant: a call is on the list from before it begins until after it has returned, and unwatch waits for the thread
  * that cancels it. So the connection, its client and its statement are there as long as either thread uses them.
  *
- * The library can connect without blocking, but for an authentication that the server switches to: there the watcher
+ * The library can connect without blocking, except in an authentication that the server switches to: there the watcher
  * ends it. Its other calls of that kind know no prepared statements, and are not used. What is started runs in a thread
  * of its own. */
 #define _POSIX_C_SOURCE 200809L
@@ -29,7 +29,7 @@
 
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 16000000, NEVER_NS = INT64_MAX;
 
-/* Guards the list, and what is in it. */
+/* Guards the list and its members. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t sooner; /* than wakes_ns, for the watcher; on the monotonic clock */
 static pthread_cond_t cancel_ended = PTHREAD_COND_INITIALIZER;
@@ -38,7 +38,7 @@ static int64_t wakes_ns = INT64_MAX;
 
 /* ---- threads ---- */
 
-/* The host's signals are not for these threads. */
+/* The threads block all signals: the host's handlers expect the host's threads. */
 static bool start_thread(pthread_t *thread, void *(*run)(void *), void *ud) {
   sigset_t all, before;
   sigfillset(&all);
@@ -181,7 +181,7 @@ static void nap(const mysql_conn *conn, int64_t *nap_ns) {
   if (*nap_ns < LONGEST_NAP_NS) *nap_ns *= 2;
 }
 
-/* A socket that is found is watched, for the library may block on it all the same. */
+/* Watches the socket once it is known: the library may still block on it. */
 static enum net_async_status go_on(mysql_conn *conn, const mysql_target *to, int64_t until_ns) {
   bool seen = find_socket(conn) && until_ns != NEVER_NS;
   if (seen) mysqldb_watch(conn, until_ns);
@@ -191,7 +191,7 @@ static enum net_async_status go_on(mysql_conn *conn, const mysql_target *to, int
   return status;
 }
 
-/* Of a client's own connect_timeout the library's error tells. */
+/* If the client's own connect_timeout was the limit, the library's error says so. */
 static void look_whether_late(mysql_conn *conn) {
   int64_t now_ns = conn->base.deadline_ns ? clock_monotonic_ns() : 0;
   conn->until_ns = now_ns && now_ns >= conn->base.deadline_ns ? now_ns : 0;
@@ -218,7 +218,7 @@ void mysqldb_disconnect(mysql_conn *conn) {
   conn->has_socket = conn->has_ended = false;
 }
 
-/* ---- what was sent ---- */
+/* ---- starting ---- */
 
 static void *run_started(void *ud) {
   mysql_conn *conn = ud;
@@ -230,7 +230,7 @@ static void *run_started(void *ud) {
 
 int mysqldb_start(driver_conn *base) {
   mysql_conn *conn = mysql_of(base);
-  if (!conn->sent || conn->started || !mysqldb_in_time(conn)) return -1; /* receive says why */
+  if (!conn->sent || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   if (!conn->has_ended) conn->ended = eventfd(0, EFD_CLOEXEC);
   conn->has_ended = conn->ended >= 0;
   if (conn->has_ended) conn->started = start_thread(&conn->runner, run_started, conn);

@@ -1,9 +1,8 @@
-/* For: what the parts of the PostgreSQL driver share: engine.c (transactions), options.c (what to connect with),
- * connect.c (connecting), sql.c (? to $1), prepare.c (prepared statements), values.c (values in and out),
- * run.c (statements), load.c (COPY), listen.c (NOTIFY), wait.c (waiting for results), table.c (tables),
- * error.c (SQLSTATEs to errors).
- * Owner: the connection owns libpq's, and every statement.
- * Use: nobody outside this folder includes this. */
+/* For: what the files of the PostgreSQL driver share: engine.c (transactions), options.c (connection options),
+ * connect.c (connecting), sql.c (reading SQL), prepare.c (prepared statements), values.c (values in and out), run.c
+ * (statements), load.c (COPY), listen.c (NOTIFY), wait.c (waiting for results), table.c (descriptions of tables),
+ * error.c (SQLSTATEs to errors). Only this folder includes it. Owner: the connection owns libpq's connection and every
+ * statement. Use: pg_conn *conn = pg_of(base); status = pg_exec(conn, "COMMIT", &result, err); */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
@@ -14,7 +13,7 @@
 #include "driver/cache.h"
 #include "driver/driver.h"
 
-/* The types that the driver looks into. PostgreSQL has fixed their numbers; those of others begin at PG_FIRST_OTHER. */
+/* The types that the driver treats specially. Their numbers are fixed; those of other types begin at PG_FIRST_OTHER. */
 enum {
   PG_BOOL = 16,
   PG_BYTEA = 17,
@@ -42,17 +41,17 @@ enum {
 
 enum { PG_NO_SLOT = -1, PG_NAME_BYTES = 24, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
 
-/* In the cache, or too long for it and prepared each time. */
+/* In the cache, or too long for it and prepared for each execution. */
 typedef struct pg_statement {
   cache_entry entry;
   char *numbered;           /* with $1 for ? */
-  int slot;                 /* PG_NO_SLOT: the server's one unnamed statement */
-  char name[PG_NAME_BYTES]; /* by which the server knows it */
-  bool savepoint; /* sets one, or returns to it: runs also where the transaction has failed, and is not prepared */
-  bool leaves;    /* something on the connection, which is altered by it */
-  bool tried;     /* it has run since it was prepared, so that its mistakes are those of a schema that has changed */
+  int slot;                 /* PG_NO_SLOT: the server's unnamed statement */
+  char name[PG_NAME_BYTES]; /* on the server */
+  bool savepoint; /* sets a savepoint or returns to one: never prepared, and runs in a failed transaction too */
+  bool leaves;    /* changes the connection itself (see pg_leaves) */
+  bool tried;     /* has run since it was prepared: an error in it means that the schema has changed */
   size_t nparams;
-  Oid *types; /* of the parameters, as the server has inferred them */
+  Oid *types; /* of the parameters, as the server infers them */
   char sql[];
 } pg_statement;
 
@@ -62,47 +61,47 @@ typedef struct pg_conn {
   driver_conn base;
   PGconn *pg;
   sql_cache cache;
-  int nslots;            /* that have ever been used */
-  bool held[CACHE_MOST]; /* by slot: the server has a statement of that number */
+  int nslots;            /* in use, now or before */
+  bool held[CACHE_MOST]; /* by slot: the server has a statement of that name */
   int free_slots[CACHE_MOST];
   int nfree;
-  bool stale;                /* the schema has changed: no statement that was prepared is to be trusted */
-  pg_statement *unnamed;     /* the one without a slot */
-  pg_statement *sent;        /* under way */
-  const shunt_value *params; /* its own, borrowed until it is received */
-  arena scratch;             /* of the statement under way */
-  pg_load *load;             /* under way */
+  bool stale;                /* the schema has changed: prepare every statement again */
+  pg_statement *unnamed;     /* without a slot */
+  pg_statement *sent;        /* in progress */
+  const shunt_value *params; /* of `sent`, borrowed until receive returns */
+  arena scratch;             /* of the statement in progress */
+  pg_load *load;             /* in progress */
   bool encrypted;
-  int64_t asked_ns; /* when what is waited for began, where there is a deadline */
-  int64_t until_ns; /* when the connection is given up; 0: at the deadline the statement is cancelled first */
-  bool given_up;    /* nothing is waited for any more */
+  int64_t asked_ns; /* when the operation began, if there is a deadline */
+  int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */
+  bool given_up;    /* abandoned: nothing more is read from it */
 } pg_conn;
 
 static inline pg_conn *pg_of(driver_conn *conn) { return (pg_conn *)(void *)conn; }
 
 /* ---- error.c ---- */
 
-/* Makes an error of a result, or where that is NULL of what libpq says of the connection. Marks the connection broken
- * where it is lost. sql may be NULL. */
+/* Sets the error of a result, or of the connection if result is NULL. Marks a lost connection broken. sql may be NULL.
+ */
 shunt_status pg_fail(pg_conn *conn, const PGresult *result, const char *sql, shunt_error *err);
-/* A plan that the server has no use for any more, since a table was changed. */
+/* The server refuses a cached plan because a table was changed. */
 bool pg_is_outdated_plan(const PGresult *result);
-/* In a transaction that has failed. */
+/* The error for a statement in a failed transaction. */
 shunt_status pg_refuse_failed(shunt_error *err);
-/* "" where there is none. */
+/* "": none. */
 const char *pg_sqlstate(const PGresult *result);
-/* One line of what may be several. */
+/* The first line of the message. */
 void pg_one_line(const char *message, char *room, size_t size);
 
 /* ---- options.c ---- */
 
-/* What PQconnectdbParams takes, in the arena. Errors: CONFIG, MEMORY. */
+/* The arguments of PQconnectStartParams, in the arena. Errors: CONFIG, MEMORY. */
 shunt_status pg_options(const cat_client *client, arena *a, const char ***keywords, const char ***values,
                         shunt_error *err);
 
 /* ---- connect.c ---- */
 
-/* Sets conn->pg, whatever comes of it. Errors: DATASOURCE, MEMORY. */
+/* Sets conn->pg, even if it fails. Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
 
 /* ---- listen.c ---- */
@@ -112,58 +111,58 @@ shunt_status pg_hear(driver_conn *conn, int wake_fd, int64_t until_ns, bool *hea
 
 /* ---- wait.c ---- */
 
-/* Before anything is asked of the server: refuses what there is no time left for. Errors: TIMEOUT, TRANSACTION. */
+/* Called before each request to the server. Errors: TIMEOUT: the deadline has passed, and nothing is sent; TRANSACTION:
+ * a statement of the transaction was cancelled. */
 shunt_status pg_check_time(pg_conn *conn, shunt_error *err);
-/* How much time what was asked had. */
+/* The time that the operation had. */
 long long pg_time_ms(const pg_conn *conn);
-/* Puts on the wire what libpq holds. False where that can't be done, which a result tells. */
+/* Writes libpq's buffer to the network. False: an error, which the next result reports. */
 bool pg_flush(pg_conn *conn);
-/* As PQgetResult; NULL too, without an end, once the connection is given up. At the deadline, and after it a grace
- * later, the statement is cancelled and the connection given up. */
+/* As PQgetResult, with the deadline: cancels the statement when it passes, and abandons the connection CANCEL_GRACE_NS
+ * later. NULL, always, once the connection is abandoned. */
 PGresult *pg_result(pg_conn *conn);
-/* The one result of what was sent, once the server is done with it: what came to nothing at its end gives the error.
- * NULL where the connection is given up. A COPY stays under way. */
+/* The result of the request, after the server has finished it: an error at its end wins. NULL: the connection is
+ * abandoned. A COPY stays in progress. */
 PGresult *pg_answer(pg_conn *conn);
 bool pg_is_copy(const PGresult *result);
-/* Runs a command that is no statement of the user's. *out (may be NULL) is the result, whatever comes of it. */
+/* Runs one of the driver's own commands. *out (may be NULL) is the result, even of an error. */
 shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err);
 
 /* ---- sql.c ---- */
 
 extern const lex_dialect pg_dialect;
-/* Writes the statement with $1, $2, … for each ? that stands outside of literals, quoted names and comments. A ?? is an
- * operator's question mark. */
+/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. */
 void pg_number_params(const char *sql, size_t size, buf *out);
 typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
-/* What the statement is about, by its first words. */
+/* What kind of statement it is, by its first words. */
 pg_words pg_first_words(const char *sql, size_t size);
-/* Whether the next one to have the connection might meet what the statement leaves: settings, temporary tables, locks,
- * cursors, prepared statements. What functions do in a SELECT is not seen. */
+/* Whether the statement may change the connection itself: settings, temporary tables, locks, cursors, prepared
+ * statements. Does not see what functions do in a SELECT. */
 bool pg_leaves(const char *sql, size_t size);
 
 /* ---- prepare.c ---- */
 
-/* The statement of this text, prepared now or before. It stays until the next call. Errors: USAGE, NOT_FOUND,
+/* The statement of this text, from the cache or prepared now. Valid until the next call. Errors: USAGE, NOT_FOUND,
  * TRANSACTION, DATASOURCE, MEMORY. */
 shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err);
-/* Anew, after the schema has changed. */
+/* After the schema has changed. */
 shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err);
-/* The server forgets its own with the connection. */
+/* Only on this side: the server drops its statements with the connection. */
 void pg_statements_free(pg_conn *conn);
 
 /* ---- values.c ---- */
 
-/* A value as the server reads one of a type. */
+/* A value in the form in which the server reads the type. */
 typedef struct pg_encoded {
-  const char *bytes; /* the value's own, or in room; NULL: null */
+  const char *bytes; /* the value's own, or `room`; NULL: null */
   size_t size;
-  bool as_it_is; /* as the type keeps it: text and blobs; else as it is written */
+  bool as_it_is; /* in the type's binary format: text and blobs; otherwise in its text format */
   char room[NUMBER_BYTES];
 } pg_encoded;
 bool pg_is_text(Oid type);
-/* NULL, or why the value can't be one of that type. */
+/* NULL, or why the type can't hold the value. */
 const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out);
-/* Parameters as libpq takes them, in the connection's scratch. Errors: CONSTRAINT, USAGE, MEMORY. */
+/* Parameters for PQsendQueryPrepared, in the connection's scratch. Errors: CONSTRAINT, USAGE, MEMORY. */
 typedef struct pg_params {
   const char **values;
   int *sizes;
@@ -171,7 +170,7 @@ typedef struct pg_params {
 } pg_params;
 shunt_status pg_encode(pg_conn *conn, const pg_statement *s, const shunt_value *params, pg_params *out,
                        shunt_error *err);
-/* A cell of text, not null. False when out of memory. */
+/* Decodes a cell in text format that is not null. False: out of memory. */
 bool pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell);
 
 /* ---- run.c ---- */
@@ -180,13 +179,13 @@ shunt_status pg_send(driver_conn *conn, const char *sql, size_t sql_size, const 
                      shunt_error *err);
 shunt_status pg_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                         shunt_error *err);
-/* Flushes what was sent. */
+/* driver_engine.start */
 int pg_start(driver_conn *conn);
-/* Waits for what was sent and not received, and forgets it. */
+/* Waits for the end of the statement that was sent and not received, and drops it. */
 void pg_drop_sent(pg_conn *conn);
 
-/* Whether a statement may be sent, now that the server has said what has become of the transaction. savepoint: one of
- * those that set one or return to it. Errors: TRANSACTION, USAGE. */
+/* Whether a statement may be sent in the state of the transaction. savepoint: the statement sets a savepoint or returns
+ * to one. Errors: TRANSACTION, USAGE. */
 shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err);
 
 /* ---- load.c ---- */
@@ -198,7 +197,7 @@ shunt_status pg_load_end(driver_conn *conn, bool ok, int64_t *affected, shunt_er
 
 /* ---- table.c ---- */
 
-/* A question of one parameter, a text. NULL as pg_answer. */
+/* Runs a query with one parameter, a text. NULL: as pg_answer. */
 PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text);
 
 shunt_status pg_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);

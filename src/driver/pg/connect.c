@@ -10,7 +10,7 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-/* So that values look the same whatever the server, the database and the user are set to. */
+/* Fixes the formats of values, whatever the settings of the server, the database and the user. */
 static const char settings[] = "SET datestyle = ISO; SET intervalstyle = iso_8601; SET timezone = 'UTC'; "
                                "SET extra_float_digits = 3; SET bytea_output = hex; "
                                "SET standard_conforming_strings = on";
@@ -27,7 +27,7 @@ static const char *option(const char *const *keywords, const char *const *values
   return "";
 }
 
-/* Of each host; 0: as long as it takes. */
+/* For each host; 0: no limit. */
 static int64_t timeout_s(const char *const *keywords, const char *const *values) {
   long seconds = strtol(option(keywords, values, "connect_timeout"), NULL, 10);
   int64_t hosts = 1;
@@ -35,7 +35,7 @@ static int64_t timeout_s(const char *const *keywords, const char *const *values)
   return seconds > 0 && seconds < INT_MAX ? seconds * hosts : 0;
 }
 
-/* Until the connection is given up: whatever comes first. */
+/* connect_timeout or the deadline, whichever is earlier. */
 static void set_limit(pg_conn *conn, int64_t limit_s) {
   int64_t until_ns = limit_s ? clock_monotonic_ns() + limit_s * NS_PER_S : 0;
   conn->until_ns = conn->base.deadline_ns;
@@ -45,15 +45,14 @@ static void set_limit(pg_conn *conn, int64_t limit_s) {
 static shunt_status too_late(const pg_conn *conn, int64_t limit_s, shunt_error *err) {
   const char *name = conn->base.client->name;
   if (conn->until_ns == conn->base.deadline_ns)
-    return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the time was up before the server had taken the connection",
-                     name);
+    return error_set(err, SHUNT_E_TIMEOUT, "client '%s': timed out before the server accepted the connection", name);
   return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the server does not answer within %lld s (connect_timeout)",
                    name, (long long)limit_s);
 }
 
 /* ---- what went wrong ---- */
 
-/* libpq tells a SQLSTATE of a connection that was refused only in what it says at length: "…: FATAL:  28P01: …". */
+/* For a refused connection, libpq gives the SQLSTATE only in its verbose message: "…: FATAL:  28P01: …". */
 static char *find_state(char *line) {
   for (char *at = line; (at = strstr(at, ":  ")); at++) {
     size_t n = 0;
@@ -63,7 +62,7 @@ static char *find_state(char *line) {
   return NULL;
 }
 
-/* "LOCATION:  auth_failed, auth.c:326": where in the server's source. */
+/* "LOCATION:  auth_failed, auth.c:326", a place in the server's source. */
 static bool is_location(const char *line) {
   const char *file = strstr(line, ".c:");
   return file && file[3] && strspn(file + 3, "0123456789") == strlen(file + 3);
@@ -95,7 +94,8 @@ static shunt_status refused(const pg_conn *conn, shunt_error *err) {
 
 /* ---- connecting ---- */
 
-/* Step by step, since libpq would print the server's notices before it could be told not to. False when too late. */
+/* PQconnectdb would print the server's notices before a notice processor could be set. False: the deadline has
+ * passed. */
 static bool connect_by_steps(const pg_conn *conn, PostgresPollingStatusType *step) {
   *step = PQstatus(conn->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (*step == PGRES_POLLING_READING || *step == PGRES_POLLING_WRITING) {
@@ -106,7 +106,7 @@ static bool connect_by_steps(const pg_conn *conn, PostgresPollingStatusType *ste
   return true;
 }
 
-/* Nothing is ever to wait inside of libpq. */
+/* Makes the connection nonblocking: libpq itself must never wait. */
 static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
   PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
   conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);

@@ -3,7 +3,7 @@
 
 #include "driver/pg/conn.h"
 
-/* The longest match counts: a whole SQLSTATE, or its class. */
+/* Whole SQLSTATEs, and classes for all others. The longest match wins. */
 typedef struct meaning {
   const char *state;
   shunt_status status;
@@ -70,7 +70,7 @@ static const char *field(const PGresult *result, int which) {
 }
 
 static shunt_status given_up(const pg_conn *conn, shunt_error *err) {
-  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer in the %lld ms that there were%s",
+  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer within %lld ms%s",
                    conn->base.client->name, pg_time_ms(conn),
                    conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
 }
@@ -88,20 +88,18 @@ static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *
   shunt_status status = status_of(state);
   const char *message = field(result, PG_DIAG_MESSAGE_PRIMARY), *hint = field(result, PG_DIAG_MESSAGE_HINT);
   char known[512];
-  if (!message[0]) { /* libpq's own, which has no fields */
+  if (!message[0]) { /* an error of libpq itself has no fields */
     pg_one_line(PQresultErrorMessage(result), known, sizeof known);
     message = known;
   }
   if (strcmp(state, "25P02") == 0) return pg_refuse_failed(err);
   if (status == SHUNT_E_TIMEOUT && conn->until_ns)
-    return error_set(err, status,
-                     "client '%s': the statement did not end in the %lld ms that there were, and was "
-                     "cancelled",
+    return error_set(err, status, "client '%s': the statement timed out after %lld ms and was cancelled",
                      conn->base.client->name, pg_time_ms(conn));
   if (pg_is_outdated_plan(result))
     return error_set(err, SHUNT_E_CONFLICT,
-                     "a table was changed since this connection first read it; begin the transaction anew");
-  if (strcmp(state, "42P18") == 0) hint = "say of which type it is: CAST(? AS …)";
+                     "a table was changed since this connection first read it; begin the transaction again");
+  if (strcmp(state, "42P18") == 0) hint = "give its type: CAST(? AS …)";
   if (status == SHUNT_E_DATASOURCE || status == SHUNT_E_TIMEOUT)
     return error_set(err, status, "client '%s': %s%s%s", conn->base.client->name, message, hint[0] ? "; " : "", hint);
   if (!sql || status == SHUNT_E_CONSTRAINT || status == SHUNT_E_CONFLICT) return error_set(err, status, "%s", message);

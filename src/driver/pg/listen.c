@@ -1,4 +1,4 @@
-/* Notices, on a connection that does nothing else. */
+/* NOTIFY, on a connection that does nothing else. */
 #include <stdio.h>
 
 #include "driver/pg/conn.h"

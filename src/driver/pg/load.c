@@ -1,5 +1,6 @@
-/* Loading rows with COPY. It has no rules, no row security and no ALWAYS, and gives a type's modifier to the type's
- * input in place of a cast: where any of these could tell, the table takes no load. */
+/* Bulk load with COPY. COPY differs from INSERT in four points: it ignores rules, row security and GENERATED ALWAYS,
+ * and passes a type's modifier to the type's input function, where INSERT casts. A table for which any of these matters
+ * is not loaded with COPY. */
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,15 @@ enum { BLOCK_BYTES = 64 * 1024 };
 
 struct pg_load {
   char *sql;
-  buf block; /* what was not sent yet */
+  buf block; /* not sent yet */
   size_t n;
   Oid types[];
 };
 
 enum { NAME, TYPE, TAKES };
 
-/* A name is cut to its length by its input, and refused as a parameter (19). Of the other types a modifier says the
- * same to input and cast: character, varchar, times, numeric. */
+/* The input function of type name (19) truncates, a parameter of it is refused. For the types listed by number, input
+ * and cast treat the modifier alike: character, varchar, times, numeric. */
 static const char shape_sql[] =
     "SELECT a.attname, a.atttypid, c.relkind IN ('r', 'p') AND NOT c.relhasrules AND NOT c.relrowsecurity AND "
     "coalesce(pg_catalog.to_jsonb(a) ->> 'attidentity', '') <> 'a' AND "
@@ -67,7 +68,7 @@ static void end(pg_conn *conn) {
   conn->load = NULL;
 }
 
-/* *takes_all: whether a COPY of these columns does what INSERT would. */
+/* *takes_all: whether COPY of these columns writes what INSERT would. */
 static shunt_status find_types(pg_conn *conn, const char *table, const char *const *columns, bool *takes_all,
                                shunt_error *err) {
   pg_load *load = conn->load;
@@ -190,7 +191,7 @@ shunt_status pg_load_end(driver_conn *base, bool ok, int64_t *affected, shunt_er
   if (affected) *affected = 0;
   if (!status && ok)
     status = finish(conn, NULL, affected, err);
-  else if (!base->broken) /* else there is nothing to end */
+  else if (!base->broken) /* a broken connection has no COPY to end */
     finish(conn, "given up", NULL, NULL);
   end(conn);
   if (status) error_client(err, base->client->name);

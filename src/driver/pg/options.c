@@ -13,13 +13,13 @@ typedef struct list {
   size_t count;
 } list;
 
-/* Where nothing else is said. A connection of which only one end is left is found within a minute. */
+/* With these, a connection whose other end is gone is detected within a minute. */
 static const char *const defaults[][2] = {
     {"connect_timeout", "10"}, {"keepalives_idle", "30"},     {"keepalives_interval", "10"},
     {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "shunt"},
 };
 
-/* libpq takes whole numbers of these; a bare number is one already. */
+/* libpq takes these as whole numbers of a unit; shunt also takes durations. */
 static const struct {
   const char *keyword;
   int64_t unit_ms;
@@ -34,7 +34,7 @@ static const char *value_of(const list *l, const char *keyword) {
   return NULL;
 }
 
-/* In place of one that is there already. */
+/* Replaces an earlier value. */
 static void set(list *l, const char *keyword, const char *value) {
   size_t i = 0;
   while (i < l->count && strcmp(l->keywords[i], keyword) != 0) i++;
@@ -51,8 +51,8 @@ static bool is_path(const char *keyword) {
   return false;
 }
 
-/* A relative path is relative to the file that names it. The certificates of the system, and a key that an engine keeps
- * (ENGINE:NAME), are no paths. */
+/* A relative path is relative to the file that names it. Two values are not paths: "system" (the system's certificates)
+ * and ENGINE:NAME (a key in an OpenSSL engine). */
 static bool set_beside(list *l, const char *folder, const char *keyword, const char *value) {
   bool path = is_path(keyword) && value[0] && value[0] != '/' && strcmp(value, "system") != 0 &&
               !(strcmp(keyword, "sslkey") == 0 && strchr(value, ':'));
@@ -67,7 +67,7 @@ static bool is_known(const list *l, const char *keyword) {
   return false;
 }
 
-/* By the environment too, or by the service that it names. */
+/* Also by the environment, or by a service file. */
 static bool is_set(const list *l, const char *keyword) {
   for (const PQconninfoOption *o = l->known; o->keyword; o++)
     if (strcmp(o->keyword, keyword) == 0 && o->val && *o->val) return true;
@@ -79,11 +79,11 @@ static shunt_status unknown(const list *l, const char *keyword, shunt_error *err
   suggest_try(&near, "url");
   suggest_try(&near, "database");
   for (const PQconninfoOption *o = l->known; o->keyword; o++) suggest_try(&near, o->keyword);
-  return error_set(err, SHUNT_E_CONFIG, "client '%s': PostgreSQL's connection has no option '%s'%s", l->client->name,
-                   keyword, suggest_text(&near));
+  return error_set(err, SHUNT_E_CONFIG, "client '%s': unknown option '%s' of the connection to PostgreSQL%s",
+                   l->client->name, keyword, suggest_text(&near));
 }
 
-/* What libpq says of a URL that it doesn't understand may hold its password. */
+/* Leaves out libpq's own message, which may quote the password. */
 static shunt_status add_url(list *l, const char *folder, const char *url, shunt_error *err) {
   char *message = NULL;
   PQconninfoOption *parts = PQconninfoParse(url, &message);
@@ -131,7 +131,7 @@ static shunt_status count_durations(list *l, shunt_error *err) {
   return SHUNT_OK;
 }
 
-/* The url first, so that what stands beside it says more. */
+/* The url first, so that options beside it win. */
 static shunt_status fill(list *l, shunt_error *err) {
   const cat_client *client = l->client;
   shunt_status status = SHUNT_OK;
@@ -155,7 +155,7 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
   size_t most = client->noptions + OWN_OPTIONS + 1;
   PQconninfoOption *known = PQconndefaults();
   if (!known) return error_memory(err);
-  for (const PQconninfoOption *o = known; o->keyword; o++) most++; /* a url may hold all of them */
+  for (const PQconninfoOption *o = known; o->keyword; o++) most++; /* a url may name all of them */
   list l = {.client = client, .a = a, .known = known};
   l.keywords = arena_array(a, const char *, most);
   l.values = arena_array(a, const char *, most);

@@ -13,7 +13,7 @@ static void end_statement(pg_statement *s) {
   base_free(s);
 }
 
-/* The server keeps its own until the slot is needed again. */
+/* The statement on the server is deallocated when the slot is used again. */
 static void give_up(pg_conn *conn, pg_statement *s) {
   if (s->slot != PG_NO_SLOT) conn->free_slots[conn->nfree++] = s->slot;
   end_statement(s);
@@ -38,7 +38,7 @@ void pg_statements_free(pg_conn *conn) {
   conn->nslots = conn->nfree = 0;
 }
 
-/* All of them are prepared anew, each when it is needed. */
+/* Each is prepared again before its next execution. */
 static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
   shunt_status status = pg_exec(conn, "DEALLOCATE ALL", NULL, err);
   if (status) return status;
@@ -50,7 +50,7 @@ static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
 
 /* ---- preparing ---- */
 
-/* Everything in one round trip. */
+/* One round trip: DEALLOCATE if needed, parse, describe. */
 static bool send_all(pg_conn *conn, const pg_statement *s) {
   char sql[PG_NAME_BYTES + sizeof "DEALLOCATE "];
   bool ok = PQenterPipelineMode(conn->pg);
@@ -62,14 +62,14 @@ static bool send_all(pg_conn *conn, const pg_statement *s) {
          PQpipelineSync(conn->pg);
 }
 
-/* What the last one gave, or the first that failed, after *done of them; NULL where the connection is given up. */
+/* The last result, or the first that failed, after *done successful ones. NULL: the connection is abandoned. */
 static PGresult *read_all(pg_conn *conn, int *done) {
   PGresult *kept = NULL;
   bool failed = false;
   *done = 0;
   for (;;) {
     PGresult *result = pg_result(conn);
-    if (!result) { /* between two of them */
+    if (!result) { /* ends one of several requests */
       if (PQstatus(conn->pg) == CONNECTION_OK && !conn->given_up) continue;
       break;
     }
@@ -99,8 +99,8 @@ static shunt_status take_types(pg_statement *s, const PGresult *description, shu
   return SHUNT_OK;
 }
 
-/* Whether the server has a statement in the slot now, after so many of: DEALLOCATE where it had one, parse, describe.
- */
+/* Whether the server has a statement in the slot after `done` requests succeeded. If it held one before, the first of
+ * them was DEALLOCATE. */
 static bool holds_now(bool held, int done, const PGresult *result) {
   if (held && done == 0) return strcmp(pg_sqlstate(result), "26000") != 0;
   return done > held;
@@ -117,7 +117,7 @@ static PGresult *try_to_prepare(pg_conn *conn, const pg_statement *s) {
 static shunt_status prepare(pg_conn *conn, pg_statement *s, shunt_error *err) {
   bool held = s->slot != PG_NO_SLOT && conn->held[s->slot];
   PGresult *result = try_to_prepare(conn, s);
-  if (held && !conn->held[s->slot] && strcmp(pg_sqlstate(result), "26000") == 0) { /* something else has ended it */
+  if (held && !conn->held[s->slot] && strcmp(pg_sqlstate(result), "26000") == 0) { /* deallocated by something else */
     PQclear(result);
     result = try_to_prepare(conn, s);
   }

@@ -14,7 +14,7 @@ void pg_drop_sent(pg_conn *conn) {
   conn->sent = NULL;
 }
 
-/* The server takes nothing but a way back from a transaction that has failed. */
+/* In a failed transaction the server accepts only a rollback. */
 shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err) {
   PGTransactionStatusType state = PQtransactionStatus(conn->pg);
   if (conn->base.in_transaction && state == PQTRANS_IDLE)
@@ -55,7 +55,7 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   }
   conn->sent = s;
   conn->params = params;
-  if (s->leaves) base->altered = true; /* though it may fail: locks stay, and what CALL has committed */
+  if (s->leaves) base->altered = true; /* even if it fails: its locks stay, and what CALL has committed */
   return SHUNT_OK;
 }
 
@@ -110,14 +110,14 @@ static int64_t rows_written(PGresult *result, const char *tag) {
   return n;
 }
 
-/* A statement that was sound once is so no more: the tables are not what they were. */
+/* A statement that once worked fails now: the schema has changed. */
 static bool is_outdated(const pg_statement *s, const PGresult *result) {
   const char *state = pg_sqlstate(result);
   if (pg_is_outdated_plan(result)) return true;
   return strcmp(state, "26000") == 0 || (s->tried && strncmp(state, "42", 2) == 0);
 }
 
-/* Outside of a transaction nothing has come of the statement, so that it may run again. */
+/* Outside of a transaction the failed statement did nothing, and may run again. */
 static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
   shunt_status status = pg_prepare_again(conn, s, err);
   if (!status) status = send_statement(conn, s, conn->params, err);
@@ -127,7 +127,7 @@ static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result,
   return SHUNT_OK;
 }
 
-/* Most statements are reads, which write and change nothing. What was prepared outlives no change of the tables. */
+/* A SELECT changes nothing. A change of the schema makes all prepared statements outdated. */
 static void note_command(pg_conn *conn, PGresult *result, int64_t *affected) {
   static const char *const of_plans[] = {"CREATE", "ALTER", "DROP", "DISCARD", "DEALLOCATE", NULL};
   const char *tag = PQcmdStatus(result);

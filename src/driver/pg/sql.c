@@ -1,4 +1,5 @@
-/* What must be known of a statement before PostgreSQL sees it: its parameters, what it is about, what it leaves. */
+/* What the driver must know of a statement before the server sees it: its parameters, its kind, and whether it changes
+ * the connection. */
 #include "driver/lex.h"
 #include "driver/pg/conn.h"
 
@@ -15,7 +16,7 @@ const lex_dialect pg_dialect = {
 
 /* ---- parameters ---- */
 
-/* A blank keeps $1 apart from a word before it, of which it would become a part, and from one behind it. */
+/* A blank keeps $1 apart from the words beside it: LIMIT$1 would be one name. */
 void pg_number_params(const char *sql, size_t size, buf *out) {
   lex l = lex_of(&pg_dialect, sql, size);
   const char *copied = sql, *end = sql + size;
@@ -57,7 +58,7 @@ static bool ends_in_true(lex ahead) {
   return false;
 }
 
-/* l stands behind the word t; before: the word before it. */
+/* l is behind the word t; `before` is the word before it. */
 static bool stays(const lex *l, lex_token before, lex_token t) {
   static const char *const names[] = {
       "pg_temp", "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
@@ -69,7 +70,7 @@ static bool stays(const lex *l, lex_token before, lex_token t) {
   return lex_is_any(t, names);
 }
 
-/* DO and CALL run what can't be seen from here. */
+/* DO and CALL may run anything. */
 bool pg_leaves(const char *sql, size_t size) {
   static const char *const commands[] = {"reset", "discard", "listen", "unlisten", "prepare", "deallocate",
                                          "load",  "declare", "do",     "call",     NULL};

@@ -22,15 +22,15 @@ enum {
 enum {
   NO_MODIFIER = -1,
   DIGITS_OF_A_SECOND = 6,
-  HEADER_BYTES = 4, /* that numeric's modifier counts */
+  HEADER_BYTES = 4, /* included in numeric's modifier */
   SCALE_BITS = 0x7ff,
   LEAST_NEGATIVE_SCALE = 0x400,
   FULL_PRECISION = 0xffff
 };
 
-/* The table as an unqualified name finds it on the search path. What a domain holds is its base type's to say. A table
- * that others inherit from shows their rows, too, which its primary key does not tell apart. Newer
- * servers have more columns in their catalogs, which older ones are not asked for by way of JSON. */
+/* The table that an unqualified name finds on the search path. A domain counts as its base type. A table with
+ * inheriting tables has no key here: it shows their rows too, among which its primary key is not unique. Catalog
+ * columns of newer servers are read through JSON, so that older servers accept the query. */
 static const char columns_sql[] =
     "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
     "coalesce(pg_catalog.array_position(i.indkey::int2[], a.attnum) + 1, 0), b.oid, b.typname, "
@@ -97,7 +97,7 @@ static void set_text(driver_column *column, driver_kind kind, driver_collation c
   column->collation = collation;
 }
 
-/* Equality of texts is that of their bytes, whatever their order is. */
+/* Deterministic collations: texts are equal if their bytes are, in whatever order they sort. */
 static void set_kind(driver_column *column, Oid type, const char *type_name) {
   switch (type) {
   case PG_BOOL:
@@ -146,8 +146,8 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
   }
 }
 
-/* How many digits after the point are kept: all, where a numeric has no scale. One with a negative scale rounds whole
- * numbers too, which no count of digits says; to it, as here, others are refused. */
+/* The number of digits that the column keeps after the point: all, for a numeric without a scale. A negative scale also
+ * rounds whole numbers, which `digits` can't express. */
 static void set_digits(driver_column *column, Oid type, int modifier) {
   switch (type) {
   case PG_NUMERIC:
@@ -164,7 +164,7 @@ static void set_digits(driver_column *column, Oid type, int modifier) {
     break;
   case PG_INTERVAL:
     column->rounds = true;
-    column->digits = modifier & FULL_PRECISION; /* with which fields it has above them */
+    column->digits = modifier & FULL_PRECISION; /* the other bits are the fields of an interval */
     if (column->digits == FULL_PRECISION) column->digits = DIGITS_OF_A_SECOND;
     break;
   default:
@@ -174,8 +174,8 @@ static void set_digits(driver_column *column, Oid type, int modifier) {
 
 /* ---- collations ---- */
 
-/* A collation that is not deterministic has texts that differ and are equal. Their hashes are equal too, and nothing
- * else is to be had of them. nocase: ICU's, where they differ in case (or in what only looks like another text). */
+/* In a nondeterministic collation, different texts may be equal. The server offers no collation keys, but hashes that
+ * are equal for equal texts: those serve as keys. nocase: an ICU collation that ignores case (or more). */
 static bool set_weight(arena *a, driver_column *column, const char *collation, bool nocase) {
   column->collation = DRIVER_WEIGHED;
   column->ascii = nocase;
@@ -196,7 +196,7 @@ static bool set_rank(arena *a, driver_column *column, const char *type, const ch
   return column->rank != NULL;
 }
 
-/* What is compared as its bytes is ordered as them only in some collations. */
+/* Equality by bytes does not mean order by bytes: only some collations sort so. */
 static bool set_collation(arena *a, driver_column *column, const PGresult *result, int at) {
   const char *collation = PQgetvalue(result, at, COLLATION);
   bool deterministic = PQgetvalue(result, at, DETERMINISTIC)[0] == 't';

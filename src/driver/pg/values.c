@@ -1,4 +1,4 @@
-/* Values as PostgreSQL writes and reads them. Most parameters go as text, of the type that the server has inferred. */
+/* Values in PostgreSQL's formats. Most parameters are sent in text format, with the type that the server infers. */
 #include <limits.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static const char *encode_boolean(Oid type, bool value, pg_encoded *out) {
   return NULL;
 }
 
-/* From its end, for there the first digit is found. */
+/* Backwards, because the last digit is found first. */
 static void write_integer(int64_t value, pg_encoded *out) {
   uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
   char *end = out->room + sizeof out->room - 1, *at = end;
@@ -38,8 +38,8 @@ static const char not_an_oid[] = "an oid is a number from 0 to 4294967295";
 
 static const char *encode_integer(Oid type, int64_t value, pg_encoded *out) {
   if ((type == PG_FLOAT8 || type == PG_FLOAT4) && !driver_float_holds(value, type == PG_FLOAT4))
-    return "a floating-point number does not hold so many digits";
-  if (type == PG_OID && (value < 0 || value > UINT32_MAX)) return not_an_oid; /* the server would wrap it around */
+    return "a floating-point number can't hold so many digits";
+  if (type == PG_OID && (value < 0 || value > UINT32_MAX)) return not_an_oid; /* the server would wrap around */
   write_integer(value, out);
   return NULL;
 }
@@ -66,7 +66,7 @@ static const char *encode_text(Oid type, const shunt_value *v, pg_encoded *out) 
 static const char *encode_blob(Oid type, const shunt_value *v, pg_encoded *out) {
   if (v->size > INT_MAX) return "PostgreSQL takes no blob of that size";
   if (type != PG_BYTEA && type < PG_FIRST_OTHER)
-    return "a blob is no value of the type that is wanted there; where that isn't meant, say CAST(? AS bytea)";
+    return "a blob does not fit the type of the parameter; if bytea is meant, write CAST(? AS bytea)";
   out->bytes = v->size ? v->as.bytes : "";
   out->size = v->size;
   out->as_it_is = true;
@@ -76,7 +76,7 @@ static const char *encode_blob(Oid type, const shunt_value *v, pg_encoded *out) 
 const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out) {
   bool plain = v->type == SHUNT_BOOL || v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
   out->as_it_is = false;
-  if (plain && type == PG_BYTEA) return "a blob is wanted there";
+  if (plain && type == PG_BYTEA) return "the type is bytea: give a blob";
   switch ((shunt_type)v->type) {
   case SHUNT_BOOL:
     return encode_boolean(type, v->as.boolean, out);
@@ -96,7 +96,7 @@ const char *pg_encode_value(Oid type, const shunt_value *v, pg_encoded *out) {
   return NULL;
 }
 
-/* libpq takes what does not go as it is up to its NUL. */
+/* libpq reads a parameter in text format up to its NUL. */
 static shunt_status set_param(pg_conn *conn, pg_params *p, size_t at, const shunt_value *v, const pg_encoded *e,
                               shunt_error *err) {
   p->values[at] = e->bytes;

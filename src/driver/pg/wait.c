@@ -1,5 +1,4 @@
-/* Waiting for the server, no longer than the connection's deadline. Nothing else of the driver waits, but connecting.
- */
+/* Waiting for the server, with the connection's deadline. Only this file and connect.c wait. */
 #include <poll.h>
 
 #include "base/clock.h"
@@ -7,15 +6,15 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-/* What libpq's encryption has read and not given out yet no socket tells of, so it is looked for now and then: soon
- * after something has come, and more and more seldom after nothing has. */
+/* With TLS, libpq may hold data that poll can't see, because it has left the socket already. So libpq is asked at
+ * intervals: short ones after data has arrived, longer and longer ones otherwise. */
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
 
 /* ---- too late ---- */
 
 static void run_cancel(void *what) {
   char why[256];
-  PQcancel(what, why, sizeof why); /* what it can't reach has no statement to end, or is given up */
+  PQcancel(what, why, sizeof why); /* errors don't matter: the connection is abandoned after a while */
   PQfreeCancel(what);
 }
 
@@ -26,7 +25,7 @@ static bool cancel(pg_conn *conn) {
   return false;
 }
 
-/* Once, the statement is cancelled and gets some time to end. False after that. */
+/* The first time, cancels the statement and gives it some time to end. False: that time is over too. */
 static bool go_on(pg_conn *conn) {
   conn->base.broken = true;
   if (!conn->until_ns && cancel(conn)) {
@@ -39,7 +38,7 @@ static bool go_on(pg_conn *conn) {
 
 long long pg_time_ms(const pg_conn *conn) { return (conn->base.deadline_ns - conn->asked_ns) / NS_PER_MS; }
 
-/* The clock is read only where there is a deadline. */
+/* Reads the clock only if there is a deadline. */
 static bool in_time(pg_conn *conn) {
   if (!conn->base.deadline_ns) return true;
   conn->asked_ns = clock_monotonic_ns();
@@ -54,8 +53,7 @@ shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
                        "an earlier statement of this transaction ran out of time and was cancelled, and so all of it "
                        "is rolled back");
   else if (!in_time(conn))
-    status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': the time was up before it was sent, and so it was not done",
-                       client);
+    status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': timed out before it was sent: it was not done", client);
   if (status) error_client(err, client);
   return status;
 }
@@ -76,7 +74,7 @@ static bool wait_for(pg_conn *conn, short events, int64_t *nap_ns) {
   return wake_ns != limit_ns || go_on(conn);
 }
 
-/* Sends, and takes in what has come. False where the connection is of no more use. */
+/* Writes, and reads what has arrived. False: the connection is lost. */
 static bool exchange(pg_conn *conn, int unsent, int64_t *nap_ns) {
   return unsent >= 0 && wait_for(conn, unsent ? POLLIN | POLLOUT : POLLIN, nap_ns) && PQconsumeInput(conn->pg);
 }
@@ -92,7 +90,7 @@ bool pg_flush(pg_conn *conn) {
 PGresult *pg_result(pg_conn *conn) {
   int64_t nap_ns = SHORTEST_NAP_NS;
   while (!conn->given_up && PQisBusy(conn->pg) && exchange(conn, PQflush(conn->pg), &nap_ns)) continue;
-  return conn->given_up ? NULL : PQgetResult(conn->pg); /* which waits for nothing on a connection that is lost */
+  return conn->given_up ? NULL : PQgetResult(conn->pg); /* doesn't wait on a lost connection */
 }
 
 bool pg_is_copy(const PGresult *result) {

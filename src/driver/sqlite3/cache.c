@@ -39,7 +39,7 @@ static shunt_status prepare(sqlite_conn *conn, statement *s, shunt_error *err) {
   if (rc != SQLITE_OK) return sqlite_fail(conn, rc, s->sql, err);
   if (!s->stmt || !is_empty(tail, end)) {
     sqlite3_finalize(s->stmt);
-    return error_set(err, SHUNT_E_USAGE, "one statement at a time: more follows on the first one (in: %.300s)", s->sql);
+    return error_set(err, SHUNT_E_USAGE, "one statement at a time: more follows the first one (in: %.300s)", s->sql);
   }
   s->nparams = (size_t)sqlite3_bind_parameter_count(s->stmt);
   s->reads = sqlite3_stmt_readonly(s->stmt);

@@ -1,7 +1,9 @@
-/* For: what the parts of the SQLite driver share: engine.c (connections, transactions), cache.c (prepared
- * statements), run.c (values in, rows out), wait.c (locks and deadlines), table.c (what tables
- * look like), error.c (result codes to errors). Owner: the connection owns its database handle and every
- * statement. Nobody outside this folder includes this. */
+/* For: what the files of the SQLite driver share: engine.c (connections, transactions), cache.c (prepared statements),
+ * run.c (values in, rows out), wait.c (locks and deadlines), table.c (descriptions of tables), error.c (result codes to
+ * errors). Only this folder includes it.
+ * Owner: the connection owns its database handle and every statement.
+ * Use: sqlite_conn *conn = sqlite_of(base); rc = sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, sql,
+ * err); */
 #ifndef SHUNT_DRIVER_SQLITE3_CONN_H
 #define SHUNT_DRIVER_SQLITE3_CONN_H
 
@@ -15,8 +17,8 @@ typedef struct statement {
   cache_entry entry;
   sqlite3_stmt *stmt;
   size_t nparams;
-  bool reads;   /* it changes nothing in the database */
-  bool borrows; /* what is bound to it holds bytes of the caller's */
+  bool reads;   /* doesn't write */
+  bool borrows; /* its bound values point to the caller's bytes */
   char sql[];
 } statement;
 
@@ -38,44 +40,44 @@ typedef enum control {
 typedef struct sqlite_conn {
   driver_conn base;
   sqlite3 *db;
-  bool utf16;     /* the database keeps text as UTF-16, so it must be converted on the way out */
-  bool read_only; /* the transaction under way is */
-  bool control;   /* a statement of ours begins or ends a transaction; nobody else's may */
+  bool utf16;     /* the database stores text as UTF-16: convert it on the way out */
+  bool read_only; /* the open transaction is */
+  bool control;   /* one of controls is being prepared: only those may begin or end a transaction */
   sqlite3_stmt *controls[NCONTROLS];
-  statement *sent; /* bound, and not run yet */
+  statement *sent; /* bound, not run yet */
   sql_cache cache;
-  sqlite3_stmt *running; /* that the deadline ends; NULL: none */
-  int64_t wait_since_ns; /* for the lock that another connection holds */
+  sqlite3_stmt *running; /* the deadline interrupts it; NULL: none */
+  int64_t wait_since_ns; /* for a lock of another connection */
   int64_t wait_until_ns;
-  char stuck[640];  /* why that could never come free; "": it may */
+  char stuck[640];  /* why that lock can never come free; "": it may */
   const char *file; /* NULL: none */
-  char lost[256];   /* why SQLite itself rolled back the transaction that we still hold for open */
+  char lost[256];   /* why SQLite rolled back a transaction that begin() opened and nothing has ended yet */
 } sqlite_conn;
 
 static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)(void *)conn; }
 
 /* ---- error.c ---- */
 
-/* Makes an error of the result code that the last call on the connection gave. sql may be NULL. Marks the connection
- * broken where it can't be trusted any more. */
+/* Sets the error for the result code of the last call on the connection. sql may be NULL. Marks the connection broken
+ * if it can't be trusted any more. */
 shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err);
 
 /* ---- wait.c ---- */
 
-/* Whether the time of whoever uses the connection is over. */
+/* Whether the connection's deadline has passed. */
 bool sqlite_is_late(const sqlite_conn *conn);
-/* Until when a lock is waited for from now on: the client's busyTimeout, and not past the deadline. */
+/* When waiting for a lock ends, starting now: after the client's busyTimeout, or at the deadline if that is earlier. */
 int64_t sqlite_lock_limit_ns(const sqlite_conn *conn);
 int sqlite_set_busy_handler(sqlite_conn *conn); /* returns SQLITE_OK or the error's code */
-/* In between, the statement ends with SQLITE_INTERRUPT once the deadline has passed. */
+/* Between these two calls, the statement ends with SQLITE_INTERRUPT when the deadline passes. */
 void sqlite_watch(sqlite_conn *conn, sqlite3_stmt *stmt);
 void sqlite_unwatch(sqlite_conn *conn);
 
 /* ---- cache.c ---- */
 
 extern const lex_dialect sqlite_dialect;
-/* The statement of this text, prepared now or before. It belongs to the cache and stays there until the next call.
- * Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
+/* The statement of this text, from the cache or prepared now. It belongs to the cache, and is valid until the next
+ * call. Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
 shunt_status sqlite_prepare(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
 void sqlite_forget_all(sqlite_conn *conn);
 
@@ -85,7 +87,7 @@ shunt_status sqlite_send(driver_conn *conn, const char *sql, size_t sql_size, co
                          shunt_error *err);
 shunt_status sqlite_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                             shunt_error *err);
-/* Forgets what was sent and not received. */
+/* Drops the statement that was sent and not received. */
 void sqlite_drop_sent(sqlite_conn *conn);
 /* Steps one of our own statements to its end. Returns SQLITE_OK or the error's code. */
 int sqlite_control(sqlite_conn *conn, control which);

@@ -16,7 +16,7 @@ static bool private_database(const cat_client *client) {
 
 /* ---- opening ---- */
 
-/* The first column of the first row, "" where there is none. Returns SQLITE_OK or the error's code. */
+/* The first column of the first row; "" without a row. Returns SQLITE_OK or the error's code. */
 static int ask(sqlite3 *db, const char *sql, char *answer, size_t room) {
   sqlite3_stmt *stmt = NULL;
   answer[0] = 0;
@@ -31,7 +31,7 @@ static int ask(sqlite3 *db, const char *sql, char *answer, size_t room) {
   return rc == SQLITE_DONE ? SQLITE_OK : end ? end : rc;
 }
 
-/* Pragmas that tell or do something with what they are given, and set nothing on the connection. */
+/* Pragmas that take an argument and yet set nothing on the connection. */
 static bool leaves_nothing(const char *pragma) {
   static const char *const list[] = {"application_id", "foreign_key_check", "foreign_key_list", "incremental_vacuum",
                                      "index_info",     "index_list",        "index_xinfo",      "integrity_check",
@@ -54,7 +54,7 @@ static int authorize(void *ud, int action, const char *a, const char *b, const c
   case SQLITE_PRAGMA:
     if (b && !leaves_nothing(a)) conn->base.altered = true;
     return SQLITE_OK;
-  case SQLITE_CREATE_TEMP_TABLE: /* hides the database's own of that name */
+  case SQLITE_CREATE_TEMP_TABLE: /* hides the database's own table of that name */
   case SQLITE_CREATE_TEMP_VIEW:
   case SQLITE_CREATE_TEMP_TRIGGER:
     conn->base.altered = true;
@@ -77,7 +77,7 @@ static int configure(sqlite_conn *conn) {
   return rc ? rc : sqlite3_set_authorizer(conn->db, authorize, conn);
 }
 
-/* Two that do this at once to a new file keep each other from it, and SQLite doesn't always wait. */
+/* Two connections that do this at the same time to a new file fail, and SQLite doesn't always wait: try again. */
 static int set_wal(sqlite_conn *conn, char *mode, size_t room) {
   int rc = ask(conn->db, "PRAGMA journal_mode", mode, room);
   if (rc || strcmp(mode, "wal") == 0) return rc;
@@ -101,7 +101,7 @@ static shunt_status use_wal(sqlite_conn *conn, shunt_error *err) {
       conn->base.client->name, conn->base.client->filename, mode);
 }
 
-/* Opening reads nothing yet. Reading the schema shows whether the file is a database, sound, and free to be read. */
+/* sqlite3_open reads nothing. Reading the schema shows whether the file is a sound database and not locked. */
 static int look_inside(sqlite_conn *conn) {
   char answer[16];
   int rc = ask(conn->db, "SELECT 1 FROM sqlite_schema LIMIT 1", answer, sizeof answer);
@@ -158,7 +158,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   }
   const char *file = sqlite3_db_filename(conn->db, "main");
   if (file && file[0]) conn->file = file;
-  conn->base.altered = false; /* what was set is what every connection has */
+  conn->base.altered = false; /* every connection has these settings */
   *out = &conn->base;
   return SHUNT_OK;
 }
@@ -167,13 +167,13 @@ static const char *file_of(const driver_conn *conn) { return ((const sqlite_conn
 
 /* ---- transactions ---- */
 
-/* SQLite is serializable whatever is asked for, which is never less than what was asked for. */
+/* SQLite is always serializable, which satisfies every isolation. */
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
   shunt_status status = driver_check_begin(base, isolation, err);
   if (status) return status;
-  /* a deferred write would fail in the middle, where it finds that somebody else has written */
+  /* a deferred transaction would fail at its first write if another connection had written since its first read */
   bool reads = read_only || base->client->read_only;
   int rc = sqlite_control(conn, reads ? CONTROL_BEGIN_READ : CONTROL_BEGIN_WRITE);
   if (rc) return sqlite_fail(conn, rc, NULL, err);
@@ -187,14 +187,14 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
 static void rollback(driver_conn *base) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
-  atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before anybody else can */
+  atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before another connection can write */
   if (base->in_transaction && !sqlite3_get_autocommit(conn->db) && sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK)
     base->broken = true;
   base->in_transaction = conn->read_only = false;
 }
 
-/* However late it is: what one datasource has committed should not be lost on the next. Only a lock is not waited for.
- */
+/* Commits even after the deadline, so that a unit of work over several datasources is not half committed. Only a lock
+ * is not waited for then. */
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
@@ -205,11 +205,11 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
                        base->client->name, conn->lost);
     error_client(err, base->client->name);
   } else {
-    atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before anybody else can */
+    atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before another connection can write */
     int rc = sqlite_control(conn, CONTROL_COMMIT);
     if (rc) status = sqlite_fail(conn, rc, NULL, err);
   }
-  rollback(base); /* what is left of it: nothing after a commit, all of it where it could not be committed */
+  rollback(base); /* no-op after a commit */
   return status;
 }
 

@@ -7,7 +7,7 @@
 static const char *const unknown_name[] = {"no such table", "no such column",   "no such index",
                                            "no such view",  "no such function", "no such collation"};
 
-/* SQLite has no code for it, so its words have to do. */
+/* SQLite has no code for these errors, only messages. */
 static bool names_the_unknown(const char *message) {
   for (size_t i = 0; i < sizeof unknown_name / sizeof *unknown_name; i++)
     if (strncmp(message, unknown_name[i], strlen(unknown_name[i])) == 0) return true;
@@ -39,7 +39,7 @@ static shunt_status locked(sqlite_conn *conn, int rc, const char *message, shunt
   if (rc == SQLITE_BUSY_SNAPSHOT)
     return error_set(err, SHUNT_E_CONFLICT,
                      "client '%s': '%s' was changed by another connection since this transaction first read it; "
-                     "begin it anew",
+                     "begin it again",
                      client->name, client->filename);
   if ((rc & 0xff) == SQLITE_LOCKED)
     return error_set(err, SHUNT_E_DATASOURCE, "client '%s': '%s': %s", client->name, client->filename, message);
@@ -56,11 +56,11 @@ static shunt_status locked(sqlite_conn *conn, int rc, const char *message, shunt
   }
   if (sqlite_is_late(conn))
     return error_set(err, SHUNT_E_TIMEOUT,
-                     "client '%s': '%s' is locked by another connection or program: it did not come free before the "
-                     "time was up (the timeout of the call or the session)",
+                     "client '%s': '%s' is locked by another connection or program: the timeout of the call or the "
+                     "session passed before it was unlocked",
                      client->name, client->filename);
   return error_set(err, SHUNT_E_DATASOURCE,
-                   "client '%s': '%s' is locked by another connection or program: it did not come free within %lld ms "
+                   "client '%s': '%s' is locked by another connection or program: it was not unlocked within %lld ms "
                    "(busyTimeout)",
                    client->name, client->filename, (long long)client->busy_timeout_ms);
 }
@@ -78,8 +78,7 @@ static shunt_status by_code(sqlite_conn *conn, int rc, const char *sql, shunt_er
     return locked(conn, rc, message, err);
   case SQLITE_INTERRUPT:
     return error_set(err, SHUNT_E_TIMEOUT,
-                     "client '%s': the statement was ended, for the time was up (the timeout of the call or the "
-                     "session)",
+                     "client '%s': the statement timed out (the timeout of the call or the session)",
                      conn->base.client->name);
   case SQLITE_ERROR:
     return of_sql(message, sql, err);
@@ -112,6 +111,6 @@ shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error
   shunt_status status = by_code(conn, rc, sql, err);
   error_client(err, conn->base.client->name);
   if (err && !(status == SHUNT_E_CONFLICT && conn->base.locked_by))
-    err->engine_code = rc; /* that tells one to try again */
+    err->engine_code = rc; /* the code of a lock says: try again, which is useless here */
   return status;
 }

@@ -14,7 +14,7 @@ static int bind(sqlite3_stmt *stmt, int at, const shunt_value *v) {
     return sqlite3_bind_int64(stmt, at, v->as.integer);
   case SHUNT_FLOAT:
     return sqlite3_bind_double(stmt, at, v->as.number);
-  case SHUNT_TEXT: /* a NULL pointer would make it a null */
+  case SHUNT_TEXT: /* a NULL pointer would bind a null */
     return sqlite3_bind_text64(stmt, at, v->size ? v->as.bytes : "", v->size, SQLITE_STATIC, SQLITE_UTF8);
   case SHUNT_BLOB:
     return sqlite3_bind_blob64(stmt, at, v->size ? v->as.bytes : "", v->size, SQLITE_STATIC);
@@ -36,7 +36,7 @@ static shunt_status bind_all(sqlite_conn *conn, statement *s, const shunt_value 
   return SHUNT_OK;
 }
 
-/* So that nothing of the caller's is pointed to any more, and no lock is held. */
+/* Releases the caller's bytes and all locks. */
 static void put_back(statement *s) {
   sqlite3_reset(s->stmt);
   if (s->borrows) sqlite3_clear_bindings(s->stmt);
@@ -60,7 +60,7 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
     status = error_set(err, SHUNT_E_TRANSACTION, "the database has rolled this transaction back: %s", conn->lost);
   else if (sqlite_is_late(conn))
     status = error_set(err, SHUNT_E_TIMEOUT,
-                       "client '%s': the time was up before the statement began (the timeout of the call or the "
+                       "client '%s': timed out before the statement began (the timeout of the call or the "
                        "session)",
                        base->client->name);
   else
@@ -88,7 +88,7 @@ static const char *column_name(const void *stmt, int i) {
   return sqlite3_column_name((sqlite3_stmt *)(uintptr_t)stmt, i);
 }
 
-/* Text of a UTF-8 database is taken as the bytes it is: asked for as text, SQLite would copy it to put a NUL behind. */
+/* Text of a UTF-8 database is read as a blob: as text, SQLite would copy it to append a NUL. */
 static bool set_bytes(const sqlite_conn *conn, sqlite3_value *v, shunt_type type, shunt_rows *into, shunt_value *cell) {
   const void *bytes = type == SHUNT_TEXT && conn->utf16 ? (const void *)sqlite3_value_text(v) : sqlite3_value_blob(v);
   int size = sqlite3_value_bytes(v);
@@ -120,7 +120,7 @@ static bool set_cell(const sqlite_conn *conn, sqlite3_value *v, shunt_rows *into
   }
 }
 
-/* RETURNING shows a whole number of a REAL column as the integer that it is stored as; reading it does not. */
+/* SQLite stores a whole number in a REAL column as an integer. SELECT converts it back, RETURNING does not. */
 static void make_real(sqlite3_stmt *stmt, int column, shunt_value *cell) {
   const char *type = cell->type == SHUNT_INTEGER ? sqlite3_column_decltype(stmt, column) : NULL;
   if (type && sqlite_is_real(type)) *cell = shunt_float((double)cell->as.integer);
@@ -129,7 +129,7 @@ static void make_real(sqlite3_stmt *stmt, int column, shunt_value *cell) {
 static bool add_row(const sqlite_conn *conn, const statement *s, int n, shunt_rows *into) {
   shunt_value *cells = rows_add(into);
   if (!cells) return false;
-  /* The handle is used by one thread at a time, so that an unprotected value is as good as any. */
+  /* Unprotected values are safe here: one thread at a time uses the handle. */
   for (int i = 0; i < n; i++) {
     if (!set_cell(conn, sqlite3_column_value(s->stmt, i), into, &cells[i])) return false;
     if (!s->reads) make_real(s->stmt, i, &cells[i]);
@@ -137,7 +137,7 @@ static bool add_row(const sqlite_conn *conn, const statement *s, int n, shunt_ro
   return true;
 }
 
-/* A write that gives rows has written them all at its first step; merely reset, it would be committed. */
+/* A write with RETURNING writes everything in its first step. A reset would commit it: interrupt it instead. */
 static void abandon(sqlite_conn *conn, statement *s) {
   if (s->reads) return;
   sqlite3_interrupt(conn->db);
@@ -147,7 +147,8 @@ static void abandon(sqlite_conn *conn, statement *s) {
 static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   int rc = sqlite3_step(s->stmt);
-  int n = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_column_count(s->stmt) : 0; /* a step may prepare it anew */
+  int n = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_column_count(s->stmt)
+                                                : 0; /* a step may prepare it again, with other columns */
   if (n && into) status = driver_set_columns(&conn->base, into, n, column_name, s->stmt, err);
   while (rc == SQLITE_ROW && !status) {
     if (into && !add_row(conn, s, n, into))
@@ -160,14 +161,14 @@ static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, 
   return status;
 }
 
-/* SQLite rolls back by itself after some errors. Its words for it last only until the statement is reset. */
+/* SQLite rolls back by itself after some errors. Its message is lost when the statement is reset. */
 static void note_loss(sqlite_conn *conn) {
   if (!lost(conn)) return;
   atomic_store_explicit(&conn->base.writes, false, memory_order_relaxed);
   if (!conn->lost[0]) snprintf(conn->lost, sizeof conn->lost, "%s", sqlite3_errmsg(conn->db));
 }
 
-/* A savepoint outside of a transaction begins one, which nobody would end. */
+/* A savepoint outside of a transaction begins a transaction that nothing would end. */
 static shunt_status end_stray(sqlite_conn *conn, shunt_status status, shunt_error *err) {
   if (conn->base.in_transaction || sqlite3_get_autocommit(conn->db)) return status;
   if (sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK) conn->base.broken = true;
@@ -186,7 +187,7 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
   sqlite_watch(conn, s->stmt);
   shunt_status status = step_all(conn, s, into, err);
   sqlite_unwatch(conn);
-  /* changes() stays as it was where a statement other than INSERT, UPDATE and DELETE ran */
+  /* only INSERT, UPDATE and DELETE set changes() */
   if (!status && !s->reads && sqlite3_total_changes64(conn->db) != before) {
     if (affected) *affected = sqlite3_changes64(conn->db);
     if (generated_id) *generated_id = sqlite3_last_insert_rowid(conn->db);

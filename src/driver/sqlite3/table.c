@@ -3,7 +3,7 @@
 #include "base/suggest.h"
 #include "driver/sqlite3/conn.h"
 
-/* What the table is, beyond its columns. */
+/* Properties of the table itself. */
 typedef struct kind {
   bool view;
   bool without_rowid;
@@ -32,7 +32,7 @@ static shunt_status no_table(sqlite_conn *conn, const char *table, shunt_error *
     if (near.distance < before) memcpy(best, name, strlen(name) + 1);
   }
   sqlite3_finalize(stmt);
-  if (near.best) near.best = best; /* the one that it found is gone with its row */
+  if (near.best) near.best = best; /* the name that near.best points to was freed with its row */
   return error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
                    suggest_text(&near));
 }
@@ -61,7 +61,7 @@ static bool holds(const char *type, const char *word) {
   return false;
 }
 
-/* SQLite's rules of affinity, in their order ("Datatypes In SQLite", 3.1). */
+/* The rules of affinity, in SQLite's order ("Datatypes In SQLite", 3.1). */
 static void set_affinity(driver_column *column, const kind *k) {
   const char *type = column->type;
   if (k->strict && sqlite3_stricmp(type, "ANY") == 0) return;
@@ -86,7 +86,8 @@ static driver_collation by_name(const char *name) {
   return DRIVER_BINARY;
 }
 
-/* Nobody tells a view's collations, so they are tried out: a compound takes its first part's. */
+/* SQLite does not report the collations of a view's columns. They are found by experiment: a compound SELECT takes the
+ * collation of its first part. */
 static shunt_status try_collation(sqlite_conn *conn, const char *view, driver_column *column, shunt_error *err) {
   static const char form[] =
       "SELECT EXISTS (SELECT 1 FROM (SELECT \"%w\" AS x FROM \"%w\" WHERE 0 UNION ALL SELECT 'a') "
@@ -129,7 +130,7 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   return SHUNT_OK;
 }
 
-/* The one INTEGER PRIMARY KEY is the row's number, and never null though it isn't declared so. */
+/* A sole INTEGER PRIMARY KEY is the rowid, and never null even without NOT NULL. */
 static void mark_row_number(driver_table *t, const kind *k) {
   driver_column *key = NULL;
   for (size_t i = 0; i < t->count; i++) {
@@ -139,7 +140,7 @@ static void mark_row_number(driver_table *t, const kind *k) {
   if (key && !k->without_rowid && sqlite3_stricmp(key->type, "INTEGER") == 0) key->nullable = false;
 }
 
-/* The hidden columns of a virtual table are no columns of its rows; generated ones are. */
+/* SELECT * omits the hidden columns of a virtual table, but not generated columns. */
 static shunt_status read_columns(sqlite_conn *conn, const char *table, const kind *k, driver_table *t,
                                  shunt_error *err) {
   sqlite3_stmt *stmt = NULL;

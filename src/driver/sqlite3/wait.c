@@ -15,7 +15,7 @@ int64_t sqlite_lock_limit_ns(const sqlite_conn *conn) {
   return deadline_ns && deadline_ns < until_ns ? deadline_ns : until_ns;
 }
 
-/* SQLite's own handler knows no deadline. `tries` counts from 0 for each lock. */
+/* Replaces SQLite's own handler, which has no deadline. `tries` counts from 0 for each lock. */
 static int wait_for_lock(void *ud, int tries) {
   sqlite_conn *conn = ud;
   if (conn->base.locked_by) return 0;
@@ -37,7 +37,8 @@ int sqlite_set_busy_handler(sqlite_conn *conn) { return sqlite3_busy_handler(con
 
 /* ---- statements ---- */
 
-/* SQLite also asks when a statement has just ended and, outside of a transaction, is committed: that one is let be. */
+/* SQLite also calls this while it commits a statement that has just ended, outside of a transaction: don't interrupt
+ * that. */
 static int is_over(void *ud) {
   const sqlite_conn *conn = ud;
   return sqlite3_stmt_busy(conn->running) && sqlite_is_late(conn);

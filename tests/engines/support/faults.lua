@@ -150,7 +150,7 @@ function M.wait_for_circuit(app, client)
   while M.pool(app, client).retry_ms > 0 do os.execute "sleep 0.02" end
 end
 
---- Fails where a place in a pool is lost: nobody has one, nobody waits for one, and all can be had at once.
+--- Fails if a pool has lost a place: no connection is in use, no call waits for one, and all can be acquired at the same time.
 ---@param app table
 ---@param client string
 function M.assert_whole(app, client)

@@ -348,7 +348,7 @@ function Chinook:check_decimals()
   assert(total == (self.engines.sales == "sqlite3" and 1.98 or "1.98"), "the total of invoice 1 is " .. tostring(total))
 end
 
---- What has to hold: each has a name, that of a test, and a function that raises where it does not.
+--- The checks: each has the name of a test, and a function that raises if the check fails.
 ---@return { name: string, run: function }[]
 function Chinook:cases()
   local list = {}

@@ -94,7 +94,7 @@ function M.effective(node)
   local own, relation = node.opts or {}, node.relation and node.relation.options or {}
   local one = node.relation and (node.relation.kind == "has_one" or node.relation.kind == "belongs_to")
   return {
-    wheres = { relation.where, own.where }, -- both hold; a hole where there is none
+    wheres = { relation.where, own.where }, -- both hold; a missing one is a hole
     order = as_list(own.order or relation.order),
     limit = one and 1 or own.limit or relation.limit,
     offset = not one and own.offset or 0,

@@ -1,5 +1,5 @@
 --- A generator of random numbers whose seed is known, so that what it led to can be had again.
---- Its own (xorshift64*), since math.random may be reseeded by whoever else runs in the same process.
+--- Its own (xorshift64*), since other code in the same process may reseed math.random.
 
 ---@class Random
 ---@field state integer
@@ -17,7 +17,7 @@ function M.new(seed)
   return self
 end
 
---- The seed of this run: SHUNT_SEED, else the clock's.
+--- The seed of this run: SHUNT_SEED, or the clock if that is not set.
 ---@return integer
 function M.seed()
   local given = os.getenv "SHUNT_SEED"

@@ -435,7 +435,7 @@ local function relation_text(relation, null)
   return ("%s(%q, %q, %s)"):format(relation.kind, relation.target, relation.foreign_key, options_text(relation, null))
 end
 
--- The number of the part, nil for the base. mod keeps one decision a part, but refuses what is no integer.
+-- The number of the part, nil for the base. mod keeps one decision for each part, but refuses values that are not integers.
 local function part_text(model)
   if not model.odd_keys then return ('req:mod("where.%s", %d)'):format(model.part_column, model.parts) end
   return ('math.type(req.where.%s) == "integer" and req.where.%s %% %d or nil'):format(model.part_column, model.part_column, model.parts)

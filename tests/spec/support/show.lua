@@ -33,7 +33,7 @@ function M.source(v, null)
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
 
---- The first place where two values differ, as text; nil where they don't. Integers and floats are told apart.
+--- The first place where two values differ, as text; nil if they don't differ. Integers and floats differ.
 ---@param expected any
 ---@param actual any
 ---@param null any

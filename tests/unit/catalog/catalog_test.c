@@ -8,7 +8,8 @@
   "  base: {pool: {max: 4, idleTimeout: 9s}}\n"                                                                        \
   "  clients:\n"                                                                                                       \
   "    main: {engine: sqlite3, connection: {filename: main.db, busyTimeout: 1s, create: true}, pool: {max: 2}}\n"      \
-  "    pg: {engine: pg, role: replica, connection: {host: h, password: p, url: 'pg://u:p@h', ssl: true}}\n"
+  "    pg: {engine: pg, role: replica, connection: {host: h, password: p, url: 'pg://u:p@h', application_name: "       \
+  "true}}\n"
 
 static void begin(app *a, const char *more) {
   app_begin(a);
@@ -130,7 +131,7 @@ static void builds_instances_of_both_kinds(void **state) {
   app_declare(&a, &a.source.instances, 4, "iso", "{id: -7, isolate: true, isolateClient: pg}");
   app_build(&a);
   assert_string_equal(a.told, "");
-  assert_true(a.catalog->strict_isolation);
+  assert_true(a.catalog->settings.strict_isolation);
   assert_int_equal(a.catalog->ninstances, 3);
   const cat_instance *none = catalog_instance(a.catalog, ""), *b = catalog_instance(a.catalog, "b");
   const cat_instance *iso = catalog_instance(a.catalog, "iso");
@@ -155,7 +156,7 @@ static void has_a_default_instance_where_none_is_given(void **state) {
   const cat_instance *none = catalog_instance(a.catalog, "");
   assert_string_equal(none->title, "Default");
   assert_false(none->has_number);
-  assert_false(a.catalog->strict_isolation);
+  assert_false(a.catalog->settings.strict_isolation);
   app_end(&a);
 }
 
@@ -174,7 +175,7 @@ static void keeps_jobs_in_a_file_of_their_own_where_nothing_else_is_said(void **
   assert_string_equal(strrchr(jobs->client->filename, 'j'), "jobs.db");
   assert_true(jobs->client->create);
   assert_int_equal(jobs->npaths, 1);
-  assert_int_equal(jobs->lease_ms, 30000);
+  assert_int_equal(a.catalog->settings.lease_ms, 30000);
   app_end(&a);
 }
 
@@ -190,7 +191,7 @@ static void keeps_jobs_on_the_client_that_is_named(void **state) {
   assert_int_equal(jobs->npaths, 2);
   assert_string_equal(jobs->paths[0], "/srv/a.lua");
   assert_non_null(strstr(jobs->paths[1], "work"));
-  assert_int_equal(jobs->lease_ms, 120000);
+  assert_int_equal(a.catalog->settings.lease_ms, 120000);
   app_end(&a);
 }
 
@@ -279,20 +280,19 @@ static void tells_mistakes_in_declarations(void **state) {
       {"datasource", "x", "{engin: pg}",
        "rules.lua:20:0: unknown key 'engin' in datasource 'x'; did you mean 'engine'?\n", SHUNT_E_CONFIG},
       {"datasource", "x", "{engine: pg, pool: {max: a}}",
-       "rules.lua:20:0: datasource 'x'.pool.max wants an integer, not text\n", SHUNT_E_CONFIG},
+       "rules.lua:20:0: datasource 'x'.pool.max takes an integer from 1 to 32767, not 'a'\n", SHUNT_E_CONFIG},
       {"datasource", "x", "{clone: mian}",
        "rules.lua:20:0: client 'x': clone names the client 'mian', which is not defined; did you mean 'main'?\n",
        SHUNT_E_NOT_FOUND},
       {"datasource", "x", "{engine: sqlite3, connection: []}",
-       "rules.lua:20:0: the client 'x' has no filename: sqlite3 wants connection: {filename: FILE}\n", SHUNT_E_CONFIG},
+       "rules.lua:20:0: the client 'x' has no filename: add connection: {filename: FILE}\n", SHUNT_E_CONFIG},
       {"instance", "x", "{isolate: true, isolateClient: gp, id: 4}",
        "rules.lua:20:0: instance 'x': isolateClient names the client 'gp', which is not defined; did you mean 'pg'?\n",
        SHUNT_E_NOT_FOUND},
-      {"instance", "x", "{id: fn 1}", "rules.lua:20:0: instance 'x'.id wants an integer, not a function\n",
+      {"instance", "x", "{id: fn 1}", "rules.lua:20:0: instance 'x'.id takes an integer, not a function\n",
        SHUNT_E_CONFIG},
-      {"model", "x.y", "{}", "rules.lua:20:0: the name of the model 'x.y' must not hold a '.'\n", SHUNT_E_CONFIG},
-      {"model", "x", "{table: 5}", "rules.lua:20:0: model 'x'.table wants text or a function, not an integer\n",
-       SHUNT_E_CONFIG},
+      {"model", "x.y", "{}", "rules.lua:20:0: the name of the model 'x.y' must not contain a '.'\n", SHUNT_E_CONFIG},
+      {"model", "x", "{table: 5}", "rules.lua:20:0: model 'x'.table takes text or a function, not 5\n", SHUNT_E_CONFIG},
       {"model", "x", "{client: maim}",
        "rules.lua:20:0: model 'x': client names the client 'maim', which is not defined; did you mean 'main'?\n",
        SHUNT_E_NOT_FOUND},
@@ -309,7 +309,7 @@ static void tells_mistakes_in_declarations(void **state) {
       {"model", "x", "{relations: {r: {kind: has_one, target: user, foreign_key: k, client: _auto}}}",
        "rules.lua:20:0: relation 'x.r': client names the client '_auto', which is not defined\n", SHUNT_E_NOT_FOUND},
       {"model", "x", "{relations: {r: {kind: has_one, target: user, foreign_key: k, limit: -1}}}",
-       "rules.lua:20:0: model 'x'.relations.r.limit is at least 0\n", SHUNT_E_CONFIG},
+       "rules.lua:20:0: model 'x'.relations.r.limit takes an integer of 0 or more, not -1\n", SHUNT_E_CONFIG},
       {"model", "x", "{relations: {r: {kind: has_one, target: user, foreign_key: k, wher: {}}}}",
        "rules.lua:20:0: unknown key 'wher' in model 'x'.relations.r; did you mean 'where'?\n", SHUNT_E_CONFIG},
       {"model", "user", "{}", "rules.lua:20:0: model 'user' is declared twice: the first one is at rules.lua:1\n",

@@ -38,7 +38,8 @@ static void fill_clients(sample *s) {
   s->c.clients = s->clients;
   s->c.nclients = 2;
   static const char *paths[] = {"jobs", "/srv/more.lua"};
-  s->c.jobs = (cat_jobs){.client = &s->pg, .paths = paths, .npaths = 2, .lease_ms = 30000};
+  s->c.jobs = (cat_jobs){.client = &s->pg, .paths = paths, .npaths = 2};
+  s->c.settings.lease_ms = 30000;
 }
 
 static void fill_instance(sample *s) {

@@ -1,5 +1,5 @@
 /* For: an application of a few texts in a folder of its own, read and built, with its problems as one text.
- * Owner: whoever calls app_begin calls app_end, which takes the folder away again.
+ * Owner: the test; each app_begin needs an app_end, which deletes the folder.
  * Use: app a; app_begin(&a); app_file(&a, "app.yaml", "…"); app_open(&a, "prod"); …a.catalog…; app_end(&a); */
 #ifndef TESTS_UNIT_CONFIG_APP_H
 #define TESTS_UNIT_CONFIG_APP_H
@@ -31,7 +31,7 @@ typedef struct app {
   arena names;
   problems problems;
   catalog_source source;
-  config_settings settings;
+  config_rules rules;
   catalog *catalog;
   shunt_status read;
   shunt_status built;
@@ -111,7 +111,7 @@ static inline char *app_lines(const app *a, const problems *p) {
 }
 
 static inline void app_read(app *a, const char *env) {
-  a->read = config_read(app_path(a, "app.yaml"), env, &a->source, &a->settings, &a->problems);
+  a->read = config_read(app_path(a, "app.yaml"), env, &a->source, &a->rules, &a->problems);
 }
 
 static inline void app_build(app *a) {

@@ -114,8 +114,8 @@ static void types_a_plain_scalar_after_it_is_filled_in(void **state) {
            "      engine: pg\n"
            "      connection:\n"
            "        port: ${SHUNT_PORT}\n"
-           "        code: 007\n"
-           "        none: ${SHUNT_NOPE:-}\n"
+           "        dbname: 007\n"
+           "        user: ${SHUNT_NOPE:-}\n"
            "      pool:\n"
            "        max: ${SHUNT_NOPE:-3}\n");
   app_open(&a, "dev");
@@ -212,7 +212,7 @@ static void bounds_what_aliases_make(void **state) {
                 "g: &g [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n");
   assert_int_equal(a.read, SHUNT_E_CONFIG);
   assert_int_equal(a.problems.count, 1);
-  assert_string_equal(a.problems.list[0].message, "the aliases up to here stand for too much");
+  assert_string_equal(a.problems.list[0].message, "the aliases up to here make too many nodes");
   app_end(&a);
 }
 
@@ -244,21 +244,21 @@ static void finds_the_paths_of_rules(void **state) {
   (void)state;
   app a;
   config_of(&a, "rules: {path: [rules, /srv/more], standard: false, instructions: 10, memory: 1GiB, timeout: 2h}\n");
-  assert_int_equal(a.settings.nrule_paths, 2);
-  assert_string_equal(a.settings.rule_paths[1], "/srv/more");
-  assert_int_equal(a.settings.rule_path_places[1].column, 23);
-  assert_false(a.settings.standard_rules);
-  assert_int_equal(a.settings.instructions, 10);
-  assert_true(a.settings.memory_bytes == 1 << 30);
-  assert_int_equal(a.settings.timeout_ms, 7200000);
+  assert_int_equal(a.rules.npaths, 2);
+  assert_string_equal(a.rules.paths[1], "/srv/more");
+  assert_int_equal(a.rules.places[1].column, 23);
+  assert_false(a.source.settings.standard_rules);
+  assert_int_equal(a.source.settings.instructions, 10);
+  assert_true(a.source.settings.memory_bytes == 1 << 30);
+  assert_int_equal(a.source.settings.timeout_ms, 7200000);
   app_end(&a);
   config_of(&a, "rules: {path: one}\n");
-  assert_int_equal(a.settings.nrule_paths, 1);
-  assert_string_equal(a.settings.rule_paths[0], "one");
-  assert_true(a.settings.standard_rules);
-  assert_int_equal(a.settings.instructions, 1000000);
-  assert_true(a.settings.memory_bytes == 64 << 20);
-  assert_int_equal(a.settings.timeout_ms, 50);
+  assert_int_equal(a.rules.npaths, 1);
+  assert_string_equal(a.rules.paths[0], "one");
+  assert_true(a.source.settings.standard_rules);
+  assert_int_equal(a.source.settings.instructions, 1000000);
+  assert_true(a.source.settings.memory_bytes == 64 << 20);
+  assert_int_equal(a.source.settings.timeout_ms, 50);
   app_end(&a);
 }
 
@@ -266,13 +266,13 @@ static void looks_for_rules_in_the_usual_folder(void **state) {
   (void)state;
   app a;
   config_of(&a, "");
-  assert_int_equal(a.settings.nrule_paths, 0);
+  assert_int_equal(a.rules.npaths, 0);
   app_close(&a);
   const char *rules = app_path(&a, "rules");
   assert_int_equal(mkdir(rules, 0777), 0);
   app_read(&a, "dev");
-  assert_int_equal(a.settings.nrule_paths, 1);
-  assert_string_equal(a.settings.rule_paths[0], "rules");
+  assert_int_equal(a.rules.npaths, 1);
+  assert_string_equal(a.rules.paths[0], "rules");
   assert_int_equal(rmdir(rules), 0);
   app_end(&a);
 }

@@ -30,22 +30,22 @@ static const mistake mistakes[] = {
     {"a misspelled engine key is one mistake", CLIENT("    b: {enigne: pg}\n"),
      "app.yaml:5:9: unknown key 'enigne' in database.clients.b; did you mean 'engine'?\n"},
     {"a misspelled filename is one mistake", CLIENT("    b: {engine: sqlite3, connection: {filenam: x}}\n"),
-     "app.yaml:5:39: unknown key 'filenam' in connection; did you mean 'filename'?\n"},
+     "app.yaml:5:39: unknown key 'filenam' in connection (sqlite3); did you mean 'filename'?\n"},
     {"no engine", CLIENT("    b: {connection: {}}\n"),
-     "app.yaml:5:5: the client 'b' has no engine: it is sqlite3, pg or mysql\n"},
+     "app.yaml:5:5: the client 'b' has no engine: add engine: sqlite3, pg or mysql\n"},
     {"no filename", CLIENT("    b: {engine: sqlite3}\n"),
-     "app.yaml:5:5: the client 'b' has no filename: sqlite3 wants connection: {filename: FILE}\n"},
+     "app.yaml:5:5: the client 'b' has no filename: add connection: {filename: FILE}\n"},
     {"an unknown engine", CLIENT("    b: {engine: sqlite, connection: {filename: x}}\n"),
-     "app.yaml:5:17: database.clients.b.engine: 'sqlite' is none of sqlite3, pg, mysql; did you mean 'sqlite3'?\n"},
+     "app.yaml:5:17: database.clients.b.engine takes sqlite3, pg or mysql, not 'sqlite'; did you mean 'sqlite3'?\n"},
     {"an unknown role", CLIENT("    b: {engine: pg, role: master}\n"),
-     "app.yaml:5:27: database.clients.b.role: 'master' is none of primary, replica\n"},
+     "app.yaml:5:27: database.clients.b.role takes primary or replica, not 'master'\n"},
     {"no default client", "database:\n  clients: {a: {engine: pg}}\n",
      "app.yaml:1:1: database.defaultClient is missing: name the client an access goes to by default\n"},
     {"a default client that is not there", "database:\n  defaultClient: man\n  clients: {main: {engine: pg}}\n",
      "app.yaml:2:18: database: defaultClient names the client 'man', which is not defined; did you mean 'main'?\n"},
     {"a client with a word's name", CLIENT("    default: {engine: pg}\n    _auto_: {engine: pg}\n"),
-     "app.yaml:5:5: no client can be called 'default': that word has a meaning of its own\n"
-     "app.yaml:6:5: no client can be called '_auto_': that word has a meaning of its own\n"},
+     "app.yaml:5:5: a client can't be called 'default': the word is reserved\n"
+     "app.yaml:6:5: a client can't be called '_auto_': the word is reserved\n"},
     {"a client without a name", CLIENT("    '': {engine: pg}\n"), "app.yaml:5:5: a client needs a name\n"},
     {"a clone of itself", CLIENT("    b: {clone: b}\n"), "app.yaml:5:16: the client 'b' is a clone of itself\n"},
     {"a clone of itself by way of others",
@@ -57,66 +57,63 @@ static const mistake mistakes[] = {
      "app.yaml:5:16: client 'b': clone names the client 'bb', which is not defined; did you mean 'b'?\n"},
     {"a clone repeats no mistake of its original",
      CLIENT("    b: {engine: sqlite3, connection: {filename: x, timeout: 3}}\n    c: {clone: b}\n"),
-     "app.yaml:5:52: unknown key 'timeout' in connection\n"},
+     "app.yaml:5:52: unknown key 'timeout' in connection (sqlite3)\n"},
     {"a bad duration", CLIENT("    b: {engine: pg, pool: {idleTimeout: 5 seconds}}\n"),
-     "app.yaml:5:41: database.clients.b.pool.idleTimeout: '5 seconds' is not a duration such as 500ms, 5s, 2m or 1h\n"},
+     "app.yaml:5:41: database.clients.b.pool.idleTimeout takes a duration, not '5 seconds'; write it as 500ms, 5s, 2m "
+     "or 1h\n"},
     {"a duration without its unit", CLIENT("    b: {engine: pg, pool: {idleTimeout: 0}}\n"),
-     "app.yaml:5:41: database.clients.b.pool.idleTimeout wants a duration with its unit, such as 500ms, 5s, 2m or 1h: "
-     "a bare "
-     "number says none\n"},
+     "app.yaml:5:41: database.clients.b.pool.idleTimeout takes a duration, not 0; write it as 500ms, 5s, 2m or 1h\n"},
     {"a queue that is not there", GOOD "jobs: {client: b}\n",
      "app.yaml:2:16: jobs: client names the client 'b', which is not defined; did you mean 'a'?\n"},
-    {"a queue on an engine that has none", CLIENT("    b: {engine: mysql}\njobs: {client: b}\n"),
-     "app.yaml:6:16: jobs.client: 'b' is a mysql client; jobs are kept on sqlite3 or pg\n"},
+    {"job queues on an engine without them", CLIENT("    b: {engine: mysql}\njobs: {client: b}\n"),
+     "app.yaml:6:16: jobs.client: 'b' is a mysql client; jobs are stored on sqlite3 or pg\n"},
     {"a queue that can't be written", CLIENT("    b: {engine: pg, role: replica}\njobs: {client: b}\n"),
      "app.yaml:6:16: jobs.client: 'b' is a replica, and jobs are written\n"},
     {"a lease that can't be renewed in time", GOOD "jobs: {lease: 10ms}\n",
-     "app.yaml:2:15: jobs.lease: a lease is 1s at least, so that it can be renewed in time\n"},
+     "app.yaml:2:15: jobs.lease takes a duration from 1s to 24h, not '10ms'\n"},
     {"a lease that is as good as none", GOOD "jobs: {lease: 25h}\n",
-     "app.yaml:2:15: jobs.lease: a lease is 24h at most: so long the jobs of a worker that is gone stay where they "
-     "are\n"},
+     "app.yaml:2:15: jobs.lease takes a duration from 1s to 24h, not '25h'\n"},
     {"an unknown key of jobs", GOOD "jobs: {paths: jobs}\n",
      "app.yaml:2:8: unknown key 'paths' in jobs; did you mean 'path'?\n"},
-    {"jobs that are no map", GOOD "jobs: jobs\n", "app.yaml:2:7: jobs wants a map, not text\n"},
+    {"jobs that are no map", GOOD "jobs: jobs\n", "app.yaml:2:7: jobs takes a map, not 'jobs'\n"},
     {"a bad size", GOOD "rules: {memory: 64MB}\n",
-     "app.yaml:2:17: rules.memory: '64MB' is not a size such as 512KiB, 64MiB or 1GiB\n"},
-    {"a list for a size", GOOD "rules: {memory: [1]}\n",
-     "app.yaml:2:17: rules.memory wants a size, such as 512KiB, 64MiB or 1GiB, not a list\n"},
+     "app.yaml:2:17: rules.memory takes a size, not '64MB'; write it as 512KiB, 64MiB or 1GiB\n"},
+    {"a list for a size", GOOD "rules: {memory: [1]}\n", "app.yaml:2:17: rules.memory takes a size, not a list\n"},
     {"a pool with more at least than at most", CLIENT("    b: {engine: pg, pool: {min: 9}}\n"),
      "app.yaml:5:33: a pool's min (9) is greater than its max (8)\n"},
     {"a pool of nothing", CLIENT("    b: {engine: pg, pool: {max: 0}}\n"),
-     "app.yaml:5:33: database.clients.b.pool.max is at least 1\n"},
+     "app.yaml:5:33: database.clients.b.pool.max takes an integer from 1 to 32767, not 0\n"},
     {"a pool of too many", CLIENT("    b: {engine: pg, pool: {max: 1000000}}\n"),
-     "app.yaml:5:33: a pool holds at most 32767 connections\n"},
+     "app.yaml:5:33: database.clients.b.pool.max takes an integer from 1 to 32767, not 1000000\n"},
     {"a busy timeout without a unit", CLIENT("    b: {engine: sqlite3, connection: {filename: b, busyTimeout: 5}}\n"),
-     "app.yaml:5:65: connection.busyTimeout wants a duration with its unit, such as 500ms, 5s, 2m or "
-     "1h: a bare number says none\n"},
+     "app.yaml:5:65: connection.busyTimeout takes a duration, not 5; write it as 500ms, 5s, 2m or 1h\n"},
     {"a list in a connection", CLIENT("    b: {engine: pg, connection: {host: [a, b]}}\n"),
-     "app.yaml:5:40: database.clients.b.connection.host wants text, a number or a boolean, not a list\n"},
+     "app.yaml:5:40: database.clients.b.connection.host takes text, a number or a boolean, not a list\n"},
     {"readonly and create",
      CLIENT("    b: {engine: sqlite3, connection: {filename: b, create: true, readonly: true}}\n"),
-     "app.yaml:5:60: the connection of a sqlite3 client is either readonly or makes its file (create), not both\n"},
+     "app.yaml:5:60: connection: readonly and create exclude each other; remove one of them\n"},
     {"yes is no boolean", GOOD "instance: {instances: {x: {isolate: yes}}}\n",
-     "app.yaml:2:37: instance.instances.x.isolate wants true or false, not text\n"},
+     "app.yaml:2:37: instance.instances.x.isolate takes true or false, not 'yes'\n"},
     {"a number for a text", GOOD "instance: {instances: {x: {title: 5}}}\n",
-     "app.yaml:2:35: instance.instances.x.title wants text, not an integer: put it in quotes\n"},
+     "app.yaml:2:35: instance.instances.x.title takes text, not 5; put it in quotes\n"},
     {"an id that is no integer",
      GOOD "instance: {instances: {x: {id: '5'}, y: {id: 1e3}, z: {id: 99999999999999999999}}}\n",
-     "app.yaml:2:32: instance.instances.x.id wants an integer, not text\n"
-     "app.yaml:2:46: instance.instances.y.id wants a whole number of at most 63 bits, not a number\n"
-     "app.yaml:2:60: instance.instances.z.id wants a whole number of at most 63 bits, not a number\n"},
+     "app.yaml:2:32: instance.instances.x.id takes an integer, not '5'\n"
+     "app.yaml:2:46: instance.instances.y.id takes an integer, not 1e3; write a whole number of at most 64 bits\n"
+     "app.yaml:2:60: instance.instances.z.id takes an integer, not 99999999999999999999; write a whole number of at "
+     "most 64 bits\n"},
     {"an isolated instance with neither", GOOD "instance:\n  instances:\n    x: {isolate: true}\n",
-     "app.yaml:4:5: the isolated instance 'x' has no id of its own\n"
-     "app.yaml:4:5: the isolated instance 'x' has no isolateClient: name the client that is its own\n"},
+     "app.yaml:4:5: the isolated instance 'x' has no id: give it one\n"
+     "app.yaml:4:5: the isolated instance 'x' has no isolateClient: name its client\n"},
     {"an isolated instance on a client that is not there",
      GOOD "instance: {instances: {x: {id: 1, isolate: true, isolateClient: aa}}}\n",
      "app.yaml:2:65: instance 'x': isolateClient names the client 'aa', which is not defined; did you mean 'a'?\n"},
     {"two instances with one id", GOOD "instance: {instances: {x: {id: 7}, y: {id: 8}, z: {id: 7}}}\n",
      "app.yaml:2:56: the instance 'z' has the id 7 of the instance 'x'\n"},
     {"an unknown isolation", GOOD "instance: {isolation: srict}\n",
-     "app.yaml:2:23: instance.isolation: 'srict' is none of strict, loose; did you mean 'strict'?\n"},
+     "app.yaml:2:23: instance.isolation takes loose or strict, not 'srict'; did you mean 'strict'?\n"},
     {"a model that no rule file declares", GOOD "models: {usr: {client: a}}\n",
-     "app.yaml:2:10: the model 'usr' is declared in no rule file and has no table here\n"},
+     "app.yaml:2:10: no rule file declares the model 'usr', and it has no table here\n"},
     {"a model on a client that is not there", GOOD "models: {usr: {table: t, client: bb}}\n",
      "app.yaml:2:34: model 'usr': client names the client 'bb', which is not defined\n"},
     {"a relation to a model that is not there",
@@ -132,11 +129,11 @@ static const mistake mistakes[] = {
      "models: {u: {table: t, relations: {x: {kind: has_one, target: u, foreign_key: k, where: {age: {gtt: 1}}}}}}\n",
      "app.yaml:2:89: relation 'u.x': where.age: unknown operator 'gtt'; did you mean 'gt'?\n"},
     {"functions are no words of YAML", GOOD "models: {u: {table: {a: 1}}}\n",
-     "app.yaml:2:21: models.u.table wants text, not a map\n"},
+     "app.yaml:2:21: models.u.table takes text, not a map\n"},
     {"a key twice", GOOD "rules: {standard: true}\nrules: {}\n",
      "app.yaml:3:1: the key 'rules' is given twice: the first one is on line 2\n"},
     {"a tag", GOOD "rules: {standard: !!bool true}\n",
-     "app.yaml:2:19: tags (!…) have no meaning here: leave it out; a text that begins with '!' needs quotes\n"},
+     "app.yaml:2:19: tags (!…) are not supported: remove the tag, or put a text that begins with '!' in quotes\n"},
     {"a variable that is not set", GOOD "rules: {instructions: \"${SHUNT_NOPE}\"}\n",
      "app.yaml:2:23: the environment variable SHUNT_NOPE is not set: set it, or write ${SHUNT_NOPE:-fallback}\n"},
     {"one that can't be filled in is one mistake",
@@ -147,10 +144,9 @@ static const mistake mistakes[] = {
     {"a file that is not there", CLIENT("    b: {engine: pg, connection: {password: \"${file:nope/x}\"}}\n"),
      "app.yaml:5:44: can't read the file 'nope/x': No such file or directory\n"},
     {"a brace without its end", GOOD "rules: {path: \"${X\"}\n",
-     "app.yaml:2:15: a '${' without its '}'; a '${' that means itself is written '$${'\n"},
+     "app.yaml:2:15: a '${' without '}'; for a literal ${ write $${\n"},
     {"no name in braces", GOOD "rules: {path: \"${1X}\"}\n",
-     "app.yaml:2:15: between '${' and '}' stands VAR, VAR:-fallback or file:PATH; a '${' that means itself is written "
-     "'$${'\n"},
+     "app.yaml:2:15: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
     {"a message is one line whatever is quoted", GOOD "\"ru\\nles\": {}\n",
      "app.yaml:2:1: unknown key 'ru?les' in the configuration; did you mean 'rules'?\n"},
     {"a NUL", GOOD "rules: {path: \"a\\0b\"}\n", "app.yaml:2:15: a text with a NUL character\n"},
@@ -191,12 +187,11 @@ static void tells_seven_mistakes_in_seven_lines(void **state) {
   assert_string_equal(
       a.told,
       "app.yaml:2:18: database: defaultClient names the client 'mian', which is not defined; did you mean 'main'?\n"
-      "app.yaml:4:71: database.clients.main.pool.max wants an integer, not text\n"
+      "app.yaml:4:71: database.clients.main.pool.max takes an integer from 1 to 32767, not 'ten'\n"
       "app.yaml:5:19: the client 'copy' is a clone of itself\n"
       "app.yaml:9:13: the instance 'b' has the id 1 of the instance 'a'\n"
-      "app.yaml:10:5: the isolated instance 'c' has no isolateClient: name the client that is its own\n"
-      "app.yaml:11:18: rules.timeout wants a duration with its unit, such as 500ms, 5s, 2m or 1h: a bare number "
-      "says none\n"
+      "app.yaml:10:5: the isolated instance 'c' has no isolateClient: name its client\n"
+      "app.yaml:11:18: rules.timeout takes a duration, not 50; write it as 500ms, 5s, 2m or 1h\n"
       "app.yaml:11:22: unknown key 'sandard' in rules; did you mean 'standard'?\n");
   app_end(&a);
 }
@@ -210,7 +205,7 @@ static void tells_mistakes_in_the_overlay_at_their_places_there(void **state) {
   app_open(&a, "prod");
   assert_string_equal(
       a.told,
-      "app.prod.yaml:3:21: database.clients.a.pool.max wants an integer, not text\n"
+      "app.prod.yaml:3:21: database.clients.a.pool.max takes an integer from 1 to 32767, not 'lots'\n"
       "app.prod.yaml:4:18: database: defaultClient names the client 'b', which is not defined; did you mean 'a'?\n"
       "app.yaml:2:1: unknown key 'rule' in the configuration; did you mean 'rules'?\n");
   app_end(&a);
@@ -221,10 +216,10 @@ static void refuses_what_is_no_configuration(void **state) {
   static const mistake cases[] = {
       {"a list", "- a\n", "app.yaml:1:1: a configuration is a map of keys, not a list\n"},
       {"a text", "hello\n", "app.yaml:1:1: a configuration is a map of keys, not text\n"},
-      {"two documents", "a: 1\n---\nb: 2\n", "app.yaml:3:1: a second document: a configuration is one\n"},
+      {"two documents", "a: 1\n---\nb: 2\n", "app.yaml:3:1: a second document: a configuration is one document\n"},
       {"an alias of nothing", "a: *x\n",
-       "app.yaml:1:4: an alias (*…) of an anchor that is not there; a text that begins with '*' needs quotes\n"},
-      {"an alias inside of itself", "a: &x {b: *x}\n", "app.yaml:1:11: an alias inside of what it stands for\n"},
+       "app.yaml:1:4: an alias (*…) of an unknown anchor; put a text that begins with '*' in quotes\n"},
+      {"an alias inside of itself", "a: &x {b: *x}\n", "app.yaml:1:11: an alias inside its own anchor\n"},
       {"a bad byte", "a: 1\nb: \xFF\n", "app.yaml:2:4: not YAML: invalid leading UTF-8 octet\n"},
       {"bad indentation", "a:\n  b: 1\n c: 2\n",
        "app.yaml:3:2: not YAML: did not find expected key (while parsing a block mapping, from line 1)\n"},
@@ -254,7 +249,7 @@ static void refuses_a_file_that_is_missing_or_a_folder(void **state) {
   base_free(told);
   app_close(&a);
   problems p = {0};
-  assert_int_equal(config_read(a.folder, "dev", &a.source, &a.settings, &p), SHUNT_E_CONFIG);
+  assert_int_equal(config_read(a.folder, "dev", &a.source, &a.rules, &p), SHUNT_E_CONFIG);
   assert_int_equal(p.count, 1);
   assert_string_equal(p.list[0].message, "can't read the configuration: Is a directory");
   problems_free(&p);

@@ -32,7 +32,7 @@ static const char *filename_of(const app *a, const char *client) {
 static void leaves_the_app_config_alone_in_another_environment(void **state) {
   (void)state;
   app a;
-  open_with(&a, "database: {defaultClient: nobody}\n", "dev");
+  open_with(&a, "database: {defaultClient: unknown}\n", "dev");
   assert_string_equal(a.told, "");
   assert_string_equal(a.catalog->default_client, "main");
   assert_string_equal(a.catalog->env, "dev");
@@ -78,7 +78,7 @@ static void unsets_with_null(void **state) {
   assert_string_equal(a.told, "");
   const cat_client *main = catalog_client(a.catalog, "main");
   assert_int_equal(main->busy_timeout_ms, 5000);
-  assert_int_equal(main->pool.max, 4); /* that of the base */
+  assert_int_equal(main->pool.max, 4); /* from database.base */
   assert_int_equal(node_get(catalog_instance(a.catalog, "iso")->config, "a")->count, 1);
   app_end(&a);
 }
@@ -135,7 +135,7 @@ static void adds_sections_that_only_the_overlay_has(void **state) {
   open_with(&a, "models: {user: {table: users, primary_key: null}}\nrules: {timeout: 1s}\n", "prod");
   assert_string_equal(a.told, "");
   assert_string_equal(catalog_model(a.catalog, "user")->primary_key, "id");
-  assert_int_equal(a.settings.timeout_ms, 1000);
+  assert_int_equal(a.catalog->settings.timeout_ms, 1000);
   app_end(&a);
 }
 
@@ -143,9 +143,9 @@ static void wants_the_overlay_of_a_name_of_its_own(void **state) {
   (void)state;
   app a;
   open_with(&a, NULL, "prd");
-  assert_string_equal(a.told,
-                      "app.yaml:0:0: the environment 'prd' needs its file app.prd.yaml, which is not there; did "
-                      "you mean 'prod'?\n");
+  assert_string_equal(
+      a.told,
+      "app.yaml:0:0: the environment 'prd' needs its file app.prd.yaml, which does not exist; did you mean 'prod'?\n");
   app_end(&a);
   open_with(&a, NULL, "prod");
   assert_string_equal(a.told, "");
@@ -163,7 +163,8 @@ static void refuses_an_environment_that_is_a_path(void **state) {
   (void)state;
   app a;
   open_with(&a, NULL, "../prod");
-  assert_string_equal(a.told, "app.yaml:0:0: '../prod' can't name an environment: letters, digits, _ and - can\n");
+  assert_string_equal(a.told,
+                      "app.yaml:0:0: '../prod' is not the name of an environment: use letters, digits, _ and -\n");
   app_end(&a);
 }
 

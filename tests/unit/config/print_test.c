@@ -1,4 +1,4 @@
-/* The merged configuration prints as YAML that reads back as the same, but for its secrets. */
+/* The merged configuration prints as YAML. Read back, it is the same configuration, except for its secrets. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/config/app.h"
 

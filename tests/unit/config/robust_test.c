@@ -1,4 +1,4 @@
-/* Whatever is in the files: no secret is told, nothing crashes, and memory that runs out is said so. */
+/* Whatever the files contain: no message holds a secret, nothing crashes, and running out of memory is reported. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/config/app.h"
 

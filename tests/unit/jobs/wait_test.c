@@ -230,7 +230,7 @@ static void refuses_to_wait_in_a_transaction_that_hides_the_job(void **state) {
   if (y->kind == YARD_OWN) skip();
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = queue_client(y)}, &tx, &y->err));
   yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, &result, &y->err), SHUNT_E_CONFLICT,
-             "no worker sees it before that has ended");
+             "no worker can see the job 'j' before the transaction");
   yard_fine(y, shunt_commit(tx, &y->err));
   assert_null(yard_try_next(y));
 }

@@ -58,12 +58,12 @@ static inline void write_file(const bench *b, const char *name, const char *text
 static inline void open_bench_with(bench *b, const char *rules, const char *lib, const route_settings *remembering) {
   problems found = {0};
   catalog_source source;
-  config_settings settings;
+  config_rules files;
   shunt_error err;
   char path[128];
   memset(b, 0, sizeof *b);
   memset(&source, 0, sizeof source);
-  memset(&settings, 0, sizeof settings);
+  memset(&files, 0, sizeof files);
   strcpy(b->folder, "/tmp/shunt-route-XXXXXX");
   assert_non_null(mkdtemp(b->folder));
   snprintf(path, sizeof path, "%s/rules", b->folder);
@@ -74,10 +74,11 @@ static inline void open_bench_with(bench *b, const char *rules, const char *lib,
   if (lib) write_file(b, "rules/lib.lua", lib);
   b->has_lib = lib != NULL;
   snprintf(path, sizeof path, "%s/shunt.yaml", b->folder);
-  assert_int_equal(config_read(path, "dev", &source, &settings, &found), SHUNT_OK);
-  sandbox_limits limits = {settings.instructions, settings.memory_bytes, settings.timeout_ms * 1000000};
+  assert_int_equal(config_read(path, "dev", &source, &files, &found), SHUNT_OK);
+  sandbox_limits limits = {source.settings.instructions, source.settings.memory_bytes,
+                           source.settings.timeout_ms * 1000000};
   assert_int_equal(rule_host_new(&limits, &b->host, &err), SHUNT_OK);
-  rule_load what = {settings.rule_paths, settings.rule_path_places, settings.nrule_paths, true, false};
+  rule_load what = {files.paths, files.places, files.npaths, true, false};
   rule_host_load(b->host, &what, &source, &found);
   shunt_status built = catalog_build(&source, &found, &b->catalog);
   for (size_t i = 0; i < found.count; i++)

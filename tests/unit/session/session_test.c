@@ -220,13 +220,14 @@ static void a_table_is_seen_as_it_is_after_ddl(void **state) {
   store_fine(w, shunt_select(w->session, "user", NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_ncolumns(rows), 4);
   shunt_rows_free(rows);
-  store_exec(w, 0, "ALTER TABLE users ADD COLUMN zip TEXT"); /* somebody else: seen once it is named */
+  store_exec(w, 0, "ALTER TABLE users ADD COLUMN zip TEXT"); /* another program: seen once it is named */
   shunt_query q = {.columns = (const char *const[]){"ZIP"}, .ncolumns = 1};
   store_fine(w, shunt_select(w->session, "user", &q, &rows, &w->err));
   assert_string_equal(shunt_rows_column(rows, 0), "zip");
   shunt_rows_free(rows);
-  store_exec(w, 0,
-             "ALTER TABLE users DROP COLUMN zip"); /* somebody else: one statement fails, and the call is taken again */
+  store_exec(
+      w, 0,
+      "ALTER TABLE users DROP COLUMN zip"); /* another program: one statement fails, and the call is taken again */
   store_fine(w, shunt_select(w->session, "user", NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_ncolumns(rows), 4);
   shunt_rows_free(rows);

@@ -1,4 +1,4 @@
-/* The driver of MySQL and MariaDB by itself, on the server of SHUNT_TEST_MYSQL; skipped where there is none. */
+/* The driver of MySQL and MariaDB by itself, on the server of SHUNT_TEST_MYSQL; skipped without one. */
 #include "unit/driver/mysql/relay.h"
 #include "unit/driver/mysql/server.h"
 #include "unit/faults.h"

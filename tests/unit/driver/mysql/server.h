@@ -1,6 +1,6 @@
-/* For: tests of shunt's connection to a MySQL or MariaDB server, the one of SHUNT_TEST_MYSQL; skipped where there is
- * none. Owner: the connection, its rows and a table of three rows belong to the test, and go when it ends. Use:
- * TEST(name) makes a test that finds all of it in *state: server *d = the_server(state); run(d, "DELETE FROM %s").
+/* For: tests of shunt's connection to a MySQL or MariaDB server, the one of SHUNT_TEST_MYSQL. Without it they are
+ * skipped. Owner: the connection, its rows and a table of three rows belong to the test, and are dropped at its end.
+ * Use: TEST(name) makes a test that gets all of it in *state: server *d = the_server(state); run(d, "DELETE FROM %s").
  */
 #ifndef SHUNT_TESTS_MYSQL_SERVER_H
 #define SHUNT_TESTS_MYSQL_SERVER_H

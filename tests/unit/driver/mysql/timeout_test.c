@@ -1,5 +1,5 @@
-/* What becomes of a statement whose time is up, on the server, on the connection, and for whoever asked; and of one
- * that was started. */
+/* Statements that exceed their deadline: on the server, on the connection, and for the caller. Also statements that
+ * were started. */
 #define _DEFAULT_SOURCE /* for kill, usleep */
 #include <dirent.h>
 #include <poll.h>
@@ -53,7 +53,7 @@ static void assert_timeout(server *d, shunt_status got, const char *words) {
   assert_fails(d, got, SHUNT_E_TIMEOUT, words);
 }
 
-/* Nobody can say how soon, but it does end. */
+/* It ends at some time. */
 static void assert_ends(const char *words) {
   char sql[200];
   snprintf(sql, sizeof sql, "SELECT count(*) FROM information_schema.processlist WHERE info REGEXP '[%c]%s'", words[0],
@@ -99,7 +99,7 @@ static void rows_that_never_end_are_cancelled_though_nobody_waits(void **state) 
                             "information_schema.columns AS b, information_schema.columns AS c /* endless */";
   assert_int_equal(e->send(d->conn, all, sizeof all - 1, NULL, 0, &d->err), SHUNT_OK);
   d->conn->deadline_ns = soon();
-  assert_timeout(d, e->receive(d->conn, NULL, NULL, NULL, &d->err), "ms that there were");
+  assert_timeout(d, e->receive(d->conn, NULL, NULL, NULL, &d->err), " ms");
   assert_true(d->conn->broken);
   disconnect(d);
   assert_ends("endless");
@@ -200,7 +200,7 @@ static void a_silent_server_is_given_up_while_preparing_and_connecting(void **st
   d->conn->deadline_ns = soon();
   assert_timeout(d, send_plain(d, "SELECT 1"), "did not answer");
   assert_true(d->conn->broken);
-  assert_timeout(d, e->open(&d->client, soon(), &conn, &d->err), "taken the connection");
+  assert_timeout(d, e->open(&d->client, soon(), &conn, &d->err), "accept the connection");
   end_silence(s);
 }
 
@@ -283,7 +283,7 @@ static void what_succeeds_though_it_was_cancelled_gives_its_success(void **state
   assert_int_equal(look("SELECT count(*) FROM %s"), 4);
 }
 
-/* Only a server of the tests' own, which nobody else uses: sh tests/engines/with-servers.sh --private … */
+/* Only a private server, which no other test uses: sh tests/engines/with-servers.sh --private … */
 static pid_t private_server(void) {
   const char *servers = getenv("SHUNT_TEST_SERVERS");
   char path[256], line[32] = "";

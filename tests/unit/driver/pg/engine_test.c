@@ -119,7 +119,7 @@ static void a_changed_table_is_seen_by_statements_that_were_prepared(void **stat
   run(s, "SELECT * FROM changing");
   run(&other, "ALTER TABLE changing DROP name");
   begin_transaction(s);
-  assert_fails(s, try_run(s, "SELECT * FROM changing"), SHUNT_E_CONFLICT, "begin the transaction anew");
+  assert_fails(s, try_run(s, "SELECT * FROM changing"), SHUNT_E_CONFLICT, "begin the transaction again");
   driver_pg.rollback(s->conn);
   begin_transaction(s);
   run(s, "SELECT * FROM changing");

@@ -1,4 +1,4 @@
-/* What becomes of a statement whose time is up, on the server, on the connection, and for whoever asked. */
+/* Statements that exceed their deadline: on the server, on the connection, and for the caller. */
 #define _DEFAULT_SOURCE /* for kill, usleep */
 #include <netinet/in.h>
 #include <poll.h>
@@ -35,7 +35,7 @@ static int64_t look(const char *sql) {
   return found;
 }
 
-/* Nobody can say how soon, but it does end. */
+/* It ends at some time. */
 static void assert_ends(const char *words) {
   char sql[200];
   snprintf(
@@ -281,7 +281,7 @@ static void a_server_that_never_takes_a_connection_is_given_up(void **state) {
   other.options[2] = (cat_option){"connect_timeout", "1500ms", false};
   other.client.noptions = 3;
   int64_t soon_ns = clock_monotonic_ns() + 100 * NS_PER_MS;
-  assert_timeout(&other, driver_pg.open(&other.client, soon_ns, &other.conn, &other.err), "taken the connection");
+  assert_timeout(&other, driver_pg.open(&other.client, soon_ns, &other.conn, &other.err), "accepted the connection");
   assert_fails(&other, driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_E_DATASOURCE, "within 2 s");
   close(fd);
 }

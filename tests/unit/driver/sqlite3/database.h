@@ -55,7 +55,7 @@ static inline void database_close(database *d) {
   d->conn = NULL;
 }
 
-/* A connection of somebody else's. */
+/* A connection of another program. */
 static inline sqlite3 *database_raw(database *d) {
   if (!d->raw) assert_int_equal(sqlite3_open(d->filename, &d->raw), SQLITE_OK);
   return d->raw;

@@ -1,4 +1,5 @@
-/* Nothing goes on, or waits for a lock, past the deadline; and what is told to have failed has written nothing. */
+/* Nothing goes on, or waits for a lock, past the deadline; and a statement that is reported as failed has written
+ * nothing. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/driver/sqlite3/database.h"
 
@@ -50,7 +51,7 @@ static void a_read_without_an_end_ends(void **state) {
   database *d = *state;
   for (int i = 0; i < 3; i++) {
     set_deadline(d, A_MOMENT_MS);
-    assert_fails(d, try_run(d, endless), SHUNT_E_TIMEOUT, "the statement was ended, for the time was up");
+    assert_fails(d, try_run(d, endless), SHUNT_E_TIMEOUT, "the statement timed out");
     assert_usable(d);
   }
 }
@@ -58,7 +59,7 @@ static void a_read_without_an_end_ends(void **state) {
 static void a_write_without_an_end_ends_and_has_written_nothing(void **state) {
   database *d = *state;
   set_deadline(d, A_MOMENT_MS);
-  assert_fails(d, try_run(d, endless_write), SHUNT_E_TIMEOUT, "the time was up");
+  assert_fails(d, try_run(d, endless_write), SHUNT_E_TIMEOUT, "timed out");
   assert_usable(d);
 }
 
@@ -74,7 +75,7 @@ static void a_read_that_was_ended_leaves_its_transaction_open(void **state) {
   assert_int_equal(start(d), SHUNT_OK);
   run(d, "UPDATE t SET v = 'changed'");
   set_deadline(d, A_MOMENT_MS);
-  assert_fails(d, try_run(d, endless), SHUNT_E_TIMEOUT, "the time was up");
+  assert_fails(d, try_run(d, endless), SHUNT_E_TIMEOUT, "timed out");
   no_deadline(d);
   run(d, "UPDATE t SET v = v || ' twice'");
   assert_int_equal(commit(d), SHUNT_OK);
@@ -87,7 +88,7 @@ static void a_write_that_was_ended_takes_its_transaction_with_it(void **state) {
   assert_int_equal(start(d), SHUNT_OK);
   run(d, "UPDATE t SET v = 'changed'");
   set_deadline(d, A_MOMENT_MS);
-  assert_fails(d, try_run(d, endless_write), SHUNT_E_TIMEOUT, "the time was up");
+  assert_fails(d, try_run(d, endless_write), SHUNT_E_TIMEOUT, "timed out");
   no_deadline(d);
   assert_fails(d, try_run(d, "SELECT * FROM t"), SHUNT_E_TRANSACTION, "has rolled this transaction back: interrupted");
   assert_fails(d, commit(d), SHUNT_E_TRANSACTION, "has rolled this transaction back: interrupted");
@@ -111,7 +112,7 @@ static void a_transaction_waits_for_its_lock_until_the_deadline(void **state) {
   database *d = *state;
   raw_exec(d, "BEGIN IMMEDIATE");
   set_deadline(d, A_MOMENT_MS);
-  assert_fails(d, start(d), SHUNT_E_TIMEOUT, "did not come free before the time was up");
+  assert_fails(d, start(d), SHUNT_E_TIMEOUT, "the timeout of the call or the session passed before it was unlocked");
   assert_false(d->conn->in_transaction);
   raw_exec(d, "ROLLBACK");
   assert_usable(d);

@@ -105,7 +105,7 @@ static void corruption_further_in_breaks_the_connection_alone(void **state) {
 static void a_file_locked_by_another_says_how_long_it_waited(void **state) {
   database *d = *state;
   raw_exec(d, "CREATE TABLE t (a); PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE; INSERT INTO t VALUES (1)");
-  assert_no_datasource(d, "is locked by another connection or program: it did not come free within 20 ms");
+  assert_no_datasource(d, "is locked by another connection or program: it was not unlocked within 20 ms");
   raw_exec(d, "COMMIT; PRAGMA locking_mode = NORMAL; SELECT * FROM t");
   database_open(d);
   assert_int_equal(integer_of(d, "SELECT count(*) FROM t"), 1);

@@ -1,4 +1,4 @@
-/* What a table looks like is told as SQLite itself behaves, not only as it was declared. */
+/* Tables are described by SQLite's behaviour, not only by their declaration. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/driver/sqlite3/database.h"
 
@@ -176,7 +176,7 @@ static void equal_tables_are_equal_and_others_are_not(void **state) {
   driver_table_free(c);
 }
 
-/* typeof() of a text that looks like a number, and of a number, tells a column's affinity from outside. */
+/* typeof() of a text that looks like a number, and of a number, shows a column's affinity. */
 static void affinity_is_what_sqlite_does(void **state) {
   database *d = *state;
   static const char *const parts[] = {"INT", "CHAR", "CLOB", "TEXT", "BLOB", "REAL", "FLOA",    "DOUB",

@@ -1,4 +1,4 @@
-/* A transaction holds from begin to its end, and never turns into single statements without a word. */
+/* A transaction holds from begin to its end, and never silently turns into single statements. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/driver/sqlite3/database.h"
 
@@ -82,7 +82,7 @@ static void every_isolation_that_sqlite_surpasses_is_taken(void **state) {
     assert_int_equal(commit(d), SHUNT_OK);
   }
   for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-    assert_fails(d, start(d, refused[i], false), SHUNT_E_USAGE, "no such isolation");
+    assert_fails(d, start(d, refused[i], false), SHUNT_E_USAGE, "unknown isolation");
     assert_false(d->conn->in_transaction);
   }
 }

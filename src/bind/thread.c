@@ -12,7 +12,7 @@ enum { IDLE_MS = 60000, RETRY_MS = 1000, HOOK_INSTRUCTIONS = 1000 }; /* how ofte
 
 /* A running job. */
 typedef struct run {
-  member *m;
+  thread *t;
   shunt_job *job;
   bind_session *session; /* NULL before the job has one; the registry anchors it until the next job */
   shunt_error err;
@@ -31,10 +31,10 @@ enum { JOB_SESSION = 1 };
  * a pcall in the handler then can't swallow the error. */
 static void look_at_time(lua_State *L, lua_Debug *at) {
   (void)at;
-  const member *m = *(member **)lua_getextraspace(L);
-  if (!bind_limit_is_over(&m->limit)) return;
+  const thread *t = *(thread **)lua_getextraspace(L);
+  if (!bind_limit_is_over(&t->limit)) return;
   lua_sethook(L, look_at_time, LUA_MASKCOUNT, 1);
-  bind_limit_raise(L, &m->limit);
+  bind_limit_raise(L, &t->limit);
 }
 
 /* ---- one job, in Lua ---- */
@@ -50,7 +50,7 @@ static run *check_job(lua_State *L) {
  * one. */
 static int job_start(lua_State *L) {
   run *r = check_job(L);
-  bind_limit *limit = &r->m->limit;
+  bind_limit *limit = &r->t->limit;
   bind_call *c = bind_enter(L, 3);
   bind_busy(L, c);
   bind_done(L, c, shunt_job_hold(r->job, &c->err));
@@ -66,7 +66,7 @@ static int job_complete(lua_State *L) {
   run *r = check_job(L);
   bind_call *c = bind_enter(L, 3);
   const char *result = bind_text(L, 2, "the result");
-  r->m->limit.deadline_ns = 0;
+  r->t->limit.deadline_ns = 0;
   bind_busy(L, c);
   bind_done(L, c, shunt_job_complete(r->job, result, &c->err));
   bind_leave(L, c);
@@ -96,12 +96,12 @@ static int start_job(lua_State *L) {
   j->run = r;
   luaL_setmetatable(L, BIND_JOB);
   lua_pushvalue(L, lua_upvalueindex(AT_APP));
-  bind_session *s = bind_session_borrow(L, lua_gettop(L), shunt_job_session(r->job), &r->m->limit);
+  bind_session *s = bind_session_borrow(L, lua_gettop(L), shunt_job_session(r->job), &r->t->limit);
   lua_remove(L, -2);
   lua_pushvalue(L, -1);
   lua_setiuservalue(L, -3, JOB_SESSION);
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, r->m);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, r->t);
   r->session = s;
   push_info(L, info);
   if (info->timeout_ms) lua_sethook(L, look_at_time, LUA_MASKCOUNT, HOOK_INSTRUCTIONS);
@@ -112,7 +112,7 @@ static int start_job(lua_State *L) {
 /* (run): ends its session, and rolls back open transactions. */
 static int end_job(lua_State *L) {
   const run *r = lua_touserdata(L, 1);
-  lua_rawgetp(L, LUA_REGISTRYINDEX, r->m);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, r->t);
   bind_session_end(L, r->session, 2);
   return 0;
 }
@@ -158,8 +158,8 @@ static void push_bound(lua_State *L, lua_CFunction fn) {
   lua_pushcclosure(L, fn, AT_TICK);
 }
 
-static bool run_handler(member *m, run *r) {
-  lua_State *L = m->L;
+static bool run_handler(thread *t, run *r) {
+  lua_State *L = t->L;
   if (!lua_checkstack(L, 16)) {
     error_memory(&r->err);
     return false;
@@ -191,46 +191,46 @@ static bool is_done(run *r) {
   return false;
 }
 
-static void run_job(member *m, shunt_job *job) {
-  run r = {.m = m, .job = job};
+static void run_job(thread *t, shunt_job *job) {
+  run r = {.t = t, .job = job};
   const shunt_job_info *info = shunt_job_of(job);
-  m->limit.timeout_ms = info->timeout_ms;
-  m->limit.deadline_ns = 0;
-  snprintf(m->limit.job, sizeof m->limit.job, "%s", info->name);
-  crew_begins(m->crew);
-  bool completed = run_handler(m, &r) && is_done(&r);
+  t->limit.timeout_ms = info->timeout_ms;
+  t->limit.deadline_ns = 0;
+  snprintf(t->limit.job, sizeof t->limit.job, "%s", info->name);
+  threads_job_begins(t->threads);
+  bool completed = run_handler(t, &r) && is_done(&r);
   if (!completed && shunt_job_ended(job)) { /* only hooks of its transaction failed: the job is done */
     completed = true;
-    crew_note(m->crew, &r.err);
-  } else if (!completed && !atomic_load(&m->limit.given_up)) {
+    threads_note(t->threads, &r.err);
+  } else if (!completed && !atomic_load(&t->limit.given_up)) {
     shunt_error err;
-    if (shunt_job_failed(job, &r.err, &err)) crew_note(m->crew, &err);
+    if (shunt_job_failed(job, &r.err, &err)) threads_note(t->threads, &err);
   }
   shunt_job_free(job);
-  crew_ends(m->crew, completed);
+  threads_job_ends(t->threads, completed);
 }
 
-static bool others_run(crew *w) {
+static bool others_run(threads *w) {
   pthread_mutex_lock(&w->lock);
   bool some = w->running > 0;
   pthread_mutex_unlock(&w->lock);
   return some;
 }
 
-void member_take_jobs(member *m) {
-  crew *w = m->crew;
-  while (!crew_stopping(w)) {
+void thread_take_jobs(thread *t) {
+  threads *w = t->threads;
+  while (!threads_stopping(w)) {
     shunt_job *job = NULL;
     shunt_error err;
     if (shunt_worker_next(w->worker, w->drain ? 0 : IDLE_MS, &job, &err)) {
-      crew_note(w, &err);
+      threads_note(w, &err);
       if (w->drain) return;
-      crew_pause(w, RETRY_MS);
+      threads_pause(w, RETRY_MS);
     } else if (job) {
-      run_job(m, job);
+      run_job(t, job);
     } else if (w->drain) {
       if (!others_run(w)) return;
-      crew_pause(w, 20); /* running jobs may push others */
+      threads_pause(w, 20); /* running jobs may push others */
     }
   }
 }
@@ -246,18 +246,18 @@ static int tick(lua_State *L) {
   return 0;
 }
 
-void member_keep_schedules(member *m) {
-  lua_State *L = m->L;
-  while (!crew_stopping(m->crew)) {
+void thread_keep_schedules(thread *t) {
+  lua_State *L = t->L;
+  while (!threads_stopping(t->threads)) {
     int64_t ms = RETRY_MS;
     push_bound(L, tick);
     lua_pushlightuserdata(L, &ms);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
       shunt_error err;
       take_error(L, &err);
-      crew_note(m->crew, &err);
+      threads_note(t->threads, &err);
     }
-    crew_pause(m->crew, ms);
+    threads_pause(t->threads, ms);
   }
 }
 
@@ -300,16 +300,16 @@ static int open_state(lua_State *L) {
   return 3;
 }
 
-shunt_status member_open(member *m, const char *path, const char *cpath, shunt_error *err) {
-  lua_State *L = m->L = luaL_newstate(); /* jobs are the host's own code: they get all libraries */
+shunt_status thread_open(thread *t, const char *path, const char *cpath, shunt_error *err) {
+  lua_State *L = t->L = luaL_newstate(); /* jobs are the host's own code: they get all libraries */
   if (!L) return error_memory(err);
-  *(member **)lua_getextraspace(L) = m;
+  *(thread **)lua_getextraspace(L) = t;
   lua_pushcfunction(L, open_state);
-  lua_pushlightuserdata(L, &(opening){m->crew->app, m->crew->open, path, cpath});
+  lua_pushlightuserdata(L, &(opening){t->threads->app, t->threads->open, path, cpath});
   if (lua_pcall(L, 1, 3, 0) == LUA_OK) return SHUNT_OK;
   take_error(L, err);
   lua_close(L);
-  m->L = NULL;
+  t->L = NULL;
   return err->status;
 }
 

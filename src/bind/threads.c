@@ -6,17 +6,17 @@
 #include "base/clock.h"
 #include "bind/worker.h"
 
-crew *crew_new(shunt_app *app, bool drain, int nmembers) {
-  crew *w = base_zalloc(sizeof *w);
+threads *threads_new(shunt_app *app, bool drain, int nlist) {
+  threads *w = base_zalloc(sizeof *w);
   if (!w) return NULL;
-  w->members = base_zalloc((size_t)nmembers * sizeof *w->members);
-  if (!w->members) {
+  w->list = base_zalloc((size_t)nlist * sizeof *w->list);
+  if (!w->list) {
     base_free(w);
     return NULL;
   }
   w->app = app;
   w->drain = drain;
-  w->nmembers = nmembers;
+  w->nlist = nlist;
   pthread_condattr_t monotonic;
   pthread_condattr_init(&monotonic);
   pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
@@ -26,7 +26,7 @@ crew *crew_new(shunt_app *app, bool drain, int nmembers) {
   return w;
 }
 
-static void ask_to_stop(crew *w) {
+static void ask_to_stop(threads *w) {
   pthread_mutex_lock(&w->lock);
   w->stopping = true;
   pthread_cond_broadcast(&w->changed);
@@ -34,29 +34,29 @@ static void ask_to_stop(crew *w) {
   if (w->worker) shunt_worker_stop(w->worker);
 }
 
-void crew_free(crew *w) {
+void threads_free(threads *w) {
   ask_to_stop(w);
-  for (int i = 0; i < w->nmembers; i++) {
+  for (int i = 0; i < w->nlist; i++) {
     if (i < w->started)
-      pthread_join(w->members[i].thread, NULL);
-    else if (w->members[i].L)
-      lua_close(w->members[i].L);
+      pthread_join(w->list[i].thread, NULL);
+    else if (w->list[i].L)
+      lua_close(w->list[i].L);
   }
   shunt_worker_close(w->worker);
   pthread_cond_destroy(&w->changed);
   pthread_mutex_destroy(&w->lock);
-  base_free(w->members);
+  base_free(w->list);
   base_free(w);
 }
 
-bool crew_stopping(crew *w) {
+bool threads_stopping(threads *w) {
   pthread_mutex_lock(&w->lock);
   bool stopping = w->stopping;
   pthread_mutex_unlock(&w->lock);
   return stopping;
 }
 
-void crew_note(crew *w, const shunt_error *problem) {
+void threads_note(threads *w, const shunt_error *problem) {
   pthread_mutex_lock(&w->lock);
   w->problem = *problem;
   pthread_mutex_unlock(&w->lock);
@@ -68,45 +68,45 @@ static int64_t from_now_ns(int64_t ms) {
 }
 
 /* False once the time has come. */
-static bool wait_until(crew *w, int64_t when_ns) {
+static bool wait_until(threads *w, int64_t when_ns) {
   struct timespec at = {.tv_sec = (time_t)(when_ns / NS_PER_S), .tv_nsec = (long)(when_ns % NS_PER_S)};
   return pthread_cond_timedwait(&w->changed, &w->lock, &at) != ETIMEDOUT;
 }
 
-void crew_pause(crew *w, int64_t ms) {
+void threads_pause(threads *w, int64_t ms) {
   int64_t until = from_now_ns(ms);
   pthread_mutex_lock(&w->lock);
   while (!w->stopping && wait_until(w, until)) continue;
   pthread_mutex_unlock(&w->lock);
 }
 
-void crew_begins(crew *w) {
+void threads_job_begins(threads *w) {
   pthread_mutex_lock(&w->lock);
   w->running++;
   pthread_mutex_unlock(&w->lock);
 }
 
-void crew_ends(crew *w, bool completed) {
+void threads_job_ends(threads *w, bool completed) {
   pthread_mutex_lock(&w->lock);
   w->running--;
   (*(completed ? &w->completed : &w->failed))++;
   pthread_mutex_unlock(&w->lock);
 }
 
-bool crew_stop(crew *w, bool bounded, int64_t ms) {
+bool threads_stop(threads *w, bool bounded, int64_t ms) {
   int64_t until = from_now_ns(ms);
   ask_to_stop(w);
   pthread_mutex_lock(&w->lock);
-  while (w->threads > 0) {
+  while (w->nlive > 0) {
     if (!bounded)
       pthread_cond_wait(&w->changed, &w->lock);
     else if (!wait_until(w, until))
       break;
   }
-  bool ended = w->threads == 0;
+  bool ended = w->nlive == 0;
   pthread_mutex_unlock(&w->lock);
   if (ended) return true;
-  for (int i = 0; i < w->nmembers; i++) atomic_store(&w->members[i].limit.given_up, true);
+  for (int i = 0; i < w->nlist; i++) atomic_store(&w->list[i].limit.given_up, true);
   shunt_worker_break_off(w->worker);
   return false;
 }
