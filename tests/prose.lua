@@ -229,7 +229,8 @@ local function find_phrases(path, found, report)
     while true do
       local from, to = lower:find(p.pattern, at)
       if not from then break end
-      if not taken[from] then
+      local plain = p.phrase:find " none$" and lower:sub(1, from - 1):find "there $" -- "if there is none"
+      if not taken[from] and not plain then
         for i = from, to do taken[i] = true end
         report(("%s:%d: %s (%s): %s"):format(path, line_of(from, found), p.phrase, p.instead,
           sentence_around(found.text, from, to)), line_of(from, found))

@@ -52,7 +52,7 @@ static ssize_t read_some(reader *r, char *to, size_t room, const char **why) {
     case WAIT_CLOSED:
       return 0;
     case WAIT_OVER:
-      *why = r->written ? "whoever writes into it does not come to an end" : "nobody writes into it";
+      *why = r->written ? "its writer does not finish" : "no program writes into it";
       return -1;
     }
   }

@@ -36,8 +36,7 @@ static shunt_status lost(const shunt_job *job, shunt_error *err) {
   events_emit(worker_events(job->worker), SHUNT_EVENT_LEASE_LOST, WORKER_JOB_FIELDS(job->info.name, job->info.id));
   return error_set(
       err, SHUNT_E_CONFLICT,
-      "job '%s' (%lld) was claimed by another worker, or purged: its lease ran out while this one ran it; what "
-      "it did is to be rolled back",
+      "job '%s' (%lld) was claimed by another worker or purged, because its lease ran out; roll back what it did",
       job->info.name, (long long)job->info.id);
 }
 
@@ -262,7 +261,7 @@ static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
       (!here->filename || strcmp(here->filename, there->filename) == 0))
     return SHUNT_OK;
   return error_set(err, SHUNT_E_CONFIG,
-                   "the worker takes jobs from '%s', and after a reload they are kept on '%s': start the worker anew",
+                   "the worker takes jobs from '%s', and after a reload they are kept on '%s': restart the worker",
                    here->name, there->name);
 }
 

@@ -1,6 +1,6 @@
 /* For: sending the jobs that sessions push.
  * Owner: none. Use: push p = {.job = "mail", .data = "7"}; push_make(&p, s, options, err);
- * push_send(&store, &p, &id, err); push_free(&p); */
+ * push_send(&store, &p, &id); push_free(&p); */
 #ifndef SHUNT_JOBS_PUSH_H
 #define SHUNT_JOBS_PUSH_H
 

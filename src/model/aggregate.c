@@ -50,7 +50,7 @@ static shunt_status find_group(aggregation *g, const char *name) {
 static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from) {
   result *r = &g->results[g->nresults];
   if (from->function > SHUNT_MAX)
-    return error_set(g->c->err, SHUNT_E_USAGE, "there is no function of number %d", (int)from->function);
+    return error_set(g->c->err, SHUNT_E_USAGE, "unknown function %d", (int)from->function);
   r->function = from->function;
   if (!from->column && from->function != SHUNT_COUNT)
     return error_set(g->c->err, SHUNT_E_USAGE, "%s needs a column", functions[from->function].name);
@@ -121,8 +121,8 @@ static shunt_status write_order(aggregation *g) {
     if (!r) {
       suggest near = suggest_for(term + descending);
       for (size_t k = 0; k < g->nresults; k++) suggest_try(&near, g->results[k].name);
-      return error_set(g->c->err, SHUNT_E_NOT_FOUND, "order: '%.128s' is no column of the result%s", term + descending,
-                       suggest_text(&near));
+      return error_set(g->c->err, SHUNT_E_NOT_FOUND, "order: '%.128s' is not a column of the result%s",
+                       term + descending, suggest_text(&near));
     }
     sql_puts(g->sql, i ? ", " : " ORDER BY ");
     write_result(g, r);

@@ -10,7 +10,7 @@
 static const shunt_query everything;
 
 shunt_status read_model(call *c, const char *name, const char *client, const cat_model **out) {
-  if (!name) return error_set(c->err, SHUNT_E_USAGE, "there is no model's name");
+  if (!name) return error_set(c->err, SHUNT_E_USAGE, "the model's name is missing");
   shunt_status status = catalog_find_model(c->s->home.catalog, name, out, c->err);
   return status ? status : session_check_client(c->s, client, false, c->err);
 }
@@ -233,8 +233,8 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
   if (query->norder || query->limited || query->offset)
     return error_set(
         err, SHUNT_E_USAGE,
-        "model '%s': rows are got by their keys in the order of these, so that order, limit and offset say "
-        "nothing; select by a list of keys instead",
+        "model '%s': rows are returned in the order of the keys, so order, limit and offset are not possible "
+        "here; use select with a list of keys",
         r.model->name);
   return read_rows(&c, &r, out);
 }

@@ -34,7 +34,7 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   execution e = {.sql = sql, .params = options->params, .nparams = options->nparams};
   if (rows) *rows = NULL;
   shunt_status status = call_begin(&c, s, 0, err);
-  if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "there is no SQL");
+  if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "the SQL is missing");
   if (!status) status = transaction_client(&c, options->client, SHUNT_WRITE, &e.client, &e.level);
   if (!status) status = check_sql(e.client, sql, err);
   if (status) return status;
@@ -71,7 +71,7 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   int level;
   table_info *t;
   *rows = NULL;
-  if (!table) return error_set(err, SHUNT_E_USAGE, "there is no table's name");
+  if (!table) return error_set(err, SHUNT_E_USAGE, "the table's name is missing");
   shunt_status status = call_begin(&c, s, 0, err);
   if (!status) status = transaction_client(&c, client_name, SHUNT_WRITE, &client, &level);
   if (!status) status = table_find(&c, client, level, table, true, &t);

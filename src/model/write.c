@@ -242,11 +242,12 @@ static shunt_status find_parent(writing *w, const change *c, access *a, shunt_ro
   shunt_status status = find_change(w, c, a);
   if (!status) status = nested_read(w, a, &none, c->where, 2, before);
   if (!status && before->count == 0)
-    status = error_set(w->c->err, SHUNT_E_NOT_FOUND,
-                       "model '%s': there is no such row for related rows to be written along", c->r.model->name);
+    status =
+        error_set(w->c->err, SHUNT_E_NOT_FOUND,
+                  "model '%s': no such row exists, so related rows can't be written along with it", c->r.model->name);
   if (!status && before->count > 1)
     status = error_set(w->c->err, SHUNT_E_USAGE,
-                       "model '%s': related rows are written along with one row, and the where holds of several",
+                       "model '%s': related rows are written along with one row, and the where matches several",
                        c->r.model->name);
   return status;
 }
@@ -271,8 +272,8 @@ static shunt_status change_parent(writing *w, const change *c, shunt_rows *befor
       if (cat_same_column(c->fields[i].name, names.list[k])) items[k].values = &c->fields[i].value;
   if (!status) status = nested_read(w, &a, &c->r.plan, &is_it, 1, after);
   if (!status && after->count == 0)
-    status =
-        error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the row went away while it was changed", c->r.model->name);
+    status = error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the row was deleted while it was changed",
+                       c->r.model->name);
   return status ? status : nested_children(w, access_only_site(&a), after, 0, c->record, &c->r.plan);
 }
 

@@ -44,12 +44,12 @@ static shunt_status none_came_free(const pool *pl, const char *client, int64_t w
   if (by_call)
     error_set(err, SHUNT_E_TIMEOUT,
               "all %d connections of client '%s' are busy, and none came free in the %lld ms that were left of the "
-              "call's own timeout; give it more time, raise the pool's max, or hold connections for shorter",
+              "call's own timeout; give it more time, raise the pool's max, or release connections sooner",
               pl->max, client, (long long)waited_ms);
   else
     error_set(err, SHUNT_E_TIMEOUT,
               "all %d connections of client '%s' are busy, and none came free within %lld ms; raise its pool's max or "
-              "acquireTimeout, or hold connections for shorter",
+              "acquireTimeout, or release connections sooner",
               pl->max, client, (long long)waited_ms);
   error_client(err, client);
   return SHUNT_E_TIMEOUT;

@@ -46,7 +46,7 @@ static shunt_status refuse(const circuit *c, const char *client, int64_t now_ns,
   char next[64] = "is being made right now";
   if (!c->probing) snprintf(next, sizeof next, "is made in %lld ms", (long long)left_ms(c, now_ns));
   error_set(err, SHUNT_E_DATASOURCE,
-            "client '%s' is taken to be down: %d attempts in a row to connect have failed, and the next one %s. The "
+            "client '%s' is considered down: %d attempts in a row to connect have failed, and the next one %s. The "
             "last failure: %s",
             client, c->failures, next, words_of(&c->last, client));
   error_client(err, client);

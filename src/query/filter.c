@@ -45,7 +45,9 @@ static shunt_status check_numbers(const writer *w, const shunt_where *c, const d
   for (size_t i = 0; i < c->nvalues; i++) {
     shunt_value v = value_canonical(&c->values[i], true);
     if ((v.type == SHUNT_TEXT || v.type == SHUNT_BLOB) && is_number_column(column))
-      return bad(w, c, "it holds numbers, and is compared with what is none");
+      return error_set(w->c->err, SHUNT_E_USAGE,
+                       "where, column '%.128s' of model '%s': it is numeric and can't be compared with '%.64s'",
+                       c->column, w->at->model->name, v.type == SHUNT_TEXT ? v.as.bytes : "a blob");
   }
   return SHUNT_OK;
 }
@@ -146,7 +148,7 @@ static shunt_status write_single(writer *w, const shunt_where *c, const driver_c
     is_null(w, column->name, c->op == SHUNT_EQ);
     return SHUNT_OK;
   }
-  if (v->type == SHUNT_NULL) return bad(w, c, "null is neither more nor less than anything; only eq and ne take it");
+  if (v->type == SHUNT_NULL) return bad(w, c, "null can't be compared by order; use eq or ne");
   if (c->op == SHUNT_LIKE) return write_like(w, c, column);
   sql_name(w->q, w->at->engine, column->name);
   sql_puts(w->q, words[c->op]);
@@ -235,7 +237,7 @@ static shunt_status write_items(writer *w, const shunt_where *c, int depth) {
 }
 
 static shunt_status write_not(writer *w, const shunt_where *c, int depth) {
-  if (c->nitems != 1) return error_set(w->c->err, SHUNT_E_USAGE, "where: a NOT is of one condition");
+  if (c->nitems != 1) return error_set(w->c->err, SHUNT_E_USAGE, "where: NOT takes exactly one condition");
   sql_puts(w->q, "NOT (");
   shunt_status status = write_where(w, &c->items[0], depth + 1);
   sql_puts(w->q, ")");
@@ -263,7 +265,7 @@ static shunt_status write_where(writer *w, const shunt_where *c, int depth) {
   case SHUNT_NOT_IN:
     return write_column(w, c);
   }
-  return error_set(w->c->err, SHUNT_E_USAGE, "where: there is no operator of number %d", (int)c->op);
+  return error_set(w->c->err, SHUNT_E_USAGE, "where: unknown operator %d", (int)c->op);
 }
 
 /* ---- the whole of it ---- */

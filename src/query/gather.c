@@ -208,7 +208,7 @@ static void receive(gather *g, inquiry *a) {
   shunt_error err;
   shunt_status status = SHUNT_OK;
   size_t before = f->rows->count;
-  c.err = &err; /* the first failure is kept, and this one may not be it */
+  c.err = &err; /* only the first failure is kept, and this may be a later one */
   unlink_inquiry(g, a);
   if (a->origin && !rows_add_origin(f->rows, a->e.client->id)) status = error_memory(&err);
   if (!status)
@@ -233,8 +233,8 @@ static int wait_ms(const call *c) {
   return left_ms < 0 ? 0 : left_ms > INT_MAX ? INT_MAX : (int)left_ms;
 }
 
-/* The inquiry to receive next: one that runs in this thread while servers work, else the first that answers. After the
- * deadline any of them: receiving it reports the timeout. */
+/* The inquiry to receive next: one that runs in this thread while servers work, and otherwise the first that answers.
+ * After the deadline any of them: receiving it reports the timeout. */
 static inquiry *choose(const gather *g) {
   struct pollfd ready[GATHER_MOST];
   inquiry *flying[GATHER_MOST] = {NULL}, *inside = NULL, *unsent = NULL;

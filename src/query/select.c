@@ -8,10 +8,9 @@ static const char ROW_NUMBER[] = "shunt_row";
 
 shunt_status select_check_limits(const char *model, bool limited, int64_t limit, int64_t offset, shunt_error *err) {
   if (limited && limit < 0)
-    return error_set(err, SHUNT_E_USAGE, "model '%s': a limit is 0 or more, and this is %lld", model, (long long)limit);
+    return error_set(err, SHUNT_E_USAGE, "model '%s': a limit must be 0 or more, not %lld", model, (long long)limit);
   if (offset < 0)
-    return error_set(err, SHUNT_E_USAGE, "model '%s': an offset is 0 or more, and this is %lld", model,
-                     (long long)offset);
+    return error_set(err, SHUNT_E_USAGE, "model '%s': an offset must be 0 or more, not %lld", model, (long long)offset);
   return SHUNT_OK;
 }
 

@@ -20,7 +20,7 @@ static inline bool site_same(const site *a, const site *b) {
   return a->client == b->client && a->level == b->level && a->table == b->table;
 }
 
-/* The column of this name, ignoring case. Asks the database again before it reports that there is none. */
+/* The column of this name, ignoring case. Asks the database again before it reports NOT_FOUND. */
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The same for "name" and "-name". */
 shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending);
@@ -30,7 +30,8 @@ shunt_status site_key(call *c, const site *at, const driver_column **out);
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out);
 /* Whether these columns are unique. */
 bool site_unique(const site *at, const key_columns *key);
-/* The instance's value for the model's instance column; *column is NULL if the model has none. Errors: USAGE. */
+/* The instance's value for the model's instance column; *column is NULL if the model has no such column. Errors: USAGE.
+ */
 shunt_status site_instance(call *c, const site *at, const driver_column **column, shunt_value *value);
 /* Adds the model to the error of a table that does not exist. */
 shunt_status site_without_table(call *c, const site *at);

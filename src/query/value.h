@@ -6,8 +6,8 @@
 #include "driver/driver.h"
 
 /* The canonical form of a value: an integer if it is a whole number of 64 bits, also if it is text in plain digits
- * ("1", but not "01"); else the value itself. numeric: text that reads as a number is that number, as SQL compares it
- * with a numeric column ("01", " 1.0"). */
+ * ("1", but not "01"); otherwise the value itself. numeric: text that reads as a number is that number, as SQL compares
+ * it with a numeric column ("01", " 1.0"). */
 shunt_value value_canonical(const shunt_value *value, bool numeric);
 /* The same with numeric, for exact numbers: a decimal with more digits than a double holds stays text. */
 shunt_value value_exact(const shunt_value *value);

@@ -14,7 +14,7 @@
 typedef struct targets {
   const driver_column **columns;
   size_t n;
-  const driver_column *instance; /* NULL: the model has none */
+  const driver_column *instance; /* NULL: the model has no such column */
   const driver_column *stamp;    /* the instance column, if the row does not name it */
   shunt_value stamped;
 } targets;
@@ -82,15 +82,15 @@ static shunt_status check_value(call *c, const site *at, const driver_column *co
   const char *model = at->model->name;
   if (column->rounds && value_digits(v) > column->digits)
     return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) keeps %d digits after the point, and is given more", model,
+                     "model '%s': column '%s' (%s) keeps %d digits after the point, and the value has more", model,
                      column->name, column->type, column->digits);
   if (is_rounded_float(column, v))
     return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) holds floating-point numbers, and %" PRId64 " is none", model,
-                     column->name, column->type, v->as.integer);
+                     "model '%s': column '%s' (%s) holds floating-point numbers and can't hold %" PRId64 " exactly",
+                     model, column->name, column->type, v->as.integer);
   if (column->digits_type && !is_from_zero(v))
     return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) takes whole numbers from 0, or their digits", model, column->name,
+                     "model '%s': column '%s' (%s) takes whole numbers from 0, also as text", model, column->name,
                      column->type);
   return SHUNT_OK;
 }
@@ -146,8 +146,9 @@ static void write_values(sql_text *sql, const targets *t, const shunt_field *fie
 static shunt_status check_room(call *c, const site *at, size_t nparams) {
   size_t max = filter_max_params(c->s, at);
   if (nparams <= max) return SHUNT_OK;
-  return error_set(c->err, SHUNT_E_USAGE, "model '%s': %zu values are more than the %zu that a statement of %s takes",
-                   at->model->name, nparams, max, at->engine->name);
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "model '%s': the row has %zu values, and one statement takes at most %zu on %s", at->model->name,
+                   nparams, max, at->engine->name);
 }
 
 /* Gives the statement back. */
@@ -181,11 +182,10 @@ static const shunt_value *given(const targets *t, const shunt_field *fields, con
 }
 
 static shunt_status not_found_again(call *c, const site *at, const char *why, const char *column) {
-  return error_set(
-      c->err, SHUNT_E_USAGE,
-      "model '%s': the server of '%s' gives no row back when it takes one, and table %s has no primary key "
-      "to find it by%s%s; insert_bulk asks for none",
-      at->model->name, at->client->name, at->table->name, why, column);
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "model '%s': the server of '%s' does not return inserted rows, and table %s has no primary key "
+                   "to read the row by%s%s; use insert_bulk, which returns no rows",
+                   at->model->name, at->client->name, at->table->name, why, column);
 }
 
 /* The primary key as conditions. generated will hold the value of the one column that the database fills. */
@@ -201,7 +201,7 @@ static shunt_status find_key(call *c, const site *at, const targets *t, const sh
     if (!column->key) continue;
     const shunt_value *value = given(t, fields, column);
     if (!value && (!column->generated || used))
-      return not_found_again(c, at, " unless the row says its ", column->name);
+      return not_found_again(c, at, " unless the row gives its ", column->name);
     used = used || !value;
     items[key->nitems++] =
         (shunt_where){.op = SHUNT_EQ, .column = column->name, .values = value ? value : generated, .nvalues = 1};

@@ -12,7 +12,7 @@
  * Invariants: the keys of one comparison are all asked for, or none is. Each distinct text is asked for once, AT_ONCE
  * in a statement. What the column can't hold has a null for a key, and equals nothing.
  *
- * Not here: ICU on this side, whose order is that of another library and another version, and a COLLATE in the
+ * Not here: ICU on this side, which has another version's order, and a COLLATE in the
  * statement that reads the rows, which would need both tables on one server. */
 #include "relate/collation.h"
 

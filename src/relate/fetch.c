@@ -36,7 +36,7 @@ static void key_of_row(const fetch *f, const shunt_rows *rows, size_t row, const
   for (size_t i = 0; i < f->k.keys.rules.n; i++) out[i] = rows_row(rows, row)[columns[i]];
 }
 
-/* The collation keys of the rows' keys; NULL where they have none. */
+/* The collation keys of the rows' keys; NULL if they are not collated. */
 static shunt_status collate(fetch *f, const shunt_rows *rows, const int columns[KEY_MOST], shunt_value **out) {
   size_t width = f->k.keys.rules.n;
   *out = NULL;
@@ -67,7 +67,7 @@ static shunt_status find_keys(fetch *f, const shunt_rows *rows, uint32_t *key_of
 shunt_status fetch_by_key(fetch *f, const shunt_rows *rows) {
   size_t nkeys = f->k.keys.count;
   if (rows->count >= UINT32_MAX)
-    return error_set(f->c->err, SHUNT_E_USAGE, "model '%s' gives more rows than fit into one call",
+    return error_set(f->c->err, SHUNT_E_USAGE, "model '%s' has too many rows for one call",
                      access_only_site(&f->k.groups[0].at)->model->name);
   uint32_t *key_of = arena_alloc(f->scratch, rows->count * sizeof *key_of);
   f->starts = arena_array(f->scratch, uint32_t, nkeys + 2);

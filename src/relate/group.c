@@ -308,28 +308,36 @@ static shunt_status spread(grouper *w) {
   return SHUNT_OK;
 }
 
-shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out) {
-  grouper w = {.c = c, .a = a, .g = g, .out = out, .where = {.a = a}};
+static shunt_status group_all(grouper *w) {
+  const group_spec *g = w->g;
+  grouped *out = w->out;
   size_t first;
   shunt_value key[KEY_MOST];
-  uint32_t group;
+  uint32_t number;
   memset(out, 0, sizeof *out);
   if (!first_key(g, &first, key)) return SHUNT_OK;
-  if (!find_origins(&w)) return error_memory(c->err);
-  shunt_status status = decide(&w, key, origin_of(&g->entries, first));
-  if (!status) status = find_group(&w, &group);
+  if (!find_origins(w)) return error_memory(w->c->err);
+  shunt_status status = decide(w, key, origin_of(&g->entries, first));
+  if (!status) status = find_group(w, &number);
   if (status) return status;
-  bool by_key = depends_on_key(&w);
-  bool by_origin = w.norigins > 1 && (by_key || route_depends_on(w.found.decision, RULE_FIELD_PARENT));
+  bool by_key = depends_on_key(w);
+  bool by_origin = w->norigins > 1 && (by_key || route_depends_on(w->found.decision, RULE_FIELD_PARENT));
   match_rules rules = match_rules_of(&g->parent, &out->groups[0].keys.columns);
   out->collated = match_collate(&rules);
   out->at = access_only_site(&out->groups[0].at);
-  status = collect(&w, &rules, first, by_origin);
+  status = collect(w, &rules, first, by_origin);
   if (status) return status;
   if (by_key || by_origin) {
     out->ngroups = 0; /* the first key is decided again in its canonical form */
-    status = decide_keys(&w);
-    if (!status && by_origin && !retag(&w)) status = error_memory(c->err);
+    status = decide_keys(w);
+    if (!status && by_origin && !retag(w)) status = error_memory(w->c->err);
   }
-  return status ? status : spread(&w);
+  return status ? status : spread(w);
+}
+
+shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out) {
+  grouper w = {.c = c, .a = a, .g = g, .out = out, .where = {.a = a}};
+  shunt_status status = group_all(&w);
+  call_end_decision(c, w.found.decision);
+  return status;
 }

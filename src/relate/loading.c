@@ -47,7 +47,7 @@ shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status
 
 shunt_status load_room(loading *l, uint64_t nitems) {
   if (nitems > UINT32_MAX)
-    return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' gives more rows than fit into one call",
+    return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' has too many rows for one call",
                      l->p->relation->full_name);
   l->starts = base_alloc((l->parents.rows->count + 1) * sizeof *l->starts);
   l->items = base_alloc(nitems * sizeof *l->items);

@@ -2,7 +2,7 @@
  *
  * Idea: the parent's key comes from one engine, the child's from another one. 1 in a bigint column, "1" in a text
  * column and 1.0 in a double column are one key. Each value is brought into a canonical form (value.h): an integer if
- * it is whole, else the number or the text itself. How far texts count as numbers depends on the two columns
+ * it is whole, and otherwise the number or the text itself. How far texts count as numbers depends on the two columns
  * (match_rule): in a numeric column "01" is 1, between two text columns it is not. Canonical values are equal exactly
  * if the join would say so; relate_differential_spec compares that with SQLite's join on random data.
  *

@@ -49,7 +49,7 @@ typedef struct match_set {
 /* Makes room for `most` keys. False when out of memory. */
 bool match_init(match_set *m, arena *a, const match_rules *rules, size_t most);
 /* The number of the key, from 0 in the order of adding; MATCH_NONE if a part of it is null. Keys with different tags
- * differ. collation_keys: for the columns that are collated; NULL if there are none. */
+ * differ. collation_keys: for the columns that are collated, else NULL. */
 uint32_t match_add(match_set *m, uint32_t tag, const shunt_value *values, const shunt_value *collation_keys);
 uint32_t match_find(const match_set *m, uint32_t tag, const shunt_value *values, const shunt_value *collation_keys);
 /* Replaces the collation keys of all keys. They must be distinct. */

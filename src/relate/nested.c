@@ -31,9 +31,10 @@ static shunt_status check_record(const writing *w, const cat_model *model, const
     const shunt_related *related = &record->related[i];
     const plan_relation *in = find_relation(p, related->relation);
     if (!in)
-      return error_set(w->c->err, SHUNT_E_USAGE,
-                       "model '%s': rows of '%.128s' are given to be written along; include that relation", model->name,
-                       related->relation ? related->relation : "");
+      return error_set(
+          w->c->err, SHUNT_E_USAGE,
+          "model '%s': the record has rows of '%.128s'; include that relation, so that they are written along",
+          model->name, related->relation ? related->relation : "");
     for (size_t k = 0; k < related->nrecords; k++) {
       shunt_status status = check_record(w, in->relation->target, &related->records[k], &in->children);
       if (status) return status;
@@ -166,8 +167,7 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
   if (rows && !rows_add_origin(rows, (*at)->client->id)) status = error_memory(w->c->err);
   if (!status) status = write_insert(w->c, *at, record->fields, record->nfields, rows);
   if (!status && rows && rows->count == 0)
-    status = error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the database took the row and kept none",
-                       (*at)->model->name);
+    status = error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the insert returned no row", (*at)->model->name);
   if (!status && record->nrelated) status = nested_children(w, *at, rows, rows->count - 1, record, p);
   return status;
 }

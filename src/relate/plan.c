@@ -25,7 +25,7 @@ typedef struct planner {
 /* ---- relations made on the spot ---- */
 
 static shunt_status missing(const planner *p, const cat_relation *r, const char *what) {
-  return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', made on the spot, names no %s", r->full_name, what);
+  return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', given in the query, names no %s", r->full_name, what);
 }
 
 static shunt_status check_ends(const planner *p, cat_relation *r) {
@@ -36,7 +36,7 @@ static shunt_status check_ends(const planner *p, cat_relation *r) {
   if (linked && !r->as.through) return missing(p, r, "model that it goes through");
   if (linked && !r->as.through_key) return missing(p, r, "key to its target");
   if (r->as.kind > SHUNT_BELONGS_TO_MANY)
-    return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', made on the spot, is of no kind", r->full_name);
+    return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', given in the query, has an unknown kind", r->full_name);
   shunt_status status = catalog_find_model(c, r->as.target, &r->target, p->c->err);
   if (!status && linked) status = catalog_find_model(c, r->as.through, &r->through, p->c->err);
   if (!status) status = session_check_client(p->c->s, r->as.client, true, p->c->err);

@@ -79,7 +79,7 @@ const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size);
 bool rows_own(shunt_rows *r, shunt_value *value);
 bool rows_add_origin(shunt_rows *r, uint32_t client);         /* for the rows that follow */
 uint32_t rows_origin_of(const shunt_rows *r, size_t row);     /* UINT32_MAX if none was given */
-int rows_column_index(const shunt_rows *r, const char *name); /* -1 if there is none */
+int rows_column_index(const shunt_rows *r, const char *name); /* -1 if there is no such column */
 /* Attaches a relation; takes over child, starts and items (if it fails, they are freed). */
 bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
                  uint32_t *items);

@@ -19,7 +19,7 @@ struct lent_text {
 };
 
 struct lent_decision {
-  route_decision decision;
+  route_decision decision; /* must be the first field, too */
   struct lent_decision *next, *next_idle;
 };
 
@@ -93,6 +93,14 @@ route_decision *call_decision(call *c) {
   return &d->decision;
 }
 
+void call_end_decision(call *c, route_decision *decision) {
+  session_lent *l = &c->s->lent;
+  struct lent_decision *d = (struct lent_decision *)decision;
+  if (!d) return;
+  d->next_idle = l->idle_decisions;
+  l->idle_decisions = d;
+}
+
 /* ---- beginning ---- */
 
 void call_set_deadline(call *c, int64_t timeout_ms) {
@@ -111,7 +119,7 @@ void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err)
 shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   call_start(c, s, timeout_ms, err);
   if (timeout_ms >= 0) return session_follow(s, err);
-  return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more, and this is %lld ms",
+  return error_set(err, SHUNT_E_USAGE, "a timeout must be 0 (the session's) or more, not %lld ms",
                    (long long)timeout_ms);
 }
 

@@ -35,8 +35,9 @@ void call_set_deadline(call *c, int64_t timeout_ms);
  */
 sql_text *call_sql(call *c);
 void call_end_sql(call *c, sql_text *sql); /* accepts NULL */
-/* A decision to fill, valid until the call ends; NULL when out of memory. */
+/* A decision to fill, valid until it is given back or the call ends; NULL when out of memory. */
 route_decision *call_decision(call *c);
+void call_end_decision(call *c, route_decision *decision); /* accepts NULL */
 
 /* A connection outside of transactions, to be given back with pool_release. Errors: those of pool_acquire, and
  * TRANSACTION if a transaction in force forbids spanning. */

@@ -164,7 +164,7 @@ static shunt_status add(shunt_session *s, hook_kind kind, shunt_hook fn, void *u
   }
   shunt_status status;
   if (!fn)
-    status = error_set(err, SHUNT_E_USAGE, "a hook is a function");
+    status = error_set(err, SHUNT_E_USAGE, "the hook must be a function");
   else
     status = waits ? error_memory(err) : run_now(kind, fn, ud, err);
   if (drop) drop(ud);

@@ -30,8 +30,8 @@ shunt_status transaction_check_spanning(call *c, const cat_client *client) {
   while (t && !(t->alone && transaction_in_force(c->s, t))) t = t->next;
   if (!t) return SHUNT_OK;
   error_set(c->err, SHUNT_E_TRANSACTION,
-            "this would run on '%s', outside of the transaction on '%s', which allows no such thing (spanning = "
-            "\"error\"): do it before or after, or in a transaction on '%s' of its own",
+            "this would run on '%s', outside of the transaction on '%s', which forbids this (spanning = "
+            "\"error\"): do it before or after, or in a transaction of its own on '%s'",
             client->name, t->client->name, client->name);
   error_client(c->err, client->name);
   return SHUNT_E_TRANSACTION;

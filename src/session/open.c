@@ -9,7 +9,7 @@
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
   if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "a session's level is from 0 to %d (database.maxLevel), and this is %d",
+  return error_set(err, SHUNT_E_USAGE, "a session's level must be from 0 to %d (database.maxLevel), not %d",
                    c->settings.max_level, level);
 }
 
@@ -19,8 +19,7 @@ static shunt_status copy_attr(shunt_session *s, const shunt_field *from, shunt_f
   if (v->type != SHUNT_TEXT && v->type != SHUNT_BOOL && v->type != SHUNT_INTEGER && v->type != SHUNT_FLOAT)
     return error_set(err, SHUNT_E_USAGE, "attribute '%s' must be text, a number or a boolean", from->name);
   if (v->type == SHUNT_FLOAT && isnan(v->as.number))
-    return error_set(err, SHUNT_E_USAGE, "attribute '%s' is not a number (NaN), which no rule could compare",
-                     from->name);
+    return error_set(err, SHUNT_E_USAGE, "attribute '%s' is NaN (not a number), which rules can't compare", from->name);
   *to = *from;
   to->name = arena_strdup(&s->owned, from->name);
   if (v->type == SHUNT_TEXT) to->value.as.bytes = arena_strndup(&s->owned, v->as.bytes, v->size);

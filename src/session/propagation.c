@@ -31,15 +31,15 @@ static shunt_status find_mode(const shunt_tx_options *o, const mode **out, shunt
   while (m < end && strcmp(m->word, word) != 0) m++;
   if (m == end)
     return error_set(err, SHUNT_E_USAGE,
-                     "there is no propagation '%.64s'; it is REQUIRED, SUPPORTS, MANDATORY, REQUIRES_NEW, "
+                     "unknown propagation '%.64s'; it must be REQUIRED, SUPPORTS, MANDATORY, REQUIRES_NEW, "
                      "NOT_SUPPORTED, NEVER or NESTED",
                      word);
   if (o->spanning && strcmp(o->spanning, "run") != 0 && !transaction_is_alone(o))
     return error_set(err, SHUNT_E_USAGE, "spanning is \"run\" or \"error\", not \"%.64s\"", o->spanning);
   if (m->in_one != JOIN && m->in_none == OUTSIDE && asks_for_more(o))
-    return error_set(err, SHUNT_E_USAGE,
-                     "with %s there is no transaction that could have isolation, read_only or spanning = \"error\"",
-                     word);
+    return error_set(
+        err, SHUNT_E_USAGE,
+        "propagation %s begins no transaction, so it can't have isolation, read_only or spanning = \"error\"", word);
   *out = m;
   return SHUNT_OK;
 }
@@ -55,22 +55,20 @@ static shunt_status check_joining(const transaction *t, const shunt_tx_options *
   const char *client = t->client->name;
   if (o->isolation && !t->isolation)
     error_set(err, SHUNT_E_TRANSACTION,
-              "a transaction is open on '%s' with the engine's own isolation, and one with '%.64s' can't be part of it",
+              "a transaction is open on '%s' with the engine's own isolation, and one with '%.64s' can't join it",
               client, o->isolation);
   else if (o->isolation && strcasecmp(o->isolation, t->isolation) != 0)
     error_set(err, SHUNT_E_TRANSACTION,
-              "a transaction is open on '%s' with isolation '%s', and one with '%.64s' can't be part of it", client,
+              "a transaction is open on '%s' with isolation '%s', and one with '%.64s' can't join it", client,
               t->isolation, o->isolation);
   else if (t->read_only != o->read_only)
     error_set(err, SHUNT_E_TRANSACTION,
-              t->read_only ? "a read-only transaction is open on '%s', and one that writes can't be part of it"
-                           : "a transaction that writes is open on '%s', and a read-only one can't be part of it",
+              t->read_only ? "a read-only transaction is open on '%s', and one that writes can't join it"
+                           : "a transaction that writes is open on '%s', and a read-only one can't join it",
               client);
   else if (transaction_is_alone(o) && !t->alone)
-    error_set(
-        err, SHUNT_E_TRANSACTION,
-        "a transaction that may be spanned is open on '%s', and one with spanning = \"error\" can't be part of it",
-        client);
+    error_set(err, SHUNT_E_TRANSACTION,
+              "a transaction without spanning = \"error\" is open on '%s', and one with it can't join it", client);
   else
     return SHUNT_OK;
   return refuse(t->client, err);
@@ -251,9 +249,10 @@ static shunt_status keep_savepoint(call *c, const shunt_tx *h) {
   shunt_status status;
   t->conn->deadline_ns = c->deadline_ns;
   if (t->doomed_at >= h->savepoint) {
-    status = error_set(c->err, SHUNT_E_TRANSACTION,
-                       "the nested transaction on '%s' was rolled back: a transaction inside it was, and they are one",
-                       t->client->name);
+    status = error_set(
+        c->err, SHUNT_E_TRANSACTION,
+        "the nested transaction on '%s' was rolled back, because a transaction that had joined it was rolled back",
+        t->client->name);
     error_client(c->err, t->client->name);
   } else {
     status = transaction_release(c, t, h->savepoint);

@@ -41,7 +41,7 @@ static inline shunt_status find_target(const shunt_session *s, const shunt_reque
   bool named = q->model || q->model_handle;
   if (!q->relation && !q->relation_handle) {
     if (named) return find_model(s, q, model, err);
-    return error_set(err, SHUNT_E_USAGE, "a request names a model, or the relation that leads to it");
+    return error_set(err, SHUNT_E_USAGE, "the request must name a model or a relation");
   }
   shunt_status status = find_relation(s, q, relation, err);
   if (status) return status;
@@ -112,7 +112,7 @@ static shunt_status find_for_relation(shunt_session *s, route_request *r, shunt_
 static shunt_status check_where(const shunt_request *q, shunt_error *err) {
   for (size_t i = 0; i < q->nwhere; i++)
     if (q->where[i].value.type == SHUNT_FLOAT && isnan(q->where[i].value.as.number))
-      return error_set(err, SHUNT_E_USAGE, "where.%s is not a number (NaN), which no rule could compare",
+      return error_set(err, SHUNT_E_USAGE, "where.%s is NaN (not a number), which rules can't compare",
                        q->where[i].name);
   return SHUNT_OK;
 }
@@ -123,8 +123,9 @@ static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_erro
     *level += most ? by : 0;
     return SHUNT_OK;
   }
-  return error_set(err, SHUNT_E_USAGE, "a level is from 0 to %d (database.maxLevel), and this is %d more than %d", most,
-                   by, *level);
+  return error_set(err, SHUNT_E_USAGE,
+                   "a level must be from 0 to %d (database.maxLevel), so %d more than %d is not possible", most, by,
+                   *level);
 }
 
 /* ---- what holds it ---- */

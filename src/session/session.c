@@ -47,7 +47,7 @@ shunt_status session_move(shunt_session *s, shunt_error *err) {
 
 shunt_status session_check_timeout(int64_t timeout_ms, shunt_error *err) {
   if (timeout_ms >= 0) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (none) or more, and this is %lld ms", (long long)timeout_ms);
+  return error_set(err, SHUNT_E_USAGE, "a timeout must be 0 (none) or more, not %lld ms", (long long)timeout_ms);
 }
 
 shunt_status shunt_session_timeout(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
@@ -77,8 +77,8 @@ shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
   int most = s->home.catalog->settings.max_level;
   if (most && s->level.now >= most)
     return error_set(err, SHUNT_E_TRANSACTION,
-                     "the session is at level %d, and there is none above %d (database.maxLevel): work that goes up a "
-                     "level starts work that goes up again, and so on",
+                     "the session is at level %d, and the highest is %d (database.maxLevel): does work that goes up a "
+                     "level start the same work again?",
                      s->level.now, most);
   session_raise(s, 1);
   return SHUNT_OK;

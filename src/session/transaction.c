@@ -43,8 +43,8 @@ static shunt_status check_suspended(const call *c, const cat_client *client, boo
     t = t->next;
   if (!t) return SHUNT_OK;
   error_set(c->err, SHUNT_E_TRANSACTION,
-            "a transaction of this session is open on '%s', and another one beside it can't be: %s", client->name,
-            one_connection ? "the database lives on one connection"
+            "a transaction of this session is open on '%s', and a second one can't begin: %s", client->name,
+            one_connection ? "the database exists on one connection only"
                            : "SQLite has one writer at a time; one of the two would have to be read_only");
   error_client(c->err, client->name);
   return SHUNT_E_TRANSACTION;
@@ -79,9 +79,10 @@ shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
   t->conn->deadline_ns = c->deadline_ns;
   if (t->doomed_at != NOT_DOOMED)
-    status = error_set(c->err, SHUNT_E_TRANSACTION,
-                       "the transaction on '%s' was rolled back: a transaction inside it was, and they are one",
-                       t->client->name);
+    status =
+        error_set(c->err, SHUNT_E_TRANSACTION,
+                  "the transaction on '%s' was rolled back, because a transaction that had joined it was rolled back",
+                  t->client->name);
   else
     status = t->conn->engine->commit(t->conn, c->err);
   if (status) error_client(c->err, t->client->name);

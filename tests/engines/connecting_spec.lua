@@ -144,7 +144,7 @@ for _, engine in ipairs(Engines.servers) do
         problem = refused()
         assert_refused(problem, expected)
       end
-      assert.is_truthy(problem.message:find("'main' is taken to be down", 1, true), problem.message)
+      assert.is_truthy(problem.message:find("'main' is considered down", 1, true), problem.message)
       assert.is_true(Faults.pool(app, "main").circuit_open)
     end
 
@@ -170,7 +170,7 @@ for _, engine in ipairs(Engines.servers) do
         assert_whole()
       end)
 
-      it("is taken to be down for new ones alone", function()
+      it("is considered down for new ones alone", function()
         Faults.hold(app, "main", LET_IN, function() refused_often(case.full) end)
         for _ = 1, TIMES do assert_works() end
         Faults.hold(app, "main", LET_IN)

@@ -106,7 +106,7 @@ for _, engine in ipairs(Engines.servers) do
         assert.equal("main", problem.client)
         told = problem.message
       end
-      assert(told:find("'main' is taken to be down", 1, true), told)
+      assert(told:find("'main' is considered down", 1, true), told)
       assert.is_true(pool().circuit_open)
       control "start"
       while pool().retry_ms > 0 do os.execute "sleep 0.02" end

@@ -144,7 +144,7 @@ for _, engine in ipairs(Engines.all) do
         session:switch_db_isolate(deeper)
       end
       local problem = Engines.raises("SHUNT_E_TRANSACTION", deeper)
-      assert.is_truthy(problem.message:find("none above 8 (database.maxLevel)", 1, true))
+      assert.is_truthy(problem.message:find("the highest is 8 (database.maxLevel)", 1, true))
       assert.equal(8, deepest)
       local top = world.app:session { level = 8 }
       for _, propagation in ipairs { "REQUIRES_NEW", "NOT_SUPPORTED" } do

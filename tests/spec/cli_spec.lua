@@ -426,7 +426,7 @@ instance:
         ["shunt.yaml"] = "rules/pipe.lua can't be read", ["secret.yaml"] = "can't read the file 'pipe'" } do
         local status, _, err = run(pipes, "check -c " .. path)
         assert.equal(3, status, path .. ": " .. err)
-        assert(err:find(told, 1, true) and err:find("nobody writes into it", 1, true), path .. ": " .. err)
+        assert(err:find(told, 1, true) and err:find("no program writes into it", 1, true), path .. ": " .. err)
       end
     end)
 

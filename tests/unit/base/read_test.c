@@ -86,7 +86,7 @@ static void does_not_wait_for_a_pipe_that_nobody_writes_into(void **state) {
   (void)state;
   const char *path = in_folder("pipe");
   assert_int_equal(mkfifo(path, 0600), 0);
-  assert_refused(path, READ_UNREADABLE, "nobody writes into it");
+  assert_refused(path, READ_UNREADABLE, "no program writes into it");
   assert_int_equal(unlink(path), 0);
 }
 

@@ -273,7 +273,7 @@ static void runs_nothing_more_once_a_reload_has_moved_the_queue(void **state) {
   yard_write(y, overlay, "jobs: {client: other}\n");
   yard_fine(y, shunt_reload(y->app, NULL, &y->err));
   shunt_job *job;
-  yard_fails(y, shunt_worker_next(y->worker, 0, &job, &y->err), SHUNT_E_CONFIG, "start the worker anew");
+  yard_fails(y, shunt_worker_next(y->worker, 0, &job, &y->err), SHUNT_E_CONFIG, "restart the worker");
   assert_null(job);
   yard_write(y, overlay, "{}\n");
   yard_fine(y, shunt_reload(y->app, NULL, &y->err));

@@ -316,7 +316,7 @@ static void finds_at_once_that_a_job_waits_for_what_its_waiter_has_locked(void *
   make_effects(y, elsewhere(y));
   hand_begin(&h);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = elsewhere(y)}, &tx, &y->err));
-  yard_fails(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err), SHUNT_E_CONFLICT, "who waits");
+  yard_fails(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err), SHUNT_E_CONFLICT, "which waits");
   yard_fine(y, shunt_rollback(tx, &y->err));
   yard_fine(y, shunt_push_wait(y->session, "j", "1", &patient, &result, &y->err));
   shunt_free(result);

@@ -45,7 +45,7 @@ static void after_five_failures_in_a_row_the_server_is_left_alone(void **state) 
   pools *p = begin_down(some);
   driver_conn *none = NULL;
   shunt_error err;
-  assert_refused(p, 0, SHUNT_E_DATASOURCE, "client 'pg' is taken to be down: 5 attempts in a row");
+  assert_refused(p, 0, SHUNT_E_DATASOURCE, "client 'pg' is considered down: 5 attempts in a row");
   assert_refused(p, 0, SHUNT_E_DATASOURCE, "The last failure: attempt 4 was refused");
   assert_refused(p, 0, SHUNT_E_DATASOURCE, " ms. ");
   assert_int_equal(pool_acquire(p, &(pool_request){.client = &client}, &none, &err), SHUNT_E_DATASOURCE);
@@ -86,7 +86,7 @@ static void failures_at_every_level_count_together_and_for_one_client_alone(void
   server.refuse = SHUNT_E_DATASOURCE;
   for (int level = 0; level < CIRCUIT_OPENS_AT; level++) assert_refused(p, level, SHUNT_E_DATASOURCE, "was refused");
   hold(p);
-  assert_refused(p, 9, SHUNT_E_DATASOURCE, "taken to be down");
+  assert_refused(p, 9, SHUNT_E_DATASOURCE, "considered down");
   assert_true(pool_stats_of(p, &client, 20).circuit_open);
   server.refuse = SHUNT_OK;
   assert_int_equal(pool_acquire(p, &(pool_request){.client = &other}, &conn, NULL), SHUNT_OK);
@@ -230,7 +230,7 @@ static void idle_connections_that_live_are_given_out_all_the_same(void **state) 
   assert_ptr_equal(server_acquire(p, 0), a);
   assert_int_equal(pool_stats_of(p, &client, 0).closed, 1);
   assert_int_equal(pool_stats_of(p, &client, 0).acquired, 3);
-  assert_refused(p, 0, SHUNT_E_DATASOURCE, "taken to be down");
+  assert_refused(p, 0, SHUNT_E_DATASOURCE, "considered down");
   pool_release(a, 0);
   pools_free(p);
 }

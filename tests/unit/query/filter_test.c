@@ -19,7 +19,7 @@ static void conditions_of_the_wrong_form_are_refused(void **state) {
     const char *words;
   } cases[] = {{{.op = SHUNT_EQ, .column = "id"}, "one value"},
                {{.op = SHUNT_EQ, .column = "id", .values = two, .nvalues = 2}, "one value"},
-               {{.op = SHUNT_GT, .column = "id", .values = &null, .nvalues = 1}, "only eq and ne"},
+               {{.op = SHUNT_GT, .column = "id", .values = &null, .nvalues = 1}, "use eq or ne"},
                {{.op = SHUNT_LIKE, .column = "name", .values = &one, .nvalues = 1}, "like takes text"},
                {{.op = SHUNT_BETWEEN, .column = "id", .values = &one, .nvalues = 1}, "between takes two"},
                {{.op = SHUNT_BETWEEN, .column = "id", .values = two, .nvalues = 2}, "between takes two"},

@@ -74,7 +74,7 @@ static void assert_tree(store *w, const shunt_query *q, const char *expected) {
 
 /* ---- a connection that is lost ---- */
 
-/* Somebody who waits for a place in the pool, and gets that of the connection that was lost. */
+/* A thread that waits for a place in the pool and gets the place of the lost connection. */
 typedef struct waiter {
   store *w;
   shunt_session *session;
@@ -82,7 +82,7 @@ typedef struct waiter {
   shunt_error err;
   pthread_t thread;
   bool started;
-  int waiting; /* as the pool tells */
+  int waiting; /* as the pool's snapshot says */
 } waiter;
 
 static void *wait_for_a_place(void *ud) {
@@ -151,7 +151,7 @@ static void close_mortal(store *w) {
   store_remove(w);
 }
 
-/* The first can have no connection but that of the second, whose rows come behind its own. */
+/* The first statement can only get the connection of the second, whose rows come behind its own. */
 static void a_read_that_is_repeated_has_its_rows_before_those_sent_behind_it(void **state) {
   (void)state;
   store w;
@@ -187,7 +187,7 @@ static void no_read_is_sent_more_than_twice(void **state) {
     int64_t runs;
   } cases[] = {{"INSERT INTO gather_deaths VALUES (1, 1), (1, 2)", "gather_run_1", 2},
                {"INSERT INTO gather_deaths VALUES (1, 1), (3, 1), (3, 2)", "gather_run_3", 2},
-               /* which was well, but for those before it */
+               /* which was well, except for those before it */
                {"INSERT INTO gather_deaths VALUES (1, 1), (3, 2)", "gather_run_3", 2}};
   for (size_t i = 0; i < COUNT(cases); i++) {
     store w;

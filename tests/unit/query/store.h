@@ -1,5 +1,5 @@
 /* For: a small shop over three SQLite files, its application opened, and a session of it whose statements are counted.
- * Owner: whoever calls store_begin calls store_end, which takes the folder away again.
+ * Owner: a test that calls store_begin calls store_end, which takes the folder away again.
  * Use: cmocka_unit_test_setup_teardown(test, store_setup, store_teardown); store *w = *state; … */
 #ifndef TESTS_UNIT_QUERY_STORE_H
 #define TESTS_UNIT_QUERY_STORE_H
@@ -104,7 +104,7 @@ static inline void store_exec(store *w, int file, const char *sql) {
   if (sqlite3_exec(w->raw[file], sql, NULL, NULL, &message)) fail_msg("%s: %s", sql, message);
 }
 
-/* The one number that somebody else's connection reads. */
+/* The one number that another connection reads. */
 static inline int64_t store_number(store *w, int file, const char *sql) {
   sqlite3_stmt *stmt;
   if (sqlite3_prepare_v2(w->raw[file], sql, -1, &stmt, NULL)) fail_msg("%s: %s", sql, sqlite3_errmsg(w->raw[file]));

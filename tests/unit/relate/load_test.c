@@ -232,7 +232,7 @@ static void no_keys_give_no_rows_but_their_columns(void **state) {
   shunt_rows_free(rows);
   shunt_query q = {.limited = true, .limit = 1};
   store_fails(w, shunt_mget(w->session, "user", &(shunt_keys){&odd, 1}, &q, &rows, &w->err), SHUNT_E_USAGE,
-              "order of these");
+              "order of the keys");
 }
 
 /* ---- memory ---- */

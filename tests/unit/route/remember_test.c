@@ -395,7 +395,7 @@ typedef struct hungry_thread {
   bool lane; /* its rule state is made while memory fails; else only the decisions are */
 } hungry_thread;
 
-/* NULL where every decision was made, or ended for want of memory. */
+/* NULL if every decision was made, or failed with SHUNT_E_MEMORY. */
 static void *decide_hungrily(void *ud) {
   hungry_thread *h = ud;
   shunt_error err;

@@ -206,7 +206,7 @@ static void *look_for_what_is_never_added(void *ud) {
   return NULL;
 }
 
-/* A free place is taken just when somebody has come to it for another value. */
+/* One thread takes a free slot while another looks at it for a different value. */
 static void nothing_is_found_that_was_not_added(void **state) {
   (void)state;
   static lookout l;

@@ -1,5 +1,5 @@
-/* What would make a rule answer otherwise the next time, and who refuses it: the load where it can be seen there, else
- * the call. And what could differ from one rule state to another does not. */
+/* Code that would make a rule's answer change from call to call is refused: by the load if it shows there, otherwise by
+ * the call. And all rule states give the same answers. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

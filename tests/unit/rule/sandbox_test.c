@@ -1,4 +1,4 @@
-/* The sandbox: nothing gets out of it, hangs it or exhausts it, and it tells where something went wrong. */
+/* The sandbox: nothing gets out of it, hangs it or exhausts it, and it reports where something went wrong. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

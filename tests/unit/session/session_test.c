@@ -69,11 +69,11 @@ static void a_request_must_fit_together(void **state) {
   store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_USAGE, "leads to model 'order'");
   assert_null(d);
   store_fails(w, shunt_resolve(w->session, &(shunt_request){.op = SHUNT_READ}, &d, &w->err), SHUNT_E_USAGE,
-              "names a model");
+              "must name a model");
   q = (shunt_request){.model = "user", .level_up = -1};
   store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_USAGE, "level");
   q = (shunt_request){.model = "user", .where = &(shunt_field){"age", shunt_float(NAN)}, .nwhere = 1};
-  store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_USAGE, "where.age is not a number");
+  store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_USAGE, "where.age is NaN");
   q = (shunt_request){.model = "user", .relation_client = "_inherit_", .explicit_client = "_inherit_"};
   store_fails(w, shunt_resolve(w->session, &q, &d, &w->err), SHUNT_E_NOT_FOUND, "_inherit_");
   q = (shunt_request){.relation = "user.roles"};
@@ -162,7 +162,7 @@ static void what_cannot_join_says_so(void **state) {
   store *w = *state;
   shunt_tx *none, *outer = begin(w, &(shunt_tx_options){.isolation = "serializable"});
   shunt_tx_options o = {.isolation = "read committed"};
-  store_fails(w, shunt_begin(w->session, &o, &none, &w->err), SHUNT_E_TRANSACTION, "can't be part of it");
+  store_fails(w, shunt_begin(w->session, &o, &none, &w->err), SHUNT_E_TRANSACTION, "can't join it");
   o.isolation = "SERIALIZABLE";
   shunt_rollback(begin(w, &o), NULL);
   shunt_rollback(outer, NULL);
@@ -190,7 +190,7 @@ static void sql_can_not_end_a_transaction(void **state) {
     store_fails(w, shunt_sql(w->session, refused[i], &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err),
                 SHUNT_E_USAGE, "transaction");
   store_fails(w, shunt_sql(w->session, NULL, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err),
-              SHUNT_E_USAGE, "no SQL");
+              SHUNT_E_USAGE, "the SQL is missing");
   assert_int_equal(w->statements, 0);
 }
 
@@ -220,13 +220,14 @@ static void a_table_is_seen_as_it_is_after_ddl(void **state) {
   store_fine(w, shunt_select(w->session, "user", NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_ncolumns(rows), 4);
   shunt_rows_free(rows);
-  store_exec(w, 0, "ALTER TABLE users ADD COLUMN zip TEXT"); /* somebody else: seen once it is named */
+  store_exec(w, 0, "ALTER TABLE users ADD COLUMN zip TEXT"); /* another program: seen once it is named */
   shunt_query q = {.columns = (const char *const[]){"ZIP"}, .ncolumns = 1};
   store_fine(w, shunt_select(w->session, "user", &q, &rows, &w->err));
   assert_string_equal(shunt_rows_column(rows, 0), "zip");
   shunt_rows_free(rows);
-  store_exec(w, 0,
-             "ALTER TABLE users DROP COLUMN zip"); /* somebody else: one statement fails, and the call is taken again */
+  store_exec(
+      w, 0,
+      "ALTER TABLE users DROP COLUMN zip"); /* another program: one statement fails, and the call is taken again */
   store_fine(w, shunt_select(w->session, "user", NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_ncolumns(rows), 4);
   shunt_rows_free(rows);

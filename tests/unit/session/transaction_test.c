@@ -1,4 +1,4 @@
-/* Transactions from C: what propagation does to the session, hooks and who is told that they are not needed any more,
+/* Transactions from C: what propagation does to the session, hooks and when they are dropped,
  * levels, and what holds a decision. What each mode comes to in each state is in tests/engines/propagation_spec.lua. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/query/store.h"

@@ -64,7 +64,7 @@ static void *run_beginner(void *arg) {
   return NULL;
 }
 
-/* All at once; returns the one that is told, who must be one alone. */
+/* All at once; returns the wait that is reported, which must be the only one. */
 static const beginner *only_loser(beginner *all, int n) {
   const beginner *loser = NULL;
   for (int i = 0; i < n; i++) assert_int_equal(pthread_create(&all[i].thread, NULL, run_beginner, &all[i]), 0);

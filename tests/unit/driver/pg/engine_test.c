@@ -165,7 +165,7 @@ static void a_connection_whose_settings_were_changed_is_not_given_again(void **s
   }
   s->conn->altered = false;
   assert_int_equal(try_run(s, "SELECT pg_advisory_lock(1), 1 / 0"), SHUNT_E_USAGE);
-  assert_true(s->conn->altered); /* the lock is held all the same */
+  assert_true(s->conn->altered); /* the lock is held nevertheless */
 }
 
 static void a_transaction_goes_on_after_what_its_connection_keeps(void **state) {
@@ -353,8 +353,9 @@ static void options_are_checked_and_shown_without_their_secrets(void **state) {
   assert_string_equal(shunt_rows_at(other.rows, 0)[0].as.bytes, "beside the url");
   driver_pg.close(other.conn);
   other.conn = NULL;
-  other.options[1] = (cat_option){"database", "there is none", false};
-  assert_fails(&other, driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_E_DATASOURCE, "there is none");
+  other.options[1] = (cat_option){"database", "no_such_database", false};
+  assert_fails(&other, driver_pg.open(&other.client, 0, &other.conn, &other.err), SHUNT_E_DATASOURCE,
+               "no_such_database");
   assert_string_equal(other.err.sqlstate, "3D000");
   assert_null(strchr(other.err.message, '\n'));
   shunt_rows_free(other.rows);

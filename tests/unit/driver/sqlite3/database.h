@@ -1,5 +1,5 @@
 /* For: a SQLite file in a folder of its own, shunt's connection to it, and a raw one beside it to check against.
- * Owner: whoever calls database_begin calls database_end, which takes the folder away again.
+ * Owner: the caller of database_begin must call database_end, which removes the folder.
  * Use: database d; database_begin(&d); database_open(&d); run(&d, "SELECT 1"); … database_end(&d); */
 #ifndef TESTS_UNIT_DRIVER_DATABASE_H
 #define TESTS_UNIT_DRIVER_DATABASE_H
