@@ -241,7 +241,7 @@ shunt_status write_insert(call *c, const site *at, const shunt_field *fields, si
 
 /* ---- many ---- */
 
-bool write_alike(const shunt_record *a, const shunt_record *b) {
+bool write_same_columns(const shunt_record *a, const shunt_record *b) {
   if (a->nfields != b->nfields) return false;
   for (size_t i = 0; i < a->nfields; i++)
     if (!a->fields[i].name || !b->fields[i].name || strcmp(a->fields[i].name, b->fields[i].name) != 0) return false;
