@@ -116,6 +116,7 @@ void call_set_deadline(call *c, int64_t timeout_ms) {
 void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   arena_reset(&s->lent.memory);
   take_back(&s->lent, MOST_KEPT);
+  if (s->tables.forgotten) session_drop_tables(&s->tables);
   *c = (call){.s = s, .arena = &s->lent.memory, .err = err};
   call_set_deadline(c, timeout_ms);
 }

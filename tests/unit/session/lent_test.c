@@ -116,11 +116,29 @@ static void a_large_statement_is_not_kept(void **state) {
   end(&w, &f);
 }
 
+/* After each of them the tables are described anew. */
+static void statements_that_change_tables_leave_nothing_behind(void **state) {
+  (void)state;
+  store w;
+  faults f;
+  int64_t n;
+  size_t before = 0;
+  begin(&w, &f);
+  for (int i = 0; i < 5 * MANY; i++) {
+    if (i == MANY) before = f.bytes;
+    store_fine(&w, shunt_sql(w.session, "CREATE TABLE IF NOT EXISTS t (a)", NULL, NULL, NULL, &w.err));
+    store_fine(&w, shunt_count(w.session, "user", NULL, &n, &w.err));
+  }
+  if (f.bytes > before + FEW_BYTES / 10) fail_msg("%zu bytes are kept", f.bytes - before);
+  end(&w, &f);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_decision_for_each_row_is_given_back),
       cmocka_unit_test(a_statement_whose_row_is_read_again_is_given_back),
       cmocka_unit_test(a_large_statement_is_not_kept),
+      cmocka_unit_test(statements_that_change_tables_leave_nothing_behind),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
