@@ -209,6 +209,7 @@ static shunt_status find_key(call *c, const site *at, const targets *t, const sh
   return key->nitems ? SHUNT_OK : not_found_again(c, at, "", "");
 }
 
+/* Gives the statement back. */
 static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, const targets *t, const shunt_field *fields,
                                     shunt_rows *rows) {
   shunt_value generated = shunt_integer(0);
@@ -217,6 +218,7 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, cons
   if (status) return status;
   write_one(sql, at, t, fields);
   status = statement_insert(c, sql, at, &generated.as.integer);
+  call_end_sql(c, sql);
   select_spec q = {.filter = {.where = {&key}}};
   return status ? status : select_at(c, at, &q, rows);
 }
