@@ -22,6 +22,7 @@ typedef my_bool mysql_flag;
 typedef bool mysql_flag;
 #endif
 
+/* From harmless to bad. */
 typedef enum statement_kind {
   STATEMENT_OTHER,
   STATEMENT_EMPTY,   /* no statement */
