@@ -120,8 +120,8 @@ static const schema_field mysql_rows[] = {
     {"ssl_crl", TEXT, SAYS("File with revoked certificates.")},
     {"tls_version", TEXT, SAYS("Versions of TLS.")},
     {"server_public_key_path", .alias = "server_public_key", TEXT,
-     SAYS("File with the server's public key, for caching_sha2_password without TLS.")},
-    {"get_server_public_key", BOOLEAN, IS("false"),
-     SAYS("Asks the server for its public key, for caching_sha2_password without TLS. MariaDB's library always asks.")},
+     SAYS("File with the server's key, which encrypts the password without TLS.")},
+    {"get_server_public_key", BOOLEAN, .unset = "false; MariaDB's client library always does",
+     SAYS("Asks the server for that key.")},
     END};
 const schema schema_mysql = {mysql_rows, .engine = "mysql", .spelled = true, .loose = true};
