@@ -29,9 +29,14 @@ static bool is_literal(lex_token t) {
   return t.kind == LEX_STRING || t.kind == LEX_NUMBER || (t.kind == LEX_WORD && isdigit((unsigned char)*t.at));
 }
 
+/* PostgreSQL's lexer ends a number before a letter: 0xFF, 1_000 and 1e5 are a number and a word. */
+static bool continues_number(lex_token t, const char *end_of_number) {
+  return t.kind == LEX_WORD && t.at == end_of_number;
+}
+
 /* Comments and runs of blanks become one blank. */
 static void show(shown *to, const driver_engine *engine, const char *sql) {
-  const char *end = sql;
+  const char *end = sql, *end_of_number = NULL;
   lex l = lex_of(engine->lex, sql, strlen(sql));
   to->size = 0;
   to->full = false;
@@ -39,9 +44,10 @@ static void show(shown *to, const driver_engine *engine, const char *sql) {
     if (t.at > end && to->size) put(to, " ", 1);
     if (is_literal(t))
       put(to, "?", 1);
-    else
+    else if (!continues_number(t, end_of_number))
       put(to, t.at, t.size);
     end = t.at + t.size;
+    if (t.kind == LEX_NUMBER) end_of_number = end;
   }
   memcpy(to->text + to->size, to->full ? "…" : "", to->full ? sizeof "…" : 1);
 }
