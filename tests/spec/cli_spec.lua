@@ -624,6 +624,12 @@ describe("shunt init", function()
     assert.equal(0, (run(folder .. "/shop", "run seed.lua")))
   end)
 
+  it("names the file that can't be written", function()
+    local text, status = capture(("trap '' XFSZ; ulimit -f 1; cd %s && %s init large 2>&1"):format(quoted(folder), quoted(binary)))
+    assert.equal(1, status)
+    assert(text:find "^shunt: large/[%w./_]+: File too large\n$", text)
+  end)
+
   it("never writes into a folder that is not empty, or over a file", function()
     App.fill(folder, { ["taken/mine.txt"] = "mine", ["file"] = "text" })
     local status, _, err = run(folder, "init taken")
