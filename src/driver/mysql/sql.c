@@ -42,12 +42,14 @@ static statement_kind kind_of(lex l, lex_token t) {
 statement_kind mysqldb_kind(const char *sql, size_t size) {
   lex l = lex_of(&mysql_dialect, sql, size);
   lex_token t = lex_first(&l, ";(");
-  statement_kind worst = t.kind ? STATEMENT_OTHER : STATEMENT_EMPTY;
-  for (; t.kind; t = lex_first_behind(&l, t, ";(")) {
+  statement_kind worst = STATEMENT_OTHER;
+  bool any = false;
+  do {
     statement_kind kind = kind_of(l, t);
     if (kind > worst) worst = kind;
-  }
-  return worst;
+    any = any || t.kind;
+  } while (lex_first_behind(&l, ";(", &t));
+  return any ? worst : STATEMENT_EMPTY;
 }
 
 /* A user variable (@name, not @@name) or a named lock. After an executable comment the answer is yes: whether it runs,
