@@ -62,6 +62,8 @@ static void what_follows_a_comment_that_is_not_run_is_seen(void **state) {
   assert_kind("/*!40000 SELECT 1 */", STATEMENT_OTHER);
   assert_kind("/*!40000 CREATE TEMPORARY TABLE a (b INT) */", STATEMENT_OTHER);
   assert_kind("CREATE /*!999999 TEMPORARY */ TABLE a (b INT)", STATEMENT_COMMITS);
+  assert_kind("LOAD /*!999999 DATA */ INDEX INTO CACHE a", STATEMENT_COMMITS);
+  assert_kind("LOAD DATA INFILE 'a' INTO TABLE a", STATEMENT_CHANGES);
 }
 
 int main(void) {
