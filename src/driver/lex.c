@@ -59,6 +59,7 @@ static bool open_executable(lex *l) {
   l->at += size;
   while (digits < 6 && l->at + digits < l->end && is_digit(l->at[digits])) digits++;
   if (digits >= 5) l->at += digits;
+  l->opened = l->at;
   l->in_executable = l->saw_executable = true;
   return true;
 }
@@ -195,12 +196,13 @@ lex_token lex_first(lex *l, const char *passed_over) {
   return t;
 }
 
-lex_token lex_first_behind(lex *l, lex_token t, const char *passed_over) {
-  if (!l->in_executable) return (lex_token){LEX_END, l->end, 0};
+bool lex_first_behind(lex *l, const char *passed_over, lex_token *t) {
+  if (!l->in_executable) return false;
   l->in_executable = false;
-  for (l->at = t.at; l->at < l->end && !sees(l, "*/");) l->at++;
+  for (l->at = l->opened; l->at < l->end && !sees(l, "*/");) l->at++;
   if (l->at < l->end) l->at += 2;
-  return lex_first(l, passed_over);
+  *t = lex_first(l, passed_over);
+  return true;
 }
 
 bool lex_is(lex_token t, const char *word) {

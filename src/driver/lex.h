@@ -44,7 +44,8 @@ typedef struct lex_token {
 typedef struct lex {
   const lex_dialect *dialect;
   const char *at, *end;
-  bool in_executable;  /* an executable comment is open */
+  const char *opened;  /* the begin of the last executable comment's code */
+  bool in_executable;  /* it is open */
   bool saw_executable; /* one was opened: the server's version decides whether its code runs */
 } lex;
 
@@ -53,9 +54,8 @@ lex lex_of(const lex_dialect *dialect, const char *sql, size_t size);
 lex_token lex_next(lex *l);
 /* The next token other than these characters: with ";" or ";(", the first word of a statement. */
 lex_token lex_first(lex *l, const char *passed_over);
-/* The first word if the server does not run the executable comment that contains t, which lex_first returned. LEX_END
- * if t is in no such comment. */
-lex_token lex_first_behind(lex *l, lex_token t, const char *passed_over);
+/* After lex_first: the first word if the server does not run the executable comment that is open. False: none is. */
+bool lex_first_behind(lex *l, const char *passed_over, lex_token *t);
 
 /* Whether the token is the word, given in lower case, or one of the words, which end with NULL. */
 bool lex_is(lex_token t, const char *word);

@@ -9,8 +9,9 @@
 static bool may_begin_with(const cat_client *client, const char *sql, const char *const *words) {
   lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
   lex_token t = lex_first(&l, ";(");
-  while (t.kind && !lex_is_any(t, words)) t = lex_first_behind(&l, t, ";(");
-  return t.kind != LEX_END;
+  bool does = lex_is_any(t, words);
+  while (!does && lex_first_behind(&l, ";(", &t)) does = lex_is_any(t, words);
+  return does;
 }
 
 static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {

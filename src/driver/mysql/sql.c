@@ -12,16 +12,19 @@ const lex_dialect mysql_dialect = {
     .executable = true,
 };
 
-/* CREATE and DROP of a temporary table commit nothing. A word that perhaps is only a comment does not count. */
-static bool is_temporary(lex ahead) {
+/* Whether the word comes next, perhaps after OR REPLACE. A word that only an executable comment adds does not count. */
+static bool is_next(lex ahead, const char *word) {
   static const char *const between[] = {"or", "replace", NULL};
   const bool inside = ahead.in_executable;
   lex_token t;
   do {
     t = lex_next(&ahead);
   } while (lex_is_any(t, between));
-  return lex_is(t, "temporary") && ahead.in_executable == inside;
+  return lex_is(t, word) && ahead.in_executable == inside;
 }
+
+/* CREATE and DROP of a temporary table commit nothing. */
+static bool is_temporary(lex ahead) { return is_next(ahead, "temporary"); }
 
 /* l is behind t, the first word. */
 static statement_kind kind_of(lex l, lex_token t) {
@@ -33,7 +36,7 @@ static statement_kind kind_of(lex l, lex_token t) {
   if (lex_is_any(t, changes)) return STATEMENT_CHANGES;
   if (lex_is(t, "call")) return STATEMENT_CALLS;
   if (lex_is_any(t, tables)) return is_temporary(l) ? STATEMENT_OTHER : STATEMENT_COMMITS;
-  if (lex_is(t, "load")) return lex_is(lex_next(&l), "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
+  if (lex_is(t, "load")) return is_next(l, "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
   if (lex_is_any(t, commits)) return STATEMENT_COMMITS;
   return lex_is_any(t, stays) ? STATEMENT_STAYS : STATEMENT_OTHER;
 }
@@ -42,12 +45,14 @@ static statement_kind kind_of(lex l, lex_token t) {
 statement_kind mysqldb_kind(const char *sql, size_t size) {
   lex l = lex_of(&mysql_dialect, sql, size);
   lex_token t = lex_first(&l, ";(");
-  statement_kind worst = t.kind ? STATEMENT_OTHER : STATEMENT_EMPTY;
-  for (; t.kind; t = lex_first_behind(&l, t, ";(")) {
+  statement_kind worst = STATEMENT_OTHER;
+  bool any = false;
+  do {
     statement_kind kind = kind_of(l, t);
     if (kind > worst) worst = kind;
-  }
-  return worst;
+    any = any || t.kind;
+  } while (lex_first_behind(&l, ";(", &t));
+  return any ? worst : STATEMENT_EMPTY;
 }
 
 /* A user variable (@name, not @@name) or a named lock. After an executable comment the answer is yes: whether it runs,

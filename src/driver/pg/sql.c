@@ -46,14 +46,19 @@ static bool is_temporary(lex ahead) {
   return lex_is_any(t, temporary);
 }
 
-/* "(…, true)" */
+/* "(…, true)" or "(…, is_local => true)", and not "(…, NOT true)" */
 static bool ends_in_true(lex ahead) {
-  lex_token last = {0};
+  lex_token last[3] = {{0}}; /* the latest first */
   int depth = 0;
   for (lex_token t = lex_next(&ahead); t.kind; t = lex_next(&ahead)) {
-    if (lex_is_char(t, ')') && --depth == 0) return lex_is(last, "true");
+    if (lex_is_char(t, ')') && --depth == 0) {
+      bool arrow = lex_is_char(last[1], '>') && lex_is_char(last[2], '=');
+      return lex_is(last[0], "true") && (arrow || lex_is_char(last[1], ','));
+    }
     depth += lex_is_char(t, '(');
-    last = t;
+    last[2] = last[1];
+    last[1] = last[0];
+    last[0] = t;
   }
   return false;
 }

@@ -136,6 +136,8 @@ static void what_stays_with_the_connection_is_known_by_its_words(void **state) {
       "SELECT set_config('a.b', ?, false)",
       "SELECT set_config('a.b', 'true)', ?), true",
       "SELECT set_config('a.b', f(true), istrue)",
+      "SELECT set_config('a.b', 'c', NOT true)",
+      "SELECT set_config('a.b', 'c', false > true)",
       "SELECT set_config('a.b'",
       "SELECT set_config('a.b', ?, true), SET_CONFIG('a.c', ?, false)",
   };
