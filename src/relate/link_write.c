@@ -44,6 +44,7 @@ static shunt_status write_link(writing *w, const link_row *l, bool unlink) {
   bool linked = false;
   int64_t affected = 0;
   shunt_status status = find_link(w, l, &a);
+  access_end_decision(w->c, &a);
   if (status) return status;
   if (unlink) return write_delete(w->c, &a, &f, &affected);
   status = is_linked(w, &a, l, &both, &linked);
@@ -87,6 +88,7 @@ static shunt_status change_target(writing *w, const link_row *l, const shunt_rec
   for (size_t i = 0; i < child->nfields; i++)
     if (!nested_is_key(key, &child->fields[i])) fields[n++] = child->fields[i];
   shunt_status status = nested_find(w, &request, fields, n, &a);
+  access_end_decision(w->c, &a);
   if (!status && n) status = write_update(w->c, &a, fields, n, &f, &affected);
   if (!status) status = nested_read(w, &a, &l->p->children, &where, 1, rows);
   if (!status && rows->count == 0) status = not_there(w, l, key);

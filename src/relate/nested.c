@@ -139,6 +139,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   equalities_into(&where, &after);
   access there = {NULL, NULL, 0};
   shunt_status status = access_find(w->c, &after, &there);
+  access_end_decision(w->c, &there);
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
 }
 
@@ -162,6 +163,7 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
       return error_memory(w->c->err);
   equalities_into(&where, &complete);
   shunt_status status = nested_find(w, &complete, NULL, 0, &a);
+  access_end_decision(w->c, &a); /* there may be many rows */
   if (status) return status;
   *at = access_only_site(&a);
   if (rows && !rows_add_origin(rows, (*at)->client->id)) status = error_memory(w->c->err);
@@ -276,6 +278,7 @@ static shunt_status change_child(writing *w, const site *parent, const child *c)
   equalities_into(&where, &request);
   shunt_status status = own_fields(w, c, false, &fields, &n);
   if (!status) status = nested_find(w, &request, fields, c->record->deleted ? 0 : n, &a);
+  access_end_decision(w->c, &a);
   if (!status && c->record->deleted)
     status = write_delete(w->c, &a, &f, &affected);
   else if (!status && n)

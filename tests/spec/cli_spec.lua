@@ -514,6 +514,9 @@ print(shunt.open():describe().env)
       local status, out, err = shunt_run "run --env staging a.lua --env x -c"
       assert.equal(0, status, err)
       assert.equal("a.lua\t--env\tx\t-c\nstaging\n", out)
+      status, out, err = shunt_run "-- run a.lua --env x"
+      assert.equal(0, status, err)
+      assert.equal("a.lua\t--env\tx\ndev\n", out)
     end)
 
     it("gives a traceback with status 1, and the status of an error of shunt's", function()
