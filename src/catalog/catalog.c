@@ -167,5 +167,6 @@ bool cat_secret_key(const char *key) {
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (strstr(plain, parts[i])) return true;
   if (is_one_of(plain, wholes, sizeof wholes / sizeof *wholes)) return true;
+  if (ends_in(plain, "publickey")) return false; /* or whether to ask the server for it */
   return ends_in(plain, "key") && !is_one_of(plain, harmless, sizeof harmless / sizeof *harmless);
 }
