@@ -321,7 +321,9 @@ void pool_release(driver_conn *conn, int level) {
   pthread_mutex_unlock(&pl->lock);
 }
 
-void pool_close_idle(client_pools *cp, pool *pl) {
+/* ---- between generations ---- */
+
+static void close_all_idle(client_pools *cp, pool *pl) {
   pthread_mutex_lock(&pl->lock);
   while (pl->nidle) {
     driver_conn *conn = pl->idle[--pl->nidle];
@@ -329,4 +331,19 @@ void pool_close_idle(client_pools *cp, pool *pl) {
     close_and_lock(cp, pl, conn, REMOVED);
   }
   pthread_mutex_unlock(&pl->lock);
+}
+
+static bool has(const pools *p, const client_pools *cp) {
+  for (size_t i = 0; i < p->count; i++)
+    if (p->clients[i] == cp) return true;
+  return false;
+}
+
+void pools_drain(pools *old, const pools *newest) {
+  for (size_t i = 0; i < old->count; i++) {
+    client_pools *cp = old->clients[i];
+    if (cp->private_database || has(newest, cp)) continue;
+    atomic_store(&cp->drained, true);
+    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) close_all_idle(cp, pl);
+  }
 }

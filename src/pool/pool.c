@@ -136,23 +136,6 @@ pool *pool_add(client_pools *cp, int level) {
   return pl;
 }
 
-/* ---- between generations ---- */
-
-static bool has(const pools *p, const client_pools *cp) {
-  for (size_t i = 0; i < p->count; i++)
-    if (p->clients[i] == cp) return true;
-  return false;
-}
-
-void pools_drain(pools *old, const pools *newest) {
-  for (size_t i = 0; i < old->count; i++) {
-    client_pools *cp = old->clients[i];
-    if (cp->private_database || has(newest, cp)) continue;
-    atomic_store(&cp->drained, true);
-    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) pool_close_idle(cp, pl);
-  }
-}
-
 /* ---- statistics ---- */
 
 static shunt_pool_stats look(client_pools *cp, pool *pl) {
