@@ -15,8 +15,8 @@
  * once, and so do callers that would wait for a connection that others try to open. One caller probes now and then.
  *
  * Not here: a thread that opens and closes connections in the background (connections open on demand, and
- * age when somebody is there anyway), and a condition variable for all waiting callers (it wakes those who get
- * nothing).
+ * callers that acquire or release one close the old ones), and a condition variable for all waiting callers (it wakes
+ * those who get nothing).
  */
 #include <limits.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static shunt_status none_came_free(const pool *pl, const char *client, int64_t w
   return SHUNT_E_TIMEOUT;
 }
 
-/* Releases the lock, like the next function: the lock of the wait graph is taken before that of a pool. */
+/* Releases the lock, like the next function: the lock of the wait graph is taken before the lock of a pool. */
 static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_t until_ns, driver_conn **conn,
                              shunt_error *err) {
   waiter me;

@@ -120,7 +120,7 @@ static void add_pool(client_pools *cp, pool *pl) {
   atomic_store_explicit(&before->next, pl, memory_order_release);
 }
 
-/* Pools are added behind that of level 0 and never removed, so pool_find needs no lock. */
+/* Pools are added behind the pool of level 0 and never removed, so pool_find needs no lock. */
 pool *pool_add(client_pools *cp, int level) {
   pthread_mutex_lock(&cp->lock);
   pool *pl = pool_find(cp, level); /* another thread may have added it */

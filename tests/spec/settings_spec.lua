@@ -72,7 +72,7 @@ describe("an option of a connection that is misspelt or wrong", function()
   for engine, cases in pairs {
     pg = {
       ["sslmod: require"] = "shunt.yaml:4:34: unknown key 'sslmod' in connection (pg); did you mean 'sslmode'?",
-      ["sslmode: requre"] = "connection.sslmode takes disable, allow, prefer, require, verify-ca or verify-full, not 'requre'; "
+      ["sslmode: requyre"] = "connection.sslmode takes disable, allow, prefer, require, verify-ca or verify-full, not 'requyre'; "
         .. "did you mean 'require'?",
       ["port: 99999"] = "shunt.yaml:4:40: connection.port takes an integer from 1 to 65535, not 99999",
       ['port: "${SHUNT_TEST_PORT:-x}"'] = "connection.port takes an integer from 1 to 65535, not '${SHUNT_TEST_PORT:-x}'",
