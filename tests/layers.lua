@@ -41,20 +41,6 @@ local wrapped = {
   ["^yaml%.h"] = "config",
 }
 
--- Known exceptions from these rules, "typedef NAME" and "FILE: SYMBOL". They are printed; each has to disappear.
-local known = {}
-
-local met = {}
-
-local function judge(entry, ok, name, why)
-  if not ok and known[entry] then
-    met[entry] = true
-    print(("known: not so: %s (%s)"):format(name, why))
-  else
-    checks:check(name, ok, why)
-  end
-end
-
 local function words(text)
   local set = {}
   for word in text:gmatch("%S+") do set[word] = true end
@@ -166,7 +152,7 @@ for _, path in ipairs(sources) do
     each_typedef(path, function(name)
       local first = headers[name] or path
       headers[name] = first
-      judge("typedef " .. name, first == path, ("%s is defined in one header"):format(name), ("%s and %s"):format(first, path))
+      checks:check(("%s is defined in one header"):format(name), first == path, ("%s and %s"):format(first, path))
     end)
   end
 end
@@ -260,7 +246,7 @@ local function check_references(defined, refers)
     for _, name in ipairs(refers[path] or {}) do
       local at = defined[name]
       if at then
-        judge(path .. ": " .. name, may_refer(path, layer_of(at), name), ("%s may refer to %s"):format(path, name),
+        checks:check(("%s may refer to %s"):format(path, name), may_refer(path, layer_of(at), name),
           ("%s defines it, which is not in a layer below %s"):format(at, folder))
       end
     end
@@ -290,11 +276,6 @@ if arg[1] then
   checks:check("the build folder holds objects", next(refers), "run make first")
   check_references(defined, refers)
   check_cycles(defined, refers)
-end
-
-for entry in pairs(known) do
-  local checked = entry:find("^typedef") or arg[1]
-  if checked and not met[entry] then print(("known, and no longer so: %s: remove it from tests/layers.lua"):format(entry)) end
 end
 
 checks:finish()
