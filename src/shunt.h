@@ -260,8 +260,8 @@ typedef enum shunt_event_kind {
 #undef SHUNT_EVENT_ENUM
 } shunt_event_kind;
 
-/* Valid during the callback. No field holds a secret: no password of the configuration, no value of a parameter, no
- * literal of a statement. */
+/* Valid during the callback. No field holds a password of the configuration. In the field sql, each literal of the
+ * statement is a ?. The message of a failed job is the message of its error, which may quote SQL and values. */
 struct shunt_event {
   shunt_event_kind kind;
   shunt_severity severity;

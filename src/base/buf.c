@@ -24,15 +24,15 @@ void buf_used(buf *b, size_t size) {
 void buf_add(buf *b, const char *text, size_t size) {
   if (!room_for(b, size)) return;
   if (size) memcpy(b->data + b->size, text, size);
-  buf_used(b, size);
+  b->data[b->size += size] = 0;
 }
 
 void buf_puts(buf *b, const char *text) { buf_add(b, text, strlen(text)); }
 
 void buf_putc(buf *b, char c) {
   if (!room_for(b, 1)) return;
-  b->data[b->size] = c;
-  buf_used(b, 1);
+  b->data[b->size++] = c;
+  b->data[b->size] = 0;
 }
 
 void buf_printf(buf *b, const char *format, ...) {

@@ -112,14 +112,15 @@ static void check_scalar(const checker *c, const schema *s, const schema_field *
     refuse(c, s, f, n, at);
 }
 
-static const schema_field any_text = {.type = SCHEMA_TEXT};
+static const schema_field any_text = {.type = SCHEMA_TEXT}, any_name = {.type = SCHEMA_NAME};
 static const schema plain = {0};
 
 static void check_texts(const checker *c, const schema *s, const schema_field *f, const node *n, const path *at) {
+  const schema_field *one = f->filled ? &any_name : &any_text;
   if (n->kind == NODE_LIST)
-    for (size_t i = 0; i < n->count; i++) check_scalar(c, &plain, &any_text, n->items[i], at);
+    for (size_t i = 0; i < n->count; i++) check_scalar(c, &plain, one, n->items[i], at);
   else if (node_is_text(n))
-    check_scalar(c, &plain, &any_text, n, at);
+    check_scalar(c, &plain, one, n, at);
   else if (!(c->lua && schema_is_empty(n)))
     refuse(c, s, f, n, at);
 }

@@ -48,6 +48,7 @@ typedef struct schema_field {
   schema_type type;
   int64_t least, most;      /* of an integer, number, duration or size. No bounds unless least < most */
   int64_t bare_ms;          /* of a duration: the unit of a bare number; 0: it must have a unit */
+  bool filled;              /* of texts: none of them may be empty */
   bool list;                /* of a server's option: several values with commas between them */
   const char *const *words; /* ends in NULL */
   const schema *of;

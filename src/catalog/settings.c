@@ -16,6 +16,7 @@
 #define NAME .type = SCHEMA_NAME
 #define TEXT .type = SCHEMA_TEXT
 #define TEXTS .type = SCHEMA_TEXTS
+#define PATHS .type = SCHEMA_TEXTS, .filled = true
 #define WORD(list) .type = SCHEMA_WORD, .words = (list)
 #define MAP(rows) .type = SCHEMA_MAP, .of = (rows)
 #define NAMED(rows) .type = SCHEMA_NAMED, .of = (rows)
@@ -159,7 +160,7 @@ static const schema_field selftest_rows[] = {SHUNT_REQUEST_MAP(OPTION) /* the fi
 static const schema selftest = {.fields = selftest_rows};
 
 static const schema_field rules_rows[] = {
-    {"path", TEXTS, UNSET("rules, if that folder exists"),
+    {"path", PATHS, UNSET("rules, if that folder exists"),
      SAYS("Folders (every .lua in them, by name, without subfolders) and files.")},
     {"standard", BOOLEAN, IS("true"), AT(cat_settings, standard_rules), SAYS("Load the standard policy.")},
     {"instructions", INTEGER(1, INT64_MAX), IS("1000000"), AT(cat_settings, instructions),
@@ -181,7 +182,7 @@ static const schema rules = {rules_rows, .record = "cat_settings"};
 static const schema_field jobs_rows[] = {
     {"client", NAME, UNSET("the file jobs.db beside the app config"),
      SAYS("Where jobs are stored: a client on sqlite3 or pg."), SEE("[Queues](jobs.md#queues)")},
-    {"path", TEXTS, IS("jobs"), SAYS("Folders and files with the jobs of a Lua host.")},
+    {"path", PATHS, IS("jobs"), SAYS("Folders and files with the jobs of a Lua host.")},
     {"lease", DURATION, .least = 1000, .most = CATALOG_LONGEST_LEASE_MS, IS("30s"), AT(cat_settings, lease_ms),
      .reload = SCHEMA_WORKER,
      SAYS("After this time without a sign of life from its worker, another worker may claim the job.")},

@@ -119,5 +119,9 @@ static const schema_field mysql_rows[] = {
     {"ssl_cipher", TEXT, SAYS("Ciphers of TLS.")},
     {"ssl_crl", TEXT, SAYS("File with revoked certificates.")},
     {"tls_version", TEXT, SAYS("Versions of TLS.")},
+    {"server_public_key_path", .alias = "server_public_key", TEXT,
+     SAYS("File with the server's key, which encrypts the password without TLS.")},
+    {"get_server_public_key", BOOLEAN, .unset = "false; MariaDB's client library always does",
+     SAYS("Asks the server for that key.")},
     END};
 const schema schema_mysql = {mysql_rows, .engine = "mysql", .spelled = true, .loose = true};

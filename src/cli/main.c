@@ -137,6 +137,7 @@ static int program(lua_State *L) {
   char **argv = lua_touserdata(L, 2);
   char folder[4096 + 16];
   luaL_openlibs(L);
+  lua_warning(L, "@on", 0); /* a callback of app:on that fails must not go unnoticed */
   find_lua(folder, sizeof folder);
 
   lua_getglobal(L, "package");

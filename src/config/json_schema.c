@@ -125,10 +125,15 @@ static void put_scalar(buf *b, const schema *s, const schema_field *f) {
 
 static void put_map(buf *b, const schema *s);
 
+static void put_texts(buf *b, const char *bound) {
+  buf_printf(b, "\"anyOf\":[{\"type\":[\"string\",\"null\"]%s},{\"type\":\"array\",\"items\":{\"type\":\"string\"%s}}]",
+             bound, bound);
+}
+
 static void put_value(buf *b, const schema *s, const schema_field *f) {
   switch (f->type) {
   case SCHEMA_TEXTS:
-    buf_puts(b, "\"anyOf\":[{\"type\":[\"string\",\"null\"]},{\"type\":\"array\",\"items\":{\"type\":\"string\"}}]");
+    put_texts(b, f->filled ? ",\"minLength\":1" : "");
     break;
   case SCHEMA_SCALARS:
     buf_puts(b, "\"type\":[\"object\",\"null\"],\"additionalProperties\":{\"type\":" SCALARS "}");

@@ -103,7 +103,9 @@ bool driver_table_name(driver_table *t) {
 const driver_column *driver_table_column(const driver_table *t, const char *name) {
   if (t->sole_key && strcmp(t->sole_key->name, name) == 0) return t->sole_key; /* the most frequent */
   size_t size = strlen(name);
-  if (!t->folds) return map_get_n(&t->names, name, size);
+  /* the names in the map are folded, as most names that are looked up are already */
+  const driver_column *exact = map_get_n(&t->names, name, size);
+  if (exact || !t->folds) return exact;
   char folded[LONGEST_FOLDED];
   if (size <= sizeof folded) {
     fold(folded, name, size);

@@ -6,8 +6,9 @@
  * Invariant: tokens come in the order of the text. Every byte belongs to one token, or is a blank or comment between
  * two tokens.
  *
- * Not there: the server's version. It decides whether MySQL runs an executable comment. Here all of them are code, and
- * saw_executable warns the caller. Also not there: SQLite's named parameters, where $a is a word here.
+ * Not there: the server's version. It decides whether MySQL runs an executable comment. Here all of them are code;
+ * saw_executable warns the caller, and lex_first_behind gives the other first word. Also not there: SQLite's named
+ * parameters, where $a is a word here.
  *
  * Sources: PostgreSQL's scan.l, MariaDB's sql_lex.cc, SQLite's tokenize.c. tests/unit/driver/lex_test.c compares with
  * an independent implementation of these rules, and the lex tests of all engines compare with the engines. */
@@ -192,6 +193,14 @@ lex_token lex_first(lex *l, const char *passed_over) {
     t = lex_next(l);
   } while (t.kind == LEX_OTHER && t.size == 1 && is_one_of(*t.at, passed_over));
   return t;
+}
+
+lex_token lex_first_behind(lex *l, lex_token t, const char *passed_over) {
+  if (!l->in_executable) return (lex_token){LEX_END, l->end, 0};
+  l->in_executable = false;
+  for (l->at = t.at; l->at < l->end && !sees(l, "*/");) l->at++;
+  if (l->at < l->end) l->at += 2;
+  return lex_first(l, passed_over);
 }
 
 bool lex_is(lex_token t, const char *word) {

@@ -53,6 +53,9 @@ lex lex_of(const lex_dialect *dialect, const char *sql, size_t size);
 lex_token lex_next(lex *l);
 /* The next token other than these characters: with ";" or ";(", the first word of a statement. */
 lex_token lex_first(lex *l, const char *passed_over);
+/* The first word if the server does not run the executable comment that contains t, which lex_first returned. LEX_END
+ * if t is in no such comment. */
+lex_token lex_first_behind(lex *l, lex_token t, const char *passed_over);
 
 /* Whether the token is the word, given in lower case, or one of the words, which end with NULL. */
 bool lex_is(lex_token t, const char *word);

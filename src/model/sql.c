@@ -5,15 +5,18 @@
 #include "query/table.h"
 #include "session/transaction.h"
 
-static lex_token first_word(const cat_client *client, const char *sql) {
+/* Also if the word is in an executable comment, or behind one. */
+static bool may_begin_with(const cat_client *client, const char *sql, const char *const *words) {
   lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
-  return lex_first(&l, ";(");
+  lex_token t = lex_first(&l, ";(");
+  while (t.kind && !lex_is_any(t, words)) t = lex_first_behind(&l, t, ";(");
+  return t.kind != LEX_END;
 }
 
 static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {
   static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
                                         "savepoint", "release", "attach", "detach", NULL};
-  if (!lex_is_any(first_word(client, sql), control)) return SHUNT_OK;
+  if (!may_begin_with(client, sql, control)) return SHUNT_OK;
   return error_set(err, SHUNT_E_USAGE,
                    "transactions and databases are the session's: begin and end one with its transaction, and name "
                    "datasources in the configuration (in: %.100s)",
@@ -23,7 +26,7 @@ static shunt_status check_sql(const cat_client *client, const char *sql, shunt_e
 /* After DDL the tables may look different. */
 static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
   static const char *const changes[] = {"create", "alter", "drop", NULL};
-  if (lex_is_any(first_word(client, sql), changes)) table_forget_all(s);
+  if (may_begin_with(client, sql, changes)) table_forget_all(s);
 }
 
 shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_options *options, shunt_rows **rows,

@@ -133,7 +133,7 @@ static shunt_status insert_there(writing *w, const destinations *d, size_t numbe
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < b->n && !status; i++) {
     if (d->of_record[i] != number) continue;
-    if (count && !write_alike(&room[0], &b->records[i])) {
+    if (count && !write_same_columns(&room[0], &b->records[i])) {
       status = write_insert_many(w->c, d->list[number], room, count, inserted);
       count = 0;
     }

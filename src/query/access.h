@@ -20,6 +20,11 @@ typedef struct access {
  * TIMEOUT. */
 shunt_status access_find(call *c, const route_request *request, access *a);
 bool access_same(const access *a, const access *b);
+/* Gives the decision back, before the end of the call; the sites stay. */
+static inline void access_end_decision(call *c, access *a) {
+  call_end_decision(c, a->decision);
+  a->decision = NULL;
+}
 
 static inline const site *access_only_site(const access *a) {
   assert(a->nsites == 1);

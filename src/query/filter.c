@@ -66,7 +66,7 @@ static bool is_plain(const writer *w, const driver_column *column) {
 
 /* For engines that compare a number with a text as doubles: compares texts with texts, and exact numbers with exact
  * numbers. */
-static void write_alike(call *c, sql_text *q, const site *at, const driver_column *column, const shunt_value *v) {
+static void write_comparable(call *c, sql_text *q, const site *at, const driver_column *column, const shunt_value *v) {
   shunt_value exact = value_exact(v);
   if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT)) {
     char *text = arena_alloc(c->arena, VALUE_TEXT_BYTES);
@@ -84,20 +84,20 @@ static void write_alike(call *c, sql_text *q, const site *at, const driver_colum
   }
 }
 
-static void write_all_alike(call *c, sql_text *q, const site *at, const driver_column *column,
-                            const shunt_value *values, size_t n) {
+static void write_comparables(call *c, sql_text *q, const site *at, const driver_column *column,
+                              const shunt_value *values, size_t n) {
   bool differ = at->engine->decimal_type && (column->text || column->exact);
   if (!differ) sql_params(q, values, n);
   for (size_t i = 0; i < n && differ; i++) {
     if (i) sql_puts(q, ", ");
-    write_alike(c, q, at, column, &values[i]);
+    write_comparable(c, q, at, column, &values[i]);
   }
 }
 
 /* A number that is out of the column's range can still be compared with the numbers in it. */
 static void write_value(const writer *w, const driver_column *column, const shunt_value *v) {
   if (is_plain(w, column) || driver_column_holds(column, v)) {
-    write_all_alike(w->c, w->q, w->at, column, v, 1);
+    write_comparables(w->c, w->q, w->at, column, v, 1);
     return;
   }
   shunt_value number = column->exact ? value_exact(v) : value_canonical(v, true);
@@ -111,7 +111,7 @@ static void write_value(const writer *w, const driver_column *column, const shun
 }
 
 static void write_values(const writer *w, const driver_column *column, const shunt_value *values, size_t n) {
-  if (is_plain(w, column)) write_all_alike(w->c, w->q, w->at, column, values, n);
+  if (is_plain(w, column)) write_comparables(w->c, w->q, w->at, column, values, n);
   for (size_t i = 0; i < n && !is_plain(w, column); i++) {
     if (i) sql_puts(w->q, ", ");
     write_value(w, column, &values[i]);
@@ -353,7 +353,7 @@ void filter_keys(call *c, sql_text *sql, const site *at, const key_list *keys, s
   write_key(sql, at->engine, column);
   if (write_key_list(c, sql, column, values, count)) return;
   sql_puts(sql, count == 1 ? " = " : " IN (");
-  write_all_alike(c, sql, at, column, values, count);
+  write_comparables(c, sql, at, column, values, count);
   if (count != 1) sql_puts(sql, ")");
 }
 

@@ -29,19 +29,24 @@ static bool is_literal(lex_token t) {
   return t.kind == LEX_STRING || t.kind == LEX_NUMBER || (t.kind == LEX_WORD && isdigit((unsigned char)*t.at));
 }
 
+/* In the other dialects a word right behind a number may belong to it: 1e5, 0xff, 1_000. */
+static bool is_rest_of_number(lex_token t, lex_token before) {
+  return t.kind == LEX_WORD && before.kind == LEX_NUMBER && before.at + before.size == t.at;
+}
+
 /* Comments and runs of blanks become one blank. */
 static void show(shown *to, const driver_engine *engine, const char *sql) {
-  const char *end = sql;
+  lex_token before = {.at = sql};
   lex l = lex_of(engine->lex, sql, strlen(sql));
   to->size = 0;
   to->full = false;
-  for (lex_token t = lex_next(&l); t.kind && !to->full; t = lex_next(&l)) {
-    if (t.at > end && to->size) put(to, " ", 1);
+  for (lex_token t = lex_next(&l); t.kind && !to->full; before = t, t = lex_next(&l)) {
+    if (t.at > before.at + before.size && to->size) put(to, " ", 1);
+    if (is_rest_of_number(t, before)) continue;
     if (is_literal(t))
       put(to, "?", 1);
     else
       put(to, t.at, t.size);
-    end = t.at + t.size;
   }
   memcpy(to->text + to->size, to->full ? "…" : "", to->full ? sizeof "…" : 1);
 }

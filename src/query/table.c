@@ -66,7 +66,7 @@ shunt_status table_find(call *c, const cat_client *client, int level, const char
 }
 
 void table_forget_all(shunt_session *s) {
-  s->tables.stale = true;
+  s->tables.stale = s->tables.forgotten = true;
   s->tables.latest = NULL;
   map_reset(&s->tables.by_name);
 }

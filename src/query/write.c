@@ -209,6 +209,7 @@ static shunt_status find_key(call *c, const site *at, const targets *t, const sh
   return key->nitems ? SHUNT_OK : not_found_again(c, at, "", "");
 }
 
+/* Gives the statement back. */
 static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, const targets *t, const shunt_field *fields,
                                     shunt_rows *rows) {
   shunt_value generated = shunt_integer(0);
@@ -217,6 +218,7 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, cons
   if (status) return status;
   write_one(sql, at, t, fields);
   status = statement_insert(c, sql, at, &generated.as.integer);
+  call_end_sql(c, sql);
   select_spec q = {.filter = {.where = {&key}}};
   return status ? status : select_at(c, at, &q, rows);
 }
@@ -241,7 +243,7 @@ shunt_status write_insert(call *c, const site *at, const shunt_field *fields, si
 
 /* ---- many ---- */
 
-bool write_alike(const shunt_record *a, const shunt_record *b) {
+bool write_same_columns(const shunt_record *a, const shunt_record *b) {
   if (a->nfields != b->nfields) return false;
   for (size_t i = 0; i < a->nfields; i++)
     if (!a->fields[i].name || !b->fields[i].name || strcmp(a->fields[i].name, b->fields[i].name) != 0) return false;

@@ -10,8 +10,8 @@
  * Errors: those of site_column and statement_run, USAGE. */
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows);
 /* Whether both have the same columns in the same order, and so fit into one statement. */
-bool write_alike(const shunt_record *a, const shunt_record *b);
-/* Inserts records for which write_alike holds, in as many statements as they need. */
+bool write_same_columns(const shunt_record *a, const shunt_record *b);
+/* Inserts records for which write_same_columns holds, in as many statements as they need. */
 shunt_status write_insert_many(call *c, const site *at, const shunt_record *records, size_t n, int64_t *inserted);
 
 /* Change the rows that the filter finds, at all sites, in as many statements as its keys need. Add to *affected. */

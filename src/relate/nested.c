@@ -16,6 +16,7 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
       return error_memory(w->c->err);
   equalities_into(&where, &complete);
   shunt_status status = nested_find(w, &complete, NULL, 0, &a);
+  access_end_decision(w->c, &a); /* there may be many rows */
   if (status) return status;
   *at = access_only_site(&a);
   if (rows && !rows_add_origin(rows, (*at)->client->id)) status = error_memory(w->c->err);
@@ -136,6 +137,7 @@ static shunt_status change_child(writing *w, const site *parent, const child *c)
   equalities_into(&where, &request);
   shunt_status status = own_fields(w, c, false, &fields, &n);
   if (!status) status = nested_find(w, &request, fields, c->record->deleted ? 0 : n, &a);
+  access_end_decision(w->c, &a);
   if (!status && c->record->deleted)
     status = write_delete(w->c, &a, &f, &affected);
   else if (!status && n)
@@ -196,6 +198,7 @@ static shunt_status write_link(writing *w, const link_row *l, bool unlink) {
   bool linked = false;
   int64_t affected = 0;
   shunt_status status = find_link(w, l, &a);
+  access_end_decision(w->c, &a);
   if (status) return status;
   if (unlink) return write_delete(w->c, &a, &f, &affected);
   status = is_linked(w, &a, l, &both, &linked);
@@ -237,6 +240,7 @@ static shunt_status change_target(writing *w, const link_row *l, const shunt_rec
   for (size_t i = 0; i < target->nfields; i++)
     if (!nested_is_key(key, &target->fields[i])) fields[n++] = target->fields[i];
   shunt_status status = nested_find(w, &request, fields, n, &a);
+  access_end_decision(w->c, &a);
   if (!status && n) status = write_update(w->c, &a, fields, n, &f, &affected);
   if (!status) status = nested_read(w, &a, &l->p->children, &where, 1, rows);
   if (!status && rows->count == 0) status = no_target(w, l, key);

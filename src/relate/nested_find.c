@@ -81,6 +81,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   equalities_into(&where, &after);
   access there = {NULL, NULL, 0};
   shunt_status status = access_find(w->c, &after, &there);
+  access_end_decision(w->c, &there);
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
 }
 

@@ -8,7 +8,8 @@
 
 enum {
   DEEPEST_EQUALITY = 100,
-  MOST_KEPT = 8 /* texts and decisions that stay for later calls */
+  MOST_KEPT = 8,      /* texts and decisions that stay for later calls */
+  LARGE_BYTES = 65536 /* a text that has grown to this does not stay */
 };
 
 /* ---- what a call borrows ---- */
@@ -33,13 +34,16 @@ static void free_decision(struct lent_decision *d) {
   base_free(d);
 }
 
-/* Makes all texts and decisions idle, and frees all but `most` of them. */
+static bool is_large(const sql_text *q) { return q->text.capacity + q->capacity * sizeof *q->params > LARGE_BYTES; }
+
+/* Makes all texts and decisions idle. Frees all but `most` of them, and the memory of large texts. */
 static void take_back(session_lent *l, size_t most) {
   struct lent_text **text = &l->texts;
   struct lent_decision **decision = &l->decisions;
   l->idle_texts = NULL;
   l->idle_decisions = NULL;
   for (size_t i = 0; i < most && *text; i++, text = &(*text)->next) {
+    if (is_large(&(*text)->sql)) sql_free(&(*text)->sql);
     (*text)->next_idle = l->idle_texts;
     l->idle_texts = *text;
   }
@@ -112,6 +116,7 @@ void call_set_deadline(call *c, int64_t timeout_ms) {
 void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   arena_reset(&s->lent.memory);
   take_back(&s->lent, MOST_KEPT);
+  if (s->tables.forgotten) session_drop_tables(&s->tables);
   *c = (call){.s = s, .arena = &s->lent.memory, .err = err};
   call_set_deadline(c, timeout_ms);
 }

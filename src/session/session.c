@@ -19,6 +19,13 @@ static shunt_status rename_current(shunt_session *s, const catalog *newest, shun
   return SHUNT_OK;
 }
 
+void session_drop_tables(session_tables *t) {
+  t->latest = NULL;
+  t->forgotten = false;
+  map_reset(&t->by_name);
+  arena_reset(&t->memory);
+}
+
 static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_error *err) {
   const cat_instance *instance;
   shunt_status status = catalog_find_instance(newest->catalog, s->instance->name, &instance, err);
@@ -32,9 +39,7 @@ static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_
   session_raise(s, 0);
   s->instance = instance;
   s->party.instance = instance->name;
-  s->tables.latest = NULL;
-  map_reset(&s->tables.by_name);
-  arena_reset(&s->tables.memory);
+  session_drop_tables(&s->tables);
   old.drop(&old);
   return SHUNT_OK;
 }

@@ -43,6 +43,7 @@ typedef struct session_tables {
   table_info *latest; /* the one used last */
   arena memory;
   bool stale;        /* this session ran DDL: unknown tables are described by the database, not from the pool's cache */
+  bool forgotten;    /* its memory is given back when the next call begins: sites of this one point to it */
   unsigned outdated; /* how many statements failed because a table had changed */
 } session_tables;
 
@@ -121,6 +122,8 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
 static inline int session_level_of(const cat_client *client, int level) {
   return cat_engine_of(client->engine)->levels ? level : 0;
 }
+/* Forgets the tables; no site may point to them. */
+void session_drop_tables(session_tables *t);
 /* Frees what calls have borrowed. */
 void session_free_lent(session_lent *l);
 /* Whether one of its transactions is in force. */

@@ -27,6 +27,6 @@ void sql_direction(sql_text *q, const driver_engine *engine, bool nullable, bool
 void sql_params(sql_text *q, const shunt_value *values, size_t n);
 shunt_status sql_status(const sql_text *q, shunt_error *err);
 
-static inline void sql_puts(sql_text *q, const char *text) { sql_add(q, text, __builtin_strlen(text)); }
+static inline void sql_puts(sql_text *q, const char *text) { buf_add(&q->text, text, __builtin_strlen(text)); }
 
 #endif

@@ -45,6 +45,15 @@ describe("events of a server", function()
     assert.equal("main", eventually "listener.reconnected".client)
   end)
 
+  it("show no digit of a slow statement's numbers", function()
+    world:close()
+    world = Engines.open { clients = { main = "pg" }, yaml = "events: {slowStatement: 1ms}\n" }
+    world.app:on(function(event) seen[event.kind] = event end)
+    world.session:query("main", "SELECT 1e5, 2.5E6, 7 FROM pg_sleep(0.02)")
+    world.app:poll()
+    assert.equal("SELECT ?, ?.?, ? FROM pg_sleep(?.?)", seen["statement.slow"].sql)
+  end)
+
   it("say that the server has ended an idle connection", function()
     local second <close> = app:session {}
     second:transaction(function() world.session:query("main", "SELECT 1") end, { client = "main" })

@@ -252,9 +252,11 @@ describe("statements on mysql", function()
   it("that commit by themselves are refused in a transaction, and it goes on", function()
     session:transaction(function()
       session:model("thing"):insert { v = 1 }
-      for _, sql in ipairs { "CREATE TABLE others (id INTEGER)", " /* now */ alter table things ADD COLUMN w INTEGER", "TRUNCATE things" } do
+      for _, sql in ipairs { "CREATE TABLE others (id INTEGER)", " /* now */ alter table things ADD COLUMN w INTEGER", "TRUNCATE things",
+        "/*!999999 SELECT */ DROP TABLE things" } do
         Engines.raises("SHUNT_E_TRANSACTION", session.execute, session, "main", sql)
       end
+      Engines.raises("SHUNT_E_USAGE", session.execute, session, "main", "/*!999999 SELECT */ COMMIT")
       session:execute("main", "CREATE TEMPORARY TABLE passing (id INTEGER)")
       session:execute("main", "INSERT INTO passing VALUES (1)")
     end)

@@ -180,7 +180,7 @@ function Program:transaction(depth)
     assert(h, "it was to be refused")
     self:block(depth + 1)
     failed = false
-  end, { propagation = mode, client = client })
+  end, { propagation = mode, client = client, isolation = modes[mode][2] == "begin" and self.isolation or nil })
   if not h then
     assert.equal("SHUNT_E_TRANSACTION", not ok and problem.code)
     return
@@ -256,7 +256,9 @@ for _, engine in ipairs(Engines.all) do
       it(("is exact at every depth: program %d of SHUNT_SEED=%d"):format(i, SEED), function()
         math.randomseed(SEED, i)
         for _, client in ipairs { "main", "second" } do other:execute(client, "DELETE FROM parents") end
-        local program = setmetatable({ session = world.session, model = new_model(engine ~= "sqlite3"), ran = {} }, Program)
+        local program = setmetatable({ session = world.session, model = new_model(engine ~= "sqlite3"), ran = {},
+          -- under repeatable read, MySQL's own server keeps gap locks on rows that a savepoint rolled back
+          isolation = engine == "mysql" and Engines.mysql_kind() == "mysql" and "read committed" or nil }, Program)
         if i % 2 == 0 then run(program) else run_in_coroutine(program) end
         program:check()
         assert.equal(0, #program.model.open)

@@ -39,10 +39,12 @@ local fatal = {
     "CREATE VIEW late_badges AS SELECT id, user_id FROM badges WHERE ends_once() = 1",
   },
   mysql = {
-    "CREATE SEQUENCE readings",
+    "CREATE TABLE readings (n INTEGER) ENGINE = MyISAM", -- which no end of a transaction undoes
+    "INSERT INTO readings VALUES (0)",
     [[CREATE FUNCTION ends_once() RETURNS integer MODIFIES SQL DATA
       BEGIN
-        IF NEXT VALUE FOR readings = 1 THEN KILL CONNECTION_ID(); DO SLEEP(10); END IF;
+        UPDATE readings SET n = n + 1;
+        IF (SELECT n FROM readings) = 1 THEN KILL CONNECTION_ID(); DO SLEEP(10); END IF;
         RETURN 1;
       END]],
     "CREATE VIEW slips AS SELECT id, user_id FROM orders WHERE ends_once() = 1",

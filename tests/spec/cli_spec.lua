@@ -514,6 +514,9 @@ print(shunt.open():describe().env)
       local status, out, err = shunt_run "run --env staging a.lua --env x -c"
       assert.equal(0, status, err)
       assert.equal("a.lua\t--env\tx\t-c\nstaging\n", out)
+      status, out, err = shunt_run "-- run a.lua --env x"
+      assert.equal(0, status, err)
+      assert.equal("a.lua\t--env\tx\ndev\n", out)
     end)
 
     it("gives a traceback with status 1, and the status of an error of shunt's", function()
@@ -619,6 +622,12 @@ describe("shunt init", function()
     local status, out, err = run(folder .. "/shop", "test")
     assert.equal(0, status, out .. err)
     assert.equal(0, (run(folder .. "/shop", "run seed.lua")))
+  end)
+
+  it("names the file that can't be written", function()
+    local text, status = capture(("trap '' XFSZ; ulimit -f 1; cd %s && %s init large 2>&1"):format(quoted(folder), quoted(binary)))
+    assert.equal(1, status)
+    assert(text:find "^shunt: large/[%w./_]+: File too large\n$", text)
   end)
 
   it("never writes into a folder that is not empty, or over a file", function()

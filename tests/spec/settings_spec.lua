@@ -35,6 +35,15 @@ describe("the settings", function()
     assert.is_true(names > 20)
   end)
 
+  it("have a row for each option that the driver of mysql takes", function()
+    local rows, names = core.settings("schema"):match '\n"mysql":{(.-),"patternProperties"', 0
+    for name in read("src/driver/mysql/options.c"):gmatch '  X%([%u_]+, "([%w_]+)"' do
+      names = names + 1
+      assert.is_truthy(rows:find('"' .. name .. '":{', 1, true), name)
+    end
+    assert.is_true(names > 20)
+  end)
+
   it("are printed by shunt config, without an application", function()
     assert.equal(core.settings "defaults", (run "config --defaults -c /nowhere/shunt.yaml"))
     assert.equal(core.settings "schema", (run "config --schema"))

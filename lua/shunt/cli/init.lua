@@ -38,7 +38,7 @@ local function write(path, text)
   if not file then cannot(message) end
   local ok, why = file:write(text)
   local closed, late = file:close()
-  if not ok or not closed then cannot(why or late) end
+  if not ok or not closed then cannot(path .. ": " .. (why or late)) end
 end
 
 --- Copies the stubs for the Lua language server into the application: it finds them there, wherever shunt is installed.

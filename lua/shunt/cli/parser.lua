@@ -116,6 +116,7 @@ function parser.split(arguments)
     return i
   end
   local i = after_options(1)
+  if arguments[i] == "--" then i = i + 1 end
   local command = commands.by_name[arguments[i]]
   if not command or not command.rest then return arguments, nil end
   if command.without_config then

@@ -21,6 +21,7 @@ typedef my_bool mysql_flag;
 typedef bool mysql_flag;
 #endif
 
+/* From harmless to bad. */
 typedef enum statement_kind {
   STATEMENT_OTHER,
   STATEMENT_EMPTY,   /* no statement */
@@ -108,6 +109,8 @@ static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(vo
 /* Connects with the client's options. End it with mysqldb_disconnect, after an error too. Errors: CONFIG, DATASOURCE,
  * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
+/* The name of an option, counted from 0; NULL after the last one. catalog/settings_servers.c has a row for each. */
+const char *mysqldb_option(size_t i);
 
 /* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c ---- */
 

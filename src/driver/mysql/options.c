@@ -54,6 +54,8 @@ static const char *const names[NSETTINGS][2] = {
 #undef SETTING_NAMES
 };
 
+const char *mysqldb_option(size_t i) { return i < NSETTINGS ? names[i][0] : NULL; }
+
 typedef enum tls_mode {
   TLS_UNSAID,
   TLS_DISABLED,

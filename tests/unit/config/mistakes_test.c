@@ -149,6 +149,9 @@ static const mistake mistakes[] = {
      "app.yaml:2:15: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
     {"a message is one line whatever is quoted", GOOD "\"ru\\nles\": {}\n",
      "app.yaml:2:1: unknown key 'ru?les' in the configuration; did you mean 'rules'?\n"},
+    {"an empty path", GOOD "rules: {path: \"${SHUNT_NOPE:-}\"}\njobs: {path: [jobs, ''], client: a}\n",
+     "app.yaml:2:15: rules.path is empty: give it a value, or leave it out\n"
+     "app.yaml:3:21: jobs.path is empty: give it a value, or leave it out\n"},
     {"a NUL", GOOD "rules: {path: \"a\\0b\"}\n", "app.yaml:2:15: a text with a NUL character\n"},
 };
 

@@ -11,7 +11,7 @@
 #include <libpq-fe.h>
 
 #include "catalog/settings.h"
-#include "driver/driver.h"
+#include "driver/mysql/conn.h"
 
 static void every_option_of_libpq_has_a_row(void **state) {
   (void)state;
@@ -41,10 +41,18 @@ static void the_driver_of_mysql_knows_every_row(void **state) {
   }
 }
 
+static void every_option_of_the_driver_of_mysql_has_a_row(void **state) {
+  (void)state;
+  for (size_t i = 0; mysqldb_option(i); i++)
+    if (!schema_field_of(&schema_mysql, mysqldb_option(i)))
+      fail_msg("%s: add it to catalog/settings_servers.c", mysqldb_option(i));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_option_of_libpq_has_a_row),
       cmocka_unit_test(the_driver_of_mysql_knows_every_row),
+      cmocka_unit_test(every_option_of_the_driver_of_mysql_has_a_row),
   };
   return cmocka_run_group_tests_name("options of connections", tests, NULL, NULL);
 }

@@ -29,6 +29,10 @@ static void assert_leaves(const char *sql, bool leaves) {
   if (mysqldb_leaves(sql, strlen(sql)) != leaves) fail_msg("%s", sql);
 }
 
+static void assert_kind(const char *sql, statement_kind kind) {
+  if (mysqldb_kind(sql, strlen(sql)) != kind) fail_msg("%s", sql);
+}
+
 static void what_is_hidden_in_comments_is_seen(void **state) {
   (void)state;
   assert_leaves("SELECT 1 /*! , @leak := 2 */", true);
@@ -38,14 +42,28 @@ static void what_is_hidden_in_comments_is_seen(void **state) {
   assert_leaves("SELECT 1-- @leak", false);
   assert_leaves("SELECT 1 # @leak", false);
   assert_leaves("SELECT 1 /* @leak */, '@leak', \"\\\"@leak\", `@leak`, @@version", false);
-  assert_int_equal(mysqldb_kind("/*! ALTER */ TABLE a", 20), STATEMENT_COMMITS);
-  assert_int_equal(mysqldb_kind(" -- nothing\n;", 13), STATEMENT_EMPTY);
+  assert_kind("/*! ALTER */ TABLE a", STATEMENT_COMMITS);
+  assert_kind(" -- nothing\n;", STATEMENT_EMPTY);
+}
+
+/* The server's version decides whether it runs an executable comment, so both first words count. */
+static void what_follows_a_comment_that_is_not_run_is_seen(void **state) {
+  (void)state;
+  assert_kind("/*!999999 SELECT */ DROP TABLE a", STATEMENT_COMMITS);
+  assert_kind("/*M!100100 SET STATEMENT max_statement_time = 5 FOR */ ALTER TABLE a ADD b INT", STATEMENT_COMMITS);
+  assert_kind("/*!999999 SELECT '*/' */ USE a", STATEMENT_OTHER);
+  assert_kind("/*!999999 SELECT */ /*!40000 (*/ USE a", STATEMENT_STAYS);
+  assert_kind("/*!999999 SELECT", STATEMENT_OTHER);
+  assert_kind("/*!40000 SELECT 1 */", STATEMENT_OTHER);
+  assert_kind("/*!40000 CREATE TEMPORARY TABLE a (b INT) */", STATEMENT_OTHER);
+  assert_kind("CREATE /*!999999 TEMPORARY */ TABLE a (b INT)", STATEMENT_COMMITS);
 }
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_server_finds_as_many_parameters),
       cmocka_unit_test(what_is_hidden_in_comments_is_seen),
+      cmocka_unit_test(what_follows_a_comment_that_is_not_run_is_seen),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
