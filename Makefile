@@ -209,8 +209,8 @@ BIN_DIR = $(DESTDIR)$(PREFIX)/bin
 LIB_DIR = $(DESTDIR)$(PREFIX)/lib
 INCLUDE_DIR = $(DESTDIR)$(PREFIX)/include
 SHARE_DIR = $(DESTDIR)$(PREFIX)/share
-# The command itself prints the manual page and the completions of three shells.
-MAN_PAGE = man/man1/shunt.1
+# The command itself prints the manual pages and the completions of three shells.
+MAN_PAGES = man/man1/shunt.1 man/man5/shunt.yaml.5
 COMPLETIONS = bash-completion/completions/shunt zsh/site-functions/_shunt fish/vendor_completions.d/shunt.fish
 
 install: all ## Install under PREFIX (/usr/local), below DESTDIR if it is set
@@ -228,14 +228,15 @@ install: all ## Install under PREFIX (/usr/local), below DESTDIR if it is set
 	  install -D -m 644 lua/$$file $(SHARE_DIR)/lua/$(LUA_ABI)/$$file || exit 1; done
 	for file in $$(find rules/standard rules/store rules/cookbook -path rules/store/data -prune -o -type f ! -name '*.db*' -print); do \
 	  install -D -m 644 $$file $(SHARE_DIR)/shunt/$$file || exit 1; done
-	install -d $(dir $(addprefix $(SHARE_DIR)/,$(MAN_PAGE) $(COMPLETIONS)))
-	$(B)/shunt help --man >$(SHARE_DIR)/$(MAN_PAGE)
+	install -d $(dir $(addprefix $(SHARE_DIR)/,$(MAN_PAGES) $(COMPLETIONS)))
+	$(B)/shunt help --man >$(SHARE_DIR)/man/man1/shunt.1
+	$(B)/shunt config --man >$(SHARE_DIR)/man/man5/shunt.yaml.5
 	for file in $(COMPLETIONS); do $(B)/shunt completion $${file%%[-/]*} >$(SHARE_DIR)/$$file || exit 1; done
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
 uninstall: ## Remove the installed files
 	rm -f $(BIN_DIR)/shunt $(INCLUDE_DIR)/shunt.h $(LIB_DIR)/libshunt.a $(LIB_DIR)/libshunt.so $(LIB_DIR)/$(SONAME) \
-	  $(LIB_DIR)/pkgconfig/shunt.pc $(addprefix $(SHARE_DIR)/,$(MAN_PAGE) $(COMPLETIONS))
+	  $(LIB_DIR)/pkgconfig/shunt.pc $(addprefix $(SHARE_DIR)/,$(MAN_PAGES) $(COMPLETIONS))
 	rm -rf $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/shunt
 
 clean: ## Remove everything that was built

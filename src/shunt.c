@@ -80,7 +80,8 @@ static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
   shunt_status status = generation_new(
-      &(generation_source){app->path, app->env, app->newest, &app->differences, app->events}, options, &g, err);
+      &(generation_source){app->path, app->env, app->newest, &app->differences, &app->handles, app->events}, options,
+      &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
   if (status)
@@ -318,7 +319,6 @@ static session_home home_in(shunt_app *app, generation *g) {
   return (session_home){.catalog = g->catalog,
                         .route = g->route,
                         .pools = g->pools,
-                        .handles = &app->handles,
                         .events = app->events,
                         .things = &g->things,
                         .app = app,

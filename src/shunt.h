@@ -166,8 +166,8 @@ typedef struct shunt_options {
   void (*difference)(void *ud, const shunt_difference *difference);
   void *difference_ud;
   /* With `watch: true` in the app config: called after each automatic reload, on the thread of the watch, as long as
-   * the app is open. failure is NULL if a new generation was loaded, else the reason why nothing changed. The callback
-   * may use the app, but not close it. May be NULL. shunt_reload ignores it. */
+   * the app is open. failure is NULL if a new generation was loaded, otherwise the reason why nothing changed. The
+   * callback may use the app, but not close it. May be NULL. shunt_reload ignores it. */
   void (*reloaded)(void *ud, const shunt_error *failure);
   void *reloaded_ud;
   /* As shunt_events sets it, but before the app is opened, so that it gets the events of opening, too. May be NULL.
@@ -222,7 +222,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_settings(shunt_settings_form form, c
   X(DEBUG, "debug")     /* all is well, and it happens often */                                                        \
   X(INFO, "info")       /* something has changed */                                                                    \
   X(WARNING, "warning") /* it may pass by itself */                                                                    \
-  X(ERROR, "error")     /* somebody should look */
+  X(ERROR, "error")     /* look into it */
 
 typedef enum shunt_severity {
 #define SHUNT_SEVERITY_ENUM(severity, name) SHUNT_##severity,
@@ -261,7 +261,7 @@ typedef enum shunt_event_kind {
 } shunt_event_kind;
 
 /* Valid during the callback. No field holds a password of the configuration. In the field sql, each literal of the
- * statement is a ?. The message of a failed job is that of its error, which may quote SQL and values. */
+ * statement is a ?. The message of a failed job is the message of its error, which may quote SQL and values. */
 struct shunt_event {
   shunt_event_kind kind;
   shunt_severity severity;

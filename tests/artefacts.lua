@@ -83,6 +83,8 @@ checks:check("the installed command finds its own files", text:find('"client": ?
 
 local share = root .. prefix .. "/share/"
 checks:check("the manual page is installed", read(share .. "man/man1/shunt.1"):find("^%.TH SHUNT 1"))
+checks:check("the manual page of the app config is installed",
+  read(share .. "man/man5/shunt.yaml.5"):find("^%.TH SHUNT%.YAML 5"))
 for _, name in ipairs { "bash-completion/completions/shunt", "zsh/site-functions/_shunt", "fish/vendor_completions.d/shunt.fish" } do
   checks:check("the completion is installed: " .. name, read(share .. name):find("complete", 1, true))
 end

@@ -1,7 +1,7 @@
 -- The layers of src/ as a table. A file includes from its own folder and the folders that its row names; every file may
 -- include "shunt.h", and headers of other libraries stay in the folders that wrap them. No type is defined in two headers.
 -- With a build folder, symbols are checked as well: an object refers to its own folder and the layers below it, never to
--- a layer above. How many files of one folder refer to each other in cycles is bounded.
+-- a layer above, and the files of one folder don't refer to each other in cycles.
 -- Use, in the project's folder, after make: lua5.4 tests/layers.lua [BUILD_DIR]
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
@@ -40,22 +40,6 @@ local wrapped = {
   ["^errmsg"] = "driver/mysql",
   ["^yaml%.h"] = "config",
 }
-
--- Known exceptions from these rules, "typedef NAME" and "FILE: SYMBOL". They are printed; each has to disappear.
-local known = {}
-
--- How many files of a folder may refer to each other in cycles; other folders have no cycles. Lower a number when you can.
-local in_cycles = { ["driver/mysql"] = 9, ["driver/pg"] = 2, pool = 2, relate = 2 }
-local met = {}
-
-local function judge(entry, ok, name, why)
-  if not ok and known[entry] then
-    met[entry] = true
-    print(("known: not so: %s (%s)"):format(name, why))
-  else
-    checks:check(name, ok, why)
-  end
-end
 
 local function words(text)
   local set = {}
@@ -168,7 +152,7 @@ for _, path in ipairs(sources) do
     each_typedef(path, function(name)
       local first = headers[name] or path
       headers[name] = first
-      judge("typedef " .. name, first == path, ("%s is defined in one header"):format(name), ("%s and %s"):format(first, path))
+      checks:check(("%s is defined in one header"):format(name), first == path, ("%s and %s"):format(first, path))
     end)
   end
 end
@@ -262,7 +246,7 @@ local function check_references(defined, refers)
     for _, name in ipairs(refers[path] or {}) do
       local at = defined[name]
       if at then
-        judge(path .. ": " .. name, may_refer(path, layer_of(at), name), ("%s may refer to %s"):format(path, name),
+        checks:check(("%s may refer to %s"):format(path, name), may_refer(path, layer_of(at), name),
           ("%s defines it, which is not in a layer below %s"):format(at, folder))
       end
     end
@@ -281,14 +265,9 @@ local function check_cycles(defined, refers)
     folders[folder][path] = edges
   end
   for folder, edges in pairs(folders) do
-    local list, files = {}, 0
-    for _, group in ipairs(cycles(edges)) do
-      list[#list + 1] = table.concat(group, " ")
-      files = files + #group
-    end
-    local most = in_cycles[folder:match("^src/(.*)$") or "."] or 0
-    checks:check(("at most %d files of %s refer to each other in cycles"):format(most, folder), files <= most,
-      files .. " do:\n" .. table.concat(list, "\n"))
+    local list = {}
+    for _, group in ipairs(cycles(edges)) do list[#list + 1] = table.concat(group, " ") end
+    checks:check(("no files of %s refer to each other in cycles"):format(folder), #list == 0, table.concat(list, "\n"))
   end
 end
 
@@ -297,11 +276,6 @@ if arg[1] then
   checks:check("the build folder holds objects", next(refers), "run make first")
   check_references(defined, refers)
   check_cycles(defined, refers)
-end
-
-for entry in pairs(known) do
-  local checked = entry:find("^typedef") or arg[1]
-  if checked and not met[entry] then print(("known, and no longer so: %s: remove it from tests/layers.lua"):format(entry)) end
 end
 
 checks:finish()

@@ -36,17 +36,17 @@ static bool note_folders(generation *g, const char *path, const char *folder, co
 /* ---- loading ---- */
 
 /* Reads configuration and rules into a catalog and a rule host for its functions. Adds mistakes to found. */
-static shunt_status load(generation *g, const char *path, const char *env, problems *found, rule_host **host,
+static shunt_status load(generation *g, const generation_source *from, problems *found, rule_host **host,
                          route_settings *remembering, shunt_error *err) {
   catalog_source source;
   config_rules rules;
-  shunt_status status = config_read(path, env, &source, &rules, found);
+  shunt_status status = config_read(from->path, from->env, &source, &rules, found);
   const cat_settings *settings = &source.settings;
   if (status) {
     catalog_source_free(&source);
-    return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", path);
+    return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", from->path);
   }
-  if (settings->watch && !note_folders(g, path, source.folder, &rules)) {
+  if (settings->watch && !note_folders(g, from->path, source.folder, &rules)) {
     catalog_source_free(&source);
     return error_memory(err);
   }
@@ -79,7 +79,7 @@ static int load_of(void *ud, const cat_client *client) { return pool_load(ud, cl
 static shunt_status fill(generation *g, const generation_source *from, problems *found, shunt_error *err) {
   rule_host *host = NULL;
   route_settings remembering;
-  shunt_status status = load(g, from->path, from->env, found, &host, &remembering, err);
+  shunt_status status = load(g, from, found, &host, &remembering, err);
   if (status) {
     rule_host_free(host);
     return status;
@@ -110,6 +110,8 @@ shunt_status generation_new(const generation_source *from, const shunt_options *
     generation_drop(g);
     return status;
   }
+  g->things.handles = from->handles;
+  g->things.catalog = g->catalog;
   *out = g;
   return SHUNT_OK;
 }

@@ -30,6 +30,7 @@ typedef struct generation_source {
   const generation *before; /* the previous generation; clients with unchanged settings keep its pools. NULL: this is
                                the first generation */
   differences *differences; /* receives the differences that audits find */
+  const handles *handles;   /* the app's */
   event_sink *events;       /* where reloads, pools and rules report */
 } generation_source;
 

@@ -1,6 +1,7 @@
 /* For: a map from text to pointers, iterated in the order of insertion. Keys are borrowed and must outlive the map.
  * Owner: the caller that has the map; it owns neither keys nor values. Source: open addressing with linear probing.
- * Use: map m = {0}; if (!map_put(&m, name, thing)) no_memory(); thing = map_get(&m, name); map_free(&m); */
+ * Use: map m = {0}; if (!map_put(&m, name, thing)) return error_memory(err); thing = map_get(&m, name); map_free(&m);
+ */
 #ifndef SHUNT_BASE_MAP_H
 #define SHUNT_BASE_MAP_H
 
@@ -23,7 +24,7 @@ typedef struct map {
   size_t nslots;   /* a power of two */
 } map;
 
-/* FNV-1a (Fowler, Noll, Vo), with a final mix for good low bits. */
+/* FNV-1a (Fowler, Noll, Vo), with a final mix, so that the low bits depend on all of the key. */
 uint64_t map_hash(const char *key, size_t size);
 
 void *map_get(const map *m, const char *key);

@@ -9,7 +9,7 @@
 typedef enum read_result { READ_DONE, READ_ABSENT, READ_UNREADABLE, READ_NO_MEMORY } read_result;
 
 /* The text ends in a NUL that size does not count. Unless the result is READ_DONE, *why is the reason: static
- * text, or that of errno.
+ * text, or the text of errno.
  */
 read_result read_whole(const char *path, size_t most_bytes, char **text, size_t *size, const char **why);
 

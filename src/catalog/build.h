@@ -62,10 +62,18 @@ int64_t build_integer(const node *from, const char *key, int64_t otherwise);
 int build_function(const node *from, const char *key);
 const node *build_get(const node *from, const char *key); /* NULL also for null */
 
-/* Reports that n, the value of `key` in the thing `what` (called name; NULL: it has no name), names something unknown.
- * Status: CONFIG in a configuration, NOT_FOUND in a rule file. The place is n's, or `at` if n has no place. */
-void build_not_found(builder *b, const node *n, place at, const char *what, const char *name, const char *key,
-                     const char *kind, const map *names);
+/* A key whose value names something else. */
+typedef struct build_reference {
+  const char *what, *name; /* the thing that has the key: "model" and its name, NULL if it has none */
+  place at;                /* of the thing */
+  const char *key;
+  const char *kind; /* what the value names: "client" */
+  const map *names; /* the defined ones */
+} build_reference;
+
+/* Reports that n, the value of the reference, names something unknown. Status: CONFIG in a configuration, NOT_FOUND in
+ * a rule file. The place is n's, or the thing's if n has no place. */
+void build_not_found(builder *b, const node *n, const build_reference *r);
 /* Whether the key is missing, and no unknown key looks like it. */
 bool build_misses(const node *from, const schema *s, const char *key);
 /* "; did you mean 'NAME'?", or "" */

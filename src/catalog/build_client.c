@@ -33,7 +33,7 @@ static void tell_missing(const cloner *c, size_t i, const map *names) {
   const node *clone = node_get(t->body, "clone");
   /* a missing or unknown default client is reported by find_default */
   if (strcmp(clone->value.as.bytes, CATALOG_DEFAULT) != 0)
-    build_not_found(c->b, clone, t->at, "client", t->name, "clone", "client", names);
+    build_not_found(c->b, clone, &(build_reference){"client", t->name, t->at, "clone", "client", names});
 }
 
 static void tell_cycle(const cloner *c, size_t i) {
@@ -210,7 +210,7 @@ static void find_default(builder *b, const node *database) {
   if (!node_is_text(name)) return;
   b->c->default_client = name->value.as.bytes;
   if (!map_get(&b->c->client_names, name->value.as.bytes))
-    build_not_found(b, name, at, "database", NULL, "defaultClient", "client", &b->c->client_names);
+    build_not_found(b, name, &(build_reference){"database", NULL, at, "defaultClient", "client", &b->c->client_names});
 }
 
 static bool fill_clients(builder *b, const build_things *things, const node *base) {

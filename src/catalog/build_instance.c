@@ -14,7 +14,9 @@ static void fill_isolation(builder *b, cat_instance *instance, const node *body)
   if (!node_is_text(name)) return;
   const cat_client *client = catalog_client(b->c, name->value.as.bytes);
   if (!client)
-    build_not_found(b, name, instance->at, "instance", instance->name, "isolateClient", "client", &b->c->client_names);
+    build_not_found(
+        b, name,
+        &(build_reference){"instance", instance->name, instance->at, "isolateClient", "client", &b->c->client_names});
   else if (instance->isolate)
     instance->isolate_client = client;
 }

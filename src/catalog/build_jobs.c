@@ -27,7 +27,8 @@ static void use_client(builder *b, const node *name) {
   const cat_client *client = catalog_client(b->c, name->value.as.bytes);
   b->c->jobs.client = client;
   if (!client) {
-    if (!b->clients_hidden) build_not_found(b, name, name->at, "jobs", NULL, "client", "client", &b->c->client_names);
+    if (!b->clients_hidden)
+      build_not_found(b, name, &(build_reference){"jobs", NULL, name->at, "client", "client", &b->c->client_names});
   } else if (!cat_engine_of(client->engine)->queue) {
     report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is a %s client; jobs are stored on sqlite3 or pg",
            client->name, cat_engine_name(client->engine));

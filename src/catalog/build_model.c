@@ -14,7 +14,8 @@ static void fill_model(builder *b, cat_model *model, const node *body) {
   model->table = model->table_function == CATALOG_NO_FUNCTION ? build_text(body, "table", model->name) : NULL;
   model->client_function = build_function(body, "client");
   if (model->client && !client_is_known(b, model->client))
-    build_not_found(b, client, model->at, "model", model->name, "client", "client", &b->c->client_names);
+    build_not_found(b, client,
+                    &(build_reference){"model", model->name, model->at, "client", "client", &b->c->client_names});
 }
 
 /* Whether a model that only the config knows is meant: with a table it is a model, without a table it is a misspelt

@@ -24,8 +24,8 @@ static const cat_model *find_model(const wiring *w, const char *key, const char 
   if (!name) return NULL;
   const cat_model *model = catalog_model(w->b->c, name);
   if (!model)
-    build_not_found(w->b, node_get(w->body, key), w->r->at, "relation", w->r->full_name, key, "model",
-                    &w->b->c->model_names);
+    build_not_found(w->b, node_get(w->body, key),
+                    &(build_reference){"relation", w->r->full_name, w->r->at, key, "model", &w->b->c->model_names});
   return model;
 }
 
@@ -37,8 +37,8 @@ static const char *find_client(const wiring *w, const char *key) {
     if (strcmp(name, words[i]) == 0) return words[i];
   const cat_client *client = catalog_client(w->b->c, name);
   if (client) return client->name;
-  build_not_found(w->b, node_get(w->body, key), w->r->at, "relation", w->r->full_name, key, "client",
-                  &w->b->c->client_names);
+  build_not_found(w->b, node_get(w->body, key),
+                  &(build_reference){"relation", w->r->full_name, w->r->at, key, "client", &w->b->c->client_names});
   return name;
 }
 

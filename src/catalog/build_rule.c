@@ -84,7 +84,7 @@ static bool add_condition(const maker *m, cat_dimension dimension, const char *k
     if (!text) return false;
     patterns[condition->count++] = (cat_pattern){text, size, prefix};
     if (known && !prefix && !map_get_n(known, text, size)) {
-      build_not_found(m->b, items[i], m->r->at, "rule", m->r->name, key, key, known);
+      build_not_found(m->b, items[i], &(build_reference){"rule", m->r->name, m->r->at, key, key, known});
     }
   }
   return true;
@@ -137,7 +137,8 @@ static void sort_client_out(maker *m) {
 static void check_client(const maker *m, const node *n) {
   m->r->client = n->value.as.bytes;
   if (strcmp(m->r->client, CATALOG_DEFAULT) == 0 || catalog_client(m->b->c, m->r->client)) return;
-  build_not_found(m->b, n, m->r->at, "rule", m->r->name, "client", "client", &m->b->c->client_names);
+  build_not_found(m->b, n,
+                  &(build_reference){"rule", m->r->name, m->r->at, "client", "client", &m->b->c->client_names});
 }
 
 static void set_table(const maker *m, const node *n) {

@@ -63,21 +63,20 @@ const char *build_near(builder *b, const char *name, const map *names, suggest *
   return suggest_text(s);
 }
 
-void build_not_found(builder *b, const node *n, place at, const char *what, const char *name, const char *key,
-                     const char *kind, const map *names) {
+void build_not_found(builder *b, const node *n, const build_reference *r) {
   suggest near;
   shown s;
   char subject[160];
-  if (names == &b->c->client_names && b->clients_hidden) return;
+  if (r->names == &b->c->client_names && b->clients_hidden) return;
   bool yaml = n->at.column > 0;
   /* a value from ${} may be secret, and a near name would reveal a part of it */
-  const char *hint = n->raw || n->secret || !node_is_text(n) ? "" : build_near(b, n->value.as.bytes, names, &near);
-  if (name)
-    snprintf(subject, sizeof subject, "%s '%s'", what, name);
+  const char *hint = n->raw || n->secret || !node_is_text(n) ? "" : build_near(b, n->value.as.bytes, r->names, &near);
+  if (r->name)
+    snprintf(subject, sizeof subject, "%s '%s'", r->what, r->name);
   else
-    snprintf(subject, sizeof subject, "%s", what);
-  report(b->p, yaml ? SHUNT_E_CONFIG : SHUNT_E_NOT_FOUND, n->at.line ? n->at : at,
-         "%s: %s names the %s '%s', which is not defined%s", subject, key, kind, show_value(n, key, &s), hint);
+    snprintf(subject, sizeof subject, "%s", r->what);
+  report(b->p, yaml ? SHUNT_E_CONFIG : SHUNT_E_NOT_FOUND, n->at.line ? n->at : r->at,
+         "%s: %s names the %s '%s', which is not defined%s", subject, r->key, r->kind, show_value(n, r->key, &s), hint);
 }
 
 bool build_misses(const node *from, const schema *s, const char *key) {

@@ -141,7 +141,7 @@ bool schema_read(const schema *s, const schema_field *f, const node *n, shunt_va
 /* ---- into a struct ---- */
 
 static void store(const schema_field *f, const shunt_value *value, void *into) {
-  char *at = (char *)into + f->offset;
+  void *at = (char *)into + f->offset;
   int64_t integer = value->type == SHUNT_BOOL      ? value->as.boolean
                     : value->type == SHUNT_INTEGER ? value->as.integer
                                                    : 0;
@@ -186,7 +186,7 @@ void schema_fill(const schema *s, const node *from, const char *record, void *in
 static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
 
 static bool same(const schema_field *f, const void *left, const void *right) {
-  const char *a = (const char *)left + f->offset, *b = (const char *)right + f->offset;
+  const void *a = (const char *)left + f->offset, *b = (const char *)right + f->offset;
   switch (f->slot) {
   case SLOT_BOOL:
     return *(const bool *)a == *(const bool *)b;

@@ -163,7 +163,7 @@ static void write_failed(job_store *store, const shunt_job *job, const char *why
   put_mine(store, job);
 }
 
-/* On the worker's own session: that of the job may be broken. */
+/* On the worker's own session: the job's session may be broken. */
 static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error *err) {
   shunt_worker *w = job->worker;
   int64_t affected = 0;

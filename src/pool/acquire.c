@@ -15,8 +15,8 @@
  * once, and so do callers that would wait for a connection that others try to open. One caller probes now and then.
  *
  * Not here: a thread that opens and closes connections in the background (connections open on demand, and
- * age when somebody is there anyway), and a condition variable for all waiting callers (it wakes those who get
- * nothing).
+ * callers that acquire or release one close the old ones), and a condition variable for all waiting callers (it wakes
+ * those who get nothing).
  */
 #include <limits.h>
 #include <string.h>
@@ -55,7 +55,7 @@ static shunt_status none_came_free(const pool *pl, const char *client, int64_t w
   return SHUNT_E_TIMEOUT;
 }
 
-/* Releases the lock, like the next function: the lock of the wait graph is taken before that of a pool. */
+/* Releases the lock, like the next function: the lock of the wait graph is taken before the lock of a pool. */
 static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_t until_ns, driver_conn **conn,
                              shunt_error *err) {
   waiter me;
@@ -321,7 +321,9 @@ void pool_release(driver_conn *conn, int level) {
   pthread_mutex_unlock(&pl->lock);
 }
 
-void pool_close_idle(client_pools *cp, pool *pl) {
+/* ---- between generations ---- */
+
+static void close_all_idle(client_pools *cp, pool *pl) {
   pthread_mutex_lock(&pl->lock);
   while (pl->nidle) {
     driver_conn *conn = pl->idle[--pl->nidle];
@@ -329,4 +331,19 @@ void pool_close_idle(client_pools *cp, pool *pl) {
     close_and_lock(cp, pl, conn, REMOVED);
   }
   pthread_mutex_unlock(&pl->lock);
+}
+
+static bool has(const pools *p, const client_pools *cp) {
+  for (size_t i = 0; i < p->count; i++)
+    if (p->clients[i] == cp) return true;
+  return false;
+}
+
+void pools_drain(pools *old, const pools *newest) {
+  for (size_t i = 0; i < old->count; i++) {
+    client_pools *cp = old->clients[i];
+    if (cp->private_database || has(newest, cp)) continue;
+    atomic_store(&cp->drained, true);
+    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) close_all_idle(cp, pl);
+  }
 }

@@ -120,7 +120,7 @@ static void add_pool(client_pools *cp, pool *pl) {
   atomic_store_explicit(&before->next, pl, memory_order_release);
 }
 
-/* Pools are added behind that of level 0 and never removed, so pool_find needs no lock. */
+/* Pools are added behind the pool of level 0 and never removed, so pool_find needs no lock. */
 pool *pool_add(client_pools *cp, int level) {
   pthread_mutex_lock(&cp->lock);
   pool *pl = pool_find(cp, level); /* another thread may have added it */
@@ -134,23 +134,6 @@ pool *pool_add(client_pools *cp, int level) {
   }
   pthread_mutex_unlock(&cp->lock);
   return pl;
-}
-
-/* ---- between generations ---- */
-
-static bool has(const pools *p, const client_pools *cp) {
-  for (size_t i = 0; i < p->count; i++)
-    if (p->clients[i] == cp) return true;
-  return false;
-}
-
-void pools_drain(pools *old, const pools *newest) {
-  for (size_t i = 0; i < old->count; i++) {
-    client_pools *cp = old->clients[i];
-    if (cp->private_database || has(newest, cp)) continue;
-    atomic_store(&cp->drained, true);
-    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) pool_close_idle(cp, pl);
-  }
 }
 
 /* ---- statistics ---- */

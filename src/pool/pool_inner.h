@@ -80,6 +80,5 @@ static inline void pool_report_closed(const client_pools *cp, const pool *pl, co
 
 /* Finds or adds the pool of a level. NULL: out of memory. */
 pool *pool_add(client_pools *cp, int level);
-void pool_close_idle(client_pools *cp, pool *pl); /* all idle connections */
 
 #endif

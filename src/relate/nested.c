@@ -1,155 +1,8 @@
+/* Writing a row, and then its related rows, which may have related rows themselves. */
 #include "relate/nested.h"
-
-#include <string.h>
 
 #include "query/select.h"
 #include "query/value.h"
-
-/* ---- checks before anything is written ---- */
-
-static const plan_relation *find_relation(const plan *p, const char *name) {
-  for (size_t i = 0; i < p->count; i++)
-    if (name && strcmp(p->list[i].relation->as.name, name) == 0) return &p->list[i];
-  return NULL;
-}
-
-static shunt_status check_plan(const writing *w, const plan *p) {
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < p->count && !status; i++) {
-    const cat_relation *r = p->list[i].relation;
-    if (r->as.kind == SHUNT_BELONGS_TO)
-      return error_set(w->c->err, SHUNT_E_USAGE,
-                       "relation '%s' leads to the row that this one belongs to: write that one first, and set '%s'",
-                       r->full_name, r->as.foreign_key);
-    status = check_plan(w, &p->list[i].children);
-  }
-  return status;
-}
-
-static shunt_status check_record(const writing *w, const cat_model *model, const shunt_record *record, const plan *p) {
-  for (size_t i = 0; i < record->nrelated; i++) {
-    const shunt_related *related = &record->related[i];
-    const plan_relation *in = find_relation(p, related->relation);
-    if (!in)
-      return error_set(
-          w->c->err, SHUNT_E_USAGE,
-          "model '%s': the record has rows of '%.128s'; include that relation, so that they are written along",
-          model->name, related->relation ? related->relation : "");
-    for (size_t k = 0; k < related->nrecords; k++) {
-      shunt_status status = check_record(w, in->relation->target, &related->records[k], &in->children);
-      if (status) return status;
-      if (related->records[k].deleted && related->records[k].nrelated)
-        return error_set(w->c->err, SHUNT_E_USAGE,
-                         "relation '%s': a row that is deleted has no rows to be written along with it",
-                         in->relation->full_name);
-    }
-  }
-  return SHUNT_OK;
-}
-
-shunt_status nested_check(const writing *w, const cat_model *model, const shunt_record *record, const plan *p) {
-  shunt_status status = check_plan(w, p);
-  return status ? status : check_record(w, model, record, p);
-}
-
-/* ---- keys of records ---- */
-
-static const shunt_field *field_named(const shunt_record *record, const char *name) {
-  for (size_t i = 0; i < record->nfields; i++)
-    if (record->fields[i].name && cat_same_column(record->fields[i].name, name))
-      return record->fields[i].value.type == SHUNT_NULL ? NULL : &record->fields[i];
-  return NULL;
-}
-
-record_key nested_key(const shunt_record *record, const key_names *names) {
-  record_key key = {.n = names->n};
-  for (size_t i = 0; i < names->n; i++)
-    if (!(key.list[i] = field_named(record, names->list[i]))) key.n = 0;
-  return key;
-}
-
-bool nested_is_key(const record_key *key, const shunt_field *field) {
-  for (size_t i = 0; i < key->n; i++)
-    if (key->list[i] == field) return true;
-  return false;
-}
-
-size_t nested_key_is(const record_key *key, shunt_where items[KEY_MOST]) {
-  for (size_t i = 0; i < key->n; i++)
-    items[i] =
-        (shunt_where){.op = SHUNT_EQ, .column = key->list[i]->name, .values = &key->list[i]->value, .nvalues = 1};
-  return key->n;
-}
-
-size_t nested_values_are(const key_names *names, const shunt_value *values, shunt_where items[KEY_MOST]) {
-  for (size_t i = 0; i < names->n; i++)
-    items[i] = (shunt_where){.op = SHUNT_EQ, .column = names->list[i], .values = &values[i], .nvalues = 1};
-  return names->n;
-}
-
-static bool is_named(const key_names *names, const char *column, size_t *which) {
-  for (*which = 0; *which < names->n; (*which)++)
-    if (cat_same_column(column, names->list[*which])) return true;
-  return false;
-}
-
-/* ---- where rows go ---- */
-
-route_request nested_request(const writing *w, const plan_relation *p, const site *parent) {
-  route_request request = session_request(w->c->s, p->relation->target, SHUNT_WRITE);
-  request.relation = p->relation;
-  request.relation_client = p->query->client;
-  request.explicit_table = p->query->table;
-  request.parent = parent->client->name;
-  return request;
-}
-
-static bool sets(const shunt_field *set, size_t nset, const char *name) {
-  for (size_t i = 0; i < nset; i++)
-    if (set[i].name && cat_same_column(set[i].name, name)) return true;
-  return false;
-}
-
-static shunt_status refuse_move(writing *w, const char *column, const access *from, const access *to) {
-  const site *here = access_only_site(from), *there = access_only_site(to);
-  return error_set(
-      w->c->err, SHUNT_E_USAGE,
-      "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
-      "no rows; name the old '%s' in where if it is the same, else delete the row and insert it anew",
-      here->model->name, column, there->table->name, there->client->name, here->table->name, here->client->name,
-      column);
-}
-
-/* With its new values the row must not belong elsewhere: an update moves no rows. */
-static shunt_status check_move(writing *w, const route_request *request, const shunt_field *set, size_t nset,
-                               const access *here) {
-  const char *column = NULL;
-  for (size_t i = 0; i < nset && !column; i++)
-    if (set[i].name && route_depends_on_where(here->decision, set[i].name)) column = set[i].name;
-  if (!column) return SHUNT_OK;
-  equalities where = {.a = w->c->arena};
-  bool ok = true;
-  for (size_t i = 0; i < request->nwhere && ok; i++)
-    if (!sets(set, nset, request->where[i].name))
-      ok = equalities_add(&where, request->where[i].name, &request->where[i].value);
-  for (size_t i = 0; i < nset && ok; i++)
-    if (set[i].name) ok = equalities_add(&where, set[i].name, &set[i].value);
-  if (!ok) return error_memory(w->c->err);
-  route_request after = *request;
-  equalities_into(&where, &after);
-  access there = {NULL, NULL, 0};
-  shunt_status status = access_find(w->c, &after, &there);
-  access_end_decision(w->c, &there);
-  return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
-}
-
-shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
-  shunt_status status = access_find(w->c, request, out);
-  if (!status && nset) status = check_move(w, request, set, nset, out);
-  for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
-    status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
-  return status;
-}
 
 /* ---- one row ---- */
 
@@ -214,6 +67,12 @@ static shunt_status check_foreign(const writing *w, const child *c, const shunt_
   return error_set(w->c->err, SHUNT_E_USAGE,
                    "relation '%s': '%s' of a row written along is its parent's key; leave it out",
                    c->p->relation->full_name, f->name);
+}
+
+static bool is_named(const key_names *names, const char *column, size_t *which) {
+  for (*which = 0; *which < names->n; (*which)++)
+    if (cat_same_column(column, names->list[*which])) return true;
+  return false;
 }
 
 /* The child's fields without its foreign key, with room for that; also without its primary key, unless keep_key. */
@@ -295,6 +154,129 @@ static shunt_status write_child(writing *w, const site *parent, const child *c) 
                    c->p->relation->full_name, c->p->relation->target->primary_key);
 }
 
+/* ---- a row of belongs_to_many: the target, and the row that links it ---- */
+
+/* A link between a parent and a target: the two keys in the through model. */
+typedef struct link_row {
+  const site *parent;
+  const plan_relation *p;
+  shunt_field fields[2 * KEY_MOST];
+  shunt_where items[2 * KEY_MOST];
+  size_t n;
+} link_row;
+
+static void add_key(link_row *l, const key_names *names, const shunt_value *values) {
+  nested_values_are(names, values, l->items + l->n);
+  for (size_t i = 0; i < names->n; i++) l->fields[l->n++] = (shunt_field){names->list[i], values[i]};
+}
+
+static shunt_status find_link(writing *w, const link_row *l, access *out) {
+  const cat_relation *r = l->p->relation;
+  route_request request = nested_request(w, l->p, l->parent);
+  request.model = r->through;
+  request.relation_client = r->as.through_client;
+  request.explicit_table = NULL;
+  request.where = l->fields;
+  request.nwhere = l->n;
+  return nested_find(w, &request, NULL, 0, out);
+}
+
+static shunt_status is_linked(writing *w, const access *a, const link_row *l, const shunt_where *both, bool *linked) {
+  const char *column = l->fields[0].name;
+  select_spec q = {.filter = {.where = {both}}, .columns = &column, .ncolumns = 1, .limited = true, .limit = 1};
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? select_run(w->c, a, &q, rows) : error_memory(w->c->err);
+  *linked = !status && rows->count > 0;
+  shunt_rows_free(rows);
+  return status;
+}
+
+static shunt_status write_link(writing *w, const link_row *l, bool unlink) {
+  shunt_where both = {.op = SHUNT_AND, .items = l->items, .nitems = l->n};
+  filter f = {.where = {&both}};
+  access a = {NULL, NULL, 0};
+  bool linked = false;
+  int64_t affected = 0;
+  shunt_status status = find_link(w, l, &a);
+  access_end_decision(w->c, &a);
+  if (status) return status;
+  if (unlink) return write_delete(w->c, &a, &f, &affected);
+  status = is_linked(w, &a, l, &both, &linked);
+  return status || linked ? status : write_insert(w->c, access_only_site(&a), l->fields, l->n, NULL);
+}
+
+/* A new target; its row is added to rows. */
+static shunt_status insert_target(writing *w, const link_row *l, const shunt_record *target, shunt_rows *rows,
+                                  shunt_value key[KEY_MOST]) {
+  route_request request = nested_request(w, l->p, l->parent);
+  key_names names = plan_target_key(l->p->relation);
+  key_columns columns;
+  const site *at;
+  shunt_status status = nested_insert(w, &request, target, &l->p->children, rows, &at);
+  if (!status) status = site_key_columns(w->c, at, &names, &columns);
+  for (size_t i = 0; !status && i < columns.n; i++)
+    key[i] = rows_row(rows, 0)[rows_column_index(rows, columns.list[i]->name)];
+  return status;
+}
+
+static shunt_status no_target(writing *w, const link_row *l, const record_key *key) {
+  return error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s': model '%s' has no row with that '%s' to be linked",
+                   l->p->relation->full_name, l->p->relation->target->name, key->list[0]->name);
+}
+
+/* A target that exists: it gets the values beside its key. */
+static shunt_status change_target(writing *w, const link_row *l, const shunt_record *target, const record_key *key,
+                                  shunt_rows *rows) {
+  route_request request = nested_request(w, l->p, l->parent);
+  shunt_where items[KEY_MOST], where = {.op = SHUNT_AND, .items = items, .nitems = nested_key_is(key, items)};
+  filter f = {.where = {&where}};
+  equalities equal = {.a = w->c->arena};
+  shunt_field *fields = arena_array(w->c->arena, shunt_field, target->nfields);
+  size_t n = 0;
+  int64_t affected = 0;
+  access a = {NULL, NULL, 0};
+  if (!fields || !equalities_of_where(&equal, &where)) return error_memory(w->c->err);
+  equalities_into(&equal, &request);
+  for (size_t i = 0; i < target->nfields; i++)
+    if (!nested_is_key(key, &target->fields[i])) fields[n++] = target->fields[i];
+  shunt_status status = nested_find(w, &request, fields, n, &a);
+  access_end_decision(w->c, &a);
+  if (!status && n) status = write_update(w->c, &a, fields, n, &f, &affected);
+  if (!status) status = nested_read(w, &a, &l->p->children, &where, 1, rows);
+  if (!status && rows->count == 0) status = no_target(w, l, key);
+  if (!status && target->nrelated) status = nested_children(w, access_only_site(&a), rows, 0, target, &l->p->children);
+  return status;
+}
+
+static shunt_status link_target(writing *w, link_row *l, const shunt_record *target, const record_key *key,
+                                shunt_rows *rows) {
+  key_names to_target = plan_through_key(l->p->relation);
+  shunt_value values[KEY_MOST];
+  for (size_t i = 0; i < key->n; i++) values[i] = key->list[i]->value;
+  shunt_status status = SHUNT_OK;
+  if (!target->deleted)
+    status = key->n ? change_target(w, l, target, key, rows) : insert_target(w, l, target, rows, values);
+  if (status) return status;
+  add_key(l, &to_target, values);
+  return write_link(w, l, target->deleted);
+}
+
+/* parent_key: the parent's values of the relation's key. */
+static shunt_status write_linked(writing *w, const site *parent, const plan_relation *p, const shunt_value *parent_key,
+                                 const shunt_record *target) {
+  key_names to_parent = plan_child_key(p->relation), names = plan_target_key(p->relation);
+  record_key key = nested_key(target, &names);
+  link_row l = {.parent = parent, .p = p};
+  if (target->deleted && !key.n)
+    return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row to be unlinked must have its '%s'",
+                     p->relation->full_name, p->relation->target->primary_key);
+  add_key(&l, &to_parent, parent_key);
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? link_target(w, &l, target, &key, rows) : error_memory(w->c->err);
+  shunt_rows_free(rows);
+  return status;
+}
+
 /* ---- all of them ---- */
 
 static shunt_status parent_key(const writing *w, const plan_relation *p, const site *parent, const shunt_value *row,
@@ -314,7 +296,7 @@ static shunt_status parent_key(const writing *w, const plan_relation *p, const s
 
 static shunt_status write_related(writing *w, const site *parent, const plan_relation *in, const shunt_value *key,
                                   const shunt_record *record) {
-  if (in->relation->through) return nested_link(w, parent, in, key, record);
+  if (in->relation->through) return write_linked(w, parent, in, key, record);
   key_names primary = key_names_of(in->relation->target->primary_key);
   child c = {in, record, key, plan_child_key(in->relation), nested_key(record, &primary)};
   return write_child(w, parent, &c);
@@ -325,7 +307,7 @@ shunt_status nested_children(writing *w, const site *parent, const shunt_rows *r
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < record->nrelated && !status; i++) {
     const shunt_related *related = &record->related[i];
-    const plan_relation *in = find_relation(p, related->relation);
+    const plan_relation *in = nested_relation(p, related->relation);
     shunt_value key[KEY_MOST];
     if (related->nrecords) status = parent_key(w, in, parent, rows_row(rows, row), rows, key);
     for (size_t k = 0; k < related->nrecords && !status; k++)

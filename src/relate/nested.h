@@ -15,6 +15,8 @@ typedef struct writing {
 
 /* Checks that every related row belongs to an included relation that can be written along. */
 shunt_status nested_check(const writing *w, const cat_model *model, const shunt_record *record, const plan *p);
+/* The relation of that name in the plan; NULL: not included. */
+const plan_relation *nested_relation(const plan *p, const char *name);
 
 /* Finds the sites of rows with the request's values, checks that setting `set` leaves them there, and joins the unit of
  * work to these sites. */
@@ -32,9 +34,6 @@ shunt_status nested_children(writing *w, const site *parent, const shunt_rows *r
  */
 shunt_status nested_read(writing *w, const access *a, const plan *p, const shunt_where *where, int64_t most,
                          shunt_rows *rows);
-/* parent_key: the parent's values of the relation's key. link_write.c: belongs_to_many */
-shunt_status nested_link(writing *w, const site *parent, const plan_relation *p, const shunt_value *parent_key,
-                         const shunt_record *child);
 /* The request for a child's row, without its values. */
 route_request nested_request(const writing *w, const plan_relation *p, const site *parent);
 

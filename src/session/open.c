@@ -58,8 +58,7 @@ shunt_status session_new(const session_home *home, const shunt_session_options *
   s->timeout_ms = options->timeout_ms;
   const void *instance = NULL;
   if (options->instance_handle) {
-    status = things_find(home->things, home->handles, home->catalog, CAT_KIND_INSTANCE, options->instance_handle,
-                         &instance, err);
+    status = things_find(home->things, CAT_KIND_INSTANCE, options->instance_handle, &instance, err);
     s->instance = instance;
   } else {
     status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);

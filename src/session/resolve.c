@@ -9,7 +9,7 @@
 
 static inline shunt_status thing(const shunt_session *s, cat_kind kind, shunt_handle handle, const void **out,
                                  shunt_error *err) {
-  return things_find(s->home.things, s->home.handles, s->home.catalog, kind, handle, out, err);
+  return things_find(s->home.things, kind, handle, out, err);
 }
 
 static inline shunt_status find_relation(const shunt_session *s, const shunt_request *q, const cat_relation **relation,

@@ -18,7 +18,6 @@ typedef struct session_home {
   const catalog *catalog;
   route *route;
   pools *pools;
-  const handles *handles;
   event_sink *events; /* the app's */
   things *things;
   shunt_app *app; /* belongs to the façade, as do the functions */

@@ -29,7 +29,7 @@ local tables = {
 
 -- The user is called otherwise in each test: a server may take its time to see that a connection has ended.
 -- limit: how many connections the server lets in of the user; full: what it says then.
--- server_limit: an option by which it lets in MANY of anybody's; server_full: what it says then.
+-- server_limit: an option by which it lets in MANY, of all users together; server_full: what it says then.
 local MANY = 10
 local cases = {
   pg = {
@@ -132,7 +132,7 @@ for _, engine in ipairs(Engines.servers) do
       assert.is_truthy(problem.message:find("lower the pools' max, or raise", 1, true), problem.message)
     end
 
-    -- What somebody gets who needs one connection more than there are.
+    -- The error of a session that needs one connection more than the server lets in.
     local function refused()
       local other <close> = app:session()
       return Engines.raises("SHUNT_E_DATASOURCE", other.query, other, "main", "SELECT 1 AS one")
@@ -162,7 +162,7 @@ for _, engine in ipairs(Engines.servers) do
         assert_works()
       end
 
-      it("says so to who needs one more, while what there is works", function()
+      it("refuses one connection more, while the open ones work", function()
         Faults.hold(app, "main", LET_IN, function() assert_full(refused(), case.full) end)
         Faults.hold(app, "main", LET_IN - 1, function()
           for _ = 1, TIMES do assert_works() end

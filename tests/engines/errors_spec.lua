@@ -37,9 +37,9 @@ local failures = {
     run = function(session) session:query("main", "SELECT * FROM nowhere") end },
   { "an unknown column", "SHUNT_E_NOT_FOUND", pg = "42703", mysql = 1054,
     run = function(session) session:query("main", "SELECT nothing FROM parents") end },
-  { "SQL that is none", "SHUNT_E_USAGE", pg = "42601", mysql = 1064,
+  { "SQL with a syntax error", "SHUNT_E_USAGE", pg = "42601", mysql = 1064,
     run = function(session) session:query("main", "SELEC 1") end },
-  { "a setting that there is none of", { pg = "SHUNT_E_NOT_FOUND", mysql = "SHUNT_E_USAGE" }, pg = "42704", mysql = 1193,
+  { "an unknown setting", { pg = "SHUNT_E_NOT_FOUND", mysql = "SHUNT_E_USAGE" }, pg = "42704", mysql = 1193,
     run = function(session) session:execute("main", "SET no_such_setting = 1") end },
   { "a setting that can't be so", "SHUNT_E_USAGE", pg = "22023", mysql = 1298,
     run = function(session, engine)
@@ -80,7 +80,7 @@ local function unreachable(engine)
     { "no password", url_with(tcp, ":[^:@/]*@", "@"), mysql = 1045 },
     { "an unknown user", url_with(tcp, "//[^:]*:", "//nobody-here:"), pg = "28P01", mysql = 1045 },
     { "an unknown database", Engines.url(engine, "no_such_database", true), pg = "3D000", mysql = 1049 },
-    { "a port that nobody listens at", url_with(tcp, ":%d+/", ":1/"), mysql = mariadb and 2002 or 2003 },
+    { "a port without a listener", url_with(tcp, ":%d+/", ":1/"), mysql = mariadb and 2002 or 2003 },
     { "a socket that is not there", url_with(Engines.url(engine), "=/tmp/[^&]*", "=/tmp/no-such-socket"), mysql = 2002 },
   }
 end
@@ -131,7 +131,7 @@ for _, engine in ipairs(Engines.servers) do
       end)
     end
 
-    it("tell of a lock that somebody else holds", function()
+    it("report a lock that another session holds", function()
       local other <close> = world.app:session()
       session:transaction(function()
         session:model("parent"):update { id = 1, age = 40 }

@@ -1,4 +1,4 @@
--- Events that need a server: what becomes of connections that it ends.
+-- Events that need a server: connections that the server ends.
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"

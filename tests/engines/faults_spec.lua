@@ -98,7 +98,7 @@ for _, engine in ipairs(Engines.servers) do
       assert_whole(2)
     end)
 
-    it("is told of for as long as it is away, and forgotten when it is back", function()
+    it("is reported for as long as it is away, and forgotten when it is back", function()
       control "kill"
       local told
       for _ = 1, 3 * CONNECTIONS do

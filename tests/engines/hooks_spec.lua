@@ -62,7 +62,7 @@ for _, engine in ipairs(Engines.all) do
     local function try(propagation, inner, outer, also)
       local log = {}
       local function fail_if(how) if how == "fails" then error("as it is to", 0) end end
-      -- SQLite has one writer, so that of a transaction beside another one of the two only reads
+      -- SQLite has one writer: of two transactions beside each other, one only reads
       local options = { propagation = propagation, read_only = engine == "sqlite3" and propagation == "REQUIRES_NEW" or nil }
       local _, problem = pcall(session.transaction, session, function()
         add_hooks(log, "O", also)
@@ -85,7 +85,7 @@ for _, engine in ipairs(Engines.all) do
         assert.equal(0, session:level())
       end)
 
-      it(title .. " run all the same where each of them fails", function()
+      it(title .. " run even if each of them fails", function()
         local ran, problem = try(c[1], c[2], c[3], function() error("a hook", 0) end)
         assert.equal(c[4], ran)
         local of_outer = select(2, ran:gsub("^.*|", ""):gsub("%a+", ""))

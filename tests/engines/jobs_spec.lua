@@ -94,7 +94,7 @@ for _, engine in ipairs { "sqlite3", "pg" } do
       return counts, order
     end
 
-    it("take effect at least once, and once in a transaction, in order one at a time, whoever is killed", function()
+    it("take effect at least once, and once in a transaction, in order one at a time, even if workers are killed", function()
       local seed = Random.seed()
       push_all()
       local began = os.time()
@@ -126,7 +126,7 @@ job "raise" {
 }
 ]]
 
--- Every pool has one connection, and nobody gives up waiting for it in the time that a test may take.
+-- Every pool has one connection, and no caller gives up waiting for it in the time that a test may take.
 local function open_with_levels(engine, database)
   local world = Engines.open {
     clients = { main = engine }, max = 1, pool = "acquireTimeout: 10m", database = database,
@@ -174,7 +174,7 @@ for _, engine in ipairs(Engines.servers) do
       assert.same({ 50, 100 }, balances())
     end)
 
-    it("is told at once that it would wait for ever where levels are off", function()
+    it("fails at once where levels are off, because it would wait for ever", function()
       world = open_with_levels(engine, "maxLevel: 0")
       local problem = Engines.raises("SHUNT_E_CONFLICT", wait_in_transaction)
       assert.truthy(problem.message:find("job 'raise'", 1, true), problem.message)

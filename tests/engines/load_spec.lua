@@ -138,7 +138,7 @@ describe("many rows at once on PostgreSQL (SHUNT_SEED=" .. seed .. ")", function
     it("of " .. name .. " too, which no load writes as an insert does", function() try_type(name, false) end)
   end
 
-  it("are told of as one statement", function()
+  it("are reported as one statement", function()
     make "(id integer PRIMARY KEY, v text)"
     assert.equal(ROWS, bulk("loaded", rows_of(ROWS, function(id) return { id = id, v = "a" } end)))
     local statement = copy()
@@ -192,7 +192,7 @@ describe("many rows at once on PostgreSQL (SHUNT_SEED=" .. seed .. ")", function
     assert.equal(ROWS // 2, number "SELECT count(*) AS n FROM loaded WHERE v = 'seen'")
   end)
 
-  it("end when their time is up, which is the error that is told", function()
+  it("end when their time is up, and report that error", function()
     make "(id integer PRIMARY KEY, v text)"
     execute("CREATE OR REPLACE FUNCTION doze() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(0.1); RETURN NEW; END'",
       "CREATE TRIGGER doze BEFORE INSERT ON loaded FOR EACH ROW EXECUTE FUNCTION doze()")

@@ -146,7 +146,7 @@ end }
     assert.same({ 1, 4, 6 }, like "%\\%")
   end)
 
-  it("are found with like in any case, by their letters where the collation tells these apart", function()
+  it("are found with like in any case, by their letters where the collation distinguishes these", function()
     local cased = { utf8mb4_bin = true, [mariadb and "utf8mb4_nopad_bin" or "utf8mb4_0900_bin"] = true,
       latin1_general_cs = true, latin1_bin = true, utf8mb4_unicode_ci = false }
     for collation, apart in pairs(cased) do

@@ -51,7 +51,7 @@ function Model:innermost()
   end
 end
 
---- Whether somebody else can't write there: SQLite has one writer.
+--- Whether no other session can write there: SQLite has one writer.
 function Model:is_locked(client)
   for _, t in ipairs(self.open) do
     if t.client == client and t.suspended > 0 and not self.levels then return true end

@@ -95,7 +95,7 @@ for _, engine in ipairs(Engines.servers) do
         assert_works()
       end)
 
-      it("that has become silent holds up a write for its timeout alone, which says that nobody knows what became of it", function()
+      it("that has become silent holds up a write for its timeout alone, which says that its outcome is unknown", function()
         relay:silence()
         local problem = raises_timeout(things.update, things, { id = 1, v = 7 }, own)
         assert(problem.message:find("may or may not", 1, true), problem.message)
@@ -139,15 +139,15 @@ for _, engine in ipairs(Engines.servers) do
         local port = ("%04X"):format(math.tointeger(relay.address:match ":(%d+)$"))
         local asks = 0
         local file = io.open("/proc/net/tcp", "r")
-        if not file then return pending "is not tried: this system tells nothing of its sockets" end
-        for line in file:lines() do -- of those established: a timer that is none of a packet sent
+        if not file then return pending "is not tried: this system does not show its sockets" end
+        for line in file:lines() do -- established ones whose timer is not for a packet sent
           if line:find(":" .. port .. " 01 %x+:%x+ 02:") then asks = asks + 1 end
         end
         file:close()
         assert.equal(Faults.pool(world.app, "main").open, asks)
       end)
 
-      it("that is slow serves everything all the same", function()
+      it("that is slow still serves everything", function()
         relay:delay(SLOW_MS)
         session:transaction(function() things:insert { id = 2, v = 8 } end)
         assert_works(2)

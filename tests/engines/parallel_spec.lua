@@ -36,7 +36,7 @@ local meet = {
                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())) THEN RETURN i; END IF;
         PERFORM pg_sleep(0.01);
       END LOOP;
-      RAISE EXCEPTION 'nobody came';
+      RAISE EXCEPTION 'the other did not come';
     END $$]],
   mysql = [[CREATE FUNCTION meet(mine integer, other integer) RETURNS integer READS SQL DATA
     BEGIN
@@ -45,7 +45,7 @@ local meet = {
       WHILE IS_USED_LOCK(CONCAT(DATABASE(), other)) IS NULL DO
         DO SLEEP(0.01);
         SET i = i + 1;
-        IF i > 1000 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'nobody came'; END IF;
+        IF i > 1000 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'the other did not come'; END IF;
       END WHILE;
       RETURN i;
     END]],

@@ -67,7 +67,7 @@ describe("PostgreSQL", function()
     assert.equal(2, groups[2].count)
   end)
 
-  it("finds patterns in any case, without an escape, and in what is no text", function()
+  it("finds patterns in any case, without an escape, and in values that are not texts", function()
     execute("CREATE TABLE things (id int PRIMARY KEY, name text)", "INSERT INTO things VALUES (1, 'Anna'), (10, 'banana'), (2, 'a\\b'), (3, NULL)")
     local things = session:model "thing"
     assert.same({ 1, 2 }, ids(things:select { where = { name = { like = "a%" } }, order = "id" }))
@@ -275,7 +275,7 @@ describe("a connection to PostgreSQL", function()
     local inside = bare .. (bare:find("?", 1, true) and "&" or "?") .. "passfile=keys/pass"
     assert.equal(user, with(("url: %q"):format(inside)))
     App.remove(folder)
-    -- the app config's own path stays, whoever clones its client; a rule file's is beside the rule file
+    -- the app config's own path stays when another client clones its client; a rule file's is beside the rule file
     assert.equal(user, with(("url: %q, passfile: keys/pass"):format(bare), 'datasource "other" { clone = "main" }'))
     App.remove(folder)
     assert.equal(user, with(("url: %q"):format(bare), 'datasource "other" { clone = "main", connection = { passfile = "keys/other" } }'))

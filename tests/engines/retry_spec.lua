@@ -40,7 +40,7 @@ for _, engine in ipairs(Engines.servers) do
       accounts:insert_bulk { { id = 1, balance = 1 }, { id = 2, balance = 1 } }
     end)
 
-    it("gets out of a deadlock, whoever is its victim", function()
+    it("gets out of a deadlock, whichever transaction is its victim", function()
       local path = world.folder .. "/opponent.lua"
       App.write(path, opponent:format(world.folder .. "/shunt.yaml"))
       local pipe, tries, rolled_back, committed = nil, 0, 0, 0

@@ -27,7 +27,7 @@ for _, engine in ipairs(Engines.all) do
 
     local world, session, app, other
 
-    -- Two applications on one database: what one changes, the other is not told of.
+    -- Two applications on one database: the other does not learn what one changes.
     before_each(function()
       world = Engines.open { clients = { main = engine }, rules = 'model "thing" { table = "things" }', max = 2 }
       session, app = world.session, shunt.open(world.folder .. "/shunt.yaml")
@@ -124,7 +124,7 @@ for _, engine in ipairs(Engines.all) do
       assert.same({ { id = 2, name = "a" } }, ask "SELECT * FROM things")
     end)
 
-    it("lose a column, and who still asks for it is told; who does not, is not", function()
+    it("lose a column: a query that still asks for it fails, another one does not", function()
       other:execute("main", "CREATE TABLE things (id INTEGER PRIMARY KEY, v INTEGER, w INTEGER)")
       other:execute("main", "INSERT INTO things VALUES (1, 7, 8)")
       local things = session:model "thing"

@@ -28,7 +28,7 @@ die() {
 
 # ---- who runs it, and which program it is ----
 
-# Servers refuse to run as root: then they run as the user of their package, or as the user nobody.
+# Servers refuse to run as root: then they run as the user of their package, or as an unprivileged user.
 user=
 if [ "$(id -u)" -eq 0 ]; then
   case $engine in pg) user=postgres ;; mysql) user=mysql ;; esac

@@ -13,7 +13,7 @@ model "thing" { table = "things" }
 model "nap" { table = "naps" }
 ]]
 
--- nap: a statement of a minute; napping: how many run of it, and nobody looks at itself; slow_insert: a write of a minute;
+-- nap: a statement of a minute; napping: how many run of it, without the query itself; slow_insert: a write of a minute;
 -- naps: a view whose rows take a minute; slow_commit: what makes a commit take a minute, where it can; lock: its row, until the
 -- transaction's end.
 ---@class TimeoutCase
@@ -191,7 +191,7 @@ for _, engine in ipairs(Engines.servers) do
         assert(os.execute(("sh tests/engines/server.sh %s %s '%s' >/dev/null"):format(action, engine, servers)), action)
       end
 
-      -- Runs fn while the server is stopped, whatever comes of it.
+      -- Runs fn while the server is stopped; starts the server again even if fn fails.
       local function while_paused(fn)
         control "pause"
         local ok, problem = pcall(fn)
@@ -209,14 +209,14 @@ for _, engine in ipairs(Engines.servers) do
         assert_whole()
       end)
 
-      it("ends a write, and says that nobody knows what became of it", function()
+      it("ends a write, and says that its outcome is unknown", function()
         local problem
         while_paused(function() problem = raises_timeout(things.update, things, { id = 1, v = 7 }, { timeout = "100ms" }) end)
         assert(problem.message:find("may or may not", 1, true), problem.message)
         assert_whole()
       end)
 
-      it("ends a commit, and says that nobody knows what became of it", function()
+      it("ends a commit, and says that its outcome is unknown", function()
         local hasty <close> = world.app:session { timeout = "200ms" }
         local problem = raises_timeout(hasty.transaction, hasty, function()
           hasty:model("thing"):update { id = 1, v = 7 }
@@ -290,7 +290,7 @@ model "child" { table = "children", client = "two" }
       session:execute("two", ("CREATE TABLE children (id %s PRIMARY KEY, parent_id INTEGER, v INTEGER UNIQUE)"):format(numbered[pair[2]]))
       local parent = session:model "parent"
       other:transaction(function()
-        other:execute("two", "INSERT INTO children (v) VALUES (5)") -- which nobody else gets before this has ended
+        other:execute("two", "INSERT INTO children (v) VALUES (5)") -- which no other session gets before this has ended
         session:transaction(function()
           parent:insert { id = 7 }
           local problem = Engines.raises("SHUNT_E_TIMEOUT", parent.insert, parent, { id = 1, children = { { v = 5 } } },

@@ -24,7 +24,7 @@ if [ "${1:-}" = --keep ]; then
   parent=$2
   dir=$3
   shift 3
-  exec 8<>"$dir/answer" # for reading too: whoever should read the answer may be gone
+  exec 8<>"$dir/answer" # for reading too: the process that should read the answer may be gone
   jobs=
   for engine in "$@"; do
     { sh "$here/server.sh" make "$engine" "$dir" && sh "$here/server.sh" start "$engine" "$dir"; } 8>&- &

@@ -52,6 +52,18 @@ describe("the settings", function()
     assert.is_truthy(text:find("give one of them", 1, true))
   end)
 
+  it("all stand in the manual page, with their values and what they are for", function()
+    local page, n = run "config --man":gsub("\\f.", ""):gsub("\\%-", "-"):gsub("\\e", "\\"), 0
+    for name, values, _, meaning in core.settings "manual":gmatch "\n| `([^`]+)` | (.-) | (.-) | (.-) |%f[\n]" do
+      n = n + 1
+      local text = page:match("\n%.TP\n" .. name:gsub("%p", "%%%0") .. "\n([^\n]*)")
+      assert(text, name)
+      values, meaning = values:gsub("`", ""), meaning:gsub("`", ""):gsub(" %[[^%]]*%]%([^)]*%)$", "")
+      assert.equal(1, text:find(values .. ". " .. meaning, 1, true), text)
+    end
+    assert.equal(select(2, core.settings "manual":gsub("\n", "")) - 2, n)
+  end)
+
   it("are known to editors in an application that shunt init makes", function()
     local folder = App.folder()
     local _, status = run("init " .. folder .. "/made")
@@ -81,7 +93,7 @@ describe("an option of a connection that is misspelt or wrong", function()
   for engine, cases in pairs {
     pg = {
       ["sslmod: require"] = "shunt.yaml:4:34: unknown key 'sslmod' in connection (pg); did you mean 'sslmode'?",
-      ["sslmode: requre"] = "connection.sslmode takes disable, allow, prefer, require, verify-ca or verify-full, not 'requre'; "
+      ["sslmode: requyre"] = "connection.sslmode takes disable, allow, prefer, require, verify-ca or verify-full, not 'requyre'; "
         .. "did you mean 'require'?",
       ["port: 99999"] = "shunt.yaml:4:40: connection.port takes an integer from 1 to 65535, not 99999",
       ['port: "${SHUNT_TEST_PORT:-x}"'] = "connection.port takes an integer from 1 to 65535, not '${SHUNT_TEST_PORT:-x}'",

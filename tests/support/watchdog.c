@@ -1,8 +1,7 @@
-/* For: specs that wait: threads with a Lua state of their own, and a watchdog that, after some seconds, prints who waits
- * for whom and aborts. As a module "tests.support.watchdog".
- * Owner: a thread and its state belong to its userdata, which joins it at the latest when it is collected.
- * Use: local dog <close> = watchdog.start(60); local t <close> = watchdog.thread("return 1 + ...", 2);
- * local ok, result = t:join() */
+/* For: specs that wait: threads with a Lua state of their own, and a watchdog that, after some seconds, prints who
+ * waits for whom and aborts. As a module "tests.support.watchdog". Owner: a thread and its state belong to its
+ * userdata, which joins it at the latest when it is collected. Use: local dog <close> = watchdog.start(60); local t
+ * <close> = watchdog.thread("return 1 + ...", 2); local ok, result = t:join() */
 #define _POSIX_C_SOURCE 200809L
 #include <lauxlib.h>
 #include <lua.h>

@@ -1,4 +1,4 @@
-/* For: tests that would hang where what they test is wrong: after some seconds the process tells who waits for whom,
+/* For: tests that would hang where what they test is wrong: after some seconds the process prints who waits for whom,
  * and aborts. Owner: one for the program. Use: cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown), with
  * WATCHDOG_S defined where a minute is not right. */
 #ifndef TESTS_UNIT_WATCHDOG_H

@@ -138,6 +138,7 @@ commands.list = {
     flags = {
       { "--defaults", false, "Print every setting with its default, as YAML with comments, and read no configuration." },
       { "--schema", false, "Print the JSON Schema of the app config, for editors, and read no configuration." },
+      { "--man", false, "Print the manual page of the app config, shunt.yaml(5), and read no configuration." },
     },
   },
   {

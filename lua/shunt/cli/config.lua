@@ -2,14 +2,27 @@
 local application = require "shunt.cli.application"
 local core = require "shunt.core"
 local failure = require "shunt.cli.failure"
+local man_config = require "shunt.cli.man_config"
 
 local config = {}
 
+--- The flags that print something other than the configuration.
+local FORMS = {
+  defaults = function() return core.settings "defaults" end,
+  schema = function() return core.settings "schema" end,
+  man = man_config.page,
+}
+
 local function text_of(args)
-  if args.defaults and args.schema then failure.usage "--defaults and --schema exclude each other: give one of them" end
-  if args.defaults then return core.settings "defaults" end
-  if args.schema then return core.settings "schema" end
-  return application.open(args).app:config()
+  local given
+  for name in pairs(FORMS) do
+    if args[name] and given then
+      failure.usage "--defaults, --schema and --man exclude each other: give one of them"
+    elseif args[name] then
+      given = name
+    end
+  end
+  return given and FORMS[given]() or application.open(args).app:config()
 end
 
 function config.run(args)

@@ -1,16 +1,11 @@
 --- The manual page shunt(1), made from the declarations in commands.lua.
 local commands = require "shunt.cli.commands"
 local host = require "shunt.cli.host"
+local troff = require "shunt.cli.troff"
 
 local man = {}
 
---- Text for troff: a minus that can be copied, and no line that it takes for a request.
-local function escaped(text)
-  return (text:gsub("\\", "\\e"):gsub("%-", "\\-"):gsub("^([.'])", "\\&%1"))
-end
-
-local function bold(text) return "\\fB" .. escaped(text) .. "\\fR" end
-local function italic(text) return "\\fI" .. escaped(text) .. "\\fR" end
+local escaped, bold, italic = troff.escaped, troff.bold, troff.italic
 
 --- "-c, --config FILE" of a flag.
 local function flag_label(flag)
@@ -27,11 +22,7 @@ local function argument_label(argument)
   return label
 end
 
-local function tagged(out, label, text)
-  out[#out + 1] = ".TP"
-  out[#out + 1] = label
-  out[#out + 1] = escaped(text)
-end
+local function tagged(out, label, text) troff.tagged(out, label, escaped(text)) end
 
 local function add_command(out, command)
   local label = { bold(command.name) }
@@ -79,7 +70,7 @@ function man.page()
   section(out, "FILES", commands.files, italic)
   out[#out + 1] = ".SH EXAMPLES\n.nf"
   for _, example in ipairs(commands.examples) do out[#out + 1] = escaped(example) end
-  out[#out + 1] = ".fi\n.SH SEE ALSO\n.BR lua5.4 (1),\n.BR busted (1)"
+  out[#out + 1] = ".fi\n.SH SEE ALSO\n.BR shunt.yaml (5),\n.BR lua5.4 (1),\n.BR busted (1)"
   return table.concat(out, "\n") .. "\n"
 end
 

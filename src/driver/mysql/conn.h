@@ -1,10 +1,9 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
- * (connection options), wait.c (deadlines; wait_mariadb.c and wait_mysql.c for each client library), sql.c (reading
- * SQL), statement.c (prepared statements), run.c (values in, execution), result.c (rows out), table.c (descriptions of
- * tables), error.c (error numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this
- * folder includes it.
- * Owner: the connection owns its handle and every statement.
- * Use: mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
+ * (connection options), deadline.c (deadlines), wait.c (calls that keep them; wait_mariadb.c and wait_mysql.c for each
+ * client library), sql.c (reading SQL), statement.c (prepared statements), run.c (values in, execution), result.c (rows
+ * out), table.c (descriptions of tables), error.c (error numbers to errors). It compiles with MariaDB's client library
+ * and with MySQL's. Only this folder includes it. Owner: the connection owns its handle and every statement. Use:
+ * mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -77,9 +76,11 @@ typedef struct mysql_conn {
   const shunt_value *sent_params;
   MYSQL_BIND *binds; /* room for binding parameters or cells: the library copies the contents */
   size_t bind_room;
-  char lost[256];   /* why the server ended a transaction that begin() opened and nothing has ended yet */
-  bool open;        /* connected, so that there may be a statement to cancel */
-  bool started;     /* `sent` was started */
+  char lost[256]; /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  bool open;      /* connected, so that there may be a statement to cancel */
+  bool started;   /* `sent` was started */
+  /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
+  bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
   int outcome;      /* the return value of a call that has ended */
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
@@ -111,7 +112,7 @@ shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
 /* The name of an option, counted from 0; NULL after the last one. catalog/settings_servers.c has a row for each. */
 const char *mysqldb_option(size_t i);
 
-/* ---- wait.c, wait_mariadb.c, wait_mysql.c ---- */
+/* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c ---- */
 
 /* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; DATASOURCE:
  * the system gives no thread, which deadlines need; TRANSACTION: a statement of the transaction was cancelled. */
@@ -140,9 +141,7 @@ mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
 
-/* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. */
-int mysqldb_run(mysql_conn *conn, const mysql_statement *s);
-/* The same. Finishes a call that was started. */
+/* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. Finishes a call that was started. */
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s);
 int mysqldb_start(driver_conn *conn);
 /* Abandons a call that was started, and with it the connection. */

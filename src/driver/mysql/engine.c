@@ -19,6 +19,8 @@ enum {
   "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"                                    \
   "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'"
 
+static const int64_t CANCEL_NS = 1000000000;
+
 /* ---- opening ---- */
 
 /* MariaDB's version string may begin with 5.5.5-, for old clients. */
@@ -45,6 +47,18 @@ static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
   return status;
 }
 
+/* Cancels over a connection made like the client's others, so that it reaches the same server. That connection has
+ * CANCEL_NS for it. */
+static bool cancel(const mysql_conn *conn, unsigned long id) {
+  char sql[64];
+  mysql_conn other = {.base = {.engine = conn->base.engine, .client = conn->base.client}};
+  other.base.deadline_ns = clock_monotonic_ns() + CANCEL_NS;
+  int size = snprintf(sql, sizeof sql, "KILL QUERY %lu", id);
+  bool done = mysqldb_connect(&other, NULL) == SHUNT_OK && mysqldb_real_query(&other, sql, (size_t)size) == 0;
+  mysqldb_disconnect(&other);
+  return done;
+}
+
 static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   mysql_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
@@ -60,6 +74,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
     return status;
   }
   look_at_server(conn);
+  conn->cancel = cancel;
   conn->open = true;
   *out = &conn->base;
   return SHUNT_OK;

@@ -1,21 +1,7 @@
-/* Deadlines, and the library's calls that keep them. Only the files wait*.c wait.
+/* The library's calls, with the connection's deadline. Only the files wait*.c wait.
  * Not there: a deadline for two steps inside the library, the look-up of a host name and the attempt at its second
  * address after the first has failed. */
 #include "driver/mysql/wait.h"
-
-#include <stdio.h>
-#include <string.h>
-
-static const int64_t CANCEL_NS = 1000000000;
-
-/* ---- deadlines ---- */
-
-/* Reads the clock only if there is a deadline. */
-bool mysqldb_in_time(mysql_conn *conn) {
-  if (!conn->base.deadline_ns) return true;
-  conn->asked_ns = clock_monotonic_ns();
-  return conn->asked_ns < conn->base.deadline_ns;
-}
 
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
   if (conn->until_ns)
@@ -28,36 +14,6 @@ shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
   if (conn->base.deadline_ns && !mysqldb_can_wait())
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);
   return SHUNT_OK;
-}
-
-void mysqldb_allow_little(mysql_conn *conn) {
-  if (!conn->base.deadline_ns) return;
-  int64_t little_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
-  conn->until_ns = little_ns > conn->base.deadline_ns ? little_ns : conn->base.deadline_ns;
-}
-
-bool mysqldb_cancel(const mysql_conn *conn, unsigned long id) {
-  char sql[64];
-  mysql_conn other = {.base = {.engine = conn->base.engine, .client = conn->base.client}};
-  other.base.deadline_ns = clock_monotonic_ns() + CANCEL_NS;
-  int size = snprintf(sql, sizeof sql, "KILL QUERY %lu", id);
-  bool done = mysqldb_connect(&other, NULL) == SHUNT_OK && mysqldb_real_query(&other, sql, (size_t)size) == 0;
-  mysqldb_disconnect(&other);
-  return done;
-}
-
-bool mysqldb_more_time(mysql_conn *conn) {
-  int64_t now_ns = limit_ns(conn) ? clock_monotonic_ns() : 0;
-  if (!now_ns || now_ns < limit_ns(conn)) return true;
-  conn->base.broken = true;
-  if (!conn->open || conn->until_ns) {
-    conn->until_ns = now_ns;
-    mysqldb_hang_up(conn);
-    return false;
-  }
-  conn->until_ns = now_ns + CANCEL_GRACE_NS;
-  if (mysqldb_cancel(conn, mysql_thread_id(conn->db))) conn->until_ns = clock_monotonic_ns() + CANCEL_GRACE_NS;
-  return true;
 }
 
 /* ---- the library's calls ---- */
@@ -96,11 +52,4 @@ MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {
   MYSQL_RES *result;
   CALL(conn, result, mysql_store_result, conn->db, conn->db);
   return result;
-}
-
-int mysqldb_run(mysql_conn *conn, const mysql_statement *s) {
-  int rc;
-  if (!s->stmt) return mysqldb_real_query(conn, s->sql, s->entry.size);
-  CALL(conn, rc, mysql_stmt_execute, s->stmt, s->stmt);
-  return rc;
 }

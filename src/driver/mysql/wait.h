@@ -1,6 +1,7 @@
-/* For: what wait.c shares with wait_mariadb.c and wait_mysql.c, of which each is for its own client library.
+/* For: what deadline.c and wait.c share with wait_mariadb.c and wait_mysql.c, of which each is for its own client
+ * library. Each of the three layers deadline.c, wait_*.c and wait.c uses only those before it.
  * Owner: nothing here is owned.
- * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those three files include this. */
+ * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those four files include this. */
 #ifndef SHUNT_DRIVER_MYSQL_WAIT_H
 #define SHUNT_DRIVER_MYSQL_WAIT_H
 
@@ -13,22 +14,19 @@ static inline int64_t limit_ns(const mysql_conn *conn) {
   return conn->until_ns ? conn->until_ns : conn->base.deadline_ns;
 }
 
-/* ---- wait.c ---- */
+/* ---- deadline.c ---- */
 
 /* False if the deadline has passed. */
 bool mysqldb_in_time(mysql_conn *conn);
-/* Cancels what runs on conn, the session `id` of the server, over a connection made like the client's others, so that
- * it reaches the same server. That connection has a second for it. */
-bool mysqldb_cancel(const mysql_conn *conn, unsigned long id);
-
-/* ---- wait_mariadb.c and wait_mysql.c ---- */
-
 /* Shuts the socket down, which ends any wait of the library. */
 void mysqldb_hang_up(mysql_conn *conn);
+
+/* ---- wait_mariadb.c and wait_mysql.c ---- */
 
 /* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit. */
 #ifdef MARIADB_BASE_VERSION
 
+static inline int socket_of(const mysql_conn *conn) { return (int)mysql_get_socket(conn->db); }
 /* Waits for the events that a call needs; returns those that happened, for the call. */
 int mysqldb_await(mysql_conn *conn, int waits);
 void mysqldb_forget_errors(const mysql_conn *conn);
@@ -47,6 +45,7 @@ void mysqldb_forget_errors(const mysql_conn *conn);
 
 #else
 
+static inline int socket_of(const mysql_conn *conn) { return conn->watch.socket; }
 /* Another thread ends the call at until_ns. */
 void mysqldb_watch(mysql_conn *conn, int64_t until_ns);
 void mysqldb_unwatch(mysql_conn *conn);
@@ -60,5 +59,15 @@ void mysqldb_unwatch(mysql_conn *conn);
   } while (0)
 
 #endif
+
+/* Runs a statement that was not started: mysql_stmt_execute, or mysql_real_query for one that is sent as text. */
+static inline int run_now(mysql_conn *conn, const mysql_statement *s) {
+  int rc;
+  if (s->stmt)
+    CALL(conn, rc, mysql_stmt_execute, s->stmt, s->stmt);
+  else
+    CALL(conn, rc, mysql_real_query, conn->db, conn->db, s->sql, s->entry.size);
+  return rc;
+}
 
 #endif

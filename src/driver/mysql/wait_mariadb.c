@@ -10,18 +10,12 @@
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "driver/socket.h"
 
 enum { STACK_BYTES = 256 << 10 };
 
 bool mysqldb_can_wait(void) { return true; }
-
-void mysqldb_hang_up(mysql_conn *conn) {
-  conn->base.broken = true;
-  shutdown((int)mysql_get_socket(conn->db), SHUT_RDWR);
-}
 
 /* OpenSSL has one error queue per thread, which the library does not clear. An error left by another connection would
  * be taken for one of this connection. */
@@ -48,7 +42,7 @@ static int64_t own_limit_ns(const mysql_conn *conn, int waits) {
 }
 
 static bool is_ready(mysql_conn *conn, int waits) {
-  int fd = (int)mysql_get_socket(conn->db);
+  int fd = socket_of(conn);
   short events = (short)((waits & MYSQL_WAIT_READ ? POLLIN : 0) | (waits & MYSQL_WAIT_WRITE ? POLLOUT : 0));
   int64_t own_ns = own_limit_ns(conn, waits);
   for (;;) {
@@ -77,7 +71,7 @@ static bool set_stack(mysql_conn *conn) {
 
 /* TLS reads the socket by itself, and would block there. */
 static bool wont_block(mysql_conn *conn) {
-  int fd = (int)mysql_get_socket(conn->db);
+  int fd = socket_of(conn);
   conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
   return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
 }
@@ -113,11 +107,11 @@ int mysqldb_start(driver_conn *base) {
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->outcome, s->stmt)
                         : mysql_real_query_start(&conn->outcome, conn->db, s->sql, s->entry.size);
   while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, mysqldb_await(conn, conn->waits));
-  return conn->waits ? (int)mysql_get_socket(conn->db) : -1;
+  return conn->waits ? socket_of(conn) : -1;
 }
 
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
-  if (!conn->started) return mysqldb_run(conn, s);
+  if (!conn->started) return run_now(conn, s);
   while (conn->waits) go_on(conn, s, mysqldb_await(conn, conn->waits));
   conn->started = false;
   return conn->outcome;

@@ -50,7 +50,7 @@ static bool start_thread(pthread_t *thread, void *(*run)(void *), void *ud) {
 
 static void run_cancel(void *ud) {
   mysql_watch *w = ud;
-  bool done = mysqldb_cancel(w->conn, w->id);
+  bool done = w->conn->cancel(w->conn, w->id);
   mysql_thread_end();
   pthread_mutex_lock(&lock);
   w->cancelling = false;
@@ -148,11 +148,6 @@ void mysqldb_unwatch(mysql_conn *conn) {
   conn->until_ns = w->hung_up ? clock_monotonic_ns() : w->until_ns;
 }
 
-void mysqldb_hang_up(mysql_conn *conn) {
-  conn->base.broken = true;
-  shutdown(conn->watch.socket, SHUT_RDWR);
-}
-
 /* ---- connecting ---- */
 
 /* Until the connection is there: the deadline, or the client's own connect_timeout. */
@@ -222,7 +217,7 @@ void mysqldb_disconnect(mysql_conn *conn) {
 
 static void *run_started(void *ud) {
   mysql_conn *conn = ud;
-  conn->outcome = mysqldb_run(conn, conn->sent);
+  conn->outcome = run_now(conn, conn->sent);
   mysql_thread_end();
   eventfd_write(conn->ended, 1);
   return NULL;
@@ -246,7 +241,7 @@ static int await_started(mysql_conn *conn) {
 }
 
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
-  return conn->started ? await_started(conn) : mysqldb_run(conn, s);
+  return conn->started ? await_started(conn) : run_now(conn, s);
 }
 
 void mysqldb_give_up_started(mysql_conn *conn) {

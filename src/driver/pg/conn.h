@@ -9,6 +9,7 @@
 #include <libpq-fe.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/number.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
@@ -115,7 +116,9 @@ shunt_status pg_hear(driver_conn *conn, int wake_fd, int64_t until_ns, bool *hea
  * a statement of the transaction was cancelled. */
 shunt_status pg_check_time(pg_conn *conn, shunt_error *err);
 /* The time that the operation had. */
-long long pg_time_ms(const pg_conn *conn);
+static inline long long pg_time_ms(const pg_conn *conn) {
+  return (conn->base.deadline_ns - conn->asked_ns) / NS_PER_MS;
+}
 /* Writes libpq's buffer to the network. False: an error, which the next result reports. */
 bool pg_flush(pg_conn *conn);
 /* As PQgetResult, with the deadline: cancels the statement when it passes, and abandons the connection CANCEL_GRACE_NS

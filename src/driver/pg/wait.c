@@ -36,8 +36,6 @@ static bool go_on(pg_conn *conn) {
   return false;
 }
 
-long long pg_time_ms(const pg_conn *conn) { return (conn->base.deadline_ns - conn->asked_ns) / NS_PER_MS; }
-
 /* Reads the clock only if there is a deadline. */
 static bool in_time(pg_conn *conn) {
   if (!conn->base.deadline_ns) return true;

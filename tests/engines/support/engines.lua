@@ -6,7 +6,7 @@ local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local watchdog = require "tests.support.watchdog"
 
-local HANGS_S = 600 -- after which a world that is still there tells who waits for whom, and the program is aborted
+local HANGS_S = 600 -- after which a world that is still there prints who waits for whom, and the program is aborted
 
 local M = {}
 

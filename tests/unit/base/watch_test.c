@@ -1,4 +1,4 @@
-/* Watching folders: what is told, and what is not, while other threads change what is watched. */
+/* Watching folders: what is reported, and what is not, while other threads change what is watched. */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <setjmp.h>
@@ -93,7 +93,7 @@ static void from_then_on_others_are_watched_and_no_change_is_lost(void **state) 
   begin(&w);
   see(&w, w.folder);
   touch(w.folder, "a.lua");
-  see(&w, w.other); /* what those of before had to tell is told still */
+  see(&w, w.other); /* changes seen before are still reported */
   assert_true(is_told(&w, 0));
   rest(3 * WATCH_QUIET_MS);
   int before = atomic_load(&w.calls);

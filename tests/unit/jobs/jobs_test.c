@@ -119,7 +119,7 @@ static void keeps_an_error_that_is_any_bytes_or_cut_in_a_letter(void **state) {
   shunt_rows_free(rows);
 }
 
-/* Else it would run again at once, and again. */
+/* Otherwise it would run again at once, and again. */
 static void leaves_to_its_lease_what_failed_where_that_could_not_be_told(void **state) {
   BEGIN;
   if (y->kind == YARD_PG) skip();

@@ -1,4 +1,4 @@
-/* Every allocation of a job's life failing in turn: it is told, nothing is lost, and the next one goes well. */
+/* Every allocation of a job's life failing in turn: it is reported, nothing is lost, and the next one goes well. */
 #define _DEFAULT_SOURCE
 #include "unit/jobs/yard.h"
 
@@ -84,7 +84,7 @@ static shunt_status look(yard *y, bool unused) {
   return look_after(y);
 }
 
-/* A failing hook's error is that of the commit, which was made. */
+/* A failing hook's error is the commit's, which was made. */
 static bool tells_of_memory(const yard *y, shunt_status status) {
   return status == SHUNT_E_MEMORY || (status == SHUNT_E_TRANSACTION && strstr(y->err.message, "memory"));
 }

@@ -20,7 +20,7 @@ typedef struct hand {
   int done;
   atomic_llong *last;  /* the data of the job before, on whatever thread; NULL: they are in no order */
   bool disorder;       /* data did not grow */
-  atomic_int *running; /* jobs at this moment, on all threads; NULL: nobody counts */
+  atomic_int *running; /* jobs at this moment, on all threads; NULL: not counted */
   int most;            /* of these */
   const char *write;   /* a datasource that each job writes to first; NULL: none */
 } hand;
@@ -518,7 +518,7 @@ static void runs_no_more_at_once_than_a_names_concurrency_on_many_workers(void *
   assert_in_range(most, 1, AT_ONCE);
 }
 
-/* The tables are made at the first use, whoever is the first. */
+/* The tables are made at the first use, on any thread. */
 static void is_made_once_by_many_who_push_first(void **state) {
   BEGIN;
   asker askers[4];

@@ -224,7 +224,7 @@ static void idle_connections_that_live_are_given_out_all_the_same(void **state) 
   hold(p);
   pool_release(a, 0);
   pool_release(b, 0);
-  b->idle_since_ns--; /* not of this very tick of the clock, within which nobody looks */
+  b->idle_since_ns--; /* not of this very tick of the clock: within it, no check is made */
   dead = b;
   server.alive = all_but_dead;
   assert_ptr_equal(server_acquire(p, 0), a);

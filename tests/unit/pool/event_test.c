@@ -36,7 +36,7 @@ static pools *begin(cat_pool limits) {
 }
 
 static void end(pools *p) {
-  seen.look_at = NULL; /* nobody may look at pools that end */
+  seen.look_at = NULL; /* pools that end must not be looked at */
   pools_free(p);
   events_free(server_events);
   server_events = NULL;

@@ -60,7 +60,7 @@ static void threads_that_ask_for_new_levels_at_once_get_the_same_pools(void **st
   }
   listing all = {.count = 0};
   pools_each(p, list, &all);
-  assert_int_equal(all.count, 201); /* and level 0 of the client that nobody used */
+  assert_int_equal(all.count, 201); /* and level 0 of the client, which was not used */
   assert_int_equal(all.acquired, 800);
   pools_free(p);
 }

@@ -54,7 +54,7 @@ static void a_rollback_at_release_has_its_own_time(void **state) {
   pools_free(p);
 }
 
-/* Nobody answers on it: its end is the end of what is open. */
+/* No server answers on it: closing it ends the transaction. */
 static void a_broken_connection_is_not_asked_to_roll_back(void **state) {
   (void)state;
   pools *p = server_begin((cat_pool){.max = 1});

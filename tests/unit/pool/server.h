@@ -1,5 +1,5 @@
-/* For: the pool's own code over an engine that connects to nothing, has levels, and does as it is told: it refuses, or
- * calls back while somebody connects. SQLite has neither levels nor a server that could be down.
+/* For: the pool's own code over an engine that connects to nothing, has levels, and obeys the test: it refuses, or
+ * calls back while a thread connects. SQLite has neither levels nor a server that could be down.
  * Use: #include it in place of pool/pool.h; pools *p = server_begin((cat_pool){…}); server.refuse = …; … pools_free(p).
  */
 #ifndef TESTS_UNIT_POOL_SERVER_H
@@ -71,7 +71,7 @@ const driver_engine *server_driver_for(cat_engine which) { return which == CAT_P
 static cat_client client = {.name = "pg", .engine = CAT_PG};
 static cat_client other = {.id = 1, .name = "other", .engine = CAT_PG};
 
-/* Before server_begin; NULL: nobody is told. */
+/* Set before server_begin; NULL: no events. */
 static event_sink *server_events;
 
 static inline pools *server_begin(cat_pool limits) {

@@ -1,4 +1,4 @@
-/* Whoever asks first is served first, nobody is forgotten, and no connection has two holders. */
+/* The caller that asks first is served first, none is forgotten, and no connection has two holders. */
 #define _POSIX_C_SOURCE 200809L
 #include "unit/pool/world.h"
 
@@ -18,7 +18,7 @@ typedef struct queuer {
   int number;
   int *order;
   atomic_int *served;
-  atomic_int *gate; /* NULL, or counted down to 0 before anybody starts */
+  atomic_int *gate; /* NULL, or counted down to 0 before any thread starts */
   shunt_status status;
 } queuer;
 
@@ -141,8 +141,8 @@ typedef struct worker {
   int timeouts, acquired, wrong;
 } worker;
 
-/* How many hold one is counted beside the pool; that nobody shares one is what the thread sanitizer would tell, and the
- * stamp. */
+/* How many hold one is counted beside the pool; if two threads shared one, the thread sanitizer and the
+ * stamp would show it. */
 static void *work(void *arg) {
   worker *me = arg;
   shunt_error err;

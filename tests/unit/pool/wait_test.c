@@ -114,7 +114,8 @@ static void of_several_that_one_holds_every_one_counts(void **state) {
   pools_free(w->pools);
 }
 
-/* Each holds one and asks for the next one's: whoever asks last is told, and when it gives way all others go on. */
+/* Each holds one and asks for the next one's: the one that asks last gets the error, and when it gives way all others
+ * go on. */
 static void a_cycle_has_one_loser(void **state) {
   (void)state;
   const int one[MOST_POOLS] = {1, 1, 1, 1, 1, 1, 1, 1};
@@ -208,7 +209,8 @@ static void a_job_that_needs_what_who_waits_for_it_holds_is_told_so(void **state
   driver_conn *conn = must_take(w, 0, 0), *none;
   wait_edge waits;
   shunt_error err;
-  assert_int_equal(wait_job_begin(&waits, asker, "jobs:42", "job 'mail' 42", &err), SHUNT_OK); /* nobody runs it yet */
+  assert_int_equal(wait_job_begin(&waits, asker, "jobs:42", "job 'mail' 42", &err),
+                   SHUNT_OK); /* no worker runs it yet */
   wait_run_begin(worker, "jobs:42");
   assert_int_equal(take(w, 1, 0, &none, &err), SHUNT_E_CONFLICT);
   assert_says(&err, "job 'mail' 42 waits for client 'p0' (level 0), held by session 1");
@@ -344,8 +346,8 @@ static void with_any_allocation_failing_nothing_is_lost_and_nobody_stays_on_the_
 
 /* ---- on random input ---- */
 
-/* What the sessions hold and ask for, written down by themselves. Whoever is part of a deadlock has written down all
- * before it stood still, so that it can be read off here; who works may be a step ahead of it. */
+/* What the sessions hold and ask for, written down by themselves. A session that is part of a deadlock has written
+ * down all before it stood still, so that it can be read off here; one that works may be a step ahead of it. */
 typedef struct model {
   pthread_mutex_t lock;
   int max[MOST_POOLS];
@@ -460,7 +462,7 @@ static void *walk(void *arg) {
   return NULL;
 }
 
-/* Returns how often somebody was told that it is stuck. */
+/* Returns how often a session got the error that it is stuck. */
 static int walk_all(rng *r, bool ordered) {
   model m = {.lock = PTHREAD_MUTEX_INITIALIZER};
   int npools = 1 + (int)rng_below(r, 5), nsessions = 2 + (int)rng_below(r, MOST_SESSIONS - 1);
@@ -484,7 +486,7 @@ static int walk_all(rng *r, bool ordered) {
   return conflicts;
 }
 
-/* The watchdog would tell of one that nobody was told of. */
+/* The watchdog would abort at a deadlock that was not reported. */
 static void whoever_is_told_is_stuck_and_nobody_else_is(void **state) {
   (void)state;
   rng r = rng_start("waits");

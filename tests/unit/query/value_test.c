@@ -152,7 +152,7 @@ static void numbers_are_written_as_sqlite_writes_them(void **state) {
   sqlite3_close(db);
 }
 
-/* ---- exact numbers: told apart to their last digit; the same number written otherwise is the same ---- */
+/* ---- exact numbers: distinguished to their last digit; the same number written otherwise is the same ---- */
 
 static shunt_value exact(const char *text) {
   shunt_value v = shunt_text(text, strlen(text));

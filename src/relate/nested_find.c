@@ -1,0 +1,94 @@
+#include "relate/nested.h"
+
+/* ---- keys of records ---- */
+
+static const shunt_field *field_named(const shunt_record *record, const char *name) {
+  for (size_t i = 0; i < record->nfields; i++)
+    if (record->fields[i].name && cat_same_column(record->fields[i].name, name))
+      return record->fields[i].value.type == SHUNT_NULL ? NULL : &record->fields[i];
+  return NULL;
+}
+
+record_key nested_key(const shunt_record *record, const key_names *names) {
+  record_key key = {.n = names->n};
+  for (size_t i = 0; i < names->n; i++)
+    if (!(key.list[i] = field_named(record, names->list[i]))) key.n = 0;
+  return key;
+}
+
+bool nested_is_key(const record_key *key, const shunt_field *field) {
+  for (size_t i = 0; i < key->n; i++)
+    if (key->list[i] == field) return true;
+  return false;
+}
+
+size_t nested_key_is(const record_key *key, shunt_where items[KEY_MOST]) {
+  for (size_t i = 0; i < key->n; i++)
+    items[i] =
+        (shunt_where){.op = SHUNT_EQ, .column = key->list[i]->name, .values = &key->list[i]->value, .nvalues = 1};
+  return key->n;
+}
+
+size_t nested_values_are(const key_names *names, const shunt_value *values, shunt_where items[KEY_MOST]) {
+  for (size_t i = 0; i < names->n; i++)
+    items[i] = (shunt_where){.op = SHUNT_EQ, .column = names->list[i], .values = &values[i], .nvalues = 1};
+  return names->n;
+}
+
+/* ---- where rows go ---- */
+
+route_request nested_request(const writing *w, const plan_relation *p, const site *parent) {
+  route_request request = session_request(w->c->s, p->relation->target, SHUNT_WRITE);
+  request.relation = p->relation;
+  request.relation_client = p->query->client;
+  request.explicit_table = p->query->table;
+  request.parent = parent->client->name;
+  return request;
+}
+
+static bool sets(const shunt_field *set, size_t nset, const char *name) {
+  for (size_t i = 0; i < nset; i++)
+    if (set[i].name && cat_same_column(set[i].name, name)) return true;
+  return false;
+}
+
+static shunt_status refuse_move(writing *w, const char *column, const access *from, const access *to) {
+  const site *here = access_only_site(from), *there = access_only_site(to);
+  return error_set(
+      w->c->err, SHUNT_E_USAGE,
+      "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
+      "no rows; name the old '%s' in where if it is the same, else delete the row and insert it anew",
+      here->model->name, column, there->table->name, there->client->name, here->table->name, here->client->name,
+      column);
+}
+
+/* With its new values the row must not belong elsewhere: an update moves no rows. */
+static shunt_status check_move(writing *w, const route_request *request, const shunt_field *set, size_t nset,
+                               const access *here) {
+  const char *column = NULL;
+  for (size_t i = 0; i < nset && !column; i++)
+    if (set[i].name && route_depends_on_where(here->decision, set[i].name)) column = set[i].name;
+  if (!column) return SHUNT_OK;
+  equalities where = {.a = w->c->arena};
+  bool ok = true;
+  for (size_t i = 0; i < request->nwhere && ok; i++)
+    if (!sets(set, nset, request->where[i].name))
+      ok = equalities_add(&where, request->where[i].name, &request->where[i].value);
+  for (size_t i = 0; i < nset && ok; i++)
+    if (set[i].name) ok = equalities_add(&where, set[i].name, &set[i].value);
+  if (!ok) return error_memory(w->c->err);
+  route_request after = *request;
+  equalities_into(&where, &after);
+  access there = {NULL, NULL, 0};
+  shunt_status status = access_find(w->c, &after, &there);
+  access_end_decision(w->c, &there);
+  return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
+}
+
+shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
+  shunt_status status = access_find(w->c, request, out);
+  if (!status && nset) status = check_move(w, request, set, nset, out);
+  for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
+    status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
+  return status;
+}
