@@ -154,7 +154,7 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 unit: $(TESTS) $(RELAY) $(WATCHDOG)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(RELAY) $(WATCHDOG) $(if $(filter --only,$(RUN)),,all)
+check: $(TESTS) $(RELAY) $(WATCHDOG) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers

@@ -80,7 +80,8 @@ static inline void jobs_open(jobs_world *w) {
   shunt_observe(w->session, jobs_observe, &w->statements[JOBS_PUSH]);
   shunt_job *job = jobs_next(w);
   shunt_observe(w->session, NULL, NULL);
-  jobs_keep(&w->statements[JOBS_CLAIM], w->worker->sql.claim, w->worker->sql.params, w->worker->sql.nparams);
+  const store_sql *claim = &w->worker->claim;
+  jobs_keep(&w->statements[JOBS_CLAIM], claim->text, claim->params, claim->nparams);
   shunt_observe(shunt_job_session(job), jobs_observe, &w->statements[JOBS_COMPLETE]);
   jobs_complete(w, job);
   w->shunt_sum = 0;
