@@ -666,7 +666,7 @@ typedef struct shunt_aggregation {
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
-/* Primary keys. */
+/* Primary keys. NULL in place of this struct, and of the two below: none. */
 typedef struct shunt_keys {
   const shunt_value *values;
   size_t n;
@@ -677,6 +677,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const c
                                                  const shunt_query *query, shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
                                                   int64_t *count, shunt_error *err);
+
 typedef struct shunt_aggregates {
   const shunt_aggregation *list;
   size_t n;
@@ -684,8 +685,7 @@ typedef struct shunt_aggregates {
   size_t ngroup;
 } shunt_aggregates;
 
-/* One row per group, a single row without group: the columns of group, then "count", "sum_total", "max_id" and so on.
- */
+/* One row per group, a single row without group. Its columns: those of group, then "count", "sum_total", "max_id" … */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_aggregate(shunt_session *session, const char *model,
                                                       const shunt_aggregates *what, const shunt_query *query,
                                                       shunt_rows **rows, shunt_error *err);

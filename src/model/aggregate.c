@@ -9,6 +9,7 @@
 #include "query/value.h"
 
 static const shunt_query everything;
+static const shunt_aggregates nothing;
 static const struct {
   const char *sql, *name;
 } functions[] = {[SHUNT_COUNT] = {"COUNT", "count"},
@@ -204,6 +205,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   access a = {NULL, NULL, 0};
   aggregation g = {.c = &c, .query = query ? query : &everything};
   *out = NULL;
+  if (!what) what = &nothing;
   shunt_status status = call_begin(&c, s, g.query->timeout_ms, err);
   if (!status) status = read_model(&c, model, g.query->client, &m);
   if (!status && g.query->ninclude)

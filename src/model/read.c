@@ -226,7 +226,7 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
   call c;
   *out = NULL;
   if (!query) query = &everything;
-  reading r = {.query = query, .by_ids = true, .ids = ids->values, .nids = ids->n};
+  reading r = {.query = query, .by_ids = true, .ids = ids ? ids->values : NULL, .nids = ids ? ids->n : 0};
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
   if (status) return status;

@@ -6,6 +6,7 @@
 #include "relate/nested.h"
 
 static const shunt_write plainly;
+static const shunt_records no_records;
 static const shunt_record nothing;
 
 static route_request request_of(const call *c, const cat_model *model, const shunt_write *o) {
@@ -170,6 +171,7 @@ shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_
   write_call r = {.options = options ? options : &plainly};
   int64_t count = 0;
   if (inserted) *inserted = 0;
+  if (!records) records = &no_records;
   shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
   if (!status) status = begin(&c, model, &r);
   for (size_t i = 0; i < records->n && !status; i++) status = nested_check(&w, r.model, &records->list[i], &r.plan);

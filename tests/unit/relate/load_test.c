@@ -223,6 +223,11 @@ static void no_keys_give_no_rows_but_their_columns(void **state) {
   assert_int_equal(shunt_rows_count(rows), 0);
   assert_int_equal(shunt_rows_ncolumns(rows), 3);
   shunt_rows_free(rows);
+  store_fine(w, shunt_mget(w->session, "user", NULL, NULL, &rows, &w->err));
+  assert_int_equal(shunt_rows_count(rows), 0);
+  shunt_rows_free(rows);
+  store_fine(w, shunt_insert_bulk(w->session, "user", NULL, NULL, NULL, &w->err));
+  store_fails(w, shunt_aggregate(w->session, "user", NULL, NULL, &rows, &w->err), SHUNT_E_USAGE, "name something");
   store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){&null, 1}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   shunt_rows_free(rows);
