@@ -295,7 +295,7 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
   if (!name || kind < 0 || (int)kind >= CAT_NKINDS)
     return error_set(err, SHUNT_E_USAGE, "a handle needs a name and a kind: model, relation, instance or client");
   generation *g = take_newest(app);
-  shunt_status status = handle_thing(g->catalog, (cat_kind)kind, name, &thing, err);
+  shunt_status status = handle_lookup(g->catalog, (cat_kind)kind, name, &thing, err);
   if (!status) status = handles_take(&app->handles, (cat_kind)kind, name, handle, err);
   if (status) *handle = 0;
   generation_drop(g);
@@ -304,35 +304,35 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
 
 /* ---- sessions ---- */
 
-static session_home home_in(shunt_app *app, generation *g);
+static session_generation shared_in(shunt_app *app, generation *g);
 
-static void drop(const session_home *home) { generation_drop(home->generation); }
+static void drop(const session_generation *shared) { generation_drop(shared->owner); }
 
-static bool renew(const session_home *home, session_home *newest) {
-  const generation *g = home->generation;
-  if (atomic_load(&home->app->number) == g->number) return false;
-  *newest = home_in(home->app, take_newest(home->app));
+static bool renew(const session_generation *shared, session_generation *newest) {
+  const generation *g = shared->owner;
+  if (atomic_load(&shared->app->number) == g->number) return false;
+  *newest = shared_in(shared->app, take_newest(shared->app));
   return true;
 }
 
-static session_home home_in(shunt_app *app, generation *g) {
-  return (session_home){.catalog = g->catalog,
-                        .route = g->route,
-                        .pools = g->pools,
-                        .events = app->events,
-                        .things = &g->things,
-                        .app = app,
-                        .generation = g,
-                        .drop = drop,
-                        .renew = renew};
+static session_generation shared_in(shunt_app *app, generation *g) {
+  return (session_generation){.catalog = g->catalog,
+                              .route = g->route,
+                              .pools = g->pools,
+                              .events = app->events,
+                              .results = &g->results,
+                              .app = app,
+                              .owner = g,
+                              .drop = drop,
+                              .renew = renew};
 }
 
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                 shunt_error *err) {
-  session_home home = home_in(app, take_newest(app));
-  shunt_status status = route_prepare(home.route, err); /* so that the session's first request need not wait for it */
-  if (!status) return session_new(&home, options, session, err);
-  drop(&home);
+  session_generation shared = shared_in(app, take_newest(app));
+  shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
+  if (!status) return session_new(&shared, options, session, err);
+  drop(&shared);
   return status;
 }
 

@@ -110,8 +110,8 @@ shunt_status generation_new(const generation_source *from, const shunt_options *
     generation_drop(g);
     return status;
   }
-  g->things.handles = from->handles;
-  g->things.catalog = g->catalog;
+  g->results.handles = from->handles;
+  g->results.catalog = g->catalog;
   *out = g;
   return SHUNT_OK;
 }

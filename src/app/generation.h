@@ -19,10 +19,10 @@ typedef struct generation {
   catalog *catalog;
   route *route;
   pools *pools;
-  things things;        /* the results of handle lookups */
-  arena arena;          /* of the folders */
-  const char **folders; /* of the files that it was read from */
-  size_t nfolders;      /* 0: the folders are not watched */
+  handle_results results; /* the results of handle lookups */
+  arena arena;            /* of the folders */
+  const char **folders;   /* of the files that it was read from */
+  size_t nfolders;        /* 0: the folders are not watched */
 } generation;
 
 typedef struct generation_source {

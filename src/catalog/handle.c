@@ -36,7 +36,7 @@ shunt_status handles_take(handles *h, cat_kind kind, const char *name, uint32_t 
   return status;
 }
 
-shunt_status handle_thing(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err) {
+shunt_status handle_lookup(const catalog *c, cat_kind kind, const char *name, const void **out, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   const cat_model *model = NULL;
   const cat_relation *relation = NULL;
@@ -64,14 +64,14 @@ shunt_status handle_thing(const catalog *c, cat_kind kind, const char *name, con
   return status;
 }
 
-shunt_status things_find_slowly(things *t, cat_kind kind, uint32_t handle, const void **out, shunt_error *err) {
+shunt_status handle_find_slowly(handle_results *t, cat_kind kind, uint32_t handle, const void **out, shunt_error *err) {
   size_t at = handle_place(handle);
   *out = NULL;
   const char *name = at < HANDLE_MOST && handle % CAT_NKINDS == kind
                          ? atomic_load_explicit(&t->handles->texts[at], memory_order_acquire)
                          : NULL;
   if (!name) return error_set(err, SHUNT_E_USAGE, "%u is not a handle of a %s", (unsigned)handle, kinds[kind]);
-  shunt_status status = handle_thing(t->catalog, kind, name, out, err);
+  shunt_status status = handle_lookup(t->catalog, kind, name, out, err);
   if (!status) atomic_store_explicit(&t->found[at], *out, memory_order_release);
   return status;
 }

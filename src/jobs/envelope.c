@@ -97,7 +97,7 @@ static json_t *locked_by(const shunt_session *s) {
 }
 
 static int next_level(const shunt_session *s) {
-  int most = s->home.catalog->settings.max_level;
+  int most = s->generation.catalog->settings.max_level;
   return s->level.now < most ? s->level.now + 1 : most;
 }
 
@@ -111,7 +111,7 @@ shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shu
   const char *current = session_current(s);
   json_t *all =
       json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
-                name(s->home.catalog->env), "attrs", attrs_of(s), "current", name(current), "level", next_level(s));
+                name(s->generation.catalog->env), "attrs", attrs_of(s), "current", name(current), "level", next_level(s));
   if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;
@@ -182,7 +182,7 @@ static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shun
 
 /* The host that pushed the job may have more levels. */
 static void go_to_level(shunt_session *s, json_int_t level) {
-  int most = s->home.catalog->settings.max_level;
+  int most = s->generation.catalog->settings.max_level;
   s->level.opened = level < most ? (int)level : most;
   session_raise(s, 0);
 }

@@ -249,14 +249,14 @@ static void name_party(shunt_job *job) {
   shunt_session *s = job->session;
   s->job.name = s->party.job = job->info.name;
   s->party.number = (uint64_t)job->info.id;
-  job->key = store_key_of(s->home.catalog->jobs.client, job->info.id);
+  job->key = store_key_of(s->generation.catalog->jobs.client, job->info.id);
   wait_run_begin(&s->party, job->key.text);
 }
 
 /* The job completes in the store of the newest generation; the worker stays with the store that it began with. */
 static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
-  const cat_client *here = job->worker->session->home.catalog->jobs.client,
-                   *there = job->session->home.catalog->jobs.client;
+  const cat_client *here = job->worker->session->generation.catalog->jobs.client,
+                   *there = job->session->generation.catalog->jobs.client;
   if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
       (!here->filename || strcmp(here->filename, there->filename) == 0))
     return SHUNT_OK;

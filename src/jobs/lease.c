@@ -125,7 +125,7 @@ static void listen_until(const shunt_worker *w, ear *e, int64_t until_ns) {
   } else if (listener_wait(e->listener, w->wake[0], until_ns, &heard, &why)) {
     listener_close(e->listener);
     e->listener = NULL;
-    report_lost(w, e, w->renewing->home.catalog->jobs.client->name, &why);
+    report_lost(w, e, w->renewing->generation.catalog->jobs.client->name, &why);
   }
   if (heard) signal_raise();
 }

@@ -38,7 +38,7 @@ int store_own_level(const catalog *c) { return c->settings.max_level ? c->settin
 
 shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   shunt_status status = call_begin(&store->c, s, timeout_ms, err);
-  const catalog *c = s->home.catalog;
+  const catalog *c = s->generation.catalog;
   const cat_client *client = c->jobs.client;
   store->sql = call_sql(&store->c);
   store->client = client;
@@ -113,7 +113,7 @@ static shunt_status make_tables_in(job_store *store, unit *u) {
 static shunt_status make_tables(job_store *store) {
   unit u = {.apart = true};
   job_store own = *store;
-  own.level = session_level_of(store->client, store_own_level(store->c.s->home.catalog));
+  own.level = session_level_of(store->client, store_own_level(store->c.s->generation.catalog));
   unit_begin(&store->c, &u);
   return unit_end(&store->c, &u, make_tables_in(&own, &u));
 }

@@ -25,7 +25,7 @@ static const char *make_name(arena *a) {
 static shunt_status open_session(const shunt_worker *w, shunt_session **out, shunt_error *err) {
   const shunt_session_options options = {.timeout_ms = LOOK_MS};
   shunt_status status = w->open(w->app, &options, out, err);
-  if (!status) session_raise(*out, store_own_level((*out)->home.catalog));
+  if (!status) session_raise(*out, store_own_level((*out)->generation.catalog));
   return status;
 }
 
@@ -43,7 +43,7 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
   shunt_status status = open_session(w, &w->session, err);
   if (!status) status = open_session(w, &w->renewing, err);
   if (status) return status;
-  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->home.catalog->settings.lease_ms;
+  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->generation.catalog->settings.lease_ms;
   w->name = make_name(&w->owned);
   if (!w->name) return error_memory(err);
   status = claim_prepare(w, o, err);

@@ -36,7 +36,7 @@ struct shunt_worker {
 #define WORKER_JOB_FIELDS(name, id)                                                                                    \
   {"job", event_text(name)}, { "id", shunt_integer(id) }
 
-static inline event_sink *worker_events(const shunt_worker *w) { return w->session->home.events; }
+static inline event_sink *worker_events(const shunt_worker *w) { return w->session->generation.events; }
 
 struct shunt_job {
   shunt_job_info info; /* its texts belong to the row */

@@ -7,7 +7,7 @@ shunt_status access_find(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
   if (!a->sites) a->sites = arena_alloc(c->arena, sizeof *a->sites);
   if (!a->decision || !a->sites) return error_memory(c->err);
-  shunt_status status = route_decide(c->s->home.route, request, a->decision, c->err);
+  shunt_status status = route_decide(c->s->generation.route, request, a->decision, c->err);
   if (status) return status;
   const cat_client *client = a->decision->client;
   site *at = a->sites;

@@ -52,11 +52,11 @@ static void show(shown *to, const driver_engine *engine, const char *sql) {
 }
 
 void slow_report(const shunt_session *s, const driver_engine *engine, const shunt_statement *statement) {
-  const int64_t slow_ms = s->home.catalog->settings.slow_statement_ms, took_ms = statement->duration_ns / NS_PER_MS;
+  const int64_t slow_ms = s->generation.catalog->settings.slow_statement_ms, took_ms = statement->duration_ns / NS_PER_MS;
   shown sql;
   if (!slow_ms || took_ms < slow_ms || !slow_is_watched(s)) return;
   show(&sql, engine, statement->sql);
-  events_emit(s->home.events, SHUNT_EVENT_STATEMENT_SLOW, {"client", event_text(statement->client)},
+  events_emit(s->generation.events, SHUNT_EVENT_STATEMENT_SLOW, {"client", event_text(statement->client)},
               {"level", shunt_integer(statement->level)}, {"instance", event_text(s->instance->name)},
               {"job", event_text(s->job.name)}, {"duration_ms", shunt_integer(took_ms)},
               {"rows", shunt_integer((int64_t)statement->nrows)}, {"affected", shunt_integer(statement->affected)},

@@ -7,7 +7,7 @@
 
 /* Whether the time of statements is to be taken for it. */
 static inline bool slow_is_watched(const shunt_session *s) {
-  return events_wanted(s->home.events, SHUNT_EVENT_STATEMENT_SLOW);
+  return events_wanted(s->generation.events, SHUNT_EVENT_STATEMENT_SLOW);
 }
 
 /* Reports the statement if it was slow, with its SQL, whose literals become "?": they may be secrets. */

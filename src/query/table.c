@@ -53,7 +53,7 @@ shunt_status table_find(call *c, const cat_client *client, int level, const char
   t = map_get_n(&c->s->tables.by_name, key, size);
   shunt_status status = SHUNT_OK;
   if (!t || again) {
-    const driver_table *shape = again || c->s->tables.stale ? NULL : pool_table(c->s->home.pools, client, name);
+    const driver_table *shape = again || c->s->tables.stale ? NULL : pool_table(c->s->generation.pools, client, name);
     if (!shape) status = describe(c, client, level, name, &shape);
     if (!status) status = remember(c, client, key, size, shape, &t);
   }

@@ -112,7 +112,7 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   if (!ok) return error_memory(w->c->err);
   request.where = w->where.list;
   request.nwhere = w->where.count;
-  if (origin != UINT32_MAX) request.parent = w->c->s->home.catalog->clients[origin]->name;
+  if (origin != UINT32_MAX) request.parent = w->c->s->generation.catalog->clients[origin]->name;
   return access_find(w->c, &request, &w->found);
 }
 

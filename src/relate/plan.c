@@ -29,7 +29,7 @@ static shunt_status missing(const planner *p, const cat_relation *r, const char 
 }
 
 static shunt_status check_ends(const planner *p, cat_relation *r) {
-  const catalog *c = p->c->s->home.catalog;
+  const catalog *c = p->c->s->generation.catalog;
   bool linked = r->as.kind == SHUNT_BELONGS_TO_MANY;
   if (!r->as.target) return missing(p, r, "target");
   if (!r->as.foreign_key) return missing(p, r, "foreign key");

@@ -142,7 +142,7 @@ static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
 static shunt_status acquire(call *c, const cat_client *client, int level, bool no_wait, driver_conn **conn) {
   const pool_request request = {
       .client = client, .level = level, .party = &c->s->party, .deadline_ns = c->deadline_ns, .no_wait = no_wait};
-  shunt_status status = pool_acquire(c->s->home.pools, &request, conn, c->err);
+  shunt_status status = pool_acquire(c->s->generation.pools, &request, conn, c->err);
   if (!status && *conn) (*conn)->locked_by = locker_of(c->s, *conn);
   return status;
 }

@@ -39,29 +39,29 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
   return SHUNT_OK;
 }
 
-shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
+shunt_status session_new(const session_generation *shared, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err) {
   static const shunt_session_options none = {.instance = NULL};
   static atomic_ullong number; /* the last number given, in this process */
   if (!options) options = &none;
   shunt_status status = session_check_timeout(options->timeout_ms, err);
-  if (!status) status = check_level(home->catalog, options->level, err);
+  if (!status) status = check_level(shared->catalog, options->level, err);
   shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
   if (!s) {
-    home->drop(home);
+    shared->drop(shared);
     return status ? status : error_memory(err);
   }
-  s->home = *home;
+  s->generation = *shared;
   s->party.number = ++number;
   s->follows = options->follow;
   s->level.now = s->level.opened = options->level;
   s->timeout_ms = options->timeout_ms;
   const void *instance = NULL;
   if (options->instance_handle) {
-    status = things_find(home->things, CAT_KIND_INSTANCE, options->instance_handle, &instance, err);
+    status = handle_find(shared->results, CAT_KIND_INSTANCE, options->instance_handle, &instance, err);
     s->instance = instance;
   } else {
-    status = catalog_find_instance(home->catalog, options->instance ? options->instance : "", &s->instance, err);
+    status = catalog_find_instance(shared->catalog, options->instance ? options->instance : "", &s->instance, err);
   }
   if (!status) status = copy_attrs(s, options, err);
   if (!status) s->party.instance = s->instance->name;
@@ -82,6 +82,6 @@ void shunt_session_close(shunt_session *s) {
   session_free_lent(&s->lent);
   arena_free(&s->tables.memory);
   arena_free(&s->owned);
-  s->home.drop(&s->home);
+  s->generation.drop(&s->generation);
   base_free(s);
 }

@@ -9,13 +9,13 @@
 
 static inline shunt_status thing(const shunt_session *s, cat_kind kind, shunt_handle handle, const void **out,
                                  shunt_error *err) {
-  return things_find(s->home.things, kind, handle, out, err);
+  return handle_find(s->generation.results, kind, handle, out, err);
 }
 
 static inline shunt_status find_relation(const shunt_session *s, const shunt_request *q, const cat_relation **relation,
                                          shunt_error *err) {
   const void *found;
-  if (!q->relation_handle) return catalog_find_relation(s->home.catalog, q->relation, relation, err);
+  if (!q->relation_handle) return catalog_find_relation(s->generation.catalog, q->relation, relation, err);
   shunt_status status = thing(s, CAT_KIND_RELATION, q->relation_handle, &found, err);
   if (!status) *relation = found;
   return status;
@@ -24,7 +24,7 @@ static inline shunt_status find_relation(const shunt_session *s, const shunt_req
 static inline shunt_status find_model(const shunt_session *s, const shunt_request *q, const cat_model **model,
                                       shunt_error *err) {
   const void *found;
-  if (!q->model_handle) return catalog_find_model(s->home.catalog, q->model, model, err);
+  if (!q->model_handle) return catalog_find_model(s->generation.catalog, q->model, model, err);
   shunt_status status = thing(s, CAT_KIND_MODEL, q->model_handle, &found, err);
   if (!status) *model = found;
   return status;
@@ -54,7 +54,7 @@ static inline shunt_status find_target(const shunt_session *s, const shunt_reque
 /* The name as the catalog has it, which is the same wherever the two have the same address. */
 static shunt_status find_named(const shunt_session *s, const char *given, bool modes, const char **name,
                                shunt_error *err) {
-  const cat_client *client = catalog_client(s->home.catalog, given);
+  const cat_client *client = catalog_client(s->generation.catalog, given);
   *name = client ? client->name : given;
   return client ? SHUNT_OK : session_check_client(s, given, modes, err);
 }
@@ -95,7 +95,7 @@ static shunt_status find_parent(shunt_session *s, const route_request *request, 
   route_request of_source = session_request(s, request->relation->source, SHUNT_READ);
   of_source.current = request->current;
   of_source.level = request->level;
-  shunt_status status = route_decide(s->home.route, &of_source, &s->resolved, err);
+  shunt_status status = route_decide(s->generation.route, &of_source, &s->resolved, err);
   if (status && status != SHUNT_E_DENIED) return status;
   *parent = s->resolved.client ? s->resolved.client->name : NULL;
   return SHUNT_OK;
@@ -118,7 +118,7 @@ static shunt_status check_where(const shunt_request *q, shunt_error *err) {
 }
 
 static shunt_status go_up(const shunt_session *s, int by, int *level, shunt_error *err) {
-  int most = s->home.catalog->settings.max_level;
+  int most = s->generation.catalog->settings.max_level;
   if (by >= -*level && by <= (most ? most - *level : INT_MAX)) {
     *level += most ? by : 0;
     return SHUNT_OK;
@@ -168,7 +168,7 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   request.nwhere = q->nwhere;
   if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
   if (!status && request.relation) status = find_for_relation(s, &request, err);
-  if (!status) status = route_decide(s->home.route, &request, &s->resolved, err);
+  if (!status) status = route_decide(s->generation.route, &request, &s->resolved, err);
   if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
   return status;

@@ -26,7 +26,7 @@ void session_drop_tables(session_tables *t) {
   arena_reset(&t->memory);
 }
 
-static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_error *err) {
+static shunt_status move_to(shunt_session *s, const session_generation *newest, shunt_error *err) {
   const cat_instance *instance;
   shunt_status status = catalog_find_instance(newest->catalog, s->instance->name, &instance, err);
   if (!status) status = rename_current(s, newest->catalog, err);
@@ -34,8 +34,8 @@ static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_
     newest->drop(newest);
     return status;
   }
-  session_home old = s->home;
-  s->home = *newest;
+  session_generation old = s->generation;
+  s->generation = *newest;
   session_raise(s, 0);
   s->instance = instance;
   s->party.instance = instance->name;
@@ -45,8 +45,8 @@ static shunt_status move_to(shunt_session *s, const session_home *newest, shunt_
 }
 
 shunt_status session_move(shunt_session *s, shunt_error *err) {
-  session_home newest;
-  if (s->transactions || !s->home.renew(&s->home, &newest)) return SHUNT_OK;
+  session_generation newest;
+  if (s->transactions || !s->generation.renew(&s->generation, &newest)) return SHUNT_OK;
   return move_to(s, &newest, err);
 }
 
@@ -75,11 +75,11 @@ shunt_status session_lock_out(shunt_session *s, const char *const *files, size_t
 
 void session_raise(shunt_session *s, int by) {
   s->level.raised += by;
-  s->level.now = s->home.catalog->settings.max_level ? s->level.opened + s->level.raised : 0;
+  s->level.now = s->generation.catalog->settings.max_level ? s->level.opened + s->level.raised : 0;
 }
 
 shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
-  int most = s->home.catalog->settings.max_level;
+  int most = s->generation.catalog->settings.max_level;
   if (most && s->level.now >= most)
     return error_set(err, SHUNT_E_TRANSACTION,
                      "the session is at level %d, and the highest is %d (database.maxLevel): does work that goes up a "
@@ -108,13 +108,14 @@ shunt_status session_check_client(const shunt_session *s, const char *name, bool
   if (modes &&
       (strcmp(name, CATALOG_INHERIT) == 0 || strcmp(name, CATALOG_INITIAL) == 0 || strcmp(name, CATALOG_AUTO) == 0))
     return SHUNT_OK;
-  return catalog_find_client(s->home.catalog, name, &client, err);
+  return catalog_find_client(s->generation.catalog, name, &client, err);
 }
 
 shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err) {
   const cat_instance *i = s->instance;
-  shunt_status status = catalog_find_client(s->home.catalog, name, out, err);
-  if (status || !s->home.catalog->settings.strict_isolation || !i->isolate || *out == i->isolate_client) return status;
+  shunt_status status = catalog_find_client(s->generation.catalog, name, out, err);
+  if (status || !s->generation.catalog->settings.strict_isolation || !i->isolate || *out == i->isolate_client)
+    return status;
   error_set(err, SHUNT_E_DENIED,
             "instance '%s' is isolated: its data lies on %s, and this would go to %s (instance.isolation: strict)",
             i->name, i->isolate_client->name, name);
@@ -124,7 +125,7 @@ shunt_status session_named_client(const shunt_session *s, const char *name, cons
 
 /* The catalog's copy of the name, which outlives the caller's. */
 static const char *lasting_name(const shunt_session *s, const char *name) {
-  const cat_client *client = catalog_client(s->home.catalog, name);
+  const cat_client *client = catalog_client(s->generation.catalog, name);
   return client ? client->name : CATALOG_DEFAULT;
 }
 

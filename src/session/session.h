@@ -1,7 +1,7 @@
 /* For: one unit of work: its instance, current datasource, open transactions, and the memory that its calls reuse, so
  * that a warm call allocates only its rows. Owner: the session owns copies of its attributes, its transactions and the
  * descriptions of tables. It borrows catalog, route and pools, which outlive it. One thread at a time. Use:
- * session_new(&home, &options, &s, err); … call_begin(&c, s, 0, err) at the start of each public call … */
+ * session_new(&shared, &options, &s, err); … call_begin(&c, s, 0, err) at the start of each public call … */
 #ifndef SHUNT_SESSION_SESSION_H
 #define SHUNT_SESSION_SESSION_H
 
@@ -14,18 +14,18 @@
 #include "route/route.h"
 
 /* A generation. The session holds a share of it until drop. */
-typedef struct session_home {
+typedef struct session_generation {
   const catalog *catalog;
   route *route;
   pools *pools;
   event_sink *events; /* the app's */
-  things *things;
+  handle_results *results;
   shunt_app *app; /* belongs to the façade, as do the functions */
-  void *generation;
-  void (*drop)(const struct session_home *home);
+  void *owner;    /* of the share: a generation of app/ */
+  void (*drop)(const struct session_generation *shared);
   /* Whether there is a newer generation, which is then *newest, with a share of it. */
-  bool (*renew)(const struct session_home *home, struct session_home *newest);
-} session_home;
+  bool (*renew)(const struct session_generation *shared, struct session_generation *newest);
+} session_generation;
 
 /* The description of a table. It never moves, so a site may point to it. */
 typedef struct table_info {
@@ -58,7 +58,7 @@ typedef struct transaction transaction;
 
 struct shunt_session {
   /* for as long as it is open */
-  session_home home;
+  session_generation generation;
   const cat_instance *instance;
   wait_party party; /* its name in the graph of waits */
   const shunt_field *attrs;
@@ -99,8 +99,8 @@ struct shunt_session {
   route_decision resolved; /* the result of shunt_resolve, until the next call */
 };
 
-/* Takes over the share of home, also if it fails. Errors: NOT_FOUND, USAGE, MEMORY. */
-shunt_status session_new(const session_home *home, const shunt_session_options *options, shunt_session **out,
+/* Takes over the share, also if it fails. Errors: NOT_FOUND, USAGE, MEMORY. */
+shunt_status session_new(const session_generation *shared, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err);
 
 /* Moves the session to the newest generation. Errors: NOT_FOUND if that lacks the instance or the current datasource;

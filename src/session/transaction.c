@@ -150,7 +150,7 @@ static shunt_status ask_rules(call *c, shunt_op op, bool effective, const cat_cl
   route_decision *d = call_decision(c);
   if (effective) request.current = NULL;
   if (!d) return error_memory(c->err);
-  shunt_status status = route_decide(c->s->home.route, &request, d, c->err);
+  shunt_status status = route_decide(c->s->generation.route, &request, d, c->err);
   if (status) return status;
   *client = d->client;
   *level = d->as.level;

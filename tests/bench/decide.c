@@ -80,14 +80,14 @@ static void many_tenants_round(void *ud) { tenants_round(&((two_tenancies *)ud)-
 
 static shunt_app *open_tenancy(tenancy *t, const char *config, const char *more) {
   shunt_app *app = decide_open(&t->w, POLICY_FIVE, config, more);
-  const catalog *c = t->w.sessions[0]->home.catalog;
+  const catalog *c = t->w.sessions[0]->generation.catalog;
   for (int i = 0; i < REQUESTS; i++) t->instances[i] = c->instances[bench_random(&t->w.plain_order) % c->ninstances];
   return app;
 }
 
 static void tell_big(tenancy *t, double load_ms) {
   route_stats stats;
-  route *r = t->w.sessions[0]->home.route;
+  route *r = t->w.sessions[0]->generation.route;
   route_count(r, &stats);
   route_remember(r, false);
   int64_t start = bench_now_ns();

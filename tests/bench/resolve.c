@@ -236,7 +236,7 @@ static void asked_again_and_again(void) {
   bench_pairs pairs;
   shunt_app *app = open_world(&w, "", plain_policy);
   for (int remembering = 0; remembering < 2; remembering++) {
-    route_remember(w.sessions[0]->home.route, remembering);
+    route_remember(w.sessions[0]->generation.route, remembering);
     compare(&w);
     bench_measure(plain_round, shunt_round, &w, &pairs);
     if (w.plain_sum != w.shunt_sum) bench_die("resolve: the two sides gave different answers");
@@ -254,7 +254,7 @@ static void never_asked_before(void) {
   bench_measure(plain_fresh_round, shunt_fresh_round, &w, &pairs);
   bench_report_pairs("resolve_miss_ratio", &pairs, 2, FRESH, "a plain Lua policy", "shunt_resolve");
   route_stats stats;
-  route_count(w.sessions[0]->home.route, &stats);
+  route_count(w.sessions[0]->generation.route, &stats);
   if (stats.refused_children || stats.misses < (BENCH_ROUNDS + 1) * FRESH)
     bench_die("resolve: not every request was a miss");
   close_world(&w, app);

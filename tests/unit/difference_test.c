@@ -86,8 +86,8 @@ static void forge(void *ud, const trie_leaf *leaf) {
 }
 
 static void forge_all(const world *w) {
-  route *r = w->session->home.route;
-  const cat_client *other = catalog_client(w->session->home.catalog, "other");
+  route *r = w->session->generation.route;
+  const cat_client *other = catalog_client(w->session->generation.catalog, "other");
   trie_each_leaf(&r->trie, forge, &other);
 }
 
