@@ -2,6 +2,7 @@
 -- Use, in the project's folder, after make: lua5.4 tests/artefacts.lua BUILD_DIR CC
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
+local read = require("files").read
 local build, cc = arg[1], arg[2]
 
 -- The output of a command on both streams, and whether it succeeded.
@@ -15,13 +16,6 @@ local function exported(path)
   local symbols = {}
   for kind, name in run("nm -D --defined-only " .. path):gmatch("%x+ (%a) (%S+)") do symbols[name] = kind end
   return symbols
-end
-
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read("a")
-  file:close()
-  return text
 end
 
 -- ---- symbols ----

@@ -13,6 +13,7 @@
 --   * A block of Lua compiles. README names every package that is needed. A link to a file or to a heading leads somewhere.
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
+local read = require("files").try_read
 local build, update = arg[1], arg[2] == "--update"
 
 local COOKBOOK = "rules/cookbook/"
@@ -23,14 +24,6 @@ local function output_of(command)
   local pipe = assert(io.popen(command))
   local text = pipe:read "a"
   pipe:close()
-  return text
-end
-
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
   return text
 end
 

@@ -57,7 +57,6 @@ const char *build_path(builder *b, const node *n);
 
 /* Values by key; `otherwise` if the key is absent, null, or of another type (which schema_check reports). */
 const char *build_text(const node *from, const char *key, const char *otherwise);
-bool build_bool(const node *from, const char *key, bool otherwise);
 int64_t build_integer(const node *from, const char *key, int64_t otherwise);
 int build_function(const node *from, const char *key);
 const node *build_get(const node *from, const char *key); /* NULL also for null */

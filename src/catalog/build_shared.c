@@ -22,11 +22,6 @@ const char *build_text(const node *from, const char *key, const char *otherwise)
   return n ? n->value.as.bytes : otherwise;
 }
 
-bool build_bool(const node *from, const char *key, bool otherwise) {
-  const node *n = value_of(from, key, SHUNT_BOOL);
-  return n ? n->value.as.boolean : otherwise;
-}
-
 int64_t build_integer(const node *from, const char *key, int64_t otherwise) {
   const node *n = value_of(from, key, SHUNT_INTEGER);
   return n ? n->value.as.integer : otherwise;

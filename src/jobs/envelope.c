@@ -109,9 +109,9 @@ static bool add_waiter(json_t *all, const shunt_session *s) {
 
 shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err) {
   const char *current = session_current(s);
-  json_t *all =
-      json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
-                name(s->generation.catalog->env), "attrs", attrs_of(s), "current", name(current), "level", next_level(s));
+  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
+                          name(s->generation.catalog->env), "attrs", attrs_of(s), "current", name(current), "level",
+                          next_level(s));
   if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;
@@ -174,7 +174,7 @@ static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shun
   size_t n = json_array_size(list);
   if (!n) return SHUNT_OK;
   const char *waiter = read_name(a, json_object_get(all, "waiter")), **files = arena_array(a, const char *, n);
-  const char *locker = arena_printf(a, "%s, which waits for this job", waiter ? waiter : "somebody");
+  const char *locker = arena_printf(a, "%s, which waits for this job", waiter ? waiter : "another session");
   bool ok = files && locker;
   for (size_t i = 0; ok && i < n; i++) ok = (files[i] = read_name(a, json_array_get(list, i))) != NULL;
   return ok ? session_lock_out(s, files, n, locker, err) : error_memory(err);

@@ -41,10 +41,6 @@ shunt_status site_order(call *c, const site *at, const char *term, const driver_
   return site_column(c, at, *descending ? term + 1 : term, out);
 }
 
-shunt_status site_key(call *c, const site *at, const driver_column **out) {
-  return site_column(c, at, at->model->primary_key, out);
-}
-
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out) {
   shunt_status status = SHUNT_OK;
   out->n = names->n;

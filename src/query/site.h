@@ -24,8 +24,6 @@ static inline bool site_same(const site *a, const site *b) {
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The same for "name" and "-name". */
 shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending);
-/* The column of the model's primary key. */
-shunt_status site_key(call *c, const site *at, const driver_column **out);
 /* The columns of these names. */
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out);
 /* Whether these columns are unique. */

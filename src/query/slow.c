@@ -52,7 +52,8 @@ static void show(shown *to, const driver_engine *engine, const char *sql) {
 }
 
 void slow_report(const shunt_session *s, const driver_engine *engine, const shunt_statement *statement) {
-  const int64_t slow_ms = s->generation.catalog->settings.slow_statement_ms, took_ms = statement->duration_ns / NS_PER_MS;
+  const int64_t slow_ms = s->generation.catalog->settings.slow_statement_ms,
+                took_ms = statement->duration_ns / NS_PER_MS;
   shown sql;
   if (!slow_ms || took_ms < slow_ms || !slow_is_watched(s)) return;
   show(&sql, engine, statement->sql);

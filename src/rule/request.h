@@ -95,10 +95,6 @@ static inline bool rule_is_candidate(rule_field field) {
   return field == RULE_FIELD_CLIENT || field == RULE_FIELD_TABLE;
 }
 
-/* The value of the first column or attribute of that name, or NULL. */
-const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column);
-const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name);
-
 /* ---- what was read ---- */
 
 /* A rule asks for the value itself, or for a property of it. RULE_CLASS is asked by the core alone, of the instance. */

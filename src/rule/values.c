@@ -23,13 +23,14 @@ static const shunt_value *boolean(bool yes, shunt_value *room) {
 
 static bool same_name(const char *a, const char *b) { return *a == *b && strcmp(a, b) == 0; }
 
-const shunt_value *rule_where(const shunt_field *where, size_t n, const char *column) {
+/* The first of that name, or NULL. */
+static const shunt_value *find_where(const shunt_field *where, size_t n, const char *column) {
   for (size_t i = 0; i < n; i++)
     if (same_name(where[i].name, column) || cat_same_column(where[i].name, column)) return &where[i].value;
   return NULL;
 }
 
-const shunt_value *rule_attr(const shunt_field *attrs, size_t n, const char *name) {
+static const shunt_value *find_attr(const shunt_field *attrs, size_t n, const char *name) {
   for (size_t i = 0; i < n; i++)
     if (same_name(attrs[i].name, name)) return &attrs[i].value;
   return NULL;
@@ -66,7 +67,7 @@ static const shunt_value *of_instance(const cat_instance *i, rule_field field, s
 #define OF_MODE(member) text(rule_##member(q), room)
 #define OF_OP(member) text(q->member == SHUNT_WRITE ? "write" : "read", room)
 #define OF_LEVEL(member) integer(q->level, room)
-#define OF_VALUES(member) unless_null(rule_where(q->member, q->n##member, name))
+#define OF_VALUES(member) unless_null(find_where(q->member, q->n##member, name))
 
 const shunt_value *rule_request_value(const rule_request *q, rule_field field, const char *name, shunt_value *room) {
   switch (field) {
@@ -78,7 +79,7 @@ const shunt_value *rule_request_value(const rule_request *q, rule_field field, c
   case RULE_FIELD_IN_TRANSACTION:
     return boolean(q->in_transaction, room);
   case RULE_FIELD_ATTRS:
-    return unless_null(rule_attr(q->attrs, q->nattrs, name));
+    return unless_null(find_attr(q->attrs, q->nattrs, name));
   default:
     return of_instance(q->instance, field, room);
   }

@@ -3,12 +3,7 @@ local core = require "shunt.core"
 local shunt = require "shunt"
 local Shop = require "tests.spec.support.shop"
 
-local function read(path)
-  local file = assert(io.open(path))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("tests.files").read
 
 local function sorted(set)
   local list = {}

@@ -1,12 +1,6 @@
 -- The names in src/README.md exist, and the calls in the line "Use:" of a header have the arguments of the function.
 
-local function read(path)
-  local file = io.open(path)
-  if not file then return nil end
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("tests.files").try_read
 
 local function defines(text, name)
   return ("\n" .. text):find("\n[%a][^\n;{}]-[%s%*]" .. name .. "%(") ~= nil

@@ -15,12 +15,7 @@ if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
 
 local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("tests.files").read
 
 --- Runs the command in a folder: its status, standard output and standard error.
 local function run(folder, arguments, environment)

@@ -3,10 +3,7 @@
 local core = require "shunt.core"
 local commands = require "shunt.cli.commands"
 
-local function read(path)
-  local file <close> = assert(io.open(path))
-  return file:read "a"
-end
+local read = require("tests.files").read
 
 local function sorted(list)
   table.sort(list)

@@ -4,12 +4,7 @@ local App = require "tests.spec.support.app"
 
 local MANUAL = "rules/manual/config.md"
 
-local function read(path)
-  local file = assert(io.open(path, "rb"))
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local read = require("tests.files").read
 
 local function run(arguments)
   local pipe = assert(io.popen("build/shunt " .. arguments .. " 2>&1"))

@@ -2,6 +2,7 @@
 --- Use: local w = Workers.start(folder, "--queue mail"); …; w:signal "TERM"; local status, output = w:wait()
 
 local App = require "tests.spec.support.app"
+local files = require "tests.files"
 
 local M = {}
 
@@ -18,13 +19,7 @@ local here = capture "pwd":gsub("\n", "")
 local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
 if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
 
-local function read(path)
-  local file = io.open(path, "rb")
-  if not file then return "" end
-  local text = file:read "a"
-  file:close()
-  return text
-end
+local function read(path) return files.try_read(path) or "" end
 
 --- Waits until fn gives something, and gives that; fails with what where it never does.
 ---@param what string
