@@ -714,6 +714,16 @@ typedef struct shunt_records {
   size_t n;
 } shunt_records;
 
+/* What an insert does with a row whose unique key another row has already. The key is given by its columns; a model's
+ * instance column is part of it without being named. */
+typedef struct shunt_conflict {
+  const char *const *columns; /* at least one */
+  size_t ncolumns;
+  const char *const *update; /* columns that the other row gets from the new one; none: all that it gives but the key */
+  size_t nupdate;
+  bool nothing; /* the other row stays as it is */
+} shunt_conflict;
+
 typedef struct shunt_write {
   const shunt_where *where; /* update, delete */
   bool all;                 /* allows an update or delete without where */
@@ -722,21 +732,38 @@ typedef struct shunt_write {
   int64_t timeout_ms;           /* of the whole call; 0: the session's */
   const shunt_include *include; /* the relations to write with the row */
   size_t ninclude;
+  const shunt_conflict *on_conflict; /* inserts, without include; NULL: such a row is an error */
+  const shunt_field *increments;     /* shunt_update: numbers that the database adds to columns; null stays null */
+  size_t nincrements;
 } shunt_write;
 
 /* Writes. options may be NULL. A failed write changes nothing on the datasource that failed; a nested write runs in one
  * transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
-/* *rows is the inserted row as the database has it, with generated keys and, under include, the related rows. */
+/* *rows is the inserted row as the database has it, with generated keys and, under include, the related rows. With
+ * on_conflict it is the row that was inserted or updated; with on_conflict->nothing there is no row if another was
+ * there.
+ */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
                                                    shunt_rows **rows, shunt_error *err);
+/* *inserted counts the rows that were inserted, with on_conflict also those that were updated. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_bulk(shunt_session *session, const char *model,
                                                         const shunt_records *records, const shunt_write *options,
                                                         int64_t *inserted, shunt_error *err);
+/* The same, with the rows as the database has them, in the order of the records. With on_conflict->nothing, a record
+ * that met another row gives none. Errors too: CONFLICT: a trigger has left rows out. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_rows(shunt_session *session, const char *model,
+                                                        const shunt_records *records, const shunt_write *options,
+                                                        shunt_rows **rows, shunt_error *err);
 /* Without options->where the primary key in the record selects the row. *affected counts rows of the model itself. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_update(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
                                                    int64_t *affected, shunt_error *err);
+/* Updates each row by the primary key in its record, in few statements; where, all, include, on_conflict and increments
+ * are not for it. If two records have the same key, the later one wins. *affected counts the rows that exist. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_update_bulk(shunt_session *session, const char *model,
+                                                        const shunt_records *records, const shunt_write *options,
+                                                        int64_t *affected, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const char *model,
                                                    const shunt_write *options, int64_t *affected, shunt_error *err);
 

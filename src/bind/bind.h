@@ -221,6 +221,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   X(session)                                                                                                           \
   X(resolve)                                                                                                           \
   X(model)                                                                                                             \
+  X(write)                                                                                                             \
   X(switch)                                                                                                            \
   X(transaction)                                                                                                       \
   X(hook)                                                                                                              \

@@ -1,15 +1,6 @@
-#include "bind/bind.h"
+#include "bind/model.h"
 
 #include <string.h>
-
-enum { MODEL_SESSION = 1, MODEL_NAME, MODEL_CLIENT, MODEL_TABLE, MODEL_NVALUES = MODEL_TABLE };
-
-/* The user values hold the texts. */
-typedef struct bind_model {
-  const char *name;
-  const char *client; /* or NULL */
-  const char *table;  /* or NULL */
-} bind_model;
 
 /* From the values at the given stack positions; pushes the model. */
 static void push_model(lua_State *L, int session, int name, int client, int table) {
@@ -63,15 +54,14 @@ static int model_tostring(lua_State *L) {
   return 1;
 }
 
-/* Every method has the model first and nargs arguments in all. Behind them this pushes the session and the call. */
-static bind_call *enter(lua_State *L, int nargs, bind_model **m) {
+bind_call *bind_model_enter(lua_State *L, int nargs, bind_model **m) {
   lua_settop(L, nargs);
   *m = bind_check(L, 1, BIND_MODEL, "a model");
   lua_getiuservalue(L, 1, MODEL_SESSION);
   return bind_enter(L, nargs + 1);
 }
 
-static void check(lua_State *L, bind_call *c, shunt_status status) {
+void bind_check_status(lua_State *L, bind_call *c, shunt_status status) {
   if (status) bind_fail(L, c);
 }
 
@@ -79,7 +69,7 @@ static void check(lua_State *L, bind_call *c, shunt_status status) {
 
 static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
   shunt_query q = {0};
-  check(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_read_keys), &q, &c->err));
+  bind_check_status(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_read_keys), &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
@@ -88,7 +78,7 @@ static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int
 
 static int model_select(lua_State *L) {
   bind_model *m;
-  bind_call *c = enter(L, 2, &m);
+  bind_call *c = bind_model_enter(L, 2, &m);
   shunt_query q = query_at(L, c, m, 2, "model:select");
   bind_busy(L, c);
   bind_done(L, c, shunt_select(c->session->session, m->name, &q, &c->rows, &c->err));
@@ -98,8 +88,7 @@ static int model_select(lua_State *L) {
   return 2;
 }
 
-/* The where argument of get and delete; other is the one among the options. */
-static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const shunt_where *other, const char *of) {
+const shunt_where *bind_model_where(lua_State *L, bind_call *c, int index, const shunt_where *other, const char *of) {
   node *from = NULL;
   const shunt_where *where = NULL;
   if (lua_isnil(L, index)) return other;
@@ -107,8 +96,8 @@ static const shunt_where *where_at(lua_State *L, bind_call *c, int index, const 
     error_set(&c->err, SHUNT_E_USAGE, "%s: where is given twice, as an argument and as an option", of);
     bind_fail(L, c);
   }
-  check(L, c, lua_node_from(L, index, &c->arena, &from, &c->err));
-  check(L, c, bind_where(&c->arena, from, &where, &c->err));
+  bind_check_status(L, c, lua_node_from(L, index, &c->arena, &from, &c->err));
+  bind_check_status(L, c, bind_where(&c->arena, from, &where, &c->err));
   return where;
 }
 
@@ -123,11 +112,11 @@ static void check_wanted(lua_State *L, bind_call *c, const shunt_query *q) {
 /* model:get(7) and model:get{id = 7}: the first row, or nil. */
 static int model_get(lua_State *L) {
   bind_model *m;
-  bind_call *c = enter(L, 3, &m);
+  bind_call *c = bind_model_enter(L, 3, &m);
   shunt_query q = query_at(L, c, m, 3, "model:get");
   shunt_status st;
   if (lua_istable(L, 2) || lua_isnil(L, 2)) {
-    q.where = where_at(L, c, 2, q.where, "model:get");
+    q.where = bind_model_where(L, c, 2, q.where, "model:get");
     check_wanted(L, c, &q);
     q.limited = true;
     q.limit = 1;
@@ -135,7 +124,7 @@ static int model_get(lua_State *L) {
     st = shunt_select(c->session->session, m->name, &q, &c->rows, &c->err);
   } else {
     shunt_value id;
-    check(L, c, bind_to_value(L, 2, &c->arena, "the primary key", &id, &c->err));
+    bind_check_status(L, c, bind_to_value(L, 2, &c->arena, "the primary key", &id, &c->err));
     bind_busy(L, c);
     st = shunt_mget(c->session->session, m->name, &(shunt_keys){&id, 1}, &q, &c->rows, &c->err);
   }
@@ -148,7 +137,7 @@ static int model_get(lua_State *L) {
 
 static int model_mget(lua_State *L) {
   bind_model *m;
-  bind_call *c = enter(L, 3, &m);
+  bind_call *c = bind_model_enter(L, 3, &m);
   size_t n = 0;
   lua_shape shape = lua_istable(L, 2) ? lua_node_shape(L, 2, &n) : LUA_SHAPE_MAP;
   if (shape != LUA_SHAPE_LIST && shape != LUA_SHAPE_EMPTY)
@@ -157,7 +146,7 @@ static int model_mget(lua_State *L) {
   if (!ids) return bind_memory(L);
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, 2, (lua_Integer)i + 1);
-    check(L, c, bind_to_value(L, -1, &c->arena, "a primary key", &ids[i], &c->err));
+    bind_check_status(L, c, bind_to_value(L, -1, &c->arena, "a primary key", &ids[i], &c->err));
     lua_pop(L, 1);
   }
   shunt_query q = query_at(L, c, m, 3, "model:mget");
@@ -171,7 +160,7 @@ static int model_mget(lua_State *L) {
 
 static int model_count(lua_State *L) {
   bind_model *m;
-  bind_call *c = enter(L, 2, &m);
+  bind_call *c = bind_model_enter(L, 2, &m);
   shunt_query q = query_at(L, c, m, 2, "model:count");
   int64_t count = 0;
   bind_busy(L, c);
@@ -216,10 +205,10 @@ static const char *const aggregate_keys[] = {"count", "sum",   "avg",    "min", 
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};
   bind_model *m;
-  bind_call *c = enter(L, 2, &m);
+  bind_call *c = bind_model_enter(L, 2, &m);
   const node *options = bind_options(L, c, 2, "model:aggregate", aggregate_keys);
   shunt_query q = {0};
-  check(L, c, bind_query(&c->arena, options, &q, &c->err));
+  bind_check_status(L, c, bind_query(&c->arena, options, &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
@@ -228,9 +217,10 @@ static int model_aggregate(lua_State *L) {
   aggregations wanted = {.list = arena_array(&c->arena, shunt_aggregation, room)};
   if (!wanted.list) return bind_memory(L);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    check(L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, &wanted, &c->err));
+    bind_check_status(
+        L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, &wanted, &c->err));
   const char *const *group = NULL;
-  check(L, c, bind_text_list(&c->arena, node_get(options, "group"), "group", &group, &ngroup, &c->err));
+  bind_check_status(L, c, bind_text_list(&c->arena, node_get(options, "group"), "group", &group, &ngroup, &c->err));
   if (wanted.count == 0) {
     error_set(&c->err, SHUNT_E_USAGE, "model:aggregate needs something to compute: count, sum, avg, min or max");
     return bind_fail(L, c);
@@ -245,94 +235,10 @@ static int model_aggregate(lua_State *L) {
   return 1;
 }
 
-/* ---- writes ---- */
-
-static const char *const write_keys[] = {"where", "all", "client", "table", "include", "timeout", NULL};
-
-static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
-  const node *options = bind_options(L, c, index, of, write_keys);
-  shunt_write w = {.client = bind_option_text(L, c, options, "client"),
-                   .table = bind_option_text(L, c, options, "table"),
-                   .all = bind_option_bool(L, c, options, "all")};
-  check(L, c, bind_call_timeout(options, &w.timeout_ms, &c->err));
-  w.timeout_ms = bind_within_limit(c->session, w.timeout_ms);
-  check(L, c, bind_where(&c->arena, node_get(options, "where"), &w.where, &c->err));
-  check(L, c, bind_includes(&c->arena, node_get(options, "include"), NULL, &w.include, &w.ninclude, &c->err));
-  if (!w.client) w.client = m->client;
-  if (!w.table) w.table = m->table;
-  return w;
-}
-
-/* An empty where counts as missing: it must not write to all rows. */
-static void drop_empty_where(shunt_write *w) {
-  if (w->where && w->where->op == SHUNT_AND && w->where->nitems == 0) w->where = NULL;
-}
-
-static int model_insert(lua_State *L) {
-  bind_model *m;
-  bind_call *c = enter(L, 3, &m);
-  shunt_write w = write_at(L, c, m, 3, "model:insert");
-  shunt_record record = {0};
-  check(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
-  bind_busy(L, c);
-  bind_done(L, c, shunt_insert(c->session->session, m->name, &record, &w, &c->rows, &c->err));
-  bind_push_rows(L, c->rows);
-  lua_rawgeti(L, -1, 1);
-  bind_leave(L, c);
-  return 1;
-}
-
-static int model_insert_bulk(lua_State *L) {
-  bind_model *m;
-  bind_call *c = enter(L, 3, &m);
-  shunt_write w = write_at(L, c, m, 3, "model:insert_bulk");
-  bind_record_list records = {0};
-  int64_t inserted = 0;
-  check(L, c, bind_records(L, 2, &c->arena, &w, &records, &c->err));
-  bind_busy(L, c);
-  bind_done(L, c,
-            shunt_insert_bulk(c->session->session, m->name, &(shunt_records){records.items, records.count}, &w,
-                              &inserted, &c->err));
-  lua_pushinteger(L, inserted);
-  bind_leave(L, c);
-  return 1;
-}
-
-static int model_update(lua_State *L) {
-  bind_model *m;
-  bind_call *c = enter(L, 3, &m);
-  shunt_write w = write_at(L, c, m, 3, "model:update");
-  shunt_record record = {0};
-  int64_t affected = 0;
-  drop_empty_where(&w);
-  check(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
-  bind_busy(L, c);
-  bind_done(L, c, shunt_update(c->session->session, m->name, &record, &w, &affected, &c->err));
-  lua_pushinteger(L, affected);
-  bind_leave(L, c);
-  return 1;
-}
-
-static int model_delete(lua_State *L) {
-  bind_model *m;
-  bind_call *c = enter(L, 3, &m);
-  shunt_write w = write_at(L, c, m, 3, "model:delete");
-  int64_t affected = 0;
-  w.where = where_at(L, c, 2, w.where, "model:delete");
-  drop_empty_where(&w);
-  bind_busy(L, c);
-  bind_done(L, c, shunt_delete(c->session->session, m->name, &w, &affected, &c->err));
-  lua_pushinteger(L, affected);
-  bind_leave(L, c);
-  return 1;
-}
-
 void bind_model_register(lua_State *L) {
   static const bind_taking takes[] = {{"model:select", bind_read_keys},    {"model:get", bind_read_keys},
                                       {"model:mget", bind_read_keys},      {"model:count", bind_read_keys},
-                                      {"model:aggregate", aggregate_keys}, {"model:insert", write_keys},
-                                      {"model:insert_bulk", write_keys},   {"model:update", write_keys},
-                                      {"model:delete", write_keys},        {NULL, NULL}};
+                                      {"model:aggregate", aggregate_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
                                      {"select", model_select},
@@ -340,10 +246,6 @@ void bind_model_register(lua_State *L) {
                                      {"mget", model_mget},
                                      {"count", model_count},
                                      {"aggregate", model_aggregate},
-                                     {"insert", model_insert},
-                                     {"insert_bulk", model_insert_bulk},
-                                     {"update", model_update},
-                                     {"delete", model_delete},
                                      {NULL, NULL}};
   static const luaL_Reg of_session[] = {{"model", session_model}, {NULL, NULL}};
   bind_class(L, BIND_MODEL, metamethods, methods, "model_methods");

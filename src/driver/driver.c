@@ -90,6 +90,7 @@ static const driver_column *find_sole_key(const driver_table *t) {
 
 bool driver_table_name(driver_table *t) {
   t->sole_key = find_sole_key(t);
+  for (size_t i = 0; i < t->count; i++) t->computes = t->computes || t->columns[i].computed;
   for (size_t i = 0; i < t->count; i++) {
     driver_column *column = &t->columns[i];
     char *key = arena_strdup(&t->arena, column->name);
@@ -121,14 +122,25 @@ const driver_column *driver_table_column(const driver_table *t, const char *name
 
 static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
+static bool same_uniques(const driver_table *a, const driver_table *b) {
+  if (a->nuniques != b->nuniques) return false;
+  for (size_t i = 0; i < a->nuniques; i++) {
+    const driver_unique *x = &a->uniques[i], *y = &b->uniques[i];
+    if (strcmp(x->name, y->name) != 0 || x->n != y->n || x->partial != y->partial) return false;
+    for (size_t k = 0; k < x->n; k++)
+      if (strcmp(x->columns[k]->name, y->columns[k]->name) != 0) return false;
+  }
+  return true;
+}
+
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
-  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning) return false;
+  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || !same_uniques(a, b)) return false;
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||
         x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->exact != y->exact ||
         x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
-        x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
+        x->most != y->most || x->generated != y->generated || x->computed != y->computed || x->cased != y->cased ||
         !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
         x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
       return false;

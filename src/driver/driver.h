@@ -60,6 +60,7 @@ typedef struct driver_column {
                             * integer, would take the text for bytes. NULL: no cast */
   bool cased;              /* LIKE distinguishes case too, so that both sides are made lower */
   bool generated;          /* the database numbers rows here, and reports the number as the generated id */
+  bool computed;           /* the database computes the values from other columns; none can be written */
   driver_collation collation;
   bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end compares as DRIVER_NOCASE */
   const char *weight; /* DRIVER_WEIGHED: SQL that turns the text ? into its collation key: bytes that compare as the
@@ -73,11 +74,22 @@ typedef struct driver_column {
   int64_t least, most; /* DRIVER_INTEGERS */
 } driver_column;
 
+/* A unique key: the table has at most one row for each value. */
+typedef struct driver_unique {
+  const char *name;
+  const driver_column **columns;
+  size_t n;
+  bool partial; /* it compares less than these columns: a prefix of one, or an expression */
+} driver_unique;
+
 typedef struct driver_table {
   arena arena;
   driver_column *columns;
   size_t count;
+  driver_unique *uniques; /* the primary key too. Only engines with is_duplicate list them */
+  size_t nuniques;
   const driver_column *sole_key; /* the primary key if it is one column, otherwise NULL */
+  bool computes;                 /* it has computed columns */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
   map names;                     /* to driver_column */
@@ -106,18 +118,26 @@ typedef struct driver_engine {
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING works */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  bool returning_ordered;      /* RETURNING gives the rows of an INSERT of several in their order */
+  bool meets_once;             /* INSERT … ON CONFLICT is an error if two of its rows have the same key */
   bool nulls_last;             /* default of ORDER BY */
   bool aborts;                 /* after a failed statement, its transaction accepts only a rollback */
   const char *like, *like_end; /* around the pattern of a LIKE that ignores the case of ASCII and has no escape */
-  const char *text_type;       /* what any value can be cast to */
-  const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
-  const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
-                                * number with a text as doubles ("5 apples" = 5). NULL: no cast */
-  const driver_queue *queue;   /* NULL: jobs can't be kept here */
+  const char *sum; /* SQL: column @ plus the number ?, for an engine whose integers become floats if they overflow.
+                    * NULL: @ + ? */
+  bool typed_case; /* a CASE without ELSE does not take the type of the column that it is assigned to */
+  const char *text_type;     /* what any value can be cast to */
+  const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
+  const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
+                              * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const driver_queue *queue; /* NULL: jobs can't be kept here */
 
   /* Whether the error means that another connection kept the database locked for longer than this one waits. The
    * statement did nothing and may be repeated later. NULL: no such error. */
   bool (*is_busy)(const shunt_error *err);
+  /* Whether the error means that another row has the same unique key. The statement did nothing. NULL: INSERT … ON
+   * CONFLICT works; otherwise ON DUPLICATE KEY UPDATE, which acts on every unique key. */
+  bool (*is_duplicate)(const shunt_error *err);
   /* Whether each connection would open a database of its own (":memory:"), so that there must be only one. NULL: never.
    */
   bool (*private_database)(const cat_client *client);

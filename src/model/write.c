@@ -1,187 +1,22 @@
-/* The public writes: shunt_insert, shunt_insert_bulk, shunt_update, shunt_delete. */
-#include <string.h>
+/* The public writes of rows that exist: shunt_update, shunt_delete. */
+#include "model/write.h"
 
-#include "model/read.h"
 #include "relate/load.h"
-#include "relate/nested.h"
 
-static const shunt_write plainly;
-static const shunt_records no_records;
+const shunt_write write_plainly;
 static const shunt_record nothing;
 
-static route_request request_of(const call *c, const cat_model *model, const shunt_write *o) {
+route_request write_request(const call *c, const cat_model *model, const shunt_write *o) {
   route_request request = session_request(c->s, model, SHUNT_WRITE);
   request.explicit_client = o->client;
   request.explicit_table = o->table;
   return request;
 }
 
-/* A public write: names are checked, the relations planned. */
-typedef struct write_call {
-  const shunt_write *options;
-  const cat_model *model;
-  plan plan;
-} write_call;
-
-static shunt_status begin(call *c, const char *model, write_call *r) {
+shunt_status write_begin(call *c, const char *model, write_call *r) {
   const shunt_write *o = r->options;
   shunt_status status = read_model(c, model, o->client, &r->model);
   return status ? status : plan_make(c, r->model, o->include, o->ninclude, false, &r->plan);
-}
-
-/* ---- insert ---- */
-
-/* The row with its related rows, as the databases have them now. */
-static shunt_status insert_along(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
-  const site *at;
-  unit_begin(w->c, &w->u);
-  route_request inside = request_of(w->c, r->model, r->options);
-  shunt_status status = nested_insert(w, &inside, record, &r->plan, rows, &at);
-  if (!status) status = load_relations(w->c, &(parents){rows, at->table->shape}, &r->plan, SHUNT_WRITE);
-  return unit_end(w->c, &w->u, status);
-}
-
-static shunt_status insert_alone(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
-  route_request request = request_of(w->c, r->model, r->options);
-  const site *at;
-  return nested_insert(w, &request, record, &r->plan, rows, &at);
-}
-
-shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
-                          shunt_rows **out, shunt_error *err) {
-  call c;
-  writing w = {.c = &c};
-  write_call r = {.options = options ? options : &plainly};
-  *out = NULL;
-  if (!record) record = &nothing;
-  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
-  if (!status) status = begin(&c, model, &r);
-  if (!status) status = nested_check(&w, r.model, record, &r.plan);
-  if (status) return status;
-  shunt_rows *rows = rows_new();
-  if (!rows) return error_memory(err);
-  status = r.plan.count ? insert_along(&w, &r, record, rows) : insert_alone(&w, &r, record, rows);
-  if (status) {
-    shunt_rows_free(rows);
-    return status;
-  }
-  *out = rows;
-  return SHUNT_OK;
-}
-
-/* ---- insert_bulk ---- */
-
-/* Rows of one model to insert. */
-typedef struct batch {
-  route_request request;
-  const shunt_record *records;
-  size_t n;
-} batch;
-
-/* Where each of the records goes. */
-typedef struct destinations {
-  const site **list;
-  size_t count, room;
-  uint32_t *of_record;
-} destinations;
-
-static shunt_status add_destination(writing *w, destinations *d, const site *at, uint32_t *number) {
-  for (size_t i = d->count; i-- > 0;)
-    if (site_same(d->list[i], at)) {
-      *number = (uint32_t)i;
-      return SHUNT_OK;
-    }
-  if (d->count == d->room) {
-    const site **more = arena_array(w->c->arena, const site *, d->room ? d->room * 2 : 4);
-    if (!more) return error_memory(w->c->err);
-    if (d->count) memcpy(more, d->list, d->count * sizeof *more);
-    d->list = more;
-    d->room = d->room ? d->room * 2 : 4;
-  }
-  *number = (uint32_t)d->count;
-  d->list[d->count++] = at;
-  return SHUNT_OK;
-}
-
-static shunt_status find_destinations(writing *w, const batch *b, destinations *d) {
-  bool each = true;
-  access a = {NULL, NULL, 0};
-  equalities where = {.a = w->c->arena};
-  d->of_record = arena_array(w->c->arena, uint32_t, b->n);
-  if (!d->of_record) return error_memory(w->c->err);
-  for (size_t i = 0; i < b->n && each; i++) {
-    route_request of_one = b->request;
-    const shunt_record *record = &b->records[i];
-    where.count = 0;
-    for (size_t k = 0; k < record->nfields; k++)
-      if (record->fields[k].name && !equalities_add(&where, record->fields[k].name, &record->fields[k].value))
-        return error_memory(w->c->err);
-    equalities_into(&where, &of_one);
-    size_t before = d->count;
-    shunt_status status = nested_find(w, &of_one, NULL, 0, &a);
-    if (!status) status = add_destination(w, d, access_only_site(&a), &d->of_record[i]);
-    if (status) return status;
-    if (d->count > before) a.sites = NULL; /* the new destination points to these sites */
-    each = i > 0 || route_depends_on(a.decision, RULE_FIELD_WHERE);
-  }
-  return SHUNT_OK;
-}
-
-/* Inserts the records of one destination, in their order, as many at once as have the same columns. */
-static shunt_status insert_there(writing *w, const destinations *d, size_t number, const batch *b, shunt_record *room,
-                                 int64_t *inserted) {
-  size_t count = 0;
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < b->n && !status; i++) {
-    if (d->of_record[i] != number) continue;
-    if (count && !write_same_columns(&room[0], &b->records[i])) {
-      status = write_insert_many(w->c, d->list[number], room, count, inserted);
-      count = 0;
-    }
-    room[count++] = b->records[i];
-  }
-  return status || !count ? status : write_insert_many(w->c, d->list[number], room, count, inserted);
-}
-
-static shunt_status insert_all(writing *w, const batch *b, int64_t *inserted) {
-  destinations d = {NULL, 0, 0, NULL};
-  shunt_record *room = arena_array(w->c->arena, shunt_record, b->n);
-  shunt_status status = room ? find_destinations(w, b, &d) : error_memory(w->c->err);
-  for (size_t i = 0; i < d.count && !status; i++) status = insert_there(w, &d, i, b, room, inserted);
-  return status;
-}
-
-/* Records with related rows are inserted one by one. */
-static shunt_status insert_each(writing *w, const batch *b, const plan *p, int64_t *inserted) {
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < b->n && !status; i++) {
-    const site *at;
-    shunt_rows *rows = rows_new();
-    status = rows ? nested_insert(w, &b->request, &b->records[i], p, rows, &at) : error_memory(w->c->err);
-    shunt_rows_free(rows);
-    *inserted += !status;
-  }
-  return status;
-}
-
-shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_records *records,
-                               const shunt_write *options, int64_t *inserted, shunt_error *err) {
-  call c;
-  writing w = {.c = &c};
-  write_call r = {.options = options ? options : &plainly};
-  int64_t count = 0;
-  if (inserted) *inserted = 0;
-  if (!records) records = &no_records;
-  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
-  if (!status) status = begin(&c, model, &r);
-  for (size_t i = 0; i < records->n && !status; i++) status = nested_check(&w, r.model, &records->list[i], &r.plan);
-  if (status || records->n == 0) return status;
-  unit_begin(&c, &w.u);
-  batch b = {request_of(&c, r.model, r.options), records->list, records->n};
-  status = r.plan.count ? insert_each(&w, &b, &r.plan, &count) : insert_all(&w, &b, &count);
-  status = unit_end(&c, &w.u, status);
-  if (!status && inserted) *inserted = count;
-  return status;
 }
 
 /* ---- update ---- */
@@ -226,16 +61,34 @@ static shunt_status make_change(writing *w, change *c) {
   if (status) return status;
   for (size_t i = 0; i < c->record->nfields; i++)
     if (!nested_is_key(&key, &c->record->fields[i])) c->fields[c->nfields++] = c->record->fields[i];
-  if (c->nfields || c->record->nrelated) return SHUNT_OK;
+  if (c->r.options->nincrements && c->record->nrelated)
+    return error_set(w->c->err, SHUNT_E_USAGE,
+                     "model '%s': increment can't be combined with related rows; write them in a call of their own",
+                     c->r.model->name);
+  if (c->nfields || c->record->nrelated || c->r.options->nincrements) return SHUNT_OK;
   return error_set(w->c->err, SHUNT_E_USAGE, "model '%s': there is nothing to set", c->r.model->name);
 }
 
+/* Where a row belongs after an increment is unknown before it. */
+static shunt_status check_increments(const writing *w, const change *c, const access *a) {
+  const shunt_write *o = c->r.options;
+  for (size_t i = 0; i < o->nincrements; i++)
+    if (o->increments[i].name && route_depends_on_where(a->decision, o->increments[i].name))
+      return error_set(
+          w->c->err, SHUNT_E_USAGE,
+          "model '%s': '%s' decides where the row is, and can't be incremented; set it, with the old value "
+          "in where",
+          c->r.model->name, o->increments[i].name);
+  return SHUNT_OK;
+}
+
 static shunt_status find_change(writing *w, const change *c, access *a) {
-  route_request request = request_of(w->c, c->r.model, c->r.options);
+  route_request request = write_request(w->c, c->r.model, c->r.options);
   equalities where = {.a = w->c->arena};
   if (!equalities_of_where(&where, c->where)) return error_memory(w->c->err);
   equalities_into(&where, &request);
-  return nested_find(w, &request, c->fields, c->nfields, a);
+  shunt_status status = nested_find(w, &request, c->fields, c->nfields, a);
+  return status ? status : check_increments(w, c, a);
 }
 
 /* Finds the one row that related rows are written along with, and reads its key. */
@@ -291,19 +144,20 @@ static shunt_status change_along(writing *w, const change *c, int64_t *affected)
 static shunt_status change_rows(writing *w, const change *c, int64_t *affected) {
   access a = {NULL, NULL, 0};
   filter f = {.where = {c->where}};
+  write_set set = {c->fields, c->nfields, c->r.options->increments, c->r.options->nincrements};
   shunt_status status = find_change(w, c, &a);
-  return status ? status : write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+  return status ? status : write_change(w->c, &a, &set, &f, affected);
 }
 
 shunt_status shunt_update(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
                           int64_t *affected, shunt_error *err) {
   call c;
   writing w = {.c = &c};
-  change of = {.r = {.options = options ? options : &plainly}, .record = record ? record : &nothing};
+  change of = {.r = {.options = options ? options : &write_plainly}, .record = record ? record : &nothing};
   int64_t count = 0;
   if (affected) *affected = 0;
   shunt_status status = call_begin(&c, s, of.r.options->timeout_ms, err);
-  if (!status) status = begin(&c, model, &of.r);
+  if (!status) status = write_begin(&c, model, &of.r);
   if (!status) status = nested_check(&w, of.r.model, of.record, &of.r.plan);
   if (!status) status = make_change(&w, &of);
   if (status) return status;
@@ -315,7 +169,7 @@ shunt_status shunt_update(shunt_session *s, const char *model, const shunt_recor
 /* ---- delete ---- */
 
 static shunt_status find_deleted(writing *w, const write_call *r, access *a) {
-  route_request request = request_of(w->c, r->model, r->options);
+  route_request request = write_request(w->c, r->model, r->options);
   equalities where = {.a = w->c->arena};
   if (!equalities_of_where(&where, r->options->where)) return error_memory(w->c->err);
   equalities_into(&where, &request);
@@ -352,11 +206,11 @@ shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write
                           shunt_error *err) {
   call c;
   writing w = {.c = &c};
-  write_call r = {.options = options ? options : &plainly};
+  write_call r = {.options = options ? options : &write_plainly};
   int64_t count = 0;
   if (affected) *affected = 0;
   shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
-  if (!status) status = begin(&c, model, &r);
+  if (!status) status = write_begin(&c, model, &r);
   if (!status) status = cascade_check(&w, &r.plan);
   if (!status && is_empty(r.options->where) && !r.options->all)
     status = error_set(err, SHUNT_E_USAGE,

@@ -268,6 +268,10 @@ static shunt_status write_where(writer *w, const shunt_where *c, int depth) {
   return error_set(w->c->err, SHUNT_E_USAGE, "where: unknown operator %d", (int)c->op);
 }
 
+shunt_status filter_condition(call *c, sql_text *sql, const site *at, const shunt_where *where) {
+  return write_where(&(writer){c, at, sql}, where, 0);
+}
+
 /* ---- the whole of it ---- */
 
 static void next_term(sql_text *q, bool *first) {

@@ -18,6 +18,8 @@ static inline bool filter_has_keys(const filter *f) { return f->keys.columns.n >
 
 /* Everything but the keys. */
 shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const filter *f);
+/* One condition alone. */
+shunt_status filter_condition(call *c, sql_text *sql, const site *at, const shunt_where *where);
 /* Writes `count` keys, beginning with number `from`. */
 void filter_keys(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
 /* How many keys fit into the statement, which has its parameters so far and gets `more` beside the keys. Errors: USAGE

@@ -11,12 +11,18 @@
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows);
 /* Whether both have the same columns in the same order, and so fit into one statement. */
 bool write_same_columns(const shunt_record *a, const shunt_record *b);
-/* Inserts records for which write_same_columns holds, in as many statements as they need. */
-shunt_status write_insert_many(call *c, const site *at, const shunt_record *records, size_t n, int64_t *inserted);
 
 /* Change the rows that the filter finds, at all sites, in as many statements as its keys need. Add to *affected. */
 shunt_status write_update(call *c, const access *a, const shunt_field *fields, size_t n, const filter *f,
                           int64_t *affected);
+/* New values, and numbers that the database adds to columns. */
+typedef struct write_set {
+  const shunt_field *fields;
+  size_t n;
+  const shunt_field *increments;
+  size_t nincrements;
+} write_set;
+shunt_status write_change(call *c, const access *a, const write_set *set, const filter *f, int64_t *affected);
 shunt_status write_delete(call *c, const access *a, const filter *f, int64_t *affected);
 
 #endif

@@ -87,13 +87,34 @@ function blob:bytes() end
 ---@field table string?
 ---@field timeout shunt.duration? of this call; default: the session's
 
----@class shunt.write
----@field where shunt.where? the rows; without it, an update uses the primary key of the given row
+---@class shunt.delete
+---@field where shunt.where? the rows
 ---@field all boolean? allows a write to all rows
 ---@field client string?
 ---@field table string?
 ---@field include shunt.include? the relations whose rows are written too
 ---@field timeout shunt.duration? of this call; default: the session's
+
+---@class shunt.update: shunt.delete
+---@field increment table<string, number|string>? numbers that the database adds to columns
+
+---@class shunt.update_bulk
+---@field client string?
+---@field table string?
+---@field timeout shunt.duration?
+
+---@class shunt.insert: shunt.update_bulk
+---@field include shunt.include? the relations whose rows are written too
+---@field on_conflict shunt.conflict? without it, a row whose unique key is taken is an error
+
+---@class shunt.insert_bulk: shunt.insert
+---@field returning boolean? return the rows instead of their number
+
+---What an insert does with a row whose unique key another row has.
+---@class shunt.conflict
+---@field columns string|string[] of the unique key
+---@field update string|string[]|nil the columns that the other row gets from the new one; default: all but the key
+---@field nothing boolean? the other row stays as it is
 
 ---The columns and relations of a select's rows.
 ---@class shunt.meta
@@ -522,22 +543,29 @@ function model:count(options) end
 function model:aggregate(options) end
 
 ---@param row shunt.row
----@param options shunt.write?
----@return shunt.row row as the database stored it
+---@param options shunt.insert?
+---@return shunt.row? row as the database stored it; nil if on_conflict left another row as it was
 function model:insert(row, options) end
 
 ---@param rows shunt.row[]
----@param options shunt.write?
----@return integer inserted
+---@param options shunt.insert_bulk?
+---@return integer|shunt.row[] inserted the number of rows, with on_conflict also of those updated; with returning, the rows in their order
+---@return shunt.meta? meta with returning
 function model:insert_bulk(rows, options) end
 
 ---@param row shunt.row
----@param options shunt.write?
+---@param options shunt.update?
 ---@return integer affected
 function model:update(row, options) end
 
+---Updates each row by its primary key, in few statements. If two have the same key, the later one wins.
+---@param rows shunt.row[]
+---@param options shunt.update_bulk?
+---@return integer affected
+function model:update_bulk(rows, options) end
+
 ---@param where shunt.where?
----@param options shunt.write?
+---@param options shunt.delete?
 ---@return integer affected
 function model:delete(where, options) end
 

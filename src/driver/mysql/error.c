@@ -10,54 +10,56 @@ typedef struct meaning {
   shunt_status status;
 } meaning;
 
+enum { DUPLICATE = 1062, DUPLICATE_NAMED = 1586 };
+
 static const meaning meanings[] = {
     {1020, SHUNT_E_CONFLICT},   /* the row has changed since it was read */
     {1205, SHUNT_E_CONFLICT},   /* lock wait timeout */
     {1213, SHUNT_E_CONFLICT},   /* deadlock */
     {3572, SHUNT_E_CONFLICT},   /* NOWAIT */
     {1048, SHUNT_E_CONSTRAINT}, /* null in a NOT NULL column */
-    {1062, SHUNT_E_CONSTRAINT}, /* unique */
+    {DUPLICATE, SHUNT_E_CONSTRAINT}, {DUPLICATE_NAMED, SHUNT_E_CONSTRAINT},
     {1169, SHUNT_E_CONSTRAINT}, /* unique */
     {1216, SHUNT_E_CONSTRAINT}, /* foreign key, and the next three */
-    {1217, SHUNT_E_CONSTRAINT},  {1451, SHUNT_E_CONSTRAINT},
-    {1452, SHUNT_E_CONSTRAINT},  {1264, SHUNT_E_CONSTRAINT}, /* out of range */
-    {1265, SHUNT_E_CONSTRAINT},                              /* data would be truncated */
-    {1292, SHUNT_E_CONSTRAINT},                              /* no such date, no such number */
-    {1364, SHUNT_E_CONSTRAINT},                              /* no value, and no default */
+    {1217, SHUNT_E_CONSTRAINT},      {1451, SHUNT_E_CONSTRAINT},
+    {1452, SHUNT_E_CONSTRAINT},      {1264, SHUNT_E_CONSTRAINT}, /* out of range */
+    {1265, SHUNT_E_CONSTRAINT},                                  /* data would be truncated */
+    {1292, SHUNT_E_CONSTRAINT},                                  /* no such date, no such number */
+    {1364, SHUNT_E_CONSTRAINT},                                  /* no value, and no default */
     {1366, SHUNT_E_CONSTRAINT}, /* no value of the column's type, or not of its character set */
     {1406, SHUNT_E_CONSTRAINT}, /* too long */
-    {1411, SHUNT_E_CONSTRAINT},  {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
-    {1644, SHUNT_E_CONSTRAINT},                              /* a trigger's SIGNAL */
-    {1690, SHUNT_E_CONSTRAINT},                              /* a result out of range */
+    {1411, SHUNT_E_CONSTRAINT},      {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
+    {1644, SHUNT_E_CONSTRAINT},                                  /* a trigger's SIGNAL */
+    {1690, SHUNT_E_CONSTRAINT},                                  /* a result out of range */
     {1906, SHUNT_E_CONSTRAINT}, /* MariaDB: a value for a generated column; the next is MySQL's */
-    {3105, SHUNT_E_CONSTRAINT},  {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
-    {3819, SHUNT_E_CONSTRAINT},                              /* MySQL: CHECK; the next is MariaDB's */
-    {4025, SHUNT_E_CONSTRAINT},  {1051, SHUNT_E_NOT_FOUND},  /* table */
-    {1054, SHUNT_E_NOT_FOUND},                               /* column */
-    {1091, SHUNT_E_NOT_FOUND},                               /* column or key, to be dropped */
-    {1109, SHUNT_E_NOT_FOUND},                               /* table */
-    {1146, SHUNT_E_NOT_FOUND},                               /* table */
-    {1176, SHUNT_E_NOT_FOUND},                               /* key */
-    {1305, SHUNT_E_NOT_FOUND},                               /* routine, savepoint */
-    {1630, SHUNT_E_NOT_FOUND},                               /* function */
-    {1792, SHUNT_E_TRANSACTION},                             /* a write in a read-only transaction */
-    {1317, SHUNT_E_TIMEOUT},                                 /* interrupted */
-    {1969, SHUNT_E_TIMEOUT},                                 /* MariaDB: max_statement_time; the next is MySQL's */
-    {3024, SHUNT_E_TIMEOUT},     {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
+    {3105, SHUNT_E_CONSTRAINT},      {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
+    {3819, SHUNT_E_CONSTRAINT},                                  /* MySQL: CHECK; the next is MariaDB's */
+    {4025, SHUNT_E_CONSTRAINT},      {1051, SHUNT_E_NOT_FOUND},  /* table */
+    {1054, SHUNT_E_NOT_FOUND},                                   /* column */
+    {1091, SHUNT_E_NOT_FOUND},                                   /* column or key, to be dropped */
+    {1109, SHUNT_E_NOT_FOUND},                                   /* table */
+    {1146, SHUNT_E_NOT_FOUND},                                   /* table */
+    {1176, SHUNT_E_NOT_FOUND},                                   /* key */
+    {1305, SHUNT_E_NOT_FOUND},                                   /* routine, savepoint */
+    {1630, SHUNT_E_NOT_FOUND},                                   /* function */
+    {1792, SHUNT_E_TRANSACTION},                                 /* a write in a read-only transaction */
+    {1317, SHUNT_E_TIMEOUT},                                     /* interrupted */
+    {1969, SHUNT_E_TIMEOUT},                                     /* MariaDB: max_statement_time; the next is MySQL's */
+    {3024, SHUNT_E_TIMEOUT},         {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
     {1193, SHUNT_E_USAGE}, /* unknown variable in SET; the next seven: it can't be set so, or to that */
-    {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},
-    {1238, SHUNT_E_USAGE},       {1272, SHUNT_E_USAGE},
-    {1273, SHUNT_E_USAGE},       {1298, SHUNT_E_USAGE},
-    {1621, SHUNT_E_USAGE},       {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
+    {1228, SHUNT_E_USAGE},           {1229, SHUNT_E_USAGE},
+    {1238, SHUNT_E_USAGE},           {1272, SHUNT_E_USAGE},
+    {1273, SHUNT_E_USAGE},           {1298, SHUNT_E_USAGE},
+    {1621, SHUNT_E_USAGE},           {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
     {1267, SHUNT_E_USAGE}, /* the column's character set can't represent the text; the next two too */
-    {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},
-    {3854, SHUNT_E_USAGE},                              /* MySQL's numbers for the same; the next too */
-    {3988, SHUNT_E_USAGE},       {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
-    {1390, SHUNT_E_USAGE},                              /* too many placeholders */
-    {1040, SHUNT_E_DATASOURCE},                         /* too many connections */
-    {1044, SHUNT_E_DATASOURCE},                         /* access denied, and the next four */
-    {1045, SHUNT_E_DATASOURCE},  {1142, SHUNT_E_DATASOURCE},
-    {1143, SHUNT_E_DATASOURCE},  {1227, SHUNT_E_DATASOURCE},
+    {1270, SHUNT_E_USAGE},           {1271, SHUNT_E_USAGE},
+    {3854, SHUNT_E_USAGE},                                  /* MySQL's numbers for the same; the next too */
+    {3988, SHUNT_E_USAGE},           {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
+    {1390, SHUNT_E_USAGE},                                  /* too many placeholders */
+    {1040, SHUNT_E_DATASOURCE},                             /* too many connections */
+    {1044, SHUNT_E_DATASOURCE},                             /* access denied, and the next four */
+    {1045, SHUNT_E_DATASOURCE},      {1142, SHUNT_E_DATASOURCE},
+    {1143, SHUNT_E_DATASOURCE},      {1227, SHUNT_E_DATASOURCE},
     {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
     {1203, SHUNT_E_DATASOURCE}, /* too many connections of one user; the next too */
     {1226, SHUNT_E_DATASOURCE},
@@ -131,6 +133,10 @@ static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql
 /* Where the library has no words for it. */
 static const char *lost_text(const mysql_conn *conn) {
   return conn->open ? "the connection is lost" : "the server has not taken the connection within connect_timeout";
+}
+
+bool mysqldb_is_duplicate(const shunt_error *err) {
+  return err->engine_code == DUPLICATE || err->engine_code == DUPLICATE_NAMED;
 }
 
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err) {

@@ -20,6 +20,13 @@ static const char columns_sql[] =
 
 enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY };
 
+static const char uniques_sql[] =
+    "SELECT s.index_name, s.column_name, s.sub_part IS NOT NULL OR s.column_name IS NULL FROM "
+    "information_schema.statistics AS s WHERE s.table_schema = DATABASE() AND s.non_unique = 0 AND s.table_name = ? "
+    "AND " SAME_NAME("s") " ORDER BY s.index_name, s.seq_in_index";
+
+enum { UNIQUE_NAME, UNIQUE_COLUMN, UNIQUE_PARTIAL };
+
 static const char tables_sql[] = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
 
 static shunt_status ask(mysql_conn *conn, const char *sql, const char *table, size_t nparams, shunt_rows *rows,
@@ -186,6 +193,8 @@ static shunt_status read_column(driver_table *t, const shunt_value *cells, drive
   if (!column->name || !column->type) return error_memory(err);
   column->nullable = cells[NULLABLE].as.integer != 0;
   column->key = cells[KEY].type == SHUNT_INTEGER ? (int)cells[KEY].as.integer : 0;
+  column->computed =
+      strstr(text_of(&cells[EXTRA]), "VIRTUAL GENERATED") || strstr(text_of(&cells[EXTRA]), "STORED GENERATED");
   column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
@@ -200,6 +209,31 @@ static shunt_status read_table(mysql_conn *conn, const shunt_rows *rows, driver_
   return status || driver_table_name(t) ? status : error_memory(err);
 }
 
+/* ---- its unique keys ---- */
+
+static shunt_status add_unique(driver_table *t, const shunt_value *cells, shunt_error *err) {
+  driver_unique *last = t->nuniques ? &t->uniques[t->nuniques - 1] : NULL;
+  if (!last || strcmp(last->name, text_of(&cells[UNIQUE_NAME])) != 0) {
+    last = &t->uniques[t->nuniques++];
+    last->name = arena_strdup(&t->arena, text_of(&cells[UNIQUE_NAME]));
+    last->columns = arena_array(&t->arena, const driver_column *, t->count);
+    if (!last->name || !last->columns) return error_memory(err);
+  }
+  const driver_column *column = driver_table_column(t, text_of(&cells[UNIQUE_COLUMN]));
+  last->partial = last->partial || cells[UNIQUE_PARTIAL].as.integer != 0 || !column || last->n == t->count;
+  if (!last->partial) last->columns[last->n++] = column;
+  return SHUNT_OK;
+}
+
+static shunt_status read_uniques(mysql_conn *conn, const char *table, driver_table *t, shunt_error *err) {
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? ask(conn, uniques_sql, table, 2, rows, err) : error_memory(err);
+  if (!status && !(t->uniques = arena_array(&t->arena, driver_unique, rows->count))) status = error_memory(err);
+  for (size_t i = 0; !status && i < rows->count; i++) status = add_unique(t, rows_row(rows, i), err);
+  shunt_rows_free(rows);
+  return status;
+}
+
 shunt_status mysqldb_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   driver_table *t = NULL;
@@ -208,6 +242,7 @@ shunt_status mysqldb_describe(driver_conn *base, const char *table, driver_table
   if (!status && rows->count == 0) status = no_table(conn, table, err);
   if (!status && !(t = driver_table_new())) status = error_memory(err);
   if (!status) status = read_table(conn, rows, t, err);
+  if (!status) status = read_uniques(conn, table, t, err);
   shunt_rows_free(rows);
   if (status) {
     error_client(err, base->client->name);

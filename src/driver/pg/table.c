@@ -16,7 +16,8 @@ enum {
   DETERMINISTIC,
   BYTEWISE,
   NOCASE,
-  MODIFIER
+  MODIFIER,
+  COMPUTED
 };
 
 enum {
@@ -42,7 +43,8 @@ static const char columns_sql[] =
     "coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' "
     "ELSE c.collcollate IN ('C', 'POSIX') AND coalesce(pg_catalog.to_jsonb(c) ->> 'collprovider', 'c') = 'c' END, "
     "coalesce(pg_catalog.to_jsonb(c) ->> 'colllocale', pg_catalog.to_jsonb(c) ->> 'colliculocale', c.collcollate, '') "
-    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$', b.modifier "
+    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$', b.modifier, "
+    "coalesce(pg_catalog.to_jsonb(a) ->> 'attgenerated', '') <> '' "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
@@ -215,6 +217,7 @@ static bool read_column(driver_table *t, const PGresult *result, int at) {
   if (!column->name || !column->type) return false;
   column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
   column->key = atoi(PQgetvalue(result, at, KEY));
+  column->computed = PQgetvalue(result, at, COMPUTED)[0] == 't';
   Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
   set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
   set_digits(column, type, atoi(PQgetvalue(result, at, MODIFIER)));

@@ -221,6 +221,12 @@ static const driver_queue queue = {
     .locked = "",
 };
 
+/* abs of the least integer fails with "integer overflow", json_extract with its second argument in the message. */
+#define NO_SUM "abs(-9223372036854775807 - 1)"
+static const char sum[] = "CASE typeof(@) WHEN 'null' THEN NULL WHEN 'real' THEN @ + ? WHEN 'integer' THEN CASE WHEN "
+                          "typeof(?) = 'integer' AND typeof(@ + ?) = 'real' THEN " NO_SUM " ELSE @ + ? END "
+                          "ELSE json_extract('{}', 'the column to be incremented holds no number') END";
+
 const driver_engine driver_sqlite3 = {
     .name = "sqlite3",
     .max_params = MAX_PARAMS,
@@ -229,6 +235,7 @@ const driver_engine driver_sqlite3 = {
     .returning = true,
     .like = " LIKE ",
     .like_end = "",
+    .sum = sum,
     .text_type = "TEXT",
     .queue = &queue,
     .is_busy = is_busy,

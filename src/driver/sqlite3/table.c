@@ -126,6 +126,7 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   if (!column->name || !column->type) return error_memory(err);
   column->nullable = !sqlite3_column_int(stmt, 2);
   column->key = sqlite3_column_int(stmt, 3);
+  column->computed = sqlite3_column_int(stmt, 5);
   set_affinity(column, k);
   return SHUNT_OK;
 }
@@ -145,7 +146,7 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
                                  shunt_error *err) {
   sqlite3_stmt *stmt = NULL;
   int rc = prepare_for(conn,
-                       "SELECT name, type, \"notnull\", pk, count(*) OVER () FROM pragma_table_xinfo(?) "
+                       "SELECT name, type, \"notnull\", pk, count(*) OVER (), hidden > 1 FROM pragma_table_xinfo(?) "
                        "WHERE hidden <> 1 ORDER BY cid",
                        table, &stmt);
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);

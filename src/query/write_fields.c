@@ -1,0 +1,141 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "query/statement.h"
+#include "query/value.h"
+#include "query/write_inner.h"
+
+/* ---- fields ---- */
+
+/* By name: if the table changes during a call, it is described again, in other structs. */
+bool write_same_column(const driver_column *a, const driver_column *b) {
+  return a == b || (a && b && strcmp(a->name, b->name) == 0);
+}
+
+/* A row that names the instance column must give the session's instance. */
+shunt_status write_check_instance(call *c, const site *at, const targets *t, const shunt_field *fields) {
+  for (size_t i = 0; t->instance && i < t->n; i++) {
+    if (!write_same_column(t->columns[i], t->instance)) continue;
+    shunt_value v = value_canonical(&fields[i].value, true);
+    if (!value_equal(&v, &t->stamped, DRIVER_BINARY))
+      return error_set(c->err, SHUNT_E_USAGE,
+                       "model '%s': column '%s' is set to the session's instance ('%s') by shunt; leave it out",
+                       at->model->name, t->instance->name, c->s->instance->name);
+  }
+  return SHUNT_OK;
+}
+
+shunt_status write_targets(call *c, const site *at, const shunt_field *fields, size_t n, targets *t) {
+  *t = (targets){.n = n};
+  shunt_status status = site_instance(c, at, &t->stamp, &t->stamped);
+  if (status) return status;
+  t->columns = arena_array(c->arena, const driver_column *, n);
+  if (!t->columns) return error_memory(c->err);
+  t->instance = t->stamp;
+  for (size_t i = 0; i < n && !status; i++) {
+    status = site_column(c, at, fields[i].name, &t->columns[i]);
+    for (size_t k = 0; k < i && !status; k++)
+      if (write_same_column(t->columns[k], t->columns[i]))
+        status = error_set(c->err, SHUNT_E_USAGE, "model '%s': column '%s' is given twice", at->model->name,
+                           t->columns[i]->name);
+    if (!status && write_same_column(t->columns[i], t->instance)) t->stamp = NULL;
+  }
+  return status ? status : write_check_instance(c, at, t, fields);
+}
+
+static shunt_status is_computed(call *c, const site *at, const shunt_field *f, bool *computed) {
+  const driver_column *column;
+  shunt_status status = site_column(c, at, f->name, &column);
+  *computed = !status && column->computed;
+  return status;
+}
+
+shunt_status write_settable(call *c, const site *at, const shunt_field **fields, size_t *n) {
+  if (!at->table->shape->computes) return SHUNT_OK;
+  shunt_field *kept = arena_array(c->arena, shunt_field, *n);
+  size_t count = 0;
+  shunt_status status = kept ? SHUNT_OK : error_memory(c->err);
+  for (size_t i = 0; i < *n && !status; i++) {
+    bool computed;
+    status = is_computed(c, at, &(*fields)[i], &computed);
+    if (!status && !computed) kept[count++] = (*fields)[i];
+  }
+  *fields = kept;
+  *n = count;
+  return status;
+}
+
+bool write_same_columns(const shunt_record *a, const shunt_record *b) {
+  if (a->nfields != b->nfields) return false;
+  for (size_t i = 0; i < a->nfields; i++)
+    if (!a->fields[i].name || !b->fields[i].name || strcmp(a->fields[i].name, b->fields[i].name) != 0) return false;
+  return true;
+}
+
+static bool is_rounded_float(const driver_column *column, const shunt_value *v) {
+  return column->kind == DRIVER_NUMBERS && !column->exact && v->type == SHUNT_INTEGER &&
+         !driver_float_holds(v->as.integer, column->single);
+}
+
+static bool is_from_zero(const shunt_value *v) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_NULL:
+  case SHUNT_BOOL:
+    return true;
+  case SHUNT_INTEGER:
+    return v->as.integer >= 0;
+  case SHUNT_FLOAT:
+    return v->as.number >= 0 && v->as.number < 9223372036854775808.0;
+  case SHUNT_TEXT: /* ends in a NUL */
+    return v->size && strspn(v->as.bytes, "0123456789") == v->size;
+  case SHUNT_BLOB:
+    break;
+  }
+  return false;
+}
+
+/* Reject values that the engine would coerce silently. */
+static shunt_status check_value(call *c, const site *at, const driver_column *column, const shunt_value *v) {
+  const char *model = at->model->name;
+  if (column->rounds && value_digits(v) > column->digits)
+    return error_set(c->err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) keeps %d digits after the point, and the value has more", model,
+                     column->name, column->type, column->digits);
+  if (is_rounded_float(column, v))
+    return error_set(c->err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) holds floating-point numbers and can't hold %" PRId64 " exactly",
+                     model, column->name, column->type, v->as.integer);
+  if (column->digits_type && !is_from_zero(v))
+    return error_set(c->err, SHUNT_E_CONSTRAINT,
+                     "model '%s': column '%s' (%s) takes whole numbers from 0, also as text", model, column->name,
+                     column->type);
+  return SHUNT_OK;
+}
+
+shunt_status write_check_values(call *c, const site *at, const targets *t, const shunt_field *fields) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < t->n && !status; i++) status = check_value(c, at, t->columns[i], &fields[i].value);
+  if (status) error_client(c->err, at->client->name);
+  return status;
+}
+
+/* ---- statements ---- */
+
+void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
+  bool cast = column->digits_type && v->type == SHUNT_TEXT;
+  if (cast) sql_puts(q, "CAST(CONCAT("); /* MySQL takes a parameter that is cast itself for a signed number */
+  sql_param(q, v);
+  if (!cast) return;
+  sql_puts(q, ") AS ");
+  sql_puts(q, column->digits_type);
+  sql_puts(q, ")");
+}
+
+/* Gives the statement back. */
+shunt_status write_run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
+  int64_t written = 0;
+  shunt_status status = statement_run(c, sql, at, rows, &written);
+  if (affected) *affected += written;
+  call_end_sql(c, sql);
+  return status;
+}
