@@ -643,7 +643,7 @@ typedef struct shunt_query {
   int64_t limit; /* in an include: per parent row */
   int64_t offset;
   const char *client; /* the explicit client */
-  const char *table;
+  const char *table;  /* the explicit table; "audit.log": of the schema audit, unless a table has the whole name */
   int64_t timeout_ms; /* of the whole call, ignored in an include; 0: the session's */
   const shunt_include *include;
   size_t ninclude;

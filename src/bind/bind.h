@@ -139,6 +139,8 @@ const char *bind_option_text(lua_State *L, bind_call *c, const node *options, co
 bool bind_option_bool(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const char *key, int64_t *out);
 shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
+/* A table's name, or {schema, name}. */
+shunt_status bind_as_table(arena *a, const node *n, const char **out, shunt_error *err);
 shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
 shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
 /* Text with a unit, as in the app config. Leaves *out_ms alone if n is NULL. */

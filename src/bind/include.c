@@ -135,8 +135,7 @@ static shunt_status relation_names(const branch *b, shunt_relation *r, shunt_err
                {"through_key", &r->through_key},
                {"key", &r->key},
                {"client", &r->client},
-               {"through_client", &r->through_client},
-               {"table", &r->table}};
+               {"through_client", &r->through_client}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     shunt_status st = bind_as_text(node_get(n, texts[i].key), texts[i].key, texts[i].to, err);
     if (st) return st;
@@ -163,6 +162,7 @@ static shunt_status relation_of(arena *a, const branch *b, const shunt_relation 
   if ((st = bind_text_list(a, node_get(n, "order"), "order", &r->order, &r->norder, err))) return st;
   if ((st = bind_as_count(node_get(n, "limit"), "limit", &r->limit, err))) return st;
   r->limited = node_get(n, "limit") != NULL;
+  if ((st = bind_as_table(a, node_get(n, "table"), &r->table, err))) return st;
   return bind_as_bool(node_get(n, "autoload"), "autoload", &r->autoload, err);
 }
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "catalog/table_name.h"
+
 /* From the values at the given stack positions; pushes the model. */
 static void push_model(lua_State *L, int session, int name, int client, int table) {
   bind_model *m = lua_newuserdatauv(L, sizeof *m, MODEL_NVALUES);
@@ -26,10 +28,23 @@ static int session_model(lua_State *L) {
   return 1;
 }
 
+/* Puts the text of {schema, name} in its place. */
+static void name_table(lua_State *L, int index) {
+  if (!lua_istable(L, index)) return;
+  lua_getfield(L, index, "schema");
+  lua_getfield(L, index, "name");
+  const char *wrong = table_name_wrong(lua_tostring(L, -2), lua_tostring(L, -1));
+  if (wrong) bind_usage(L, "a table is a name, or {schema = ..., name = ...}: %s", wrong);
+  lua_pushfstring(L, "%s.%s", lua_tostring(L, -2), lua_tostring(L, -1));
+  lua_replace(L, index);
+  lua_pop(L, 2);
+}
+
 /* model:new_instance(client, table): the same model with an explicit client or table. */
 static int model_new_instance(lua_State *L) {
   lua_settop(L, 3);
   bind_check(L, 1, BIND_MODEL, "a model");
+  name_table(L, 3);
   lua_getiuservalue(L, 1, MODEL_SESSION);
   lua_getiuservalue(L, 1, MODEL_NAME);
   if (lua_isnil(L, 2)) {

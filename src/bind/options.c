@@ -3,6 +3,7 @@
 #include "base/suggest.h"
 #include "bind/bind.h"
 #include "catalog/catalog.h"
+#include "catalog/table_name.h"
 
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err) {
   for (const char *const *k = known; *k; k++)
@@ -32,6 +33,10 @@ shunt_status bind_as_text(const node *n, const char *what, const char **out, shu
   if (strlen(n->value.as.bytes) != n->value.size) return error_set(err, SHUNT_E_USAGE, "%s holds a NUL byte", what);
   *out = n->value.as.bytes;
   return SHUNT_OK;
+}
+
+shunt_status bind_as_table(arena *a, const node *n, const char **out, shunt_error *err) {
+  return n ? table_name_from(a, n, out, err) : SHUNT_OK;
 }
 
 shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err) {

@@ -31,5 +31,5 @@ shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, 
   if (limit) out->limited = true;
   if ((st = bind_as_count(node_get(options, "offset"), "offset", &out->offset, err))) return st;
   if ((st = bind_as_text(node_get(options, "client"), "client", &out->client, err))) return st;
-  return bind_as_text(node_get(options, "table"), "table", &out->table, err);
+  return bind_as_table(a, node_get(options, "table"), &out->table, err);
 }

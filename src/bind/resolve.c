@@ -68,7 +68,7 @@ static const char *const request_keys[] = {SHUNT_REQUEST_MAP(KEY) "table", "ever
 
 static void request_of(lua_State *L, bind_call *c, const node *options, shunt_request *out) {
   SHUNT_REQUEST_MAP(READ)
-  out->explicit_table = bind_option_text(L, c, options, "table");
+  if (bind_as_table(&c->arena, node_get(options, "table"), &out->explicit_table, &c->err)) bind_fail(L, c);
   out->every_rule = bind_option_bool(L, c, options, "every_rule");
 }
 

@@ -52,9 +52,8 @@ static shunt_status increments_of(arena *a, const node *n, shunt_write *w, shunt
 }
 
 static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, const node *options) {
-  shunt_write w = {.client = bind_option_text(L, c, options, "client"),
-                   .table = bind_option_text(L, c, options, "table"),
-                   .all = bind_option_bool(L, c, options, "all")};
+  shunt_write w = {.client = bind_option_text(L, c, options, "client"), .all = bind_option_bool(L, c, options, "all")};
+  bind_check_status(L, c, bind_as_table(&c->arena, node_get(options, "table"), &w.table, &c->err));
   bind_check_status(L, c, bind_call_timeout(options, &w.timeout_ms, &c->err));
   w.timeout_ms = bind_within_limit(c->session, w.timeout_ms);
   bind_check_status(L, c, bind_where(&c->arena, node_get(options, "where"), &w.where, &c->err));

@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "catalog/build.h"
@@ -9,9 +10,12 @@ static bool client_is_known(const builder *b, const char *name) {
 
 static void fill_model(builder *b, cat_model *model, const node *body) {
   const node *client = build_get(body, "client");
+  char label[160];
+  snprintf(label, sizeof label, "model '%s'", model->name);
   SCHEMA_FILL(&schema_model, body, cat_model, model);
   model->table_function = build_function(body, "table");
-  model->table = model->table_function == CATALOG_NO_FUNCTION ? build_text(body, "table", model->name) : NULL;
+  model->table =
+      model->table_function == CATALOG_NO_FUNCTION ? build_table(b, body, label, model->at, model->name) : NULL;
   model->client_function = build_function(body, "client");
   if (model->client && !client_is_known(b, model->client))
     build_not_found(b, client,

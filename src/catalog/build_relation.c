@@ -96,6 +96,7 @@ static bool find_options(const wiring *w) {
   shunt_relation *as = &w->r->as;
   const node *where = build_get(w->body, "where");
   SCHEMA_FILL(&schema_relation, w->body, cat_relation, w->r);
+  as->table = build_table(w->b, w->body, w->r->full_name, w->r->at, NULL);
   as->limit = build_integer(w->body, "limit", -1);
   as->limited = as->limit >= 0;
   if (!as->limited) as->limit = 0;

@@ -5,6 +5,7 @@
 
 #include "catalog/build.h"
 #include "catalog/report.h"
+#include "catalog/table_name.h"
 
 #define STAGE_WORD(name, text) text,
 static const char *const stages[] = {CAT_STAGE_MAP(STAGE_WORD) NULL};
@@ -21,7 +22,7 @@ static const schema_field rule_rows[] = {{"stage", .type = SCHEMA_WORD, .words =
                                          {"when", .type = SCHEMA_FUNCTION},
                                          {"client", .type = SCHEMA_ANY},
                                          {"to", .type = SCHEMA_ANY},
-                                         {"table", .type = SCHEMA_NAME},
+                                         {"table", .type = SCHEMA_ANY},
                                          {"level", .type = SCHEMA_INTEGER, .least = 0, .most = INT64_MAX},
                                          {"deny", .type = SCHEMA_NAME},
                                          {"check", .type = SCHEMA_FUNCTION},
@@ -142,10 +143,10 @@ static void check_client(const maker *m, const node *n) {
 }
 
 static void set_table(const maker *m, const node *n) {
-  if (!node_is_text(n) || n->value.size == 0)
-    tell(m, "table is a table's name, not %s", node_is_text(n) ? "empty" : node_kind_name(n));
-  else
-    m->r->table = n->value.as.bytes;
+  shunt_error err;
+  shunt_status status = table_name_from(m->b->a, n, &m->r->table, &err);
+  if (status == SHUNT_E_MEMORY) m->b->p->out_of_memory = true;
+  if (status) tell(m, "%s", err.message);
 }
 
 /* Without levels (maxLevel 0) any level is allowed, and has no effect. */
@@ -203,7 +204,7 @@ static void read_answer(const maker *m) {
          node_kind_name(answer));
   if (answer && answer->kind == NODE_FUNCTION && (table || level))
     tell(m, "a function returns table and level too: return {client =, table =, level =}");
-  if (table && node_is_text(table)) set_table(m, table);
+  if (table) set_table(m, table);
   /* schema_check reports a level that is negative or not an integer */
   if (build_integer(m->body, "level", -1) >= 0) set_level(m, level);
 }

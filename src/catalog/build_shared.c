@@ -4,6 +4,7 @@
 #include "catalog/build.h"
 #include "catalog/overlay.h"
 #include "catalog/report.h"
+#include "catalog/table_name.h"
 
 /* ---- values ---- */
 
@@ -25,6 +26,17 @@ const char *build_text(const node *from, const char *key, const char *otherwise)
 int64_t build_integer(const node *from, const char *key, int64_t otherwise) {
   const node *n = value_of(from, key, SHUNT_INTEGER);
   return n ? n->value.as.integer : otherwise;
+}
+
+const char *build_table(builder *b, const node *from, const char *subject, place at, const char *otherwise) {
+  shunt_error err;
+  const char *table = otherwise;
+  const node *n = build_get(from, "table");
+  if (!n || n->kind == NODE_FUNCTION || (n->kind == NODE_VALUE && !(node_is_text(n) && n->value.size))) return table;
+  shunt_status status = table_name_from(b->a, n, &table, &err);
+  if (status == SHUNT_E_MEMORY) b->p->out_of_memory = true;
+  if (status) report(b->p, SHUNT_E_CONFIG, n->at.line ? n->at : at, "%s: %s", subject, err.message);
+  return status ? otherwise : table;
 }
 
 int build_function(const node *from, const char *key) {

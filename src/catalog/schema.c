@@ -164,6 +164,8 @@ static void check_maps(const checker *c, const schema *s, const schema_field *f,
 }
 
 static void check_field(const checker *c, const schema *s, const schema_field *f, const node *n, const path *at) {
+  bool text = f->type == SCHEMA_NAME || f->type == SCHEMA_TEXT_OR_FUNCTION;
+  if (text && f->of && n->kind == NODE_MAP && n->count) return;
   switch (f->type) {
   case SCHEMA_TEXTS:
     check_texts(c, s, f, n, at);

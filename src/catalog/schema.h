@@ -51,9 +51,9 @@ typedef struct schema_field {
   bool filled;              /* of texts: none of them may be empty */
   bool list;                /* of a server's option: several values with commas between them */
   const char *const *words; /* ends in NULL */
-  const schema *of;
-  const char *fallback; /* the default, as YAML; NULL: see `unset` */
-  const char *unset;    /* in words: what holds without the key, if there is no fallback: "required"; or NULL */
+  const schema *of;         /* of a text: a map that may stand in its place, which the code that fills it checks */
+  const char *fallback;     /* the default, as YAML; NULL: see `unset` */
+  const char *unset;        /* in words: what holds without the key, if there is no fallback: "required"; or NULL */
   schema_reload reload;
   schema_slot slot;
   size_t offset;

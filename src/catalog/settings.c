@@ -103,6 +103,12 @@ static const schema instance_section = {instance_section_rows, .record = "cat_se
 
 /* ---- models ---- */
 
+static const schema_field table_rows[] = {
+    {"schema", NAME, UNSET("required"), SAYS("The schema, on MySQL the database, that the table is in.")},
+    {"name", NAME, UNSET("required"), SAYS("The table.")},
+    END};
+static const schema table_schema = {.fields = table_rows};
+
 static const schema_field relation_rows[] = {
     {"kind", WORD(kinds), UNSET("required"), SAYS("The kind of relation.")},
     {"target", NAME, UNSET("required"), SAYS("The model that the relation leads to.")},
@@ -112,7 +118,7 @@ static const schema_field relation_rows[] = {
     {"key", NAME, UNSET("the primary key"), SAYS("The column that the foreign key refers to.")},
     {"client", NAME, IS("_auto_"), SAYS("A client, `default`, `_inherit_`, `_initial_` or `_auto_`.")},
     {"through_client", NAME, IS("_auto_"), SAYS("belongs_to_many: the same for the model between.")},
-    {"table", NAME, UNSET("the table of the target"), AT(cat_relation, as.table), SAYS("The table to read instead.")},
+    {"table", NAME, .of = &table_schema, UNSET("the table of the target"), SAYS("The table to read instead.")},
     {"columns", TEXTS, UNSET("all"), SAYS("The columns to read.")},
     {"where", .type = SCHEMA_FREE, SAYS("A condition on the rows of the target.")},
     {"order", TEXTS, SAYS("Columns to order by; -COLUMN is descending.")},
@@ -124,7 +130,7 @@ const schema schema_relation = {relation_rows, .record = "cat_relation"};
 static const schema_field model_rows[] = {
     {"client", .type = SCHEMA_TEXT_OR_FUNCTION, AT(cat_model, client),
      SAYS("The client of the model; wins over the model's rule file.")},
-    {"table", .type = SCHEMA_TEXT_OR_FUNCTION, UNSET("the name"),
+    {"table", .type = SCHEMA_TEXT_OR_FUNCTION, .of = &table_schema, UNSET("the name"),
      SAYS("The table. Required for a model that no rule file declares.")},
     {"primary_key", NAME, IS("id"), AT(cat_model, primary_key), SAYS("The column of the primary key.")},
     {"instance_column", NAME, AT(cat_model, instance_column),

@@ -156,7 +156,12 @@ static void put_value(buf *b, const schema *s, const schema_field *f) {
     buf_putc(b, '}');
     break;
   default:
+    if (f->of) buf_puts(b, "\"anyOf\":[{");
     put_scalar(b, s, f);
+    if (!f->of) break;
+    buf_puts(b, "},{\"type\":\"object\",");
+    put_map(b, f->of);
+    buf_puts(b, "}]");
   }
 }
 

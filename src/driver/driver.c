@@ -122,6 +122,50 @@ const driver_column *driver_table_column(const driver_table *t, const char *name
 
 static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
+/* ---- by their names ---- */
+
+static shunt_status in_schema(driver_conn *conn, const char *name, const char *dot, driver_table **out,
+                              shunt_error *err) {
+  driver_table *t = NULL;
+  size_t size = (size_t)(dot - name);
+  char *schema = base_alloc(size + 1);
+  if (!schema) return error_memory(err);
+  memcpy(schema, name, size);
+  schema[size] = 0;
+  shunt_status status = conn->engine->describe(conn, schema, dot + 1, &t, err);
+  if (!status) {
+    t->schema = arena_strdup(&t->arena, schema);
+    t->name = arena_strdup(&t->arena, dot + 1);
+    if (!t->schema || !t->name) status = error_memory(err);
+  }
+  base_free(schema);
+  if (status)
+    driver_table_free(t);
+  else
+    *out = t;
+  return status;
+}
+
+shunt_status driver_describe(driver_conn *conn, const char *name, driver_table **out, shunt_error *err) {
+  driver_table *whole = NULL, *part = NULL;
+  const char *dot = conn->engine->schemas ? strchr(name, '.') : NULL;
+  shunt_status status = conn->engine->describe(conn, NULL, name, &whole, err);
+  if (dot && dot > name && dot[1] && (!status || status == SHUNT_E_NOT_FOUND)) {
+    shunt_status of_part = in_schema(conn, name, dot, &part, err);
+    if (!status && !of_part)
+      status = driver_refuse(conn, SHUNT_E_USAGE, "two tables have this name, one of them in a schema", err);
+    else if (status || of_part != SHUNT_E_NOT_FOUND)
+      status = of_part;
+  }
+  if (status) {
+    driver_table_free(whole);
+    driver_table_free(part);
+    return status;
+  }
+  *out = part ? part : whole;
+  return SHUNT_OK;
+}
+
 static bool same_uniques(const driver_table *a, const driver_table *b) {
   if (a->nuniques != b->nuniques) return false;
   for (size_t i = 0; i < a->nuniques; i++) {
@@ -135,6 +179,7 @@ static bool same_uniques(const driver_table *a, const driver_table *b) {
 
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
   if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || !same_uniques(a, b)) return false;
+  if (!same(a->schema, b->schema) || !same(a->name, b->name)) return false;
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||

@@ -84,6 +84,7 @@ typedef struct driver_unique {
 
 typedef struct driver_table {
   arena arena;
+  const char *schema, *name; /* of a table that was found in another schema by "schema.name"; otherwise NULL */
   driver_column *columns;
   size_t count;
   driver_unique *uniques; /* the primary key too. Only engines with is_duplicate list them */
@@ -117,6 +118,7 @@ typedef struct driver_engine {
   size_t max_bytes;            /* of the values in a statement of several rows; 0: no limit */
   char quote;                  /* around identifiers; doubled inside */
   bool returning;              /* INSERT … RETURNING works */
+  bool schemas;                /* tables of other schemas can be reached by "schema.name" */
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
   bool returning_ordered;      /* RETURNING gives the rows of an INSERT of several in their order */
   bool meets_once;             /* INSERT … ON CONFLICT is an error if two of its rows have the same key */
@@ -176,8 +178,10 @@ typedef struct driver_engine {
   shunt_status (*commit)(driver_conn *conn, shunt_error *err);
   void (*rollback)(driver_conn *conn); /* no-op without a transaction. If it fails, the connection is broken */
 
-  /* NOT_FOUND: no such table or view. Free the table with driver_table_free. */
-  shunt_status (*describe)(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+  /* schema NULL: where an unqualified name is found. NOT_FOUND: no such table or view. Free the table with
+   * driver_table_free. Called by driver_describe. */
+  shunt_status (*describe)(driver_conn *conn, const char *schema, const char *table, driver_table **out,
+                           shunt_error *err);
 
   /* Bulk load: writes the same rows as INSERT, faster. NULL, all three: not there.
    * load_begin sets *sql to the statement that runs, valid until load_end; NULL if a load into this table would differ
@@ -244,6 +248,10 @@ shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n
 
 /* ---- tables ---- */
 
+/* The table or view of that name. On engines with schemas, "audit.log" is the table log of the schema audit, unless a
+ * table has the whole name. Errors: NOT_FOUND; USAGE: both tables exist; those of the driver. Free the table with
+ * driver_table_free. */
+shunt_status driver_describe(driver_conn *conn, const char *name, driver_table **out, shunt_error *err);
 driver_table *driver_table_new(void); /* NULL: out of memory */
 /* Allocates the columns; the driver fills them in; driver_table_name makes driver_table_column find them. False: out of
  * memory. */

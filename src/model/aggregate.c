@@ -152,7 +152,7 @@ static shunt_status write_statement(aggregation *g) {
     write_result(g, &g->results[i]);
   }
   sql_puts(g->sql, " FROM ");
-  sql_name(g->sql, g->at->engine, g->at->table->name);
+  site_table(g->sql, g->at);
   shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
   if (!status) status = filter_room(g->c, g->sql, g->at, &f, is_cut(g) ? 2 : 0, &room);
   if (status) return status;

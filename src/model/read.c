@@ -258,7 +258,7 @@ static shunt_status write_count(call *c, sql_text *sql, const site *at, const sh
   shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
   bool cut = query->limited || query->offset;
   sql_puts(sql, cut ? "SELECT COUNT(*) FROM (SELECT 1 FROM " : "SELECT COUNT(*) FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  site_table(sql, at);
   shunt_status status = filter_conditions(c, sql, at, &f);
   if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
   if (status || !cut) return status;

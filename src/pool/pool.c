@@ -192,7 +192,7 @@ shunt_status pool_describe(driver_conn *conn, const char *table, const driver_ta
   client_pools *cp = pool_of_conn(conn);
   driver_table *fresh = NULL;
   *out = NULL;
-  shunt_status status = conn->engine->describe(conn, table, &fresh, err);
+  shunt_status status = driver_describe(conn, table, &fresh, err);
   if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, table);
   if (status) return status;
   *out = tables_remember(&cp->tables, table, fresh);

@@ -12,7 +12,7 @@ bool insert_returns(const site *at) { return at->engine->returning || at->table-
 void insert_into(sql_text *sql, const insert_plan *p) {
   const targets *t = &p->t;
   sql_puts(sql, "INSERT INTO ");
-  sql_name(sql, p->at->engine, p->at->table->name);
+  site_table(sql, p->at);
   if (write_width(t) == 0) {
     sql_puts(sql, p->at->engine->empty_list ? " () VALUES ()" : " DEFAULT VALUES");
     return;
@@ -143,7 +143,7 @@ static shunt_status is_there(call *c, const insert_plan *p, const shunt_field *f
   filter f = {.where = {&key}};
   shunt_rows *rows = rows_new();
   sql_puts(sql, "SELECT 1 FROM ");
-  sql_name(sql, p->at->engine, p->at->table->name);
+  site_table(sql, p->at);
   shunt_status status = rows ? filter_conditions(c, sql, p->at, &f) : error_memory(c->err);
   sql_puts(sql, " LOCK IN SHARE MODE");
   if (!status) status = statement_run(c, sql, p->at, rows, NULL);

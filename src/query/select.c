@@ -58,7 +58,7 @@ static shunt_status write_columns(call *c, sql_text *sql, const site *at, const 
 
 static void write_from(sql_text *sql, const site *at) {
   sql_puts(sql, " FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  site_table(sql, at);
 }
 
 /* Kept as text, because most statements begin with it. */

@@ -36,6 +36,15 @@ shunt_status site_column(call *c, const site *at, const char *name, const driver
   return *out ? SHUNT_OK : no_column(c, at, name);
 }
 
+void site_table(sql_text *sql, const site *at) {
+  const driver_table *shape = at->table->shape;
+  if (shape->schema) {
+    sql_name(sql, at->engine, shape->schema);
+    sql_puts(sql, ".");
+  }
+  sql_name(sql, at->engine, shape->schema ? shape->name : at->table->name);
+}
+
 shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending) {
   *descending = term && term[0] == '-';
   return site_column(c, at, *descending ? term + 1 : term, out);

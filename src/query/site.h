@@ -24,6 +24,8 @@ static inline bool site_same(const site *a, const site *b) {
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The same for "name" and "-name". */
 shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending);
+/* The table's name in a statement. */
+void site_table(sql_text *sql, const site *at);
 /* The columns of these names. */
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out);
 /* Whether these columns are unique. */

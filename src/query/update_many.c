@@ -50,7 +50,7 @@ static shunt_status write_statement(call *c, sql_text *sql, const several *s) {
   shunt_where *items = arena_array(c->arena, shunt_where, s->n), any = {.op = SHUNT_OR, .items = items, .nitems = s->n};
   shunt_status status = items ? SHUNT_OK : error_memory(c->err);
   sql_puts(sql, "UPDATE ");
-  sql_name(sql, s->at->engine, s->at->table->name);
+  site_table(sql, s->at);
   sql_puts(sql, " SET ");
   for (size_t i = 0; i < s->t->n && !status; i++) {
     if (i) sql_puts(sql, ", ");

@@ -16,7 +16,7 @@ typedef struct change {
 /* The statement without its keys; once for each part of the keys. */
 static shunt_status begin_change(call *c, sql_text *sql, const site *at, const change *w) {
   sql_puts(sql, w->t ? "UPDATE " : "DELETE FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  site_table(sql, at);
   if (w->t) sql_puts(sql, " SET ");
   for (size_t i = 0; w->t && i < w->t->n; i++) {
     if (i) sql_puts(sql, ", ");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "catalog/table_name.h"
 #include "rule/host_inner.h"
 
 static int open_all(lua_State *L) {
@@ -92,9 +93,22 @@ bool rule_host_when(rule_host *h, int function) {
   return lua_toboolean(h->sb->L, -1);
 }
 
+/* {schema = "audit", name = "log"} at index as text, which is left on the stack. */
+static const char *qualified(lua_State *L, int index, const char *what) {
+  index = lua_absindex(L, index);
+  lua_getfield(L, index, "schema");
+  lua_getfield(L, index, "name");
+  const char *schema = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
+  const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  const char *wrong = table_name_wrong(schema, name);
+  if (wrong) luaL_error(L, "%s: a table is a name, or {schema = ..., name = ...}, and %s here", what, wrong);
+  return lua_pushfstring(L, "%s.%s", schema, name);
+}
+
 const char *rule_host_table(rule_host *h, int function, const char *what) {
   lua_State *L = h->sb->L;
   call(h, function);
+  if (lua_type(L, -1) == LUA_TTABLE) return qualified(L, -1, what);
   if (lua_type(L, -1) != LUA_TSTRING)
     luaL_error(L, "%s: the table function gave %s where a table's name was wanted", what, luaL_typename(L, -1));
   return lua_tostring(L, -1);
@@ -189,7 +203,10 @@ void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *an
     return;
   }
   check_answer_keys(L, index, what);
-  answer->table = text_field(L, index, "table", what);
+  if (lua_getfield(L, index, "table") == LUA_TTABLE)
+    answer->table = qualified(L, -1, what);
+  else
+    answer->table = text_field(L, index, "table", what);
   if (lua_getfield(L, index, "level") != LUA_TNIL) {
     int is_integer = 0;
     lua_Integer level = lua_tointegerx(L, -1, &is_integer);

@@ -52,7 +52,8 @@ function request:one_of(field, set) end
 ---@return boolean
 function request:prefix(field, beginning) end
 
----@alias shunt.rules.choice string|{client: string?, table: string?, level: integer?}|shunt.rules.pick|shunt.rules.denial|nil
+---@alias shunt.rules.table string|{schema: string, name: string}
+---@alias shunt.rules.choice string|{client: string?, table: shunt.rules.table?, level: integer?}|shunt.rules.pick|shunt.rules.denial|nil
 ---@alias shunt.rules.names string|string[]
 
 ---@class shunt.rules.pick
@@ -66,7 +67,7 @@ function request:prefix(field, beginning) end
 
 ---@class shunt.rules.model
 ---@field env shunt.rules.names?
----@field table string|(fun(req: shunt.rules.request): string)|nil
+---@field table shunt.rules.table|(fun(req: shunt.rules.request): shunt.rules.table)|nil
 ---@field primary_key string?
 ---@field instance_column string?
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil

@@ -62,7 +62,7 @@ function blob:bytes() end
 ---@field limit integer? in an include it counts for each parent row
 ---@field offset integer?
 ---@field client string? the explicit client
----@field table string?
+---@field table shunt.table?
 ---@field include shunt.include? relations to load with the rows
 ---@field with table<string, shunt.relation>? relations made on the spot
 
@@ -84,14 +84,17 @@ function blob:bytes() end
 ---@field limit integer?
 ---@field offset integer?
 ---@field client string?
----@field table string?
+---@field table shunt.table?
 ---@field timeout shunt.duration? of this call; default: the session's
+
+---A table's name. "audit.log" and {schema = "audit", name = "log"} are the table log of the schema audit.
+---@alias shunt.table string|{schema: string, name: string}
 
 ---@class shunt.delete
 ---@field where shunt.where? the rows
 ---@field all boolean? allows a write to all rows
 ---@field client string?
----@field table string?
+---@field table shunt.table?
 ---@field include shunt.include? the relations whose rows are written too
 ---@field timeout shunt.duration? of this call; default: the session's
 
@@ -100,7 +103,7 @@ function blob:bytes() end
 
 ---@class shunt.update_bulk
 ---@field client string?
----@field table string?
+---@field table shunt.table?
 ---@field timeout shunt.duration?
 
 ---@class shunt.insert: shunt.update_bulk
@@ -131,7 +134,7 @@ function blob:bytes() end
 ---@field client string? a client, "_inherit_" (the parent's), "_initial_" or "_auto_"
 ---@field through_client string?
 ---@field columns shunt.names?
----@field table string?
+---@field table shunt.table?
 ---@field where shunt.where?
 ---@field order shunt.names?
 ---@field limit integer? for each parent row
@@ -142,7 +145,7 @@ function blob:bytes() end
 ---@class shunt.request
 ---@field op "read"|"write"|nil
 ---@field client string? the explicit client
----@field table string?
+---@field table shunt.table?
 ---@field relation string? "user.orders"
 ---@field relation_client string?
 ---@field parent string? the parent's datasource; default: where the parent model resolves to
@@ -512,7 +515,7 @@ local model = {}
 
 ---The same model with an explicit client or table.
 ---@param client string?
----@param table string?
+---@param table shunt.table?
 ---@return shunt.model
 function model:new_instance(client, table) end
 

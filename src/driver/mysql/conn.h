@@ -204,6 +204,7 @@ void mysqldb_free_cells(mysql_statement *s);
 
 /* ---- table.c ---- */
 
-shunt_status mysqldb_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+shunt_status mysqldb_describe(driver_conn *conn, const char *schema, const char *table, driver_table **out,
+                              shunt_error *err);
 
 #endif

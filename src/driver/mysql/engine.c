@@ -143,6 +143,7 @@ const driver_engine driver_mysql = {
     .quote = '`',
     .returning = false, /* depends on the server: see driver_table */
     .empty_list = true,
+    .schemas = true,
     .returning_ordered = true,
     .is_duplicate = mysqldb_is_duplicate,
     .max_bytes = MAX_BYTES,

@@ -12,26 +12,37 @@
 static const char columns_sql[] =
     "SELECT c.column_name, c.column_type, c.data_type, c.is_nullable = 'YES', c.collation_name, "
     "c.character_set_name, c.extra, s.seq_in_index FROM information_schema.columns AS c "
-    "LEFT JOIN information_schema.statistics AS s ON s.table_schema = DATABASE() AND s.table_name = ? "
+    "LEFT JOIN information_schema.statistics AS s ON s.table_schema = COALESCE(?, DATABASE()) AND s.table_name = ? "
     "AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name AND " SAME_NAME(
         "s") " "
-             "WHERE c.table_schema = DATABASE() AND c.table_name = ? AND " SAME_NAME(
+             "WHERE c.table_schema = COALESCE(?, DATABASE()) AND c.table_name = ? AND " SAME_NAME(
                  "c") " ORDER BY c.ordinal_position";
 
 enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY };
 
 static const char uniques_sql[] =
     "SELECT s.index_name, s.column_name, s.sub_part IS NOT NULL OR s.column_name IS NULL FROM "
-    "information_schema.statistics AS s WHERE s.table_schema = DATABASE() AND s.non_unique = 0 AND s.table_name = ? "
+    "information_schema.statistics AS s WHERE s.table_schema = COALESCE(?, DATABASE()) AND s.non_unique = 0 AND "
+    "s.table_name = ? "
     "AND " SAME_NAME("s") " ORDER BY s.index_name, s.seq_in_index";
 
 enum { UNIQUE_NAME, UNIQUE_COLUMN, UNIQUE_PARTIAL };
 
-static const char tables_sql[] = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
+static const char tables_sql[] =
+    "SELECT table_name FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE())";
 
-static shunt_status ask(mysql_conn *conn, const char *sql, const char *table, size_t nparams, shunt_rows *rows,
+/* The table that is looked for. */
+typedef struct wanted {
+  const char *schema; /* NULL: the connection's database */
+  const char *table;
+} wanted;
+
+/* Each schema in the SQL is followed by two names. */
+static shunt_status ask(mysql_conn *conn, const char *sql, const wanted *w, size_t nparams, shunt_rows *rows,
                         shunt_error *err) {
-  shunt_value name = shunt_text(table, strlen(table)), params[] = {name, name, name, name};
+  shunt_value name = shunt_text(w->table, strlen(w->table)), schema = shunt_null();
+  if (w->schema) schema = shunt_text(w->schema, strlen(w->schema));
+  shunt_value params[] = {schema, name, name, schema, name, name};
   shunt_status status = mysqldb_send(&conn->base, sql, strlen(sql), params, nparams, err);
   return status ? status : mysqldb_receive(&conn->base, rows, NULL, NULL, err);
 }
@@ -40,13 +51,13 @@ static const char *text_of(const shunt_value *cell) {
   return cell->type == SHUNT_TEXT || cell->type == SHUNT_BLOB ? cell->as.bytes : "";
 }
 
-static shunt_status no_table(mysql_conn *conn, const char *table, shunt_error *err) {
-  suggest near = suggest_for(table);
+static shunt_status no_table(mysql_conn *conn, const wanted *w, shunt_error *err) {
+  suggest near = suggest_for(w->table);
   shunt_rows *rows = rows_new();
-  if (rows && ask(conn, tables_sql, "", 0, rows, NULL) == SHUNT_OK)
+  if (rows && ask(conn, tables_sql, w, 1, rows, NULL) == SHUNT_OK)
     for (size_t i = 0; i < rows->count; i++) suggest_try(&near, text_of(&rows_row(rows, i)[0]));
-  error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
-            suggest_text(&near));
+  error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s%s%s'%s", conn->base.client->name,
+            w->schema ? w->schema : "", w->schema ? "." : "", w->table, suggest_text(&near));
   shunt_rows_free(rows);
   return SHUNT_E_NOT_FOUND;
 }
@@ -225,24 +236,26 @@ static shunt_status add_unique(driver_table *t, const shunt_value *cells, shunt_
   return SHUNT_OK;
 }
 
-static shunt_status read_uniques(mysql_conn *conn, const char *table, driver_table *t, shunt_error *err) {
+static shunt_status read_uniques(mysql_conn *conn, const wanted *w, driver_table *t, shunt_error *err) {
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, uniques_sql, table, 2, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, uniques_sql, w, 3, rows, err) : error_memory(err);
   if (!status && !(t->uniques = arena_array(&t->arena, driver_unique, rows->count))) status = error_memory(err);
   for (size_t i = 0; !status && i < rows->count; i++) status = add_unique(t, rows_row(rows, i), err);
   shunt_rows_free(rows);
   return status;
 }
 
-shunt_status mysqldb_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+shunt_status mysqldb_describe(driver_conn *base, const char *schema, const char *table, driver_table **out,
+                              shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
+  wanted w = {schema, table};
   driver_table *t = NULL;
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, columns_sql, table, 4, rows, err) : error_memory(err);
-  if (!status && rows->count == 0) status = no_table(conn, table, err);
+  shunt_status status = rows ? ask(conn, columns_sql, &w, 6, rows, err) : error_memory(err);
+  if (!status && rows->count == 0) status = no_table(conn, &w, err);
   if (!status && !(t = driver_table_new())) status = error_memory(err);
   if (!status) status = read_table(conn, rows, t, err);
-  if (!status) status = read_uniques(conn, table, t, err);
+  if (!status) status = read_uniques(conn, &w, t, err);
   shunt_rows_free(rows);
   if (status) {
     error_client(err, base->client->name);

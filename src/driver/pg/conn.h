@@ -200,9 +200,11 @@ shunt_status pg_load_end(driver_conn *conn, bool ok, int64_t *affected, shunt_er
 
 /* ---- table.c ---- */
 
+void pg_put_name(buf *sql, const char *name); /* quoted */
 /* Runs a query with one parameter, a text. NULL: as pg_answer. */
 PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text);
 
-shunt_status pg_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+shunt_status pg_describe(driver_conn *conn, const char *schema, const char *table, driver_table **out,
+                         shunt_error *err);
 
 #endif

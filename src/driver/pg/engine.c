@@ -130,6 +130,7 @@ const driver_engine driver_pg = {
     .returning = true,
     .returning_ordered = true,
     .meets_once = true,
+    .schemas = true,
     .nulls_last = true,
     .like = " ILIKE ",
     .like_end = " ESCAPE ''",

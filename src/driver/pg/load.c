@@ -40,22 +40,13 @@ static bool takes(const PGresult *shape, const char *column, Oid *type) {
   return false;
 }
 
-static void put_name(buf *sql, const char *name) {
-  buf_putc(sql, '"');
-  for (; *name; name++) {
-    if (*name == '"') buf_putc(sql, '"');
-    buf_putc(sql, *name);
-  }
-  buf_putc(sql, '"');
-}
-
 static char *copy_sql(const char *table, const char *const *columns, size_t n) {
   buf sql = {0};
   buf_puts(&sql, "COPY ");
-  put_name(&sql, table);
+  pg_put_name(&sql, table);
   for (size_t i = 0; i < n; i++) {
     buf_puts(&sql, i ? ", " : " (");
-    put_name(&sql, columns[i]);
+    pg_put_name(&sql, columns[i]);
   }
   buf_puts(&sql, ") FROM STDIN");
   return buf_take(&sql);

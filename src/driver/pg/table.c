@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/suggest.h"
 #include "driver/pg/conn.h"
 
@@ -56,26 +57,30 @@ static const char columns_sql[] =
     "WHERE t.oid = a.atttypid UNION ALL SELECT t.*, up.typtypmod FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' "
     "AND t.oid = up.typbasetype) "
     "SELECT oid, typname, modifier FROM up WHERE typtype <> 'd') b "
-    "WHERE a.attrelid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped "
+    "WHERE a.attrelid = pg_catalog.to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped "
     "ORDER BY a.attnum";
 
 static const char tables_sql[] = "SELECT relname FROM pg_catalog.pg_class "
                                  "WHERE relkind IN ('r', 'v', 'm', 'f', 'p') AND pg_catalog.pg_table_is_visible(oid) "
                                  "AND relnamespace <> 'pg_catalog'::regnamespace AND relname <> $1";
 
+static const char tables_in_sql[] =
+    "SELECT relname FROM pg_catalog.pg_class WHERE relkind IN ('r', 'v', 'm', 'f', 'p') "
+    "AND relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1)";
+
 PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text) {
   bool sent = PQsendQueryParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){text}, NULL, NULL, 0);
   return sent ? pg_answer(conn) : NULL;
 }
 
-static shunt_status no_table(pg_conn *conn, const char *table, shunt_error *err) {
+static shunt_status no_table(pg_conn *conn, const char *schema, const char *table, shunt_error *err) {
   suggest near = suggest_for(table);
-  PGresult *result = pg_ask(conn, tables_sql, table);
+  PGresult *result = schema ? pg_ask(conn, tables_in_sql, schema) : pg_ask(conn, tables_sql, table);
   shunt_status status = PQresultStatus(result) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
   for (int i = 0; i < PQntuples(result) && !status; i++) suggest_try(&near, PQgetvalue(result, i, 0));
   if (!status)
-    status = error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
-                       suggest_text(&near));
+    status = error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s%s%s'%s", conn->base.client->name,
+                       schema ? schema : "", schema ? "." : "", table, suggest_text(&near));
   PQclear(result);
   return status;
 }
@@ -237,24 +242,49 @@ static shunt_status read_table(const PGresult *result, driver_table **out, shunt
   return SHUNT_OK;
 }
 
-static shunt_status find_table(pg_conn *conn, const char *table, driver_table **out, shunt_error *err) {
-  PGresult *result = pg_ask(conn, columns_sql, table);
+void pg_put_name(buf *sql, const char *name) {
+  buf_putc(sql, '"');
+  for (; *name; name++) {
+    if (*name == '"') buf_putc(sql, '"');
+    buf_putc(sql, *name);
+  }
+  buf_putc(sql, '"');
+}
+
+/* For to_regclass. */
+static char *quoted(const char *schema, const char *table) {
+  buf name = {0};
+  if (schema) {
+    pg_put_name(&name, schema);
+    buf_putc(&name, '.');
+  }
+  pg_put_name(&name, table);
+  return buf_take(&name);
+}
+
+static shunt_status find_table(pg_conn *conn, const char *schema, const char *table, driver_table **out,
+                               shunt_error *err) {
+  char *name = quoted(schema, table);
+  if (!name) return error_memory(err);
+  PGresult *result = pg_ask(conn, columns_sql, name);
   shunt_status status = SHUNT_OK;
+  base_free(name);
   if (PQresultStatus(result) != PGRES_TUPLES_OK)
     status = pg_fail(conn, result, NULL, err);
   else if (PQntuples(result) == 0)
-    status = no_table(conn, table, err);
+    status = no_table(conn, schema, table, err);
   else
     status = read_table(result, out, err);
   PQclear(result);
   return status;
 }
 
-shunt_status pg_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+shunt_status pg_describe(driver_conn *base, const char *schema, const char *table, driver_table **out,
+                         shunt_error *err) {
   pg_conn *conn = pg_of(base);
   pg_drop_sent(conn);
   shunt_status status = pg_check_time(conn, err);
-  if (!status) status = find_table(conn, table, out, err);
+  if (!status) status = find_table(conn, schema, table, out, err);
   if (status) error_client(err, base->client->name);
   return status;
 }

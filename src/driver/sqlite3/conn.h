@@ -94,7 +94,8 @@ int sqlite_control(sqlite_conn *conn, control which);
 
 /* ---- table.c ---- */
 
-shunt_status sqlite_describe(driver_conn *conn, const char *table, driver_table **out, shunt_error *err);
+shunt_status sqlite_describe(driver_conn *conn, const char *schema, const char *table, driver_table **out,
+                             shunt_error *err);
 /* Whether a column of this declared type has the affinity REAL. */
 bool sqlite_is_real(const char *type);
 

@@ -164,7 +164,9 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
   return status;
 }
 
-shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
+shunt_status sqlite_describe(driver_conn *base, const char *schema, const char *table, driver_table **out,
+                             shunt_error *err) {
+  (void)schema; /* there are none */
   sqlite_conn *conn = sqlite_of(base);
   kind k = {false, false, false};
   driver_table *t = NULL;

@@ -11,7 +11,7 @@ static shunt_status use(server *d, shunt_rows *rows) {
   snprintf(sql, sizeof sql, "SELECT * FROM %s WHERE id >= ?", d->table);
   shunt_value zero = shunt_integer(0);
   shunt_status status = e->open(&d->client, 0, &conn, &d->err);
-  if (!status) status = e->describe(conn, d->table, &table, &d->err);
+  if (!status) status = e->describe(conn, NULL, d->table, &table, &d->err);
   if (!status) status = e->begin(conn, "read committed", true, &d->err);
   if (!status) status = e->send(conn, sql, strlen(sql), &zero, 1, &d->err);
   if (!status) status = e->receive(conn, rows, NULL, NULL, &d->err);

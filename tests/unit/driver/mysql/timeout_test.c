@@ -131,7 +131,7 @@ static void nothing_is_begun_when_the_time_is_up(void **state) {
   assert_int_equal(e->start(d->conn), -1);
   assert_timeout(d, e->receive(d->conn, NULL, NULL, NULL, &d->err), "was not done");
   assert_timeout(d, try_plain(d, "DELETE FROM %s"), "was not done");
-  assert_timeout(d, e->describe(d->conn, d->table, &t, &d->err), "was not done");
+  assert_timeout(d, e->describe(d->conn, NULL, d->table, &t, &d->err), "was not done");
   assert_timeout(d, e->commit(d->conn, &d->err), "was not done");
   assert_timeout(d, e->begin(d->conn, NULL, false, &d->err), "was not done");
   assert_timeout(d, e->open(&d->client, 1, &(driver_conn *){NULL}, &d->err), "was not done");

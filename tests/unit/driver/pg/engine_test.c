@@ -282,7 +282,7 @@ static void tables_are_described_as_the_server_compares_their_columns(void **sta
   run(s, "CREATE TABLE described (b bigint, a small_number, \"Name\" varchar(7) COLLATE \"C\" NOT NULL, code char(3), "
          "price numeric(10,2), score real, made date, id uuid, data bytea, done boolean, total int GENERATED ALWAYS AS "
          "(a + 1) STORED, number int GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (a, b))");
-  if (driver_pg.describe(s->conn, "described", &t, &s->err)) fail_msg("%s", s->err.message);
+  if (driver_pg.describe(s->conn, NULL, "described", &t, &s->err)) fail_msg("%s", s->err.message);
   assert_int_equal(t->count, 12);
   assert_int_equal(column(t, "a")->key, 1);
   assert_int_equal(column(t, "b")->key, 2);
@@ -311,8 +311,9 @@ static void tables_are_described_as_the_server_compares_their_columns(void **sta
   assert_non_null(column(t, "price")->rank);
   driver_table_free(t);
   run(s, "DROP TABLE described");
-  assert_fails(s, driver_pg.describe(s->conn, "described", &t, &s->err), SHUNT_E_NOT_FOUND, "no table 'described'");
-  assert_fails(s, driver_pg.describe(s->conn, "x\"; DROP", &t, &s->err), SHUNT_E_NOT_FOUND, "no table");
+  assert_fails(s, driver_pg.describe(s->conn, NULL, "described", &t, &s->err), SHUNT_E_NOT_FOUND,
+               "no table 'described'");
+  assert_fails(s, driver_pg.describe(s->conn, NULL, "x\"; DROP", &t, &s->err), SHUNT_E_NOT_FOUND, "no table");
 }
 
 static void a_table_is_the_one_on_the_search_path(void **state) {
@@ -321,11 +322,11 @@ static void a_table_is_the_one_on_the_search_path(void **state) {
   run(s, "DROP SCHEMA IF EXISTS first CASCADE");
   run(s, "CREATE SCHEMA first CREATE TABLE placed (here int)");
   run(s, "CREATE TABLE IF NOT EXISTS placed (there int, too int)");
-  assert_int_equal(driver_pg.describe(s->conn, "placed", &t, &s->err), SHUNT_OK);
+  assert_int_equal(driver_pg.describe(s->conn, NULL, "placed", &t, &s->err), SHUNT_OK);
   assert_int_equal(t->count, 2);
   driver_table_free(t);
   run(s, "SET search_path = first, public");
-  assert_int_equal(driver_pg.describe(s->conn, "placed", &t, &s->err), SHUNT_OK);
+  assert_int_equal(driver_pg.describe(s->conn, NULL, "placed", &t, &s->err), SHUNT_OK);
   assert_int_equal(t->count, 1);
   driver_table_free(t);
   run(s, "DROP SCHEMA first CASCADE");
@@ -411,7 +412,7 @@ static bool use(server *s) {
   if (!status) status = try_run(s, "SAVEPOINT a");
   if (!status) status = try_with(s, "SELECT ?::int, ?::float8, ?::text, ?::bytea, ?::date", params, 5);
   if (!status) status = try_run(s, "SELECT g, repeat('x', 300) FROM generate_series(1, 1000) g");
-  if (!status) status = driver_pg.describe(s->conn, "pg_type", &t, &s->err);
+  if (!status) status = driver_pg.describe(s->conn, NULL, "pg_type", &t, &s->err);
   if (!status) status = load(s);
   if (!status) status = driver_pg.commit(s->conn, &s->err);
   driver_table_free(t);

@@ -148,7 +148,7 @@ static void nothing_is_begun_when_the_time_is_up(void **state) {
   run(s, "INSERT INTO timed VALUES (1)");
   s->conn->deadline_ns = 1;
   assert_timeout(s, try_run(s, "INSERT INTO timed VALUES (2)"), "was not done");
-  assert_timeout(s, driver_pg.describe(s->conn, "timed", &t, &s->err), "was not done");
+  assert_timeout(s, driver_pg.describe(s->conn, NULL, "timed", &t, &s->err), "was not done");
   assert_timeout(s, driver_pg.commit(s->conn, &s->err), "was not done");
   assert_timeout(s, driver_pg.begin(s->conn, NULL, false, &s->err), "was not done");
   assert_false(s->conn->in_transaction);

@@ -240,7 +240,7 @@ static void an_error_may_go_to_nobody(void **state) {
   assert_int_equal(e->begin(d->conn, "none", false, NULL), SHUNT_E_USAGE);
   assert_int_equal(e->commit(d->conn, NULL), SHUNT_E_TRANSACTION);
   driver_table *t = NULL;
-  assert_int_equal(e->describe(d->conn, "nothing", &t, NULL), SHUNT_E_NOT_FOUND);
+  assert_int_equal(e->describe(d->conn, NULL, "nothing", &t, NULL), SHUNT_E_NOT_FOUND);
 }
 
 static void a_row_locked_by_another_writer_is_waited_for_and_told(void **state) {
@@ -278,7 +278,7 @@ static bool use(database *d) {
             !e->begin(d->conn, NULL, false, &d->err) && !try_run(d, "DELETE FROM users WHERE id > 5") &&
             !e->commit(d->conn, &d->err);
   driver_table *t = NULL;
-  if (ok) ok = !e->describe(d->conn, "users", &t, &d->err);
+  if (ok) ok = !e->describe(d->conn, NULL, "users", &t, &d->err);
   driver_table_free(t);
   if (!ok) assert_int_equal(d->err.status, SHUNT_E_MEMORY);
   if (d->conn) e->rollback(d->conn);

@@ -22,7 +22,7 @@ static int end(void **state) {
 
 static driver_table *describe(database *d, const char *table) {
   driver_table *t = NULL;
-  if (d->conn->engine->describe(d->conn, table, &t, &d->err)) fail_msg("%s", d->err.message);
+  if (d->conn->engine->describe(d->conn, NULL, table, &t, &d->err)) fail_msg("%s", d->err.message);
   return t;
 }
 
@@ -148,7 +148,8 @@ static void a_table_that_is_not_there_has_its_nearest_name_told(void **state) {
       {"", "has no table ''"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-    assert_fails(d, d->conn->engine->describe(d->conn, wrong[i].name, &t, &d->err), SHUNT_E_NOT_FOUND, wrong[i].words);
+    assert_fails(d, d->conn->engine->describe(d->conn, NULL, wrong[i].name, &t, &d->err), SHUNT_E_NOT_FOUND,
+                 wrong[i].words);
   assert_null(t);
   driver_table_free(describe(d, "users"));
 }
@@ -157,7 +158,7 @@ static void a_view_of_nothing_says_what_it_misses(void **state) {
   database *d = *state;
   driver_table *t = NULL;
   run(d, "CREATE VIEW broken AS SELECT * FROM gone");
-  shunt_status got = d->conn->engine->describe(d->conn, "broken", &t, &d->err);
+  shunt_status got = d->conn->engine->describe(d->conn, NULL, "broken", &t, &d->err);
   assert_fails(d, got, SHUNT_E_NOT_FOUND, "no such table: main.gone");
   assert_null(t);
 }
