@@ -645,6 +645,7 @@ typedef struct shunt_query {
   const char *client; /* the explicit client */
   const char *table;  /* the explicit table; "audit.log": of the schema audit, unless a table has the whole name */
   int64_t timeout_ms; /* of the whole call, ignored in an include; 0: the session's */
+  bool deleted;       /* rows that soft_delete marks as deleted, too */
   const shunt_include *include;
   size_t ninclude;
 } shunt_query;
@@ -733,7 +734,10 @@ typedef struct shunt_write {
   const shunt_include *include; /* the relations to write with the row */
   size_t ninclude;
   const shunt_conflict *on_conflict; /* inserts, without include; NULL: such a row is an error */
-  const shunt_field *increments;     /* shunt_update: numbers that the database adds to columns; null stays null */
+  bool deleted;                      /* update: rows that soft_delete marks as deleted, too */
+  bool
+      purge; /* delete, without include: deletes the rows even if the model has soft_delete, and those already marked */
+  const shunt_field *increments; /* shunt_update: numbers that the database adds to columns; null stays null */
   size_t nincrements;
 } shunt_write;
 

@@ -9,6 +9,7 @@ static int64_t read_ns(clockid_t id) {
   return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
+int64_t clock_real_us(void) { return read_ns(CLOCK_REALTIME) / 1000; }
 int64_t clock_real_ms(void) { return read_ns(CLOCK_REALTIME) / NS_PER_MS; }
 int64_t clock_monotonic_ns(void) { return read_ns(CLOCK_MONOTONIC); }
 #ifdef CLOCK_MONOTONIC_COARSE /* Linux */

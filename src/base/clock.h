@@ -8,8 +8,9 @@
 static const int64_t NS_PER_MS = 1000000, NS_PER_S = 1000000000;
 
 int64_t clock_monotonic_ns(void);
-int64_t clock_coarse_ns(void);     /* the same, up to some ms late, and much cheaper: for ages of seconds */
-int64_t clock_real_ms(void);       /* since 1970 */
+int64_t clock_coarse_ns(void); /* the same, up to some ms late, and much cheaper: for ages of seconds */
+int64_t clock_real_ms(void);   /* since 1970 */
+int64_t clock_real_us(void);
 int64_t clock_thread_cpu_ns(void); /* computing time of this thread: on a busy machine a rule does not look slow */
 
 #endif

@@ -214,8 +214,9 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
 
 static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
 
-static const char *const aggregate_keys[] = {"count", "sum",   "avg",    "min",    "max",   "group",   "where",
-                                             "order", "limit", "offset", "client", "table", "timeout", NULL};
+static const char *const aggregate_keys[] = {"count",  "sum",   "avg",     "min",     "max",
+                                             "group",  "where", "order",   "limit",   "offset",
+                                             "client", "table", "timeout", "deleted", NULL};
 
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};

@@ -1,7 +1,7 @@
 #include "bind/bind.h"
 #include "catalog/where.h"
 
-#define QUERY_KEYS "columns", "where", "order", "limit", "offset", "client", "table", "include", "with"
+#define QUERY_KEYS "columns", "where", "order", "limit", "offset", "client", "table", "include", "with", "deleted"
 const char *const bind_read_keys[] = {QUERY_KEYS, "timeout", NULL};
 const char *const bind_query_keys[] = {QUERY_KEYS, NULL};
 #undef QUERY_KEYS
@@ -31,5 +31,6 @@ shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, 
   if (limit) out->limited = true;
   if ((st = bind_as_count(node_get(options, "offset"), "offset", &out->offset, err))) return st;
   if ((st = bind_as_text(node_get(options, "client"), "client", &out->client, err))) return st;
+  if ((st = bind_as_bool(node_get(options, "deleted"), "deleted", &out->deleted, err))) return st;
   return bind_as_table(a, node_get(options, "table"), &out->table, err);
 }

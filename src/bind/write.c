@@ -4,9 +4,10 @@
 static const char *const insert_keys[] = {"client", "table", "include", "timeout", "on_conflict", NULL};
 static const char *const insert_bulk_keys[] = {"client",      "table",     "include", "timeout",
                                                "on_conflict", "returning", NULL};
-static const char *const update_keys[] = {"where", "all", "client", "table", "include", "timeout", "increment", NULL};
+static const char *const update_keys[] = {"where",   "all",       "client",  "table", "include",
+                                          "timeout", "increment", "deleted", NULL};
 static const char *const update_bulk_keys[] = {"client", "table", "timeout", NULL};
-static const char *const delete_keys[] = {"where", "all", "client", "table", "include", "timeout", NULL};
+static const char *const delete_keys[] = {"where", "all", "client", "table", "include", "timeout", "purge", NULL};
 static const char *const conflict_keys[] = {"columns", "update", "nothing", NULL};
 
 static shunt_status conflict_of(arena *a, const node *n, const shunt_conflict **out, shunt_error *err) {
@@ -52,7 +53,10 @@ static shunt_status increments_of(arena *a, const node *n, shunt_write *w, shunt
 }
 
 static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, const node *options) {
-  shunt_write w = {.client = bind_option_text(L, c, options, "client"), .all = bind_option_bool(L, c, options, "all")};
+  shunt_write w = {.client = bind_option_text(L, c, options, "client"),
+                   .all = bind_option_bool(L, c, options, "all"),
+                   .deleted = bind_option_bool(L, c, options, "deleted"),
+                   .purge = bind_option_bool(L, c, options, "purge")};
   bind_check_status(L, c, bind_as_table(&c->arena, node_get(options, "table"), &w.table, &c->err));
   bind_check_status(L, c, bind_call_timeout(options, &w.timeout_ms, &c->err));
   w.timeout_ms = bind_within_limit(c->session, w.timeout_ms);

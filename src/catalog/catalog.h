@@ -117,7 +117,9 @@ struct cat_model {
   const char *client; /* a client's name, "default", or NULL */
   int client_function;
   const char *primary_key;
-  const char *instance_column; /* or NULL */
+  const char *instance_column;   /* or NULL */
+  const char *soft_delete;       /* the column that a delete sets to the time, or NULL */
+  const char *created, *updated; /* columns that get the time of the row's insert, and of its last write; or NULL */
   cat_relation **relations;
   size_t nrelations;
   place at;

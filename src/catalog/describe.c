@@ -209,6 +209,8 @@ static json_t *one_model(const void *items, size_t i, const void *more) {
                 {"table_function", json_boolean(table_function)}, {"client", text(m->client)},
                 {"client_function", json_boolean(m->client_function != CATALOG_NO_FUNCTION)},
                 {"primary_key", text(m->primary_key)}, {"instance_column", text(m->instance_column)},
+                {"soft_delete", text(m->soft_delete)},
+                {"timestamps", OBJECT({"created", text(m->created)}, {"updated", text(m->updated)})},
                 {"source", where_at(m->at)}, {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
 }
 

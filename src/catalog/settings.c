@@ -127,6 +127,12 @@ static const schema_field relation_rows[] = {
     END};
 const schema schema_relation = {relation_rows, .record = "cat_relation"};
 
+static const schema_field timestamps_rows[] = {
+    {"created", NAME, AT(cat_model, created), SAYS("The column that gets the time when a row is inserted.")},
+    {"updated", NAME, AT(cat_model, updated), SAYS("The column that gets the time when a row is inserted or updated.")},
+    END};
+static const schema timestamps_schema = {timestamps_rows, .record = "cat_model"};
+
 static const schema_field model_rows[] = {
     {"client", .type = SCHEMA_TEXT_OR_FUNCTION, AT(cat_model, client),
      SAYS("The client of the model; wins over the model's rule file.")},
@@ -135,6 +141,9 @@ static const schema_field model_rows[] = {
     {"primary_key", NAME, IS("id"), AT(cat_model, primary_key), SAYS("The column of the primary key.")},
     {"instance_column", NAME, AT(cat_model, instance_column),
      SAYS("The column that holds the instance's id: shunt filters and stamps by it.")},
+    {"soft_delete", NAME, AT(cat_model, soft_delete),
+     SAYS("A column for times: a delete sets it, and reads leave rows out in which it is not null.")},
+    {"timestamps", .type = SCHEMA_MAP, .of = &timestamps_schema, SAYS("Columns for times that shunt sets.")},
     {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
     END};
 const schema schema_model = {model_rows, .record = "cat_model"};

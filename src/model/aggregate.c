@@ -145,7 +145,7 @@ static void write_limit(aggregation *g) {
 }
 
 static shunt_status write_statement(aggregation *g) {
-  filter f = {.where = {g->query->where}};
+  filter f = {.where = {g->query->where}, .deleted = g->query->deleted};
   size_t room;
   for (size_t i = 0; i < g->nresults; i++) {
     sql_puts(g->sql, i ? ", " : "SELECT ");

@@ -54,6 +54,7 @@ typedef struct reading {
 static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spec *out) {
   const shunt_query *query = r->query;
   *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
+                                  .deleted = query->deleted,
                                   .keys = {.columns = {.n = 0}, .values = NULL, .count = 0},
                                   .also = {.columns = {.n = 0}, .values = NULL, .count = 0}},
                        .columns = query->columns,
@@ -253,7 +254,7 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
 /* ---- count ---- */
 
 static shunt_status write_count(call *c, sql_text *sql, const site *at, const shunt_query *query) {
-  filter f = {.where = {query->where}};
+  filter f = {.where = {query->where}, .deleted = query->deleted};
   size_t room;
   shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
   bool cut = query->limited || query->offset;

@@ -61,10 +61,10 @@ static shunt_status make_change(writing *w, change *c) {
   if (status) return status;
   for (size_t i = 0; i < c->record->nfields; i++)
     if (!nested_is_key(&key, &c->record->fields[i])) c->fields[c->nfields++] = c->record->fields[i];
-  if (c->r.options->nincrements && c->record->nrelated)
+  if ((c->r.options->nincrements || c->r.options->deleted) && c->record->nrelated)
     return error_set(w->c->err, SHUNT_E_USAGE,
-                     "model '%s': increment can't be combined with related rows; write them in a call of their own",
-                     c->r.model->name);
+                     "model '%s': %s can't be combined with related rows; write them in a call of their own",
+                     c->r.model->name, c->r.options->nincrements ? "increment" : "deleted = true");
   if (c->nfields || c->record->nrelated || c->r.options->nincrements) return SHUNT_OK;
   return error_set(w->c->err, SHUNT_E_USAGE, "model '%s': there is nothing to set", c->r.model->name);
 }
@@ -144,6 +144,7 @@ static shunt_status change_along(writing *w, const change *c, int64_t *affected)
 static shunt_status change_rows(writing *w, const change *c, int64_t *affected) {
   access a = {NULL, NULL, 0};
   filter f = {.where = {c->where}};
+  f.deleted = c->r.options->deleted;
   write_set set = {c->fields, c->nfields, c->r.options->increments, c->r.options->nincrements};
   shunt_status status = find_change(w, c, &a);
   return status ? status : write_change(w->c, &a, &set, &f, affected);
@@ -197,7 +198,7 @@ static shunt_status delete_along(writing *w, const write_call *r, int64_t *affec
 
 static shunt_status delete_rows(writing *w, const write_call *r, int64_t *affected) {
   access a = {NULL, NULL, 0};
-  filter f = {.where = {r->options->where}};
+  filter f = {.where = {r->options->where}, .deleted = r->options->purge};
   shunt_status status = find_deleted(w, r, &a);
   return status ? status : write_delete(w->c, &a, &f, affected);
 }
@@ -212,6 +213,8 @@ shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write
   shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = cascade_check(&w, &r.plan);
+  if (!status && r.options->purge && r.plan.count)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': purge can't be combined with include", r.model->name);
   if (!status && is_empty(r.options->where) && !r.options->all)
     status = error_set(err, SHUNT_E_USAGE,
                        "model '%s': a delete without where deletes every row; give a where, or say all = true if "

@@ -308,6 +308,12 @@ shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const fil
     sql_puts(sql, " = ");
     sql_param(sql, &value);
   }
+  if (at->model->soft_delete && !f->deleted) {
+    status = site_column(c, at, at->model->soft_delete, &column);
+    if (status) return status;
+    next_term(sql, &first);
+    is_null(&w, column->name, true);
+  }
   if (f->also.columns.n) {
     next_term(sql, &first);
     filter_keys(c, sql, at, &f->also, 0, f->also.count);

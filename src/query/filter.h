@@ -11,6 +11,7 @@ enum { FILTER_WHERES = 3 };
 typedef struct filter {
   const shunt_where *where[FILTER_WHERES]; /* all must hold; NULL: no condition */
   key_list keys;                           /* the row has one of these keys; without columns: any key */
+  bool deleted;                            /* rows that are marked as deleted count, too; a delete of them is final */
   key_list also;                           /* a second list of keys, complete in each statement */
 } filter;
 

@@ -112,7 +112,7 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const insert_plan *p
   insert_end(sql, p, NULL);
   status = statement_insert(c, sql, p->at, &generated.as.integer);
   call_end_sql(c, sql);
-  select_spec q = {.filter = {.where = {&key}}};
+  select_spec q = {.filter = {.where = {&key}, .deleted = true}};
   return status ? status : select_at(c, p->at, &q, rows);
 }
 
@@ -140,7 +140,7 @@ static shunt_status is_there(call *c, const insert_plan *p, const shunt_field *f
   if (!items || !sql) return error_memory(c->err);
   key = (shunt_where){.op = SHUNT_AND, .items = items};
   if (!upsert_finds(p->u, &p->t, fields, items, &key.nitems)) return SHUNT_OK;
-  filter f = {.where = {&key}};
+  filter f = {.where = {&key}, .deleted = true};
   shunt_rows *rows = rows_new();
   sql_puts(sql, "SELECT 1 FROM ");
   site_table(sql, p->at);
@@ -192,7 +192,7 @@ shunt_status insert_name_rows(call *c, const site *at, shunt_rows *rows) {
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows) {
   insert_plan p = {.at = at};
   int64_t affected = 0;
-  shunt_status status = write_settable(c, at, &fields, &n);
+  shunt_status status = write_settable(c, at, WRITE_INSERT, &fields, &n);
   if (!status) status = write_targets(c, at, fields, n, &p.t);
   if (!status) status = insert_check_room(c, &p);
   if (!status) status = write_check_values(c, at, &p.t, fields);

@@ -93,15 +93,13 @@ static bool is_one_by_one(const insert_plan *p, const insertion *in) {
   return in->rows && !(insert_returns(p->at) && p->at->engine->returning_ordered);
 }
 
-/* The records without the columns that the database computes. */
 static shunt_status settable(call *c, const site *at, insertion *in) {
-  if (!at->table->shape->computes) return SHUNT_OK;
   shunt_record *list = arena_array(c->arena, shunt_record, in->n);
   if (!list) return error_memory(c->err);
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < in->n && !status; i++) {
     list[i] = in->records[i];
-    status = write_settable(c, at, &list[i].fields, &list[i].nfields);
+    status = write_settable(c, at, in->conflict ? WRITE_UPSERT : WRITE_INSERT, &list[i].fields, &list[i].nfields);
   }
   in->records = list;
   return status;

@@ -114,11 +114,9 @@ static shunt_status settable(call *c, const site *at, const update_row *rows, si
   shunt_status status = *out ? SHUNT_OK : error_memory(c->err);
   for (size_t i = 0; i < n && !status; i++) {
     (*out)[i] = rows[i];
-    status = write_settable(c, at, &(*out)[i].fields, &(*out)[i].nfields);
+    status = write_settable(c, at, WRITE_UPDATE, &(*out)[i].fields, &(*out)[i].nfields);
   }
-  if (status || (*out)[0].nfields) return status;
-  return error_set(c->err, SHUNT_E_USAGE, "model '%s': the database computes all the columns to be set",
-                   at->model->name);
+  return status;
 }
 
 shunt_status update_many(call *c, const site *at, const update_row *rows, size_t n, int64_t *affected) {

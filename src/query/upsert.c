@@ -61,6 +61,20 @@ static shunt_status find_named(call *c, const site *at, const shunt_conflict *co
   return SHUNT_OK;
 }
 
+static bool is_named(const char *name, const driver_column *column) {
+  return name && cat_same_column(name, column->name);
+}
+
+/* The columns that shunt sets, beside those that the caller names. */
+static bool is_shunts(const site *at, const driver_column *column) {
+  return is_named(at->model->updated, column) || is_named(at->model->soft_delete, column);
+}
+
+static bool is_updated(const site *at, const shunt_conflict *conflict, const upsert *u, const driver_column *column) {
+  if (is_among(column, u->key, u->nkey) || is_named(at->model->created, column)) return false;
+  return conflict->nupdate == 0 || is_shunts(at, column);
+}
+
 static shunt_status find_update(call *c, const site *at, const shunt_conflict *conflict, const targets *t, upsert *u) {
   u->update = arena_array(c->arena, const driver_column *, t->n + conflict->nupdate);
   if (!u->update) return error_memory(c->err);
@@ -69,10 +83,11 @@ static shunt_status find_update(call *c, const site *at, const shunt_conflict *c
                      "model '%s': on_conflict says both nothing and columns to update; leave one of them out",
                      at->model->name);
   if (conflict->nothing) return SHUNT_OK;
-  if (conflict->nupdate) return find_named(c, at, conflict, t, u);
-  for (size_t i = 0; i < t->n; i++)
-    if (!is_among(t->columns[i], u->key, u->nkey)) u->update[u->nupdate++] = t->columns[i];
-  if (u->nupdate) return SHUNT_OK;
+  shunt_status status = find_named(c, at, conflict, t, u);
+  for (size_t i = 0; i < t->n && !status; i++)
+    if (is_updated(at, conflict, u, t->columns[i]) && !is_among(t->columns[i], u->update, u->nupdate))
+      u->update[u->nupdate++] = t->columns[i];
+  if (status || u->nupdate) return status;
   return error_set(c->err, SHUNT_E_USAGE,
                    "model '%s': on_conflict has nothing to update, because the row gives only the key; say nothing = "
                    "true to leave the old row as it is",

@@ -58,16 +58,14 @@ static shunt_status run_change(call *c, const site *at, const change *w, int64_t
 static shunt_status join_fields(call *c, const site *at, const write_set *set, change *w, size_t *n) {
   const shunt_field *given = set->fields;
   w->nset = set->n;
-  shunt_status status = write_settable(c, at, &given, &w->nset);
+  shunt_status status = write_settable(c, at, WRITE_UPDATE, &given, &w->nset);
   *n = w->nset + set->nincrements;
   shunt_field *all = status ? NULL : arena_array(c->arena, shunt_field, *n);
   if (status || !all) return status ? status : error_memory(c->err);
   if (w->nset) memcpy(all, given, w->nset * sizeof *all);
   if (set->nincrements) memcpy(all + w->nset, set->increments, set->nincrements * sizeof *all);
   w->fields = all;
-  if (*n) return SHUNT_OK;
-  return error_set(c->err, SHUNT_E_USAGE, "model '%s': the database computes all the columns to be set",
-                   at->model->name);
+  return SHUNT_OK;
 }
 
 static shunt_status update_at(call *c, const site *at, const write_set *set, const filter *f, int64_t *affected) {
@@ -92,9 +90,25 @@ shunt_status write_update(call *c, const access *a, const shunt_field *fields, s
   return write_change(c, a, &(write_set){.fields = fields, .n = n}, f, affected);
 }
 
-shunt_status write_delete(call *c, const access *a, const filter *f, int64_t *affected) {
+/* Marks the rows as deleted. */
+static shunt_status mark_at(call *c, const site *at, const filter *f, int64_t *affected) {
+  const driver_column *column;
+  shunt_field mark = {.name = at->model->soft_delete};
+  targets t = {.columns = &column, .n = 1};
+  shunt_status status = site_column(c, at, mark.name, &column);
+  if (!status) status = write_now(c, at, column, &mark.value);
+  change w = {.t = &t, .fields = &mark, .nset = 1, .filter = f};
+  return status ? status : run_change(c, at, &w, affected);
+}
+
+static shunt_status delete_at(call *c, const site *at, const filter *f, int64_t *affected) {
   change w = {.filter = f};
+  if (at->model->soft_delete && !f->deleted) return mark_at(c, at, f, affected);
+  return run_change(c, at, &w, affected);
+}
+
+shunt_status write_delete(call *c, const access *a, const filter *f, int64_t *affected) {
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < a->nsites && !status; i++) status = run_change(c, &a->sites[i], &w, affected);
+  for (size_t i = 0; i < a->nsites && !status; i++) status = delete_at(c, &a->sites[i], f, affected);
   return status;
 }

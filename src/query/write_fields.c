@@ -43,28 +43,6 @@ shunt_status write_targets(call *c, const site *at, const shunt_field *fields, s
   return status ? status : write_check_instance(c, at, t, fields);
 }
 
-static shunt_status is_computed(call *c, const site *at, const shunt_field *f, bool *computed) {
-  const driver_column *column;
-  shunt_status status = site_column(c, at, f->name, &column);
-  *computed = !status && column->computed;
-  return status;
-}
-
-shunt_status write_settable(call *c, const site *at, const shunt_field **fields, size_t *n) {
-  if (!at->table->shape->computes) return SHUNT_OK;
-  shunt_field *kept = arena_array(c->arena, shunt_field, *n);
-  size_t count = 0;
-  shunt_status status = kept ? SHUNT_OK : error_memory(c->err);
-  for (size_t i = 0; i < *n && !status; i++) {
-    bool computed;
-    status = is_computed(c, at, &(*fields)[i], &computed);
-    if (!status && !computed) kept[count++] = (*fields)[i];
-  }
-  *fields = kept;
-  *n = count;
-  return status;
-}
-
 bool write_same_columns(const shunt_record *a, const shunt_record *b) {
   if (a->nfields != b->nfields) return false;
   for (size_t i = 0; i < a->nfields; i++)

@@ -1,6 +1,6 @@
 /* For: the columns of a write and its values, for the files of this folder that write.
- * Owner: targets live in the call's arena. Use: write_settable(c, &at, &fields, &n); write_targets(c, &at, fields, n,
- * &t); write_check_values(c, &at, &t, fields); … write_run(c, sql, &at, NULL, &affected); */
+ * Owner: targets live in the call's arena. Use: write_settable(c, &at, WRITE_INSERT, &fields, &n); write_targets(c,
+ * &at, fields, n, &t); write_check_values(c, &at, &t, fields); … write_run(c, sql, &at, NULL, &affected); */
 #ifndef SHUNT_QUERY_WRITE_INNER_H
 #define SHUNT_QUERY_WRITE_INNER_H
 
@@ -19,8 +19,12 @@ static inline size_t write_width(const targets *t) { return t->n + (t->stamp ? 1
 
 /* By name: if the table changes during a call, it is described again, in other structs. */
 bool write_same_column(const driver_column *a, const driver_column *b);
-/* Leaves out the fields of columns that the database computes. */
-shunt_status write_settable(call *c, const site *at, const shunt_field **fields, size_t *n);
+typedef enum write_kind { WRITE_INSERT, WRITE_UPSERT, WRITE_UPDATE } write_kind;
+
+/* Leaves out the fields of columns that the database computes, and adds the times that the model's columns get. */
+shunt_status write_settable(call *c, const site *at, write_kind kind, const shunt_field **fields, size_t *n);
+/* The time of the call, as the column keeps it. Errors: USAGE: the column can't hold times. */
+shunt_status write_now(call *c, const site *at, const driver_column *column, shunt_value *v);
 shunt_status write_targets(call *c, const site *at, const shunt_field *fields, size_t n, targets *t);
 /* A row that names the instance column must give the session's instance. */
 shunt_status write_check_instance(call *c, const site *at, const targets *t, const shunt_field *fields);

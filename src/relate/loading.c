@@ -23,7 +23,7 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
   if (nneeded) memcpy(all, needed, nneeded * sizeof *all);
   if (nbelow) memcpy(all + nneeded, below, nbelow * sizeof *all);
   *out = (select_spec){
-      .filter = {.where = {r->as.where, asked->where}},
+      .filter = {.where = {r->as.where, asked->where}, .deleted = asked->deleted},
       .columns = asked->ncolumns ? asked->columns : r->as.columns,
       .ncolumns = asked->ncolumns ? asked->ncolumns : r->as.ncolumns,
       .needed = all,

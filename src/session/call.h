@@ -21,6 +21,7 @@ typedef struct call {
   int64_t deadline_ns; /* 0: none */
   shunt_error *err;    /* may be NULL */
   call_reads *reads;   /* NULL: none */
+  int64_t now_us;      /* since 1970: the one time that the call writes; 0: not read yet */
 } call;
 
 /* Takes the session's memory back from the call before and sets the deadline: timeout_ms, or the session's timeout if

@@ -112,6 +112,7 @@ commands.list = {
       { "--order", "a,-b", "Columns to sort by; a minus means descending.", many = true, negative = "^%-[^-]" },
       { "--limit", "N", "The highest number of rows.", negative = "^%-%d" },
       { "--offset", "N", "The number of rows to skip.", negative = "^%-%d" },
+      { "--deleted", false, "Read rows that the model's soft_delete marks as deleted, too." },
       { "--timeout", "T", "Cancel the query after this time, as in 500ms or 2s. Default: no limit." },
       { "--sql", false, "Show each statement with its datasource before the rows; with --json, on standard error." },
       { "--json", false, "Print each row as one JSON object on a line." }),

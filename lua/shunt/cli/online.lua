@@ -48,6 +48,9 @@ local function needed(app)
     local model = app.models[name]
     if not between[name] then need(name, model.primary_key, "the primary key", model.source) end
     need(name, model.instance_column, "the instance column", model.source)
+    need(name, model.soft_delete, "soft_delete", model.source)
+    need(name, model.timestamps.created, "timestamps.created", model.source)
+    need(name, model.timestamps.updated, "timestamps.updated", model.source)
   end
   for _, name in ipairs(output.keys(app.relations)) do
     local r = app.relations[name]

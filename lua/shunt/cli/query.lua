@@ -68,6 +68,7 @@ function query.run(args)
     where = next(conditions) and conditions or nil, columns = values.names(args.columns), order = values.names(args.order),
     limit = values.count(args.limit, "--limit"), offset = values.count(args.offset, "--offset"), include = include,
     client = client, table = from, timeout = values.duration(args.timeout, "--timeout"),
+    deleted = args.deleted,
   }
 
   local session <close> = app:session(request)

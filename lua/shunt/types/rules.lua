@@ -70,6 +70,8 @@ function request:prefix(field, beginning) end
 ---@field table shunt.rules.table|(fun(req: shunt.rules.request): shunt.rules.table)|nil
 ---@field primary_key string?
 ---@field instance_column string?
+---@field soft_delete string? a column for times: a delete sets it, and reads leave out rows in which it is not null
+---@field timestamps {created: string?, updated: string?}? columns for times that shunt sets
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil
 ---@field relations table<string, shunt.rules.relation>?
 

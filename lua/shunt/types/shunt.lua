@@ -65,6 +65,7 @@ function blob:bytes() end
 ---@field table shunt.table?
 ---@field include shunt.include? relations to load with the rows
 ---@field with table<string, shunt.relation>? relations made on the spot
+---@field deleted boolean? rows that the model's soft_delete marks as deleted, too
 
 ---@class shunt.query: shunt.query_options
 ---@field timeout shunt.duration? of this call; default: the session's
@@ -85,6 +86,7 @@ function blob:bytes() end
 ---@field offset integer?
 ---@field client string?
 ---@field table shunt.table?
+---@field deleted boolean? rows that the model's soft_delete marks as deleted, too
 ---@field timeout shunt.duration? of this call; default: the session's
 
 ---A table's name. "audit.log" and {schema = "audit", name = "log"} are the table log of the schema audit.
@@ -97,8 +99,16 @@ function blob:bytes() end
 ---@field table shunt.table?
 ---@field include shunt.include? the relations whose rows are written too
 ---@field timeout shunt.duration? of this call; default: the session's
+---@field purge boolean? deletes the rows even if the model has soft_delete, and those already marked
 
----@class shunt.update: shunt.delete
+---@class shunt.update
+---@field where shunt.where? the rows; without it, the primary key of the given row
+---@field all boolean? allows a write to all rows
+---@field client string?
+---@field table shunt.table?
+---@field include shunt.include? the relations whose rows are written too
+---@field timeout shunt.duration?
+---@field deleted boolean? rows that soft_delete marks as deleted, too
 ---@field increment table<string, number|string>? numbers that the database adds to columns
 
 ---@class shunt.update_bulk
