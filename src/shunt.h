@@ -700,6 +700,7 @@ typedef struct shunt_record {
   const shunt_field *fields;
   size_t nfields;
   bool deleted; /* in a related row: delete it; with belongs_to_many: unlink it */
+  bool is_new;  /* in a related row: insert it, although it has its primary key */
   const shunt_related *related;
   size_t nrelated;
 } shunt_record;

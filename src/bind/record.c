@@ -81,8 +81,13 @@ static shunt_status entry(writer *w, draft *d, const char *key, const shunt_incl
     d->out->nrelated++;
     return st;
   }
-  if (related && strcmp(key, "deleted") == 0 && lua_isboolean(w->L, -1)) {
+  bool flag = related && lua_isboolean(w->L, -1);
+  if (flag && strcmp(key, "deleted") == 0) {
     d->out->deleted = lua_toboolean(w->L, -1);
+    return SHUNT_OK;
+  }
+  if (flag && strcmp(key, "new") == 0) {
+    d->out->is_new = lua_toboolean(w->L, -1);
     return SHUNT_OK;
   }
   return cell(w, key, &d->fields[d->out->nfields++]);

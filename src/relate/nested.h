@@ -45,7 +45,7 @@ typedef struct record_key {
   size_t n; /* 0: the record has no such key */
 } record_key;
 
-/* Returns no key if the record lacks a field of it, or has a null there. */
+/* Returns no key if the record lacks a field of it, has a null there, or is new. */
 record_key nested_key(const shunt_record *record, const key_names *names);
 bool nested_is_key(const record_key *key, const shunt_field *field);
 /* The conditions "key = these values"; return their number. */

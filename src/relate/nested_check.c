@@ -37,6 +37,9 @@ static shunt_status check_record(const writing *w, const cat_model *model, const
         return error_set(w->c->err, SHUNT_E_USAGE,
                          "relation '%s': a row that is deleted has no rows to be written along with it",
                          in->relation->full_name);
+      if (related->records[k].deleted && related->records[k].is_new)
+        return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row can't be both new and deleted",
+                         in->relation->full_name);
     }
   }
   return SHUNT_OK;

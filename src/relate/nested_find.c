@@ -13,6 +13,7 @@ record_key nested_key(const shunt_record *record, const key_names *names) {
   record_key key = {.n = names->n};
   for (size_t i = 0; i < names->n; i++)
     if (!(key.list[i] = field_named(record, names->list[i]))) key.n = 0;
+  if (record->is_new) key.n = 0;
   return key;
 }
 

@@ -442,6 +442,30 @@ describe("nested writes", function()
     assert.same(before.users, all "users")
     assert.same(before.profiles, all "profiles")
   end)
+
+  it("insert rows that bring their own keys, if they say that they are new", function()
+    local row = s:model("user"):insert({ id = 5, name = "Ada", profile = { id = 71, bio = "b", new = true },
+      orders = { { id = 61, total = 1, new = true, lines = { { id = 51, product = "p", new = true } } }, { total = 2, new = false } },
+      roles = { { id = 2 }, { id = 9, name = "own", new = true } } },
+      { include = { profile = true, orders = { include = { lines = true } }, roles = true } })
+    assert.equal(71, row.profile.id)
+    assert.same({ 61, 62 }, pluck(row.orders, "id"))
+    assert.same({ 51 }, pluck(row.orders[1].lines, "id"))
+    assert.same({ 2, 9 }, pluck(row.roles, "id"))
+    s:model("user"):update({ id = 5, orders = { { id = 61, total = 7 }, { id = 90, new = true } }, roles = { { id = 10, new = true } } },
+      { include = { "orders", "roles" } })
+    assert.same({ 61, 62, 90 }, pluck(all "orders", "id"))
+    assert.equal(7, all("orders")[1].total)
+    assert.same({ 2, 9, 10 }, pluck(all "role_user", "role_id"))
+    local before = everything()
+    for code, orders in pairs { SHUNT_E_CONSTRAINT = { { id = 99, new = true }, { id = 90, new = true } },
+      SHUNT_E_USAGE = { { id = 90, new = true, deleted = true } }, SHUNT_E_NOT_FOUND = { { id = 99 } } } do
+      App.raises(code, function() s:model("user"):update({ id = 5, orders = orders }, { include = "orders" }) end)
+      assert.same(before, everything())
+    end
+    App.raises("SHUNT_E_CONSTRAINT", function() s:model("user"):update({ id = 5, roles = { { id = 9, new = true } } }, { include = "roles" }) end)
+    assert.same(before, everything())
+  end)
 end)
 
 describe("a partitioned model", function()
