@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "query/sql.h"
 #include "query/value.h"
 
 enum { DEEPEST_WHERE = 25 }; /* SQLite's parser has a stack of 100, and each level takes up to 3 of it */
