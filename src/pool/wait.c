@@ -174,8 +174,7 @@ static shunt_status refuse(const search *s, shunt_error *err) {
         &text,
         "no connection of client '%s' (level %d) could ever come free (hold fewer at once%s, or raise the pool's "
         "max): ",
-        w->pool->of->client.name, w->pool->level,
-        cat_engine_of(w->pool->of->client.engine)->levels ? ", go up a level" : "");
+        w->pool->of->client.name, w->pool->level, w->pool->of->levels ? ", go up a level" : "");
   else if (w->conn)
     buf_printf(&text,
                "client '%s': '%s' could never come free to be written to (do it in the transaction that has locked it, "

@@ -12,8 +12,7 @@ shunt_status access_find(call *c, const route_request *request, access *a) {
   const cat_client *client = a->decision->client;
   site *at = a->sites;
   a->nsites = 1;
-  *at =
-      (site){request->model, client, driver_for(client->engine), session_level_of(client, a->decision->as.level), NULL};
+  *at = (site){request->model, client, driver_for(client->engine), a->decision->as.level, NULL};
   status = table_find(c, client, at->level, a->decision->as.table, false, &at->table);
   return status == SHUNT_E_NOT_FOUND ? site_without_table(c, at) : status;
 }

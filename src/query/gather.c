@@ -68,6 +68,7 @@ shunt_status gather_ask(call *c, feed *f, sql_text *sql, const site *at, bool or
   if (status) return status;
   a->sql = sql;
   a->e = execution_of(sql, at, true);
+  a->inside = !at->engine->start;
   a->feed = f;
   a->origin = origin;
   a->range = range;
@@ -134,10 +135,8 @@ static bool send_one(gather *g, inquiry *a) {
   return true;
 }
 
-static bool runs_inside(const inquiry *a) { return !driver_for(a->e.client->engine)->start; }
-
 static void send_feed(gather *g, feed *f) {
-  while (f->unsent && !g->status && g->reads.nflying < GATHER_MOST && !runs_inside(f->unsent) && send_one(g, f->unsent))
+  while (f->unsent && !g->status && g->reads.nflying < GATHER_MOST && !f->unsent->inside && send_one(g, f->unsent))
     f->unsent = f->unsent->next;
 }
 
@@ -242,7 +241,7 @@ static inquiry *choose(const gather *g) {
   for (feed *f = g->open.first; f; f = f->next) {
     inquiry *a = f->first;
     if (!a->conn) {
-      inquiry **kind = runs_inside(a) ? &inside : &unsent;
+      inquiry **kind = a->inside ? &inside : &unsent;
       if (!*kind) *kind = a;
       continue;
     }

@@ -203,22 +203,22 @@ static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spe
   return end_statement(c, sql, at, q);
 }
 
-/* Whether another statement is needed: without keys exactly one, with keys as long as some are left. */
-static bool has_more(const select_spec *q, size_t from, size_t statements) {
-  if (q->limited && q->limit == 0) return false;
-  return filter_has_keys(&q->filter) ? from < q->filter.keys.count : q->statements == statements;
+/* Then no statement is needed. */
+static bool finds_nothing(const select_spec *q) {
+  return (q->limited && q->limit == 0) || (filter_has_keys(&q->filter) && q->filter.keys.count == 0);
 }
 
 shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows) {
-  size_t from = 0, before = q->statements;
+  size_t from = 0;
   shunt_status status = select_columns(c, at, q, rows);
   if (!status && q->origins && !rows_add_origin(rows, at->client->id)) status = error_memory(c->err);
-  while (!status && has_more(q, from, before)) {
+  if (status || finds_nothing(q)) return status;
+  do {
     sql_text *sql = call_sql(c);
     status = sql ? write_one(c, sql, at, q, &from, rows) : error_memory(c->err);
     if (!status) status = statement_read(c, sql, at, rows);
     call_end_sql(c, sql);
-  }
+  } while (!status && from < q->filter.keys.count);
   return status;
 }
 
@@ -229,14 +229,16 @@ shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *ro
 }
 
 static shunt_status ask_at(call *c, const site *at, select_spec *q, feed *f, row_range *range) {
-  size_t from = 0, before = q->statements;
+  size_t from = 0;
+  bool origin = q->origins;
   shunt_status status = select_columns(c, at, q, f->rows);
-  while (!status && has_more(q, from, before)) {
-    bool origin = q->origins && q->statements == before;
+  if (status || finds_nothing(q)) return status;
+  do {
     sql_text *sql = call_sql(c);
     status = sql ? write_one(c, sql, at, q, &from, f->rows) : error_memory(c->err);
     if (!status) status = gather_ask(c, f, sql, at, origin, range);
-  }
+    origin = false;
+  } while (!status && from < q->filter.keys.count);
   return status;
 }
 

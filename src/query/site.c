@@ -54,6 +54,19 @@ bool site_unique(const site *at, const key_columns *key) {
   return false;
 }
 
+/* Every statement needs it, so it is looked up once. The name belongs to the catalog: its address is enough. */
+static shunt_status instance_column(call *c, const site *at, const driver_column **out) {
+  const char *name = at->model->instance_column;
+  table_info *t = at->table;
+  if (t->instance_name != name) {
+    shunt_status status = site_column(c, at, name, &t->instance);
+    if (status) return status;
+    t->instance_name = name;
+  }
+  *out = t->instance;
+  return SHUNT_OK;
+}
+
 shunt_status site_instance(call *c, const site *at, const driver_column **column, shunt_value *value) {
   *column = NULL;
   if (!at->model->instance_column) return SHUNT_OK;
@@ -63,5 +76,5 @@ shunt_status site_instance(call *c, const site *at, const driver_column **column
                      "give the instance an id",
                      at->model->name, at->model->instance_column, c->s->instance->name);
   *value = shunt_integer(c->s->instance->number);
-  return site_column(c, at, at->model->instance_column, column);
+  return instance_column(c, at, column);
 }

@@ -11,6 +11,7 @@ static bool fill(call *c, table_info *t, const driver_table *shape) {
   if (!rows_names_init(&t->columns, &c->s->tables.memory, names, shape->count)) return false;
   t->shape = shape;
   t->select = NULL;
+  t->instance_name = NULL;
   return true;
 }
 

@@ -35,6 +35,8 @@ typedef struct table_info {
   rows_names columns; /* in the shape's order */
   const char *select; /* "SELECT …every column… FROM table", once it was needed */
   size_t select_size;
+  const char *instance_name;     /* the model's instance_column; NULL: not looked up yet */
+  const driver_column *instance; /* the column of this name */
 } table_info;
 
 /* The tables that the session has used in this generation. */
