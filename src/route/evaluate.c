@@ -93,7 +93,8 @@ static shunt_status select_stage(evaluation *e, cat_stage stage);
 static shunt_status effective_default(evaluation *e, const cat_rule *asking) {
   if (e->in_default) {
     error_set(e->err, SHUNT_E_RULE,
-              "the rule '%s' of the default stage answers \"default\", which is what it is asked for", asking->name);
+              "the rule '%s' of the default stage answers \"default\", the question itself: name a client",
+              asking->name);
     return evaluation_error(e, SHUNT_E_RULE);
   }
   e->in_default = true;
@@ -102,7 +103,8 @@ static shunt_status effective_default(evaluation *e, const cat_rule *asking) {
   e->in_default = false;
   if (!status && !e->client) {
     error_set(e->err, SHUNT_E_RULE,
-              "the rule '%s' answers \"default\", but no rule of the default stage names a client", asking->name);
+              "the rule '%s' answers \"default\", but no rule of the default stage names a client: add one",
+              asking->name);
     e->rule = asking;
     return evaluation_error(e, SHUNT_E_RULE);
   }
@@ -143,7 +145,8 @@ static shunt_status draw(evaluation *e, const cat_rule *rule, const rule_answer 
 }
 
 static shunt_status level_too_high(evaluation *e, const cat_rule *rule, int level) {
-  error_set(e->err, SHUNT_E_RULE, "the rule '%s' gives level %d, and the highest is %d (database.maxLevel)", rule->name,
+  error_set(e->err, SHUNT_E_RULE,
+            "the rule '%s' gives level %d, and the highest is %d (database.maxLevel): give a lower one", rule->name,
             level, e->r->catalog->settings.max_level);
   e->rule = rule;
   return evaluation_error(e, SHUNT_E_RULE);
@@ -206,7 +209,9 @@ static shunt_status select_stage(evaluation *e, cat_stage stage) {
       break;
     }
     if (answer.kind == RULE_ANSWER_CLIENT && !answer.client) {
-      error_set(e->err, SHUNT_E_RULE, "the rule '%s' answers without a client: a select rule names one", rule->name);
+      error_set(e->err, SHUNT_E_RULE,
+                "the rule '%s' of the stage %s answers with a table or level, but no client: add the client",
+                rule->name, cat_stage_name(stage));
       return evaluation_error(e, SHUNT_E_RULE);
     }
     if ((status = adopt(e, rule, &answer))) return status;
@@ -222,7 +227,7 @@ static shunt_status select_client(evaluation *e) {
     if (status || e->client) return status;
   }
   e->rule = NULL;
-  return error_set(e->err, SHUNT_E_RULE, "no rule names a client for model '%s': a rule of the default stage should",
+  return error_set(e->err, SHUNT_E_RULE, "no rule names a client for model '%s': add a rule of the default stage",
                    e->d->as.model ? e->d->as.model : "");
 }
 
@@ -283,7 +288,9 @@ static shunt_status guard(evaluation *e) {
     rule_host_ask(e->l->host, rule->check_function, rule->name, &answer);
     if (answer.kind == RULE_ANSWER_DENY) return refuse(e, CAT_STAGE_GUARD, rule, answer.deny);
     if (answer.kind != RULE_ANSWER_NONE) {
-      error_set(e->err, SHUNT_E_RULE, "the check of the rule '%s' answers deny \"why\" or nothing", rule->name);
+      error_set(e->err, SHUNT_E_RULE,
+                "the check of the rule '%s' answers with a client, table or level: return deny \"why\" or nothing",
+                rule->name);
       return evaluation_error(e, SHUNT_E_RULE);
     }
     if ((status = evaluation_note(e, CAT_STAGE_GUARD, rule, SHUNT_VERDICT_ALLOWED, NULL))) return status;

@@ -115,7 +115,8 @@ static void check_code(lua_State *L) {
     luaL_error(L, "%s:%d: writes to the upvalue '%s' (" ADVICE ")", ar.short_src, report.line, report.name);
     break;
   case BYTECODE_BROKEN:
-    luaL_error(L, "%s:%d: this version of Lua has another bytecode than 5.4's, and its functions can't be checked",
+    luaL_error(L,
+               "%s:%d: this function can't be checked, because this Lua has other bytecode than Lua 5.4: use Lua 5.4",
                ar.short_src, ar.linedefined);
     break;
   }

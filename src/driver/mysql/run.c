@@ -50,8 +50,8 @@ static void bind(MYSQL_BIND *b, const shunt_value *v) {
 static shunt_status check_params(const mysql_conn *conn, const mysql_statement *s, const shunt_value *params,
                                  size_t nparams, shunt_error *err) {
   if (s->nparams != nparams)
-    return error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)", s->nparams,
-                     nparams, s->sql);
+    return error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
+                     s->nparams, nparams, s->sql);
   for (size_t i = 0; i < nparams; i++)
     if (params[i].type == SHUNT_FLOAT && !isfinite(params[i].as.number))
       return error_set(err, SHUNT_E_USAGE, "parameter %zu is %s, which %s can't store", i + 1,

@@ -46,7 +46,7 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
   if (!status) status = pg_check_transaction(conn, s->savepoint, err);
   if (!status && s->nparams != nparams)
-    status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
+    status = error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
   if (!status) status = send_statement(conn, s, params, err);
   if (status) {

@@ -152,7 +152,8 @@ static const mistake mistakes[] = {
     {"an empty path", GOOD "rules: {path: \"${SHUNT_NOPE:-}\"}\njobs: {path: [jobs, ''], client: a}\n",
      "app.yaml:2:15: rules.path is empty: give it a value, or leave it out\n"
      "app.yaml:3:21: jobs.path is empty: give it a value, or leave it out\n"},
-    {"a NUL", GOOD "rules: {path: \"a\\0b\"}\n", "app.yaml:2:15: a text with a NUL character\n"},
+    {"a NUL", GOOD "rules: {path: \"a\\0b\"}\n",
+     "app.yaml:2:15: the text that begins with 'a' contains a NUL character: remove it\n"},
 };
 
 static void tells_every_mistake_with_its_place(void **state) {

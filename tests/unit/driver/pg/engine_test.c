@@ -237,7 +237,7 @@ static void parameters_that_do_not_fit_are_refused_before_they_are_sent(void **s
   assert_fails(s, try_with(s, "SELECT ?::int", &nul, 1), SHUNT_E_CONSTRAINT, "NUL");
   assert_fails(s, try_with(s, "SELECT ?::float8", &big, 1), SHUNT_E_CONSTRAINT, "digits");
   assert_fails(s, try_with(s, "SELECT ?::bytea", &one, 1), SHUNT_E_CONSTRAINT, "blob");
-  assert_fails(s, try_with(s, "SELECT ?::int", &one, 0), SHUNT_E_USAGE, "1 parameters and was given 0");
+  assert_fails(s, try_with(s, "SELECT ?::int", &one, 0), SHUNT_E_USAGE, "one value for each ? (1), and got 0");
   assert_int_equal(try_with(s, "SELECT length(?::bytea)", &nul, 1), SHUNT_OK);
   assert_int_equal(shunt_rows_at(s->rows, 0)[0].as.integer, 3);
   assert_int_equal(driver_pg.commit(s->conn, &s->err), SHUNT_OK);
