@@ -1,9 +1,10 @@
-/* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
- * (connection options), deadline.c (deadlines), wait.c (calls that keep them; wait_mariadb.c and wait_mysql.c for each
- * client library), sql.c (reading SQL), statement.c (prepared statements), run.c (values in, execution), result.c (rows
- * out), table.c (descriptions of tables), error.c (error numbers to errors). It compiles with MariaDB's client library
- * and with MySQL's. Only this folder includes it. Owner: the connection owns its handle and every statement. Use:
- * mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
+/* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
+ * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
+ * wait_mariadb.c and wait_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared statements),
+ * run.c (values in, execution), result.c (rows out), table.c (descriptions of tables), error.c (error numbers to
+ * errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner: the
+ * connection owns its handle and every statement. Use: mysql_conn *conn = mysql_of(base); status =
+ * mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -104,13 +105,11 @@ typedef struct mysql_target {
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
 
-/* ---- options.c ---- */
+/* ---- connect.c ---- */
 
 /* Connects with the client's options. End it with mysqldb_disconnect, after an error too. Errors: CONFIG, DATASOURCE,
  * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
-/* The name of an option, counted from 0; NULL after the last one. catalog/settings_servers.c has a row for each. */
-const char *mysqldb_option(size_t i);
 
 /* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c ---- */
 
