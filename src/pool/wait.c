@@ -16,7 +16,10 @@
  * as parties that work, and timeouts cover them.
  *
  * Cost: threads that need not wait never touch the graph. Not here: a thread that searches at intervals
- * (deadlocks would last for the interval), and timeouts alone (they can't tell a deadlock from a slow server). */
+ * (deadlocks would last for the interval), and timeouts alone (they can't tell a deadlock from a slow server).
+ *
+ * Tried and replaced: a graph of pools and jobs only. Two sessions that each waited for a file that the other had
+ * locked then ended by a timeout; so a lock of a SQLite file is a wait like the others (each_of_file). */
 #define _POSIX_C_SOURCE 200809L
 #include "pool/wait.h"
 

@@ -14,7 +14,12 @@
  *
  * Not here: a thread for each connection (a session would be used by several threads, and hooks and
  * observers with it), and pipelining several statements on one connection (libpq can, libmysqlclient can't, and a
- * failure in the middle of a pipeline fails the statements behind it). */
+ * failure in the middle of a pipeline fails the statements behind it).
+ *
+ * Tried and replaced: one list of all statements of the call, walked after each answer. Three places decided what to
+ * send again, and some reads were sent three times; now the statement that was tried says it (*again). The number of a
+ * feed's first row in place of a row_range: a group that asked no statement kept number 0, and took the rows of others
+ * for its own. */
 #define _POSIX_C_SOURCE 200809L
 #include "query/gather.h"
 

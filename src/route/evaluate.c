@@ -15,7 +15,11 @@
  *
  * Not there: a rule can't see or call another rule, and there is no second pass. Rules that vote, or that run to a
  * fixed point, would make the dependences of a decision hard to state and its trace hard to read. Source: the manual's
- * table of stages. */
+ * table of stages.
+ *
+ * Tried and replaced: texts of the answer kept in the Lua state (they were freed when "default" asked other rules; now
+ * adopt copies them, and draw resolves "default" last), and the candidate so far as the effective default where the
+ * default stage named no client (the result depended on the stage that asked). */
 #include <string.h>
 
 #include "base/clock.h"

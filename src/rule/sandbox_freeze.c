@@ -1,4 +1,7 @@
-/* Freezing: a table's contents move to a hidden table, and functions that keep a state are refused. */
+/* Freezing: a table's contents move to a hidden table, and functions that keep a state are refused.
+ *
+ * Tried and replaced: asking each library whether a function is one of its iterators. The libraries use the sandbox, so
+ * that was a cycle of files; now the sandbox gets a list of them (sandbox_iterator). */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
