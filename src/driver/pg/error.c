@@ -99,6 +99,9 @@ static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *
   if (pg_is_outdated_plan(result))
     return error_set(err, SHUNT_E_CONFLICT,
                      "a table was changed since this connection first read it; begin the transaction again");
+  if (strcmp(state, "26000") == 0)
+    return error_set(err, status, "%s; behind a pooler in transaction mode set prepare: false in the connection",
+                     message);
   if (strcmp(state, "42P18") == 0) hint = "give its type: CAST(? AS …)";
   if (status == SHUNT_E_DATASOURCE || status == SHUNT_E_TIMEOUT)
     return error_set(err, status, "client '%s': %s%s%s", conn->base.client->name, message, hint[0] ? "; " : "", hint);
