@@ -20,7 +20,7 @@ static const meaning meanings[] = {
     {"42", SHUNT_E_USAGE},         {"42501", SHUNT_E_DATASOURCE}, {"42703", SHUNT_E_NOT_FOUND},
     {"42704", SHUNT_E_NOT_FOUND},  {"42P01", SHUNT_E_NOT_FOUND},  {"44", SHUNT_E_CONSTRAINT},
     {"54", SHUNT_E_USAGE},         {"55P03", SHUNT_E_CONFLICT},   {"57014", SHUNT_E_TIMEOUT},
-    {"P0001", SHUNT_E_CONSTRAINT},
+    {"P0", SHUNT_E_CONSTRAINT}, /* RAISE and ASSERT of a function or trigger */
 };
 
 static shunt_status status_of(const char *state) {

@@ -22,6 +22,12 @@ static void the_server_holds_no_more_statements_than_are_kept(void **state) {
   assert_int_equal(integer_of(s, "SELECT 1"), 1);
 }
 
+static void what_a_function_refuses_is_no_failure_of_the_datasource(void **state) {
+  server *s = server_of(state);
+  assert_fails(s, try_run(s, "DO $$ BEGIN ASSERT 1 = 2, 'not today'; END $$"), SHUNT_E_CONSTRAINT, "not today");
+  assert_string_equal(s->err.sqlstate, "P0004");
+}
+
 static const char last_name[] = "SELECT name FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1";
 
 /* A pooler may mix the connections. */
@@ -466,6 +472,7 @@ static void survives_every_allocation_that_fails(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_server_holds_no_more_statements_than_are_kept),
+      TEST(what_a_function_refuses_is_no_failure_of_the_datasource),
       TEST(no_two_statements_of_any_connection_have_one_name),
       TEST(statements_are_never_mixed_up),
       TEST(a_long_statement_is_run_and_not_kept),
