@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,16 +129,14 @@ shunt_value value_exact(const shunt_value *value) {
 
 size_t value_as_text(const shunt_value *number, char *room) {
   if (number->type == SHUNT_INTEGER) return (size_t)snprintf(room, VALUE_TEXT_BYTES, "%" PRId64, number->as.integer);
-  int size = snprintf(room, VALUE_TEXT_BYTES - 2, "%.15g", number->as.number);
-  char *point = strchr(room, localeconv()->decimal_point[0]), *e = strchr(room, 'e');
-  if (point) {
-    *point = '.';
-  } else if (e) { /* SQLite writes 1.0e+20 */
+  size_t size = number_write(number->as.number, room);
+  char *e = strchr(room, 'e');
+  if (e && !strchr(room, '.')) { /* SQLite writes 1.0e+20 */
     memmove(e + 2, e, strlen(e) + 1);
     memcpy(e, ".0", 2);
     size += 2;
   }
-  return (size_t)size;
+  return size;
 }
 
 /* The e of a number, not of a day or a month. */
@@ -148,10 +145,20 @@ static bool is_exponent(const shunt_value *text, size_t at) {
   return at && (*e | 0x20) == 'e' && (is_digit(e[-1]) || e[-1] == '.');
 }
 
+/* 0.1 + 0.2 is meant to be 0.3. */
+static double to_15_digits(double number) {
+  char room[NUMBER_BYTES];
+  snprintf(room, sizeof room, "%.*g", DIGITS_OF_A_DOUBLE, number);
+  return strtod(room, NULL);
+}
+
 int value_digits(const shunt_value *value) {
   char room[VALUE_TEXT_BYTES];
-  shunt_value text = *value;
-  if (value->type == SHUNT_FLOAT) text = shunt_text(room, value_as_text(value, room));
+  shunt_value text = *value, rounded = *value;
+  if (value->type == SHUNT_FLOAT) {
+    rounded.as.number = to_15_digits(value->as.number);
+    text = shunt_text(room, value_as_text(&rounded, room));
+  }
   if (text.type != SHUNT_TEXT) return 0;
   size_t at = 0, digits = 0;
   long exponent = 0;

@@ -3,6 +3,7 @@
 #ifndef SHUNT_QUERY_VALUE_H
 #define SHUNT_QUERY_VALUE_H
 
+#include "base/number.h"
 #include "driver/driver.h"
 
 /* The canonical form of a value: an integer if it is a whole number of 64 bits, also if it is text in plain digits
@@ -22,8 +23,8 @@ int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt
 /* The number of digits after the point of a number or a time, without zeros at the end. */
 int value_digits(const shunt_value *value);
 
-/* Writes a number as text, into VALUE_TEXT_BYTES. Returns the size. */
-enum { VALUE_TEXT_BYTES = 40 };
+/* Writes a number as text, into VALUE_TEXT_BYTES: the shortest that reads back as the same number. Returns the size. */
+enum { VALUE_TEXT_BYTES = NUMBER_BYTES + 2 };
 size_t value_as_text(const shunt_value *number, char *room);
 
 #endif

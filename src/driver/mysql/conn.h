@@ -77,9 +77,11 @@ typedef struct mysql_conn {
   const shunt_value *sent_params;
   MYSQL_BIND *binds; /* room for binding parameters or cells: the library copies the contents */
   size_t bind_room;
-  char lost[256]; /* why the server ended a transaction that begin() opened and nothing has ended yet */
-  bool open;      /* connected, so that there may be a statement to cancel */
-  bool started;   /* `sent` was started */
+  uint64_t most_bytes; /* of a packet that the server takes (max_allowed_packet); 0: not known */
+  bool interrupted;    /* the last statement that failed was, and not by this side: perhaps the connection was killed */
+  char lost[256];      /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  bool open;           /* connected, so that there may be a statement to cancel */
+  bool started;        /* `sent` was started */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
   int outcome;      /* the return value of a call that has ended */
@@ -151,6 +153,9 @@ void mysqldb_give_up_started(mysql_conn *conn);
 /* Sets the error of the last call: on stmt, or on the connection if stmt is NULL. sql may be NULL. Marks an unusable
  * connection broken. */
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err);
+/* Whether a packet of so many bytes exceeds the server's max_allowed_packet. The server hangs up on such a packet,
+ * mostly before its error can be read. Errors: USAGE. */
+shunt_status mysqldb_check_size(const mysql_conn *conn, uint64_t bytes, const char *sql, shunt_error *err);
 /* Sets an error of the driver itself. Returns status. */
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
                             shunt_error *err);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -47,6 +48,20 @@ static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
   return status;
 }
 
+static shunt_status ask_limit(mysql_conn *conn, shunt_error *err) {
+  static const char sql[] = "SELECT @@max_allowed_packet";
+  shunt_status status = mysqldb_control(conn, sql, err);
+  if (status) return status;
+  MYSQL_RES *result = mysqldb_store_result(conn);
+  MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+  if (!row)
+    status = mysqldb_fail(conn, NULL, sql, err);
+  else if (row[0])
+    conn->most_bytes = strtoull(row[0], NULL, 10);
+  if (result) mysql_free_result(result);
+  return status;
+}
+
 /* Cancels over a connection made like the client's others, so that it reaches the same server. That connection has
  * CANCEL_NS for it. */
 static bool cancel(const mysql_conn *conn, unsigned long id) {
@@ -68,6 +83,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   shunt_status status = mysqldb_check_time(conn, err);
   if (!status) status = mysqldb_connect(conn, err);
   if (!status) status = set_up(conn, err);
+  if (!status) status = ask_limit(conn, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);

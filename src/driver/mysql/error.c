@@ -1,8 +1,11 @@
 #include <errmsg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "driver/mysql/conn.h"
+
+enum { INTERRUPTED = 1317, TOO_LARGE = 1153 };
 
 /* Error numbers of the servers. From 1900 on MySQL and MariaDB have different ones, but none with two meanings. */
 typedef struct meaning {
@@ -19,45 +22,46 @@ static const meaning meanings[] = {
     {1062, SHUNT_E_CONSTRAINT}, /* unique */
     {1169, SHUNT_E_CONSTRAINT}, /* unique */
     {1216, SHUNT_E_CONSTRAINT}, /* foreign key, and the next three */
-    {1217, SHUNT_E_CONSTRAINT},  {1451, SHUNT_E_CONSTRAINT},
-    {1452, SHUNT_E_CONSTRAINT},  {1264, SHUNT_E_CONSTRAINT}, /* out of range */
-    {1265, SHUNT_E_CONSTRAINT},                              /* data would be truncated */
-    {1292, SHUNT_E_CONSTRAINT},                              /* no such date, no such number */
-    {1364, SHUNT_E_CONSTRAINT},                              /* no value, and no default */
+    {1217, SHUNT_E_CONSTRAINT},     {1451, SHUNT_E_CONSTRAINT},
+    {1452, SHUNT_E_CONSTRAINT},     {1264, SHUNT_E_CONSTRAINT}, /* out of range */
+    {1265, SHUNT_E_CONSTRAINT},                                 /* data would be truncated */
+    {1292, SHUNT_E_CONSTRAINT},                                 /* no such date, no such number */
+    {1364, SHUNT_E_CONSTRAINT},                                 /* no value, and no default */
     {1366, SHUNT_E_CONSTRAINT}, /* no value of the column's type, or not of its character set */
     {1406, SHUNT_E_CONSTRAINT}, /* too long */
-    {1411, SHUNT_E_CONSTRAINT},  {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
-    {1644, SHUNT_E_CONSTRAINT},                              /* a trigger's SIGNAL */
-    {1690, SHUNT_E_CONSTRAINT},                              /* a result out of range */
+    {1411, SHUNT_E_CONSTRAINT},     {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
+    {1644, SHUNT_E_CONSTRAINT},                                 /* a trigger's SIGNAL */
+    {1690, SHUNT_E_CONSTRAINT},                                 /* a result out of range */
     {1906, SHUNT_E_CONSTRAINT}, /* MariaDB: a value for a generated column; the next is MySQL's */
-    {3105, SHUNT_E_CONSTRAINT},  {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
-    {3819, SHUNT_E_CONSTRAINT},                              /* MySQL: CHECK; the next is MariaDB's */
-    {4025, SHUNT_E_CONSTRAINT},  {1051, SHUNT_E_NOT_FOUND},  /* table */
-    {1054, SHUNT_E_NOT_FOUND},                               /* column */
-    {1091, SHUNT_E_NOT_FOUND},                               /* column or key, to be dropped */
-    {1109, SHUNT_E_NOT_FOUND},                               /* table */
-    {1146, SHUNT_E_NOT_FOUND},                               /* table */
-    {1176, SHUNT_E_NOT_FOUND},                               /* key */
-    {1305, SHUNT_E_NOT_FOUND},                               /* routine, savepoint */
-    {1630, SHUNT_E_NOT_FOUND},                               /* function */
-    {1792, SHUNT_E_TRANSACTION},                             /* a write in a read-only transaction */
-    {1317, SHUNT_E_TIMEOUT},                                 /* interrupted */
-    {1969, SHUNT_E_TIMEOUT},                                 /* MariaDB: max_statement_time; the next is MySQL's */
-    {3024, SHUNT_E_TIMEOUT},     {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
+    {3105, SHUNT_E_CONSTRAINT},     {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
+    {3819, SHUNT_E_CONSTRAINT},                                 /* MySQL: CHECK; the next is MariaDB's */
+    {1369, SHUNT_E_CONSTRAINT},                                 /* WITH CHECK OPTION of a view */
+    {4025, SHUNT_E_CONSTRAINT},     {1051, SHUNT_E_NOT_FOUND},  /* table */
+    {1054, SHUNT_E_NOT_FOUND},                                  /* column */
+    {1091, SHUNT_E_NOT_FOUND},                                  /* column or key, to be dropped */
+    {1109, SHUNT_E_NOT_FOUND},                                  /* table */
+    {1146, SHUNT_E_NOT_FOUND},                                  /* table */
+    {1176, SHUNT_E_NOT_FOUND},                                  /* key */
+    {1305, SHUNT_E_NOT_FOUND},                                  /* routine, savepoint */
+    {1630, SHUNT_E_NOT_FOUND},                                  /* function */
+    {1792, SHUNT_E_TRANSACTION},                                /* a write in a read-only transaction */
+    {INTERRUPTED, SHUNT_E_TIMEOUT},                             /* interrupted */
+    {1969, SHUNT_E_TIMEOUT},                                    /* MariaDB: max_statement_time; the next is MySQL's */
+    {3024, SHUNT_E_TIMEOUT},        {TOO_LARGE, SHUNT_E_USAGE}, /* more than max_allowed_packet; the server hangs up */
     {1193, SHUNT_E_USAGE}, /* unknown variable in SET; the next seven: it can't be set so, or to that */
-    {1228, SHUNT_E_USAGE},       {1229, SHUNT_E_USAGE},
-    {1238, SHUNT_E_USAGE},       {1272, SHUNT_E_USAGE},
-    {1273, SHUNT_E_USAGE},       {1298, SHUNT_E_USAGE},
-    {1621, SHUNT_E_USAGE},       {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
+    {1228, SHUNT_E_USAGE},          {1229, SHUNT_E_USAGE},
+    {1238, SHUNT_E_USAGE},          {1272, SHUNT_E_USAGE},
+    {1273, SHUNT_E_USAGE},          {1298, SHUNT_E_USAGE},
+    {1621, SHUNT_E_USAGE},          {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
     {1267, SHUNT_E_USAGE}, /* the column's character set can't represent the text; the next two too */
-    {1270, SHUNT_E_USAGE},       {1271, SHUNT_E_USAGE},
-    {3854, SHUNT_E_USAGE},                              /* MySQL's numbers for the same; the next too */
-    {3988, SHUNT_E_USAGE},       {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
-    {1390, SHUNT_E_USAGE},                              /* too many placeholders */
-    {1040, SHUNT_E_DATASOURCE},                         /* too many connections */
-    {1044, SHUNT_E_DATASOURCE},                         /* access denied, and the next four */
-    {1045, SHUNT_E_DATASOURCE},  {1142, SHUNT_E_DATASOURCE},
-    {1143, SHUNT_E_DATASOURCE},  {1227, SHUNT_E_DATASOURCE},
+    {1270, SHUNT_E_USAGE},          {1271, SHUNT_E_USAGE},
+    {3854, SHUNT_E_USAGE},                                 /* MySQL's numbers for the same; the next too */
+    {3988, SHUNT_E_USAGE},          {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
+    {1390, SHUNT_E_USAGE},                                 /* too many placeholders */
+    {1040, SHUNT_E_DATASOURCE},                            /* too many connections */
+    {1044, SHUNT_E_DATASOURCE},                            /* access denied, and the next four */
+    {1045, SHUNT_E_DATASOURCE},     {1142, SHUNT_E_DATASOURCE},
+    {1143, SHUNT_E_DATASOURCE},     {1227, SHUNT_E_DATASOURCE},
     {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
     {1203, SHUNT_E_DATASOURCE}, /* too many connections of one user; the next too */
     {1226, SHUNT_E_DATASOURCE},
@@ -67,8 +71,9 @@ static const meaning meanings[] = {
 static const struct {
   const char *begins;
   shunt_status status;
-} classes[] = {{"23", SHUNT_E_CONSTRAINT}, {"22", SHUNT_E_CONSTRAINT}, {"42", SHUNT_E_USAGE},
-               {"21", SHUNT_E_USAGE},      {"0A", SHUNT_E_USAGE},      {"40", SHUNT_E_CONFLICT}};
+} classes[] = {{"23", SHUNT_E_CONSTRAINT}, {"22", SHUNT_E_CONSTRAINT}, {"45", SHUNT_E_CONSTRAINT}, /* SIGNAL */
+               {"42", SHUNT_E_USAGE},      {"21", SHUNT_E_USAGE},      {"0A", SHUNT_E_USAGE},
+               {"40", SHUNT_E_CONFLICT}};
 
 static shunt_status status_of(unsigned number, const char *sqlstate) {
   if (number == CR_OUT_OF_MEMORY || number == 1037 || number == 1038) return SHUNT_E_MEMORY;
@@ -90,6 +95,11 @@ static bool is_over(unsigned number) {
   return false;
 }
 
+/* What a call that was ended fails with. 0: nothing, as it was only given up. */
+static bool is_interruption(unsigned number) {
+  return number == 0 || number == INTERRUPTED || number == 1028 /* a sort */ || number == 1969 || number == 3024;
+}
+
 static shunt_status with_sql(shunt_status status, const char *message, const char *sql, shunt_error *err) {
   if (!sql) return error_set(err, status, "%s", message);
   return error_set(err, status, "%s (in: %.300s%s)", message, sql, strlen(sql) > 300 ? "…" : "");
@@ -97,8 +107,13 @@ static shunt_status with_sql(shunt_status status, const char *message, const cha
 
 static const char *hint_of(unsigned number) {
   switch (number) {
-  case 1153:
+  case TOO_LARGE:
     return "; the server's max_allowed_packet says how much one statement may carry";
+  case 1265: /* the texts of this and the next three are those of warnings */
+  case 1292:
+  case 1301:
+  case 1906:
+    return "; the write was refused";
   case 1205:
     return "; another transaction holds the rows: begin this one anew";
   case 1213:
@@ -142,14 +157,15 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   const char *sqlstate = stmt ? mysql_stmt_sqlstate(stmt) : mysql_sqlstate(conn->db);
   shunt_status status = status_of(number, sqlstate);
   if (is_over(number)) conn->base.broken = true;
+  conn->interrupted = number == INTERRUPTED && conn->open && !conn->until_ns;
   if (status == SHUNT_E_MEMORY)
     error_memory(err);
-  else if (conn->until_ns)
+  else if (conn->until_ns && (is_over(number) || is_interruption(number)))
     status = too_late(conn, !is_over(number), sql, err);
   else if (status == SHUNT_E_USAGE || status == SHUNT_E_NOT_FOUND)
     with_sql(status, message, sql, err);
   else if (status == SHUNT_E_CONSTRAINT || status == SHUNT_E_TRANSACTION)
-    error_set(err, status, "%s", message);
+    error_set(err, status, "%s%s", message, hint_of(number));
   else
     error_set(err, status, "client '%s': %s%s", client, message[0] ? message : lost_text(conn), hint_of(number));
   error_client(err, client);
@@ -165,4 +181,18 @@ shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const c
   with_sql(status, why, sql, err);
   error_client(err, conn->base.client->name);
   return status;
+}
+
+shunt_status mysqldb_check_size(const mysql_conn *conn, uint64_t bytes, const char *sql, shunt_error *err) {
+  char why[200];
+  if (!conn->most_bytes || bytes <= conn->most_bytes) return SHUNT_OK;
+  snprintf(why, sizeof why,
+           "with its values the statement has %" PRIu64 " bytes, and the server's max_allowed_packet is %" PRIu64
+           ": raise that, or write less at once",
+           bytes, conn->most_bytes);
+  mysqldb_refuse(conn, SHUNT_E_USAGE, why, sql, err);
+  if (!err) return SHUNT_E_USAGE;
+  err->engine_code = TOO_LARGE;
+  memcpy(err->sqlstate, "08S01", sizeof "08S01");
+  return SHUNT_E_USAGE;
 }

@@ -106,8 +106,25 @@ static bool start_watcher(void) {
   return true;
 }
 
+/* Only the thread that forks is there in the child. */
+static bool running;
+
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+
+static void in_child(void) {
+  running = false;
+  watched = NULL;
+  wakes_ns = NEVER_NS;
+  pthread_mutex_unlock(&lock);
+}
+
+static void mind_forks(void) { pthread_atfork(before_fork, after_fork, in_child); }
+
 bool mysqldb_can_wait(void) {
-  static bool running;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, mind_forks);
   pthread_mutex_lock(&lock);
   if (!running) running = start_watcher();
   bool ok = running;
@@ -244,10 +261,12 @@ int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
   return conn->started ? await_started(conn) : run_now(conn, s);
 }
 
+/* Until it has ended, the runner writes to the connection. */
 void mysqldb_give_up_started(mysql_conn *conn) {
   if (!conn->started) return;
-  mysqldb_hang_up(conn);
+  shutdown(socket_of(conn), SHUT_RDWR);
   await_started(conn);
+  conn->base.broken = true;
 }
 
 #endif

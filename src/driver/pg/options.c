@@ -14,6 +14,17 @@ typedef struct list {
   size_t count;
 } list;
 
+/* The one option that is not libpq's. */
+static const char prepare_option[] = "prepare";
+
+bool pg_is_pooled(const cat_client *client) {
+  for (size_t i = 0; i < client->noptions; i++) {
+    const cat_option *o = &client->options[i];
+    if (strcmp(o->name, prepare_option) == 0) return strcmp(o->value, "false") == 0 || strcmp(o->value, "0") == 0;
+  }
+  return false;
+}
+
 static const char *value_of(const list *l, const char *keyword) {
   for (size_t i = 0; i < l->count; i++)
     if (strcmp(l->keywords[i], keyword) == 0) return l->values[i];
@@ -64,6 +75,7 @@ static shunt_status unknown(const list *l, const char *keyword, shunt_error *err
   suggest near = suggest_for(keyword);
   suggest_try(&near, "url");
   suggest_try(&near, "database");
+  suggest_try(&near, prepare_option);
   for (const PQconninfoOption *o = l->known; o->keyword; o++) suggest_try(&near, o->keyword);
   return error_set(err, SHUNT_E_CONFIG, "client '%s': unknown option '%s' of the connection to PostgreSQL%s",
                    l->client->name, keyword, suggest_text(&near));
@@ -92,6 +104,7 @@ static shunt_status add_url(list *l, const char *folder, const char *url, shunt_
 
 static shunt_status add_option(list *l, const char *folder, const cat_option *o, shunt_error *err) {
   const char *keyword = strcmp(o->name, "database") == 0 ? "dbname" : o->name;
+  if (strcmp(keyword, prepare_option) == 0) return SHUNT_OK;
   if (!is_known(l, keyword)) return unknown(l, o->name, err);
   return set_beside(l, folder, keyword, o->value) ? SHUNT_OK : error_memory(err);
 }

@@ -126,6 +126,16 @@ static void values_are_ordered_as_sqlite_orders_them(void **state) {
   sqlite3_close(db);
 }
 
+/* Before its version 3.53, SQLite wrote 15 digits; now it writes 17, and not always the shortest text. */
+static bool is_written_alike(const shunt_value *v) {
+  char room[NUMBER_BYTES];
+  if (v->type == SHUNT_INTEGER) return true;
+  snprintf(room, sizeof room, "%.15g", v->as.number);
+  bool of_15_digits = strtod(room, NULL) == v->as.number,
+       of_binary_digits = fabs(v->as.number) < 1e15 && fmod(v->as.number * 64, 1) == 0;
+  return of_15_digits && (of_binary_digits || sqlite3_libversion_number() < 3053000);
+}
+
 static void numbers_are_written_as_sqlite_writes_them(void **state) {
   (void)state;
   rng r = rng_start("value text");
@@ -135,7 +145,6 @@ static void numbers_are_written_as_sqlite_writes_them(void **state) {
   assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
   assert_int_equal(sqlite3_prepare_v2(db, "SELECT CAST(? AS TEXT)", -1, &stmt, NULL), SQLITE_OK);
   for (int i = 0; i < 20000; i++) {
-    /* of 15 digits at most: of the ones behind, SQLite's own conversion is off by one now and then */
     double digits = (double)((int64_t)rng_below(&r, 2000000000000) - 1000000000000),
            far = pow(10, (double)rng_below(&r, 20));
     shunt_value v = i % 3 == 0   ? shunt_integer((int64_t)rng_next(&r))
@@ -145,7 +154,10 @@ static void numbers_are_written_as_sqlite_writes_them(void **state) {
     bind(stmt, 1, &v);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     room[value_as_text(&v, room)] = 0;
-    assert_string_equal(room, (const char *)sqlite3_column_text(stmt, 0));
+    if (is_written_alike(&v))
+      assert_string_equal(room, (const char *)sqlite3_column_text(stmt, 0));
+    else if (strtod(room, NULL) != v.as.number)
+      fail_msg("%s is not %.17g", room, v.as.number);
     sqlite3_reset(stmt);
   }
   sqlite3_finalize(stmt);
