@@ -1,9 +1,9 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
  * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
- * wait_mariadb.c and wait_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared statements),
- * run.c (values in, execution), result.c (rows out), table.c (descriptions of tables), error.c (error numbers to
- * errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner: the
- * connection owns its handle and every statement. Use: mysql_conn *conn = mysql_of(base); status =
+ * wait_mariadb.c, wait_mysql.c and connect_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared
+ * statements), run.c (values in, execution), result.c (rows out), table.c (descriptions of tables), error.c (error
+ * numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner:
+ * the connection owns its handle and every statement. Use: mysql_conn *conn = mysql_of(base); status =
  * mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
@@ -103,6 +103,7 @@ typedef struct mysql_target {
   const char *host, *user, *password, *database, *socket;
   unsigned port;
   unsigned long flags;
+  bool named; /* its certificate is compared with the host's name, which must stay a name */
 } mysql_target;
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
@@ -113,7 +114,7 @@ static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(vo
  * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
 
-/* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c ---- */
+/* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c, connect_mysql.c ---- */
 
 /* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; DATASOURCE:
  * the system gives no thread, which deadlines need; TRANSACTION: a statement of the transaction was cancelled. */

@@ -103,7 +103,8 @@ static bool try_to_connect(mysql_conn *conn, const mysql_settings *s) {
                            .database = v[SET_DATABASE],
                            .socket = v[SET_SOCKET],
                            .port = s->port,
-                           .flags = CLIENT_FOUND_ROWS};
+                           .flags = CLIENT_FOUND_ROWS,
+                           .named = s->tls == TLS_VERIFY_IDENTITY};
   return tell(s, conn->db) && mysqldb_real_connect(conn, &to);
 }
 
