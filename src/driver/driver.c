@@ -130,7 +130,9 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
         x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
         x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
         !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
-        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
+        x->same_integers != y->same_integers || x->same_texts != y->same_texts || x->same_blobs != y->same_blobs ||
+        !same(x->convert, y->convert) || !same(x->takes, y->takes) || x->as_text != y->as_text || x->zero != y->zero ||
+        x->time != y->time || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
       return false;
   }
   return true;
@@ -170,6 +172,7 @@ bool driver_column_holds(const driver_column *column, const shunt_value *value) 
   case DRIVER_ANYTHING:
     return true;
   case DRIVER_INTEGERS:
+    if (integer && value->as.integer == 0 && column->zero) return true;
     return integer && value->as.integer >= column->least && value->as.integer <= column->most;
   case DRIVER_NUMBERS:
     if (integer && !column->exact) return driver_float_holds(value->as.integer, column->single);

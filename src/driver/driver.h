@@ -17,13 +17,14 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "driver/lex.h"
 #include "rows/rows.h"
 #include "shunt.h"
 
-/* How the engine compares texts of a column. Keys are matched in the same way. */
+/* How the engine orders texts of a column. */
 typedef enum driver_collation {
   DRIVER_BINARY,
   DRIVER_NOCASE,
@@ -42,8 +43,17 @@ typedef enum driver_kind {
   DRIVER_STRINGS, /* UTF-8 */
   DRIVER_BLOBS,
   DRIVER_UUIDS,
-  DRIVER_OTHERS /* dates, JSON, networks, arrays, …: keys are compared as texts */
+  DRIVER_OTHERS /* dates, JSON, networks, arrays, … */
 } driver_kind;
+
+/* DRIVER_OTHERS: the times that the column holds. */
+typedef enum driver_time {
+  DRIVER_NO_TIME,
+  DRIVER_DATE,
+  DRIVER_CLOCK, /* without a date */
+  DRIVER_STAMP, /* a date with a time, of no particular time zone */
+  DRIVER_MOMENT /* the same in a time zone */
+} driver_time;
 
 typedef struct driver_column {
   const char *name;
@@ -61,16 +71,27 @@ typedef struct driver_column {
   bool cased;              /* LIKE distinguishes case too, so that both sides are made lower */
   bool generated;          /* the database numbers rows here, and reports the number as the generated id */
   driver_collation collation;
-  bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end compares as DRIVER_NOCASE */
   const char *weight; /* DRIVER_WEIGHED: SQL that turns the text ? into its collation key: bytes that compare as the
                        * texts do. It gives null for a text that the column can't hold */
   const char *pad;    /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
-  const char *rank; /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
-                     * column orders values as it compares them */
+  /* A key of this type equals those of the column's values that have the same bytes, and no other. */
+  bool same_integers, same_texts, same_blobs;
+  const char *convert; /* SQL that makes the text ? (of a blob: in hexadecimal) a value of the column's type, by which
+                        * an index finds it. NULL: values are parameters as they are */
+  const char *takes; /* SQL that is true for the texts ? that `convert` takes; for others it may fail with a data error
+                      * (SQLSTATE 22…). NULL: it takes all that driver_column_holds */
+  bool takes_ascii;  /* true for all printable ASCII, so that it need not be asked */
+  bool as_text;      /* the type has no equality: keys are compared with the column's text */
+  const char *rank;  /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
+                      * column orders values as it compares them */
   driver_kind kind;
   int64_t least, most; /* DRIVER_INTEGERS */
+  bool zero;           /* DRIVER_INTEGERS: 0 too, below least */
+  bool infinite;       /* DRIVER_NUMBERS: holds NaN and infinities */
+  size_t longest;      /* DRIVER_TEXTS, DRIVER_OTHERS: bytes that the type keeps of a text; 0: all */
+  driver_time time;
 } driver_column;
 
 typedef struct driver_table {
@@ -114,6 +135,11 @@ typedef struct driver_engine {
   const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
                                 * number with a text as doubles ("5 apples" = 5). NULL: no cast */
   const driver_queue *queue;   /* NULL: jobs can't be kept here */
+  /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
+   * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,
+   * both: the table is VALUES (number, part, part …), …, whose columns have no type. */
+  void (*key_table)(buf *sql, size_t parts, size_t longest);
+  const char *key_part;
 
   /* Whether the error means that another connection kept the database locked for longer than this one waits. The
    * statement did nothing and may be repeated later. NULL: no such error. */

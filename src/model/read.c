@@ -53,45 +53,31 @@ typedef struct reading {
 /* Every field is named, which is faster than zeroing the whole: every get comes here. */
 static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spec *out) {
   const shunt_query *query = r->query;
-  *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
-                                  .keys = {.columns = {.n = 0}, .values = NULL, .count = 0},
-                                  .also = {.columns = {.n = 0}, .values = NULL, .count = 0}},
-                       .columns = query->columns,
-                       .ncolumns = query->ncolumns,
-                       .needed = NULL,
-                       .nneeded = 0,
-                       .order = query->order,
-                       .norder = query->norder,
-                       .by_key = query->limited || query->offset,
-                       .limited = query->limited,
-                       .limit = query->limit,
-                       .offset = query->offset,
-                       .per_key = false,
-                       .at_once = 0,
-                       .origins = p->count > 0,
-                       .statements = 0};
+  *out = (select_spec){
+      .filter = {.where = {query->where, NULL, NULL}, .keys = {.columns = {.n = 0}}, .also = {.columns = {.n = 0}}},
+      .columns = query->columns,
+      .ncolumns = query->ncolumns,
+      .needed = NULL,
+      .nneeded = 0,
+      .order = query->order,
+      .norder = query->norder,
+      .by_key = query->limited || query->offset,
+      .limited = query->limited,
+      .limit = query->limit,
+      .offset = query->offset,
+      .per_key = false,
+      .numbered = false,
+      .origins = p->count > 0,
+      .statements = 0};
   out->needed = plan_parent_keys(c, p, &out->nneeded);
   if (!out->needed) return error_memory(c->err);
   return select_check_limits(r->model->name, query->limited, query->limit, query->offset, c->err);
 }
 
-/* The form in which the columns can hold the id, if there is one. */
 static shunt_status set_id(call *c, const site *at, const shunt_value *id, key_list *keys) {
+  static const key_columns unknown;
   key_names names = key_names_of(at->model->primary_key);
-  key_columns none = {.n = 0};
-  shunt_status status = site_key_columns(c, at, &names, &keys->columns);
-  bool held = true;
-  keys->values = id;
-  keys->count = 1;
-  for (size_t i = 0; i < names.n && !status && held; i++) held = driver_column_holds(keys->columns.list[i], &id[i]);
-  if (status || held) return status;
-  shunt_value *forms = arena_array(c->arena, shunt_value, MATCH_FORMS * KEY_MOST);
-  match_rules rules = match_rules_of(&none, &keys->columns);
-  match_set m;
-  if (!forms || !match_init(&m, c->arena, &rules, 1)) return error_memory(c->err);
-  keys->values = forms;
-  uint32_t key = match_add(&m, 0, id, NULL);
-  return match_forms(&m, key, &keys->columns, forms, &keys->count) ? SHUNT_OK : error_memory(c->err);
+  return key_one(c, at, &names, &unknown, id, keys);
 }
 
 static bool says_key(const site *at, const shunt_where *w) {

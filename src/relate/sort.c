@@ -84,7 +84,7 @@ static shunt_status find_terms(call *c, const sort_spec *spec, term *terms, size
 /* Collation keys that are asked for are in the engine's order. */
 static shunt_status collate_term(call *c, const sort_spec *spec, arena *scratch, term *t) {
   const shunt_rows *rows = spec->rows;
-  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch, .asked = true};
+  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch};
   shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
   t->keys = arena_alloc(scratch, rows->count * sizeof *t->keys);
   if (!cells || !t->keys) return error_memory(c->err);
