@@ -59,12 +59,13 @@ typedef struct driver_column {
   const char *name;
   const char *type; /* as declared; "" without one */
   bool nullable;
-  int key;      /* position in the primary key from 1; 0: not a part of it */
-  bool numeric; /* values are numbers if possible: a text that looks like a number is compared as one */
-  bool text;    /* values are texts: a number is compared as a text */
-  bool exact;   /* numeric: every digit counts, so that decimals are not compared as doubles */
-  bool single;  /* a floating-point number of 32 bits; otherwise 64 */
-  bool rounds;  /* the engine rounds to `digits` after the point, silently */
+  int key;            /* position in the primary key from 1; 0: not a part of it */
+  const char *unique; /* names of the other unique keys that it is a part of, with blanks between them; or NULL */
+  bool numeric;       /* values are numbers if possible: a text that looks like a number is compared as one */
+  bool text;          /* values are texts: a number is compared as a text */
+  bool exact;         /* numeric: every digit counts, so that decimals are not compared as doubles */
+  bool single;        /* a floating-point number of 32 bits; otherwise 64 */
+  bool rounds;        /* the engine rounds to `digits` after the point, silently */
   int digits;
   const char *digits_type; /* SQL: cast a text of digits to this type when writing it, because the column, an unsigned
                             * integer, would take the text for bytes. NULL: no cast */
@@ -99,6 +100,7 @@ typedef struct driver_table {
   driver_column *columns;
   size_t count;
   const driver_column *sole_key; /* the primary key if it is one column, otherwise NULL */
+  size_t nkey;                   /* columns of the primary key */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
   map names;                     /* to driver_column */
@@ -259,6 +261,11 @@ void driver_table_free(driver_table *t); /* accepts NULL */
 bool driver_table_equal(const driver_table *a, const driver_table *b);
 /* NULL: no such column. */
 const driver_column *driver_table_column(const driver_table *t, const char *name);
+
+/* Whether n columns of the table contain its primary key. */
+bool driver_table_unique(const driver_table *t, const driver_column *const *columns, size_t n);
+/* Whether they contain no unique key, though the table has one: then several rows may have the same values. */
+bool driver_table_ambiguous(const driver_table *t, const driver_column *const *columns, size_t n);
 
 /* Whether the integer is exact as a floating-point number of 32 bits (single) or 64. */
 bool driver_float_holds(int64_t integer, bool single);

@@ -213,7 +213,7 @@ static shunt_status find_which(writing *w, change *c, record_key *key) {
         w->c->err, SHUNT_E_USAGE,
         "model '%s': an update without where changes every row; give a where or the row's '%s', or say all "
         "= true if that is meant",
-        c->r.model->name, c->r.model->primary_key);
+        c->r.model->name, key_names_text(w->c->arena, &names));
   c->by_key = (shunt_where){.op = SHUNT_AND, .items = c->key_items, .nitems = nested_key_is(key, c->key_items)};
   c->where = &c->by_key;
   return SHUNT_OK;

@@ -8,7 +8,7 @@
 
 #include "driver/driver.h"
 
-enum { KEY_MOST = 1 /* columns */ };
+enum { KEY_MOST = SHUNT_KEY_MOST };
 
 typedef struct key_names {
   const char *list[KEY_MOST];
@@ -31,7 +31,14 @@ typedef struct key_list {
   size_t count;            /* of keys */
 } key_list;
 
-static inline key_names key_names_of(const char *column) { return (key_names){{column}, 1}; }
+static inline key_names key_names_of(const char *const columns[SHUNT_KEY_MOST]) {
+  key_names names = {.n = 0};
+  for (; names.n < KEY_MOST && columns[names.n]; names.n++) names.list[names.n] = columns[names.n];
+  return names;
+}
+
+/* "a", or "a, b"; made in the arena. */
+const char *key_names_text(arena *a, const key_names *names);
 
 static inline const shunt_value *key_at(const key_list *keys, size_t i) { return keys->values + i * keys->columns.n; }
 

@@ -69,10 +69,10 @@ static key_fitting fit_unsigned(arena *a, const shunt_value *value, shunt_value 
     if (!(d >= 9223372036854775808.0 && d < 18446744073709551616.0)) return KEY_NOWHERE;
     *out = shunt_text(room, (size_t)snprintf(room, NUMBER_BYTES, "%.0f", d));
   }
-  if (out->type != SHUNT_TEXT || out->size != DIGITS) return KEY_NOWHERE;
-  for (size_t i = 0; i < DIGITS; i++)
+  if (out->type != SHUNT_TEXT || out->size > DIGITS) return KEY_NOWHERE;
+  for (size_t i = 0; i < out->size; i++)
     if (out->as.bytes[i] < '0' || out->as.bytes[i] > '9') return KEY_NOWHERE;
-  return memcmp(out->as.bytes, most, DIGITS) <= 0 ? KEY_FITS : KEY_NOWHERE;
+  return out->size < DIGITS || memcmp(out->as.bytes, most, DIGITS) <= 0 ? KEY_FITS : KEY_NOWHERE;
 }
 
 /* A number of 32 bits comes as the one with the shortest text. */
@@ -238,6 +238,12 @@ void key_columns_compare(key_columns *columns, const key_columns *from) {
 }
 
 /* ---- all of them ---- */
+
+const char *key_names_text(arena *a, const key_names *names) {
+  const char *text = names->n ? names->list[0] : "";
+  for (size_t i = 1; i < names->n && text; i++) text = arena_printf(a, "%s, %s", text, names->list[i]);
+  return text ? text : names->list[0];
+}
 
 key_fitting key_fit(arena *a, const key_columns *columns, size_t i, const driver_column *from, const shunt_value *value,
                     shunt_value *out) {

@@ -86,27 +86,28 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
 
 /* ---- order and limit ---- */
 
+static void write_term(sql_text *sql, const site *at, const driver_column *column, bool descending, bool *first) {
+  sql_puts(sql, *first ? " ORDER BY " : ", ");
+  sql_name(sql, at->engine, column->name);
+  sql_direction(sql, at->engine, column->nullable, descending);
+  *first = false;
+}
+
 static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q) {
-  const driver_column *key = NULL, *column;
-  shunt_status status = SHUNT_OK;
-  /* a through table may lack this key, and needs none */
-  if (q->by_key) key = driver_table_column(at->table->shape, at->model->primary_key);
-  if (q->norder || key) sql_puts(sql, " ORDER BY ");
-  for (size_t i = 0; i < q->norder && !status; i++) {
+  const driver_column *key[KEY_MOST], *column;
+  size_t nkey = q->by_key ? site_order_key(at, key) : 0;
+  bool first = true;
+  for (size_t i = 0; i < q->norder; i++) {
     bool descending;
-    status = site_order(c, at, q->order[i], &column, &descending);
+    shunt_status status = site_order(c, at, q->order[i], &column, &descending);
     if (status) return status;
-    if (i) sql_puts(sql, ", ");
-    sql_name(sql, at->engine, column->name);
-    sql_direction(sql, at->engine, column->nullable, descending);
-    if (column == key) key = NULL; /* the order is total already */
+    write_term(sql, at, column, descending, &first);
+    for (size_t k = 0; k < nkey; k++)
+      if (key[k] == column) key[k] = NULL; /* ordered by it already */
   }
-  if (!status && key) {
-    if (q->norder) sql_puts(sql, ", ");
-    sql_name(sql, at->engine, key->name);
-    sql_direction(sql, at->engine, key->nullable, false);
-  }
-  return status;
+  for (size_t k = 0; k < nkey; k++)
+    if (key[k]) write_term(sql, at, key[k], false, &first);
+  return SHUNT_OK;
 }
 
 static void write_limit(sql_text *sql, const select_spec *q) {

@@ -121,11 +121,20 @@ static shunt_status go_on(loader *w, loading *l, shunt_status (*step)(loading *l
   return begin_all(w, &(parents){l->children, l->child_shape}, &l->p->children);
 }
 
+/* A row has its columns and its relations by name. */
+static shunt_status check_name(call *c, const parents *from, const cat_relation *r) {
+  if (!from->shape || !driver_table_column(from->shape, r->as.name)) return SHUNT_OK;
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "relation '%s' has the name of a column of its model's table; give it another name", r->full_name);
+}
+
 static shunt_status begin_all(loader *w, const parents *from, const plan *p) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < p->count && !status; i++) {
     loading *l = loading_new(w, from, &p->list[i]);
     if (!l) return error_memory(w->c->err);
+    status = check_name(w->c, from, p->list[i].relation);
+    if (status) return status;
     bool many = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY;
     status = go_on(w, l, many ? link_begin : direct_begin);
   }

@@ -45,13 +45,19 @@ typedef struct child {
 } child;
 
 static shunt_status not_there(const writing *w, const child *c) {
-  char number[VALUE_TEXT_BYTES] = "";
-  const shunt_field *key = c->key.list[0];
-  const shunt_value *v = &key->value;
-  if (v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT) value_as_text(v, number);
-  return error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s' has no row with %s = %.128s here to be %s",
-                   c->p->relation->full_name, key->name, v->type == SHUNT_TEXT ? v->as.bytes : number,
-                   c->record->deleted ? "deleted" : "updated");
+  buf key = {0};
+  for (size_t i = 0; i < c->key.n; i++) {
+    char number[VALUE_TEXT_BYTES] = "";
+    const shunt_value *v = &c->key.list[i]->value;
+    if (v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT) value_as_text(v, number);
+    buf_printf(&key, "%s%s = %.128s", i ? " and " : "", c->key.list[i]->name,
+               v->type == SHUNT_TEXT ? v->as.bytes : number);
+  }
+  shunt_status status = error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s' has no row with %s here to be %s",
+                                  c->p->relation->full_name, key.failed ? "this key" : key.data,
+                                  c->record->deleted ? "deleted" : "updated");
+  buf_free(&key);
+  return status;
 }
 
 /* A child may name its foreign key, with the parent's value. */
@@ -143,8 +149,9 @@ static shunt_status change_child(writing *w, const site *parent, const child *c)
 static shunt_status write_child(writing *w, const site *parent, const child *c) {
   if (c->key.n) return change_child(w, parent, c);
   if (!c->record->deleted) return insert_child(w, parent, c);
+  key_names primary = key_names_of(c->p->relation->target->primary_key);
   return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row to be deleted must have its '%s'",
-                   c->p->relation->full_name, c->p->relation->target->primary_key);
+                   c->p->relation->full_name, key_names_text(w->c->arena, &primary));
 }
 
 /* ---- a row of belongs_to_many: the target, and the row that links it ---- */
@@ -214,8 +221,9 @@ static shunt_status insert_target(writing *w, const link_row *l, const shunt_rec
 }
 
 static shunt_status no_target(writing *w, const link_row *l, const record_key *key) {
+  sole_key sole = nested_sole_key(key);
   return error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s': model '%s' has no row with that '%s' to be linked",
-                   l->p->relation->full_name, l->p->relation->target->name, key->list[0]->name);
+                   l->p->relation->full_name, l->p->relation->target->name, key_names_text(w->c->arena, &sole.names));
 }
 
 /* A target that exists: it gets the values beside its key. */
@@ -263,7 +271,7 @@ static shunt_status write_linked(writing *w, const site *parent, const plan_rela
   link_row l = {.parent = parent, .p = p, .to_parent = *to_parent};
   if (target->deleted && !key.n)
     return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row to be unlinked must have its '%s'",
-                     p->relation->full_name, p->relation->target->primary_key);
+                     p->relation->full_name, key_names_text(w->c->arena, &names));
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? link_target(w, &l, target, &key, rows) : error_memory(w->c->err);
   shunt_rows_free(rows);

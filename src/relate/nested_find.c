@@ -112,6 +112,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
 
 shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
   shunt_status status = access_find(w->c, request, out);
+  for (size_t i = 0; i < out->nsites && !status; i++) status = site_check_key(w->c, &out->sites[i]);
   if (!status && nset) status = check_move(w, request, set, nset, out);
   for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
     status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);

@@ -7,7 +7,7 @@ local Types = require "tests.engines.support.key_types"
 
 local seed = Random.seed()
 local rounds = tonumber(os.getenv "SHUNT_ROUNDS") or 60 -- for each engine
-local widest = 1
+local widest = 3
 
 -- ---- tables ----
 

@@ -11,20 +11,24 @@
 
 static const char columns_sql[] =
     "SELECT c.column_name, c.column_type, c.data_type, c.is_nullable = 'YES', c.collation_name, "
-    "c.character_set_name, c.extra, s.seq_in_index FROM information_schema.columns AS c "
-    "LEFT JOIN information_schema.statistics AS s ON s.table_schema = DATABASE() AND s.table_name = ? "
-    "AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name AND " SAME_NAME(
-        "s") " "
-             "WHERE c.table_schema = DATABASE() AND c.table_name = ? AND " SAME_NAME(
-                 "c") " ORDER BY c.ordinal_position";
+    "c.character_set_name, c.extra, s.seq_in_index, (SELECT GROUP_CONCAT(HEX(u.index_name) SEPARATOR ' ') FROM "
+    "information_schema.statistics AS u WHERE u.table_schema = DATABASE() AND u.table_name = ? AND u.non_unique = 0 "
+    "AND "
+    "u.column_name = c.column_name AND " SAME_NAME(
+        "u") ") FROM information_schema.columns AS c "
+             "LEFT JOIN information_schema.statistics AS s ON s.table_schema = DATABASE() AND s.table_name = ? "
+             "AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name AND " SAME_NAME(
+                 "s") " "
+                      "WHERE c.table_schema = DATABASE() AND c.table_name = ? AND " SAME_NAME(
+                          "c") " ORDER BY c.ordinal_position";
 
-enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY };
+enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY, UNIQUE };
 
 static const char tables_sql[] = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
 
 static shunt_status ask(mysql_conn *conn, const char *sql, const char *table, size_t nparams, shunt_rows *rows,
                         shunt_error *err) {
-  shunt_value name = shunt_text(table, strlen(table)), params[] = {name, name, name, name};
+  shunt_value name = shunt_text(table, strlen(table)), params[] = {name, name, name, name, name, name};
   shunt_status status = mysqldb_send(&conn->base, sql, strlen(sql), params, nparams, err);
   return status ? status : mysqldb_receive(&conn->base, rows, NULL, NULL, err);
 }
@@ -215,6 +219,8 @@ static shunt_status read_column(driver_table *t, const shunt_value *cells, drive
   if (!column->name || !column->type) return error_memory(err);
   column->nullable = cells[NULLABLE].as.integer != 0;
   column->key = cells[KEY].type == SHUNT_INTEGER ? (int)cells[KEY].as.integer : 0;
+  column->unique = arena_strdup(&t->arena, text_of(&cells[UNIQUE]));
+  if (!column->unique) return error_memory(err);
   column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
@@ -233,7 +239,7 @@ shunt_status mysqldb_describe(driver_conn *base, const char *table, driver_table
   mysql_conn *conn = mysql_of(base);
   driver_table *t = NULL;
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, columns_sql, table, 4, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, columns_sql, table, 6, rows, err) : error_memory(err);
   if (!status && rows->count == 0) status = no_table(conn, table, err);
   if (!status && !(t = driver_table_new())) status = error_memory(err);
   if (!status) status = read_table(conn, rows, t, err);

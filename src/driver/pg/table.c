@@ -16,7 +16,8 @@ enum {
   DETERMINISTIC,
   BYTEWISE,
   MODIFIER,
-  COMPARES
+  COMPARES,
+  UNIQUE
 };
 
 enum {
@@ -46,7 +47,10 @@ static const char columns_sql[] =
     "b.typtype IN ('e', 'r', 'm', 'c') OR b.typcategory = 'A' OR EXISTS (SELECT FROM pg_catalog.pg_opclass o "
     "JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree' WHERE o.opcdefault AND (o.opcintype = b.oid "
     "OR EXISTS (SELECT FROM pg_catalog.pg_cast s WHERE s.castsource = b.oid AND s.casttarget = o.opcintype "
-    "AND s.castmethod = 'b' AND s.castcontext = 'i'))) "
+    "AND s.castmethod = 'b' AND s.castcontext = 'i'))), "
+    "(SELECT pg_catalog.string_agg(u.indexrelid::text, ' ') FROM pg_catalog.pg_index u WHERE u.indrelid = a.attrelid "
+    "AND i.indrelid IS NOT NULL AND u.indisunique AND u.indpred IS NULL AND u.indexprs IS NULL AND a.attnum = ANY "
+    "((u.indkey::int2[])[0:u.indnkeyatts - 1])) "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
@@ -243,6 +247,8 @@ static bool read_column(driver_table *t, const PGresult *result, int at) {
   if (!column->name || !column->type) return false;
   column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
   column->key = atoi(PQgetvalue(result, at, KEY));
+  column->unique = arena_strdup(&t->arena, PQgetvalue(result, at, UNIQUE));
+  if (!column->unique) return false;
   Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
   set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
   set_digits(column, type, atoi(PQgetvalue(result, at, MODIFIER)));

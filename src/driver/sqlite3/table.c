@@ -129,6 +129,8 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   if (!column->name || !column->type) return error_memory(err);
   column->nullable = !sqlite3_column_int(stmt, 2);
   column->key = sqlite3_column_int(stmt, 3);
+  const char *unique = (const char *)sqlite3_column_text(stmt, 5);
+  if (unique && !(column->unique = arena_strdup(&t->arena, unique))) return error_memory(err);
   set_affinity(column, k);
   return SHUNT_OK;
 }
@@ -148,8 +150,10 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
                                  shunt_error *err) {
   sqlite3_stmt *stmt = NULL;
   int rc = prepare_for(conn,
-                       "SELECT name, type, \"notnull\", pk, count(*) OVER () FROM pragma_table_xinfo(?) "
-                       "WHERE hidden <> 1 ORDER BY cid",
+                       "SELECT name, type, \"notnull\", pk, count(*) OVER (), (SELECT group_concat(l.seq, ' ') FROM "
+                       "pragma_index_list(?1) l, pragma_index_info(l.name) i WHERE l.\"unique\" AND NOT l.partial AND "
+                       "i.cid = c.cid AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name) WHERE cid < 0)) "
+                       "FROM pragma_table_xinfo(?1) c WHERE hidden <> 1 ORDER BY cid",
                        table, &stmt);
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
   shunt_status status = SHUNT_OK;
