@@ -116,8 +116,8 @@ struct cat_model {
   int table_function; /* CATALOG_NO_FUNCTION, or the rule host's reference */
   const char *client; /* a client's name, "default", or NULL */
   int client_function;
-  const char *primary_key;
-  const char *instance_column; /* or NULL */
+  const char *primary_key[SHUNT_KEY_MOST]; /* the first NULL ends it */
+  const char *instance_column;             /* or NULL */
   cat_relation **relations;
   size_t nrelations;
   place at;

@@ -20,7 +20,7 @@ typedef struct select_spec {
   bool limited; /* limit and offset count */
   int64_t limit, offset;
   bool per_key;      /* they count for each of filter.keys */
-  size_t at_once;    /* keys that must stay in one statement; 0: 1 */
+  bool numbered;     /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */
 } select_spec;

@@ -76,15 +76,16 @@ static shunt_status find_terms(call *c, const sort_spec *spec, term *terms, size
     if (status) return status;
     terms[(*nterms)++] = term_of(column, spec->rows, descending);
   }
-  column = driver_table_column(at->table->shape, at->model->primary_key);
-  if (column) terms[(*nterms)++] = term_of(column, spec->rows, false);
+  const driver_column *key[KEY_MOST];
+  size_t nkey = site_order_key(at, key);
+  for (size_t k = 0; k < nkey; k++) terms[(*nterms)++] = term_of(key[k], spec->rows, false);
   return SHUNT_OK;
 }
 
 /* Collation keys that are asked for are in the engine's order. */
 static shunt_status collate_term(call *c, const sort_spec *spec, arena *scratch, term *t) {
   const shunt_rows *rows = spec->rows;
-  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch, .asked = true};
+  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch};
   shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
   t->keys = arena_alloc(scratch, rows->count * sizeof *t->keys);
   if (!cells || !t->keys) return error_memory(c->err);
@@ -96,7 +97,7 @@ static shunt_status collate_term(call *c, const sort_spec *spec, arena *scratch,
 
 shunt_status sort_rows(call *c, const sort_spec *spec, arena *scratch, sort_ranks *out) {
   size_t n = spec->rows->count;
-  term *terms = arena_array(scratch, term, spec->norder + 1);
+  term *terms = arena_array(scratch, term, spec->norder + KEY_MOST);
   uint32_t *here = arena_alloc(scratch, n * sizeof *here), *there = arena_alloc(scratch, n * sizeof *there);
   if (!terms || !here || !there) return error_memory(c->err);
   sorter o = {spec->rows, terms, 0};

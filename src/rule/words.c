@@ -151,7 +151,7 @@ static int relation(lua_State *L) {
   int n = many_to_many ? 4 : 2;
   const char *const *names = many_to_many ? through : direct;
   for (int i = 1; i <= n; i++)
-    if (lua_type(L, i) != LUA_TSTRING)
+    if (lua_type(L, i) != LUA_TSTRING && !(lua_istable(L, i) && strstr(names[i - 1], "key")))
       return luaL_error(L, "%s: argument %d (%s) is %s: write a name", kind, i, names[i - 1],
                         lua_isnoneornil(L, i) ? "missing" : host_shown(L, i));
   if (!lua_isnoneornil(L, n + 1)) luaL_checktype(L, n + 1, LUA_TTABLE);

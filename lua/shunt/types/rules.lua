@@ -67,7 +67,7 @@ function request:prefix(field, beginning) end
 ---@class shunt.rules.model
 ---@field env shunt.rules.names?
 ---@field table string|(fun(req: shunt.rules.request): string)|nil
----@field primary_key string?
+---@field primary_key shunt.rules.names?
 ---@field instance_column string?
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil
 ---@field relations table<string, shunt.rules.relation>?
@@ -102,27 +102,27 @@ function datasource(name) end
 function instance(name) end
 
 ---@param target string a model
----@param foreign_key string in the target
+---@param foreign_key shunt.rules.names in the target
 ---@param options table?
 ---@return shunt.rules.relation
 function has_one(target, foreign_key, options) end
 
 ---@param target string
----@param foreign_key string in the target
+---@param foreign_key shunt.rules.names in the target
 ---@param options table?
 ---@return shunt.rules.relation
 function has_many(target, foreign_key, options) end
 
 ---@param target string
----@param foreign_key string in the model itself
+---@param foreign_key shunt.rules.names in the model itself
 ---@param options table?
 ---@return shunt.rules.relation
 function belongs_to(target, foreign_key, options) end
 
 ---@param through string the model between
 ---@param target string
----@param foreign_key string in through, to the model itself
----@param through_key string in through, to the target
+---@param foreign_key shunt.rules.names in through, to the model itself
+---@param through_key shunt.rules.names in through, to the target
 ---@param options table?
 ---@return shunt.rules.relation
 function belongs_to_many(through, target, foreign_key, through_key, options) end

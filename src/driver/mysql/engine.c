@@ -151,6 +151,28 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   return status;
 }
 
+/* Room for the longest part, in steps, so that few texts of statements differ. Beyond LONGEST_VARCHAR the server keeps
+ * the table on disk. */
+static void add_text_type(buf *sql, size_t longest) {
+  enum { LEAST = 32, LONGEST_VARCHAR = 2048 };
+  size_t room = LEAST;
+  while (room < longest && room < LONGEST_VARCHAR) room *= 2;
+  if (longest > LONGEST_VARCHAR)
+    buf_puts(sql, "LONGTEXT");
+  else
+    buf_printf(sql, "VARCHAR(%zu)", room);
+}
+
+static void key_table(buf *sql, size_t parts, size_t longest) {
+  buf_puts(sql, "JSON_TABLE(?, '$[*]' COLUMNS (shunt_key_number INT PATH '$[0]'");
+  for (size_t i = 0; i < parts; i++) {
+    buf_printf(sql, ", shunt_key_%zu ", i);
+    add_text_type(sql, longest);
+    buf_printf(sql, " CHARACTER SET utf8mb4 PATH '$[%zu]'", i + 1);
+  }
+  buf_puts(sql, ")) AS shunt_keys");
+}
+
 const driver_engine driver_mysql = {
     .name = "mysql",
     .max_params = MAX_PARAMS,
@@ -164,6 +186,8 @@ const driver_engine driver_mysql = {
     .like = " LIKE REPLACE(",
     .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would escape what follows */
     .text_type = "CHAR",
+    .key_table = key_table,
+    .key_part = "shunt_key_%zu",
     .open = open_conn,
     .close = close_conn,
     .alive = alive,
