@@ -43,6 +43,7 @@ static bool add_models(builder *b, const build_things *things, const map *declar
     model->id = (uint32_t)c->nmodels;
     model->at = t->at;
     fill_model(b, model, t->body);
+    if (!build_parts(b, model, build_get(t->body, "parts"))) return false;
     c->models[c->nmodels++] = model;
     if (!map_put(&c->model_names, t->name, model)) return false;
   }

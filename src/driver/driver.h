@@ -113,6 +113,8 @@ typedef struct driver_engine {
   const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
   const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
                                 * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const char *scaled_type;     /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
+                                * never exact fractions */
   const driver_queue *queue;   /* NULL: jobs can't be kept here */
 
   /* Whether the error means that another connection kept the database locked for longer than this one waits. The

@@ -56,9 +56,12 @@ static shunt_status write_columns(call *c, sql_text *sql, const site *at, const 
   return SHUNT_OK;
 }
 
-static void write_from(sql_text *sql, const site *at) {
+void select_from(sql_text *sql, const site *at) {
   sql_puts(sql, " FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  if (at->table->parts)
+    sql_puts(sql, at->table->parts);
+  else
+    sql_name(sql, at->engine, at->table->name);
 }
 
 /* Kept as text, because most statements begin with it. */
@@ -67,7 +70,7 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
   if (!t->select) {
     sql_puts(sql, "SELECT ");
     sql_names(sql, at->engine, t->columns.list, t->columns.count);
-    write_from(sql, at);
+    select_from(sql, at);
     shunt_status status = sql_status(sql, c->err);
     if (status) return status;
     t->select_size = sql->text.size;
@@ -136,7 +139,7 @@ static shunt_status write_numbered(call *c, sql_text *sql, const site *at, const
   if (!status) status = write_order(c, sql, at, q);
   sql_puts(sql, ") AS ");
   sql_name(sql, at->engine, number);
-  write_from(sql, at);
+  select_from(sql, at);
   return status;
 }
 
@@ -168,12 +171,12 @@ static shunt_status begin_statement(call *c, sql_text *sql, const site *at, cons
   shunt_status status = SHUNT_OK;
   if (q->per_key) {
     status = write_numbered(c, sql, at, q, rows);
-  } else if (rows_have_names(rows, &at->table->columns)) {
+  } else if (!at->table->parts && rows_have_names(rows, &at->table->columns)) {
     status = write_all(c, sql, at);
   } else {
     sql_puts(sql, "SELECT ");
     status = write_columns(c, sql, at, rows);
-    write_from(sql, at);
+    select_from(sql, at);
   }
   return status ? status : filter_conditions(c, sql, at, &q->filter);
 }

@@ -218,8 +218,9 @@ static int compare_bytes(const shunt_value *a, const shunt_value *b, driver_coll
   return d ? d : (na > nb) - (na < nb);
 }
 
-/* Without rounding the integer to a double. */
+/* Without rounding the integer to a double. NaN equals itself and follows every other number, as PostgreSQL has it. */
 static int compare_mixed(int64_t i, double d) {
+  if (d != d) return -1;
   if (d < -TWO_TO_63) return 1;
   if (d >= TWO_TO_63) return -1;
   int64_t whole = (int64_t)d;
@@ -233,7 +234,9 @@ static int compare_numbers(const shunt_value *a, const shunt_value *b) {
     return (a->as.integer > b->as.integer) - (a->as.integer < b->as.integer);
   if (a->type == SHUNT_INTEGER) return compare_mixed(a->as.integer, b->as.number);
   if (b->type == SHUNT_INTEGER) return -compare_mixed(b->as.integer, a->as.number);
-  return (a->as.number > b->as.number) - (a->as.number < b->as.number);
+  const double x = a->as.number, y = b->as.number;
+  if (x != x || y != y) return (x != x) - (y != y);
+  return (x > y) - (x < y);
 }
 
 static int rank_of(const shunt_value *v) {

@@ -10,7 +10,7 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
                            shunt_rows *rows, const site **at) {
   route_request complete = *request;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   for (size_t i = 0; i < record->nfields; i++)
     if (record->fields[i].name && !equalities_add(&where, record->fields[i].name, &record->fields[i].value))
       return error_memory(w->c->err);
@@ -129,7 +129,7 @@ static shunt_status change_child(writing *w, const site *parent, const child *c)
   both.nitems += nested_values_are(&c->foreign_key, c->parent_key, items + both.nitems);
   filter f = {.where = {&both}};
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   shunt_field *fields;
   size_t n;
   int64_t affected = 0;
@@ -194,7 +194,7 @@ static shunt_status is_linked(writing *w, const access *a, const link_row *l, co
 static shunt_status write_link(writing *w, const link_row *l, bool unlink) {
   shunt_where both = {.op = SHUNT_AND, .items = l->items, .nitems = l->n};
   filter f = {.where = {&both}};
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   bool linked = false;
   int64_t affected = 0;
   shunt_status status = find_link(w, l, &a);
@@ -234,7 +234,7 @@ static shunt_status change_target(writing *w, const link_row *l, const shunt_rec
   shunt_field *fields = arena_array(w->c->arena, shunt_field, target->nfields);
   size_t n = 0;
   int64_t affected = 0;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   if (!fields || !equalities_of_where(&equal, &where)) return error_memory(w->c->err);
   equalities_into(&equal, &request);
   for (size_t i = 0; i < target->nfields; i++)
