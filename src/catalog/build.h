@@ -46,6 +46,7 @@ bool build_clients(builder *b);
 bool build_instances(builder *b);
 bool build_models(builder *b);
 bool build_relations(builder *b, cat_model *model, const node *relations);
+bool build_parts(builder *b, cat_model *model, const node *parts);
 bool build_rules(builder *b);
 bool build_jobs(builder *b); /* after the clients */
 

@@ -51,7 +51,7 @@ static bool add_models(builder *b, const build_things *things, const map *declar
     model->name = t->name;
     model->id = (uint32_t)c->nmodels;
     model->at = t->at;
-    if (!fill_model(b, model, t->body)) return false;
+    if (!fill_model(b, model, t->body) || !build_parts(b, model, build_get(t->body, "parts"))) return false;
     c->models[c->nmodels++] = model;
     if (!map_put(&c->model_names, t->name, model)) return false;
   }

@@ -121,6 +121,19 @@ static const schema_field relation_rows[] = {
     END};
 const schema schema_relation = {relation_rows, .record = "cat_relation"};
 
+static const schema_field parts_rows[] = {
+    {"tables", TEXTS, SAYS("Names of tables, or one name with %d (or %02d) for numbers from 0 to n - 1.")},
+    {"n", INTEGER(1, CATALOG_MOST_PARTS), SAYS("The number of tables.")},
+    {"clients", TEXTS, SAYS("Clients. With tables: each client has each table.")},
+    END};
+const schema schema_parts = {.fields = parts_rows};
+
+static const schema_field part_rows[] = {
+    {"client", NAME, SAYS("A client. Without it, the rules choose.")},
+    {"table", NAME, SAYS("A table. Without it, the rules choose.")},
+    END};
+const schema schema_part = {.fields = part_rows};
+
 static const schema_field model_rows[] = {
     {"client", .type = SCHEMA_TEXT_OR_FUNCTION, AT(cat_model, client),
      SAYS("The client of the model; wins over the model's rule file.")},
@@ -129,6 +142,8 @@ static const schema_field model_rows[] = {
     {"primary_key", TEXTS, IS("id"), SAYS("The column of the primary key, or a list of columns.")},
     {"instance_column", NAME, AT(cat_model, instance_column),
      SAYS("The column that holds the instance's id: shunt filters and stamps by it.")},
+    {"parts", .type = SCHEMA_ANY,
+     SAYS("All places over which the rows are spread: {tables, n, clients}, or a list of {client, table}.")},
     {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
     END};
 const schema schema_model = {model_rows, .record = "cat_model"};

@@ -136,6 +136,8 @@ typedef struct driver_engine {
   const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
   const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
                                 * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const char *scaled_type;     /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
+                                * never exact fractions */
   const driver_queue *queue;   /* NULL: jobs can't be kept here */
   /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
    * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/merge.h"
 #include "query/statement.h"
 #include "relate/load.h"
 #include "relate/sort.h"
@@ -32,7 +33,8 @@ static shunt_status find_rows(call *c, const cat_model *model, const shunt_query
   for (size_t i = 0; id && i < key.n && ok; i++) ok = equalities_add(&where, key.list[i], &id[i]);
   if (!ok || !equalities_of_where(&where, query->where)) return error_memory(c->err);
   equalities_into(&where, &request);
-  return access_find(c, &request, out);
+  shunt_status status = access_find_all(c, &request, query->where, out);
+  return status ? status : access_unite(c, out);
 }
 
 shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out) {
@@ -101,15 +103,15 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   const shunt_query *query = r->query;
   plan p;
   select_spec q;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
   if (!status) status = spec_of(c, r, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);
   if (status) return status;
-  const site *first = access_only_site(&a);
+  const site *first = &a.sites[0];
   if (id) status = set_id(c, first, id, &q.filter.keys);
   if (!status && query->limit > 0 && !query->offset && is_of_one(first, query->where)) q.limited = q.by_key = false;
-  if (!status) status = select_run(c, &a, &q, rows);
+  if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }
 
@@ -146,11 +148,11 @@ static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
 
 /* Without keys only the columns are needed. */
 static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   shunt_status status = read_access(c, r->model, r->query, &a);
   if (status) return status;
-  read->shape = access_only_site(&a)->table->shape;
-  return select_columns(c, access_only_site(&a), q, read->rows);
+  read->shape = a.sites[0].table->shape;
+  return select_columns(c, &a.sites[0], q, read->rows);
 }
 
 static shunt_status mget_groups(call *c, const reading *r, select_spec *q, parents *read, arena *scratch) {
@@ -279,8 +281,8 @@ static shunt_status write_count(call *c, sql_text *sql, const site *at, const sh
   size_t room;
   shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
   bool cut = query->limited || query->offset;
-  sql_puts(sql, cut ? "SELECT COUNT(*) FROM (SELECT 1 FROM " : "SELECT COUNT(*) FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  sql_puts(sql, cut ? "SELECT COUNT(*) FROM (SELECT 1" : "SELECT COUNT(*)");
+  select_from(sql, at);
   shunt_status status = filter_conditions(c, sql, at, &f);
   if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
   if (status || !cut) return status;
@@ -302,11 +304,28 @@ static shunt_status count_at(call *c, const site *at, const shunt_query *query, 
   return status;
 }
 
+/* Of several sites: each counts as many rows as matter, and the limits apply to their sum. */
+static shunt_status count_all(call *c, const access *a, const shunt_query *query, int64_t *count) {
+  if (a->nsites == 1) return count_at(c, a->sites, query, count);
+  shunt_query each = *query;
+  shunt_status status = SHUNT_OK;
+  int64_t sum = 0, n;
+  each.limited = false;
+  each.offset = 0;
+  for (size_t i = 0; i < a->nsites && !status; i++) {
+    status = count_at(c, &a->sites[i], &each, &n);
+    if (!status) sum += n;
+  }
+  size_t first;
+  if (!status) *count = (int64_t)merge_cut((size_t)sum, query->limited, query->limit, query->offset, &first);
+  return status;
+}
+
 shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query *query, int64_t *count,
                          shunt_error *err) {
   call c;
   const cat_model *m;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   *count = 0;
   if (!query) query = &everything;
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
@@ -315,5 +334,5 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
     status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);
   if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
   if (!status) status = read_access(&c, m, query, &a);
-  return status ? status : count_at(&c, access_only_site(&a), query, count);
+  return status ? status : count_all(&c, &a, query, count);
 }

@@ -105,7 +105,7 @@ static shunt_status add_destination(writing *w, destinations *d, const site *at,
 
 static shunt_status find_destinations(writing *w, const batch *b, destinations *d) {
   bool each = true;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   equalities where = {.a = w->c->arena};
   d->of_record = arena_array(w->c->arena, uint32_t, b->n);
   if (!d->of_record) return error_memory(w->c->err);
@@ -230,11 +230,27 @@ static shunt_status make_change(writing *w, change *c) {
   return error_set(w->c->err, SHUNT_E_USAGE, "model '%s': there is nothing to set", c->r.model->name);
 }
 
-static shunt_status find_change(writing *w, const change *c, access *a) {
+/* Rows in several places are written in one unit of work. */
+static shunt_status join_all(writing *w, const access *a) {
+  shunt_status status = SHUNT_OK;
+  if (a->nsites == 1) return SHUNT_OK;
+  unit_begin(w->c, &w->u);
+  for (size_t i = 0; i < a->nsites && !status; i++)
+    status = unit_join(w->c, &w->u, a->sites[i].client, a->sites[i].level);
+  return status;
+}
+
+static shunt_status end_all(writing *w, shunt_status status) {
+  return w->u.begun ? unit_end(w->c, &w->u, status) : status;
+}
+
+/* The rows of c->where, in one place or, with `all`, in as many as they are. */
+static shunt_status find_change(writing *w, const change *c, bool all, access *a) {
   route_request request = request_of(w->c, c->r.model, c->r.options);
   equalities where = {.a = w->c->arena};
   if (!equalities_of_where(&where, c->where)) return error_memory(w->c->err);
   equalities_into(&where, &request);
+  if (all) return nested_find_all(w, &request, c->where, c->fields, c->nfields, a);
   return nested_find(w, &request, c->fields, c->nfields, a);
 }
 
@@ -242,7 +258,7 @@ static shunt_status find_change(writing *w, const change *c, access *a) {
 static shunt_status find_parent(writing *w, const change *c, access *a, shunt_rows *before) {
   static const plan none = {NULL, 0};
   filter f = {.where = {c->where}};
-  shunt_status status = find_change(w, c, a);
+  shunt_status status = find_change(w, c, false, a);
   if (!status) status = nested_read(w, a, &none, &f, 2, before);
   if (!status && before->count == 0)
     status =
@@ -268,7 +284,7 @@ static void change_key(const change *c, sole_key *key) {
 /* The parent of related rows is read again after its change, for the values that they refer to. */
 static shunt_status change_parent(writing *w, const change *c, shunt_rows *before, shunt_rows *after,
                                   int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   key_names names = key_names_of(c->r.model->primary_key);
   sole_key key;
   filter f;
@@ -300,10 +316,13 @@ static shunt_status change_along(writing *w, const change *c, int64_t *affected)
 }
 
 static shunt_status change_rows(writing *w, const change *c, int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   filter f = {.where = {c->where}};
-  shunt_status status = find_change(w, c, &a);
-  return status ? status : write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+  shunt_status status = find_change(w, c, true, &a);
+  if (status) return status;
+  status = join_all(w, &a);
+  if (!status) status = write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+  return end_all(w, status);
 }
 
 shunt_status shunt_update(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
@@ -325,19 +344,20 @@ shunt_status shunt_update(shunt_session *s, const char *model, const shunt_recor
 
 /* ---- delete ---- */
 
-static shunt_status find_deleted(writing *w, const write_call *r, access *a) {
+static shunt_status find_deleted(writing *w, const write_call *r, bool all, access *a) {
   route_request request = request_of(w->c, r->model, r->options);
   equalities where = {.a = w->c->arena};
   if (!equalities_of_where(&where, r->options->where)) return error_memory(w->c->err);
   equalities_into(&where, &request);
+  if (all) return nested_find_all(w, &request, r->options->where, NULL, 0, a);
   return nested_find(w, &request, NULL, 0, a);
 }
 
 /* Rows that refer to the deleted ones go first. */
 static shunt_status delete_parents(writing *w, const write_call *r, shunt_rows *rows, int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   filter f = {.where = {r->options->where}};
-  shunt_status status = find_deleted(w, r, &a);
+  shunt_status status = find_deleted(w, r, false, &a);
   if (!status) status = nested_read(w, &a, &r->plan, &f, -1, rows);
   if (status) return status;
   status = cascade_delete(w, &(parents){rows, access_only_site(&a)->table->shape}, &r->plan);
@@ -353,10 +373,13 @@ static shunt_status delete_along(writing *w, const write_call *r, int64_t *affec
 }
 
 static shunt_status delete_rows(writing *w, const write_call *r, int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   filter f = {.where = {r->options->where}};
-  shunt_status status = find_deleted(w, r, &a);
-  return status ? status : write_delete(w->c, &a, &f, affected);
+  shunt_status status = find_deleted(w, r, true, &a);
+  if (status) return status;
+  status = join_all(w, &a);
+  if (!status) status = write_delete(w->c, &a, &f, affected);
+  return end_all(w, status);
 }
 
 shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write *options, int64_t *affected,

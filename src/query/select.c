@@ -62,9 +62,12 @@ static shunt_status write_columns(call *c, sql_text *sql, const site *at, const 
   return SHUNT_OK;
 }
 
-static void write_from(sql_text *sql, const site *at) {
+void select_from(sql_text *sql, const site *at) {
   sql_puts(sql, " FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  if (at->table->parts)
+    sql_puts(sql, at->table->parts);
+  else
+    sql_name(sql, at->engine, at->table->name);
 }
 
 /* Kept as text, because most statements begin with it. */
@@ -73,7 +76,7 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
   if (!t->select) {
     sql_puts(sql, "SELECT ");
     sql_names(sql, at->engine, t->columns.list, t->columns.count);
-    write_from(sql, at);
+    select_from(sql, at);
     shunt_status status = sql_status(sql, c->err);
     if (status) return status;
     t->select_size = sql->text.size;
@@ -150,7 +153,7 @@ static shunt_status write_counted(call *c, sql_text *sql, const site *at, const 
   if (!status) status = write_order(c, sql, at, q);
   sql_puts(sql, ") AS ");
   sql_name(sql, at->engine, number);
-  write_from(sql, at);
+  select_from(sql, at);
   return status;
 }
 
@@ -185,10 +188,10 @@ typedef struct key_part {
 static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                     const shunt_rows *rows) {
   if (q->per_key) return write_counted(c, sql, at, q, rows);
-  if (!q->numbered && rows_have_names(rows, &at->table->columns)) return write_all(c, sql, at);
+  if (!q->numbered && !at->table->parts && rows_have_names(rows, &at->table->columns)) return write_all(c, sql, at);
   sql_puts(sql, "SELECT ");
   shunt_status status = write_columns(c, sql, at, q, rows);
-  write_from(sql, at);
+  select_from(sql, at);
   return status;
 }
 

@@ -5,6 +5,14 @@
 #include "base/suggest.h"
 #include "query/table.h"
 
+static bool same_table(const table_info *a, const table_info *b) {
+  return a == b || (a->parts && b->parts && strcmp(a->parts, b->parts) == 0);
+}
+
+bool site_same(const site *a, const site *b) {
+  return a->client == b->client && a->level == b->level && same_table(a->table, b->table);
+}
+
 /* Adds the model to the driver's message. */
 shunt_status site_without_table(call *c, const site *at) {
   char why[sizeof c->err->message];

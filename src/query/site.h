@@ -16,9 +16,7 @@ typedef struct site {
   table_info *table;
 } site;
 
-static inline bool site_same(const site *a, const site *b) {
-  return a->client == b->client && a->level == b->level && a->table == b->table;
-}
+bool site_same(const site *a, const site *b);
 
 /* The column of this name, ignoring case. Asks the database again before it reports NOT_FOUND. */
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);

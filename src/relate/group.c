@@ -118,7 +118,17 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   request.where = w->where.list;
   request.nwhere = w->where.count;
   if (origin != UINT32_MAX) request.parent = w->c->s->generation.catalog->clients[origin]->name;
-  return access_find(w->c, &request, &w->found);
+  shunt_where items[sizeof w->g->where / sizeof *w->g->where], where = {.op = SHUNT_AND, .items = items};
+  for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+    if (w->g->where[i]) items[where.nitems++] = *w->g->where[i];
+  shunt_status status = access_find_all(w->c, &request, &where, &w->found);
+  if (!status) status = access_unite(w->c, &w->found);
+  if (status || w->found.nsites == 1) return status;
+  return error_set(
+      w->c->err, SHUNT_E_USAGE,
+      "model '%s': its parts lie on several datasources, and the relation's key does not say on which one; "
+      "relate it by its sharding key, or read it by itself",
+      request.model->name);
 }
 
 /* Whether the last decision depends on the key. */

@@ -79,8 +79,12 @@ static shunt_status group_links(loading *l) {
 
 /* The ranks of the rows in the requested order. If there was one statement, they are in it already. */
 static shunt_status rank_targets(loading *l, const select_spec *q, sort_ranks *out) {
-  sort_spec spec = {access_only_site(&l->fetch.k.groups[0].at), q->order, q->norder, l->children};
-  return q->statements <= 1 ? SHUNT_OK : sort_rows(l->c, &spec, &l->scratch, out);
+  sort_by *by = arena_array(&l->scratch, sort_by, q->norder + KEY_MOST);
+  sort_spec spec = {.at = access_only_site(&l->fetch.k.groups[0].at), .by = by, .rows = l->children};
+  if (!by) return error_memory(l->c->err);
+  if (q->statements <= 1) return SHUNT_OK;
+  shunt_status status = sort_terms(l->c, &spec, q->order, q->norder, by, &spec.n);
+  return status ? status : sort_rows(l->c, &spec, &l->scratch, out);
 }
 
 static int by_number(const void *a, const void *b) {
@@ -121,7 +125,7 @@ static shunt_status distribute(loading *l, const sort_ranks *ranks) {
 }
 
 static shunt_status targets_end(loading *l) {
-  sort_ranks ranks = {NULL, NULL};
+  sort_ranks ranks = {NULL, NULL, NULL};
   shunt_status status = fetch_by_key(&l->fetch, l->children);
   if (!status && is_ordered(&l->q)) status = rank_targets(l, &l->q, &ranks);
   if (!status) status = distribute(l, &ranks);

@@ -29,6 +29,10 @@ const plan_relation *nested_relation(const plan *p, const char *name);
  * work to these sites. */
 shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out);
 
+/* The same for all sites that may have rows for which the condition holds; joins nothing. */
+shunt_status nested_find_all(writing *w, const route_request *request, const shunt_where *where, const shunt_field *set,
+                             size_t nset, access *out);
+
 /* Inserts a row and adds it to rows, then its related rows, which need it there (rows may be NULL without them).
  * request has no where; *at is where the row went. */
 shunt_status nested_insert(writing *w, const route_request *request, const shunt_record *record, const plan *p,

@@ -78,7 +78,7 @@ static bool sets(const shunt_field *set, size_t nset, const char *name) {
 }
 
 static shunt_status refuse_move(writing *w, const char *column, const access *from, const access *to) {
-  const site *here = access_only_site(from), *there = access_only_site(to);
+  const site *here = &from->sites[0], *there = access_only_site(to);
   return error_set(
       w->c->err, SHUNT_E_USAGE,
       "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
@@ -104,7 +104,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   if (!ok) return error_memory(w->c->err);
   route_request after = *request;
   equalities_into(&where, &after);
-  access there = {NULL, NULL, 0};
+  access there = {NULL, NULL, 0, 0};
   shunt_status status = access_find(w->c, &after, &there);
   access_end_decision(w->c, &there);
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
@@ -117,4 +117,10 @@ shunt_status nested_find(writing *w, const route_request *request, const shunt_f
   for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
     status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
   return status;
+}
+
+shunt_status nested_find_all(writing *w, const route_request *request, const shunt_where *where, const shunt_field *set,
+                             size_t nset, access *out) {
+  shunt_status status = access_find_all(w->c, request, where, out);
+  return status || !nset ? status : check_move(w, request, set, nset, out);
 }

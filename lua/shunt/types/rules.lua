@@ -25,6 +25,7 @@
 ---@field level integer
 ---@field in_transaction boolean
 ---@field where table<string, any> the values that the access compares columns with, for equality
+---@field part integer? the number of the part of a partitioned model that is asked for, where no value says it
 ---@field attrs table<string, string|number|boolean> the attributes of the session
 ---@field client string? in refine and guard rules: the candidate so far
 ---@field table string? in refine and guard rules

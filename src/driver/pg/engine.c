@@ -145,6 +145,7 @@ const driver_engine driver_pg = {
     .like_end = " ESCAPE ''",
     .text_type = "text",
     .number_type = "numeric",
+    .scaled_type = "numeric(1000, %d)",
     .aborts = true,
     .queue = &queue,
     .key_table = key_table,
