@@ -52,6 +52,7 @@ for purpose in "$@"; do
   test)
     need libcmocka-dev library cmocka
     need lua-busted lua_module busted.runner
+    need pgbouncer program pgbouncer
     servers
     ;;
   servers) servers ;;

@@ -65,6 +65,7 @@ end
 
 -- For tests that stop, kill or reconfigure a server.
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
+local with_pooler = "sh tests/engines/with-servers.sh --pooled "
 local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines network"] = true,
   ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
 
@@ -96,6 +97,7 @@ local function all_jobs(options, programs)
       local run = ("%s %s --output=plainTerminal %s"):format(interpreter, busted, spec)
       local name = folder .. " " .. spec:match("^tests/%a+/(.*)_spec%.lua$")
       if need_own_servers[name] then run = with_own_servers .. run end
+      if name == "engines pooler" then run = with_pooler .. run end
       add(name, count_busted, run)
     end
   end

@@ -14,13 +14,6 @@ static bool room_for(buf *b, size_t size) {
   return !b->failed;
 }
 
-char *buf_room(buf *b, size_t size) { return room_for(b, size) ? b->data + b->size : NULL; }
-
-void buf_used(buf *b, size_t size) {
-  b->size += size;
-  b->data[b->size] = 0;
-}
-
 void buf_add(buf *b, const char *text, size_t size) {
   if (!room_for(b, size)) return;
   if (size) memcpy(b->data + b->size, text, size);
@@ -33,6 +26,25 @@ void buf_putc(buf *b, char c) {
   if (!room_for(b, 1)) return;
   b->data[b->size++] = c;
   b->data[b->size] = 0;
+}
+
+void buf_quoted(buf *b, const char *text, char quote) {
+  size_t size = strlen(text);
+  if (!room_for(b, 2 * size + 2)) return;
+  char *to = b->data + b->size;
+  *to++ = quote;
+  for (const char *end = text + size, *at; (at = memchr(text, quote, (size_t)(end - text))); text = at + 1) {
+    size_t part = (size_t)(at - text) + 1;
+    memcpy(to, text, part);
+    to += part;
+    *to++ = quote;
+    size -= part;
+  }
+  memcpy(to, text, size);
+  to += size;
+  *to++ = quote;
+  *to = 0;
+  b->size = (size_t)(to - b->data);
 }
 
 void buf_printf(buf *b, const char *format, ...) {

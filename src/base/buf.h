@@ -17,9 +17,7 @@ typedef struct buf {
 void buf_add(buf *b, const char *text, size_t size);
 void buf_puts(buf *b, const char *text);
 void buf_putc(buf *b, char c);
-/* Room for size bytes at the end; buf_used adds those that were written. NULL when out of memory. */
-char *buf_room(buf *b, size_t size);
-void buf_used(buf *b, size_t size);
+void buf_quoted(buf *b, const char *text, char quote); /* the text in quotes; a quote inside is doubled */
 __attribute__((format(printf, 2, 3))) void buf_printf(buf *b, const char *format, ...);
 void buf_reset(buf *b); /* keeps the memory */
 char *buf_take(buf *b); /* NULL when failed; an empty buf gives "" */

@@ -117,7 +117,9 @@ static shunt_status record(writer *w, int index, const shunt_include *include, s
     const char *text = lua_tolstring(L, -2, &size);
     const char *key = arena_strndup(w->a, text, size);
     shunt_status st = !key ? error_memory(w->err) : SHUNT_OK;
-    if (key && strlen(key) != size) st = error_set(w->err, SHUNT_E_USAGE, "a column's name holds a NUL byte");
+    if (key && strlen(key) != size)
+      st = error_set(w->err, SHUNT_E_USAGE, "the column's name that begins with '%.60s' holds a NUL byte: remove it",
+                     key);
     if (!st) st = entry(w, &d, key, included(key, include, ninclude), related);
     if (st) {
       lua_pop(L, 2);

@@ -103,7 +103,7 @@ shunt_status catalog_find_relation(const catalog *c, const char *full_name, cons
 }
 
 bool cat_same_column(const char *a, const char *b) {
-  while (*a && ascii_lower(*a) == ascii_lower(*b)) a++, b++;
+  while (*a && (*a == *b || ascii_lower(*a) == ascii_lower(*b))) a++, b++;
   return *a == *b;
 }
 

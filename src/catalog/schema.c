@@ -105,7 +105,7 @@ static void check_scalar(const checker *c, const schema *s, const schema_field *
   bool text = f->type == SCHEMA_TEXT || f->type == SCHEMA_NAME || f->type == SCHEMA_TEXT_OR_FUNCTION;
   if (schema_read(s, f, n, &ignored)) return;
   if (text && node_is_text(n) && strlen(n->value.as.bytes) != n->value.size)
-    report(c->p, SHUNT_E_CONFIG, n->at, "%s contains a NUL character", spell(at, &t));
+    report(c->p, SHUNT_E_CONFIG, n->at, "%s contains a NUL character: remove it", spell(at, &t));
   else if (text && node_is_text(n) && n->value.size == 0)
     report(c->p, SHUNT_E_CONFIG, n->at, "%s is empty: give it a value, or leave it out", spell(at, &t));
   else

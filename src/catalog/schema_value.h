@@ -1,4 +1,4 @@
-/* For: what schema.c and schema_value.c share: one value of a setting.
+/* For: one value of a setting, for the files of the schema and for drivers that read their options.
  * Owner: a text in the result is borrowed from the node, or from `room`.
  * Use: shunt_value v; if (!schema_read(s, f, n, &v)) … */
 #ifndef SHUNT_CATALOG_SCHEMA_VALUE_H

@@ -112,10 +112,10 @@ static const schema table_schema = {.fields = table_rows};
 static const schema_field relation_rows[] = {
     {"kind", WORD(kinds), UNSET("required"), SAYS("The kind of relation.")},
     {"target", NAME, UNSET("required"), SAYS("The model that the relation leads to.")},
-    {"foreign_key", NAME, UNSET("required"), SAYS("The column that refers to the other end.")},
+    {"foreign_key", TEXTS, UNSET("required"), SAYS("The column that refers to the other end, or a list of columns.")},
     {"through", NAME, SAYS("belongs_to_many: the model between the two ends.")},
-    {"through_key", NAME, SAYS("belongs_to_many: the column of that model that refers to the target.")},
-    {"key", NAME, UNSET("the primary key"), SAYS("The column that the foreign key refers to.")},
+    {"through_key", TEXTS, SAYS("belongs_to_many: the same in that model, to the target's primary key.")},
+    {"key", TEXTS, UNSET("the primary key"), SAYS("The columns that the foreign key refers to, in the same order.")},
     {"client", NAME, IS("_auto_"), SAYS("A client, `default`, `_inherit_`, `_initial_` or `_auto_`.")},
     {"through_client", NAME, IS("_auto_"), SAYS("belongs_to_many: the same for the model between.")},
     {"table", NAME, .of = &table_schema, UNSET("the table of the target"), SAYS("The table to read instead.")},
@@ -132,18 +132,31 @@ static const schema_field timestamps_rows[] = {
     {"updated", NAME, AT(cat_model, updated), SAYS("The column that gets the time when a row is inserted or updated.")},
     END};
 static const schema timestamps_schema = {timestamps_rows, .record = "cat_model"};
+static const schema_field parts_rows[] = {
+    {"tables", TEXTS, SAYS("Names of tables, or one name with %d (or %02d) for numbers from 0 to n - 1.")},
+    {"n", INTEGER(1, CATALOG_MOST_PARTS), SAYS("The number of tables.")},
+    {"clients", TEXTS, SAYS("Clients. With tables: each client has each table.")},
+    END};
+const schema schema_parts = {.fields = parts_rows};
+
+static const schema_field part_rows[] = {{"client", NAME, SAYS("A client. Without it, the rules choose.")},
+                                         {"table", NAME, SAYS("A table. Without it, the rules choose.")},
+                                         END};
+const schema schema_part = {.fields = part_rows};
 
 static const schema_field model_rows[] = {
     {"client", .type = SCHEMA_TEXT_OR_FUNCTION, AT(cat_model, client),
      SAYS("The client of the model; wins over the model's rule file.")},
     {"table", .type = SCHEMA_TEXT_OR_FUNCTION, .of = &table_schema, UNSET("the name"),
      SAYS("The table. Required for a model that no rule file declares.")},
-    {"primary_key", NAME, IS("id"), AT(cat_model, primary_key), SAYS("The column of the primary key.")},
+    {"primary_key", TEXTS, IS("id"), SAYS("The column of the primary key, or a list of columns.")},
     {"instance_column", NAME, AT(cat_model, instance_column),
      SAYS("The column that holds the instance's id: shunt filters and stamps by it.")},
     {"soft_delete", NAME, AT(cat_model, soft_delete),
      SAYS("A column for times: a delete sets it, and reads leave rows out in which it is not null.")},
     {"timestamps", .type = SCHEMA_MAP, .of = &timestamps_schema, SAYS("Columns for times that shunt sets.")},
+    {"parts", .type = SCHEMA_ANY,
+     SAYS("All places over which the rows are spread: {tables, n, clients}, or a list of {client, table}.")},
     {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
     END};
 const schema schema_model = {model_rows, .record = "cat_model"};

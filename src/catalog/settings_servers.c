@@ -83,6 +83,8 @@ static const schema_field pg_rows[] = {
     {"options", TEXT, SAYS("Settings of the server, such as -c search_path=shop.")},
     {"client_encoding", TEXT, .unset = "always UTF8", SAYS("Ignored: texts are UTF-8.")},
     {"replication", TEXT, SAYS("Replication protocol; not for queries.")},
+    {"prepare", BOOLEAN, IS("true"),
+     SAYS("Whether the server keeps prepared statements. false: behind PgBouncer in transaction mode.")},
     END};
 const schema schema_pg = {pg_rows, .engine = "pg", .spelled = true};
 

@@ -137,7 +137,7 @@ static node *read_scalar(reader *r, const yaml_event_t *event) {
   scalar_filled filled = {.text = text, .size = size};
   check_tag(r, event, event->data.scalar.tag);
   if (strlen(text) != size)
-    report(r->p, SHUNT_E_CONFIG, at, "a text with a NUL character");
+    report(r->p, SHUNT_E_CONFIG, at, "the text that begins with '%.60s' contains a NUL character: remove it", text);
   else if (!scalar_fill(r->a, r->p, at, text, size, &filled))
     return no_memory(r);
   shunt_value value =
@@ -201,7 +201,7 @@ static bool read_entry(reader *r, const yaml_event_t *event, node *to, map *inde
     key = arena_strndup(r->a, (const char *)event->data.scalar.value, event->data.scalar.length);
     if (!key) return no_memory(r) != NULL;
     if (strlen(key) != event->data.scalar.length) {
-      report(r->p, SHUNT_E_CONFIG, at, "a key with a NUL character");
+      report(r->p, SHUNT_E_CONFIG, at, "the key that begins with '%.60s' contains a NUL character: remove it", key);
       key = NULL;
     }
   }

@@ -16,7 +16,10 @@
  * (FIRST_ALONE); a recursive query hops from name to name through an index, however many jobs wait.
  *
  * Not here: advisory locks (they end with the connection, and pools share connections), and a table of workers with
- * heartbeats (the lease is enough). */
+ * heartbeats (the lease is enough).
+ *
+ * Tried and replaced: a subquery for each candidate that asked whether it is the first of its name. It ran for every
+ * waiting job that was passed over, so a claim took longer the more jobs waited. */
 #include <stdio.h>
 #include <string.h>
 

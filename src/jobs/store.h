@@ -9,7 +9,7 @@
 #ifndef SHUNT_JOBS_STORE_H
 #define SHUNT_JOBS_STORE_H
 
-#include "session/call.h"
+#include "query/sql.h"
 
 typedef struct job_store {
   call c;

@@ -40,7 +40,7 @@ static shunt_status find_place(writing *w, const route_request *request, const s
 /* In a unit of work, because it may take more than one statement. */
 static shunt_status insert_or_update(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
   route_request request = write_request(w->c, r->model, r->options);
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   insertion in = {.records = record, .n = 1, .conflict = r->options->on_conflict, .rows = rows};
   unit_begin(w->c, &w->u);
   shunt_status status = find_place(w, &request, record, &a);
@@ -99,7 +99,7 @@ typedef struct batch {
 
 static shunt_status find_destinations(writing *w, const batch *b, destinations *d) {
   bool each = true;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   d->of_record = arena_array(w->c->arena, uint32_t, b->n);
   if (!d->of_record) return error_memory(w->c->err);
   for (size_t i = 0; i < b->n && each; i++) {

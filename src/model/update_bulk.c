@@ -34,7 +34,7 @@ static shunt_status make_row(writing *w, batch *b, const shunt_record *record, u
   if (record->nrelated) return refuse(w, b, "update_bulk writes no related rows");
   if (!key.n)
     return error_set(w->c->err, SHUNT_E_USAGE, "model '%s': a row of update_bulk lacks its primary key, '%s'",
-                     b->r->model->name, b->r->model->primary_key);
+                     b->r->model->name, key_names_text(w->c->arena, &names));
   *row = (update_row){.is = {.op = SHUNT_AND, .items = items, .nitems = nested_key_is(&key, items)}, .fields = fields};
   for (size_t i = 0; i < record->nfields; i++)
     if (!nested_is_key(&key, &record->fields[i])) fields[row->nfields++] = record->fields[i];
@@ -54,7 +54,7 @@ static shunt_status find_rows(writing *w, const batch *b, destinations *d) {
   shunt_status status = SHUNT_OK;
   d->of_record = arena_array(w->c->arena, uint32_t, b->records->n);
   if (!d->of_record) return error_memory(w->c->err);
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   for (size_t i = 0; i < b->records->n && !status; i++) {
     size_t before = d->count;
     status = find_row(w, b, &b->rows[i], &a);

@@ -35,6 +35,7 @@ static bool init_client(client_pools *cp, const cat_client *client, event_sink *
   cp->engine = driver_for(client->engine);
   cp->events = events;
   cp->private_database = driver_is_private(client);
+  cp->levels = !cp->private_database && cat_engine_of(client->engine)->levels;
   atomic_init(&cp->refs, 1);
   atomic_init(&cp->drained, false);
   if (!init_pool(&cp->base, cp, 0)) return false;

@@ -43,6 +43,7 @@ typedef struct client_pools {
   const driver_engine *engine;
   event_sink *events; /* the app's, which outlives it; NULL: none */
   bool private_database;
+  bool levels;          /* false: level 0 serves all levels */
   atomic_int refs;      /* generations that use it */
   atomic_bool drained;  /* the newest generation does not use it: no idle connection is kept */
   pool base;            /* level 0 */
@@ -66,7 +67,7 @@ static inline client_pools *pool_of_conn(const driver_conn *conn) { return (clie
 
 /* NULL: the level was never used. */
 static inline pool *pool_find(client_pools *cp, int level) {
-  if (cp->private_database || !cat_engine_of(cp->client.engine)->levels) level = 0;
+  if (!cp->levels) level = 0;
   for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
     if (pl->level == level) return pl;
   return NULL;

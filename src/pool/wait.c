@@ -16,7 +16,10 @@
  * as parties that work, and timeouts cover them.
  *
  * Cost: threads that need not wait never touch the graph. Not here: a thread that searches at intervals
- * (deadlocks would last for the interval), and timeouts alone (they can't tell a deadlock from a slow server). */
+ * (deadlocks would last for the interval), and timeouts alone (they can't tell a deadlock from a slow server).
+ *
+ * Tried and replaced: a graph of pools and jobs only. Two sessions that each waited for a file that the other had
+ * locked then ended by a timeout; so a lock of a SQLite file is a wait like the others (each_of_file). */
 #define _POSIX_C_SOURCE 200809L
 #include "pool/wait.h"
 
@@ -174,8 +177,7 @@ static shunt_status refuse(const search *s, shunt_error *err) {
         &text,
         "no connection of client '%s' (level %d) could ever come free (hold fewer at once%s, or raise the pool's "
         "max): ",
-        w->pool->of->client.name, w->pool->level,
-        cat_engine_of(w->pool->of->client.engine)->levels ? ", go up a level" : "");
+        w->pool->of->client.name, w->pool->level, w->pool->of->levels ? ", go up a level" : "");
   else if (w->conn)
     buf_printf(&text,
                "client '%s': '%s' could never come free to be written to (do it in the transaction that has locked it, "

@@ -14,7 +14,12 @@
  *
  * Not here: a thread for each connection (a session would be used by several threads, and hooks and
  * observers with it), and pipelining several statements on one connection (libpq can, libmysqlclient can't, and a
- * failure in the middle of a pipeline fails the statements behind it). */
+ * failure in the middle of a pipeline fails the statements behind it).
+ *
+ * Tried and replaced: one list of all statements of the call, walked after each answer. Three places decided what to
+ * send again, and some reads were sent three times; now the statement that was tried says it (*again). The number of a
+ * feed's first row in place of a row_range: a group that asked no statement kept number 0, and took the rows of others
+ * for its own. */
 #define _POSIX_C_SOURCE 200809L
 #include "query/gather.h"
 
@@ -68,6 +73,7 @@ shunt_status gather_ask(call *c, feed *f, sql_text *sql, const site *at, bool or
   if (status) return status;
   a->sql = sql;
   a->e = execution_of(sql, at, true);
+  a->inside = !at->engine->start;
   a->feed = f;
   a->origin = origin;
   a->range = range;
@@ -134,10 +140,8 @@ static bool send_one(gather *g, inquiry *a) {
   return true;
 }
 
-static bool runs_inside(const inquiry *a) { return !driver_for(a->e.client->engine)->start; }
-
 static void send_feed(gather *g, feed *f) {
-  while (f->unsent && !g->status && g->reads.nflying < GATHER_MOST && !runs_inside(f->unsent) && send_one(g, f->unsent))
+  while (f->unsent && !g->status && g->reads.nflying < GATHER_MOST && !f->unsent->inside && send_one(g, f->unsent))
     f->unsent = f->unsent->next;
 }
 
@@ -242,7 +246,7 @@ static inquiry *choose(const gather *g) {
   for (feed *f = g->open.first; f; f = f->next) {
     inquiry *a = f->first;
     if (!a->conn) {
-      inquiry **kind = runs_inside(a) ? &inside : &unsent;
+      inquiry **kind = a->inside ? &inside : &unsent;
       if (!*kind) *kind = a;
       continue;
     }

@@ -31,6 +31,7 @@ struct inquiry {
   sql_text *sql;
   feed *feed;
   row_range *range;  /* grows by the rows received; may be NULL */
+  bool inside;       /* its engine runs statements in the caller's thread */
   bool origin;       /* notes which client its rows come from */
   driver_conn *conn; /* NULL: it is not under way */
   int socket;

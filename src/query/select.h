@@ -20,7 +20,7 @@ typedef struct select_spec {
   bool limited; /* limit and offset count */
   int64_t limit, offset;
   bool per_key;      /* they count for each of filter.keys */
-  size_t at_once;    /* keys that must stay in one statement; 0: 1 */
+  bool numbered;     /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */
 } select_spec;
@@ -31,6 +31,8 @@ shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows
 /* Asks the statements for the feed, which has its rows already. *range, empty at first, will cover the rows that are
  * read; it stays empty if no statement is needed. */
 shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_range *range);
+/* " FROM table" */
+void select_from(sql_text *sql, const site *at);
 /* Names the rows' columns without reading anything. */
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows);
 /* Errors: USAGE if limit or offset is negative. */

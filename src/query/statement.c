@@ -27,9 +27,9 @@ void execution_tell(call *c, const execution *e, size_t nrows, shunt_status stat
   slow_report(c->s, driver_for(e->client->engine), &told);
 }
 
-static bool may_repeat(execution *e, const driver_conn *conn, shunt_status status) {
-  bool may =
-      !e->repeated && status == SHUNT_E_DATASOURCE && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
+/* After DATASOURCE. */
+static bool may_repeat(execution *e, const driver_conn *conn) {
+  bool may = !e->repeated && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
   e->repeated = e->repeated || may;
   return may;
 }
@@ -40,7 +40,7 @@ shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *agai
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
   e->sent = !status;
   if (status) execution_tell(c, e, 0, status);
-  *again = may_repeat(e, conn, status);
+  *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
   return status;
 }
 
@@ -48,7 +48,7 @@ shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_r
   size_t before = rows ? rows->count : 0;
   shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, c->err);
   execution_tell(c, e, rows ? rows->count - before : 0, status);
-  *again = may_repeat(e, conn, status);
+  *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
   while (*again && rows && rows->count > before) rows_drop_last(rows);
   return status;
 }

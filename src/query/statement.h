@@ -4,6 +4,7 @@
 #define SHUNT_QUERY_STATEMENT_H
 
 #include "query/site.h"
+#include "query/sql.h"
 
 /* Run the statement on the session's transaction on the site's client and level, else on a connection of the pool. A
  * connection that was lost before the statement was sent is replaced. So is one that was lost during a read outside of

@@ -3,7 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <locale.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,16 +130,14 @@ shunt_value value_exact(const shunt_value *value) {
 
 size_t value_as_text(const shunt_value *number, char *room) {
   if (number->type == SHUNT_INTEGER) return (size_t)snprintf(room, VALUE_TEXT_BYTES, "%" PRId64, number->as.integer);
-  int size = snprintf(room, VALUE_TEXT_BYTES - 2, "%.15g", number->as.number);
-  char *point = strchr(room, localeconv()->decimal_point[0]), *e = strchr(room, 'e');
-  if (point) {
-    *point = '.';
-  } else if (e) { /* SQLite writes 1.0e+20 */
+  size_t size = number_write(number->as.number, room);
+  char *e = strchr(room, 'e');
+  if (e && !strchr(room, '.')) { /* SQLite writes 1.0e+20 */
     memmove(e + 2, e, strlen(e) + 1);
     memcpy(e, ".0", 2);
     size += 2;
   }
-  return (size_t)size;
+  return size;
 }
 
 /* The e of a number, not of a day or a month. */
@@ -148,10 +146,20 @@ static bool is_exponent(const shunt_value *text, size_t at) {
   return at && (*e | 0x20) == 'e' && (is_digit(e[-1]) || e[-1] == '.');
 }
 
+/* 0.1 + 0.2 is meant to be 0.3. */
+static double to_15_digits(double number) {
+  char room[NUMBER_BYTES];
+  snprintf(room, sizeof room, "%.*g", DIGITS_OF_A_DOUBLE, number);
+  return strtod(room, NULL);
+}
+
 int value_digits(const shunt_value *value) {
   char room[VALUE_TEXT_BYTES];
-  shunt_value text = *value;
-  if (value->type == SHUNT_FLOAT) text = shunt_text(room, value_as_text(value, room));
+  shunt_value text = *value, rounded = *value;
+  if (value->type == SHUNT_FLOAT) {
+    rounded.as.number = to_15_digits(value->as.number);
+    text = shunt_text(room, value_as_text(&rounded, room));
+  }
   if (text.type != SHUNT_TEXT) return 0;
   size_t at = 0, digits = 0;
   long exponent = 0;
@@ -211,8 +219,9 @@ static int compare_bytes(const shunt_value *a, const shunt_value *b, driver_coll
   return d ? d : (na > nb) - (na < nb);
 }
 
-/* Without rounding the integer to a double. */
+/* Without rounding the integer to a double. NaN comes after all numbers, as in PostgreSQL. */
 static int compare_mixed(int64_t i, double d) {
+  if (isnan(d)) return -1;
   if (d < -TWO_TO_63) return 1;
   if (d >= TWO_TO_63) return -1;
   int64_t whole = (int64_t)d;
@@ -226,6 +235,7 @@ static int compare_numbers(const shunt_value *a, const shunt_value *b) {
     return (a->as.integer > b->as.integer) - (a->as.integer < b->as.integer);
   if (a->type == SHUNT_INTEGER) return compare_mixed(a->as.integer, b->as.number);
   if (b->type == SHUNT_INTEGER) return -compare_mixed(b->as.integer, a->as.number);
+  if (isnan(a->as.number) || isnan(b->as.number)) return isnan(a->as.number) - isnan(b->as.number);
   return (a->as.number > b->as.number) - (a->as.number < b->as.number);
 }
 
@@ -255,23 +265,4 @@ bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation co
   default:
     return value_compare(a, b, collation) == 0;
   }
-}
-
-static uint64_t mix(uint64_t h) {
-  h *= 0x9E3779B97F4A7C15u;
-  return h ^ (h >> 29);
-}
-
-uint64_t value_hash(const shunt_value *v, driver_collation collation) {
-  uint64_t h = 14695981039346656037u;
-  if (v->type == SHUNT_INTEGER) return mix((uint64_t)v->as.integer);
-  if (v->type == SHUNT_FLOAT) {
-    memcpy(&h, &v->as.number, sizeof h);
-    return mix(h);
-  }
-  if (v->type != SHUNT_TEXT) collation = DRIVER_BINARY;
-  size_t size = v->type == SHUNT_TEXT || v->type == SHUNT_BLOB ? collated_size(v, collation) : 0;
-  for (size_t i = 0; i < size; i++)
-    h = (h ^ (collation == DRIVER_NOCASE ? fold(v->as.bytes[i]) : (unsigned char)v->as.bytes[i])) * 1099511628211u;
-  return mix(h ^ (h >> 32));
 }

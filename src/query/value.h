@@ -3,6 +3,7 @@
 #ifndef SHUNT_QUERY_VALUE_H
 #define SHUNT_QUERY_VALUE_H
 
+#include "base/number.h"
 #include "driver/driver.h"
 
 /* The canonical form of a value: an integer if it is a whole number of 64 bits, also if it is text in plain digits
@@ -13,8 +14,7 @@ shunt_value value_canonical(const shunt_value *value, bool numeric);
 shunt_value value_exact(const shunt_value *value);
 /* For two canonical values. Null equals nothing. */
 bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation collation);
-uint64_t value_hash(const shunt_value *canonical, driver_collation collation);
-/* Negative, 0 or positive, in SQLite's order: null, numbers, text, blobs. */
+/* Negative, 0 or positive, in SQLite's order: null, numbers, text, blobs; NaN after all other numbers. */
 int value_compare(const shunt_value *a, const shunt_value *b, driver_collation collation);
 /* For two texts or two blobs, as if pad followed the shorter one without end. pad may be empty. */
 int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt_value *pad);
@@ -22,8 +22,8 @@ int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt
 /* The number of digits after the point of a number or a time, without zeros at the end. */
 int value_digits(const shunt_value *value);
 
-/* Writes a number as text, into VALUE_TEXT_BYTES. Returns the size. */
-enum { VALUE_TEXT_BYTES = 40 };
+/* Writes a number as text, into VALUE_TEXT_BYTES: the shortest that reads back as the same number. Returns the size. */
+enum { VALUE_TEXT_BYTES = NUMBER_BYTES + 2 };
 size_t value_as_text(const shunt_value *number, char *room);
 
 #endif

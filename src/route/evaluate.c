@@ -15,7 +15,11 @@
  *
  * Not there: a rule can't see or call another rule, and there is no second pass. Rules that vote, or that run to a
  * fixed point, would make the dependences of a decision hard to state and its trace hard to read. Source: the manual's
- * table of stages. */
+ * table of stages.
+ *
+ * Tried and replaced: texts of the answer kept in the Lua state (they were freed when "default" asked other rules; now
+ * adopt copies them, and draw resolves "default" last), and the candidate so far as the effective default where the
+ * default stage named no client (the result depended on the stage that asked). */
 #include <string.h>
 
 #include "base/clock.h"
@@ -93,7 +97,8 @@ static shunt_status select_stage(evaluation *e, cat_stage stage);
 static shunt_status effective_default(evaluation *e, const cat_rule *asking) {
   if (e->in_default) {
     error_set(e->err, SHUNT_E_RULE,
-              "the rule '%s' of the default stage answers \"default\", which is what it is asked for", asking->name);
+              "the rule '%s' of the default stage answers \"default\", the question itself: name a client",
+              asking->name);
     return evaluation_error(e, SHUNT_E_RULE);
   }
   e->in_default = true;
@@ -102,7 +107,8 @@ static shunt_status effective_default(evaluation *e, const cat_rule *asking) {
   e->in_default = false;
   if (!status && !e->client) {
     error_set(e->err, SHUNT_E_RULE,
-              "the rule '%s' answers \"default\", but no rule of the default stage names a client", asking->name);
+              "the rule '%s' answers \"default\", but no rule of the default stage names a client: add one",
+              asking->name);
     e->rule = asking;
     return evaluation_error(e, SHUNT_E_RULE);
   }
@@ -143,7 +149,8 @@ static shunt_status draw(evaluation *e, const cat_rule *rule, const rule_answer 
 }
 
 static shunt_status level_too_high(evaluation *e, const cat_rule *rule, int level) {
-  error_set(e->err, SHUNT_E_RULE, "the rule '%s' gives level %d, and the highest is %d (database.maxLevel)", rule->name,
+  error_set(e->err, SHUNT_E_RULE,
+            "the rule '%s' gives level %d, and the highest is %d (database.maxLevel): give a lower one", rule->name,
             level, e->r->catalog->settings.max_level);
   e->rule = rule;
   return evaluation_error(e, SHUNT_E_RULE);
@@ -206,7 +213,9 @@ static shunt_status select_stage(evaluation *e, cat_stage stage) {
       break;
     }
     if (answer.kind == RULE_ANSWER_CLIENT && !answer.client) {
-      error_set(e->err, SHUNT_E_RULE, "the rule '%s' answers without a client: a select rule names one", rule->name);
+      error_set(e->err, SHUNT_E_RULE,
+                "the rule '%s' of the stage %s answers with a table or level, but no client: add the client",
+                rule->name, cat_stage_name(stage));
       return evaluation_error(e, SHUNT_E_RULE);
     }
     if ((status = adopt(e, rule, &answer))) return status;
@@ -222,11 +231,22 @@ static shunt_status select_client(evaluation *e) {
     if (status || e->client) return status;
   }
   e->rule = NULL;
-  return error_set(e->err, SHUNT_E_RULE, "no rule names a client for model '%s': a rule of the default stage should",
+  return error_set(e->err, SHUNT_E_RULE, "no rule names a client for model '%s': add a rule of the default stage",
                    e->d->as.model ? e->d->as.model : "");
 }
 
-/* The table before the refine stage: the explicit one, or the first of the rule's, the relation's and the model's. */
+static const cat_part *part_of(const route_request *q) { return q->part ? &q->model->parts[q->part - 1] : NULL; }
+
+/* A part names the places that the rules would choose for a key in it; refine and guard rules see them. */
+static void use_part(evaluation *e) {
+  const cat_part *part = part_of(e->request);
+  if (!part) return;
+  if (part->client && !e->request->explicit_client) e->client = part->client;
+  if (part->table) e->table = part->table;
+}
+
+/* The table before the refine stage: the explicit one, or the first of the part's, the rule's, the relation's and the
+ * model's. */
 static shunt_status base_table(evaluation *e) {
   const route_request *q = e->request;
   const cat_model *m = q->model;
@@ -270,6 +290,7 @@ static shunt_status refine(evaluation *e) {
 }
 
 static shunt_status guard(evaluation *e) {
+  rule_host_reads(e->l->host, &e->nplacing);
   if (e->r->stages[CAT_STAGE_GUARD].count == 0) return SHUNT_OK;
   index_walk w;
   const cat_rule *rule;
@@ -283,7 +304,9 @@ static shunt_status guard(evaluation *e) {
     rule_host_ask(e->l->host, rule->check_function, rule->name, &answer);
     if (answer.kind == RULE_ANSWER_DENY) return refuse(e, CAT_STAGE_GUARD, rule, answer.deny);
     if (answer.kind != RULE_ANSWER_NONE) {
-      error_set(e->err, SHUNT_E_RULE, "the check of the rule '%s' answers deny \"why\" or nothing", rule->name);
+      error_set(e->err, SHUNT_E_RULE,
+                "the check of the rule '%s' answers with a client, table or level: return deny \"why\" or nothing",
+                rule->name);
       return evaluation_error(e, SHUNT_E_RULE);
     }
     if ((status = evaluation_note(e, CAT_STAGE_GUARD, rule, SHUNT_VERDICT_ALLOWED, NULL))) return status;
@@ -294,7 +317,9 @@ static shunt_status guard(evaluation *e) {
 
 static shunt_status run(void *ud) {
   evaluation *e = ud;
+  if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
   shunt_status status = select_client(e);
+  if (!status) use_part(e);
   if (!status) status = base_table(e);
   if (!status) status = refine(e);
   if (!status) status = guard(e);

@@ -79,7 +79,9 @@ static shunt_status request_of(selftest *t, route_request *q, shunt_error *err) 
   SHUNT_REQUEST_MAP(READ)
   if (!status) status = read_values(t, "attrs", &q->attrs, &q->nattrs, err);
   if (status || q->model) return status;
-  if (!q->relation) return error_set(err, SHUNT_E_CONFIG, "a request names a model, or the relation that leads to it");
+  if (!q->relation)
+    return error_set(err, SHUNT_E_CONFIG,
+                     "the test names neither a model nor a relation: add the model that is asked for");
   q->model = q->relation->target;
   return SHUNT_OK;
 }

@@ -76,14 +76,15 @@ static inline trie_ref along(const trie *t, const trie_stem *stem, const route_r
 const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pick_draws *draws) {
   trie_ref s = trie_load(&t->root);
   for (;;) {
-    const trie_branch *b = trie_node_of(s);
+    const void *at = trie_node_of(s);
+    const trie_branch *b = at;
     switch (trie_kind_of(s)) {
     case TRIE_NOTHING:
       return NULL;
     case TRIE_LEAF:
-      return trie_node_of(s);
+      return at;
     case TRIE_STEM:
-      s = along(t, trie_node_of(s), q);
+      s = along(t, at, q);
       break;
 #define BY_NAME(id, name)                                                                                              \
   case TRIE_##id:                                                                                                      \

@@ -13,7 +13,11 @@
  *
  * Stems that end in a leaf are shared between entries (keep_stem), since most entries differ in one value only. Inner
  * nodes are not: the trie would be a DAG, in which a later entry changes paths that it does not belong to. A stem that
- * holds a copied text is never shared. */
+ * holds a copied text is never shared.
+ *
+ * Tried and replaced: one lock for finding and adding, with one Lua state behind it (every hit waited for it; now
+ * finding takes no lock); a node for each field of an entry (most fields have one value, and a stem holds these in a
+ * row); the whole value as the key of a field that req:mod reads (an entry for each user; the part is the key). */
 #include "base/alloc.h"
 #include "route/trie_inner.h"
 

@@ -65,7 +65,10 @@ void shunt_rows_free(shunt_rows *rows) {
 static void *take_aligned(shunt_rows *r, size_t bytes) {
   size_t off = (uintptr_t)r->bytes.at % ALIGNMENT;
   if (off) r->bytes.at += ALIGNMENT - off;
-  return arena_alloc(&r->bytes, bytes);
+  char *got = r->bytes.at;
+  if (bytes > (size_t)(r->bytes.end - got)) return arena_alloc(&r->bytes, bytes);
+  r->bytes.at += bytes;
+  return got;
 }
 
 /* A block of its own, so that the rest of the current block isn't lost. */
@@ -80,21 +83,21 @@ static char *take_large(shunt_rows *r, size_t bytes) {
   return got;
 }
 
-static char *take_bytes(shunt_rows *r, size_t bytes) {
-  char *got = r->bytes.at;
-  if ((size_t)(r->bytes.end - got) < bytes) {
-    if (bytes >= LARGE_BYTES) return take_large(r, bytes);
-    r->bytes.at = r->bytes.end;
-    got = arena_alloc(&r->bytes, bytes);
-    if (!got) return NULL;
-  }
-  r->bytes.at = got + bytes;
+/* The current block has too little room left. */
+static char *take_from_next(shunt_rows *r, size_t bytes) {
+  if (bytes >= LARGE_BYTES) return take_large(r, bytes);
+  r->bytes.at = r->bytes.end;
+  char *got = arena_alloc(&r->bytes, bytes);
+  if (got) r->bytes.at = got + bytes;
   return got;
 }
 
 char *rows_room(shunt_rows *r, size_t size) {
-  if (size == SIZE_MAX) return NULL;
-  char *room = take_bytes(r, size + 1);
+  char *room = r->bytes.at;
+  if (size < (size_t)(r->bytes.end - room))
+    r->bytes.at += size + 1;
+  else
+    room = size < SIZE_MAX ? take_from_next(r, size + 1) : NULL;
   if (room) room[size] = 0;
   return room;
 }

@@ -47,6 +47,26 @@ void host_push_value(lua_State *L, const shunt_value *value) {
   }
 }
 
+const char *host_shown(lua_State *L, int index) {
+  enum { MOST_SHOWN = 64 };
+  size_t size;
+  const char *text;
+  switch (lua_type(L, index)) {
+  case LUA_TNUMBER:
+  case LUA_TBOOLEAN:
+    return luaL_tolstring(L, index, NULL);
+  case LUA_TSTRING:
+    text = lua_tolstring(L, index, &size);
+    text = lua_pushlstring(L, text, size < MOST_SHOWN ? size : MOST_SHOWN);
+    return lua_pushfstring(L, "the text '%s'", text);
+  case LUA_TNIL:
+  case LUA_TNONE:
+    return "nil";
+  default:
+    return lua_pushfstring(L, "a %s", luaL_typename(L, index));
+  }
+}
+
 static uint64_t hash_integer(int64_t i) {
   char text[24], *at = text + sizeof text;
   uint64_t rest = i < 0 ? -(uint64_t)i : (uint64_t)i;
@@ -93,7 +113,7 @@ static int deny(lua_State *L) {
 static int uncacheable(lua_State *L) {
   rule_host *h = host_of(L);
   const char *why = luaL_checkstring(L, 1);
-  if (!h->view) return luaL_error(L, "uncacheable is for a rule's function: there is no decision under way");
+  if (!h->view) return luaL_error(L, "uncacheable: no decision is under way; call it in a rule's function");
   if (!h->uncacheable[0]) snprintf(h->uncacheable, sizeof h->uncacheable, "%s", why[0] ? why : "no reason given");
   return 0;
 }
@@ -108,23 +128,23 @@ static int pick(lua_State *L) {
   lua_newtable(L);
   lua_Integer n = 0;
   for (; lua_geti(L, 1, n + 1) != LUA_TNIL; n++) {
-    if (n == RULE_PICK_MOST) return luaL_error(L, "pick takes %d clients at most", RULE_PICK_MOST);
+    if (n == RULE_PICK_MOST) return luaL_error(L, "pick names more than %d clients: leave some out", RULE_PICK_MOST);
     if (lua_type(L, -1) != LUA_TSTRING)
-      return luaL_error(L, "pick: client %d is a %s, not a name", (int)n + 1, luaL_typename(L, -1));
+      return luaL_error(L, "pick: client %d of the list is %s: write a client's name", (int)n + 1, host_shown(L, -1));
     lua_rawseti(L, 3, n + 1);
   }
-  if (n == 0) return luaL_error(L, "pick wants at least one client: pick{ \"r1\", \"r2\" }");
+  if (n == 0) return luaL_error(L, "pick names no client: write pick{ \"r1\", \"r2\" }");
   lua_settop(L, 3);
   lua_getfield(L, 1, "policy");
   const char *policy = luaL_optstring(L, -1, policies[RULE_ROUND_ROBIN]);
   int found = 0;
   while (policies[found] && strcmp(policies[found], policy) != 0) found++;
   if (!policies[found])
-    return luaL_error(L, "pick has no policy '%s': it is round_robin, random, least_busy or hash", policy);
+    return luaL_error(L, "pick: unknown policy '%s': write round_robin, random, least_busy or hash", policy);
   lua_pushinteger(L, found);
   lua_setfield(L, 3, "policy");
   if (lua_getfield(L, 1, "key") == LUA_TNIL && found == RULE_HASH)
-    return luaL_error(L, "pick with policy \"hash\" wants a key: key = req.attrs.user, say");
+    return luaL_error(L, "pick with policy \"hash\" has no key: add one, such as key = req.attrs.user");
   lua_setfield(L, 3, "key");
   lua_settop(L, 3);
   lua_setiuservalue(L, 2, 1);

@@ -27,7 +27,7 @@ static const char instance[] = "instance";
 enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
 
 const rule_view *host_view(lua_State *L, rule_host *h) {
-  if (!h->view) luaL_error(L, "the request is gone: a rule's function reads it while it runs, and keeps nothing");
+  if (!h->view) luaL_error(L, "the request is gone: read its fields while the rule's function runs, and don't keep it");
   return h->view;
 }
 
@@ -153,7 +153,10 @@ static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field,
   if (known) return known;
   if (names->count >= MOST_NAMES) sandbox_raise_limit(L, SANDBOX_NAMES);
   size_t size = strlen(name);
-  if (size > LONGEST_NAME) luaL_error(L, "no column or attribute has a name of %d bytes", (int)size);
+  if (size > LONGEST_NAME)
+    luaL_error(
+        L, "the name %s… after '%s.' is %d bytes long, and the longest is %d: read a column or attribute that exists",
+        lua_pushlstring(L, name, 32), host_field_names[field], (int)size, LONGEST_NAME);
   rule_read *made = arena_new(&h->names, rule_read);
   char *display = arena_printf(&h->names, "%s.%s", host_field_names[field], name);
   if (!made || !display) sandbox_raise_memory(L);
@@ -183,8 +186,8 @@ static const rule_read *read_at(lua_State *L, rule_host *h, const char *path) {
         strcmp(path, host_field_names[f]) == 0)
       return &values[f];
   luaL_error(L,
-             "there is no field '%s' to ask of: it is a field of the request, where.COLUMN, attrs.NAME, instance.id "
-             "or instance.name",
+             "the request has no field '%s': write one of its fields, where.COLUMN, attrs.NAME, instance.id or "
+             "instance.name",
              path);
   return NULL;
 }

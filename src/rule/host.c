@@ -110,7 +110,7 @@ const char *rule_host_table(rule_host *h, int function, const char *what) {
   call(h, function);
   if (lua_type(L, -1) == LUA_TTABLE) return qualified(L, -1, what);
   if (lua_type(L, -1) != LUA_TSTRING)
-    luaL_error(L, "%s: the table function gave %s where a table's name was wanted", what, luaL_typename(L, -1));
+    luaL_error(L, "%s: the table function returns %s: return the table's name, a text", what, host_shown(L, -1));
   return lua_tostring(L, -1);
 }
 
@@ -118,7 +118,7 @@ const char *rule_host_table(rule_host *h, int function, const char *what) {
 static const char *text_field(lua_State *L, int index, const char *key, const char *what) {
   int type = lua_getfield(L, index, key);
   if (type != LUA_TSTRING && type != LUA_TNIL)
-    luaL_error(L, "%s: %s in the answer is a %s, not text", what, key, lua_typename(L, type));
+    luaL_error(L, "%s: %s in the answer is %s: give its name, a text", what, key, host_shown(L, -1));
   const char *text = lua_tostring(L, -1);
   lua_pop(L, 1);
   return text;
@@ -131,8 +131,7 @@ static void check_answer_keys(lua_State *L, int index, const char *what) {
     lua_pop(L, 1);
     const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
     if (!key || (strcmp(key, "client") != 0 && strcmp(key, "table") != 0 && strcmp(key, "level") != 0))
-      luaL_error(L, "%s: an answer has client, table and level, not %s", what,
-                 key ? key : lua_typename(L, lua_type(L, -1)));
+      luaL_error(L, "%s: the answer has the key %s: an answer has client, table and level", what, host_shown(L, -1));
   }
   lua_pop(L, 1);
 }
@@ -148,8 +147,8 @@ static void read_pick(lua_State *L, int index, const char *what, rule_answer *an
   answer->key_hash = 0; /* without a key all choices are equal */
   if (answer->policy == RULE_HASH) {
     if (!host_value(L, -1, &key))
-      luaL_error(L, "%s: pick with policy \"hash\" wants a key that is text, a number or a boolean, not %s", what,
-                 luaL_typename(L, -1));
+      luaL_error(L, "%s: the key of pick with policy \"hash\" is %s: give a text, a number or a boolean", what,
+                 host_shown(L, -1));
     answer->key_hash = host_hash(&key);
   }
   lua_pop(L, 2);
@@ -185,10 +184,11 @@ static void read_answer(lua_State *L, int index, const char *what, rule_answer *
   default:
     break;
   }
-  luaL_error(L,
-             "%s: the function gave a %s: a rule answers with a client's name, nil, a table {client=, table=, level=}, "
-             "deny \"why\" or pick{…}",
-             what, luaL_typename(L, index));
+  luaL_error(
+      L,
+      "%s: the function returns %s: return a client's name, nil, a table {client=, table=, level=}, deny \"why\" "
+      "or pick{…}",
+      what, host_shown(L, index));
 }
 
 void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *answer) {
@@ -210,8 +210,9 @@ void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *an
   if (lua_getfield(L, index, "level") != LUA_TNIL) {
     int is_integer = 0;
     lua_Integer level = lua_tointegerx(L, -1, &is_integer);
-    if (!is_integer || level < 0 || level > 1000)
-      luaL_error(L, "%s: level in the answer is not a whole number from 0 up", what);
+    if (!is_integer || level < 0 || level > CATALOG_MOST_LEVELS)
+      luaL_error(L, "%s: level in the answer is %s: give a whole number from 0 to %d", what, host_shown(L, -1),
+                 CATALOG_MOST_LEVELS);
     answer->level = (int)level;
   }
   lua_getfield(L, index, "client");

@@ -147,5 +147,8 @@ uint64_t host_hash(const shunt_value *value);
 /* Converts a Lua value to a shunt_value; false for other types. Text is borrowed from the Lua stack. */
 bool host_value(lua_State *L, int index, shunt_value *value);
 void host_push_value(lua_State *L, const shunt_value *value);
+/* The Lua value at index for a message: the beginning of a text, otherwise a number, a boolean, nil or "a table". It
+ * may lie on the stack's top. */
+const char *host_shown(lua_State *L, int index);
 
 #endif

@@ -184,7 +184,7 @@ static void add_item(lua_State *L, int arg, spec *f, lib_text *t) {
     add_quoted(L, arg, f, t);
     break;
   case 'p':
-    luaL_error(L, "'%%p' is not there: an address is not a function of the request");
+    luaL_error(L, "'%%p' is not available, because addresses change from run to run: format a name or a number");
     break;
   default:
     add_float(L, arg, f, t);

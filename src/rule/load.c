@@ -192,7 +192,8 @@ shunt_status rule_host_clone(const rule_host *first, rule_host **out, shunt_erro
   run_program(h, &source, &found);
   status = problems_status(&found, err);
   if (!status && !same_functions(first, h))
-    status = error_set(err, SHUNT_E_INTERNAL, "the rules declare something else when they are run once more");
+    status = error_set(err, SHUNT_E_INTERNAL,
+                       "the rule files declare other functions when they run again for another thread");
   problems_free(&found);
   catalog_source_free(&source);
   if (status) {

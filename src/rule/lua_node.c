@@ -103,8 +103,10 @@ static shunt_status sorted_keys(conversion *c, int index, const step *s, node *t
     bool fits = strlen(text) == size;
     char *key = fits ? arena_strndup(c->a, text, size) : NULL;
     if (!key) {
+      char what[160];
+      snprintf(what, sizeof what, "the key that begins with '%.60s' contains a NUL character: remove it", text);
       lua_pop(L, 1);
-      return fits ? error_memory(c->err) : refuse(c, s, "a key holds a NUL byte");
+      return fits ? error_memory(c->err) : refuse(c, s, what);
     }
     to->entries[to->count++] = (node_entry){key, c->at, NULL};
   }
@@ -145,16 +147,17 @@ static shunt_status convert_list(conversion *c, int index, const step *s, int de
 }
 
 static shunt_status convert_table(conversion *c, int index, const step *s, int depth, node **out) {
-  if (depth > MAX_DEPTH) return refuse(c, s, "tables are nested more than 64 deep");
+  if (depth > MAX_DEPTH) return refuse(c, s, "tables are nested more than 64 deep: make the value flatter");
   step here = s ? *s : (step){NULL, NULL, NULL, 0};
   here.table = lua_topointer(c->L, index);
   for (const step *up = here.up; up; up = up->up)
-    if (up->table == here.table) return refuse(c, s, "the table contains itself");
+    if (up->table == here.table) return refuse(c, s, "the table contains itself: leave that part out");
   if (!lua_checkstack(c->L, 8)) return error_memory(c->err);
   size_t count;
   lua_shape shape = lua_node_shape(c->L, index, &count);
   if (shape == LUA_SHAPE_MIXED) return refuse_key(c, s);
-  if (count > MAX_NODES - c->nodes) return refuse(c, s, "the value unfolds into too many parts");
+  if (count > MAX_NODES - c->nodes)
+    return refuse(c, s, "the value has more than 1,000,000 parts, counting a table each time it appears: split it");
   node *to = shape == LUA_SHAPE_LIST ? node_list(c->a, c->at) : node_map(c->a, c->at);
   if (!to) return error_memory(c->err);
   *out = to;
@@ -164,7 +167,8 @@ static shunt_status convert_table(conversion *c, int index, const step *s, int d
 }
 
 static shunt_status convert_bytes(conversion *c, const step *s, shunt_value value, size_t size, node **out) {
-  if (size > MAX_BYTES - c->bytes) return refuse(c, s, "the value holds too many bytes");
+  if (size > MAX_BYTES - c->bytes)
+    return refuse(c, s, "the value has too many bytes of text, more than 64 MiB: split it");
   c->bytes += size;
   *out = node_value(c->a, c->at, value);
   return *out ? SHUNT_OK : error_memory(c->err);
@@ -172,20 +176,21 @@ static shunt_status convert_bytes(conversion *c, const step *s, shunt_value valu
 
 static shunt_status convert_scalar(conversion *c, const step *s, shunt_value value, node **out) {
   if (value.type == SHUNT_FLOAT && value.as.number != value.as.number)
-    return refuse(c, s, "a NaN is no value that can be compared or stored");
+    return refuse(c, s, "the number is NaN, which can't be compared or stored: give another number, or null");
   *out = node_value(c->a, c->at, value);
   return *out ? SHUNT_OK : error_memory(c->err);
 }
 
 static shunt_status convert_userdata(conversion *c, int index, const step *s, node **out) {
   lua_blob *blob = luaL_testudata(c->L, index, LUA_NODE_BLOB);
-  if (!blob) return refuse(c, s, "a userdata can't stand here (binary values are made with shunt.blob)");
+  if (!blob) return refuse(c, s, "a userdata can't stand here: make binary values with shunt.blob");
   return convert_bytes(c, s, shunt_blob(blob->bytes, blob->size), blob->size, out);
 }
 
 static shunt_status convert(conversion *c, int index, const step *s, int depth, node **out) {
   lua_State *L = c->L;
-  if (++c->nodes > MAX_NODES) return refuse(c, s, "the value unfolds into too many parts");
+  if (++c->nodes > MAX_NODES)
+    return refuse(c, s, "the value has more than 1,000,000 parts, counting a table each time it appears: split it");
   if (!lua_checkstack(L, 4)) return error_memory(c->err);
   switch (lua_type(L, index)) {
   case LUA_TBOOLEAN:
@@ -200,21 +205,24 @@ static shunt_status convert(conversion *c, int index, const step *s, int depth, 
     return convert_bytes(c, s, shunt_text(text, size), size, out);
   }
   case LUA_TLIGHTUSERDATA:
-    if (lua_touserdata(L, index)) return refuse(c, s, "a light userdata can't stand here");
+    if (lua_touserdata(L, index))
+      return refuse(c, s, "a light userdata can't stand here: give a text, a number, a boolean, a table or shunt.null");
     return convert_scalar(c, s, shunt_null(), out);
   case LUA_TUSERDATA:
     return convert_userdata(c, index, s, out);
   case LUA_TTABLE:
     return convert_table(c, index, s, depth, out);
   case LUA_TFUNCTION:
-    if (!c->function_ref) return refuse(c, s, "a function can't stand here");
+    if (!c->function_ref)
+      return refuse(c, s, "a function can't stand here: give a text, a number, a boolean, a table or shunt.null");
     *out = node_function(c->a, c->at, c->function_ref(L, index, c->ud));
     return *out ? SHUNT_OK : error_memory(c->err);
   default:
     break;
   }
-  char what[80];
-  snprintf(what, sizeof what, "a %s can't stand here", luaL_typename(L, index));
+  char what[120];
+  snprintf(what, sizeof what, "a %s can't stand here: give a text, a number, a boolean, a table or shunt.null",
+           luaL_typename(L, index));
   return refuse(c, s, what);
 }
 

@@ -62,12 +62,27 @@ bool rule_tell(const rule_read *read, const shunt_value *value, int64_t *said) {
   return false;
 }
 
+/* The message shows the value and the model, and a rule may catch it: so the decision depends on all of both. */
+static int not_whole(lua_State *L, const char *path) {
+  rule_host *h = host_of(L);
+  const cat_model *model = host_view(L, h)->request->model;
+  rule_read read = {.predicate = RULE_VALUE};
+  shunt_value room;
+  const shunt_value *value = host_subject(L, h, path, &read, &room);
+  host_read(L, h, RULE_FIELD_MODEL);
+  host_push_value(L, value);
+  return luaL_error(L, "mod: %s is %s, not a whole number (model '%s'): use bucket, which takes any value", path,
+                    host_shown(L, -1), model ? model->name : "");
+}
+
 /* Pushes a part from 0 to parts - 1; nil if the field is absent. */
 static int push_part(lua_State *L, const char *method, rule_predicate predicate) {
   const char *path = luaL_checkstring(L, 2);
   int64_t said;
   rule_read read = {.predicate = predicate, .of = {.parts = luaL_checkinteger(L, 3)}};
-  if (read.of.parts < 1) return luaL_error(L, "%s wants a number of parts from 1 up", method);
+  if (read.of.parts < 1)
+    return luaL_error(L, "%s of %s: the number of parts is %I: give 1 or more", method, path,
+                      (LUAI_UACINT)read.of.parts);
   shunt_value room;
   const shunt_value *value = host_subject(L, host_of(L), path, &read, &room);
   if (!value)
@@ -75,7 +90,7 @@ static int push_part(lua_State *L, const char *method, rule_predicate predicate)
   else if (rule_tell(&read, value, &said))
     lua_pushinteger(L, said);
   else
-    return luaL_error(L, "%s wants a whole number in %s, and got something else: bucket takes any value", method, path);
+    return not_whole(L, path);
   return 1;
 }
 

@@ -33,7 +33,8 @@ static int no_field(lua_State *L, const char *what, const char *name, const char
 static int request_index(lua_State *L) {
   rule_host *h = host_of(L);
   const char *key = lua_tostring(L, 2);
-  if (!key) return luaL_error(L, "the request has fields by name alone");
+  if (!key)
+    return luaL_error(L, "the request has no field [%s]: its fields have names, such as req.model", host_shown(L, 2));
   const host_slot *slot = &h->slots[((uintptr_t)key >> 4) % HOST_SLOTS];
   while (slot->text && slot->text != key) slot = slot + 1 == h->slots + HOST_SLOTS ? h->slots : slot + 1;
   if (!slot->text) return no_field(L, "the request", key, host_field_names, RULE_NFIELDS);
@@ -59,7 +60,7 @@ static int request_index(lua_State *L) {
 }
 
 static int read_only(lua_State *L) {
-  return luaL_error(L, "the request is read-only: a rule answers, and changes nothing");
+  return luaL_error(L, "the request is read-only: return an answer instead of setting %s", host_shown(L, 2));
 }
 
 static int push_named(lua_State *L, rule_field field) {
@@ -77,7 +78,7 @@ static int where_index(lua_State *L) { return push_named(L, RULE_FIELD_WHERE); }
 static int attrs_index(lua_State *L) { return push_named(L, RULE_FIELD_ATTRS); }
 
 static void push_node(lua_State *L, const node *n) {
-  luaL_checkstack(L, 4, "the instance's config is too deep");
+  luaL_checkstack(L, 4, "the instance's config is nested too deep");
   switch (n->kind) {
   case NODE_VALUE:
     host_push_value(L, &n->value);

@@ -38,7 +38,7 @@ static const host_text *read_module(lua_State *L, rule_host *h, const char *name
     if (!host_keep_text(h, shown, name, text, size)) sandbox_raise_memory(L);
     return &h->program->texts[h->program->count - 1];
   }
-  luaL_error(L, "there is no module '%s' in the rules folders: a module is a .lua file under one of them", name);
+  luaL_error(L, "unknown module '%s': a module is a .lua file in a folder of rules.path", name);
   return NULL;
 }
 
@@ -59,14 +59,16 @@ static int require(lua_State *L) {
   luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
   if (lua_getfield(L, 2, name) != LUA_TNIL) {
     if (lua_touserdata(L, -1) == h)
-      return luaL_error(L, "module '%s' requires itself, or could not be loaded before", name);
+      return luaL_error(
+          L, "module '%s' requires itself, or could not be loaded before: remove the circle or mend its first error",
+          name);
     return 1;
   }
   if (!h->loading)
     return luaL_error(L, "require '%s' belongs at the top of a rule file: nothing is loaded when a rule is asked",
                       name);
   if (!module_name(name))
-    return luaL_error(L, "'%s' is no module's name: letters, digits, _ and -, in parts joined by dots", name);
+    return luaL_error(L, "invalid module name '%s': use letters, digits, _ and -, in parts joined by dots", name);
   lua_pushlightuserdata(L, h); /* marks the module as running */
   lua_setfield(L, 2, name);
   push_module(L, h, name);

@@ -69,20 +69,24 @@ int sandbox_load(sandbox *sb, const char *chunkname, const char *text, size_t si
 static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *err) {
   switch (sb->hit) {
   case SANDBOX_INSTRUCTIONS:
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld instructions (rules.instructions)",
+    return error_set(err, SHUNT_E_LIMIT,
+                     "over the limit of %lld instructions: do less here, or raise rules.instructions",
                      (long long)sb->instructions_given);
   case SANDBOX_TIME:
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld ms of computing time (rules.timeout)",
+    return error_set(err, SHUNT_E_LIMIT,
+                     "over the limit of %lld ms of computing time: do less here, or raise rules.timeout",
                      (long long)(sb->timeout_ns / NS_PER_MS));
   case SANDBOX_NAMES:
-    return error_set(err, SHUNT_E_LIMIT, "rules read more columns and attributes by computed names than are kept");
+    return error_set(err, SHUNT_E_LIMIT,
+                     "rules read too many columns and attributes by computed names: read a fixed set of names");
   case SANDBOX_MEMORY:
   case SANDBOX_WITHIN:
     break;
   }
   if (long_text)
-    return error_set(err, SHUNT_E_LIMIT, "over the limit of memory for one text, %d bytes", SANDBOX_TEXT_BYTES);
-  return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld bytes of memory (rules.memory)",
+    return error_set(err, SHUNT_E_LIMIT, "over the limit of %d bytes of memory for one text: make shorter texts",
+                     SANDBOX_TEXT_BYTES);
+  return error_set(err, SHUNT_E_LIMIT, "over the limit of %lld bytes of memory: keep less, or raise rules.memory",
                    (long long)sb->limits.memory_bytes);
 }
 
@@ -159,7 +163,8 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
   if (!L) {
     bool refused = in->refused;
     base_free(in);
-    return refused ? error_set(err, SHUNT_E_LIMIT, "rules.memory is too small to run any rule: raise it")
+    return refused ? error_set(err, SHUNT_E_LIMIT, "rules.memory is %lld bytes, too few to run any rule: raise it",
+                               (long long)s->limits.memory_bytes)
                    : error_memory(err);
   }
   s->L = L;

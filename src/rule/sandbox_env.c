@@ -106,7 +106,7 @@ static int undefined_in_library(lua_State *L) {
   const char *text = find_hint(library_hints, full);
   if (text) return luaL_error(L, "%s: %s", full, text);
   suggest s = nearest(L, name);
-  return luaL_error(L, "'%s' is not there%s", full, suggest_text(&s));
+  return luaL_error(L, "unknown name '%s'%s", full, suggest_text(&s));
 }
 
 static int set_global(lua_State *L) { return luaL_error(L, "the global '%s' can't be set: use local", key_name(L)); }

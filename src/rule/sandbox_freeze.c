@@ -1,4 +1,7 @@
-/* Freezing: a table's contents move to a hidden table, and functions that keep a state are refused. */
+/* Freezing: a table's contents move to a hidden table, and functions that keep a state are refused.
+ *
+ * Tried and replaced: asking each library whether a function is one of its iterators. The libraries use the sandbox, so
+ * that was a cycle of files; now the sandbox gets a list of them (sandbox_iterator). */
 #include <lauxlib.h>
 #include <stdio.h>
 #include <string.h>
@@ -115,7 +118,8 @@ static void check_code(lua_State *L) {
     luaL_error(L, "%s:%d: writes to the upvalue '%s' (" ADVICE ")", ar.short_src, report.line, report.name);
     break;
   case BYTECODE_BROKEN:
-    luaL_error(L, "%s:%d: this version of Lua has another bytecode than 5.4's, and its functions can't be checked",
+    luaL_error(L,
+               "%s:%d: this function can't be checked, because this Lua has other bytecode than Lua 5.4: use Lua 5.4",
                ar.short_src, ar.linedefined);
     break;
   }

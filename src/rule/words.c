@@ -45,7 +45,7 @@ static int keep(lua_State *L, int index, void *ud) {
 
 /* Whether the body's env allows the declaration in this environment. Removes the key, so that the catalog need not know
  * it. */
-static bool for_this_env(rule_host *h, node *body, place at) {
+static bool for_this_env(rule_host *h, const host_pending *p, node *body) {
   const node *env = node_get(body, "env");
   if (!env) return true;
   bool wanted = false, right = node_is_text(env) || env->kind == NODE_LIST;
@@ -55,8 +55,9 @@ static bool for_this_env(rule_host *h, node *body, place at) {
     wanted = wanted || (node_is_text(env->items[i]) && strcmp(env->items[i]->value.as.bytes, h->source->env) == 0);
   }
   if (!right)
-    problems_add(h->problems, SHUNT_E_CONFIG, at, "env is the name of an environment or a list of them, not %s",
-                 node_kind_name(env));
+    problems_add(h->problems, SHUNT_E_CONFIG, p->at,
+                 "%s \"%s\": env is %s: write the name of an environment or a list of names", p->word, p->name,
+                 env->kind == NODE_LIST ? "a list with other values than texts" : node_kind_name(env));
   node_remove(body, "env");
   return wanted;
 }
@@ -81,17 +82,33 @@ static cat_declarations *list_of(catalog_source *source, const char *word) {
   }
 }
 
+/* A function under this key lists values when the declaration is read; it is called once, without arguments. */
+static void list_now(lua_State *L, const char *key) {
+  lua_pushstring(L, key);
+  if (lua_rawget(L, 1) == LUA_TFUNCTION) {
+    lua_call(L, 0, 1);
+    lua_pushstring(L, key);
+    lua_insert(L, -2);
+    lua_rawset(L, 1);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
 /* The call with { … } after word "name". The upvalue is the position in pending. */
 static int declare(lua_State *L) {
   rule_host *h = host_of(L);
   size_t position = (size_t)lua_tointeger(L, lua_upvalueindex(1));
-  if (!h->loading || position >= h->npending || h->pending[position].done)
-    return luaL_error(L, "a declaration has one body");
+  if (!h->loading || position >= h->npending)
+    return luaL_error(L, "a declaration gets its body after its rule file has run: write both together");
   host_pending *p = &h->pending[position];
+  if (p->done) return luaL_error(L, "%s \"%s\" has two bodies: write one table", p->word, p->name);
   p->done = true;
   check_memory(L, h);
   if (lua_type(L, 1) != LUA_TTABLE)
-    return luaL_error(L, "%s \"%s\" wants a table: %s \"%s\" { … }", p->word, p->name, p->word, p->name);
+    return luaL_error(L, "%s \"%s\" is given %s: write %s \"%s\" { … }", p->word, p->name, host_shown(L, 1), p->word,
+                      p->name);
+  if (p->word[0] == 'm') list_now(L, "parts");
   cat_declaration what = {.name = p->name, .at = p->at, .standard = h->standard_file};
   keeper k = {h, p->at};
   shunt_error err;
@@ -99,8 +116,8 @@ static int declare(lua_State *L) {
   shunt_status status = lua_node_declared(L, 1, &h->source->arena, &rules, &what.body, &err);
   if (status) return luaL_error(L, "%s \"%s\": %s", p->word, p->name, err.message);
   if (what.body->kind != NODE_MAP)
-    return luaL_error(L, "%s \"%s\" wants named fields: { stage = …, … }", p->word, p->name);
-  if (for_this_env(h, what.body, p->at) && !cat_declare(list_of(h->source, p->word), what))
+    return luaL_error(L, "%s \"%s\" is given a list: name its fields, { key = …, … }", p->word, p->name);
+  if (for_this_env(h, p, what.body) && !cat_declare(list_of(h->source, p->word), what))
     return luaL_error(L, "not enough memory");
   return 0;
 }
@@ -110,11 +127,14 @@ static int word(lua_State *L) {
   rule_host *h = host_of(L);
   const char *the_word = lua_tostring(L, lua_upvalueindex(1));
   if (h->loading) check_memory(L, h);
-  if (!h->loading) return luaL_error(L, "%s declares while rule files load, not when a rule is asked", the_word);
-  if (lua_type(L, 1) != LUA_TSTRING) return luaL_error(L, "%s wants a name: %s \"name\" { … }", the_word, the_word);
+  if (!h->loading)
+    return luaL_error(L, "%s is called while a rule is asked: declare at the top of a rule file", the_word);
+  if (lua_type(L, 1) != LUA_TSTRING)
+    return luaL_error(L, "%s is given %s as its name: write %s \"name\" { … }", the_word, host_shown(L, 1), the_word);
   size_t size;
   const char *name = lua_tolstring(L, 1, &size);
-  if (strlen(name) != size) return luaL_error(L, "%s: a name has no NUL in it", the_word);
+  if (strlen(name) != size)
+    return luaL_error(L, "%s \"%s\": the name contains a NUL character after this: remove it", the_word, name);
   if (!base_grow(&h->pending, &h->pending_capacity, h->npending + 1, sizeof *h->pending))
     return luaL_error(L, "not enough memory");
   const char *copy = arena_strdup(&h->source->arena, name);
@@ -145,9 +165,9 @@ static int relation(lua_State *L) {
   int n = many_to_many ? 4 : 2;
   const char *const *names = many_to_many ? through : direct;
   for (int i = 1; i <= n; i++)
-    if (lua_type(L, i) != LUA_TSTRING)
-      return luaL_error(L, "%s: argument %d, %s, is %s, not text", kind, i, names[i - 1],
-                        lua_isnoneornil(L, i) ? "missing" : luaL_typename(L, i));
+    if (lua_type(L, i) != LUA_TSTRING && !(lua_istable(L, i) && strstr(names[i - 1], "key")))
+      return luaL_error(L, "%s: argument %d (%s) is %s: write a name", kind, i, names[i - 1],
+                        lua_isnoneornil(L, i) ? "missing" : host_shown(L, i));
   if (!lua_isnoneornil(L, n + 1)) luaL_checktype(L, n + 1, LUA_TTABLE);
   lua_settop(L, n + 1);
   lua_newtable(L);

@@ -24,8 +24,20 @@ struct lent_decision {
   struct lent_decision *next, *next_idle;
 };
 
+void sql_reset(sql_text *q) {
+  buf_reset(&q->text);
+  q->nparams = 0;
+  q->failed = false;
+}
+
+static void clear_text(sql_text *q) {
+  buf_free(&q->text);
+  base_free(q->params);
+  memset(q, 0, sizeof *q);
+}
+
 static void free_text(struct lent_text *t) {
-  sql_free(&t->sql);
+  clear_text(&t->sql);
   base_free(t);
 }
 
@@ -43,7 +55,7 @@ static void take_back(session_lent *l, size_t most) {
   l->idle_texts = NULL;
   l->idle_decisions = NULL;
   for (size_t i = 0; i < most && *text; i++, text = &(*text)->next) {
-    if (is_large(&(*text)->sql)) sql_free(&(*text)->sql);
+    if (is_large(&(*text)->sql)) clear_text(&(*text)->sql);
     (*text)->next_idle = l->idle_texts;
     l->idle_texts = *text;
   }
@@ -186,7 +198,6 @@ static bool grow(equalities *e) {
 }
 
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
-  if (value->type == SHUNT_NULL) return true;
   if (e->count == e->capacity && !grow(e)) return false;
   e->list[e->count++] = (shunt_field){column, *value};
   return true;

@@ -5,9 +5,9 @@
 #ifndef SHUNT_SESSION_CALL_H
 #define SHUNT_SESSION_CALL_H
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "session/session.h"
-#include "session/sql.h"
 
 /* The reads of a call that are under way; settle receives all of them. */
 typedef struct call_reads {
@@ -32,7 +32,17 @@ void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err)
 shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err);
 void call_set_deadline(call *c, int64_t timeout_ms);
 
-/* An empty text for a statement. It is given back by call_end_sql or at the end of the call. NULL when out of memory.
+/* The text of a statement and its parameters; query/sql.h writes it. */
+typedef struct sql_text {
+  buf text;
+  shunt_value *params;
+  size_t nparams, capacity;
+  bool failed; /* out of memory */
+} sql_text;
+
+void sql_reset(sql_text *q); /* empties it, for another statement */
+
+/* An empty text. It is given back by call_end_sql or at the end of the call. NULL when out of memory.
  */
 sql_text *call_sql(call *c);
 void call_end_sql(call *c, sql_text *sql); /* accepts NULL */
@@ -55,7 +65,7 @@ typedef struct equalities {
   size_t count, capacity;
 } equalities;
 
-/* False when out of memory. A null is not added. */
+/* False when out of memory. Rules see a null as an absent value. */
 bool equalities_add(equalities *e, const char *column, const shunt_value *value);
 bool equalities_of_where(equalities *e, const shunt_where *where);
 static inline void equalities_into(const equalities *e, route_request *request) {

@@ -147,8 +147,7 @@ static shunt_status pin(shunt_session *s, const char *by, shunt_error *err) {
 
 static shunt_status find_pin(shunt_session *s, shunt_error *err) {
   const cat_client *client = s->resolved.client;
-  if (s->transactions && transaction_peek(s, client, session_level_of(client, s->resolved.as.level)))
-    return pin(s, "transaction", err);
+  if (s->transactions && transaction_peek(s, client, s->resolved.as.level)) return pin(s, "transaction", err);
   return s->job.name ? pin(s, "job", err) : SHUNT_OK;
 }
 

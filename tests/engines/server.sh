@@ -1,10 +1,11 @@
 #!/bin/sh
 # For: one throwaway database server, in a folder of its own, run by a user who may do nothing else.
-# Owner: the folder DIR belongs to with-servers.sh, which makes and removes it; DIR/pg and DIR/mysql belong to the servers.
-# Use: sh tests/engines/server.sh make|start|kill|pause|resume|stop pg|mysql DIR
+# Owner: the folder DIR belongs to with-servers.sh, which makes and removes it; DIR/ENGINE belongs to the server.
+# Use: sh tests/engines/server.sh make|start|kill|pause|resume|stop pg|mysql|pgbouncer DIR
 #   make   a new server, not running, with the users that README.md names and a certificate for 127.0.0.1, whose authority is
 #          DIR/ENGINE/ca.pem. For mysql it is MariaDB's where that is installed, else MySQL's own; MYSQL=mariadb or
-#          MYSQL=mysql in the environment says which
+#          MYSQL=mysql in the environment says which. pgbouncer is a pooler in transaction mode in front of the pg in DIR,
+#          which runs already: few connections, and each transaction gets another one
 #   start  returns when it takes connections; the same port and data each time. More options of the server's own, as
 #          DIR/ENGINE/options holds them, go on top
 #   kill   SIGKILL, as a crash would; what it had committed is there after the next start
@@ -31,7 +32,7 @@ die() {
 # Servers refuse to run as root: then they run as the user of their package, or as an unprivileged user.
 user=
 if [ "$(id -u)" -eq 0 ]; then
-  case $engine in pg) user=postgres ;; mysql) user=mysql ;; esac
+  case $engine in pg | pgbouncer) user=postgres ;; mysql) user=mysql ;; esac
   id "$user" >/dev/null 2>&1 || user=nobody
 fi
 as_user() {
@@ -60,6 +61,9 @@ mysql_kind() {
   *) die "MYSQL is '$MYSQL'; it says which server to start, mariadb or mysql" ;;
   esac
 }
+pgbouncer_program() {
+  PATH=$PATH:/usr/sbin command -v pgbouncer || die "there is no pgbouncer here: 'make deps' installs it"
+}
 mysqld_program() {
   found=$(mysql_program mysqld) || exit 1
   case $("$found" --version) in *MariaDB*) die "there is only MariaDB here, no MySQL" ;; esac
@@ -87,6 +91,7 @@ ready() {
   case $engine in
   pg) [ "$(sed -n '8s/ *$//p' "$home/data/postmaster.pid" 2>/dev/null)" = ready ] ;;
   mysql) grep -q 'ready for connections' "$home/log" ;;
+  pgbouncer) grep -q 'process up' "$home/log" ;;
   esac
 }
 
@@ -131,6 +136,18 @@ launch_mysql() { # PORT
   mariadb) launch_mysqld "$1" "$(mysql_program mariadbd)" --no-defaults ;;
   mysql) launch_mysqld "$1" "$(mysqld_program)" --no-defaults --mysqlx=OFF --secure-file-priv=NULL ;;
   esac
+}
+
+# It knows nothing of prepared statements, as before its version 1.21. Its log is what it writes to its output.
+launch_pgbouncer() { # PORT
+  {
+    printf '%s\n' '[databases]' "* = host=$dir/pg port=$(cat "$dir/pg/port") user=shunt" '[pgbouncer]' 'auth_type = any' \
+      'pool_mode = transaction' 'server_round_robin = 1' 'default_pool_size = 3' 'listen_addr = 127.0.0.1' \
+      "listen_port = $1" "unix_socket_dir = $home"
+    ! "$(pgbouncer_program)" --version | grep -qE '1\.(2[1-9]|[3-9][0-9])' || echo 'max_prepared_statements = 0'
+    more_options
+  } >"$home/data/pgbouncer.ini"
+  launch "$(pgbouncer_program)" "$home/data/pgbouncer.ini"
 }
 
 # Starts it and waits. Fails where it ended by itself.
@@ -213,6 +230,10 @@ make_mysql() {
     >"$home/users.sql"
 }
 
+make_pgbouncer() {
+  pgbouncer_program >/dev/null && as_user mkdir "$home/data"
+}
+
 # PostgreSQL keeps one System V segment, which outlives a crash.
 remove_segment() {
   segment=$(sed -n '7s/.* //p' "$home/data/postmaster.pid" 2>/dev/null)
@@ -229,7 +250,7 @@ signal_all() { # SIGNAL
 case $action in
 make)
   mkdir "$home" && { [ -z "$user" ] || chown "$user" "$home"; } || exit 1
-  make_certificate
+  [ "$engine" = pgbouncer ] || make_certificate
   "make_$engine"
   ;;
 start) start ;;

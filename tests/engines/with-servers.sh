@@ -1,9 +1,10 @@
 #!/bin/sh
 # For: running a command with a PostgreSQL and a MariaDB or MySQL at hand that are there for it alone, and gone right after
 # it.
-# Use: sh tests/engines/with-servers.sh [--private] [--only pg|mysql] COMMAND [ARGUMENT...]
+# Use: sh tests/engines/with-servers.sh [--private] [--only pg|mysql] [--pooled] COMMAND [ARGUMENT...]
 #   A server that SHUNT_TEST_PG or SHUNT_TEST_MYSQL names already is used as it is.
 #   --private   not so: new ones, which the command may kill and start again (SHUNT_TEST_SERVERS says where they are)
+#   --pooled    a new PostgreSQL alone, and a PgBouncer in front of it where that is installed
 # README.md lists what the command finds in its environment.
 #
 # The command takes this process's place, so that it gets every signal and gives its own exit status. A keeper, in a
@@ -26,14 +27,17 @@ if [ "${1:-}" = --keep ]; then
   shift 3
   exec 8<>"$dir/answer" # for reading too: the process that should read the answer may be gone
   jobs=
+  bring_up() { sh "$here/server.sh" make "$1" "$dir" && sh "$here/server.sh" start "$1" "$dir"; }
   for engine in "$@"; do
-    { sh "$here/server.sh" make "$engine" "$dir" && sh "$here/server.sh" start "$engine" "$dir"; } 8>&- &
+    [ "$engine" != pgbouncer ] || continue
+    bring_up "$engine" 8>&- &
     jobs="$jobs $!"
   done
   answer=ready
   for job in $jobs; do
     wait "$job" || answer=failed
   done
+  case " $* " in *' pgbouncer '*) bring_up pgbouncer 8>&- || answer=failed ;; esac
   echo "$answer" >&8
   exec 8>&-
   while runs "$parent"; do sleep 0.1; done
@@ -49,6 +53,11 @@ private=false
 while :; do
   case ${1:-} in
   --private) private=true ;;
+  --pooled)
+    private=true
+    engines=pg
+    ! PATH=$PATH:/usr/sbin command -v pgbouncer >/dev/null || engines='pg pgbouncer'
+    ;;
   --only)
     engines=$2
     shift
@@ -58,7 +67,7 @@ while :; do
   shift
 done
 [ $# -gt 0 ] || {
-  echo 'use: sh tests/engines/with-servers.sh [--private] [--only pg|mysql] COMMAND [ARGUMENT...]' >&2
+  echo 'use: sh tests/engines/with-servers.sh [--private] [--only pg|mysql] [--pooled] COMMAND [ARGUMENT...]' >&2
   exit 2
 }
 
@@ -67,6 +76,7 @@ for engine in $engines; do
   case $engine in
   pg) given=${SHUNT_TEST_PG:-} ;;
   mysql) given=${SHUNT_TEST_MYSQL:-} ;;
+  pgbouncer) given= ;;
   *)
     echo "with-servers.sh: no such engine: $engine" >&2
     exit 2
@@ -97,6 +107,7 @@ if [ -n "$needed" ]; then
       export SHUNT_TEST_MYSQL="mysql://shunt@localhost/shunt?socket=$dir/mysql/socket"
       export SHUNT_TEST_MYSQL_TCP="mysql://shunt:opensesame@127.0.0.1:$port/shunt"
       ;;
+    pgbouncer) export SHUNT_TEST_PGBOUNCER="postgresql://shunt@/shunt?host=$dir/pgbouncer&port=$port" ;;
     esac
   done
   if $private; then export SHUNT_TEST_SERVERS="$dir"; fi

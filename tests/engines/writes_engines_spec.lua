@@ -12,6 +12,8 @@ local rules = [[
 model "item" { table = "items" }
 model "owned" { table = "owned", instance_column = "iid" }
 model "two" { table = "two" }
+model "pair" { table = "pairs", primary_key = { "x", "y" } }
+model "spread" { parts = { tables = "part_%d", n = 3 }, table = function(req) return ("part_%d"):format(req:mod("where.id", 3) or 0) end }
 model "part" { primary_key = "id", table = function(req) return ("part_%d"):format(req:mod("where.id", 3) or 0) end }
 ]]
 
@@ -26,6 +28,7 @@ local function tables(engine)
     ("CREATE TABLE owned (id %s, iid integer NOT NULL, k %s NOT NULL, a integer, UNIQUE (iid, k))"):format(id, key),
     ("CREATE TABLE two (id %s, k %s NOT NULL UNIQUE, l %s UNIQUE, a integer)"):format(id, key, key),
   }
+  list[#list + 1] = ("CREATE TABLE pairs (x integer, y %s NOT NULL, a integer, b %s, PRIMARY KEY (x, y))"):format(key, key)
   for part = 0, 2 do
     list[#list + 1] = ("CREATE TABLE part_%d (id integer PRIMARY KEY, a integer, b %s)"):format(part, key)
   end
@@ -53,7 +56,7 @@ for _, engine in ipairs(Engines.all) do
     end)
     teardown(function() world:close() end)
     before_each(function()
-      for _, name in ipairs { "items", "owned", "two", "part_0", "part_1", "part_2" } do session:execute("main", "DELETE FROM " .. name) end
+      for _, name in ipairs { "items", "owned", "two", "pairs", "part_0", "part_1", "part_2" } do session:execute("main", "DELETE FROM " .. name) end
       items, statements = session:model "item", 0
       session:observe(function() statements = statements + 1 end)
     end)
@@ -279,6 +282,32 @@ for _, engine in ipairs(Engines.all) do
       for _, wrong in ipairs { { { a = 1 } }, { { id = 1 } }, { { id = 1, no = 1 } }, { { id = null, a = 1 } } } do
         assert.is_false(pcall(items.update_bulk, items, wrong))
       end
+    end)
+
+    it("update many rows by keys of two columns, and upsert by them", function()
+      local pairs_model, changes = session:model "pair", {}
+      for i = 1, 60 do changes[i] = { x = i % 7, y = "y" .. i % 9, a = i, b = "b" } end
+      assert.equal(60, pairs_model:insert_bulk(changes, { on_conflict = { columns = { "x", "y" }, update = "a" } }))
+      for i = 1, 60 do assert.equal(i, pairs_model:get({ x = i % 7, y = "y" .. i % 9 }).a) end
+      for i, row in ipairs(changes) do row.a, row.b = i * 2, "c" .. i end
+      statements = 0
+      assert.equal(60, pairs_model:update_bulk(changes))
+      assert.is_true(statements <= 3, statements .. " statements")
+      for i = 1, 60 do assert.equal(i * 2, pairs_model:get({ x = i % 7, y = "y" .. i % 9 }).a) end
+      Engines.raises("SHUNT_E_USAGE", function() pairs_model:update_bulk { { x = 1, a = 2 } } end)
+    end)
+
+    it("reach the rows of all declared parts", function()
+      local spread, rows = session:model "spread", {}
+      for i = 1, 30 do rows[i] = { id = i, a = i } end
+      assert.equal(30, #spread:insert_bulk(rows, { returning = true }))
+      assert.equal(30, spread:update({ b = "x" }, { all = true, increment = { a = 100 } }))
+      for _, row in ipairs(rows) do row.a = row.a + 200 end
+      assert.equal(30, spread:insert_bulk(rows, { on_conflict = { columns = "id" } }))
+      assert.equal(30, spread:update_bulk(rows))
+      local all = spread:select { order = "id" }
+      for i, row in ipairs(all) do assert.same({ i, i + 200, "x" }, { row.id, row.a, row.b }) end
+      assert.equal(30, #all)
     end)
 
     -- ---- all of them at random, compared with a table in Lua ----

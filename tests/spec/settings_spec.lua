@@ -32,7 +32,7 @@ describe("the settings", function()
 
   it("have a row for each option that the driver of mysql takes", function()
     local rows, names = core.settings("schema"):match '\n"mysql":{(.-),"patternProperties"', 0
-    for name in read("src/driver/mysql/options.c"):gmatch '  X%([%u_]+, "([%w_]+)"' do
+    for name in read("src/driver/mysql/options.h"):gmatch '  X%([%u_]+, "([%w_]+)"' do
       names = names + 1
       assert.is_truthy(rows:find('"' .. name .. '":{', 1, true), name)
     end

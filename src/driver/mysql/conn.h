@@ -1,9 +1,10 @@
-/* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions), options.c
- * (connection options), deadline.c (deadlines), wait.c (calls that keep them; wait_mariadb.c and wait_mysql.c for each
- * client library), sql.c (reading SQL), statement.c (prepared statements), run.c (values in, execution), result.c (rows
- * out), table.c (descriptions of tables), error.c (error numbers to errors). It compiles with MariaDB's client library
- * and with MySQL's. Only this folder includes it. Owner: the connection owns its handle and every statement. Use:
- * mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
+/* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
+ * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
+ * wait_mariadb.c, wait_mysql.c and connect_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared
+ * statements), run.c (values in, execution), result.c (rows out), table.c (descriptions of tables), error.c (error
+ * numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner:
+ * the connection owns its handle and every statement. Use: mysql_conn *conn = mysql_of(base); status =
+ * mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -76,9 +77,11 @@ typedef struct mysql_conn {
   const shunt_value *sent_params;
   MYSQL_BIND *binds; /* room for binding parameters or cells: the library copies the contents */
   size_t bind_room;
-  char lost[256]; /* why the server ended a transaction that begin() opened and nothing has ended yet */
-  bool open;      /* connected, so that there may be a statement to cancel */
-  bool started;   /* `sent` was started */
+  uint64_t most_bytes; /* of a packet that the server takes (max_allowed_packet); 0: not known */
+  bool interrupted;    /* the last statement that failed was, and not by this side: perhaps the connection was killed */
+  char lost[256];      /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  bool open;           /* connected, so that there may be a statement to cancel */
+  bool started;        /* `sent` was started */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
   int outcome;      /* the return value of a call that has ended */
@@ -100,19 +103,18 @@ typedef struct mysql_target {
   const char *host, *user, *password, *database, *socket;
   unsigned port;
   unsigned long flags;
+  bool named; /* its certificate is compared with the host's name, which must stay a name */
 } mysql_target;
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
 
-/* ---- options.c ---- */
+/* ---- connect.c ---- */
 
 /* Connects with the client's options. End it with mysqldb_disconnect, after an error too. Errors: CONFIG, DATASOURCE,
  * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
-/* The name of an option, counted from 0; NULL after the last one. catalog/settings_servers.c has a row for each. */
-const char *mysqldb_option(size_t i);
 
-/* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c ---- */
+/* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c, connect_mysql.c ---- */
 
 /* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; DATASOURCE:
  * the system gives no thread, which deadlines need; TRANSACTION: a statement of the transaction was cancelled. */
@@ -153,6 +155,9 @@ bool mysqldb_is_duplicate(const shunt_error *err);
 /* Sets the error of the last call: on stmt, or on the connection if stmt is NULL. sql may be NULL. Marks an unusable
  * connection broken. */
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err);
+/* Whether a packet of so many bytes exceeds the server's max_allowed_packet. The server hangs up on such a packet,
+ * mostly before its error can be read. Errors: USAGE. */
+shunt_status mysqldb_check_size(const mysql_conn *conn, uint64_t bytes, const char *sql, shunt_error *err);
 /* Sets an error of the driver itself. Returns status. */
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
                             shunt_error *err);

@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -47,6 +48,20 @@ static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
   return status;
 }
 
+static shunt_status ask_limit(mysql_conn *conn, shunt_error *err) {
+  static const char sql[] = "SELECT @@max_allowed_packet";
+  shunt_status status = mysqldb_control(conn, sql, err);
+  if (status) return status;
+  MYSQL_RES *result = mysqldb_store_result(conn);
+  MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+  if (!row)
+    status = mysqldb_fail(conn, NULL, sql, err);
+  else if (row[0])
+    conn->most_bytes = strtoull(row[0], NULL, 10);
+  if (result) mysql_free_result(result);
+  return status;
+}
+
 /* Cancels over a connection made like the client's others, so that it reaches the same server. That connection has
  * CANCEL_NS for it. */
 static bool cancel(const mysql_conn *conn, unsigned long id) {
@@ -68,6 +83,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   shunt_status status = mysqldb_check_time(conn, err);
   if (!status) status = mysqldb_connect(conn, err);
   if (!status) status = set_up(conn, err);
+  if (!status) status = ask_limit(conn, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);
@@ -135,6 +151,28 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   return status;
 }
 
+/* Room for the longest part, in steps, so that few texts of statements differ. Beyond LONGEST_VARCHAR the server keeps
+ * the table on disk. */
+static void add_text_type(buf *sql, size_t longest) {
+  enum { LEAST = 32, LONGEST_VARCHAR = 2048 };
+  size_t room = LEAST;
+  while (room < longest && room < LONGEST_VARCHAR) room *= 2;
+  if (longest > LONGEST_VARCHAR)
+    buf_puts(sql, "LONGTEXT");
+  else
+    buf_printf(sql, "VARCHAR(%zu)", room);
+}
+
+static void key_table(buf *sql, size_t parts, size_t longest) {
+  buf_puts(sql, "JSON_TABLE(?, '$[*]' COLUMNS (shunt_key_number INT PATH '$[0]'");
+  for (size_t i = 0; i < parts; i++) {
+    buf_printf(sql, ", shunt_key_%zu ", i);
+    add_text_type(sql, longest);
+    buf_printf(sql, " CHARACTER SET utf8mb4 PATH '$[%zu]'", i + 1);
+  }
+  buf_puts(sql, ")) AS shunt_keys");
+}
+
 const driver_engine driver_mysql = {
     .name = "mysql",
     .max_params = MAX_PARAMS,
@@ -148,9 +186,12 @@ const driver_engine driver_mysql = {
     .is_duplicate = mysqldb_is_duplicate,
     .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
+    .scaled_type = "DECIMAL(65, %d)",
     .like = " LIKE REPLACE(",
     .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would escape what follows */
     .text_type = "CHAR",
+    .key_table = key_table,
+    .key_part = "shunt_key_%zu",
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

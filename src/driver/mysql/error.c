@@ -1,8 +1,11 @@
 #include <errmsg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "driver/mysql/conn.h"
+
+enum { INTERRUPTED = 1317, TOO_LARGE = 1153 };
 
 /* Error numbers of the servers. From 1900 on MySQL and MariaDB have different ones, but none with two meanings. */
 typedef struct meaning {
@@ -34,6 +37,7 @@ static const meaning meanings[] = {
     {1906, SHUNT_E_CONSTRAINT}, /* MariaDB: a value for a generated column; the next is MySQL's */
     {3105, SHUNT_E_CONSTRAINT},      {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
     {3819, SHUNT_E_CONSTRAINT},                                  /* MySQL: CHECK; the next is MariaDB's */
+    {1369, SHUNT_E_CONSTRAINT},                                  /* WITH CHECK OPTION of a view */
     {4025, SHUNT_E_CONSTRAINT},      {1051, SHUNT_E_NOT_FOUND},  /* table */
     {1054, SHUNT_E_NOT_FOUND},                                   /* column */
     {1091, SHUNT_E_NOT_FOUND},                                   /* column or key, to be dropped */
@@ -43,9 +47,9 @@ static const meaning meanings[] = {
     {1305, SHUNT_E_NOT_FOUND},                                   /* routine, savepoint */
     {1630, SHUNT_E_NOT_FOUND},                                   /* function */
     {1792, SHUNT_E_TRANSACTION},                                 /* a write in a read-only transaction */
-    {1317, SHUNT_E_TIMEOUT},                                     /* interrupted */
+    {INTERRUPTED, SHUNT_E_TIMEOUT},                              /* interrupted */
     {1969, SHUNT_E_TIMEOUT},                                     /* MariaDB: max_statement_time; the next is MySQL's */
-    {3024, SHUNT_E_TIMEOUT},         {1153, SHUNT_E_USAGE},      /* more than max_allowed_packet; the server hangs up */
+    {3024, SHUNT_E_TIMEOUT},         {TOO_LARGE, SHUNT_E_USAGE}, /* more than max_allowed_packet; the server hangs up */
     {1193, SHUNT_E_USAGE}, /* unknown variable in SET; the next seven: it can't be set so, or to that */
     {1228, SHUNT_E_USAGE},           {1229, SHUNT_E_USAGE},
     {1238, SHUNT_E_USAGE},           {1272, SHUNT_E_USAGE},
@@ -69,8 +73,9 @@ static const meaning meanings[] = {
 static const struct {
   const char *begins;
   shunt_status status;
-} classes[] = {{"23", SHUNT_E_CONSTRAINT}, {"22", SHUNT_E_CONSTRAINT}, {"42", SHUNT_E_USAGE},
-               {"21", SHUNT_E_USAGE},      {"0A", SHUNT_E_USAGE},      {"40", SHUNT_E_CONFLICT}};
+} classes[] = {{"23", SHUNT_E_CONSTRAINT}, {"22", SHUNT_E_CONSTRAINT}, {"45", SHUNT_E_CONSTRAINT}, /* SIGNAL */
+               {"42", SHUNT_E_USAGE},      {"21", SHUNT_E_USAGE},      {"0A", SHUNT_E_USAGE},
+               {"40", SHUNT_E_CONFLICT}};
 
 static shunt_status status_of(unsigned number, const char *sqlstate) {
   if (number == CR_OUT_OF_MEMORY || number == 1037 || number == 1038) return SHUNT_E_MEMORY;
@@ -92,6 +97,11 @@ static bool is_over(unsigned number) {
   return false;
 }
 
+/* What a call that was ended fails with. 0: nothing, as it was only given up. */
+static bool is_interruption(unsigned number) {
+  return number == 0 || number == INTERRUPTED || number == 1028 /* a sort */ || number == 1969 || number == 3024;
+}
+
 static shunt_status with_sql(shunt_status status, const char *message, const char *sql, shunt_error *err) {
   if (!sql) return error_set(err, status, "%s", message);
   return error_set(err, status, "%s (in: %.300s%s)", message, sql, strlen(sql) > 300 ? "…" : "");
@@ -99,8 +109,13 @@ static shunt_status with_sql(shunt_status status, const char *message, const cha
 
 static const char *hint_of(unsigned number) {
   switch (number) {
-  case 1153:
+  case TOO_LARGE:
     return "; the server's max_allowed_packet says how much one statement may carry";
+  case 1265: /* the texts of this and the next three are those of warnings */
+  case 1292:
+  case 1301:
+  case 1906:
+    return "; the write was refused";
   case 1205:
     return "; another transaction holds the rows: begin this one anew";
   case 1213:
@@ -148,14 +163,15 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   const char *sqlstate = stmt ? mysql_stmt_sqlstate(stmt) : mysql_sqlstate(conn->db);
   shunt_status status = status_of(number, sqlstate);
   if (is_over(number)) conn->base.broken = true;
+  conn->interrupted = number == INTERRUPTED && conn->open && !conn->until_ns;
   if (status == SHUNT_E_MEMORY)
     error_memory(err);
-  else if (conn->until_ns)
+  else if (conn->until_ns && (is_over(number) || is_interruption(number)))
     status = too_late(conn, !is_over(number), sql, err);
   else if (status == SHUNT_E_USAGE || status == SHUNT_E_NOT_FOUND)
     with_sql(status, message, sql, err);
   else if (status == SHUNT_E_CONSTRAINT || status == SHUNT_E_TRANSACTION)
-    error_set(err, status, "%s", message);
+    error_set(err, status, "%s%s", message, hint_of(number));
   else
     error_set(err, status, "client '%s': %s%s", client, message[0] ? message : lost_text(conn), hint_of(number));
   error_client(err, client);
@@ -171,4 +187,18 @@ shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const c
   with_sql(status, why, sql, err);
   error_client(err, conn->base.client->name);
   return status;
+}
+
+shunt_status mysqldb_check_size(const mysql_conn *conn, uint64_t bytes, const char *sql, shunt_error *err) {
+  char why[200];
+  if (!conn->most_bytes || bytes <= conn->most_bytes) return SHUNT_OK;
+  snprintf(why, sizeof why,
+           "with its values the statement has %" PRIu64 " bytes, and the server's max_allowed_packet is %" PRIu64
+           ": raise that, or write less at once",
+           bytes, conn->most_bytes);
+  mysqldb_refuse(conn, SHUNT_E_USAGE, why, sql, err);
+  if (!err) return SHUNT_E_USAGE;
+  err->engine_code = TOO_LARGE;
+  memcpy(err->sqlstate, "08S01", sizeof "08S01");
+  return SHUNT_E_USAGE;
 }

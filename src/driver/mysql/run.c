@@ -50,14 +50,23 @@ static void bind(MYSQL_BIND *b, const shunt_value *v) {
 static shunt_status check_params(const mysql_conn *conn, const mysql_statement *s, const shunt_value *params,
                                  size_t nparams, shunt_error *err) {
   if (s->nparams != nparams)
-    return error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)", s->nparams,
-                     nparams, s->sql);
+    return error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
+                     s->nparams, nparams, s->sql);
   for (size_t i = 0; i < nparams; i++)
     if (params[i].type == SHUNT_FLOAT && !isfinite(params[i].as.number))
       return error_set(err, SHUNT_E_USAGE, "parameter %zu is %s, which %s can't store", i + 1,
                        isnan(params[i].as.number) ? "not a number (NaN)" : "infinite",
                        conn->mariadb ? "MariaDB" : "MySQL");
   return SHUNT_OK;
+}
+
+/* An upper bound: for each parameter its type, name, size and a number; the header of the command. */
+static uint64_t packet_bytes(const shunt_value *params, size_t n) {
+  enum { HEADER = 64, EACH = 24 };
+  uint64_t bytes = HEADER + n * EACH;
+  for (size_t i = 0; i < n; i++)
+    if (params[i].type == SHUNT_TEXT || params[i].type == SHUNT_BLOB) bytes += params[i].size;
+  return bytes;
 }
 
 /* The types of a few parameters of fixed size, packed into a number; 0: there are others. */
@@ -105,13 +114,27 @@ static shunt_status check_kind(const mysql_conn *conn, const mysql_statement *s,
 
 static void lose(mysql_conn *conn, const char *why) { snprintf(conn->lost, sizeof conn->lost, "%s", why); }
 
-/* An error packet has no transaction state. The answer to a next statement has. */
-static void after_error(mysql_conn *conn, const shunt_error *err) {
+static shunt_status killed(const mysql_conn *conn, shunt_error *err) {
+  shunt_error before = err ? *err : (shunt_error){.status = SHUNT_OK};
+  driver_refuse(&conn->base, SHUNT_E_DATASOURCE, "the connection was killed in the middle of the statement", err);
+  if (err) {
+    err->engine_code = before.engine_code;
+    memcpy(err->sqlstate, before.sqlstate, sizeof err->sqlstate);
+  }
+  return SHUNT_E_DATASOURCE;
+}
+
+/* An error packet has no transaction state. The answer to a next statement has. MySQL says of a statement only that it
+ * was interrupted, also where its connection was killed: then there is no answer. */
+static shunt_status after_error(mysql_conn *conn, shunt_status status, shunt_error *err) {
   char why[sizeof conn->lost];
-  if (!conn->base.in_transaction || conn->base.broken || conn->lost[0]) return;
+  bool lasts = conn->base.in_transaction && !conn->lost[0], interrupted = conn->interrupted;
+  conn->interrupted = false;
+  if (conn->base.broken || !(lasts || interrupted)) return status;
   snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, err ? err->message : "a statement failed");
-  if (!mysqldb_tidy(conn, "DO 0")) return;
-  if (!(conn->db->server_status & SERVER_STATUS_IN_TRANS)) lose(conn, why);
+  if (!mysqldb_tidy(conn, "DO 0")) return interrupted ? killed(conn, err) : status;
+  if (lasts && !(conn->db->server_status & SERVER_STATUS_IN_TRANS)) lose(conn, why);
+  return status;
 }
 
 /* For statements that mysqldb_kind does not recognize: a procedure that commits, SET autocommit, … */
@@ -151,10 +174,11 @@ shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, c
     status = mysqldb_statement(conn, sql, sql_size, &s, err);
   if (!status) status = check_kind(conn, s, err);
   if (!status) status = check_params(conn, s, params, nparams, err);
+  if (!status) status = mysqldb_check_size(conn, packet_bytes(params, nparams), s->sql, err);
   if (!status) status = bind_all(conn, s, params, err);
   if (status) {
     mysqldb_done(s);
-    after_error(conn, err);
+    status = after_error(conn, status, err);
     error_client(err, base->client->name);
     return status;
   }
@@ -253,7 +277,7 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
   status = s->stmt ? run_prepared(conn, s, into, &o, err) : run_text(conn, s, into, &o, err);
   conn->sent = NULL;
   if (status)
-    after_error(conn, err);
+    status = after_error(conn, status, err);
   else
     status = after_success(conn, s, err);
   if (!status && affected) *affected = o.rows && s->kind == STATEMENT_CHANGES ? o.rows : o.affected;

@@ -128,6 +128,8 @@ shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, m
   }
   if (size && memchr(sql, 0, size))
     return mysqldb_refuse(conn, SHUNT_E_USAGE, "there is a NUL byte in the SQL", NULL, err);
+  shunt_status status = mysqldb_check_size(conn, size + 1, sql, err);
+  if (status) return status;
   mysql_statement *s = base_zalloc(sizeof *s + size + 1);
   if (!s) return error_memory(err);
   if (size) memcpy(s->sql, sql, size);
@@ -135,7 +137,6 @@ shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, m
   s->entry.size = size;
   s->kind = mysqldb_kind(s->sql, size);
   s->leaves = mysqldb_leaves(s->sql, size);
-  shunt_status status = SHUNT_OK;
   if (s->kind == STATEMENT_EMPTY)
     status = mysqldb_refuse(conn, SHUNT_E_USAGE, "there is no statement in the SQL", NULL, err);
   else if (s->kind != STATEMENT_STAYS)

@@ -1,5 +1,5 @@
-/* The library's calls, with the connection's deadline. Only the files wait*.c wait.
- * Not there: a deadline for two steps inside the library, the look-up of a host name and the attempt at its second
+/* The library's calls, with the connection's deadline. Only the files wait*.c and connect_mysql.c wait.
+ * Not there: a deadline for the look-up of a host name and, inside MariaDB's library, for the attempt at its second
  * address after the first has failed. */
 #include "driver/mysql/wait.h"
 
@@ -11,7 +11,7 @@ shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
                           NULL, err);
   if (!mysqldb_in_time(conn))
     return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "timed out before it was sent: it was not done", NULL, err);
-  if (conn->base.deadline_ns && !mysqldb_can_wait())
+  if ((conn->base.deadline_ns || !conn->open) && !mysqldb_can_wait())
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);
   return SHUNT_OK;
 }

@@ -1,7 +1,7 @@
-/* For: what deadline.c and wait.c share with wait_mariadb.c and wait_mysql.c, of which each is for its own client
- * library. Each of the three layers deadline.c, wait_*.c and wait.c uses only those before it.
+/* For: what deadline.c and wait.c share with wait_mariadb.c, and with wait_mysql.c and connect_mysql.c, for the two
+ * client libraries. Each of the three layers deadline.c, wait_*.c and wait.c uses only those before it.
  * Owner: nothing here is owned.
- * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those four files include this. */
+ * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those five files include this. */
 #ifndef SHUNT_DRIVER_MYSQL_WAIT_H
 #define SHUNT_DRIVER_MYSQL_WAIT_H
 
@@ -21,7 +21,7 @@ bool mysqldb_in_time(mysql_conn *conn);
 /* Shuts the socket down, which ends any wait of the library. */
 void mysqldb_hang_up(mysql_conn *conn);
 
-/* ---- wait_mariadb.c and wait_mysql.c ---- */
+/* ---- wait_mariadb.c, wait_mysql.c and connect_mysql.c ---- */
 
 /* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit. */
 #ifdef MARIADB_BASE_VERSION

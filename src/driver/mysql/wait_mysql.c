@@ -7,27 +7,21 @@
  * Invariant: a call is on the list from before it begins until after it has returned, and unwatch waits for the thread
  * that cancels it. So the connection, its client and its statement are there as long as either thread uses them.
  *
- * The library can connect without blocking, except in an authentication that the server switches to: there the watcher
- * ends it. Its other calls of that kind know no prepared statements, and are not used. What is started runs in a thread
- * of its own. */
+ * The library's nonblocking calls know no prepared statements, and only connecting uses them (connect_mysql.c). What is
+ * started runs in a thread of its own. */
 #define _POSIX_C_SOURCE 200809L
 #include "driver/mysql/wait.h"
 
 #ifndef MARIADB_BASE_VERSION
 
-#include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "driver/socket.h"
-
-static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 16000000, NEVER_NS = INT64_MAX;
+static const int64_t NEVER_NS = INT64_MAX;
 
 /* Guards the list and its members. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -106,8 +100,25 @@ static bool start_watcher(void) {
   return true;
 }
 
+/* Only the thread that forks is there in the child. */
+static bool running;
+
+static void before_fork(void) { pthread_mutex_lock(&lock); }
+
+static void after_fork(void) { pthread_mutex_unlock(&lock); }
+
+static void in_child(void) {
+  running = false;
+  watched = NULL;
+  wakes_ns = NEVER_NS;
+  pthread_mutex_unlock(&lock);
+}
+
+static void mind_forks(void) { pthread_atfork(before_fork, after_fork, in_child); }
+
 bool mysqldb_can_wait(void) {
-  static bool running;
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, mind_forks);
   pthread_mutex_lock(&lock);
   if (!running) running = start_watcher();
   bool ok = running;
@@ -148,71 +159,6 @@ void mysqldb_unwatch(mysql_conn *conn) {
   conn->until_ns = w->hung_up ? clock_monotonic_ns() : w->until_ns;
 }
 
-/* ---- connecting ---- */
-
-/* Until the connection is there: the deadline, or the client's own connect_timeout. */
-static int64_t connect_limit_ns(const mysql_conn *conn) {
-  unsigned s = 0;
-  mysql_get_option(conn->db, MYSQL_OPT_CONNECT_TIMEOUT, &s);
-  int64_t own_ns = s ? clock_monotonic_ns() + s * NS_PER_S : NEVER_NS;
-  return conn->base.deadline_ns && conn->base.deadline_ns < own_ns ? conn->base.deadline_ns : own_ns;
-}
-
-/* The library says nothing of its socket before it has made a buffer for it. The duplicate is this connection's even
- * after the library has closed its own, whose number may then be another's. */
-static bool find_socket(mysql_conn *conn) {
-  if (!conn->db->net.buff) return false;
-  if (!conn->has_socket) conn->watch.socket = fcntl((int)conn->db->net.fd, F_DUPFD_CLOEXEC, 0);
-  conn->has_socket = conn->watch.socket >= 0;
-  return conn->has_socket;
-}
-
-/* What it waits for is mostly something to read, but it does not say so: it is asked again soon. */
-static void nap(const mysql_conn *conn, int64_t *nap_ns) {
-  if (conn->has_socket)
-    socket_wait(conn->watch.socket, POLLIN, clock_monotonic_ns() + *nap_ns);
-  else
-    poll(NULL, 0, (int)(*nap_ns / NS_PER_MS));
-  if (*nap_ns < LONGEST_NAP_NS) *nap_ns *= 2;
-}
-
-/* Watches the socket once it is known: the library may still block on it. */
-static enum net_async_status go_on(mysql_conn *conn, const mysql_target *to, int64_t until_ns) {
-  bool seen = find_socket(conn) && until_ns != NEVER_NS;
-  if (seen) mysqldb_watch(conn, until_ns);
-  enum net_async_status status = mysql_real_connect_nonblocking(conn->db, to->host, to->user, to->password,
-                                                                to->database, to->port, to->socket, to->flags);
-  if (seen) mysqldb_unwatch(conn);
-  return status;
-}
-
-/* If the client's own connect_timeout was the limit, the library's error says so. */
-static void look_whether_late(mysql_conn *conn) {
-  int64_t now_ns = conn->base.deadline_ns ? clock_monotonic_ns() : 0;
-  conn->until_ns = now_ns && now_ns >= conn->base.deadline_ns ? now_ns : 0;
-}
-
-bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
-  if (!mysqldb_can_wait()) return false;
-  int64_t until_ns = connect_limit_ns(conn), nap_ns = SHORTEST_NAP_NS;
-  enum net_async_status status = go_on(conn, to, until_ns);
-  while (status == NET_ASYNC_NOT_READY && clock_monotonic_ns() < until_ns) {
-    nap(conn, &nap_ns);
-    status = go_on(conn, to, until_ns);
-  }
-  if (status == NET_ASYNC_COMPLETE && find_socket(conn) && !conn->base.broken) return true;
-  look_whether_late(conn);
-  return false;
-}
-
-void mysqldb_disconnect(mysql_conn *conn) {
-  if (conn->db) mysql_close(conn->db);
-  if (conn->has_socket) close(conn->watch.socket);
-  if (conn->has_ended) close(conn->ended);
-  conn->db = NULL;
-  conn->has_socket = conn->has_ended = false;
-}
-
 /* ---- starting ---- */
 
 static void *run_started(void *ud) {
@@ -244,10 +190,12 @@ int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
   return conn->started ? await_started(conn) : run_now(conn, s);
 }
 
+/* Until it has ended, the runner writes to the connection. */
 void mysqldb_give_up_started(mysql_conn *conn) {
   if (!conn->started) return;
-  mysqldb_hang_up(conn);
+  shutdown(socket_of(conn), SHUT_RDWR);
   await_started(conn);
+  conn->base.broken = true;
 }
 
 #endif

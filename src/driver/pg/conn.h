@@ -18,6 +18,7 @@
 enum {
   PG_BOOL = 16,
   PG_BYTEA = 17,
+  PG_CHAR = 18, /* one byte, not character(n) */
   PG_NAME = 19,
   PG_INT8 = 20,
   PG_INT2 = 21,
@@ -29,6 +30,7 @@ enum {
   PG_FLOAT8 = 701,
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
+  PG_DATE = 1082,
   PG_TIME = 1083,
   PG_TIMESTAMP = 1114,
   PG_TIMESTAMPTZ = 1184,
@@ -40,17 +42,23 @@ enum {
   PG_FIRST_OTHER = 16384
 };
 
-enum { PG_NO_SLOT = -1, PG_NAME_BYTES = 24, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
+enum { PG_NO_SLOT = -1, PG_NAME_BYTES = 40, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
 
 /* In the cache, or too long for it and prepared for each execution. */
+/* Whether a statement changes the connection itself: settings, temporary tables, locks, cursors, prepared statements.
+ */
+typedef enum pg_leaving { PG_LEAVES_NOTHING, PG_MAY_LEAVE /* DO and CALL run anything */, PG_LEAVES } pg_leaving;
+
 typedef struct pg_statement {
   cache_entry entry;
-  char *numbered;           /* with $1 for ? */
-  int slot;                 /* PG_NO_SLOT: the server's unnamed statement */
-  char name[PG_NAME_BYTES]; /* on the server */
+  char *numbered;  /* with $1 for ? */
+  int slot;        /* PG_NO_SLOT: the server's unnamed statement */
+  uint32_t number; /* of its name on the server (see pg_conn.tag) */
+  bool kept;       /* in the cache */
+  bool has_rows;
   bool savepoint; /* sets a savepoint or returns to one: never prepared, and runs in a failed transaction too */
-  bool leaves;    /* changes the connection itself (see pg_leaves) */
-  bool tried;     /* has run since it was prepared: an error in it means that the schema has changed */
+  pg_leaving leaves;
+  bool tried; /* has run since it was prepared: an error in it means that the schema has changed */
   size_t nparams;
   Oid *types; /* of the parameters, as the server infers them */
   char sql[];
@@ -62,8 +70,14 @@ typedef struct pg_conn {
   driver_conn base;
   PGconn *pg;
   sql_cache cache;
-  int nslots;            /* in use, now or before */
-  bool held[CACHE_MOST]; /* by slot: the server has a statement of that name */
+  /* A pooler gives each transaction to any of its connections to the server (prepare: false): nothing may stay there.
+   * Then every execution carries its SQL, and `cache` holds only the types of parameters. */
+  bool pooled;
+  bool piped;                /* the statement in progress was sent behind settings of its own */
+  uint64_t tag;              /* in the names of prepared statements: random, so that no connection shares them */
+  uint32_t numbers;          /* given so far; a name is used once */
+  int nslots;                /* in use, now or before */
+  uint32_t held[CACHE_MOST]; /* by slot: the number of the statement that the server has; 0: none */
   int free_slots[CACHE_MOST];
   int nfree;
   bool stale;                /* the schema has changed: prepare every statement again */
@@ -96,6 +110,8 @@ void pg_one_line(const char *message, char *room, size_t size);
 
 /* ---- options.c ---- */
 
+/* Whether the server's connections are a pooler's (prepare: false). */
+bool pg_is_pooled(const cat_client *client);
 /* The arguments of PQconnectStartParams, in the arena. Errors: CONFIG, MEMORY. */
 shunt_status pg_options(const cat_client *client, arena *a, const char ***keywords, const char ***values,
                         shunt_error *err);
@@ -104,6 +120,10 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
 
 /* Sets conn->pg, even if it fails. Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
+
+/* The settings that a pooler does not keep, for the transaction that a statement begins: after BEGIN, and in front of
+ * a statement with rows. */
+extern const char pg_settings_of_transaction[], pg_settings_of_rows[];
 
 /* ---- listen.c ---- */
 
@@ -128,6 +148,9 @@ PGresult *pg_result(pg_conn *conn);
  * abandoned. A COPY stays in progress. */
 PGresult *pg_answer(pg_conn *conn);
 bool pg_is_copy(const PGresult *result);
+/* The last result of a pipeline, or the first that failed, after *done successful ones. NULL: the connection is
+ * abandoned. Ends the pipeline. */
+PGresult *pg_pipeline(pg_conn *conn, int *done);
 /* Runs one of the driver's own commands. *out (may be NULL) is the result, even of an error. */
 shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err);
 
@@ -139,15 +162,16 @@ void pg_number_params(const char *sql, size_t size, buf *out);
 typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
 /* What kind of statement it is, by its first words. */
 pg_words pg_first_words(const char *sql, size_t size);
-/* Whether the statement may change the connection itself: settings, temporary tables, locks, cursors, prepared
- * statements. Does not see what functions do in a SELECT. */
-bool pg_leaves(const char *sql, size_t size);
+/* Does not see what functions do in a SELECT. */
+pg_leaving pg_leaves(const char *sql, size_t size);
 
 /* ---- prepare.c ---- */
 
 /* The statement of this text, from the cache or prepared now. Valid until the next call. Errors: USAGE, NOT_FOUND,
  * TRANSACTION, DATASOURCE, MEMORY. */
 shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err);
+/* Its name on the server; "": the unnamed statement. */
+void pg_name(const pg_conn *conn, const pg_statement *s, char name[PG_NAME_BYTES]);
 /* After the schema has changed. */
 shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err);
 /* Only on this side: the server drops its statements with the connection. */

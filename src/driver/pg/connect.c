@@ -10,10 +10,16 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-/* Fixes the formats of values, whatever the settings of the server, the database and the user. */
-static const char settings[] = "SET datestyle = ISO; SET intervalstyle = iso_8601; SET timezone = 'UTC'; "
-                               "SET extra_float_digits = 3; SET bytea_output = hex; "
-                               "SET standard_conforming_strings = on";
+/* Fixes the formats of values, whatever the settings of the server, the database and the user. Poolers keep the
+ * first line for each of their clients. The second would stay with the server's connection. */
+#define KEPT_BY_POOLERS "SET datestyle = ISO; SET timezone = 'UTC'; SET standard_conforming_strings = on"
+#define NOT_KEPT "; SET intervalstyle = iso_8601; SET extra_float_digits = 3; SET bytea_output = hex"
+
+const char pg_settings_of_transaction[] =
+    "; SET LOCAL intervalstyle = iso_8601; SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex";
+const char pg_settings_of_rows[] = "SELECT pg_catalog.set_config('intervalstyle', 'iso_8601', true), "
+                                   "pg_catalog.set_config('extra_float_digits', '3', true), "
+                                   "pg_catalog.set_config('bytea_output', 'hex', true)";
 
 static const char TOO_MANY_CONNECTIONS[] = "53300";
 
@@ -110,7 +116,8 @@ static bool connect_by_steps(const pg_conn *conn, PostgresPollingStatusType *ste
 static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
   PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
   conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
-  return PQsetnonblocking(conn->pg, 1) ? pg_fail(conn, NULL, NULL, err) : pg_exec(conn, settings, NULL, err);
+  if (PQsetnonblocking(conn->pg, 1)) return pg_fail(conn, NULL, NULL, err);
+  return pg_exec(conn, conn->pooled ? KEPT_BY_POOLERS : KEPT_BY_POOLERS NOT_KEPT, NULL, err);
 }
 
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err) {

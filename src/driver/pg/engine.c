@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
@@ -31,7 +32,12 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   conn->base.deadline_ns = deadline_ns;
   conn->base.engine = &driver_pg;
   conn->base.client = client;
-  shunt_status status = pg_options(client, &scratch, &keywords, &values, err);
+  conn->pooled = pg_is_pooled(client);
+  shunt_status status =
+      getrandom(&conn->tag, sizeof conn->tag, 0) == (ssize_t)sizeof conn->tag
+          ? SHUNT_OK
+          : error_set(err, SHUNT_E_INTERNAL, "the system gives no random numbers, which the names of statements need");
+  if (!status) status = pg_options(client, &scratch, &keywords, &values, err);
   if (!status) status = pg_connect(conn, keywords, values, err);
   arena_free(&scratch);
   if (status) {
@@ -55,12 +61,12 @@ static bool alive(driver_conn *base) {
 
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   pg_conn *conn = pg_of(base);
-  char sql[80];
+  char sql[256];
   pg_drop_sent(conn);
   shunt_status status = driver_check_begin(base, isolation, err);
   if (status) return status;
-  snprintf(sql, sizeof sql, "BEGIN%s%s%s", isolation ? " ISOLATION LEVEL " : "", isolation ? isolation : "",
-           read_only ? " READ ONLY" : "");
+  snprintf(sql, sizeof sql, "BEGIN%s%s%s%s", isolation ? " ISOLATION LEVEL " : "", isolation ? isolation : "",
+           read_only ? " READ ONLY" : "", conn->pooled ? pg_settings_of_transaction : "");
   status = pg_check_time(conn, err);
   if (!status) status = pg_exec(conn, sql, NULL, err);
   base->in_transaction = !status;
@@ -121,6 +127,12 @@ static const driver_queue queue = {
     .parallel = true,
 };
 
+static void key_table(buf *sql, size_t parts, size_t longest) {
+  (void)parts, (void)longest;
+  buf_puts(sql, "(SELECT CAST(v ->> 0 AS pg_catalog.int4), v FROM pg_catalog.json_array_elements(CAST(? AS "
+                "pg_catalog.json)) AS list(v)) AS shunt_keys(shunt_key_number, shunt_key)");
+}
+
 const driver_engine driver_pg = {
     .name = "pg",
     .max_params = MAX_PARAMS,
@@ -137,8 +149,11 @@ const driver_engine driver_pg = {
     .typed_case = true,
     .text_type = "text",
     .number_type = "numeric",
+    .scaled_type = "numeric(1000, %d)",
     .aborts = true,
     .queue = &queue,
+    .key_table = key_table,
+    .key_part = "shunt_key ->> (%zu + 1)",
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

@@ -20,7 +20,7 @@ static const meaning meanings[] = {
     {"42", SHUNT_E_USAGE},         {"42501", SHUNT_E_DATASOURCE}, {"42703", SHUNT_E_NOT_FOUND},
     {"42704", SHUNT_E_NOT_FOUND},  {"42P01", SHUNT_E_NOT_FOUND},  {"44", SHUNT_E_CONSTRAINT},
     {"54", SHUNT_E_USAGE},         {"55P03", SHUNT_E_CONFLICT},   {"57014", SHUNT_E_TIMEOUT},
-    {"P0001", SHUNT_E_CONSTRAINT},
+    {"P0", SHUNT_E_CONSTRAINT}, /* RAISE and ASSERT of a function or trigger */
 };
 
 static shunt_status status_of(const char *state) {
@@ -99,6 +99,9 @@ static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *
   if (pg_is_outdated_plan(result))
     return error_set(err, SHUNT_E_CONFLICT,
                      "a table was changed since this connection first read it; begin the transaction again");
+  if (strcmp(state, "26000") == 0)
+    return error_set(err, status, "%s; behind a pooler in transaction mode set prepare: false in the connection",
+                     message);
   if (strcmp(state, "42P18") == 0) hint = "give its type: CAST(? AS …)";
   if (status == SHUNT_E_DATASOURCE || status == SHUNT_E_TIMEOUT)
     return error_set(err, status, "client '%s': %s%s%s", conn->base.client->name, message, hint[0] ? "; " : "", hint);

@@ -7,6 +7,12 @@
 shunt_status pg_listen(driver_conn *base, const char *channel, shunt_error *err) {
   char sql[128];
   pg_conn *conn = pg_of(base);
+  if (conn->pooled)
+    return driver_refuse(
+        base, SHUNT_E_USAGE,
+        "behind a pooler (prepare: false) no connection hears what is notified: jobs are looked for at "
+        "intervals",
+        err);
   char *name = PQescapeIdentifier(conn->pg, channel, __builtin_strlen(channel));
   if (!name) return error_memory(err);
   snprintf(sql, sizeof sql, "LISTEN %s", name);

@@ -1,8 +1,9 @@
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/suggest.h"
+#include "catalog/schema_value.h"
+#include "catalog/settings.h"
 #include "driver/pg/conn.h"
 
 typedef struct list {
@@ -13,20 +14,16 @@ typedef struct list {
   size_t count;
 } list;
 
-/* With these, a connection whose other end is gone is detected within a minute. */
-static const char *const defaults[][2] = {
-    {"connect_timeout", "10"}, {"keepalives_idle", "30"},     {"keepalives_interval", "10"},
-    {"keepalives_count", "3"}, {"tcp_user_timeout", "30000"}, {"fallback_application_name", "shunt"},
-};
+/* The one option that is not libpq's. */
+static const char prepare_option[] = "prepare";
 
-/* libpq takes these as whole numbers of a unit; shunt also takes durations. */
-static const struct {
-  const char *keyword;
-  int64_t unit_ms;
-} durations[] = {
-    {"connect_timeout", 1000}, {"keepalives_idle", 1000}, {"keepalives_interval", 1000}, {"tcp_user_timeout", 1}};
-
-enum { DEFAULTS = sizeof defaults / sizeof *defaults, OWN_OPTIONS = DEFAULTS + 1 };
+bool pg_is_pooled(const cat_client *client) {
+  for (size_t i = 0; i < client->noptions; i++) {
+    const cat_option *o = &client->options[i];
+    if (strcmp(o->name, prepare_option) == 0) return strcmp(o->value, "false") == 0 || strcmp(o->value, "0") == 0;
+  }
+  return false;
+}
 
 static const char *value_of(const list *l, const char *keyword) {
   for (size_t i = 0; i < l->count; i++)
@@ -78,6 +75,7 @@ static shunt_status unknown(const list *l, const char *keyword, shunt_error *err
   suggest near = suggest_for(keyword);
   suggest_try(&near, "url");
   suggest_try(&near, "database");
+  suggest_try(&near, prepare_option);
   for (const PQconninfoOption *o = l->known; o->keyword; o++) suggest_try(&near, o->keyword);
   return error_set(err, SHUNT_E_CONFIG, "client '%s': unknown option '%s' of the connection to PostgreSQL%s",
                    l->client->name, keyword, suggest_text(&near));
@@ -106,29 +104,37 @@ static shunt_status add_url(list *l, const char *folder, const char *url, shunt_
 
 static shunt_status add_option(list *l, const char *folder, const cat_option *o, shunt_error *err) {
   const char *keyword = strcmp(o->name, "database") == 0 ? "dbname" : o->name;
+  if (strcmp(keyword, prepare_option) == 0) return SHUNT_OK;
   if (!is_known(l, keyword)) return unknown(l, o->name, err);
   return set_beside(l, folder, keyword, o->value) ? SHUNT_OK : error_memory(err);
 }
 
-static bool is_number(const char *text) {
-  char *end;
-  long n = strtol(text, &end, 10);
-  return end > text && !*end && n <= INT_MAX;
+/* libpq takes whole numbers of a unit. */
+static shunt_status count_duration(list *l, const schema_field *row, shunt_error *err) {
+  const char *text = value_of(l, row->key);
+  int64_t unit_ms = row->bare_ms;
+  shunt_value ms;
+  if (!text || !*text) return SHUNT_OK;
+  if (!schema_read_text(&schema_pg, row, text, &ms) || ms.as.integer > INT_MAX * unit_ms)
+    return error_set(err, SHUNT_E_CONFIG, "client '%s': %s takes a duration such as 5s, or a number of %s",
+                     l->client->name, row->key, unit_ms == 1 ? "milliseconds" : "seconds");
+  const char *number = arena_printf(l->a, "%lld", (long long)((ms.as.integer + unit_ms - 1) / unit_ms));
+  if (!number) return error_memory(err);
+  set(l, row->key, number);
+  return SHUNT_OK;
 }
 
-static shunt_status count_durations(list *l, shunt_error *err) {
-  for (size_t i = 0; i < sizeof durations / sizeof *durations; i++) {
-    const char *keyword = durations[i].keyword, *text = value_of(l, keyword);
-    int64_t unit_ms = durations[i].unit_ms, ms;
-    if (!text || !*text || is_number(text)) continue;
-    if (!cat_parse_duration_ms(text, &ms) || ms > INT_MAX * unit_ms)
-      return error_set(err, SHUNT_E_CONFIG, "client '%s': %s takes a duration such as 5s, or a number of %s",
-                       l->client->name, keyword, unit_ms == 1 ? "milliseconds" : "seconds");
-    const char *number = arena_printf(l->a, "%lld", (long long)((ms + unit_ms - 1) / unit_ms));
-    if (!number) return error_memory(err);
-    set(l, keyword, number);
+/* The rows' defaults, where nothing else gives a value: libpq keeps its own, and those of its environment. */
+static shunt_status complete(list *l, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (const schema_field *row = schema_pg.fields; row->key && !status; row++) {
+    /* a service file may name the application, too */
+    const char *keyword = strcmp(row->key, "application_name") == 0 ? "fallback_application_name" : row->key;
+    if (row->fallback && is_known(l, keyword) && !is_set(l, keyword)) set(l, keyword, row->fallback);
+    if (row->type == SCHEMA_DURATION) status = count_duration(l, row, err);
   }
-  return SHUNT_OK;
+  set(l, "client_encoding", "UTF8");
+  return status;
 }
 
 /* The url first, so that options beside it win. */
@@ -142,20 +148,15 @@ static shunt_status fill(list *l, shunt_error *err) {
       if ((strcmp(o->name, "url") != 0) != beside) continue;
       status = beside ? add_option(l, folder, o, err) : add_url(l, folder, o->value, err);
     }
-  if (!status) status = count_durations(l, err);
-  if (status) return status;
-  for (size_t i = 0; i < DEFAULTS; i++)
-    if (!is_set(l, defaults[i][0])) set(l, defaults[i][0], defaults[i][1]);
-  set(l, "client_encoding", "UTF8");
-  return SHUNT_OK;
+  return status ? status : complete(l, err);
 }
 
 shunt_status pg_options(const cat_client *client, arena *a, const char ***keywords, const char ***values,
                         shunt_error *err) {
-  size_t most = client->noptions + OWN_OPTIONS + 1;
+  size_t most = 1; /* the end of the list */
   PQconninfoOption *known = PQconndefaults();
   if (!known) return error_memory(err);
-  for (const PQconninfoOption *o = known; o->keyword; o++) most++; /* a url may name all of them */
+  for (const PQconninfoOption *o = known; o->keyword; o++) most++; /* each is listed once */
   list l = {.client = client, .a = a, .known = known};
   l.keywords = arena_array(a, const char *, most);
   l.values = arena_array(a, const char *, most);

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -5,6 +6,17 @@
 #include "driver/pg/conn.h"
 
 /* ---- the server's names ---- */
+
+/* No two connections share a name, and none is used twice: where a pooler mixes the connections to the server, a
+ * statement is found or it is not, but never another in its place. */
+static void put_name(const pg_conn *conn, uint32_t number, char name[PG_NAME_BYTES]) {
+  if (number)
+    snprintf(name, PG_NAME_BYTES, "shunt_%016" PRIx64 "_%" PRIu32, conn->tag, number);
+  else
+    name[0] = 0;
+}
+
+void pg_name(const pg_conn *conn, const pg_statement *s, char name[PG_NAME_BYTES]) { put_name(conn, s->number, name); }
 
 static void end_statement(pg_statement *s) {
   if (!s) return;
@@ -19,12 +31,12 @@ static void give_up(pg_conn *conn, pg_statement *s) {
   end_statement(s);
 }
 
-static void take_slot(pg_conn *conn, pg_statement *s) {
+static void make_room(pg_conn *conn, pg_statement *s) {
   cache_entry *old;
-  if (s->entry.size > PG_LONGEST_KEPT) return;
+  s->kept = s->entry.size <= PG_LONGEST_KEPT;
+  if (!s->kept) return;
   while ((old = cache_surplus(&conn->cache, s->entry.size))) give_up(conn, (pg_statement *)(void *)old);
-  s->slot = conn->nfree ? conn->free_slots[--conn->nfree] : conn->nslots++;
-  snprintf(s->name, sizeof s->name, "shunt_%d", s->slot);
+  if (!conn->pooled) s->slot = conn->nfree ? conn->free_slots[--conn->nfree] : conn->nslots++;
 }
 
 void pg_statements_free(pg_conn *conn) {
@@ -40,7 +52,7 @@ void pg_statements_free(pg_conn *conn) {
 
 /* Each is prepared again before its next execution. */
 static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
-  shunt_status status = pg_exec(conn, "DEALLOCATE ALL", NULL, err);
+  shunt_status status = conn->pooled ? SHUNT_OK : pg_exec(conn, "DEALLOCATE ALL", NULL, err);
   if (status) return status;
   pg_statements_free(conn);
   memset(conn->held, 0, sizeof conn->held);
@@ -52,46 +64,20 @@ static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
 
 /* One round trip: DEALLOCATE if needed, parse, describe. */
 static bool send_all(pg_conn *conn, const pg_statement *s) {
-  char sql[PG_NAME_BYTES + sizeof "DEALLOCATE "];
+  char sql[PG_NAME_BYTES + sizeof "DEALLOCATE "] = "DEALLOCATE ", name[PG_NAME_BYTES];
   bool ok = PQenterPipelineMode(conn->pg);
   if (s->slot != PG_NO_SLOT && conn->held[s->slot]) {
-    snprintf(sql, sizeof sql, "DEALLOCATE %s", s->name);
+    put_name(conn, conn->held[s->slot], sql + strlen(sql));
     ok = ok && PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0);
   }
-  return ok && PQsendPrepare(conn->pg, s->name, s->numbered, 0, NULL) && PQsendDescribePrepared(conn->pg, s->name) &&
+  pg_name(conn, s, name);
+  return ok && PQsendPrepare(conn->pg, name, s->numbered, 0, NULL) && PQsendDescribePrepared(conn->pg, name) &&
          PQpipelineSync(conn->pg);
-}
-
-/* The last result, or the first that failed, after *done successful ones. NULL: the connection is abandoned. */
-static PGresult *read_all(pg_conn *conn, int *done) {
-  PGresult *kept = NULL;
-  bool failed = false;
-  *done = 0;
-  for (;;) {
-    PGresult *result = pg_result(conn);
-    if (!result) { /* ends one of several requests */
-      if (PQstatus(conn->pg) == CONNECTION_OK && !conn->given_up) continue;
-      break;
-    }
-    ExecStatusType status = PQresultStatus(result);
-    if (status == PGRES_PIPELINE_SYNC) {
-      PQclear(result);
-      break;
-    }
-    if (failed) {
-      PQclear(result);
-      continue;
-    }
-    PQclear(kept);
-    kept = result;
-    failed = status != PGRES_COMMAND_OK;
-    *done += !failed;
-  }
-  return kept;
 }
 
 static shunt_status take_types(pg_statement *s, const PGresult *description, shunt_error *err) {
   s->nparams = (size_t)PQnparams(description);
+  s->has_rows = PQnfields(description) > 0;
   base_free(s->types);
   s->types = base_alloc(s->nparams * sizeof *s->types + 1);
   if (!s->types) return error_memory(err);
@@ -99,18 +85,19 @@ static shunt_status take_types(pg_statement *s, const PGresult *description, shu
   return SHUNT_OK;
 }
 
-/* Whether the server has a statement in the slot after `done` requests succeeded. If it held one before, the first of
- * them was DEALLOCATE. */
-static bool holds_now(bool held, int done, const PGresult *result) {
-  if (held && done == 0) return strcmp(pg_sqlstate(result), "26000") != 0;
-  return done > held;
+/* The number of the statement that the server has in the slot after `done` requests succeeded. If it had one before,
+ * the first of them was DEALLOCATE. */
+static uint32_t held_now(uint32_t before, uint32_t number, int done, const PGresult *result) {
+  if (before && done == 0) return strcmp(pg_sqlstate(result), "26000") == 0 ? 0 : before;
+  return done > (before != 0) ? number : 0;
 }
 
-static PGresult *try_to_prepare(pg_conn *conn, const pg_statement *s) {
+static PGresult *try_to_prepare(pg_conn *conn, pg_statement *s) {
   int done = 0;
-  PGresult *result = send_all(conn, s) ? read_all(conn, &done) : NULL;
-  if (s->slot != PG_NO_SLOT) conn->held[s->slot] = holds_now(conn->held[s->slot], done, result);
-  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
+  uint32_t *held = s->slot == PG_NO_SLOT ? NULL : &conn->held[s->slot];
+  if (held) s->number = ++conn->numbers;
+  PGresult *result = send_all(conn, s) ? pg_pipeline(conn, &done) : NULL;
+  if (held) *held = held_now(*held, s->number, done, result);
   return result;
 }
 
@@ -165,10 +152,10 @@ static shunt_status new_statement(const char *sql, size_t size, pg_statement **o
 }
 
 static void keep(pg_conn *conn, pg_statement *s) {
-  if (s->slot == PG_NO_SLOT)
-    conn->unnamed = s;
-  else
+  if (s->kept)
     cache_add(&conn->cache, &s->entry);
+  else
+    conn->unnamed = s;
 }
 
 shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_statement **out, shunt_error *err) {
@@ -187,7 +174,7 @@ shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_sta
   if (!s->savepoint && state == PQTRANS_INERROR)
     status = pg_refuse_failed(err);
   else if (!s->savepoint) {
-    take_slot(conn, s);
+    make_room(conn, s);
     status = prepare(conn, s, err);
   }
   if (status) {
@@ -201,7 +188,7 @@ shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_sta
 
 shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err) {
   shunt_status status = prepare(conn, s, err);
-  if (!status || s->slot == PG_NO_SLOT) return status;
+  if (!status || !s->kept) return status;
   cache_remove(&conn->cache, &s->entry);
   give_up(conn, s);
   return status;

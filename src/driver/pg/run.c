@@ -25,9 +25,32 @@ shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_err
   return SHUNT_OK;
 }
 
+static bool send_whole(pg_conn *conn, const pg_statement *s, const pg_params *p) {
+  return PQsendQueryParams(conn->pg, s->numbered, (int)s->nparams, s->types, p->values, p->sizes, p->formats, 0);
+}
+
+/* In one round trip and one transaction with the settings that the rows of the statement depend on. */
+static bool send_piped(pg_conn *conn, const pg_statement *s, const pg_params *p) {
+  conn->piped = true;
+  return PQenterPipelineMode(conn->pg) &&
+         PQsendQueryParams(conn->pg, pg_settings_of_rows, 0, NULL, NULL, NULL, NULL, 0) && send_whole(conn, s, p) &&
+         PQpipelineSync(conn->pg);
+}
+
 static bool send_now(pg_conn *conn, const pg_statement *s, const pg_params *p) {
+  char name[PG_NAME_BYTES];
   if (s->savepoint) return PQsendQueryParams(conn->pg, s->numbered, 0, NULL, NULL, NULL, NULL, 0);
-  return PQsendQueryPrepared(conn->pg, s->name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
+  if (conn->pooled) return s->has_rows && !conn->base.in_transaction ? send_piped(conn, s, p) : send_whole(conn, s, p);
+  pg_name(conn, s, name);
+  return PQsendQueryPrepared(conn->pg, name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
+}
+
+static shunt_status check_leaving(const pg_conn *conn, const pg_statement *s, shunt_error *err) {
+  if (!conn->pooled || s->leaves != PG_LEAVES) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE,
+                   "it would stay with the server's connection, which a pooler gives to others (prepare: false); SET "
+                   "LOCAL and pg_advisory_xact_lock end with their transaction (in: %.300s)",
+                   s->sql);
 }
 
 static shunt_status send_statement(pg_conn *conn, pg_statement *s, const shunt_value *params, shunt_error *err) {
@@ -45,8 +68,9 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   shunt_status status = pg_check_time(conn, err);
   if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
   if (!status) status = pg_check_transaction(conn, s->savepoint, err);
+  if (!status) status = check_leaving(conn, s, err);
   if (!status && s->nparams != nparams)
-    status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
+    status = error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
   if (!status) status = send_statement(conn, s, params, err);
   if (status) {

@@ -75,21 +75,22 @@ static bool stays(const lex *l, lex_token before, lex_token t) {
   return lex_is_any(t, names);
 }
 
-/* DO and CALL may run anything. */
-bool pg_leaves(const char *sql, size_t size) {
-  static const char *const commands[] = {"reset", "discard", "listen", "unlisten", "prepare", "deallocate",
-                                         "load",  "declare", "do",     "call",     NULL};
+pg_leaving pg_leaves(const char *sql, size_t size) {
+  static const char *const commands[] = {"reset",      "discard", "listen",  "unlisten", "prepare",
+                                         "deallocate", "load",    "declare", NULL};
+  static const char *const routines[] = {"do", "call", NULL};
   static const char *const of_transaction[] = {"local", "transaction", "constraints", NULL};
   lex l = lex_of(&pg_dialect, sql, size);
   lex_token t = lex_first(&l, ";"), before = {0};
-  if (lex_is(t, "set")) return !lex_is_any(lex_next(&l), of_transaction);
-  if (lex_is_any(t, commands)) return true;
+  if (lex_is(t, "set")) return lex_is_any(lex_next(&l), of_transaction) ? PG_LEAVES_NOTHING : PG_LEAVES;
+  if (lex_is_any(t, commands)) return PG_LEAVES;
+  if (lex_is_any(t, routines)) return PG_MAY_LEAVE;
   for (; t.kind; t = lex_next(&l)) {
     if (t.kind != LEX_WORD) continue;
-    if (stays(&l, before, t)) return true;
+    if (stays(&l, before, t)) return PG_LEAVES;
     before = t;
   }
-  return false;
+  return PG_LEAVES_NOTHING;
 }
 
 /* ---- what it is about ---- */

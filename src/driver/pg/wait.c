@@ -96,8 +96,40 @@ bool pg_is_copy(const PGresult *result) {
   return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
 }
 
+/* The next result of a pipeline; NULL: the connection is abandoned or lost. */
+static PGresult *next_of_pipeline(pg_conn *conn) {
+  PGresult *result;
+  while (!(result = pg_result(conn))) /* ends one of several requests */
+    if (PQstatus(conn->pg) != CONNECTION_OK || conn->given_up) return NULL;
+  return result;
+}
+
+PGresult *pg_pipeline(pg_conn *conn, int *done) {
+  PGresult *kept = NULL, *next;
+  bool failed = false;
+  *done = 0;
+  while ((next = next_of_pipeline(conn)) && PQresultStatus(next) != PGRES_PIPELINE_SYNC) {
+    if (failed) {
+      PQclear(next);
+      continue;
+    }
+    PQclear(kept);
+    kept = next;
+    failed = PQresultStatus(next) != PGRES_COMMAND_OK && PQresultStatus(next) != PGRES_TUPLES_OK;
+    *done += !failed;
+  }
+  PQclear(next);
+  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
+  return kept;
+}
+
 PGresult *pg_answer(pg_conn *conn) {
   PGresult *kept = NULL, *next;
+  int done;
+  if (conn->piped) {
+    conn->piped = false;
+    return pg_pipeline(conn, &done);
+  }
   while ((next = pg_result(conn))) {
     bool instead = !kept || PQresultStatus(next) == PGRES_FATAL_ERROR || pg_is_copy(next);
     PQclear(instead ? kept : next);

@@ -66,7 +66,7 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
   else
     status = sqlite_prepare(conn, sql, sql_size, &s, err);
   if (!status && s->nparams != nparams)
-    status = error_set(err, SHUNT_E_USAGE, "the statement has %zu parameters and was given %zu (in: %.300s)",
+    status = error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
   if (!status && conn->read_only && !s->reads)
     status = error_set(err, SHUNT_E_TRANSACTION, "the transaction is read-only (in: %.300s)", s->sql);

@@ -129,7 +129,7 @@ static const mistake mistakes[] = {
      "models: {u: {table: t, relations: {x: {kind: has_one, target: u, foreign_key: k, where: {age: {gtt: 1}}}}}}\n",
      "app.yaml:2:89: relation 'u.x': where.age: unknown operator 'gtt'; did you mean 'gt'?\n"},
     {"functions are no words of YAML", GOOD "models: {u: {table: {a: 1}}}\n",
-     "app.yaml:2:21: models.u.table takes text, not a map\n"},
+     "app.yaml:2:21: model 'u': table: unknown key 'a' beside schema and name\n"},
     {"a key twice", GOOD "rules: {standard: true}\nrules: {}\n",
      "app.yaml:3:1: the key 'rules' is given twice: the first one is on line 2\n"},
     {"a tag", GOOD "rules: {standard: !!bool true}\n",
@@ -152,7 +152,8 @@ static const mistake mistakes[] = {
     {"an empty path", GOOD "rules: {path: \"${SHUNT_NOPE:-}\"}\njobs: {path: [jobs, ''], client: a}\n",
      "app.yaml:2:15: rules.path is empty: give it a value, or leave it out\n"
      "app.yaml:3:21: jobs.path is empty: give it a value, or leave it out\n"},
-    {"a NUL", GOOD "rules: {path: \"a\\0b\"}\n", "app.yaml:2:15: a text with a NUL character\n"},
+    {"a NUL", GOOD "rules: {path: \"a\\0b\"}\n",
+     "app.yaml:2:15: the text that begins with 'a' contains a NUL character: remove it\n"},
 };
 
 static void tells_every_mistake_with_its_place(void **state) {

@@ -218,6 +218,7 @@ static void begin_reading(store *w, reading *r, const char *const *sql, size_t n
   memset(r, 0, sizeof *r);
   store_fine(w, call_begin(&r->c, w->session, 0, &w->err));
   store_fine(w, session_named_client(w->session, "main", &at.client, &w->err));
+  at.engine = driver_for(at.client->engine);
   gather_begin(&r->c, &r->g);
   for (size_t i = 0; i < n && !r->status; i++) {
     sql_text *text = call_sql(&r->c);

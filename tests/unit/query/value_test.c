@@ -117,13 +117,32 @@ static void values_are_ordered_as_sqlite_orders_them(void **state) {
       if (less != (value_compare(&a, &b, (driver_collation)c) < 0))
         fail_msg("types %d and %d, collation %s: %d", a.type, b.type, collations[c], less);
       assert_int_equal(value_compare(&a, &b, (driver_collation)c) > 0, value_compare(&b, &a, (driver_collation)c) < 0);
-      shunt_value x = value_canonical(&a, false), y = value_canonical(&b, false);
-      if (value_equal(&x, &y, (driver_collation)c))
-        assert_true(value_hash(&x, (driver_collation)c) == value_hash(&y, (driver_collation)c));
     }
     sqlite3_finalize(stmt);
   }
   sqlite3_close(db);
+}
+
+/* Before its version 3.53, SQLite wrote 15 digits; now it writes 17, and not always the shortest text. */
+static bool is_written_alike(const shunt_value *v) {
+  char room[NUMBER_BYTES];
+  if (v->type == SHUNT_INTEGER) return true;
+  snprintf(room, sizeof room, "%.15g", v->as.number);
+  bool of_15_digits = strtod(room, NULL) == v->as.number,
+       of_binary_digits = fabs(v->as.number) < 1e15 && fmod(v->as.number * 64, 1) == 0;
+  return of_15_digits && (of_binary_digits || sqlite3_libversion_number() < 3053000);
+}
+
+static void nan_comes_after_all_numbers_and_equals_itself(void **state) {
+  (void)state;
+  shunt_value nan = shunt_float(NAN), others[] = {shunt_float(26.5), shunt_float(INFINITY), shunt_float(-INFINITY),
+                                                  shunt_integer(INT64_MAX), shunt_integer(INT64_MIN)};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    assert_true(value_compare(&nan, &others[i], DRIVER_BINARY) > 0);
+    assert_true(value_compare(&others[i], &nan, DRIVER_BINARY) < 0);
+    assert_false(value_equal(&nan, &others[i], DRIVER_BINARY));
+  }
+  assert_true(value_equal(&nan, &nan, DRIVER_BINARY));
 }
 
 static void numbers_are_written_as_sqlite_writes_them(void **state) {
@@ -135,7 +154,6 @@ static void numbers_are_written_as_sqlite_writes_them(void **state) {
   assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
   assert_int_equal(sqlite3_prepare_v2(db, "SELECT CAST(? AS TEXT)", -1, &stmt, NULL), SQLITE_OK);
   for (int i = 0; i < 20000; i++) {
-    /* of 15 digits at most: of the ones behind, SQLite's own conversion is off by one now and then */
     double digits = (double)((int64_t)rng_below(&r, 2000000000000) - 1000000000000),
            far = pow(10, (double)rng_below(&r, 20));
     shunt_value v = i % 3 == 0   ? shunt_integer((int64_t)rng_next(&r))
@@ -145,7 +163,10 @@ static void numbers_are_written_as_sqlite_writes_them(void **state) {
     bind(stmt, 1, &v);
     assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
     room[value_as_text(&v, room)] = 0;
-    assert_string_equal(room, (const char *)sqlite3_column_text(stmt, 0));
+    if (is_written_alike(&v))
+      assert_string_equal(room, (const char *)sqlite3_column_text(stmt, 0));
+    else if (strtod(room, NULL) != v.as.number)
+      fail_msg("%s is not %.17g", room, v.as.number);
     sqlite3_reset(stmt);
   }
   sqlite3_finalize(stmt);
@@ -161,9 +182,7 @@ static shunt_value exact(const char *text) {
 
 static bool same(const char *a, const char *b) {
   shunt_value x = exact(a), y = exact(b);
-  bool equal = value_equal(&x, &y, DRIVER_BINARY);
-  if (equal) assert_int_equal(value_hash(&x, DRIVER_BINARY), value_hash(&y, DRIVER_BINARY));
-  return equal;
+  return value_equal(&x, &y, DRIVER_BINARY);
 }
 
 static void decimals_that_a_double_would_round_stay_apart(void **state) {
@@ -280,6 +299,7 @@ int main(void) {
       cmocka_unit_test(numbers_have_one_form_whatever_they_are_written_as),
       cmocka_unit_test(null_equals_nothing),
       cmocka_unit_test(values_are_ordered_as_sqlite_orders_them),
+      cmocka_unit_test(nan_comes_after_all_numbers_and_equals_itself),
       cmocka_unit_test(numbers_are_written_as_sqlite_writes_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

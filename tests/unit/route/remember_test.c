@@ -90,6 +90,45 @@ static void errors_and_limits_are_not_remembered(void **state) {
   close_bench(&b);
 }
 
+/* mod's message has the value: a decision that is made of it must not be given for other values. */
+static void a_caught_message_of_mod_counts_as_a_read_of_the_value(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b, "rule 'odd' { stage = 'override', client = function(req)\n"
+                 "  local fine, why = pcall(req.mod, req, 'attrs.n', 2)\n"
+                 "  return not fine and why:find('abc', 1, true) and 'c1' or 'c2'\n"
+                 "end }\n");
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(ask(&b, shunt_text("abc", 3), &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.client, "c1");
+    assert_int_equal(ask(&b, shunt_text("xyz", 3), &d, &err), SHUNT_OK);
+    assert_string_equal(d.as.client, "c2");
+  }
+  assert_int_equal(stats_of(&b).hits, 2);
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
+static void mod_says_which_value_of_which_model_it_can_not_take(void **state) {
+  (void)state;
+  bench b;
+  shunt_error err;
+  route_decision d = {0};
+  open_bench(&b,
+             "rule 'parts' { stage = 'override', client = function(req) return 'c' .. req:mod('attrs.n', 2) end }\n");
+  assert_int_equal(ask(&b, shunt_text("abc", 3), &d, &err), SHUNT_E_RULE);
+  assert_string_equal(err.message,
+                      "mod: attrs.n is the text 'abc', not a whole number (model 'user'): use bucket, which "
+                      "takes any value");
+  assert_string_equal(err.rule, "parts");
+  assert_int_equal(ask(&b, shunt_float(1.5), &d, &err), SHUNT_E_RULE);
+  assert_non_null(strstr(err.message, "attrs.n is 1.5, not a whole number"));
+  route_decision_clear(&d);
+  close_bench(&b);
+}
+
 /* A rule can't go on where the record of what it read has an end. */
 static void names_without_number_end_in_a_limit_that_nothing_catches(void **state) {
   (void)state;
@@ -449,6 +488,8 @@ int main(void) {
       cmocka_unit_test(says_whether_it_was_remembered),
       cmocka_unit_test(a_denial_is_remembered_with_all_that_is_told_of_it),
       cmocka_unit_test(errors_and_limits_are_not_remembered),
+      cmocka_unit_test(a_caught_message_of_mod_counts_as_a_read_of_the_value),
+      cmocka_unit_test(mod_says_which_value_of_which_model_it_can_not_take),
       cmocka_unit_test(names_without_number_end_in_a_limit_that_nothing_catches),
       cmocka_unit_test(one_and_one_point_nought_are_told_apart),
       cmocka_unit_test(a_predicate_is_remembered_by_what_it_says),

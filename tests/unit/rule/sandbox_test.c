@@ -50,7 +50,7 @@ static const attempt attempts[] = {
     {"return math.random()", RULE, "randomness is not there: use pick{…} or an attribute"},
     {"return math.randomseed(1)", RULE, "randomness is not there"},
     {"return sting.len", RULE, "undefined global 'sting'; did you mean 'string'?"},
-    {"return string.formt", RULE, "'string.formt' is not there; did you mean 'format'?"},
+    {"return string.formt", RULE, "unknown name 'string.formt'; did you mean 'format'?"},
     {"return zzzzzzzzzz", RULE, "undefined global 'zzzzzzzzzz'"},
     {"x = 1", RULE, "the global 'x' can't be set: use local"},
     {"string = {}", RULE, "the global 'string' can't be set: use local"},
@@ -69,7 +69,7 @@ static const attempt attempts[] = {
     {"return tostring({})", 0, "table"},
     {"return tostring(pairs)", 0, "function"},
     {"return tostring(null)", 0, "null"},
-    {"return ('%p'):format({})", RULE, "'%p' is not there"},
+    {"return ('%p'):format({})", RULE, "'%p' is not available"},
     {"return ('%s'):format({})", RULE, "name the field that is meant"},
     {"return ('%s'):format(pairs)", RULE, "name the field that is meant"},
     {"return ('%q'):format({})", RULE, "value has no literal form"},
@@ -191,7 +191,8 @@ static void stops_what_takes_too_long(void **state) {
     shunt_error err;
     assert_int_equal(run(sb, codes[i], &err), SHUNT_E_LIMIT);
     if (!strstr(err.message, "memory"))
-      assert_string_equal(err.message, "over the limit of 20 ms of computing time (rules.timeout)");
+      assert_string_equal(err.message,
+                          "over the limit of 20 ms of computing time: do less here, or raise rules.timeout");
     assert_int_equal(err.line, 1);
     still_works(sb);
   }

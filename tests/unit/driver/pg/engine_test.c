@@ -22,6 +22,34 @@ static void the_server_holds_no_more_statements_than_are_kept(void **state) {
   assert_int_equal(integer_of(s, "SELECT 1"), 1);
 }
 
+static void what_a_function_refuses_is_no_failure_of_the_datasource(void **state) {
+  server *s = server_of(state);
+  assert_fails(s, try_run(s, "DO $$ BEGIN ASSERT 1 = 2, 'not today'; END $$"), SHUNT_E_CONSTRAINT, "not today");
+  assert_string_equal(s->err.sqlstate, "P0004");
+}
+
+static const char last_name[] = "SELECT name FROM pg_prepared_statements ORDER BY prepare_time DESC LIMIT 1";
+
+/* A pooler may mix the connections. */
+static void no_two_statements_of_any_connection_have_one_name(void **state) {
+  server *s = server_of(state), other;
+  char name[PG_NAME_BYTES], sql[64];
+  init(&other);
+  if (driver_pg.open(&other.client, 0, &other.conn, &other.err)) fail_msg("%s", other.err.message);
+  for (int i = 0; i < 2 * CACHE_MOST; i++) {
+    snprintf(sql, sizeof sql, "SELECT %d", i);
+    run(s, sql);
+  }
+  run(s, last_name);
+  snprintf(name, sizeof name, "%s", shunt_rows_at(s->rows, 0)[0].as.bytes);
+  assert_int_equal(strtol(strrchr(name, '_') + 1, NULL, 10), 2 * CACHE_MOST + 1);
+  run(&other, last_name);
+  strrchr(name, '_')[0] = 0;
+  assert_null(strstr(shunt_rows_at(other.rows, 0)[0].as.bytes, name));
+  shunt_rows_free(other.rows);
+  driver_pg.close(other.conn);
+}
+
 typedef struct mixture {
   server *s;
   rng r;
@@ -237,7 +265,7 @@ static void parameters_that_do_not_fit_are_refused_before_they_are_sent(void **s
   assert_fails(s, try_with(s, "SELECT ?::int", &nul, 1), SHUNT_E_CONSTRAINT, "NUL");
   assert_fails(s, try_with(s, "SELECT ?::float8", &big, 1), SHUNT_E_CONSTRAINT, "digits");
   assert_fails(s, try_with(s, "SELECT ?::bytea", &one, 1), SHUNT_E_CONSTRAINT, "blob");
-  assert_fails(s, try_with(s, "SELECT ?::int", &one, 0), SHUNT_E_USAGE, "1 parameters and was given 0");
+  assert_fails(s, try_with(s, "SELECT ?::int", &one, 0), SHUNT_E_USAGE, "one value for each ? (1), and got 0");
   assert_int_equal(try_with(s, "SELECT length(?::bytea)", &nul, 1), SHUNT_OK);
   assert_int_equal(shunt_rows_at(s->rows, 0)[0].as.integer, 3);
   assert_int_equal(driver_pg.commit(s->conn, &s->err), SHUNT_OK);
@@ -445,6 +473,8 @@ static void survives_every_allocation_that_fails(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_server_holds_no_more_statements_than_are_kept),
+      TEST(what_a_function_refuses_is_no_failure_of_the_datasource),
+      TEST(no_two_statements_of_any_connection_have_one_name),
       TEST(statements_are_never_mixed_up),
       TEST(a_long_statement_is_run_and_not_kept),
       TEST(a_changed_table_is_seen_by_statements_that_were_prepared),

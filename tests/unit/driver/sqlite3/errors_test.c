@@ -192,7 +192,7 @@ static void every_mistake_has_its_code(void **state) {
       {"SELECT 1; DELETE FROM users", SHUNT_E_USAGE, "one statement at a time"},
       {"DELETE FROM users; DELETE FROM users", SHUNT_E_USAGE, "one statement at a time"},
       {"SELECT 1; SELEKT", SHUNT_E_USAGE, "one statement at a time"},
-      {"SELECT ?", SHUNT_E_USAGE, "has 1 parameters and was given 0"},
+      {"SELECT ?", SHUNT_E_USAGE, "one value for each ? (1), and got 0"},
       {"BEGIN", SHUNT_E_USAGE, "not by SQL"},
       {"COMMIT", SHUNT_E_USAGE, "not by SQL"},
       {"ROLLBACK", SHUNT_E_USAGE, "not by SQL"},
@@ -220,7 +220,7 @@ static void every_mistake_has_its_code(void **state) {
 static void too_many_parameters_are_refused_too(void **state) {
   database *d = *state;
   shunt_value two[] = {shunt_integer(1), shunt_integer(2)};
-  assert_fails(d, try_with(d, "SELECT ?", two, 2), SHUNT_E_USAGE, "has 1 parameters and was given 2");
+  assert_fails(d, try_with(d, "SELECT ?", two, 2), SHUNT_E_USAGE, "one value for each ? (1), and got 2");
   static const char with_nul[] = "SELECT 1\0; DELETE FROM users";
   shunt_status got = d->conn->engine->send(d->conn, with_nul, sizeof with_nul - 1, NULL, 0, &d->err);
   assert_fails(d, got, SHUNT_E_USAGE, "NUL byte");

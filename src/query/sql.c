@@ -1,34 +1,12 @@
-#include "session/sql.h"
+#include "query/sql.h"
 
 #include <string.h>
 
 #include "base/alloc.h"
 
-void sql_reset(sql_text *q) {
-  buf_reset(&q->text);
-  q->nparams = 0;
-  q->failed = false;
-}
-
-void sql_free(sql_text *q) {
-  buf_free(&q->text);
-  base_free(q->params);
-  memset(q, 0, sizeof *q);
-}
-
 void sql_add(sql_text *q, const char *text, size_t size) { buf_add(&q->text, text, size); }
 
-void sql_name(sql_text *q, const driver_engine *engine, const char *name) {
-  char quote = engine->quote, *start = buf_room(&q->text, 2 * strlen(name) + 2), *to = start;
-  if (!start) return;
-  *to++ = quote;
-  for (; *name; name++) {
-    if (*name == quote) *to++ = quote;
-    *to++ = *name;
-  }
-  *to++ = quote;
-  buf_used(&q->text, (size_t)(to - start));
-}
+void sql_name(sql_text *q, const driver_engine *engine, const char *name) { buf_quoted(&q->text, name, engine->quote); }
 
 void sql_names(sql_text *q, const driver_engine *engine, const char *const *names, size_t n) {
   for (size_t i = 0; i < n; i++) {
@@ -43,6 +21,7 @@ void sql_direction(sql_text *q, const driver_engine *engine, bool nullable, bool
 }
 
 static bool room_for_params(sql_text *q, size_t n) {
+  if (n <= q->capacity - q->nparams) return true;
   if (!base_grow(&q->params, &q->capacity, q->nparams + n, sizeof *q->params)) q->failed = true;
   return !q->failed;
 }

@@ -1,21 +1,11 @@
-/* For: the text of statements. Names come from the database's descriptions and are quoted as the engine does; values
- * are parameters only. Owner: call_sql lends them; params borrow the caller's bytes. Use: sql_text *sql = call_sql(c);
- * sql_puts(sql, "DELETE FROM "); sql_name(sql, engine, "users"); sql_param(sql, &v); … */
-#ifndef SHUNT_SESSION_SQL_H
-#define SHUNT_SESSION_SQL_H
+/* For: writing the text of statements. Names come from the database's descriptions and are quoted as the engine does;
+ * values are parameters only. Owner: call_sql lends the text; params borrow the caller's bytes. Use: sql_text *sql =
+ * call_sql(c); sql_puts(sql, "DELETE FROM "); sql_name(sql, engine, "users"); sql_param(sql, &v); … */
+#ifndef SHUNT_QUERY_SQL_H
+#define SHUNT_QUERY_SQL_H
 
-#include "base/buf.h"
-#include "driver/driver.h"
+#include "session/call.h"
 
-typedef struct sql_text {
-  buf text;
-  shunt_value *params;
-  size_t nparams, capacity;
-  bool failed; /* out of memory */
-} sql_text;
-
-void sql_reset(sql_text *q);
-void sql_free(sql_text *q);
 void sql_add(sql_text *q, const char *text, size_t size);
 void sql_name(sql_text *q, const driver_engine *engine, const char *name);
 /* "a", "b", "c" */
