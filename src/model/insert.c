@@ -159,7 +159,7 @@ static shunt_status insert_there(writing *w, const destinations *d, size_t numbe
 }
 
 /* Rows come by destination: puts them into the order of their records. */
-static shunt_status sort_rows(writing *w, const batch *b, const senders *of) {
+static shunt_status order_rows(writing *w, const batch *b, const senders *of) {
   size_t width = b->rows->ncolumns;
   uint32_t *row_of = arena_array(w->c->arena, uint32_t, b->n);
   shunt_value *copy = arena_array(w->c->arena, shunt_value, of->count * width);
@@ -180,7 +180,7 @@ static shunt_status insert_all(writing *w, batch *b) {
   bool ok = these.records && these.numbers && of.list;
   shunt_status status = ok ? find_destinations(w, b, &d) : error_memory(w->c->err);
   for (size_t i = 0; i < d.count && !status; i++) status = insert_there(w, &d, i, b, &these, &of);
-  return status || d.count < 2 || !b->rows ? status : sort_rows(w, b, &of);
+  return status || d.count < 2 || !b->rows ? status : order_rows(w, b, &of);
 }
 
 /* Records with related rows are inserted one by one. */
