@@ -214,6 +214,12 @@ static json_t *one_relation(const void *items, size_t i, const void *more) {
                 {"autoload", json_boolean(r->as.autoload)}, {"source", where_at(r->at)});
 }
 
+static json_t *one_part(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_part *p = &((const cat_part *)items)[i];
+  return OBJECT({"client", text(p->client ? p->client->name : NULL)}, {"table", text(p->table)});
+}
+
 static json_t *one_model(const void *items, size_t i, const void *more) {
   (void)more;
   const cat_model *m = ((cat_model *const *)items)[i];
@@ -222,7 +228,8 @@ static json_t *one_model(const void *items, size_t i, const void *more) {
                 {"table_function", json_boolean(table_function)}, {"client", text(m->client)},
                 {"client_function", json_boolean(m->client_function != CATALOG_NO_FUNCTION)},
                 {"primary_key", key_of(m->primary_key)}, {"instance_column", text(m->instance_column)},
-                {"source", where_at(m->at)}, {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
+                {"parts", list_of(one_part, m->parts, m->nparts, NULL)}, {"source", where_at(m->at)},
+                {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
 }
 
 /* ---- rules ---- */
