@@ -552,7 +552,7 @@ typedef struct shunt_trace {
   X(TEXT, uncacheable)    /* the reason why this decision can't be cached, or NULL */                                  \
   X(TEXT, unfixed) /* "where.user_id": the rules chose by it, and the request gives no value. Then an access asks all  \
                     * parts of the model, or is refused. Or NULL */                                                    \
-  X(FIELDS, depends_on)   /* fields that were read, in the order of their first read */                                \
+  X(FIELDS, depends_on) /* fields that were read, in the order of their first read */                                  \
   X(STEPS, trace)
 
 /* The members of a field by its KIND; a list's length stands before it. */

@@ -22,7 +22,7 @@
 enum {
   CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions of a generation in the cache */
   CATALOG_MOST_LEVELS = 1000,
-  CATALOG_MOST_PARTS = 4096, /* of a model */
+  CATALOG_MOST_PARTS = 4096,                     /* of a model */
   CATALOG_LONGEST_LEASE_MS = 24 * 60 * 60 * 1000 /* of a job */
 };
 

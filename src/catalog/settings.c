@@ -128,10 +128,9 @@ static const schema_field parts_rows[] = {
     END};
 const schema schema_parts = {.fields = parts_rows};
 
-static const schema_field part_rows[] = {
-    {"client", NAME, SAYS("A client. Without it, the rules choose.")},
-    {"table", NAME, SAYS("A table. Without it, the rules choose.")},
-    END};
+static const schema_field part_rows[] = {{"client", NAME, SAYS("A client. Without it, the rules choose.")},
+                                         {"table", NAME, SAYS("A table. Without it, the rules choose.")},
+                                         END};
 const schema schema_part = {.fields = part_rows};
 
 static const schema_field model_rows[] = {

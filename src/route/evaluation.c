@@ -138,7 +138,8 @@ void evaluation_begin(evaluation *e) {
   d->as.role = "primary";
 }
 
-/* A column of which several predicates were asked is one field. The core itself reads `part`, of all models with parts. */
+/* A column of which several predicates were asked is one field. The core itself reads `part`, of all models with parts.
+ */
 static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n, size_t placing) {
   size_t count = 0;
   d->nplacing = 0;

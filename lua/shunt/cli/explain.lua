@@ -108,7 +108,8 @@ local function json(decision, list)
       output.scalar(d[who]), "table", output.scalar(d.table), "level", output.scalar(d.level), "rule", output.scalar(d.rule),
       "source", output.scalar(d.source), "also", output.scalar(change.also))
   end
-  for _, member in ipairs { "not_remembered", output.scalar(decision.not_remembered), "unfixed", output.scalar(decision.unfixed), "changes", output.array(items) } do
+  for _, member in ipairs { "not_remembered", output.scalar(decision.not_remembered), "unfixed", output.scalar(decision.unfixed),
+    "changes", output.array(items) } do
     members[#members + 1] = member
   end
   return output.object(table.unpack(members))
