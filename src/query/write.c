@@ -1,9 +1,9 @@
 #include "query/write.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "query/bulk.h"
+#include "query/keeps.h"
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/value.h"
@@ -55,50 +55,9 @@ static shunt_status find_targets(call *c, const site *at, const shunt_field *fie
   return status ? status : check_instance(c, at, t, fields);
 }
 
-static bool is_rounded_float(const driver_column *column, const shunt_value *v) {
-  return column->kind == DRIVER_NUMBERS && !column->exact && v->type == SHUNT_INTEGER &&
-         !driver_float_holds(v->as.integer, column->single);
-}
-
-static bool is_from_zero(const shunt_value *v) {
-  switch ((shunt_type)v->type) {
-  case SHUNT_NULL:
-  case SHUNT_BOOL:
-    return true;
-  case SHUNT_INTEGER:
-    return v->as.integer >= 0;
-  case SHUNT_FLOAT:
-    return v->as.number >= 0 && v->as.number < 9223372036854775808.0;
-  case SHUNT_TEXT: /* ends in a NUL */
-    return v->size && strspn(v->as.bytes, "0123456789") == v->size;
-  case SHUNT_BLOB:
-    break;
-  }
-  return false;
-}
-
-/* Reject values that the engine would coerce silently. */
-static shunt_status check_value(call *c, const site *at, const driver_column *column, const shunt_value *v) {
-  const char *model = at->model->name;
-  if (column->rounds && value_digits(v) > column->digits)
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) keeps %d digits after the point, and the value has more", model,
-                     column->name, column->type, column->digits);
-  if (is_rounded_float(column, v))
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) holds floating-point numbers and can't hold %" PRId64 " exactly",
-                     model, column->name, column->type, v->as.integer);
-  if (column->digits_type && !is_from_zero(v))
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) takes whole numbers from 0, also as text", model, column->name,
-                     column->type);
-  return SHUNT_OK;
-}
-
 static shunt_status check_values(call *c, const site *at, const targets *t, const shunt_field *fields) {
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < t->n && !status; i++) status = check_value(c, at, t->columns[i], &fields[i].value);
-  if (status) error_client(c->err, at->client->name);
+  for (size_t i = 0; i < t->n && !status; i++) status = keeps_check(c, at, t->columns[i], &fields[i].value);
   return status;
 }
 
@@ -120,21 +79,11 @@ static void write_into(sql_text *sql, const site *at, const targets *t) {
   sql_puts(sql, ") VALUES ");
 }
 
-static void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
-  bool cast = column->digits_type && v->type == SHUNT_TEXT;
-  if (cast) sql_puts(q, "CAST(CONCAT("); /* MySQL takes a parameter that is cast itself for a signed number */
-  sql_param(q, v);
-  if (!cast) return;
-  sql_puts(q, ") AS ");
-  sql_puts(q, column->digits_type);
-  sql_puts(q, ")");
-}
-
-static void write_values(sql_text *sql, const targets *t, const shunt_field *fields) {
+static void write_values(call *c, sql_text *sql, const targets *t, const shunt_field *fields) {
   sql_puts(sql, "(");
   for (size_t i = 0; i < t->n; i++) {
     if (i) sql_puts(sql, ", ");
-    write_value(sql, t->columns[i], &fields[i].value);
+    keeps_write(c, sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
     if (t->n) sql_puts(sql, ", ");
@@ -164,12 +113,12 @@ static void write_empty(sql_text *sql, const site *at) {
   sql_puts(sql, at->engine->empty_list ? " () VALUES ()" : " DEFAULT VALUES");
 }
 
-static void write_one(sql_text *sql, const site *at, const targets *t, const shunt_field *fields) {
+static void write_one(call *c, sql_text *sql, const site *at, const targets *t, const shunt_field *fields) {
   write_into(sql, at, t);
   if (t->n == 0 && !t->stamp)
     write_empty(sql, at);
   else
-    write_values(sql, t, fields);
+    write_values(c, sql, t, fields);
 }
 
 /* ---- the row that was inserted, where INSERT gives none back ---- */
@@ -216,7 +165,7 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, cons
   shunt_where key;
   shunt_status status = find_key(c, at, t, fields, &generated, &key);
   if (status) return status;
-  write_one(sql, at, t, fields);
+  write_one(c, sql, at, t, fields);
   status = statement_insert(c, sql, at, &generated.as.integer);
   call_end_sql(c, sql);
   select_spec q = {.filter = {.where = {&key}}};
@@ -233,7 +182,7 @@ shunt_status write_insert(call *c, const site *at, const shunt_field *fields, si
   if (!sql || (rows && !rows_set_names(rows, &at->table->columns))) return error_memory(c->err);
   if (rows && !at->engine->returning && !at->table->shape->returning)
     return insert_and_read(c, sql, at, &t, fields, rows);
-  write_one(sql, at, &t, fields);
+  write_one(c, sql, at, &t, fields);
   if (rows) {
     sql_puts(sql, " RETURNING ");
     sql_names(sql, at->engine, rows->columns, rows->ncolumns);
@@ -298,7 +247,7 @@ static shunt_status insert_rows(call *c, const site *at, const targets *t, const
     write_into(sql, at, t);
     for (size_t i = from; i < from + count; i++) {
       if (i > from) sql_puts(sql, ", ");
-      write_values(sql, t, records[i].fields);
+      write_values(c, sql, t, records[i].fields);
     }
     status = run(c, sql, at, NULL, inserted);
   }
@@ -340,7 +289,7 @@ static shunt_status begin_change(call *c, sql_text *sql, const site *at, const c
     if (i) sql_puts(sql, ", ");
     sql_name(sql, at->engine, w->t->columns[i]->name);
     sql_puts(sql, " = ");
-    write_value(sql, w->t->columns[i], &w->fields[i].value);
+    keeps_write(c, sql, w->t->columns[i], &w->fields[i].value);
   }
   return filter_conditions(c, sql, at, w->filter);
 }

@@ -184,6 +184,7 @@ const driver_engine driver_mysql = {
     .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
     .scaled_type = "DECIMAL(65, %d)",
+    .single_type = "FLOAT",
     .like = " LIKE REPLACE(",
     .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would escape what follows */
     .text_type = "CHAR",

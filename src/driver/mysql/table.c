@@ -147,14 +147,47 @@ static void set_kind(driver_column *column, const char *type) {
   }
 }
 
+/* The number in parentheses. */
+static size_t declared_length(const char *declared) {
+  const char *open = strchr(declared, '(');
+  return open ? strtoul(open + 1, NULL, 10) : 1;
+}
+
+static void set_form(driver_column *column, const char *type) {
+  static const struct {
+    const char *type;
+    driver_form form;
+    size_t length;
+  } forms[] = {{"char", DRIVER_FORM_TRIMMED, 0},
+               {"varchar", DRIVER_FORM_LENGTH, 0},
+               {"tinytext", DRIVER_FORM_BYTES, 0xFF},
+               {"text", DRIVER_FORM_BYTES, 0xFFFF},
+               {"mediumtext", DRIVER_FORM_BYTES, 0xFFFFFF},
+               {"binary", DRIVER_FORM_SIZE, 0},
+               {"enum", DRIVER_FORM_LABEL, 0},
+               {"set", DRIVER_FORM_LABELS, 0},
+               {"year", DRIVER_FORM_YEAR, 0},
+               {"date", DRIVER_FORM_DATE, 0},
+               {"time", DRIVER_FORM_TIME, 0},
+               {"datetime", DRIVER_FORM_MOMENT, 0},
+               {"timestamp", DRIVER_FORM_MOMENT, 0},
+               {"json", DRIVER_FORM_JSON, 0}};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    if (strcmp(type, forms[i].type) != 0) continue;
+    column->form = forms[i].form;
+    column->length = forms[i].length ? forms[i].length : declared_length(column->type);
+  }
+}
+
 /* The digits after the point that columns of these types keep: as declared, otherwise none. */
 static void set_digits(driver_column *column, const char *type) {
   static const char *const times[] = {"time", "datetime", "timestamp", NULL};
-  bool decimal = strcmp(type, "decimal") == 0;
-  column->rounds = decimal || column->kind == DRIVER_INTEGERS || (column->kind == DRIVER_NUMBERS && column->exact) ||
-                   is(type, times);
-  const char *said = strchr(column->type, decimal ? ',' : '(');
-  if (said && (decimal || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
+  column->rounds =
+      column->kind == DRIVER_INTEGERS || (column->kind == DRIVER_NUMBERS && column->exact) || is(type, times);
+  bool scaled = column->kind == DRIVER_NUMBERS && strchr(column->type, ','); /* FLOAT(7,2) rounds, too */
+  column->rounds = column->rounds || scaled;
+  const char *said = strchr(column->type, scaled ? ',' : '(');
+  if (said && (scaled || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
 }
 
 /* ---- how its texts compare ---- */
@@ -224,6 +257,7 @@ static shunt_status read_column(driver_table *t, const shunt_value *cells, drive
   column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
+  set_form(column, text_of(&cells[DATA_TYPE]));
   return set_collation(t, column, text_of(&cells[CHARSET]), text_of(&cells[COLLATION])) ? SHUNT_OK : error_memory(err);
 }
 
