@@ -130,6 +130,8 @@ typedef struct driver_table {
   size_t nkey;                   /* columns of the primary key */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
+  bool touched;                  /* a trigger may change a row after INSERT has returned it */
+  bool uncounted;                /* writes run triggers instead, and only RETURNING shows how many rows they were for */
   map names;                     /* to driver_column */
 } driver_table;
 
@@ -166,6 +168,8 @@ typedef struct driver_engine {
   const char *scaled_type;     /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
                                 * never exact fractions */
   const char *single_type;     /* what a number is cast to for comparing with a `single` column. NULL: no cast */
+  const char *mean_type;       /* what a sum of integers is cast to before it is divided, because AVG keeps few digits.
+                                * NULL: AVG keeps them */
   const driver_queue *queue;   /* NULL: jobs can't be kept here */
   /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
    * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,

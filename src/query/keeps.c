@@ -196,13 +196,12 @@ static void write_digits(sql_text *q, const char *type, const shunt_value *v) {
   sql_puts(q, ")");
 }
 
-/* MySQL would write a number with as few digits as the column has room for. */
-static void write_number_as_text(call *c, sql_text *q, const shunt_value *v) {
-  char *text = arena_alloc(c->arena, NUMBER_BYTES);
-  double number = v->as.number + 0.0; /* never -0 */
-  shunt_value as_text = text ? shunt_text(text, number_write(number, text)) : *v;
-  if (!text) q->failed = true;
-  sql_param(q, &as_text);
+/* MySQL would write a number with as few digits as the column has room for. CONCAT writes all, but -0 as such. */
+static void write_number_as_text(sql_text *q, const shunt_value *v) {
+  shunt_value number = shunt_float(v->as.number + 0.0);
+  sql_puts(q, "CONCAT(");
+  sql_param(q, &number);
+  sql_puts(q, ")");
 }
 
 /* Engines take a float for the shortest decimal that means it, which for a large whole number is another number. */
@@ -211,13 +210,13 @@ static void write_whole(sql_text *q, const shunt_value *v) {
   sql_param(q, &number);
 }
 
-void keeps_write(call *c, sql_text *sql, const driver_column *column, const shunt_value *v) {
+void keeps_write(sql_text *sql, const driver_column *column, const shunt_value *v) {
   if (column->written)
     write_in(sql, column->written, v);
   else if (column->digits_type && v->type == SHUNT_TEXT)
     write_digits(sql, column->digits_type, v);
   else if (column->kind == DRIVER_STRINGS && v->type == SHUNT_FLOAT)
-    write_number_as_text(c, sql, v);
+    write_number_as_text(sql, v);
   else if (column->exact && v->type == SHUNT_FLOAT)
     write_whole(sql, v);
   else

@@ -6,6 +6,7 @@
 #include "query/keeps.h"
 #include "query/select.h"
 #include "query/statement.h"
+#include "query/triggers.h"
 #include "query/value.h"
 
 /* ---- fields ---- */
@@ -79,11 +80,11 @@ static void write_into(sql_text *sql, const site *at, const targets *t) {
   sql_puts(sql, ") VALUES ");
 }
 
-static void write_values(call *c, sql_text *sql, const targets *t, const shunt_field *fields) {
+static void write_values(sql_text *sql, const targets *t, const shunt_field *fields) {
   sql_puts(sql, "(");
   for (size_t i = 0; i < t->n; i++) {
     if (i) sql_puts(sql, ", ");
-    keeps_write(c, sql, t->columns[i], &fields[i].value);
+    keeps_write(sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
     if (t->n) sql_puts(sql, ", ");
@@ -103,7 +104,9 @@ static shunt_status check_room(call *c, const site *at, size_t nparams) {
 /* Gives the statement back. */
 static shunt_status run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
   int64_t written = 0;
-  shunt_status status = statement_run(c, sql, at, rows, &written);
+  bool counted = !at->table->shape->uncounted;
+  shunt_status status =
+      counted ? statement_run(c, sql, at, rows, &written) : triggers_count(c, sql, at, rows, &written);
   if (affected) *affected += written;
   call_end_sql(c, sql);
   return status;
@@ -113,12 +116,12 @@ static void write_empty(sql_text *sql, const site *at) {
   sql_puts(sql, at->engine->empty_list ? " () VALUES ()" : " DEFAULT VALUES");
 }
 
-static void write_one(call *c, sql_text *sql, const site *at, const targets *t, const shunt_field *fields) {
+static void write_one(sql_text *sql, const site *at, const targets *t, const shunt_field *fields) {
   write_into(sql, at, t);
   if (t->n == 0 && !t->stamp)
     write_empty(sql, at);
   else
-    write_values(c, sql, t, fields);
+    write_values(sql, t, fields);
 }
 
 /* ---- the row that was inserted, where INSERT gives none back ---- */
@@ -165,7 +168,7 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, cons
   shunt_where key;
   shunt_status status = find_key(c, at, t, fields, &generated, &key);
   if (status) return status;
-  write_one(c, sql, at, t, fields);
+  write_one(sql, at, t, fields);
   status = statement_insert(c, sql, at, &generated.as.integer);
   call_end_sql(c, sql);
   select_spec q = {.filter = {.where = {&key}}};
@@ -182,12 +185,13 @@ shunt_status write_insert(call *c, const site *at, const shunt_field *fields, si
   if (!sql || (rows && !rows_set_names(rows, &at->table->columns))) return error_memory(c->err);
   if (rows && !at->engine->returning && !at->table->shape->returning)
     return insert_and_read(c, sql, at, &t, fields, rows);
-  write_one(c, sql, at, &t, fields);
+  write_one(sql, at, &t, fields);
   if (rows) {
     sql_puts(sql, " RETURNING ");
     sql_names(sql, at->engine, rows->columns, rows->ncolumns);
   }
-  return run(c, sql, at, rows, NULL);
+  status = run(c, sql, at, rows, NULL);
+  return status || !rows || !at->table->shape->touched ? status : triggers_reread(c, at, rows);
 }
 
 /* ---- many ---- */
@@ -247,7 +251,7 @@ static shunt_status insert_rows(call *c, const site *at, const targets *t, const
     write_into(sql, at, t);
     for (size_t i = from; i < from + count; i++) {
       if (i > from) sql_puts(sql, ", ");
-      write_values(c, sql, t, records[i].fields);
+      write_values(sql, t, records[i].fields);
     }
     status = run(c, sql, at, NULL, inserted);
   }
@@ -289,7 +293,7 @@ static shunt_status begin_change(call *c, sql_text *sql, const site *at, const c
     if (i) sql_puts(sql, ", ");
     sql_name(sql, at->engine, w->t->columns[i]->name);
     sql_puts(sql, " = ");
-    keeps_write(c, sql, w->t->columns[i], &w->fields[i].value);
+    keeps_write(sql, w->t->columns[i], &w->fields[i].value);
   }
   return filter_conditions(c, sql, at, w->filter);
 }

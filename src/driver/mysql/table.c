@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/suggest.h"
 #include "driver/mysql/conn.h"
 
@@ -37,15 +38,40 @@ static const char *text_of(const shunt_value *cell) {
   return cell->type == SHUNT_TEXT || cell->type == SHUNT_BLOB ? cell->as.bytes : "";
 }
 
+/* The server shows no columns of a view that it can't run. Running it gives the reason. */
+static shunt_status broken_view(mysql_conn *conn, const char *table, shunt_error *err) {
+  buf sql = {0};
+  shunt_error why = {0};
+  buf_puts(&sql, "SELECT * FROM `");
+  for (const char *at = table; *at; at++) {
+    if (*at == '`') buf_putc(&sql, '`');
+    buf_putc(&sql, *at);
+  }
+  buf_puts(&sql, "` LIMIT 0");
+  shunt_status status = sql.failed ? error_memory(err) : mysqldb_send(&conn->base, sql.data, sql.size, NULL, 0, &why);
+  if (!sql.failed && !status) status = mysqldb_receive(&conn->base, NULL, NULL, NULL, &why);
+  unsigned number = (unsigned)why.engine_code;
+  buf_free(&sql);
+  return error_set(err, SHUNT_E_USAGE, "client '%s': the server shows no columns of '%s': %s%s",
+                   conn->base.client->name, table, status ? why.message : "its view may be invalid",
+                   mysqldb_mode_hint(number));
+}
+
 static shunt_status no_table(mysql_conn *conn, const char *table, shunt_error *err) {
   suggest near = suggest_for(table);
   shunt_rows *rows = rows_new();
+  bool there = false;
   if (rows && ask(conn, tables_sql, "", 0, rows, NULL) == SHUNT_OK)
-    for (size_t i = 0; i < rows->count; i++) suggest_try(&near, text_of(&rows_row(rows, i)[0]));
-  error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
-            suggest_text(&near));
+    for (size_t i = 0; i < rows->count; i++) {
+      const char *name = text_of(&rows_row(rows, i)[0]);
+      suggest_try(&near, name);
+      there = there || strcmp(name, table) == 0;
+    }
+  shunt_status status = there ? broken_view(conn, table, err)
+                              : error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s",
+                                          conn->base.client->name, table, suggest_text(&near));
   shunt_rows_free(rows);
-  return SHUNT_E_NOT_FOUND;
+  return status;
 }
 
 /* ---- what a column holds ---- */

@@ -18,7 +18,8 @@ enum {
   BYTEWISE,
   MODIFIER,
   COMPARES,
-  UNIQUE
+  UNIQUE,
+  TOUCHED
 };
 
 enum {
@@ -35,7 +36,8 @@ enum {
 };
 
 /* The table that an unqualified name finds on the search path. A domain counts as its base type. A table with
- * inheriting tables has no key here: it shows their rows too, among which its primary key is not unique. Catalog
+ * inheriting tables has no key here: it shows their rows too, among which its primary key is not unique. A
+ * trigger that runs after INSERT (4 in tgtype, without 2, before, and 64, instead) may change the row. Catalog
  * columns of newer servers are read through JSON, so that older servers accept the query. */
 static const char columns_sql[] =
     "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
@@ -54,7 +56,9 @@ static const char columns_sql[] =
     "AND s.castmethod = 'b' AND s.castcontext = 'i'))), "
     "(SELECT pg_catalog.string_agg(u.indexrelid::text, ' ') FROM pg_catalog.pg_index u WHERE u.indrelid = a.attrelid "
     "AND i.indrelid IS NOT NULL AND u.indisunique AND u.indpred IS NULL AND u.indexprs IS NULL AND a.attnum = ANY "
-    "((u.indkey::int2[])[0:u.indnkeyatts - 1])) "
+    "((u.indkey::int2[])[0:u.indnkeyatts - 1])), "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND "
+    "g.tgenabled <> 'D' AND g.tgtype & 4 <> 0 AND g.tgtype & 66 = 0) "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
@@ -313,6 +317,7 @@ static shunt_status read_table(const PGresult *result, driver_table **out, shunt
   int n = PQntuples(result);
   bool ok = t && driver_table_size(t, (size_t)n);
   for (int i = 0; i < n && ok; i++) ok = read_column(t, result, i);
+  if (ok && n) t->touched = PQgetvalue(result, 0, TOUCHED)[0] == 't';
   if (!ok || !driver_table_name(t)) {
     driver_table_free(t);
     return error_memory(err);

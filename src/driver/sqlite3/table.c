@@ -206,6 +206,21 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
   return status;
 }
 
+static shunt_status find_triggers(sqlite_conn *conn, const char *table, const kind *k, driver_table *t,
+                                  shunt_error *err) {
+  sqlite3_stmt *stmt = NULL;
+  t->uncounted = k->view;
+  int rc = prepare_for(conn,
+                       "SELECT 1 FROM (SELECT type, tbl_name, sql FROM sqlite_schema UNION ALL SELECT type, tbl_name, "
+                       "sql FROM sqlite_temp_schema) WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE AND sql "
+                       "LIKE '%INSERT%'",
+                       table, &stmt);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  t->touched = rc == SQLITE_ROW && !k->view;
+  sqlite3_finalize(stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SHUNT_OK : sqlite_fail(conn, rc, NULL, err);
+}
+
 shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   kind k = {false, false, false, false};
@@ -216,6 +231,7 @@ shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table 
     t->folds = true;
     status = read_columns(conn, table, &k, t, err);
   }
+  if (!status) status = find_triggers(conn, table, &k, t, err);
   if (!status) {
     mark_row_number(t, &k);
     if (!driver_table_name(t)) status = error_memory(err);
