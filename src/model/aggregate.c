@@ -9,6 +9,7 @@
 #include "query/filter.h"
 #include "query/select.h"
 #include "query/statement.h"
+#include "query/types.h"
 #include "query/value.h"
 
 static const shunt_query everything;
@@ -204,6 +205,18 @@ static void plain_numbers(const aggregation *g, shunt_rows *rows) {
   }
 }
 
+/* The least and the greatest value have the type of their column. */
+static shunt_status give_types(const aggregation *g, shunt_rows *rows) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < g->nresults; i++) {
+    const result *r = &g->results[i];
+    if (!r->grouped && r->function != SHUNT_MIN && r->function != SHUNT_MAX) continue;
+    for (size_t row = 0; row < rows->count && !status; row++)
+      status = types_give_cell(g->c, g->at, r->column, rows, &rows_row(rows, row)[i]);
+  }
+  return status;
+}
+
 static bool name_columns(const aggregation *g, shunt_rows *rows) {
   const char **names = arena_array(g->c->arena, const char *, g->nresults);
   for (size_t i = 0; names && i < g->nresults; i++) names[i] = g->results[i].name;
@@ -220,6 +233,11 @@ static shunt_status run(aggregation *g, shunt_rows **out) {
     return status;
   }
   plain_numbers(g, rows);
+  status = give_types(g, rows);
+  if (status) {
+    shunt_rows_free(rows);
+    return status;
+  }
   *out = rows;
   return SHUNT_OK;
 }

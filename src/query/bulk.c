@@ -59,7 +59,8 @@ shunt_status bulk_run(call *c, const bulk *l, bool *done, int64_t *affected) {
   execution e = {.client = l->at->client, .level = l->at->level};
   driver_conn *conn = transaction_conn(c, e.client, e.level);
   *done = false;
-  if (!conn || !conn->engine->load_begin || l->nrecords < FEWEST_ROWS || any_written(l) || !blobs_fit(l)) return SHUNT_OK;
+  if (!conn || !conn->engine->load_begin || l->nrecords < FEWEST_ROWS || any_written(l) || !blobs_fit(l))
+    return SHUNT_OK;
   shunt_status status = on_connection(c, conn, l, &e);
   *done = e.sent;
   *affected += e.affected;

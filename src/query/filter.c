@@ -4,6 +4,7 @@
 
 #include "query/sql.h"
 #include "query/digits.h"
+#include "query/types.h"
 #include "query/value.h"
 
 enum { DEEPEST_WHERE = 25 }; /* SQLite's parser has a stack of 100, and each level takes up to 3 of it */
@@ -205,9 +206,11 @@ static shunt_status write_list(writer *w, const shunt_where *c, const driver_col
   return SHUNT_OK;
 }
 
-static shunt_status write_column(writer *w, const shunt_where *c) {
+static shunt_status write_column(writer *w, const shunt_where *asked) {
   const driver_column *column;
+  shunt_where typed = *asked, *c = &typed;
   shunt_status status = site_column(w->c, w->at, c->column, &column);
+  if (!status && c->op != SHUNT_LIKE) status = types_values(w->c, w->at, column, &c->values, c->nvalues);
   if (!status) status = check_numbers(w, c, column);
   if (status) return status;
   switch (c->op) {

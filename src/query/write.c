@@ -7,6 +7,7 @@
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/triggers.h"
+#include "query/types.h"
 #include "query/value.h"
 
 /* ---- fields ---- */
@@ -177,9 +178,11 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, cons
 
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows) {
   targets t;
-  shunt_status status = find_targets(c, at, fields, n, &t);
+  shunt_status status = types_fields(c, at, &fields, n);
+  if (!status) status = find_targets(c, at, fields, n, &t);
   if (!status) status = check_room(c, at, n + 1);
   if (!status) status = check_values(c, at, &t, fields);
+  if (!status && rows) status = types_mark(c, at, rows);
   if (status) return status;
   sql_text *sql = call_sql(c);
   if (!sql || (rows && !rows_set_names(rows, &at->table->columns))) return error_memory(c->err);
@@ -260,7 +263,9 @@ static shunt_status insert_rows(call *c, const site *at, const targets *t, const
 
 shunt_status write_insert_many(call *c, const site *at, const shunt_record *records, size_t n, int64_t *inserted) {
   targets t;
-  shunt_status status = find_targets(c, at, records[0].fields, records[0].nfields, &t);
+  shunt_status status = types_records(c, at, &records, n);
+  if (status) return status;
+  status = find_targets(c, at, records[0].fields, records[0].nfields, &t);
   size_t width = t.n + (t.stamp ? 1 : 0);
   if (!status) status = check_room(c, at, width);
   if (status) return status;
@@ -327,7 +332,8 @@ static shunt_status run_change(call *c, const site *at, const change *w, int64_t
 static shunt_status update_at(call *c, const site *at, const shunt_field *fields, size_t n, const filter *f,
                               int64_t *affected) {
   targets t;
-  shunt_status status = find_targets(c, at, fields, n, &t);
+  shunt_status status = types_fields(c, at, &fields, n);
+  if (!status) status = find_targets(c, at, fields, n, &t);
   if (!status) status = check_values(c, at, &t, fields);
   change w = {&t, fields, f};
   return status ? status : run_change(c, at, &w, affected);

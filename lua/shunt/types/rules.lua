@@ -70,6 +70,7 @@ function request:prefix(field, beginning) end
 ---@field table string|(fun(req: shunt.rules.request): string)|nil
 ---@field primary_key shunt.rules.names?
 ---@field instance_column string?
+---@field types table<string, "integer"|"number"|"decimal"|"boolean"|"text"|"blob"|"date"|"time"|"datetime"|"json"|"uuid">?
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil
 ---@field relations table<string, shunt.rules.relation>?
 
