@@ -13,7 +13,7 @@
 
 enum { SHOWN_BYTES = 96, SHOWN_TEXT = 64, PLAIN_DIGITS = 15 /* as many as every engine writes */ };
 
-static const double TWO_TO_63 = 9223372036854775808.0, CERTAIN = 1e15;
+static const double TWO_TO_63 = 9223372036854775808.0, CERTAIN = 1e15, NOISE = 8 * DBL_EPSILON;
 
 /* ---- messages ---- */
 
@@ -157,12 +157,16 @@ static const char *why_not(const driver_column *column, const shunt_value *v) {
                                                                       : NULL;
 }
 
-/* For a column of decimals, a float has as many digits as are certain; for one of floats, all that it needs. */
+/* Whether 15 digits of the float are meant, and the others come from arithmetic: 0.1 + 0.2 is 0.30000000000000004. */
+static bool is_noisy(const driver_column *column, double d) {
+  char room[NUMBER_BYTES];
+  double rounded = number_read(room, (size_t)snprintf(room, sizeof room, "%.15g", d));
+  return column->exact && fabs(d) * pow(10, column->digits) < CERTAIN && fabs(rounded - d) <= NOISE * fabs(d);
+}
+
 static int digits_of(const driver_column *column, const shunt_value *v) {
   char room[NUMBER_BYTES];
-  bool certain = column->exact && v->type == SHUNT_FLOAT &&
-                 fabs(v->as.number) * pow(10, column->digits) < CERTAIN; /* of 15 digits, enough are after the point */
-  if (v->type != SHUNT_FLOAT || certain) return value_digits(v);
+  if (v->type != SHUNT_FLOAT || is_noisy(column, v->as.number)) return value_digits(v);
   shunt_value text = shunt_text(room, number_write(v->as.number, room));
   return value_digits(&text);
 }
