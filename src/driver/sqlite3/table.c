@@ -210,11 +210,11 @@ static shunt_status find_triggers(sqlite_conn *conn, const char *table, const ki
                                   shunt_error *err) {
   sqlite3_stmt *stmt = NULL;
   t->uncounted = k->view;
-  int rc = prepare_for(conn,
-                       "SELECT 1 FROM (SELECT type, tbl_name, sql FROM sqlite_schema UNION ALL SELECT type, tbl_name, "
-                       "sql FROM sqlite_temp_schema) WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE AND sql "
-                       "LIKE '%INSERT%'",
-                       table, &stmt);
+  int rc =
+      prepare_for(conn,
+                  "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE AND sql LIKE "
+                  "'%INSERT%'",
+                  table, &stmt);
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
   t->touched = rc == SQLITE_ROW && !k->view;
   sqlite3_finalize(stmt);
