@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "query/sql.h"
 #include "query/digits.h"
+#include "query/sql.h"
 #include "query/types.h"
 #include "query/value.h"
 

@@ -45,8 +45,8 @@ static const char *encode_integer(Oid type, int64_t value, pg_encoded *out) {
 }
 
 static const char *encode_float(Oid type, double value, pg_encoded *out) {
-  if ((is_integer(type) || type == PG_BOOL) && value >= -TWO_TO_63 && value < TWO_TO_63 && !((double)(int64_t)value < value) &&
-      !((double)(int64_t)value > value))
+  if ((is_integer(type) || type == PG_BOOL) && value >= -TWO_TO_63 && value < TWO_TO_63 &&
+      !((double)(int64_t)value < value) && !((double)(int64_t)value > value))
     return encode_integer(type, (int64_t)value, out);
   out->bytes = out->room;
   out->size = number_write(value, out->room);
