@@ -1,5 +1,6 @@
 #include "session/call.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -197,7 +198,13 @@ static bool grow(equalities *e) {
   return true;
 }
 
+/* Rules see no NaN: it equals nothing, so that none could match it. */
+static bool is_visible(const shunt_value *v) {
+  return v->type != SHUNT_NULL && !(v->type == SHUNT_FLOAT && isnan(v->as.number));
+}
+
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
+  if (!is_visible(value)) return true;
   if (e->count == e->capacity && !grow(e)) return false;
   e->list[e->count++] = (shunt_field){column, *value};
   return true;

@@ -80,6 +80,7 @@ function request:prefix(field, beginning) end
 ---@field primary_key shunt.rules.names?
 ---@field instance_column string?
 ---@field parts shunt.rules.parts|shunt.rules.part[]|(fun(): shunt.rules.parts|shunt.rules.part[])|nil all places of the rows
+---@field types table<string, "integer"|"number"|"decimal"|"boolean"|"text"|"blob"|"date"|"time"|"datetime"|"json"|"uuid">?
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil
 ---@field relations table<string, shunt.rules.relation>?
 
