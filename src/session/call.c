@@ -198,15 +198,11 @@ static bool grow(equalities *e) {
   return true;
 }
 
-/* Rules see no NaN: it equals nothing, so that none could match it. */
-static bool is_visible(const shunt_value *v) {
-  return v->type != SHUNT_NULL && !(v->type == SHUNT_FLOAT && isnan(v->as.number));
-}
-
+/* Rules see NaN as absent: it equals nothing, so that none could match it. */
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
-  if (!is_visible(value)) return true;
   if (e->count == e->capacity && !grow(e)) return false;
-  e->list[e->count++] = (shunt_field){column, *value};
+  bool nan = value->type == SHUNT_FLOAT && isnan(value->as.number);
+  e->list[e->count++] = (shunt_field){column, nan ? shunt_null() : *value};
   return true;
 }
 
