@@ -1,4 +1,4 @@
--- Relations and look-ups by key in examples: what other data layers, or shunt itself, once got wrong without a word.
+-- Relations and look-ups by key in examples: what other data layers, or shunt itself, once got wrong silently.
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
