@@ -192,11 +192,14 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
 
 /* As engines with exact decimals write them. */
 static bool is_decimal(const shunt_value *v) {
-  size_t at = v->size && v->as.bytes[0] == '-';
-  if (at == v->size) return false;
-  for (; at < v->size; at++)
-    if (v->as.bytes[at] != '.' && (v->as.bytes[at] < '0' || v->as.bytes[at] > '9')) return false;
-  return true;
+  size_t digits = 0, points = 0;
+  for (size_t at = v->size && v->as.bytes[0] == '-'; at < v->size; at++) {
+    bool digit = v->as.bytes[at] >= '0' && v->as.bytes[at] <= '9';
+    if (!digit && v->as.bytes[at] != '.') return false;
+    digits += digit;
+    points += !digit;
+  }
+  return digits && points <= 1;
 }
 
 static bool is_number_word(const shunt_value *v) {
