@@ -157,6 +157,9 @@ static const schema_field model_rows[] = {
     {"timestamps", .type = SCHEMA_MAP, .of = &timestamps_schema, SAYS("Columns for times that shunt sets.")},
     {"parts", .type = SCHEMA_ANY,
      SAYS("All places over which the rows are spread: {tables, n, clients}, or a list of {client, table}.")},
+    {"types", .type = SCHEMA_SCALARS,
+     SAYS("What columns are in Lua and C, on every engine: integer, number, decimal, boolean, text, blob, date, time, "
+          "datetime, json or uuid.")},
     {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
     END};
 const schema schema_model = {model_rows, .record = "cat_model"};

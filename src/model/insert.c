@@ -4,6 +4,7 @@
 #include "model/destination.h"
 #include "model/write.h"
 #include "query/insert.h"
+#include "query/types.h"
 #include "relate/load.h"
 
 static const shunt_records no_records;
@@ -77,6 +78,7 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
   status = insert_row(&w, &r, record, rows);
+  if (!status) status = types_give(&c, rows);
   if (status) {
     shunt_rows_free(rows);
     return status;
@@ -211,6 +213,7 @@ static shunt_status insert_batch(shunt_session *s, const char *model, const shun
   b->records = records->list;
   b->n = records->n;
   status = r->plan.count ? insert_each(&w, b) : insert_all(&w, b);
+  if (!status && b->rows) status = types_give(&c, b->rows);
   return unit_end(&c, &w.u, status);
 }
 

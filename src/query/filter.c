@@ -1,9 +1,10 @@
 #include "query/filter.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "query/digits.h"
 #include "query/sql.h"
+#include "query/types.h"
 #include "query/value.h"
 
 enum { DEEPEST_WHERE = 25 }; /* SQLite's parser has a stack of 100, and each level takes up to 3 of it */
@@ -24,28 +25,20 @@ static shunt_status bad(const writer *w, const shunt_where *c, const char *what)
 
 /* ---- one column ---- */
 
-static bool holds(const char *type, const char *word) {
-  for (; *type; type++)
-    if (strncasecmp(type, word, strlen(word)) == 0) return true;
-  return false;
-}
-
 /* By its declared type: SQLite calls dates numbers, too, and they are kept as text. */
 static bool is_number_column(const driver_column *column) {
-  static const char *const numbers[] = {"int", "real", "floa", "doub", "dec", "num"};
-  if (column->kind != DRIVER_ANYTHING) return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS;
-  if (!column->numeric || holds(column->type, "interval") || holds(column->type, "point")) return false;
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    if (holds(column->type, numbers[i])) return true;
-  return false;
+  return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS || column->form == DRIVER_FORM_NUMBER ||
+         column->form == DRIVER_FORM_REAL;
 }
 
 /* A non-number can never match a numeric column: report it. */
 static shunt_status check_numbers(const writer *w, const shunt_where *c, const driver_column *column) {
   if (c->op == SHUNT_LIKE) return SHUNT_OK;
   for (size_t i = 0; i < c->nvalues; i++) {
-    shunt_value v = value_canonical(&c->values[i], true);
-    if ((v.type == SHUNT_TEXT || v.type == SHUNT_BLOB) && is_number_column(column))
+    const shunt_value v = c->values[i];
+    bool number = v.type == SHUNT_TEXT ? digits_are_number(&v) || (column->infinite && digits_are_word(&v))
+                                       : v.type != SHUNT_BLOB;
+    if (!number && is_number_column(column))
       return error_set(w->c->err, SHUNT_E_USAGE,
                        "where, column '%.128s' of model '%s': it is numeric and can't be compared with '%.64s'",
                        c->column, w->at->model->name, v.type == SHUNT_TEXT ? v.as.bytes : "a blob");
@@ -65,6 +58,19 @@ static bool is_plain(const writer *w, const driver_column *column) {
   return !w->at->engine->number_type || !column->numeric || column->kind == DRIVER_BOOLEANS;
 }
 
+static void write_cast(sql_text *q, const shunt_value *v, const char *type) {
+  sql_puts(q, "CAST(");
+  sql_param(q, v);
+  sql_puts(q, " AS ");
+  sql_puts(q, type);
+  sql_puts(q, ")");
+}
+
+/* Other texts may become an integer by way of a double, which has fewer digits. */
+static bool is_integer_text(const shunt_value *v, const shunt_value *number) {
+  return number->type == SHUNT_INTEGER && digits_are_integer(v);
+}
+
 /* For engines that compare a number with a text as doubles: compares texts with texts, and exact numbers with exact
  * numbers. */
 static void write_comparable(call *c, sql_text *q, const site *at, const driver_column *column, const shunt_value *v) {
@@ -74,12 +80,10 @@ static void write_comparable(call *c, sql_text *q, const site *at, const driver_
     shunt_value as_text = text ? shunt_text(text, value_as_text(&exact, text)) : *v;
     if (!text) q->failed = true;
     sql_param(q, &as_text);
-  } else if (column->exact && v->type == SHUNT_TEXT && exact.type != SHUNT_INTEGER) {
-    sql_puts(q, "CAST(");
-    sql_param(q, v);
-    sql_puts(q, " AS ");
-    sql_puts(q, at->engine->decimal_type);
-    sql_puts(q, ")");
+  } else if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &exact)) {
+    write_cast(q, v, at->engine->decimal_type);
+  } else if (column->single && (v->type == SHUNT_FLOAT || v->type == SHUNT_TEXT)) {
+    write_cast(q, v, at->engine->single_type);
   } else {
     sql_param(q, column->exact ? &exact : v);
   }
@@ -87,7 +91,7 @@ static void write_comparable(call *c, sql_text *q, const site *at, const driver_
 
 static void write_comparables(call *c, sql_text *q, const site *at, const driver_column *column,
                               const shunt_value *values, size_t n) {
-  bool differ = at->engine->decimal_type && (column->text || column->exact);
+  bool differ = at->engine->decimal_type && (column->text || column->exact || column->single);
   if (!differ) sql_params(q, values, n);
   for (size_t i = 0; i < n && differ; i++) {
     if (i) sql_puts(q, ", ");
@@ -102,13 +106,13 @@ static void write_value(const writer *w, const driver_column *column, const shun
     return;
   }
   shunt_value number = column->exact ? value_exact(v) : value_canonical(v, true);
+  if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &number) && !digits_fit_double(v))
+    number = *v; /* with all its digits */
   bool fits = driver_column_holds(column, &number);
-  if (!fits) sql_puts(w->q, "CAST(");
-  sql_param(w->q, &number);
-  if (fits) return;
-  sql_puts(w->q, " AS ");
-  sql_puts(w->q, w->at->engine->number_type);
-  sql_puts(w->q, ")");
+  if (fits)
+    sql_param(w->q, &number);
+  else
+    write_cast(w->q, &number, w->at->engine->number_type);
 }
 
 static void write_values(const writer *w, const driver_column *column, const shunt_value *values, size_t n) {
@@ -202,9 +206,11 @@ static shunt_status write_list(writer *w, const shunt_where *c, const driver_col
   return SHUNT_OK;
 }
 
-static shunt_status write_column(writer *w, const shunt_where *c) {
+static shunt_status write_column(writer *w, const shunt_where *asked) {
   const driver_column *column;
+  shunt_where typed = *asked, *c = &typed;
   shunt_status status = site_column(w->c, w->at, c->column, &column);
+  if (!status && c->op != SHUNT_LIKE) status = types_values(w->c, w->at, column, &c->values, c->nvalues);
   if (!status) status = check_numbers(w, c, column);
   if (status) return status;
   switch (c->op) {

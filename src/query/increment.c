@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/types.h"
 #include "query/value.h"
 
 static bool holds_numbers(const driver_column *column) {
@@ -11,6 +12,7 @@ static bool holds_numbers(const driver_column *column) {
 
 shunt_status increment_check(call *c, const site *at, const targets *t, size_t i, const shunt_value *v) {
   const driver_column *column = t->columns[i];
+  const cat_typed *declared = types_of(at->model, column->name);
   shunt_value number = value_canonical(v, true);
   const char *why = NULL;
   if (v->type == SHUNT_BOOL || (number.type != SHUNT_INTEGER && number.type != SHUNT_FLOAT))
@@ -21,6 +23,9 @@ shunt_status increment_check(call *c, const site *at, const targets *t, size_t i
     why = "the database computes it";
   else if (!holds_numbers(column))
     why = "it holds no numbers";
+  else if (declared && declared->type != CAT_TYPE_INTEGER && declared->type != CAT_TYPE_NUMBER &&
+           declared->type != CAT_TYPE_DECIMAL)
+    why = "its declared type is no number";
   if (!why) return SHUNT_OK;
   return error_set(c->err, SHUNT_E_USAGE, "model '%s': column '%s' (%s) can't be incremented: %s", at->model->name,
                    column->name, column->type, why);

@@ -1,7 +1,10 @@
 #include "query/insert.h"
 
+#include "query/keeps.h"
 #include "query/select.h"
 #include "query/statement.h"
+#include "query/triggers.h"
+#include "query/types.h"
 #include "query/write.h"
 #include "query/write_inner.h"
 
@@ -35,7 +38,7 @@ void insert_values(sql_text *sql, const insert_plan *p, const shunt_field *field
   sql_puts(sql, "(");
   for (size_t i = 0; i < t->n; i++) {
     if (i) sql_puts(sql, ", ");
-    write_value(sql, t->columns[i], &fields[i].value);
+    keeps_write(sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
     if (t->n) sql_puts(sql, ", ");
@@ -127,7 +130,10 @@ static shunt_status insert_row(call *c, const insert_plan *p, const shunt_field 
   insert_into(sql, p);
   insert_values(sql, p, fields);
   insert_end(sql, p, rows);
-  return write_run(c, sql, p->at, rows, affected);
+  size_t before = rows ? rows->count : 0;
+  shunt_status status = write_run(c, sql, p->at, rows, affected);
+  bool touched = rows && rows->count > before && p->at->table->shape->touched;
+  return status || !touched ? status : triggers_reread(c, p->at, rows);
 }
 
 /* ---- a row that may be there already, where no clause says so ---- */
@@ -180,13 +186,14 @@ shunt_status insert_one(call *c, const insert_plan *p, const shunt_field *fields
 /* In the order of the rows' columns: another part of the table may order them differently, or lack one. */
 shunt_status insert_name_rows(call *c, const site *at, shunt_rows *rows) {
   if (!rows) return SHUNT_OK;
+  shunt_status status = types_mark(c, at, rows);
+  if (status) return status;
   if (!rows->columns) return rows_set_names(rows, &at->table->columns) ? SHUNT_OK : error_memory(c->err);
-  for (size_t i = 0; i < rows->ncolumns; i++) {
+  for (size_t i = 0; i < rows->ncolumns && !status; i++) {
     const driver_column *column;
-    shunt_status status = site_column(c, at, rows->columns[i], &column);
-    if (status) return status;
+    status = site_column(c, at, rows->columns[i], &column);
   }
-  return SHUNT_OK;
+  return status;
 }
 
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows) {

@@ -87,10 +87,11 @@ static shunt_status insert_each(call *c, const insert_plan *p, insertion *in) {
 
 /* ---- all of them ---- */
 
-/* An INSERT without columns can't have several rows. */
+/* An INSERT without columns can't have several rows, and a row that a trigger may change is read again at once. */
 static bool is_one_by_one(const insert_plan *p, const insertion *in) {
   if (write_width(&p->t) == 0 || (p->u && upsert_is_tried(p->at, p->u))) return true;
-  return in->rows && !(insert_returns(p->at) && p->at->engine->returning_ordered);
+  if (!in->rows) return false;
+  return !insert_returns(p->at) || !p->at->engine->returning_ordered || p->at->table->shape->touched;
 }
 
 static shunt_status settable(call *c, const site *at, insertion *in) {

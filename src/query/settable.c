@@ -1,11 +1,12 @@
 /* Which fields of a row are written: those given, without the columns that the database computes, and the times that
- * shunt sets. */
+ * shunt sets. All get the declared types of their columns. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "query/types.h"
 #include "query/write_inner.h"
 
 enum { DIGITS = 6, US_PER_S = 1000000, LONGEST = sizeof "2026-11-29 10:00:00.000000", MOST_TIMES = 3 };
@@ -85,7 +86,7 @@ static void add_mark(settable *s) {
   if (s->kind == WRITE_UPSERT && mark && !is_given(s, mark)) s->list[s->n++] = (shunt_field){mark, shunt_null()};
 }
 
-shunt_status write_settable(call *c, const site *at, write_kind kind, const shunt_field **fields, size_t *n) {
+static shunt_status choose(call *c, const site *at, write_kind kind, const shunt_field **fields, size_t *n) {
   const cat_model *m = at->model;
   if (!at->table->shape->computes && !m->created && !m->updated && !m->soft_delete) return SHUNT_OK;
   settable s = {at, kind, arena_array(c->arena, shunt_field, *n + MOST_TIMES), 0};
@@ -98,4 +99,9 @@ shunt_status write_settable(call *c, const site *at, write_kind kind, const shun
   *fields = s.list;
   *n = s.n;
   return status;
+}
+
+shunt_status write_settable(call *c, const site *at, write_kind kind, const shunt_field **fields, size_t *n) {
+  shunt_status status = choose(c, at, kind, fields, n);
+  return status ? status : types_fields(c, at, fields, *n);
 }

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/keeps.h"
 #include "query/write_inner.h"
 
 enum { ROWS_AT_ONCE = 200 };
@@ -36,7 +37,7 @@ static shunt_status write_column(call *c, sql_text *sql, const several *s, size_
     sql_puts(sql, " WHEN ");
     status = filter_condition(c, sql, s->at, &s->rows[i].is);
     sql_puts(sql, " THEN ");
-    write_value(sql, to, &s->rows[i].fields[column].value);
+    keeps_write(sql, to, &s->rows[i].fields[column].value);
   }
   if (s->at->engine->typed_case) {
     sql_puts(sql, " ELSE ");
@@ -97,13 +98,15 @@ static size_t bytes_of(const update_row *row) {
   return bytes;
 }
 
-/* How many rows fit into one statement: at least one. Each column repeats the conditions. */
+/* How many rows fit into one statement: at least one. Each column repeats the conditions. Declared types may have
+ * made values differ in type. */
 static size_t fit(call *c, const several *s) {
   size_t params = filter_max_params(c->s, s->at), best = s->at->engine->bulk_params, most = s->at->engine->max_bytes;
   size_t width = s->t->n + (s->t->n + 1) * (s->rows[0].is.nitems ? s->rows[0].is.nitems : 1) + 1, count = 1;
   if (best && best < params) params = best;
   for (size_t bytes = bytes_of(&s->rows[0]); count < s->n && count < ROWS_AT_ONCE; count++) {
     bytes += bytes_of(&s->rows[count]);
+    if (!update_alike(&s->rows[0], &s->rows[count])) break;
     if ((count + 1) * width > params || (most && bytes > most)) break;
   }
   return count;

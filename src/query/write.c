@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "query/increment.h"
+#include "query/keeps.h"
+#include "query/types.h"
 #include "query/write_inner.h"
 
 /* An UPDATE or, without targets, a DELETE. */
@@ -23,7 +25,7 @@ static shunt_status begin_change(call *c, sql_text *sql, const site *at, const c
     sql_name(sql, at->engine, w->t->columns[i]->name);
     sql_puts(sql, " = ");
     if (i < w->nset)
-      write_value(sql, w->t->columns[i], &w->fields[i].value);
+      keeps_write(sql, w->t->columns[i], &w->fields[i].value);
     else
       increment_write(sql, at->engine, w->t->columns[i], &w->fields[i].value);
   }
@@ -99,7 +101,9 @@ static shunt_status mark_at(call *c, const site *at, const filter *f, int64_t *a
   targets t = {.columns = &column, .n = 1};
   shunt_status status = site_column(c, at, mark.name, &column);
   if (!status) status = write_now(c, at, column, &mark.value);
-  change w = {.t = &t, .fields = &mark, .nset = 1, .filter = f};
+  const shunt_field *fields = &mark;
+  if (!status) status = types_fields(c, at, &fields, 1);
+  change w = {.t = &t, .fields = fields, .nset = 1, .filter = f};
   return status ? status : run_change(c, at, &w, affected);
 }
 

@@ -1,7 +1,8 @@
-#include <inttypes.h>
 #include <string.h>
 
+#include "query/keeps.h"
 #include "query/statement.h"
+#include "query/triggers.h"
 #include "query/value.h"
 #include "query/write_inner.h"
 
@@ -50,69 +51,19 @@ bool write_same_columns(const shunt_record *a, const shunt_record *b) {
   return true;
 }
 
-static bool is_rounded_float(const driver_column *column, const shunt_value *v) {
-  return column->kind == DRIVER_NUMBERS && !column->exact && v->type == SHUNT_INTEGER &&
-         !driver_float_holds(v->as.integer, column->single);
-}
-
-static bool is_from_zero(const shunt_value *v) {
-  switch ((shunt_type)v->type) {
-  case SHUNT_NULL:
-  case SHUNT_BOOL:
-    return true;
-  case SHUNT_INTEGER:
-    return v->as.integer >= 0;
-  case SHUNT_FLOAT:
-    return v->as.number >= 0 && v->as.number < 9223372036854775808.0;
-  case SHUNT_TEXT: /* ends in a NUL */
-    return v->size && strspn(v->as.bytes, "0123456789") == v->size;
-  case SHUNT_BLOB:
-    break;
-  }
-  return false;
-}
-
-/* Reject values that the engine would coerce silently. */
-static shunt_status check_value(call *c, const site *at, const driver_column *column, const shunt_value *v) {
-  const char *model = at->model->name;
-  if (column->rounds && value_digits(v) > column->digits)
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) keeps %d digits after the point, and the value has more", model,
-                     column->name, column->type, column->digits);
-  if (is_rounded_float(column, v))
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) holds floating-point numbers and can't hold %" PRId64 " exactly",
-                     model, column->name, column->type, v->as.integer);
-  if (column->digits_type && !is_from_zero(v))
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) takes whole numbers from 0, also as text", model, column->name,
-                     column->type);
-  return SHUNT_OK;
-}
-
 shunt_status write_check_values(call *c, const site *at, const targets *t, const shunt_field *fields) {
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < t->n && !status; i++) status = check_value(c, at, t->columns[i], &fields[i].value);
-  if (status) error_client(c->err, at->client->name);
+  for (size_t i = 0; i < t->n && !status; i++) status = keeps_check(c, at, t->columns[i], &fields[i].value);
   return status;
 }
 
 /* ---- statements ---- */
 
-void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
-  bool cast = column->digits_type && v->type == SHUNT_TEXT;
-  if (cast) sql_puts(q, "CAST(CONCAT("); /* MySQL takes a parameter that is cast itself for a signed number */
-  sql_param(q, v);
-  if (!cast) return;
-  sql_puts(q, ") AS ");
-  sql_puts(q, column->digits_type);
-  sql_puts(q, ")");
-}
-
 /* Gives the statement back. */
 shunt_status write_run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
   int64_t written = 0;
-  shunt_status status = statement_run(c, sql, at, rows, &written);
+  shunt_status status = at->table->shape->uncounted ? triggers_count(c, sql, at, rows, &written)
+                                                    : statement_run(c, sql, at, rows, &written);
   if (affected) *affected += written;
   call_end_sql(c, sql);
   return status;

@@ -21,16 +21,16 @@ static inline size_t write_width(const targets *t) { return t->n + (t->stamp ? 1
 bool write_same_column(const driver_column *a, const driver_column *b);
 typedef enum write_kind { WRITE_INSERT, WRITE_UPSERT, WRITE_UPDATE } write_kind;
 
-/* Leaves out the fields of columns that the database computes, and adds the times that the model's columns get. */
+/* Leaves out the fields of columns that the database computes, adds the times that the model's columns get, and
+ * converts all to the declared types. */
 shunt_status write_settable(call *c, const site *at, write_kind kind, const shunt_field **fields, size_t *n);
 /* The time of the call, as the column keeps it. Errors: USAGE: the column can't hold times. */
 shunt_status write_now(call *c, const site *at, const driver_column *column, shunt_value *v);
 shunt_status write_targets(call *c, const site *at, const shunt_field *fields, size_t n, targets *t);
 /* A row that names the instance column must give the session's instance. */
 shunt_status write_check_instance(call *c, const site *at, const targets *t, const shunt_field *fields);
-/* Rejects values that the engine would coerce silently. */
+/* keeps_check for each. */
 shunt_status write_check_values(call *c, const site *at, const targets *t, const shunt_field *fields);
-void write_value(sql_text *q, const driver_column *column, const shunt_value *v);
 /* Runs the statement and gives it back. Adds to *affected, which may be NULL. */
 shunt_status write_run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected);
 
