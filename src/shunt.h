@@ -730,9 +730,9 @@ typedef struct shunt_records {
 typedef struct shunt_conflict {
   const char *const *columns; /* at least one */
   size_t ncolumns;
-  const char *const *update; /* columns that the other row gets from the new one; none: all that it gives but the key */
+  const char *const *update; /* columns that the other row gets from the new one; none: it stays as it is */
   size_t nupdate;
-  bool nothing; /* the other row stays as it is */
+  bool update_all; /* the other row gets all that the new one gives, except the key; in place of update */
 } shunt_conflict;
 
 typedef struct shunt_write {
@@ -754,9 +754,7 @@ typedef struct shunt_write {
 /* Writes. options may be NULL. A failed write changes nothing on the datasource that failed; a nested write runs in one
  * transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
 /* *rows is the inserted row as the database has it, with generated keys and, under include, the related rows. With
- * on_conflict it is the row that was inserted or updated; with on_conflict->nothing there is no row if another was
- * there.
- */
+ * on_conflict it is the row that was inserted or updated, or the other row, which stays as it is. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
                                                    const shunt_record *record, const shunt_write *options,
                                                    shunt_rows **rows, shunt_error *err);
@@ -764,8 +762,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_bulk(shunt_session *session, const char *model,
                                                         const shunt_records *records, const shunt_write *options,
                                                         int64_t *inserted, shunt_error *err);
-/* The same, with the rows as the database has them, in the order of the records. With on_conflict->nothing, a record
- * that met another row gives none. Errors too: CONFLICT: a trigger has left rows out. */
+/* The same, with one row for each record, in their order, as the database has it. Errors too: CONFLICT: a trigger has
+ * left rows out. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert_rows(shunt_session *session, const char *model,
                                                         const shunt_records *records, const shunt_write *options,
                                                         shunt_rows **rows, shunt_error *err);

@@ -1,54 +1,49 @@
 /* The methods of a model that write. */
 #include "bind/model.h"
 
-static const char *const insert_keys[] = {"client", "table", "include", "timeout", "on_conflict", NULL};
-static const char *const insert_bulk_keys[] = {"client",      "table",     "include", "timeout",
-                                               "on_conflict", "returning", NULL};
-static const char *const update_keys[] = {"where",   "all",       "client",  "table", "include",
-                                          "timeout", "increment", "deleted", NULL};
+static const char *const insert_keys[] = {"client", "table", "include", "timeout", "on_conflict", "update", NULL};
+static const char *const insert_bulk_keys[] = {"client",      "table",  "include",   "timeout",
+                                               "on_conflict", "update", "returning", NULL};
+static const char *const update_keys[] = {"where", "all", "client", "table", "include", "timeout", "deleted", NULL};
+static const char *const increment_keys[] = {"all", "client", "table", "timeout", "deleted", "set", NULL};
 static const char *const update_bulk_keys[] = {"client", "table", "timeout", NULL};
 static const char *const delete_keys[] = {"where", "all", "client", "table", "include", "timeout", "purge", NULL};
-static const char *const conflict_keys[] = {"columns", "update", "nothing", NULL};
 
-static shunt_status conflict_of(arena *a, const node *n, const shunt_conflict **out, shunt_error *err) {
+/* on_conflict = "email" or a list, and update = true, a column or a list. */
+static shunt_status conflict_of(arena *a, const node *options, const shunt_conflict **out, shunt_error *err) {
+  const node *n = node_get(options, "on_conflict"), *update = node_get(options, "update");
+  if (!n && update) return error_set(err, SHUNT_E_USAGE, "update needs on_conflict, the columns of a unique key");
   if (!n) return SHUNT_OK;
   shunt_conflict *made = arena_new(a, shunt_conflict);
   if (!made) return error_memory(err);
-  if (n->kind != NODE_MAP)
-    return error_set(err, SHUNT_E_USAGE,
-                     "on_conflict must be a table such as {columns = \"email\"}, with update = {…} or nothing = true, "
-                     "not %s",
-                     node_kind_name(n));
-  shunt_status st = SHUNT_OK;
-  for (size_t i = 0; i < n->count && !st; i++)
-    st = bind_unknown_key(n->entries[i].key, "on_conflict", conflict_keys, err);
-  const node *update = node_get(n, "update");
-  if (!st) st = bind_text_list(a, node_get(n, "columns"), "on_conflict.columns", &made->columns, &made->ncolumns, err);
-  if (!st) st = bind_text_list(a, update, "on_conflict.update", &made->update, &made->nupdate, err);
-  if (!st) st = bind_as_bool(node_get(n, "nothing"), "on_conflict.nothing", &made->nothing, err);
-  if (!st && update && made->nupdate == 0)
-    st = error_set(err, SHUNT_E_USAGE,
-                   "on_conflict.update names no column; leave it out to update all, or say nothing = true");
   *out = made;
-  return st;
+  shunt_status st = bind_text_list(a, n, "on_conflict", &made->columns, &made->ncolumns, err);
+  if (st || !update) return st;
+  if (update->kind == NODE_VALUE && update->value.type == SHUNT_BOOL && update->value.as.boolean) {
+    made->update_all = true;
+    return SHUNT_OK;
+  }
+  st = bind_text_list(a, update, "update", &made->update, &made->nupdate, err);
+  if (st || made->nupdate) return st;
+  return error_set(err, SHUNT_E_USAGE, "update names no column; leave it out to leave the other row as it is");
 }
 
-/* increment = {n = 1} as fields. */
-static shunt_status increments_of(arena *a, const node *n, shunt_write *w, shunt_error *err) {
-  if (!n) return SHUNT_OK;
+/* {n = 1} as fields. */
+static shunt_status fields_of(arena *a, const node *n, const char *what, const shunt_field **out, size_t *count,
+                              shunt_error *err) {
   if (n->kind != NODE_MAP)
-    return error_set(err, SHUNT_E_USAGE, "increment must be a table of columns and numbers, as in {visits = 1}, not %s",
-                     node_kind_name(n));
+    return error_set(err, SHUNT_E_USAGE, "model:increment: %s must be a table of columns, as in {visits = 1}, not %s",
+                     what, node_kind_name(n));
   shunt_field *list = arena_array(a, shunt_field, n->count);
   if (!list) return error_memory(err);
   for (size_t i = 0; i < n->count; i++) {
     if (n->entries[i].value->kind != NODE_VALUE)
-      return error_set(err, SHUNT_E_USAGE, "increment: '%s' takes a number, not %s", n->entries[i].key,
+      return error_set(err, SHUNT_E_USAGE, "model:increment: '%s' takes a value, not %s", n->entries[i].key,
                        node_kind_name(n->entries[i].value));
     list[i] = (shunt_field){n->entries[i].key, n->entries[i].value->value};
   }
-  w->increments = list;
-  w->nincrements = n->count;
+  *out = list;
+  *count = n->count;
   return SHUNT_OK;
 }
 
@@ -63,8 +58,7 @@ static shunt_write write_at(lua_State *L, bind_call *c, const bind_model *m, con
   bind_check_status(L, c, bind_where(&c->arena, node_get(options, "where"), &w.where, &c->err));
   bind_check_status(L, c,
                     bind_includes(&c->arena, node_get(options, "include"), NULL, &w.include, &w.ninclude, &c->err));
-  bind_check_status(L, c, conflict_of(&c->arena, node_get(options, "on_conflict"), &w.on_conflict, &c->err));
-  bind_check_status(L, c, increments_of(&c->arena, node_get(options, "increment"), &w, &c->err));
+  bind_check_status(L, c, conflict_of(&c->arena, options, &w.on_conflict, &c->err));
   if (!w.client) w.client = m->client;
   if (!w.table) w.table = m->table;
   return w;
@@ -148,6 +142,36 @@ static int model_update_bulk(lua_State *L) {
   return 1;
 }
 
+static shunt_status check_increments(bind_call *c, const shunt_write *w) {
+  if (!w->where && !w->all)
+    return error_set(&c->err, SHUNT_E_USAGE,
+                     "model:increment without where changes every row; give one, or say all = true if that is meant");
+  if (w->nincrements) return SHUNT_OK;
+  return error_set(&c->err, SHUNT_E_USAGE, "model:increment needs columns and numbers to add, as in {visits = 1}");
+}
+
+/* model:increment({id = 7}, {visits = 1}): the database adds. */
+static int model_increment(lua_State *L) {
+  bind_model *m;
+  bind_call *c = bind_model_enter(L, 4, &m);
+  const node *options = bind_options(L, c, 4, "model:increment", increment_keys), *set = node_get(options, "set");
+  shunt_write w = write_at(L, c, m, options);
+  shunt_record record = {0};
+  node *numbers = NULL;
+  int64_t affected = 0;
+  w.where = bind_model_where(L, c, 2, NULL, "model:increment");
+  drop_empty_where(&w);
+  bind_check_status(L, c, lua_node_from(L, 3, &c->arena, &numbers, &c->err));
+  bind_check_status(L, c, fields_of(&c->arena, numbers, "the increments", &w.increments, &w.nincrements, &c->err));
+  if (set) bind_check_status(L, c, fields_of(&c->arena, set, "set", &record.fields, &record.nfields, &c->err));
+  bind_check_status(L, c, check_increments(c, &w));
+  bind_busy(L, c);
+  bind_done(L, c, shunt_update(c->session->session, m->name, &record, &w, &affected, &c->err));
+  lua_pushinteger(L, affected);
+  bind_leave(L, c);
+  return 1;
+}
+
 static int model_delete(lua_State *L) {
   bind_model *m;
   bind_call *c = bind_model_enter(L, 3, &m);
@@ -163,12 +187,20 @@ static int model_delete(lua_State *L) {
 }
 
 void bind_write_register(lua_State *L) {
-  static const bind_taking takes[] = {{"model:insert", insert_keys}, {"model:insert_bulk", insert_bulk_keys},
-                                      {"model:update", update_keys}, {"model:update_bulk", update_bulk_keys},
-                                      {"model:delete", delete_keys}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {{"insert", model_insert}, {"insert_bulk", model_insert_bulk},
-                                     {"update", model_update}, {"update_bulk", model_update_bulk},
-                                     {"delete", model_delete}, {NULL, NULL}};
+  static const bind_taking takes[] = {{"model:insert", insert_keys},
+                                      {"model:insert_bulk", insert_bulk_keys},
+                                      {"model:update", update_keys},
+                                      {"model:update_bulk", update_bulk_keys},
+                                      {"model:increment", increment_keys},
+                                      {"model:delete", delete_keys},
+                                      {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"insert", model_insert},
+                                     {"insert_bulk", model_insert_bulk},
+                                     {"update", model_update},
+                                     {"update_bulk", model_update_bulk},
+                                     {"increment", model_increment},
+                                     {"delete", model_delete},
+                                     {NULL, NULL}};
   bind_methods(L, "model_methods", methods);
   bind_takes(L, takes);
 }

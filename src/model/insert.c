@@ -132,19 +132,11 @@ typedef struct senders {
 
 static shunt_status insert_bundle(writing *w, const site *at, batch *b, bundle *these, senders *of) {
   insertion in = {these->records, these->count, b->r->options->on_conflict, b->rows, 0};
-  size_t before = b->rows ? b->rows->count : 0;
   shunt_status status = insert_records(w->c, at, &in);
   b->affected += in.affected;
-  for (size_t i = 0; b->rows && !status && i < b->rows->count - before; i++) of->list[of->count++] = these->numbers[i];
+  for (size_t i = 0; b->rows && i < these->count; i++) of->list[of->count++] = these->numbers[i];
   these->count = 0;
   return status;
-}
-
-/* A record that may give no row stands alone, so that each row is known for its record's. */
-static bool ends_bundle(const batch *b, const bundle *these, const shunt_record *next) {
-  if (these->count == 0) return false;
-  bool skips = b->rows && b->r->options->on_conflict && b->r->options->on_conflict->nothing;
-  return skips || !write_same_columns(&these->records[0], next);
 }
 
 /* Inserts the records of one destination, in their order, as many at once as have the same columns. */
@@ -153,7 +145,8 @@ static shunt_status insert_there(writing *w, const destinations *d, size_t numbe
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < b->n && !status; i++) {
     if (d->of_record[i] != number) continue;
-    if (ends_bundle(b, these, &b->records[i])) status = insert_bundle(w, d->list[number], b, these, of);
+    if (these->count && !write_same_columns(&these->records[0], &b->records[i]))
+      status = insert_bundle(w, d->list[number], b, these, of);
     these->numbers[these->count] = (uint32_t)i;
     these->records[these->count++] = b->records[i];
   }

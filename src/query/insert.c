@@ -136,26 +136,48 @@ static shunt_status insert_row(call *c, const insert_plan *p, const shunt_field 
   return status || !touched ? status : triggers_reread(c, p->at, rows);
 }
 
+/* In the order of the rows' columns: another part of the table may order them differently, or lack one. */
+shunt_status insert_name_rows(call *c, const site *at, shunt_rows *rows) {
+  if (!rows) return SHUNT_OK;
+  shunt_status status = types_mark(c, at, rows);
+  if (status) return status;
+  if (!rows->columns) return rows_set_names(rows, &at->table->columns) ? SHUNT_OK : error_memory(c->err);
+  for (size_t i = 0; i < rows->ncolumns && !status; i++) {
+    const driver_column *column;
+    status = site_column(c, at, rows->columns[i], &column);
+  }
+  return status;
+}
+
 /* ---- a row that may be there already, where no clause says so ---- */
 
-/* Whether a row has this key, as the database is now, not as a snapshot shows it. */
-static shunt_status is_there(call *c, const insert_plan *p, const shunt_field *fields, bool *there) {
+/* Adds the row that has this key, as the database is now, not as a snapshot shows it. */
+static shunt_status read_other(call *c, const insert_plan *p, const shunt_field *fields, shunt_rows *rows) {
   shunt_where key, *items = arena_array(c->arena, shunt_where, p->u->nkey);
   sql_text *sql = call_sql(c);
-  *there = false;
   if (!items || !sql) return error_memory(c->err);
   key = (shunt_where){.op = SHUNT_AND, .items = items};
   if (!upsert_finds(p->u, &p->t, fields, items, &key.nitems)) return SHUNT_OK;
   filter f = {.where = {&key}, .deleted = true};
-  shunt_rows *rows = rows_new();
-  sql_puts(sql, "SELECT 1 FROM ");
-  site_table(sql, p->at);
-  shunt_status status = rows ? filter_conditions(c, sql, p->at, &f) : error_memory(c->err);
-  sql_puts(sql, " LOCK IN SHARE MODE");
+  sql_puts(sql, "SELECT ");
+  sql_names(sql, p->at->engine, rows->columns, rows->ncolumns);
+  select_from(sql, p->at);
+  shunt_status status = filter_conditions(c, sql, p->at, &f);
+  if (upsert_is_tried(p->at, p->u)) sql_puts(sql, " LOCK IN SHARE MODE");
   if (!status) status = statement_run(c, sql, p->at, rows, NULL);
-  *there = !status && rows->count > 0;
   call_end_sql(c, sql);
-  shunt_rows_free(rows);
+  return status;
+}
+
+/* *there: the table has a row with this key, which is added to rows if they are wanted. */
+static shunt_status find_other(call *c, const insert_plan *p, const shunt_field *fields, shunt_rows *rows,
+                               bool *there) {
+  shunt_rows *found = rows ? rows : rows_new();
+  size_t before = found ? found->count : 0;
+  shunt_status status = found ? insert_name_rows(c, p->at, found) : error_memory(c->err);
+  if (!status) status = read_other(c, p, fields, found);
+  *there = !status && found->count > before;
+  if (!rows) shunt_rows_free(found);
   return status;
 }
 
@@ -173,27 +195,17 @@ static shunt_status try_row(call *c, const insert_plan *p, const shunt_field *fi
     if (status && err) *err = failed;
     return status;
   }
-  shunt_status looked = is_there(c, p, fields, &there);
+  shunt_status looked = find_other(c, p, fields, rows, &there);
   if (!looked && !there && err) *err = failed;
   return looked ? looked : there ? SHUNT_OK : status;
 }
 
 shunt_status insert_one(call *c, const insert_plan *p, const shunt_field *fields, shunt_rows *rows, int64_t *affected) {
-  bool tried = p->u && upsert_is_tried(p->at, p->u);
-  return tried ? try_row(c, p, fields, rows, affected) : insert_row(c, p, fields, rows, affected);
-}
-
-/* In the order of the rows' columns: another part of the table may order them differently, or lack one. */
-shunt_status insert_name_rows(call *c, const site *at, shunt_rows *rows) {
-  if (!rows) return SHUNT_OK;
-  shunt_status status = types_mark(c, at, rows);
-  if (status) return status;
-  if (!rows->columns) return rows_set_names(rows, &at->table->columns) ? SHUNT_OK : error_memory(c->err);
-  for (size_t i = 0; i < rows->ncolumns && !status; i++) {
-    const driver_column *column;
-    status = site_column(c, at, rows->columns[i], &column);
-  }
-  return status;
+  size_t before = rows ? rows->count : 0;
+  bool there, tried = p->u && upsert_is_tried(p->at, p->u);
+  shunt_status status = tried ? try_row(c, p, fields, rows, affected) : insert_row(c, p, fields, rows, affected);
+  bool returned = !rows || !p->u || p->u->nupdate || rows->count > before;
+  return status || tried || returned ? status : find_other(c, p, fields, rows, &there);
 }
 
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows) {

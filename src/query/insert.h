@@ -14,8 +14,8 @@ typedef struct insertion {
   int64_t affected;               /* out: rows that were inserted or updated */
 } insertion;
 
-/* In as many statements as they need; run it in a transaction. With conflict->nothing, records that met a row give no
- * row. Errors: those of write_insert, CONFLICT: the database gave fewer rows back than it was given. */
+/* In as many statements as they need; run it in a transaction. Errors: those of write_insert, CONFLICT: the database
+ * gave fewer rows back than it was given. */
 shunt_status insert_records(call *c, const site *at, insertion *in);
 
 /* ---- between insert.c and insert_many.c ---- */

@@ -72,25 +72,25 @@ static bool is_shunts(const site *at, const driver_column *column) {
 
 static bool is_updated(const site *at, const shunt_conflict *conflict, const upsert *u, const driver_column *column) {
   if (is_among(column, u->key, u->nkey) || is_named(at->model->created, column)) return false;
-  return conflict->nupdate == 0 || is_shunts(at, column);
+  return conflict->update_all || is_shunts(at, column);
 }
 
 static shunt_status find_update(call *c, const site *at, const shunt_conflict *conflict, const targets *t, upsert *u) {
   u->update = arena_array(c->arena, const driver_column *, t->n + conflict->nupdate);
   if (!u->update) return error_memory(c->err);
-  if (conflict->nothing && conflict->nupdate)
+  if (conflict->update_all && conflict->nupdate)
     return error_set(c->err, SHUNT_E_USAGE,
-                     "model '%s': on_conflict says both nothing and columns to update; leave one of them out",
+                     "model '%s': on_conflict says both update_all and columns to update; leave one of them out",
                      at->model->name);
-  if (conflict->nothing) return SHUNT_OK;
+  if (!conflict->update_all && conflict->nupdate == 0) return SHUNT_OK;
   shunt_status status = find_named(c, at, conflict, t, u);
   for (size_t i = 0; i < t->n && !status; i++)
     if (is_updated(at, conflict, u, t->columns[i]) && !is_among(t->columns[i], u->update, u->nupdate))
       u->update[u->nupdate++] = t->columns[i];
   if (status || u->nupdate) return status;
   return error_set(c->err, SHUNT_E_USAGE,
-                   "model '%s': on_conflict has nothing to update, because the row gives only the key; say nothing = "
-                   "true to leave the old row as it is",
+                   "model '%s': on_conflict has nothing to update, because the row gives only the key; leave out "
+                   "'update' to leave the other row as it is",
                    at->model->name);
 }
 

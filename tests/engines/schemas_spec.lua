@@ -8,6 +8,8 @@ model "log" { table = { schema = "%s_a", name = "log" }, relations = {
   others = has_many("line", "log_id", { order = "id", table = { schema = "%s_b", name = "line" } }),
 } }
 model "line" { table = "%s_a.line" }
+model "all" { parts = { { table = "%s_a.log" }, { table = "%s_b.log" } },
+  table = function(req) return { schema = "%s_" .. (req.where.id == 1 and "a" or "b"), name = "log" } end }
 model "tenant" { table = function(req) return { schema = "%s_" .. (req.instance.name == "b" and "b" or "a"), name = "log" } end }
 model "moved" { table = "log" }
 rule "the tenant's schema" { stage = "refine", model = "moved", instance = "b", client = function() return { table = { schema = "%s_b", name = "log" } } end }
@@ -54,13 +56,23 @@ for _, engine in ipairs(Engines.all) do
       world:close()
     end)
 
+    it("are parts of a model", function()
+      local all = session:model "all"
+      assert.same({ 1, 2 }, { all:insert({ id = 1, v = "x", n = 1 }).id, all:insert({ id = 2, v = "y", n = 2 }).id })
+      assert.same({ { id = 1, v = "x", n = 1 }, { id = 2, v = "y", n = 2 } }, (all:select { order = "id" }))
+      assert.same({ 2, 1 }, { all:count(), session:model("log"):count() })
+      assert.equal(2, all:increment(nil, { n = 1 }, { all = true }))
+      assert.equal(5, tonumber(all:aggregate({ sum = "n" }).sum_n))
+      assert.equal(2, all:delete(nil, { all = true }))
+    end)
+
     it("are read, written and related as other tables are", function()
       local logs = session:model "log"
       session:model("line"):insert_bulk { { id = 1, log_id = 1, v = "l" }, { id = 2, log_id = 1, v = "m" } }
       local row = logs:insert({ id = 1, v = "x", n = 1 }, { include = "lines" })
       assert.same({ 1, "x", 2 }, { row.id, row.v, #row.lines })
-      assert.equal(1, logs:update({ id = 1 }, { increment = { n = 4 } }))
-      assert.equal(2, logs:insert_bulk({ { id = 2, v = "y", n = 0 }, { id = 1, v = "z", n = 7 } }, { on_conflict = { columns = "id", update = "v" } }))
+      assert.equal(1, logs:increment({ id = 1 }, { n = 4 }))
+      assert.equal(2, logs:insert_bulk({ { id = 2, v = "y", n = 0 }, { id = 1, v = "z", n = 7 } }, { on_conflict = "id", update = "v" }))
       assert.equal(2, logs:update_bulk { { id = 1, n = 8 }, { id = 2, n = 9 } })
       assert.same({ { id = 1, v = "z", n = 8 }, { id = 2, v = "y", n = 9 } }, (logs:select { order = "id" }))
       assert.equal(2, logs:count())

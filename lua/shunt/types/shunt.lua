@@ -109,25 +109,27 @@ function blob:bytes() end
 ---@field include shunt.include? the relations whose rows are written too
 ---@field timeout shunt.duration?
 ---@field deleted boolean? rows that soft_delete marks as deleted, too
----@field increment table<string, number|string>? numbers that the database adds to columns
 
 ---@class shunt.update_bulk
 ---@field client string?
 ---@field table shunt.table?
 ---@field timeout shunt.duration?
 
+---@class shunt.increment
+---@field all boolean? allows a write to all rows
+---@field client string?
+---@field table shunt.table?
+---@field timeout shunt.duration?
+---@field deleted boolean? rows that soft_delete marks as deleted, too
+---@field set shunt.row? other columns that get values in the same statement
+
 ---@class shunt.insert: shunt.update_bulk
 ---@field include shunt.include? the relations whose rows are written too
----@field on_conflict shunt.conflict? without it, a row whose unique key is taken is an error
+---@field on_conflict string|string[]|nil the columns of a unique key: a row that has the values already is no error
+---@field update string|string[]|true|nil the columns that such a row gets from the given one; true: all but the key; default: none
 
 ---@class shunt.insert_bulk: shunt.insert
 ---@field returning boolean? return the rows instead of their number
-
----What an insert does with a row whose unique key another row has.
----@class shunt.conflict
----@field columns string|string[] of the unique key
----@field update string|string[]|nil the columns that the other row gets from the new one; default: all but the key
----@field nothing boolean? the other row stays as it is
 
 ---The columns and relations of a select's rows.
 ---@class shunt.meta
@@ -558,7 +560,7 @@ function model:aggregate(options) end
 
 ---@param row shunt.row
 ---@param options shunt.insert?
----@return shunt.row? row as the database stored it; nil if on_conflict left another row as it was
+---@return shunt.row row as the database has it
 function model:insert(row, options) end
 
 ---@param rows shunt.row[]
@@ -577,6 +579,13 @@ function model:update(row, options) end
 ---@param options shunt.update_bulk?
 ---@return integer affected
 function model:update_bulk(rows, options) end
+
+---The database adds the numbers to the columns of the rows, so that no change is lost.
+---@param where shunt.where?
+---@param numbers table<string, number|string>
+---@param options shunt.increment?
+---@return integer affected
+function model:increment(where, numbers, options) end
 
 ---@param where shunt.where?
 ---@param options shunt.delete?

@@ -134,7 +134,7 @@ static void tells_what_the_catalog_holds(void **state) {
       "'dsn':'pg://app:********@db','other':'********'},'source':null}],"
       "'models':[{'name':'user','table':null,'table_function':true,'client':null,'client_function':false,"
       "'primary_key':'id','instance_column':null,'soft_delete':null,'timestamps':{'created':null,'updated':null},"
-      "'types':{'on':'date'},'source':null,'relations':[{'name':'orders','full_name':'user.orders',"
+      "'parts':[],'types':{'on':'date'},'source':null,'relations':[{'name':'orders','full_name':'user.orders',"
       "'kind':'has_many','target':'order','foreign_key':null,'through':null,'through_key':null,'key':null,"
       "'client':'_auto_','through_client':null,'table':null,'autoload':false,'source':null}]}],"
       "'jobs':{'client':'user-pg','path':['jobs','/srv/more.lua'],'lease_ms':30000},"

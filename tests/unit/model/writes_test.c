@@ -15,7 +15,7 @@ typedef struct batch {
 } batch;
 
 static const char *const name_column[] = {"name"};
-static const shunt_conflict by_name = {.columns = name_column, .ncolumns = 1};
+static const shunt_conflict by_name = {.columns = name_column, .ncolumns = 1, .update_all = true};
 
 /* role N, role N + 1, …; the first two have the same name if `twice`. */
 static void make_batch(batch *b, int first, bool twice) {
@@ -55,7 +55,7 @@ static void rows_that_are_there_stay_or_are_updated(void **state) {
   batch b;
   int64_t n;
   shunt_conflict keep = by_name;
-  keep.nothing = true;
+  keep.update_all = false;
   make_batch(&b, 10, true);
   store_fine(w, shunt_insert_bulk(w->session, "role", &b.all, &(shunt_write){.on_conflict = &keep}, &n, &w->err));
   assert_int_equal(n, 2);
@@ -63,12 +63,20 @@ static void rows_that_are_there_stay_or_are_updated(void **state) {
   store_fine(w, shunt_insert_bulk(w->session, "role", &b.all, &(shunt_write){.on_conflict = &by_name}, &n, &w->err));
   assert_int_equal(n, ROWS);
   assert_int_equal(store_number(w, 2, "SELECT id FROM roles WHERE name = 'role 10'"), 11);
+  shunt_rows *rows;
+  store_fine(w, shunt_insert_rows(w->session, "role", &b.all, &(shunt_write){.on_conflict = &keep}, &rows, &w->err));
+  assert_int_equal(shunt_rows_count(rows), ROWS);
+  shunt_rows_free(rows);
+  shunt_conflict both = by_name;
+  both.update = name_column;
+  both.nupdate = 1;
+  store_fails(w, shunt_insert_bulk(w->session, "role", &b.all, &(shunt_write){.on_conflict = &both}, &n, &w->err),
+              SHUNT_E_USAGE, "both update_all and columns");
   shunt_conflict none = {.ncolumns = 0};
   store_fails(w, shunt_insert_bulk(w->session, "role", &b.all, &(shunt_write){.on_conflict = &none}, &n, &w->err),
               SHUNT_E_USAGE, "needs the columns");
   shunt_include lines = {.relation = "lines"};
   shunt_write along = {.on_conflict = &by_name, .include = &lines, .ninclude = 1};
-  shunt_rows *rows;
   store_fails(w, shunt_insert(w->session, "order", NULL, &along, &rows, &w->err), SHUNT_E_USAGE, "include");
 }
 
