@@ -194,6 +194,13 @@ static key_fitting fit_blob(const driver_column *from, const shunt_value *value,
   return out->type == SHUNT_BLOB ? KEY_FITS : KEY_NOWHERE;
 }
 
+/* As PostgreSQL writes times that others don't have. */
+static bool is_unusual(const shunt_value *v) {
+  bool ancient = v->size > 3 && memcmp(v->as.bytes + v->size - 3, " BC", 3) == 0;
+  size_t sign = v->size && v->as.bytes[0] == '-', word = sizeof "infinity" - 1;
+  return ancient || (v->size == sign + word && memcmp(v->as.bytes + sign, "infinity", word) == 0);
+}
+
 /* A time that is not written as usual ("infinity", "44-03-15 BC") fits only a column like its own. Of one that a caller
  * gives, the engine is asked. */
 static key_fitting fit_time(arena *a, const driver_column *column, const driver_column *from, const shunt_value *value,
@@ -205,7 +212,7 @@ static key_fitting fit_time(arena *a, const driver_column *column, const driver_
   case KEY_TIME_UNKNOWN:
     *out = *value;
     if (value->type != SHUNT_TEXT) return KEY_NOWHERE;
-    return alike ? KEY_FITS : !from && column->takes ? KEY_ASKS : KEY_NOWHERE;
+    return alike ? KEY_FITS : !from && column->takes && is_unusual(value) ? KEY_ASKS : KEY_NOWHERE;
   case KEY_TIME_LOSES:
     return KEY_NOWHERE;
   case KEY_TIME_NO_MEMORY:
