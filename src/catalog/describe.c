@@ -239,8 +239,7 @@ static json_t *one_model(const void *items, size_t i, const void *more) {
                 {"client_function", json_boolean(m->client_function != CATALOG_NO_FUNCTION)},
                 {"primary_key", key_of(m->primary_key)}, {"instance_column", text(m->instance_column)},
                 {"parts", list_of(one_part, m->parts, m->nparts, NULL)}, {"types", types_of(m)},
-                {"source", where_at(m->at)},
-                {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
+                {"source", where_at(m->at)}, {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
 }
 
 /* ---- rules ---- */

@@ -228,12 +228,8 @@ static shunt_status run(aggregation *g, shunt_rows **out) {
   if (!rows) return error_memory(g->c->err);
   shunt_status status = name_columns(g, rows) ? SHUNT_OK : error_memory(g->c->err);
   if (!status) status = statement_read(g->c, g->sql, g->at, rows);
-  if (status) {
-    shunt_rows_free(rows);
-    return status;
-  }
-  plain_numbers(g, rows);
-  status = give_types(g, rows);
+  if (!status) plain_numbers(g, rows);
+  if (!status) status = give_types(g, rows);
   if (status) {
     shunt_rows_free(rows);
     return status;
@@ -318,6 +314,7 @@ static shunt_status run_parts(aggregation *g, const shunt_aggregates *what, cons
   arena scratch = {0};
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? combine(g, what, a, rows, &scratch) : error_memory(g->c->err);
+  if (!status) status = give_types(g, rows);
   arena_free(&scratch);
   if (status) {
     shunt_rows_free(rows);
