@@ -26,11 +26,14 @@ local function run(declaration, job, session, info)
   end
 end
 
---- The first worker that asks for a minute pushes the job for it; in one transaction if the queue is on a client.
-local function push_due(session, client, declaration, minute)
+--- The first worker that asks for an instance and a minute pushes the job for it; in one transaction if the queue is on a
+--- client. All workers ask in the same order: so they never wait for each other in a circle.
+local function push_due(session, client, declaration, minute, instances)
   local function push()
-    if core.schedule_due(session, declaration.name, minute * 60000) then
-      core.push(session, declaration, core.json { minute = minute * 60 })
+    for _, instance in ipairs(instances) do
+      if core.schedule_due(session, declaration.name, instance, minute * 60000) then
+        core.push(session, declaration, core.json { minute = minute * 60 }, { instance = instance })
+      end
     end
   end
   if client then
@@ -50,7 +53,7 @@ local function ticker(app, declared)
     for minute = last and math.max(last + 1, now - MOST_MADE_UP) or now, now do
       for _, declaration in pairs(declared) do
         if declaration.schedule and cron.matches(declaration.schedule, minute * 60) then
-          push_due(session, client, declaration, minute)
+          push_due(session, client, declaration, minute, jobs.scheduled_for(app, declaration))
         end
       end
       last = minute

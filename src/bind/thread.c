@@ -74,13 +74,15 @@ static int job_complete(lua_State *L) {
 }
 
 static void push_info(lua_State *L, const shunt_job_info *info) {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushinteger(L, info->id);
   lua_setfield(L, -2, "id");
   lua_pushstring(L, info->name);
   lua_setfield(L, -2, "name");
   lua_pushstring(L, info->queue);
   lua_setfield(L, -2, "queue");
+  lua_pushstring(L, info->instance);
+  lua_setfield(L, -2, "instance");
   lua_pushinteger(L, info->attempt);
   lua_setfield(L, -2, "attempt");
   lua_pushstring(L, info->data);
@@ -198,16 +200,15 @@ static void run_job(thread *t, shunt_job *job) {
   t->limit.deadline_ns = 0;
   snprintf(t->limit.job, sizeof t->limit.job, "%s", info->name);
   threads_job_begins(t->threads);
-  bool completed = run_handler(t, &r) && is_done(&r);
+  const bool completed = run_handler(t, &r) && is_done(&r);
   if (!completed && shunt_job_ended(job)) { /* only hooks of its transaction failed: the job is done */
-    completed = true;
     threads_note(t->threads, &r.err);
   } else if (!completed && !atomic_load(&t->limit.given_up)) {
     shunt_error err;
     if (shunt_job_failed(job, &r.err, &err)) threads_note(t->threads, &err);
   }
   shunt_job_free(job);
-  threads_job_ends(t->threads, completed);
+  threads_job_ends(t->threads);
 }
 
 static bool others_run(threads *w) {

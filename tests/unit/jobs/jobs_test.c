@@ -75,7 +75,7 @@ static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
     yard_hasten(y);
   }
   shunt_rows *rows;
-  yard_fine(y, shunt_jobs_list(y->session, NULL, "dead", 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.state = "dead"}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 1);
   const shunt_value *cells = shunt_rows_at(rows, 0);
   assert_string_equal(cells[3].as.bytes, "dead");
@@ -84,22 +84,29 @@ static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
   shunt_rows_free(rows);
 }
 
-static void does_not_try_again_where_options_say_nothing_of_it(void **state) {
-  BEGIN;
-  yard_push(y, "f", NULL, &(shunt_push_options){.priority = 1});
-  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+static int64_t dead(yard *y) {
+  return yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'");
 }
 
-static void tries_three_times_more_without_options(void **state) {
+static void tries_three_times_more_where_nothing_is_said(void **state) {
   BEGIN;
-  yard_push(y, "f", NULL, NULL);
-  for (int i = 0; i < 4; i++) {
-    assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 0);
-    yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-    yard_hasten(y);
+  const shunt_push_options o = {.priority = 0}, *const none[] = {NULL, &o};
+  for (int n = 0; n < 2; n++) {
+    yard_push(y, "f", NULL, none[n]);
+    for (int i = 0; i < 4; i++) {
+      assert_int_equal(dead(y), n);
+      yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+      yard_hasten(y);
+    }
+    assert_int_equal(dead(y), n + 1);
   }
-  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+}
+
+static void does_not_try_again_where_options_say_so(void **state) {
+  BEGIN;
+  yard_push(y, "f", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  assert_int_equal(dead(y), 1);
 }
 
 /* Which no server takes for text. */
@@ -109,12 +116,12 @@ static void keeps_an_error_that_is_any_bytes_or_cut_in_a_letter(void **state) {
   for (size_t i = 0; i < 997; i++) umlauts[i] = i % 2 ? '\xa4' : '\xc3';
   const char *const messages[] = {"\xff\xfe", umlauts};
   for (int i = 0; i < 2; i++) {
-    yard_push(y, "f", NULL, &(shunt_push_options){.retry = 0});
+    yard_push(y, "f", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
     yard_fail(y, yard_next(y), SHUNT_E_RULE, messages[i]);
   }
   assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 2);
   shunt_rows *rows;
-  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, NULL, &rows, &y->err));
   assert_string_equal(shunt_rows_at(rows, 1)[11].as.bytes, "SHUNT_E_RULE: \xef\xbf\xbd\xef\xbf\xbd");
   shunt_rows_free(rows);
 }
@@ -123,7 +130,7 @@ static void keeps_an_error_that_is_any_bytes_or_cut_in_a_letter(void **state) {
 static void leaves_to_its_lease_what_failed_where_that_could_not_be_told(void **state) {
   BEGIN;
   if (y->kind == YARD_PG) skip();
-  yard_push(y, "f", NULL, &(shunt_push_options){.retry = 0});
+  yard_push(y, "f", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
   yard_sql(y, "CREATE TRIGGER t BEFORE UPDATE OF error ON shunt_jobs BEGIN SELECT raise(abort, 'not now'); END");
   shunt_job *job = yard_next(y);
   yard_fails(y, shunt_job_failed(job, &(shunt_error){.status = SHUNT_E_USAGE}, &y->err), SHUNT_E_CONSTRAINT, "not now");
@@ -138,7 +145,7 @@ static void leaves_to_its_lease_what_failed_where_that_could_not_be_told(void **
 
 static void gives_back_at_once_what_neither_ended_nor_failed(void **state) {
   BEGIN;
-  int64_t id = yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0, .concurrency = 1});
+  int64_t id = yard_push(y, "j", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY, .concurrency = 1});
   shunt_job_free(yard_next(y));
   shunt_job *job = yard_next(y);
   assert_int_equal(shunt_job_of(job)->id, id);
@@ -198,7 +205,7 @@ static void renews_the_lease_while_it_runs(void **state) {
 
 static void has_one_of_a_unique_key_that_waits_or_runs(void **state) {
   BEGIN;
-  shunt_push_options o = {.unique_key = "k", .retry = 0}, elsewhere = {.unique_key = "k", .queue = "q2"};
+  shunt_push_options o = {.unique_key = "k", .retry = SHUNT_NO_RETRY}, elsewhere = {.unique_key = "k", .queue = "q2"};
   int64_t first = yard_push(y, "a", "1", &o);
   assert_int_equal(yard_push(y, "a", "2", &o), first);
   assert_true(yard_push(y, "a", "3", &elsewhere) != first);
@@ -284,28 +291,31 @@ static void runs_nothing_more_once_a_reload_has_moved_the_queue(void **state) {
 
 static void revives_dead_ones_and_purges_what_has_ended(void **state) {
   BEGIN;
-  int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
+  int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k", .retry = SHUNT_NO_RETRY});
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  int64_t second = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
+  int64_t second = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k", .retry = SHUNT_NO_RETRY});
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  yard_push(y, "b", NULL, &(shunt_push_options){.queue = "other"});
+  yard_push(y, "b", NULL, &(shunt_push_options){.queue = "other", .retry = SHUNT_NO_RETRY});
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  yard_fails(y, shunt_jobs_retry(y->session, second + 1000, NULL, &n, &y->err), SHUNT_E_NOT_FOUND, "no dead job");
-  yard_fine(y, shunt_jobs_retry(y->session, 0, "default", &n, &y->err));
+  yard_fails(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.id = second + 1000}, &n, &y->err), SHUNT_E_NOT_FOUND,
+             "no dead job");
+  yard_fine(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.queue = "default"}, &n, &y->err));
   assert_int_equal(n, 1);
   shunt_job *job = yard_next(y);
   assert_int_equal(shunt_job_of(job)->id, second);
   assert_int_equal(shunt_job_of(job)->attempt, 1);
-  yard_fails(y, shunt_jobs_retry(y->session, first, NULL, &n, &y->err), SHUNT_E_NOT_FOUND, "unique key");
+  yard_fails(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.id = first}, &n, &y->err), SHUNT_E_NOT_FOUND,
+             "unique key");
   yard_complete(y, job, NULL);
-  yard_fine(y, shunt_jobs_retry(y->session, first, NULL, NULL, &y->err));
+  yard_fine(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.id = first}, NULL, &y->err));
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  yard_fine(y, shunt_jobs_purge(y->session, NULL, NULL, 3600000, &n, &y->err));
+  yard_fine(y, shunt_jobs_purge(y->session, &(shunt_jobs_filter){.older_ms = 3600000}, &n, &y->err));
   assert_int_equal(n, 0);
-  yard_fine(y, shunt_jobs_purge(y->session, "other", "dead", 0, &n, &y->err));
+  yard_fine(y, shunt_jobs_purge(y->session, &(shunt_jobs_filter){.queue = "other", .state = "dead"}, &n, &y->err));
   assert_int_equal(n, 1);
-  yard_fails(y, shunt_jobs_purge(y->session, NULL, "ready", 0, &n, &y->err), SHUNT_E_USAGE, "done or dead");
-  yard_fine(y, shunt_jobs_purge(y->session, NULL, NULL, 0, &n, &y->err));
+  yard_fails(y, shunt_jobs_purge(y->session, &(shunt_jobs_filter){.state = "ready"}, &n, &y->err), SHUNT_E_USAGE,
+             "done or dead");
+  yard_fine(y, shunt_jobs_purge(y->session, NULL, &n, &y->err));
   assert_int_equal(n, 1);
   assert_int_equal(yard_count(y), 0);
 }
@@ -314,16 +324,17 @@ static void lists_the_newest_first(void **state) {
   BEGIN;
   shunt_rows *rows;
   for (int i = 0; i < 3; i++) yard_push(y, "a", "7", &(shunt_push_options){.queue = i == 1 ? "q" : NULL});
-  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 2, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.limit = 2}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 2);
   assert_true(shunt_rows_at(rows, 0)[0].as.integer > shunt_rows_at(rows, 1)[0].as.integer);
   assert_string_equal(shunt_rows_column(rows, 3), "state");
   assert_string_equal(shunt_rows_at(rows, 0)[3].as.bytes, "ready");
   shunt_rows_free(rows);
-  yard_fine(y, shunt_jobs_list(y->session, "q", "ready", 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.queue = "q", .state = "ready"}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 1);
   shunt_rows_free(rows);
-  yard_fails(y, shunt_jobs_list(y->session, NULL, "gone", 0, &rows, &y->err), SHUNT_E_USAGE, "not 'gone'");
+  yard_fails(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.state = "gone"}, &rows, &y->err), SHUNT_E_USAGE,
+             "not 'gone'");
 }
 
 static void lists_errors_as_people_read_them(void **state) {
@@ -334,7 +345,7 @@ static void lists_errors_as_people_read_them(void **state) {
   yard_sql(y, "UPDATE shunt_jobs SET error = 'SHUNT_E_TIMEOUT: as it was written before' WHERE env = '%s'");
   yard_push(y, "new", NULL, NULL);
   yard_fail(y, yard_next(y), SHUNT_E_DENIED, "no: it may not");
-  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, NULL, &rows, &y->err));
   assert_string_equal(shunt_rows_column(rows, 11), "error");
   assert_string_equal(shunt_rows_at(rows, 0)[11].as.bytes, "SHUNT_E_DENIED: no: it may not");
   assert_string_equal(shunt_rows_at(rows, 1)[11].as.bytes, "SHUNT_E_TIMEOUT: as it was written before");
@@ -349,10 +360,10 @@ static void gives_each_minute_of_a_schedule_to_one(void **state) {
     bool mine;
   } asked[] = {{60000, true}, {60000, false}, {0, false}, {120000, true}, {120000, false}, {60000, false}};
   for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-    yard_fine(y, shunt_schedule_due(y->session, "nightly", asked[i].minute, &mine, &y->err));
+    yard_fine(y, shunt_schedule_due(y->session, "nightly", NULL, asked[i].minute, &mine, &y->err));
     assert_int_equal(mine, asked[i].mine);
   }
-  yard_fine(y, shunt_schedule_due(y->session, "hourly", 60000, &mine, &y->err));
+  yard_fine(y, shunt_schedule_due(y->session, "hourly", NULL, 60000, &mine, &y->err));
   assert_true(mine);
 }
 
@@ -374,8 +385,8 @@ int main(void) {
       yard_tests(goes_by_priority_and_then_by_order_of_pushing),
       yard_tests(waits_for_the_delay),
       yard_tests(tries_again_after_a_back_off_until_it_is_dead),
-      yard_tests(does_not_try_again_where_options_say_nothing_of_it),
-      yard_tests(tries_three_times_more_without_options),
+      yard_tests(does_not_try_again_where_options_say_so),
+      yard_tests(tries_three_times_more_where_nothing_is_said),
       yard_tests(keeps_an_error_that_is_any_bytes_or_cut_in_a_letter),
       yard_tests(leaves_to_its_lease_what_failed_where_that_could_not_be_told),
       yard_tests(gives_back_at_once_what_neither_ended_nor_failed),
