@@ -5,7 +5,16 @@ local cron = require "shunt.cron"
 require "shunt"
 local jobs = require "shunt.jobs"
 
+local error, xpcall = error, xpcall
+
 local MOST_MADE_UP = 60 -- missed minutes that are made up, after an outage or a change of the clock
+
+--- An error gets its place here: a transaction around the handler passes it on from somewhere else.
+local function handle(declaration, session, data, info)
+  local ok, result = xpcall(declaration.handler, core.place_error, session, data, info)
+  if not ok then error(result, 0) end
+  return result
+end
 
 ---@param job userdata
 ---@param session shunt.session
@@ -16,8 +25,7 @@ local function run(declaration, job, session, info)
   info.data = nil
   local function work()
     core.job_start(job)
-    local result = declaration.handler(session, data, info)
-    core.job_complete(job, core.json(result))
+    core.job_complete(job, core.json(handle(declaration, session, data, info)))
   end
   if declaration.transaction then
     session:transaction(work, declaration.transaction)

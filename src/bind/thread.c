@@ -119,17 +119,10 @@ static int end_job(lua_State *L) {
   return 0;
 }
 
-/* The message handler: adds place and traceback to an error of Lua itself. */
+/* The message handler. */
 static int describe(lua_State *L) {
-  lua_settop(L, 1);
   lua_sethook(L, NULL, 0, 0);
-  if (lua_type(L, 1) != LUA_TSTRING) return 1;
-  shunt_error err;
-  error_text(&err, SHUNT_E_RULE, lua_tostring(L, 1));
-  luaL_traceback(L, L, NULL, 1);
-  snprintf(err.traceback, sizeof err.traceback, "%s", lua_tostring(L, -1));
-  bind_push_problem(L, &err);
-  return 1;
+  return bind_place_error(L);
 }
 
 /* (value, error): fills the error from the value. */

@@ -166,7 +166,7 @@ static void *keep_leases(void *ud) {
   shunt_worker *w = ud;
   ear e = {.listener = NULL};
   const int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS;
-  int64_t renew_ns = clock_monotonic_ns() + between_ns, forget_ns = 0;
+  int64_t forget_ns = clock_monotonic_ns(), renew_ns = forget_ns + between_ns;
   while (!is_over(w)) {
     listen_until(w, &e, renew_ns < forget_ns ? renew_ns : forget_ns);
     if (is_due(&renew_ns, between_ns)) renew_all(w);

@@ -267,6 +267,31 @@ static void reports_jobs_that_fail(void **state) {
   end(w);
 }
 
+static void reports_that_a_job_runs_again_because_its_worker_is_gone(void **state) {
+  (void)state;
+  world *w = begin("");
+  shunt_session *s = session(w);
+  shunt_worker *gone, *worker;
+  fine(w, shunt_worker_open(w->app, NULL, &gone, &w->err));
+  fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
+  fine(w, shunt_push(s, "mail", NULL, NULL, NULL, &w->err));
+  shunt_job *lost = next(w, gone);
+  execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
+  shunt_job *job = next(w, worker);
+  saw(w, "warning job.taken_over: job 'mail' (1): runs again, because its worker ");
+  assert_int_equal(shunt_job_of(job)->attempt, 2);
+  fine(w, shunt_job_failed(job, &(shunt_error){.status = SHUNT_E_DENIED}, &w->err));
+  shunt_job_free(job);
+  shunt_job_free(lost);
+  execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
+  shunt_job_free(next(w, worker));
+  assert_null(strstr(strstr(w->log, "job.taken_over") + 1, "job.taken_over")); /* a retry is none */
+  shunt_worker_close(gone);
+  shunt_worker_close(worker);
+  shunt_session_close(s);
+  end(w);
+}
+
 static void reports_leases(void **state) {
   (void)state;
   world *w = begin("");
@@ -299,6 +324,7 @@ int main(void) {
       cmocka_unit_test(reports_no_statement_as_slow_where_the_threshold_is_0),
       cmocka_unit_test(reports_the_slowest_rule),
       cmocka_unit_test(reports_jobs_that_fail),
+      cmocka_unit_test(reports_that_a_job_runs_again_because_its_worker_is_gone),
       cmocka_unit_test(reports_leases),
   };
   return cmocka_run_group_tests_name("events of an app", tests, NULL, NULL);

@@ -217,6 +217,47 @@ static void has_one_of_a_unique_key_that_waits_or_runs(void **state) {
   assert_int_equal(yard_count(y), 2);
 }
 
+static void tells_unique_keys_of_names_and_instances_apart(void **state) {
+  BEGIN;
+  static const shunt_push_options pushes[] = {{.unique_key = "k"},
+                                              {.unique_key = "k", .instance = "acme"},
+                                              {.unique_key = "k", .unique_scope = "queue"},
+                                              {.unique_key = "k", .unique_scope = "queue", .queue = "q2"}};
+  enum { N = sizeof pushes / sizeof *pushes };
+  int64_t first[N], again;
+  for (int i = 0; i < N; i++) {
+    first[i] = yard_push(y, "a", NULL, &pushes[i]);
+    for (int j = 0; j < i; j++) assert_true(first[i] != first[j]);
+  }
+  for (int i = 0; i < N; i++) {
+    again = yard_push(y, "b", NULL, &pushes[i]);
+    assert_int_equal(again == first[i], pushes[i].unique_scope != NULL);
+    assert_int_equal(yard_push(y, "a", NULL, &pushes[i]), first[i]);
+  }
+}
+
+/* Both sessions belong to this thread: the transaction can't end meanwhile. */
+static void waits_for_a_key_in_an_open_transaction_only_for_a_while(void **state) {
+  BEGIN;
+  shunt_session *s;
+  shunt_tx *tx;
+  const shunt_push_options o = {.unique_key = "k"};
+  const char *client = y->kind == YARD_PG ? "far" : "main";
+  if (y->kind == YARD_OWN) skip();
+  yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
+  yard_push(y, "a", NULL, NULL);
+  yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = client}, &tx, &y->err));
+  yard_push(y, "a", NULL, &o);
+  if (y->kind == YARD_PG)
+    yard_fails(y, shunt_push(s, "a", NULL, &o, NULL, &y->err), SHUNT_E_TIMEOUT, "end that one first");
+  else
+    yard_fails(y, shunt_push(s, "a", NULL, &o, NULL, &y->err), SHUNT_E_DATASOURCE, "locked");
+  yard_fine(y, shunt_commit(tx, &y->err));
+  yard_fine(y, shunt_push(s, "a", NULL, &o, NULL, &y->err));
+  assert_int_equal(yard_count(y), 2);
+  shunt_session_close(s);
+}
+
 static void runs_no_more_of_a_name_at_once_than_its_concurrency(void **state) {
   BEGIN;
   shunt_job *running[2];
@@ -237,6 +278,33 @@ static void runs_no_more_of_a_name_at_once_than_its_concurrency(void **state) {
   yard_complete(y, running[0], NULL);
   yard_complete(y, any, NULL);
   assert_null(yard_try_next(y));
+}
+
+static void leaves_to_others_what_its_host_releases(void **state) {
+  BEGIN;
+  const shunt_error why = {.status = SHUNT_E_USAGE, .message = "not mine"};
+  shunt_job *job;
+  yard_push(y, "a", "1", &(shunt_push_options){.retry = SHUNT_NO_RETRY, .concurrency = 1});
+  yard_push(y, "b", "2", &(shunt_push_options){.concurrency = 1});
+  yard_push(y, "a", "3", &(shunt_push_options){.concurrency = 1, .instance = "acme"});
+  job = yard_next(y);
+  yard_fine(y, shunt_job_release(job, &why, &y->err));
+  shunt_job_free(job);
+  for (int i = 2; i <= 3; i++) {
+    job = yard_next(y);
+    assert_int_equal(shunt_job_of(job)->data[0], '0' + i);
+    yard_complete(y, job, NULL);
+  }
+  assert_null(yard_try_next(y));
+  shunt_worker *other = yard_worker(y, YARD_LEASE_MS);
+  yard_fine(y, shunt_worker_next(other, YARD_SOON_MS, &job, &y->err));
+  assert_non_null(job);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  yard_fine(y, shunt_job_release(job, &why, &y->err));
+  shunt_job_free(job);
+  shunt_worker_close(other);
+  yard_fine(y, shunt_reload(y->app, NULL, &y->err));
+  yard_complete(y, yard_next(y), NULL);
 }
 
 static void takes_the_queues_and_names_that_it_was_opened_for(void **state) {
@@ -374,6 +442,12 @@ static void refuses_what_makes_no_sense(void **state) {
   yard_fails(y, shunt_push(s, "", NULL, NULL, NULL, &y->err), SHUNT_E_USAGE, "no name");
   yard_fails(y, shunt_push(s, "j", "{", NULL, NULL, &y->err), SHUNT_E_USAGE, "not JSON");
   yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.delay_ms = -1}, NULL, &y->err), SHUNT_E_USAGE, "delay");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.delay_ms = INT64_MAX}, NULL, &y->err), SHUNT_E_USAGE,
+             "100 years");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.unique_scope = "x"}, NULL, &y->err), SHUNT_E_USAGE,
+             "'job' or 'queue'");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.instance = "x"}, NULL, &y->err), SHUNT_E_NOT_FOUND,
+             "x");
   yard_fails(y, shunt_worker_open(y->app, &(shunt_worker_options){.lease_ms = -1}, &w, &y->err), SHUNT_E_USAGE,
              "lease");
 }
@@ -394,7 +468,10 @@ int main(void) {
       yard_tests(is_dead_after_twenty_lost_leases),
       yard_tests(renews_the_lease_while_it_runs),
       yard_tests(has_one_of_a_unique_key_that_waits_or_runs),
+      yard_tests(tells_unique_keys_of_names_and_instances_apart),
+      yard_tests(waits_for_a_key_in_an_open_transaction_only_for_a_while),
       yard_tests(runs_no_more_of_a_name_at_once_than_its_concurrency),
+      yard_tests(leaves_to_others_what_its_host_releases),
       yard_tests(takes_the_queues_and_names_that_it_was_opened_for),
       yard_tests(stops_at_once_and_lets_run_what_runs),
       yard_tests(runs_nothing_more_once_a_reload_has_moved_the_queue),
