@@ -285,7 +285,7 @@ static void reports_that_a_job_runs_again_because_its_worker_is_gone(void **stat
   shunt_job_free(lost);
   execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
   shunt_job_free(next(w, worker));
-  assert_null(strstr(strstr(w->log, "job.taken_over") + 1, "job.taken_over")); /* a retry is none */
+  assert_null(strstr(strstr(w->log, "job.taken_over") + 1, "job.taken_over")); /* a retry does not count */
   shunt_worker_close(gone);
   shunt_worker_close(worker);
   shunt_session_close(s);
