@@ -108,6 +108,9 @@ bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity 
 void bind_events_deliver(lua_State *L, bind_app *app, int app_index);
 void bind_events_end(bind_app *app); /* once the library makes no events any more */
 
+/* A message handler: an error of Lua becomes one of shunt's with a traceback; it and an error of shunt's without a
+ * place get the file and line of the innermost Lua function outside shunt's own files. */
+int bind_place_error(lua_State *L);
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
 void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several problems: without the caller's line */

@@ -143,6 +143,7 @@ typedef struct driver_queue {
   const char *now_ms;   /* SQL: milliseconds since 1970, by one clock for all connections */
   const char *locked;   /* follows a SELECT within a write: skips rows that another transaction has locked; may be "" */
   const char *ddl_lock; /* a statement that lets one connection at a time create tables. NULL: the engine does that */
+  const char *renumber; /* a statement that lets the empty table shunt_jobs go on with the numbers of shunt_jobs_1 */
   const char *notify;   /* the SQL function (channel, text) that wakes listeners at the commit. NULL: no listeners */
   bool parallel;        /* several transactions may claim jobs at once; each sees the queue as it was before the others.
                          * Otherwise a statement that writes waits for the one writer, even if it changes nothing */

@@ -89,12 +89,13 @@ function values.count(text, flag)
   return number
 end
 
---- A duration greater than zero, as the library takes it.
+--- A duration, as the library takes it; greater than zero, unless `zero` is allowed.
+---@param zero? boolean
 ---@return string?
-function values.duration(text, flag)
-  if text ~= nil and not (text:find "^%d+m?[smh]$" and text:find "[1-9]") then
-    failure.usage("%s takes a duration such as 500ms, 5s, 2m or 1h, not '%s'", flag, text)
-  end
+function values.duration(text, flag, zero)
+  if text == nil then return nil end
+  if not text:find "^%d+m?[smh]$" then failure.usage("%s takes a duration such as 500ms, 5s, 2m or 1h, not '%s'", flag, text) end
+  if not zero and not text:find "[1-9]" then failure.usage("%s must be longer than 0, not '%s'", flag, text) end
   return text
 end
 

@@ -193,9 +193,12 @@ function blob:bytes() end
 ---@class shunt.push_options
 ---@field delay shunt.duration? the time until it is due
 ---@field priority integer? lower goes first; default: the declaration's, or 0
----@field unique string? no second job with this key is pushed to the queue while the first waits or runs
+---@field unique string? no second job of this name, instance and queue with this key is pushed while the first waits or runs
+---@field unique_scope "job"|"queue"|nil "queue": among all keys of the queue with this scope, of any name and instance
 ---@field queue string?
 ---@field retry integer? how often it is tried again after a failure
+---@field instance string? the instance to run it for; default: the session's. For another one, attributes and current datasource of
+---the session stay behind
 
 ---@class shunt.push_async_options: shunt.push_options
 ---@field timeout shunt.duration? of the wait; default: the session's
@@ -205,6 +208,7 @@ function blob:bytes() end
 ---@field id integer
 ---@field name string
 ---@field queue string
+---@field instance string
 ---@field attempt integer from 1
 
 ---@class shunt.worker_options
@@ -217,7 +221,8 @@ function blob:bytes() end
 ---@field threads integer running threads
 ---@field running integer running jobs
 ---@field completed integer
----@field failed integer
+---@field failed integer attempts
+---@field released integer jobs that were left to others
 ---@field problem shunt.error? the last error that kept a thread from its work
 
 ---@alias shunt.job_state "ready"|"running"|"done"|"dead"
@@ -464,19 +469,20 @@ function session:push(job, data, options) end
 function session:push_async(job, data, options) end
 
 ---The jobs in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
----created_at, finished_at. Times are in ms since 1970.
----@param options {queue: string?, state: shunt.job_state?, limit: integer?}?
+---created_at, finished_at, instance, unique_scope, started_at, result. Times are in ms since 1970.
+---@param options {id: integer?, queue: string?, instance: string?, state: shunt.job_state?, limit: integer?}?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
 function session:jobs(options) end
 
----Makes dead jobs (all, those of a queue, or one) ready again, as if they had never failed.
----@param options {queue: string?, id: integer?}?
+---Makes dead jobs (all, those of a queue or an instance, or one) ready again, as if they had never failed.
+---@param options {id: integer?, queue: string?, instance: string?}?
 ---@return integer n
 function session:jobs_retry(options) end
 
----Deletes jobs that are done or dead, and ended at least this long ago.
----@param options {queue: string?, state: "done"|"dead"|nil, older: shunt.duration?}?
+---Deletes jobs that are done or dead, and ended at least this long ago. With an instance and the state "ready", also its jobs that
+---wait.
+---@param options {id: integer?, queue: string?, instance: string?, state: "done"|"dead"|"ready"|nil, older: shunt.duration?}?
 ---@return integer n
 function session:jobs_purge(options) end
 

@@ -123,6 +123,8 @@ static const driver_queue queue = {
     .locked = " FOR UPDATE SKIP LOCKED",
     /* CREATE TABLE IF NOT EXISTS fails if two connections run it at the same time */
     .ddl_lock = "SELECT pg_advisory_xact_lock(hashtext('shunt_jobs'))",
+    .renumber = "SELECT setval(pg_get_serial_sequence('shunt_jobs', 'id'), "
+                "nextval(pg_get_serial_sequence('shunt_jobs_1', 'id')), false)",
     .notify = "pg_notify",
     .parallel = true,
 };

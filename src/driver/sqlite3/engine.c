@@ -219,6 +219,8 @@ static const driver_queue queue = {
     .identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
     .now_ms = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     .locked = "",
+    .renumber = "INSERT INTO sqlite_sequence (name, seq) SELECT 'shunt_jobs', seq FROM sqlite_sequence WHERE name = "
+                "'shunt_jobs_1'",
 };
 
 const driver_engine driver_sqlite3 = {
