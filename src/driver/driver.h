@@ -111,6 +111,7 @@ typedef struct driver_column {
   const char *rank;  /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
                       * column orders values as it compares them */
   driver_kind kind;
+  bool real;           /* DRIVER_ANYTHING: every number is stored as a floating-point number */
   int64_t least, most; /* DRIVER_INTEGERS */
   bool zero;           /* DRIVER_INTEGERS: 0 too, below least */
   bool infinite;       /* DRIVER_NUMBERS: holds NaN and infinities */

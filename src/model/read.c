@@ -99,6 +99,18 @@ static bool is_of_one(const site *at, const shunt_where *w) {
   return driver_table_unique(at->table->shape, said, n);
 }
 
+/* Rules see the key as its columns hold it, which the table of the first decision shows. */
+static shunt_status find_fitted(call *c, const reading *r, access *a, key_list *keys) {
+  key_names key = key_names_of(r->model->primary_key);
+  bool depends = false;
+  for (size_t i = 0; i < key.n && keys->count; i++)
+    depends = depends || route_depends_on_where(a->decision, key.list[i]);
+  if (!depends) return SHUNT_OK;
+  const shunt_value *fitted = keys->values;
+  shunt_status status = find_rows(c, r->model, r->query, fitted, a);
+  return status ? status : set_id(c, &a->sites[0], fitted, keys);
+}
+
 /* id: of the one row, or NULL. */
 static shunt_status select_into(call *c, const reading *r, const shunt_value *id, shunt_rows *rows) {
   const shunt_query *query = r->query;
@@ -109,8 +121,9 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   if (!status) status = spec_of(c, r, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);
   if (status) return status;
+  if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
+  if (id && !status) status = find_fitted(c, r, &a, &q.filter.keys);
   const site *first = &a.sites[0];
-  if (id) status = set_id(c, first, id, &q.filter.keys);
   if (!status && query->limit > 0 && !query->offset && is_of_one(first, query->where)) q.limited = q.by_key = false;
   if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);

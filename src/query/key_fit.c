@@ -234,6 +234,8 @@ static key_fitting fit_anything(const driver_column *column, const driver_column
   if (decimal || ((column->numeric || (typeless && !inside)) && number.type == SHUNT_INTEGER)) *out = number;
   if (column->text && of_typeless && is_number(out)) return KEY_NOWHERE; /* neither end converts */
   if (out->type == SHUNT_FLOAT && isnan(out->as.number)) return KEY_NOWHERE;
+  /* IN would round it, and = would not */
+  if (column->real && out->type == SHUNT_INTEGER && !driver_float_holds(out->as.integer, false)) return KEY_NOWHERE;
   if (inside || !column->numeric || out->type != SHUNT_TEXT) return KEY_FITS;
   bool longer = number.type == SHUNT_TEXT && value_canonical(value, true).type != SHUNT_TEXT;
   return longer ? KEY_NOWHERE : KEY_FITS; /* no double has all of its digits */

@@ -200,7 +200,8 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
     driver_column *column = &t->columns[i];
     status = set_collation(conn, table, k, column, err);
     /* 1 is 1.0 in a column of reals */
-    column->same_integers = k->stored && column->numeric && !sqlite_is_real(column->type);
+    column->real = column->numeric && sqlite_is_real(column->type);
+    column->same_integers = k->stored && column->numeric && !column->real;
     column->same_texts = k->stored && column->text && column->collation == DRIVER_BINARY;
   }
   return status;
