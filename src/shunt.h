@@ -586,13 +586,19 @@ typedef enum shunt_operator {
   SHUNT_GTE,
   SHUNT_LT,
   SHUNT_LTE,
-  SHUNT_LIKE,
-  SHUNT_BETWEEN, /* two values */
-  SHUNT_IN,      /* any number of values; an empty list matches nothing */
-  SHUNT_NOT_IN,  /* any number of values; an empty list matches everything */
-  SHUNT_AND,     /* of items; true if there are none */
-  SHUNT_OR,      /* of items; false if there are none */
-  SHUNT_NOT      /* of the one item */
+  SHUNT_LIKE,     /* text with % and _, in any case of ASCII letters; a second value is the escape character */
+  SHUNT_BETWEEN,  /* two values */
+  SHUNT_IN,       /* any number of values; an empty list matches nothing */
+  SHUNT_NOT_IN,   /* any number of values; an empty list matches everything */
+  SHUNT_ILIKE,    /* the same as SHUNT_LIKE */
+  SHUNT_CONTAINS, /* text; % and _ are characters like others. This and the next two compare as the column's collation
+                   * does */
+  SHUNT_STARTS_WITH,
+  SHUNT_ENDS_WITH,
+  SHUNT_NOT_BETWEEN, /* two values */
+  SHUNT_AND,         /* of items; true if there are none */
+  SHUNT_OR,          /* of items; false if there are none */
+  SHUNT_NOT          /* of the one item */
 } shunt_operator;
 
 /* A condition: a comparison of a column with values, or a combination of conditions. */
@@ -603,6 +609,7 @@ typedef struct shunt_where {
   size_t nvalues;
   const struct shunt_where *items;
   size_t nitems;
+  const char *other; /* EQ, NE, GT, GTE, LT, LTE: a column of the same row to compare with, in place of a value */
 } shunt_where;
 
 typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;

@@ -130,7 +130,8 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
         x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
         x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
         !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
-        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank))
+        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank) ||
+        !same(x->listed, y->listed))
       return false;
   }
   return true;

@@ -67,8 +67,9 @@ typedef struct driver_column {
   const char *pad;    /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
-  const char *rank; /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
-                     * column orders values as it compares them */
+  const char *listed; /* SQL of a subselect: the values of the JSON array ?, for IN. NULL: each value is a parameter */
+  const char *rank;   /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
+                       * column orders values as it compares them */
   driver_kind kind;
   int64_t least, most; /* DRIVER_INTEGERS */
 } driver_column;
@@ -100,20 +101,24 @@ typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
   const lex_dialect *lex;
-  size_t max_params;           /* of one statement */
-  size_t bulk_params;          /* of an INSERT of several rows, which is slower with more; 0: max_params */
-  size_t max_bytes;            /* of the values in a statement of several rows; 0: no limit */
-  char quote;                  /* around identifiers; doubled inside */
-  bool returning;              /* INSERT … RETURNING works */
-  bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
-  bool nulls_last;             /* default of ORDER BY */
-  bool aborts;                 /* after a failed statement, its transaction accepts only a rollback */
-  const char *like, *like_end; /* around the pattern of a LIKE that ignores the case of ASCII and has no escape */
-  const char *text_type;       /* what any value can be cast to */
-  const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
-  const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
-                                * number with a text as doubles ("5 apples" = 5). NULL: no cast */
-  const driver_queue *queue;   /* NULL: jobs can't be kept here */
+  size_t max_params;  /* of one statement */
+  size_t bulk_params; /* of an INSERT of several rows, which is slower with more; 0: max_params */
+  size_t max_bytes;   /* of the values in a statement of several rows; 0: no limit */
+  char quote;         /* around identifiers; doubled inside */
+  bool returning;     /* INSERT … RETURNING works */
+  bool empty_list;    /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  bool nulls_last;    /* default of ORDER BY */
+  bool aborts;        /* after a failed statement, its transaction accepts only a rollback */
+  const char *like;   /* a LIKE that ignores the case of ASCII */
+  /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
+   * LIKE compares as the column's collation does. */
+  const char *contains, *starts_with, *ends_with;
+  bool typed;                /* refuses to compare a column with one of another kind */
+  const char *text_type;     /* what any value can be cast to */
+  const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
+  const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
+                              * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const driver_queue *queue; /* NULL: jobs can't be kept here */
 
   /* Whether the error means that another connection kept the database locked for longer than this one waits. The
    * statement did nothing and may be repeated later. NULL: no such error. */

@@ -20,6 +20,11 @@ static inline bool site_same(const site *a, const site *b) {
   return a->client == b->client && a->level == b->level && a->table == b->table;
 }
 
+/* How many parameters a statement takes. */
+static inline size_t site_max_params(const shunt_session *s, const site *at) {
+  return s->max_params ? s->max_params : at->engine->max_params;
+}
+
 /* The column of this name, ignoring case. Asks the database again before it reports NOT_FOUND. */
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The same for "name" and "-name". */

@@ -121,7 +121,7 @@ static shunt_status delete_links_to(const level *l, const key_group *group, cons
   int64_t affected = 0;
   shunt_status status = site_key_columns(c, at, &names, &f.also.columns);
   if (status) return status;
-  size_t width = names.n, at_once = filter_max_params(c->s, at) / 2 / width, most = targets->count;
+  size_t width = names.n, at_once = site_max_params(c->s, at) / 2 / width, most = targets->count;
   shunt_value *keys = arena_alloc(l->scratch, most * MATCH_FORMS * width * sizeof *keys);
   match_rules rules = match_rules_of(&none, &f.also.columns);
   if (!keys || !match_init(&m, l->scratch, &rules, most)) return error_memory(c->err);

@@ -71,7 +71,8 @@ typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
   bool mariadb;
-  bool returning; /* the server has INSERT … RETURNING */
+  bool returning;  /* the server has INSERT … RETURNING */
+  bool json_table; /* the server has JSON_TABLE */
   sql_cache cache;
   mysql_statement *sent; /* bound, not run yet */
   const shunt_value *sent_params;

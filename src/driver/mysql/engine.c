@@ -10,8 +10,10 @@ enum {
   MAX_PARAMS = 65535,
   NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
-  BULK_PARAMS = 2500,       /* with more the server is slower, and the statement is too long for the cache */
-  MAX_BYTES = 2 << 20       /* half of the smallest default of max_allowed_packet */
+  JSON_TABLE_SINCE = 80004, /* MySQL 8.0.4 */
+  MARIADB_JSON_TABLE_SINCE = 100600,
+  BULK_PARAMS = 2500, /* with more the server is slower, and the statement is too long for the cache */
+  MAX_BYTES = 2 << 20 /* half of the smallest default of max_allowed_packet */
 };
 
 /* Strict: the server stores a value exactly, or fails. A TIMESTAMP is in UTC. */
@@ -28,6 +30,8 @@ static const int64_t CANCEL_NS = 1000000000;
 static void look_at_server(mysql_conn *conn) {
   conn->mariadb = strstr(mysql_get_server_info(conn->db), "MariaDB") != NULL;
   conn->returning = conn->mariadb && mysql_get_server_version(conn->db) >= RETURNING_SINCE;
+  conn->json_table =
+      mysql_get_server_version(conn->db) >= (conn->mariadb ? MARIADB_JSON_TABLE_SINCE : JSON_TABLE_SINCE);
 }
 
 static void close_conn(driver_conn *base) {
@@ -161,8 +165,7 @@ const driver_engine driver_mysql = {
     .empty_list = true,
     .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
-    .like = " LIKE REPLACE(",
-    .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would escape what follows */
+    .like = " LIKE ",
     .text_type = "CHAR",
     .open = open_conn,
     .close = close_conn,

@@ -228,7 +228,10 @@ const driver_engine driver_sqlite3 = {
     .quote = '"',
     .returning = true,
     .like = " LIKE ",
-    .like_end = "",
+    .contains = "instr(@, ?) > 0",
+    .starts_with = "instr(@, ?) = 1",
+    /* substr makes a null of an empty blob */
+    .ends_with = "CASE @ WHEN '' THEN 0 ELSE substr(CAST(@ AS BLOB), -length(CAST(? AS BLOB))) = CAST(? AS BLOB) END",
     .text_type = "TEXT",
     .queue = &queue,
     .is_busy = is_busy,

@@ -127,6 +127,7 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   column->nullable = !sqlite3_column_int(stmt, 2);
   column->key = sqlite3_column_int(stmt, 3);
   set_affinity(column, k);
+  column->listed = "SELECT value FROM json_each(?)";
   return SHUNT_OK;
 }
 

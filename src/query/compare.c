@@ -1,0 +1,117 @@
+#include "query/compare.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "query/value.h"
+
+/* ---- the left side ---- */
+
+static bool holds(const char *type, const char *word) {
+  for (; *type; type++)
+    if (strncasecmp(type, word, strlen(word)) == 0) return true;
+  return false;
+}
+
+bool compare_is_number(const driver_column *column) {
+  static const char *const numbers[] = {"int", "real", "floa", "doub", "dec", "num"};
+  if (column->kind != DRIVER_ANYTHING) return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS;
+  if (!column->numeric || holds(column->type, "interval") || holds(column->type, "point")) return false;
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+    if (holds(column->type, numbers[i])) return true;
+  return false;
+}
+
+void compare_name(const comparison *w, const operand *o) {
+  if (o->sql)
+    sql_puts(w->q, o->sql);
+  else
+    sql_name(w->q, w->at->engine, o->column->name);
+}
+
+void compare_text(const comparison *w, const operand *o) {
+  sql_puts(w->q, "CAST(");
+  compare_name(w, o);
+  sql_puts(w->q, " AS ");
+  sql_puts(w->q, w->at->engine->text_type);
+  sql_puts(w->q, ")");
+}
+
+/* ---- values ---- */
+
+static bool is_plain(const comparison *w, const driver_column *column) {
+  return !w->at->engine->number_type || !column->numeric || column->kind == DRIVER_BOOLEANS;
+}
+
+static void write_cast(const comparison *w, const shunt_value *v, const char *type) {
+  sql_puts(w->q, "CAST(");
+  sql_param(w->q, v);
+  sql_puts(w->q, " AS ");
+  sql_puts(w->q, type);
+  sql_puts(w->q, ")");
+}
+
+static void write_number_as_text(const comparison *w, const shunt_value *number) {
+  char *text = arena_alloc(w->c->arena, VALUE_TEXT_BYTES);
+  shunt_value as_text = text ? shunt_text(text, value_as_text(number, text)) : *number;
+  if (!text) w->q->failed = true;
+  sql_param(w->q, &as_text);
+}
+
+/* For engines that compare a number with a text as doubles: compares texts with texts, and exact numbers with exact
+ * numbers. */
+static void write_comparable(const comparison *w, const driver_column *column, const shunt_value *v) {
+  shunt_value exact = value_exact(v);
+  if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT))
+    write_number_as_text(w, &exact);
+  else if (column->exact && v->type == SHUNT_TEXT && exact.type != SHUNT_INTEGER)
+    write_cast(w, v, w->at->engine->decimal_type);
+  else
+    sql_param(w->q, column->exact ? &exact : v);
+}
+
+void compare_held(const comparison *w, const driver_column *column, const shunt_value *values, size_t n) {
+  bool differ = w->at->engine->decimal_type && (column->text || column->exact);
+  if (!differ) sql_params(w->q, values, n);
+  for (size_t i = 0; i < n && differ; i++) {
+    if (i) sql_puts(w->q, ", ");
+    write_comparable(w, column, &values[i]);
+  }
+}
+
+/* An expression converts no value to its own type, as a column of SQLite does. */
+static void write_for_expression(const comparison *w, const driver_column *column, const shunt_value *v) {
+  shunt_value number = value_canonical(v, column->numeric);
+  bool is_number = number.type == SHUNT_INTEGER || number.type == SHUNT_FLOAT;
+  if (column->text && is_number && v->type != SHUNT_TEXT)
+    write_number_as_text(w, &number);
+  else
+    sql_param(w->q, column->numeric ? &number : v);
+}
+
+void compare_value(const comparison *w, const operand *o, const shunt_value *v) {
+  const driver_column *column = o->column;
+  const char *number_type = w->at->engine->number_type;
+  shunt_value number = column->exact || o->wide ? value_exact(v) : value_canonical(v, true);
+  if (o->wide && number_type)
+    write_cast(w, &number, number_type);
+  else if (o->sql && !column->exact)
+    write_for_expression(w, column, v);
+  else if (is_plain(w, column) || driver_column_holds(column, v))
+    compare_held(w, column, v, 1);
+  else if (driver_column_holds(column, &number))
+    sql_param(w->q, &number);
+  else
+    write_cast(w, &number, number_type);
+}
+
+void compare_values(const comparison *w, const operand *o, const shunt_value *values, size_t n) {
+  if (!o->sql && is_plain(w, o->column)) {
+    compare_held(w, o->column, values, n);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    if (i) sql_puts(w->q, ", ");
+    compare_value(w, o, &values[i]);
+  }
+}
