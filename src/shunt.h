@@ -639,12 +639,21 @@ typedef struct shunt_relation {
 
 typedef struct shunt_include shunt_include;
 
+/* The rows that a read locks until the end of the transaction. */
+typedef enum shunt_lock {
+  SHUNT_LOCK_NONE,
+  SHUNT_LOCK_SHARE, /* others may read and lock them so, too, but not write */
+  SHUNT_LOCK_UPDATE /* others may neither write nor lock them */
+} shunt_lock;
+
 /* A query. Zeroed, it reads every row and column. */
 typedef struct shunt_query {
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  const char *const *order; /* "name" ascending, "-id" descending */
+  /* "name" ascending, "-id" descending. A null is less than every value, unless the term says otherwise: "due nulls
+   * last", "-due nulls first". */
+  const char *const *order;
   size_t norder;
   bool limited;  /* true: limit applies */
   int64_t limit; /* in an include: per parent row */
@@ -654,6 +663,13 @@ typedef struct shunt_query {
   int64_t timeout_ms; /* of the whole call, ignored in an include; 0: the session's */
   const shunt_include *include;
   size_t ninclude;
+  bool distinct;             /* shunt_select, shunt_each: equal rows once; shunt_count: counts the different ones */
+  const shunt_where *having; /* shunt_aggregate: which groups; its columns are those of the result */
+  /* shunt_select, shunt_mget, shunt_each, in a transaction that writes: locks the rows of the model (not those of
+   * included relations). Rules see a write. SQLite locks the whole file when such a transaction begins. */
+  shunt_lock lock;
+  bool nowait;      /* fails with CONFLICT if another transaction has locked a row */
+  bool skip_locked; /* leaves out the rows that another transaction has locked */
 } shunt_query;
 
 struct shunt_include {

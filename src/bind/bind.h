@@ -149,10 +149,13 @@ shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
 
 /* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
-extern const char *const bind_read_keys[];  /* the options of a read */
-extern const char *const bind_query_keys[]; /* those of an include: all but timeout */
+extern const char *const bind_select_keys[]; /* the options of a read of rows */
+extern const char *const bind_get_keys[];    /* those of a read by keys */
+extern const char *const bind_count_keys[];
+extern const char *const bind_query_keys[]; /* those of an include */
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
-                               shunt_error *err); /* all but include, with and timeout */
+                               shunt_error *err); /* those of an include, except include and with */
+shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, shunt_error *err); /* the others */
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
 shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
                             shunt_error *err);

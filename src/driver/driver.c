@@ -122,7 +122,8 @@ const driver_column *driver_table_column(const driver_table *t, const char *name
 static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
-  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning) return false;
+  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || !same(a->for_share, b->for_share))
+    return false;
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||

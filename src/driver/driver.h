@@ -81,6 +81,7 @@ typedef struct driver_table {
   const driver_column *sole_key; /* the primary key if it is one column, otherwise NULL */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
+  const char *for_share;         /* how the server spells FOR SHARE. NULL: so */
   map names;                     /* to driver_column */
 } driver_table;
 
@@ -113,8 +114,9 @@ typedef struct driver_engine {
   /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
    * LIKE compares as the column's collation does. */
   const char *contains, *starts_with, *ends_with;
-  bool typed;                /* refuses to compare a column with one of another kind */
-  const char *text_type;     /* what any value can be cast to */
+  bool row_locks;        /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  bool typed;            /* refuses to compare a column with one of another kind */
+  const char *text_type; /* what any value can be cast to */
   const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
   const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
                               * number with a text as doubles ("5 apples" = 5). NULL: no cast */

@@ -15,8 +15,35 @@ shunt_status read_model(call *c, const char *name, const char *client, const cat
   return status ? status : session_check_client(c->s, client, false, c->err);
 }
 
+static shunt_status refuse(const call *c, const cat_model *model, const char *option, bool included) {
+  return error_set(c->err, SHUNT_E_USAGE, "model '%s': %s does not take the option %s", model->name,
+                   included ? "an include" : "this call", option);
+}
+
+static shunt_status check_options(const call *c, const cat_model *model, const shunt_query *query, int takes,
+                                  bool included) {
+  if (query->distinct && !(takes & READ_DISTINCT)) return refuse(c, model, "distinct", included);
+  if (query->having && !(takes & READ_HAVING)) return refuse(c, model, "having", included);
+  if (query->lock && !(takes & READ_LOCK)) return refuse(c, model, "lock", included);
+  if (query->lock > SHUNT_LOCK_UPDATE)
+    return error_set(c->err, SHUNT_E_USAGE, "model '%s': unknown lock %d", model->name, (int)query->lock);
+  if (!query->lock && (query->nowait || query->skip_locked))
+    return error_set(c->err, SHUNT_E_USAGE, "model '%s': %s says how rows are locked, and needs lock", model->name,
+                     query->nowait ? "nowait" : "skip_locked");
+  if (query->nowait && query->skip_locked)
+    return error_set(c->err, SHUNT_E_USAGE, "model '%s': nowait and skip_locked exclude each other", model->name);
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < query->ninclude && !status; i++)
+    status = check_options(c, model, &query->include[i].query, 0, true);
+  return status;
+}
+
+shunt_status read_check(const call *c, const cat_model *model, const shunt_query *query, int takes) {
+  return check_options(c, model, query, takes, false);
+}
+
 static route_request request_of(const call *c, const cat_model *model, const shunt_query *query) {
-  route_request request = session_request(c->s, model, SHUNT_READ);
+  route_request request = session_request(c->s, model, query->lock ? SHUNT_WRITE : SHUNT_READ);
   request.explicit_client = query->client;
   request.explicit_table = query->table;
   return request;
@@ -68,10 +95,16 @@ static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spe
                        .offset = query->offset,
                        .per_key = false,
                        .at_once = 0,
+                       .distinct = query->distinct,
+                       .lock = lock_of(query),
                        .origins = p->count > 0,
                        .statements = 0};
   out->needed = plan_parent_keys(c, p, &out->nneeded);
   if (!out->needed) return error_memory(c->err);
+  if (query->distinct && p->count)
+    return error_set(c->err, SHUNT_E_USAGE,
+                     "model '%s': distinct rows include no relations, and '%s' would be one of them", r->model->name,
+                     p->list[0].relation->as.name);
   return select_check_limits(r->model->name, query->limited, query->limit, query->offset, c->err);
 }
 
@@ -236,7 +269,8 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
         "model '%s': rows are returned in the order of the keys, so order, limit and offset are not possible "
         "here; use select with a list of keys",
         r.model->name);
-  return read_rows(&c, &r, out);
+  status = read_check(&c, r.model, query, READ_LOCK);
+  return status ? status : read_rows(&c, &r, out);
 }
 
 shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query *query, shunt_rows **out,
@@ -247,27 +281,45 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
   reading r = {.query = query};
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
+  if (!status) status = read_check(&c, r.model, query, READ_DISTINCT | READ_LOCK);
   return status ? status : read_rows(&c, &r, out);
 }
 
 /* ---- count ---- */
 
+/* What is counted: rows, or the different ones among them. */
+static shunt_status write_counted(call *c, sql_text *sql, const site *at, const shunt_query *query) {
+  shunt_status status = SHUNT_OK;
+  sql_puts(sql, query->distinct ? "SELECT DISTINCT " : "SELECT 1");
+  for (size_t i = 0; i < query->ncolumns && query->distinct && !status; i++) {
+    const driver_column *column;
+    status = site_column(c, at, query->columns[i], &column);
+    if (i) sql_puts(sql, ", ");
+    if (!status) sql_name(sql, at->engine, column->name);
+  }
+  return status;
+}
+
 static shunt_status write_count(call *c, sql_text *sql, const site *at, const shunt_query *query) {
   filter f = {.where = {query->where}};
   size_t room;
   shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
-  bool cut = query->limited || query->offset;
-  sql_puts(sql, cut ? "SELECT COUNT(*) FROM (SELECT 1 FROM " : "SELECT COUNT(*) FROM ");
+  bool cut = query->limited || query->offset, inner = cut || query->distinct;
+  shunt_status status = SHUNT_OK;
+  sql_puts(sql, inner ? "SELECT COUNT(*) FROM (" : "SELECT COUNT(*)");
+  if (inner) status = write_counted(c, sql, at, query);
+  sql_puts(sql, " FROM ");
   sql_name(sql, at->engine, at->table->name);
-  shunt_status status = filter_conditions(c, sql, at, &f);
+  if (!status) status = filter_conditions(c, sql, at, &f);
   if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
-  if (status || !cut) return status;
-  sql_puts(sql, " LIMIT ");
-  sql_param(sql, &limit);
-  sql_puts(sql, " OFFSET ");
-  sql_param(sql, &offset);
-  sql_puts(sql, ") AS counted");
-  return SHUNT_OK;
+  if (cut) {
+    sql_puts(sql, " LIMIT ");
+    sql_param(sql, &limit);
+    sql_puts(sql, " OFFSET ");
+    sql_param(sql, &offset);
+  }
+  if (inner) sql_puts(sql, ") AS counted");
+  return status;
 }
 
 static shunt_status count_at(call *c, const site *at, const shunt_query *query, int64_t *count) {
@@ -291,6 +343,10 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   if (!status) status = read_model(&c, model, query->client, &m);
   if (!status && query->ninclude)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);
+  if (!status && query->distinct && !query->ncolumns)
+    status =
+        error_set(err, SHUNT_E_USAGE, "model '%s': name the columns whose distinct values are to be counted", m->name);
+  if (!status) status = read_check(&c, m, query, READ_DISTINCT);
   if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
   if (!status) status = read_access(&c, m, query, &a);
   return status ? status : count_at(&c, access_only_site(&a), query, count);

@@ -8,7 +8,11 @@
 
 /* Checks both names. Errors: NOT_FOUND, USAGE. */
 shunt_status read_model(call *c, const char *model, const char *client, const cat_model **out);
-/* Where the rows of the query are. */
+/* Options of a query that not every read takes. */
+enum { READ_DISTINCT = 1, READ_HAVING = 2, READ_LOCK = 4 };
+/* Refuses the options that are not among those that the read takes, anywhere in the query. Errors: USAGE. */
+shunt_status read_check(const call *c, const cat_model *model, const shunt_query *query, int takes);
+/* Where the rows of the query are. A read that locks is a write for rules. */
 shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/order.h"
 #include "query/statement.h"
 
 static const char ROW_NUMBER[] = "shunt_row";
@@ -80,26 +81,56 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
 
 /* ---- order and limit ---- */
 
-static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q) {
-  const driver_column *key = NULL, *column;
-  shunt_status status = SHUNT_OK;
-  /* a through table may lack this key, and needs none */
-  if (q->by_key) key = driver_table_column(at->table->shape, at->model->primary_key);
-  if (q->norder || key) sql_puts(sql, " ORDER BY ");
+static void write_term(const comparison *w, const driver_column *column, const order_term *term, bool first) {
+  const operand o = {.column = column};
+  sql_puts(w->q, first ? " ORDER BY " : ", ");
+  order_write(w, &o, column->nullable, term);
+}
+
+/* What makes the order total, so that pages don't overlap: the primary key, or every column of distinct rows. A through
+ * table may lack the key, and needs none. */
+static shunt_status last_columns(const comparison *w, const select_spec *q, const shunt_rows *rows,
+                                 const driver_column ***list, size_t *n) {
+  size_t most = !q->by_key ? 0 : q->distinct ? rows->ncolumns : 1;
+  const driver_column **last = *list = arena_array(w->c->arena, const driver_column *, most);
+  *n = 0;
+  if (!last) return error_memory(w->c->err);
+  for (size_t i = 0; i < most; i++) {
+    last[*n] = driver_table_column(w->at->table->shape, q->distinct ? rows->columns[i] : w->at->model->primary_key);
+    *n += last[*n] != NULL;
+  }
+  return SHUNT_OK;
+}
+
+static void take_out(const driver_column **list, size_t *n, const driver_column *column) {
+  size_t kept = 0;
+  for (size_t i = 0; i < *n; i++)
+    if (list[i] != column) list[kept++] = list[i];
+  *n = kept;
+}
+
+static shunt_status check_distinct(const comparison *w, const shunt_rows *rows, const driver_column *column) {
+  if (rows_column_index(rows, column->name) >= 0) return SHUNT_OK;
+  return error_set(w->c->err, SHUNT_E_USAGE,
+                   "model '%s': distinct rows can't be ordered by '%s', which is not one of their columns",
+                   w->at->model->name, column->name);
+}
+
+static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
+  static const order_term ascending;
+  const comparison w = {c, at, sql};
+  const driver_column **last, *column;
+  size_t nlast;
+  order_term term;
+  shunt_status status = last_columns(&w, q, rows, &last, &nlast);
   for (size_t i = 0; i < q->norder && !status; i++) {
-    bool descending;
-    status = site_order(c, at, q->order[i], &column, &descending);
+    status = order_column(c, at, q->order[i], &term, &column);
+    if (!status && q->distinct) status = check_distinct(&w, rows, column);
     if (status) return status;
-    if (i) sql_puts(sql, ", ");
-    sql_name(sql, at->engine, column->name);
-    sql_direction(sql, at->engine, column->nullable, descending);
-    if (column == key) key = NULL; /* the order is total already */
+    write_term(&w, column, &term, i == 0);
+    take_out(last, &nlast, column);
   }
-  if (!status && key) {
-    if (q->norder) sql_puts(sql, ", ");
-    sql_name(sql, at->engine, key->name);
-    sql_direction(sql, at->engine, key->nullable, false);
-  }
+  for (size_t i = 0; i < nlast && !status; i++) write_term(&w, last[i], &ascending, i == 0 && q->norder == 0);
   return status;
 }
 
@@ -133,7 +164,7 @@ static shunt_status write_numbered(call *c, sql_text *sql, const site *at, const
     if (i) sql_puts(sql, ", ");
     sql_name(sql, at->engine, q->filter.keys.columns.list[i]->name);
   }
-  if (!status) status = write_order(c, sql, at, q);
+  if (!status) status = write_order(c, sql, at, q, rows);
   sql_puts(sql, ") AS ");
   sql_name(sql, at->engine, number);
   write_from(sql, at);
@@ -162,29 +193,37 @@ static void end_numbered(call *c, sql_text *sql, const site *at, const select_sp
 
 /* ---- the statement ---- */
 
+/* Whether the rows can be had as they are asked for. */
+static shunt_status begin_read(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
+  shunt_status status = q->lock.kind ? lock_check(c, at) : SHUNT_OK;
+  return status ? status : select_columns(c, at, q, rows);
+}
+
 /* Everything before the keys. */
 static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                     const shunt_rows *rows) {
   shunt_status status = SHUNT_OK;
   if (q->per_key) {
     status = write_numbered(c, sql, at, q, rows);
-  } else if (rows_have_names(rows, &at->table->columns)) {
+  } else if (rows_have_names(rows, &at->table->columns) && !q->distinct) {
     status = write_all(c, sql, at);
   } else {
-    sql_puts(sql, "SELECT ");
+    sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
     status = write_columns(c, sql, at, rows);
     write_from(sql, at);
   }
   return status ? status : filter_conditions(c, sql, at, &q->filter);
 }
 
-static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q) {
+static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                  const shunt_rows *rows) {
   if (q->per_key) {
     end_numbered(c, sql, at, q);
     return SHUNT_OK;
   }
-  shunt_status status = write_order(c, sql, at, q);
+  shunt_status status = write_order(c, sql, at, q, rows);
   write_limit(sql, q);
+  lock_write(sql, at, q->lock);
   return status;
 }
 
@@ -200,7 +239,7 @@ static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spe
   if (filter_has_keys(&q->filter)) filter_keys(c, sql, at, &q->filter.keys, *from, count);
   *from += count;
   q->statements++;
-  return end_statement(c, sql, at, q);
+  return end_statement(c, sql, at, q, rows);
 }
 
 /* Then no statement is needed. */
@@ -210,7 +249,7 @@ static bool finds_nothing(const select_spec *q) {
 
 shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows) {
   size_t from = 0;
-  shunt_status status = select_columns(c, at, q, rows);
+  shunt_status status = begin_read(c, at, q, rows);
   if (!status && q->origins && !rows_add_origin(rows, at->client->id)) status = error_memory(c->err);
   if (status || finds_nothing(q)) return status;
   do {
@@ -231,7 +270,7 @@ shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *ro
 static shunt_status ask_at(call *c, const site *at, select_spec *q, feed *f, row_range *range) {
   size_t from = 0;
   bool origin = q->origins;
-  shunt_status status = select_columns(c, at, q, f->rows);
+  shunt_status status = begin_read(c, at, q, f->rows);
   if (status || finds_nothing(q)) return status;
   do {
     sql_text *sql = call_sql(c);

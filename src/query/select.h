@@ -7,6 +7,7 @@
 #include "query/access.h"
 #include "query/filter.h"
 #include "query/gather.h"
+#include "query/lock.h"
 
 typedef struct select_spec {
   filter filter;
@@ -16,10 +17,12 @@ typedef struct select_spec {
   size_t nneeded;
   const char *const *order;
   size_t norder;
-  bool by_key;  /* the primary key is the last term of the order */
-  bool limited; /* limit and offset count */
+  bool by_key;   /* the primary key is the last term of the order; of distinct rows, all their columns are */
+  bool distinct; /* no two rows are equal; they have no needed columns */
+  bool limited;  /* limit and offset count */
   int64_t limit, offset;
-  bool per_key;      /* they count for each of filter.keys */
+  bool per_key; /* they count for each of filter.keys */
+  row_lock lock;
   size_t at_once;    /* keys that must stay in one statement; 0: 1 */
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "query/order.h"
 #include "relate/load.h"
 #include "relate/sort.h"
 
@@ -64,7 +65,11 @@ static shunt_status ask_links(loading *l) {
 /* The columns of the order: rows of several statements are merged by them. */
 static const char **order_columns(const loading *l, const select_spec *q) {
   const char **names = arena_array(l->c->arena, const char *, q->norder + KEY_MOST);
-  for (size_t i = 0; names && i < q->norder; i++) names[i] = q->order[i] ? q->order[i] + (q->order[i][0] == '-') : NULL;
+  for (size_t i = 0; names && i < q->norder; i++) {
+    order_term term;
+    if (order_read(l->c, q->order[i], &term)) return NULL;
+    names[i] = term.name;
+  }
   return names;
 }
 

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "query/order.h"
 #include "query/value.h"
 #include "relate/collation.h"
 
 typedef struct term {
   const driver_column *of;
   int column;
-  bool descending;
+  bool descending, nulls_moved;
   bool numeric;      /* decimals are text, and compared as numbers */
   shunt_value *keys; /* by row: the collation keys, where these are compared */
   shunt_value pad;
@@ -36,8 +37,10 @@ static const shunt_value *cell_of(const sorter *o, const term *t, uint32_t row) 
 static int compare(const sorter *o, uint32_t a, uint32_t b) {
   for (size_t i = 0; i < o->nterms; i++) {
     const term *t = &o->terms[i];
-    int d = compare_cells(t, cell_of(o, t, a), cell_of(o, t, b));
-    if (d) return t->descending ? -d : d;
+    const shunt_value *x = cell_of(o, t, a), *y = cell_of(o, t, b);
+    int d = compare_cells(t, x, y);
+    bool null = x->type == SHUNT_NULL || y->type == SHUNT_NULL;
+    if (d) return t->descending == (null && t->nulls_moved) ? d : -d;
   }
   return 0;
 }
@@ -58,10 +61,11 @@ static uint32_t *merge_sort(const sorter *o, uint32_t *a, uint32_t *b, size_t n)
   return a;
 }
 
-static term term_of(const driver_column *column, const shunt_rows *rows, bool descending) {
+static term term_of(const driver_column *column, const shunt_rows *rows, const order_term *asked) {
   return (term){.of = column,
                 .column = rows_column_index(rows, column->name),
-                .descending = descending,
+                .descending = asked->descending,
+                .nulls_moved = asked->nulls_moved,
                 .numeric = column->numeric && column->kind != DRIVER_ANYTHING,
                 .collation = column->collation};
 }
@@ -69,15 +73,15 @@ static term term_of(const driver_column *column, const shunt_rows *rows, bool de
 static shunt_status find_terms(call *c, const sort_spec *spec, term *terms, size_t *nterms) {
   const site *at = spec->at;
   const driver_column *column;
+  order_term asked;
   *nterms = 0;
   for (size_t i = 0; i < spec->norder; i++) {
-    bool descending;
-    shunt_status status = site_order(c, at, spec->order[i], &column, &descending);
+    shunt_status status = order_column(c, at, spec->order[i], &asked, &column);
     if (status) return status;
-    terms[(*nterms)++] = term_of(column, spec->rows, descending);
+    terms[(*nterms)++] = term_of(column, spec->rows, &asked);
   }
   column = driver_table_column(at->table->shape, at->model->primary_key);
-  if (column) terms[(*nterms)++] = term_of(column, spec->rows, false);
+  if (column) terms[(*nterms)++] = term_of(column, spec->rows, &(order_term){.descending = false});
   return SHUNT_OK;
 }
 

@@ -42,7 +42,6 @@ local function random_rows(random)
   local out = {}
   for id = 1, 60 do
     out[id] = { id = id }
-    for column, make in pairs(makers) do out[id][column] = null end
     for _, column in ipairs { "n", "m", "d", "t", "u" } do
       out[id][column] = cell(random, function() return makers[column](random) end)
     end

@@ -124,7 +124,7 @@ describe("the shunt command", function()
       { 2, "query user --include orders.nope", "no relation 'nope'" }, { 2, "query user --limit x", "whole number" },
       { 2, "query user --timeout 2", "a duration such as 500ms, 5s, 2m or 1h, not '2'" },
       { 2, "query user --timeout 0s", "not '0s'" },
-      { 2, "query user --columns nope", "nope" }, { 2, "test nowhere", "nowhere" }, { 2, "run", "missing argument" },
+      { 2, "query user --columns nope", "nope" }, { 2, "query user --where '{id'", "this is not JSON" }, { 2, "test nowhere", "nowhere" }, { 2, "run", "missing argument" },
       { 2, "bench --model usr", "no model 'usr'; did you mean 'user'" }, { 2, "bench --seconds 0", "whole number from 1 on, not '0'" },
       { 2, "run nowhere.lua", "nowhere%.lua" }, { 3, "resolve user -c nope.yaml", "nope%.yaml.*shunt init" },
       { 1, "resolve profile --op write", "profiles come from elsewhere" },
@@ -273,6 +273,9 @@ describe("the shunt command", function()
     local WHERE = {
       { "--where id=1", { 1 } }, { "--where name=Ada", { 1 } }, { "--where 'id!=1' --limit 1 --order id", { 2 } },
       { "--where 'id>=1' --where 'id<2'", { 1 } }, { "--where 'id>1' --where 'id<=2'", { 2 } }, { "--where 'name~B%' --order id", { 2, 9007199254740993 } },
+      { [[--where '{"name": {"starts_with": "B"}, "id": {"column": "id"}}' --order id]], { 2, 9007199254740993 } },
+      { [[--where '{"_or": [{"id": 1}, {"score": null}]}' --where 'id<3' --order 'score nulls last']], { 1, 2 } },
+      { "--where id=1 --columns id --distinct", { 1 } },
       { "--where score=null", { 2 } }, { "--where 'score!=null' --order -id", { 9007199254740993, 1 } }, { "--where id=77", {} },
       { "--where \"name='; DROP TABLE users; --\"", {} }, { "--order id --offset 1 --limit 1 --timeout 1m", { 2 } },
       { "--client iso --columns id", { 1 } }, { "--instance iso --columns id", { 1 } },

@@ -167,6 +167,7 @@ const driver_engine driver_mysql = {
     .decimal_type = "DECIMAL(65, 30)",
     .like = " LIKE ",
     .text_type = "CHAR",
+    .row_locks = true,
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

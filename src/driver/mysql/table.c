@@ -215,6 +215,7 @@ static shunt_status read_column(const mysql_conn *conn, driver_table *t, const s
 static shunt_status read_table(mysql_conn *conn, const shunt_rows *rows, driver_table *t, shunt_error *err) {
   t->folds = true;
   t->returning = conn->returning;
+  if (conn->mariadb) t->for_share = " LOCK IN SHARE MODE";
   shunt_status status = driver_table_size(t, rows->count) ? SHUNT_OK : error_memory(err);
   for (size_t i = 0; i < rows->count && !status; i++)
     status = read_column(conn, t, rows_row(rows, i), &t->columns[i], err);

@@ -141,6 +141,7 @@ const driver_engine driver_pg = {
     .number_type = "numeric",
     .aborts = true,
     .queue = &queue,
+    .row_locks = true,
     .open = open_conn,
     .close = close_conn,
     .alive = alive,
