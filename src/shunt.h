@@ -701,6 +701,24 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const c
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
                                                   int64_t *count, shunt_error *err);
 
+/* Rows one by one, in constant memory, however many there are. The stream is read on a connection of its own, which it
+ * gives back after the last row, an error, or shunt_stream_close; other calls of the session may be made meanwhile. In
+ * a transaction on the rows' datasource it is read on the transaction's connection: until it has ended, other
+ * statements there fail with TRANSACTION. It ends with the transaction. A query takes no include here. A timeout in the
+ * query is that of the whole stream; the session's is that of each step. */
+typedef struct shunt_stream shunt_stream;
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_each(shunt_session *session, const char *model, const shunt_query *query,
+                                                 shunt_stream **stream, shunt_error *err);
+/* *row: the cells of the next row, valid until the next call for the stream; NULL after the last row. If rows are
+ * missing at the end, it is an error. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_stream_next(shunt_stream *stream, const shunt_value **row,
+                                                        shunt_error *err);
+SHUNT_API size_t shunt_stream_ncolumns(const shunt_stream *stream);
+SHUNT_API const char *shunt_stream_column(const shunt_stream *stream, size_t column);
+/* Before the last row, outside of a transaction, a connection to a server is closed with the stream: reading the other
+ * rows would take longer. Accepts NULL, and a stream whose session was closed. */
+SHUNT_API void shunt_stream_close(shunt_stream *stream);
+
 typedef struct shunt_aggregates {
   const shunt_aggregation *list;
   size_t n;

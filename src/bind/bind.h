@@ -20,6 +20,7 @@
 #define BIND_APP "shunt.app"
 #define BIND_SESSION "shunt.session"
 #define BIND_MODEL "shunt.model"
+#define BIND_STREAM "shunt.stream"
 #define BIND_TX "shunt.transaction"
 #define BIND_SWITCH "shunt.switch"
 #define BIND_ERROR "shunt.error"
@@ -29,6 +30,7 @@
 #define BIND_OPEN "shunt.core"     /* in the registry: luaopen_shunt_core */
 
 typedef struct bind_session bind_session;
+typedef struct bind_stream bind_stream;
 typedef struct bind_tx bind_tx;
 typedef struct bind_worker bind_worker;
 typedef struct bind_events bind_events;
@@ -179,6 +181,12 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
+/* stream.c */
+bind_stream *bind_stream_new(lua_State *L, int session_index); /* pushes it; it has no rows yet */
+shunt_stream **bind_stream_place(bind_stream *s);              /* where the library puts the stream */
+/* Turns the stream on top of the stack into the four values of a generic for, and returns their number. */
+int bind_stream_loop(lua_State *L);
+
 /* failures.c. What hooks raised is kept in SESSION_FAILURES until the call is over. */
 bool bind_hooks_take(lua_State *L, int session_index); /* pushes the list if there is one, and empties it */
 void bind_hooks_warn(lua_State *L, int session_index); /* for a rollback that no caller sees */
@@ -224,6 +232,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   X(session)                                                                                                           \
   X(resolve)                                                                                                           \
   X(model)                                                                                                             \
+  X(stream)                                                                                                            \
   X(switch)                                                                                                            \
   X(transaction)                                                                                                       \
   X(hook)                                                                                                              \

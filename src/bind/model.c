@@ -83,7 +83,8 @@ typedef struct reading {
 } reading;
 
 static const reading of_select = {"model:select", bind_select_keys}, of_get = {"model:get", bind_get_keys},
-                     of_mget = {"model:mget", bind_get_keys}, of_count = {"model:count", bind_count_keys};
+                     of_mget = {"model:mget", bind_get_keys}, of_each = {"model:each", bind_select_keys},
+                     of_count = {"model:count", bind_count_keys};
 
 static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const reading *r) {
   shunt_query q = {0};
@@ -104,6 +105,18 @@ static int model_select(lua_State *L) {
   bind_push_meta(L, c->rows);
   bind_leave(L, c);
   return 2;
+}
+
+/* for row in model:each{…} do: the rows one by one. */
+static int model_each(lua_State *L) {
+  bind_model *m;
+  bind_call *c = enter(L, 2, &m);
+  shunt_query q = query_at(L, c, m, 2, &of_each);
+  bind_stream *s = bind_stream_new(L, c->index);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_each(c->session->session, m->name, &q, bind_stream_place(s), &c->err));
+  bind_leave(L, c);
+  return bind_stream_loop(L);
 }
 
 /* The where argument of get and delete; other is the one among the options. */
@@ -337,14 +350,21 @@ static int model_delete(lua_State *L) {
 }
 
 void bind_model_register(lua_State *L) {
-  static const bind_taking takes[] = {{"model:select", bind_select_keys},  {"model:get", bind_get_keys},
-                                      {"model:mget", bind_get_keys},       {"model:count", bind_count_keys},
-                                      {"model:aggregate", aggregate_keys}, {"model:insert", write_keys},
-                                      {"model:insert_bulk", write_keys},   {"model:update", write_keys},
-                                      {"model:delete", write_keys},        {NULL, NULL}};
+  static const bind_taking takes[] = {{"model:select", bind_select_keys},
+                                      {"model:get", bind_get_keys},
+                                      {"model:each", bind_select_keys},
+                                      {"model:mget", bind_get_keys},
+                                      {"model:count", bind_count_keys},
+                                      {"model:aggregate", aggregate_keys},
+                                      {"model:insert", write_keys},
+                                      {"model:insert_bulk", write_keys},
+                                      {"model:update", write_keys},
+                                      {"model:delete", write_keys},
+                                      {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
                                      {"select", model_select},
+                                     {"each", model_each},
                                      {"get", model_get},
                                      {"mget", model_mget},
                                      {"count", model_count},

@@ -157,6 +157,14 @@ typedef struct driver_engine {
   shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                           shunt_error *err);
 
+  /* Streams: a SELECT that was sent and not started may be fetched in parts, instead of received.
+   * fetch appends the next rows, DRIVER_FETCH_ROWS at most, and fewer if they are large. *more: the statement has not
+   * ended yet. After an error it has ended. Errors: those of receive. */
+  shunt_status (*fetch)(driver_conn *conn, shunt_rows *into, bool *more, shunt_error *err);
+  /* Ends a statement before its end. Within a transaction, a server's other rows are read and discarded; outside, where
+   * that is not worth its time, the connection is broken afterwards. No-op if nothing was sent. */
+  void (*fetch_end)(driver_conn *conn);
+
   /* Transactions. */
   shunt_status (*begin)(driver_conn *conn, const char *isolation, bool read_only, shunt_error *err);
   /* Ends the transaction: if it can't commit, it rolls back. */
@@ -192,6 +200,7 @@ struct driver_conn {
   bool altered;        /* a statement has changed the connection itself, which its next user would notice */
   bool in_transaction; /* from begin to commit or rollback */
   bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
+  bool streams;        /* fetched and not ended: the same */
   /* When waiting for the engine ends, of clock_monotonic_ns; 0: never. Set by the user of the connection. A statement
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
    * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */
@@ -228,6 +237,12 @@ typedef const char *(*driver_name_of)(const void *result, int column);
 /* Gives rows without columns those of the result. Errors: USAGE: the rows have another number of columns; MEMORY. */
 shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
                                 const void *result, shunt_error *err);
+
+enum { DRIVER_FETCH_ROWS = 256, DRIVER_FETCH_BYTES = 1 << 20 };
+/* Whether these are enough rows for a fetch. */
+static inline bool driver_is_enough(const shunt_rows *rows) {
+  return rows->count >= DRIVER_FETCH_ROWS || rows->bytes.total_bytes > DRIVER_FETCH_BYTES;
+}
 
 /* ---- tables ---- */
 

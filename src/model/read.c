@@ -1,4 +1,4 @@
-/* The public reads: shunt_select, shunt_mget, shunt_count. */
+/* The public reads of rows: shunt_select, shunt_mget. */
 #include "model/read.h"
 
 #include <string.h>
@@ -78,8 +78,7 @@ typedef struct reading {
 } reading;
 
 /* Every field is named, which is faster than zeroing the whole: every get comes here. */
-static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spec *out) {
-  const shunt_query *query = r->query;
+shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query, const plan *p, select_spec *out) {
   *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
                                   .keys = {.columns = {.n = 0}, .values = NULL, .count = 0},
                                   .also = {.columns = {.n = 0}, .values = NULL, .count = 0}},
@@ -103,9 +102,9 @@ static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spe
   if (!out->needed) return error_memory(c->err);
   if (query->distinct && p->count)
     return error_set(c->err, SHUNT_E_USAGE,
-                     "model '%s': distinct rows include no relations, and '%s' would be one of them", r->model->name,
+                     "model '%s': distinct rows include no relations, and '%s' would be one of them", model->name,
                      p->list[0].relation->as.name);
-  return select_check_limits(r->model->name, query->limited, query->limit, query->offset, c->err);
+  return select_check_limits(model->name, query->limited, query->limit, query->offset, c->err);
 }
 
 /* The form in which the columns can hold the id, if there is one. */
@@ -148,7 +147,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   select_spec q;
   access a = {NULL, NULL, 0};
   shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
-  if (!status) status = spec_of(c, r, &p, &q);
+  if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);
   if (status) return status;
   const site *first = access_only_site(&a);
@@ -219,7 +218,7 @@ static shunt_status mget_many(call *c, const reading *r, shunt_rows *rows) {
   plan p;
   select_spec q;
   shunt_status status = plan_make(c, r->model, r->query->include, r->query->ninclude, true, &p);
-  if (!status) status = spec_of(c, r, &p, &q);
+  if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (status) return status;
   const char **needed = arena_array(c->arena, const char *, q.nneeded + key.n);
   if (!needed) return error_memory(c->err);
@@ -283,71 +282,4 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
   if (!status) status = read_model(&c, model, query->client, &r.model);
   if (!status) status = read_check(&c, r.model, query, READ_DISTINCT | READ_LOCK);
   return status ? status : read_rows(&c, &r, out);
-}
-
-/* ---- count ---- */
-
-/* What is counted: rows, or the different ones among them. */
-static shunt_status write_counted(call *c, sql_text *sql, const site *at, const shunt_query *query) {
-  shunt_status status = SHUNT_OK;
-  sql_puts(sql, query->distinct ? "SELECT DISTINCT " : "SELECT 1");
-  for (size_t i = 0; i < query->ncolumns && query->distinct && !status; i++) {
-    const driver_column *column;
-    status = site_column(c, at, query->columns[i], &column);
-    if (i) sql_puts(sql, ", ");
-    if (!status) sql_name(sql, at->engine, column->name);
-  }
-  return status;
-}
-
-static shunt_status write_count(call *c, sql_text *sql, const site *at, const shunt_query *query) {
-  filter f = {.where = {query->where}};
-  size_t room;
-  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
-  bool cut = query->limited || query->offset, inner = cut || query->distinct;
-  shunt_status status = SHUNT_OK;
-  sql_puts(sql, inner ? "SELECT COUNT(*) FROM (" : "SELECT COUNT(*)");
-  if (inner) status = write_counted(c, sql, at, query);
-  sql_puts(sql, " FROM ");
-  sql_name(sql, at->engine, at->table->name);
-  if (!status) status = filter_conditions(c, sql, at, &f);
-  if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
-  if (cut) {
-    sql_puts(sql, " LIMIT ");
-    sql_param(sql, &limit);
-    sql_puts(sql, " OFFSET ");
-    sql_param(sql, &offset);
-  }
-  if (inner) sql_puts(sql, ") AS counted");
-  return status;
-}
-
-static shunt_status count_at(call *c, const site *at, const shunt_query *query, int64_t *count) {
-  sql_text *sql = call_sql(c);
-  shunt_rows *rows = rows_new();
-  shunt_status status = sql && rows ? write_count(c, sql, at, query) : error_memory(c->err);
-  if (!status) status = statement_read(c, sql, at, rows);
-  if (!status) *count = rows_row(rows, 0)[0].as.integer;
-  shunt_rows_free(rows);
-  return status;
-}
-
-shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query *query, int64_t *count,
-                         shunt_error *err) {
-  call c;
-  const cat_model *m;
-  access a = {NULL, NULL, 0};
-  *count = 0;
-  if (!query) query = &everything;
-  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
-  if (!status) status = read_model(&c, model, query->client, &m);
-  if (!status && query->ninclude)
-    status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);
-  if (!status && query->distinct && !query->ncolumns)
-    status =
-        error_set(err, SHUNT_E_USAGE, "model '%s': name the columns whose distinct values are to be counted", m->name);
-  if (!status) status = read_check(&c, m, query, READ_DISTINCT);
-  if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
-  if (!status) status = read_access(&c, m, query, &a);
-  return status ? status : count_at(&c, access_only_site(&a), query, count);
 }

@@ -27,8 +27,8 @@ shunt_status order_column(call *c, const site *at, const char *term, order_term 
   return status ? status : site_column(c, at, out->name, column);
 }
 
-/* Not every engine has NULLS FIRST, so a column in front, whether it is null, does the same. Where a null is the greatest
- * value, it moves by leaving out the words that sql_direction would add. */
+/* Not every engine has NULLS FIRST, so a column in front, whether it is null, does the same. Where a null is the
+ * greatest value, it moves by leaving out the words that sql_direction would add. */
 void order_write(const comparison *w, const operand *o, bool nullable, const order_term *term) {
   bool moved = nullable && term->nulls_moved, least = !w->at->engine->nulls_last;
   if (moved && least) {

@@ -261,6 +261,15 @@ shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows
   return status;
 }
 
+shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql) {
+  size_t from = 0;
+  *sql = NULL;
+  shunt_status status = begin_read(c, at, q, rows);
+  if (status || !has_more(q, 0, q->statements)) return status;
+  *sql = call_sql(c);
+  return *sql ? write_one(c, *sql, at, q, &from, rows) : error_memory(c->err);
+}
+
 shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *rows) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < a->nsites && !status; i++) status = select_at(c, &a->sites[i], q, rows);

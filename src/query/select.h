@@ -34,6 +34,9 @@ shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows
 /* Asks the statements for the feed, which has its rows already. *range, empty at first, will cover the rows that are
  * read; it stays empty if no statement is needed. */
 shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_range *range);
+/* Writes the one statement of a spec without keys, and names the rows' columns. *sql stays NULL if it asks for no row.
+ * The text belongs to the call. */
+shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql);
 /* Names the rows' columns without reading anything. */
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows);
 /* Errors: USAGE if limit or offset is negative. */

@@ -111,6 +111,9 @@ function blob:bytes() end
 ---@field include shunt.include? the relations whose rows are written too
 ---@field timeout shunt.duration? of this call; default: the session's
 
+---An open read of model:each. It ends with its last row, an error, or its loop.
+---@class shunt.stream: userdata
+
 ---The columns and relations of a select's rows.
 ---@class shunt.meta
 ---@field columns string[]
@@ -527,6 +530,14 @@ function model:mget(ids, options) end
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
 function model:select(options) end
+
+---The rows one by one, in constant memory: `for row in users:each { order = "id" } do … end`.
+---@param options shunt.query?
+---@return fun(stream: shunt.stream): shunt.row?
+---@return shunt.stream
+---@return nil
+---@return shunt.stream
+function model:each(options) end
 
 ---@param options shunt.count_options?
 ---@return integer
