@@ -705,7 +705,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const 
  * gives back after the last row, an error, or shunt_stream_close; other calls of the session may be made meanwhile. In
  * a transaction on the rows' datasource it is read on the transaction's connection: until it has ended, other
  * statements there fail with TRANSACTION. It ends with the transaction. A query takes no include here. A timeout in the
- * query is that of the whole stream; the session's is that of each step. */
+ * query limits the whole stream; the session's limits each step. */
 typedef struct shunt_stream shunt_stream;
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_each(shunt_session *session, const char *model, const shunt_query *query,
                                                  shunt_stream **stream, shunt_error *err);
