@@ -596,9 +596,14 @@ typedef enum shunt_operator {
   SHUNT_STARTS_WITH,
   SHUNT_ENDS_WITH,
   SHUNT_NOT_BETWEEN, /* two values */
-  SHUNT_AND,         /* of items; true if there are none */
-  SHUNT_OR,          /* of items; false if there are none */
-  SHUNT_NOT          /* of the one item */
+  /* Over a relation of the model, which `column` names; the one item is a condition on its rows. With both ends on one
+   * datasource it is a join of the engine; otherwise the matching keys are read first, 10,000 at most. */
+  SHUNT_SOME,
+  SHUNT_NONE,
+  SHUNT_EVERY, /* also true if there are no related rows */
+  SHUNT_AND,   /* of items; true if there are none */
+  SHUNT_OR,    /* of items; false if there are none */
+  SHUNT_NOT    /* of the one item */
 } shunt_operator;
 
 /* A condition: a comparison of a column with values, or a combination of conditions. */

@@ -18,7 +18,8 @@ typedef enum operand {
   PATTERN, /* with % and _, and perhaps an escape */
   PAIR,
   LIST,
-  COLUMN /* its name */
+  COLUMN, /* its name */
+  WHERE   /* a condition on the rows of a relation */
 } operand;
 
 typedef struct operator_word {
@@ -42,7 +43,10 @@ static const operator_word words[] = {{"eq", SHUNT_EQ, SCALAR},
                                       {"ends_with", SHUNT_ENDS_WITH, TEXT},
                                       {"between", SHUNT_BETWEEN, PAIR},
                                       {"not_between", SHUNT_NOT_BETWEEN, PAIR},
-                                      {"column", SHUNT_EQ, COLUMN}};
+                                      {"column", SHUNT_EQ, COLUMN},
+                                      {"some", SHUNT_SOME, WHERE},
+                                      {"none", SHUNT_NONE, WHERE},
+                                      {"every", SHUNT_EVERY, WHERE}};
 enum { NWORDS = sizeof words / sizeof *words };
 
 /* An empty table of Lua is both a list and a map. */
@@ -104,6 +108,14 @@ static shunt_status read_pattern(reader *r, const char *column, const char *word
   return set_values(r, out, parts, 2);
 }
 
+static shunt_status read_related(reader *r, const node *from, shunt_where *out) {
+  shunt_where *item = arena_new(r->a, shunt_where);
+  if (!item) return error_memory(r->err);
+  out->items = item;
+  out->nitems = 1;
+  return read_all(r, from, item);
+}
+
 static shunt_status read_operand(reader *r, const char *column, const operator_word *w, const node *from,
                                  shunt_where *out) {
   *out = (shunt_where){.op = w->op, .column = column};
@@ -121,6 +133,8 @@ static shunt_status read_operand(reader *r, const char *column, const operator_w
     return node_is_text(from) ? read_one(r, from, out) : wants(r, column, w->word, "text", from);
   case COLUMN:
     return read_other(r, column, from, out);
+  case WHERE:
+    return read_related(r, from, out);
   case SCALAR:
     break;
   }
@@ -133,7 +147,7 @@ static shunt_status unknown_operator(reader *r, const char *column, const char *
   return error_set(r->err, SHUNT_E_USAGE, "where.%s: unknown operator '%s'%s%s", column, word, suggest_text(&near),
                    near.best ? ""
                              : " (there are eq ne gt gte lt lte in not_in between not_between like ilike contains "
-                               "starts_with ends_with)");
+                               "starts_with ends_with, and over a relation some none every)");
 }
 
 /* All conditions must hold. A single one stands for itself. */

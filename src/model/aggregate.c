@@ -52,25 +52,37 @@ static shunt_status find_group(aggregation *g, const char *name) {
   return SHUNT_OK;
 }
 
+/* "SUM("total")" */
+static const char *expression(aggregation *g, const result *r) {
+  sql_text *sql = call_sql(g->c);
+  if (!sql) return NULL;
+  sql_puts(sql, functions[r->function].sql);
+  sql_puts(sql, "(");
+  if (r->column)
+    sql_name(sql, g->at->engine, r->column->name);
+  else
+    sql_puts(sql, "*");
+  sql_puts(sql, ")");
+  const char *text = sql->text.failed ? NULL : arena_strndup(g->c->arena, sql->text.data, sql->text.size);
+  call_end_sql(g->c, sql);
+  return text;
+}
+
 /* MIN and MAX have the kind of their column; the other results are numbers. */
 static shunt_status describe_value(aggregation *g, result *r) {
-  sql_text name = {0};
   driver_column *number = arena_new(g->c->arena, driver_column);
   bool same = r->function == SHUNT_MIN || r->function == SHUNT_MAX;
-  if (r->column) sql_name(&name, g->at->engine, r->column->name);
-  r->value.sql = arena_printf(g->c->arena, "%s(%s)", functions[r->function].sql, r->column ? name.text.data : "*");
+  r->value.sql = expression(g, r);
+  if (!number || !r->value.sql) return error_memory(g->c->err);
+  *number = (driver_column){.name = r->name,
+                            .type = "number",
+                            .kind = DRIVER_NUMBERS,
+                            .numeric = true,
+                            .exact = r->column && r->column->exact,
+                            .nullable = r->function != SHUNT_COUNT};
   r->value.wide = !same;
-  bool ok = number && r->value.sql && !name.text.failed;
-  if (ok)
-    *number = (driver_column){.name = r->name,
-                              .type = "number",
-                              .kind = DRIVER_NUMBERS,
-                              .numeric = true,
-                              .exact = r->column && r->column->exact,
-                              .nullable = r->function != SHUNT_COUNT};
   r->value.column = same ? r->column : number;
-  sql_free(&name);
-  return ok ? SHUNT_OK : error_memory(g->c->err);
+  return SHUNT_OK;
 }
 
 static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from) {
@@ -102,7 +114,7 @@ static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
 
 /* ---- the statement ---- */
 
-static comparison written_to(const aggregation *g) { return (comparison){g->c, g->at, g->sql}; }
+static comparison written_to(const aggregation *g) { return (comparison){.c = g->c, .at = g->at, .q = g->sql}; }
 
 static void write_result(const aggregation *g, const result *r) {
   const comparison w = written_to(g);
@@ -175,7 +187,7 @@ static shunt_status find_operand(const condition_names *names, const comparison 
 }
 
 static shunt_status write_having(const aggregation *g) {
-  const result_names names = {{"having", find_operand}, g};
+  const result_names names = {{"having", find_operand, NULL}, g};
   const comparison w = written_to(g);
   if (!g->query->having) return SHUNT_OK;
   sql_puts(g->sql, " HAVING ");

@@ -22,6 +22,21 @@ bool compare_is_number(const driver_column *column) {
   return false;
 }
 
+static size_t word_size(const char *type) { return strcspn(type, " ("); }
+
+static bool is_moment(const char *type) { return strncmp(type, "date", 4) == 0 || strncmp(type, "timestamp", 9) == 0; }
+
+bool compare_are_of_a_kind(const driver_column *a, const driver_column *b) {
+  size_t size = word_size(a->type);
+  bool numbers = a->numeric && a->kind != DRIVER_ANYTHING;
+  if (compare_is_number(a) != compare_is_number(b) || a->kind == DRIVER_ANYTHING)
+    return compare_is_number(a) == compare_is_number(b);
+  if (numbers || a->kind != DRIVER_OTHERS) return numbers ? b->numeric : a->kind == b->kind;
+  if (b->kind != DRIVER_OTHERS) return false;
+  return (is_moment(a->type) && is_moment(b->type)) ||
+         (size == word_size(b->type) && strncmp(a->type, b->type, size) == 0);
+}
+
 void compare_name(const comparison *w, const operand *o) {
   if (o->sql)
     sql_puts(w->q, o->sql);

@@ -1,7 +1,7 @@
 /* For: comparing a column with values, so that the engine compares what was given and nothing that it made of it.
  * Owner: a comparison borrows everything that it points to.
- * Use: comparison w = {c, at, sql}; operand o = {.column = column}; compare_name(&w, &o); sql_puts(sql, " = ");
- * compare_value(&w, &o, &value); */
+ * Use: comparison w = {.c = c, .at = at, .q = sql}; operand o = {.column = column}; compare_name(&w, &o); sql_puts(sql,
+ * " = "); compare_value(&w, &o, &value); */
 #ifndef SHUNT_QUERY_COMPARE_H
 #define SHUNT_QUERY_COMPARE_H
 
@@ -13,6 +13,8 @@ typedef struct comparison {
   call *c;
   const site *at;
   sql_text *q;
+  const char *alias; /* of the table, in a subselect; NULL: none */
+  int depth;         /* of subselects */
 } comparison;
 
 /* The left side of a condition. */
@@ -32,6 +34,8 @@ void compare_values(const comparison *w, const operand *o, const shunt_value *va
 /* The same for values that the column can hold. */
 void compare_held(const comparison *w, const driver_column *column, const shunt_value *values, size_t n);
 
+/* Whether an engine that converts anything to compare it compares these two columns by what they mean. */
+bool compare_are_of_a_kind(const driver_column *a, const driver_column *b);
 /* By its declared type: SQLite calls dates numbers, too, and they are kept as text. */
 bool compare_is_number(const driver_column *column);
 

@@ -21,13 +21,11 @@ static shunt_status bad(const writer *x, const shunt_where *c, const char *what)
                    x->w->at->model->name, what);
 }
 
-static shunt_status find_column(const condition_names *names, const comparison *w, const char *name, operand *out) {
+shunt_status condition_find_column(const condition_names *names, const comparison *w, const char *name, operand *out) {
   (void)names;
   *out = (operand){.column = NULL};
   return site_column(w->c, w->at, name, &out->column);
 }
-
-const condition_names condition_columns = {"where", find_column};
 
 /* ---- one column ---- */
 
@@ -107,29 +105,13 @@ static shunt_status write_list(const writer *x, const shunt_where *c, const oper
 
 /* ---- a column and another one ---- */
 
-static size_t word_size(const char *type) { return strcspn(type, " ("); }
-
-static bool is_moment(const char *type) { return strncmp(type, "date", 4) == 0 || strncmp(type, "timestamp", 9) == 0; }
-
-/* Whether an engine that converts anything to compare it compares these two by what they mean. */
-static bool are_of_a_kind(const driver_column *a, const driver_column *b) {
-  size_t size = word_size(a->type);
-  bool numbers = a->numeric && a->kind != DRIVER_ANYTHING;
-  if (compare_is_number(a) != compare_is_number(b) || a->kind == DRIVER_ANYTHING)
-    return compare_is_number(a) == compare_is_number(b);
-  if (numbers || a->kind != DRIVER_OTHERS) return numbers ? b->numeric : a->kind == b->kind;
-  if (b->kind != DRIVER_OTHERS) return false;
-  return (is_moment(a->type) && is_moment(b->type)) ||
-         (size == word_size(b->type) && strncmp(a->type, b->type, size) == 0);
-}
-
 static shunt_status write_other(const writer *x, const shunt_where *c, const operand *o) {
   operand other;
   if (c->op > SHUNT_LTE) return bad(x, c, "only eq, ne, gt, gte, lt and lte compare with another column");
   if (c->nvalues) return bad(x, c, "it is compared with a column or with a value, not with both");
   shunt_status status = x->names->find(x->names, x->w, c->other, &other);
   if (status) return status;
-  if (!x->w->at->engine->typed && !are_of_a_kind(o->column, other.column))
+  if (!x->w->at->engine->typed && !compare_are_of_a_kind(o->column, other.column))
     return error_set(x->w->c->err, SHUNT_E_USAGE,
                      "%s, column '%.128s' of model '%s': its type %s can't be compared with the type %s of '%.128s'",
                      x->names->clause, c->column, x->w->at->model->name, o->column->type, other.column->type, c->other);
@@ -213,6 +195,12 @@ static shunt_status write_where(const writer *x, const shunt_where *c, int depth
   case SHUNT_IN:
   case SHUNT_NOT_IN:
     return write_column(x, c);
+  case SHUNT_SOME:
+  case SHUNT_NONE:
+  case SHUNT_EVERY:
+    if (x->names->related) return x->names->related(x->names, x->w, c);
+    return error_set(x->w->c->err, SHUNT_E_USAGE, "%s: no condition over a relation is possible here",
+                     x->names->clause);
   }
   return error_set(x->w->c->err, SHUNT_E_USAGE, "%s: unknown operator %d", x->names->clause, (int)c->op);
 }

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "query/condition.h"
+#include "query/related.h"
 #include "query/sql.h"
 #include "query/value.h"
 
@@ -23,14 +23,14 @@ static void write_key(const comparison *w, const driver_column *key) {
 static bool is_empty(const shunt_where *c) { return !c || (c->op == SHUNT_AND && c->nitems == 0); }
 
 shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const filter *f) {
-  const comparison w = {c, at, sql};
+  const comparison w = {.c = c, .at = at, .q = sql};
   bool first = true;
   const driver_column *column;
   shunt_value value;
   for (size_t i = 0; i < FILTER_WHERES; i++) {
     if (is_empty(f->where[i])) continue;
     next_term(sql, &first);
-    shunt_status status = condition_write(&w, &condition_columns, f->where[i]);
+    shunt_status status = condition_write(&w, &related_columns, f->where[i]);
     if (status) return status;
   }
   shunt_status status = site_instance(c, at, &column, &value);
@@ -87,7 +87,7 @@ void filter_keys(call *c, sql_text *sql, const site *at, const key_list *keys, s
   _Static_assert(KEY_MOST == 1, "keys of several columns are written here: (a, b) IN ((?, ?), …)");
   const driver_column *column = keys->columns.list[0];
   const shunt_value *values = key_at(keys, from);
-  const comparison w = {c, at, sql};
+  const comparison w = {.c = c, .at = at, .q = sql};
   write_key(&w, column);
   if (write_key_list(c, sql, column, values, count)) return;
   sql_puts(sql, count == 1 ? " = " : " IN (");

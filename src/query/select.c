@@ -118,7 +118,7 @@ static shunt_status check_distinct(const comparison *w, const shunt_rows *rows, 
 
 static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
   static const order_term ascending;
-  const comparison w = {c, at, sql};
+  const comparison w = {.c = c, .at = at, .q = sql};
   const driver_column **last, *column;
   size_t nlast;
   order_term term;

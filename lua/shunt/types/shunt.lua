@@ -55,8 +55,10 @@ function blob:bytes() end
 ---@alias shunt.pattern string|{[1]: string, escape: string}
 ---@alias shunt.operand shunt.value|shunt.column_name
 ---@alias shunt.operators {eq: shunt.operand?, ne: shunt.operand?, gt: shunt.operand?, gte: shunt.operand?, lt: shunt.operand?, lte: shunt.operand?, in: shunt.value[]?, not_in: shunt.value[]?, between: shunt.value[]?, not_between: shunt.value[]?, like: shunt.pattern?, ilike: shunt.pattern?, contains: string?, starts_with: string?, ends_with: string?}
+---Under the name of a relation: a condition on its rows.
+---@alias shunt.related {some: shunt.where?, none: shunt.where?, every: shunt.where?}
 ---A table of columns; `_or` and `_and` hold a list of conditions, `_not` one.
----@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|shunt.column_name|table>
+---@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|shunt.column_name|shunt.related|table>
 ---@alias shunt.names string|string[]
 ---@alias shunt.row table<string, any>
 

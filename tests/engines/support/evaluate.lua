@@ -146,15 +146,20 @@ function holds(where, row, how)
     elseif key == "_not" then
       values[n] = negate(holds(value, row, how))
     else
-      values[n] = column_holds(key, value, row, how)
+      values[n] = how.related and how.related(key, value, row)
+      if values[n] == nil then values[n] = column_holds(key, value, row, how) end
     end
   end
   return all_of(values, n, true)
 end
 
+--- true, false, or nil for unknown.
+function M.holds(where, row, how) return holds(where, row, how) end
+
 ---@param rows table[]
 ---@param where table columns with operators, _or, _and, _not
----@param how { null: any, folded: table<string, boolean> } folded: columns that ignore the case of ASCII
+---@param how { null: any, folded: table<string, boolean>, related: (fun(name: string, condition: table, row: table): boolean?)? }
+---folded: columns that ignore the case of ASCII; related: whether a condition over a relation holds, nil for a column
 ---@return table[]
 function M.rows(rows, where, how)
   local out = {}
