@@ -1,5 +1,6 @@
 #include "query/lock.h"
 
+#include "query/sql.h"
 #include "session/transaction.h"
 
 row_lock lock_of(const shunt_query *query) {

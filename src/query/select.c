@@ -265,7 +265,7 @@ shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *r
   size_t from = 0;
   *sql = NULL;
   shunt_status status = begin_read(c, at, q, rows);
-  if (status || !has_more(q, 0, q->statements)) return status;
+  if (status || finds_nothing(q)) return status;
   *sql = call_sql(c);
   return *sql ? write_one(c, *sql, at, q, &from, rows) : error_memory(c->err);
 }

@@ -57,7 +57,7 @@ shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_r
 shunt_status execution_fetch(call *c, execution *e, driver_conn *conn, const execution_part *part, bool *again) {
   if (e->paused_ns) e->started_ns += clock_monotonic_ns() - e->paused_ns;
   shunt_status status = conn->engine->fetch(conn, part->rows, part->more, c->err);
-  *again = !e->nrows && may_repeat(e, conn, status);
+  *again = status == SHUNT_E_DATASOURCE && !e->nrows && may_repeat(e, conn);
   if (!status) e->nrows += part->rows->count;
   if (status || !*part->more)
     execution_tell(c, e, e->nrows, status);

@@ -197,6 +197,26 @@ describe("streams (SHUNT_SEED=" .. seed .. ")", function()
     end)
   end
 
+  it("are the same without prepared statements, on pg", function()
+    local pooled = Engines.open { clients = { pg = "pg" }, connection = { pg = "prepare: false" }, rules = 'model "pg" { table = "things" }' }
+    pooled.session:execute("pg", "CREATE TABLE things (id INTEGER PRIMARY KEY, t TEXT)")
+    local rows = {}
+    for id = 1, 1000 do rows[id] = { id = id, t = "x" .. id } end
+    local model = pooled.session:model "pg"
+    model:insert_bulk(rows)
+    assert.same(rows, collect(model:each { order = "id" }))
+    assert.same({}, collect(model:each { where = { id = 0 } }))
+    for _ in model:each() do break end -- luacheck: ignore
+    pooled.session:transaction(function()
+      assert.same(rows, collect(model:each { order = "id" }))
+      for _ in model:each() do break end -- luacheck: ignore
+      assert.equal(1000, model:count())
+    end, { client = "pg" })
+    pooled.session:execute("pg", "ALTER TABLE things DROP COLUMN t")
+    assert.equal(1000, #collect(model:each { order = "id" }))
+    pooled:close()
+  end)
+
   it("include no relations", function()
     local pairs_of = session:model "pair"
     for _, options in ipairs { {}, { include = { "other" } } } do

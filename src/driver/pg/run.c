@@ -219,12 +219,22 @@ static shunt_status take_row(pg_conn *conn, const PGresult *result, shunt_rows *
   return status;
 }
 
+/* The settings in front of a statement have a result of their own, and an end. */
+static PGresult *first_result(pg_conn *conn) {
+  PGresult *settings = conn->piped ? pg_result(conn) : NULL;
+  ExecStatusType is = PQresultStatus(settings);
+  if (settings && is != PGRES_TUPLES_OK && is != PGRES_COMMAND_OK) return settings;
+  if (settings) PQclear(pg_result(conn));
+  PQclear(settings);
+  PQsetSingleRowMode(conn->pg);
+  return pg_result(conn);
+}
+
 /* The first result of the statement, which may have to be sent again. */
 static shunt_status begin_rows(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   for (int attempt = 0; attempt < 2 && !status; attempt++) {
-    PQsetSingleRowMode(conn->pg);
-    *result = pg_result(conn);
+    *result = first_result(conn);
     if (PQresultStatus(*result) != PGRES_FATAL_ERROR || !is_outdated(s, *result)) break;
     conn->stale = true;
     if (conn->base.in_transaction || attempt) break;
