@@ -619,20 +619,24 @@ typedef struct shunt_where {
 
 typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;
 
-/* A relation between two models. */
+/* Columns of a key, at most. */
+enum { SHUNT_KEY_MOST = 8 };
+
+/* A relation between two models. A key has one column or several; the first NULL ends it. The columns of foreign_key
+ * and key correspond, and so do those of through_key and the target's primary key. */
 typedef struct shunt_relation {
   const char *name;
   shunt_kind kind;
   const char *target; /* a model */
-  const char
-      *foreign_key;    /* has_*: in the target; belongs_to: in the source; belongs_to_many: in through, to the source */
-  const char *through; /* belongs_to_many: a model */
-  const char *through_key;    /* belongs_to_many: in through, to the target */
-  const char *key;            /* the column that foreign_key refers to; NULL: the primary key */
-  const char *client;         /* NULL: "_auto_" */
-  const char *through_client; /* NULL: "_auto_" */
-  const char *table;          /* NULL: the target's */
-  const char *const *columns; /* none: all */
+  /* has_*: in the target; belongs_to: in the source; belongs_to_many: in through, to the source */
+  const char *foreign_key[SHUNT_KEY_MOST];
+  const char *through;                     /* belongs_to_many: a model */
+  const char *through_key[SHUNT_KEY_MOST]; /* belongs_to_many: in through, to the target */
+  const char *key[SHUNT_KEY_MOST];         /* the columns that foreign_key refers to; none: the primary key */
+  const char *client;                      /* NULL: "_auto_" */
+  const char *through_client;              /* NULL: "_auto_" */
+  const char *table;                       /* NULL: the target's */
+  const char *const *columns;              /* none: all */
   size_t ncolumns;
   const shunt_where *where;
   const char *const *order; /* "name", "-id" */
@@ -696,11 +700,14 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const
                                                    shunt_rows **rows, shunt_error *err);
 /* Primary keys. NULL in place of this struct, and of the two below: none. */
 typedef struct shunt_keys {
-  const shunt_value *values;
-  size_t n;
+  const shunt_value *values;  /* ncolumns for each key */
+  size_t n;                   /* keys */
+  const char *const *columns; /* of each key, in the order of its values; NULL: the model's, in their order */
+  size_t ncolumns;            /* 0: as many as the model's primary key has */
 } shunt_keys;
 
-/* The rows with these primary keys, in the order of ids. Ids without a row are left out. */
+/* The rows with these primary keys, in the order of ids. Ids without a row are left out. Errors: USAGE if the
+ * columns of ids are not the primary key's. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const char *model, const shunt_keys *ids,
                                                  const shunt_query *query, shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
@@ -798,7 +805,9 @@ typedef struct shunt_sql_options {
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const char *sql,
                                                 const shunt_sql_options *options, shunt_rows **rows, int64_t *affected,
                                                 shunt_error *err);
-/* The columns of a table, as rows of name, type, nullable, key. Errors: NOT_FOUND if there is no such table. */
+/* The columns of a table, as rows of name, type, nullable, key (the position in the primary key from 1, or 0), unique
+ * (names of other unique keys that the column is a part of, with blanks between them, or null). Errors: NOT_FOUND if
+ * there is no such table. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
                                                           shunt_rows **rows, shunt_error *err);
 

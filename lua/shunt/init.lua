@@ -49,7 +49,8 @@ local function maker(kind, ...)
     for key, value in pairs(opts or {}) do made[key] = value end
     for i, name in ipairs(names) do
       local value = select(i, ...)
-      if type(value) ~= "string" then core.usage(kind .. ": " .. name .. " must be text, not a " .. type(value)) end
+      local is_key = name:find "key" and type(value) == "table"
+      if type(value) ~= "string" and not is_key then core.usage(kind .. ": " .. name .. " must be text, not a " .. type(value)) end
       made[name] = value
     end
     made.kind = kind

@@ -130,10 +130,7 @@ static shunt_status relation_names(const branch *b, shunt_relation *r, shunt_err
     const char *key;
     const char **to;
   } texts[] = {{"target", &r->target},
-               {"foreign_key", &r->foreign_key},
                {"through", &r->through},
-               {"through_key", &r->through_key},
-               {"key", &r->key},
                {"client", &r->client},
                {"through_client", &r->through_client},
                {"table", &r->table}};
@@ -142,6 +139,25 @@ static shunt_status relation_names(const branch *b, shunt_relation *r, shunt_err
     if (st) return st;
   }
   return SHUNT_OK;
+}
+
+static shunt_status key_of(arena *a, const branch *b, const char *name, const char *out[SHUNT_KEY_MOST],
+                           shunt_error *err) {
+  const char *const *columns = NULL;
+  size_t n = 0;
+  shunt_status st = bind_text_list(a, node_get(b->relation, name), name, &columns, &n, err);
+  if (st) return st;
+  if (n > SHUNT_KEY_MOST)
+    return error_set(err, SHUNT_E_USAGE, "relation '%s': %s has %zu columns, and a key has at most %d", b->name, name,
+                     n, SHUNT_KEY_MOST);
+  for (size_t i = 0; i < n; i++) out[i] = columns[i];
+  return SHUNT_OK;
+}
+
+static shunt_status relation_keys(arena *a, const branch *b, shunt_relation *r, shunt_error *err) {
+  shunt_status st = key_of(a, b, "foreign_key", r->foreign_key, err);
+  if (!st) st = key_of(a, b, "through_key", r->through_key, err);
+  return st ? st : key_of(a, b, "key", r->key, err);
 }
 
 static shunt_status relation_of(arena *a, const branch *b, const shunt_relation **out, shunt_error *err) {
@@ -157,7 +173,7 @@ static shunt_status relation_of(arena *a, const branch *b, const shunt_relation 
   for (size_t i = 0; i < n->count; i++)
     if ((st = bind_unknown_key(n->entries[i].key, b->name, known, err))) return st;
   if ((st = as_kind(node_get(n, "kind"), &r->kind, err))) return st;
-  if ((st = relation_names(b, r, err))) return st;
+  if ((st = relation_names(b, r, err)) || (st = relation_keys(a, b, r, err))) return st;
   if ((st = bind_text_list(a, node_get(n, "columns"), "columns", &r->columns, &r->ncolumns, err))) return st;
   if ((st = bind_where(a, node_get(n, "where"), &r->where, err))) return st;
   if ((st = bind_text_list(a, node_get(n, "order"), "order", &r->order, &r->norder, err))) return st;

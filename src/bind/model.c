@@ -158,13 +158,72 @@ static int model_get(lua_State *L) {
     shunt_value id;
     check(L, c, bind_to_value(L, 2, &c->arena, "the primary key", &id, &c->err));
     bind_busy(L, c);
-    st = shunt_mget(c->session->session, m->name, &(shunt_keys){&id, 1}, &q, &c->rows, &c->err);
+    st = shunt_mget(c->session->session, m->name, &(shunt_keys){.values = &id, .n = 1, .ncolumns = 1}, &q, &c->rows,
+                    &c->err);
   }
   bind_done(L, c, st);
   bind_push_rows(L, c->rows);
   lua_rawgeti(L, -1, 1);
   bind_leave(L, c);
   return 1;
+}
+
+static shunt_status refuse_key(bind_call *c) {
+  return error_set(&c->err, SHUNT_E_USAGE,
+                   "model:mget: keys of several columns are tables of columns and values, each with the same columns");
+}
+
+/* The columns of a key in a table. */
+static shunt_status name_columns(bind_call *c, const node *key, shunt_keys *keys) {
+  const char **columns = arena_array(&c->arena, const char *, key->count);
+  if (!columns) return error_memory(&c->err);
+  for (size_t i = 0; i < key->count; i++) columns[i] = key->entries[i].key;
+  keys->columns = columns;
+  keys->ncolumns = key->count;
+  return SHUNT_OK;
+}
+
+/* A key in a table gives the values of its columns. The first key names them. */
+static shunt_status take_tuple(bind_call *c, const node *key, shunt_keys *keys, size_t most, shunt_value **values) {
+  if (key->kind != NODE_MAP || key->count == 0 || key->count > SHUNT_KEY_MOST) return refuse_key(c);
+  shunt_status st = *values ? SHUNT_OK : name_columns(c, key, keys);
+  if (!st && !*values && !(*values = arena_array(&c->arena, shunt_value, most * keys->ncolumns)))
+    st = error_memory(&c->err);
+  if (!st && (!keys->columns || key->count != keys->ncolumns)) st = refuse_key(c);
+  for (size_t i = 0; i < keys->ncolumns && !st; i++) {
+    const node *value = node_get(key, keys->columns[i]);
+    if (!value || value->kind != NODE_VALUE)
+      st = refuse_key(c);
+    else
+      (*values)[keys->n * keys->ncolumns + i] = value->value;
+  }
+  return st;
+}
+
+static shunt_status take_single(lua_State *L, bind_call *c, shunt_keys *keys, size_t most, shunt_value **values) {
+  if (keys->columns) return refuse_key(c);
+  if (!*values && !(*values = arena_array(&c->arena, shunt_value, most))) return error_memory(&c->err);
+  keys->ncolumns = 1;
+  return bind_to_value(L, -1, &c->arena, "a primary key", &(*values)[keys->n], &c->err);
+}
+
+/* The list of n keys at index 2. */
+static shunt_keys keys_at(lua_State *L, bind_call *c, size_t n) {
+  shunt_keys keys = {.values = NULL};
+  shunt_value *values = NULL;
+  for (size_t i = 0; i < n; i++, keys.n++) {
+    node *key = NULL;
+    lua_rawgeti(L, 2, (lua_Integer)i + 1);
+    if (lua_istable(L, -1)) {
+      check(L, c, lua_node_from(L, lua_gettop(L), &c->arena, &key, &c->err));
+      check(L, c, take_tuple(c, key, &keys, n, &values));
+    } else {
+      check(L, c, take_single(L, c, &keys, n, &values));
+    }
+    lua_pop(L, 1);
+  }
+  keys.values = values;
+  return keys;
 }
 
 static int model_mget(lua_State *L) {
@@ -174,16 +233,10 @@ static int model_mget(lua_State *L) {
   lua_shape shape = lua_istable(L, 2) ? lua_node_shape(L, 2, &n) : LUA_SHAPE_MAP;
   if (shape != LUA_SHAPE_LIST && shape != LUA_SHAPE_EMPTY)
     return bind_usage(L, "model:mget takes a list of primary keys without holes");
-  shunt_value *ids = arena_array(&c->arena, shunt_value, n);
-  if (!ids) return bind_memory(L);
-  for (size_t i = 0; i < n; i++) {
-    lua_rawgeti(L, 2, (lua_Integer)i + 1);
-    check(L, c, bind_to_value(L, -1, &c->arena, "a primary key", &ids[i], &c->err));
-    lua_pop(L, 1);
-  }
+  shunt_keys keys = keys_at(L, c, n);
   shunt_query q = query_at(L, c, m, 3, &of_mget);
   bind_busy(L, c);
-  bind_done(L, c, shunt_mget(c->session->session, m->name, &(shunt_keys){ids, n}, &q, &c->rows, &c->err));
+  bind_done(L, c, shunt_mget(c->session->session, m->name, &keys, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   bind_push_meta(L, c->rows);
   bind_leave(L, c);

@@ -46,6 +46,7 @@ bool build_clients(builder *b);
 bool build_instances(builder *b);
 bool build_models(builder *b);
 bool build_relations(builder *b, cat_model *model, const node *relations);
+bool build_parts(builder *b, cat_model *model, const node *parts);
 bool build_rules(builder *b);
 bool build_jobs(builder *b); /* after the clients */
 
@@ -54,6 +55,9 @@ bool build_jobs(builder *b); /* after the clients */
 const char *build_folder(builder *b, const node *n);
 /* The path in n, as this process can open it. NULL when out of memory. */
 const char *build_path(builder *b, const node *n);
+
+/* The columns of a key. A mistake is reported at its place, with `what` before it. False when out of memory. */
+bool build_key(builder *b, const node *from, const char *key, const char *what, const char *out[SHUNT_KEY_MOST]);
 
 /* Values by key; `otherwise` if the key is absent, null, or of another type (which schema_check reports). */
 const char *build_text(const node *from, const char *key, const char *otherwise);

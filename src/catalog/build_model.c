@@ -7,7 +7,15 @@ static bool client_is_known(const builder *b, const char *name) {
   return strcmp(name, CATALOG_DEFAULT) == 0 || catalog_client(b->c, name);
 }
 
-static void fill_model(builder *b, cat_model *model, const node *body) {
+/* False when out of memory. */
+static bool fill_key(builder *b, cat_model *model, const node *body) {
+  const char *what = arena_printf(b->a, "model '%s'", model->name);
+  if (!what || !build_key(b, body, "primary_key", what, model->primary_key)) return false;
+  if (!model->primary_key[0]) model->primary_key[0] = "id";
+  return true;
+}
+
+static bool fill_model(builder *b, cat_model *model, const node *body) {
   const node *client = build_get(body, "client");
   SCHEMA_FILL(&schema_model, body, cat_model, model);
   model->table_function = build_function(body, "table");
@@ -16,6 +24,7 @@ static void fill_model(builder *b, cat_model *model, const node *body) {
   if (model->client && !client_is_known(b, model->client))
     build_not_found(b, client,
                     &(build_reference){"model", model->name, model->at, "client", "client", &b->c->client_names});
+  return fill_key(b, model, body);
 }
 
 /* Whether a model that only the config knows is meant: with a table it is a model, without a table it is a misspelt
@@ -42,7 +51,7 @@ static bool add_models(builder *b, const build_things *things, const map *declar
     model->name = t->name;
     model->id = (uint32_t)c->nmodels;
     model->at = t->at;
-    fill_model(b, model, t->body);
+    if (!fill_model(b, model, t->body) || !build_parts(b, model, build_get(t->body, "parts"))) return false;
     c->models[c->nmodels++] = model;
     if (!map_put(&c->model_names, t->name, model)) return false;
   }

@@ -15,8 +15,12 @@ static void tell(const wiring *w, const node *n, const char *message) {
   report(w->b->p, SHUNT_E_CONFIG, n && n->at.line ? n->at : w->r->at, "relation '%s': %s", w->r->full_name, message);
 }
 
-static const char *required(const wiring *w, const char *key, const char *message) {
+static void require(const wiring *w, const char *key, const char *message) {
   if (build_misses(w->body, &schema_relation, key)) tell(w, NULL, message);
+}
+
+static const char *required(const wiring *w, const char *key, const char *message) {
+  require(w, key, message);
   return build_text(w->body, key, NULL);
 }
 
@@ -52,17 +56,47 @@ static void find_kind(const wiring *w) {
     if (strcmp(words[i], kind) == 0) w->r->as.kind = (shunt_kind)i;
 }
 
-static void find_ends(const wiring *w) {
+static size_t columns_of(const char *const *key) {
+  size_t n = 0;
+  while (n < SHUNT_KEY_MOST && key[n]) n++;
+  return n;
+}
+
+/* Two keys that correspond have as many columns. */
+static void check_columns(const wiring *w, const char *name, const char *const *key, const char *other,
+                          const char *const *referred) {
+  size_t n = columns_of(key), m = columns_of(referred);
+  if (n == 0 || m == 0 || n == m) return;
+  report(w->b->p, SHUNT_E_CONFIG, w->r->at, "relation '%s': %s has %zu column%s, and %s has %zu", w->r->full_name, name,
+         n, n == 1 ? "" : "s", other, m);
+}
+
+/* False when out of memory. */
+static bool find_keys(const wiring *w) {
+  shunt_relation *as = &w->r->as;
+  const char *what = arena_printf(w->b->a, "relation '%s'", w->r->full_name);
+  const cat_model *referred = as->kind == SHUNT_BELONGS_TO ? w->r->target : w->r->source;
+  if (!what || !build_key(w->b, w->body, "foreign_key", what, as->foreign_key) ||
+      !build_key(w->b, w->body, "key", what, as->key) ||
+      !build_key(w->b, w->body, "through_key", what, as->through_key))
+    return false;
+  if (!as->key[0] && referred) memcpy(as->key, referred->primary_key, sizeof as->key);
+  check_columns(w, "foreign_key", as->foreign_key, build_get(w->body, "key") ? "key" : "the primary key", as->key);
+  if (w->r->through && w->r->target)
+    check_columns(w, "through_key", as->through_key, "the target's primary key", w->r->target->primary_key);
+  return true;
+}
+
+static bool find_ends(const wiring *w) {
   shunt_relation *as = &w->r->as;
   find_kind(w);
   as->target = required(w, "target", "target is missing: the model that the relation leads to");
-  as->foreign_key = required(w, "foreign_key", "foreign_key is missing: the column that refers to the other end");
+  require(w, "foreign_key", "foreign_key is missing: the column that refers to the other end");
   as->client = find_client(w, "client");
   w->r->target = find_model(w, "target", as->target);
   if (as->kind == SHUNT_BELONGS_TO_MANY) {
     as->through = required(w, "through", "through is missing: the model between the two ends");
-    as->through_key =
-        required(w, "through_key", "through_key is missing: the column of through that refers to the target");
+    require(w, "through_key", "through_key is missing: the column of through that refers to the target");
     as->through_client = find_client(w, "through_client");
     w->r->through = find_model(w, "through", as->through);
   } else if (build_text(w->body, "kind", NULL)) {
@@ -71,8 +105,7 @@ static void find_ends(const wiring *w) {
       if (build_get(w->body, keys[i]))
         tell(w, node_get(w->body, keys[i]), "only a belongs_to_many goes through a model");
   }
-  const cat_model *referred = as->kind == SHUNT_BELONGS_TO ? w->r->target : w->r->source;
-  as->key = build_text(w->body, "key", referred ? referred->primary_key : NULL);
+  return find_keys(w);
 }
 
 /* Reports err at n. False when out of memory. */
@@ -121,8 +154,7 @@ static bool add_relation(builder *b, cat_model *model, const node_entry *e) {
   c->relations[c->nrelations++] = r;
   model->relations[model->nrelations++] = r;
   wiring w = {b, r, e->value};
-  find_ends(&w);
-  return find_options(&w);
+  return find_ends(&w) && find_options(&w);
 }
 
 bool build_relations(builder *b, cat_model *model, const node *relations) {

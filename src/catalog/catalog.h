@@ -22,6 +22,7 @@
 enum {
   CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions of a generation in the cache */
   CATALOG_MOST_LEVELS = 1000,
+  CATALOG_MOST_PARTS = 4096, /* of a model */
   CATALOG_LONGEST_LEASE_MS = 24 * 60 * 60 * 1000 /* of a job */
 };
 
@@ -109,6 +110,12 @@ typedef struct cat_relation {
   place at;
 } cat_relation;
 
+/* One of the places over which the rows of a model are spread. What it does not name, the rules choose. */
+typedef struct cat_part {
+  const struct cat_client *client; /* or NULL */
+  const char *table;               /* or NULL */
+} cat_part;
+
 struct cat_model {
   const char *name;
   uint32_t id;
@@ -116,8 +123,10 @@ struct cat_model {
   int table_function; /* CATALOG_NO_FUNCTION, or the rule host's reference */
   const char *client; /* a client's name, "default", or NULL */
   int client_function;
-  const char *primary_key;
-  const char *instance_column; /* or NULL */
+  const char *primary_key[SHUNT_KEY_MOST]; /* the first NULL ends it */
+  const char *instance_column;             /* or NULL */
+  const cat_part *parts;                   /* all places of its rows, if it is partitioned */
+  size_t nparts;
   cat_relation **relations;
   size_t nrelations;
   place at;

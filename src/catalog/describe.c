@@ -190,15 +190,28 @@ static json_t *one_instance(const void *items, size_t i, const void *more) {
 
 /* ---- models ---- */
 
+/* A text if it is one column, a list if it has several, null without any. */
+static json_t *key_of(const char *const *key) {
+  if (!key[0] || !key[1]) return text(key[0]);
+  json_t *list = json_array();
+  for (size_t i = 0; list && i < SHUNT_KEY_MOST && key[i]; i++)
+    if (json_array_append_new(list, text(key[i]))) {
+      json_decref(list);
+      list = NULL;
+    }
+  return list;
+}
+
 static json_t *one_relation(const void *items, size_t i, const void *more) {
   static const char *const kinds[] = {"has_one", "belongs_to", "has_many", "belongs_to_many"};
   (void)more;
   const cat_relation *r = ((cat_relation *const *)items)[i];
   return OBJECT({"name", text(r->as.name)}, {"full_name", text(r->full_name)}, {"kind", text(kinds[r->as.kind])},
-                {"target", text(r->as.target)}, {"foreign_key", text(r->as.foreign_key)},
-                {"through", text(r->as.through)}, {"through_key", text(r->as.through_key)}, {"key", text(r->as.key)},
-                {"client", text(r->as.client)}, {"through_client", text(r->as.through_client)},
-                {"table", text(r->as.table)}, {"autoload", json_boolean(r->as.autoload)}, {"source", where_at(r->at)});
+                {"target", text(r->as.target)}, {"foreign_key", key_of(r->as.foreign_key)},
+                {"through", text(r->as.through)}, {"through_key", key_of(r->as.through_key)},
+                {"key", key_of(r->as.key)}, {"client", text(r->as.client)},
+                {"through_client", text(r->as.through_client)}, {"table", text(r->as.table)},
+                {"autoload", json_boolean(r->as.autoload)}, {"source", where_at(r->at)});
 }
 
 static json_t *one_model(const void *items, size_t i, const void *more) {
@@ -208,7 +221,7 @@ static json_t *one_model(const void *items, size_t i, const void *more) {
   return OBJECT({"name", text(m->name)}, {"table", text(table_function ? NULL : m->table)},
                 {"table_function", json_boolean(table_function)}, {"client", text(m->client)},
                 {"client_function", json_boolean(m->client_function != CATALOG_NO_FUNCTION)},
-                {"primary_key", text(m->primary_key)}, {"instance_column", text(m->instance_column)},
+                {"primary_key", key_of(m->primary_key)}, {"instance_column", text(m->instance_column)},
                 {"source", where_at(m->at)}, {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
 }
 

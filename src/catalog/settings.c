@@ -106,10 +106,10 @@ static const schema instance_section = {instance_section_rows, .record = "cat_se
 static const schema_field relation_rows[] = {
     {"kind", WORD(kinds), UNSET("required"), SAYS("The kind of relation.")},
     {"target", NAME, UNSET("required"), SAYS("The model that the relation leads to.")},
-    {"foreign_key", NAME, UNSET("required"), SAYS("The column that refers to the other end.")},
+    {"foreign_key", TEXTS, UNSET("required"), SAYS("The column that refers to the other end, or a list of columns.")},
     {"through", NAME, SAYS("belongs_to_many: the model between the two ends.")},
-    {"through_key", NAME, SAYS("belongs_to_many: the column of that model that refers to the target.")},
-    {"key", NAME, UNSET("the primary key"), SAYS("The column that the foreign key refers to.")},
+    {"through_key", TEXTS, SAYS("belongs_to_many: the same in that model, to the target's primary key.")},
+    {"key", TEXTS, UNSET("the primary key"), SAYS("The columns that the foreign key refers to, in the same order.")},
     {"client", NAME, IS("_auto_"), SAYS("A client, `default`, `_inherit_`, `_initial_` or `_auto_`.")},
     {"through_client", NAME, IS("_auto_"), SAYS("belongs_to_many: the same for the model between.")},
     {"table", NAME, UNSET("the table of the target"), AT(cat_relation, as.table), SAYS("The table to read instead.")},
@@ -121,14 +121,29 @@ static const schema_field relation_rows[] = {
     END};
 const schema schema_relation = {relation_rows, .record = "cat_relation"};
 
+static const schema_field parts_rows[] = {
+    {"tables", TEXTS, SAYS("Names of tables, or one name with %d (or %02d) for numbers from 0 to n - 1.")},
+    {"n", INTEGER(1, CATALOG_MOST_PARTS), SAYS("The number of tables.")},
+    {"clients", TEXTS, SAYS("Clients. With tables: each client has each table.")},
+    END};
+const schema schema_parts = {.fields = parts_rows};
+
+static const schema_field part_rows[] = {
+    {"client", NAME, SAYS("A client. Without it, the rules choose.")},
+    {"table", NAME, SAYS("A table. Without it, the rules choose.")},
+    END};
+const schema schema_part = {.fields = part_rows};
+
 static const schema_field model_rows[] = {
     {"client", .type = SCHEMA_TEXT_OR_FUNCTION, AT(cat_model, client),
      SAYS("The client of the model; wins over the model's rule file.")},
     {"table", .type = SCHEMA_TEXT_OR_FUNCTION, UNSET("the name"),
      SAYS("The table. Required for a model that no rule file declares.")},
-    {"primary_key", NAME, IS("id"), AT(cat_model, primary_key), SAYS("The column of the primary key.")},
+    {"primary_key", TEXTS, IS("id"), SAYS("The column of the primary key, or a list of columns.")},
     {"instance_column", NAME, AT(cat_model, instance_column),
      SAYS("The column that holds the instance's id: shunt filters and stamps by it.")},
+    {"parts", .type = SCHEMA_ANY,
+     SAYS("All places over which the rows are spread: {tables, n, clients}, or a list of {client, table}.")},
     {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
     END};
 const schema schema_model = {model_rows, .record = "cat_model"};

@@ -12,6 +12,8 @@ extern const schema schema_client;   /* an entry of database.clients, the body o
 extern const schema schema_instance; /* an entry of instance.instances */
 extern const schema schema_model;    /* an entry of models */
 extern const schema schema_relation; /* an entry of a model's relations */
+extern const schema schema_parts;    /* parts of a model, as a map */
+extern const schema schema_part;     /* one of them, in a list */
 extern const schema schema_sqlite3;  /* connection, by engine. This one fills cat_client */
 extern const schema schema_pg;
 extern const schema schema_mysql;

@@ -88,10 +88,56 @@ static const driver_column *find_sole_key(const driver_table *t) {
   return first;
 }
 
+bool driver_table_unique(const driver_table *t, const driver_column *const *columns, size_t n) {
+  size_t covered = 0;
+  for (size_t i = 0; i < n; i++) {
+    size_t first = 0;
+    while (columns[first] != columns[i]) first++;
+    covered += first == i && columns[i]->key > 0;
+  }
+  return t->nkey && covered == t->nkey;
+}
+
+/* Whether the column is a part of the unique key whose name begins here. */
+static bool is_part(const driver_column *column, const char *name, size_t size) {
+  for (const char *at = column->unique; at && *at; at += strspn(at, " ")) {
+    size_t n = strcspn(at, " ");
+    if (n == size && memcmp(at, name, n) == 0) return true;
+    at += n;
+  }
+  return false;
+}
+
+static bool contains_key(const driver_table *t, const driver_column *const *columns, size_t n, const char *name,
+                         size_t size) {
+  for (size_t i = 0; i < t->count; i++) {
+    size_t k = 0;
+    while (k < n && columns[k] != &t->columns[i]) k++;
+    if (k == n && is_part(&t->columns[i], name, size)) return false;
+  }
+  return true;
+}
+
+bool driver_table_ambiguous(const driver_table *t, const driver_column *const *columns, size_t n) {
+  bool any = t->nkey > 0;
+  if (driver_table_unique(t, columns, n)) return false;
+  for (size_t i = 0; i < t->count; i++) any = any || (t->columns[i].unique && t->columns[i].unique[0]);
+  for (size_t i = 0; i < n; i++) {
+    for (const char *at = columns[i]->unique; at && *at; at += strspn(at, " ")) {
+      size_t size = strcspn(at, " ");
+      if (contains_key(t, columns, n, at, size)) return false;
+      at += size;
+    }
+  }
+  return any;
+}
+
 bool driver_table_name(driver_table *t) {
   t->sole_key = find_sole_key(t);
+  t->nkey = 0;
   for (size_t i = 0; i < t->count; i++) {
     driver_column *column = &t->columns[i];
+    t->nkey += column->key > 0;
     char *key = arena_strdup(&t->arena, column->name);
     if (!key) return false;
     if (t->folds) fold(key, key, strlen(key));
@@ -127,11 +173,13 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
     if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 || x->nullable != y->nullable ||
-        x->key != y->key || x->numeric != y->numeric || x->text != y->text || x->exact != y->exact ||
-        x->single != y->single || x->collation != y->collation || x->kind != y->kind || x->least != y->least ||
-        x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
+        x->key != y->key || !same(x->unique, y->unique) || x->numeric != y->numeric || x->text != y->text ||
+        x->exact != y->exact || x->single != y->single || x->collation != y->collation || x->kind != y->kind ||
+        x->least != y->least || x->most != y->most || x->generated != y->generated || x->cased != y->cased ||
         !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
-        x->ascii != y->ascii || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank) ||
+        x->same_integers != y->same_integers || x->same_texts != y->same_texts || x->same_blobs != y->same_blobs ||
+        !same(x->convert, y->convert) || !same(x->takes, y->takes) || x->as_text != y->as_text || x->zero != y->zero ||
+        x->time != y->time || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank) ||
         !same(x->listed, y->listed))
       return false;
   }
@@ -172,6 +220,7 @@ bool driver_column_holds(const driver_column *column, const shunt_value *value) 
   case DRIVER_ANYTHING:
     return true;
   case DRIVER_INTEGERS:
+    if (integer && value->as.integer == 0 && column->zero) return true;
     return integer && value->as.integer >= column->least && value->as.integer <= column->most;
   case DRIVER_NUMBERS:
     if (integer && !column->exact) return driver_float_holds(value->as.integer, column->single);

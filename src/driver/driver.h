@@ -17,13 +17,14 @@
 
 #include <stdatomic.h>
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "driver/lex.h"
 #include "rows/rows.h"
 #include "shunt.h"
 
-/* How the engine compares texts of a column. Keys are matched in the same way. */
+/* How the engine orders texts of a column. */
 typedef enum driver_collation {
   DRIVER_BINARY,
   DRIVER_NOCASE,
@@ -42,36 +43,57 @@ typedef enum driver_kind {
   DRIVER_STRINGS, /* UTF-8 */
   DRIVER_BLOBS,
   DRIVER_UUIDS,
-  DRIVER_OTHERS /* dates, JSON, networks, arrays, …: keys are compared as texts */
+  DRIVER_OTHERS /* dates, JSON, networks, arrays, … */
 } driver_kind;
+
+/* DRIVER_OTHERS: the times that the column holds. */
+typedef enum driver_time {
+  DRIVER_NO_TIME,
+  DRIVER_DATE,
+  DRIVER_CLOCK, /* without a date */
+  DRIVER_STAMP, /* a date with a time, of no particular time zone */
+  DRIVER_MOMENT /* the same in a time zone */
+} driver_time;
 
 typedef struct driver_column {
   const char *name;
   const char *type; /* as declared; "" without one */
   bool nullable;
-  int key;      /* position in the primary key from 1; 0: not a part of it */
-  bool numeric; /* values are numbers if possible: a text that looks like a number is compared as one */
-  bool text;    /* values are texts: a number is compared as a text */
-  bool exact;   /* numeric: every digit counts, so that decimals are not compared as doubles */
-  bool single;  /* a floating-point number of 32 bits; otherwise 64 */
-  bool rounds;  /* the engine rounds to `digits` after the point, silently */
+  int key;            /* position in the primary key from 1; 0: not a part of it */
+  const char *unique; /* names of the other unique keys that it is a part of, with blanks between them; or NULL */
+  bool numeric;       /* values are numbers if possible: a text that looks like a number is compared as one */
+  bool text;          /* values are texts: a number is compared as a text */
+  bool exact;         /* numeric: every digit counts, so that decimals are not compared as doubles */
+  bool single;        /* a floating-point number of 32 bits; otherwise 64 */
+  bool rounds;        /* the engine rounds to `digits` after the point, silently */
   int digits;
   const char *digits_type; /* SQL: cast a text of digits to this type when writing it, because the column, an unsigned
                             * integer, would take the text for bytes. NULL: no cast */
   bool cased;              /* LIKE distinguishes case too, so that both sides are made lower */
   bool generated;          /* the database numbers rows here, and reports the number as the generated id */
   driver_collation collation;
-  bool ascii;         /* DRIVER_WEIGHED: printable ASCII without a blank at the end compares as DRIVER_NOCASE */
   const char *weight; /* DRIVER_WEIGHED: SQL that turns the text ? into its collation key: bytes that compare as the
                        * texts do. It gives null for a text that the column can't hold */
   const char *pad;    /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
   const char *listed; /* SQL of a subselect: the values of the JSON array ?, for IN. NULL: each value is a parameter */
-  const char *rank;   /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
-                       * column orders values as it compares them */
+  /* A key of this type equals those of the column's values that have the same bytes, and no other. */
+  bool same_integers, same_texts, same_blobs;
+  const char *convert; /* SQL that makes the text ? (of a blob: in hexadecimal) a value of the column's type, by which
+                        * an index finds it. NULL: values are parameters as they are */
+  const char *takes; /* SQL that is true for the texts ? that `convert` takes; for others it may fail with a data error
+                      * (SQLSTATE 22…). NULL: it takes all that driver_column_holds */
+  bool takes_ascii;  /* true for all printable ASCII, so that it need not be asked */
+  bool as_text;      /* the type has no equality: keys are compared with the column's text */
+  const char *rank;  /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
+                      * column orders values as it compares them */
   driver_kind kind;
   int64_t least, most; /* DRIVER_INTEGERS */
+  bool zero;           /* DRIVER_INTEGERS: 0 too, below least */
+  bool infinite;       /* DRIVER_NUMBERS: holds NaN and infinities */
+  size_t longest;      /* DRIVER_TEXTS, DRIVER_OTHERS: bytes that the type keeps of a text; 0: all */
+  driver_time time;
 } driver_column;
 
 typedef struct driver_table {
@@ -79,6 +101,7 @@ typedef struct driver_table {
   driver_column *columns;
   size_t count;
   const driver_column *sole_key; /* the primary key if it is one column, otherwise NULL */
+  size_t nkey;                   /* columns of the primary key */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
   const char *for_share;         /* how the server spells FOR SHARE. NULL: so */
@@ -120,7 +143,14 @@ typedef struct driver_engine {
   const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
   const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
                               * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const char *scaled_type;   /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
+                              * never exact fractions */
   const driver_queue *queue; /* NULL: jobs can't be kept here */
+  /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
+   * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,
+   * both: the table is VALUES (number, part, part …), …, whose columns have no type. */
+  void (*key_table)(buf *sql, size_t parts, size_t longest);
+  const char *key_part;
 
   /* Whether the error means that another connection kept the database locked for longer than this one waits. The
    * statement did nothing and may be repeated later. NULL: no such error. */
@@ -255,6 +285,11 @@ void driver_table_free(driver_table *t); /* accepts NULL */
 bool driver_table_equal(const driver_table *a, const driver_table *b);
 /* NULL: no such column. */
 const driver_column *driver_table_column(const driver_table *t, const char *name);
+
+/* Whether n columns of the table contain its primary key. */
+bool driver_table_unique(const driver_table *t, const driver_column *const *columns, size_t n);
+/* Whether they contain no unique key, though the table has one: then several rows may have the same values. */
+bool driver_table_ambiguous(const driver_table *t, const driver_column *const *columns, size_t n);
 
 /* Whether the integer is exact as a floating-point number of 32 bits (single) or 64. */
 bool driver_float_holds(int64_t integer, bool single);

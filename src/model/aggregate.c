@@ -2,6 +2,8 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "model/combine.h"
+#include "model/merge.h"
 #include "model/read.h"
 #include "query/condition.h"
 #include "query/filter.h"
@@ -36,6 +38,7 @@ typedef struct aggregation {
   const shunt_query *query;
   result *results; /* the columns of group, then the aggregates */
   size_t nresults, ngroup;
+  bool partial; /* of one of several sites: sums in place of averages, and after the results the count of each */
 } aggregation;
 
 /* ---- what is asked for ---- */
@@ -56,7 +59,7 @@ static shunt_status find_group(aggregation *g, const char *name) {
 static const char *expression(aggregation *g, const result *r) {
   sql_text *sql = call_sql(g->c);
   if (!sql) return NULL;
-  sql_puts(sql, functions[r->function].sql);
+  sql_puts(sql, functions[g->partial && r->function == SHUNT_AVG ? SHUNT_SUM : r->function].sql);
   sql_puts(sql, "(");
   if (r->column)
     sql_name(sql, g->at->engine, r->column->name);
@@ -104,7 +107,7 @@ static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from
 }
 
 static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
-  g->results = arena_array(g->c->arena, result, what->n + what->ngroup);
+  g->results = arena_array(g->c->arena, result, what->n * 2 + what->ngroup);
   if (!g->results) return error_memory(g->c->err);
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < what->ngroup && !status; i++) status = find_group(g, what->group[i]);
@@ -215,8 +218,7 @@ static shunt_status write_statement(aggregation *g) {
     sql_puts(g->sql, i ? ", " : "SELECT ");
     write_result(g, &g->results[i]);
   }
-  sql_puts(g->sql, " FROM ");
-  sql_name(g->sql, g->at->engine, g->at->table->name);
+  select_from(g->sql, g->at);
   shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
   if (status) return status;
   write_group(g, " GROUP BY ", false);
@@ -232,11 +234,12 @@ static void plain_numbers(const aggregation *g, shunt_rows *rows) {
     const result *r = &g->results[i];
     if (r->grouped || !r->column || r->column->kind != DRIVER_INTEGERS) continue;
     if (r->function != SHUNT_SUM && r->function != SHUNT_AVG) continue;
+    bool is_sum = r->function == SHUNT_SUM || g->partial;
     for (size_t row = 0; row < rows->count; row++) {
       shunt_value *cell = &rows_row(rows, row)[i];
       if (cell->type != SHUNT_TEXT) continue;
-      shunt_value number = r->function == SHUNT_SUM ? value_exact(cell) : value_canonical(cell, true);
-      if (number.type == SHUNT_INTEGER && r->function == SHUNT_AVG) number = shunt_float((double)number.as.integer);
+      shunt_value number = is_sum ? value_exact(cell) : value_canonical(cell, true);
+      if (number.type == SHUNT_INTEGER && !is_sum) number = shunt_float((double)number.as.integer);
       *cell = number;
     }
   }
@@ -262,11 +265,103 @@ static shunt_status run(aggregation *g, shunt_rows **out) {
   return SHUNT_OK;
 }
 
+/* ---- several sites ---- */
+
+static shunt_query all_rows_of(const shunt_query *query) {
+  return (shunt_query){.where = query->where, .timeout_ms = query->timeout_ms};
+}
+
+/* Adds a count after the results for each average. */
+static shunt_status add_counts(aggregation *g, combine_column *columns) {
+  size_t n = g->nresults;
+  for (size_t i = 0; i < n; i++) {
+    const result *r = &g->results[i];
+    columns[i] = (combine_column){r->column, r->grouped, r->function, -1};
+    if (r->grouped || r->function != SHUNT_AVG) continue;
+    columns[i].count = (int)g->nresults;
+    const char *name = arena_printf(g->c->arena, "count %zu", i);
+    if (!name) return error_memory(g->c->err);
+    result *added = &g->results[g->nresults++];
+    *added = (result){.name = name, .column = r->column, .function = SHUNT_COUNT};
+    shunt_status status = describe_value(g, added);
+    if (status) return status;
+  }
+  return SHUNT_OK;
+}
+
+/* The aggregates of one site, appended to rows. */
+static shunt_status read_part(aggregation *g, const shunt_aggregates *what, combine_column *columns, shunt_rows *rows) {
+  g->nresults = g->ngroup = 0;
+  g->sql = call_sql(g->c);
+  shunt_status status = g->sql ? find_results(g, what) : error_memory(g->c->err);
+  if (!status) status = add_counts(g, columns);
+  if (!status) status = write_statement(g);
+  if (!status && !rows->columns && !name_columns(g, rows)) status = error_memory(g->c->err);
+  if (!status) status = statement_read(g->c, g->sql, g->at, rows);
+  call_end_sql(g->c, g->sql);
+  return status;
+}
+
+/* The order of query, by the results; without one the groups' order stays. */
+static shunt_status arrange(aggregation *g, const shunt_query *query, shunt_rows *rows, arena *scratch) {
+  sort_by *by = arena_array(scratch, sort_by, query->norder + 1);
+  sort_spec spec = {.at = g->at, .by = by, .rows = rows};
+  sort_ranks ranks;
+  size_t first, n = merge_cut(rows->count, query->limited, query->limit, query->offset, &first);
+  if (!by) return error_memory(g->c->err);
+  for (size_t i = 0; i < query->norder; i++) {
+    const result *r = NULL;
+    order_term term;
+    shunt_status status = order_read(g->c, query->order[i], &term);
+    if (!status) status = find_result(g, "order", term.name, &r);
+    if (status) return status;
+    bool compared = r->grouped || r->function == SHUNT_MIN || r->function == SHUNT_MAX;
+    by[spec.n++] = (sort_by){.of = compared ? r->column : NULL,
+                             .column = (int)(r - g->results),
+                             .descending = term.descending,
+                             .nulls_moved = term.nulls_moved};
+  }
+  shunt_status status = sort_rows(g->c, &spec, scratch, &ranks);
+  return status ? status : sort_pick(g->c, rows, ranks.row + first, n, scratch);
+}
+
+static shunt_status combine(aggregation *g, const shunt_aggregates *what, const access *a, shunt_rows *rows,
+                            arena *scratch) {
+  const shunt_query *query = g->query, each = all_rows_of(query);
+  combine_column *columns = arena_array(scratch, combine_column, what->n + what->ngroup);
+  shunt_status status = columns ? SHUNT_OK : error_memory(g->c->err);
+  g->query = &each;
+  g->partial = true;
+  for (size_t i = a->nsites; i-- > 0 && !status;) {
+    g->at = &a->sites[i];
+    status = read_part(g, what, columns, rows);
+  }
+  if (status) return status;
+  plain_numbers(g, rows);
+  rows->visible = what->n + what->ngroup;
+  combine_spec spec = {g->at, columns, rows->visible, g->ngroup};
+  status = combine_rows(g->c, &spec, rows, scratch);
+  return status ? status : arrange(g, query, rows, scratch);
+}
+
+static shunt_status run_parts(aggregation *g, const shunt_aggregates *what, const access *a, shunt_rows **out) {
+  arena scratch = {0};
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? combine(g, what, a, rows, &scratch) : error_memory(g->c->err);
+  arena_free(&scratch);
+  if (status) {
+    shunt_rows_free(rows);
+    return status;
+  }
+  *out = rows;
+  return SHUNT_OK;
+}
+
 shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_aggregates *what,
                              const shunt_query *query, shunt_rows **out, shunt_error *err) {
   call c;
   const cat_model *m;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   aggregation g = {.c = &c, .query = query ? query : &everything};
   *out = NULL;
   if (!what) what = &nothing;
@@ -282,6 +377,9 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   if (!status) status = select_check_limits(m->name, g.query->limited, g.query->limit, g.query->offset, err);
   if (!status) status = read_access(&c, m, g.query, &a);
   if (status) return status;
+  if (g.query->having) status = read_together(&c, &a, "having");
+  if (status) return status;
+  if (a.nsites > 1) return run_parts(&g, what, &a, out);
   g.at = access_only_site(&a);
   g.sql = call_sql(&c);
   status = g.sql ? find_results(&g, what) : error_memory(err);

@@ -1,4 +1,5 @@
 /* shunt_count. */
+#include "model/merge.h"
 #include "model/read.h"
 #include "query/statement.h"
 
@@ -25,8 +26,7 @@ static shunt_status write_count(call *c, sql_text *sql, const site *at, const sh
   shunt_status status = SHUNT_OK;
   sql_puts(sql, inner ? "SELECT COUNT(*) FROM (" : "SELECT COUNT(*)");
   if (inner) status = write_counted(c, sql, at, query);
-  sql_puts(sql, " FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  select_from(sql, at);
   if (!status) status = filter_conditions(c, sql, at, &f);
   if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
   if (cut) {
@@ -49,11 +49,28 @@ static shunt_status count_at(call *c, const site *at, const shunt_query *query, 
   return status;
 }
 
+/* Of several sites: each counts as many rows as matter, and the limits apply to their sum. */
+static shunt_status count_all(call *c, const access *a, const shunt_query *query, int64_t *count) {
+  if (a->nsites == 1) return count_at(c, a->sites, query, count);
+  shunt_query each = *query;
+  shunt_status status = SHUNT_OK;
+  int64_t sum = 0, n;
+  each.limited = false;
+  each.offset = 0;
+  for (size_t i = 0; i < a->nsites && !status; i++) {
+    status = count_at(c, &a->sites[i], &each, &n);
+    if (!status) sum += n;
+  }
+  size_t first;
+  if (!status) *count = (int64_t)merge_cut((size_t)sum, query->limited, query->limit, query->offset, &first);
+  return status;
+}
+
 shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query *query, int64_t *count,
                          shunt_error *err) {
   call c;
   const cat_model *m;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   *count = 0;
   if (!query) query = &everything;
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
@@ -66,5 +83,6 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   if (!status) status = read_check(&c, m, query, READ_DISTINCT);
   if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
   if (!status) status = read_access(&c, m, query, &a);
-  return status ? status : count_at(&c, access_only_site(&a), query, count);
+  if (!status && query->distinct) status = read_together(&c, &a, "distinct");
+  return status ? status : count_all(&c, &a, query, count);
 }

@@ -24,13 +24,14 @@ static shunt_status stream_at(call *c, const site *at, select_spec *q, bool whol
 }
 
 static shunt_status start_once(call *c, const cat_model *model, const shunt_query *query, shunt_stream **out) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   plan p;
   select_spec q;
   shunt_status status = plan_make(c, model, query->include, query->ninclude, true, &p);
   if (!status) status = refuse_relations(c, model, &p);
   if (!status) status = read_spec(c, model, query, &p, &q);
   if (!status) status = read_access(c, model, query, &a);
+  if (!status) status = read_together(c, &a, "a stream");
   return status ? status : stream_at(c, access_only_site(&a), &q, query->timeout_ms > 0, out);
 }
 

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "model/merge.h"
 #include "query/statement.h"
 #include "relate/load.h"
 #include "relate/sort.h"
@@ -59,7 +60,17 @@ static shunt_status find_rows(call *c, const cat_model *model, const shunt_query
   for (size_t i = 0; id && i < key.n && ok; i++) ok = equalities_add(&where, key.list[i], &id[i]);
   if (!ok || !equalities_of_where(&where, query->where)) return error_memory(c->err);
   equalities_into(&where, &request);
-  return access_find(c, &request, out);
+  shunt_status status = access_find_all(c, &request, query->where, out);
+  if (status || query->lock) return status; /* rows of UNION ALL can't be locked */
+  return access_unite(c, out);
+}
+
+shunt_status read_together(const call *c, const access *a, const char *what) {
+  if (a->nsites == 1) return SHUNT_OK;
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "model '%s': its rows lie on several datasources, and %s needs them on one; give a condition on the "
+                   "column that routes them, or ask each datasource",
+                   a->sites[0].model->name, what);
 }
 
 shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out) {
@@ -79,25 +90,24 @@ typedef struct reading {
 
 /* Every field is named, which is faster than zeroing the whole: every get comes here. */
 shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query, const plan *p, select_spec *out) {
-  *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
-                                  .keys = {.columns = {.n = 0}, .values = NULL, .count = 0},
-                                  .also = {.columns = {.n = 0}, .values = NULL, .count = 0}},
-                       .columns = query->columns,
-                       .ncolumns = query->ncolumns,
-                       .needed = NULL,
-                       .nneeded = 0,
-                       .order = query->order,
-                       .norder = query->norder,
-                       .by_key = query->limited || query->offset,
-                       .limited = query->limited,
-                       .limit = query->limit,
-                       .offset = query->offset,
-                       .per_key = false,
-                       .at_once = 0,
-                       .distinct = query->distinct,
-                       .lock = lock_of(query),
-                       .origins = p->count > 0,
-                       .statements = 0};
+  *out = (select_spec){
+      .filter = {.where = {query->where, NULL, NULL}, .keys = {.columns = {.n = 0}}, .also = {.columns = {.n = 0}}},
+      .columns = query->columns,
+      .ncolumns = query->ncolumns,
+      .needed = NULL,
+      .nneeded = 0,
+      .order = query->order,
+      .norder = query->norder,
+      .by_key = query->limited || query->offset,
+      .limited = query->limited,
+      .limit = query->limit,
+      .offset = query->offset,
+      .per_key = false,
+      .numbered = false,
+      .distinct = query->distinct,
+      .lock = lock_of(query),
+      .origins = p->count > 0,
+      .statements = 0};
   out->needed = plan_parent_keys(c, p, &out->nneeded);
   if (!out->needed) return error_memory(c->err);
   if (query->distinct && p->count)
@@ -107,37 +117,26 @@ shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query
   return select_check_limits(model->name, query->limited, query->limit, query->offset, c->err);
 }
 
-/* The form in which the columns can hold the id, if there is one. */
 static shunt_status set_id(call *c, const site *at, const shunt_value *id, key_list *keys) {
+  static const key_columns unknown;
   key_names names = key_names_of(at->model->primary_key);
-  key_columns none = {.n = 0};
-  shunt_status status = site_key_columns(c, at, &names, &keys->columns);
-  bool held = true;
-  keys->values = id;
-  keys->count = 1;
-  for (size_t i = 0; i < names.n && !status && held; i++) held = driver_column_holds(keys->columns.list[i], &id[i]);
-  if (status || held) return status;
-  shunt_value *forms = arena_array(c->arena, shunt_value, MATCH_FORMS * KEY_MOST);
-  match_rules rules = match_rules_of(&none, &keys->columns);
-  match_set m;
-  if (!forms || !match_init(&m, c->arena, &rules, 1)) return error_memory(c->err);
-  keys->values = forms;
-  uint32_t key = match_add(&m, 0, id, NULL);
-  return match_forms(&m, key, &keys->columns, forms, &keys->count) ? SHUNT_OK : error_memory(c->err);
+  return key_one(c, at, &names, &unknown, id, keys);
 }
 
-static bool says_key(const site *at, const shunt_where *w) {
-  if (w->op != SHUNT_EQ || w->nvalues != 1 || w->values[0].type == SHUNT_NULL) return false;
-  const driver_column *key = at->table->shape->sole_key;
-  return key && w->column && strcmp(w->column, key->name) == 0;
+static const driver_column *says_column(const site *at, const shunt_where *w) {
+  bool equal = w->op == SHUNT_EQ && w->nvalues == 1 && w->values[0].type != SHUNT_NULL && w->column;
+  return equal ? driver_table_column(at->table->shape, w->column) : NULL;
 }
 
 /* Whether a condition holds for one row at most, so that order and limit don't matter. */
 static bool is_of_one(const site *at, const shunt_where *w) {
-  if (!w) return false;
-  for (size_t i = 0; w->op == SHUNT_AND && i < w->nitems; i++)
-    if (says_key(at, &w->items[i])) return true;
-  return says_key(at, w);
+  const driver_column *said[KEY_MOST];
+  size_t n = 0, nitems = w && w->op == SHUNT_AND ? w->nitems : w ? 1 : 0;
+  for (size_t i = 0; i < nitems && n < KEY_MOST; i++) {
+    said[n] = says_column(at, w->op == SHUNT_AND ? &w->items[i] : w);
+    n += said[n] != NULL;
+  }
+  return driver_table_unique(at->table->shape, said, n);
 }
 
 /* id: of the one row, or NULL. */
@@ -145,15 +144,16 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   const shunt_query *query = r->query;
   plan p;
   select_spec q;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
   if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);
+  if (!status && q.distinct) status = read_together(c, &a, "distinct");
   if (status) return status;
-  const site *first = access_only_site(&a);
+  const site *first = &a.sites[0];
   if (id) status = set_id(c, first, id, &q.filter.keys);
   if (!status && query->limit > 0 && !query->offset && is_of_one(first, query->where)) q.limited = q.by_key = false;
-  if (!status) status = select_run(c, &a, &q, rows);
+  if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }
 
@@ -190,11 +190,11 @@ static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
 
 /* Without keys only the columns are needed. */
 static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   shunt_status status = read_access(c, r->model, r->query, &a);
   if (status) return status;
-  read->shape = access_only_site(&a)->table->shape;
-  return select_columns(c, access_only_site(&a), q, read->rows);
+  read->shape = a.sites[0].table->shape;
+  return select_columns(c, &a.sites[0], q, read->rows);
 }
 
 static shunt_status mget_groups(call *c, const reading *r, select_spec *q, parents *read, arena *scratch) {
@@ -233,11 +233,19 @@ static shunt_status mget_many(call *c, const reading *r, shunt_rows *rows) {
 
 /* ---- both ---- */
 
+/* Whether no part of the first key is null. */
+static bool is_whole(const reading *r) {
+  size_t n = key_names_of(r->model->primary_key).n;
+  for (size_t i = 0; i < n; i++)
+    if (r->ids[i].type == SHUNT_NULL) return false;
+  return true;
+}
+
 static shunt_status read_once(call *c, const reading *r, shunt_rows **out) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(c->err);
   shunt_status status;
-  if (!r->by_ids || (r->nids == 1 && r->ids[0].type != SHUNT_NULL))
+  if (!r->by_ids || (r->nids == 1 && is_whole(r)))
     status = select_into(c, r, r->ids, rows);
   else
     status = mget_many(c, r, rows);
@@ -253,6 +261,31 @@ static shunt_status read_rows(call *c, const reading *r, shunt_rows **out) {
   return read_once(c, r, out);
 }
 
+static shunt_status refuse_columns(call *c, const cat_model *model) {
+  key_names key = key_names_of(model->primary_key);
+  return error_set(c->err, SHUNT_E_USAGE, "model '%s': a primary key has the columns '%s', each once", model->name,
+                   key_names_text(c->arena, &key));
+}
+
+/* Brings the values of the keys into the order of the primary key's columns. */
+static shunt_status order_ids(call *c, reading *r, const shunt_keys *ids) {
+  key_names key = key_names_of(r->model->primary_key);
+  size_t at[KEY_MOST];
+  if ((ids->columns || ids->ncolumns) && ids->ncolumns != key.n) return refuse_columns(c, r->model);
+  if (!ids->columns) return SHUNT_OK;
+  for (size_t i = 0; i < key.n; i++) {
+    at[i] = 0;
+    while (at[i] < key.n && !cat_same_column(ids->columns[at[i]], key.list[i])) at[i]++;
+    if (at[i] == key.n) return refuse_columns(c, r->model);
+  }
+  shunt_value *values = arena_array(c->arena, shunt_value, ids->n * key.n);
+  if (!values) return error_memory(c->err);
+  for (size_t k = 0; k < ids->n; k++)
+    for (size_t i = 0; i < key.n; i++) values[k * key.n + i] = ids->values[k * key.n + at[i]];
+  r->ids = values;
+  return SHUNT_OK;
+}
+
 shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *ids, const shunt_query *query,
                         shunt_rows **out, shunt_error *err) {
   call c;
@@ -261,6 +294,7 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
   reading r = {.query = query, .by_ids = true, .ids = ids ? ids->values : NULL, .nids = ids ? ids->n : 0};
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
+  if (!status && ids) status = order_ids(&c, &r, ids);
   if (status) return status;
   if (query->norder || query->limited || query->offset)
     return error_set(

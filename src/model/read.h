@@ -14,6 +14,8 @@ enum { READ_DISTINCT = 1, READ_HAVING = 2, READ_LOCK = 4 };
 shunt_status read_check(const call *c, const cat_model *model, const shunt_query *query, int takes);
 /* The select of a query without keys. */
 shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query, const plan *p, select_spec *out);
+/* Refuses an access to several sites; what: the option or call that needs one. Errors: USAGE. */
+shunt_status read_together(const call *c, const access *a, const char *what);
 /* Where the rows of the query are. A read that locks is a write for rules. */
 shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out);
 

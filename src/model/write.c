@@ -105,7 +105,7 @@ static shunt_status add_destination(writing *w, destinations *d, const site *at,
 
 static shunt_status find_destinations(writing *w, const batch *b, destinations *d) {
   bool each = true;
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   equalities where = {.a = w->c->arena};
   d->of_record = arena_array(w->c->arena, uint32_t, b->n);
   if (!d->of_record) return error_memory(w->c->err);
@@ -213,7 +213,7 @@ static shunt_status find_which(writing *w, change *c, record_key *key) {
         w->c->err, SHUNT_E_USAGE,
         "model '%s': an update without where changes every row; give a where or the row's '%s', or say all "
         "= true if that is meant",
-        c->r.model->name, c->r.model->primary_key);
+        c->r.model->name, key_names_text(w->c->arena, &names));
   c->by_key = (shunt_where){.op = SHUNT_AND, .items = c->key_items, .nitems = nested_key_is(key, c->key_items)};
   c->where = &c->by_key;
   return SHUNT_OK;
@@ -230,19 +230,36 @@ static shunt_status make_change(writing *w, change *c) {
   return error_set(w->c->err, SHUNT_E_USAGE, "model '%s': there is nothing to set", c->r.model->name);
 }
 
-static shunt_status find_change(writing *w, const change *c, access *a) {
+/* Rows in several places are written in one unit of work. */
+static shunt_status join_all(writing *w, const access *a) {
+  shunt_status status = SHUNT_OK;
+  if (a->nsites == 1) return SHUNT_OK;
+  unit_begin(w->c, &w->u);
+  for (size_t i = 0; i < a->nsites && !status; i++)
+    status = unit_join(w->c, &w->u, a->sites[i].client, a->sites[i].level);
+  return status;
+}
+
+static shunt_status end_all(writing *w, shunt_status status) {
+  return w->u.begun ? unit_end(w->c, &w->u, status) : status;
+}
+
+/* The rows of c->where, in one place or, with `all`, in as many as they are. */
+static shunt_status find_change(writing *w, const change *c, bool all, access *a) {
   route_request request = request_of(w->c, c->r.model, c->r.options);
   equalities where = {.a = w->c->arena};
   if (!equalities_of_where(&where, c->where)) return error_memory(w->c->err);
   equalities_into(&where, &request);
+  if (all) return nested_find_all(w, &request, c->where, c->fields, c->nfields, a);
   return nested_find(w, &request, c->fields, c->nfields, a);
 }
 
 /* Finds the one row that related rows are written along with, and reads its key. */
 static shunt_status find_parent(writing *w, const change *c, access *a, shunt_rows *before) {
   static const plan none = {NULL, 0};
-  shunt_status status = find_change(w, c, a);
-  if (!status) status = nested_read(w, a, &none, c->where, 2, before);
+  filter f = {.where = {c->where}};
+  shunt_status status = find_change(w, c, false, a);
+  if (!status) status = nested_read(w, a, &none, &f, 2, before);
   if (!status && before->count == 0)
     status =
         error_set(w->c->err, SHUNT_E_NOT_FOUND,
@@ -254,25 +271,35 @@ static shunt_status find_parent(writing *w, const change *c, access *a, shunt_ro
   return status;
 }
 
+/* The row's key after its change. */
+static void change_key(const change *c, sole_key *key) {
+  for (size_t i = 0; i < c->nfields; i++)
+    for (size_t k = 0; k < key->names.n; k++)
+      if (cat_same_column(c->fields[i].name, key->names.list[k])) {
+        key->values[k] = c->fields[i].value;
+        key->from.n = 0;
+      }
+}
+
 /* The parent of related rows is read again after its change, for the values that they refer to. */
 static shunt_status change_parent(writing *w, const change *c, shunt_rows *before, shunt_rows *after,
                                   int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   key_names names = key_names_of(c->r.model->primary_key);
-  shunt_where items[KEY_MOST], is_it = {.op = SHUNT_AND, .items = items};
-  filter f = {.where = {&is_it}};
+  sole_key key;
+  filter f;
   shunt_status status = find_parent(w, c, &a, before);
+  if (!status) status = nested_key_of_row(w, access_only_site(&a), &names, before, 0, &key);
+  if (!status) status = nested_filter(w, &a, &key, NULL, &f);
   if (status) return status;
-  is_it.nitems = nested_values_are(&names, rows_row(before, 0), items);
   *affected = 1;
   if (c->nfields) {
     *affected = 0;
     status = write_update(w->c, &a, c->fields, c->nfields, &f, affected);
   }
-  for (size_t i = 0; i < c->nfields; i++)
-    for (size_t k = 0; k < names.n; k++)
-      if (cat_same_column(c->fields[i].name, names.list[k])) items[k].values = &c->fields[i].value;
-  if (!status) status = nested_read(w, &a, &c->r.plan, &is_it, 1, after);
+  change_key(c, &key);
+  if (!status) status = nested_filter(w, &a, &key, NULL, &f);
+  if (!status) status = nested_read(w, &a, &c->r.plan, &f, 1, after);
   if (!status && after->count == 0)
     status = error_set(w->c->err, SHUNT_E_CONFLICT, "model '%s': the row was deleted while it was changed",
                        c->r.model->name);
@@ -289,10 +316,13 @@ static shunt_status change_along(writing *w, const change *c, int64_t *affected)
 }
 
 static shunt_status change_rows(writing *w, const change *c, int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   filter f = {.where = {c->where}};
-  shunt_status status = find_change(w, c, &a);
-  return status ? status : write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+  shunt_status status = find_change(w, c, true, &a);
+  if (status) return status;
+  status = join_all(w, &a);
+  if (!status) status = write_update(w->c, &a, c->fields, c->nfields, &f, affected);
+  return end_all(w, status);
 }
 
 shunt_status shunt_update(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
@@ -314,20 +344,21 @@ shunt_status shunt_update(shunt_session *s, const char *model, const shunt_recor
 
 /* ---- delete ---- */
 
-static shunt_status find_deleted(writing *w, const write_call *r, access *a) {
+static shunt_status find_deleted(writing *w, const write_call *r, bool all, access *a) {
   route_request request = request_of(w->c, r->model, r->options);
   equalities where = {.a = w->c->arena};
   if (!equalities_of_where(&where, r->options->where)) return error_memory(w->c->err);
   equalities_into(&where, &request);
+  if (all) return nested_find_all(w, &request, r->options->where, NULL, 0, a);
   return nested_find(w, &request, NULL, 0, a);
 }
 
 /* Rows that refer to the deleted ones go first. */
 static shunt_status delete_parents(writing *w, const write_call *r, shunt_rows *rows, int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   filter f = {.where = {r->options->where}};
-  shunt_status status = find_deleted(w, r, &a);
-  if (!status) status = nested_read(w, &a, &r->plan, r->options->where, -1, rows);
+  shunt_status status = find_deleted(w, r, false, &a);
+  if (!status) status = nested_read(w, &a, &r->plan, &f, -1, rows);
   if (status) return status;
   status = cascade_delete(w, &(parents){rows, access_only_site(&a)->table->shape}, &r->plan);
   return status ? status : write_delete(w->c, &a, &f, affected);
@@ -342,10 +373,13 @@ static shunt_status delete_along(writing *w, const write_call *r, int64_t *affec
 }
 
 static shunt_status delete_rows(writing *w, const write_call *r, int64_t *affected) {
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   filter f = {.where = {r->options->where}};
-  shunt_status status = find_deleted(w, r, &a);
-  return status ? status : write_delete(w->c, &a, &f, affected);
+  shunt_status status = find_deleted(w, r, true, &a);
+  if (status) return status;
+  status = join_all(w, &a);
+  if (!status) status = write_delete(w->c, &a, &f, affected);
+  return end_all(w, status);
 }
 
 shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write *options, int64_t *affected,

@@ -1,20 +1,204 @@
 #include "query/access.h"
 
+#include <string.h>
+
+#include "query/sql.h"
 #include "query/table.h"
+#include "query/where_values.h"
 #include "session/transaction.h"
 
-shunt_status access_find(call *c, const route_request *request, access *a) {
+/* ---- one site ---- */
+
+static shunt_status decide(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
-  if (!a->sites) a->sites = arena_alloc(c->arena, sizeof *a->sites);
-  if (!a->decision || !a->sites) return error_memory(c->err);
-  shunt_status status = route_decide(c->s->generation.route, request, a->decision, c->err);
+  if (!a->decision) return error_memory(c->err);
+  return route_decide(c->s->generation.route, request, a->decision, c->err);
+}
+
+static shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {
+  const cat_client *client = d->client;
+  *out = (site){request->model, client, driver_for(client->engine), d->as.level, NULL};
+  shunt_status status = table_find(c, client, out->level, d->as.table, false, &out->table);
+  return status == SHUNT_E_NOT_FOUND ? site_without_table(c, out) : status;
+}
+
+/* ---- sharding keys ---- */
+
+static bool has_value(const route_request *q, const char *column) {
+  for (size_t i = 0; i < q->nwhere; i++)
+    if (cat_same_column(q->where[i].name, column)) return true;
+  return false;
+}
+
+/* A column that chose the site, and for which the request has no value; NULL: none. */
+static const char *open_column(const route_request *q, const route_decision *d) {
+  for (size_t i = 0; i < d->nplacing && !q->part; i++)
+    if (d->reads[i]->field == RULE_FIELD_WHERE && !has_value(q, d->reads[i]->name)) return d->reads[i]->name;
+  return NULL;
+}
+
+/* The error names the rule that reads the column. */
+static shunt_status refuse(call *c, const route_request *q, access *a, const char *column) {
+  const cat_rule *rule = NULL;
+  const bool writes = q->op == SHUNT_WRITE;
+  shunt_status status = route_find_reader(c->s->generation.route, q, column, a->decision, &rule, c->err);
   if (status) return status;
-  const cat_client *client = a->decision->client;
-  site *at = a->sites;
-  a->nsites = 1;
-  *at = (site){request->model, client, driver_for(client->engine), a->decision->as.level, NULL};
-  status = table_find(c, client, at->level, a->decision->as.table, false, &at->table);
-  return status == SHUNT_E_NOT_FOUND ? site_without_table(c, at) : status;
+  error_set(c->err, SHUNT_E_USAGE,
+            "model '%s': %s%s chooses the place by where.%.64s, and this %s gives no value for it; %s", q->model->name,
+            rule ? "the rule " : "its table function", rule ? rule->name : "", column, writes ? "write" : "read",
+            q->model->nparts ? "give one" : "give one, or declare the model's parts, so that all can be asked");
+  if (c->err && rule) error_place(c->err, rule->at.file, rule->at.line, 0);
+  if (c->err && !rule) error_place(c->err, q->model->at.file, q->model->at.line, 0);
+  return SHUNT_E_USAGE;
+}
+
+/* ---- finding sites ---- */
+
+static shunt_status add_site(call *c, const route_request *q, access *a) {
+  site at;
+  shunt_status status = site_of(c, q, a->decision, &at);
+  if (status) return status;
+  for (size_t i = 0; i < a->nsites; i++)
+    if (site_same(&a->sites[i], &at)) return SHUNT_OK;
+  if (!a->sites || a->nsites == a->room) {
+    size_t room = a->nsites ? a->nsites * 2 : 1;
+    site *more = arena_alloc(c->arena, room * sizeof *more);
+    if (!more) return error_memory(c->err);
+    if (a->nsites) memcpy(more, a->sites, a->nsites * sizeof *more);
+    a->sites = more;
+    a->room = room;
+  }
+  a->sites[a->nsites++] = at;
+  return SHUNT_OK;
+}
+
+shunt_status access_find(call *c, const route_request *request, access *a) {
+  shunt_status status = decide(c, request, a);
+  const char *column = status ? NULL : open_column(request, a->decision);
+  if (column) return refuse(c, request, a, column);
+  a->nsites = 0;
+  return status ? status : add_site(c, request, a);
+}
+
+/* What is asked, beside the request. */
+typedef struct search {
+  call *c;
+  const shunt_where *where;
+  access *a;
+} search;
+
+static shunt_status search_parts(const search *w, const route_request *request) {
+  route_request q = *request;
+  shunt_status status = SHUNT_OK;
+  for (q.part = 1; q.part <= q.model->nparts && !status; q.part++) {
+    status = decide(w->c, &q, w->a);
+    if (!status) status = add_site(w->c, &q, w->a);
+  }
+  return status;
+}
+
+static shunt_status search_sites(const search *w, const route_request *request);
+
+static shunt_status search_values(const search *w, const route_request *request, const char *column,
+                                  const where_values *values) {
+  route_request q = *request;
+  shunt_field *where = arena_alloc(w->c->arena, (q.nwhere + 1) * sizeof *where);
+  shunt_status status = where ? SHUNT_OK : error_memory(w->c->err);
+  if (where && q.nwhere) memcpy(where, q.where, q.nwhere * sizeof *where);
+  q.where = where;
+  q.nwhere++;
+  for (size_t i = 0; i < values->count && !status; i++) {
+    where[q.nwhere - 1] = (shunt_field){column, *values->list[i]};
+    status = search_sites(w, &q);
+  }
+  return status;
+}
+
+static shunt_status search_sites(const search *w, const route_request *request) {
+  where_values values = {.a = w->c->arena};
+  shunt_status status = decide(w->c, request, w->a);
+  const char *column = status ? NULL : open_column(request, w->a->decision);
+  if (status) return status;
+  if (!column) return add_site(w->c, request, w->a);
+  switch (where_values_of(w->where, column, &values)) {
+  case WHERE_LISTED:
+    return search_values(w, request, column, &values);
+  case WHERE_OPEN:
+    return request->model->nparts ? search_parts(w, request) : refuse(w->c, request, w->a, column);
+  case WHERE_NO_MEMORY:
+    break;
+  }
+  return error_memory(w->c->err);
+}
+
+shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
+  search w = {c, where, a};
+  a->nsites = 0;
+  shunt_status status = search_sites(&w, request);
+  if (status || a->nsites) return status;
+  status = decide(c, request, a); /* no value at all: no row, but the columns of one table */
+  return status ? status : add_site(c, request, a);
+}
+
+/* ---- several tables as one ---- */
+
+static shunt_status lacks(call *c, const site *first, const site *other, const char *column) {
+  error_set(c->err, SHUNT_E_NOT_FOUND,
+            "model '%s': table %s on %s has no column '%s', which table %s, another part, has", first->model->name,
+            other->table->name, other->client->name, column, first->table->name);
+  error_client(c->err, other->client->name);
+  return SHUNT_E_NOT_FOUND;
+}
+
+static shunt_status write_union(call *c, sql_text *sql, const site *const *sites, size_t n) {
+  const rows_names *columns = &sites[0]->table->columns;
+  for (size_t i = 0; i < n; i++) {
+    for (size_t k = 0; k < columns->count; k++)
+      if (!driver_table_column(sites[i]->table->shape, columns->list[k]))
+        return lacks(c, sites[0], sites[i], columns->list[k]);
+    sql_puts(sql, i ? " UNION ALL SELECT " : "(SELECT ");
+    sql_names(sql, sites[i]->engine, columns->list, columns->count);
+    sql_puts(sql, " FROM ");
+    sql_name(sql, sites[i]->engine, sites[i]->table->name);
+  }
+  sql_puts(sql, ") AS " ACCESS_UNITED);
+  return sql_status(sql, c->err);
+}
+
+static shunt_status unite(call *c, const site *const *sites, size_t n, site *out) {
+  sql_text *sql = call_sql(c);
+  table_info *t = arena_new(c->arena, table_info);
+  if (!sql || !t) return error_memory(c->err);
+  shunt_status status = write_union(c, sql, sites, n);
+  *t = *sites[0]->table;
+  t->parts = status ? NULL : arena_strndup(c->arena, sql->text.data, sql->text.size);
+  t->select = NULL;
+  call_end_sql(c, sql);
+  *out = *sites[0];
+  out->table = t;
+  return status || t->parts ? status : error_memory(c->err);
+}
+
+shunt_status access_unite(call *c, access *a) {
+  if (a->nsites == 1) return SHUNT_OK;
+  size_t count = 0;
+  const site **same = arena_array(c->arena, const site *, a->nsites);
+  site *units = arena_alloc(c->arena, a->nsites * sizeof *units);
+  if (!same || !units) return error_memory(c->err);
+  for (size_t i = 0; i < a->nsites; i++) {
+    size_t n = 0, k = 0;
+    while (k < count && !(units[k].client == a->sites[i].client && units[k].level == a->sites[i].level)) k++;
+    if (k < count) continue;
+    for (size_t j = i; j < a->nsites; j++)
+      if (a->sites[j].client == a->sites[i].client && a->sites[j].level == a->sites[i].level) same[n++] = &a->sites[j];
+    units[count++] = *same[0];
+    shunt_status status = n > 1 ? unite(c, same, n, &units[count - 1]) : SHUNT_OK;
+    if (status) return status;
+  }
+  a->sites = units;
+  a->nsites = count;
+  a->room = count;
+  return SHUNT_OK;
 }
 
 bool access_same(const access *a, const access *b) {

@@ -8,17 +8,24 @@
 
 #include "query/site.h"
 
-/* A decision leads to one site today. Code that runs statements goes through the list; code that needs exactly one site
- * calls access_only_site. */
 typedef struct access {
   route_decision *decision;
   site *sites;
-  size_t nsites;
+  size_t nsites, room;
 } access;
 
-/* Asks the rules and describes the tables of their decision. Errors: those of route_decide, NOT_FOUND, DATASOURCE,
- * TIMEOUT. */
+/* Finds the one site of the rows. The rules may have chosen it by a column (the sharding key); then the request must
+ * have a value for that column, because the rows of other values lie elsewhere. Errors: USAGE if it has none; those of
+ * route_decide, NOT_FOUND, DATASOURCE, TIMEOUT. */
 shunt_status access_find(call *c, const route_request *request, access *a);
+
+/* Finds all sites that may have rows for which the condition holds: of each value in a list of sharding keys, or else
+ * of all parts of the model. They are different. Errors: the same; USAGE if the model declares no parts. */
+shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a);
+/* Makes one site of those on the same client and level: its table stands for all of them (UNION ALL). For reading. */
+shunt_status access_unite(call *c, access *a);
+#define ACCESS_UNITED "parts" /* the name of that table in a statement */
+
 bool access_same(const access *a, const access *b);
 /* Gives the decision back, before the end of the call; the sites stay. */
 static inline void access_end_decision(call *c, access *a) {

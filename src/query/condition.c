@@ -96,7 +96,7 @@ static shunt_status write_list(const writer *x, const shunt_where *c, const oper
   bool nulls = n < c->nvalues;
   if (!c->nvalues) sql_puts(q, in ? "1 = 0" : "1 = 1");
   if (n && nulls) sql_puts(q, "(");
-  if (n) list_write(x->w, o, in, &(shunt_keys){values, n});
+  if (n) list_write(x->w, o, in, &(list_values){values, n});
   if (n && nulls) sql_puts(q, in ? " OR " : " AND ");
   if (nulls) is_null(x, o, in);
   if (n && nulls) sql_puts(q, ")");

@@ -11,15 +11,6 @@ static void next_term(sql_text *q, bool *first) {
   *first = false;
 }
 
-/* Keys may have any type. A column of another kind is compared as text. */
-static void write_key(const comparison *w, const driver_column *key) {
-  const operand o = {.column = key};
-  if (key->kind == DRIVER_OTHERS)
-    compare_text(w, &o);
-  else
-    compare_name(w, &o);
-}
-
 static bool is_empty(const shunt_where *c) { return !c || (c->op == SHUNT_AND && c->nitems == 0); }
 
 shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const filter *f) {
@@ -43,56 +34,13 @@ shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const fil
   }
   if (f->also.columns.n) {
     next_term(sql, &first);
-    filter_keys(c, sql, at, &f->also, 0, f->also.count);
+    if (f->also.count)
+      key_sql_among(c, sql, at, &f->also, 0, f->also.count);
+    else
+      sql_puts(sql, "1 = 0");
   }
   if (filter_has_keys(f)) next_term(sql, &first);
   return SHUNT_OK;
-}
-
-/* {1,2,3}. NULL if a value is not an integer, and if there is no memory, which sets *no_memory. */
-static char *list_of(arena *a, const shunt_value *values, size_t n, size_t *size, bool *no_memory) {
-  enum { LONGEST = 21 /* -9223372036854775808 and a comma */ };
-  for (size_t i = 0; i < n; i++)
-    if (values[i].type != SHUNT_INTEGER) return NULL;
-  char *list = arena_alloc(a, n * LONGEST + 3), *to = list;
-  *no_memory = !list;
-  if (!list) return NULL;
-  for (size_t i = 0; i < n; i++) {
-    *to++ = i ? ',' : '{';
-    to += value_as_text(&values[i], to);
-  }
-  *to++ = '}';
-  *size = (size_t)(to - list);
-  return list;
-}
-
-/* Whether the keys were written as one list. */
-static bool write_key_list(call *c, sql_text *sql, const driver_column *column, const shunt_value *keys, size_t n) {
-  size_t size;
-  bool no_memory = false;
-  char *list = column->list && n > 1 ? list_of(c->arena, keys, n, &size, &no_memory) : NULL;
-  if (no_memory) sql->failed = true;
-  if (!list) return no_memory;
-  const char *mark = strchr(column->list, '?');
-  shunt_value as_text = shunt_text(list, size);
-  sql_puts(sql, " = ANY (");
-  sql_add(sql, column->list, (size_t)(mark - column->list));
-  sql_param(sql, &as_text);
-  sql_puts(sql, mark + 1);
-  sql_puts(sql, ")");
-  return true;
-}
-
-void filter_keys(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count) {
-  _Static_assert(KEY_MOST == 1, "keys of several columns are written here: (a, b) IN ((?, ?), …)");
-  const driver_column *column = keys->columns.list[0];
-  const shunt_value *values = key_at(keys, from);
-  const comparison w = {.c = c, .at = at, .q = sql};
-  write_key(&w, column);
-  if (write_key_list(c, sql, column, values, count)) return;
-  sql_puts(sql, count == 1 ? " = " : " IN (");
-  compare_held(&w, column, values, count);
-  if (count != 1) sql_puts(sql, ")");
 }
 
 shunt_status filter_room(call *c, const sql_text *sql, const site *at, const filter *f, size_t more, size_t *room) {

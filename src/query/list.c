@@ -47,10 +47,10 @@ static void put(buf *json, const driver_column *column, const shunt_value *v) {
 }
 
 /* Moves what can be packed into *packed; the others remain, in their order. */
-static shunt_keys pack(const comparison *w, const driver_column *column, const shunt_keys *values,
-                       shunt_value *packed) {
+static list_values pack(const comparison *w, const driver_column *column, const list_values *values,
+                        shunt_value *packed) {
   shunt_value *rest = arena_alloc(w->c->arena, values->n * sizeof *rest);
-  shunt_keys left = {rest, 0};
+  list_values left = {rest, 0};
   buf json = {0};
   for (size_t i = 0; rest && i < values->n; i++) {
     if (is_packable(column, &values->values[i]))
@@ -68,7 +68,7 @@ static shunt_keys pack(const comparison *w, const driver_column *column, const s
 
 /* ---- writing ---- */
 
-static void write_values(const comparison *w, const operand *o, bool in, const shunt_keys *values) {
+static void write_values(const comparison *w, const operand *o, bool in, const list_values *values) {
   compare_name(w, o);
   sql_puts(w->q, in ? " IN (" : " NOT IN (");
   compare_values(w, o, values->values, values->n);
@@ -91,13 +91,13 @@ static bool is_long(const comparison *w, const operand *o, size_t n) {
   return !o->sql && o->column->listed && n > site_max_params(w->c->s, w->at) / SHARE;
 }
 
-void list_write(const comparison *w, const operand *o, bool in, const shunt_keys *values) {
+void list_write(const comparison *w, const operand *o, bool in, const list_values *values) {
   if (!is_long(w, o, values->n)) {
     write_values(w, o, in, values);
     return;
   }
   shunt_value packed;
-  shunt_keys rest = pack(w, o->column, values, &packed);
+  list_values rest = pack(w, o->column, values, &packed);
   if (packed.size && rest.n) sql_puts(w->q, "(");
   if (packed.size) write_packed(w, o, in, &packed);
   if (packed.size && rest.n) sql_puts(w->q, in ? " OR " : " AND ");

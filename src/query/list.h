@@ -5,7 +5,12 @@
 
 #include "query/compare.h"
 
+typedef struct list_values {
+  const shunt_value *values;
+  size_t n;
+} list_values;
+
 /* in false: NOT IN. There must be a value. */
-void list_write(const comparison *w, const operand *o, bool in, const shunt_keys *values);
+void list_write(const comparison *w, const operand *o, bool in, const list_values *values);
 
 #endif

@@ -28,9 +28,9 @@ typedef shunt_status (*write_rest)(const comparison *w, const related *x);
 
 /* From a row to the rows of another table with the same key. */
 typedef struct step {
-  const driver_column *outer; /* of the row */
-  site at;                    /* of the other table */
-  const driver_column *inner;
+  key_columns outer; /* of the row */
+  site at;           /* of the other table */
+  key_columns inner;
   write_rest rest;
 } step;
 
@@ -44,11 +44,11 @@ static shunt_status no_relation(const comparison *w, const char *name) {
                    suggest_text(&near));
 }
 
-static shunt_status find_site(const comparison *w, const route_request *asked, const char *key, const related *x,
+static shunt_status find_site(const comparison *w, const route_request *asked, const key_names *key, const related *x,
                               site *out) {
   route_request request = *asked;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   request.relation = x->r;
   request.parent = w->at->client->name;
   bool target = request.model == x->r->target;
@@ -57,28 +57,32 @@ static shunt_status find_site(const comparison *w, const route_request *asked, c
   equalities_into(&where, &request);
   shunt_status status = access_find(w->c, &request, &a);
   if (status) return status;
-  bool sharded = route_depends_on_where(a.decision, key);
+  const char *sharding = NULL;
+  for (size_t i = 0; i < key->n && !sharding; i++)
+    if (route_depends_on_where(a.decision, key->list[i])) sharding = key->list[i];
   access_end_decision(w->c, &a);
   *out = *access_only_site(&a);
-  if (!sharded) return SHUNT_OK;
+  if (!sharding) return SHUNT_OK;
   return error_set(
       w->c->err, SHUNT_E_USAGE,
       "where, relation '%s': the place of its rows depends on their column '%s', so that no condition over "
       "them can be asked",
-      x->r->full_name, key);
+      x->r->full_name, sharding);
 }
 
-static shunt_status make_step(const comparison *w, const route_request *request, const char *outer, const char *inner,
-                              const related *x, step *out) {
-  shunt_status status = site_column(w->c, w->at, outer, &out->outer);
+/* outer, inner: the columns of their keys, which correspond. */
+static shunt_status make_step(const comparison *w, const route_request *request, const key_names *outer,
+                              const key_names *inner, const related *x, step *out) {
+  shunt_status status = site_key_columns(w->c, w->at, outer, &out->outer);
   if (!status) status = find_site(w, request, inner, x, &out->at);
-  return status ? status : site_column(w->c, &out->at, inner, &out->inner);
+  return status ? status : site_key_columns(w->c, &out->at, inner, &out->inner);
 }
 
 /* ---- in one database ---- */
 
 static void write_qualified(const comparison *w, const driver_column *column) {
-  sql_name(w->q, w->at->engine, w->alias ? w->alias : w->at->table->name);
+  const char *table = w->at->table->parts ? ACCESS_UNITED : w->at->table->name;
+  sql_name(w->q, w->at->engine, w->alias ? w->alias : table);
   sql_puts(w->q, ".");
   sql_name(w->q, w->at->engine, column->name);
 }
@@ -92,9 +96,12 @@ static shunt_status write_exists(const comparison *w, const step *s, const relat
   sql_puts(w->q, " AS ");
   sql_name(w->q, s->at.engine, alias);
   sql_puts(w->q, " WHERE ");
-  write_qualified(&in, s->inner);
-  sql_puts(w->q, " = ");
-  write_qualified(w, s->outer);
+  for (size_t i = 0; i < s->inner.n; i++) {
+    if (i) sql_puts(w->q, " AND ");
+    write_qualified(&in, s->inner.list[i]);
+    sql_puts(w->q, " = ");
+    write_qualified(w, s->outer.list[i]);
+  }
   shunt_status status = s->rest(&in, x);
   sql_puts(w->q, ")");
   return status;
@@ -111,16 +118,20 @@ static bool is_bytewise(const driver_column *c) {
   return text && c->collation == DRIVER_BINARY;
 }
 
-static bool equal_by_value(const driver_column *a, const driver_column *b) {
+static bool equal_by_value(const step *s) {
+  const driver_column *a = s->outer.list[0], *b = s->inner.list[0];
+  if (s->inner.n != 1) return false;
   return (is_whole(a) && is_whole(b)) || (is_bytewise(a) && is_bytewise(b)) ||
          (a->kind == DRIVER_UUIDS && b->kind == DRIVER_UUIDS);
 }
 
 static shunt_status refuse_keys(const comparison *w, const step *s, const related *x) {
   return error_set(w->c->err, SHUNT_E_USAGE,
-                   "where, relation '%s': its keys lie on '%s' and '%s', and only whole numbers, UUIDs and texts that "
-                   "compare by their bytes can be looked for across datasources (they are %s and %s)",
-                   x->r->full_name, w->at->client->name, s->at.client->name, s->outer->type, s->inner->type);
+                   "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine joins; "
+                   "only single columns of whole numbers, UUIDs or texts that compare by their bytes can be looked for "
+                   "otherwise",
+                   x->r->full_name, s->outer.list[0]->name, s->outer.list[0]->type, w->at->client->name,
+                   s->inner.list[0]->name, s->inner.list[0]->type, s->at.client->name);
 }
 
 static shunt_status read_keys(const comparison *w, const step *s, const related *x, shunt_rows *rows) {
@@ -129,11 +140,11 @@ static shunt_status read_keys(const comparison *w, const step *s, const related 
   shunt_value most = shunt_integer(RELATED_MOST + 1);
   if (!sql) return error_memory(w->c->err);
   sql_puts(sql, "SELECT DISTINCT ");
-  sql_name(sql, s->at.engine, s->inner->name);
+  sql_name(sql, s->at.engine, s->inner.list[0]->name);
   sql_puts(sql, " FROM ");
   sql_name(sql, s->at.engine, s->at.table->name);
   sql_puts(sql, " WHERE ");
-  sql_name(sql, s->at.engine, s->inner->name);
+  sql_name(sql, s->at.engine, s->inner.list[0]->name);
   sql_puts(sql, " IS NOT NULL");
   shunt_status status = s->rest(&in, x);
   sql_puts(sql, " LIMIT ");
@@ -149,14 +160,14 @@ static shunt_status read_keys(const comparison *w, const step *s, const related 
 
 /* The keys that the column can hold, with bytes of their own. */
 static shunt_status held_keys(const comparison *w, const step *s, const related *x, const shunt_rows *rows,
-                              shunt_keys *out) {
+                              list_values *out) {
   shunt_value *keys = arena_alloc(w->c->arena, rows->count * sizeof *keys);
-  *out = (shunt_keys){keys, 0};
+  *out = (list_values){keys, 0};
   if (!keys) return error_memory(w->c->err);
   for (size_t i = 0; i < rows->count; i++) {
     shunt_value key = rows_row(rows, i)[0];
-    if (is_whole(s->inner) ? key.type != SHUNT_INTEGER : key.type != SHUNT_TEXT) return refuse_keys(w, s, x);
-    if (!driver_column_holds(s->outer, &key)) continue;
+    if (is_whole(s->inner.list[0]) ? key.type != SHUNT_INTEGER : key.type != SHUNT_TEXT) return refuse_keys(w, s, x);
+    if (!driver_column_holds(s->outer.list[0], &key)) continue;
     if (key.type == SHUNT_TEXT) key.as.bytes = arena_strndup(w->c->arena, key.as.bytes, key.size);
     if (key.type == SHUNT_TEXT && !key.as.bytes) return error_memory(w->c->err);
     keys[out->n++] = key;
@@ -165,9 +176,9 @@ static shunt_status held_keys(const comparison *w, const step *s, const related 
 }
 
 static shunt_status write_keys(const comparison *w, const step *s, const related *x) {
-  const operand o = {.column = s->outer};
-  shunt_keys keys;
-  if (!equal_by_value(s->outer, s->inner)) return refuse_keys(w, s, x);
+  const operand o = {.column = s->outer.list[0]};
+  list_values keys;
+  if (!equal_by_value(s)) return refuse_keys(w, s, x);
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? read_keys(w, s, x, rows) : error_memory(w->c->err);
   if (!status) status = held_keys(w, s, x, rows, &keys);
@@ -185,8 +196,9 @@ static shunt_status write_keys(const comparison *w, const step *s, const related
 }
 
 static shunt_status write_step(const comparison *w, const step *s, const related *x) {
-  bool together = s->at.client == w->at->client && s->at.level == w->at->level;
-  return together && compare_are_of_a_kind(s->outer, s->inner) ? write_exists(w, s, x) : write_keys(w, s, x);
+  bool joins = s->at.client == w->at->client && s->at.level == w->at->level;
+  for (size_t i = 0; i < s->inner.n; i++) joins = joins && compare_are_of_a_kind(s->outer.list[i], s->inner.list[i]);
+  return joins ? write_exists(w, s, x) : write_keys(w, s, x);
 }
 
 /* ---- what must hold ---- */
@@ -221,7 +233,8 @@ static shunt_status rest_of_target(const comparison *w, const related *x) {
 static shunt_status rest_of_through(const comparison *w, const related *x) {
   step s = {.rest = rest_of_target};
   route_request request = session_request(w->c->s, x->r->target, SHUNT_READ);
-  shunt_status status = make_step(w, &request, x->r->as.through_key, x->r->target->primary_key, x, &s);
+  key_names link = key_names_of(x->r->as.through_key), key = key_names_of(x->r->target->primary_key);
+  shunt_status status = make_step(w, &request, &link, &key, x, &s);
   if (!status) status = and_instance(w);
   if (status) return status;
   sql_puts(w->q, " AND ");
@@ -236,8 +249,9 @@ static shunt_status write_relation(const comparison *w, const related *x) {
   step s = {.rest = many ? rest_of_through : rest_of_target};
   route_request request = session_request(w->c->s, many ? x->r->through : x->r->target, SHUNT_READ);
   if (many) request.relation_client = as->through_client;
+  key_names referring = key_names_of(as->foreign_key), referred = key_names_of(as->key);
   shunt_status status =
-      make_step(w, &request, belongs ? as->foreign_key : as->key, belongs ? as->key : as->foreign_key, x, &s);
+      make_step(w, &request, belongs ? &referring : &referred, belongs ? &referred : &referring, x, &s);
   return status ? status : write_step(w, &s, x);
 }
 

@@ -31,35 +31,44 @@ static shunt_status add_column(call *c, const site *at, const char *name, const 
 }
 
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
+  const rows_names *all = &at->table->columns;
+  const char *const *asked = q->ncolumns ? q->columns : all->list;
+  size_t nasked = q->ncolumns ? q->ncolumns : all->count, n = 0;
   if (rows->columns) return SHUNT_OK;
-  if (q->ncolumns == 0) return rows_set_names(rows, &at->table->columns) ? SHUNT_OK : error_memory(c->err);
-  const char **names = arena_array(c->arena, const char *, q->ncolumns + q->nneeded);
-  size_t n = 0;
+  if (q->ncolumns == 0 && !q->numbered) return rows_set_names(rows, all) ? SHUNT_OK : error_memory(c->err);
+  const char **names = arena_array(c->arena, const char *, nasked + q->nneeded + 1);
   shunt_status status = names ? SHUNT_OK : error_memory(c->err);
-  for (size_t i = 0; i < q->ncolumns && !status; i++) status = add_column(c, at, q->columns[i], names, &n);
+  for (size_t i = 0; i < nasked && !status; i++) status = add_column(c, at, asked[i], names, &n);
   size_t visible = n;
   for (size_t i = 0; i < q->nneeded && !status; i++) status = add_column(c, at, q->needed[i], names, &n);
   if (status) return status;
+  if (q->numbered) names[n++] = KEY_NUMBER;
   if (!rows_set_columns(rows, names, n)) return error_memory(c->err);
   rows->visible = visible;
   return SHUNT_OK;
 }
 
 /* In the order of the rows' columns: another part of the table may order them differently, or lack one. */
-static shunt_status write_columns(call *c, sql_text *sql, const site *at, const shunt_rows *rows) {
-  for (size_t i = 0; i < rows->ncolumns; i++) {
+static shunt_status write_columns(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                  const shunt_rows *rows) {
+  size_t n = rows->ncolumns - q->numbered;
+  for (size_t i = 0; i < n; i++) {
     const driver_column *column;
     shunt_status status = site_column(c, at, rows->columns[i], &column);
     if (status) return status;
     if (i) sql_puts(sql, ", ");
     sql_name(sql, at->engine, column->name);
   }
+  if (q->numbered) sql_puts(sql, n ? ", " KEY_NUMBER : KEY_NUMBER);
   return SHUNT_OK;
 }
 
-static void write_from(sql_text *sql, const site *at) {
+void select_from(sql_text *sql, const site *at) {
   sql_puts(sql, " FROM ");
-  sql_name(sql, at->engine, at->table->name);
+  if (at->table->parts)
+    sql_puts(sql, at->table->parts);
+  else
+    sql_name(sql, at->engine, at->table->name);
 }
 
 /* Kept as text, because most statements begin with it. */
@@ -68,7 +77,7 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
   if (!t->select) {
     sql_puts(sql, "SELECT ");
     sql_names(sql, at->engine, t->columns.list, t->columns.count);
-    write_from(sql, at);
+    select_from(sql, at);
     shunt_status status = sql_status(sql, c->err);
     if (status) return status;
     t->select_size = sql->text.size;
@@ -91,12 +100,12 @@ static void write_term(const comparison *w, const driver_column *column, const o
  * table may lack the key, and needs none. */
 static shunt_status last_columns(const comparison *w, const select_spec *q, const shunt_rows *rows,
                                  const driver_column ***list, size_t *n) {
-  size_t most = !q->by_key ? 0 : q->distinct ? rows->ncolumns : 1;
-  const driver_column **last = *list = arena_array(w->c->arena, const driver_column *, most);
+  const driver_column **last = *list = arena_array(w->c->arena, const driver_column *, rows->ncolumns + KEY_MOST);
   *n = 0;
   if (!last) return error_memory(w->c->err);
-  for (size_t i = 0; i < most; i++) {
-    last[*n] = driver_table_column(w->at->table->shape, q->distinct ? rows->columns[i] : w->at->model->primary_key);
+  if (q->by_key && !q->distinct) *n = site_order_key(w->at, last);
+  for (size_t i = 0; q->by_key && q->distinct && i < rows->ncolumns; i++) {
+    last[*n] = driver_table_column(w->at->table->shape, rows->columns[i]);
     *n += last[*n] != NULL;
   }
   return SHUNT_OK;
@@ -151,27 +160,34 @@ static const char *row_number_name(call *c, const site *at) {
   return name;
 }
 
-static shunt_status write_numbered(call *c, sql_text *sql, const site *at, const select_spec *q,
-                                   const shunt_rows *rows) {
+/* A key is one value of the columns, unless the engine numbers the rows' keys. */
+static void write_partition(sql_text *sql, const site *at, const select_spec *q) {
+  const key_columns *key = &q->filter.keys.columns;
+  if (q->numbered) sql_puts(sql, KEY_NUMBER);
+  for (size_t i = 0; i < key->n && !q->numbered; i++) {
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, key->list[i]->name);
+  }
+}
+
+static shunt_status write_counted(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                  const shunt_rows *rows) {
   const char *number = row_number_name(c, at);
   if (!number) return error_memory(c->err);
   sql_puts(sql, "SELECT ");
-  shunt_status status = write_columns(c, sql, at, rows);
+  shunt_status status = write_columns(c, sql, at, q, rows);
   sql_puts(sql, " FROM (SELECT ");
-  if (!status) status = write_columns(c, sql, at, rows);
+  if (!status) status = write_columns(c, sql, at, q, rows);
   sql_puts(sql, ", row_number() OVER (PARTITION BY ");
-  for (size_t i = 0; i < q->filter.keys.columns.n; i++) {
-    if (i) sql_puts(sql, ", ");
-    sql_name(sql, at->engine, q->filter.keys.columns.list[i]->name);
-  }
+  write_partition(sql, at, q);
   if (!status) status = write_order(c, sql, at, q, rows);
   sql_puts(sql, ") AS ");
   sql_name(sql, at->engine, number);
-  write_from(sql, at);
+  select_from(sql, at);
   return status;
 }
 
-static void end_numbered(call *c, sql_text *sql, const site *at, const select_spec *q) {
+static void end_counted(call *c, sql_text *sql, const site *at, const select_spec *q) {
   const char *number = row_number_name(c, at);
   if (!number) {
     sql->failed = true;
@@ -199,26 +215,27 @@ static shunt_status begin_read(call *c, const site *at, const select_spec *q, sh
   return status ? status : select_columns(c, at, q, rows);
 }
 
-/* Everything before the keys. */
+/* The keys of one statement. */
+typedef struct key_part {
+  size_t from, count;
+} key_part;
+
+/* Everything before the conditions. */
 static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                     const shunt_rows *rows) {
-  shunt_status status = SHUNT_OK;
-  if (q->per_key) {
-    status = write_numbered(c, sql, at, q, rows);
-  } else if (rows_have_names(rows, &at->table->columns) && !q->distinct) {
-    status = write_all(c, sql, at);
-  } else {
-    sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
-    status = write_columns(c, sql, at, rows);
-    write_from(sql, at);
-  }
-  return status ? status : filter_conditions(c, sql, at, &q->filter);
+  if (q->per_key) return write_counted(c, sql, at, q, rows);
+  if (!q->numbered && !q->distinct && !at->table->parts && rows_have_names(rows, &at->table->columns))
+    return write_all(c, sql, at);
+  sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
+  shunt_status status = write_columns(c, sql, at, q, rows);
+  select_from(sql, at);
+  return status;
 }
 
 static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                   const shunt_rows *rows) {
   if (q->per_key) {
-    end_numbered(c, sql, at, q);
+    end_counted(c, sql, at, q);
     return SHUNT_OK;
   }
   shunt_status status = write_order(c, sql, at, q, rows);
@@ -227,17 +244,42 @@ static shunt_status end_statement(call *c, sql_text *sql, const site *at, const 
   return status;
 }
 
+/* Parameters after the keys. */
+static size_t params_behind(const select_spec *q) { return q->per_key ? 2 : (q->offset ? 2 : q->limited); }
+
+static shunt_status write_among(call *c, sql_text *sql, const site *at, const select_spec *q, key_part *part) {
+  size_t room;
+  shunt_status status = filter_conditions(c, sql, at, &q->filter);
+  if (!status) status = filter_room(c, sql, at, &q->filter, params_behind(q), &room);
+  if (status || !filter_has_keys(&q->filter)) return status;
+  part->count = key_sql_part(at->engine, &q->filter.keys, part->from, room);
+  key_sql_among(c, sql, at, &q->filter.keys, part->from, part->count);
+  return SHUNT_OK;
+}
+
+/* The table of keys stands before the conditions, which are therefore written twice: once to count their parameters. */
+static shunt_status write_joined(call *c, sql_text *sql, const site *at, const select_spec *q, key_part *part) {
+  filter conditions = q->filter;
+  sql_text *counted = call_sql(c);
+  size_t room;
+  conditions.keys.columns.n = 0;
+  shunt_status status = counted ? filter_conditions(c, counted, at, &conditions) : error_memory(c->err);
+  if (!status) status = filter_room(c, counted, at, &q->filter, params_behind(q), &room);
+  call_end_sql(c, counted);
+  if (status) return status;
+  part->count = key_sql_part(at->engine, &q->filter.keys, part->from, at->engine->key_table ? SIZE_MAX : room);
+  key_sql_join(c, sql, at, &q->filter.keys, part->from, part->count);
+  return filter_conditions(c, sql, at, &conditions);
+}
+
 /* Writes a statement with as many keys as fit, beginning with number *from. */
 static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spec *q, size_t *from,
                               const shunt_rows *rows) {
-  size_t room, step = q->at_once ? q->at_once : 1, left = q->filter.keys.count - *from;
+  key_part part = {*from, 0};
   shunt_status status = begin_statement(c, sql, at, q, rows);
-  size_t more = q->per_key ? 2 : (q->offset ? 2 : q->limited); /* parameters after the keys */
-  if (!status) status = filter_room(c, sql, at, &q->filter, more, &room);
+  if (!status) status = q->numbered ? write_joined(c, sql, at, q, &part) : write_among(c, sql, at, q, &part);
   if (status) return status;
-  size_t count = left < room ? left : room < step ? room : room - room % step;
-  if (filter_has_keys(&q->filter)) filter_keys(c, sql, at, &q->filter.keys, *from, count);
-  *from += count;
+  *from += part.count;
   q->statements++;
   return end_statement(c, sql, at, q, rows);
 }

@@ -21,9 +21,9 @@ typedef struct select_spec {
   bool distinct; /* no two rows are equal; they have no needed columns */
   bool limited;  /* limit and offset count */
   int64_t limit, offset;
-  bool per_key; /* they count for each of filter.keys */
+  bool per_key;  /* they count for each of filter.keys */
+  bool numbered; /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
   row_lock lock;
-  size_t at_once;    /* keys that must stay in one statement; 0: 1 */
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */
 } select_spec;
@@ -37,6 +37,8 @@ shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_r
 /* Writes the one statement of a spec without keys, and names the rows' columns. *sql stays NULL if it asks for no row.
  * The text belongs to the call. */
 shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql);
+/* " FROM table" */
+void select_from(sql_text *sql, const site *at);
 /* Names the rows' columns without reading anything. */
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows);
 /* Errors: USAGE if limit or offset is negative. */

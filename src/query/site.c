@@ -5,6 +5,14 @@
 #include "base/suggest.h"
 #include "query/table.h"
 
+static bool same_table(const table_info *a, const table_info *b) {
+  return a == b || (a->parts && b->parts && strcmp(a->parts, b->parts) == 0);
+}
+
+bool site_same(const site *a, const site *b) {
+  return a->client == b->client && a->level == b->level && same_table(a->table, b->table);
+}
+
 /* Adds the model to the driver's message. */
 shunt_status site_without_table(call *c, const site *at) {
   char why[sizeof c->err->message];
@@ -43,10 +51,17 @@ shunt_status site_key_columns(call *c, const site *at, const key_names *names, k
   return status;
 }
 
+size_t site_order_key(const site *at, const driver_column *key[KEY_MOST]) {
+  size_t n = 0;
+  for (size_t i = 0; i < KEY_MOST && at->model->primary_key[i]; i++) {
+    key[n] = driver_table_column(at->table->shape, at->model->primary_key[i]);
+    n += key[n] != NULL;
+  }
+  return n;
+}
+
 bool site_unique(const site *at, const key_columns *key) {
-  for (size_t i = 0; i < key->n; i++)
-    if (key->list[i] == at->table->shape->sole_key) return true;
-  return false;
+  return driver_table_unique(at->table->shape, key->list, key->n);
 }
 
 /* Every statement needs it, so it is looked up once. The name belongs to the catalog: its address is enough. */
@@ -72,4 +87,20 @@ shunt_status site_instance(call *c, const site *at, const driver_column **column
                      at->model->name, at->model->instance_column, c->s->instance->name);
   *value = shunt_integer(c->s->instance->number);
   return instance_column(c, at, column);
+}
+
+shunt_status site_check_key(call *c, const site *at) {
+  const driver_column *key[KEY_MOST];
+  const driver_table *t = at->table->shape;
+  key_names names = key_names_of(at->model->primary_key), unique = {.n = 0};
+  if (site_order_key(at, key) < names.n || !driver_table_ambiguous(t, key, names.n)) return SHUNT_OK;
+  for (size_t i = 0; i < t->count; i++)
+    if (t->columns[i].key && unique.n < KEY_MOST) unique.list[unique.n++] = t->columns[i].name;
+  error_set(
+      c->err, SHUNT_E_USAGE,
+      "model '%s': its primary key '%s' is not unique in table %s%s%s; give primary_key the columns of a unique key",
+      at->model->name, key_names_text(c->arena, &names), at->table->name, unique.n ? ", whose key is " : "",
+      unique.n ? key_names_text(c->arena, &unique) : "");
+  error_client(c->err, at->client->name);
+  return SHUNT_E_USAGE;
 }

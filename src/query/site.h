@@ -16,9 +16,7 @@ typedef struct site {
   table_info *table;
 } site;
 
-static inline bool site_same(const site *a, const site *b) {
-  return a->client == b->client && a->level == b->level && a->table == b->table;
-}
+bool site_same(const site *a, const site *b);
 
 /* How many parameters a statement takes. */
 static inline size_t site_max_params(const shunt_session *s, const site *at) {
@@ -29,8 +27,13 @@ static inline size_t site_max_params(const shunt_session *s, const site *at) {
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The columns of these names. */
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out);
+/* The primary key's columns that the table has, which end an order: a through table may lack some, and needs none.
+ * Returns their number. */
+size_t site_order_key(const site *at, const driver_column *key[KEY_MOST]);
 /* Whether these columns are unique. */
 bool site_unique(const site *at, const key_columns *key);
+/* Errors: USAGE if several rows may have the model's primary key, because the table has another one. */
+shunt_status site_check_key(call *c, const site *at);
 /* The instance's value for the model's instance column; *column is NULL if the model has no such column. Errors: USAGE.
  */
 shunt_status site_instance(call *c, const site *at, const driver_column **column, shunt_value *value);

@@ -10,6 +10,7 @@ static bool fill(call *c, table_info *t, const driver_table *shape) {
   for (size_t i = 0; i < shape->count; i++) names[i] = shape->columns[i].name;
   if (!rows_names_init(&t->columns, &c->s->tables.memory, names, shape->count)) return false;
   t->shape = shape;
+  t->parts = NULL;
   t->select = NULL;
   t->instance_name = NULL;
   return true;

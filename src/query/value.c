@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,8 +219,9 @@ static int compare_bytes(const shunt_value *a, const shunt_value *b, driver_coll
   return d ? d : (na > nb) - (na < nb);
 }
 
-/* Without rounding the integer to a double. */
+/* Without rounding the integer to a double. NaN comes after all numbers, as in PostgreSQL. */
 static int compare_mixed(int64_t i, double d) {
+  if (isnan(d)) return -1;
   if (d < -TWO_TO_63) return 1;
   if (d >= TWO_TO_63) return -1;
   int64_t whole = (int64_t)d;
@@ -233,6 +235,7 @@ static int compare_numbers(const shunt_value *a, const shunt_value *b) {
     return (a->as.integer > b->as.integer) - (a->as.integer < b->as.integer);
   if (a->type == SHUNT_INTEGER) return compare_mixed(a->as.integer, b->as.number);
   if (b->type == SHUNT_INTEGER) return -compare_mixed(b->as.integer, a->as.number);
+  if (isnan(a->as.number) || isnan(b->as.number)) return isnan(a->as.number) - isnan(b->as.number);
   return (a->as.number > b->as.number) - (a->as.number < b->as.number);
 }
 
@@ -262,23 +265,4 @@ bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation co
   default:
     return value_compare(a, b, collation) == 0;
   }
-}
-
-static uint64_t mix(uint64_t h) {
-  h *= 0x9E3779B97F4A7C15u;
-  return h ^ (h >> 29);
-}
-
-uint64_t value_hash(const shunt_value *v, driver_collation collation) {
-  uint64_t h = 14695981039346656037u;
-  if (v->type == SHUNT_INTEGER) return mix((uint64_t)v->as.integer);
-  if (v->type == SHUNT_FLOAT) {
-    memcpy(&h, &v->as.number, sizeof h);
-    return mix(h);
-  }
-  if (v->type != SHUNT_TEXT) collation = DRIVER_BINARY;
-  size_t size = v->type == SHUNT_TEXT || v->type == SHUNT_BLOB ? collated_size(v, collation) : 0;
-  for (size_t i = 0; i < size; i++)
-    h = (h ^ (collation == DRIVER_NOCASE ? fold(v->as.bytes[i]) : (unsigned char)v->as.bytes[i])) * 1099511628211u;
-  return mix(h ^ (h >> 32));
 }

@@ -14,8 +14,7 @@ shunt_value value_canonical(const shunt_value *value, bool numeric);
 shunt_value value_exact(const shunt_value *value);
 /* For two canonical values. Null equals nothing. */
 bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation collation);
-uint64_t value_hash(const shunt_value *canonical, driver_collation collation);
-/* Negative, 0 or positive, in SQLite's order: null, numbers, text, blobs. */
+/* Negative, 0 or positive, in SQLite's order: null, numbers, text, blobs; NaN after all other numbers. */
 int value_compare(const shunt_value *a, const shunt_value *b, driver_collation collation);
 /* For two texts or two blobs, as if pad followed the shorter one without end. pad may be empty. */
 int value_compare_padded(const shunt_value *a, const shunt_value *b, const shunt_value *pad);

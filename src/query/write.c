@@ -348,13 +348,15 @@ static shunt_status begin_change(call *c, sql_text *sql, const site *at, const c
 /* Runs one statement with as many keys as fit, beginning with number *from. */
 static shunt_status run_part(call *c, const site *at, const change *w, size_t *from, int64_t *affected) {
   const key_list *keys = &w->filter->keys;
-  size_t room, left = keys->count - *from;
+  size_t room, count = 0;
   sql_text *sql = call_sql(c);
   shunt_status status = sql ? begin_change(c, sql, at, w) : error_memory(c->err);
   if (!status) status = filter_room(c, sql, at, w->filter, 0, &room);
   if (status) return status;
-  size_t count = left < room ? left : room;
-  if (filter_has_keys(w->filter)) filter_keys(c, sql, at, keys, *from, count);
+  if (filter_has_keys(w->filter)) {
+    count = key_sql_part(at->engine, keys, *from, room);
+    key_sql_among(c, sql, at, keys, *from, count);
+  }
   *from += count;
   return run(c, sql, at, NULL, affected);
 }

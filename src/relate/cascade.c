@@ -1,5 +1,5 @@
 /* Deletes along relations: included rows go before the rows that they refer to. */
-#include "relate/load.h"
+#include "relate/fetch.h"
 #include "relate/nested.h"
 
 /* One relation of one level. */
@@ -94,66 +94,133 @@ static shunt_status delete_direct(const level *l) {
 
 /* ---- belongs_to_many ---- */
 
-/* The keys of the targets that the relation's conditions let through. */
-static shunt_status read_targets(const level *l, shunt_rows **targets) {
-  key_names key = plan_target_key(l->p->relation);
-  shunt_query keys = {.columns = key.list,
-                      .ncolumns = key.n,
-                      .where = l->p->query->where,
-                      .client = l->p->query->client,
-                      .table = l->p->query->table};
-  plan_relation relation = {.relation = l->p->relation, .query = &keys};
-  plan p = {&relation, 1};
-  shunt_rows *holder = l->from->rows;
-  shunt_status status = load_relations(l->w->c, l->from, &p, SHUNT_WRITE);
-  *targets = status ? NULL : holder->loaded[holder->nloaded - 1].rows;
+/* Links of the parents, and the rows that they lead to. */
+typedef struct led {
+  fetch links;
+  shunt_rows *between;
+  key_columns to_target; /* of the rows between */
+  uint32_t *parent, *row;
+  size_t count;
+  fetch targets; /* its entries are the links */
+  shunt_rows *found;
+} led;
+
+static shunt_status read_links(const level *l, led *d) {
+  key_names to_parent = plan_child_key(l->p->relation), to_target = plan_through_key(l->p->relation);
+  const char *columns[2 * KEY_MOST];
+  select_spec q = {.columns = columns};
+  for (size_t i = 0; i < to_parent.n; i++) columns[q.ncolumns++] = to_parent.list[i];
+  for (size_t i = 0; i < to_target.n; i++) columns[q.ncolumns++] = to_target.list[i];
+  const site *at = access_only_site(&d->links.k.groups[0].at);
+  shunt_status status = site_key_columns(l->w->c, at, &to_target, &d->to_target);
+  if (!status) status = fetch_now(&d->links, &q, d->between);
+  if (!status) status = fetch_by_key(&d->links, d->between);
+  return status ? status : fetch_pairs(&d->links, l->from->rows->count, &d->parent, &d->row, &d->count);
+}
+
+/* Of the targets only those that the relation's conditions let through. */
+static shunt_status read_targets(const level *l, led *d) {
+  call *c = l->w->c;
+  const cat_relation *r = l->p->relation;
+  group_spec g = {.entries = {.count = d->count,
+                              .rows = d->between,
+                              .row = d->row,
+                              .origins = l->from->rows,
+                              .origin_row = d->parent},
+                  .parent = d->to_target,
+                  .key = plan_target_key(r),
+                  .request = session_request(c->s, r->target, SHUNT_WRITE),
+                  .where = {r->as.where, l->p->query->where}};
+  g.request.relation = r;
+  g.request.relation_client = l->p->query->client;
+  g.request.explicit_table = l->p->query->table;
+  for (size_t i = 0; i < g.parent.n; i++) g.entries.column[i] = rows_column_index(d->between, g.parent.list[i]->name);
+  select_spec q = {.filter = {.where = {r->as.where, l->p->query->where}}, .columns = g.key.list, .ncolumns = g.key.n};
+  shunt_status status = group_keys(c, l->scratch, &g, &d->targets.k);
+  if (status || d->targets.k.ngroups == 0) return status;
+  status = fetch_now(&d->targets, &q, d->found);
+  return status ? status : fetch_by_key(&d->targets, d->found);
+}
+
+/* The values by which rows of one part of the through model refer to the targets found. */
+static shunt_status list_targets(const level *l, const led *d, const row_range *part, key_list *out) {
+  const uint32_t *positions;
+  key_set distinct;
+  shunt_value values[KEY_MOST];
+  size_t width = d->to_target.n;
+  if (!key_set_init(&distinct, l->scratch, width, d->count)) return error_memory(l->w->c->err);
+  for (size_t i = 0; i < d->count; i++) {
+    bool here = d->row[i] >= part->first && d->row[i] < part->end;
+    if (!here || fetch_of_entry(&d->targets, i, &positions) == 0) continue;
+    const shunt_value *link = rows_row(d->between, d->row[i]);
+    for (size_t k = 0; k < width; k++) {
+      const shunt_value *own = &link[rows_column_index(d->between, d->to_target.list[k]->name)];
+      if (key_fit(l->scratch, &out->columns, k, d->to_target.list[k], own, &values[k]) == KEY_NO_MEMORY)
+        return error_memory(l->w->c->err);
+    }
+    key_set_add(&distinct, 0, values);
+  }
+  out->values = distinct.values;
+  out->count = distinct.count;
+  return SHUNT_OK;
+}
+
+/* As many targets at once as leave room for the parents' keys. */
+static shunt_status delete_links_to(const level *l, const key_group *group, const key_list *targets) {
+  call *c = l->w->c;
+  const site *at = access_only_site(&group->at);
+  size_t width = targets->columns.n, most = site_max_params(c->s, at) / 2 / width;
+  int64_t affected = 0;
+  shunt_status status = SHUNT_OK;
+  for (size_t from = 0, n; from < targets->count && !status; from += n) {
+    n = key_sql_part(at->engine, targets, from, most);
+    filter f = {.keys = group->keys, .also = *targets};
+    f.also.values += from * width;
+    f.also.count = n;
+    status = write_delete(c, &group->at, &f, &affected);
+  }
   return status;
 }
 
-/* Deletes only the links to these targets, as many at once as leave room for the parents' keys. */
-static shunt_status delete_links_to(const level *l, const key_group *group, const shunt_rows *targets) {
-  call *c = l->w->c;
-  const site *at = access_only_site(&group->at);
-  key_names names = plan_through_key(l->p->relation);
-  key_columns none = {.n = 0};
-  filter f = {.keys = group->keys};
-  match_set m;
-  int64_t affected = 0;
-  shunt_status status = site_key_columns(c, at, &names, &f.also.columns);
-  if (status) return status;
-  size_t width = names.n, at_once = site_max_params(c->s, at) / 2 / width, most = targets->count;
-  shunt_value *keys = arena_alloc(l->scratch, most * MATCH_FORMS * width * sizeof *keys);
-  match_rules rules = match_rules_of(&none, &f.also.columns);
-  if (!keys || !match_init(&m, l->scratch, &rules, most)) return error_memory(c->err);
-  for (size_t i = 0; i < most; i++) match_add(&m, 0, rows_row(targets, i), NULL);
-  f.also.values = keys;
-  for (uint32_t i = 0; i < m.count && !status; i++) {
-    size_t n;
-    if (!match_forms(&m, i, &f.also.columns, keys + f.also.count * width, &n)) return error_memory(c->err);
-    f.also.count += n;
-    if (f.also.count == 0 || (f.also.count < at_once && i + 1 < m.count)) continue;
-    status = write_delete(c, &group->at, &f, &affected);
-    f.also.count = 0;
+static shunt_status delete_led(const level *l, led *d) {
+  const grouped *k = &d->links.k;
+  key_names to_target = plan_through_key(l->p->relation);
+  shunt_status status = read_links(l, d);
+  if (!status && d->count) status = read_targets(l, d);
+  for (size_t g = 0; g < k->ngroups && d->count && d->targets.k.ngroups && !status; g++) {
+    key_list targets = {.values = NULL};
+    status = site_key_columns(l->w->c, access_only_site(&k->groups[g].at), &to_target, &targets.columns);
+    if (!status) key_columns_compare(&targets.columns, &d->to_target);
+    if (!status) status = list_targets(l, d, &d->links.range[g], &targets);
+    if (!status) status = delete_links_to(l, &k->groups[g], &targets);
   }
+  return status;
+}
+
+static shunt_status delete_some(const level *l, const grouped *k) {
+  call *c = l->w->c;
+  led d = {.links = {.c = c, .scratch = l->scratch, .k = *k},
+           .between = rows_new(),
+           .targets = {.c = c, .scratch = l->scratch},
+           .found = rows_new()};
+  shunt_status status = d.between && d.found ? delete_led(l, &d) : error_memory(c->err);
+  shunt_rows_free(d.between);
+  shunt_rows_free(d.found);
   return status;
 }
 
 static shunt_status delete_links(const level *l) {
   writing *w = l->w;
   bool some = l->p->relation->as.where || l->p->query->where;
-  shunt_rows *targets = NULL;
   grouped k;
   int64_t affected = 0;
   shunt_status status = group_by_parents(l, l->p->relation->through, NULL, &k);
-  if (!status && some && k.ngroups) status = read_targets(l, &targets);
+  for (size_t g = 0; !status && g < k.ngroups; g++) status = join_unit(w, &k.groups[g].at);
+  if (status || k.ngroups == 0) return status;
+  if (some) return delete_some(l, &k);
   for (size_t g = 0; !status && g < k.ngroups; g++) {
-    const key_group *group = &k.groups[g];
-    filter f = {.keys = group->keys};
-    status = join_unit(w, &group->at);
-    if (!status && some)
-      status = delete_links_to(l, group, targets);
-    else if (!status)
-      status = write_delete(w->c, &group->at, &f, &affected);
+    filter f = {.keys = k.groups[g].keys};
+    status = write_delete(w->c, &k.groups[g].at, &f, &affected);
   }
   return status;
 }

@@ -2,15 +2,11 @@
  *
  * Idea: under a collation "a" = "A", "ss" = "ß" or "e" = "é" may hold, and which of these do depends on the server's
  * version, too. A collation key is what the server itself makes of a text so that keys are compared
- * byte by byte: WEIGHT_STRING in MySQL (the method of Unicode Technical Standard #10, section 9). Keys of two tables
- * are matched by their collation keys in the child's column, and rows of several statements are merged by them.
+ * byte by byte: WEIGHT_STRING in MySQL (the method of Unicode Technical Standard #10, section 9). Rows of several
+ * statements are merged by them.
  *
- * Shortcut: printable ASCII texts without a blank at the end are compared in lower case under the columns for which
- * that is known to be right (column->ascii), and no server is asked. As soon as one text of a set is not plain, the
- * server is asked about all of them, because keys of the two kinds can't be compared with each other (`asked`).
- *
- * Invariants: the keys of one comparison are all asked for, or none is. Each distinct text is asked for once, AT_ONCE
- * in a statement. What the column can't hold has a null for a key, and equals nothing.
+ * Invariants: each distinct text is asked for once, AT_ONCE in a statement. What the column can't hold has a null for a
+ * key.
  *
  * Not here: ICU on this side, which has another version's order, and a COLLATE in the
  * statement that reads the rows, which would need both tables on one server. */
@@ -22,31 +18,6 @@
 #include "query/value.h"
 
 enum { AT_ONCE = 256 };
-
-/* ---- plain texts ---- */
-
-/* Printable ASCII without a blank at the end, which counts under some collations only. */
-static bool is_plain(const shunt_value *v) {
-  if (v->type != SHUNT_TEXT) return true;
-  for (size_t i = 0; i < v->size; i++)
-    if (v->as.bytes[i] < ' ' || v->as.bytes[i] > '~') return false;
-  return v->size == 0 || v->as.bytes[v->size - 1] != ' ';
-}
-
-bool collation_all_plain(const driver_column *column, const shunt_value *values, size_t n) {
-  if (!column->ascii) return false;
-  for (size_t i = 0; i < n; i++)
-    if (!is_plain(&values[i])) return false;
-  return true;
-}
-
-static bool lower(arena *a, const shunt_value *text, shunt_value *key) {
-  char *copy = arena_strndup(a, text->as.bytes, text->size);
-  for (size_t i = 0; copy && i < text->size; i++)
-    if (copy[i] >= 'A' && copy[i] <= 'Z') copy[i] = (char)(copy[i] - 'A' + 'a');
-  *key = shunt_blob(copy, text->size);
-  return copy != NULL;
-}
 
 /* ---- texts ---- */
 
@@ -137,11 +108,7 @@ shunt_status collation_keys(const collating *w, const shunt_value *values, size_
   if (!texts) return error_memory(w->c->err);
   for (size_t i = 0; i < n; i++) {
     if (!as_text(w, &values[i], &texts[i])) return error_memory(w->c->err);
-    if (w->asked) continue;
-    keys[i] = texts[i];
-    if (texts[i].type == SHUNT_TEXT && !lower(w->a, &texts[i], &keys[i])) return error_memory(w->c->err);
   }
-  if (!w->asked) return SHUNT_OK;
   map seen = {0};
   shunt_status status = ask_distinct(w, texts, n, keys, &seen);
   map_free(&seen);

@@ -1,30 +1,18 @@
 /* collation_ranks: the engine gets the values as one array and returns their places in its order. */
 #include <string.h>
 
+#include "query/key_sql.h"
 #include "query/statement.h"
 #include "query/value.h"
 #include "relate/collation.h"
-
-static void add_text(buf *out, const char *text, size_t size) {
-  buf_putc(out, '"');
-  for (size_t i = 0; i < size; i++) {
-    if (text[i] == '"' || text[i] == '\\')
-      buf_printf(out, "\\%c", text[i]);
-    else if ((unsigned char)text[i] < ' ')
-      buf_printf(out, "\\u%04x", (unsigned)text[i]);
-    else
-      buf_putc(out, text[i]);
-  }
-  buf_putc(out, '"');
-}
 
 static void add_value(buf *out, const shunt_value *value) {
   char room[VALUE_TEXT_BYTES];
   shunt_value v = value_canonical(value, false);
   if (v.type == SHUNT_INTEGER || v.type == SHUNT_FLOAT)
-    add_text(out, room, value_as_text(&v, room));
+    key_sql_json(out, room, value_as_text(&v, room));
   else
-    add_text(out, value->as.bytes, value->size);
+    key_sql_json(out, value->as.bytes, value->size);
 }
 
 static shunt_status ask(const collating *w, const buf *array, shunt_rows *rows) {

@@ -4,7 +4,7 @@ shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows) {
   f->feed = (feed){.rows = rows, .owner = f->feed.owner};
   f->range = arena_array(f->scratch, row_range, f->k.ngroups);
   if (!f->range) return error_memory(f->c->err);
-  q->at_once = f->k.at_once;
+  q->numbered = !f->k.exact;
   for (size_t g = 0; g < f->k.ngroups; g++) {
     q->filter.keys = f->k.groups[g].keys;
     shunt_status status = select_ask(f->c, &f->k.groups[g].at, q, &f->feed, &f->range[g]);
@@ -33,34 +33,25 @@ static void find_columns(const fetch *f, const shunt_rows *rows, int columns[KEY
 
 static void key_of_row(const fetch *f, const shunt_rows *rows, size_t row, const int columns[KEY_MOST],
                        shunt_value out[KEY_MOST]) {
-  for (size_t i = 0; i < f->k.keys.rules.n; i++) out[i] = rows_row(rows, row)[columns[i]];
-}
-
-/* The collation keys of the rows' keys; NULL if they are not collated. */
-static shunt_status collate(fetch *f, const shunt_rows *rows, const int columns[KEY_MOST], shunt_value **out) {
-  size_t width = f->k.keys.rules.n;
-  *out = NULL;
-  if (!f->k.collated) return SHUNT_OK;
-  shunt_value *keys = arena_alloc(f->scratch, rows->count * width * sizeof *keys);
-  if (!keys) return error_memory(f->c->err);
-  for (size_t i = 0; i < rows->count; i++) key_of_row(f, rows, i, columns, keys + i * width);
-  return group_collate(f->c, f->scratch, &f->k, keys, rows->count, out);
+  for (size_t i = 0; i < f->k.keys.width; i++) out[i] = rows_row(rows, row)[columns[i]];
 }
 
 /* The key of each row, and in end the number of rows of each key. A group whose keys its columns can't hold has run no
  * statement and has no rows. */
-static shunt_status find_keys(fetch *f, const shunt_rows *rows, uint32_t *key_of, uint32_t *end) {
+static void find_keys(const fetch *f, const shunt_rows *rows, uint32_t *key_of, uint32_t *end) {
   int columns[KEY_MOST];
-  shunt_value key[KEY_MOST], *collation;
+  shunt_value key[KEY_MOST];
   find_columns(f, rows, columns);
-  shunt_status status = collate(f, rows, columns, &collation);
-  for (size_t g = 0; g < f->k.ngroups && !status; g++)
+  for (size_t g = 0; g < f->k.ngroups; g++)
     for (uint32_t i = f->range[g].first; i < f->range[g].end; i++) {
-      key_of_row(f, rows, i, columns, key);
-      key_of[i] = group_find(&f->k, g, key, collation ? collation + i * f->k.keys.rules.n : NULL);
-      if (key_of[i] != MATCH_NONE) end[key_of[i] + 1]++;
+      if (f->k.exact) {
+        key_of_row(f, rows, i, columns, key);
+        key_of[i] = group_find(&f->k, g, key);
+      } else {
+        key_of[i] = (uint32_t)rows_row(rows, i)[rows->ncolumns - 1].as.integer;
+      }
+      if (key_of[i] != KEY_NONE) end[key_of[i] + 1]++;
     }
-  return status;
 }
 
 /* A counting sort: how many rows each key has, where they begin, and then each row to its place. */
@@ -75,10 +66,28 @@ shunt_status fetch_by_key(fetch *f, const shunt_rows *rows) {
   if (!key_of || !f->starts || !f->positions) return error_memory(f->c->err);
   if (f->k.ngroups == 0) return SHUNT_OK;
   uint32_t *end = f->starts + 1; /* of each key, once they are all placed */
-  shunt_status status = find_keys(f, rows, key_of, end);
-  if (status) return status;
+  find_keys(f, rows, key_of, end);
   for (size_t i = 1; i <= nkeys; i++) end[i] += end[i - 1];
   for (uint32_t i = 0; i < rows->count; i++)
-    if (key_of[i] != MATCH_NONE) f->positions[end[key_of[i]]++] = i;
+    if (key_of[i] != KEY_NONE) f->positions[end[key_of[i]]++] = i;
+  return SHUNT_OK;
+}
+
+shunt_status fetch_pairs(const fetch *f, size_t nentries, uint32_t **entry, uint32_t **row, size_t *n) {
+  const uint32_t *positions;
+  uint64_t count = 0;
+  for (size_t i = 0; i < nentries; i++) count += fetch_of_entry(f, i, &positions);
+  if (count > SIZE_MAX / sizeof **row) return error_memory(f->c->err);
+  *row = arena_alloc(f->scratch, (size_t)count * sizeof **row);
+  *entry = arena_alloc(f->scratch, (size_t)count * sizeof **entry);
+  *n = 0;
+  if (!*row || !*entry) return error_memory(f->c->err);
+  for (uint32_t i = 0; i < nentries; i++) {
+    uint32_t of_entry = fetch_of_entry(f, i, &positions);
+    for (uint32_t k = 0; k < of_entry; k++) {
+      (*row)[*n] = positions[k];
+      (*entry)[(*n)++] = i;
+    }
+  }
   return SHUNT_OK;
 }

@@ -27,9 +27,13 @@ shunt_status fetch_by_key(fetch *f, const shunt_rows *rows);
 /* The number of rows of an entry; *positions are their numbers. */
 static inline uint32_t fetch_of_entry(const fetch *f, size_t entry, const uint32_t **positions) {
   uint32_t key = f->k.of_entry[entry];
-  if (key == MATCH_NONE) return 0;
+  if (key == KEY_NONE) return 0;
   *positions = f->positions + f->starts[key];
   return f->starts[key + 1] - f->starts[key];
 }
+
+/* The rows of all entries: *n pairs of an entry and the number of one of its rows, in the order of the entries. Errors:
+ * MEMORY. */
+shunt_status fetch_pairs(const fetch *f, size_t nentries, uint32_t **entry, uint32_t **row, size_t *n);
 
 #endif

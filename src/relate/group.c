@@ -7,9 +7,12 @@
  *
  * Invariants: a decision that did not read the key is the decision for every key of the same parent's datasource.
  * (Rules are functions of the request, so the first field that differs must be one that was read before.) Keys that are
- * the same by value are decided once. Two keys are never in one statement unless their accesses have the same sites.
+ * the same once they are fitted are decided once. Two keys are never in one statement unless their accesses have the
+ * same sites.
  *
- * Keys are collected first by origin, the datasource that their parent rows came from (tags in the match_set are origin
+ * Keys are fitted to the columns that they are compared with first. Those that fit nowhere are in no statement.
+ *
+ * Keys are collected by origin, the datasource that their parent rows came from (tags in the key_set are origin
  * numbers). After the decisions, retag gives them group numbers instead, because two origins may lead to one site, and
  * the same key must then be asked for once.
  *
@@ -20,6 +23,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "query/key_sql.h"
 #include "relate/plan.h"
 
 /* Keys that are being grouped. */
@@ -32,8 +36,9 @@ typedef struct grouper {
   access found;      /* by the last decision */
   uint32_t *origins; /* the clients, each once */
   size_t norigins;
-  uint32_t *group_of; /* by key */
-  size_t room;        /* in out->groups */
+  uint32_t *group_of;  /* by key */
+  size_t room;         /* in out->groups */
+  key_columns columns; /* that the keys are fitted to */
 } grouper;
 
 /* ---- entries ---- */
@@ -113,7 +118,17 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   request.where = w->where.list;
   request.nwhere = w->where.count;
   if (origin != UINT32_MAX) request.parent = w->c->s->generation.catalog->clients[origin]->name;
-  return access_find(w->c, &request, &w->found);
+  shunt_where items[sizeof w->g->where / sizeof *w->g->where], where = {.op = SHUNT_AND, .items = items};
+  for (size_t i = 0; i < sizeof items / sizeof *items; i++)
+    if (w->g->where[i]) items[where.nitems++] = *w->g->where[i];
+  shunt_status status = access_find_all(w->c, &request, &where, &w->found);
+  if (!status) status = access_unite(w->c, &w->found);
+  if (status || w->found.nsites == 1) return status;
+  return error_set(
+      w->c->err, SHUNT_E_USAGE,
+      "model '%s': its parts lie on several datasources, and the relation's key does not say on which one; "
+      "relate it by its sharding key, or read it by itself",
+      request.model->name);
 }
 
 /* Whether the last decision depends on the key. */
@@ -147,29 +162,26 @@ static shunt_status find_group(grouper *w, uint32_t *number) {
   group->at.decision = NULL;
   w->found.sites = NULL;
   *number = (uint32_t)k->ngroups++;
-  return site_key_columns(w->c, access_only_site(&group->at), &w->g->key, &group->keys.columns);
+  shunt_status status = site_key_columns(w->c, access_only_site(&group->at), &w->g->key, &group->keys.columns);
+  if (!status) key_columns_compare(&group->keys.columns, &w->g->parent);
+  return status;
 }
 
 static shunt_status decide_key(grouper *w, uint32_t key, uint32_t origin, uint32_t *group) {
-  shunt_value forms[MATCH_FORMS * KEY_MOST];
-  key_columns child = {.n = w->out->keys.rules.n};
-  size_t n;
-  for (size_t i = 0; i < child.n; i++) child.list[i] = w->out->keys.rules.list[i].child;
-  if (!match_forms(&w->out->keys, key, &child, forms, &n)) return error_memory(w->c->err);
-  shunt_status status = decide(w, forms, w->origins[origin]);
+  shunt_status status = decide(w, key_set_values(&w->out->keys, key), w->origins[origin]);
   return status ? status : find_group(w, group);
 }
 
 /* Keys are tagged with the numbers of their origins here. A decision that did not read the key holds for all keys of
  * its origin. */
 static shunt_status decide_keys(grouper *w) {
-  match_set *m = &w->out->keys;
+  key_set *m = &w->out->keys;
   uint32_t *of_origin = arena_alloc(w->a, w->norigins * sizeof *of_origin);
   w->group_of = arena_alloc(w->a, m->count * sizeof *w->group_of);
   if (!of_origin || !w->group_of) return error_memory(w->c->err);
   memset(of_origin, 0xff, w->norigins * sizeof *of_origin);
   for (uint32_t i = 0; i < m->count; i++) {
-    uint32_t origin = m->keys[i].tag;
+    uint32_t origin = m->entries[i].tag;
     if (of_origin[origin] == UINT32_MAX) {
       shunt_status status = decide_key(w, i, origin, &w->group_of[i]);
       if (status) return status;
@@ -183,129 +195,143 @@ static shunt_status decide_keys(grouper *w) {
 
 /* ---- keys ---- */
 
-/* The values of one column of n keys. */
-static shunt_value *column_of(arena *a, const match_rules *rules, size_t column, const shunt_value *keys, size_t n) {
-  shunt_value *cells = arena_alloc(a, n * sizeof *cells);
-  for (size_t i = 0; cells && i < n; i++) cells[i] = keys[i * rules->n + column];
-  return cells;
+/* Entries whose keys only the engine can judge, and these keys. */
+typedef struct doubts {
+  key_set keys;
+  uint32_t *of_entry; /* KEY_NONE: no doubt */
+} doubts;
+
+static bool doubts_init(grouper *w, doubts *d) {
+  size_t n = w->g->entries.count;
+  d->of_entry = arena_alloc(w->a, n * sizeof *d->of_entry);
+  if (!d->of_entry || !key_set_init(&d->keys, w->a, w->g->key.n, n)) return false;
+  memset(d->of_entry, 0xff, n * sizeof *d->of_entry);
+  return true;
 }
 
-static shunt_status all_plain(call *c, arena *a, const grouped *k, const shunt_value *values, size_t n, bool *plain) {
-  *plain = true;
-  for (size_t i = 0; i < k->keys.rules.n && *plain; i++) {
-    if (!k->keys.rules.list[i].collated) continue;
-    const shunt_value *cells = column_of(a, &k->keys.rules, i, values, n);
-    if (!cells) return error_memory(c->err);
-    *plain = collation_all_plain(k->keys.rules.list[i].child, cells, n);
+static uint32_t tag_of(const grouper *w, size_t i, bool by_origin) {
+  return by_origin ? number_of_origin(w, origin_of(&w->g->entries, i)) : 0;
+}
+
+static shunt_status collect_one(grouper *w, size_t i, bool by_origin, doubts *d) {
+  shunt_value key[KEY_MOST], fitted[KEY_MOST];
+  w->out->of_entry[i] = KEY_NONE;
+  if (!key_of_entry(w->g, i, key)) return SHUNT_OK;
+  switch (key_fit_all(w->a, &w->columns, &w->g->parent, key, fitted)) {
+  case KEY_FITS:
+    w->out->of_entry[i] = key_set_add(&w->out->keys, tag_of(w, i, by_origin), fitted);
+    break;
+  case KEY_ASKS:
+    if (!d->of_entry && !doubts_init(w, d)) return error_memory(w->c->err);
+    d->of_entry[i] = key_set_add(&d->keys, 0, fitted);
+    break;
+  case KEY_NOWHERE:
+    break;
+  case KEY_NO_MEMORY:
+    return error_memory(w->c->err);
   }
   return SHUNT_OK;
 }
 
-static shunt_status collate_all(call *c, arena *a, const grouped *k, const shunt_value *values, size_t n,
-                                shunt_value **out) {
-  size_t width = k->keys.rules.n;
-  *out = arena_alloc(a, n * width * sizeof **out);
-  if (!*out) return error_memory(c->err);
-  for (size_t i = 0; i < width; i++) {
-    if (!k->keys.rules.list[i].collated) continue;
-    collating w = {.c = c, .at = k->at, .column = k->keys.rules.list[i].child, .a = a, .asked = k->asked};
-    shunt_value *cells = column_of(a, &k->keys.rules, i, values, n);
-    if (!cells) return error_memory(c->err);
-    shunt_status status = collation_keys(&w, cells, n, cells);
-    if (status) return status;
-    for (size_t row = 0; row < n; row++) (*out)[row * width + i] = cells[row];
-  }
-  return SHUNT_OK;
+static shunt_status settle_doubts(grouper *w, bool by_origin, const doubts *d) {
+  bool *held = arena_alloc(w->a, d->keys.count * sizeof *held);
+  if (!held) return error_memory(w->c->err);
+  shunt_status status =
+      key_check(w->c, access_only_site(&w->out->groups[0].at), &w->columns, d->keys.values, d->keys.count, held);
+  for (size_t i = 0; i < w->g->entries.count && !status; i++)
+    if (d->of_entry[i] != KEY_NONE && held[d->of_entry[i]])
+      w->out->of_entry[i] =
+          key_set_add(&w->out->keys, tag_of(w, i, by_origin), key_set_values(&d->keys, d->of_entry[i]));
+  return status;
 }
 
-shunt_status group_collate(call *c, arena *a, grouped *k, const shunt_value *values, size_t n, shunt_value **out) {
-  bool plain = true;
-  shunt_status status = k->asked ? SHUNT_OK : all_plain(c, a, k, values, n, &plain);
-  if (!status && !plain) {
-    k->asked = true;
-    status = collate_all(c, a, k, k->keys.values, k->keys.count, out);
-    if (!status) match_recollate(&k->keys, *out);
-  }
-  return status ? status : collate_all(c, a, k, values, n, out);
-}
-
-/* The collation keys of the entries from first on. */
-static shunt_status collate_entries(grouper *w, size_t first, shunt_value **out) {
-  size_t n = w->g->entries.count - first, width = w->g->key.n;
-  shunt_value *values = arena_alloc(w->a, n * width * sizeof *values);
-  bool plain;
-  if (!values) return error_memory(w->c->err);
-  for (size_t i = 0; i < n; i++) key_of_entry(w->g, first + i, values + i * width);
-  shunt_status status = all_plain(w->c, w->a, w->out, values, n, &plain);
-  if (status) return status;
-  w->out->asked = !plain;
-  return collate_all(w->c, w->a, w->out, values, n, out);
-}
-
-static shunt_status collect(grouper *w, const match_rules *rules, size_t first, bool by_origin) {
-  const group_entries *e = &w->g->entries;
+static shunt_status collect(grouper *w, bool by_origin) {
+  size_t n = w->g->entries.count;
   grouped *k = w->out;
-  shunt_value *collation = NULL, key[KEY_MOST];
-  k->of_entry = arena_alloc(w->a, e->count * sizeof *k->of_entry);
-  if (!k->of_entry || !match_init(&k->keys, w->a, rules, e->count - first)) return error_memory(w->c->err);
-  shunt_status status = k->collated ? collate_entries(w, first, &collation) : SHUNT_OK;
-  if (status) return status;
-  for (size_t i = 0; i < first; i++) k->of_entry[i] = MATCH_NONE;
-  for (size_t i = first; i < e->count; i++) {
-    uint32_t tag = by_origin ? number_of_origin(w, origin_of(e, i)) : 0;
-    bool whole = key_of_entry(w->g, i, key);
-    const shunt_value *its = collation ? collation + (i - first) * rules->n : NULL;
-    k->of_entry[i] = whole ? match_add(&k->keys, tag, key, its) : MATCH_NONE;
-  }
-  return SHUNT_OK;
+  doubts d = {.of_entry = NULL};
+  k->of_entry = arena_alloc(w->a, n * sizeof *k->of_entry);
+  if (!k->of_entry || !key_set_init(&k->keys, w->a, w->g->key.n, n)) return error_memory(w->c->err);
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < n && !status; i++) status = collect_one(w, i, by_origin, &d);
+  return status || !d.of_entry ? status : settle_doubts(w, by_origin, &d);
 }
 
 /* Tags the keys with groups instead of origins: the same key of two origins that lead to the same sites is one key. */
 static bool retag(grouper *w) {
   grouped *k = w->out;
-  match_set by_origin = k->keys;
+  key_set by_origin = k->keys;
   uint32_t *renumbered = arena_alloc(w->a, by_origin.count * sizeof *renumbered),
            *group_of = arena_alloc(w->a, by_origin.count * sizeof *group_of);
-  if (!renumbered || !group_of || !match_init(&k->keys, w->a, &by_origin.rules, by_origin.count)) return false;
+  if (!renumbered || !group_of || !key_set_init(&k->keys, w->a, by_origin.width, by_origin.count)) return false;
   for (uint32_t i = 0; i < by_origin.count; i++) {
-    renumbered[i] =
-        match_add(&k->keys, w->group_of[i], match_values(&by_origin, i), by_origin.compared + i * by_origin.rules.n);
+    renumbered[i] = key_set_add(&k->keys, w->group_of[i], key_set_values(&by_origin, i));
     group_of[renumbered[i]] = w->group_of[i];
   }
   for (size_t i = 0; i < w->g->entries.count; i++)
-    if (k->of_entry[i] != MATCH_NONE) k->of_entry[i] = renumbered[k->of_entry[i]];
+    if (k->of_entry[i] != KEY_NONE) k->of_entry[i] = renumbered[k->of_entry[i]];
   w->group_of = group_of;
   k->tagged = true;
   return true;
 }
 
+/* ---- the keys of each group ---- */
+
 static size_t group_of(const grouper *w, size_t key) { return w->group_of ? w->group_of[key] : 0; }
 
-/* The values for each group's statements. */
+/* The table of another group may have other types. */
+static key_fitting fit_again(const grouper *w, const key_columns *columns, const shunt_value *values,
+                             shunt_value *fitted) {
+  bool same = memcmp(columns->list, w->columns.list, columns->n * sizeof *columns->list) == 0;
+  if (!same) return key_fit_all(w->a, columns, &w->columns, values, fitted);
+  memcpy(fitted, values, columns->n * sizeof *fitted);
+  return KEY_FITS;
+}
+
+static bool is_exact(const key_columns *columns, const shunt_value *values) {
+  for (size_t i = 0; i < columns->n; i++)
+    if (!key_is_exact(columns, i, &values[i])) return false;
+  return true;
+}
+
+static shunt_status spread_key(grouper *w, uint32_t key, shunt_value *values, uint32_t *numbers) {
+  key_list *keys = &w->out->groups[group_of(w, key)].keys;
+  shunt_value *fitted = values + keys->count * w->g->key.n;
+  key_fitting fitting = fit_again(w, &keys->columns, key_set_values(&w->out->keys, key), fitted);
+  if (fitting == KEY_NO_MEMORY) return error_memory(w->c->err);
+  if (fitting == KEY_NOWHERE) return SHUNT_OK;
+  numbers[keys->count++] = key;
+  w->out->exact = w->out->exact && is_exact(&keys->columns, fitted);
+  return SHUNT_OK;
+}
+
+/* Texts after numbers, where they are compared in different ways: then two statements are enough. */
+static bool comes_in(const key_columns *columns, const shunt_value *values, int pass) {
+  bool text = false;
+  for (size_t i = 0; i < columns->n; i++) text = text || (columns->by_value[i] && values[i].type == SHUNT_TEXT);
+  return text == (pass == 1);
+}
+
 static shunt_status spread(grouper *w) {
   grouped *k = w->out;
-  size_t width = w->g->key.n;
+  size_t width = w->g->key.n, *most = arena_array(w->a, size_t, k->ngroups);
+  shunt_value **values = arena_array(w->a, shunt_value *, k->ngroups);
+  uint32_t **numbers = arena_array(w->a, uint32_t *, k->ngroups);
+  if (!most || !values || !numbers) return error_memory(w->c->err);
+  for (size_t i = 0; i < k->keys.count; i++) most[group_of(w, i)]++;
   for (size_t g = 0; g < k->ngroups; g++) {
-    size_t forms = match_most_forms(&k->keys.rules, &k->groups[g].keys.columns);
-    if (forms > k->at_once) k->at_once = forms;
+    k->groups[g].keys.values = values[g] = arena_alloc(w->a, most[g] * width * sizeof **values);
+    k->groups[g].keys.numbers = numbers[g] = arena_alloc(w->a, most[g] * sizeof **numbers);
+    if (!values[g] || !numbers[g]) return error_memory(w->c->err);
   }
-  shunt_value **room = arena_array(w->a, shunt_value *, k->ngroups);
-  size_t *most = arena_array(w->a, size_t, k->ngroups);
-  if (!room || !most) return error_memory(w->c->err);
-  for (size_t i = 0; i < k->keys.count; i++) most[group_of(w, i)] += k->at_once;
-  for (size_t g = 0; g < k->ngroups; g++) {
-    k->groups[g].keys.values = room[g] = arena_alloc(w->a, most[g] * width * sizeof **room);
-    if (!room[g]) return error_memory(w->c->err);
-  }
-  for (uint32_t i = 0; i < k->keys.count; i++) {
-    shunt_value forms[MATCH_FORMS * KEY_MOST];
-    size_t g = group_of(w, i), n;
-    key_list *keys = &k->groups[g].keys;
-    if (!match_forms(&k->keys, i, &keys->columns, forms, &n)) return error_memory(w->c->err);
-    for (size_t f = 0; f < k->at_once && n; f++)
-      memcpy(room[g] + keys->count++ * width, forms + (f < n ? f : 0) * width, width * sizeof *forms);
-  }
-  return SHUNT_OK;
+  shunt_status status = SHUNT_OK;
+  k->exact = true;
+  for (int pass = 0; pass < 2; pass++)
+    for (uint32_t i = 0; i < k->keys.count && !status; i++) {
+      size_t g = group_of(w, i);
+      if (comes_in(&k->groups[g].keys.columns, key_set_values(&k->keys, i), pass))
+        status = spread_key(w, i, values[g], numbers[g]);
+    }
+  return status;
 }
 
 static shunt_status group_all(grouper *w) {
@@ -322,13 +348,11 @@ static shunt_status group_all(grouper *w) {
   if (status) return status;
   bool by_key = depends_on_key(w);
   bool by_origin = w->norigins > 1 && (by_key || route_depends_on(w->found.decision, RULE_FIELD_PARENT));
-  match_rules rules = match_rules_of(&g->parent, &out->groups[0].keys.columns);
-  out->collated = match_collate(&rules);
-  out->at = access_only_site(&out->groups[0].at);
-  status = collect(w, &rules, first, by_origin);
+  w->columns = out->groups[0].keys.columns;
+  status = collect(w, by_origin);
   if (status) return status;
+  if (by_key || by_origin || out->keys.count == 0) out->ngroups = 0; /* keys are decided again once they are fitted */
   if (by_key || by_origin) {
-    out->ngroups = 0; /* the first key is decided again in its canonical form */
     status = decide_keys(w);
     if (!status && by_origin && !retag(w)) status = error_memory(w->c->err);
   }

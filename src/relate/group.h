@@ -6,8 +6,7 @@
 #define SHUNT_RELATE_GROUP_H
 
 #include "query/access.h"
-#include "relate/collation.h"
-#include "relate/match.h"
+#include "relate/key_set.h"
 
 /* The rows that relations start from, and their table. shape is NULL if no table was read; then there are no rows. */
 typedef struct parents {
@@ -36,32 +35,25 @@ typedef struct group_spec {
 
 typedef struct key_group {
   access at;
-  key_list keys; /* in the forms that the columns hold; the forms of one key are neighbours */
+  key_list keys; /* with their numbers in grouped.keys */
 } key_group;
 
 typedef struct grouped {
-  match_set keys;
-  uint32_t *of_entry; /* key numbers; MATCH_NONE: a null */
+  key_set keys;
+  uint32_t *of_entry; /* key numbers; KEY_NONE: it has a null, or equals nothing in the columns */
   key_group *groups;
   size_t ngroups;
-  bool tagged;    /* the same key may be in several groups, so keys are tagged with their group */
-  size_t at_once; /* forms of one key */
-  bool collated;  /* keys are matched by collation keys, */
-  const site *at; /* of this site's engine, */
-  bool asked;     /* which was asked for them */
+  bool tagged; /* the same key may be in several groups, so keys are tagged with their group */
+  bool exact;  /* rows have the keys that group_find finds. Else only the engine knows which */
 } grouped;
 
 /* Makes the parents' rows the entries. Errors: NOT_FOUND if their table lacks the relation's columns. */
 shunt_status group_parents(call *c, const cat_relation *r, const parents *from, group_spec *g);
 /* Without keys there are no groups. Errors: those of access_find and site_column. */
 shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out);
-/* The number of the key that a row of the group has. collation_keys: of the values, if they are collated. */
-static inline uint32_t group_find(const grouped *k, size_t group, const shunt_value *values,
-                                  const shunt_value *collation_keys) {
-  return match_find(&k->keys, k->tagged ? (uint32_t)group : 0, values, collation_keys);
+/* The number of the key that a row of the group has, if keys are exact. */
+static inline uint32_t group_find(const grouped *k, size_t group, const shunt_value *values) {
+  return key_set_find(&k->keys, k->tagged ? (uint32_t)group : 0, values);
 }
-/* Makes the collation keys of n keys of rows. If the engine has to be asked for the first time, the grouped keys get
- * new ones, too. Errors: those of collation_keys. */
-shunt_status group_collate(call *c, arena *a, grouped *k, const shunt_value *values, size_t n, shunt_value **out);
 
 #endif

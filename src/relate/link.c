@@ -25,25 +25,6 @@ static shunt_status group_by_parents(loading *l) {
   return status ? status : group_keys(l->c, &l->scratch, &g, &l->fetch.k);
 }
 
-/* Parents one after the other, each with its links. */
-static shunt_status list_links(loading *l, links *out) {
-  const uint32_t *positions;
-  uint64_t n = 0;
-  for (size_t i = 0; i < l->parents.rows->count; i++) n += fetch_of_entry(&l->fetch, i, &positions);
-  if (n > SIZE_MAX / sizeof *out->row) return error_memory(l->c->err);
-  out->row = arena_alloc(&l->scratch, (size_t)n * sizeof *out->row);
-  out->parent = arena_alloc(&l->scratch, (size_t)n * sizeof *out->parent);
-  if (!out->row || !out->parent) return error_memory(l->c->err);
-  for (uint32_t i = 0; i < l->parents.rows->count; i++) {
-    uint32_t count = fetch_of_entry(&l->fetch, i, &positions);
-    for (uint32_t k = 0; k < count; k++) {
-      out->row[out->count] = positions[k];
-      out->parent[out->count++] = i;
-    }
-  }
-  return SHUNT_OK;
-}
-
 static shunt_status links_end(loading *l);
 
 static shunt_status ask_links(loading *l) {
@@ -103,8 +84,12 @@ static shunt_status group_links(loading *l) {
 
 /* The ranks of the rows in the requested order. If there was one statement, they are in it already. */
 static shunt_status rank_targets(loading *l, const select_spec *q, sort_ranks *out) {
-  sort_spec spec = {access_only_site(&l->fetch.k.groups[0].at), q->order, q->norder, l->children};
-  return q->statements <= 1 ? SHUNT_OK : sort_rows(l->c, &spec, &l->scratch, out);
+  sort_by *by = arena_array(&l->scratch, sort_by, q->norder + KEY_MOST);
+  sort_spec spec = {.at = access_only_site(&l->fetch.k.groups[0].at), .by = by, .rows = l->children};
+  if (!by) return error_memory(l->c->err);
+  if (q->statements <= 1) return SHUNT_OK;
+  shunt_status status = sort_terms(l->c, &spec, q->order, q->norder, by, &spec.n);
+  return status ? status : sort_rows(l->c, &spec, &l->scratch, out);
 }
 
 static int by_number(const void *a, const void *b) {
@@ -112,9 +97,12 @@ static int by_number(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+/* What is cut has an order, if only by the primary key. */
+static bool is_ordered(const select_spec *q) { return q->norder || q->limited || q->offset; }
+
 /* Orders the n items of one parent, and applies limit and offset. Returns how many stay. */
 static uint32_t arrange(uint32_t *items, uint32_t n, const select_spec *q, const sort_ranks *ranks) {
-  if (q->norder) {
+  if (is_ordered(q)) {
     for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->rank[items[i]];
     qsort(items, n, sizeof *items, by_number);
     for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->row[items[i]];
@@ -142,9 +130,9 @@ static shunt_status distribute(loading *l, const sort_ranks *ranks) {
 }
 
 static shunt_status targets_end(loading *l) {
-  sort_ranks ranks = {NULL, NULL};
+  sort_ranks ranks = {NULL, NULL, NULL};
   shunt_status status = fetch_by_key(&l->fetch, l->children);
-  if (!status && l->q.norder) status = rank_targets(l, &l->q, &ranks);
+  if (!status && is_ordered(&l->q)) status = rank_targets(l, &l->q, &ranks);
   if (!status) status = distribute(l, &ranks);
   return status || (!l->q.limited && !l->q.offset) ? status : load_drop_unrelated(l);
 }
@@ -155,6 +143,7 @@ static shunt_status ask_targets(loading *l) {
   if (l->fetch.k.ngroups == 0) return load_nothing(l);
   l->child_shape = access_only_site(&l->fetch.k.groups[0].at)->table->shape;
   select_spec all = l->q; /* limits count per parent, after its rows are together */
+  all.by_key = is_ordered(&l->q);
   all.limited = false;
   all.offset = 0;
   status = load_ask(l, &all, l->children, targets_end);
@@ -164,7 +153,8 @@ static shunt_status ask_targets(loading *l) {
 
 static shunt_status links_end(loading *l) {
   shunt_status status = fetch_by_key(&l->fetch, l->between);
-  if (!status) status = list_links(l, l->links);
+  if (!status)
+    status = fetch_pairs(&l->fetch, l->parents.rows->count, &l->links->parent, &l->links->row, &l->links->count);
   if (status) return status;
   return l->links->count ? ask_targets(l) : load_nothing(l);
 }

@@ -13,7 +13,7 @@
  * parents as they were. A loading comes in the list before the loadings of its children, and siblings are in the plan's
  * order. The rows of a relation are those of a join: duplicates stay, a dangling key gives no row, a null matches
  * nothing. A limit counts for each parent: the statement counts itself (`row_number() OVER (PARTITION BY …)`), except
- * for rows that come through links and for columns in which 1 and "1" differ; there load_cut counts.
+ * for rows that come through links; there load_cut counts.
  *
  * Not here: one statement for each parent, whose round trips grow with the parents, and lateral joins for limits, which
  * SQLite does not have. */
@@ -33,8 +33,7 @@ static shunt_status group_by_parents(loading *l) {
   return status ? status : group_keys(l->c, &l->scratch, &g, &l->fetch.k);
 }
 
-/* cut: the limits for each parent, if the statements did not apply them. */
-static shunt_status distribute(loading *l, const select_spec *cut) {
+static shunt_status distribute(loading *l) {
   size_t nparents = l->parents.rows->count;
   const uint32_t *positions;
   uint64_t nitems = 0;
@@ -44,9 +43,9 @@ static shunt_status distribute(loading *l, const select_spec *cut) {
   for (size_t i = 0; i < nparents; i++) {
     uint32_t n = fetch_of_entry(&l->fetch, i, &positions), at = l->starts[i];
     if (n) memcpy(l->items + at, positions, n * sizeof *l->items);
-    l->starts[i + 1] = at + (cut ? load_cut(cut, l->items + at, n) : n);
+    l->starts[i + 1] = at + n;
   }
-  return cut ? load_drop_unrelated(l) : SHUNT_OK;
+  return SHUNT_OK;
 }
 
 /* Limits count per parent: the first row for has_one and belongs_to, the requested number for has_many. */
@@ -54,7 +53,7 @@ static void set_limits(loading *l) {
   const grouped *k = &l->fetch.k;
   select_spec *q = &l->q;
   if (plan_is_one(l->p->relation)) {
-    bool unique = site_unique(access_only_site(&k->groups[0].at), &k->groups[0].keys.columns) && k->at_once == 1;
+    bool unique = site_unique(access_only_site(&k->groups[0].at), &k->groups[0].keys.columns);
     if (unique) q->norder = 0;
     q->limited = !unique;
     q->limit = 1;
@@ -65,7 +64,7 @@ static void set_limits(loading *l) {
 
 static shunt_status direct_end(loading *l) {
   shunt_status status = fetch_by_key(&l->fetch, l->children);
-  return status ? status : distribute(l, l->cut ? &l->q : NULL);
+  return status ? status : distribute(l);
 }
 
 static shunt_status direct_begin(loading *l) {
@@ -77,14 +76,7 @@ static shunt_status direct_begin(loading *l) {
   if (k->ngroups == 0) return load_nothing(l);
   l->child_shape = access_only_site(&k->groups[0].at)->table->shape;
   set_limits(l);
-  select_spec q = l->q;
-  /* if a column can hold both 1 and "1", row_number() would count the two forms of one key separately */
-  l->cut = q.per_key && k->at_once > 1;
-  if (l->cut && !(q.limited && q.limit == 0)) {
-    q.per_key = q.limited = false;
-    q.offset = 0;
-  }
-  return load_ask(l, &q, l->children, direct_end);
+  return load_ask(l, &l->q, l->children, direct_end);
 }
 
 /* ---- the tree ---- */
@@ -129,11 +121,20 @@ static shunt_status go_on(loader *w, loading *l, shunt_status (*step)(loading *l
   return begin_all(w, &(parents){l->children, l->child_shape}, &l->p->children);
 }
 
+/* A row has its columns and its relations by name. */
+static shunt_status check_name(call *c, const parents *from, const cat_relation *r) {
+  if (!from->shape || !driver_table_column(from->shape, r->as.name)) return SHUNT_OK;
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "relation '%s' has the name of a column of its model's table; give it another name", r->full_name);
+}
+
 static shunt_status begin_all(loader *w, const parents *from, const plan *p) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < p->count && !status; i++) {
     loading *l = loading_new(w, from, &p->list[i]);
     if (!l) return error_memory(w->c->err);
+    status = check_name(w->c, from, p->list[i].relation);
+    if (status) return status;
     bool many = l->p->relation->as.kind == SHUNT_BELONGS_TO_MANY;
     status = go_on(w, l, many ? link_begin : direct_begin);
   }

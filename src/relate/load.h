@@ -31,7 +31,6 @@ struct loading {
   fetch fetch;
   shunt_status (*resume)(loading *l);
   select_spec q;
-  bool cut;            /* limits are applied here, not by the statements */
   shunt_rows *between; /* belongs_to_many: of the through model */
   links *links;
   loading *next;

@@ -10,7 +10,7 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
                            shunt_rows *rows, const site **at) {
   route_request complete = *request;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   for (size_t i = 0; i < record->nfields; i++)
     if (record->fields[i].name && !equalities_add(&where, record->fields[i].name, &record->fields[i].value))
       return error_memory(w->c->err);
@@ -27,15 +27,10 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
   return status;
 }
 
-shunt_status nested_read(writing *w, const access *a, const plan *p, const shunt_where *where, int64_t most,
-                         shunt_rows *rows) {
+shunt_status nested_read(writing *w, const access *a, const plan *p, const filter *f, int64_t most, shunt_rows *rows) {
   key_names key = key_names_of(access_only_site(a)->model->primary_key);
-  select_spec q = {.filter = {.where = {where}},
-                   .columns = key.list,
-                   .ncolumns = key.n,
-                   .limited = most >= 0,
-                   .limit = most,
-                   .origins = true};
+  select_spec q = {
+      .filter = *f, .columns = key.list, .ncolumns = key.n, .limited = most >= 0, .limit = most, .origins = true};
   q.needed = plan_parent_keys(w->c, p, &q.nneeded);
   return q.needed ? select_run(w->c, a, &q, rows) : error_memory(w->c->err);
 }
@@ -45,19 +40,24 @@ shunt_status nested_read(writing *w, const access *a, const plan *p, const shunt
 typedef struct child {
   const plan_relation *p;
   const shunt_record *record;
-  const shunt_value *parent_key; /* the values of the foreign key */
-  key_names foreign_key;
-  record_key key; /* without one: a new row */
+  sole_key foreign_key; /* with the parent's values */
+  record_key key;       /* without one: a new row */
 } child;
 
 static shunt_status not_there(const writing *w, const child *c) {
-  char number[VALUE_TEXT_BYTES] = "";
-  const shunt_field *key = c->key.list[0];
-  const shunt_value *v = &key->value;
-  if (v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT) value_as_text(v, number);
-  return error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s' has no row with %s = %.128s here to be %s",
-                   c->p->relation->full_name, key->name, v->type == SHUNT_TEXT ? v->as.bytes : number,
-                   c->record->deleted ? "deleted" : "updated");
+  buf key = {0};
+  for (size_t i = 0; i < c->key.n; i++) {
+    char number[VALUE_TEXT_BYTES] = "";
+    const shunt_value *v = &c->key.list[i]->value;
+    if (v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT) value_as_text(v, number);
+    buf_printf(&key, "%s%s = %.128s", i ? " and " : "", c->key.list[i]->name,
+               v->type == SHUNT_TEXT ? v->as.bytes : number);
+  }
+  shunt_status status = error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s' has no row with %s here to be %s",
+                                  c->p->relation->full_name, key.failed ? "this key" : key.data,
+                                  c->record->deleted ? "deleted" : "updated");
+  buf_free(&key);
+  return status;
 }
 
 /* A child may name its foreign key, with the parent's value. */
@@ -85,8 +85,8 @@ static shunt_status own_fields(writing *w, const child *c, bool keep_key, shunt_
   for (size_t i = 0; i < c->record->nfields && !status; i++) {
     const shunt_field *f = &c->record->fields[i];
     size_t which;
-    if (f->name && is_named(&c->foreign_key, f->name, &which)) {
-      status = check_foreign(w, c, f, &c->parent_key[which]);
+    if (f->name && is_named(&c->foreign_key.names, f->name, &which)) {
+      status = check_foreign(w, c, f, &c->foreign_key.values[which]);
     } else if (keep_key || !nested_is_key(&c->key, f)) {
       if (f->value.type != SHUNT_NULL || !f->name || !is_named(&primary, f->name, &which)) fields[(*n)++] = *f;
     }
@@ -101,8 +101,8 @@ static shunt_status insert_child(writing *w, const site *parent, const child *c)
   const site *at;
   shunt_status status = own_fields(w, c, true, &fields, &record.nfields);
   if (status) return status;
-  for (size_t i = 0; i < c->foreign_key.n; i++)
-    fields[record.nfields++] = (shunt_field){c->foreign_key.list[i], c->parent_key[i]};
+  for (size_t i = 0; i < c->foreign_key.names.n; i++)
+    fields[record.nfields++] = (shunt_field){c->foreign_key.names.list[i], c->foreign_key.values[i]};
   record.fields = fields;
   if (!record.nrelated) return nested_insert(w, &request, &record, &c->p->children, NULL, &at);
   shunt_rows *rows = rows_new();
@@ -112,9 +112,9 @@ static shunt_status insert_child(writing *w, const site *parent, const child *c)
 }
 
 /* Writes the rows of a child that exists; reads the child first, for the keys that they refer to. */
-static shunt_status below_child(writing *w, const access *a, const child *c, const shunt_where *where) {
+static shunt_status below_child(writing *w, const access *a, const child *c, const filter *f) {
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? nested_read(w, a, &c->p->children, where, 1, rows) : error_memory(w->c->err);
+  shunt_status status = rows ? nested_read(w, a, &c->p->children, f, 1, rows) : error_memory(w->c->err);
   if (!status && rows->count == 0) status = not_there(w, c);
   if (!status) status = nested_children(w, access_only_site(a), rows, 0, c->record, &c->p->children);
   shunt_rows_free(rows);
@@ -123,20 +123,19 @@ static shunt_status below_child(writing *w, const access *a, const child *c, con
 
 static shunt_status change_child(writing *w, const site *parent, const child *c) {
   route_request request = nested_request(w, c->p, parent);
-  /* only a row of this parent: naming another parent's row must not take it over */
-  shunt_where items[2 * KEY_MOST], both = {.op = SHUNT_AND, .items = items};
-  both.nitems = nested_key_is(&c->key, items);
-  both.nitems += nested_values_are(&c->foreign_key, c->parent_key, items + both.nitems);
-  filter f = {.where = {&both}};
+  sole_key key = nested_sole_key(&c->key);
+  filter f;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0};
+  access a = {NULL, NULL, 0, 0};
   shunt_field *fields;
   size_t n;
   int64_t affected = 0;
-  if (!equalities_of_where(&where, &both)) return error_memory(w->c->err);
+  if (!nested_equalities(&where, &key) || !nested_equalities(&where, &c->foreign_key)) return error_memory(w->c->err);
   equalities_into(&where, &request);
   shunt_status status = own_fields(w, c, false, &fields, &n);
   if (!status) status = nested_find(w, &request, fields, c->record->deleted ? 0 : n, &a);
+  /* only a row of this parent: naming another parent's row must not take it over */
+  if (!status) status = nested_filter(w, &a, &key, &c->foreign_key, &f);
   access_end_decision(w->c, &a);
   if (!status && c->record->deleted)
     status = write_delete(w->c, &a, &f, &affected);
@@ -144,14 +143,15 @@ static shunt_status change_child(writing *w, const site *parent, const child *c)
     status = write_update(w->c, &a, fields, n, &f, &affected);
   if (status) return status;
   if ((c->record->deleted || n) && affected == 0) return not_there(w, c);
-  return c->record->deleted || (n && !c->record->nrelated) ? SHUNT_OK : below_child(w, &a, c, &both);
+  return c->record->deleted || (n && !c->record->nrelated) ? SHUNT_OK : below_child(w, &a, c, &f);
 }
 
 static shunt_status write_child(writing *w, const site *parent, const child *c) {
   if (c->key.n) return change_child(w, parent, c);
   if (!c->record->deleted) return insert_child(w, parent, c);
+  key_names primary = key_names_of(c->p->relation->target->primary_key);
   return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row to be deleted must have its '%s'",
-                   c->p->relation->full_name, c->p->relation->target->primary_key);
+                   c->p->relation->full_name, key_names_text(w->c->arena, &primary));
 }
 
 /* ---- a row of belongs_to_many: the target, and the row that links it ---- */
@@ -160,30 +160,25 @@ static shunt_status write_child(writing *w, const site *parent, const child *c) 
 typedef struct link_row {
   const site *parent;
   const plan_relation *p;
-  shunt_field fields[2 * KEY_MOST];
-  shunt_where items[2 * KEY_MOST];
-  size_t n;
+  sole_key to_parent, to_target;
 } link_row;
-
-static void add_key(link_row *l, const key_names *names, const shunt_value *values) {
-  nested_values_are(names, values, l->items + l->n);
-  for (size_t i = 0; i < names->n; i++) l->fields[l->n++] = (shunt_field){names->list[i], values[i]};
-}
 
 static shunt_status find_link(writing *w, const link_row *l, access *out) {
   const cat_relation *r = l->p->relation;
   route_request request = nested_request(w, l->p, l->parent);
+  equalities where = {.a = w->c->arena};
   request.model = r->through;
   request.relation_client = r->as.through_client;
   request.explicit_table = NULL;
-  request.where = l->fields;
-  request.nwhere = l->n;
+  if (!nested_equalities(&where, &l->to_parent) || !nested_equalities(&where, &l->to_target))
+    return error_memory(w->c->err);
+  equalities_into(&where, &request);
   return nested_find(w, &request, NULL, 0, out);
 }
 
-static shunt_status is_linked(writing *w, const access *a, const link_row *l, const shunt_where *both, bool *linked) {
-  const char *column = l->fields[0].name;
-  select_spec q = {.filter = {.where = {both}}, .columns = &column, .ncolumns = 1, .limited = true, .limit = 1};
+static shunt_status is_linked(writing *w, const access *a, const link_row *l, const filter *f, bool *linked) {
+  const char *column = l->to_parent.names.list[0];
+  select_spec q = {.filter = *f, .columns = &column, .ncolumns = 1, .limited = true, .limit = 1};
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? select_run(w->c, a, &q, rows) : error_memory(w->c->err);
   *linked = !status && rows->count > 0;
@@ -191,86 +186,92 @@ static shunt_status is_linked(writing *w, const access *a, const link_row *l, co
   return status;
 }
 
+static shunt_status insert_link(writing *w, const access *a, const link_row *l) {
+  shunt_field fields[2 * KEY_MOST];
+  size_t n = 0;
+  for (size_t i = 0; i < l->to_parent.names.n; i++)
+    fields[n++] = (shunt_field){l->to_parent.names.list[i], l->to_parent.values[i]};
+  for (size_t i = 0; i < l->to_target.names.n; i++)
+    fields[n++] = (shunt_field){l->to_target.names.list[i], l->to_target.values[i]};
+  return write_insert(w->c, access_only_site(a), fields, n, NULL);
+}
+
 static shunt_status write_link(writing *w, const link_row *l, bool unlink) {
-  shunt_where both = {.op = SHUNT_AND, .items = l->items, .nitems = l->n};
-  filter f = {.where = {&both}};
-  access a = {NULL, NULL, 0};
+  filter f;
+  access a = {NULL, NULL, 0, 0};
   bool linked = false;
   int64_t affected = 0;
   shunt_status status = find_link(w, l, &a);
   access_end_decision(w->c, &a);
+  if (!status) status = nested_filter(w, &a, &l->to_parent, &l->to_target, &f);
   if (status) return status;
   if (unlink) return write_delete(w->c, &a, &f, &affected);
-  status = is_linked(w, &a, l, &both, &linked);
-  return status || linked ? status : write_insert(w->c, access_only_site(&a), l->fields, l->n, NULL);
+  status = is_linked(w, &a, l, &f, &linked);
+  return status || linked ? status : insert_link(w, &a, l);
 }
 
 /* A new target; its row is added to rows. */
 static shunt_status insert_target(writing *w, const link_row *l, const shunt_record *target, shunt_rows *rows,
-                                  shunt_value key[KEY_MOST]) {
+                                  sole_key *key) {
   route_request request = nested_request(w, l->p, l->parent);
   key_names names = plan_target_key(l->p->relation);
-  key_columns columns;
   const site *at;
   shunt_status status = nested_insert(w, &request, target, &l->p->children, rows, &at);
-  if (!status) status = site_key_columns(w->c, at, &names, &columns);
-  for (size_t i = 0; !status && i < columns.n; i++)
-    key[i] = rows_row(rows, 0)[rows_column_index(rows, columns.list[i]->name)];
-  return status;
+  return status ? status : nested_key_of_row(w, at, &names, rows, 0, key);
 }
 
 static shunt_status no_target(writing *w, const link_row *l, const record_key *key) {
+  sole_key sole = nested_sole_key(key);
   return error_set(w->c->err, SHUNT_E_NOT_FOUND, "relation '%s': model '%s' has no row with that '%s' to be linked",
-                   l->p->relation->full_name, l->p->relation->target->name, key->list[0]->name);
+                   l->p->relation->full_name, l->p->relation->target->name, key_names_text(w->c->arena, &sole.names));
 }
 
 /* A target that exists: it gets the values beside its key. */
 static shunt_status change_target(writing *w, const link_row *l, const shunt_record *target, const record_key *key,
-                                  shunt_rows *rows) {
+                                  shunt_rows *rows, sole_key *own) {
   route_request request = nested_request(w, l->p, l->parent);
-  shunt_where items[KEY_MOST], where = {.op = SHUNT_AND, .items = items, .nitems = nested_key_is(key, items)};
-  filter f = {.where = {&where}};
+  sole_key given = nested_sole_key(key);
+  filter f;
   equalities equal = {.a = w->c->arena};
   shunt_field *fields = arena_array(w->c->arena, shunt_field, target->nfields);
   size_t n = 0;
   int64_t affected = 0;
-  access a = {NULL, NULL, 0};
-  if (!fields || !equalities_of_where(&equal, &where)) return error_memory(w->c->err);
+  access a = {NULL, NULL, 0, 0};
+  if (!fields || !nested_equalities(&equal, &given)) return error_memory(w->c->err);
   equalities_into(&equal, &request);
   for (size_t i = 0; i < target->nfields; i++)
     if (!nested_is_key(key, &target->fields[i])) fields[n++] = target->fields[i];
   shunt_status status = nested_find(w, &request, fields, n, &a);
   access_end_decision(w->c, &a);
+  if (!status) status = nested_filter(w, &a, &given, NULL, &f);
   if (!status && n) status = write_update(w->c, &a, fields, n, &f, &affected);
-  if (!status) status = nested_read(w, &a, &l->p->children, &where, 1, rows);
+  if (!status) status = nested_read(w, &a, &l->p->children, &f, 1, rows);
   if (!status && rows->count == 0) status = no_target(w, l, key);
+  if (!status) status = nested_key_of_row(w, access_only_site(&a), &given.names, rows, 0, own);
   if (!status && target->nrelated) status = nested_children(w, access_only_site(&a), rows, 0, target, &l->p->children);
   return status;
 }
 
 static shunt_status link_target(writing *w, link_row *l, const shunt_record *target, const record_key *key,
                                 shunt_rows *rows) {
-  key_names to_target = plan_through_key(l->p->relation);
-  shunt_value values[KEY_MOST];
-  for (size_t i = 0; i < key->n; i++) values[i] = key->list[i]->value;
+  sole_key own = nested_sole_key(key);
   shunt_status status = SHUNT_OK;
   if (!target->deleted)
-    status = key->n ? change_target(w, l, target, key, rows) : insert_target(w, l, target, rows, values);
+    status = key->n ? change_target(w, l, target, key, rows, &own) : insert_target(w, l, target, rows, &own);
   if (status) return status;
-  add_key(l, &to_target, values);
+  l->to_target = own;
+  l->to_target.names = plan_through_key(l->p->relation);
   return write_link(w, l, target->deleted);
 }
 
-/* parent_key: the parent's values of the relation's key. */
-static shunt_status write_linked(writing *w, const site *parent, const plan_relation *p, const shunt_value *parent_key,
+static shunt_status write_linked(writing *w, const site *parent, const plan_relation *p, const sole_key *to_parent,
                                  const shunt_record *target) {
-  key_names to_parent = plan_child_key(p->relation), names = plan_target_key(p->relation);
+  key_names names = plan_target_key(p->relation);
   record_key key = nested_key(target, &names);
-  link_row l = {.parent = parent, .p = p};
+  link_row l = {.parent = parent, .p = p, .to_parent = *to_parent};
   if (target->deleted && !key.n)
     return error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': a row to be unlinked must have its '%s'",
-                     p->relation->full_name, p->relation->target->primary_key);
-  add_key(&l, &to_parent, parent_key);
+                     p->relation->full_name, key_names_text(w->c->arena, &names));
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? link_target(w, &l, target, &key, rows) : error_memory(w->c->err);
   shunt_rows_free(rows);
@@ -279,26 +280,25 @@ static shunt_status write_linked(writing *w, const site *parent, const plan_rela
 
 /* ---- all of them ---- */
 
-static shunt_status parent_key(const writing *w, const plan_relation *p, const site *parent, const shunt_value *row,
-                               const shunt_rows *rows, shunt_value out[KEY_MOST]) {
+/* The child's key, with the parent's values. */
+static shunt_status foreign_key(writing *w, const plan_relation *p, const site *parent, const shunt_rows *rows,
+                                size_t row, sole_key *out) {
   key_names names = plan_parent_key(p->relation);
-  key_columns columns;
-  shunt_status status = site_key_columns(w->c, parent, &names, &columns);
-  for (size_t i = 0; i < columns.n && !status; i++) {
-    out[i] = row[rows_column_index(rows, columns.list[i]->name)];
-    if (out[i].type == SHUNT_NULL)
+  shunt_status status = nested_key_of_row(w, parent, &names, rows, row, out);
+  out->names = plan_child_key(p->relation);
+  for (size_t i = 0; i < out->from.n && !status; i++)
+    if (out->values[i].type == SHUNT_NULL)
       status =
           error_set(w->c->err, SHUNT_E_USAGE, "relation '%s': the row has no '%s' that related rows could refer to",
-                    p->relation->full_name, columns.list[i]->name);
-  }
+                    p->relation->full_name, out->from.list[i]->name);
   return status;
 }
 
-static shunt_status write_related(writing *w, const site *parent, const plan_relation *in, const shunt_value *key,
+static shunt_status write_related(writing *w, const site *parent, const plan_relation *in, const sole_key *key,
                                   const shunt_record *record) {
   if (in->relation->through) return write_linked(w, parent, in, key, record);
   key_names primary = key_names_of(in->relation->target->primary_key);
-  child c = {in, record, key, plan_child_key(in->relation), nested_key(record, &primary)};
+  child c = {in, record, *key, nested_key(record, &primary)};
   return write_child(w, parent, &c);
 }
 
@@ -308,10 +308,10 @@ shunt_status nested_children(writing *w, const site *parent, const shunt_rows *r
   for (size_t i = 0; i < record->nrelated && !status; i++) {
     const shunt_related *related = &record->related[i];
     const plan_relation *in = nested_relation(p, related->relation);
-    shunt_value key[KEY_MOST];
-    if (related->nrecords) status = parent_key(w, in, parent, rows_row(rows, row), rows, key);
+    sole_key key;
+    if (related->nrecords) status = foreign_key(w, in, parent, rows, row, &key);
     for (size_t k = 0; k < related->nrecords && !status; k++)
-      status = write_related(w, parent, in, key, &related->records[k]);
+      status = write_related(w, parent, in, &key, &related->records[k]);
   }
   return status;
 }

@@ -12,10 +12,11 @@ static shunt_status check_plan(const writing *w, const plan *p) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < p->count && !status; i++) {
     const cat_relation *r = p->list[i].relation;
+    key_names foreign_key = key_names_of(r->as.foreign_key);
     if (r->as.kind == SHUNT_BELONGS_TO)
       return error_set(w->c->err, SHUNT_E_USAGE,
                        "relation '%s' leads to the row that this one belongs to: write that one first, and set '%s'",
-                       r->full_name, r->as.foreign_key);
+                       r->full_name, key_names_text(w->c->arena, &foreign_key));
     status = check_plan(w, &p->list[i].children);
   }
   return status;

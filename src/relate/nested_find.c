@@ -29,10 +29,35 @@ size_t nested_key_is(const record_key *key, shunt_where items[KEY_MOST]) {
   return key->n;
 }
 
-size_t nested_values_are(const key_names *names, const shunt_value *values, shunt_where items[KEY_MOST]) {
-  for (size_t i = 0; i < names->n; i++)
-    items[i] = (shunt_where){.op = SHUNT_EQ, .column = names->list[i], .values = &values[i], .nvalues = 1};
-  return names->n;
+sole_key nested_sole_key(const record_key *key) {
+  sole_key out = {.names = {.n = key->n}};
+  for (size_t i = 0; i < key->n; i++) {
+    out.names.list[i] = key->list[i]->name;
+    out.values[i] = key->list[i]->value;
+  }
+  return out;
+}
+
+shunt_status nested_key_of_row(writing *w, const site *at, const key_names *names, const shunt_rows *rows, size_t row,
+                               sole_key *out) {
+  *out = (sole_key){.names = *names};
+  shunt_status status = site_key_columns(w->c, at, names, &out->from);
+  for (size_t i = 0; i < out->from.n && !status; i++)
+    out->values[i] = rows_row(rows, row)[rows_column_index(rows, out->from.list[i]->name)];
+  return status;
+}
+
+shunt_status nested_filter(writing *w, const access *a, const sole_key *key, const sole_key *also, filter *out) {
+  const site *at = access_only_site(a);
+  *out = (filter){.keys = {.count = 0}};
+  shunt_status status = key_one(w->c, at, &key->names, &key->from, key->values, &out->keys);
+  return status || !also ? status : key_one(w->c, at, &also->names, &also->from, also->values, &out->also);
+}
+
+bool nested_equalities(equalities *where, const sole_key *key) {
+  bool ok = true;
+  for (size_t i = 0; i < key->names.n && ok; i++) ok = equalities_add(where, key->names.list[i], &key->values[i]);
+  return ok;
 }
 
 /* ---- where rows go ---- */
@@ -53,7 +78,7 @@ static bool sets(const shunt_field *set, size_t nset, const char *name) {
 }
 
 static shunt_status refuse_move(writing *w, const char *column, const access *from, const access *to) {
-  const site *here = access_only_site(from), *there = access_only_site(to);
+  const site *here = &from->sites[0], *there = access_only_site(to);
   return error_set(
       w->c->err, SHUNT_E_USAGE,
       "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
@@ -79,7 +104,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   if (!ok) return error_memory(w->c->err);
   route_request after = *request;
   equalities_into(&where, &after);
-  access there = {NULL, NULL, 0};
+  access there = {NULL, NULL, 0, 0};
   shunt_status status = access_find(w->c, &after, &there);
   access_end_decision(w->c, &there);
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
@@ -87,8 +112,15 @@ static shunt_status check_move(writing *w, const route_request *request, const s
 
 shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
   shunt_status status = access_find(w->c, request, out);
+  for (size_t i = 0; i < out->nsites && !status; i++) status = site_check_key(w->c, &out->sites[i]);
   if (!status && nset) status = check_move(w, request, set, nset, out);
   for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
     status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
   return status;
+}
+
+shunt_status nested_find_all(writing *w, const route_request *request, const shunt_where *where, const shunt_field *set,
+                             size_t nset, access *out) {
+  shunt_status status = access_find_all(w->c, request, where, out);
+  return status || !nset ? status : check_move(w, request, set, nset, out);
 }

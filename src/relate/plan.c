@@ -32,9 +32,9 @@ static shunt_status check_ends(const planner *p, cat_relation *r) {
   const catalog *c = p->c->s->generation.catalog;
   bool linked = r->as.kind == SHUNT_BELONGS_TO_MANY;
   if (!r->as.target) return missing(p, r, "target");
-  if (!r->as.foreign_key) return missing(p, r, "foreign key");
+  if (!r->as.foreign_key[0]) return missing(p, r, "foreign key");
   if (linked && !r->as.through) return missing(p, r, "model that it goes through");
-  if (linked && !r->as.through_key) return missing(p, r, "key to its target");
+  if (linked && !r->as.through_key[0]) return missing(p, r, "key to its target");
   if (r->as.kind > SHUNT_BELONGS_TO_MANY)
     return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s', given in the query, has an unknown kind", r->full_name);
   shunt_status status = catalog_find_model(c, r->as.target, &r->target, p->c->err);
@@ -42,6 +42,23 @@ static shunt_status check_ends(const planner *p, cat_relation *r) {
   if (!status) status = session_check_client(p->c->s, r->as.client, true, p->c->err);
   if (!status) status = session_check_client(p->c->s, r->as.through_client, true, p->c->err);
   return status;
+}
+
+/* Two keys that correspond have as many columns. */
+static shunt_status check_columns(const planner *p, const cat_relation *r, const char *what, const char *const *key,
+                                  const char *const *referred) {
+  size_t n = key_names_of(key).n, m = key_names_of(referred).n;
+  if (n == m) return SHUNT_OK;
+  return error_set(p->c->err, SHUNT_E_USAGE,
+                   "relation '%s', given in the query: its %s has %zu column%s, and the key that it refers to %zu",
+                   r->full_name, what, n, n == 1 ? "" : "s", m);
+}
+
+static shunt_status check_keys(const planner *p, cat_relation *r) {
+  const cat_model *referred = r->as.kind == SHUNT_BELONGS_TO ? r->target : r->source;
+  if (!r->as.key[0]) memcpy(r->as.key, referred->primary_key, sizeof r->as.key);
+  shunt_status status = check_columns(p, r, "foreign key", r->as.foreign_key, r->as.key);
+  return status || !r->through ? status : check_columns(p, r, "through key", r->as.through_key, r->target->primary_key);
 }
 
 static shunt_status make_relation(const planner *p, const cat_model *source, const shunt_include *in,
@@ -55,8 +72,8 @@ static shunt_status make_relation(const planner *p, const cat_model *source, con
   r->id = UINT32_MAX;
   r->source = source;
   shunt_status status = check_ends(p, r);
+  if (!status) status = check_keys(p, r);
   if (status) return status;
-  if (!r->as.key) r->as.key = r->as.kind == SHUNT_BELONGS_TO ? r->target->primary_key : source->primary_key;
   if (!r->as.client) r->as.client = CATALOG_AUTO;
   if (r->through && !r->as.through_client) r->as.through_client = CATALOG_AUTO;
   *out = r;

@@ -23,7 +23,7 @@ typedef struct sorter {
 } sorter;
 
 static int compare_cells(const term *t, const shunt_value *x, const shunt_value *y) {
-  if (t->of->rank) return value_compare(x, y, DRIVER_BINARY);
+  if (t->of && t->of->rank) return value_compare(x, y, DRIVER_BINARY);
   if (t->keys && x->type != SHUNT_NULL && y->type != SHUNT_NULL) return value_compare_padded(x, y, &t->pad);
   if (!t->numeric || (x->type != SHUNT_TEXT && y->type != SHUNT_TEXT)) return value_compare(x, y, t->collation);
   shunt_value as_x = value_canonical(x, true), as_y = value_canonical(y, true);
@@ -61,34 +61,41 @@ static uint32_t *merge_sort(const sorter *o, uint32_t *a, uint32_t *b, size_t n)
   return a;
 }
 
-static term term_of(const driver_column *column, const shunt_rows *rows, const order_term *asked) {
+static term term_of(const sort_by *by) {
+  const driver_column *column = by->of;
   return (term){.of = column,
-                .column = rows_column_index(rows, column->name),
-                .descending = asked->descending,
-                .nulls_moved = asked->nulls_moved,
-                .numeric = column->numeric && column->kind != DRIVER_ANYTHING,
-                .collation = column->collation};
+                .column = by->column,
+                .descending = by->descending,
+                .nulls_moved = by->nulls_moved,
+                .numeric = !column || (column->numeric && column->kind != DRIVER_ANYTHING),
+                .collation = column ? column->collation : DRIVER_BINARY};
 }
 
-static shunt_status find_terms(call *c, const sort_spec *spec, term *terms, size_t *nterms) {
+shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order, size_t norder, sort_by *terms,
+                        size_t *n) {
   const site *at = spec->at;
   const driver_column *column;
   order_term asked;
-  *nterms = 0;
-  for (size_t i = 0; i < spec->norder; i++) {
-    shunt_status status = order_column(c, at, spec->order[i], &asked, &column);
+  *n = 0;
+  for (size_t i = 0; i < norder; i++) {
+    shunt_status status = order_column(c, at, order[i], &asked, &column);
     if (status) return status;
-    terms[(*nterms)++] = term_of(column, spec->rows, &asked);
+    terms[(*n)++] = (sort_by){.of = column,
+                              .column = rows_column_index(spec->rows, column->name),
+                              .descending = asked.descending,
+                              .nulls_moved = asked.nulls_moved};
   }
-  column = driver_table_column(at->table->shape, at->model->primary_key);
-  if (column) terms[(*nterms)++] = term_of(column, spec->rows, &(order_term){.descending = false});
+  const driver_column *key[KEY_MOST];
+  size_t nkey = site_order_key(at, key);
+  for (size_t k = 0; k < nkey; k++)
+    terms[(*n)++] = (sort_by){.of = key[k], .column = rows_column_index(spec->rows, key[k]->name)};
   return SHUNT_OK;
 }
 
 /* Collation keys that are asked for are in the engine's order. */
 static shunt_status collate_term(call *c, const sort_spec *spec, arena *scratch, term *t) {
   const shunt_rows *rows = spec->rows;
-  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch, .asked = true};
+  collating w = {.c = c, .at = spec->at, .column = t->of, .a = scratch};
   shunt_value *cells = arena_alloc(scratch, rows->count * sizeof *cells);
   t->keys = arena_alloc(scratch, rows->count * sizeof *t->keys);
   if (!cells || !t->keys) return error_memory(c->err);
@@ -98,20 +105,28 @@ static shunt_status collate_term(call *c, const sort_spec *spec, arena *scratch,
   return status ? status : collation_pad(&w, &t->pad);
 }
 
+static bool needs_engine(const term *t) { return t->of && (t->collation == DRIVER_WEIGHED || t->of->rank); }
+
 shunt_status sort_rows(call *c, const sort_spec *spec, arena *scratch, sort_ranks *out) {
   size_t n = spec->rows->count;
-  term *terms = arena_array(scratch, term, spec->norder + 1);
+  term *terms = arena_array(scratch, term, spec->n + 1);
   uint32_t *here = arena_alloc(scratch, n * sizeof *here), *there = arena_alloc(scratch, n * sizeof *there);
-  if (!terms || !here || !there) return error_memory(c->err);
-  sorter o = {spec->rows, terms, 0};
-  shunt_status status = find_terms(c, spec, terms, &o.nterms);
-  for (size_t i = 0; i < o.nterms && !status; i++)
-    if (terms[i].collation == DRIVER_WEIGHED || terms[i].of->rank) status = collate_term(c, spec, scratch, &terms[i]);
+  out->tied = arena_array(scratch, bool, n + 1);
+  if (!terms || !here || !there || !out->tied) return error_memory(c->err);
+  sorter o = {spec->rows, terms, spec->n};
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < spec->n && !status; i++) {
+    terms[i] = term_of(&spec->by[i]);
+    if (needs_engine(&terms[i])) status = collate_term(c, spec, scratch, &terms[i]);
+  }
   if (status) return status;
   for (uint32_t i = 0; i < n; i++) here[i] = i;
   out->row = merge_sort(&o, here, there, n);
   out->rank = out->row == here ? there : here;
-  for (uint32_t i = 0; i < n; i++) out->rank[out->row[i]] = i;
+  for (uint32_t i = 0; i < n; i++) {
+    out->rank[out->row[i]] = i;
+    out->tied[i] = i && compare(&o, out->row[i - 1], out->row[i]) == 0;
+  }
   return SHUNT_OK;
 }
 

@@ -8,16 +8,29 @@
 typedef struct sort_ranks {
   uint32_t *rank; /* of each row */
   uint32_t *row;  /* of each rank */
+  bool *tied;     /* by rank: the row equals the one before it in all terms */
 } sort_ranks;
+
+/* A term of an order. */
+typedef struct sort_by {
+  const driver_column *of; /* how the values compare; NULL: as numbers */
+  int column;              /* of the rows */
+  bool descending;
+  bool nulls_moved; /* as in order_term */
+} sort_by;
 
 typedef struct sort_spec {
   const site *at; /* its engine's order is used */
-  const char *const *order;
-  size_t norder;
+  const sort_by *by;
+  size_t n;
   const shunt_rows *rows;
 } sort_spec;
 
-/* Orders as the engine would, by these terms and the primary key, which must all be columns of the rows. */
+/* Makes terms of names such as "-total", followed by the primary key; all must be columns of the rows. terms has room
+ * for norder + KEY_MOST. Errors: those of order_column. */
+shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order, size_t norder, sort_by *terms,
+                        size_t *n);
+/* Orders as the engine would. */
 shunt_status sort_rows(call *c, const sort_spec *spec, arena *scratch, sort_ranks *out);
 
 /* Sets the number of rows and their clients. False when out of memory. */

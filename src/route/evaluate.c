@@ -235,7 +235,18 @@ static shunt_status select_client(evaluation *e) {
                    e->d->as.model ? e->d->as.model : "");
 }
 
-/* The table before the refine stage: the explicit one, or the first of the rule's, the relation's and the model's. */
+static const cat_part *part_of(const route_request *q) { return q->part ? &q->model->parts[q->part - 1] : NULL; }
+
+/* A part names the places that the rules would choose for a key in it; refine and guard rules see them. */
+static void use_part(evaluation *e) {
+  const cat_part *part = part_of(e->request);
+  if (!part) return;
+  if (part->client && !e->request->explicit_client) e->client = part->client;
+  if (part->table) e->table = part->table;
+}
+
+/* The table before the refine stage: the explicit one, or the first of the part's, the rule's, the relation's and the
+ * model's. */
 static shunt_status base_table(evaluation *e) {
   const route_request *q = e->request;
   const cat_model *m = q->model;
@@ -279,6 +290,7 @@ static shunt_status refine(evaluation *e) {
 }
 
 static shunt_status guard(evaluation *e) {
+  rule_host_reads(e->l->host, &e->nplacing);
   if (e->r->stages[CAT_STAGE_GUARD].count == 0) return SHUNT_OK;
   index_walk w;
   const cat_rule *rule;
@@ -305,7 +317,9 @@ static shunt_status guard(evaluation *e) {
 
 static shunt_status run(void *ud) {
   evaluation *e = ud;
+  if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
   shunt_status status = select_client(e);
+  if (!status) use_part(e);
   if (!status) status = base_table(e);
   if (!status) status = refine(e);
   if (!status) status = guard(e);

@@ -43,6 +43,14 @@ static void look_for_slow(evaluation *e, const cat_rule *rule) {
   e->outcome->slow_ns = took_ns;
 }
 
+static void look_for_reader(const evaluation *e, const cat_rule *rule) {
+  size_t n;
+  const rule_read *const *reads = rule_host_reads(e->l->host, &n);
+  for (size_t i = 0; i < n && !e->outcome->reader; i++)
+    if (reads[i]->field == RULE_FIELD_WHERE && cat_same_column(reads[i]->name, e->outcome->wanted))
+      e->outcome->reader = rule;
+}
+
 /* Records that the rule is done. */
 shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
                              const char *detail) {
@@ -50,6 +58,7 @@ shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rul
   route_count_verdict(&e->l->rules[rule->id], verdict, 1);
   if (e->timed && verdict != SHUNT_VERDICT_SKIPPED) take_time(e, rule);
   if (e->slow_ns && verdict != SHUNT_VERDICT_SKIPPED) look_for_slow(e, rule);
+  if (e->outcome->wanted && !e->outcome->reader) look_for_reader(e, rule);
   if (d->as.ntrace == d->trace_capacity &&
       (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
        !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))
@@ -130,8 +139,9 @@ void evaluation_begin(evaluation *e) {
 }
 
 /* A column of which several predicates were asked is one field. */
-static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n) {
+static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n, size_t placing) {
   size_t count = 0;
+  d->nplacing = 0;
   if (!base_grow(&d->fields, &d->fields_capacity, n, sizeof *d->fields) ||
       !base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on))
     return false;
@@ -141,6 +151,7 @@ static bool list_fields(route_decision *d, const rule_read *const *reads, size_t
     if (k < count) continue;
     d->fields[count] = reads[i];
     d->depends_on[count++] = reads[i]->display;
+    if (i < placing) d->nplacing = count;
   }
   d->reads = d->fields;
   d->as.depends_on = d->depends_on;
@@ -163,7 +174,7 @@ shunt_status evaluation_finish(evaluation *e, shunt_status status) {
   if (status) count_failure(e, status);
   size_t n;
   const rule_read *const *reads = rule_host_reads(e->l->host, &n);
-  if (!list_fields(d, reads, n)) return error_memory(e->err);
+  if (!list_fields(d, reads, n, e->nplacing)) return error_memory(e->err);
   d->as.trace = d->trace;
   const char *why = rule_host_uncacheable(e->l->host);
   if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(e->err);

@@ -19,6 +19,7 @@ typedef struct evaluation {
   const char *table;
   int level;
   route_outcome *outcome;
+  size_t nplacing;  /* reads before the guards */
   bool in_default;  /* the default stage is being asked for the default client */
   bool timed;       /* the rules are timed */
   int64_t since_ns; /* end of the previous rule, or start of the stage */

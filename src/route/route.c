@@ -44,6 +44,7 @@ static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, 
   recall(leaf, q, &d->as);
   d->client = leaf->client;
   d->reads = leaf->reads;
+  d->nplacing = leaf->nplacing;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;
 }
 
@@ -131,6 +132,7 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   pick_draws *draws = &outcome.draws;
   shunt_status status = lane_of_thread(r, &l, err);
   if (status) return status;
+  outcome.wanted = NULL;
   draws->count = 0;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
   draws->walked = draws->count;
@@ -139,6 +141,17 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   if (is_due(r, l)) return audit(r, l, request, d, &outcome, err);
   lane_count_hit(l, leaf->id);
   return serve(leaf, request, d, err);
+}
+
+shunt_status route_find_reader(route *r, const route_request *request, const char *column, route_decision *d,
+                               const cat_rule **out, shunt_error *err) {
+  route_lane *l;
+  route_outcome outcome = {.wanted = column};
+  shunt_status status = lane_of_thread(r, &l, err);
+  if (status) return status;
+  status = ask_rules(r, l, request, d, &outcome, err);
+  *out = outcome.reader;
+  return status;
 }
 
 void route_decision_clear(route_decision *d) {

@@ -22,6 +22,7 @@ typedef struct route_decision {
   shunt_decision as;
   const cat_client *client;      /* NULL if denied */
   const rule_read *const *reads; /* the fields of as.depends_on, in the same order */
+  size_t nplacing;               /* how many of them, from the first on, were read before the guards: they chose */
   shunt_trace *trace;
   const cat_rule **rules; /* of the trace */
   size_t trace_capacity, rules_capacity;
@@ -59,6 +60,9 @@ void route_set_events(route *r, event_sink *events);
 /* On SHUNT_E_DENIED *d is filled too, with client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);
 void route_decision_clear(route_decision *d);
+/* Asks the rules again: *out is the first rule that reads the column, or NULL: a table function of the model does. */
+shunt_status route_find_reader(route *r, const route_request *request, const char *column, route_decision *d,
+                               const cat_rule **out, shunt_error *err);
 
 /* Whether the decision depends on the field; for WHERE and ATTRS: on any column or attribute. */
 bool route_depends_on(const route_decision *d, rule_field field);

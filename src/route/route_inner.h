@@ -66,9 +66,11 @@ static inline void lane_count_hit(route_lane *l, uint32_t leaf) {
 typedef struct route_outcome {
   const trie_leaf *found; /* by the walk, or NULL */
   pick_draws draws;
-  bool level_given;     /* a rule gave the level; otherwise it is the request's */
-  const cat_rule *slow; /* the slowest rule, if it is to be reported; else NULL */
-  int64_t slow_ns;      /* how long that took */
+  bool level_given;       /* a rule gave the level; otherwise it is the request's */
+  const cat_rule *slow;   /* the slowest rule, if it is to be reported; else NULL */
+  int64_t slow_ns;        /* how long that took */
+  const char *wanted;     /* a column; NULL: the reader is not looked for */
+  const cat_rule *reader; /* out: the first rule that read the column */
 } route_outcome;
 
 /* Asks the rules. Needs the lane's lock; err is not NULL. Repeats the draws that a walk of the trie left in

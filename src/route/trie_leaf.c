@@ -59,6 +59,7 @@ static bool same_lists(const shunt_decision *a, const shunt_decision *b) {
 /* The remaining fields follow from these: engine and role from the client, the message from the rule and its reason. */
 static bool same_leaf(const trie_leaf *leaf, const route_decision *d, bool levels) {
   if (leaf->client != d->client || leaf->levels != levels || leaf->as.source != d->as.source) return false;
+  if (leaf->nplacing != d->nplacing) return false;
   if (!levels && leaf->as.level != d->as.level) return false;
   if (!same_text(leaf->as.table, d->as.table) || !same_text(leaf->as.denied, d->as.denied)) return false;
   return same_lists(&leaf->as, &d->as) &&
@@ -85,6 +86,7 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const 
   bool fine = true;
   leaf->levels = levels;
   leaf->client = d->client;
+  leaf->nplacing = d->nplacing;
   leaf->as = d->as;
   leaf->as.remembered = true;
   leaf->as.table = keep_text(t, d->as.table, &fine);

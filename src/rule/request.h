@@ -36,6 +36,7 @@ typedef struct rule_request {
   bool in_transaction;
   const shunt_field *attrs;
   size_t nattrs;
+  size_t part; /* the number of the model's part that is asked for, from 1; 0: none in particular */
   /* not seen by rules */
   const char *explicit_table;
   bool every_rule; /* asks the rules even if the decision is in the cache */
@@ -48,6 +49,7 @@ typedef struct rule_request {
   X(INSTANCE, "instance")                                                                                              \
   X(IN_TRANSACTION, "in_transaction")                                                                                  \
   X(ATTRS, "attrs")                                                                                                    \
+  X(PART, "part")                                                                                                      \
   X(CLIENT, "client") /* the candidate so far */                                                                       \
   X(TABLE, "table")
 

@@ -80,6 +80,8 @@ const shunt_value *rule_request_value(const rule_request *q, rule_field field, c
     return boolean(q->in_transaction, room);
   case RULE_FIELD_ATTRS:
     return unless_null(find_attr(q->attrs, q->nattrs, name));
+  case RULE_FIELD_PART:
+    return q->part ? integer((int64_t)q->part, room) : NULL;
   default:
     return of_instance(q->instance, field, room);
   }

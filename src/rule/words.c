@@ -82,6 +82,19 @@ static cat_declarations *list_of(catalog_source *source, const char *word) {
   }
 }
 
+/* A function under this key lists values when the declaration is read; it is called once, without arguments. */
+static void list_now(lua_State *L, const char *key) {
+  lua_pushstring(L, key);
+  if (lua_rawget(L, 1) == LUA_TFUNCTION) {
+    lua_call(L, 0, 1);
+    lua_pushstring(L, key);
+    lua_insert(L, -2);
+    lua_rawset(L, 1);
+  } else {
+    lua_pop(L, 1);
+  }
+}
+
 /* The call with { … } after word "name". The upvalue is the position in pending. */
 static int declare(lua_State *L) {
   rule_host *h = host_of(L);
@@ -95,6 +108,7 @@ static int declare(lua_State *L) {
   if (lua_type(L, 1) != LUA_TTABLE)
     return luaL_error(L, "%s \"%s\" is given %s: write %s \"%s\" { … }", p->word, p->name, host_shown(L, 1), p->word,
                       p->name);
+  if (p->word[0] == 'm') list_now(L, "parts");
   cat_declaration what = {.name = p->name, .at = p->at, .standard = h->standard_file};
   keeper k = {h, p->at};
   shunt_error err;
@@ -151,7 +165,7 @@ static int relation(lua_State *L) {
   int n = many_to_many ? 4 : 2;
   const char *const *names = many_to_many ? through : direct;
   for (int i = 1; i <= n; i++)
-    if (lua_type(L, i) != LUA_TSTRING)
+    if (lua_type(L, i) != LUA_TSTRING && !(lua_istable(L, i) && strstr(names[i - 1], "key")))
       return luaL_error(L, "%s: argument %d (%s) is %s: write a name", kind, i, names[i - 1],
                         lua_isnoneornil(L, i) ? "missing" : host_shown(L, i));
   if (!lua_isnoneornil(L, n + 1)) luaL_checktype(L, n + 1, LUA_TTABLE);

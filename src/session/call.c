@@ -198,7 +198,6 @@ static bool grow(equalities *e) {
 }
 
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
-  if (value->type == SHUNT_NULL) return true;
   if (e->count == e->capacity && !grow(e)) return false;
   e->list[e->count++] = (shunt_field){column, *value};
   return true;

@@ -64,7 +64,7 @@ typedef struct equalities {
   size_t count, capacity;
 } equalities;
 
-/* False when out of memory. A null is not added. */
+/* False when out of memory. Rules see a null as an absent value. */
 bool equalities_add(equalities *e, const char *column, const shunt_value *value);
 bool equalities_of_where(equalities *e, const shunt_where *where);
 static inline void equalities_into(const equalities *e, route_request *request) {

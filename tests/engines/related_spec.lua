@@ -152,6 +152,11 @@ model "worded" { table = "parents", client = "sqlite3", relations = { notes = ha
   far = has_many("note", "parent_id", { client = "pg" }), parted = has_many("part", "parent_id") } }
 model "note" { table = "notes" }
 model "part" { client = "sqlite3", table = function(req) return req:mod("where.parent_id", 2) == 0 and "children" or "tags" end }
+model "pair" { client = "pg", table = "pairs", primary_key = { "a", "b" }, relations = { parts = has_many("piece", { "a", "b" }, { client = "pg" }),
+  far = has_many("piece", { "a", "b" }, { client = "mysql" }) } }
+model "piece" { table = "pieces" }
+model "slice" { parts = { tables = "slice_%d", n = 3 }, client = "sqlite3", table = function(req) return ("slice_%d"):format(req:mod("where.parent_id", 3) or 0) end,
+  relations = { parent = belongs_to("parent_1", "parent_id", { key = "k", client = "sqlite3" }) } }
 model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid", relations = { mine = has_many("tenant", "boss", { client = "sqlite3" }) } }
 ]] }
     session = world.session
@@ -210,6 +215,29 @@ model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid",
     assert.same({ 2, 3 }, ids(one:model("tenant"):select { where = { mine = { none = {} } } }))
   end)
 
+  it("compare all columns of a key", function()
+    session:execute("pg", "CREATE TABLE pairs (a INTEGER, b TEXT, PRIMARY KEY (a, b))")
+    session:execute("pg", "CREATE TABLE pieces (id INTEGER PRIMARY KEY, a INTEGER, b TEXT, n INTEGER)")
+    session:execute("mysql", "CREATE TABLE pieces (id INTEGER PRIMARY KEY, a INTEGER, b VARCHAR(9), n INTEGER)")
+    session:execute("pg", "INSERT INTO pairs VALUES (1, 'x'), (1, 'y'), (2, 'x')")
+    session:execute("pg", "INSERT INTO pieces VALUES (1, 1, 'y', 5), (2, 2, 'x', 0), (3, 1, 'z', 5)")
+    local pairs_of = session:model "pair"
+    assert.same({ { a = 1, b = "y" } }, (pairs_of:select { where = { parts = { some = { n = { gt = 1 } } } } }))
+    assert.equal(1, pairs_of:count { where = { parts = { none = {} } } })
+    Engines.raises("SHUNT_E_USAGE", pairs_of.select, pairs_of, { where = { far = { some = {} } } })
+  end)
+
+  it("hold for the rows of all parts", function()
+    for i = 0, 2 do session:execute("sqlite3", ("CREATE TABLE slice_%d (id INTEGER PRIMARY KEY, parent_id INTEGER)"):format(i)) end
+    for id = 1, 12 do session:model("slice"):insert { id = id, parent_id = id } end
+    local expected = {}
+    for id = 1, 12 do
+      if #matching(data.parents, "k", id) > 0 then expected[#expected + 1] = id end
+    end
+    assert.same(expected, ids(session:model("slice"):select { where = { parent = { some = {} } } }))
+    assert.equal(#expected, session:model("slice"):count { where = { parent = { some = {} } } })
+  end)
+
   it("that can't be asked are refused", function()
     session:execute("sqlite3", "CREATE TABLE notes (id INTEGER PRIMARY KEY, parent_id TEXT)")
     session:execute("pg", "CREATE TABLE notes (id INTEGER PRIMARY KEY, parent_id TEXT)")
@@ -219,8 +247,8 @@ model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid",
     end
     refused("SHUNT_E_NOT_FOUND", "parent_1", { childrn = { some = {} } }, "has no relation 'childrn'; did you mean")
     refused("SHUNT_E_USAGE", "parent_1", { three = { some = {} } }, "it has a limit")
-    refused("SHUNT_E_USAGE", "worded", { notes = { some = {} } }, "only whole numbers")
-    refused("SHUNT_E_USAGE", "worded", { far = { some = {} } }, "only whole numbers")
+    refused("SHUNT_E_USAGE", "worded", { notes = { some = {} } }, "of whole numbers, UUIDs or texts")
+    refused("SHUNT_E_USAGE", "worded", { far = { some = {} } }, "of whole numbers, UUIDs or texts")
     refused("SHUNT_E_USAGE", "worded", { parted = { some = {} } }, "depends on their column 'parent_id'")
     local deep = {}
     for _ = 1, 8 do deep = { boss = { some = deep } } end

@@ -138,10 +138,18 @@ local function time(fn, seconds)
   return (now - began) / rounds
 end
 
+-- A value, or a table of several columns.
+local function key_of(model, row)
+  if type(model.primary_key) ~= "table" then return row[model.primary_key] end
+  local key = {}
+  for _, column in ipairs(model.primary_key) do key[column] = row[column] end
+  return key
+end
+
 local function read(session, model, seconds)
   local bound = session:model(model.name)
   local rows = bound:select { limit = PAGE }
-  local key = rows[1] and rows[1][model.primary_key]
+  local key = rows[1] and key_of(model, rows[1])
   return {
     rows = #rows, select_ns = time(function() bound:select { limit = PAGE } end, seconds),
     get_ns = key ~= nil and time(function() bound:get(key) end, seconds) or nil,

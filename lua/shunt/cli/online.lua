@@ -38,11 +38,14 @@ local function needed(app)
   for _, r in pairs(app.relations) do
     if r.kind == "belongs_to_many" then between[r.through] = true end
   end
-  local function need(model, column, what, source)
-    column = values.some(column)
-    if not column or not app.models[model] then return end
+  -- A column, or the columns of a key.
+  local function need(model, columns, what, source)
+    columns = values.some(columns)
+    if not columns or not app.models[model] then return end
     out[model] = out[model] or {}
-    out[model][column] = out[model][column] or { what = what, source = source }
+    for _, column in ipairs(type(columns) == "table" and columns or { columns }) do
+      out[model][column] = out[model][column] or { what = what, source = source }
+    end
   end
   for _, name in ipairs(output.keys(app.models)) do
     local model = app.models[name]
@@ -98,6 +101,62 @@ local function compare(place, columns, wanted, findings)
   end
 end
 
+-- The unique keys of a table: lists of columns.
+local function unique_keys(columns)
+  local by_name, out = {}, {}
+  local function add(name, column)
+    if not by_name[name] then
+      by_name[name] = {}
+      out[#out + 1] = by_name[name]
+    end
+    table.insert(by_name[name], column)
+  end
+  for _, column in ipairs(columns) do
+    if column.key > 0 then add("", column.name) end
+    for name in (values.some(column.unique) or ""):gmatch "%S+" do add(name, column.name) end
+  end
+  return out
+end
+
+local function contains(set, list)
+  for _, name in ipairs(list) do
+    if not set[name:lower()] then return false end
+  end
+  return true
+end
+
+-- Rows are found, updated and deleted by the model's key.
+local function check_key(app, place, columns, findings)
+  local model, have, key, unique = app.models[place.model], {}, {}, unique_keys(columns)
+  local names_of_key = type(model.primary_key) == "table" and model.primary_key or { model.primary_key }
+  for _, column in ipairs(columns) do have[column.name:lower()] = true end
+  for _, name in ipairs(names_of_key) do key[name:lower()] = true end
+  if #unique == 0 or not contains(have, names_of_key) then return end
+  for _, list in ipairs(unique) do
+    if contains(key, list) then return end
+  end
+  findings:add {
+    kind = "error", source = model.source, path = place.model, client = place.client,
+    message = ("model %s: its primary key (%s) is not unique in the table %s on %s; a unique key there is (%s)"):format(place.model,
+      table.concat(names_of_key, ", "), place.table, place.client, table.concat(unique[1], ", ")),
+  }
+end
+
+-- A row has its columns and its relations by name.
+local function check_relations(app, place, columns, findings)
+  for _, relation in ipairs(app.models[place.model].relations or {}) do
+    for _, column in ipairs(columns) do
+      if column.name:lower() == relation.name:lower() then
+        findings:add {
+          kind = "error", source = relation.source, path = place.model, client = place.client,
+          message = ("relation %s has the name of a column of the table %s on %s; give it another name"):format(relation.full_name,
+            place.table, place.client),
+        }
+      end
+    end
+  end
+end
+
 ---@param app shunt.cli.application
 ---@param findings shunt.cli.findings
 function online.check(app, findings)
@@ -109,6 +168,8 @@ function online.check(app, findings)
       local ok, columns = pcall(session.columns, session, place.client, place.table)
       if ok then
         compare(place, columns, wanted[place.model] or {}, findings)
+        check_key(app, place, columns, findings)
+        check_relations(app, place, columns, findings)
       elseif not failure.code(columns) then
         error(columns, 0)
       elseif is_datasource(columns) then

@@ -85,6 +85,7 @@ local INSTANCE = { "name", "id", "title", "isolate", "isolate_client" }
 
 local function json(app, picture)
   local s = output.scalar
+  local function key(columns) return type(columns) == "table" and output.list(columns) or s(columns) end
   local function each(list, fn)
     local out = {}
     for i, item in ipairs(list) do out[i] = fn(item) end
@@ -95,7 +96,7 @@ local function json(app, picture)
     local relations = each(model.relations, function(r)
       if r.crosses then crossing[#crossing + 1] = model.name .. "." .. r.name end
       local members = table.pack("name", s(r.name), "kind", s(r.kind), "target", s(r.target), "foreign_key",
-        s(r.foreign_key), "through", s(r.through), "crosses", s(r.crosses), object_of(r.at))
+        key(r.foreign_key), "through", s(r.through), "crosses", s(r.crosses), object_of(r.at))
       return output.object(table.unpack(members, 1, members.n))
     end)
     local members = table.pack("name", s(model.name), "relations", relations, object_of(model.at))

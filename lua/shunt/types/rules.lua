@@ -25,6 +25,7 @@
 ---@field level integer
 ---@field in_transaction boolean
 ---@field where table<string, any> the values that the access compares columns with, for equality
+---@field part integer? the number of the part of a partitioned model that is asked for, where no value says it
 ---@field attrs table<string, string|number|boolean> the attributes of the session
 ---@field client string? in refine and guard rules: the candidate so far
 ---@field table string? in refine and guard rules
@@ -67,7 +68,7 @@ function request:prefix(field, beginning) end
 ---@class shunt.rules.model
 ---@field env shunt.rules.names?
 ---@field table string|(fun(req: shunt.rules.request): string)|nil
----@field primary_key string?
+---@field primary_key shunt.rules.names?
 ---@field instance_column string?
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil
 ---@field relations table<string, shunt.rules.relation>?
@@ -102,27 +103,27 @@ function datasource(name) end
 function instance(name) end
 
 ---@param target string a model
----@param foreign_key string in the target
+---@param foreign_key shunt.rules.names in the target
 ---@param options table?
 ---@return shunt.rules.relation
 function has_one(target, foreign_key, options) end
 
 ---@param target string
----@param foreign_key string in the target
+---@param foreign_key shunt.rules.names in the target
 ---@param options table?
 ---@return shunt.rules.relation
 function has_many(target, foreign_key, options) end
 
 ---@param target string
----@param foreign_key string in the model itself
+---@param foreign_key shunt.rules.names in the model itself
 ---@param options table?
 ---@return shunt.rules.relation
 function belongs_to(target, foreign_key, options) end
 
 ---@param through string the model between
 ---@param target string
----@param foreign_key string in through, to the model itself
----@param through_key string in through, to the target
+---@param foreign_key shunt.rules.names in through, to the model itself
+---@param through_key shunt.rules.names in through, to the target
 ---@param options table?
 ---@return shunt.rules.relation
 function belongs_to_many(through, target, foreign_key, through_key, options) end

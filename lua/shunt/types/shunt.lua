@@ -135,7 +135,7 @@ function blob:bytes() end
 ---@field where shunt.where?
 ---@field order shunt.names?
 ---@field limit integer? for each parent row
----@field key string? the column that the foreign key refers to; default: the primary key
+---@field key shunt.names? the columns that the foreign key refers to; default: the primary key
 ---@field autoload boolean?
 ---@field include shunt.include?
 
@@ -430,7 +430,7 @@ function session:execute(client, sql, params, options) end
 
 ---@param client string?
 ---@param table string
----@return {name: string, type: string, nullable: boolean, key: boolean}[]
+---@return {name: string, type: string, nullable: boolean, key: integer, unique: string?}[]
 function session:columns(client, table) end
 
 ---Runs fn with another current datasource, and restores it however fn ends.
@@ -522,7 +522,7 @@ function model:new_instance(client, table) end
 function model:get(where, options) end
 
 ---The rows with these primary keys, in this order, without those that do not exist.
----@param ids shunt.value[]
+---@param ids (shunt.value|table<string, shunt.value>)[] a key of several columns is a table
 ---@param options shunt.get_options?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
@@ -618,27 +618,27 @@ function shunt.json_decode(text) end
 function shunt.object(t) end
 
 ---@param target string a model
----@param foreign_key string in the target
+---@param foreign_key shunt.names in the target
 ---@param options shunt.relation_options?
 ---@return shunt.relation
 function shunt.has_one(target, foreign_key, options) end
 
 ---@param target string
----@param foreign_key string in the target
+---@param foreign_key shunt.names in the target
 ---@param options shunt.relation_options?
 ---@return shunt.relation
 function shunt.has_many(target, foreign_key, options) end
 
 ---@param target string
----@param foreign_key string in the model itself
+---@param foreign_key shunt.names in the model itself
 ---@param options shunt.relation_options?
 ---@return shunt.relation
 function shunt.belongs_to(target, foreign_key, options) end
 
 ---@param through string the model between
 ---@param target string
----@param foreign_key string in through, to the model itself
----@param through_key string in through, to the target
+---@param foreign_key shunt.names in through, to the model itself
+---@param through_key shunt.names in through, to the target
 ---@param options shunt.relation_options?
 ---@return shunt.relation
 function shunt.belongs_to_many(through, target, foreign_key, through_key, options) end

@@ -155,6 +155,28 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   return status;
 }
 
+/* Room for the longest part, in steps, so that few texts of statements differ. Beyond LONGEST_VARCHAR the server keeps
+ * the table on disk. */
+static void add_text_type(buf *sql, size_t longest) {
+  enum { LEAST = 32, LONGEST_VARCHAR = 2048 };
+  size_t room = LEAST;
+  while (room < longest && room < LONGEST_VARCHAR) room *= 2;
+  if (longest > LONGEST_VARCHAR)
+    buf_puts(sql, "LONGTEXT");
+  else
+    buf_printf(sql, "VARCHAR(%zu)", room);
+}
+
+static void key_table(buf *sql, size_t parts, size_t longest) {
+  buf_puts(sql, "JSON_TABLE(?, '$[*]' COLUMNS (shunt_key_number INT PATH '$[0]'");
+  for (size_t i = 0; i < parts; i++) {
+    buf_printf(sql, ", shunt_key_%zu ", i);
+    add_text_type(sql, longest);
+    buf_printf(sql, " CHARACTER SET utf8mb4 PATH '$[%zu]'", i + 1);
+  }
+  buf_puts(sql, ")) AS shunt_keys");
+}
+
 const driver_engine driver_mysql = {
     .name = "mysql",
     .max_params = MAX_PARAMS,
@@ -165,9 +187,12 @@ const driver_engine driver_mysql = {
     .empty_list = true,
     .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
+    .scaled_type = "DECIMAL(65, %d)",
     .like = " LIKE ",
     .text_type = "CHAR",
     .row_locks = true,
+    .key_table = key_table,
+    .key_part = "shunt_key_%zu",
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

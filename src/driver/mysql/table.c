@@ -11,20 +11,24 @@
 
 static const char columns_sql[] =
     "SELECT c.column_name, c.column_type, c.data_type, c.is_nullable = 'YES', c.collation_name, "
-    "c.character_set_name, c.extra, s.seq_in_index FROM information_schema.columns AS c "
-    "LEFT JOIN information_schema.statistics AS s ON s.table_schema = DATABASE() AND s.table_name = ? "
-    "AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name AND " SAME_NAME(
-        "s") " "
-             "WHERE c.table_schema = DATABASE() AND c.table_name = ? AND " SAME_NAME(
-                 "c") " ORDER BY c.ordinal_position";
+    "c.character_set_name, c.extra, s.seq_in_index, (SELECT GROUP_CONCAT(HEX(u.index_name) SEPARATOR ' ') FROM "
+    "information_schema.statistics AS u WHERE u.table_schema = DATABASE() AND u.table_name = ? AND u.non_unique = 0 "
+    "AND "
+    "u.column_name = c.column_name AND " SAME_NAME(
+        "u") ") FROM information_schema.columns AS c "
+             "LEFT JOIN information_schema.statistics AS s ON s.table_schema = DATABASE() AND s.table_name = ? "
+             "AND s.index_name = 'PRIMARY' AND s.column_name = c.column_name AND " SAME_NAME(
+                 "s") " "
+                      "WHERE c.table_schema = DATABASE() AND c.table_name = ? AND " SAME_NAME(
+                          "c") " ORDER BY c.ordinal_position";
 
-enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY };
+enum { NAME, TYPE, DATA_TYPE, NULLABLE, COLLATION, CHARSET, EXTRA, KEY, UNIQUE };
 
 static const char tables_sql[] = "SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()";
 
 static shunt_status ask(mysql_conn *conn, const char *sql, const char *table, size_t nparams, shunt_rows *rows,
                         shunt_error *err) {
-  shunt_value name = shunt_text(table, strlen(table)), params[] = {name, name, name, name};
+  shunt_value name = shunt_text(table, strlen(table)), params[] = {name, name, name, name, name, name};
   shunt_status status = mysqldb_send(&conn->base, sql, strlen(sql), params, nparams, err);
   return status ? status : mysqldb_receive(&conn->base, rows, NULL, NULL, err);
 }
@@ -56,7 +60,8 @@ static void holds_integers(driver_column *column, int64_t least, uint64_t most) 
   column->kind = most > INT64_MAX ? DRIVER_NUMBERS : DRIVER_INTEGERS;
   column->least = least;
   column->most = most > INT64_MAX ? INT64_MAX : (int64_t)most;
-  column->numeric = column->exact = true;
+  column->numeric = column->exact = column->same_integers = true;
+  column->convert = least < 0 ? "CAST(? AS SIGNED)" : "CAST(? AS UNSIGNED)";
 }
 
 static bool set_integer(driver_column *column, const char *type) {
@@ -83,6 +88,25 @@ static uint64_t most_of_bits(const char *declared) {
   return bits < 1 || bits > 64 ? UINT64_MAX : UINT64_MAX >> (64 - bits);
 }
 
+static void set_other(driver_column *column, const char *type) {
+  static const struct {
+    const char *name, *convert, *takes;
+    driver_time time;
+  } types[] = {{"date", "CAST(? AS DATE)", NULL, DRIVER_DATE},
+               {"time", "CAST(? AS TIME(6))", NULL, DRIVER_CLOCK},
+               {"datetime", "CAST(? AS DATETIME(6))", NULL, DRIVER_STAMP},
+               {"timestamp", "CAST(? AS DATETIME(6))", NULL, DRIVER_STAMP},
+               {"inet4", "CAST(? AS INET4)", "CAST(? AS INET4) IS NOT NULL", DRIVER_NO_TIME},
+               {"inet6", "CAST(? AS INET6)", "CAST(? AS INET6) IS NOT NULL", DRIVER_NO_TIME},
+               {"json", "CAST(? AS JSON)", "JSON_VALID(?)", DRIVER_NO_TIME}};
+  for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+    if (strcmp(type, types[i].name) != 0) continue;
+    column->convert = types[i].convert;
+    column->takes = types[i].takes;
+    column->time = types[i].time;
+  }
+}
+
 static void set_kind(driver_column *column, const char *type) {
   static const char *const rounded[] = {"float", "double", NULL};
   static const char *const blobs[] = {"binary",   "varbinary", "tinyblob", "blob", "mediumblob",
@@ -97,22 +121,29 @@ static void set_kind(driver_column *column, const char *type) {
     column->exact = type[2] == 'c';
     column->single = strcmp(type, "float") == 0;
     column->text = false;
+    column->convert = column->exact ? "CAST(? AS DECIMAL(65, 30))" : "CAST(? AS DOUBLE)";
   } else if (strcmp(type, "bit") == 0) {
     holds_integers(column, 0, most_of_bits(column->type));
     column->text = false;
     column->digits_type = "UNSIGNED";
   } else if (strcmp(type, "year") == 0) {
-    holds_integers(column, 0, 2155);
+    holds_integers(column, 1901, 2155); /* the server takes 1 for 2001 */
+    column->zero = true;
     column->text = false;
   } else if (is(type, blobs)) {
     column->kind = DRIVER_BLOBS;
+    column->same_blobs = true;
+    column->convert = "UNHEX(?)";
   } else if (is(type, texts)) {
     column->kind = DRIVER_STRINGS;
   } else if (strcmp(type, "uuid") == 0) {
     column->kind = DRIVER_UUIDS;
     column->collation = DRIVER_NOCASE;
+    column->same_texts = true;
+    column->convert = "CAST(? AS UUID)";
   } else {
     column->kind = DRIVER_OTHERS;
+    set_other(column, type);
   }
 }
 
@@ -138,14 +169,15 @@ static bool ends_in(const char *text, const char *end) {
   return size >= tail && strcmp(text + size - tail, end) == 0;
 }
 
-/* Collations of no particular language. Others may treat ch, ij or the dotless i specially. */
-static bool is_plain_for_ascii(const char *collation) {
-  static const char *const general[] = {
-      "_general_ci",       "_unicode_ci",       "_unicode_520_ci",       "_0900_ai_ci",          "_uca1400_ai_ci",
-      "_general_nopad_ci", "_unicode_nopad_ci", "_unicode_520_nopad_ci", "_uca1400_nopad_ai_ci", "latin1_swedish_ci"};
-  for (size_t i = 0; i < sizeof general / sizeof *general; i++)
-    if (ends_in(collation, general[i])) return true;
-  return false;
+/* A text that the character set can't represent equals nothing in the column. */
+static bool set_key(driver_table *t, driver_column *column, const char *charset, const char *collation) {
+  bool all = strncmp(charset, "utf8mb4", 7) == 0;
+  column->convert = arena_printf(&t->arena, "CONVERT(? USING %s) COLLATE %s", charset, collation);
+  if (!all)
+    column->takes = arena_printf(
+        &t->arena, "CAST(CONVERT(CONVERT(? USING %s) USING utf8mb4) AS BINARY) = CAST(? AS BINARY)", charset);
+  column->takes_ascii = true;
+  return column->convert && (column->takes || all);
 }
 
 /* Only the server knows the collation: it is asked for collation keys (WEIGHT_STRING). A text that the column's
@@ -154,7 +186,6 @@ static bool set_weight(driver_table *t, driver_column *column, const char *chars
   const char *trim = counts_blanks(collation) ? "" : "TRIM(TRAILING ' ' FROM ", *end = trim[0] ? ")" : "";
   bool all = strncmp(charset, "utf8mb4", 7) == 0;
   column->collation = DRIVER_WEIGHED;
-  column->ascii = is_plain_for_ascii(collation);
   column->weight =
       all ? arena_printf(&t->arena, "WEIGHT_STRING(%sCONVERT(? USING %s)%s COLLATE %s)", trim, charset, end, collation)
           : arena_printf(&t->arena,
@@ -171,10 +202,12 @@ static bool set_weight(driver_table *t, driver_column *column, const char *chars
 
 static bool set_collation(driver_table *t, driver_column *column, const char *charset, const char *collation) {
   if (column->kind != DRIVER_STRINGS || !collation[0]) return true;
+  if (!set_key(t, column, charset, collation)) return false;
   column->cased = ends_in(collation, "_bin") || ends_in(collation, "_cs");
   /* bytes suffice, unless the character set can't represent every text: such a parameter would be an error */
   if (!ends_in(collation, "_bin") || strcmp(charset, "utf8mb4") != 0) return set_weight(t, column, charset, collation);
   column->collation = counts_blanks(collation) ? DRIVER_BINARY : DRIVER_PADDED;
+  column->same_texts = column->collation == DRIVER_BINARY;
   return true;
 }
 
@@ -204,6 +237,8 @@ static shunt_status read_column(const mysql_conn *conn, driver_table *t, const s
   if (!column->name || !column->type) return error_memory(err);
   column->nullable = cells[NULLABLE].as.integer != 0;
   column->key = cells[KEY].type == SHUNT_INTEGER ? (int)cells[KEY].as.integer : 0;
+  column->unique = arena_strdup(&t->arena, text_of(&cells[UNIQUE]));
+  if (!column->unique) return error_memory(err);
   column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
@@ -226,7 +261,7 @@ shunt_status mysqldb_describe(driver_conn *base, const char *table, driver_table
   mysql_conn *conn = mysql_of(base);
   driver_table *t = NULL;
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, columns_sql, table, 4, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, columns_sql, table, 6, rows, err) : error_memory(err);
   if (!status && rows->count == 0) status = no_table(conn, table, err);
   if (!status && !(t = driver_table_new())) status = error_memory(err);
   if (!status) status = read_table(conn, rows, t, err);

@@ -18,6 +18,7 @@
 enum {
   PG_BOOL = 16,
   PG_BYTEA = 17,
+  PG_CHAR = 18, /* one byte, not character(n) */
   PG_NAME = 19,
   PG_INT8 = 20,
   PG_INT2 = 21,
@@ -29,6 +30,7 @@ enum {
   PG_FLOAT8 = 701,
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
+  PG_DATE = 1082,
   PG_TIME = 1083,
   PG_TIMESTAMP = 1114,
   PG_TIMESTAMPTZ = 1184,

@@ -127,6 +127,12 @@ static const driver_queue queue = {
     .parallel = true,
 };
 
+static void key_table(buf *sql, size_t parts, size_t longest) {
+  (void)parts, (void)longest;
+  buf_puts(sql, "(SELECT CAST(v ->> 0 AS pg_catalog.int4), v FROM pg_catalog.json_array_elements(CAST(? AS "
+                "pg_catalog.json)) AS list(v)) AS shunt_keys(shunt_key_number, shunt_key)");
+}
+
 const driver_engine driver_pg = {
     .name = "pg",
     .max_params = MAX_PARAMS,
@@ -139,9 +145,12 @@ const driver_engine driver_pg = {
     .typed = true,
     .text_type = "text",
     .number_type = "numeric",
+    .scaled_type = "numeric(1000, %d)",
     .aborts = true,
     .queue = &queue,
     .row_locks = true,
+    .key_table = key_table,
+    .key_part = "shunt_key ->> (%zu + 1)",
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

@@ -15,8 +15,9 @@ enum {
   COLLATION,
   DETERMINISTIC,
   BYTEWISE,
-  NOCASE,
-  MODIFIER
+  MODIFIER,
+  COMPARES,
+  UNIQUE
 };
 
 enum {
@@ -25,7 +26,8 @@ enum {
   HEADER_BYTES = 4, /* included in numeric's modifier */
   SCALE_BITS = 0x7ff,
   LEAST_NEGATIVE_SCALE = 0x400,
-  FULL_PRECISION = 0xffff
+  FULL_PRECISION = 0xffff,
+  LONGEST_NAME = 63 /* NAMEDATALEN is fixed when the server is built */
 };
 
 /* The table that an unqualified name finds on the search path. A domain counts as its base type. A table with
@@ -41,8 +43,14 @@ static const char columns_sql[] =
     "CASE WHEN c.oid IS NULL THEN true WHEN c.collname = 'default' THEN d.datcollate IN ('C', 'POSIX') AND "
     "coalesce(pg_catalog.to_jsonb(d) ->> 'datlocprovider', 'c') = 'c' "
     "ELSE c.collcollate IN ('C', 'POSIX') AND coalesce(pg_catalog.to_jsonb(c) ->> 'collprovider', 'c') = 'c' END, "
-    "coalesce(pg_catalog.to_jsonb(c) ->> 'colllocale', pg_catalog.to_jsonb(c) ->> 'colliculocale', c.collcollate, '') "
-    "~ '^((und|en)(-[A-Z]{2})?-u-ks-level2|(und|en)?@colStrength=secondary)$', b.modifier "
+    "b.modifier, "
+    "b.typtype IN ('e', 'r', 'm', 'c') OR b.typcategory = 'A' OR EXISTS (SELECT FROM pg_catalog.pg_opclass o "
+    "JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree' WHERE o.opcdefault AND (o.opcintype = b.oid "
+    "OR EXISTS (SELECT FROM pg_catalog.pg_cast s WHERE s.castsource = b.oid AND s.casttarget = o.opcintype "
+    "AND s.castmethod = 'b' AND s.castcontext = 'i'))), "
+    "(SELECT pg_catalog.string_agg(u.indexrelid::text, ' ') FROM pg_catalog.pg_index u WHERE u.indrelid = a.attrelid "
+    "AND i.indrelid IS NOT NULL AND u.indisunique AND u.indpred IS NULL AND u.indexprs IS NULL AND a.attnum = ANY "
+    "((u.indkey::int2[])[0:u.indnkeyatts - 1])) "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
@@ -53,7 +61,7 @@ static const char columns_sql[] =
     "CROSS JOIN LATERAL (WITH RECURSIVE up AS (SELECT t.*, a.atttypmod AS modifier FROM pg_catalog.pg_type t "
     "WHERE t.oid = a.atttypid UNION ALL SELECT t.*, up.typtypmod FROM pg_catalog.pg_type t, up WHERE up.typtype = 'd' "
     "AND t.oid = up.typbasetype) "
-    "SELECT oid, typname, modifier FROM up WHERE typtype <> 'd') b "
+    "SELECT oid, typname, modifier, typtype, typcategory FROM up WHERE typtype <> 'd') b "
     "WHERE a.attrelid = pg_catalog.to_regclass(pg_catalog.quote_ident($1)) AND a.attnum > 0 AND NOT a.attisdropped "
     "ORDER BY a.attnum";
 
@@ -86,6 +94,7 @@ static void set_number(driver_column *column, driver_kind kind, bool exact) {
 
 static void set_integer(driver_column *column, int64_t least, int64_t most, const char *list) {
   set_number(column, DRIVER_INTEGERS, true);
+  column->same_integers = true;
   column->list = list;
   column->least = least;
   column->most = most;
@@ -119,9 +128,11 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
   case PG_FLOAT8:
     set_number(column, DRIVER_NUMBERS, false);
     column->single = type == PG_FLOAT4;
+    column->infinite = true;
     break;
   case PG_NUMERIC:
     set_number(column, DRIVER_NUMBERS, true);
+    column->infinite = true;
     break;
   case PG_BPCHAR:
     set_text(column, DRIVER_TEXTS, DRIVER_RTRIM);
@@ -130,20 +141,42 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
   case PG_VARCHAR:
   case PG_NAME:
     set_text(column, DRIVER_TEXTS, DRIVER_BINARY);
+    column->same_texts = true;
+    column->longest = type == PG_NAME ? LONGEST_NAME : 0;
     break;
   case PG_BYTEA:
     set_text(column, DRIVER_BLOBS, DRIVER_BINARY);
+    column->same_blobs = true;
     break;
   case PG_UUID:
     set_text(column, DRIVER_UUIDS, DRIVER_NOCASE);
+    column->same_texts = true;
     break;
   default:
     set_text(column, strcmp(type_name, "citext") == 0 ? DRIVER_TEXTS : DRIVER_OTHERS, DRIVER_BINARY);
     if (column->kind == DRIVER_OTHERS) break;
     column->collation = DRIVER_WEIGHED;
-    column->ascii = true;
     column->weight = "pg_catalog.convert_to(pg_catalog.lower(CAST(? AS text)), 'UTF8')";
   }
+}
+
+static void set_time(driver_column *column, Oid type) {
+  column->time = type == PG_DATE          ? DRIVER_DATE
+                 : type == PG_TIME        ? DRIVER_CLOCK
+                 : type == PG_TIMESTAMP   ? DRIVER_STAMP
+                 : type == PG_TIMESTAMPTZ ? DRIVER_MOMENT
+                                          : DRIVER_NO_TIME;
+  if (type == PG_CHAR) column->longest = 1;
+}
+
+/* type_name: for casts, without length and precision. */
+static bool set_key(arena *a, driver_column *column, const char *type_name, bool compares) {
+  column->as_text = column->kind == DRIVER_OTHERS && !compares;
+  if (column->as_text) return true;
+  column->convert =
+      column->kind == DRIVER_BLOBS ? "pg_catalog.decode(?, 'hex')" : arena_printf(a, "CAST(? AS %s)", type_name);
+  if (column->kind == DRIVER_OTHERS) column->takes = arena_printf(a, "CAST(? AS %s) IS NOT NULL", type_name);
+  return column->convert && (column->takes || column->kind != DRIVER_OTHERS);
 }
 
 /* The number of digits that the column keeps after the point: all, for a numeric without a scale. A negative scale also
@@ -175,10 +208,10 @@ static void set_digits(driver_column *column, Oid type, int modifier) {
 /* ---- collations ---- */
 
 /* In a nondeterministic collation, different texts may be equal. The server offers no collation keys, but hashes that
- * are equal for equal texts: those serve as keys. nocase: an ICU collation that ignores case (or more). */
-static bool set_weight(arena *a, driver_column *column, const char *collation, bool nocase) {
+ * are equal for equal texts: those serve as keys. */
+static bool set_weight(arena *a, driver_column *column, const char *collation) {
   column->collation = DRIVER_WEIGHED;
-  column->ascii = nocase;
+  column->same_texts = false;
   column->weight = arena_printf(
       a,
       "(SELECT pg_catalog.int8send(pg_catalog.hashtextextended(v, 0)) || "
@@ -202,8 +235,7 @@ static bool set_collation(arena *a, driver_column *column, const PGresult *resul
   bool deterministic = PQgetvalue(result, at, DETERMINISTIC)[0] == 't';
   bool bytewise = PQgetvalue(result, at, BYTEWISE)[0] == 't';
   bool number = column->kind == DRIVER_NUMBERS && column->exact;
-  bool nocase = PQgetvalue(result, at, NOCASE)[0] == 't';
-  if (!deterministic && !set_weight(a, column, collation, nocase)) return false;
+  if (!deterministic && !set_weight(a, column, collation)) return false;
   bool ranked = number || column->kind == DRIVER_OTHERS || (column->kind == DRIVER_TEXTS && !bytewise);
   return !ranked || set_rank(a, column, PQgetvalue(result, at, BASE_CAST), collation);
 }
@@ -223,10 +255,15 @@ static bool read_column(driver_table *t, const PGresult *result, int at) {
   if (!column->name || !column->type) return false;
   column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
   column->key = atoi(PQgetvalue(result, at, KEY));
+  column->unique = arena_strdup(&t->arena, PQgetvalue(result, at, UNIQUE));
+  if (!column->unique) return false;
   Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
   set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
   set_digits(column, type, atoi(PQgetvalue(result, at, MODIFIER)));
   if (!set_listed(&t->arena, column, PQgetvalue(result, at, BASE_CAST))) return false;
+  set_time(column, type);
+  bool compares = PQgetvalue(result, at, COMPARES)[0] == 't';
+  if (!set_key(&t->arena, column, PQgetvalue(result, at, BASE_CAST), compares)) return false;
   return set_collation(&t->arena, column, result, at);
 }
 

@@ -6,6 +6,7 @@
 /* Properties of the table itself. */
 typedef struct kind {
   bool view;
+  bool stored; /* values have their column's affinity */
   bool without_rowid;
   bool strict;
 } kind;
@@ -39,12 +40,14 @@ static shunt_status no_table(sqlite_conn *conn, const char *table, shunt_error *
 
 static shunt_status find_table(sqlite_conn *conn, const char *table, kind *k, shunt_error *err) {
   sqlite3_stmt *stmt = NULL;
-  int rc = prepare_for(conn, "SELECT type = 'view', wr, strict FROM pragma_table_list(?)", table, &stmt);
+  int rc = prepare_for(conn, "SELECT type = 'view', wr, strict, type IN ('table', 'shadow') FROM pragma_table_list(?)",
+                       table, &stmt);
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
   if (rc == SQLITE_ROW) {
     k->view = sqlite3_column_int(stmt, 0);
     k->without_rowid = sqlite3_column_int(stmt, 1);
     k->strict = sqlite3_column_int(stmt, 2);
+    k->stored = sqlite3_column_int(stmt, 3);
   }
   shunt_status status = rc == SQLITE_ROW    ? SHUNT_OK
                         : rc == SQLITE_DONE ? no_table(conn, table, err)
@@ -126,6 +129,8 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   if (!column->name || !column->type) return error_memory(err);
   column->nullable = !sqlite3_column_int(stmt, 2);
   column->key = sqlite3_column_int(stmt, 3);
+  const char *unique = (const char *)sqlite3_column_text(stmt, 5);
+  if (unique && !(column->unique = arena_strdup(&t->arena, unique))) return error_memory(err);
   set_affinity(column, k);
   column->listed = "SELECT value FROM json_each(?)";
   return SHUNT_OK;
@@ -146,8 +151,10 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
                                  shunt_error *err) {
   sqlite3_stmt *stmt = NULL;
   int rc = prepare_for(conn,
-                       "SELECT name, type, \"notnull\", pk, count(*) OVER () FROM pragma_table_xinfo(?) "
-                       "WHERE hidden <> 1 ORDER BY cid",
+                       "SELECT name, type, \"notnull\", pk, count(*) OVER (), (SELECT group_concat(l.seq, ' ') FROM "
+                       "pragma_index_list(?1) l, pragma_index_info(l.name) i WHERE l.\"unique\" AND NOT l.partial AND "
+                       "i.cid = c.cid AND NOT EXISTS (SELECT 1 FROM pragma_index_info(l.name) WHERE cid < 0)) "
+                       "FROM pragma_table_xinfo(?1) c WHERE hidden <> 1 ORDER BY cid",
                        table, &stmt);
   if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
   shunt_status status = SHUNT_OK;
@@ -160,13 +167,19 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
   }
   if (!status && rc != SQLITE_DONE) status = sqlite_fail(conn, rc, NULL, err);
   sqlite3_finalize(stmt);
-  for (size_t i = 0; i < t->count && !status; i++) status = set_collation(conn, table, k, &t->columns[i], err);
+  for (size_t i = 0; i < t->count && !status; i++) {
+    driver_column *column = &t->columns[i];
+    status = set_collation(conn, table, k, column, err);
+    /* 1 is 1.0 in a column of reals */
+    column->same_integers = k->stored && column->numeric && !sqlite_is_real(column->type);
+    column->same_texts = k->stored && column->text && column->collation == DRIVER_BINARY;
+  }
   return status;
 }
 
 shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
-  kind k = {false, false, false};
+  kind k = {false, false, false, false};
   driver_table *t = NULL;
   shunt_status status = find_table(conn, table, &k, err);
   if (!status && !(t = driver_table_new())) status = error_memory(err);

@@ -8,7 +8,7 @@
 ---   datasources  partitioned over datasources by the value of one column
 ---   both         partitioned over datasources and tables
 ---   follower     beside the parent row that it belongs to, whose model is partitioned over datasources; names no client
---- A partitioned model's base table holds all rows, for accesses that don't say which part they mean.
+--- A partitioned model's base table holds all rows, and is declared as its only part: for accesses that don't say which part they mean.
 
 local show = require "tests.spec.support.show"
 
@@ -464,6 +464,7 @@ function M.rules(schema)
     local model = schema.models[name]
     out[#out + 1] = ("model %q {\n  table = %s,"):format(name, table_text(model))
     if model.placement ~= "clientless" and model.placement ~= "follower" then out[#out + 1] = ("  client = %s,"):format(client_text(model)) end
+    if model.parts then out[#out + 1] = ("  parts = { { client = %q, table = %q } },"):format(model.client, model.base) end
     if model.instance_column then out[#out + 1] = ("  instance_column = %q,"):format(model.instance_column) end
     out[#out + 1] = "  relations = {"
     for _, relation in ipairs(model.relations) do out[#out + 1] = ("    %s = %s,"):format(relation.name, relation_text(relation, schema.null)) end

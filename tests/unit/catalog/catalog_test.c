@@ -206,7 +206,7 @@ static void builds_models_with_their_relations(void **state) {
   assert_string_equal(a.told, "");
   const cat_model *user = catalog_model(a.catalog, "user"), *order = catalog_model(a.catalog, "order");
   assert_string_equal(user->table, "users");
-  assert_string_equal(user->primary_key, "id");
+  assert_string_equal(user->primary_key[0], "id");
   assert_string_equal(user->instance_column, "iid");
   assert_string_equal(user->client, "pg");
   assert_int_equal(user->client_function, CATALOG_NO_FUNCTION);
@@ -218,18 +218,18 @@ static void builds_models_with_their_relations(void **state) {
   const cat_relation *orders = cat_model_relation(user, "orders");
   assert_ptr_equal(orders, catalog_relation(a.catalog, "user.orders"));
   assert_ptr_equal(orders->target, order);
-  assert_string_equal(orders->as.key, "id");
+  assert_string_equal(orders->as.key[0], "id");
   assert_string_equal(orders->as.client, "main");
   assert_true(orders->as.limited && orders->as.limit == 3 && orders->as.autoload);
   assert_int_equal(orders->as.norder, 1);
   const cat_relation *roles = catalog_relation(a.catalog, "user.roles");
   assert_int_equal(roles->as.kind, SHUNT_BELONGS_TO_MANY);
   assert_string_equal(roles->through->name, "role_user");
-  assert_string_equal(roles->as.key, "id");
+  assert_string_equal(roles->as.key[0], "id");
   assert_string_equal(roles->as.client, "_auto_");
   assert_string_equal(roles->as.through_client, "_auto_");
   const cat_relation *of = catalog_relation(a.catalog, "order.user");
-  assert_string_equal(of->as.key, "id");
+  assert_string_equal(of->as.key[0], "id");
   assert_int_equal(of->as.ncolumns, 2);
   assert_int_equal(of->as.where->op, SHUNT_EQ);
   assert_int_equal(of->as.where->values[0].type, SHUNT_NULL);
@@ -312,6 +312,25 @@ static void tells_mistakes_in_declarations(void **state) {
        "rules.lua:20:0: model 'x'.relations.r.limit takes an integer of 0 or more, not -1\n", SHUNT_E_CONFIG},
       {"model", "x", "{relations: {r: {kind: has_one, target: user, foreign_key: k, wher: {}}}}",
        "rules.lua:20:0: unknown key 'wher' in model 'x'.relations.r; did you mean 'where'?\n", SHUNT_E_CONFIG},
+      {"model", "x", "{primary_key: []}", "rules.lua:20:0: model 'x': primary_key names no column\n", SHUNT_E_CONFIG},
+      {"model", "x", "{primary_key: [a, b, A]}", "rules.lua:20:0: model 'x': primary_key names the column 'A' twice\n",
+       SHUNT_E_CONFIG},
+      {"model", "x", "{primary_key: [a, b, c, d, e, f, g, h, i]}",
+       "rules.lua:20:0: model 'x': primary_key has 9 columns, and a key has at most 8\n", SHUNT_E_CONFIG},
+      {"model", "x", "{primary_key: [a, '']}", "rules.lua:20:0: model 'x': primary_key contains an empty column name\n",
+       SHUNT_E_CONFIG},
+      {"model", "x", "{primary_key: [a, 5]}", "rules.lua:20:0: model 'x'.primary_key takes text, not 5\n",
+       SHUNT_E_CONFIG},
+      {"model", "x", "{relations: {r: {kind: has_many, target: user, foreign_key: [a, b]}}}",
+       "rules.lua:20:0: relation 'x.r': foreign_key has 2 columns, and the primary key has 1\n", SHUNT_E_CONFIG},
+      {"model", "x",
+       "{primary_key: [a, b], relations: {r: {kind: has_many, target: user, foreign_key: [a, b], key: c}}}",
+       "rules.lua:20:0: relation 'x.r': foreign_key has 2 columns, and key has 1\n", SHUNT_E_CONFIG},
+      {"model", "x",
+       "{relations: {r: {kind: belongs_to_many, target: user, foreign_key: k, through: role_user, through_key: [i, "
+       "j]}}}",
+       "rules.lua:20:0: relation 'x.r': through_key has 2 columns, and the target's primary key has 1\n",
+       SHUNT_E_CONFIG},
       {"model", "user", "{}", "rules.lua:20:0: model 'user' is declared twice: the first one is at rules.lua:1\n",
        SHUNT_E_CONFIG},
   };

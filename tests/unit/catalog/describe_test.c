@@ -71,7 +71,7 @@ static void fill_model(sample *s) {
   s->relation.as = (shunt_relation){.name = "orders", .kind = SHUNT_HAS_MANY, .target = "order", .client = "_auto_"};
   s->relations[0] = &s->relation;
   s->model =
-      (cat_model){.name = "user", .table_function = 3, .client_function = CATALOG_NO_FUNCTION, .primary_key = "id"};
+      (cat_model){.name = "user", .table_function = 3, .client_function = CATALOG_NO_FUNCTION, .primary_key = {"id"}};
   s->model.relations = s->relations;
   s->model.nrelations = 1;
   s->models[0] = &s->model;

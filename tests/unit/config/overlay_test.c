@@ -134,7 +134,7 @@ static void adds_sections_that_only_the_overlay_has(void **state) {
   app a;
   open_with(&a, "models: {user: {table: users, primary_key: null}}\nrules: {timeout: 1s}\n", "prod");
   assert_string_equal(a.told, "");
-  assert_string_equal(catalog_model(a.catalog, "user")->primary_key, "id");
+  assert_string_equal(catalog_model(a.catalog, "user")->primary_key[0], "id");
   assert_int_equal(a.catalog->settings.timeout_ms, 1000);
   app_end(&a);
 }

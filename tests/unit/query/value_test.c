@@ -117,9 +117,6 @@ static void values_are_ordered_as_sqlite_orders_them(void **state) {
       if (less != (value_compare(&a, &b, (driver_collation)c) < 0))
         fail_msg("types %d and %d, collation %s: %d", a.type, b.type, collations[c], less);
       assert_int_equal(value_compare(&a, &b, (driver_collation)c) > 0, value_compare(&b, &a, (driver_collation)c) < 0);
-      shunt_value x = value_canonical(&a, false), y = value_canonical(&b, false);
-      if (value_equal(&x, &y, (driver_collation)c))
-        assert_true(value_hash(&x, (driver_collation)c) == value_hash(&y, (driver_collation)c));
     }
     sqlite3_finalize(stmt);
   }
@@ -134,6 +131,18 @@ static bool is_written_alike(const shunt_value *v) {
   bool of_15_digits = strtod(room, NULL) == v->as.number,
        of_binary_digits = fabs(v->as.number) < 1e15 && fmod(v->as.number * 64, 1) == 0;
   return of_15_digits && (of_binary_digits || sqlite3_libversion_number() < 3053000);
+}
+
+static void nan_comes_after_all_numbers_and_equals_itself(void **state) {
+  (void)state;
+  shunt_value nan = shunt_float(NAN), others[] = {shunt_float(26.5), shunt_float(INFINITY), shunt_float(-INFINITY),
+                                                  shunt_integer(INT64_MAX), shunt_integer(INT64_MIN)};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    assert_true(value_compare(&nan, &others[i], DRIVER_BINARY) > 0);
+    assert_true(value_compare(&others[i], &nan, DRIVER_BINARY) < 0);
+    assert_false(value_equal(&nan, &others[i], DRIVER_BINARY));
+  }
+  assert_true(value_equal(&nan, &nan, DRIVER_BINARY));
 }
 
 static void numbers_are_written_as_sqlite_writes_them(void **state) {
@@ -173,9 +182,7 @@ static shunt_value exact(const char *text) {
 
 static bool same(const char *a, const char *b) {
   shunt_value x = exact(a), y = exact(b);
-  bool equal = value_equal(&x, &y, DRIVER_BINARY);
-  if (equal) assert_int_equal(value_hash(&x, DRIVER_BINARY), value_hash(&y, DRIVER_BINARY));
-  return equal;
+  return value_equal(&x, &y, DRIVER_BINARY);
 }
 
 static void decimals_that_a_double_would_round_stay_apart(void **state) {
@@ -292,6 +299,7 @@ int main(void) {
       cmocka_unit_test(numbers_have_one_form_whatever_they_are_written_as),
       cmocka_unit_test(null_equals_nothing),
       cmocka_unit_test(values_are_ordered_as_sqlite_orders_them),
+      cmocka_unit_test(nan_comes_after_all_numbers_and_equals_itself),
       cmocka_unit_test(numbers_are_written_as_sqlite_writes_them),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,9 +145,9 @@ static void includes_that_make_no_sense_are_refused_before_anything_is_read(void
     deep[i] = (shunt_include){
         .relation = i % 2 ? "user" : "orders",
         .query = {.include = i + 1 < COUNT(deep) ? &deep[i + 1] : NULL, .ninclude = i + 1 < COUNT(deep)}};
-  const shunt_relation no_target = {.foreign_key = "x"}, odd_target = {.target = "ordr", .foreign_key = "x"},
-                       no_through = {.target = "role", .foreign_key = "x", .kind = SHUNT_BELONGS_TO_MANY},
-                       odd_client = {.target = "order", .foreign_key = "x", .client = "ordrs"};
+  const shunt_relation no_target = {.foreign_key = {"x"}}, odd_target = {.target = "ordr", .foreign_key = {"x"}},
+                       no_through = {.target = "role", .foreign_key = {"x"}, .kind = SHUNT_BELONGS_TO_MANY},
+                       odd_client = {.target = "order", .foreign_key = {"x"}, .client = "ordrs"};
   const struct {
     shunt_include include[2];
     size_t n;
@@ -177,8 +177,8 @@ static void a_key_that_is_no_column_is_named(void **state) {
   store *w = *state;
   fill(w);
   shunt_rows *rows;
-  const shunt_relation child = {.kind = SHUNT_HAS_MANY, .target = "order", .foreign_key = "usr_id"},
-                       parent = {.kind = SHUNT_HAS_MANY, .target = "order", .foreign_key = "user_id", .key = "idd"};
+  const shunt_relation child = {.kind = SHUNT_HAS_MANY, .target = "order", .foreign_key = {"usr_id"}},
+                       parent = {.kind = SHUNT_HAS_MANY, .target = "order", .foreign_key = {"user_id"}, .key = {"idd"}};
   shunt_include include = {.relation = "x", .with = &child};
   shunt_query q = {.include = &include, .ninclude = 1};
   store_fails(w, shunt_select(w->session, "user", &q, &rows, &w->err), SHUNT_E_NOT_FOUND,
@@ -199,7 +199,7 @@ static void rows_are_got_in_the_order_of_their_keys(void **state) {
   for (size_t max = 0; max < 10; max += 3) {
     shunt_rows *rows;
     w->session->max_params = max ? max : 0;
-    store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){ids, COUNT(ids)}, &q, &rows, &w->err));
+    store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){.values = ids, .n = COUNT(ids)}, &q, &rows, &w->err));
     assert_int_equal(shunt_rows_count(rows), COUNT(expected));
     assert_int_equal(shunt_rows_ncolumns(rows), 1);
     for (size_t i = 0; i < COUNT(expected); i++) {
@@ -219,7 +219,7 @@ static void no_keys_give_no_rows_but_their_columns(void **state) {
   store *w = *state;
   const shunt_value null = shunt_null(), odd = TEXT("no number");
   shunt_rows *rows;
-  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){NULL, 0}, NULL, &rows, &w->err));
+  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){.values = NULL}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   assert_int_equal(shunt_rows_ncolumns(rows), 3);
   shunt_rows_free(rows);
@@ -228,16 +228,16 @@ static void no_keys_give_no_rows_but_their_columns(void **state) {
   shunt_rows_free(rows);
   store_fine(w, shunt_insert_bulk(w->session, "user", NULL, NULL, NULL, &w->err));
   store_fails(w, shunt_aggregate(w->session, "user", NULL, NULL, &rows, &w->err), SHUNT_E_USAGE, "name something");
-  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){&null, 1}, NULL, &rows, &w->err));
+  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){.values = &null, .n = 1}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   shunt_rows_free(rows);
   assert_int_equal(w->statements, 0);
-  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){&odd, 1}, NULL, &rows, &w->err));
+  store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){.values = &odd, .n = 1}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   shunt_rows_free(rows);
   shunt_query q = {.limited = true, .limit = 1};
-  store_fails(w, shunt_mget(w->session, "user", &(shunt_keys){&odd, 1}, &q, &rows, &w->err), SHUNT_E_USAGE,
-              "order of the keys");
+  store_fails(w, shunt_mget(w->session, "user", &(shunt_keys){.values = &odd, .n = 1}, &q, &rows, &w->err),
+              SHUNT_E_USAGE, "order of the keys");
 }
 
 /* ---- memory ---- */
@@ -265,10 +265,10 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
       store_open_session(&w, NULL);
       f.fail_at = f.seen + at;
       f.failed = false;
-      shunt_status status = what == 0 ? shunt_select(w.session, "user", &q, &rows, &w.err)
-                            : what == 1
-                                ? shunt_mget(w.session, "user", &(shunt_keys){ids, COUNT(ids)}, &q, &rows, &w.err)
-                                : shunt_count(w.session, "user", NULL, &n, &w.err);
+      shunt_status status =
+          what == 0   ? shunt_select(w.session, "user", &q, &rows, &w.err)
+          : what == 1 ? shunt_mget(w.session, "user", &(shunt_keys){.values = ids, .n = COUNT(ids)}, &q, &rows, &w.err)
+                      : shunt_count(w.session, "user", NULL, &n, &w.err);
       f.fail_at = 0;
       done = !f.failed;
       if (status && status != SHUNT_E_MEMORY && status != SHUNT_E_LIMIT && status != SHUNT_E_RULE)

@@ -1,0 +1,189 @@
+/* Aggregates of several sites.
+ *
+ * Idea: a count is the sum of counts, a sum the sum of sums, the least the least of the least; an average is the sum
+ * divided by the count. Groups are equal if the engine's order says so: rows are sorted by their groups, and a tie is
+ * the same group. The least value of a group is the first of it when the rows are sorted by group and value.
+ *
+ * Invariant: nothing is rounded that one table's aggregate would not round: integers that overflow become decimals,
+ * decimals are added as decimals, and the engine itself divides them. */
+#include "model/combine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "query/decimal.h"
+#include "query/statement.h"
+#include "query/value.h"
+
+typedef struct combiner {
+  call *c;
+  const combine_spec *spec;
+  shunt_rows *rows;
+  arena *scratch;
+  sort_ranks ranks;
+  uint32_t *group;  /* of each row */
+  uint32_t *holder; /* of each group: the row that takes its result */
+  size_t ngroups;
+} combiner;
+
+/* ---- groups ---- */
+
+/* Orders the rows by their groups and, if column is not negative, by that column. */
+static shunt_status order_by(combiner *w, int column, sort_ranks *out) {
+  sort_by *by = arena_array(w->scratch, sort_by, w->spec->ngroup + 1);
+  sort_spec spec = {.at = w->spec->at, .by = by, .rows = w->rows};
+  if (!by) return error_memory(w->c->err);
+  for (size_t i = 0; i < w->spec->ngroup; i++) by[spec.n++] = (sort_by){.of = w->spec->columns[i].of, .column = (int)i};
+  if (column >= 0) by[spec.n++] = (sort_by){.of = w->spec->columns[column].of, .column = column};
+  return sort_rows(w->c, &spec, w->scratch, out);
+}
+
+static shunt_status find_groups(combiner *w) {
+  size_t n = w->rows->count;
+  w->group = arena_array(w->scratch, uint32_t, n + 1);
+  w->holder = arena_array(w->scratch, uint32_t, n + 1);
+  if (!w->group || !w->holder) return error_memory(w->c->err);
+  shunt_status status = order_by(w, -1, &w->ranks);
+  for (size_t i = 0; i < n && !status; i++) {
+    uint32_t row = w->ranks.row[i];
+    bool same = i && (w->spec->ngroup == 0 || w->ranks.tied[i]);
+    if (!same) w->holder[w->ngroups++] = row;
+    w->group[row] = (uint32_t)w->ngroups - 1;
+  }
+  return status;
+}
+
+/* ---- sums ---- */
+
+static double as_double(const shunt_value *v) {
+  if (v->type == SHUNT_INTEGER) return (double)v->as.integer;
+  return v->type == SHUNT_FLOAT ? v->as.number : number_read(v->as.bytes, v->size);
+}
+
+static shunt_status as_decimal(combiner *w, const shunt_value *v, shunt_value *out) {
+  *out = *v;
+  if (v->type != SHUNT_INTEGER) return SHUNT_OK;
+  char *room = arena_alloc(w->scratch, VALUE_TEXT_BYTES);
+  if (!room) return error_memory(w->c->err);
+  *out = shunt_text(room, value_as_text(v, room));
+  return SHUNT_OK;
+}
+
+static shunt_status add(combiner *w, shunt_value *sum, const shunt_value *v) {
+  shunt_value x, y;
+  if (v->type == SHUNT_NULL) return SHUNT_OK;
+  if (sum->type == SHUNT_NULL) {
+    *sum = *v;
+    return SHUNT_OK;
+  }
+  int64_t total;
+  if (sum->type == SHUNT_INTEGER && v->type == SHUNT_INTEGER &&
+      !__builtin_add_overflow(sum->as.integer, v->as.integer, &total)) {
+    *sum = shunt_integer(total);
+    return SHUNT_OK;
+  }
+  shunt_status status = as_decimal(w, sum, &x);
+  if (!status) status = as_decimal(w, v, &y);
+  if (status) return status;
+  if (!decimal_is(&x) || !decimal_is(&y)) {
+    *sum = shunt_float(as_double(sum) + as_double(v));
+    return SHUNT_OK;
+  }
+  status = decimal_add(w->scratch, &x, &y, sum);
+  return status ? error_memory(w->c->err) : SHUNT_OK;
+}
+
+static shunt_status sum_column(combiner *w, int column) {
+  shunt_status status = SHUNT_OK;
+  for (uint32_t row = 0; row < w->rows->count && !status; row++) {
+    uint32_t holder = w->holder[w->group[row]];
+    if (row != holder) status = add(w, &rows_row(w->rows, holder)[column], &rows_row(w->rows, row)[column]);
+  }
+  return status;
+}
+
+/* ---- least, greatest ---- */
+
+static shunt_status pick_column(combiner *w, int column, bool greatest) {
+  sort_ranks ranks;
+  shunt_value *found = arena_array(w->scratch, shunt_value, w->ngroups + 1);
+  shunt_status status = found ? order_by(w, column, &ranks) : error_memory(w->c->err);
+  for (size_t i = 0; i < w->rows->count && !status; i++) {
+    const shunt_value *v = &rows_row(w->rows, ranks.row[i])[column];
+    shunt_value *of = &found[w->group[ranks.row[i]]];
+    if (v->type != SHUNT_NULL && (greatest || of->type == SHUNT_NULL)) *of = *v;
+  }
+  for (size_t g = 0; g < w->ngroups && !status; g++) rows_row(w->rows, w->holder[g])[column] = found[g];
+  return status;
+}
+
+/* ---- averages ---- */
+
+/* The engine divides exact numbers: it alone knows how many digits its average has. */
+static shunt_status divide_there(combiner *w, const shunt_value *sum, const shunt_value *count, shunt_value *out) {
+  const char *format = w->spec->at->engine->scaled_type;
+  const char *type = format ? arena_printf(w->scratch, format, decimal_scale(sum)) : NULL;
+  sql_text *sql = call_sql(w->c);
+  shunt_rows *rows = rows_new();
+  shunt_status status = type && sql && rows ? SHUNT_OK : error_memory(w->c->err);
+  if (!status) {
+    sql_puts(sql, "SELECT CAST(");
+    sql_param(sql, sum);
+    sql_puts(sql, " AS ");
+    sql_puts(sql, type);
+    sql_puts(sql, ") / ");
+    sql_param(sql, count);
+    status = statement_read(w->c, sql, w->spec->at, rows);
+  }
+  call_end_sql(w->c, sql);
+  if (!status) {
+    *out = rows_row(rows, 0)[0];
+    if (!rows_own(w->rows, out)) status = error_memory(w->c->err);
+  }
+  shunt_rows_free(rows);
+  return status;
+}
+
+static shunt_status divide(combiner *w, int column, int count) {
+  shunt_status status = SHUNT_OK;
+  for (size_t g = 0; g < w->ngroups && !status; g++) {
+    shunt_value *cells = rows_row(w->rows, w->holder[g]), *sum = &cells[column];
+    bool whole = w->spec->columns[column].of->kind == DRIVER_INTEGERS;
+    if (sum->type == SHUNT_NULL) continue;
+    if (whole || sum->type == SHUNT_FLOAT || !w->spec->at->engine->scaled_type || !decimal_is(sum))
+      *sum = shunt_float(as_double(sum) / (double)cells[count].as.integer);
+    else
+      status = divide_there(w, sum, &cells[count], sum);
+  }
+  return status;
+}
+
+/* ---- all of it ---- */
+
+static shunt_status combine_one(combiner *w, int column) {
+  const combine_column *of = &w->spec->columns[column];
+  shunt_status status;
+  if (of->grouped) return SHUNT_OK;
+  switch (of->function) {
+  case SHUNT_MIN:
+  case SHUNT_MAX:
+    return pick_column(w, column, of->function == SHUNT_MAX);
+  case SHUNT_AVG:
+    status = sum_column(w, column);
+    if (!status) status = sum_column(w, of->count);
+    return status ? status : divide(w, column, of->count);
+  default:
+    return sum_column(w, column);
+  }
+}
+
+shunt_status combine_rows(call *c, const combine_spec *spec, shunt_rows *rows, arena *scratch) {
+  combiner w = {.c = c, .spec = spec, .rows = rows, .scratch = scratch};
+  shunt_status status = find_groups(&w);
+  for (size_t i = 0; i < spec->n && !status; i++) status = combine_one(&w, (int)i);
+  for (size_t g = 0; g < w.ngroups && !status; g++)
+    for (size_t i = 0; i < rows->ncolumns && !status; i++)
+      if (!rows_own(rows, &rows_row(rows, w.holder[g])[i])) status = error_memory(c->err);
+  return status ? status : sort_pick(c, rows, w.holder, w.ngroups, scratch);
+}

@@ -1,0 +1,17 @@
+/* For: adding exact numbers that engines return as text.
+ * Owner: the sum lives in the arena.
+ * Use: text = decimal_add(&arena, &a, &b); NULL: out of memory. */
+#ifndef SHUNT_QUERY_DECIMAL_H
+#define SHUNT_QUERY_DECIMAL_H
+
+#include "base/arena.h"
+#include "shunt.h"
+
+/* Whether the value is a text of digits, perhaps with a sign and a point: "-12.50". */
+bool decimal_is(const shunt_value *value);
+/* The number of its digits after the point, zeros at the end too. */
+int decimal_scale(const shunt_value *value);
+/* The sum of two such texts, with as many digits after the point as the longer one has. */
+shunt_status decimal_add(arena *a, const shunt_value *x, const shunt_value *y, shunt_value *out);
+
+#endif
