@@ -44,8 +44,7 @@ static shunt_status no_relation(const comparison *w, const char *name) {
                    suggest_text(&near));
 }
 
-static shunt_status find_site(const comparison *w, const route_request *asked, const key_names *key, const related *x,
-                              site *out) {
+static shunt_status find_site(const comparison *w, const route_request *asked, const related *x, site *out) {
   route_request request = *asked;
   equalities where = {.a = w->c->arena};
   access a = {NULL, NULL, 0, 0};
@@ -57,24 +56,16 @@ static shunt_status find_site(const comparison *w, const route_request *asked, c
   equalities_into(&where, &request);
   shunt_status status = access_find(w->c, &request, &a);
   if (status) return status;
-  const char *sharding = NULL;
-  for (size_t i = 0; i < key->n && !sharding; i++)
-    if (route_depends_on_where(a.decision, key->list[i])) sharding = key->list[i];
   access_end_decision(w->c, &a);
   *out = *access_only_site(&a);
-  if (!sharding) return SHUNT_OK;
-  return error_set(
-      w->c->err, SHUNT_E_USAGE,
-      "where, relation '%s': the place of its rows depends on their column '%s', so that no condition over "
-      "them can be asked",
-      x->r->full_name, sharding);
+  return SHUNT_OK;
 }
 
 /* outer, inner: the columns of their keys, which correspond. */
 static shunt_status make_step(const comparison *w, const route_request *request, const key_names *outer,
                               const key_names *inner, const related *x, step *out) {
   shunt_status status = site_key_columns(w->c, w->at, outer, &out->outer);
-  if (!status) status = find_site(w, request, inner, x, &out->at);
+  if (!status) status = find_site(w, request, x, &out->at);
   return status ? status : site_key_columns(w->c, &out->at, inner, &out->inner);
 }
 

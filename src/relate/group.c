@@ -122,13 +122,7 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   for (size_t i = 0; i < sizeof items / sizeof *items; i++)
     if (w->g->where[i]) items[where.nitems++] = *w->g->where[i];
   shunt_status status = access_find_all(w->c, &request, &where, &w->found);
-  if (!status) status = access_unite(w->c, &w->found);
-  if (status || w->found.nsites == 1) return status;
-  return error_set(
-      w->c->err, SHUNT_E_USAGE,
-      "model '%s': its parts lie on several datasources, and the relation's key does not say on which one; "
-      "relate it by its sharding key, or read it by itself",
-      request.model->name);
+  return status ? status : access_unite(w->c, &w->found);
 }
 
 /* Whether the last decision depends on the key. */
@@ -138,8 +132,9 @@ static bool depends_on_key(const grouper *w) {
   return does;
 }
 
-static bool grow_groups(grouper *w) {
+static bool grow_groups(grouper *w, size_t least) {
   size_t room = w->room ? w->room * 2 : 4;
+  if (room < least) room = least;
   key_group *more = arena_array(w->a, key_group, room);
   if (!more) return false;
   if (w->out->ngroups) memcpy(more, w->out->groups, w->out->ngroups * sizeof *more);
@@ -148,22 +143,31 @@ static bool grow_groups(grouper *w) {
   return true;
 }
 
-/* The group of w->found. A new group takes over its sites. */
+static shunt_status add_group(grouper *w, site *at, uint32_t first) {
+  key_group *group = &w->out->groups[w->out->ngroups++];
+  *group = (key_group){.at = {.sites = at, .nsites = 1, .room = 1}, .first = first};
+  shunt_status status = site_key_columns(w->c, at, &w->g->key, &group->keys.columns);
+  if (!status) key_columns_compare(&group->keys.columns, &w->g->parent);
+  return status;
+}
+
+/* The first group of w->found. New groups take over its sites. */
 static shunt_status find_group(grouper *w, uint32_t *number) {
   grouped *k = w->out;
-  for (size_t i = k->ngroups; i-- > 0;)
-    if (access_same(&k->groups[i].at, &w->found)) {
-      *number = (uint32_t)i;
+  for (uint32_t i = (uint32_t)k->ngroups; i-- > 0;)
+    if (k->groups[i].first == i && access_same(&k->groups[i].whole, &w->found)) {
+      *number = i;
       return SHUNT_OK;
     }
-  if (k->ngroups == w->room && !grow_groups(w)) return error_memory(w->c->err);
-  key_group *group = &k->groups[k->ngroups];
-  *group = (key_group){.at = w->found};
-  group->at.decision = NULL;
+  access whole = w->found;
+  shunt_status status = SHUNT_OK;
+  *number = (uint32_t)k->ngroups;
+  if (k->ngroups + whole.nsites > w->room && !grow_groups(w, k->ngroups + whole.nsites)) return error_memory(w->c->err);
+  for (size_t i = 0; i < whole.nsites && !status; i++) status = add_group(w, &whole.sites[i], *number);
+  whole.decision = NULL;
+  k->groups[*number].whole = whole;
+  k->parted = k->parted || whole.nsites > 1;
   w->found.sites = NULL;
-  *number = (uint32_t)k->ngroups++;
-  shunt_status status = site_key_columns(w->c, access_only_site(&group->at), &w->g->key, &group->keys.columns);
-  if (!status) key_columns_compare(&group->keys.columns, &w->g->parent);
   return status;
 }
 
@@ -293,8 +297,8 @@ static bool is_exact(const key_columns *columns, const shunt_value *values) {
   return true;
 }
 
-static shunt_status spread_key(grouper *w, uint32_t key, shunt_value *values, uint32_t *numbers) {
-  key_list *keys = &w->out->groups[group_of(w, key)].keys;
+static shunt_status spread_key(grouper *w, uint32_t key, size_t group, shunt_value *values, uint32_t *numbers) {
+  key_list *keys = &w->out->groups[group].keys;
   shunt_value *fitted = values + keys->count * w->g->key.n;
   key_fitting fitting = fit_again(w, &keys->columns, key_set_values(&w->out->keys, key), fitted);
   if (fitting == KEY_NO_MEMORY) return error_memory(w->c->err);
@@ -319,6 +323,7 @@ static shunt_status spread(grouper *w) {
   if (!most || !values || !numbers) return error_memory(w->c->err);
   for (size_t i = 0; i < k->keys.count; i++) most[group_of(w, i)]++;
   for (size_t g = 0; g < k->ngroups; g++) {
+    most[g] = most[k->groups[g].first];
     k->groups[g].keys.values = values[g] = arena_alloc(w->a, most[g] * width * sizeof **values);
     k->groups[g].keys.numbers = numbers[g] = arena_alloc(w->a, most[g] * sizeof **numbers);
     if (!values[g] || !numbers[g]) return error_memory(w->c->err);
@@ -327,9 +332,10 @@ static shunt_status spread(grouper *w) {
   k->exact = true;
   for (int pass = 0; pass < 2; pass++)
     for (uint32_t i = 0; i < k->keys.count && !status; i++) {
-      size_t g = group_of(w, i);
-      if (comes_in(&k->groups[g].keys.columns, key_set_values(&k->keys, i), pass))
-        status = spread_key(w, i, values[g], numbers[g]);
+      size_t first = group_of(w, i);
+      for (size_t g = first; g < k->ngroups && k->groups[g].first == first && !status; g++)
+        if (comes_in(&k->groups[g].keys.columns, key_set_values(&k->keys, i), pass))
+          status = spread_key(w, i, g, values[g], numbers[g]);
     }
   return status;
 }
@@ -352,6 +358,7 @@ static shunt_status group_all(grouper *w) {
   status = collect(w, by_origin);
   if (status) return status;
   if (by_key || by_origin || out->keys.count == 0) out->ngroups = 0; /* keys are decided again once they are fitted */
+  out->parted = out->parted && out->ngroups;
   if (by_key || by_origin) {
     status = decide_keys(w);
     if (!status && by_origin && !retag(w)) status = error_memory(w->c->err);

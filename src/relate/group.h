@@ -33,9 +33,12 @@ typedef struct group_spec {
   const shunt_where *where[2]; /* equalities beside the key */
 } group_spec;
 
+/* An access to several sites is several groups, one after the other, that have the same keys. */
 typedef struct key_group {
-  access at;
-  key_list keys; /* with their numbers in grouped.keys */
+  access at;      /* of one site */
+  uint32_t first; /* the number of the access's first group */
+  access whole;   /* in the first group: all sites */
+  key_list keys;  /* with their numbers in grouped.keys */
 } key_group;
 
 typedef struct grouped {
@@ -43,7 +46,8 @@ typedef struct grouped {
   uint32_t *of_entry; /* key numbers; KEY_NONE: it has a null, or equals nothing in the columns */
   key_group *groups;
   size_t ngroups;
-  bool tagged; /* the same key may be in several groups, so keys are tagged with their group */
+  bool tagged; /* the same key may be in several accesses, so keys are tagged with the first group */
+  bool parted; /* the rows of one key may be in several groups */
   bool exact;  /* rows have the keys that group_find finds. Else only the engine knows which */
 } grouped;
 
@@ -53,7 +57,7 @@ shunt_status group_parents(call *c, const cat_relation *r, const parents *from, 
 shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out);
 /* The number of the key that a row of the group has, if keys are exact. */
 static inline uint32_t group_find(const grouped *k, size_t group, const shunt_value *values) {
-  return key_set_find(&k->keys, k->tagged ? (uint32_t)group : 0, values);
+  return key_set_find(&k->keys, k->tagged ? k->groups[group].first : 0, values);
 }
 
 #endif

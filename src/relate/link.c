@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "query/order.h"
 #include "relate/load.h"
 #include "relate/sort.h"
 
@@ -43,25 +42,10 @@ static shunt_status ask_links(loading *l) {
 
 /* ---- from the links to the targets ---- */
 
-/* The columns of the order: rows of several statements are merged by them. */
-static const char **order_columns(const loading *l, const select_spec *q) {
-  const char **names = arena_array(l->c->arena, const char *, q->norder + KEY_MOST);
-  for (size_t i = 0; names && i < q->norder; i++) {
-    order_term term;
-    if (order_read(l->c, q->order[i], &term)) return NULL;
-    names[i] = term.name;
-  }
-  return names;
-}
-
 static shunt_status target_spec(const loading *l, select_spec *q) {
   key_names key = plan_target_key(l->p->relation);
   shunt_status status = load_target_spec(l, key.list, key.n, q);
-  if (status || q->norder == 0) return status;
-  const char **needed = order_columns(l, q);
-  if (!needed) return error_memory(l->c->err);
-  for (size_t i = 0; i < key.n; i++) needed[q->norder + i] = key.list[i];
-  return load_target_spec(l, needed, q->norder + key.n, q);
+  return status || q->norder == 0 ? status : load_need_order(l, q);
 }
 
 static shunt_status group_links(loading *l) {
@@ -82,34 +66,6 @@ static shunt_status group_links(loading *l) {
 
 /* ---- and back ---- */
 
-/* The ranks of the rows in the requested order. If there was one statement, they are in it already. */
-static shunt_status rank_targets(loading *l, const select_spec *q, sort_ranks *out) {
-  sort_by *by = arena_array(&l->scratch, sort_by, q->norder + KEY_MOST);
-  sort_spec spec = {.at = access_only_site(&l->fetch.k.groups[0].at), .by = by, .rows = l->children};
-  if (!by) return error_memory(l->c->err);
-  if (q->statements <= 1) return SHUNT_OK;
-  shunt_status status = sort_terms(l->c, &spec, q->order, q->norder, by, &spec.n);
-  return status ? status : sort_rows(l->c, &spec, &l->scratch, out);
-}
-
-static int by_number(const void *a, const void *b) {
-  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-  return (x > y) - (x < y);
-}
-
-/* What is cut has an order, if only by the primary key. */
-static bool is_ordered(const select_spec *q) { return q->norder || q->limited || q->offset; }
-
-/* Orders the n items of one parent, and applies limit and offset. Returns how many stay. */
-static uint32_t arrange(uint32_t *items, uint32_t n, const select_spec *q, const sort_ranks *ranks) {
-  if (is_ordered(q)) {
-    for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->rank[items[i]];
-    qsort(items, n, sizeof *items, by_number);
-    for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->row[items[i]];
-  }
-  return load_cut(q, items, n);
-}
-
 static shunt_status distribute(loading *l, const sort_ranks *ranks) {
   const links *from = l->links;
   const uint32_t *positions;
@@ -124,7 +80,7 @@ static shunt_status distribute(loading *l, const sort_ranks *ranks) {
       if (n) memcpy(l->items + end, positions, n * sizeof *l->items);
       end += n;
     }
-    l->starts[i + 1] = start + arrange(l->items + start, end - start, &l->q, ranks);
+    l->starts[i + 1] = start + load_arrange(&l->q, ranks, l->items + start, end - start);
   }
   return status;
 }
@@ -132,7 +88,7 @@ static shunt_status distribute(loading *l, const sort_ranks *ranks) {
 static shunt_status targets_end(loading *l) {
   sort_ranks ranks = {NULL, NULL, NULL};
   shunt_status status = fetch_by_key(&l->fetch, l->children);
-  if (!status && is_ordered(&l->q)) status = rank_targets(l, &l->q, &ranks);
+  if (!status && load_is_ordered(&l->q)) status = load_rank(l, &ranks);
   if (!status) status = distribute(l, &ranks);
   return status || (!l->q.limited && !l->q.offset) ? status : load_drop_unrelated(l);
 }
@@ -143,7 +99,7 @@ static shunt_status ask_targets(loading *l) {
   if (l->fetch.k.ngroups == 0) return load_nothing(l);
   l->child_shape = access_only_site(&l->fetch.k.groups[0].at)->table->shape;
   select_spec all = l->q; /* limits count per parent, after its rows are together */
-  all.by_key = is_ordered(&l->q);
+  all.by_key = load_is_ordered(&l->q);
   all.limited = false;
   all.offset = 0;
   status = load_ask(l, &all, l->children, targets_end);

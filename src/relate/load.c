@@ -33,7 +33,8 @@ static shunt_status group_by_parents(loading *l) {
   return status ? status : group_keys(l->c, &l->scratch, &g, &l->fetch.k);
 }
 
-static shunt_status distribute(loading *l) {
+/* ranks: if the rows of one parent come from several statements; else NULL. */
+static shunt_status distribute(loading *l, const sort_ranks *ranks) {
   size_t nparents = l->parents.rows->count;
   const uint32_t *positions;
   uint64_t nitems = 0;
@@ -43,9 +44,9 @@ static shunt_status distribute(loading *l) {
   for (size_t i = 0; i < nparents; i++) {
     uint32_t n = fetch_of_entry(&l->fetch, i, &positions), at = l->starts[i];
     if (n) memcpy(l->items + at, positions, n * sizeof *l->items);
-    l->starts[i + 1] = at + n;
+    l->starts[i + 1] = at + (ranks ? load_arrange(&l->q, ranks, l->items + at, n) : n);
   }
-  return SHUNT_OK;
+  return ranks && (l->q.limited || l->q.offset) ? load_drop_unrelated(l) : SHUNT_OK;
 }
 
 /* Limits count per parent: the first row for has_one and belongs_to, the requested number for has_many. */
@@ -55,7 +56,7 @@ static void set_limits(loading *l) {
   if (plan_is_one(l->p->relation)) {
     bool unique = site_unique(access_only_site(&k->groups[0].at), &k->groups[0].keys.columns);
     if (unique) q->norder = 0;
-    q->limited = !unique;
+    q->limited = !unique || k->parted;
     q->limit = 1;
     q->offset = 0;
   }
@@ -64,7 +65,28 @@ static void set_limits(loading *l) {
 
 static shunt_status direct_end(loading *l) {
   shunt_status status = fetch_by_key(&l->fetch, l->children);
-  return status ? status : distribute(l);
+  return status ? status : distribute(l, NULL);
+}
+
+/* Each part has given as many rows of a parent as may stay. */
+static shunt_status parts_end(loading *l) {
+  sort_ranks ranks = {NULL, NULL, NULL};
+  shunt_status status = fetch_by_key(&l->fetch, l->children);
+  if (!status && load_is_ordered(&l->q)) status = load_rank(l, &ranks);
+  return status ? status : distribute(l, &ranks);
+}
+
+static shunt_status ask_parts(loading *l) {
+  shunt_status status = load_is_ordered(&l->q) ? load_need_order(l, &l->q) : SHUNT_OK;
+  if (status) return status;
+  select_spec each = l->q;
+  each.offset = 0;
+  if (each.limited && each.limit > INT64_MAX - l->q.offset) each.limited = each.per_key = false;
+  if (each.limited) each.limit += l->q.offset;
+  if (!each.limited) each.per_key = false;
+  status = load_ask(l, &each, l->children, parts_end);
+  l->q.statements = each.statements;
+  return status;
 }
 
 static shunt_status direct_begin(loading *l) {
@@ -76,7 +98,7 @@ static shunt_status direct_begin(loading *l) {
   if (k->ngroups == 0) return load_nothing(l);
   l->child_shape = access_only_site(&k->groups[0].at)->table->shape;
   set_limits(l);
-  return load_ask(l, &l->q, l->children, direct_end);
+  return k->parted ? ask_parts(l) : load_ask(l, &l->q, l->children, direct_end);
 }
 
 /* ---- the tree ---- */

@@ -7,6 +7,7 @@
 
 #include "relate/fetch.h"
 #include "relate/plan.h"
+#include "relate/sort.h"
 
 /* op: what the rows are read for. Errors: those of access_find and select_run. */
 shunt_status load_relations(call *c, const parents *from, const plan *p, shunt_op op);
@@ -44,8 +45,14 @@ route_request load_target_request(const loading *l);
 shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l));
 /* Allocates starts and items. */
 shunt_status load_room(loading *l, uint64_t nitems);
-/* Applies q's limit and offset to the n items of one parent. Returns how many stay. */
-uint32_t load_cut(const select_spec *q, uint32_t *items, uint32_t n);
+/* Rows of several statements are put in order here: adds the columns of the order to those that are fetched, */
+shunt_status load_need_order(const loading *l, select_spec *q);
+/* finds the ranks of the children (nothing, if one statement has ordered them), */
+shunt_status load_rank(loading *l, sort_ranks *out);
+/* orders the n items of one parent, and applies q's limit and offset. Returns how many stay. */
+uint32_t load_arrange(const select_spec *q, const sort_ranks *ranks, uint32_t *items, uint32_t n);
+/* Whether the order matters: what is cut has one, if only by the primary key. */
+bool load_is_ordered(const select_spec *q);
 /* Drops the children that limits have cut off from all parents, so that nothing is loaded for them. */
 shunt_status load_drop_unrelated(loading *l);
 shunt_status load_nothing(loading *l); /* no parent has children */

@@ -1,9 +1,10 @@
 /* One relation while it is loaded: what load.c and link.c have in common. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
+#include "query/order.h"
 #include "relate/load.h"
-#include "relate/sort.h"
 
 route_request load_target_request(const loading *l) {
   route_request request = session_request(l->c->s, l->p->relation->target, l->op);
@@ -56,11 +57,55 @@ shunt_status load_room(loading *l, uint64_t nitems) {
   return SHUNT_OK;
 }
 
-uint32_t load_cut(const select_spec *q, uint32_t *items, uint32_t n) {
+/* ---- rows of several statements ---- */
+
+shunt_status load_need_order(const loading *l, select_spec *q) {
+  key_names key = plan_target_key(l->p->relation);
+  const char **all = arena_array(l->c->arena, const char *, q->nneeded + q->norder + KEY_MOST);
+  if (!all) return error_memory(l->c->err);
+  if (q->nneeded) memcpy(all, q->needed, q->nneeded * sizeof *all);
+  for (size_t i = 0; i < q->norder; i++) {
+    order_term term;
+    shunt_status status = order_read(l->c, q->order[i], &term);
+    if (status) return status;
+    all[q->nneeded++] = term.name;
+  }
+  for (size_t i = 0; i < key.n; i++) all[q->nneeded++] = key.list[i];
+  q->needed = all;
+  return SHUNT_OK;
+}
+
+bool load_is_ordered(const select_spec *q) { return q->norder || q->limited || q->offset; }
+
+shunt_status load_rank(loading *l, sort_ranks *out) {
+  const select_spec *q = &l->q;
+  sort_by *by = arena_array(&l->scratch, sort_by, q->norder + KEY_MOST);
+  sort_spec spec = {.at = access_only_site(&l->fetch.k.groups[0].at), .by = by, .rows = l->children};
+  if (!by) return error_memory(l->c->err);
+  if (q->statements <= 1) return SHUNT_OK;
+  shunt_status status = sort_terms(l->c, &spec, q->order, q->norder, by, &spec.n);
+  return status ? status : sort_rows(l->c, &spec, &l->scratch, out);
+}
+
+static uint32_t cut(const select_spec *q, uint32_t *items, uint32_t n) {
   uint32_t skipped = q->offset < (int64_t)n ? (uint32_t)q->offset : n, left = n - skipped;
   if (q->limited && q->limit < (int64_t)left) left = (uint32_t)q->limit;
   if (skipped) memmove(items, items + skipped, left * sizeof *items);
   return left;
+}
+
+static int by_number(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+uint32_t load_arrange(const select_spec *q, const sort_ranks *ranks, uint32_t *items, uint32_t n) {
+  if (load_is_ordered(q)) {
+    for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->rank[items[i]];
+    qsort(items, n, sizeof *items, by_number);
+    for (uint32_t i = 0; i < n && ranks->rank; i++) items[i] = ranks->row[items[i]];
+  }
+  return cut(q, items, n);
 }
 
 shunt_status load_drop_unrelated(loading *l) {

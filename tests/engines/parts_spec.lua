@@ -164,7 +164,7 @@ function ask.delete(random)
   return where, function(model) return model:delete(where) end
 end
 
-local kinds = { "select", "select", "select", "count", "aggregate", "aggregate", "get", "update", "delete" }
+local kinds = { "select", "select", "select", "count", "aggregate", "aggregate", "mget", "get", "update", "delete" }
 
 for _, engine in ipairs(Engines.all) do
   for _, spread in ipairs { "tables", "datasources", "both" } do

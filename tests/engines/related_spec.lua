@@ -249,7 +249,7 @@ model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid",
     refused("SHUNT_E_USAGE", "parent_1", { three = { some = {} } }, "it has a limit")
     refused("SHUNT_E_USAGE", "worded", { notes = { some = {} } }, "of whole numbers, UUIDs or texts")
     refused("SHUNT_E_USAGE", "worded", { far = { some = {} } }, "of whole numbers, UUIDs or texts")
-    refused("SHUNT_E_USAGE", "worded", { parted = { some = {} } }, "depends on their column 'parent_id'")
+    refused("SHUNT_E_USAGE", "worded", { parted = { some = {} } }, "chooses the place by where.parent_id")
     local deep = {}
     for _ = 1, 8 do deep = { boss = { some = deep } } end
     refused("SHUNT_E_USAGE", "parent_1", deep, "nested more than 6 deep")

@@ -8,7 +8,8 @@
 ---   datasources  partitioned over datasources by the value of one column
 ---   both         partitioned over datasources and tables
 ---   follower     beside the parent row that it belongs to, whose model is partitioned over datasources; names no client
---- A partitioned model's base table holds all rows, and is declared as its only part: for accesses that don't say which part they mean.
+--- The base table of a partitioned model holds all rows, and is declared as its only part: for accesses that don't say which
+--- part they mean. Or the model is divided: its base has only the rows that are in no other part, and all parts are declared.
 
 local show = require "tests.spec.support.show"
 
@@ -103,6 +104,7 @@ end
 local function partition(schema, random, model, column)
   model.placement = random:of { "tables", "datasources", "both" }
   model.part_column, model.parts, model.odd_keys = column, random:int(2, 4), has_odd_edge(schema, model, column) or random:chance(50)
+  model.divided = random:chance(50)
   model.part_clients = {}
   for i = 1, model.parts do model.part_clients[i] = model.placement == "tables" and model.client or random:of(clients) end
 end
@@ -150,7 +152,7 @@ local function follow(schema, random)
         owner.odd_keys = has_odd_edge(schema, owner, "id") or random:chance(50)
         for i = 1, owner.parts do owner.part_clients[i] = random:of(clients) end
       end
-      owner.placement, owner.leads = "datasources", true
+      owner.placement, owner.leads, owner.divided = "datasources", true, false
       holder.placement, holder.follows, holder.client = "follower", edge, owner.client
       holder.part_column, holder.parts, holder.part_clients = nil, nil, nil
     end
@@ -455,6 +457,12 @@ local function table_text(model)
     model.base, model.base)
 end
 
+local function places_text(model)
+  local list = { ("{ client = %q, table = %q }"):format(model.client, model.base) }
+  for b = 0, model.divided and model.parts - 1 or -1 do list[#list + 1] = ("{ client = %q, table = %q }"):format(M.part(model, b)) end
+  return table.concat(list, ", ")
+end
+
 --- The schema as a rule file.
 ---@param schema table
 ---@return string
@@ -464,7 +472,7 @@ function M.rules(schema)
     local model = schema.models[name]
     out[#out + 1] = ("model %q {\n  table = %s,"):format(name, table_text(model))
     if model.placement ~= "clientless" and model.placement ~= "follower" then out[#out + 1] = ("  client = %s,"):format(client_text(model)) end
-    if model.parts then out[#out + 1] = ("  parts = { { client = %q, table = %q } },"):format(model.client, model.base) end
+    if model.parts then out[#out + 1] = ("  parts = { %s },"):format(places_text(model)) end
     if model.instance_column then out[#out + 1] = ("  instance_column = %q,"):format(model.instance_column) end
     out[#out + 1] = "  relations = {"
     for _, relation in ipairs(model.relations) do out[#out + 1] = ("    %s = %s,"):format(relation.name, relation_text(relation, schema.null)) end

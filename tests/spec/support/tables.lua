@@ -90,7 +90,8 @@ function M.store(schema, execute)
   for _, name in ipairs(schema.names) do
     local model = schema.models[name]
     insert_rows(schema, execute, "whole", model.table, model, model.rows)
-    insert_rows(schema, execute, model.client, model.base, model, model.rows)
+    insert_rows(schema, execute, model.client, model.base, model,
+      model.divided and part_rows(model, model.client .. "." .. model.base) or model.rows)
     if model.parts then store_parts(schema, execute, model) end
     if model.placement == "follower" then store_follower(schema, execute, model) end
   end

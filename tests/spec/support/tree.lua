@@ -151,9 +151,12 @@ local function size(set)
   return n
 end
 
+-- The places that an access to the model may ask, if its keys say nothing of them.
+local function places(model) return model.parts and model.parts + 1 or 1 end
+
 -- The decisions that the keys lead to, when the target is reached over this column.
 local function decisions(model, column, keys)
-  if model.part_column ~= column then return next(keys) == nil and 0 or 1 end
+  if model.part_column ~= column then return next(keys) == nil and 0 or places(model) end
   local set = {}
   for key in pairs(keys) do
     local client, name = schema_of.part(model, key)
@@ -171,7 +174,7 @@ end
 
 -- Where keys of a model's rows may lead: to each part, and, where they need not be integers, to the base.
 local function most_places(model)
-  if model.part_column ~= "id" then return 1 end
+  if model.part_column ~= "id" then return places(model) end
   return model.parts + (model.odd_keys and 1 or 0)
 end
 
@@ -219,7 +222,7 @@ end
 function M.statement_bound(schema, root, null)
   local model = schema.models[root.model]
   root.by_primary_key = root.method ~= "mget" and where_equals(root, model.part_column)
-  local first = root.method == "mget" and most_places(model) or 1
+  local first = root.method == "mget" and most_places(model) or places(model)
   if root.method == "mget" and model.part_column == "id" then root.by_primary_key = true end
   return first + under(schema, root, null)
 end
