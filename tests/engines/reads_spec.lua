@@ -10,8 +10,12 @@ local rounds = 60
 
 local rules = [[
 for _, engine in ipairs { "sqlite3", "pg", "mysql" } do
+  model("sliced_" .. engine) { client = engine, parts = { tables = "slice_%d", n = 3 },
+    table = function(req) return ("slice_%d"):format(req:mod("where.id", 3) or 0) end }
   model(engine) { table = "things", client = engine, relations = { parent = belongs_to(engine, "parent_id") } }
 end
+model "spread" { parts = { clients = { "sqlite3", "pg" } }, table = "things",
+  client = function(req) return (req:mod("where.id", 2) or 0) == 0 and "sqlite3" or "pg" end }
 model "auto" { table = "things", client = "pg", relations = { parent = belongs_to("pg", "parent_id", { autoload = true }) } }
 rule "reads go to the replica" { stage = "refine", model = "pg", op = "read", when = function(req) return req.attrs.replica == true end,
   client = "replica" }
@@ -176,6 +180,32 @@ describe("reads (SHUNT_SEED=" .. seed .. ")", function()
       refused("SHUNT_E_USAGE", { count = true, group = "t", having = { count = "many" } }, "it is numeric")
     end)
 
+    it("are the same from all parts of a model, on " .. engine, function()
+      for i = 0, 2 do
+        session:execute(engine, ("CREATE TABLE slice_%d (id INTEGER PRIMARY KEY, n INTEGER)"):format(i))
+      end
+      local model, expected, different = session:model("sliced_" .. engine), {}, {}
+      for id = 1, 30 do
+        model:insert { id = id, n = id % 4 == 0 and null or id % 5 }
+        expected[id] = id
+        different[id % 4 == 0 and null or id % 5] = true
+      end
+      local list = {}
+      for row in model:each { order = "id" } do list[#list + 1] = row.id end
+      assert.same(expected, list)
+      local n = 0
+      for _ in pairs(different) do n = n + 1 end
+      assert.equal(n, #model:select { columns = "n", distinct = true })
+      assert.equal(n, model:count { columns = "n", distinct = true })
+      assert.equal(30, model:count { where = { id = shunt.column "id" } })
+      assert.equal(n - 1, #model:aggregate { count = true, group = "n", having = { n = { ne = null } } })
+      session:transaction(function()
+        assert.same({ 30, 29, 28, 27 }, ids_of(model:select { order = "-id", limit = 4, lock = "update" }))
+        assert.equal(7, model:get(7, { lock = "update" }).id)
+      end, { client = engine })
+      Engines.raises("SHUNT_E_TRANSACTION", model.select, model, { lock = "update" })
+    end)
+
     it("refuse distinct where it has no meaning, on " .. engine, function()
       local model = session:model(engine)
       local function refused(method, options, words)
@@ -247,6 +277,19 @@ describe("reads (SHUNT_SEED=" .. seed .. ")", function()
       other:transaction(function() assert.same({ 1, 2, 3, 4 }, ids("update", { nowait = true })) end, { client = engine })
     end)
   end
+
+  it("that need all rows on one datasource say so", function()
+    local model = session:model "spread"
+    local function refused(fn, ...)
+      local problem = Engines.raises("SHUNT_E_USAGE", fn, model, ...)
+      assert.truthy(problem.message:find("its rows lie on several datasources", 1, true), problem.message)
+    end
+    refused(model.select, { columns = "n", distinct = true })
+    refused(model.count, { columns = "n", distinct = true })
+    refused(model.each)
+    refused(model.aggregate, { count = true, group = "n", having = { count = { gt = 1 } } })
+    assert.is_true(#model:select { where = { id = 2 }, columns = "n", distinct = true } == 1)
+  end)
 
   it("that lock are writes for rules", function()
     local reader <close> = world.app:session { attrs = { replica = true } }
