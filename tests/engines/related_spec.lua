@@ -155,7 +155,8 @@ model "part" { client = "sqlite3", table = function(req) return req:mod("where.p
 model "pair" { client = "pg", table = "pairs", primary_key = { "a", "b" }, relations = { parts = has_many("piece", { "a", "b" }, { client = "pg" }),
   far = has_many("piece", { "a", "b" }, { client = "mysql" }) } }
 model "piece" { table = "pieces" }
-model "slice" { parts = { tables = "slice_%d", n = 3 }, client = "sqlite3", table = function(req) return ("slice_%d"):format(req:mod("where.parent_id", 3) or 0) end,
+model "slice" { parts = { tables = "slice_%d", n = 3 }, client = "sqlite3",
+  table = function(req) return ("slice_%d"):format(req:mod("where.parent_id", 3) or 0) end,
   relations = { parent = belongs_to("parent_1", "parent_id", { key = "k", client = "sqlite3" }) } }
 model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid", relations = { mine = has_many("tenant", "boss", { client = "sqlite3" }) } }
 ]] }
