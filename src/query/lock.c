@@ -10,6 +10,12 @@ row_lock lock_of(const shunt_query *query) {
 
 shunt_status lock_check(call *c, const site *at) {
   const transaction *t = transaction_find(c->s, at->client, at->level);
+  if (at->table->parts)
+    return error_set(
+        c->err, SHUNT_E_USAGE,
+        "model '%s': its rows lie in several parts, and such a read can't lock them; use select, or give the "
+        "column that routes them",
+        at->model->name);
   if (t && !t->read_only && !at->client->read_only) return SHUNT_OK;
   error_set(c->err, SHUNT_E_TRANSACTION,
             t ? "model '%s': the transaction on '%s' is read-only, and can't lock rows"

@@ -13,7 +13,8 @@ typedef struct row_lock {
 } row_lock;
 
 row_lock lock_of(const shunt_query *query);
-/* Outside of a transaction that writes, a lock would be gone before the rows are used. Errors: TRANSACTION. */
+/* Outside of a transaction that writes, a lock would be gone before the rows are used. Errors: TRANSACTION;
+ * USAGE: the rows are those of a UNION. */
 shunt_status lock_check(call *c, const site *at);
 void lock_write(sql_text *sql, const site *at, row_lock lock);
 

@@ -10,6 +10,8 @@ local rounds = 60
 
 local rules = [[
 for _, engine in ipairs { "sqlite3", "pg", "mysql" } do
+  model("by_n_" .. engine) { client = engine, parts = { tables = "slice_%d", n = 3 },
+    table = function(req) return ("slice_%d"):format(req:mod("where.n", 3) or 0) end }
   model("sliced_" .. engine) { client = engine, parts = { tables = "slice_%d", n = 3 },
     table = function(req) return ("slice_%d"):format(req:mod("where.id", 3) or 0) end }
   model(engine) { table = "things", client = engine, relations = { parent = belongs_to(engine, "parent_id") } }
@@ -204,6 +206,11 @@ describe("reads (SHUNT_SEED=" .. seed .. ")", function()
         assert.equal(7, model:get(7, { lock = "update" }).id)
       end, { client = engine })
       Engines.raises("SHUNT_E_TRANSACTION", model.select, model, { lock = "update" })
+      local by_n = session:model("by_n_" .. engine)
+      assert.same({ 7, 1 }, ids_of(by_n:mget { 7, 1 }))
+      local problem = Engines.raises("SHUNT_E_USAGE", session.transaction, session,
+        function() by_n:mget({ 7, 1 }, { lock = "update" }) end, { client = engine })
+      assert.truthy(problem.message:find("in several parts", 1, true), problem.message)
     end)
 
     it("refuse distinct where it has no meaning, on " .. engine, function()

@@ -278,14 +278,19 @@ model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid",
   end)
 
   it("filter included rows, too", function()
-    local rows = session:model("parent_1"):select { order = "id",
-      include = { children = { where = { parent = { some = { n = { gt = 2 } } } }, order = "id" } } }
-    for k, row in ipairs(rows) do
-      local expected = {}
-      for _, child in ipairs(matching(data.children, "parent_id", row.k)) do
-        if Evaluate.holds({ parent = { some = { n = { gt = 2 } } } }, child, how_of(data, "children")) then expected[#expected + 1] = child.id end
+    local where = { parent = { some = { n = { gt = 2 } } } }
+    for i = 1, #places do
+      for _, limit in ipairs { false, 2 } do
+        local rows = session:model("parent_" .. i):select { order = "id",
+          include = { children = { where = where, order = "id", limit = limit or nil } } }
+        for k, row in ipairs(rows) do
+          local expected = {}
+          for _, child in ipairs(matching(data.children, "parent_id", row.k)) do
+            if Evaluate.holds(where, child, how_of(data, "children")) and #expected < (limit or 99) then expected[#expected + 1] = child.id end
+          end
+          assert.same(expected, ids(row.children), ("place %d, row %d"):format(i, k))
+        end
       end
-      assert.same(expected, ids(row.children), k)
     end
   end)
 end)
