@@ -550,7 +550,9 @@ typedef struct shunt_trace {
   X(FLAG, remembered)     /* true if it came from the cache */                                                         \
   X(TEXT, not_remembered) /* the reason why the next one won't come from the cache either, or NULL */                  \
   X(TEXT, uncacheable)    /* the reason why this decision can't be cached, or NULL */                                  \
-  X(FIELDS, depends_on)   /* fields that were read, in the order of their first read */                                \
+  X(TEXT, unfixed) /* "where.user_id": the rules chose by it, and the request gives no value. Then an access asks all  \
+                    * parts of the model, or is refused. Or NULL */                                                    \
+  X(FIELDS, depends_on) /* fields that were read, in the order of their first read */                                  \
   X(STEPS, trace)
 
 /* The members of a field by its KIND; a list's length stands before it. */

@@ -1,7 +1,9 @@
 #include "base/number.h"
 
+#include <float.h>
 #include <locale.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,5 +31,18 @@ double number_read(const char *text, size_t size) {
   room[size] = 0;
   char *point = strchr(room, '.');
   if (point) *point = decimal_point();
+  return strtod(room, NULL);
+}
+
+static bool is_whole(float number) { return !(truncf(number) < number || truncf(number) > number); }
+
+double number_of_single(float number) {
+  char room[NUMBER_BYTES];
+  if (!isfinite(number) || is_whole(number)) return (double)number;
+  for (int digits = FLT_DIG; digits <= FLT_DECIMAL_DIG; digits++) {
+    snprintf(room, NUMBER_BYTES, "%.*g", digits, (double)number);
+    float back = strtof(room, NULL);
+    if (!(back < number || back > number)) break;
+  }
   return strtod(room, NULL);
 }

@@ -75,8 +75,6 @@ shunt_status bind_to_value(lua_State *L, int index, arena *a, const char *what, 
     return SHUNT_OK;
   case LUA_TNUMBER:
     *out = lua_isinteger(L, index) ? shunt_integer(lua_tointeger(L, index)) : shunt_float(lua_tonumber(L, index));
-    if (out->type == SHUNT_FLOAT && out->as.number != out->as.number)
-      return error_set(err, SHUNT_E_USAGE, "%s is NaN, which no datasource stores; use shunt.null", what);
     return SHUNT_OK;
   case LUA_TSTRING: {
     size_t size;

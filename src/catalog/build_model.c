@@ -15,9 +15,48 @@ static bool fill_key(builder *b, cat_model *model, const node *body) {
   return true;
 }
 
+static const char *const type_names[] = {
+#define TYPE_NAME(name, text) text,
+    CAT_TYPE_MAP(TYPE_NAME)
+#undef TYPE_NAME
+};
+
+const char *cat_type_name(cat_type type) { return type_names[type]; }
+
+static void add_type(builder *b, const cat_model *model, const node *word, cat_typed *typed) {
+  const char *text = node_is_text(word) ? word->value.as.bytes : "";
+  suggest near = suggest_for(text);
+  for (int i = 0; i < CAT_NTYPES; i++) {
+    if (strcmp(type_names[i], text) == 0) {
+      typed->type = (cat_type)i;
+      return;
+    }
+    suggest_try(&near, type_names[i]);
+  }
+  report(b->p, SHUNT_E_CONFIG, word->at,
+         "model '%s', types: '%s' is not a type of the column '%s'%s; give integer, "
+         "number, decimal, boolean, text, blob, date, time, datetime, json or uuid",
+         model->name, text, typed->column, suggest_text(&near));
+}
+
+static void fill_types(builder *b, cat_model *model, const node *types) {
+  if (!types || types->kind != NODE_MAP) return;
+  cat_typed *list = arena_array(b->a, cat_typed, types->count);
+  if (!list) {
+    b->p->out_of_memory = true;
+    return;
+  }
+  for (size_t i = 0; i < types->count; i++) {
+    list[model->ntypes] = (cat_typed){.column = types->entries[i].key};
+    add_type(b, model, types->entries[i].value, &list[model->ntypes++]);
+  }
+  model->types = list;
+}
+
 static bool fill_model(builder *b, cat_model *model, const node *body) {
   const node *client = build_get(body, "client");
   SCHEMA_FILL(&schema_model, body, cat_model, model);
+  fill_types(b, model, build_get(body, "types"));
   model->table_function = build_function(body, "table");
   model->table = model->table_function == CATALOG_NO_FUNCTION ? build_text(body, "table", model->name) : NULL;
   model->client_function = build_function(body, "client");

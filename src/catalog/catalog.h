@@ -22,7 +22,7 @@
 enum {
   CATALOG_MOST_REMEMBERED = 1 << 24, /* decisions of a generation in the cache */
   CATALOG_MOST_LEVELS = 1000,
-  CATALOG_MOST_PARTS = 4096, /* of a model */
+  CATALOG_MOST_PARTS = 4096,                     /* of a model */
   CATALOG_LONGEST_LEASE_MS = 24 * 60 * 60 * 1000 /* of a job */
 };
 
@@ -116,6 +116,34 @@ typedef struct cat_part {
   const char *table;               /* or NULL */
 } cat_part;
 
+/* What a column's values are in Lua and C, whatever the engine keeps them as. */
+#define CAT_TYPE_MAP(X)                                                                                                \
+  X(INTEGER, "integer")                                                                                                \
+  X(NUMBER, "number")                                                                                                  \
+  X(DECIMAL, "decimal")                                                                                                \
+  X(BOOLEAN, "boolean")                                                                                                \
+  X(TEXT, "text")                                                                                                      \
+  X(BLOB, "blob")                                                                                                      \
+  X(DATE, "date")                                                                                                      \
+  X(TIME, "time")                                                                                                      \
+  X(DATETIME, "datetime")                                                                                              \
+  X(JSON, "json")                                                                                                      \
+  X(UUID, "uuid")
+
+typedef enum cat_type {
+#define CAT_TYPE_ENUM(name, text) CAT_TYPE_##name,
+  CAT_TYPE_MAP(CAT_TYPE_ENUM)
+#undef CAT_TYPE_ENUM
+      CAT_NTYPES
+} cat_type;
+
+const char *cat_type_name(cat_type type);
+
+typedef struct cat_typed {
+  const char *column;
+  cat_type type;
+} cat_typed;
+
 struct cat_model {
   const char *name;
   uint32_t id;
@@ -129,6 +157,8 @@ struct cat_model {
   size_t nparts;
   cat_relation **relations;
   size_t nrelations;
+  const cat_typed *types;
+  size_t ntypes;
   place at;
 };
 

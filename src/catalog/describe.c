@@ -214,6 +214,22 @@ static json_t *one_relation(const void *items, size_t i, const void *more) {
                 {"autoload", json_boolean(r->as.autoload)}, {"source", where_at(r->at)});
 }
 
+static json_t *one_part(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_part *p = &((const cat_part *)items)[i];
+  return OBJECT({"client", text(p->client ? p->client->name : NULL)}, {"table", text(p->table)});
+}
+
+static json_t *types_of(const cat_model *m) {
+  json_t *object = json_object();
+  for (size_t i = 0; object && i < m->ntypes; i++)
+    if (json_object_set_new(object, m->types[i].column, text(cat_type_name(m->types[i].type)))) {
+      json_decref(object);
+      return NULL;
+    }
+  return object;
+}
+
 static json_t *one_model(const void *items, size_t i, const void *more) {
   (void)more;
   const cat_model *m = ((cat_model *const *)items)[i];
@@ -222,7 +238,9 @@ static json_t *one_model(const void *items, size_t i, const void *more) {
                 {"table_function", json_boolean(table_function)}, {"client", text(m->client)},
                 {"client_function", json_boolean(m->client_function != CATALOG_NO_FUNCTION)},
                 {"primary_key", key_of(m->primary_key)}, {"instance_column", text(m->instance_column)},
-                {"source", where_at(m->at)}, {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
+                {"parts", list_of(one_part, m->parts, m->nparts, NULL)}, {"types", types_of(m)},
+                {"source", where_at(m->at)},
+                {"relations", list_of(one_relation, m->relations, m->nrelations, NULL)});
 }
 
 /* ---- rules ---- */

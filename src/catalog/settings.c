@@ -128,10 +128,9 @@ static const schema_field parts_rows[] = {
     END};
 const schema schema_parts = {.fields = parts_rows};
 
-static const schema_field part_rows[] = {
-    {"client", NAME, SAYS("A client. Without it, the rules choose.")},
-    {"table", NAME, SAYS("A table. Without it, the rules choose.")},
-    END};
+static const schema_field part_rows[] = {{"client", NAME, SAYS("A client. Without it, the rules choose.")},
+                                         {"table", NAME, SAYS("A table. Without it, the rules choose.")},
+                                         END};
 const schema schema_part = {.fields = part_rows};
 
 static const schema_field model_rows[] = {
@@ -144,6 +143,9 @@ static const schema_field model_rows[] = {
      SAYS("The column that holds the instance's id: shunt filters and stamps by it.")},
     {"parts", .type = SCHEMA_ANY,
      SAYS("All places over which the rows are spread: {tables, n, clients}, or a list of {client, table}.")},
+    {"types", .type = SCHEMA_SCALARS,
+     SAYS("What columns are in Lua and C, on every engine: integer, number, decimal, boolean, text, blob, date, time, "
+          "datetime, json or uuid.")},
     {"relations", NAMED(&schema_relation), SAYS("The relations of the model by name.")},
     END};
 const schema schema_model = {model_rows, .record = "cat_model"};

@@ -107,6 +107,9 @@ static const schema_field mysql_rows[] = {
     {"read_timeout", SECONDS, BOUNDS(0, DAY_MS), .unset = "none", SAYS("Limit for each read, in whole seconds.")},
     {"write_timeout", SECONDS, BOUNDS(0, DAY_MS), .unset = "none", SAYS("Limit for each write, in whole seconds.")},
     {"charset", WORD(charsets), IS("utf8mb4"), SAYS("Texts are UTF-8, whatever a table keeps them in.")},
+    {"sql_mode", TEXT, .unset = "NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY",
+     SAYS("SQL modes beside the strict ones, which are always on. ALLOW_INVALID_DATES and NO_UNSIGNED_SUBTRACTION are "
+          "possible, too.")},
     {"compress", BOOLEAN, IS("false"), SAYS("Compresses the connection.")},
     {"application_name", .alias = "program_name", TEXT, IS("shunt"), SAYS("Connection attribute program_name.")},
     {"option_file", .alias = "defaults_file", TEXT, SAYS("A MySQL option file. The other keys win over it.")},

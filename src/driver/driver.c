@@ -168,7 +168,8 @@ const driver_column *driver_table_column(const driver_table *t, const char *name
 static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
 
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
-  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || !same(a->for_share, b->for_share))
+  if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || a->touched != b->touched ||
+      a->uncounted != b->uncounted || !same(a->for_share, b->for_share))
     return false;
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
@@ -179,8 +180,9 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
         !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
         x->same_integers != y->same_integers || x->same_texts != y->same_texts || x->same_blobs != y->same_blobs ||
         !same(x->convert, y->convert) || !same(x->takes, y->takes) || x->as_text != y->as_text || x->zero != y->zero ||
-        x->time != y->time || !same(x->weight, y->weight) || !same(x->pad, y->pad) || !same(x->rank, y->rank) ||
-        !same(x->listed, y->listed))
+        x->time != y->time || x->infinite != y->infinite || x->form != y->form || x->length != y->length ||
+        !same(x->written, y->written) || !same(x->weight, y->weight) || !same(x->pad, y->pad) ||
+        !same(x->rank, y->rank) || !same(x->listed, y->listed))
       return false;
   }
   return true;
@@ -190,11 +192,21 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
 
 /* As engines with exact decimals write them. */
 static bool is_decimal(const shunt_value *v) {
-  size_t at = v->size && v->as.bytes[0] == '-';
-  if (at == v->size) return false;
-  for (; at < v->size; at++)
-    if (v->as.bytes[at] != '.' && (v->as.bytes[at] < '0' || v->as.bytes[at] > '9')) return false;
-  return true;
+  size_t digits = 0, points = 0;
+  for (size_t at = v->size && v->as.bytes[0] == '-'; at < v->size; at++) {
+    bool digit = v->as.bytes[at] >= '0' && v->as.bytes[at] <= '9';
+    if (!digit && v->as.bytes[at] != '.') return false;
+    digits += digit;
+    points += !digit;
+  }
+  return digits && points <= 1;
+}
+
+static bool is_number_word(const shunt_value *v) {
+  static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (v->size == strlen(words[i]) && memcmp(v->as.bytes, words[i], v->size) == 0) return true;
+  return false;
 }
 
 bool driver_float_holds(int64_t integer, bool single) {
@@ -224,7 +236,8 @@ bool driver_column_holds(const driver_column *column, const shunt_value *value) 
     return integer && value->as.integer >= column->least && value->as.integer <= column->most;
   case DRIVER_NUMBERS:
     if (integer && !column->exact) return driver_float_holds(value->as.integer, column->single);
-    return integer || type == SHUNT_FLOAT || (text && is_decimal(value));
+    return integer || type == SHUNT_FLOAT ||
+           (text && (is_decimal(value) || (column->infinite && is_number_word(value))));
   case DRIVER_BOOLEANS:
     return type == SHUNT_BOOL || (integer && (value->as.integer == 0 || value->as.integer == 1));
   case DRIVER_BLOBS:

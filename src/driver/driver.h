@@ -55,6 +55,29 @@ typedef enum driver_time {
   DRIVER_MOMENT /* the same in a time zone */
 } driver_time;
 
+/* Which values of its kind a column keeps as they are. The engine would store others with a change and no error. */
+typedef enum driver_form {
+  DRIVER_FORM_ANY,
+  DRIVER_FORM_LENGTH,  /* texts of `length` characters; blanks behind them would be cut */
+  DRIVER_FORM_BYTES,   /* the same with bytes */
+  DRIVER_FORM_TRIMMED, /* texts without blanks at the end, which would be cut */
+  DRIVER_FORM_BYTE,    /* a text of one byte; others would be cut */
+  DRIVER_FORM_SIZE,    /* exactly `length` bytes; fewer would be padded */
+  DRIVER_FORM_LABEL,   /* one of the labels in `type`; a number would be an index */
+  DRIVER_FORM_LABELS,  /* such labels with commas between them; a number would be a bit mask */
+  DRIVER_FORM_YEAR,    /* four digits; two would be a year of this century or the last */
+  DRIVER_FORM_DATE,    /* year-month-day; a time would be cut */
+  DRIVER_FORM_TIME,    /* hours:minutes:seconds; a date or a zone would be cut */
+  DRIVER_FORM_MOMENT,  /* both; a zone would be cut */
+  DRIVER_FORM_ZONED_TIME,
+  DRIVER_FORM_ZONED_MOMENT,
+  DRIVER_FORM_JSON,   /* and numbers and booleans, which are JSON */
+  DRIVER_FORM_AMOUNT, /* and numbers */
+  DRIVER_FORM_NUMBER, /* SQLite turns a text that looks like a number into one, perhaps with fewer digits */
+  DRIVER_FORM_REAL,   /* the same, and integers into floating-point numbers */
+  DRIVER_FORM_SPELLED /* SQLite turns texts into numbers though the type is no number's, so that "007" would be 7 */
+} driver_form;
+
 typedef struct driver_column {
   const char *name;
   const char *type; /* as declared; "" without one */
@@ -94,6 +117,10 @@ typedef struct driver_column {
   bool infinite;       /* DRIVER_NUMBERS: holds NaN and infinities */
   size_t longest;      /* DRIVER_TEXTS, DRIVER_OTHERS: bytes that the type keeps of a text; 0: all */
   driver_time time;
+  driver_form form;
+  size_t length; /* of the form */
+  /* SQL to write instead of ?, with one ? in it: fails if the column can't keep the value. NULL: ? */
+  const char *written;
 } driver_column;
 
 typedef struct driver_table {
@@ -105,6 +132,8 @@ typedef struct driver_table {
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
   const char *for_share;         /* how the server spells FOR SHARE. NULL: so */
+  bool touched;                  /* a trigger may change a row after INSERT has returned it */
+  bool uncounted;                /* writes run triggers instead, and only RETURNING shows how many rows they were for */
   map names;                     /* to driver_column */
 } driver_table;
 
@@ -125,27 +154,30 @@ typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
   const lex_dialect *lex;
-  size_t max_params;  /* of one statement */
-  size_t bulk_params; /* of an INSERT of several rows, which is slower with more; 0: max_params */
-  size_t max_bytes;   /* of the values in a statement of several rows; 0: no limit */
-  char quote;         /* around identifiers; doubled inside */
-  bool returning;     /* INSERT … RETURNING works */
-  bool empty_list;    /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
-  bool nulls_last;    /* default of ORDER BY */
-  bool aborts;        /* after a failed statement, its transaction accepts only a rollback */
-  const char *like;   /* a LIKE that ignores the case of ASCII */
+  size_t max_params;           /* of one statement */
+  size_t bulk_params;          /* of an INSERT of several rows, which is slower with more; 0: max_params */
+  size_t max_bytes;            /* of the values in a statement of several rows; 0: no limit */
+  char quote;                  /* around identifiers; doubled inside */
+  bool returning;              /* INSERT … RETURNING works */
+  bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  bool nulls_last;             /* default of ORDER BY */
+  bool aborts;                 /* after a failed statement, its transaction accepts only a rollback */
+  const char *like; /* a LIKE that ignores the case of ASCII */
   /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
    * LIKE compares as the column's collation does. */
   const char *contains, *starts_with, *ends_with;
-  bool row_locks;        /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
-  bool typed;            /* refuses to compare a column with one of another kind */
-  const char *text_type; /* what any value can be cast to */
-  const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
-  const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
-                              * number with a text as doubles ("5 apples" = 5). NULL: no cast */
-  const char *scaled_type;   /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
-                              * never exact fractions */
-  const driver_queue *queue; /* NULL: jobs can't be kept here */
+  bool row_locks; /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  bool typed;     /* refuses to compare a column with one of another kind */
+  const char *text_type;       /* what any value can be cast to */
+  const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
+  const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
+                                * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const char *scaled_type;     /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
+                                * never exact fractions */
+  const char *single_type;     /* what a number is cast to for comparing with a `single` column. NULL: no cast */
+  const char *mean_type;       /* what a sum of integers is cast to before it is divided, because AVG keeps few digits.
+                                * NULL: AVG keeps them */
+  const driver_queue *queue;   /* NULL: jobs can't be kept here */
   /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
    * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,
    * both: the table is VALUES (number, part, part …), …, whose columns have no type. */

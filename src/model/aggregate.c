@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "model/aggregate_kind.h"
 #include "model/combine.h"
 #include "model/merge.h"
 #include "model/read.h"
@@ -10,6 +11,7 @@
 #include "query/order.h"
 #include "query/select.h"
 #include "query/statement.h"
+#include "query/types.h"
 #include "query/value.h"
 
 static const shunt_query everything;
@@ -55,10 +57,7 @@ static shunt_status find_group(aggregation *g, const char *name) {
   return SHUNT_OK;
 }
 
-/* "SUM("total")" */
-static const char *expression(aggregation *g, const result *r) {
-  sql_text *sql = call_sql(g->c);
-  if (!sql) return NULL;
+static void write_function(const aggregation *g, sql_text *sql, const result *r) {
   sql_puts(sql, functions[g->partial && r->function == SHUNT_AVG ? SHUNT_SUM : r->function].sql);
   sql_puts(sql, "(");
   if (r->column)
@@ -66,6 +65,16 @@ static const char *expression(aggregation *g, const result *r) {
   else
     sql_puts(sql, "*");
   sql_puts(sql, ")");
+}
+
+/* "SUM("total")" */
+static const char *expression(aggregation *g, const result *r) {
+  sql_text *sql = call_sql(g->c);
+  if (!sql) return NULL;
+  if (!g->partial && aggregate_is_mean(g->at, r->function, r->column))
+    aggregate_write_mean(sql, g->at, r->column);
+  else
+    write_function(g, sql, r);
   const char *text = sql->text.failed ? NULL : arena_strndup(g->c->arena, sql->text.data, sql->text.size);
   call_end_sql(g->c, sql);
   return text;
@@ -97,6 +106,7 @@ static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from
     return error_set(g->c->err, SHUNT_E_USAGE, "%s needs a column", functions[from->function].name);
   if (from->column) {
     shunt_status status = site_column(g->c, g->at, from->column, &r->column);
+    if (!status) status = aggregate_takes(g->c, g->at, r->function, r->column);
     if (status) return status;
     r->name = arena_printf(g->c->arena, "%s_%s", functions[from->function].name, r->column->name);
   } else {
@@ -106,13 +116,25 @@ static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from
   return r->name ? describe_value(g, r) : error_memory(g->c->err);
 }
 
+/* An aggregate may have the name of a column. */
+static shunt_status check_names(const aggregation *g) {
+  for (size_t i = g->ngroup; i < g->nresults; i++)
+    for (size_t k = 0; k < g->ngroup; k++)
+      if (strcmp(g->results[i].name, g->results[k].name) == 0)
+        return error_set(g->c->err, SHUNT_E_USAGE,
+                         "model '%s': the result would have two columns '%s', a group and an aggregate%s",
+                         g->at->model->name, g->results[k].name,
+                         g->results[i].column ? "" : "; count a column that is never null, such as the primary key");
+  return SHUNT_OK;
+}
+
 static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
   g->results = arena_array(g->c->arena, result, what->n * 2 + what->ngroup);
   if (!g->results) return error_memory(g->c->err);
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < what->ngroup && !status; i++) status = find_group(g, what->group[i]);
   for (size_t i = 0; i < what->n && !status; i++) status = find_aggregate(g, &what->list[i]);
-  return status;
+  return status ? status : check_names(g);
 }
 
 /* ---- the statement ---- */
@@ -217,6 +239,9 @@ static shunt_status write_statement(aggregation *g) {
   for (size_t i = 0; i < g->nresults; i++) {
     sql_puts(g->sql, i ? ", " : "SELECT ");
     write_result(g, &g->results[i]);
+    if (g->results[i].grouped) continue;
+    sql_puts(g->sql, " AS "); /* COUNT's own name, count, may be a column in the order */
+    sql_name(g->sql, g->at->engine, g->results[i].name);
   }
   select_from(g->sql, g->at);
   shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
@@ -232,7 +257,7 @@ static shunt_status write_statement(aggregation *g) {
 static void plain_numbers(const aggregation *g, shunt_rows *rows) {
   for (size_t i = 0; i < g->nresults; i++) {
     const result *r = &g->results[i];
-    if (r->grouped || !r->column || r->column->kind != DRIVER_INTEGERS) continue;
+    if (r->grouped || !r->column || !aggregate_is_integer(r->column)) continue;
     if (r->function != SHUNT_SUM && r->function != SHUNT_AVG) continue;
     bool is_sum = r->function == SHUNT_SUM || g->partial;
     for (size_t row = 0; row < rows->count; row++) {
@@ -243,6 +268,18 @@ static void plain_numbers(const aggregation *g, shunt_rows *rows) {
       *cell = number;
     }
   }
+}
+
+/* The least and the greatest value have the type of their column. */
+static shunt_status give_types(const aggregation *g, shunt_rows *rows) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < g->nresults; i++) {
+    const result *r = &g->results[i];
+    if (!r->grouped && r->function != SHUNT_MIN && r->function != SHUNT_MAX) continue;
+    for (size_t row = 0; row < rows->count && !status; row++)
+      status = types_give_cell(g->c, g->at, r->column, rows, &rows_row(rows, row)[i]);
+  }
+  return status;
 }
 
 static bool name_columns(const aggregation *g, shunt_rows *rows) {
@@ -261,6 +298,11 @@ static shunt_status run(aggregation *g, shunt_rows **out) {
     return status;
   }
   plain_numbers(g, rows);
+  status = give_types(g, rows);
+  if (status) {
+    shunt_rows_free(rows);
+    return status;
+  }
   *out = rows;
   return SHUNT_OK;
 }

@@ -5,6 +5,7 @@
 
 #include "model/merge.h"
 #include "query/statement.h"
+#include "query/types.h"
 #include "relate/load.h"
 #include "relate/sort.h"
 
@@ -249,6 +250,7 @@ static shunt_status read_once(call *c, const reading *r, shunt_rows **out) {
     status = select_into(c, r, r->ids, rows);
   else
     status = mget_many(c, r, rows);
+  if (!status) status = types_give(c, rows);
   return hand_out(status, rows, out);
 }
 

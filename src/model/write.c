@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "model/read.h"
+#include "query/types.h"
 #include "relate/load.h"
 #include "relate/nested.h"
 
@@ -61,6 +62,7 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
   status = r.plan.count ? insert_along(&w, &r, record, rows) : insert_alone(&w, &r, record, rows);
+  if (!status) status = types_give(&c, rows);
   if (status) {
     shunt_rows_free(rows);
     return status;

@@ -24,19 +24,6 @@ static shunt_status site_of(call *c, const route_request *request, const route_d
 
 /* ---- sharding keys ---- */
 
-static bool has_value(const route_request *q, const char *column) {
-  for (size_t i = 0; i < q->nwhere; i++)
-    if (cat_same_column(q->where[i].name, column)) return true;
-  return false;
-}
-
-/* A column that chose the site, and for which the request has no value; NULL: none. */
-static const char *open_column(const route_request *q, const route_decision *d) {
-  for (size_t i = 0; i < d->nplacing && !q->part; i++)
-    if (d->reads[i]->field == RULE_FIELD_WHERE && !has_value(q, d->reads[i]->name)) return d->reads[i]->name;
-  return NULL;
-}
-
 /* The error names the rule that reads the column. */
 static shunt_status refuse(call *c, const route_request *q, access *a, const char *column) {
   const cat_rule *rule = NULL;
@@ -47,7 +34,7 @@ static shunt_status refuse(call *c, const route_request *q, access *a, const cha
             "model '%s': %s%s chooses the place by where.%.64s, and this %s gives no value for it; %s", q->model->name,
             rule ? "the rule " : "its table function", rule ? rule->name : "", column, writes ? "write" : "read",
             q->model->nparts ? "give one" : "give one, or declare the model's parts, so that all can be asked");
-  if (c->err && rule) error_place(c->err, rule->at.file, rule->at.line, 0);
+  if (c->err && rule) route_blame(c->err, rule);
   if (c->err && !rule) error_place(c->err, q->model->at.file, q->model->at.line, 0);
   return SHUNT_E_USAGE;
 }
@@ -74,8 +61,8 @@ static shunt_status add_site(call *c, const route_request *q, access *a) {
 
 shunt_status access_find(call *c, const route_request *request, access *a) {
   shunt_status status = decide(c, request, a);
-  const char *column = status ? NULL : open_column(request, a->decision);
-  if (column) return refuse(c, request, a, column);
+  const rule_read *open = status ? NULL : route_unfixed(request, a->decision);
+  if (open) return refuse(c, request, a, open->name);
   a->nsites = 0;
   return status ? status : add_site(c, request, a);
 }
@@ -117,14 +104,14 @@ static shunt_status search_values(const search *w, const route_request *request,
 static shunt_status search_sites(const search *w, const route_request *request) {
   where_values values = {.a = w->c->arena};
   shunt_status status = decide(w->c, request, w->a);
-  const char *column = status ? NULL : open_column(request, w->a->decision);
+  const rule_read *open = status ? NULL : route_unfixed(request, w->a->decision);
   if (status) return status;
-  if (!column) return add_site(w->c, request, w->a);
-  switch (where_values_of(w->where, column, &values)) {
+  if (!open) return add_site(w->c, request, w->a);
+  switch (where_values_of(w->where, open->name, &values)) {
   case WHERE_LISTED:
-    return search_values(w, request, column, &values);
+    return search_values(w, request, open->name, &values);
   case WHERE_OPEN:
-    return request->model->nparts ? search_parts(w, request) : refuse(w->c, request, w->a, column);
+    return request->model->nparts ? search_parts(w, request) : refuse(w->c, request, w->a, open->name);
   case WHERE_NO_MEMORY:
     break;
   }

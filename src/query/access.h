@@ -19,7 +19,7 @@ typedef struct access {
  * route_decide, NOT_FOUND, DATASOURCE, TIMEOUT. */
 shunt_status access_find(call *c, const route_request *request, access *a);
 
-/* Finds all sites that may have rows for which the condition holds: of each value in a list of sharding keys, or else
+/* Finds all sites that may have rows for which the condition holds: of each value in a list of sharding keys, otherwise
  * of all parts of the model. They are different. Errors: the same; USAGE if the model declares no parts. */
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a);
 /* Makes one site of those on the same client and level: its table stands for all of them (UNION ALL). For reading. */

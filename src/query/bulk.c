@@ -13,6 +13,13 @@ static bool blobs_fit(const bulk *l) {
   return true;
 }
 
+/* A column whose values the SQL of an INSERT checks. */
+static bool any_written(const bulk *l) {
+  for (size_t k = 0; k < l->ncolumns; k++)
+    if (l->columns[k]->written) return true;
+  return false;
+}
+
 static const char **names_of(call *c, const bulk *l, size_t width) {
   const char **names = arena_array(c->arena, const char *, width);
   if (!names) return NULL;
@@ -54,7 +61,8 @@ shunt_status bulk_run(call *c, const bulk *l, bool *done, int64_t *affected) {
   *done = false;
   shunt_status status = transaction_conn(c, e.client, e.level, &conn);
   if (status) return status;
-  if (!conn || !conn->engine->load_begin || l->nrecords < FEWEST_ROWS || !blobs_fit(l)) return SHUNT_OK;
+  if (!conn || !conn->engine->load_begin || l->nrecords < FEWEST_ROWS || any_written(l) || !blobs_fit(l))
+    return SHUNT_OK;
   status = on_connection(c, conn, l, &e);
   *done = e.sent;
   *affected += e.affected;

@@ -1,25 +1,15 @@
 #include "query/compare.h"
 
 #include <string.h>
-#include <strings.h>
 
+#include "query/digits.h"
 #include "query/value.h"
 
 /* ---- the left side ---- */
 
-static bool holds(const char *type, const char *word) {
-  for (; *type; type++)
-    if (strncasecmp(type, word, strlen(word)) == 0) return true;
-  return false;
-}
-
 bool compare_is_number(const driver_column *column) {
-  static const char *const numbers[] = {"int", "real", "floa", "doub", "dec", "num"};
-  if (column->kind != DRIVER_ANYTHING) return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS;
-  if (!column->numeric || holds(column->type, "interval") || holds(column->type, "point")) return false;
-  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-    if (holds(column->type, numbers[i])) return true;
-  return false;
+  return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS || column->form == DRIVER_FORM_NUMBER ||
+         column->form == DRIVER_FORM_REAL;
 }
 
 static size_t word_size(const char *type) { return strcspn(type, " ("); }
@@ -73,20 +63,27 @@ static void write_number_as_text(const comparison *w, const shunt_value *number)
   sql_param(w->q, &as_text);
 }
 
+/* Other texts may become an integer by way of a double, which has fewer digits. */
+static bool is_integer_text(const shunt_value *v, const shunt_value *number) {
+  return number->type == SHUNT_INTEGER && digits_are_integer(v);
+}
+
 /* For engines that compare a number with a text as doubles: compares texts with texts, and exact numbers with exact
  * numbers. */
 static void write_comparable(const comparison *w, const driver_column *column, const shunt_value *v) {
   shunt_value exact = value_exact(v);
   if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT))
     write_number_as_text(w, &exact);
-  else if (column->exact && v->type == SHUNT_TEXT && exact.type != SHUNT_INTEGER)
+  else if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &exact))
     write_cast(w, v, w->at->engine->decimal_type);
+  else if (column->single && (v->type == SHUNT_FLOAT || v->type == SHUNT_TEXT))
+    write_cast(w, v, w->at->engine->single_type);
   else
     sql_param(w->q, column->exact ? &exact : v);
 }
 
 void compare_held(const comparison *w, const driver_column *column, const shunt_value *values, size_t n) {
-  bool differ = w->at->engine->decimal_type && (column->text || column->exact);
+  bool differ = w->at->engine->decimal_type && (column->text || column->exact || column->single);
   if (!differ) sql_params(w->q, values, n);
   for (size_t i = 0; i < n && differ; i++) {
     if (i) sql_puts(w->q, ", ");
@@ -108,6 +105,8 @@ void compare_value(const comparison *w, const operand *o, const shunt_value *v) 
   const driver_column *column = o->column;
   const char *number_type = w->at->engine->number_type;
   shunt_value number = column->exact || o->wide ? value_exact(v) : value_canonical(v, true);
+  if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &number) && !digits_fit_double(v))
+    number = *v; /* with all its digits */
   if (o->wide && number_type)
     write_cast(w, &number, number_type);
   else if (o->sql && !column->exact)

@@ -2,8 +2,10 @@
 
 #include <string.h>
 
+#include "query/digits.h"
 #include "query/list.h"
 #include "query/pattern.h"
+#include "query/types.h"
 #include "query/value.h"
 
 enum { DEEPEST_WHERE = 25 }; /* SQLite's parser has a stack of 100, and each level takes up to 3 of it */
@@ -38,8 +40,10 @@ static bool looks_into_texts(shunt_operator op) {
 static shunt_status check_numbers(const writer *x, const shunt_where *c, const driver_column *column) {
   if (looks_into_texts(c->op)) return SHUNT_OK;
   for (size_t i = 0; i < c->nvalues; i++) {
-    shunt_value v = value_canonical(&c->values[i], true);
-    if ((v.type == SHUNT_TEXT || v.type == SHUNT_BLOB) && compare_is_number(column))
+    const shunt_value v = c->values[i];
+    bool number = v.type == SHUNT_TEXT ? digits_are_number(&v) || (column->infinite && digits_are_word(&v))
+                                       : v.type != SHUNT_BLOB;
+    if (!number && compare_is_number(column))
       return error_set(x->w->c->err, SHUNT_E_USAGE,
                        "%s, column '%.128s' of model '%s': it is numeric and can't be compared with '%.64s'",
                        x->names->clause, c->column, x->w->at->model->name,
@@ -121,9 +125,12 @@ static shunt_status write_other(const writer *x, const shunt_where *c, const ope
   return SHUNT_OK;
 }
 
-static shunt_status write_column(const writer *x, const shunt_where *c) {
+static shunt_status write_column(const writer *x, const shunt_where *asked) {
   operand o;
+  shunt_where typed = *asked, *c = &typed;
   shunt_status status = x->names->find(x->names, x->w, c->column, &o);
+  if (!status && !o.wide && !looks_into_texts(c->op))
+    status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
   if (!status) status = check_numbers(x, c, o.column);
   if (status) return status;
   if (c->other) return write_other(x, c, &o);

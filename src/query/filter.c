@@ -4,6 +4,7 @@
 
 #include "query/related.h"
 #include "query/sql.h"
+#include "query/types.h"
 #include "query/value.h"
 
 static void next_term(sql_text *q, bool *first) {

@@ -43,9 +43,12 @@ static bool is_endless(const shunt_value *v) {
   return false;
 }
 
-static bool has_digits(const char *text, size_t size) {
-  for (size_t i = 0; i < size; i++)
-    if (text[i] >= '1' && text[i] <= '9') return true;
+/* A text that is read as 0 because it is so small: "1e-400". */
+static bool underflows(const shunt_value *value) {
+  shunt_value v = value_canonical(value, true);
+  bool zero = v.type == SHUNT_INTEGER && v.as.integer == 0;
+  for (size_t i = 0; zero && value->type == SHUNT_TEXT && i < value->size && (value->as.bytes[i] | 0x20) != 'e'; i++)
+    if (value->as.bytes[i] >= '1' && value->as.bytes[i] <= '9') return true;
   return false;
 }
 
@@ -105,7 +108,6 @@ static key_fitting fit_float(const driver_column *column, const driver_column *f
   if (v.type != SHUNT_FLOAT) return KEY_NOWHERE;
   double d = v.as.number;
   bool was_text = value->type == SHUNT_TEXT;
-  if (was_text && d == 0 && has_digits(value->as.bytes, value->size)) return KEY_NOWHERE;
   if (!isfinite(d) && (!column->infinite || (was_text && !is_endless(value)))) return KEY_NOWHERE;
   if (column->single || is_single(from)) {
     double nearest = (double)(float)d;
@@ -217,14 +219,15 @@ static key_fitting fit_anything(const driver_column *column, const driver_column
                                 shunt_value *out) {
   bool inside = from && from->kind == DRIVER_ANYTHING, decimal = from && !inside && from->numeric;
   bool typeless = !column->numeric && !column->text, of_typeless = inside && !from->numeric && !from->text;
-  shunt_value number = value->type == SHUNT_BLOB ? *value : decimal ? value_exact(value) : value_canonical(value, true);
+  shunt_value number = inside ? value_canonical(value, true) : value_exact(value);
   *out = *value;
   if (value->type == SHUNT_BOOL || (!inside && value->type == SHUNT_FLOAT)) *out = number;
   if (decimal || ((column->numeric || (typeless && !inside)) && number.type == SHUNT_INTEGER)) *out = number;
   if (column->text && of_typeless && is_number(out)) return KEY_NOWHERE; /* neither end converts */
   if (out->type == SHUNT_FLOAT && isnan(out->as.number)) return KEY_NOWHERE;
-  bool longer = decimal && out->type == SHUNT_TEXT && column->numeric; /* no double has all of its digits */
-  return longer ? KEY_NOWHERE : KEY_FITS;
+  if (inside || !column->numeric || out->type != SHUNT_TEXT) return KEY_FITS;
+  bool longer = number.type == SHUNT_TEXT && value_canonical(value, true).type != SHUNT_TEXT;
+  return longer ? KEY_NOWHERE : KEY_FITS; /* no double has all of its digits */
 }
 
 void key_columns_compare(key_columns *columns, const key_columns *from) {
@@ -248,6 +251,8 @@ const char *key_names_text(arena *a, const key_names *names) {
 key_fitting key_fit(arena *a, const key_columns *columns, size_t i, const driver_column *from, const shunt_value *value,
                     shunt_value *out) {
   const driver_column *column = columns->list[i];
+  if (column->numeric && column->kind != DRIVER_ANYTHING && value->type == SHUNT_TEXT && underflows(value))
+    return KEY_NOWHERE;
   switch (column->kind) {
   case DRIVER_ANYTHING:
     return fit_anything(column, from, value, out);

@@ -4,6 +4,7 @@
 
 #include "query/order.h"
 #include "query/statement.h"
+#include "query/types.h"
 
 static const char ROW_NUMBER[] = "shunt_row";
 
@@ -34,10 +35,11 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   const rows_names *all = &at->table->columns;
   const char *const *asked = q->ncolumns ? q->columns : all->list;
   size_t nasked = q->ncolumns ? q->ncolumns : all->count, n = 0;
-  if (rows->columns) return SHUNT_OK;
+  shunt_status status = types_mark(c, at, rows);
+  if (status || rows->columns) return status;
   if (q->ncolumns == 0 && !q->numbered) return rows_set_names(rows, all) ? SHUNT_OK : error_memory(c->err);
   const char **names = arena_array(c->arena, const char *, nasked + q->nneeded + 1);
-  shunt_status status = names ? SHUNT_OK : error_memory(c->err);
+  if (!names) return error_memory(c->err);
   for (size_t i = 0; i < nasked && !status; i++) status = add_column(c, at, asked[i], names, &n);
   size_t visible = n;
   for (size_t i = 0; i < q->nneeded && !status; i++) status = add_column(c, at, q->needed[i], names, &n);

@@ -8,16 +8,20 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "query/statement.h"
+#include "query/types.h"
 #include "session/stream.h"
 #include "session/transaction.h"
 
 struct shunt_stream {
   stream_link link;
-  arena memory; /* of the statement */
+  arena memory;  /* of the statement */
+  arena scratch; /* of converting fetched values */
+  site at;
+  table_info table; /* of the site; the session may forget its own */
   execution e;
   shunt_rows *columns;
   shunt_rows *rows; /* fetched ones; NULL: none */
-  size_t at;        /* the next of them */
+  size_t row;       /* the next of them */
   bool more;        /* the statement has not ended, as far as the stream knows */
   shunt_status failed;
   int64_t deadline_ns; /* 0: the session's timeout, for each step */
@@ -59,14 +63,24 @@ static shunt_status connect(call *c, shunt_stream *s) {
 
 /* ---- some rows ---- */
 
+/* The values of columns with a declared type. */
+static shunt_status give_types(const call *c, shunt_stream *s) {
+  call own = *c;
+  own.arena = &s->scratch;
+  arena_reset(&s->scratch);
+  shunt_status status = types_mark(&own, &s->at, s->rows);
+  return status ? status : types_give(&own, s->rows);
+}
+
 static shunt_status fetch(call *c, shunt_stream *s, bool *again) {
   shunt_rows_free(s->rows);
   s->rows = rows_new();
-  s->at = 0;
+  s->row = 0;
   bool named = s->rows && rows_set_columns(s->rows, s->columns->columns, s->columns->ncolumns);
   shunt_status status = named ? SHUNT_OK : error_memory(c->err);
   *again = false;
   if (named) status = execution_fetch(c, &s->e, s->link.conn, &(execution_part){s->rows, &s->more}, again);
+  if (!status) status = give_types(c, s);
   if (status) s->more = false;
   if (!s->more) stream_end(&s->link);
   return status;
@@ -97,6 +111,9 @@ shunt_status stream_start(call *c, const site *at, const stream_start_options *o
     return status;
   }
   s->columns = o->columns;
+  s->table = *at->table;
+  s->at = *at;
+  s->at.table = &s->table;
   s->link.s = c->s;
   if (o->whole) s->deadline_ns = c->deadline_ns;
   if (o->sql) status = sql_status(o->sql, c->err);
@@ -142,8 +159,8 @@ shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_e
   shunt_status status = SHUNT_OK;
   *row = NULL;
   if (s->failed) return explain_end(s, err);
-  while (s->more && s->at == (s->rows ? s->rows->count : 0) && !status) status = next_rows(s, err);
-  if (!status && s->rows && s->at < s->rows->count) *row = rows_row(s->rows, s->at++);
+  while (s->more && s->row == (s->rows ? s->rows->count : 0) && !status) status = next_rows(s, err);
+  if (!status && s->rows && s->row < s->rows->count) *row = rows_row(s->rows, s->row++);
   return status;
 }
 
@@ -161,5 +178,6 @@ void shunt_stream_close(shunt_stream *s) {
   shunt_rows_free(s->rows);
   shunt_rows_free(s->columns);
   arena_free(&s->memory);
+  arena_free(&s->scratch);
   base_free(s);
 }

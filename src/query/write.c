@@ -1,11 +1,13 @@
 #include "query/write.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "query/bulk.h"
+#include "query/keeps.h"
 #include "query/select.h"
 #include "query/statement.h"
+#include "query/triggers.h"
+#include "query/types.h"
 #include "query/value.h"
 
 /* ---- fields ---- */
@@ -55,50 +57,9 @@ static shunt_status find_targets(call *c, const site *at, const shunt_field *fie
   return status ? status : check_instance(c, at, t, fields);
 }
 
-static bool is_rounded_float(const driver_column *column, const shunt_value *v) {
-  return column->kind == DRIVER_NUMBERS && !column->exact && v->type == SHUNT_INTEGER &&
-         !driver_float_holds(v->as.integer, column->single);
-}
-
-static bool is_from_zero(const shunt_value *v) {
-  switch ((shunt_type)v->type) {
-  case SHUNT_NULL:
-  case SHUNT_BOOL:
-    return true;
-  case SHUNT_INTEGER:
-    return v->as.integer >= 0;
-  case SHUNT_FLOAT:
-    return v->as.number >= 0 && v->as.number < 9223372036854775808.0;
-  case SHUNT_TEXT: /* ends in a NUL */
-    return v->size && strspn(v->as.bytes, "0123456789") == v->size;
-  case SHUNT_BLOB:
-    break;
-  }
-  return false;
-}
-
-/* Reject values that the engine would coerce silently. */
-static shunt_status check_value(call *c, const site *at, const driver_column *column, const shunt_value *v) {
-  const char *model = at->model->name;
-  if (column->rounds && value_digits(v) > column->digits)
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) keeps %d digits after the point, and the value has more", model,
-                     column->name, column->type, column->digits);
-  if (is_rounded_float(column, v))
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) holds floating-point numbers and can't hold %" PRId64 " exactly",
-                     model, column->name, column->type, v->as.integer);
-  if (column->digits_type && !is_from_zero(v))
-    return error_set(c->err, SHUNT_E_CONSTRAINT,
-                     "model '%s': column '%s' (%s) takes whole numbers from 0, also as text", model, column->name,
-                     column->type);
-  return SHUNT_OK;
-}
-
 static shunt_status check_values(call *c, const site *at, const targets *t, const shunt_field *fields) {
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < t->n && !status; i++) status = check_value(c, at, t->columns[i], &fields[i].value);
-  if (status) error_client(c->err, at->client->name);
+  for (size_t i = 0; i < t->n && !status; i++) status = keeps_check(c, at, t->columns[i], &fields[i].value);
   return status;
 }
 
@@ -120,21 +81,11 @@ static void write_into(sql_text *sql, const site *at, const targets *t) {
   sql_puts(sql, ") VALUES ");
 }
 
-static void write_value(sql_text *q, const driver_column *column, const shunt_value *v) {
-  bool cast = column->digits_type && v->type == SHUNT_TEXT;
-  if (cast) sql_puts(q, "CAST(CONCAT("); /* MySQL takes a parameter that is cast itself for a signed number */
-  sql_param(q, v);
-  if (!cast) return;
-  sql_puts(q, ") AS ");
-  sql_puts(q, column->digits_type);
-  sql_puts(q, ")");
-}
-
 static void write_values(sql_text *sql, const targets *t, const shunt_field *fields) {
   sql_puts(sql, "(");
   for (size_t i = 0; i < t->n; i++) {
     if (i) sql_puts(sql, ", ");
-    write_value(sql, t->columns[i], &fields[i].value);
+    keeps_write(sql, t->columns[i], &fields[i].value);
   }
   if (t->stamp) {
     if (t->n) sql_puts(sql, ", ");
@@ -154,7 +105,9 @@ static shunt_status check_room(call *c, const site *at, size_t nparams) {
 /* Gives the statement back. */
 static shunt_status run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
   int64_t written = 0;
-  shunt_status status = statement_run(c, sql, at, rows, &written);
+  bool counted = !at->table->shape->uncounted;
+  shunt_status status =
+      counted ? statement_run(c, sql, at, rows, &written) : triggers_count(c, sql, at, rows, &written);
   if (affected) *affected += written;
   call_end_sql(c, sql);
   return status;
@@ -225,9 +178,11 @@ static shunt_status insert_and_read(call *c, sql_text *sql, const site *at, cons
 
 shunt_status write_insert(call *c, const site *at, const shunt_field *fields, size_t n, shunt_rows *rows) {
   targets t;
-  shunt_status status = find_targets(c, at, fields, n, &t);
+  shunt_status status = types_fields(c, at, &fields, n);
+  if (!status) status = find_targets(c, at, fields, n, &t);
   if (!status) status = check_room(c, at, n + 1);
   if (!status) status = check_values(c, at, &t, fields);
+  if (!status && rows) status = types_mark(c, at, rows);
   if (status) return status;
   sql_text *sql = call_sql(c);
   if (!sql || (rows && !rows_set_names(rows, &at->table->columns))) return error_memory(c->err);
@@ -238,7 +193,8 @@ shunt_status write_insert(call *c, const site *at, const shunt_field *fields, si
     sql_puts(sql, " RETURNING ");
     sql_names(sql, at->engine, rows->columns, rows->ncolumns);
   }
-  return run(c, sql, at, rows, NULL);
+  status = run(c, sql, at, rows, NULL);
+  return status || !rows || !at->table->shape->touched ? status : triggers_reread(c, at, rows);
 }
 
 /* ---- many ---- */
@@ -307,7 +263,9 @@ static shunt_status insert_rows(call *c, const site *at, const targets *t, const
 
 shunt_status write_insert_many(call *c, const site *at, const shunt_record *records, size_t n, int64_t *inserted) {
   targets t;
-  shunt_status status = find_targets(c, at, records[0].fields, records[0].nfields, &t);
+  shunt_status status = types_records(c, at, &records, n);
+  if (status) return status;
+  status = find_targets(c, at, records[0].fields, records[0].nfields, &t);
   size_t width = t.n + (t.stamp ? 1 : 0);
   if (!status) status = check_room(c, at, width);
   if (status) return status;
@@ -340,7 +298,7 @@ static shunt_status begin_change(call *c, sql_text *sql, const site *at, const c
     if (i) sql_puts(sql, ", ");
     sql_name(sql, at->engine, w->t->columns[i]->name);
     sql_puts(sql, " = ");
-    write_value(sql, w->t->columns[i], &w->fields[i].value);
+    keeps_write(sql, w->t->columns[i], &w->fields[i].value);
   }
   return filter_conditions(c, sql, at, w->filter);
 }
@@ -374,7 +332,8 @@ static shunt_status run_change(call *c, const site *at, const change *w, int64_t
 static shunt_status update_at(call *c, const site *at, const shunt_field *fields, size_t n, const filter *f,
                               int64_t *affected) {
   targets t;
-  shunt_status status = find_targets(c, at, fields, n, &t);
+  shunt_status status = types_fields(c, at, &fields, n);
+  if (!status) status = find_targets(c, at, fields, n, &t);
   if (!status) status = check_values(c, at, &t, fields);
   change w = {&t, fields, f};
   return status ? status : run_change(c, at, &w, affected);

@@ -110,9 +110,15 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
 }
 
+static shunt_status check_keys(const writing *w, const access *a) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < a->nsites && !status; i++) status = site_check_key(w->c, &a->sites[i]);
+  return status;
+}
+
 shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
   shunt_status status = access_find(w->c, request, out);
-  for (size_t i = 0; i < out->nsites && !status; i++) status = site_check_key(w->c, &out->sites[i]);
+  if (!status) status = check_keys(w, out);
   if (!status && nset) status = check_move(w, request, set, nset, out);
   for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
     status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
@@ -122,5 +128,6 @@ shunt_status nested_find(writing *w, const route_request *request, const shunt_f
 shunt_status nested_find_all(writing *w, const route_request *request, const shunt_where *where, const shunt_field *set,
                              size_t nset, access *out) {
   shunt_status status = access_find_all(w->c, request, where, out);
+  if (!status) status = check_keys(w, out);
   return status || !nset ? status : check_move(w, request, set, nset, out);
 }

@@ -138,7 +138,8 @@ void evaluation_begin(evaluation *e) {
   d->as.role = "primary";
 }
 
-/* A column of which several predicates were asked is one field. */
+/* A column of which several predicates were asked is one field. The core itself reads `part`, of all models with parts.
+ */
 static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n, size_t placing) {
   size_t count = 0;
   d->nplacing = 0;
@@ -148,7 +149,7 @@ static bool list_fields(route_decision *d, const rule_read *const *reads, size_t
   for (size_t i = 0; i < n; i++) {
     size_t k = 0;
     while (k < count && d->depends_on[k] != reads[i]->display) k++;
-    if (k < count) continue;
+    if (k < count || reads[i]->field == RULE_FIELD_PART) continue;
     d->fields[count] = reads[i];
     d->depends_on[count++] = reads[i]->display;
     if (i < placing) d->nplacing = count;

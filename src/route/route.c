@@ -175,6 +175,18 @@ bool route_depends_on_where(const route_decision *d, const char *column) {
   return false;
 }
 
+static bool has_value(const route_request *q, const char *column) {
+  for (size_t i = 0; i < q->nwhere; i++)
+    if (cat_same_column(q->where[i].name, column)) return true;
+  return false;
+}
+
+const rule_read *route_unfixed(const route_request *q, const route_decision *d) {
+  for (size_t i = 0; i < d->nplacing && !q->part; i++)
+    if (d->reads[i]->field == RULE_FIELD_WHERE && !has_value(q, d->reads[i]->name)) return d->reads[i];
+  return NULL;
+}
+
 /* ---- a generation ---- */
 
 static bool build(route *r) {

@@ -60,6 +60,8 @@ void route_set_events(route *r, event_sink *events);
 /* On SHUNT_E_DENIED *d is filled too, with client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);
 void route_decision_clear(route_decision *d);
+/* Fills err with the place and name of the rule. */
+void route_blame(shunt_error *err, const cat_rule *rule);
 /* Asks the rules again: *out is the first rule that reads the column, or NULL: a table function of the model does. */
 shunt_status route_find_reader(route *r, const route_request *request, const char *column, route_decision *d,
                                const cat_rule **out, shunt_error *err);
@@ -68,6 +70,10 @@ shunt_status route_find_reader(route *r, const route_request *request, const cha
 bool route_depends_on(const route_decision *d, rule_field field);
 /* Whether the decision depends on the column. */
 bool route_depends_on_where(const route_decision *d, const char *column);
+
+/* A column by which the rules chose the place, and for which the request has no value (a null is one): the rows of its
+ * values may lie elsewhere. NULL: there is none. */
+const rule_read *route_unfixed(const route_request *q, const route_decision *d);
 
 /* ---- what it did so far ---- */
 

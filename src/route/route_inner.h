@@ -81,7 +81,4 @@ shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, rou
 /* Adds a rule's part of a decision. */
 void route_count_verdict(route_rule_stats *rule, shunt_verdict verdict, uint64_t times);
 
-/* Fills err with the place and name of the rule. */
-void route_blame(shunt_error *err, const cat_rule *rule);
-
 #endif

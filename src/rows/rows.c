@@ -24,6 +24,7 @@ shunt_rows *rows_new(void) {
   r->norigins = r->origin_capacity = 0;
   r->loaded = NULL;
   r->nloaded = 0;
+  r->source = NULL;
   return r;
 }
 

@@ -35,7 +35,7 @@ typedef struct rows_names {
 enum {
   ROWS_PER_BLOCK = 256,
   ROWS_FEW_BLOCKS = 4,
-  ROWS_INLINE_BYTES = 816 /* makes the struct a size that malloc serves fast, with room for a result of one row */
+  ROWS_INLINE_BYTES = 800 /* makes the struct a size that malloc serves fast, with room for a result of one row */
 };
 
 struct shunt_rows {
@@ -53,7 +53,8 @@ struct shunt_rows {
   size_t norigins, origin_capacity;
   rows_relation *loaded;
   size_t nloaded;
-  shunt_rows *next; /* while they are being freed */
+  shunt_rows *next;   /* while they are being freed */
+  const void *source; /* the reader's: where the rows came from, until they are given to the caller; or NULL */
   shunt_value *few[ROWS_FEW_BLOCKS];
   _Alignas(16) char room[ROWS_INLINE_BYTES];
 };

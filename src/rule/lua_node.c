@@ -207,8 +207,9 @@ static shunt_status convert_bytes(conversion *c, const step *s, shunt_value valu
 }
 
 static shunt_status convert_scalar(conversion *c, const step *s, shunt_value value, node **out) {
-  if (value.type == SHUNT_FLOAT && value.as.number != value.as.number)
-    return refuse(c, s, "the number is NaN, which can't be compared or stored: give another number, or null");
+  bool declared = c->function_ref != NULL;
+  if (declared && value.type == SHUNT_FLOAT && value.as.number != value.as.number)
+    return refuse(c, s, "the number is NaN, which equals nothing on most engines: give another number, or null");
   *out = node_value(c->a, c->at, value);
   return *out ? SHUNT_OK : error_memory(c->err);
 }

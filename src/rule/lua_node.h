@@ -27,7 +27,7 @@ lua_shape lua_node_shape(lua_State *L, int index, size_t *count);
 
 /* Booleans, integers, numbers, texts, blobs and the null (a light userdata NULL) are values; tables are lists or maps,
  * an empty one is an empty map; a map's keys come sorted. Bad data (a function, a mixed table, one that contains
- * itself, nesting beyond 64, a NaN …) never raises a Lua error: it is USAGE, and the message has the path to the value.
+ * itself, nesting beyond 64 …) never raises a Lua error: it is USAGE, and the message has the path to the value.
  * Lua itself may raise if it runs out of memory, so the arena must have an owner. Errors: USAGE, MEMORY. */
 SHUNT_MUST_USE shunt_status lua_node_from(lua_State *L, int index, arena *a, node **out, shunt_error *err);
 
@@ -38,7 +38,7 @@ typedef struct lua_node_rules {
   void *ud;
 } lua_node_rules;
 
-/* The same for a declaration in a rule file, which has a place and may hold functions. */
+/* The same for a declaration in a rule file, which has a place and may hold functions, but no NaN. */
 SHUNT_MUST_USE shunt_status lua_node_declared(lua_State *L, int index, arena *a, const lua_node_rules *rules,
                                               node **out, shunt_error *err);
 

@@ -1,5 +1,6 @@
 #include "session/call.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -197,9 +198,11 @@ static bool grow(equalities *e) {
   return true;
 }
 
+/* Rules see NaN as absent: it equals nothing, so that none could match it. */
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
   if (e->count == e->capacity && !grow(e)) return false;
-  e->list[e->count++] = (shunt_field){column, *value};
+  bool nan = value->type == SHUNT_FLOAT && isnan(value->as.number);
+  e->list[e->count++] = (shunt_field){column, nan ? shunt_null() : *value};
   return true;
 }
 

@@ -168,6 +168,8 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
   if (!status && request.relation) status = find_for_relation(s, &request, err);
   if (!status) status = route_decide(s->generation.route, &request, &s->resolved, err);
+  const rule_read *open = status ? NULL : route_unfixed(&request, &s->resolved);
+  s->resolved.as.unfixed = open ? open->display : NULL;
   if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
   return status;

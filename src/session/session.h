@@ -33,7 +33,7 @@ typedef struct table_info {
   const char *name;
   const driver_table *shape;
   rows_names columns; /* in the shape's order */
-  const char *parts;  /* SQL that stands for the table if it is several: (SELECT … UNION ALL …) AS parts; else NULL */
+  const char *parts; /* SQL that stands for the table if it is several: (SELECT … UNION ALL …) AS parts; else NULL */
   const char *select; /* "SELECT …every column… FROM table", once it was needed */
   size_t select_size;
   const char *instance_name;     /* the model's instance_column; NULL: not looked up yet */

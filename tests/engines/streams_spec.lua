@@ -10,6 +10,9 @@ local rules = [[
 for _, engine in ipairs { "sqlite3", "pg", "mysql", "tight_sqlite3", "tight_pg", "tight_mysql" } do
   model(engine) { table = "things", client = engine }
 end
+for _, engine in ipairs { "sqlite3", "pg", "mysql" } do
+  model("typed_" .. engine) { table = "flags", client = engine, types = { n = "boolean" } }
+end
 model "pair" { table = "things", client = "sqlite3", relations = { other = belongs_to("pg", "n", { autoload = true }) } }
 ]]
 
@@ -40,6 +43,8 @@ describe("streams (SHUNT_SEED=" .. seed .. ")", function()
     for _, engine in ipairs(Engines.all) do
       session:execute(engine, ("CREATE TABLE things (%s)"):format(types[engine]))
       session:model(engine):insert_bulk(rows)
+      session:execute(engine, "CREATE TABLE flags (id INTEGER PRIMARY KEY, n INTEGER)")
+      session:execute(engine, "INSERT INTO flags SELECT id, id % 2 FROM things")
     end
   end)
   teardown(function() world:close() end)
@@ -215,6 +220,15 @@ describe("streams (SHUNT_SEED=" .. seed .. ")", function()
     pooled.session:execute("pg", "ALTER TABLE things DROP COLUMN t")
     assert.equal(1000, #collect(model:each { order = "id" }))
     pooled:close()
+  end)
+
+  it("give the values of declared types", function()
+    for _, engine in ipairs(Engines.all) do
+      local model = session:model("typed_" .. engine)
+      local rows = model:select { order = "id", limit = 700 }
+      assert.equal("boolean", type(rows[1].n == shunt.null and rows[2].n or rows[1].n))
+      assert.same(rows, collect(model:each { order = "id", limit = 700 }))
+    end
   end)
 
   it("include no relations", function()

@@ -374,6 +374,45 @@ describe("the shunt command", function()
       App.remove(other)
     end)
 
+    it("finds keys that are not unique and relations named like columns online", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",
+        ["rules/a.lua"] = 'model "wrong" { table = "salaries", primary_key = "emp_no" }\n'
+          .. 'model "right" { table = "salaries", primary_key = { "Emp_No", "from_date" }, relations = { amount = has_many("right", '
+          .. '{ "emp_no", "from_date" }) } }\nmodel "code" { table = "salaries", primary_key = "code" }\n'
+          .. 'model "view" { table = "seen", primary_key = "emp_no" }\n'
+          .. 'model "lacks" { table = "salaries", primary_key = { "emp_no", "fromdate" } }\n',
+        ["seed.lua"] = 'local s = require "shunt".open("shunt.yaml"):session {}\n'
+          .. 's:execute("m", "CREATE TABLE salaries (emp_no INTEGER, from_date TEXT, amount INTEGER, code TEXT UNIQUE, part TEXT, '
+          .. 'PRIMARY KEY (emp_no, from_date))")\ns:execute("m", "CREATE UNIQUE INDEX part ON salaries (emp_no) WHERE part = 1")\n'
+          .. 's:execute("m", "CREATE UNIQUE INDEX expression ON salaries (emp_no, lower(part))")\n'
+          .. 's:execute("m", "CREATE VIEW seen AS SELECT * FROM salaries")\n' }, { "m" })
+      assert.equal(0, (run(other, "run seed.lua")))
+      local status, out = run(other, "check --online")
+      assert.equal(1, status, out)
+      assert(out:find("rules/a.lua:1", 1, true), out)
+      assert(out:find("model wrong: its primary key (emp_no) is not unique in the table salaries on m; a unique key there is "
+        .. "(emp_no, from_date)", 1, true), out)
+      assert(out:find("relation right.amount has the name of a column of the table salaries on m", 1, true), out)
+      assert(out:find("has no column 'fromdate', named by the primary key of model lacks", 1, true), out)
+      assert.is_nil(out:find("model code", 1, true), out)
+      assert.is_nil(out:find("model view", 1, true), out)
+      assert.is_nil(out:find("model right:", 1, true), out)
+      App.remove(other)
+    end)
+
+    it("describes keys of several columns", function()
+      local other = App.folder()
+      App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",
+        ["rules/a.lua"] = 'model "salary" { primary_key = { "emp_no", "from_date" } }\n'
+          .. 'model "person" { primary_key = { "emp_no", "dept" }, relations = { paid = has_many("salary", { "emp_no", "dept" }) } }\n' },
+        { "m" })
+      local status, out = run(other, "topology --json")
+      assert.equal(0, status, out)
+      assert(out:find('"foreign_key":["emp_no","dept"]', 1, true), out)
+      App.remove(other)
+    end)
+
     it("takes a table between two others online without a primary key", function()
       local other = App.folder()
       App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",

@@ -91,6 +91,14 @@ local function show_remembering(d)
   end
 end
 
+local function show_unfixed(app, d)
+  if not d.unfixed then return end
+  local parts = app.models[d.model].parts
+  print(("without a value of %s an access "):format(d.unfixed)
+    .. (#parts > 0 and "asks all parts:" or "is refused: give one, or declare the model's parts"))
+  for _, part in ipairs(parts) do print("  " .. (part.client or d.client) .. ", table " .. (part.table or d.table)) end
+end
+
 local function json(decision, list)
   local members, items = table.pack(output.decision(decision)), {}
   for i, change in ipairs(list) do
@@ -100,7 +108,8 @@ local function json(decision, list)
       output.scalar(d[who]), "table", output.scalar(d.table), "level", output.scalar(d.level), "rule", output.scalar(d.rule),
       "source", output.scalar(d.source), "also", output.scalar(change.also))
   end
-  for _, member in ipairs { "not_remembered", output.scalar(decision.not_remembered), "changes", output.array(items) } do
+  for _, member in ipairs { "not_remembered", output.scalar(decision.not_remembered), "unfixed", output.scalar(decision.unfixed),
+    "changes", output.array(items) } do
     members[#members + 1] = member
   end
   return output.object(table.unpack(members))
@@ -119,6 +128,7 @@ function explain.run(args)
     show_trace(decision.trace, args.all)
     print(decision.denied and "is denied: " .. decision.denied or "goes to " .. place(decision))
     if decision.rule then print("because of " .. rule_of(decision)) end
+    show_unfixed(app, decision)
     print("depends on " .. table.concat(decision.depends_on, ", "))
     show_remembering(decision)
     show_changes(list, decision)

@@ -3,6 +3,7 @@ local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local names = require "shunt.cli.names"
 local output = require "shunt.cli.output"
+local types = require "shunt.cli.types"
 local values = require "shunt.cli.values"
 
 local online = {}
@@ -51,6 +52,7 @@ local function needed(app)
     local model = app.models[name]
     if not between[name] then need(name, model.primary_key, "the primary key", model.source) end
     need(name, model.instance_column, "the instance column", model.source)
+    for _, column in ipairs(output.keys(model.types)) do need(name, column, "types", model.source) end
   end
   for _, name in ipairs(output.keys(app.relations)) do
     local r = app.relations[name]
@@ -157,6 +159,21 @@ local function check_relations(app, place, columns, findings)
   end
 end
 
+--- Whether the declared types of the model are those of the table.
+local function compare_types(app, place, columns, findings)
+  local model, engine = app.models[place.model], app.clients[place.client].engine
+  for _, column in ipairs(columns) do
+    local declared = model.types[column.name]
+    if declared and not types.agree(engine, declared, column.type) then
+      findings:add {
+        kind = "error", source = model.source, path = place.model, client = place.client,
+        message = ("model %s declares that '%s' is of the type %s, and in the table %s on %s it is %s"):format(place.model,
+          column.name, declared, place.table, place.client, column.type == "" and "of no type" or column.type),
+      }
+    end
+  end
+end
+
 ---@param app shunt.cli.application
 ---@param findings shunt.cli.findings
 function online.check(app, findings)
@@ -170,6 +187,7 @@ function online.check(app, findings)
         compare(place, columns, wanted[place.model] or {}, findings)
         check_key(app, place, columns, findings)
         check_relations(app, place, columns, findings)
+        compare_types(app, place, columns, findings)
       elseif not failure.code(columns) then
         error(columns, 0)
       elseif is_datasource(columns) then

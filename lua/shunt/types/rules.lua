@@ -65,11 +65,22 @@ function request:prefix(field, beginning) end
 ---@field policy "round_robin"|"random"|"least_busy"|"hash"|nil
 ---@field key any? for hash
 
+---@class shunt.rules.parts
+---@field tables shunt.rules.names? names, or one with %d or %02d for 0 to n - 1
+---@field n integer?
+---@field clients shunt.rules.names?
+
+---@class shunt.rules.part
+---@field client string?
+---@field table string?
+
 ---@class shunt.rules.model
 ---@field env shunt.rules.names?
 ---@field table string|(fun(req: shunt.rules.request): string)|nil
 ---@field primary_key shunt.rules.names?
 ---@field instance_column string?
+---@field parts shunt.rules.parts|shunt.rules.part[]|(fun(): shunt.rules.parts|shunt.rules.part[])|nil all places of the rows
+---@field types table<string, "integer"|"number"|"decimal"|"boolean"|"text"|"blob"|"date"|"time"|"datetime"|"json"|"uuid">?
 ---@field client string|(fun(req: shunt.rules.request): string?)|nil
 ---@field relations table<string, shunt.rules.relation>?
 

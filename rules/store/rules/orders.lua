@@ -3,7 +3,7 @@
 local PARTS = 4
 
 -- The sharding key of orders is user_id: the tables orders_00 … orders_03 hold one part each. If an access does not name the
--- user, req:mod returns nil, and the access goes to "orders", a view of all parts.
+-- user, req:mod returns nil, and the access goes to "orders", a view of all parts, which `parts` declares.
 --
 -- Why req:mod("where.user_id", 4) and not req.where.user_id % 4? A decision is remembered with the values that it depends on:
 -- here one of four remainders, not one of a million users.
@@ -12,6 +12,7 @@ model "order" {
     local part = req:mod("where.user_id", PARTS)
     return part and ("orders_%02d"):format(part) or "orders"
   end,
+  parts = { tables = "orders" },
   instance_column = "iid",
   client = "order",
   relations = {

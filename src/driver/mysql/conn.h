@@ -71,7 +71,8 @@ typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
   bool mariadb;
-  bool returning;  /* the server has INSERT … RETURNING */
+  unsigned modes; /* those of mode.c that the setting sql_mode chooses */
+  bool returning; /* the server has INSERT … RETURNING */
   bool json_table; /* the server has JSON_TABLE */
   sql_cache cache;
   mysql_statement *sent; /* bound, not run yet */
@@ -115,6 +116,14 @@ static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(vo
 /* Connects with the client's options. End it with mysqldb_disconnect, after an error too. Errors: CONFIG, DATASOURCE,
  * TIMEOUT, MEMORY. */
 shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err);
+
+/* modes: a valid setting sql_mode. NULL: the default. */
+void mysqldb_mode_set(mysql_conn *conn, const char *modes);
+/* All modes of the connection, as a list. */
+enum { MYSQL_MODE_BYTES = 256 };
+void mysqldb_mode_write(const mysql_conn *conn, char *room, size_t size);
+/* To follow the server's message: what the setting can do about the error. May be "". */
+const char *mysqldb_mode_hint(unsigned error);
 
 /* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c, connect_mysql.c ---- */
 

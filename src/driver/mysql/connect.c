@@ -140,6 +140,7 @@ shunt_status mysqldb_connect(mysql_conn *conn, shunt_error *err) {
   if (!conn->db) return error_memory(err);
   shunt_status status = mysqldb_settings_read(&s, conn->base.client, conn->base.deadline_ns, err);
   if (!status) status = connect_as(conn, &s);
+  if (!status) mysqldb_mode_set(conn, s.values[SET_SQL_MODE]);
   mysqldb_settings_free(&s);
   return status;
 }

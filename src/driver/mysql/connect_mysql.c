@@ -91,7 +91,7 @@ static struct addrinfo *addresses_of(const mysql_target *to) {
   return !one && getaddrinfo(to->host, NULL, &hints, &found) == 0 ? found : NULL;
 }
 
-/* The library forgets its options after a failure, unless it is told to remember them. */
+/* The library forgets its options after a failure, unless this flag is set. */
 static bool connect_to_address(mysql_conn *conn, const mysql_target *to, const struct addrinfo *a) {
   char host[ADDRESS_BYTES];
   mysql_target at = *to;

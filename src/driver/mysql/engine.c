@@ -16,12 +16,6 @@ enum {
   MAX_BYTES = 2 << 20 /* half of the smallest default of max_allowed_packet */
 };
 
-/* Strict: the server stores a value exactly, or fails. A TIMESTAMP is in UTC. */
-#define SETUP                                                                                                          \
-  "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,STRICT_TRANS_TABLES,"        \
-  "NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,"                                    \
-  "NO_AUTO_VALUE_ON_ZERO,ONLY_FULL_GROUP_BY'"
-
 static const int64_t CANCEL_NS = 1000000000;
 
 /* ---- opening ---- */
@@ -47,9 +41,16 @@ static void close_conn(driver_conn *base) {
 /* With this setting each answer says whether the statement, or a routine that it called, changed the connection:
  * variables, temporary tables, prepared statements. Other servers with the same protocol may not have it. */
 static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
-  shunt_status status = mysqldb_control(conn, SETUP ", session_track_state_change = 1", err);
-  if (status && mysql_errno(conn->db) == NO_SUCH_VARIABLE) status = mysqldb_control(conn, SETUP, err);
-  return status;
+  char modes[MYSQL_MODE_BYTES], sql[MYSQL_MODE_BYTES + 128];
+  mysqldb_mode_write(conn, modes, sizeof modes);
+  /* a TIMESTAMP is in UTC */
+  int size =
+      snprintf(sql, sizeof sql, "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = '%s'", modes);
+  snprintf(sql + size, sizeof sql - (size_t)size, ", session_track_state_change = 1");
+  shunt_status status = mysqldb_control(conn, sql, err);
+  if (!status || mysql_errno(conn->db) != NO_SUCH_VARIABLE) return status;
+  sql[size] = 0;
+  return mysqldb_control(conn, sql, err);
 }
 
 static shunt_status ask_limit(mysql_conn *conn, shunt_error *err) {
@@ -188,6 +189,8 @@ const driver_engine driver_mysql = {
     .max_bytes = MAX_BYTES,
     .decimal_type = "DECIMAL(65, 30)",
     .scaled_type = "DECIMAL(65, %d)",
+    .single_type = "FLOAT",
+    .mean_type = "DECIMAL(65, 20)",
     .like = " LIKE ",
     .text_type = "CHAR",
     .row_locks = true,

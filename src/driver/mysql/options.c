@@ -75,6 +75,12 @@ static shunt_status read_values(mysql_settings *s) {
   if (!status) status = read_boolean(s, SET_GET_PUBLIC_KEY, &s->get_public_key);
   if (!status) status = read_tls(s);
   if (!status) status = read_value(s, SET_CHARSET, &charset);
+  const char *modes = s->values[SET_SQL_MODE];
+  if (!status && modes && !mysqldb_mode_is_valid(modes))
+    status =
+        mysqldb_bad_setting(s, "sql_mode",
+                            "give a list of NO_ZERO_DATE, NO_ZERO_IN_DATE, ONLY_FULL_GROUP_BY, ALLOW_INVALID_DATES and "
+                            "NO_UNSIGNED_SUBTRACTION with commas between them; the strict modes are always on");
   if (!status)
     s->values[SET_CHARSET] = mysqldb_setting_row(SET_CHARSET)->words[charset.as.integer]; /* as the library spells it */
   return status;

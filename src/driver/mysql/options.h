@@ -22,6 +22,7 @@
   X(READ_TIMEOUT, "read_timeout")                                                                                      \
   X(WRITE_TIMEOUT, "write_timeout")                                                                                    \
   X(CHARSET, "charset")                                                                                                \
+  X(SQL_MODE, "sql_mode")                                                                                              \
   X(COMPRESS, "compress")                                                                                              \
   X(APPLICATION, "application_name")                                                                                   \
   X(OPTION_FILE, "option_file")                                                                                        \
@@ -71,7 +72,10 @@ typedef struct mysql_settings {
 shunt_status mysqldb_settings_read(mysql_settings *s, const cat_client *client, int64_t deadline_ns, shunt_error *err);
 void mysqldb_settings_free(mysql_settings *s);
 
-/* ---- names.c, url.c ---- */
+/* ---- mode.c, names.c, url.c ---- */
+
+/* The setting sql_mode: a list of modes with commas between them, in any case. */
+bool mysqldb_mode_is_valid(const char *modes);
 
 const schema_field *mysqldb_setting_row(mysql_setting which);
 /* NSETTINGS: no such option. */

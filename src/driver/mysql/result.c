@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/number.h"
 #include "driver/mysql/conn.h"
 
 enum {
@@ -187,7 +188,7 @@ static bool set_fixed(const mysql_cell *cell, shunt_rows *into, shunt_value *to)
     *to = shunt_integer(cell->fixed.integer);
     return true;
   case CELL_FLOAT:
-    *to = shunt_float((double)cell->fixed.single);
+    *to = shunt_float(number_of_single(cell->fixed.single));
     return true;
   case CELL_DOUBLE:
     *to = shunt_float(cell->fixed.number);

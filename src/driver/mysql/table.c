@@ -3,6 +3,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/buf.h"
 #include "base/suggest.h"
 #include "driver/mysql/conn.h"
 
@@ -37,15 +38,40 @@ static const char *text_of(const shunt_value *cell) {
   return cell->type == SHUNT_TEXT || cell->type == SHUNT_BLOB ? cell->as.bytes : "";
 }
 
+/* The server shows no columns of a view that it can't run. Running it gives the reason. */
+static shunt_status broken_view(mysql_conn *conn, const char *table, shunt_error *err) {
+  buf sql = {0};
+  shunt_error why = {0};
+  buf_puts(&sql, "SELECT * FROM `");
+  for (const char *at = table; *at; at++) {
+    if (*at == '`') buf_putc(&sql, '`');
+    buf_putc(&sql, *at);
+  }
+  buf_puts(&sql, "` LIMIT 0");
+  shunt_status status = sql.failed ? error_memory(err) : mysqldb_send(&conn->base, sql.data, sql.size, NULL, 0, &why);
+  if (!sql.failed && !status) status = mysqldb_receive(&conn->base, NULL, NULL, NULL, &why);
+  unsigned number = (unsigned)why.engine_code;
+  buf_free(&sql);
+  return error_set(err, SHUNT_E_USAGE, "client '%s': the server shows no columns of '%s': %s%s",
+                   conn->base.client->name, table, status ? why.message : "its view may be invalid",
+                   mysqldb_mode_hint(number));
+}
+
 static shunt_status no_table(mysql_conn *conn, const char *table, shunt_error *err) {
   suggest near = suggest_for(table);
   shunt_rows *rows = rows_new();
+  bool there = false;
   if (rows && ask(conn, tables_sql, "", 0, rows, NULL) == SHUNT_OK)
-    for (size_t i = 0; i < rows->count; i++) suggest_try(&near, text_of(&rows_row(rows, i)[0]));
-  error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s", conn->base.client->name, table,
-            suggest_text(&near));
+    for (size_t i = 0; i < rows->count; i++) {
+      const char *name = text_of(&rows_row(rows, i)[0]);
+      suggest_try(&near, name);
+      there = there || strcmp(name, table) == 0;
+    }
+  shunt_status status = there ? broken_view(conn, table, err)
+                              : error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s'%s",
+                                          conn->base.client->name, table, suggest_text(&near));
   shunt_rows_free(rows);
-  return SHUNT_E_NOT_FOUND;
+  return status;
 }
 
 /* ---- what a column holds ---- */
@@ -147,14 +173,47 @@ static void set_kind(driver_column *column, const char *type) {
   }
 }
 
+/* The number in parentheses. */
+static size_t declared_length(const char *declared) {
+  const char *open = strchr(declared, '(');
+  return open ? strtoul(open + 1, NULL, 10) : 1;
+}
+
+static void set_form(driver_column *column, const char *type) {
+  static const struct {
+    const char *type;
+    driver_form form;
+    size_t length;
+  } forms[] = {{"char", DRIVER_FORM_TRIMMED, 0},
+               {"varchar", DRIVER_FORM_LENGTH, 0},
+               {"tinytext", DRIVER_FORM_BYTES, 0xFF},
+               {"text", DRIVER_FORM_BYTES, 0xFFFF},
+               {"mediumtext", DRIVER_FORM_BYTES, 0xFFFFFF},
+               {"binary", DRIVER_FORM_SIZE, 0},
+               {"enum", DRIVER_FORM_LABEL, 0},
+               {"set", DRIVER_FORM_LABELS, 0},
+               {"year", DRIVER_FORM_YEAR, 0},
+               {"date", DRIVER_FORM_DATE, 0},
+               {"time", DRIVER_FORM_TIME, 0},
+               {"datetime", DRIVER_FORM_MOMENT, 0},
+               {"timestamp", DRIVER_FORM_MOMENT, 0},
+               {"json", DRIVER_FORM_JSON, 0}};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+    if (strcmp(type, forms[i].type) != 0) continue;
+    column->form = forms[i].form;
+    column->length = forms[i].length ? forms[i].length : declared_length(column->type);
+  }
+}
+
 /* The digits after the point that columns of these types keep: as declared, otherwise none. */
 static void set_digits(driver_column *column, const char *type) {
   static const char *const times[] = {"time", "datetime", "timestamp", NULL};
-  bool decimal = strcmp(type, "decimal") == 0;
-  column->rounds = decimal || column->kind == DRIVER_INTEGERS || (column->kind == DRIVER_NUMBERS && column->exact) ||
-                   is(type, times);
-  const char *said = strchr(column->type, decimal ? ',' : '(');
-  if (said && (decimal || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
+  column->rounds =
+      column->kind == DRIVER_INTEGERS || (column->kind == DRIVER_NUMBERS && column->exact) || is(type, times);
+  bool scaled = column->kind == DRIVER_NUMBERS && strchr(column->type, ','); /* FLOAT(7,2) rounds, too */
+  column->rounds = column->rounds || scaled;
+  const char *said = strchr(column->type, scaled ? ',' : '(');
+  if (said && (scaled || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
 }
 
 /* ---- how its texts compare ---- */
@@ -242,6 +301,7 @@ static shunt_status read_column(const mysql_conn *conn, driver_table *t, const s
   column->generated = strstr(text_of(&cells[EXTRA]), "auto_increment") != NULL;
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
+  set_form(column, text_of(&cells[DATA_TYPE]));
   bool ok =
       set_collation(t, column, charset, collation) && (!conn->json_table || set_listed(t, column, charset, collation));
   return ok ? SHUNT_OK : error_memory(err);

@@ -28,6 +28,7 @@ enum {
   PG_JSON = 114,
   PG_FLOAT4 = 700,
   PG_FLOAT8 = 701,
+  PG_MONEY = 790,
   PG_BPCHAR = 1042,
   PG_VARCHAR = 1043,
   PG_DATE = 1082,

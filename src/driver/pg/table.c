@@ -12,31 +12,37 @@ enum {
   BASE_OID,
   BASE_NAME,
   BASE_CAST,
+  BASE_TYPE,
   COLLATION,
   DETERMINISTIC,
   BYTEWISE,
   MODIFIER,
   COMPARES,
-  UNIQUE
+  UNIQUE,
+  TOUCHED
 };
 
 enum {
   NO_MODIFIER = -1,
   DIGITS_OF_A_SECOND = 6,
+  DIGITS_OF_MONEY = 2,
   HEADER_BYTES = 4, /* included in numeric's modifier */
   SCALE_BITS = 0x7ff,
   LEAST_NEGATIVE_SCALE = 0x400,
   FULL_PRECISION = 0xffff,
-  LONGEST_NAME = 63 /* NAMEDATALEN is fixed when the server is built */
+  LONGEST_NAME = 63, /* NAMEDATALEN is fixed when the server is built */
+  FIELDS_SHIFT = 16,
+  ALL_FIELDS = 0x7fff
 };
 
 /* The table that an unqualified name finds on the search path. A domain counts as its base type. A table with
- * inheriting tables has no key here: it shows their rows too, among which its primary key is not unique. Catalog
+ * inheriting tables has no key here: it shows their rows too, among which its primary key is not unique. A
+ * trigger that runs after INSERT (4 in tgtype, without 2, before, and 64, instead) may change the row. Catalog
  * columns of newer servers are read through JSON, so that older servers accept the query. */
 static const char columns_sql[] =
     "SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attnotnull, "
     "coalesce(pg_catalog.array_position(i.indkey::int2[], a.attnum) + 1, 0), b.oid, b.typname, "
-    "pg_catalog.format_type(b.oid, -1), "
+    "pg_catalog.format_type(b.oid, -1), pg_catalog.format_type(b.oid, b.modifier), "
     "CASE WHEN c.oid IS NOT NULL THEN pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.collname) "
     "END, "
     "coalesce(pg_catalog.to_jsonb(c) ->> 'collisdeterministic', 'true') = 'true', "
@@ -50,7 +56,9 @@ static const char columns_sql[] =
     "AND s.castmethod = 'b' AND s.castcontext = 'i'))), "
     "(SELECT pg_catalog.string_agg(u.indexrelid::text, ' ') FROM pg_catalog.pg_index u WHERE u.indrelid = a.attrelid "
     "AND i.indrelid IS NOT NULL AND u.indisunique AND u.indpred IS NULL AND u.indexprs IS NULL AND a.attnum = ANY "
-    "((u.indkey::int2[])[0:u.indnkeyatts - 1])) "
+    "((u.indkey::int2[])[0:u.indnkeyatts - 1])), "
+    "EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = a.attrelid AND NOT g.tgisinternal AND "
+    "g.tgenabled <> 'D' AND g.tgtype & 4 <> 0 AND g.tgtype & 66 = 0) "
     "FROM pg_catalog.pg_attribute a "
     "JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database() "
     "LEFT JOIN pg_catalog.pg_index i ON i.indrelid = a.attrelid AND i.indisprimary AND NOT EXISTS (SELECT FROM "
@@ -179,8 +187,44 @@ static bool set_key(arena *a, driver_column *column, const char *type_name, bool
   return column->convert && (column->takes || column->kind != DRIVER_OTHERS);
 }
 
-/* The number of digits that the column keeps after the point: all, for a numeric without a scale. A negative scale also
- * rounds whole numbers, which `digits` can't express. */
+static void set_form(driver_column *column, Oid type, int modifier) {
+  static const struct {
+    Oid type;
+    driver_form form;
+  } forms[] = {{PG_CHAR, DRIVER_FORM_BYTE},        {PG_DATE, DRIVER_FORM_DATE},
+               {PG_TIME, DRIVER_FORM_TIME},        {PG_TIMETZ, DRIVER_FORM_ZONED_TIME},
+               {PG_TIMESTAMP, DRIVER_FORM_MOMENT}, {PG_TIMESTAMPTZ, DRIVER_FORM_ZONED_MOMENT},
+               {PG_JSON, DRIVER_FORM_JSON},        {PG_JSONB, DRIVER_FORM_JSON},
+               {PG_MONEY, DRIVER_FORM_AMOUNT}};
+  for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+    if (forms[i].type == type) column->form = forms[i].form;
+  if (type != PG_VARCHAR || modifier == NO_MODIFIER) return;
+  column->form = DRIVER_FORM_LENGTH;
+  column->length = (size_t)(modifier - HEADER_BYTES);
+}
+
+/* A modifier that acts within the value, or in a way that `digits` can't express: on the elements of an array, on the
+ * fields of an interval, or left of the point. */
+static bool is_modified_within(const driver_column *column, Oid type, int modifier, const char *base) {
+  size_t size = strlen(base);
+  if (modifier == NO_MODIFIER) return false;
+  if (type == PG_NUMERIC) return ((modifier - HEADER_BYTES) & SCALE_BITS) >= LEAST_NEGATIVE_SCALE;
+  if (type == PG_INTERVAL) return (modifier >> FIELDS_SHIFT & ALL_FIELDS) != ALL_FIELDS;
+  return column->kind == DRIVER_OTHERS && size > 2 && strcmp(base + size - 2, "[]") == 0;
+}
+
+/* The server compares the value with what the column would make of it. If they differ, a cast fails. */
+static bool set_written(arena *a, driver_column *column, const char *base, const char *type) {
+  column->written =
+      arena_printf(a,
+                   "(SELECT CASE WHEN v IS NOT DISTINCT FROM CAST(v AS %s) THEN v ELSE CAST(CAST(v AS text) || ' would "
+                   "be changed by the type of the column' AS %s) END FROM (SELECT CAST(? AS %s)) AS given(v))",
+                   type, base, base);
+  column->rounds = false;
+  return column->written != NULL;
+}
+
+/* The number of digits that the column keeps after the point: all, for a numeric without a scale. */
 static void set_digits(driver_column *column, Oid type, int modifier) {
   switch (type) {
   case PG_NUMERIC:
@@ -194,6 +238,10 @@ static void set_digits(driver_column *column, Oid type, int modifier) {
   case PG_TIMESTAMPTZ:
     column->rounds = true;
     column->digits = modifier == NO_MODIFIER ? DIGITS_OF_A_SECOND : modifier;
+    break;
+  case PG_MONEY:
+    column->rounds = true;
+    column->digits = DIGITS_OF_MONEY;
     break;
   case PG_INTERVAL:
     column->rounds = true;
@@ -259,8 +307,14 @@ static bool read_column(driver_table *t, const PGresult *result, int at) {
   if (!column->unique) return false;
   Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
   set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
-  set_digits(column, type, atoi(PQgetvalue(result, at, MODIFIER)));
-  if (!set_listed(&t->arena, column, PQgetvalue(result, at, BASE_CAST))) return false;
+  int modifier = atoi(PQgetvalue(result, at, MODIFIER));
+  set_digits(column, type, modifier);
+  set_form(column, type, modifier);
+  const char *base = PQgetvalue(result, at, BASE_CAST);
+  if (is_modified_within(column, type, modifier, base) &&
+      !set_written(&t->arena, column, base, PQgetvalue(result, at, BASE_TYPE)))
+    return false;
+  if (!set_listed(&t->arena, column, base)) return false;
   set_time(column, type);
   bool compares = PQgetvalue(result, at, COMPARES)[0] == 't';
   if (!set_key(&t->arena, column, PQgetvalue(result, at, BASE_CAST), compares)) return false;
@@ -272,6 +326,7 @@ static shunt_status read_table(const PGresult *result, driver_table **out, shunt
   int n = PQntuples(result);
   bool ok = t && driver_table_size(t, (size_t)n);
   for (int i = 0; i < n && ok; i++) ok = read_column(t, result, i);
+  if (ok && n) t->touched = PQgetvalue(result, 0, TOUCHED)[0] == 't';
   if (!ok || !driver_table_name(t)) {
     driver_table_free(t);
     return error_memory(err);

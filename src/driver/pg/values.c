@@ -45,8 +45,8 @@ static const char *encode_integer(Oid type, int64_t value, pg_encoded *out) {
 }
 
 static const char *encode_float(Oid type, double value, pg_encoded *out) {
-  if (is_integer(type) && value >= -TWO_TO_63 && value < TWO_TO_63 && !((double)(int64_t)value < value) &&
-      !((double)(int64_t)value > value))
+  if ((is_integer(type) || type == PG_BOOL) && value >= -TWO_TO_63 && value < TWO_TO_63 &&
+      !((double)(int64_t)value < value) && !((double)(int64_t)value > value))
     return encode_integer(type, (int64_t)value, out);
   out->bytes = out->room;
   out->size = number_write(value, out->room);
@@ -157,6 +157,8 @@ bool pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_
     *cell = shunt_integer(read_integer(text));
     return true;
   case PG_FLOAT4:
+    *cell = shunt_float(number_of_single((float)number_read(text, size)));
+    return true;
   case PG_FLOAT8:
     *cell = shunt_float(number_read(text, size));
     return true;

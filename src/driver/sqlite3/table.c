@@ -64,6 +64,35 @@ static bool holds(const char *type, const char *word) {
   return false;
 }
 
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+/* Whether the word names numbers: INT, BIGINT and INT8, not POINT, INTERVAL or ENUM. */
+static bool is_number_word(const char *word, int size) {
+  static const char *const words[] = {"INTEGER", "REAL", "FLOAT", "DOUBLE", "DECIMAL", "DEC",       "NUMERIC",
+                                      "NUMBER",  "NUM",  "FIXED", "SERIAL", "MONEY",   "BIGSERIAL", "CURRENCY"};
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if ((int)strlen(words[i]) == size && sqlite3_strnicmp(word, words[i], size) == 0) return true;
+  bool point = size == 5 && sqlite3_strnicmp(word, "POINT", size) == 0;
+  return size >= 3 && !point && sqlite3_strnicmp(word + size - 3, "INT", 3) == 0;
+}
+
+static bool declares_number(const char *type) {
+  for (const char *at = type; *at && *at != '('; at++) {
+    int size = 0;
+    while (is_letter(at[size]) || at[size] == '_') size++;
+    if (size && is_number_word(at, size)) return true;
+    if (size) at += size - 1;
+  }
+  return false;
+}
+
+static void set_form(driver_column *column) {
+  if (!column->numeric) return;
+  column->form = !declares_number(column->type) ? DRIVER_FORM_SPELLED
+                 : sqlite_is_real(column->type) ? DRIVER_FORM_REAL
+                                                : DRIVER_FORM_NUMBER;
+}
+
 /* The rules of affinity, in SQLite's order ("Datatypes In SQLite", 3.1). */
 static void set_affinity(driver_column *column, const kind *k) {
   const char *type = column->type;
@@ -133,6 +162,7 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   if (unique && !(column->unique = arena_strdup(&t->arena, unique))) return error_memory(err);
   set_affinity(column, k);
   column->listed = "SELECT value FROM json_each(?)";
+  set_form(column);
   return SHUNT_OK;
 }
 
@@ -177,6 +207,21 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
   return status;
 }
 
+static shunt_status find_triggers(sqlite_conn *conn, const char *table, const kind *k, driver_table *t,
+                                  shunt_error *err) {
+  sqlite3_stmt *stmt = NULL;
+  t->uncounted = k->view;
+  int rc =
+      prepare_for(conn,
+                  "SELECT 1 FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE AND sql LIKE "
+                  "'%INSERT%'",
+                  table, &stmt);
+  if (rc == SQLITE_OK) rc = sqlite3_step(stmt);
+  t->touched = rc == SQLITE_ROW && !k->view;
+  sqlite3_finalize(stmt);
+  return rc == SQLITE_ROW || rc == SQLITE_DONE ? SHUNT_OK : sqlite_fail(conn, rc, NULL, err);
+}
+
 shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table **out, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   kind k = {false, false, false, false};
@@ -187,6 +232,7 @@ shunt_status sqlite_describe(driver_conn *base, const char *table, driver_table 
     t->folds = true;
     status = read_columns(conn, table, &k, t, err);
   }
+  if (!status) status = find_triggers(conn, table, &k, t, err);
   if (!status) {
     mark_row_number(t, &k);
     if (!driver_table_name(t)) status = error_memory(err);

@@ -66,12 +66,18 @@ static void fill_instance(sample *s) {
   s->c.ninstances = 1;
 }
 
+static const cat_typed types[] = {{"on", CAT_TYPE_DATE}};
+
 static void fill_model(sample *s) {
   s->relation.full_name = "user.orders";
   s->relation.as = (shunt_relation){.name = "orders", .kind = SHUNT_HAS_MANY, .target = "order", .client = "_auto_"};
   s->relations[0] = &s->relation;
-  s->model =
-      (cat_model){.name = "user", .table_function = 3, .client_function = CATALOG_NO_FUNCTION, .primary_key = {"id"}};
+  s->model = (cat_model){.name = "user",
+                         .table_function = 3,
+                         .client_function = CATALOG_NO_FUNCTION,
+                         .primary_key = {"id"},
+                         .types = types,
+                         .ntypes = 1};
   s->model.relations = s->relations;
   s->model.nrelations = 1;
   s->models[0] = &s->model;
@@ -127,7 +133,8 @@ static void tells_what_the_catalog_holds(void **state) {
       "'isolate_client':'main','config':{'password':'********','seats':9,'tokens':['********'],"
       "'dsn':'pg://app:********@db','other':'********'},'source':null}],"
       "'models':[{'name':'user','table':null,'table_function':true,'client':null,'client_function':false,"
-      "'primary_key':'id','instance_column':null,'source':null,'relations':[{'name':'orders','full_name':'user.orders',"
+      "'primary_key':'id','instance_column':null,'types':{'on':'date'},'source':null,'relations':[{'name':'orders','"
+      "full_name':'user.orders',"
       "'kind':'has_many','target':'order','foreign_key':null,'through':null,'through_key':null,'key':null,"
       "'client':'_auto_','through_client':null,'table':null,'autoload':false,'source':null}]}],"
       "'jobs':{'client':'user-pg','path':['jobs','/srv/more.lua'],'lease_ms':30000},"

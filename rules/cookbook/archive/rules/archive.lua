@@ -1,6 +1,6 @@
 local FIRST_YEAR_IN_MAIN = 2024
 
-model "invoice" { table = "invoices" }
+model "invoice" { table = "invoices", parts = { clients = { "main", "archive" } } }
 
 rule "old invoices are in the archive" {
   stage = "override", model = "invoice",

@@ -3,7 +3,7 @@ local function table_of(req)
   return year and ("events_%s_%s"):format(year, month) or "events"
 end
 
-model "event" { table = table_of }
+model "event" { table = table_of, parts = { tables = "events" } }
 
 rule "an event is written with its month" {
   stage = "guard", model = "event", op = "write",

@@ -9,11 +9,7 @@ model "customer" {
   table = "customers",
   relations = { orders = has_many("order", "customer_id", { order = "id" }) },
 }
-model "order" { table = "orders", client = shard }
-
-rule "an order is asked for with its customer" {
-  stage = "guard", model = "order",
-  check = function(req)
-    if not shard(req) then return deny "add customer_id to where: it says which shard the order is on" end
-  end,
+model "order" {
+  table = "orders", client = shard,
+  parts = { clients = { "shard-0", "shard-1", "shard-2", "shard-3" } },
 }

@@ -435,12 +435,13 @@ static bool use(server *s) {
   shunt_value params[] = {shunt_integer(1), shunt_float(0.5), shunt_text("text", 4), shunt_blob("b", 1), shunt_null()};
   driver_table *t = NULL;
   shunt_status status = driver_pg.open(&s->client, 0, &s->conn, &s->err);
+  if (!status) status = try_with(s, "SELECT ?::bytea", &params[3], 1);
   if (!status) status = driver_pg.begin(s->conn, NULL, false, &s->err);
   if (!status) status = try_run(s, "SAVEPOINT a");
   if (!status) status = try_with(s, "SELECT ?::int, ?::float8, ?::text, ?::bytea, ?::date", params, 5);
   if (!status) status = try_run(s, "SELECT g, repeat('x', 300) FROM generate_series(1, 1000) g");
   if (!status) status = driver_pg.describe(s->conn, "pg_type", &t, &s->err);
-  if (!status) status = load(s);
+  if (!status && !pg_of(s->conn)->pooled) status = load(s);
   if (!status) status = driver_pg.commit(s->conn, &s->err);
   driver_table_free(t);
   shunt_rows_free(s->rows);
@@ -451,11 +452,8 @@ static bool use(server *s) {
   return !status;
 }
 
-static void survives_every_allocation_that_fails(void **state) {
-  server *s = server_of(state);
+static void fail_every_allocation(server *s) {
   faults f;
-  driver_pg.close(s->conn);
-  s->conn = NULL;
   faults_on(&f);
   bool done = false;
   for (f.fail_at = 1; !done; f.fail_at++) {
@@ -467,6 +465,15 @@ static void survives_every_allocation_that_fails(void **state) {
   }
   assert_true(f.fail_at > 10);
   faults_off();
+}
+
+static void survives_every_allocation_that_fails(void **state) {
+  server *s = server_of(state);
+  driver_pg.close(s->conn);
+  s->conn = NULL;
+  fail_every_allocation(s);
+  s->options[s->client.noptions++] = (cat_option){"prepare", "false", false};
+  fail_every_allocation(s);
 }
 
 int main(void) {

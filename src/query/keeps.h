@@ -1,0 +1,15 @@
+/* For: refusing what a column would store with a change and no error: digits that it rounds away, blanks and times that
+ * it cuts, numbers that it takes for an index. What the engine refuses by itself is left to the engine. Use: status =
+ * keeps_check(c, at, column, &value); if (!status) keeps_write(sql, column, &value); */
+#ifndef SHUNT_QUERY_KEEPS_H
+#define SHUNT_QUERY_KEEPS_H
+
+#include "query/site.h"
+#include "query/sql.h"
+
+/* Errors: CONSTRAINT, with the model, the column, its type and the value. */
+shunt_status keeps_check(call *c, const site *at, const driver_column *column, const shunt_value *v);
+/* Writes a value that passed the check, as SQL of an INSERT or UPDATE. */
+void keeps_write(sql_text *sql, const driver_column *column, const shunt_value *v);
+
+#endif
