@@ -597,13 +597,24 @@ typedef enum shunt_operator {
   SHUNT_GTE,
   SHUNT_LT,
   SHUNT_LTE,
-  SHUNT_LIKE,
-  SHUNT_BETWEEN, /* two values */
-  SHUNT_IN,      /* any number of values; an empty list matches nothing */
-  SHUNT_NOT_IN,  /* any number of values; an empty list matches everything */
-  SHUNT_AND,     /* of items; true if there are none */
-  SHUNT_OR,      /* of items; false if there are none */
-  SHUNT_NOT      /* of the one item */
+  SHUNT_LIKE,     /* text with % and _, in any case of ASCII letters; a second value is the escape character */
+  SHUNT_BETWEEN,  /* two values */
+  SHUNT_IN,       /* any number of values; an empty list matches nothing */
+  SHUNT_NOT_IN,   /* any number of values; an empty list matches everything */
+  SHUNT_ILIKE,    /* the same as SHUNT_LIKE */
+  SHUNT_CONTAINS, /* text; % and _ are characters like others. This and the next two compare as the column's collation
+                   * does */
+  SHUNT_STARTS_WITH,
+  SHUNT_ENDS_WITH,
+  SHUNT_NOT_BETWEEN, /* two values */
+  /* Over a relation of the model, which `column` names; the one item is a condition on its rows. With both ends on one
+   * datasource it is a join of the engine; otherwise the matching keys are read first, 10,000 at most. */
+  SHUNT_SOME,
+  SHUNT_NONE,
+  SHUNT_EVERY, /* also true if there are no related rows */
+  SHUNT_AND,   /* of items; true if there are none */
+  SHUNT_OR,    /* of items; false if there are none */
+  SHUNT_NOT    /* of the one item */
 } shunt_operator;
 
 /* A condition: a comparison of a column with values, or a combination of conditions. */
@@ -614,6 +625,7 @@ typedef struct shunt_where {
   size_t nvalues;
   const struct shunt_where *items;
   size_t nitems;
+  const char *other; /* EQ, NE, GT, GTE, LT, LTE: a column of the same row to compare with, in place of a value */
 } shunt_where;
 
 typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;
@@ -647,12 +659,21 @@ typedef struct shunt_relation {
 
 typedef struct shunt_include shunt_include;
 
+/* The rows that a read locks until the end of the transaction. */
+typedef enum shunt_lock {
+  SHUNT_LOCK_NONE,
+  SHUNT_LOCK_SHARE, /* others may read and lock them so, too, but not write */
+  SHUNT_LOCK_UPDATE /* others may neither write nor lock them */
+} shunt_lock;
+
 /* A query. Zeroed, it reads every row and column. */
 typedef struct shunt_query {
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  const char *const *order; /* "name" ascending, "-id" descending */
+  /* "name" ascending, "-id" descending. A null is less than every value, unless the term says otherwise: "due nulls
+   * last", "-due nulls first". */
+  const char *const *order;
   size_t norder;
   bool limited;  /* true: limit applies */
   int64_t limit; /* in an include: per parent row */
@@ -662,6 +683,13 @@ typedef struct shunt_query {
   int64_t timeout_ms; /* of the whole call, ignored in an include; 0: the session's */
   const shunt_include *include;
   size_t ninclude;
+  bool distinct;             /* shunt_select, shunt_each: equal rows once; shunt_count: counts the different ones */
+  const shunt_where *having; /* shunt_aggregate: which groups; its columns are those of the result */
+  /* shunt_select, shunt_mget, shunt_each, in a transaction that writes: locks the rows of the model (not those of
+   * included relations). Rules see a write. SQLite locks the whole file when such a transaction begins. */
+  shunt_lock lock;
+  bool nowait;      /* fails with CONFLICT if another transaction has locked a row */
+  bool skip_locked; /* leaves out the rows that another transaction has locked */
 } shunt_query;
 
 struct shunt_include {
@@ -695,6 +723,24 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const c
                                                  const shunt_query *query, shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
                                                   int64_t *count, shunt_error *err);
+
+/* Rows one by one, in constant memory, however many there are. The stream is read on a connection of its own, which it
+ * gives back after the last row, an error, or shunt_stream_close; other calls of the session may be made meanwhile. In
+ * a transaction on the rows' datasource it is read on the transaction's connection: until it has ended, other
+ * statements there fail with TRANSACTION. It ends with the transaction. A query takes no include here. A timeout in the
+ * query limits the whole stream; the session's limits each step. */
+typedef struct shunt_stream shunt_stream;
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_each(shunt_session *session, const char *model, const shunt_query *query,
+                                                 shunt_stream **stream, shunt_error *err);
+/* *row: the cells of the next row, valid until the next call for the stream; NULL after the last row. If rows are
+ * missing at the end, it is an error. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_stream_next(shunt_stream *stream, const shunt_value **row,
+                                                        shunt_error *err);
+SHUNT_API size_t shunt_stream_ncolumns(const shunt_stream *stream);
+SHUNT_API const char *shunt_stream_column(const shunt_stream *stream, size_t column);
+/* Before the last row, outside of a transaction, a connection to a server is closed with the stream: reading the other
+ * rows would take longer. Accepts NULL, and a stream whose session was closed. */
+SHUNT_API void shunt_stream_close(shunt_stream *stream);
 
 typedef struct shunt_aggregates {
   const shunt_aggregation *list;

@@ -169,7 +169,7 @@ static bool same(const char *a, const char *b) { return a && b ? strcmp(a, b) ==
 
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
   if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || a->touched != b->touched ||
-      a->uncounted != b->uncounted)
+      a->uncounted != b->uncounted || !same(a->for_share, b->for_share))
     return false;
   for (size_t i = 0; i < a->count; i++) {
     const driver_column *x = &a->columns[i], *y = &b->columns[i];
@@ -182,7 +182,7 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
         x->same_blobs != y->same_blobs || !same(x->convert, y->convert) || !same(x->takes, y->takes) ||
         x->as_text != y->as_text || x->zero != y->zero || x->time != y->time || x->infinite != y->infinite ||
         x->form != y->form || x->length != y->length || !same(x->written, y->written) || !same(x->weight, y->weight) ||
-        !same(x->pad, y->pad) || !same(x->rank, y->rank))
+        !same(x->pad, y->pad) || !same(x->rank, y->rank) || !same(x->listed, y->listed))
       return false;
   }
   return true;

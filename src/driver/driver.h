@@ -100,6 +100,7 @@ typedef struct driver_column {
   const char *pad;    /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
+  const char *listed; /* SQL of a subselect: the values of the JSON array ?, for IN. NULL: each value is a parameter */
   /* A key of this type equals those of the column's values that have the same bytes, and no other. */
   bool same_integers, same_texts, same_blobs;
   const char *convert; /* SQL that makes the text ? (of a blob: in hexadecimal) a value of the column's type, by which
@@ -131,6 +132,7 @@ typedef struct driver_table {
   size_t nkey;                   /* columns of the primary key */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
+  const char *for_share;         /* how the server spells FOR SHARE. NULL: so */
   bool touched;                  /* a trigger may change a row after INSERT has returned it */
   bool uncounted;                /* writes run triggers instead, and only RETURNING shows how many rows they were for */
   map names;                     /* to driver_column */
@@ -162,7 +164,12 @@ typedef struct driver_engine {
   bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
   bool nulls_last;             /* default of ORDER BY */
   bool aborts;                 /* after a failed statement, its transaction accepts only a rollback */
-  const char *like, *like_end; /* around the pattern of a LIKE that ignores the case of ASCII and has no escape */
+  const char *like; /* a LIKE that ignores the case of ASCII */
+  /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
+   * LIKE compares as the column's collation does. */
+  const char *contains, *starts_with, *ends_with;
+  bool row_locks; /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  bool typed;     /* refuses to compare a column with one of another kind */
   const char *text_type;       /* what any value can be cast to */
   const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
   const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
@@ -214,6 +221,14 @@ typedef struct driver_engine {
   shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                           shunt_error *err);
 
+  /* Streams: a SELECT that was sent and not started may be fetched in parts, instead of received.
+   * fetch appends the next rows, DRIVER_FETCH_ROWS at most, and fewer if they are large. *more: the statement has not
+   * ended yet. After an error it has ended. Errors: those of receive. */
+  shunt_status (*fetch)(driver_conn *conn, shunt_rows *into, bool *more, shunt_error *err);
+  /* Ends a statement before its end. Within a transaction, a server's other rows are read and discarded; outside, where
+   * that is not worth its time, the connection is broken afterwards. No-op if nothing was sent. */
+  void (*fetch_end)(driver_conn *conn);
+
   /* Transactions. */
   shunt_status (*begin)(driver_conn *conn, const char *isolation, bool read_only, shunt_error *err);
   /* Ends the transaction: if it can't commit, it rolls back. */
@@ -249,6 +264,7 @@ struct driver_conn {
   bool altered;        /* a statement has changed the connection itself, which its next user would notice */
   bool in_transaction; /* from begin to commit or rollback */
   bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
+  bool streams;        /* fetched and not ended: the same */
   /* When waiting for the engine ends, of clock_monotonic_ns; 0: never. Set by the user of the connection. A statement
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
    * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */
@@ -285,6 +301,12 @@ typedef const char *(*driver_name_of)(const void *result, int column);
 /* Gives rows without columns those of the result. Errors: USAGE: the rows have another number of columns; MEMORY. */
 shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
                                 const void *result, shunt_error *err);
+
+enum { DRIVER_FETCH_ROWS = 256, DRIVER_FETCH_BYTES = 1 << 20 };
+/* Whether these are enough rows for a fetch. */
+static inline bool driver_is_enough(const shunt_rows *rows) {
+  return rows->count >= DRIVER_FETCH_ROWS || rows->bytes.total_bytes > DRIVER_FETCH_BYTES;
+}
 
 /* ---- tables ---- */
 

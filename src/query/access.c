@@ -160,7 +160,7 @@ static shunt_status write_union(call *c, sql_text *sql, const site *const *sites
     sql_puts(sql, " FROM ");
     sql_name(sql, sites[i]->engine, sites[i]->table->name);
   }
-  sql_puts(sql, ") AS parts");
+  sql_puts(sql, ") AS " ACCESS_UNITED);
   return sql_status(sql, c->err);
 }
 

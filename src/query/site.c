@@ -44,11 +44,6 @@ shunt_status site_column(call *c, const site *at, const char *name, const driver
   return *out ? SHUNT_OK : no_column(c, at, name);
 }
 
-shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending) {
-  *descending = term && term[0] == '-';
-  return site_column(c, at, *descending ? term + 1 : term, out);
-}
-
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out) {
   shunt_status status = SHUNT_OK;
   out->n = names->n;

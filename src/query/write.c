@@ -95,7 +95,7 @@ static void write_values(sql_text *sql, const targets *t, const shunt_field *fie
 }
 
 static shunt_status check_room(call *c, const site *at, size_t nparams) {
-  size_t max = filter_max_params(c->s, at);
+  size_t max = site_max_params(c->s, at);
   if (nparams <= max) return SHUNT_OK;
   return error_set(c->err, SHUNT_E_USAGE,
                    "model '%s': the row has %zu values, and one statement takes at most %zu on %s", at->model->name,
@@ -229,7 +229,7 @@ static size_t bytes_of(const shunt_record *r) {
 }
 
 static size_t bulk_params(const shunt_session *s, const site *at) {
-  size_t most = filter_max_params(s, at), best = at->engine->bulk_params;
+  size_t most = site_max_params(s, at), best = at->engine->bulk_params;
   return best && best < most ? best : most;
 }
 

@@ -67,7 +67,8 @@ local function request_flags(reads_only)
     { "--op", reads_only and "read" or "read|write", "Whether it reads or writes. Default: read.",
       choices = reads_only and { "read" } or { "read", "write" } },
     { "--level", "N", "The session's level. Default: 0.", negative = "^%-%d" },
-    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =."
+    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =. "
+      .. "Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
       or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
       .. "value is text.", many = true },
     { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
@@ -109,7 +110,9 @@ commands.list = {
     flags = with(request_flags(true),
       { "--include", "a,a.b", "Relations to load with the rows.", many = true },
       { "--columns", "a,b", "Columns to read. Default: all.", many = true },
-      { "--order", "a,-b", "Columns to sort by; a minus means descending.", many = true, negative = "^%-[^-]" },
+      { "--distinct", false, "Print rows that are equal in --columns once." },
+      { "--order", "a,-b", "Columns to sort by; a minus means descending. Nulls count as the least, unless nulls first or nulls "
+        .. "last follows, as in \"due nulls last\".", many = true, negative = "^%-[^-]" },
       { "--limit", "N", "The highest number of rows.", negative = "^%-%d" },
       { "--offset", "N", "The number of rows to skip.", negative = "^%-%d" },
       { "--timeout", "T", "Cancel the query after this time, as in 500ms or 2s. Default: no limit." },

@@ -49,16 +49,23 @@ function blob:bytes() end
 ---A whole number with a unit, as in the app config: "500ms", "5s", "2m", "1h".
 ---@alias shunt.duration string
 
----@alias shunt.operators {eq: shunt.value?, ne: shunt.value?, gt: shunt.value?, gte: shunt.value?, lt: shunt.value?, lte: shunt.value?, in: shunt.value[]?, not_in: shunt.value[]?, like: string?, between: shunt.value[]?}
+---A column of the same row, as the right side of a condition: made by shunt.column.
+---@alias shunt.column_name {column: string}
+---A pattern with `%` and `_`: `"A%"`, or `{"50!%", escape = "!"}`.
+---@alias shunt.pattern string|{[1]: string, escape: string}
+---@alias shunt.operand shunt.value|shunt.column_name
+---@alias shunt.operators {eq: shunt.operand?, ne: shunt.operand?, gt: shunt.operand?, gte: shunt.operand?, lt: shunt.operand?, lte: shunt.operand?, in: shunt.value[]?, not_in: shunt.value[]?, between: shunt.value[]?, not_between: shunt.value[]?, like: shunt.pattern?, ilike: shunt.pattern?, contains: string?, starts_with: string?, ends_with: string?}
+---Under the name of a relation: a condition on its rows.
+---@alias shunt.related {some: shunt.where?, none: shunt.where?, every: shunt.where?}
 ---A table of columns; `_or` and `_and` hold a list of conditions, `_not` one.
----@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|table>
+---@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|shunt.column_name|shunt.related|table>
 ---@alias shunt.names string|string[]
 ---@alias shunt.row table<string, any>
 
 ---@class shunt.query_options
 ---@field columns shunt.names? default: all
 ---@field where shunt.where?
----@field order shunt.names? "name" is ascending, "-id" descending
+---@field order shunt.names? "name" is ascending, "-id" descending; "due nulls last", "-due nulls first"
 ---@field limit integer? in an include it counts for each parent row
 ---@field offset integer?
 ---@field client string? the explicit client
@@ -66,8 +73,18 @@ function blob:bytes() end
 ---@field include shunt.include? relations to load with the rows
 ---@field with table<string, shunt.relation>? relations made on the spot
 
----@class shunt.query: shunt.query_options
+---@class shunt.query: shunt.get_options
+---@field distinct boolean? equal rows once
+
+---@class shunt.get_options: shunt.query_options
 ---@field timeout shunt.duration? of this call; default: the session's
+---@field lock "update"|"share"|nil locks the rows until the end of the transaction
+---@field nowait boolean? fails with SHUNT_E_CONFLICT if another transaction has locked a row
+---@field skip_locked boolean? leaves out rows that another transaction has locked
+
+---@class shunt.count_options: shunt.query_options
+---@field timeout shunt.duration? of this call; default: the session's
+---@field distinct boolean? counts the different rows of `columns`
 
 ---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out a relation with `autoload`.
 ---@alias shunt.include string|string[]|table<string, boolean|shunt.query_options>
@@ -80,6 +97,7 @@ function blob:bytes() end
 ---@field max shunt.names?
 ---@field group shunt.names?
 ---@field where shunt.where?
+---@field having shunt.where? which groups; its columns are those of the result
 ---@field order shunt.names?
 ---@field limit integer?
 ---@field offset integer?
@@ -94,6 +112,9 @@ function blob:bytes() end
 ---@field table string?
 ---@field include shunt.include? the relations whose rows are written too
 ---@field timeout shunt.duration? of this call; default: the session's
+
+---An open read of model:each. It ends with its last row, an error, or its loop.
+---@class shunt.stream: userdata
 
 ---The columns and relations of a select's rows.
 ---@class shunt.meta
@@ -503,13 +524,13 @@ local model = {}
 function model:new_instance(client, table) end
 
 ---@param where shunt.where|shunt.value conditions, or the primary key
----@param options shunt.query?
+---@param options shunt.get_options?
 ---@return shunt.row?
 function model:get(where, options) end
 
 ---The rows with these primary keys, in this order, without those that do not exist.
 ---@param ids (shunt.value|table<string, shunt.value>)[] a key of several columns is a table
----@param options shunt.query?
+---@param options shunt.get_options?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
 function model:mget(ids, options) end
@@ -519,7 +540,15 @@ function model:mget(ids, options) end
 ---@return shunt.meta meta
 function model:select(options) end
 
+---The rows one by one, in constant memory: `for row in users:each { order = "id" } do … end`.
 ---@param options shunt.query?
+---@return fun(stream: shunt.stream): shunt.row?
+---@return shunt.stream
+---@return nil
+---@return shunt.stream
+function model:each(options) end
+
+---@param options shunt.count_options?
 ---@return integer
 function model:count(options) end
 
@@ -569,6 +598,11 @@ function shunt.blob(bytes) end
 ---@param value any
 ---@return boolean
 function shunt.is_blob(value) end
+
+---A column of the same row as the right side of a condition: `{ ended = { lt = shunt.column "began" } }`.
+---@param name string
+---@return shunt.column_name
+function shunt.column(name) end
 
 ---The same as app:waits().
 ---@return shunt.wait[]

@@ -161,6 +161,7 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   const char *unique = (const char *)sqlite3_column_text(stmt, 5);
   if (unique && !(column->unique = arena_strdup(&t->arena, unique))) return error_memory(err);
   set_affinity(column, k);
+  column->listed = "SELECT value FROM json_each(?)";
   set_form(column);
   return SHUNT_OK;
 }
