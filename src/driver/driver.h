@@ -156,30 +156,30 @@ typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
   const lex_dialect *lex;
-  size_t max_params;           /* of one statement */
-  size_t bulk_params;          /* of an INSERT of several rows, which is slower with more; 0: max_params */
-  size_t max_bytes;            /* of the values in a statement of several rows; 0: no limit */
-  char quote;                  /* around identifiers; doubled inside */
-  bool returning;              /* INSERT … RETURNING works */
-  bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
-  bool nulls_last;             /* default of ORDER BY */
-  bool aborts;                 /* after a failed statement, its transaction accepts only a rollback */
-  const char *like; /* a LIKE that ignores the case of ASCII */
+  size_t max_params;  /* of one statement */
+  size_t bulk_params; /* of an INSERT of several rows, which is slower with more; 0: max_params */
+  size_t max_bytes;   /* of the values in a statement of several rows; 0: no limit */
+  char quote;         /* around identifiers; doubled inside */
+  bool returning;     /* INSERT … RETURNING works */
+  bool empty_list;    /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  bool nulls_last;    /* default of ORDER BY */
+  bool aborts;        /* after a failed statement, its transaction accepts only a rollback */
+  const char *like;   /* a LIKE that ignores the case of ASCII */
   /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
    * LIKE compares as the column's collation does. */
   const char *contains, *starts_with, *ends_with;
-  bool row_locks; /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
-  bool typed;     /* refuses to compare a column with one of another kind */
-  const char *text_type;       /* what any value can be cast to */
-  const char *number_type;     /* what any number can be cast to. NULL: a column compares with any number */
-  const char *decimal_type;    /* what a text is cast to for comparing with exact numbers, because the engine compares a
-                                * number with a text as doubles ("5 apples" = 5). NULL: no cast */
-  const char *scaled_type;     /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
-                                * never exact fractions */
-  const char *single_type;     /* what a number is cast to for comparing with a `single` column. NULL: no cast */
-  const char *mean_type;       /* what a sum of integers is cast to before it is divided, because AVG keeps few digits.
-                                * NULL: AVG keeps them */
-  const driver_queue *queue;   /* NULL: jobs can't be kept here */
+  bool row_locks;        /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  bool typed;            /* refuses to compare a column with one of another kind */
+  const char *text_type; /* what any value can be cast to */
+  const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
+  const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
+                              * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const char *scaled_type;   /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
+                              * never exact fractions */
+  const char *single_type;   /* what a number is cast to for comparing with a `single` column. NULL: no cast */
+  const char *mean_type;     /* what a sum of integers is cast to before it is divided, because AVG keeps few digits.
+                              * NULL: AVG keeps them */
+  const driver_queue *queue; /* NULL: jobs can't be kept here */
   /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
    * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,
    * both: the table is VALUES (number, part, part …), …, whose columns have no type. */
