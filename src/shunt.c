@@ -340,5 +340,6 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
 
 shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options, shunt_worker **worker,
                                shunt_error *err) {
-  return worker_open(app, shunt_session_open, options, worker, err);
+  const worker_host host = {.app = app, .open = shunt_session_open, .generation = shunt_generation};
+  return worker_open(&host, options, worker, err);
 }

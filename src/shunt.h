@@ -248,8 +248,17 @@ typedef enum shunt_severity {
   X(LEASE_RENEWED, DEBUG, "lease.renewed", "job '{job}' ({id}): the lease was renewed")                                \
   X(LEASE_FAILED, WARNING, "lease.failed", "job '{job}' ({id}): the lease was not renewed: {message}")                 \
   X(LEASE_LOST, ERROR, "lease.lost", "job '{job}' ({id}): the lease is lost; another worker may have run the job")     \
-  X(JOB_FAILED, WARNING, "job.failed", "job '{job}' ({id}): attempt {attempt} failed: {message}")                      \
-  X(JOB_DEAD, ERROR, "job.dead", "job '{job}' ({id}): attempt {attempt} failed, and it was the last: {message}")       \
+  X(JOB_STARTED, DEBUG, "job.started", "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} started")       \
+  X(JOB_DONE, DEBUG, "job.done", "job '{job}' ({id}[, instance '{instance}']): done in {duration_ms} ms")              \
+  X(JOB_FAILED, WARNING, "job.failed",                                                                                 \
+    "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} failed: [{file}:{line}: ]{message}")               \
+  X(JOB_DEAD, ERROR, "job.dead",                                                                                       \
+    "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} failed, and it was the last: "                     \
+    "[{file}:{line}: ]{message}")                                                                                      \
+  X(JOB_RELEASED, WARNING, "job.released",                                                                             \
+    "job '{job}' ({id}[, instance '{instance}']): left to other workers, or until a reload: {message}")                \
+  X(JOB_TAKEN_OVER, WARNING, "job.taken_over",                                                                         \
+    "job '{job}' ({id}[, instance '{instance}']): runs again, because its worker {worker} was gone, or hung")          \
   X(LISTENER_LOST, WARNING, "listener.lost", "the worker is not notified of new jobs: {message}")                      \
   X(LISTENER_RECONNECTED, INFO, "listener.reconnected", "client '{client}': the worker is notified of new jobs again") \
   X(EVENTS_DROPPED, WARNING, "events.dropped", "{count} events were dropped: the callbacks of app:on are too slow")
@@ -588,13 +597,24 @@ typedef enum shunt_operator {
   SHUNT_GTE,
   SHUNT_LT,
   SHUNT_LTE,
-  SHUNT_LIKE,
-  SHUNT_BETWEEN, /* two values */
-  SHUNT_IN,      /* any number of values; an empty list matches nothing */
-  SHUNT_NOT_IN,  /* any number of values; an empty list matches everything */
-  SHUNT_AND,     /* of items; true if there are none */
-  SHUNT_OR,      /* of items; false if there are none */
-  SHUNT_NOT      /* of the one item */
+  SHUNT_LIKE,     /* text with % and _, in any case of ASCII letters; a second value is the escape character */
+  SHUNT_BETWEEN,  /* two values */
+  SHUNT_IN,       /* any number of values; an empty list matches nothing */
+  SHUNT_NOT_IN,   /* any number of values; an empty list matches everything */
+  SHUNT_ILIKE,    /* the same as SHUNT_LIKE */
+  SHUNT_CONTAINS, /* text; % and _ are characters like others. This and the next two compare as the column's collation
+                   * does */
+  SHUNT_STARTS_WITH,
+  SHUNT_ENDS_WITH,
+  SHUNT_NOT_BETWEEN, /* two values */
+  /* Over a relation of the model, which `column` names; the one item is a condition on its rows. With both ends on one
+   * datasource it is a join of the engine; otherwise the matching keys are read first, 10,000 at most. */
+  SHUNT_SOME,
+  SHUNT_NONE,
+  SHUNT_EVERY, /* also true if there are no related rows */
+  SHUNT_AND,   /* of items; true if there are none */
+  SHUNT_OR,    /* of items; false if there are none */
+  SHUNT_NOT    /* of the one item */
 } shunt_operator;
 
 /* A condition: a comparison of a column with values, or a combination of conditions. */
@@ -605,6 +625,7 @@ typedef struct shunt_where {
   size_t nvalues;
   const struct shunt_where *items;
   size_t nitems;
+  const char *other; /* EQ, NE, GT, GTE, LT, LTE: a column of the same row to compare with, in place of a value */
 } shunt_where;
 
 typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;
@@ -638,12 +659,21 @@ typedef struct shunt_relation {
 
 typedef struct shunt_include shunt_include;
 
+/* The rows that a read locks until the end of the transaction. */
+typedef enum shunt_lock {
+  SHUNT_LOCK_NONE,
+  SHUNT_LOCK_SHARE, /* others may read and lock them so, too, but not write */
+  SHUNT_LOCK_UPDATE /* others may neither write nor lock them */
+} shunt_lock;
+
 /* A query. Zeroed, it reads every row and column. */
 typedef struct shunt_query {
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  const char *const *order; /* "name" ascending, "-id" descending */
+  /* "name" ascending, "-id" descending. A null is less than every value, unless the term says otherwise: "due nulls
+   * last", "-due nulls first". */
+  const char *const *order;
   size_t norder;
   bool limited;  /* true: limit applies */
   int64_t limit; /* in an include: per parent row */
@@ -654,6 +684,13 @@ typedef struct shunt_query {
   bool deleted;       /* rows that soft_delete marks as deleted, too */
   const shunt_include *include;
   size_t ninclude;
+  bool distinct;             /* shunt_select, shunt_each: equal rows once; shunt_count: counts the different ones */
+  const shunt_where *having; /* shunt_aggregate: which groups; its columns are those of the result */
+  /* shunt_select, shunt_mget, shunt_each, in a transaction that writes: locks the rows of the model (not those of
+   * included relations). Rules see a write. SQLite locks the whole file when such a transaction begins. */
+  shunt_lock lock;
+  bool nowait;      /* fails with CONFLICT if another transaction has locked a row */
+  bool skip_locked; /* leaves out the rows that another transaction has locked */
 } shunt_query;
 
 struct shunt_include {
@@ -687,6 +724,24 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_mget(shunt_session *session, const c
                                                  const shunt_query *query, shunt_rows **rows, shunt_error *err);
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_count(shunt_session *session, const char *model, const shunt_query *query,
                                                   int64_t *count, shunt_error *err);
+
+/* Rows one by one, in constant memory, however many there are. The stream is read on a connection of its own, which it
+ * gives back after the last row, an error, or shunt_stream_close; other calls of the session may be made meanwhile. In
+ * a transaction on the rows' datasource it is read on the transaction's connection: until it has ended, other
+ * statements there fail with TRANSACTION. It ends with the transaction. A query takes no include here. A timeout in the
+ * query limits the whole stream; the session's limits each step. */
+typedef struct shunt_stream shunt_stream;
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_each(shunt_session *session, const char *model, const shunt_query *query,
+                                                 shunt_stream **stream, shunt_error *err);
+/* *row: the cells of the next row, valid until the next call for the stream; NULL after the last row. If rows are
+ * missing at the end, it is an error. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_stream_next(shunt_stream *stream, const shunt_value **row,
+                                                        shunt_error *err);
+SHUNT_API size_t shunt_stream_ncolumns(const shunt_stream *stream);
+SHUNT_API const char *shunt_stream_column(const shunt_stream *stream, size_t column);
+/* Before the last row, outside of a transaction, a connection to a server is closed with the stream: reading the other
+ * rows would take longer. Accepts NULL, and a stream whose session was closed. */
+SHUNT_API void shunt_stream_close(shunt_stream *stream);
 
 typedef struct shunt_aggregates {
   const shunt_aggregation *list;
@@ -879,28 +934,37 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session
  * the job is ready again. So a job takes effect at least once, and exactly once if it is completed in the transaction
  * on the queue's datasource that holds its effect. */
 
+/* A member that is 0 or NULL means the default; NULL in place of the options means the defaults of all of them. */
 typedef struct shunt_push_options {
-  const char *queue;      /* NULL: "default" */
-  int64_t delay_ms;       /* before it is ready */
+  const char *queue;      /* default: "default" */
+  const char *instance;   /* the tenant to run it for; default: the session's. For another one, the attributes and the
+                           * current datasource of the session stay behind */
+  int64_t delay_ms;       /* before it is ready; at most 100 years */
   int priority;           /* lower first */
-  const char *unique_key; /* while a job of the queue with this key is ready or running, no other one is pushed, and *id
-                           * is the id of that job */
-  int retry;              /* retries after failures; negative: 3. Without options it is 3, too */
-  int64_t backoff_ms;     /* delay after the first failure, doubled with each; 0: 1 s */
-  int64_t timeout_ms;     /* of the handler; 0: none */
-  int concurrency;        /* most jobs of this name running at once, in the whole queue database; 0: no limit */
-  int64_t wait_ms;        /* shunt_push_wait: longest wait for the end of the job; 0: the session's timeout */
+  const char *unique_key; /* while a job with this key is ready or running, no other one is pushed, and *id is the id of
+                           * that job. Default: no key */
+  const char *unique_scope; /* which jobs the key is compared with: "job" (default), those of the same name, instance
+                             * and queue; "queue", all keys of the queue that have this scope */
+  int retry;                /* retries after failures; default: 3; SHUNT_NO_RETRY: none */
+  int64_t backoff_ms;       /* delay after the first failure, doubled with each; default: 1 s */
+  int64_t timeout_ms;       /* of the handler; default: no limit */
+  int concurrency;          /* most jobs of this name running at once, in the whole queue database; default: no limit */
+  int64_t wait_ms;          /* shunt_push_wait: longest wait for the end of the job; default: the session's timeout */
 } shunt_push_options;
+
+#define SHUNT_NO_RETRY (-1)
 
 /* Pushes a job; data_json is any JSON, NULL for null. If a transaction is open on the queue's datasource, the job is
  * part of it. If one is open elsewhere, the job is sent after its commit (*id is then 0) and dropped by its rollback.
- * id may be NULL. Errors: USAGE, DATASOURCE, TIMEOUT, MEMORY. */
+ * id may be NULL. If a transaction that is still open has pushed the same unique key, the call waits for its end: at
+ * most 5 s, if the session has no timeout. Errors: USAGE, NOT_FOUND (the instance), DATASOURCE, TIMEOUT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_push(shunt_session *session, const char *job, const char *data_json,
                                                  const shunt_push_options *options, int64_t *id, shunt_error *err);
 /* Pushes a job and waits for its end: *result_json is the handler's result; free it with shunt_free. The job is sent at
  * once. Inside a transaction on the queue's own datasource the call fails with CONFLICT, because no worker could see
  * the job before the wait ends. If the job dies, its error is returned. After a TIMEOUT the job goes on, and its result
- * is not delivered. Other errors: NOT_FOUND if the job was purged. */
+ * is not delivered. Other errors: NOT_FOUND if the job was purged; CONFLICT if the unique key (of scope "queue")
+ * belongs to a job of another name or instance, whose result is not this caller's. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_push_wait(shunt_session *session, const char *job, const char *data_json,
                                                       const shunt_push_options *options, char **result_json,
                                                       shunt_error *err);
@@ -911,7 +975,7 @@ typedef struct shunt_job shunt_job;
 typedef struct shunt_worker_options {
   const char *const *queues; /* the queues to take jobs from; none: all */
   size_t nqueues;
-  const char *const *jobs; /* the names of the jobs to run; none: all */
+  const char *const *jobs; /* the names of the jobs to run; none: all, those of other hosts too */
   size_t njobs;
   int64_t lease_ms; /* at most 24 h; 0: the app config's jobs.lease */
 } shunt_worker_options;
@@ -919,6 +983,7 @@ typedef struct shunt_worker_options {
 typedef struct shunt_job_info {
   int64_t id;
   const char *name, *queue;
+  const char *instance;
   const char *data;   /* JSON */
   int attempt;        /* from 1 */
   int64_t timeout_ms; /* of the handler; 0: none */
@@ -929,15 +994,21 @@ typedef struct shunt_job_info {
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options,
                                                         shunt_worker **worker, shunt_error *err);
 /* Claims the next job and opens its session. Waits at most wait_ms for a job to be ready. *job is NULL, with SHUNT_OK,
- * if none was ready or the worker is stopping. A job whose session can't be opened (its instance is unknown) fails, and
- * the next one is taken. Any thread. After DATASOURCE, TIMEOUT and MEMORY the caller may try again. CONFIG: a reload
- * has moved the queue; the worker stays with its first queue and runs no more jobs. */
+ * if none was ready or the worker is stopping. A job whose instance or datasource this process does not know is
+ * released (shunt_job_release), and the next one is taken. Any thread. After DATASOURCE, TIMEOUT and MEMORY the caller
+ * may try again. CONFIG: a reload has moved the queue (the worker stays with its first queue and runs no more jobs), or
+ * another version of shunt has converted it. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
                                                         shunt_error *err);
 /* Claims no more jobs: waiting calls of shunt_worker_next return NULL. Running jobs go on. Any thread. */
 SHUNT_API void shunt_worker_stop(shunt_worker *worker);
 /* Stops the worker and makes running jobs end sooner: a job that waits for another job gets TIMEOUT. Any thread. */
 SHUNT_API void shunt_worker_break_off(shunt_worker *worker);
+/* The jobs that it completed, the attempts that failed, and the jobs that it released, so far. Any thread. */
+typedef struct shunt_worker_counts {
+  int64_t completed, failed, released;
+} shunt_worker_counts;
+SHUNT_API void shunt_worker_count(const shunt_worker *worker, shunt_worker_counts *counts);
 /* Free all its jobs first; no thread may be in shunt_worker_next. Accepts NULL. */
 SHUNT_API void shunt_worker_close(shunt_worker *worker);
 
@@ -956,31 +1027,50 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_hold(shunt_job *job, shunt_error
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err);
 /* Records a failure: the job is ready again later, or dead. Open transactions of its session are rolled back. A job
  * with a waiting caller is not retried after a deadlock: it would deadlock again. CONFLICT: as above. If the failure
- * can't be recorded, the job runs again when its lease expires. */
+ * can't be recorded, the job runs again when its lease expires.
+ *
+ * If `why` is a NOT_FOUND of a name, and the process that pushed the job knew other models, relations or clients than
+ * this one, the job is released instead: the configuration here is perhaps older. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
+/* Gives the job back for other workers, because this process can't run it. That counts as no attempt. This worker takes
+ * no more jobs of the same name and instance, until a reload or for a minute. Open transactions of its session are
+ * rolled back. Errors: as above. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_release(shunt_job *job, const shunt_error *why, shunt_error *err);
 /* True once the outcome is committed and can't be rolled back any more. */
 SHUNT_API bool shunt_job_ended(const shunt_job *job);
 /* Closes the job's session and rolls back its open transactions. A job that was neither completed nor failed, or whose
  * completion was rolled back, is ready again at once. Accepts NULL. */
 SHUNT_API void shunt_job_free(shunt_job *job);
 
-/* Lists jobs, the newest first. NULL means all queues, all states; limit 0: no limit. The columns of rows: id, queue,
- * name, state, priority, run_at, attempts, retry, unique_key, data, worker, error, created_at, finished_at. Times are
- * in ms since 1970, or null. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_list(shunt_session *session, const char *queue, const char *state,
-                                                      int64_t limit, shunt_rows **rows, shunt_error *err);
-/* Makes a dead job, or with id 0 all dead jobs of the queue, ready again as if they had never failed. *n counts them; n
- * and queue may be NULL. NOT_FOUND: the job with this id is not dead. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_retry(shunt_session *session, int64_t id, const char *queue,
+/* Which jobs. A member that is 0 or NULL selects nothing by that. */
+typedef struct shunt_jobs_filter {
+  int64_t id;
+  const char *queue;
+  const char *instance; /* "": the default instance. It need not be known to this process */
+  const char *state;    /* "ready", "running", "done" or "dead" */
+  int64_t older_ms;     /* shunt_jobs_purge: became done or dead (or ready: was pushed) at least so long ago */
+  int64_t limit;        /* shunt_jobs_list: most rows */
+} shunt_jobs_filter;
+
+/* Lists jobs, the newest first. filter may be NULL: all. The columns of rows: id, queue, name, state, priority, run_at,
+ * attempts, retry, unique_key, data, worker, error, created_at, finished_at, instance, unique_scope, started_at,
+ * result. Times are in ms since 1970, or null. A ready job has an error if its last attempt failed, or if a worker
+ * released it. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_list(shunt_session *session, const shunt_jobs_filter *filter,
+                                                      shunt_rows **rows, shunt_error *err);
+/* Makes dead jobs ready again as if they had never failed. *n counts them; n and filter may be NULL. NOT_FOUND: the job
+ * with the filter's id is not dead. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_retry(shunt_session *session, const shunt_jobs_filter *filter,
                                                        int64_t *n, shunt_error *err);
-/* Deletes jobs that have been done or dead (state; NULL: both) for at least older_ms. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_purge(shunt_session *session, const char *queue, const char *state,
-                                                       int64_t older_ms, int64_t *n, shunt_error *err);
-/* For schedules: of all callers that ask for the same job and minute (in ms since 1970), one gets *mine = true and
- * pushes the job. No caller gets it once a later minute of the job was asked for. If the call and the push are in one
- * transaction on the queue's datasource, no minute is lost. */
-SHUNT_API SHUNT_MUST_USE shunt_status shunt_schedule_due(shunt_session *session, const char *job, int64_t minute_ms,
-                                                         bool *mine, shunt_error *err);
+/* Deletes jobs that are done or dead (state; NULL: both); and ready ones, if the state and an instance say so: the jobs
+ * of a tenant that is gone. n and filter may be NULL. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_purge(shunt_session *session, const shunt_jobs_filter *filter,
+                                                       int64_t *n, shunt_error *err);
+/* For schedules: of all callers that ask for the same job, instance (NULL: the session's) and minute (in ms since
+ * 1970), one gets *mine = true and pushes the job. No caller gets it once a later minute of the job and instance was
+ * asked for. If the call and the push are in one transaction on the queue's datasource, no minute is lost. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_schedule_due(shunt_session *session, const char *job, const char *instance,
+                                                         int64_t minute_ms, bool *mine, shunt_error *err);
 
 /* ---- rows ---- */
 

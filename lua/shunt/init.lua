@@ -63,6 +63,14 @@ shunt.has_many = maker("has_many", "target", "foreign_key")
 shunt.belongs_to = maker("belongs_to", "target", "foreign_key")
 shunt.belongs_to_many = maker("belongs_to_many", "through", "target", "foreign_key", "through_key")
 
+-- Columns in conditions ------------------------------------------------------------------------------------------------
+
+--- The column of this name as the right side of a condition: `{ ended = { lt = shunt.column "began" } }`.
+function shunt.column(name)
+  if type(name) ~= "string" then core.usage("shunt.column takes the name of a column, not a " .. type(name)) end
+  return { column = name }
+end
+
 -- Switching the current datasource or the level -----------------------------------------------------------------------
 
 local function run_switched(switch, session, client, co, ...)

@@ -19,6 +19,7 @@ local jobs = {}
 ---@field handler fun(session: shunt.session, data: any, job: shunt.job_info): any
 ---@field transaction? table options of session:transaction
 ---@field schedule? shunt.cron.schedule
+---@field instances? string[] names, or beginnings of names with a *
 ---@field queue? string
 ---@field priority? integer
 ---@field retry? integer
@@ -90,10 +91,20 @@ local function schedule(value)
   return made, problem and ": " .. problem
 end
 
+local function instances(value)
+  local list = type(value) == "table" and value or { value }
+  for _, pattern in ipairs(list) do
+    if type(pattern) ~= "string" or pattern:find("\0", 1, true) then list = {} end
+  end
+  if #list == 0 then return nil, 'must be a name, a pattern such as "eu-*", "*", or a list of these, not ' .. a(value) end
+  return list
+end
+
 --- For each key, the function that reads its value, and the field if its name differs.
 local KEYS = {
   handler = { handler }, queue = { text }, priority = { whole }, retry = { count(0) }, concurrency = { count(1) },
   backoff = { duration, "backoff_ms" }, timeout = { duration, "timeout_ms" }, transaction = { transaction }, schedule = { schedule },
+  instances = { instances },
 }
 local NAMES = {}
 for name in pairs(KEYS) do NAMES[#NAMES + 1] = name end
@@ -123,6 +134,9 @@ local function declare(loading, name, file, line, body)
       if problem then wrong(key .. (problem:sub(1, 1) == ":" and "" or " ") .. problem) end
       made[field] = value
     end
+  end
+  if body.instances ~= nil and body.schedule == nil then
+    wrong "instances says for whom a schedule pushes it, and it has no schedule; session:push takes an instance"
   end
   local unknown = {}
   for key in pairs(body) do
@@ -201,6 +215,27 @@ local loaded = setmetatable({}, { __mode = "k" }) -- by app
 function jobs.of(app)
   if not loaded[app] then loaded[app] = load_paths(app:describe().jobs.path) end
   return loaded[app]
+end
+
+local function matches(name, patterns)
+  for _, pattern in ipairs(patterns) do
+    local prefix = pattern:match "^(.*)%*$"
+    if prefix and name:sub(1, #prefix) == prefix or pattern == name then return true end
+  end
+  return false
+end
+
+--- The instances that a schedule pushes the job for, sorted: the default one, or those of the newest generation that
+--- `instances` names.
+---@return string[]
+function jobs.scheduled_for(app, declaration)
+  if not declaration.instances then return { "" } end
+  local out = {}
+  for _, instance in ipairs(app:describe().instances) do
+    if matches(instance.name, declaration.instances) then out[#out + 1] = instance.name end
+  end
+  table.sort(out)
+  return out
 end
 
 --- Their names, sorted.

@@ -5,7 +5,16 @@ local cron = require "shunt.cron"
 require "shunt"
 local jobs = require "shunt.jobs"
 
+local error, xpcall = error, xpcall
+
 local MOST_MADE_UP = 60 -- missed minutes that are made up, after an outage or a change of the clock
+
+--- An error gets its place here: a transaction around the handler passes it on from somewhere else.
+local function handle(declaration, session, data, info)
+  local ok, result = xpcall(declaration.handler, core.place_error, session, data, info)
+  if not ok then error(result, 0) end
+  return result
+end
 
 ---@param job userdata
 ---@param session shunt.session
@@ -16,8 +25,7 @@ local function run(declaration, job, session, info)
   info.data = nil
   local function work()
     core.job_start(job)
-    local result = declaration.handler(session, data, info)
-    core.job_complete(job, core.json(result))
+    core.job_complete(job, core.json(handle(declaration, session, data, info)))
   end
   if declaration.transaction then
     session:transaction(work, declaration.transaction)
@@ -26,11 +34,14 @@ local function run(declaration, job, session, info)
   end
 end
 
---- The first worker that asks for a minute pushes the job for it; in one transaction if the queue is on a client.
-local function push_due(session, client, declaration, minute)
+--- The first worker that asks for an instance and a minute pushes the job for it; in one transaction if the queue is on a
+--- client. All workers ask in the same order: so they never wait for each other in a circle.
+local function push_due(session, client, declaration, minute, instances)
   local function push()
-    if core.schedule_due(session, declaration.name, minute * 60000) then
-      core.push(session, declaration, core.json { minute = minute * 60 })
+    for _, instance in ipairs(instances) do
+      if core.schedule_due(session, declaration.name, instance, minute * 60000) then
+        core.push(session, declaration, core.json { minute = minute * 60 }, { instance = instance })
+      end
     end
   end
   if client then
@@ -50,7 +61,7 @@ local function ticker(app, declared)
     for minute = last and math.max(last + 1, now - MOST_MADE_UP) or now, now do
       for _, declaration in pairs(declared) do
         if declaration.schedule and cron.matches(declaration.schedule, minute * 60) then
-          push_due(session, client, declaration, minute)
+          push_due(session, client, declaration, minute, jobs.scheduled_for(app, declaration))
         end
       end
       last = minute

@@ -20,6 +20,7 @@
 #define BIND_APP "shunt.app"
 #define BIND_SESSION "shunt.session"
 #define BIND_MODEL "shunt.model"
+#define BIND_STREAM "shunt.stream"
 #define BIND_TX "shunt.transaction"
 #define BIND_SWITCH "shunt.switch"
 #define BIND_ERROR "shunt.error"
@@ -29,6 +30,7 @@
 #define BIND_OPEN "shunt.core"     /* in the registry: luaopen_shunt_core */
 
 typedef struct bind_session bind_session;
+typedef struct bind_stream bind_stream;
 typedef struct bind_tx bind_tx;
 typedef struct bind_worker bind_worker;
 typedef struct bind_events bind_events;
@@ -108,6 +110,9 @@ bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity 
 void bind_events_deliver(lua_State *L, bind_app *app, int app_index);
 void bind_events_end(bind_app *app); /* once the library makes no events any more */
 
+/* A message handler: an error of Lua becomes one of shunt's with a traceback; it and an error of shunt's without a
+ * place get the file and line of the innermost Lua function outside shunt's own files. */
+int bind_place_error(lua_State *L);
 /* error.c */
 void bind_push_error(lua_State *L, const shunt_error *err);
 void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several problems: without the caller's line */
@@ -151,10 +156,13 @@ shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error
 shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
 
 /* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
-extern const char *const bind_read_keys[];  /* the options of a read */
-extern const char *const bind_query_keys[]; /* those of an include: all but timeout */
+extern const char *const bind_select_keys[]; /* the options of a read of rows */
+extern const char *const bind_get_keys[];    /* those of a read by keys */
+extern const char *const bind_count_keys[];
+extern const char *const bind_query_keys[]; /* those of an include */
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
-                               shunt_error *err); /* all but include, with and timeout */
+                               shunt_error *err); /* those of an include, except include and with */
+shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, shunt_error *err); /* the others */
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
 shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
                             shunt_error *err);
@@ -177,6 +185,12 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *
 /* rows.c: each pushes one value */
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
+
+/* stream.c */
+bind_stream *bind_stream_new(lua_State *L, int session_index); /* pushes it; it has no rows yet */
+shunt_stream **bind_stream_place(bind_stream *s);              /* where the library puts the stream */
+/* Turns the stream on top of the stack into the four values of a generic for, and returns their number. */
+int bind_stream_loop(lua_State *L);
 
 /* failures.c. What hooks raised is kept in SESSION_FAILURES until the call is over. */
 bool bind_hooks_take(lua_State *L, int session_index); /* pushes the list if there is one, and empties it */
@@ -224,6 +238,7 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   X(resolve)                                                                                                           \
   X(model)                                                                                                             \
   X(write)                                                                                                             \
+  X(stream)                                                                                                            \
   X(switch)                                                                                                            \
   X(transaction)                                                                                                       \
   X(hook)                                                                                                              \

@@ -8,21 +8,24 @@ enum { MOST_FRAMES = 100 };
 
 static const char home_key = 0; /* its address is the registry's key of the folder with shunt's own Lua files */
 
-/* Pushes "app.lua:12", the innermost line of Lua outside shunt's own files. False if there is no such line. */
-static bool push_caller(lua_State *L) {
-  lua_Debug at;
+/* The innermost line of Lua outside shunt's own files. False if there is no such line. */
+static bool find_caller(lua_State *L, lua_Debug *at) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &home_key);
   size_t size = 0;
   const char *home = lua_tolstring(L, -1, &size);
-  for (int level = 0; level < MOST_FRAMES && lua_getstack(L, level, &at); level++) {
-    if (!lua_getinfo(L, "Sl", &at) || at.currentline <= 0) continue;
-    if (home && strncmp(at.source, home, size) == 0) continue;
-    lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
-    lua_remove(L, -2);
-    return true;
-  }
+  bool found = false;
+  for (int level = 0; level < MOST_FRAMES && !found && lua_getstack(L, level, at); level++)
+    found = lua_getinfo(L, "Sl", at) && at->currentline > 0 && !(home && strncmp(at->source, home, size) == 0);
   lua_pop(L, 1);
-  return false;
+  return found;
+}
+
+/* Pushes "app.lua:12", if there is such a line. */
+static bool push_caller(lua_State *L) {
+  lua_Debug at;
+  if (!find_caller(L, &at)) return false;
+  lua_pushfstring(L, "%s:%d", at.short_src, at.currentline);
+  return true;
 }
 
 static void set_text(lua_State *L, const char *key, const char *text) {
@@ -204,6 +207,39 @@ static shunt_status status_named(const char *name) {
   return SHUNT_E_RULE;
 }
 
+/* The message without the place at its beginning, if that is this place. */
+static const char *without_place(lua_State *L, const char *message, const lua_Debug *at) {
+  const char *prefix = lua_pushfstring(L, "%s:%d: ", at->short_src, at->currentline);
+  const size_t size = strlen(prefix);
+  lua_pop(L, 1);
+  return strncmp(message, prefix, size) == 0 ? message + size : message;
+}
+
+static void set_place(lua_State *L, const lua_Debug *at) {
+  set_text(L, "file", at->source[0] == '@' ? at->source + 1 : at->short_src);
+  set_number(L, "line", at->currentline);
+}
+
+int bind_place_error(lua_State *L) {
+  lua_Debug at;
+  lua_settop(L, 1);
+  const bool placed = find_caller(L, &at);
+  if (lua_type(L, 1) == LUA_TSTRING) {
+    shunt_error err;
+    error_text(&err, SHUNT_E_RULE, placed ? without_place(L, lua_tostring(L, 1), &at) : lua_tostring(L, 1));
+    luaL_traceback(L, L, NULL, 1);
+    snprintf(err.traceback, sizeof err.traceback, "%s", lua_tostring(L, -1));
+    bind_push_problem(L, &err);
+  } else if (!is_error(L, 1) || lua_getfield(L, 1, "file") != LUA_TNIL) {
+    lua_settop(L, 1);
+    return 1;
+  } else {
+    lua_settop(L, 1);
+  }
+  if (placed) set_place(L, &at);
+  return 1;
+}
+
 /* Copies the text under key, cut to size. */
 static void take_text(lua_State *L, int index, const char *key, char *to, size_t size) {
   lua_pushstring(L, key);
@@ -247,8 +283,12 @@ void bind_to_error(lua_State *L, int index, shunt_error *err) {
 
 void bind_error_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {
-      {"is_error", error_is}, {"home", error_home}, {"usage", error_usage}, {"raise", error_raise}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"is_error", error_is},
+                                       {"home", error_home},
+                                       {"usage", error_usage},
+                                       {"raise", error_raise},
+                                       {"place_error", bind_place_error},
+                                       {NULL, NULL}};
   bind_class(L, BIND_ERROR, metamethods, NULL, NULL);
   luaL_setfuncs(L, functions, 0);
 }

@@ -210,6 +210,6 @@ shunt_status bind_includes(arena *a, const node *include, const node *with, cons
 
 shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
   shunt_status st = bind_query_fields(a, options, out, err);
-  if (st || (st = bind_call_timeout(options, &out->timeout_ms, err))) return st;
+  if (st || (st = bind_read_fields(a, options, out, err))) return st;
   return bind_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude, err);
 }

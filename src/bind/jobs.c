@@ -91,11 +91,16 @@ static int bounded(lua_State *L, bind_call *c, const node *options, const char *
   return (int)n;
 }
 
+/* In Lua, retry = 0 means none; negative: it was not given. */
+static int retries(int given) { return given < 0 ? 0 : given ? given : SHUNT_NO_RETRY; }
+
 /* The options of the declaration, which lua/shunt/jobs.lua has checked, overridden by those of the call. */
 static shunt_push_options push_options(lua_State *L, bind_call *c, int declared, const node *options) {
   shunt_push_options o = {
       .priority = bounded(L, c, options, "priority", INT_MIN, (int)declared_number(L, declared, "priority", 0)),
-      .retry = bounded(L, c, options, "retry", 0, (int)declared_number(L, declared, "retry", -1)),
+      .retry = retries(bounded(L, c, options, "retry", 0, (int)declared_number(L, declared, "retry", -1))),
+      .instance = bind_option_text(L, c, options, "instance"),
+      .unique_scope = bind_option_text(L, c, options, "unique_scope"),
       .queue = bind_option_text(L, c, options, "queue"),
       .unique_key = bind_option_text(L, c, options, "unique"),
       .backoff_ms = declared_number(L, declared, "backoff_ms", 0),
@@ -117,7 +122,9 @@ static const char *name_of(lua_State *L, int declared) {
   return name;
 }
 
-static const char *const push_keys[] = {"delay", "priority", "unique", "queue", "retry", NULL};
+#define PUSH_KEYS "delay", "priority", "unique", "unique_scope", "queue", "retry", "instance"
+
+static const char *const push_keys[] = {PUSH_KEYS, NULL};
 
 /* push(session, declaration, data, options): the job's number, or nil if it is sent after the commit. */
 static int push(lua_State *L) {
@@ -137,7 +144,7 @@ static int push(lua_State *L) {
   return 1;
 }
 
-static const char *const push_async_keys[] = {"delay", "priority", "unique", "queue", "retry", "timeout", NULL};
+static const char *const push_async_keys[] = {PUSH_KEYS, "timeout", NULL};
 
 /* push_wait(session, declaration, data, options): the result as JSON. */
 static int push_wait(lua_State *L) {
@@ -158,67 +165,67 @@ static int push_wait(lua_State *L) {
 
 /* ---- looking after queues ---- */
 
-static const char *const list_keys[] = {"queue", "state", "limit", NULL};
+/* The options that select jobs, of those that the call takes. */
+static shunt_jobs_filter filter(lua_State *L, bind_call *c, const node *options) {
+  shunt_jobs_filter f = {.queue = bind_option_text(L, c, options, "queue"),
+                         .instance = bind_option_text(L, c, options, "instance"),
+                         .state = bind_option_text(L, c, options, "state")};
+  if (bind_option_integer(L, c, options, "id", &f.id) && f.id < 1) {
+    error_set(&c->err, SHUNT_E_USAGE, "id must be a job's number, from 1 on");
+    bind_fail(L, c);
+  }
+  if (bind_as_count(node_get(options, "limit"), "limit", &f.limit, &c->err) ||
+      bind_duration(node_get(options, "older"), "older", &f.older_ms, &c->err))
+    bind_fail(L, c);
+  return f;
+}
+
+static const char *const list_keys[] = {"id", "queue", "instance", "state", "limit", NULL};
 
 static int jobs_list(lua_State *L) {
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs", list_keys);
-  const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
-  int64_t limit = 0;
-  if (bind_as_count(node_get(options, "limit"), "limit", &limit, &c->err)) return bind_fail(L, c);
+  const shunt_jobs_filter f = filter(L, c, bind_options(L, c, 2, "session:jobs", list_keys));
   bind_busy(L, c);
-  bind_done(L, c, shunt_jobs_list(c->session->session, queue, state, limit, &c->rows, &c->err));
+  bind_done(L, c, shunt_jobs_list(c->session->session, &f, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   bind_push_meta(L, c->rows);
   bind_leave(L, c);
   return 2;
 }
 
-static const char *const retry_keys[] = {"id", "queue", NULL};
-
-static int jobs_retry(lua_State *L) {
+/* retry and purge: how many jobs it was. */
+static int change(lua_State *L, const char *name, const char *const *keys,
+                  shunt_status (*fn)(shunt_session *, const shunt_jobs_filter *, int64_t *, shunt_error *)) {
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs_retry", retry_keys);
-  const char *queue = bind_option_text(L, c, options, "queue");
-  int64_t id = 0, n = 0;
-  if (bind_option_integer(L, c, options, "id", &id) && id < 1) {
-    error_set(&c->err, SHUNT_E_USAGE, "id must be a job's number, from 1 on");
-    return bind_fail(L, c);
-  }
+  const shunt_jobs_filter f = filter(L, c, bind_options(L, c, 2, name, keys));
+  int64_t n = 0;
   bind_busy(L, c);
-  bind_done(L, c, shunt_jobs_retry(c->session->session, id, queue, &n, &c->err));
+  bind_done(L, c, fn(c->session->session, &f, &n, &c->err));
   bind_leave(L, c);
   lua_pushinteger(L, n);
   return 1;
 }
 
-static const char *const purge_keys[] = {"queue", "state", "older", NULL};
+static const char *const retry_keys[] = {"id", "queue", "instance", NULL};
 
-static int jobs_purge(lua_State *L) {
-  lua_settop(L, 2);
-  bind_call *c = bind_enter(L, 1);
-  const node *options = bind_options(L, c, 2, "session:jobs_purge", purge_keys);
-  const char *queue = bind_option_text(L, c, options, "queue"), *state = bind_option_text(L, c, options, "state");
-  int64_t older_ms = 0, n = 0;
-  if (bind_duration(node_get(options, "older"), "older", &older_ms, &c->err)) return bind_fail(L, c);
-  bind_busy(L, c);
-  bind_done(L, c, shunt_jobs_purge(c->session->session, queue, state, older_ms, &n, &c->err));
-  bind_leave(L, c);
-  lua_pushinteger(L, n);
-  return 1;
-}
+static int jobs_retry(lua_State *L) { return change(L, "session:jobs_retry", retry_keys, shunt_jobs_retry); }
 
-/* schedule_due(session, job, minute in ms): whether this caller has to push the job for that minute. */
+static const char *const purge_keys[] = {"id", "queue", "instance", "state", "older", NULL};
+
+static int jobs_purge(lua_State *L) { return change(L, "session:jobs_purge", purge_keys, shunt_jobs_purge); }
+
+/* schedule_due(session, job, instance, minute in ms): whether this caller has to push the job for that minute. */
 static int schedule_due(lua_State *L) {
-  lua_settop(L, 3);
+  lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
   const char *name = bind_text(L, 2, "a job's name");
-  int64_t minute_ms = luaL_checkinteger(L, 3);
+  const char *instance = bind_text(L, 3, "an instance's name");
+  int64_t minute_ms = luaL_checkinteger(L, 4);
   bool mine = false;
   bind_busy(L, c);
-  bind_done(L, c, shunt_schedule_due(c->session->session, name, minute_ms, &mine, &c->err));
+  bind_done(L, c, shunt_schedule_due(c->session->session, name, instance, minute_ms, &mine, &c->err));
   bind_leave(L, c);
   lua_pushboolean(L, mine);
   return 1;

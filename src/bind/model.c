@@ -82,9 +82,18 @@ void bind_check_status(lua_State *L, bind_call *c, shunt_status status) {
 
 /* ---- reads ---- */
 
-static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const char *of) {
+typedef struct reading {
+  const char *name; /* "model:select" */
+  const char *const *takes;
+} reading;
+
+static const reading of_select = {"model:select", bind_select_keys}, of_get = {"model:get", bind_get_keys},
+                     of_mget = {"model:mget", bind_get_keys}, of_each = {"model:each", bind_select_keys},
+                     of_count = {"model:count", bind_count_keys};
+
+static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const reading *r) {
   shunt_query q = {0};
-  bind_check_status(L, c, bind_query(&c->arena, bind_options(L, c, index, of, bind_read_keys), &q, &c->err));
+  bind_check_status(L, c, bind_query(&c->arena, bind_options(L, c, index, r->name, r->takes), &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
@@ -94,13 +103,25 @@ static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int
 static int model_select(lua_State *L) {
   bind_model *m;
   bind_call *c = bind_model_enter(L, 2, &m);
-  shunt_query q = query_at(L, c, m, 2, "model:select");
+  shunt_query q = query_at(L, c, m, 2, &of_select);
   bind_busy(L, c);
   bind_done(L, c, shunt_select(c->session->session, m->name, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
   bind_push_meta(L, c->rows);
   bind_leave(L, c);
   return 2;
+}
+
+/* for row in model:each{…} do: the rows one by one. */
+static int model_each(lua_State *L) {
+  bind_model *m;
+  bind_call *c = bind_model_enter(L, 2, &m);
+  shunt_query q = query_at(L, c, m, 2, &of_each);
+  bind_stream *s = bind_stream_new(L, c->index);
+  bind_busy(L, c);
+  bind_done(L, c, shunt_each(c->session->session, m->name, &q, bind_stream_place(s), &c->err));
+  bind_leave(L, c);
+  return bind_stream_loop(L);
 }
 
 const shunt_where *bind_model_where(lua_State *L, bind_call *c, int index, const shunt_where *other, const char *of) {
@@ -128,7 +149,7 @@ static void check_wanted(lua_State *L, bind_call *c, const shunt_query *q) {
 static int model_get(lua_State *L) {
   bind_model *m;
   bind_call *c = bind_model_enter(L, 3, &m);
-  shunt_query q = query_at(L, c, m, 3, "model:get");
+  shunt_query q = query_at(L, c, m, 3, &of_get);
   shunt_status st;
   if (lua_istable(L, 2) || lua_isnil(L, 2)) {
     q.where = bind_model_where(L, c, 2, q.where, "model:get");
@@ -217,7 +238,7 @@ static int model_mget(lua_State *L) {
   if (shape != LUA_SHAPE_LIST && shape != LUA_SHAPE_EMPTY)
     return bind_usage(L, "model:mget takes a list of primary keys without holes");
   shunt_keys keys = keys_at(L, c, n);
-  shunt_query q = query_at(L, c, m, 3, "model:mget");
+  shunt_query q = query_at(L, c, m, 3, &of_mget);
   bind_busy(L, c);
   bind_done(L, c, shunt_mget(c->session->session, m->name, &keys, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
@@ -229,7 +250,7 @@ static int model_mget(lua_State *L) {
 static int model_count(lua_State *L) {
   bind_model *m;
   bind_call *c = bind_model_enter(L, 2, &m);
-  shunt_query q = query_at(L, c, m, 2, "model:count");
+  shunt_query q = query_at(L, c, m, 2, &of_count);
   int64_t count = 0;
   bind_busy(L, c);
   bind_done(L, c, shunt_count(c->session->session, m->name, &q, &count, &c->err));
@@ -267,9 +288,9 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
 
 static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
 
-static const char *const aggregate_keys[] = {"count",  "sum",   "avg",     "min",     "max",
-                                             "group",  "where", "order",   "limit",   "offset",
-                                             "client", "table", "timeout", "deleted", NULL};
+static const char *const aggregate_keys[] = {"count", "sum",     "avg",     "min",   "max",    "group",
+                                             "where", "having",  "order",   "limit", "offset", "client",
+                                             "table", "timeout", "deleted", NULL};
 
 static int model_aggregate(lua_State *L) {
   static const char *const names[] = {"count", "sum", "avg", "min", "max"};
@@ -305,12 +326,17 @@ static int model_aggregate(lua_State *L) {
 }
 
 void bind_model_register(lua_State *L) {
-  static const bind_taking takes[] = {{"model:select", bind_read_keys},    {"model:get", bind_read_keys},
-                                      {"model:mget", bind_read_keys},      {"model:count", bind_read_keys},
-                                      {"model:aggregate", aggregate_keys}, {NULL, NULL}};
+  static const bind_taking takes[] = {{"model:select", bind_select_keys},
+                                      {"model:get", bind_get_keys},
+                                      {"model:each", bind_select_keys},
+                                      {"model:mget", bind_get_keys},
+                                      {"model:count", bind_count_keys},
+                                      {"model:aggregate", aggregate_keys},
+                                      {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},
                                      {"select", model_select},
+                                     {"each", model_each},
                                      {"get", model_get},
                                      {"mget", model_mget},
                                      {"count", model_count},

@@ -1,8 +1,12 @@
+#include <string.h>
+
 #include "bind/bind.h"
 #include "catalog/where.h"
 
 #define QUERY_KEYS "columns", "where", "order", "limit", "offset", "client", "table", "include", "with", "deleted"
-const char *const bind_read_keys[] = {QUERY_KEYS, "timeout", NULL};
+const char *const bind_select_keys[] = {QUERY_KEYS, "timeout", "distinct", "lock", "nowait", "skip_locked", NULL};
+const char *const bind_get_keys[] = {QUERY_KEYS, "timeout", "lock", "nowait", "skip_locked", NULL};
+const char *const bind_count_keys[] = {QUERY_KEYS, "timeout", "distinct", NULL};
 const char *const bind_query_keys[] = {QUERY_KEYS, NULL};
 #undef QUERY_KEYS
 
@@ -19,6 +23,25 @@ shunt_status bind_text_list(arena *a, const node *from, const char *what, const 
   if (!from || (from->kind == NODE_MAP && from->count == 0)) return SHUNT_OK;
   if (from->kind == NODE_LIST || node_is_text(from)) return where_names(a, from, what, list, count, err);
   return error_set(err, SHUNT_E_USAGE, "%s must be a name or a list of names, not %s", what, node_kind_name(from));
+}
+
+static shunt_status as_lock(const node *n, shunt_lock *out, shunt_error *err) {
+  const char *word = NULL;
+  shunt_status st = bind_as_text(n, "lock", &word, err);
+  if (st || !word) return st;
+  *out = strcmp(word, "update") == 0 ? SHUNT_LOCK_UPDATE : SHUNT_LOCK_SHARE;
+  if (*out == SHUNT_LOCK_UPDATE || strcmp(word, "share") == 0) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "lock must be \"update\" or \"share\", not \"%.64s\"", word);
+}
+
+/* What only some reads take: the list of their options says which. */
+shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, shunt_error *err) {
+  shunt_status st = as_lock(node_get(options, "lock"), &out->lock, err);
+  if (!st) st = bind_as_bool(node_get(options, "nowait"), "nowait", &out->nowait, err);
+  if (!st) st = bind_as_bool(node_get(options, "skip_locked"), "skip_locked", &out->skip_locked, err);
+  if (!st) st = bind_as_bool(node_get(options, "distinct"), "distinct", &out->distinct, err);
+  if (!st) st = bind_where(a, node_get(options, "having"), &out->having, err);
+  return st ? st : bind_call_timeout(options, &out->timeout_ms, err);
 }
 
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, shunt_error *err) {

@@ -74,13 +74,15 @@ static int job_complete(lua_State *L) {
 }
 
 static void push_info(lua_State *L, const shunt_job_info *info) {
-  lua_createtable(L, 0, 5);
+  lua_createtable(L, 0, 6);
   lua_pushinteger(L, info->id);
   lua_setfield(L, -2, "id");
   lua_pushstring(L, info->name);
   lua_setfield(L, -2, "name");
   lua_pushstring(L, info->queue);
   lua_setfield(L, -2, "queue");
+  lua_pushstring(L, info->instance);
+  lua_setfield(L, -2, "instance");
   lua_pushinteger(L, info->attempt);
   lua_setfield(L, -2, "attempt");
   lua_pushstring(L, info->data);
@@ -117,17 +119,10 @@ static int end_job(lua_State *L) {
   return 0;
 }
 
-/* The message handler: adds place and traceback to an error of Lua itself. */
+/* The message handler. */
 static int describe(lua_State *L) {
-  lua_settop(L, 1);
   lua_sethook(L, NULL, 0, 0);
-  if (lua_type(L, 1) != LUA_TSTRING) return 1;
-  shunt_error err;
-  error_text(&err, SHUNT_E_RULE, lua_tostring(L, 1));
-  luaL_traceback(L, L, NULL, 1);
-  snprintf(err.traceback, sizeof err.traceback, "%s", lua_tostring(L, -1));
-  bind_push_problem(L, &err);
-  return 1;
+  return bind_place_error(L);
 }
 
 /* (value, error): fills the error from the value. */
@@ -198,16 +193,15 @@ static void run_job(thread *t, shunt_job *job) {
   t->limit.deadline_ns = 0;
   snprintf(t->limit.job, sizeof t->limit.job, "%s", info->name);
   threads_job_begins(t->threads);
-  bool completed = run_handler(t, &r) && is_done(&r);
+  const bool completed = run_handler(t, &r) && is_done(&r);
   if (!completed && shunt_job_ended(job)) { /* only hooks of its transaction failed: the job is done */
-    completed = true;
     threads_note(t->threads, &r.err);
   } else if (!completed && !atomic_load(&t->limit.given_up)) {
     shunt_error err;
     if (shunt_job_failed(job, &r.err, &err)) threads_note(t->threads, &err);
   }
   shunt_job_free(job);
-  threads_job_ends(t->threads, completed);
+  threads_job_ends(t->threads);
 }
 
 static bool others_run(threads *w) {

@@ -86,10 +86,9 @@ void threads_job_begins(threads *w) {
   pthread_mutex_unlock(&w->lock);
 }
 
-void threads_job_ends(threads *w, bool completed) {
+void threads_job_ends(threads *w) {
   pthread_mutex_lock(&w->lock);
   w->running--;
-  (*(completed ? &w->completed : &w->failed))++;
   pthread_mutex_unlock(&w->lock);
 }
 

@@ -164,22 +164,26 @@ static int worker_stop(lua_State *L) {
   return 1;
 }
 
+static void set_integer(lua_State *L, const char *name, int64_t n) {
+  lua_pushinteger(L, n);
+  lua_setfield(L, -2, name);
+}
+
 static int worker_status(lua_State *L) {
   bind_worker *b;
+  shunt_worker_counts counts;
   threads *w = check_threads(L, &b);
   pthread_mutex_lock(&w->lock);
-  const lua_Integer live = w->nlive, running = w->running, completed = w->completed, failed = w->failed;
+  const int live = w->nlive, running = w->running;
   const shunt_error problem = w->problem;
   pthread_mutex_unlock(&w->lock);
-  lua_createtable(L, 0, 5);
-  lua_pushinteger(L, live);
-  lua_setfield(L, -2, "threads");
-  lua_pushinteger(L, running);
-  lua_setfield(L, -2, "running");
-  lua_pushinteger(L, completed);
-  lua_setfield(L, -2, "completed");
-  lua_pushinteger(L, failed);
-  lua_setfield(L, -2, "failed");
+  shunt_worker_count(w->worker, &counts);
+  lua_createtable(L, 0, 6);
+  set_integer(L, "threads", live);
+  set_integer(L, "running", running);
+  set_integer(L, "completed", counts.completed);
+  set_integer(L, "failed", counts.failed);
+  set_integer(L, "released", counts.released);
   if (problem.status) {
     bind_push_problem(L, &problem);
     lua_setfield(L, -2, "problem");

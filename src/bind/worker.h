@@ -29,9 +29,8 @@ struct threads {
   pthread_mutex_t lock; /* of the fields below */
   pthread_cond_t changed;
   bool stopping;
-  int nlive;   /* threads that have not ended */
-  int running; /* running jobs */
-  int64_t completed, failed;
+  int nlive;           /* threads that have not ended */
+  int running;         /* running jobs */
   shunt_error problem; /* the last one; its status is OK before the first */
 };
 
@@ -46,7 +45,7 @@ bool threads_stopping(threads *w);
 void threads_note(threads *w, const shunt_error *problem);
 void threads_pause(threads *w, int64_t ms); /* for this time, or until it stops */
 void threads_job_begins(threads *w);
-void threads_job_ends(threads *w, bool completed);
+void threads_job_ends(threads *w);
 
 /* thread.c. The paths are package.path and package.cpath. Errors: any that keeps the application's Lua files from
  * loading. */

@@ -1,6 +1,7 @@
 #include "catalog/build.h"
 
 #include "base/alloc.h"
+#include "base/map.h"
 #include "catalog/report.h"
 
 enum { MOST_SUGGESTIONS = 200 };
@@ -13,6 +14,17 @@ static bool fill(builder *b) {
   c->merged = config;
   c->settings = b->source->settings;
   return build_clients(b) && build_jobs(b) && build_instances(b) && build_models(b) && build_rules(b);
+}
+
+/* The hashes that a map keeps differ between processes. */
+static uint64_t sum_of(const map *names) {
+  uint64_t sum = names->count;
+  for (size_t i = 0; i < names->count; i++) sum += map_hash(names->entries[i].key, names->entries[i].size);
+  return sum;
+}
+
+static uint64_t names_of(const catalog *c) {
+  return (sum_of(&c->client_names) * 31 + sum_of(&c->model_names)) * 31 + sum_of(&c->relation_names);
 }
 
 shunt_status catalog_build(catalog_source *source, problems *p, catalog **out) {
@@ -28,6 +40,7 @@ shunt_status catalog_build(catalog_source *source, problems *p, catalog **out) {
   source->arena = (arena){0};
   builder b = {.c = c, .a = &c->arena, .p = p, .source = source, .suggestions_left = MOST_SUGGESTIONS};
   if (!fill(&b)) p->out_of_memory = true;
+  c->names = names_of(c);
   catalog_source_free(source);
   report_settle(p, since);
   shunt_status status = p->out_of_memory ? SHUNT_E_MEMORY : problems_status(p, NULL);

@@ -226,6 +226,7 @@ typedef struct cat_settings {
   int64_t remember;                               /* most decisions in the cache */
   double audit;                                   /* the share of cached decisions that is decided again, to compare */
   int64_t lease_ms;                               /* of a job */
+  int64_t keep_ms;                                /* a job that is done; 0: it is deleted at once */
   int64_t slow_statement_ms, slow_rule_ms;        /* from this duration on, an event reports it; 0: never */
 } cat_settings;
 
@@ -263,6 +264,8 @@ typedef struct catalog {
   map instance_names;
   map model_names;
   map relation_names; /* by full name */
+  uint64_t names; /* depends on the names of clients, models and relations, not on their order: two processes compare
+                     what they know */
 } catalog;
 
 /* A declaration in a rule file. */

@@ -217,6 +217,8 @@ static const schema_field jobs_rows[] = {
     {"lease", DURATION, .least = 1000, .most = CATALOG_LONGEST_LEASE_MS, IS("30s"), AT(cat_settings, lease_ms),
      .reload = SCHEMA_WORKER,
      SAYS("After this time without a sign of life from its worker, another worker may claim the job.")},
+    {"keep", DURATION, IS("0s"), AT(cat_settings, keep_ms), .reload = SCHEMA_WORKER,
+     SAYS("How long jobs that are done stay in the list; 0s: they are deleted at once.")},
     END};
 static const schema jobs = {jobs_rows, .record = "cat_settings"};
 

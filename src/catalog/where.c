@@ -12,7 +12,15 @@ typedef struct reader {
   int depth;
 } reader;
 
-typedef enum operand { SCALAR, PATTERN, PAIR, LIST } operand;
+typedef enum operand {
+  SCALAR,  /* a value, or a column to compare with */
+  TEXT,    /* that is looked for as it is written */
+  PATTERN, /* with % and _, and perhaps an escape */
+  PAIR,
+  LIST,
+  COLUMN, /* its name */
+  WHERE   /* a condition on the rows of a relation */
+} operand;
 
 typedef struct operator_word {
   const char *word;
@@ -20,11 +28,25 @@ typedef struct operator_word {
   operand takes;
 } operator_word;
 
-static const operator_word words[] = {{"eq", SHUNT_EQ, SCALAR},      {"ne", SHUNT_NE, SCALAR},
-                                      {"gt", SHUNT_GT, SCALAR},      {"gte", SHUNT_GTE, SCALAR},
-                                      {"lt", SHUNT_LT, SCALAR},      {"lte", SHUNT_LTE, SCALAR},
-                                      {"in", SHUNT_IN, LIST},        {"not_in", SHUNT_NOT_IN, LIST},
-                                      {"like", SHUNT_LIKE, PATTERN}, {"between", SHUNT_BETWEEN, PAIR}};
+static const operator_word words[] = {{"eq", SHUNT_EQ, SCALAR},
+                                      {"ne", SHUNT_NE, SCALAR},
+                                      {"gt", SHUNT_GT, SCALAR},
+                                      {"gte", SHUNT_GTE, SCALAR},
+                                      {"lt", SHUNT_LT, SCALAR},
+                                      {"lte", SHUNT_LTE, SCALAR},
+                                      {"in", SHUNT_IN, LIST},
+                                      {"not_in", SHUNT_NOT_IN, LIST},
+                                      {"like", SHUNT_LIKE, PATTERN},
+                                      {"ilike", SHUNT_ILIKE, PATTERN},
+                                      {"contains", SHUNT_CONTAINS, TEXT},
+                                      {"starts_with", SHUNT_STARTS_WITH, TEXT},
+                                      {"ends_with", SHUNT_ENDS_WITH, TEXT},
+                                      {"between", SHUNT_BETWEEN, PAIR},
+                                      {"not_between", SHUNT_NOT_BETWEEN, PAIR},
+                                      {"column", SHUNT_EQ, COLUMN},
+                                      {"some", SHUNT_SOME, WHERE},
+                                      {"none", SHUNT_NONE, WHERE},
+                                      {"every", SHUNT_EVERY, WHERE}};
 enum { NWORDS = sizeof words / sizeof *words };
 
 /* An empty table of Lua is both a list and a map. */
@@ -54,6 +76,46 @@ static shunt_status read_list(reader *r, const char *column, const char *word, c
   return set_values(r, out, (const node *const *)from->items, from->count);
 }
 
+static shunt_status read_one(reader *r, const node *from, shunt_where *out) { return set_values(r, out, &from, 1); }
+
+/* {column = "NAME"}, which shunt.column("NAME") makes. */
+static const node *column_named(const node *from) {
+  return from->kind == NODE_MAP && from->count == 1 ? node_get(from, "column") : NULL;
+}
+
+static shunt_status read_other(reader *r, const char *column, const node *name, shunt_where *out) {
+  if (!node_is_text(name) || strlen(name->value.as.bytes) != name->value.size || !name->value.size)
+    return wants(r, column, "column", "the name of a column", name);
+  out->other = name->value.as.bytes;
+  return SHUNT_OK;
+}
+
+static shunt_status read_scalar(reader *r, const char *column, const char *word, const node *from, shunt_where *out) {
+  const node *other = column_named(from);
+  if (other) return read_other(r, column, other, out);
+  if (from->kind != NODE_VALUE) return wants(r, column, word, "one value", from);
+  return read_one(r, from, out);
+}
+
+/* "A%", or {"50!%", escape = "!"}, which is a map of pattern and escape. */
+static shunt_status read_pattern(reader *r, const char *column, const char *word, const node *from, shunt_where *out) {
+  const node *parts[] = {node_get(from, "pattern"), node_get(from, "escape")};
+  if (node_is_text(from)) return read_one(r, from, out);
+  if (from->kind != NODE_MAP) return wants(r, column, word, "text, such as \"A%\"", from);
+  if (from->count != 2 || !node_is_text(parts[0]) || !node_is_text(parts[1]))
+    return error_set(r->err, SHUNT_E_USAGE, "where.%s: %s with an escape is written {\"50!%%\", escape = \"!\"}",
+                     column, word);
+  return set_values(r, out, parts, 2);
+}
+
+static shunt_status read_related(reader *r, const node *from, shunt_where *out) {
+  shunt_where *item = arena_new(r->a, shunt_where);
+  if (!item) return error_memory(r->err);
+  out->items = item;
+  out->nitems = 1;
+  return read_all(r, from, item);
+}
+
 static shunt_status read_operand(reader *r, const char *column, const operator_word *w, const node *from,
                                  shunt_where *out) {
   *out = (shunt_where){.op = w->op, .column = column};
@@ -62,25 +124,30 @@ static shunt_status read_operand(reader *r, const char *column, const operator_w
     return read_list(r, column, w->word, from, out);
   case PAIR:
     if (from->kind != NODE_LIST || from->count != 2)
-      return error_set(r->err, SHUNT_E_USAGE,
-                       "where.%s: between takes a list of two values, the least and the greatest", column);
+      return error_set(r->err, SHUNT_E_USAGE, "where.%s: %s takes a list of two values, the least and the greatest",
+                       column, w->word);
     return read_list(r, column, w->word, from, out);
   case PATTERN:
-    if (!node_is_text(from)) return wants(r, column, w->word, "text, such as \"A%\"", from);
-    break;
+    return read_pattern(r, column, w->word, from, out);
+  case TEXT:
+    return node_is_text(from) ? read_one(r, from, out) : wants(r, column, w->word, "text", from);
+  case COLUMN:
+    return read_other(r, column, from, out);
+  case WHERE:
+    return read_related(r, from, out);
   case SCALAR:
-    if (from->kind != NODE_VALUE) return wants(r, column, w->word, "one value", from);
     break;
   }
-  const node *one = from;
-  return set_values(r, out, &one, 1);
+  return read_scalar(r, column, w->word, from, out);
 }
 
 static shunt_status unknown_operator(reader *r, const char *column, const char *word) {
   suggest near = suggest_for(word);
   for (size_t i = 0; i < NWORDS; i++) suggest_try(&near, words[i].word);
   return error_set(r->err, SHUNT_E_USAGE, "where.%s: unknown operator '%s'%s%s", column, word, suggest_text(&near),
-                   near.best ? "" : " (there are eq ne gt gte lt lte in not_in like between)");
+                   near.best ? ""
+                             : " (there are eq ne gt gte lt lte in not_in between not_between like ilike contains "
+                               "starts_with ends_with, and over a relation some none every)");
 }
 
 /* All conditions must hold. A single one stands for itself. */

@@ -101,6 +101,7 @@ typedef struct driver_column {
   const char *pad;    /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
+  const char *listed; /* SQL of a subselect: the values of the JSON array ?, for IN. NULL: each value is a parameter */
   /* A key of this type equals those of the column's values that have the same bytes, and no other. */
   bool same_integers, same_texts, same_blobs;
   const char *convert; /* SQL that makes the text ? (of a blob: in hexadecimal) a value of the column's type, by which
@@ -112,6 +113,7 @@ typedef struct driver_column {
   const char *rank;  /* SQL: for the JSON array of texts ?, the position of each text in the column's order. NULL: the
                       * column orders values as it compares them */
   driver_kind kind;
+  bool real;           /* DRIVER_ANYTHING: every number is stored as a floating-point number */
   int64_t least, most; /* DRIVER_INTEGERS */
   bool zero;           /* DRIVER_INTEGERS: 0 too, below least */
   bool infinite;       /* DRIVER_NUMBERS: holds NaN and infinities */
@@ -143,6 +145,7 @@ typedef struct driver_table {
   size_t nkey;                   /* columns of the primary key */
   bool folds;                    /* column names match in any case; in `names` they are in lower case */
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
+  const char *for_share;         /* how the server spells FOR SHARE. NULL: so */
   bool touched;                  /* a trigger may change a row after RETURNING has shown it */
   bool uncounted;                /* writes run triggers instead, and only RETURNING shows how many rows they were for */
   map names;                     /* to driver_column */
@@ -156,6 +159,7 @@ typedef struct driver_queue {
   const char *now_ms;   /* SQL: milliseconds since 1970, by one clock for all connections */
   const char *locked;   /* follows a SELECT within a write: skips rows that another transaction has locked; may be "" */
   const char *ddl_lock; /* a statement that lets one connection at a time create tables. NULL: the engine does that */
+  const char *renumber; /* a statement that lets the empty table shunt_jobs go on with the numbers of shunt_jobs_1 */
   const char *notify;   /* the SQL function (channel, text) that wakes listeners at the commit. NULL: no listeners */
   bool parallel;        /* several transactions may claim jobs at once; each sees the queue as it was before the others.
                          * Otherwise a statement that writes waits for the one writer, even if it changes nothing */
@@ -165,18 +169,23 @@ typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
   const lex_dialect *lex;
-  size_t max_params;           /* of one statement */
-  size_t bulk_params;          /* of an INSERT of several rows, which is slower with more; 0: max_params */
-  size_t max_bytes;            /* of the values in a statement of several rows; 0: no limit */
-  char quote;                  /* around identifiers; doubled inside */
-  bool returning;              /* INSERT … RETURNING works */
-  bool schemas;                /* tables of other schemas can be reached by "schema.name" */
-  bool empty_list;             /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
-  bool returning_ordered;      /* RETURNING gives the rows of an INSERT of several in their order */
-  bool meets_once;             /* INSERT … ON CONFLICT is an error if two of its rows have the same key */
-  bool nulls_last;             /* default of ORDER BY */
-  bool aborts;                 /* after a failed statement, its transaction accepts only a rollback */
-  const char *like, *like_end; /* around the pattern of a LIKE that ignores the case of ASCII and has no escape */
+  size_t max_params;      /* of one statement */
+  size_t bulk_params;     /* of an INSERT of several rows, which is slower with more; 0: max_params */
+  size_t max_bytes;       /* of the values in a statement of several rows; 0: no limit */
+  char quote;             /* around identifiers; doubled inside */
+  bool returning;         /* INSERT … RETURNING works */
+  bool schemas;           /* tables of other schemas can be reached by "schema.name" */
+  bool empty_list;        /* INSERT INTO t () VALUES (), not DEFAULT VALUES */
+  bool returning_ordered; /* RETURNING gives the rows of an INSERT of several in their order */
+  bool meets_once;        /* INSERT … ON CONFLICT is an error if two of its rows have the same key */
+  bool nulls_last;        /* default of ORDER BY */
+  bool aborts;            /* after a failed statement, its transaction accepts only a rollback */
+  const char *like;       /* a LIKE that ignores the case of ASCII */
+  /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
+   * LIKE compares as the column's collation does. */
+  const char *contains, *starts_with, *ends_with;
+  bool row_locks;  /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  bool typed;      /* refuses to compare a column with one of another kind */
   const char *sum; /* SQL: column @ plus the number ?, for an engine whose integers become floats if they overflow.
                     * NULL: @ + ? */
   bool typed_case; /* a CASE without ELSE does not take the type of the column that it is assigned to */
@@ -234,6 +243,14 @@ typedef struct driver_engine {
   shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                           shunt_error *err);
 
+  /* Streams: a SELECT that was sent and not started may be fetched in parts, instead of received.
+   * fetch appends the next rows, DRIVER_FETCH_ROWS at most, and fewer if they are large. *more: the statement has not
+   * ended yet. After an error it has ended. Errors: those of receive. */
+  shunt_status (*fetch)(driver_conn *conn, shunt_rows *into, bool *more, shunt_error *err);
+  /* Ends a statement before its end. Within a transaction, a server's other rows are read and discarded; outside, where
+   * that is not worth its time, the connection is broken afterwards. No-op if nothing was sent. */
+  void (*fetch_end)(driver_conn *conn);
+
   /* Transactions. */
   shunt_status (*begin)(driver_conn *conn, const char *isolation, bool read_only, shunt_error *err);
   /* Ends the transaction: if it can't commit, it rolls back. */
@@ -271,6 +288,7 @@ struct driver_conn {
   bool altered;        /* a statement has changed the connection itself, which its next user would notice */
   bool in_transaction; /* from begin to commit or rollback */
   bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
+  bool streams;        /* fetched and not ended: the same */
   /* When waiting for the engine ends, of clock_monotonic_ns; 0: never. Set by the user of the connection. A statement
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
    * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */
@@ -307,6 +325,12 @@ typedef const char *(*driver_name_of)(const void *result, int column);
 /* Gives rows without columns those of the result. Errors: USAGE: the rows have another number of columns; MEMORY. */
 shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
                                 const void *result, shunt_error *err);
+
+enum { DRIVER_FETCH_ROWS = 256, DRIVER_FETCH_BYTES = 1 << 20 };
+/* Whether these are enough rows for a fetch. */
+static inline bool driver_is_enough(const shunt_rows *rows) {
+  return rows->count >= DRIVER_FETCH_ROWS || rows->bytes.total_bytes > DRIVER_FETCH_BYTES;
+}
 
 /* ---- tables ---- */
 

@@ -1,9 +1,12 @@
 /* Administration of queues: list, retry, purge, and schedules. */
+#include <stdio.h>
 #include <string.h>
 
 #include "jobs/failure.h"
 #include "jobs/signal.h"
 #include "jobs/store.h"
+
+static const shunt_jobs_filter all_jobs;
 
 /* Adds " AND column = ?" if there is a text to compare with. */
 static void only(job_store *store, const char *column, const char *text) {
@@ -15,23 +18,36 @@ static void only(job_store *store, const char *column, const char *text) {
   store_put_text(store, text);
 }
 
-static sql_text *begin(job_store *store, const char *text) {
+/* The text, and the jobs that the filter selects. */
+static sql_text *begin(job_store *store, const char *text, const shunt_jobs_filter *f) {
   sql_text *sql = store->sql;
   sql_reset(sql);
   sql_puts(sql, text);
   sql_puts(sql, " WHERE env = ");
   store_put_text(store, store->env);
+  only(store, "queue", f->queue);
+  only(store, "instance", f->instance);
+  only(store, "state", f->state);
+  if (!f->id) return sql;
+  sql_puts(sql, " AND id = ");
+  store_put_integer(store, f->id);
   return sql;
 }
 
-static shunt_status check_state(const char *state, bool ended, shunt_error *err) {
-  static const char *const states[] = {"done", "dead", "ready", "running"};
-  size_t n = ended ? 2 : sizeof states / sizeof *states;
-  if (!state) return SHUNT_OK;
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(states[i], state) == 0) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "a job's state is %s, not '%.64s'",
-                   ended ? "here done or dead" : "ready, running, done or dead", state);
+static shunt_status check(const shunt_jobs_filter *f, shunt_error *err) {
+  static const char *const states[] = {"ready", "running", "done", "dead"};
+  bool known = !f->state;
+  for (size_t i = 0; i < sizeof states / sizeof *states; i++) known = known || strcmp(states[i], f->state) == 0;
+  if (!known)
+    return error_set(err, SHUNT_E_USAGE, "a job's state is ready, running, done or dead, not '%.64s'", f->state);
+  if (f->limit < 0) return error_set(err, SHUNT_E_USAGE, "a limit is 0 (none) or more");
+  if (f->older_ms < 0) return error_set(err, SHUNT_E_USAGE, "an age is 0 or more");
+  return f->id < 0 ? error_set(err, SHUNT_E_USAGE, "a job's id is 1 or more, not %lld", (long long)f->id) : SHUNT_OK;
+}
+
+static shunt_status enter(job_store *store, shunt_session *s, const shunt_jobs_filter *f, shunt_error *err) {
+  shunt_status status = check(f, err);
+  return status ? status : store_enter(store, s, 0, err);
 }
 
 /* The column is the errors as people read them. False when out of memory. */
@@ -50,87 +66,94 @@ static bool print_errors(shunt_rows *rows) {
   return true;
 }
 
-shunt_status shunt_jobs_list(shunt_session *s, const char *queue_name, const char *state, int64_t limit,
-                             shunt_rows **rows, shunt_error *err) {
-  *rows = NULL;
-  if (limit < 0) return error_set(err, SHUNT_E_USAGE, "a limit is 0 (none) or more");
-  shunt_status status = check_state(state, false, err);
-  job_store store;
-  if (!status) status = store_enter(&store, s, 0, err);
-  if (status) return status;
-  sql_text *sql = begin(&store, "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
-                                "unique_key, data, worker, error, created_at, finished_at FROM shunt_jobs");
-  only(&store, "queue", queue_name);
-  only(&store, "state", state);
+static shunt_status list(job_store *store, const shunt_jobs_filter *f, shunt_rows *rows) {
+  sql_text *sql = begin(store,
+                        "SELECT id, queue, name, state, priority, run_at, failures + lost AS attempts, retry, "
+                        "unique_key, data, worker, error, created_at, finished_at, instance, unique_scope, started_at, "
+                        "result FROM shunt_jobs",
+                        f);
   sql_puts(sql, " ORDER BY id DESC");
-  if (limit) {
+  if (f->limit) {
     sql_puts(sql, " LIMIT ");
-    store_put_integer(&store, limit);
+    store_put_integer(store, f->limit);
   }
-  shunt_rows *found = rows_new();
-  if (!found) return error_memory(err);
-  status = store_run_sql(&store, found, NULL);
-  if (!status && !print_errors(found)) status = error_memory(err);
-  if (status) {
-    shunt_rows_free(found);
-    return status;
-  }
-  *rows = found;
-  return SHUNT_OK;
+  shunt_status status = store_run_sql(store, rows, NULL);
+  return status || print_errors(rows) ? status : error_memory(store->c.err);
+}
+
+shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, shunt_rows **rows, shunt_error *err) {
+  const shunt_jobs_filter *f = filter ? filter : &all_jobs;
+  job_store store;
+  *rows = NULL;
+  shunt_status status = enter(&store, s, f, err);
+  shunt_rows *found = status ? NULL : rows_new();
+  if (!status) status = found ? list(&store, f, found) : error_memory(err);
+  if (!status) *rows = found;
+  if (status) shunt_rows_free(found);
+  return status;
 }
 
 /* Only one job with a unique key may be ready or running: of dead jobs with one key, only the newest is retried. */
-shunt_status shunt_jobs_retry(shunt_session *s, int64_t id, const char *queue_name, int64_t *n, shunt_error *err) {
+#define NO_RIVAL                                                                                                       \
+  " AND state = 'dead' AND (unique_key IS NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs o WHERE o.env = shunt_jobs.env" \
+  " AND o.queue = shunt_jobs.queue AND o.unique_key = shunt_jobs.unique_key AND"                                       \
+  " o.unique_scope = shunt_jobs.unique_scope AND (o.unique_scope = 'queue' OR (o.instance = shunt_jobs.instance AND"   \
+  " o.name = shunt_jobs.name)) AND (o.due_at IS NOT NULL OR (o.state = 'dead' AND o.id > shunt_jobs.id))))"
+
+shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
+  const shunt_jobs_filter *f = filter ? filter : &all_jobs;
+  char text[512];
   int64_t affected = 0;
   job_store store;
-  shunt_status status = store_enter(&store, s, 0, err);
+  shunt_status status = enter(&store, s, f, err);
   if (status) return status;
-  sql_text *sql = store.sql;
-  sql_reset(sql);
-  sql_puts(sql, "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = ");
-  sql_puts(sql, store.dialect->now_ms);
-  sql_puts(sql, ", due_at = ");
-  sql_puts(sql, store.dialect->now_ms);
-  sql_puts(sql, " WHERE state = 'dead' AND env = ");
-  store_put_text(&store, store.env);
-  only(&store, "queue", queue_name);
-  if (id) {
-    sql_puts(sql, " AND id = ");
-    store_put_integer(&store, id);
-  }
-  sql_puts(sql, " AND (unique_key IS NULL OR NOT EXISTS (SELECT 1 FROM shunt_jobs o WHERE o.env = shunt_jobs.env AND "
-                "o.queue = shunt_jobs.queue AND o.unique_key = shunt_jobs.unique_key AND (o.due_at IS NOT NULL OR "
-                "(o.state = 'dead' AND o.id > shunt_jobs.id))))");
+  snprintf(
+      text, sizeof text,
+      "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = %s, due_at = %s",
+      store.dialect->now_ms, store.dialect->now_ms);
+  sql_puts(begin(&store, text, f), NO_RIVAL);
   status = store_run_sql(&store, NULL, &affected);
-  if (!status && id && !affected)
-    status = error_set(err, SHUNT_E_NOT_FOUND, "there is no dead job %lld%s", (long long)id,
-                       queue_name ? " in this queue" : ", or one with its unique key has taken its place");
+  if (!status && f->id && !affected)
+    status = error_set(err, SHUNT_E_NOT_FOUND,
+                       "there is no dead job %lld that the filter selects, or one with its unique key has taken its "
+                       "place",
+                       (long long)f->id);
   if (n) *n = affected;
   if (affected) signal_raise();
   return status;
 }
 
-shunt_status shunt_jobs_purge(shunt_session *s, const char *queue_name, const char *state, int64_t older_ms, int64_t *n,
-                              shunt_error *err) {
+/* Ready jobs are work to do: they are deleted only as the jobs of one instance. */
+static shunt_status check_purge(const shunt_jobs_filter *f, shunt_error *err) {
+  const bool ready = f->state && strcmp(f->state, "ready") == 0, running = f->state && strcmp(f->state, "running") == 0;
+  if (running || (ready && !f->instance))
+    return error_set(
+        err, SHUNT_E_USAGE,
+        "jobs to purge are done or dead, not %s; the ready jobs of one instance can be purged if it is named",
+        f->state);
+  return SHUNT_OK;
+}
+
+shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
+  const shunt_jobs_filter *f = filter ? filter : &all_jobs;
   int64_t affected = 0;
-  shunt_status status = check_state(state, true, err);
-  if (!status && older_ms < 0) status = error_set(err, SHUNT_E_USAGE, "an age is 0 or more");
   job_store store;
-  if (!status) status = store_enter(&store, s, 0, err);
+  shunt_status status = check_purge(f, err);
+  if (!status) status = enter(&store, s, f, err);
   if (status) return status;
-  sql_text *sql = begin(&store, "DELETE FROM shunt_jobs");
-  only(&store, "queue", queue_name);
-  only(&store, "state", state);
-  sql_puts(sql, " AND state IN ('done', 'dead') AND finished_at <= ");
+  sql_text *sql = begin(&store, "DELETE FROM shunt_jobs", f);
+  if (!f->state) sql_puts(sql, " AND state IN ('done', 'dead')");
+  sql_puts(sql, " AND coalesce(finished_at, created_at) <= ");
   sql_puts(sql, store.dialect->now_ms);
   sql_puts(sql, " - ");
-  store_put_integer(&store, older_ms);
+  store_put_integer(&store, f->older_ms);
   status = store_run_sql(&store, NULL, &affected);
   if (n) *n = affected;
   return status;
 }
 
-shunt_status shunt_schedule_due(shunt_session *s, const char *job, int64_t minute_ms, bool *mine, shunt_error *err) {
+shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *instance, int64_t minute_ms, bool *mine,
+                                shunt_error *err) {
   int64_t affected = 0;
   *mine = false;
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
@@ -139,9 +162,11 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, int64_t minut
   if (status) return status;
   status = store_run(
       &store,
-      STORE_SQL("INSERT INTO shunt_schedules (env, job, minute_ms) VALUES (?, ?, ?) ON CONFLICT (env, job) DO UPDATE "
-                "SET minute_ms = excluded.minute_ms WHERE shunt_schedules.minute_ms < excluded.minute_ms",
-                store_text(store.env), store_text(job), shunt_integer(minute_ms)),
+      STORE_SQL("INSERT INTO shunt_schedules (env, instance, job, minute_ms) VALUES (?, ?, ?, ?) ON CONFLICT (env, "
+                "instance, job) DO UPDATE SET minute_ms = excluded.minute_ms WHERE shunt_schedules.minute_ms < "
+                "excluded.minute_ms",
+                store_text(store.env), store_text(instance ? instance : s->instance->name), store_text(job),
+                shunt_integer(minute_ms)),
       NULL, &affected);
   *mine = !status && affected > 0;
   return status;

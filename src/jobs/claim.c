@@ -15,6 +15,8 @@
  * one at a time, in their order, that would be wrong. So of these only the first of each queue and name is a candidate
  * (FIRST_ALONE); a recursive query hops from name to name through an index, however many jobs wait.
  *
+ * What this process can't run (skip.h) is not claimed by it: a released job is for others.
+ *
  * Not here: advisory locks (they end with the connection, and pools share connections), and a table of workers with
  * heartbeats (the lease is enough).
  *
@@ -25,6 +27,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "jobs/worker.h"
 
 enum { TRIES = 16 };
@@ -42,29 +45,17 @@ enum { TRIES = 16 };
   "(SELECT r.name FROM shunt_jobs r WHERE r.env = ? AND r.slot IS NOT NULL GROUP BY r.name"                            \
   " HAVING count(*) >= max(r.concurrency))"
 
-/* Jobs that run one at a time run in order: a worker that skips the locked first job must not take the second. */
-#define NEXT_ALONE(more)                                                                                               \
-  "SELECT b.queue, b.name, b.id FROM shunt_jobs b WHERE b.env = ? AND b.concurrency = 1 AND b.due_at IS NOT NULL AND"  \
-  " b.due_at <= %s" more " ORDER BY b.queue, b.name, b.priority, b.run_at, b.id LIMIT 1"
-#define FIRST_ALONE                                                                                                    \
-  " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR j.id IN (WITH RECURSIVE f AS ((" NEXT_ALONE(                      \
-      "") ") UNION ALL"                                                                                                \
-          " SELECT n.* FROM f, LATERAL (" NEXT_ALONE(                                                                  \
-              " AND (b.queue, b.name) > (f.queue, f.name)") ") n) SELECT id FROM f))"
-
 typedef struct writer {
+  const shunt_worker *w;
+  const job_store *store;
   arena *a;
   buf text;
   shunt_value *params;
   size_t nparams;
-  bool failed;
 } writer;
 
-static void add_text(writer *t, const char *text) {
-  const char *copy = arena_strdup(t->a, text);
-  t->failed = t->failed || !copy;
-  if (copy) t->params[t->nparams++] = store_text(copy);
-}
+/* The text outlives the SQL. */
+static void add_text(writer *t, const char *text) { t->params[t->nparams++] = store_text(text); }
 
 static void write_list(writer *t, const char *column, const char *const *names, size_t n) {
   if (n == 0) return;
@@ -76,53 +67,85 @@ static void write_list(writer *t, const char *column, const char *const *names, 
   buf_putc(&t->text, ')');
 }
 
-/* From WHERE on: the jobs that may be claimed. */
-static void write_condition(writer *t, job_store *store, const shunt_worker_options *o) {
-  add_text(t, store->env);
-  buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", store->dialect->now_ms);
+static void write_skips(writer *t, char table) {
+  const skips *s = &t->w->skips;
+  if (s->count == 0) return;
+  buf_printf(&t->text, " AND (%c.instance, %c.name) NOT IN (VALUES ", table, table);
+  for (size_t i = 0; i < s->count; i++) {
+    buf_puts(&t->text, i ? ", (?, ?)" : "(?, ?)");
+    add_text(t, s->list[i].instance);
+    add_text(t, s->list[i].name);
+  }
+  buf_putc(&t->text, ')');
+}
+
+/* Jobs that run one at a time run in order: a worker that skips the locked first job must not take the second. */
+static void write_next_alone(writer *t, const char *more) {
+  buf_printf(&t->text,
+             "SELECT b.queue, b.name, b.id FROM shunt_jobs b WHERE b.env = ? AND b.concurrency = 1 AND b.due_at IS NOT "
+             "NULL AND b.due_at <= %s%s",
+             t->store->dialect->now_ms, more);
+  add_text(t, t->store->env);
+  write_skips(t, 'b');
+  buf_puts(&t->text, " ORDER BY b.queue, b.name, b.priority, b.run_at, b.id LIMIT 1");
+}
+
+static void write_first_alone(writer *t) {
+  buf_puts(&t->text, " AND (j.concurrency <> 1 OR j.slot IS NOT NULL OR j.id IN (WITH RECURSIVE f AS ((");
+  write_next_alone(t, "");
+  buf_puts(&t->text, ") UNION ALL SELECT n.* FROM f, LATERAL (");
+  write_next_alone(t, " AND (b.queue, b.name) > (f.queue, f.name)");
+  buf_puts(&t->text, ") n) SELECT id FROM f))");
+}
+
+/* From FROM on: the jobs that may be claimed. */
+static void write_condition(writer *t) {
+  const shunt_worker_options *o = &t->w->of;
+  buf_printf(&t->text, " FROM shunt_jobs j WHERE j.env = ? AND j.due_at <= %s", t->store->dialect->now_ms);
+  add_text(t, t->store->env);
   write_list(t, "queue", o->queues, o->nqueues);
   write_list(t, "name", o->jobs, o->njobs);
+  write_skips(t, 'j');
   buf_puts(&t->text, " AND (j.concurrency = 0 OR j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
-  add_text(t, store->env);
-  if (!store->dialect->parallel) return;
-  buf_printf(&t->text, FIRST_ALONE, store->dialect->now_ms, store->dialect->now_ms);
-  add_text(t, store->env);
-  add_text(t, store->env);
+  add_text(t, t->store->env);
+  if (t->store->dialect->parallel) write_first_alone(t);
 }
 
-static void write_claim(writer *t, job_store *store, const shunt_worker *w, const char *condition) {
-  buf_printf(
-      &t->text,
-      "UPDATE shunt_jobs SET lost = lost + CASE state WHEN 'running' THEN 1 ELSE 0 END, state = 'running', "
-      "claim = claim + 1, worker = ?, due_at = %s + %lld, slot = CASE WHEN concurrency = 0 THEN NULL WHEN slot IS "
-      "NOT NULL THEN slot ELSE " FREE_SLOT " END WHERE id = (SELECT j.id%s ORDER BY j.priority, j.run_at, j.id "
-      "LIMIT 1%s) RETURNING id, name, queue, data, envelope, claim, failures, lost, retry, backoff_ms, timeout_ms, "
-      "awaited",
-      store->dialect->now_ms, (long long)w->lease_ms, condition, store->dialect->locked);
+static char *claim_text(arena *a, const job_store *store, const shunt_worker *w, const char *condition) {
+  return arena_printf(
+      a,
+      "UPDATE shunt_jobs SET lost = lost + CASE state WHEN 'running' THEN 1 ELSE 0 END, lost_by = CASE state WHEN "
+      "'running' THEN worker END, state = 'running', claim = claim + 1, worker = ?, started_at = %s, due_at = %s + "
+      "%lld, "
+      "slot = CASE WHEN concurrency = 0 THEN NULL WHEN slot IS NOT NULL THEN slot ELSE " FREE_SLOT " END "
+      "WHERE id = (SELECT j.id%s ORDER BY j.priority, j.run_at, j.id LIMIT 1%s) RETURNING id, name, queue, data, "
+      "envelope, claim, failures, lost, retry, backoff_ms, timeout_ms, awaited, instance, format, lost_by",
+      store->dialect->now_ms, store->dialect->now_ms, (long long)w->lease_ms, condition, store->dialect->locked);
 }
 
-static bool write_both(writer *t, job_store *store, shunt_worker *w, const shunt_worker_options *o) {
-  buf condition = {0};
-  add_text(t, w->name);
-  write_condition(t, store, o);
-  buf_printf(&condition, "%s", t->text.data ? t->text.data : "");
-  buf_reset(&t->text);
-  if (condition.data) write_claim(t, store, w, condition.data);
-  w->claim = (store_sql){t->text.data ? arena_strdup(t->a, t->text.data) : NULL, t->params, t->nparams};
-  w->peek = (store_sql){condition.data ? arena_printf(t->a, "SELECT 1%s LIMIT 1", condition.data) : NULL, t->params + 1,
-                        t->nparams - 1};
-  bool ok = !t->failed && !t->text.failed && !condition.failed && w->claim.text && w->peek.text;
-  buf_free(&condition);
-  buf_free(&t->text);
-  return ok;
+/* The parameters of the peek are those of the claim, without the first one. */
+static bool write_both(shunt_worker *w, const job_store *store) {
+  arena *a = &w->written;
+  writer t = {.w = w, .store = store, .a = a};
+  t.params = arena_array(a, shunt_value, w->of.nqueues + w->of.njobs + 6 * w->skips.count + 5);
+  if (!t.params) return false;
+  add_text(&t, w->name);
+  write_condition(&t);
+  const char *condition = t.text.data && !t.text.failed ? arena_strdup(a, t.text.data) : NULL;
+  buf_free(&t.text);
+  if (!condition) return false;
+  w->claim = (store_sql){claim_text(a, store, w, condition), t.params, t.nparams};
+  w->peek = (store_sql){arena_printf(a, "SELECT 1%s LIMIT 1", condition), t.params + 1, t.nparams - 1};
+  return w->claim.text && w->peek.text;
 }
 
-shunt_status claim_prepare(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
-  writer t = {.a = &w->owned, .params = arena_array(&w->owned, shunt_value, o->nqueues + o->njobs + 5)};
-  job_store store;
-  shunt_status status = store_enter(&store, w->session, 0, err);
-  if (status) return status;
-  return t.params && write_both(&t, &store, w, o) ? SHUNT_OK : error_memory(err);
+/* Writes the SQL if what it skips has changed. */
+static shunt_status prepare(shunt_worker *w, const job_store *store) {
+  if (skips_expire(&w->skips, w->host.generation(w->host.app))) w->outdated = true;
+  if (!w->outdated) return SHUNT_OK;
+  arena_reset(&w->written);
+  w->outdated = !write_both(w, store);
+  return w->outdated ? error_memory(store->c.err) : SHUNT_OK;
 }
 
 /* ---- claiming ---- */
@@ -149,9 +172,13 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   job->retry = integer(&v[8]);
   job->backoff_ms = v[9].as.integer;
   job->awaited = v[11].as.integer > 0;
+  job->format = integer(&v[13]);
+  job->lost_by = v[14].type == SHUNT_TEXT ? v[14].as.bytes : NULL;
+  job->claimed_ns = clock_monotonic_ns();
   job->info = (shunt_job_info){.id = v[0].as.integer,
                                .name = v[1].as.bytes,
                                .queue = v[2].as.bytes,
+                               .instance = v[12].as.bytes,
                                .data = v[3].as.bytes,
                                .attempt = job->failures + job->lost + 1,
                                .timeout_ms = v[10].as.integer};
@@ -184,6 +211,7 @@ static shunt_status claim(shunt_worker *w, shunt_rows *rows, shunt_error *err) {
   bool worth = false;
   job_store store;
   shunt_status status = store_enter(&store, w->session, 0, err);
+  if (!status) status = prepare(w, &store);
   if (!status) status = is_worth_it(w, &store, &worth);
   if (status || !worth) return status;
   int tries = 0;

@@ -107,11 +107,16 @@ static bool add_waiter(json_t *all, const shunt_session *s) {
          json_object_set_new(all, "waiter", name(wait_party_name(&s->party, text, sizeof text))) == 0;
 }
 
-shunt_status envelope_write(const shunt_session *s, bool waits, char **text, shunt_error *err) {
-  const char *current = session_current(s);
-  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i}", "instance", name(s->instance->name), "env",
-                          name(s->generation.catalog->env), "attrs", attrs_of(s), "current", name(current), "level",
-                          next_level(s));
+/* As text: JSON numbers have a sign. */
+static json_t *names_of(const catalog *c) { return json_sprintf("%016llx", (unsigned long long)c->names); }
+
+shunt_status envelope_write(const shunt_session *s, const cat_instance *instance, bool waits, char **text,
+                            shunt_error *err) {
+  const bool own = instance == s->instance;
+  const catalog *c = s->generation.catalog;
+  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i, s: o}", "instance", name(instance->name), "env", name(c->env),
+                          "attrs", own ? attrs_of(s) : json_array(), "current", name(own ? session_current(s) : NULL),
+                          "level", next_level(s), "names", names_of(c));
   if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;
@@ -209,15 +214,38 @@ static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *
   return SHUNT_OK;
 }
 
+/* NULL, with INTERNAL, if it is not an envelope. */
+static json_t *parse(const char *text, shunt_error *err) {
+  json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL);
+  if (json_object_get(all, "instance") && json_object_get(all, "current")) return all;
+  json_decref(all);
+  error_set(err, SHUNT_E_INTERNAL, "the envelope of a job has no instance or no current datasource: %.200s", text);
+  return NULL;
+}
+
 shunt_status envelope_open(envelope_opener open, shunt_app *app, const char *text, shunt_session **session,
                            shunt_error *err) {
-  json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL);
-  if (!json_object_get(all, "instance") || !json_object_get(all, "current")) {
-    json_decref(all);
-    return error_set(err, SHUNT_E_INTERNAL, "the envelope of a job has no instance or no current datasource: %.200s",
-                     text);
-  }
+  json_t *all = parse(text, err);
+  if (!all) return SHUNT_E_INTERNAL;
   shunt_status status = open_as(open, app, all, session, err);
   json_decref(all);
   return status;
+}
+
+shunt_status envelope_instance(const char *text, arena *a, const char **instance, shunt_error *err) {
+  json_t *all = parse(text, err);
+  if (!all) return SHUNT_E_INTERNAL;
+  const char *found = read_name(a, json_object_get(all, "instance"));
+  *instance = found ? arena_strdup(a, found) : NULL;
+  json_decref(all);
+  return *instance ? SHUNT_OK : error_memory(err);
+}
+
+bool envelope_is_foreign(const char *text, const catalog *c) {
+  json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL), *own = names_of(c);
+  const json_t *names = json_object_get(all, "names");
+  const bool foreign = names && own && !json_equal(names, own);
+  json_decref(all);
+  json_decref(own);
+  return foreign;
 }

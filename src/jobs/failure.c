@@ -87,6 +87,10 @@ void failure_read(const char *text, shunt_error *why) {
 }
 
 const char *failure_print(const shunt_error *why, char *line, size_t room) {
-  snprintf(line, room, "%s: %s", shunt_status_name(why->status), why->message);
+  const char *code = shunt_status_name(why->status);
+  if (why->file[0])
+    snprintf(line, room, "%s: %s:%d: %s", code, why->file, why->line, why->message);
+  else
+    snprintf(line, room, "%s: %s", code, why->message);
   return line;
 }

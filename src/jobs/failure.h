@@ -7,13 +7,13 @@
 
 #include "base/error.h"
 
-enum { FAILURE_LINE_ROOM = sizeof(((shunt_error *)0)->message) + 32 };
+enum { FAILURE_LINE_ROOM = sizeof(((shunt_error *)0)->message) + sizeof(((shunt_error *)0)->file) + 48 };
 
 /* Errors: MEMORY. */
 shunt_status failure_write(const shunt_error *why, char **text, shunt_error *err);
 /* Text that is no error gives INTERNAL with the text as the message. */
 void failure_read(const char *text, shunt_error *why);
-/* For people: "SHUNT_E_TIMEOUT: timed out". Returns line. */
+/* For people: "SHUNT_E_TIMEOUT: jobs/mail.lua:7: timed out". Returns line. */
 const char *failure_print(const shunt_error *why, char *line, size_t room);
 
 #endif

@@ -70,7 +70,7 @@ shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
 
 /* ---- done ---- */
 
-/* If no caller waits for the result, the row is deleted. */
+/* If no caller waits for the result, and no history is kept (jobs.keep), the row is deleted. */
 static shunt_status forget(const shunt_job *job, job_store *store, int64_t *affected) {
   return store_run(store, MINE_SQL(job, "DELETE FROM shunt_jobs" MINE " AND awaited = 0"), NULL, affected);
 }
@@ -86,10 +86,15 @@ static shunt_status keep(const shunt_job *job, job_store *store, const char *res
   return store_run_sql(store, NULL, affected);
 }
 
+static int64_t age_ms(const shunt_job *job) { return (clock_monotonic_ns() - job->claimed_ns) / NS_PER_MS; }
+
 static shunt_status end_now(void *ud, shunt_error *err) {
   shunt_job *job = ud;
   (void)err;
   job->ended = true;
+  atomic_fetch_add(&job->worker->completed, 1);
+  events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_DONE, WORKER_RUN_FIELDS(job),
+              {"duration_ms", shunt_integer(age_ms(job))});
   signal_raise();
   return SHUNT_OK;
 }
@@ -97,7 +102,7 @@ static shunt_status end_now(void *ud, shunt_error *err) {
 static shunt_status complete_in(shunt_job *job, job_store *store, const char *result) {
   int64_t affected = 0;
   shunt_status status = SHUNT_OK;
-  if (!job->awaited) status = forget(job, store, &affected);
+  if (!job->awaited && !store->c.s->generation.catalog->settings.keep_ms) status = forget(job, store, &affected);
   if (!status && !affected) status = keep(job, store, result, &affected);
   if (!status && !affected) status = lost(job, store->c.err);
   /* until the commit it can be rolled back, and the job is then given back */
@@ -188,22 +193,77 @@ static bool is_vain(const shunt_error *why) {
   return why->status == SHUNT_E_CONFLICT && !why->engine_code && !why->sqlstate[0];
 }
 
-static void report_failed(const shunt_job *job, const shunt_error *why, bool dead) {
-  events_emit(worker_events(job->worker), dead ? SHUNT_EVENT_JOB_DEAD : SHUNT_EVENT_JOB_FAILED,
-              WORKER_JOB_FIELDS(job->info.name, job->info.id), {"queue", event_text(job->info.queue)},
-              {"attempt", shunt_integer(job->info.attempt)}, EVENT_ERROR(why));
+#define FAILURE_FIELDS(job, why)                                                                                       \
+  WORKER_RUN_FIELDS(job), {"duration_ms", shunt_integer(age_ms(job))},                                                 \
+      {"file", event_text((why)->file[0] ? (why)->file : NULL)},                                                       \
+      {"line", (why)->line ? shunt_integer((why)->line) : shunt_null()}, EVENT_ERROR(why)
+
+static shunt_status record_failure(shunt_job *job, const shunt_error *why, const char *text, shunt_error *err) {
+  const bool dead = job->failures >= job->retry || (job->awaited && is_vain(why));
+  atomic_fetch_add(&job->worker->failed, 1);
+  shunt_status status = fail(job, text, dead, err);
+  if (!status)
+    events_emit(worker_events(job->worker), dead ? SHUNT_EVENT_JOB_DEAD : SHUNT_EVENT_JOB_FAILED,
+                FAILURE_FIELDS(job, why));
+  return status;
 }
 
-shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
+/* The handler asked for a name that is not known here, and the process that pushed the job knew other names. */
+static bool is_for_others(const shunt_job *job, const shunt_error *why) {
+  return why->status == SHUNT_E_NOT_FOUND && !why->engine_code && !why->sqlstate[0] && job->session &&
+         envelope_is_foreign(rows_row(job->row, 0)[4].as.bytes, job->session->generation.catalog);
+}
+
+/* ---- released ---- */
+
+/* The row says why, for those who list jobs. */
+static shunt_status release(shunt_job *job, const char *why, shunt_error *err) {
+  shunt_worker *w = job->worker;
+  int64_t affected = 0;
+  job_store store;
+  pthread_mutex_lock(&w->lock);
+  skips_add(&w->skips, job->info.instance, job->info.name, w->host.generation(w->host.app));
+  w->outdated = true;
+  shunt_status status = store_enter(&store, w->session, 0, err);
+  if (!status)
+    status = store_run(&store,
+                       STORE_SQL("UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL, error = ?" MINE,
+                                 store_text(why), shunt_integer(job->info.id), shunt_integer(job->claim)),
+                       NULL, &affected);
+  pthread_mutex_unlock(&w->lock);
+  job->ended = true; /* on failure its lease runs out */
+  if (status) return status;
+  signal_raise();
+  return affected ? SHUNT_OK : lost(job, err);
+}
+
+static shunt_status record_release(shunt_job *job, const shunt_error *why, const char *text, shunt_error *err) {
+  atomic_fetch_add(&job->worker->released, 1);
+  shunt_status status = release(job, text, err);
+  if (!status) events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_RELEASED, FAILURE_FIELDS(job, why));
+  return status;
+}
+
+/* ---- failed or released ---- */
+
+typedef shunt_status (*recorder)(shunt_job *job, const shunt_error *why, const char *text, shunt_error *err);
+
+static shunt_status record(shunt_job *job, const shunt_error *why, recorder as, shunt_error *err) {
   char *text;
   shunt_status status = failure_write(why, &text, err);
   if (status) return status;
   if (job->session) propagation_end_all(job->session); /* it may have locked the job store */
-  const bool dead = job->failures >= job->retry || (job->awaited && is_vain(why));
-  status = fail(job, text, dead, err);
+  status = as(job, why, text, err);
   base_free(text);
-  if (!status) report_failed(job, why, dead);
   return status;
+}
+
+shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
+  return record(job, why, is_for_others(job, why) ? record_release : record_failure, err);
+}
+
+shunt_status shunt_job_release(shunt_job *job, const shunt_error *why, shunt_error *err) {
+  return record(job, why, record_release, err);
 }
 
 bool shunt_job_ended(const shunt_job *job) { return job->ended; }
@@ -253,6 +313,14 @@ static void name_party(shunt_job *job) {
   wait_run_begin(&s->party, job->key.text);
 }
 
+static shunt_status check_format(const shunt_job *job, shunt_error *err) {
+  if (job->format == STORE_FORMAT) return SHUNT_OK;
+  return error_set(err, SHUNT_E_CONFIG,
+                   "the queue was converted by another version of shunt (its format is %d, and this process knows %d): "
+                   "restart the worker with that version",
+                   job->format, STORE_FORMAT);
+}
+
 /* The job completes in the store of the newest generation; the worker stays with the store that it began with. */
 static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
   const cat_client *here = job->worker->session->generation.catalog->jobs.client,
@@ -265,26 +333,40 @@ static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
                    here->name, there->name);
 }
 
+static shunt_status start(shunt_job *job, shunt_error *err) {
+  name_party(job);
+  job->session->job.broken_off = &job->worker->broken_off;
+  shunt_status status = check_queue(job, err);
+  if (!status) events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_STARTED, WORKER_RUN_FIELDS(job));
+  return status;
+}
+
+/* Its session could not be opened. A lack of memory on this host is not the job's failure. */
+static shunt_status not_opened(shunt_job *job, const shunt_error *why, shunt_error *err) {
+  if (why->status == SHUNT_E_MEMORY) return error_memory(err);
+  shunt_status status =
+      why->status == SHUNT_E_NOT_FOUND ? shunt_job_release(job, why, err) : shunt_job_failed(job, why, err);
+  return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
+}
+
+static shunt_status open_session(shunt_job *job, shunt_error *why) {
+  const worker_host *host = &job->worker->host;
+  if (job->lost < MOST_LOST)
+    return envelope_open(host->open, host->app, rows_row(job->row, 0)[4].as.bytes, &job->session, why);
+  job->retry = job->failures;
+  return error_set(why, SHUNT_E_TIMEOUT, "its lease ran out %d times: each time the worker was gone, or hung",
+                   job->lost);
+}
+
 shunt_status job_open(shunt_job *job, bool *started, shunt_error *err) {
   shunt_error why;
-  shunt_worker *w = job->worker;
-  if (job->lost < MOST_LOST) {
-    *started = !envelope_open(w->open, w->app, rows_row(job->row, 0)[4].as.bytes, &job->session, &why);
-  } else {
-    *started = false;
-    error_set(&why, SHUNT_E_TIMEOUT, "its lease ran out %d times: each time the worker was gone, or hung", job->lost);
-    job->retry = job->failures;
-  }
-  if (*started) {
-    name_party(job);
-    job->session->job.broken_off = &w->broken_off;
-    shunt_status status = check_queue(job, err);
-    if (status) shunt_job_free(job);
-    *started = !status;
-    return status;
-  }
-  /* a lack of memory on this host is not the job's failure */
-  shunt_status status = why.status == SHUNT_E_MEMORY ? error_memory(err) : shunt_job_failed(job, &why, err);
-  shunt_job_free(job);
-  return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
+  shunt_status status = check_format(job, err);
+  if (job->lost_by)
+    events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_TAKEN_OVER, WORKER_RUN_FIELDS(job),
+                {"worker", event_text(job->lost_by)});
+  bool open = !status && !open_session(job, &why);
+  if (!status) status = open ? start(job, err) : not_opened(job, &why, err);
+  *started = open && !status;
+  if (!*started) shunt_job_free(job);
+  return status;
 }

@@ -1,4 +1,4 @@
-/* The worker's thread: it renews leases, and listens for jobs that other processes push. */
+/* The worker's thread: it renews leases, deletes history, and listens for jobs that other processes push. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +14,7 @@
 
 enum { RENEWALS = 3 /* within a lease */ };
 
-static const int64_t LISTEN_AGAIN_NS = 5000000000;
+static const int64_t LISTEN_AGAIN_NS = 5000000000, FORGET_AGAIN_NS = 10000000000;
 
 /* ---- renewing ---- */
 
@@ -73,6 +73,23 @@ static void renew_all(shunt_worker *w) {
   size_t n = held(w, &leases);
   for (size_t i = 0; i < n && renew_one(w, &leases[i]); i++) continue;
   base_free(leases);
+}
+
+/* ---- history ---- */
+
+/* Results that callers wait for stay. A failure is tried again the next time. */
+static void forget_old(const shunt_worker *w) {
+  const int64_t keep_ms = w->renewing->generation.catalog->settings.keep_ms;
+  job_store store;
+  if (!keep_ms || store_enter(&store, w->renewing, 0, NULL)) return;
+  sql_puts(store.sql, "DELETE FROM shunt_jobs WHERE state = 'done' AND awaited <= 0 AND env = ");
+  store_put_text(&store, store.env);
+  sql_puts(store.sql, " AND finished_at <= ");
+  sql_puts(store.sql, store.dialect->now_ms);
+  sql_puts(store.sql, " - ");
+  store_put_integer(&store, keep_ms);
+  shunt_status status = store_run_sql(&store, NULL, NULL);
+  (void)status;
 }
 
 /* ---- listening ---- */
@@ -137,15 +154,23 @@ static bool is_over(const shunt_worker *w) {
   return poll(&wake, 1, 0) > 0;
 }
 
+/* Whether it is time; then the next time is `between` from now. */
+static bool is_due(int64_t *next_ns, int64_t between_ns) {
+  const int64_t now_ns = clock_monotonic_ns();
+  if (now_ns < *next_ns) return false;
+  *next_ns = now_ns + between_ns;
+  return true;
+}
+
 static void *keep_leases(void *ud) {
   shunt_worker *w = ud;
   ear e = {.listener = NULL};
-  int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS, next_ns = clock_monotonic_ns() + between_ns;
+  const int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS;
+  int64_t forget_ns = clock_monotonic_ns(), renew_ns = forget_ns + between_ns;
   while (!is_over(w)) {
-    listen_until(w, &e, next_ns);
-    if (clock_monotonic_ns() < next_ns) continue;
-    renew_all(w);
-    next_ns = clock_monotonic_ns() + between_ns;
+    listen_until(w, &e, renew_ns < forget_ns ? renew_ns : forget_ns);
+    if (is_due(&renew_ns, between_ns)) renew_all(w);
+    if (is_due(&forget_ns, FORGET_AGAIN_NS)) forget_old(w);
   }
   listener_close(e.listener);
   return NULL;

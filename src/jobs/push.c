@@ -4,33 +4,62 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/clock.h"
 #include "jobs/envelope.h"
 #include "jobs/signal.h"
 
-enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5 };
+enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5, UNIQUE_WAIT_MS = 5000 };
+
+static const int64_t LONGEST_DELAY_MS = 100LL * 365 * 24 * 60 * 60 * 1000;
+
+/* The keys of a scope are those of one job, or of the whole queue. */
+static const char OF_JOB[] = "job", OF_QUEUE[] = "queue";
+
+static bool is_of_queue(const push *p) { return strcmp(p->options.unique_scope, OF_QUEUE) == 0; }
 
 /* ---- what is asked for ---- */
+
+static shunt_status check_unique(const char *job, const shunt_push_options *o, shunt_error *err) {
+  if (strcmp(o->unique_scope, OF_JOB) != 0 && strcmp(o->unique_scope, OF_QUEUE) != 0)
+    return error_set(err, SHUNT_E_USAGE, "job '%.64s': unique_scope is 'job' or 'queue', not '%.64s'", job,
+                     o->unique_scope);
+  return SHUNT_OK;
+}
 
 static shunt_status check(const char *job, const char *data, const shunt_push_options *o, shunt_error *err) {
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a job to push has no name");
   if (o->delay_ms < 0 || o->backoff_ms < 0 || o->timeout_ms < 0 || o->concurrency < 0)
     return error_set(err, SHUNT_E_USAGE, "job '%.64s': its delay, back-off, timeout and concurrency are 0 or more",
                      job);
+  if (o->delay_ms > LONGEST_DELAY_MS)
+    return error_set(err, SHUNT_E_USAGE, "job '%.64s': a delay of %lld ms is too long; at most 100 years", job,
+                     (long long)o->delay_ms);
   json_t *parsed = json_loads(data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
   if (!parsed) return error_set(err, SHUNT_E_USAGE, "job '%.64s': its data is not JSON: %.200s", job, data);
   json_decref(parsed);
-  return SHUNT_OK;
+  return check_unique(job, o, err);
+}
+
+static void fill_in(shunt_push_options *o) {
+  if (!o->queue) o->queue = "default";
+  if (!o->unique_scope) o->unique_scope = OF_JOB;
+  if (!o->retry) o->retry = RETRY;
+  if (o->retry < 0) o->retry = 0;
+  if (!o->backoff_ms) o->backoff_ms = BACKOFF_MS;
 }
 
 shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options *options, shunt_error *err) {
   shunt_push_options *o = &p->options;
+  const cat_instance *instance = s->instance;
   if (!p->data) p->data = "null";
-  *o = options ? *options : (shunt_push_options){.retry = RETRY};
-  if (!o->queue) o->queue = "default";
-  if (o->retry < 0) o->retry = RETRY;
-  if (!o->backoff_ms) o->backoff_ms = BACKOFF_MS;
+  *o = options ? *options : (shunt_push_options){0};
+  fill_in(o);
   shunt_status status = check(p->job, p->data, o, err);
-  return status ? status : envelope_write(s, p->awaited, &p->envelope, err);
+  if (!status && o->instance) status = catalog_find_instance(s->generation.catalog, o->instance, &instance, err);
+  if (status) return status;
+  o->instance = instance->name;
+  o->unique_scope = is_of_queue(p) ? OF_QUEUE : OF_JOB; /* outlives the caller's */
+  return envelope_write(s, instance, p->awaited, &p->envelope, err);
 }
 
 void push_free(push *p) { base_free(p->envelope); }
@@ -43,15 +72,21 @@ static void write_insert(job_store *store, const push *p) {
   const shunt_value numbers[] = {shunt_integer(o->retry), shunt_integer(o->backoff_ms), shunt_integer(o->timeout_ms),
                                  shunt_integer(o->concurrency), shunt_integer(p->awaited)};
   sql_reset(sql);
-  sql_puts(sql, "INSERT INTO shunt_jobs (queue, name, env, unique_key, data, envelope, retry, backoff_ms, timeout_ms, "
-                "concurrency, awaited, state, priority, created_at, run_at, due_at) VALUES (");
-  const char *const texts[] = {o->queue, p->job, store->env, o->unique_key, p->data, p->envelope};
+  sql_puts(
+      sql,
+      "INSERT INTO shunt_jobs (instance, queue, name, env, unique_key, unique_scope, data, envelope, retry, "
+      "backoff_ms, timeout_ms, concurrency, awaited, state, format, priority, created_at, run_at, due_at) VALUES (");
+  const char *const texts[] = {o->instance, o->queue,      p->job,
+                               store->env,  o->unique_key, o->unique_key ? o->unique_scope : NULL,
+                               p->data,     p->envelope};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     store_put_text(store, texts[i]);
     sql_puts(sql, ", ");
   }
   sql_params(sql, numbers, sizeof numbers / sizeof *numbers);
   sql_puts(sql, ", 'ready', ");
+  store_put_integer(store, STORE_FORMAT);
+  sql_puts(sql, ", ");
   store_put_integer(store, o->priority);
   sql_puts(sql, ", ");
   sql_puts(sql, store->dialect->now_ms);
@@ -66,19 +101,27 @@ static void write_insert(job_store *store, const push *p) {
   sql_puts(sql, "('" STORE_CHANNEL "', '')");
 }
 
-/* Finds the job that has the unique key. */
-static void write_find(job_store *store, const push *p) {
+static void add_equal(job_store *store, const char *column, const char *text) {
+  sql_puts(store->sql, " AND ");
+  sql_puts(store->sql, column);
+  sql_puts(store->sql, " = ");
+  store_put_text(store, text);
+}
+
+/* Finds the job that has the unique key; with `same`, if it has the same name and instance. */
+static void write_find(job_store *store, const push *p, bool same) {
+  const shunt_push_options *o = &p->options;
   sql_text *sql = store->sql;
   sql_reset(sql);
-  sql_puts(sql, p->awaited ? "UPDATE shunt_jobs SET awaited = awaited + 1" : "SELECT id FROM shunt_jobs");
-  sql_puts(sql, " WHERE env = ");
-  store_put_text(store, store->env);
-  sql_puts(sql, " AND queue = ");
-  store_put_text(store, p->options.queue);
-  sql_puts(sql, " AND unique_key = ");
-  store_put_text(store, p->options.unique_key);
-  sql_puts(sql, " AND due_at IS NOT NULL");
-  if (p->awaited) sql_puts(sql, " RETURNING id");
+  sql_puts(sql, p->awaited && same ? "UPDATE shunt_jobs SET awaited = awaited + 1" : "SELECT id FROM shunt_jobs");
+  sql_puts(sql, " WHERE due_at IS NOT NULL");
+  add_equal(store, "env", store->env);
+  add_equal(store, "queue", o->queue);
+  add_equal(store, "unique_key", o->unique_key);
+  add_equal(store, "unique_scope", o->unique_scope);
+  if (same) add_equal(store, "instance", o->instance);
+  if (same) add_equal(store, "name", p->job);
+  if (p->awaited && same) sql_puts(sql, " RETURNING id");
 }
 
 /* *id is 0 if there was no row. */
@@ -91,21 +134,57 @@ static shunt_status run_for_id(job_store *store, int64_t *id) {
   return status;
 }
 
+/* The result of another job, or another tenant's, is not for this caller. */
+static shunt_status find_foreign(job_store *store, const push *p) {
+  int64_t id;
+  write_find(store, p, false);
+  shunt_status status = run_for_id(store, &id);
+  if (status || !id) return status;
+  return error_set(store->c.err, SHUNT_E_CONFLICT,
+                   "job '%.64s' was not pushed: job %lld has the unique key '%.64s' and another name or instance, so "
+                   "its result is not for this caller; wait with a key of scope 'job'",
+                   p->job, (long long)id, p->options.unique_key);
+}
+
+static shunt_status find(job_store *store, const push *p, int64_t *id) {
+  const bool same = p->awaited || !is_of_queue(p);
+  write_find(store, p, same);
+  shunt_status status = run_for_id(store, id);
+  return status || *id || !same || !is_of_queue(p) ? status : find_foreign(store, p);
+}
+
 /* The job with the unique key may end between the two statements: so it is tried again. */
-shunt_status push_send(job_store *store, const push *p, int64_t *id) {
+static shunt_status send_or_find(job_store *store, const push *p, int64_t *id) {
   for (int i = 0; i < TRIES; i++) {
     write_insert(store, p);
     shunt_status status = run_for_id(store, id);
     if (!status && *id) signal_raise();
     if (status || *id) return status;
-    write_find(store, p);
-    status = run_for_id(store, id);
+    status = find(store, p, id);
     if (status || *id) return status;
   }
   return error_set(
       store->c.err, SHUNT_E_CONFLICT,
       "job '%.64s' was not pushed: in %d attempts, another job with the unique key '%.64s' existed and ended meanwhile",
       p->job, TRIES, p->options.unique_key);
+}
+
+/* The database lets the row wait for a transaction that has written the same key, and that may be the next thing to go
+ * on in this thread: so the wait is bounded, whatever the session's timeout. */
+shunt_status push_send(job_store *store, const push *p, int64_t *id) {
+  call *c = &store->c;
+  const int64_t deadline_ns = c->deadline_ns, since_ns = clock_monotonic_ns();
+  if (!p->options.unique_key) return send_or_find(store, p, id);
+  if (!deadline_ns) call_set_deadline(c, UNIQUE_WAIT_MS);
+  shunt_status status = send_or_find(store, p, id);
+  c->deadline_ns = deadline_ns;
+  if (status != SHUNT_E_TIMEOUT) return status;
+  error_set(c->err, status,
+            "job '%.64s' was not pushed within %lld ms: a transaction that is still open has perhaps pushed the unique "
+            "key '%.64s'; end that one first",
+            p->job, (long long)((clock_monotonic_ns() - since_ns) / NS_PER_MS), p->options.unique_key);
+  error_client(c->err, store->client->name);
+  return status;
 }
 
 /* ---- in transactions ---- */
@@ -161,6 +240,7 @@ static shunt_status send_after_commit(shunt_session *s, push *p, shunt_error *er
   p->envelope = NULL;
   shunt_push_options *o = &k->push.options;
   bool ok = copy(k, &k->push.job) && copy(k, &k->push.data) && copy(k, &o->queue);
+  ok = ok && copy(k, &o->instance);
   if (ok && (!o->unique_key || copy(k, &o->unique_key))) return shunt_on_commit(s, send_kept, k, drop, err);
   drop(k);
   return error_memory(err);

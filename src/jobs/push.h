@@ -9,7 +9,7 @@
 /* A job on its way to its row. All texts but the envelope are borrowed. */
 typedef struct push {
   const char *job, *data;     /* data is JSON; NULL: null */
-  shunt_push_options options; /* with its defaults filled in */
+  shunt_push_options options; /* with its defaults filled in; the instance's name is the catalog's */
   char *envelope;
   bool awaited;
 } push;

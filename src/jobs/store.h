@@ -21,6 +21,9 @@ typedef struct job_store {
   bool made; /* the tables exist: no need to look */
 } job_store;
 
+/* Of the rows that this version reads and writes. */
+#define STORE_FORMAT 2
+
 /* The channel that notifies workers of new jobs. */
 #define STORE_CHANNEL "shunt_jobs"
 
@@ -44,7 +47,9 @@ typedef struct store_sql {
   (&(const store_sql){text, (const shunt_value[]){__VA_ARGS__},                                                        \
                       sizeof((const shunt_value[]){__VA_ARGS__}) / sizeof(shunt_value)})
 
-/* The result is added to rows; rows and affected may be NULL. Errors: those of statement_run. */
+/* The result is added to rows; rows and affected may be NULL. The tables exist. Errors: those of statement_run. */
+shunt_status store_run_bare(job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected);
+/* The same, and makes or converts the tables if that is needed (tables.c). */
 shunt_status store_run(job_store *store, const store_sql *sql, shunt_rows *rows, int64_t *affected);
 /* The same, with the statement in store->sql. */
 shunt_status store_run_sql(job_store *store, shunt_rows *rows, int64_t *affected);

@@ -51,7 +51,7 @@ static void give_up(const waiter *w) {
   store.c.err = NULL;
   shunt_status status = store_run(
       &store, STORE_SQL("UPDATE shunt_jobs SET awaited = awaited - 1 WHERE id = ?", shunt_integer(w->id)), NULL, NULL);
-  if (!status)
+  if (!status && !store.c.s->generation.catalog->settings.keep_ms)
     status = store_run(
         &store,
         STORE_SQL("DELETE FROM shunt_jobs WHERE id = ? AND state = 'done' AND awaited <= 0", shunt_integer(w->id)),

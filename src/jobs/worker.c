@@ -24,7 +24,7 @@ static const char *make_name(arena *a) {
 /* A session above all levels of the host's sessions. It never moves to another generation. */
 static shunt_status open_session(const shunt_worker *w, shunt_session **out, shunt_error *err) {
   const shunt_session_options options = {.timeout_ms = LOOK_MS};
-  shunt_status status = w->open(w->app, &options, out, err);
+  shunt_status status = w->host.open(w->host.app, &options, out, err);
   if (!status) session_raise(*out, store_own_level((*out)->generation.catalog));
   return status;
 }
@@ -39,18 +39,31 @@ static shunt_status check(const shunt_worker_options *o, shunt_error *err) {
   return SHUNT_OK;
 }
 
+/* NULL when out of memory. */
+static const char *const *copy_list(arena *a, const char *const *from, size_t n) {
+  const char **list = arena_array(a, const char *, n + 1);
+  for (size_t i = 0; i < n && list; i++)
+    if (!(list[i] = arena_strdup(a, from[i]))) return NULL;
+  return list;
+}
+
+static bool copy_options(shunt_worker *w, const shunt_worker_options *o) {
+  w->of = *o;
+  w->of.queues = copy_list(&w->owned, o->queues, o->nqueues);
+  w->of.jobs = copy_list(&w->owned, o->jobs, o->njobs);
+  return w->of.queues && w->of.jobs;
+}
+
 static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_error *err) {
   shunt_status status = open_session(w, &w->session, err);
   if (!status) status = open_session(w, &w->renewing, err);
   if (status) return status;
   w->lease_ms = o->lease_ms ? o->lease_ms : w->session->generation.catalog->settings.lease_ms;
   w->name = make_name(&w->owned);
-  if (!w->name) return error_memory(err);
-  status = claim_prepare(w, o, err);
-  return status ? status : lease_start(w, err);
+  return w->name && copy_options(w, o) ? lease_start(w, err) : error_memory(err);
 }
 
-shunt_status worker_open(shunt_app *app, envelope_opener open, const shunt_worker_options *options, shunt_worker **out,
+shunt_status worker_open(const worker_host *host, const shunt_worker_options *options, shunt_worker **out,
                          shunt_error *err) {
   static const shunt_worker_options none = {.nqueues = 0};
   if (!options) options = &none;
@@ -58,11 +71,14 @@ shunt_status worker_open(shunt_app *app, envelope_opener open, const shunt_worke
   if (status) return status;
   shunt_worker *w = base_zalloc(sizeof *w);
   if (!w) return error_memory(err);
-  w->app = app;
-  w->open = open;
+  w->host = *host;
+  w->outdated = true;
   w->wake[0] = w->wake[1] = -1;
   atomic_init(&w->stopping, false);
   atomic_init(&w->broken_off, false);
+  atomic_init(&w->completed, 0);
+  atomic_init(&w->failed, 0);
+  atomic_init(&w->released, 0);
   pthread_mutex_init(&w->lock, NULL);
   status = fill(w, options, err);
   if (status) {
@@ -89,8 +105,16 @@ void shunt_worker_close(shunt_worker *w) {
   shunt_session_close(w->session);
   shunt_session_close(w->renewing);
   pthread_mutex_destroy(&w->lock);
+  arena_free(&w->skips.memory);
+  arena_free(&w->written);
   arena_free(&w->owned);
   base_free(w);
+}
+
+void shunt_worker_count(const shunt_worker *w, shunt_worker_counts *counts) {
+  *counts = (shunt_worker_counts){.completed = atomic_load(&w->completed),
+                                  .failed = atomic_load(&w->failed),
+                                  .released = atomic_load(&w->released)};
 }
 
 /* ---- the next job ---- */

@@ -1,7 +1,7 @@
 /* For: running jobs. A worker claims them and renews their leases; a job completes, fails or is given back.
  * Owner: a worker has two sessions of its own: one claims and ends jobs, under `lock`; with the other one its thread
- * renews leases. A job belongs to the caller of shunt_worker_next, and its session to the job. Use: worker_open(app,
- * shunt_session_open, &options, &w, err), in the façade; shunt.h has the rest. */
+ * renews leases. A job belongs to the caller of shunt_worker_next, and its session to the job. Use: worker_open(&host,
+ * &options, &w, err), in the façade; shunt.h has the rest. */
 #ifndef SHUNT_JOBS_WORKER_H
 #define SHUNT_JOBS_WORKER_H
 
@@ -9,18 +9,30 @@
 
 #include "jobs/envelope.h"
 #include "jobs/signal.h"
+#include "jobs/skip.h"
 #include "jobs/store.h"
 
-struct shunt_worker {
+/* The application, and those of the façade's functions that a worker needs: the façade lies in a layer above. */
+typedef struct worker_host {
   shunt_app *app;
   envelope_opener open;
-  arena owned; /* texts */
+  uint64_t (*generation)(const shunt_app *app);
+} worker_host;
+
+struct shunt_worker {
+  worker_host host;
+  arena owned;             /* texts */
+  shunt_worker_options of; /* copied: what it was opened for */
   const char *name;
   int64_t lease_ms;
-  store_sql claim, peek;  /* peek only looks whether there is a job to claim */
   atomic_bool stopping;   /* nothing more is claimed */
   atomic_bool broken_off; /* and running jobs stop waiting for other jobs */
-  pthread_mutex_t lock;   /* of the next four fields */
+  atomic_llong completed, failed, released;
+  pthread_mutex_t lock; /* of the next fields */
+  skips skips;
+  arena written;         /* of the SQL: */
+  store_sql claim, peek; /* peek only looks whether there is a job to claim */
+  bool outdated;         /* it has to be written again */
   shunt_session *session;
   bool idle;          /* the last claim found nothing */
   shunt_job *running; /* the jobs whose leases are renewed */
@@ -36,6 +48,13 @@ struct shunt_worker {
 #define WORKER_JOB_FIELDS(name, id)                                                                                    \
   {"job", event_text(name)}, { "id", shunt_integer(id) }
 
+/* And those of one of its runs. */
+#define WORKER_RUN_FIELDS(job)                                                                                         \
+  WORKER_JOB_FIELDS((job)->info.name, (job)->info.id), {"queue", event_text((job)->info.queue)},                       \
+      {"instance", event_text((job)->info.instance)}, {                                                                \
+    "attempt", shunt_integer((job)->info.attempt)                                                                      \
+  }
+
 static inline event_sink *worker_events(const shunt_worker *w) { return w->session->generation.events; }
 
 struct shunt_job {
@@ -45,6 +64,9 @@ struct shunt_job {
   shunt_rows *row;
   store_key key; /* by which callers wait for it */
   int64_t claim; /* the number of this claim: a later one is another worker's */
+  int64_t claimed_ns;
+  const char *lost_by; /* the worker whose lease on it ran out; NULL: it was ready */
+  int format;
   int failures, lost, retry;
   int64_t backoff_ms;
   bool awaited;             /* when it was claimed, a caller waited for it */
@@ -52,20 +74,19 @@ struct shunt_job {
   shunt_job *next, *before; /* in worker->running */
 };
 
-shunt_status worker_open(shunt_app *app, envelope_opener open, const shunt_worker_options *options, shunt_worker **out,
+shunt_status worker_open(const worker_host *host, const shunt_worker_options *options, shunt_worker **out,
                          shunt_error *err);
 
 /* ---- claim.c ---- */
 
-/* Writes the worker's SQL. Errors: MEMORY. */
-shunt_status claim_prepare(shunt_worker *w, const shunt_worker_options *options, shunt_error *err);
 /* *out is NULL, with SHUNT_OK, if there is nothing to claim. The job has no session yet. */
 shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err);
 
 /* ---- job.c ---- */
 
-/* Opens the job's session. If that fails, or its lease was lost too often, the job has failed and is freed. CONFIG: the
- * store has moved to another client; the job is given back. */
+/* Opens the job's session. If this process does not know its instance or datasource, the job is released and freed. If
+ * its lease was lost too often, it has failed and is freed. CONFIG: the store has moved to another client, or belongs
+ * to another version of shunt; the job is given back. */
 shunt_status job_open(shunt_job *job, bool *started, shunt_error *err);
 
 /* ---- lease.c ---- */

@@ -6,7 +6,9 @@
 #include "model/combine.h"
 #include "model/merge.h"
 #include "model/read.h"
+#include "query/condition.h"
 #include "query/filter.h"
+#include "query/order.h"
 #include "query/select.h"
 #include "query/statement.h"
 #include "query/types.h"
@@ -28,6 +30,7 @@ typedef struct result {
   const driver_column *column; /* NULL: COUNT(*) */
   bool grouped;
   shunt_function function;
+  operand value; /* how it is written and compared */
 } result;
 
 typedef struct aggregation {
@@ -48,8 +51,49 @@ static shunt_status find_group(aggregation *g, const char *name) {
   if (status) return status;
   r->grouped = true;
   r->name = r->column->name;
+  r->value = (operand){.column = r->column};
   g->nresults++;
   g->ngroup++;
+  return SHUNT_OK;
+}
+
+static void write_function(const aggregation *g, sql_text *sql, const result *r) {
+  sql_puts(sql, functions[g->partial && r->function == SHUNT_AVG ? SHUNT_SUM : r->function].sql);
+  sql_puts(sql, "(");
+  if (r->column)
+    sql_name(sql, g->at->engine, r->column->name);
+  else
+    sql_puts(sql, "*");
+  sql_puts(sql, ")");
+}
+
+/* "SUM("total")" */
+static const char *expression(aggregation *g, const result *r) {
+  sql_text *sql = call_sql(g->c);
+  if (!sql) return NULL;
+  if (!g->partial && aggregate_is_mean(g->at, r->function, r->column))
+    aggregate_write_mean(sql, g->at, r->column);
+  else
+    write_function(g, sql, r);
+  const char *text = sql->text.failed ? NULL : arena_strndup(g->c->arena, sql->text.data, sql->text.size);
+  call_end_sql(g->c, sql);
+  return text;
+}
+
+/* MIN and MAX have the kind of their column; the other results are numbers. */
+static shunt_status describe_value(aggregation *g, result *r) {
+  driver_column *number = arena_new(g->c->arena, driver_column);
+  bool same = r->function == SHUNT_MIN || r->function == SHUNT_MAX;
+  r->value.sql = expression(g, r);
+  if (!number || !r->value.sql) return error_memory(g->c->err);
+  *number = (driver_column){.name = r->name,
+                            .type = "number",
+                            .kind = DRIVER_NUMBERS,
+                            .numeric = true,
+                            .exact = r->column && r->column->exact,
+                            .nullable = r->function != SHUNT_COUNT};
+  r->value.wide = !same;
+  r->value.column = same ? r->column : number;
   return SHUNT_OK;
 }
 
@@ -69,7 +113,7 @@ static shunt_status find_aggregate(aggregation *g, const shunt_aggregation *from
     r->name = functions[SHUNT_COUNT].name;
   }
   g->nresults++;
-  return r->name ? SHUNT_OK : error_memory(g->c->err);
+  return r->name ? describe_value(g, r) : error_memory(g->c->err);
 }
 
 /* An aggregate may have the name of a column. */
@@ -95,33 +139,26 @@ static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
 
 /* ---- the statement ---- */
 
-static void write_result(aggregation *g, const result *r) {
-  sql_text *q = g->sql;
-  if (!r->grouped && !g->partial && aggregate_is_mean(g->at, r->function, r->column)) {
-    aggregate_write_mean(q, g->at, r->column);
-    return;
-  }
-  if (!r->grouped) {
-    sql_puts(q, functions[g->partial && r->function == SHUNT_AVG ? SHUNT_SUM : r->function].sql);
-    sql_puts(q, "(");
-  }
-  if (r->column)
-    sql_name(q, g->at->engine, r->column->name);
-  else
-    sql_puts(q, "*");
-  if (!r->grouped) sql_puts(q, ")");
+static comparison written_to(const aggregation *g) { return (comparison){.c = g->c, .at = g->at, .q = g->sql}; }
+
+static void write_result(const aggregation *g, const result *r) {
+  const comparison w = written_to(g);
+  compare_name(&w, &r->value);
 }
 
-static void write_direction(aggregation *g, const result *r, bool descending) {
-  bool nullable = r->grouped ? r->column->nullable : r->function != SHUNT_COUNT;
-  sql_direction(g->sql, g->at->engine, nullable, descending);
+static void write_term(const aggregation *g, const result *r, const order_term *term) {
+  const comparison w = written_to(g);
+  order_write(&w, &r->value, r->grouped ? r->column->nullable : r->function != SHUNT_COUNT, term);
 }
 
-static void write_group(aggregation *g, const char *words, bool ordered) {
+static void write_group(const aggregation *g, const char *words, bool ordered) {
+  static const order_term ascending;
   for (size_t i = 0; i < g->ngroup; i++) {
     sql_puts(g->sql, i ? ", " : words);
-    write_result(g, &g->results[i]);
-    if (ordered) write_direction(g, &g->results[i], false);
+    if (ordered)
+      write_term(g, &g->results[i], &ascending);
+    else
+      write_result(g, &g->results[i]);
   }
 }
 
@@ -134,27 +171,55 @@ static const result *result_named(const aggregation *g, const char *name) {
   return NULL;
 }
 
-static shunt_status no_result(const aggregation *g, const char *name) {
+static shunt_status find_result(const aggregation *g, const char *clause, const char *name, const result **out) {
+  *out = result_named(g, name);
+  if (*out) return SHUNT_OK;
   suggest near = suggest_for(name);
   for (size_t k = 0; k < g->nresults; k++) suggest_try(&near, g->results[k].name);
-  return error_set(g->c->err, SHUNT_E_NOT_FOUND, "order: '%.128s' is not a column of the result%s", name,
+  return error_set(g->c->err, SHUNT_E_NOT_FOUND, "%s: '%.128s' is not a column of the result%s", clause, name,
                    suggest_text(&near));
 }
 
-static shunt_status write_order(aggregation *g) {
+static shunt_status write_order(const aggregation *g) {
   const shunt_query *query = g->query;
   if (query->norder == 0) write_group(g, " ORDER BY ", true);
   for (size_t i = 0; i < query->norder; i++) {
-    const char *term = query->order[i] ? query->order[i] : "";
-    bool descending = term[0] == '-';
-    const result *r = result_named(g, term + descending);
-    if (!r) return no_result(g, term + descending);
+    const result *r = NULL;
+    order_term term;
+    shunt_status status = order_read(g->c, query->order[i], &term);
+    if (!status) status = find_result(g, "order", term.name, &r);
+    if (status) return status;
     sql_puts(g->sql, i ? ", " : " ORDER BY ");
-    write_result(g, r);
-    write_direction(g, r, descending);
+    write_term(g, r, &term);
   }
   return SHUNT_OK;
 }
+
+/* ---- having ---- */
+
+typedef struct result_names {
+  condition_names names; /* must be the first field: it is cast back */
+  const aggregation *g;
+} result_names;
+
+static shunt_status find_operand(const condition_names *names, const comparison *w, const char *name, operand *out) {
+  const result *r = NULL;
+  (void)w;
+  if (!name) return error_set(w->c->err, SHUNT_E_USAGE, "having: a column has no name");
+  shunt_status status = find_result(((const result_names *)names)->g, names->clause, name, &r);
+  if (!status) *out = r->value;
+  return status;
+}
+
+static shunt_status write_having(const aggregation *g) {
+  const result_names names = {{"having", find_operand, NULL}, g};
+  const comparison w = written_to(g);
+  if (!g->query->having) return SHUNT_OK;
+  sql_puts(g->sql, " HAVING ");
+  return condition_write(&w, &names.names, g->query->having);
+}
+
+/* ---- all of it ---- */
 
 static bool is_cut(const aggregation *g) { return g->query->limited || g->query->offset; }
 
@@ -180,12 +245,12 @@ static shunt_status write_statement(aggregation *g) {
   }
   select_from(g->sql, g->at);
   shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
-  if (!status) status = filter_room(g->c, g->sql, g->at, &f, is_cut(g) ? 2 : 0, &room);
   if (status) return status;
   write_group(g, " GROUP BY ", false);
-  status = write_order(g);
+  status = write_having(g);
+  if (!status) status = write_order(g);
   write_limit(g);
-  return status;
+  return status ? status : filter_room(g->c, g->sql, g->at, &f, 0, &room);
 }
 
 /* Engines return decimals for sums and averages of integers; callers expect plain numbers. */
@@ -228,12 +293,8 @@ static shunt_status run(aggregation *g, shunt_rows **out) {
   if (!rows) return error_memory(g->c->err);
   shunt_status status = name_columns(g, rows) ? SHUNT_OK : error_memory(g->c->err);
   if (!status) status = statement_read(g->c, g->sql, g->at, rows);
-  if (status) {
-    shunt_rows_free(rows);
-    return status;
-  }
-  plain_numbers(g, rows);
-  status = give_types(g, rows);
+  if (!status) plain_numbers(g, rows);
+  if (!status) status = give_types(g, rows);
   if (status) {
     shunt_rows_free(rows);
     return status;
@@ -258,7 +319,10 @@ static shunt_status add_counts(aggregation *g, combine_column *columns) {
     columns[i].count = (int)g->nresults;
     const char *name = arena_printf(g->c->arena, "count %zu", i);
     if (!name) return error_memory(g->c->err);
-    g->results[g->nresults++] = (result){.name = name, .column = r->column, .function = SHUNT_COUNT};
+    result *added = &g->results[g->nresults++];
+    *added = (result){.name = name, .column = r->column, .function = SHUNT_COUNT};
+    shunt_status status = describe_value(g, added);
+    if (status) return status;
   }
   return SHUNT_OK;
 }
@@ -284,12 +348,16 @@ static shunt_status arrange(aggregation *g, const shunt_query *query, shunt_rows
   size_t first, n = merge_cut(rows->count, query->limited, query->limit, query->offset, &first);
   if (!by) return error_memory(g->c->err);
   for (size_t i = 0; i < query->norder; i++) {
-    const char *term = query->order[i] ? query->order[i] : "";
-    bool descending = term[0] == '-';
-    const result *r = result_named(g, term + descending);
-    if (!r) return no_result(g, term + descending);
+    const result *r = NULL;
+    order_term term;
+    shunt_status status = order_read(g->c, query->order[i], &term);
+    if (!status) status = find_result(g, "order", term.name, &r);
+    if (status) return status;
     bool compared = r->grouped || r->function == SHUNT_MIN || r->function == SHUNT_MAX;
-    by[spec.n++] = (sort_by){compared ? r->column : NULL, (int)(r - g->results), descending};
+    by[spec.n++] = (sort_by){.of = compared ? r->column : NULL,
+                             .column = (int)(r - g->results),
+                             .descending = term.descending,
+                             .nulls_moved = term.nulls_moved};
   }
   shunt_status status = sort_rows(g->c, &spec, scratch, &ranks);
   return status ? status : sort_pick(g->c, rows, ranks.row + first, n, scratch);
@@ -318,6 +386,7 @@ static shunt_status run_parts(aggregation *g, const shunt_aggregates *what, cons
   arena scratch = {0};
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? combine(g, what, a, rows, &scratch) : error_memory(g->c->err);
+  if (!status) status = give_types(g, rows);
   arena_free(&scratch);
   if (status) {
     shunt_rows_free(rows);
@@ -341,8 +410,13 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
     status = error_set(err, SHUNT_E_USAGE, "model '%s': aggregates include no relations", m->name);
   if (!status && what->n + what->ngroup == 0)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': name something to compute, or columns to group by", m->name);
+  if (!status && g.query->having && !what->ngroup)
+    status = error_set(err, SHUNT_E_USAGE, "model '%s': having chooses among groups, and there is no group", m->name);
+  if (!status) status = read_check(&c, m, g.query, READ_HAVING);
   if (!status) status = select_check_limits(m->name, g.query->limited, g.query->limit, g.query->offset, err);
   if (!status) status = read_access(&c, m, g.query, &a);
+  if (status) return status;
+  if (g.query->having) status = read_together(&c, &a, "having");
   if (status) return status;
   if (a.nsites > 1) return run_parts(&g, what, &a, out);
   g.at = access_only_site(&a);

@@ -34,8 +34,8 @@ static shunt_status order_by(combiner *w, int column, sort_ranks *out) {
   sort_by *by = arena_array(w->scratch, sort_by, w->spec->ngroup + 1);
   sort_spec spec = {.at = w->spec->at, .by = by, .rows = w->rows};
   if (!by) return error_memory(w->c->err);
-  for (size_t i = 0; i < w->spec->ngroup; i++) by[spec.n++] = (sort_by){w->spec->columns[i].of, (int)i, false};
-  if (column >= 0) by[spec.n++] = (sort_by){w->spec->columns[column].of, column, false};
+  for (size_t i = 0; i < w->spec->ngroup; i++) by[spec.n++] = (sort_by){.of = w->spec->columns[i].of, .column = (int)i};
+  if (column >= 0) by[spec.n++] = (sort_by){.of = w->spec->columns[column].of, .column = column};
   return sort_rows(w->c, &spec, w->scratch, out);
 }
 

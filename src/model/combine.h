@@ -1,5 +1,5 @@
 /* For: aggregates of several sites, made from the aggregates of each.
- * Use: the partial rows of all sites are in rows; combine_rows(c, &spec, rows). */
+ * Use: the partial rows of all sites are in rows; combine_rows(c, &spec, rows, &arena). */
 #ifndef SHUNT_MODEL_COMBINE_H
 #define SHUNT_MODEL_COMBINE_H
 

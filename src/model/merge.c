@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/order.h"
 #include "relate/sort.h"
 
 /* What the sites are asked: the rows that may be among the first ones of all, with the columns of the order. */
@@ -11,8 +12,12 @@ static shunt_status spec_of_each(call *c, const access *a, const select_spec *q,
   if (!needed) return error_memory(c->err);
   *out = *q;
   if (q->nneeded) memcpy(needed, q->needed, q->nneeded * sizeof *needed);
-  for (size_t i = 0; i < q->norder; i++)
-    needed[out->nneeded++] = q->order[i] && q->order[i][0] == '-' ? q->order[i] + 1 : q->order[i];
+  for (size_t i = 0; i < q->norder; i++) {
+    order_term term;
+    shunt_status status = order_read(c, q->order[i], &term);
+    if (status) return status;
+    needed[out->nneeded++] = term.name;
+  }
   const driver_column *key[KEY_MOST];
   size_t nkey = cut || q->norder ? site_order_key(a->sites, key) : 0;
   for (size_t k = 0; k < nkey; k++) needed[out->nneeded++] = key[k]->name;

@@ -1,4 +1,4 @@
-/* The public reads: shunt_select, shunt_mget, shunt_count. */
+/* The public reads of rows: shunt_select, shunt_mget. */
 #include "model/read.h"
 
 #include <string.h>
@@ -17,8 +17,35 @@ shunt_status read_model(call *c, const char *name, const char *client, const cat
   return status ? status : session_check_client(c->s, client, false, c->err);
 }
 
+static shunt_status refuse(const call *c, const cat_model *model, const char *option, bool included) {
+  return error_set(c->err, SHUNT_E_USAGE, "model '%s': %s does not take the option %s", model->name,
+                   included ? "an include" : "this call", option);
+}
+
+static shunt_status check_options(const call *c, const cat_model *model, const shunt_query *query, int takes,
+                                  bool included) {
+  if (query->distinct && !(takes & READ_DISTINCT)) return refuse(c, model, "distinct", included);
+  if (query->having && !(takes & READ_HAVING)) return refuse(c, model, "having", included);
+  if (query->lock && !(takes & READ_LOCK)) return refuse(c, model, "lock", included);
+  if (query->lock > SHUNT_LOCK_UPDATE)
+    return error_set(c->err, SHUNT_E_USAGE, "model '%s': unknown lock %d", model->name, (int)query->lock);
+  if (!query->lock && (query->nowait || query->skip_locked))
+    return error_set(c->err, SHUNT_E_USAGE, "model '%s': %s says how rows are locked, and needs lock", model->name,
+                     query->nowait ? "nowait" : "skip_locked");
+  if (query->nowait && query->skip_locked)
+    return error_set(c->err, SHUNT_E_USAGE, "model '%s': nowait and skip_locked exclude each other", model->name);
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < query->ninclude && !status; i++)
+    status = check_options(c, model, &query->include[i].query, 0, true);
+  return status;
+}
+
+shunt_status read_check(const call *c, const cat_model *model, const shunt_query *query, int takes) {
+  return check_options(c, model, query, takes, false);
+}
+
 static route_request request_of(const call *c, const cat_model *model, const shunt_query *query) {
-  route_request request = session_request(c->s, model, SHUNT_READ);
+  route_request request = session_request(c->s, model, query->lock ? SHUNT_WRITE : SHUNT_READ);
   request.explicit_client = query->client;
   request.explicit_table = query->table;
   return request;
@@ -35,7 +62,16 @@ static shunt_status find_rows(call *c, const cat_model *model, const shunt_query
   if (!ok || !equalities_of_where(&where, query->where)) return error_memory(c->err);
   equalities_into(&where, &request);
   shunt_status status = access_find_all(c, &request, query->where, out);
-  return status ? status : access_unite(c, out);
+  if (status || query->lock) return status; /* rows of UNION ALL can't be locked */
+  return access_unite(c, out);
+}
+
+shunt_status read_together(const call *c, const access *a, const char *what) {
+  if (a->nsites == 1) return SHUNT_OK;
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "model '%s': its rows lie on several datasources, and %s needs them on one; give a condition on the "
+                   "column that routes them, or ask each datasource",
+                   a->sites[0].model->name, what);
 }
 
 shunt_status read_access(call *c, const cat_model *model, const shunt_query *query, access *out) {
@@ -54,8 +90,7 @@ typedef struct reading {
 } reading;
 
 /* Every field is named, which is faster than zeroing the whole: every get comes here. */
-static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spec *out) {
-  const shunt_query *query = r->query;
+shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query, const plan *p, select_spec *out) {
   *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
                                   .deleted = query->deleted,
                                   .keys = {.columns = {.n = 0}},
@@ -72,11 +107,17 @@ static shunt_status spec_of(call *c, const reading *r, const plan *p, select_spe
                        .offset = query->offset,
                        .per_key = false,
                        .numbered = false,
+                       .distinct = query->distinct,
+                       .lock = lock_of(query),
                        .origins = p->count > 0,
                        .statements = 0};
   out->needed = plan_parent_keys(c, p, &out->nneeded);
   if (!out->needed) return error_memory(c->err);
-  return select_check_limits(r->model->name, query->limited, query->limit, query->offset, c->err);
+  if (query->distinct && p->count)
+    return error_set(c->err, SHUNT_E_USAGE,
+                     "model '%s': distinct rows include no relations, and '%s' would be one of them", model->name,
+                     p->list[0].relation->as.name);
+  return select_check_limits(model->name, query->limited, query->limit, query->offset, c->err);
 }
 
 static shunt_status set_id(call *c, const site *at, const shunt_value *id, key_list *keys) {
@@ -101,6 +142,18 @@ static bool is_of_one(const site *at, const shunt_where *w) {
   return driver_table_unique(at->table->shape, said, n);
 }
 
+/* Rules see the key as its columns hold it, which the table of the first decision shows. */
+static shunt_status find_fitted(call *c, const reading *r, access *a, key_list *keys) {
+  key_names key = key_names_of(r->model->primary_key);
+  bool depends = false;
+  for (size_t i = 0; i < key.n && keys->count; i++)
+    depends = depends || route_depends_on_where(a->decision, key.list[i]);
+  if (!depends) return SHUNT_OK;
+  const shunt_value *fitted = keys->values;
+  shunt_status status = find_rows(c, r->model, r->query, fitted, a);
+  return status ? status : set_id(c, &a->sites[0], fitted, keys);
+}
+
 /* id: of the one row, or NULL. */
 static shunt_status select_into(call *c, const reading *r, const shunt_value *id, shunt_rows *rows) {
   const shunt_query *query = r->query;
@@ -108,11 +161,13 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   select_spec q;
   access a = {NULL, NULL, 0, 0};
   shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
-  if (!status) status = spec_of(c, r, &p, &q);
+  if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);
+  if (!status && q.distinct) status = read_together(c, &a, "distinct");
   if (status) return status;
+  if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
+  if (id && !status) status = find_fitted(c, r, &a, &q.filter.keys);
   const site *first = &a.sites[0];
-  if (id) status = set_id(c, first, id, &q.filter.keys);
   if (!status && query->limit > 0 && !query->offset && is_of_one(first, query->where)) q.limited = q.by_key = false;
   if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
@@ -179,7 +234,7 @@ static shunt_status mget_many(call *c, const reading *r, shunt_rows *rows) {
   plan p;
   select_spec q;
   shunt_status status = plan_make(c, r->model, r->query->include, r->query->ninclude, true, &p);
-  if (!status) status = spec_of(c, r, &p, &q);
+  if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (status) return status;
   const char **needed = arena_array(c->arena, const char *, q.nneeded + key.n);
   if (!needed) return error_memory(c->err);
@@ -264,7 +319,8 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
         "model '%s': rows are returned in the order of the keys, so order, limit and offset are not possible "
         "here; use select with a list of keys",
         r.model->name);
-  return read_rows(&c, &r, out);
+  status = read_check(&c, r.model, query, READ_LOCK);
+  return status ? status : read_rows(&c, &r, out);
 }
 
 shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query *query, shunt_rows **out,
@@ -275,68 +331,6 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
   reading r = {.query = query};
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
+  if (!status) status = read_check(&c, r.model, query, READ_DISTINCT | READ_LOCK);
   return status ? status : read_rows(&c, &r, out);
-}
-
-/* ---- count ---- */
-
-static shunt_status write_count(call *c, sql_text *sql, const site *at, const shunt_query *query) {
-  filter f = {.where = {query->where}, .deleted = query->deleted};
-  size_t room;
-  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
-  bool cut = query->limited || query->offset;
-  sql_puts(sql, cut ? "SELECT COUNT(*) FROM (SELECT 1" : "SELECT COUNT(*)");
-  select_from(sql, at);
-  shunt_status status = filter_conditions(c, sql, at, &f);
-  if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
-  if (status || !cut) return status;
-  sql_puts(sql, " LIMIT ");
-  sql_param(sql, &limit);
-  sql_puts(sql, " OFFSET ");
-  sql_param(sql, &offset);
-  sql_puts(sql, ") AS counted");
-  return SHUNT_OK;
-}
-
-static shunt_status count_at(call *c, const site *at, const shunt_query *query, int64_t *count) {
-  sql_text *sql = call_sql(c);
-  shunt_rows *rows = rows_new();
-  shunt_status status = sql && rows ? write_count(c, sql, at, query) : error_memory(c->err);
-  if (!status) status = statement_read(c, sql, at, rows);
-  if (!status) *count = rows_row(rows, 0)[0].as.integer;
-  shunt_rows_free(rows);
-  return status;
-}
-
-/* Of several sites: each counts as many rows as matter, and the limits apply to their sum. */
-static shunt_status count_all(call *c, const access *a, const shunt_query *query, int64_t *count) {
-  if (a->nsites == 1) return count_at(c, a->sites, query, count);
-  shunt_query each = *query;
-  shunt_status status = SHUNT_OK;
-  int64_t sum = 0, n;
-  each.limited = false;
-  each.offset = 0;
-  for (size_t i = 0; i < a->nsites && !status; i++) {
-    status = count_at(c, &a->sites[i], &each, &n);
-    if (!status) sum += n;
-  }
-  size_t first;
-  if (!status) *count = (int64_t)merge_cut((size_t)sum, query->limited, query->limit, query->offset, &first);
-  return status;
-}
-
-shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query *query, int64_t *count,
-                         shunt_error *err) {
-  call c;
-  const cat_model *m;
-  access a = {NULL, NULL, 0, 0};
-  *count = 0;
-  if (!query) query = &everything;
-  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
-  if (!status) status = read_model(&c, model, query->client, &m);
-  if (!status && query->ninclude)
-    status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);
-  if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
-  if (!status) status = read_access(&c, m, query, &a);
-  return status ? status : count_all(&c, &a, query, count);
 }

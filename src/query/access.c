@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "query/sql.h"
+#include "query/stored.h"
 #include "query/table.h"
 #include "query/where_values.h"
 #include "session/transaction.h"
@@ -41,9 +42,20 @@ static shunt_status refuse(call *c, const route_request *q, access *a, const cha
 
 /* ---- finding sites ---- */
 
+/* The site of a->decision, taken again if a sharding key is stored in another spelling. */
+static shunt_status settle(call *c, const route_request *request, access *a, site *out) {
+  route_request q = *request;
+  bool changed = false;
+  shunt_status status = site_of(c, &q, a->decision, out);
+  if (!status) status = stored_request(c, out, a->decision, &q, &changed);
+  if (status || !changed) return status;
+  status = decide(c, &q, a);
+  return status ? status : site_of(c, &q, a->decision, out);
+}
+
 static shunt_status add_site(call *c, const route_request *q, access *a) {
   site at;
-  shunt_status status = site_of(c, q, a->decision, &at);
+  shunt_status status = settle(c, q, a, &at);
   if (status) return status;
   for (size_t i = 0; i < a->nsites; i++)
     if (site_same(&a->sites[i], &at)) return SHUNT_OK;
@@ -148,7 +160,7 @@ static shunt_status write_union(call *c, sql_text *sql, const site *const *sites
     sql_puts(sql, " FROM ");
     site_table(sql, sites[i]);
   }
-  sql_puts(sql, ") AS parts");
+  sql_puts(sql, ") AS " ACCESS_UNITED);
   return sql_status(sql, c->err);
 }
 

@@ -24,6 +24,7 @@ shunt_status access_find(call *c, const route_request *request, access *a);
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a);
 /* Makes one site of those on the same client and level: its table stands for all of them (UNION ALL). For reading. */
 shunt_status access_unite(call *c, access *a);
+#define ACCESS_UNITED "parts" /* the name of that table in a statement */
 
 bool access_same(const access *a, const access *b);
 /* Gives the decision back, before the end of the call; the sites stay. */

@@ -57,12 +57,14 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
 
 shunt_status bulk_run(call *c, const bulk *l, bool *done, int64_t *affected) {
   execution e = {.client = l->at->client, .level = l->at->level};
-  driver_conn *conn = transaction_conn(c, e.client, e.level);
+  driver_conn *conn;
   *done = false;
+  shunt_status status = transaction_conn(c, e.client, e.level, &conn);
+  if (status) return status;
   if (!conn || !conn->engine->load_begin || l->at->table->shape->schema || l->nrecords < FEWEST_ROWS ||
       any_written(l) || !blobs_fit(l))
     return SHUNT_OK;
-  shunt_status status = on_connection(c, conn, l, &e);
+  status = on_connection(c, conn, l, &e);
   *done = e.sent;
   *affected += e.affected;
   return execution_end(c, &e, status);

@@ -1,6 +1,6 @@
 /* For: adding exact numbers that engines return as text.
  * Owner: the sum lives in the arena.
- * Use: text = decimal_add(&arena, &a, &b); NULL: out of memory. */
+ * Use: if (decimal_add(&arena, &a, &b, &sum)) … no memory … */
 #ifndef SHUNT_QUERY_DECIMAL_H
 #define SHUNT_QUERY_DECIMAL_H
 

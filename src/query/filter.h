@@ -24,6 +24,5 @@ shunt_status filter_condition(call *c, sql_text *sql, const site *at, const shun
 /* How many keys fit into the statement, which has its parameters so far and gets `more` beside the keys. Errors: USAGE
  * if not one key fits, or without keys if there are too many parameters already. */
 shunt_status filter_room(call *c, const sql_text *sql, const site *at, const filter *f, size_t more, size_t *room);
-size_t filter_max_params(const shunt_session *s, const site *at);
 
 #endif

@@ -193,12 +193,20 @@ static size_t characters(const shunt_value *v) {
 
 /* ---- SQLite's numbers ---- */
 
+/* Between the floating-point numbers from here on, there are integers. */
+static bool is_exact(int64_t n) {
+  const int64_t most = INT64_C(1) << 53;
+  return n >= -most && n <= most;
+}
+
 /* A text that SQLite would make a number, which then is the same number. */
 static bool stays_number(const shunt_value *v, bool real) {
   shunt_value number = value_canonical(v, true);
   if (v->type == SHUNT_TEXT && !digits_are_number(v)) return true;
   if (v->type == SHUNT_TEXT && !digits_fit_double(v))
     return !real && digits_are_integer(v) && number.type == SHUNT_INTEGER;
+  if (!real && v->type == SHUNT_TEXT && number.type == SHUNT_INTEGER && !digits_are_integer(v))
+    return is_exact(number.as.integer);
   return !real || number.type != SHUNT_INTEGER || driver_float_holds(number.as.integer, false);
 }
 

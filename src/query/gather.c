@@ -105,8 +105,9 @@ static shunt_status find_conn(gather *g, const execution *e, driver_conn **conn)
   driver_conn *own = transaction_peek(g->c.s, e->client, e->level);
   *conn = NULL;
   if (own) {
-    if (!own->under_way) *conn = own;
-    return SHUNT_OK;
+    shunt_status status = transaction_check_free(&g->c, own);
+    if (!status && !own->under_way) *conn = own;
+    return status;
   }
   int held = held_of(g, e);
   if (held >= most_to_hold(e)) return SHUNT_OK;

@@ -55,7 +55,7 @@ void insert_end(sql_text *sql, const insert_plan *p, const shunt_rows *rows) {
 }
 
 shunt_status insert_check_room(call *c, const insert_plan *p) {
-  size_t max = filter_max_params(c->s, p->at), width = write_width(&p->t);
+  size_t max = site_max_params(c->s, p->at), width = write_width(&p->t);
   if (width <= max) return SHUNT_OK;
   return error_set(c->err, SHUNT_E_USAGE,
                    "model '%s': the row has %zu values, and one statement takes at most %zu on %s", p->at->model->name,

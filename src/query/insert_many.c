@@ -13,7 +13,7 @@ static size_t bytes_of(const shunt_record *r) {
 }
 
 static size_t bulk_params(const shunt_session *s, const site *at) {
-  size_t most = filter_max_params(s, at), best = at->engine->bulk_params;
+  size_t most = site_max_params(s, at), best = at->engine->bulk_params;
   return best && best < most ? best : most;
 }
 

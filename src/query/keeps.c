@@ -161,7 +161,8 @@ static const char *why_not(const driver_column *column, const shunt_value *v) {
 static bool is_noisy(const driver_column *column, double d) {
   char room[NUMBER_BYTES];
   double rounded = number_read(room, (size_t)snprintf(room, sizeof room, "%.15g", d));
-  return column->exact && fabs(d) * pow(10, column->digits) < CERTAIN && fabs(rounded - d) <= NOISE * fabs(d);
+  return column->exact && column->digits > 0 && fabs(d) * pow(10, column->digits) < CERTAIN &&
+         fabs(rounded - d) <= NOISE * fabs(d);
 }
 
 static int digits_of(const driver_column *column, const shunt_value *v) {

@@ -111,7 +111,7 @@ static key_fitting fit_float(const driver_column *column, const driver_column *f
   if (!isfinite(d) && (!column->infinite || (was_text && !is_endless(value)))) return KEY_NOWHERE;
   if (column->single || is_single(from)) {
     double nearest = (double)(float)d;
-    bool rounds = is_single(from) || (was_text && !(from && from->numeric));
+    bool rounds = !from || is_single(from) || (was_text && !(from && from->numeric));
     if (isfinite(d) && (!isfinite(nearest) || (nearest == 0 && d != 0))) return KEY_NOWHERE;
     if (!rounds && isfinite(d) && nearest != d) return KEY_NOWHERE;
     d = nearest;
@@ -194,7 +194,15 @@ static key_fitting fit_blob(const driver_column *from, const shunt_value *value,
   return out->type == SHUNT_BLOB ? KEY_FITS : KEY_NOWHERE;
 }
 
-/* A time that is not written as usual ("infinity", "44-03-15 BC") fits only a column like its own. */
+/* As PostgreSQL writes times that others don't have. */
+static bool is_unusual(const shunt_value *v) {
+  bool ancient = v->size > 3 && memcmp(v->as.bytes + v->size - 3, " BC", 3) == 0;
+  size_t sign = v->size && v->as.bytes[0] == '-', word = sizeof "infinity" - 1;
+  return ancient || (v->size == sign + word && memcmp(v->as.bytes + sign, "infinity", word) == 0);
+}
+
+/* A time that is not written as usual ("infinity", "44-03-15 BC") fits only a column like its own. Of one that a caller
+ * gives, the engine is asked. */
 static key_fitting fit_time(arena *a, const driver_column *column, const driver_column *from, const shunt_value *value,
                             shunt_value *out) {
   bool alike = from && from->time && column->takes && from->takes;
@@ -203,7 +211,8 @@ static key_fitting fit_time(arena *a, const driver_column *column, const driver_
     return KEY_FITS;
   case KEY_TIME_UNKNOWN:
     *out = *value;
-    return value->type == SHUNT_TEXT && alike ? KEY_FITS : KEY_NOWHERE;
+    if (value->type != SHUNT_TEXT) return KEY_NOWHERE;
+    return alike ? KEY_FITS : !from && column->takes && is_unusual(value) ? KEY_ASKS : KEY_NOWHERE;
   case KEY_TIME_LOSES:
     return KEY_NOWHERE;
   case KEY_TIME_NO_MEMORY:
@@ -225,6 +234,8 @@ static key_fitting fit_anything(const driver_column *column, const driver_column
   if (decimal || ((column->numeric || (typeless && !inside)) && number.type == SHUNT_INTEGER)) *out = number;
   if (column->text && of_typeless && is_number(out)) return KEY_NOWHERE; /* neither end converts */
   if (out->type == SHUNT_FLOAT && isnan(out->as.number)) return KEY_NOWHERE;
+  /* IN would round it, and = would not */
+  if (column->real && out->type == SHUNT_INTEGER && !driver_float_holds(out->as.integer, false)) return KEY_NOWHERE;
   if (inside || !column->numeric || out->type != SHUNT_TEXT) return KEY_FITS;
   bool longer = number.type == SHUNT_TEXT && value_canonical(value, true).type != SHUNT_TEXT;
   return longer ? KEY_NOWHERE : KEY_FITS; /* no double has all of its digits */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/order.h"
 #include "query/statement.h"
 #include "query/types.h"
 
@@ -91,28 +92,57 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
 
 /* ---- order and limit ---- */
 
-static void write_term(sql_text *sql, const site *at, const driver_column *column, bool descending, bool *first) {
-  sql_puts(sql, *first ? " ORDER BY " : ", ");
-  sql_name(sql, at->engine, column->name);
-  sql_direction(sql, at->engine, column->nullable, descending);
-  *first = false;
+static void write_term(const comparison *w, const driver_column *column, const order_term *term, bool first) {
+  const operand o = {.column = column};
+  sql_puts(w->q, first ? " ORDER BY " : ", ");
+  order_write(w, &o, column->nullable, term);
 }
 
-static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q) {
-  const driver_column *key[KEY_MOST], *column;
-  size_t nkey = q->by_key ? site_order_key(at, key) : 0;
-  bool first = true;
-  for (size_t i = 0; i < q->norder; i++) {
-    bool descending;
-    shunt_status status = site_order(c, at, q->order[i], &column, &descending);
-    if (status) return status;
-    write_term(sql, at, column, descending, &first);
-    for (size_t k = 0; k < nkey; k++)
-      if (key[k] == column) key[k] = NULL; /* ordered by it already */
+/* What makes the order total, so that pages don't overlap: the primary key, or every column of distinct rows. A through
+ * table may lack the key, and needs none. */
+static shunt_status last_columns(const comparison *w, const select_spec *q, const shunt_rows *rows,
+                                 const driver_column ***list, size_t *n) {
+  const driver_column **last = *list = arena_array(w->c->arena, const driver_column *, rows->ncolumns + KEY_MOST);
+  *n = 0;
+  if (!last) return error_memory(w->c->err);
+  if (q->by_key && !q->distinct) *n = site_order_key(w->at, last);
+  for (size_t i = 0; q->by_key && q->distinct && i < rows->ncolumns; i++) {
+    last[*n] = driver_table_column(w->at->table->shape, rows->columns[i]);
+    *n += last[*n] != NULL;
   }
-  for (size_t k = 0; k < nkey; k++)
-    if (key[k]) write_term(sql, at, key[k], false, &first);
   return SHUNT_OK;
+}
+
+static void take_out(const driver_column **list, size_t *n, const driver_column *column) {
+  size_t kept = 0;
+  for (size_t i = 0; i < *n; i++)
+    if (list[i] != column) list[kept++] = list[i];
+  *n = kept;
+}
+
+static shunt_status check_distinct(const comparison *w, const shunt_rows *rows, const driver_column *column) {
+  if (rows_column_index(rows, column->name) >= 0) return SHUNT_OK;
+  return error_set(w->c->err, SHUNT_E_USAGE,
+                   "model '%s': distinct rows can't be ordered by '%s', which is not one of their columns",
+                   w->at->model->name, column->name);
+}
+
+static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
+  static const order_term ascending;
+  const comparison w = {.c = c, .at = at, .q = sql};
+  const driver_column **last, *column;
+  size_t nlast;
+  order_term term;
+  shunt_status status = last_columns(&w, q, rows, &last, &nlast);
+  for (size_t i = 0; i < q->norder && !status; i++) {
+    status = order_column(c, at, q->order[i], &term, &column);
+    if (!status && q->distinct) status = check_distinct(&w, rows, column);
+    if (status) return status;
+    write_term(&w, column, &term, i == 0);
+    take_out(last, &nlast, column);
+  }
+  for (size_t i = 0; i < nlast && !status; i++) write_term(&w, last[i], &ascending, i == 0 && q->norder == 0);
+  return status;
 }
 
 static void write_limit(sql_text *sql, const select_spec *q) {
@@ -152,7 +182,7 @@ static shunt_status write_counted(call *c, sql_text *sql, const site *at, const 
   if (!status) status = write_columns(c, sql, at, q, rows);
   sql_puts(sql, ", row_number() OVER (PARTITION BY ");
   write_partition(sql, at, q);
-  if (!status) status = write_order(c, sql, at, q);
+  if (!status) status = write_order(c, sql, at, q, rows);
   sql_puts(sql, ") AS ");
   sql_name(sql, at->engine, number);
   select_from(sql, at);
@@ -181,6 +211,12 @@ static void end_counted(call *c, sql_text *sql, const site *at, const select_spe
 
 /* ---- the statement ---- */
 
+/* Whether the rows can be had as they are asked for. */
+static shunt_status begin_read(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
+  shunt_status status = q->lock.kind ? lock_check(c, at) : SHUNT_OK;
+  return status ? status : select_columns(c, at, q, rows);
+}
+
 /* The keys of one statement. */
 typedef struct key_part {
   size_t from, count;
@@ -190,20 +226,23 @@ typedef struct key_part {
 static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                     const shunt_rows *rows) {
   if (q->per_key) return write_counted(c, sql, at, q, rows);
-  if (!q->numbered && !at->table->parts && rows_have_names(rows, &at->table->columns)) return write_all(c, sql, at);
-  sql_puts(sql, "SELECT ");
+  if (!q->numbered && !q->distinct && !at->table->parts && rows_have_names(rows, &at->table->columns))
+    return write_all(c, sql, at);
+  sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
   shunt_status status = write_columns(c, sql, at, q, rows);
   select_from(sql, at);
   return status;
 }
 
-static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q) {
+static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                  const shunt_rows *rows) {
   if (q->per_key) {
     end_counted(c, sql, at, q);
     return SHUNT_OK;
   }
-  shunt_status status = write_order(c, sql, at, q);
+  shunt_status status = write_order(c, sql, at, q, rows);
   write_limit(sql, q);
+  lock_write(sql, at, q->lock);
   return status;
 }
 
@@ -244,7 +283,7 @@ static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spe
   if (status) return status;
   *from += part.count;
   q->statements++;
-  return end_statement(c, sql, at, q);
+  return end_statement(c, sql, at, q, rows);
 }
 
 /* Then no statement is needed. */
@@ -254,7 +293,7 @@ static bool finds_nothing(const select_spec *q) {
 
 shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows) {
   size_t from = 0;
-  shunt_status status = select_columns(c, at, q, rows);
+  shunt_status status = begin_read(c, at, q, rows);
   if (!status && q->origins && !rows_add_origin(rows, at->client->id)) status = error_memory(c->err);
   if (status || finds_nothing(q)) return status;
   do {
@@ -266,6 +305,15 @@ shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows
   return status;
 }
 
+shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql) {
+  size_t from = 0;
+  *sql = NULL;
+  shunt_status status = begin_read(c, at, q, rows);
+  if (status || finds_nothing(q)) return status;
+  *sql = call_sql(c);
+  return *sql ? write_one(c, *sql, at, q, &from, rows) : error_memory(c->err);
+}
+
 shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *rows) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < a->nsites && !status; i++) status = select_at(c, &a->sites[i], q, rows);
@@ -275,7 +323,7 @@ shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *ro
 static shunt_status ask_at(call *c, const site *at, select_spec *q, feed *f, row_range *range) {
   size_t from = 0;
   bool origin = q->origins;
-  shunt_status status = select_columns(c, at, q, f->rows);
+  shunt_status status = begin_read(c, at, q, f->rows);
   if (status || finds_nothing(q)) return status;
   do {
     sql_text *sql = call_sql(c);

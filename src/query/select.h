@@ -7,6 +7,7 @@
 #include "query/access.h"
 #include "query/filter.h"
 #include "query/gather.h"
+#include "query/lock.h"
 
 typedef struct select_spec {
   filter filter;
@@ -16,11 +17,13 @@ typedef struct select_spec {
   size_t nneeded;
   const char *const *order;
   size_t norder;
-  bool by_key;  /* the primary key is the last term of the order */
-  bool limited; /* limit and offset count */
+  bool by_key;   /* the primary key is the last term of the order; of distinct rows, all their columns are */
+  bool distinct; /* no two rows are equal; they have no needed columns */
+  bool limited;  /* limit and offset count */
   int64_t limit, offset;
-  bool per_key;      /* they count for each of filter.keys */
-  bool numbered;     /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
+  bool per_key;  /* they count for each of filter.keys */
+  bool numbered; /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
+  row_lock lock;
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */
 } select_spec;
@@ -31,6 +34,9 @@ shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows
 /* Asks the statements for the feed, which has its rows already. *range, empty at first, will cover the rows that are
  * read; it stays empty if no statement is needed. */
 shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_range *range);
+/* Writes the one statement of a spec without keys, and names the rows' columns. *sql stays NULL if it asks for no row.
+ * The text belongs to the call. */
+shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql);
 /* " FROM table" */
 void select_from(sql_text *sql, const site *at);
 /* Names the rows' columns without reading anything. */

@@ -54,11 +54,6 @@ void site_table(sql_text *sql, const site *at) {
   sql_name(sql, at->engine, shape->schema ? shape->name : at->table->name);
 }
 
-shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending) {
-  *descending = term && term[0] == '-';
-  return site_column(c, at, *descending ? term + 1 : term, out);
-}
-
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out) {
   shunt_status status = SHUNT_OK;
   out->n = names->n;

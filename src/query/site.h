@@ -18,10 +18,13 @@ typedef struct site {
 
 bool site_same(const site *a, const site *b);
 
+/* How many parameters a statement takes. */
+static inline size_t site_max_params(const shunt_session *s, const site *at) {
+  return s->max_params ? s->max_params : at->engine->max_params;
+}
+
 /* The column of this name, ignoring case. Asks the database again before it reports NOT_FOUND. */
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
-/* The same for "name" and "-name". */
-shunt_status site_order(call *c, const site *at, const char *term, const driver_column **out, bool *descending);
 /* The table's name in a statement. */
 void site_table(sql_text *sql, const site *at);
 /* The columns of these names. */

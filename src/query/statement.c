@@ -53,6 +53,19 @@ shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_r
   return status;
 }
 
+/* The time between the parts is the host's. */
+shunt_status execution_fetch(call *c, execution *e, driver_conn *conn, const execution_part *part, bool *again) {
+  if (e->paused_ns) e->started_ns += clock_monotonic_ns() - e->paused_ns;
+  shunt_status status = conn->engine->fetch(conn, part->rows, part->more, c->err);
+  *again = status == SHUNT_E_DATASOURCE && !e->nrows && may_repeat(e, conn);
+  if (!status) e->nrows += part->rows->count;
+  if (status || !*part->more)
+    execution_tell(c, e, e->nrows, status);
+  else if (e->started_ns)
+    e->paused_ns = clock_monotonic_ns();
+  return status;
+}
+
 static shunt_status on_connection(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again) {
   shunt_status status = execution_send(c, e, conn, again);
   return status ? status : execution_receive(c, e, conn, rows, again);
@@ -72,10 +85,11 @@ static shunt_status on_pool(call *c, execution *e, shunt_rows *rows, bool *again
 
 /* The server may have closed the connection while it was idle. */
 shunt_status execution_run(call *c, execution *e, shunt_rows *rows) {
-  driver_conn *conn = transaction_conn(c, e->client, e->level);
+  driver_conn *conn;
   bool again;
+  shunt_status status = transaction_conn(c, e->client, e->level, &conn);
+  if (status) return status;
   if (conn) return on_connection(c, e, conn, rows, &again);
-  shunt_status status;
   do {
     status = on_pool(c, e, rows, &again);
   } while (again);

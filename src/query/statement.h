@@ -30,6 +30,8 @@ typedef struct execution {
   bool repeated; /* it was sent again already, and is not sent a third time */
   int64_t affected, generated_id;
   int64_t started_ns; /* 0: its duration is not measured */
+  int64_t paused_ns;  /* when the last part of its rows was fetched */
+  size_t nrows;       /* fetched in parts so far */
 } execution;
 
 execution execution_of(const sql_text *sql, const site *at, bool reads);
@@ -37,6 +39,12 @@ execution execution_of(const sql_text *sql, const site *at, bool reads);
  * rows. */
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again);
 shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again);
+/* The next rows of a statement that is fetched in parts. *more: it has not ended. */
+typedef struct execution_part {
+  shunt_rows *rows;
+  bool *more;
+} execution_part;
+shunt_status execution_fetch(call *c, execution *e, driver_conn *conn, const execution_part *part, bool *again);
 /* Around each statement: measure it, call the session's observer, report it if it is slow. */
 void execution_start(const call *c, execution *e);
 void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status);

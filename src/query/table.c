@@ -32,9 +32,11 @@ static shunt_status remember(call *c, const cat_client *client, const char *key,
 }
 
 static shunt_status describe(call *c, const cat_client *client, int level, const char *name, const driver_table **out) {
-  driver_conn *conn = transaction_conn(c, client, level);
+  driver_conn *conn;
+  shunt_status status = transaction_conn(c, client, level, &conn);
+  if (status) return status;
   if (conn) return pool_describe(conn, name, out, c->err);
-  shunt_status status = call_acquire(c, client, level, &conn);
+  status = call_acquire(c, client, level, &conn);
   if (status) return status;
   status = pool_describe(conn, name, out, c->err);
   pool_release(conn, level);

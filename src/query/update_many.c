@@ -101,7 +101,7 @@ static size_t bytes_of(const update_row *row) {
 /* How many rows fit into one statement: at least one. Each column repeats the conditions. Declared types may have
  * made values differ in type. */
 static size_t fit(call *c, const several *s) {
-  size_t params = filter_max_params(c->s, s->at), best = s->at->engine->bulk_params, most = s->at->engine->max_bytes;
+  size_t params = site_max_params(c->s, s->at), best = s->at->engine->bulk_params, most = s->at->engine->max_bytes;
   size_t width = s->t->n + (s->t->n + 1) * (s->rows[0].is.nitems ? s->rows[0].is.nitems : 1) + 1, count = 1;
   if (best && best < params) params = best;
   for (size_t bytes = bytes_of(&s->rows[0]); count < s->n && count < ROWS_AT_ONCE; count++) {

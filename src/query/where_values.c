@@ -26,7 +26,7 @@ static where_found find(const shunt_where *w, const char *column, int depth, whe
   switch (w->op) {
   case SHUNT_EQ:
   case SHUNT_IN:
-    return w->column && cat_same_column(w->column, column) ? add(w, out) : WHERE_OPEN;
+    return w->column && !w->other && cat_same_column(w->column, column) ? add(w, out) : WHERE_OPEN;
   case SHUNT_AND: /* one of the conditions is enough */
     for (size_t i = 0; i < w->nitems && found == WHERE_OPEN; i++) found = find(&w->items[i], column, depth + 1, out);
     return found;

@@ -169,7 +169,7 @@ static shunt_status list_targets(const level *l, const led *d, const row_range *
 static shunt_status delete_links_to(const level *l, const key_group *group, const key_list *targets) {
   call *c = l->w->c;
   const site *at = access_only_site(&group->at);
-  size_t width = targets->columns.n, most = filter_max_params(c->s, at) / 2 / width;
+  size_t width = targets->columns.n, most = site_max_params(c->s, at) / 2 / width;
   int64_t affected = 0;
   shunt_status status = SHUNT_OK;
   for (size_t from = 0, n; from < targets->count && !status; from += n) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "query/order.h"
 #include "relate/load.h"
 
 route_request load_target_request(const loading *l) {
@@ -63,8 +64,12 @@ shunt_status load_need_order(const loading *l, select_spec *q) {
   const char **all = arena_array(l->c->arena, const char *, q->nneeded + q->norder + KEY_MOST);
   if (!all) return error_memory(l->c->err);
   if (q->nneeded) memcpy(all, q->needed, q->nneeded * sizeof *all);
-  for (size_t i = 0; i < q->norder; i++)
-    if (q->order[i]) all[q->nneeded++] = q->order[i] + (q->order[i][0] == '-');
+  for (size_t i = 0; i < q->norder; i++) {
+    order_term term;
+    shunt_status status = order_read(l->c, q->order[i], &term);
+    if (status) return status;
+    all[q->nneeded++] = term.name;
+  }
   for (size_t i = 0; i < key.n; i++) all[q->nneeded++] = key.list[i];
   q->needed = all;
   return SHUNT_OK;

@@ -2,13 +2,14 @@
 
 #include <string.h>
 
+#include "query/order.h"
 #include "query/value.h"
 #include "relate/collation.h"
 
 typedef struct term {
   const driver_column *of;
   int column;
-  bool descending;
+  bool descending, nulls_moved;
   bool numeric;      /* decimals are text, and compared as numbers */
   shunt_value *keys; /* by row: the collation keys, where these are compared */
   shunt_value pad;
@@ -36,8 +37,10 @@ static const shunt_value *cell_of(const sorter *o, const term *t, uint32_t row) 
 static int compare(const sorter *o, uint32_t a, uint32_t b) {
   for (size_t i = 0; i < o->nterms; i++) {
     const term *t = &o->terms[i];
-    int d = compare_cells(t, cell_of(o, t, a), cell_of(o, t, b));
-    if (d) return t->descending ? -d : d;
+    const shunt_value *x = cell_of(o, t, a), *y = cell_of(o, t, b);
+    int d = compare_cells(t, x, y);
+    bool null = x->type == SHUNT_NULL || y->type == SHUNT_NULL;
+    if (d) return t->descending == (null && t->nulls_moved) ? d : -d;
   }
   return 0;
 }
@@ -63,6 +66,7 @@ static term term_of(const sort_by *by) {
   return (term){.of = column,
                 .column = by->column,
                 .descending = by->descending,
+                .nulls_moved = by->nulls_moved,
                 .numeric = !column || (column->numeric && column->kind != DRIVER_ANYTHING),
                 .collation = column ? column->collation : DRIVER_BINARY};
 }
@@ -71,17 +75,20 @@ shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order
                         size_t *n) {
   const site *at = spec->at;
   const driver_column *column;
-  bool descending;
+  order_term asked;
   *n = 0;
   for (size_t i = 0; i < norder; i++) {
-    shunt_status status = site_order(c, at, order[i], &column, &descending);
+    shunt_status status = order_column(c, at, order[i], &asked, &column);
     if (status) return status;
-    terms[(*n)++] = (sort_by){column, rows_column_index(spec->rows, column->name), descending};
+    terms[(*n)++] = (sort_by){.of = column,
+                              .column = rows_column_index(spec->rows, column->name),
+                              .descending = asked.descending,
+                              .nulls_moved = asked.nulls_moved};
   }
   const driver_column *key[KEY_MOST];
   size_t nkey = site_order_key(at, key);
   for (size_t k = 0; k < nkey; k++)
-    terms[(*n)++] = (sort_by){key[k], rows_column_index(spec->rows, key[k]->name), false};
+    terms[(*n)++] = (sort_by){.of = key[k], .column = rows_column_index(spec->rows, key[k]->name)};
   return SHUNT_OK;
 }
 

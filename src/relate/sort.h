@@ -16,6 +16,7 @@ typedef struct sort_by {
   const driver_column *of; /* how the values compare; NULL: as numbers */
   int column;              /* of the rows */
   bool descending;
+  bool nulls_moved; /* as in order_term */
 } sort_by;
 
 typedef struct sort_spec {
@@ -26,7 +27,7 @@ typedef struct sort_spec {
 } sort_spec;
 
 /* Makes terms of names such as "-total", followed by the primary key; all must be columns of the rows. terms has room
- * for norder + KEY_MOST. Errors: those of site_order. */
+ * for norder + KEY_MOST. Errors: those of order_column. */
 shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order, size_t norder, sort_by *terms,
                         size_t *n);
 /* Orders as the engine would. */

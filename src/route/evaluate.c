@@ -240,6 +240,8 @@ static const cat_part *part_of(const route_request *q) { return q->part ? &q->mo
 /* A part names the places that the rules would choose for a key in it; refine and guard rules see them. */
 static void use_part(evaluation *e) {
   const cat_part *part = part_of(e->request);
+  rule_host_read(e->l->host, RULE_FIELD_MODEL); /* which says whether the part is read, too */
+  if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
   if (!part) return;
   if (part->client && !e->request->explicit_client) e->client = part->client;
   if (part->table) e->table = part->table;
@@ -317,7 +319,6 @@ static shunt_status guard(evaluation *e) {
 
 static shunt_status run(void *ud) {
   evaluation *e = ud;
-  if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
   shunt_status status = select_client(e);
   if (!status) use_part(e);
   if (!status) status = base_table(e);

@@ -146,6 +146,34 @@ static shunt_status convert_list(conversion *c, int index, const step *s, int de
   return SHUNT_OK;
 }
 
+/* {"50!%", escape = "!"}: the one kind of table that is a list and has a name. */
+static bool is_pattern(lua_State *L, int index) {
+  size_t keys = 0;
+  lua_pushnil(L);
+  for (; lua_next(L, index); lua_pop(L, 1)) keys++;
+  lua_rawgeti(L, index, 1);
+  lua_pushliteral(L, "escape");
+  lua_rawget(L, index);
+  bool is = keys == 2 && lua_type(L, -1) == LUA_TSTRING && lua_type(L, -2) == LUA_TSTRING;
+  lua_pop(L, 2);
+  return is;
+}
+
+static shunt_status convert_pattern(conversion *c, int index, const step *s, int depth, node **out) {
+  lua_State *L = c->L;
+  node *to = *out = node_map(c->a, c->at), *pattern = NULL, *escape = NULL;
+  if (!to) return error_memory(c->err);
+  lua_rawgeti(L, index, 1);
+  lua_pushliteral(L, "escape");
+  lua_rawget(L, index);
+  shunt_status status = convert(c, lua_absindex(L, -2), s, depth, &pattern);
+  if (!status) status = convert(c, lua_absindex(L, -1), s, depth, &escape);
+  lua_pop(L, 2);
+  if (status) return status;
+  bool put = node_put(c->a, to, "pattern", c->at, pattern) && node_put(c->a, to, "escape", c->at, escape);
+  return put ? SHUNT_OK : error_memory(c->err);
+}
+
 static shunt_status convert_table(conversion *c, int index, const step *s, int depth, node **out) {
   if (depth > MAX_DEPTH) return refuse(c, s, "tables are nested more than 64 deep: make the value flatter");
   step here = s ? *s : (step){NULL, NULL, NULL, 0};
@@ -155,6 +183,10 @@ static shunt_status convert_table(conversion *c, int index, const step *s, int d
   if (!lua_checkstack(c->L, 8)) return error_memory(c->err);
   size_t count;
   lua_shape shape = lua_node_shape(c->L, index, &count);
+  if (shape == LUA_SHAPE_MIXED && is_pattern(c->L, index)) {
+    lua_pop(c->L, 1); /* the key that does not fit */
+    return convert_pattern(c, index, &here, depth, out);
+  }
   if (shape == LUA_SHAPE_MIXED) return refuse_key(c, s);
   if (count > MAX_NODES - c->nodes)
     return refuse(c, s, "the value has more than 1,000,000 parts, counting a table each time it appears: split it");

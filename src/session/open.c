@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "session/call.h"
 #include "session/propagation.h"
+#include "session/stream.h"
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
   if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
@@ -75,6 +76,7 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
 
 void shunt_session_close(shunt_session *s) {
   if (!s) return;
+  stream_end_all(s, NULL);
   propagation_end_all(s);
   route_decision_clear(&s->resolved);
   map_free(&s->tables.by_name);

@@ -240,7 +240,7 @@ static void end_savepoint(const shunt_tx *h, bool released) {
 }
 
 static void undo_savepoint(const shunt_tx *h) {
-  transaction_undo(h->tx, h->savepoint);
+  transaction_undo(h->session, h->tx, h->savepoint);
   end_savepoint(h, false);
 }
 

@@ -46,7 +46,7 @@ static shunt_status move_to(shunt_session *s, const session_generation *newest, 
 
 shunt_status session_move(shunt_session *s, shunt_error *err) {
   session_generation newest;
-  if (s->transactions || !s->generation.renew(&s->generation, &newest)) return SHUNT_OK;
+  if (s->transactions || s->streams || !s->generation.renew(&s->generation, &newest)) return SHUNT_OK;
   return move_to(s, &newest, err);
 }
 

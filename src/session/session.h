@@ -93,9 +93,10 @@ struct shunt_session {
     size_t count, capacity;
   } switched;
   transaction *transactions; /* the newest first */
-  struct shunt_tx *handles;  /* not ended yet */
-  struct hook *hooks;        /* waiting for transactions to end, the newest first */
-  int units;                 /* nested writes under way */
+  struct stream_link *streams;
+  struct shunt_tx *handles; /* not ended yet */
+  struct hook *hooks;       /* waiting for transactions to end, the newest first */
+  int units;                /* nested writes under way */
   /* what calls use again */
   session_tables tables;
   session_lent lent;

@@ -5,17 +5,31 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "session/stream.h"
 
 static const int64_t UNDO_NS = 5000000000; /* time to roll back a savepoint, even if the call's deadline is over */
 
 /* ---- its connection ---- */
 
-driver_conn *transaction_conn(call *c, const cat_client *client, int level) {
-  driver_conn *conn = transaction_peek(c->s, client, level);
-  if (!conn) return NULL;
+shunt_status transaction_check_free(const call *c, const driver_conn *conn) {
+  if (!conn->streams) return SHUNT_OK;
+  error_set(
+      c->err, SHUNT_E_TRANSACTION,
+      "a stream is open in the transaction on '%s', whose connection takes no other statement meanwhile: read the "
+      "stream to its end or close it, or read it outside of the transaction",
+      conn->client->name);
+  error_client(c->err, conn->client->name);
+  return SHUNT_E_TRANSACTION;
+}
+
+shunt_status transaction_conn(call *c, const cat_client *client, int level, driver_conn **out) {
+  driver_conn *conn = *out = transaction_peek(c->s, client, level);
+  if (!conn) return SHUNT_OK;
+  shunt_status status = transaction_check_free(c, conn);
+  if (status) return status;
   if (conn->under_way) c->reads->settle(c->reads);
   conn->deadline_ns = c->deadline_ns;
-  return conn;
+  return SHUNT_OK;
 }
 
 /* ---- beginning and ending ---- */
@@ -77,6 +91,7 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
 
 shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
+  stream_end_all(c->s, t);
   t->conn->deadline_ns = c->deadline_ns;
   if (t->doomed_at != NOT_DOOMED)
     status =
@@ -91,6 +106,7 @@ shunt_status transaction_commit(call *c, transaction *t) {
 
 void transaction_close(shunt_session *s, transaction *t) {
   transaction **at = &s->transactions;
+  stream_end_all(s, t);
   while (*at != t) at = &(*at)->next;
   *at = t->next;
   pool_release(t->conn, t->level);
@@ -114,8 +130,10 @@ static shunt_status at_savepoint(const transaction *t, const char *what, int num
 }
 
 shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
+  shunt_status status = transaction_check_free(c, t->conn);
+  if (status) return status;
   t->conn->deadline_ns = c->deadline_ns;
-  shunt_status status = at_savepoint(t, "SAVEPOINT", t->savepoints + 1, c->err);
+  status = at_savepoint(t, "SAVEPOINT", t->savepoints + 1, c->err);
   if (status)
     error_client(c->err, t->client->name);
   else
@@ -124,6 +142,7 @@ shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
 }
 
 shunt_status transaction_release(call *c, transaction *t, int savepoint) {
+  stream_end_all(c->s, t);
   shunt_status status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, c->err);
   if (status)
     error_client(c->err, t->client->name);
@@ -132,7 +151,8 @@ shunt_status transaction_release(call *c, transaction *t, int savepoint) {
   return status;
 }
 
-void transaction_undo(transaction *t, int savepoint) {
+void transaction_undo(shunt_session *s, transaction *t, int savepoint) {
+  stream_end_all(s, t);
   if (t->conn->deadline_ns) t->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
   bool undone =
       !at_savepoint(t, "ROLLBACK TO", savepoint, NULL) && !at_savepoint(t, "RELEASE SAVEPOINT", savepoint, NULL);

@@ -30,8 +30,11 @@ struct transaction {
 transaction *transaction_find(const shunt_session *s, const cat_client *client, int level);
 /* It is not suspended, and the session is at its level (or its engine has no levels). */
 bool transaction_in_force(const shunt_session *s, const transaction *t);
-/* The connection of that transaction, or NULL. Reads that are under way on it are received first. */
-driver_conn *transaction_conn(call *c, const cat_client *client, int level);
+/* The connection of that transaction, or NULL. Reads that are under way on it are received first. Errors: those of
+ * transaction_check_free. */
+shunt_status transaction_conn(call *c, const cat_client *client, int level, driver_conn **conn);
+/* TRANSACTION if a stream is open on the transaction's connection: that takes no other statement. */
+shunt_status transaction_check_free(const call *c, const driver_conn *conn);
 /* The same without receiving anything. */
 driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
 /* Whether these options forbid accesses outside of the transaction. */
@@ -54,7 +57,7 @@ shunt_status transaction_save(call *c, transaction *t, int *savepoint);
 /* Releases the savepoint and those inside. If that fails, it can still be undone. */
 shunt_status transaction_release(call *c, transaction *t, int savepoint);
 /* Rolls back the savepoint and those inside. If that fails, the transaction is doomed. */
-void transaction_undo(transaction *t, int savepoint);
+void transaction_undo(shunt_session *s, transaction *t, int savepoint);
 
 /* The client for SQL or a transaction. name NULL: the session's current datasource, else its default; "default": the
  * instance's default, even after a switch. Rules are asked for these two only. Errors: those of session_named_client

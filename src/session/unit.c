@@ -39,7 +39,7 @@ static void undo(shunt_session *s, const unit_part *p) {
   else if (p->released)
     transaction_doom(p->tx, p->savepoint - 1);
   else
-    transaction_undo(p->tx, p->savepoint);
+    transaction_undo(s, p->tx, p->savepoint);
 }
 
 /* Before anything is committed: if a connection is lost, the whole unit can still be undone. */

@@ -114,6 +114,18 @@ static inline int64_t bench_now_ns(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* "VmRSS", "VmHWM": of this process. */
+static inline long bench_status_kib(const char *key) {
+  char line[256];
+  long kib = -1;
+  FILE *file = fopen("/proc/self/status", "r");
+  if (!file) bench_die("/proc/self/status: %s", strerror(errno));
+  while (fgets(line, sizeof line, file))
+    if (strncmp(line, key, strlen(key)) == 0) kib = strtol(line + strlen(key) + 1, NULL, 10);
+  fclose(file);
+  return kib;
+}
+
 /* Rounds of two sides, one after the other, so that other load on the machine affects both. */
 enum { BENCH_ROUNDS = 15 };
 
@@ -134,10 +146,10 @@ static inline double bench_median(const double *list, int n) {
   return sorted[n / 2];
 }
 
-static inline void bench_measure(void (*raw)(void *), void (*shunt)(void *), void *ud, bench_pairs *out) {
+/* out->rounds of them, and one that does not count. */
+static inline void bench_rounds(void (*raw)(void *), void (*shunt)(void *), void *ud, bench_pairs *out) {
   raw(ud);
   shunt(ud);
-  out->rounds = BENCH_ROUNDS;
   for (int i = 0; i < out->rounds; i++) {
     int64_t start = bench_now_ns();
     raw(ud);
@@ -146,6 +158,11 @@ static inline void bench_measure(void (*raw)(void *), void (*shunt)(void *), voi
     out->raw[i] = (double)(middle - start);
     out->shunt[i] = (double)(bench_now_ns() - middle);
   }
+}
+
+static inline void bench_measure(void (*raw)(void *), void (*shunt)(void *), void *ud, bench_pairs *out) {
+  out->rounds = BENCH_ROUNDS;
+  bench_rounds(raw, shunt, ud, out);
 }
 
 static inline void bench_report(const char *name, double value, double limit) {

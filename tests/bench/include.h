@@ -179,17 +179,6 @@ static inline void include_open(void *ud) {
 
 /* ---- measuring ---- */
 
-static inline long status_kib(const char *key) {
-  char line[256];
-  long kib = -1;
-  FILE *file = fopen("/proc/self/status", "r");
-  if (!file) bench_die("/proc/self/status: %s", strerror(errno));
-  while (fgets(line, sizeof line, file))
-    if (strncmp(line, key, strlen(key)) == 0) kib = strtol(line + strlen(key) + 1, NULL, 10);
-  fclose(file);
-  return kib;
-}
-
 /* In a process of its own, so that nothing that filling leaves in the heap is used again by a side that is measured. */
 static inline void include_fill(void (*fill)(void *), void *ud) {
   int status;
@@ -212,10 +201,10 @@ static inline long peak_kib(void (*open)(void *), void (*round)(void *), void *u
   pid_t child = fork();
   if (child < 0) bench_die("fork: %s", strerror(errno));
   if (child == 0) {
-    long before = status_kib("VmRSS");
+    long before = bench_status_kib("VmRSS");
     open(ud);
     round(ud);
-    kib = status_kib("VmHWM") - before;
+    kib = bench_status_kib("VmHWM") - before;
     _exit(write(ends[1], &kib, sizeof kib) != sizeof kib);
   }
   close(ends[1]);

@@ -1,5 +1,5 @@
--- Jobs under fire: workers killed at random while they run thousands of jobs, and the scenario that gives levels their
--- reason. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
+-- Jobs under fire: workers killed at random while they run thousands of jobs, and tenants added and removed meanwhile; and
+-- the scenario that gives levels their reason. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
@@ -8,13 +8,14 @@ local Workers = require "tests.spec.support.workers"
 local watchdog = require "tests.support.watchdog"
 
 local PLAIN, EXACT, ORDERED = 4000, 4000, 2000
-local PROCESSES = 4
+local PROCESSES, TENANTS = 4, 8
+local LAST = 1000 -- jobs; from there on all tenants are there
 
 -- "plain" writes and is completed in two steps, so that a kill in between leads to a second effect. The others do both in
 -- one transaction on the queue's own datasource.
 local JOBS = [[
 local function write(kind)
-  return function(session, n) session:execute("main", "INSERT INTO effects (kind, n) VALUES (?, ?)", { kind, n }) end
+  return function(session, n) session:model("effect"):insert { kind = kind, n = n } end
 end
 job "plain"   { retry = 50, backoff = "1ms", handler = write "plain" }
 job "exact"   { retry = 50, backoff = "1ms", transaction = "main", handler = write "exact" }
@@ -22,9 +23,22 @@ job "ordered" { retry = 50, backoff = "1ms", transaction = "main", concurrency =
 ]]
 
 local effects = {
-  sqlite3 = "CREATE TABLE effects (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, n INTEGER NOT NULL)",
-  pg = "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, n integer NOT NULL)",
+  sqlite3 = "CREATE TABLE effects (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, n INTEGER NOT NULL, tenant INTEGER NOT NULL)",
+  pg = "CREATE TABLE effects (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, kind text NOT NULL, n integer NOT NULL, tenant integer NOT NULL)",
 }
+
+-- "ordered" jobs are of one tenant that stays: their order holds among the jobs that a worker knows.
+local function tenant_of(kind, n) return kind == "ordered" and 0 or n % TENANTS + 1 end
+local function name_of(tenant) return tenant == 0 and "" or "t" .. tenant end
+
+local function instances_of(tenants)
+  local list = { '"": {id: 0}' }
+  for _, tenant in ipairs(tenants) do list[#list + 1] = ("t%d: {id: %d}"):format(tenant, tenant) end
+  return ("instance: {instances: {%s}}\n"):format(table.concat(list, ", "))
+end
+
+local ALL = {}
+for tenant = 1, TENANTS do ALL[tenant] = tenant end
 
 for _, engine in ipairs { "sqlite3", "pg" } do
   describe("jobs on " .. engine, function()
@@ -38,7 +52,8 @@ for _, engine in ipairs { "sqlite3", "pg" } do
 
     setup(function()
       dog = watchdog.start(600)
-      world = Engines.open { clients = { main = engine }, yaml = "jobs: {client: main, lease: 1s}\n", max = 8 }
+      world = Engines.open { clients = { main = engine }, max = 8, rules = 'model "effect" { table = "effects", instance_column = "tenant" }\n',
+        yaml = "watch: true\njobs: {client: main, lease: 1s}\n" .. instances_of(ALL) }
       App.fill(world.folder, { ["jobs/all.lua"] = JOBS })
       session, processes = world.session, {}
       session:execute("main", effects[engine])
@@ -53,15 +68,23 @@ for _, engine in ipairs { "sqlite3", "pg" } do
     local function push_all()
       session:transaction(function()
         for i = 1, math.max(PLAIN, EXACT, ORDERED) do
-          if i <= PLAIN then session:push("plain", i) end
-          if i <= EXACT then session:push("exact", i) end
-          if i <= ORDERED then session:push("ordered", i) end
+          for kind, most in pairs { plain = PLAIN, exact = EXACT, ordered = ORDERED } do
+            if i <= most then session:push(kind, i, { instance = name_of(tenant_of(kind, i)) }) end
+          end
         end
       end)
     end
 
     local function left()
       return session:query("main", "SELECT count(*) AS n FROM shunt_jobs")[1].n
+    end
+
+    --- Workers read it again on their own, and those that start later read this one.
+    local function set_tenants(tenants)
+      local path = world.folder .. "/shunt.yaml"
+      local text = assert(assert(io.open(path)):read "a"):gsub("instance: [^\n]*\n", function() return instances_of(tenants) end)
+      App.write(path .. ".new", text)
+      assert(os.rename(path .. ".new", path))
     end
 
     --- Kills one now and then, in the middle of whatever it does, and starts another in its place.
@@ -76,6 +99,7 @@ for _, engine in ipairs { "sqlite3", "pg" } do
         processes[i]:wait()
         processes[i] = Workers.start(world.folder, "--concurrency 2")
         kills = kills + 1
+        if kills % 4 == 0 then set_tenants(before > LAST and random:some(ALL, random:int(1, TENANTS)) or ALL) end
         local now = left()
         if now < before then since = os.time() end
         assert(os.time() - since < 60, ("%d jobs are left, and none was done for a minute"):format(now))
@@ -87,7 +111,8 @@ for _, engine in ipairs { "sqlite3", "pg" } do
     --- How often each number of a kind is there, and the numbers in the order in which they were written.
     local function written(kind)
       local counts, order = {}, {}
-      for i, row in ipairs(session:query("main", "SELECT n FROM effects WHERE kind = ? ORDER BY id", { kind })) do
+      for i, row in ipairs(session:query("main", "SELECT n, tenant FROM effects WHERE kind = ? ORDER BY id", { kind })) do
+        assert(row.tenant == tenant_of(kind, row.n), ("%s job %d ran under tenant %d"):format(kind, row.n, row.tenant))
         counts[row.n] = (counts[row.n] or 0) + 1
         order[i] = row.n
       end

@@ -19,7 +19,10 @@ local integers = { -1, 0, 1, 7, 127, 255, 40000, 1 << 40, 9007199254740993, 9007
 local any_integer = within(math.mininteger, math.maxinteger)
 local function integer_text(n) return { quoted(tostring(n)) } end
 -- A text that is a key may be any spelling of the number; one that is looked for is its usual text.
-local function integer_texts(n) return (n < 0 or n > 1 << 53) and integer_text(n) or { quoted(tostring(n)), quoted("00" .. n), quoted(n .. ".0"), quoted(" " .. n) } end
+local function integer_texts(n)
+  if n < 0 or n > 1 << 53 then return integer_text(n) end
+  return { quoted(tostring(n)), quoted("00" .. n), quoted(n .. ".0"), quoted(" " .. n) }
+end
 
 local stamps = { "2026-01-01 00:00:00", "2026-01-01 10:00:00", "2026-01-01 10:00:00.5", "2026-01-01 10:00:00.123456", "1999-12-31 00:00:00" }
 local function up_to(digits)

@@ -34,6 +34,8 @@ local rules = [[
   local types = { n = "integer", x = "number", d = "decimal", b = "boolean", t = "text", p = "blob", day = "date", clock = "time",
     at = "datetime", j = "json", u = "uuid" }
   for _, name in ipairs { "sqlite3", "pg", "mysql" } do
+    model("spread_" .. name) { client = name, parts = { tables = "part_%d", n = 2 }, types = { d = "decimal", b = "boolean" },
+      table = function(req) return ("part_%d"):format(req:bucket("where.id", 2) or 0) end }
     for i = 1, 2 do
       model(name .. i) { table = "things" .. i, client = name, types = types, relations = { others = has_many(name .. i, "n", { key = "n" }) } }
     end
@@ -150,6 +152,22 @@ describe("declared types", function()
           assert.equal(expected[column], least["min_" .. column], ("SHUNT_SEED=%d, %s"):format(seed, name))
         end
       end)
+    end
+  end)
+
+  it("hold for models whose rows are spread over several tables", function()
+    for _, engine in ipairs(Engines.all) do
+      local boolean = engine == "pg" and "boolean" or "INTEGER"
+      for i = 0, 1 do
+        session:execute(engine, ("CREATE TABLE part_%d (id INTEGER NOT NULL PRIMARY KEY, d DECIMAL(12,2), b %s)"):format(i, boolean))
+      end
+      local spread = session:model("spread_" .. engine)
+      for id = 1, 6 do assert.equal(id .. ".50", spread:insert({ id = id, d = id + 0.5, b = id % 2 == 0 }).d) end
+      local rows = spread:select { order = "id" }
+      for id = 1, 6 do assert.same({ id = id, d = id .. ".50", b = id % 2 == 0 }, rows[id]) end
+      assert.equal("2.50", spread:mget({ 1, 2 })[2].d)
+      assert.same({ min_d = "1.50", max_d = "6.50" }, spread:aggregate { min = "d", max = "d" })
+      assert.equal(3, spread:count { where = { b = true } })
     end
   end)
 

@@ -76,7 +76,7 @@ describe("completion", function()
     { "resolve --client ''", { "main" } }, { "resolve --client m", { "main" } }, { "resolve --client=m", { "--client=main" } },
     { "resolve --client = m", { "main" } }, { "resolve --op ''", { "read", "write" } }, { "query --op ''", { "read" } },
     { "resolve u", { "user" } }, { "resolve --relation user.", { "user.orders" } }, { "resolve --instance a", { "acme" } },
-    { "--env ''", { "dev", "prod", "stage", "test" } }, { "jobs ''", { "list", "purge", "retry" } }, { "jobs list ''", {} },
+    { "--env ''", { "dev", "prod", "stage", "test" } }, { "jobs ''", { "list", "purge", "push", "retry", "show" } }, { "jobs list ''", {} },
     { "run ''", { ":files" } }, { "run x.lua --", { ":files" } }, { "init ''", { ":folders" } }, { "nope ''", {} },
     { "completion ''", { "bash", "fish", "zsh" } }, { "resolve --level ''", {} }, { "resolve -c nope.yaml --client ''", {} },
     { "resolve --json --js", {} }, { "resolve --where a=1 --whe", { "--where" } },

@@ -185,10 +185,11 @@ describe("events of a worker", function()
     local worker <close> = at.app:worker { concurrency = 2 }
     Workers.eventually("the job is dead", function()
       worker:status()
-      return #seen == 1
+      return #seen == 2
     end)
+    assert.same({ "job.started", "refused", "" }, { seen[1].kind, seen[1].job, seen[1].instance })
     assert.same({ "job.dead", "error", "refused", 1, "default" },
-      { seen[1].kind, seen[1].severity, seen[1].job, seen[1].attempt, seen[1].queue })
+      { seen[2].kind, seen[2].severity, seen[2].job, seen[2].attempt, seen[2].queue })
   end)
 end)
 

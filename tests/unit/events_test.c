@@ -257,9 +257,36 @@ static void reports_jobs_that_fail(void **state) {
     fine(w, shunt_job_failed(job, &why, &w->err));
     shunt_job_free(job);
   }
-  saw(w, "warning job.failed: job 'mail' (1): attempt 1 failed: not today | job=mail id=1 queue=default attempt=1 "
-         "code=SHUNT_E_DENIED message=not today\n");
+  saw(w, "debug job.started: job 'mail' (1): attempt 1 started | job=mail id=1 queue=default instance= attempt=1\n");
+  saw(w, "warning job.failed: job 'mail' (1): attempt 1 failed: not today | job=mail id=1 queue=default instance= "
+         "attempt=1 duration_ms=");
+  saw(w, "code=SHUNT_E_DENIED message=not today\n");
   saw(w, "error job.dead: job 'mail' (1): attempt 2 failed, and it was the last: not today |");
+  shunt_worker_close(worker);
+  shunt_session_close(s);
+  end(w);
+}
+
+static void reports_that_a_job_runs_again_because_its_worker_is_gone(void **state) {
+  (void)state;
+  world *w = begin("");
+  shunt_session *s = session(w);
+  shunt_worker *gone, *worker;
+  fine(w, shunt_worker_open(w->app, NULL, &gone, &w->err));
+  fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
+  fine(w, shunt_push(s, "mail", NULL, NULL, NULL, &w->err));
+  shunt_job *lost = next(w, gone);
+  execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
+  shunt_job *job = next(w, worker);
+  saw(w, "warning job.taken_over: job 'mail' (1): runs again, because its worker ");
+  assert_int_equal(shunt_job_of(job)->attempt, 2);
+  fine(w, shunt_job_failed(job, &(shunt_error){.status = SHUNT_E_DENIED}, &w->err));
+  shunt_job_free(job);
+  shunt_job_free(lost);
+  execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
+  shunt_job_free(next(w, worker));
+  assert_null(strstr(strstr(w->log, "job.taken_over") + 1, "job.taken_over")); /* a retry does not count */
+  shunt_worker_close(gone);
   shunt_worker_close(worker);
   shunt_session_close(s);
   end(w);
@@ -297,6 +324,7 @@ int main(void) {
       cmocka_unit_test(reports_no_statement_as_slow_where_the_threshold_is_0),
       cmocka_unit_test(reports_the_slowest_rule),
       cmocka_unit_test(reports_jobs_that_fail),
+      cmocka_unit_test(reports_that_a_job_runs_again_because_its_worker_is_gone),
       cmocka_unit_test(reports_leases),
   };
   return cmocka_run_group_tests_name("events of an app", tests, NULL, NULL);

@@ -67,7 +67,8 @@ local function request_flags(reads_only)
     { "--op", reads_only and "read" or "read|write", "Whether it reads or writes. Default: read.",
       choices = reads_only and { "read" } or { "read", "write" } },
     { "--level", "N", "The session's level. Default: 0.", negative = "^%-%d" },
-    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =."
+    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =. "
+      .. "Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
       or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
       .. "value is text.", many = true },
     { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
@@ -109,7 +110,9 @@ commands.list = {
     flags = with(request_flags(true),
       { "--include", "a,a.b", "Relations to load with the rows.", many = true },
       { "--columns", "a,b", "Columns to read. Default: all.", many = true },
-      { "--order", "a,-b", "Columns to sort by; a minus means descending.", many = true, negative = "^%-[^-]" },
+      { "--distinct", false, "Print rows that are equal in --columns once." },
+      { "--order", "a,-b", "Columns to sort by; a minus means descending. Nulls count as the least, unless nulls first or nulls "
+        .. "last follows, as in \"due nulls last\".", many = true, negative = "^%-[^-]" },
       { "--limit", "N", "The highest number of rows.", negative = "^%-%d" },
       { "--offset", "N", "The number of rows to skip.", negative = "^%-%d" },
       { "--deleted", false, "Read rows that the model's soft_delete marks as deleted, too." },
@@ -167,30 +170,39 @@ commands.list = {
     name = "worker", summary = "Run jobs until SIGTERM or SIGINT.", arguments = {},
     details = "It runs the jobs that jobs.path in the configuration declares, each in a thread with a Lua state of its own, and "
       .. "pushes those that are scheduled: once, however many workers there are. After the first signal it takes no further "
-      .. "jobs, waits for those that run, and ends. A second signal ends it at once; other workers run its jobs again.",
+      .. "jobs, waits for those that run, and ends. A second signal ends it at once; other workers run its jobs again.\n\n"
+      .. "It prints a line for each job that starts, ends, fails, or is left to others because its tenant is not known here.",
     flags = {
       { "--queue", "Q", "Run only jobs of this queue. Default: all queues.", many = true },
       { "--concurrency", "N", "How many jobs run at once. Default: 4." },
       { "--once", false, "End as soon as no job is due; push no scheduled jobs." },
-      { "--json", false, "With --log: print events as JSON lines." },
+      { "--json", false, "Print JSON lines; with --log, events too." },
     },
   },
   {
-    name = "jobs", summary = "List jobs, retry dead ones, delete old ones.",
+    name = "jobs", summary = "List, show and push jobs, retry dead ones, delete old ones.",
     arguments = {
-      { "ACTION", "list: print jobs, the newest first. retry: make dead jobs ready again, as if they had never failed. purge: "
-        .. "delete jobs that are done or dead.", choices = { "list", "retry", "purge" } },
-      { "ID", "retry: only this job. Default: every dead job.", args = "?" },
+      { "ACTION", "list: print jobs, the newest first. show: print everything about one job. push: push a job. retry: make dead jobs "
+        .. "ready again, as if they had never failed. purge: delete jobs that are done or dead.",
+        choices = { "list", "show", "push", "retry", "purge" } },
+      { "ID", "show: this job. retry: only this job; default: every dead job. push: the name of the job.", args = "?" },
+      { "DATA", "push: its data, as JSON. Default: null.", args = "?" },
     },
     flags = {
-      { "--queue", "Q", "Only jobs of this queue." },
-      { "--state", "STATE", "list: only jobs in this state. purge: only jobs that are done, or that are dead. Default: all.",
+      { "--queue", "Q", "Only jobs of this queue. push: the queue." },
+      { "--instance", "I", "Only jobs of this instance. push: the instance that the job runs for.", complete = "instances" },
+      { "--state", "STATE", "list: only jobs in this state. purge: only jobs that are done, or that are dead; with --instance, also "
+        .. "the ready jobs of that instance. Default: all.",
         choices = { "ready", "running", "done", "dead" } },
       { "--older", "T", "purge: only jobs that ended at least this long ago, as in 90m or 24h." },
       { "--limit", "N", "list: the highest number of jobs; 0: all. Default: 50." },
+      { "--delay", "T", "push: the time until it is due, as in 90s." },
+      { "--unique", "KEY", "push: push nothing while a job of this name, instance and queue with this key is ready or running." },
       { "--json", false, "Print JSON." },
     },
-    takes = { list = { "--state", "--limit" }, retry = { "ID" }, purge = { "--state", "--older" } },
+    takes = { list = { "--queue", "--instance", "--state", "--limit" }, show = { "ID" },
+      push = { "ID", "DATA", "--queue", "--instance", "--delay", "--unique" }, retry = { "ID", "--queue", "--instance" },
+      purge = { "--queue", "--instance", "--state", "--older" } },
   },
   {
     name = "bench", summary = "Measure on this machine what decisions and reads cost.", arguments = {},

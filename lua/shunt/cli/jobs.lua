@@ -1,4 +1,4 @@
---- shunt jobs: lists, retries and deletes jobs.
+--- shunt jobs: lists, shows, pushes, retries and deletes jobs.
 local application = require "shunt.cli.application"
 local commands = require "shunt.cli.commands"
 local failure = require "shunt.cli.failure"
@@ -24,10 +24,10 @@ local function shown(value)
 end
 
 local function print_list(list)
-  local table_rows = { { "id", "queue", "name", "state", "run at", "attempts", "error" } }
+  local table_rows = { { "id", "queue", "name", "state", "instance", "run at", "attempts", "error" } }
   for i, row in ipairs(list) do
-    table_rows[i + 1] = { shown(row.id), shown(row.queue), shown(row.name), shown(row.state), at(row.run_at), shown(row.attempts),
-      shown(row.error) }
+    table_rows[i + 1] = { shown(row.id), shown(row.queue), shown(row.name), shown(row.state), shown(row.instance), at(row.run_at),
+      shown(row.attempts), shown(row.error) }
   end
   if #list == 0 then return print "no jobs" end
   terminal.print_table(table_rows)
@@ -36,9 +36,39 @@ end
 local ACTIONS = {}
 
 function ACTIONS.list(session, args)
-  local list, meta = session:jobs { queue = args.queue, state = args.state, limit = values.count(args.limit, "--limit") or LIMIT }
+  local list, meta = session:jobs { queue = args.queue, instance = args.instance, state = args.state,
+    limit = values.count(args.limit, "--limit") or LIMIT }
   if not args.json then return print_list(list) end
   for _, row in ipairs(list) do print(rows.json(row, meta)) end
+end
+
+local function id_of(args, action)
+  if not args.id then failure.usage("jobs %s needs the ID of a job", action) end
+  return values.count(args.id, "ID")
+end
+
+local TIMES = { run_at = true, created_at = true, started_at = true, finished_at = true }
+
+function ACTIONS.show(session, args)
+  local id = id_of(args, "show")
+  local list, meta = session:jobs { id = id }
+  local row = list[1]
+  if not row then failure.usage("there is no job %d; it is done, or was purged", id) end
+  if args.json then return print(rows.json(row, meta)) end
+  local lines = {}
+  for _, column in ipairs(meta.columns) do
+    local value = TIMES[column] and at(row[column]) or shown(row[column])
+    if value ~= "" then lines[#lines + 1] = { column, value } end
+  end
+  terminal.print_table(lines)
+end
+
+function ACTIONS.push(session, args)
+  if not args.id then failure.usage "jobs push needs the NAME of a job" end
+  local ok, data = pcall(shunt.json_decode, args.data or "null")
+  if not ok then failure.usage("jobs push: the data is not JSON: %s", args.data) end
+  local id = session:push(args.id, data, { queue = args.queue, delay = values.duration(args.delay, "--delay"), unique = args.unique })
+  print(args.json and ('{"id":%d}'):format(id) or ("job %d pushed"):format(id))
 end
 
 local function tell(args, n, key, words)
@@ -46,12 +76,14 @@ local function tell(args, n, key, words)
 end
 
 function ACTIONS.retry(session, args)
-  tell(args, session:jobs_retry { id = values.count(args.id, "ID"), queue = args.queue }, "retried", "ready again")
+  local id = args.id and values.count(args.id, "ID")
+  tell(args, session:jobs_retry { id = id, queue = args.queue, instance = args.instance }, "retried", "ready again")
 end
 
 function ACTIONS.purge(session, args)
-  local older = values.duration(args.older, "--older")
-  tell(args, session:jobs_purge { queue = args.queue, state = args.state, older = older }, "deleted", "deleted")
+  local older = values.duration(args.older, "--older", true)
+  tell(args, session:jobs_purge { queue = args.queue, instance = args.instance, state = args.state, older = older }, "deleted",
+    "deleted")
 end
 
 --- Flags and arguments that not every action takes are refused for the others.
@@ -72,7 +104,7 @@ end
 function jobs.run(args)
   check_action(args)
   local app = application.open(args)
-  local session <close> = app.app:session {}
+  local session <close> = app.app:session { instance = args.action == "push" and args.instance or nil }
   ACTIONS[args.action](session, args)
   return failure.DONE
 end

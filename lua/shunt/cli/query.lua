@@ -36,16 +36,22 @@ local function observer(to)
   end
 end
 
---- The equalities among the conditions, which rules see as req.where.
-local function equalities(conditions)
-  local out = {}
-  for column, condition in pairs(conditions) do
-    local value = condition
-    if type(condition) == "table" then value = condition.eq end
-    out[column] = value
+-- Adds the columns that every row equals a value in.
+local function add_equalities(out, where)
+  for column, condition in pairs(where) do
+    if column == "_and" then
+      for _, part in ipairs(condition) do add_equalities(out, part) end
+    elseif column:sub(1, 1) ~= "_" then
+      local value = condition
+      if type(condition) == "table" then value = condition.eq end
+      if type(value) ~= "table" then out[column] = value end
+    end
   end
   return out
 end
+
+--- The equalities among the conditions, which rules see as req.where.
+local function equalities(conditions) return add_equalities({}, conditions) end
 
 --- Where the rows are read: at the place that the call asks for, or where the relation leads.
 local function target(app, request)
@@ -67,7 +73,7 @@ function query.run(args)
   local options = {
     where = next(conditions) and conditions or nil, columns = values.names(args.columns), order = values.names(args.order),
     limit = values.count(args.limit, "--limit"), offset = values.count(args.offset, "--offset"), include = include,
-    client = client, table = from, timeout = values.duration(args.timeout, "--timeout"),
+    distinct = args.distinct or nil, client = client, table = from, timeout = values.duration(args.timeout, "--timeout"),
     deleted = args.deleted,
   }
 

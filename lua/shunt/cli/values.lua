@@ -47,25 +47,42 @@ end
 
 local OPERATORS = { ["="] = "eq", ["!="] = "ne", [">="] = "gte", ["<="] = "lte", [">"] = "gt", ["<"] = "lt", ["~"] = "like" }
 
---- Conditions `c=v c!=v c>v c>=v c<v c<=v c~pattern` as a where. Conditions on one column are joined by AND.
+-- A where as JSON: an object, in which null is a value.
+local function json_where(text, flag)
+  local ok, where = pcall(shunt.json_decode, text)
+  if not ok then failure.usage("%s: this is not JSON: %s", flag, text) end
+  return where
+end
+
+local function condition(out, text, flag)
+  local column, operator, value = text:match "^([^=!<>~]+)([!<>]=)(.*)$"
+  if not column then column, operator, value = text:match "^([^=!<>~]+)([=<>~])(.*)$" end
+  local name = OPERATORS[operator]
+  if not name then
+    failure.usage("%s takes column=value (or != > >= < <= ~ in place of =), or a where as JSON, not '%s'", flag, text)
+  end
+  out[column] = out[column] or {}
+  if out[column][name] ~= nil then failure.usage("%s gives '%s%s' twice", flag, column, operator) end
+  out[column][name] = values.parse(value)
+end
+
+--- Conditions `c=v c!=v c>v c>=v c<v c<=v c~pattern` as a where. Conditions on one column are joined by AND. A condition that
+--- begins with { is a whole where in JSON.
 ---@param list string[]
 ---@return table<string, table>
 function values.conditions(list, flag)
-  local out = {}
+  local out, wheres = {}, {}
   for _, text in ipairs(list or {}) do
-    local column, operator, value = text:match "^([^=!<>~]+)([!<>]=)(.*)$"
-    if not column then column, operator, value = text:match "^([^=!<>~]+)([=<>~])(.*)$" end
-    local name = OPERATORS[operator]
-    if not name then
-      failure.usage("%s takes column=value (or != > >= < <= ~ in place of =), not '%s'", flag, text)
+    if text:find "^%s*{" then
+      wheres[#wheres + 1] = json_where(text, flag)
+    else
+      condition(out, text, flag)
     end
-    out[column] = out[column] or {}
-    if out[column][name] ~= nil then failure.usage("%s gives '%s%s' twice", flag, column, operator) end
-    out[column][name] = values.parse(value)
   end
   for column, operators in pairs(out) do
     if operators.eq ~= nil and next(operators, next(operators)) == nil then out[column] = operators.eq end
   end
+  if #wheres > 0 then out._and = wheres end
   return out
 end
 
@@ -89,12 +106,13 @@ function values.count(text, flag)
   return number
 end
 
---- A duration greater than zero, as the library takes it.
+--- A duration, as the library takes it; greater than zero, unless `zero` is allowed.
+---@param zero? boolean
 ---@return string?
-function values.duration(text, flag)
-  if text ~= nil and not (text:find "^%d+m?[smh]$" and text:find "[1-9]") then
-    failure.usage("%s takes a duration such as 500ms, 5s, 2m or 1h, not '%s'", flag, text)
-  end
+function values.duration(text, flag, zero)
+  if text == nil then return nil end
+  if not text:find "^%d+m?[smh]$" then failure.usage("%s takes a duration such as 500ms, 5s, 2m or 1h, not '%s'", flag, text) end
+  if not zero and not text:find "[1-9]" then failure.usage("%s must be longer than 0, not '%s'", flag, text) end
   return text
 end
 

@@ -11,6 +11,7 @@
 ---@field timeout string? of the handler: "30s"
 ---@field transaction boolean|string|shunt.transaction_options|nil true, a client, or the options: the handler runs in a transaction
 ---@field priority integer? lower goes first
+---@field instances string|string[]|nil for which instances the schedule pushes it: names, "eu-*", "*"; default: the default instance
 ---@field schedule string? when workers push it, in UTC: "0 3 * * *", "@hourly"
 
 ---@param name string

@@ -49,16 +49,23 @@ function blob:bytes() end
 ---A whole number with a unit, as in the app config: "500ms", "5s", "2m", "1h".
 ---@alias shunt.duration string
 
----@alias shunt.operators {eq: shunt.value?, ne: shunt.value?, gt: shunt.value?, gte: shunt.value?, lt: shunt.value?, lte: shunt.value?, in: shunt.value[]?, not_in: shunt.value[]?, like: string?, between: shunt.value[]?}
+---A column of the same row, as the right side of a condition: made by shunt.column.
+---@alias shunt.column_name {column: string}
+---A pattern with `%` and `_`: `"A%"`, or `{"50!%", escape = "!"}`.
+---@alias shunt.pattern string|{[1]: string, escape: string}
+---@alias shunt.operand shunt.value|shunt.column_name
+---@alias shunt.operators {eq: shunt.operand?, ne: shunt.operand?, gt: shunt.operand?, gte: shunt.operand?, lt: shunt.operand?, lte: shunt.operand?, in: shunt.value[]?, not_in: shunt.value[]?, between: shunt.value[]?, not_between: shunt.value[]?, like: shunt.pattern?, ilike: shunt.pattern?, contains: string?, starts_with: string?, ends_with: string?}
+---Under the name of a relation: a condition on its rows.
+---@alias shunt.related {some: shunt.where?, none: shunt.where?, every: shunt.where?}
 ---A table of columns; `_or` and `_and` hold a list of conditions, `_not` one.
----@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|table>
+---@alias shunt.where table<string, shunt.value|shunt.value[]|shunt.operators|shunt.column_name|shunt.related|table>
 ---@alias shunt.names string|string[]
 ---@alias shunt.row table<string, any>
 
 ---@class shunt.query_options
 ---@field columns shunt.names? default: all
 ---@field where shunt.where?
----@field order shunt.names? "name" is ascending, "-id" descending
+---@field order shunt.names? "name" is ascending, "-id" descending; "due nulls last", "-due nulls first"
 ---@field limit integer? in an include it counts for each parent row
 ---@field offset integer?
 ---@field client string? the explicit client
@@ -67,8 +74,18 @@ function blob:bytes() end
 ---@field with table<string, shunt.relation>? relations made on the spot
 ---@field deleted boolean? rows that the model's soft_delete marks as deleted, too
 
----@class shunt.query: shunt.query_options
+---@class shunt.query: shunt.get_options
+---@field distinct boolean? equal rows once
+
+---@class shunt.get_options: shunt.query_options
 ---@field timeout shunt.duration? of this call; default: the session's
+---@field lock "update"|"share"|nil locks the rows until the end of the transaction
+---@field nowait boolean? fails with SHUNT_E_CONFLICT if another transaction has locked a row
+---@field skip_locked boolean? leaves out rows that another transaction has locked
+
+---@class shunt.count_options: shunt.query_options
+---@field timeout shunt.duration? of this call; default: the session's
+---@field distinct boolean? counts the different rows of `columns`
 
 ---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out a relation with `autoload`.
 ---@alias shunt.include string|string[]|table<string, boolean|shunt.query_options>
@@ -81,6 +98,7 @@ function blob:bytes() end
 ---@field max shunt.names?
 ---@field group shunt.names?
 ---@field where shunt.where?
+---@field having shunt.where? which groups; its columns are those of the result
 ---@field order shunt.names?
 ---@field limit integer?
 ---@field offset integer?
@@ -130,6 +148,9 @@ function blob:bytes() end
 
 ---@class shunt.insert_bulk: shunt.insert
 ---@field returning boolean? return the rows instead of their number
+
+---An open read of model:each. It ends with its last row, an error, or its loop.
+---@class shunt.stream: userdata
 
 ---The columns and relations of a select's rows.
 ---@class shunt.meta
@@ -229,9 +250,12 @@ function blob:bytes() end
 ---@class shunt.push_options
 ---@field delay shunt.duration? the time until it is due
 ---@field priority integer? lower goes first; default: the declaration's, or 0
----@field unique string? no second job with this key is pushed to the queue while the first waits or runs
+---@field unique string? no second job of this name, instance and queue with this key is pushed while the first waits or runs
+---@field unique_scope "job"|"queue"|nil "queue": among all keys of the queue with this scope, of any name and instance
 ---@field queue string?
 ---@field retry integer? how often it is tried again after a failure
+---@field instance string? the instance to run it for; default: the session's. For another one, attributes and current datasource of
+---the session stay behind
 
 ---@class shunt.push_async_options: shunt.push_options
 ---@field timeout shunt.duration? of the wait; default: the session's
@@ -241,6 +265,7 @@ function blob:bytes() end
 ---@field id integer
 ---@field name string
 ---@field queue string
+---@field instance string
 ---@field attempt integer from 1
 
 ---@class shunt.worker_options
@@ -253,7 +278,8 @@ function blob:bytes() end
 ---@field threads integer running threads
 ---@field running integer running jobs
 ---@field completed integer
----@field failed integer
+---@field failed integer attempts
+---@field released integer jobs that were left to others
 ---@field problem shunt.error? the last error that kept a thread from its work
 
 ---@alias shunt.job_state "ready"|"running"|"done"|"dead"
@@ -500,19 +526,20 @@ function session:push(job, data, options) end
 function session:push_async(job, data, options) end
 
 ---The jobs in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
----created_at, finished_at. Times are in ms since 1970.
----@param options {queue: string?, state: shunt.job_state?, limit: integer?}?
+---created_at, finished_at, instance, unique_scope, started_at, result. Times are in ms since 1970.
+---@param options {id: integer?, queue: string?, instance: string?, state: shunt.job_state?, limit: integer?}?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
 function session:jobs(options) end
 
----Makes dead jobs (all, those of a queue, or one) ready again, as if they had never failed.
----@param options {queue: string?, id: integer?}?
+---Makes dead jobs (all, those of a queue or an instance, or one) ready again, as if they had never failed.
+---@param options {id: integer?, queue: string?, instance: string?}?
 ---@return integer n
 function session:jobs_retry(options) end
 
----Deletes jobs that are done or dead, and ended at least this long ago.
----@param options {queue: string?, state: "done"|"dead"|nil, older: shunt.duration?}?
+---Deletes jobs that are done or dead, and ended at least this long ago. With an instance and the state "ready", also its jobs that
+---wait.
+---@param options {id: integer?, queue: string?, instance: string?, state: "done"|"dead"|"ready"|nil, older: shunt.duration?}?
 ---@return integer n
 function session:jobs_purge(options) end
 
@@ -533,13 +560,13 @@ local model = {}
 function model:new_instance(client, table) end
 
 ---@param where shunt.where|shunt.value conditions, or the primary key
----@param options shunt.query?
+---@param options shunt.get_options?
 ---@return shunt.row?
 function model:get(where, options) end
 
 ---The rows with these primary keys, in this order, without those that do not exist.
 ---@param ids (shunt.value|table<string, shunt.value>)[] a key of several columns is a table
----@param options shunt.query?
+---@param options shunt.get_options?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta
 function model:mget(ids, options) end
@@ -549,7 +576,15 @@ function model:mget(ids, options) end
 ---@return shunt.meta meta
 function model:select(options) end
 
+---The rows one by one, in constant memory: `for row in users:each { order = "id" } do … end`.
 ---@param options shunt.query?
+---@return fun(stream: shunt.stream): shunt.row?
+---@return shunt.stream
+---@return nil
+---@return shunt.stream
+function model:each(options) end
+
+---@param options shunt.count_options?
 ---@return integer
 function model:count(options) end
 
@@ -613,6 +648,11 @@ function shunt.blob(bytes) end
 ---@param value any
 ---@return boolean
 function shunt.is_blob(value) end
+
+---A column of the same row as the right side of a condition: `{ ended = { lt = shunt.column "began" } }`.
+---@param name string
+---@return shunt.column_name
+function shunt.column(name) end
 
 ---The same as app:waits().
 ---@return shunt.wait[]

@@ -73,6 +73,7 @@ typedef struct mysql_conn {
   bool mariadb;
   unsigned modes; /* those of mode.c that the setting sql_mode chooses */
   bool returning; /* the server has INSERT … RETURNING */
+  bool json_table; /* the server has JSON_TABLE */
   sql_cache cache;
   mysql_statement *sent; /* bound, not run yet */
   const shunt_value *sent_params;
@@ -83,6 +84,7 @@ typedef struct mysql_conn {
   char lost[256];      /* why the server ended a transaction that begin() opened and nothing has ended yet */
   bool open;           /* connected, so that there may be a statement to cancel */
   bool started;        /* `sent` was started */
+  bool fetching;       /* `sent` is fetched in parts, and was executed */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
   int outcome;      /* the return value of a call that has ended */
@@ -130,6 +132,8 @@ const char *mysqldb_mode_hint(unsigned error);
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err);
 /* Whether the process can keep deadlines. */
 bool mysqldb_can_wait(void);
+/* Shuts the socket down, which ends any wait of the library. */
+void mysqldb_hang_up(mysql_conn *conn);
 /* False: the deadline has passed, the statement was cancelled, and its grace is over too. The connection is broken, and
  * nothing more is read from it. */
 bool mysqldb_more_time(mysql_conn *conn);
@@ -199,6 +203,8 @@ shunt_status mysqldb_send(driver_conn *conn, const char *sql, size_t sql_size, c
                           size_t nparams, shunt_error *err);
 shunt_status mysqldb_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                              shunt_error *err);
+shunt_status mysqldb_fetch(driver_conn *conn, shunt_rows *into, bool *more, shunt_error *err);
+void mysqldb_fetch_end(driver_conn *conn);
 /* Drops the statement that was sent and not received. */
 void mysqldb_drop_sent(mysql_conn *conn);
 /* Runs one of the driver's own statements, which has no rows. */
@@ -211,7 +217,9 @@ bool mysqldb_tidy(mysql_conn *conn, const char *sql);
 
 /* Appends the rows of the current result; *count grows by their number. into may be NULL. */
 shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err);
-/* The same for a statement that was sent as text. */
+/* The same for the next rows. *more: it has not reached the end. After an error the other rows are not read. */
+shunt_status mysqldb_some_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, shunt_error *err);
+/* The rows of a statement that was sent as text. */
 shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
                                shunt_error *err);
 void mysqldb_free_cells(mysql_statement *s);

@@ -10,8 +10,10 @@ enum {
   MAX_PARAMS = 65535,
   NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
-  BULK_PARAMS = 2500,       /* with more the server is slower, and the statement is too long for the cache */
-  MAX_BYTES = 2 << 20       /* half of the smallest default of max_allowed_packet */
+  JSON_TABLE_SINCE = 80004, /* MySQL 8.0.4 */
+  MARIADB_JSON_TABLE_SINCE = 100600,
+  BULK_PARAMS = 2500, /* with more the server is slower, and the statement is too long for the cache */
+  MAX_BYTES = 2 << 20 /* half of the smallest default of max_allowed_packet */
 };
 
 static const int64_t CANCEL_NS = 1000000000;
@@ -22,6 +24,8 @@ static const int64_t CANCEL_NS = 1000000000;
 static void look_at_server(mysql_conn *conn) {
   conn->mariadb = strstr(mysql_get_server_info(conn->db), "MariaDB") != NULL;
   conn->returning = conn->mariadb && mysql_get_server_version(conn->db) >= RETURNING_SINCE;
+  conn->json_table =
+      mysql_get_server_version(conn->db) >= (conn->mariadb ? MARIADB_JSON_TABLE_SINCE : JSON_TABLE_SINCE);
 }
 
 static void close_conn(driver_conn *base) {
@@ -190,9 +194,9 @@ const driver_engine driver_mysql = {
     .scaled_type = "DECIMAL(65, %d)",
     .single_type = "FLOAT",
     .mean_type = "DECIMAL(65, 20)",
-    .like = " LIKE REPLACE(",
-    .like_end = ", '\\\\', '\\\\\\\\')", /* a backslash would escape what follows */
+    .like = " LIKE ",
     .text_type = "CHAR",
+    .row_locks = true,
     .key_table = key_table,
     .key_part = "shunt_key_%zu",
     .open = open_conn,
@@ -201,6 +205,8 @@ const driver_engine driver_mysql = {
     .send = mysqldb_send,
     .start = mysqldb_start,
     .receive = mysqldb_receive,
+    .fetch = mysqldb_fetch,
+    .fetch_end = mysqldb_fetch_end,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

@@ -245,16 +245,22 @@ static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, sh
   return SHUNT_OK;
 }
 
-static shunt_status fetch(mysql_conn *conn, mysql_statement *s, unsigned n, shunt_rows *into, int64_t *count,
+/* into NULL: rows are counted alone. some: stops when there are enough rows. *more: it has stopped before the end. */
+static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
                           shunt_error *err) {
-  for (;;) {
+  unsigned n = mysql_stmt_field_count(s->stmt);
+  bool some = *more;
+  while (!some || !driver_is_enough(into)) {
     int rc = mysqldb_stmt_fetch(conn, s->stmt);
+    *more = false;
     if (rc == MYSQL_NO_DATA) return SHUNT_OK;
     bool late = ++*count % ROWS_BETWEEN_LOOKS == 0 && !mysqldb_more_time(conn);
     if (late || (rc != 0 && rc != MYSQL_DATA_TRUNCATED)) return mysqldb_fail(conn, s->stmt, s->sql, err);
     shunt_status status = into ? add_row(conn, s, n, into, err) : SHUNT_OK;
     if (status) return status;
   }
+  *more = true;
+  return SHUNT_OK;
 }
 
 /* The library updates the statement's columns after each execution, except their names. */
@@ -265,13 +271,28 @@ static const MYSQL_FIELD *newest_fields(const mysql_conn *conn, mysql_statement 
   return s->stale ? fields : kept;
 }
 
-shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err) {
+static shunt_status begin_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, shunt_error *err) {
   unsigned n = mysql_stmt_field_count(s->stmt);
   const MYSQL_FIELD *fields = newest_fields(conn, s, n);
   shunt_status status = set_columns(conn, fields, n, into, err);
-  if (!status) status = prepare_cells(conn, s, fields, n, err);
-  if (!status) status = fetch(conn, s, n, into, count, err);
+  return status ? status : prepare_cells(conn, s, fields, n, err);
+}
+
+shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, int64_t *count, shunt_error *err) {
+  bool more = false;
+  shunt_status status = begin_rows(conn, s, into, err);
+  if (!status) status = fetch(conn, s, into, &more, count, err);
   if (status) mysqldb_stmt_free_result(conn, s->stmt); /* reads and discards the other rows */
+  return status;
+}
+
+/* The cells stay bound between the parts. */
+shunt_status mysqldb_some_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, shunt_error *err) {
+  int64_t count = 0;
+  *more = true;
+  shunt_status status = begin_rows(conn, s, into, err);
+  if (!status) status = fetch(conn, s, into, more, &count, err);
+  if (status) *more = false;
   return status;
 }
 

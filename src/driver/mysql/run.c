@@ -155,10 +155,22 @@ static shunt_status after_success(mysql_conn *conn, const mysql_statement *s, sh
 
 /* ---- sending ---- */
 
+/* Of a statement that is fetched: outside of a transaction its other rows are not worth the time to read them. */
+static void discard_rest(mysql_conn *conn, const mysql_statement *s) {
+  if (conn->base.in_transaction && !conn->base.broken) {
+    mysqldb_stmt_free_result(conn, s->stmt);
+    return;
+  }
+  mysqldb_hang_up(conn);
+  conn->base.broken = true;
+}
+
 void mysqldb_drop_sent(mysql_conn *conn) {
   mysqldb_give_up_started(conn);
+  if (conn->fetching) discard_rest(conn, conn->sent);
   mysqldb_done(conn->sent);
   conn->sent = NULL;
+  conn->fetching = false;
 }
 
 shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params,
@@ -261,6 +273,20 @@ static bool changes_tables(const mysql_conn *conn, const mysql_statement *s) {
   return !conn->mariadb && s->kind == STATEMENT_COMMITS;
 }
 
+static shunt_status finish(mysql_conn *conn, mysql_statement *s, shunt_status status, shunt_error *err) {
+  conn->sent = NULL;
+  conn->fetching = false;
+  if (status)
+    status = after_error(conn, status, err);
+  else
+    status = after_success(conn, s, err);
+  if (s->stale || changes_tables(conn, s)) mysqldb_forget(conn, s);
+  if (changes_tables(conn, s)) mysqldb_forget_all(conn);
+  mysqldb_done(s);
+  if (status) error_client(err, conn->base.client->name);
+  return status;
+}
+
 shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                              shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
@@ -274,20 +300,32 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
     mysqldb_drop_sent(conn);
     return status;
   }
+  bool changes = s->kind == STATEMENT_CHANGES;
   status = s->stmt ? run_prepared(conn, s, into, &o, err) : run_text(conn, s, into, &o, err);
-  conn->sent = NULL;
-  if (status)
-    status = after_error(conn, status, err);
-  else
-    status = after_success(conn, s, err);
-  if (!status && affected) *affected = o.rows && s->kind == STATEMENT_CHANGES ? o.rows : o.affected;
+  status = finish(conn, s, status, err);
+  if (!status && affected) *affected = o.rows && changes ? o.rows : o.affected;
   if (!status && generated_id) *generated_id = o.generated_id;
-  if (s->stale || changes_tables(conn, s)) mysqldb_forget(conn, s);
-  if (changes_tables(conn, s)) mysqldb_forget_all(conn);
-  mysqldb_done(s);
-  if (status) error_client(err, base->client->name);
   return status;
 }
+
+/* ---- in parts ---- */
+
+shunt_status mysqldb_fetch(driver_conn *base, shunt_rows *into, bool *more, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  mysql_statement *s = conn->sent;
+  shunt_status status = SHUNT_OK;
+  *more = false;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  if (!s->stmt) return mysqldb_receive(base, into, NULL, NULL, err);
+  if (!conn->fetching) status = execute(conn, s, err);
+  conn->fetching = !status;
+  if (!status) status = mysqldb_some_rows(conn, s, into, more, err);
+  if (*more) return SHUNT_OK;
+  if (status && conn->fetching) discard_rest(conn, s);
+  return finish(conn, s, status, err);
+}
+
+void mysqldb_fetch_end(driver_conn *base) { mysqldb_drop_sent(mysql_of(base)); }
 
 shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err) {
   return mysqldb_real_query(conn, sql, strlen(sql)) ? mysqldb_fail(conn, NULL, sql, err) : SHUNT_OK;

@@ -301,9 +301,27 @@ static bool set_collation(driver_table *t, driver_column *column, const char *ch
   return true;
 }
 
+/* ---- long lists ---- */
+
+#define LISTED(type) "SELECT v FROM JSON_TABLE(?, '$[*]' COLUMNS (v " type " PATH '$')) AS listed"
+
+/* Dates and others would be compared as texts: their values stay parameters. So do texts of another character set,
+ * which may lack a letter. */
+static bool set_listed(driver_table *t, driver_column *column, const char *charset, const char *collation) {
+  if (column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS)
+    column->listed = LISTED("BIGINT");
+  else if (column->kind == DRIVER_STRINGS && strcmp(charset, "utf8mb4") == 0)
+    column->listed = arena_printf(&t->arena, LISTED("VARCHAR(255) CHARACTER SET utf8mb4 COLLATE %s"), collation);
+  else
+    return true;
+  return column->listed != NULL;
+}
+
 /* ---- all of it ---- */
 
-static shunt_status read_column(driver_table *t, const shunt_value *cells, driver_column *column, shunt_error *err) {
+static shunt_status read_column(const mysql_conn *conn, driver_table *t, const shunt_value *cells,
+                                driver_column *column, shunt_error *err) {
+  const char *charset = text_of(&cells[CHARSET]), *collation = text_of(&cells[COLLATION]);
   column->name = arena_strdup(&t->arena, text_of(&cells[NAME]));
   column->type = arena_strdup(&t->arena, text_of(&cells[TYPE]));
   if (!column->name || !column->type) return error_memory(err);
@@ -317,14 +335,18 @@ static shunt_status read_column(driver_table *t, const shunt_value *cells, drive
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
   set_form(column, text_of(&cells[DATA_TYPE]));
-  return set_collation(t, column, text_of(&cells[CHARSET]), text_of(&cells[COLLATION])) ? SHUNT_OK : error_memory(err);
+  bool ok =
+      set_collation(t, column, charset, collation) && (!conn->json_table || set_listed(t, column, charset, collation));
+  return ok ? SHUNT_OK : error_memory(err);
 }
 
 static shunt_status read_table(mysql_conn *conn, const shunt_rows *rows, driver_table *t, shunt_error *err) {
   t->folds = true;
   t->returning = conn->returning;
+  if (conn->mariadb) t->for_share = " LOCK IN SHARE MODE";
   shunt_status status = driver_table_size(t, rows->count) ? SHUNT_OK : error_memory(err);
-  for (size_t i = 0; i < rows->count && !status; i++) status = read_column(t, rows_row(rows, i), &t->columns[i], err);
+  for (size_t i = 0; i < rows->count && !status; i++)
+    status = read_column(conn, t, rows_row(rows, i), &t->columns[i], err);
   return status || driver_table_name(t) ? status : error_memory(err);
 }
 

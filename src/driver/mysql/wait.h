@@ -18,8 +18,6 @@ static inline int64_t limit_ns(const mysql_conn *conn) {
 
 /* False if the deadline has passed. */
 bool mysqldb_in_time(mysql_conn *conn);
-/* Shuts the socket down, which ends any wait of the library. */
-void mysqldb_hang_up(mysql_conn *conn);
 
 /* ---- wait_mariadb.c, wait_mysql.c and connect_mysql.c ---- */
 

@@ -85,6 +85,8 @@ typedef struct pg_conn {
   pg_statement *unnamed;     /* without a slot */
   pg_statement *sent;        /* in progress */
   const shunt_value *params; /* of `sent`, borrowed until receive returns */
+  bool fetching;             /* `sent` is fetched, and has begun */
+  const Oid *row_types;      /* of its columns, once there was a row */
   arena scratch;             /* of the statement in progress */
   pg_load *load;             /* in progress */
   bool encrypted;
@@ -207,6 +209,8 @@ shunt_status pg_send(driver_conn *conn, const char *sql, size_t sql_size, const 
                      shunt_error *err);
 shunt_status pg_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                         shunt_error *err);
+shunt_status pg_fetch(driver_conn *conn, shunt_rows *into, bool *more, shunt_error *err);
+void pg_fetch_end(driver_conn *conn);
 /* driver_engine.start */
 int pg_start(driver_conn *conn);
 /* Waits for the end of the statement that was sent and not received, and drops it. */

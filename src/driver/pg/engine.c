@@ -123,6 +123,8 @@ static const driver_queue queue = {
     .locked = " FOR UPDATE SKIP LOCKED",
     /* CREATE TABLE IF NOT EXISTS fails if two connections run it at the same time */
     .ddl_lock = "SELECT pg_advisory_xact_lock(hashtext('shunt_jobs'))",
+    .renumber = "SELECT setval(pg_get_serial_sequence('shunt_jobs', 'id'), "
+                "nextval(pg_get_serial_sequence('shunt_jobs_1', 'id')), false)",
     .notify = "pg_notify",
     .parallel = true,
 };
@@ -145,13 +147,14 @@ const driver_engine driver_pg = {
     .schemas = true,
     .nulls_last = true,
     .like = " ILIKE ",
-    .like_end = " ESCAPE ''",
     .typed_case = true,
+    .typed = true,
     .text_type = "text",
     .number_type = "numeric",
     .scaled_type = "numeric(1000, %d)",
     .aborts = true,
     .queue = &queue,
+    .row_locks = true,
     .key_table = key_table,
     .key_part = "shunt_key ->> (%zu + 1)",
     .open = open_conn,
@@ -160,6 +163,8 @@ const driver_engine driver_pg = {
     .send = pg_send,
     .start = pg_start,
     .receive = pg_receive,
+    .fetch = pg_fetch,
+    .fetch_end = pg_fetch_end,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

@@ -12,6 +12,7 @@ void pg_drop_sent(pg_conn *conn) {
   if (pg_is_copy(result)) conn->base.broken = true;
   PQclear(result);
   conn->sent = NULL;
+  conn->fetching = false;
 }
 
 /* In a failed transaction the server accepts only a rollback. */
@@ -103,14 +104,21 @@ static bool add_row(const PGresult *result, int row, int n, const Oid *types, sh
   return true;
 }
 
+/* The types of its columns, in the room or the connection's scratch. NULL: out of memory. */
+static const Oid *types_of(pg_conn *conn, const PGresult *result, Oid room[COLUMNS_ON_STACK]) {
+  int n = PQnfields(result);
+  Oid *types = n <= COLUMNS_ON_STACK && room ? room : arena_alloc(&conn->scratch, (size_t)n * sizeof *types);
+  for (int i = 0; types && i < n; i++) types[i] = PQftype(result, i);
+  return types;
+}
+
 static shunt_status add_rows(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
   int n = PQnfields(result), nrows = PQntuples(result);
   shunt_status status = driver_set_columns(&conn->base, into, n, column_name, result, err);
-  Oid on_stack[COLUMNS_ON_STACK], *types = on_stack;
+  Oid on_stack[COLUMNS_ON_STACK];
   if (status || n == 0) return status;
-  if (n > COLUMNS_ON_STACK && !(types = arena_alloc(&conn->scratch, (size_t)n * sizeof *types)))
-    return error_memory(err);
-  for (int i = 0; i < n; i++) types[i] = PQftype(result, i);
+  const Oid *types = types_of(conn, result, on_stack);
+  if (!types) return error_memory(err);
   for (int row = 0; row < nrows; row++)
     if (!add_row(result, row, n, types, into)) return error_memory(err);
   return SHUNT_OK;
@@ -196,4 +204,109 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
   PQclear(result);
   if (status) error_client(err, base->client->name);
   return status;
+}
+
+/* ---- in parts ---- */
+
+/* The server sends a result of its own for each row, and an empty one at the end: a connection that is lost before that
+ * is an error, not an end. */
+static shunt_status take_row(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  if (!into->columns) status = driver_set_columns(&conn->base, into, PQnfields(result), column_name, result, err);
+  if (!status && !conn->row_types && !(conn->row_types = types_of(conn, result, NULL))) status = error_memory(err);
+  for (int row = 0; row < PQntuples(result) && !status; row++)
+    if (!add_row(result, row, PQnfields(result), conn->row_types, into)) status = error_memory(err);
+  return status;
+}
+
+/* The settings in front of a statement have a result of their own, and an end. */
+static PGresult *first_result(pg_conn *conn) {
+  PGresult *settings = conn->piped ? pg_result(conn) : NULL;
+  ExecStatusType is = PQresultStatus(settings);
+  if (settings && is != PGRES_TUPLES_OK && is != PGRES_COMMAND_OK) return settings;
+  if (settings) PQclear(pg_result(conn));
+  PQclear(settings);
+  PQsetSingleRowMode(conn->pg);
+  return pg_result(conn);
+}
+
+/* The first result of the statement, which may have to be sent again. */
+static shunt_status begin_rows(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (int attempt = 0; attempt < 2 && !status; attempt++) {
+    *result = first_result(conn);
+    if (PQresultStatus(*result) != PGRES_FATAL_ERROR || !is_outdated(s, *result)) break;
+    conn->stale = true;
+    if (conn->base.in_transaction || attempt) break;
+    PQclear(*result);
+    *result = NULL;
+    PQclear(pg_answer(conn));
+    status = pg_prepare_again(conn, s, err);
+    if (!status) status = send_statement(conn, s, conn->params, err);
+  }
+  conn->row_types = NULL;
+  conn->fetching = !status;
+  return status;
+}
+
+/* Takes one result. *more is false after the last one. */
+static shunt_status take_part(pg_conn *conn, pg_statement *s, const PGresult *result, shunt_rows *into, bool *more,
+                              shunt_error *err) {
+  ExecStatusType is = PQresultStatus(result);
+  *more = is == PGRES_SINGLE_TUPLE;
+  if (is != PGRES_SINGLE_TUPLE && is != PGRES_TUPLES_OK) return pg_fail(conn, result, s->sql, err);
+  s->tried = true;
+  return take_row(conn, result, into, err);
+}
+
+static shunt_status fetch_some(pg_conn *conn, pg_statement *s, shunt_rows *into, bool *more, shunt_error *err) {
+  PGresult *result = NULL;
+  shunt_status status = SHUNT_OK;
+  if (!conn->fetching) {
+    status = begin_rows(conn, s, &result, err);
+    if (!status) status = take_part(conn, s, result, into, more, err);
+    PQclear(result);
+  }
+  while (!status && *more && !driver_is_enough(into)) {
+    result = pg_result(conn);
+    status = take_part(conn, s, result, into, more, err);
+    PQclear(result);
+  }
+  return status;
+}
+
+/* After the empty result: a failure may still follow. */
+static shunt_status end_rows(pg_conn *conn, const pg_statement *s, shunt_error *err) {
+  PGresult *last = pg_answer(conn);
+  shunt_status status = last ? pg_fail(conn, last, s->sql, err) : SHUNT_OK;
+  PQclear(last);
+  return status;
+}
+
+shunt_status pg_fetch(driver_conn *base, shunt_rows *into, bool *more, shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_statement *s = conn->sent;
+  *more = true;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  shunt_status status = fetch_some(conn, s, into, more, err);
+  if (!status && *more) return SHUNT_OK;
+  if (!status) status = end_rows(conn, s, err);
+  if (*more)
+    pg_fetch_end(base);
+  else
+    pg_drop_sent(conn);
+  if (status) error_client(err, base->client->name);
+  *more = false;
+  return status;
+}
+
+void pg_fetch_end(driver_conn *base) {
+  pg_conn *conn = pg_of(base);
+  if (!conn->sent) return;
+  if (base->in_transaction) {
+    pg_drop_sent(conn);
+    return;
+  }
+  base->broken = true;
+  conn->sent = NULL;
 }

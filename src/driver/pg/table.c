@@ -295,6 +295,14 @@ static bool set_collation(arena *a, driver_column *column, const PGresult *resul
   return !ranked || set_rank(a, column, PQgetvalue(result, at, BASE_CAST), collation);
 }
 
+/* The values of a long list, in the column's type. */
+static bool set_listed(arena *a, driver_column *column, const char *type) {
+  if (column->kind == DRIVER_BOOLEANS || column->kind == DRIVER_BLOBS) return true;
+  column->listed = arena_printf(
+      a, "SELECT CAST(v AS %s) FROM pg_catalog.json_array_elements_text(CAST(? AS json)) AS listed(v)", type);
+  return column->listed != NULL;
+}
+
 static bool read_column(driver_table *t, const PGresult *result, int at) {
   driver_column *column = &t->columns[at];
   column->name = arena_strdup(&t->arena, PQgetvalue(result, at, NAME));
@@ -314,6 +322,7 @@ static bool read_column(driver_table *t, const PGresult *result, int at) {
   if (is_modified_within(column, type, modifier, base) &&
       !set_written(&t->arena, column, base, PQgetvalue(result, at, BASE_TYPE)))
     return false;
+  if (!set_listed(&t->arena, column, base)) return false;
   set_time(column, type);
   bool compares = PQgetvalue(result, at, COMPARES)[0] == 't';
   if (!set_key(&t->arena, column, PQgetvalue(result, at, BASE_CAST), compares)) return false;

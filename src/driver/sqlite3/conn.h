@@ -87,6 +87,8 @@ shunt_status sqlite_send(driver_conn *conn, const char *sql, size_t sql_size, co
                          shunt_error *err);
 shunt_status sqlite_receive(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                             shunt_error *err);
+shunt_status sqlite_fetch(driver_conn *conn, shunt_rows *into, bool *more, shunt_error *err);
+void sqlite_fetch_end(driver_conn *conn);
 /* Drops the statement that was sent and not received. */
 void sqlite_drop_sent(sqlite_conn *conn);
 /* Steps one of our own statements to its end. Returns SQLITE_OK or the error's code. */

@@ -219,6 +219,8 @@ static const driver_queue queue = {
     .identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
     .now_ms = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
     .locked = "",
+    .renumber = "INSERT INTO sqlite_sequence (name, seq) SELECT 'shunt_jobs', seq FROM sqlite_sequence WHERE name = "
+                "'shunt_jobs_1'",
 };
 
 /* abs of the least integer fails with "integer overflow", json_extract with its second argument in the message. */
@@ -234,8 +236,11 @@ const driver_engine driver_sqlite3 = {
     .quote = '"',
     .returning = true,
     .like = " LIKE ",
-    .like_end = "",
     .sum = sum,
+    .contains = "instr(@, ?) > 0",
+    .starts_with = "instr(@, ?) = 1",
+    /* substr makes a null of an empty blob */
+    .ends_with = "CASE @ WHEN '' THEN 0 ELSE substr(CAST(@ AS BLOB), -length(CAST(? AS BLOB))) = CAST(? AS BLOB) END",
     .text_type = "TEXT",
     .queue = &queue,
     .is_busy = is_busy,
@@ -245,6 +250,8 @@ const driver_engine driver_sqlite3 = {
     .file = file_of,
     .send = sqlite_send,
     .receive = sqlite_receive,
+    .fetch = sqlite_fetch,
+    .fetch_end = sqlite_fetch_end,
     .begin = begin,
     .commit = commit,
     .rollback = rollback,

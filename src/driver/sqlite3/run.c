@@ -199,6 +199,39 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
   return status;
 }
 
+/* Steps until there are enough rows. *rc: of the last step. */
+static shunt_status step_some(sqlite_conn *conn, statement *s, shunt_rows *into, int *rc, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  *rc = SQLITE_ROW;
+  while (*rc == SQLITE_ROW && !status && !driver_is_enough(into)) {
+    *rc = sqlite3_step(s->stmt);
+    int n = *rc == SQLITE_ROW || *rc == SQLITE_DONE ? sqlite3_column_count(s->stmt) : 0;
+    if (n && !into->columns) status = driver_set_columns(&conn->base, into, n, column_name, s->stmt, err);
+    if (!status && *rc == SQLITE_ROW && !add_row(conn, s, n, into)) status = error_memory(err);
+  }
+  if (!status && *rc != SQLITE_DONE && *rc != SQLITE_ROW) status = sqlite_fail(conn, *rc, s->sql, err);
+  return status;
+}
+
+shunt_status sqlite_fetch(driver_conn *base, shunt_rows *into, bool *more, shunt_error *err) {
+  sqlite_conn *conn = sqlite_of(base);
+  statement *s = conn->sent;
+  int rc;
+  *more = false;
+  if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  sqlite_watch(conn, s->stmt);
+  shunt_status status = step_some(conn, s, into, &rc, err);
+  sqlite_unwatch(conn);
+  *more = !status && rc == SQLITE_ROW;
+  if (*more) return SHUNT_OK;
+  note_loss(conn);
+  sqlite_drop_sent(conn);
+  if (status) error_client(err, base->client->name);
+  return status;
+}
+
+void sqlite_fetch_end(driver_conn *base) { sqlite_drop_sent(sqlite_of(base)); }
+
 int sqlite_control(sqlite_conn *conn, control which) {
   conn->control = true;
   int rc = sqlite3_step(conn->controls[which]);

@@ -162,6 +162,7 @@ static shunt_status read_column(driver_table *t, sqlite3_stmt *stmt, size_t at, 
   if (unique && !(column->unique = arena_strdup(&t->arena, unique))) return error_memory(err);
   column->computed = sqlite3_column_int(stmt, 6);
   set_affinity(column, k);
+  column->listed = "SELECT value FROM json_each(?)";
   set_form(column);
   return SHUNT_OK;
 }
@@ -202,7 +203,8 @@ static shunt_status read_columns(sqlite_conn *conn, const char *table, const kin
     driver_column *column = &t->columns[i];
     status = set_collation(conn, table, k, column, err);
     /* 1 is 1.0 in a column of reals */
-    column->same_integers = k->stored && column->numeric && !sqlite_is_real(column->type);
+    column->real = column->numeric && sqlite_is_real(column->type);
+    column->same_integers = k->stored && column->numeric && !column->real;
     column->same_texts = k->stored && column->text && column->collation == DRIVER_BINARY;
   }
   return status;

@@ -65,6 +65,8 @@ M.groups = {
     { types = { "VARCHAR(80)", "CHAR(40)", "TEXT", "ENUM('a','b','1','e')" }, pool = with(texts, { "'a '", "'A '" }),
       suffix = { " COLLATE utf8mb4_bin", " COLLATE utf8mb4_nopad_bin", " COLLATE utf8mb4_general_ci", " COLLATE utf8mb4_unicode_ci",
         " CHARACTER SET latin1 COLLATE latin1_swedish_ci", " CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci" } },
+    { types = { "VARCHAR(20)", "CHAR(10)", "TEXT" }, pool = blanks,
+      suffix = { " COLLATE utf8mb4_bin", " COLLATE utf8mb4_bin", " COLLATE utf8mb4_unicode_ci" } },
     { types = { "VARBINARY(10)", "BINARY(4)", "BLOB" }, pool = { "x'00ff'", "''", "'a'", "'A'", "'a '", "x'61000000'" } },
     { types = { "UUID" }, server = "mariadb", pool = { "'0e37df36-f698-11e6-8dd4-cb9ced3df976'", "'0E37DF36F69811E68DD4CB9CED3DF977'" } },
     { types = { "INET6" }, server = "mariadb", pool = { "'::1'", "'::ffff:1.2.3.4'", "'2001:db8::1'" } },

@@ -86,7 +86,7 @@ end
 --- A column that changes numbers to texts and texts to numbers, and is no number itself: every character counts.
 function M.spelled(given, got)
   if type(given) == "string" and type(got) == "number" then
-    return given == tostring(math.tointeger(got) or got) or given == ("%.15g"):format(got)
+    return given == tostring(math.tointeger(got) or got) or given == M.shortest(got + 0.0)
   end
   return type(given) == "number" and M.number(given, got) or M.text(given, got)
 end

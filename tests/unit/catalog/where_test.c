@@ -25,10 +25,32 @@ static void spell_value(buf *b, const shunt_value *v) {
 }
 
 static void spell(buf *b, const shunt_where *w) {
-  static const char *const words[] = {"eq",      "ne", "gt",     "gte", "lt", "lte", "like",
-                                      "between", "in", "not_in", "and", "or", "not"};
+  static const char *const words[] = {
+      [SHUNT_EQ] = "eq",
+      [SHUNT_NE] = "ne",
+      [SHUNT_GT] = "gt",
+      [SHUNT_GTE] = "gte",
+      [SHUNT_LT] = "lt",
+      [SHUNT_LTE] = "lte",
+      [SHUNT_LIKE] = "like",
+      [SHUNT_ILIKE] = "ilike",
+      [SHUNT_CONTAINS] = "contains",
+      [SHUNT_STARTS_WITH] = "starts_with",
+      [SHUNT_ENDS_WITH] = "ends_with",
+      [SHUNT_BETWEEN] = "between",
+      [SHUNT_NOT_BETWEEN] = "not_between",
+      [SHUNT_IN] = "in",
+      [SHUNT_NOT_IN] = "not_in",
+      [SHUNT_SOME] = "some",
+      [SHUNT_NONE] = "none",
+      [SHUNT_EVERY] = "every",
+      [SHUNT_AND] = "and",
+      [SHUNT_OR] = "or",
+      [SHUNT_NOT] = "not",
+  };
   buf_printf(b, "(%s", words[w->op]);
   if (w->column) buf_printf(b, " %s", w->column);
+  if (w->other) buf_printf(b, " [%s]", w->other);
   for (size_t i = 0; i < w->nvalues; i++) {
     buf_putc(b, ' ');
     spell_value(b, &w->values[i]);
@@ -84,7 +106,14 @@ static void reads_what_the_manual_shows(void **state) {
       {"{deleted_at: {ne: null}}", "(ne deleted_at null)"},
       {"{ok: true}", "(eq ok true)"},
       {"{name: {like: A%}}", "(like name 'A%')"},
+      {"{name: {like: {pattern: 50!%, escape: '!'}}}", "(like name '50!%' '!')"},
+      {"{name: {ilike: A%, contains: b, starts_with: '%', ends_with: ''}}",
+       "(and (ilike name 'A%') (contains name 'b') (starts_with name '%') (ends_with name ''))"},
       {"{n: {between: [1, 5]}}", "(between n 1 5)"},
+      {"{n: {not_between: [1, 5]}}", "(not_between n 1 5)"},
+      {"{n: {lt: {column: m}}}", "(lt n [m])"},
+      {"{n: {column: m}}", "(eq n [m])"},
+      {"{posts: {some: {a: 1}, none: {}}}", "(and (some posts (eq a 1)) (none posts (and)))"},
       {"{n: {in: [1, null]}}", "(in n 1 null)"},
       {"{n: {in: {}}}", "(in n)"},
       {"{n: {not_in: []}}", "(not_in n)"},
@@ -116,7 +145,8 @@ static void refuses_what_makes_no_sense_and_names_the_column(void **state) {
       {"fn 1", "where takes a map of columns to values, not a function"},
       {"{age: {gtt: 1}}", "where.age: unknown operator 'gtt'; did you mean 'gt'?"},
       {"{age: {zzzzzz: 1}}",
-       "where.age: unknown operator 'zzzzzz' (there are eq ne gt gte lt lte in not_in like between)"},
+       "where.age: unknown operator 'zzzzzz' (there are eq ne gt gte lt lte in not_in between not_between like ilike "
+       "contains starts_with ends_with, and over a relation some none every)"},
       {"{age: fn 1}", "where.age: takes a value, a list or a map of operators, not a function"},
       {"{age: {gt: [1]}}", "where.age: gt takes one value, not a list"},
       {"{age: {eq: {}}}", "where.age: eq takes one value, not a map"},
@@ -126,6 +156,13 @@ static void refuses_what_makes_no_sense_and_names_the_column(void **state) {
       {"{age: {in: 5}}", "where.age: in takes a list of values, not an integer"},
       {"{age: {not_in: {a: 1}}}", "where.age: not_in takes a list of values, not a map"},
       {"{name: {like: 5}}", "where.name: like takes text, such as \"A%\", not an integer"},
+      {"{name: {ilike: [A]}}", "where.name: ilike takes text, such as \"A%\", not a list"},
+      {"{name: {like: {pattern: A%}}}", "where.name: like with an escape is written {\"50!%\", escape = \"!\"}"},
+      {"{name: {contains: [a]}}", "where.name: contains takes text, not a list"},
+      {"{n: {lt: {column: 5}}}", "where.n: column takes the name of a column, not an integer"},
+      {"{n: {lt: {column: ''}}}", "where.n: column takes the name of a column, not text"},
+      {"{n: {lt: {columns: m}}}", "where.n: lt takes one value, not a map"},
+      {"{n: {not_between: [1]}}", "where.n: not_between takes a list of two values, the least and the greatest"},
       {"{n: {between: 5}}", "where.n: between takes a list of two values, the least and the greatest"},
       {"{n: {between: [1]}}", "where.n: between takes a list of two values, the least and the greatest"},
       {"{n: {between: [1, [2]]}}", "where.n: between takes a list of values, not a list"},

@@ -120,16 +120,25 @@ static void runs_at_the_highest_level_there_is_where_the_pushing_host_had_more(v
   yard_complete(y, job, NULL);
 }
 
-/* It went with a change of the configuration. */
-static void fails_a_job_whose_instance_is_gone(void **state) {
+/* It went with a change of the configuration, or has not come here yet. */
+static void leaves_a_job_whose_instance_is_unknown_to_others(void **state) {
   BEGIN;
-  yard_fine(y, shunt_push(y->session, "j", NULL, &(shunt_push_options){.retry = 0}, NULL, &y->err));
-  yard_sql(y, "UPDATE shunt_jobs SET envelope = replace(envelope, '\"instance\":\"\"', '\"instance\":\"gone\"') WHERE "
-              "env = '%s'");
-  assert_null(yard_try_next(y));
   shunt_rows *rows;
-  yard_fine(y, shunt_jobs_list(y->session, NULL, "dead", 0, &rows, &y->err));
+  shunt_worker_counts counts;
+  yard_push(y, "j", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
+  yard_sql(y, "UPDATE shunt_jobs SET instance = 'gone', envelope = replace(envelope, '\"instance\":\"\"', "
+              "'\"instance\":\"gone\"') WHERE env = '%s'");
+  yard_push(y, "j", "7", NULL);
+  shunt_job *job = yard_next(y);
+  assert_string_equal(shunt_job_of(job)->data, "7");
+  yard_complete(y, job, NULL);
+  assert_null(yard_try_next(y));
+  shunt_worker_count(y->worker, &counts);
+  assert_int_equal(counts.released, 1);
+  assert_int_equal(counts.failed, 0);
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.state = "ready", .instance = "gone"}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 1);
+  assert_int_equal(shunt_rows_at(rows, 0)[6].as.integer, 0); /* attempts */
   assert_non_null(strstr(shunt_rows_at(rows, 0)[11].as.bytes, "gone"));
   shunt_rows_free(rows);
 }
@@ -139,7 +148,7 @@ static void fails_a_job_whose_envelope_is_none(void **state) {
   BEGIN;
   for (size_t i = 0; i < sizeof spoiled / sizeof *spoiled; i++) {
     char sql[128];
-    yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0});
+    yard_push(y, "j", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
     snprintf(sql, sizeof sql, "UPDATE shunt_jobs SET envelope = '%s' WHERE env = '%%s'", spoiled[i]);
     yard_sql(y, sql);
     assert_null(yard_try_next(y));
@@ -170,7 +179,7 @@ int main(void) {
       yard_tests(decides_as_the_session_that_pushed_it),
       yard_tests(runs_one_level_up_and_no_higher_than_the_highest),
       yard_tests(runs_at_the_highest_level_there_is_where_the_pushing_host_had_more),
-      yard_tests(fails_a_job_whose_instance_is_gone),
+      yard_tests(leaves_a_job_whose_instance_is_unknown_to_others),
       yard_tests(fails_a_job_whose_envelope_is_none),
       yard_tests(is_kept_from_workers_of_another_environment),
   };

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -66,12 +67,15 @@ static void reads_rows_of_earlier_versions(void **state) {
   }
 }
 
-static void prints_the_code_and_the_message(void **state) {
+static void prints_the_code_the_place_and_the_message(void **state) {
   (void)state;
   shunt_error why;
   char line[FAILURE_LINE_ROOM];
   error_set(&why, SHUNT_E_DENIED, "no");
   assert_string_equal(failure_print(&why, line, sizeof line), "SHUNT_E_DENIED: no");
+  snprintf(why.file, sizeof why.file, "jobs/mail.lua");
+  why.line = 7;
+  assert_string_equal(failure_print(&why, line, sizeof line), "SHUNT_E_DENIED: jobs/mail.lua:7: no");
 }
 
 int main(void) {
@@ -79,7 +83,7 @@ int main(void) {
       cmocka_unit_test(gives_an_error_back_as_it_was),
       cmocka_unit_test(repairs_text_that_is_not_utf8),
       cmocka_unit_test(reads_rows_of_earlier_versions),
-      cmocka_unit_test(prints_the_code_and_the_message),
+      cmocka_unit_test(prints_the_code_the_place_and_the_message),
   };
   return cmocka_run_group_tests_name("failures of jobs", tests, NULL, NULL);
 }

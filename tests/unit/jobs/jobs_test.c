@@ -75,7 +75,7 @@ static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
     yard_hasten(y);
   }
   shunt_rows *rows;
-  yard_fine(y, shunt_jobs_list(y->session, NULL, "dead", 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.state = "dead"}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 1);
   const shunt_value *cells = shunt_rows_at(rows, 0);
   assert_string_equal(cells[3].as.bytes, "dead");
@@ -84,22 +84,29 @@ static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
   shunt_rows_free(rows);
 }
 
-static void does_not_try_again_where_options_say_nothing_of_it(void **state) {
-  BEGIN;
-  yard_push(y, "f", NULL, &(shunt_push_options){.priority = 1});
-  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+static int64_t dead(yard *y) {
+  return yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'");
 }
 
-static void tries_three_times_more_without_options(void **state) {
+static void tries_three_times_more_where_nothing_is_said(void **state) {
   BEGIN;
-  yard_push(y, "f", NULL, NULL);
-  for (int i = 0; i < 4; i++) {
-    assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 0);
-    yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-    yard_hasten(y);
+  const shunt_push_options o = {.priority = 0}, *const none[] = {NULL, &o};
+  for (int n = 0; n < 2; n++) {
+    yard_push(y, "f", NULL, none[n]);
+    for (int i = 0; i < 4; i++) {
+      assert_int_equal(dead(y), n);
+      yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+      yard_hasten(y);
+    }
+    assert_int_equal(dead(y), n + 1);
   }
-  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
+}
+
+static void does_not_try_again_where_options_say_so(void **state) {
+  BEGIN;
+  yard_push(y, "f", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
+  yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
+  assert_int_equal(dead(y), 1);
 }
 
 /* Which no server takes for text. */
@@ -109,12 +116,12 @@ static void keeps_an_error_that_is_any_bytes_or_cut_in_a_letter(void **state) {
   for (size_t i = 0; i < 997; i++) umlauts[i] = i % 2 ? '\xa4' : '\xc3';
   const char *const messages[] = {"\xff\xfe", umlauts};
   for (int i = 0; i < 2; i++) {
-    yard_push(y, "f", NULL, &(shunt_push_options){.retry = 0});
+    yard_push(y, "f", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
     yard_fail(y, yard_next(y), SHUNT_E_RULE, messages[i]);
   }
   assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 2);
   shunt_rows *rows;
-  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, NULL, &rows, &y->err));
   assert_string_equal(shunt_rows_at(rows, 1)[11].as.bytes, "SHUNT_E_RULE: \xef\xbf\xbd\xef\xbf\xbd");
   shunt_rows_free(rows);
 }
@@ -123,7 +130,7 @@ static void keeps_an_error_that_is_any_bytes_or_cut_in_a_letter(void **state) {
 static void leaves_to_its_lease_what_failed_where_that_could_not_be_told(void **state) {
   BEGIN;
   if (y->kind == YARD_PG) skip();
-  yard_push(y, "f", NULL, &(shunt_push_options){.retry = 0});
+  yard_push(y, "f", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY});
   yard_sql(y, "CREATE TRIGGER t BEFORE UPDATE OF error ON shunt_jobs BEGIN SELECT raise(abort, 'not now'); END");
   shunt_job *job = yard_next(y);
   yard_fails(y, shunt_job_failed(job, &(shunt_error){.status = SHUNT_E_USAGE}, &y->err), SHUNT_E_CONSTRAINT, "not now");
@@ -138,7 +145,7 @@ static void leaves_to_its_lease_what_failed_where_that_could_not_be_told(void **
 
 static void gives_back_at_once_what_neither_ended_nor_failed(void **state) {
   BEGIN;
-  int64_t id = yard_push(y, "j", NULL, &(shunt_push_options){.retry = 0, .concurrency = 1});
+  int64_t id = yard_push(y, "j", NULL, &(shunt_push_options){.retry = SHUNT_NO_RETRY, .concurrency = 1});
   shunt_job_free(yard_next(y));
   shunt_job *job = yard_next(y);
   assert_int_equal(shunt_job_of(job)->id, id);
@@ -198,7 +205,7 @@ static void renews_the_lease_while_it_runs(void **state) {
 
 static void has_one_of_a_unique_key_that_waits_or_runs(void **state) {
   BEGIN;
-  shunt_push_options o = {.unique_key = "k", .retry = 0}, elsewhere = {.unique_key = "k", .queue = "q2"};
+  shunt_push_options o = {.unique_key = "k", .retry = SHUNT_NO_RETRY}, elsewhere = {.unique_key = "k", .queue = "q2"};
   int64_t first = yard_push(y, "a", "1", &o);
   assert_int_equal(yard_push(y, "a", "2", &o), first);
   assert_true(yard_push(y, "a", "3", &elsewhere) != first);
@@ -208,6 +215,47 @@ static void has_one_of_a_unique_key_that_waits_or_runs(void **state) {
   yard_complete(y, job, NULL);
   assert_true(yard_push(y, "a", "5", &o) != first);
   assert_int_equal(yard_count(y), 2);
+}
+
+static void tells_unique_keys_of_names_and_instances_apart(void **state) {
+  BEGIN;
+  static const shunt_push_options pushes[] = {{.unique_key = "k"},
+                                              {.unique_key = "k", .instance = "acme"},
+                                              {.unique_key = "k", .unique_scope = "queue"},
+                                              {.unique_key = "k", .unique_scope = "queue", .queue = "q2"}};
+  enum { N = sizeof pushes / sizeof *pushes };
+  int64_t first[N], again;
+  for (int i = 0; i < N; i++) {
+    first[i] = yard_push(y, "a", NULL, &pushes[i]);
+    for (int j = 0; j < i; j++) assert_true(first[i] != first[j]);
+  }
+  for (int i = 0; i < N; i++) {
+    again = yard_push(y, "b", NULL, &pushes[i]);
+    assert_int_equal(again == first[i], pushes[i].unique_scope != NULL);
+    assert_int_equal(yard_push(y, "a", NULL, &pushes[i]), first[i]);
+  }
+}
+
+/* Both sessions belong to this thread: the transaction can't end meanwhile. */
+static void waits_for_a_key_in_an_open_transaction_only_for_a_while(void **state) {
+  BEGIN;
+  shunt_session *s;
+  shunt_tx *tx;
+  const shunt_push_options o = {.unique_key = "k"};
+  const char *client = y->kind == YARD_PG ? "far" : "main";
+  if (y->kind == YARD_OWN) skip();
+  yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
+  yard_push(y, "a", NULL, NULL);
+  yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = client}, &tx, &y->err));
+  yard_push(y, "a", NULL, &o);
+  if (y->kind == YARD_PG)
+    yard_fails(y, shunt_push(s, "a", NULL, &o, NULL, &y->err), SHUNT_E_TIMEOUT, "end that one first");
+  else
+    yard_fails(y, shunt_push(s, "a", NULL, &o, NULL, &y->err), SHUNT_E_DATASOURCE, "locked");
+  yard_fine(y, shunt_commit(tx, &y->err));
+  yard_fine(y, shunt_push(s, "a", NULL, &o, NULL, &y->err));
+  assert_int_equal(yard_count(y), 2);
+  shunt_session_close(s);
 }
 
 static void runs_no_more_of_a_name_at_once_than_its_concurrency(void **state) {
@@ -230,6 +278,33 @@ static void runs_no_more_of_a_name_at_once_than_its_concurrency(void **state) {
   yard_complete(y, running[0], NULL);
   yard_complete(y, any, NULL);
   assert_null(yard_try_next(y));
+}
+
+static void leaves_to_others_what_its_host_releases(void **state) {
+  BEGIN;
+  const shunt_error why = {.status = SHUNT_E_USAGE, .message = "not mine"};
+  shunt_job *job;
+  yard_push(y, "a", "1", &(shunt_push_options){.retry = SHUNT_NO_RETRY, .concurrency = 1});
+  yard_push(y, "b", "2", &(shunt_push_options){.concurrency = 1});
+  yard_push(y, "a", "3", &(shunt_push_options){.concurrency = 1, .instance = "acme"});
+  job = yard_next(y);
+  yard_fine(y, shunt_job_release(job, &why, &y->err));
+  shunt_job_free(job);
+  for (int i = 2; i <= 3; i++) {
+    job = yard_next(y);
+    assert_int_equal(shunt_job_of(job)->data[0], '0' + i);
+    yard_complete(y, job, NULL);
+  }
+  assert_null(yard_try_next(y));
+  shunt_worker *other = yard_worker(y, YARD_LEASE_MS);
+  yard_fine(y, shunt_worker_next(other, YARD_SOON_MS, &job, &y->err));
+  assert_non_null(job);
+  assert_int_equal(shunt_job_of(job)->attempt, 1);
+  yard_fine(y, shunt_job_release(job, &why, &y->err));
+  shunt_job_free(job);
+  shunt_worker_close(other);
+  yard_fine(y, shunt_reload(y->app, NULL, &y->err));
+  yard_complete(y, yard_next(y), NULL);
 }
 
 static void takes_the_queues_and_names_that_it_was_opened_for(void **state) {
@@ -284,28 +359,31 @@ static void runs_nothing_more_once_a_reload_has_moved_the_queue(void **state) {
 
 static void revives_dead_ones_and_purges_what_has_ended(void **state) {
   BEGIN;
-  int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
+  int64_t n, first = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k", .retry = SHUNT_NO_RETRY});
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  int64_t second = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k"});
+  int64_t second = yard_push(y, "a", NULL, &(shunt_push_options){.unique_key = "k", .retry = SHUNT_NO_RETRY});
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  yard_push(y, "b", NULL, &(shunt_push_options){.queue = "other"});
+  yard_push(y, "b", NULL, &(shunt_push_options){.queue = "other", .retry = SHUNT_NO_RETRY});
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  yard_fails(y, shunt_jobs_retry(y->session, second + 1000, NULL, &n, &y->err), SHUNT_E_NOT_FOUND, "no dead job");
-  yard_fine(y, shunt_jobs_retry(y->session, 0, "default", &n, &y->err));
+  yard_fails(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.id = second + 1000}, &n, &y->err), SHUNT_E_NOT_FOUND,
+             "no dead job");
+  yard_fine(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.queue = "default"}, &n, &y->err));
   assert_int_equal(n, 1);
   shunt_job *job = yard_next(y);
   assert_int_equal(shunt_job_of(job)->id, second);
   assert_int_equal(shunt_job_of(job)->attempt, 1);
-  yard_fails(y, shunt_jobs_retry(y->session, first, NULL, &n, &y->err), SHUNT_E_NOT_FOUND, "unique key");
+  yard_fails(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.id = first}, &n, &y->err), SHUNT_E_NOT_FOUND,
+             "unique key");
   yard_complete(y, job, NULL);
-  yard_fine(y, shunt_jobs_retry(y->session, first, NULL, NULL, &y->err));
+  yard_fine(y, shunt_jobs_retry(y->session, &(shunt_jobs_filter){.id = first}, NULL, &y->err));
   yard_fail(y, yard_next(y), SHUNT_E_USAGE, "x");
-  yard_fine(y, shunt_jobs_purge(y->session, NULL, NULL, 3600000, &n, &y->err));
+  yard_fine(y, shunt_jobs_purge(y->session, &(shunt_jobs_filter){.older_ms = 3600000}, &n, &y->err));
   assert_int_equal(n, 0);
-  yard_fine(y, shunt_jobs_purge(y->session, "other", "dead", 0, &n, &y->err));
+  yard_fine(y, shunt_jobs_purge(y->session, &(shunt_jobs_filter){.queue = "other", .state = "dead"}, &n, &y->err));
   assert_int_equal(n, 1);
-  yard_fails(y, shunt_jobs_purge(y->session, NULL, "ready", 0, &n, &y->err), SHUNT_E_USAGE, "done or dead");
-  yard_fine(y, shunt_jobs_purge(y->session, NULL, NULL, 0, &n, &y->err));
+  yard_fails(y, shunt_jobs_purge(y->session, &(shunt_jobs_filter){.state = "ready"}, &n, &y->err), SHUNT_E_USAGE,
+             "done or dead");
+  yard_fine(y, shunt_jobs_purge(y->session, NULL, &n, &y->err));
   assert_int_equal(n, 1);
   assert_int_equal(yard_count(y), 0);
 }
@@ -314,16 +392,17 @@ static void lists_the_newest_first(void **state) {
   BEGIN;
   shunt_rows *rows;
   for (int i = 0; i < 3; i++) yard_push(y, "a", "7", &(shunt_push_options){.queue = i == 1 ? "q" : NULL});
-  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 2, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.limit = 2}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 2);
   assert_true(shunt_rows_at(rows, 0)[0].as.integer > shunt_rows_at(rows, 1)[0].as.integer);
   assert_string_equal(shunt_rows_column(rows, 3), "state");
   assert_string_equal(shunt_rows_at(rows, 0)[3].as.bytes, "ready");
   shunt_rows_free(rows);
-  yard_fine(y, shunt_jobs_list(y->session, "q", "ready", 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.queue = "q", .state = "ready"}, &rows, &y->err));
   assert_int_equal(shunt_rows_count(rows), 1);
   shunt_rows_free(rows);
-  yard_fails(y, shunt_jobs_list(y->session, NULL, "gone", 0, &rows, &y->err), SHUNT_E_USAGE, "not 'gone'");
+  yard_fails(y, shunt_jobs_list(y->session, &(shunt_jobs_filter){.state = "gone"}, &rows, &y->err), SHUNT_E_USAGE,
+             "not 'gone'");
 }
 
 static void lists_errors_as_people_read_them(void **state) {
@@ -334,7 +413,7 @@ static void lists_errors_as_people_read_them(void **state) {
   yard_sql(y, "UPDATE shunt_jobs SET error = 'SHUNT_E_TIMEOUT: as it was written before' WHERE env = '%s'");
   yard_push(y, "new", NULL, NULL);
   yard_fail(y, yard_next(y), SHUNT_E_DENIED, "no: it may not");
-  yard_fine(y, shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err));
+  yard_fine(y, shunt_jobs_list(y->session, NULL, &rows, &y->err));
   assert_string_equal(shunt_rows_column(rows, 11), "error");
   assert_string_equal(shunt_rows_at(rows, 0)[11].as.bytes, "SHUNT_E_DENIED: no: it may not");
   assert_string_equal(shunt_rows_at(rows, 1)[11].as.bytes, "SHUNT_E_TIMEOUT: as it was written before");
@@ -349,10 +428,10 @@ static void gives_each_minute_of_a_schedule_to_one(void **state) {
     bool mine;
   } asked[] = {{60000, true}, {60000, false}, {0, false}, {120000, true}, {120000, false}, {60000, false}};
   for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
-    yard_fine(y, shunt_schedule_due(y->session, "nightly", asked[i].minute, &mine, &y->err));
+    yard_fine(y, shunt_schedule_due(y->session, "nightly", NULL, asked[i].minute, &mine, &y->err));
     assert_int_equal(mine, asked[i].mine);
   }
-  yard_fine(y, shunt_schedule_due(y->session, "hourly", 60000, &mine, &y->err));
+  yard_fine(y, shunt_schedule_due(y->session, "hourly", NULL, 60000, &mine, &y->err));
   assert_true(mine);
 }
 
@@ -363,6 +442,12 @@ static void refuses_what_makes_no_sense(void **state) {
   yard_fails(y, shunt_push(s, "", NULL, NULL, NULL, &y->err), SHUNT_E_USAGE, "no name");
   yard_fails(y, shunt_push(s, "j", "{", NULL, NULL, &y->err), SHUNT_E_USAGE, "not JSON");
   yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.delay_ms = -1}, NULL, &y->err), SHUNT_E_USAGE, "delay");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.delay_ms = INT64_MAX}, NULL, &y->err), SHUNT_E_USAGE,
+             "100 years");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.unique_scope = "x"}, NULL, &y->err), SHUNT_E_USAGE,
+             "'job' or 'queue'");
+  yard_fails(y, shunt_push(s, "j", NULL, &(shunt_push_options){.instance = "x"}, NULL, &y->err), SHUNT_E_NOT_FOUND,
+             "x");
   yard_fails(y, shunt_worker_open(y->app, &(shunt_worker_options){.lease_ms = -1}, &w, &y->err), SHUNT_E_USAGE,
              "lease");
 }
@@ -374,8 +459,8 @@ int main(void) {
       yard_tests(goes_by_priority_and_then_by_order_of_pushing),
       yard_tests(waits_for_the_delay),
       yard_tests(tries_again_after_a_back_off_until_it_is_dead),
-      yard_tests(does_not_try_again_where_options_say_nothing_of_it),
-      yard_tests(tries_three_times_more_without_options),
+      yard_tests(does_not_try_again_where_options_say_so),
+      yard_tests(tries_three_times_more_where_nothing_is_said),
       yard_tests(keeps_an_error_that_is_any_bytes_or_cut_in_a_letter),
       yard_tests(leaves_to_its_lease_what_failed_where_that_could_not_be_told),
       yard_tests(gives_back_at_once_what_neither_ended_nor_failed),
@@ -383,7 +468,10 @@ int main(void) {
       yard_tests(is_dead_after_twenty_lost_leases),
       yard_tests(renews_the_lease_while_it_runs),
       yard_tests(has_one_of_a_unique_key_that_waits_or_runs),
+      yard_tests(tells_unique_keys_of_names_and_instances_apart),
+      yard_tests(waits_for_a_key_in_an_open_transaction_only_for_a_while),
       yard_tests(runs_no_more_of_a_name_at_once_than_its_concurrency),
+      yard_tests(leaves_to_others_what_its_host_releases),
       yard_tests(takes_the_queues_and_names_that_it_was_opened_for),
       yard_tests(stops_at_once_and_lets_run_what_runs),
       yard_tests(runs_nothing_more_once_a_reload_has_moved_the_queue),

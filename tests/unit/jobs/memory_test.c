@@ -24,11 +24,11 @@ static shunt_status live_through(yard *y, bool fails) {
 static shunt_status look_after(yard *y) {
   shunt_rows *rows = NULL;
   bool mine;
-  shunt_status status = shunt_jobs_list(y->session, NULL, NULL, 0, &rows, &y->err);
+  shunt_status status = shunt_jobs_list(y->session, NULL, &rows, &y->err);
   shunt_rows_free(rows);
-  if (!status) status = shunt_jobs_retry(y->session, 0, NULL, NULL, &y->err);
-  if (!status) status = shunt_jobs_purge(y->session, NULL, NULL, 0, NULL, &y->err);
-  return status ? status : shunt_schedule_due(y->session, "j", 60000, &mine, &y->err);
+  if (!status) status = shunt_jobs_retry(y->session, NULL, NULL, &y->err);
+  if (!status) status = shunt_jobs_purge(y->session, NULL, NULL, &y->err);
+  return status ? status : shunt_schedule_due(y->session, "j", NULL, 60000, &mine, &y->err);
 }
 
 static shunt_status complete(yard *y, bool unused) {

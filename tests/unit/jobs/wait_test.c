@@ -81,7 +81,7 @@ static void hand_stop(hand *h) {
 
 /* ---- waiting ---- */
 
-static const shunt_push_options patient = {.retry = -1, .wait_ms = 60000};
+static const shunt_push_options patient = {.wait_ms = 60000};
 
 static void hands_the_result_to_who_waits(void **state) {
   BEGIN;
@@ -102,7 +102,7 @@ static void hands_a_failure_to_who_waits_with_its_code(void **state) {
   hand h;
   char *result;
   hand_start(&h, y->worker);
-  shunt_push_options o = {.retry = 0, .wait_ms = 60000};
+  shunt_push_options o = {.retry = SHUNT_NO_RETRY, .wait_ms = 60000};
   yard_fails(y, shunt_push_wait(y->session, "fail", NULL, &o, &result, &y->err), SHUNT_E_DENIED,
              "job 'fail' failed: no: it may not");
   assert_null(result);
@@ -114,9 +114,8 @@ static void waits_no_longer_than_its_timeout(void **state) {
   BEGIN;
   char *result;
   assert_null(yard_try_next(y)); /* the tables are there */
-  yard_fails(
-      y, shunt_push_wait(y->session, "j", NULL, &(shunt_push_options){.retry = -1, .wait_ms = 300}, &result, &y->err),
-      SHUNT_E_TIMEOUT, "it goes on");
+  yard_fails(y, shunt_push_wait(y->session, "j", NULL, &(shunt_push_options){.wait_ms = 300}, &result, &y->err),
+             SHUNT_E_TIMEOUT, "it goes on");
   yard_fine(y, shunt_session_timeout(y->session, 300, &y->err));
   yard_fails(y, shunt_push_wait(y->session, "j", NULL, NULL, &result, &y->err), SHUNT_E_TIMEOUT, "it goes on");
   yard_fine(y, shunt_session_timeout(y->session, 0, &y->err));

@@ -90,6 +90,20 @@ static inline shunt_worker *yard_worker(yard *y, int64_t lease_ms) {
   return w;
 }
 
+static inline void yard_open(yard *y) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/shunt.yaml", y->folder);
+  yard_fine(y, shunt_open(path, &(shunt_options){.env = y->env}, &y->app, &y->err));
+  yard_fine(y, shunt_session_open(y->app, NULL, &y->session, &y->err));
+  y->worker = yard_worker(y, YARD_LEASE_MS);
+}
+
+static inline void yard_close(yard *y) {
+  shunt_worker_close(y->worker);
+  shunt_session_close(y->session);
+  shunt_close(y->app);
+}
+
 static inline int yard_setup(void **state, int kind) {
   static int number;
   if ((kind & YARD_PG) && !getenv("SHUNT_TEST_PG")) return 0;
@@ -100,11 +114,7 @@ static inline int yard_setup(void **state, int kind) {
   assert_non_null(mkdtemp(y->folder));
   snprintf(y->env, sizeof y->env, "t%ld_%d", (long)getpid(), number++);
   yard_config(y, kind & YARD_FLAT ? 0 : 8);
-  char path[128];
-  snprintf(path, sizeof path, "%s/shunt.yaml", y->folder);
-  yard_fine(y, shunt_open(path, &(shunt_options){.env = y->env}, &y->app, &y->err));
-  yard_fine(y, shunt_session_open(y->app, NULL, &y->session, &y->err));
-  y->worker = yard_worker(y, YARD_LEASE_MS);
+  yard_open(y);
   *state = y;
   return 0;
 }
@@ -122,7 +132,7 @@ static inline yard *yard_of(void **state) { return *state; }
 /* Whatever the session is in the middle of. %s is the environment. */
 static inline shunt_status yard_try_sql(yard *y, const char *sql, int64_t *number) {
   shunt_session *s;
-  char text[512];
+  char text[2048];
   snprintf(text, sizeof text, sql, y->env);
   yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
   shunt_rows *rows = rows_new();

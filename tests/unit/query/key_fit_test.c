@@ -32,7 +32,8 @@ static const driver_column stamp = {
 static const driver_column zoned = {
     .kind = DRIVER_OTHERS, .time = DRIVER_MOMENT, .digits = 6, .convert = "zoned", .takes = "?"};
 static const driver_column clock_time = {.kind = DRIVER_OTHERS, .time = DRIVER_CLOCK, .digits = 0};
-static const driver_column lite_integer = {.numeric = true}, lite_text = {.text = true}, lite_any = {.name = "any"};
+static const driver_column lite_integer = {.numeric = true}, lite_real = {.numeric = true, .real = true},
+                           lite_text = {.text = true}, lite_any = {.name = "any"};
 
 #define T(s)                                                                                                           \
   { .type = SHUNT_TEXT, .as.bytes = (s), .size = sizeof(s) - 1 }
@@ -129,6 +130,9 @@ static const struct {
     {&date, NULL, T("2024-02-29 00:00:00"), KEY_FITS, T("2024-02-29")},
     {&date, NULL, T("2024-02-29 00:00:01"), NOWHERE},
     {&date, NULL, T("today"), NOWHERE},
+    {&date, NULL, T("infinity"), KEY_ASKS, T("infinity")},
+    {&date, NULL, T("0044-03-15 BC"), KEY_ASKS, T("0044-03-15 BC")},
+    {&single, NULL, F(0.1), KEY_FITS, F(0.1f)},
     {&date, &stamp, T("infinity"), KEY_FITS, T("infinity")},
     {&date, NULL, I(20240229), NOWHERE},
     {&stamp, NULL, T("2024-02-29"), KEY_FITS, T("2024-02-29 00:00:00")},
@@ -149,6 +153,8 @@ static const struct {
     {&lite_integer, NULL, T("01"), KEY_FITS, I(1)},
     {&lite_integer, &decimal, T("9007199254740993.00"), KEY_FITS, I(9007199254740993)},
     {&lite_integer, &endless, T("1234567890123456789012.5"), NOWHERE},
+    {&lite_real, &lite_integer, I(9007199254740993), NOWHERE},
+    {&lite_real, &lite_integer, I(9007199254740992), KEY_FITS, I(9007199254740992)},
     {&lite_integer, NULL, T("x"), KEY_FITS, T("x")},
     {&lite_integer, NULL, F(NAN), NOWHERE},
     {&lite_text, &lite_any, I(1), NOWHERE},

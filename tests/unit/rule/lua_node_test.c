@@ -116,6 +116,7 @@ static void converts_values_lists_and_maps(void **state) {
   gives(f, "return {b = 1, a = {c = {}}, _or = {{}, {d = 0.5}}}", "{_or=[{} {d=0.5~}] a={c={}} b=1}");
   gives(f, "return {f = print, g = function() end}", "{f=f7 g=f8}");
   gives(f, "local t = {1} return {a = t, b = t}", "{a=[1] b=[1]}");
+  gives(f, "return {'50!%', escape = '!'}", "{pattern='50!%'4 escape='!'1}");
 }
 
 static void sorts_keys_whatever_order_they_were_set_in(void **state) {
@@ -128,6 +129,8 @@ static void sorts_keys_whatever_order_they_were_set_in(void **state) {
 
 static void names_the_way_to_what_can_not_be_converted(void **state) {
   fixture *f = *state;
+  refuses(f, "return {a = {'x', escape = 5}}", "a: the key 'escape' stands among list items");
+  refuses(f, "return {'x', 'y', escape = '!'}", "the key 'escape' stands among list items");
   refuses(f, "return {where = {age = {1, print}}}", "where.age[2]: a function");
   refuses(f, "return {a = coroutine.create(print)}", "a: a thread");
   refuses(f, "return {a = io.stdout}", "a: a userdata");

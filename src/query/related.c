@@ -1,0 +1,284 @@
+/* Idea: where both tables are in one database, and their keys are of a kind, the engine joins: EXISTS (SELECT …).
+ * Otherwise the keys that match are read first, RELATED_MOST at most, and the rows are looked for by them. This is done
+ * only for keys that are equal by value on every engine: whole numbers, UUIDs, and texts that compare by their bytes.
+ *
+ * EXISTS is true or false, never unknown, and so is what stands for it. A relation over a third table takes two steps.
+ *
+ * The tables inside are called shunt_1, shunt_2, …; names without a table mean the innermost one. */
+#include "query/related.h"
+
+#include <string.h>
+
+#include "base/suggest.h"
+#include "query/access.h"
+#include "query/list.h"
+#include "query/statement.h"
+
+enum { RELATED_MOST = 10000, RELATED_DEEPEST = 6 };
+
+typedef struct related {
+  const condition_names *names;
+  const cat_relation *r;
+  const shunt_where *where; /* of the target's rows */
+  bool violated;            /* every: looks for a row for which it is not true */
+} related;
+
+/* What must hold for the row of a step, beside its key; it begins with AND. */
+typedef shunt_status (*write_rest)(const comparison *w, const related *x);
+
+/* From a row to the rows of another table with the same key. */
+typedef struct step {
+  key_columns outer; /* of the row */
+  site at;           /* of the other table */
+  key_columns inner;
+  write_rest rest;
+} step;
+
+/* ---- where the other table is ---- */
+
+static shunt_status no_relation(const comparison *w, const char *name) {
+  const cat_model *model = w->at->model;
+  suggest near = suggest_for(name);
+  for (size_t i = 0; i < model->nrelations; i++) suggest_try(&near, model->relations[i]->as.name);
+  return error_set(w->c->err, SHUNT_E_NOT_FOUND, "where: model '%s' has no relation '%.128s'%s", model->name, name,
+                   suggest_text(&near));
+}
+
+static shunt_status find_site(const comparison *w, const route_request *asked, const related *x, site *out) {
+  route_request request = *asked;
+  equalities where = {.a = w->c->arena};
+  access a = {NULL, NULL, 0, 0};
+  request.relation = x->r;
+  request.parent = w->at->client->name;
+  bool target = request.model == x->r->target;
+  if (target && !(equalities_of_where(&where, x->r->as.where) && equalities_of_where(&where, x->where)))
+    return error_memory(w->c->err);
+  equalities_into(&where, &request);
+  shunt_status status = access_find(w->c, &request, &a);
+  if (status) return status;
+  access_end_decision(w->c, &a);
+  *out = *access_only_site(&a);
+  return SHUNT_OK;
+}
+
+/* outer, inner: the columns of their keys, which correspond. */
+static shunt_status make_step(const comparison *w, const route_request *request, const key_names *outer,
+                              const key_names *inner, const related *x, step *out) {
+  shunt_status status = site_key_columns(w->c, w->at, outer, &out->outer);
+  if (!status) status = find_site(w, request, x, &out->at);
+  return status ? status : site_key_columns(w->c, &out->at, inner, &out->inner);
+}
+
+/* ---- in one database ---- */
+
+static void write_qualified(const comparison *w, const driver_column *column) {
+  if (w->alias || w->at->table->parts)
+    sql_name(w->q, w->at->engine, w->alias ? w->alias : ACCESS_UNITED);
+  else
+    site_table(w->q, w->at);
+  sql_puts(w->q, ".");
+  sql_name(w->q, w->at->engine, column->name);
+}
+
+static shunt_status write_exists(const comparison *w, const step *s, const related *x) {
+  const char *alias = arena_printf(w->c->arena, "shunt_%d", w->depth + 1);
+  const comparison in = {.c = w->c, .at = &s->at, .q = w->q, .alias = alias, .depth = w->depth + 1};
+  if (!alias) return error_memory(w->c->err);
+  sql_puts(w->q, "EXISTS (SELECT 1 FROM ");
+  site_table(w->q, &s->at);
+  sql_puts(w->q, " AS ");
+  sql_name(w->q, s->at.engine, alias);
+  sql_puts(w->q, " WHERE ");
+  for (size_t i = 0; i < s->inner.n; i++) {
+    if (i) sql_puts(w->q, " AND ");
+    write_qualified(&in, s->inner.list[i]);
+    sql_puts(w->q, " = ");
+    write_qualified(w, s->outer.list[i]);
+  }
+  shunt_status status = s->rest(&in, x);
+  sql_puts(w->q, ")");
+  return status;
+}
+
+/* ---- in two ---- */
+
+static bool is_whole(const driver_column *c) {
+  return c->kind == DRIVER_INTEGERS || (c->kind == DRIVER_ANYTHING && compare_is_number(c));
+}
+
+static bool is_bytewise(const driver_column *c) {
+  bool text = c->kind == DRIVER_TEXTS || c->kind == DRIVER_STRINGS || (c->kind == DRIVER_ANYTHING && c->text);
+  return text && c->collation == DRIVER_BINARY;
+}
+
+static bool equal_by_value(const step *s) {
+  const driver_column *a = s->outer.list[0], *b = s->inner.list[0];
+  if (s->inner.n != 1) return false;
+  return (is_whole(a) && is_whole(b)) || (is_bytewise(a) && is_bytewise(b)) ||
+         (a->kind == DRIVER_UUIDS && b->kind == DRIVER_UUIDS);
+}
+
+static shunt_status refuse_keys(const comparison *w, const step *s, const related *x) {
+  return error_set(w->c->err, SHUNT_E_USAGE,
+                   "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine joins; "
+                   "only single columns of whole numbers, UUIDs or texts that compare by their bytes can be looked for "
+                   "otherwise",
+                   x->r->full_name, s->outer.list[0]->name, s->outer.list[0]->type, w->at->client->name,
+                   s->inner.list[0]->name, s->inner.list[0]->type, s->at.client->name);
+}
+
+static shunt_status read_keys(const comparison *w, const step *s, const related *x, shunt_rows *rows) {
+  sql_text *sql = call_sql(w->c);
+  const comparison in = {.c = w->c, .at = &s->at, .q = sql, .depth = w->depth + 1};
+  shunt_value most = shunt_integer(RELATED_MOST + 1);
+  if (!sql) return error_memory(w->c->err);
+  sql_puts(sql, "SELECT DISTINCT ");
+  sql_name(sql, s->at.engine, s->inner.list[0]->name);
+  sql_puts(sql, " FROM ");
+  site_table(sql, &s->at);
+  sql_puts(sql, " WHERE ");
+  sql_name(sql, s->at.engine, s->inner.list[0]->name);
+  sql_puts(sql, " IS NOT NULL");
+  shunt_status status = s->rest(&in, x);
+  sql_puts(sql, " LIMIT ");
+  sql_param(sql, &most);
+  if (!status) status = statement_read(w->c, sql, &s->at, rows);
+  call_end_sql(w->c, sql);
+  if (status || rows->count <= RELATED_MOST) return status;
+  return error_set(w->c->err, SHUNT_E_USAGE,
+                   "where, relation '%s': its rows lie on another datasource, '%s', and more than %d keys fulfil the "
+                   "condition; narrow it",
+                   x->r->full_name, s->at.client->name, RELATED_MOST);
+}
+
+/* The keys that the column can hold, with bytes of their own. */
+static shunt_status held_keys(const comparison *w, const step *s, const related *x, const shunt_rows *rows,
+                              list_values *out) {
+  shunt_value *keys = arena_alloc(w->c->arena, rows->count * sizeof *keys);
+  *out = (list_values){keys, 0};
+  if (!keys) return error_memory(w->c->err);
+  for (size_t i = 0; i < rows->count; i++) {
+    shunt_value key = rows_row(rows, i)[0];
+    if (is_whole(s->inner.list[0]) ? key.type != SHUNT_INTEGER : key.type != SHUNT_TEXT) return refuse_keys(w, s, x);
+    if (!driver_column_holds(s->outer.list[0], &key)) continue;
+    if (key.type == SHUNT_TEXT) key.as.bytes = arena_strndup(w->c->arena, key.as.bytes, key.size);
+    if (key.type == SHUNT_TEXT && !key.as.bytes) return error_memory(w->c->err);
+    keys[out->n++] = key;
+  }
+  return SHUNT_OK;
+}
+
+static shunt_status write_keys(const comparison *w, const step *s, const related *x) {
+  const operand o = {.column = s->outer.list[0]};
+  list_values keys;
+  if (!equal_by_value(s)) return refuse_keys(w, s, x);
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? read_keys(w, s, x, rows) : error_memory(w->c->err);
+  if (!status) status = held_keys(w, s, x, rows, &keys);
+  shunt_rows_free(rows);
+  if (status) return status;
+  sql_puts(w->q, "(");
+  compare_name(w, &o);
+  sql_puts(w->q, " IS NOT NULL AND ");
+  if (keys.n)
+    list_write(w, &o, true, &keys);
+  else
+    sql_puts(w->q, "1 = 0");
+  sql_puts(w->q, ")");
+  return SHUNT_OK;
+}
+
+static shunt_status write_step(const comparison *w, const step *s, const related *x) {
+  bool joins = s->at.client == w->at->client && s->at.level == w->at->level;
+  for (size_t i = 0; i < s->inner.n; i++) joins = joins && compare_are_of_a_kind(s->outer.list[i], s->inner.list[i]);
+  return joins ? write_exists(w, s, x) : write_keys(w, s, x);
+}
+
+/* ---- what must hold ---- */
+
+static shunt_status and_not_deleted(const comparison *w) {
+  const driver_column *column;
+  const char *mark = w->at->model->soft_delete;
+  shunt_status status = mark ? site_column(w->c, w->at, mark, &column) : SHUNT_OK;
+  if (status || !mark) return status;
+  const operand o = {.column = column};
+  sql_puts(w->q, " AND ");
+  compare_name(w, &o);
+  sql_puts(w->q, " IS NULL");
+  return SHUNT_OK;
+}
+
+static shunt_status and_instance(const comparison *w) {
+  const driver_column *column;
+  shunt_value value;
+  shunt_status status = site_instance(w->c, w->at, &column, &value);
+  if (status || !column) return status;
+  const operand o = {.column = column};
+  sql_puts(w->q, " AND ");
+  compare_name(w, &o);
+  sql_puts(w->q, " = ");
+  sql_param(w->q, &value);
+  return SHUNT_OK;
+}
+
+static shunt_status and_where(const comparison *w, const related *x, const shunt_where *where, bool violated) {
+  if (!where) return SHUNT_OK;
+  sql_puts(w->q, violated ? " AND (" : " AND ");
+  shunt_status status = condition_write(w, x->names, where);
+  if (violated) sql_puts(w->q, ") IS NOT TRUE");
+  return status;
+}
+
+static shunt_status rest_of_target(const comparison *w, const related *x) {
+  shunt_status status = and_where(w, x, x->r->as.where, false);
+  if (!status) status = and_where(w, x, x->where, x->violated);
+  if (!status) status = and_not_deleted(w);
+  return status ? status : and_instance(w);
+}
+
+static shunt_status rest_of_through(const comparison *w, const related *x) {
+  step s = {.rest = rest_of_target};
+  route_request request = session_request(w->c->s, x->r->target, SHUNT_READ);
+  key_names link = key_names_of(x->r->as.through_key), key = key_names_of(x->r->target->primary_key);
+  shunt_status status = make_step(w, &request, &link, &key, x, &s);
+  if (!status) status = and_not_deleted(w);
+  if (!status) status = and_instance(w);
+  if (status) return status;
+  sql_puts(w->q, " AND ");
+  return write_step(w, &s, x);
+}
+
+/* ---- the condition ---- */
+
+static shunt_status write_relation(const comparison *w, const related *x) {
+  const shunt_relation *as = &x->r->as;
+  bool many = as->kind == SHUNT_BELONGS_TO_MANY, belongs = as->kind == SHUNT_BELONGS_TO;
+  step s = {.rest = many ? rest_of_through : rest_of_target};
+  route_request request = session_request(w->c->s, many ? x->r->through : x->r->target, SHUNT_READ);
+  if (many) request.relation_client = as->through_client;
+  key_names referring = key_names_of(as->foreign_key), referred = key_names_of(as->key);
+  shunt_status status =
+      make_step(w, &request, belongs ? &referring : &referred, belongs ? &referred : &referring, x, &s);
+  return status ? status : write_step(w, &s, x);
+}
+
+static shunt_status write_related(const condition_names *names, const comparison *w, const shunt_where *c) {
+  related x = {.names = names, .r = cat_model_relation(w->at->model, c->column ? c->column : "")};
+  if (!x.r) return no_relation(w, c->column ? c->column : "");
+  if (c->nitems != 1)
+    return error_set(w->c->err, SHUNT_E_USAGE, "where, relation '%s': it takes exactly one condition", x.r->full_name);
+  if (x.r->as.limited)
+    return error_set(w->c->err, SHUNT_E_USAGE, "where, relation '%s': it has a limit, and takes no condition",
+                     x.r->full_name);
+  if (w->depth >= RELATED_DEEPEST)
+    return error_set(w->c->err, SHUNT_E_USAGE, "where: relations are nested more than %d deep", RELATED_DEEPEST);
+  x.where = &c->items[0];
+  x.violated = c->op == SHUNT_EVERY;
+  if (c->op == SHUNT_SOME) return write_relation(w, &x);
+  sql_puts(w->q, "NOT (");
+  shunt_status status = write_relation(w, &x);
+  sql_puts(w->q, ")");
+  return status;
+}
+
+const condition_names related_columns = {"where", condition_find_column, write_related};

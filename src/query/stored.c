@@ -1,0 +1,141 @@
+#include "query/stored.h"
+
+#include <string.h>
+
+#include "query/decimal.h"
+#include "query/typed.h"
+#include "query/types.h"
+#include "query/value.h"
+
+typedef enum spelling { SPELLED_ALIKE, SPELLED_AS_TYPE, SPELLED_AS_NUMBER, SPELLED_MANY_WAYS } spelling;
+
+/* How values of the column are spelled; *type for SPELLED_AS_TYPE. */
+static spelling spelling_of(const driver_column *column, cat_type *type) {
+  static const cat_type times[] = {
+      [DRIVER_DATE] = CAT_TYPE_DATE, [DRIVER_CLOCK] = CAT_TYPE_TIME, [DRIVER_STAMP] = CAT_TYPE_DATETIME};
+  switch (column->kind) {
+  case DRIVER_ANYTHING:
+    return column->numeric ? SPELLED_AS_NUMBER : SPELLED_ALIKE;
+  case DRIVER_INTEGERS:
+  case DRIVER_NUMBERS:
+    return SPELLED_AS_NUMBER;
+  case DRIVER_BOOLEANS:
+    *type = CAT_TYPE_BOOLEAN;
+    return SPELLED_AS_TYPE;
+  case DRIVER_TEXTS:
+  case DRIVER_STRINGS:
+    *type = CAT_TYPE_TEXT;
+    return SPELLED_AS_TYPE;
+  case DRIVER_BLOBS:
+    return SPELLED_ALIKE;
+  case DRIVER_UUIDS:
+    *type = CAT_TYPE_UUID;
+    return SPELLED_AS_TYPE;
+  case DRIVER_OTHERS:
+    break;
+  }
+  if (column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_YEAR) return SPELLED_ALIKE;
+  if (column->time == DRIVER_NO_TIME || column->time == DRIVER_MOMENT) return SPELLED_MANY_WAYS;
+  *type = times[column->time];
+  return SPELLED_AS_TYPE;
+}
+
+/* With as many digits after the point as the column keeps. Without memory, the text has no bytes. */
+static shunt_value with_scale(arena *a, const shunt_value *decimal, int scale) {
+  int has = decimal_scale(decimal);
+  if (has >= scale) return *decimal;
+  size_t zeros = (size_t)(scale - has), point = has == 0 && !memchr(decimal->as.bytes, '.', decimal->size),
+         size = decimal->size + point + zeros;
+  char *text = arena_alloc(a, size + 1);
+  if (text) {
+    memcpy(text, decimal->as.bytes, decimal->size);
+    if (point) text[decimal->size] = '.';
+    memset(text + decimal->size + point, '0', zeros);
+    text[size] = 0;
+  }
+  return shunt_text(text, size);
+}
+
+/* An integer if it is whole; otherwise a number, or a decimal as the column keeps it. */
+static shunt_value as_number(arena *a, const driver_column *column, const shunt_value *v) {
+  shunt_value number = column->exact ? value_exact(v) : value_canonical(v, true), decimal;
+  if (!column->exact || !column->rounds || number.type == SHUNT_INTEGER) return number;
+  if (!typed_convert(CAT_TYPE_DECIMAL, column, v, a, &decimal)) return number;
+  if (!decimal.as.bytes) return decimal;
+  return decimal_is(&decimal) ? with_scale(a, &decimal, column->digits) : number;
+}
+
+static void cut_blanks(const driver_column *column, shunt_value *v) {
+  if (v->type != SHUNT_TEXT || (column->collation != DRIVER_PADDED && column->collation != DRIVER_RTRIM)) return;
+  while (v->size && v->as.bytes[v->size - 1] == ' ') v->size--;
+}
+
+static shunt_status many_ways(call *c, const site *at, const driver_column *column) {
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "model '%s': the rules choose the place by where.%s, and a value of its type (%s) can be written in "
+                   "several ways that only the database knows to be the same; choose by another column",
+                   at->model->name, column->name, column->type);
+}
+
+static shunt_status stored_value(call *c, const site *at, const driver_column *column, const shunt_value *v,
+                                 shunt_value *out) {
+  const cat_typed *declared = types_of(at->model, column->name);
+  cat_type type = declared ? declared->type : CAT_TYPE_TEXT;
+  spelling how = declared ? SPELLED_AS_TYPE : spelling_of(column, &type);
+  *out = *v;
+  switch (how) {
+  case SPELLED_MANY_WAYS:
+    return many_ways(c, at, column);
+  case SPELLED_AS_NUMBER:
+    *out = as_number(c->arena, column, v);
+    break;
+  case SPELLED_AS_TYPE:
+    if (!typed_convert(type, column, v, c->arena, out)) *out = *v;
+    break;
+  case SPELLED_ALIKE:
+    break;
+  }
+  if (out->type == SHUNT_TEXT && out->size && !out->as.bytes) return error_memory(c->err);
+  cut_blanks(column, out);
+  return SHUNT_OK;
+}
+
+static bool same(const shunt_value *a, const shunt_value *b) {
+  if (a->type != b->type) return false;
+  if (a->type == SHUNT_TEXT || a->type == SHUNT_BLOB)
+    return a->size == b->size && (a->size == 0 || memcmp(a->as.bytes, b->as.bytes, a->size) == 0);
+  return value_compare(a, b, DRIVER_BINARY) == 0;
+}
+
+/* The number of the column's value in the request; q->nwhere: there is none. */
+static size_t find_field(const route_request *q, const char *column) {
+  size_t i = 0;
+  while (i < q->nwhere && !cat_same_column(q->where[i].name, column)) i++;
+  return i;
+}
+
+static shunt_status replace(call *c, route_request *q, size_t i, const shunt_value *value) {
+  shunt_field *where = arena_alloc(c->arena, q->nwhere * sizeof *where);
+  if (!where) return error_memory(c->err);
+  memcpy(where, q->where, q->nwhere * sizeof *where);
+  where[i].value = *value;
+  q->where = where;
+  return SHUNT_OK;
+}
+
+shunt_status stored_request(call *c, const site *at, const route_decision *d, route_request *request, bool *changed) {
+  shunt_status status = SHUNT_OK;
+  *changed = false;
+  for (size_t i = 0; i < d->nplacing && !status; i++) {
+    if (d->reads[i]->field != RULE_FIELD_WHERE) continue;
+    size_t at_field = find_field(request, d->reads[i]->name);
+    const driver_column *column = driver_table_column(at->table->shape, d->reads[i]->name);
+    shunt_value stored;
+    if (!column || at_field == request->nwhere || request->where[at_field].value.type == SHUNT_NULL) continue;
+    status = stored_value(c, at, column, &request->where[at_field].value, &stored);
+    if (status || same(&stored, &request->where[at_field].value)) continue;
+    status = replace(c, request, at_field, &stored);
+    *changed = true;
+  }
+  return status;
+}

@@ -1,0 +1,183 @@
+/* Idea: the driver fetches some rows, the host reads them one by one, and then come the next. The connection is the
+ * stream's own meanwhile, so that other calls of the session take others; in a transaction there is one connection, and
+ * transaction_conn refuses other statements. */
+#include "query/stream.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "query/statement.h"
+#include "query/types.h"
+#include "session/stream.h"
+#include "session/transaction.h"
+
+struct shunt_stream {
+  stream_link link;
+  arena memory;  /* of the statement */
+  arena scratch; /* of converting fetched values */
+  site at;
+  table_info table; /* of the site; the session may forget its own */
+  execution e;
+  shunt_rows *columns;
+  shunt_rows *rows; /* fetched ones; NULL: none */
+  size_t row;       /* the next of them */
+  bool more;        /* the statement has not ended, as far as the stream knows */
+  shunt_status failed;
+  int64_t deadline_ns; /* 0: the session's timeout, for each step */
+};
+
+/* ---- beginning ---- */
+
+static bool copy_params(shunt_stream *s, const sql_text *sql) {
+  shunt_value *params = arena_alloc(&s->memory, (sql->nparams + 1) * sizeof *params);
+  for (size_t i = 0; params && i < sql->nparams; i++) {
+    params[i] = sql->params[i];
+    if (params[i].type != SHUNT_TEXT && params[i].type != SHUNT_BLOB) continue;
+    params[i].as.bytes = arena_strndup(&s->memory, params[i].size ? params[i].as.bytes : "", params[i].size);
+    if (!params[i].as.bytes) return false;
+  }
+  s->e.params = params;
+  return params != NULL;
+}
+
+static bool copy_statement(shunt_stream *s, const sql_text *sql, const site *at) {
+  s->e = execution_of(sql, at, true);
+  s->e.sql = arena_strndup(&s->memory, sql->text.data, sql->text.size);
+  return s->e.sql && copy_params(s, sql);
+}
+
+static shunt_status connect(call *c, shunt_stream *s) {
+  driver_conn *conn;
+  shunt_status status = transaction_conn(c, s->e.client, s->e.level, &conn);
+  s->link = (stream_link){.s = c->s, .level = s->e.level};
+  if (!status && conn)
+    s->link.tx = transaction_find(c->s, s->e.client, s->e.level);
+  else if (!status)
+    status = call_acquire(c, s->e.client, s->e.level, &conn);
+  if (status) return status;
+  s->link.conn = conn;
+  stream_begin(&s->link);
+  return SHUNT_OK;
+}
+
+/* ---- some rows ---- */
+
+/* The values of columns with a declared type. */
+static shunt_status give_types(const call *c, shunt_stream *s) {
+  call own = *c;
+  own.arena = &s->scratch;
+  arena_reset(&s->scratch);
+  shunt_status status = types_mark(&own, &s->at, s->rows);
+  return status ? status : types_give(&own, s->rows);
+}
+
+static shunt_status fetch(call *c, shunt_stream *s, bool *again) {
+  shunt_rows_free(s->rows);
+  s->rows = rows_new();
+  s->row = 0;
+  bool named = s->rows && rows_set_columns(s->rows, s->columns->columns, s->columns->ncolumns);
+  shunt_status status = named ? SHUNT_OK : error_memory(c->err);
+  *again = false;
+  if (named) status = execution_fetch(c, &s->e, s->link.conn, &(execution_part){s->rows, &s->more}, again);
+  if (!status) status = give_types(c, s);
+  if (status) s->more = false;
+  if (!s->more) stream_end(&s->link);
+  return status;
+}
+
+static shunt_status first_rows(call *c, shunt_stream *s) {
+  shunt_status status;
+  bool again;
+  do {
+    again = false;
+    status = connect(c, s);
+    if (status) return status;
+    status = execution_send(c, &s->e, s->link.conn, &again);
+    if (status)
+      stream_end(&s->link);
+    else
+      status = fetch(c, s, &again);
+  } while (again);
+  return status;
+}
+
+shunt_status stream_start(call *c, const site *at, const stream_start_options *o, shunt_stream **out) {
+  shunt_stream *s = base_zalloc(sizeof *s);
+  shunt_status status = s ? SHUNT_OK : error_memory(c->err);
+  *out = NULL;
+  if (!s) {
+    shunt_rows_free(o->columns);
+    return status;
+  }
+  s->columns = o->columns;
+  s->table = *at->table;
+  s->at = *at;
+  s->at.table = &s->table;
+  s->link.s = c->s;
+  if (o->whole) s->deadline_ns = c->deadline_ns;
+  if (o->sql) status = sql_status(o->sql, c->err);
+  if (!status && o->sql && !copy_statement(s, o->sql, at)) status = error_memory(c->err);
+  if (!status && o->sql) status = execution_end(c, &s->e, first_rows(c, s));
+  if (status)
+    shunt_stream_close(s);
+  else
+    *out = s;
+  return status;
+}
+
+/* ---- reading ---- */
+
+/* Why there are no more rows although the statement had not ended. */
+static shunt_status explain_end(const shunt_stream *s, shunt_error *err) {
+  if (s->failed) return error_set(err, s->failed, "the stream has failed, and has no more rows");
+  return error_set(err, SHUNT_E_TRANSACTION, "the stream has ended before its last row, because %s",
+                   s->link.s ? "the transaction that it was read in has ended" : "the session was closed");
+}
+
+/* Between the steps the host may have used up the time. */
+static shunt_status check_time(call *c, shunt_stream *s) {
+  if (!s->deadline_ns || clock_monotonic_ns() < s->deadline_ns) return SHUNT_OK;
+  stream_end(&s->link);
+  execution_tell(c, &s->e, s->e.nrows, SHUNT_E_TIMEOUT);
+  return error_set(c->err, SHUNT_E_TIMEOUT, "client '%s': the time of the stream is over, and it has more rows",
+                   s->e.client->name);
+}
+
+static shunt_status next_rows(shunt_stream *s, shunt_error *err) {
+  bool again;
+  if (s->failed || !s->link.conn) return explain_end(s, err);
+  call c = {.s = s->link.s, .deadline_ns = s->deadline_ns, .err = err};
+  if (!s->deadline_ns) call_set_deadline(&c, 0);
+  s->link.conn->deadline_ns = c.deadline_ns;
+  s->failed = check_time(&c, s);
+  if (!s->failed) s->failed = fetch(&c, s, &again);
+  return execution_end(&c, &s->e, s->failed);
+}
+
+shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  *row = NULL;
+  if (s->failed) return explain_end(s, err);
+  while (s->more && s->row == (s->rows ? s->rows->count : 0) && !status) status = next_rows(s, err);
+  if (!status && s->rows && s->row < s->rows->count) *row = rows_row(s->rows, s->row++);
+  return status;
+}
+
+size_t shunt_stream_ncolumns(const shunt_stream *s) { return shunt_rows_ncolumns(s->columns); }
+
+const char *shunt_stream_column(const shunt_stream *s, size_t column) { return shunt_rows_column(s->columns, column); }
+
+void shunt_stream_close(shunt_stream *s) {
+  if (!s) return;
+  if (s->link.conn) {
+    call c = {.s = s->link.s};
+    stream_end(&s->link);
+    execution_tell(&c, &s->e, s->e.nrows, SHUNT_OK);
+  }
+  shunt_rows_free(s->rows);
+  shunt_rows_free(s->columns);
+  arena_free(&s->memory);
+  arena_free(&s->scratch);
+  base_free(s);
+}
