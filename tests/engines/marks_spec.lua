@@ -133,6 +133,15 @@ for _, engine in ipairs(Engines.all) do
       assert.equal(8, spread:count { deleted = true })
     end)
 
+    it("hold in conditions over relations", function()
+      authors:insert_bulk { { id = 1, name = "a" }, { id = 2, name = "b" } }
+      books:insert_bulk { { id = 1, author_id = 1, n = 1 }, { id = 2, author_id = 2, n = 1 } }
+      books:delete { id = 1 }
+      local with = authors:select { where = { books = { some = { n = 1 } } }, columns = "id" }
+      assert.same({ { id = 2 } }, with)
+      assert.equal(1, authors:count { where = { books = { none = {} } } })
+    end)
+
     it("need columns that hold times", function()
       books:insert { id = 1 }
       Engines.raises("SHUNT_E_USAGE", function() session:model("wrong"):delete { id = 1 } end)
