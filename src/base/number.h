@@ -11,8 +11,8 @@ enum { NUMBER_BYTES = 40, NUMBER_LONGEST = 400 };
 size_t number_write(double number, char room[NUMBER_BYTES]);
 /* Reads a number of at most NUMBER_LONGEST bytes. */
 double number_read(const char *text, size_t size);
-/* The number that a column of 32 bits gives for what it holds: the shortest decimal that is stored as the same ("0.1" is
- * 0.1), but a whole number exactly. */
+/* The number that a column of 32 bits gives for what it holds: the shortest decimal that is stored as the same ("0.1"
+ * is 0.1), but a whole number exactly. */
 double number_of_single(float number);
 
 #endif

@@ -71,8 +71,8 @@ typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
   bool mariadb;
-  unsigned modes; /* those of mode.c that the setting sql_mode chooses */
-  bool returning; /* the server has INSERT … RETURNING */
+  unsigned modes;  /* those of mode.c that the setting sql_mode chooses */
+  bool returning;  /* the server has INSERT … RETURNING */
   bool json_table; /* the server has JSON_TABLE */
   sql_cache cache;
   mysql_statement *sent; /* bound, not run yet */
