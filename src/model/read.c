@@ -237,7 +237,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
   if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);
-  if (!status && q.distinct) status = read_together(c, &a, "distinct");
+  if (!status && query->distinct) status = read_together(c, &a, "distinct");
   if (status) return status;
   if (id && a.nsites > 1) return mget_many(c, r, rows); /* each site has its own form of the key */
   if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
