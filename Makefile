@@ -43,7 +43,7 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan fuzz coverage bench install uninstall clean help deps check unit FORCE
+.PHONY: all demo test lint fmt asan tsan fuzz nightly coverage bench install uninstall clean help deps check unit FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) tests/tsan.c)
 
@@ -174,6 +174,9 @@ fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
 	@sh tests/packages.sh build test servers
 	$(again) -s all unit
 	@sh tests/engines/with-servers.sh sh tests/fuzz/run.sh $(B) $(ROUNDS) $(RANDOM_TESTS)
+
+nightly: ## The same 40 times: 200,000 random trees of relations, among others. It takes hours
+	$(again) fuzz ROUNDS=40
 
 coverage: ## Run every test and print which lines of src ran
 	@sh tests/packages.sh build test coverage

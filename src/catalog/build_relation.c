@@ -134,7 +134,7 @@ static bool find_options(const wiring *w) {
   as->limited = as->limit >= 0;
   if (!as->limited) as->limit = 0;
   if (where && where->kind == NODE_MAP) {
-    shunt_error err;
+    shunt_error err = {.status = SHUNT_OK};
     shunt_status status = where_from_node(w->b->a, where, &as->where, &err);
     if (!told(w, where, status, &err)) return false;
   }

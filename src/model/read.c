@@ -154,25 +154,6 @@ static shunt_status find_fitted(call *c, const reading *r, access *a, key_list *
   return status ? status : set_id(c, &a->sites[0], fitted, keys);
 }
 
-/* id: of the one row, or NULL. */
-static shunt_status select_into(call *c, const reading *r, const shunt_value *id, shunt_rows *rows) {
-  const shunt_query *query = r->query;
-  plan p;
-  select_spec q;
-  access a = {NULL, NULL, 0, 0};
-  shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
-  if (!status) status = read_spec(c, r->model, r->query, &p, &q);
-  if (!status) status = find_rows(c, r->model, query, id, &a);
-  if (!status && q.distinct) status = read_together(c, &a, "distinct");
-  if (status) return status;
-  if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
-  if (id && !status) status = find_fitted(c, r, &a, &q.filter.keys);
-  const site *first = &a.sites[0];
-  if (!status && query->limit > 0 && !query->offset && is_of_one(first, query->where)) q.limited = q.by_key = false;
-  if (!status) status = merge_select(c, &a, &q, rows);
-  return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
-}
-
 /* Takes over the rows. */
 static shunt_status hand_out(shunt_status status, shunt_rows *rows, shunt_rows **out) {
   if (status) {
@@ -248,6 +229,27 @@ static shunt_status mget_many(call *c, const reading *r, shunt_rows *rows) {
 }
 
 /* ---- both ---- */
+
+/* id: of the one row, or NULL. */
+static shunt_status select_into(call *c, const reading *r, const shunt_value *id, shunt_rows *rows) {
+  const shunt_query *query = r->query;
+  plan p;
+  select_spec q;
+  access a = {NULL, NULL, 0, 0};
+  shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
+  if (!status) status = read_spec(c, r->model, r->query, &p, &q);
+  if (!status) status = find_rows(c, r->model, query, id, &a);
+  if (!status && query->distinct) status = read_together(c, &a, "distinct");
+  if (status) return status;
+  if (id && a.nsites > 1) return mget_many(c, r, rows); /* each site has its own form of the key */
+  if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
+  if (id && !status) status = find_fitted(c, r, &a, &q.filter.keys);
+  const site *first = &a.sites[0];
+  if (!status && a.nsites == 1 && query->limit > 0 && !query->offset && is_of_one(first, query->where))
+    q.limited = q.by_key = false;
+  if (!status) status = merge_select(c, &a, &q, rows);
+  return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
+}
 
 /* Whether no part of the first key is null. */
 static bool is_whole(const reading *r) {

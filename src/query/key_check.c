@@ -40,10 +40,9 @@ static shunt_status ask_safely(const checker *w, size_t from, size_t count, shun
   if (status) return status;
   status = ask(w, from, count, rows);
   if (!keep) return status;
-  shunt_error *err = w->c->err, ignored;
   checker quiet = *w;
   call c = *w->c;
-  c.err = status ? &ignored : err;
+  if (status) c.err = NULL; /* the first error counts */
   quiet.c = &c;
   shunt_status end = status ? run(&quiet, "ROLLBACK TO SAVEPOINT shunt_keys") : SHUNT_OK;
   if (!end) end = run(&quiet, "RELEASE SAVEPOINT shunt_keys");

@@ -8,7 +8,7 @@ local Schema = require "tests.spec.support.schema"
 local Tables = require "tests.spec.support.tables"
 
 local seed = Random.seed()
-local schemas = tonumber(os.getenv "SHUNT_SCHEMAS") or 44
+local schemas = tonumber(os.getenv "SHUNT_SCHEMAS") or 50
 local trees_per_schema = 50
 local engines = { a = "sqlite3", b = "pg", c = "mysql" }
 

@@ -203,7 +203,7 @@ describe("declared types", function()
     local yaml = "database: {defaultClient: a, clients: {a: {engine: sqlite3, connection: {filename: a.db, create: true}}}}\n"
     local problem = App.raises("SHUNT_E_CONFIG", function()
       App.open { ["shunt.yaml"] = yaml .. "rules: {path: [rules]}\n",
-        ["rules/a.lua"] = 'model "thing" { types = { done = "bolean" } }' }
+        ["rules/a.lua"] = 'model "thing" { types = { done = "boolea" } }' }
     end)
     assert.is_truthy(problem.message:find("did you mean 'boolean'", 1, true), problem.message)
   end)

@@ -6,7 +6,7 @@ local Random = require "tests.spec.support.random"
 local Schema = require "tests.spec.support.schema"
 
 local seed = Random.seed()
-local schemas = tonumber(os.getenv "SHUNT_SCHEMAS") or 44
+local schemas = tonumber(os.getenv "SHUNT_SCHEMAS") or 50
 local trees_per_schema = 50
 local clients = { "a", "b", "c", "whole" }
 

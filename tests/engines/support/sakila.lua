@@ -5,6 +5,7 @@
 
 local shunt = require "shunt"
 local Engines = require "tests.engines.support.engines"
+local show = require "tests.spec.support.show"
 
 local M = {}
 
@@ -63,6 +64,7 @@ end
 -- ---- rules ----
 
 local function key_of(name) return name .. "_id" end
+local keys_between = { film_actor = { "film_id", "actor_id" }, film_category = { "film_id", "category_id" } }
 
 --- The model of a table or view whose place is a client.
 function M.model_name(client, name) return client .. "_" .. name end
@@ -95,8 +97,8 @@ local function rules()
   for i, client in ipairs(M.engines) do
     local other = M.engines[3 - i]
     for _, name in ipairs(M.tables) do
-      out[#out + 1] = ("model %q { table = %q, client = %q, primary_key = %q, relations = { %s } }"):format(
-        M.model_name(client, name), name, client, name:match "^film_" and "film_id" or key_of(name), relations_of(client, other, name))
+      out[#out + 1] = ("model %q { table = %q, client = %q, primary_key = %s, relations = { %s } }"):format(M.model_name(client, name),
+        name, client, show.source(keys_between[name] or key_of(name)), relations_of(client, other, name))
     end
     for _, name in ipairs(M.views) do
       out[#out + 1] = ("model %q { table = %q, client = %q }"):format(M.model_name(client, name), name, client)
@@ -244,6 +246,8 @@ end
 local function moved(name, row)
   if name == "customer" then
     row.active, row.activebool = row.activebool, nil
+  elseif name == "language" then
+    row.name = row.name:gsub(" +$", "") -- PostgreSQL fills a char(20) up with blanks
   elseif name == "film" then
     row.fulltext = nil
     if row.special_features ~= shunt.null then row.special_features = row.special_features:gsub('[{}"]', "") end
@@ -263,7 +267,10 @@ end
 
 ---@return Sakila
 function M.open()
-  local world = Engines.open { clients = { pg = "pg", mysql = "mysql" }, default = "pg", rules = rules() }
+  local world = Engines.open {
+    clients = { pg = "pg", mysql = "mysql" }, default = "pg", rules = rules(),
+    connection = { mysql = "sqlMode: NO_ENGINE_SUBSTITUTION" }, -- two views order by columns that they do not group by
+  }
   local self = setmetatable({ world = world, session = world.session, urls = {} }, Sakila)
   for _, engine in ipairs(M.engines) do self.urls[engine] = Engines.url(engine, world.database_of[engine]) end
   local ok, problem = pcall(function()
