@@ -130,10 +130,30 @@ static shunt_status search_sites(const search *w, const route_request *request) 
   return error_memory(w->c->err);
 }
 
+static bool is_among(const access *a, const site *at) {
+  for (size_t i = 0; i < a->nsites; i++)
+    if (site_same(&a->sites[i], at)) return true;
+  return false;
+}
+
+/* A table with all rows beside one with some of them would give rows twice: several sites are declared parts, or all
+ * declared parts are asked. */
+static shunt_status keep_apart(const search *w, const route_request *request) {
+  access parts = {.decision = w->a->decision};
+  const search all = {w->c, w->where, &parts};
+  if (w->a->nsites < 2 || !request->model->nparts) return SHUNT_OK;
+  shunt_status status = search_parts(&all, request);
+  bool declared = true;
+  for (size_t i = 0; i < w->a->nsites && !status; i++) declared = declared && is_among(&parts, &w->a->sites[i]);
+  if (!status && !declared) *w->a = parts;
+  return status;
+}
+
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
   search w = {c, where, a};
   a->nsites = 0;
   shunt_status status = search_sites(&w, request);
+  if (!status) status = keep_apart(&w, request);
   if (status || a->nsites) return status;
   status = decide(c, request, a); /* no value at all: no row, but the columns of one table */
   return status ? status : add_site(c, request, a);

@@ -161,11 +161,12 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
   in->look_at = INT64_MIN; /* there is no evaluation before the first sandbox_start */
   lua_State *L = lua_newstate(sandbox_allocate, in);
   if (!L) {
-    bool refused = in->refused;
+    const bool refused = in->refused;
+    const long long bytes = s->limits.memory_bytes;
     base_free(in);
-    return refused ? error_set(err, SHUNT_E_LIMIT, "rules.memory is %lld bytes, too few to run any rule: raise it",
-                               (long long)s->limits.memory_bytes)
-                   : error_memory(err);
+    return refused
+               ? error_set(err, SHUNT_E_LIMIT, "rules.memory is %lld bytes, too few to run any rule: raise it", bytes)
+               : error_memory(err);
   }
   s->L = L;
   *(sandbox **)lua_getextraspace(L) = s;
