@@ -9,6 +9,7 @@ database:
   clients:
     main:  {engine: sqlite3, connection: {filename: main.db, create: true}}
     other: {engine: sqlite3, connection: {filename: other.db, create: true}}
+instance: {instances: {"": {id: 1}, acme: {id: 2}, globex: {id: 3}}}
 rules: {path: [rules]}
 ]]
 
@@ -133,6 +134,88 @@ describe("a model whose rules choose the place by a column", function()
       fill(s)
       assert.equal(3, s:model("order"):count())
       App.raises("SHUNT_E_DENIED", function() s:model("order"):count { where = { user_id = 13 } } end)
+    end)
+  end)
+end)
+
+describe("a part", function()
+  local function count_of(app, instance) return app:session({ instance = instance }):model("order"):count() end
+
+  -- Rows of acme have the ids 1 to 4, those of globex 5 to 9.
+  local function fill_both(app)
+    for _, client in ipairs { "main", "other" } do
+      for n = 0, 1 do app:session():execute(client, ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n)) end
+    end
+    for id = 1, 9 do app:session({ instance = id < 5 and "acme" or "globex" }):model("order"):insert { id = id, user_id = id } end
+  end
+
+  local function check(app)
+    fill_both(app)
+    assert.equal(4, count_of(app, "acme"))
+    assert.equal(5, count_of(app, "globex"))
+    local acme = app:session({ instance = "acme" }):model "order"
+    assert.is_nil(acme:get(7))
+    assert.equal(4, acme:delete { id = { gt = 0 } })
+    assert.equal(0, count_of(app, "acme"))
+    assert.equal(5, count_of(app, "globex"))
+  end
+
+  it("does not change the client that rules chose by the instance", function()
+    with([[
+      rule "acme" { stage = "model", model = "order", instance = "acme", client = "main" }
+      rule "globex" { stage = "override", model = "order", instance = "globex", client = "other" }
+      model "order" { table = function(req) local n = req:mod("where.user_id", 2); return n and "orders_" .. n or "orders_0" end,
+        parts = { clients = { "main", "other" }, tables = { "orders_0", "orders_1" } } }
+    ]], function(_, app) check(app) end)
+  end)
+
+  it("does not change the table that rules chose by the instance", function()
+    with([[
+      model "order" {
+        client = function(req) local n = req:mod("where.user_id", 2); return n == 1 and "other" or "main" end,
+        table = function(req) return req.instance.name == "acme" and "orders_0" or "orders_1" end,
+        parts = { clients = { "main", "other" } },
+      }
+    ]], function(_, app) check(app) end)
+  end)
+
+  it("takes the place of what a refine rule answers without a value", function()
+    for _, default in ipairs { "", 'else return { client = "main", table = "orders_0" }' } do
+      with(([[
+        model "order" { table = "orders_0", parts = { clients = { "main", "other" }, tables = { "orders_0", "orders_1" } } }
+        rule "place" { stage = "refine", model = "order", client = function(req)
+          local n = req:mod("where.user_id", 4)
+          if n then return { client = n < 2 and "main" or "other", table = "orders_" .. n %% 2 } %s end
+        end }
+      ]]):format(default), function(s, app)
+        fill_both(app)
+        assert.equal(9, s:model("order"):count())
+        assert.equal(7, s:model("order"):get(7).user_id)
+      end)
+    end
+  end)
+
+  it("gives way to a refine rule that does not look at the column", function()
+    with([[
+      model "order" { table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end,
+        parts = { tables = "orders_%d", n = 2 } }
+      rule "archive" { stage = "refine", model = "order", op = "read", client = "other" }
+    ]], function(s, app)
+      fill_both(app)
+      assert.equal(0, s:model("order"):count())
+      assert.equal(9, s:model("order"):delete { id = { gt = 0 } })
+    end)
+  end)
+
+  it("keeps its rows: an update that would move some is refused", function()
+    with(by_table:format ', parts = { tables = "orders_%d", n = 2 }', function(s)
+      fill(s)
+      for _, options in ipairs { { all = true }, { where = { total = { gt = 0 } } }, { where = { user_id = { 1, 2 } } } } do
+        local e = App.raises("SHUNT_E_USAGE", function() s:model("order"):update({ user_id = 3 }, options) end)
+        assert(tostring(e):find("an update moves no rows", 1, true), tostring(e))
+      end
+      assert.equal(1, s:model("order"):count { where = { user_id = 3 } })
+      assert.equal(6, s:model("order"):count())
     end)
   end)
 end)
