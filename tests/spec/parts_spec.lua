@@ -126,6 +126,18 @@ describe("a model whose rules choose the place by a column", function()
     end)
   end)
 
+  it("is not asked by a condition on every related row that gives the value: others lie elsewhere", function()
+    with([[model "user" { table = "users", relations = { orders = has_many("order", "id") } } ]] .. by_table:format "", function(s)
+      fill(s)
+      s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+      s:execute("main", "INSERT INTO users VALUES (1), (2), (3)")
+      local function users(how) return s:model("user"):count { where = { orders = { [how] = { user_id = 3 } } } } end
+      assert.equal(1, users "some")
+      assert.equal(2, users "none")
+      App.raises("SHUNT_E_USAGE", users, "every")
+    end)
+  end)
+
   it("may be read by guards without a value", function()
     with([[
       model "order" { table = "orders_0" }
