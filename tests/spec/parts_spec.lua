@@ -232,6 +232,48 @@ describe("a part", function()
   end)
 end)
 
+describe("rules that read another column for some values of one", function()
+  local rules = [[
+    model "user" { table = "users", relations = { orders = has_many("order", "user_id") } }
+    model "order" { parts = { tables = "orders_%d", n = 2 }, table = function(req)
+      if req.where.kind == 1 then return "orders_" .. (req:mod("where.user_id", 2) or 0) end
+      return "orders_0"
+    end }
+  ]]
+
+  local function fill_kinds(s)
+    s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    for n = 0, 1 do s:execute("main", ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER, kind INTEGER)"):format(n)) end
+    for id = 1, 4 do s:execute("main", "INSERT INTO users VALUES (?)", { id }) end
+    for id = 1, 8 do s:model("order"):insert { id = id, user_id = (id + 1) // 2, kind = id % 2 + 1 } end
+  end
+
+  it("lead an include of these values to every place", function()
+    with(rules, function(s)
+      fill_kinds(s)
+      local users = s:model("user"):select { order = { "-id" }, include = { orders = { where = { kind = { 1, 2 } } } } }
+      for _, user in ipairs(users) do assert.equal(2, #user.orders, user.id) end
+    end)
+  end)
+
+  it("refuse an update that would move a row", function()
+    with(rules, function(s)
+      fill_kinds(s)
+      App.raises("SHUNT_E_USAGE", function()
+        s:model("order"):update({ user_id = 4 }, { where = { user_id = 3, kind = { 1, 2 } } })
+      end)
+    end)
+  end)
+
+  it("refuse a key whose stored spelling is the one for which they do", function()
+    with(rules, function(s)
+      fill_kinds(s)
+      assert.equal(2, #s:model("order"):select { where = { kind = 1, user_id = { 2, 3 } } })
+      App.raises("SHUNT_E_USAGE", function() s:model("order"):insert { id = 9, kind = "1" } end)
+    end)
+  end)
+end)
+
 describe("parts that are declared wrong", function()
   for parts, message in pairs {
     ['"orders"'] = "they are {tables",
