@@ -219,6 +219,30 @@ describe("a part", function()
     end)
   end)
 
+  it("may have a key that another part has, too: limits and one-row relations hold", function()
+    for _, clients in ipairs { '"main"', '"main", "other"' } do
+      with(([[
+        model "user" { table = "users", relations = { order = has_one("order", "id") } }
+        model "order" { parts = { clients = { %s }, tables = { "orders_0", "orders_1" } },
+          table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end,
+          client = function(req) return req.where.user_id and "main" or "main" end }
+      ]]):format(clients), function(s)
+        for _, client in ipairs { "main", "other" } do
+          for n = 0, 1 do
+            s:execute(client, ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n))
+            s:execute(client, ("INSERT INTO orders_%d VALUES (1, %d)"):format(n, n))
+          end
+        end
+        s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+        s:execute("main", "INSERT INTO users VALUES (1)")
+        local order = s:model "order"
+        assert.equal(1, #order:select { where = { id = 1 }, limit = 1 })
+        assert.equal(0, #order:select { where = { id = 1 }, limit = 1, offset = 4 })
+        assert.equal(1, s:model("user"):select({ include = { order = true } })[1].order.id)
+      end)
+    end
+  end)
+
   it("keeps its rows: an update that would move some is refused", function()
     with(by_table:format ', parts = { tables = "orders_%d", n = 2 }', function(s)
       fill(s)
