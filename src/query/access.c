@@ -223,6 +223,8 @@ static shunt_status unite(call *c, const site *const *sites, size_t n, site *out
   return status || t->parts ? status : error_memory(c->err);
 }
 
+enum { UNITED_MOST = 400 /* SQLite takes 500 terms in one UNION ALL */ };
+
 shunt_status access_unite(call *c, access *a) {
   if (a->nsites == 1) return SHUNT_OK;
   size_t count = 0;
@@ -235,9 +237,12 @@ shunt_status access_unite(call *c, access *a) {
     if (k < count) continue;
     for (size_t j = i; j < a->nsites; j++)
       if (a->sites[j].client == a->sites[i].client && a->sites[j].level == a->sites[i].level) same[n++] = &a->sites[j];
-    units[count++] = *same[0];
-    shunt_status status = n > 1 ? unite(c, same, n, &units[count - 1]) : SHUNT_OK;
-    if (status) return status;
+    for (size_t from = 0; from < n; from += UNITED_MOST) {
+      size_t some = n - from < UNITED_MOST ? n - from : UNITED_MOST;
+      units[count++] = *same[from];
+      shunt_status status = some > 1 ? unite(c, same + from, some, &units[count - 1]) : SHUNT_OK;
+      if (status) return status;
+    }
   }
   a->sites = units;
   a->nsites = count;

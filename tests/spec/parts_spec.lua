@@ -243,6 +243,24 @@ describe("a part", function()
     end
   end)
 
+  it("may be one of more than an engine unites", function()
+    with([[ model "order" { table = function(req) return "orders_" .. (req:mod("where.user_id", 900) or 0) end,
+      parts = { tables = "orders_%d", n = 900 } } ]], function(s)
+      s:transaction(function()
+        for n = 0, 899 do
+          s:execute("main", ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n))
+          s:execute("main", ("INSERT INTO orders_%d VALUES (?, ?)"):format(n), { n, n })
+        end
+      end)
+      local order = s:model "order"
+      assert.equal(900, order:count())
+      assert.equal(899, order:get(899).user_id)
+      assert.equal(897, order:select({ order = { "-id" }, limit = 1, offset = 2 })[1].id)
+      assert.equal(900, order:update({ id = 1 }, { all = true }))
+      assert.equal(900, order:aggregate({ sum = { "id" } }).sum_id)
+    end)
+  end)
+
   it("keeps its rows: an update that would move some is refused", function()
     with(by_table:format ', parts = { tables = "orders_%d", n = 2 }', function(s)
       fill(s)
