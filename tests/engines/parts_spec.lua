@@ -232,10 +232,10 @@ describe("rows of several parts on mysql", function()
       end
       for id, e in ipairs { "a", "m", "z" } do split:insert { id = id, k = id, e = e, s = "q" } end
       for _, column in ipairs { "e", "s" } do
-        for _, ask in ipairs { function() split:select { order = { column } } end,
+        for _, question in ipairs { function() split:select { order = { column } } end,
           function() split:select { order = { "-" .. column }, limit = 1 } end,
           function() split:aggregate { count = true, group = { column }, order = { column } } end } do
-          local ok, problem = pcall(ask)
+          local ok, problem = pcall(question)
           assert(not ok and problem.code == "SHUNT_E_USAGE" and tostring(problem):find("order by another", 1, true), tostring(problem))
         end
       end
