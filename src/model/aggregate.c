@@ -188,6 +188,7 @@ static shunt_status write_order(const aggregation *g) {
     order_term term;
     shunt_status status = order_read(g->c, query->order[i], &term);
     if (!status) status = find_result(g, "order", term.name, &r);
+    if (!status && r->grouped && g->at->table->parts) status = order_merges(g->c, g->at, r->column);
     if (status) return status;
     sql_puts(g->sql, i ? ", " : " ORDER BY ");
     write_term(g, r, &term);
@@ -352,6 +353,7 @@ static shunt_status arrange(aggregation *g, const shunt_query *query, shunt_rows
     order_term term;
     shunt_status status = order_read(g->c, query->order[i], &term);
     if (!status) status = find_result(g, "order", term.name, &r);
+    if (!status && r->grouped) status = order_merges(g->c, g->at, r->column);
     if (status) return status;
     bool compared = r->grouped || r->function == SHUNT_MIN || r->function == SHUNT_MAX;
     by[spec.n++] = (sort_by){.of = compared ? r->column : NULL,

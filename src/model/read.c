@@ -131,15 +131,16 @@ static const driver_column *says_column(const site *at, const shunt_where *w) {
   return equal ? driver_table_column(at->table->shape, w->column) : NULL;
 }
 
-/* Whether a condition holds for one row at most, so that order and limit don't matter. */
-static bool is_of_one(const site *at, const shunt_where *w) {
+/* Whether a condition holds for one row at most, so that order and limit don't matter. A key may occur in each part. */
+static bool is_of_one(const access *a, const shunt_where *w) {
+  const site *at = a->sites;
   const driver_column *said[KEY_MOST];
   size_t n = 0, nitems = w && w->op == SHUNT_AND ? w->nitems : w ? 1 : 0;
   for (size_t i = 0; i < nitems && n < KEY_MOST; i++) {
     said[n] = says_column(at, w->op == SHUNT_AND ? &w->items[i] : w);
     n += said[n] != NULL;
   }
-  return driver_table_unique(at->table->shape, said, n);
+  return a->nsites == 1 && !at->table->parts && driver_table_unique(at->table->shape, said, n);
 }
 
 /* Rules see the key as its columns hold it, which the table of the first decision shows. */
@@ -245,8 +246,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
   if (id && !status) status = find_fitted(c, r, &a, &q.filter.keys);
   const site *first = &a.sites[0];
-  if (!status && a.nsites == 1 && query->limit > 0 && !query->offset && is_of_one(first, query->where))
-    q.limited = q.by_key = false;
+  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
   if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }

@@ -50,6 +50,8 @@ static shunt_status settle(call *c, const route_request *request, access *a, sit
   if (!status) status = stored_request(c, out, a->decision, &q, &changed);
   if (status || !changed) return status;
   status = decide(c, &q, a);
+  const rule_read *open = status ? NULL : route_unfixed(&q, a->decision);
+  if (open) return refuse(c, &q, a, open->name);
   return status ? status : site_of(c, &q, a->decision, out);
 }
 
@@ -84,21 +86,59 @@ typedef struct search {
   call *c;
   const shunt_where *where;
   access *a;
+  const rule_read **reads; /* of all decisions, if there are several */
+  size_t nreads, room;
 } search;
 
-static shunt_status search_parts(const search *w, const route_request *request) {
+static bool is_noted(const search *w, const rule_read *read) {
+  for (size_t i = 0; i < w->nreads; i++)
+    if (w->reads[i]->field == read->field && strcmp(w->reads[i]->display, read->display) == 0) return true;
+  return false;
+}
+
+static shunt_status note_reads(search *w) {
+  const route_decision *d = w->a->decision;
+  for (size_t i = 0; i < d->as.ndepends_on; i++) {
+    if (is_noted(w, d->reads[i])) continue;
+    if (w->nreads == w->room) {
+      size_t room = w->room * 2 + 8;
+      const rule_read **more = arena_alloc(w->c->arena, room * sizeof *more);
+      if (!more) return error_memory(w->c->err);
+      if (w->nreads) memcpy(more, w->reads, w->nreads * sizeof *more);
+      w->reads = more;
+      w->room = room;
+    }
+    w->reads[w->nreads++] = d->reads[i];
+  }
+  return SHUNT_OK;
+}
+
+/* The last decision stands for all of them: it depends on what any of them depends on. */
+static shunt_status join_reads(search *w) {
+  route_decision *d = w->a->decision;
+  const char **names = arena_alloc(w->c->arena, w->nreads * sizeof *names);
+  if (!names) return error_memory(w->c->err);
+  for (size_t i = 0; i < w->nreads; i++) names[i] = w->reads[i]->display;
+  d->reads = w->reads;
+  d->as.depends_on = names;
+  d->as.ndepends_on = d->nplacing = w->nreads;
+  return SHUNT_OK;
+}
+
+static shunt_status search_parts(search *w, const route_request *request) {
   route_request q = *request;
   shunt_status status = SHUNT_OK;
   for (q.part = 1; q.part <= q.model->nparts && !status; q.part++) {
     status = decide(w->c, &q, w->a);
     if (!status) status = add_site(w->c, &q, w->a);
+    if (!status) status = note_reads(w);
   }
   return status;
 }
 
-static shunt_status search_sites(const search *w, const route_request *request);
+static shunt_status search_sites(search *w, const route_request *request);
 
-static shunt_status search_values(const search *w, const route_request *request, const char *column,
+static shunt_status search_values(search *w, const route_request *request, const char *column,
                                   const where_values *values) {
   route_request q = *request;
   shunt_field *where = arena_alloc(w->c->arena, (q.nwhere + 1) * sizeof *where);
@@ -109,16 +149,19 @@ static shunt_status search_values(const search *w, const route_request *request,
   for (size_t i = 0; i < values->count && !status; i++) {
     where[q.nwhere - 1] = (shunt_field){column, *values->list[i]};
     status = search_sites(w, &q);
+    if (!status) status = note_reads(w);
   }
   return status;
 }
 
-static shunt_status search_sites(const search *w, const route_request *request) {
+static shunt_status search_sites(search *w, const route_request *request) {
   where_values values = {.a = w->c->arena};
   shunt_status status = decide(w->c, request, w->a);
   const rule_read *open = status ? NULL : route_unfixed(request, w->a->decision);
   if (status) return status;
   if (!open) return add_site(w->c, request, w->a);
+  status = note_reads(w);
+  if (status) return status;
   switch (where_values_of(w->where, open->name, &values)) {
   case WHERE_LISTED:
     return search_values(w, request, open->name, &values);
@@ -138,25 +181,27 @@ static bool is_among(const access *a, const site *at) {
 
 /* A table with all rows beside one with some of them would give rows twice: several sites are declared parts, or all
  * declared parts are asked. */
-static shunt_status keep_apart(const search *w, const route_request *request) {
-  access parts = {.decision = w->a->decision};
-  const search all = {w->c, w->where, &parts};
-  if (w->a->nsites < 2 || !request->model->nparts) return SHUNT_OK;
-  shunt_status status = search_parts(&all, request);
+static shunt_status keep_apart(search *w, const route_request *request) {
+  access found = *w->a, *parts = w->a;
+  if (found.nsites < 2 || !request->model->nparts) return SHUNT_OK;
+  *parts = (access){.decision = found.decision};
+  shunt_status status = search_parts(w, request);
   bool declared = true;
-  for (size_t i = 0; i < w->a->nsites && !status; i++) declared = declared && is_among(&parts, &w->a->sites[i]);
-  if (!status && !declared) *w->a = parts;
+  for (size_t i = 0; i < found.nsites && !status; i++) declared = declared && is_among(parts, &found.sites[i]);
+  if (!status && declared) *parts = found;
   return status;
 }
 
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
-  search w = {c, where, a};
+  search w = {.c = c, .where = where, .a = a};
   a->nsites = 0;
   shunt_status status = search_sites(&w, request);
   if (!status) status = keep_apart(&w, request);
-  if (status || a->nsites) return status;
-  status = decide(c, request, a); /* no value at all: no row, but the columns of one table */
-  return status ? status : add_site(c, request, a);
+  if (!status && !a->nsites) { /* no value at all: no row, but the columns of one table */
+    status = decide(c, request, a);
+    if (!status) status = add_site(c, request, a);
+  }
+  return status || !w.nreads ? status : join_reads(&w);
 }
 
 /* ---- several tables as one ---- */
@@ -198,6 +243,8 @@ static shunt_status unite(call *c, const site *const *sites, size_t n, site *out
   return status || t->parts ? status : error_memory(c->err);
 }
 
+enum { UNITED_MOST = 400 /* SQLite takes 500 terms in one UNION ALL */ };
+
 shunt_status access_unite(call *c, access *a) {
   if (a->nsites == 1) return SHUNT_OK;
   size_t count = 0;
@@ -210,9 +257,12 @@ shunt_status access_unite(call *c, access *a) {
     if (k < count) continue;
     for (size_t j = i; j < a->nsites; j++)
       if (a->sites[j].client == a->sites[i].client && a->sites[j].level == a->sites[i].level) same[n++] = &a->sites[j];
-    units[count++] = *same[0];
-    shunt_status status = n > 1 ? unite(c, same, n, &units[count - 1]) : SHUNT_OK;
-    if (status) return status;
+    for (size_t from = 0; from < n; from += UNITED_MOST) {
+      size_t some = n - from < UNITED_MOST ? n - from : UNITED_MOST;
+      units[count++] = *same[from];
+      shunt_status status = some > 1 ? unite(c, same + from, some, &units[count - 1]) : SHUNT_OK;
+      if (status) return status;
+    }
   }
   a->sites = units;
   a->nsites = count;

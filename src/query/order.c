@@ -27,6 +27,15 @@ shunt_status order_column(call *c, const site *at, const char *term, order_term 
   return status ? status : site_column(c, at, out->name, column);
 }
 
+shunt_status order_merges(call *c, const site *at, const driver_column *column) {
+  bool listed = column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_LABELS;
+  if (!listed || column->rank) return SHUNT_OK;
+  return error_set(c->err, SHUNT_E_USAGE,
+                   "model '%s': rows of several places or statements can't be ordered by '%s': values of its type (%s) "
+                   "have an order only within one table; order by another column",
+                   at->model->name, column->name, column->type);
+}
+
 /* Not every engine has NULLS FIRST, so a column in front, whether it is null, does the same. Where a null is the
  * greatest value, it moves by leaving out the words that sql_direction would add. */
 void order_write(const comparison *w, const operand *o, bool nullable, const order_term *term) {

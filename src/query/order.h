@@ -15,6 +15,9 @@ typedef struct order_term {
 shunt_status order_read(call *c, const char *term, order_term *out);
 /* The column of the term. Errors: those of site_column. */
 shunt_status order_column(call *c, const site *at, const char *term, order_term *out, const driver_column **column);
+/* Whether rows of several tables or statements can be ordered by the column. MySQL orders enum and set by their list of
+ * words, which neither UNION ALL nor their texts keep. Errors: USAGE. */
+shunt_status order_merges(call *c, const site *at, const driver_column *column);
 /* One term of ORDER BY, or two. */
 void order_write(const comparison *w, const operand *o, bool nullable, const order_term *term);
 

@@ -51,7 +51,8 @@ static shunt_status find_site(const comparison *w, const route_request *asked, c
   request.relation = x->r;
   request.parent = w->at->client->name;
   bool target = request.model == x->r->target;
-  if (target && !(equalities_of_where(&where, x->r->as.where) && equalities_of_where(&where, x->where)))
+  const shunt_where *holds = x->violated ? NULL : x->where; /* rows that violate it may be anywhere */
+  if (target && !(equalities_of_where(&where, x->r->as.where) && equalities_of_where(&where, holds)))
     return error_memory(w->c->err);
   equalities_into(&where, &request);
   shunt_status status = access_find(w->c, &request, &a);

@@ -137,6 +137,7 @@ static shunt_status write_order(call *c, sql_text *sql, const site *at, const se
   for (size_t i = 0; i < q->norder && !status; i++) {
     status = order_column(c, at, q->order[i], &term, &column);
     if (!status && q->distinct) status = check_distinct(&w, rows, column);
+    if (!status && at->table->parts) status = order_merges(c, at, column);
     if (status) return status;
     write_term(&w, column, &term, i == 0);
     take_out(last, &nlast, column);

@@ -71,7 +71,7 @@ size_t site_order_key(const site *at, const driver_column *key[KEY_MOST]) {
 }
 
 bool site_unique(const site *at, const key_columns *key) {
-  return driver_table_unique(at->table->shape, key->list, key->n);
+  return !at->table->parts && driver_table_unique(at->table->shape, key->list, key->n);
 }
 
 /* Every statement needs it, so it is looked up once. The name belongs to the catalog: its address is enough. */

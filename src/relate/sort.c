@@ -79,6 +79,7 @@ shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order
   *n = 0;
   for (size_t i = 0; i < norder; i++) {
     shunt_status status = order_column(c, at, order[i], &asked, &column);
+    if (!status) status = order_merges(c, at, column);
     if (status) return status;
     terms[(*n)++] = (sort_by){.of = column,
                               .column = rows_column_index(spec->rows, column->name),

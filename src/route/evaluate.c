@@ -39,6 +39,29 @@ static void begin_stage(evaluation *e, cat_stage stage, index_walk *w) {
   if (e->slow_ns) e->cpu_ns = clock_thread_cpu_ns();
 }
 
+/* ---- parts ---- */
+
+static const cat_part *part_of(const route_request *q) { return q->part ? &q->model->parts[q->part - 1] : NULL; }
+
+/* The part stands for what rules have chosen by a column without a value, and for nothing else: a client that they
+ * chose by the instance, say, is not the part's to change. */
+static void give_part(evaluation *e) {
+  const cat_part *part = part_of(e->request);
+  if (part->client && !e->request->explicit_client) e->client = part->client;
+  if (part->table) e->table = part->table;
+}
+
+static void use_part(evaluation *e) {
+  if (e->request->part && rule_host_missed(e->l->host)) give_part(e);
+}
+
+static void read_part(evaluation *e) {
+  rule_host_read(e->l->host, RULE_FIELD_MODEL); /* which says whether the part is read, too */
+  if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
+}
+
+/* ---- rules that apply ---- */
+
 /* The next rule whose conditions and when hold; NULL at the stage's end. */
 static shunt_status next_rule(evaluation *e, cat_stage stage, index_walk *w, const cat_rule **out) {
   const cat_rule *rule;
@@ -55,6 +78,7 @@ static shunt_status next_rule(evaluation *e, cat_stage stage, index_walk *w, con
       *out = rule;
       return SHUNT_OK;
     }
+    if (stage == CAT_STAGE_REFINE) use_part(e);
     status = evaluation_note(e, stage, rule, SHUNT_VERDICT_WHEN, NULL);
   }
   return status;
@@ -235,20 +259,7 @@ static shunt_status select_client(evaluation *e) {
                    e->d->as.model ? e->d->as.model : "");
 }
 
-static const cat_part *part_of(const route_request *q) { return q->part ? &q->model->parts[q->part - 1] : NULL; }
-
-/* A part names the places that the rules would choose for a key in it; refine and guard rules see them. */
-static void use_part(evaluation *e) {
-  const cat_part *part = part_of(e->request);
-  rule_host_read(e->l->host, RULE_FIELD_MODEL); /* which says whether the part is read, too */
-  if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
-  if (!part) return;
-  if (part->client && !e->request->explicit_client) e->client = part->client;
-  if (part->table) e->table = part->table;
-}
-
-/* The table before the refine stage: the explicit one, or the first of the part's, the rule's, the relation's and the
- * model's. */
+/* The table before the refine stage: the explicit one, or the first of the rule's, the relation's and the model's. */
 static shunt_status base_table(evaluation *e) {
   const route_request *q = e->request;
   const cat_model *m = q->model;
@@ -263,7 +274,17 @@ static shunt_status base_table(evaluation *e) {
     return SHUNT_OK;
   }
   e->table = arena_strdup(&e->d->texts, rule_host_table(e->l->host, m->table_function, m->name));
-  return e->table ? SHUNT_OK : error_memory(e->err);
+  if (!e->table) return error_memory(e->err);
+  if (q->part && rule_host_missed(e->l->host) && part_of(q)->table) e->table = part_of(q)->table;
+  return SHUNT_OK;
+}
+
+/* Of an answer by a column without a value nothing stays. */
+static void use_part_instead(evaluation *e, const cat_client *client, const char *table) {
+  if (!e->request->part || !rule_host_missed(e->l->host)) return;
+  e->client = client;
+  e->table = table;
+  give_part(e);
 }
 
 static shunt_status refine(evaluation *e) {
@@ -274,14 +295,17 @@ static shunt_status refine(evaluation *e) {
   begin_stage(e, CAT_STAGE_REFINE, &w);
   for (;;) {
     const cat_client *before = e->client;
+    const char *table = e->table;
     show_candidate(e);
     shunt_status status = next_rule(e, CAT_STAGE_REFINE, &w, &rule);
     if (status || !rule) return status;
     ask(e, rule, &answer);
     if (answer.kind == RULE_ANSWER_DENY) return refuse(e, CAT_STAGE_REFINE, rule, answer.deny);
     if (answer.kind == RULE_ANSWER_NONE) {
+      use_part(e);
       status = evaluation_note(e, CAT_STAGE_REFINE, rule, SHUNT_VERDICT_PASSED, NULL);
     } else if (!(status = adopt(e, rule, &answer))) {
+      use_part_instead(e, before, table);
       if (e->client != before) evaluation_credit(e, rule);
       const char *detail = evaluation_candidate_text(e, &answer);
       status =
@@ -320,6 +344,7 @@ static shunt_status guard(evaluation *e) {
 static shunt_status run(void *ud) {
   evaluation *e = ud;
   shunt_status status = select_client(e);
+  if (!status) read_part(e);
   if (!status) use_part(e);
   if (!status) status = base_table(e);
   if (!status) status = refine(e);

@@ -144,10 +144,23 @@ const rule_read *const *rule_host_reads(const rule_host *h, size_t *count) {
   return h->reads;
 }
 
+bool rule_host_missed(rule_host *h) {
+  bool missed = h->missed;
+  h->missed = false;
+  return missed;
+}
+
 /* ---- columns and attributes ---- */
+
+static void note_missing(rule_host *h, rule_field field, const char *name) {
+  shunt_value room;
+  if (field != RULE_FIELD_WHERE || !h->view || !h->view->request->part) return;
+  if (!rule_view_value(h->view, field, name, &room)) h->missed = true;
+}
 
 /* The read of a column or attribute, made once. */
 static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  note_missing(h, field, name);
   map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
   const rule_read *known = map_get(names, name);
   if (known) return known;

@@ -66,6 +66,7 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
   lua_State *L = h->sb->L;
   h->view = view;
   h->nreads = 0;
+  h->missed = false;
   h->read_mask = 0;
   h->uncacheable[0] = 0;
   h->body = body;

@@ -46,6 +46,8 @@ void rule_host_read(rule_host *h, rule_field field);
  * keeps it as long as the host. */
 rule_read rule_class(const uint32_t *classes);
 void rule_host_read_class(rule_host *h, const rule_read *class);
+/* Whether a column without a value was read since the last question; only noted while a part is asked for. */
+bool rule_host_missed(rule_host *h);
 /* The reason of the first uncacheable since rule_host_run began, or NULL. Valid until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
 

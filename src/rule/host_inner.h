@@ -70,6 +70,7 @@ struct rule_host {
   const rule_view *view; /* NULL between runs */
   const rule_read **reads;
   size_t nreads, reads_capacity;
+  bool missed;           /* rule_host_missed */
   uint32_t read_mask;    /* of the fields whose value was read, except columns and attributes */
   char uncacheable[256]; /* the first reason; "" if there is no reason; a long one is cut */
   shunt_status (*body)(void *ud);

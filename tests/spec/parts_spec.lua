@@ -9,6 +9,7 @@ database:
   clients:
     main:  {engine: sqlite3, connection: {filename: main.db, create: true}}
     other: {engine: sqlite3, connection: {filename: other.db, create: true}}
+instance: {instances: {"": {id: 1}, acme: {id: 2}, globex: {id: 3}}}
 rules: {path: [rules]}
 ]]
 
@@ -135,6 +136,18 @@ describe("a model whose rules choose the place by a column", function()
     end)
   end)
 
+  it("is not asked by a condition on every related row that gives the value: others lie elsewhere", function()
+    with([[model "user" { table = "users", relations = { orders = has_many("order", "id") } } ]] .. by_table:format "", function(s)
+      fill(s)
+      s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+      s:execute("main", "INSERT INTO users VALUES (1), (2), (3)")
+      local function users(how) return s:model("user"):count { where = { orders = { [how] = { user_id = 3 } } } } end
+      assert.equal(1, users "some")
+      assert.equal(2, users "none")
+      App.raises("SHUNT_E_USAGE", users, "every")
+    end)
+  end)
+
   it("may be read by guards without a value", function()
     with([[
       model "order" { table = "orders_0" }
@@ -143,6 +156,172 @@ describe("a model whose rules choose the place by a column", function()
       fill(s)
       assert.equal(3, s:model("order"):count())
       App.raises("SHUNT_E_DENIED", function() s:model("order"):count { where = { user_id = 13 } } end)
+    end)
+  end)
+end)
+
+describe("a part", function()
+  local function count_of(app, instance) return app:session({ instance = instance }):model("order"):count() end
+
+  -- Rows of acme have the ids 1 to 4, those of globex 5 to 9.
+  local function fill_both(app)
+    for _, client in ipairs { "main", "other" } do
+      for n = 0, 1 do app:session():execute(client, ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n)) end
+    end
+    for id = 1, 9 do app:session({ instance = id < 5 and "acme" or "globex" }):model("order"):insert { id = id, user_id = id } end
+  end
+
+  local function check(app)
+    fill_both(app)
+    assert.equal(4, count_of(app, "acme"))
+    assert.equal(5, count_of(app, "globex"))
+    local acme = app:session({ instance = "acme" }):model "order"
+    assert.is_nil(acme:get(7))
+    assert.equal(4, acme:delete { id = { gt = 0 } })
+    assert.equal(0, count_of(app, "acme"))
+    assert.equal(5, count_of(app, "globex"))
+  end
+
+  it("does not change the client that rules chose by the instance", function()
+    with([[
+      rule "acme" { stage = "model", model = "order", instance = "acme", client = "main" }
+      rule "globex" { stage = "override", model = "order", instance = "globex", client = "other" }
+      model "order" { table = function(req) local n = req:mod("where.user_id", 2); return n and "orders_" .. n or "orders_0" end,
+        parts = { clients = { "main", "other" }, tables = { "orders_0", "orders_1" } } }
+    ]], function(_, app) check(app) end)
+  end)
+
+  it("does not change the table that rules chose by the instance", function()
+    with([[
+      model "order" {
+        client = function(req) local n = req:mod("where.user_id", 2); return n == 1 and "other" or "main" end,
+        table = function(req) return req.instance.name == "acme" and "orders_0" or "orders_1" end,
+        parts = { clients = { "main", "other" } },
+      }
+    ]], function(_, app) check(app) end)
+  end)
+
+  it("takes the place of what a refine rule answers without a value", function()
+    for _, default in ipairs { "", 'else return { client = "main", table = "orders_0" }' } do
+      with(([[
+        model "order" { table = "orders_0", parts = { clients = { "main", "other" }, tables = { "orders_0", "orders_1" } } }
+        rule "place" { stage = "refine", model = "order", client = function(req)
+          local n = req:mod("where.user_id", 4)
+          if n then return { client = n < 2 and "main" or "other", table = "orders_" .. n %% 2 } %s end
+        end }
+      ]]):format(default), function(s, app)
+        fill_both(app)
+        assert.equal(9, s:model("order"):count())
+        assert.equal(7, s:model("order"):get(7).user_id)
+      end)
+    end
+  end)
+
+  it("gives way to a refine rule that does not look at the column", function()
+    with([[
+      model "order" { table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end,
+        parts = { tables = "orders_%d", n = 2 } }
+      rule "archive" { stage = "refine", model = "order", op = "read", client = "other" }
+    ]], function(s, app)
+      fill_both(app)
+      assert.equal(0, s:model("order"):count())
+      assert.equal(9, s:model("order"):delete { id = { gt = 0 } })
+    end)
+  end)
+
+  it("may have a key that another part has, too: limits and one-row relations hold", function()
+    for _, clients in ipairs { '"main"', '"main", "other"' } do
+      with(([[
+        model "user" { table = "users", relations = { order = has_one("order", "id") } }
+        model "order" { parts = { clients = { %s }, tables = { "orders_0", "orders_1" } },
+          table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end,
+          client = function(req) return req.where.user_id and "main" or "main" end }
+      ]]):format(clients), function(s)
+        for _, client in ipairs { "main", "other" } do
+          for n = 0, 1 do
+            s:execute(client, ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n))
+            s:execute(client, ("INSERT INTO orders_%d VALUES (1, %d)"):format(n, n))
+          end
+        end
+        s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+        s:execute("main", "INSERT INTO users VALUES (1)")
+        local order = s:model "order"
+        assert.equal(1, #order:select { where = { id = 1 }, limit = 1 })
+        assert.equal(0, #order:select { where = { id = 1 }, limit = 1, offset = 4 })
+        assert.equal(1, s:model("user"):select({ include = { order = true } })[1].order.id)
+      end)
+    end
+  end)
+
+  it("may be one of more than an engine unites", function()
+    with([[ model "order" { table = function(req) return "orders_" .. (req:mod("where.user_id", 900) or 0) end,
+      parts = { tables = "orders_%d", n = 900 } } ]], function(s)
+      s:transaction(function()
+        for n = 0, 899 do
+          s:execute("main", ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n))
+          s:execute("main", ("INSERT INTO orders_%d VALUES (?, ?)"):format(n), { n, n })
+        end
+      end)
+      local order = s:model "order"
+      assert.equal(900, order:count())
+      assert.equal(899, order:get(899).user_id)
+      assert.equal(897, order:select({ order = { "-id" }, limit = 1, offset = 2 })[1].id)
+      assert.equal(900, order:update({ id = 1 }, { all = true }))
+      assert.equal(900, order:aggregate({ sum = { "id" } }).sum_id)
+    end)
+  end)
+
+  it("keeps its rows: an update that would move some is refused", function()
+    with(by_table:format ', parts = { tables = "orders_%d", n = 2 }', function(s)
+      fill(s)
+      for _, options in ipairs { { all = true }, { where = { total = { gt = 0 } } }, { where = { user_id = { 1, 2 } } } } do
+        local e = App.raises("SHUNT_E_USAGE", function() s:model("order"):update({ user_id = 3 }, options) end)
+        assert(tostring(e):find("an update moves no rows", 1, true), tostring(e))
+      end
+      assert.equal(1, s:model("order"):count { where = { user_id = 3 } })
+      assert.equal(6, s:model("order"):count())
+    end)
+  end)
+end)
+
+describe("rules that read another column for some values of one", function()
+  local rules = [[
+    model "user" { table = "users", relations = { orders = has_many("order", "user_id") } }
+    model "order" { parts = { tables = "orders_%d", n = 2 }, table = function(req)
+      if req.where.kind == 1 then return "orders_" .. (req:mod("where.user_id", 2) or 0) end
+      return "orders_0"
+    end }
+  ]]
+
+  local function fill_kinds(s)
+    s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    for n = 0, 1 do s:execute("main", ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER, kind INTEGER)"):format(n)) end
+    for id = 1, 4 do s:execute("main", "INSERT INTO users VALUES (?)", { id }) end
+    for id = 1, 8 do s:model("order"):insert { id = id, user_id = (id + 1) // 2, kind = id % 2 + 1 } end
+  end
+
+  it("lead an include of these values to every place", function()
+    with(rules, function(s)
+      fill_kinds(s)
+      local users = s:model("user"):select { order = { "-id" }, include = { orders = { where = { kind = { 1, 2 } } } } }
+      for _, user in ipairs(users) do assert.equal(2, #user.orders, user.id) end
+    end)
+  end)
+
+  it("refuse an update that would move a row", function()
+    with(rules, function(s)
+      fill_kinds(s)
+      App.raises("SHUNT_E_USAGE", function()
+        s:model("order"):update({ user_id = 4 }, { where = { user_id = 3, kind = { 1, 2 } } })
+      end)
+    end)
+  end)
+
+  it("refuse a key whose stored spelling is the one for which they do", function()
+    with(rules, function(s)
+      fill_kinds(s)
+      assert.equal(2, #s:model("order"):select { where = { kind = 1, user_id = { 2, 3 } } })
+      App.raises("SHUNT_E_USAGE", function() s:model("order"):insert { id = 9, kind = "1" } end)
     end)
   end)
 end)
