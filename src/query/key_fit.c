@@ -201,11 +201,11 @@ static bool is_unusual(const shunt_value *v) {
   return ancient || (v->size == sign + word && memcmp(v->as.bytes + sign, "infinity", word) == 0);
 }
 
-/* A time that is not written as usual ("infinity", "44-03-15 BC") fits only a column like its own. Of one that a caller
- * gives, the engine is asked. */
+/* A date that is not written as usual ("infinity", "44-03-15 BC") fits only a column like its own. Of one that a caller
+ * gives, the engine is asked. A time of day has no such values. */
 static key_fitting fit_time(arena *a, const driver_column *column, const driver_column *from, const shunt_value *value,
                             shunt_value *out) {
-  bool alike = from && from->time && column->takes && from->takes;
+  bool alike = from && from->time && column->time != DRIVER_CLOCK && column->takes && from->takes;
   switch (key_time_fit(a, column, value, out)) {
   case KEY_TIME_FITS:
     return KEY_FITS;

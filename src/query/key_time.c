@@ -96,13 +96,15 @@ static bool read(const shunt_value *v, moment *m) {
 
 /* ---- writing ---- */
 
+static bool is_midnight(const moment *m) { return !m->hour && !m->minute && !m->second && !m->fraction[0]; }
+
 static size_t write_date(const moment *m, char *room) {
   return (size_t)snprintf(room, TEXT_BYTES, "%04d-%02d-%02d", m->year, m->month, m->day);
 }
 
 static size_t write_clock(const moment *m, char *room) {
-  return (size_t)snprintf(room, TEXT_BYTES / 2, "%s%02d:%02d:%02d%s%s", m->negative ? "-" : "", m->hour, m->minute,
-                          m->second, m->fraction[0] ? "." : "", m->fraction);
+  return (size_t)snprintf(room, TEXT_BYTES / 2, "%s%02d:%02d:%02d%s%s", m->negative && !is_midnight(m) ? "-" : "",
+                          m->hour, m->minute, m->second, m->fraction[0] ? "." : "", m->fraction);
 }
 
 static size_t write_all(driver_time kind, const moment *m, char *room) {
@@ -116,12 +118,19 @@ static size_t write_all(driver_time kind, const moment *m, char *room) {
          (size_t)snprintf(room + size, TEXT_BYTES / 4, "%c%02d:%02d", m->offset < 0 ? '-' : '+', away / 60, away % 60);
 }
 
+/* A time of day ends with 24:00:00. MySQL's TIME, which takes every text, is a span of up to 838:59:59 both ways. */
+static bool is_of_the_clock(const driver_column *column, const moment *m) {
+  if (!column->takes) return m->hour <= 838;
+  bool ends = m->hour == 24 && !m->minute && !m->second && !m->fraction[0];
+  return (!m->negative || is_midnight(m)) && (m->hour < 24 || ends);
+}
+
 static bool loses(const driver_column *column, const moment *m) {
-  bool midnight = !m->hour && !m->minute && !m->second && !m->fraction[0];
+  bool midnight = is_midnight(m);
   if (m->date && !is_day(m)) return true;
   if (m->offset && column->time != DRIVER_MOMENT) return true;
   if (column->time == DRIVER_DATE) return !m->date || !midnight;
-  if (column->time == DRIVER_CLOCK ? m->date : !m->date) return true;
+  if (column->time == DRIVER_CLOCK ? m->date || !is_of_the_clock(column, m) : !m->date) return true;
   if (m->minute > 59 || m->second > 59 || (m->date && m->hour > 23)) return true;
   return strlen(m->fraction) > (size_t)column->digits;
 }

@@ -120,12 +120,13 @@ static bool equal_by_value(const step *s) {
 }
 
 static shunt_status refuse_keys(const comparison *w, const step *s, const related *x) {
-  return error_set(w->c->err, SHUNT_E_USAGE,
-                   "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine joins; "
-                   "only single columns of whole numbers, UUIDs or texts that compare by their bytes can be looked for "
-                   "otherwise",
-                   x->r->full_name, s->outer.list[0]->name, s->outer.list[0]->type, w->at->client->name,
-                   s->inner.list[0]->name, s->inner.list[0]->type, s->at.client->name);
+  return error_set(
+      w->c->err, SHUNT_E_USAGE,
+      "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine compares by value; "
+      "only single columns of whole numbers, UUIDs or texts that compare by their bytes can be looked for "
+      "otherwise",
+      x->r->full_name, s->outer.list[0]->name, s->outer.list[0]->type, w->at->client->name, s->inner.list[0]->name,
+      s->inner.list[0]->type, s->at.client->name);
 }
 
 static shunt_status read_keys(const comparison *w, const step *s, const related *x, shunt_rows *rows) {
@@ -189,9 +190,23 @@ static shunt_status write_keys(const comparison *w, const step *s, const related
   return SHUNT_OK;
 }
 
+static bool is_float(const driver_column *c) { return c->kind == DRIVER_NUMBERS && !c->exact; }
+
+static bool is_label(const driver_column *c) { return c->form == DRIVER_FORM_LABEL || c->form == DRIVER_FORM_LABELS; }
+
+static bool is_filled(const driver_column *c) { return c->kind == DRIVER_TEXTS && c->collation == DRIVER_RTRIM; }
+
+/* Whether the engine's own = finds what an include finds, which compares by value: a server rounds an integer to
+ * compare it with a float, cuts or keeps blanks by its own rules, and compares a label as a number or as a text. */
+static bool engine_compares_alike(const driver_column *a, const driver_column *b) {
+  bool labels = is_label(a) || is_label(b);
+  return compare_are_of_a_kind(a, b) && is_float(a) == is_float(b) && is_filled(a) == is_filled(b) &&
+         (!labels || strcmp(a->type, b->type) == 0);
+}
+
 static shunt_status write_step(const comparison *w, const step *s, const related *x) {
   bool joins = s->at.client == w->at->client && s->at.level == w->at->level;
-  for (size_t i = 0; i < s->inner.n; i++) joins = joins && compare_are_of_a_kind(s->outer.list[i], s->inner.list[i]);
+  for (size_t i = 0; i < s->inner.n; i++) joins = joins && engine_compares_alike(s->outer.list[i], s->inner.list[i]);
   return joins ? write_exists(w, s, x) : write_keys(w, s, x);
 }
 

@@ -80,6 +80,11 @@ static bool sets(const shunt_field *set, size_t nset, const char *name) {
 
 static shunt_status refuse_move(writing *w, const char *column, const access *from, const access *to) {
   const site *here = &from->sites[0], *there = access_only_site(to);
+  if (from->nsites > 1)
+    return error_set(w->c->err, SHUNT_E_USAGE,
+                     "model '%s': with another '%s' rows belong to table %s on %s, and those to be changed may lie in "
+                     "other parts; an update moves no rows: name the old '%s' in where",
+                     here->model->name, column, there->table->name, there->client->name, column);
   return error_set(
       w->c->err, SHUNT_E_USAGE,
       "model '%s': with another '%s' the row belongs to table %s on %s, not to %s on %s, and an update moves "
@@ -88,13 +93,33 @@ static shunt_status refuse_move(writing *w, const char *column, const access *fr
       column);
 }
 
+/* Of rows in all parts no decision depends on the column that chooses the part. A decision with its new value does. */
+static shunt_status find_chooser(writing *w, const route_request *request, const shunt_field *set, size_t nset,
+                                 const char **column) {
+  for (size_t i = 0; i < nset && !*column; i++) {
+    if (!set[i].name) continue;
+    equalities one = {.a = w->c->arena};
+    route_request after = *request;
+    access there = {NULL, NULL, 0, 0};
+    if (!equalities_add(&one, set[i].name, &set[i].value)) return error_memory(w->c->err);
+    equalities_into(&one, &after);
+    shunt_status status = access_find_all(w->c, &after, NULL, &there);
+    if (status) return status;
+    if (there.nsites == 1 && there.decision && route_depends_on_where(there.decision, set[i].name))
+      *column = set[i].name;
+    access_end_decision(w->c, &there);
+  }
+  return SHUNT_OK;
+}
+
 /* With its new values the row must not belong elsewhere: an update moves no rows. */
 static shunt_status check_move(writing *w, const route_request *request, const shunt_field *set, size_t nset,
                                const access *here) {
   const char *column = NULL;
   for (size_t i = 0; i < nset && !column; i++)
     if (set[i].name && route_depends_on_where(here->decision, set[i].name)) column = set[i].name;
-  if (!column) return SHUNT_OK;
+  shunt_status status = !column && here->nsites > 1 ? find_chooser(w, request, set, nset, &column) : SHUNT_OK;
+  if (status || !column) return status;
   equalities where = {.a = w->c->arena};
   bool ok = true;
   for (size_t i = 0; i < request->nwhere && ok; i++)
@@ -106,7 +131,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   route_request after = *request;
   equalities_into(&where, &after);
   access there = {NULL, NULL, 0, 0};
-  shunt_status status = access_find(w->c, &after, &there);
+  status = access_find(w->c, &after, &there);
   access_end_decision(w->c, &there);
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
 }

@@ -294,3 +294,35 @@ model "tenant" { table = "tenants", client = "sqlite3", instance_column = "iid",
     end
   end)
 end)
+
+-- Keys that the engine's own = compares otherwise than by value.
+local unlike = {
+  { "pg", "bigint", "double precision", { 1, 9007199254740993, math.maxinteger }, { 1.0, 2.0 ^ 53, 2.0 ^ 63 } },
+  { "pg", "numeric", "real", { 1, 9007199254740993 }, { 1.0, 2.0 ^ 53 } },
+  { "pg", "text", "char(5)", { "a ", "b" }, { "a", "b" } },
+  { "mysql", "bigint", "double", { 1, 9007199254740993, math.maxinteger }, { 1.0, 2.0 ^ 53, 2.0 ^ 63 } },
+  { "mysql", "varchar(20)", "set('1','2')", { "1", "01", "2" }, { "1", "2", "1,2" } },
+}
+
+describe("conditions over relations with keys of different types", function()
+  if Engines.missing() then return end
+
+  for _, case in ipairs(unlike) do
+    local engine, parent_type, child_type, parents, children = table.unpack(case)
+    it(("are refused where the engine compares otherwise: %s, %s and %s"):format(engine, parent_type, child_type), function()
+      local world = Engines.open { clients = { db = engine }, rules = [[
+        model "parent" { table = "parents", client = "db", relations = { children = has_many("child", "k", { key = "k" }) } }
+        model "child" { table = "children", client = "db" }]] }
+      local session = world.session
+      session:execute("db", ("CREATE TABLE parents (id int PRIMARY KEY, k %s)"):format(parent_type))
+      session:execute("db", ("CREATE TABLE children (id int PRIMARY KEY, k %s)"):format(child_type))
+      for id, k in ipairs(parents) do session:model("parent"):insert { id = id, k = k } end
+      for id, k in ipairs(children) do session:model("child"):insert { id = id, k = k } end
+      local ok, found = pcall(function() return session:model("parent"):select { where = { children = { some = {} } } } end)
+      world:close()
+      assert.is_false(ok, not ok or ("found %d rows"):format(#found))
+      assert.equal("SHUNT_E_USAGE", found.code)
+      assert.matches("compares by value", found.message)
+    end)
+  end
+end)

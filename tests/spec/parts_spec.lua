@@ -347,3 +347,27 @@ describe("parts that are declared wrong", function()
     end)
   end
 end)
+
+describe("an update of the sharding key", function()
+
+  it("is refused where the rows may be in another part, and changes nothing", function()
+    local app, folder = App.open { ["shunt.yaml"] = [[
+database: {defaultClient: a, clients: {a: {engine: sqlite3, connection: {filename: a.db, create: true}}}}
+rules: {path: [rules]}
+]], ["rules/models.lua"] = [[model "p" { client = "a", parts = { tables = "p_%d", n = 3 },
+  table = function(req) return ("p_%d"):format(req:mod("where.k", 3) or 0) end }]] }
+    local session = app:session()
+    for i = 0, 2 do session:execute("a", ("CREATE TABLE p_%d (id INTEGER PRIMARY KEY, k INTEGER, n INTEGER)"):format(i)) end
+    local p = session:model "p"
+    p:insert { id = 1, k = 3 }
+    for _, where in ipairs { { id = 1 }, { k = { gt = 0 } }, { k = { 3, 4 } } } do
+      App.raises("SHUNT_E_USAGE", function() p:update({ k = 4 }, { where = where }) end)
+    end
+    App.raises("SHUNT_E_USAGE", function() p:update { id = 1, k = 4 } end)
+    assert.equal(1, p:update({ k = 6 }, { where = { id = 1, k = 3 } }))
+    assert.equal(1, p:update { id = 1, n = 5 })
+    assert.same({ id = 1, k = 6, n = 5 }, p:get { k = 6 })
+    app:close()
+    App.remove(folder)
+  end)
+end)

@@ -32,6 +32,8 @@ static const driver_column stamp = {
 static const driver_column zoned = {
     .kind = DRIVER_OTHERS, .time = DRIVER_MOMENT, .digits = 6, .convert = "zoned", .takes = "?"};
 static const driver_column clock_time = {.kind = DRIVER_OTHERS, .time = DRIVER_CLOCK, .digits = 0};
+static const driver_column day_time = {
+    .kind = DRIVER_OTHERS, .time = DRIVER_CLOCK, .digits = 6, .convert = "time", .takes = "?"};
 static const driver_column lite_integer = {.numeric = true}, lite_real = {.numeric = true, .real = true},
                            lite_text = {.text = true}, lite_any = {.name = "any"};
 
@@ -147,6 +149,14 @@ static const struct {
     {&zoned, NULL, T("2024-02-29 10:00:00.0000001"), NOWHERE},
     {&zoned, NULL, T("2024-02-29 10:00:00-0330"), KEY_FITS, T("2024-02-29 10:00:00-03:30")},
     {&clock_time, NULL, T("-838:00:00.0"), KEY_FITS, T("-838:00:00")},
+    {&clock_time, NULL, T("-00:00:00"), KEY_FITS, T("00:00:00")},
+    {&clock_time, NULL, T("839:00:00"), NOWHERE},
+    {&day_time, NULL, T("24:00:00"), KEY_FITS, T("24:00:00")},
+    {&day_time, NULL, T("24:00:01"), NOWHERE},
+    {&day_time, NULL, T("25:00:00"), NOWHERE},
+    {&day_time, &clock_time, T("-10:00:00"), NOWHERE},
+    {&day_time, &date, T("infinity"), NOWHERE},
+    {&day_time, &stamp, T("0044-03-15 10:00:00 BC"), NOWHERE},
     {&clock_time, NULL, T("10:00:00.5"), NOWHERE},
     {&clock_time, NULL, T("10:61"), NOWHERE},
     {&clock_time, NULL, T("2024-02-29 10:00:00"), NOWHERE},
