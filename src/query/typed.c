@@ -34,7 +34,10 @@ static bool to_number(const shunt_value *v, shunt_value *out) {
   if (is_text(v) && !digits_are_number(v) && !digits_are_word(v)) return false;
   shunt_value number = value_canonical(v, true);
   if (is_text(v) && digits_are_word(v)) number = shunt_float(number_read(v->as.bytes, v->size));
-  if (number.type == SHUNT_INTEGER) number = shunt_float((double)number.as.integer);
+  if (number.type == SHUNT_INTEGER) {
+    if (!driver_float_holds(number.as.integer, false)) return false;
+    number = shunt_float((double)number.as.integer);
+  }
   *out = number;
   return number.type == SHUNT_FLOAT;
 }
@@ -80,6 +83,7 @@ static bool to_decimal(const driver_column *column, const shunt_value *v, arena 
   char room[VALUE_TEXT_BYTES];
   shunt_value number = value_canonical(v, false);
   if (v->type == SHUNT_BLOB || v->type == SHUNT_BOOL || (is_text(v) && !digits_are_number(v))) return false;
+  if (is_text(v) && (memchr(v->as.bytes, 'e', v->size) || memchr(v->as.bytes, 'E', v->size))) return false;
   bool made = is_text(v)                     ? (*out = *v, true)
               : number.type == SHUNT_INTEGER ? give_text(a, room, value_as_text(&number, room), out)
                                              : plain_float(v->as.number, a, out);

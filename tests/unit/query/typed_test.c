@@ -46,6 +46,7 @@ static void texts_have_one_form(void **state) {
       {CAT_TYPE_DECIMAL, "1.5", "1.50"},
       {CAT_TYPE_DECIMAL, "-7", "-7.00"},
       {CAT_TYPE_DECIMAL, "0.125", "0.125"},
+      {CAT_TYPE_DECIMAL, "1e3", NULL},
       {CAT_TYPE_DECIMAL, "x", NULL}};
   driver_column column = {.type = "DECIMAL(10,2)", .kind = DRIVER_ANYTHING};
   arena a = {0};
@@ -92,6 +93,8 @@ static void booleans_and_numbers_are_exact(void **state) {
   assert_true(typed_convert(CAT_TYPE_NUMBER, &column, &one, &a, &out) && out.type == SHUNT_FLOAT);
   assert_true(typed_convert(CAT_TYPE_NUMBER, &column, &nan, &a, &out) && isnan(out.as.number));
   assert_false(typed_convert(CAT_TYPE_NUMBER, &column, &not, &a, &out));
+  const shunt_value large = shunt_integer((INT64_C(1) << 53) + 1); /* a double would change it */
+  assert_false(typed_convert(CAT_TYPE_NUMBER, &column, &large, &a, &out));
   assert_false(typed_convert(CAT_TYPE_DECIMAL, &column, &infinite, &a, &out));
   assert_false(typed_convert(CAT_TYPE_DECIMAL, &column, &nan, &a, &out));
   arena_free(&a);
