@@ -82,12 +82,16 @@ static bool is(const char *type, const char *const *words) {
   return false;
 }
 
+/* MySQL gives a parameter that is cast itself the type of the cast: it reads '09:04:08' as a date then, and every integer
+ * as one with a sign. A text is cast as a literal is. */
+#define CAST_TEXT(type) "CAST(CONCAT(?) AS " type ")"
+
 static void holds_integers(driver_column *column, int64_t least, uint64_t most) {
   column->kind = most > INT64_MAX ? DRIVER_NUMBERS : DRIVER_INTEGERS;
   column->least = least;
   column->most = most > INT64_MAX ? INT64_MAX : (int64_t)most;
   column->numeric = column->exact = column->same_integers = true;
-  column->convert = least < 0 ? "CAST(? AS SIGNED)" : "CAST(? AS UNSIGNED)";
+  column->convert = least < 0 ? CAST_TEXT("SIGNED") : CAST_TEXT("UNSIGNED");
 }
 
 static bool set_integer(driver_column *column, const char *type) {
@@ -119,7 +123,7 @@ static void set_other(driver_column *column, const char *type) {
     const char *name, *convert, *takes;
     driver_time time;
   } types[] = {{"date", "CAST(? AS DATE)", NULL, DRIVER_DATE},
-               {"time", "CAST(? AS TIME(6))", NULL, DRIVER_CLOCK},
+               {"time", CAST_TEXT("TIME(6)"), NULL, DRIVER_CLOCK},
                {"datetime", "CAST(? AS DATETIME(6))", NULL, DRIVER_STAMP},
                {"timestamp", "CAST(? AS DATETIME(6))", NULL, DRIVER_STAMP},
                {"inet4", "CAST(? AS INET4)", "CAST(? AS INET4) IS NOT NULL", DRIVER_NO_TIME},
