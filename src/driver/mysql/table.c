@@ -50,11 +50,9 @@ static shunt_status broken_view(mysql_conn *conn, const char *table, shunt_error
   buf_puts(&sql, "` LIMIT 0");
   shunt_status status = sql.failed ? error_memory(err) : mysqldb_send(&conn->base, sql.data, sql.size, NULL, 0, &why);
   if (!sql.failed && !status) status = mysqldb_receive(&conn->base, NULL, NULL, NULL, &why);
-  unsigned number = (unsigned)why.engine_code;
   buf_free(&sql);
-  return error_set(err, SHUNT_E_USAGE, "client '%s': the server shows no columns of '%s': %s%s",
-                   conn->base.client->name, table, status ? why.message : "its view may be invalid",
-                   mysqldb_mode_hint(number));
+  return error_set(err, SHUNT_E_USAGE, "client '%s': the server shows no columns of '%s': %s", conn->base.client->name,
+                   table, status ? why.message : "its view may be invalid");
 }
 
 static shunt_status no_table(mysql_conn *conn, const char *table, shunt_error *err) {
@@ -82,8 +80,8 @@ static bool is(const char *type, const char *const *words) {
   return false;
 }
 
-/* MySQL gives a parameter that is cast itself the type of the cast: it reads '09:04:08' as a date then, and every integer
- * as one with a sign. A text is cast as a literal is. */
+/* MySQL gives a parameter that is cast itself the type of the cast: it reads '09:04:08' as a date then, and every
+ * integer as one with a sign. A text is cast as a literal is. */
 #define CAST_TEXT(type) "CAST(CONCAT(?) AS " type ")"
 
 static void holds_integers(driver_column *column, int64_t least, uint64_t most) {
