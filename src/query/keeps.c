@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/utf8.h"
 #include "query/digits.h"
 #include "query/form.h"
 #include "query/value.h"
@@ -143,6 +144,9 @@ static const char *why_not(const driver_column *column, const shunt_value *v) {
   case DRIVER_TEXTS:
   case DRIVER_STRINGS:
     if (blob) return "holds texts, not";
+    /* in another character set, MySQL stores such a text as '' */
+    if (column->kind == DRIVER_STRINGS && v->type == SHUNT_TEXT && !utf8_valid(v->as.bytes, v->size))
+      return "holds texts in UTF-8, not";
     return v->type == SHUNT_FLOAT && !is_plain_float(v) ? "holds texts; give the number as text, not" : NULL;
   case DRIVER_BOOLEANS:
   case DRIVER_UUIDS:

@@ -102,9 +102,10 @@ static bool is_interruption(unsigned number) {
   return number == 0 || number == INTERRUPTED || number == 1028 /* a sort */ || number == 1969 || number == 3024;
 }
 
-static shunt_status with_sql(shunt_status status, const char *message, const char *sql, shunt_error *err) {
-  if (!sql) return error_set(err, status, "%s", message);
-  return error_set(err, status, "%s (in: %.300s%s)", message, sql, strlen(sql) > 300 ? "…" : "");
+static shunt_status with_sql(shunt_status status, const char *message, const char *hint, const char *sql,
+                             shunt_error *err) {
+  if (!sql) return error_set(err, status, "%s%s", message, hint);
+  return error_set(err, status, "%s%s (in: %.300s%s)", message, hint, sql, strlen(sql) > 300 ? "…" : "");
 }
 
 static const char *hint_of(unsigned number) {
@@ -142,7 +143,7 @@ static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql
   else
     snprintf(what, sizeof what, "client '%.99s': the server did not answer within %lld ms%s", client, ms,
              conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
-  return with_sql(SHUNT_E_TIMEOUT, what, conn->open ? sql : NULL, err);
+  return with_sql(SHUNT_E_TIMEOUT, what, "", conn->open ? sql : NULL, err);
 }
 
 /* Where the library has no words for it. */
@@ -169,7 +170,7 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   else if (conn->until_ns && (is_over(number) || is_interruption(number)))
     status = too_late(conn, !is_over(number), sql, err);
   else if (status == SHUNT_E_USAGE || status == SHUNT_E_NOT_FOUND)
-    with_sql(status, message, sql, err);
+    with_sql(status, message, mysqldb_mode_hint(number), sql, err);
   else if (status == SHUNT_E_CONSTRAINT || status == SHUNT_E_TRANSACTION)
     error_set(err, status, "%s%s", message, hint_of(number));
   else
@@ -184,7 +185,7 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,
                             shunt_error *err) {
   if (!sql) return driver_refuse(&conn->base, status, why, err);
-  with_sql(status, why, sql, err);
+  with_sql(status, why, "", sql, err);
   error_client(err, conn->base.client->name);
   return status;
 }

@@ -78,11 +78,9 @@ static shunt_status broken_view(mysql_conn *conn, const wanted *w, shunt_error *
   buf_puts(&sql, " LIMIT 0");
   shunt_status status = sql.failed ? error_memory(err) : mysqldb_send(&conn->base, sql.data, sql.size, NULL, 0, &why);
   if (!sql.failed && !status) status = mysqldb_receive(&conn->base, NULL, NULL, NULL, &why);
-  unsigned number = (unsigned)why.engine_code;
   buf_free(&sql);
-  return error_set(err, SHUNT_E_USAGE, "client '%s': the server shows no columns of '%s': %s%s",
-                   conn->base.client->name, w->table, status ? why.message : "its view may be invalid",
-                   mysqldb_mode_hint(number));
+  return error_set(err, SHUNT_E_USAGE, "client '%s': the server shows no columns of '%s': %s", conn->base.client->name,
+                   w->table, status ? why.message : "its view may be invalid");
 }
 
 static shunt_status unknown_table(const mysql_conn *conn, const wanted *w, suggest *near, shunt_error *err) {
@@ -113,12 +111,16 @@ static bool is(const char *type, const char *const *words) {
   return false;
 }
 
+/* MySQL gives a parameter that is cast itself the type of the cast: it reads '09:04:08' as a date then, and every
+ * integer as one with a sign. A text is cast as a literal is. */
+#define CAST_TEXT(type) "CAST(CONCAT(?) AS " type ")"
+
 static void holds_integers(driver_column *column, int64_t least, uint64_t most) {
   column->kind = most > INT64_MAX ? DRIVER_NUMBERS : DRIVER_INTEGERS;
   column->least = least;
   column->most = most > INT64_MAX ? INT64_MAX : (int64_t)most;
   column->numeric = column->exact = column->same_integers = true;
-  column->convert = least < 0 ? "CAST(? AS SIGNED)" : "CAST(? AS UNSIGNED)";
+  column->convert = least < 0 ? CAST_TEXT("SIGNED") : CAST_TEXT("UNSIGNED");
 }
 
 static bool set_integer(driver_column *column, const char *type) {
@@ -150,7 +152,7 @@ static void set_other(driver_column *column, const char *type) {
     const char *name, *convert, *takes;
     driver_time time;
   } types[] = {{"date", "CAST(? AS DATE)", NULL, DRIVER_DATE},
-               {"time", "CAST(? AS TIME(6))", NULL, DRIVER_CLOCK},
+               {"time", CAST_TEXT("TIME(6)"), NULL, DRIVER_CLOCK},
                {"datetime", "CAST(? AS DATETIME(6))", NULL, DRIVER_STAMP},
                {"timestamp", "CAST(? AS DATETIME(6))", NULL, DRIVER_STAMP},
                {"inet4", "CAST(? AS INET4)", "CAST(? AS INET4) IS NOT NULL", DRIVER_NO_TIME},

@@ -53,14 +53,24 @@ static const char *encode_float(Oid type, double value, pg_encoded *out) {
   return NULL;
 }
 
+/* From PostgreSQL 16 on, the server reads 0123 as octal and 0x7b as hexadecimal. */
+static const char *encode_oid(pg_encoded *out) {
+  if (memchr(out->bytes, '-', out->size)) return not_an_oid;
+  size_t blanks = strspn(out->bytes, " ");
+  out->bytes += blanks;
+  out->size -= blanks;
+  for (; out->size > 1 && out->bytes[0] == '0' && strchr("0123456789", out->bytes[1]); out->size--) out->bytes++;
+  return out->size > 1 && out->bytes[0] == '0' && out->bytes[1] != ' ' ? not_an_oid : NULL;
+}
+
 static const char *encode_text(Oid type, const shunt_value *v, pg_encoded *out) {
   if (v->size > INT_MAX) return "PostgreSQL takes no text of that size";
   bool blob = type == PG_BYTEA;
   out->bytes = v->size ? v->as.bytes : "";
   out->size = v->size;
   out->as_it_is = blob || pg_is_text(type);
-  if (type == PG_OID && memchr(out->bytes, '-', v->size)) return not_an_oid;
-  return !blob && memchr(out->bytes, 0, v->size) ? "PostgreSQL's text can't hold a NUL byte" : NULL;
+  if (!blob && memchr(out->bytes, 0, v->size)) return "PostgreSQL's text can't hold a NUL byte";
+  return type == PG_OID ? encode_oid(out) : NULL;
 }
 
 static const char *encode_blob(Oid type, const shunt_value *v, pg_encoded *out) {

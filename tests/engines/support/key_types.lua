@@ -2,6 +2,8 @@
 --- A group holds types that its engine compares with each other. The pool's texts are inserted as they are; those that a
 --- type refuses are left out. compare: how the engine joins two columns, where `=` does not do it.
 
+local Engines = require "tests.engines.support.engines"
+
 local M = {}
 
 local numbers = { "0", "1", "-1", "1.0", "1.5", "2.25", "127", "255", "32767", "16777217", "0.1", "100.00" }
@@ -16,6 +18,12 @@ local function with(list, more)
   local all = table.move(list, 1, #list, 1, {})
   return table.move(more, 1, #more, #all + 1, all)
 end
+
+-- Collations of one server alone: those that count blanks at the end, and MySQL's defaults.
+local own_collations = {
+  mariadb = { " COLLATE utf8mb4_nopad_bin" },
+  mysql = { " COLLATE utf8mb4_0900_bin", " COLLATE utf8mb4_0900_ai_ci", " COLLATE utf8mb4_0900_as_cs" },
+}
 
 local function as_text(p, c) return ("CAST(%s AS text) = CAST(%s AS text)"):format(c, p) end
 
@@ -63,8 +71,9 @@ M.groups = {
     { types = { "DATE", "DATETIME", "DATETIME(3)", "DATETIME(6)", "TIMESTAMP(6)" }, pool = times },
     { types = { "TIME", "TIME(6)" }, pool = { "'10:00:00'", "'10:00:00.5'", "'-10:00:00'", "'838:00:00'" } },
     { types = { "VARCHAR(80)", "CHAR(40)", "TEXT", "ENUM('a','b','1','e')" }, pool = with(texts, { "'a '", "'A '" }),
-      suffix = { " COLLATE utf8mb4_bin", " COLLATE utf8mb4_nopad_bin", " COLLATE utf8mb4_general_ci", " COLLATE utf8mb4_unicode_ci",
-        " CHARACTER SET latin1 COLLATE latin1_swedish_ci", " CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci" } },
+      suffix = with({ " COLLATE utf8mb4_bin", " COLLATE utf8mb4_general_ci", " COLLATE utf8mb4_unicode_ci",
+        " CHARACTER SET latin1 COLLATE latin1_swedish_ci", " CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci" },
+        own_collations[Engines.mysql_kind()]) },
     { types = { "VARCHAR(20)", "CHAR(10)", "TEXT" }, pool = blanks,
       suffix = { " COLLATE utf8mb4_bin", " COLLATE utf8mb4_bin", " COLLATE utf8mb4_unicode_ci" } },
     { types = { "VARBINARY(10)", "BINARY(4)", "BLOB" }, pool = { "x'00ff'", "''", "'a'", "'A'", "'a '", "x'61000000'" } },
