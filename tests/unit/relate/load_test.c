@@ -273,9 +273,11 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
   store_open_session(&w, NULL);
   const shunt_value ids[] = {shunt_integer(9), shunt_integer(3), shunt_integer(9)};
   shunt_query q = {.include = of_user, .ninclude = COUNT(of_user)};
+  const shunt_include counted[] = {{.relation = "orders", .count = true}, {.relation = "roles", .count = true}};
+  shunt_query counts = {.include = counted, .ninclude = COUNT(counted)};
   char *whole = tree(&w, &q);
   size_t failures = 0;
-  for (int what = 0; what < 3; what++) {
+  for (int what = 0; what < 4; what++) {
     bool done = false;
     for (size_t at = 1; !done; at++) {
       shunt_rows *rows = NULL;
@@ -286,6 +288,7 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
       f.failed = false;
       shunt_status status =
           what == 0   ? shunt_select(w.session, "user", &q, &rows, &w.err)
+          : what == 3 ? shunt_select(w.session, "user", &counts, &rows, &w.err)
           : what == 1 ? shunt_mget(w.session, "user", &(shunt_keys){.values = ids, .n = COUNT(ids)}, &q, &rows, &w.err)
                       : shunt_count(w.session, "user", NULL, &n, &w.err);
       f.fail_at = 0;
