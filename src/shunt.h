@@ -698,6 +698,8 @@ struct shunt_include {
   const shunt_relation *with; /* a relation for this call; NULL: the model's relation of that name */
   bool off;                   /* leave out a relation with autoload */
   shunt_query query;          /* where narrows; order, limit and columns replace those of the relation */
+  bool count; /* the number of the rows that it would load, instead of the rows. Then query takes no columns, order or
+               * include, and writes don't take it */
 };
 
 typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
@@ -1086,12 +1088,13 @@ SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 typedef struct shunt_loaded {
   const char *name;
   shunt_kind kind;
-  const shunt_rows *rows; /* the related rows of all parents */
+  const shunt_rows *rows; /* the related rows of all parents; NULL: they were only counted */
 } shunt_loaded;
 
 SHUNT_API size_t shunt_rows_nloaded(const shunt_rows *rows);
 SHUNT_API shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation);
-/* The related rows of one parent row: *count positions in shunt_rows_loaded(rows, relation).rows. */
+/* The related rows of one parent row: *count positions in shunt_rows_loaded(rows, relation).rows. If they were only
+ * counted, it returns NULL, and *count is their number. */
 SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count);
 
 #ifdef __cplusplus

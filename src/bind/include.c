@@ -64,7 +64,7 @@ static shunt_status gather_entry(arena *a, branch *to, const node_entry *e, int 
     return st;
   }
   for (size_t i = 0; i < e->value->count; i++)
-    if ((st = bind_unknown_key(e->value->entries[i].key, e->key, bind_query_keys, err))) return st;
+    if ((st = bind_unknown_key(e->value->entries[i].key, e->key, bind_include_keys, err))) return st;
   b->options = e->value;
   return gather(a, b, node_get(e->value, "include"), node_get(e->value, "with"), depth + 1, err);
 }
@@ -193,6 +193,7 @@ static shunt_status finish(arena *a, const branch *from, const shunt_include **o
     list[i].off = b->off;
     if (b->relation) st = relation_of(a, b, &list[i].with, err);
     if (!st && b->options) st = bind_query_fields(a, b->options, &list[i].query, err);
+    if (!st && b->options) st = bind_as_bool(node_get(b->options, "count"), "count", &list[i].count, err);
     if (!st) st = finish(a, b, &list[i].query.include, &list[i].query.ninclude, depth + 1, err);
     if (st) return st;
   }

@@ -15,6 +15,12 @@ static void push_related(lua_State *L, const shunt_rows *rows, size_t relation, 
   size_t n;
   int all = name + 1;
   const uint32_t *positions = shunt_rows_related(rows, relation, row, &n);
+  if (!shunt_rows_loaded(rows, relation).rows) {
+    lua_pushvalue(L, name);
+    lua_pushinteger(L, (lua_Integer)n);
+    lua_rawset(L, -3);
+    return;
+  }
   if (one(shunt_rows_loaded(rows, relation).kind)) {
     lua_pushvalue(L, name);
     if (n)
@@ -40,7 +46,10 @@ void bind_push_rows(lua_State *L, const shunt_rows *rows) {
   int list = lua_gettop(L), relations = list + 1, names = relations + 2 * (int)nloaded;
   for (size_t k = 0; k < nloaded; k++) {
     lua_pushstring(L, shunt_rows_loaded(rows, k).name);
-    bind_push_rows(L, shunt_rows_loaded(rows, k).rows);
+    if (shunt_rows_loaded(rows, k).rows)
+      bind_push_rows(L, shunt_rows_loaded(rows, k).rows);
+    else
+      lua_pushnil(L);
   }
   for (size_t i = 0; i < ncolumns; i++) lua_pushstring(L, shunt_rows_column(rows, i));
   for (size_t row = 0; row < count; row++) {
@@ -71,7 +80,13 @@ void bind_push_meta(lua_State *L, const shunt_rows *rows) {
   lua_createtable(L, 0, room(nloaded));
   for (size_t k = 0; k < nloaded; k++) {
     shunt_loaded loaded = shunt_rows_loaded(rows, k);
-    bind_push_meta(L, loaded.rows);
+    if (loaded.rows) {
+      bind_push_meta(L, loaded.rows);
+    } else {
+      lua_createtable(L, 0, 2);
+      lua_pushboolean(L, 1);
+      lua_setfield(L, -2, "count");
+    }
     lua_pushstring(L, kinds[loaded.kind]);
     lua_setfield(L, -2, "kind");
     lua_setfield(L, -2, loaded.name);

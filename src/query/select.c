@@ -35,6 +35,8 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   const rows_names *all = &at->table->columns;
   const char *const *asked = q->ncolumns ? q->columns : all->list;
   size_t nasked = q->ncolumns ? q->ncolumns : all->count, n = 0;
+  static const char *const counts[] = {KEY_NUMBER, "count"};
+  if (q->counted) return rows_set_columns(rows, counts, 2) ? SHUNT_OK : error_memory(c->err);
   shunt_status status = types_mark(c, at, rows);
   if (status || rows->columns) return status;
   if (q->ncolumns == 0 && !q->numbered) return rows_set_names(rows, all) ? SHUNT_OK : error_memory(c->err);
@@ -227,6 +229,11 @@ typedef struct key_part {
 static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
                                     const shunt_rows *rows) {
   if (q->per_key) return write_counted(c, sql, at, q, rows);
+  if (q->counted) {
+    sql_puts(sql, "SELECT " KEY_NUMBER ", count(*)");
+    select_from(sql, at);
+    return SHUNT_OK;
+  }
   if (!q->numbered && !q->distinct && !at->table->parts && rows_have_names(rows, &at->table->columns))
     return write_all(c, sql, at);
   sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
@@ -239,6 +246,10 @@ static shunt_status end_statement(call *c, sql_text *sql, const site *at, const 
                                   const shunt_rows *rows) {
   if (q->per_key) {
     end_counted(c, sql, at, q);
+    return SHUNT_OK;
+  }
+  if (q->counted) {
+    sql_puts(sql, " GROUP BY " KEY_NUMBER);
     return SHUNT_OK;
   }
   shunt_status status = write_order(c, sql, at, q, rows);

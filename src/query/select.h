@@ -23,6 +23,7 @@ typedef struct select_spec {
   int64_t limit, offset;
   bool per_key;  /* they count for each of filter.keys */
   bool numbered; /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
+  bool counted;  /* numbered rows: only each key's number and its count of rows, for keys that have any */
   row_lock lock;
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */

@@ -4,7 +4,7 @@ shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows) {
   f->feed = (feed){.rows = rows, .owner = f->feed.owner};
   f->range = arena_array(f->scratch, row_range, f->k.ngroups);
   if (!f->range) return error_memory(f->c->err);
-  q->numbered = !f->k.exact;
+  q->numbered = q->counted || !f->k.exact;
   for (size_t g = 0; g < f->k.ngroups; g++) {
     q->filter.keys = f->k.groups[g].keys;
     shunt_status status = select_ask(f->c, &f->k.groups[g].at, q, &f->feed, &f->range[g]);
@@ -21,6 +21,18 @@ shunt_status fetch_now(fetch *f, select_spec *q, shunt_rows *rows) {
   while (!status && f->feed.first) status = gather_next(&g, &done);
   gather_end(&g);
   return status;
+}
+
+/* ---- counts ---- */
+
+/* The rows of a key may lie in several parts, and each part has counted its own. */
+uint64_t *fetch_counts(const fetch *f, const shunt_rows *rows) {
+  uint64_t *counts = arena_array(f->scratch, uint64_t, f->k.keys.count + 1);
+  for (size_t i = 0; counts && i < rows->count; i++) {
+    const shunt_value *cells = rows_row(rows, i);
+    counts[cells[0].as.integer] += (uint64_t)cells[1].as.integer;
+  }
+  return counts;
 }
 
 /* ---- by key ---- */

@@ -93,10 +93,23 @@ static shunt_status targets_end(loading *l) {
   return status || (!l->q.limited && !l->q.offset) ? status : load_drop_unrelated(l);
 }
 
+static shunt_status counts_end(loading *l) {
+  const links *from = l->links;
+  const uint64_t *counts = fetch_counts(&l->fetch, l->children);
+  if (!counts) return error_memory(l->c->err);
+  for (size_t i = 0; i < from->count; i++) {
+    uint32_t key = l->fetch.k.of_entry[i];
+    if (key != KEY_NONE) l->counts[from->parent[i]] += counts[key];
+  }
+  for (size_t i = 0; i < l->parents.rows->count; i++) l->counts[i] = load_shown(l, l->counts[i]);
+  return SHUNT_OK;
+}
+
 static shunt_status ask_targets(loading *l) {
   shunt_status status = group_links(l);
   if (status) return status;
   if (l->fetch.k.ngroups == 0) return load_nothing(l);
+  if (l->counts) return load_ask_counts(l, counts_end);
   l->child_shape = access_only_site(&l->fetch.k.groups[0].at)->table->shape;
   select_spec all = l->q; /* limits count per parent, after its rows are together */
   all.by_key = load_is_ordered(&l->q);

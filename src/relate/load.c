@@ -89,6 +89,16 @@ static shunt_status ask_parts(loading *l) {
   return status;
 }
 
+static shunt_status counts_end(loading *l) {
+  const uint64_t *counts = fetch_counts(&l->fetch, l->children);
+  if (!counts) return error_memory(l->c->err);
+  for (size_t i = 0; i < l->parents.rows->count; i++) {
+    uint32_t key = l->fetch.k.of_entry[i];
+    l->counts[i] = load_shown(l, key == KEY_NONE ? 0 : counts[key]);
+  }
+  return SHUNT_OK;
+}
+
 static shunt_status direct_begin(loading *l) {
   key_names needed = plan_child_key(l->p->relation);
   const grouped *k = &l->fetch.k;
@@ -96,6 +106,7 @@ static shunt_status direct_begin(loading *l) {
   if (!status) status = group_by_parents(l);
   if (status) return status;
   if (k->ngroups == 0) return load_nothing(l);
+  if (l->counts) return load_ask_counts(l, counts_end);
   l->child_shape = access_only_site(&k->groups[0].at)->table->shape;
   set_limits(l);
   return k->parted ? ask_parts(l) : load_ask(l, &l->q, l->children, direct_end);
@@ -118,7 +129,12 @@ static loading *loading_new(loader *w, const parents *from, const plan_relation 
   *(w->last ? &w->last->next : &w->first) = l;
   w->last = l;
   l->children = rows_new();
-  return l->children ? l : NULL;
+  if (!l->children || !p->count) return l->children ? l : NULL;
+  size_t bytes = (from->rows->count + 1) * sizeof *l->counts;
+  l->counts = base_alloc(bytes);
+  if (!l->counts) return NULL;
+  memset(l->counts, 0, bytes);
+  return l;
 }
 
 static shunt_status begin_all(loader *w, const parents *from, const plan *p);
@@ -176,6 +192,10 @@ static shunt_status load_all(loader *w) {
 
 static shunt_status attach(const loading *l) {
   const cat_relation *r = l->p->relation;
+  if (l->counts) {
+    shunt_rows_free(l->children);
+    return rows_attach_counts(l->parents.rows, r->as.name, r->as.kind, l->counts) ? SHUNT_OK : error_memory(l->c->err);
+  }
   return rows_attach(l->parents.rows, r->as.name, r->as.kind, l->children, l->starts, l->items)
              ? SHUNT_OK
              : error_memory(l->c->err);
@@ -185,6 +205,7 @@ static void abandon(loading *l) {
   shunt_rows_free(l->children);
   base_free(l->starts);
   base_free(l->items);
+  base_free(l->counts);
 }
 
 shunt_status load_relations(call *c, const parents *from, const plan *p, shunt_op op) {

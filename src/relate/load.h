@@ -28,6 +28,7 @@ struct loading {
   shunt_rows *children;
   const driver_table *child_shape;
   uint32_t *starts, *items;
+  uint64_t *counts; /* of each parent, in place of these, if the relation is only counted; else NULL */
   /* what it waits for, and the next step; NULL: the relation is loaded */
   fetch fetch;
   shunt_status (*resume)(loading *l);
@@ -43,6 +44,10 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
 route_request load_target_request(const loading *l);
 /* Asks for the rows of all groups; the next step is resume. */
 shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l));
+/* Asks for the number of rows of each key. */
+shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l));
+/* How many of a parent's n rows the relation shows. */
+uint64_t load_shown(const loading *l, uint64_t n);
 /* Allocates starts and items. */
 shunt_status load_room(loading *l, uint64_t nitems);
 /* Rows of several statements are put in order here: adds the columns of the order to those that are fetched, */

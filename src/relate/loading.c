@@ -46,6 +46,18 @@ shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status
   return fetch_ask(&l->fetch, q, rows);
 }
 
+shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l)) {
+  select_spec q = {.filter = l->q.filter, .counted = true};
+  return load_ask(l, &q, l->children, resume);
+}
+
+uint64_t load_shown(const loading *l, uint64_t n) {
+  if (plan_is_one(l->p->relation)) return n > 0;
+  uint64_t offset = (uint64_t)l->q.offset, limit = l->q.limited ? (uint64_t)l->q.limit : UINT64_MAX;
+  uint64_t left = n > offset ? n - offset : 0;
+  return left < limit ? left : limit;
+}
+
 shunt_status load_room(loading *l, uint64_t nitems) {
   if (nitems > UINT32_MAX)
     return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' has too many rows for one call",
@@ -126,6 +138,7 @@ shunt_status load_drop_unrelated(loading *l) {
 }
 
 shunt_status load_nothing(loading *l) {
+  if (l->counts) return SHUNT_OK; /* they are 0 */
   shunt_status status = load_room(l, 0);
   if (!status) memset(l->starts, 0, (l->parents.rows->count + 1) * sizeof *l->starts);
   return status;

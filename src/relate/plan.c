@@ -110,20 +110,39 @@ static bool passed(const chain *way, const cat_relation *r) {
 static shunt_status grow(const planner *p, const cat_model *model, const shunt_include *include, size_t n,
                          const chain *way, plan *out);
 
-static shunt_status add(const planner *p, const cat_relation *r, const shunt_query *query, const chain *way,
-                        plan *out) {
-  chain here = {r, way, way ? way->depth + 1 : 1};
-  if (here.depth > DEEPEST)
-    return error_set(p->c->err, SHUNT_E_USAGE, "include: relations are nested more than %d deep", DEEPEST);
+/* Adds the relation alone. */
+static shunt_status add_one(const planner *p, const cat_relation *r, const shunt_query *query, plan *out) {
   if (++*p->count > MOST_RELATIONS)
     return error_set(p->c->err, SHUNT_E_USAGE,
                      "include: one call would load more than %d relations, '%s' among them; ask for less, or take "
                      "autoload off relations that lead to each other",
                      MOST_RELATIONS, r->full_name);
-  shunt_status status = session_check_client(p->c->s, query->client, true, p->c->err);
-  plan_relation *added = &out->list[out->count++];
-  *added = (plan_relation){.relation = r, .query = query};
-  return status ? status : grow(p, r->target, query->include, query->ninclude, &here, &added->children);
+  out->list[out->count++] = (plan_relation){.relation = r, .query = query};
+  return session_check_client(p->c->s, query->client, true, p->c->err);
+}
+
+static shunt_status add(const planner *p, const cat_relation *r, const shunt_query *query, const chain *way,
+                        plan *out) {
+  chain here = {r, way, way ? way->depth + 1 : 1};
+  if (here.depth > DEEPEST)
+    return error_set(p->c->err, SHUNT_E_USAGE, "include: relations are nested more than %d deep", DEEPEST);
+  shunt_status status = add_one(p, r, query, out);
+  if (status) return status;
+  return grow(p, r->target, query->include, query->ninclude, &here, &out->list[out->count - 1].children);
+}
+
+static shunt_status add_count(const planner *p, const cat_relation *r, const shunt_query *query, plan *out) {
+  const char *extra = query->ninclude ? "include" : query->norder ? "order" : query->ncolumns ? "columns" : NULL;
+  if (!p->autoload)
+    return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is to be counted, which only reads do",
+                     r->full_name);
+  if (extra)
+    return error_set(p->c->err, SHUNT_E_USAGE,
+                     "include: relation '%s' is to be counted, and takes no %s; leave it out, or load the rows",
+                     r->full_name, extra);
+  shunt_status status = add_one(p, r, query, out);
+  if (!status) out->list[out->count - 1].count = true;
+  return status;
 }
 
 static shunt_status add_asked(const planner *p, const cat_model *model, const shunt_include *include, size_t i,
@@ -133,7 +152,9 @@ static shunt_status add_asked(const planner *p, const cat_model *model, const sh
   if (status) return status;
   if (named(include[i].relation, include, i))
     return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
-  return include[i].off ? SHUNT_OK : add(p, r, &include[i].query, way, out);
+  if (include[i].off) return SHUNT_OK;
+  if (!include[i].count) return add(p, r, &include[i].query, way, out);
+  return add_count(p, r, &include[i].query, out);
 }
 
 static shunt_status grow(const planner *p, const cat_model *model, const shunt_include *include, size_t n,

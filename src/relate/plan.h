@@ -17,6 +17,7 @@ typedef struct plan {
 struct plan_relation {
   const cat_relation *relation; /* the model's, or one made on the spot */
   const shunt_query *query;     /* how it was asked for; never NULL */
+  bool count;                   /* only the number of its rows is asked for; it has no children */
   plan children;
 };
 

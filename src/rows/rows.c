@@ -43,6 +43,7 @@ static shunt_rows *free_one(shunt_rows *r, shunt_rows *list) {
     }
     base_free(rel->starts);
     base_free(rel->items);
+    base_free(rel->counts);
   }
   for (size_t i = 0; i < r->nblocks; i++)
     if (!is_inline(r, r->blocks[i])) base_free(r->blocks[i]);
@@ -263,19 +264,28 @@ uint32_t rows_origin_of(const shunt_rows *r, size_t row) {
   return low ? r->origins[low - 1].client : UINT32_MAX;
 }
 
-bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
-                 uint32_t *items) {
-  const char *copy = rows_bytes(r, name, strlen(name));
-  rows_relation *loaded = copy ? base_realloc(r->loaded, (r->nloaded + 1) * sizeof *loaded) : NULL;
+static bool attach(shunt_rows *r, const char *name, rows_relation relation) {
+  relation.name = rows_bytes(r, name, strlen(name));
+  rows_relation *loaded = relation.name ? base_realloc(r->loaded, (r->nloaded + 1) * sizeof *loaded) : NULL;
   if (!loaded) {
-    shunt_rows_free(child);
-    base_free(starts);
-    base_free(items);
+    shunt_rows_free(relation.rows);
+    base_free(relation.starts);
+    base_free(relation.items);
+    base_free(relation.counts);
     return false;
   }
   r->loaded = loaded;
-  loaded[r->nloaded++] = (rows_relation){copy, kind, child, starts, items};
+  loaded[r->nloaded++] = relation;
   return true;
+}
+
+bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
+                 uint32_t *items) {
+  return attach(r, name, (rows_relation){.kind = kind, .rows = child, .starts = starts, .items = items});
+}
+
+bool rows_attach_counts(shunt_rows *r, const char *name, shunt_kind kind, uint64_t *counts) {
+  return attach(r, name, (rows_relation){.kind = kind, .counts = counts});
 }
 
 /* ---- what users see ---- */
@@ -303,6 +313,10 @@ const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size
   *count = 0;
   if (relation >= rows->nloaded || row >= rows->count) return NULL;
   const rows_relation *rel = &rows->loaded[relation];
+  if (rel->counts) {
+    *count = (size_t)rel->counts[row];
+    return NULL;
+  }
   *count = rel->starts[row + 1] - rel->starts[row];
   return *count ? rel->items + rel->starts[row] : NULL;
 }

@@ -22,6 +22,7 @@ typedef struct rows_relation {
   shunt_rows *rows;
   uint32_t *starts; /* count of parents + 1 */
   uint32_t *items;
+  uint64_t *counts; /* of each parent, if the rows were only counted: then rows, starts and items are NULL */
 } rows_relation;
 
 /* Column names in one piece, so that they are copied and compared at once. */
@@ -84,6 +85,8 @@ int rows_column_index(const shunt_rows *r, const char *name); /* -1 if there is 
 /* Attaches a relation; takes over child, starts and items (if it fails, they are freed). */
 bool rows_attach(shunt_rows *r, const char *name, shunt_kind kind, shunt_rows *child, uint32_t *starts,
                  uint32_t *items);
+/* The same for a relation whose rows were only counted. */
+bool rows_attach_counts(shunt_rows *r, const char *name, shunt_kind kind, uint64_t *counts);
 
 static inline shunt_value *rows_row(const shunt_rows *r, size_t row) {
   return r->blocks[row / ROWS_PER_BLOCK] + (row % ROWS_PER_BLOCK) * r->ncolumns;

@@ -262,6 +262,16 @@ describe("the shunt command", function()
       assert.equal('{"id":9007199254740993,"name":"Big","score":1.0,"photo":null,"orders":[],"profile":null}', all[3])
     end)
 
+    it("counts the rows of relations, as JSON and in tables", function()
+      local _, out = shunt_run "query user --include orders:count,profile:count --where id=1 --json"
+      assert.matches('"orders":2,"profile":1}', out, 1, true)
+      _, out = shunt_run "query user --include orders:count --where id=1"
+      assert.matches("    orders: 2\n", out, 1, true)
+      local status, _, err = shunt_run "query user --include nope:count"
+      assert.equal(2, status)
+      assert.matches("no relation 'nope'", err, 1, true)
+    end)
+
     it("prints tables, related rows under their parents, control characters shown as escapes", function()
       local status, out = shunt_run "query user --include orders,profile --where id=1"
       assert.equal(0, status)

@@ -152,6 +152,30 @@ describe("the module", function()
       assert.same({ "id", "order_id", "sku" }, meta.relations.orders.relations.lines.columns)
     end)
 
+    it("counts the rows of relations in place of reading them", function()
+      local include = { ["orders.lines"] = { count = true }, profile = { count = true }, roles = { count = true } }
+      local rows, meta = user:select { include = include, order = "id" }
+      assert.same({ 2, 0 }, { rows[1].orders[1].lines, rows[1].orders[2].lines })
+      assert.same({ 1, 0 }, { rows[1].profile, rows[2].profile })
+      assert.same({ 1, 0 }, { rows[1].roles, rows[3].roles })
+      assert.same({ kind = "belongs_to_many", count = true }, setmetatable(meta.relations.roles, nil))
+      local narrowed = user:get(1, { include = { orders = { count = true, where = { id = { gt = 10 } } } } })
+      assert.equal(1, narrowed.orders)
+      assert.equal(1, user:get(1, { include = { orders = { count = true, limit = 1 } } }).orders)
+      assert.same({ { id = 10, user = 1 } }, session:model("order"):select {
+        columns = "id", where = { id = 10 }, include = { user = { count = true } } })
+    end)
+
+    it("refuses what a count doesn't use, and counts in writes", function()
+      for word, value in pairs { columns = "id", order = "id", include = "lines" } do
+        local options = { include = { orders = { count = true, [word] = value } } }
+        has(failure("SHUNT_E_USAGE", user.select, user, options), "takes no " .. word)
+      end
+      has(failure("SHUNT_E_USAGE", user.select, user, { include = { orders = { count = 1 } } }), "count")
+      has(failure("SHUNT_E_USAGE", user.insert, user, { name = "A" }, { include = { orders = { count = true } } }), "only reads")
+      has(failure("SHUNT_E_USAGE", user.delete, user, { id = 1 }, { include = { orders = { count = true } } }), "only reads")
+    end)
+
     it("makes one table of a row that several parents share", function()
       local rows = user:select { include = { roles = true }, order = "id" }
       assert.is_true(rawequal(rows[1].roles[1], rows[2].roles[1]))

@@ -20,6 +20,17 @@ local function check_include(app, model, path)
   end
 end
 
+--- "orders:count" asks for the number of rows, "orders" for the rows.
+local function include_of(app, model, list)
+  local include = {}
+  for _, text in ipairs(list or {}) do
+    local counted = text:match "^(.*):count$"
+    check_include(app, model, counted or text)
+    include[counted or text] = counted and { count = true } or true
+  end
+  return next(include) and include or nil
+end
+
 local function observer(to)
   return function(statement)
     local client = statement.client
@@ -67,8 +78,7 @@ function query.run(args)
   local app = application.open(args)
   local conditions = values.conditions(args.where, "--where")
   local request = app:request(args, equalities(conditions))
-  local include = values.names(args.include)
-  for _, path in ipairs(include or {}) do check_include(app, request.model, path) end
+  local include = include_of(app, request.model, values.names(args.include))
   local client, from = target(app, request)
   local options = {
     where = next(conditions) and conditions or nil, columns = values.names(args.columns), order = values.names(args.order),

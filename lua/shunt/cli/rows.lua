@@ -22,7 +22,9 @@ function rows.json(row, meta)
   end
   for _, name in ipairs(output.keys(meta.relations)) do
     local relation, related = meta.relations[name], row[name]
-    if SINGLE[relation.kind] then
+    if relation.count then
+      add(name, output.scalar(related))
+    elseif SINGLE[relation.kind] then
       add(name, related and related ~= shunt.null and rows.json(related, relation) or "null")
     else
       local items = {}
@@ -58,7 +60,21 @@ local function numeric(list, columns)
   return right
 end
 
-local function print_level(list, meta, indent)
+local print_level
+
+-- A relation under its row: its number if it was counted, else its rows.
+local function print_related(name, related, relation, indent)
+  local list = {}
+  if not relation.count then
+    list = not SINGLE[relation.kind] and related or related and related ~= shunt.null and { related } or {}
+  end
+  local count = relation.count and tostring(related) or #list == 0 and "none" or SINGLE[relation.kind] and "" or tostring(#list)
+  local label = terminal.paint("cyan", terminal.clean(name)) .. (count ~= "" and ": " .. count or "")
+  print(("%s    %s"):format(indent, label))
+  if #list > 0 then print_level(list, relation, indent .. "      ") end
+end
+
+function print_level(list, meta, indent)
   local columns, lines = meta.columns, {}
   lines[1] = {}
   for i, column in ipairs(columns) do lines[1][i] = terminal.clean(column) end
@@ -73,13 +89,7 @@ local function print_level(list, meta, indent)
   for r, row in ipairs(list) do
     print(indent .. terminal.trimmed(table.concat(laid[r + 1], "  ")))
     for _, name in ipairs(names) do
-      local relation, related = meta.relations[name], row[name]
-      if SINGLE[relation.kind] then related = related and related ~= shunt.null and { related } or {} end
-      related = related or {}
-      local count = #related == 0 and "none" or SINGLE[relation.kind] and "" or tostring(#related)
-      local label = terminal.paint("cyan", terminal.clean(name)) .. (count ~= "" and ": " .. count or "")
-      print(("%s    %s"):format(indent, label))
-      if #related > 0 then print_level(related, relation, indent .. "      ") end
+      print_related(name, row[name], meta.relations[name], indent)
     end
   end
 end

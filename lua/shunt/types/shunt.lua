@@ -88,7 +88,10 @@ function blob:bytes() end
 ---@field distinct boolean? counts the different rows of `columns`
 
 ---`{orders = true}`, `{orders = {where = …}}`, `{"orders", "orders.lines"}`; `false` leaves out a relation with `autoload`.
----@alias shunt.include string|string[]|table<string, boolean|shunt.query_options>
+---@alias shunt.include string|string[]|table<string, boolean|shunt.include_options>
+
+---@class shunt.include_options: shunt.query_options
+---@field count boolean? the number of the rows instead of the rows; then without columns, order and include
 
 ---@class shunt.aggregation
 ---@field count boolean|string|string[]? true or "*" counts rows

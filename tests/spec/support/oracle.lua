@@ -195,7 +195,13 @@ local function load(run, node, ctes, params, depth)
     local one = M.effective(child).one
     for number, out in pairs(by_row) do
       local found = children[number] or {}
-      if one then out[child.relation.name] = found[1] else out[child.relation.name] = found end
+      if child.count then
+        out[child.relation.name] = #found
+      elseif one then
+        out[child.relation.name] = found[1]
+      else
+        out[child.relation.name] = found
+      end
     end
   end
   return by_parent

@@ -41,7 +41,12 @@ local function grow(schema, random, null, node, depth, budget)
       budget.left = budget.left - 1
       local child = { relation = relation, opts = own_options(random, schema.models[relation.target], relation, null) }
       table.insert(node.include, child)
-      grow(schema, random, null, child, depth - 1, budget)
+      child.count = random:chance(25)
+      if child.count then
+        child.opts.order, child.opts.columns, child.include = nil, nil, {}
+      else
+        grow(schema, random, null, child, depth - 1, budget)
+      end
     end
   end
 end
@@ -117,6 +122,7 @@ function M.options(shunt, node)
   local opts = {}
   for k, v in pairs(node.opts) do opts[k] = v end
   opts.client = node.client
+  opts.count = node.count or nil
   children(shunt, node, opts)
   return opts
 end
@@ -233,7 +239,7 @@ end
 ---@return string
 function M.text(root, null)
   local function describe(node)
-    local out = { opts = next(node.opts) and node.opts or nil, client = node.client }
+    local out = { opts = next(node.opts) and node.opts or nil, client = node.client, count = node.count }
     for _, child in ipairs(node.include) do
       local text = child.relation.made_on_the_spot and schema_of.relation_text(child.relation, null) or nil
       out[child.relation.name] = describe(child)

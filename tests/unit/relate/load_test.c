@@ -215,6 +215,25 @@ static void rows_are_got_in_the_order_of_their_keys(void **state) {
   }
 }
 
+static void relations_are_counted_in_place_of_being_read(void **state) {
+  store *w = *state;
+  fill(w);
+  const shunt_include counted = {.relation = "orders", .count = true};
+  shunt_query q = {.include = &counted, .ninclude = 1};
+  shunt_rows *rows;
+  store_fine(w, shunt_select(w->session, "user", &q, &rows, &w->err));
+  assert_null(shunt_rows_loaded(rows, 0).rows);
+  for (size_t i = 0; i < shunt_rows_count(rows); i++) {
+    char sql[96];
+    size_t n;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM orders WHERE user_id = %d",
+             (int)shunt_rows_at(rows, i)[0].as.integer);
+    assert_null(shunt_rows_related(rows, 0, i, &n));
+    assert_int_equal(n, store_number(w, 1, sql));
+  }
+  shunt_rows_free(rows);
+}
+
 static void no_keys_give_no_rows_but_their_columns(void **state) {
   store *w = *state;
   const shunt_value null = shunt_null(), odd = TEXT("no number");
@@ -254,9 +273,11 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
   store_open_session(&w, NULL);
   const shunt_value ids[] = {shunt_integer(9), shunt_integer(3), shunt_integer(9)};
   shunt_query q = {.include = of_user, .ninclude = COUNT(of_user)};
+  const shunt_include counted[] = {{.relation = "orders", .count = true}, {.relation = "roles", .count = true}};
+  shunt_query counts = {.include = counted, .ninclude = COUNT(counted)};
   char *whole = tree(&w, &q);
   size_t failures = 0;
-  for (int what = 0; what < 3; what++) {
+  for (int what = 0; what < 4; what++) {
     bool done = false;
     for (size_t at = 1; !done; at++) {
       shunt_rows *rows = NULL;
@@ -267,6 +288,7 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
       f.failed = false;
       shunt_status status =
           what == 0   ? shunt_select(w.session, "user", &q, &rows, &w.err)
+          : what == 3 ? shunt_select(w.session, "user", &counts, &rows, &w.err)
           : what == 1 ? shunt_mget(w.session, "user", &(shunt_keys){.values = ids, .n = COUNT(ids)}, &q, &rows, &w.err)
                       : shunt_count(w.session, "user", NULL, &n, &w.err);
       f.fail_at = 0;
@@ -297,6 +319,7 @@ int main(void) {
       store_test(includes_that_make_no_sense_are_refused_before_anything_is_read),
       store_test(a_key_that_is_no_column_is_named),
       store_test(rows_are_got_in_the_order_of_their_keys),
+      store_test(relations_are_counted_in_place_of_being_read),
       store_test(no_keys_give_no_rows_but_their_columns),
       cmocka_unit_test(a_read_that_runs_out_of_memory_loses_nothing),
   };
