@@ -140,7 +140,7 @@ describe("a table in another schema", function()
     local wrong = {
       ['model "m" { table = { schema = "a" } }'] = "its name is missing",
       ['model "m" { table = { name = "a" } }'] = "its schema is missing",
-      ['model "m" { table = { schema = "a", nam = "b" } }'] = "did you mean 'name'?",
+      ['model "m" { table = { schema = "a", namee = "b" } }'] = "did you mean 'name'?",
       ['model "m" { table = { schema = "a.b", name = "c" } }'] = "can't have a point",
       ['model "m" { table = { "a" } }'] = "takes text",
       ['model "m" { relations = { r = has_many("m", "id", { table = { schema = "a" } }) } }'] = "its name is missing",
