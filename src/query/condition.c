@@ -216,3 +216,31 @@ shunt_status condition_write(const comparison *w, const condition_names *names, 
   writer x = {w, names};
   return write_where(&x, where, 0);
 }
+
+/* ---- for every statement ---- */
+
+void condition_join(const comparison *w, const char **word) {
+  sql_puts(w->q, *word);
+  *word = " AND ";
+}
+
+shunt_status condition_always(const comparison *w, bool deleted, const char **word) {
+  const char *mark = deleted ? NULL : w->at->model->soft_delete;
+  operand o = {.column = NULL};
+  shunt_value instance;
+  shunt_status status = site_instance(w->c, w->at, &o.column, &instance);
+  if (status) return status;
+  if (o.column) {
+    condition_join(w, word);
+    compare_name(w, &o);
+    sql_puts(w->q, " = ");
+    sql_param(w->q, &instance);
+  }
+  if (!mark) return SHUNT_OK;
+  status = site_column(w->c, w->at, mark, &o.column);
+  if (status) return status;
+  condition_join(w, word);
+  compare_name(w, &o);
+  sql_puts(w->q, " IS NULL");
+  return SHUNT_OK;
+}

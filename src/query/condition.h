@@ -19,4 +19,10 @@ shunt_status condition_find_column(const condition_names *names, const compariso
 /* Errors: USAGE, those of find. */
 shunt_status condition_write(const comparison *w, const condition_names *names, const shunt_where *where);
 
+/* Writes the word, and AND in its place from then on. */
+void condition_join(const comparison *w, const char **word);
+/* The conditions of every statement over the model: rows of the session's instance that are not deleted, or deleted
+ * ones as well. Each begins with the word. Errors: those of site_instance and site_column. */
+shunt_status condition_always(const comparison *w, bool deleted, const char **word);
+
 #endif

@@ -212,29 +212,9 @@ static shunt_status write_step(const comparison *w, const step *s, const related
 
 /* ---- what must hold ---- */
 
-static shunt_status and_not_deleted(const comparison *w) {
-  const driver_column *column;
-  const char *mark = w->at->model->soft_delete;
-  shunt_status status = mark ? site_column(w->c, w->at, mark, &column) : SHUNT_OK;
-  if (status || !mark) return status;
-  const operand o = {.column = column};
-  sql_puts(w->q, " AND ");
-  compare_name(w, &o);
-  sql_puts(w->q, " IS NULL");
-  return SHUNT_OK;
-}
-
-static shunt_status and_instance(const comparison *w) {
-  const driver_column *column;
-  shunt_value value;
-  shunt_status status = site_instance(w->c, w->at, &column, &value);
-  if (status || !column) return status;
-  const operand o = {.column = column};
-  sql_puts(w->q, " AND ");
-  compare_name(w, &o);
-  sql_puts(w->q, " = ");
-  sql_param(w->q, &value);
-  return SHUNT_OK;
+static shunt_status and_always(const comparison *w) {
+  const char *word = " AND ";
+  return condition_always(w, false, &word);
 }
 
 static shunt_status and_where(const comparison *w, const related *x, const shunt_where *where, bool violated) {
@@ -248,8 +228,7 @@ static shunt_status and_where(const comparison *w, const related *x, const shunt
 static shunt_status rest_of_target(const comparison *w, const related *x) {
   shunt_status status = and_where(w, x, x->r->as.where, false);
   if (!status) status = and_where(w, x, x->where, x->violated);
-  if (!status) status = and_not_deleted(w);
-  return status ? status : and_instance(w);
+  return status ? status : and_always(w);
 }
 
 static shunt_status rest_of_through(const comparison *w, const related *x) {
@@ -257,8 +236,7 @@ static shunt_status rest_of_through(const comparison *w, const related *x) {
   route_request request = session_request(w->c->s, x->r->target, SHUNT_READ);
   key_names link = key_names_of(x->r->as.through_key), key = key_names_of(x->r->target->primary_key);
   shunt_status status = make_step(w, &request, &link, &key, x, &s);
-  if (!status) status = and_not_deleted(w);
-  if (!status) status = and_instance(w);
+  if (!status) status = and_always(w);
   if (status) return status;
   sql_puts(w->q, " AND ");
   return write_step(w, &s, x);
