@@ -35,6 +35,21 @@ int decimal_scale(const shunt_value *value) {
   return read_digits(value, &d) ? (int)d.fraction : 0;
 }
 
+shunt_value decimal_with_scale(arena *a, const shunt_value *number, size_t scale) {
+  const char *point = memchr(number->as.bytes, '.', number->size);
+  size_t has = point ? (size_t)(number->as.bytes + number->size - point) - 1 : 0;
+  if (has >= scale) return *number;
+  size_t zeros = scale - has, size = number->size + !point + zeros;
+  char *text = arena_alloc(a, size + 1);
+  if (text) {
+    memcpy(text, number->as.bytes, number->size);
+    if (!point) text[number->size] = '.';
+    memset(text + size - zeros, '0', zeros);
+    text[size] = 0;
+  }
+  return shunt_text(text, size);
+}
+
 /* Writes the digits with this many before and after the point; `to` has no point. */
 static void spread(const digits *d, size_t whole, size_t fraction, char *to) {
   memset(to, '0', whole + fraction);

@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/number.h"
 #include "base/utf8.h"
+#include "query/digits.h"
 #include "query/key.h"
 #include "query/key_time.h"
 #include "query/value.h"
@@ -34,14 +36,7 @@ static key_fitting fit_integer(const driver_column *column, const shunt_value *v
   return driver_column_holds(column, out) ? KEY_FITS : KEY_NOWHERE;
 }
 
-/* "NaN" and infinities, as engines write them. */
-static bool is_endless(const shunt_value *v) {
-  static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    if (v->type == SHUNT_TEXT && v->size == strlen(words[i]) && memcmp(v->as.bytes, words[i], v->size) == 0)
-      return true;
-  return false;
-}
+static bool is_endless(const shunt_value *v) { return v->type == SHUNT_TEXT && digits_are_word(v); }
 
 /* A text that is read as 0 because it is so small: "1e-400". */
 static bool underflows(const shunt_value *value) {
@@ -128,12 +123,6 @@ static key_fitting fit_boolean(const shunt_value *value, shunt_value *out) {
 
 /* ---- texts ---- */
 
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)(c | 0x20);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* With or without braces, and hyphens between groups of four, in any case. */
 static key_fitting fit_uuid(arena *a, const shunt_value *v, shunt_value *out) {
   enum { UUID = 36, DIGITS = 32 };
@@ -146,9 +135,9 @@ static key_fitting fit_uuid(arena *a, const shunt_value *v, shunt_value *out) {
     char c = v->as.bytes[at];
     if (digits == DIGITS || (c == '-' && (digits == 0 || digits % 4))) return KEY_NOWHERE;
     if (c == '-') continue;
-    if (hex_digit(c) < 0) return KEY_NOWHERE;
+    if (ascii_hex(c) < 0) return KEY_NOWHERE;
     if (n == 8 || n == 13 || n == 18 || n == 23) room[n++] = '-';
-    room[n++] = "0123456789abcdef"[hex_digit(c)];
+    room[n++] = "0123456789abcdef"[ascii_hex(c)];
     digits++;
   }
   *out = shunt_text(room, UUID);

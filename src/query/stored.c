@@ -40,29 +40,14 @@ static spelling spelling_of(const driver_column *column, cat_type *type) {
   return SPELLED_AS_TYPE;
 }
 
-/* With as many digits after the point as the column keeps. Without memory, the text has no bytes. */
-static shunt_value with_scale(arena *a, const shunt_value *decimal, int scale) {
-  int has = decimal_scale(decimal);
-  if (has >= scale) return *decimal;
-  size_t zeros = (size_t)(scale - has), point = has == 0 && !memchr(decimal->as.bytes, '.', decimal->size),
-         size = decimal->size + point + zeros;
-  char *text = arena_alloc(a, size + 1);
-  if (text) {
-    memcpy(text, decimal->as.bytes, decimal->size);
-    if (point) text[decimal->size] = '.';
-    memset(text + decimal->size + point, '0', zeros);
-    text[size] = 0;
-  }
-  return shunt_text(text, size);
-}
-
 /* An integer if it is whole; otherwise a number, or a decimal as the column keeps it. */
 static shunt_value as_number(arena *a, const driver_column *column, const shunt_value *v) {
   shunt_value number = column->exact ? value_exact(v) : value_canonical(v, true), decimal;
   if (!column->exact || !column->rounds || number.type == SHUNT_INTEGER) return number;
   if (!typed_convert(CAT_TYPE_DECIMAL, column, v, a, &decimal)) return number;
   if (!decimal.as.bytes) return decimal;
-  return decimal_is(&decimal) ? with_scale(a, &decimal, column->digits) : number;
+  size_t scale = column->digits > 0 ? (size_t)column->digits : 0;
+  return decimal_is(&decimal) ? decimal_with_scale(a, &decimal, scale) : number;
 }
 
 static void cut_blanks(const driver_column *column, shunt_value *v) {

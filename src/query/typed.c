@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "base/number.h"
 #include "base/utf8.h"
+#include "query/decimal.h"
 #include "query/digits.h"
 #include "query/value.h"
 
@@ -62,23 +63,6 @@ static size_t declared_scale(const char *type) {
   return comma ? strtoul(comma + 1, NULL, 10) : 0;
 }
 
-static void pad_decimal(const driver_column *column, arena *a, shunt_value *decimal) {
-  if (!decimal->as.bytes) return;
-  size_t scale = column->kind == DRIVER_ANYTHING ? declared_scale(column->type) : 0;
-  const char *point = memchr(decimal->as.bytes, '.', decimal->size);
-  size_t has = point ? decimal->size - (size_t)(point - decimal->as.bytes) - 1 : 0;
-  if (has >= scale) return;
-  size_t size = decimal->size + !point + scale - has;
-  char *padded = arena_alloc(a, size + 1);
-  if (padded) {
-    memcpy(padded, decimal->as.bytes, decimal->size);
-    if (!point) padded[decimal->size] = '.';
-    memset(padded + decimal->size + !point, '0', scale - has);
-    padded[size] = 0;
-  }
-  *decimal = shunt_text(padded, size);
-}
-
 static bool to_decimal(const driver_column *column, const shunt_value *v, arena *a, shunt_value *out) {
   char room[VALUE_TEXT_BYTES];
   shunt_value number = value_canonical(v, false);
@@ -87,7 +71,8 @@ static bool to_decimal(const driver_column *column, const shunt_value *v, arena 
   bool made = is_text(v)                     ? (*out = *v, true)
               : number.type == SHUNT_INTEGER ? give_text(a, room, value_as_text(&number, room), out)
                                              : plain_float(v->as.number, a, out);
-  if (made) pad_decimal(column, a, out);
+  if (made && out->as.bytes && column->kind == DRIVER_ANYTHING)
+    *out = decimal_with_scale(a, out, declared_scale(column->type));
   return made;
 }
 
@@ -134,18 +119,13 @@ static bool to_blob(const shunt_value *v, shunt_value *out) {
 
 /* ---- UUIDs ---- */
 
-static int hex_digit(char c) {
-  c = ascii_lower(c);
-  return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The bytes of a text of 32 digits, with hyphens or without. */
 static bool read_uuid(const shunt_value *v, unsigned char bytes[UUID_BYTES]) {
   size_t n = 0;
   if (v->size != UUID_TEXT && v->size != UUID_DIGITS) return false;
   memset(bytes, 0, UUID_BYTES);
   for (size_t i = 0; i < v->size; i++) {
-    int digit = hex_digit(v->as.bytes[i]);
+    int digit = ascii_hex(v->as.bytes[i]);
     bool hyphen = v->size == UUID_TEXT && (i == 8 || i == 13 || i == 18 || i == 23);
     if (hyphen && v->as.bytes[i] == '-') continue;
     if (hyphen || digit < 0 || n == UUID_DIGITS) return false;

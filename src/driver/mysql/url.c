@@ -1,15 +1,9 @@
 /* The url of a connection: mysql://user:password@host:port/database?option=value */
-#include <ctype.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "driver/mysql/options.h"
-
-static int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  c = (char)tolower((unsigned char)c);
-  return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static shunt_status decode(mysql_settings *s, const char *from, const char *end, const char **out) {
   char *text = arena_strndup(&s->arena, from, (size_t)(end - from)), *to = text;
@@ -17,7 +11,7 @@ static shunt_status decode(mysql_settings *s, const char *from, const char *end,
   for (*out = text; from < end; from++) {
     int byte = (unsigned char)*from;
     if (*from == '%') {
-      int high = end - from > 2 ? hex_digit(from[1]) : -1, low = end - from > 2 ? hex_digit(from[2]) : -1;
+      int high = end - from > 2 ? ascii_hex(from[1]) : -1, low = end - from > 2 ? ascii_hex(from[2]) : -1;
       byte = high < 0 || low < 0 ? 0 : high * 16 + low;
       if (!byte)
         return mysqldb_bad_setting(
