@@ -3,25 +3,11 @@
 
 /* ---- several rows in one statement ---- */
 
-static size_t bytes_of(const shunt_record *r) {
-  size_t bytes = 0;
-  for (size_t i = 0; i < r->nfields; i++) {
-    const shunt_value *v = &r->fields[i].value;
-    bytes += v->type == SHUNT_TEXT || v->type == SHUNT_BLOB ? v->size : sizeof v->as;
-  }
-  return bytes;
-}
-
-static size_t bulk_params(const shunt_session *s, const site *at) {
-  size_t most = site_max_params(s, at), best = at->engine->bulk_params;
-  return best && best < most ? best : most;
-}
-
 /* How many of the n records fit into one statement: at least one. */
 static size_t fit(const shunt_session *s, const site *at, const shunt_record *records, size_t n, size_t width) {
-  size_t most = bulk_params(s, at) / width, count = 1, bytes = bytes_of(&records[0]);
+  size_t most = write_many_params(s, at) / width, count = 1, bytes = write_bytes(records[0].fields, records[0].nfields);
   while (count < n && count < most) {
-    bytes += bytes_of(&records[count]);
+    bytes += write_bytes(records[count].fields, records[count].nfields);
     if (at->engine->max_bytes && bytes > at->engine->max_bytes) break;
     count++;
   }

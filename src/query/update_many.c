@@ -1,19 +1,15 @@
 #include "query/update_many.h"
 
-#include <string.h>
-
 #include "query/keeps.h"
 #include "query/write_inner.h"
 
 enum { ROWS_AT_ONCE = 200 };
 
 bool update_alike(const update_row *a, const update_row *b) {
-  if (a->nfields != b->nfields) return false;
-  for (size_t i = 0; i < a->nfields; i++) {
-    const shunt_field *x = &a->fields[i], *y = &b->fields[i];
-    if (!x->name || !y->name || strcmp(x->name, y->name) != 0 || x->value.type != y->value.type) return false;
-  }
-  return true;
+  const shunt_record x = {.fields = a->fields, .nfields = a->nfields}, y = {.fields = b->fields, .nfields = b->nfields};
+  bool alike = write_same_columns(&x, &y);
+  for (size_t i = 0; i < a->nfields && alike; i++) alike = a->fields[i].value.type == b->fields[i].value.type;
+  return alike;
 }
 
 /* ---- one statement for several ---- */
@@ -89,23 +85,14 @@ static shunt_status update_several(call *c, const several *s, int64_t *affected)
 
 /* ---- all of them ---- */
 
-static size_t bytes_of(const update_row *row) {
-  size_t bytes = 0;
-  for (size_t i = 0; i < row->nfields; i++) {
-    const shunt_value *v = &row->fields[i].value;
-    bytes += v->type == SHUNT_TEXT || v->type == SHUNT_BLOB ? v->size : sizeof v->as;
-  }
-  return bytes;
-}
-
 /* How many rows fit into one statement: at least one. Each column repeats the conditions. Declared types may have
  * made values differ in type. */
 static size_t fit(call *c, const several *s) {
-  size_t params = site_max_params(c->s, s->at), best = s->at->engine->bulk_params, most = s->at->engine->max_bytes;
+  size_t params = write_many_params(c->s, s->at), most = s->at->engine->max_bytes;
   size_t width = s->t->n + (s->t->n + 1) * (s->rows[0].is.nitems ? s->rows[0].is.nitems : 1) + 1, count = 1;
-  if (best && best < params) params = best;
-  for (size_t bytes = bytes_of(&s->rows[0]); count < s->n && count < ROWS_AT_ONCE; count++) {
-    bytes += bytes_of(&s->rows[count]);
+  size_t bytes = write_bytes(s->rows[0].fields, s->rows[0].nfields);
+  for (; count < s->n && count < ROWS_AT_ONCE; count++) {
+    bytes += write_bytes(s->rows[count].fields, s->rows[count].nfields);
     if (!update_alike(&s->rows[0], &s->rows[count])) break;
     if ((count + 1) * width > params || (most && bytes > most)) break;
   }

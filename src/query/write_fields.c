@@ -59,6 +59,20 @@ shunt_status write_check_values(call *c, const site *at, const targets *t, const
 
 /* ---- statements ---- */
 
+size_t write_many_params(const shunt_session *s, const site *at) {
+  size_t most = site_max_params(s, at), best = at->engine->bulk_params;
+  return best && best < most ? best : most;
+}
+
+size_t write_bytes(const shunt_field *fields, size_t n) {
+  size_t bytes = 0;
+  for (size_t i = 0; i < n; i++) {
+    const shunt_value *v = &fields[i].value;
+    bytes += v->type == SHUNT_TEXT || v->type == SHUNT_BLOB ? v->size : sizeof v->as;
+  }
+  return bytes;
+}
+
 /* Gives the statement back. */
 shunt_status write_run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
   int64_t written = 0;

@@ -31,6 +31,10 @@ shunt_status write_targets(call *c, const site *at, const shunt_field *fields, s
 shunt_status write_check_instance(call *c, const site *at, const targets *t, const shunt_field *fields);
 /* keeps_check for each. */
 shunt_status write_check_values(call *c, const site *at, const targets *t, const shunt_field *fields);
+/* How many parameters a statement over several rows takes: on some engines more are slower. */
+size_t write_many_params(const shunt_session *s, const site *at);
+/* How many bytes the values take in a statement, nearly. */
+size_t write_bytes(const shunt_field *fields, size_t n);
 /* Runs the statement and gives it back. Adds to *affected, which may be NULL. */
 shunt_status write_run(call *c, sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected);
 
