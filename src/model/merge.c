@@ -1,27 +1,18 @@
 #include "model/merge.h"
 
-#include <string.h>
-
-#include "query/order.h"
 #include "relate/sort.h"
 
 /* What the sites are asked: the rows that may be among the first ones of all, with the columns of the order. */
 static shunt_status spec_of_each(call *c, const access *a, const select_spec *q, select_spec *out) {
   bool cut = q->limited || q->offset;
-  const char **needed = arena_array(c->arena, const char *, q->nneeded + q->norder + KEY_MOST);
-  if (!needed) return error_memory(c->err);
-  *out = *q;
-  if (q->nneeded) memcpy(needed, q->needed, q->nneeded * sizeof *needed);
-  for (size_t i = 0; i < q->norder; i++) {
-    order_term term;
-    shunt_status status = order_read(c, q->order[i], &term);
-    if (status) return status;
-    needed[out->nneeded++] = term.name;
-  }
   const driver_column *key[KEY_MOST];
+  const char *names[KEY_MOST];
   size_t nkey = cut || q->norder ? site_order_key(a->sites, key) : 0;
-  for (size_t k = 0; k < nkey; k++) needed[out->nneeded++] = key[k]->name;
-  out->needed = needed;
+  for (size_t i = 0; i < nkey; i++) names[i] = key[i]->name;
+  *out = *q;
+  shunt_status status = select_need_order(c, out);
+  if (!status) status = select_need(c, out, names, nkey);
+  if (status) return status;
   out->offset = 0;
   if (q->limited && q->limit > INT64_MAX - q->offset) out->limited = false;
   if (out->limited) out->limit = q->limit + q->offset;

@@ -217,12 +217,8 @@ static shunt_status mget_many(call *c, const reading *r, shunt_rows *rows) {
   select_spec q;
   shunt_status status = plan_make(c, r->model, r->query->include, r->query->ninclude, true, &p);
   if (!status) status = read_spec(c, r->model, r->query, &p, &q);
+  if (!status) status = select_need(c, &q, key.list, key.n);
   if (status) return status;
-  const char **needed = arena_array(c->arena, const char *, q.nneeded + key.n);
-  if (!needed) return error_memory(c->err);
-  if (q.nneeded) memcpy(needed, q.needed, q.nneeded * sizeof *needed);
-  for (size_t i = 0; i < key.n; i++) needed[q.nneeded++] = key.list[i];
-  q.needed = needed;
   arena scratch = {0};
   status = mget_groups(c, r, &q, &read, &scratch);
   arena_free(&scratch);

@@ -18,6 +18,28 @@ shunt_status select_check_limits(const char *model, bool limited, int64_t limit,
 
 /* ---- columns ---- */
 
+shunt_status select_need(call *c, select_spec *q, const char *const *names, size_t n) {
+  const char **needed = arena_alloc(c->arena, (q->nneeded + n) * sizeof *needed);
+  if (!needed) return error_memory(c->err);
+  if (q->nneeded) memcpy(needed, q->needed, q->nneeded * sizeof *needed);
+  if (n) memcpy(needed + q->nneeded, names, n * sizeof *needed);
+  q->needed = needed;
+  q->nneeded += n;
+  return SHUNT_OK;
+}
+
+shunt_status select_need_order(call *c, select_spec *q) {
+  const char **names = arena_alloc(c->arena, q->norder * sizeof *names);
+  if (!names) return error_memory(c->err);
+  for (size_t i = 0; i < q->norder; i++) {
+    order_term term;
+    shunt_status status = order_read(c, q->order[i], &term);
+    if (status) return status;
+    names[i] = term.name;
+  }
+  return select_need(c, q, names, q->norder);
+}
+
 static bool among(const char *name, const char *const *names, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (strcmp(names[i], name) == 0) return true;

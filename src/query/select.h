@@ -42,6 +42,10 @@ shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *r
 void select_from(sql_text *sql, const site *at);
 /* Names the rows' columns without reading anything. */
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows);
+/* The columns are fetched as well. The names stay the caller's; their list is copied. Errors: MEMORY. */
+shunt_status select_need(call *c, select_spec *q, const char *const *names, size_t n);
+/* Those of the order as well. */
+shunt_status select_need_order(call *c, select_spec *q);
 /* Errors: USAGE if limit or offset is negative. */
 shunt_status select_check_limits(const char *model, bool limited, int64_t limit, int64_t offset, shunt_error *err);
 

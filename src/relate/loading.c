@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "query/order.h"
 #include "relate/load.h"
 
 route_request load_target_request(const loading *l) {
@@ -19,16 +18,13 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
   const shunt_query *asked = l->p->query;
   size_t nbelow;
   const char *const *below = plan_parent_keys(l->c, &l->p->children, &nbelow);
-  const char **all = arena_array(l->c->arena, const char *, nneeded + nbelow);
-  if (!below || !all) return error_memory(l->c->err);
-  if (nneeded) memcpy(all, needed, nneeded * sizeof *all);
-  if (nbelow) memcpy(all + nneeded, below, nbelow * sizeof *all);
+  if (!below) return error_memory(l->c->err);
   *out = (select_spec){
       .filter = {.where = {r->as.where, asked->where}, .deleted = asked->deleted},
       .columns = asked->ncolumns ? asked->columns : r->as.columns,
       .ncolumns = asked->ncolumns ? asked->ncolumns : r->as.ncolumns,
-      .needed = all,
-      .nneeded = nneeded + nbelow,
+      .needed = needed,
+      .nneeded = nneeded,
       .order = asked->norder ? asked->order : r->as.order,
       .norder = asked->norder ? asked->norder : r->as.norder,
       .limited = asked->limited || r->as.limited,
@@ -37,7 +33,8 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
       .origins = l->p->children.count > 0,
   };
   out->by_key = out->norder > 0;
-  return select_check_limits(r->target->name, out->limited, out->limit, out->offset, l->c->err);
+  shunt_status status = select_need(l->c, out, below, nbelow);
+  return status ? status : select_check_limits(r->target->name, out->limited, out->limit, out->offset, l->c->err);
 }
 
 shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l)) {
@@ -73,18 +70,8 @@ shunt_status load_room(loading *l, uint64_t nitems) {
 
 shunt_status load_need_order(const loading *l, select_spec *q) {
   key_names key = plan_target_key(l->p->relation);
-  const char **all = arena_array(l->c->arena, const char *, q->nneeded + q->norder + KEY_MOST);
-  if (!all) return error_memory(l->c->err);
-  if (q->nneeded) memcpy(all, q->needed, q->nneeded * sizeof *all);
-  for (size_t i = 0; i < q->norder; i++) {
-    order_term term;
-    shunt_status status = order_read(l->c, q->order[i], &term);
-    if (status) return status;
-    all[q->nneeded++] = term.name;
-  }
-  for (size_t i = 0; i < key.n; i++) all[q->nneeded++] = key.list[i];
-  q->needed = all;
-  return SHUNT_OK;
+  shunt_status status = select_need_order(l->c, q);
+  return status ? status : select_need(l->c, q, key.list, key.n);
 }
 
 bool load_is_ordered(const select_spec *q) { return q->norder || q->limited || q->offset; }
