@@ -67,6 +67,20 @@ char *arena_printf(arena *a, const char *format, ...) {
   return text;
 }
 
+bool arena_grow(arena *a, void *array, size_t *capacity, size_t need, size_t element_bytes) {
+  if (need <= *capacity) return true;
+  size_t room = *capacity ? *capacity * 2 : 4;
+  if (room < need) room = need;
+  if (room > SIZE_MAX / 2 / element_bytes) return false;
+  void *old, *grown = arena_alloc(a, room * element_bytes);
+  if (!grown) return false;
+  memcpy(&old, array, sizeof old);
+  if (*capacity) memcpy(grown, old, *capacity * element_bytes);
+  memcpy(array, &grown, sizeof grown);
+  *capacity = room;
+  return true;
+}
+
 void arena_reset(arena *a) {
   if (!a->block) return;
   arena_block *block = a->block->before;

@@ -4,6 +4,7 @@
 #ifndef SHUNT_BASE_ARENA_H
 #define SHUNT_BASE_ARENA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 typedef struct arena_block arena_block;
@@ -22,6 +23,9 @@ void *arena_zalloc(arena *a, size_t bytes);
 char *arena_strndup(arena *a, const char *text, size_t size);
 char *arena_strdup(arena *a, const char *text);
 __attribute__((format(printf, 2, 3))) char *arena_printf(arena *a, const char *format, ...);
+/* Grows *array, which has room for *capacity elements of the given size, to at least need elements. Doubling wastes at
+ * most as much as is in use, since the arena keeps the old array. False when out of memory. */
+bool arena_grow(arena *a, void *array, size_t *capacity, size_t need, size_t element_bytes);
 void arena_reset(arena *a); /* keeps the newest block, to use it again */
 void arena_free(arena *a);
 

@@ -20,14 +20,8 @@ static shunt_status child_of(arena *a, branch *parent, const char *name, size_t 
     *out = parent->children[i];
     if (strncmp((*out)->name, name, size) == 0 && !(*out)->name[size]) return SHUNT_OK;
   }
-  if (parent->count == parent->capacity) {
-    size_t room = parent->capacity ? parent->capacity * 2 : 4;
-    branch **more = arena_array(a, branch *, room);
-    if (!more) return error_memory(err);
-    if (parent->count) memcpy(more, parent->children, parent->count * sizeof *more);
-    parent->children = more;
-    parent->capacity = room;
-  }
+  if (!arena_grow(a, &parent->children, &parent->capacity, parent->count + 1, sizeof *parent->children))
+    return error_memory(err);
   branch *made = arena_new(a, branch);
   if (made) made->name = arena_strndup(a, name, size);
   if (!made || !made->name) return error_memory(err);

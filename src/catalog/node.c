@@ -33,23 +33,10 @@ node *node_function(arena *a, place at, int function) {
   return n;
 }
 
-/* An arena frees nothing, so growing by doubling wastes at most as much as is in use. */
-static void *grown(arena *a, void *old, size_t count, size_t *capacity, size_t element_bytes) {
-  if (count < *capacity) return old;
-  size_t room = *capacity ? *capacity * 2 : 4;
-  void *block = arena_alloc(a, room * element_bytes);
-  if (!block) return NULL;
-  if (count) memcpy(block, old, count * element_bytes);
-  *capacity = room;
-  return block;
-}
-
 bool node_append(arena *a, node *list, node *item) {
   if (!item) return false;
-  node **items = grown(a, list->items, list->count, &list->capacity, sizeof *items);
-  if (!items) return false;
-  list->items = items;
-  items[list->count++] = item;
+  if (!arena_grow(a, &list->items, &list->capacity, list->count + 1, sizeof *list->items)) return false;
+  list->items[list->count++] = item;
   return true;
 }
 
@@ -78,12 +65,10 @@ bool node_put(arena *a, node *map, const char *key, place at, node *value) {
 
 bool node_add(arena *a, node *map, const char *key, place at, node *value) {
   if (!value) return false;
-  node_entry *entries = grown(a, map->entries, map->count, &map->capacity, sizeof *entries);
-  if (!entries) return false;
-  map->entries = entries;
+  if (!arena_grow(a, &map->entries, &map->capacity, map->count + 1, sizeof *map->entries)) return false;
   char *copy = arena_strdup(a, key);
   if (!copy) return false;
-  entries[map->count++] = (node_entry){copy, at, value};
+  map->entries[map->count++] = (node_entry){copy, at, value};
   return true;
 }
 

@@ -109,7 +109,7 @@ static shunt_status find_destinations(writing *w, const batch *b, destinations *
     shunt_status status = find_place(w, &b->request, &b->records[i], &a);
     if (!status) status = destination_add(w->c, d, access_only_site(&a), &d->of_record[i]);
     if (status) return status;
-    if (d->count > before) a.sites = NULL; /* the new destination points to these sites */
+    if (d->count > before) access_leave_sites(&a); /* the new destination points to them */
     each = i > 0 || route_depends_on(a.decision, RULE_FIELD_WHERE);
   }
   return SHUNT_OK;

@@ -60,7 +60,7 @@ static shunt_status find_rows(writing *w, const batch *b, destinations *d) {
     status = find_row(w, b, &b->rows[i], &a);
     access_end_decision(w->c, &a);
     if (!status) status = destination_add(w->c, d, access_only_site(&a), &d->of_record[i]);
-    if (d->count > before) a.sites = NULL; /* the new destination points to these sites */
+    if (d->count > before) access_leave_sites(&a); /* the new destination points to them */
   }
   return status;
 }

@@ -61,14 +61,7 @@ static shunt_status add_site(call *c, const route_request *q, access *a) {
   if (status) return status;
   for (size_t i = 0; i < a->nsites; i++)
     if (site_same(&a->sites[i], &at)) return SHUNT_OK;
-  if (!a->sites || a->nsites == a->room) {
-    size_t room = a->nsites ? a->nsites * 2 : 1;
-    site *more = arena_alloc(c->arena, room * sizeof *more);
-    if (!more) return error_memory(c->err);
-    if (a->nsites) memcpy(more, a->sites, a->nsites * sizeof *more);
-    a->sites = more;
-    a->room = room;
-  }
+  if (!arena_grow(c->arena, &a->sites, &a->room, a->nsites + 1, sizeof *a->sites)) return error_memory(c->err);
   a->sites[a->nsites++] = at;
   return SHUNT_OK;
 }
@@ -100,14 +93,7 @@ static shunt_status note_reads(search *w) {
   const route_decision *d = w->a->decision;
   for (size_t i = 0; i < d->as.ndepends_on; i++) {
     if (is_noted(w, d->reads[i])) continue;
-    if (w->nreads == w->room) {
-      size_t room = w->room * 2 + 8;
-      const rule_read **more = arena_alloc(w->c->arena, room * sizeof *more);
-      if (!more) return error_memory(w->c->err);
-      if (w->nreads) memcpy(more, w->reads, w->nreads * sizeof *more);
-      w->reads = more;
-      w->room = room;
-    }
+    if (!arena_grow(w->c->arena, &w->reads, &w->room, w->nreads + 1, sizeof *w->reads)) return error_memory(w->c->err);
     w->reads[w->nreads++] = d->reads[i];
   }
   return SHUNT_OK;

@@ -33,6 +33,12 @@ static inline void access_end_decision(call *c, access *a) {
   a->decision = NULL;
 }
 
+/* The sites have another owner: the next search makes others. */
+static inline void access_leave_sites(access *a) {
+  a->sites = NULL;
+  a->nsites = a->room = 0;
+}
+
 static inline const site *access_only_site(const access *a) {
   assert(a->nsites == 1);
   return a->sites;

@@ -1,20 +1,12 @@
 #include "query/where_values.h"
 
-#include <string.h>
-
 #include "catalog/catalog.h"
 
 enum { DEEPEST = 25 }; /* as deep as conditions may be */
 
 static where_found add(const shunt_where *w, where_values *out) {
-  if (out->count + w->nvalues > out->capacity) {
-    size_t capacity = out->capacity * 2 + w->nvalues;
-    const shunt_value **more = arena_alloc(out->a, capacity * sizeof *more);
-    if (!more) return WHERE_NO_MEMORY;
-    if (out->count) memcpy(more, out->list, out->count * sizeof *more);
-    out->list = more;
-    out->capacity = capacity;
-  }
+  if (!arena_grow(out->a, &out->list, &out->capacity, out->count + w->nvalues, sizeof *out->list))
+    return WHERE_NO_MEMORY;
   for (size_t i = 0; i < w->nvalues; i++) out->list[out->count++] = &w->values[i];
   return WHERE_LISTED;
 }

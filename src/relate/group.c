@@ -132,17 +132,6 @@ static bool depends_on_key(const grouper *w) {
   return does;
 }
 
-static bool grow_groups(grouper *w, size_t least) {
-  size_t room = w->room ? w->room * 2 : 4;
-  if (room < least) room = least;
-  key_group *more = arena_array(w->a, key_group, room);
-  if (!more) return false;
-  if (w->out->ngroups) memcpy(more, w->out->groups, w->out->ngroups * sizeof *more);
-  w->out->groups = more;
-  w->room = room;
-  return true;
-}
-
 static shunt_status add_group(grouper *w, site *at, uint32_t first) {
   key_group *group = &w->out->groups[w->out->ngroups++];
   *group = (key_group){.at = {.sites = at, .nsites = 1, .room = 1}, .first = first};
@@ -162,12 +151,13 @@ static shunt_status find_group(grouper *w, uint32_t *number) {
   access whole = w->found;
   shunt_status status = SHUNT_OK;
   *number = (uint32_t)k->ngroups;
-  if (k->ngroups + whole.nsites > w->room && !grow_groups(w, k->ngroups + whole.nsites)) return error_memory(w->c->err);
+  if (!arena_grow(w->a, &k->groups, &w->room, k->ngroups + whole.nsites, sizeof *k->groups))
+    return error_memory(w->c->err);
   for (size_t i = 0; i < whole.nsites && !status; i++) status = add_group(w, &whole.sites[i], *number);
   whole.decision = NULL;
   k->groups[*number].whole = whole;
   k->parted = k->parted || whole.nsites > 1;
-  w->found.sites = NULL;
+  access_leave_sites(&w->found);
   return status;
 }
 

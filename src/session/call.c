@@ -188,19 +188,9 @@ shunt_status call_try_acquire(call *c, const cat_client *client, int level, driv
 
 /* ---- equalities ---- */
 
-static bool grow(equalities *e) {
-  size_t capacity = e->capacity ? e->capacity * 2 : 4;
-  shunt_field *more = arena_alloc(e->a, capacity * sizeof *more);
-  if (!more) return false;
-  if (e->count) memcpy(more, e->list, e->count * sizeof *more);
-  e->list = more;
-  e->capacity = capacity;
-  return true;
-}
-
 /* Rules see NaN as absent: it equals nothing, so that none could match it. */
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
-  if (e->count == e->capacity && !grow(e)) return false;
+  if (!arena_grow(e->a, &e->list, &e->capacity, e->count + 1, sizeof *e->list)) return false;
   bool nan = value->type == SHUNT_FLOAT && isnan(value->as.number);
   e->list[e->count++] = (shunt_field){column, nan ? shunt_null() : *value};
   return true;
