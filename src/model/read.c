@@ -6,6 +6,7 @@
 #include "model/merge.h"
 #include "query/statement.h"
 #include "query/types.h"
+#include "query/value.h"
 #include "relate/load.h"
 #include "relate/sort.h"
 
@@ -144,12 +145,12 @@ static bool is_of_one(const access *a, const shunt_where *w) {
 }
 
 /* Rules see the key as its columns hold it, which the table of the first decision shows. */
-static shunt_status find_fitted(call *c, const reading *r, access *a, key_list *keys) {
+static shunt_status find_fitted(call *c, const reading *r, const shunt_value *id, access *a, key_list *keys) {
   key_names key = key_names_of(r->model->primary_key);
-  bool depends = false;
+  bool other = false;
   for (size_t i = 0; i < key.n && keys->count; i++)
-    depends = depends || route_depends_on_where(a->decision, key.list[i]);
-  if (!depends) return SHUNT_OK;
+    other = other || (!value_same(&id[i], &keys->values[i]) && route_depends_on_where(a->decision, key.list[i]));
+  if (!other) return SHUNT_OK;
   const shunt_value *fitted = keys->values;
   shunt_status status = find_rows(c, r->model, r->query, fitted, a);
   return status ? status : set_id(c, &a->sites[0], fitted, keys);
@@ -240,7 +241,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   if (status) return status;
   if (id && a.nsites > 1) return mget_many(c, r, rows); /* each site has its own form of the key */
   if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
-  if (id && !status) status = find_fitted(c, r, &a, &q.filter.keys);
+  if (id && !status) status = find_fitted(c, r, id, &a, &q.filter.keys);
   const site *first = &a.sites[0];
   if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
   if (!status) status = merge_select(c, &a, &q, rows);

@@ -85,13 +85,6 @@ static shunt_status stored_value(call *c, const site *at, const driver_column *c
   return SHUNT_OK;
 }
 
-static bool same(const shunt_value *a, const shunt_value *b) {
-  if (a->type != b->type) return false;
-  if (a->type == SHUNT_TEXT || a->type == SHUNT_BLOB)
-    return a->size == b->size && (a->size == 0 || memcmp(a->as.bytes, b->as.bytes, a->size) == 0);
-  return value_compare(a, b, DRIVER_BINARY) == 0;
-}
-
 /* The number of the column's value in the request; q->nwhere: there is none. */
 static size_t find_field(const route_request *q, const char *column) {
   size_t i = 0;
@@ -118,7 +111,7 @@ shunt_status stored_request(call *c, const site *at, const route_decision *d, ro
     shunt_value stored;
     if (!column || at_field == request->nwhere || request->where[at_field].value.type == SHUNT_NULL) continue;
     status = stored_value(c, at, column, &request->where[at_field].value, &stored);
-    if (status || same(&stored, &request->where[at_field].value)) continue;
+    if (status || value_same(&stored, &request->where[at_field].value)) continue;
     status = replace(c, request, at_field, &stored);
     *changed = true;
   }

@@ -266,3 +266,21 @@ bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation co
     return value_compare(a, b, collation) == 0;
   }
 }
+
+bool value_same(const shunt_value *a, const shunt_value *b) {
+  if (a->type != b->type) return false;
+  switch ((shunt_type)a->type) {
+  case SHUNT_INTEGER:
+    return a->as.integer == b->as.integer;
+  case SHUNT_FLOAT:
+    return memcmp(&a->as.number, &b->as.number, sizeof a->as.number) == 0;
+  case SHUNT_BOOL:
+    return a->as.boolean == b->as.boolean;
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    return a->size == b->size && (a->size == 0 || memcmp(a->as.bytes, b->as.bytes, a->size) == 0);
+  case SHUNT_NULL:
+    break;
+  }
+  return true;
+}

@@ -14,6 +14,8 @@ shunt_value value_canonical(const shunt_value *value, bool numeric);
 shunt_value value_exact(const shunt_value *value);
 /* For two canonical values. Null equals nothing. */
 bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation collation);
+/* Whether both are of one type and have the same bytes, so that nothing distinguishes them. */
+bool value_same(const shunt_value *a, const shunt_value *b);
 /* Negative, 0 or positive, in SQLite's order: null, numbers, text, blobs; NaN after all other numbers. */
 int value_compare(const shunt_value *a, const shunt_value *b, driver_collation collation);
 /* For two texts or two blobs, as if pad followed the shorter one without end. pad may be empty. */
