@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "catalog/build.h"
@@ -6,14 +5,6 @@
 
 static bool client_is_known(const builder *b, const char *name) {
   return strcmp(name, CATALOG_DEFAULT) == 0 || catalog_client(b->c, name);
-}
-
-/* False when out of memory. */
-static bool fill_key(builder *b, cat_model *model, const node *body) {
-  const char *what = arena_printf(b->a, "model '%s'", model->name);
-  if (!what || !build_key(b, body, "primary_key", what, model->primary_key)) return false;
-  if (!model->primary_key[0]) model->primary_key[0] = "id";
-  return true;
 }
 
 static const char *const type_names[] = {
@@ -54,10 +45,11 @@ static void fill_types(builder *b, cat_model *model, const node *types) {
   model->types = list;
 }
 
+/* False when out of memory. */
 static bool fill_model(builder *b, cat_model *model, const node *body) {
   const node *client = build_get(body, "client");
-  char label[160];
-  snprintf(label, sizeof label, "model '%s'", model->name);
+  const char *label = arena_printf(b->a, "model '%s'", model->name);
+  if (!label) return false;
   SCHEMA_FILL(&schema_model, body, cat_model, model);
   fill_types(b, model, build_get(body, "types"));
   model->table_function = build_function(body, "table");
@@ -67,7 +59,9 @@ static bool fill_model(builder *b, cat_model *model, const node *body) {
   if (model->client && !client_is_known(b, model->client))
     build_not_found(b, client,
                     &(build_reference){"model", model->name, model->at, "client", "client", &b->c->client_names});
-  return fill_key(b, model, body);
+  if (!build_key(b, body, "primary_key", label, model->primary_key)) return false;
+  if (!model->primary_key[0]) model->primary_key[0] = "id";
+  return true;
 }
 
 /* Whether a model that only the config knows is meant: with a table it is a model, without a table it is a misspelt
