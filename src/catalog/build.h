@@ -62,7 +62,7 @@ bool build_key(builder *b, const node *from, const char *key, const char *what, 
 /* Values by key; `otherwise` if the key is absent, null, or of another type (which schema_check reports). */
 const char *build_text(const node *from, const char *key, const char *otherwise);
 int64_t build_integer(const node *from, const char *key, int64_t otherwise);
-/* The table under the key; otherwise, if there is none. A mistake is reported, unless schema_check does so. */
+/* The key "table"; `otherwise` without it. A mistake is reported, unless schema_check does so. */
 const char *build_table(builder *b, const node *from, const char *subject, place at, const char *otherwise);
 int build_function(const node *from, const char *key);
 const node *build_get(const node *from, const char *key); /* NULL also for null */

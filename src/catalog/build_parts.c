@@ -45,8 +45,8 @@ static const cat_client *client_of(const cutter *w, const node *name) {
   return client;
 }
 
-/* The place of a name's %d or %02d; *width is its number of digits at least. NULL: there is none. False in *fine:
- * another % or a second one. */
+/* The place of a name's %d or %02d; *width is its number of digits at least. NULL: the name has no number.
+ * False in *fine: another % or a second one. */
 static const char *number_in(const char *name, size_t *length, int *width, bool *fine) {
   const char *mark = strchr(name, '%'), *at = mark ? mark + 1 : NULL;
   *width = 0;

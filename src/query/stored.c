@@ -85,7 +85,7 @@ static shunt_status stored_value(call *c, const site *at, const driver_column *c
   return SHUNT_OK;
 }
 
-/* The number of the column's value in the request; q->nwhere: there is none. */
+/* The number of the column's value in the request; q->nwhere if the request has no value for it. */
 static size_t find_field(const route_request *q, const char *column) {
   size_t i = 0;
   while (i < q->nwhere && !cat_same_column(q->where[i].name, column)) i++;

@@ -72,7 +72,7 @@ bool route_depends_on(const route_decision *d, rule_field field);
 bool route_depends_on_where(const route_decision *d, const char *column);
 
 /* A column by which the rules chose the place, and for which the request has no value (a null is one): the rows of its
- * values may lie elsewhere. NULL: there is none. */
+ * values may lie elsewhere. NULL: no such column. */
 const rule_read *route_unfixed(const route_request *q, const route_decision *d);
 
 /* ---- what it did so far ---- */

@@ -20,7 +20,7 @@ static shunt_status refuse(const mysql_settings *s, mysql_setting which) {
   return status;
 }
 
-/* Checks the value against its row. *out is null if there is none. */
+/* Checks the value against its row. *out is null for a setting that is not given. */
 static shunt_status read_value(const mysql_settings *s, mysql_setting which, shunt_value *out) {
   const char *text = s->values[which];
   *out = shunt_null();
