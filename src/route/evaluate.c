@@ -56,7 +56,7 @@ static void use_part(evaluation *e) {
 }
 
 static void read_part(evaluation *e) {
-  rule_host_read(e->l->host, RULE_FIELD_MODEL); /* which says whether the part is read, too */
+  rule_host_read(e->l->host, RULE_FIELD_MODEL); /* it says whether the part is read, and gives a table */
   if (e->request->model && e->request->model->nparts) rule_host_read(e->l->host, RULE_FIELD_PART);
 }
 
@@ -264,7 +264,6 @@ static shunt_status base_table(evaluation *e) {
   const route_request *q = e->request;
   const cat_model *m = q->model;
   e->rule = NULL;
-  rule_host_read(e->l->host, RULE_FIELD_MODEL);
   if (e->r->relations_have_tables) rule_host_read(e->l->host, RULE_FIELD_RELATION);
   if (q->explicit_table && !(e->table = arena_strdup(&e->d->texts, q->explicit_table))) return error_memory(e->err);
   if (!e->table && q->relation && m == q->relation->target) e->table = q->relation->as.table;

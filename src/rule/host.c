@@ -115,14 +115,13 @@ const char *rule_host_table(rule_host *h, int function, const char *what) {
   return lua_tostring(L, -1);
 }
 
-/* The text under a key of an answer's table at index, or NULL. The table keeps it alive. */
-static const char *text_field(lua_State *L, int index, const char *key, const char *what) {
-  int type = lua_getfield(L, index, key);
+/* The table's name in an answer's table at index, or NULL. The name is left on the stack. */
+static const char *table_of(lua_State *L, int index, const char *what) {
+  int type = lua_getfield(L, index, "table");
+  if (type == LUA_TTABLE) return qualified(L, -1, what);
   if (type != LUA_TSTRING && type != LUA_TNIL)
-    luaL_error(L, "%s: %s in the answer is %s: give its name, a text", what, key, host_shown(L, -1));
-  const char *text = lua_tostring(L, -1);
-  lua_pop(L, 1);
-  return text;
+    luaL_error(L, "%s: table in the answer is %s: give its name, a text", what, host_shown(L, -1));
+  return lua_tostring(L, -1);
 }
 
 static void check_answer_keys(lua_State *L, int index, const char *what) {
@@ -204,10 +203,7 @@ void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *an
     return;
   }
   check_answer_keys(L, index, what);
-  if (lua_getfield(L, index, "table") == LUA_TTABLE)
-    answer->table = qualified(L, -1, what);
-  else
-    answer->table = text_field(L, index, "table", what);
+  answer->table = table_of(L, index, what);
   if (lua_getfield(L, index, "level") != LUA_TNIL) {
     int is_integer = 0;
     lua_Integer level = lua_tointegerx(L, -1, &is_integer);
