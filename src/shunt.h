@@ -650,7 +650,7 @@ typedef struct shunt_relation {
   const char *const *columns;              /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  const char *const *order; /* "name", "-id" */
+  const char *const *order; /* "name", "-id", "author.name" */
   size_t norder;
   bool limited;
   int64_t limit; /* per parent row; ignored unless limited */
@@ -673,7 +673,7 @@ typedef struct shunt_query {
   const shunt_where *where;
   /* "name" ascending, "-id" descending. A null is less than every value, unless the term says otherwise: "due nulls
    * last", "-due nulls first". */
-  const char *const *order;
+  const char *const *order; /* "name", "-id", "due nulls last"; "author.name": of the row that a relation leads to */
   size_t norder;
   bool limited;  /* true: limit applies */
   int64_t limit; /* in an include: per parent row */

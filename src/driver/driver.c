@@ -118,18 +118,22 @@ static bool contains_key(const driver_table *t, const driver_column *const *colu
   return true;
 }
 
-bool driver_table_ambiguous(const driver_table *t, const driver_column *const *columns, size_t n) {
-  bool any = t->nkey > 0;
-  if (driver_table_unique(t, columns, n)) return false;
-  for (size_t i = 0; i < t->count; i++) any = any || (t->columns[i].unique && t->columns[i].unique[0]);
+bool driver_table_identifies(const driver_table *t, const driver_column *const *columns, size_t n) {
+  if (driver_table_unique(t, columns, n)) return true;
   for (size_t i = 0; i < n; i++) {
     for (const char *at = columns[i]->unique; at && *at; at += strspn(at, " ")) {
       size_t size = strcspn(at, " ");
-      if (contains_key(t, columns, n, at, size)) return false;
+      if (contains_key(t, columns, n, at, size)) return true;
       at += size;
     }
   }
-  return any;
+  return false;
+}
+
+bool driver_table_ambiguous(const driver_table *t, const driver_column *const *columns, size_t n) {
+  bool any = t->nkey > 0;
+  for (size_t i = 0; i < t->count; i++) any = any || (t->columns[i].unique && t->columns[i].unique[0]);
+  return any && !driver_table_identifies(t, columns, n);
 }
 
 bool driver_table_name(driver_table *t) {

@@ -189,6 +189,9 @@ typedef struct driver_engine {
   const char *sum; /* SQL: column @ plus the number ?, for an engine whose integers become floats if they overflow.
                     * NULL: @ + ? */
   bool typed_case; /* a CASE without ELSE does not take the type of the column that it is assigned to */
+  /* SQL after an expression, by driver_collation: what compares its texts as the column's inside are compared. NULL:
+   * they are anyway. */
+  const char *const *collate;
   const char *text_type;     /* what any value can be cast to */
   const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
   const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
@@ -350,6 +353,8 @@ const driver_column *driver_table_column(const driver_table *t, const char *name
 
 /* Whether n columns of the table contain its primary key. */
 bool driver_table_unique(const driver_table *t, const driver_column *const *columns, size_t n);
+/* Whether they contain the primary key or another unique key, so that one row at most has the same values. */
+bool driver_table_identifies(const driver_table *t, const driver_column *const *columns, size_t n);
 /* Whether they contain no unique key, though the table has one: then several rows may have the same values. */
 bool driver_table_ambiguous(const driver_table *t, const driver_column *const *columns, size_t n);
 

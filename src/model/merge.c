@@ -37,7 +37,7 @@ size_t merge_cut(size_t count, bool limited, int64_t limit, int64_t offset, size
 
 static shunt_status arrange(call *c, const site *at, const select_spec *q, shunt_rows *rows, arena *scratch) {
   sort_by *by = arena_array(scratch, sort_by, q->norder + KEY_MOST);
-  sort_spec spec = {.at = at, .by = by, .rows = rows};
+  sort_spec spec = {.ranks = &q->ranks, .at = at, .by = by, .rows = rows};
   sort_ranks ranks;
   size_t first, n = merge_cut(rows->count, q->limited, q->limit, q->offset, &first);
   shunt_status status = by ? sort_terms(c, &spec, q->order, q->norder, by, &spec.n) : error_memory(c->err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "model/merge.h"
+#include "query/order_rank.h"
 #include "query/statement.h"
 #include "query/types.h"
 #include "query/value.h"
@@ -102,6 +103,7 @@ shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query
                        .nneeded = 0,
                        .order = query->order,
                        .norder = query->norder,
+                       .ranks = {NULL, 0},
                        .by_key = query->limited || query->offset,
                        .limited = query->limited,
                        .limit = query->limit,
@@ -244,6 +246,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   if (id && !status) status = find_fitted(c, r, id, &a, &q.filter.keys);
   const site *first = &a.sites[0];
   if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
+  if (!status && order_has_path(q.order, q.norder)) status = order_rank_access(c, &a, &q);
   if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }

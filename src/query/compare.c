@@ -29,7 +29,7 @@ bool compare_are_of_a_kind(const driver_column *a, const driver_column *b) {
 
 void compare_name(const comparison *w, const operand *o) {
   if (o->sql)
-    sql_puts(w->q, o->sql);
+    sql_part(w->q, o->sql, o->params, o->nparams);
   else
     sql_name(w->q, w->at->engine, o->column->name);
 }

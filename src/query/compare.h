@@ -21,7 +21,9 @@ typedef struct comparison {
 typedef struct operand {
   const driver_column *column; /* its name and what it holds */
   const char *sql;             /* an expression in place of the column, such as an aggregate; NULL: the column */
-  bool wide;                   /* only the engine knows the expression's type: numbers are cast to number_type */
+  const shunt_value *params;   /* of sql */
+  size_t nparams;
+  bool wide; /* only the engine knows the expression's type: numbers are cast to number_type */
 } operand;
 
 void compare_name(const comparison *w, const operand *o);

@@ -303,6 +303,26 @@ void key_sql_join(call *c, sql_text *sql, const site *at, const key_list *keys, 
   }
 }
 
+void key_sql_number(call *c, sql_text *sql, const site *at, const key_list *keys, size_t rank) {
+  buf_printf(&sql->text, " LEFT JOIN (SELECT " KEY_NUMBER " AS " KEY_RANK, rank);
+  for (size_t i = 0; i < keys->columns.n; i++) {
+    const char *convert = keys->columns.list[i]->convert;
+    char part[64];
+    part_name(at->engine, i, part, sizeof part);
+    sql_puts(sql, ", ");
+    replace(sql, convert ? convert : "?", part, NULL);
+    buf_printf(&sql->text, " AS shunt_rank_%zu_%zu", rank, i);
+  }
+  sql_puts(sql, " FROM ");
+  write_table(c, sql, at, keys, 0, keys->count);
+  buf_printf(&sql->text, ") AS shunt_ranks_%zu", rank);
+  for (size_t i = 0; i < keys->columns.n; i++) {
+    sql_puts(sql, i ? " AND " : " ON ");
+    write_column(sql, at, keys->columns.list[i]);
+    buf_printf(&sql->text, " = shunt_rank_%zu_%zu", rank, i);
+  }
+}
+
 void key_sql_taken(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count) {
   write_table(c, sql, at, keys, from, count);
   bool first = true;

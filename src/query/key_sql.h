@@ -16,6 +16,11 @@ size_t key_sql_part(const driver_engine *engine, const key_list *keys, size_t fr
 void key_sql_among(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
 /* " JOIN … ON …": the rows come once for each of these keys that they have, with its number in KEY_NUMBER. */
 void key_sql_join(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
+/* The name of a column with the numbers of keys that key_sql_number adds. */
+#define KEY_RANK "shunt_rank_%zu"
+/* " LEFT JOIN … ON …": each row comes once, with the number of its key in the column KEY_RANK, or null there. The keys
+ * differ, and all of them fit into one statement. */
+void key_sql_number(call *c, sql_text *sql, const site *at, const key_list *keys, size_t rank);
 /* "keys WHERE …": those of a table of keys that the engine can convert. For others it may fail with a data error. */
 void key_sql_taken(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
 

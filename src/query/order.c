@@ -22,11 +22,6 @@ shunt_status order_read(call *c, const char *term, order_term *out) {
   return out->name ? SHUNT_OK : error_memory(c->err);
 }
 
-shunt_status order_column(call *c, const site *at, const char *term, order_term *out, const driver_column **column) {
-  shunt_status status = order_read(c, term, out);
-  return status ? status : site_column(c, at, out->name, column);
-}
-
 shunt_status order_merges(call *c, const site *at, const driver_column *column) {
   bool listed = column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_LABELS;
   if (!listed || column->rank) return SHUNT_OK;

@@ -13,8 +13,6 @@ typedef struct order_term {
 
 /* Errors: MEMORY. A term without a name gives an empty one. */
 shunt_status order_read(call *c, const char *term, order_term *out);
-/* The column of the term. Errors: those of site_column. */
-shunt_status order_column(call *c, const site *at, const char *term, order_term *out, const driver_column **column);
 /* Whether rows of several tables or statements can be ordered by the column. MySQL orders enum and set by their list of
  * words, which neither UNION ALL nor their texts keep. Errors: USAGE. */
 shunt_status order_merges(call *c, const site *at, const driver_column *column);

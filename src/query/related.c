@@ -14,26 +14,6 @@
 #include "query/list.h"
 #include "query/statement.h"
 
-enum { RELATED_MOST = 10000, RELATED_DEEPEST = 6 };
-
-typedef struct related {
-  const condition_names *names;
-  const cat_relation *r;
-  const shunt_where *where; /* of the target's rows */
-  bool violated;            /* every: looks for a row for which it is not true */
-} related;
-
-/* What must hold for the row of a step, beside its key; it begins with AND. */
-typedef shunt_status (*write_rest)(const comparison *w, const related *x);
-
-/* From a row to the rows of another table with the same key. */
-typedef struct step {
-  key_columns outer; /* of the row */
-  site at;           /* of the other table */
-  key_columns inner;
-  write_rest rest;
-} step;
-
 /* ---- where the other table is ---- */
 
 static shunt_status no_relation(const comparison *w, const char *name) {
@@ -44,7 +24,7 @@ static shunt_status no_relation(const comparison *w, const char *name) {
                    suggest_text(&near));
 }
 
-static shunt_status find_site(const comparison *w, const route_request *asked, const related *x, site *out) {
+static shunt_status find_site(const comparison *w, const route_request *asked, const related_rows *x, site *out) {
   route_request request = *asked;
   equalities where = {.a = w->c->arena};
   access a = {NULL, NULL, 0, 0};
@@ -64,7 +44,7 @@ static shunt_status find_site(const comparison *w, const route_request *asked, c
 
 /* outer, inner: the columns of their keys, which correspond. */
 static shunt_status make_step(const comparison *w, const route_request *request, const key_names *outer,
-                              const key_names *inner, const related *x, step *out) {
+                              const key_names *inner, const related_rows *x, related_step *out) {
   shunt_status status = site_key_columns(w->c, w->at, outer, &out->outer);
   if (!status) status = find_site(w, request, x, &out->at);
   return status ? status : site_key_columns(w->c, &out->at, inner, &out->inner);
@@ -72,7 +52,7 @@ static shunt_status make_step(const comparison *w, const route_request *request,
 
 /* ---- in one database ---- */
 
-static void write_qualified(const comparison *w, const driver_column *column) {
+void related_write_column(const comparison *w, const driver_column *column) {
   if (w->alias || w->at->table->parts)
     sql_name(w->q, w->at->engine, w->alias ? w->alias : ACCESS_UNITED);
   else
@@ -81,22 +61,34 @@ static void write_qualified(const comparison *w, const driver_column *column) {
   sql_name(w->q, w->at->engine, column->name);
 }
 
-static shunt_status write_exists(const comparison *w, const step *s, const related *x) {
+shunt_status related_inside(const comparison *w, const related_step *s, comparison *out) {
   const char *alias = arena_printf(w->c->arena, "shunt_%d", w->depth + 1);
-  const comparison in = {.c = w->c, .at = &s->at, .q = w->q, .alias = alias, .depth = w->depth + 1};
-  if (!alias) return error_memory(w->c->err);
-  sql_puts(w->q, "EXISTS (SELECT 1 FROM ");
+  *out = (comparison){.c = w->c, .at = &s->at, .q = w->q, .alias = alias, .depth = w->depth + 1};
+  return alias ? SHUNT_OK : error_memory(w->c->err);
+}
+
+shunt_status related_write_from(const comparison *w, const comparison *in, const related_step *s,
+                                const related_rows *x) {
+  sql_puts(w->q, " FROM ");
   site_table(w->q, &s->at);
   sql_puts(w->q, " AS ");
-  sql_name(w->q, s->at.engine, alias);
+  sql_name(w->q, s->at.engine, in->alias);
   sql_puts(w->q, " WHERE ");
   for (size_t i = 0; i < s->inner.n; i++) {
     if (i) sql_puts(w->q, " AND ");
-    write_qualified(&in, s->inner.list[i]);
+    related_write_column(in, s->inner.list[i]);
     sql_puts(w->q, " = ");
-    write_qualified(w, s->outer.list[i]);
+    related_write_column(w, s->outer.list[i]);
   }
-  shunt_status status = s->rest(&in, x);
+  return s->rest(in, x);
+}
+
+static shunt_status write_exists(const comparison *w, const related_step *s, const related_rows *x) {
+  comparison in;
+  shunt_status status = related_inside(w, s, &in);
+  if (status) return status;
+  sql_puts(w->q, "EXISTS (SELECT 1");
+  status = related_write_from(w, &in, s, x);
   sql_puts(w->q, ")");
   return status;
 }
@@ -112,14 +104,14 @@ static bool is_bytewise(const driver_column *c) {
   return text && c->collation == DRIVER_BINARY;
 }
 
-static bool equal_by_value(const step *s) {
+bool related_equal_by_value(const related_step *s) {
   const driver_column *a = s->outer.list[0], *b = s->inner.list[0];
   if (s->inner.n != 1) return false;
   return (is_whole(a) && is_whole(b)) || (is_bytewise(a) && is_bytewise(b)) ||
          (a->kind == DRIVER_UUIDS && b->kind == DRIVER_UUIDS);
 }
 
-static shunt_status refuse_keys(const comparison *w, const step *s, const related *x) {
+static shunt_status refuse_keys(const comparison *w, const related_step *s, const related_rows *x) {
   return error_set(
       w->c->err, SHUNT_E_USAGE,
       "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine compares by value; "
@@ -129,7 +121,7 @@ static shunt_status refuse_keys(const comparison *w, const step *s, const relate
       s->inner.list[0]->type, s->at.client->name);
 }
 
-static shunt_status read_keys(const comparison *w, const step *s, const related *x, shunt_rows *rows) {
+static shunt_status read_keys(const comparison *w, const related_step *s, const related_rows *x, shunt_rows *rows) {
   sql_text *sql = call_sql(w->c);
   const comparison in = {.c = w->c, .at = &s->at, .q = sql, .depth = w->depth + 1};
   shunt_value most = shunt_integer(RELATED_MOST + 1);
@@ -154,7 +146,7 @@ static shunt_status read_keys(const comparison *w, const step *s, const related 
 }
 
 /* The keys that the column can hold, with bytes of their own. */
-static shunt_status held_keys(const comparison *w, const step *s, const related *x, const shunt_rows *rows,
+static shunt_status held_keys(const comparison *w, const related_step *s, const related_rows *x, const shunt_rows *rows,
                               list_values *out) {
   shunt_value *keys = arena_alloc(w->c->arena, rows->count * sizeof *keys);
   *out = (list_values){keys, 0};
@@ -170,10 +162,10 @@ static shunt_status held_keys(const comparison *w, const step *s, const related 
   return SHUNT_OK;
 }
 
-static shunt_status write_keys(const comparison *w, const step *s, const related *x) {
+static shunt_status write_keys(const comparison *w, const related_step *s, const related_rows *x) {
   const operand o = {.column = s->outer.list[0]};
   list_values keys;
-  if (!equal_by_value(s)) return refuse_keys(w, s, x);
+  if (!related_equal_by_value(s)) return refuse_keys(w, s, x);
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? read_keys(w, s, x, rows) : error_memory(w->c->err);
   if (!status) status = held_keys(w, s, x, rows, &keys);
@@ -204,10 +196,14 @@ static bool engine_compares_alike(const driver_column *a, const driver_column *b
          (!labels || strcmp(a->type, b->type) == 0);
 }
 
-static shunt_status write_step(const comparison *w, const step *s, const related *x) {
+bool related_joins(const comparison *w, const related_step *s) {
   bool joins = s->at.client == w->at->client && s->at.level == w->at->level;
   for (size_t i = 0; i < s->inner.n; i++) joins = joins && engine_compares_alike(s->outer.list[i], s->inner.list[i]);
-  return joins ? write_exists(w, s, x) : write_keys(w, s, x);
+  return joins;
+}
+
+static shunt_status write_step(const comparison *w, const related_step *s, const related_rows *x) {
+  return related_joins(w, s) ? write_exists(w, s, x) : write_keys(w, s, x);
 }
 
 /* ---- what must hold ---- */
@@ -217,7 +213,7 @@ static shunt_status and_always(const comparison *w) {
   return condition_always(w, false, &word);
 }
 
-static shunt_status and_where(const comparison *w, const related *x, const shunt_where *where, bool violated) {
+static shunt_status and_where(const comparison *w, const related_rows *x, const shunt_where *where, bool violated) {
   if (!where) return SHUNT_OK;
   sql_puts(w->q, violated ? " AND (" : " AND ");
   shunt_status status = condition_write(w, x->names, where);
@@ -225,14 +221,14 @@ static shunt_status and_where(const comparison *w, const related *x, const shunt
   return status;
 }
 
-static shunt_status rest_of_target(const comparison *w, const related *x) {
+static shunt_status rest_of_target(const comparison *w, const related_rows *x) {
   shunt_status status = and_where(w, x, x->r->as.where, false);
   if (!status) status = and_where(w, x, x->where, x->violated);
   return status ? status : and_always(w);
 }
 
-static shunt_status rest_of_through(const comparison *w, const related *x) {
-  step s = {.rest = rest_of_target};
+static shunt_status rest_of_through(const comparison *w, const related_rows *x) {
+  related_step s = {.rest = rest_of_target};
   route_request request = session_request(w->c->s, x->r->target, SHUNT_READ);
   key_names link = key_names_of(x->r->as.through_key), key = key_names_of(x->r->target->primary_key);
   shunt_status status = make_step(w, &request, &link, &key, x, &s);
@@ -244,20 +240,24 @@ static shunt_status rest_of_through(const comparison *w, const related *x) {
 
 /* ---- the condition ---- */
 
-static shunt_status write_relation(const comparison *w, const related *x) {
+shunt_status related_find(const comparison *w, const related_rows *x, related_step *out) {
   const shunt_relation *as = &x->r->as;
   bool many = as->kind == SHUNT_BELONGS_TO_MANY, belongs = as->kind == SHUNT_BELONGS_TO;
-  step s = {.rest = many ? rest_of_through : rest_of_target};
+  *out = (related_step){.rest = many ? rest_of_through : rest_of_target};
   route_request request = session_request(w->c->s, many ? x->r->through : x->r->target, SHUNT_READ);
   if (many) request.relation_client = as->through_client;
   key_names referring = key_names_of(as->foreign_key), referred = key_names_of(as->key);
-  shunt_status status =
-      make_step(w, &request, belongs ? &referring : &referred, belongs ? &referred : &referring, x, &s);
+  return make_step(w, &request, belongs ? &referring : &referred, belongs ? &referred : &referring, x, out);
+}
+
+static shunt_status write_relation(const comparison *w, const related_rows *x) {
+  related_step s;
+  shunt_status status = related_find(w, x, &s);
   return status ? status : write_step(w, &s, x);
 }
 
 static shunt_status write_related(const condition_names *names, const comparison *w, const shunt_where *c) {
-  related x = {.names = names, .r = cat_model_relation(w->at->model, c->column ? c->column : "")};
+  related_rows x = {.names = names, .r = cat_model_relation(w->at->model, c->column ? c->column : "")};
   if (!x.r) return no_relation(w, c->column ? c->column : "");
   if (c->nitems != 1)
     return error_set(w->c->err, SHUNT_E_USAGE, "where, relation '%s': it takes exactly one condition", x.r->full_name);

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "query/order.h"
 #include "query/statement.h"
 #include "query/types.h"
 
@@ -53,6 +52,13 @@ static shunt_status add_column(call *c, const site *at, const char *name, const 
   return status;
 }
 
+/* A column of other rows is fetched by the name that the order gives it. */
+static shunt_status add_needed(call *c, const site *at, const char *name, const char **names, size_t *n) {
+  if (!order_is_path(at, name)) return add_column(c, at, name, names, n);
+  if (!among(name, names, *n)) names[(*n)++] = name;
+  return SHUNT_OK;
+}
+
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
   const rows_names *all = &at->table->columns;
   const char *const *asked = q->ncolumns ? q->columns : all->list;
@@ -66,7 +72,7 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   if (!names) return error_memory(c->err);
   for (size_t i = 0; i < nasked && !status; i++) status = add_column(c, at, asked[i], names, &n);
   size_t visible = n;
-  for (size_t i = 0; i < q->nneeded && !status; i++) status = add_column(c, at, q->needed[i], names, &n);
+  for (size_t i = 0; i < q->nneeded && !status; i++) status = add_needed(c, at, q->needed[i], names, &n);
   if (status) return status;
   if (q->numbered) names[n++] = KEY_NUMBER;
   if (!rows_set_columns(rows, names, n)) return error_memory(c->err);
@@ -74,16 +80,29 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   return SHUNT_OK;
 }
 
+static shunt_status find_fetched(const comparison *w, const select_spec *q, const shunt_rows *rows, size_t i,
+                                 operand *o) {
+  order_term term;
+  if (i >= rows->visible && order_is_path(w->at, rows->columns[i]))
+    return order_operand(w, &q->ranks, rows->columns[i], &term, o);
+  *o = (operand){.column = NULL};
+  return site_column(w->c, w->at, rows->columns[i], &o->column);
+}
+
 /* In the order of the rows' columns: another part of the table may order them differently, or lack one. */
 static shunt_status write_columns(call *c, sql_text *sql, const site *at, const select_spec *q,
                                   const shunt_rows *rows) {
+  const comparison w = {.c = c, .at = at, .q = sql};
   size_t n = rows->ncolumns - q->numbered;
   for (size_t i = 0; i < n; i++) {
-    const driver_column *column;
-    shunt_status status = site_column(c, at, rows->columns[i], &column);
+    operand o;
+    shunt_status status = find_fetched(&w, q, rows, i, &o);
     if (status) return status;
     if (i) sql_puts(sql, ", ");
-    sql_name(sql, at->engine, column->name);
+    compare_name(&w, &o);
+    if (!o.sql) continue;
+    sql_puts(sql, " AS ");
+    sql_name(sql, at->engine, rows->columns[i]);
   }
   if (q->numbered) sql_puts(sql, n ? ", " KEY_NUMBER : KEY_NUMBER);
   return SHUNT_OK;
@@ -116,10 +135,9 @@ static shunt_status write_all(call *c, sql_text *sql, const site *at) {
 
 /* ---- order and limit ---- */
 
-static void write_term(const comparison *w, const driver_column *column, const order_term *term, bool first) {
-  const operand o = {.column = column};
+static void write_term(const comparison *w, const operand *o, const order_term *term, bool first) {
   sql_puts(w->q, first ? " ORDER BY " : ", ");
-  order_write(w, &o, column->nullable, term);
+  order_write(w, o, o->column->nullable, term);
 }
 
 /* What makes the order total, so that pages don't overlap: the primary key, or every column of distinct rows. A through
@@ -154,19 +172,23 @@ static shunt_status check_distinct(const comparison *w, const shunt_rows *rows, 
 static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
   static const order_term ascending;
   const comparison w = {.c = c, .at = at, .q = sql};
-  const driver_column **last, *column;
+  const driver_column **last;
   size_t nlast;
   order_term term;
+  operand o;
   shunt_status status = last_columns(&w, q, rows, &last, &nlast);
   for (size_t i = 0; i < q->norder && !status; i++) {
-    status = order_column(c, at, q->order[i], &term, &column);
-    if (!status && q->distinct) status = check_distinct(&w, rows, column);
-    if (!status && at->table->parts) status = order_merges(c, at, column);
+    status = order_operand(&w, &q->ranks, q->order[i], &term, &o);
+    if (!status && q->distinct) status = check_distinct(&w, rows, o.column);
+    if (!status && at->table->parts) status = order_merges(c, at, o.column);
     if (status) return status;
-    write_term(&w, column, &term, i == 0);
-    take_out(last, &nlast, column);
+    write_term(&w, &o, &term, i == 0);
+    take_out(last, &nlast, o.column);
   }
-  for (size_t i = 0; i < nlast && !status; i++) write_term(&w, last[i], &ascending, i == 0 && q->norder == 0);
+  for (size_t i = 0; i < nlast && !status; i++) {
+    o = (operand){.column = last[i]};
+    write_term(&w, &o, &ascending, i == 0 && q->norder == 0);
+  }
   return status;
 }
 
@@ -197,14 +219,23 @@ static void write_partition(sql_text *sql, const site *at, const select_spec *q)
   }
 }
 
+/* What the subselect calls the rows' columns. */
+static void write_names(sql_text *sql, const site *at, const shunt_rows *rows) {
+  for (size_t i = 0; i < rows->ncolumns; i++) {
+    const driver_column *column = driver_table_column(at->table->shape, rows->columns[i]);
+    if (i) sql_puts(sql, ", ");
+    sql_name(sql, at->engine, column ? column->name : rows->columns[i]);
+  }
+}
+
 static shunt_status write_counted(call *c, sql_text *sql, const site *at, const select_spec *q,
                                   const shunt_rows *rows) {
   const char *number = row_number_name(c, at);
   if (!number) return error_memory(c->err);
   sql_puts(sql, "SELECT ");
-  shunt_status status = write_columns(c, sql, at, q, rows);
+  write_names(sql, at, rows);
   sql_puts(sql, " FROM (SELECT ");
-  if (!status) status = write_columns(c, sql, at, q, rows);
+  shunt_status status = write_columns(c, sql, at, q, rows);
   sql_puts(sql, ", row_number() OVER (PARTITION BY ");
   write_partition(sql, at, q);
   if (!status) status = write_order(c, sql, at, q, rows);
@@ -247,9 +278,7 @@ typedef struct key_part {
   size_t from, count;
 } key_part;
 
-/* Everything before the conditions. */
-static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
-                                    const shunt_rows *rows) {
+static shunt_status begin_any(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
   if (q->per_key) return write_counted(c, sql, at, q, rows);
   if (q->counted) {
     sql_puts(sql, "SELECT " KEY_NUMBER ", count(*)");
@@ -262,6 +291,24 @@ static shunt_status begin_statement(call *c, sql_text *sql, const site *at, cons
   shunt_status status = write_columns(c, sql, at, q, rows);
   select_from(sql, at);
   return status;
+}
+
+/* Tables of ranks stand beside the rows' table. */
+static shunt_status join_ranks(call *c, sql_text *sql, const site *at, const select_spec *q) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < q->ranks.n && !status; i++) {
+    key_list keys;
+    status = order_rank_keys(c, at, &q->ranks.list[i], &keys);
+    if (!status && keys.count) key_sql_number(c, sql, at, &keys, i);
+  }
+  return status;
+}
+
+/* Everything before the conditions. */
+static shunt_status begin_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
+                                    const shunt_rows *rows) {
+  shunt_status status = begin_any(c, sql, at, q, rows);
+  return status ? status : join_ranks(c, sql, at, q);
 }
 
 static shunt_status end_statement(call *c, sql_text *sql, const site *at, const select_spec *q,
@@ -280,13 +327,22 @@ static shunt_status end_statement(call *c, sql_text *sql, const site *at, const 
   return status;
 }
 
-/* Parameters after the keys. */
-static size_t params_behind(const select_spec *q) { return q->per_key ? 2 : (q->offset ? 2 : q->limited); }
+/* Parameters after the keys. Those of the order are found by writing it. */
+static shunt_status params_behind(call *c, const site *at, const select_spec *q, const shunt_rows *rows, size_t *n) {
+  *n = q->per_key ? 2 : (q->offset ? 2 : q->limited);
+  if (q->per_key || q->counted || !order_has_path(q->order, q->norder)) return SHUNT_OK;
+  sql_text *order = call_sql(c);
+  shunt_status status = order ? write_order(c, order, at, q, rows) : error_memory(c->err);
+  if (order) *n += order->nparams;
+  call_end_sql(c, order);
+  return status;
+}
 
-static shunt_status write_among(call *c, sql_text *sql, const site *at, const select_spec *q, key_part *part) {
+static shunt_status write_among(call *c, sql_text *sql, const site *at, const select_spec *q, size_t behind,
+                                key_part *part) {
   size_t room;
   shunt_status status = filter_conditions(c, sql, at, &q->filter);
-  if (!status) status = filter_room(c, sql, at, &q->filter, params_behind(q), &room);
+  if (!status) status = filter_room(c, sql, at, &q->filter, behind, &room);
   if (status || !filter_has_keys(&q->filter)) return status;
   part->count = key_sql_part(at->engine, &q->filter.keys, part->from, room);
   key_sql_among(c, sql, at, &q->filter.keys, part->from, part->count);
@@ -294,13 +350,14 @@ static shunt_status write_among(call *c, sql_text *sql, const site *at, const se
 }
 
 /* The table of keys stands before the conditions, which are therefore written twice: once to count their parameters. */
-static shunt_status write_joined(call *c, sql_text *sql, const site *at, const select_spec *q, key_part *part) {
+static shunt_status write_joined(call *c, sql_text *sql, const site *at, const select_spec *q, size_t behind,
+                                 key_part *part) {
   filter conditions = q->filter;
   sql_text *counted = call_sql(c);
   size_t room;
   conditions.keys.columns.n = 0;
   shunt_status status = counted ? filter_conditions(c, counted, at, &conditions) : error_memory(c->err);
-  if (!status) status = filter_room(c, counted, at, &q->filter, params_behind(q), &room);
+  if (!status) status = filter_room(c, counted, at, &q->filter, behind + sql->nparams, &room);
   call_end_sql(c, counted);
   if (status) return status;
   part->count = key_sql_part(at->engine, &q->filter.keys, part->from, at->engine->key_table ? SIZE_MAX : room);
@@ -312,8 +369,11 @@ static shunt_status write_joined(call *c, sql_text *sql, const site *at, const s
 static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spec *q, size_t *from,
                               const shunt_rows *rows) {
   key_part part = {*from, 0};
+  size_t behind;
   shunt_status status = begin_statement(c, sql, at, q, rows);
-  if (!status) status = q->numbered ? write_joined(c, sql, at, q, &part) : write_among(c, sql, at, q, &part);
+  if (!status) status = params_behind(c, at, q, rows, &behind);
+  if (!status)
+    status = q->numbered ? write_joined(c, sql, at, q, behind, &part) : write_among(c, sql, at, q, behind, &part);
   if (status) return status;
   *from += part.count;
   q->statements++;

@@ -8,6 +8,7 @@
 #include "query/filter.h"
 #include "query/gather.h"
 #include "query/lock.h"
+#include "query/order_path.h"
 
 typedef struct select_spec {
   filter filter;
@@ -17,9 +18,10 @@ typedef struct select_spec {
   size_t nneeded;
   const char *const *order;
   size_t norder;
-  bool by_key;   /* the primary key is the last term of the order; of distinct rows, all their columns are */
-  bool distinct; /* no two rows are equal; they have no needed columns */
-  bool limited;  /* limit and offset count */
+  order_ranks ranks; /* of terms that lead to another datasource; order_rank.h fills it */
+  bool by_key;       /* the primary key is the last term of the order; of distinct rows, all their columns are */
+  bool distinct;     /* no two rows are equal; they have no needed columns */
+  bool limited;      /* limit and offset count */
   int64_t limit, offset;
   bool per_key;  /* they count for each of filter.keys */
   bool numbered; /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */

@@ -32,6 +32,13 @@ void sql_param(sql_text *q, const shunt_value *value) {
   buf_putc(&q->text, '?');
 }
 
+void sql_part(sql_text *q, const char *sql, const shunt_value *params, size_t n) {
+  sql_puts(q, sql);
+  if (n == 0 || !room_for_params(q, n)) return;
+  memcpy(q->params + q->nparams, params, n * sizeof *params);
+  q->nparams += n;
+}
+
 void sql_params(sql_text *q, const shunt_value *values, size_t n) {
   static const char marks[] = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ";
   enum { MARK = 3, AT_ONCE = (sizeof marks - 1) / MARK };

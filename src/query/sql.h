@@ -13,6 +13,8 @@ void sql_names(sql_text *q, const driver_engine *engine, const char *const *name
 void sql_param(sql_text *q, const shunt_value *value); /* writes the ? as well */
 /* After a term of ORDER BY: nulls come first, on every engine. */
 void sql_direction(sql_text *q, const driver_engine *engine, bool nullable, bool descending);
+/* SQL with a ? for each of these values. */
+void sql_part(sql_text *q, const char *sql, const shunt_value *params, size_t n);
 /* Writes ?, ?, ? for the values, none of which is null. */
 void sql_params(sql_text *q, const shunt_value *values, size_t n);
 shunt_status sql_status(const sql_text *q, shunt_error *err);

@@ -1,10 +1,33 @@
 #include "relate/fetch.h"
 
+#include "query/order_rank.h"
+
+/* The groups' sites and keys are those of the rows to order. */
+static shunt_status rank(const fetch *f, select_spec *q) {
+  size_t n = 0;
+  for (size_t g = 0; g < f->k.ngroups; g++) n += f->k.groups[g].at.nsites;
+  order_source *sources = arena_array(f->scratch, order_source, n);
+  filter *filters = arena_alloc(f->scratch, f->k.ngroups * sizeof *filters);
+  if (!sources || !filters) return error_memory(f->c->err);
+  n = 0;
+  for (size_t g = 0; g < f->k.ngroups; g++) {
+    const key_group *from = &f->k.groups[g];
+    filters[g] = q->filter;
+    filters[g].keys = from->keys;
+    for (size_t i = 0; i < from->at.nsites; i++) sources[n++] = (order_source){&from->at.sites[i], &filters[g]};
+  }
+  return order_rank_sources(f->c, sources, n, q);
+}
+
 shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows) {
   f->feed = (feed){.rows = rows, .owner = f->feed.owner};
   f->range = arena_array(f->scratch, row_range, f->k.ngroups);
   if (!f->range) return error_memory(f->c->err);
   q->numbered = q->counted || !f->k.exact;
+  if (f->k.ngroups && order_has_path(q->order, q->norder)) {
+    shunt_status status = rank(f, q);
+    if (status) return status;
+  }
   for (size_t g = 0; g < f->k.ngroups; g++) {
     q->filter.keys = f->k.groups[g].keys;
     shunt_status status = select_ask(f->c, &f->k.groups[g].at, q, &f->feed, &f->range[g]);

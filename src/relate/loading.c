@@ -79,7 +79,8 @@ bool load_is_ordered(const select_spec *q) { return q->norder || q->limited || q
 shunt_status load_rank(loading *l, sort_ranks *out) {
   const select_spec *q = &l->q;
   sort_by *by = arena_array(&l->scratch, sort_by, q->norder + KEY_MOST);
-  sort_spec spec = {.at = access_only_site(&l->fetch.k.groups[0].at), .by = by, .rows = l->children};
+  sort_spec spec = {
+      .ranks = &q->ranks, .at = access_only_site(&l->fetch.k.groups[0].at), .by = by, .rows = l->children};
   if (!by) return error_memory(l->c->err);
   if (q->statements <= 1) return SHUNT_OK;
   shunt_status status = sort_terms(l->c, &spec, q->order, q->norder, by, &spec.n);

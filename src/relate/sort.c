@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "query/order.h"
 #include "query/value.h"
 #include "relate/collation.h"
 
@@ -74,15 +73,16 @@ static term term_of(const sort_by *by) {
 shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order, size_t norder, sort_by *terms,
                         size_t *n) {
   const site *at = spec->at;
-  const driver_column *column;
+  const comparison w = {.c = c, .at = at};
   order_term asked;
+  operand o;
   *n = 0;
   for (size_t i = 0; i < norder; i++) {
-    shunt_status status = order_column(c, at, order[i], &asked, &column);
-    if (!status) status = order_merges(c, at, column);
+    shunt_status status = order_operand(&w, spec->ranks, order[i], &asked, &o);
+    if (!status) status = order_merges(c, at, o.column);
     if (status) return status;
-    terms[(*n)++] = (sort_by){.of = column,
-                              .column = rows_column_index(spec->rows, column->name),
+    terms[(*n)++] = (sort_by){.of = o.column,
+                              .column = rows_column_index(spec->rows, o.column->name),
                               .descending = asked.descending,
                               .nulls_moved = asked.nulls_moved};
   }

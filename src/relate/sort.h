@@ -3,7 +3,7 @@
 #ifndef SHUNT_RELATE_SORT_H
 #define SHUNT_RELATE_SORT_H
 
-#include "query/site.h"
+#include "query/order_path.h"
 
 typedef struct sort_ranks {
   uint32_t *rank; /* of each row */
@@ -20,14 +20,15 @@ typedef struct sort_by {
 } sort_by;
 
 typedef struct sort_spec {
-  const site *at; /* its engine's order is used */
+  const order_ranks *ranks; /* of the order that sort_terms reads; NULL: none */
+  const site *at;           /* its engine's order is used */
   const sort_by *by;
   size_t n;
   const shunt_rows *rows;
 } sort_spec;
 
 /* Makes terms of names such as "-total", followed by the primary key; all must be columns of the rows. terms has room
- * for norder + KEY_MOST. Errors: those of order_column. */
+ * for norder + KEY_MOST. Errors: those of order_operand. */
 shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order, size_t norder, sort_by *terms,
                         size_t *n);
 /* Orders as the engine would. */

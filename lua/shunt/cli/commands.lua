@@ -112,7 +112,7 @@ commands.list = {
       { "--columns", "a,b", "Columns to read. Default: all.", many = true },
       { "--distinct", false, "Print rows that are equal in --columns once." },
       { "--order", "a,-b", "Columns to sort by; a minus means descending. Nulls count as the least, unless nulls first or nulls "
-        .. "last follows, as in \"due nulls last\".", many = true, negative = "^%-[^-]" },
+        .. "last follows, as in \"due nulls last\". author.name is a column of the row that a relation leads to.", many = true, negative = "^%-[^-]" },
       { "--limit", "N", "The highest number of rows.", negative = "^%-%d" },
       { "--offset", "N", "The number of rows to skip.", negative = "^%-%d" },
       { "--deleted", false, "Read rows that the model's soft_delete marks as deleted, too." },

@@ -65,7 +65,7 @@ function blob:bytes() end
 ---@class shunt.query_options
 ---@field columns shunt.names? default: all
 ---@field where shunt.where?
----@field order shunt.names? "name" is ascending, "-id" descending; "due nulls last", "-due nulls first"
+---@field order shunt.names? "name" is ascending, "-id" descending; "due nulls last", "-due nulls first"; "author.name" of another row
 ---@field limit integer? in an include it counts for each parent row
 ---@field offset integer?
 ---@field client string? the explicit client

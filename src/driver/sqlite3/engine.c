@@ -229,6 +229,9 @@ static const char sum[] = "CASE typeof(@) WHEN 'null' THEN NULL WHEN 'real' THEN
                           "typeof(?) = 'integer' AND typeof(@ + ?) = 'real' THEN " NO_SUM " ELSE @ + ? END "
                           "ELSE json_extract('{}', 'the column to be incremented holds no number') END";
 
+static const char *const collate[] = {
+    [DRIVER_BINARY] = "", [DRIVER_NOCASE] = " COLLATE NOCASE", [DRIVER_RTRIM] = " COLLATE RTRIM"};
+
 const driver_engine driver_sqlite3 = {
     .name = "sqlite3",
     .max_params = MAX_PARAMS,
@@ -241,6 +244,7 @@ const driver_engine driver_sqlite3 = {
     .starts_with = "instr(@, ?) = 1",
     /* substr makes a null of an empty blob */
     .ends_with = "CASE @ WHEN '' THEN 0 ELSE substr(CAST(@ AS BLOB), -length(CAST(? AS BLOB))) = CAST(? AS BLOB) END",
+    .collate = collate,
     .text_type = "TEXT",
     .queue = &queue,
     .is_busy = is_busy,

@@ -234,6 +234,30 @@ static void relations_are_counted_in_place_of_being_read(void **state) {
   shunt_rows_free(rows);
 }
 
+static void rows_are_ordered_by_a_column_of_another_file(void **state) {
+  store *w = *state;
+  fill(w);
+  const char *const order[] = {"-user.name", "id"}, *const far[] = {"orders.total"};
+  shunt_query q = {.order = order, .norder = COUNT(order), .limited = true, .limit = 50};
+  shunt_rows *rows;
+  store_fine(w, shunt_select(w->session, "order", &q, &rows, &w->err));
+  assert_int_equal(w->statements, 3); /* the keys, their ranks, the orders */
+  assert_int_equal(shunt_rows_count(rows), 50);
+  assert_int_equal(shunt_rows_ncolumns(rows), 4);
+  char last[32] = "zzz";
+  for (size_t i = 0; i < shunt_rows_count(rows); i++) {
+    int64_t user = shunt_rows_at(rows, i)[1].as.integer;
+    char name[32];
+    snprintf(name, sizeof name, "%s%d", user > 20 ? "" : "user ", user > 20 ? 0 : (int)user);
+    assert_true(strcmp(name, last) <= 0); /* a user who does not exist is null, which is last here */
+    memcpy(last, name, sizeof last);
+  }
+  shunt_rows_free(rows);
+  q.order = far;
+  q.norder = 1;
+  store_fails(w, shunt_select(w->session, "user", &q, &rows, &w->err), SHUNT_E_USAGE, "may lead to several rows");
+}
+
 static void no_keys_give_no_rows_but_their_columns(void **state) {
   store *w = *state;
   const shunt_value null = shunt_null(), odd = TEXT("no number");
@@ -275,9 +299,11 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
   shunt_query q = {.include = of_user, .ninclude = COUNT(of_user)};
   const shunt_include counted[] = {{.relation = "orders", .count = true}, {.relation = "roles", .count = true}};
   shunt_query counts = {.include = counted, .ninclude = COUNT(counted)};
+  const char *const by_user[] = {"-user.name", "user.age"};
+  const shunt_query ordered = {.order = by_user, .norder = COUNT(by_user)};
   char *whole = tree(&w, &q);
   size_t failures = 0;
-  for (int what = 0; what < 4; what++) {
+  for (int what = 0; what < 5; what++) {
     bool done = false;
     for (size_t at = 1; !done; at++) {
       shunt_rows *rows = NULL;
@@ -289,6 +315,7 @@ static void a_read_that_runs_out_of_memory_loses_nothing(void **state) {
       shunt_status status =
           what == 0   ? shunt_select(w.session, "user", &q, &rows, &w.err)
           : what == 3 ? shunt_select(w.session, "user", &counts, &rows, &w.err)
+          : what == 4 ? shunt_select(w.session, "order", &ordered, &rows, &w.err)
           : what == 1 ? shunt_mget(w.session, "user", &(shunt_keys){.values = ids, .n = COUNT(ids)}, &q, &rows, &w.err)
                       : shunt_count(w.session, "user", NULL, &n, &w.err);
       f.fail_at = 0;
@@ -320,6 +347,7 @@ int main(void) {
       store_test(a_key_that_is_no_column_is_named),
       store_test(rows_are_got_in_the_order_of_their_keys),
       store_test(relations_are_counted_in_place_of_being_read),
+      store_test(rows_are_ordered_by_a_column_of_another_file),
       store_test(no_keys_give_no_rows_but_their_columns),
       cmocka_unit_test(a_read_that_runs_out_of_memory_loses_nothing),
   };
