@@ -176,6 +176,7 @@ static shunt_status write_order(call *c, sql_text *sql, const site *at, const se
   size_t nlast;
   order_term term;
   operand o;
+  if (!q->norder && !q->by_key) return SHUNT_OK;
   shunt_status status = last_columns(&w, q, rows, &last, &nlast);
   for (size_t i = 0; i < q->norder && !status; i++) {
     status = order_operand(&w, &q->ranks, q->order[i], &term, &o);

@@ -20,9 +20,9 @@ struct shunt_stream {
   table_info table; /* of the site; the session may forget its own */
   execution e;
   shunt_rows *columns;
-  shunt_rows *rows; /* fetched ones; NULL: none */
-  size_t row;       /* the next of them */
-  bool more;        /* the statement has not ended, as far as the stream knows */
+  shunt_rows *rows;  /* fetched ones; NULL: none */
+  size_t row, nrows; /* the next of them, and how many there are */
+  bool more;         /* the statement has not ended, as far as the stream knows */
   shunt_status failed;
   int64_t deadline_ns; /* 0: the session's timeout, for each step */
 };
@@ -75,13 +75,16 @@ static shunt_status give_types(const call *c, shunt_stream *s) {
 static shunt_status fetch(call *c, shunt_stream *s, bool *again) {
   shunt_rows_free(s->rows);
   s->rows = rows_new();
-  s->row = 0;
+  s->row = s->nrows = 0;
   bool named = s->rows && rows_set_columns(s->rows, s->columns->columns, s->columns->ncolumns);
   shunt_status status = named ? SHUNT_OK : error_memory(c->err);
   *again = false;
   if (named) status = execution_fetch(c, &s->e, s->link.conn, &(execution_part){s->rows, &s->more}, again);
   if (!status) status = give_types(c, s);
-  if (status) s->more = false;
+  if (status)
+    s->more = false;
+  else
+    s->nrows = s->rows->count;
   if (!s->more) stream_end(&s->link);
   return status;
 }
@@ -159,8 +162,8 @@ shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_e
   shunt_status status = SHUNT_OK;
   *row = NULL;
   if (s->failed) return explain_end(s, err);
-  while (s->more && s->row == (s->rows ? s->rows->count : 0) && !status) status = next_rows(s, err);
-  if (!status && s->rows && s->row < s->rows->count) *row = rows_row(s->rows, s->row++);
+  while (s->row == s->nrows && s->more && !status) status = next_rows(s, err);
+  if (s->row < s->nrows) *row = rows_row(s->rows, s->row++);
   return status;
 }
 

@@ -196,8 +196,10 @@ key_names plan_through_key(const cat_relation *r) { return key_names_of(r->as.th
 key_names plan_target_key(const cat_relation *r) { return key_names_of(r->target->primary_key); }
 
 const char *const *plan_parent_keys(call *c, const plan *p, size_t *n) {
-  const char **columns = arena_array(c->arena, const char *, p->count *KEY_MOST);
+  static const char *const none[1];
   *n = 0;
+  if (p->count == 0) return none;
+  const char **columns = arena_array(c->arena, const char *, p->count *KEY_MOST);
   for (size_t i = 0; columns && i < p->count; i++) {
     key_names key = plan_parent_key(p->list[i].relation);
     for (size_t k = 0; k < key.n; k++) columns[(*n)++] = key.list[k];

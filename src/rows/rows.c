@@ -94,20 +94,10 @@ static char *take_from_next(shunt_rows *r, size_t bytes) {
   return got;
 }
 
-char *rows_room(shunt_rows *r, size_t size) {
-  char *room = r->bytes.at;
-  if (size < (size_t)(r->bytes.end - room))
-    r->bytes.at += size + 1;
-  else
-    room = size < SIZE_MAX ? take_from_next(r, size + 1) : NULL;
+char *rows_room_elsewhere(shunt_rows *r, size_t size) {
+  char *room = size < SIZE_MAX ? take_from_next(r, size + 1) : NULL;
   if (room) room[size] = 0;
   return room;
-}
-
-const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size) {
-  char *copy = rows_room(r, size);
-  if (copy && size) memcpy(copy, bytes, size);
-  return copy;
 }
 
 bool rows_own(shunt_rows *r, shunt_value *value) {
@@ -206,7 +196,7 @@ static bool grow_first_block(shunt_rows *r) {
   return true;
 }
 
-static bool add_room(shunt_rows *r) {
+bool rows_more_room(shunt_rows *r) {
   if (r->nblocks == 0) return add_first_block(r);
   if (r->room_in_blocks < ROWS_PER_BLOCK) return grow_first_block(r);
   if (r->nblocks == r->block_capacity) {
@@ -218,13 +208,6 @@ static bool add_room(shunt_rows *r) {
     r->block_capacity *= 2;
   }
   return add_block(r, base_alloc(row_bytes(r) * ROWS_PER_BLOCK), ROWS_PER_BLOCK);
-}
-
-shunt_value *rows_add(shunt_rows *r) {
-  if (r->count == r->room_in_blocks && !add_room(r)) return NULL;
-  shunt_value *cells = rows_row(r, r->count++);
-  memset(cells, 0, r->ncolumns * sizeof *cells);
-  return cells;
 }
 
 void rows_drop_last(shunt_rows *r) {

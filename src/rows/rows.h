@@ -5,6 +5,8 @@
 #ifndef SHUNT_ROWS_ROWS_H
 #define SHUNT_ROWS_ROWS_H
 
+#include <string.h>
+
 #include "base/arena.h"
 #include "base/map.h"
 #include "shunt.h"
@@ -68,15 +70,8 @@ bool rows_set_columns(shunt_rows *r, const char *const *names, size_t n);
 bool rows_names_init(rows_names *names, arena *a, const char *const *list, size_t n);
 bool rows_set_names(shunt_rows *r, const rows_names *names);
 bool rows_have_names(const shunt_rows *r, const rows_names *names);
-/* Adds a row of nulls; NULL when out of memory. The next rows_add may move the cells (not the bytes that they point
- * to), so finish a row first. Once all rows are there nothing moves any more. */
-shunt_value *rows_add(shunt_rows *r);
 /* Removes the last row; there must be one. */
 void rows_drop_last(shunt_rows *r);
-/* Room for size bytes and a NUL, as long-lived as the rows; NULL when out of memory. */
-char *rows_room(shunt_rows *r, size_t size);
-/* A copy of bytes with a NUL, as long-lived as the rows; NULL when out of memory. */
-const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size);
 /* Replaces the value's bytes with a copy that lives as long as the rows. False when out of memory. */
 bool rows_own(shunt_rows *r, shunt_value *value);
 bool rows_add_origin(shunt_rows *r, uint32_t client);         /* for the rows that follow */
@@ -90,6 +85,37 @@ bool rows_attach_counts(shunt_rows *r, const char *name, shunt_kind kind, uint64
 
 static inline shunt_value *rows_row(const shunt_rows *r, size_t row) {
   return r->blocks[row / ROWS_PER_BLOCK] + (row % ROWS_PER_BLOCK) * r->ncolumns;
+}
+
+/* ---- what drivers do for each row and cell, inline for their sake ---- */
+
+/* For rows_add and rows_room. */
+bool rows_more_room(shunt_rows *r);
+char *rows_room_elsewhere(shunt_rows *r, size_t size);
+
+/* Adds a row of nulls; NULL when out of memory. The next rows_add may move the cells (not the bytes that they point
+ * to), so finish a row first. Once all rows are there nothing moves any more. */
+static inline shunt_value *rows_add(shunt_rows *r) {
+  if (r->count == r->room_in_blocks && !rows_more_room(r)) return NULL;
+  shunt_value *cells = rows_row(r, r->count++);
+  memset(cells, 0, r->ncolumns * sizeof *cells);
+  return cells;
+}
+
+/* Room for size bytes and a NUL, as long-lived as the rows; NULL when out of memory. */
+static inline char *rows_room(shunt_rows *r, size_t size) {
+  char *room = r->bytes.at;
+  if (size >= (size_t)(r->bytes.end - room)) return rows_room_elsewhere(r, size);
+  r->bytes.at += size + 1;
+  room[size] = 0;
+  return room;
+}
+
+/* A copy of bytes with a NUL, as long-lived as the rows; NULL when out of memory. */
+static inline const char *rows_bytes(shunt_rows *r, const void *bytes, size_t size) {
+  char *copy = rows_room(r, size);
+  if (copy && size) memcpy(copy, bytes, size);
+  return copy;
 }
 
 #endif

@@ -97,9 +97,9 @@ static bool add_row(const PGresult *result, int row, int n, const Oid *types, sh
   shunt_value *cells = rows_add(into);
   if (!cells) return false;
   for (int i = 0; i < n; i++) {
-    if (PQgetisnull(result, row, i)) continue; /* a new row's cells are null */
-    if (!pg_decode(types[i], PQgetvalue(result, row, i), (size_t)PQgetlength(result, row, i), into, &cells[i]))
-      return false;
+    size_t size = (size_t)PQgetlength(result, row, i); /* 0: perhaps a null, as a new row's cells are */
+    if (size == 0 && PQgetisnull(result, row, i)) continue;
+    if (!pg_decode(types[i], PQgetvalue(result, row, i), size, into, &cells[i])) return false;
   }
   return true;
 }

@@ -205,9 +205,9 @@ static shunt_status step_some(sqlite_conn *conn, statement *s, shunt_rows *into,
   *rc = SQLITE_ROW;
   while (*rc == SQLITE_ROW && !status && !driver_is_enough(into)) {
     *rc = sqlite3_step(s->stmt);
-    int n = *rc == SQLITE_ROW || *rc == SQLITE_DONE ? sqlite3_column_count(s->stmt) : 0;
-    if (n && !into->columns) status = driver_set_columns(&conn->base, into, n, column_name, s->stmt, err);
-    if (!status && *rc == SQLITE_ROW && !add_row(conn, s, n, into)) status = error_memory(err);
+    if (!into->columns && (*rc == SQLITE_ROW || *rc == SQLITE_DONE))
+      status = driver_set_columns(&conn->base, into, sqlite3_column_count(s->stmt), column_name, s->stmt, err);
+    if (!status && *rc == SQLITE_ROW && !add_row(conn, s, (int)into->ncolumns, into)) status = error_memory(err);
   }
   if (!status && *rc != SQLITE_DONE && *rc != SQLITE_ROW) status = sqlite_fail(conn, *rc, s->sql, err);
   return status;

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -51,6 +52,52 @@ static void every_number_comes_back_as_it_was(void **state) {
   assert_round_trips(&r, 200000);
 }
 
+/* A decimal of up to 20 digits, with a point anywhere, also in front or at the end. */
+static size_t random_decimal(rng *r, char *room) {
+  size_t digits = 1 + rng_next(r) % 20, point = rng_next(r) % (digits + 2), n = 0;
+  if (rng_next(r) % 2) room[n++] = '-';
+  for (size_t i = 0; i < digits; i++) {
+    if (i == point) room[n++] = '.';
+    room[n++] = (char)('0' + rng_next(r) % 10);
+  }
+  if (point == digits) room[n++] = '.';
+  room[n] = 0;
+  return n;
+}
+
+static void decimals_are_read_as_the_c_library_reads_them(void **state) {
+  (void)state;
+  static const char *const odd[] = {"-0",
+                                    "0.1",
+                                    "-.5",
+                                    "5.",
+                                    "123456789012345",
+                                    "1234567890123456",
+                                    "0.000000000000001",
+                                    "1e3",
+                                    "1.e",
+                                    "..1",
+                                    "1-2",
+                                    " 1",
+                                    "-",
+                                    "0x10",
+                                    "",
+                                    ".",
+                                    "-.",
+                                    "1.2.3"};
+  rng r = rng_start("decimals");
+  for (int i = 0; i < 200000; i++) {
+    char room[32];
+    size_t size = random_decimal(&r, room);
+    double number = number_read(room, size), want = strtod(room, NULL);
+    if (memcmp(&number, &want, sizeof number) != 0) fail_msg("'%s' is read as %.17g", room, number);
+  }
+  for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+    double number = number_read(odd[i], strlen(odd[i])), want = strtod(odd[i], NULL);
+    if (memcmp(&number, &want, sizeof number) != 0) fail_msg("'%s' is read as %.17g", odd[i], number);
+  }
+}
+
 static void the_locale_makes_no_difference(void **state) {
   (void)state;
   static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "de_DE"};
@@ -67,6 +114,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(numbers_are_written_as_short_as_can_be),
       cmocka_unit_test(every_number_comes_back_as_it_was),
+      cmocka_unit_test(decimals_are_read_as_the_c_library_reads_them),
       cmocka_unit_test(the_locale_makes_no_difference),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
