@@ -33,11 +33,13 @@ struct loading {
   fetch fetch;
   shunt_status (*resume)(loading *l);
   select_spec q;
-  shunt_rows *between; /* belongs_to_many: of the through model */
+  shunt_rows *between; /* belongs_to_many: of the through model; at the end one for each child, if links are shown */
   links *links;
   loading *next;
 };
 
+/* Whether each child shows its link. */
+static inline bool load_shows_links(const loading *l) { return l->p->link && !l->p->count; }
 /* The SELECT of the target's rows, except for their keys. It also fetches `needed` and the columns that the children's
  * relations need. */
 shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out);
