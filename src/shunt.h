@@ -780,6 +780,10 @@ typedef struct shunt_record {
   bool is_new;  /* in a related row: insert it, although it has its primary key */
   const shunt_related *related;
   size_t nrelated;
+  /* In a row of a belongs_to_many: columns of its link. A new link gets them, and so does one that exists. If they give
+   * the through model's primary key, only the link with that key is meant. */
+  const shunt_field *link;
+  size_t nlink;
 } shunt_record;
 
 struct shunt_related {

@@ -207,7 +207,7 @@ static shunt_status link_target(writing *w, link_row *l, const shunt_record *tar
   if (status) return status;
   l->to_target = own;
   l->to_target.names = plan_through_key(l->p->relation);
-  return nested_write_link(w, l, target->deleted);
+  return nested_write_link(w, l, target);
 }
 
 static shunt_status write_linked(writing *w, const site *parent, const plan_relation *p, const sole_key *to_parent,

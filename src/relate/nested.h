@@ -77,8 +77,8 @@ typedef struct link_row {
   sole_key to_parent, to_target;
 } link_row;
 
-/* Links the two unless they are linked, or unlinks them. */
-shunt_status nested_write_link(writing *w, const link_row *l, bool unlink);
+/* Links the two and sets the columns that the target gives for its link, or unlinks them. */
+shunt_status nested_write_link(writing *w, const link_row *l, const shunt_record *target);
 
 /* cascade.c: deletes the related rows of parents that were read with the columns that the plan needs. */
 shunt_status cascade_delete(writing *w, const parents *from, const plan *p);
