@@ -177,6 +177,7 @@ static shunt_status links_end(loading *l) {
   shunt_status status = fetch_by_key(&l->fetch, l->between);
   if (!status)
     status = fetch_pairs(&l->fetch, l->parents.rows->count, &l->links->parent, &l->links->row, &l->links->count);
+  if (!status) status = load_check_count(l, l->links->count);
   if (status) return status;
   return l->links->count ? ask_targets(l) : no_links(l);
 }

@@ -90,7 +90,7 @@ shunt_status link_order_at(loading *l, select_spec *of_links) {
   for (size_t i = 0; i < order->n; i++)
     for (size_t k = 0; k < order->runs[i].n && order->runs[i].of_links && !status; k++)
       status = order_column(l->c, &l->links->at, order->runs[i].terms[k], &term, &column);
-  size_t n = order->n ? site_order_key(&l->links->at, key) : 0;
+  size_t n = order->n && load_shows_links(l) ? site_order_key(&l->links->at, key) : 0;
   for (size_t i = 0; i < n; i++) names[i] = key[i]->name;
   return status ? status : select_need(l->c, of_links, names, n);
 }

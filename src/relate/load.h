@@ -50,6 +50,8 @@ shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status
 shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l));
 /* How many of a parent's n rows the relation shows. */
 uint64_t load_shown(const loading *l, uint64_t n);
+/* Errors: USAGE: more rows than there are numbers. */
+shunt_status load_check_count(const loading *l, uint64_t n);
 /* Allocates starts and items. */
 shunt_status load_room(loading *l, uint64_t nitems);
 /* Rows of several statements are put in order here: adds the columns of the order to those that are fetched, */

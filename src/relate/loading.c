@@ -55,10 +55,14 @@ uint64_t load_shown(const loading *l, uint64_t n) {
   return left < limit ? left : limit;
 }
 
+shunt_status load_check_count(const loading *l, uint64_t n) {
+  if (n <= UINT32_MAX) return SHUNT_OK;
+  return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' has too many rows for one call", l->p->relation->full_name);
+}
+
 shunt_status load_room(loading *l, uint64_t nitems) {
-  if (nitems > UINT32_MAX)
-    return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' has too many rows for one call",
-                     l->p->relation->full_name);
+  shunt_status status = load_check_count(l, nitems);
+  if (status) return status;
   l->starts = base_alloc((l->parents.rows->count + 1) * sizeof *l->starts);
   l->items = base_alloc(nitems * sizeof *l->items);
   if (!l->starts || !l->items) return error_memory(l->c->err);
