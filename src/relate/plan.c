@@ -161,7 +161,7 @@ static shunt_status add_link(const planner *p, const shunt_include *in, plan_rel
     if (strcmp(to->children.list[i].relation->as.name, PLAN_LINK) == 0)
       return error_set(p->c->err, SHUNT_E_USAGE,
                        "include: relation '%s' shows its links as '" PLAN_LINK "', the name of the relation '%s' that "
-                       "is included below it; leave out one of them",
+                       "is loaded with its rows; leave that out, with include = {" PLAN_LINK " = false}",
                        r->full_name, to->children.list[i].relation->full_name);
   return SHUNT_OK;
 }
