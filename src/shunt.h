@@ -650,7 +650,8 @@ typedef struct shunt_relation {
   const char *const *columns;              /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  const char *const *order; /* "name", "-id", "author.name" */
+  /* "name", "-id", "author.name" of another row; belongs_to_many: also columns of the link, "link.since" */
+  const char *const *order;
   size_t norder;
   bool limited;
   int64_t limit; /* per parent row; ignored unless limited */
@@ -693,6 +694,13 @@ typedef struct shunt_query {
   bool skip_locked; /* leaves out the rows that another transaction has locked */
 } shunt_query;
 
+/* The links of a belongs_to_many: the rows of the through model between a parent row and its related rows. */
+typedef struct shunt_link {
+  const char *const *columns; /* of the through model; none: all */
+  size_t ncolumns;
+  const shunt_where *where; /* on the through model's columns; only these links count */
+} shunt_link;
+
 struct shunt_include {
   const char *relation;       /* the name of the relation in its model, and of its rows in the result */
   const shunt_relation *with; /* a relation for this call; NULL: the model's relation of that name */
@@ -700,6 +708,10 @@ struct shunt_include {
   shunt_query query;          /* where narrows; order, limit and columns replace those of the relation */
   bool count; /* the number of the rows that it would load, instead of the rows. Then query takes no columns, order or
                * include, and writes don't take it */
+  /* belongs_to_many: each related row has its link, as a loaded relation "link" with one row. A row that is linked
+   * several times comes once for each link, and parents share no rows. With count it only has a where. NULL: no links
+   * are shown. With or without it, the order takes columns of the link: "link.since", "-link.since". */
+  const shunt_link *link;
 };
 
 typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
@@ -769,6 +781,10 @@ typedef struct shunt_record {
   bool is_new;  /* in a related row: insert it, although it has its primary key */
   const shunt_related *related;
   size_t nrelated;
+  /* In a row of a belongs_to_many: columns of its link. A new link gets them, and so does one that exists. If they give
+   * the through model's primary key, only the link with that key is meant. */
+  const shunt_field *link;
+  size_t nlink;
 } shunt_record;
 
 struct shunt_related {

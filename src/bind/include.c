@@ -174,6 +174,27 @@ static shunt_status relation_of(arena *a, const branch *b, const shunt_relation 
   return bind_as_bool(node_get(n, "autoload"), "autoload", &r->autoload, err);
 }
 
+/* link = true, or {columns = …, where = …}. */
+static shunt_status link_of(arena *a, const branch *b, const shunt_link **out, shunt_error *err) {
+  static const char *const known[] = {"columns", "where", NULL};
+  const node *n = node_get(b->options, "link");
+  bool options = n && (n->kind == NODE_MAP || (n->kind == NODE_LIST && n->count == 0));
+  shunt_status st = SHUNT_OK;
+  if (!n) return SHUNT_OK;
+  if (!options && (n->kind != NODE_VALUE || n->value.type != SHUNT_BOOL))
+    return error_set(err, SHUNT_E_USAGE, "include: link must be true or a table of columns and where, not %s",
+                     node_kind_name(n));
+  if (!options && !n->value.as.boolean) return SHUNT_OK;
+  shunt_link *link = arena_new(a, shunt_link);
+  if (!link) return error_memory(err);
+  *out = link;
+  if (!options || n->kind != NODE_MAP) return SHUNT_OK;
+  for (size_t i = 0; i < n->count; i++)
+    if ((st = bind_unknown_key(n->entries[i].key, "link", known, err))) return st;
+  st = bind_text_list(a, node_get(n, "columns"), "columns", &link->columns, &link->ncolumns, err);
+  return st ? st : bind_where(a, node_get(n, "where"), &link->where, err);
+}
+
 static shunt_status finish(arena *a, const branch *from, const shunt_include **out, size_t *count, int depth,
                            shunt_error *err) {
   if (from->count == 0) return SHUNT_OK;
@@ -188,6 +209,7 @@ static shunt_status finish(arena *a, const branch *from, const shunt_include **o
     if (b->relation) st = relation_of(a, b, &list[i].with, err);
     if (!st && b->options) st = bind_query_fields(a, b->options, &list[i].query, err);
     if (!st && b->options) st = bind_as_bool(node_get(b->options, "count"), "count", &list[i].count, err);
+    if (!st && b->options) st = link_of(a, b, &list[i].link, err);
     if (!st) st = finish(a, b, &list[i].query.include, &list[i].query.ninclude, depth + 1, err);
     if (st) return st;
   }

@@ -7,7 +7,7 @@
 const char *const bind_select_keys[] = {QUERY_KEYS, "timeout", "distinct", "lock", "nowait", "skip_locked", NULL};
 const char *const bind_get_keys[] = {QUERY_KEYS, "timeout", "lock", "nowait", "skip_locked", NULL};
 const char *const bind_count_keys[] = {QUERY_KEYS, "timeout", "distinct", NULL};
-const char *const bind_include_keys[] = {QUERY_KEYS, "count", NULL};
+const char *const bind_include_keys[] = {QUERY_KEYS, "count", "link", NULL};
 #undef QUERY_KEYS
 
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err) {

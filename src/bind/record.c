@@ -74,6 +74,15 @@ typedef struct draft {
   shunt_related *relations;
 } draft;
 
+/* The columns of a link are a row of their own. */
+static shunt_status link_row(writer *w, shunt_record *out) {
+  shunt_record link = {.nfields = 0};
+  shunt_status st = record(w, lua_gettop(w->L), NULL, 0, false, &link);
+  out->link = link.fields;
+  out->nlink = link.nfields;
+  return st;
+}
+
 /* The value on top of the stack, under the key: related rows if the relation in is included under it. */
 static shunt_status entry(writer *w, draft *d, const char *key, const shunt_include *in, bool related) {
   if (in) {
@@ -90,6 +99,7 @@ static shunt_status entry(writer *w, draft *d, const char *key, const shunt_incl
     d->out->is_new = lua_toboolean(w->L, -1);
     return SHUNT_OK;
   }
+  if (related && lua_istable(w->L, -1) && strcmp(key, "link") == 0) return link_row(w, d->out);
   return cell(w, key, &d->fields[d->out->nfields++]);
 }
 

@@ -125,6 +125,18 @@ static bool find_names(const wiring *w, const char *key, const char *const **nam
   return told(w, n, status, &err);
 }
 
+/* "link.since" is a column of the through model. */
+static void check_order(const wiring *w) {
+  for (size_t i = 0; i < w->r->as.norder; i++) {
+    const char *term = w->r->as.order[i] + (w->r->as.order[i][0] == '-');
+    if (strncmp(term, "link.", 5) != 0) continue;
+    if (w->r->as.kind != SHUNT_BELONGS_TO_MANY)
+      tell(w, build_get(w->body, "order"), "order names a column of a link, but only a belongs_to_many has links");
+    else if (!term[5] || term[5] == ' ')
+      tell(w, build_get(w->body, "order"), "order names no column of the link after \"link.\"");
+  }
+}
+
 static bool find_options(const wiring *w) {
   shunt_relation *as = &w->r->as;
   const node *where = build_get(w->body, "where");
@@ -138,7 +150,10 @@ static bool find_options(const wiring *w) {
     shunt_status status = where_from_node(w->b->a, where, &as->where, &err);
     if (!told(w, where, status, &err)) return false;
   }
-  return find_names(w, "columns", &as->columns, &as->ncolumns) && find_names(w, "order", &as->order, &as->norder);
+  if (!find_names(w, "columns", &as->columns, &as->ncolumns) || !find_names(w, "order", &as->order, &as->norder))
+    return false;
+  check_order(w);
+  return true;
 }
 
 static bool add_relation(builder *b, cat_model *model, const node_entry *e) {

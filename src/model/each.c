@@ -33,7 +33,7 @@ static shunt_status start_once(call *c, const cat_model *model, const shunt_quer
   if (!status) status = read_spec(c, model, query, &p, &q);
   if (!status) status = read_access(c, model, query, &a);
   if (!status) status = read_together(c, &a, "a stream");
-  if (!status && order_has_path(q.order, q.norder)) status = order_rank_access(c, &a, &q);
+  if (!status && order_needs_rank(&q)) status = order_rank_access(c, &a, &q);
   return status ? status : stream_at(c, access_only_site(&a), &q, query->timeout_ms > 0, out);
 }
 

@@ -149,8 +149,7 @@ shunt_status order_rank_keys(call *c, const site *at, const order_rank *rank, ke
   return site_column(c, at, rank->column, &out->columns.list[0]);
 }
 
-/* -1: the path has no rank. */
-static int rank_of(const order_ranks *ranks, const char *path) {
+int order_rank_of(const order_ranks *ranks, const char *path) {
   for (size_t i = 0; ranks && i < ranks->n; i++)
     if (strcmp(ranks->list[i].path, path) == 0) return (int)i;
   return -1;
@@ -177,7 +176,7 @@ shunt_status order_operand(const comparison *w, const order_ranks *ranks, const 
   driver_column *column = arena_new(w->c->arena, driver_column);
   if (!column) return error_memory(w->c->err);
   *column = number_column;
-  int rank = rank_of(ranks, out->name);
+  int rank = order_rank_of(ranks, out->name);
   status = rank < 0 ? path_operand(w, out->name, column, o) : rank_operand(w, ranks, rank, o);
   column->name = out->name;
   column->nullable = true;

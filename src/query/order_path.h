@@ -36,6 +36,8 @@ shunt_status order_path_joins(const comparison *w, const char *path, bool *joins
 /* The first step of the path, and the path from there. Errors: as for order_operand. */
 shunt_status order_path_step(const comparison *w, const char *path, related_rows *x, related_step *s,
                              const char **rest);
+/* The number of the path's rank, or -1. ranks may be NULL. */
+int order_rank_of(const order_ranks *ranks, const char *path);
 /* The keys of a rank, as the site's column. Errors: those of site_column. */
 shunt_status order_rank_keys(call *c, const site *at, const order_rank *rank, key_list *out);
 

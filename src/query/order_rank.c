@@ -189,7 +189,7 @@ static shunt_status rank_term(call *c, const order_source *sources, size_t n, co
   bool joins;
   shunt_status status = order_read(c, text, &term);
   ranking r = {.c = c, .sources = sources, .n = n, .path = term.name};
-  if (status || !order_is_path(sources[0].at, term.name)) return status;
+  if (status || !order_is_path(sources[0].at, term.name) || order_rank_of(&q->ranks, term.name) >= 0) return status;
   status = joins_everywhere(&r, &joins);
   if (status || joins) return status;
   if (q->lock.kind)
@@ -199,9 +199,10 @@ static shunt_status rank_term(call *c, const order_source *sources, size_t n, co
 }
 
 shunt_status order_rank_sources(call *c, const order_source *sources, size_t n, select_spec *q) {
-  q->ranks = (order_ranks){arena_array(c->arena, order_rank, q->norder), 0};
+  q->ranks = (order_ranks){arena_array(c->arena, order_rank, q->norder + q->nneeded), 0};
   shunt_status status = q->ranks.list ? SHUNT_OK : error_memory(c->err);
   for (size_t i = 0; i < q->norder && !status; i++) status = rank_term(c, sources, n, q->order[i], q);
+  for (size_t i = 0; i < q->nneeded && !status; i++) status = rank_term(c, sources, n, q->needed[i], q);
   return status;
 }
 

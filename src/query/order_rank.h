@@ -13,7 +13,11 @@ typedef struct order_source {
   const filter *filter;
 } order_source;
 
-/* Fills q->ranks for the rows of all sources, one at least; order_has_path says whether that is needed. Errors: those
+/* Whether a term of the order, or a column that is fetched for an order, may lead to other rows. */
+static inline bool order_needs_rank(const select_spec *q) {
+  return order_has_path(q->order, q->norder) || order_has_path(q->needed, q->nneeded);
+}
+/* Fills q->ranks for the rows of all sources, one at least, if order_needs_rank. Errors: those
  * of select_run, and USAGE for keys that a program can't compare, or too many of them. */
 shunt_status order_rank_sources(call *c, const order_source *sources, size_t n, select_spec *q);
 /* The same for the rows that q reads at all sites of an access. */

@@ -44,6 +44,8 @@ static shunt_status group_by_parents(const level *l, const cat_model *target, co
   if (asked) {
     g.where[0] = r->as.where;
     g.where[1] = asked->where;
+  } else {
+    g.where[0] = plan_link_where(l->p);
   }
   shunt_status status = group_parents(c, r, l->from, &g);
   return status ? status : group_keys(c, l->scratch, &g, k);
@@ -108,7 +110,7 @@ typedef struct led {
 static shunt_status read_links(const level *l, led *d) {
   key_names to_parent = plan_child_key(l->p->relation), to_target = plan_through_key(l->p->relation);
   const char *columns[2 * KEY_MOST];
-  select_spec q = {.columns = columns};
+  select_spec q = {.filter = {.where = {plan_link_where(l->p)}}, .columns = columns};
   for (size_t i = 0; i < to_parent.n; i++) columns[q.ncolumns++] = to_parent.list[i];
   for (size_t i = 0; i < to_target.n; i++) columns[q.ncolumns++] = to_target.list[i];
   const site *at = access_only_site(&d->links.k.groups[0].at);
@@ -174,7 +176,7 @@ static shunt_status delete_links_to(const level *l, const key_group *group, cons
   shunt_status status = SHUNT_OK;
   for (size_t from = 0, n; from < targets->count && !status; from += n) {
     n = key_sql_part(at->engine, targets, from, most);
-    filter f = {.keys = group->keys, .also = *targets};
+    filter f = {.where = {plan_link_where(l->p)}, .keys = group->keys, .also = *targets};
     f.also.values += from * width;
     f.also.count = n;
     status = write_delete(c, &group->at, &f, &affected);
@@ -219,7 +221,7 @@ static shunt_status delete_links(const level *l) {
   if (status || k.ngroups == 0) return status;
   if (some) return delete_some(l, &k);
   for (size_t g = 0; !status && g < k.ngroups; g++) {
-    filter f = {.keys = k.groups[g].keys};
+    filter f = {.where = {plan_link_where(l->p)}, .keys = k.groups[g].keys};
     status = write_delete(w->c, &k.groups[g].at, &f, &affected);
   }
   return status;

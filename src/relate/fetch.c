@@ -24,7 +24,7 @@ shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows) {
   f->range = arena_array(f->scratch, row_range, f->k.ngroups);
   if (!f->range) return error_memory(f->c->err);
   q->numbered = q->counted || !f->k.exact;
-  if (f->k.ngroups && order_has_path(q->order, q->norder)) {
+  if (f->k.ngroups && order_needs_rank(q)) {
     shunt_status status = rank(f, q);
     if (status) return status;
   }

@@ -13,7 +13,7 @@
  * parents as they were. A loading comes in the list before the loadings of its children, and siblings are in the plan's
  * order. The rows of a relation are those of a join: duplicates stay, a dangling key gives no row, a null matches
  * nothing. A limit counts for each parent: the statement counts itself (`row_number() OVER (PARTITION BY …)`), except
- * for rows that come through links; there load_cut counts.
+ * for rows that come through links, which link.c cuts.
  *
  * Not here: one statement for each parent, whose round trips grow with the parents, and lateral joins for limits, which
  * SQLite does not have. */
@@ -84,9 +84,7 @@ static shunt_status ask_parts(loading *l) {
   if (each.limited && each.limit > INT64_MAX - l->q.offset) each.limited = each.per_key = false;
   if (each.limited) each.limit += l->q.offset;
   if (!each.limited) each.per_key = false;
-  status = load_ask(l, &each, l->children, parts_end);
-  l->q.statements = each.statements;
-  return status;
+  return load_ask_for(l, &each, parts_end);
 }
 
 static shunt_status counts_end(loading *l) {
@@ -142,6 +140,7 @@ static shunt_status begin_all(loader *w, const parents *from, const plan *p);
 /* Frees what is needed only until the relation is loaded. */
 static void end_loading(loading *l) {
   arena_free(&l->scratch);
+  if (load_shows_links(l)) return;
   shunt_rows_free(l->between);
   l->between = NULL;
 }
@@ -190,22 +189,43 @@ static shunt_status load_all(loader *w) {
   }
 }
 
-static shunt_status attach(const loading *l) {
+static void abandon(loading *l) {
+  shunt_rows_free(l->between);
+  shunt_rows_free(l->children);
+  base_free(l->starts);
+  base_free(l->items);
+  base_free(l->counts);
+}
+
+/* Each child has the link of the same number. */
+static bool attach_links(loading *l) {
+  size_t n = l->children->count;
+  uint32_t *starts = base_alloc((n + 1) * sizeof *starts), *items = base_alloc(n * sizeof *items);
+  shunt_rows *between = l->between;
+  if (!starts || !items) {
+    base_free(starts);
+    base_free(items);
+    return false;
+  }
+  for (uint32_t i = 0; i <= n; i++) starts[i] = i;
+  for (uint32_t i = 0; i < n; i++) items[i] = i;
+  l->between = NULL;
+  return rows_attach(l->children, PLAN_LINK, SHUNT_HAS_ONE, between, starts, items);
+}
+
+static shunt_status attach(loading *l) {
   const cat_relation *r = l->p->relation;
   if (l->counts) {
     shunt_rows_free(l->children);
     return rows_attach_counts(l->parents.rows, r->as.name, r->as.kind, l->counts) ? SHUNT_OK : error_memory(l->c->err);
   }
+  if (load_shows_links(l) && !attach_links(l)) {
+    abandon(l);
+    return error_memory(l->c->err);
+  }
   return rows_attach(l->parents.rows, r->as.name, r->as.kind, l->children, l->starts, l->items)
              ? SHUNT_OK
              : error_memory(l->c->err);
-}
-
-static void abandon(loading *l) {
-  shunt_rows_free(l->children);
-  base_free(l->starts);
-  base_free(l->items);
-  base_free(l->counts);
 }
 
 shunt_status load_relations(call *c, const parents *from, const plan *p, shunt_op op) {

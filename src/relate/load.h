@@ -33,21 +33,27 @@ struct loading {
   fetch fetch;
   shunt_status (*resume)(loading *l);
   select_spec q;
-  shunt_rows *between; /* belongs_to_many: of the through model */
+  shunt_rows *between; /* belongs_to_many: of the through model; at the end one for each child, if links are shown */
   links *links;
   loading *next;
 };
 
+/* Whether each child shows its link. */
+static inline bool load_shows_links(const loading *l) { return l->p->link && !l->p->count; }
 /* The SELECT of the target's rows, except for their keys. It also fetches `needed` and the columns that the children's
  * relations need. */
 shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out);
 route_request load_target_request(const loading *l);
 /* Asks for the rows of all groups; the next step is resume. */
 shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l));
+/* The same with another spec than l->q, for l->children; l->q keeps what sorting the rows needs. */
+shunt_status load_ask_for(loading *l, select_spec *q, shunt_status (*resume)(loading *l));
 /* Asks for the number of rows of each key. */
 shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l));
 /* How many of a parent's n rows the relation shows. */
 uint64_t load_shown(const loading *l, uint64_t n);
+/* Errors: USAGE: more rows than there are numbers. */
+shunt_status load_check_count(const loading *l, uint64_t n);
 /* Allocates starts and items. */
 shunt_status load_room(loading *l, uint64_t nitems);
 /* Rows of several statements are put in order here: adds the columns of the order to those that are fetched, */

@@ -43,6 +43,13 @@ shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status
   return fetch_ask(&l->fetch, q, rows);
 }
 
+shunt_status load_ask_for(loading *l, select_spec *q, shunt_status (*resume)(loading *l)) {
+  shunt_status status = load_ask(l, q, l->children, resume);
+  l->q.statements = q->statements;
+  l->q.ranks = q->ranks;
+  return status;
+}
+
 shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l)) {
   select_spec q = {.filter = l->q.filter, .counted = true};
   return load_ask(l, &q, l->children, resume);
@@ -55,10 +62,14 @@ uint64_t load_shown(const loading *l, uint64_t n) {
   return left < limit ? left : limit;
 }
 
+shunt_status load_check_count(const loading *l, uint64_t n) {
+  if (n <= UINT32_MAX) return SHUNT_OK;
+  return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' has too many rows for one call", l->p->relation->full_name);
+}
+
 shunt_status load_room(loading *l, uint64_t nitems) {
-  if (nitems > UINT32_MAX)
-    return error_set(l->c->err, SHUNT_E_USAGE, "relation '%s' has too many rows for one call",
-                     l->p->relation->full_name);
+  shunt_status status = load_check_count(l, nitems);
+  if (status) return status;
   l->starts = base_alloc((l->parents.rows->count + 1) * sizeof *l->starts);
   l->items = base_alloc(nitems * sizeof *l->items);
   if (!l->starts || !l->items) return error_memory(l->c->err);

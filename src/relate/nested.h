@@ -68,6 +68,18 @@ shunt_status nested_filter(writing *w, const access *a, const sole_key *key, con
 /* What the rules see of it. False when out of memory. */
 bool nested_equalities(equalities *where, const sole_key *key);
 
+/* ---- nested_link.c ---- */
+
+/* A link between a parent and a target: the two keys in the through model. */
+typedef struct link_row {
+  const site *parent;
+  const plan_relation *p;
+  sole_key to_parent, to_target;
+} link_row;
+
+/* Links the two and sets the columns that the target gives for its link, or unlinks them. */
+shunt_status nested_write_link(writing *w, const link_row *l, const shunt_record *target);
+
 /* cascade.c: deletes the related rows of parents that were read with the columns that the plan needs. */
 shunt_status cascade_delete(writing *w, const parents *from, const plan *p);
 shunt_status cascade_check(const writing *w, const plan *p);

@@ -32,6 +32,10 @@ static shunt_status check_record(const writing *w, const cat_model *model, const
           "model '%s': the record has rows of '%.128s'; include that relation, so that they are written along",
           model->name, related->relation ? related->relation : "");
     for (size_t k = 0; k < related->nrecords; k++) {
+      if (related->records[k].link && !in->relation->through)
+        return error_set(w->c->err, SHUNT_E_USAGE,
+                         "relation '%s': a row gives columns of its link, but only a belongs_to_many has links",
+                         in->relation->full_name);
       shunt_status status = check_record(w, in->relation->target, &related->records[k], &in->children);
       if (status) return status;
       if (related->records[k].deleted && related->records[k].nrelated)
@@ -47,6 +51,10 @@ static shunt_status check_record(const writing *w, const cat_model *model, const
 }
 
 shunt_status nested_check(const writing *w, const cat_model *model, const shunt_record *record, const plan *p) {
+  if (record->link)
+    return error_set(w->c->err, SHUNT_E_USAGE,
+                     "model '%s': the record gives columns of a link, which only a row of a belongs_to_many has",
+                     model->name);
   shunt_status status = check_plan(w, p);
   return status ? status : check_record(w, model, record, p);
 }

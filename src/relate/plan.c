@@ -145,6 +145,27 @@ static shunt_status add_count(const planner *p, const cat_relation *r, const shu
   return status;
 }
 
+/* Links are asked for beside the rows of the relation. */
+static shunt_status add_link(const planner *p, const shunt_include *in, plan_relation *to) {
+  const cat_relation *r = to->relation;
+  to->link = in->link;
+  if (!to->link) return SHUNT_OK;
+  if (!r->through)
+    return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' has no links; only a belongs_to_many has them",
+                     r->full_name);
+  if (to->count && (to->link->ncolumns || !to->link->where))
+    return error_set(p->c->err, SHUNT_E_USAGE,
+                     "include: relation '%s' is to be counted, and its link takes a where and no columns",
+                     r->full_name);
+  for (size_t i = 0; i < to->children.count; i++)
+    if (strcmp(to->children.list[i].relation->as.name, PLAN_LINK) == 0)
+      return error_set(p->c->err, SHUNT_E_USAGE,
+                       "include: relation '%s' shows its links as '" PLAN_LINK "', the name of the relation '%s' that "
+                       "is loaded with its rows; leave that out, with include = {" PLAN_LINK " = false}",
+                       r->full_name, to->children.list[i].relation->full_name);
+  return SHUNT_OK;
+}
+
 static shunt_status add_asked(const planner *p, const cat_model *model, const shunt_include *include, size_t i,
                               const chain *way, plan *out) {
   const cat_relation *r;
@@ -153,8 +174,8 @@ static shunt_status add_asked(const planner *p, const cat_model *model, const sh
   if (named(include[i].relation, include, i))
     return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
   if (include[i].off) return SHUNT_OK;
-  if (!include[i].count) return add(p, r, &include[i].query, way, out);
-  return add_count(p, r, &include[i].query, out);
+  status = include[i].count ? add_count(p, r, &include[i].query, out) : add(p, r, &include[i].query, way, out);
+  return status ? status : add_link(p, &include[i], &out->list[out->count - 1]);
 }
 
 static shunt_status grow(const planner *p, const cat_model *model, const shunt_include *include, size_t n,

@@ -18,6 +18,7 @@ struct plan_relation {
   const cat_relation *relation; /* the model's, or one made on the spot */
   const shunt_query *query;     /* how it was asked for; never NULL */
   bool count;                   /* only the number of its rows is asked for; it has no children */
+  const shunt_link *link;       /* belongs_to_many: the links that count and, unless counted, are shown; or NULL */
   plan children;
 };
 
@@ -32,6 +33,10 @@ key_names plan_child_key(const cat_relation *r);
 /* belongs_to_many: the through model's columns that refer to the target, and the target's. */
 key_names plan_through_key(const cat_relation *r);
 key_names plan_target_key(const cat_relation *r);
+/* The name under which links are shown. */
+#define PLAN_LINK "link"
+/* What must hold for the links; may be NULL. */
+static inline const shunt_where *plan_link_where(const plan_relation *p) { return p->link ? p->link->where : NULL; }
 /* At most one row per parent. */
 static inline bool plan_is_one(const cat_relation *r) {
   return r->as.kind == SHUNT_HAS_ONE || r->as.kind == SHUNT_BELONGS_TO;

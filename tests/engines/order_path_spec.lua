@@ -25,9 +25,12 @@ model "blog" { table = "blogs", client = "sqlite3", relations = { ]] }
 for i in ipairs(places) do
   rules[#rules + 1] = ('posts_%d = has_many("post_%d", "blog_id"), cut_%d = has_many("cut_%d", "blog_id"), '):format(i, i, i, i)
     .. ('best_%d = has_one("post_%d", "blog_id", { order = { "-author.n", "id" } }), '):format(i, i)
+    .. ('spread_%d = has_many("spread_%d", "blog_id"), '):format(i, i)
     .. ('linked_%d = belongs_to_many("link", "post_%d", "blog_id", "post_id"), '):format(i, i)
 end
-rules[#rules + 1] = "} }\nmodel 'link' { table = 'links', client = 'sqlite3' }\n"
+rules[#rules + 1] = "} }\nmodel 'link' { table = 'links', client = 'sqlite3', relations = { "
+for i in ipairs(places) do rules[#rules + 1] = ('by_%d = belongs_to("author_%d", "author_id"), '):format(i, i) end
+rules[#rules + 1] = "} }\n"
 for i, place in ipairs(places) do
   local relations = ([[relations = { author = belongs_to("author_@", "author_id"),
   editor = belongs_to("author_@", "editor_id", { where = { n = { gt = 1 } } }), coded = belongs_to("author_@", "author_code", { key = "code" }) }]])
@@ -57,7 +60,7 @@ local function random_data(random)
     data.posts[id] = { id = id, blog_id = random:int(1, 4), author_id = maybe(random:int(1, 14)), editor_id = maybe(random:int(1, 14)),
       author_code = maybe("c" .. random:int(1, 14)), n = maybe(random:int(0, 3)) }
   end
-  for id = 1, 60 do data.links[id] = { id = id, blog_id = random:int(1, 4), post_id = random:int(1, 40) } end
+  for id = 1, 60 do data.links[id] = { id = id, blog_id = random:int(1, 4), post_id = random:int(1, 40), author_id = maybe(random:int(1, 14)) } end
   return data
 end
 
@@ -114,7 +117,7 @@ describe("orders by columns of other rows (SHUNT_SEED=" .. seed .. ")", function
     end
     session:execute("sqlite3", "CREATE TABLE blogs (id INTEGER PRIMARY KEY)")
     session:execute("sqlite3", "INSERT INTO blogs VALUES (1), (2), (3), (4), (5)")
-    session:execute("sqlite3", "CREATE TABLE links (id INTEGER PRIMARY KEY, blog_id INTEGER, post_id INTEGER)")
+    session:execute("sqlite3", "CREATE TABLE links (id INTEGER PRIMARY KEY, blog_id INTEGER, post_id INTEGER, author_id INTEGER)")
     session:model("link"):insert_bulk(data.links)
     local two <close> = world.app:session()
     for i = 1, #places, 3 do
@@ -142,7 +145,13 @@ describe("orders by columns of other rows (SHUNT_SEED=" .. seed .. ")", function
     end
   end
 
+  local function value_of_link(place, link, name)
+    local author = author_of({ author_id = link.author_id }, "author")
+    return author and rank(place[2], "authors", name:match "[^.]+$")[author.id]
+  end
+
   local function value_of(place, post, name)
+    if name:find "^link%." then return value_of_link(place, post.link, name) end
     local relation, column = name:match "^(%w+)%.(.+)$"
     if not relation then return post[name] ~= null and post[name] or nil end
     local author = author_of(post, relation)
@@ -239,16 +248,23 @@ describe("orders by columns of other rows (SHUNT_SEED=" .. seed .. ")", function
         local include = { order = table.move(query.order, 1, #query.order, 1, {}), limit = query.limit, offset = query.offset, where = query.where,
           columns = { "id" } }
         include.order[#include.order + 1] = "id"
-        local names = { posts = "posts_" .. i, cut = "cut_" .. i, linked = "linked_" .. i }
-        local got = session:model("blog"):select { order = "id", include = { [names.posts] = include, [names.cut] = include, [names.linked] = include } }
+        local names = { posts = "posts_" .. i, cut = "cut_" .. i, linked = "linked_" .. i, spread = "spread_" .. i }
+        local links, of_links = { "link.by_" .. i .. ".name", "-link.by_" .. i .. ".n nulls first" }, {}
+        for key, value in pairs(include) do of_links[key] = value end
+        if random:chance(70) then table.insert(query.order, random:int(1, #query.order + 1), random:of(links)) end
+        of_links.order = table.move(query.order, 1, #query.order, 1, {})
+        local got = session:model("blog"):select { order = "id", include = { [names.posts] = include, [names.cut] = include,
+          [names.linked] = of_links, [names.spread] = include } }
         for _, blog in ipairs(got) do
           local own, linked = {}, {}
           for _, post in ipairs(data.posts) do if post.blog_id == blog.id then own[#own + 1] = post end end
-          for _, link in ipairs(data.links) do if link.blog_id == blog.id then linked[#linked + 1] = data.posts[link.post_id] end end
+          for _, link in ipairs(data.links) do if link.blog_id == blog.id then linked[#linked + 1] = setmetatable({ link = link }, { __index = data.posts[link.post_id] }) end end
           local text = show.source(include, null)
-          assert.same(expected(place, own, query), ids(blog[names.posts]), text)
-          assert.same(expected(place, own, query), ids(blog[names.cut]), "parts " .. text)
-          assert.same(expected(place, linked, query), ids(blog[names.linked]), "links " .. text)
+          local wanted = expected(place, own, { order = include.order, where = include.where, limit = include.limit, offset = include.offset })
+          assert.same(wanted, ids(blog[names.posts]), text)
+          assert.same(wanted, ids(blog[names.cut]), "parts " .. text)
+          assert.same(wanted, ids(blog[names.spread]), "spread " .. text)
+          assert.same(expected(place, linked, query), ids(blog[names.linked]), "links " .. show.source(of_links, null))
         end
       end
       local best = session:model("blog"):select { order = "id", include = "best_" .. i }

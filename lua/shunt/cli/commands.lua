@@ -108,7 +108,7 @@ commands.list = {
     details = "Rows are printed as a table, related rows indented, or as JSON lines. In JSON, a relation's name holds an array, "
       .. "an object or null.",
     flags = with(request_flags(true),
-      { "--include", "a,a.b", "Relations to load with the rows; a:count counts them.", many = true },
+      { "--include", "a,a.b", "Relations to load with the rows; a:count counts them, a:link shows their links.", many = true },
       { "--columns", "a,b", "Columns to read. Default: all.", many = true },
       { "--distinct", false, "Print rows that are equal in --columns once." },
       { "--order", "a,-b", "Columns to sort by; a minus means descending. Nulls count as the least, unless nulls first or nulls "

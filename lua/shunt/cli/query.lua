@@ -20,13 +20,14 @@ local function check_include(app, model, path)
   end
 end
 
---- "orders:count" asks for the number of rows, "orders" for the rows.
+--- "orders" asks for the rows, "orders:count" for their number, "roles:link" for the rows with their links.
 local function include_of(app, model, list)
   local include = {}
   for _, text in ipairs(list or {}) do
-    local counted = text:match "^(.*):count$"
-    check_include(app, model, counted or text)
-    include[counted or text] = counted and { count = true } or true
+    local path, option = text:match "^(.*):(%l+)$"
+    if option ~= "count" and option ~= "link" then path, option = text, nil end
+    check_include(app, model, path)
+    include[path] = option and { [option] = true } or include[path] or true
   end
   return next(include) and include or nil
 end

@@ -65,7 +65,7 @@ function blob:bytes() end
 ---@class shunt.query_options
 ---@field columns shunt.names? default: all
 ---@field where shunt.where?
----@field order shunt.names? "name" is ascending, "-id" descending; "due nulls last", "-due nulls first"; "author.name" of another row
+---@field order shunt.names? "name" is ascending, "-id" descending; "due nulls last", "-due nulls first"; "author.name" of another row; in an include of a belongs_to_many also "link.since"
 ---@field limit integer? in an include it counts for each parent row
 ---@field offset integer?
 ---@field client string? the explicit client
@@ -92,6 +92,11 @@ function blob:bytes() end
 
 ---@class shunt.include_options: shunt.query_options
 ---@field count boolean? the number of the rows instead of the rows; then without columns, order and include
+---@field link boolean|shunt.link|nil belongs_to_many: each row has its link, the row of the through model, as `row.link`
+
+---@class shunt.link
+---@field columns shunt.names? of the through model; default: all
+---@field where shunt.where? on the through model's columns: only these links count
 
 ---@class shunt.aggregation
 ---@field count boolean|string|string[]? true or "*" counts rows

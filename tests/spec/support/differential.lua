@@ -3,6 +3,7 @@
 
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
+local LinkWrites = require "tests.spec.support.link_writes"
 local Oracle = require "tests.spec.support.oracle"
 local Random = require "tests.spec.support.random"
 local Schema = require "tests.spec.support.schema"
@@ -54,6 +55,14 @@ local function try(run, session, schema, root, statements)
   if reads > bound then return ("%d statements, where %d are enough"):format(reads, bound) end
 end
 
+-- Writes links now and then; the trees after that read them. The first thing wrong, or nil.
+local function write(run, session, schema, random, statements, case)
+  local root, row, problem = LinkWrites.try(schema, random, run, session)
+  if not root then return nil end
+  local what = problem and "it raised " .. problem or try(run, session, schema, root, statements)
+  return what and ("%s\nafter %s was written%s"):format(what, show.source(row, shunt.null), where_it_was(case, schema, root, statements))
+end
+
 --- Tries a number of trees on one schema. open makes an application with the clients a, b, c and "whole", the last one on
 --- SQLite, and the schema's rules; it gives the application and a function that ends it. Returns how many trees were
 --- tried, and what was wrong with the last one or nil.
@@ -69,9 +78,12 @@ function M.try_schema(case)
   local statements = App.watch(session)
   local run = { models = schema.models, instance_id = 7, null = shunt.null }
   function run.query(sql, params) return oracle:query("whole", sql, params) end
+  function run.execute(sql, params) return oracle:execute("whole", sql, params) end
   local n, wrong = 0, nil
   while n < case.trees and not wrong do
     n = n + 1
+    wrong = random:chance(40) and write(run, session, schema, random, statements, case) or nil
+    if wrong then break end
     local root = Tree.new(schema, random, shunt.null)
     local what = try(run, session, schema, root, statements)
     wrong = what and what .. where_it_was(case, schema, root, statements)

@@ -21,9 +21,9 @@ end
 
 local condition
 
-local function list_of(maps, joiner, empty, params, null)
+local function list_of(maps, joiner, empty, params, null, alias)
   local parts = {}
-  for _, map in ipairs(maps) do parts[#parts + 1] = "(" .. condition(map, params, null) .. ")" end
+  for _, map in ipairs(maps) do parts[#parts + 1] = "(" .. condition(map, params, null, alias) .. ")" end
   return #parts == 0 and empty or "(" .. table.concat(parts, joiner) .. ")"
 end
 
@@ -54,32 +54,35 @@ local function column_condition(column, value, params, null)
   return table.concat(parts, " AND ")
 end
 
-function condition(where, params, null)
+function condition(where, params, null, alias)
   local keys, parts = {}, {}
   for key in pairs(where) do keys[#keys + 1] = key end
   table.sort(keys)
   for _, key in ipairs(keys) do
     local value = where[key]
     if key == "_or" then
-      parts[#parts + 1] = list_of(value, " OR ", "0", params, null)
+      parts[#parts + 1] = list_of(value, " OR ", "0", params, null, alias)
     elseif key == "_and" then
-      parts[#parts + 1] = list_of(value, " AND ", "1", params, null)
+      parts[#parts + 1] = list_of(value, " AND ", "1", params, null, alias)
     elseif key == "_not" then
-      parts[#parts + 1] = "NOT (" .. condition(value, params, null) .. ")"
+      parts[#parts + 1] = "NOT (" .. condition(value, params, null, alias) .. ")"
     else
-      parts[#parts + 1] = "(" .. column_condition("t." .. quote(key), value, params, null) .. ")"
+      parts[#parts + 1] = "(" .. column_condition(alias .. "." .. quote(key), value, params, null) .. ")"
     end
   end
   return #parts == 0 and "1" or table.concat(parts, " AND ")
 end
 
-local function order_sql(order, primary_key)
+-- t is the target, h its link if there is one.
+local function order_sql(order, primary_key, through)
   local terms = {}
   for _, name in ipairs(order or {}) do
     local descending, column = name:match "^(%-?)(.*)$"
-    terms[#terms + 1] = "t." .. quote(column) .. (descending == "-" and " DESC" or "")
+    local of_link = column:match "^link%.(.*)$"
+    terms[#terms + 1] = (of_link and "h." or "t.") .. quote(of_link or column) .. (descending == "-" and " DESC" or "")
   end
   terms[#terms + 1] = "t." .. quote(primary_key)
+  if through then terms[#terms + 1] = "h." .. quote(through.primary_key) end
   return table.concat(terms, ", ")
 end
 
@@ -99,6 +102,7 @@ function M.effective(node)
     limit = one and 1 or own.limit or relation.limit,
     offset = not one and own.offset or 0,
     columns = own.columns or relation.columns,
+    link = own.link == true and {} or own.link, -- a table: links are shown
     one = one,
   }
 end
@@ -106,8 +110,9 @@ end
 local function filters(run, model, ask, params)
   local parts = {}
   for i = 1, 2 do
-    if ask.wheres[i] then parts[#parts + 1] = "(" .. condition(ask.wheres[i], params, run.null) .. ")" end
+    if ask.wheres[i] then parts[#parts + 1] = "(" .. condition(ask.wheres[i], params, run.null, "t") .. ")" end
   end
+  if ask.link and ask.link.where then parts[#parts + 1] = "(" .. condition(ask.link.where, params, run.null, "h") .. ")" end
   if model.instance_column then
     parts[#parts + 1] = "t." .. quote(model.instance_column) .. " = ?"
     params[#params + 1] = run.instance_id
@@ -151,24 +156,40 @@ local function joins(run, relation, params)
     visible, table_name, quote(relation.through_key), quote(target.primary_key))
 end
 
+-- The columns of the links beside those of the targets.
+local function link_columns(through)
+  local out = {}
+  for i, column in ipairs(through and through.columns or {}) do
+    out[i] = (", h.%s AS %s"):format(quote(column.name), quote("link." .. column.name))
+  end
+  return table.concat(out)
+end
+
 local function child_ctes(run, node, depth, params)
   local model, ask = run.models[node.relation.target], M.effective(node)
+  local through = run.models[node.relation.through or ""]
   local join = joins(run, node.relation, params)
   local where = filters(run, model, ask, params)
   return {
-    ("all%d AS (SELECT p._row AS _parent, t.*, row_number() OVER (PARTITION BY p._row ORDER BY %s) AS _n FROM cut%d AS p %s WHERE %s)")
-      :format(depth, order_sql(ask.order, model.primary_key), depth - 1, join, where),
+    ("all%d AS (SELECT p._row AS _parent, t.*%s, row_number() OVER (PARTITION BY p._row ORDER BY %s) AS _n FROM cut%d AS p %s WHERE %s)")
+      :format(depth, link_columns(through), order_sql(ask.order, model.primary_key, through), depth - 1, join, where),
     ("cut%d AS (SELECT *, row_number() OVER (ORDER BY _parent, _n) AS _row FROM all%d WHERE %s)"):format(depth, depth, cut(ask)),
   }
 end
 
-local function visible_row(model, ask, row)
+local function visible_columns(model, columns, row, prefix)
   local out = {}
-  if ask.columns then
-    for _, name in ipairs(ask.columns) do out[name] = row[name] end
+  if columns then
+    for _, name in ipairs(columns) do out[name] = row[prefix .. name] end
   else
-    for _, column in ipairs(model.columns) do out[column.name] = row[column.name] end
+    for _, column in ipairs(model.columns) do out[column.name] = row[prefix .. column.name] end
   end
+  return out
+end
+
+local function visible_row(run, node, ask, row)
+  local out = visible_columns(run.models[node.relation and node.relation.target or node.model], ask.columns, row, "")
+  if ask.link then out.link = visible_columns(run.models[node.relation.through], ask.link.columns, row, "link.") end
   return out
 end
 
@@ -178,14 +199,13 @@ end
 
 -- Loads node and what is under it. Gives the visible rows by their parent's number, and notes the full rows in node.rows.
 local function load(run, node, ctes, params, depth)
-  local model = run.models[node.relation and node.relation.target or node.model]
   for _, cte in ipairs(depth == 0 and root_ctes(run, node, params) or child_ctes(run, node, depth, params)) do ctes[#ctes + 1] = cte end
   local sql = ("WITH %s SELECT * FROM cut%d ORDER BY _row"):format(table.concat(ctes, ", "), depth)
   local ask = M.effective(node)
   node.rows = run.query(sql, params)
   local by_parent, by_row = {}, {}
   for _, row in ipairs(node.rows) do
-    local out = visible_row(model, ask, row)
+    local out = visible_row(run, node, ask, row)
     by_row[row._row] = out
     by_parent[row._parent] = by_parent[row._parent] or {}
     table.insert(by_parent[row._parent], out)

@@ -183,11 +183,11 @@ local function relation_client(schema, random, source, target, edge, inherits)
   return random:of(choices) or nil
 end
 
-local function relation_options(random, relation, target, null)
+local function relation_options(random, relation, target, through, null)
   local options = relation.options
   local one = relation.kind == "has_one" or relation.kind == "belongs_to"
   if random:chance(15) then options.where = M.where(random, target, 1, true, null) end
-  if one or random:chance(25) then options.order = M.order(random, target) end
+  if one or random:chance(25) then options.order = M.order(random, target, through) end
   if not one and options.order and random:chance(30) then options.limit = random:int(1, 4) end
   if random:chance(10) then options.columns = M.some_columns(random, target) end
   if random:chance(10) and static(target) and not target.parts then options.table = target.base end
@@ -212,7 +212,7 @@ local function new_relation(schema, random, kind, edge, far)
   local inherits
   relation.options.client, inherits = relation_client(schema, random, source, target, kind ~= "belongs_to" and edge, kind ~= "belongs_to_many")
   relation.inherits = inherits
-  relation_options(random, relation, target, schema.null)
+  relation_options(random, relation, target, schema.models[relation.through or ""], schema.null)
   return relation
 end
 
@@ -233,6 +233,14 @@ local function literal(random, column)
   if column.type == "integer" or column.type == "" then return random:int(0, 9) end
   if column.type == "real" then return random:int(0, 18) / 2 end
   return random:chance(50) and tostring(random:int(0, 9)) or random:of(letters)
+end
+
+M.literal = literal
+
+--- A primary key of the model for a number that no other row has.
+function M.id_of(model, i)
+  local type = model.by_name.id.type
+  return type == "uuid" and uuid_of(i) or type == "integer" and i or "n" .. i
 end
 
 local function literals(random, column, n)
@@ -278,14 +286,30 @@ function M.where(random, model, depth, constant, null)
   return where
 end
 
---- A random order that ends in the primary key, so that it is total.
-function M.order(random, model)
-  local order = {}
-  for _, column in ipairs(random:some(model.columns, random:int(0, 2))) do
-    if column.name ~= "id" then order[#order + 1] = (random:chance(40) and "-" or "") .. column.name end
+local function add_terms(random, model, most, prefix, order)
+  for _, column in ipairs(random:some(model.columns, random:int(0, most))) do
+    if column.name ~= "id" then order[#order + 1] = (random:chance(40) and "-" or "") .. prefix .. column.name end
   end
+end
+
+--- A random order that ends in the primary key, so that it is total. through: the model of the links, if there are any.
+function M.order(random, model, through)
+  local order = {}
+  if through and random:chance(50) then add_terms(random, through, 2, "link.", order) end
+  add_terms(random, model, 2, "", order)
+  if through and random:chance(25) then add_terms(random, through, 1, "link.", order) end
+  if through and random:chance(10) then order[#order + 1] = random:of { "link.id", "-link.id" } end
   order[#order + 1] = random:chance(30) and "-id" or "id"
   return order
+end
+
+--- How a tree asks for links: true, or columns and conditions. counted: only conditions, or nil.
+function M.link(random, through, counted, null)
+  local link = {}
+  if random:chance(50) then link.where = M.where(random, through, 1, false, null) end
+  if not counted and random:chance(50) then link.columns = M.some_columns(random, through) end
+  if counted then return link.where and link or nil end
+  return next(link) and link or true
 end
 
 function M.some_columns(random, model)

@@ -5,12 +5,12 @@ local show = require "tests.spec.support.show"
 
 local M = {}
 
-local function own_options(random, model, relation, null)
+local function own_options(random, model, relation, through, null)
   local opts = {}
   local options = relation and relation.options or {}
   local one = relation and (relation.kind == "has_one" or relation.kind == "belongs_to")
   if random:chance(relation and 30 or 50) then opts.where = schema_of.where(random, model, 2, false, null) end
-  if random:chance(40) then opts.order = schema_of.order(random, model) end
+  if random:chance(40) then opts.order = schema_of.order(random, model, through) end
   if random:chance(20) then opts.columns = schema_of.some_columns(random, model) end
   if not one and (opts.order or options.order) and not options.limit and random:chance(40) then
     opts.limit = random:int(0, relation and 4 or 12)
@@ -39,9 +39,11 @@ local function grow(schema, random, null, node, depth, budget)
   for _, relation in ipairs(random:some(relations_of(schema, random, model), random:int(depth == 4 and 1 or 0, 3))) do
     if budget.left > 0 then
       budget.left = budget.left - 1
-      local child = { relation = relation, opts = own_options(random, schema.models[relation.target], relation, null) }
+      local through = schema.models[relation.through or ""]
+      local child = { relation = relation, opts = own_options(random, schema.models[relation.target], relation, through, null) }
       table.insert(node.include, child)
       child.count = random:chance(25)
+      if through and random:chance(60) then child.opts.link = schema_of.link(random, through, child.count, null) end
       if child.count then
         child.opts.order, child.opts.columns, child.include = nil, nil, {}
       else
@@ -74,7 +76,7 @@ end
 ---@return table
 function M.new(schema, random, null)
   local model = schema.models[random:of(schema.names)]
-  local node = { model = model.name, method = "select", opts = own_options(random, model, nil, null) }
+  local node = { model = model.name, method = "select", opts = own_options(random, model, nil, nil, null) }
   local roll = random:int(1, 100)
   if roll <= 12 then
     node.method, node.ids = "mget", some_ids(random, model)

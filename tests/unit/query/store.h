@@ -75,7 +75,7 @@ static const char *const store_tables[STORE_FILES] = {
     "CREATE TABLE states (name TEXT PRIMARY KEY); INSERT INTO states VALUES ('open'), ('paid');"
     "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER, total REAL,"
     "  state TEXT REFERENCES states DEFERRABLE INITIALLY DEFERRED);"
-    "CREATE TABLE user_roles (id INTEGER PRIMARY KEY, user_id INTEGER, role_id INTEGER);"
+    "CREATE TABLE user_roles (id INTEGER PRIMARY KEY, user_id INTEGER, role_id INTEGER, note TEXT);"
     "CREATE TABLE visits_0 (id INTEGER PRIMARY KEY, user_id INTEGER, page TEXT);"
     "CREATE TABLE visits_2 (id INTEGER PRIMARY KEY, user_id INTEGER, page TEXT);",
     "CREATE TABLE lines (id INTEGER PRIMARY KEY, order_id INTEGER, product TEXT CHECK (product <> 'forbidden'));"

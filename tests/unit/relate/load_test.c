@@ -23,7 +23,7 @@ static void fill(store *w) {
       w, 1,
       "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
       "INSERT INTO orders SELECT i, i * 7 % 25 + 1, i, 'open' FROM n;"
-      "INSERT INTO user_roles SELECT id, user_id, id % 4 + 1 FROM orders;"
+      "INSERT INTO user_roles SELECT id, user_id, id % 4 + 1, id % 3 FROM orders;"
       "INSERT INTO visits_0 VALUES (1, 4, 'a'), (2, 8, 'b'), (3, 4, 'c'); INSERT INTO visits_2 VALUES (1, 2, 'd')");
   store_exec(w, 2,
              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150) "
