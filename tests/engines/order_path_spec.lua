@@ -258,7 +258,9 @@ describe("orders by columns of other rows (SHUNT_SEED=" .. seed .. ")", function
         for _, blog in ipairs(got) do
           local own, linked = {}, {}
           for _, post in ipairs(data.posts) do if post.blog_id == blog.id then own[#own + 1] = post end end
-          for _, link in ipairs(data.links) do if link.blog_id == blog.id then linked[#linked + 1] = setmetatable({ link = link }, { __index = data.posts[link.post_id] }) end end
+          for _, link in ipairs(data.links) do
+            if link.blog_id == blog.id then linked[#linked + 1] = setmetatable({ link = link }, { __index = data.posts[link.post_id] }) end
+          end
           local text = show.source(include, null)
           local wanted = expected(place, own, { order = include.order, where = include.where, limit = include.limit, offset = include.offset })
           assert.same(wanted, ids(blog[names.posts]), text)
