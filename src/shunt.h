@@ -693,6 +693,13 @@ typedef struct shunt_query {
   bool skip_locked; /* leaves out the rows that another transaction has locked */
 } shunt_query;
 
+typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
+
+typedef struct shunt_aggregation {
+  shunt_function function;
+  const char *column; /* NULL with SHUNT_COUNT: counts rows */
+} shunt_aggregation;
+
 struct shunt_include {
   const char *relation;       /* the name of the relation in its model, and of its rows in the result */
   const shunt_relation *with; /* a relation for this call; NULL: the model's relation of that name */
@@ -700,14 +707,15 @@ struct shunt_include {
   shunt_query query;          /* where narrows; order, limit and columns replace those of the relation */
   bool count; /* the number of the rows that it would load, instead of the rows. Then query takes no columns, order or
                * include, and writes don't take it */
+  /* Functions over the rows that it would load, in place of the rows; not together with count. shunt_rows_loaded then
+   * has rows with the columns that shunt_aggregate gives ("count", "sum_total"; columns are named as they are written
+   * here) and the kind SHUNT_HAS_ONE: shunt_rows_related gives the one position of each parent's results, which
+   * several parents may share. Without related rows counts are 0 and the rest is null. query takes no columns, order or
+   * include, and writes don't take it. If rows of several datasources, or rows that links lead to, would have to be put
+   * in order to apply limit and offset (and the 1 of has_one and belongs_to), it fails with USAGE. */
+  const shunt_aggregation *aggregates;
+  size_t naggregates;
 };
-
-typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
-
-typedef struct shunt_aggregation {
-  shunt_function function;
-  const char *column; /* NULL with SHUNT_COUNT: counts rows */
-} shunt_aggregation;
 
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,

@@ -20,44 +20,44 @@ typedef struct aggregation {
   sql_text *sql;
   const site *at;
   const shunt_query *query;
-  result *results; /* the columns of group, then the aggregates */
-  size_t nresults, ngroup;
+  result_list results; /* the columns of group, then the aggregates */
+  size_t ngroup;
   bool apart; /* the rows of one of several sites */
 } aggregation;
 
 /* ---- what is asked for ---- */
 
 static shunt_status find_group(aggregation *g, const char *name) {
-  result *r = &g->results[g->nresults];
+  result *r = &g->results.list[g->results.n];
   shunt_status status = site_column(g->c, g->at, name, &r->column);
   if (status) return status;
   r->grouped = true;
   r->name = r->column->name;
   r->value = (operand){.column = r->column};
-  g->nresults++;
+  g->results.n++;
   g->ngroup++;
   return SHUNT_OK;
 }
 
 /* An aggregate may have the name of a column. */
 static shunt_status check_names(const aggregation *g) {
-  for (size_t i = g->ngroup; i < g->nresults; i++)
+  for (size_t i = g->ngroup; i < g->results.n; i++)
     for (size_t k = 0; k < g->ngroup; k++)
-      if (strcmp(g->results[i].name, g->results[k].name) == 0)
-        return error_set(g->c->err, SHUNT_E_USAGE,
-                         "model '%s': the result would have two columns '%s', a group and an aggregate%s",
-                         g->at->model->name, g->results[k].name,
-                         g->results[i].column ? "" : "; count a column that is never null, such as the primary key");
+      if (strcmp(g->results.list[i].name, g->results.list[k].name) == 0)
+        return error_set(
+            g->c->err, SHUNT_E_USAGE, "model '%s': the result would have two columns '%s', a group and an aggregate%s",
+            g->at->model->name, g->results.list[k].name,
+            g->results.list[i].column ? "" : "; count a column that is never null, such as the primary key");
   return SHUNT_OK;
 }
 
 static shunt_status find_results(aggregation *g, const shunt_aggregates *what) {
-  g->results = arena_array(g->c->arena, result, what->n * 2 + what->ngroup);
-  if (!g->results) return error_memory(g->c->err);
+  g->results = (result_list){arena_array(g->c->arena, result, what->n * 2 + what->ngroup), 0};
+  if (!g->results.list) return error_memory(g->c->err);
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < what->ngroup && !status; i++) status = find_group(g, what->group[i]);
   const aggregate_list list = {.list = what->list, .n = what->n, .apart = g->apart};
-  if (!status) status = aggregate_find(g->c, g->at, &list, g->results, &g->nresults);
+  if (!status) status = aggregate_find(g->c, g->at, &list, &g->results);
   return status ? status : check_names(g);
 }
 
@@ -80,18 +80,18 @@ static void write_group(const aggregation *g, const char *words, bool ordered) {
   for (size_t i = 0; i < g->ngroup; i++) {
     sql_puts(g->sql, i ? ", " : words);
     if (ordered)
-      write_term(g, &g->results[i], &ascending);
+      write_term(g, &g->results.list[i], &ascending);
     else
-      write_result(g, &g->results[i]);
+      write_result(g, &g->results.list[i]);
   }
 }
 
 static const result *result_named(const aggregation *g, const char *name) {
-  for (size_t i = 0; i < g->nresults; i++)
-    if (strcmp(g->results[i].name, name) == 0) return &g->results[i];
+  for (size_t i = 0; i < g->results.n; i++)
+    if (strcmp(g->results.list[i].name, name) == 0) return &g->results.list[i];
   const driver_column *column = driver_table_column(g->at->table->shape, name);
   for (size_t i = 0; i < g->ngroup && column; i++)
-    if (g->results[i].column == column) return &g->results[i];
+    if (g->results.list[i].column == column) return &g->results.list[i];
   return NULL;
 }
 
@@ -99,7 +99,7 @@ static shunt_status find_result(const aggregation *g, const char *clause, const 
   *out = result_named(g, name);
   if (*out) return SHUNT_OK;
   suggest near = suggest_for(name);
-  for (size_t k = 0; k < g->nresults; k++) suggest_try(&near, g->results[k].name);
+  for (size_t k = 0; k < g->results.n; k++) suggest_try(&near, g->results.list[k].name);
   return error_set(g->c->err, SHUNT_E_NOT_FOUND, "%s: '%.128s' is not a column of the result%s", clause, name,
                    suggest_text(&near));
 }
@@ -161,12 +161,12 @@ static void write_limit(aggregation *g) {
 static shunt_status write_statement(aggregation *g) {
   filter f = {.where = {g->query->where}, .deleted = g->query->deleted};
   size_t room;
-  for (size_t i = 0; i < g->nresults; i++) {
+  for (size_t i = 0; i < g->results.n; i++) {
     sql_puts(g->sql, i ? ", " : "SELECT ");
-    write_result(g, &g->results[i]);
-    if (g->results[i].grouped) continue;
+    write_result(g, &g->results.list[i]);
+    if (g->results.list[i].grouped) continue;
     sql_puts(g->sql, " AS "); /* COUNT's own name, count, may be a column in the order */
-    sql_name(g->sql, g->at->engine, g->results[i].name);
+    sql_name(g->sql, g->at->engine, g->results.list[i].name);
   }
   select_from(g->sql, g->at);
   shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
@@ -179,18 +179,20 @@ static shunt_status write_statement(aggregation *g) {
 }
 
 static bool name_columns(const aggregation *g, shunt_rows *rows) {
-  const char **names = arena_array(g->c->arena, const char *, g->nresults);
-  for (size_t i = 0; names && i < g->nresults; i++) names[i] = g->results[i].name;
-  return names && rows_set_columns(rows, names, g->nresults);
+  const char **names = arena_array(g->c->arena, const char *, g->results.n);
+  for (size_t i = 0; names && i < g->results.n; i++) names[i] = g->results.list[i].name;
+  return names && rows_set_columns(rows, names, g->results.n);
 }
+
+static row_range all_of(const shunt_rows *rows) { return (row_range){0, (uint32_t)rows->count}; }
 
 static shunt_status run(aggregation *g, shunt_rows **out) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(g->c->err);
   shunt_status status = name_columns(g, rows) ? SHUNT_OK : error_memory(g->c->err);
   if (!status) status = statement_read(g->c, g->sql, g->at, rows);
-  if (!status) aggregate_plain(g->results, g->nresults, rows);
-  if (!status) status = aggregate_give_types(g->c, g->at, g->results, g->nresults, rows);
+  if (!status) aggregate_plain(&g->results, rows, all_of(rows));
+  if (!status) status = aggregate_give_types(g->c, g->at, &g->results, rows, all_of(rows));
   if (status) {
     shunt_rows_free(rows);
     return status;
@@ -207,13 +209,15 @@ static shunt_query all_rows_of(const shunt_query *query) {
 
 /* The aggregates of one site, appended to rows. */
 static shunt_status read_part(aggregation *g, const shunt_aggregates *what, shunt_rows *rows) {
-  g->nresults = g->ngroup = 0;
+  uint32_t first = (uint32_t)rows->count;
+  g->ngroup = 0;
   g->sql = call_sql(g->c);
   shunt_status status = g->sql ? find_results(g, what) : error_memory(g->c->err);
   if (!status) status = write_statement(g);
   if (!status && !rows->columns && !name_columns(g, rows)) status = error_memory(g->c->err);
   if (!status) status = statement_read(g->c, g->sql, g->at, rows);
   call_end_sql(g->c, g->sql);
+  if (!status) aggregate_plain(&g->results, rows, (row_range){first, (uint32_t)rows->count});
   return status;
 }
 
@@ -233,7 +237,7 @@ static shunt_status arrange(aggregation *g, const shunt_query *query, shunt_rows
     if (status) return status;
     bool compared = r->grouped || r->function == SHUNT_MIN || r->function == SHUNT_MAX;
     by[spec.n++] = (sort_by){.of = compared ? r->column : NULL,
-                             .column = (int)(r - g->results),
+                             .column = (int)(r - g->results.list),
                              .descending = term.descending,
                              .nulls_moved = term.nulls_moved};
   }
@@ -252,9 +256,8 @@ static shunt_status combine(aggregation *g, const shunt_aggregates *what, const 
     status = read_part(g, what, rows);
   }
   if (status) return status;
-  aggregate_plain(g->results, g->nresults, rows);
   rows->visible = what->n + what->ngroup;
-  const combine_spec spec = {.at = g->at, .results = g->results, .n = rows->visible, .ngroup = g->ngroup};
+  const combine_spec spec = {.at = g->at, .results = g->results.list, .n = rows->visible, .ngroup = g->ngroup};
   status = combine_rows(g->c, &spec, rows, scratch);
   return status ? status : arrange(g, query, rows, scratch);
 }
@@ -263,7 +266,7 @@ static shunt_status run_parts(aggregation *g, const shunt_aggregates *what, cons
   arena scratch = {0};
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? combine(g, what, a, rows, &scratch) : error_memory(g->c->err);
-  if (!status) status = aggregate_give_types(g->c, g->at, g->results, what->n + what->ngroup, rows);
+  if (!status) status = aggregate_give_types(g->c, g->at, &g->results, rows, all_of(rows));
   arena_free(&scratch);
   if (status) {
     shunt_rows_free(rows);

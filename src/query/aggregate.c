@@ -1,5 +1,6 @@
 #include "query/aggregate.h"
 
+#include "query/key_sql.h"
 #include "query/types.h"
 #include "query/value.h"
 
@@ -122,10 +123,10 @@ static shunt_status find_count(call *c, const site *at, const result *of, result
   return describe_value(c, at, r);
 }
 
-shunt_status aggregate_find(call *c, const site *at, const aggregate_list *list, result *results, size_t *n) {
-  size_t first = *n, ncounts = 0;
+shunt_status aggregate_find(call *c, const site *at, const aggregate_list *list, result_list *out) {
+  size_t first = out->n, ncounts = 0;
   for (size_t i = 0; i < list->n; i++) {
-    result *r = &results[(*n)++];
+    result *r = &out->list[out->n++];
     *r = (result){.name = NULL};
     shunt_status status = find_one(c, at, &list->list[i], r);
     if (list->names) r->name = list->names[i];
@@ -134,11 +135,59 @@ shunt_status aggregate_find(call *c, const site *at, const aggregate_list *list,
     if (status) return status;
   }
   for (size_t i = first; i < first + list->n; i++) {
-    if (!results[i].count) continue;
-    shunt_status status = find_count(c, at, &results[i], &results[(*n)++]);
+    if (!out->list[i].count) continue;
+    shunt_status status = find_count(c, at, &out->list[i], &out->list[out->n++]);
     if (status) return status;
   }
   return SHUNT_OK;
+}
+
+/* ---- for each key ---- */
+
+static shunt_status find_all(call *c, const site *at, const aggregate_list *list, result_list *out) {
+  *out = (result_list){arena_array(c->arena, result, 2 * list->n), 0};
+  return out->list ? aggregate_find(c, at, list, out) : error_memory(c->err);
+}
+
+shunt_status aggregate_columns(call *c, const site *at, const aggregate_list *list, shunt_rows *rows) {
+  result_list r;
+  shunt_status status = find_all(c, at, list, &r);
+  if (status) return status;
+  const char **names = arena_array(c->arena, const char *, r.n + 1);
+  for (size_t i = 0; names && i < r.n; i++) names[i] = r.list[i].name;
+  if (names) names[r.n] = KEY_NUMBER;
+  if (!names || !rows_set_columns(rows, names, r.n + 1)) return error_memory(c->err);
+  rows->visible = list->n;
+  return SHUNT_OK;
+}
+
+shunt_status aggregate_write(call *c, sql_text *sql, const site *at, const aggregate_list *list) {
+  result_list r;
+  shunt_status status = find_all(c, at, list, &r);
+  for (size_t i = 0; i < r.n && !status; i++) {
+    sql_puts(sql, r.list[i].value.sql);
+    sql_puts(sql, ", ");
+  }
+  sql_puts(sql, KEY_NUMBER);
+  return status;
+}
+
+static bool is_first(const result_list *r, size_t i) {
+  for (size_t k = 0; k < i; k++)
+    if (r->list[k].column == r->list[i].column) return false;
+  return true;
+}
+
+shunt_status aggregate_write_needed(call *c, sql_text *sql, const site *at, const aggregate_list *list) {
+  result_list r;
+  shunt_status status = find_all(c, at, list, &r);
+  for (size_t i = 0; i < r.n && !status; i++) {
+    if (!r.list[i].column || !is_first(&r, i)) continue;
+    sql_name(sql, at->engine, r.list[i].column->name);
+    sql_puts(sql, ", ");
+  }
+  sql_puts(sql, KEY_NUMBER);
+  return status;
 }
 
 /* ---- values ---- */
@@ -148,12 +197,11 @@ static bool is_number_of_integers(const result *r) {
   return !r->grouped && added && aggregate_is_integer(r->column);
 }
 
-void aggregate_plain(const result *results, size_t n, shunt_rows *rows) {
-  for (size_t i = 0; i < n; i++) {
-    const result *r = &results[i];
-    if (!is_number_of_integers(r)) continue;
-    bool is_sum = r->function == SHUNT_SUM || r->count;
-    for (size_t row = 0; row < rows->count; row++) {
+void aggregate_plain(const result_list *r, shunt_rows *rows, row_range range) {
+  for (size_t i = 0; i < r->n; i++) {
+    if (!is_number_of_integers(&r->list[i])) continue;
+    bool is_sum = r->list[i].function == SHUNT_SUM || r->list[i].count;
+    for (size_t row = range.first; row < range.end; row++) {
       shunt_value *cell = &rows_row(rows, row)[i];
       if (cell->type != SHUNT_TEXT) continue;
       shunt_value number = is_sum ? value_exact(cell) : value_canonical(cell, true);
@@ -163,13 +211,13 @@ void aggregate_plain(const result *results, size_t n, shunt_rows *rows) {
   }
 }
 
-shunt_status aggregate_give_types(call *c, const site *at, const result *results, size_t n, shunt_rows *rows) {
+shunt_status aggregate_give_types(call *c, const site *at, const result_list *r, shunt_rows *rows, row_range range) {
   shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < n; i++) {
-    const result *r = &results[i];
-    if (!r->grouped && r->function != SHUNT_MIN && r->function != SHUNT_MAX) continue;
-    for (size_t row = 0; row < rows->count && !status; row++)
-      status = types_give_cell(c, at, r->column, rows, &rows_row(rows, row)[i]);
+  for (size_t i = 0; i < r->n; i++) {
+    const result *of = &r->list[i];
+    if (!of->grouped && of->function != SHUNT_MIN && of->function != SHUNT_MAX) continue;
+    for (size_t row = range.first; row < range.end && !status; row++)
+      status = types_give_cell(c, at, of->column, rows, &rows_row(rows, row)[i]);
   }
   return status;
 }

@@ -29,6 +29,8 @@ struct loading {
   const driver_table *child_shape;
   uint32_t *starts, *items;
   uint64_t *counts; /* of each parent, in place of these, if the relation is only counted; else NULL */
+  const uint32_t
+      *numbers; /* aggregates: of each parent, the key number of its results or KEY_NONE; NULL: none has any */
   /* what it waits for, and the next step; NULL: the relation is loaded */
   fetch fetch;
   shunt_status (*resume)(loading *l);
@@ -46,6 +48,13 @@ route_request load_target_request(const loading *l);
 shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l));
 /* Asks for the number of rows of each key. */
 shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l));
+/* Asks for aggregates of the rows in place of the rows: for each parent one row of results. Errors: USAGE too, if no
+ * statement sees all rows that a limit would choose from. */
+shunt_status load_ask_results(loading *l);
+/* The same through links, whose parents these are: a row counts once for each link. */
+shunt_status load_ask_linked_results(loading *l, const uint32_t *parent, size_t nlinks);
+/* Gives each parent its row of results, or one without any. row_of: of each number, the row or KEY_NONE. */
+shunt_status load_hang_results(loading *l, const uint32_t *row_of);
 /* How many of a parent's n rows the relation shows. */
 uint64_t load_shown(const loading *l, uint64_t n);
 /* Allocates starts and items. */

@@ -4,7 +4,7 @@
 #ifndef SHUNT_RELATE_PLAN_H
 #define SHUNT_RELATE_PLAN_H
 
-#include "query/key.h"
+#include "query/aggregate.h"
 #include "session/call.h"
 
 typedef struct plan_relation plan_relation;
@@ -18,6 +18,7 @@ struct plan_relation {
   const cat_relation *relation; /* the model's, or one made on the spot */
   const shunt_query *query;     /* how it was asked for; never NULL */
   bool count;                   /* only the number of its rows is asked for; it has no children */
+  aggregate_list aggregates;    /* not empty: only these are asked for; it has no children */
   plan children;
 };
 
