@@ -41,7 +41,7 @@ local function new_model(schema, random, name)
     client = random:of(clients), placement = "plain",
   }
   add_column(model, "id", id_type(schema, random), false)
-  for i = 1, random:int(1, 4) do add_column(model, "c" .. i, random:of { "integer", "text", "real" }, random:chance(70)) end
+  for i = 1, random:int(1, 4) do add_column(model, "c" .. i, random:of { "integer", "text", "real", "decimal", "date" }, random:chance(70)) end
   if random:chance(35) then
     add_column(model, "iid", "integer", true)
     model.instance_column = "iid"
@@ -232,6 +232,8 @@ local function literal(random, column)
   if column.type == "uuid" then return uuid_of(random:int(1, 12)) end
   if column.type == "integer" or column.type == "" then return random:int(0, 9) end
   if column.type == "real" then return random:int(0, 18) / 2 end
+  if column.type == "decimal" then return random:int(0, 36) / 4 end -- exact as a float, too
+  if column.type == "date" then return ("2024-0%d-1%d"):format(random:int(1, 9), random:int(0, 9)) end
   return random:chance(50) and tostring(random:int(0, 9)) or random:of(letters)
 end
 
