@@ -1096,7 +1096,7 @@ SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 typedef struct shunt_loaded {
   const char *name;
   shunt_kind kind;
-  const shunt_rows *rows; /* the related rows of all parents; NULL: they were only counted */
+  const shunt_rows *rows; /* the related rows of all parents, or their results; NULL: they were only counted */
 } shunt_loaded;
 
 SHUNT_API size_t shunt_rows_nloaded(const shunt_rows *rows);

@@ -20,6 +20,7 @@ local rules = [[
     linked = belongs_to_many("link", "order", "user_id", "order_id"),
     linked_spread = belongs_to_many("link", "spread", "user_id", "order_id"),
     pairs = has_many("pair", { "a", "b" }, { key = { "id", "code" } }),
+    seats = belongs_to_many("booking", "seat", "user_id", { "line", "place" }),
   } }
   model "order" { table = "orders", client = "two", soft_delete = "gone_at", types = { d = "decimal", day = "date" } }
   model "spread" {
@@ -27,6 +28,8 @@ local rules = [[
     parts = { { client = "one", table = "spread" }, { client = "two", table = "spread" } },
   }
   model "link" { table = "links", client = "one" }
+  model "seat" { table = "seats", client = "two", primary_key = { "line", "place" } }
+  model "booking" { table = "bookings", client = "one" }
   model "pair" { table = "pairs", client = "two" }
 ]]
 
@@ -45,6 +48,8 @@ local function open(engine, other)
   session:execute("one", "CREATE TABLE links (id int PRIMARY KEY, user_id int, order_id int)")
   session:execute("two", "CREATE TABLE orders (" .. columns[other or engine] .. ")")
   session:execute("two", "CREATE TABLE pairs (id int PRIMARY KEY, a int, b int)")
+  session:execute("two", "CREATE TABLE seats (line int, place varchar(8), price int, PRIMARY KEY (line, place))")
+  session:execute("one", "CREATE TABLE bookings (id int PRIMARY KEY, user_id int, line int, place varchar(8))")
   session:execute("one", "CREATE TABLE spread (" .. columns[engine] .. ")")
   session:execute("two", "CREATE TABLE spread (" .. columns[other or engine] .. ")")
   session:model("user"):insert_bulk { { id = 1, code = 7 }, { id = 2, code = 8 }, { id = 3, code = 9 } }
@@ -55,6 +60,11 @@ local function open(engine, other)
     { id = 4, user_id = 2, order_id = 1 }, { id = 5, user_id = 2, order_id = 99 },
   }
   session:model("pair"):insert_bulk { { id = 1, a = 1, b = 7 }, { id = 2, a = 1, b = 8 }, { id = 3, a = 2, b = 8 } }
+  session:model("seat"):insert_bulk { { line = 1, place = "a", price = 10 }, { line = 1, place = "b", price = 20 }, { line = 2, place = "a", price = 40 } }
+  session:model("booking"):insert_bulk {
+    { id = 1, user_id = 1, line = 1, place = "a" }, { id = 2, user_id = 1, line = 2, place = "a" }, { id = 3, user_id = 1, line = 2, place = "a" },
+    { id = 4, user_id = 2, line = 1, place = "b" }, { id = 5, user_id = 2, line = 2, place = "b" }, { id = 6, user_id = 3, place = "a" },
+  }
   return world
 end
 
@@ -123,6 +133,19 @@ for _, engine in ipairs(Engines.all) do
         assert.same({ "0.20", "2026-01-02" }, { got[1].max_d, got[1].min_day })
         assert.same(nothing, got[3])
       end
+    end)
+
+    it("count a row once for each link to a key of several columns", function()
+      assert.same({ { sum_price = 90, avg_price = 30.0 }, { sum_price = 20, avg_price = 20.0 }, { sum_price = shunt.null, avg_price = shunt.null } },
+        asked("seats", { sum = "price", avg = "price" }))
+    end)
+
+    it("are the same in a transaction, on one connection for each datasource", function()
+      local include = { orders = with(), spread = with(), linked = with(), linked_spread = with(), few = with(), seats = { sum = "price" } }
+      local outside = user:select { order = "id", include = include }
+      session:transaction(function()
+        session:transaction(function() assert.same(outside, user:select { order = "id", include = include }) end, { client = "one" })
+      end, { client = "two", spanning = "run" })
     end)
 
     it("take conditions, the limit of each parent and the first row of a has_one", function()
