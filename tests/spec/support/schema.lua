@@ -16,6 +16,7 @@ local show = require "tests.spec.support.show"
 local M = {}
 
 local clients = { "a", "b", "c" }
+local servers = { "b", "c" } -- those of several engines that add decimals exactly
 local letters = { "a", "b", "c", "d", "e" }
 
 -- ---- columns and models ----
@@ -106,7 +107,12 @@ local function partition(schema, random, model, column)
   model.part_column, model.parts, model.odd_keys = column, random:int(2, 4), has_odd_edge(schema, model, column) or random:chance(50)
   model.divided = random:chance(50)
   model.part_clients = {}
-  for i = 1, model.parts do model.part_clients[i] = model.placement == "tables" and model.client or random:of(clients) end
+  local places = is_mixed(schema) and random:chance(50) and servers or clients
+  if places == servers then
+    model.client = random:of(servers)
+    add_column(model, "d" .. #model.columns, "decimal", false)
+  end
+  for i = 1, model.parts do model.part_clients[i] = model.placement == "tables" and model.client or random:of(places) end
 end
 
 -- A part's client and table for a value of the part column, of whatever type; the base where the value names none.

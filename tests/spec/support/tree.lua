@@ -77,7 +77,7 @@ local function grow(schema, random, null, node, depth, budget)
       table.insert(node.include, child)
       child.count = random:chance(25)
       local target = schema.models[relation.target]
-      if not child.count and random:chance(25) and can_aggregate(target, child) then
+      if not child.count and random:chance(target.divided and 60 or 25) and can_aggregate(target, child) then
         child.aggregates = some_aggregates(random, target)
       end
       if child.count or child.aggregates then
