@@ -700,6 +700,12 @@ typedef struct shunt_link {
   size_t ncolumns;
   const shunt_where *where; /* on the through model's columns; only these links count */
 } shunt_link;
+typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
+
+typedef struct shunt_aggregation {
+  shunt_function function;
+  const char *column; /* NULL with SHUNT_COUNT: counts rows */
+} shunt_aggregation;
 
 struct shunt_include {
   const char *relation;       /* the name of the relation in its model, and of its rows in the result */
@@ -712,14 +718,15 @@ struct shunt_include {
    * several times comes once for each link, and parents share no rows. With count it only has a where. NULL: no links
    * are shown. With or without it, the order takes columns of the link: "link.since", "-link.since". */
   const shunt_link *link;
+  /* Functions over the rows that it would load, in place of the rows; not together with count. shunt_rows_loaded then
+   * has rows with the columns that shunt_aggregate gives ("count", "sum_total"; columns are named as they are written
+   * here) and the kind SHUNT_HAS_ONE: shunt_rows_related gives the one position of each parent's results, which
+   * several parents may share. Without related rows counts are 0 and the rest is null. query takes no columns, order or
+   * include, and writes don't take it. If rows of several datasources, or rows that links lead to, would have to be put
+   * in order to apply limit and offset (and the 1 of has_one and belongs_to), it fails with USAGE. */
+  const shunt_aggregation *aggregates;
+  size_t naggregates;
 };
-
-typedef enum shunt_function { SHUNT_COUNT, SHUNT_SUM, SHUNT_AVG, SHUNT_MIN, SHUNT_MAX } shunt_function;
-
-typedef struct shunt_aggregation {
-  shunt_function function;
-  const char *column; /* NULL with SHUNT_COUNT: counts rows */
-} shunt_aggregation;
 
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
@@ -1104,7 +1111,7 @@ SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 typedef struct shunt_loaded {
   const char *name;
   shunt_kind kind;
-  const shunt_rows *rows; /* the related rows of all parents; NULL: they were only counted */
+  const shunt_rows *rows; /* the related rows of all parents, or their results; NULL: they were only counted */
 } shunt_loaded;
 
 SHUNT_API size_t shunt_rows_nloaded(const shunt_rows *rows);

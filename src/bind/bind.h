@@ -166,6 +166,9 @@ shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, s
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
 shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
                             shunt_error *err);
+/* count, sum, avg, min and max. */
+shunt_status bind_aggregations(arena *a, const node *options, const shunt_aggregation **list, size_t *count,
+                               shunt_error *err);
 
 /* include.c */
 shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);

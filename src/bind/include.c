@@ -195,6 +195,15 @@ static shunt_status link_of(arena *a, const branch *b, const shunt_link **out, s
   return st ? st : bind_where(a, node_get(n, "where"), &link->where, err);
 }
 
+/* count = true alone asks for the number of the rows, anything more for a row of results. */
+static shunt_status functions_of(arena *a, const node *options, shunt_include *out, shunt_error *err) {
+  shunt_status st = bind_aggregations(a, options, &out->aggregates, &out->naggregates, err);
+  if (st || out->naggregates != 1 || out->aggregates[0].function != SHUNT_COUNT) return st;
+  out->count = !out->aggregates[0].column;
+  if (out->count) out->naggregates = 0;
+  return SHUNT_OK;
+}
+
 static shunt_status finish(arena *a, const branch *from, const shunt_include **out, size_t *count, int depth,
                            shunt_error *err) {
   if (from->count == 0) return SHUNT_OK;
@@ -208,8 +217,8 @@ static shunt_status finish(arena *a, const branch *from, const shunt_include **o
     list[i].off = b->off;
     if (b->relation) st = relation_of(a, b, &list[i].with, err);
     if (!st && b->options) st = bind_query_fields(a, b->options, &list[i].query, err);
-    if (!st && b->options) st = bind_as_bool(node_get(b->options, "count"), "count", &list[i].count, err);
     if (!st && b->options) st = link_of(a, b, &list[i].link, err);
+    if (!st && b->options) st = functions_of(a, b->options, &list[i], err);
     if (!st) st = finish(a, b, &list[i].query.include, &list[i].query.ninclude, depth + 1, err);
     if (st) return st;
   }

@@ -261,39 +261,11 @@ static int model_count(lua_State *L) {
 
 /* ---- aggregates ---- */
 
-typedef struct aggregations {
-  shunt_aggregation *list;
-  size_t count;
-} aggregations;
-
-/* count takes true, "*", "id" or {"id", "*"}; the other functions take columns only. */
-static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function, aggregations *out,
-                                 shunt_error *err) {
-  bool yes = false;
-  if (!n) return SHUNT_OK;
-  if (function == SHUNT_COUNT && n->kind == NODE_VALUE && n->value.type == SHUNT_BOOL) {
-    shunt_status st = bind_as_bool(n, name, &yes, err);
-    if (yes) out->list[out->count++] = (shunt_aggregation){function, NULL};
-    return st;
-  }
-  const char *const *columns = NULL;
-  size_t ncolumns = 0;
-  shunt_status st = bind_text_list(a, n, name, &columns, &ncolumns, err);
-  for (size_t i = 0; i < ncolumns && !st; i++) {
-    bool all = function == SHUNT_COUNT && strcmp(columns[i], "*") == 0;
-    out->list[out->count++] = (shunt_aggregation){function, all ? NULL : columns[i]};
-  }
-  return st;
-}
-
-static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
-
 static const char *const aggregate_keys[] = {"count", "sum",     "avg",     "min",   "max",    "group",
                                              "where", "having",  "order",   "limit", "offset", "client",
                                              "table", "timeout", "deleted", NULL};
 
 static int model_aggregate(lua_State *L) {
-  static const char *const names[] = {"count", "sum", "avg", "min", "max"};
   bind_model *m;
   bind_call *c = bind_model_enter(L, 2, &m);
   const node *options = bind_options(L, c, 2, "model:aggregate", aggregate_keys);
@@ -302,25 +274,18 @@ static int model_aggregate(lua_State *L) {
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
-  size_t room = 0, ngroup = 0;
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) room += items_in(node_get(options, names[i]));
-  aggregations wanted = {.list = arena_array(&c->arena, shunt_aggregation, room)};
-  if (!wanted.list) return bind_memory(L);
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    bind_check_status(
-        L, c, functions_of(&c->arena, node_get(options, names[i]), names[i], (shunt_function)i, &wanted, &c->err));
-  const char *const *group = NULL;
-  bind_check_status(L, c, bind_text_list(&c->arena, node_get(options, "group"), "group", &group, &ngroup, &c->err));
-  if (wanted.count == 0) {
+  shunt_aggregates what = {0};
+  bind_check_status(L, c, bind_aggregations(&c->arena, options, &what.list, &what.n, &c->err));
+  bind_check_status(L, c,
+                    bind_text_list(&c->arena, node_get(options, "group"), "group", &what.group, &what.ngroup, &c->err));
+  if (what.n == 0) {
     error_set(&c->err, SHUNT_E_USAGE, "model:aggregate needs something to compute: count, sum, avg, min or max");
     return bind_fail(L, c);
   }
   bind_busy(L, c);
-  bind_done(L, c,
-            shunt_aggregate(c->session->session, m->name, &(shunt_aggregates){wanted.list, wanted.count, group, ngroup},
-                            &q, &c->rows, &c->err));
+  bind_done(L, c, shunt_aggregate(c->session->session, m->name, &what, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
-  if (ngroup == 0) lua_rawgeti(L, -1, 1);
+  if (what.ngroup == 0) lua_rawgeti(L, -1, 1);
   bind_leave(L, c);
   return 1;
 }

@@ -7,7 +7,7 @@
 const char *const bind_select_keys[] = {QUERY_KEYS, "timeout", "distinct", "lock", "nowait", "skip_locked", NULL};
 const char *const bind_get_keys[] = {QUERY_KEYS, "timeout", "lock", "nowait", "skip_locked", NULL};
 const char *const bind_count_keys[] = {QUERY_KEYS, "timeout", "distinct", NULL};
-const char *const bind_include_keys[] = {QUERY_KEYS, "count", "link", NULL};
+const char *const bind_include_keys[] = {QUERY_KEYS, "count", "sum", "avg", "min", "max", "link", NULL};
 #undef QUERY_KEYS
 
 shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err) {
@@ -56,4 +56,48 @@ shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, 
   if ((st = bind_as_text(node_get(options, "client"), "client", &out->client, err))) return st;
   if ((st = bind_as_bool(node_get(options, "deleted"), "deleted", &out->deleted, err))) return st;
   return bind_as_table(a, node_get(options, "table"), &out->table, err);
+}
+
+/* ---- aggregates ---- */
+
+typedef struct aggregations {
+  shunt_aggregation *list;
+  size_t count;
+} aggregations;
+
+/* count takes true, "*", "id" or {"id", "*"}; the other functions take columns only. */
+static shunt_status functions_of(arena *a, const node *n, const char *name, shunt_function function, aggregations *out,
+                                 shunt_error *err) {
+  bool yes = false;
+  if (!n) return SHUNT_OK;
+  if (function == SHUNT_COUNT && n->kind == NODE_VALUE && n->value.type == SHUNT_BOOL) {
+    shunt_status st = bind_as_bool(n, name, &yes, err);
+    if (yes) out->list[out->count++] = (shunt_aggregation){function, NULL};
+    return st;
+  }
+  const char *const *columns = NULL;
+  size_t ncolumns = 0;
+  shunt_status st = bind_text_list(a, n, name, &columns, &ncolumns, err);
+  for (size_t i = 0; i < ncolumns && !st; i++) {
+    bool all = function == SHUNT_COUNT && strcmp(columns[i], "*") == 0;
+    out->list[out->count++] = (shunt_aggregation){function, all ? NULL : columns[i]};
+  }
+  return st;
+}
+
+static size_t items_in(const node *n) { return !n ? 0 : n->kind == NODE_LIST ? n->count : 1; }
+
+shunt_status bind_aggregations(arena *a, const node *options, const shunt_aggregation **list, size_t *count,
+                               shunt_error *err) {
+  static const char *const names[] = {"count", "sum", "avg", "min", "max"};
+  size_t room = 0;
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) room += items_in(node_get(options, names[i]));
+  aggregations wanted = {.list = arena_array(a, shunt_aggregation, room)};
+  if (!wanted.list) return error_memory(err);
+  shunt_status st = SHUNT_OK;
+  for (size_t i = 0; i < sizeof names / sizeof *names && !st; i++)
+    st = functions_of(a, node_get(options, names[i]), names[i], (shunt_function)i, &wanted, err);
+  *list = wanted.list;
+  *count = wanted.count;
+  return st;
 }

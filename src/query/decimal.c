@@ -4,6 +4,7 @@
  * signs subtract the smaller from the larger. Digits after the point are kept, as the engines' SUM keeps them. */
 #include "query/decimal.h"
 
+#include <stddef.h>
 #include <string.h>
 
 typedef struct digits {
@@ -33,6 +34,35 @@ bool decimal_is(const shunt_value *value) {
 int decimal_scale(const shunt_value *value) {
   digits d;
   return read_digits(value, &d) ? (int)d.fraction : 0;
+}
+
+/* The digit with this number, counted from the point: 0 is the last one before it, -1 the first one after it. */
+static int digit_at(const digits *d, ptrdiff_t place) {
+  if (place >= 0) return (size_t)place < d->whole ? d->text[d->whole - 1 - (size_t)place] - '0' : 0;
+  return (size_t)-place <= d->fraction ? d->text[d->whole + (size_t)-place] - '0' : 0;
+}
+
+static bool is_zero(const char *text, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (text[i] != '0') return false;
+  return true;
+}
+
+static bool is_nothing(const digits *d) {
+  return is_zero(d->text, d->whole) && (!d->fraction || is_zero(d->text + d->whole + 1, d->fraction));
+}
+
+int decimal_compare(const shunt_value *x, const shunt_value *y) {
+  digits a, b;
+  if (!read_digits(x, &a) || !read_digits(y, &b)) return 0;
+  bool below_a = a.negative && !is_nothing(&a), below_b = b.negative && !is_nothing(&b);
+  if (below_a != below_b) return below_a ? -1 : 1;
+  size_t whole = a.whole > b.whole ? a.whole : b.whole, fraction = a.fraction > b.fraction ? a.fraction : b.fraction;
+  for (ptrdiff_t place = (ptrdiff_t)whole - 1; place >= -(ptrdiff_t)fraction; place--) {
+    int d = digit_at(&a, place) - digit_at(&b, place);
+    if (d) return below_a ? -d : d;
+  }
+  return 0;
 }
 
 shunt_value decimal_with_scale(arena *a, const shunt_value *number, size_t scale) {
@@ -65,12 +95,6 @@ static void accumulate(char *a, const char *b, size_t n, int sign) {
     carry = digit > 9 ? 1 : digit < 0 ? -1 : 0;
     a[i] = (char)('0' + digit - 10 * carry);
   }
-}
-
-static bool is_zero(const char *text, size_t n) {
-  for (size_t i = 0; i < n; i++)
-    if (text[i] != '0') return false;
-  return true;
 }
 
 shunt_status decimal_add(arena *a, const shunt_value *x, const shunt_value *y, shunt_value *out) {

@@ -63,8 +63,7 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   const rows_names *all = &at->table->columns;
   const char *const *asked = q->ncolumns ? q->columns : all->list;
   size_t nasked = q->ncolumns ? q->ncolumns : all->count, n = 0;
-  static const char *const counts[] = {KEY_NUMBER, "count"};
-  if (q->counted) return rows_set_columns(rows, counts, 2) ? SHUNT_OK : error_memory(c->err);
+  if (q->aggregates) return aggregate_columns(c, at, q->aggregates, rows);
   shunt_status status = types_mark(c, at, rows);
   if (status || rows->columns) return status;
   if (q->ncolumns == 0 && !q->numbered) return rows_set_names(rows, all) ? SHUNT_OK : error_memory(c->err);
@@ -221,22 +220,24 @@ static void write_partition(sql_text *sql, const site *at, const select_spec *q)
 }
 
 /* What the subselect calls the rows' columns. */
-static void write_names(sql_text *sql, const site *at, const shunt_rows *rows) {
+static shunt_status write_names(sql_text *sql, const site *at, const shunt_rows *rows) {
   for (size_t i = 0; i < rows->ncolumns; i++) {
     const driver_column *column = driver_table_column(at->table->shape, rows->columns[i]);
     if (i) sql_puts(sql, ", ");
     sql_name(sql, at->engine, column ? column->name : rows->columns[i]);
   }
+  return SHUNT_OK;
 }
 
 static shunt_status write_counted(call *c, sql_text *sql, const site *at, const select_spec *q,
                                   const shunt_rows *rows) {
   const char *number = row_number_name(c, at);
   if (!number) return error_memory(c->err);
+  const aggregate_list *results = q->aggregates;
   sql_puts(sql, "SELECT ");
-  write_names(sql, at, rows);
+  shunt_status status = results ? aggregate_write(c, sql, at, results) : write_names(sql, at, rows);
   sql_puts(sql, " FROM (SELECT ");
-  shunt_status status = write_columns(c, sql, at, q, rows);
+  if (!status) status = results ? aggregate_write_needed(c, sql, at, results) : write_columns(c, sql, at, q, rows);
   sql_puts(sql, ", row_number() OVER (PARTITION BY ");
   write_partition(sql, at, q);
   if (!status) status = write_order(c, sql, at, q, rows);
@@ -262,8 +263,8 @@ static void end_counted(call *c, sql_text *sql, const site *at, const select_spe
   sql_name(sql, at->engine, number);
   sql_puts(sql, " <= ");
   sql_param(sql, &until);
-  sql_puts(sql, " ORDER BY ");
-  sql_name(sql, at->engine, number);
+  sql_puts(sql, q->aggregates ? " GROUP BY " : " ORDER BY ");
+  sql_name(sql, at->engine, q->aggregates ? KEY_NUMBER : number);
 }
 
 /* ---- the statement ---- */
@@ -281,15 +282,10 @@ typedef struct key_part {
 
 static shunt_status begin_any(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
   if (q->per_key) return write_counted(c, sql, at, q, rows);
-  if (q->counted) {
-    sql_puts(sql, "SELECT " KEY_NUMBER ", count(*)");
-    select_from(sql, at);
-    return SHUNT_OK;
-  }
-  if (!q->numbered && !q->distinct && !at->table->parts && rows_have_names(rows, &at->table->columns))
+  if (!q->aggregates && !q->numbered && !q->distinct && !at->table->parts && rows_have_names(rows, &at->table->columns))
     return write_all(c, sql, at);
   sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
-  shunt_status status = write_columns(c, sql, at, q, rows);
+  shunt_status status = q->aggregates ? aggregate_write(c, sql, at, q->aggregates) : write_columns(c, sql, at, q, rows);
   select_from(sql, at);
   return status;
 }
@@ -318,7 +314,7 @@ static shunt_status end_statement(call *c, sql_text *sql, const site *at, const 
     end_counted(c, sql, at, q);
     return SHUNT_OK;
   }
-  if (q->counted) {
+  if (q->aggregates) {
     sql_puts(sql, " GROUP BY " KEY_NUMBER);
     return SHUNT_OK;
   }
@@ -331,7 +327,7 @@ static shunt_status end_statement(call *c, sql_text *sql, const site *at, const 
 /* Parameters after the keys. Those of the order are found by writing it. */
 static shunt_status params_behind(call *c, const site *at, const select_spec *q, const shunt_rows *rows, size_t *n) {
   *n = q->per_key ? 2 : (q->offset ? 2 : q->limited);
-  if (q->per_key || q->counted || !order_has_path(q->order, q->norder)) return SHUNT_OK;
+  if (q->per_key || q->aggregates || !order_has_path(q->order, q->norder)) return SHUNT_OK;
   sql_text *order = call_sql(c);
   shunt_status status = order ? write_order(c, order, at, q, rows) : error_memory(c->err);
   if (order) *n += order->nparams;

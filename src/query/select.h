@@ -5,6 +5,7 @@
 #define SHUNT_QUERY_SELECT_H
 
 #include "query/access.h"
+#include "query/aggregate.h"
 #include "query/filter.h"
 #include "query/gather.h"
 #include "query/lock.h"
@@ -25,7 +26,8 @@ typedef struct select_spec {
   int64_t limit, offset;
   bool per_key;  /* they count for each of filter.keys */
   bool numbered; /* the last column, KEY_NUMBER, has the number of the row's key; a row comes once for each key */
-  bool counted;  /* numbered rows: only each key's number and its count of rows, for keys that have any */
+  /* numbered rows: in place of the rows of each key their results and its number, for keys that have any */
+  const aggregate_list *aggregates;
   row_lock lock;
   bool origins;      /* notes which client the rows came from */
   size_t statements; /* out: how many were run */

@@ -23,7 +23,7 @@ shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows) {
   f->feed = (feed){.rows = rows, .owner = f->feed.owner};
   f->range = arena_array(f->scratch, row_range, f->k.ngroups);
   if (!f->range) return error_memory(f->c->err);
-  q->numbered = q->counted || !f->k.exact;
+  q->numbered = q->aggregates || !f->k.exact;
   if (f->k.ngroups && order_needs_rank(q)) {
     shunt_status status = rank(f, q);
     if (status) return status;
@@ -53,7 +53,7 @@ uint64_t *fetch_counts(const fetch *f, const shunt_rows *rows) {
   uint64_t *counts = arena_array(f->scratch, uint64_t, f->k.keys.count + 1);
   for (size_t i = 0; counts && i < rows->count; i++) {
     const shunt_value *cells = rows_row(rows, i);
-    counts[cells[0].as.integer] += (uint64_t)cells[1].as.integer;
+    counts[cells[rows->ncolumns - 1].as.integer] += (uint64_t)cells[0].as.integer;
   }
   return counts;
 }

@@ -165,6 +165,7 @@ static shunt_status ask_targets(loading *l) {
   if (status) return status;
   if (l->fetch.k.ngroups == 0) return no_links(l);
   if (l->counts) return load_ask_counts(l, counts_end);
+  if (l->p->aggregates.n) return load_ask_linked_results(l, l->links->parent, l->links->count);
   l->child_shape = access_only_site(&l->fetch.k.groups[0].at)->table->shape;
   select_spec all = l->q; /* limits count per parent, after its rows are together */
   all.by_key = l->links->order.n > 0;

@@ -107,6 +107,7 @@ static shunt_status direct_begin(loading *l) {
   if (l->counts) return load_ask_counts(l, counts_end);
   l->child_shape = access_only_site(&k->groups[0].at)->table->shape;
   set_limits(l);
+  if (l->p->aggregates.n) return load_ask_results(l);
   return k->parted ? ask_parts(l) : load_ask(l, &l->q, l->children, direct_end);
 }
 
@@ -223,9 +224,9 @@ static shunt_status attach(loading *l) {
     abandon(l);
     return error_memory(l->c->err);
   }
-  return rows_attach(l->parents.rows, r->as.name, r->as.kind, l->children, l->starts, l->items)
-             ? SHUNT_OK
-             : error_memory(l->c->err);
+  shunt_kind kind = l->p->aggregates.n ? SHUNT_HAS_ONE : r->as.kind;
+  return rows_attach(l->parents.rows, r->as.name, kind, l->children, l->starts, l->items) ? SHUNT_OK
+                                                                                          : error_memory(l->c->err);
 }
 
 shunt_status load_relations(call *c, const parents *from, const plan *p, shunt_op op) {

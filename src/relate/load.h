@@ -29,6 +29,8 @@ struct loading {
   const driver_table *child_shape;
   uint32_t *starts, *items;
   uint64_t *counts; /* of each parent, in place of these, if the relation is only counted; else NULL */
+  const uint32_t
+      *numbers; /* aggregates: of each parent, the key number of its results or KEY_NONE; NULL: none has any */
   /* what it waits for, and the next step; NULL: the relation is loaded */
   fetch fetch;
   shunt_status (*resume)(loading *l);
@@ -39,7 +41,7 @@ struct loading {
 };
 
 /* Whether each child shows its link. */
-static inline bool load_shows_links(const loading *l) { return l->p->link && !l->p->count; }
+static inline bool load_shows_links(const loading *l) { return l->p->link && plan_has_rows(l->p); }
 /* The SELECT of the target's rows, except for their keys. It also fetches `needed` and the columns that the children's
  * relations need. */
 shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out);
@@ -50,6 +52,13 @@ shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status
 shunt_status load_ask_for(loading *l, select_spec *q, shunt_status (*resume)(loading *l));
 /* Asks for the number of rows of each key. */
 shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l));
+/* Asks for aggregates of the rows in place of the rows: for each parent one row of results. Errors: USAGE too, if no
+ * statement sees all rows that a limit would choose from. */
+shunt_status load_ask_results(loading *l);
+/* The same through links, whose parents these are: a row counts once for each link. */
+shunt_status load_ask_linked_results(loading *l, const uint32_t *parent, size_t nlinks);
+/* Gives each parent its row of results, or one without any. row_of: of each number, the row or KEY_NONE. */
+shunt_status load_hang_results(loading *l, const uint32_t *row_of);
 /* How many of a parent's n rows the relation shows. */
 uint64_t load_shown(const loading *l, uint64_t n);
 /* Errors: USAGE: more rows than there are numbers. */

@@ -51,7 +51,9 @@ shunt_status load_ask_for(loading *l, select_spec *q, shunt_status (*resume)(loa
 }
 
 shunt_status load_ask_counts(loading *l, shunt_status (*resume)(loading *l)) {
-  select_spec q = {.filter = l->q.filter, .counted = true};
+  static const shunt_aggregation rows = {SHUNT_COUNT, NULL};
+  static const aggregate_list counted = {.list = &rows, .n = 1};
+  select_spec q = {.filter = l->q.filter, .aggregates = &counted};
   return load_ask(l, &q, l->children, resume);
 }
 
@@ -136,8 +138,45 @@ shunt_status load_drop_unrelated(loading *l) {
   return sort_set_origins(rows, clients, n) ? SHUNT_OK : error_memory(l->c->err);
 }
 
+/* ---- aggregates ---- */
+
+static shunt_status add_nothing(loading *l, uint32_t *row) {
+  *row = (uint32_t)l->children->count;
+  shunt_value *cells = rows_add(l->children);
+  if (!cells) return error_memory(l->c->err);
+  for (size_t i = 0; i < l->p->aggregates.n; i++)
+    if (l->p->aggregates.list[i].function == SHUNT_COUNT) cells[i] = shunt_integer(0);
+  return SHUNT_OK;
+}
+
+static uint32_t row_of_parent(const loading *l, const uint32_t *row_of, size_t parent) {
+  uint32_t number = l->numbers ? l->numbers[parent] : KEY_NONE;
+  return number == KEY_NONE ? KEY_NONE : row_of[number];
+}
+
+shunt_status load_hang_results(loading *l, const uint32_t *row_of) {
+  size_t nparents = l->parents.rows->count;
+  uint32_t nothing = KEY_NONE;
+  shunt_status status = load_room(l, nparents);
+  for (size_t i = 0; i < nparents && !status; i++) {
+    l->items[i] = row_of_parent(l, row_of, i);
+    if (l->items[i] == KEY_NONE && nothing == KEY_NONE) status = add_nothing(l, &nothing);
+    if (l->items[i] == KEY_NONE) l->items[i] = nothing;
+    l->starts[i + 1] = (uint32_t)i + 1;
+  }
+  return status;
+}
+
+static shunt_status no_results(loading *l) {
+  const aggregate_list *list = &l->p->aggregates;
+  return rows_set_columns(l->children, list->names, list->n) ? load_hang_results(l, NULL) : error_memory(l->c->err);
+}
+
+/* ---- nothing ---- */
+
 shunt_status load_nothing(loading *l) {
   if (l->counts) return SHUNT_OK; /* they are 0 */
+  if (l->p->aggregates.n) return no_results(l);
   shunt_status status = load_room(l, 0);
   if (!status) memset(l->starts, 0, (l->parents.rows->count + 1) * sizeof *l->starts);
   return status;

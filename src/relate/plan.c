@@ -131,16 +131,22 @@ static shunt_status add(const planner *p, const cat_relation *r, const shunt_que
   return grow(p, r->target, query->include, query->ninclude, &here, &out->list[out->count - 1].children);
 }
 
-static shunt_status add_count(const planner *p, const cat_relation *r, const shunt_query *query, plan *out) {
+/* The relation without its rows: how says in messages what is asked for. */
+static shunt_status add_without_rows(const planner *p, const cat_relation *r, const shunt_query *query, const char *how,
+                                     plan *out) {
   const char *extra = query->ninclude ? "include" : query->norder ? "order" : query->ncolumns ? "columns" : NULL;
   if (!p->autoload)
-    return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is to be counted, which only reads do",
-                     r->full_name);
+    return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is to be %s, which only reads do", r->full_name,
+                     how);
   if (extra)
     return error_set(p->c->err, SHUNT_E_USAGE,
-                     "include: relation '%s' is to be counted, and takes no %s; leave it out, or load the rows",
-                     r->full_name, extra);
-  shunt_status status = add_one(p, r, query, out);
+                     "include: relation '%s' is to be %s, and takes no %s; leave it out, or load the rows",
+                     r->full_name, how, extra);
+  return add_one(p, r, query, out);
+}
+
+static shunt_status add_count(const planner *p, const cat_relation *r, const shunt_query *query, plan *out) {
+  shunt_status status = add_without_rows(p, r, query, "counted", out);
   if (!status) out->list[out->count - 1].count = true;
   return status;
 }
@@ -153,9 +159,9 @@ static shunt_status add_link(const planner *p, const shunt_include *in, plan_rel
   if (!r->through)
     return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' has no links; only a belongs_to_many has them",
                      r->full_name);
-  if (to->count && (to->link->ncolumns || !to->link->where))
+  if (!plan_has_rows(to) && (to->link->ncolumns || !to->link->where))
     return error_set(p->c->err, SHUNT_E_USAGE,
-                     "include: relation '%s' is to be counted, and its link takes a where and no columns",
+                     "include: relation '%s' is to be counted or aggregated, and its link takes a where and no columns",
                      r->full_name);
   for (size_t i = 0; i < to->children.count; i++)
     if (strcmp(to->children.list[i].relation->as.name, PLAN_LINK) == 0)
@@ -166,6 +172,36 @@ static shunt_status add_link(const planner *p, const shunt_include *in, plan_rel
   return SHUNT_OK;
 }
 
+/* Named as they were asked for: a parent without rows has the same names, and no table is looked at for it. */
+static shunt_status name_results(const planner *p, const shunt_include *in, aggregate_list *out) {
+  const char **names = arena_array(p->c->arena, const char *, in->naggregates);
+  if (!names) return error_memory(p->c->err);
+  *out = (aggregate_list){.list = in->aggregates, .n = in->naggregates, .names = names};
+  for (size_t i = 0; i < out->n; i++) {
+    shunt_status status = aggregate_check(p->c, &in->aggregates[i]);
+    if (status) return status;
+    names[i] = aggregate_name(p->c->arena, &in->aggregates[i], in->aggregates[i].column);
+    if (!names[i]) return error_memory(p->c->err);
+  }
+  return SHUNT_OK;
+}
+
+static shunt_status add_aggregates(const planner *p, const cat_relation *r, const shunt_include *in, plan *out) {
+  bool cut = in->query.limited || in->query.offset || r->as.limited;
+  if (in->count)
+    return error_set(p->c->err, SHUNT_E_USAGE,
+                     "include: relation '%s' is to be counted, which gives one number, and to be aggregated; a count "
+                     "may be one of the aggregates",
+                     r->full_name);
+  if (cut && r->as.kind == SHUNT_BELONGS_TO_MANY)
+    return error_set(p->c->err, SHUNT_E_USAGE,
+                     "include: relation '%s' is to be aggregated, and has a limit or an offset: no statement sees all "
+                     "rows that its links lead to; leave the limit out, or load the rows",
+                     r->full_name);
+  shunt_status status = add_without_rows(p, r, &in->query, "aggregated", out);
+  return status ? status : name_results(p, in, &out->list[out->count - 1].aggregates);
+}
+
 static shunt_status add_asked(const planner *p, const cat_model *model, const shunt_include *include, size_t i,
                               const chain *way, plan *out) {
   const cat_relation *r;
@@ -174,7 +210,12 @@ static shunt_status add_asked(const planner *p, const cat_model *model, const sh
   if (named(include[i].relation, include, i))
     return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
   if (include[i].off) return SHUNT_OK;
-  status = include[i].count ? add_count(p, r, &include[i].query, out) : add(p, r, &include[i].query, way, out);
+  if (include[i].naggregates)
+    status = add_aggregates(p, r, &include[i], out);
+  else if (include[i].count)
+    status = add_count(p, r, &include[i].query, out);
+  else
+    status = add(p, r, &include[i].query, way, out);
   return status ? status : add_link(p, &include[i], &out->list[out->count - 1]);
 }
 

@@ -4,7 +4,7 @@
 #ifndef SHUNT_RELATE_PLAN_H
 #define SHUNT_RELATE_PLAN_H
 
-#include "query/key.h"
+#include "query/aggregate.h"
 #include "session/call.h"
 
 typedef struct plan_relation plan_relation;
@@ -19,6 +19,7 @@ struct plan_relation {
   const shunt_query *query;     /* how it was asked for; never NULL */
   bool count;                   /* only the number of its rows is asked for; it has no children */
   const shunt_link *link;       /* belongs_to_many: the links that count and, unless counted, are shown; or NULL */
+  aggregate_list aggregates;    /* not empty: only these are asked for; it has no children */
   plan children;
 };
 
@@ -37,6 +38,8 @@ key_names plan_target_key(const cat_relation *r);
 #define PLAN_LINK "link"
 /* What must hold for the links; may be NULL. */
 static inline const shunt_where *plan_link_where(const plan_relation *p) { return p->link ? p->link->where : NULL; }
+/* Whether its rows are asked for, and not only their number or aggregates. */
+static inline bool plan_has_rows(const plan_relation *p) { return !p->count && !p->aggregates.n; }
 /* At most one row per parent. */
 static inline bool plan_is_one(const cat_relation *r) {
   return r->as.kind == SHUNT_HAS_ONE || r->as.kind == SHUNT_BELONGS_TO;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/decimal.h"
 #include "query/value.h"
 #include "relate/collation.h"
 
@@ -25,6 +26,7 @@ static int compare_cells(const term *t, const shunt_value *x, const shunt_value 
   if (t->of && t->of->rank) return value_compare(x, y, DRIVER_BINARY);
   if (t->keys && x->type != SHUNT_NULL && y->type != SHUNT_NULL) return value_compare_padded(x, y, &t->pad);
   if (!t->numeric || (x->type != SHUNT_TEXT && y->type != SHUNT_TEXT)) return value_compare(x, y, t->collation);
+  if (decimal_is(x) && decimal_is(y)) return decimal_compare(x, y);
   shunt_value as_x = value_canonical(x, true), as_y = value_canonical(y, true);
   return value_compare(&as_x, &as_y, t->collation);
 }
@@ -66,7 +68,7 @@ static term term_of(const sort_by *by) {
                 .column = by->column,
                 .descending = by->descending,
                 .nulls_moved = by->nulls_moved,
-                .numeric = !column || (column->numeric && column->kind != DRIVER_ANYTHING),
+                .numeric = !column || column->numeric,
                 .collation = column ? column->collation : DRIVER_BINARY};
 }
 

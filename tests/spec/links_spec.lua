@@ -101,7 +101,8 @@ describe("links", function()
     refused("SHUNT_E_NOT_FOUND", "model 'member' has no column 'sinc'", select, { link = true, order = "link.sinc" })
     refused("SHUNT_E_USAGE", "its link takes a where and no columns", select, { link = true, count = true })
     refused("SHUNT_E_USAGE", "'user.orders' has no links", users.select, users, { include = { orders = { link = true } } })
-    refused("SHUNT_E_NOT_FOUND", "neither a column 'link.since' nor a relation 'link'", users.select, users, { include = { orders = { order = "link.since" } } })
+    refused("SHUNT_E_NOT_FOUND", "neither a column 'link.since' nor a relation 'link'", users.select, users,
+      { include = { orders = { order = "link.since" } } })
     refused("SHUNT_E_NOT_FOUND", "neither a column 'link.since' nor a relation 'link'", users.select, users, { order = "link.since" })
   end)
 

@@ -176,6 +176,33 @@ describe("the module", function()
       has(failure("SHUNT_E_USAGE", user.delete, user, { id = 1 }, { include = { orders = { count = true } } }), "only reads")
     end)
 
+    it("aggregates the rows of relations in place of reading them", function()
+      local include = { orders = { count = true, sum = "total", max = { "id", "total" } }, roles = { avg = "id", count = "*" } }
+      local rows, meta = user:select { columns = "id", include = include, order = "id" }
+      local null = shunt.null
+      assert.same({ count = 2, sum_total = 9.5, max_id = 11, max_total = 5.5 }, rows[1].orders)
+      assert.same({ count = 0, sum_total = null, max_id = null, max_total = null }, rows[3].orders)
+      assert.same({ { count = 1, avg_id = 1.0 }, { count = 0, avg_id = null } }, { rows[2].roles, rows[3].roles })
+      local described = meta.relations.orders
+      assert.same({ "has_one", { "count", "sum_total", "max_id", "max_total" } }, { described.kind, described.columns })
+      assert.equal('{"id":1,"orders":{"count":2,"max_id":11,"max_total":5.5,"sum_total":9.5},"roles":{"avg_id":1.0,"count":1}}',
+        shunt.json(rows[1], meta))
+      assert.same({ count_id = 1 }, user:get(1, { include = { orders = { count = "id", where = { id = { gt = 10 } } } } }).orders)
+      assert.equal(4.0, user:get(1, { include = { orders = { max = "total", limit = 1, offset = 1 } } }).orders.max_total)
+      assert.same({ min_id = 102 }, user:get(2, { include = { ["orders.lines"] = { min = "id" } } }).orders[1].lines)
+    end)
+
+    it("refuses what aggregates don't use, and aggregates in writes", function()
+      for word, value in pairs { columns = "id", order = "id", include = "lines" } do
+        has(failure("SHUNT_E_USAGE", user.select, user, { include = { orders = { sum = "total", [word] = value } } }), "takes no " .. word)
+      end
+      has(failure("SHUNT_E_USAGE", user.select, user, { include = { orders = { sum = true } } }), "sum must be a name")
+      has(failure("SHUNT_E_USAGE", user.select, user, { include = { orders = { group = "id" } } }), "group")
+      has(failure("SHUNT_E_NOT_FOUND", user.select, user, { include = { orders = { sum = "totl" } } }), "did you mean 'total'?")
+      has(failure("SHUNT_E_USAGE", user.select, user, { include = { roles = { max = "id", limit = 1 } } }), "a limit or an offset")
+      has(failure("SHUNT_E_USAGE", user.insert, user, { name = "A" }, { include = { orders = { sum = "total" } } }), "only reads")
+    end)
+
     it("makes one table of a row that several parents share", function()
       local rows = user:select { include = { roles = true }, order = "id" }
       assert.is_true(rawequal(rows[1].roles[1], rows[2].roles[1]))

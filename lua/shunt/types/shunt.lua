@@ -91,7 +91,11 @@ function blob:bytes() end
 ---@alias shunt.include string|string[]|table<string, boolean|shunt.include_options>
 
 ---@class shunt.include_options: shunt.query_options
----@field count boolean? the number of the rows instead of the rows; then without columns, order and include
+---@field count boolean|string|string[]? true alone: the number of the rows instead of the rows; then without columns, order and include
+---@field sum shunt.names? with any of these, and with columns to count, a row of results instead of the rows
+---@field avg shunt.names?
+---@field min shunt.names?
+---@field max shunt.names?
 ---@field link boolean|shunt.link|nil belongs_to_many: each row has its link, the row of the through model, as `row.link`
 
 ---@class shunt.link

@@ -6,6 +6,7 @@ local App = require "tests.spec.support.app"
 local LinkWrites = require "tests.spec.support.link_writes"
 local Oracle = require "tests.spec.support.oracle"
 local Random = require "tests.spec.support.random"
+local Settled = require "tests.spec.support.settled"
 local Schema = require "tests.spec.support.schema"
 local Tables = require "tests.spec.support.tables"
 local Tree = require "tests.spec.support.tree"
@@ -47,6 +48,8 @@ local function try(run, session, schema, root, statements)
   for i = #statements, 1, -1 do statements[i] = nil end
   local ok, actual = xpcall(Tree.read, function(e) return debug.traceback(tostring(e)) end, shunt, session, root)
   if not ok then return "it raised " .. tostring(actual) end
+  expected = Settled.rows({ schema = schema, null = shunt.null }, root, expected)
+  actual = Settled.rows({ schema = schema, null = shunt.null, engine = true }, root, actual)
   local different =
     show.difference(Oracle.normalise(expected, root, shunt.null), Oracle.normalise(actual, root, shunt.null), shunt.null)
   if different then return different end

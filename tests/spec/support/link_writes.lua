@@ -73,7 +73,7 @@ local function values(random, p, all, null)
   local keys = { id = true, [p.relation.foreign_key] = true, [p.relation.through_key] = true }
   if all and part and not keys[part] then out[part] = random:int(0, 20) end
   for _, column in ipairs(p.through.columns) do
-    if column.name:match "^c" and (all and not column.nullable or random:chance(60)) then
+    if column.name:match "^[cd]" and (all and not column.nullable or random:chance(60)) then
       out[column.name] = column.nullable and random:chance(20) and null or Schema.literal(random, column)
     end
   end

@@ -193,6 +193,36 @@ local function visible_row(run, node, ask, row)
   return out
 end
 
+--- What aggregates give: { { name = "sum_c1", ["function"] = "sum", column = "c1" }, … }; column is nil for COUNT(*).
+---@param asked table<string, true|string[]>
+---@return table[]
+function M.results(asked)
+  local list = {}
+  for _, name in ipairs { "count", "sum", "avg", "min", "max" } do
+    for _, column in ipairs(asked[name] == true and { "*" } or asked[name] or {}) do
+      local all = column == "*"
+      list[#list + 1] = { name = all and name or name .. "_" .. column, ["function"] = name, column = not all and column or nil }
+    end
+  end
+  return list
+end
+
+-- The engine's own results of each parent's rows: by the parent's number, and those of no rows.
+local function aggregate(run, node, ctes, params, depth)
+  local columns, nothing, by_parent = { "_parent" }, {}, {}
+  for _, result in ipairs(M.results(node.aggregates)) do
+    local of = result.column and quote(result.column) or "*"
+    columns[#columns + 1] = ("%s(%s) AS %s"):format(result["function"]:upper(), of, quote(result.name))
+    nothing[result.name] = result["function"] == "count" and 0 or run.null
+  end
+  local sql = ("WITH %s SELECT %s FROM cut%d GROUP BY _parent"):format(table.concat(ctes, ", "), table.concat(columns, ", "), depth)
+  for _, row in ipairs(run.query(sql, params)) do
+    by_parent[row._parent] = row
+    row._parent = nil
+  end
+  return by_parent, nothing
+end
+
 local function copy(list)
   return table.move(list, 1, #list, 1, {})
 end
@@ -203,6 +233,7 @@ local function load(run, node, ctes, params, depth)
   local sql = ("WITH %s SELECT * FROM cut%d ORDER BY _row"):format(table.concat(ctes, ", "), depth)
   local ask = M.effective(node)
   node.rows = run.query(sql, params)
+  if node.aggregates then return aggregate(run, node, ctes, params, depth) end
   local by_parent, by_row = {}, {}
   for _, row in ipairs(node.rows) do
     local out = visible_row(run, node, ask, row)
@@ -211,11 +242,13 @@ local function load(run, node, ctes, params, depth)
     table.insert(by_parent[row._parent], out)
   end
   for _, child in ipairs(node.include or {}) do
-    local children = load(run, child, copy(ctes), copy(params), depth + 1)
+    local children, nothing = load(run, child, copy(ctes), copy(params), depth + 1)
     local one = M.effective(child).one
     for number, out in pairs(by_row) do
       local found = children[number] or {}
-      if child.count then
+      if child.aggregates then
+        out[child.relation.name] = children[number] or nothing
+      elseif child.count then
         out[child.relation.name] = #found
       elseif one then
         out[child.relation.name] = found[1]
@@ -245,7 +278,7 @@ function M.normalise(rows, node, null)
     for _, child in ipairs(node.include or {}) do
       local found = row[child.relation.name]
       if type(found) == "table" and found ~= null then
-        M.normalise(M.effective(child).one and { found } or found, child, null)
+        M.normalise((M.effective(child).one or child.aggregates) and { found } or found, child, null)
       end
     end
   end

@@ -16,6 +16,7 @@ local show = require "tests.spec.support.show"
 local M = {}
 
 local clients = { "a", "b", "c" }
+local servers = { "b", "c" } -- those of several engines that add decimals exactly
 local letters = { "a", "b", "c", "d", "e" }
 
 -- ---- columns and models ----
@@ -41,7 +42,7 @@ local function new_model(schema, random, name)
     client = random:of(clients), placement = "plain",
   }
   add_column(model, "id", id_type(schema, random), false)
-  for i = 1, random:int(1, 4) do add_column(model, "c" .. i, random:of { "integer", "text", "real" }, random:chance(70)) end
+  for i = 1, random:int(1, 4) do add_column(model, "c" .. i, random:of { "integer", "text", "real", "decimal", "date" }, random:chance(70)) end
   if random:chance(35) then
     add_column(model, "iid", "integer", true)
     model.instance_column = "iid"
@@ -106,7 +107,12 @@ local function partition(schema, random, model, column)
   model.part_column, model.parts, model.odd_keys = column, random:int(2, 4), has_odd_edge(schema, model, column) or random:chance(50)
   model.divided = random:chance(50)
   model.part_clients = {}
-  for i = 1, model.parts do model.part_clients[i] = model.placement == "tables" and model.client or random:of(clients) end
+  local places = is_mixed(schema) and random:chance(50) and servers or clients
+  if places == servers then
+    model.client = random:of(servers)
+    add_column(model, "d" .. #model.columns, "decimal", false)
+  end
+  for i = 1, model.parts do model.part_clients[i] = model.placement == "tables" and model.client or random:of(places) end
 end
 
 -- A part's client and table for a value of the part column, of whatever type; the base where the value names none.
@@ -232,6 +238,8 @@ local function literal(random, column)
   if column.type == "uuid" then return uuid_of(random:int(1, 12)) end
   if column.type == "integer" or column.type == "" then return random:int(0, 9) end
   if column.type == "real" then return random:int(0, 18) / 2 end
+  if column.type == "decimal" then return random:int(0, 36) / 4 end -- exact as a float, too
+  if column.type == "date" then return ("2024-0%d-1%d"):format(random:int(1, 9), random:int(0, 9)) end
   return random:chance(50) and tostring(random:int(0, 9)) or random:of(letters)
 end
 

@@ -10,14 +10,15 @@ local clients = { "a", "b", "c" }
 local sql_types = {
   sqlite3 = {
     [""] = { "" }, integer = { "INTEGER" }, text = { "TEXT" }, real = { "REAL" }, uuid = { "TEXT" }, nocase = { "TEXT COLLATE NOCASE" },
+    decimal = { "DECIMAL(10,2)" }, date = { "DATE" },
   },
   pg = {
     integer = { "integer", "bigint", "smallint" }, text = { "text", "varchar(100)" }, real = { "double precision" }, uuid = { "uuid" },
-    nocase = { "text COLLATE shunt_nocase" },
+    nocase = { "text COLLATE shunt_nocase" }, decimal = { "numeric(10,2)", "numeric(12,2)" }, date = { "date" },
   },
   mysql = {
     integer = { "INT", "BIGINT", "BIGINT UNSIGNED" }, text = { "VARCHAR(100)", "VARCHAR(90)" }, real = { "DOUBLE" }, uuid = { "CHAR(36)" },
-    nocase = { "VARCHAR(100) COLLATE utf8mb4_general_ci" },
+    nocase = { "VARCHAR(100) COLLATE utf8mb4_general_ci" }, decimal = { "DECIMAL(10,2)", "DECIMAL(12,2)" }, date = { "DATE" },
   },
 }
 

@@ -32,6 +32,40 @@ local function relations_of(schema, random, model)
   return list
 end
 
+-- Whether the target's rows of one key may lie on several datasources: then nothing may be cut off before it is aggregated.
+local function is_scattered(model, relation)
+  local key = relation.kind == "belongs_to" and (relation.key or "id") or relation.foreign_key
+  return model.divided and key ~= model.part_column
+end
+
+local function can_aggregate(model, child)
+  local relation = child.relation
+  local cut = child.opts.limit or child.opts.offset or relation.options.limit
+  if relation.kind == "belongs_to_many" then return not cut end
+  return not is_scattered(model, relation) or relation.kind == "has_many" and not cut
+end
+
+local summed = { integer = true, real = true, decimal = true }
+local ranked = { integer = true, real = true, decimal = true, text = true, date = true }
+
+-- As the options of an include: { count = true, sum = { "c1" }, … }, with a function of a column at least.
+local function some_aggregates(random, model)
+  local numbers, others, all = {}, {}, {}
+  for _, column in ipairs(model.columns) do
+    if summed[column.type] then numbers[#numbers + 1] = column.name end
+    if ranked[column.type] and not column.collate then others[#others + 1] = column.name end
+    all[#all + 1] = column.name
+  end
+  local asked = { count = random:chance(50) and { "*", random:of(all) } or random:chance(50) or nil }
+  for name, columns in pairs { sum = numbers, avg = numbers, min = others, max = others } do asked[name] = columns end
+  for _, name in ipairs { "sum", "avg", "min", "max" } do
+    local some = random:chance(60) and random:some(asked[name], random:int(1, 3)) or {}
+    asked[name] = #some > 0 and some or nil
+  end
+  if not (asked.sum or asked.avg or asked.min or asked.max) then asked.count = { random:of(all) } end
+  return asked
+end
+
 local function grow(schema, random, null, node, depth, budget)
   local model = schema.models[node.relation and node.relation.target or node.model]
   node.include = {}
@@ -43,8 +77,13 @@ local function grow(schema, random, null, node, depth, budget)
       local child = { relation = relation, opts = own_options(random, schema.models[relation.target], relation, through, null) }
       table.insert(node.include, child)
       child.count = random:chance(25)
-      if through and random:chance(60) then child.opts.link = schema_of.link(random, through, child.count, null) end
-      if child.count then
+      local target = schema.models[relation.target]
+      if not child.count and random:chance(target.divided and 60 or 25) and can_aggregate(target, child) then
+        child.aggregates = some_aggregates(random, target)
+      end
+      local results = child.count or child.aggregates ~= nil
+      if through and random:chance(60) then child.opts.link = schema_of.link(random, through, results, null) end
+      if results then
         child.opts.order, child.opts.columns, child.include = nil, nil, {}
       else
         grow(schema, random, null, child, depth - 1, budget)
@@ -125,6 +164,7 @@ function M.options(shunt, node)
   for k, v in pairs(node.opts) do opts[k] = v end
   opts.client = node.client
   opts.count = node.count or nil
+  for name, columns in pairs(node.aggregates or {}) do opts[name] = columns end
   children(shunt, node, opts)
   return opts
 end
@@ -241,7 +281,7 @@ end
 ---@return string
 function M.text(root, null)
   local function describe(node)
-    local out = { opts = next(node.opts) and node.opts or nil, client = node.client, count = node.count }
+    local out = { opts = next(node.opts) and node.opts or nil, client = node.client, count = node.count, aggregates = node.aggregates }
     for _, child in ipairs(node.include) do
       local text = child.relation.made_on_the_spot and schema_of.relation_text(child.relation, null) or nil
       out[child.relation.name] = describe(child)

@@ -65,11 +65,39 @@ static void sums_are_exact(void **state) {
   }
 }
 
+static void assert_order(const char *x, const char *y, int want) {
+  shunt_value left = text_of(x), right = text_of(y);
+  int forwards = decimal_compare(&left, &right), backwards = decimal_compare(&right, &left);
+  if ((forwards > 0) - (forwards < 0) != want || (backwards > 0) - (backwards < 0) != -want)
+    fail_msg("%s and %s compare as %d and %d", x, y, forwards, backwards);
+}
+
+static void all_digits_are_compared(void **state) {
+  (void)state;
+  assert_order("12345678901234567890.1", "12345678901234567890.2", -1);
+  assert_order("007.50", "7.5", 0);
+  assert_order("-0.00", "0", 0);
+  assert_order("-1", "0.5", -1);
+  assert_order("-10", "-9.99", -1);
+  assert_order("0.10", "0.09999999999999999999", 1);
+  rng r = rng_start("decimals in order");
+  for (int i = 0; i < 20000; i++) {
+    int scale = (int)(rng_next(&r) % 7);
+    int64_t x = (int64_t)rng_next(&r) >> (rng_next(&r) % 60 + 2), y = (int64_t)rng_next(&r) >> (rng_next(&r) % 60 + 2);
+    char left[64], right[64];
+    if (rng_next(&r) % 8 == 0) y = x;
+    write_scaled(x, scale, left);
+    write_scaled(y, scale, right);
+    assert_order(left, right, (x > y) - (x < y));
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(digits_after_the_point_are_kept),
       cmocka_unit_test(other_texts_are_no_decimals),
       cmocka_unit_test(sums_are_exact),
+      cmocka_unit_test(all_digits_are_compared),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
