@@ -17,10 +17,11 @@ static void fill(store *w) {
   store_exec(w, 0,
              "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9) "
              "INSERT INTO users SELECT i, 'user ' || i, i % 5 FROM n");
-  store_exec(w, 1,
-             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
-             "INSERT INTO orders SELECT i, i * 7 % 8 + 2, i, 'open' FROM n;"
-             "INSERT INTO user_roles (id, user_id, role_id) SELECT id, user_id, id % 4 + 1 FROM orders WHERE user_id > 2");
+  store_exec(
+      w, 1,
+      "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60) "
+      "INSERT INTO orders SELECT i, i * 7 % 8 + 2, i, 'open' FROM n;"
+      "INSERT INTO user_roles (id, user_id, role_id) SELECT id, user_id, id % 4 + 1 FROM orders WHERE user_id > 2");
   store_exec(w, 2, "INSERT INTO roles VALUES (1, 'a'), (2, 'b'), (3, 'c')");
 }
 
