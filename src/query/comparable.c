@@ -53,11 +53,15 @@ static bool is_floating(const driver_column *column) {
   return column->kind == DRIVER_ANYTHING ? column->real : column->kind == DRIVER_NUMBERS && !column->exact;
 }
 
+static bool is_order(shunt_operator op) {
+  return (op >= SHUNT_GT && op <= SHUNT_LTE) || op == SHUNT_BETWEEN || op == SHUNT_NOT_BETWEEN;
+}
+
 /* To follow "it", with the value behind it; NULL: it can be compared. */
-static const char *why_not(const comparison *w, const operand *o, const shunt_value *v) {
+static const char *why_not(const comparison *w, shunt_operator op, const operand *o, const shunt_value *v) {
   const driver_column *column = o->column;
   const char *why = compare_is_number(column) ? why_no_number(column, v) : NULL;
-  if (!why && is_floating(column) && !o->sql) why = why_no_float(v);
+  if (!why && is_floating(column) && !o->sql && !is_order(op)) why = why_no_float(v);
   if (!why && compare_is_text(column)) why = why_no_text(v);
   if (why) return why;
   switch (column->kind) {
@@ -85,10 +89,36 @@ shunt_status comparable_check(const comparison *w, const char *clause, const shu
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < c->nvalues && !status; i++) {
     const shunt_value *v = &c->values[i];
-    const char *why = v->type == SHUNT_NULL ? NULL : why_not(w, o, v);
+    const char *why = v->type == SHUNT_NULL ? NULL : why_not(w, c->op, o, v);
     status = why ? refuse(w, clause, c->column, why, v) : keeps_document(w->c, w->at, o->column, v, SHUNT_E_USAGE);
   }
   return status;
+}
+
+/* ---- bounds ---- */
+
+/* The floating-point number next to the integer, on one side of it. */
+static shunt_value next_to(int64_t integer, bool above) {
+  double nearest = (double)integer;
+  shunt_value exact = shunt_integer(integer), number = shunt_float(nearest);
+  bool is_above = value_compare(&number, &exact, DRIVER_BINARY) > 0;
+  if (is_above != above) nearest = nextafter(nearest, above ? HUGE_VAL : -HUGE_VAL);
+  return shunt_float(nearest);
+}
+
+shunt_status comparable_bounds(const comparison *w, const operand *o, shunt_where *c) {
+  bool between = c->op == SHUNT_BETWEEN || c->op == SHUNT_NOT_BETWEEN;
+  if (!is_floating(o->column) || o->sql || !is_order(c->op)) return SHUNT_OK;
+  shunt_value *bounds = arena_array(w->c->arena, shunt_value, c->nvalues);
+  if (!bounds) return error_memory(w->c->err);
+  for (size_t i = 0; i < c->nvalues; i++) {
+    shunt_value number = value_canonical(&c->values[i], true);
+    bool above = between ? i == 0 : c->op == SHUNT_LT || c->op == SHUNT_GTE;
+    bool held = number.type != SHUNT_INTEGER || driver_float_holds(number.as.integer, false);
+    bounds[i] = held ? c->values[i] : next_to(number.as.integer, above);
+  }
+  c->values = bounds;
+  return SHUNT_OK;
 }
 
 /* ---- patterns ---- */

@@ -116,6 +116,7 @@ static shunt_status write_column(const writer *x, const shunt_where *asked) {
   if (!status && !o.wide && !looks_into_texts(c->op))
     status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
   if (!status && !looks_into_texts(c->op)) status = comparable_check(x->w, x->names->clause, c, &o);
+  if (!status) status = comparable_bounds(x->w, &o, c);
   if (status) return status;
   if (c->other) return write_other(x, c, &o);
   if (looks_into_texts(c->op)) return write_pattern(x, c, &o);

@@ -277,6 +277,16 @@ document document_read(arena *a, const shunt_value *text) {
   return d;
 }
 
+/* MySQL refuses 0e999, too. */
+static bool is_odd_zero(const document_part *number) {
+  enum { LARGEST_EXPONENT = 308 };
+  size_t at = 0;
+  while (at < number->size && (number->text[at] | 0x20) != 'e' && (number->text[at] < '1' || number->text[at] > '9'))
+    at++;
+  bool zero = at < number->size && (number->text[at] | 0x20) == 'e';
+  return zero && strtol(number->text + at + 1, NULL, 10) > LARGEST_EXPONENT; /* the document ends in a NUL */
+}
+
 /* As an integer from -2^63 to 2^64 - 1, or as the shortest decimal that means a double. */
 static bool is_kept(const document_part *number) {
   static const char largest[] = "18446744073709551615", least[] = "9223372036854775808";
@@ -288,7 +298,7 @@ static bool is_kept(const document_part *number) {
   const char *limit = negative ? least : largest;
   bool integer = !memchr(digits, '.', size) && !memchr(digits, 'e', size) && !memchr(digits, 'E', size);
   if (integer && (size < strlen(limit) || (size == strlen(limit) && memcmp(digits, limit, size) <= 0))) return true;
-  return digits_fit_double(&text);
+  return digits_fit_double(&text) && !is_odd_zero(number);
 }
 
 static void find_rounded(document *d) {

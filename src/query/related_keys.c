@@ -54,7 +54,10 @@ static shunt_status write_outer(const matcher *m, const comparison *in) {
   sql_puts(in->q, are_distinct(m->ends->outer) ? "SELECT DISTINCT " : "SELECT ");
   write_names(in->q, in->at, m->ends->outer, ", ", "");
   sql_puts(in->q, " FROM ");
-  site_table(in->q, in->at);
+  if (in->at->table->parts)
+    sql_puts(in->q, in->at->table->parts);
+  else
+    site_table(in->q, in->at);
   sql_puts(in->q, " WHERE ");
   write_names(in->q, in->at, m->ends->outer, " AND ", " IS NOT NULL");
   shunt_status status = condition_always(in, with_deleted, &word);
@@ -86,7 +89,7 @@ static void add(matcher *m, const shunt_value *values, uint32_t number) {
   m->numbers[m->count++] = number;
 }
 
-/* Those that only the engine knows: the last `asked` of `doubtful`. */
+/* Of n keys that only the engine knows. */
 static shunt_status add_held(matcher *m, const shunt_value *doubtful, const uint32_t *numbers, size_t n) {
   bool *held = arena_array(m->w->c->arena, bool, n);
   if (!held) return error_memory(m->w->c->err);

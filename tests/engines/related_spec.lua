@@ -338,6 +338,28 @@ describe("conditions over relations with keys of different types", function()
     return ok, rows, included
   end
 
+  for _, engine in ipairs(Engines.all) do
+    it("find the rows of all parts, on " .. engine, function()
+      local world = Engines.open { clients = { db = engine }, rules = [[
+        model "slice" { parts = { tables = "slice_%d", n = 3 },
+          table = function(req) return ("slice_%d"):format(req:mod("where.parent_id", 3) or 0) end,
+          relations = { parent = belongs_to("parent", "parent_id", { key = "k" }) } }
+        model "parent" { table = "parents" }]] }
+      local session <close> = world.app:session()
+      for i = 0, 2 do session:execute("db", ("CREATE TABLE slice_%d (id INTEGER PRIMARY KEY, parent_id INTEGER)"):format(i)) end
+      session:execute("db", "CREATE TABLE parents (id INTEGER PRIMARY KEY, k VARCHAR(9))")
+      for id = 1, 9 do session:model("slice"):insert { id = id, parent_id = id } end
+      for id = 1, 5 do session:model("parent"):insert { id = id, k = tostring(id * 2) } end
+      local slices = session:model "slice"
+      assert.same({ 2, 4, 6, 8 }, ids(slices:select { where = { parent = { some = {} } } }))
+      assert.same({ 1, 3, 5, 7, 9 }, ids(slices:select { where = { parent = { none = {} } } }))
+      assert.equal(5, slices:delete { parent = { none = {} } })
+      assert.equal(4, slices:count())
+      session:close()
+      world:close()
+    end)
+  end
+
   for _, case in ipairs(unlike) do
     it(("find what an include finds: %s, %s and %s"):format(case[1], case[2], case[3]), function()
       local ok, rows, included = found(case)

@@ -96,7 +96,7 @@ static void numbers_are_kept_or_rounded(void **state) {
                                      "1.50",
                                      "100000000000000000000",
                                      "5e-324",
-                                     "0e999"};
+                                     "0e308"};
   static const char *const rounded[] = {
       "18446744073709551616", "-9223372036854775809", "0.1234567890123456789", "1e400", "1e-400", "9007199254740993.0"};
   for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) assert_lost(&doubles, kept[i], DOCUMENT_FINE, NULL);
