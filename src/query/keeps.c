@@ -207,32 +207,23 @@ static void write_number_as_text(sql_text *q, const shunt_value *v) {
   sql_puts(q, ")");
 }
 
-/* The same text as value_in_texts: what the engines write themselves differs for booleans and for 7.0. */
-static void write_in_texts(sql_text *q, const driver_column *column, const shunt_value *v) {
-  shunt_value whole = value_canonical(v, false), word = v->as.boolean ? shunt_text("true", 4) : shunt_text("false", 5);
-  if (v->type == SHUNT_BOOL)
-    sql_param(q, &word);
-  else if (column->kind == DRIVER_STRINGS && whole.type == SHUNT_FLOAT)
-    write_number_as_text(q, v);
-  else
-    sql_param(q, v->type == SHUNT_FLOAT ? &whole : v);
-}
-
-/* Engines take a float for the shortest decimal that means it, which for a large whole number is another number. */
-static void write_whole(sql_text *q, const shunt_value *v) {
-  shunt_value number = value_canonical(v, false);
-  sql_param(q, &number);
+/* Engines write true and 7.0 as different texts, and take a float for the shortest decimal that means it, which for a
+ * large whole number is another number. */
+shunt_value keeps_value(const driver_column *column, const shunt_value *v) {
+  bool texts = compare_is_text(column);
+  if (v->type == SHUNT_BOOL && (texts || column->form == DRIVER_FORM_DOUBLES))
+    return v->as.boolean ? shunt_text("true", 4) : shunt_text("false", 5);
+  return v->type == SHUNT_FLOAT && (texts || column->exact) ? value_canonical(v, false) : *v;
 }
 
 void keeps_write(sql_text *sql, const driver_column *column, const shunt_value *v) {
+  shunt_value kept = keeps_value(column, v);
   if (column->written)
     write_in(sql, column->written, v);
   else if (column->digits_type && v->type == SHUNT_TEXT)
     write_digits(sql, column->digits_type, v);
-  else if (compare_is_text(column) || (column->form == DRIVER_FORM_DOUBLES && v->type == SHUNT_BOOL))
-    write_in_texts(sql, column, v);
-  else if (column->exact && v->type == SHUNT_FLOAT)
-    write_whole(sql, v);
+  else if (column->kind == DRIVER_STRINGS && kept.type == SHUNT_FLOAT)
+    write_number_as_text(sql, v);
   else
-    sql_param(sql, v);
+    sql_param(sql, &kept);
 }
