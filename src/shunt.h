@@ -608,7 +608,7 @@ typedef enum shunt_operator {
   SHUNT_ENDS_WITH,
   SHUNT_NOT_BETWEEN, /* two values */
   /* Over a relation of the model, which `column` names; the one item is a condition on its rows. With both ends on one
-   * datasource it is a join of the engine; otherwise the matching keys are read first, 10,000 at most. */
+   * datasource it is a join of the engine; otherwise keys are read first, 10,000 at most. */
   SHUNT_SOME,
   SHUNT_NONE,
   SHUNT_EVERY, /* also true if there are no related rows */

@@ -16,7 +16,8 @@ size_t number_write(double number, char room[NUMBER_BYTES]) {
   if (isnan(number)) return (size_t)snprintf(room, NUMBER_BYTES, "NaN");
   if (isinf(number)) return (size_t)snprintf(room, NUMBER_BYTES, "%sInfinity", number < 0 ? "-" : "");
   int size = 0;
-  for (int digits = 15; digits <= 17; digits++) {
+  bool subnormal = fabs(number) < DBL_MIN; /* has fewer digits */
+  for (int digits = subnormal ? 1 : 15; digits <= 17; digits++) {
     size = snprintf(room, NUMBER_BYTES, "%.*g", digits, number);
     if (digits == 17 || !(strtod(room, NULL) < number || strtod(room, NULL) > number)) break;
   }

@@ -71,11 +71,13 @@ typedef enum driver_form {
   DRIVER_FORM_MOMENT,  /* both; a zone would be cut */
   DRIVER_FORM_ZONED_TIME,
   DRIVER_FORM_ZONED_MOMENT,
-  DRIVER_FORM_JSON,   /* and numbers and booleans, which are JSON */
-  DRIVER_FORM_AMOUNT, /* and numbers */
-  DRIVER_FORM_NUMBER, /* SQLite turns a text that looks like a number into one, perhaps with fewer digits */
-  DRIVER_FORM_REAL,   /* the same, and integers into floating-point numbers */
-  DRIVER_FORM_SPELLED /* SQLite turns texts into numbers though the type is no number's, so that "007" would be 7 */
+  DRIVER_FORM_JSON,    /* and numbers and booleans, which are JSON. The text is kept */
+  DRIVER_FORM_MEMBERS, /* the same, of which only members and numbers are kept: one member for each name */
+  DRIVER_FORM_DOUBLES, /* the same; numbers become integers of 64 bits, or floating-point numbers */
+  DRIVER_FORM_AMOUNT,  /* and numbers */
+  DRIVER_FORM_NUMBER,  /* SQLite turns a text that looks like a number into one, perhaps with fewer digits */
+  DRIVER_FORM_REAL,    /* the same, and integers into floating-point numbers */
+  DRIVER_FORM_SPELLED  /* SQLite turns texts into numbers though the type is no number's, so that "007" would be 7 */
 } driver_form;
 
 typedef struct driver_column {

@@ -1,5 +1,6 @@
 #include "query/bulk.h"
 
+#include "query/keeps.h"
 #include "query/statement.h"
 #include "session/transaction.h"
 
@@ -32,7 +33,7 @@ static shunt_status send_rows(call *c, driver_conn *conn, const bulk *l, shunt_v
   shunt_status status = SHUNT_OK;
   row[l->ncolumns] = l->stamped;
   for (size_t i = 0; i < l->nrecords && !status; i++) {
-    for (size_t k = 0; k < l->ncolumns; k++) row[k] = l->records[i].fields[k].value;
+    for (size_t k = 0; k < l->ncolumns; k++) row[k] = keeps_value(l->columns[k], &l->records[i].fields[k].value);
     status = conn->engine->load_row(conn, row, c->err);
   }
   return status;

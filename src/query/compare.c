@@ -12,6 +12,11 @@ bool compare_is_number(const driver_column *column) {
          column->form == DRIVER_FORM_REAL;
 }
 
+bool compare_is_text(const driver_column *column) {
+  return column->kind == DRIVER_TEXTS || column->kind == DRIVER_STRINGS ||
+         (column->kind == DRIVER_ANYTHING && column->text);
+}
+
 static size_t word_size(const char *type) { return strcspn(type, " ("); }
 
 static bool is_moment(const char *type) { return strncmp(type, "date", 4) == 0 || strncmp(type, "timestamp", 9) == 0; }
@@ -56,11 +61,17 @@ static void write_cast(const comparison *w, const shunt_value *v, const char *ty
   sql_puts(w->q, ")");
 }
 
-static void write_number_as_text(const comparison *w, const shunt_value *number) {
-  char *text = arena_alloc(w->c->arena, VALUE_TEXT_BYTES);
-  shunt_value as_text = text ? shunt_text(text, value_as_text(number, text)) : *number;
-  if (!text) w->q->failed = true;
-  sql_param(w->q, &as_text);
+static void write_in_texts(const comparison *w, const shunt_value *v) {
+  shunt_value text = value_in_texts(w->c->arena, v);
+  if (text.type == SHUNT_TEXT && !text.as.bytes) w->q->failed = true;
+  sql_param(w->q, &text);
+}
+
+/* MySQL takes a text for a JSON string, whatever is in it. */
+static void write_document(const comparison *w, const shunt_value *v) {
+  sql_puts(w->q, "CAST(");
+  write_in_texts(w, v);
+  sql_puts(w->q, " AS JSON)");
 }
 
 /* Other texts may become an integer by way of a double, which has fewer digits. */
@@ -72,8 +83,10 @@ static bool is_integer_text(const shunt_value *v, const shunt_value *number) {
  * numbers. */
 static void write_comparable(const comparison *w, const driver_column *column, const shunt_value *v) {
   shunt_value exact = value_exact(v);
-  if (column->text && v->type != SHUNT_TEXT && (exact.type == SHUNT_INTEGER || exact.type == SHUNT_FLOAT))
-    write_number_as_text(w, &exact);
+  if (column->form == DRIVER_FORM_DOUBLES)
+    write_document(w, v);
+  else if (column->text)
+    write_in_texts(w, v);
   else if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &exact))
     write_cast(w, v, w->at->engine->decimal_type);
   else if (column->single && (v->type == SHUNT_FLOAT || v->type == SHUNT_TEXT))
@@ -82,8 +95,15 @@ static void write_comparable(const comparison *w, const driver_column *column, c
     sql_param(w->q, column->exact ? &exact : v);
 }
 
+static bool are_texts(const shunt_value *values, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (values[i].type != SHUNT_TEXT) return false;
+  return true;
+}
+
 void compare_held(const comparison *w, const driver_column *column, const shunt_value *values, size_t n) {
-  bool differ = w->at->engine->decimal_type && (column->text || column->exact || column->single);
+  bool typed = w->at->engine->decimal_type && (column->text || column->exact || column->single);
+  bool differ = typed || (compare_is_text(column) && !are_texts(values, n));
   if (!differ) sql_params(w->q, values, n);
   for (size_t i = 0; i < n && differ; i++) {
     if (i) sql_puts(w->q, ", ");
@@ -94,9 +114,8 @@ void compare_held(const comparison *w, const driver_column *column, const shunt_
 /* An expression converts no value to its own type, as a column of SQLite does. */
 static void write_for_expression(const comparison *w, const driver_column *column, const shunt_value *v) {
   shunt_value number = value_canonical(v, column->numeric);
-  bool is_number = number.type == SHUNT_INTEGER || number.type == SHUNT_FLOAT;
-  if (column->text && is_number && v->type != SHUNT_TEXT)
-    write_number_as_text(w, &number);
+  if (column->text)
+    write_in_texts(w, v);
   else
     sql_param(w->q, column->numeric ? &number : v);
 }

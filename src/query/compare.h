@@ -40,5 +40,6 @@ void compare_held(const comparison *w, const driver_column *column, const shunt_
 bool compare_are_of_a_kind(const driver_column *a, const driver_column *b);
 /* By its declared type: SQLite calls dates numbers, too, and they are kept as text. */
 bool compare_is_number(const driver_column *column);
+bool compare_is_text(const driver_column *column);
 
 #endif

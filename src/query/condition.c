@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "query/digits.h"
+#include "query/comparable.h"
 #include "query/list.h"
 #include "query/pattern.h"
 #include "query/types.h"
@@ -34,22 +34,6 @@ shunt_status condition_find_column(const condition_names *names, const compariso
 static bool looks_into_texts(shunt_operator op) {
   return op == SHUNT_LIKE || op == SHUNT_ILIKE || op == SHUNT_CONTAINS || op == SHUNT_STARTS_WITH ||
          op == SHUNT_ENDS_WITH;
-}
-
-/* A non-number can never match a numeric column: report it. */
-static shunt_status check_numbers(const writer *x, const shunt_where *c, const driver_column *column) {
-  if (looks_into_texts(c->op)) return SHUNT_OK;
-  for (size_t i = 0; i < c->nvalues; i++) {
-    const shunt_value v = c->values[i];
-    bool number = v.type == SHUNT_TEXT ? digits_are_number(&v) || (column->infinite && digits_are_word(&v))
-                                       : v.type != SHUNT_BLOB;
-    if (!number && compare_is_number(column))
-      return error_set(x->w->c->err, SHUNT_E_USAGE,
-                       "%s, column '%.128s' of model '%s': it is numeric and can't be compared with '%.64s'",
-                       x->names->clause, c->column, x->w->at->model->name,
-                       v.type == SHUNT_TEXT ? v.as.bytes : "a blob");
-  }
-  return SHUNT_OK;
 }
 
 static void is_null(const writer *x, const operand *o, bool is) {
@@ -131,7 +115,8 @@ static shunt_status write_column(const writer *x, const shunt_where *asked) {
   shunt_status status = x->names->find(x->names, x->w, c->column, &o);
   if (!status && !o.wide && !looks_into_texts(c->op))
     status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
-  if (!status) status = check_numbers(x, c, o.column);
+  if (!status && !looks_into_texts(c->op)) status = comparable_check(x->w, x->names->clause, c, &o);
+  if (!status) status = comparable_bounds(x->w, &o, c);
   if (status) return status;
   if (c->other) return write_other(x, c, &o);
   if (looks_into_texts(c->op)) return write_pattern(x, c, &o);

@@ -89,6 +89,14 @@ bool digits_are_number(const shunt_value *text) {
   return read_decimal(text->as.bytes, text->size, &d);
 }
 
+bool digits_underflow(const shunt_value *value) {
+  decimal d;
+  if (value->type != SHUNT_TEXT || value->size > NUMBER_LONGEST) return false;
+  if (!read_decimal(value->as.bytes, value->size, &d) || !d.count) return false;
+  double number = number_read(value->as.bytes, value->size);
+  return !(number < 0 || number > 0);
+}
+
 bool digits_are_word(const shunt_value *text) {
   static const char *const words[] = {"NaN", "Infinity", "-Infinity"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)

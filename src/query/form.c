@@ -270,6 +270,8 @@ bool form_holds(const driver_column *column, const shunt_value *v) {
   case DRIVER_FORM_SIZE:
     return (v->type == SHUNT_TEXT || v->type == SHUNT_BLOB) && text_holds(column, v);
   case DRIVER_FORM_JSON:
+  case DRIVER_FORM_MEMBERS:
+  case DRIVER_FORM_DOUBLES:
   case DRIVER_FORM_ANY:
   case DRIVER_FORM_LENGTH:
   case DRIVER_FORM_BYTES:

@@ -1,53 +1,30 @@
 #include "query/keeps.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
 #include "base/utf8.h"
+#include "query/compare.h"
 #include "query/digits.h"
+#include "query/document.h"
 #include "query/form.h"
 #include "query/value.h"
 
-enum { SHOWN_BYTES = 96, SHOWN_TEXT = 64, PLAIN_DIGITS = 15 /* as many as every engine writes */ };
+enum { SHOWN_TEXT = 64 };
 
 static const double TWO_TO_63 = 9223372036854775808.0, CERTAIN = 1e15, NOISE = 8 * DBL_EPSILON;
 
 /* ---- messages ---- */
 
-static const char *show(const shunt_value *v, char room[SHOWN_BYTES]) {
-  char number[NUMBER_BYTES];
-  switch ((shunt_type)v->type) {
-  case SHUNT_NULL:
-    return "null";
-  case SHUNT_BOOL:
-    return v->as.boolean ? "true" : "false";
-  case SHUNT_INTEGER:
-    snprintf(room, SHOWN_BYTES, "%" PRId64, v->as.integer);
-    return room;
-  case SHUNT_FLOAT:
-    number_write(v->as.number, number);
-    snprintf(room, SHOWN_BYTES, "%s", number);
-    return room;
-  case SHUNT_TEXT:
-    snprintf(room, SHOWN_BYTES, "'%.*s'%s", SHOWN_TEXT, v->as.bytes, v->size > SHOWN_TEXT ? "…" : "");
-    return room;
-  case SHUNT_BLOB:
-    snprintf(room, SHOWN_BYTES, "a blob of %" PRIu32 " bytes", v->size);
-    return room;
-  }
-  return "";
-}
-
 /* what: to follow "the column", with the value behind it. */
 static shunt_status refuse(call *c, const site *at, const driver_column *column, const char *what,
                            const shunt_value *v) {
-  char room[SHOWN_BYTES];
+  char room[VALUE_SHOWN_BYTES];
   error_set(c->err, SHUNT_E_CONSTRAINT, "model '%s': column '%s' (%s) %s %s", at->model->name, column->name,
-            column->type, what, show(v, room));
+            column->type, what, value_show(v, room));
   error_client(c->err, at->client->name);
   return SHUNT_E_CONSTRAINT;
 }
@@ -108,24 +85,17 @@ static bool float_holds(const driver_column *column, const shunt_value *v) {
   return number.type != SHUNT_INTEGER || driver_float_holds(number.as.integer, false);
 }
 
-/* The text of a number, which a column of texts keeps, is then the same on every engine. */
-static bool is_plain_float(const shunt_value *v) {
-  char room[NUMBER_BYTES];
-  size_t digits = 0, size = number_write(v->as.number, room);
-  for (size_t i = 0; i < size; i++) {
-    if (room[i] >= '0' && room[i] <= '9')
-      digits++;
-    else if (room[i] != '.' && room[i] != '-')
-      return false;
-  }
-  return digits <= PLAIN_DIGITS;
-}
-
 static bool integer_holds(const driver_column *column, const shunt_value *v) {
   if (v->type != SHUNT_TEXT && v->type != SHUNT_FLOAT) return true; /* the engine refuses what is too large */
   shunt_value number = value_canonical(v, true);
   if (number.type == SHUNT_FLOAT) return number.as.number >= -TWO_TO_63 && number.as.number < TWO_TO_63;
   return number.type == SHUNT_INTEGER && number.as.integer >= column->least && number.as.integer <= column->most;
+}
+
+static const char *why_not_in_texts(const shunt_value *v) {
+  if (v->type == SHUNT_BLOB) return "holds texts, not";
+  bool odd = v->type == SHUNT_FLOAT && !value_is_plain(v->as.number);
+  return odd ? "holds texts; give the number as text, not" : NULL;
 }
 
 /* Why the column does not keep a value of this kind, to follow "the column"; NULL: it does, or the engine refuses it.
@@ -143,22 +113,22 @@ static const char *why_not(const driver_column *column, const shunt_value *v) {
     return bytes ? NULL : "holds bytes; give a blob, not";
   case DRIVER_TEXTS:
   case DRIVER_STRINGS:
-    if (blob) return "holds texts, not";
     /* in another character set, MySQL stores such a text as '' */
     if (column->kind == DRIVER_STRINGS && v->type == SHUNT_TEXT && !utf8_valid(v->as.bytes, v->size))
       return "holds texts in UTF-8, not";
-    return v->type == SHUNT_FLOAT && !is_plain_float(v) ? "holds texts; give the number as text, not" : NULL;
+    return why_not_in_texts(v);
   case DRIVER_BOOLEANS:
   case DRIVER_UUIDS:
     return blob ? "does not take" : NULL;
   case DRIVER_OTHERS:
+    if (column->form == DRIVER_FORM_DOUBLES && v->type == SHUNT_TEXT && !utf8_valid(v->as.bytes, v->size))
+      return "holds JSON in UTF-8, not"; /* MySQL keeps such bytes in its documents */
     if (column->form == DRIVER_FORM_ANY && !bytes) return "takes its values as text, not";
     return NULL;
   case DRIVER_ANYTHING:
     break;
   }
-  return column->text && v->type == SHUNT_FLOAT && !is_plain_float(v) ? "holds texts; give the number as text, not"
-                                                                      : NULL;
+  return column->text ? why_not_in_texts(v) : NULL;
 }
 
 /* Whether 15 digits of the float are meant, and the others come from arithmetic: 0.1 + 0.2 is 0.30000000000000004. */
@@ -176,6 +146,30 @@ static int digits_of(const driver_column *column, const shunt_value *v) {
   return value_digits(&text);
 }
 
+/* ---- JSON ---- */
+
+static shunt_status refuse_document(call *c, const site *at, const driver_column *column, shunt_status code,
+                                    const document *d) {
+  bool repeats = d->fault == DOCUMENT_REPEATS;
+  int size = (int)(d->part.size < SHOWN_TEXT ? d->part.size : SHOWN_TEXT);
+  error_set(c->err, code,
+            repeats ? "model '%s': column '%s' (%s) keeps one member for each name, and an object of the document has "
+                      "two that are called %.*s"
+                    : "model '%s': column '%s' (%s) would round the number %.*s of the document; write it as a string",
+            at->model->name, column->name, column->type, size, d->part.text);
+  error_client(c->err, at->client->name);
+  return code;
+}
+
+shunt_status keeps_document(call *c, const site *at, const driver_column *column, const shunt_value *v,
+                            shunt_status code) {
+  document d = document_for(c->arena, column, v);
+  if (d.fault == DOCUMENT_NO_MEMORY) return error_memory(c->err);
+  return d.fault == DOCUMENT_FINE ? SHUNT_OK : refuse_document(c, at, column, code, &d);
+}
+
+/* ---- all of them ---- */
+
 shunt_status keeps_check(call *c, const site *at, const driver_column *column, const shunt_value *v) {
   if (v->type == SHUNT_NULL) return SHUNT_OK;
   if (v->type == SHUNT_FLOAT && isnan(v->as.number) && !column->infinite) return refuse_nan(c, at, column);
@@ -185,7 +179,7 @@ shunt_status keeps_check(call *c, const site *at, const driver_column *column, c
   if (column->rounds && digits_of(column, v) > column->digits) return refuse_digits(c, at, column);
   if (column->digits_type && !is_from_zero(v))
     return refuse(c, at, column, "takes whole numbers from 0, also as text, not", v);
-  return SHUNT_OK;
+  return keeps_document(c, at, column, v, SHUNT_E_CONSTRAINT);
 }
 
 /* ---- writing ---- */
@@ -213,21 +207,23 @@ static void write_number_as_text(sql_text *q, const shunt_value *v) {
   sql_puts(q, ")");
 }
 
-/* Engines take a float for the shortest decimal that means it, which for a large whole number is another number. */
-static void write_whole(sql_text *q, const shunt_value *v) {
-  shunt_value number = value_canonical(v, false);
-  sql_param(q, &number);
+/* Engines write true and 7.0 as different texts, and take a float for the shortest decimal that means it, which for a
+ * large whole number is another number. */
+shunt_value keeps_value(const driver_column *column, const shunt_value *v) {
+  bool texts = compare_is_text(column);
+  if (v->type == SHUNT_BOOL && (texts || column->form == DRIVER_FORM_DOUBLES))
+    return v->as.boolean ? shunt_text("true", 4) : shunt_text("false", 5);
+  return v->type == SHUNT_FLOAT && (texts || column->exact) ? value_canonical(v, false) : *v;
 }
 
 void keeps_write(sql_text *sql, const driver_column *column, const shunt_value *v) {
+  shunt_value kept = keeps_value(column, v);
   if (column->written)
     write_in(sql, column->written, v);
   else if (column->digits_type && v->type == SHUNT_TEXT)
     write_digits(sql, column->digits_type, v);
-  else if (column->kind == DRIVER_STRINGS && v->type == SHUNT_FLOAT)
+  else if (column->kind == DRIVER_STRINGS && kept.type == SHUNT_FLOAT)
     write_number_as_text(sql, v);
-  else if (column->exact && v->type == SHUNT_FLOAT)
-    write_whole(sql, v);
   else
-    sql_param(sql, v);
+    sql_param(sql, &kept);
 }

@@ -9,6 +9,11 @@
 
 /* Errors: CONSTRAINT, with the model, the column, its type and the value. */
 shunt_status keeps_check(call *c, const site *at, const driver_column *column, const shunt_value *v);
+/* Whether the column would keep all of a document, for a condition that compares with it. Errors: the code; MEMORY. */
+shunt_status keeps_document(call *c, const site *at, const driver_column *column, const shunt_value *v,
+                            shunt_status code);
+/* What is sent to the engine for a value that passed the check, so that every engine stores the same. */
+shunt_value keeps_value(const driver_column *column, const shunt_value *v);
 /* Writes a value that passed the check, as SQL of an INSERT or UPDATE. */
 void keeps_write(sql_text *sql, const driver_column *column, const shunt_value *v);
 

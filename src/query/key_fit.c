@@ -13,6 +13,7 @@
 #include "base/number.h"
 #include "base/utf8.h"
 #include "query/digits.h"
+#include "query/document.h"
 #include "query/key.h"
 #include "query/key_time.h"
 #include "query/value.h"
@@ -37,15 +38,6 @@ static key_fitting fit_integer(const driver_column *column, const shunt_value *v
 }
 
 static bool is_endless(const shunt_value *v) { return v->type == SHUNT_TEXT && digits_are_word(v); }
-
-/* A text that is read as 0 because it is so small: "1e-400". */
-static bool underflows(const shunt_value *value) {
-  shunt_value v = value_canonical(value, true);
-  bool zero = v.type == SHUNT_INTEGER && v.as.integer == 0;
-  for (size_t i = 0; zero && value->type == SHUNT_TEXT && i < value->size && (value->as.bytes[i] | 0x20) != 'e'; i++)
-    if (value->as.bytes[i] >= '1' && value->as.bytes[i] <= '9') return true;
-  return false;
-}
 
 /* An engine without infinities has decimals of limited length. */
 static bool is_short(const shunt_value *decimal) {
@@ -173,6 +165,8 @@ static key_fitting fit_text(arena *a, const driver_column *column, const driver_
   *out = bytes ? shunt_text(v.as.bytes, v.size) : v;
   if (is_number(&v) && fit_text_of(a, &v, out)) return KEY_NO_MEMORY;
   if (!driver_column_holds(column, out) || (column->longest && out->size > column->longest)) return KEY_NOWHERE;
+  document d = document_for(a, column, out);
+  if (d.fault != DOCUMENT_FINE) return d.fault == DOCUMENT_NO_MEMORY ? KEY_NO_MEMORY : KEY_NOWHERE;
   bool known = !column->takes || is_of_same_type(column, from) || (column->takes_ascii && is_ascii(out));
   return known ? KEY_FITS : KEY_ASKS;
 }
@@ -251,8 +245,7 @@ const char *key_names_text(arena *a, const key_names *names) {
 key_fitting key_fit(arena *a, const key_columns *columns, size_t i, const driver_column *from, const shunt_value *value,
                     shunt_value *out) {
   const driver_column *column = columns->list[i];
-  if (column->numeric && column->kind != DRIVER_ANYTHING && value->type == SHUNT_TEXT && underflows(value))
-    return KEY_NOWHERE;
+  if (column->numeric && column->kind != DRIVER_ANYTHING && digits_underflow(value)) return KEY_NOWHERE;
   switch (column->kind) {
   case DRIVER_ANYTHING:
     return fit_anything(column, from, value, out);

@@ -26,8 +26,9 @@ static comparison before(const ranking *r, size_t i) { return (comparison){.c = 
 /* ---- where the path leads ---- */
 
 static shunt_status refuse(const ranking *r, const char *why) {
-  return error_set(r->c->err, SHUNT_E_USAGE, "order by '%s': relation '%s' leads to another datasource, '%s', %s",
-                   r->path, r->x.r->full_name, r->step.at.client->name, why);
+  return error_set(r->c->err, SHUNT_E_USAGE,
+                   "order by '%s': the rows of relation '%s', on '%s', have to be ranked apart, %s", r->path,
+                   r->x.r->full_name, r->step.at.client->name, why);
 }
 
 static shunt_status check_source(const ranking *r, size_t i) {
@@ -37,10 +38,10 @@ static shunt_status check_source(const ranking *r, size_t i) {
   const char *rest;
   shunt_status status = order_path_step(&w, r->path, &x, &s, &rest);
   if (status) return status;
-  if (!site_same(&s.at, &r->step.at)) return refuse(r, "and from other rows to another one; order each by itself");
+  if (!site_same(&s.at, &r->step.at)) return refuse(r, "and lie elsewhere for other rows; order each by itself");
   if (related_equal_by_value(&s)) return SHUNT_OK;
-  return refuse(r, "where only keys that are single columns of whole numbers, UUIDs or texts that compare by their "
-                   "bytes can be looked for");
+  return refuse(r, "which is possible for keys of one column with whole numbers, UUIDs or texts that compare by "
+                   "their bytes");
 }
 
 static shunt_status joins_everywhere(const ranking *r, bool *joins) {
@@ -67,8 +68,8 @@ static shunt_status read_source(const ranking *r, size_t i, shunt_rows *rows) {
   shunt_status status = select_run(r->c, &a, &q, rows);
   if (status || rows->count <= RELATED_MOST) return status;
   return error_set(r->c->err, SHUNT_E_USAGE,
-                   "order by '%s': relation '%s' leads to another datasource, '%s', and the rows to order have more "
-                   "than %d different keys of its rows; narrow the condition",
+                   "order by '%s': the rows of relation '%s', on '%s', have to be ranked apart, and the rows to order "
+                   "have more than %d different keys of them; narrow the condition",
                    r->path, r->x.r->full_name, r->step.at.client->name, RELATED_MOST);
 }
 
@@ -140,7 +141,7 @@ static shunt_status take_ranks(const ranking *r, const shunt_rows *rows, order_r
   for (size_t i = 0; i < rows->count; i++) {
     const shunt_value *cells = rows_row(rows, i);
     if (i && value_same(&cells[RANKED_KEY], &rows_row(rows, i - 1)[RANKED_KEY]))
-      return refuse(r, "where several rows have one key; only one row can give an order");
+      return refuse(r, "and several of them have one key; only one row can give an order");
     if (cells[RANKED_NULL].as.integer) continue;
     places[out->n] = (uint32_t)cells[RANKED_PLACE].as.integer;
     if (!keep(r->c, &cells[RANKED_KEY], &keys[out->n++])) return error_memory(r->c->err);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/utf8.h"
+#include "query/comparable.h"
 
 static const char ESCAPE = '!', ESCAPED[] = " ESCAPE '!'";
 
@@ -126,20 +127,15 @@ static void write_part_pattern(const comparison *w, const operand *o, shunt_oper
   sql_puts(w->q, ESCAPED);
 }
 
-static bool write_look_up(const comparison *w, const operand *o, const shunt_where *c, const char **why) {
+static void write_look_up(const comparison *w, const operand *o, const shunt_where *c) {
   const driver_engine *e = w->at->engine;
   const shunt_value *text = &c->values[0];
   shunt_operator op = text->size ? c->op : SHUNT_STARTS_WITH; /* every text has the empty one anywhere */
   const char *form = op == SHUNT_CONTAINS ? e->contains : op == SHUNT_STARTS_WITH ? e->starts_with : e->ends_with;
-  if (o->column->kind == DRIVER_BLOBS) {
-    *why = "the column holds bytes, and the operator looks into text";
-    return false;
-  }
   if (form)
     write_form(w, o, form, text);
   else
     write_part_pattern(w, o, op, text);
-  return true;
 }
 
 bool pattern_write(const comparison *w, const operand *o, const shunt_where *c, const char **why) {
@@ -148,5 +144,11 @@ bool pattern_write(const comparison *w, const operand *o, const shunt_where *c, 
     *why = like ? "like takes text, such as \"A%\"" : "the operator takes text";
     return false;
   }
-  return like ? write_like(w, o, c, why) : write_look_up(w, o, c, why);
+  if (!comparable_by_text(w, o->column)) {
+    *why = "the operator looks into texts, and engines write the column's values differently";
+    return false;
+  }
+  if (like) return write_like(w, o, c, why);
+  write_look_up(w, o, c);
+  return true;
 }

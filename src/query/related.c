@@ -114,9 +114,8 @@ bool related_equal_by_value(const related_step *s) {
 static shunt_status refuse_keys(const comparison *w, const related_step *s, const related_rows *x) {
   return error_set(
       w->c->err, SHUNT_E_USAGE,
-      "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine compares by value; "
-      "only single columns of whole numbers, UUIDs or texts that compare by their bytes can be looked for "
-      "otherwise",
+      "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine compares "
+      "by value; give them one type, or a collation that compares bytes",
       x->r->full_name, s->outer.list[0]->name, s->outer.list[0]->type, w->at->client->name, s->inner.list[0]->name,
       s->inner.list[0]->type, s->at.client->name);
 }
@@ -165,7 +164,6 @@ static shunt_status held_keys(const comparison *w, const related_step *s, const 
 static shunt_status write_keys(const comparison *w, const related_step *s, const related_rows *x) {
   const operand o = {.column = s->outer.list[0]};
   list_values keys;
-  if (!related_equal_by_value(s)) return refuse_keys(w, s, x);
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? read_keys(w, s, x, rows) : error_memory(w->c->err);
   if (!status) status = held_keys(w, s, x, rows, &keys);
@@ -182,28 +180,70 @@ static shunt_status write_keys(const comparison *w, const related_step *s, const
   return SHUNT_OK;
 }
 
+/* ---- by the rows' own keys ---- */
+
+/* A step and its relation, behind the pointer of related_ends. */
+typedef struct step_of {
+  const related_step *s;
+  const related_rows *x;
+} step_of;
+
+static shunt_status rest_of_step(const comparison *in, const void *context) {
+  const step_of *of = context;
+  return of->s->rest(in, of->x);
+}
+
+static bool are_sharp(const key_columns *columns) {
+  for (size_t i = 0; i < columns->n; i++)
+    if (!related_is_sharp(columns->list[i])) return false;
+  return true;
+}
+
+static shunt_status write_matching(const comparison *w, const related_step *s, const related_rows *x) {
+  const step_of of = {s, x};
+  const related_ends ends = {x->r->full_name, &s->outer, &s->at, &s->inner, rest_of_step, &of};
+  return are_sharp(&s->outer) ? related_match(w, &ends) : refuse_keys(w, s, x);
+}
+
+/* ---- which of them ---- */
+
 static bool is_float(const driver_column *c) { return c->kind == DRIVER_NUMBERS && !c->exact; }
 
 static bool is_label(const driver_column *c) { return c->form == DRIVER_FORM_LABEL || c->form == DRIVER_FORM_LABELS; }
 
 static bool is_filled(const driver_column *c) { return c->kind == DRIVER_TEXTS && c->collation == DRIVER_RTRIM; }
 
+/* PostgreSQL's oid has no operators with the other numbers. Those have lists. */
+static bool is_oid(const driver_engine *e, const driver_column *c) {
+  return e->typed && c->kind == DRIVER_INTEGERS && !c->list;
+}
+
+static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
+
+/* SQLite compares by the column on the left, the inner one, as an include does. A server chooses by its own rules. */
+static bool collates_alike(const driver_column *a, const driver_column *b) {
+  if (a->kind == DRIVER_ANYTHING || !compare_is_text(a)) return true;
+  return a->collation == b->collation && same_text(a->weight, b->weight);
+}
+
 /* Whether the engine's own = finds what an include finds, which compares by value: a server rounds an integer to
  * compare it with a float, cuts or keeps blanks by its own rules, and compares a label as a number or as a text. */
-static bool engine_compares_alike(const driver_column *a, const driver_column *b) {
-  bool labels = is_label(a) || is_label(b);
-  return compare_are_of_a_kind(a, b) && is_float(a) == is_float(b) && is_filled(a) == is_filled(b) &&
-         (!labels || strcmp(a->type, b->type) == 0);
+static bool engine_compares_alike(const driver_engine *e, const driver_column *a, const driver_column *b) {
+  bool labels = is_label(a) || is_label(b), operators = !a->as_text && !b->as_text && is_oid(e, a) == is_oid(e, b);
+  return operators && compare_are_of_a_kind(a, b) && is_float(a) == is_float(b) && is_filled(a) == is_filled(b) &&
+         collates_alike(a, b) && (!labels || strcmp(a->type, b->type) == 0);
 }
 
 bool related_joins(const comparison *w, const related_step *s) {
   bool joins = s->at.client == w->at->client && s->at.level == w->at->level;
-  for (size_t i = 0; i < s->inner.n; i++) joins = joins && engine_compares_alike(s->outer.list[i], s->inner.list[i]);
+  for (size_t i = 0; i < s->inner.n; i++)
+    joins = joins && engine_compares_alike(s->at.engine, s->outer.list[i], s->inner.list[i]);
   return joins;
 }
 
 static shunt_status write_step(const comparison *w, const related_step *s, const related_rows *x) {
-  return related_joins(w, s) ? write_exists(w, s, x) : write_keys(w, s, x);
+  if (related_joins(w, s)) return write_exists(w, s, x);
+  return related_equal_by_value(s) ? write_keys(w, s, x) : write_matching(w, s, x);
 }
 
 /* ---- what must hold ---- */

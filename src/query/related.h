@@ -4,13 +4,14 @@
 #define SHUNT_QUERY_RELATED_H
 
 #include "query/condition.h"
+#include "query/related_keys.h"
 
 /* The columns of the site, and the relations of its model. */
 extern const condition_names related_columns;
 
 /* ---- between related.c and the files of order_path ---- */
 
-enum { RELATED_MOST = 10000, RELATED_DEEPEST = 6 };
+enum { RELATED_DEEPEST = 6 };
 
 typedef struct related_rows {
   const condition_names *names;

@@ -57,10 +57,19 @@ static bool plain_float(double d, arena *a, shunt_value *out) {
   return size > 0 && size < LONGEST_FLOAT && give_text(a, room, (size_t)size, out);
 }
 
-/* The s of a type such as DECIMAL(p, s); 0 without it. */
-static size_t declared_scale(const char *type) {
-  const char *open = strchr(type, '('), *comma = open ? strchr(open, ',') : NULL;
+size_t typed_scale(const driver_column *column) {
+  const char *open = strchr(column->type, '('), *comma = open ? strchr(open, ',') : NULL;
   return comma ? strtoul(comma + 1, NULL, 10) : 0;
+}
+
+/* Without the blanks around it. */
+static bool plain_text(const shunt_value *v, arena *a, shunt_value *out) {
+  static const char blanks[] = " \t\n\v\f\r";
+  const char *from = v->as.bytes, *to = from + v->size;
+  while (from < to && strchr(blanks, *from)) from++;
+  while (to > from && strchr(blanks, to[-1])) to--;
+  *out = *v;
+  return (size_t)(to - from) == v->size || give_text(a, from, (size_t)(to - from), out);
 }
 
 static bool to_decimal(const driver_column *column, const shunt_value *v, arena *a, shunt_value *out) {
@@ -68,11 +77,10 @@ static bool to_decimal(const driver_column *column, const shunt_value *v, arena 
   shunt_value number = value_canonical(v, false);
   if (v->type == SHUNT_BLOB || v->type == SHUNT_BOOL || (is_text(v) && !digits_are_number(v))) return false;
   if (is_text(v) && (memchr(v->as.bytes, 'e', v->size) || memchr(v->as.bytes, 'E', v->size))) return false;
-  bool made = is_text(v)                     ? (*out = *v, true)
+  bool made = is_text(v)                     ? plain_text(v, a, out)
               : number.type == SHUNT_INTEGER ? give_text(a, room, value_as_text(&number, room), out)
                                              : plain_float(v->as.number, a, out);
-  if (made && out->as.bytes && column->kind == DRIVER_ANYTHING)
-    *out = decimal_with_scale(a, out, declared_scale(column->type));
+  if (made && out->as.bytes && column->kind == DRIVER_ANYTHING) *out = decimal_with_scale(a, out, typed_scale(column));
   return made;
 }
 
@@ -164,23 +172,30 @@ static bool take(const char **at, char c) {
   return true;
 }
 
+static int days_of(int year, int month) {
+  static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+  bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+  return days[month - 1] + (leap && month == 2);
+}
+
 static bool read_date(const char *at, moment *m) {
   bool read = take_number(&at, 4, &m->year) && take(&at, '-') && take_number(&at, 2, &m->month) && take(&at, '-') &&
               take_number(&at, 2, &m->day);
   m->rest = at;
-  return read && m->month >= 1 && m->month <= 12 && m->day >= 1 && m->day <= 31;
+  return read && m->year >= 1 && m->month >= 1 && m->month <= 12 && m->day >= 1 && m->day <= days_of(m->year, m->month);
 }
 
-/* Drops zeros at the end, which say how many digits the column has. */
-static void take_fraction(moment *m) {
+/* Drops zeros at the end, which say how many digits the column has. False: more digits than any engine keeps. */
+static bool take_fraction(moment *m) {
   size_t size = *m->rest == '.' ? 1 + strspn(m->rest + 1, "0123456789") : 0, kept = size;
   while (kept && (m->rest[kept - 1] == '0' || m->rest[kept - 1] == '.')) {
     kept--;
     if (m->rest[kept] == '.') break;
   }
-  if (kept >= sizeof m->fraction) kept = sizeof m->fraction - 1;
+  if (kept >= sizeof m->fraction) return false;
   memcpy(m->fraction, m->rest, kept);
   m->rest += size;
+  return true;
 }
 
 static bool read_time(const char *at, moment *m) {
@@ -189,8 +204,7 @@ static bool read_time(const char *at, moment *m) {
   bool exact = take(&at, ':');
   if (exact && !take_number(&at, 2, &m->second)) return false;
   m->rest = at;
-  if (exact) take_fraction(m);
-  return m->minute < 60 && m->second < 60;
+  return (!exact || take_fraction(m)) && m->minute < 60 && m->second < 60;
 }
 
 static bool is_utc(const char *zone) {

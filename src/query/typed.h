@@ -10,5 +10,7 @@
  * decimal: it gets as many digits after the point as the column's declared type says. Without memory,
  * out is a text with a size and without bytes. False: the value is not of the type. */
 bool typed_convert(cat_type type, const driver_column *column, const shunt_value *v, arena *a, shunt_value *out);
+/* The s of a column's type such as DECIMAL(p, s); 0 without it. */
+size_t typed_scale(const driver_column *column);
 
 #endif

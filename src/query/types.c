@@ -1,10 +1,9 @@
 #include "query/types.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "query/typed.h"
+#include "query/typed_fits.h"
 #include "query/value.h"
 
 /* Where rows come from. */
@@ -22,24 +21,12 @@ const cat_typed *types_of(const cat_model *model, const char *column) {
 
 /* ---- messages ---- */
 
-static const char *show(const shunt_value *v, char room[VALUE_TEXT_BYTES + 64]) {
-  if (v->type == SHUNT_TEXT)
-    snprintf(room, VALUE_TEXT_BYTES + 64, "'%.64s'", v->as.bytes);
-  else if (v->type == SHUNT_BLOB)
-    snprintf(room, VALUE_TEXT_BYTES + 64, "a blob of %" PRIu32 " bytes", v->size);
-  else if (v->type == SHUNT_BOOL)
-    snprintf(room, VALUE_TEXT_BYTES + 64, "%s", v->as.boolean ? "true" : "false");
-  else
-    room[value_as_text(v, room)] = 0;
-  return room;
-}
-
 /* verb: what the column does with the value. */
 static shunt_status refuse(call *c, shunt_status status, const char *verb, const source *s, const cat_typed *t,
                            const shunt_value *v) {
-  char room[VALUE_TEXT_BYTES + 64];
+  char room[VALUE_SHOWN_BYTES];
   error_set(c->err, status, "model '%s': column '%s' %s %s, which is not of its declared type, %s", s->model->name,
-            t->column, verb, show(v, room), cat_type_name(t->type));
+            t->column, verb, value_show(v, room), cat_type_name(t->type));
   error_client(c->err, s->client);
   return status;
 }
@@ -113,6 +100,20 @@ static shunt_status convert(call *c, const site *at, const driver_column *column
   return lacks_memory(out) ? error_memory(c->err) : SHUNT_OK;
 }
 
+/* Of a converted value. */
+static shunt_status check_fits(call *c, const site *at, const driver_column *column, const shunt_value *v) {
+  const cat_typed *t = types_of(at->model, column->name);
+  char room[VALUE_SHOWN_BYTES];
+  if (!t || v->type == SHUNT_NULL) return SHUNT_OK;
+  typed_fit fit = typed_fits(t->type, column, v, c->arena);
+  if (!fit.why) return SHUNT_OK;
+  if (fit.status == SHUNT_E_MEMORY) return error_memory(c->err);
+  error_set(c->err, fit.status, "model '%s': column '%s' (%s, declared as %s) can't hold %s: it %s", at->model->name,
+            column->name, column->type, cat_type_name(t->type), value_show(v, room), fit.why);
+  error_client(c->err, at->client->name);
+  return fit.status;
+}
+
 shunt_status types_fields(call *c, const site *at, const shunt_field **fields, size_t n) {
   if (at->model->ntypes == 0) return SHUNT_OK;
   shunt_field *copies = arena_array(c->arena, shunt_field, n);
@@ -123,6 +124,7 @@ shunt_status types_fields(call *c, const site *at, const shunt_field **fields, s
     copies[i] = (*fields)[i];
     status = site_column(c, at, copies[i].name, &column);
     if (!status) status = convert(c, at, column, &(*fields)[i].value, &copies[i].value);
+    if (!status) status = check_fits(c, at, column, &copies[i].value);
   }
   *fields = copies;
   return status;

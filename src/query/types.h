@@ -14,7 +14,8 @@ shunt_status types_mark(call *c, const site *at, shunt_rows *rows);
 shunt_status types_give(call *c, shunt_rows *rows);
 /* Converts one cell of the rows. */
 shunt_status types_give_cell(call *c, const site *at, const driver_column *column, shunt_rows *rows, shunt_value *cell);
-/* Replaces *fields by converted copies, if the model declares types. Errors: USAGE, MEMORY. */
+/* Replaces *fields, which are written, by converted copies, if the model declares types. Errors: USAGE; CONSTRAINT if
+ * the column's type on SQLite is too small; MEMORY. */
 shunt_status types_fields(call *c, const site *at, const shunt_field **fields, size_t n);
 /* The same for values that are compared with a column. */
 shunt_status types_values(call *c, const site *at, const driver_column *column, const shunt_value **values, size_t n);

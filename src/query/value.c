@@ -140,6 +140,52 @@ size_t value_as_text(const shunt_value *number, char *room) {
   return size;
 }
 
+bool value_is_plain(double number) {
+  enum { PLAIN_DIGITS = 15 /* as many as every engine writes */ };
+  char room[NUMBER_BYTES];
+  size_t digits = 0, size = number_write(number, room);
+  for (size_t i = 0; i < size; i++) {
+    if (is_digit(room[i]))
+      digits++;
+    else if (room[i] != '.' && room[i] != '-')
+      return false;
+  }
+  return digits <= PLAIN_DIGITS;
+}
+
+shunt_value value_in_texts(arena *a, const shunt_value *value) {
+  if (value->type == SHUNT_BOOL) return value->as.boolean ? shunt_text("true", 4) : shunt_text("false", 5);
+  if (value->type != SHUNT_INTEGER && value->type != SHUNT_FLOAT) return *value;
+  shunt_value number = value_canonical(value, false);
+  char *room = arena_alloc(a, VALUE_TEXT_BYTES);
+  return shunt_text(room, room ? value_as_text(&number, room) : 1);
+}
+
+const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]) {
+  enum { MOST = 64 };
+  char number[NUMBER_BYTES];
+  switch ((shunt_type)value->type) {
+  case SHUNT_NULL:
+    return "null";
+  case SHUNT_BOOL:
+    return value->as.boolean ? "true" : "false";
+  case SHUNT_INTEGER:
+    snprintf(room, VALUE_SHOWN_BYTES, "%" PRId64, value->as.integer);
+    return room;
+  case SHUNT_FLOAT:
+    number_write(value->as.number, number);
+    snprintf(room, VALUE_SHOWN_BYTES, "%s", number);
+    return room;
+  case SHUNT_TEXT:
+    snprintf(room, VALUE_SHOWN_BYTES, "'%.*s'%s", MOST, value->as.bytes, value->size > MOST ? "…" : "");
+    return room;
+  case SHUNT_BLOB:
+    snprintf(room, VALUE_SHOWN_BYTES, "a blob of %" PRIu32 " bytes", value->size);
+    return room;
+  }
+  return "";
+}
+
 /* The e of a number, not of a day or a month. */
 static bool is_exponent(const shunt_value *text, size_t at) {
   const char *e = text->as.bytes + at;

@@ -27,5 +27,14 @@ int value_digits(const shunt_value *value);
 /* Writes a number as text, into VALUE_TEXT_BYTES: the shortest that reads back as the same number. Returns the size. */
 enum { VALUE_TEXT_BYTES = NUMBER_BYTES + 2 };
 size_t value_as_text(const shunt_value *number, char *room);
+/* Whether every engine writes the same text for the floating-point number: few digits, and no exponent. */
+bool value_is_plain(double number);
+/* What columns of texts keep of a number or a boolean, and are compared with: its digits, or a word. Any other value is
+ * itself. Without memory, the text has no bytes. */
+shunt_value value_in_texts(arena *a, const shunt_value *value);
+
+/* For messages; a long text is cut. */
+enum { VALUE_SHOWN_BYTES = 96 };
+const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]);
 
 #endif

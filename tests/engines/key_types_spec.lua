@@ -28,6 +28,18 @@ local function new_pair(random, groups)
   return { parent = parent .. suffix, child = child .. suffix, group = group }
 end
 
+-- A pair of any two types, whether the engine compares them or not: values of both, as literals that any type may read.
+local function new_unlike_pair(random, groups)
+  local one, other, pool = random:of(groups), random:of(groups), {}
+  for _, group in ipairs { one, other } do
+    for _, value in ipairs(group.pool) do pool[#pool + 1] = value:find "^%-?%d" and "'" .. value .. "'" or value end
+  end
+  local pair = { parent = random:of(one.types), child = random:of(other.types), group = { pool = pool } }
+  if one.suffix then pair.parent = pair.parent .. random:of(one.suffix) end
+  if other.suffix then pair.child = pair.child .. random:of(other.suffix) end
+  return pair
+end
+
 local function create(session, engine, name, columns)
   session:execute(engine, ("CREATE TABLE %s (id INTEGER PRIMARY KEY, %s)"):format(name, table.concat(columns, ", ")))
 end
@@ -123,6 +135,27 @@ local function check_reads(session, number, random, pairs_joined, pairs_up)
   end
 end
 
+local asked = { all = 0, refused = 0 }
+
+-- What `some` and `none` find, against what an include finds. Types that no engine compares by value are refused.
+local function check_conditions(session, model, relation, found)
+  for _, op in ipairs { "some", "none" } do
+    local expected = {}
+    for _, id in ipairs(ids(session:model(model):select { order = "id", columns = "id" })) do
+      if (found[id] ~= nil) == (op == "some") then expected[#expected + 1] = id end
+    end
+    local where = { [relation] = { [op] = { id = { gte = 0 } } } }
+    local ok, rows = pcall(session.model(session, model).select, session:model(model), { where = where, order = "id", columns = "id" })
+    asked.all = asked.all + 1
+    if not ok and rows.code == "SHUNT_E_USAGE" and rows.message:find("which no engine compares by value", 1, true) then
+      asked.refused = asked.refused + 1
+    else
+      assert(ok, tostring(rows))
+      assert.same(expected, ids(rows), ("%s of %s, %s"):format(relation, model, op))
+    end
+  end
+end
+
 local function check_delete(session, number, random, pairs_joined)
   local least, gone = random:int(1, 12), {}
   local before = ids(session:model("c" .. number):select { order = "id" })
@@ -133,6 +166,16 @@ local function check_delete(session, number, random, pairs_joined)
   end
   session:model("p" .. number):delete({ id = { gte = least } }, { include = { many = true } })
   assert.same(expected, ids(session:model("c" .. number):select { order = "id" }), "children left by a delete")
+end
+
+-- The ids of rows that have related rows.
+local function included(session, model, relation)
+  local out = {}
+  for _, row in ipairs(session:model(model):select { include = { [relation] = true } }) do
+    local rows = row[relation]
+    if rows and (rows.id or #rows > 0) then out[row.id] = rows end
+  end
+  return out
 end
 
 local function text_of(columns)
@@ -176,6 +219,8 @@ describe("keys of every type (SHUNT_SEED=" .. seed .. ")", function()
           fill(random, session, engine, round, columns)
           local pairs_joined, pairs_up = joined(session, engine, round, columns), joined(session, engine, round, columns, true)
           check_reads(session, round, random, pairs_joined, pairs_up)
+          check_conditions(session, "p" .. round, "many", by(pairs_joined, "p", "c"))
+          check_conditions(session, "c" .. round, "up", by(pairs_up, "c", "p"))
           if random:chance(50) then
             session:transaction(function()
               check_reads(session, round, random, pairs_joined, pairs_up)
@@ -188,5 +233,30 @@ describe("keys of every type (SHUNT_SEED=" .. seed .. ")", function()
       end
     end)
   end
+
+  for place, engine in ipairs(Engines.all) do
+    local random = Random.new(seed * 10 + 5 + place)
+    local cases, world = {}, nil
+    for round = 1, rounds do cases[round] = { new_unlike_pair(random, groups_of(engine)) } end
+
+    it("are asked for by conditions as includes ask for them, whatever the two types are, on " .. engine, function()
+      world = Engines.open { clients = { [engine] = engine }, default = engine, rules = rules_of(engine, cases) }
+      local session = world.session
+      for _, sql in ipairs(Types.preparations[engine]) do session:execute(engine, sql) end
+      for round, columns in ipairs(cases) do
+        local ok, problem = pcall(function()
+          fill(random, session, engine, round, columns)
+          check_conditions(session, "p" .. round, "many", included(session, "p" .. round, "many"))
+          check_conditions(session, "c" .. round, "up", included(session, "c" .. round, "up"))
+        end)
+        assert(ok, ("round %d, %s: %s"):format(round, text_of(columns), tostring(type(problem) == "table" and problem.message or problem)))
+      end
+      world:close()
+    end)
+  end
+
+  it("are asked for by conditions, too, most of them", function()
+    assert(asked.refused * 4 < asked.all, ("%d of %d conditions were refused"):format(asked.refused, asked.all))
+  end)
 end)
 

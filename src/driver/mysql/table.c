@@ -230,7 +230,7 @@ static void set_form(driver_column *column, const char *type) {
                {"time", DRIVER_FORM_TIME, 0},
                {"datetime", DRIVER_FORM_MOMENT, 0},
                {"timestamp", DRIVER_FORM_MOMENT, 0},
-               {"json", DRIVER_FORM_JSON, 0}};
+               {"json", DRIVER_FORM_DOUBLES, 0}};
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
     if (strcmp(type, forms[i].type) != 0) continue;
     column->form = forms[i].form;

@@ -201,7 +201,7 @@ static void set_form(driver_column *column, Oid type, int modifier) {
   } forms[] = {{PG_CHAR, DRIVER_FORM_BYTE},        {PG_DATE, DRIVER_FORM_DATE},
                {PG_TIME, DRIVER_FORM_TIME},        {PG_TIMETZ, DRIVER_FORM_ZONED_TIME},
                {PG_TIMESTAMP, DRIVER_FORM_MOMENT}, {PG_TIMESTAMPTZ, DRIVER_FORM_ZONED_MOMENT},
-               {PG_JSON, DRIVER_FORM_JSON},        {PG_JSONB, DRIVER_FORM_JSON},
+               {PG_JSON, DRIVER_FORM_JSON},        {PG_JSONB, DRIVER_FORM_MEMBERS},
                {PG_MONEY, DRIVER_FORM_AMOUNT}};
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
     if (forms[i].type == type) column->form = forms[i].form;

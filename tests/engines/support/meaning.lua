@@ -2,6 +2,7 @@
 --- Use: Meaning.number(given, got)
 
 local shunt = require "shunt"
+local Document = require "tests.engines.support.document"
 
 local M = {}
 
@@ -11,7 +12,7 @@ local M = {}
 function M.shortest(number)
   if number ~= number then return "NaN" end
   if number == math.huge or number == -math.huge then return number > 0 and "Infinity" or "-Infinity" end
-  for precision = 15, 17 do
+  for precision = math.abs(number) < 0x1p-1022 and 1 or 15, 17 do
     local out = ("%." .. precision .. "g"):format(number)
     if tonumber(out) == number then return out end
   end
@@ -95,6 +96,15 @@ end
 function M.loose_number(given, got)
   if type(got) == "number" then return M.number(given, got) end
   return M.text(given, got)
+end
+
+--- A document with all of its members and numbers.
+function M.json(given, got)
+  if given == got then return true end
+  if type(given) == "boolean" then given = tostring(given) end
+  if type(given) == "number" then given = math.type(given) == "float" and M.shortest(given) or tostring(given) end
+  local canonical = type(given) == "string" and Document.canonical(given)
+  return canonical and canonical == Document.canonical(got)
 end
 
 -- ---- dates and times ----

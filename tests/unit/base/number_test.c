@@ -26,7 +26,7 @@ static void numbers_are_written_as_short_as_can_be(void **state) {
   assert_written(-2.5, "-2.5");
   assert_written(1e20, "1e+20");
   assert_written(0.1 + 0.2, "0.30000000000000004");
-  assert_written(5e-324, "4.94065645841247e-324");
+  assert_written(5e-324, "5e-324");
   assert_written(INFINITY, "Infinity");
   assert_written(-INFINITY, "-Infinity");
   assert_written(NAN, "NaN");

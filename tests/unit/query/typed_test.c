@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "query/typed.h"
+#include "query/typed_fits.h"
 
 static shunt_value text(const char *t) { return shunt_text(t, strlen(t)); }
 
@@ -25,6 +26,12 @@ static void texts_have_one_form(void **state) {
       {CAT_TYPE_DATE, "2026-11-24 00:00:00.000", "2026-11-24"},
       {CAT_TYPE_DATE, "2026-11-24 12:00:00", NULL},
       {CAT_TYPE_DATE, "2026-13-24", NULL},
+      {CAT_TYPE_DATE, "2026-02-29", NULL},
+      {CAT_TYPE_DATE, "2024-02-29", "2024-02-29"},
+      {CAT_TYPE_DATE, "1900-02-29", NULL},
+      {CAT_TYPE_DATE, "2000-02-29", "2000-02-29"},
+      {CAT_TYPE_DATE, "2026-04-31", NULL},
+      {CAT_TYPE_DATE, "0000-01-01", NULL},
       {CAT_TYPE_DATE, "24.11.2026", NULL},
       {CAT_TYPE_DATE, "infinity", NULL},
       {CAT_TYPE_TIME, "12:30", "12:30:00"},
@@ -34,6 +41,7 @@ static void texts_have_one_form(void **state) {
       {CAT_TYPE_TIME, "12:30:00+00", "12:30:00"},
       {CAT_TYPE_TIME, "12:30:00+02", NULL},
       {CAT_TYPE_TIME, "12:60", NULL},
+      {CAT_TYPE_TIME, "12:30:00.12345678901234567", NULL},
       {CAT_TYPE_DATETIME, "2026-11-24", "2026-11-24 00:00:00"},
       {CAT_TYPE_DATETIME, "2026-11-24T12:30:00.120Z", "2026-11-24 12:30:00.12"},
       {CAT_TYPE_DATETIME, "2026-11-24 12:30:00+00:00", "2026-11-24 12:30:00"},
@@ -45,6 +53,7 @@ static void texts_have_one_form(void **state) {
       {CAT_TYPE_UUID, "7", NULL},
       {CAT_TYPE_DECIMAL, "1.5", "1.50"},
       {CAT_TYPE_DECIMAL, "-7", "-7.00"},
+      {CAT_TYPE_DECIMAL, " 7 ", "7.00"},
       {CAT_TYPE_DECIMAL, "0.125", "0.125"},
       {CAT_TYPE_DECIMAL, "1e3", NULL},
       {CAT_TYPE_DECIMAL, "x", NULL}};
@@ -100,9 +109,50 @@ static void booleans_and_numbers_are_exact(void **state) {
   arena_free(&a);
 }
 
+typedef struct fit_case {
+  cat_type type;
+  const char *column, *fits, *outside, *too_large; /* lists with | between */
+} fit_case;
+
+static void assert_fits(const fit_case *k, const char *list, shunt_status expected) {
+  bool of_texts = k->type == CAT_TYPE_TEXT || k->type == CAT_TYPE_JSON;
+  driver_column column = {.type = k->column, .kind = DRIVER_ANYTHING, .text = of_texts, .numeric = !of_texts};
+  arena a = {0};
+  while (*list) {
+    size_t size = strcspn(list, "|");
+    shunt_value v = shunt_text(arena_strndup(&a, list, size), size);
+    typed_fit fit = typed_fits(k->type, &column, &v, &a);
+    if (fit.status != expected) fail_msg("%s, '%s': %s", k->column, v.as.bytes, fit.why ? fit.why : "fits");
+    assert_true((fit.why != NULL) == (expected != SHUNT_OK));
+    list += size + (list[size] == '|');
+  }
+  arena_free(&a);
+}
+
+static void values_fit_every_engine_and_the_column(void **state) {
+  (void)state;
+  static const fit_case cases[] = {
+      {CAT_TYPE_DECIMAL, "DECIMAL(10,2)", "99999999.99|-99999999.99|0000000000.50|1.500|0", "",
+       "100000000|1.239|-100000000.00"},
+      {CAT_TYPE_DECIMAL, "NUMERIC", "100000000000000000.12345", "", ""},
+      {CAT_TYPE_TEXT, "VARCHAR(3)", "abc|\xc3\xa4\xc3\xa4\xc3\xa4|", "\xff", "abcd"},
+      {CAT_TYPE_TEXT, "TEXT", "abcdefghijklm", "", ""},
+      {CAT_TYPE_TIME, "TIME", "00:00:00|23:59:59.999999", "24:00:00|838:59:59|-00:00:01", "12:30:00.1234567"},
+      {CAT_TYPE_TIME, "TIME(2)", "12:30:00.12", "", "12:30:00.123"},
+      {CAT_TYPE_DATETIME, "DATETIME", "2026-11-24 12:30:00.123456", "", "2026-11-24 12:30:00.1234567"},
+      {CAT_TYPE_JSON, "TEXT", "{\"a\":[1,0.1]}|\"\\ud83d\\ude00\"",
+       "{|{\"a\":1,\"a\":1}|\"\\u0000\"|\"\\ud800\"|[1e400]|[18446744073709551616]", ""}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_fits(&cases[i], cases[i].fits, SHUNT_OK);
+    assert_fits(&cases[i], cases[i].outside, SHUNT_E_USAGE);
+    assert_fits(&cases[i], cases[i].too_large, SHUNT_E_CONSTRAINT);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(texts_have_one_form),
+      cmocka_unit_test(values_fit_every_engine_and_the_column),
       cmocka_unit_test(decimals_have_no_exponent_and_the_digits_of_the_column),
       cmocka_unit_test(booleans_and_numbers_are_exact),
   };
