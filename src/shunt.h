@@ -561,6 +561,8 @@ typedef struct shunt_trace {
   X(TEXT, uncacheable)    /* the reason why this decision can't be cached, or NULL */                                  \
   X(TEXT, unfixed) /* "where.user_id": the rules chose by it, and the request gives no value. Then an access asks all  \
                     * parts of the model, or is refused. Or NULL */                                                    \
+  X(TEXT, outside) /* "where.user_id": the rules chose by it a place that is not one of the model's parts. Then an     \
+                    * access is refused, because accesses of all parts would miss its rows. Or NULL */                 \
   X(FIELDS, depends_on) /* fields that were read, in the order of their first read */                                  \
   X(STEPS, trace)
 

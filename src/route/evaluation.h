@@ -27,6 +27,9 @@ typedef struct evaluation {
   int64_t cpu_ns;   /* the thread's CPU time at since_ns: a busy machine does not make a rule slow */
 } evaluation;
 
+/* It only compares: it is not counted, has no trace and asks no guards. */
+static inline bool evaluation_is_aside(const evaluation *e) { return e->outcome->draws.like != NULL; }
+
 void evaluation_begin(evaluation *e);
 /* Fills the decision. Returns status, unless memory runs out. */
 shunt_status evaluation_finish(evaluation *e, shunt_status status);

@@ -205,6 +205,7 @@ function blob:bytes() end
 ---@field pinned_by "transaction"|"job"|nil what pins it to the client: an active transaction there, or the session's job
 ---@field denied string? why
 ---@field uncacheable string? why
+---@field outside string? "where.user_id": the rules chose by it a place that is not one of the model's parts, so an access is refused
 ---@field unfixed string? "where.user_id": the rules chose by it without a value, so an access asks all parts or is refused
 ---@field remembered boolean it came from the cache, without asking a rule
 ---@field not_remembered string? why it won't be the next time either
