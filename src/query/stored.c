@@ -124,8 +124,7 @@ shunt_status stored_request(call *c, const site *at, const route_decision *d, ro
 static bool compares_bytes(const site *at, const driver_column *column) {
   const cat_typed *declared = types_of(at->model, column->name);
   if (declared && declared->type != CAT_TYPE_TEXT && declared->type != CAT_TYPE_JSON) return true; /* one spelling */
-  if (column->collation == DRIVER_NOCASE) return column->kind == DRIVER_UUIDS;
-  return column->collation != DRIVER_WEIGHED;
+  return !column->equates;
 }
 
 bool stored_is_loose(const site *at, const driver_column *column) {

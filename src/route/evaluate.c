@@ -276,6 +276,7 @@ static shunt_status base_table(evaluation *e) {
   }
   e->table = arena_strdup(&e->d->texts, rule_host_table(e->l->host, m->table_function, m->name));
   if (!e->table) return error_memory(e->err);
+  evaluation_look_for_reader(e, NULL);
   if (q->part && rule_host_missed(e->l->host) && part_of(q)->table) e->table = part_of(q)->table;
   return SHUNT_OK;
 }

@@ -43,12 +43,14 @@ static void look_for_slow(evaluation *e, const cat_rule *rule) {
   e->outcome->slow_ns = took_ns;
 }
 
-static void look_for_reader(const evaluation *e, const cat_rule *rule) {
+void evaluation_look_for_reader(const evaluation *e, const cat_rule *rule) {
   size_t n;
+  if (!e->outcome->wanted || e->outcome->reader_known) return;
   const rule_read *const *reads = rule_host_reads(e->l->host, &n);
-  for (size_t i = 0; i < n && !e->outcome->reader; i++)
+  for (size_t i = 0; i < n; i++)
     if (reads[i]->field == RULE_FIELD_WHERE && cat_same_column(reads[i]->name, e->outcome->wanted))
-      e->outcome->reader = rule;
+      e->outcome->reader_known = true;
+  if (e->outcome->reader_known) e->outcome->reader = rule;
 }
 
 /* Records that the rule is done. */
@@ -59,7 +61,7 @@ shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rul
   route_count_verdict(&e->l->rules[rule->id], verdict, 1);
   if (e->timed && verdict != SHUNT_VERDICT_SKIPPED) take_time(e, rule);
   if (e->slow_ns && verdict != SHUNT_VERDICT_SKIPPED) look_for_slow(e, rule);
-  if (e->outcome->wanted && !e->outcome->reader) look_for_reader(e, rule);
+  evaluation_look_for_reader(e, rule);
   if (d->as.ntrace == d->trace_capacity &&
       (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
        !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))

@@ -41,6 +41,9 @@ bool evaluation_holds(evaluation *e, const cat_rule *rule, cat_dimension *mismat
 shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
                              const char *detail);
 shunt_status evaluation_note_mismatch(evaluation *e, cat_stage stage, const cat_rule *rule, cat_dimension dimension);
+/* If the wanted column was read for the first time since the last question, the rule is its reader. NULL: the model's
+ * table function. */
+void evaluation_look_for_reader(const evaluation *e, const cat_rule *rule);
 /* Names the rule as the one that decided. */
 void evaluation_credit(evaluation *e, const cat_rule *rule);
 /* The candidate, with what the answer gave: "main, table users_03". NULL if memory runs out. */

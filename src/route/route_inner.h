@@ -73,7 +73,8 @@ typedef struct route_outcome {
   const cat_rule *slow;   /* the slowest rule, if it is to be reported; else NULL */
   int64_t slow_ns;        /* how long that took */
   const char *wanted;     /* a column; NULL: the reader is not looked for */
-  const cat_rule *reader; /* out: the first rule that read the column */
+  bool reader_known;      /* out: the column was read */
+  const cat_rule *reader; /* out: the first rule that read it; NULL: the model's table function */
 } route_outcome;
 
 /* Asks the rules. Needs the lane's lock; err is not NULL. Repeats the draws that a walk of the trie left in
