@@ -50,8 +50,13 @@ static shunt_value as_number(arena *a, const driver_column *column, const shunt_
   return decimal_is(&decimal) ? decimal_with_scale(a, &decimal, scale) : number;
 }
 
+/* Blanks at the end are the only difference between equal texts. */
+static bool ignores_blanks(const driver_column *column) {
+  return column->collation == DRIVER_PADDED || column->collation == DRIVER_RTRIM || (column->pad && !column->equates);
+}
+
 static void cut_blanks(const driver_column *column, shunt_value *v) {
-  if (v->type != SHUNT_TEXT || (column->collation != DRIVER_PADDED && column->collation != DRIVER_RTRIM)) return;
+  if (v->type != SHUNT_TEXT || !ignores_blanks(column)) return;
   while (v->size && v->as.bytes[v->size - 1] == ' ') v->size--;
 }
 

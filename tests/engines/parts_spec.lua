@@ -24,7 +24,7 @@ local key_types = {
   pg = { "int", "text COLLATE shunt_loose", "char(8)", "text" },
   mysql = {
     "int", "varchar(20) COLLATE utf8mb4_general_ci", "varchar(20) COLLATE utf8mb4_bin", "char(8) COLLATE utf8mb4_unicode_ci",
-    "varchar(20) CHARACTER SET latin1 COLLATE latin1_general_cs",
+    "varchar(20) CHARACTER SET latin1 COLLATE latin1_general_cs", "varchar(20) CHARACTER SET latin1 COLLATE latin1_bin",
   },
 }
 
