@@ -9,7 +9,7 @@ local show = require "tests.spec.support.show"
 
 local seed = Random.seed()
 local PARTS, ROWS, QUESTIONS = 4, 60, 150
-local TEXTS = { "a", "A", "b", "B", "e", "é", "E", "É", "ab", "Ab", "a ", "A  ", "z" }
+local TEXTS = { "a", "A", "b", "B", "e", "é", "E", "É", "ab", "Ab", "a ", "A  ", "z", "z  ", "é " }
 
 -- d: exact where the engine is; t: compares without case on MySQL and SQLite.
 local tables = {
