@@ -561,6 +561,10 @@ typedef struct shunt_trace {
   X(TEXT, uncacheable)    /* the reason why this decision can't be cached, or NULL */                                  \
   X(TEXT, unfixed) /* "where.user_id": the rules chose by it, and the request gives no value. Then an access asks all  \
                     * parts of the model, or is refused. Or NULL */                                                    \
+  X(TEXT, unfixed_rule) /* with every_rule: the rule that reads that column; NULL: the model's table function does */  \
+  X(TEXT, unfixed_source) /* its place, as in shunt_trace; NULL: the model's place */                                  \
+  X(TEXT, outside) /* "where.user_id": the rules chose by it a place that is not one of the model's parts. Then an     \
+                    * access is refused, because accesses of all parts would miss its rows. Or NULL */                 \
   X(FIELDS, depends_on) /* fields that were read, in the order of their first read */                                  \
   X(STEPS, trace)
 
@@ -872,8 +876,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const ch
                                                 const shunt_sql_options *options, shunt_rows **rows, int64_t *affected,
                                                 shunt_error *err);
 /* The columns of a table, as rows of name, type, nullable, key (the position in the primary key from 1, or 0), unique
- * (names of other unique keys that the column is a part of, with blanks between them, or null). Errors: NOT_FOUND if
- * there is no such table. */
+ * (names of other unique keys that the column is a part of, with blanks between them, or null), equates (the collation
+ * or type by which texts with different letters are equal, or null). Errors: NOT_FOUND if there is no such table. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
                                                           shunt_rows **rows, shunt_error *err);
 

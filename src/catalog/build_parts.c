@@ -143,5 +143,6 @@ bool build_parts(builder *b, cat_model *model, const node *parts) {
   if (!(listed ? from_list(&w) : from_map(&w))) return false;
   model->parts = w.list;
   model->nparts = w.count;
+  model->whole = w.count == 1 && (listed || !build_get(parts, "n"));
   return true;
 }

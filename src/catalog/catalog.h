@@ -157,6 +157,7 @@ struct cat_model {
   const char *created, *updated; /* columns that get the time of the row's insert, and of its last write; or NULL */
   const cat_part *parts;         /* all places of its rows, if it is partitioned */
   size_t nparts;
+  bool whole; /* the one part is a table or view with all rows, also those that the rules send elsewhere by a value */
   cat_relation **relations;
   size_t nrelations;
   const cat_typed *types;

@@ -98,9 +98,11 @@ typedef struct driver_column {
   bool generated;          /* the database numbers rows here, and reports the number as the generated id */
   bool computed;           /* the database computes the values from other columns; none can be written */
   driver_collation collation;
-  const char *weight; /* DRIVER_WEIGHED: SQL that turns the text ? into its collation key: bytes that compare as the
-                       * texts do. It gives null for a text that the column can't hold */
-  const char *pad;    /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
+  const char *equates; /* the collation or type by which texts with different letters are equal ("a", "A"). NULL: equal
+                        * texts have the same bytes, except blanks at the end */
+  const char *weight;  /* DRIVER_WEIGHED: SQL that turns the text ? into its collation key: bytes that compare as the
+                        * texts do. It gives null for a text that the column can't hold */
+  const char *pad;     /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
   const char *listed; /* SQL of a subselect: the values of the JSON array ?, for IN. NULL: each value is a parameter */

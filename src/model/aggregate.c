@@ -280,7 +280,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
                              const shunt_query *query, shunt_rows **out, shunt_error *err) {
   call c;
   const cat_model *m;
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   aggregation g = {.c = &c, .query = query ? query : &everything};
   *out = NULL;
   if (!what) what = &nothing;

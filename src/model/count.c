@@ -70,7 +70,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
                          shunt_error *err) {
   call c;
   const cat_model *m;
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   *count = 0;
   if (!query) query = &everything;
   shunt_status status = call_begin(&c, s, query->timeout_ms, err);

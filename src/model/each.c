@@ -25,7 +25,7 @@ static shunt_status stream_at(call *c, const site *at, select_spec *q, bool whol
 }
 
 static shunt_status start_once(call *c, const cat_model *model, const shunt_query *query, shunt_stream **out) {
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   plan p;
   select_spec q;
   shunt_status status = plan_make(c, model, query->include, query->ninclude, true, &p);

@@ -28,23 +28,25 @@ static shunt_status insert_alone(writing *w, const write_call *r, const shunt_re
   return nested_insert(w, &request, record, &r->plan, rows, &at);
 }
 
-static shunt_status find_place(writing *w, const route_request *request, const shunt_record *record, access *a) {
+static shunt_status find_place(writing *w, const route_request *request, const shunt_record *record,
+                               const shunt_conflict *conflict, access *a) {
   route_request of_one = *request;
   equalities where = {.a = w->c->arena};
   for (size_t i = 0; i < record->nfields; i++)
     if (record->fields[i].name && !equalities_add(&where, record->fields[i].name, &record->fields[i].value))
       return error_memory(w->c->err);
   equalities_into(&where, &of_one);
-  return nested_find(w, &of_one, NULL, 0, a);
+  shunt_status status = nested_place(w, &of_one, a);
+  return status || !conflict ? status : access_check_conflict(w->c, a, conflict);
 }
 
 /* In a unit of work, because it may take more than one statement. */
 static shunt_status insert_or_update(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
   route_request request = write_request(w->c, r->model, r->options);
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   insertion in = {.records = record, .n = 1, .conflict = r->options->on_conflict, .rows = rows};
   unit_begin(w->c, &w->u);
-  shunt_status status = find_place(w, &request, record, &a);
+  shunt_status status = find_place(w, &request, record, in.conflict, &a);
   if (!status) status = insert_records(w->c, access_only_site(&a), &in);
   return unit_end(w->c, &w->u, status);
 }
@@ -101,12 +103,12 @@ typedef struct batch {
 
 static shunt_status find_destinations(writing *w, const batch *b, destinations *d) {
   bool each = true;
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   d->of_record = arena_array(w->c->arena, uint32_t, b->n);
   if (!d->of_record) return error_memory(w->c->err);
   for (size_t i = 0; i < b->n && each; i++) {
     size_t before = d->count;
-    shunt_status status = find_place(w, &b->request, &b->records[i], &a);
+    shunt_status status = find_place(w, &b->request, &b->records[i], b->r->options->on_conflict, &a);
     if (!status) status = destination_add(w->c, d, access_only_site(&a), &d->of_record[i]);
     if (status) return status;
     if (d->count > before) access_leave_sites(&a); /* the new destination points to them */

@@ -191,7 +191,7 @@ static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
 
 /* Without keys only the columns are needed. */
 static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   shunt_status status = read_access(c, r->model, r->query, &a);
   if (status) return status;
   read->shape = a.sites[0].table->shape;
@@ -235,7 +235,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   const shunt_query *query = r->query;
   plan p;
   select_spec q;
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   shunt_status status = plan_make(c, r->model, query->include, query->ninclude, true, &p);
   if (!status) status = read_spec(c, r->model, r->query, &p, &q);
   if (!status) status = find_rows(c, r->model, query, id, &a);

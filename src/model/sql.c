@@ -65,13 +65,14 @@ static shunt_status add_described(shunt_rows *rows, const driver_column *column,
   cells[2] = shunt_boolean(column->nullable);
   cells[3] = shunt_integer(column->key);
   if (column->unique && column->unique[0]) cells[4] = shunt_text(column->unique, strlen(column->unique));
-  return rows_own(rows, &cells[0]) && rows_own(rows, &cells[1]) && rows_own(rows, &cells[4]) ? SHUNT_OK
-                                                                                             : error_memory(err);
+  if (column->equates) cells[5] = shunt_text(column->equates, strlen(column->equates));
+  bool owned = rows_own(rows, &cells[0]) && rows_own(rows, &cells[1]) && rows_own(rows, &cells[4]);
+  return owned && rows_own(rows, &cells[5]) ? SHUNT_OK : error_memory(err);
 }
 
 shunt_status shunt_table_columns(shunt_session *s, const char *client_name, const char *table, shunt_rows **rows,
                                  shunt_error *err) {
-  static const char *const names[] = {"name", "type", "nullable", "key", "unique"};
+  static const char *const names[] = {"name", "type", "nullable", "key", "unique", "equates"};
   call c;
   const cat_client *client;
   int level;

@@ -54,7 +54,7 @@ static shunt_status find_rows(writing *w, const batch *b, destinations *d) {
   shunt_status status = SHUNT_OK;
   d->of_record = arena_array(w->c->arena, uint32_t, b->records->n);
   if (!d->of_record) return error_memory(w->c->err);
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   for (size_t i = 0; i < b->records->n && !status; i++) {
     size_t before = d->count;
     status = find_row(w, b, &b->rows[i], &a);

@@ -137,7 +137,7 @@ static void change_key(const change *c, sole_key *key) {
 /* The parent of related rows is read again after its change, for the values that they refer to. */
 static shunt_status change_parent(writing *w, const change *c, shunt_rows *before, shunt_rows *after,
                                   int64_t *affected) {
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   key_names names = key_names_of(c->r.model->primary_key);
   sole_key key;
   filter f;
@@ -169,7 +169,7 @@ static shunt_status change_along(writing *w, const change *c, int64_t *affected)
 }
 
 static shunt_status change_rows(writing *w, const change *c, int64_t *affected) {
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   filter f = {.where = {c->where}};
   f.deleted = c->r.options->deleted;
   write_set set = {c->fields, c->nfields, c->r.options->increments, c->r.options->nincrements};
@@ -210,7 +210,7 @@ static shunt_status find_deleted(writing *w, const write_call *r, bool all, acce
 
 /* Rows that refer to the deleted ones go first. */
 static shunt_status delete_parents(writing *w, const write_call *r, shunt_rows *rows, int64_t *affected) {
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   filter f = {.where = {r->options->where}};
   shunt_status status = find_deleted(w, r, false, &a);
   if (!status) status = nested_read(w, &a, &r->plan, &f, -1, rows);
@@ -228,7 +228,7 @@ static shunt_status delete_along(writing *w, const write_call *r, int64_t *affec
 }
 
 static shunt_status delete_rows(writing *w, const write_call *r, int64_t *affected) {
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   filter f = {.where = {r->options->where}, .deleted = r->options->purge};
   shunt_status status = find_deleted(w, r, true, &a);
   if (status) return status;

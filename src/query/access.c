@@ -5,6 +5,7 @@
 #include "query/sql.h"
 #include "query/stored.h"
 #include "query/table.h"
+#include "query/value.h"
 #include "query/where_values.h"
 #include "session/transaction.h"
 
@@ -40,38 +41,123 @@ static shunt_status refuse(call *c, const route_request *q, access *a, const cha
   return SHUNT_E_USAGE;
 }
 
-/* ---- finding sites ---- */
-
-/* The site of a->decision, taken again if a sharding key is stored in another spelling. */
-static shunt_status settle(call *c, const route_request *request, access *a, site *out) {
-  route_request q = *request;
-  bool changed = false;
-  shunt_status status = site_of(c, &q, a->decision, out);
-  if (!status) status = stored_request(c, out, a->decision, &q, &changed);
-  if (status || !changed) return status;
-  status = decide(c, &q, a);
-  const rule_read *open = status ? NULL : route_unfixed(&q, a->decision);
-  if (open) return refuse(c, &q, a, open->name);
-  return status ? status : site_of(c, &q, a->decision, out);
+static const char *shown(call *c, const shunt_value *v) {
+  char *room = arena_alloc(c->arena, VALUE_TEXT_BYTES);
+  switch ((shunt_type)v->type) {
+  case SHUNT_NULL:
+    return "null";
+  case SHUNT_TEXT:
+    return arena_printf(c->arena, "'%.*s'", (int)(v->size < 64 ? v->size : 64), v->as.bytes);
+  case SHUNT_BLOB:
+    return "(a blob)";
+  case SHUNT_BOOL:
+    return v->as.boolean ? "true" : "false";
+  default:
+    return room ? arena_strndup(c->arena, room, value_as_text(v, room)) : NULL;
+  }
 }
 
-static shunt_status add_site(call *c, const route_request *q, access *a) {
-  site at;
-  shunt_status status = settle(c, q, a, &at);
+/* The place is not one of the model's parts. The standard rules only ask the model. */
+static shunt_status refuse_outside(call *c, const route_request *q, const access *a) {
+  const route_decision *d = a->decision;
+  const cat_rule *rule = d->outside_rule && !d->outside_rule->standard ? d->outside_rule : NULL;
+  const char *column = d->as.outside + strlen("where."), *table = d->as.table;
+  const char *own = d->outside_rule ? "its client function" : "its table function";
+  const shunt_value *value = route_value_of(q, column);
+  const char *text = value ? shown(c, value) : "";
+  if (!text) return error_memory(c->err);
+  error_set(c->err, SHUNT_E_RULE,
+            "model '%s': by where.%.64s = %s, %s%s%s sends this %s to table %s on %s, which is not one of the model's "
+            "parts: accesses of all parts would miss its rows; correct the rule, or add the place to parts",
+            q->model->name, column, text, rule ? "the rule '" : own, rule ? rule->name : "", rule ? "'" : "",
+            q->op == SHUNT_WRITE ? "write" : "read", table ? table : "", d->client->name);
+  if (c->err && rule) route_blame(c->err, rule);
+  if (c->err && !rule) error_place(c->err, q->model->at.file, q->model->at.line, 0);
+  error_client(c->err, d->client->name);
+  return SHUNT_E_RULE;
+}
+
+static shunt_status refuse_loose(call *c, const cat_model *model, const char *what, const driver_column *column) {
+  return error_set(
+      c->err, SHUNT_E_USAGE,
+      "model '%s': the rules choose the part by where.%s, whose column compares texts otherwise than byte by byte, so "
+      "rows that equal the value may lie in several parts, and %s needs them in one; give the column a collation that "
+      "compares bytes",
+      model->name, column->name, what);
+}
+
+/* ---- finding sites ---- */
+
+/* A site with the columns of the model, if the rules have not chosen one of its parts. */
+static shunt_status site_beside(call *c, const route_request *request, site *out) {
+  access first = {.decision = NULL};
+  route_request q = *request;
+  q.where = NULL;
+  q.nwhere = 0;
+  q.part = 1;
+  shunt_status status = decide(c, &q, &first);
+  if (!status) status = site_of(c, &q, first.decision, out);
+  access_end_decision(c, &first);
+  return status;
+}
+
+/* The site of a->decision, taken again if a sharding key is stored in another spelling. */
+static shunt_status settle(call *c, route_request *q, access *a, site *out) {
+  bool changed = false, outside = a->decision->as.outside != NULL;
+  shunt_status status = outside ? site_beside(c, q, out) : site_of(c, q, a->decision, out);
+  if (outside && status == SHUNT_E_NOT_FOUND) return refuse_outside(c, q, a);
+  if (!status) status = stored_request(c, out, a->decision, q, &changed);
+  if (!status && changed) status = decide(c, q, a);
+  const rule_read *open = status || !changed ? NULL : route_unfixed(q, a->decision);
   if (status) return status;
+  if (open) return refuse(c, q, a, open->name);
+  if (a->decision->as.outside) return refuse_outside(c, q, a);
+  return changed ? site_of(c, q, a->decision, out) : SHUNT_OK;
+}
+
+static shunt_status add_site(call *c, access *a, const site *at) {
   for (size_t i = 0; i < a->nsites; i++)
-    if (site_same(&a->sites[i], &at)) return SHUNT_OK;
+    if (site_same(&a->sites[i], at)) return SHUNT_OK;
   if (!arena_grow(c->arena, &a->sites, &a->room, a->nsites + 1, sizeof *a->sites)) return error_memory(c->err);
-  a->sites[a->nsites++] = at;
+  a->sites[a->nsites++] = *at;
   return SHUNT_OK;
 }
 
-shunt_status access_find(call *c, const route_request *request, access *a) {
+static shunt_status begin(call *c, const route_request *request, access *a) {
   shunt_status status = decide(c, request, a);
   const rule_read *open = status ? NULL : route_unfixed(request, a->decision);
-  if (open) return refuse(c, request, a, open->name);
   a->nsites = 0;
-  return status ? status : add_site(c, request, a);
+  a->loose = false;
+  return open ? refuse(c, request, a, open->name) : status;
+}
+
+shunt_status access_find(call *c, const route_request *request, access *a) {
+  route_request q = *request;
+  site at;
+  shunt_status status = begin(c, &q, a);
+  if (!status) status = settle(c, &q, a, &at);
+  return status ? status : add_site(c, a, &at);
+}
+
+shunt_status access_find_only(call *c, const route_request *request, access *a) {
+  route_request q = *request;
+  site at;
+  const driver_column *loose = NULL;
+  shunt_status status = begin(c, &q, a);
+  if (!status) status = settle(c, &q, a, &at);
+  if (!status) status = stored_loosen(c, &at, a->decision, &q, &loose);
+  if (loose) return refuse_loose(c, q.model, q.op == SHUNT_WRITE ? "this write" : "this read", loose);
+  return status ? status : add_site(c, a, &at);
+}
+
+shunt_status access_check_conflict(call *c, const access *a, const shunt_conflict *conflict) {
+  const site *at = access_only_site(a);
+  for (size_t i = 0; i < conflict->ncolumns; i++) {
+    const driver_column *column = driver_table_column(at->table->shape, conflict->columns[i]);
+    if (!column || !route_chose_by(a->decision, column->name) || !stored_is_loose(at, column)) continue;
+    return refuse_loose(c, at->model, "on_conflict", column);
+  }
+  return SHUNT_OK;
 }
 
 /* What is asked, beside the request. */
@@ -81,6 +167,7 @@ typedef struct search {
   access *a;
   const rule_read **reads; /* of all decisions, if there are several */
   size_t nreads, room;
+  bool all; /* all parts were found: there are no more sites */
 } search;
 
 static bool is_noted(const search *w, const rule_read *read) {
@@ -111,15 +198,45 @@ static shunt_status join_reads(search *w) {
   return SHUNT_OK;
 }
 
+/* The site of the rows that equal the values of q. *loose: a sharding key that rows of other parts may equal, too; q
+ * has no value for it any more. */
+static shunt_status settle_rows(search *w, route_request *q, site *out, const driver_column **loose) {
+  *loose = NULL;
+  shunt_status status = settle(w->c, q, w->a, out);
+  if (!status) status = stored_loosen(w->c, out, w->a->decision, q, loose);
+  w->a->loose = w->a->loose || *loose;
+  return status;
+}
+
+static shunt_status search_part(search *w, route_request *q) {
+  const driver_column *loose = NULL;
+  site at;
+  shunt_status status;
+  do {
+    status = decide(w->c, q, w->a);
+    if (!status) status = settle_rows(w, q, &at, &loose);
+    if (!status) status = note_reads(w);
+  } while (!status && loose);
+  return status ? status : add_site(w->c, w->a, &at);
+}
+
 static shunt_status search_parts(search *w, const route_request *request) {
   route_request q = *request;
   shunt_status status = SHUNT_OK;
-  for (q.part = 1; q.part <= q.model->nparts && !status; q.part++) {
-    status = decide(w->c, &q, w->a);
-    if (!status) status = add_site(w->c, &q, w->a);
-    if (!status) status = note_reads(w);
-  }
+  for (q.part = 1; q.part <= q.model->nparts && !status; q.part++) status = search_part(w, &q);
+  w->all = w->all || !request->nwhere;
   return status;
+}
+
+/* Rows with the values of the request, for which the rules have chosen one place. */
+static shunt_status search_place(search *w, const route_request *request) {
+  route_request q = *request;
+  const driver_column *loose = NULL;
+  site at;
+  shunt_status status = settle_rows(w, &q, &at, &loose);
+  if (status || !loose) return status ? status : add_site(w->c, w->a, &at);
+  status = note_reads(w);
+  return status ? status : search_parts(w, &q);
 }
 
 static shunt_status search_sites(search *w, const route_request *request);
@@ -132,7 +249,7 @@ static shunt_status search_values(search *w, const route_request *request, const
   if (where && q.nwhere) memcpy(where, q.where, q.nwhere * sizeof *where);
   q.where = where;
   q.nwhere++;
-  for (size_t i = 0; i < values->count && !status; i++) {
+  for (size_t i = 0; i < values->count && !status && !w->all; i++) {
     where[q.nwhere - 1] = (shunt_field){column, *values->list[i]};
     status = search_sites(w, &q);
     if (!status) status = note_reads(w);
@@ -145,7 +262,7 @@ static shunt_status search_sites(search *w, const route_request *request) {
   shunt_status status = decide(w->c, request, w->a);
   const rule_read *open = status ? NULL : route_unfixed(request, w->a->decision);
   if (status) return status;
-  if (!open) return add_site(w->c, request, w->a);
+  if (!open) return search_place(w, request);
   status = note_reads(w);
   if (status) return status;
   switch (where_values_of(w->where, open->name, &values)) {
@@ -159,33 +276,25 @@ static shunt_status search_sites(search *w, const route_request *request) {
   return error_memory(w->c->err);
 }
 
-static bool is_among(const access *a, const site *at) {
-  for (size_t i = 0; i < a->nsites; i++)
-    if (site_same(&a->sites[i], at)) return true;
-  return false;
-}
-
-/* A table with all rows beside one with some of them would give rows twice: several sites are declared parts, or all
- * declared parts are asked. */
+/* A table with all rows beside one with some of them would give rows twice: then the one with all is enough. */
 static shunt_status keep_apart(search *w, const route_request *request) {
-  access found = *w->a, *parts = w->a;
-  if (found.nsites < 2 || !request->model->nparts) return SHUNT_OK;
-  *parts = (access){.decision = found.decision};
-  shunt_status status = search_parts(w, request);
-  bool declared = true;
-  for (size_t i = 0; i < found.nsites && !status; i++) declared = declared && is_among(parts, &found.sites[i]);
-  if (!status && declared) *parts = found;
-  return status;
+  if (w->a->nsites < 2 || !request->model->whole) return SHUNT_OK;
+  w->a->nsites = 0;
+  return search_parts(w, request);
 }
 
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
   search w = {.c = c, .where = where, .a = a};
   a->nsites = 0;
+  a->loose = false;
   shunt_status status = search_sites(&w, request);
   if (!status) status = keep_apart(&w, request);
   if (!status && !a->nsites) { /* no value at all: no row, but the columns of one table */
-    status = decide(c, request, a);
-    if (!status) status = add_site(c, request, a);
+    route_request q = *request;
+    site at;
+    status = decide(c, &q, a);
+    if (!status) status = settle(c, &q, a, &at);
+    if (!status) status = add_site(c, a, &at);
   }
   return status || !w.nreads ? status : join_reads(&w);
 }

@@ -12,15 +12,22 @@ typedef struct access {
   route_decision *decision;
   site *sites;
   size_t nsites, room;
+  bool loose; /* all parts, though the sharding key has a value: rows of several parts may equal it */
 } access;
 
-/* Finds the one site of the rows. The rules may have chosen it by a column (the sharding key); then the request must
- * have a value for that column, because the rows of other values lie elsewhere. Errors: USAGE if it has none; those of
- * route_decide, NOT_FOUND, DATASOURCE, TIMEOUT. */
+/* Finds the one site where a row with these values is stored. The rules may have chosen it by a column (the sharding
+ * key); then the request must have a value for that column, because the rows of other values lie elsewhere. Errors:
+ * USAGE if it has none; RULE if the site is not one of the model's parts; those of route_decide, NOT_FOUND, DATASOURCE,
+ * TIMEOUT. */
 shunt_status access_find(call *c, const route_request *request, access *a);
+/* Finds the one site of all rows that equal these values. Errors: the same; USAGE if rows of several parts may equal a
+ * sharding key, because its column compares texts otherwise than byte by byte. */
+shunt_status access_find_only(call *c, const route_request *request, access *a);
+/* Errors: USAGE if rows of other parts may have the same key as a row for the site that was found. */
+shunt_status access_check_conflict(call *c, const access *a, const shunt_conflict *conflict);
 
 /* Finds all sites that may have rows for which the condition holds: of each value in a list of sharding keys, otherwise
- * of all parts of the model. They are different. Errors: the same; USAGE if the model declares no parts. */
+ * of all parts of the model. They are different. Errors: those of access_find; USAGE if the model declares no parts. */
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a);
 /* Makes one site of those on the same client and level: its table stands for all of them (UNION ALL). For reading. */
 shunt_status access_unite(call *c, access *a);

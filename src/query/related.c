@@ -27,7 +27,7 @@ static shunt_status no_relation(const comparison *w, const char *name) {
 static shunt_status find_site(const comparison *w, const route_request *asked, const related_rows *x, site *out) {
   route_request request = *asked;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   request.relation = x->r;
   request.parent = w->at->client->name;
   bool target = request.model == x->r->target;
@@ -35,7 +35,7 @@ static shunt_status find_site(const comparison *w, const route_request *asked, c
   if (target && !(equalities_of_where(&where, x->r->as.where) && equalities_of_where(&where, holds)))
     return error_memory(w->c->err);
   equalities_into(&where, &request);
-  shunt_status status = access_find(w->c, &request, &a);
+  shunt_status status = access_find_only(w->c, &request, &a);
   if (status) return status;
   access_end_decision(w->c, &a);
   *out = *access_only_site(&a);

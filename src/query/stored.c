@@ -50,8 +50,13 @@ static shunt_value as_number(arena *a, const driver_column *column, const shunt_
   return decimal_is(&decimal) ? decimal_with_scale(a, &decimal, scale) : number;
 }
 
+/* Blanks at the end are the only difference between equal texts. */
+static bool ignores_blanks(const driver_column *column) {
+  return column->collation == DRIVER_PADDED || column->collation == DRIVER_RTRIM || (column->pad && !column->equates);
+}
+
 static void cut_blanks(const driver_column *column, shunt_value *v) {
-  if (v->type != SHUNT_TEXT || (column->collation != DRIVER_PADDED && column->collation != DRIVER_RTRIM)) return;
+  if (v->type != SHUNT_TEXT || !ignores_blanks(column)) return;
   while (v->size && v->as.bytes[v->size - 1] == ' ') v->size--;
 }
 
@@ -114,6 +119,44 @@ shunt_status stored_request(call *c, const site *at, const route_decision *d, ro
     if (status || value_same(&stored, &request->where[at_field].value)) continue;
     status = replace(c, request, at_field, &stored);
     *changed = true;
+  }
+  return status;
+}
+
+/* ---- values that several parts may have ---- */
+
+/* Equal texts of such a column may have different bytes, and so different places. */
+static bool compares_bytes(const site *at, const driver_column *column) {
+  const cat_typed *declared = types_of(at->model, column->name);
+  if (declared && declared->type != CAT_TYPE_TEXT && declared->type != CAT_TYPE_JSON) return true; /* one spelling */
+  return !column->equates;
+}
+
+bool stored_is_loose(const site *at, const driver_column *column) {
+  return at->model->nparts && !compares_bytes(at, column);
+}
+
+static shunt_status leave_out(call *c, route_request *q, size_t i) {
+  shunt_field *where = arena_alloc(c->arena, q->nwhere * sizeof *where);
+  if (!where) return error_memory(c->err);
+  memcpy(where, q->where, i * sizeof *where);
+  memcpy(where + i, q->where + i + 1, (q->nwhere - i - 1) * sizeof *where);
+  q->where = where;
+  q->nwhere--;
+  return SHUNT_OK;
+}
+
+shunt_status stored_loosen(call *c, const site *at, const route_decision *d, route_request *request,
+                           const driver_column **loose) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; at->model->nparts && i < d->nplacing && !status; i++) {
+    if (d->reads[i]->field != RULE_FIELD_WHERE) continue;
+    size_t at_field = find_field(request, d->reads[i]->name);
+    const driver_column *column = driver_table_column(at->table->shape, d->reads[i]->name);
+    if (!column || at_field == request->nwhere || request->where[at_field].value.type != SHUNT_TEXT) continue;
+    if (!stored_is_loose(at, column)) continue;
+    *loose = column;
+    status = leave_out(c, request, at_field);
   }
   return status;
 }

@@ -12,4 +12,12 @@
  * MEMORY. */
 shunt_status stored_request(call *c, const site *at, const route_decision *d, route_request *request, bool *changed);
 
+/* Whether texts of the column, a sharding key, may be equal though their bytes differ, so that rows with equal ones lie
+ * in several parts: it compares without case or accents, and its declared type does not give them one spelling. Always
+ * false for models without parts. */
+bool stored_is_loose(const site *at, const driver_column *column);
+/* Takes the texts of such columns out of the request; *loose is one of them, or stays as it is. */
+shunt_status stored_loosen(call *c, const site *at, const route_decision *d, route_request *request,
+                           const driver_column **loose);
+
 #endif

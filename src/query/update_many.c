@@ -60,7 +60,7 @@ static shunt_status write_statement(call *c, sql_text *sql, const several *s) {
 
 static shunt_status update_each(call *c, const several *s, int64_t *affected) {
   site at = *s->at;
-  access a = {NULL, &at, 1, 1};
+  access a = {.sites = &at, .nsites = 1, .room = 1};
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; i < s->n && !status; i++) {
     filter f = {.where = {&s->rows[i].is}};

@@ -10,12 +10,12 @@ shunt_status nested_insert(writing *w, const route_request *request, const shunt
                            shunt_rows *rows, const site **at) {
   route_request complete = *request;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   for (size_t i = 0; i < record->nfields; i++)
     if (record->fields[i].name && !equalities_add(&where, record->fields[i].name, &record->fields[i].value))
       return error_memory(w->c->err);
   equalities_into(&where, &complete);
-  shunt_status status = nested_find(w, &complete, NULL, 0, &a);
+  shunt_status status = nested_place(w, &complete, &a);
   access_end_decision(w->c, &a); /* there may be many rows */
   if (status) return status;
   *at = access_only_site(&a);
@@ -126,7 +126,7 @@ static shunt_status change_child(writing *w, const site *parent, const child *c)
   sole_key key = nested_sole_key(&c->key);
   filter f;
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   shunt_field *fields;
   size_t n;
   int64_t affected = 0;
@@ -182,7 +182,7 @@ static shunt_status change_target(writing *w, const link_row *l, const shunt_rec
   shunt_field *fields = arena_array(w->c->arena, shunt_field, target->nfields);
   size_t n = 0;
   int64_t affected = 0;
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   if (!fields || !nested_equalities(&equal, &given)) return error_memory(w->c->err);
   equalities_into(&equal, &request);
   for (size_t i = 0; i < target->nfields; i++)

@@ -25,8 +25,11 @@ shunt_status nested_check(const writing *w, const cat_model *model, const shunt_
 /* The relation of that name in the plan; NULL: not included. */
 const plan_relation *nested_relation(const plan *p, const char *name);
 
-/* Finds the sites of rows with the request's values, checks that setting `set` leaves them there, and joins the unit of
- * work to these sites. */
+/* Finds the site where a row with the request's values is stored, and joins the unit of work to it. */
+shunt_status nested_place(writing *w, const route_request *request, access *out);
+
+/* Finds the one site of all rows with the request's values, checks that setting `set` leaves them there, and joins the
+ * unit of work to these sites. */
 shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out);
 
 /* The same for all sites that may have rows for which the condition holds; joins nothing. */

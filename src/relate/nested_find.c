@@ -100,12 +100,12 @@ static shunt_status find_chooser(writing *w, const route_request *request, const
     if (!set[i].name) continue;
     equalities one = {.a = w->c->arena};
     route_request after = *request;
-    access there = {NULL, NULL, 0, 0};
+    access there = {.decision = NULL};
     if (!equalities_add(&one, set[i].name, &set[i].value)) return error_memory(w->c->err);
     equalities_into(&one, &after);
     shunt_status status = access_find_all(w->c, &after, NULL, &there);
     if (status) return status;
-    if (there.nsites == 1 && there.decision && route_depends_on_where(there.decision, set[i].name))
+    if ((there.nsites == 1 || there.loose) && there.decision && route_depends_on_where(there.decision, set[i].name))
       *column = set[i].name;
     access_end_decision(w->c, &there);
   }
@@ -130,7 +130,7 @@ static shunt_status check_move(writing *w, const route_request *request, const s
   if (!ok) return error_memory(w->c->err);
   route_request after = *request;
   equalities_into(&where, &after);
-  access there = {NULL, NULL, 0, 0};
+  access there = {.decision = NULL};
   status = access_find(w->c, &after, &there);
   access_end_decision(w->c, &there);
   return status || access_same(here, &there) ? status : refuse_move(w, column, here, &there);
@@ -142,13 +142,22 @@ static shunt_status check_keys(const writing *w, const access *a) {
   return status;
 }
 
-shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
+static shunt_status join(writing *w, const access *a) {
+  const site *at = access_only_site(a);
+  return w->u.begun ? unit_join(w->c, &w->u, at->client, at->level) : SHUNT_OK;
+}
+
+shunt_status nested_place(writing *w, const route_request *request, access *out) {
   shunt_status status = access_find(w->c, request, out);
   if (!status) status = check_keys(w, out);
+  return status ? status : join(w, out);
+}
+
+shunt_status nested_find(writing *w, const route_request *request, const shunt_field *set, size_t nset, access *out) {
+  shunt_status status = access_find_only(w->c, request, out);
+  if (!status) status = check_keys(w, out);
   if (!status && nset) status = check_move(w, request, set, nset, out);
-  for (size_t i = 0; w->u.begun && i < out->nsites && !status; i++)
-    status = unit_join(w->c, &w->u, out->sites[i].client, out->sites[i].level);
-  return status;
+  return status ? status : join(w, out);
 }
 
 shunt_status nested_find_all(writing *w, const route_request *request, const shunt_where *where, const shunt_field *set,

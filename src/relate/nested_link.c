@@ -110,7 +110,7 @@ static shunt_status key_is(const writing *w, const link_columns *of, shunt_where
 /* Of all such links; adds their number to *found. */
 static shunt_status change_links(writing *w, const link_row *l, const link_columns *of, link_change what,
                                  int64_t *found) {
-  access all = {NULL, NULL, 0, 0};
+  access all = {.decision = NULL};
   shunt_where key;
   filter f;
   shunt_status status = find_link(w, l, of, what == LINK_UPDATE, &all);
@@ -140,13 +140,13 @@ static shunt_status insert_link(writing *w, const link_row *l, link_columns *of)
   route_request request = link_request(w, l);
   const sole_key *keys[] = {&l->to_parent, &l->to_target};
   equalities where = {.a = w->c->arena};
-  access a = {NULL, NULL, 0, 0};
+  access a = {.decision = NULL};
   for (size_t k = 0; k < 2; k++)
     for (size_t i = 0; i < keys[k]->names.n; i++)
       of->fields[of->n++] = (shunt_field){keys[k]->names.list[i], keys[k]->values[i]};
   if (!all_equalities(&where, of)) return error_memory(w->c->err);
   equalities_into(&where, &request);
-  shunt_status status = nested_find(w, &request, NULL, 0, &a);
+  shunt_status status = nested_place(w, &request, &a);
   access_end_decision(w->c, &a);
   return status ? status : write_insert(w->c, access_only_site(&a), of->fields, of->n, NULL);
 }

@@ -186,7 +186,9 @@ static shunt_status adopt(evaluation *e, const cat_rule *rule, const rule_answer
   if (answer->table) {
     e->table = arena_strdup(&e->d->texts, answer->table);
     if (!e->table) return error_memory(e->err);
+    e->d->table_rule = rule;
   }
+  if (answer->client || answer->kind == RULE_ANSWER_PICK) e->d->client_rule = rule;
   if (answer->level >= 0) {
     int most = e->r->catalog->settings.max_level;
     if (most && answer->level > most) return level_too_high(e, rule, answer->level);
@@ -274,6 +276,7 @@ static shunt_status base_table(evaluation *e) {
   }
   e->table = arena_strdup(&e->d->texts, rule_host_table(e->l->host, m->table_function, m->name));
   if (!e->table) return error_memory(e->err);
+  evaluation_look_for_reader(e, NULL);
   if (q->part && rule_host_missed(e->l->host) && part_of(q)->table) e->table = part_of(q)->table;
   return SHUNT_OK;
 }
@@ -316,7 +319,7 @@ static shunt_status refine(evaluation *e) {
 
 static shunt_status guard(evaluation *e) {
   rule_host_reads(e->l->host, &e->nplacing);
-  if (e->r->stages[CAT_STAGE_GUARD].count == 0) return SHUNT_OK;
+  if (e->r->stages[CAT_STAGE_GUARD].count == 0 || evaluation_is_aside(e)) return SHUNT_OK;
   index_walk w;
   const cat_rule *rule;
   rule_answer answer;

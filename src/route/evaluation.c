@@ -43,22 +43,25 @@ static void look_for_slow(evaluation *e, const cat_rule *rule) {
   e->outcome->slow_ns = took_ns;
 }
 
-static void look_for_reader(const evaluation *e, const cat_rule *rule) {
+void evaluation_look_for_reader(const evaluation *e, const cat_rule *rule) {
   size_t n;
+  if (!e->outcome->wanted || e->outcome->reader_known) return;
   const rule_read *const *reads = rule_host_reads(e->l->host, &n);
-  for (size_t i = 0; i < n && !e->outcome->reader; i++)
+  for (size_t i = 0; i < n; i++)
     if (reads[i]->field == RULE_FIELD_WHERE && cat_same_column(reads[i]->name, e->outcome->wanted))
-      e->outcome->reader = rule;
+      e->outcome->reader_known = true;
+  if (e->outcome->reader_known) e->outcome->reader = rule;
 }
 
 /* Records that the rule is done. */
 shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
                              const char *detail) {
   route_decision *d = e->d;
+  if (evaluation_is_aside(e)) return SHUNT_OK;
   route_count_verdict(&e->l->rules[rule->id], verdict, 1);
   if (e->timed && verdict != SHUNT_VERDICT_SKIPPED) take_time(e, rule);
   if (e->slow_ns && verdict != SHUNT_VERDICT_SKIPPED) look_for_slow(e, rule);
-  if (e->outcome->wanted && !e->outcome->reader) look_for_reader(e, rule);
+  evaluation_look_for_reader(e, rule);
   if (d->as.ntrace == d->trace_capacity &&
       (!base_grow(&d->rules, &d->rules_capacity, d->as.ntrace + 1, sizeof *d->rules) ||
        !base_grow(&d->trace, &d->trace_capacity, d->as.ntrace + 1, sizeof *d->trace)))
@@ -131,6 +134,7 @@ void evaluation_begin(evaluation *e) {
   arena_reset(&d->texts);
   memset(&d->as, 0, sizeof d->as);
   d->client = NULL;
+  d->client_rule = d->table_rule = d->outside_rule = NULL;
   d->as.model = q->model ? q->model->name : NULL;
   d->as.relation = q->relation ? q->relation->full_name : NULL;
   d->as.op = q->op;
@@ -161,7 +165,7 @@ static bool list_fields(route_decision *d, const rule_read *const *reads, size_t
 }
 
 static void count_failure(evaluation *e, shunt_status status) {
-  if (!e->rule || status == SHUNT_E_DENIED || status == SHUNT_E_MEMORY) return;
+  if (!e->rule || status == SHUNT_E_DENIED || status == SHUNT_E_MEMORY || evaluation_is_aside(e)) return;
   route_rule_stats *stats = &e->l->rules[e->rule->id];
   stats->failed++;
   stats->asked++;
@@ -175,6 +179,8 @@ shunt_status evaluation_finish(evaluation *e, shunt_status status) {
   if (status) count_failure(e, status);
   size_t n;
   const rule_read *const *reads = rule_host_reads(e->l->host, &n);
+  e->outcome->reads = reads;
+  e->outcome->nreads = n;
   if (!list_fields(d, reads, n, e->nplacing)) return error_memory(e->err);
   d->as.trace = d->trace;
   const char *why = rule_host_uncacheable(e->l->host);

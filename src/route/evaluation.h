@@ -27,6 +27,9 @@ typedef struct evaluation {
   int64_t cpu_ns;   /* the thread's CPU time at since_ns: a busy machine does not make a rule slow */
 } evaluation;
 
+/* It only compares: it is not counted, has no trace and asks no guards. */
+static inline bool evaluation_is_aside(const evaluation *e) { return e->outcome->draws.like != NULL; }
+
 void evaluation_begin(evaluation *e);
 /* Fills the decision. Returns status, unless memory runs out. */
 shunt_status evaluation_finish(evaluation *e, shunt_status status);
@@ -38,6 +41,9 @@ bool evaluation_holds(evaluation *e, const cat_rule *rule, cat_dimension *mismat
 shunt_status evaluation_note(evaluation *e, cat_stage stage, const cat_rule *rule, shunt_verdict verdict,
                              const char *detail);
 shunt_status evaluation_note_mismatch(evaluation *e, cat_stage stage, const cat_rule *rule, cat_dimension dimension);
+/* If the wanted column was read for the first time since the last question, the rule is its reader. NULL: the model's
+ * table function. */
+void evaluation_look_for_reader(const evaluation *e, const cat_rule *rule);
 /* Names the rule as the one that decided. */
 void evaluation_credit(evaluation *e, const cat_rule *rule);
 /* The candidate, with what the answer gave: "main, table users_03". NULL if memory runs out. */

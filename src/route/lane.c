@@ -23,6 +23,7 @@ void lane_free(route_lane *l, const rule_host *but) {
   if (l->host != but) rule_host_free(l->host);
   for (size_t i = 0; i < l->nblocks; i++) base_free(atomic_load_explicit(&l->hits[i], memory_order_relaxed));
   picker_free(&l->picker);
+  route_decision_clear(&l->aside);
   base_free(l->rules);
   pthread_mutex_destroy(&l->lock);
   base_free(l);

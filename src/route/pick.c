@@ -77,17 +77,27 @@ static size_t draw(picker *p, const pick_choice *from) {
 
 const cat_client *pick_draw(picker *p, const pick_choice *from) { return from->clients[draw(p, from)]; }
 
-/* The client that the walk drew at this point, if the rule still offers it. */
-static const cat_client *drawn_before(const pick_choice *from, const pick_draws *draws) {
-  if (draws->count >= draws->walked || draws->list[draws->count].from.rule != from->rule) return NULL;
-  const cat_client *client = draws->list[draws->count].client;
+static const cat_client *offered_again(const pick_choice *from, const pick_drawn *drawn) {
+  if (drawn->from.rule != from->rule) return NULL;
   for (size_t i = 0; i < from->n; i++)
-    if (from->clients[i] == client) return client;
+    if (from->clients[i] == drawn->client) return drawn->client;
   return NULL;
 }
 
+/* The client that the walk drew at this point, if the rule still offers it. */
+static const cat_client *drawn_before(const pick_choice *from, const pick_draws *draws) {
+  return draws->count < draws->walked ? offered_again(from, &draws->list[draws->count]) : NULL;
+}
+
+static const cat_client *drawn_there(const pick_choice *from, const pick_draws *like) {
+  const cat_client *client = NULL;
+  for (size_t i = 0; i < like->count && i < PICK_MOST_DRAWS && !client; i++)
+    client = offered_again(from, &like->list[i]);
+  return client;
+}
+
 const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a) {
-  const cat_client *client = drawn_before(from, draws);
+  const cat_client *client = draws->like ? drawn_there(from, draws->like) : drawn_before(from, draws);
   if (!client) {
     draws->walked = draws->count; /* the walk's later draws belong to another path */
     client = pick_draw(p, from);

@@ -44,6 +44,8 @@ typedef struct pick_draws {
   pick_drawn list[PICK_MOST_DRAWS];
   size_t count;  /* larger than the list if there were too many draws */
   size_t walked; /* number of draws by the walk */
+  /* An evaluation aside, which only compares, draws as these did, rule by rule. NULL: it is not aside */
+  const struct pick_draws *like;
 } pick_draws;
 
 /* first is the first turn: pickers of different threads should not all begin with the same client. False if memory runs

@@ -51,10 +51,11 @@ static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, 
 /* ---- asking the rules ---- */
 
 /* Under the lane's lock, after a decision was made. denial is the message of one that denies. */
-static void remember(route *r, const route_lane *l, const route_request *q, route_decision *d,
-                     const route_outcome *outcome, const char *denial) {
+static void remember(route *r, const route_request *q, route_decision *d, const route_outcome *outcome,
+                     const char *denial) {
   trie_entry entry = {.draws = &outcome->draws, .decision = d, .level_given = outcome->level_given, .denial = denial};
-  entry.reads = rule_host_reads(l->host, &entry.nreads);
+  entry.reads = outcome->reads;
+  entry.nreads = outcome->nreads;
   d->as.not_remembered = d->as.uncacheable ? "a rule said uncacheable" : trie_add(&r->trie, q, &entry);
 }
 
@@ -73,12 +74,13 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
   if (!err) err = &own;
   pthread_mutex_lock(&l->lock);
   shunt_status status = route_evaluate(r, l, q, d, outcome, err);
+  if (!status) status = parts_check(r, l, q, d, outcome, err);
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
   if (!is_rememberable(r, q)) {
     d->as.not_remembered = why_not_rememberable(r, q);
   } else {
     tally_add(&l->misses, 1, l->shared);
-    if (made) remember(r, l, q, d, outcome, status ? err->message : NULL);
+    if (made && !d->as.outside) remember(r, q, d, outcome, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
   report_slow(r, q, outcome);
@@ -126,6 +128,17 @@ static shunt_status audit(route *r, route_lane *l, const route_request *q, route
   return status;
 }
 
+/* Rules can't tell a null from no value, so both lead to one leaf. But only a null chooses a place, which must be a
+ * part (parts_check): it is decided anew. */
+static bool is_chosen_by_null(const trie_leaf *leaf, const route_request *q) {
+  if (!q->model || !q->model->nparts) return false;
+  for (size_t i = 0; i < leaf->nplacing; i++) {
+    const shunt_value *v = leaf->reads[i]->field == RULE_FIELD_WHERE ? route_value_of(q, leaf->reads[i]->name) : NULL;
+    if (v && v->type == SHUNT_NULL) return true;
+  }
+  return false;
+}
+
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err) {
   route_lane *l;
   route_outcome outcome;
@@ -133,11 +146,12 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   shunt_status status = lane_of_thread(r, &l, err);
   if (status) return status;
   outcome.wanted = NULL;
+  draws->like = NULL;
   draws->count = 0;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
   draws->walked = draws->count;
   outcome.found = leaf;
-  if (!leaf) return ask_rules(r, l, request, d, &outcome, err);
+  if (!leaf || is_chosen_by_null(leaf, request)) return ask_rules(r, l, request, d, &outcome, err);
   if (is_due(r, l)) return audit(r, l, request, d, &outcome, err);
   lane_count_hit(l, leaf->id);
   return serve(leaf, request, d, err);
@@ -152,39 +166,6 @@ shunt_status route_find_reader(route *r, const route_request *request, const cha
   status = ask_rules(r, l, request, d, &outcome, err);
   *out = outcome.reader;
   return status;
-}
-
-void route_decision_clear(route_decision *d) {
-  base_free(d->trace);
-  base_free(d->rules);
-  base_free(d->fields);
-  base_free(d->depends_on);
-  arena_free(&d->texts);
-  memset(d, 0, sizeof *d);
-}
-
-bool route_depends_on(const route_decision *d, rule_field field) {
-  for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (d->reads[i]->field == field) return true;
-  return false;
-}
-
-bool route_depends_on_where(const route_decision *d, const char *column) {
-  for (size_t i = 0; i < d->as.ndepends_on; i++)
-    if (d->reads[i]->field == RULE_FIELD_WHERE && cat_same_column(d->reads[i]->name, column)) return true;
-  return false;
-}
-
-static bool has_value(const route_request *q, const char *column) {
-  for (size_t i = 0; i < q->nwhere; i++)
-    if (cat_same_column(q->where[i].name, column)) return true;
-  return false;
-}
-
-const rule_read *route_unfixed(const route_request *q, const route_decision *d) {
-  for (size_t i = 0; i < d->nplacing && !q->part; i++)
-    if (d->reads[i]->field == RULE_FIELD_WHERE && !has_value(q, d->reads[i]->name)) return d->reads[i];
-  return NULL;
 }
 
 /* ---- a generation ---- */

@@ -23,6 +23,8 @@ typedef struct route_decision {
   const cat_client *client;      /* NULL if denied */
   const rule_read *const *reads; /* the fields of as.depends_on, in the same order */
   size_t nplacing;               /* how many of them, from the first on, were read before the guards: they chose */
+  const cat_rule *client_rule, *table_rule; /* the last that chose the client and the table; NULL: a rule did not */
+  const cat_rule *outside_rule; /* with as.outside: which of them. NULL: the model's table or its function */
   shunt_trace *trace;
   const cat_rule **rules; /* of the trace */
   size_t trace_capacity, rules_capacity;
@@ -70,6 +72,10 @@ shunt_status route_find_reader(route *r, const route_request *request, const cha
 bool route_depends_on(const route_decision *d, rule_field field);
 /* Whether the decision depends on the column. */
 bool route_depends_on_where(const route_decision *d, const char *column);
+/* The request's value of the column, which may be a null; NULL: it has none. */
+const shunt_value *route_value_of(const route_request *q, const char *column);
+/* Whether the rules chose the place by the column. */
+bool route_chose_by(const route_decision *d, const char *column);
 
 /* A column by which the rules chose the place, and for which the request has no value (a null is one): the rows of its
  * values may lie elsewhere. NULL: no such column. */

@@ -22,6 +22,7 @@ typedef struct route_lane {
   pthread_mutex_t lock; /* held during an evaluation; contended only in the last lane and by route_count_rules */
   route_rule_stats *rules;
   uint64_t evaluations;
+  route_decision aside; /* room for parts_check */
   tally misses, audits, differences, unaudited;
   size_t nblocks;
   _Atomic(tally *) hits[]; /* per leaf, in blocks that are allocated on demand */
@@ -64,19 +65,27 @@ static inline void lane_count_hit(route_lane *l, uint32_t leaf) {
 
 /* Results of a walk of the trie and of an evaluation, beside the decision. */
 typedef struct route_outcome {
-  const trie_leaf *found; /* by the walk, or NULL */
+  const trie_leaf *found;        /* by the walk, or NULL */
+  const rule_read *const *reads; /* all that the decision and as.outside depend on, in their order */
+  size_t nreads;
   pick_draws draws;
   bool level_given;       /* a rule gave the level; otherwise it is the request's */
   const cat_rule *slow;   /* the slowest rule, if it is to be reported; else NULL */
   int64_t slow_ns;        /* how long that took */
   const char *wanted;     /* a column; NULL: the reader is not looked for */
-  const cat_rule *reader; /* out: the first rule that read the column */
+  bool reader_known;      /* out: the column was read */
+  const cat_rule *reader; /* out: the first rule that read it; NULL: the model's table function */
 } route_outcome;
 
 /* Asks the rules. Needs the lane's lock; err is not NULL. Repeats the draws that a walk of the trie left in
  * outcome->draws. */
 shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
                             shunt_error *err);
+
+/* Decides whether a place that was chosen by a value is one of the model's parts: d->as.outside. Adds to the outcome's
+ * reads. Needs the lane's lock. Errors: MEMORY, LIMIT. */
+shunt_status parts_check(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
+                         shunt_error *err);
 
 /* Adds a rule's part of a decision. */
 void route_count_verdict(route_rule_stats *rule, shunt_verdict verdict, uint64_t times);

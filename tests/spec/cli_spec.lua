@@ -384,6 +384,68 @@ describe("the shunt command", function()
       App.remove(other)
     end)
 
+    describe("of models whose place depends on a value", function()
+      local function check_of(rules, flags, seed)
+        local other = App.folder()
+        App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m", "n" }, "m") .. "rules: {path: [rules]}\n", ["rules/a.lua"] = rules,
+          ["seed.lua"] = 'local s = require "shunt".open("shunt.yaml"):session {}\n' .. (seed or "") }, { "m", "n" })
+        if seed then assert.equal(0, (run(other, "run seed.lua"))) end
+        local status, out = run(other, "check " .. (flags or ""))
+        App.remove(other)
+        return status, out
+      end
+
+      local function has(out, text) assert(out:find(text, 1, true), out) end
+
+      local rules = [[
+        model "user" { relations = { orders = has_many("order", "user_id"), marks = has_many("mark", "order_id"),
+          tags = belongs_to_many("order", "mark", "user_id", "id") } }
+        model "order" { parts = { tables = "orders_%%d", n = %d }, table = function(req) return "orders_" .. (req:%s("where.user_id", 4) or 0) end }
+        model "mark" {}
+        rule "marks" { stage = "model", model = "mark", client = function(req) return req.where.kind == 1 and "m" or "n" end }
+      ]]
+
+      it("lists the columns, what reads them, the parts, and where relations lead", function()
+        local status, out = check_of(rules:format(4, "mod"), "--strict")
+        assert.equal(0, status, out)
+        for _, line in ipairs {
+          "order is sharded by user_id (its table function, rules/a.lua:3): 4 parts\n", "  user.orders leads to one part\n",
+          "mark is sharded by kind (marks, rules/a.lua:5): no parts declared\n",
+          "  user.marks is an error: its key does not say the place, and no parts are declared\n", "  user.tags leads to one part\n",
+        } do has(out, line) end
+        out = select(2, check_of(rules:format(4, "bucket"), "--json"))
+        has(out, '"sharded":[{"model":"mark","columns":[{"column":"kind","rule":"marks","source":"rules/a.lua:5"}],"parts":0,"relations":[')
+        has(out, '{"relation":"user.orders","leads_to":"one part"}')
+      end)
+
+      it("fails for a sample key that leads to no part, and warns of parts that no sample reaches", function()
+        for _, how in ipairs { "mod", "bucket" } do
+          local status, out = check_of(rules:format(3, how))
+          assert.equal(1, status, out)
+          has(out, "error: model order: user_id = ")
+          has(out, "leads to table orders_3 on m, which is not one of its parts")
+          status, out = check_of(rules:format(6, how))
+          assert.equal(0, status, out)
+          has(out, "warning: model order: no sample key leads to 2 of its parts (orders_4, orders_5)")
+        end
+        local status, out = check_of([[model "event" { parts = { tables = { "e_2024", "e_2025" } }, types = { on = "date" },
+          table = function(req) return "e_" .. tostring(req.where.on):sub(1, 4) end }]], "--strict")
+        assert.equal(0, status, out)
+      end)
+
+      it("warns online of a column that takes different texts for equal", function()
+        local seed = [[for b = 0, 3 do s:execute("m", "CREATE TABLE orders_" .. b .. " (id INTEGER PRIMARY KEY, user_id TEXT COLLATE NOCASE)") end
+          s:execute("m", "CREATE TABLE user (id INTEGER PRIMARY KEY)")
+          s:execute("n", "CREATE TABLE mark (id INTEGER PRIMARY KEY, user_id INTEGER, order_id INTEGER, kind TEXT COLLATE NOCASE)")]]
+        local status, out = check_of(rules:format(4, "bucket"), "--online", seed)
+        assert.equal(0, status, out)
+        has(out, "model order: 'user_id' chooses the place, and in the table orders_0 on m its collation NOCASE takes texts with different "
+          .. "letters for equal; an access by a text asks all parts. Give it a collation that compares bytes")
+        has(out, "model mark: 'kind' chooses the place, and in the table mark on n its collation NOCASE takes texts with different letters "
+          .. "for equal; an access by one spelling misses the rows of another, as no parts are declared")
+      end)
+    end)
+
     it("finds keys that are not unique and relations named like columns online", function()
       local other = App.folder()
       App.fill(other, { ["shunt.yaml"] = App.database_yaml({ "m" }, "m") .. "rules: {path: [rules]}\n",

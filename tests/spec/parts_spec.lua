@@ -1,6 +1,7 @@
 -- What a model's parts are declared as, and which accesses are refused because they don't say which part they mean.
 
 local App = require "tests.spec.support.app"
+local Random = require "tests.spec.support.random"
 local shunt = require "shunt"
 
 local yaml = [[
@@ -326,6 +327,238 @@ describe("rules that read another column for some values of one", function()
   end)
 end)
 
+local function refused_outside(fn, ...)
+  local e = App.raises("SHUNT_E_RULE", fn)
+  for _, word in ipairs { "not one of the model's parts", "correct the rule, or add the place to parts", ... } do
+    assert(tostring(e):find(word, 1, true), tostring(e))
+  end
+  return e
+end
+
+describe("a place that rules choose by a value and that is not a part", function()
+  local by_key = [[
+    model "order" { parts = { tables = "orders_%%d", n = 2 }, table = function(req) return "orders_" .. (req:mod("where.user_id", %d) or 0) end%s }
+  ]]
+
+  it("is refused for reads and writes alike, before anything is sent", function()
+    with(by_key:format(3, ""), function(s)
+      fill(s)
+      s:execute("main", "CREATE TABLE orders_2 (id INTEGER PRIMARY KEY, user_id INTEGER, total INTEGER)")
+      s:execute("main", "INSERT INTO orders_2 VALUES (9, 2, 90)")
+      local order = s:model "order"
+      for _ = 1, 2 do
+        for _, access in ipairs {
+          function() order:select { where = { user_id = 2 } } end, function() order:count { where = { user_id = { 1, 2 } } } end,
+          function() order:insert { id = 10, user_id = 5 } end, function() order:insert_bulk { { id = 11, user_id = 3 }, { id = 10, user_id = 5 } } end,
+          function() order:update({ total = 1 }, { where = { user_id = 2 } }) end, function() order:delete { user_id = 2 } end,
+          function() order:update({ user_id = 2 }, { where = { user_id = 1 } }) end,
+        } do
+          local e = refused_outside(access, "model 'order'", "its table function", "table orders_2 on main", "where.user_id = ")
+          assert.equal("rules/models.lua", e.file)
+          assert.equal(1, e.line)
+        end
+      end
+      assert.equal("where.user_id", s:resolve("order", { where = { user_id = 2 } }).outside)
+      assert.is_nil(s:resolve("order", { where = { user_id = 3 } }).outside)
+      assert.equal(1, s:query("main", "SELECT count(*) AS n FROM orders_2")[1].n)
+      assert.equal(6, order:count())
+    end)
+  end)
+
+  it("is refused by the rule that chose the client, also with null and in includes", function()
+    with([[
+      model "user" { table = "users", relations = { orders = has_many("order", "user_id") } }
+      model "order" { parts = { clients = { "main" }, tables = { "orders_0", "orders_1" } },
+        table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 1) end }
+      rule "special" { stage = "model", model = "order", client = "other",
+        when = function(req) return (req.where.user_id or 4) == 4 end }
+    ]], function(s)
+      fill(s)
+      s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+      s:execute("main", "INSERT INTO users VALUES (1), (4)")
+      local order = s:model "order"
+      assert.equal(6, order:count())
+      assert.equal(1, order:count { where = { user_id = 1 } })
+      assert.equal(4, refused_outside(function() order:count { where = { user_id = 4 } } end, "the rule 'special'").line)
+      refused_outside(function() order:insert { id = 9, user_id = shunt.null } end, "where.user_id = null", "orders_1 on other")
+      refused_outside(function() s:model("user"):select { include = { orders = true } } end, "the rule 'special'", "this read")
+    end)
+  end)
+
+  it("is refused in all parts that a first column leaves open", function()
+    with([[
+      model "order" { parts = { tables = "orders_%d", n = 2 }, client = function(req) return req.where.kind == 1 and "other" or "main" end,
+        table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end }
+    ]], function(s)
+      for _, client in ipairs { "main", "other" } do
+        for n = 0, 1 do s:execute(client, ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER, kind INTEGER)"):format(n)) end
+      end
+      local order = s:model "order"
+      assert.equal(0, order:count { where = { kind = 2 } })
+      refused_outside(function() order:count { where = { kind = 1 } } end, "its client function", "where.kind = 1")
+      refused_outside(function() order:insert { id = 1, kind = 1, user_id = 1 } end, "orders_1 on other")
+    end)
+  end)
+
+  it("is not what something else chose: a replica, a pick, the instance, the call's client or table", function()
+    with([[
+      datasource "r1" { clone = "main", role = "replica" }
+      datasource "r2" { clone = "main", role = "replica" }
+      model "order" { parts = { tables = "orders_%d", n = 2 }, table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end }
+      rule "globex" { stage = "override", model = "order", instance = "globex", client = "other" }
+      rule "any" { stage = "model", model = "order", client = function() return pick { "r1", "r2", policy = "random" } end }
+      rule "writes" { stage = "refine", model = "order", op = "write", client = { "r1", "r2" }, to = "main" }
+      rule "replicas" { stage = "refine", model = "order", op = "read", client = function(req)
+        if req.client ~= "other" then return pick { "r2", "r1" } end
+      end }
+    ]], function(s, app)
+      fill(s)
+      for _ = 1, 20 do
+        assert.equal(1, s:model("order"):count { where = { user_id = 3 } })
+        assert.equal(6, s:model("order"):count())
+      end
+      assert.equal(1, s:model("order"):update({ total = 1 }, { where = { user_id = 3 } }))
+      for n = 0, 1 do s:execute("other", ("CREATE TABLE orders_%d (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(n)) end
+      app:session({ instance = "globex" }):model("order"):insert { id = 1, user_id = 1 }
+      assert.equal(1, s:query("other", "SELECT count(*) AS n FROM orders_1")[1].n)
+      assert.equal(0, s:model("order"):new_instance("other"):count { where = { user_id = 2 } })
+      assert.equal(1, s:model("order"):count { where = { user_id = 3 }, table = "orders_1" })
+    end)
+  end)
+
+  it("is decided with all that an access of all parts depends on, also if it is remembered", function()
+    with([[
+      model "order" { parts = { clients = { "main", "other" } }, table = function(req)
+        if req.where.user_id then return "orders_1" end
+        return req.attrs.old and "orders_0" or "orders_1"
+      end }
+    ]], function(_, app)
+      fill(app:session())
+      for _ = 1, 2 do
+        assert.equal(1, app:session():model("order"):count { where = { user_id = 3 } })
+        refused_outside(function() app:session({ attrs = { old = true } }):model("order"):count { where = { user_id = 3 } } end)
+      end
+    end)
+  end)
+
+  it("is no part of one numbered table either, but fine beside one table that has all rows", function()
+    local rules = [[model "order" { parts = { tables = %s }, table = function(req) return "orders_" .. (req:mod("where.user_id", 2) or 0) end }]]
+    with(rules:format '"orders_%d", n = 1', function(s)
+      fill(s)
+      refused_outside(function() s:model("order"):count { where = { user_id = 1 } } end)
+    end)
+    with(rules:format '"orders_0"', function(s)
+      fill(s)
+      assert.equal(1, s:model("order"):count { where = { user_id = 1 } })
+    end)
+  end)
+
+  it("is not compared if an access of all parts is refused anyway", function()
+    with([[
+      model "order" { parts = { clients = { "main", "other" } }, table = function(req)
+        return "orders_" .. req.where.user_id % 2
+      end }
+    ]], function(s)
+      fill(s)
+      assert.equal(1, s:model("order"):count { where = { user_id = 3 } })
+      App.raises("SHUNT_E_RULE", function() s:model("order"):count() end)
+    end)
+  end)
+end)
+
+describe("rules and parts that disagree at random", function()
+  local seed = Random.seed()
+  local KEYS, ROUNDS = 12, 60
+  local places = {}
+  for _, client in ipairs { "main", "other" } do
+    for n = 0, 2 do places[#places + 1] = { client = client, table = "orders_" .. n } end
+  end
+
+  -- The place of each remainder, and the places that are declared.
+  local function draw(random)
+    local world = { n = random:int(2, 5), place_of = {}, parts = {}, declared = {} }
+    for b = 0, world.n - 1 do world.place_of[b] = random:of(places) end
+    for _, place in ipairs(places) do
+      local used = false
+      for b = 0, world.n - 1 do used = used or world.place_of[b] == place end
+      if random:chance(used and 80 or 20) then
+        world.parts[#world.parts + 1] = ("{ client = %q, table = %q }"):format(place.client, place.table)
+        world.declared[place] = true
+      end
+    end
+    return #world.parts > 1 and world or draw(random)
+  end
+
+  local forms = {
+    [[model "order" { parts = P, client = function(req) local p = place(req) return p and p.client end,
+        table = function(req) local p = place(req) return p and p.table or "orders_0" end }]],
+    [[model "order" { parts = P, table = "orders_0" }
+      rule "place" { stage = "override", model = "order", client = place }]],
+    [[model "order" { parts = P, table = "orders_1" }
+      rule "place" { stage = "refine", model = "order", client = place }]],
+    [[model "order" { parts = P, table = "orders_0" }
+      rule "place" { stage = "model", model = "order", client = place }
+      datasource "copy" { clone = "main", role = "replica" }
+      rule "copies" { stage = "refine", model = "order", op = "read", client = "main", to = pick and function() return pick { "copy", "main" } end }]],
+  }
+
+  local function rules_of(world, form)
+    local list = {}
+    for b = 0, world.n - 1 do
+      list[#list + 1] = ("[%d] = { client = %q, table = %q }"):format(b, world.place_of[b].client, world.place_of[b].table)
+    end
+    return ([[
+      local P, places = { %s }, { %s }
+      local function place(req) local b = req:mod("where.user_id", %d) return b and places[b] end
+      %s
+      model "user" { table = "users", client = "main", relations = { orders = has_many("order", "user_id") } }
+    ]]):format(table.concat(world.parts, ", "), table.concat(list, ", "), world.n, form)
+  end
+
+  -- A null leads to the model's own table on the default client.
+  local function place_for(world, form, key)
+    if key ~= shunt.null then return world.place_of[key % world.n] end
+    return places[form:find 'table = "orders_1"' and 2 or 1]
+  end
+
+  local function try(world, form, s)
+    local order, stored = s:model "order", 0
+    for _, place in ipairs(places) do
+      s:execute(place.client, ("CREATE TABLE %s (id INTEGER PRIMARY KEY, user_id INTEGER)"):format(place.table))
+    end
+    s:execute("main", "CREATE TABLE users (id INTEGER PRIMARY KEY)")
+    for id = 0, KEYS do
+      local key = id < KEYS and id or shunt.null
+      local inside = world.declared[place_for(world, form, key)]
+      local function insert() order:insert { id = id, user_id = key } end
+      local function read() return order:count { where = { user_id = key } } end
+      local function include()
+        s:execute("main", "DELETE FROM users")
+        s:execute("main", "INSERT INTO users VALUES (?)", { id })
+        return #s:model("user"):select({ include = { orders = true } })[1].orders
+      end
+      if inside then
+        insert()
+        stored = stored + 1
+        assert.equal(1, read())
+        if key ~= shunt.null then assert.equal(1, include()) end
+      else
+        for _, access in ipairs { insert, read, key ~= shunt.null and include or nil } do refused_outside(access) end
+      end
+      assert.equal(stored, order:count())
+    end
+  end
+
+  it(("never give fewer rows: the access is refused (SHUNT_SEED=%d)"):format(seed), function()
+    local random = Random.new(seed)
+    for round = 1, ROUNDS do
+      local world, form = draw(random), forms[1 + round % #forms]
+      local ok, problem = pcall(with, rules_of(world, form), function(s) try(world, form, s) end)
+      assert(ok, ("round %d, SHUNT_SEED=%d: %s\n%s"):format(round, seed, tostring(problem), rules_of(world, form)))
+    end
+  end)
+end)
+
 describe("parts that are declared wrong", function()
   for parts, message in pairs {
     ['"orders"'] = "they are {tables",
@@ -346,6 +579,62 @@ describe("parts that are declared wrong", function()
       assert(problem:find(message, 1, true) and problem:find("rules/models.lua:1", 1, true), problem)
     end)
   end
+end)
+
+describe("a sharding key whose column compares without case", function()
+  local rules = [[
+    local function place(req) return "words_" .. (req:bucket("where.word", 8) or 0) end
+    model "word" { parts = { tables = "words_%d", n = 8 }, table = place, primary_key = { "word", "n" } }
+    model "book" { table = "books", relations = { words = has_many("word", "word", { key = "title" }) } }
+    model "loose" { table = place, primary_key = { "word", "n" } }
+  ]]
+
+  local function make(s)
+    for b = 0, 7 do
+      s:execute("main", ("CREATE TABLE words_%d (word TEXT COLLATE NOCASE, n INTEGER, x INTEGER, PRIMARY KEY (word, n))"):format(b))
+    end
+    s:execute("main", "CREATE TABLE books (id INTEGER PRIMARY KEY, title TEXT COLLATE NOCASE)")
+    s:execute("main", "INSERT INTO books VALUES (1, 'One'), (2, 'oNE')")
+    for i, word in ipairs { "one", "One", "oNe", "ONE", "two" } do s:model("word"):insert { word = word, n = i, x = 0 } end
+  end
+
+  it("is asked in all parts, and stored in one", function()
+    with(rules, function(s)
+      make(s)
+      local word = s:model "word"
+      assert.equal(4, word:count { where = { word = "onE" } })
+      assert.equal(5, #word:select { where = { word = { "onE", "TWO" } } })
+      assert.equal(2, #word:mget { { word = "ONE", n = 1 }, { word = "one", n = 2 }, { word = "two", n = 1 } })
+      assert.equal(1, word:get { word = "ONE", n = 1 }.n)
+      for _, book in ipairs(s:model("book"):select { include = { words = true } }) do assert.equal(4, #book.words) end
+      assert.equal(4, word:update({ x = 7 }, { where = { word = "oNE" } }))
+      assert.equal(1, word:update { word = "ONE", n = 1, x = 8 })
+      assert.equal(4, word:increment({ word = "one" }, { x = 1 }))
+      assert.equal(4, word:delete { word = "one" })
+      assert.equal(1, word:count())
+      s:model("loose"):insert { word = "a", n = 1 } -- without parts, the place is all there is
+      assert.equal(1, s:model("loose"):count { where = { word = "a" } })
+    end)
+  end)
+
+  it("is refused where the rows must be in one part", function()
+    with(rules, function(s)
+      make(s)
+      local word, book = s:model "word", s:model "book"
+      for _, access in ipairs {
+        function() word:insert({ word = "ONE", n = 9 }, { on_conflict = { "word", "n" } }) end,
+        function() word:insert_bulk({ { word = "ONE", n = 9 } }, { on_conflict = { "word", "n" } }) end,
+        function() word:update_bulk { { word = "ONE", n = 1, x = 2 } } end,
+        function() book:count { where = { words = { some = { word = "one" } } } } end,
+      } do
+        local e = App.raises("SHUNT_E_USAGE", access)
+        for _, text in ipairs { "where.word", "byte by byte", "collation" } do assert(tostring(e):find(text, 1, true), tostring(e)) end
+      end
+      local e = App.raises("SHUNT_E_USAGE", function() word:update({ word = "uno" }, { where = { word = "one" } }) end)
+      assert(tostring(e):find("an update moves no rows", 1, true), tostring(e))
+      assert.equal(5, word:count())
+    end)
+  end)
 end)
 
 describe("an update of the sharding key", function()

@@ -6,6 +6,7 @@ local jobs = require "shunt.jobs"
 local names = require "shunt.cli.names"
 local online = require "shunt.cli.online"
 local output = require "shunt.cli.output"
+local sharding = require "shunt.cli.sharding"
 local terminal = require "shunt.cli.terminal"
 
 local check = {}
@@ -140,13 +141,14 @@ local function size(set)
   return n
 end
 
-local function report(app, found, json)
+local function report(app, found, sharded, json)
   local c = app.catalog
   if json then
     print(output.object("env", output.scalar(c.env), "errors", output.scalar(found.counts.error), "leaks",
-      output.scalar(found.counts.leak), "warnings", output.scalar(found.counts.warning), "findings", found:json()))
+      output.scalar(found.counts.leak), "warnings", output.scalar(found.counts.warning), "findings", found:json(), "sharded", sharding.json(sharded)))
     return
   end
+  sharding.print(sharded)
   found:print()
   print(("%s (environment %s): %s, %s, %s, %s, %s: %s"):format(app.path, c.env, terminal.counted(#c.clients, "client"),
     terminal.counted(#c.instances, "instance"), terminal.counted(#c.models, "model"),
@@ -168,8 +170,10 @@ function check.run(args)
   check_targets(app, found)
   check_isolation(app, list, found)
   check_jobs(app, found)
-  if args.online then online.check(app, found) end
-  report(app, found, args.json)
+  local sharded = sharding.find(app)
+  sharding.check(app, sharded, found)
+  if args.online then online.check(app, sharded, found) end
+  report(app, found, sharded, args.json)
   return status(found, args.strict)
 end
 

@@ -99,6 +99,12 @@ local function show_unfixed(app, d)
   for _, part in ipairs(parts) do print("  " .. (part.client or d.client) .. ", table " .. (part.table or d.table)) end
 end
 
+local function show_outside(d)
+  if not d.outside then return end
+  print(("by %s this is not one of the model's parts, so an access is refused: correct the rule, or add the place to parts")
+    :format(d.outside))
+end
+
 local function json(decision, list)
   local members, items = table.pack(output.decision(decision)), {}
   for i, change in ipairs(list) do
@@ -109,7 +115,7 @@ local function json(decision, list)
       "source", output.scalar(d.source), "also", output.scalar(change.also))
   end
   for _, member in ipairs { "not_remembered", output.scalar(decision.not_remembered), "unfixed", output.scalar(decision.unfixed),
-    "changes", output.array(items) } do
+    "outside", output.scalar(decision.outside), "changes", output.array(items) } do
     members[#members + 1] = member
   end
   return output.object(table.unpack(members))
@@ -129,6 +135,7 @@ function explain.run(args)
     print(decision.denied and "is denied: " .. decision.denied or "goes to " .. place(decision))
     if decision.rule then print("because of " .. rule_of(decision)) end
     show_unfixed(app, decision)
+    show_outside(decision)
     print("depends on " .. table.concat(decision.depends_on, ", "))
     show_remembering(decision)
     show_changes(list, decision)

@@ -177,9 +177,31 @@ local function compare_types(app, place, columns, findings)
   end
 end
 
+--- Texts that the database takes for one value may lead to different places.
+local function check_equality(app, place, columns, sharded, findings)
+  local model = app.models[place.model]
+  for _, column in ipairs(columns) do
+    local collation, declared = values.some(column.equates), model.types[column.name]
+    for _, one in ipairs(collation and (not declared or declared == "text") and sharded[place.model] or {}) do
+      if one.column:lower() == column.name:lower() then
+        findings:add {
+          kind = "warning", source = one.source, path = place.model, client = place.client,
+          message = ("model %s: '%s' chooses the place, and in the table %s on %s its collation %s takes texts with different letters "
+            .. "for equal; %s. Give it a collation that compares bytes"):format(place.model, column.name, place.table, place.client,
+            collation, #model.parts > 0 and "an access by a text asks all parts"
+              or "an access by one spelling misses the rows of another, as no parts are declared"),
+        }
+      end
+    end
+  end
+end
+
 ---@param app shunt.cli.application
+---@param sharded shunt.cli.sharded[]
 ---@param findings shunt.cli.findings
-function online.check(app, findings)
+function online.check(app, sharded, findings)
+  local columns_of = {}
+  for _, one in ipairs(sharded) do columns_of[one.model] = one.columns end
   local session <close> = app.app:session {}
   local answers = connect(app, session, findings)
   local wanted = needed(app)
@@ -191,6 +213,7 @@ function online.check(app, findings)
         check_key(app, place, columns, findings)
         check_relations(app, place, columns, findings)
         compare_types(app, place, columns, findings)
+        check_equality(app, place, columns, columns_of, findings)
       elseif not failure.code(columns) then
         error(columns, 0)
       elseif is_datasource(columns) then

@@ -57,7 +57,8 @@ function output.keys(of)
 end
 
 local STEP = { "stage", "rule", "source", "result" }
-local ONLY_EXPLAINED = { not_remembered = true, uncacheable = true, unfixed = true } -- fields that are no part of the decision itself
+local ONLY_EXPLAINED = { not_remembered = true, uncacheable = true, unfixed = true,
+  unfixed_rule = true, unfixed_source = true, outside = true } -- fields that are no part of the decision itself
 
 local function steps(trace)
   local out = {}

@@ -214,6 +214,9 @@ function blob:bytes() end
 ---@field pinned_by "transaction"|"job"|nil what pins it to the client: an active transaction there, or the session's job
 ---@field denied string? why
 ---@field uncacheable string? why
+---@field outside string? "where.user_id": the rules chose by it a place that is not one of the model's parts, so an access is refused
+---@field unfixed_rule string? with every_rule: the rule that reads that column; nil: the model's table function
+---@field unfixed_source string? its place; nil: the place of the model
 ---@field unfixed string? "where.user_id": the rules chose by it without a value, so an access asks all parts or is refused
 ---@field remembered boolean it came from the cache, without asking a rule
 ---@field not_remembered string? why it won't be the next time either
@@ -484,7 +487,7 @@ function session:execute(client, sql, params, options) end
 
 ---@param client string?
 ---@param table string
----@return {name: string, type: string, nullable: boolean, key: integer, unique: string?}[]
+---@return {name: string, type: string, nullable: boolean, key: integer, unique: string?, equates: string?}[]
 function session:columns(client, table) end
 
 ---Runs fn with another current datasource, and restores it however fn ends.

@@ -289,7 +289,8 @@ static bool set_weight(driver_table *t, driver_column *column, const char *chars
   bool padded = trim[0] && !strstr(collation, "_as_");
   column->pad =
       !padded ? NULL : arena_printf(&t->arena, "WEIGHT_STRING(CONVERT(' ' USING %s) COLLATE %s)", charset, collation);
-  return column->weight && (column->pad || !padded);
+  column->equates = ends_in(collation, "_bin") ? NULL : arena_strdup(&t->arena, collation);
+  return column->weight && (column->pad || !padded) && (column->equates || ends_in(collation, "_bin"));
 }
 
 static bool set_collation(driver_table *t, driver_column *column, const char *charset, const char *collation) {

@@ -171,6 +171,7 @@ static void set_kind(driver_column *column, Oid type, const char *type_name) {
     set_text(column, strcmp(type_name, "citext") == 0 ? DRIVER_TEXTS : DRIVER_OTHERS, DRIVER_BINARY);
     if (column->kind == DRIVER_OTHERS) break;
     column->collation = DRIVER_WEIGHED;
+    column->equates = "citext";
     column->weight = "pg_catalog.convert_to(pg_catalog.lower(CAST(? AS text)), 'UTF8')";
   }
 }
@@ -272,7 +273,8 @@ static bool set_weight(arena *a, driver_column *column, const char *collation) {
       "(SELECT pg_catalog.int8send(pg_catalog.hashtextextended(v, 0)) || "
       "pg_catalog.int8send(pg_catalog.hashtextextended(v, 1)) FROM (SELECT CAST(? AS text) COLLATE %s) AS t(v))",
       collation);
-  return column->weight != NULL;
+  column->equates = arena_strdup(a, collation);
+  return column->weight && column->equates;
 }
 
 static bool set_rank(arena *a, driver_column *column, const char *type, const char *collation) {

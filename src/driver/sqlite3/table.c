@@ -118,6 +118,11 @@ static driver_collation by_name(const char *name) {
   return DRIVER_BINARY;
 }
 
+static void set_order(driver_column *column, driver_collation collation) {
+  column->collation = collation;
+  column->equates = collation == DRIVER_NOCASE ? "NOCASE" : NULL;
+}
+
 /* SQLite does not report the collations of a view's columns. They are found by experiment: a compound SELECT takes the
  * collation of its first part. */
 static shunt_status try_collation(sqlite_conn *conn, const char *view, driver_column *column, shunt_error *err) {
@@ -133,7 +138,7 @@ static shunt_status try_collation(sqlite_conn *conn, const char *view, driver_co
   shunt_status status = rc == SQLITE_ROW ? SHUNT_OK : sqlite_fail(conn, rc, sql, err);
   if (!status) {
     bool nocase = sqlite3_column_int(stmt, 0), rtrim = sqlite3_column_int(stmt, 1);
-    column->collation = nocase ? DRIVER_NOCASE : rtrim ? DRIVER_RTRIM : DRIVER_BINARY;
+    set_order(column, nocase ? DRIVER_NOCASE : rtrim ? DRIVER_RTRIM : DRIVER_BINARY);
   }
   sqlite3_finalize(stmt);
   sqlite3_free(sql);
@@ -146,7 +151,7 @@ static shunt_status set_collation(sqlite_conn *conn, const char *table, const ki
   const char *name = NULL;
   int rc = sqlite3_table_column_metadata(conn->db, NULL, table, column->name, NULL, &name, NULL, NULL, NULL);
   if (rc) return sqlite_fail(conn, rc, NULL, err);
-  column->collation = by_name(name);
+  set_order(column, by_name(name));
   return SHUNT_OK;
 }
 

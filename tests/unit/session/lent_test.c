@@ -80,7 +80,7 @@ static void a_statement_whose_row_is_read_again_is_given_back(void **state) {
   call c;
   store_fine(&w, call_begin(&c, w.session, 0, &w.err));
   route_request request = session_request(w.session, catalog_model(w.session->generation.catalog, "user"), SHUNT_WRITE);
-  query_access a = {NULL, NULL, 0, 0};
+  query_access a = {.decision = NULL};
   store_fine(&w, access_find(&c, &request, &a));
   site at = *access_only_site(&a);
   driver_engine engine = *at.engine;
