@@ -150,8 +150,29 @@ shunt_status access_find_only(call *c, const route_request *request, access *a) 
   return status ? status : add_site(c, a, &at);
 }
 
+static bool is_key_of(const shunt_conflict *conflict, const char *column) {
+  for (size_t i = 0; i < conflict->ncolumns; i++)
+    if (conflict->columns[i] && cat_same_column(conflict->columns[i], column)) return true;
+  return false;
+}
+
+/* The row with the same key must be in the same part. */
+static shunt_status check_same_part(call *c, const access *a, const cat_model *model, const shunt_conflict *conflict) {
+  const route_decision *d = a->decision;
+  for (size_t i = 0; model->nparts && i < d->nplacing; i++) {
+    if (d->reads[i]->field != RULE_FIELD_WHERE || is_key_of(conflict, d->reads[i]->name)) continue;
+    return error_set(c->err, SHUNT_E_USAGE,
+                     "model '%s': the rules choose the part by where.%s, which on_conflict lacks, so the row with the "
+                     "same key may lie in another part; name '%s' in on_conflict, as a column of the unique key",
+                     model->name, d->reads[i]->name, d->reads[i]->name);
+  }
+  return SHUNT_OK;
+}
+
 shunt_status access_check_conflict(call *c, const access *a, const shunt_conflict *conflict) {
   const site *at = access_only_site(a);
+  shunt_status status = check_same_part(c, a, at->model, conflict);
+  if (status) return status;
   for (size_t i = 0; i < conflict->ncolumns; i++) {
     const driver_column *column = driver_table_column(at->table->shape, conflict->columns[i]);
     if (!column || !route_chose_by(a->decision, column->name) || !stored_is_loose(at, column)) continue;

@@ -637,6 +637,28 @@ describe("a sharding key whose column compares without case", function()
   end)
 end)
 
+describe("an upsert into parts", function()
+  it("needs the sharding key in its unique key, so that the other row is in the same part", function()
+    with([[
+      model "account" { parts = { tables = "accounts_%d", n = 4 }, primary_key = "id",
+        table = function(req) local b = req:mod("where.id", 4); return "accounts_" .. (b or 0) end }
+    ]], function(s)
+      for b = 0, 3 do s:execute("main", ("CREATE TABLE accounts_%d (id INTEGER PRIMARY KEY, email TEXT UNIQUE, n INTEGER)"):format(b)) end
+      local account = s:model "account"
+      account:insert { id = 1, email = "a", n = 1 }
+      for _, write in ipairs {
+        function() account:insert({ id = 2, email = "a", n = 2 }, { on_conflict = "email", update = "n" }) end,
+        function() account:insert_bulk({ { id = 2, email = "a", n = 2 } }, { on_conflict = "email" }) end,
+      } do
+        local e = App.raises("SHUNT_E_USAGE", write)
+        assert(tostring(e):find("where.id, which on_conflict lacks", 1, true), tostring(e))
+      end
+      assert.equal(1, account:count())
+      assert.equal(5, account:insert({ id = 1, email = "b", n = 5 }, { on_conflict = "id", update = "n" }).n)
+    end)
+  end)
+end)
+
 describe("an update of the sharding key", function()
 
   it("is refused where the rows may be in another part, and changes nothing", function()
