@@ -329,6 +329,15 @@ describe("orders by columns of other rows (SHUNT_SEED=" .. seed .. ")", function
     end)
   end)
 
+  it("counts a key that several places have once", function()
+    local places_of = { "sqlite3", "pg" }
+    local numbers = "WITH RECURSIVE n (i) AS (SELECT 1000 UNION ALL SELECT i + 1 FROM n WHERE i < 6999) "
+    for _, client in ipairs(places_of) do session:execute(client, numbers .. "INSERT INTO spread (id, author_id) SELECT i, i FROM n") end
+    local rows = session:model("spread_1"):select { order = { "-author.name", "id" }, columns = "id" }
+    for _, client in ipairs(places_of) do session:execute(client, "DELETE FROM spread WHERE id >= 1000") end
+    assert.equal(12040, #rows)
+  end)
+
   it("lets no other row decide where no key is left", function()
     local query = { order = { "author.name", "-id" }, where = { author_id = null }, columns = "id" }
     for i, place in ipairs(places) do
