@@ -6,9 +6,9 @@ local App = require "tests.spec.support.app"
 local rules = [[
 model "user" { table = "users", client = "a", relations = {
   roles = belongs_to_many("member", "role", "user_id", "role_id", { order = { "link.since", "name" } }),
-  orders = has_many("order", "user_id"),
+  orders = has_many("order", "user_id", { order = "user.name" }),
 } }
-model "order" { table = "orders", client = "b" }
+model "order" { table = "orders", client = "b", relations = { user = belongs_to("user", "user_id") } }
 model "role" { table = "roles", client = "c", relations = {
   users = belongs_to_many("member", "user", "role_id", "user_id", { order = "id" }),
 } }
@@ -81,6 +81,18 @@ describe("links", function()
     local shown = users:mget({ 2, 1 }, { include = { roles = { link = { columns = "since" }, where = { id = 1 }, order = "-link.since" } } })
     assert.same({ "2025" }, { shown[1].roles[1].link.since })
     assert.same({ "2026", "2020" }, { shown[2].roles[1].link.since, shown[2].roles[2].link.since })
+  end)
+
+  it("have no order where rows are counted or aggregated, and no other rows are read for it", function()
+    local statements = App.watch(session)
+    local row = users:get(1, { include = { roles = { sum = "id" }, orders = { count = "id", max = "id" } } })
+    assert.same({ { sum_id = 4 }, { count_id = 0, max_id = shunt.null } }, { row.roles, row.orders })
+    assert.equal(2, users:get(2, { include = { roles = { count = true }, orders = { count = true } } }).roles + 1)
+    assert.equal(8, #statements)
+    for _, statement in ipairs(statements) do
+      assert.is_nil(statement.sql:find("ORDER BY", 1, true), statement.sql)
+      assert.is_nil(statement.sql:find("since", 1, true), statement.sql)
+    end
   end)
 
   it("belong to relations that are made on the spot, too", function()
