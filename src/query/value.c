@@ -177,7 +177,8 @@ const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]) {
     snprintf(room, VALUE_SHOWN_BYTES, "%s", number);
     return room;
   case SHUNT_TEXT:
-    snprintf(room, VALUE_SHOWN_BYTES, "'%.*s'%s", MOST, value->as.bytes, value->size > MOST ? "…" : "");
+    snprintf(room, VALUE_SHOWN_BYTES, "'%.*s'%s", (int)(value->size < MOST ? value->size : MOST), value->as.bytes,
+             value->size > MOST ? "…" : "");
     return room;
   case SHUNT_BLOB:
     snprintf(room, VALUE_SHOWN_BYTES, "a blob of %" PRIu32 " bytes", value->size);
