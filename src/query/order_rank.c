@@ -87,13 +87,6 @@ static shunt_status each_once(const ranking *r, const shunt_rows *rows, shunt_va
                    r->path, r->x.r->full_name, r->step.at.client->name, RELATED_MOST);
 }
 
-/* The caller's bytes may end before the call does. */
-static bool keep(call *c, const shunt_value *key, shunt_value *out) {
-  *out = *key;
-  if (key->type == SHUNT_TEXT) out->as.bytes = arena_strndup(c->arena, key->as.bytes, key->size);
-  return key->type != SHUNT_TEXT || out->as.bytes;
-}
-
 /* Those that the other column can hold. */
 static shunt_status keep_keys(const ranking *r, const shunt_rows *rows, list_values *out) {
   shunt_value *keys;
@@ -101,12 +94,14 @@ static shunt_status keep_keys(const ranking *r, const shunt_rows *rows, list_val
   shunt_status status = each_once(r, rows, &keys, &n);
   *out = (list_values){keys, 0};
   for (size_t i = 0; i < n && !status; i++) {
-    const shunt_value key = keys[i];
-    if (key.type == SHUNT_NULL || !driver_column_holds(r->step.inner.list[0], &key)) continue;
-    if (key.type != SHUNT_INTEGER && key.type != SHUNT_TEXT)
+    shunt_value *key = &keys[i];
+    if (key->type == SHUNT_NULL || !driver_column_holds(r->step.inner.list[0], key)) continue;
+    if (key->type != SHUNT_INTEGER && key->type != SHUNT_TEXT)
       status = refuse(r, "and a key is neither a whole number nor a text");
-    else if (!keep(r->c, &key, &keys[out->n++]))
+    else if (!value_own(r->c->arena, key))
       status = error_memory(r->c->err);
+    else
+      keys[out->n++] = *key;
   }
   return status;
 }
@@ -160,7 +155,8 @@ static shunt_status take_ranks(const ranking *r, const shunt_rows *rows, order_r
       return refuse(r, "and several of them have one key; only one row can give an order");
     if (cells[RANKED_NULL].as.integer) continue;
     places[out->n] = (uint32_t)cells[RANKED_PLACE].as.integer;
-    if (!keep(r->c, &cells[RANKED_KEY], &keys[out->n++])) return error_memory(r->c->err);
+    keys[out->n] = cells[RANKED_KEY];
+    if (!value_own(r->c->arena, &keys[out->n++])) return error_memory(r->c->err);
   }
   return SHUNT_OK;
 }

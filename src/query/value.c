@@ -161,6 +161,12 @@ shunt_value value_in_texts(arena *a, const shunt_value *value) {
   return shunt_text(room, room ? value_as_text(&number, room) : 1);
 }
 
+bool value_own(arena *a, shunt_value *value) {
+  if (value->type != SHUNT_TEXT && value->type != SHUNT_BLOB) return true;
+  value->as.bytes = arena_strndup(a, value->as.bytes, value->size);
+  return value->as.bytes != NULL;
+}
+
 const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]) {
   enum { MOST = 64 };
   char number[NUMBER_BYTES];
