@@ -141,7 +141,7 @@ static shunt_status path_operand(const comparison *w, const char *path, driver_c
   const char *const *collate = w->at->engine->collate;
   in.q = call_sql(w->c);
   shunt_status status = in.q ? write_path(&in, path, column) : error_memory(w->c->err);
-  if (!status && collate && column->text) sql_puts(in.q, collate[column->collation]);
+  if (!status && collate) sql_puts(in.q, collate[column->collation]);
   if (!status) status = copy_sql(w->c, in.q, o);
   call_end_sql(w->c, in.q);
   return status;
