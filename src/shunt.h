@@ -676,9 +676,9 @@ typedef struct shunt_query {
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
-  /* "name" ascending, "-id" descending. A null is less than every value, unless the term says otherwise: "due nulls
-   * last", "-due nulls first". */
-  const char *const *order; /* "name", "-id", "due nulls last"; "author.name": of the row that a relation leads to */
+  /* "name" ascending, "-id" descending; "author.name": of the row that a relation leads to. A null is less than every
+   * value, unless the term says otherwise: "due nulls last", "-due nulls first". */
+  const char *const *order;
   size_t norder;
   bool limited;  /* true: limit applies */
   int64_t limit; /* in an include: per parent row */

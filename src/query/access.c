@@ -41,22 +41,6 @@ static shunt_status refuse(call *c, const route_request *q, access *a, const cha
   return SHUNT_E_USAGE;
 }
 
-static const char *shown(call *c, const shunt_value *v) {
-  char *room = arena_alloc(c->arena, VALUE_TEXT_BYTES);
-  switch ((shunt_type)v->type) {
-  case SHUNT_NULL:
-    return "null";
-  case SHUNT_TEXT:
-    return arena_printf(c->arena, "'%.*s'", (int)(v->size < 64 ? v->size : 64), v->as.bytes);
-  case SHUNT_BLOB:
-    return "(a blob)";
-  case SHUNT_BOOL:
-    return v->as.boolean ? "true" : "false";
-  default:
-    return room ? arena_strndup(c->arena, room, value_as_text(v, room)) : NULL;
-  }
-}
-
 /* The place is not one of the model's parts. The standard rules only ask the model. */
 static shunt_status refuse_outside(call *c, const route_request *q, const access *a) {
   const route_decision *d = a->decision;
@@ -64,13 +48,13 @@ static shunt_status refuse_outside(call *c, const route_request *q, const access
   const char *column = d->as.outside + strlen("where."), *table = d->as.table;
   const char *own = d->outside_rule ? "its client function" : "its table function";
   const shunt_value *value = route_value_of(q, column);
-  const char *text = value ? shown(c, value) : "";
-  if (!text) return error_memory(c->err);
+  char room[VALUE_SHOWN_BYTES];
   error_set(c->err, SHUNT_E_RULE,
             "model '%s': by where.%.64s = %s, %s%s%s sends this %s to table %s on %s, which is not one of the model's "
             "parts: accesses of all parts would miss its rows; correct the rule, or add the place to parts",
-            q->model->name, column, text, rule ? "the rule '" : own, rule ? rule->name : "", rule ? "'" : "",
-            q->op == SHUNT_WRITE ? "write" : "read", table ? table : "", d->client->name);
+            q->model->name, column, value ? value_show(value, room) : "", rule ? "the rule '" : own,
+            rule ? rule->name : "", rule ? "'" : "", q->op == SHUNT_WRITE ? "write" : "read", table ? table : "",
+            d->client->name);
   if (c->err && rule) route_blame(c->err, rule);
   if (c->err && !rule) error_place(c->err, q->model->at.file, q->model->at.line, 0);
   error_client(c->err, d->client->name);

@@ -310,12 +310,17 @@ static void find_rounded(document *d) {
   }
 }
 
-document document_for(arena *a, const driver_column *column, const shunt_value *v) {
+/* With memory of its own: a call may write many documents. */
+document document_for(const driver_column *column, const shunt_value *v) {
+  arena scratch = {0};
   document d = {.fault = DOCUMENT_FINE};
   bool members = column->form == DRIVER_FORM_MEMBERS || column->form == DRIVER_FORM_DOUBLES;
   if (!members || v->type != SHUNT_TEXT) return d;
-  d = document_read(a, v);
+  d = document_read(&scratch, v);
   if (d.fault == DOCUMENT_FINE && column->form == DRIVER_FORM_DOUBLES) find_rounded(&d);
   if (d.fault == DOCUMENT_INVALID) d.fault = DOCUMENT_FINE;
+  d.numbers = NULL;
+  d.nnumbers = 0;
+  arena_free(&scratch);
   return d;
 }

@@ -1,6 +1,6 @@
 /* For: JSON documents as text: whether a text is one, and what a column would lose of it that keeps members and numbers
- * rather than the text. Owner: the part that has the fault lies in the text. Use: document d = document_for(&arena,
- * column, &value); if (d.fault == DOCUMENT_ROUNDED) … */
+ * rather than the text. Owner: the part that has the fault lies in the text. Use: document d = document_for(column,
+ * &value); if (d.fault == DOCUMENT_ROUNDED) … */
 #ifndef SHUNT_QUERY_DOCUMENT_H
 #define SHUNT_QUERY_DOCUMENT_H
 
@@ -32,7 +32,7 @@ typedef struct document {
 
 /* As RFC 8259 defines it. The lists live in the arena. */
 document document_read(arena *a, const shunt_value *text);
-/* What the column would lose of the value, and the engine not report. DOCUMENT_FINE: nothing. */
-document document_for(arena *a, const driver_column *column, const shunt_value *v);
+/* What the column would lose of the value, and the engine not report. DOCUMENT_FINE: nothing. It lists no numbers. */
+document document_for(const driver_column *column, const shunt_value *v);
 
 #endif

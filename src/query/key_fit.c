@@ -165,7 +165,7 @@ static key_fitting fit_text(arena *a, const driver_column *column, const driver_
   *out = bytes ? shunt_text(v.as.bytes, v.size) : v;
   if (is_number(&v) && fit_text_of(a, &v, out)) return KEY_NO_MEMORY;
   if (!driver_column_holds(column, out) || (column->longest && out->size > column->longest)) return KEY_NOWHERE;
-  document d = document_for(a, column, out);
+  document d = document_for(column, out);
   if (d.fault != DOCUMENT_FINE) return d.fault == DOCUMENT_NO_MEMORY ? KEY_NO_MEMORY : KEY_NOWHERE;
   bool known = !column->takes || is_of_same_type(column, from) || (column->takes_ascii && is_ascii(out));
   return known ? KEY_FITS : KEY_ASKS;

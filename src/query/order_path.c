@@ -38,13 +38,18 @@ static const cat_relation *relation_of(const cat_model *model, const char *path,
   return NULL;
 }
 
+static bool is_among(const key_columns *columns, const char *name) {
+  for (size_t i = 0; i < columns->n; i++)
+    if (cat_same_column(name, columns->list[i]->name)) return true;
+  return false;
+}
+
 /* Whether a row has at most one other row: by a unique index, or because the model says so of its primary key. */
 static bool leads_to_one(const related_rows *x, const related_step *s) {
-  const char *const *key = x->r->target->primary_key;
-  if (driver_table_identifies(s->at.table->shape, s->inner.list, s->inner.n)) return true;
-  for (size_t i = 0; i < s->inner.n; i++)
-    if (!key[i] || !cat_same_column(key[i], s->inner.list[i]->name)) return false;
-  return true;
+  key_names key = key_names_of(x->r->target->primary_key);
+  bool whole = key.n > 0;
+  for (size_t i = 0; i < key.n && whole; i++) whole = is_among(&s->inner, key.list[i]);
+  return whole || driver_table_identifies(s->at.table->shape, s->inner.list, s->inner.n);
 }
 
 static shunt_status refuse_many(const comparison *w, const char *path, const related_rows *x) {
@@ -136,7 +141,7 @@ static shunt_status path_operand(const comparison *w, const char *path, driver_c
   const char *const *collate = w->at->engine->collate;
   in.q = call_sql(w->c);
   shunt_status status = in.q ? write_path(&in, path, column) : error_memory(w->c->err);
-  if (!status && collate && column->text) sql_puts(in.q, collate[column->collation]);
+  if (!status && collate) sql_puts(in.q, collate[column->collation]);
   if (!status) status = copy_sql(w->c, in.q, o);
   call_end_sql(w->c, in.q);
   return status;

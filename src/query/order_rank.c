@@ -5,6 +5,7 @@
  * no rank; nor has a row that does not exist, or that the relation does not show: all are null for the order. */
 #include "query/order_rank.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "query/list.h"
@@ -65,34 +66,44 @@ static shunt_status read_source(const ranking *r, size_t i, shunt_rows *rows) {
                    .distinct = true,
                    .limited = true,
                    .limit = RELATED_MOST + 1};
-  shunt_status status = select_run(r->c, &a, &q, rows);
-  if (status || rows->count <= RELATED_MOST) return status;
+  return select_run(r->c, &a, &q, rows);
+}
+
+static int compare_keys(const void *a, const void *b) { return value_compare(a, b, DRIVER_BINARY); }
+
+/* The n different keys. Sources, and the statements of one source, may have keys in common. */
+static shunt_status each_once(const ranking *r, const shunt_rows *rows, shunt_value **out, size_t *n) {
+  shunt_value *keys = *out = arena_alloc(r->c->arena, rows->count * sizeof *keys);
+  *n = 0;
+  if (!keys) return error_memory(r->c->err);
+  for (size_t i = 0; i < rows->count; i++) keys[i] = rows_row(rows, i)[0];
+  if (rows->count) qsort(keys, rows->count, sizeof *keys, compare_keys);
+  for (size_t i = 0; i < rows->count; i++)
+    if (!*n || compare_keys(&keys[*n - 1], &keys[i]) != 0) keys[(*n)++] = keys[i];
+  if (*n <= RELATED_MOST) return SHUNT_OK;
   return error_set(r->c->err, SHUNT_E_USAGE,
                    "order by '%s': the rows of relation '%s', on '%s', have to be ranked apart, and the rows to order "
                    "have more than %d different keys of them; narrow the condition",
                    r->path, r->x.r->full_name, r->step.at.client->name, RELATED_MOST);
 }
 
-/* The caller's bytes may end before the call does. */
-static bool keep(call *c, const shunt_value *key, shunt_value *out) {
-  *out = *key;
-  if (key->type == SHUNT_TEXT) out->as.bytes = arena_strndup(c->arena, key->as.bytes, key->size);
-  return key->type != SHUNT_TEXT || out->as.bytes;
-}
-
 /* Those that the other column can hold. */
 static shunt_status keep_keys(const ranking *r, const shunt_rows *rows, list_values *out) {
-  shunt_value *keys = arena_alloc(r->c->arena, rows->count * sizeof *keys);
+  shunt_value *keys;
+  size_t n;
+  shunt_status status = each_once(r, rows, &keys, &n);
   *out = (list_values){keys, 0};
-  if (!keys) return error_memory(r->c->err);
-  for (size_t i = 0; i < rows->count; i++) {
-    const shunt_value *key = rows_row(rows, i);
+  for (size_t i = 0; i < n && !status; i++) {
+    shunt_value *key = &keys[i];
     if (key->type == SHUNT_NULL || !driver_column_holds(r->step.inner.list[0], key)) continue;
     if (key->type != SHUNT_INTEGER && key->type != SHUNT_TEXT)
-      return refuse(r, "and a key is neither a whole number nor a text");
-    if (!keep(r->c, key, &keys[out->n++])) return error_memory(r->c->err);
+      status = refuse(r, "and a key is neither a whole number nor a text");
+    else if (!value_own(r->c->arena, key))
+      status = error_memory(r->c->err);
+    else
+      keys[out->n++] = *key;
   }
-  return SHUNT_OK;
+  return status;
 }
 
 static shunt_status read_keys(const ranking *r, list_values *out) {
@@ -144,7 +155,8 @@ static shunt_status take_ranks(const ranking *r, const shunt_rows *rows, order_r
       return refuse(r, "and several of them have one key; only one row can give an order");
     if (cells[RANKED_NULL].as.integer) continue;
     places[out->n] = (uint32_t)cells[RANKED_PLACE].as.integer;
-    if (!keep(r->c, &cells[RANKED_KEY], &keys[out->n++])) return error_memory(r->c->err);
+    keys[out->n] = cells[RANKED_KEY];
+    if (!value_own(r->c->arena, &keys[out->n++])) return error_memory(r->c->err);
   }
   return SHUNT_OK;
 }

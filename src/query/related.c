@@ -13,6 +13,7 @@
 #include "query/access.h"
 #include "query/list.h"
 #include "query/statement.h"
+#include "query/value.h"
 
 /* ---- where the other table is ---- */
 
@@ -154,8 +155,7 @@ static shunt_status held_keys(const comparison *w, const related_step *s, const 
     shunt_value key = rows_row(rows, i)[0];
     if (is_whole(s->inner.list[0]) ? key.type != SHUNT_INTEGER : key.type != SHUNT_TEXT) return refuse_keys(w, s, x);
     if (!driver_column_holds(s->outer.list[0], &key)) continue;
-    if (key.type == SHUNT_TEXT) key.as.bytes = arena_strndup(w->c->arena, key.as.bytes, key.size);
-    if (key.type == SHUNT_TEXT && !key.as.bytes) return error_memory(w->c->err);
+    if (!value_own(w->c->arena, &key)) return error_memory(w->c->err);
     keys[out->n++] = key;
   }
   return SHUNT_OK;

@@ -3,6 +3,7 @@
 #include "query/condition.h"
 #include "query/key_sql.h"
 #include "query/statement.h"
+#include "query/value.h"
 
 typedef struct matcher {
   const comparison *w;
@@ -162,13 +163,6 @@ static shunt_status ask(const matcher *m) {
 
 /* ---- the condition ---- */
 
-/* The bytes of the rows' cells must live as long as the statement. */
-static bool own(arena *a, shunt_value *v) {
-  bool bytes = v->type == SHUNT_TEXT || v->type == SHUNT_BLOB;
-  if (bytes) v->as.bytes = arena_strndup(a, v->as.bytes, v->size);
-  return !bytes || v->as.bytes;
-}
-
 static shunt_status keys_that_match(const matcher *m, key_list *out) {
   arena *a = m->w->c->arena;
   size_t width = m->ends->outer->n;
@@ -180,7 +174,7 @@ static shunt_status keys_that_match(const matcher *m, key_list *out) {
     shunt_value *cells = rows_row(m->rows, i);
     if (!m->matched[i]) continue;
     for (size_t k = 0; k < width; k++)
-      if (!own(a, &cells[k])) return error_memory(m->w->c->err);
+      if (!value_own(a, &cells[k])) return error_memory(m->w->c->err);
     key_fitting fitting = key_fit_all(a, &out->columns, m->ends->outer, cells, values + out->count * width);
     if (fitting == KEY_NO_MEMORY) return error_memory(m->w->c->err);
     out->count += fitting != KEY_NOWHERE;

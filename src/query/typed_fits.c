@@ -48,13 +48,15 @@ static typed_fit fit_text(const driver_column *column, const shunt_value *v) {
   return most && characters > most ? too_large("has more characters than its type keeps") : fits;
 }
 
-static typed_fit fit_json(const shunt_value *v, arena *a) {
+static typed_fit fit_json(const shunt_value *v) {
   static const driver_column strictest = {.form = DRIVER_FORM_DOUBLES};
-  document d = document_read(a, v);
+  arena scratch = {0};
+  document d = document_read(&scratch, v);
+  arena_free(&scratch);
   if (d.fault == DOCUMENT_FINE) {
     if (d.nul) return outside("has the escape \\u0000, which not every engine keeps");
     if (d.alone) return outside("has half of a pair of surrogates, which not every engine keeps");
-    d = document_for(a, &strictest, v);
+    d = document_for(&strictest, v);
   }
   switch (d.fault) {
   case DOCUMENT_INVALID:
@@ -90,7 +92,7 @@ static typed_fit fit_time(const driver_column *column, const shunt_value *v) {
 
 /* ---- all of them ---- */
 
-typed_fit typed_fits(cat_type type, const driver_column *column, const shunt_value *v, arena *a) {
+typed_fit typed_fits(cat_type type, const driver_column *column, const shunt_value *v) {
   switch (type) {
   case CAT_TYPE_NUMBER:
     return isfinite(v->as.number) ? fits : outside("is not finite");
@@ -103,7 +105,7 @@ typed_fit typed_fits(cat_type type, const driver_column *column, const shunt_val
   case CAT_TYPE_DATETIME:
     return fit_digits(column, v);
   case CAT_TYPE_JSON:
-    return fit_json(v, a);
+    return fit_json(v);
   default:
     return fits;
   }

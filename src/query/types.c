@@ -105,7 +105,7 @@ static shunt_status check_fits(call *c, const site *at, const driver_column *col
   const cat_typed *t = types_of(at->model, column->name);
   char room[VALUE_SHOWN_BYTES];
   if (!t || v->type == SHUNT_NULL) return SHUNT_OK;
-  typed_fit fit = typed_fits(t->type, column, v, c->arena);
+  typed_fit fit = typed_fits(t->type, column, v);
   if (!fit.why) return SHUNT_OK;
   if (fit.status == SHUNT_E_MEMORY) return error_memory(c->err);
   error_set(c->err, fit.status, "model '%s': column '%s' (%s, declared as %s) can't hold %s: it %s", at->model->name,

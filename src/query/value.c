@@ -161,6 +161,12 @@ shunt_value value_in_texts(arena *a, const shunt_value *value) {
   return shunt_text(room, room ? value_as_text(&number, room) : 1);
 }
 
+bool value_own(arena *a, shunt_value *value) {
+  if (value->type != SHUNT_TEXT && value->type != SHUNT_BLOB) return true;
+  value->as.bytes = arena_strndup(a, value->as.bytes, value->size);
+  return value->as.bytes != NULL;
+}
+
 const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]) {
   enum { MOST = 64 };
   char number[NUMBER_BYTES];
@@ -177,7 +183,8 @@ const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]) {
     snprintf(room, VALUE_SHOWN_BYTES, "%s", number);
     return room;
   case SHUNT_TEXT:
-    snprintf(room, VALUE_SHOWN_BYTES, "'%.*s'%s", MOST, value->as.bytes, value->size > MOST ? "…" : "");
+    snprintf(room, VALUE_SHOWN_BYTES, "'%.*s'%s", (int)(value->size < MOST ? value->size : MOST), value->as.bytes,
+             value->size > MOST ? "…" : "");
     return room;
   case SHUNT_BLOB:
     snprintf(room, VALUE_SHOWN_BYTES, "a blob of %" PRIu32 " bytes", value->size);

@@ -33,6 +33,9 @@ bool value_is_plain(double number);
  * itself. Without memory, the text has no bytes. */
 shunt_value value_in_texts(arena *a, const shunt_value *value);
 
+/* Copies the value's bytes into the arena, so that they outlive the rows that they lie in. False when out of memory. */
+bool value_own(arena *a, shunt_value *value);
+
 /* For messages; a long text is cut. */
 enum { VALUE_SHOWN_BYTES = 96 };
 const char *value_show(const shunt_value *value, char room[VALUE_SHOWN_BYTES]);

@@ -27,7 +27,7 @@ static shunt_status link_spec(loading *l, select_spec *q) {
   const cat_relation *r = l->p->relation;
   const shunt_link *asked = l->p->link;
   key_names to_parent = plan_child_key(r), to_target = plan_through_key(r);
-  *q = (select_spec){.filter = {.where = {plan_link_where(l->p)}}, .by_key = true};
+  *q = (select_spec){.filter = {.where = {plan_link_where(l->p)}}, .by_key = plan_has_rows(l->p)};
   shunt_status status = select_need(l->c, q, to_parent.list, to_parent.n);
   if (!status) status = select_need(l->c, q, to_target.list, to_target.n);
   if (!load_shows_links(l)) {

@@ -69,7 +69,7 @@ static shunt_status need(loading *l, const order_run *run, select_spec *q) {
 
 shunt_status link_order_make(loading *l, select_spec *of_links, link_order *out) {
   *out = (link_order){NULL, 0};
-  if (l->counts || !load_is_ordered(&l->q)) return SHUNT_OK;
+  if (!plan_has_rows(l->p) || !load_is_ordered(&l->q)) return SHUNT_OK;
   shunt_status status = divide(l, out) ? SHUNT_OK : error_memory(l->c->err);
   for (size_t i = 0; i < out->n && !status; i++)
     status = need(l, &out->runs[i], out->runs[i].of_links ? of_links : &l->q);

@@ -18,6 +18,13 @@ static size_t place_of(const key_names *names, const char *column) {
   return i;
 }
 
+/* Digits as text may be a number's; two texts are one key only if their bytes are the same: "7" is not "007". */
+static bool is_same_key(const shunt_value *a, const shunt_value *b) {
+  bool texts = a->type == SHUNT_TEXT && b->type == SHUNT_TEXT;
+  shunt_value x = value_canonical(a, !texts), y = value_canonical(b, !texts);
+  return value_equal(&x, &y, DRIVER_BINARY);
+}
+
 /* A link may name its two keys, with the values that they have. */
 static shunt_status check_own(const writing *w, const link_row *l, const shunt_field *f, bool *own) {
   const sole_key *keys[] = {&l->to_parent, &l->to_target};
@@ -25,9 +32,8 @@ static shunt_status check_own(const writing *w, const link_row *l, const shunt_f
   for (size_t i = 0; i < 2 && !*own; i++) {
     size_t at = place_of(&keys[i]->names, f->name);
     if (at == keys[i]->names.n) continue;
-    shunt_value given = value_canonical(&f->value, true), wanted = value_canonical(&keys[i]->values[at], true);
     *own = true;
-    if (f->value.type != SHUNT_NULL && !value_equal(&given, &wanted, DRIVER_BINARY))
+    if (f->value.type != SHUNT_NULL && !is_same_key(&f->value, &keys[i]->values[at]))
       return error_set(w->c->err, SHUNT_E_USAGE,
                        "relation '%s': '%s' of a link is the key of its %s, and can't be another; leave it out",
                        l->p->relation->full_name, f->name, i ? "target" : "parent");

@@ -87,6 +87,8 @@ static shunt_status ask(loading *l) {
   const aggregate_list list = asked(l);
   select_spec q = l->q;
   q.aggregates = &list;
+  q.nneeded = 0;
+  if (!q.per_key) q.norder = 0; /* an order only says which rows a limit chooses */
   return load_ask(l, &q, l->children, results_end);
 }
 

@@ -422,7 +422,7 @@ describe("the shunt command", function()
         for _, how in ipairs { "mod", "bucket" } do
           local status, out = check_of(rules:format(3, how))
           assert.equal(1, status, out)
-          has(out, "error: model order: user_id = ")
+          has(out, "rules/a.lua:3: error: model order: user_id = ")
           has(out, "leads to table orders_3 on m, which is not one of its parts")
           status, out = check_of(rules:format(6, how))
           assert.equal(0, status, out)

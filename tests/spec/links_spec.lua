@@ -6,13 +6,15 @@ local App = require "tests.spec.support.app"
 local rules = [[
 model "user" { table = "users", client = "a", relations = {
   roles = belongs_to_many("member", "role", "user_id", "role_id", { order = { "link.since", "name" } }),
-  orders = has_many("order", "user_id"),
+  orders = has_many("order", "user_id", { order = "user.name" }),
 } }
-model "order" { table = "orders", client = "b" }
+model "order" { table = "orders", client = "b", relations = { user = belongs_to("user", "user_id") } }
 model "role" { table = "roles", client = "c", relations = {
   users = belongs_to_many("member", "user", "role_id", "user_id", { order = "id" }),
 } }
 model "member" { table = "members", client = "b" }
+model "coded" { table = "codes", client = "a", relations = { others = belongs_to_many("coding", "coded", "one", "other") } }
+model "coding" { table = "codings", client = "a", primary_key = { "one", "other" } }
 model "chained" { table = "chains", client = "a", relations = {
   others = belongs_to_many("member", "chained", "user_id", "role_id"), link = has_many("order", "user_id"),
 } }
@@ -21,7 +23,8 @@ model "chained" { table = "chains", client = "a", relations = {
 local tables = {
   a = {
     "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)", "CREATE TABLE chains (id INTEGER PRIMARY KEY, link TEXT, note TEXT)",
-    "INSERT INTO users VALUES (1, 'Ada'), (2, 'Bo')", "INSERT INTO chains VALUES (1, 'x', 'n'), (2, 'y', 'n')",
+    "CREATE TABLE codes (id TEXT PRIMARY KEY)", "CREATE TABLE codings (one TEXT, other TEXT, note TEXT, PRIMARY KEY (one, other))",
+    "INSERT INTO codes VALUES ('7'), ('007')", "INSERT INTO users VALUES (1, 'Ada'), (2, 'Bo')", "INSERT INTO chains VALUES (1, 'x', 'n'), (2, 'y', 'n')",
   },
   b = {
     "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER)",
@@ -83,6 +86,18 @@ describe("links", function()
     assert.same({ "2026", "2020" }, { shown[2].roles[1].link.since, shown[2].roles[2].link.since })
   end)
 
+  it("have no order where rows are counted or aggregated, and no other rows are read for it", function()
+    local statements = App.watch(session)
+    local row = users:get(1, { include = { roles = { sum = "id" }, orders = { count = "id", max = "id" } } })
+    assert.same({ { sum_id = 4 }, { count_id = 0, max_id = shunt.null } }, { row.roles, row.orders })
+    assert.equal(2, users:get(2, { include = { roles = { count = true }, orders = { count = true } } }).roles + 1)
+    assert.equal(8, #statements)
+    for _, statement in ipairs(statements) do
+      assert.is_nil(statement.sql:find("ORDER BY", 1, true), statement.sql)
+      assert.is_nil(statement.sql:find("since", 1, true), statement.sql)
+    end
+  end)
+
   it("belong to relations that are made on the spot, too", function()
     local row = users:get(1, {
       with = { jobs = shunt.belongs_to_many("member", "role", "user_id", "role_id", { order = "-link.since" }) },
@@ -131,6 +146,15 @@ describe("links", function()
       { id = 1, orders = { { link = { since = 1 } } } }, { include = "orders" })
     refused("SHUNT_E_USAGE", "'link' is a table", users.insert, users, { name = "Cy", link = { since = 1 } })
     assert.same(before, (session:query("b", "SELECT * FROM members")))
+  end)
+
+  it("don't take one text for another, though both are digits", function()
+    local coded = session:model "coded"
+    local function link(to) return coded:update({ id = "7", others = { { id = "7", link = to } } }, { include = "others" }) end
+    refused("SHUNT_E_USAGE", "'one' of a link is the key of its parent", link, { one = "007" })
+    refused("SHUNT_E_USAGE", "'other' of a link is the key of its target", link, { other = "7.0" })
+    link { one = "7", other = 7, note = "n" }
+    assert.same({ { one = "7", other = "7", note = "n" } }, (session:query("a", "SELECT * FROM codings")))
   end)
 
   it("of one row are distinguished by the through model's key", function()

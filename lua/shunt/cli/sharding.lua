@@ -149,10 +149,18 @@ end
 
 local function shown(key) return type(key) == "string" and ("'%s'"):format(key) or tostring(key) end
 
-local function add_outside(model, one, found)
+--- Where the column is read. The decision names the rule of its client, but the table may be wrong.
+local function source_of(columns, name)
+  for _, one in ipairs(columns) do
+    if one.column:lower() == name:lower() then return one.source end
+  end
+end
+
+local function add_outside(model, columns, one, found)
   local d = one.decision
+  local source = source_of(columns, column_of(d.outside)) or d.source
   found:add {
-    kind = "error", source = d.source, path = model.name, op = d.op, client = d.client, rule = d.rule,
+    kind = "error", source = source, path = model.name, op = d.op, client = d.client, rule = source == d.source and d.rule or nil,
     message = ("model %s: %s = %s leads to table %s on %s, which is not one of its parts; correct the rule, or add the place to parts")
       :format(model.name, column_of(d.outside), shown(one.key), d.table, d.client),
   }
@@ -196,7 +204,7 @@ function sharding.check(app, list, found)
       if may_be(model, sharded.columns, kind) then
         local fits, outside = try_kind(app, model, kind, reached)
         tried = true
-        for _, one in ipairs(fits and outside or {}) do add_outside(model, one, found) end
+        for _, one in ipairs(fits and outside or {}) do add_outside(model, sharded.columns, one, found) end
       end
     end
     if tried and #model.parts > 1 then add_unreached(model, reached, found) end

@@ -21,13 +21,11 @@ static document_fault read_fault(const char *text) {
 }
 
 static void assert_lost(const driver_column *column, const char *text, document_fault fault, const char *part) {
-  arena a = {0};
   shunt_value v = shunt_text(text, strlen(text));
-  document d = document_for(&a, column, &v);
+  document d = document_for(column, &v);
   if (d.fault != fault) fail_msg("%s: %d", text, (int)d.fault);
   if (part && (d.part.size != strlen(part) || memcmp(d.part.text, part, d.part.size) != 0))
     fail_msg("%s: %.*s", text, (int)d.part.size, d.part.text);
-  arena_free(&a);
 }
 
 static void documents_are_read(void **state) {

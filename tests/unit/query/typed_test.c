@@ -121,7 +121,7 @@ static void assert_fits(const fit_case *k, const char *list, shunt_status expect
   while (*list) {
     size_t size = strcspn(list, "|");
     shunt_value v = shunt_text(arena_strndup(&a, list, size), size);
-    typed_fit fit = typed_fits(k->type, &column, &v, &a);
+    typed_fit fit = typed_fits(k->type, &column, &v);
     if (fit.status != expected) fail_msg("%s, '%s': %s", k->column, v.as.bytes, fit.why ? fit.why : "fits");
     assert_true((fit.why != NULL) == (expected != SHUNT_OK));
     list += size + (list[size] == '|');
