@@ -44,12 +44,19 @@ static bool is_among(const key_columns *columns, const char *name) {
   return false;
 }
 
-/* Whether a row has at most one other row: by a unique index, or because the model says so of its primary key. */
+/* Whether a row has at most one other row: by a unique index, or because the model says so of its primary key. The
+ * rows are those of one instance. */
 static bool leads_to_one(const related_rows *x, const related_step *s) {
-  key_names key = key_names_of(x->r->target->primary_key);
+  const cat_model *target = x->r->target;
+  key_names key = key_names_of(target->primary_key);
+  const driver_column *fixed[KEY_MOST + 1], *of_instance = NULL;
+  size_t n = s->inner.n;
   bool whole = key.n > 0;
   for (size_t i = 0; i < key.n && whole; i++) whole = is_among(&s->inner, key.list[i]);
-  return whole || driver_table_identifies(s->at.table->shape, s->inner.list, s->inner.n);
+  memcpy(fixed, s->inner.list, n * sizeof *fixed);
+  if (target->instance_column) of_instance = driver_table_column(s->at.table->shape, target->instance_column);
+  if (of_instance) fixed[n++] = of_instance;
+  return whole || driver_table_identifies(s->at.table->shape, fixed, n);
 }
 
 static shunt_status refuse_many(const comparison *w, const char *path, const related_rows *x) {

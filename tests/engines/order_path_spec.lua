@@ -28,7 +28,8 @@ for i in ipairs(places) do
     .. ('spread_%d = has_many("spread_%d", "blog_id"), '):format(i, i)
     .. ('linked_%d = belongs_to_many("link", "post_%d", "blog_id", "post_id"), '):format(i, i)
 end
-rules[#rules + 1] = "} }\nmodel 'link' { table = 'links', client = 'sqlite3', relations = { "
+rules[#rules + 1] = "note = has_one('note', 'blog_id') } }\nmodel 'note' { table = 'notes', client = 'sqlite3', instance_column = 'iid' }\n"
+rules[#rules + 1] = "model 'link' { table = 'links', client = 'sqlite3', relations = { "
 for i in ipairs(places) do rules[#rules + 1] = ('by_%d = belongs_to("author_%d", "author_id"), '):format(i, i) end
 rules[#rules + 1] = "} }\n"
 for i, place in ipairs(places) do
@@ -338,6 +339,12 @@ describe("orders by columns of other rows (SHUNT_SEED=" .. seed .. ")", function
     local rows = session:model("spread_1"):select { order = { "-author.name", "id" }, columns = "id" }
     for _, client in ipairs(places_of) do session:execute(client, "DELETE FROM spread WHERE id >= 1000") end
     assert.equal(12040, #rows)
+  end)
+
+  it("takes a key that is unique within the instance", function()
+    session:execute("sqlite3", "CREATE TABLE notes (id INTEGER PRIMARY KEY, iid INTEGER NOT NULL, blog_id INTEGER NOT NULL, n INTEGER, UNIQUE (iid, blog_id))")
+    session:execute("sqlite3", "INSERT INTO notes VALUES (1, 1, 1, 5), (2, 1, 2, 3), (3, 2, 1, 0), (4, 1, 3, 4)")
+    assert.same({ 2, 3, 1, 4, 5 }, ids(session:model("blog"):select { order = { "note.n nulls last", "id" } }))
   end)
 
   it("lets no other row decide where no key is left", function()
