@@ -156,13 +156,16 @@ local function source_of(columns, name)
   end
 end
 
-local function add_outside(model, columns, one, found)
+--- One mistake in a rule may lead to many places: the first one stands for them.
+local function add_outside(model, columns, outside, found)
+  local one, more = outside[1], #outside - 1
   local d = one.decision
   local source = source_of(columns, column_of(d.outside)) or d.source
   found:add {
     kind = "error", source = source, path = model.name, op = d.op, client = d.client, rule = source == d.source and d.rule or nil,
-    message = ("model %s: %s = %s leads to table %s on %s, which is not one of its parts; correct the rule, or add the place to parts")
-      :format(model.name, column_of(d.outside), shown(one.key), d.table, d.client),
+    message = ("model %s: %s = %s leads to table %s on %s, which is not one of its parts%s; correct the rule, or add the place to parts")
+      :format(model.name, column_of(d.outside), shown(one.key), d.table, d.client,
+        more > 0 and (", and other keys lead to %s more"):format(terminal.counted(more, "place")) or ""),
   }
 end
 
@@ -204,7 +207,7 @@ function sharding.check(app, list, found)
       if may_be(model, sharded.columns, kind) then
         local fits, outside = try_kind(app, model, kind, reached)
         tried = true
-        for _, one in ipairs(fits and outside or {}) do add_outside(model, sharded.columns, one, found) end
+        if fits and outside[1] then add_outside(model, sharded.columns, outside, found) end
       end
     end
     if tried and #model.parts > 1 then add_unreached(model, reached, found) end
