@@ -95,9 +95,11 @@ static shunt_status keep_keys(const ranking *r, const shunt_rows *rows, list_val
   *out = (list_values){keys, 0};
   for (size_t i = 0; i < n && !status; i++) {
     shunt_value *key = &keys[i];
-    if (key->type == SHUNT_NULL || !driver_column_holds(r->step.inner.list[0], key)) continue;
+    if (key->type == SHUNT_NULL) continue;
     if (key->type != SHUNT_INTEGER && key->type != SHUNT_TEXT)
       status = refuse(r, "and a key is neither a whole number nor a text");
+    else if (!driver_column_holds(r->step.inner.list[0], key))
+      continue;
     else if (!value_own(r->c->arena, key))
       status = error_memory(r->c->err);
     else

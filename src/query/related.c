@@ -97,7 +97,8 @@ static shunt_status write_exists(const comparison *w, const related_step *s, con
 /* ---- in two ---- */
 
 static bool is_whole(const driver_column *c) {
-  return c->kind == DRIVER_INTEGERS || (c->kind == DRIVER_ANYTHING && compare_is_number(c));
+  return c->kind == DRIVER_INTEGERS ||
+         (c->kind == DRIVER_ANYTHING && compare_is_number(c) && c->form != DRIVER_FORM_REAL);
 }
 
 static bool is_bytewise(const driver_column *c) {
@@ -112,13 +113,16 @@ bool related_equal_by_value(const related_step *s) {
          (a->kind == DRIVER_UUIDS && b->kind == DRIVER_UUIDS);
 }
 
+/* Names the first pair that is to blame. */
 static shunt_status refuse_keys(const comparison *w, const related_step *s, const related_rows *x) {
+  size_t i = 0;
+  while (i + 1 < s->outer.n && related_is_sharp(s->outer.list[i])) i++;
+  const driver_column *outer = s->outer.list[i], *inner = s->inner.list[i];
   return error_set(
       w->c->err, SHUNT_E_USAGE,
       "where, relation '%s': its keys are '%s' (%s) on '%s' and '%s' (%s) on '%s', which no engine compares "
       "by value; give them one type, or a collation that compares bytes",
-      x->r->full_name, s->outer.list[0]->name, s->outer.list[0]->type, w->at->client->name, s->inner.list[0]->name,
-      s->inner.list[0]->type, s->at.client->name);
+      x->r->full_name, outer->name, outer->type, w->at->client->name, inner->name, inner->type, s->at.client->name);
 }
 
 static shunt_status read_keys(const comparison *w, const related_step *s, const related_rows *x, shunt_rows *rows) {

@@ -66,7 +66,8 @@ shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt
   if (q->aggregates) return aggregate_columns(c, at, q->aggregates, rows);
   shunt_status status = types_mark(c, at, rows);
   if (status || rows->columns) return status;
-  if (q->ncolumns == 0 && !q->numbered) return rows_set_names(rows, all) ? SHUNT_OK : error_memory(c->err);
+  bool extra = q->numbered || order_has_path(q->needed, q->nneeded); /* the table has no other columns */
+  if (q->ncolumns == 0 && !extra) return rows_set_names(rows, all) ? SHUNT_OK : error_memory(c->err);
   const char **names = arena_array(c->arena, const char *, nasked + q->nneeded + 1);
   if (!names) return error_memory(c->err);
   for (size_t i = 0; i < nasked && !status; i++) status = add_column(c, at, asked[i], names, &n);

@@ -83,10 +83,12 @@ shunt_status sort_terms(call *c, const sort_spec *spec, const char *const *order
     shunt_status status = order_operand(&w, spec->ranks, order[i], &asked, &o);
     if (!status) status = order_merges(c, at, o.column);
     if (status) return status;
-    terms[(*n)++] = (sort_by){.of = o.column,
-                              .column = rows_column_index(spec->rows, o.column->name),
-                              .descending = asked.descending,
-                              .nulls_moved = asked.nulls_moved};
+    int index = rows_column_index(spec->rows, o.column->name);
+    if (index < 0)
+      return error_set(c->err, SHUNT_E_INTERNAL, "model '%s': '%s' is ordered by and was not fetched", at->model->name,
+                       o.column->name);
+    terms[(*n)++] =
+        (sort_by){.of = o.column, .column = index, .descending = asked.descending, .nulls_moved = asked.nulls_moved};
   }
   const driver_column *key[KEY_MOST];
   size_t nkey = site_order_key(at, key);
