@@ -15,8 +15,10 @@ static spelling spelling_of(const driver_column *column, cat_type *type) {
       [DRIVER_DATE] = CAT_TYPE_DATE, [DRIVER_CLOCK] = CAT_TYPE_TIME, [DRIVER_STAMP] = CAT_TYPE_DATETIME};
   switch (column->kind) {
   case DRIVER_ANYTHING:
-    return column->numeric ? SPELLED_AS_NUMBER : SPELLED_ALIKE;
+    *type = CAT_TYPE_TEXT;
+    return column->numeric ? SPELLED_AS_NUMBER : column->text ? SPELLED_AS_TYPE : SPELLED_ALIKE;
   case DRIVER_INTEGERS:
+    return SPELLED_AS_NUMBER;
   case DRIVER_NUMBERS:
     return SPELLED_AS_NUMBER;
   case DRIVER_BOOLEANS:
@@ -38,6 +40,12 @@ static spelling spelling_of(const driver_column *column, cat_type *type) {
   if (column->time == DRIVER_NO_TIME || column->time == DRIVER_MOMENT) return SPELLED_MANY_WAYS;
   *type = times[column->time];
   return SPELLED_AS_TYPE;
+}
+
+static spelling spelling_of_type(cat_type type) {
+  if (type == CAT_TYPE_JSON) return SPELLED_MANY_WAYS;
+  bool number = type == CAT_TYPE_INTEGER || type == CAT_TYPE_NUMBER || type == CAT_TYPE_DECIMAL;
+  return number ? SPELLED_AS_NUMBER : SPELLED_AS_TYPE;
 }
 
 /* An integer if it is whole; otherwise a number, or a decimal as the column keeps it. */
@@ -63,15 +71,19 @@ static void cut_blanks(const driver_column *column, shunt_value *v) {
 static shunt_status many_ways(call *c, const site *at, const driver_column *column) {
   return error_set(c->err, SHUNT_E_USAGE,
                    "model '%s': the rules choose the place by where.%s, and a value of its type (%s) can be written in "
-                   "several ways that only the database knows to be the same; choose by another column",
-                   at->model->name, column->name, column->type);
+                   "several ways that only the database knows to be the same; choose by another column%s",
+                   at->model->name, column->name, column->type,
+                   types_of(at->model, column->name) || column->single ? ""
+                                                                       : ", or declare its type in the model's types");
 }
 
 static shunt_status stored_value(call *c, const site *at, const driver_column *column, const shunt_value *v,
                                  shunt_value *out) {
   const cat_typed *declared = types_of(at->model, column->name);
   cat_type type = declared ? declared->type : CAT_TYPE_TEXT;
-  spelling how = declared ? SPELLED_AS_TYPE : spelling_of(column, &type);
+  spelling how = column->single ? SPELLED_MANY_WAYS /* it rounds what is given */
+                 : declared     ? spelling_of_type(type)
+                                : spelling_of(column, &type);
   *out = *v;
   switch (how) {
   case SPELLED_MANY_WAYS:
