@@ -303,14 +303,20 @@ void key_sql_join(call *c, sql_text *sql, const site *at, const key_list *keys, 
   }
 }
 
+/* SQLite makes an index of a table of keys only if they have the affinity of the column. */
+static const char *typed_part(const driver_engine *engine, const driver_column *column) {
+  if (column->convert) return column->convert;
+  return !uses_values(engine) ? "?" : column->text ? "CAST(? AS TEXT)" : "CAST(? AS INTEGER)";
+}
+
+/* DISTINCT, because a table that the engine keeps gets an index; one that it reads again for each row does not. */
 void key_sql_number(call *c, sql_text *sql, const site *at, const key_list *keys, size_t rank) {
-  buf_printf(&sql->text, " LEFT JOIN (SELECT " KEY_NUMBER " AS " KEY_RANK, rank);
+  buf_printf(&sql->text, " LEFT JOIN (SELECT DISTINCT " KEY_NUMBER " AS " KEY_RANK, rank);
   for (size_t i = 0; i < keys->columns.n; i++) {
-    const char *convert = keys->columns.list[i]->convert;
     char part[64];
     part_name(at->engine, i, part, sizeof part);
     sql_puts(sql, ", ");
-    replace(sql, convert ? convert : "?", part, NULL);
+    replace(sql, typed_part(at->engine, keys->columns.list[i]), part, NULL);
     buf_printf(&sql->text, " AS shunt_rank_%zu_%zu", rank, i);
   }
   sql_puts(sql, " FROM ");

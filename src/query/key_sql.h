@@ -19,7 +19,7 @@ void key_sql_join(call *c, sql_text *sql, const site *at, const key_list *keys, 
 /* The name of a column with the numbers of keys that key_sql_number adds. */
 #define KEY_RANK "shunt_rank_%zu"
 /* " LEFT JOIN … ON …": each row comes once, with the number of its key in the column KEY_RANK, or null there. The keys
- * differ, and all of them fit into one statement. */
+ * are whole numbers, UUIDs or texts; they differ, and all of them fit into one statement. */
 void key_sql_number(call *c, sql_text *sql, const site *at, const key_list *keys, size_t rank);
 /* "keys WHERE …": those of a table of keys that the engine can convert. For others it may fail with a data error. */
 void key_sql_taken(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
