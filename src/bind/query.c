@@ -78,6 +78,8 @@ static shunt_status functions_of(arena *a, const node *n, const char *name, shun
   const char *const *columns = NULL;
   size_t ncolumns = 0;
   shunt_status st = bind_text_list(a, n, name, &columns, &ncolumns, err);
+  if (!st && ncolumns == 0)
+    return error_set(err, SHUNT_E_USAGE, "%s is an empty list; name a column, or leave it out", name);
   for (size_t i = 0; i < ncolumns && !st; i++) {
     bool all = function == SHUNT_COUNT && strcmp(columns[i], "*") == 0;
     out->list[out->count++] = (shunt_aggregation){function, all ? NULL : columns[i]};

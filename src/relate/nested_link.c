@@ -157,12 +157,21 @@ static shunt_status insert_link(writing *w, const link_row *l, link_columns *of)
   return status ? status : write_insert(w->c, access_only_site(&a), of->fields, of->n, NULL);
 }
 
+static shunt_status lacks_link(const writing *w, const link_row *l) {
+  return error_set(w->c->err, SHUNT_E_NOT_FOUND,
+                   "relation '%s': no link with the primary key that is given leads from this row to that one",
+                   l->p->relation->full_name);
+}
+
 shunt_status nested_write_link(writing *w, const link_row *l, const shunt_record *target) {
   link_columns of = {.n = 0};
   int64_t found = 0;
   shunt_status status = take_columns(w, l, target, &of);
   if (status) return status;
-  if (target->deleted) return change_links(w, l, &of, LINK_DELETE, &found);
+  if (target->deleted) {
+    status = change_links(w, l, &of, LINK_DELETE, &found);
+    return status || found || !of.nkey ? status : lacks_link(w, l);
+  }
   status = change_links(w, l, &of, LINK_LOOK_FOR, &found);
   if (!status && !found) return insert_link(w, l, &of);
   return status || of.n == of.nkey ? status : change_links(w, l, &of, LINK_UPDATE, &found);

@@ -161,6 +161,7 @@ describe("links", function()
     update { { id = 1, link = { id = 4, since = "new" } }, { id = 1, link = { id = 9, since = "third" } } }
     assert.same({ { id = 1, since = "2026" }, { id = 4, since = "new" }, { id = 9, since = "third" } },
       (session:query("b", "SELECT id, since FROM members WHERE user_id = 1 AND role_id = 1 ORDER BY id")))
+    refused("SHUNT_E_NOT_FOUND", "no link with the primary key", update, { { id = 1, deleted = true, link = { id = 999 } } })
     update { { id = 1, deleted = true, link = { id = 4, since = "whatever" } } }
     update { { id = 1, link = { since = "all" } } }
     assert.same({ { id = 1, since = "all" }, { id = 9, since = "all" } },
