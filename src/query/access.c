@@ -7,6 +7,7 @@
 #include "query/table.h"
 #include "query/value.h"
 #include "query/where_values.h"
+#include "route/pick.h"
 #include "session/transaction.h"
 
 /* ---- one site ---- */
@@ -173,6 +174,7 @@ typedef struct search {
   const rule_read **reads; /* of all decisions, if there are several */
   size_t nreads, room;
   bool all; /* all parts were found: there are no more sites */
+  pick_memo *picks;
 } search;
 
 static bool is_noted(const search *w, const rule_read *read) {
@@ -228,6 +230,7 @@ static shunt_status search_part(search *w, route_request *q) {
 static shunt_status search_parts(search *w, const route_request *request) {
   route_request q = *request;
   shunt_status status = SHUNT_OK;
+  q.picks = w->picks;
   for (q.part = 1; q.part <= q.model->nparts && !status; q.part++) status = search_part(w, &q);
   w->all = w->all || !request->nwhere;
   return status;
@@ -254,6 +257,7 @@ static shunt_status search_values(search *w, const route_request *request, const
   if (where && q.nwhere) memcpy(where, q.where, q.nwhere * sizeof *where);
   q.where = where;
   q.nwhere++;
+  q.picks = w->picks;
   for (size_t i = 0; i < values->count && !status && !w->all; i++) {
     where[q.nwhere - 1] = (shunt_field){column, *values->list[i]};
     status = search_sites(w, &q);
@@ -289,7 +293,8 @@ static shunt_status keep_apart(search *w, const route_request *request) {
 }
 
 shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
-  search w = {.c = c, .where = where, .a = a};
+  pick_memo own = {.arena = c->arena};
+  search w = {.c = c, .where = where, .a = a, .picks = request->picks ? request->picks : &own};
   a->nsites = 0;
   a->loose = false;
   shunt_status status = search_sites(&w, request);

@@ -25,6 +25,7 @@
 #include "base/suggest.h"
 #include "query/key_sql.h"
 #include "relate/plan.h"
+#include "route/pick.h"
 
 /* Keys that are being grouped. */
 typedef struct grouper {
@@ -34,6 +35,7 @@ typedef struct grouper {
   grouped *out;
   equalities where;  /* of the next decision */
   access found;      /* by the last decision */
+  pick_memo picks;   /* by all decisions: keys of one place stay in one statement */
   uint32_t *origins; /* the clients, each once */
   size_t norigins;
   uint32_t *group_of;  /* by key */
@@ -117,6 +119,7 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   if (!ok) return error_memory(w->c->err);
   request.where = w->where.list;
   request.nwhere = w->where.count;
+  request.picks = &w->picks;
   if (origin != UINT32_MAX) request.parent = w->c->s->generation.catalog->clients[origin]->name;
   shunt_where items[sizeof w->g->where / sizeof *w->g->where], where = {.op = SHUNT_AND, .items = items};
   for (size_t i = 0; i < sizeof items / sizeof *items; i++)
@@ -357,7 +360,7 @@ static shunt_status group_all(grouper *w) {
 }
 
 shunt_status group_keys(call *c, arena *a, const group_spec *g, grouped *out) {
-  grouper w = {.c = c, .a = a, .g = g, .out = out, .where = {.a = a}};
+  grouper w = {.c = c, .a = a, .g = g, .out = out, .where = {.a = a}, .picks = {.arena = a}};
   shunt_status status = group_all(&w);
   call_end_decision(c, w.found.decision);
   return status;

@@ -75,13 +75,43 @@ static size_t draw(picker *p, const pick_choice *from) {
   return next_turn(p, from);
 }
 
-const cat_client *pick_draw(picker *p, const pick_choice *from) { return from->clients[draw(p, from)]; }
+/* ---- repeating ---- */
+
+/* Whether all clients hold the same rows, as far as the choice shows it. */
+static bool are_copies(const pick_choice *from) {
+  size_t primaries = 0;
+  for (size_t i = 0; i < from->n && from->policy == RULE_HASH; i++) primaries += !from->clients[i]->replica;
+  return primaries <= 1;
+}
+
+static bool offers(const pick_choice *from, const cat_client *client) {
+  for (size_t i = 0; i < from->n; i++)
+    if (from->clients[i] == client) return true;
+  return false;
+}
+
+/* The first that is offered, so that equal choices lead to one client, whatever was drawn between them. */
+static const cat_client *drawn_in_access(const pick_choice *from, const pick_memo *memo) {
+  for (size_t i = 0; memo && i < memo->n; i++)
+    if (offers(from, memo->clients[i])) return are_copies(from) ? memo->clients[i] : NULL;
+  return NULL;
+}
+
+static bool keep(pick_memo *memo, const cat_client *client) {
+  if (!arena_grow(memo->arena, &memo->clients, &memo->room, memo->n + 1, sizeof(const cat_client *))) return false;
+  memo->clients[memo->n++] = client;
+  return true;
+}
+
+const cat_client *pick_draw(picker *p, const pick_choice *from, pick_memo *memo) {
+  const cat_client *client = drawn_in_access(from, memo);
+  if (client) return client;
+  client = from->clients[draw(p, from)];
+  return !memo || !are_copies(from) || keep(memo, client) ? client : NULL;
+}
 
 static const cat_client *offered_again(const pick_choice *from, const pick_drawn *drawn) {
-  if (drawn->from.rule != from->rule) return NULL;
-  for (size_t i = 0; i < from->n; i++)
-    if (from->clients[i] == drawn->client) return drawn->client;
-  return NULL;
+  return drawn->from.rule == from->rule && offers(from, drawn->client) ? drawn->client : NULL;
 }
 
 /* The client that the walk drew at this point, if the rule still offers it. */
@@ -96,11 +126,18 @@ static const cat_client *drawn_there(const pick_choice *from, const pick_draws *
   return client;
 }
 
+static const cat_client *drawn_already(const pick_choice *from, const pick_draws *draws) {
+  if (draws->like) return drawn_there(from, draws->like);
+  const cat_client *client = drawn_in_access(from, draws->memo);
+  return client ? client : drawn_before(from, draws);
+}
+
 const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a) {
-  const cat_client *client = draws->like ? drawn_there(from, draws->like) : drawn_before(from, draws);
+  const cat_client *client = drawn_already(from, draws);
   if (!client) {
     draws->walked = draws->count; /* the walk's later draws belong to another path */
-    client = pick_draw(p, from);
+    client = pick_draw(p, from, draws->memo);
+    if (!client) return NULL;
   }
   if (draws->count < PICK_MOST_DRAWS) {
     const cat_client **clients = arena_array(a, const cat_client *, from->n);

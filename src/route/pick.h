@@ -1,6 +1,6 @@
 /* For: drawing one of the clients that a rule's pick{…} names, and the record of the draws for a decision.
  * Owner: each lane of a route has its own picker, so that drawing shares nothing.
- * Use: picker_init(&p, nrules, first, shared, &load); client = pick_draw(&p, &from); picker_free(&p); */
+ * Use: picker_init(&p, nrules, first, shared, &load); client = pick_draw(&p, &from, NULL); picker_free(&p); */
 #ifndef SHUNT_ROUTE_PICK_H
 #define SHUNT_ROUTE_PICK_H
 
@@ -39,11 +39,20 @@ typedef struct pick_drawn {
   size_t nreads; /* reads before the draw */
 } pick_drawn;
 
+/* The clients that the decisions of one access drew. They hold the same rows as the others of their choices: an access
+ * that asks two of them reads rows twice. */
+struct pick_memo {
+  arena *arena;
+  const cat_client **clients;
+  size_t n, room;
+};
+
 /* The draws for one request. If a walk of the trie ends without a decision, the rules repeat the walk's draws. */
 typedef struct pick_draws {
   pick_drawn list[PICK_MOST_DRAWS];
-  size_t count;  /* larger than the list if there were too many draws */
-  size_t walked; /* number of draws by the walk */
+  size_t count;    /* larger than the list if there were too many draws */
+  size_t walked;   /* number of draws by the walk */
+  pick_memo *memo; /* of the access, or NULL */
   /* An evaluation aside, which only compares, draws as these did, rule by rule. NULL: it is not aside */
   const struct pick_draws *like;
 } pick_draws;
@@ -52,7 +61,10 @@ typedef struct pick_draws {
  * out. */
 bool picker_init(picker *p, size_t nrules, unsigned first, bool shared, const pick_load *load);
 void picker_free(picker *p);
-const cat_client *pick_draw(picker *p, const pick_choice *from);
+/* Repeats what the memo has, if the choice offers it, and adds to it otherwise. By the hash of a key, clients may hold
+ * different rows; they are drawn again for another key only if all or all but one are replicas. NULL if memory runs
+ * out, which needs a memo. */
+const cat_client *pick_draw(picker *p, const pick_choice *from, pick_memo *memo);
 /* The same during an evaluation, after nreads reads. Repeats the walk's draw for that rule, if there was one. Adds the
  * draw to draws, with a copy of the choice in the arena. NULL if memory runs out. */
 const cat_client *pick_draw_noted(picker *p, const pick_choice *from, pick_draws *draws, size_t nreads, arena *a);

@@ -9,6 +9,7 @@
 #include "shunt.h"
 
 typedef struct rule_host rule_host;
+typedef struct pick_memo pick_memo;
 
 /* Names are those of the catalog, or "default" where a client may be named. Everything is borrowed for the call. */
 typedef struct rule_request {
@@ -39,7 +40,8 @@ typedef struct rule_request {
   size_t part; /* the number of the model's part that is asked for, from 1; 0: none in particular */
   /* not seen by rules */
   const char *explicit_table;
-  bool every_rule; /* asks the rules even if the decision is in the cache */
+  bool every_rule;  /* asks the rules even if the decision is in the cache */
+  pick_memo *picks; /* what the access has drawn so far, to be drawn again; NULL: it has one decision */
 } rule_request;
 
 /* The fields that no caller fills in, as X(ID, "name"). */

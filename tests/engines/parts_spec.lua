@@ -1,6 +1,7 @@
 -- Partitioned models: the rows of a model that is spread over tables, over datasources or over both are those of one table
 -- with all of them, whatever is asked: conditions, orders, pages, counts, aggregates, groups, keys, relations, updates and
--- deletes. The sharding key is a number, or a text in a column that compares without case, accents or blanks.
+-- deletes. The sharding key is a number, or a text in a column that compares without case, accents or blanks. With a second key,
+-- and replicas that are drawn, an access of several parts must read each of them from one replica.
 
 local shunt = require "shunt"
 local Engines = require "tests.engines.support.engines"
@@ -33,10 +34,17 @@ local spreads = {
   tables = function(b) return "one", ("items_%02d"):format(b) end,
   datasources = function(b) return ({ "one", "two", "three", "four" })[b + 1], "items" end,
   both = function(b) return b < 2 and "one" or "two", ("items_%02d"):format(b) end,
+  replicas = function(b) return b < 2 and "one" or "two", ("items_%02d"):format(b % 2) end, -- the client by k, the table by t
+}
+
+-- How replicas are drawn.
+local policies = {
+  'policy = "round_robin"', 'policy = "random"', 'policy = "least_busy"', 'policy = "hash", key = req.attrs.user or 0',
 }
 
 local function parts_text(spread)
   if spread == "tables" then return ('{ tables = "items_%%02d", n = %d }'):format(PARTS) end
+  if spread == "replicas" then return '{ clients = { "one", "two" }, tables = "items_%02d", n = 2 }' end
   if spread == "datasources" then return '{ clients = { "one", "two", "three", "four" }, tables = "items" }' end
   return [[function()
     local list = {}
@@ -45,8 +53,7 @@ local function parts_text(spread)
   end]]
 end
 
--- numbers: the key is one; otherwise it is a text.
-local function rules(spread, numbers)
+local function place_rule(spread, numbers)
   local lines = {}
   local first_client, first_table = spreads[spread](0)
   for b = 0, PARTS - 1 do
@@ -59,6 +66,27 @@ local function rules(spread, numbers)
     %s
       return { client = %q, table = %q }
     end }
+  ]]):format(numbers and "mod" or "bucket", PARTS, table.concat(lines, "\n    "), first_client, first_table)
+end
+
+-- Replicas are other names of the same database.
+local function replica_rules(policy, numbers)
+  return ([[
+    for _, name in ipairs { "one_a", "one_b", "two_a", "two_b" } do datasource(name) { clone = name:sub(1, 3), role = "replica" } end
+    rule "place" { stage = "model", model = { "split", "split_by_k" }, client = function(req)
+      local client = req:%s("where.k", 2) == 1 and "two" or "one"
+      return { client = client, table = ("items_%%02d"):format(req:bucket("where.t", 2) or 0) }
+    end }
+    rule "replicas" { stage = "refine", model = { "split", "split_by_k" }, op = "read", to = function(req)
+      return pick { req.client, req.client .. "_a", req.client .. "_b", %s }
+    end }
+  ]]):format(numbers and "mod" or "bucket", policy)
+end
+
+-- numbers: the key is one; otherwise it is a text. policy: of the spread "replicas".
+local function rules(spread, numbers, policy)
+  return ([[
+    %s
     local parts = %s
     model "split" { parts = parts }
     model "whole" { table = "whole", client = "one" }
@@ -67,7 +95,7 @@ local function rules(spread, numbers)
     local of = { key = "k", order = "id" }
     model "owner_split" { table = "owners", client = "one", relations = { items = has_many("split", "k", of) } }
     model "owner_whole" { table = "owners", client = "one", relations = { items = has_many("whole", "k", of) } }
-  ]]):format(numbers and "mod" or "bucket", PARTS, table.concat(lines, "\n    "), first_client, first_table, parts_text(spread))
+  ]]):format(policy and replica_rules(policy, numbers) or place_rule(spread, numbers), parts_text(spread))
 end
 
 local function random_row(random, engine, id, numbers)
@@ -261,9 +289,13 @@ local function types_for(spread, engine)
   return { all[1], all[2 + (seed + #spread) % (#all - 1)] }
 end
 
+local ways = { { spread = "tables" }, { spread = "datasources" }, { spread = "both" } }
+for _, policy in ipairs(policies) do ways[#ways + 1] = { spread = "replicas", policy = policy } end
+
 for _, engine in ipairs(Engines.all) do
-  for _, spread in ipairs { "tables", "datasources", "both" } do
-    describe(("a model over %s on %s (SHUNT_SEED=%d)"):format(spread, engine, seed), function()
+  for _, way in ipairs(ways) do
+    local spread, policy = way.spread, way.policy
+    describe(("a model over %s%s on %s (SHUNT_SEED=%d)"):format(spread, policy and " by " .. policy or "", engine, seed), function()
       local why = Engines.missing()
       if why then
         pending(why)
@@ -280,9 +312,9 @@ for _, engine in ipairs(Engines.all) do
         it("has the rows of one table, with a key of the type " .. key_type, function()
           world = Engines.open {
             clients = { one = engine, two = engine, three = engine, four = engine }, default = "one",
-            rules = rules(spread, number == 1),
+            rules = rules(spread, number == 1, policy),
           }
-          try_world(world, Random.new(seed * 31 + #engine * 7 + #spread + number * 1000), spread, engine, key_type)
+          try_world(world, Random.new(seed * 31 + #engine * 7 + #spread + number * 1000 + #(policy or "") * 97), spread, engine, key_type)
         end)
       end
     end)

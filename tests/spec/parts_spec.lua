@@ -559,6 +559,47 @@ describe("rules and parts that disagree at random", function()
   end)
 end)
 
+describe("a pick for each of several values", function()
+  local rules = [[
+    datasource "copy" { clone = "main", role = "replica" }
+    local places = %s
+    model "order" { table = "orders", client = function(req)
+      local policy = req.attrs.policy
+      return req.where.user_id and pick { places[1], places[2], policy = policy, key = policy == "hash" and req.where.user_id or nil } or "main"
+    end }
+    rule "writes" { stage = "override", model = "order", op = "write", client = function(req)
+      return places[2] == "other" and pick { "main", "other", policy = "hash", key = req.where.user_id } or "main"
+    end }
+  ]]
+
+  local function check(places, policies)
+    with(rules:format(places), function(s, app)
+      for _, client in ipairs { "main", "other" } do s:execute(client, "CREATE TABLE orders (id INTEGER PRIMARY KEY, user_id INTEGER)") end
+      local ids = {}
+      for id = 1, 20 do
+        s:model("order"):insert { id = id, user_id = id }
+        ids[id] = id
+      end
+      for _, policy in ipairs(policies) do
+        local order = app:session({ attrs = { policy = policy } }):model "order"
+        for n = 1, 20 do
+          local some = table.move(ids, 1, n, 1, {})
+          assert.equal(n, order:count { where = { user_id = some } })
+          assert.equal(n, #order:select { where = { user_id = some } })
+        end
+      end
+      local there = s:query("other", "SELECT count(*) AS n FROM orders")[1].n
+      assert.equal(places:find "other" ~= nil, there > 0 and there < 20)
+    end)
+  end
+
+  it("reads one of the replicas, by every policy", function()
+    check('{ "main", "copy" }', { "round_robin", "random", "least_busy", "hash" })
+  end)
+
+  it("reads each place that the hash of the value leads to", function() check('{ "main", "other" }', { "hash" }) end)
+end)
+
 describe("parts that are declared wrong", function()
   for parts, message in pairs {
     ['"orders"'] = "they are {tables",

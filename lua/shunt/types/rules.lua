@@ -146,7 +146,7 @@ function belongs_to_many(through, target, foreign_key, through_key, options) end
 ---@return shunt.rules.denial
 function deny(reason) end
 
----A choice that the core makes at each call.
+---A choice that the core makes at each access, between clients that hold the same rows.
 ---@param options shunt.rules.pick_options
 ---@return shunt.rules.pick
 function pick(options) end
