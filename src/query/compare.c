@@ -91,7 +91,7 @@ static void write_comparable(const comparison *w, const driver_column *column, c
     write_document(w, v);
   else if (column->text)
     write_in_texts(w, v);
-  else if (column->exact && v->type == SHUNT_TEXT && exact.type != SHUNT_INTEGER)
+  else if (column->exact && (exact.type == SHUNT_TEXT || exact.type == SHUNT_FLOAT))
     write_exact(w, column, v);
   else if (column->single && (v->type == SHUNT_FLOAT || v->type == SHUNT_TEXT))
     write_cast(w, v, w->at->engine->single_type);

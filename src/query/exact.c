@@ -12,6 +12,13 @@ static bool can_cast(const driver_engine *engine, long whole, long fraction) {
   return fraction <= engine->decimal_scale && whole <= engine->decimal_most - fraction;
 }
 
+/* A floating-point number is the shortest text that means it, in `room`. */
+static shunt_value digits_of(const shunt_value *v, char room[VALUE_TEXT_BYTES]) {
+  bool number = v->type == SHUNT_INTEGER || v->type == SHUNT_FLOAT;
+  if (number) return shunt_text(room, value_as_text(v, room));
+  return v->type == SHUNT_TEXT ? *v : shunt_text("", 0);
+}
+
 /* *scale: of the type that it is cast to. */
 static placing placing_of(const driver_engine *engine, const driver_column *column, const shunt_value *text,
                           long *scale) {
@@ -30,8 +37,10 @@ static void write_type(const driver_engine *engine, long scale, char type[EXACT_
 }
 
 bool exact_fits(const driver_engine *engine, const driver_column *column, const shunt_value *v) {
+  char room[VALUE_TEXT_BYTES];
   long scale;
-  return !engine->decimal_type || v->type != SHUNT_TEXT || placing_of(engine, column, v, &scale) != PLACE_NOWHERE;
+  shunt_value digits = digits_of(v, room);
+  return !engine->decimal_type || placing_of(engine, column, &digits, &scale) != PLACE_NOWHERE;
 }
 
 /* The largest number without a fraction. */
@@ -47,18 +56,18 @@ static shunt_value nines(arena *a, int digits, bool negative) {
 
 shunt_value exact_text(arena *a, const driver_engine *engine, const driver_column *column, const shunt_value *v,
                        char type[EXACT_TYPE_BYTES]) {
+  char room[VALUE_TEXT_BYTES];
   long scale;
-  placing where = placing_of(engine, column, v, &scale);
+  shunt_value digits = digits_of(v, room);
+  placing where = placing_of(engine, column, &digits, &scale);
   write_type(engine, scale, type);
-  if (where == PLACE_BEYOND) return nines(a, engine->decimal_most, digits_are_negative(v));
-  return digits_plain(a, v, where == PLACE_BETWEEN ? scale - 1 : scale, where == PLACE_BETWEEN);
+  if (where == PLACE_BEYOND) return nines(a, engine->decimal_most, digits_are_negative(&digits));
+  return digits_plain(a, &digits, where == PLACE_BETWEEN ? scale - 1 : scale, where == PLACE_BETWEEN);
 }
 
 static void places_of(const shunt_value *number, long *whole, long *fraction) {
   char room[VALUE_TEXT_BYTES];
-  shunt_value text = *number;
-  if (number->type == SHUNT_INTEGER || number->type == SHUNT_FLOAT)
-    text = shunt_text(room, value_as_text(number, room));
+  shunt_value text = digits_of(number, room);
   *whole = *fraction = 0;
   digits_places(&text, whole, fraction);
 }

@@ -15,9 +15,9 @@
 enum { EXACT_TYPE_BYTES = 48 };
 
 /* Whether the column can be compared with the value. Only a column with nearly all the digits of the engine's decimals
- * can't. Other values than texts always can. */
+ * can't. */
 bool exact_fits(const driver_engine *engine, const driver_column *column, const shunt_value *v);
-/* The text to cast to the type, for a text of digits that fits. Without memory, it has no bytes. */
+/* The text to cast to the type, for a number or a text of digits that fits. Without memory, it has no bytes. */
 shunt_value exact_text(arena *a, const driver_engine *engine, const driver_column *column, const shunt_value *v,
                        char type[EXACT_TYPE_BYTES]);
 
