@@ -240,11 +240,11 @@ bool driver_table_equal(const driver_table *a, const driver_table *b) {
         !same(x->equates, y->equates) || x->kind != y->kind || x->least != y->least || x->most != y->most ||
         x->generated != y->generated || x->computed != y->computed || x->cased != y->cased ||
         !same(x->digits_type, y->digits_type) || x->rounds != y->rounds || x->digits != y->digits ||
-        x->same_integers != y->same_integers || x->same_texts != y->same_texts || x->same_blobs != y->same_blobs ||
-        !same(x->convert, y->convert) || !same(x->takes, y->takes) || x->as_text != y->as_text || x->zero != y->zero ||
-        x->time != y->time || x->infinite != y->infinite || x->form != y->form || x->length != y->length ||
-        !same(x->written, y->written) || !same(x->weight, y->weight) || !same(x->pad, y->pad) ||
-        !same(x->rank, y->rank) || !same(x->listed, y->listed))
+        x->whole != y->whole || x->same_integers != y->same_integers || x->same_texts != y->same_texts ||
+        x->same_blobs != y->same_blobs || !same(x->convert, y->convert) || !same(x->takes, y->takes) ||
+        x->as_text != y->as_text || x->zero != y->zero || x->time != y->time || x->infinite != y->infinite ||
+        x->form != y->form || x->length != y->length || !same(x->written, y->written) || !same(x->weight, y->weight) ||
+        !same(x->pad, y->pad) || !same(x->rank, y->rank) || !same(x->listed, y->listed))
       return false;
   }
   return true;

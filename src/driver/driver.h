@@ -92,6 +92,7 @@ typedef struct driver_column {
   bool single;        /* a floating-point number of 32 bits; otherwise 64 */
   bool rounds;        /* the engine rounds to `digits` after the point, silently */
   int digits;
+  int whole;               /* exact, with engine.decimal_type: the most digits before the point; 0: unknown */
   const char *digits_type; /* SQL: cast a text of digits to this type when writing it, because the column, an unsigned
                             * integer, would take the text for bytes. NULL: no cast */
   bool cased;              /* LIKE distinguishes case too, so that both sides are made lower */
@@ -196,10 +197,13 @@ typedef struct driver_engine {
   /* SQL after an expression, by driver_collation: what compares its texts as the column's inside are compared. NULL:
    * they are anyway. */
   const char *const *collate;
-  const char *text_type;     /* what any value can be cast to */
-  const char *number_type;   /* what any number can be cast to. NULL: a column compares with any number */
-  const char *decimal_type;  /* what a text is cast to for comparing with exact numbers, because the engine compares a
-                              * number with a text as doubles ("5 apples" = 5). NULL: no cast */
+  const char *text_type;   /* what any value can be cast to */
+  const char *number_type; /* what any number can be cast to. NULL: a column compares with any number */
+  /* What a text is cast to for comparing with exact numbers, because the engine compares a number with a text as
+   * doubles
+   * ("5 apples" = 5): decimal_most digits, and %d of them after the point, decimal_scale at most. NULL: no cast. */
+  const char *decimal_type;
+  int decimal_most, decimal_scale;
   const char *scaled_type;   /* an exact number with %d digits after the point, for dividing sums. NULL: sums are
                               * never exact fractions */
   const char *single_type;   /* what a number is cast to for comparing with a `single` column. NULL: no cast */

@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "query/digits.h"
+#include "query/exact.h"
 #include "query/form.h"
 #include "query/keeps.h"
 #include "query/types.h"
@@ -61,6 +62,8 @@ static bool is_order(shunt_operator op) {
 static const char *why_not(const comparison *w, shunt_operator op, const operand *o, const shunt_value *v) {
   const driver_column *column = o->column;
   const char *why = compare_is_number(column) ? why_no_number(column, v) : NULL;
+  if (!why && column->exact && !exact_fits(w->at->engine, column, v))
+    why = "has as many digits as the engine's decimals can have, and can't be compared exactly with";
   if (!why && is_floating(column) && !o->sql && !is_order(op)) why = why_no_float(v);
   if (!why && compare_is_text(column)) why = why_no_text(v);
   if (why) return why;

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "query/digits.h"
+#include "query/exact.h"
 #include "query/value.h"
 
 /* ---- the left side ---- */
@@ -74,9 +74,13 @@ static void write_document(const comparison *w, const shunt_value *v) {
   sql_puts(w->q, " AS JSON)");
 }
 
-/* Other texts may become an integer by way of a double, which has fewer digits. */
-static bool is_integer_text(const shunt_value *v, const shunt_value *number) {
-  return number->type == SHUNT_INTEGER && digits_are_integer(v);
+/* The type of the cast follows the value, because the engine bends one that does not fit: comparable_check has asked
+ * exact_fits. */
+static void write_exact(const comparison *w, const driver_column *column, const shunt_value *v) {
+  char type[EXACT_TYPE_BYTES];
+  shunt_value number = exact_text(w->c->arena, w->at->engine, column, v, type);
+  if (!number.as.bytes) w->q->failed = true;
+  write_cast(w, &number, type);
 }
 
 /* For engines that compare a number with a text as doubles: compares texts with texts, and exact numbers with exact
@@ -87,8 +91,8 @@ static void write_comparable(const comparison *w, const driver_column *column, c
     write_document(w, v);
   else if (column->text)
     write_in_texts(w, v);
-  else if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &exact))
-    write_cast(w, v, w->at->engine->decimal_type);
+  else if (column->exact && (exact.type == SHUNT_TEXT || exact.type == SHUNT_FLOAT))
+    write_exact(w, column, v);
   else if (column->single && (v->type == SHUNT_FLOAT || v->type == SHUNT_TEXT))
     write_cast(w, v, w->at->engine->single_type);
   else
@@ -124,8 +128,6 @@ void compare_value(const comparison *w, const operand *o, const shunt_value *v) 
   const driver_column *column = o->column;
   const char *number_type = w->at->engine->number_type;
   shunt_value number = column->exact || o->wide ? value_exact(v) : value_canonical(v, true);
-  if (column->exact && v->type == SHUNT_TEXT && !is_integer_text(v, &number) && !digits_fit_double(v))
-    number = *v; /* with all its digits */
   if (o->wide && number_type)
     write_cast(w, &number, number_type);
   else if (o->sql && !column->exact)

@@ -4,7 +4,7 @@
 
 #include "base/number.h"
 
-enum { MOST_KEPT = 17 /* digits that a double can need */, LONGEST_EXPONENT = 9 };
+enum { MOST_KEPT = 19 /* digits that an integer of 64 bits can need, and a double 17 */, LONGEST_EXPONENT = 9 };
 
 /* 0.digits * 10^power */
 typedef struct decimal {
@@ -89,6 +89,11 @@ bool digits_are_number(const shunt_value *text) {
   return read_decimal(text->as.bytes, text->size, &d);
 }
 
+bool digits_are_negative(const shunt_value *text) {
+  decimal d;
+  return read_decimal(text->as.bytes, text->size, &d) && d.negative;
+}
+
 bool digits_underflow(const shunt_value *value) {
   decimal d;
   if (value->type != SHUNT_TEXT || value->size > NUMBER_LONGEST) return false;
@@ -102,6 +107,56 @@ bool digits_are_word(const shunt_value *text) {
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (text->size == strlen(words[i]) && memcmp(text->as.bytes, words[i], text->size) == 0) return true;
   return false;
+}
+
+bool digits_as_integer(const shunt_value *text, int64_t *out) {
+  decimal d;
+  uint64_t n = 0;
+  if (!read_decimal(text->as.bytes, text->size, &d)) return false;
+  uint64_t limit = (uint64_t)INT64_MAX + d.negative;
+  if (d.count > MOST_KEPT || (d.count && (d.power < (long)d.count || d.power > MOST_KEPT))) return false;
+  for (long i = 0; d.count && i < d.power; i++) {
+    uint64_t digit = (size_t)i < d.count ? (uint64_t)(d.digits[i] - '0') : 0;
+    if (n > (limit - digit) / 10) return false;
+    n = n * 10 + digit;
+  }
+  *out = d.negative ? (int64_t)(0 - n) : (int64_t)n;
+  return true;
+}
+
+bool digits_places(const shunt_value *text, long *whole, long *fraction) {
+  decimal d;
+  if (!read_decimal(text->as.bytes, text->size, &d)) return false;
+  long after = (long)d.count - d.power;
+  *whole = d.count && d.power > 0 ? d.power : 0;
+  *fraction = d.count && after > 0 ? after : 0;
+  return true;
+}
+
+/* The next digit of the number, its first one that is not 0 first; 0 behind its end. */
+static char next_digit(scan *s) {
+  while (s->at < s->end && (*s->at == '.' || is_blank(*s->at))) s->at++;
+  return is_digit(s) ? *s->at++ : '0';
+}
+
+shunt_value digits_plain(arena *a, const shunt_value *text, long scale, bool cut) {
+  decimal d;
+  scan s = {text->as.bytes, text->as.bytes + text->size};
+  read_decimal(text->as.bytes, text->size, &d);
+  if (!d.count) d.power = 0;
+  while (s.at < s.end && (*s.at < '1' || *s.at > '9')) s.at++;
+  long first = d.power > 0 ? d.power - 1 : 0; /* the place of the first digit; 0: the one before the point */
+  char *room = arena_alloc(a, (size_t)(first + scale) + sizeof "-0.5"), *to = room;
+  if (!room) return shunt_text(NULL, 1);
+  if (d.negative) *to++ = '-';
+  for (long place = first; place >= -scale; place--) {
+    if (place == -1) *to++ = '.';
+    *to++ = place < d.power ? next_digit(&s) : '0';
+  }
+  if (cut && !scale) *to++ = '.';
+  if (cut) *to++ = '5';
+  *to = 0;
+  return shunt_text(room, (size_t)(to - room));
 }
 
 bool digits_are_integer(const shunt_value *text) {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "query/exact.h"
 #include "query/types.h"
 #include "query/value.h"
 
@@ -26,6 +27,8 @@ shunt_status increment_check(call *c, const site *at, const targets *t, size_t i
   else if (declared && declared->type != CAT_TYPE_INTEGER && declared->type != CAT_TYPE_NUMBER &&
            declared->type != CAT_TYPE_DECIMAL)
     why = "its declared type is no number";
+  else if (column->exact && !exact_can_add(at->engine, v))
+    why = "the number has more digits than the engine's decimals";
   if (!why) return SHUNT_OK;
   return error_set(c->err, SHUNT_E_USAGE, "model '%s': column '%s' (%s) can't be incremented: %s", at->model->name,
                    column->name, column->type, why);
@@ -34,13 +37,15 @@ shunt_status increment_check(call *c, const site *at, const targets *t, size_t i
 /* Engines that add texts and floats as doubles would round an exact column. */
 static void write_number(sql_text *sql, const driver_engine *engine, const driver_column *column,
                          const shunt_value *v) {
+  char type[EXACT_TYPE_BYTES];
   shunt_value exact = value_exact(v);
   bool cast = engine->decimal_type && column->exact && exact.type != SHUNT_INTEGER;
   if (cast) sql_puts(sql, "CAST(");
   sql_param(sql, &exact);
   if (!cast) return;
+  exact_type_of(engine, &exact, type);
   sql_puts(sql, " AS ");
-  sql_puts(sql, engine->decimal_type);
+  sql_puts(sql, type);
   sql_puts(sql, ")");
 }
 

@@ -18,7 +18,7 @@
 #include "query/key_time.h"
 #include "query/value.h"
 
-enum { MOST_WHOLE_DIGITS = 35, MOST_FRACTION_DIGITS = 30 /* of DECIMAL(65, 30) */ };
+enum { MOST_PLACES = 131072 /* of any engine's decimals: PostgreSQL's have as many before the point */ };
 
 /* ---- numbers ---- */
 
@@ -39,20 +39,26 @@ static key_fitting fit_integer(const driver_column *column, const shunt_value *v
 
 static bool is_endless(const shunt_value *v) { return v->type == SHUNT_TEXT && digits_are_word(v); }
 
-/* An engine without infinities has decimals of limited length. */
-static bool is_short(const shunt_value *decimal) {
-  const char *point = memchr(decimal->as.bytes, '.', decimal->size);
-  size_t whole = point ? (size_t)(point - decimal->as.bytes) : decimal->size;
-  return whole <= MOST_WHOLE_DIGITS && decimal->size - whole <= MOST_FRACTION_DIGITS + 1;
+/* The column's own type takes the text, and would bend a longer one. */
+static key_fitting fit_places(arena *a, const driver_column *column, shunt_value *decimal) {
+  long whole, fraction;
+  if (!digits_places(decimal, &whole, &fraction) || whole > MOST_PLACES || fraction > MOST_PLACES) return KEY_NOWHERE;
+  if (column->whole && (whole > column->whole || fraction > column->digits)) return KEY_NOWHERE;
+  *decimal = digits_plain(a, decimal, fraction, false);
+  return decimal->as.bytes ? KEY_FITS : KEY_NO_MEMORY;
 }
 
 /* 64 bits without a sign: beyond 2^63 the number is text. */
-static key_fitting fit_unsigned(arena *a, const shunt_value *value, shunt_value *out) {
+static key_fitting fit_unsigned(arena *a, const driver_column *column, const shunt_value *value, shunt_value *out) {
   static const char most[] = "18446744073709551615";
   enum { DIGITS = sizeof most - 1 };
   *out = value_exact(value);
   if (out->type == SHUNT_INTEGER) return out->as.integer >= 0 ? KEY_FITS : KEY_NOWHERE;
-  if (out->type == SHUNT_FLOAT) {
+  if (out->type == SHUNT_FLOAT && value->type == SHUNT_TEXT) {
+    *out = *value;
+    key_fitting fitting = fit_places(a, column, out);
+    if (fitting != KEY_FITS) return fitting;
+  } else if (out->type == SHUNT_FLOAT) {
     double d = out->as.number;
     char *room = arena_alloc(a, NUMBER_BYTES);
     if (!room) return KEY_NO_MEMORY;
@@ -72,16 +78,17 @@ static key_fitting fit_decimal(arena *a, const driver_column *column, const driv
                                const shunt_value *value, shunt_value *out) {
   *out = value_exact(value);
   if (out->type == SHUNT_FLOAT && is_single(from)) out->as.number = (double)(float)out->as.number;
-  if (out->type == SHUNT_INTEGER) return KEY_FITS;
+  if (out->type == SHUNT_INTEGER) {
+    shunt_value text;
+    return fit_text_of(a, out, &text) ? KEY_NO_MEMORY : fit_places(a, column, &text);
+  }
   if (column->rounds && value_digits(out) > column->digits) return KEY_NOWHERE;
   if (out->type == SHUNT_FLOAT) {
-    double d = out->as.number;
-    if (!column->infinite && !(fabs(d) < 1e35 && fabs(d) > 1e-15)) return KEY_NOWHERE;
-    return fit_text_of(a, out, out);
+    shunt_value number = *out;
+    if (fit_text_of(a, &number, out)) return KEY_NO_MEMORY;
   }
   if (is_endless(out)) return column->infinite ? KEY_FITS : KEY_NOWHERE;
-  bool fits = driver_column_holds(column, out) && (column->infinite || is_short(out));
-  return fits ? KEY_FITS : KEY_NOWHERE;
+  return out->type == SHUNT_TEXT ? fit_places(a, column, out) : KEY_NOWHERE;
 }
 
 static key_fitting fit_float(const driver_column *column, const driver_column *from, const shunt_value *value,
@@ -212,6 +219,8 @@ static key_fitting fit_anything(const driver_column *column, const driver_column
   bool inside = from && from->kind == DRIVER_ANYTHING, decimal = from && !inside && from->numeric;
   bool typeless = !column->numeric && !column->text, of_typeless = inside && !from->numeric && !from->text;
   shunt_value number = inside ? value_canonical(value, true) : value_exact(value);
+  if (!from && value->type == SHUNT_TEXT && number.type == SHUNT_INTEGER && !digits_are_integer(value))
+    number = value_canonical(value, true); /* the column reads it as a double */
   *out = *value;
   if (value->type == SHUNT_BOOL || (!inside && value->type == SHUNT_FLOAT)) *out = number;
   if (decimal || ((column->numeric || (typeless && !inside)) && number.type == SHUNT_INTEGER)) *out = number;
@@ -253,7 +262,7 @@ key_fitting key_fit(arena *a, const key_columns *columns, size_t i, const driver
     return fit_integer(column, value, out);
   case DRIVER_NUMBERS:
     if (!column->exact) return fit_float(column, from, value, out);
-    return column->same_integers ? fit_unsigned(a, value, out) : fit_decimal(a, column, from, value, out);
+    return column->same_integers ? fit_unsigned(a, column, value, out) : fit_decimal(a, column, from, value, out);
   case DRIVER_BOOLEANS:
     return fit_boolean(value, out);
   case DRIVER_TEXTS:

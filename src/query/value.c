@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "query/digits.h"
 
 static const double TWO_TO_63 = 9223372036854775808.0;
 
@@ -123,9 +124,12 @@ static bool long_decimal(const shunt_value *value, shunt_value *out) {
 }
 
 shunt_value value_exact(const shunt_value *value) {
-  shunt_value decimal;
-  if (value->type != SHUNT_TEXT || !long_decimal(value, &decimal)) return value_canonical(value, true);
-  return value_canonical(&decimal, false);
+  shunt_value decimal = *value;
+  int64_t integer;
+  if (value->type != SHUNT_TEXT) return value_canonical(value, true);
+  if (digits_as_integer(value, &integer)) return shunt_integer(integer);
+  if (long_decimal(value, &decimal)) return decimal;
+  return digits_fit_double(value) ? value_canonical(value, true) : *value;
 }
 
 size_t value_as_text(const shunt_value *number, char *room) {

@@ -10,7 +10,8 @@
  * ("1", but not "01"); otherwise the value itself. numeric: text that reads as a number is that number, as SQL compares
  * it with a numeric column ("01", " 1.0"). */
 shunt_value value_canonical(const shunt_value *value, bool numeric);
-/* The same with numeric, for exact numbers: a decimal with more digits than a double holds stays text. */
+/* The same with numeric, for exact numbers: a text is its exact value, with an exponent too, and one with more digits
+ * than a double holds stays text. */
 shunt_value value_exact(const shunt_value *value);
 /* For two canonical values. Null equals nothing. */
 bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation collation);

@@ -240,6 +240,38 @@ describe("PostgreSQL", function()
     execute "SET search_path = public"
     assert.not_equal(before, session:query("main", backend)[1].pid)
   end)
+
+  it("takes as many values as libpq describes, and refuses more before it sends them", function()
+    local most = 7498
+    local function count_of(n)
+      local values = {}
+      for i = 1, n do values[i] = i end
+      return session:query("main", ("SELECT count(*) AS n FROM (VALUES (?::int)%s) AS list(v)"):format((", (?)"):rep(n - 1)), values)[1].n
+    end
+    local backend = session:query("main", "SELECT pg_backend_pid() AS pid")[1].pid
+    assert.equal(most, count_of(most))
+    for _, n in ipairs { most + 1, 65535, 70000 } do
+      assert.matches(n .. " values, and one of pg takes 7498", Engines.raises("SHUNT_E_USAGE", count_of, n).message, 1, true)
+    end
+    assert.equal(backend, session:query("main", "SELECT pg_backend_pid() AS pid")[1].pid)
+  end)
+
+  it("splits keys and rows at that limit, and refuses a longer where", function()
+    execute "CREATE TABLE things (id int PRIMARY KEY, v numeric)"
+    local thing, rows, keys, decimals = session:model "thing", {}, {}, {}
+    for i = 1, 10000 do rows[i], keys[i] = { id = i, v = i + 0.5 }, i end
+    for i = 1, 7498 do decimals[i] = i + 0.5 end
+    assert.equal(10000, thing:insert_bulk(rows))
+    assert.equal(10000, thing:count { where = { id = keys } })
+    assert.equal(10000, #thing:mget(keys))
+    for i = 1, 10000 do rows[i].v = i + 0.25 end
+    assert.equal(10000, thing:update_bulk(rows))
+    for i = 1, 7498 do decimals[i] = i + 0.25 end
+    assert.equal(7498, thing:count { where = { v = decimals } })
+    decimals[7499] = 0.5
+    local problem = Engines.raises("SHUNT_E_USAGE", thing.count, thing, { where = { v = decimals } })
+    assert.matches("7498", problem.message, 1, true)
+  end)
 end)
 
 describe("a connection to PostgreSQL", function()

@@ -8,6 +8,8 @@
 
 enum {
   MAX_PARAMS = 65535,
+  MOST_DIGITS = 65, /* of a DECIMAL */
+  MOST_SCALE = 30,
   NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
   JSON_TABLE_SINCE = 80004, /* MySQL 8.0.4 */
@@ -190,7 +192,9 @@ const driver_engine driver_mysql = {
     .returning_ordered = true,
     .is_duplicate = mysqldb_is_duplicate,
     .max_bytes = MAX_BYTES,
-    .decimal_type = "DECIMAL(65, 30)",
+    .decimal_type = "DECIMAL(65, %d)",
+    .decimal_most = MOST_DIGITS,
+    .decimal_scale = MOST_SCALE,
     .scaled_type = "DECIMAL(65, %d)",
     .single_type = "FLOAT",
     .mean_type = "DECIMAL(65, 20)",

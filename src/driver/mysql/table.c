@@ -180,7 +180,7 @@ static void set_kind(driver_column *column, const char *type) {
     column->exact = type[2] == 'c';
     column->single = strcmp(type, "float") == 0;
     column->text = false;
-    column->convert = column->exact ? "CAST(? AS DECIMAL(65, 30))" : "CAST(? AS DOUBLE)";
+    if (!column->exact) column->convert = "CAST(? AS DOUBLE)";
   } else if (strcmp(type, "bit") == 0) {
     holds_integers(column, 0, most_of_bits(column->type));
     column->text = false;
@@ -247,6 +247,18 @@ static void set_digits(driver_column *column, const char *type) {
   column->rounds = column->rounds || scaled;
   const char *said = strchr(column->type, scaled ? ',' : '(');
   if (said && (scaled || is(type, times))) column->digits = (int)strtol(said + 1, NULL, 10);
+}
+
+/* Its own precision: one common to all decimals would have too few digits on one side of the point. */
+static bool set_decimal(driver_table *t, driver_column *column) {
+  enum { DIGITS_OF_AN_INTEGER = 20 };
+  if (!column->exact) return true;
+  column->whole =
+      column->kind == DRIVER_INTEGERS ? DIGITS_OF_AN_INTEGER : (int)declared_length(column->type) - column->digits;
+  if (column->convert) return true;
+  column->convert =
+      arena_printf(&t->arena, "CAST(? AS DECIMAL(%d, %d))", column->whole + column->digits, column->digits);
+  return column->convert != NULL;
 }
 
 /* ---- how its texts compare ---- */
@@ -338,8 +350,8 @@ static shunt_status read_column(const mysql_conn *conn, driver_table *t, const s
   set_kind(column, text_of(&cells[DATA_TYPE]));
   set_digits(column, text_of(&cells[DATA_TYPE]));
   set_form(column, text_of(&cells[DATA_TYPE]));
-  bool ok =
-      set_collation(t, column, charset, collation) && (!conn->json_table || set_listed(t, column, charset, collation));
+  bool ok = set_decimal(t, column) && set_collation(t, column, charset, collation) &&
+            (!conn->json_table || set_listed(t, column, charset, collation));
   return ok ? SHUNT_OK : error_memory(err);
 }
 

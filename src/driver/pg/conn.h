@@ -45,6 +45,10 @@ enum {
 
 enum { PG_NO_SLOT = -1, PG_NAME_BYTES = 40, PG_LONGEST_KEPT = 16 * 1024 /* bytes of SQL */ };
 
+/* Of one statement. libpq takes a message that describes parameters for a broken connection if it is longer than 30000
+ * bytes: its size (4), their number (2) and the type of each (4). The protocol has room for 65535. */
+enum { PG_MOST_PARAMS = (30000 - 4 - 2) / 4 };
+
 /* In the cache, or too long for it and prepared for each execution. */
 /* Whether a statement changes the connection itself: settings, temporary tables, locks, cursors, prepared statements.
  */
@@ -160,8 +164,9 @@ shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error
 /* ---- sql.c ---- */
 
 extern const lex_dialect pg_dialect;
-/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. */
-void pg_number_params(const char *sql, size_t size, buf *out);
+/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. Returns the
+ * number of parameters. */
+size_t pg_number_params(const char *sql, size_t size, buf *out);
 typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
 /* What kind of statement it is, by its first words. */
 pg_words pg_first_words(const char *sql, size_t size);

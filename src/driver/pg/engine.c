@@ -8,10 +8,7 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-enum {
-  MAX_PARAMS = 65535, /* 16 bits in the protocol */
-  BULK_PARAMS = 2500  /* short enough for the prepared statement cache (PG_LONGEST_KEPT) */
-};
+enum { BULK_PARAMS = 2500 /* short enough for the prepared statement cache (PG_LONGEST_KEPT) */ };
 
 /* ---- opening ---- */
 
@@ -137,7 +134,7 @@ static void key_table(buf *sql, size_t parts, size_t longest) {
 
 const driver_engine driver_pg = {
     .name = "pg",
-    .max_params = MAX_PARAMS,
+    .max_params = PG_MOST_PARAMS,
     .bulk_params = BULK_PARAMS,
     .lex = &pg_dialect,
     .quote = '"',

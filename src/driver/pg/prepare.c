@@ -140,9 +140,13 @@ static shunt_status new_statement(const char *sql, size_t size, pg_statement **o
   s->entry.size = size;
   s->slot = PG_NO_SLOT;
   s->leaves = pg_leaves(s->sql, size);
-  pg_number_params(s->sql, size, &numbered);
+  s->nparams = pg_number_params(s->sql, size, &numbered);
   s->numbered = buf_take(&numbered);
   shunt_status status = s->numbered ? check_words(s, err) : error_memory(err);
+  if (!status && s->nparams > PG_MOST_PARAMS)
+    status = error_set(err, SHUNT_E_USAGE,
+                       "the statement has %zu values, and one of pg takes %d; ask in several calls (in: %.300s)",
+                       s->nparams, PG_MOST_PARAMS, s->sql);
   if (status) {
     end_statement(s);
     return status;

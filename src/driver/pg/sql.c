@@ -17,20 +17,21 @@ const lex_dialect pg_dialect = {
 /* ---- parameters ---- */
 
 /* A blank keeps $1 apart from the words beside it: LIMIT$1 would be one name. */
-void pg_number_params(const char *sql, size_t size, buf *out) {
+size_t pg_number_params(const char *sql, size_t size, buf *out) {
   lex l = lex_of(&pg_dialect, sql, size);
   const char *copied = sql, *end = sql + size;
-  int number = 0;
+  size_t number = 0;
   for (lex_token t = lex_next(&l); t.kind; t = lex_next(&l)) {
     if (*t.at != '?') continue;
     bool is_operator = t.kind == LEX_OTHER;
     buf_add(out, copied, (size_t)(t.at - copied) + is_operator);
     copied = t.at + t.size;
     if (is_operator) continue;
-    buf_printf(out, "%s$%d", t.at > sql && lex_in_word(t.at[-1]) ? " " : "", ++number);
+    buf_printf(out, "%s$%zu", t.at > sql && lex_in_word(t.at[-1]) ? " " : "", ++number);
     if (copied < end && lex_in_word(*copied)) buf_putc(out, ' ');
   }
   buf_add(out, copied, (size_t)(end - copied));
+  return number;
 }
 
 /* ---- what stays with the connection ---- */

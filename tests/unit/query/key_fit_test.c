@@ -13,7 +13,8 @@ static const driver_column year = {
 static const driver_column big = {
     .kind = DRIVER_NUMBERS, .numeric = true, .exact = true, .same_integers = true, .rounds = true};
 static const driver_column decimal = {
-    .kind = DRIVER_NUMBERS, .numeric = true, .exact = true, .rounds = true, .digits = 2};
+    .kind = DRIVER_NUMBERS, .numeric = true, .exact = true, .rounds = true, .digits = 2, .whole = 20};
+static const driver_column small = {.kind = DRIVER_NUMBERS, .numeric = true, .exact = true, .rounds = true, .whole = 5};
 static const driver_column endless = {.kind = DRIVER_NUMBERS, .numeric = true, .exact = true, .infinite = true};
 static const driver_column number = {.kind = DRIVER_NUMBERS, .numeric = true, .infinite = true};
 static const driver_column finite = {.kind = DRIVER_NUMBERS, .numeric = true};
@@ -83,6 +84,16 @@ static const struct {
     {&decimal, NULL, F(1e300), NOWHERE},
     {&decimal, NULL, T("9007199254740993.000"), KEY_FITS, I(9007199254740993)},
     {&decimal, NULL, T("1.2.3"), NOWHERE},
+    {&decimal, NULL, T("1234567890123456789012e-2"), KEY_FITS, T("12345678901234567890.12")},
+    {&decimal, NULL, T("1e20"), NOWHERE},
+    {&small, NULL, I(99999), KEY_FITS, I(99999)},
+    {&small, NULL, I(100000), NOWHERE},
+    {&small, NULL, F(1e5), NOWHERE},
+    {&small, NULL, T("1e5"), NOWHERE},
+    {&endless, NULL, T("4.367465149841669e+17"), KEY_FITS, I(436746514984166900)},
+    {&endless, NULL, T("1.2345678901234567890123e30"), KEY_FITS, T("1234567890123456789012300000000")},
+    {&endless, NULL, T("1e400000"), NOWHERE},
+    {&big, NULL, T("1.2345678901234567e19"), KEY_FITS, T("12345678901234567000")},
     {&decimal, NULL, T("NaN"), NOWHERE},
     {&decimal, NULL, F(NAN), NOWHERE},
     {&endless, NULL, T("NaN"), KEY_FITS, T("NaN")},
