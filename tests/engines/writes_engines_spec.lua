@@ -285,7 +285,8 @@ for _, engine in ipairs(Engines.all) do
       local file = assert(io.open(script, "w"))
       file:write(code)
       file:close()
-      local command = ("for n in 1 2 3; do lua5.4 %s %s/shunt.yaml & done; wait"):format(script, world.folder)
+      local shunt_command = os.getenv "SHUNT_BIN" or "build/shunt"
+      local command = ("for n in 1 2 3; do %s run %s %s/shunt.yaml & done; wait"):format(shunt_command, script, world.folder)
       assert(os.execute(command))
       assert.equal(450, items:get({ k = "a" }).a)
       assert.equal(8, items:count())
