@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "base/ascii.h"
-#include "base/suggest.h"
 
 const char *cat_stage_name(cat_stage stage) {
   switch (stage) {
@@ -66,6 +65,12 @@ const cat_instance *catalog_instance(const catalog *c, const char *name) { retur
 const cat_model *catalog_model(const catalog *c, const char *name) { return map_get(&c->model_names, name); }
 const cat_relation *catalog_relation(const catalog *c, const char *full_name) {
   return map_get(&c->relation_names, full_name);
+}
+
+suggest cat_model_suggest(const cat_model *m, const char *name) {
+  suggest near = suggest_for(name);
+  for (size_t i = 0; i < m->nrelations; i++) suggest_try(&near, m->relations[i]->as.name);
+  return near;
 }
 
 const cat_relation *cat_model_relation(const cat_model *m, const char *name) {

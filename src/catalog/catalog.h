@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "base/map.h"
+#include "base/suggest.h"
 #include "catalog/node.h"
 #include "shunt.h"
 
@@ -308,6 +309,8 @@ const cat_instance *catalog_instance(const catalog *c, const char *name);
 const cat_model *catalog_model(const catalog *c, const char *name);
 const cat_relation *catalog_relation(const catalog *c, const char *full_name);
 const cat_relation *cat_model_relation(const cat_model *m, const char *name);
+/* The model's relation whose name is nearest to an unknown one: suggest_text says it. */
+suggest cat_model_suggest(const cat_model *m, const char *name);
 
 /* The same; for an unknown name NOT_FOUND, with the nearest name in the message. */
 shunt_status catalog_find_client(const catalog *c, const char *name, const cat_client **out, shunt_error *err);

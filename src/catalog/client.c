@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/text.h"
 #include "catalog/catalog.h"
 #include "catalog/settings.h"
 
@@ -25,18 +26,16 @@ bool cat_client_copy(arena *a, const cat_client *from, cat_client *to) {
   return ok;
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 static bool same_options(const cat_client *a, const cat_client *b) {
   if (a->noptions != b->noptions) return false;
   for (size_t i = 0; i < a->noptions; i++)
-    if (!same_text(a->options[i].name, b->options[i].name) || !same_text(a->options[i].value, b->options[i].value) ||
-        !same_text(a->folders ? a->folders[i] : NULL, b->folders ? b->folders[i] : NULL))
+    if (!text_same(a->options[i].name, b->options[i].name) || !text_same(a->options[i].value, b->options[i].value) ||
+        !text_same(a->folders ? a->folders[i] : NULL, b->folders ? b->folders[i] : NULL))
       return false;
   return true;
 }
 
 bool cat_client_equal(const cat_client *a, const cat_client *b) {
-  return same_text(a->name, b->name) && a->engine == b->engine && same_options(a, b) &&
+  return text_same(a->name, b->name) && a->engine == b->engine && same_options(a, b) &&
          SCHEMA_SAME_POOLS(&schema_client, cat_client, a, b) && SCHEMA_SAME_POOLS(&schema_sqlite3, cat_client, a, b);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "base/text.h"
 #include "catalog/catalog.h"
 #include "catalog/schema_value.h"
 
@@ -183,8 +184,6 @@ void schema_fill(const schema *s, const node *from, const char *record, void *in
   }
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 static bool same(const schema_field *f, const void *left, const void *right) {
   const void *a = (const char *)left + f->offset, *b = (const char *)right + f->offset;
   switch (f->slot) {
@@ -197,7 +196,7 @@ static bool same(const schema_field *f, const void *left, const void *right) {
   case SLOT_DOUBLE:
     return *(const double *)a == *(const double *)b;
   case SLOT_TEXT:
-    return same_text(*(const char *const *)a, *(const char *const *)b);
+    return text_same(*(const char *const *)a, *(const char *const *)b);
   case SLOT_NONE:
     break;
   }

@@ -14,6 +14,7 @@
  * Not here: comparing with the declared names alone. It would be wrong wherever later rules change the candidate. */
 #include <string.h>
 
+#include "base/text.h"
 #include "route/route_inner.h"
 
 typedef struct comparison {
@@ -27,9 +28,7 @@ typedef struct comparison {
   shunt_error *err;
 } comparison;
 
-static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
-
-/* The first column with a value by which the rules chose. NULL: there is none, or the choice is not made yet. */
+/* The first column by whose value the rules chose; NULL if they chose by no value, or have not chosen yet. */
 static const rule_read *chosen_by(const route_request *q, const route_decision *d) {
   if (!q->model || !q->model->nparts || q->model->whole || route_unfixed(q, d)) return NULL;
   for (size_t i = 0; i < d->nplacing; i++)
@@ -66,7 +65,7 @@ static shunt_status ask_part(comparison *w, size_t n, bool *settled) {
     *w->err = aside;
     return status;
   }
-  *settled = status || (d->client == w->d->client && same_text(d->as.table, w->d->as.table));
+  *settled = status || (d->client == w->d->client && text_same(d->as.table, w->d->as.table));
   if (d->as.uncacheable && !w->d->as.uncacheable) {
     w->d->as.uncacheable = arena_strdup(&w->d->texts, d->as.uncacheable);
     if (!w->d->as.uncacheable) return error_memory(w->err);
@@ -76,7 +75,7 @@ static shunt_status ask_part(comparison *w, size_t n, bool *settled) {
 
 /* In how many names the part differs from the place: likely parts are asked first. */
 static int difference(const cat_part *part, const route_decision *d) {
-  return (part->client && part->client != d->client) + (part->table && !same_text(part->table, d->as.table));
+  return (part->client && part->client != d->client) + (part->table && !text_same(part->table, d->as.table));
 }
 
 static shunt_status find_part(comparison *w, bool *found) {
@@ -92,7 +91,7 @@ static shunt_status find_part(comparison *w, bool *found) {
  */
 static const cat_rule *outside_rule(const cat_model *m, const route_decision *d) {
   for (size_t i = 0; i < m->nparts; i++)
-    if (!m->parts[i].table || same_text(m->parts[i].table, d->as.table)) return d->client_rule;
+    if (!m->parts[i].table || text_same(m->parts[i].table, d->as.table)) return d->client_rule;
   return d->table_rule;
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/text.h"
 #include "route/route_inner.h"
 
 static inline bool remembers(const route *r) { return atomic_load_explicit(&r->remembers, memory_order_relaxed); }
@@ -94,11 +95,9 @@ static bool is_due(const route *r, route_lane *l) {
   return tally_add(&l->unaudited, 1, l->shared) % r->audit_every == r->audit_every - 1;
 }
 
-static bool same_text(const char *a, const char *b) { return a && b ? strcmp(a, b) == 0 : a == b; }
-
 static bool same_decision(const shunt_decision *a, const shunt_decision *b) {
-  return same_text(a->client, b->client) && same_text(a->denied, b->denied) && same_text(a->role, b->role) &&
-         same_text(a->uncacheable, b->uncacheable) && a->level == b->level && same_text(a->table, b->table);
+  return text_same(a->client, b->client) && text_same(a->denied, b->denied) && text_same(a->role, b->role) &&
+         text_same(a->uncacheable, b->uncacheable) && a->level == b->level && text_same(a->table, b->table);
 }
 
 /* Asks the rules again for a decision from the cache, with the same draws. If they differ, the rules' answer counts,

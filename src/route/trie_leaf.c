@@ -1,6 +1,7 @@
 /* The leaves of the trie. Each decision is kept once, even if many entries lead to it. */
 #include <string.h>
 
+#include "base/text.h"
 #include "route/trie_inner.h"
 
 /* ---- copies that the trie owns ---- */
@@ -43,16 +44,14 @@ static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *
 
 /* ---- which decisions are the same ---- */
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 static bool same_lists(const shunt_decision *a, const shunt_decision *b) {
   if (a->ntrace != b->ntrace || a->ndepends_on != b->ndepends_on) return false;
   for (size_t i = 0; i < a->ntrace; i++) {
     const shunt_trace *l = &a->trace[i], *r = &b->trace[i];
-    if (l->verdict != r->verdict || l->source != r->source || !same_text(l->detail, r->detail)) return false;
+    if (l->verdict != r->verdict || l->source != r->source || !text_same(l->detail, r->detail)) return false;
   }
   for (size_t i = 0; i < a->ndepends_on; i++)
-    if (!same_text(a->depends_on[i], b->depends_on[i])) return false;
+    if (!text_same(a->depends_on[i], b->depends_on[i])) return false;
   return true;
 }
 
@@ -61,7 +60,7 @@ static bool same_leaf(const trie_leaf *leaf, const route_decision *d, bool level
   if (leaf->client != d->client || leaf->levels != levels || leaf->as.source != d->as.source) return false;
   if (leaf->nplacing != d->nplacing) return false;
   if (!levels && leaf->as.level != d->as.level) return false;
-  if (!same_text(leaf->as.table, d->as.table) || !same_text(leaf->as.denied, d->as.denied)) return false;
+  if (!text_same(leaf->as.table, d->as.table) || !text_same(leaf->as.denied, d->as.denied)) return false;
   return same_lists(&leaf->as, &d->as) &&
          (d->as.ntrace == 0 || memcmp(leaf->rules, d->rules, d->as.ntrace * sizeof *d->rules) == 0);
 }
