@@ -168,7 +168,7 @@ static shunt_status write_statement(aggregation *g) {
     sql_puts(g->sql, " AS "); /* COUNT's own name, count, may be a column in the order */
     sql_name(g->sql, g->at->engine, g->results.list[i].name);
   }
-  select_from(g->sql, g->at);
+  site_from(g->sql, g->at);
   shunt_status status = filter_conditions(g->c, g->sql, g->at, &f);
   if (status) return status;
   write_group(g, " GROUP BY ", false);

@@ -26,7 +26,7 @@ static shunt_status write_count(call *c, sql_text *sql, const site *at, const sh
   shunt_status status = SHUNT_OK;
   sql_puts(sql, inner ? "SELECT COUNT(*) FROM (" : "SELECT COUNT(*)");
   if (inner) status = write_counted(c, sql, at, query);
-  select_from(sql, at);
+  site_from(sql, at);
   if (!status) status = filter_conditions(c, sql, at, &f);
   if (!status) status = filter_room(c, sql, at, &f, cut ? 2 : 0, &room);
   if (cut) {

@@ -38,6 +38,10 @@ void compare_held(const comparison *w, const driver_column *column, const shunt_
 
 /* Whether an engine that converts anything to compare it compares these two columns by what they mean. */
 bool compare_are_of_a_kind(const driver_column *a, const driver_column *b);
+/* MySQL's enum and set: texts that are ordered by their numbers. */
+static inline bool compare_is_label(const driver_column *column) {
+  return column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_LABELS;
+}
 /* By its declared type: SQLite calls dates numbers, too, and they are kept as text. */
 bool compare_is_number(const driver_column *column);
 bool compare_is_text(const driver_column *column);

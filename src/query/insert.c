@@ -161,7 +161,7 @@ static shunt_status read_other(call *c, const insert_plan *p, const shunt_field 
   filter f = {.where = {&key}, .deleted = true};
   sql_puts(sql, "SELECT ");
   sql_names(sql, p->at->engine, rows->columns, rows->ncolumns);
-  select_from(sql, p->at);
+  site_from(sql, p->at);
   shunt_status status = filter_conditions(c, sql, p->at, &f);
   if (upsert_is_tried(p->at, p->u)) sql_puts(sql, " LOCK IN SHARE MODE");
   if (!status) status = statement_run(c, sql, p->at, rows, NULL);

@@ -23,8 +23,7 @@ shunt_status order_read(call *c, const char *term, order_term *out) {
 }
 
 shunt_status order_merges(call *c, const site *at, const driver_column *column) {
-  bool listed = column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_LABELS;
-  if (!listed || column->rank) return SHUNT_OK;
+  if (!compare_is_label(column) || column->rank) return SHUNT_OK;
   return error_set(c->err, SHUNT_E_USAGE,
                    "model '%s': rows of several places or statements can't be ordered by '%s': values of its type (%s) "
                    "have an order only within one table; order by another column",

@@ -10,7 +10,6 @@
 
 #include <string.h>
 
-#include "base/suggest.h"
 #include "query/key_sql.h"
 
 bool order_is_path(const site *at, const char *name) {
@@ -19,23 +18,12 @@ bool order_is_path(const site *at, const char *name) {
 
 /* ---- one step ---- */
 
-static shunt_status no_relation(const comparison *w, const char *path, size_t size) {
+static shunt_status no_relation(const comparison *w, const char *path, const char *name) {
   const cat_model *model = w->at->model;
-  const char *name = arena_strndup(w->c->arena, path, size);
-  if (!name) return error_memory(w->c->err);
-  suggest near = suggest_for(name);
-  for (size_t i = 0; i < model->nrelations; i++) suggest_try(&near, model->relations[i]->as.name);
+  suggest near = cat_model_suggest(model, name);
   return error_set(w->c->err, SHUNT_E_NOT_FOUND,
                    "order: model '%s' has neither a column '%.128s' nor a relation '%s'%s", model->name, path, name,
                    suggest_text(&near));
-}
-
-static const cat_relation *relation_of(const cat_model *model, const char *path, size_t size) {
-  for (size_t i = 0; i < model->nrelations; i++) {
-    const char *name = model->relations[i]->as.name;
-    if (strncmp(name, path, size) == 0 && !name[size]) return model->relations[i];
-  }
-  return NULL;
 }
 
 static bool is_among(const key_columns *columns, const char *name) {
@@ -70,9 +58,11 @@ static shunt_status refuse_many(const comparison *w, const char *path, const rel
 shunt_status order_path_step(const comparison *w, const char *path, related_rows *x, related_step *s,
                              const char **rest) {
   size_t size = strcspn(path, ".");
-  *x = (related_rows){.names = &related_columns, .r = relation_of(w->at->model, path, size)};
+  const char *name = arena_strndup(w->c->arena, path, size);
+  if (!name) return error_memory(w->c->err);
+  *x = (related_rows){.names = &related_columns, .r = cat_model_relation(w->at->model, name)};
   *rest = path + size + 1;
-  if (!x->r) return no_relation(w, path, size);
+  if (!x->r) return no_relation(w, path, name);
   if (x->r->as.kind != SHUNT_HAS_ONE && x->r->as.kind != SHUNT_BELONGS_TO) return refuse_many(w, path, x);
   if (w->depth >= RELATED_DEEPEST)
     return error_set(w->c->err, SHUNT_E_USAGE, "order by '%s': a path has at most %d relations", path, RELATED_DEEPEST);
@@ -102,7 +92,7 @@ static shunt_status write_column(const comparison *w, const char *name, driver_c
   const driver_column *column;
   shunt_status status = site_column(w->c, w->at, name, &column);
   if (status) return status;
-  bool label = !column->rank && (column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_LABELS);
+  bool label = !column->rank && compare_is_label(column);
   related_write_column(w, column);
   if (label) sql_puts(w->q, " + 0");
   *out = label ? number_column : *column;

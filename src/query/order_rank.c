@@ -137,7 +137,7 @@ static shunt_status write_ranks(const ranking *r, const list_values *keys, sql_t
   sql_puts(sql, "), CASE WHEN ");
   compare_name(&w, &o);
   sql_puts(sql, " IS NULL THEN 1 ELSE 0 END");
-  select_from(sql, &r->step.at);
+  site_from(sql, &r->step.at);
   sql_puts(sql, " WHERE ");
   list_write(&w, &key, true, keys);
   status = r->step.rest(&w, &r->x);

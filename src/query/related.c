@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#include "base/suggest.h"
+#include "base/text.h"
 #include "query/access.h"
 #include "query/list.h"
 #include "query/statement.h"
@@ -19,8 +19,7 @@
 
 static shunt_status no_relation(const comparison *w, const char *name) {
   const cat_model *model = w->at->model;
-  suggest near = suggest_for(name);
-  for (size_t i = 0; i < model->nrelations; i++) suggest_try(&near, model->relations[i]->as.name);
+  suggest near = cat_model_suggest(model, name);
   return error_set(w->c->err, SHUNT_E_NOT_FOUND, "where: model '%s' has no relation '%.128s'%s", model->name, name,
                    suggest_text(&near));
 }
@@ -213,8 +212,6 @@ static shunt_status write_matching(const comparison *w, const related_step *s, c
 
 static bool is_float(const driver_column *c) { return c->kind == DRIVER_NUMBERS && !c->exact; }
 
-static bool is_label(const driver_column *c) { return c->form == DRIVER_FORM_LABEL || c->form == DRIVER_FORM_LABELS; }
-
 static bool is_filled(const driver_column *c) { return c->kind == DRIVER_TEXTS && c->collation == DRIVER_RTRIM; }
 
 /* PostgreSQL's oid has no operators with the other numbers. Those have lists. */
@@ -222,18 +219,17 @@ static bool is_oid(const driver_engine *e, const driver_column *c) {
   return e->typed && c->kind == DRIVER_INTEGERS && !c->list;
 }
 
-static bool same_text(const char *a, const char *b) { return a == b || (a && b && strcmp(a, b) == 0); }
-
 /* SQLite compares by the column on the left, the inner one, as an include does. A server chooses by its own rules. */
 static bool collates_alike(const driver_column *a, const driver_column *b) {
   if (a->kind == DRIVER_ANYTHING || !compare_is_text(a)) return true;
-  return a->collation == b->collation && same_text(a->weight, b->weight);
+  return a->collation == b->collation && text_same(a->weight, b->weight);
 }
 
 /* Whether the engine's own = finds what an include finds, which compares by value: a server rounds an integer to
  * compare it with a float, cuts or keeps blanks by its own rules, and compares a label as a number or as a text. */
 static bool engine_compares_alike(const driver_engine *e, const driver_column *a, const driver_column *b) {
-  bool labels = is_label(a) || is_label(b), operators = !a->as_text && !b->as_text && is_oid(e, a) == is_oid(e, b);
+  bool labels = compare_is_label(a) || compare_is_label(b),
+       operators = !a->as_text && !b->as_text && is_oid(e, a) == is_oid(e, b);
   return operators && compare_are_of_a_kind(a, b) && is_float(a) == is_float(b) && is_filled(a) == is_filled(b) &&
          collates_alike(a, b) && (!labels || strcmp(a->type, b->type) == 0);
 }

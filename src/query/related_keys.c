@@ -54,11 +54,7 @@ static shunt_status write_outer(const matcher *m, const comparison *in) {
   shunt_value most = shunt_integer(RELATED_MOST + 1);
   sql_puts(in->q, are_distinct(m->ends->outer) ? "SELECT DISTINCT " : "SELECT ");
   write_names(in->q, in->at, m->ends->outer, ", ", "");
-  sql_puts(in->q, " FROM ");
-  if (in->at->table->parts)
-    sql_puts(in->q, in->at->table->parts);
-  else
-    site_table(in->q, in->at);
+  site_from(in->q, in->at);
   sql_puts(in->q, " WHERE ");
   write_names(in->q, in->at, m->ends->outer, " AND ", " IS NOT NULL");
   shunt_status status = condition_always(in, with_deleted, &word);

@@ -108,21 +108,13 @@ static shunt_status write_columns(call *c, sql_text *sql, const site *at, const 
   return SHUNT_OK;
 }
 
-void select_from(sql_text *sql, const site *at) {
-  sql_puts(sql, " FROM ");
-  if (at->table->parts)
-    sql_puts(sql, at->table->parts);
-  else
-    site_table(sql, at);
-}
-
 /* Kept as text, because most statements begin with it. */
 static shunt_status write_all(call *c, sql_text *sql, const site *at) {
   table_info *t = at->table;
   if (!t->select) {
     sql_puts(sql, "SELECT ");
     sql_names(sql, at->engine, t->columns.list, t->columns.count);
-    select_from(sql, at);
+    site_from(sql, at);
     shunt_status status = sql_status(sql, c->err);
     if (status) return status;
     t->select_size = sql->text.size;
@@ -244,7 +236,7 @@ static shunt_status write_counted(call *c, sql_text *sql, const site *at, const 
   if (!status) status = write_order(c, sql, at, q, rows);
   sql_puts(sql, ") AS ");
   sql_name(sql, at->engine, number);
-  select_from(sql, at);
+  site_from(sql, at);
   return status;
 }
 
@@ -287,7 +279,7 @@ static shunt_status begin_any(call *c, sql_text *sql, const site *at, const sele
     return write_all(c, sql, at);
   sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
   shunt_status status = q->aggregates ? aggregate_write(c, sql, at, q->aggregates) : write_columns(c, sql, at, q, rows);
-  select_from(sql, at);
+  site_from(sql, at);
   return status;
 }
 

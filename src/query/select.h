@@ -42,8 +42,6 @@ shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_r
 /* Writes the one statement of a spec without keys, and names the rows' columns. *sql stays NULL if it asks for no row.
  * The text belongs to the call. */
 shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql);
-/* " FROM table" */
-void select_from(sql_text *sql, const site *at);
 /* Names the rows' columns without reading anything. */
 shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows);
 /* The columns are fetched as well. The names stay the caller's; their list is copied. Errors: MEMORY. */

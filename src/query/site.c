@@ -54,6 +54,14 @@ void site_table(sql_text *sql, const site *at) {
   sql_name(sql, at->engine, shape->schema ? shape->name : at->table->name);
 }
 
+void site_from(sql_text *sql, const site *at) {
+  sql_puts(sql, " FROM ");
+  if (at->table->parts)
+    sql_puts(sql, at->table->parts);
+  else
+    site_table(sql, at);
+}
+
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out) {
   shunt_status status = SHUNT_OK;
   out->n = names->n;

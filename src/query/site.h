@@ -27,6 +27,8 @@ static inline size_t site_max_params(const shunt_session *s, const site *at) {
 shunt_status site_column(call *c, const site *at, const char *name, const driver_column **out);
 /* The table's name in a statement. */
 void site_table(sql_text *sql, const site *at);
+/* " FROM table", or the UNION ALL of its parts. */
+void site_from(sql_text *sql, const site *at);
 /* The columns of these names. */
 shunt_status site_key_columns(call *c, const site *at, const key_names *names, key_columns *out);
 /* The primary key's columns that the table has, which end an order: a through table may lack some, and needs none.

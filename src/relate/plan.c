@@ -89,8 +89,7 @@ static shunt_status find_relation(const planner *p, const cat_model *model, cons
   if (in->with) return make_relation(p, model, in, out);
   *out = cat_model_relation(model, in->relation);
   if (*out) return SHUNT_OK;
-  suggest near = suggest_for(in->relation);
-  for (size_t i = 0; i < model->nrelations; i++) suggest_try(&near, model->relations[i]->as.name);
+  suggest near = cat_model_suggest(model, in->relation);
   return error_set(p->c->err, SHUNT_E_NOT_FOUND, "model '%s' has no relation '%.128s'%s", model->name, in->relation,
                    suggest_text(&near));
 }
