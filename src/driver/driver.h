@@ -104,6 +104,8 @@ typedef struct driver_column {
   const char *weight;  /* DRIVER_WEIGHED: SQL that turns the text ? into its collation key: bytes that compare as the
                         * texts do. It gives null for a text that the column can't hold */
   const char *pad;     /* SQL: the collation key of the blanks that the shorter text is padded with. NULL: no padding */
+  const char *join_hint; /* SQL behind the SELECT of a join over the column: without it, the engine may lose texts that
+                          * are equal. NULL: none is needed */
   const char *list; /* DRIVER_INTEGERS: SQL that turns the text ? ("{1,2}") into a list for = ANY, so that one prepared
                      * statement serves any number of keys. NULL: each key is a parameter */
   const char *listed; /* SQL of a subselect: the values of the JSON array ?, for IN. NULL: each value is a parameter */

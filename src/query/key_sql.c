@@ -286,6 +286,12 @@ static bool avoids_filters(const site *at, const driver_column *column) {
   return uses_values(at->engine) && column->collation == DRIVER_RTRIM;
 }
 
+const char *key_sql_hint(const key_columns *columns) {
+  for (size_t i = 0; i < columns->n; i++)
+    if (columns->list[i]->join_hint) return columns->list[i]->join_hint;
+  return "";
+}
+
 void key_sql_join(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count) {
   sql_puts(sql, " JOIN ");
   write_table(c, sql, at, keys, from, count);

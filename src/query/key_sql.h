@@ -14,6 +14,8 @@
 size_t key_sql_part(const driver_engine *engine, const key_list *keys, size_t from, size_t room);
 /* "the row has one of `count` keys, beginning with number `from`" */
 void key_sql_among(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
+/* Behind the SELECT of such a join: a hint that the engine needs, or "". */
+const char *key_sql_hint(const key_columns *columns);
 /* " JOIN … ON …": the rows come once for each of these keys that they have, with its number in KEY_NUMBER. */
 void key_sql_join(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count);
 /* The name of a column with the numbers of keys that key_sql_number adds. */

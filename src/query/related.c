@@ -11,6 +11,7 @@
 
 #include "base/text.h"
 #include "query/access.h"
+#include "query/key_sql.h"
 #include "query/list.h"
 #include "query/statement.h"
 #include "query/value.h"
@@ -87,7 +88,9 @@ static shunt_status write_exists(const comparison *w, const related_step *s, con
   comparison in;
   shunt_status status = related_inside(w, s, &in);
   if (status) return status;
-  sql_puts(w->q, "EXISTS (SELECT 1");
+  sql_puts(w->q, "EXISTS (SELECT ");
+  sql_puts(w->q, key_sql_hint(&s->inner));
+  sql_puts(w->q, "1");
   status = related_write_from(w, &in, s, x);
   sql_puts(w->q, ")");
   return status;

@@ -126,7 +126,9 @@ static shunt_status fit_all(matcher *m) {
 /* ---- those with a related row ---- */
 
 static shunt_status write_inner(const matcher *m, const comparison *in, const key_list *keys, size_t from, size_t n) {
-  sql_puts(in->q, "SELECT DISTINCT " KEY_NUMBER " FROM ");
+  sql_puts(in->q, "SELECT ");
+  sql_puts(in->q, key_sql_hint(&keys->columns));
+  sql_puts(in->q, "DISTINCT " KEY_NUMBER " FROM ");
   site_table(in->q, in->at);
   key_sql_join(in->c, in->q, in->at, keys, from, n);
   sql_puts(in->q, " WHERE 1 = 1");

@@ -230,6 +230,7 @@ static shunt_status write_counted(call *c, sql_text *sql, const site *at, const 
   sql_puts(sql, "SELECT ");
   shunt_status status = results ? aggregate_write(c, sql, at, results) : write_names(sql, at, rows);
   sql_puts(sql, " FROM (SELECT ");
+  sql_puts(sql, key_sql_hint(&q->filter.keys.columns));
   if (!status) status = results ? aggregate_write_needed(c, sql, at, results) : write_columns(c, sql, at, q, rows);
   sql_puts(sql, ", row_number() OVER (PARTITION BY ");
   write_partition(sql, at, q);
@@ -277,7 +278,9 @@ static shunt_status begin_any(call *c, sql_text *sql, const site *at, const sele
   if (q->per_key) return write_counted(c, sql, at, q, rows);
   if (!q->aggregates && !q->numbered && !q->distinct && !at->table->parts && rows_have_names(rows, &at->table->columns))
     return write_all(c, sql, at);
-  sql_puts(sql, q->distinct ? "SELECT DISTINCT " : "SELECT ");
+  sql_puts(sql, "SELECT ");
+  if (q->numbered) sql_puts(sql, key_sql_hint(&q->filter.keys.columns));
+  if (q->distinct) sql_puts(sql, "DISTINCT ");
   shunt_status status = q->aggregates ? aggregate_write(c, sql, at, q->aggregates) : write_columns(c, sql, at, q, rows);
   site_from(sql, at);
   return status;

@@ -316,6 +316,14 @@ static bool set_collation(driver_table *t, driver_column *column, const char *ch
   return true;
 }
 
+/* MySQL joins by a hash of the collation key, for which it cuts blanks at the end, but = goes on behind them, where a
+ * Unicode collation may ignore what follows: "a \1" = "a", and a hash join loses the pair. */
+static void set_hint(driver_column *column, const char *charset, const char *collation) {
+  bool unicode = strncmp(charset, "utf", 3) == 0 || strncmp(charset, "ucs", 3) == 0 || strncmp(charset, "gb", 2) == 0;
+  if (column->pad && unicode && !strstr(collation, "_general_") && !ends_in(collation, "_bin"))
+    column->join_hint = "/*+ NO_BNL() NO_SEMIJOIN() */ ";
+}
+
 /* ---- long lists ---- */
 
 #define LISTED(type) "SELECT v FROM JSON_TABLE(?, '$[*]' COLUMNS (v " type " PATH '$')) AS listed"
@@ -352,6 +360,7 @@ static shunt_status read_column(const mysql_conn *conn, driver_table *t, const s
   set_form(column, text_of(&cells[DATA_TYPE]));
   bool ok = set_decimal(t, column) && set_collation(t, column, charset, collation) &&
             (!conn->json_table || set_listed(t, column, charset, collation));
+  if (!conn->mariadb) set_hint(column, charset, collation);
   return ok ? SHUNT_OK : error_memory(err);
 }
 

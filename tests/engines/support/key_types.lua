@@ -74,7 +74,8 @@ M.groups = {
       suffix = with({ " COLLATE utf8mb4_bin", " COLLATE utf8mb4_general_ci", " COLLATE utf8mb4_unicode_ci",
         " CHARACTER SET latin1 COLLATE latin1_swedish_ci", " CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci" },
         own_collations[Engines.mysql_kind()]) },
-    { types = { "VARCHAR(20)", "CHAR(10)", "TEXT" }, pool = blanks,
+    -- a Unicode collation ignores U+0001
+    { types = { "VARCHAR(20)", "CHAR(10)", "TEXT" }, pool = with(blanks, { "_utf8mb4 x'6101'", "_utf8mb4 x'612001'" }),
       suffix = { " COLLATE utf8mb4_bin", " COLLATE utf8mb4_bin", " COLLATE utf8mb4_unicode_ci" } },
     { types = { "VARBINARY(10)", "BINARY(4)", "BLOB" }, pool = { "x'00ff'", "''", "'a'", "'A'", "'a '", "x'61000000'" } },
     { types = { "UUID" }, server = "mariadb", pool = { "'0e37df36-f698-11e6-8dd4-cb9ced3df976'", "'0E37DF36F69811E68DD4CB9CED3DF977'" } },
