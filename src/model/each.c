@@ -27,7 +27,7 @@ static shunt_status stream_at(call *c, const site *at, select_spec *q, bool whol
 static shunt_status start_once(call *c, const cat_model *model, const shunt_query *query, shunt_stream **out) {
   access a = {.decision = NULL};
   plan p;
-  select_spec q;
+  select_spec q = {0};
   shunt_status status = plan_make(c, model, query->include, query->ninclude, true, &p);
   if (!status) status = refuse_relations(c, model, &p);
   if (!status) status = read_spec(c, model, query, &p, &q);

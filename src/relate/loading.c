@@ -149,8 +149,9 @@ static shunt_status add_nothing(loading *l, uint32_t *row) {
   return SHUNT_OK;
 }
 
+/* row_of NULL: no parent has a row. */
 static uint32_t row_of_parent(const loading *l, const uint32_t *row_of, size_t parent) {
-  uint32_t number = l->numbers ? l->numbers[parent] : KEY_NONE;
+  uint32_t number = row_of && l->numbers ? l->numbers[parent] : KEY_NONE;
   return number == KEY_NONE ? KEY_NONE : row_of[number];
 }
 
