@@ -324,13 +324,21 @@ bool value_equal(const shunt_value *a, const shunt_value *b, driver_collation co
   }
 }
 
+/* -0.0 is not 0.0, and a NaN is itself. */
+static bool same_bits(double a, double b) {
+  uint64_t of_a, of_b;
+  memcpy(&of_a, &a, sizeof of_a);
+  memcpy(&of_b, &b, sizeof of_b);
+  return of_a == of_b;
+}
+
 bool value_same(const shunt_value *a, const shunt_value *b) {
   if (a->type != b->type) return false;
   switch ((shunt_type)a->type) {
   case SHUNT_INTEGER:
     return a->as.integer == b->as.integer;
   case SHUNT_FLOAT:
-    return memcmp(&a->as.number, &b->as.number, sizeof a->as.number) == 0;
+    return same_bits(a->as.number, b->as.number);
   case SHUNT_BOOL:
     return a->as.boolean == b->as.boolean;
   case SHUNT_TEXT:

@@ -51,7 +51,7 @@ static void swap(shunt_field *a, shunt_field *b) {
 static shunt_status take_columns(const writing *w, const link_row *l, const shunt_record *target, link_columns *out) {
   key_names key = key_names_of(l->p->relation->through->primary_key);
   shunt_status status = SHUNT_OK;
-  out->fields = arena_array(w->c->arena, shunt_field, target->nlink + 2 * KEY_MOST);
+  out->fields = arena_array(w->c->arena, shunt_field, target->nlink + (size_t)2 * KEY_MOST);
   if (!out->fields) return error_memory(w->c->err);
   for (size_t i = 0; i < target->nlink && !status; i++) {
     const shunt_field *f = &target->link[i];
