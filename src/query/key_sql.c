@@ -257,16 +257,31 @@ static void write_json_table(call *c, sql_text *sql, const site *at, const key_l
   buf_free(&form);
 }
 
-static void write_values_table(call *c, sql_text *sql, const key_list *keys, size_t from, size_t count) {
-  sql_puts(sql, "(SELECT column1 AS " KEY_NUMBER);
-  for (size_t i = 0; i < keys->columns.n; i++) buf_printf(&sql->text, ", column%zu AS shunt_key_%zu", i + 2, i);
-  sql_puts(sql, " FROM (VALUES ");
+static void write_rows(call *c, sql_text *sql, const key_list *keys, size_t from, size_t count) {
+  sql_puts(sql, "VALUES ");
   for (size_t k = from; k < from + count; k++) {
     buf_printf(&sql->text, "%s(%u, ", k > from ? ", " : "", keys->numbers ? keys->numbers[k] : (unsigned)k);
     write_tuple(c, sql, keys, k);
     sql_puts(sql, ")");
   }
-  sql_puts(sql, ")) AS shunt_keys");
+}
+
+/* SQLite computes VALUES as they are read. Where it merges the parts of a table by their order, both readers share one
+ * state (3.53), and rows come twice. Materialized, the values are a table for each. */
+static void write_values_table(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from,
+                               size_t count) {
+  const bool kept = at->table->parts != NULL;
+  sql_puts(sql, "(");
+  if (kept) {
+    sql_puts(sql, "WITH shunt_given AS MATERIALIZED (");
+    write_rows(c, sql, keys, from, count);
+    sql_puts(sql, ") ");
+  }
+  sql_puts(sql, "SELECT column1 AS " KEY_NUMBER);
+  for (size_t i = 0; i < keys->columns.n; i++) buf_printf(&sql->text, ", column%zu AS shunt_key_%zu", i + 2, i);
+  sql_puts(sql, kept ? " FROM shunt_given" : " FROM (");
+  if (!kept) write_rows(c, sql, keys, from, count);
+  sql_puts(sql, kept ? ") AS shunt_keys" : ")) AS shunt_keys");
 }
 
 /* SQL for part i of the table's key. */
@@ -276,7 +291,7 @@ static void part_name(const driver_engine *engine, size_t i, char *room, size_t 
 
 static void write_table(call *c, sql_text *sql, const site *at, const key_list *keys, size_t from, size_t count) {
   if (uses_values(at->engine))
-    write_values_table(c, sql, keys, from, count);
+    write_values_table(c, sql, at, keys, from, count);
   else
     write_json_table(c, sql, at, keys, from, count);
 }
