@@ -901,7 +901,12 @@ SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const 
 /* At most one transaction is active per client and level: open, and not suspended by an inner NOT_SUPPORTED or
  * REQUIRES_NEW. Accesses that go to its client and level run on its connection. */
 typedef struct shunt_tx_options {
-  const char *client;      /* NULL: the session's current datasource, else its default */
+  /* Where it begins; at most one of the three. None: with its first access, wherever the rules send that. */
+  const char *client; /* a name, or "default" */
+  const char *model;  /* where an access to this model goes, with `where` (which may be NULL) */
+  const shunt_where *where;
+  const char *const *clients; /* several, which commit as one */
+  size_t nclients;
   const char *propagation; /* what to do if a transaction is active there; NULL: "REQUIRED".
                             *   REQUIRED       joins it, or begins one
                             *   SUPPORTS       joins it, or runs without a transaction
@@ -915,8 +920,9 @@ typedef struct shunt_tx_options {
                             * (SQLite), unless one of the two only reads */
   const char *isolation;   /* NULL: the engine's own. SQLite is always serializable and accepts every weaker level */
   bool read_only;
-  const char *spanning; /* NULL or "run": accesses to other datasources run outside of it. "error": they fail while it
-                         * is active, unless a transaction is active where they go */
+  const char *spanning; /* accesses to other datasources, while no transaction is active where they go. "error": they
+                         * fail. "run": they run outside of it. "join": it takes them in, and all datasources commit as
+                         * one. NULL: as database.spanning says, which is "error" if it is not set */
 } shunt_tx_options;
 
 /* Begins or joins a transaction. A request that the engine or the active transaction can't meet (joining one with

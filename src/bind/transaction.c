@@ -14,8 +14,17 @@ static int64_t retries(lua_State *L, bind_call *c, const node *options) {
   return n;
 }
 
-static const char *const transaction_keys[] = {"client",   "propagation", "isolation", "read_only",
-                                               "spanning", "retry",       NULL};
+static const char *const transaction_keys[] = {"client",    "clients",   "model",    "where", "propagation",
+                                               "isolation", "read_only", "spanning", "retry", NULL};
+
+static void read_places(lua_State *L, bind_call *c, const node *options, shunt_tx_options *out) {
+  const node *where = node_get(options, "where"), *clients = node_get(options, "clients");
+  out->client = bind_option_text(L, c, options, "client");
+  out->model = bind_option_text(L, c, options, "model");
+  shunt_status st = where ? bind_where(&c->arena, where, &out->where, &c->err) : SHUNT_OK;
+  if (!st && clients) st = bind_text_list(&c->arena, clients, "clients", &out->clients, &out->nclients, &c->err);
+  if (st) bind_fail(L, c);
+}
 
 static int tx_begin(lua_State *L) {
   lua_settop(L, 2);
@@ -27,11 +36,11 @@ static int tx_begin(lua_State *L) {
   lua_setiuservalue(L, -2, TX_SESSION);
   bind_session *s = t->session = c->session;
   const node *options = bind_options(L, c, 2, "session:transaction", transaction_keys);
-  shunt_tx_options with = {.client = bind_option_text(L, c, options, "client"),
-                           .propagation = bind_option_text(L, c, options, "propagation"),
+  shunt_tx_options with = {.propagation = bind_option_text(L, c, options, "propagation"),
                            .isolation = bind_option_text(L, c, options, "isolation"),
                            .read_only = bind_option_bool(L, c, options, "read_only"),
                            .spanning = bind_option_text(L, c, options, "spanning")};
+  read_places(L, c, options, &with);
   int64_t retry = retries(L, c, options);
   bind_busy(L, c);
   shunt_status st = shunt_begin(s->session, &with, &t->tx, &c->err);

@@ -31,16 +31,22 @@ shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const c
   return status;
 }
 
-shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err) {
+shunt_status driver_check_isolation(const char *isolation, shunt_error *err) {
   static const char *const levels[] = {"serializable", "repeatable read", "read committed", "read uncommitted"};
-  if (conn->in_transaction) return driver_refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", err);
   if (!isolation) return SHUNT_OK;
   for (size_t i = 0; i < sizeof levels / sizeof *levels; i++)
     if (strcasecmp(isolation, levels[i]) == 0) return SHUNT_OK;
-  return driver_refuse(conn, SHUNT_E_USAGE,
-                       "unknown isolation; it is 'serializable', 'repeatable read', 'read committed' or "
-                       "'read uncommitted'",
-                       err);
+  return error_set(err, SHUNT_E_USAGE,
+                   "unknown isolation '%.64s'; it is 'serializable', 'repeatable read', 'read committed' or "
+                   "'read uncommitted'",
+                   isolation);
+}
+
+shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err) {
+  if (conn->in_transaction) return driver_refuse(conn, SHUNT_E_TRANSACTION, "a transaction is open already", err);
+  shunt_status status = driver_check_isolation(isolation, err);
+  if (status) error_client(err, conn->client->name);
+  return status;
 }
 
 shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,

@@ -332,6 +332,7 @@ bool driver_is_private(const cat_client *client);
 /* Sets the error "client 'NAME': WHY" and its client. Returns status. */
 shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const char *why, shunt_error *err);
 /* Checks what begin was asked for. Errors: TRANSACTION: a transaction is open already; USAGE: unknown isolation. */
+shunt_status driver_check_isolation(const char *isolation, shunt_error *err);
 shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err);
 /* The name of a result's column; NULL: out of memory. */
 typedef const char *(*driver_name_of)(const void *result, int column);

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "jobs/envelope.h"
 #include "jobs/signal.h"
+#include "session/hook.h"
 
 enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5, UNIQUE_WAIT_MS = 5000 };
 
@@ -204,27 +205,36 @@ static shunt_status send_here(job_store *store, const push *p, int64_t *id) {
   return status;
 }
 
-/* A push that is sent after the commit. */
+/* A push that is sent when the transaction of the session ends: before the commit if it takes the client of the queues
+ * in, and so as a part of it; else after the commit. */
 typedef struct kept {
   shunt_session *session;
   arena texts;
   push push;
+  int hooks; /* that hold it */
+  bool sent;
 } kept;
 
 static void drop(void *ud) {
   kept *k = ud;
+  if (--k->hooks > 0) return;
   push_free(&k->push);
   arena_free(&k->texts);
   base_free(k);
 }
 
-static shunt_status send_kept(void *ud, shunt_error *err) {
-  kept *k = ud;
+static shunt_status send_kept(kept *k, bool inside, shunt_error *err) {
   int64_t id;
   job_store store;
   shunt_status status = store_enter(&store, k->session, 0, err);
-  return status ? status : send_here(&store, &k->push, &id);
+  if (!status && inside) status = store_join(&store);
+  if (status || k->sent || (inside && !store_in_transaction(&store))) return status;
+  k->sent = true;
+  return send_here(&store, &k->push, &id);
 }
+
+static shunt_status send_inside(void *ud, shunt_error *err) { return send_kept(ud, true, err); }
+static shunt_status send_behind(void *ud, shunt_error *err) { return send_kept(ud, false, err); }
 
 static bool copy(kept *k, const char **text) {
   if (*text) *text = arena_strdup(&k->texts, *text);
@@ -232,18 +242,23 @@ static bool copy(kept *k, const char **text) {
 }
 
 /* Takes the envelope over. */
-static shunt_status send_after_commit(shunt_session *s, push *p, shunt_error *err) {
+static shunt_status send_later(shunt_session *s, push *p, shunt_error *err) {
   kept *k = base_zalloc(sizeof *k);
   if (!k) return error_memory(err);
-  k->session = s;
-  k->push = *p;
+  *k = (kept){.session = s, .push = *p, .hooks = 1};
   p->envelope = NULL;
   shunt_push_options *o = &k->push.options;
   bool ok = copy(k, &k->push.job) && copy(k, &k->push.data) && copy(k, &o->queue);
   ok = ok && copy(k, &o->instance);
-  if (ok && (!o->unique_key || copy(k, &o->unique_key))) return shunt_on_commit(s, send_kept, k, drop, err);
+  if (!ok || (o->unique_key && !copy(k, &o->unique_key))) {
+    drop(k);
+    return error_memory(err);
+  }
+  k->hooks = 2;
+  shunt_status status = hooks_before_commit(s, send_inside, k, drop, err);
+  if (!status) return shunt_on_commit(s, send_behind, k, drop, err);
   drop(k);
-  return error_memory(err);
+  return status;
 }
 
 shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json, const shunt_push_options *options,
@@ -255,7 +270,7 @@ shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json
   if (!status) status = push_make(&p, s, options, err);
   if (!status) {
     bool later = session_in_transaction(s) && !store_in_transaction(&store);
-    status = later ? send_after_commit(s, &p, err) : send_here(&store, &p, &own_id);
+    status = later ? send_later(s, &p, err) : send_here(&store, &p, &own_id);
   }
   push_free(&p);
   if (id) *id = own_id;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "query/statement.h"
-#include "session/transaction.h"
+#include "session/scope.h"
 
 /* ---- where it is ---- */
 
@@ -15,6 +15,7 @@ shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms,
   const catalog *c = s->generation.catalog;
   const cat_client *client = c->jobs.client;
   store->sql = call_sql(&store->c);
+  store->c.apart = true; /* the queues are not data of the host */
   store->client = client;
   store->level = session_level_of(client, s->level.now);
   store->env = c->env;
@@ -25,6 +26,15 @@ shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms,
 
 bool store_in_transaction(job_store *store) {
   return transaction_peek(store->c.s, store->client, store->level) != NULL;
+}
+
+shunt_status store_join(job_store *store) {
+  transaction *t;
+  if (!transaction_takes(store->c.s, store->client, store->level)) return SHUNT_OK;
+  store->c.apart = false;
+  shunt_status status = transaction_enter(&store->c, store->client, store->level, &t);
+  store->c.apart = true;
+  return status;
 }
 
 store_key store_key_of(const cat_client *client, int64_t id) {

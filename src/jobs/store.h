@@ -33,8 +33,11 @@ shunt_status store_enter(job_store *store, shunt_session *s, int64_t timeout_ms,
 /* The level at which workers look for jobs and renew leases, and at which tables are made. Sessions never have it: so
  * session connections can't starve the workers. */
 int store_own_level(const catalog *c);
-/* Whether the session has a transaction open on the store's client and level. */
+/* Whether the session has a transaction open on the store's client and level. Otherwise statements run outside of its
+ * transactions. */
 bool store_in_transaction(job_store *store);
+/* Begins the session's transaction there, if that takes the store's client in. */
+shunt_status store_join(job_store *store);
 
 /* A statement; text and params are borrowed. */
 typedef struct store_sql {

@@ -45,7 +45,8 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
   e.size = strlen(sql);
-  status = execution_run(&c, &e, read);
+  if (!rows && !session_note_write(s, e.client)) status = error_memory(err);
+  if (!status) status = execution_run(&c, &e, read);
   if (affected) *affected = e.affected;
   note_schema(s, e.client, sql);
   if (status) {

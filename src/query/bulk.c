@@ -2,7 +2,7 @@
 
 #include "query/keeps.h"
 #include "query/statement.h"
-#include "session/transaction.h"
+#include "session/scope.h"
 
 enum { FEWEST_ROWS = 500 /* for fewer rows the preparation costs more than it saves */ };
 
@@ -47,6 +47,7 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
   execution_start(c, e);
   shunt_status status = conn->engine->load_begin(conn, l->at->table->name, names, width, &sql, c->err);
   if (status || !sql) return status;
+  if (!session_note_write(c->s, e->client)) return error_memory(c->err);
   e->sent = true;
   e->sql = arena_strdup(c->arena, sql);
   status = e->sql ? send_rows(c, conn, l, row) : error_memory(c->err);

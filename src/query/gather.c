@@ -29,7 +29,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "session/transaction.h"
+#include "session/scope.h"
 
 static const int64_t LONGEST_END_NS = 1000000000; /* to cancel everything that is thrown away */
 
@@ -102,16 +102,18 @@ static int most_to_hold(const execution *e) {
 /* *conn stays NULL if no connection is free now. If a server refuses a further connection while this call holds some
  * already, those are enough: no failure. */
 static shunt_status find_conn(gather *g, const execution *e, driver_conn **conn) {
-  driver_conn *own = transaction_peek(g->c.s, e->client, e->level);
+  transaction *t;
   *conn = NULL;
-  if (own) {
-    shunt_status status = transaction_check_free(&g->c, own);
-    if (!status && !own->under_way) *conn = own;
+  shunt_status status = transaction_enter(&g->c, e->client, e->level, &t);
+  if (status) return status;
+  if (t) {
+    status = transaction_check_free(&g->c, t->conn);
+    if (!status && !t->conn->under_way) *conn = t->conn;
     return status;
   }
   int held = held_of(g, e);
   if (held >= most_to_hold(e)) return SHUNT_OK;
-  shunt_status status = call_try_acquire(&g->c, e->client, e->level, conn);
+  status = call_try_acquire(&g->c, e->client, e->level, conn);
   return status == SHUNT_E_DATASOURCE && held ? SHUNT_OK : status;
 }
 

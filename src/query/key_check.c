@@ -4,7 +4,7 @@
 
 #include "query/key_sql.h"
 #include "query/statement.h"
-#include "session/transaction.h"
+#include "session/scope.h"
 
 typedef struct checker {
   call *c;
@@ -17,7 +17,7 @@ static shunt_status run(const checker *w, const char *text) {
   sql_text *sql = call_sql(w->c);
   if (!sql) return error_memory(w->c->err);
   sql_puts(sql, text);
-  shunt_status status = statement_run(w->c, sql, w->at, NULL, NULL);
+  shunt_status status = statement_read(w->c, sql, w->at, NULL);
   call_end_sql(w->c, sql);
   return status;
 }
@@ -35,7 +35,7 @@ static shunt_status ask(const checker *w, size_t from, size_t count, shunt_rows 
 
 /* A failed statement must not end the caller's transaction. */
 static shunt_status ask_safely(const checker *w, size_t from, size_t count, shunt_rows *rows) {
-  bool keep = w->at->engine->aborts && transaction_peek(w->c->s, w->at->client, w->at->level);
+  bool keep = w->at->engine->aborts && transaction_takes(w->c->s, w->at->client, w->at->level);
   shunt_status status = keep ? run(w, "SAVEPOINT shunt_keys") : SHUNT_OK;
   if (status) return status;
   status = ask(w, from, count, rows);

@@ -1,7 +1,7 @@
 #include "query/lock.h"
 
 #include "query/sql.h"
-#include "session/transaction.h"
+#include "session/scope.h"
 
 row_lock lock_of(const shunt_query *query) {
   lock_wait wait = query->nowait ? LOCK_NOWAIT : query->skip_locked ? LOCK_SKIP : LOCK_WAIT;
@@ -9,7 +9,9 @@ row_lock lock_of(const shunt_query *query) {
 }
 
 shunt_status lock_check(call *c, const site *at) {
-  const transaction *t = transaction_find(c->s, at->client, at->level);
+  transaction *t;
+  shunt_status status = transaction_enter(c, at->client, at->level, &t);
+  if (status) return status;
   if (at->table->parts)
     return error_set(
         c->err, SHUNT_E_USAGE,

@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "query/slow.h"
 #include "query/table.h"
-#include "session/transaction.h"
+#include "session/scope.h"
 
 /* ---- on one connection ---- */
 
@@ -76,7 +76,7 @@ static shunt_status on_connection(call *c, execution *e, driver_conn *conn, shun
 static shunt_status on_pool(call *c, execution *e, shunt_rows *rows, bool *again) {
   driver_conn *conn;
   *again = false;
-  shunt_status status = call_acquire(c, e->client, e->level, &conn);
+  shunt_status status = call_connect(c, e->client, e->level, &conn);
   if (status) return status;
   status = on_connection(c, e, conn, rows, again);
   pool_release(conn, e->level);
@@ -121,9 +121,16 @@ shunt_status statement_read(call *c, const sql_text *sql, const site *at, shunt_
   return status ? status : execution_end(c, &e, execution_run(c, &e, rows));
 }
 
+/* Before it runs: if the answer is lost, it may have been written. */
+static shunt_status begin_write(const call *c, const sql_text *sql, const execution *e) {
+  shunt_status status = sql_status(sql, c->err);
+  if (status) return status;
+  return session_note_write(c->s, e->client) ? SHUNT_OK : error_memory(c->err);
+}
+
 shunt_status statement_run(call *c, const sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected) {
   execution e = execution_of(sql, at, false);
-  shunt_status status = sql_status(sql, c->err);
+  shunt_status status = begin_write(c, sql, &e);
   if (status) return status;
   status = execution_run(c, &e, rows);
   if (affected) *affected = e.affected;
@@ -132,7 +139,7 @@ shunt_status statement_run(call *c, const sql_text *sql, const site *at, shunt_r
 
 shunt_status statement_insert(call *c, const sql_text *sql, const site *at, int64_t *generated_id) {
   execution e = execution_of(sql, at, false);
-  shunt_status status = sql_status(sql, c->err);
+  shunt_status status = begin_write(c, sql, &e);
   if (status) return status;
   status = execution_run(c, &e, NULL);
   *generated_id = e.generated_id;

@@ -9,8 +9,8 @@
 #include "base/clock.h"
 #include "query/statement.h"
 #include "query/types.h"
+#include "session/scope.h"
 #include "session/stream.h"
-#include "session/transaction.h"
 
 struct shunt_stream {
   stream_link link;
@@ -54,7 +54,7 @@ static shunt_status connect(call *c, shunt_stream *s) {
   if (!status && conn)
     s->link.tx = transaction_find(c->s, s->e.client, s->e.level);
   else if (!status)
-    status = call_acquire(c, s->e.client, s->e.level, &conn);
+    status = call_connect(c, s->e.client, s->e.level, &conn);
   if (status) return status;
   s->link.conn = conn;
   stream_begin(&s->link);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "session/transaction.h"
+#include "session/scope.h"
 
 static bool fill(call *c, table_info *t, const driver_table *shape) {
   const char **names = arena_array(c->arena, const char *, shape->count);
@@ -36,7 +36,7 @@ static shunt_status describe(call *c, const cat_client *client, int level, const
   shunt_status status = transaction_conn(c, client, level, &conn);
   if (status) return status;
   if (conn) return pool_describe(conn, name, out, c->err);
-  status = call_acquire(c, client, level, &conn);
+  status = call_connect(c, client, level, &conn);
   if (status) return status;
   status = pool_describe(conn, name, out, c->err);
   pool_release(conn, level);

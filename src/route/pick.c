@@ -90,6 +90,12 @@ static bool offers(const pick_choice *from, const cat_client *client) {
   return false;
 }
 
+const cat_client *pick_held(const pick_choice *from, const rule_transaction *held) {
+  for (size_t i = 0; held && i < held->nheld; i++)
+    if (offers(from, held->held[i])) return are_copies(from) ? held->held[i] : NULL;
+  return NULL;
+}
+
 /* The first that is offered, so that equal choices lead to one client, whatever was drawn between them. */
 static const cat_client *drawn_in_access(const pick_choice *from, const pick_memo *memo) {
   for (size_t i = 0; memo && i < memo->n; i++)
@@ -128,7 +134,8 @@ static const cat_client *drawn_there(const pick_choice *from, const pick_draws *
 
 static const cat_client *drawn_already(const pick_choice *from, const pick_draws *draws) {
   if (draws->like) return drawn_there(from, draws->like);
-  const cat_client *client = drawn_in_access(from, draws->memo);
+  const cat_client *client = pick_held(from, draws->held);
+  if (!client) client = drawn_in_access(from, draws->memo);
   return client ? client : drawn_before(from, draws);
 }
 

@@ -50,9 +50,10 @@ struct pick_memo {
 /* The draws for one request. If a walk of the trie ends without a decision, the rules repeat the walk's draws. */
 typedef struct pick_draws {
   pick_drawn list[PICK_MOST_DRAWS];
-  size_t count;    /* larger than the list if there were too many draws */
-  size_t walked;   /* number of draws by the walk */
-  pick_memo *memo; /* of the access, or NULL */
+  size_t count;                 /* larger than the list if there were too many draws */
+  size_t walked;                /* number of draws by the walk */
+  pick_memo *memo;              /* of the access, or NULL */
+  const rule_transaction *held; /* the transaction that the access runs in, or NULL */
   /* An evaluation aside, which only compares, draws as these did, rule by rule. NULL: it is not aside */
   const struct pick_draws *like;
 } pick_draws;
@@ -64,6 +65,8 @@ void picker_free(picker *p);
 /* Repeats what the memo has, if the choice offers it, and adds to it otherwise. By the hash of a key, clients may hold
  * different rows; they are drawn again for another key only if all or all but one are replicas. NULL if memory runs
  * out, which needs a memo. */
+/* The client with the session's transaction, if one is offered that holds the same rows as the others; else NULL. */
+const cat_client *pick_held(const pick_choice *from, const rule_transaction *held);
 const cat_client *pick_draw(picker *p, const pick_choice *from, pick_memo *memo);
 /* The same during an evaluation, after nreads reads. Repeats the walk's draw for that rule, if there was one. Adds the
  * draw to draws, with a copy of the choice in the arena. NULL if memory runs out. */

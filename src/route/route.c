@@ -147,6 +147,7 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   outcome.wanted = NULL;
   draws->like = NULL;
   draws->memo = request->picks;
+  draws->held = request->transaction;
   draws->count = 0;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
   draws->walked = draws->count;

@@ -46,7 +46,8 @@ static trie_ref by_draw(const trie_branch *b, picker *p, pick_draws *draws) {
   const pick_choice *choice = b->on;
   pick_drawn *drawn = &draws->list[draws->count];
   drawn->from.rule = choice->rule;
-  drawn->client = pick_draw(p, choice, draws->memo);
+  drawn->client = pick_held(choice, draws->held);
+  if (!drawn->client) drawn->client = pick_draw(p, choice, draws->memo);
   if (!drawn->client) return TRIE_NOTHING; /* the rules draw again, and report that memory ran out */
   draws->count++;
   return by_number(b, drawn->client->id);

@@ -20,6 +20,8 @@ const char *const host_instance_names[HOST_INSTANCE_FIELDS] = {
 #undef INSTANCE_NAME
 };
 
+const char *const host_transaction_names[] = {"client", "isolation", "read_only", NULL};
+
 /* A decision that reads any field of the instance depends on "instance". */
 static const char instance[] = "instance";
 
@@ -150,7 +152,7 @@ bool rule_host_missed(rule_host *h) {
   return missed;
 }
 
-/* ---- columns and attributes ---- */
+/* ---- fields with names ---- */
 
 static void note_missing(rule_host *h, rule_field field, const char *name) {
   shunt_value room;
@@ -158,10 +160,23 @@ static void note_missing(rule_host *h, rule_field field, const char *name) {
   if (!rule_view_value(h->view, field, name, &room)) h->missed = true;
 }
 
-/* The read of a column or attribute, made once. */
+static map *names_of(rule_host *h, rule_field field) {
+  switch (field) {
+  case RULE_FIELD_WHERE:
+    return &h->columns;
+  case RULE_FIELD_TRANSACTION:
+    return &h->transaction;
+  case RULE_FIELD_WROTE:
+    return &h->wrote;
+  default:
+    return &h->attrs;
+  }
+}
+
+/* The read of a column, an attribute and their like, made once. */
 static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
   note_missing(h, field, name);
-  map *names = field == RULE_FIELD_WHERE ? &h->columns : &h->attrs;
+  map *names = names_of(h, field);
   const rule_read *known = map_get(names, name);
   if (known) return known;
   if (names->count >= MOST_NAMES) sandbox_raise_limit(L, SANDBOX_NAMES);
@@ -192,11 +207,14 @@ void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *n
 static const rule_read *read_at(lua_State *L, rule_host *h, const char *path) {
   if (strncmp(path, "where.", 6) == 0) return named_read(L, h, RULE_FIELD_WHERE, path + 6);
   if (strncmp(path, "attrs.", 6) == 0) return named_read(L, h, RULE_FIELD_ATTRS, path + 6);
+  for (size_t i = 0; host_transaction_names[i]; i++)
+    if (strncmp(path, "transaction.", 12) == 0 && strcmp(path + 12, host_transaction_names[i]) == 0)
+      return named_read(L, h, RULE_FIELD_TRANSACTION, path + 12);
   if (strcmp(path, "instance.id") == 0) return &values[RULE_INSTANCE_ID];
   if (strcmp(path, "instance.name") == 0) return &values[RULE_INSTANCE_NAME];
   for (rule_field f = 0; f < RULE_NFIELDS; f++)
-    if (f != RULE_FIELD_INSTANCE && f != RULE_FIELD_WHERE && f != RULE_FIELD_ATTRS &&
-        strcmp(path, host_field_names[f]) == 0)
+    if (f != RULE_FIELD_INSTANCE && f != RULE_FIELD_WHERE && f != RULE_FIELD_ATTRS && f != RULE_FIELD_TRANSACTION &&
+        f != RULE_FIELD_WROTE && strcmp(path, host_field_names[f]) == 0)
       return &values[f];
   luaL_error(L,
              "the request has no field '%s': write one of its fields, where.COLUMN, attrs.NAME, instance.id or "

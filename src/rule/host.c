@@ -45,6 +45,8 @@ void rule_host_free(rule_host *h) {
   arena_free(&h->names);
   map_free(&h->columns);
   map_free(&h->attrs);
+  map_free(&h->transaction);
+  map_free(&h->wrote);
   map_free(&h->parts);
   map_free(&h->lists);
   map_free(&h->prefixes);

@@ -71,7 +71,7 @@ struct rule_host {
   const rule_read **reads;
   size_t nreads, reads_capacity;
   bool missed;           /* rule_host_missed */
-  uint32_t read_mask;    /* of the fields whose value was read, except columns and attributes */
+  uint32_t read_mask;    /* of the fields whose value was read, except those with names */
   char uncacheable[256]; /* the first reason; "" if there is no reason; a long one is cut */
   shunt_status (*body)(void *ud);
   void *ud;
@@ -80,9 +80,9 @@ struct rule_host {
   host_slot slots[HOST_SLOTS]; /* of field and method names, by address */
   int request_ref;             /* the request's userdata */
   arena names;
-  map columns, attrs;  /* by name: the rule_read of the value */
-  map parts;           /* by its bytes: a rule_read of a part of the value */
-  map lists, prefixes; /* bytes to rule_operand */
+  map columns, attrs, transaction, wrote; /* by name: the rule_read of the value */
+  map parts;                              /* by its bytes: a rule_read of a part of the value */
+  map lists, prefixes;                    /* bytes to rule_operand */
   size_t operand_bytes;
   buf scratch;
 };
@@ -99,6 +99,7 @@ void host_check_pending(rule_host *h);
 
 /* fields.c: the fields of the request, and which of them were read. */
 extern const char *const host_field_names[RULE_NFIELDS];
+extern const char *const host_transaction_names[]; /* ends in a NULL */
 extern const char *const host_instance_names[];
 enum { HOST_INSTANCE_FIELDS = RULE_INSTANCE_TITLE - RULE_INSTANCE_NAME + 1 };
 

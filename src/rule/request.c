@@ -1,5 +1,6 @@
 /* The request in Lua: read-only, and each read is recorded. One userdata of the host stands for every request in turn;
- * so do the userdata for where, attrs and the instance. */
+ * so do the userdata for where, attrs, the
+ * instance and the transaction. */
 #include <lauxlib.h>
 #include <string.h>
 
@@ -7,7 +8,7 @@
 #include "rule/host_inner.h"
 
 /* Upvalues of the request's __index. */
-enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_METHODS };
+enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_TRANSACTION, UP_METHODS };
 
 /* Pushes the value; NULL is nil. */
 static void push_value(lua_State *L, const shunt_value *value) {
@@ -21,6 +22,13 @@ static void push_field(lua_State *L, rule_host *h, const rule_view *view, rule_f
   shunt_value room;
   push_value(L, rule_view_value(view, field, NULL, &room));
   host_read(L, h, field);
+}
+
+static void push_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  const rule_view *view = host_view(L, h);
+  shunt_value room;
+  host_read_named(L, h, field, name);
+  push_value(L, rule_view_value(view, field, name, &room));
 }
 
 /* Raises for a name that is no field of what. */
@@ -53,6 +61,20 @@ static int request_index(lua_State *L) {
   case RULE_FIELD_INSTANCE:
     lua_pushvalue(L, lua_upvalueindex(UP_INSTANCE));
     return 1;
+  case RULE_FIELD_TRANSACTION:
+    host_read(L, h, RULE_FIELD_TRANSACTION);
+    if (view->request->transaction)
+      lua_pushvalue(L, lua_upvalueindex(UP_TRANSACTION));
+    else
+      lua_pushnil(L);
+    return 1;
+  case RULE_FIELD_WROTE: /* before the refine stage there is no candidate */
+    if (!view->client) {
+      lua_pushnil(L);
+      return 1;
+    }
+    push_read(L, h, RULE_FIELD_WROTE, view->client);
+    return 1;
   default:
     push_field(L, h, view, (rule_field)slot->field);
     return 1;
@@ -64,18 +86,21 @@ static int read_only(lua_State *L) {
 }
 
 static int push_named(lua_State *L, rule_field field) {
-  rule_host *h = host_of(L);
-  const char *name = luaL_checkstring(L, 2);
-  const rule_view *view = host_view(L, h);
-  shunt_value room;
-  host_read_named(L, h, field, name);
-  push_value(L, rule_view_value(view, field, name, &room));
+  push_read(L, host_of(L), field, luaL_checkstring(L, 2));
   return 1;
 }
 
 static int where_index(lua_State *L) { return push_named(L, RULE_FIELD_WHERE); }
 
 static int attrs_index(lua_State *L) { return push_named(L, RULE_FIELD_ATTRS); }
+
+static int transaction_index(lua_State *L) {
+  const char *name = luaL_checkstring(L, 2);
+  size_t n = 0;
+  for (; host_transaction_names[n]; n++)
+    if (strcmp(name, host_transaction_names[n]) == 0) return push_named(L, RULE_FIELD_TRANSACTION);
+  return no_field(L, "a transaction", name, host_transaction_names, n);
+}
 
 static void push_node(lua_State *L, const node *n) {
   luaL_checkstack(L, 4, "the instance's config is nested too deep");
@@ -169,6 +194,7 @@ void host_open_request(lua_State *L, rule_host *h) {
   lua_setfield(L, -2, "__mode");
   lua_setmetatable(L, -2);
   push_proxy(L, "an instance", instance_index, 1);
+  push_proxy(L, "a transaction", transaction_index, 0);
   lua_newtable(L);
   for (int i = 0; host_predicates[i].name; i++) {
     add_slot(L, h, host_predicates[i].name, -(i + 1));

@@ -11,6 +11,15 @@
 typedef struct rule_host rule_host;
 typedef struct pick_memo pick_memo;
 
+/* The transaction that an access runs in. */
+typedef struct rule_transaction {
+  const char *client;    /* where it began; NULL: it had no access yet */
+  const char *isolation; /* NULL: the engine's own */
+  bool read_only;
+  const cat_client *const *held; /* all its clients */
+  size_t nheld;
+} rule_transaction;
+
 /* Names are those of the catalog, or "default" where a client may be named. Everything is borrowed for the call. */
 typedef struct rule_request {
 #define RULE_MEMBER_MODEL(member) const cat_model *member;
@@ -35,6 +44,9 @@ typedef struct rule_request {
   /* of the session */
   const cat_instance *instance;
   bool in_transaction;
+  const rule_transaction *transaction; /* NULL: none of the host's */
+  const char *const *wrote;            /* the clients that the session has written to */
+  size_t nwrote;
   const shunt_field *attrs;
   size_t nattrs;
   size_t part; /* the number of the model's part that is asked for, from 1; 0: none in particular */
@@ -50,7 +62,9 @@ typedef struct rule_request {
   X(ENV, "env")                                                                                                        \
   X(INSTANCE, "instance")                                                                                              \
   X(IN_TRANSACTION, "in_transaction")                                                                                  \
+  X(TRANSACTION, "transaction")                                                                                        \
   X(ATTRS, "attrs")                                                                                                    \
+  X(WROTE, "wrote") /* of the candidate */                                                                             \
   X(PART, "part")                                                                                                      \
   X(CLIENT, "client") /* the candidate so far */                                                                       \
   X(TABLE, "table")
@@ -84,8 +98,9 @@ typedef struct rule_view {
   int level; /* the request's; from the refine stage on, the candidate's */
 } rule_view;
 
-/* The value of a field, or NULL if it is absent. name is the column or attribute if the field is WHERE or ATTRS, else
- * NULL. The value may lie in room. INSTANCE and INSTANCE_CONFIG have more than one value: they give NULL. */
+/* The value of a field, or NULL if it is absent. name is the column, the attribute, the field of the transaction or the
+ * client if the field is WHERE, ATTRS, TRANSACTION or WROTE, else NULL. The value may lie in room. INSTANCE and
+ * INSTANCE_CONFIG have more than one value: they give NULL. */
 const shunt_value *rule_request_value(const rule_request *q, rule_field field, const char *name, shunt_value *room);
 /* The same for the fields of a view. */
 const shunt_value *rule_view_value(const rule_view *v, rule_field field, const char *name, shunt_value *room);
@@ -111,7 +126,7 @@ typedef struct rule_operand rule_operand;
 typedef struct rule_read {
   rule_field field;
   rule_predicate predicate;
-  const char *name;    /* of the column or attribute if field is WHERE or ATTRS; else NULL */
+  const char *name;    /* as for rule_request_value */
   const char *display; /* "model", "instance", "where.user_id" */
   union {
     int64_t parts;               /* MOD, BUCKET */

@@ -41,6 +41,20 @@ static const shunt_value *unless_null(const shunt_value *value) {
   return value && value->type != SHUNT_NULL ? value : NULL;
 }
 
+/* ---- the transaction ---- */
+
+static const shunt_value *of_transaction(const rule_transaction *t, const char *name, shunt_value *room) {
+  if (!t) return NULL;
+  if (!name || strcmp(name, "read_only") == 0) return boolean(!name || t->read_only, room);
+  return text(strcmp(name, "client") == 0 ? t->client : t->isolation, room);
+}
+
+static bool has_written(const rule_request *q, const char *client) {
+  for (size_t i = 0; i < q->nwrote; i++)
+    if (same_name(q->wrote[i], client)) return true;
+  return false;
+}
+
 /* ---- fields ---- */
 
 static const shunt_value *of_instance(const cat_instance *i, rule_field field, shunt_value *room) {
@@ -78,6 +92,10 @@ const shunt_value *rule_request_value(const rule_request *q, rule_field field, c
 #undef REQUEST_VALUE
   case RULE_FIELD_IN_TRANSACTION:
     return boolean(q->in_transaction, room);
+  case RULE_FIELD_TRANSACTION:
+    return of_transaction(q->transaction, name, room);
+  case RULE_FIELD_WROTE:
+    return boolean(has_written(q, name), room);
   case RULE_FIELD_ATTRS:
     return unless_null(find_attr(q->attrs, q->nattrs, name));
   case RULE_FIELD_PART:

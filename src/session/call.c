@@ -5,7 +5,6 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "session/transaction.h"
 
 enum {
   DEEPEST_EQUALITY = 100,
@@ -171,19 +170,9 @@ shunt_status call_connect(call *c, const cat_client *client, int level, driver_c
   return acquire(c, client, level, false, conn);
 }
 
-static shunt_status check_spanning(call *c, const cat_client *client) {
-  return c->s->transactions ? transaction_check_spanning(c, client) : SHUNT_OK;
-}
-
-shunt_status call_acquire(call *c, const cat_client *client, int level, driver_conn **conn) {
-  shunt_status status = check_spanning(c, client);
-  return status ? status : call_connect(c, client, level, conn);
-}
-
 shunt_status call_try_acquire(call *c, const cat_client *client, int level, driver_conn **conn) {
   *conn = NULL;
-  shunt_status status = check_spanning(c, client);
-  return status ? status : acquire(c, client, level, true, conn);
+  return acquire(c, client, level, true, conn);
 }
 
 /* ---- equalities ---- */

@@ -21,6 +21,7 @@ typedef struct call {
   int64_t deadline_ns; /* 0: none */
   shunt_error *err;    /* may be NULL */
   call_reads *reads;   /* NULL: none */
+  bool apart;          /* nothing of the host's transactions begins for it, or forbids it */
   int64_t now_us;      /* since 1970: the one time that the call writes; 0: not read yet */
 } call;
 
@@ -50,13 +51,11 @@ void call_end_sql(call *c, sql_text *sql); /* accepts NULL */
 route_decision *call_decision(call *c);
 void call_end_decision(call *c, route_decision *decision); /* accepts NULL */
 
-/* A connection outside of transactions, to be given back with pool_release. Errors: those of pool_acquire, and
- * TRANSACTION if a transaction in force forbids spanning. */
-shunt_status call_acquire(call *c, const cat_client *client, int level, driver_conn **conn);
+/* A connection for a new transaction, or for an access to which transaction_enter gives none; to be given back with
+ * pool_release. Errors: those of pool_acquire. */
+shunt_status call_connect(call *c, const cat_client *client, int level, driver_conn **conn);
 /* The same without waiting: *conn is NULL, with SHUNT_OK, if all connections are busy. */
 shunt_status call_try_acquire(call *c, const cat_client *client, int level, driver_conn **conn);
-/* A connection for a new transaction. */
-shunt_status call_connect(call *c, const cat_client *client, int level, driver_conn **conn);
 
 /* Columns that are compared for equality with a value in every row. They live in the arena. */
 typedef struct equalities {

@@ -6,17 +6,17 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 
-typedef enum hook_kind { ON_COMMIT, ON_ROLLBACK, ON_ALL_COMMIT } hook_kind;
+typedef enum hook_kind { BEFORE_COMMIT, ON_COMMIT, ON_ROLLBACK, ON_ALL_COMMIT } hook_kind;
 
 struct hook {
   shunt_hook fn;
   void *ud;
   void (*drop)(void *ud);
   hook_kind kind;
-  const transaction *of; /* NULL: it waits for the last open transaction */
-  int savepoint;         /* the savepoint of `of` in which it was added; 0: none */
-  bool due;              /* its savepoint was rolled back, so it runs in any case */
-  int raised;            /* the session's value when the hook was added */
+  const scope *of; /* NULL: it waits for the last open transaction */
+  int savepoint;   /* the savepoint of `of` in which it was added; 0: none */
+  bool due;        /* its savepoint was rolled back, so it runs in any case */
+  int raised;      /* the session's value when the hook was added */
   bool switched;
   hook *next;
   char current[]; /* the session's when the hook was added */
@@ -31,22 +31,22 @@ static void end_hook(hook *h) {
 
 typedef enum fate { WAITS, RUNS, NEVER } fate;
 
-static fate fate_of(hook *h, const shunt_session *s, const transaction *t, bool committed) {
-  bool is_last = s->transactions == t && !t->next;
+static fate fate_of(hook *h, const shunt_session *s, const scope *sc, bool committed) {
+  bool is_last = s->scopes == sc && !sc->next;
   if (h->kind == ON_ALL_COMMIT) {
     if (!committed) return NEVER;
-    if (h->of == t) h->of = NULL;
+    if (h->of == sc) h->of = NULL;
     return is_last ? RUNS : WAITS;
   }
-  if (h->of != t) return WAITS;
+  if (h->of != sc) return WAITS;
   return committed == (h->kind == ON_COMMIT) || h->due ? RUNS : NEVER;
 }
 
 /* The session lists the newest hook first; due gets the oldest first. */
-hook *hooks_take(shunt_session *s, const transaction *t, bool committed) {
+hook *hooks_take(shunt_session *s, const scope *sc, bool committed) {
   hook *due = NULL, *never = NULL;
   for (hook **at = &s->hooks, *h; (h = *at);) {
-    fate what = fate_of(h, s, t, committed);
+    fate what = fate_of(h, s, sc, committed);
     if (what == WAITS) {
       at = &h->next;
       continue;
@@ -60,9 +60,9 @@ hook *hooks_take(shunt_session *s, const transaction *t, bool committed) {
   return due;
 }
 
-void hooks_undo(shunt_session *s, const transaction *t, int savepoint) {
+void hooks_undo(shunt_session *s, const scope *sc, int savepoint) {
   for (hook **at = &s->hooks, *h; (h = *at);) {
-    bool inside = h->of == t && h->savepoint >= savepoint;
+    bool inside = h->of == sc && h->savepoint >= savepoint;
     if (inside && h->kind != ON_ROLLBACK) {
       *at = h->next;
       end_hook(h);
@@ -73,9 +73,9 @@ void hooks_undo(shunt_session *s, const transaction *t, int savepoint) {
   }
 }
 
-void hooks_release(shunt_session *s, const transaction *t, int savepoint) {
+void hooks_release(shunt_session *s, const scope *sc, int savepoint) {
   for (hook *h = s->hooks; h; h = h->next)
-    if (h->of == t && h->savepoint >= savepoint) h->savepoint = savepoint - 1;
+    if (h->of == sc && h->savepoint >= savepoint) h->savepoint = savepoint - 1;
 }
 
 /* ---- running them ---- */
@@ -102,9 +102,10 @@ static shunt_status failed(const hook_end *end, size_t count, const buf *failure
     snprintf(err->message, sizeof err->message, "%.600s; and %zu %s failed%.350s", why.message, count, hooks, list);
     return status;
   }
-  error_set(err, status, "the transaction on '%s' was %s %zu %s failed%s", end->client,
+  const char *on = end->client[0] ? " on '" : "", *behind = on[0] ? "'" : "";
+  error_set(err, status, "the transaction%s%s%s was %s %zu %s failed%s", on, end->client, behind,
             end->committed ? "committed, but" : "rolled back, and", count, hooks, list);
-  error_client(err, end->client);
+  if (on[0]) error_client(err, end->client);
   err->committed = end->committed;
   return status;
 }
@@ -125,15 +126,28 @@ shunt_status hooks_run(shunt_session *s, hook *due, const hook_end *end, shunt_e
   return status;
 }
 
-/* ---- adding one ---- */
-
-static const transaction *innermost(const shunt_session *s) {
-  const transaction *t = s->transactions;
-  while (t && !transaction_in_force(s, t)) t = t->next;
-  return t;
+/* The oldest; they stand the newest first. */
+static hook **find_before(shunt_session *s, const scope *sc) {
+  hook **found = NULL;
+  for (hook **at = &s->hooks; *at; at = &(*at)->next)
+    if ((*at)->of == sc && (*at)->kind == BEFORE_COMMIT) found = at;
+  return found;
 }
 
-static hook *new_hook(const shunt_session *s, const transaction *of) {
+shunt_status hooks_run_before(shunt_session *s, const scope *sc, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (hook **at; !status && (at = find_before(s, sc));) {
+    hook *h = *at;
+    *at = h->next;
+    status = run_one(s, h, err);
+    end_hook(h);
+  }
+  return status;
+}
+
+/* ---- adding one ---- */
+
+static hook *new_hook(const shunt_session *s, const scope *of) {
   const char *current = session_current(s);
   size_t size = current ? strlen(current) + 1 : 0;
   hook *h = base_zalloc(sizeof *h + size);
@@ -150,8 +164,8 @@ static shunt_status run_now(hook_kind kind, shunt_hook fn, void *ud, shunt_error
 
 static shunt_status add(shunt_session *s, hook_kind kind, shunt_hook fn, void *ud, void (*drop)(void *ud),
                         shunt_error *err) {
-  const transaction *of = innermost(s);
-  bool waits = of || (s->transactions && kind == ON_ALL_COMMIT);
+  const scope *of = scope_innermost(s);
+  bool waits = of || (s->scopes && kind == ON_ALL_COMMIT);
   hook *h = fn && waits ? new_hook(s, of) : NULL;
   if (h) {
     h->kind = kind;
@@ -181,4 +195,8 @@ shunt_status shunt_on_rollback(shunt_session *s, shunt_hook fn, void *ud, void (
 
 shunt_status shunt_on_all_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
   return add(s, ON_ALL_COMMIT, fn, ud, drop, err);
+}
+
+shunt_status hooks_before_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
+  return add(s, BEFORE_COMMIT, fn, ud, drop, err);
 }

@@ -1,23 +1,32 @@
-/* For: functions of the host that run once a transaction has ended, in the order in which they were added.
+/* For: functions that run before a transaction of the host commits, or once it has ended, in the order in which they
+ * were added.
  * Owner: the session; hooks that hooks_take returns must be run, which frees them.
- * Use: hook *due = hooks_take(s, t, committed); transaction_close(s, t); return hooks_run(s, due, &end, err). */
+ * Use: status = hooks_run_before(s, sc, err); … hook *due = hooks_take(s, sc, committed); scope_close(s, sc);
+ *      return hooks_run(s, due, &end, err). */
 #ifndef SHUNT_SESSION_HOOK_H
 #define SHUNT_SESSION_HOOK_H
 
-#include "session/transaction.h"
+#include "session/scope.h"
 
 typedef struct hook hook;
 
-/* Takes out the hooks that run because t ends, and frees those that never will run. t must still be on the session. */
-hook *hooks_take(shunt_session *s, const transaction *t, bool committed);
+/* Adds a function of the library's own that runs before the innermost transaction in force commits, and may fail: then
+ * that is rolled back. Parameters and errors as for shunt_on_commit. */
+shunt_status hooks_before_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err);
+/* Runs and frees those, the first failure ends it. */
+shunt_status hooks_run_before(shunt_session *s, const scope *sc, shunt_error *err);
+
+/* Takes out the hooks that run because sc ends, and frees those that never will run. sc must still be on the session.
+ */
+hook *hooks_take(shunt_session *s, const scope *sc, bool committed);
 
 /* After the rollback or the release of a savepoint: for its hooks and those inside. */
-void hooks_undo(shunt_session *s, const transaction *t, int savepoint);
-void hooks_release(shunt_session *s, const transaction *t, int savepoint);
+void hooks_undo(shunt_session *s, const scope *sc, int savepoint);
+void hooks_release(shunt_session *s, const scope *sc, int savepoint);
 
 /* How a transaction ended. The client's name is a copy: a hook may move the session to another generation. */
 typedef struct hook_end {
-  char client[64];
+  char client[64]; /* "": it had no access */
   bool committed;
   shunt_status status; /* of its end; *err has the details */
 } hook_end;

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "session/hook.h"
+#include "session/scope.h"
 
 /* ---- the modes ---- */
 
@@ -13,8 +14,8 @@ typedef enum action { BEGIN, JOIN, SAVE, OUTSIDE, REFUSE } action;
 
 typedef struct mode {
   const char *word;
-  action in_one, in_none; /* if a transaction is in force there, and if none is */
-  bool raises;            /* goes one level up and suspends the transaction in force */
+  action in_one, in_none; /* if a transaction is in force, and if none is */
+  bool raises;            /* goes one level up and suspends the transactions in force */
 } mode;
 
 static const mode modes[] = {
@@ -23,73 +24,95 @@ static const mode modes[] = {
     {"NOT_SUPPORTED", OUTSIDE, OUTSIDE, true},
 };
 
-static bool asks_for_more(const shunt_tx_options *o) { return o->isolation || o->read_only || transaction_is_alone(o); }
+static bool asks_for_more(const shunt_tx_options *o) { return o->isolation || o->read_only || o->spanning; }
 
 static shunt_status find_mode(const shunt_tx_options *o, const mode **out, shunt_error *err) {
   const char *word = o->propagation ? o->propagation : modes[0].word;
   const mode *m = modes, *end = modes + sizeof modes / sizeof *modes;
+  spanning known;
   while (m < end && strcmp(m->word, word) != 0) m++;
   if (m == end)
     return error_set(err, SHUNT_E_USAGE,
                      "unknown propagation '%.64s'; it must be REQUIRED, SUPPORTS, MANDATORY, REQUIRES_NEW, "
                      "NOT_SUPPORTED, NEVER or NESTED",
                      word);
-  if (o->spanning && strcmp(o->spanning, "run") != 0 && !transaction_is_alone(o))
-    return error_set(err, SHUNT_E_USAGE, "spanning is \"run\" or \"error\", not \"%.64s\"", o->spanning);
+  if (o->spanning && !spanning_find(o->spanning, &known))
+    return error_set(err, SHUNT_E_USAGE, "spanning is \"error\", \"run\" or \"join\", not \"%.64s\"", o->spanning);
   if (m->in_one != JOIN && m->in_none == OUTSIDE && asks_for_more(o))
-    return error_set(
-        err, SHUNT_E_USAGE,
-        "propagation %s begins no transaction, so it can't have isolation, read_only or spanning = \"error\"", word);
+    return error_set(err, SHUNT_E_USAGE,
+                     "propagation %s begins no transaction, so it can't have isolation, read_only or spanning", word);
   *out = m;
-  return SHUNT_OK;
+  return driver_check_isolation(o->isolation, err);
 }
 
 /* ---- joining ---- */
 
-static shunt_status refuse(const cat_client *client, shunt_error *err) {
-  error_client(err, client->name);
+/* "on 'main'", or "that had no access yet" */
+static const char *placed(const char *client, char room[96]) {
+  if (!client[0]) return "that had no access yet";
+  snprintf(room, 96, "on '%.64s'", client);
+  return room;
+}
+
+static shunt_status refuse(const char *client, shunt_error *err) {
+  if (client[0]) error_client(err, client);
   return SHUNT_E_TRANSACTION;
 }
 
-static shunt_status check_joining(const transaction *t, const shunt_tx_options *o, shunt_error *err) {
-  const char *client = t->client->name;
-  if (o->isolation && !t->isolation)
+static shunt_status check_isolation(const scope *sc, const shunt_tx_options *o, const char *on, shunt_error *err) {
+  if (!o->isolation || (sc->isolation && strcasecmp(o->isolation, sc->isolation) == 0)) return SHUNT_OK;
+  if (!sc->isolation)
     error_set(err, SHUNT_E_TRANSACTION,
-              "a transaction is open on '%s' with the engine's own isolation, and one with '%.64s' can't join it",
-              client, o->isolation);
-  else if (o->isolation && strcasecmp(o->isolation, t->isolation) != 0)
-    error_set(err, SHUNT_E_TRANSACTION,
-              "a transaction is open on '%s' with isolation '%s', and one with '%.64s' can't join it", client,
-              t->isolation, o->isolation);
-  else if (t->read_only != o->read_only)
-    error_set(err, SHUNT_E_TRANSACTION,
-              t->read_only ? "a read-only transaction is open on '%s', and one that writes can't join it"
-                           : "a transaction that writes is open on '%s', and a read-only one can't join it",
-              client);
-  else if (transaction_is_alone(o) && !t->alone)
-    error_set(err, SHUNT_E_TRANSACTION,
-              "a transaction without spanning = \"error\" is open on '%s', and one with it can't join it", client);
+              "a transaction %s is open with the engine's own isolation, and one with '%.64s' can't join it", on,
+              o->isolation);
   else
-    return SHUNT_OK;
-  return refuse(t->client, err);
+    error_set(err, SHUNT_E_TRANSACTION,
+              "a transaction %s is open with isolation '%s', and one with '%.64s' can't join it", on, sc->isolation,
+              o->isolation);
+  return refuse(scope_place(sc), err);
 }
 
-static shunt_status refuse_mode(const mode *m, const cat_client *client, shunt_error *err) {
-  if (m->in_one == REFUSE)
-    error_set(err, SHUNT_E_TRANSACTION, "a transaction is open on '%s', and propagation is %s", client->name, m->word);
+/* "run" asks for nothing. */
+static bool spans_otherwise(const scope *sc, const shunt_tx_options *o) {
+  spanning asked = SPANNING_RUN;
+  return o->spanning && spanning_find(o->spanning, &asked) && asked != SPANNING_RUN && asked != sc->spanning;
+}
+
+static shunt_status check_joining(const scope *sc, const shunt_tx_options *o, shunt_error *err) {
+  char room[96];
+  const char *on = placed(scope_place(sc), room);
+  shunt_status status = check_isolation(sc, o, on, err);
+  if (status) return status;
+  if (sc->read_only != o->read_only)
+    error_set(err, SHUNT_E_TRANSACTION,
+              sc->read_only ? "a read-only transaction %s is open, and one that writes can't join it"
+                            : "a transaction that writes %s is open, and a read-only one can't join it",
+              on);
+  else if (spans_otherwise(sc, o))
+    error_set(err, SHUNT_E_TRANSACTION,
+              "a transaction %s is open with spanning = \"%s\", and one with \"%s\" can't join it", on,
+              spanning_word(sc->spanning), o->spanning);
   else
-    error_set(err, SHUNT_E_TRANSACTION, "no transaction is open on '%s', and propagation is %s", client->name, m->word);
+    return SHUNT_OK;
+  return refuse(scope_place(sc), err);
+}
+
+static shunt_status refuse_mode(const mode *m, const char *client, shunt_error *err) {
+  char room[96];
+  const char *on = client[0] ? placed(client, room) : "", *blank = client[0] ? " " : "";
+  if (m->in_one == REFUSE)
+    error_set(err, SHUNT_E_TRANSACTION, "a transaction is open%s%s, and propagation is %s", blank, on, m->word);
+  else
+    error_set(err, SHUNT_E_TRANSACTION, "no transaction is open%s%s, and propagation is %s", blank, on, m->word);
   return refuse(client, err);
 }
 
-static shunt_status check_outside(const mode *m, const cat_client *client, const shunt_tx_options *o,
-                                  shunt_error *err) {
+static shunt_status check_outside(const mode *m, const char *client, const shunt_tx_options *o, shunt_error *err) {
+  char room[96];
   if (!asks_for_more(o)) return SHUNT_OK;
-  error_set(
-      err, SHUNT_E_TRANSACTION,
-      "no transaction is open on '%s' that could have isolation, read_only or spanning = \"error\", and propagation "
-      "is %s",
-      client->name, m->word);
+  error_set(err, SHUNT_E_TRANSACTION,
+            "no transaction%s%s is open that could have isolation, read_only or spanning, and propagation is %s",
+            client[0] ? " " : "", client[0] ? placed(client, room) : "", m->word);
   return refuse(client, err);
 }
 
@@ -97,11 +120,11 @@ static shunt_status check_outside(const mode *m, const cat_client *client, const
 
 struct shunt_tx {
   shunt_session *session;
-  action is;       /* BEGIN: it began tx; JOIN: it joined tx; SAVE: it is a savepoint of tx; OUTSIDE: no transaction */
-  transaction *tx; /* NULL once tx has ended */
-  transaction *suspended; /* by this handle; NULL: none, or it has ended */
-  int savepoint;          /* SAVE: its own; JOIN: the one that it is in; 0: none */
-  bool raised;
+  const mode *mode;
+  action is;     /* BEGIN: it began sc; JOIN: it joined sc; SAVE: it is a savepoint of sc; OUTSIDE: no transaction */
+  scope *sc;     /* NULL once it has ended */
+  int savepoint; /* SAVE: its own; JOIN: the one that it is in; 0: none */
+  uint64_t raised_at;      /* it went up, and suspends the scopes with smaller numbers. 0: it did not */
   shunt_tx *next, *before; /* in session->handles */
 };
 
@@ -112,12 +135,21 @@ static void remember(shunt_session *s, shunt_tx *h) {
   s->handles = h;
 }
 
+static shunt_status go_up(shunt_session *s, shunt_tx *h, shunt_error *err) {
+  shunt_status status = shunt_level_push(s, err);
+  if (status) return status;
+  h->raised_at = ++s->begun;
+  for (scope *sc = s->scopes; sc; sc = sc->next) sc->suspended++;
+  return SHUNT_OK;
+}
+
 /* Undoes what it did to the session beside its transaction. */
 static void come_down(shunt_session *s, shunt_tx *h) {
-  if (h->suspended) h->suspended->suspended--;
-  if (h->raised) session_raise(s, -1);
-  h->suspended = NULL;
-  h->raised = false;
+  if (!h->raised_at) return;
+  for (scope *sc = s->scopes; sc; sc = sc->next)
+    if (sc->number < h->raised_at) sc->suspended--;
+  session_raise(s, -1);
+  h->raised_at = 0;
 }
 
 static void forget(shunt_tx *h) {
@@ -129,133 +161,142 @@ static void forget(shunt_tx *h) {
   base_free(h);
 }
 
-static bool is_inside(const shunt_tx *h, const transaction *t, int savepoint) {
-  return h->tx == t && (h->savepoint > savepoint || (h->savepoint == savepoint && h->is == JOIN) || savepoint == 0);
+static bool is_inside(const shunt_tx *h, const scope *sc, int savepoint) {
+  return h->sc == sc && (h->savepoint > savepoint || (h->savepoint == savepoint && h->is == JOIN) || savepoint == 0);
 }
 
 /* The transaction has ended, or one of its savepoints: handles inside of it have nothing left to end. */
-static void forget_inside(shunt_session *s, const transaction *t, int savepoint) {
-  for (shunt_tx *h = s->handles; h; h = h->next) {
-    if (is_inside(h, t, savepoint)) h->tx = NULL;
-    if (h->suspended == t && savepoint == 0) h->suspended = NULL;
-  }
+static void forget_inside(shunt_session *s, const scope *sc, int savepoint) {
+  for (shunt_tx *h = s->handles; h; h = h->next)
+    if (is_inside(h, sc, savepoint)) h->sc = NULL;
 }
 
 /* ---- beginning ---- */
 
-static shunt_status go_up(shunt_session *s, shunt_tx *h, shunt_error *err) {
-  shunt_status status = shunt_level_push(s, err);
-  h->raised = !status;
+static scope *scope_there(const shunt_session *s, const tx_place *places, size_t n) {
+  scope *sc = n ? NULL : scope_innermost(s);
+  for (size_t i = 0; i < n && !sc; i++) sc = scope_that_takes(s, places[i].client, places[i].level);
+  return sc;
+}
+
+static shunt_status begin_places(call *c, scope *sc, const tx_place *places, size_t n) {
+  shunt_status status = SHUNT_OK;
+  transaction *t;
+  for (size_t i = 0; i < n && !status; i++) status = scope_begin_at(c, sc, places[i].client, places[i].level, &t);
   return status;
 }
 
-static shunt_status join(call *c, shunt_tx *h, transaction *t, const shunt_tx_options *o) {
-  shunt_status status = check_joining(t, o, c->err);
-  if (status) return status;
-  h->tx = t;
-  h->savepoint = t->savepoints;
-  return h->is == SAVE ? transaction_save(c, t, &h->savepoint) : SHUNT_OK;
+static shunt_status begin_own(call *c, shunt_tx *h, const shunt_tx_options *o, const tx_place *places, size_t n) {
+  shunt_status status = scope_open(c->s, o, &h->sc, c->err);
+  if (!status) status = begin_places(c, h->sc, places, n);
+  if (!status) return SHUNT_OK;
+  scope_close(c->s, h->sc);
+  h->sc = NULL;
+  return status;
 }
 
-/* On failure h knows what has to be undone. */
-static shunt_status begin(call *c, shunt_tx *h, const mode *m, const shunt_tx_options *o) {
-  const cat_client *client;
-  int level;
-  shunt_status status = m->raises ? go_up(c->s, h, c->err) : SHUNT_OK;
-  if (!status) status = transaction_client(c, o->client, o->read_only ? SHUNT_READ : SHUNT_WRITE, &client, &level);
-  if (status) return status;
-  transaction *t = transaction_find(c->s, client, level);
-  h->is = t ? m->in_one : m->in_none;
-  if (t && m->raises) {
-    h->suspended = t;
-    t->suspended++;
-  }
+/* Places that the joined transaction lacks are begun in it, or refused. */
+static shunt_status join(call *c, shunt_tx *h, const shunt_tx_options *o, const tx_place *places, size_t n) {
+  shunt_status status = check_joining(h->sc, o, c->err);
+  transaction *t;
+  for (size_t i = 0; i < n && !status; i++) status = transaction_enter(c, places[i].client, places[i].level, &t);
+  h->savepoint = h->sc->savepoints;
+  return status || h->is == JOIN ? status : scope_save(c, h->sc, &h->savepoint);
+}
+
+shunt_status propagation_start(call *c, const shunt_tx_options *o, shunt_tx **out) {
+  const mode *m = NULL;
+  shunt_status status = find_mode(o, &m, c->err);
+  shunt_tx *h = status ? NULL : base_zalloc(sizeof *h);
+  *out = NULL;
+  if (!h) return status ? status : error_memory(c->err);
+  h->mode = m;
+  remember(c->s, h);
+  status = m->raises ? go_up(c->s, h, c->err) : SHUNT_OK;
+  if (status)
+    forget(h);
+  else
+    *out = h;
+  return status;
+}
+
+void propagation_drop(shunt_tx *h) { forget(h); }
+
+shunt_status propagation_begin(call *c, shunt_tx *h, const shunt_tx_options *o, const tx_place *places, size_t n) {
+  scope *sc = scope_there(c->s, places, n);
+  const char *client = n ? places[0].client->name : sc ? scope_place(sc) : "";
+  h->is = sc ? h->mode->in_one : h->mode->in_none;
   switch (h->is) {
   case BEGIN:
-    return transaction_open(c, client, level, o, &h->tx);
+    return begin_own(c, h, o, places, n);
   case JOIN:
   case SAVE:
-    return join(c, h, t, o);
+    h->sc = sc;
+    return join(c, h, o, places, n);
   case OUTSIDE:
-    return check_outside(m, client, o, c->err);
+    return check_outside(h->mode, client, o, c->err);
   case REFUSE:
     break;
   }
-  return refuse_mode(m, client, c->err);
-}
-
-shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shunt_tx **out, shunt_error *err) {
-  static const shunt_tx_options none = {.client = NULL};
-  const mode *m = modes;
-  if (!options) options = &none;
-  *out = NULL;
-  call c;
-  shunt_status status = call_begin(&c, s, 0, err);
-  if (!status) status = find_mode(options, &m, err);
-  if (status) return status;
-  shunt_tx *h = base_zalloc(sizeof *h);
-  if (!h) return error_memory(err);
-  remember(s, h);
-  status = begin(&c, h, m, options);
-  if (status) {
-    forget(h);
-    return status;
-  }
-  *out = h;
-  return SHUNT_OK;
+  return refuse_mode(h->mode, client, c->err);
 }
 
 bool shunt_tx_began(const shunt_tx *h) { return h->is == BEGIN; }
 
 /* ---- ending ---- */
 
+/* Hooks before the commit may use the session, and begin and end what they like inside. */
+static shunt_status commit(call *c, const shunt_tx *h) {
+  shunt_status status = c->s->hooks ? hooks_run_before(c->s, h->sc, c->err) : SHUNT_OK;
+  return status ? status : scope_commit(c, h->sc);
+}
+
 /* c: of a commit; NULL: rolls back. Hooks run last: the calls that they make end this one. */
 static shunt_status end_own(call *c, shunt_tx *h, shunt_error *err) {
   shunt_session *s = h->session;
-  transaction *t = h->tx;
-  hook_end end;
+  scope *sc = h->sc;
+  hook_end end = {.status = c ? commit(c, h) : SHUNT_OK};
   hook *due = NULL;
-  end.status = c ? transaction_commit(c, t) : SHUNT_OK;
   end.committed = c && !end.status;
   if (s->hooks) {
-    snprintf(end.client, sizeof end.client, "%s", t->client->name);
-    due = hooks_take(s, t, end.committed);
+    snprintf(end.client, sizeof end.client, "%s", scope_place(sc));
+    due = hooks_take(s, sc, end.committed);
   }
-  h->tx = NULL;
-  forget_inside(s, t, 0);
-  transaction_close(s, t);
+  forget_inside(s, sc, 0);
+  scope_close(s, sc);
   shunt_status status = due ? hooks_run(s, due, &end, err) : end.status;
-  forget(h); /* last: for the hooks the suspended transaction is still suspended, as when they were added */
+  forget(h); /* last: for the hooks the suspended transactions are still suspended, as when they were added */
   return status;
 }
 
 /* The savepoint has ended, and everything inside it. */
 static void end_savepoint(const shunt_tx *h, bool released) {
   shunt_session *s = h->session;
-  forget_inside(s, h->tx, h->savepoint);
+  scope *sc = h->sc;
+  forget_inside(s, sc, h->savepoint);
   if (released)
-    hooks_release(s, h->tx, h->savepoint);
+    hooks_release(s, sc, h->savepoint);
   else
-    hooks_undo(s, h->tx, h->savepoint);
+    hooks_undo(s, sc, h->savepoint);
 }
 
 static void undo_savepoint(const shunt_tx *h) {
-  transaction_undo(h->session, h->tx, h->savepoint);
+  scope_undo(h->session, h->sc, h->savepoint);
   end_savepoint(h, false);
 }
 
 static shunt_status keep_savepoint(call *c, const shunt_tx *h) {
-  transaction *t = h->tx;
+  scope *sc = h->sc;
   shunt_status status;
-  t->conn->deadline_ns = c->deadline_ns;
-  if (t->doomed_at >= h->savepoint) {
-    status = error_set(
-        c->err, SHUNT_E_TRANSACTION,
-        "the nested transaction on '%s' was rolled back, because a transaction that had joined it was rolled back",
-        t->client->name);
-    error_client(c->err, t->client->name);
+  if (sc->doomed_at >= h->savepoint) {
+    char room[96];
+    status =
+        error_set(c->err, SHUNT_E_TRANSACTION,
+                  "the nested transaction %s was rolled back, because a transaction that had joined it was rolled back",
+                  placed(scope_place(sc), room));
+    if (sc->count) error_client(c->err, scope_place(sc));
   } else {
-    status = transaction_release(c, t, h->savepoint);
+    status = scope_release(c, sc, h->savepoint);
   }
   if (status)
     undo_savepoint(h);
@@ -269,10 +310,10 @@ shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
   if (!h) return error_set(err, SHUNT_E_USAGE, "there is no transaction to commit");
   call c;
   if (h->session) call_start(&c, h->session, 0, err);
-  if (h->tx && h->is == BEGIN) return end_own(&c, h, err);
-  if (h->tx && h->is == SAVE)
+  if (h->sc && h->is == BEGIN) return end_own(&c, h, err);
+  if (h->sc && h->is == SAVE)
     status = keep_savepoint(&c, h);
-  else if (!h->tx && (h->is != OUTSIDE || !h->session))
+  else if (!h->sc && (h->is != OUTSIDE || !h->session))
     status = error_set(err, SHUNT_E_TRANSACTION, "%s",
                        h->session ? "the transaction around this one has ended before it"
                                   : "the session was closed, and rolled this transaction back");
@@ -282,21 +323,21 @@ shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
 
 shunt_status shunt_rollback(shunt_tx *h, shunt_error *err) {
   if (!h) return SHUNT_OK;
-  if (h->tx && h->is == BEGIN) return end_own(NULL, h, err);
-  if (h->tx && h->is == SAVE)
+  if (h->sc && h->is == BEGIN) return end_own(NULL, h, err);
+  if (h->sc && h->is == SAVE)
     undo_savepoint(h);
-  else if (h->tx)
-    transaction_doom(h->tx, h->savepoint);
+  else if (h->sc)
+    scope_doom(h->sc, h->savepoint);
   forget(h);
   return SHUNT_OK;
 }
 
 void propagation_end_all(shunt_session *s) {
-  for (transaction *t; (t = s->transactions);) {
+  for (scope *sc; (sc = s->scopes);) {
     hook_end end = {.committed = false};
-    hook *due = hooks_take(s, t, false);
-    forget_inside(s, t, 0);
-    transaction_close(s, t);
+    hook *due = hooks_take(s, sc, false);
+    forget_inside(s, sc, 0);
+    scope_close(s, sc);
     (void)hooks_run(s, due, &end, NULL); /* the session is closing: there is no caller to report to */
   }
   for (shunt_tx *h = s->handles; h; h = h->next) h->session = NULL;

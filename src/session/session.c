@@ -46,7 +46,7 @@ static shunt_status move_to(shunt_session *s, const session_generation *newest, 
 
 shunt_status session_move(shunt_session *s, shunt_error *err) {
   session_generation newest;
-  if (s->transactions || s->streams || !s->generation.renew(&s->generation, &newest)) return SHUNT_OK;
+  if (s->scopes || s->transactions || s->streams || !s->generation.renew(&s->generation, &newest)) return SHUNT_OK;
   return move_to(s, &newest, err);
 }
 
@@ -98,6 +98,18 @@ int shunt_session_level(const shunt_session *s) { return s->level.now; }
 void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
   s->observer.fn = fn;
   s->observer.ud = fn ? ud : NULL;
+}
+
+/* ---- what it wrote to ---- */
+
+bool session_note_write(shunt_session *s, const cat_client *client) {
+  size_t n = s->wrote.count;
+  for (size_t i = n; i-- > 0;)
+    if (strcmp(s->wrote.list[i], client->name) == 0) return true;
+  char *name = arena_strdup(&s->owned, client->name); /* it outlives the generation */
+  if (!name || !arena_grow(&s->owned, &s->wrote.list, &s->wrote.capacity, n + 1, sizeof(const char *))) return false;
+  s->wrote.list[s->wrote.count++] = name;
+  return true;
 }
 
 /* ---- the current datasource ---- */

@@ -58,6 +58,7 @@ typedef struct session_lent {
 } session_lent;
 
 typedef struct transaction transaction;
+typedef struct scope scope;
 
 struct shunt_session {
   /* for as long as it is open */
@@ -92,11 +93,17 @@ struct shunt_session {
     const char **list; /* the datasources switched to, the current one last; NULL: none */
     size_t count, capacity;
   } switched;
-  transaction *transactions; /* the newest first */
+  uint64_t begun;            /* number of the newest scope */
+  scope *scopes;             /* the host's transactions, the newest first */
+  transaction *transactions; /* on datasources, the newest first */
   struct stream_link *streams;
   struct shunt_tx *handles; /* not ended yet */
   struct hook *hooks;       /* waiting for transactions to end, the newest first */
   int units;                /* nested writes under way */
+  struct {
+    const char **list; /* the clients that it has written to */
+    size_t count, capacity;
+  } wrote;
   /* what calls use again */
   session_tables tables;
   session_lent lent;
@@ -130,8 +137,12 @@ static inline int session_level_of(const cat_client *client, int level) {
 void session_drop_tables(session_tables *t);
 /* Frees what calls have borrowed. */
 void session_free_lent(session_lent *l);
-/* Whether one of its transactions is in force. */
+/* Whether one of the host's transactions is in force. */
 bool session_in_transaction(const shunt_session *s);
+/* That transaction as the rules see it, the innermost; NULL: none. */
+const rule_transaction *session_transaction(const shunt_session *s);
+/* Notes a write to the client. False when out of memory. */
+bool session_note_write(shunt_session *s, const cat_client *client);
 
 /* The datasource switched to, or NULL. */
 static inline const char *session_current(const shunt_session *s) {
@@ -151,7 +162,10 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .current = session_current(s),
                          .op = op,
                          .level = s->level.now,
-                         .in_transaction = s->units || (s->transactions && session_in_transaction(s)),
+                         .in_transaction = s->units || (s->scopes && session_in_transaction(s)),
+                         .transaction = s->scopes ? session_transaction(s) : NULL,
+                         .wrote = s->wrote.list,
+                         .nwrote = s->wrote.count,
                          .every_rule = false,
                          .where = NULL,
                          .nwhere = 0,

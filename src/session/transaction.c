@@ -11,6 +11,17 @@ static const int64_t UNDO_NS = 5000000000; /* time to roll back a savepoint, eve
 
 /* ---- its connection ---- */
 
+transaction *transaction_find(const shunt_session *s, const cat_client *client, int level) {
+  for (transaction *t = s->transactions; t; t = t->next)
+    if (t->client == client && t->level == level && !(t->of && t->of->suspended)) return t;
+  return NULL;
+}
+
+driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level) {
+  transaction *t = s->transactions ? transaction_find(s, client, level) : NULL;
+  return t ? t->conn : NULL;
+}
+
 shunt_status transaction_check_free(const call *c, const driver_conn *conn) {
   if (!conn->streams) return SHUNT_OK;
   error_set(
@@ -20,16 +31,6 @@ shunt_status transaction_check_free(const call *c, const driver_conn *conn) {
       conn->client->name);
   error_client(c->err, conn->client->name);
   return SHUNT_E_TRANSACTION;
-}
-
-shunt_status transaction_conn(call *c, const cat_client *client, int level, driver_conn **out) {
-  driver_conn *conn = *out = transaction_peek(c->s, client, level);
-  if (!conn) return SHUNT_OK;
-  shunt_status status = transaction_check_free(c, conn);
-  if (status) return status;
-  if (conn->under_way) c->reads->settle(c->reads);
-  conn->deadline_ns = c->deadline_ns;
-  return SHUNT_OK;
 }
 
 /* ---- beginning and ending ---- */
@@ -52,7 +53,7 @@ static shunt_status begin_one(call *c, transaction *t) {
 static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
   bool one_connection = driver_is_private(client);
   const transaction *t = c->s->transactions;
-  while (t && !(t->client == client && t->suspended &&
+  while (t && !(t->client == client && t->of && t->of->suspended &&
                 (one_connection || (!cat_engine_of(client->engine)->levels && !t->read_only && !read_only))))
     t = t->next;
   if (!t) return SHUNT_OK;
@@ -71,13 +72,8 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
   size_t size = o->isolation ? strlen(o->isolation) + 1 : 0;
   transaction *t = base_zalloc(sizeof *t + size);
   if (!t) return error_memory(c->err);
-  *t = (transaction){.client = client,
-                     .level = level,
-                     .session_level = c->s->level.now,
-                     .read_only = o->read_only,
-                     .alone = transaction_is_alone(o),
-                     .doomed_at = NOT_DOOMED,
-                     .next = c->s->transactions};
+  *t = (transaction){
+      .client = client, .level = level, .read_only = o->read_only, .doomed_at = NOT_DOOMED, .next = c->s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);
   status = begin_one(c, t);
   if (status) {
@@ -93,7 +89,7 @@ shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
   stream_end_all(c->s, t);
   t->conn->deadline_ns = c->deadline_ns;
-  if (t->doomed_at != NOT_DOOMED)
+  if (!t->of && t->doomed_at != NOT_DOOMED)
     status =
         error_set(c->err, SHUNT_E_TRANSACTION,
                   "the transaction on '%s' was rolled back, because a transaction that had joined it was rolled back",
@@ -116,7 +112,8 @@ void transaction_close(shunt_session *s, transaction *t) {
 /* ---- savepoints ---- */
 
 void transaction_doom(transaction *t, int savepoint) {
-  if (t->doomed_at == NOT_DOOMED || t->doomed_at > savepoint) t->doomed_at = savepoint;
+  int *at = t->of ? &t->of->doomed_at : &t->doomed_at, level = savepoint + t->born;
+  if (*at == NOT_DOOMED || *at > level) *at = level;
 }
 
 static shunt_status at_savepoint(const transaction *t, const char *what, int number, shunt_error *err) {
@@ -158,32 +155,7 @@ void transaction_undo(shunt_session *s, transaction *t, int savepoint) {
       !at_savepoint(t, "ROLLBACK TO", savepoint, NULL) && !at_savepoint(t, "RELEASE SAVEPOINT", savepoint, NULL);
   if (!undone)
     transaction_doom(t, savepoint - 1);
-  else if (t->doomed_at >= savepoint)
+  else if (!t->of && t->doomed_at >= savepoint)
     t->doomed_at = NOT_DOOMED;
   t->savepoints = savepoint - 1;
-}
-
-/* ---- where to begin ---- */
-
-static shunt_status ask_rules(call *c, shunt_op op, bool effective, const cat_client **client, int *level) {
-  route_request request = session_request(c->s, NULL, op);
-  route_decision *d = call_decision(c);
-  if (effective) request.current = NULL;
-  if (!d) return error_memory(c->err);
-  shunt_status status = route_decide(c->s->generation.route, &request, d, c->err);
-  if (status) return status;
-  *client = d->client;
-  *level = d->as.level;
-  return SHUNT_OK;
-}
-
-shunt_status transaction_client(call *c, const char *name, shunt_op op, const cat_client **client, int *level) {
-  shunt_status status;
-  *level = c->s->level.now;
-  if (!name || strcmp(name, CATALOG_DEFAULT) == 0)
-    status = ask_rules(c, op, name != NULL, client, level);
-  else
-    status = session_named_client(c->s, name, client, c->err);
-  if (!status) *level = session_level_of(*client, *level);
-  return status;
 }

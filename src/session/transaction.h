@@ -1,6 +1,6 @@
-/* For: the session's open transactions, their savepoints, and which of them are in force.
- * Owner: the session; a transaction holds a connection until it is closed. propagation.c begins and ends them for the
- * host, unit.c for nested writes. Use: transaction_open(c, client, level, &options, &t); …; status =
+/* For: the session's open transactions on datasources, their savepoints, and which of them are in force.
+ * Owner: the session; a transaction holds a connection until it is closed. scope.c begins and ends them for the host,
+ * unit.c for nested writes. Use: transaction_open(c, client, level, &options, &t); …; status =
  * transaction_commit(c, t); transaction_close(c->s, t); */
 #ifndef SHUNT_SESSION_TRANSACTION_H
 #define SHUNT_SESSION_TRANSACTION_H
@@ -11,38 +11,45 @@
 
 enum { NOT_DOOMED = -1 };
 
+/* An access to another datasource. */
+typedef enum spanning { SPANNING_ERROR, SPANNING_RUN, SPANNING_JOIN } spanning;
+
+struct scope {
+  spanning spanning;
+  const char *isolation; /* as requested; NULL: the engine's default */
+  bool read_only;
+  int session_level; /* the session's when it began */
+  uint64_t number;   /* counts up in a session */
+  int suspended;     /* number of handles that went up a level since, and suspend it */
+  int savepoints;    /* open ones, numbered from 1, the outermost first */
+  int doomed_at;     /* the innermost level that can't be kept, because a part of it was rolled back: a savepoint, 0 for
+                        the whole, or NOT_DOOMED */
+  size_t count;      /* of its transactions. 0: no access yet */
+  const cat_client **held; /* their clients, in the order in which they began */
+  size_t capacity;
+  rule_transaction seen; /* as the rules see it */
+  scope *next;           /* begun before it */
+};
+
 struct transaction {
   const cat_client *client;
   int level;         /* of its pool */
-  int session_level; /* the session's when it began */
   driver_conn *conn;
   const char *isolation; /* as requested; NULL: the engine's default */
   bool read_only;
-  bool alone;     /* spanning = "error" */
-  int suspended;  /* number of inner transactions that suspend it */
-  int savepoints; /* open ones, numbered from 1, the outermost first */
-  int doomed_at; /* the innermost level that can't be kept, because a part of it was rolled back: a savepoint, 0 for the
-                    transaction itself, or NOT_DOOMED */
+  scope *of;         /* the host's transaction that it is a part of; NULL: a nested write's own */
+  int born;          /* with a scope: how many of its savepoints were open when it began */
+  int savepoints;    /* open ones, numbered from 1, the outermost first */
+  int doomed_at;     /* without a scope: as there */
   transaction *next; /* begun before it */
 };
 
 /* The transaction that accesses to this client and level run in: the newest that is not suspended. NULL: none. */
 transaction *transaction_find(const shunt_session *s, const cat_client *client, int level);
-/* It is not suspended, and the session is at its level (or its engine has no levels). */
-bool transaction_in_force(const shunt_session *s, const transaction *t);
-/* The connection of that transaction, or NULL. Reads that are under way on it are received first. Errors: those of
- * transaction_check_free. */
-shunt_status transaction_conn(call *c, const cat_client *client, int level, driver_conn **conn);
 /* TRANSACTION if a stream is open on the transaction's connection: that takes no other statement. */
 shunt_status transaction_check_free(const call *c, const driver_conn *conn);
-/* The same without receiving anything. */
+/* The connection of a transaction that is open already. Nothing begins, and nothing is received. */
 driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
-/* Whether these options forbid accesses outside of the transaction. */
-static inline bool transaction_is_alone(const shunt_tx_options *o) {
-  return o->spanning && strcmp(o->spanning, "error") == 0;
-}
-/* TRANSACTION if a transaction in force forbids accesses on this client outside of it. */
-shunt_status transaction_check_spanning(call *c, const cat_client *client);
 
 /* Errors: those of pool_acquire and of the driver; TRANSACTION if a suspended transaction is in its way. */
 shunt_status transaction_open(call *c, const cat_client *client, int level, const shunt_tx_options *o,

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "session/scope.h"
 
 static const shunt_tx_options plainly;
 
@@ -19,14 +20,14 @@ static unit_part *find_part(const unit *u, const transaction *t) {
 }
 
 shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
-  transaction *t = transaction_find(c->s, client, level);
-  if (t && find_part(u, t)) return SHUNT_OK;
+  transaction *t = u->apart ? transaction_find(c->s, client, level) : NULL;
+  shunt_status status = u->apart ? SHUNT_OK : transaction_enter(c, client, level, &t);
+  if (status || (t && find_part(u, t))) return status;
   if (!base_grow(&u->parts, &u->capacity, u->count + 1, sizeof *u->parts)) return error_memory(c->err);
   int savepoint = 0;
-  shunt_status status = SHUNT_OK;
   if (t)
     status = transaction_save(c, t, &savepoint);
-  else if (u->apart || !(status = transaction_check_spanning(c, client)))
+  else
     status = transaction_open(c, client, level, &plainly, &t);
   if (!status) u->parts[u->count++] = (unit_part){.tx = t, .savepoint = savepoint};
   return status;

@@ -151,7 +151,7 @@ for _, engine in ipairs(Engines.all) do
         Engines.raises("SHUNT_E_TRANSACTION", top.transaction, top, function() end, { propagation = propagation })
         assert.equal(8, top:level())
       end
-      top:transaction(function() assert.equal("transaction", top:resolve("parent").pinned_by) end)
+      top:transaction(function() assert.equal("transaction", top:resolve("parent").pinned_by) end, { client = "main" })
       top:close()
       problem = Engines.raises("SHUNT_E_USAGE", world.app.session, world.app, { level = 9 })
       assert.is_truthy(problem.message:find("from 0 to 8", 1, true))

@@ -1,6 +1,7 @@
--- Transactions, switches and levels nested at random, failing at random, caught or not, in coroutines or not: after every
--- step the session is where a model of it says, and in the end the databases hold what the model has kept. The seed is in
--- the title; SHUNT_SEED sets it.
+-- Transactions, switches and levels nested at random, failing at random, caught or not, in coroutines or not; transactions
+-- with and without a place, which refuse accesses elsewhere, let them run or take them in: after every step the session is
+-- where a model of it says, and in the end the databases hold what the model has kept. The seed is in the title; SHUNT_SEED
+-- sets it.
 
 local Engines = require "tests.engines.support.engines"
 
@@ -35,48 +36,83 @@ function Model:place(client)
   return client == "default" and "main" or client, self.levels and self.level or 0
 end
 
---- The one that accesses there run in.
+local function key_of(client, level) return client .. " " .. level end
+
+function Model:is_at_level(t) return t.suspended == 0 and (t.session_level == self.level or not self.levels) end
+
+--- The one with a transaction open there.
 function Model:find(client, level)
   for i = #self.open, 1, -1 do
     local t = self.open[i]
-    if t.client == client and t.level == level and t.suspended == 0 then return t end
+    if t.places[key_of(client, level)] and t.suspended == 0 then return t end
   end
 end
 
---- The innermost one in force.
+--- The innermost one in force. One without an access has no engine yet whose levels would not count.
 function Model:innermost()
   for i = #self.open, 1, -1 do
     local t = self.open[i]
-    if t.suspended == 0 and (t.session_level == self.level or not self.levels) then return t end
+    if t.suspended == 0 and (t.session_level == self.level or (not self.levels and next(t.places))) then return t end
+  end
+end
+
+--- The one that an access there runs in, which it may begin there; and whether it is refused.
+function Model:taker(client, level)
+  local found = self:find(client, level)
+  if found then return found end
+  for i = #self.open, 1, -1 do
+    local t = self.open[i]
+    if self:is_at_level(t) then
+      if not next(t.places) or t.spanning == "join" then return t end
+      if t.spanning == "error" then return nil, true end
+    end
   end
 end
 
 --- Whether no other session can write there: SQLite has one writer.
 function Model:is_locked(client)
   for _, t in ipairs(self.open) do
-    if t.client == client and t.suspended > 0 and not self.levels then return true end
+    if t.suspended > 0 and not self.levels and t.places[key_of(client, 0)] then return true end
   end
   return false
 end
 
+--- Whether the transaction has a place there afterwards.
+function Model:enter(t, client, level)
+  if t.places[key_of(client, level)] then return true end
+  if self:is_locked(client) then return false end
+  t.places[key_of(client, level)] = t.depth
+  return true
+end
+
 --- nil where it is refused.
-function Model:begin(mode, client_given)
+function Model:begin(mode, with)
   local m = modes[mode]
-  local h = { raised = m[3] }
-  if h.raised then self.level = self.level + 1 end
-  local client, level = self:place(client_given)
-  local t = self:find(client, level)
-  h.is = t and m[1] or m[2]
-  if t and h.raised then
-    h.suspended, t.suspended = t, t.suspended + 1
+  local h = { raised = m[3], suspended = {} }
+  if h.raised then
+    self.level = self.level + 1
+    for _, t in ipairs(self.open) do
+      t.suspended = t.suspended + 1
+      table.insert(h.suspended, t)
+    end
   end
-  if h.is == "refuse" or (h.is == "begin" and self:is_locked(client)) then
+  local client, level = self:place(with.client)
+  local t
+  if with.client then t = self:taker(client, level) else t = self:innermost() end
+  h.is = t and m[1] or m[2]
+  local asked = with.spanning ~= "run" and with.spanning
+  if h.is == "begin" then
+    t = { session_level = self.level, suspended = 0, depth = 0, things = {}, places = {}, spanning = with.spanning or "error" }
+  end
+  local refused = h.is == "refuse" or (h.is ~= "begin" and t and asked and asked ~= t.spanning)
+  if not refused and h.is ~= "outside" and with.client then refused = not self:enter(t, client, level) end
+  if refused then
     self:come_down(h)
     return nil
   end
   if h.is == "begin" then
-    h.tx = { client = client, level = level, session_level = self.level, suspended = 0, depth = 0, things = {} }
-    table.insert(self.open, h.tx)
+    h.tx = t
+    table.insert(self.open, t)
   elseif h.is ~= "outside" then
     h.tx = t
     if h.is == "save" then t.depth = t.depth + 1 end
@@ -87,7 +123,7 @@ end
 
 function Model:come_down(h)
   if h.raised then self.level = self.level - 1 end
-  if h.suspended then h.suspended.suspended = h.suspended.suspended - 1 end
+  for _, t in ipairs(h.suspended) do t.suspended = t.suspended - 1 end
 end
 
 function Model:keep(thing)
@@ -116,6 +152,9 @@ function Model:finish(h, failed)
       local inside = thing.depth >= h.depth
       if inside then thing.depth = h.depth - 1 end
       if ok or not inside then left[#left + 1] = thing end
+    end
+    for place, born in pairs(t.places) do
+      if born >= h.depth then t.places[place] = ok and h.depth - 1 or nil end
     end
     t.things, t.depth = left, h.depth - 1
     if not ok and t.doomed and t.doomed >= h.depth then t.doomed = nil end
@@ -156,11 +195,16 @@ end
 function Program:insert()
   local name = math.random(3) == 1 and "tied" or "loose"
   local client, level = self.model:place(name == "tied" and "main" or nil)
-  local t = self.model:find(client, level)
-  if not t and self.model:is_locked(client) then return end
-  local id = new_id()
-  self.session:model(name):insert { id = id, name = name }
-  self.model:add(t, { client = client, id = id })
+  local t, refused = self.model:taker(client, level)
+  if not t and not refused and self.model:is_locked(client) then return end -- it would wait
+  if t then refused = not self.model:enter(t, client, level) end
+  local id, model = new_id(), self.session:model(name)
+  if refused then
+    Engines.raises("SHUNT_E_TRANSACTION", model.insert, model, { id = id, name = name })
+  else
+    model:insert { id = id, name = name }
+    self.model:add(t, { client = client, id = id })
+  end
 end
 
 function Program:hook()
@@ -173,14 +217,17 @@ local FAILS = {}
 
 function Program:transaction(depth)
   local mode = mode_names[math.random(#mode_names)]
-  local client = ({ "main", "second", "default" })[math.random(8)] -- mostly none
-  local h = self.model:begin(mode, client)
+  local with = { client = ({ "main", "second", "default" })[math.random(8)], propagation = mode } -- mostly without a place
+  if modes[mode][2] == "begin" then
+    with.isolation, with.spanning = self.isolation, self.spannings[math.random(5)]
+  end
+  local h = self.model:begin(mode, with)
   local failed = true
   local ok, problem = pcall(self.session.transaction, self.session, function()
     assert(h, "it was to be refused")
     self:block(depth + 1)
     failed = false
-  end, { propagation = mode, client = client, isolation = modes[mode][2] == "begin" and self.isolation or nil })
+  end, with)
   if not h then
     assert.equal("SHUNT_E_TRANSACTION", not ok and problem.code)
     return
@@ -257,6 +304,7 @@ for _, engine in ipairs(Engines.all) do
         math.randomseed(SEED, i)
         for _, client in ipairs { "main", "second" } do other:execute(client, "DELETE FROM parents") end
         local program = setmetatable({ session = world.session, model = new_model(engine ~= "sqlite3"), ran = {},
+          spannings = { "run", "error", engine ~= "sqlite3" and "join" or "run" },
           -- under repeatable read, MySQL's own server keeps gap locks on rows that a savepoint rolled back
           isolation = engine == "mysql" and Engines.mysql_kind() == "mysql" and "read committed" or nil }, Program)
         if i % 2 == 0 then run(program) else run_in_coroutine(program) end

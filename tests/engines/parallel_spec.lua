@@ -125,7 +125,7 @@ for _, engine in ipairs(Engines.servers) do
         local rows = users:select { order = { "id" }, include = tree }
         assert.equal("Eve", rows[1].notes[1].user.name)
         assert.equal("Eve", rows[2].friends[1].name)
-      end)
+      end, { spanning = "run" })
     end)
 
     it("of which one fails fail together, and no connection is lost by it", function()
@@ -208,7 +208,7 @@ describe("relations in a transaction on PostgreSQL", function()
     s:execute("file", "INSERT INTO locals VALUES (1, 1), (2, 2)")
     local problem = Engines.raises("SHUNT_E_USAGE", s.transaction, s, function()
       s:model("user"):select { include = { broken = true, locals = { include = { notes = true } } } }
-    end)
+    end, { spanning = "run" })
     assert.truthy(problem.message:find("division by zero", 1, true), problem.message)
     world:close()
   end)

@@ -84,26 +84,26 @@ local function columns_of(text)
   return columns
 end
 
--- ---- states: each runs body inside of it ----
+-- ---- states: each runs body inside of it, in transactions of this client, or where the first access goes ----
 
 local states = {}
-function states.none(_, body) body() end
-function states.open(s, body) s:transaction(body) end
-states["read-only"] = function(s, body) s:transaction(body, { read_only = true }) end
-function states.nested(s, body)
-  s:transaction(function() s:transaction(body, { propagation = "NESTED" }) end)
+function states.none(_, _, body) body() end
+function states.open(s, client, body) s:transaction(body, { client = client }) end
+states["read-only"] = function(s, client, body) s:transaction(body, { client = client, read_only = true }) end
+function states.nested(s, client, body)
+  s:transaction(function() s:transaction(body, { client = client, propagation = "NESTED" }) end, { client = client })
 end
-function states.doomed(s, body)
+function states.doomed(s, client, body)
   s:transaction(function()
-    pcall(s.transaction, s, function() error "dooms it" end)
+    pcall(s.transaction, s, function() error "dooms it" end, { client = client })
     body()
-  end)
+  end, { client = client })
 end
-function states.suspended(s, body)
-  s:transaction(function() s:transaction(body, { propagation = "NOT_SUPPORTED" }) end)
+function states.suspended(s, client, body)
+  s:transaction(function() s:transaction(body, { client = client, propagation = "NOT_SUPPORTED" }) end, { client = client })
 end
-function states.raised(s, body)
-  s:transaction(function() s:switch_db_isolate(body) end)
+function states.raised(s, client, body)
+  s:transaction(function() s:switch_db_isolate(body) end, { client = client })
 end
 
 -- ---- what a mode comes to ----
@@ -115,7 +115,7 @@ local function when(world, state, options, fails)
   local session <close> = world.app:session()
   local ran, at, kind = false, "later", fails and "on_rollback" or "on_commit"
   local problem
-  local outer_ok = pcall(states[state], session, function()
+  local outer_ok = pcall(states[state], session, options.client, function()
     local ok, raised = pcall(session.transaction, session, function(s)
       s[kind](s, function() ran = true end)
       if ran then at = "at once" end
@@ -132,7 +132,7 @@ end
 local function is_undone(world, state, options)
   local session <close> = world.app:session()
   local parents, gone = session:model "parent", nil
-  pcall(states[state], session, function()
+  pcall(states[state], session, options.client, function()
     pcall(session.transaction, session, function()
       parents:insert { id = 1, name = "Ada" }
       error "undo it"
@@ -186,14 +186,20 @@ local function check(title, engine, text, options, yaml)
   end)
 end
 
-local reads, no_levels = { read_only = true }, "  maxLevel: 0\n"
-check("propagation on sqlite3", "sqlite3", tables["sqlite3"], {})
-check("propagation on sqlite3 of what only reads", "sqlite3", tables["sqlite3, read_only"], reads)
-check("propagation on sqlite3 without levels is as with them", "sqlite3", tables["sqlite3"], {}, no_levels)
+local on_main, reads_main, no_levels = { client = "main" }, { client = "main", read_only = true }, "  maxLevel: 0\n"
+check("propagation on sqlite3", "sqlite3", tables["sqlite3"], on_main)
+check("propagation on sqlite3 of what only reads", "sqlite3", tables["sqlite3, read_only"], reads_main)
+check("propagation on sqlite3 without levels is as with them", "sqlite3", tables["sqlite3"], on_main, no_levels)
 for _, engine in ipairs(Engines.servers) do
-  check("propagation on " .. engine, engine, tables["server"], {})
-  check("propagation on " .. engine .. " of what only reads", engine, tables["server, read_only"], reads)
-  check("propagation on " .. engine .. " without levels", engine, tables["server without levels"], {}, no_levels)
+  check("propagation on " .. engine, engine, tables["server"], on_main)
+  check("propagation on " .. engine .. " of what only reads", engine, tables["server, read_only"], reads_main)
+  check("propagation on " .. engine .. " without levels", engine, tables["server without levels"], on_main, no_levels)
+end
+-- one without an access has no engine yet
+for _, engine in ipairs(Engines.all) do
+  check("propagation without a place, on " .. engine, engine, tables["server"], {})
+  check("propagation without a place of what only reads, on " .. engine, engine, tables["server, read_only"], { read_only = true })
+  check("propagation without a place or levels, on " .. engine, engine, tables["server without levels"], {}, no_levels)
 end
 
 describe("propagation on a database that lives on one connection", function()
@@ -206,9 +212,9 @@ describe("propagation on a database that lives on one connection", function()
     session:transaction(function()
       for _, read_only in ipairs { true, false } do
         Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function() end,
-          { propagation = "REQUIRES_NEW", read_only = read_only })
+          { client = "main", propagation = "REQUIRES_NEW", read_only = read_only })
       end
-    end)
+    end, { client = "main" })
     session:transaction(function() end, { propagation = "REQUIRES_NEW" })
     App.remove(folder)
   end)

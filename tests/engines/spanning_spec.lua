@@ -1,4 +1,4 @@
--- spanning = "error": nothing runs outside of a transaction that has it, while it is in force.
+-- What a transaction does about accesses elsewhere: an error, unless the configuration or the call says otherwise.
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
@@ -17,7 +17,7 @@ for _, engine in ipairs(Engines.all) do
     end
 
     local world, session, parents, children
-    local alone = { spanning = "error" }
+    local alone = { client = "main" }
 
     setup(function()
       world = Engines.open { clients = { main = engine, second = engine == "pg" and "mysql" or "pg" }, default = "main", rules = rules }
@@ -47,7 +47,7 @@ for _, engine in ipairs(Engines.all) do
           function() session:columns("second", "children") end,
         } do
           local problem = Engines.raises("SHUNT_E_TRANSACTION", access)
-          assert.is_truthy(problem.message:find("on 'second', outside of the transaction on 'main'", 1, true))
+          assert.is_truthy(problem.message:find("to 'second', outside of the transaction on 'main'", 1, true))
           assert.equal("second", problem.client)
         end
         parents:insert { id = 3, name = "Cy" }
@@ -66,7 +66,7 @@ for _, engine in ipairs(Engines.all) do
 
     it("does not say so while it is not in force", function()
       session:transaction(function()
-        session:transaction(function() assert.equal(0, children:count()) end, { propagation = "NOT_SUPPORTED" })
+        session:transaction(function() assert.equal(0, children:count()) end, { client = "main", propagation = "NOT_SUPPORTED" })
         Engines.raises("SHUNT_E_TRANSACTION", children.count, children)
       end, alone)
       assert.equal(0, children:count())
@@ -74,19 +74,20 @@ for _, engine in ipairs(Engines.all) do
 
     it("is no part of one that may be spanned, and takes in one that does not mind", function()
       session:transaction(function()
-        Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function() end, alone)
-        Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function() end, { spanning = "error", propagation = "NESTED" })
-      end)
+        for _, propagation in ipairs { "REQUIRED", "NESTED" } do
+          Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function() end, { spanning = "error", propagation = propagation })
+          Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function() end, { spanning = "join", propagation = propagation })
+        end
+      end, { spanning = "run" })
       session:transaction(function()
         session:transaction(function() Engines.raises("SHUNT_E_TRANSACTION", children.count, children) end, { spanning = "run" })
       end, alone)
-      session:transaction(function() assert.equal(0, children:count()) end, { spanning = "run" })
+      session:transaction(function() assert.equal(0, children:count()) end, { client = "main", spanning = "run" })
     end)
 
     it("needs a transaction", function()
       for propagation, code in pairs { SUPPORTS = "SHUNT_E_TRANSACTION", NEVER = "SHUNT_E_USAGE", NOT_SUPPORTED = "SHUNT_E_USAGE" } do
         Engines.raises(code, session.transaction, session, function() end, { spanning = "error", propagation = propagation })
-        session:transaction(function() end, { spanning = "run", propagation = propagation })
       end
     end)
   end)

@@ -297,7 +297,7 @@ model "child" { table = "children", client = "two" }
             { timeout = "300ms", include = { children = true } })
           assert.equal("two", problem.client)
           parent:insert { id = 8 }
-        end)
+        end, { spanning = "run" })
       end, { client = "two" })
       local left = parent:select { order = { "id" }, include = { children = true } }
       assert.same({ 7, 8 }, { left[1].id, left[2].id })

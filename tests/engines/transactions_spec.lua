@@ -252,7 +252,7 @@ model "child" { table = "children", client = "two" }
       session:observe(lose_one)
       Engines.raises("SHUNT_E_DATASOURCE", parents.insert, parents, { name = "Ada", children = { { name = "x" } } }, { include = { children = true } })
       session:observe(nil)
-    end)
+    end, { spanning = "run" })
     assert.same({}, ids(session))
     assert.equal(0, session:model("child"):count())
     world:close()

@@ -212,13 +212,13 @@ describe("hooks", function()
     session:transaction(function()
       session:transaction(function() session:on_all_commit(tell "all") end, on_other)
       log[#log + 1] = "other committed"
-    end)
+    end, { client = "main" })
     assert.same({ "other committed", "all" }, log)
     log = {}
     session:transaction(function()
       session:on_all_commit(tell "all")
       pcall(session.transaction, session, function() error "no" end, on_other)
-    end)
+    end, { client = "main" })
     assert.same({}, log)
   end)
 

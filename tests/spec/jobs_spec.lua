@@ -161,13 +161,34 @@ job (7) {}
       pcall(session.transaction, session, function()
         assert.truthy(session:push("note", "dropped"))
         error "no"
-      end)
+      end, { client = "main" })
       session:transaction(function()
         assert.truthy(session:push("note", "sent"))
         App.raises("SHUNT_E_CONFLICT", session.push_async, session, "add", { a = 1, b = 1 })
-      end)
+      end, { client = "main" })
       at:drain()
       assert.same({ "sent" }, at:bodies "main")
+    end)
+
+    it("before the first access of a transaction are a part of it wherever it goes then", function()
+      reopen(nil, Jobs.CONFIG .. "jobs: {client: main}\n")
+      local note = session:model "note"
+      for _, place in ipairs { "main", "other", "nowhere" } do
+        pcall(session.transaction, session, function()
+          assert.is_nil(session:push("note", "dropped with " .. place))
+          if place ~= "nowhere" then note:insert({ body = "rolled back" }, { client = place }) end
+          error "no"
+        end)
+        session:transaction(function()
+          assert.is_nil(session:push("note", "sent with " .. place))
+          if place ~= "nowhere" then note:insert({ body = "on " .. place }, { client = place }) end
+          assert.equal(0, #session:jobs { state = "ready" })
+        end)
+        assert.equal(1, #session:jobs { state = "ready" })
+        at:drain()
+      end
+      assert.same({ "on main", "sent with main", "sent with other", "sent with nowhere" }, at:bodies "main")
+      assert.same({ "on other" }, at:bodies "other")
     end)
   end)
 

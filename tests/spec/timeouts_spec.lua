@@ -22,7 +22,7 @@ local app, folder, session, user, holder
 
 --- Runs fn while another session holds the only connection.
 local function while_busy(fn)
-  holder:transaction(fn)
+  holder:transaction(fn, { client = "main" })
 end
 
 before_each(function()
@@ -90,7 +90,7 @@ describe("a timeout", function()
         has(failure("SHUNT_E_TIMEOUT", call, hasty, { timeout = "1h" }), OF_POOL)
         has(failure("SHUNT_E_TIMEOUT", call, hasty, {}), OF_CALL) -- and it is the session's again
       end
-      has(failure("SHUNT_E_TIMEOUT", hasty.transaction, hasty, function() end), OF_CALL)
+      has(failure("SHUNT_E_TIMEOUT", hasty.transaction, hasty, function() end, { client = "main" }), OF_CALL)
     end)
   end)
 

@@ -38,7 +38,7 @@ return holder:transaction(function()
     local file = io.open(stop)
   until file and file:close()
   return times
-end)
+end, { client = "main" })
 ]]
 
 local app, folder, dog
@@ -103,14 +103,15 @@ describe("what one session has locked on SQLite", function()
         assert(err.message:find "session %d+ waits for the lock of '.*/main.db', held by itself$", err.message)
         has(failure("SHUNT_E_CONFLICT", s.transaction, s, error, { client = other }), LOCKED)
         assert.same({}, (s:query(other, "SELECT * FROM t"))) -- reading does not wait
-      end, { client = "main" })
+      end, { client = "main", spanning = "run" })
       assert.equal(1, s:execute(other, "INSERT INTO t VALUES (2)")) -- and it is free again
     end)
   end
 
   it("is not another file", function()
     local s <close> = app:session()
-    s:transaction(function() s:execute("spare", "CREATE TABLE t (id INTEGER PRIMARY KEY)") end, { client = "main" })
+    s:transaction(function() s:execute("spare", "CREATE TABLE t (id INTEGER PRIMARY KEY)") end,
+      { client = "main", spanning = "run" })
   end)
 
   it("is not what it only reads", function()
@@ -118,6 +119,6 @@ describe("what one session has locked on SQLite", function()
     s:transaction(function()
       assert.same({}, (s:query("main", "SELECT * FROM t")))
       assert.equal(1, s:execute("same", "INSERT INTO t VALUES (2)"))
-    end, { client = "main", read_only = true })
+    end, { client = "main", read_only = true, spanning = "run" })
   end)
 end)

@@ -682,7 +682,7 @@ describe("a transaction", function()
         s:model("user"):insert { name = "A" }
         s:model("role"):insert { name = "kept" }
         error "no"
-      end, { client = "a" })
+      end, { client = "a", spanning = "run" })
     end)
     assert.same({}, names())
     assert.equal("kept", all("roles")[4].name)
@@ -704,7 +704,7 @@ describe("a transaction", function()
         s:switch_db("b", function() s:model("plain"):insert { v = "on b" } end)
         s:model("plain"):insert { v = "on a" }
         error "no"
-      end, { client = "a" })
+      end, { client = "a", spanning = "run" })
     end)
     assert.same({}, all("plains", "a"))
     assert.same({ "on b" }, pluck(all("plains", "b"), "v"))

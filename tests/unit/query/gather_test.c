@@ -87,7 +87,9 @@ typedef struct waiter {
 
 static void *wait_for_a_place(void *ud) {
   waiter *other = ud;
-  return shunt_begin(other->session, NULL, &other->tx, &other->err) ? other : NULL; /* NULL: it has it */
+  return shunt_begin(other->session, &(shunt_tx_options){.client = "default"}, &other->tx, &other->err)
+             ? other
+             : NULL; /* NULL: it has it */
 }
 
 static void note_waiting(void *ud, const shunt_pool_stats *stats) {
@@ -161,7 +163,7 @@ static void a_read_that_is_repeated_has_its_rows_before_those_sent_behind_it(voi
   open_mortal(&w, "INSERT INTO gather_deaths VALUES (1, 1)");
   for (size_t i = 0; i < 2; i++) {
     store_fine(&w, shunt_session_open(w.app, NULL, &holders[i], &w.err));
-    store_fine(&w, shunt_begin(holders[i], NULL, &held[i], &w.err));
+    store_fine(&w, shunt_begin(holders[i], &(shunt_tx_options){.client = "default"}, &held[i], &w.err));
   }
   store_fine(&w, shunt_session_open(w.app, NULL, &other.session, &w.err));
   shunt_observe(w.session, send_the_waiter, &other);

@@ -109,8 +109,9 @@ static void inside_a_transaction_a_failure_leaves_what_was_before(void **state) 
   shunt_rows *rows;
   make_family(&bad, "forbidden", "open");
   make_family(&good, "tea", "open");
-  store_fine(w, shunt_begin(w->session, NULL, &tx, &w->err));
-  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "orders"}, &of_orders, &w->err));
+  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "main", .spanning = "run"}, &tx, &w->err));
+  store_fine(w,
+             shunt_begin(w->session, &(shunt_tx_options){.client = "orders", .spanning = "run"}, &of_orders, &w->err));
   store_fine(w, insert(w, &good, &rows)); /* its own part on stock is committed */
   shunt_rows_free(rows);
   store_fails(w, insert(w, &bad, &rows), SHUNT_E_CONSTRAINT, "CHECK");
@@ -134,7 +135,8 @@ static void inside_a_transaction_a_commit_that_fails_takes_all_of_it_back(void *
                 SHUNT_E_TRANSACTION, 2}};
   make_family(&f, "tea", "lost");
   for (size_t i = 0; i < COUNT(cases); i++) {
-    store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = cases[i].client}, &tx, &w->err));
+    shunt_tx_options o = {.client = cases[i].client, .spanning = "run"};
+    store_fine(w, shunt_begin(w->session, &o, &tx, &w->err));
     store_fails(w, insert(w, &f, &rows), cases[i].status, cases[i].words);
     assert_string_equal(w->err.client, "orders");
     store_fails(w, shunt_commit(tx, &w->err), SHUNT_E_TRANSACTION, "rolled back");

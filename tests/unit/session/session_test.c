@@ -132,7 +132,8 @@ static void an_outer_end_ends_those_inside(void **state) {
 
 static void transactions_on_several_datasources_are_apart(void **state) {
   store *w = *state;
-  shunt_tx *on_main = begin(w, NULL), *on_orders = begin(w, &(shunt_tx_options){.client = "orders"});
+  shunt_tx *on_main = begin(w, &(shunt_tx_options){.client = "main"}),
+           *on_orders = begin(w, &(shunt_tx_options){.client = "orders"});
   shunt_field fields[] = {{"user_id", shunt_integer(1)}};
   shunt_rows *rows;
   insert_user(w, "Ada");

@@ -27,7 +27,8 @@ static void drop(void *ud) { ((note *)ud)->drops++; }
 
 static shunt_tx *begin(store *w, const char *propagation) {
   shunt_tx *tx = NULL;
-  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.propagation = propagation}, &tx, &w->err));
+  store_fine(w,
+             shunt_begin(w->session, &(shunt_tx_options){.client = "main", .propagation = propagation}, &tx, &w->err));
   return tx;
 }
 
@@ -96,7 +97,7 @@ static void what_is_suspended_may_end_first(void **state) {
 static void one_that_can_not_be_begun_leaves_the_session_as_it_was(void **state) {
   store *w = *state;
   shunt_tx *outer = begin(w, NULL), *none;
-  shunt_tx_options o = {.propagation = "REQUIRES_NEW"};
+  shunt_tx_options o = {.client = "main", .propagation = "REQUIRES_NEW"};
   const shunt_decision *d;
   store_fails(w, shunt_begin(w->session, &o, &none, &w->err), SHUNT_E_TRANSACTION, "one writer");
   assert_string_equal(w->err.client, "main");

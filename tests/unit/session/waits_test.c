@@ -139,7 +139,7 @@ static void what_another_process_has_locked_for_this_work_is_not_waited_for(void
   store_exec(w, 1, "BEGIN IMMEDIATE");
   shunt_tx *tx;
   const char *insert = "INSERT INTO users (name) VALUES ('Ada')", *select = "SELECT * FROM users";
-  store_fails(w, shunt_begin(s, NULL, &tx, &w->err), SHUNT_E_CONFLICT,
+  store_fails(w, shunt_begin(s, &(shunt_tx_options){.client = "main"}, &tx, &w->err), SHUNT_E_CONFLICT,
               "is locked by session 7, which waits for this job");
   assert_int_equal(w->err.engine_code, 0); /* another try would come to the same */
   store_fails(w, shunt_sql(s, insert, &(shunt_sql_options){.client = "main"}, NULL, NULL, &w->err), SHUNT_E_CONFLICT,

@@ -1,0 +1,230 @@
+/* Idea: a scope counts its savepoints itself, because its transactions begin one by one. A transaction that began when
+ * k savepoints were open (transaction.born) has the scope's savepoint number n as its own number n - k, and none of the
+ * first k: where savepoint n <= k is rolled back, the whole transaction is. */
+#include "session/scope.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+
+static const char *const words[] = {[SPANNING_ERROR] = "error", [SPANNING_RUN] = "run", [SPANNING_JOIN] = "join"};
+
+bool spanning_find(const char *word, spanning *out) {
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (strcmp(words[i], word) == 0) {
+      *out = (spanning)i;
+      return true;
+    }
+  return false;
+}
+
+const char *spanning_word(spanning s) { return words[s]; }
+
+/* ---- opening and closing ---- */
+
+shunt_status scope_open(shunt_session *s, const shunt_tx_options *o, scope **out, shunt_error *err) {
+  size_t size = o->isolation ? strlen(o->isolation) + 1 : 0;
+  scope *sc = base_zalloc(sizeof *sc + size);
+  if (!sc) return error_memory(err);
+  *sc = (scope){.read_only = o->read_only,
+                .session_level = s->level.now,
+                .number = ++s->begun,
+                .doomed_at = NOT_DOOMED,
+                .seen = {.read_only = o->read_only},
+                .next = s->scopes};
+  if (o->isolation) sc->isolation = sc->seen.isolation = memcpy(sc + 1, o->isolation, size);
+  if (o->spanning) (void)spanning_find(o->spanning, &sc->spanning); /* the caller has checked the word */
+  s->scopes = *out = sc;
+  return SHUNT_OK;
+}
+
+static transaction *first_of(const shunt_session *s, const scope *sc) {
+  transaction *t = s->transactions;
+  while (t && t->of != sc) t = t->next;
+  return t;
+}
+
+void scope_close(shunt_session *s, scope *sc) {
+  if (!sc) return;
+  for (transaction *t; (t = first_of(s, sc));) transaction_close(s, t);
+  scope **at = &s->scopes;
+  while (*at != sc) at = &(*at)->next;
+  *at = sc->next;
+  base_free(sc->held);
+  base_free(sc);
+}
+
+/* ---- its transactions ---- */
+
+static void see(scope *sc) {
+  sc->seen.client = sc->count ? sc->held[0]->name : NULL;
+  sc->seen.held = sc->held;
+  sc->seen.nheld = sc->count;
+}
+
+shunt_status scope_begin_at(call *c, scope *sc, const cat_client *client, int level, transaction **out) {
+  const shunt_tx_options o = {.isolation = sc->isolation, .read_only = sc->read_only};
+  *out = transaction_find(c->s, client, level);
+  if (*out && (*out)->of == sc) return SHUNT_OK;
+  if (!base_grow(&sc->held, &sc->capacity, sc->count + 1, sizeof(const cat_client *))) return error_memory(c->err);
+  shunt_status status = transaction_open(c, client, level, &o, out);
+  if (status) return status;
+  (*out)->of = sc;
+  (*out)->born = sc->savepoints;
+  sc->held[sc->count++] = client;
+  see(sc);
+  return SHUNT_OK;
+}
+
+/* Rolls it back. */
+static void leave(shunt_session *s, scope *sc, transaction *t) {
+  size_t i = 0;
+  while (sc->held[i] != t->client) i++;
+  memmove(sc->held + i, sc->held + i + 1, (--sc->count - i) * sizeof *sc->held);
+  see(sc);
+  transaction_close(s, t);
+}
+
+/* ---- which of them ---- */
+
+static bool has_levels(const cat_client *client) { return cat_engine_of(client->engine)->levels; }
+
+bool scope_in_force(const shunt_session *s, const scope *sc) {
+  if (sc->suspended) return false;
+  if (sc->session_level == s->level.now) return true;
+  for (size_t i = 0; i < sc->count; i++)
+    if (!has_levels(sc->held[i])) return true;
+  return false;
+}
+
+scope *scope_innermost(const shunt_session *s) {
+  scope *sc = s->scopes;
+  while (sc && !scope_in_force(s, sc)) sc = sc->next;
+  return sc;
+}
+
+bool session_in_transaction(const shunt_session *s) { return scope_innermost(s) != NULL; }
+
+const rule_transaction *session_transaction(const shunt_session *s) {
+  const scope *sc = scope_innermost(s);
+  return sc ? &sc->seen : NULL;
+}
+
+static bool is_at_level(const shunt_session *s, const scope *sc, const cat_client *client) {
+  return !sc->suspended && (sc->session_level == s->level.now || !has_levels(client));
+}
+
+static bool takes_all(const scope *sc) { return sc->count == 0 || sc->spanning == SPANNING_JOIN; }
+
+/* The innermost in force that does not let an access there run outside of it; NULL: none. */
+static scope *first_concerned(const shunt_session *s, const cat_client *client) {
+  scope *sc = s->scopes;
+  while (sc && !(is_at_level(s, sc, client) && (takes_all(sc) || sc->spanning == SPANNING_ERROR))) sc = sc->next;
+  return sc;
+}
+
+scope *scope_that_takes(const shunt_session *s, const cat_client *client, int level) {
+  const transaction *t = transaction_find(s, client, level);
+  if (t) return t->of;
+  scope *sc = first_concerned(s, client);
+  return sc && takes_all(sc) ? sc : NULL;
+}
+
+bool transaction_takes(const shunt_session *s, const cat_client *client, int level) {
+  return transaction_find(s, client, level) || scope_that_takes(s, client, level);
+}
+
+static shunt_status refuse_spanning(const call *c, const scope *sc, const cat_client *client) {
+  error_set(c->err, SHUNT_E_TRANSACTION,
+            "this goes to '%s', outside of the transaction on '%s', which could not undo it: do it before or after, in "
+            "a transaction of its own on '%s', or begin the transaction with spanning = \"join\" (both commit as one) "
+            "or \"run\" (this runs outside of it)",
+            client->name, scope_place(sc), client->name);
+  error_client(c->err, client->name);
+  return SHUNT_E_TRANSACTION;
+}
+
+shunt_status transaction_enter(call *c, const cat_client *client, int level, transaction **out) {
+  shunt_session *s = c->s;
+  *out = s->transactions ? transaction_find(s, client, level) : NULL;
+  scope *sc = *out || !s->scopes || c->apart ? NULL : first_concerned(s, client);
+  if (!sc) return SHUNT_OK;
+  return takes_all(sc) ? scope_begin_at(c, sc, client, level, out) : refuse_spanning(c, sc, client);
+}
+
+shunt_status transaction_conn(call *c, const cat_client *client, int level, driver_conn **out) {
+  transaction *t;
+  *out = NULL;
+  if (!c->s->transactions && !c->s->scopes) return SHUNT_OK;
+  shunt_status status = transaction_enter(c, client, level, &t);
+  if (status || !t) return status;
+  driver_conn *conn = *out = t->conn;
+  status = transaction_check_free(c, conn);
+  if (status) return status;
+  if (conn->under_way) c->reads->settle(c->reads);
+  conn->deadline_ns = c->deadline_ns;
+  return SHUNT_OK;
+}
+
+/* ---- ending ---- */
+
+static shunt_status refuse_doomed(const scope *sc, shunt_error *err) {
+  error_set(err, SHUNT_E_TRANSACTION,
+            "the transaction%s%s%s was rolled back, because a transaction that had joined it was rolled back",
+            sc->count ? " on '" : "", scope_place(sc), sc->count ? "'" : "");
+  if (sc->count) error_client(err, scope_place(sc));
+  return SHUNT_E_TRANSACTION;
+}
+
+shunt_status scope_commit(call *c, scope *sc) {
+  if (sc->doomed_at != NOT_DOOMED) return refuse_doomed(sc, c->err);
+  shunt_status status = SHUNT_OK;
+  for (transaction *t = c->s->transactions; t && !status; t = t->next)
+    if (t->of == sc) status = transaction_commit(c, t);
+  return status;
+}
+
+/* ---- savepoints ---- */
+
+void scope_doom(scope *sc, int savepoint) {
+  if (sc->doomed_at == NOT_DOOMED || sc->doomed_at > savepoint) sc->doomed_at = savepoint;
+}
+
+static transaction *next_of(transaction *t, const scope *sc) {
+  while (t && t->of != sc) t = t->next;
+  return t;
+}
+
+shunt_status scope_save(call *c, scope *sc, int *savepoint) {
+  shunt_status status = SHUNT_OK;
+  int number;
+  *savepoint = ++sc->savepoints;
+  for (transaction *t = c->s->transactions; (t = next_of(t, sc)) && !status; t = t->next)
+    status = transaction_save(c, t, &number);
+  if (status) scope_undo(c->s, sc, *savepoint);
+  return status;
+}
+
+shunt_status scope_release(call *c, scope *sc, int savepoint) {
+  shunt_status status = SHUNT_OK;
+  for (transaction *t = c->s->transactions; (t = next_of(t, sc)) && !status; t = t->next)
+    if (t->savepoints >= savepoint - t->born && savepoint > t->born)
+      status = transaction_release(c, t, savepoint - t->born);
+  if (status) return status;
+  sc->savepoints = savepoint - 1;
+  for (transaction *t = c->s->transactions; (t = next_of(t, sc)); t = t->next)
+    if (t->born >= savepoint) t->born = savepoint - 1;
+  return SHUNT_OK;
+}
+
+void scope_undo(shunt_session *s, scope *sc, int savepoint) {
+  if (sc->doomed_at >= savepoint) sc->doomed_at = NOT_DOOMED;
+  for (transaction *t = s->transactions, *next; (t = next_of(t, sc)); t = next) {
+    next = t->next;
+    if (t->born >= savepoint)
+      leave(s, sc, t);
+    else if (t->savepoints >= savepoint - t->born)
+      transaction_undo(s, t, savepoint - t->born);
+  }
+  sc->savepoints = savepoint - 1;
+}
