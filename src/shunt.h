@@ -893,6 +893,10 @@ typedef struct shunt_statement {
   shunt_status status;
 } shunt_statement;
 
+/* Calls fn before a call of the session waits for a connection, so that the host can end, on other sessions, what keeps
+ * connections busy. NULL removes it. */
+SHUNT_API void shunt_before_wait(shunt_session *session, void (*fn)(void *ud), void *ud);
+
 /* Calls fn after each statement of the session. fn must not call into the session. NULL removes it. */
 SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
 

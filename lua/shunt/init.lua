@@ -141,6 +141,19 @@ local function run_in(transaction, session, fn)
   return committed(open, fn(session))
 end
 
+local function with_traceback(problem)
+  if core.is_error(problem) and not problem.traceback then problem.traceback = debug.traceback() end
+  return problem
+end
+
+-- A coroutine that dies by an error closes nothing, so the error is caught until the transaction has ended.
+local function run_once(transaction, session, fn)
+  if not isyieldable() then return run_in(transaction, session, fn) end
+  local got = pack(xpcall(run_in, with_traceback, transaction, session, fn))
+  if not got[1] then error(got[2], 0) end
+  return unpack(got, 2, got.n)
+end
+
 -- The engine rolled the transaction back for another one. If hooks failed too, the error must reach the caller.
 local function may_retry(problem)
   return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and not problem.failures
@@ -159,7 +172,7 @@ function core.session_methods.transaction(session, fn, opts)
     core.pause(random() * min(2 ^ tried * 2, LONGEST_PAUSE_MS))
     transaction = core.begin(session, opts)
   end
-  return run_in(transaction, session, fn)
+  return run_once(transaction, session, fn)
 end
 
 require "shunt.jobs" -- adds session:push and the other methods of jobs, and app:worker

@@ -64,11 +64,21 @@ enum {
   SESSION_NVALUES = SESSION_FAILURES
 };
 
+/* What a coroutine holds open on a session: a transaction or a stream. It lies in the userdata for that. */
+typedef struct bind_held {
+  bind_session *session;
+  lua_State *co;                   /* NULL: nothing is held */
+  struct bind_held *next, *before; /* in session->held */
+  bool alone;                      /* no other coroutine may use the session meanwhile */
+  void (*end)(lua_State *L, struct bind_held *h, int session_index); /* of one whose coroutine is dead */
+} bind_held;
+
 struct bind_session {
   shunt_session *session; /* NULL once closed */
   bind_app *app;
   bind_session *next, *before; /* in app->sessions */
   bind_tx *txs;                /* open transactions, the newest first */
+  bind_held *held;             /* by coroutines, the newest first */
   bind_tx *orphans;            /* transactions collected during a call: rolled back after it */
   int64_t timeout_ms;          /* of each call; 0: no limit */
   bool borrowed;               /* a job's session: the job ends it */
@@ -189,6 +199,14 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
+/* held.c. alone and end are set by the caller. */
+void bind_hold(lua_State *L, bind_held *h, bind_session *s);
+void bind_let_go(bind_held *h); /* no-op if nothing is held */
+/* Ends whatever dead coroutines hold on the session. Raises USAGE if a suspended one has a transaction there. */
+void bind_check_held(lua_State *L, bind_session *s, int session_index);
+/* For shunt_before_wait: ends whatever dead coroutines hold on the app's other sessions. */
+void bind_before_wait(void *ud);
+
 /* stream.c */
 bind_stream *bind_stream_new(lua_State *L, int session_index); /* pushes it; it has no rows yet */
 shunt_stream **bind_stream_place(bind_stream *s);              /* where the library puts the stream */
@@ -217,6 +235,8 @@ static inline int64_t bind_within_limit(const bind_session *s, int64_t timeout_m
 
 /* session.c */
 bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
+/* Pushes its userdata, or nil, and returns false, if it is being collected. */
+bool bind_session_push(lua_State *L, const bind_session *s);
 /* Ends the app's newest session. */
 void bind_session_end_newest(lua_State *L, bind_app *app);
 /* index 0: the session is not on the stack, and its hooks do not run. */

@@ -16,6 +16,7 @@ bool bind_session_usable(const bind_session *s) { return !s->busy && !s->hooks; 
 void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->session) return;
   shunt_observe(s->session, NULL, NULL); /* the rollbacks below are not observed */
+  shunt_before_wait(s->session, NULL, NULL);
   bind_tx_roll_back_all(L, s, index);
   shunt_session *session = s->session;
   s->session = NULL;
@@ -28,6 +29,7 @@ static void link_session(lua_State *L, int app_index, bind_session *s, bind_app 
   lua_pushvalue(L, app_index);
   lua_setiuservalue(L, -2, SESSION_APP);
   s->app = app;
+  shunt_before_wait(s->session, bind_before_wait, s);
   s->next = app->sessions;
   if (s->next) s->next->before = s;
   app->sessions = s;
@@ -69,12 +71,18 @@ bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *se
   return s;
 }
 
-void bind_session_end_newest(lua_State *L, bind_app *app) {
-  bind_session *s = app->sessions;
+bool bind_session_push(lua_State *L, const bind_session *s) {
   lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* it exists: the session was noted there */
   bool there = lua_rawgetp(L, -1, s) == LUA_TUSERDATA;
+  lua_remove(L, -2);
+  return there;
+}
+
+void bind_session_end_newest(lua_State *L, bind_app *app) {
+  bind_session *s = app->sessions;
+  bool there = bind_session_push(L, s);
   bind_session_end(L, s, there ? lua_gettop(L) : 0);
-  lua_pop(L, 2);
+  lua_pop(L, 1);
 }
 
 /* ---- opening ---- */

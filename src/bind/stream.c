@@ -1,14 +1,30 @@
 #include "bind/bind.h"
 
+#include <string.h>
+
 enum { STREAM_SESSION = 1, STREAM_NAMES, STREAM_NVALUES = STREAM_NAMES };
 
 struct bind_stream {
+  bind_held held;       /* must be the first field: a bind_held is cast to it */
   shunt_stream *stream; /* NULL: it has ended */
 };
 
+static void close_stream(bind_stream *s) {
+  bind_let_go(&s->held);
+  shunt_stream_close(s->stream);
+  s->stream = NULL;
+}
+
+static void end_held(lua_State *L, bind_held *h, int session_index) {
+  (void)L;
+  (void)session_index;
+  close_stream((bind_stream *)h);
+}
+
 bind_stream *bind_stream_new(lua_State *L, int session_index) {
   bind_stream *s = lua_newuserdatauv(L, sizeof *s, STREAM_NVALUES);
-  s->stream = NULL;
+  memset(s, 0, sizeof *s);
+  s->held.end = end_held;
   luaL_setmetatable(L, BIND_STREAM);
   lua_pushvalue(L, session_index);
   lua_setiuservalue(L, -2, STREAM_SESSION);
@@ -16,11 +32,6 @@ bind_stream *bind_stream_new(lua_State *L, int session_index) {
 }
 
 shunt_stream **bind_stream_place(bind_stream *s) { return &s->stream; }
-
-static void close_stream(bind_stream *s) {
-  shunt_stream_close(s->stream);
-  s->stream = NULL;
-}
 
 /* The names of the columns, so that each row is made without copying them. */
 static void push_names(lua_State *L, const shunt_stream *stream) {
@@ -95,6 +106,10 @@ static int stream_gc(lua_State *L) {
 }
 
 int bind_stream_loop(lua_State *L) {
+  bind_stream *s = lua_touserdata(L, -1);
+  lua_getiuservalue(L, -1, STREAM_SESSION);
+  bind_hold(L, &s->held, lua_touserdata(L, -1));
+  lua_pop(L, 1);
   lua_pushcfunction(L, stream_next);
   lua_insert(L, -2);
   lua_pushnil(L);

@@ -26,6 +26,11 @@ static void read_places(lua_State *L, bind_call *c, const node *options, shunt_t
   if (st) bind_fail(L, c);
 }
 
+static void end_held(lua_State *L, bind_held *h, int session_index) {
+  bind_tx *t = (bind_tx *)h;
+  tx_roll_back_unseen(L, t->session, session_index, tx_take(t));
+}
+
 static int tx_begin(lua_State *L) {
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
@@ -50,6 +55,9 @@ static int tx_begin(lua_State *L) {
     t->next = s->txs;
     if (t->next) t->next->before = t;
     s->txs = t;
+    t->held.alone = true;
+    t->held.end = end_held;
+    bind_hold(L, &t->held, s);
     if (!shunt_tx_began(t->tx)) retry = 0;
     if (s->has_failure)
       shunt_rollback(tx_take(t), NULL); /* the observer's error will be raised: no caller gets the transaction */

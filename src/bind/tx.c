@@ -4,6 +4,7 @@ shunt_tx *tx_take(bind_tx *t) {
   shunt_tx *tx = t->tx;
   if (!tx) return NULL;
   t->tx = NULL;
+  bind_let_go(&t->held);
   if (t->next) t->next->before = t->before;
   if (t->before)
     t->before->next = t->next;

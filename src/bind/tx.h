@@ -9,7 +9,8 @@
 enum { TX_SESSION = 1, TX_NEXT_ORPHAN, TX_NVALUES = TX_NEXT_ORPHAN };
 
 struct bind_tx {
-  shunt_tx *tx; /* NULL once it has ended */
+  bind_held held; /* must be the first field: a bind_held is cast to it */
+  shunt_tx *tx;   /* NULL once it has ended */
   bind_session *session;
   bind_tx *next, *before; /* in session->txs */
   bind_tx *next_orphan;

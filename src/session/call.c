@@ -152,9 +152,16 @@ static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
 }
 
 static shunt_status acquire(call *c, const cat_client *client, int level, bool no_wait, driver_conn **conn) {
-  const pool_request request = {
-      .client = client, .level = level, .party = &c->s->party, .deadline_ns = c->deadline_ns, .no_wait = no_wait};
-  shunt_status status = pool_acquire(c->s->generation.pools, &request, conn, c->err);
+  shunt_session *s = c->s;
+  pool_request request = {
+      .client = client, .level = level, .party = &s->party, .deadline_ns = c->deadline_ns, .no_wait = no_wait};
+  if (s->before_wait.fn) request.no_wait = true;
+  shunt_status status = pool_acquire(s->generation.pools, &request, conn, c->err);
+  if (!status && !*conn && !no_wait) {
+    s->before_wait.fn(s->before_wait.ud);
+    request.no_wait = false;
+    status = pool_acquire(s->generation.pools, &request, conn, c->err);
+  }
   if (!status && *conn) (*conn)->locked_by = locker_of(c->s, *conn);
   return status;
 }

@@ -95,6 +95,11 @@ void shunt_level_pop(shunt_session *s) {
 
 int shunt_session_level(const shunt_session *s) { return s->level.now; }
 
+void shunt_before_wait(shunt_session *s, void (*fn)(void *ud), void *ud) {
+  s->before_wait.fn = fn;
+  s->before_wait.ud = ud;
+}
+
 void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
   s->observer.fn = fn;
   s->observer.ud = fn ? ud : NULL;

@@ -75,6 +75,10 @@ struct shunt_session {
     void *ud;
   } observer;
   struct {
+    void (*fn)(void *ud);
+    void *ud;
+  } before_wait;
+  struct {
     const char *name;              /* the job that the session was opened for; NULL: none */
     const atomic_bool *broken_off; /* set when that job has to end early; NULL: never */
   } job;

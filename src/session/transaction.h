@@ -33,7 +33,7 @@ struct scope {
 
 struct transaction {
   const cat_client *client;
-  int level;         /* of its pool */
+  int level; /* of its pool */
   driver_conn *conn;
   const char *isolation; /* as requested; NULL: the engine's default */
   bool read_only;

@@ -1,0 +1,88 @@
+/* Idea: a coroutine that dies by an error closes nothing that it opened: its <close> variables run only if another one
+ * closes it. So whatever keeps a session or a connection busy notes its coroutine. Before the session is used again,
+ * and before a call waits for a connection, whatever a dead coroutine left is ended; a transaction of one that is only
+ * suspended is not joined by accident. */
+#include "bind/bind.h"
+
+typedef enum owner_state { OWNER_RUNS, OWNER_SUSPENDED, OWNER_DEAD } owner_state;
+
+/* Weak, so that a coroutine can be collected: by bind_held, its thread. */
+static const char owners_key = 0;
+
+static void push_owners(lua_State *L) {
+  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &owners_key) == LUA_TTABLE) return;
+  lua_pop(L, 1);
+  lua_newtable(L);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &owners_key);
+}
+
+void bind_hold(lua_State *L, bind_held *h, bind_session *s) {
+  push_owners(L);
+  lua_pushthread(L);
+  lua_rawsetp(L, -2, h);
+  lua_pop(L, 1);
+  h->session = s;
+  h->co = L;
+  h->next = s->held;
+  if (h->next) h->next->before = h;
+  h->before = NULL;
+  s->held = h;
+}
+
+void bind_let_go(bind_held *h) {
+  if (!h->co) return;
+  *(h->before ? &h->before->next : &h->session->held) = h->next;
+  if (h->next) h->next->before = h->before;
+  h->co = NULL;
+}
+
+/* As coroutine.status has it. */
+static owner_state state_of(lua_State *L, const bind_held *h) {
+  owner_state state = OWNER_DEAD;
+  lua_Debug ar;
+  if (h->co == L) return OWNER_RUNS;
+  push_owners(L);
+  lua_rawgetp(L, -1, h);
+  lua_State *co = lua_tothread(L, -1);
+  int status = co ? lua_status(co) : LUA_ERRRUN;
+  if (status == LUA_YIELD)
+    state = OWNER_SUSPENDED;
+  else if (status == LUA_OK && lua_getstack(co, 0, &ar))
+    state = OWNER_RUNS; /* it waits for this coroutine, which it resumed */
+  lua_pop(L, 2);
+  return state;
+}
+
+static bool end_one(lua_State *L, const bind_session *s, int session_index) {
+  bind_held *h = s->held;
+  while (h && state_of(L, h) != OWNER_DEAD) h = h->next;
+  if (h) h->end(L, h, session_index);
+  return h != NULL;
+}
+
+void bind_check_held(lua_State *L, bind_session *s, int session_index) {
+  luaL_checkstack(L, 8, NULL);
+  while (end_one(L, s, session_index)) continue;
+  for (const bind_held *h = s->held; h; h = h->next) {
+    if (!h->alone || state_of(L, h) != OWNER_SUSPENDED) continue;
+    bind_usage(L, "another coroutine has begun a transaction on this session and has not ended it yet; use a session "
+                  "for each coroutine");
+  }
+}
+
+void bind_before_wait(void *ud) {
+  const bind_session *waiting = ud;
+  lua_State *L = waiting->L;
+  if (!L || !lua_checkstack(L, 12)) return;
+  for (bind_session *s = waiting->app->sessions; s; s = s->next) {
+    if (s == waiting || !s->held || !bind_session_usable(s)) continue;
+    bool there = bind_session_push(L, s);
+    while (end_one(L, s, there ? lua_gettop(L) : 0)) continue;
+    lua_pop(L, 1);
+  }
+}
