@@ -78,13 +78,28 @@ static void add_address(const cat_client *client, buf *b) {
   if (database) show_masked(b, database);
 }
 
-/* The file, the URL, or "host:port/database": it identifies the datasource without its secrets. */
+/* Keys beside a URL win over it. */
+static void add_url(const cat_client *client, const char *url, buf *b) {
+  static const char *const beside[] = {"host", "hostaddr", "port", "socket", "database", "dbname", "user"};
+  const char *before = " with ";
+  show_masked(b, url);
+  for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+    const char *value = option(client, beside[i]);
+    if (!value || !*value) continue;
+    buf_printf(b, "%s%s=", before, beside[i]);
+    show_masked(b, value);
+    before = " ";
+  }
+}
+
+/* The file, the URL and what wins over it, or "host:port/database": it identifies the datasource without its secrets.
+ */
 static json_t *target(const cat_client *client) {
   if (cat_engine_of(client->engine)->file) return text(client->filename);
   const char *url = option(client, "url");
   buf b = {0};
   if (url)
-    show_masked(&b, url);
+    add_url(client, url, &b);
   else
     add_address(client, &b);
   json_t *made = b.failed ? NULL : text(b.data);
