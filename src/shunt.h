@@ -436,7 +436,8 @@ typedef struct shunt_session_options {
                              * false: keep the generation that the session began in */
   int level;                /* 0 in the foreground; work started at level n runs at n + 1; at most database.maxLevel */
   int64_t timeout_ms;       /* of each call of the session; 0: none */
-  const shunt_field *attrs; /* attributes that rules read as req.attrs: text, numbers, booleans */
+  const shunt_field *attrs; /* attributes that rules read as req.attrs: text, numbers, booleans. If the app config has
+                             * `attributes`, another name is NOT_FOUND, and another value USAGE */
   size_t nattrs;
 } shunt_session_options;
 

@@ -78,6 +78,8 @@ static shunt_status request_of(selftest *t, route_request *q, shunt_error *err) 
   shunt_status status = catalog_find_instance(t->r->catalog, instance ? instance : "", &q->instance, err);
   SHUNT_REQUEST_MAP(READ)
   if (!status) status = read_values(t, "attrs", &q->attrs, &q->nattrs, err);
+  for (size_t i = 0; !status && i < q->nattrs; i++)
+    status = catalog_check_attribute(t->r->catalog, q->attrs[i].name, &q->attrs[i].value, err);
   if (status || q->model) return status;
   if (!q->relation)
     return error_set(err, SHUNT_E_CONFIG,

@@ -94,23 +94,36 @@ static bool code_known(lua_State *L) {
   return known;
 }
 
+typedef struct looker {
+  const sandbox_inner *in;
+  const char *file;
+} looker;
+
+static void pass_on(void *ud, const bytecode_use *use, int line) {
+  const looker *l = ud;
+  l->in->found(l->in->s.owner, l->file, line, use);
+}
+
 /* Refuses a function that assigns to a local of an enclosing function. */
 static void check_code(lua_State *L) {
   lua_Debug ar;
   sandbox_inner *in = sandbox_inner_of(L);
   if (code_known(L)) return;
+  lua_pushvalue(L, -1);
+  lua_getinfo(L, ">S", &ar);
   buf dump = {0}; /* C memory: nothing may raise until it is freed */
   lua_dump(L, add_bytes, &dump, 0);
+  looker l = {in, ar.source[0] == '@' ? ar.source + 1 : ar.source};
+  const bytecode_watcher watcher = {pass_on, &l};
   bytecode_report report = {.line = 0};
-  bytecode_result result = dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, &report);
+  bytecode_result result =
+      dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, in->found ? &watcher : NULL, &report);
   bool failed = dump.failed;
   buf_free(&dump);
   if (failed) {
     in->out_of_memory = true;
     sandbox_raise(L);
   }
-  lua_pushvalue(L, -1);
-  lua_getinfo(L, ">S", &ar);
   switch (result) {
   case BYTECODE_PURE:
     break;
