@@ -128,6 +128,8 @@ shunt_status catalog_check_attribute(const catalog *c, const char *name, const s
 
 bool cat_note_use(catalog_source *to, const cat_use *use) {
   cat_uses *u = &to->uses;
+  const bool loose = !*use->path;
+  if (loose && u->loose == CATALOG_MOST_LOOSE) return true;
   for (size_t i = 0; i < u->count; i++)
     if (u->list[i].kind == use->kind && same(&u->list[i].value, &use->value) && strcmp(u->list[i].path, use->path) == 0)
       return true;
@@ -140,5 +142,6 @@ bool cat_note_use(catalog_source *to, const cat_use *use) {
     made.value.as.bytes = arena_strndup(&to->arena, made.value.as.bytes, made.value.size);
   if (!made.path || !made.at.file || (made.value.type == SHUNT_TEXT && !made.value.as.bytes)) return false;
   u->list[u->count++] = made;
+  u->loose += loose;
   return true;
 }

@@ -250,7 +250,7 @@ typedef enum cat_use_kind { CAT_USE_READ, CAT_USE_EQUAL, CAT_USE_ORDER, CAT_USE_
 
 /* A literal use in the code of a rule file. */
 typedef struct cat_use {
-  const char *path; /* "attrs.plan", "where.user_id" */
+  const char *path; /* "attrs.plan", "where.user_id"; "": not known */
   cat_use_kind kind;
   shunt_value value; /* null for CAT_USE_READ */
   place at;
@@ -260,9 +260,10 @@ typedef struct cat_uses {
   cat_use *list;
   size_t count;
   size_t capacity;
+  size_t loose; /* how many have no path */
 } cat_uses;
 
-enum { CATALOG_MOST_USES = 4096 }; /* further ones are not kept */
+enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 256 }; /* further ones are not kept */
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
 typedef struct cat_settings {

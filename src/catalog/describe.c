@@ -317,8 +317,8 @@ static json_t *one_use(const void *items, size_t i, const void *more) {
   static const char *const kinds[] = {"read", "equal", "order", "prefix", "parts"};
   (void)more;
   const cat_use *u = &((const cat_use *)items)[i];
-  return OBJECT({"field", text(u->path)}, {"kind", text(kinds[u->kind])}, {"value", value_of(&u->value)},
-                {"source", where_at(u->at)});
+  return OBJECT({"field", text(*u->path ? u->path : NULL)}, {"kind", text(kinds[u->kind])},
+                {"value", value_of(&u->value)}, {"source", u->at.line ? where_at(u->at) : json_null()});
 }
 
 /* ---- all of it ---- */

@@ -21,6 +21,7 @@ typedef struct finder {
   bytecode_found found;
   void *ud;
   char path[LONGEST_PATH];
+  size_t compared; /* the last instruction that compares a field */
 } finder;
 
 /* An instruction that does nothing stands for those behind the end. */
@@ -112,28 +113,42 @@ static bool loaded(const finder *f, const instruction *i, shunt_value *out) {
 
 static void tell(finder *f, cat_use_kind kind, shunt_value value, size_t where) {
   if (kind != CAT_USE_READ && value.type == SHUNT_NULL) return; /* whether there is any */
+  if (kind == CAT_USE_EQUAL || kind == CAT_USE_ORDER) f->compared = where;
   f->found(f->ud, &(bytecode_use){f->path, kind, value, where});
 }
 
 /* Two registers are compared: the field, and one that was loaded with a literal. */
-static void find_pair(finder *f, const instruction *load, const instruction *pair, unsigned field, size_t i) {
+static void find_pair(finder *f, const instruction *load, unsigned field, size_t i) {
+  const instruction pair = at(f, i);
   shunt_value value;
-  if (pair->op < EQ || pair->op > LE || !loaded(f, load, &value)) return;
-  const bool both = (pair->a == field && pair->b == load->a) || (pair->b == field && pair->a == load->a);
-  if (both) tell(f, pair->op == EQ ? CAT_USE_EQUAL : CAT_USE_ORDER, value, i);
+  if (pair.op < EQ || pair.op > LE || !loaded(f, load, &value)) return;
+  const bool both = (pair.a == field && pair.b == load->a) || (pair.b == field && pair.a == load->a);
+  if (both) tell(f, pair.op == EQ ? CAT_USE_EQUAL : CAT_USE_ORDER, value, i);
+}
+
+/* A register is compared with the literal in the instruction. */
+static void find_immediate(finder *f, const instruction *here, size_t i) {
+  shunt_value value;
+  if (here->op == EQK && constant(f, here->b, &value))
+    tell(f, CAT_USE_EQUAL, value, i);
+  else if (here->op >= EQI && here->op <= GEI)
+    tell(f, here->op == EQI ? CAT_USE_EQUAL : CAT_USE_ORDER, shunt_integer((int)here->b - OFFSET_B), i);
 }
 
 /* What the register that holds the field is compared with, from instruction i on. A literal in front of the comparison
  * was loaded before the two instructions that read the field. */
 static void find_comparison(finder *f, size_t i, unsigned field) {
-  const instruction before = at(f, i - 3), first = at(f, i), second = at(f, i + 1);
-  shunt_value value;
-  if (first.a == field && first.op == EQK && constant(f, first.b, &value))
-    tell(f, CAT_USE_EQUAL, value, i);
-  else if (first.a == field && first.op >= EQI && first.op <= GEI)
-    tell(f, first.op == EQI ? CAT_USE_EQUAL : CAT_USE_ORDER, shunt_integer((int)first.b - OFFSET_B), i);
-  find_pair(f, &first, &second, field, i);
-  find_pair(f, &before, &first, field, i);
+  const instruction before = at(f, i - 3), first = at(f, i);
+  if (first.a == field) find_immediate(f, &first, i);
+  find_pair(f, &first, field, i + 1);
+  find_pair(f, &before, field, i);
+}
+
+/* A literal beside something else, such as a local variable that holds a field. */
+static void find_loose(finder *f, const instruction *here, size_t i) {
+  if (i == f->compared || here->op < EQK || here->op > GEI) return;
+  f->path[0] = 0;
+  find_immediate(f, here, i);
 }
 
 static bool set_path(finder *f, const char *group, const shunt_value *name) {
@@ -197,5 +212,6 @@ void bytecode_find_uses(const bytecode_code *c, bytecode_found found, void *ud) 
     const instruction here = at(&f, i);
     if (here.op == GETFIELD || here.op == GETTABUP) find_field(&f, i); /* the request may be an upvalue */
     if (here.op == SELF) find_predicate(&f, i);
+    find_loose(&f, &here, i);
   }
 }

@@ -1,5 +1,6 @@
 /* For: finding where the code of a function uses a column or an attribute of the request with a literal beside it:
- * req.attrs.plan == "pro", req:mod("where.user_id", 16). What a function takes from elsewhere is not found.
+ * req.attrs.plan == "pro", req:mod("where.user_id", 16). A literal beside something else may be
+ * meant for a field that was put into a local variable: it has no path.
  * Owner: all is borrowed from the dump; nothing outside of it is read.
  * Use: bytecode_find_uses(&code, found, ud); found gets each use, with the number of its instruction. */
 #ifndef SHUNT_RULE_BYTECODE_USE_H
@@ -17,7 +18,7 @@ typedef struct bytecode_code {
 } bytecode_code;
 
 typedef struct bytecode_use {
-  const char *path; /* "attrs.plan", "where.user_id" */
+  const char *path; /* "attrs.plan", "where.user_id"; "" for a literal that is compared with anything else */
   cat_use_kind kind;
   shunt_value value; /* null for CAT_USE_READ; the text is not terminated by a NUL */
   size_t instruction;

@@ -142,7 +142,7 @@ static void check_code(lua_State *L) {
 /* ---- the walk: a list of what is to be looked at instead of recursion, since tables may nest as deep as memory goes
  * ---- */
 
-enum { QUEUE = 1, SEEN = 2, HERE = 3 };
+enum { QUEUE = 1, SEEN = 2, HERE = 3, LONGEST_NOTED = 64 };
 
 typedef struct freezer {
   lua_State *L;
@@ -167,6 +167,16 @@ static void meet(freezer *f) {
   }
 }
 
+/* A rule may look a field up in the table. */
+static void note_text(lua_State *L, int index) {
+  size_t size;
+  const sandbox_inner *in = sandbox_inner_of(L);
+  if (!in->found || lua_type(L, index) != LUA_TSTRING) return;
+  const char *text = lua_tolstring(L, index, &size);
+  const bytecode_use use = {"", CAT_USE_EQUAL, shunt_text(text, size), 0};
+  if (size <= LONGEST_NOTED) in->found(in->s.owner, "", 0, &use);
+}
+
 static void freeze_table(freezer *f) {
   lua_State *L = f->L;
   int here = f->base + HERE;
@@ -177,6 +187,8 @@ static void freeze_table(freezer *f) {
   int64_t fields = 1;
   for (lua_pushnil(L); lua_next(L, here); lua_pop(L, 1)) {
     meet(f);
+    note_text(L, -1);
+    note_text(L, -2);
     lua_pushvalue(L, -2);
     meet(f);
     lua_pop(L, 1);

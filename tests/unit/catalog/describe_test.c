@@ -106,7 +106,7 @@ static void fill_attributes(sample *s) {
   s->c.closed_attributes = true;
   s->c.attributes = attributes;
   s->c.nattributes = 2;
-  s->c.uses = (cat_uses){&use, 1, 1};
+  s->c.uses = (cat_uses){.list = &use, .count = 1, .capacity = 1};
 }
 
 static int begin(void **state) {

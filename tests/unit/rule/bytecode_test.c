@@ -101,8 +101,9 @@ static void finds_literals_beside_fields_of_the_request(void **state) {
               "1 attrs.plan 1 true\n1 attrs.to 0\n1 attrs.to 3 'de'\n");
   assert_uses("return function(req) return function() return req.attrs.inner == -3 end end",
               "1 attrs.inner 0\n1 attrs.inner 1 -3\n");
-  assert_uses("return function(req, x) return req.attrs[x] == 'a', req.config.plan == 'b', x.one_of('attrs.a') end",
-              "");
+  assert_uses("return function(req, x) local plan = req.attrs.plan return x or plan == 'b' or plan == nil end",
+              "1 attrs.plan 0\n1  1 'b'\n");
+  assert_uses("return function(req, x) return req.attrs[x], req.config.plan < x, x.one_of('attrs.a') end", "");
 }
 
 static void refuses_every_cut(void **state) {
