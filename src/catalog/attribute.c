@@ -95,6 +95,8 @@ static suggest nearest_value(const cat_attribute *a, const char *text) {
 }
 
 static shunt_status refuse(const cat_attribute *a, const shunt_value *v, shunt_error *err) {
+  if (cat_secret_key(a->name))
+    return error_set(err, SHUNT_E_USAGE, "the attribute '%s' has a value that the app config does not allow", a->name);
   char text[65] = "";
   buf is = {0}, must = {0};
   spell(&is, v);

@@ -33,7 +33,11 @@ static bool fill_values(builder *b, cat_attribute *attribute, const node *list) 
   if (list->count == 0)
     report(b->p, SHUNT_E_CONFIG, list->at, "attributes.%s has no values: list at least one", attribute->name);
   for (size_t i = 0; i < list->count; i++) {
-    if (is_scalar(list->items[i]))
+    if (list->items[i]->secret)
+      report(b->p, SHUNT_E_CONFIG, list->items[i]->at,
+             "attributes.%s lists a secret, which messages could not name: list values that may be seen",
+             attribute->name);
+    else if (is_scalar(list->items[i]))
       values[attribute->nvalues++] = list->items[i]->value;
     else
       report(b->p, SHUNT_E_CONFIG, list->items[i]->at, "attributes.%s lists %s: a value is text, a number or a boolean",

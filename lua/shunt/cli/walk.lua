@@ -7,7 +7,7 @@ local walk = {}
 local MOST_PARTS = 64    -- of mod and bucket
 local MOST_LOOSE = 32    -- literals that stand beside no field
 local MOST_TRIES = 100000 -- decisions of a walk over all accesses
-local FEWEST_TRIES, SAMPLES = 32, 16
+local FEWEST_TRIES = 4
 local OTHER = "other"
 local MODES = { _auto_ = true, _inherit_ = true, _initial_ = true } -- literals of the standard rules
 
@@ -175,12 +175,13 @@ end
 --- Calls visit(request, decision or nil, error, made_up) for every combination; if there are too many, for some.
 ---@param request shunt.cli.request with neither attributes nor where
 function Walker:over(request, visit)
-  self.left, self.short = self.most, false
+  local samples = self.most // 4
+  self.left, self.short = self.most - samples, false
   local decision = self:try(request, nil, visit)
   self:each(request, decision, {}, nil, visit)
   if not self.short then return end
   self.sampled = true
-  for _ = 1, SAMPLES do self:sample(request, decision, visit) end
+  for _ = 1, samples do self:sample(request, decision, visit) end
 end
 
 ---@param app shunt.cli.application
