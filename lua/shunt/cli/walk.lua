@@ -6,7 +6,7 @@ local walk = {}
 
 local MOST_PARTS = 64    -- of mod and bucket
 local MOST_LOOSE = 32    -- literals that stand beside no field
-local MOST_TRIES = 100000 -- decisions of a walk over all accesses
+local MOST_TRIES = 30000 -- decisions of a walk over all accesses
 local FEWEST_TRIES = 4
 local OTHER = "other"
 local MODES = { _auto_ = true, _inherit_ = true, _initial_ = true } -- literals of the standard rules
