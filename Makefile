@@ -175,8 +175,8 @@ fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
 	$(again) -s all unit
 	@sh tests/engines/with-servers.sh sh tests/fuzz/run.sh $(B) $(ROUNDS) $(RANDOM_TESTS)
 
-nightly: ## The same 40 times: 200,000 random trees of relations, among others. It takes hours
-	$(again) fuzz ROUNDS=40
+nightly: ## The same 40 times: 200,000 random trees of relations, ten thousand jobs at a time. It takes hours
+	SHUNT_JOBS=10000 $(again) fuzz ROUNDS=40
 
 coverage: ## Run every test and print which lines of src ran
 	@sh tests/packages.sh build test coverage

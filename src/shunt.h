@@ -436,7 +436,8 @@ typedef struct shunt_session_options {
                              * false: keep the generation that the session began in */
   int level;                /* 0 in the foreground; work started at level n runs at n + 1; at most database.maxLevel */
   int64_t timeout_ms;       /* of each call of the session; 0: none */
-  const shunt_field *attrs; /* attributes that rules read as req.attrs: text, numbers, booleans */
+  const shunt_field *attrs; /* attributes that rules read as req.attrs: text, numbers, booleans. If the app config has
+                             * `attributes`, another name is NOT_FOUND, and another value USAGE */
   size_t nattrs;
 } shunt_session_options;
 
@@ -996,7 +997,8 @@ typedef struct shunt_push_options {
 /* Pushes a job; data_json is any JSON, NULL for null. If a transaction is open on the queue's datasource, the job is
  * part of it. If one is open elsewhere, the job is sent after its commit (*id is then 0) and dropped by its rollback.
  * id may be NULL. If a transaction that is still open has pushed the same unique key, the call waits for its end: at
- * most 5 s, if the session has no timeout. Errors: USAGE, NOT_FOUND (the instance), DATASOURCE, TIMEOUT, MEMORY. */
+ * most 5 s, if the session has no timeout. If it pushed the key in this thread, that can't end meanwhile: CONFLICT.
+ * Errors: USAGE, NOT_FOUND (the instance), DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_push(shunt_session *session, const char *job, const char *data_json,
                                                  const shunt_push_options *options, int64_t *id, shunt_error *err);
 /* Pushes a job and waits for its end: *result_json is the handler's result; free it with shunt_free. The job is sent at

@@ -199,6 +199,11 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
+/* registry.c: the userdata of sessions, by their address */
+void bind_session_note(lua_State *L, int index, const bind_session *s);
+/* Pushes its userdata; or nil, and returns false, if it is being collected. */
+bool bind_session_push(lua_State *L, const bind_session *s);
+
 /* held.c. alone and end are set by the caller. */
 void bind_hold(lua_State *L, bind_held *h, bind_session *s);
 void bind_let_go(bind_held *h); /* no-op if nothing is held */
@@ -234,9 +239,7 @@ static inline int64_t bind_within_limit(const bind_session *s, int64_t timeout_m
 }
 
 /* session.c */
-bool bind_session_usable(const bind_session *s); /* neither in a call nor in a hook */
-/* Pushes its userdata, or nil, and returns false, if it is being collected. */
-bool bind_session_push(lua_State *L, const bind_session *s);
+static inline bool bind_session_usable(const bind_session *s) { return !s->busy && !s->hooks; }
 /* Ends the app's newest session. */
 void bind_session_end_newest(lua_State *L, bind_app *app);
 /* index 0: the session is not on the stack, and its hooks do not run. */

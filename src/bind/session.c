@@ -11,8 +11,6 @@ static void unlink_session(bind_session *s) {
   s->next = s->before = NULL;
 }
 
-bool bind_session_usable(const bind_session *s) { return !s->busy && !s->hooks; }
-
 void bind_session_end(lua_State *L, bind_session *s, int index) {
   if (!s->session) return;
   shunt_observe(s->session, NULL, NULL); /* the rollbacks below are not observed */
@@ -42,40 +40,14 @@ static bind_session *new_session(lua_State *L) {
   return s;
 }
 
-/* The app must not keep its sessions from being collected. A weak table in the registry finds their userdata. */
-static const char sessions_key = 0;
-
-static void note_session(lua_State *L, int index, const bind_session *s) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key) != LUA_TTABLE) {
-    lua_pop(L, 1);
-    lua_newtable(L);
-    lua_createtable(L, 0, 1);
-    lua_pushliteral(L, "v");
-    lua_setfield(L, -2, "__mode");
-    lua_setmetatable(L, -2);
-    lua_pushvalue(L, -1);
-    lua_rawsetp(L, LUA_REGISTRYINDEX, &sessions_key);
-  }
-  lua_pushvalue(L, index);
-  lua_rawsetp(L, -2, s);
-  lua_pop(L, 1);
-}
-
 bind_session *bind_session_borrow(lua_State *L, int app_index, shunt_session *session, const bind_limit *limit) {
   bind_session *s = new_session(L);
-  note_session(L, lua_gettop(L), s);
+  bind_session_note(L, lua_gettop(L), s);
   s->session = session;
   s->borrowed = true;
   s->limit = limit;
   link_session(L, app_index, s, lua_touserdata(L, app_index));
   return s;
-}
-
-bool bind_session_push(lua_State *L, const bind_session *s) {
-  lua_rawgetp(L, LUA_REGISTRYINDEX, &sessions_key); /* it exists: the session was noted there */
-  bool there = lua_rawgetp(L, -1, s) == LUA_TUSERDATA;
-  lua_remove(L, -2);
-  return there;
 }
 
 void bind_session_end_newest(lua_State *L, bind_app *app) {
@@ -129,7 +101,7 @@ static int app_session(lua_State *L) {
   s->timeout_ms = with.timeout_ms;
   attrs_of(L, c, node_get(options, "attrs"), &with);
   if (!app->app) return bind_usage(L, "the app is closed");
-  note_session(L, 3, s);
+  bind_session_note(L, 3, s);
   if (shunt_session_open(app->app, &with, &s->session, &c->err)) {
     s->session = NULL;
     return bind_fail(L, c);

@@ -1,7 +1,7 @@
 /* For: what the files build*.c share while a catalog is made. No file outside this folder includes it.
  * Owner: the builder borrows problems and source; the results live in the arena of the new catalog.
- * Use: catalog_build (build.c) calls build_clients, build_jobs, build_instances, build_models and build_rules, in this
- * order; they use the functions of build_shared.c. */
+ * Use: catalog_build (build.c) calls build_clients, build_jobs, build_instances, build_models, build_rules and
+ * build_attributes, in this order; they use the functions of build_shared.c. */
 #ifndef SHUNT_CATALOG_BUILD_H
 #define SHUNT_CATALOG_BUILD_H
 
@@ -49,6 +49,7 @@ bool build_relations(builder *b, cat_model *model, const node *relations);
 bool build_parts(builder *b, cat_model *model, const node *parts);
 bool build_rules(builder *b);
 bool build_jobs(builder *b); /* after the clients */
+bool build_attributes(builder *b);
 
 /* A relative path is relative to the file that names it. The folder of that file: "", or the text that goes in front of
  * the path. NULL when out of memory. */

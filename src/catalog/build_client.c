@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "catalog/build.h"
-#include "catalog/overlay.h"
+#include "catalog/connection.h"
 #include "catalog/report.h"
 
 /* ---- clones ---- */
@@ -51,7 +51,7 @@ static bool finish(cloner *c, size_t i, size_t original, bool broken) {
   c->whole[i] = own;
   if (broken || original == NO_CLONE) return true;
   node *copy = node_copy(c->b->a, c->whole[original]);
-  c->whole[i] = copy ? overlay_on(c->b->a, copy, own) : NULL;
+  c->whole[i] = copy ? client_overlay(c->b->a, copy, own) : NULL;
   return c->whole[i] != NULL;
 }
 
@@ -227,7 +227,7 @@ static bool fill_clients(builder *b, const build_things *things, const node *bas
     node *body = c.whole[i];
     if (base && base->kind == NODE_MAP) {
       node *copy = node_copy(b->a, base);
-      body = copy ? overlay_on(b->a, copy, body) : NULL;
+      body = copy ? client_overlay(b->a, copy, body) : NULL;
     }
     if (!body || !fill_client(b, b->c->clients[next++], body, c.broken[i])) return false;
   }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "catalog/build.h"
+#include "catalog/connection.h"
 #include "catalog/overlay.h"
 #include "catalog/report.h"
 #include "catalog/table_name.h"
@@ -124,12 +125,13 @@ static bool add_declaration(builder *b, const char *what, const cat_declaration 
   return map_put(&out->names, d->name, thing);
 }
 
-static bool add_configured(builder *b, const node_entry *e, build_things *out) {
+static bool add_configured(builder *b, const node_entry *e, const schema *s, build_things *out) {
   build_thing *thing = map_get(&out->names, e->key);
   node *body = e->value;
   if (body->kind != NODE_MAP && !node_is_null(body)) return true; /* schema_check reports it */
   if (thing) {
-    thing->body = node_is_null(body) ? NULL : overlay_on(b->a, thing->body, body);
+    node *(*lay)(arena *, node *, node *) = s == &schema_client ? client_overlay : overlay_on;
+    thing->body = node_is_null(body) ? NULL : lay(b->a, thing->body, body);
     return thing->body || node_is_null(body);
   }
   if (node_is_null(body)) return true;
@@ -147,6 +149,6 @@ bool build_join(builder *b, const char *what, const cat_declarations *declared, 
   for (size_t i = 0; i < declared->count; i++)
     if (!add_declaration(b, what, &declared->list[i], s, out)) return false;
   for (size_t i = 0; i < nconfig; i++)
-    if (!add_configured(b, &config->entries[i], out)) return false;
+    if (!add_configured(b, &config->entries[i], s, out)) return false;
   return true;
 }

@@ -54,6 +54,7 @@ void catalog_free(catalog *c) {
   map_free(&c->instance_names);
   map_free(&c->model_names);
   map_free(&c->relation_names);
+  map_free(&c->attribute_names);
   arena_free(&c->arena);
   base_free(c);
 }

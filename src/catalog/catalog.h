@@ -218,6 +218,53 @@ typedef struct cat_rule {
   place at;
 } cat_rule;
 
+/* ---- attributes of sessions ---- */
+
+#define CAT_ATTRIBUTE_MAP(X)                                                                                           \
+  X(TEXT, "text")                                                                                                      \
+  X(INTEGER, "integer")                                                                                                \
+  X(NUMBER, "number")                                                                                                  \
+  X(BOOLEAN, "boolean")
+
+typedef enum cat_attribute_type {
+#define CAT_ATTRIBUTE_ENUM(name, text) CAT_ATTRIBUTE_##name,
+  CAT_ATTRIBUTE_MAP(CAT_ATTRIBUTE_ENUM)
+#undef CAT_ATTRIBUTE_ENUM
+      CAT_ATTRIBUTE_LISTED /* one of its values */
+} cat_attribute_type;
+
+/* "text"; "list" for CAT_ATTRIBUTE_LISTED */
+const char *cat_attribute_type_name(cat_attribute_type type);
+
+/* An attribute that the app config declares. */
+typedef struct cat_attribute {
+  const char *name;
+  cat_attribute_type type;
+  const shunt_value *values;
+  size_t nvalues;
+} cat_attribute;
+
+/* How a rule uses a column or an attribute: reads it, compares it with the value, orders it against the value, or asks
+ * for one of so many parts. */
+typedef enum cat_use_kind { CAT_USE_READ, CAT_USE_EQUAL, CAT_USE_ORDER, CAT_USE_PREFIX, CAT_USE_PARTS } cat_use_kind;
+
+/* A literal use in the code of a rule file. */
+typedef struct cat_use {
+  const char *path; /* "attrs.plan", "where.user_id"; "": not known */
+  cat_use_kind kind;
+  shunt_value value; /* null for CAT_USE_READ */
+  place at;
+} cat_use;
+
+typedef struct cat_uses {
+  cat_use *list;
+  size_t count;
+  size_t capacity;
+  size_t loose; /* how many have no path */
+} cat_uses;
+
+enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 256 }; /* further ones are not kept */
+
 /* The settings of the application as a whole, filled from their rows in settings.c. */
 typedef struct cat_settings {
   int max_level; /* the highest level of a session; 0: there are no levels, all work is at level 0 */
@@ -262,10 +309,15 @@ typedef struct catalog {
   cat_rule **rules; /* in load order */
   size_t nrules;
   cat_jobs jobs;
+  bool closed_attributes; /* the app config has `attributes`: sessions have no others */
+  cat_attribute *attributes;
+  size_t nattributes;
+  cat_uses uses;
   map client_names;
   map instance_names;
   map model_names;
   map relation_names; /* by full name */
+  map attribute_names;
   uint64_t names; /* depends on the names of clients, models and relations, not on their order: two processes compare
                      what they know */
 } catalog;
@@ -294,7 +346,11 @@ typedef struct catalog_source {
   node *config;          /* the merged app config; config has checked keys and types. Sections may be absent */
   cat_settings settings; /* config fills them from the app config */
   cat_declarations datasources, instances, models, rules;
+  cat_uses uses; /* each one once; in the arena */
 } catalog_source;
+
+/* Copies the use, unless it is known or there are too many. False when out of memory. */
+bool cat_note_use(catalog_source *to, const cat_use *use);
 
 void catalog_source_free(catalog_source *source);
 
@@ -317,6 +373,9 @@ shunt_status catalog_find_client(const catalog *c, const char *name, const cat_c
 shunt_status catalog_find_instance(const catalog *c, const char *name, const cat_instance **out, shunt_error *err);
 shunt_status catalog_find_model(const catalog *c, const char *name, const cat_model **out, shunt_error *err);
 shunt_status catalog_find_relation(const catalog *c, const char *full_name, const cat_relation **out, shunt_error *err);
+
+/* Whether sessions may have the attribute, and with that value; value may be NULL. Errors: NOT_FOUND, USAGE. */
+shunt_status catalog_check_attribute(const catalog *c, const char *name, const shunt_value *value, shunt_error *err);
 
 const char *cat_engine_name(cat_engine engine);
 /* Whether two names mean the same column: ASCII letters compare without case. */

@@ -78,13 +78,28 @@ static void add_address(const cat_client *client, buf *b) {
   if (database) show_masked(b, database);
 }
 
-/* The file, the URL, or "host:port/database": it identifies the datasource without its secrets. */
+/* Keys beside a URL win over it. */
+static void add_url(const cat_client *client, const char *url, buf *b) {
+  static const char *const beside[] = {"host", "hostaddr", "port", "socket", "database", "dbname", "user"};
+  const char *before = " with ";
+  show_masked(b, url);
+  for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+    const char *value = option(client, beside[i]);
+    if (!value || !*value) continue;
+    buf_printf(b, "%s%s=", before, beside[i]);
+    show_masked(b, value);
+    before = " ";
+  }
+}
+
+/* The file, the URL and what wins over it, or "host:port/database": it identifies the datasource without its secrets.
+ */
 static json_t *target(const cat_client *client) {
   if (cat_engine_of(client->engine)->file) return text(client->filename);
   const char *url = option(client, "url");
   buf b = {0};
   if (url)
-    show_masked(&b, url);
+    add_url(client, url, &b);
   else
     add_address(client, &b);
   json_t *made = b.failed ? NULL : text(b.data);
@@ -284,6 +299,28 @@ static json_t *one_rule(const void *items, size_t i, const void *more) {
                 {"decided", json_integer((json_int_t)counts->decided)});
 }
 
+/* ---- attributes and columns ---- */
+
+static json_t *one_value(const void *items, size_t i, const void *more) {
+  (void)more;
+  return value_of(&((const shunt_value *)items)[i]);
+}
+
+static json_t *one_attribute(const void *items, size_t i, const void *more) {
+  (void)more;
+  const cat_attribute *a = &((const cat_attribute *)items)[i];
+  return OBJECT({"name", text(a->name)}, {"type", text(cat_attribute_type_name(a->type))},
+                {"values", list_of(one_value, a->values, a->nvalues, NULL)});
+}
+
+static json_t *one_use(const void *items, size_t i, const void *more) {
+  static const char *const kinds[] = {"read", "equal", "order", "prefix", "parts"};
+  (void)more;
+  const cat_use *u = &((const cat_use *)items)[i];
+  return OBJECT({"field", text(*u->path ? u->path : NULL)}, {"kind", text(kinds[u->kind])},
+                {"value", value_of(&u->value)}, {"source", u->at.line ? where_at(u->at) : json_null()});
+}
+
 /* ---- all of it ---- */
 
 static json_t *one_path(const void *paths, size_t i, const void *more) {
@@ -300,13 +337,16 @@ static json_t *jobs_of(const catalog *c) {
 
 shunt_status catalog_describe(const catalog *c, uint64_t generation, const cat_rule_counts *counts, char **json,
                               shunt_error *err) {
-  json_t *all = OBJECT({"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
-                       {"default_client", text(c->default_client)},
-                       {"isolation", text(c->settings.strict_isolation ? "strict" : "loose")},
-                       {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
-                       {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
-                       {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(c)},
-                       {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
+  json_t *all = OBJECT(
+      {"generation", json_integer((json_int_t)generation)}, {"env", text(c->env)},
+      {"default_client", text(c->default_client)},
+      {"isolation", text(c->settings.strict_isolation ? "strict" : "loose")},
+      {"clients", list_of(one_client, c->clients, c->nclients, NULL)},
+      {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
+      {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(c)},
+      {"attributes", c->closed_attributes ? list_of(one_attribute, c->attributes, c->nattributes, NULL) : json_null()},
+      {"uses", list_of(one_use, c->uses.list, c->uses.count, NULL)},
+      {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
   char *dumped = all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
   json_decref(all);
   char *own = dumped ? base_strdup(dumped) : NULL;

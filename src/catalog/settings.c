@@ -233,6 +233,10 @@ static const schema events = {events_rows, .record = "cat_settings"};
 static const schema_field config_rows[] = {
     {"database", MAP(&schema_database), SAYS("The datasources.")},
     {"instance", MAP(&instance_section), SAYS("The tenants.")},
+    {"attributes", .type = SCHEMA_FREE, UNSET("any"),
+     SAYS("The attributes of sessions by name: text, integer, number or boolean, or a list of values. There are no "
+          "others."),
+     SEE("[Attributes](rules.md#attributes)")},
     {"models", NAMED(&schema_model),
      SAYS("Models by name, as in a rule file but without functions. What is set here wins over the rule file."),
      SEE("[Rule files](rules.md#rule-files)")},

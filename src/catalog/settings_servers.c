@@ -39,7 +39,7 @@ static const schema_field pg_rows[] = {
     {"user", TEXT, SAYS("User.")},
     {"password", TEXT, SAYS("Password.")},
     {"passfile", TEXT, .unset = "~/.pgpass", SAYS("File with passwords.")},
-    {"service", TEXT, SAYS("Service, whose options are read from a service file.")},
+    {"service", TEXT, SAYS("Service, whose options are read from a service file. The other keys win over it.")},
     {"servicefile", TEXT, SAYS("The service file.")},
     {"sslmode", WORD(sslmodes), IS("prefer"), SAYS("Whether to use TLS, and how much of the certificate to verify.")},
     {"sslnegotiation", WORD(negotiations), SAYS("How TLS is negotiated.")},

@@ -7,7 +7,7 @@
 #include "base/alloc.h"
 #include "base/read.h"
 #include "base/suggest.h"
-#include "catalog/overlay.h"
+#include "catalog/connection.h"
 #include "catalog/report.h"
 #include "catalog/settings.h"
 #include "config/file.h"
@@ -98,7 +98,7 @@ static shunt_status read_both(const job *j) {
   if (base) schema_check(j->p, base, &schema_config, "", false);
   if (overlay) schema_check(j->p, overlay, &schema_config, "", false);
   report_settle(j->p, since);
-  j->source->config = base && overlay ? overlay_on(j->a, base, overlay) : base;
+  j->source->config = base && overlay ? config_overlay(j->a, base, overlay) : base;
   if (base && !j->source->config) return SHUNT_E_MEMORY;
   return first ? first : second;
 }

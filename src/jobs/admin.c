@@ -18,6 +18,14 @@ static void only(job_store *store, const char *column, const char *text) {
   store_put_text(store, text);
 }
 
+/* Of statements without a timeout: they may wait for rows or unique keys of a transaction that this thread has to end.
+ */
+enum { CHANGE_WAIT_MS = 60000, DUE_WAIT_MS = 5000 };
+
+static void bound(job_store *store, int64_t wait_ms) {
+  if (!store->c.deadline_ns) call_set_deadline(&store->c, wait_ms);
+}
+
 /* The text, and the jobs that the filter selects. */
 static sql_text *begin(job_store *store, const char *text, const shunt_jobs_filter *f) {
   sql_text *sql = store->sql;
@@ -32,6 +40,20 @@ static sql_text *begin(job_store *store, const char *text, const shunt_jobs_filt
   sql_puts(sql, " AND id = ");
   store_put_integer(store, f->id);
   return sql;
+}
+
+/* The same for a statement that changes these jobs. It leaves out those that another transaction changes meanwhile. */
+static sql_text *begin_change(job_store *store, const char *text, const shunt_jobs_filter *f) {
+  char whole[320];
+  snprintf(whole, sizeof whole, "%s WHERE id IN (SELECT id FROM shunt_jobs", text);
+  bound(store, CHANGE_WAIT_MS);
+  return begin(store, whole, f);
+}
+
+static shunt_status change(job_store *store, int64_t *affected) {
+  sql_puts(store->sql, store->dialect->locked);
+  sql_puts(store->sql, ")");
+  return store_run_sql(store, NULL, affected);
 }
 
 static shunt_status check(const shunt_jobs_filter *f, shunt_error *err) {
@@ -102,7 +124,7 @@ shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, 
 
 shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
   const shunt_jobs_filter *f = filter ? filter : &all_jobs;
-  char text[512];
+  char text[256];
   int64_t affected = 0;
   job_store store;
   shunt_status status = enter(&store, s, f, err);
@@ -111,12 +133,12 @@ shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter,
       text, sizeof text,
       "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = %s, due_at = %s",
       store.dialect->now_ms, store.dialect->now_ms);
-  sql_puts(begin(&store, text, f), NO_RIVAL);
-  status = store_run_sql(&store, NULL, &affected);
+  sql_puts(begin_change(&store, text, f), NO_RIVAL);
+  status = change(&store, &affected);
   if (!status && f->id && !affected)
     status = error_set(err, SHUNT_E_NOT_FOUND,
                        "there is no dead job %lld that the filter selects, or one with its unique key has taken its "
-                       "place",
+                       "place, or another transaction changes it",
                        (long long)f->id);
   if (n) *n = affected;
   if (affected) signal_raise();
@@ -141,13 +163,13 @@ shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter,
   shunt_status status = check_purge(f, err);
   if (!status) status = enter(&store, s, f, err);
   if (status) return status;
-  sql_text *sql = begin(&store, "DELETE FROM shunt_jobs", f);
+  sql_text *sql = begin_change(&store, "DELETE FROM shunt_jobs", f);
   if (!f->state) sql_puts(sql, " AND state IN ('done', 'dead')");
   sql_puts(sql, " AND coalesce(finished_at, created_at) <= ");
   sql_puts(sql, store.dialect->now_ms);
   sql_puts(sql, " - ");
   store_put_integer(&store, f->older_ms);
-  status = store_run_sql(&store, NULL, &affected);
+  status = change(&store, &affected);
   if (n) *n = affected;
   return status;
 }
@@ -160,6 +182,7 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *i
   job_store store;
   shunt_status status = store_enter(&store, s, 0, err);
   if (status) return status;
+  bound(&store, DUE_WAIT_MS);
   status = store_run(
       &store,
       STORE_SQL("INSERT INTO shunt_schedules (env, instance, job, minute_ms) VALUES (?, ?, ?, ?) ON CONFLICT (env, "

@@ -341,11 +341,12 @@ static shunt_status start(shunt_job *job, shunt_error *err) {
   return status;
 }
 
-/* Its session could not be opened. A lack of memory on this host is not the job's failure. */
+/* Its session could not be opened: this process knows other names, or other values of attributes, than the one that
+ * pushed the job. A lack of memory on this host is not the job's failure. */
 static shunt_status not_opened(shunt_job *job, const shunt_error *why, shunt_error *err) {
   if (why->status == SHUNT_E_MEMORY) return error_memory(err);
-  shunt_status status =
-      why->status == SHUNT_E_NOT_FOUND ? shunt_job_release(job, why, err) : shunt_job_failed(job, why, err);
+  const bool other = why->status == SHUNT_E_NOT_FOUND || why->status == SHUNT_E_USAGE;
+  shunt_status status = other ? shunt_job_release(job, why, err) : shunt_job_failed(job, why, err);
   return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
 }
 

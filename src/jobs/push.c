@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "jobs/envelope.h"
+#include "jobs/held.h"
 #include "jobs/signal.h"
 #include "session/hook.h"
 
@@ -160,6 +161,7 @@ static shunt_status send_or_find(job_store *store, const push *p, int64_t *id) {
     write_insert(store, p);
     shunt_status status = run_for_id(store, id);
     if (!status && *id) signal_raise();
+    if (!status && *id && p->options.unique_key) status = held_note(store, p);
     if (status || *id) return status;
     status = find(store, p, id);
     if (status || *id) return status;
@@ -170,14 +172,16 @@ static shunt_status send_or_find(job_store *store, const push *p, int64_t *id) {
       p->job, TRIES, p->options.unique_key);
 }
 
-/* The database lets the row wait for a transaction that has written the same key, and that may be the next thing to go
- * on in this thread: so the wait is bounded, whatever the session's timeout. */
+/* The database lets the row wait for a transaction that has written the same key. One of this thread is known (held.h);
+ * for others the wait is bounded, whatever the session's timeout. */
 shunt_status push_send(job_store *store, const push *p, int64_t *id) {
   call *c = &store->c;
   const int64_t deadline_ns = c->deadline_ns, since_ns = clock_monotonic_ns();
   if (!p->options.unique_key) return send_or_find(store, p, id);
+  shunt_status status = held_check(store, p);
+  if (status) return status;
   if (!deadline_ns) call_set_deadline(c, UNIQUE_WAIT_MS);
-  shunt_status status = send_or_find(store, p, id);
+  status = send_or_find(store, p, id);
   c->deadline_ns = deadline_ns;
   if (status != SHUNT_E_TIMEOUT) return status;
   error_set(c->err, status,

@@ -48,6 +48,17 @@ static shunt_status read_values(selftest *t, const char *key, const shunt_field 
   return fields ? SHUNT_OK : error_memory(err);
 }
 
+/* A value that came from a file or a secret variable is not shown. */
+static shunt_status check_attrs(const selftest *t, const route_request *q, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; !status && i < q->nattrs; i++) {
+    status = catalog_check_attribute(t->r->catalog, q->attrs[i].name, &q->attrs[i].value, err);
+    if (status && node_get(node_get(t->test, "attrs"), q->attrs[i].name)->secret)
+      error_set(err, status, "the app config does not allow the attribute '%s', or its value", q->attrs[i].name);
+  }
+  return status;
+}
+
 static shunt_op read_op(const selftest *t, const char *key) {
   const char *op = text_of(t->test, key);
   return op && strcmp(op, "write") == 0 ? SHUNT_WRITE : SHUNT_READ;
@@ -78,6 +89,7 @@ static shunt_status request_of(selftest *t, route_request *q, shunt_error *err) 
   shunt_status status = catalog_find_instance(t->r->catalog, instance ? instance : "", &q->instance, err);
   SHUNT_REQUEST_MAP(READ)
   if (!status) status = read_values(t, "attrs", &q->attrs, &q->nattrs, err);
+  if (!status) status = check_attrs(t, q, err);
   if (status || q->model) return status;
   if (!q->relation)
     return error_set(err, SHUNT_E_CONFIG,

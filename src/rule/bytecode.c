@@ -16,6 +16,7 @@ typedef struct reader {
   const unsigned char *end;
   bool broken;
   bool found;
+  const bytecode_watcher *watcher; /* or NULL */
   bytecode_report *report;
 } reader;
 
@@ -79,9 +80,11 @@ static const unsigned char *read_text(reader *r, size_t *size) {
   return n > 0 && !r->broken ? text : NULL;
 }
 
-static void skip_constants(reader *r) {
+static void skip_constants(reader *r, bytecode_code *code) {
   size_t size;
-  for (size_t n = read_size(r); n > 0 && !r->broken; n--) switch (read_byte(r)) {
+  code->nconstants = read_size(r);
+  code->constants = r->at;
+  for (size_t n = code->nconstants; n > 0 && !r->broken; n--) switch (read_byte(r)) {
     case CONSTANT_NIL:
     case CONSTANT_FALSE:
     case CONSTANT_TRUE:
@@ -175,8 +178,28 @@ static void look_through(reader *r, const function *f) {
   }
 }
 
+/* Passes a use on with its line. */
+typedef struct passing {
+  const reader *whole;
+  const function *f;
+} passing;
+
+static void pass_on(void *ud, const bytecode_use *use) {
+  const passing *p = ud;
+  const bytecode_watcher *w = p->whole->watcher;
+  w->found(w->ud, use, line_at(p->whole, p->f, use->instruction));
+}
+
+static void look_for_uses(const reader *r, const function *f, bytecode_code *code) {
+  code->code = f->code;
+  code->ncode = f->ncode;
+  code->end = r->end;
+  bytecode_find_uses(code, pass_on, &(passing){r, f});
+}
+
 static void read_function(reader *r, const function *around, int depth) {
   function f = {.around = around};
+  bytecode_code code;
   size_t size;
   if (depth > DEEPEST) r->broken = true;
   read_text(r, &size); /* the source's name */
@@ -185,12 +208,14 @@ static void read_function(reader *r, const function *around, int depth) {
   read_bytes(r, 3, 1); /* parameters, varargs, stack */
   f.ncode = read_size(r);
   f.code = read_bytes(r, f.ncode, INSTRUCTION_BYTES);
-  skip_constants(r);
+  skip_constants(r, &code);
   f.nupvalues = read_size(r);
   f.upvalues = read_bytes(r, f.nupvalues, UPVALUE_BYTES);
   for (size_t n = read_size(r); n > 0 && !r->broken; n--) read_function(r, &f, depth + 1);
   read_debug(r, &f);
-  if (!r->broken) look_through(r, &f);
+  if (r->broken) return;
+  look_through(r, &f);
+  if (r->watcher) look_for_uses(r, &f, &code);
 }
 
 static bool read_header(reader *r) {
@@ -206,9 +231,11 @@ static bool read_header(reader *r) {
   return integer == 0x5678 && number == 370.5;
 }
 
-bytecode_result bytecode_check(const char *dump, size_t size, bytecode_report *report) {
+bytecode_result bytecode_check(const char *dump, size_t size, const bytecode_watcher *watcher,
+                               bytecode_report *report) {
   memset(report, 0, sizeof *report);
-  reader r = {.at = (const unsigned char *)dump, .end = (const unsigned char *)dump + size, .report = report};
+  const unsigned char *begin = (const unsigned char *)dump;
+  reader r = {.at = begin, .end = begin + size, .watcher = watcher, .report = report};
   if (!read_header(&r)) return BYTECODE_BROKEN;
   read_function(&r, NULL, 0);
   if (r.broken || r.at != r.end) return BYTECODE_BROKEN;

@@ -173,6 +173,12 @@ static map *names_of(rule_host *h, rule_field field) {
   }
 }
 
+void host_check_attribute(lua_State *L, rule_host *h, const char *name, const shunt_value *value) {
+  shunt_error err;
+  if (catalog_check_attribute(host_view(L, h)->catalog, name, value, &err))
+    luaL_error(L, "a rule reads req.attrs.%s: %s", name, err.message);
+}
+
 /* The read of a column, an attribute and their like, made once. */
 static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
   note_missing(h, field, name);
@@ -180,6 +186,7 @@ static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field,
   const rule_read *known = map_get(names, name);
   if (known) return known;
   if (names->count >= MOST_NAMES) sandbox_raise_limit(L, SANDBOX_NAMES);
+  if (field == RULE_FIELD_ATTRS) host_check_attribute(L, h, name, NULL);
   size_t size = strlen(name);
   if (size > LONGEST_NAME)
     luaL_error(

@@ -107,6 +107,8 @@ const rule_view *host_view(lua_State *L, rule_host *h); /* raises between runs *
 /* Records that the value of a field was read; host_read_named: of a column or attribute. */
 void host_read(lua_State *L, rule_host *h, rule_field field);
 void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name);
+/* Raises if the app config excludes the attribute, or that value of it; value may be NULL. */
+void host_check_attribute(lua_State *L, rule_host *h, const char *name, const shunt_value *value);
 /* The value of the field at a path such as "where.user_id", or NULL if it is absent. Fills in read and records it. The
  * value may lie in room. Raises if there is no such field. */
 const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, rule_read *read, shunt_value *room);

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/read.h"
 #include "rule/host_inner.h"
+#include "rule/sandbox_inner.h"
 #include "rule/standard.h"
 
 enum { LOAD_FACTOR = 16 };
@@ -113,6 +114,15 @@ static bool run_standard(rule_host *h, const rule_load *what) {
   return on;
 }
 
+/* Literals beside attributes and columns: the catalog compares them with the app config, and `shunt check` tries them.
+ */
+static void note_use(void *owner, const char *file, int line, const bytecode_use *use) {
+  rule_host *h = owner;
+  const cat_use made = {use->path, use->kind, use->value, {file, line, 0}};
+  if (!h->source || h->cloning || cat_note_use(h->source, &made)) return;
+  h->problems->out_of_memory = true;
+}
+
 static int freeze(lua_State *L) {
   rule_host *h = lua_touserdata(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, h->functions[h->freezing].ref);
@@ -124,6 +134,7 @@ static int freeze(lua_State *L) {
 static void freeze_all(rule_host *h) {
   shunt_error err;
   shunt_status status = SHUNT_OK;
+  ((sandbox_inner *)h->sb)->found = note_use;
   for (h->freezing = 0; h->freezing < h->nfunctions && status != SHUNT_E_LIMIT; h->freezing++) {
     sandbox_start(h->sb, LOAD_FACTOR);
     sandbox_push_work(h->sb->L, freeze, h);

@@ -1,6 +1,7 @@
 /* The methods of a request: predicates, which depend on less than the whole value, and model_client. */
 #include <lauxlib.h>
 #include <math.h>
+#include <string.h>
 
 #include "rule/host_inner.h"
 #include "rule/sandbox_inner.h"
@@ -101,14 +102,18 @@ static int mod(lua_State *L) { return push_part(L, "mod", RULE_MOD); }
 static int bucket(lua_State *L) { return push_part(L, "bucket", RULE_BUCKET); }
 
 /* Writes the list at index 3 as bytes. False if they are too many to be kept. */
-static bool list_bytes(lua_State *L, rule_host *h) {
+static bool list_bytes(lua_State *L, rule_host *h, const char *path) {
+  const char *attribute = strncmp(path, "attrs.", 6) == 0 ? path + 6 : NULL;
   buf *bytes = &h->scratch;
   buf_reset(bytes);
   buf_add(bytes, "", 0);
   for (lua_Integer i = 1; bytes->size <= HOST_OPERAND_BYTES && lua_geti(L, 3, i) != LUA_TNIL; i++) {
     shunt_value value;
     sandbox_charge(L, 1);
-    if (host_value(L, -1, &value)) host_list_add(bytes, &value); /* other values never equal a field */
+    if (host_value(L, -1, &value)) {
+      if (attribute) host_check_attribute(L, h, attribute, &value);
+      host_list_add(bytes, &value); /* other values never equal a field */
+    }
     lua_pop(L, 1);
   }
   if (bytes->failed) sandbox_raise_memory(L);
@@ -132,7 +137,7 @@ static int one_of(lua_State *L) {
   const char *path = luaL_checkstring(L, 2);
   luaL_checktype(L, 3, LUA_TTABLE);
   const rule_operand *list =
-      list_bytes(L, h) ? host_operand(L, h, RULE_ONE_OF, h->scratch.data, h->scratch.size) : NULL;
+      list_bytes(L, h, path) ? host_operand(L, h, RULE_ONE_OF, h->scratch.data, h->scratch.size) : NULL;
   rule_read read = {.predicate = list ? RULE_ONE_OF : RULE_VALUE, .of = {.operand = list}};
   shunt_value room;
   const shunt_value *value = host_subject(L, h, path, &read, &room);

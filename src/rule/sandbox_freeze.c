@@ -94,23 +94,36 @@ static bool code_known(lua_State *L) {
   return known;
 }
 
+typedef struct looker {
+  const sandbox_inner *in;
+  const char *file;
+} looker;
+
+static void pass_on(void *ud, const bytecode_use *use, int line) {
+  const looker *l = ud;
+  l->in->found(l->in->s.owner, l->file, line, use);
+}
+
 /* Refuses a function that assigns to a local of an enclosing function. */
 static void check_code(lua_State *L) {
   lua_Debug ar;
   sandbox_inner *in = sandbox_inner_of(L);
   if (code_known(L)) return;
+  lua_pushvalue(L, -1);
+  lua_getinfo(L, ">S", &ar);
   buf dump = {0}; /* C memory: nothing may raise until it is freed */
   lua_dump(L, add_bytes, &dump, 0);
+  looker l = {in, ar.source[0] == '@' ? ar.source + 1 : ar.source};
+  const bytecode_watcher watcher = {pass_on, &l};
   bytecode_report report = {.line = 0};
-  bytecode_result result = dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, &report);
+  bytecode_result result =
+      dump.failed ? BYTECODE_BROKEN : bytecode_check(dump.data, dump.size, in->found ? &watcher : NULL, &report);
   bool failed = dump.failed;
   buf_free(&dump);
   if (failed) {
     in->out_of_memory = true;
     sandbox_raise(L);
   }
-  lua_pushvalue(L, -1);
-  lua_getinfo(L, ">S", &ar);
   switch (result) {
   case BYTECODE_PURE:
     break;
@@ -129,7 +142,7 @@ static void check_code(lua_State *L) {
 /* ---- the walk: a list of what is to be looked at instead of recursion, since tables may nest as deep as memory goes
  * ---- */
 
-enum { QUEUE = 1, SEEN = 2, HERE = 3 };
+enum { QUEUE = 1, SEEN = 2, HERE = 3, LONGEST_NOTED = 64 };
 
 typedef struct freezer {
   lua_State *L;
@@ -154,6 +167,16 @@ static void meet(freezer *f) {
   }
 }
 
+/* A rule may look a field up in the table. */
+static void note_text(lua_State *L, int index) {
+  size_t size;
+  const sandbox_inner *in = sandbox_inner_of(L);
+  if (!in->found || lua_type(L, index) != LUA_TSTRING) return;
+  const char *text = lua_tolstring(L, index, &size);
+  const bytecode_use use = {"", CAT_USE_EQUAL, shunt_text(text, size), 0};
+  if (size <= LONGEST_NOTED) in->found(in->s.owner, "", 0, &use);
+}
+
 static void freeze_table(freezer *f) {
   lua_State *L = f->L;
   int here = f->base + HERE;
@@ -164,6 +187,8 @@ static void freeze_table(freezer *f) {
   int64_t fields = 1;
   for (lua_pushnil(L); lua_next(L, here); lua_pop(L, 1)) {
     meet(f);
+    note_text(L, -1);
+    note_text(L, -2);
     lua_pushvalue(L, -2);
     meet(f);
     lua_pop(L, 1);

@@ -4,6 +4,7 @@
 #ifndef SHUNT_RULE_SANDBOX_INNER_H
 #define SHUNT_RULE_SANDBOX_INNER_H
 
+#include "rule/bytecode_use.h"
 #include "rule/sandbox.h"
 
 /* How often the instruction hook fires. */
@@ -19,6 +20,9 @@ typedef struct sandbox_iterator {
   const char *name; /* name of the library function that makes it */
 } sandbox_iterator;
 
+/* file is the name of the chunk. */
+typedef void (*sandbox_found)(void *owner, const char *file, int line, const bytecode_use *use);
+
 typedef struct sandbox_inner {
   sandbox s;
   int64_t look_at; /* if instructions_left falls below this, look at the clock or end the evaluation */
@@ -29,6 +33,7 @@ typedef struct sandbox_inner {
   bool loading;                      /* the parser is running, without the hook */
   bool keeps_long;                   /* a frozen value holds a long text: every evaluation is wary */
   const sandbox_iterator *iterators; /* the last has no name */
+  sandbox_found found;               /* gets the uses of the request in functions that are frozen; or NULL */
   bool described;                    /* the fields below describe the current error */
   bool load_failed;                  /* file could not be loaded */
   unsigned load_blocks;

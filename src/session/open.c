@@ -21,6 +21,8 @@ static shunt_status copy_attr(shunt_session *s, const shunt_field *from, shunt_f
     return error_set(err, SHUNT_E_USAGE, "attribute '%s' must be text, a number or a boolean", from->name);
   if (v->type == SHUNT_FLOAT && isnan(v->as.number))
     return error_set(err, SHUNT_E_USAGE, "attribute '%s' is NaN (not a number), which rules can't compare", from->name);
+  shunt_status status = catalog_check_attribute(s->generation.catalog, from->name, v, err);
+  if (status) return status;
   *to = *from;
   to->name = arena_strdup(&s->owned, from->name);
   if (v->type == SHUNT_TEXT) to->value.as.bytes = arena_strndup(&s->owned, v->as.bytes, v->size);

@@ -7,9 +7,10 @@ local Random = require "tests.spec.support.random"
 local Workers = require "tests.spec.support.workers"
 local watchdog = require "tests.support.watchdog"
 
-local PLAIN, EXACT, ORDERED = 4000, 4000, 2000
+local JOBS_IN_ALL = math.tointeger(tonumber(os.getenv "SHUNT_JOBS" or 2000)) -- make nightly runs ten thousand
+local PLAIN, EXACT, ORDERED = JOBS_IN_ALL * 2 // 5, JOBS_IN_ALL * 2 // 5, JOBS_IN_ALL // 5
 local PROCESSES, TENANTS = 4, 8
-local LAST = 1000 -- jobs; from there on all tenants are there
+local LAST = JOBS_IN_ALL // 10 -- jobs; from there on all tenants are there
 
 -- "plain" writes and is completed in two steps, so that a kill in between leads to a second effect. The others do both in
 -- one transaction on the queue's own datasource.

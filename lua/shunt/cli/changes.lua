@@ -87,8 +87,17 @@ end
 
 local GUESSES = { where = { 1, 2, 3, "a" }, attrs = { true, false, 1, "a" } }
 
+--- The values that the app config lists for an attribute.
+local function listed(app, group, name)
+  for _, attribute in ipairs(group == "attrs" and app.catalog.attributes or {}) do
+    if attribute.name == name and attribute.type == "list" then return attribute.values end
+  end
+end
+
 --- Values to try for a column or an attribute.
 local function candidates(app, group, name, given)
+  local all = listed(app, group, name)
+  if all then return all end
   local out = mentioned(app, group, name)
   if math.type(given) == "integer" then
     for step = 1, 3 do out[#out + 1] = given + step end

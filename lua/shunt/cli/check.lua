@@ -7,62 +7,10 @@ local names = require "shunt.cli.names"
 local online = require "shunt.cli.online"
 local output = require "shunt.cli.output"
 local sharding = require "shunt.cli.sharding"
+local space = require "shunt.cli.space"
 local terminal = require "shunt.cli.terminal"
 
 local check = {}
-
-local OPS = { "read", "write" }
-
---- All accesses: each model and each relation, for reading and for writing.
-local function accesses(app)
-  local out = {}
-  for _, op in ipairs(OPS) do
-    for _, name in ipairs(output.keys(app.models)) do out[#out + 1] = { path = name, model = name, op = op } end
-    for _, name in ipairs(output.keys(app.relations)) do
-      out[#out + 1] = { path = name, model = app.relations[name].target, relation = name, op = op }
-    end
-  end
-  return out
-end
-
---- Reports accesses of the default instance that have no decision.
-local function check_resolve(app, list, found)
-  local seen = {}
-  for _, access in ipairs(list) do
-    local decision, err = app:try(application.plain(access.model, access.relation, nil, access.op))
-    if not decision then
-      local line = failure.line(err)
-      if not seen[line] then
-        seen[line] = true
-        found:add { kind = "error", message = ("%s (%s): %s"):format(access.path, access.op, line), path = access.path, op = access.op }
-      end
-    end
-  end
-end
-
---- Reports accesses that send an isolated instance to another client. The same leak by reading and by writing is one finding.
-local function check_isolation(app, list, found)
-  for _, name in ipairs(output.keys(app.instances)) do
-    local instance = app.instances[name]
-    local reported = {}
-    for _, access in ipairs(instance.isolate == true and list or {}) do
-      local decision = app:try(application.plain(access.model, access.relation, name, access.op))
-      local leaks = decision and not decision.denied and decision.client ~= instance.isolate_client
-      local key = leaks and access.path .. "\0" .. decision.client
-      if leaks and reported[key] then
-        reported[key].op = "read, write"
-      elseif leaks then
-        reported[key] = {
-          kind = "leak", source = decision.source, path = access.path, instance = name, op = access.op, client = decision.client,
-          expected = instance.isolate_client, rule = decision.rule,
-          message = ("%s of the isolated instance '%s' goes to %s, not to %s (rule '%s')"):format(access.path, name,
-            decision.client, instance.isolate_client, decision.rule),
-        }
-        found:add(reported[key])
-      end
-    end
-  end
-end
 
 local function matches_any(pattern, set)
   local prefix = pattern:match "^(.*)%*$"
@@ -141,15 +89,17 @@ local function size(set)
   return n
 end
 
-local function report(app, found, sharded, json)
+local function report(app, found, sharded, walker, json)
   local c = app.catalog
   if json then
     print(output.object("env", output.scalar(c.env), "errors", output.scalar(found.counts.error), "leaks",
-      output.scalar(found.counts.leak), "warnings", output.scalar(found.counts.warning), "findings", found:json(), "sharded", sharding.json(sharded)))
+      output.scalar(found.counts.leak), "warnings", output.scalar(found.counts.warning), "findings", found:json(),
+      "sharded", sharding.json(sharded), "walked", space.json(walker)))
     return
   end
   sharding.print(sharded)
   found:print()
+  print(space.line(walker))
   print(("%s (environment %s): %s, %s, %s, %s, %s: %s"):format(app.path, c.env, terminal.counted(#c.clients, "client"),
     terminal.counted(#c.instances, "instance"), terminal.counted(#c.models, "model"),
     terminal.counted(size(app.relations), "relation"), terminal.counted(#c.rules, "rule"), found:summary()))
@@ -164,16 +114,15 @@ end
 
 function check.run(args)
   local app = application.open(args)
-  local found, list = findings.new(), accesses(app)
-  check_resolve(app, list, found)
+  local found = findings.new()
+  local walker = space.check(app, found)
   check_conditions(app, found)
   check_targets(app, found)
-  check_isolation(app, list, found)
   check_jobs(app, found)
   local sharded = sharding.find(app)
   sharding.check(app, sharded, found)
   if args.online then online.check(app, sharded, found) end
-  report(app, found, sharded, args.json)
+  report(app, found, sharded, walker, args.json)
   return status(found, args.strict)
 end
 

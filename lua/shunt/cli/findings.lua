@@ -7,7 +7,7 @@ local Findings = {}
 Findings.__index = Findings
 
 local COLOURS = { error = "red", leak = "yellow", warning = "yellow" }
-local FIELDS = { "kind", "message", "source", "path", "instance", "op", "client", "expected", "rule" }
+local FIELDS = { "kind", "message", "source", "path", "instance", "op", "client", "expected", "rule", "explain" }
 
 local findings = {}
 
@@ -24,6 +24,7 @@ function Findings:print()
   for _, f in ipairs(self) do
     local source = type(f.source) == "string" and f.source .. ": " or ""
     print(("%s%s: %s"):format(source, terminal.paint(COLOURS[f.kind], f.kind), f.message))
+    if f.explain then print("  " .. terminal.clean(f.explain)) end
   end
 end
 

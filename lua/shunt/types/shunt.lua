@@ -41,7 +41,7 @@ function blob:bytes() end
 
 ---@class shunt.session_options
 ---@field instance string? the tenant; default: the default instance
----@field attrs table<string, string|number|boolean>? rules see them as req.attrs
+---@field attrs table<string, string|number|boolean>? rules see them as req.attrs; only those that `attributes` in the app config declares, if it is there
 ---@field level integer? default: 0; at most database.maxLevel
 ---@field timeout shunt.duration? of each call of the session; default: "0s", no limit
 ---@field follow boolean? after a reload, the next call outside a transaction moves to the newest generation

@@ -96,12 +96,12 @@ static bool never_reconnects(MYSQL *db) {
 }
 
 static bool try_to_connect(mysql_conn *conn, const mysql_settings *s) {
-  const char *const *v = s->values;
-  const mysql_target to = {.host = v[SET_SOCKET] ? NULL : v[SET_HOST],
+  const char *const *v = s->values, *socket = v[SET_SOCKET] && *v[SET_SOCKET] ? v[SET_SOCKET] : NULL;
+  const mysql_target to = {.host = socket ? NULL : v[SET_HOST],
                            .user = v[SET_USER],
                            .password = v[SET_PASSWORD],
                            .database = v[SET_DATABASE],
-                           .socket = v[SET_SOCKET],
+                           .socket = socket,
                            .port = s->port,
                            .flags = CLIENT_FOUND_ROWS,
                            .named = s->tls == TLS_VERIFY_IDENTITY};

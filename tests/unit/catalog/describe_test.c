@@ -97,6 +97,18 @@ static void fill_rule(sample *s) {
   s->c.nrules = 1;
 }
 
+static void fill_attributes(sample *s) {
+  static const shunt_value values[] = {{.as.bytes = "free", .size = 4, .type = SHUNT_TEXT},
+                                       {.as.integer = 7, .type = SHUNT_INTEGER}};
+  static cat_attribute attributes[] = {{"plan", CAT_ATTRIBUTE_LISTED, values, 2},
+                                       {.name = "age", .type = CAT_ATTRIBUTE_INTEGER}};
+  static cat_use use = {"attrs.age", CAT_USE_ORDER, {.as.integer = 18, .type = SHUNT_INTEGER}, {"rules/a.lua", 2, 0}};
+  s->c.closed_attributes = true;
+  s->c.attributes = attributes;
+  s->c.nattributes = 2;
+  s->c.uses = (cat_uses){.list = &use, .count = 1, .capacity = 1};
+}
+
 static int begin(void **state) {
   sample *s = calloc(1, sizeof *s);
   assert_non_null(s);
@@ -106,6 +118,7 @@ static int begin(void **state) {
   fill_instance(s);
   fill_model(s);
   fill_rule(s);
+  fill_attributes(s);
   *state = s;
   return 0;
 }
@@ -138,6 +151,8 @@ static void tells_what_the_catalog_holds(void **state) {
       "'kind':'has_many','target':'order','foreign_key':null,'through':null,'through_key':null,'key':null,"
       "'client':'_auto_','through_client':null,'table':null,'autoload':false,'source':null}]}],"
       "'jobs':{'client':'user-pg','path':['jobs','/srv/more.lua'],'lease_ms':30000},"
+      "'attributes':[{'name':'plan','type':'list','values':['free',7]},{'name':'age','type':'integer','values':[]}],"
+      "'uses':[{'field':'attrs.age','kind':'order','value':18,'source':'rules/a.lua:2'}],"
       "'rules':[{'name':'EU','stage':'override','standard':false,'priority':0.0,'conditions':{'instance':['acme',"
       "'globex-*']},'has_when':true,'client':'main','client_function':false,'deny':null,'has_check':false,"
       "'source':'rules/eu.lua:3','asked':12,'decided':5}]}";

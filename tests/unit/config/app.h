@@ -45,6 +45,13 @@ static inline void app_begin(app *a) {
   assert_non_null(mkdtemp(a->folder));
 }
 
+/* In the memory of the test. */
+#define app_text(a, ...) app_not_null(arena_printf(&(a)->names, __VA_ARGS__))
+static inline const char *app_not_null(const char *text) {
+  assert_non_null(text);
+  return text;
+}
+
 static inline const char *app_path(app *a, const char *name) {
   const char *path = arena_printf(&a->names, "%s/%s", a->folder, name);
   assert_non_null(path);

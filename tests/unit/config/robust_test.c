@@ -28,6 +28,7 @@ static const char *const lines[] = {
     "order: [%s], limit: %s}}}\n",
     "rules: {path: %s, memory: %s, timeout: %s, instructions: %s, standard: %s}\n",
     "rules: {pasword: %s, password: %s, password: %s}\n",
+    "attributes: {plan: %s, token: [%s, %s], on: [a, %s]}\n",
 };
 
 /* Ways for a secret to get into a scalar that are never told, wherever the scalar stands. */
@@ -127,6 +128,8 @@ static const char everything[] =
     "    copy: {clone: default, connection: {filename: copy.db}}\n"
     "    alias: *m\n"
     "    pg: {engine: pg, connection: {host: \"${SHUNT_NOPE:-h}\", port: 5432, password: \"${file:secret}\"}}\n"
+    "    reader: {clone: pg, connection: {url: \"pg://r:x@h2:1/d?options=-c%20a\"}}\n"
+    "attributes: {plan: [free, pro], age: integer, gone: text}\n"
     "instance:\n"
     "  instances: {i1: {id: 1}, i2: {id: 2}, i3: {id: 3}, i4: {id: 4}, i5: {id: 5}, i6: {id: 6}, i7: {id: 7}, i8: {id: "
     "8},\n"
@@ -154,6 +157,9 @@ static void open_everything(app *a, bool with_mistakes, char **yaml) {
       if (!read || !cat_declare(lists[i], (cat_declaration){names[i], body, body->at, false}))
         a->problems.out_of_memory = true;
     }
+    const cat_use use = {
+        "attrs.plan", CAT_USE_EQUAL, {.as.bytes = "pro", .size = 3, .type = SHUNT_TEXT}, {"rules.lua", 1, 0}};
+    if (!cat_note_use(&a->source, &use)) a->problems.out_of_memory = true;
     if (with_mistakes && a->source.config) node_remove(node_get(a->source.config, "database"), "clients");
   }
   a->built = catalog_build(&a->source, &a->problems, &a->catalog);
@@ -166,7 +172,10 @@ static void says_so_when_memory_runs_out_at_any_point(void **state) {
     app_begin(&a);
     app_file(&a, "secret", "x");
     app_file(&a, "app.yaml", everything);
-    app_file(&a, "app.prod.yaml", "database: {clients: {main: {pool: {min: 1}}, alias: null}}\n");
+    app_file(
+        &a, "app.prod.yaml",
+        "database: {clients: {main: {pool: {min: 1}}, alias: null, pg: {connection: {url: \"host=h3 user='u'\"}}}}\n"
+        "attributes: {gone: null}\n");
     app_path(&a, "app.yaml"); /* the arena of names has its block before memory runs out */
     bool failed = true;
     size_t most = 0;

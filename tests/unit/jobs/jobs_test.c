@@ -236,26 +236,41 @@ static void tells_unique_keys_of_names_and_instances_apart(void **state) {
   }
 }
 
-/* Both sessions belong to this thread: the transaction can't end meanwhile. */
-static void waits_for_a_key_in_an_open_transaction_only_for_a_while(void **state) {
+typedef struct other_push {
+  shunt_session *session;
+  shunt_error err;
+} other_push;
+
+static void *push_k(void *ud) {
+  other_push *o = ud;
+  o->err.status = shunt_push(o->session, "a", NULL, &(shunt_push_options){.unique_key = "k"}, NULL, &o->err);
+  return NULL;
+}
+
+/* In this thread, the transaction can't end meanwhile; from another one, the push waits for a while. */
+static void waits_for_a_key_in_an_open_transaction_only_if_that_can_end(void **state) {
   BEGIN;
-  shunt_session *s;
   shunt_tx *tx;
-  const shunt_push_options o = {.unique_key = "k"};
+  pthread_t thread;
+  other_push other = {.session = NULL};
+  const shunt_push_options o = {.unique_key = "k"}, same_job = {.unique_key = "k", .unique_scope = "queue"};
   const char *client = y->kind == YARD_PG ? "far" : "main";
   if (y->kind == YARD_OWN) skip();
-  yard_fine(y, shunt_session_open(y->app, NULL, &s, &y->err));
+  yard_fine(y, shunt_session_open(y->app, NULL, &other.session, &y->err));
   yard_push(y, "a", NULL, NULL);
   yard_fine(y, shunt_begin(y->session, &(shunt_tx_options){.client = client}, &tx, &y->err));
   yard_push(y, "a", NULL, &o);
-  if (y->kind == YARD_PG)
-    yard_fails(y, shunt_push(s, "a", NULL, &o, NULL, &y->err), SHUNT_E_TIMEOUT, "end that one first");
-  else
-    yard_fails(y, shunt_push(s, "a", NULL, &o, NULL, &y->err), SHUNT_E_DATASOURCE, "locked");
+  yard_push(y, "a", NULL, &o); /* in that transaction itself */
+  yard_fails(y, shunt_push(other.session, "a", NULL, &o, NULL, &y->err), SHUNT_E_CONFLICT, "still open in this thread");
+  assert_int_equal(pthread_create(&thread, NULL, push_k, &other), 0);
+  assert_int_equal(pthread_join(thread, NULL), 0);
+  assert_int_equal(other.err.status, y->kind == YARD_PG ? SHUNT_E_TIMEOUT : SHUNT_E_DATASOURCE);
+  if (y->kind == YARD_PG) yard_fine(y, shunt_push(other.session, "b", NULL, &o, NULL, &y->err)); /* another key */
   yard_fine(y, shunt_commit(tx, &y->err));
-  yard_fine(y, shunt_push(s, "a", NULL, &o, NULL, &y->err));
-  assert_int_equal(yard_count(y), 2);
-  shunt_session_close(s);
+  yard_fine(y, shunt_push(other.session, "a", NULL, &o, NULL, &y->err));
+  yard_fine(y, shunt_push(other.session, "a", NULL, &same_job, NULL, &y->err));
+  assert_int_equal(yard_count(y), y->kind == YARD_PG ? 4 : 3);
+  shunt_session_close(other.session);
 }
 
 static void runs_no_more_of_a_name_at_once_than_its_concurrency(void **state) {
@@ -469,7 +484,7 @@ int main(void) {
       yard_tests(renews_the_lease_while_it_runs),
       yard_tests(has_one_of_a_unique_key_that_waits_or_runs),
       yard_tests(tells_unique_keys_of_names_and_instances_apart),
-      yard_tests(waits_for_a_key_in_an_open_transaction_only_for_a_while),
+      yard_tests(waits_for_a_key_in_an_open_transaction_only_if_that_can_end),
       yard_tests(runs_no_more_of_a_name_at_once_than_its_concurrency),
       yard_tests(leaves_to_others_what_its_host_releases),
       yard_tests(takes_the_queues_and_names_that_it_was_opened_for),

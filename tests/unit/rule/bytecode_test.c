@@ -29,19 +29,36 @@ static void dump_of(const char *code, buf *out) {
   lua_close(L);
 }
 
+/* What was found, as text. */
+static buf uses;
+
+static void note(void *ud, const bytecode_use *use, int line) {
+  (void)ud;
+  const shunt_value *v = &use->value;
+  buf_printf(&uses, "%d %s %d", line, use->path, (int)use->kind);
+  if (v->type == SHUNT_INTEGER) buf_printf(&uses, " %lld", (long long)v->as.integer);
+  if (v->type == SHUNT_FLOAT) buf_printf(&uses, " %g", v->as.number);
+  if (v->type == SHUNT_BOOL) buf_puts(&uses, v->as.boolean ? " true" : " false");
+  if (v->type == SHUNT_TEXT) buf_printf(&uses, " '%.*s'", (int)v->size, v->as.bytes);
+  buf_puts(&uses, "\n");
+  if (uses.size > 100000) buf_reset(&uses);
+}
+
+static const bytecode_watcher watcher = {note, NULL};
+
 /* The same in a block of exactly that size, so that the address sanitizer sees every step beyond it. */
 static bytecode_result check(const char *bytes, size_t size, bytecode_report *report) {
   char *copy = malloc(size ? size : 1);
   assert_non_null(copy);
   memcpy(copy, bytes, size);
-  bytecode_result result = bytecode_check(copy, size, report);
+  bytecode_result result = bytecode_check(copy, size, &watcher, report);
   free(copy);
   return result;
 }
 
 static const char writing[] = "local n, s = 0, 'a constant text'\n"
                               "return function(a, ...)\n"
-                              "  local m = 1.5\n"
+                              "  local m = a.attrs.plan == 'pro' and a:one_of('where.id', {'b', 2}) and 1.5 or 1\n"
                               "  for i = 1, 10 do m = m + i end\n"
                               "  return function() m = s; return function() n = m end end\n"
                               "end";
@@ -58,6 +75,35 @@ static void finds_what_is_written(void **state) {
   assert_int_equal(check(dump.data, dump.size, &report), BYTECODE_PURE);
   assert_int_equal(report.longest_text, 15);
   buf_free(&dump);
+}
+
+static void assert_uses(const char *code, const char *expected) {
+  buf dump = {0};
+  bytecode_report report;
+  dump_of(code, &dump);
+  buf_reset(&uses);
+  assert_int_equal(check(dump.data, dump.size, &report), BYTECODE_PURE);
+  assert_string_equal(uses.data ? uses.data : "", expected);
+  buf_free(&dump);
+}
+
+static void finds_literals_beside_fields_of_the_request(void **state) {
+  (void)state;
+  assert_uses("return function(req) return req.attrs.plan == 'pro' or 'a' ~= req.attrs.plan end",
+              "1 attrs.plan 0\n1 attrs.plan 1 'pro'\n1 attrs.plan 0\n1 attrs.plan 1 'a'\n");
+  assert_uses("return function(req)\n if req.attrs.age >= 18 then return 100000 > req.where.id end\n"
+              " return req.where.id == 1.5, req.attrs.on == true, req.attrs.x == nil end",
+              "2 attrs.age 0\n2 attrs.age 2 18\n2 where.id 0\n2 where.id 2 100000\n3 where.id 0\n3 where.id 1 1.5\n"
+              "3 attrs.on 0\n3 attrs.on 1 true\n3 attrs.x 0\n");
+  assert_uses("return function(req) return req:mod('where.id', 16), req:one_of('attrs.plan', {'a', 7, true}), "
+              "req:prefix('attrs.to', 'de') end",
+              "1 where.id 0\n1 where.id 4 16\n1 attrs.plan 0\n1 attrs.plan 1 'a'\n1 attrs.plan 1 7\n"
+              "1 attrs.plan 1 true\n1 attrs.to 0\n1 attrs.to 3 'de'\n");
+  assert_uses("return function(req) return function() return req.attrs.inner == -3 end end",
+              "1 attrs.inner 0\n1 attrs.inner 1 -3\n");
+  assert_uses("return function(req, x) local plan = req.attrs.plan return x or plan == 'b' or plan == nil end",
+              "1 attrs.plan 0\n1  1 'b'\n");
+  assert_uses("return function(req, x) return req.attrs[x], req.config.plan < x, x.one_of('attrs.a') end", "");
 }
 
 static void refuses_every_cut(void **state) {
@@ -81,7 +127,7 @@ static void stays_within_any_bytes(void **state) {
   for (int i = 0; i < TRIES; i++) {
     memcpy(copy, dump.data, dump.size);
     for (size_t n = 1 + rng_below(&r, 4); n > 0; n--) copy[rng_below(&r, dump.size)] = (char)rng_below(&r, 256);
-    bytecode_result result = bytecode_check(copy, dump.size, &report);
+    bytecode_result result = bytecode_check(copy, dump.size, &watcher, &report);
     assert_in_range(result, BYTECODE_PURE, BYTECODE_BROKEN);
   }
   free(copy);
@@ -91,8 +137,11 @@ static void stays_within_any_bytes(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(finds_what_is_written),
+      cmocka_unit_test(finds_literals_beside_fields_of_the_request),
       cmocka_unit_test(refuses_every_cut),
       cmocka_unit_test(stays_within_any_bytes),
   };
-  return cmocka_run_group_tests_name("rule/bytecode", tests, NULL, NULL);
+  const int failed = cmocka_run_group_tests_name("rule/bytecode", tests, NULL, NULL);
+  buf_free(&uses);
+  return failed;
 }

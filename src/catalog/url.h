@@ -1,0 +1,26 @@
+/* For: which options the url of a connection gives, so that layers of settings can be merged. Only drivers connect with
+ * it, and report its mistakes.
+ * Owner: names and values live in the arena.
+ * Use: url_options given; if (!url_options_read(a, url, &given)) return false; … given.list[i].name … */
+#ifndef SHUNT_CATALOG_URL_H
+#define SHUNT_CATALOG_URL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+
+typedef struct url_option {
+  const char *name, *value; /* decoded */
+} url_option;
+
+typedef struct url_options {
+  url_option *list;
+  size_t count;
+} url_options;
+
+/* ENGINE://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, or libpq's OPTION=VALUE …. Empty values are left out. False
+ * when out of memory. */
+bool url_options_read(arena *a, const char *url, url_options *out);
+
+#endif
