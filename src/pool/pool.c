@@ -173,9 +173,13 @@ void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats),
     }
 }
 
+bool pool_is_down(pools *p, const cat_client *client) {
+  return circuit_check(&pool_of_client(p, client)->circuit, client->name, NULL) != SHUNT_OK;
+}
+
 int pool_load(pools *p, const cat_client *client) {
   client_pools *cp = pool_of_client(p, client);
-  if (circuit_check(&cp->circuit, client->name, NULL)) return INT_MAX;
+  if (pool_is_down(p, client)) return INT_MAX;
   pool *pl = &cp->base;
   pthread_mutex_lock(&pl->lock);
   int load = pl->open - (int)pl->nidle + pl->waitlist.waiting;

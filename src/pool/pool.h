@@ -55,5 +55,7 @@ shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
 void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 /* The load at level 0: busy connections and waiting callers; INT_MAX while the circuit is open. */
 int pool_load(pools *p, const cat_client *client);
+/* Whether calls that need a new connection would fail at once, because the circuit is open. */
+bool pool_is_down(pools *p, const cat_client *client);
 
 #endif
