@@ -49,6 +49,9 @@ bool build_relations(builder *b, cat_model *model, const node *relations);
 bool build_parts(builder *b, cat_model *model, const node *parts);
 bool build_rules(builder *b);
 bool build_jobs(builder *b); /* after the clients */
+bool build_variables(builder *b, cat_client *client, const node *session);
+/* Whether sessions give the client's variables different values. */
+bool build_variables_differ(const cat_client *client);
 
 /* A relative path is relative to the file that names it. The folder of that file: "", or the text that goes in front of
  * the path. NULL when out of memory. */

@@ -65,6 +65,13 @@ typedef struct cat_option {
   bool secret; /* the whole value. Another text may contain a password (a URL does): show_masked hides it */
 } cat_option;
 
+/* A variable of the connection that each session sets (`session`). */
+typedef struct cat_variable {
+  const char *name;
+  shunt_value value; /* a text is a template (template.h) */
+  bool is_list;      /* of identifiers, with commas between them: a placeholder is a part of one of them */
+} cat_variable;
+
 typedef struct cat_client {
   const char *name;
   uint32_t id;
@@ -78,6 +85,8 @@ typedef struct cat_client {
   const char *const *folders; /* of each option: the folder of the file that names it, where its relative paths begin.
                                  "", or ends in a slash. NULL: the working folder, for all options */
   size_t noptions;
+  const cat_variable *variables; /* pg, mysql */
+  size_t nvariables;
   cat_pool pool;
   place at;
 } cat_client;

@@ -64,6 +64,10 @@ static const schema_field client_rows[] = {
     {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect. The keys depend on the engine."),
      SEE("[Connecting](#connecting)")},
     {"pool", MAP(&pool), POOLS, SAYS("The connection pools, one per level.")},
+    {"session", .type = SCHEMA_SCALARS, POOLS,
+     SAYS("pg, mysql: variables that each session sets on its connections. Texts may have ${instance}, ${instance.id}, "
+          "${env} and ${attrs.NAME}."),
+     SEE("[Session variables](pools.md#session-variables)")},
     {"role", WORD(roles), IS("primary"), AT(cat_client, replica), SAYS("Shown in the decision's role.")},
     END};
 const schema schema_client = {client_rows, .record = "cat_client"};

@@ -87,12 +87,23 @@ static bool is_alive(const client_pools *cp, driver_conn *conn) {
   return !cp->engine->alive || cp->engine->alive(conn);
 }
 
+/* The connection that was used last, of those that have the variables, if any does. */
+static driver_conn *pop_idle(pool *pl, const driver_variables *wanted) {
+  size_t i = pl->nidle;
+  while (wanted && i > 0 && !variables_same(pl->idle[i - 1]->variables, wanted)) i--;
+  if (i == 0) i = pl->nidle;
+  driver_conn *conn = pl->idle[--i];
+  pl->nidle--;
+  memmove(pl->idle + i, pl->idle + i + 1, (pl->nidle - i) * sizeof(driver_conn *));
+  return conn;
+}
+
 /* Returns a connection without the lock, because the check asks the system; or NULL, with the lock still held. */
-static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
+static driver_conn *take_idle(client_pools *cp, pool *pl, const pool_request *r) {
   while (pl->nidle) {
     int64_t now_ns = clock_coarse_ns();
-    driver_conn *conn = pl->idle[--pl->nidle];
-    conn->holder = party;
+    driver_conn *conn = pop_idle(pl, r->variables);
+    conn->holder = r->party;
     pool_close_idle(pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
     const char *over = pool_why_over(pl, conn, now_ns);
@@ -193,7 +204,7 @@ static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r,
 static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, bool *opens, driver_conn **conn,
                              shunt_error *err) {
   pthread_mutex_lock(&pl->lock);
-  *conn = take_idle(cp, pl, r->party);
+  *conn = take_idle(cp, pl, r);
   if (*conn) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
   if (pl->open == pl->max && !r->no_wait) {

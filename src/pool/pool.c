@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "pool/pool_inner.h"
 
 /* ---- making and ending ---- */
@@ -102,17 +103,32 @@ int pool_load(pools *p, const cat_client *client) {
 
 /* ---- tables ---- */
 
-const driver_table *pool_table(pools *p, const cat_client *client, const char *table) {
-  return tables_known(&pool_of_client(p, client)->tables, table);
+/* The name in the cache: with the scope, if there is one. NULL, with a scope: out of memory. */
+static const char *name_in(const driver_variables *variables, const char *table, buf *room) {
+  const char *scope = variables_scope(variables);
+  if (!*scope) return table;
+  buf_printf(room, "%s\n%s", scope, table);
+  return room->failed ? NULL : room->data;
+}
+
+const driver_table *pool_table(pools *p, const cat_client *client, const driver_variables *variables,
+                               const char *table) {
+  buf room = {0};
+  const char *name = name_in(variables, table, &room);
+  const driver_table *known = name ? tables_known(&pool_of_client(p, client)->tables, name) : NULL;
+  buf_free(&room);
+  return known;
 }
 
 shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err) {
   client_pools *cp = pool_of_conn(conn);
+  buf room = {0};
+  const char *name = name_in(conn->variables, table, &room);
   driver_table *fresh = NULL;
   *out = NULL;
-  shunt_status status = driver_describe(conn, table, &fresh, err);
-  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, table);
-  if (status) return status;
-  *out = tables_remember(&cp->tables, table, fresh);
-  return *out ? SHUNT_OK : error_memory(err);
+  shunt_status status = name ? driver_describe(conn, table, &fresh, err) : error_memory(err);
+  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, name);
+  if (!status && !(*out = tables_remember(&cp->tables, name, fresh))) status = error_memory(err);
+  buf_free(&room);
+  return status;
 }
