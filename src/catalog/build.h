@@ -43,6 +43,7 @@ void build_things_free(build_things *t);
 
 /* Each reports the mistakes that it finds. False when out of memory. */
 bool build_clients(builder *b);
+bool build_servers(builder *b); /* after the clients */
 bool build_instances(builder *b);
 bool build_models(builder *b);
 bool build_relations(builder *b, cat_model *model, const node *relations);

@@ -77,6 +77,7 @@ typedef struct cat_client {
   uint32_t id;
   cat_engine engine;
   bool replica;         /* role: replica */
+  const char *server;   /* whose limit its connections count under; NULL: none */
   const char *filename; /* absolute or relative to the working folder, ready to open; NULL: the engine has no files */
   bool create;          /* sqlite3: make the file if it does not exist */
   bool read_only;       /* sqlite3 */
@@ -95,6 +96,12 @@ typedef struct cat_client {
 bool cat_client_copy(arena *a, const cat_client *from, cat_client *to);
 /* Whether connections of one client can serve the other. */
 bool cat_client_equal(const cat_client *a, const cat_client *b);
+
+/* A server that several clients are on, with one limit for their connections. */
+typedef struct cat_server {
+  const char *name;
+  int max; /* 0: no limit */
+} cat_server;
 
 typedef struct cat_instance {
   const char *name;
@@ -229,7 +236,8 @@ typedef struct cat_rule {
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
 typedef struct cat_settings {
-  int max_level; /* the highest level of a session; 0: there are no levels, all work is at level 0 */
+  int max_connections; /* of all clients; 0: no limit */
+  int max_level;       /* the highest level of a session; 0: there are no levels, all work is at level 0 */
   bool strict_isolation;
   bool watch;
   bool standard_rules;
@@ -262,6 +270,8 @@ typedef struct catalog {
   const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;
+  cat_server *servers;
+  size_t nservers;
   cat_instance **instances;
   size_t ninstances;
   cat_model **models;

@@ -28,7 +28,8 @@ bool cat_client_copy(arena *a, const cat_client *from, cat_client *to) {
   to->options = options;
   if (from->folders) to->folders = folders;
   bool ok = options && folders && copy_text(a, from->name, &to->name) && copy_text(a, from->filename, &to->filename) &&
-            copy_text(a, from->at.file, &to->at.file) && copy_variables(a, from, to);
+            copy_text(a, from->at.file, &to->at.file) && copy_text(a, from->server, &to->server) &&
+            copy_variables(a, from, to);
   for (size_t i = 0; i < from->noptions && ok; i++) {
     options[i].secret = from->options[i].secret;
     if (from->folders && !copy_text(a, from->folders[i], &folders[i])) return false;

@@ -65,19 +65,16 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
 }
 
 static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
-  const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
-  int64_t now_ns = clock_monotonic_ns(), timeout_ms = r->client->pool.acquire_timeout_ms;
-  int64_t left_ns = (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
-  bool by_call = r->deadline_ns && r->deadline_ns - now_ns < left_ns;
+  const pool_patience p = pool_patience_of(r);
   shunt_status status = SHUNT_E_TIMEOUT;
-  if (by_call) left_ns = r->deadline_ns > now_ns ? r->deadline_ns - now_ns : 0;
-  if (left_ns > 0) {
-    status = queue_up(pl, r->party, now_ns, now_ns + left_ns, conn, err);
+  if (p.left_ns > 0) {
+    status = queue_up(pl, r->party, p.now_ns, p.now_ns + p.left_ns, conn, err);
   } else {
     pl->timeouts++;
     pthread_mutex_unlock(&pl->lock);
   }
-  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, left_ns / NS_PER_MS, by_call, err) : status;
+  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, p.left_ns / NS_PER_MS, p.by_call, err)
+                                   : status;
 }
 
 /* ---- idle connections ---- */
@@ -147,13 +144,12 @@ static void report_attempt(const client_pools *cp, const pool *pl, int open, int
                 {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, {"open", shunt_integer(open)});
 }
 
-/* The caller has taken a place among the open connections. */
+/* The caller has taken a place among the open connections, and under the limits. */
 static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   shunt_error own; /* the circuit and events use it */
   bool tried;
   if (!err) err = &own;
   const int64_t since_ns = clock_monotonic_ns();
-  house_enter(pl);
   shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err);
   if (status) house_leave(pl);
   if (!status) {
@@ -220,6 +216,24 @@ static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, 
   return status;
 }
 
+/* Gives the place in the pool back. */
+static void open_none(pool *pl) {
+  pthread_mutex_lock(&pl->lock);
+  pl->opening--;
+  pool_free_place(pl);
+  pthread_mutex_unlock(&pl->lock);
+}
+
+/* The caller has taken a place among the open connections. */
+static shunt_status enter_and_open(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn,
+                                   shunt_error *err) {
+  bool entered;
+  shunt_status status = house_enter(pl, r, &entered, conn, err);
+  if (entered) return open_one(cp, pl, r, conn, err);
+  open_none(pl);
+  return status;
+}
+
 shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, shunt_error *err) {
   client_pools *cp = pool_of_client(p, r->client);
   *conn = NULL;
@@ -227,7 +241,7 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
   if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
   bool opens = false;
   shunt_status status = find_one(cp, pl, r, &opens, conn, err);
-  if (opens) status = open_one(cp, pl, r, conn, err);
+  if (opens) status = enter_and_open(cp, pl, r, conn, err);
   if (status || !*conn) return status;
   (*conn)->deadline_ns = r->deadline_ns;
   atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
@@ -268,4 +282,5 @@ void pool_release(driver_conn *conn, int level) {
   pool_close_idle(pl, now_ns);
   pthread_mutex_unlock(&pl->lock);
   if (due_ns != KEEPER_NEVER) keeper_note(&cp->house->keeper, due_ns);
+  if (atomic_load(&cp->house->nwaiting)) house_make_places(cp->house);
 }

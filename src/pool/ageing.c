@@ -115,14 +115,14 @@ void pool_close_idle(pool *pl, int64_t now_ns) {
   }
 }
 
-/* An idle connection that was taken out of its pool, to be closed. It keeps its place and its pool. */
-typedef struct leaver {
-  pool *pool;
-  driver_conn *conn;
-  const char *reason;
-} leaver;
+static void take_leaver(pool *pl, size_t i, pool_leaver *out) {
+  out->conn = take_out(pl, i);
+  out->pool = pl;
+  unlist(pl, out->conn);
+  client_pools_share(pl->of);
+}
 
-static bool take_due(pool *pl, int64_t now_ns, leaver *out) {
+static bool take_due(pool *pl, int64_t now_ns, pool_leaver *out) {
   size_t i = 0;
   out->reason = is_drained(pl) ? REMOVED : UNUSED;
   if (unused_ns(pl) > now_ns) {
@@ -130,21 +130,18 @@ static bool take_due(pool *pl, int64_t now_ns, leaver *out) {
     out->reason = RETIRED;
   }
   if (i == pl->nidle) return false;
-  out->conn = take_out(pl, i);
-  out->pool = pl;
-  unlist(pl, out->conn);
-  client_pools_share(pl->of);
+  take_leaver(pl, i, out);
   return true;
 }
 
-static void close_leaver(const leaver *l) {
+void pool_close_leaver(const pool_leaver *l) {
   client_pools *cp = l->pool->of;
   close_unlisted(l->pool, l->conn, l->reason);
   client_pools_drop(cp);
 }
 
 /* *next_ns: when something else will be due. */
-static size_t take_all_due(const house *h, leaver *list, size_t most, int64_t *next_ns) {
+static size_t take_all_due(const house *h, pool_leaver *list, size_t most, int64_t *next_ns) {
   const int64_t now_ns = clock_monotonic_ns();
   size_t n = 0;
   *next_ns = KEEPER_NEVER;
@@ -164,7 +161,7 @@ static size_t take_all_due(const house *h, leaver *list, size_t most, int64_t *n
 int64_t pools_close_due(void *ud) {
   house *h = ud;
   enum { AT_ONCE = 64 };
-  leaver list[AT_ONCE];
+  pool_leaver list[AT_ONCE];
   int64_t next_ns;
   size_t n;
   for (;;) {
@@ -172,27 +169,45 @@ int64_t pools_close_due(void *ud) {
     n = take_all_due(h, list, AT_ONCE, &next_ns);
     if (!n) return next_ns;
     keeper_unlock(&h->keeper);
-    for (size_t i = 0; i < n; i++) close_leaver(&list[i]);
+    for (size_t i = 0; i < n; i++) pool_close_leaver(&list[i]);
   }
 }
 
-/* ---- between generations ---- */
+/* ---- making room ---- */
 
-static bool has(const pools *p, const client_pools *cp) {
-  for (size_t i = 0; i < p->count; i++)
-    if (p->clients[i] == cp) return true;
-  return false;
+/* Since when a connection of the pool is idle that may be closed; KEEPER_NEVER: none is. */
+static int64_t idle_since(pool *pl, bool below_min) {
+  pthread_mutex_lock(&pl->lock);
+  const bool may = pl->nidle && (below_min || (int)pl->nall + pl->opening > pl->of->client.pool.min);
+  const int64_t since_ns = may ? pl->idle[0]->idle_since_ns : KEEPER_NEVER;
+  pthread_mutex_unlock(&pl->lock);
+  return since_ns;
 }
 
-void pools_drain(pools *old, const pools *newest) {
-  for (size_t i = 0; i < old->count; i++) {
-    client_pools *cp = old->clients[i];
-    if (cp->private_database || has(newest, cp)) continue;
-    atomic_store(&cp->drained, true);
-    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
-      pthread_mutex_lock(&pl->lock);
-      pool_close_idle(pl, 0);
-      pthread_mutex_unlock(&pl->lock);
+static pool *longest_idle(const house *h, const pool_limit *limit, bool below_min) {
+  pool *found = NULL;
+  int64_t least_ns = KEEPER_NEVER;
+  for (pool *pl = h->populated; pl; pl = pl->next_populated) {
+    if (!pool_has_users(pl) || !pool_is_under(pl, limit)) continue;
+    const int64_t since_ns = idle_since(pl, below_min);
+    if (since_ns < least_ns) least_ns = since_ns, found = pl;
+  }
+  return found;
+}
+
+/* A connection may be lent between the look and the taking: then another one is looked for. */
+bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out) {
+  for (bool below_min = false, taken = false;;) {
+    pool *pl = longest_idle(h, limit, below_min);
+    if (!pl && below_min) return false;
+    if (!pl) {
+      below_min = true;
+      continue;
     }
+    pthread_mutex_lock(&pl->lock);
+    if ((taken = pl->nidle > 0)) take_leaver(pl, 0, out);
+    pthread_mutex_unlock(&pl->lock);
+    out->reason = "another client needed its place";
+    if (taken) return true;
   }
 }

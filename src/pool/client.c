@@ -32,6 +32,7 @@ static bool init_client(client_pools *cp, const cat_client *client, house *h, ev
   cp->engine = driver_for(client->engine);
   cp->events = events;
   cp->house = h;
+  if (client->server && !(cp->server = house_limit(h, client->server))) return false;
   cp->private_database = driver_is_private(client);
   cp->levels = !cp->private_database && cat_engine_of(client->engine)->levels;
   atomic_init(&cp->refs, 1);

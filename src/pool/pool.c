@@ -21,6 +21,22 @@ static client_pools *share(const pools *before, const cat_client *client) {
   return NULL;
 }
 
+static int max_of(const catalog *c, const char *server) {
+  for (size_t i = 0; i < c->nservers; i++)
+    if (strcmp(c->servers[i].name, server) == 0) return c->servers[i].max;
+  return 0;
+}
+
+/* The limits of the newest generation hold for all. */
+static void apply_limits(const pools *newest) {
+  house *h = newest->house;
+  pthread_mutex_lock(&h->lock);
+  h->app.max = newest->catalog->settings.max_connections;
+  for (pool_limit *l = h->app.next; l; l = l->next) l->max = max_of(newest->catalog, l->server);
+  pthread_mutex_unlock(&h->lock);
+  house_make_places(h);
+}
+
 shunt_status pools_new(const catalog *c, const pools *before, event_sink *events, pools **out, shunt_error *err) {
   size_t n = c->nclients + c->jobs.own;
   pools *p = base_zalloc(sizeof *p + n * sizeof *p->clients);
@@ -30,6 +46,7 @@ shunt_status pools_new(const catalog *c, const pools *before, event_sink *events
     base_free(p);
     return error_memory(err);
   }
+  p->catalog = c;
   p->shown = c->nclients;
   for (; p->count < n; p->count++) {
     const cat_client *client = c->clients[p->count];
@@ -40,6 +57,7 @@ shunt_status pools_new(const catalog *c, const pools *before, event_sink *events
     }
     p->clients[p->count] = cp;
   }
+  if (!before) apply_limits(p);
   *out = p;
   return SHUNT_OK;
 }
@@ -51,20 +69,45 @@ void pools_free(pools *p) {
   base_free(p);
 }
 
+/* ---- between generations ---- */
+
+static bool has(const pools *p, const client_pools *cp) {
+  for (size_t i = 0; i < p->count; i++)
+    if (p->clients[i] == cp) return true;
+  return false;
+}
+
+void pools_drain(pools *old, const pools *newest) {
+  apply_limits(newest);
+  for (size_t i = 0; i < old->count; i++) {
+    client_pools *cp = old->clients[i];
+    if (cp->private_database || has(newest, cp)) continue;
+    atomic_store(&cp->drained, true);
+    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
+      pthread_mutex_lock(&pl->lock);
+      pool_close_idle(pl, 0);
+      pthread_mutex_unlock(&pl->lock);
+    }
+  }
+}
+
 /* ---- statistics ---- */
 
 static shunt_pool_stats look(client_pools *cp, pool *pl) {
   shunt_pool_stats stats = {.client = cp->client.name, .level = pl->level, .max = pl->max};
+  pthread_mutex_lock(&cp->house->lock);
   pthread_mutex_lock(&pl->lock);
-  stats.open = pl->open;
-  stats.busy = pl->open - (int)pl->nidle;
-  stats.waiting = pl->waitlist.waiting;
+  const int without_place = house_waiting(pl);
+  stats.open = pl->open - without_place;
+  stats.busy = stats.open - (int)pl->nidle;
+  stats.waiting = pl->waitlist.waiting + without_place;
   stats.opened = pl->opened;
   stats.closed = pl->closed;
   stats.failed = pl->failed;
   stats.timeouts = pl->timeouts;
   stats.waited_ns = pl->waited_ns;
   pthread_mutex_unlock(&pl->lock);
+  pthread_mutex_unlock(&cp->house->lock);
   stats.acquired = atomic_load_explicit(&pl->acquired, memory_order_relaxed);
   circuit_look(&cp->circuit, &stats.circuit_open, &stats.retry_ms);
   return stats;
@@ -85,6 +128,18 @@ void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats),
       shunt_pool_stats stats = look(p->clients[i], pl);
       if (i < p->shown || stats.opened || stats.failed) each(ud, &stats);
     }
+}
+
+/* Limits are never removed. */
+void pools_each_limit(pools *p, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud) {
+  house *h = p->house;
+  for (const pool_limit *l = &h->app; l;) {
+    pthread_mutex_lock(&h->lock);
+    const shunt_limit_stats stats = {.server = l->server, .max = l->max, .open = l->open, .taken = l->taken};
+    l = l->next;
+    pthread_mutex_unlock(&h->lock);
+    each(ud, &stats);
+  }
 }
 
 bool pool_is_down(pools *p, const cat_client *client) {

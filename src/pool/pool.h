@@ -55,6 +55,8 @@ shunt_status pool_describe(driver_conn *conn, const char *table, const driver_ta
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
 /* Calls `each` for level 0 of each client and for the other levels in use, lower levels first, without a lock. */
 void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
+/* Calls `each` for the limit of the app, and for each server's, without a lock. */
+void pools_each_limit(pools *p, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud);
 /* The load at level 0: busy connections and waiting callers; INT_MAX while the circuit is open. */
 int pool_load(pools *p, const cat_client *client);
 /* Whether calls that need a new connection would fail at once, because the circuit is open. */

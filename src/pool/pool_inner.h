@@ -36,7 +36,8 @@ typedef struct pool {
   int64_t due_ns;            /* when the keeper looks at it; KEEPER_NEVER: no connection gets too old */
   struct pool *_Atomic next; /* the pool of the client's next higher level in use */
   /* the house's, under its lock */
-  int entered; /* connections, also those that are being opened or closed */
+  int entered; /* connections, also those that are being opened or closed: fewer than `open` while callers wait for a
+                * place under a limit */
   struct pool *next_populated, *before_populated;
   struct pool *next_watched, *before_watched; /* the wait graph's */
 } pool;
@@ -48,6 +49,7 @@ typedef struct client_pools {
   const driver_engine *engine;
   event_sink *events; /* the app's, which outlives it; NULL: none */
   house *house;       /* outlives it, too */
+  pool_limit *server; /* the house's; NULL: none */
   bool private_database;
   bool levels;          /* false: level 0 serves all levels */
   atomic_int refs;      /* generations that use it, and leavers; it sinks under the house's lock */
@@ -60,6 +62,7 @@ typedef struct client_pools {
 
 struct pools {
   house *house;
+  const catalog *catalog; /* of the generation, whose limits it has */
   size_t count;
   size_t shown;            /* how many are always in the statistics: the job store's own client only once it was used */
   client_pools *clients[]; /* by the client's id in the generation's catalog */
@@ -115,6 +118,36 @@ const char *pool_why_over(const pool *pl, const driver_conn *conn, int64_t now_n
 void pool_close_idle(pool *pl, int64_t now_ns);
 /* The connection has become idle. Returns a time for keeper_note; KEEPER_NEVER: the keeper knows already. */
 int64_t pool_note_idle(pool *pl, const driver_conn *conn, int64_t now_ns);
+
+/* An idle connection that was taken out of its pool, to be closed. It keeps its place and its pool. */
+typedef struct pool_leaver {
+  pool *pool;
+  driver_conn *conn;
+  const char *reason;
+} pool_leaver;
+
+/* Takes out the connection that was idle for longest, of all pools under the limit; those that `min` keeps go last.
+ * False: none is idle. The caller holds the house's lock, and the lock of no pool. */
+bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out);
+/* The caller holds no lock. */
+void pool_close_leaver(const pool_leaver *l);
+
+/* ---- enter.c ---- */
+
+/* Takes a place under the limits for a connection that the caller is about to open. If one is full, the connection of
+ * another pool that was idle for longest is closed; if none is idle, the caller waits, as pool_acquire does. *conn is
+ * set if a connection of the pool came free instead, and then there is no place to leave. *entered is false with
+ * SHUNT_OK if the request must not wait. */
+shunt_status house_enter(pool *pl, const pool_request *r, bool *entered, driver_conn **conn, shunt_error *err);
+/* A connection has become idle, and callers wait for places. The caller holds no lock. */
+void house_make_places(house *h);
+
+/* How long a request may wait. */
+typedef struct pool_patience {
+  int64_t now_ns, left_ns;
+  bool by_call; /* the call's own deadline is the earlier one */
+} pool_patience;
+pool_patience pool_patience_of(const pool_request *r);
 
 /* The keeper's work: closes what is due in the pools of the house. */
 int64_t pools_close_due(void *house);

@@ -114,6 +114,7 @@ function rule(name) end
 ---@field connection table<string, string|number|boolean>?
 ---@field pool table?
 ---@field role "primary"|"replica"|nil
+---@field server string? one of `servers` in the configuration
 ---@field session table<string, string|number|boolean>? session variables; texts may have ${instance}, ${instance.id}, ${env}, ${attrs.NAME}
 ---@field env shunt.rules.names?
 

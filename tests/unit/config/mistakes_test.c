@@ -69,6 +69,11 @@ static const mistake mistakes[] = {
      "app.yaml:6:16: jobs.client: 'b' is a mysql client; jobs are stored on sqlite3 or pg\n"},
     {"a queue that can't be written", CLIENT("    b: {engine: pg, role: replica}\njobs: {client: b}\n"),
      "app.yaml:6:16: jobs.client: 'b' is a replica, and jobs are written\n"},
+    {"a server that is not there", CLIENT("    b: {engine: pg, server: eu-2}\nservers: {eu-1: {max: 3}}\n"),
+     "app.yaml:5:5: client 'b': server names the server 'eu-2', which is not defined; did you mean 'eu-1'?\n"},
+    {"a limit for nothing", CLIENT("    b: {engine: pg, server: eu}\nservers: {eu: {max: 0, min: 1}}\n"),
+     "app.yaml:6:21: servers.eu.max takes an integer from 1 to 2147483647, not 0\n"
+     "app.yaml:6:24: unknown key 'min' in servers.eu\n"},
     {"a queue that is another one for each session",
      CLIENT("    b: {engine: pg, session: {search_path: '${instance}'}}\njobs: {client: b}\n"),
      "app.yaml:6:16: jobs.client: 'b' has other session variables for each session, and all workers and tenants share "
