@@ -175,6 +175,9 @@ fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
 	$(again) -s all unit
 	@sh tests/engines/with-servers.sh sh tests/fuzz/run.sh $(B) $(ROUNDS) $(RANDOM_TESTS)
 
+# Of session variables: 5,000 schemas, and 100,000 calls in all rounds.
+nightly: export SHUNT_TENANTS = 5000
+nightly: export SHUNT_CALLS = 2500
 nightly: ## The same 40 times: 200,000 random trees of relations, among others. It takes hours
 	$(again) fuzz ROUNDS=40
 
