@@ -224,6 +224,12 @@ void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *
   generation_drop(g);
 }
 
+void shunt_limits(shunt_app *app, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud) {
+  generation *g = take_newest(app);
+  pools_each_limit(g->pools, each, ud);
+  generation_drop(g);
+}
+
 void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event), void *ud) {
   events_set(app->events, least, fn, ud);
 }

@@ -296,8 +296,8 @@ SHUNT_API const char *shunt_event_text(const shunt_event *event, char *text, siz
  * fn is called on the thread on which the event happens: a thread of the host inside of a call, the thread of the
  * watch, or the threads of a worker; so it may run on several threads at once. No lock of a pool is held meanwhile, but
  * a session, a worker or a reload may be in the middle of its work. So fn should return soon, and may call nothing of
- * the library but shunt_event_*, shunt_severity_name, shunt_status_name, shunt_generation, shunt_pools and
- * shunt_waits. */
+ * the library but shunt_event_*, shunt_severity_name, shunt_status_name, shunt_generation, shunt_pools,
+ * shunt_limits and shunt_waits. */
 SHUNT_API void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event),
                             void *ud);
 
@@ -324,6 +324,18 @@ typedef struct shunt_pool_stats {
 /* Calls `each` once per client and level in use; level 0 is always included. The snapshots are not simultaneous. stats
  * is valid during the callback, which may call into the library. Any thread. */
 SHUNT_API void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
+
+/* A limit for the connections of several clients: of the application (database.maxConnections) or of a server. */
+typedef struct shunt_limit_stats {
+  const char *server; /* NULL: of the application; owned by the app */
+  int max;            /* 0: there is no limit */
+  int open;           /* connections under it that are busy, idle, being opened or being closed */
+  int64_t taken;      /* idle connections that were closed because another client needed their place */
+} shunt_limit_stats;
+
+/* Calls `each` for the application and then for each server that a client was on. stats is valid during the callback,
+ * which may call into the library. Any thread. */
+SHUNT_API void shunt_limits(shunt_app *app, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud);
 
 /* A session or job that waits now: for a connection, for the lock of a file, or for the end of a job. */
 typedef struct shunt_wait {

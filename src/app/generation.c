@@ -75,6 +75,7 @@ static void tell(const shunt_options *options, const problems *found) {
 }
 
 static int load_of(void *ud, const cat_client *client) { return pool_load(ud, client); }
+static bool is_down(void *ud, const cat_client *client) { return pool_is_down(ud, client); }
 
 static shunt_status fill(generation *g, const generation_source *from, problems *found, shunt_error *err) {
   rule_host *host = NULL;
@@ -92,7 +93,7 @@ static shunt_status fill(generation *g, const generation_source *from, problems 
   status = problems_status(found, err);
   if (!status && from->before) status = route_prepare_like(g->route, from->before->route, err);
   if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, from->events, &g->pools, err);
-  if (!status) route_set_load(g->route, load_of, g->pools);
+  if (!status) route_set_load(g->route, &(pick_load){load_of, is_down, g->pools});
   return status;
 }
 

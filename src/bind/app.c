@@ -190,6 +190,55 @@ static int app_pools(lua_State *L) {
   return 1;
 }
 
+typedef struct limit_list {
+  bind_call *call;
+  struct limit_entry *first, **last;
+  bool no_memory;
+} limit_list;
+
+typedef struct limit_entry {
+  shunt_limit_stats stats;
+  struct limit_entry *next;
+} limit_entry;
+
+static void note_limit(void *ud, const shunt_limit_stats *stats) {
+  limit_list *l = ud;
+  limit_entry *e = arena_new(&l->call->arena, limit_entry);
+  l->no_memory |= !e;
+  if (!e) return;
+  e->stats = *stats;
+  *l->last = e;
+  l->last = &e->next;
+}
+
+static void push_limit(lua_State *L, const shunt_limit_stats *s) {
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, s->server);
+  lua_setfield(L, -2, "server");
+  lua_pushinteger(L, s->max);
+  lua_setfield(L, -2, "max");
+  lua_pushinteger(L, s->open);
+  lua_setfield(L, -2, "open");
+  lua_pushinteger(L, s->taken);
+  lua_setfield(L, -2, "taken");
+}
+
+static int app_limits(lua_State *L) {
+  bind_app *app = bind_check_app(L);
+  bind_call *c = bind_call_new(L);
+  limit_list l = {.call = c, .last = &l.first};
+  shunt_limits(app->app, note_limit, &l);
+  if (l.no_memory) return bind_memory(L);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const limit_entry *e = l.first; e; e = e->next) {
+    push_limit(L, &e->stats);
+    lua_rawseti(L, -2, ++n);
+  }
+  bind_leave(L, c);
+  return 1;
+}
+
 /* ---- closing ---- */
 
 static void end(lua_State *L, bind_app *app) {
@@ -227,8 +276,9 @@ void bind_app_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {
-      {"reload", app_reload}, {"generation", app_generation}, {"watched", app_watched}, {"describe", app_describe},
-      {"config", app_config}, {"pools", app_pools},           {"close", app_close},     {NULL, NULL}};
+      {"reload", app_reload},     {"generation", app_generation}, {"watched", app_watched},
+      {"describe", app_describe}, {"config", app_config},         {"pools", app_pools},
+      {"limits", app_limits},     {"close", app_close},           {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {"settings", settings}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

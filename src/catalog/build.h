@@ -43,6 +43,7 @@ void build_things_free(build_things *t);
 
 /* Each reports the mistakes that it finds. False when out of memory. */
 bool build_clients(builder *b);
+bool build_servers(builder *b); /* after the clients */
 bool build_instances(builder *b);
 bool build_models(builder *b);
 bool build_relations(builder *b, cat_model *model, const node *relations);
@@ -50,6 +51,9 @@ bool build_parts(builder *b, cat_model *model, const node *parts);
 bool build_rules(builder *b);
 bool build_jobs(builder *b); /* after the clients */
 bool build_attributes(builder *b);
+bool build_variables(builder *b, cat_client *client, const node *session);
+/* Whether sessions give the client's variables different values. */
+bool build_variables_differ(const cat_client *client);
 
 /* A relative path is relative to the file that names it. The folder of that file: "", or the text that goes in front of
  * the path. NULL when out of memory. */

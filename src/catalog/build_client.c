@@ -153,6 +153,7 @@ static bool fill_client(builder *b, cat_client *client, const node *body, bool b
            client->name);
   for (cat_engine e = 0; e < CAT_NENGINES; e++)
     if (strcmp(cat_engine_name(e), engine) == 0) client->engine = e;
+  if (!build_variables(b, client, build_get(body, "session"))) return false;
   if (connection && schema_is_empty(connection)) connection = NULL;
   if (connection && connection->kind != NODE_MAP) return true; /* schema_check reports it */
   if (connection && options) schema_check(b->p, connection, options, "connection", false);

@@ -35,6 +35,11 @@ static void use_client(builder *b, const node *name) {
   } else if (client->read_only || client->replica) {
     report(b->p, SHUNT_E_CONFIG, name->at, "jobs.client: '%s' is %s, and jobs are written", client->name,
            client->read_only ? "readonly" : "a replica");
+  } else if (build_variables_differ(client)) {
+    report(b->p, SHUNT_E_CONFIG, name->at,
+           "jobs.client: '%s' has other session variables for each session, and all workers and tenants share the "
+           "queues; name another client, say {clone: %s, session: null}",
+           client->name, client->name);
   }
 }
 

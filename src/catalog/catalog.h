@@ -65,11 +65,19 @@ typedef struct cat_option {
   bool secret; /* the whole value. Another text may contain a password (a URL does): show_masked hides it */
 } cat_option;
 
+/* A variable of the connection that each session sets (`session`). */
+typedef struct cat_variable {
+  const char *name;
+  shunt_value value; /* a text is a template (template.h) */
+  bool is_list;      /* of identifiers, with commas between them: a placeholder is a part of one of them */
+} cat_variable;
+
 typedef struct cat_client {
   const char *name;
   uint32_t id;
   cat_engine engine;
   bool replica;         /* role: replica */
+  const char *server;   /* whose limit its connections count under; NULL: none */
   const char *filename; /* absolute or relative to the working folder, ready to open; NULL: the engine has no files */
   bool create;          /* sqlite3: make the file if it does not exist */
   bool read_only;       /* sqlite3 */
@@ -78,6 +86,8 @@ typedef struct cat_client {
   const char *const *folders; /* of each option: the folder of the file that names it, where its relative paths begin.
                                  "", or ends in a slash. NULL: the working folder, for all options */
   size_t noptions;
+  const cat_variable *variables; /* pg, mysql */
+  size_t nvariables;
   cat_pool pool;
   place at;
 } cat_client;
@@ -86,6 +96,12 @@ typedef struct cat_client {
 bool cat_client_copy(arena *a, const cat_client *from, cat_client *to);
 /* Whether connections of one client can serve the other. */
 bool cat_client_equal(const cat_client *a, const cat_client *b);
+
+/* A server that several clients are on, with one limit for their connections. */
+typedef struct cat_server {
+  const char *name;
+  int max; /* 0: no limit */
+} cat_server;
 
 typedef struct cat_instance {
   const char *name;
@@ -267,7 +283,8 @@ enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 256 }; /* further ones are
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
 typedef struct cat_settings {
-  int max_level; /* the highest level of a session; 0: there are no levels, all work is at level 0 */
+  int max_connections; /* of all clients; 0: no limit */
+  int max_level;       /* the highest level of a session; 0: there are no levels, all work is at level 0 */
   bool strict_isolation;
   bool watch;
   bool standard_rules;
@@ -300,6 +317,8 @@ typedef struct catalog {
   const node *merged; /* the merged configuration, for shunt_config */
   cat_client **clients;
   size_t nclients;
+  cat_server *servers;
+  size_t nservers;
   cat_instance **instances;
   size_t ninstances;
   cat_model **models;

@@ -64,6 +64,13 @@ static const schema_field client_rows[] = {
     {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect. The keys depend on the engine."),
      SEE("[Connecting](#connecting)")},
     {"pool", MAP(&pool), POOLS, SAYS("The connection pools, one per level.")},
+    {"session", .type = SCHEMA_SCALARS, POOLS,
+     SAYS("pg, mysql: variables that each session sets on its connections. Texts may have ${instance}, ${instance.id}, "
+          "${env} and ${attrs.NAME}."),
+     SEE("[Session variables](pools.md#session-variables)")},
+    {"server", NAME, AT(cat_client, server), POOLS,
+     SAYS("One of `servers`: the connections of its clients count together."),
+     SEE("[Limits for several pools](pools.md#limits-for-several-pools)")},
     {"role", WORD(roles), IS("primary"), AT(cat_client, replica), SAYS("Shown in the decision's role.")},
     END};
 const schema schema_client = {client_rows, .record = "cat_client"};
@@ -73,6 +80,9 @@ static const schema_field database_rows[] = {
     {"defaultClient", NAME, UNSET("required"), SAYS("The default client.")},
     {"maxLevel", INTEGER(0, CATALOG_MOST_LEVELS), IS("8"), AT(cat_settings, max_level),
      SAYS("The highest level of a session; 0: there are no levels."), SEE("[Levels](sessions.md#levels)")},
+    {"maxConnections", INTEGER(0, INT32_MAX), IS("0"), AT(cat_settings, max_connections),
+     SAYS("Most connections of all clients together; 0: no limit."),
+     SEE("[Limits for several pools](pools.md#limits-for-several-pools)")},
     {"base", MAP(&base), SAYS("The settings that every client starts from: those of a client without `clone`.")},
     {"clients", NAMED(&schema_client),
      SAYS("The clients by name. A name contains no `*`, and is not `default`, `_inherit_`, `_initial_` or `_auto_`.")},
@@ -230,8 +240,14 @@ static const schema_field events_rows[] = {
     END};
 static const schema events = {events_rows, .record = "cat_settings"};
 
+static const schema_field server_rows[] = {{"max", INTEGER(1, INT32_MAX), AT(cat_server, max), UNSET("no limit"),
+                                            SAYS("Most connections of all clients that name the server.")},
+                                           END};
+const schema schema_server = {server_rows, .record = "cat_server"};
+
 static const schema_field config_rows[] = {
     {"database", MAP(&schema_database), SAYS("The datasources.")},
+    {"servers", NAMED(&schema_server), SAYS("Servers by name: limits for the clients on them.")},
     {"instance", MAP(&instance_section), SAYS("The tenants.")},
     {"attributes", .type = SCHEMA_FREE, UNSET("any"),
      SAYS("The attributes of sessions by name: text, integer, number or boolean, or a list of values. There are no "

@@ -9,6 +9,7 @@
 extern const schema schema_config;   /* a whole app config. Fills cat_settings */
 extern const schema schema_database; /* the section database */
 extern const schema schema_client;   /* an entry of database.clients, the body of a datasource. Fills cat_client */
+extern const schema schema_server;   /* an entry of servers. Fills cat_server */
 extern const schema schema_instance; /* an entry of instance.instances */
 extern const schema schema_model;    /* an entry of models */
 extern const schema schema_relation; /* an entry of a model's relations */

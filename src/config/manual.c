@@ -45,7 +45,7 @@ static void put_setting(buf *b, const schema_field *f, const path *up) {
   bool section = f->type == SCHEMA_MAP && !schema_field_of(f->of, "engine");
   if (!section) put_row(b, f, f->type == SCHEMA_NAMED ? &named : &at);
   if (section || (f->type == SCHEMA_NAMED && f->of != &schema_model)) put_rows(b, f->of, section ? &at : &named);
-  if (f->type == SCHEMA_SCALARS && up && strcmp(up->key, "NAME") == 0) put_rows(b, &schema_sqlite3, &at);
+  if (strcmp(f->key, "connection") == 0 && up && strcmp(up->key, "NAME") == 0) put_rows(b, &schema_sqlite3, &at);
 }
 
 static void put_rows(buf *b, const schema *s, const path *up) {

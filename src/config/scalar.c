@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 #include "catalog/catalog.h"
 #include "catalog/report.h"
+#include "catalog/template.h"
 #include "config/file.h"
 
 /* ---- types ---- */
@@ -109,6 +110,7 @@ typedef struct filler {
   place at;
   buf text;
   scalar_filled *out;
+  bool keeps_session; /* its placeholders are filled in for each session */
 } filler;
 
 __attribute__((format(printf, 2, 3))) static void tell(filler *f, const char *format, ...);
@@ -178,6 +180,10 @@ static void add_variable(filler *f, const char *name, const char *fallback) {
 static bool add_reference(filler *f, const char *inner, size_t size) {
   char *copy = arena_strndup(f->a, inner, size);
   if (!copy) return false;
+  if (f->keeps_session && cat_placeholder_of(copy, size) != CAT_NO_PLACEHOLDER) {
+    buf_printf(&f->text, "${%s}", copy);
+    return true;
+  }
   if (strncmp(copy, "file:", 5) == 0) return add_file(f, copy + 5);
   char *fallback = strstr(copy, ":-");
   if (fallback) {
@@ -193,7 +199,7 @@ static bool fill(filler *f, const char *text, size_t size) {
   while (at < end) {
     size_t left = (size_t)(end - at);
     if (left >= 3 && memcmp(at, "$${", 3) == 0) {
-      buf_puts(&f->text, "${");
+      buf_puts(&f->text, f->keeps_session ? "$${" : "${");
       at += 3;
     } else if (left >= 2 && memcmp(at, "${", 2) == 0) {
       const char *close = memchr(at, '}', left);
@@ -216,17 +222,27 @@ static bool has_reference(const char *text, size_t size) {
   return false;
 }
 
-bool scalar_fill(arena *a, problems *p, place at, const char *text, size_t size, scalar_filled *out) {
+static bool fill_whole(filler *f, const char *text, size_t size, scalar_filled *out) {
   *out = (scalar_filled){.text = text, .size = size};
   if (!has_reference(text, size)) return true;
-  filler f = {.a = a, .p = p, .at = at, .out = out};
-  bool fine = fill(&f, text, size) && !f.text.failed;
+  f->out = out;
+  bool fine = fill(f, text, size) && !f->text.failed;
   if (fine && !out->failed) {
     out->changed = true;
-    out->size = f.text.size;
-    out->text = arena_strndup(a, f.text.data ? f.text.data : "", f.text.size);
+    out->size = f->text.size;
+    out->text = arena_strndup(f->a, f->text.data ? f->text.data : "", f->text.size);
     fine = out->text != NULL;
   }
-  buf_free(&f.text);
+  buf_free(&f->text);
   return fine;
+}
+
+bool scalar_fill(arena *a, problems *p, place at, const char *text, size_t size, scalar_filled *out) {
+  filler f = {.a = a, .p = p, .at = at};
+  return fill_whole(&f, text, size, out);
+}
+
+bool scalar_fill_template(arena *a, problems *p, place at, const char *text, size_t size, scalar_filled *out) {
+  filler f = {.a = a, .p = p, .at = at, .keeps_session = true};
+  return fill_whole(&f, text, size, out);
 }

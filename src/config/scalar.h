@@ -22,5 +22,7 @@ typedef struct scalar_filled {
 /* Fills in ${VAR}, ${VAR:-fallback} and ${file:PATH}, PATH being relative to at.file; $${ stands for ${. False when out
  * of memory. */
 bool scalar_fill(arena *a, problems *p, place at, const char *text, size_t size, scalar_filled *out);
+/* The same for the value of a session variable: $${ and placeholders of the session (cat_placeholder_of) stay. */
+bool scalar_fill_template(arena *a, problems *p, place at, const char *text, size_t size, scalar_filled *out);
 
 #endif

@@ -8,6 +8,7 @@
 #include "config/scalar.h"
 
 enum {
+  DEEPEST_KEY = 5,
   DEEPEST = 64,
   MOST_COPIED = 100000, /* nodes made by all aliases: a few lines of aliases could make billions */
   FEW_KEYS = 8          /* up to here a linear search is faster than an index */
@@ -28,7 +29,8 @@ typedef struct reader {
   yaml_parser_t parser;
   map anchors;
   size_t copied;
-  bool stopped; /* a mistake was reported that makes the rest meaningless */
+  const char *keys[DEEPEST_KEY]; /* that lead to the node, as far as is_template needs them; NULL: none */
+  bool stopped;                  /* a mistake was reported that makes the rest meaningless */
   bool out_of_memory;
 } reader;
 
@@ -129,6 +131,16 @@ static void check_tag(reader *r, const yaml_event_t *event, const yaml_char_t *t
            "tags (!…) are not supported: remove the tag, or put a text that begins with '!' in quotes");
 }
 
+static bool has_key(const reader *r, int depth, const char *key) {
+  return r->keys[depth] && strcmp(r->keys[depth], key) == 0;
+}
+
+/* The values of database.base.session and database.clients.NAME.session are templates, filled in for each session. */
+static bool is_template(const reader *r) {
+  if (!has_key(r, 1, "database")) return false;
+  return (has_key(r, 2, "base") && has_key(r, 3, "session")) || (has_key(r, 2, "clients") && has_key(r, 4, "session"));
+}
+
 static node *read_scalar(reader *r, const yaml_event_t *event) {
   const char *text = (const char *)event->data.scalar.value;
   size_t size = event->data.scalar.length;
@@ -138,7 +150,7 @@ static node *read_scalar(reader *r, const yaml_event_t *event) {
   check_tag(r, event, event->data.scalar.tag);
   if (strlen(text) != size)
     report(r->p, SHUNT_E_CONFIG, at, "the text that begins with '%.60s' contains a NUL character: remove it", text);
-  else if (!scalar_fill(r->a, r->p, at, text, size, &filled))
+  else if (!(is_template(r) ? scalar_fill_template : scalar_fill)(r->a, r->p, at, text, size, &filled))
     return no_memory(r);
   shunt_value value =
       plain && !filled.failed ? scalar_plain(filled.text, filled.size) : shunt_text(filled.text, filled.size);
@@ -208,7 +220,9 @@ static bool read_entry(reader *r, const yaml_event_t *event, node *to, map *inde
   const node_entry *twice = key ? find_key(r, to, index, key) : NULL;
   if (twice)
     report(r->p, SHUNT_E_CONFIG, at, "the key '%s' is given twice: the first one is on line %d", key, twice->at.line);
+  if (depth < DEEPEST_KEY) r->keys[depth] = key;
   node *value = read_value(r, depth, height);
+  if (depth < DEEPEST_KEY) r->keys[depth] = NULL;
   if (!value || r->stopped) return false;
   if (key && !twice && !node_add(r->a, to, key, at, value)) return no_memory(r) != NULL;
   return true;

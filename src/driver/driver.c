@@ -64,6 +64,22 @@ shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n
   return fine ? SHUNT_OK : error_memory(err);
 }
 
+/* ---- session variables ---- */
+
+void driver_forget_variables(driver_conn *conn) {
+  variables_drop(conn->variables);
+  conn->variables = NULL;
+}
+
+shunt_status driver_set_variables(driver_conn *conn, driver_variables *v, shunt_error *err) {
+  if (!v || variables_same(conn->variables, v)) return SHUNT_OK;
+  driver_forget_variables(conn);
+  conn->variables = variables_share(v);
+  shunt_status status = conn->engine->variables_set(conn, err);
+  if (status) driver_forget_variables(conn);
+  return status;
+}
+
 /* ---- tables ---- */
 
 driver_table *driver_table_new(void) { return base_zalloc(sizeof(driver_table)); }

@@ -21,6 +21,7 @@
 #include "base/error.h"
 #include "catalog/catalog.h"
 #include "driver/lex.h"
+#include "driver/variables.h"
 #include "rows/rows.h"
 #include "shunt.h"
 
@@ -275,6 +276,14 @@ typedef struct driver_engine {
   shunt_status (*describe)(driver_conn *conn, const char *schema, const char *table, driver_table **out,
                            shunt_error *err);
 
+  /* Session variables. NULL, both: the engine has none, and no client of it has `session`.
+   * variables_sql writes SQL that gives the variables of the client these values, and to scope the values on which the
+   * meaning of names depends. No text has a NUL. */
+  void (*variables_sql)(const cat_client *client, const shunt_value *values, buf *sql, buf *scope);
+  /* Runs conn->variables->sql, or keeps it for the transactions to come. The connection is in no transaction. Errors:
+   * those of receive. */
+  shunt_status (*variables_set)(driver_conn *conn, shunt_error *err);
+
   /* Bulk load: writes the same rows as INSERT, faster. NULL, all three: not there.
    * load_begin sets *sql to the statement that runs, valid until load_end; NULL if a load into this table would differ
    * from INSERT, and then there is no load to end. A load that has begun must be ended. Send nothing else meanwhile.
@@ -306,9 +315,10 @@ struct driver_conn {
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
    * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */
   int64_t deadline_ns;
-  int64_t retire_ns;         /* the pool's: when it is closed rather than lent again; 0: never */
-  int64_t idle_since_ns;     /* the pool's */
-  struct wait_party *holder; /* the pool's: who has acquired it; NULL: unknown */
+  driver_variables *variables; /* that it has; NULL: none, or unknown ones. See driver_set_variables */
+  int64_t retire_ns;           /* the pool's: when it is closed rather than lent again; 0: never */
+  int64_t idle_since_ns;       /* the pool's */
+  struct wait_party *holder;   /* the pool's: who has acquired it; NULL: unknown */
   /* For engines with one writer per file: */
   atomic_bool writes; /* the driver's: an open transaction on it blocks all other writers; read by any thread */
   /* Text to follow 'is locked by ', if the file is locked by a caller that waits for this connection's work. A lock is
@@ -345,6 +355,12 @@ enum { DRIVER_FETCH_ROWS = 256, DRIVER_FETCH_BYTES = 1 << 20 };
 static inline bool driver_is_enough(const shunt_rows *rows) {
   return rows->count >= DRIVER_FETCH_ROWS || rows->bytes.total_bytes > DRIVER_FETCH_BYTES;
 }
+
+/* Gives the connection, which is in no transaction, these values, unless it has them. v NULL: none are needed. After an
+ * error it has unknown ones. Errors: those of receive. */
+shunt_status driver_set_variables(driver_conn *conn, driver_variables *v, shunt_error *err);
+/* After a reset on the server, and when the connection is closed. */
+void driver_forget_variables(driver_conn *conn);
 
 /* ---- tables ---- */
 

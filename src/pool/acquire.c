@@ -14,30 +14,18 @@
  * After CIRCUIT_OPENS_AT failures to connect, the client's circuit is open: callers that would have to connect fail at
  * once, and so do callers that would wait for a connection that others try to open. One caller probes now and then.
  *
- * Not here: a thread that opens and closes connections in the background (connections open on demand, and
- * callers that acquire or release one close the old ones), and a condition variable for all waiting callers (it wakes
- * those who get nothing).
+ * Not here: a thread that opens connections in the background (connections open on demand; keeper.c closes old ones),
+ * and a condition variable for all waiting callers (it wakes those who get nothing).
  */
 #include <limits.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "pool/jitter.h"
 #include "pool/pool_inner.h"
 #include "pool/wait.h"
 
-/* ---- places and waiters; the caller holds the pool's lock ---- */
-
-/* A place among the open connections is free: the first waiting caller gets it. */
-static void free_place(pool *pl) {
-  if (pl->waitlist.first) {
-    pl->opening++;
-    waitlist_serve(&pl->waitlist, NULL);
-  } else {
-    pl->open--;
-  }
-}
+/* ---- waiting; the caller holds the pool's lock ---- */
 
 static shunt_status none_came_free(const pool *pl, const char *client, int64_t waited_ms, bool by_call,
                                    shunt_error *err) {
@@ -77,95 +65,49 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
 }
 
 static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
-  const int64_t longest_ms = INT64_MAX / NS_PER_MS / 2;
-  int64_t now_ns = clock_monotonic_ns(), timeout_ms = r->client->pool.acquire_timeout_ms;
-  int64_t left_ns = (timeout_ms < longest_ms ? timeout_ms : longest_ms) * NS_PER_MS;
-  bool by_call = r->deadline_ns && r->deadline_ns - now_ns < left_ns;
+  const pool_patience p = pool_patience_of(r);
   shunt_status status = SHUNT_E_TIMEOUT;
-  if (by_call) left_ns = r->deadline_ns > now_ns ? r->deadline_ns - now_ns : 0;
-  if (left_ns > 0) {
-    status = queue_up(pl, r->party, now_ns, now_ns + left_ns, conn, err);
+  if (p.left_ns > 0) {
+    status = queue_up(pl, r->party, p.now_ns, p.now_ns + p.left_ns, conn, err);
   } else {
     pl->timeouts++;
     pthread_mutex_unlock(&pl->lock);
   }
-  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, left_ns / NS_PER_MS, by_call, err) : status;
+  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, p.left_ns / NS_PER_MS, p.by_call, err)
+                                   : status;
 }
 
-/* ---- ageing ---- */
-
-static const char REMOVED[] = "its client was removed or changed", RETIRED[] = "past maxLifetime";
-
-static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
-  return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
-}
-
-/* Up to a tenth earlier, so that connections that were opened together are not closed together. */
-static int64_t retire_ns(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  int64_t lifetime_ms = cp->client.pool.max_lifetime_ms;
-  if (cp->private_database || lifetime_ms <= 0 || lifetime_ms >= (INT64_MAX - now_ns) / NS_PER_MS) return 0;
-  double share = 0.9 + 0.1 * jitter((uint64_t)now_ns ^ (uint64_t)(uintptr_t)conn);
-  return now_ns + (int64_t)((double)(lifetime_ms * NS_PER_MS) * share);
-}
-
-static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
-
-/* pools_drain sets the flag before it takes the lock: a connection that is released meanwhile is seen here or there. */
-static bool idle_too_long(const client_pools *cp, const pool *pl, int64_t now_ns) {
-  if (!pl->nidle || cp->private_database) return false;
-  if (atomic_load_explicit(&cp->drained, memory_order_relaxed)) return true;
-  return pl->open > cp->client.pool.min && past(pl->idle[0]->idle_since_ns, cp->client.pool.idle_timeout_ms, now_ns);
-}
-
-static void unlist(pool *pl, const driver_conn *conn) {
-  size_t at = 0;
-  while (pl->all[at] != conn) at++;
-  pl->all[at] = pl->all[--pl->nall];
-}
-
-/* Closing may take long: it happens without the lock, which is held again afterwards. */
-static void close_and_lock(client_pools *cp, pool *pl, driver_conn *conn, const char *reason) {
-  pthread_mutex_lock(&pl->lock);
-  unlist(pl, conn);
-  pthread_mutex_unlock(&pl->lock);
-  cp->engine->close(conn);
-  pool_report_closed(cp, pl, reason);
-  pthread_mutex_lock(&pl->lock);
-  pl->closed++;
-  free_place(pl);
-}
-
-static const char *idle_reason(const client_pools *cp) {
-  return atomic_load_explicit(&cp->drained, memory_order_relaxed) ? REMOVED : "idle for longer than idleTimeout";
-}
-
-static void close_idle(client_pools *cp, pool *pl, int64_t now_ns) {
-  while (idle_too_long(cp, pl, now_ns)) {
-    driver_conn *oldest = pl->idle[0];
-    pl->nidle--;
-    memmove(pl->idle, pl->idle + 1, pl->nidle * sizeof(driver_conn *));
-    pthread_mutex_unlock(&pl->lock);
-    close_and_lock(cp, pl, oldest, idle_reason(cp));
-  }
-}
+/* ---- idle connections ---- */
 
 /* A server that ends, or ends the connection, sends that on it. */
 static bool is_alive(const client_pools *cp, driver_conn *conn) {
   return !cp->engine->alive || cp->engine->alive(conn);
 }
 
+/* The connection that was used last, of those that have the variables, if any does. */
+static driver_conn *pop_idle(pool *pl, const driver_variables *wanted) {
+  size_t i = pl->nidle;
+  while (wanted && i > 0 && !variables_same(pl->idle[i - 1]->variables, wanted)) i--;
+  if (i == 0) i = pl->nidle;
+  driver_conn *conn = pl->idle[--i];
+  pl->nidle--;
+  memmove(pl->idle + i, pl->idle + i + 1, (pl->nidle - i) * sizeof(driver_conn *));
+  return conn;
+}
+
 /* Returns a connection without the lock, because the check asks the system; or NULL, with the lock still held. */
-static driver_conn *take_idle(client_pools *cp, pool *pl, wait_party *party) {
+static driver_conn *take_idle(client_pools *cp, pool *pl, const pool_request *r) {
   while (pl->nidle) {
     int64_t now_ns = clock_coarse_ns();
-    driver_conn *conn = pl->idle[--pl->nidle];
-    conn->holder = party;
-    close_idle(cp, pl, now_ns);
+    driver_conn *conn = pop_idle(pl, r->variables);
+    conn->holder = r->party;
+    pool_close_idle(pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
-    bool retired = is_retired(conn, now_ns);
+    const char *over = pool_why_over(pl, conn, now_ns);
     /* one that was used in this tick of the clock needs no check */
-    if (!retired && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
-    close_and_lock(cp, pl, conn, retired ? RETIRED : "the server has ended it");
+    if (!over && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
+    pool_close(pl, conn, over ? over : "the server has ended it");
+    pthread_mutex_lock(&pl->lock);
   }
   return NULL;
 }
@@ -202,15 +144,16 @@ static void report_attempt(const client_pools *cp, const pool *pl, int open, int
                 {"level", shunt_integer(pl->level)}, {"duration_ms", shunt_integer(ms)}, {"open", shunt_integer(open)});
 }
 
-/* The caller has taken a place among the open connections. */
+/* The caller has taken a place among the open connections, and under the limits. */
 static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   shunt_error own; /* the circuit and events use it */
   bool tried;
   if (!err) err = &own;
   const int64_t since_ns = clock_monotonic_ns();
   shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err);
+  if (status) house_leave(pl);
   if (!status) {
-    (*conn)->retire_ns = retire_ns(cp, *conn, clock_coarse_ns());
+    (*conn)->retire_ns = pool_retire_ns(cp, *conn, clock_coarse_ns());
     (*conn)->nap = wait_nap;
   }
   pthread_mutex_lock(&pl->lock);
@@ -218,7 +161,7 @@ static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, 
   if (status) {
     *conn = NULL;
     pl->failed += tried;
-    free_place(pl);
+    pool_free_place(pl);
   } else {
     (*conn)->holder = r->party;
     pl->all[pl->nall++] = *conn;
@@ -257,7 +200,7 @@ static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r,
 static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, bool *opens, driver_conn **conn,
                              shunt_error *err) {
   pthread_mutex_lock(&pl->lock);
-  *conn = take_idle(cp, pl, r->party);
+  *conn = take_idle(cp, pl, r);
   if (*conn) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
   if (pl->open == pl->max && !r->no_wait) {
@@ -273,6 +216,24 @@ static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, 
   return status;
 }
 
+/* Gives the place in the pool back. */
+static void open_none(pool *pl) {
+  pthread_mutex_lock(&pl->lock);
+  pl->opening--;
+  pool_free_place(pl);
+  pthread_mutex_unlock(&pl->lock);
+}
+
+/* The caller has taken a place among the open connections. */
+static shunt_status enter_and_open(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn,
+                                   shunt_error *err) {
+  bool entered;
+  shunt_status status = house_enter(pl, r, &entered, conn, err);
+  if (entered) return open_one(cp, pl, r, conn, err);
+  open_none(pl);
+  return status;
+}
+
 shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, shunt_error *err) {
   client_pools *cp = pool_of_client(p, r->client);
   *conn = NULL;
@@ -280,18 +241,22 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
   if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
   bool opens = false;
   shunt_status status = find_one(cp, pl, r, &opens, conn, err);
-  if (opens) status = open_one(cp, pl, r, conn, err);
+  if (opens) status = enter_and_open(cp, pl, r, conn, err);
   if (status || !*conn) return status;
   (*conn)->deadline_ns = r->deadline_ns;
   atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
   return SHUNT_OK;
 }
 
-/* Why the connection is closed instead of kept; NULL: it is kept. */
-static const char *why_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
-  if (conn->broken) return "it is broken";
-  if (is_retired(conn, now_ns)) return RETIRED;
-  return conn->altered && !cp->private_database ? "its settings were altered" : NULL;
+/* Gives it to the first waiting caller, or keeps it. Returns as pool_note_idle. */
+static int64_t keep(pool *pl, driver_conn *conn, int64_t now_ns) {
+  conn->holder = NULL;
+  if (pl->waitlist.first) {
+    waitlist_serve(&pl->waitlist, conn);
+    return KEEPER_NEVER;
+  }
+  pl->idle[pl->nidle++] = conn;
+  return pool_note_idle(pl, conn, now_ns);
 }
 
 void pool_release(driver_conn *conn, int level) {
@@ -302,48 +267,20 @@ void pool_release(driver_conn *conn, int level) {
     conn->deadline_ns = clock_monotonic_ns() + POOL_ROLLBACK_NS;
     conn->engine->rollback(conn);
   }
-  int64_t now_ns = clock_coarse_ns();
-  const char *over = why_over(cp, conn, now_ns);
+  int64_t now_ns = clock_coarse_ns(), due_ns = KEEPER_NEVER;
+  const char *over = pool_why_over(pl, conn, now_ns);
   if (over) {
-    close_and_lock(cp, pl, conn, over);
+    pool_close(pl, conn, over);
+    pthread_mutex_lock(&pl->lock);
   } else {
     conn->deadline_ns = 0;
     conn->idle_since_ns = now_ns;
     conn->locked_by = NULL;
     pthread_mutex_lock(&pl->lock);
-    conn->holder = NULL;
-    if (pl->waitlist.first)
-      waitlist_serve(&pl->waitlist, conn);
-    else
-      pl->idle[pl->nidle++] = conn;
+    due_ns = keep(pl, conn, now_ns);
   }
-  close_idle(cp, pl, now_ns);
+  pool_close_idle(pl, now_ns);
   pthread_mutex_unlock(&pl->lock);
-}
-
-/* ---- between generations ---- */
-
-static void close_all_idle(client_pools *cp, pool *pl) {
-  pthread_mutex_lock(&pl->lock);
-  while (pl->nidle) {
-    driver_conn *conn = pl->idle[--pl->nidle];
-    pthread_mutex_unlock(&pl->lock);
-    close_and_lock(cp, pl, conn, REMOVED);
-  }
-  pthread_mutex_unlock(&pl->lock);
-}
-
-static bool has(const pools *p, const client_pools *cp) {
-  for (size_t i = 0; i < p->count; i++)
-    if (p->clients[i] == cp) return true;
-  return false;
-}
-
-void pools_drain(pools *old, const pools *newest) {
-  for (size_t i = 0; i < old->count; i++) {
-    client_pools *cp = old->clients[i];
-    if (cp->private_database || has(newest, cp)) continue;
-    atomic_store(&cp->drained, true);
-    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) close_all_idle(cp, pl);
-  }
+  if (due_ns != KEEPER_NEVER) keeper_note(&cp->house->keeper, due_ns);
+  if (atomic_load(&cp->house->nwaiting)) house_make_places(cp->house);
 }

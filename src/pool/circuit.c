@@ -23,6 +23,12 @@ void circuit_end(circuit *c) { pthread_mutex_destroy(&c->lock); }
 
 static bool is_open(const circuit *c) { return c->failures >= CIRCUIT_OPENS_AT; }
 
+/* The only place that changes it. */
+static void set_failures(circuit *c, int failures) {
+  c->failures = failures;
+  atomic_store_explicit(&c->open, is_open(c), memory_order_relaxed);
+}
+
 static int64_t left_ms(const circuit *c, int64_t now_ns) {
   if (!is_open(c) || c->probing || now_ns >= c->retry_ns) return 0;
   return (c->retry_ns - now_ns + NS_PER_MS - 1) / NS_PER_MS;
@@ -80,9 +86,9 @@ circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_s
               (status == SHUNT_E_TIMEOUT && now_ns - attempt->started_ns >= PATIENCE_MS * NS_PER_MS);
   pthread_mutex_lock(&c->lock);
   const bool before = is_open(c);
-  if (!status) c->failures = 0;
+  if (!status) set_failures(c, 0);
   if (down && (attempt->probe || !is_open(c))) {
-    c->failures++;
+    set_failures(c, c->failures + 1);
     c->retry_ns = now_ns + back_off_ns(c, now_ns);
     c->last = *err;
   }
@@ -92,7 +98,9 @@ circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_s
   return before == now ? CIRCUIT_SAME : now ? CIRCUIT_OPENED : CIRCUIT_CLOSED;
 }
 
+/* Asked for each draw of a client: without a lock, as long as it is closed. */
 shunt_status circuit_check(circuit *c, const char *client, shunt_error *err) {
+  if (!atomic_load_explicit(&c->open, memory_order_relaxed)) return SHUNT_OK;
   int64_t now_ns = clock_monotonic_ns();
   pthread_mutex_lock(&c->lock);
   shunt_status status = check(c, client, now_ns, err);

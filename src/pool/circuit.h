@@ -6,6 +6,7 @@
 #define SHUNT_POOL_CIRCUIT_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 
@@ -14,6 +15,7 @@ enum { CIRCUIT_OPENS_AT = 5 }; /* failures in a row */
 typedef struct circuit {
   pthread_mutex_t lock;
   int failures;     /* to connect, since the last success */
+  atomic_bool open; /* whether these are enough; read without the lock */
   bool probing;     /* a caller tries whether the server is back */
   int64_t retry_ns; /* while it is open: the time of the next probe */
   shunt_error last;

@@ -5,152 +5,109 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "pool/pool_inner.h"
 
 /* ---- making and ending ---- */
-
-static bool init_pool(pool *pl, const client_pools *cp, int level) {
-  memset(pl, 0, sizeof *pl);
-  pl->of = cp;
-  pl->level = level;
-  pl->max = cp->private_database || cp->client.pool.max < 1 ? 1 : cp->client.pool.max;
-  atomic_init(&pl->acquired, 0);
-  atomic_init(&pl->next, NULL);
-  return pthread_mutex_init(&pl->lock, NULL) == 0;
-}
-
-static void end_pool(const client_pools *cp, pool *pl) {
-  assert(pl->open == (int)pl->nidle && !pl->waitlist.first);
-  for (size_t i = 0; i < pl->nidle; i++) {
-    cp->engine->close(pl->idle[i]);
-    pool_report_closed(cp, pl, "its pool is closed");
-  }
-  base_free(pl->idle);
-  base_free(pl->all);
-  pthread_mutex_destroy(&pl->lock);
-}
-
-static bool init_client(client_pools *cp, const cat_client *client, event_sink *events) {
-  if (!cat_client_copy(&cp->settings, client, &cp->client)) return false;
-  cp->engine = driver_for(client->engine);
-  cp->events = events;
-  cp->private_database = driver_is_private(client);
-  cp->levels = !cp->private_database && cat_engine_of(client->engine)->levels;
-  atomic_init(&cp->refs, 1);
-  atomic_init(&cp->drained, false);
-  if (!init_pool(&cp->base, cp, 0)) return false;
-  if (!tables_init(&cp->tables)) goto no_tables;
-  if (!circuit_init(&cp->circuit)) goto no_circuit;
-  if (pthread_mutex_init(&cp->lock, NULL) == 0) {
-    if (cp->engine->file) wait_watch(&cp->base);
-    return true;
-  }
-  circuit_end(&cp->circuit);
-no_circuit:
-  tables_end(&cp->tables);
-no_tables:
-  pthread_mutex_destroy(&cp->base.lock);
-  return false;
-}
-
-static client_pools *new_client(const cat_client *client, event_sink *events) {
-  client_pools *cp = base_zalloc(sizeof *cp);
-  if (!cp || init_client(cp, client, events)) return cp;
-  arena_free(&cp->settings);
-  base_free(cp);
-  return NULL;
-}
-
-static void let_go(client_pools *cp) {
-  if (atomic_fetch_sub(&cp->refs, 1) > 1) return;
-  if (cp->engine->file) wait_unwatch(&cp->base);
-  pool *pl = atomic_load(&cp->base.next);
-  end_pool(cp, &cp->base);
-  while (pl) {
-    pool *next = atomic_load(&pl->next);
-    end_pool(cp, pl);
-    base_free(pl);
-    pl = next;
-  }
-  tables_end(&cp->tables);
-  circuit_end(&cp->circuit);
-  pthread_mutex_destroy(&cp->lock);
-  arena_free(&cp->settings);
-  base_free(cp);
-}
 
 /* The pools of a client with the same settings, shared with one more generation; or NULL. */
 static client_pools *share(const pools *before, const cat_client *client) {
   for (size_t i = 0; before && i < before->count; i++) {
     client_pools *cp = before->clients[i];
     if (!cat_client_equal(&cp->client, client)) continue;
-    atomic_fetch_add(&cp->refs, 1);
+    client_pools_share(cp);
     return cp;
   }
   return NULL;
+}
+
+static int max_of(const catalog *c, const char *server) {
+  for (size_t i = 0; i < c->nservers; i++)
+    if (strcmp(c->servers[i].name, server) == 0) return c->servers[i].max;
+  return 0;
+}
+
+/* The limits of the newest generation hold for all. */
+static void apply_limits(const pools *newest) {
+  house *h = newest->house;
+  pthread_mutex_lock(&h->lock);
+  h->app.max = newest->catalog->settings.max_connections;
+  for (pool_limit *l = h->app.next; l; l = l->next) l->max = max_of(newest->catalog, l->server);
+  pthread_mutex_unlock(&h->lock);
+  house_make_places(h);
 }
 
 shunt_status pools_new(const catalog *c, const pools *before, event_sink *events, pools **out, shunt_error *err) {
   size_t n = c->nclients + c->jobs.own;
   pools *p = base_zalloc(sizeof *p + n * sizeof *p->clients);
   if (!p) return error_memory(err);
+  p->house = before ? house_share(before->house) : house_new(pools_close_due);
+  if (!p->house) {
+    base_free(p);
+    return error_memory(err);
+  }
+  p->catalog = c;
   p->shown = c->nclients;
   for (; p->count < n; p->count++) {
     const cat_client *client = c->clients[p->count];
     client_pools *cp = share(before, client);
-    if (!cp && !(cp = new_client(client, events))) {
+    if (!cp && !(cp = client_pools_new(client, p->house, events))) {
       pools_free(p);
       return error_memory(err);
     }
     p->clients[p->count] = cp;
   }
+  if (!before) apply_limits(p);
   *out = p;
   return SHUNT_OK;
 }
 
 void pools_free(pools *p) {
   if (!p) return;
-  for (size_t i = 0; i < p->count; i++) let_go(p->clients[i]);
+  for (size_t i = 0; i < p->count; i++) client_pools_drop(p->clients[i]);
+  house_drop(p->house);
   base_free(p);
 }
 
-static void add_pool(client_pools *cp, pool *pl) {
-  pool *before = &cp->base, *next;
-  while ((next = atomic_load(&before->next)) && next->level < pl->level) before = next;
-  atomic_init(&pl->next, next);
-  atomic_store_explicit(&before->next, pl, memory_order_release);
+/* ---- between generations ---- */
+
+static bool has(const pools *p, const client_pools *cp) {
+  for (size_t i = 0; i < p->count; i++)
+    if (p->clients[i] == cp) return true;
+  return false;
 }
 
-/* Pools are added behind the pool of level 0 and never removed, so pool_find needs no lock. */
-pool *pool_add(client_pools *cp, int level) {
-  pthread_mutex_lock(&cp->lock);
-  pool *pl = pool_find(cp, level); /* another thread may have added it */
-  if (!pl && (pl = base_alloc(sizeof *pl))) {
-    if (init_pool(pl, cp, level)) {
-      add_pool(cp, pl);
-    } else {
-      base_free(pl);
-      pl = NULL;
+void pools_drain(pools *old, const pools *newest) {
+  apply_limits(newest);
+  for (size_t i = 0; i < old->count; i++) {
+    client_pools *cp = old->clients[i];
+    if (cp->private_database || has(newest, cp)) continue;
+    atomic_store(&cp->drained, true);
+    for (pool *pl = &cp->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
+      pthread_mutex_lock(&pl->lock);
+      pool_close_idle(pl, 0);
+      pthread_mutex_unlock(&pl->lock);
     }
   }
-  pthread_mutex_unlock(&cp->lock);
-  return pl;
 }
 
 /* ---- statistics ---- */
 
 static shunt_pool_stats look(client_pools *cp, pool *pl) {
   shunt_pool_stats stats = {.client = cp->client.name, .level = pl->level, .max = pl->max};
+  pthread_mutex_lock(&cp->house->lock);
   pthread_mutex_lock(&pl->lock);
-  stats.open = pl->open;
-  stats.busy = pl->open - (int)pl->nidle;
-  stats.waiting = pl->waitlist.waiting;
+  const int without_place = house_waiting(pl);
+  stats.open = pl->open - without_place;
+  stats.busy = stats.open - (int)pl->nidle;
+  stats.waiting = pl->waitlist.waiting + without_place;
   stats.opened = pl->opened;
   stats.closed = pl->closed;
   stats.failed = pl->failed;
   stats.timeouts = pl->timeouts;
   stats.waited_ns = pl->waited_ns;
   pthread_mutex_unlock(&pl->lock);
+  pthread_mutex_unlock(&cp->house->lock);
   stats.acquired = atomic_load_explicit(&pl->acquired, memory_order_relaxed);
   circuit_look(&cp->circuit, &stats.circuit_open, &stats.retry_ms);
   return stats;
@@ -173,9 +130,25 @@ void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats),
     }
 }
 
+/* Limits are never removed. */
+void pools_each_limit(pools *p, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud) {
+  house *h = p->house;
+  for (const pool_limit *l = &h->app; l;) {
+    pthread_mutex_lock(&h->lock);
+    const shunt_limit_stats stats = {.server = l->server, .max = l->max, .open = l->open, .taken = l->taken};
+    l = l->next;
+    pthread_mutex_unlock(&h->lock);
+    each(ud, &stats);
+  }
+}
+
+bool pool_is_down(pools *p, const cat_client *client) {
+  return circuit_check(&pool_of_client(p, client)->circuit, client->name, NULL) != SHUNT_OK;
+}
+
 int pool_load(pools *p, const cat_client *client) {
   client_pools *cp = pool_of_client(p, client);
-  if (circuit_check(&cp->circuit, client->name, NULL)) return INT_MAX;
+  if (pool_is_down(p, client)) return INT_MAX;
   pool *pl = &cp->base;
   pthread_mutex_lock(&pl->lock);
   int load = pl->open - (int)pl->nidle + pl->waitlist.waiting;
@@ -185,17 +158,32 @@ int pool_load(pools *p, const cat_client *client) {
 
 /* ---- tables ---- */
 
-const driver_table *pool_table(pools *p, const cat_client *client, const char *table) {
-  return tables_known(&pool_of_client(p, client)->tables, table);
+/* The name in the cache: with the scope, if there is one. NULL, with a scope: out of memory. */
+static const char *name_in(const driver_variables *variables, const char *table, buf *room) {
+  const char *scope = variables_scope(variables);
+  if (!*scope) return table;
+  buf_printf(room, "%s\n%s", scope, table);
+  return room->failed ? NULL : room->data;
+}
+
+const driver_table *pool_table(pools *p, const cat_client *client, const driver_variables *variables,
+                               const char *table) {
+  buf room = {0};
+  const char *name = name_in(variables, table, &room);
+  const driver_table *known = name ? tables_known(&pool_of_client(p, client)->tables, name) : NULL;
+  buf_free(&room);
+  return known;
 }
 
 shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err) {
   client_pools *cp = pool_of_conn(conn);
+  buf room = {0};
+  const char *name = name_in(conn->variables, table, &room);
   driver_table *fresh = NULL;
   *out = NULL;
-  shunt_status status = driver_describe(conn, table, &fresh, err);
-  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, table);
-  if (status) return status;
-  *out = tables_remember(&cp->tables, table, fresh);
-  return *out ? SHUNT_OK : error_memory(err);
+  shunt_status status = name ? driver_describe(conn, table, &fresh, err) : error_memory(err);
+  if (status == SHUNT_E_NOT_FOUND) tables_forget(&cp->tables, name);
+  if (!status && !(*out = tables_remember(&cp->tables, name, fresh))) status = error_memory(err);
+  buf_free(&room);
+  return status;
 }

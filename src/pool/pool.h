@@ -24,27 +24,29 @@ void pools_drain(pools *old, const pools *newest);
 typedef struct pool_request {
   const cat_client *client;
   int level;
-  wait_party *party;   /* holds the connection until it is released; NULL: unknown to the wait graph */
-  int64_t deadline_ns; /* of clock_monotonic_ns; 0: none */
-  bool no_wait;        /* if all connections are busy, *conn is NULL, with SHUNT_OK */
+  wait_party *party;           /* holds the connection until it is released; NULL: unknown to the wait graph */
+  int64_t deadline_ns;         /* of clock_monotonic_ns; 0: none */
+  driver_variables *variables; /* a connection that has them is preferred; NULL: none */
+  bool no_wait;                /* if all connections are busy, *conn is NULL, with SHUNT_OK */
 } pool_request;
 
-/* Gives the connection that was used last, or opens one while there are fewer than the client's max. Otherwise waits
- * for one, at most for the client's acquireTimeout (0: not at all) and until the deadline; waiting callers are served
- * in the order in which they came. Idle connections past idleTimeout are closed on the way, down to min. A connection
- * past its lifetime (maxLifetime, or up to a tenth less; 0: no limit), or that the server has ended, is not given out.
- * After repeated connect failures, calls that need a new connection fail at once with DATASOURCE, except for a periodic
- * probe. A wait that can never end, because all who could end it wait for the party, fails at once with CONFLICT.
- * Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
+/* Gives the connection that was used last (of those that have the variables, if there is one), or opens one while there
+ * are fewer than the client's max. Otherwise waits for one, at most for the client's acquireTimeout (0: not at all) and
+ * until the deadline; waiting callers are served in the order in which they came. Idle connections past idleTimeout are
+ * closed, down to min, also by a thread of the pools. A connection past its lifetime (maxLifetime, or up to a tenth
+ * less; 0: no limit), or that the server has ended, is not given out. After repeated connect failures, calls that need
+ * a new connection fail at once with DATASOURCE, except for a periodic probe. A wait that can never end, because all
+ * who could end it wait for the party, fails at once with CONFLICT. Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 shunt_status pool_acquire(pools *p, const pool_request *request, driver_conn **conn, shunt_error *err);
 /* Rolls back an open transaction, which may take some seconds even after the deadline of the call. A connection that is
  * broken, altered or past its lifetime is closed instead of kept; an altered one is kept if a new connection would see
  * another database (":memory:"). */
 void pool_release(driver_conn *conn, int level);
 
-/* The cached description of the client's table; NULL: not described yet. It is valid until pools_free, and the same one
- * while the table stays the same. */
-const driver_table *pool_table(pools *p, const cat_client *client, const char *table);
+/* The cached description of the table that the client's name means in the scope of the variables (NULL: none); NULL:
+ * not described yet. It is valid until pools_free, and the same one while the table stays the same. */
+const driver_table *pool_table(pools *p, const cat_client *client, const driver_variables *variables,
+                               const char *table);
 /* Asks the database, and caches the description. On an error *out is NULL. Errors: NOT_FOUND if there is no such table.
  */
 shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
@@ -53,7 +55,11 @@ shunt_status pool_describe(driver_conn *conn, const char *table, const driver_ta
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
 /* Calls `each` for level 0 of each client and for the other levels in use, lower levels first, without a lock. */
 void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
+/* Calls `each` for the limit of the app, and for each server's, without a lock. */
+void pools_each_limit(pools *p, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud);
 /* The load at level 0: busy connections and waiting callers; INT_MAX while the circuit is open. */
 int pool_load(pools *p, const cat_client *client);
+/* Whether calls that need a new connection would fail at once, because the circuit is open. */
+bool pool_is_down(pools *p, const cat_client *client);
 
 #endif

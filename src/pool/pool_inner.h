@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "pool/circuit.h"
+#include "pool/house.h"
 #include "pool/pool.h"
 #include "pool/tables.h"
 #include "pool/waitlist.h"
@@ -20,7 +21,7 @@ static const int64_t POOL_ROLLBACK_NS = 5000000000; /* for the rollback at relea
  * counts all of them. While a caller waits, `open` is `max` and no connection is idle. */
 typedef struct pool {
   pthread_mutex_t lock;
-  const struct client_pools *of;
+  struct client_pools *of;
   int level;
   int max;
   int open;
@@ -32,8 +33,13 @@ typedef struct pool {
   waitlist waitlist;
   int64_t opened, closed, failed, timeouts, waited_ns; /* as in shunt_pool_stats */
   atomic_llong acquired;                               /* the same; counted without the lock */
-  struct pool *_Atomic next;                           /* the pool of the client's next higher level in use */
-  struct pool *next_watched, *before_watched;          /* the wait graph's */
+  int64_t due_ns;            /* when the keeper looks at it; KEEPER_NEVER: no connection gets too old */
+  struct pool *_Atomic next; /* the pool of the client's next higher level in use */
+  /* the house's, under its lock */
+  int entered; /* connections, also those that are being opened or closed: fewer than `open` while callers wait for a
+                * place under a limit */
+  struct pool *next_populated, *before_populated;
+  struct pool *next_watched, *before_watched; /* the wait graph's */
 } pool;
 
 /* The pools of a client. Generations share them as long as its settings stay the same. */
@@ -42,9 +48,11 @@ typedef struct client_pools {
   arena settings;    /* holds the texts of client */
   const driver_engine *engine;
   event_sink *events; /* the app's, which outlives it; NULL: none */
+  house *house;       /* outlives it, too */
+  pool_limit *server; /* the house's; NULL: none */
   bool private_database;
   bool levels;          /* false: level 0 serves all levels */
-  atomic_int refs;      /* generations that use it */
+  atomic_int refs;      /* generations that use it, and leavers; it sinks under the house's lock */
   atomic_bool drained;  /* the newest generation does not use it: no idle connection is kept */
   pool base;            /* level 0 */
   pthread_mutex_t lock; /* taken to add a pool */
@@ -53,6 +61,8 @@ typedef struct client_pools {
 } client_pools;
 
 struct pools {
+  house *house;
+  const catalog *catalog; /* of the generation, whose limits it has */
   size_t count;
   size_t shown;            /* how many are always in the statistics: the job store's own client only once it was used */
   client_pools *clients[]; /* by the client's id in the generation's catalog */
@@ -79,7 +89,67 @@ static inline void pool_report_closed(const client_pools *cp, const pool *pl, co
               {"level", shunt_integer(pl->level)}, {"reason", event_text(reason)});
 }
 
+/* ---- client.c ---- */
+
+/* It has one user. NULL: out of memory. */
+client_pools *client_pools_new(const cat_client *client, house *h, event_sink *events);
 /* Finds or adds the pool of a level. NULL: out of memory. */
 pool *pool_add(client_pools *cp, int level);
+static inline void client_pools_share(client_pools *cp) { atomic_fetch_add(&cp->refs, 1); }
+/* Under the house's lock: false stays false. */
+static inline bool pool_has_users(const pool *pl) { return atomic_load(&pl->of->refs) > 0; }
+/* Its last user frees it. The caller holds no lock. */
+void client_pools_drop(client_pools *cp);
+
+/* ---- ageing.c ---- */
+
+/* When the connection is not lent any more; 0: never. */
+int64_t pool_retire_ns(const client_pools *cp, const driver_conn *conn, int64_t now_ns);
+/* Closes a connection that is not idle. The caller holds no lock. */
+void pool_close(pool *pl, driver_conn *conn, const char *reason);
+
+/* All of the following: the caller holds the pool's lock. */
+
+/* A place among the open connections is free: the first waiting caller gets it. */
+void pool_free_place(pool *pl);
+/* Why a connection is closed instead of kept; NULL: it is kept. It needs no lock. */
+const char *pool_why_over(const pool *pl, const driver_conn *conn, int64_t now_ns);
+/* Closes what is idle for too long, without the lock meanwhile. */
+void pool_close_idle(pool *pl, int64_t now_ns);
+/* The connection has become idle. Returns a time for keeper_note; KEEPER_NEVER: the keeper knows already. */
+int64_t pool_note_idle(pool *pl, const driver_conn *conn, int64_t now_ns);
+
+/* An idle connection that was taken out of its pool, to be closed. It keeps its place and its pool. */
+typedef struct pool_leaver {
+  pool *pool;
+  driver_conn *conn;
+  const char *reason;
+} pool_leaver;
+
+/* Takes out the connection that was idle for longest, of all pools under the limit; those that `min` keeps go last.
+ * False: none is idle. The caller holds the house's lock, and the lock of no pool. */
+bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out);
+/* The caller holds no lock. */
+void pool_close_leaver(const pool_leaver *l);
+
+/* ---- enter.c ---- */
+
+/* Takes a place under the limits for a connection that the caller is about to open. If one is full, the connection of
+ * another pool that was idle for longest is closed; if none is idle, the caller waits, as pool_acquire does. *conn is
+ * set if a connection of the pool came free instead, and then there is no place to leave. *entered is false with
+ * SHUNT_OK if the request must not wait. */
+shunt_status house_enter(pool *pl, const pool_request *r, bool *entered, driver_conn **conn, shunt_error *err);
+/* A connection has become idle, and callers wait for places. The caller holds no lock. */
+void house_make_places(house *h);
+
+/* How long a request may wait. */
+typedef struct pool_patience {
+  int64_t now_ns, left_ns;
+  bool by_call; /* the call's own deadline is the earlier one */
+} pool_patience;
+pool_patience pool_patience_of(const pool_request *r);
+
+/* The keeper's work: closes what is due in the pools of the house. */
+int64_t pools_close_due(void *house);
 
 #endif

@@ -51,24 +51,24 @@ const char *wait_party_name(const wait_party *party, char *text, size_t room) {
 
 /* ---- who could end a wait; the caller holds the graph's lock ---- */
 
-/* Called with each party that could end a wait. NULL: an unknown one (a holder without a party, a connection being
- * opened or closed, a writer outside of a transaction or in another process, a job that runs there), or the wait is
- * over already. Returning false ends the enumeration. */
-typedef bool (*each_party)(void *ud, const wait_party *party);
-
 static const wait_party *runner_of(const char *key) {
   const wait_party *p = graph.runs;
   while (p && strcmp(p->runs, key) != 0) p = p->next_run;
   return p;
 }
 
-/* The pool's lock makes one moment of it: the waiter is still on the list, and the holders stay while fn runs. */
+/* The locks make one moment of it: the waiter is still on the list, and the holders stay while fn runs. A caller that
+ * waits for a place under a limit has one in the pool, and may open a connection there. */
 static bool each_of_pool(const wait_edge *w, each_party fn, void *ud) {
   pool *pl = w->pool;
+  pthread_mutex_lock(&pl->of->house->lock);
   pthread_mutex_lock(&pl->lock);
-  bool more = (w->in_queue->queued && pl->nall == (size_t)pl->open) || fn(ud, NULL);
+  const size_t known = pl->nall + (size_t)house_waiting(pl);
+  bool more = (w->in_queue->queued && known == (size_t)pl->open) || fn(ud, NULL);
   for (size_t i = 0; i < pl->nall && more; i++) more = fn(ud, pl->all[i]->holder);
+  more = more && house_each_waiting(pl, fn, ud);
   pthread_mutex_unlock(&pl->lock);
+  pthread_mutex_unlock(&pl->of->house->lock);
   return more;
 }
 
@@ -95,7 +95,7 @@ static bool each_of_file(const wait_edge *w, each_party fn, void *ud) {
 }
 
 static bool each_of(const wait_edge *w, each_party fn, void *ud) {
-  if (w->pool) return each_of_pool(w, fn, ud);
+  if (w->pool) return w->place ? house_each_holder(w->pool, w->in_queue, fn, ud) : each_of_pool(w, fn, ud);
   return w->conn ? each_of_file(w, fn, ud) : fn(ud, runner_of(w->key));
 }
 
@@ -130,7 +130,7 @@ static bool never_ends(search *s, wait_edge *w) {
 
 /* ---- the message ---- */
 
-enum { MOST_NAMED = 8, NAME_ROOM = 160 };
+enum { MOST_NAMED = 8, NAME_ROOM = 160, MOST_SHOWN = 64 /* holders, of a wait for a place */ };
 
 typedef struct naming {
   buf *text;
@@ -173,11 +173,11 @@ static shunt_status refuse(const search *s, shunt_error *err) {
   const wait_edge *w = s->first;
   buf text = {0};
   if (w->pool)
-    buf_printf(
-        &text,
-        "no connection of client '%s' (level %d) could ever come free (hold fewer at once%s, or raise the pool's "
-        "max): ",
-        w->pool->of->client.name, w->pool->level, w->pool->of->levels ? ", go up a level" : "");
+    buf_printf(&text, "no connection of client '%s' (level %d) could ever come free (hold fewer at once%s): ",
+               w->pool->of->client.name, w->pool->level,
+               w->place              ? ", or raise the limit, database.maxConnections or the max of the server"
+               : w->pool->of->levels ? ", go up a level, or raise the pool's max"
+                                     : ", or raise the pool's max");
   else if (w->conn)
     buf_printf(&text,
                "client '%s': '%s' could never come free to be written to (do it in the transaction that has locked it, "
@@ -218,18 +218,29 @@ static shunt_status put_in(wait_edge *w, shunt_error *err) {
   return status;
 }
 
-shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_queue, shunt_error *err) {
-  *w = (wait_edge){.party = party, .pool = pl, .in_queue = in_queue, .since_ns = clock_monotonic_ns()};
-  if (!party) return SHUNT_OK;
+/* list and its lock: those that in_queue is on. */
+static shunt_status begin(wait_edge *w, waiter *in_queue, waitlist *list, pthread_mutex_t *lock, shunt_error *err) {
+  if (!w->party) return SHUNT_OK;
   pthread_mutex_lock(&graph.lock);
   shunt_status status = put_in(w, err);
   if (status) { /* all that could have served it wait, so it is still on the list */
-    pthread_mutex_lock(&pl->lock);
-    waitlist_cut(&pl->waitlist, in_queue);
-    pthread_mutex_unlock(&pl->lock);
+    pthread_mutex_lock(lock);
+    waitlist_cut(list, in_queue);
+    pthread_mutex_unlock(lock);
   }
   pthread_mutex_unlock(&graph.lock);
   return status;
+}
+
+shunt_status wait_begin(wait_edge *w, wait_party *party, pool *pl, waiter *in_queue, shunt_error *err) {
+  *w = (wait_edge){.party = party, .pool = pl, .in_queue = in_queue, .since_ns = clock_monotonic_ns()};
+  return begin(w, in_queue, &pl->waitlist, &pl->lock, err);
+}
+
+shunt_status wait_begin_place(wait_edge *w, wait_party *party, pool *pl, waiter *in_queue, shunt_error *err) {
+  house *h = pl->of->house;
+  *w = (wait_edge){.party = party, .pool = pl, .in_queue = in_queue, .place = true, .since_ns = clock_monotonic_ns()};
+  return begin(w, in_queue, &h->waiting, &h->lock, err);
 }
 
 shunt_status wait_job_begin(wait_edge *w, wait_party *party, const char *key, const char *name, shunt_error *err) {
@@ -344,7 +355,7 @@ static bool add_holder(void *ud, const wait_party *party) {
 
 static shown *show(showing *s, const wait_edge *w, int64_t now_ns) {
   shown *copy = arena_new(&s->arena, shown);
-  s->room = w->pool ? (size_t)w->pool->max : 1;
+  s->room = w->place ? MOST_SHOWN : w->pool ? (size_t)w->pool->max : 1;
   s->parties = arena_array(&s->arena, const wait_party *, s->room);
   s->names = arena_array(&s->arena, const char *, s->room);
   s->failed |= !copy || !s->parties || !s->names;

@@ -30,6 +30,7 @@ typedef struct wait_edge {
   wait_party *party;
   struct pool *pool; /* it waits for a connection of this pool; NULL: it does not */
   const struct waiter *in_queue;
+  bool place;              /* it waits for a place under a limit for several pools, or for a connection of its own */
   const driver_conn *conn; /* it waits for the lock of the file of this connection; NULL: it does not */
   const char *key, *job;   /* the job that it waits for; NULL: none */
   int64_t since_ns;
@@ -38,6 +39,11 @@ typedef struct wait_edge {
   struct wait_edge *next, *before;
 } wait_edge;
 
+/* Called with each party that could end a wait. NULL: an unknown one (a holder without a party, a connection being
+ * opened or closed, a writer outside of a transaction or in another process, a job that runs there), or the wait is
+ * over already. Returning false ends the enumeration. */
+typedef bool (*each_party)(void *ud, const wait_party *party);
+
 /* "session 3 (instance 'acme')", "job 'mail' 42"; returns text. */
 const char *wait_party_name(const wait_party *party, char *text, size_t room);
 
@@ -45,6 +51,9 @@ const char *wait_party_name(const wait_party *party, char *text, size_t room);
  * the wait has ended. party may be NULL: then nothing is checked. Errors: CONFLICT, which says who holds what and who
  * waits. */
 shunt_status wait_begin(wait_edge *w, wait_party *party, struct pool *pool, struct waiter *in_queue, shunt_error *err);
+/* The same for a party that waits for a place under a limit, on the list of the house. */
+shunt_status wait_begin_place(wait_edge *w, wait_party *party, struct pool *pool, struct waiter *in_queue,
+                              shunt_error *err);
 /* The `nap` of connections: the holder of the connection waits for the lock of its file. */
 bool wait_nap(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);
 /* Registers pools whose connections write to files, so that the graph finds the connection that has locked a file. */

@@ -49,13 +49,11 @@ void waitlist_leave(waitlist *list, waiter *w) {
   pthread_cond_destroy(&w->wake);
 }
 
-void waitlist_serve(waitlist *list, driver_conn *conn) {
-  waiter *w = list->first;
-  list->first = w->next;
-  if (!list->first) list->last = NULL;
-  list->waiting--;
+void waitlist_hand(waitlist *list, waiter *w, driver_conn *conn) {
+  waitlist_cut(list, w);
   if (conn) conn->holder = w->party;
   w->conn = conn;
-  w->queued = false;
   pthread_cond_signal(&w->wake);
 }
+
+void waitlist_serve(waitlist *list, driver_conn *conn) { waitlist_hand(list, list->first, conn); }

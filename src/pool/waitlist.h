@@ -29,6 +29,8 @@ bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party); /* fals
 shunt_status waitlist_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns);
 void waitlist_cut(waitlist *list, waiter *w); /* takes a waiter that is on the list off it */
 void waitlist_leave(waitlist *list, waiter *w);
+/* Any waiter, which is on the list, and takes it off. */
+void waitlist_hand(waitlist *list, waiter *w, driver_conn *conn);
 void waitlist_serve(waitlist *list, driver_conn *conn); /* the first waiter, which must exist, and takes it off */
 
 #endif

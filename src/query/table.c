@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "session/scope.h"
+#include "session/variables.h"
 
 static bool fill(call *c, table_info *t, const driver_table *shape) {
   const char **names = arena_array(c->arena, const char *, shape->count);
@@ -57,8 +58,11 @@ shunt_status table_find(call *c, const cat_client *client, int level, const char
   t = map_get_n(&c->s->tables.by_name, key, size);
   shunt_status status = SHUNT_OK;
   if (!t || again) {
-    const driver_table *shape = again || c->s->tables.stale ? NULL : pool_table(c->s->generation.pools, client, name);
-    if (!shape) status = describe(c, client, level, name, &shape);
+    driver_variables *variables;
+    const driver_table *shape = NULL;
+    status = session_variables(c->s, client, &variables, c->err);
+    if (!status && !again && !c->s->tables.stale) shape = pool_table(c->s->generation.pools, client, variables, name);
+    if (!status && !shape) status = describe(c, client, level, name, &shape);
     if (!status) status = remember(c, client, key, size, shape, &t);
   }
   if (status) {

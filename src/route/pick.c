@@ -24,12 +24,32 @@ static uint64_t next_random(picker *p) {
   return z ^ (z >> 31);
 }
 
-/* Rendezvous hashing (Thaler and Ravishankar, 1998): if a client is removed, only its own keys move. */
-static size_t by_hash(const pick_choice *from) {
+/* Whether all clients hold the same rows, as far as the choice shows it. */
+static bool are_copies(const pick_choice *from) {
+  size_t primaries = 0;
+  for (size_t i = 0; i < from->n && from->policy == RULE_HASH; i++) primaries += !from->clients[i]->replica;
+  return primaries <= 1;
+}
+
+/* The positions of those to draw from, up to n: clients that are not down. If all are down, or each of them holds rows
+ * of its own, all of them. */
+static size_t candidates(const picker *p, const pick_choice *from, size_t list[RULE_PICK_MOST]) {
+  const pick_load *load = p->load;
+  size_t n = 0;
+  if (load->is_down && are_copies(from))
+    for (size_t i = 0; i < from->n; i++)
+      if (!load->is_down(load->ud, from->clients[i])) list[n++] = i;
+  if (n) return n;
+  for (; n < from->n; n++) list[n] = n;
+  return n;
+}
+
+/* Rendezvous hashing (Thaler and Ravishankar, 1998): if a client is removed, or is down, only its own keys move. */
+static size_t by_hash(const pick_choice *from, const size_t *list, size_t n) {
   size_t best = 0;
   uint64_t most = 0;
-  for (size_t i = 0; i < from->n; i++) {
-    const char *c = from->clients[i]->name;
+  for (size_t i = 0; i < n; i++) {
+    const char *c = from->clients[list[i]]->name;
     uint64_t weight = from->key_hash;
     for (; *c; c++) weight = (weight ^ (unsigned char)*c) * 1099511628211u;
     weight ^= weight >> 32;
@@ -39,17 +59,15 @@ static size_t by_hash(const pick_choice *from) {
     most = weight;
     best = i;
   }
-  return best;
+  return list[best];
 }
 
-static size_t next_turn(picker *p, const pick_choice *from) {
-  return (size_t)(tally_add(&p->turns[from->rule], 1, p->shared) % from->n);
-}
+static uint64_t next_turn(picker *p, const pick_choice *from) { return tally_add(&p->turns[from->rule], 1, p->shared); }
 
 /* Equally busy clients take turns. */
 static size_t least_busy(picker *p, const pick_choice *from) {
   const pick_load *load = p->load;
-  size_t start = next_turn(p, from), best = start;
+  size_t start = (size_t)(next_turn(p, from) % from->n), best = start;
   int least = load->fn ? load->fn(load->ud, from->clients[start]) : 0;
   for (size_t k = 1; k < from->n && load->fn; k++) {
     size_t i = (start + k) % from->n;
@@ -62,27 +80,14 @@ static size_t least_busy(picker *p, const pick_choice *from) {
 }
 
 static size_t draw(picker *p, const pick_choice *from) {
-  switch (from->policy) {
-  case RULE_RANDOM:
-    return (size_t)(next_random(p) % from->n);
-  case RULE_LEAST_BUSY:
-    return least_busy(p, from);
-  case RULE_HASH:
-    return by_hash(from);
-  case RULE_ROUND_ROBIN:
-    break;
-  }
-  return next_turn(p, from);
+  size_t list[RULE_PICK_MOST];
+  if (from->policy == RULE_LEAST_BUSY) return least_busy(p, from);
+  const size_t n = candidates(p, from, list);
+  if (from->policy == RULE_HASH) return by_hash(from, list, n);
+  return list[(from->policy == RULE_RANDOM ? next_random(p) : next_turn(p, from)) % n];
 }
 
 /* ---- repeating ---- */
-
-/* Whether all clients hold the same rows, as far as the choice shows it. */
-static bool are_copies(const pick_choice *from) {
-  size_t primaries = 0;
-  for (size_t i = 0; i < from->n && from->policy == RULE_HASH; i++) primaries += !from->clients[i]->replica;
-  return primaries <= 1;
-}
 
 static bool offers(const pick_choice *from, const cat_client *client) {
   for (size_t i = 0; i < from->n; i++)

@@ -9,9 +9,10 @@
 #include "catalog/catalog.h"
 #include "rule/host.h"
 
-/* How busy clients are; NULL: all are idle. */
+/* How busy clients are, and which of them are considered down. NULL, both: all are idle. */
 typedef struct pick_load {
   int (*fn)(void *ud, const cat_client *client);
+  bool (*is_down)(void *ud, const cat_client *client);
   void *ud;
 } pick_load;
 
@@ -62,7 +63,8 @@ typedef struct pick_draws {
  * out. */
 bool picker_init(picker *p, size_t nrules, unsigned first, bool shared, const pick_load *load);
 void picker_free(picker *p);
-/* Repeats what the memo has, if the choice offers it, and adds to it otherwise. By the hash of a key, clients may hold
+/* Draws no client that is considered down, unless all are, or each client holds rows of its own (by the hash of a key).
+ * Repeats what the memo has, if the choice offers it, and adds to it otherwise. By the hash of a key, clients may hold
  * different rows; they are drawn again for another key only if all or all but one are replicas. NULL if memory runs
  * out, which needs a memo. */
 /* The client with the session's transaction, if one is offered that holds the same rows as the others; else NULL. */

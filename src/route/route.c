@@ -238,9 +238,7 @@ shunt_status route_prepare_like(route *r, const route *before, shunt_error *err)
   return status;
 }
 
-void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud) {
-  r->load = (pick_load){load, ud};
-}
+void route_set_load(route *r, const pick_load *load) { r->load = *load; }
 
 void route_set_events(route *r, event_sink *events) { r->events = events; }
 

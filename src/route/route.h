@@ -10,6 +10,7 @@
 #include "base/event.h"
 #include "catalog/catalog.h"
 #include "catalog/describe.h"
+#include "route/pick.h"
 #include "rule/request.h"
 #include "shunt.h"
 
@@ -53,8 +54,8 @@ shunt_status route_prepare(route *r, shunt_error *err);
 /* The same for every thread that has a state in before. No other thread may use r yet. */
 shunt_status route_prepare_like(route *r, const route *before, shunt_error *err);
 
-/* Sets how busy a client is, for pick{policy = "least_busy"}: connections in use and waiting callers. */
-void route_set_load(route *r, int (*load)(void *ud, const cat_client *client), void *ud);
+/* Sets how busy clients are, and which are down, for pick. */
+void route_set_load(route *r, const pick_load *load);
 
 /* Where slow rules are reported; NULL: nowhere. Set it before other threads ask. */
 void route_set_events(route *r, event_sink *events);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "session/variables.h"
 
 enum {
   DEEPEST_EQUALITY = 100,
@@ -151,16 +152,40 @@ static const char *locker_of(const shunt_session *s, const driver_conn *conn) {
   return NULL;
 }
 
+/* A connection that was lost while idle is replaced: nothing was sent on it. */
+static shunt_status acquire_with(call *c, const pool_request *r, driver_conn **conn) {
+  shunt_status status;
+  bool lost = true;
+  for (int attempt = 0; attempt < 2 && lost; attempt++) {
+    status = pool_acquire(c->s->generation.pools, r, conn, c->err);
+    if (status || !*conn) return status;
+    status = driver_set_variables(*conn, r->variables, c->err);
+    if (!status) return SHUNT_OK;
+    error_client(c->err, r->client->name);
+    lost = status == SHUNT_E_DATASOURCE && (*conn)->broken;
+    pool_release(*conn, r->level);
+    *conn = NULL;
+  }
+  return status;
+}
+
 static shunt_status acquire(call *c, const cat_client *client, int level, bool no_wait, driver_conn **conn) {
   shunt_session *s = c->s;
-  pool_request request = {
-      .client = client, .level = level, .party = &s->party, .deadline_ns = c->deadline_ns, .no_wait = no_wait};
-  if (s->before_wait.fn) request.no_wait = true;
-  shunt_status status = pool_acquire(s->generation.pools, &request, conn, c->err);
+  driver_variables *variables;
+  shunt_status status = session_variables(s, client, &variables, c->err);
+  *conn = NULL;
+  if (status) return status;
+  pool_request request = {.client = client,
+                          .level = level,
+                          .party = &s->party,
+                          .deadline_ns = c->deadline_ns,
+                          .variables = variables,
+                          .no_wait = no_wait || s->before_wait.fn};
+  status = acquire_with(c, &request, conn);
   if (!status && !*conn && !no_wait) {
     s->before_wait.fn(s->before_wait.ud);
     request.no_wait = false;
-    status = pool_acquire(s->generation.pools, &request, conn, c->err);
+    status = acquire_with(c, &request, conn);
   }
   if (!status && *conn) (*conn)->locked_by = locker_of(c->s, *conn);
   return status;

@@ -7,6 +7,7 @@
 #include "session/call.h"
 #include "session/propagation.h"
 #include "session/stream.h"
+#include "session/variables.h"
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
   if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
@@ -81,6 +82,7 @@ void shunt_session_close(shunt_session *s) {
   stream_end_all(s, NULL);
   propagation_end_all(s);
   route_decision_clear(&s->resolved);
+  session_drop_variables(s);
   map_free(&s->tables.by_name);
   base_free(s->switched.list);
   session_free_lent(&s->lent);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "session/variables.h"
 
 /* ---- generations ---- */
 
@@ -40,6 +41,7 @@ static shunt_status move_to(shunt_session *s, const session_generation *newest, 
   s->instance = instance;
   s->party.instance = instance->name;
   session_drop_tables(&s->tables);
+  session_drop_variables(s);
   old.drop(&old);
   return SHUNT_OK;
 }

@@ -110,6 +110,7 @@ struct shunt_session {
   } wrote;
   /* what calls use again */
   session_tables tables;
+  struct session_values *values; /* of session variables, by client; see variables.h */
   session_lent lent;
   route_decision resolved; /* the result of shunt_resolve, until the next call */
 };

@@ -112,6 +112,7 @@ describe("what the module returns", function()
   it("has the declared fields", function()
     local app, session = shop.app, shop.session
     agrees(app:pools()[1], "shunt.pool")
+    agrees(app:limits()[1], "shunt.limit")
     agrees(app:statistics(), "shunt.statistics")
     agrees(app:statistics().rules[1], "shunt.rule_statistics")
     agrees(session:resolve "user", "shunt.decision")

@@ -108,8 +108,18 @@ function model(name) end
 ---@return fun(body: shunt.rules.rule)
 function rule(name) end
 
+---@class shunt.rules.datasource what a client in the configuration may have
+---@field clone string?
+---@field engine "sqlite3"|"pg"|"mysql"|nil
+---@field connection table<string, string|number|boolean>?
+---@field pool table?
+---@field role "primary"|"replica"|nil
+---@field server string? one of `servers` in the configuration
+---@field session table<string, string|number|boolean>? session variables; texts may have ${instance}, ${instance.id}, ${env}, ${attrs.NAME}
+---@field env shunt.rules.names?
+
 ---@param name string
----@return fun(body: table)
+---@return fun(body: shunt.rules.datasource)
 function datasource(name) end
 
 ---@param name string

@@ -319,6 +319,13 @@ function blob:bytes() end
 ---@field circuit_open boolean the client is considered down
 ---@field retry_ms integer the time until the next attempt to connect
 
+---A limit for the connections of several clients: of the application, or of a server.
+---@class shunt.limit
+---@field server string? nil: of the application
+---@field max integer 0: there is no limit
+---@field open integer connections under it
+---@field taken integer idle connections that were closed because another client needed their place
+
 ---A session or job that waits at the moment: for a connection, for the lock of a file, or for the end of a job.
 ---@class shunt.wait
 ---@field waiter string "session 3 (instance 'acme')", "job 'mail' 42"
@@ -378,6 +385,9 @@ function app:config() end
 ---The pools: of each client at level 0, and of other levels that were used.
 ---@return shunt.pool[]
 function app:pools() end
+
+---@return shunt.limit[]
+function app:limits() end
 
 ---Who waits for whom at the moment, in the whole process, the longest wait first. A wait that could never end is not listed: it
 ---fails with SHUNT_E_CONFLICT when it begins.

@@ -224,6 +224,11 @@ shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_
                                shunt_error *err);
 void mysqldb_free_cells(mysql_statement *s);
 
+/* ---- variables.c ---- */
+
+void mysqldb_variables_sql(const cat_client *client, const shunt_value *values, buf *sql, buf *scope);
+shunt_status mysqldb_variables_set(driver_conn *conn, shunt_error *err);
+
 /* ---- table.c ---- */
 
 shunt_status mysqldb_describe(driver_conn *conn, const char *schema, const char *table, driver_table **out,

@@ -36,6 +36,7 @@ static void close_conn(driver_conn *base) {
   mysqldb_drop_sent(conn);
   mysqldb_disconnect(conn); /* first: otherwise each statement sends a message when it is closed */
   mysqldb_forget_all(conn);
+  driver_forget_variables(base);
   base_free(conn->binds);
   base_free(conn);
 }
@@ -215,4 +216,6 @@ const driver_engine driver_mysql = {
     .commit = commit,
     .rollback = rollback,
     .describe = mysqldb_describe,
+    .variables_sql = mysqldb_variables_sql,
+    .variables_set = mysqldb_variables_set,
 };

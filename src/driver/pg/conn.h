@@ -56,6 +56,7 @@ typedef enum pg_leaving { PG_LEAVES_NOTHING, PG_MAY_LEAVE /* DO and CALL run any
 
 typedef struct pg_statement {
   cache_entry entry;
+  size_t size;     /* of the SQL. In the entry, the scope of the session variables follows it */
   char *numbered;  /* with $1 for ? */
   int slot;        /* PG_NO_SLOT: the server's unnamed statement */
   uint32_t number; /* of its name on the server (see pg_conn.tag) */
@@ -78,10 +79,12 @@ typedef struct pg_conn {
   /* A pooler gives each transaction to any of its connections to the server (prepare: false): nothing may stay there.
    * Then every execution carries its SQL, and `cache` holds only the types of parameters. */
   bool pooled;
-  bool piped;                /* the statement in progress was sent behind settings of its own */
-  uint64_t tag;              /* in the names of prepared statements: random, so that no connection shares them */
-  uint32_t numbers;          /* given so far; a name is used once */
-  int nslots;                /* in use, now or before */
+  bool piped;       /* the statement in progress was sent behind settings of its own */
+  buf front;        /* pooled, with session variables: SQL that gives a transaction all its settings; otherwise empty */
+  buf key;          /* of the statement that is looked for: its SQL, and the scope of its names */
+  uint64_t tag;     /* in the names of prepared statements: random, so that no connection shares them */
+  uint32_t numbers; /* given so far; a name is used once */
+  int nslots;       /* in use, now or before */
   uint32_t held[CACHE_MOST]; /* by slot: the number of the statement that the server has; 0: none */
   int free_slots[CACHE_MOST];
   int nfree;
@@ -172,6 +175,11 @@ typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_
 pg_words pg_first_words(const char *sql, size_t size);
 /* Does not see what functions do in a SELECT. */
 pg_leaving pg_leaves(const char *sql, size_t size);
+
+/* ---- variables.c ---- */
+
+void pg_variables_sql(const cat_client *client, const shunt_value *values, buf *sql, buf *scope);
+shunt_status pg_variables_set(driver_conn *conn, shunt_error *err);
 
 /* ---- prepare.c ---- */
 

@@ -16,6 +16,9 @@ static void close_conn(driver_conn *base) {
   if (!base) return;
   pg_conn *conn = pg_of(base);
   pg_statements_free(conn);
+  driver_forget_variables(base);
+  buf_free(&conn->front);
+  buf_free(&conn->key);
   arena_free(&conn->scratch);
   PQfinish(conn->pg);
   base_free(conn);
@@ -58,15 +61,19 @@ static bool alive(driver_conn *base) {
 
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   pg_conn *conn = pg_of(base);
-  char sql[256];
+  buf sql = {0};
   pg_drop_sent(conn);
   shunt_status status = driver_check_begin(base, isolation, err);
   if (status) return status;
-  snprintf(sql, sizeof sql, "BEGIN%s%s%s%s", isolation ? " ISOLATION LEVEL " : "", isolation ? isolation : "",
-           read_only ? " READ ONLY" : "", conn->pooled ? pg_settings_of_transaction : "");
-  status = pg_check_time(conn, err);
-  if (!status) status = pg_exec(conn, sql, NULL, err);
+  buf_printf(&sql, "BEGIN%s%s%s", isolation ? " ISOLATION LEVEL " : "", isolation ? isolation : "",
+             read_only ? " READ ONLY" : "");
+  if (conn->front.size) buf_printf(&sql, "; %s", conn->front.data);
+  if (conn->pooled) buf_puts(&sql, pg_settings_of_transaction);
+  status = sql.failed ? error_memory(err) : pg_check_time(conn, err);
+  if (!status) status = pg_exec(conn, sql.data, NULL, err);
   base->in_transaction = !status;
+  if (status && PQtransactionStatus(conn->pg) != PQTRANS_IDLE) base->broken = true; /* a variable was refused */
+  buf_free(&sql);
   return status;
 }
 
@@ -111,6 +118,16 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
           ? driver_refuse(&conn->base, SHUNT_E_TRANSACTION, "the database has ended this transaction", err)
           : commit_now(conn, err);
   rollback(base); /* no-op after a commit */
+  return status;
+}
+
+/* Behind a pooler, only a transaction has the session variables, by which names are found. */
+static shunt_status describe(driver_conn *base, const char *schema, const char *table, driver_table **out,
+                             shunt_error *err) {
+  if (base->in_transaction || !pg_of(base)->front.size) return pg_describe(base, schema, table, out, err);
+  shunt_status status = begin(base, NULL, true, err);
+  if (!status) status = pg_describe(base, schema, table, out, err);
+  rollback(base);
   return status;
 }
 
@@ -165,7 +182,9 @@ const driver_engine driver_pg = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
-    .describe = pg_describe,
+    .describe = describe,
+    .variables_sql = pg_variables_sql,
+    .variables_set = pg_variables_set,
     .load_begin = pg_load_begin,
     .load_row = pg_load_row,
     .load_end = pg_load_end,

@@ -70,6 +70,8 @@ static bool send_all(pg_conn *conn, const pg_statement *s) {
     put_name(conn, conn->held[s->slot], sql + strlen(sql));
     ok = ok && PQsendQueryParams(conn->pg, sql, 0, NULL, NULL, NULL, NULL, 0);
   }
+  if (conn->front.size && !conn->base.in_transaction)
+    ok = ok && PQsendQueryParams(conn->pg, conn->front.data, 0, NULL, NULL, NULL, NULL, 0);
   pg_name(conn, s, name);
   return ok && PQsendPrepare(conn->pg, name, s->numbered, 0, NULL) && PQsendDescribePrepared(conn->pg, name) &&
          PQpipelineSync(conn->pg);
@@ -116,7 +118,7 @@ static shunt_status prepare(pg_conn *conn, pg_statement *s, shunt_error *err) {
 }
 
 static shunt_status check_words(pg_statement *s, shunt_error *err) {
-  switch (pg_first_words(s->sql, s->entry.size)) {
+  switch (pg_first_words(s->sql, s->size)) {
   case PG_NOTHING:
     return error_set(err, SHUNT_E_USAGE, "there is no statement in the SQL");
   case PG_TRANSACTION:
@@ -130,14 +132,34 @@ static shunt_status check_words(pg_statement *s, shunt_error *err) {
   return SHUNT_OK;
 }
 
-static shunt_status new_statement(const char *sql, size_t size, pg_statement **out, shunt_error *err) {
+typedef struct text {
+  const char *bytes;
+  size_t size;
+} text;
+
+/* The same names mean other tables under another scope. The server would plan the statement anew, but keep the types
+ * of its parameters. A NUL keeps the two apart. */
+static text key_of(pg_conn *conn, const char *sql, size_t size) {
+  const char *scope = variables_scope(conn->base.variables);
+  if (!*scope) return (text){sql, size};
+  buf_reset(&conn->key);
+  buf_add(&conn->key, sql, size);
+  buf_putc(&conn->key, 0);
+  buf_puts(&conn->key, scope);
+  return (text){conn->key.data, conn->key.failed ? 0 : conn->key.size};
+}
+
+/* The SQL is the beginning of the key. */
+static shunt_status new_statement(text key, size_t size, pg_statement **out, shunt_error *err) {
   buf numbered = {0};
-  if (memchr(sql, 0, size)) return error_set(err, SHUNT_E_USAGE, "there is a NUL byte in the SQL");
-  pg_statement *s = base_zalloc(sizeof *s + size + 1);
+  if (key.size < size) return error_memory(err);
+  if (memchr(key.bytes, 0, size)) return error_set(err, SHUNT_E_USAGE, "there is a NUL byte in the SQL");
+  pg_statement *s = base_zalloc(sizeof *s + key.size + 1);
   if (!s) return error_memory(err);
-  if (size) memcpy(s->sql, sql, size);
+  if (key.size) memcpy(s->sql, key.bytes, key.size);
+  s->size = size;
   s->entry.sql = s->sql;
-  s->entry.size = size;
+  s->entry.size = key.size;
   s->slot = PG_NO_SLOT;
   s->leaves = pg_leaves(s->sql, size);
   s->nparams = pg_number_params(s->sql, size, &numbered);
@@ -168,12 +190,13 @@ shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_sta
   if (status) return status;
   end_statement(conn->unnamed);
   conn->unnamed = NULL;
-  pg_statement *s = (pg_statement *)(void *)cache_find(&conn->cache, sql, size);
+  const text key = key_of(conn, sql, size);
+  pg_statement *s = (pg_statement *)(void *)cache_find(&conn->cache, key.bytes, key.size);
   if (s) {
     *out = s;
     return SHUNT_OK;
   }
-  status = new_statement(sql, size, &s, err);
+  status = new_statement(key, size, &s, err);
   if (status) return status;
   if (!s->savepoint && state == PQTRANS_INERROR)
     status = pg_refuse_failed(err);

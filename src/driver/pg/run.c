@@ -30,18 +30,19 @@ static bool send_whole(pg_conn *conn, const pg_statement *s, const pg_params *p)
   return PQsendQueryParams(conn->pg, s->numbered, (int)s->nparams, s->types, p->values, p->sizes, p->formats, 0);
 }
 
-/* In one round trip and one transaction with the settings that the rows of the statement depend on. */
+/* In one round trip and one transaction with the settings that the statement or its rows depend on. */
 static bool send_piped(pg_conn *conn, const pg_statement *s, const pg_params *p) {
+  const char *settings = conn->front.size ? conn->front.data : pg_settings_of_rows;
   conn->piped = true;
-  return PQenterPipelineMode(conn->pg) &&
-         PQsendQueryParams(conn->pg, pg_settings_of_rows, 0, NULL, NULL, NULL, NULL, 0) && send_whole(conn, s, p) &&
-         PQpipelineSync(conn->pg);
+  return PQenterPipelineMode(conn->pg) && PQsendQueryParams(conn->pg, settings, 0, NULL, NULL, NULL, NULL, 0) &&
+         send_whole(conn, s, p) && PQpipelineSync(conn->pg);
 }
 
 static bool send_now(pg_conn *conn, const pg_statement *s, const pg_params *p) {
   char name[PG_NAME_BYTES];
   if (s->savepoint) return PQsendQueryParams(conn->pg, s->numbered, 0, NULL, NULL, NULL, NULL, 0);
-  if (conn->pooled) return s->has_rows && !conn->base.in_transaction ? send_piped(conn, s, p) : send_whole(conn, s, p);
+  const bool piped = !conn->base.in_transaction && (s->has_rows || conn->front.size);
+  if (conn->pooled) return piped ? send_piped(conn, s, p) : send_whole(conn, s, p);
   pg_name(conn, s, name);
   return PQsendQueryPrepared(conn->pg, name, (int)s->nparams, p->values, p->sizes, p->formats, 0);
 }

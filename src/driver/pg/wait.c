@@ -143,7 +143,8 @@ PGresult *pg_answer(pg_conn *conn) {
 
 shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err) {
   PGresult *result = PQsendQuery(conn->pg, sql) ? pg_answer(conn) : NULL;
-  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  const bool done = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
+  shunt_status status = done ? SHUNT_OK : pg_fail(conn, result, NULL, err);
   if (out)
     *out = result;
   else

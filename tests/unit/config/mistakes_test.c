@@ -69,6 +69,36 @@ static const mistake mistakes[] = {
      "app.yaml:6:16: jobs.client: 'b' is a mysql client; jobs are stored on sqlite3 or pg\n"},
     {"a queue that can't be written", CLIENT("    b: {engine: pg, role: replica}\njobs: {client: b}\n"),
      "app.yaml:6:16: jobs.client: 'b' is a replica, and jobs are written\n"},
+    {"a server that is not there", CLIENT("    b: {engine: pg, server: eu-2}\nservers: {eu-1: {max: 3}}\n"),
+     "app.yaml:5:5: client 'b': server names the server 'eu-2', which is not defined; did you mean 'eu-1'?\n"},
+    {"a limit for nothing", CLIENT("    b: {engine: pg, server: eu}\nservers: {eu: {max: 0, min: 1}}\n"),
+     "app.yaml:6:21: servers.eu.max takes an integer from 1 to 2147483647, not 0\n"
+     "app.yaml:6:24: unknown key 'min' in servers.eu\n"},
+    {"a queue that is another one for each session",
+     CLIENT("    b: {engine: pg, session: {search_path: '${instance}'}}\njobs: {client: b}\n"),
+     "app.yaml:6:16: jobs.client: 'b' has other session variables for each session, and all workers and tenants share "
+     "the queues; name another client, say {clone: b, session: null}\n"},
+    {"a queue with the same variables for all",
+     CLIENT("    b: {engine: pg, session: {search_path: jobs, a.b: 'x$${y'}}\njobs: {client: b}\n"), ""},
+    {"session variables of a file", CLIENT("    b: {clone: a, session: {search_path: x}}\n"),
+     "app.yaml:5:28: session: sqlite3 has no session variables; remove it from the client 'b'\n"},
+    {"placeholders that are not of the session", CLIENT("    b: {engine: pg, session: {a.b: '${instance.name}'}}\n"),
+     "app.yaml:5:36: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
+    {"placeholders of the session outside of its variables",
+     CLIENT("    b: {engine: pg, connection: {host: '${attrs.h}'}}\n"),
+     "app.yaml:5:40: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
+    {"names that are not of a variable",
+     CLIENT("    b: {engine: pg, session: {\"a'b\": x, a..b: x, '@a': x}}\n"
+            "    c: {engine: mysql, session: {'a b': x, '@a.b': x, '@': x}}\n"),
+     "app.yaml:5:31: session: 'a'b' is no name of a variable; write NAME or PREFIX.NAME\n"
+     "app.yaml:5:41: session: 'a..b' is no name of a variable; write NAME or PREFIX.NAME\n"
+     "app.yaml:5:50: session: '@a' is no name of a variable; write NAME or PREFIX.NAME\n"
+     "app.yaml:6:34: session: 'a b' is no name of a variable; write NAME of a system variable, or @NAME\n"
+     "app.yaml:6:55: session: '@' is no name of a variable; write NAME of a system variable, or @NAME\n"},
+    {"variables that shunt sets",
+     CLIENT("    b: {engine: pg, session: {TimeZone: x}}\n    c: {engine: mysql, session: {sql_mode: x}}\n"),
+     "app.yaml:5:31: session: shunt itself sets TimeZone, and reads values by it; remove it\n"
+     "app.yaml:6:34: session: shunt itself sets sql_mode, and reads values by it; remove it\n"},
     {"a lease that can't be renewed in time", GOOD "jobs: {lease: 10ms}\n",
      "app.yaml:2:15: jobs.lease takes a duration from 1s to 24h, not '10ms'\n"},
     {"a lease that is as good as none", GOOD "jobs: {lease: 25h}\n",

@@ -67,11 +67,49 @@ static void a_broken_connection_is_not_asked_to_roll_back(void **state) {
   pools_free(p);
 }
 
+static driver_conn *acquire_with(pools *p, driver_variables *variables) {
+  driver_conn *conn = NULL;
+  const pool_request request = {.client = &client, .variables = variables};
+  assert_int_equal(pool_acquire(p, &request, &conn, NULL), SHUNT_OK);
+  return conn;
+}
+
+static void a_connection_with_the_same_variables_is_preferred(void **state) {
+  (void)state;
+  enum { N = 4 };
+  pools *p = server_begin((cat_pool){.max = N});
+  driver_variables *of[N];
+  driver_conn *all[N];
+  for (int i = 0; i < N; i++) {
+    of[i] = variables_new((const char *[]){"SET a = 0", "SET a = 1", "SET a = 2", "SET a = 3"}[i], "");
+    assert_non_null(of[i]);
+    all[i] = server_acquire(p, 0);
+    all[i]->variables = variables_share(of[i]);
+  }
+  for (int i = 0; i < N; i++) pool_release(all[i], 0);
+  for (int round = 0; round < 3; round++)
+    for (int i = 0; i < N; i++) {
+      driver_conn *conn = acquire_with(p, of[i]);
+      assert_ptr_equal(conn, all[i]);
+      pool_release(conn, 0);
+    }
+  driver_variables *others = variables_new("SET a = 9", "");
+  assert_ptr_equal(acquire_with(p, others), all[N - 1]); /* the one that was used last */
+  pool_release(all[N - 1], 0);
+  for (int i = 0; i < N; i++) {
+    driver_forget_variables(all[i]);
+    variables_drop(of[i]);
+  }
+  variables_drop(others);
+  pools_free(p);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(those_opened_together_do_not_end_together),
       cmocka_unit_test(a_lifetime_beyond_all_time_never_ends),
       cmocka_unit_test(a_rollback_at_release_has_its_own_time),
+      cmocka_unit_test(a_connection_with_the_same_variables_is_preferred),
       cmocka_unit_test(a_broken_connection_is_not_asked_to_roll_back),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,7 +278,9 @@ static void a_private_database_has_one_connection_that_stays(void **state) {
 
 /* ---- tables ---- */
 
-static const driver_table *known(world *w, const char *table) { return pool_table(w->pools, &w->d.client, table); }
+static const driver_table *known(world *w, const char *table) {
+  return pool_table(w->pools, &w->d.client, NULL, table);
+}
 
 static const driver_table *describe(world *w, driver_conn *conn, const char *table) {
   const driver_table *t = NULL;

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 
 #define driver_for server_driver_for
+#include "pool/client.c"
 #include "pool/pool.c"
 #undef driver_for
 
@@ -24,6 +25,7 @@ enum { LONG_MS = 60000 };
 static struct {
   shunt_status _Atomic refuse; /* what opening gives, SHUNT_OK being a connection */
   atomic_int attempts;
+  atomic_int open; /* connections */
   void (*while_opening)(void);
   bool (*alive)(driver_conn *conn);
   int64_t rollback_until_ns; /* the deadline of the latest */
@@ -48,10 +50,15 @@ static shunt_status server_open(const cat_client *client, int64_t deadline_ns, d
   if (!*conn) return error_memory(err);
   (*conn)->engine = &server_engine;
   (*conn)->client = client;
+  atomic_fetch_add(&server.open, 1);
   return SHUNT_OK;
 }
 
-static void server_close(driver_conn *conn) { base_free(conn); }
+static void server_close(driver_conn *conn) {
+  atomic_fetch_sub(&server.open, 1);
+  base_free(conn);
+}
+
 static bool server_alive(driver_conn *conn) { return !server.alive || server.alive(conn); }
 
 static void server_rollback(driver_conn *conn) {
@@ -81,6 +88,8 @@ static inline pools *server_begin(cat_pool limits) {
   client.pool = other.pool = limits;
   atomic_store(&server.refuse, SHUNT_OK);
   atomic_store(&server.attempts, 0);
+  atomic_store(&server.open, 0);
+
   server.while_opening = NULL;
   server.alive = NULL;
   assert_int_equal(pools_new(&c, NULL, server_events, &p, NULL), SHUNT_OK);

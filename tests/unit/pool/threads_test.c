@@ -157,7 +157,7 @@ static void *work(void *arg) {
     int64_t mine = (int64_t)(rng_next(&me->random) >> 1);
     conn->idle_since_ns = mine;
     if (rng_below(&me->random, 4) == 0) sched_yield();
-    const driver_table *t = pool_table(me->w->pools, &me->w->d.client, "t");
+    const driver_table *t = pool_table(me->w->pools, &me->w->d.client, NULL, "t");
     if ((!t || rng_below(&me->random, 4) == 0) && pool_describe(conn, "t", &t, &err)) me->wrong++;
     if (conn->idle_since_ns != mine) me->wrong++;
     if (rng_below(&me->random, 20) == 0) conn->broken = true;

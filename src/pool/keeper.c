@@ -1,0 +1,133 @@
+/* A thread that works when something is due.
+ *
+ * Idea: it sleeps until the time that its last work returned, or that was noted since. Moving something to a later time
+ * wakes no thread: the work finds that out. A fork waits until the keeper holds no lock (`working`): the child, which
+ * has no keeper, could never take it.
+ *
+ * Not here: a heap of all connections by their times. Connections of many pools become due together, and LEAST_SLEEP_NS
+ * bounds the looks. */
+#define _GNU_SOURCE
+#include "pool/keeper.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+static const int64_t LEAST_SLEEP_NS = 20000000;
+
+/* ---- forks ---- */
+
+static pthread_mutex_t working = PTHREAD_MUTEX_INITIALIZER; /* held whenever a keeper holds another lock */
+static atomic_uint process = 1;                             /* how many forks led to this process */
+
+static void before_fork(void) { pthread_mutex_lock(&working); }
+static void after_fork(void) { pthread_mutex_unlock(&working); }
+
+static void in_child(void) {
+  atomic_fetch_add(&process, 1);
+  pthread_mutex_unlock(&working);
+}
+
+static void mind_forks(void) { pthread_atfork(before_fork, after_fork, in_child); }
+
+/* ---- the thread ---- */
+
+void keeper_lock(keeper *k) {
+  pthread_mutex_lock(&working);
+  pthread_mutex_lock(k->lock);
+}
+
+void keeper_unlock(keeper *k) {
+  pthread_mutex_unlock(k->lock);
+  pthread_mutex_unlock(&working);
+}
+
+/* Returns when to wake; 0: the thread ends, which is decided under the lock, so that keeper_note starts another one. */
+static int64_t next_wake(keeper *k, int64_t due_ns) {
+  const int64_t soonest_ns = clock_monotonic_ns() + LEAST_SLEEP_NS;
+  k->runs = !k->ends && due_ns != KEEPER_NEVER;
+  k->until_ns = due_ns > soonest_ns ? due_ns : soonest_ns;
+  return k->runs ? k->until_ns : 0;
+}
+
+/* Without a lock, which a fork could leave locked. */
+static void sleep_until(int wake, int64_t until_ns) {
+  struct pollfd on = {wake, POLLIN, 0};
+  const int64_t left_ns = until_ns - clock_monotonic_ns();
+  const struct timespec left = {.tv_sec = left_ns / NS_PER_S, .tv_nsec = left_ns % NS_PER_S};
+  uint64_t ignored;
+  if (left_ns > 0 && ppoll(&on, 1, &left, NULL) > 0)
+    while (read(wake, &ignored, sizeof ignored) < 0 && errno == EINTR) continue;
+}
+
+static void *run(void *ud) {
+  keeper *k = ud;
+  const int wake = k->wake;
+  int64_t until_ns;
+  do {
+    int64_t due_ns = k->work(k->ud);
+    until_ns = next_wake(k, due_ns);
+    keeper_unlock(k);
+    if (until_ns) sleep_until(wake, until_ns);
+  } while (until_ns);
+  return NULL;
+}
+
+/* ---- under the lock ---- */
+
+static void wake_up(const keeper *k) {
+  const uint64_t one = 1;
+  while (write(k->wake, &one, sizeof one) < 0 && errno == EINTR) continue;
+}
+
+/* A thread of the process before the fork is not there. */
+static bool is_here(const keeper *k) { return k->started && k->process == atomic_load(&process); }
+
+/* The thread has decided to end, and takes no lock any more. */
+static void join(keeper *k) {
+  if (is_here(k)) pthread_join(k->thread, NULL);
+  if (k->started) close(k->wake);
+  k->started = k->runs = false;
+}
+
+/* Signals belong to the host's own threads. */
+static void start(keeper *k) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  sigset_t all, before;
+  pthread_once(&once, mind_forks);
+  join(k);
+  k->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (k->wake < 0) return;
+  k->process = atomic_load(&process);
+  k->until_ns = 0;
+  sigfillset(&all);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  k->started = k->runs = pthread_create(&k->thread, NULL, run, k) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  if (!k->started) close(k->wake);
+}
+
+/* ---- from outside ---- */
+
+void keeper_note(keeper *k, int64_t due_ns) {
+  pthread_mutex_lock(k->lock);
+  if (!k->ends && !(is_here(k) && k->runs))
+    start(k);
+  else if (!k->ends && due_ns < k->until_ns)
+    wake_up(k);
+  pthread_mutex_unlock(k->lock);
+}
+
+void keeper_end(keeper *k) {
+  pthread_mutex_lock(k->lock);
+  k->ends = true;
+  if (is_here(k)) wake_up(k);
+  pthread_mutex_unlock(k->lock);
+  join(k);
+}
