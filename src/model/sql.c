@@ -35,7 +35,7 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   static const shunt_sql_options none = {.client = NULL};
   call c;
   if (!options) options = &none;
-  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams};
+  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams, .by_hand = true};
   if (rows) *rows = NULL;
   shunt_status status = call_begin(&c, s, 0, err);
   if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "the SQL is missing");

@@ -94,7 +94,8 @@ static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **
 
 /* ---- ageing ---- */
 
-static const char REMOVED[] = "its client was removed or changed", RETIRED[] = "past maxLifetime";
+static const char REMOVED[] = "its client was removed or changed", RETIRED[] = "past maxLifetime",
+                  NOT_RESET[] = "it can't be reset";
 
 static bool past(int64_t since_ns, int64_t limit_ms, int64_t now_ns) {
   return limit_ms > 0 && (now_ns - since_ns) / NS_PER_MS >= limit_ms;
@@ -273,37 +274,51 @@ static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, 
   return status;
 }
 
+/* A connection that another session has used by hand is reset first. */
+static bool is_fit(driver_conn *conn, const pool_request *r) {
+  conn->deadline_ns = r->deadline_ns;
+  return !conn->used_by || (r->party && conn->used_by == r->party->session) || driver_reset(conn);
+}
+
+static void drop_unfit(client_pools *cp, pool *pl, driver_conn *conn) {
+  close_and_lock(cp, pl, conn, NOT_RESET);
+  pthread_mutex_unlock(&pl->lock);
+}
+
 shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, shunt_error *err) {
   client_pools *cp = pool_of_client(p, r->client);
   *conn = NULL;
   pool *pl = pool_find(cp, r->level);
   if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
-  bool opens = false;
-  shunt_status status = find_one(cp, pl, r, &opens, conn, err);
-  if (opens) status = open_one(cp, pl, r, conn, err);
-  if (status || !*conn) return status;
-  (*conn)->deadline_ns = r->deadline_ns;
+  for (;;) {
+    bool opens = false;
+    shunt_status status = find_one(cp, pl, r, &opens, conn, err);
+    if (opens) status = open_one(cp, pl, r, conn, err);
+    if (status || !*conn) return status;
+    if (is_fit(*conn, r)) break;
+    drop_unfit(cp, pl, *conn);
+  }
   atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
   return SHUNT_OK;
 }
 
 /* Why the connection is closed instead of kept; NULL: it is kept. */
-static const char *why_over(const client_pools *cp, const driver_conn *conn, int64_t now_ns) {
+static const char *why_over(driver_conn *conn, int64_t now_ns) {
   if (conn->broken) return "it is broken";
   if (is_retired(conn, now_ns)) return RETIRED;
-  return conn->altered && !cp->private_database ? "its settings were altered" : NULL;
+  if (!conn->altered || driver_reset(conn)) return NULL;
+  return NOT_RESET;
 }
 
 void pool_release(driver_conn *conn, int level) {
   client_pools *cp = pool_of_conn(conn);
   pool *pl = pool_find(cp, level);
   assert(pl);
-  if (conn->in_transaction && !conn->broken) {
+  if ((conn->in_transaction || conn->altered) && !conn->broken)
     conn->deadline_ns = clock_monotonic_ns() + POOL_ROLLBACK_NS;
-    conn->engine->rollback(conn);
-  }
+  if (conn->in_transaction && !conn->broken) conn->engine->rollback(conn);
   int64_t now_ns = clock_coarse_ns();
-  const char *over = why_over(cp, conn, now_ns);
+  const char *over = why_over(conn, now_ns);
   if (over) {
     close_and_lock(cp, pl, conn, over);
   } else {
@@ -319,6 +334,36 @@ void pool_release(driver_conn *conn, int level) {
   }
   close_idle(cp, pl, now_ns);
   pthread_mutex_unlock(&pl->lock);
+}
+
+/* ---- when a session ends ---- */
+
+static driver_conn *take_used(pool *pl, uint64_t session) {
+  driver_conn *found = NULL;
+  pthread_mutex_lock(&pl->lock);
+  size_t at = pl->nidle;
+  while (at > 0 && pl->idle[at - 1]->used_by != session) at--;
+  if (at > 0) {
+    found = pl->idle[at - 1];
+    pl->nidle--;
+    memmove(pl->idle + at - 1, pl->idle + at, (pl->nidle - (at - 1)) * sizeof(driver_conn *));
+  }
+  pthread_mutex_unlock(&pl->lock);
+  return found;
+}
+
+static void reset_used(pool *pl, uint64_t session) {
+  driver_conn *conn;
+  while ((conn = take_used(pl, session))) {
+    conn->altered = true;
+    pool_release(conn, pl->level);
+  }
+}
+
+void pools_end_session(pools *p, uint64_t session) {
+  for (size_t i = 0; i < p->count; i++)
+    for (pool *pl = &p->clients[i]->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
+      reset_used(pl, session);
 }
 
 /* ---- between generations ---- */

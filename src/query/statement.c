@@ -27,6 +27,12 @@ void execution_tell(call *c, const execution *e, size_t nrows, shunt_status stat
   slow_report(c->s, driver_for(e->client->engine), &told);
 }
 
+/* Before it is sent: a statement that fails may have changed the connection too. */
+static void note_by_hand(call *c, const execution *e, driver_conn *conn) {
+  c->s->by_hand = true;
+  if (conn->engine->by_hand) conn->engine->by_hand(conn, e->sql, e->size, c->s->party.session);
+}
+
 /* After DATASOURCE. */
 static bool may_repeat(execution *e, const driver_conn *conn) {
   bool may = !e->repeated && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
@@ -37,6 +43,7 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
   execution_start(c, e);
   e->affected = e->generated_id = 0;
+  if (e->by_hand) note_by_hand(c, e, conn);
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
   e->sent = !status;
   if (status) execution_tell(c, e, 0, status);

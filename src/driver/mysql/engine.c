@@ -10,7 +10,6 @@ enum {
   MAX_PARAMS = 65535,
   MOST_DIGITS = 65, /* of a DECIMAL */
   MOST_SCALE = 30,
-  NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
   JSON_TABLE_SINCE = 80004, /* MySQL 8.0.4 */
   MARIADB_JSON_TABLE_SINCE = 100600,
@@ -37,36 +36,8 @@ static void close_conn(driver_conn *base) {
   mysqldb_disconnect(conn); /* first: otherwise each statement sends a message when it is closed */
   mysqldb_forget_all(conn);
   base_free(conn->binds);
+  base_free(conn->home);
   base_free(conn);
-}
-
-/* With this setting each answer says whether the statement, or a routine that it called, changed the connection:
- * variables, temporary tables, prepared statements. Other servers with the same protocol may not have it. */
-static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
-  char modes[MYSQL_MODE_BYTES], sql[MYSQL_MODE_BYTES + 128];
-  mysqldb_mode_write(conn, modes, sizeof modes);
-  /* a TIMESTAMP is in UTC */
-  int size =
-      snprintf(sql, sizeof sql, "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = '%s'", modes);
-  snprintf(sql + size, sizeof sql - (size_t)size, ", session_track_state_change = 1");
-  shunt_status status = mysqldb_control(conn, sql, err);
-  if (!status || mysql_errno(conn->db) != NO_SUCH_VARIABLE) return status;
-  sql[size] = 0;
-  return mysqldb_control(conn, sql, err);
-}
-
-static shunt_status ask_limit(mysql_conn *conn, shunt_error *err) {
-  static const char sql[] = "SELECT @@max_allowed_packet";
-  shunt_status status = mysqldb_control(conn, sql, err);
-  if (status) return status;
-  MYSQL_RES *result = mysqldb_store_result(conn);
-  MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
-  if (!row)
-    status = mysqldb_fail(conn, NULL, sql, err);
-  else if (row[0])
-    conn->most_bytes = strtoull(row[0], NULL, 10);
-  if (result) mysql_free_result(result);
-  return status;
 }
 
 /* Cancels over a connection made like the client's others, so that it reaches the same server. That connection has
@@ -89,8 +60,8 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   conn->base.client = client;
   shunt_status status = mysqldb_check_time(conn, err);
   if (!status) status = mysqldb_connect(conn, err);
-  if (!status) status = set_up(conn, err);
-  if (!status) status = ask_limit(conn, err);
+  if (!status) status = mysqldb_set_up(conn, err);
+  if (!status) status = mysqldb_look(conn, &conn->home, &conn->most_bytes, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);
@@ -206,6 +177,8 @@ const driver_engine driver_mysql = {
     .open = open_conn,
     .close = close_conn,
     .alive = alive,
+    .by_hand = driver_by_hand,
+    .reset = mysqldb_reset,
     .send = mysqldb_send,
     .start = mysqldb_start,
     .receive = mysqldb_receive,

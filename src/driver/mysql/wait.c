@@ -48,6 +48,12 @@ int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size) {
   return rc;
 }
 
+bool mysqldb_reset_connection(mysql_conn *conn) {
+  int failed;
+  CALL(conn, failed, mysql_reset_connection, conn->db, conn->db);
+  return !failed;
+}
+
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {
   MYSQL_RES *result;
   CALL(conn, result, mysql_store_result, conn->db, conn->db);

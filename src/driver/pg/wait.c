@@ -143,7 +143,8 @@ PGresult *pg_answer(pg_conn *conn) {
 
 shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err) {
   PGresult *result = PQsendQuery(conn->pg, sql) ? pg_answer(conn) : NULL;
-  shunt_status status = PQresultStatus(result) == PGRES_COMMAND_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  ExecStatusType is = PQresultStatus(result);
+  shunt_status status = is == PGRES_COMMAND_OK || is == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
   if (out)
     *out = result;
   else
