@@ -64,7 +64,8 @@ static const schema_field client_rows[] = {
     {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect. The keys depend on the engine."),
      SEE("[Connecting](#connecting)")},
     {"pool", MAP(&pool), POOLS, SAYS("The connection pools, one per level.")},
-    {"role", WORD(roles), IS("primary"), AT(cat_client, replica), SAYS("Shown in the decision's role.")},
+    {"role", WORD(roles), IS("primary"), AT(cat_client, replica),
+     SAYS("Shown in the decision's role. A replica takes no writes.")},
     END};
 const schema schema_client = {client_rows, .record = "cat_client"};
 static const schema base = {client_rows + 1, .record = "cat_client"};

@@ -32,6 +32,8 @@ shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const c
   return status;
 }
 
+bool driver_refused_write(const shunt_error *err) { return strcmp(err->sqlstate, "25006") == 0; }
+
 void driver_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t session) {
   if (session && plain_is(conn->engine->lex, sql, size))
     conn->used_by = session;

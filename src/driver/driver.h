@@ -276,6 +276,11 @@ typedef struct driver_engine {
   shunt_status (*commit)(driver_conn *conn, shunt_error *err);
   void (*rollback)(driver_conn *conn); /* no-op without a transaction. If it fails, the connection is broken */
 
+  /* Around one statement in a transaction that is not read-only: in between the engine refuses to write. ok: the
+   * statement succeeded. Errors of reads_begin: TRANSACTION, if the engine can't do that. */
+  shunt_status (*reads_begin)(driver_conn *conn, shunt_error *err);
+  shunt_status (*reads_end)(driver_conn *conn, bool ok, shunt_error *err);
+
   /* schema NULL: where an unqualified name is found. NOT_FOUND: no such table or view. Free the table with
    * driver_table_free. Called by driver_describe. */
   shunt_status (*describe)(driver_conn *conn, const char *schema, const char *table, driver_table **out,
@@ -306,6 +311,7 @@ struct driver_conn {
   bool broken;         /* must not be used again */
   bool altered;        /* a statement may have changed the connection itself: reset it before it is used again */
   bool in_transaction; /* from begin to commit or rollback */
+  bool read_only;      /* the transaction is: the engine refuses to write */
   bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
   bool streams;        /* fetched and not ended: the same */
   uint64_t used_by; /* the session whose plain SQL, written by hand, ran on it: a trigger or view may have changed the
@@ -340,6 +346,8 @@ bool driver_is_private(const cat_client *client);
 
 /* Sets the error "client 'NAME': WHY" and its client. Returns status. */
 shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const char *why, shunt_error *err);
+/* Whether the engine refused to write, because the transaction is read-only. */
+bool driver_refused_write(const shunt_error *err);
 /* The usual `by_hand`. */
 void driver_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t session);
 /* Resets the connection, which no longer is altered or used. False: it is broken. */

@@ -1,4 +1,5 @@
-/* The list is short on purpose: SQL that is not on it is never wrong, only slower, because its connection is reset.
+/* Plain SQL. The list is short on purpose: SQL that is not on it is never wrong, only slower, because its connection is
+ * reset.
  *
  * A function call is a parenthesis behind a name. The words in front of other parentheses are known; so is the table
  * behind INTO, whose columns follow it. A user variable has an @, and SELECT … INTO writes somewhere. Names that are
@@ -45,4 +46,36 @@ bool plain_is(const lex_dialect *dialect, const char *sql, size_t size) {
     s.before = t;
   }
   return !l.saw_executable;
+}
+
+/* ---- reads ---- */
+
+/* A read by its first word, which no executable comment may hide; l is behind it. */
+static bool begin_read(lex *l) {
+  static const char *const first[] = {"select",  "values",   "table", "with",   "show",
+                                      "explain", "describe", "desc",  "pragma", NULL};
+  return lex_is_any(lex_first(l, ";("), first) && !l->saw_executable;
+}
+
+bool plain_begins_read(const lex_dialect *dialect, const char *sql, size_t size) {
+  lex l = lex_of(dialect, sql, size);
+  return begin_read(&l);
+}
+
+/* l is behind the word t: REPLACE is a function, too, and FOR SHARE locks. */
+static bool writes(const lex *l, lex_token before, lex_token t) {
+  static const char *const words[] = {"insert", "update", "delete", "merge", "into", NULL};
+  lex ahead = *l;
+  if (lex_is(t, "replace")) return !lex_is_char(lex_next(&ahead), '(');
+  if (lex_is(t, "share")) return lex_is(before, "for");
+  return lex_is_any(t, words);
+}
+
+bool plain_reads(const lex_dialect *dialect, const char *sql, size_t size) {
+  lex l = lex_of(dialect, sql, size);
+  lex_token before = {0};
+  if (!begin_read(&l)) return false;
+  for (lex_token t = lex_next(&l); t.kind; before = t, t = lex_next(&l))
+    if (writes(&l, before, t)) return false;
+  return true;
 }

@@ -74,7 +74,7 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
   *t = (transaction){.client = client,
                      .level = level,
                      .session_level = c->s->level.now,
-                     .read_only = o->read_only,
+                     .read_only = o->read_only || client->replica,
                      .alone = transaction_is_alone(o),
                      .doomed_at = NOT_DOOMED,
                      .next = c->s->transactions};

@@ -44,7 +44,8 @@ local effects = {
     { "FLUSH TABLES WITH READ LOCK", alone = true, quiet = true }, { "FLUSH TABLES {things} WITH READ LOCK", alone = true, quiet = true },
     { "LOCK TABLES {things} READ", quiet = true, alone = true }, { "LOCK TABLES {things} WRITE", quiet = true, alone = true },
     { "BACKUP STAGE START", mariadb = true, alone = true, quiet = true }, { "BACKUP LOCK {things}", mariadb = true, alone = true, quiet = true },
-    { "USE mysql", quiet = true }, { "HANDLER {things} OPEN", quiet = true }, { "XA START {'left'}", alone = true, quiet = true },
+    { "USE mysql", quiet = true },
+    { "HANDLER {things} OPEN", quiet = true }, { "XA START {'left'}", alone = true, quiet = true },
     { "SET autocommit = 0", alone = true, quiet = true }, { "SET SESSION TRANSACTION READ ONLY" }, { "SET TRANSACTION READ ONLY", alone = true, quiet = true },
     { "BEGIN NOT ATOMIC SET @left = 1; END", mariadb = true, quiet = true },
   },
@@ -105,7 +106,8 @@ local function state_of(session, engine, mariadb)
       "ignore_check_constraints", "reverse_unordered_selects", "temp_store", "soft_heap_limit" } do
       for _, value in pairs(session:query("one", "PRAGMA " .. name)[1] or {}) do found[#found + 1] = name .. "=" .. tostring(value) end
     end
-    local row = session:query("one", "SELECT (SELECT count(*) FROM temp.sqlite_schema) AS t, 'A' LIKE 'a' AS l, (SELECT count(*) FROM pragma_database_list) AS d")[1]
+    local row = session:query("one", "SELECT (SELECT count(*) FROM temp.sqlite_schema) AS t, 'A' LIKE 'a' AS l, "
+      .. "(SELECT count(*) FROM pragma_database_list) AS d")[1]
     found[#found + 1] = ("%s %s %s"):format(row.t, row.l, row.d)
     return table.concat(found, "\n")
   end

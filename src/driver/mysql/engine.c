@@ -94,8 +94,16 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
     return status;
   }
   base->in_transaction = true;
+  base->read_only = read_only;
   conn->lost[0] = 0;
   return SHUNT_OK;
+}
+
+static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
+  return driver_refuse(base, SHUNT_E_TRANSACTION,
+                       "MySQL keeps a statement from writing only in a read-only transaction: begin this one with "
+                       "read_only, or read outside of it",
+                       err);
 }
 
 /* After a cancellation nothing is sent: closing the connection rolls back. */
@@ -187,5 +195,6 @@ const driver_engine driver_mysql = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .reads_begin = reads_begin,
     .describe = mysqldb_describe,
 };

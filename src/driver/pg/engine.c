@@ -67,7 +67,26 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   status = pg_check_time(conn, err);
   if (!status) status = pg_exec(conn, sql, NULL, err);
   base->in_transaction = !status;
+  base->read_only = read_only;
   return status;
+}
+
+/* The end of the savepoint ends its READ ONLY. */
+static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_check_transaction(conn, false, err);
+  return status ? status : pg_exec(conn, "SAVEPOINT shunt_reads; SET TRANSACTION READ ONLY", NULL, err);
+}
+
+static shunt_status reads_end(driver_conn *base, bool ok, shunt_error *err) {
+  static const char release[] = "RELEASE SAVEPOINT shunt_reads",
+                    undo[] = "ROLLBACK TO SAVEPOINT shunt_reads; RELEASE SAVEPOINT shunt_reads";
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  return status ? status : pg_exec(conn, ok ? release : undo, NULL, err);
 }
 
 /* After the deadline it gets CANCEL_GRACE_NS. After a cancellation it sends nothing: closing the connection rolls back.
@@ -167,6 +186,8 @@ const driver_engine driver_pg = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .reads_begin = reads_begin,
+    .reads_end = reads_end,
     .describe = pg_describe,
     .load_begin = pg_load_begin,
     .load_row = pg_load_row,

@@ -41,9 +41,8 @@ enum { SQLITE_NPRAGMAS = 24 /* those of reset.c */ };
 typedef struct sqlite_conn {
   driver_conn base;
   sqlite3 *db;
-  bool utf16;     /* the database stores text as UTF-16: convert it on the way out */
-  bool read_only; /* the open transaction is */
-  bool control;   /* one of controls is being prepared: only those may begin or end a transaction */
+  bool utf16;   /* the database stores text as UTF-16: convert it on the way out */
+  bool control; /* one of controls is being prepared: only those may begin or end a transaction */
   sqlite3_stmt *controls[NCONTROLS];
   statement *sent; /* bound, not run yet */
   sql_cache cache;

@@ -147,8 +147,20 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   if (rc) return sqlite_fail(conn, rc, NULL, err);
   base->in_transaction = true;
   atomic_store_explicit(&base->writes, !reads, memory_order_relaxed);
-  conn->read_only = read_only;
+  base->read_only = read_only;
   conn->lost[0] = 0;
+  return SHUNT_OK;
+}
+
+static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
+  (void)err;
+  base->read_only = true;
+  return SHUNT_OK;
+}
+
+static shunt_status reads_end(driver_conn *base, bool ok, shunt_error *err) {
+  (void)ok, (void)err;
+  base->read_only = false;
   return SHUNT_OK;
 }
 
@@ -158,7 +170,7 @@ static void rollback(driver_conn *base) {
   atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before another connection can write */
   if (base->in_transaction && !sqlite3_get_autocommit(conn->db) && sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK)
     base->broken = true;
-  base->in_transaction = conn->read_only = false;
+  base->in_transaction = base->read_only = false;
 }
 
 /* Commits even after the deadline, so that a unit of work over several datasources is not half committed. Only a lock
@@ -228,5 +240,7 @@ const driver_engine driver_sqlite3 = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .reads_begin = reads_begin,
+    .reads_end = reads_end,
     .describe = sqlite_describe,
 };

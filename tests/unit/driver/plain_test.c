@@ -1,4 +1,5 @@
-/* Which SQL is plain: a session can leave nothing by it, except through what its tables run. */
+/* Which SQL is plain: a session can leave nothing by it, except through what its tables run. And which says that it
+ * reads. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -64,10 +65,48 @@ static void all_others_are_not(void **state) {
   assert_false(plain(CAT_MYSQL, "SELECT 1 /*!99999 ' */, 2 /* ' */"));
 }
 
+static bool reads(cat_engine engine, const char *sql) { return plain_reads(driver_for(engine)->lex, sql, strlen(sql)); }
+
+static void what_says_that_it_reads_does(void **state) {
+  (void)state;
+  static const char *const yes[] = {"SELECT 1",
+                                    "( select replace('a', 'b', 'c') )",
+                                    "/* insert */ VALUES (1)",
+                                    "WITH x AS (SELECT 'delete') SELECT share FROM x -- update",
+                                    "EXPLAIN SELECT 1",
+                                    "SHOW tables",
+                                    "pragma table_info(t)",
+                                    "SELECT f(1)"},
+                           *const no[] = {"",
+                                          "INSERT INTO t VALUES (1)",
+                                          "WITH x AS (SELECT 1) INSERT INTO t SELECT 1",
+                                          "SELECT 1 FOR UPDATE",
+                                          "SELECT 1 FOR SHARE",
+                                          "SELECT 1 INTO t",
+                                          "EXPLAIN ANALYZE DELETE FROM t",
+                                          "CALL p()",
+                                          "DO 1",
+                                          "REPLACE INTO t VALUES (1)",
+                                          "WITH x AS (SELECT 1) REPLACE INTO t SELECT 1",
+                                          "CREATE TABLE t (a integer)",
+                                          "SET a = 1",
+                                          "/* SELECT */ DROP TABLE t"};
+  for (cat_engine e = CAT_SQLITE3; e <= CAT_MYSQL; e++) {
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++)
+      if (!reads(e, yes[i])) fail_msg("%s", yes[i]);
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+      if (reads(e, no[i])) fail_msg("%s", no[i]);
+  }
+  assert_false(reads(CAT_MYSQL, "/*!99999 SELECT */ CALL p()"));
+  assert_false(reads(CAT_MYSQL, "/*! SELECT */ 1"));
+  assert_true(reads(CAT_MYSQL, "SELECT 1 /*! , 2 */"));
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(reads_and_writes_of_rows_are_plain),
       cmocka_unit_test(all_others_are_not),
+      cmocka_unit_test(what_says_that_it_reads_does),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
