@@ -29,8 +29,9 @@ void execution_tell(call *c, const execution *e, size_t nrows, shunt_status stat
 
 /* Before it is sent: a statement that fails may have changed the connection too. */
 static void note_by_hand(call *c, const execution *e, driver_conn *conn) {
-  c->s->by_hand = true;
-  if (conn->engine->by_hand) conn->engine->by_hand(conn, e->sql, e->size, c->s->party.session);
+  if (!conn->engine->by_hand) return;
+  conn->engine->by_hand(conn, e->sql, e->size, c->s->party.session);
+  if (conn->used_by) c->s->by_hand = true;
 }
 
 /* After DATASOURCE. */
