@@ -123,14 +123,15 @@ static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
     return SHUNT_E_TRANSACTION;
   }
   shunt_status status = mysqldb_check_time(conn, err);
-  return status ? status : mysqldb_control(conn, "COMMIT", err);
+  if (status) return status;
+  conn->base.in_transaction = false; /* only the answer says whether it was committed */
+  return mysqldb_control(conn, "COMMIT", err);
 }
 
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
   if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
-  base->in_transaction = false; /* only the answer says whether it was committed */
   shunt_status status = commit_now(conn, err);
   base->in_transaction = status != SHUNT_OK;
   rollback(base);

@@ -4,12 +4,12 @@
 #include "driver/mysql/wait.h"
 
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
-  if (conn->until_ns)
+  if (conn->until_ns && conn->base.in_transaction)
     return mysqldb_refuse(conn, SHUNT_E_TRANSACTION,
                           "an earlier statement of this transaction ran out of time and was cancelled, and so all of "
                           "it is rolled back",
                           NULL, err);
-  if (!mysqldb_in_time(conn))
+  if (conn->until_ns || !mysqldb_in_time(conn)) /* preparing it may have ended late */
     return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "timed out before it was sent: it was not done", NULL, err);
   if ((conn->base.deadline_ns || !conn->open) && !mysqldb_can_wait())
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);

@@ -46,11 +46,11 @@ static bool in_time(pg_conn *conn) {
 shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   const char *client = conn->base.client->name;
-  if (conn->until_ns)
+  if (conn->until_ns && conn->base.in_transaction)
     status = error_set(err, SHUNT_E_TRANSACTION,
                        "an earlier statement of this transaction ran out of time and was cancelled, and so all of it "
                        "is rolled back");
-  else if (!in_time(conn))
+  else if (conn->until_ns || !in_time(conn)) /* preparing it may have ended late */
     status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': timed out before it was sent: it was not done", client);
   if (status) error_client(err, client);
   return status;
