@@ -882,9 +882,14 @@ typedef struct shunt_sql_options {
   const char *client;        /* NULL: the session's current datasource, else its default; "default": its default */
   const shunt_value *params; /* of the ? in the statement */
   size_t nparams;
+  const char *op;           /* "read" or "write"; NULL: as the text says. A "read" that writes fails */
+  const char *model;        /* goes where an access to this model goes; NULL: none */
+  const shunt_where *where; /* with model: the sharding key is taken from it; it does not filter */
 } shunt_sql_options;
 
-/* Runs one SQL statement with ? parameters on a client. rows and affected may be NULL. */
+/* Runs one SQL statement with ? parameters on a client. rows and affected may be NULL. The guards are asked with the op
+ * of the statement, also if a client is named. Where they, or role: replica, would deny a write, a statement that says
+ * it reads runs in a read-only transaction, so that the database refuses to write. Errors too: DENIED. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const char *sql,
                                                 const shunt_sql_options *options, shunt_rows **rows, int64_t *affected,
                                                 shunt_error *err);

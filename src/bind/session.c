@@ -160,7 +160,14 @@ static const shunt_value *params_at(lua_State *L, bind_call *c, int index, size_
   return values;
 }
 
-static const char *const sql_keys[] = {"timeout", NULL};
+static const char *const sql_keys[] = {"timeout", "op", "model", "where", NULL};
+
+static shunt_status sql_options(bind_call *c, const node *from, shunt_sql_options *to) {
+  const node *where = node_get(from, "where");
+  shunt_status st = bind_as_text(node_get(from, "op"), "op", &to->op, &c->err);
+  if (!st) st = bind_as_text(node_get(from, "model"), "model", &to->model, &c->err);
+  return st || !where ? st : bind_where(&c->arena, where, &to->where, &c->err);
+}
 
 static int run_sql(lua_State *L, bool wants_rows) {
   lua_settop(L, 5);
@@ -170,14 +177,13 @@ static int run_sql(lua_State *L, bool wants_rows) {
   const shunt_value *params = params_at(L, c, 4, &nparams);
   const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", sql_keys);
   int64_t affected = 0, timeout_ms = 0;
-  if (bind_call_timeout(options, &timeout_ms, &c->err)) return bind_fail(L, c);
+  shunt_sql_options o = {.client = client, .params = params, .nparams = nparams};
+  if (bind_call_timeout(options, &timeout_ms, &c->err) || sql_options(c, options, &o)) return bind_fail(L, c);
   timeout_ms = bind_within_limit(c->session, timeout_ms);
   shunt_session *s = c->session->session;
   bind_busy(L, c);
   shunt_status st = shunt_session_timeout(s, timeout_ms ? timeout_ms : c->session->timeout_ms, &c->err);
-  if (!st)
-    st = shunt_sql(s, sql, &(shunt_sql_options){client, params, nparams}, wants_rows ? &c->rows : NULL,
-                   wants_rows ? NULL : &affected, &c->err);
+  if (!st) st = shunt_sql(s, sql, &o, wants_rows ? &c->rows : NULL, wants_rows ? NULL : &affected, &c->err);
   shunt_status restored = shunt_session_timeout(s, c->session->timeout_ms, NULL);
   bind_done(L, c, st ? st : restored);
   if (wants_rows) {

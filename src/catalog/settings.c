@@ -71,7 +71,8 @@ static const schema_field client_rows[] = {
     {"server", NAME, AT(cat_client, server), POOLS,
      SAYS("One of `servers`: the connections of its clients count together."),
      SEE("[Limits for several pools](pools.md#limits-for-several-pools)")},
-    {"role", WORD(roles), IS("primary"), AT(cat_client, replica), SAYS("Shown in the decision's role.")},
+    {"role", WORD(roles), IS("primary"), AT(cat_client, replica),
+     SAYS("Shown in the decision's role. A replica takes no writes.")},
     END};
 const schema schema_client = {client_rows, .record = "cat_client"};
 static const schema base = {client_rows + 1, .record = "cat_client"};

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/ascii.h"
 #include "base/utf8.h"
+#include "driver/plain.h"
 
 enum { LONGEST_FOLDED = 256, NAMES_ON_STACK = 64 };
 
@@ -29,6 +30,24 @@ shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const c
   error_set(err, status, "client '%s': %s", conn->client->name, why);
   error_client(err, conn->client->name);
   return status;
+}
+
+bool driver_refused_write(const shunt_error *err) { return strcmp(err->sqlstate, "25006") == 0; }
+
+void driver_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t session) {
+  if (session && plain_is(conn->engine->lex, sql, size))
+    conn->used_by = session;
+  else
+    conn->altered = true;
+}
+
+bool driver_reset(driver_conn *conn) {
+  conn->altered = false;
+  conn->used_by = 0;
+  conn->resets++;
+  driver_forget_variables(conn);
+  if (!conn->engine->reset(conn)) conn->broken = true;
+  return !conn->broken;
 }
 
 shunt_status driver_check_isolation(const char *isolation, shunt_error *err) {

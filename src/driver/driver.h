@@ -234,6 +234,12 @@ typedef struct driver_engine {
   void (*close)(driver_conn *conn); /* accepts NULL */
   /* Whether an idle connection still works, as far as that shows without asking the server. NULL: always. */
   bool (*alive)(driver_conn *conn);
+  /* Notes that hand-written SQL is about to be sent for this session: sets `altered` or `used_by`. NULL: the driver
+   * sees by itself, and sets `altered` itself. */
+  void (*by_hand)(driver_conn *conn, const char *sql, size_t size, uint64_t session);
+  /* Makes an idle connection as it was when it was opened: settings, variables, locks, temporary tables, cursors,
+   * prepared statements. False: it can't be, and is broken. Within deadline_ns. */
+  bool (*reset)(driver_conn *conn);
   /* The path of the database file, with links resolved, so that one file has one name. Belongs to the connection. NULL,
    * or returns NULL: no file. */
   const char *(*file)(const driver_conn *conn);
@@ -271,6 +277,11 @@ typedef struct driver_engine {
   shunt_status (*commit)(driver_conn *conn, shunt_error *err);
   void (*rollback)(driver_conn *conn); /* no-op without a transaction. If it fails, the connection is broken */
 
+  /* Around one statement in a transaction that is not read-only: in between the engine refuses to write. ok: the
+   * statement succeeded. Errors of reads_begin: TRANSACTION, if the engine can't do that. */
+  shunt_status (*reads_begin)(driver_conn *conn, shunt_error *err);
+  shunt_status (*reads_end)(driver_conn *conn, bool ok, shunt_error *err);
+
   /* schema NULL: where an unqualified name is found. NOT_FOUND: no such table or view. Free the table with
    * driver_table_free. Called by driver_describe. */
   shunt_status (*describe)(driver_conn *conn, const char *schema, const char *table, driver_table **out,
@@ -307,10 +318,14 @@ struct driver_conn {
   const driver_engine *engine;
   const cat_client *client;
   bool broken;         /* must not be used again */
-  bool altered;        /* a statement has changed the connection itself, which its next user would notice */
+  bool altered;        /* a statement may have changed the connection itself: reset it before it is used again */
   bool in_transaction; /* from begin to commit or rollback */
+  bool read_only;      /* the transaction is: the engine refuses to write */
   bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
   bool streams;        /* fetched and not ended: the same */
+  uint64_t used_by; /* the session whose plain SQL, written by hand, ran on it: a trigger or view may have changed the
+                     * connection, so reset it before another session uses it; 0: none */
+  unsigned resets;  /* how often it was reset: settings made since it was opened are gone after each */
   /* When waiting for the engine ends, of clock_monotonic_ns; 0: never. Set by the user of the connection. A statement
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
    * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */
@@ -341,6 +356,12 @@ bool driver_is_private(const cat_client *client);
 
 /* Sets the error "client 'NAME': WHY" and its client. Returns status. */
 shunt_status driver_refuse(const driver_conn *conn, shunt_status status, const char *why, shunt_error *err);
+/* Whether the engine refused to write, because the transaction is read-only. */
+bool driver_refused_write(const shunt_error *err);
+/* The usual `by_hand`. */
+void driver_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t session);
+/* Resets the connection, which no longer is altered or used. False: it is broken. */
+bool driver_reset(driver_conn *conn);
 /* Checks what begin was asked for. Errors: TRANSACTION: a transaction is open already; USAGE: unknown isolation. */
 shunt_status driver_check_isolation(const char *isolation, shunt_error *err);
 shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err);

@@ -34,6 +34,7 @@ bool lex_in_word(char c) { return begins_word(c) || is_digit(c) || c == '$'; }
 static bool is_one_of(char c, const char *set) { return c && strchr(set, c); }
 
 static bool sees(const lex *l, const char *text) {
+  if (l->at == l->end || *l->at != *text) return false;
   size_t size = strlen(text);
   return (size_t)(l->end - l->at) >= size && memcmp(l->at, text, size) == 0;
 }

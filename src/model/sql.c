@@ -1,6 +1,7 @@
 /* The user's own SQL, and the columns of a table: shunt_sql and shunt_table_columns. */
 #include <string.h>
 
+#include "query/sql_place.h"
 #include "query/statement.h"
 #include "query/table.h"
 #include "session/transaction.h"
@@ -30,23 +31,37 @@ static void note_schema(shunt_session *s, const cat_client *client, const char *
   if (may_begin_with(client, sql, changes)) table_forget_all(s);
 }
 
+/* A write that the engine refused gets the error that the write would have got if its text had shown it. */
+static shunt_status run(call *c, execution *e, const sql_place *at, shunt_rows *rows) {
+  shunt_status status = execution_run(c, e, rows);
+  if (!status || !e->only_reads || !driver_refused_write(c->err)) return status;
+  *c->err = at->refusal;
+  return c->err->status;
+}
+
 shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_options *options, shunt_rows **rows,
                        int64_t *affected, shunt_error *err) {
   static const shunt_sql_options none = {.client = NULL};
+  shunt_error own;
+  sql_place at;
   call c;
   if (!options) options = &none;
-  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams};
+  if (!err) err = &own;
+  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams, .by_hand = true};
   if (rows) *rows = NULL;
   shunt_status status = call_begin(&c, s, 0, err);
   if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "the SQL is missing");
-  if (!status) status = transaction_client(&c, options->client, SHUNT_WRITE, &e.client, &e.level);
-  if (!status) status = check_sql(e.client, sql, err);
+  if (!status) status = sql_place_find(&c, sql, options, &at);
+  if (!status) status = check_sql(at.client, sql, err);
   if (status) return status;
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
+  e.client = at.client;
+  e.level = at.level;
+  e.only_reads = at.only_reads;
   e.size = strlen(sql);
-  if (!rows && !session_note_write(s, e.client)) status = error_memory(err);
-  if (!status) status = execution_run(&c, &e, read);
+  if (at.op == SHUNT_WRITE && !session_note_write(s, e.client)) status = error_memory(err);
+  if (!status) status = run(&c, &e, &at, read);
   if (affected) *affected = e.affected;
   note_schema(s, e.client, sql);
   if (status) {
@@ -81,7 +96,7 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "the table's name is missing");
   shunt_status status = call_begin(&c, s, 0, err);
-  if (!status) status = transaction_client(&c, client_name, SHUNT_WRITE, &client, &level);
+  if (!status) status = transaction_client(&c, client_name, SHUNT_READ, &client, &level);
   if (!status) status = table_find(&c, client, level, table, true, &t);
   if (status) return status;
   shunt_rows *described = rows_new();

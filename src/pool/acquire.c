@@ -103,7 +103,7 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, const pool_request *r)
     conn->holder = r->party;
     pool_close_idle(pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
-    const char *over = pool_why_over(pl, conn, now_ns);
+    const char *over = pool_why_over(conn, now_ns);
     /* one that was used in this tick of the clock needs no check */
     if (!over && (conn->idle_since_ns == now_ns || is_alive(cp, conn))) return conn;
     pool_close(pl, conn, over ? over : "the server has ended it");
@@ -234,16 +234,27 @@ static shunt_status enter_and_open(client_pools *cp, pool *pl, const pool_reques
   return status;
 }
 
+static const char NOT_RESET[] = "it can't be reset";
+
+/* A connection that another session has used by hand is reset first. */
+static bool is_fit(driver_conn *conn, const pool_request *r) {
+  conn->deadline_ns = r->deadline_ns;
+  return !conn->used_by || (r->party && conn->used_by == r->party->session) || driver_reset(conn);
+}
+
 shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, shunt_error *err) {
   client_pools *cp = pool_of_client(p, r->client);
   *conn = NULL;
   pool *pl = pool_find(cp, r->level);
   if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
-  bool opens = false;
-  shunt_status status = find_one(cp, pl, r, &opens, conn, err);
-  if (opens) status = enter_and_open(cp, pl, r, conn, err);
-  if (status || !*conn) return status;
-  (*conn)->deadline_ns = r->deadline_ns;
+  for (;;) {
+    bool opens = false;
+    shunt_status status = find_one(cp, pl, r, &opens, conn, err);
+    if (opens) status = enter_and_open(cp, pl, r, conn, err);
+    if (status || !*conn) return status;
+    if (is_fit(*conn, r)) break;
+    pool_close(pl, *conn, NOT_RESET);
+  }
   atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
   return SHUNT_OK;
 }
@@ -263,12 +274,12 @@ void pool_release(driver_conn *conn, int level) {
   client_pools *cp = pool_of_conn(conn);
   pool *pl = pool_find(cp, level);
   assert(pl);
-  if (conn->in_transaction && !conn->broken) {
+  if ((conn->in_transaction || conn->altered) && !conn->broken)
     conn->deadline_ns = clock_monotonic_ns() + POOL_ROLLBACK_NS;
-    conn->engine->rollback(conn);
-  }
+  if (conn->in_transaction && !conn->broken) conn->engine->rollback(conn);
   int64_t now_ns = clock_coarse_ns(), due_ns = KEEPER_NEVER;
-  const char *over = pool_why_over(pl, conn, now_ns);
+  const char *over = pool_why_over(conn, now_ns);
+  if (!over && conn->altered && !driver_reset(conn)) over = NOT_RESET;
   if (over) {
     pool_close(pl, conn, over);
     pthread_mutex_lock(&pl->lock);
@@ -283,4 +294,34 @@ void pool_release(driver_conn *conn, int level) {
   pthread_mutex_unlock(&pl->lock);
   if (due_ns != KEEPER_NEVER) keeper_note(&cp->house->keeper, due_ns);
   if (atomic_load(&cp->house->nwaiting)) house_make_places(cp->house);
+}
+
+/* ---- when a session ends ---- */
+
+static driver_conn *take_used(pool *pl, uint64_t session) {
+  driver_conn *found = NULL;
+  pthread_mutex_lock(&pl->lock);
+  size_t at = pl->nidle;
+  while (at > 0 && pl->idle[at - 1]->used_by != session) at--;
+  if (at > 0) {
+    found = pl->idle[at - 1];
+    pl->nidle--;
+    memmove(pl->idle + at - 1, pl->idle + at, (pl->nidle - (at - 1)) * sizeof(driver_conn *));
+  }
+  pthread_mutex_unlock(&pl->lock);
+  return found;
+}
+
+static void reset_used(pool *pl, uint64_t session) {
+  driver_conn *conn;
+  while ((conn = take_used(pl, session))) {
+    conn->altered = true;
+    pool_release(conn, pl->level);
+  }
+}
+
+void pools_end_session(pools *p, uint64_t session) {
+  for (size_t i = 0; i < p->count; i++)
+    for (pool *pl = &p->clients[i]->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire))
+      reset_used(pl, session);
 }

@@ -63,10 +63,9 @@ int64_t pool_retire_ns(const client_pools *cp, const driver_conn *conn, int64_t 
 
 static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
 
-const char *pool_why_over(const pool *pl, const driver_conn *conn, int64_t now_ns) {
+const char *pool_why_over(const driver_conn *conn, int64_t now_ns) {
   if (conn->broken) return "it is broken";
-  if (is_retired(conn, now_ns)) return RETIRED;
-  return conn->altered && !pl->of->private_database ? "its settings were altered" : NULL;
+  return is_retired(conn, now_ns) ? RETIRED : NULL;
 }
 
 /* When the connection that was idle first is too old. pools_drain sets its flag before it takes the lock: a connection

@@ -33,15 +33,17 @@ typedef struct pool_request {
 /* Gives the connection that was used last (of those that have the variables, if there is one), or opens one while there
  * are fewer than the client's max. Otherwise waits for one, at most for the client's acquireTimeout (0: not at all) and
  * until the deadline; waiting callers are served in the order in which they came. Idle connections past idleTimeout are
- * closed, down to min, also by a thread of the pools. A connection past its lifetime (maxLifetime, or up to a tenth
- * less; 0: no limit), or that the server has ended, is not given out. After repeated connect failures, calls that need
- * a new connection fail at once with DATASOURCE, except for a periodic probe. A wait that can never end, because all
- * who could end it wait for the party, fails at once with CONFLICT. Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
+ * closed, down to min, also by a thread of the pools. A connection that another session has used by hand is reset
+ * first. A connection past its lifetime (maxLifetime, or up to a tenth less; 0: no limit), or that the server has
+ * ended, is not given out. After repeated connect failures, calls that need a new connection fail at once with
+ * DATASOURCE, except for a periodic probe. A wait that can never end, because all who could end it wait for the party,
+ * fails at once with CONFLICT. Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 shunt_status pool_acquire(pools *p, const pool_request *request, driver_conn **conn, shunt_error *err);
-/* Rolls back an open transaction, which may take some seconds even after the deadline of the call. A connection that is
- * broken, altered or past its lifetime is closed instead of kept; an altered one is kept if a new connection would see
- * another database (":memory:"). */
+/* Rolls back an open transaction, and resets a connection that is altered; both may take some seconds even after the
+ * deadline of the call. A connection that is broken, past its lifetime or can't be reset is closed instead of kept. */
 void pool_release(driver_conn *conn, int level);
+/* Resets the idle connections on which the session (wait_party.session) ran plain SQL by hand. */
+void pools_end_session(pools *p, uint64_t session);
 
 /* The cached description of the table that the client's name means in the scope of the variables (NULL: none); NULL:
  * not described yet. It is valid until pools_free, and the same one while the table stays the same. */

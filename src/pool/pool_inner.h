@@ -113,7 +113,7 @@ void pool_close(pool *pl, driver_conn *conn, const char *reason);
 /* A place among the open connections is free: the first waiting caller gets it. */
 void pool_free_place(pool *pl);
 /* Why a connection is closed instead of kept; NULL: it is kept. It needs no lock. */
-const char *pool_why_over(const pool *pl, const driver_conn *conn, int64_t now_ns);
+const char *pool_why_over(const driver_conn *conn, int64_t now_ns);
 /* Closes what is idle for too long, without the lock meanwhile. */
 void pool_close_idle(pool *pl, int64_t now_ns);
 /* The connection has become idle. Returns a time for keeper_note; KEEPER_NEVER: the keeper knows already. */

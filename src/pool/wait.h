@@ -20,6 +20,7 @@ typedef struct wait_party {
   const char *job;      /* the job that the session runs; NULL: none */
   const char *instance; /* "": the default one */
   uint64_t number;      /* of the job, or of the session */
+  uint64_t session;     /* unique in the process */
   /* the graph's: */
   struct wait_edge *waits; /* NULL: it does not wait */
   const char *runs;        /* the key of the job that it runs; NULL: none */

@@ -12,10 +12,19 @@
 
 /* ---- one site ---- */
 
+shunt_status access_refuse_replica(const cat_client *client, shunt_error *err) {
+  if (!client->replica) return SHUNT_OK;
+  error_set(err, SHUNT_E_DENIED, "client '%s' is a replica (role: replica), which takes no writes", client->name);
+  error_client(err, client->name);
+  return SHUNT_E_DENIED;
+}
+
 static shunt_status decide(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
   if (!a->decision) return error_memory(c->err);
-  return route_decide(c->s->generation.route, request, a->decision, c->err);
+  shunt_status status = route_decide(c->s->generation.route, request, a->decision, c->err);
+  if (status || request->op == SHUNT_READ) return status;
+  return access_refuse_replica(a->decision->client, c->err);
 }
 
 static shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {

@@ -33,6 +33,9 @@ shunt_status access_find_all(call *c, const route_request *request, const shunt_
 shunt_status access_unite(call *c, access *a);
 #define ACCESS_UNITED "parts" /* the name of that table in a statement */
 
+/* DENIED if the client is a replica, which takes no writes; else OK. */
+shunt_status access_refuse_replica(const cat_client *client, shunt_error *err);
+
 bool access_same(const access *a, const access *b);
 /* Gives the decision back, before the end of the call; the sites stay. */
 static inline void access_end_decision(call *c, access *a) {

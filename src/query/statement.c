@@ -27,6 +27,13 @@ void execution_tell(call *c, const execution *e, size_t nrows, shunt_status stat
   slow_report(c->s, driver_for(e->client->engine), &told);
 }
 
+/* Before it is sent: a statement that fails may have changed the connection too. */
+static void note_by_hand(call *c, const execution *e, driver_conn *conn) {
+  if (!conn->engine->by_hand) return;
+  conn->engine->by_hand(conn, e->sql, e->size, c->s->party.session);
+  if (conn->used_by) c->s->by_hand = true;
+}
+
 /* After DATASOURCE. */
 static bool may_repeat(execution *e, const driver_conn *conn) {
   bool may = !e->repeated && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
@@ -37,6 +44,7 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
   execution_start(c, e);
   e->affected = e->generated_id = 0;
+  if (e->by_hand) note_by_hand(c, e, conn);
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
   e->sent = !status;
   if (status) execution_tell(c, e, 0, status);
@@ -73,12 +81,33 @@ static shunt_status on_connection(call *c, execution *e, driver_conn *conn, shun
 
 /* ---- on whichever it goes to ---- */
 
+static shunt_status in_transaction(call *c, execution *e, driver_conn *conn, shunt_rows *rows) {
+  bool again, ready = !e->only_reads || conn->read_only;
+  if (ready) return on_connection(c, e, conn, rows, &again);
+  shunt_status status = conn->engine->reads_begin(conn, c->err);
+  if (status) return status;
+  status = on_connection(c, e, conn, rows, &again);
+  shunt_status ended = conn->engine->reads_end(conn, !status, status ? NULL : c->err);
+  return status ? status : ended;
+}
+
+/* The pool rolls back after an error. */
+static shunt_status in_read_only(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again) {
+  shunt_status status = conn->engine->begin(conn, NULL, true, c->err);
+  if (status) {
+    *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
+    return status;
+  }
+  status = on_connection(c, e, conn, rows, again);
+  return status ? status : conn->engine->commit(conn, c->err);
+}
+
 static shunt_status on_pool(call *c, execution *e, shunt_rows *rows, bool *again) {
   driver_conn *conn;
   *again = false;
   shunt_status status = call_connect(c, e->client, e->level, &conn);
   if (status) return status;
-  status = on_connection(c, e, conn, rows, again);
+  status = e->only_reads ? in_read_only(c, e, conn, rows, again) : on_connection(c, e, conn, rows, again);
   pool_release(conn, e->level);
   return status;
 }
@@ -89,7 +118,7 @@ shunt_status execution_run(call *c, execution *e, shunt_rows *rows) {
   bool again;
   shunt_status status = transaction_conn(c, e->client, e->level, &conn);
   if (status) return status;
-  if (conn) return on_connection(c, e, conn, rows, &again);
+  if (conn) return in_transaction(c, e, conn, rows);
   do {
     status = on_pool(c, e, rows, &again);
   } while (again);

@@ -25,7 +25,9 @@ typedef struct execution {
   size_t size;
   const shunt_value *params;
   size_t nparams;
-  bool reads; /* so it may be sent twice */
+  bool reads;      /* so it may be sent twice */
+  bool only_reads; /* the engine must refuse to write */
+  bool by_hand;    /* written by the user: it may leave something on the connection */
   bool sent;
   bool repeated; /* it was sent again already, and is not sent a third time */
   int64_t affected, generated_id;

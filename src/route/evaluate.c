@@ -343,15 +343,23 @@ static shunt_status guard(evaluation *e) {
 
 /* ---- the whole way ---- */
 
-static shunt_status run(void *ud) {
-  evaluation *e = ud;
+static shunt_status find_place(evaluation *e) {
   shunt_status status = select_client(e);
   if (!status) read_part(e);
   if (!status) use_part(e);
   if (!status) status = base_table(e);
-  if (!status) status = refine(e);
-  if (!status) status = guard(e);
-  return status;
+  return status ? status : refine(e);
+}
+
+static shunt_status take_place(evaluation *e) {
+  e->client = e->request->only_guards;
+  return base_table(e);
+}
+
+static shunt_status run(void *ud) {
+  evaluation *e = ud;
+  shunt_status status = e->request->only_guards ? take_place(e) : find_place(e);
+  return status ? status : guard(e);
 }
 
 static int64_t slow_ns_of(const catalog *c) {

@@ -12,7 +12,7 @@ static inline bool remembers(const route *r) { return atomic_load_explicit(&r->r
 
 static inline bool is_rememberable(const route *r, const route_request *q) {
   bool on_the_spot = q->relation && q->relation->id >= r->catalog->nrelations;
-  return remembers(r) && !q->every_rule && !q->explicit_table && !on_the_spot;
+  return remembers(r) && !q->every_rule && !q->explicit_table && !q->only_guards && !on_the_spot;
 }
 
 /* The reason why it is not. */
@@ -20,6 +20,7 @@ static const char *why_not_rememberable(const route *r, const route_request *q) 
   if (r->trie.most_entries == 0) return "rules.remember is 0";
   if (!remembers(r)) return "an audit found a difference";
   if (q->every_rule) return "every rule was to be asked";
+  if (q->only_guards) return "only the guards were asked";
   return q->explicit_table ? "it was asked for a table" : "it is for a relation made on the spot";
 }
 
@@ -75,7 +76,7 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
   if (!err) err = &own;
   pthread_mutex_lock(&l->lock);
   shunt_status status = route_evaluate(r, l, q, d, outcome, err);
-  if (!status) status = parts_check(r, l, q, d, outcome, err);
+  if (!status && !q->only_guards) status = parts_check(r, l, q, d, outcome, err);
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
   if (!is_rememberable(r, q)) {
     d->as.not_remembered = why_not_rememberable(r, q);
@@ -156,6 +157,13 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   if (is_due(r, l)) return audit(r, l, request, d, &outcome, err);
   lane_count_hit(l, leaf->id);
   return serve(leaf, request, d, err);
+}
+
+shunt_status route_guard(route *r, const route_request *request, const cat_client *client, route_decision *d,
+                         shunt_error *err) {
+  route_request q = *request;
+  q.only_guards = client;
+  return r->stages[CAT_STAGE_GUARD].count ? route_decide(r, &q, d, err) : SHUNT_OK;
 }
 
 shunt_status route_find_reader(route *r, const route_request *request, const char *column, route_decision *d,

@@ -63,6 +63,10 @@ void route_set_events(route *r, event_sink *events);
 /* On SHUNT_E_DENIED *d is filled too, with client NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, MEMORY. */
 shunt_status route_decide(route *r, const route_request *request, route_decision *d, shunt_error *err);
 void route_decision_clear(route_decision *d);
+/* Asks only the guards, whether the request may go to this client. d is for their use. Errors: DENIED and those of
+ * route_decide. */
+shunt_status route_guard(route *r, const route_request *request, const cat_client *client, route_decision *d,
+                         shunt_error *err);
 /* Fills err with the place and name of the rule. */
 void route_blame(shunt_error *err, const cat_rule *rule);
 /* Asks the rules again: *out is the first rule that reads the column, or NULL: a table function of the model does. */

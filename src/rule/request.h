@@ -52,8 +52,9 @@ typedef struct rule_request {
   size_t part; /* the number of the model's part that is asked for, from 1; 0: none in particular */
   /* not seen by rules */
   const char *explicit_table;
-  bool every_rule;  /* asks the rules even if the decision is in the cache */
-  pick_memo *picks; /* what the access has drawn so far, to be drawn again; NULL: it has one decision */
+  const cat_client *only_guards; /* asks the guards alone, of an access to this client; NULL: all stages */
+  bool every_rule;               /* asks the rules even if the decision is in the cache */
+  pick_memo *picks;              /* what the access has drawn so far, to be drawn again; NULL: it has one decision */
 } rule_request;
 
 /* The fields that no caller fills in, as X(ID, "name"). */

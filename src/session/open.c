@@ -56,7 +56,7 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
     return status ? status : error_memory(err);
   }
   s->generation = *shared;
-  s->party.number = ++number;
+  s->party.number = s->party.session = ++number;
   s->follows = options->follow;
   s->level.now = s->level.opened = options->level;
   s->timeout_ms = options->timeout_ms;
@@ -81,6 +81,7 @@ void shunt_session_close(shunt_session *s) {
   if (!s) return;
   stream_end_all(s, NULL);
   propagation_end_all(s);
+  if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);
   session_drop_variables(s);
   map_free(&s->tables.by_name);

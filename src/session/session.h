@@ -67,6 +67,7 @@ struct shunt_session {
   wait_party party; /* its name in the graph of waits */
   const shunt_field *attrs;
   size_t nattrs;
+  bool by_hand;       /* connections may be marked as used by it (driver_conn.used_by) */
   bool follows;       /* moves to the newest generation between calls */
   int64_t timeout_ms; /* of each call; 0: none */
   size_t max_params;  /* of one statement; 0: the engine's limit. Tests make it small */

@@ -72,8 +72,11 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
   size_t size = o->isolation ? strlen(o->isolation) + 1 : 0;
   transaction *t = base_zalloc(sizeof *t + size);
   if (!t) return error_memory(c->err);
-  *t = (transaction){
-      .client = client, .level = level, .read_only = o->read_only, .doomed_at = NOT_DOOMED, .next = c->s->transactions};
+  *t = (transaction){.client = client,
+                     .level = level,
+                     .read_only = o->read_only || client->replica,
+                     .doomed_at = NOT_DOOMED,
+                     .next = c->s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);
   status = begin_one(c, t);
   if (status) {

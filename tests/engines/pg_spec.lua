@@ -228,7 +228,7 @@ describe("PostgreSQL", function()
     end)
   end
 
-  it("keeps a connection on which nothing was left", function()
+  it("keeps a connection, as new", function()
     local backend = "SELECT pg_backend_pid() AS pid"
     local before = session:query("main", backend)[1].pid
     session:transaction(function()
@@ -238,7 +238,8 @@ describe("PostgreSQL", function()
     end)
     assert.equal(before, session:query("main", backend)[1].pid)
     execute "SET search_path = public"
-    assert.not_equal(before, session:query("main", backend)[1].pid)
+    assert.equal(before, session:query("main", backend)[1].pid)
+    assert.equal('"$user", public', session:query("main", "SHOW search_path")[1].search_path)
   end)
 
   it("takes as many values as libpq describes, and refuses more before it sends them", function()

@@ -205,7 +205,8 @@ describe("behind PgBouncer in transaction mode (SHUNT_SEED=" .. seed .. ")", fun
     it("what would stay with the server's connection is refused, and what ends with the transaction is not", function()
       local session = sessions[1]
       for _, sql in ipairs { "SET search_path = other", "CREATE TEMPORARY TABLE t (v INTEGER)", "LISTEN news", "PREPARE p AS SELECT 1",
-        "SELECT pg_advisory_lock(1)", "SELECT set_config('search_path', 'other', false)", "DISCARD ALL" } do
+        "SELECT pg_advisory_lock(1)", 'SELECT "pg_advisory_lock"(1)', "UPDATE pg_settings SET setting = 'other' WHERE name = 'search_path'",
+        [[SELECT U&"pg\005fadvisory\005flock"(1)]], "SELECT set_config('search_path', 'other', false)", "DISCARD ALL" } do
         local problem = Engines.raises("SHUNT_E_USAGE", session.execute, session, "main", sql)
         assert.is_truthy(problem.message:find("prepare: false", 1, true), problem.message)
       end

@@ -301,6 +301,9 @@ function blob:bytes() end
 
 ---@class shunt.sql_options
 ---@field timeout shunt.duration? of this call; default: the session's
+---@field op "read"|"write"|nil default: as the statement says. A "read" that writes fails
+---@field model string? goes where an access to this model goes
+---@field where shunt.where? with model: gives the sharding key; it does not filter
 
 ---The connections of a client at a level. Counters begin when the application opens.
 ---@class shunt.pool

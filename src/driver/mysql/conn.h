@@ -1,10 +1,10 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
  * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
  * wait_mariadb.c, wait_mysql.c and connect_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared
- * statements), run.c (values in, execution), result.c (rows out), table.c (descriptions of tables), error.c (error
- * numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner:
- * the connection owns its handle and every statement. Use: mysql_conn *conn = mysql_of(base); status =
- * mysqldb_control(conn, "COMMIT", err); */
+ * statements), run.c (values in, execution), reset.c (settings and resets), result.c (rows out), table.c (descriptions
+ * of tables), error.c (error numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this
+ * folder includes it. Owner: the connection owns its handle and every statement. Use: mysql_conn *conn =
+ * mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -40,7 +40,6 @@ typedef struct mysql_statement {
   MYSQL_STMT *stmt; /* NULL: the server can't prepare such a statement; it is sent as text */
   size_t nparams;
   statement_kind kind;
-  bool leaves; /* changes the connection (see mysqldb_leaves) */
   bool cached;
   bool stale;                  /* its columns have other names now, but the library keeps the old ones */
   unsigned char *types;        /* of each parameter at its first run that was not null; 0: none yet (mysqldb_fit) */
@@ -79,6 +78,7 @@ typedef struct mysql_conn {
   const shunt_value *sent_params;
   MYSQL_BIND *binds; /* room for binding parameters or cells: the library copies the contents */
   size_t bind_room;
+  char *home;          /* the database and role that it was opened with (mysqldb_look) */
   uint64_t most_bytes; /* of a packet that the server takes (max_allowed_packet); 0: not known */
   bool interrupted;    /* the last statement that failed was, and not by this side: perhaps the connection was killed */
   char lost[256];      /* why the server ended a transaction that begin() opened and nothing has ended yet */
@@ -154,6 +154,7 @@ int mysqldb_stmt_fetch(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt);
 mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
+bool mysqldb_reset_connection(mysql_conn *conn);
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
 
 /* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. Finishes a call that was started. */
@@ -179,9 +180,6 @@ shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const c
 
 extern const lex_dialect mysql_dialect;
 statement_kind mysqldb_kind(const char *sql, size_t size);
-/* Whether the statement may change the connection itself: settings, variables, temporary tables, locks, prepared
- * statements. The server reports other changes (see set_up in engine.c). */
-bool mysqldb_leaves(const char *sql, size_t size);
 
 /* ---- statement.c ---- */
 
@@ -212,6 +210,15 @@ shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err
 /* The same even after the deadline, within CANCEL_GRACE_NS and without a cancellation. False: the connection is broken.
  */
 bool mysqldb_tidy(mysql_conn *conn, const char *sql);
+
+/* ---- reset.c ---- */
+
+/* What shunt relies on: character set, time zone, SQL mode, … */
+shunt_status mysqldb_set_up(mysql_conn *conn, shunt_error *err);
+/* The database and role, as a text to be freed, and the server's limit of a packet; 0: not known. */
+shunt_status mysqldb_look(mysql_conn *conn, char **home, uint64_t *most_bytes, shunt_error *err);
+/* driver_engine.reset */
+bool mysqldb_reset(driver_conn *conn);
 
 /* ---- result.c ---- */
 

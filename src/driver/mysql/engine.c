@@ -10,7 +10,6 @@ enum {
   MAX_PARAMS = 65535,
   MOST_DIGITS = 65, /* of a DECIMAL */
   MOST_SCALE = 30,
-  NO_SUCH_VARIABLE = 1193,
   RETURNING_SINCE = 100500, /* MariaDB 10.5.0 */
   JSON_TABLE_SINCE = 80004, /* MySQL 8.0.4 */
   MARIADB_JSON_TABLE_SINCE = 100600,
@@ -38,36 +37,8 @@ static void close_conn(driver_conn *base) {
   mysqldb_forget_all(conn);
   driver_forget_variables(base);
   base_free(conn->binds);
+  base_free(conn->home);
   base_free(conn);
-}
-
-/* With this setting each answer says whether the statement, or a routine that it called, changed the connection:
- * variables, temporary tables, prepared statements. Other servers with the same protocol may not have it. */
-static shunt_status set_up(mysql_conn *conn, shunt_error *err) {
-  char modes[MYSQL_MODE_BYTES], sql[MYSQL_MODE_BYTES + 128];
-  mysqldb_mode_write(conn, modes, sizeof modes);
-  /* a TIMESTAMP is in UTC */
-  int size =
-      snprintf(sql, sizeof sql, "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = '%s'", modes);
-  snprintf(sql + size, sizeof sql - (size_t)size, ", session_track_state_change = 1");
-  shunt_status status = mysqldb_control(conn, sql, err);
-  if (!status || mysql_errno(conn->db) != NO_SUCH_VARIABLE) return status;
-  sql[size] = 0;
-  return mysqldb_control(conn, sql, err);
-}
-
-static shunt_status ask_limit(mysql_conn *conn, shunt_error *err) {
-  static const char sql[] = "SELECT @@max_allowed_packet";
-  shunt_status status = mysqldb_control(conn, sql, err);
-  if (status) return status;
-  MYSQL_RES *result = mysqldb_store_result(conn);
-  MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
-  if (!row)
-    status = mysqldb_fail(conn, NULL, sql, err);
-  else if (row[0])
-    conn->most_bytes = strtoull(row[0], NULL, 10);
-  if (result) mysql_free_result(result);
-  return status;
 }
 
 /* Cancels over a connection made like the client's others, so that it reaches the same server. That connection has
@@ -90,8 +61,8 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   conn->base.client = client;
   shunt_status status = mysqldb_check_time(conn, err);
   if (!status) status = mysqldb_connect(conn, err);
-  if (!status) status = set_up(conn, err);
-  if (!status) status = ask_limit(conn, err);
+  if (!status) status = mysqldb_set_up(conn, err);
+  if (!status) status = mysqldb_look(conn, &conn->home, &conn->most_bytes, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);
@@ -124,8 +95,16 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
     return status;
   }
   base->in_transaction = true;
+  base->read_only = read_only;
   conn->lost[0] = 0;
   return SHUNT_OK;
+}
+
+static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
+  return driver_refuse(base, SHUNT_E_TRANSACTION,
+                       "MySQL keeps a statement from writing only in a read-only transaction: begin this one with "
+                       "read_only, or read outside of it",
+                       err);
 }
 
 /* After a cancellation nothing is sent: closing the connection rolls back. */
@@ -145,14 +124,15 @@ static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
     return SHUNT_E_TRANSACTION;
   }
   shunt_status status = mysqldb_check_time(conn, err);
-  return status ? status : mysqldb_control(conn, "COMMIT", err);
+  if (status) return status;
+  conn->base.in_transaction = false; /* only the answer says whether it was committed */
+  return mysqldb_control(conn, "COMMIT", err);
 }
 
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
   if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
-  base->in_transaction = false; /* only the answer says whether it was committed */
   shunt_status status = commit_now(conn, err);
   base->in_transaction = status != SHUNT_OK;
   rollback(base);
@@ -207,6 +187,8 @@ const driver_engine driver_mysql = {
     .open = open_conn,
     .close = close_conn,
     .alive = alive,
+    .by_hand = driver_by_hand,
+    .reset = mysqldb_reset,
     .send = mysqldb_send,
     .start = mysqldb_start,
     .receive = mysqldb_receive,
@@ -215,6 +197,7 @@ const driver_engine driver_mysql = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .reads_begin = reads_begin,
     .describe = mysqldb_describe,
     .variables_sql = mysqldb_variables_sql,
     .variables_set = mysqldb_variables_set,

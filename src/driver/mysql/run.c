@@ -196,7 +196,6 @@ shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, c
   }
   conn->sent = s;
   conn->sent_params = params;
-  if (s->leaves) base->altered = true; /* even if it fails, which undoes little of it */
   return SHUNT_OK;
 }
 

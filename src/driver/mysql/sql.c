@@ -1,5 +1,4 @@
-/* What the driver must know of a statement before the server sees it: its kind, and whether it changes the connection.
- */
+/* What the driver must know of a statement before the server sees it: its kind. */
 #include "driver/lex.h"
 #include "driver/mysql/conn.h"
 
@@ -53,24 +52,4 @@ statement_kind mysqldb_kind(const char *sql, size_t size) {
     any = any || t.kind;
   } while (lex_first_behind(&l, ";(", &t));
   return any ? worst : STATEMENT_EMPTY;
-}
-
-/* A user variable (@name, not @@name) or a named lock. After an executable comment the answer is yes: whether it runs,
- * and so where the next string begins, depends on the server's version. */
-static bool names_what_stays(lex *l, lex_token t) {
-  for (; t.kind; t = lex_next(l)) {
-    if (lex_is(t, "get_lock")) return true;
-    if (!lex_is_char(t, '@')) continue;
-    if (l->at == l->end || *l->at != '@') return true;
-    lex_next(l);
-  }
-  return l->saw_executable;
-}
-
-/* The server reports most changes by functions and triggers (after_success), but none by procedures that fail. */
-bool mysqldb_leaves(const char *sql, size_t size) {
-  static const char *const commands[] = {"set", "prepare", "deallocate", "call", NULL};
-  lex l = lex_of(&mysql_dialect, sql, size);
-  lex_token t = lex_first(&l, ";(");
-  return lex_is_any(t, commands) || (lex_is(t, "create") && is_temporary(l)) || names_what_stays(&l, t);
 }

@@ -136,7 +136,6 @@ shunt_status mysqldb_statement(mysql_conn *conn, const char *sql, size_t size, m
   s->entry.sql = s->sql;
   s->entry.size = size;
   s->kind = mysqldb_kind(s->sql, size);
-  s->leaves = mysqldb_leaves(s->sql, size);
   if (s->kind == STATEMENT_EMPTY)
     status = mysqldb_refuse(conn, SHUNT_E_USAGE, "there is no statement in the SQL", NULL, err);
   else if (s->kind != STATEMENT_STAYS)

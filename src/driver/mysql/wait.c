@@ -4,12 +4,12 @@
 #include "driver/mysql/wait.h"
 
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
-  if (conn->until_ns)
+  if (conn->until_ns && conn->base.in_transaction)
     return mysqldb_refuse(conn, SHUNT_E_TRANSACTION,
                           "an earlier statement of this transaction ran out of time and was cancelled, and so all of "
                           "it is rolled back",
                           NULL, err);
-  if (!mysqldb_in_time(conn))
+  if (conn->until_ns || !mysqldb_in_time(conn)) /* preparing it may have ended late */
     return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "timed out before it was sent: it was not done", NULL, err);
   if ((conn->base.deadline_ns || !conn->open) && !mysqldb_can_wait())
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);
@@ -46,6 +46,12 @@ int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size) {
   int rc;
   CALL(conn, rc, mysql_real_query, conn->db, conn->db, sql, size);
   return rc;
+}
+
+bool mysqldb_reset_connection(mysql_conn *conn) {
+  int failed;
+  CALL(conn, failed, mysql_reset_connection, conn->db, conn->db);
+  return !failed;
 }
 
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {

@@ -1,8 +1,9 @@
 /* For: what the files of the PostgreSQL driver share: engine.c (transactions), options.c (connection options),
  * connect.c (connecting), sql.c (reading SQL), prepare.c (prepared statements), values.c (values in and out), run.c
- * (statements), load.c (COPY), listen.c (NOTIFY), wait.c (waiting for results), table.c (descriptions of tables),
- * error.c (SQLSTATEs to errors). Only this folder includes it. Owner: the connection owns libpq's connection and every
- * statement. Use: pg_conn *conn = pg_of(base); status = pg_exec(conn, "COMMIT", &result, err); */
+ * (statements), reset.c (what hand-written SQL leaves), load.c (COPY), listen.c (NOTIFY), wait.c (waiting for results),
+ * table.c (descriptions of tables), error.c (SQLSTATEs to errors). Only this folder includes it. Owner: the connection
+ * owns libpq's connection and every statement. Use: pg_conn *conn = pg_of(base); status = pg_exec(conn, "COMMIT",
+ * &result, err); */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
@@ -51,7 +52,7 @@ enum { PG_MOST_PARAMS = (30000 - 4 - 2) / 4 };
 
 /* In the cache, or too long for it and prepared for each execution. */
 /* Whether a statement changes the connection itself: settings, temporary tables, locks, cursors, prepared statements.
- */
+ * Behind a pooler it is refused then. */
 typedef enum pg_leaving { PG_LEAVES_NOTHING, PG_MAY_LEAVE /* DO and CALL run anything */, PG_LEAVES } pg_leaving;
 
 typedef struct pg_statement {
@@ -131,6 +132,8 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
 /* Sets conn->pg, even if it fails. Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
 
+/* All settings of a connection that no pooler is in front of, as one statement. */
+extern const char pg_settings_of_session[];
 /* The settings that a pooler does not keep, for the transaction that a statement begins: after BEGIN, and in front of
  * a statement with rows. */
 extern const char pg_settings_of_transaction[], pg_settings_of_rows[];
@@ -192,6 +195,8 @@ void pg_name(const pg_conn *conn, const pg_statement *s, char name[PG_NAME_BYTES
 shunt_status pg_prepare_again(pg_conn *conn, pg_statement *s, shunt_error *err);
 /* Only on this side: the server drops its statements with the connection. */
 void pg_statements_free(pg_conn *conn);
+/* The same, where the connection goes on without them. */
+void pg_forget_statements(pg_conn *conn);
 
 /* ---- values.c ---- */
 
@@ -232,6 +237,11 @@ void pg_drop_sent(pg_conn *conn);
 /* Whether a statement may be sent in the state of the transaction. savepoint: the statement sets a savepoint or returns
  * to one. Errors: TRANSACTION, USAGE. */
 shunt_status pg_check_transaction(const pg_conn *conn, bool savepoint, shunt_error *err);
+
+/* ---- reset.c ---- */
+
+void pg_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t session);
+bool pg_reset(driver_conn *conn);
 
 /* ---- load.c ---- */
 

@@ -11,15 +11,19 @@
 #include "driver/socket.h"
 
 /* Fixes the formats of values, whatever the settings of the server, the database and the user. Poolers keep the
- * first line for each of their clients. The second would stay with the server's connection. */
-#define KEPT_BY_POOLERS "SET datestyle = ISO; SET timezone = 'UTC'; SET standard_conforming_strings = on"
-#define NOT_KEPT "; SET intervalstyle = iso_8601; SET extra_float_digits = 3; SET bytea_output = hex"
+ * first ones for each of their clients. The others would stay with the server's connection. */
+#define SETTING(name, value, local) "pg_catalog.set_config('" name "', '" value "', " local ")"
+#define KEPT_BY_POOLERS                                                                                                \
+  "SELECT " SETTING("datestyle", "ISO", "false") ", " SETTING("timezone", "UTC", "false") ", " SETTING(                \
+      "standard_conforming_strings", "on", "false")
+#define NOT_KEPT(local)                                                                                                \
+  SETTING("intervalstyle", "iso_8601", local)                                                                          \
+  ", " SETTING("extra_float_digits", "3", local) ", " SETTING("bytea_output", "hex", local)
 
+const char pg_settings_of_session[] = KEPT_BY_POOLERS ", " NOT_KEPT("false");
 const char pg_settings_of_transaction[] =
     "; SET LOCAL intervalstyle = iso_8601; SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = hex";
-const char pg_settings_of_rows[] = "SELECT pg_catalog.set_config('intervalstyle', 'iso_8601', true), "
-                                   "pg_catalog.set_config('extra_float_digits', '3', true), "
-                                   "pg_catalog.set_config('bytea_output', 'hex', true)";
+const char pg_settings_of_rows[] = "SELECT " NOT_KEPT("true");
 
 static const char TOO_MANY_CONNECTIONS[] = "53300";
 
@@ -117,7 +121,7 @@ static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
   PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
   conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
   if (PQsetnonblocking(conn->pg, 1)) return pg_fail(conn, NULL, NULL, err);
-  return pg_exec(conn, conn->pooled ? KEPT_BY_POOLERS : KEPT_BY_POOLERS NOT_KEPT, NULL, err);
+  return pg_exec(conn, conn->pooled ? KEPT_BY_POOLERS : pg_settings_of_session, NULL, err);
 }
 
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err) {

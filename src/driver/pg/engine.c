@@ -72,9 +72,28 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   status = sql.failed ? error_memory(err) : pg_check_time(conn, err);
   if (!status) status = pg_exec(conn, sql.data, NULL, err);
   base->in_transaction = !status;
+  base->read_only = read_only;
   if (status && PQtransactionStatus(conn->pg) != PQTRANS_IDLE) base->broken = true; /* a variable was refused */
   buf_free(&sql);
   return status;
+}
+
+/* The end of the savepoint ends its READ ONLY. */
+static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  if (!status) status = pg_check_transaction(conn, false, err);
+  return status ? status : pg_exec(conn, "SAVEPOINT shunt_reads; SET TRANSACTION READ ONLY", NULL, err);
+}
+
+static shunt_status reads_end(driver_conn *base, bool ok, shunt_error *err) {
+  static const char release[] = "RELEASE SAVEPOINT shunt_reads",
+                    undo[] = "ROLLBACK TO SAVEPOINT shunt_reads; RELEASE SAVEPOINT shunt_reads";
+  pg_conn *conn = pg_of(base);
+  pg_drop_sent(conn);
+  shunt_status status = pg_check_time(conn, err);
+  return status ? status : pg_exec(conn, ok ? release : undo, NULL, err);
 }
 
 /* After the deadline it gets CANCEL_GRACE_NS. After a cancellation it sends nothing: closing the connection rolls back.
@@ -174,6 +193,8 @@ const driver_engine driver_pg = {
     .open = open_conn,
     .close = close_conn,
     .alive = alive,
+    .by_hand = pg_by_hand,
+    .reset = pg_reset,
     .send = pg_send,
     .start = pg_start,
     .receive = pg_receive,
@@ -182,9 +203,11 @@ const driver_engine driver_pg = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
-    .describe = describe,
     .variables_sql = pg_variables_sql,
     .variables_set = pg_variables_set,
+    .reads_begin = reads_begin,
+    .reads_end = reads_end,
+    .describe = describe,
     .load_begin = pg_load_begin,
     .load_row = pg_load_row,
     .load_end = pg_load_end,

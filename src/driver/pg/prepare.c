@@ -50,13 +50,17 @@ void pg_statements_free(pg_conn *conn) {
   conn->nslots = conn->nfree = 0;
 }
 
+void pg_forget_statements(pg_conn *conn) {
+  pg_statements_free(conn);
+  memset(conn->held, 0, sizeof conn->held);
+  conn->stale = false;
+}
+
 /* Each is prepared again before its next execution. */
 static shunt_status forget_all(pg_conn *conn, shunt_error *err) {
   shunt_status status = conn->pooled ? SHUNT_OK : pg_exec(conn, "DEALLOCATE ALL", NULL, err);
   if (status) return status;
-  pg_statements_free(conn);
-  memset(conn->held, 0, sizeof conn->held);
-  conn->stale = false;
+  pg_forget_statements(conn);
   return SHUNT_OK;
 }
 

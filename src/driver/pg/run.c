@@ -81,7 +81,7 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   }
   conn->sent = s;
   conn->params = params;
-  if (s->leaves) base->altered = true; /* even if it fails: its locks stay, and what CALL has committed */
+  if (conn->pooled && s->leaves) base->altered = true; /* the pooler keeps some settings for each of its clients */
   return SHUNT_OK;
 }
 

@@ -64,16 +64,37 @@ static bool ends_in_true(lex ahead) {
   return false;
 }
 
+/* A name with quotes around it, as the word that it is. U&"…" is a word, an & and a name. */
+static lex_token without_quotes(lex_token t) { return (lex_token){LEX_WORD, t.at + 1, t.size > 2 ? t.size - 2 : 0}; }
+
+static bool is_escaped(const lex *l, lex_token before, lex_token t) {
+  lex ahead = *l;
+  if (!lex_is_char(t, '&') || !lex_is(before, "u")) return false;
+  lex_kind next = lex_next(&ahead).kind;
+  return next == LEX_NAME || next == LEX_STRING;
+}
+
+static bool is_call(lex ahead) { return lex_is_char(lex_next(&ahead), '('); }
+
+/* A name of the server's own, with quotes or without; l is behind it. */
+static bool name_stays(const lex *l, lex_token t) {
+  static const char *const names[] = {"pg_temp",
+                                      "pg_settings",
+                                      "pg_advisory_lock",
+                                      "pg_advisory_lock_shared",
+                                      "pg_try_advisory_lock",
+                                      "pg_try_advisory_lock_shared",
+                                      NULL};
+  if (lex_is(t, "set_config")) return is_call(*l) && !ends_in_true(*l);
+  return lex_is_any(t, names);
+}
+
 /* l is behind the word t; `before` is the word before it. */
 static bool stays(const lex *l, lex_token before, lex_token t) {
-  static const char *const names[] = {
-      "pg_temp", "pg_advisory_lock", "pg_advisory_lock_shared", "pg_try_advisory_lock", "pg_try_advisory_lock_shared",
-      NULL};
   static const char *const rows[] = {"insert", "merge", NULL};
   if (lex_is(t, "create")) return is_temporary(*l);
   if (lex_is(t, "into")) return !lex_is_any(before, rows) && is_temporary(*l);
-  if (lex_is(t, "set_config")) return !ends_in_true(*l);
-  return lex_is_any(t, names);
+  return name_stays(l, t);
 }
 
 pg_leaving pg_leaves(const char *sql, size_t size) {
@@ -87,6 +108,8 @@ pg_leaving pg_leaves(const char *sql, size_t size) {
   if (lex_is_any(t, commands)) return PG_LEAVES;
   if (lex_is_any(t, routines)) return PG_MAY_LEAVE;
   for (; t.kind; t = lex_next(&l)) {
+    if (is_escaped(&l, before, t)) return PG_LEAVES; /* it may be any name */
+    if (t.kind == LEX_NAME && name_stays(&l, without_quotes(t))) return PG_LEAVES;
     if (t.kind != LEX_WORD) continue;
     if (stays(&l, before, t)) return PG_LEAVES;
     before = t;

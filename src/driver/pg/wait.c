@@ -46,11 +46,11 @@ static bool in_time(pg_conn *conn) {
 shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   const char *client = conn->base.client->name;
-  if (conn->until_ns)
+  if (conn->until_ns && conn->base.in_transaction)
     status = error_set(err, SHUNT_E_TRANSACTION,
                        "an earlier statement of this transaction ran out of time and was cancelled, and so all of it "
                        "is rolled back");
-  else if (!in_time(conn))
+  else if (conn->until_ns || !in_time(conn)) /* preparing it may have ended late */
     status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': timed out before it was sent: it was not done", client);
   if (status) error_client(err, client);
   return status;
@@ -143,8 +143,8 @@ PGresult *pg_answer(pg_conn *conn) {
 
 shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err) {
   PGresult *result = PQsendQuery(conn->pg, sql) ? pg_answer(conn) : NULL;
-  const bool done = PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK;
-  shunt_status status = done ? SHUNT_OK : pg_fail(conn, result, NULL, err);
+  ExecStatusType is = PQresultStatus(result);
+  shunt_status status = is == PGRES_COMMAND_OK || is == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
   if (out)
     *out = result;
   else

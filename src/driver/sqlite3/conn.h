@@ -1,9 +1,8 @@
 /* For: what the files of the SQLite driver share: engine.c (connections, transactions), cache.c (prepared statements),
- * run.c (values in, rows out), wait.c (locks and deadlines), table.c (descriptions of tables), error.c (result codes to
- * errors). Only this folder includes it.
- * Owner: the connection owns its database handle and every statement.
- * Use: sqlite_conn *conn = sqlite_of(base); rc = sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, sql,
- * err); */
+ * run.c (values in, rows out), reset.c (what statements change on the connection), wait.c (locks and deadlines),
+ * table.c (descriptions of tables), error.c (result codes to errors). Only this folder includes it. Owner: the
+ * connection owns its database handle and every statement. Use: sqlite_conn *conn = sqlite_of(base); rc =
+ * sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, sql, err); */
 #ifndef SHUNT_DRIVER_SQLITE3_CONN_H
 #define SHUNT_DRIVER_SQLITE3_CONN_H
 
@@ -37,21 +36,24 @@ typedef enum control {
       NCONTROLS
 } control;
 
+enum { SQLITE_NPRAGMAS = 24 /* those of reset.c */ };
+
 typedef struct sqlite_conn {
   driver_conn base;
   sqlite3 *db;
-  bool utf16;     /* the database stores text as UTF-16: convert it on the way out */
-  bool read_only; /* the open transaction is */
-  bool control;   /* one of controls is being prepared: only those may begin or end a transaction */
+  bool utf16;   /* the database stores text as UTF-16: convert it on the way out */
+  bool control; /* one of controls is being prepared: only those may begin or end a transaction */
   sqlite3_stmt *controls[NCONTROLS];
   statement *sent; /* bound, not run yet */
   sql_cache cache;
   sqlite3_stmt *running; /* the deadline interrupts it; NULL: none */
   int64_t wait_since_ns; /* for a lock of another connection */
   int64_t wait_until_ns;
-  char stuck[640];  /* why that lock can never come free; "": it may */
-  const char *file; /* NULL: none */
-  char lost[256];   /* why SQLite rolled back a transaction that begin() opened and nothing has ended yet */
+  char stuck[640];                  /* why that lock can never come free; "": it may */
+  const char *refusal;              /* why the authorizer refused a statement */
+  const char *file;                 /* NULL: none */
+  int64_t pragmas[SQLITE_NPRAGMAS]; /* of a private database: their values when it was opened */
+  char lost[256]; /* why SQLite rolled back a transaction that begin() opened and nothing has ended yet */
 } sqlite_conn;
 
 static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)(void *)conn; }
@@ -80,6 +82,14 @@ extern const lex_dialect sqlite_dialect;
  * call. Errors: USAGE, NOT_FOUND, DATASOURCE, MEMORY. */
 shunt_status sqlite_prepare(sqlite_conn *conn, const char *sql, size_t size, statement **out, shunt_error *err);
 void sqlite_forget_all(sqlite_conn *conn);
+
+/* ---- reset.c ---- */
+
+/* The authorizer: refuses what a session must not do, and notes what changes the connection. */
+int sqlite_authorize(void *ud, int action, const char *a, const char *b, const char *database, const char *inside);
+/* Returns SQLITE_OK or the error's code. */
+int sqlite_note_pragmas(sqlite_conn *conn);
+bool sqlite_reset(driver_conn *conn);
 
 /* ---- run.c ---- */
 

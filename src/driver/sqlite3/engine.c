@@ -31,39 +31,6 @@ static int ask(sqlite3 *db, const char *sql, char *answer, size_t room) {
   return rc == SQLITE_DONE ? SQLITE_OK : end ? end : rc;
 }
 
-/* Pragmas that take an argument and yet set nothing on the connection. */
-static bool leaves_nothing(const char *pragma) {
-  static const char *const list[] = {"application_id", "foreign_key_check", "foreign_key_list", "incremental_vacuum",
-                                     "index_info",     "index_list",        "index_xinfo",      "integrity_check",
-                                     "optimize",       "quick_check",       "table_info",       "table_list",
-                                     "table_xinfo",    "user_version",      "wal_checkpoint"};
-  for (size_t i = 0; i < sizeof list / sizeof *list; i++)
-    if (sqlite3_stricmp(pragma, list[i]) == 0) return true;
-  return false;
-}
-
-static int authorize(void *ud, int action, const char *a, const char *b, const char *c, const char *d) {
-  (void)c, (void)d;
-  sqlite_conn *conn = ud;
-  switch (action) {
-  case SQLITE_TRANSACTION:
-    return conn->control ? SQLITE_OK : SQLITE_DENY;
-  case SQLITE_ATTACH:
-  case SQLITE_DETACH:
-    return SQLITE_DENY;
-  case SQLITE_PRAGMA:
-    if (b && !leaves_nothing(a)) conn->base.altered = true;
-    return SQLITE_OK;
-  case SQLITE_CREATE_TEMP_TABLE: /* hides the database's own table of that name */
-  case SQLITE_CREATE_TEMP_VIEW:
-  case SQLITE_CREATE_TEMP_TRIGGER:
-    conn->base.altered = true;
-    return SQLITE_OK;
-  default:
-    return SQLITE_OK;
-  }
-}
-
 static int configure(sqlite_conn *conn) {
   static const struct {
     int option, on;
@@ -74,7 +41,7 @@ static int configure(sqlite_conn *conn) {
   int rc = sqlite_set_busy_handler(conn);
   for (size_t i = 0; i < sizeof settings / sizeof *settings && rc == SQLITE_OK; i++)
     rc = sqlite3_db_config(conn->db, settings[i].option, settings[i].on, NULL);
-  return rc ? rc : sqlite3_set_authorizer(conn->db, authorize, conn);
+  return rc ? rc : sqlite3_set_authorizer(conn->db, sqlite_authorize, conn);
 }
 
 /* Two connections that do this at the same time to a new file fail, and SQLite doesn't always wait: try again. */
@@ -150,6 +117,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   if (rc == SQLITE_OK) rc = configure(conn);
   if (rc == SQLITE_OK) rc = look_inside(conn);
   if (rc == SQLITE_OK) rc = prepare_controls(conn);
+  if (rc == SQLITE_OK) rc = sqlite_note_pragmas(conn);
   shunt_status status = rc ? sqlite_fail(conn, rc, NULL, err) : use_wal(conn, err);
   if (status) {
     error_client(err, client->name);
@@ -179,8 +147,20 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   if (rc) return sqlite_fail(conn, rc, NULL, err);
   base->in_transaction = true;
   atomic_store_explicit(&base->writes, !reads, memory_order_relaxed);
-  conn->read_only = read_only;
+  base->read_only = read_only;
   conn->lost[0] = 0;
+  return SHUNT_OK;
+}
+
+static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
+  (void)err;
+  base->read_only = true;
+  return SHUNT_OK;
+}
+
+static shunt_status reads_end(driver_conn *base, bool ok, shunt_error *err) {
+  (void)ok, (void)err;
+  base->read_only = false;
   return SHUNT_OK;
 }
 
@@ -190,7 +170,7 @@ static void rollback(driver_conn *base) {
   atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before another connection can write */
   if (base->in_transaction && !sqlite3_get_autocommit(conn->db) && sqlite_control(conn, CONTROL_ROLLBACK) != SQLITE_OK)
     base->broken = true;
-  base->in_transaction = conn->read_only = false;
+  base->in_transaction = base->read_only = false;
 }
 
 /* Commits even after the deadline, so that a unit of work over several datasources is not half committed. Only a lock
@@ -252,6 +232,7 @@ const driver_engine driver_sqlite3 = {
     .open = open_conn,
     .close = close_conn,
     .file = file_of,
+    .reset = sqlite_reset,
     .send = sqlite_send,
     .receive = sqlite_receive,
     .fetch = sqlite_fetch,
@@ -259,5 +240,7 @@ const driver_engine driver_sqlite3 = {
     .begin = begin,
     .commit = commit,
     .rollback = rollback,
+    .reads_begin = reads_begin,
+    .reads_end = reads_end,
     .describe = sqlite_describe,
 };

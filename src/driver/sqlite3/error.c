@@ -83,9 +83,7 @@ static shunt_status by_code(sqlite_conn *conn, int rc, const char *sql, shunt_er
   case SQLITE_ERROR:
     return of_sql(message, sql, err);
   case SQLITE_AUTH:
-    return error_set(err, SHUNT_E_USAGE,
-                     "a transaction is begun and ended by the session's transaction, not by SQL, and databases "
-                     "are named in the configuration");
+    return error_set(err, SHUNT_E_USAGE, "%s", conn->refusal ? conn->refusal : message);
   case SQLITE_TOOBIG:
   case SQLITE_RANGE:
     return error_set(err, SHUNT_E_USAGE, "%s", message);

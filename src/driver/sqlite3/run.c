@@ -50,6 +50,13 @@ void sqlite_drop_sent(sqlite_conn *conn) {
 
 static bool lost(const sqlite_conn *conn) { return conn->base.in_transaction && sqlite3_get_autocommit(conn->db); }
 
+/* With the SQLSTATE that servers have for it. */
+static shunt_status refuse_write(const statement *s, shunt_error *err) {
+  error_set(err, SHUNT_E_TRANSACTION, "the transaction is read-only (in: %.300s)", s->sql);
+  if (err) memcpy(err->sqlstate, "25006", sizeof "25006");
+  return SHUNT_E_TRANSACTION;
+}
+
 shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params, size_t nparams,
                          shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
@@ -68,8 +75,7 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
   if (!status && s->nparams != nparams)
     status = error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
-  if (!status && conn->read_only && !s->reads)
-    status = error_set(err, SHUNT_E_TRANSACTION, "the transaction is read-only (in: %.300s)", s->sql);
+  if (!status && base->read_only && !s->reads) status = refuse_write(s, err);
   if (!status) {
     status = bind_all(conn, s, params, err);
     if (status) put_back(s);

@@ -64,7 +64,7 @@ static void reports_that_connections_are_opened_and_closed_and_why(void **state)
   conn = server_acquire(p, 3);
   conn->altered = true;
   pool_release(conn, 3);
-  saw("connection.opened\nconnection.closed: its settings were altered\n");
+  saw("connection.opened\nconnection.closed: it can't be reset\n");
   conn = server_acquire(p, 0);
   conn->retire_ns = 1;
   pool_release(conn, 0);

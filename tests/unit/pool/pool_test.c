@@ -276,6 +276,39 @@ static void a_private_database_has_one_connection_that_stays(void **state) {
   release(a);
 }
 
+static void a_private_database_gets_back_its_settings(void **state) {
+  world *w = *state;
+  pools_free(w->pools);
+  w->d.client.filename = ":memory:";
+  make_pools(w);
+  static const char *const alter[] = {"PRAGMA foreign_keys = OFF",
+                                      "PRAGMA query_only = ON",
+                                      "PRAGMA cache_size(5)",
+                                      "CREATE TEMP TABLE \"a \"\"b\" (id)",
+                                      "CREATE TEMP VIEW mine AS SELECT 1 AS id",
+                                      "CREATE TABLE temp.mine (id)"};
+  driver_conn *a = acquire(w);
+  execute(a, "CREATE TABLE mine (id)");
+  for (size_t round = 0; round < 2; round++)
+    for (size_t i = 0; i < sizeof alter / sizeof *alter; i++) {
+      execute(a, alter[i]);
+      assert_true(a->altered);
+      release(a);
+      assert_ptr_equal(acquire(w), a);
+      assert_false(a->altered);
+      execute(a, "INSERT INTO mine VALUES (1)");
+    }
+  execute(a, "CREATE TABLE kept (fine CHECK (fine))");
+  execute(a,
+          "INSERT INTO kept SELECT (SELECT count(*) FROM mine) = 12 AND (SELECT count(*) FROM temp.sqlite_schema) = 0");
+  execute(a, "CREATE TABLE child (id REFERENCES kept (fine))");
+  static const char stays[] = "PRAGMA busy_timeout = 5";
+  assert_fails(&w->d, a->engine->send(a, stays, sizeof stays - 1, NULL, 0, &w->d.err), SHUNT_E_USAGE, "only one");
+  static const char orphan[] = "INSERT INTO child VALUES (7)"; /* foreign keys are on again */
+  assert_int_equal(a->engine->send(a, orphan, sizeof orphan - 1, NULL, 0, &w->d.err), SHUNT_E_USAGE);
+  release(a);
+}
+
 /* ---- tables ---- */
 
 static const driver_table *known(world *w, const char *table) {
@@ -412,6 +445,7 @@ int main(void) {
       TEST(a_connection_past_its_lifetime_is_replaced),
       TEST(limits_of_0_are_no_limits),
       TEST(a_private_database_has_one_connection_that_stays),
+      TEST(a_private_database_gets_back_its_settings),
       TEST(a_table_is_remembered_until_it_changes),
       TEST(a_table_that_is_gone_is_forgotten),
       TEST(pools_whose_settings_are_the_same_live_on),

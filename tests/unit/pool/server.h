@@ -61,6 +61,11 @@ static void server_close(driver_conn *conn) {
 
 static bool server_alive(driver_conn *conn) { return !server.alive || server.alive(conn); }
 
+static bool server_reset(driver_conn *conn) {
+  (void)conn;
+  return false;
+}
+
 static void server_rollback(driver_conn *conn) {
   server.rollback_until_ns = conn->deadline_ns;
   conn->in_transaction = false;
@@ -71,6 +76,7 @@ static const driver_engine server_engine = {.name = "nothing",
                                             .open = server_open,
                                             .close = server_close,
                                             .alive = server_alive,
+                                            .reset = server_reset,
                                             .rollback = server_rollback};
 
 const driver_engine *server_driver_for(cat_engine which) { return which == CAT_PG ? &server_engine : NULL; }

@@ -34,8 +34,8 @@ static shunt_tx *begin(store *w, const char *propagation) {
 
 static void insert_user(store *w, const char *name) {
   shunt_value value = shunt_text(name, strlen(name));
-  store_fine(w, shunt_sql(w->session, "INSERT INTO users (name) VALUES (?)", &(shunt_sql_options){"main", &value, 1},
-                          NULL, NULL, &w->err));
+  store_fine(w, shunt_sql(w->session, "INSERT INTO users (name) VALUES (?)",
+                          &(shunt_sql_options){.client = "main", .params = &value, .nparams = 1}, NULL, NULL, &w->err));
 }
 
 static int64_t users(store *w) { return store_number(w, 0, "SELECT count(*) FROM users"); }

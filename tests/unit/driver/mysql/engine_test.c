@@ -151,23 +151,37 @@ static void a_connection_that_was_killed_is_broken_and_says_so(void **state) {
 
 /* ---- what a connection keeps ---- */
 
-static bool leaves(server *d, const char *sql) {
-  d->conn->altered = false;
-  run(d, sql);
-  assert_false(d->conn->broken);
-  return d->conn->altered;
-}
-
-static void a_connection_on_which_something_was_left_is_not_given_again(void **state) {
+static void the_server_tells_of_changes(void **state) {
   server *d = the_server(state);
-  static const char *const something[] = {"SET @a = 1", "SELECT 1 INTO @a", "/* a */ prepare p from 'SELECT 1'",
-                                          "CREATE TEMPORARY TABLE passing (id INTEGER)", "SELECT get_lock('%s', 0)"};
+  static const char *const something[] = {"SET @a = 1", "/* a */ prepare p from 'SELECT 1'",
+                                          "CREATE TEMPORARY TABLE passing (id INTEGER)"};
   static const char *const nothing[] = {"SELECT '@a', \"\\\"@a\", `name` AS `@a`, @@version -- @a\n FROM %s",
                                         "INSERT INTO %s (name) VALUES ('a@b.c')", "SELECT 1 AS temporary_set"};
-  for (size_t i = 0; i < sizeof something / sizeof *something; i++)
-    if (!leaves(d, something[i])) fail_msg("%s", something[i]);
-  for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
-    if (leaves(d, nothing[i])) fail_msg("%s", nothing[i]);
+  for (size_t i = 0; i < sizeof something / sizeof *something; i++) {
+    run(d, something[i]);
+    if (!d->conn->altered) fail_msg("%s", something[i]);
+    assert_true(driver_reset(d->conn));
+  }
+  for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+    run(d, nothing[i]);
+    if (d->conn->altered) fail_msg("%s", nothing[i]);
+  }
+}
+
+static void a_connection_is_as_new_after_a_reset(void **state) {
+  server *d = the_server(state);
+  static const char *const changes[] = {"SET @a = 1", "SELECT get_lock('%s', 0)", "SET NAMES latin1",
+                                        "SET sql_mode = ''", "CREATE TEMPORARY TABLE passing (id INTEGER)"};
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+    run(d, changes[i]);
+    assert_true(driver_reset(d->conn));
+    assert_int_equal(d->conn->resets, i + 1);
+    run(d,
+        "SELECT @a IS NULL AND is_used_lock('%s') IS NULL AND @@character_set_client = 'utf8mb4' AND @@sql_mode <> ''");
+    assert_int_equal(shunt_rows_at(d->rows, 0)[0].as.integer, 1);
+  }
+  run(d, "CREATE TEMPORARY TABLE passing (id INTEGER)"); /* the other one is gone */
+  assert_true(driver_reset(d->conn));
 }
 
 /* Others that speak the protocol are not MySQL's or MariaDB's own. */
@@ -188,7 +202,10 @@ static void a_server_that_can_not_tell_of_changes_is_connected_to_all_the_same(v
   run(&d, "SELECT @@session.time_zone");
   assert_string_equal(shunt_rows_at(d.rows, 0)[0].as.bytes, "+00:00");
   assert_false(d.conn->altered);
-  assert_true(leaves(&d, "SET @a = 1"));
+  run(&d, "SET @a = 1");
+  assert_true(driver_reset(d.conn));
+  run(&d, "SELECT @a IS NULL");
+  assert_int_equal(shunt_rows_at(d.rows, 0)[0].as.integer, 1);
   disconnect(&d);
   relay_end(&r);
 }
@@ -202,7 +219,8 @@ int main(void) {
       TEST(statements_come_and_go),
       TEST(keys_that_the_database_gives_are_told),
       TEST(a_connection_that_was_killed_is_broken_and_says_so),
-      TEST(a_connection_on_which_something_was_left_is_not_given_again),
+      TEST(the_server_tells_of_changes),
+      TEST(a_connection_is_as_new_after_a_reset),
       TEST(a_server_that_can_not_tell_of_changes_is_connected_to_all_the_same),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,25 +175,36 @@ static void what_was_sent_and_not_received_is_dropped(void **state) {
 
 /* ---- what a connection keeps ---- */
 
-static void a_connection_whose_settings_were_changed_is_not_given_again(void **state) {
+static void a_connection_is_as_new_after_a_reset(void **state) {
   server *s = server_of(state);
   static const char *const changes[] = {
-      "SET search_path = pg_catalog",      "RESET ALL", "LISTEN a", "DISCARD ALL", "PREPARE p AS SELECT 1",
-      "CREATE TEMP TABLE passing (id int)"};
-  begin_transaction(s);
-  run(s, "SET CONSTRAINTS ALL DEFERRED");
-  run(s, "SET LOCAL search_path = pg_catalog");
-  assert_int_equal(driver_pg.commit(s->conn, &s->err), SHUNT_OK);
-  assert_false(s->conn->altered);
+      "SET search_path = pg_catalog", "SET intervalstyle = postgres",       "LISTEN a",
+      "PREPARE p AS SELECT 1",        "CREATE TEMP TABLE passing (id int)", "SELECT pg_catalog.pg_advisory_lock(1)"};
   for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
-    s->conn->altered = false;
     run(s, changes[i]);
-    assert_true(s->conn->altered);
-    assert_false(s->conn->broken);
+    assert_int_equal(integer_of(s, "SELECT 1"), 1);
+    s->conn->altered = true;
+    assert_true(driver_reset(s->conn));
+    assert_false(s->conn->altered || s->conn->broken);
+    assert_int_equal(s->conn->resets, i + 1);
+    assert_int_equal(integer_of(s, "SELECT 1"), 1); /* prepared again */
   }
-  s->conn->altered = false;
-  assert_int_equal(try_run(s, "SELECT pg_advisory_lock(1), 1 / 0"), SHUNT_E_USAGE);
-  assert_true(s->conn->altered); /* the lock is held nevertheless */
+  assert_int_equal(integer_of(s, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = "
+                                 "pg_backend_pid()"),
+                   0);
+  assert_int_equal(integer_of(s, "SELECT (to_regclass('passing') IS NULL AND current_setting('intervalstyle') = "
+                                 "'iso_8601' AND NOT EXISTS (SELECT FROM pg_listening_channels()))::int"),
+                   1);
+}
+
+static void only_plain_sql_waits_for_the_end_of_its_session(void **state) {
+  server *s = server_of(state);
+  static const char plain[] = "SELECT count(*) FROM t WHERE a IN (1, ?)", call[] = "SELECT \"count\"(*) FROM t";
+  driver_pg.by_hand(s->conn, plain, sizeof plain - 1, 7);
+  assert_false(s->conn->altered);
+  assert_int_equal(s->conn->used_by, 7);
+  driver_pg.by_hand(s->conn, call, sizeof call - 1, 7);
+  assert_true(s->conn->altered);
 }
 
 static void a_transaction_goes_on_after_what_its_connection_keeps(void **state) {
@@ -486,7 +497,8 @@ int main(void) {
       TEST(a_long_statement_is_run_and_not_kept),
       TEST(a_changed_table_is_seen_by_statements_that_were_prepared),
       TEST(what_was_sent_and_not_received_is_dropped),
-      TEST(a_connection_whose_settings_were_changed_is_not_given_again),
+      TEST(a_connection_is_as_new_after_a_reset),
+      TEST(only_plain_sql_waits_for_the_end_of_its_session),
       TEST(a_transaction_goes_on_after_what_its_connection_keeps),
       TEST(copying_to_the_client_is_refused),
       TEST(a_commit_of_what_has_failed_is_an_error),

@@ -139,6 +139,11 @@ static void what_stays_with_the_connection_is_known_by_its_words(void **state) {
       "SELECT set_config('a.b', 'c', NOT true)",
       "SELECT set_config('a.b', 'c', false > true)",
       "SELECT set_config('a.b'",
+      "SELECT \"set_config\"('a.b', 'c', false)",
+      "SELECT pg_catalog.\"pg_advisory_lock\"(1)",
+      "SELECT U&\"set\\005fconfig\"('a.b', 'c', false)",
+      "UPDATE pg_settings SET setting = 'a' WHERE name = 'search_path'",
+      "UPDATE \"pg_settings\" SET setting = 'a'",
       "SELECT set_config('a.b', ?, true), SET_CONFIG('a.c', ?, false)",
   };
   static const char *const nothing[] = {
