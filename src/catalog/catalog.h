@@ -219,8 +219,12 @@ typedef struct cat_rule {
 } cat_rule;
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
+/* What a transaction does with work on another datasource, in the order of the words in settings.c. */
+typedef enum cat_spanning { CAT_SPANNING_ERROR, CAT_SPANNING_RUN, CAT_SPANNING_JOIN } cat_spanning;
+
 typedef struct cat_settings {
   int max_level; /* the highest level of a session; 0: there are no levels, all work is at level 0 */
+  int spanning;  /* a cat_spanning */
   bool strict_isolation;
   bool watch;
   bool standard_rules;

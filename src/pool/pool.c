@@ -183,7 +183,9 @@ int pool_load(pools *p, const cat_client *client) {
   return load;
 }
 
-/* ---- tables ---- */
+/* ---- tables and facts ---- */
+
+pool_facts *pool_facts_of(pools *p, const cat_client *client) { return &pool_of_client(p, client)->facts; }
 
 const driver_table *pool_table(pools *p, const cat_client *client, const char *table) {
   return tables_known(&pool_of_client(p, client)->tables, table);

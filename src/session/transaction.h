@@ -7,9 +7,20 @@
 
 #include <string.h>
 
+#include "joint/name.h"
 #include "session/call.h"
 
 enum { NOT_DOOMED = -1 };
+
+/* What it is to a commit of several (joint.h). */
+typedef struct transaction_joint {
+  bool asked;             /* spanning = "join": it is begun so that it can be prepared */
+  bool wrote;             /* something that must be committed */
+  bool prepares;          /* it can be prepared */
+  bool prepared;          /* it is, and its connection holds it no more */
+  char id[JOINT_ID_ROOM]; /* its branch. Given when it begins, or when it is prepared */
+  uint32_t number;        /* of that id; 0: it has no id yet */
+} transaction_joint;
 
 struct transaction {
   const cat_client *client;
@@ -23,8 +34,15 @@ struct transaction {
   int savepoints; /* open ones, numbered from 1, the outermost first */
   int doomed_at; /* the innermost level that can't be kept, because a part of it was rolled back: a savepoint, 0 for the
                     transaction itself, or NOT_DOOMED */
+  transaction_joint joint;
   transaction *next; /* begun before it */
 };
+
+/* A statement on this connection may write: if it is a transaction's, that has to be committed. */
+static inline void transaction_note_write(const shunt_session *s, const driver_conn *conn) {
+  for (transaction *t = s->transactions; t; t = t->next)
+    if (t->conn == conn) t->joint.wrote = true;
+}
 
 /* The transaction that accesses to this client and level run in: the newest that is not suspended. NULL: none. */
 transaction *transaction_find(const shunt_session *s, const cat_client *client, int level);
@@ -40,6 +58,10 @@ driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, 
 /* Whether these options forbid accesses outside of the transaction. */
 static inline bool transaction_is_alone(const shunt_tx_options *o) {
   return o->spanning && strcmp(o->spanning, "error") == 0;
+}
+/* Whether they take other datasources into the unit. */
+static inline bool transaction_is_joint(const shunt_tx_options *o) {
+  return o->spanning && strcmp(o->spanning, "join") == 0;
 }
 /* TRANSACTION if a transaction in force forbids accesses on this client outside of it. */
 shunt_status transaction_check_spanning(call *c, const cat_client *client);

@@ -433,6 +433,14 @@ function app:on(kind, fn, options) end
 ---Delivers the events that wait, as every call does.
 function app:poll() end
 
+---The prepared parts of transactions over several datasources (spanning = "join"), and the clients that could not be asked: id,
+---client, coordinator, participants, decision, ended, age_ms, pid, process, error. With resolve, ends those whose process is gone;
+---with an id, that one in any case.
+---@param options {resolve: boolean?, id: string?}?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function app:transactions(options) end
+
 ---Closes its sessions and workers, too.
 function app:close() end
 
