@@ -30,6 +30,8 @@ static uint32_t start_of(uint32_t pid) {
   bool known = read_whole(path, MOST_BYTES, &stat, &size, &why) == READ_DONE &&
                read_whole("/proc/sys/kernel/random/boot_id", MOST_BYTES, &boot, &size, &why) == READ_DONE;
   const char *at = known ? strrchr(stat, ')') : NULL; /* behind the name, which may contain anything */
+  if (at && strlen(at) > 2 && (at[2] == 'Z' || at[2] == 'X'))
+    at = NULL; /* it has ended, and its parent has not looked */
   for (int field = 2; at && field < START_FIELD; field++) at = strchr(at + 1, ' ');
   if (at) hash = map_hash(boot, strlen(boot)) ^ map_hash(at + 1, strcspn(at + 1, " "));
   base_free(stat);

@@ -18,6 +18,8 @@ typedef struct peer {
 /* A prepared transaction. */
 typedef struct branch {
   peer *at;
+  peer **listed; /* those that list it: clients of one server all do */
+  size_t nlisted, listed_room;
   char id[JOINT_ID_ROOM];  /* its own */
   char all[JOINT_ID_ROOM]; /* of the whole commit; "" if nothing names it */
   joint_name name;         /* of the whole, or its own */
@@ -76,20 +78,25 @@ static branch *find_branch(const recovery *r, const char *id) {
   return NULL;
 }
 
-/* Several clients may be on one server, and each of them lists it. */
+static branch *new_branch(recovery *r, const char *id, const joint_name *name) {
+  branch *b = arena_new(&r->arena, branch);
+  if (!b || !arena_grow(&r->arena, &r->list, &r->capacity, r->count + 1, sizeof(branch *))) return NULL;
+  b->name = *name;
+  snprintf(b->id, sizeof b->id, "%s", id);
+  if (name->store != JOINT_STORE_UNKNOWN) joint_name_write(name, 0, b->all);
+  return r->list[r->count++] = b;
+}
+
 static shunt_status add_branch(recovery *r, peer *p, const shunt_value *id) {
   joint_name name;
   char text[JOINT_ID_ROOM];
   if (id->type != SHUNT_TEXT || !joint_name_read(id->as.bytes, id->size, &name)) return SHUNT_OK;
   snprintf(text, sizeof text, "%.*s", (int)id->size, id->as.bytes);
-  if (find_branch(r, text)) return SHUNT_OK;
-  branch *b = arena_new(&r->arena, branch);
-  if (!b || !arena_grow(&r->arena, &r->list, &r->capacity, r->count + 1, sizeof(branch *))) return error_memory(r->err);
-  b->at = p;
-  b->name = name;
-  memcpy(b->id, text, sizeof b->id);
-  if (name.store != JOINT_STORE_UNKNOWN) joint_name_write(&name, 0, b->all);
-  r->list[r->count++] = b;
+  branch *b = find_branch(r, text);
+  if (!b && !(b = new_branch(r, text, &name))) return error_memory(r->err);
+  if (!arena_grow(&r->arena, &b->listed, &b->listed_room, b->nlisted + 1, sizeof(peer *))) return error_memory(r->err);
+  b->listed[b->nlisted++] = p;
+  b->at = b->listed[0];
   return SHUNT_OK;
 }
 
@@ -113,13 +120,18 @@ static shunt_status look_at(recovery *r, peer *p) {
 
 /* ---- whose they are ---- */
 
-/* A participant that got its id when it began. */
+/* Whether the client is the participant, which got its id when it began. */
+static bool names_whole(branch *b, peer *p) {
+  shunt_status status = connect_to(p, &b->why);
+  if (!status) status = joint_store_peek(p->conn, b->id, b->all, &b->why);
+  b->failed = b->failed || status;
+  return !status && joint_name_read(b->all, strlen(b->all), &b->name);
+}
+
 static void find_whole(branch *b) {
-  if (b->all[0]) return;
-  shunt_status status = connect_to(b->at, &b->why);
-  if (!status) status = joint_store_peek(b->at->conn, b->id, b->all, &b->why);
-  b->failed = status != SHUNT_OK;
-  if (!status && !joint_name_read(b->all, strlen(b->all), &b->name)) b->all[0] = 0;
+  for (size_t i = 0; i < b->nlisted && !b->all[0]; i++)
+    if (names_whole(b, b->listed[i])) b->at = b->listed[i];
+  if (b->all[0]) b->failed = false;
 }
 
 static void learn_store(peer *p) {
