@@ -36,26 +36,29 @@ static size_t look(recovery *r) {
   return left;
 }
 
-/* The caller holds the lock. */
-static void wait_for_work(recovery *r, int pause_s) {
+/* pause_s 0: until there is work. Returns whether it was woken. The caller holds the lock. */
+static bool wait_for_work(recovery *r, int pause_s) {
   const int64_t until_ns = clock_monotonic_ns() + pause_s * NS_PER_S;
   const struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
   int rc = 0;
   while (!r->wanted && !atomic_load(&r->stop) && rc != ETIMEDOUT)
     rc = pause_s ? pthread_cond_timedwait(&r->changed, &r->lock, &until) : pthread_cond_wait(&r->changed, &r->lock);
+  const bool woken = r->wanted;
   r->wanted = false;
+  return woken;
 }
 
+/* It looks twice even if nothing is left: what a process has sent before it was killed may arrive later. */
 static void *run(void *ud) {
   recovery *r = ud;
+  bool again = true;
   int pause_s = FIRST_PAUSE_S;
   while (!atomic_load(&r->stop)) {
     const size_t left = look(r);
-    pause_s = left ? pause_s : 0;
     pthread_mutex_lock(&r->lock);
-    wait_for_work(r, pause_s);
+    again = wait_for_work(r, left || again ? pause_s : 0);
     pthread_mutex_unlock(&r->lock);
-    pause_s = !pause_s ? FIRST_PAUSE_S : pause_s * 2 < LONGEST_PAUSE_S ? pause_s * 2 : LONGEST_PAUSE_S;
+    pause_s = !left || again ? FIRST_PAUSE_S : pause_s * 2 < LONGEST_PAUSE_S ? pause_s * 2 : LONGEST_PAUSE_S;
   }
   return NULL;
 }

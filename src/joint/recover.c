@@ -1,7 +1,9 @@
+#define _POSIX_C_SOURCE 200809L
 #include "joint/recover.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -68,6 +70,38 @@ static shunt_status connect_to(peer *p, shunt_error *err) {
   if (!p->conn) return joint_connect(p->client, &p->conn, err);
   p->conn->deadline_ns = clock_monotonic_ns() + JOINT_STATEMENT_S * NS_PER_S;
   return SHUNT_OK;
+}
+
+/* ---- one prepared transaction ---- */
+
+static shunt_status is_listed(driver_conn *conn, const char *id, bool *listed, shunt_error *err) {
+  shunt_rows *ids = rows_new();
+  *listed = false;
+  if (!ids) return error_memory(err);
+  shunt_status status = conn->engine->two_phase->list(conn, ids, err);
+  for (size_t i = 0; i < ids->count && !status; i++) {
+    const shunt_value *v = rows_row(ids, i);
+    *listed = *listed || (v->size == strlen(id) && memcmp(v->as.bytes, id, v->size) == 0);
+  }
+  shunt_rows_free(ids);
+  return status;
+}
+
+/* MariaDB says NOT_FOUND as long as it has not ended the connection of a process that was killed. */
+shunt_status joint_finish(driver_conn *conn, const char *id, bool commit, shunt_error *err) {
+  enum { TRIES = 40 };
+  const struct timespec pause = {.tv_nsec = 50 * NS_PER_MS};
+  bool listed = true;
+  for (int i = 0; i < TRIES && listed; i++) {
+    if (i) nanosleep(&pause, NULL);
+    shunt_status status = conn->engine->two_phase->finish(conn, id, commit, err);
+    if (status != SHUNT_E_NOT_FOUND) return status;
+    status = is_listed(conn, id, &listed, err);
+    if (status) return status;
+  }
+  if (!listed) return SHUNT_OK;
+  return error_set(err, SHUNT_E_CONFLICT, "client '%s': the connection that prepared %s has not ended yet",
+                   conn->client->name, id);
 }
 
 /* ---- finding them ---- */
@@ -215,8 +249,8 @@ static void end_branch(const recovery *r, branch *b) {
     b->decision = commits ? JOINT_COMMITTED : JOINT_ROLLED_BACK;
     status = connect_to(b->at, &b->why);
   }
-  if (!status) status = driver_for(b->at->client->engine)->two_phase->finish(b->at->conn, b->id, commits, &b->why);
-  b->ended = !status || status == SHUNT_E_NOT_FOUND; /* another recovery was faster */
+  if (!status) status = joint_finish(b->at->conn, b->id, commits, &b->why);
+  b->ended = !status;
   b->failed = !b->ended;
   if (b->ended)
     events_emit(r->look->events, SHUNT_EVENT_TRANSACTION_RECOVERED, {"client", event_text(b->at->client->name)},

@@ -145,7 +145,9 @@ static shunt_status prepare(joint *j, transaction *t) {
   shunt_status status = t->joint.number ? find_store(j, t, &own) : SHUNT_OK;
   if (!status && t->joint.number) status = write_row(j, t, &(joint_row){t->joint.id, JOINT_PREPARED, j->id});
   if (!status) status = t->conn->engine->two_phase->prepare(t->conn, t->joint.id, j->c->err);
-  t->joint.prepared = !status || t->conn->broken; /* if its answer was lost, it may be */
+  const bool lost = status && t->conn->broken; /* the answer: then the server may prepare it, perhaps later */
+  t->joint.prepared = !status || lost;
+  j->left = j->left || lost;
   return fail_at(j, t, status);
 }
 
@@ -206,22 +208,21 @@ static shunt_status decide(joint *j) {
 
 /* A connection that was lost is replaced once. */
 static shunt_status finish(const joint *j, const transaction *t, bool commit, shunt_error *why) {
-  const driver_two_phase *two = t->conn->engine->two_phase;
   driver_conn *other = NULL;
   give_time(j->c, t->conn);
-  shunt_status status = t->conn->broken ? SHUNT_E_DATASOURCE : two->finish(t->conn, t->joint.id, commit, why);
-  if (!t->conn->broken || status == SHUNT_E_NOT_FOUND) return status;
-  status = joint_connect(t->client, &other, why);
-  if (!status) status = two->finish(other, t->joint.id, commit, why);
+  if (!t->conn->broken) {
+    shunt_status status = joint_finish(t->conn, t->joint.id, commit, why);
+    if (!t->conn->broken) return status;
+  }
+  shunt_status status = joint_connect(t->client, &other, why);
+  if (!status) status = joint_finish(other, t->joint.id, commit, why);
   t->conn->engine->close(other);
   return status;
 }
 
-/* NOT_FOUND: a recovery was faster, and did what was decided. */
 static void end_part(joint *j, transaction *t, bool commit) {
   shunt_error why;
-  shunt_status status = finish(j, t, commit, &why);
-  if (!status || status == SHUNT_E_NOT_FOUND) {
+  if (!finish(j, t, commit, &why)) {
     t->joint.prepared = false;
     return;
   }

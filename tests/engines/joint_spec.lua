@@ -124,10 +124,16 @@ function World:assert_clean(title)
   assert.equal(0, #list, title .. ": " .. require "shunt".json(list))
 end
 
+--- Until nothing is left: what a process has sent before it was killed may arrive later.
 function World:resolve(title)
-  for _, row in ipairs(self.app:transactions { resolve = true }) do
-    assert.is_true(row.ended == true, ("%s: %s"):format(title, tostring(row.error)))
+  local list, problem
+  for _ = 1, 100 do
+    for _, row in ipairs(self.app:transactions { resolve = true }) do problem = row.error end
+    list = self.app:transactions()
+    if #list == 0 then return end
+    os.execute "sleep 0.05"
   end
+  error(("%s: %d are left: %s"):format(title, #list, tostring(problem)))
 end
 
 local function title_of(engines, how, step) return ("%s: %s %s, seed %d"):format(table.concat(engines, "+"), how, step, SEED) end
@@ -209,7 +215,7 @@ describe(("units that commit as one (seed %d)"):format(SEED), function()
   end)
 
   it("are so if recovery overtakes a coordinator that lives", function()
-    for _ = 1, ROUNDS do
+    for _ = 1, math.max(2, ROUNDS // 4) do
       local world = any_world()
       local step, n = random(world:steps()), world:next()
       local title = title_of(world.engines, "stop", step)

@@ -10,7 +10,8 @@ set -u
 specs='tests/spec/relate_differential_spec.lua tests/spec/module_rows_spec.lua
 tests/engines/relate_engines_spec.lua tests/engines/load_spec.lua tests/engines/key_types_spec.lua
 tests/engines/key_across_spec.lua tests/engines/parts_spec.lua tests/engines/conditions_spec.lua
-tests/engines/related_spec.lua tests/engines/reads_spec.lua tests/engines/every_value_spec.lua'
+tests/engines/related_spec.lua tests/engines/reads_spec.lua tests/engines/every_value_spec.lua
+tests/engines/joint_spec.lua'
 
 LUA=${LUA:-lua5.4}
 export CMOCKA_MESSAGE_OUTPUT=STDOUT UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
