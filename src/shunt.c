@@ -29,6 +29,7 @@ struct shunt_app {
   handles handles;
   differences differences;
   recovery recovery;
+  bool offline; /* as in shunt_options */
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
 };
@@ -58,7 +59,7 @@ static generation *take_for_recovery(void *app) { return take_newest(app); }
 /* Not before the generation is published. */
 static void recover_joint(shunt_app *app) {
   generation *g = take_newest(app);
-  if (g->catalog->settings.spanning == CAT_SPANNING_JOIN) recovery_wake(&app->recovery, false);
+  if (!app->offline && g->catalog->settings.spanning == CAT_SPANNING_JOIN) recovery_wake(&app->recovery, false);
   generation_drop(g);
 }
 
@@ -136,6 +137,7 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
   differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
+  app->offline = options && options->offline;
   app->reloaded = options ? options->reloaded : NULL;
   app->reloaded_ud = options ? options->reloaded_ud : NULL;
   app->events = events_new();

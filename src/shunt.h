@@ -175,6 +175,9 @@ typedef struct shunt_options {
   void (*event)(void *ud, const shunt_event *event);
   void *event_ud;
   int event_least; /* a shunt_severity */
+  /* The app connects to no datasource before it is asked to: with database.spanning join, it would otherwise look for
+   * transactions to recover. shunt_reload ignores it. */
+  bool offline;
 } shunt_options;
 
 /* Reads the app config at path, its overlay and its rules. It opens no connection. On failure err holds the first

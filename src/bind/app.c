@@ -42,7 +42,7 @@ static int raise_opening(lua_State *L, bind_call *c, const opening *o) {
   return lua_error(L);
 }
 
-static const char *const open_keys[] = {"env", NULL};
+static const char *const open_keys[] = {"env", "offline", NULL};
 
 static int app_open(lua_State *L) {
   lua_settop(L, 2);
@@ -53,7 +53,10 @@ static int app_open(lua_State *L) {
   bind_call *c = bind_call_new(L);
   const node *options = bind_options(L, c, 2, "shunt.open", open_keys);
   opening o = {.a = &c->arena, .last = &o.first};
-  shunt_options with = {.env = bind_option_text(L, c, options, "env"), .problem = note, .ud = &o};
+  shunt_options with = {.env = bind_option_text(L, c, options, "env"),
+                        .problem = note,
+                        .ud = &o,
+                        .offline = bind_option_bool(L, c, options, "offline")};
   if (shunt_open(path, &with, &app->app, &c->err)) {
     app->app = NULL;
     return raise_opening(L, c, &o);

@@ -3,6 +3,7 @@
 -- The seed is in the title; SHUNT_SEED sets it. SHUNT_JOINT_ROUNDS: how many of each kind.
 
 local Engines = require "tests.engines.support.engines"
+local shunt = require "shunt"
 local Faults = require "tests.engines.support.faults"
 
 local SEED = tonumber(os.getenv "SHUNT_SEED") or os.time()
@@ -121,7 +122,7 @@ end
 
 function World:assert_clean(title)
   local list = self.app:transactions()
-  assert.equal(0, #list, title .. ": " .. require "shunt".json(list))
+  assert.equal(0, #list, title .. ": " .. shunt.json(list))
 end
 
 --- Until nothing is left: what a process has sent before it was killed may arrive later.
@@ -212,6 +213,28 @@ describe(("units that commit as one (seed %d)"):format(SEED), function()
       world:has(n, title)
       world:assert_clean(title)
     end
+  end)
+
+  it("are recovered by an app that opens, and nothing is by one that is offline", function()
+    local world = world_of(1)
+    local step = random(world:steps())
+    repeat -- until it is a step after which something stays prepared
+      step = step % world:steps() + 1
+      world:run("commit", "killed", step, world:next())
+    until #world.app:transactions() > 0
+    shunt.open(world.inner.folder .. "/shunt.yaml", { offline = true }):close()
+    assert.equal(1, #world.app:transactions())
+    local app <close> = shunt.open(world.inner.folder .. "/shunt.yaml")
+    local seen
+    app:on("transaction.recovered", function(event) seen = event end)
+    for _ = 1, 500 do
+      if seen then break end
+      os.execute "sleep 0.01"
+      app:poll()
+    end
+    assert.is_truthy(seen)
+    assert.equal(seen.decision == "committed", world:has(world.n, "recovered"))
+    world:assert_clean "recovered"
   end)
 
   it("are so if recovery overtakes a coordinator that lives", function()

@@ -38,6 +38,7 @@ function blob:bytes() end
 
 ---@class shunt.config_options
 ---@field env string? the environment; default: SHUNT_ENV, or "dev" if that is not set
+---@field offline boolean? connects to no datasource before it is asked to: does not look for transactions to recover
 
 ---@class shunt.session_options
 ---@field instance string? the tenant; default: the default instance
