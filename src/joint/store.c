@@ -9,6 +9,8 @@
 
 #include "base/clock.h"
 
+enum { AT_ONCE = 16 /* rows that one statement drops */ };
+
 #define IDENTITY "store" /* the id of the row that holds the table's own identity */
 
 static shunt_value text(const char *t) { return shunt_text(t, strlen(t)); }
@@ -139,15 +141,30 @@ shunt_status joint_store_peek(driver_conn *conn, const char *id, char decides[JO
 
 /* ---- clearing ---- */
 
-static shunt_status drop(driver_conn *conn, const shunt_rows *rows, shunt_error *err) {
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < rows->count && !status; i++)
-    status = run(conn, "DELETE FROM " JOINT_TABLE " WHERE gid = ?", rows_row(rows, i), 1, NULL, err);
+static shunt_status drop_some(driver_conn *conn, const shunt_value *ids, size_t n, shunt_error *err) {
+  buf sql = {0};
+  buf_puts(&sql, "DELETE FROM " JOINT_TABLE " WHERE gid IN (?");
+  for (size_t i = 1; i < n; i++) buf_puts(&sql, ", ?");
+  buf_puts(&sql, ")");
+  shunt_status status = sql.failed ? error_memory(err) : run(conn, sql.data, ids, n, NULL, err);
+  buf_free(&sql);
   return status;
 }
 
-/* A read takes no locks, and a delete by primary key locks those rows alone: a delete of a range would wait for the
- * rows of prepared transactions beside it. */
+static shunt_status drop(driver_conn *conn, const shunt_rows *rows, shunt_error *err) {
+  shunt_value ids[AT_ONCE];
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0, n = 0; i < rows->count && !status; i++) {
+    ids[n++] = rows_row(rows, i)[0];
+    if (n < AT_ONCE && i + 1 < rows->count) continue;
+    status = drop_some(conn, ids, n, err);
+    n = 0;
+  }
+  return status;
+}
+
+/* A read takes no locks, and a delete of few primary keys locks those rows alone: a delete of a range would wait for
+ * the rows of prepared transactions beside it. */
 static shunt_status drop_those(driver_conn *conn, const char *which, const shunt_value *params, size_t n,
                                shunt_error *err) {
   shunt_rows *rows = rows_new();

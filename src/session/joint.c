@@ -11,6 +11,8 @@
 
 static const int64_t AFTER_NS = 10000000000; /* to end what is decided, even if the call's deadline is over */
 
+static const int64_t CLEAR_NS = 2000000000;
+
 enum { CLEAR_AFTER = 64 /* decisions */ };
 
 typedef struct joint {
@@ -242,7 +244,7 @@ static void clear(const joint *j, const transaction *t, uint64_t store) {
   pool_facts *facts = facts_of(j, t);
   if (t->conn->broken || store == JOINT_STORE_PRIVATE) return;
   if (atomic_fetch_add(&facts->decided, 1) % CLEAR_AFTER != CLEAR_AFTER - 1) return;
-  give_time(j->c, t->conn);
+  t->conn->deadline_ns = clock_monotonic_ns() + CLEAR_NS;
   (void)joint_store_clear(t->conn, store, joint_going_oldest(j->going->first), NULL);
 }
 

@@ -64,6 +64,7 @@ static void unit_by_hand(world *w) {
   snprintf(sql, sizeof sql, "XA START '%s'", id);
   bench_mysql_run(w->mysql, sql);
   execute(w->insert, params);
+  read_children(w, n);
   snprintf(sql, sizeof sql, "PREPARE TRANSACTION '%s'", id);
   bench_pg_run(w->pg, sql);
   decide(w, id);
@@ -73,7 +74,6 @@ static void unit_by_hand(world *w) {
   bench_mysql_run(w->mysql, sql);
   snprintf(sql, sizeof sql, "COMMIT PREPARED '%s'", id);
   bench_pg_run(w->pg, sql);
-  read_children(w, n);
 }
 
 static void raw_round(void *ud) {

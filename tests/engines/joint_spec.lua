@@ -4,6 +4,7 @@
 
 local Engines = require "tests.engines.support.engines"
 local shunt = require "shunt"
+local App = require "tests.spec.support.app"
 local Faults = require "tests.engines.support.faults"
 
 local SEED = tonumber(os.getenv "SHUNT_SEED") or os.time()
@@ -295,6 +296,32 @@ describe(("units that commit as one (seed %d)"):format(SEED), function()
     end)
     assert.is_truthy(problem.message:find("'c1' and 'c2' can't be committed as one", 1, true), problem.message)
     assert.is_false(world:has(1, "refused"))
+    world:close()
+  end)
+
+  it("have a database in memory that coordinates", function()
+    local world = open { "pg", "pg" }
+    local folder = App.folder()
+    App.fill(folder, { ["rules/models.lua"] = rules_of { "sqlite3", "pg" }, ["shunt.yaml"] = ([[
+database:
+  defaultClient: c1
+  spanning: join
+  clients:
+    c1: {engine: sqlite3, connection: {filename: ":memory:"}}
+    c2: {engine: pg, connection: {url: %q}}
+rules: {path: [rules]}
+]]):format(Engines.url("pg", world.inner.database_of.c2)) }, {})
+    local app = shunt.open(folder .. "/shunt.yaml")
+    local session = app:session()
+    session:execute("c1", "CREATE TABLE t1 (id INTEGER PRIMARY KEY, n INTEGER UNIQUE, m INTEGER REFERENCES t1 (id) DEFERRABLE INITIALLY DEFERRED)")
+    local function insert(n, m) return session:model("m1"):insert({ n = n, m = m, r2 = { { n = n } } }, { include = "r2" }) end
+    insert(1)
+    local problem = Engines.raises("SHUNT_E_CONSTRAINT", insert, 2, 77) -- found when it commits
+    assert.is_truthy(problem.message:find("c1: failed: .*; c2: rolled back"), problem.message)
+    for model in ("m1 m2"):gmatch "%S+" do assert.equal(1, session:model(model):count()) end
+    assert.equal(0, #app:transactions())
+    app:close()
+    App.remove(folder)
     world:close()
   end)
 
