@@ -34,6 +34,7 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 RELAY := $(B)/tests/relay
 WATCHDOG := $(B)/lua/tests/support/watchdog.so
+INTERRUPT := $(B)/tests/interrupt.so
 
 CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SANITIZE)
@@ -127,6 +128,10 @@ $(RELAY): $(B)/obj/tests/engines/relay.o
 $(WATCHDOG): $(B)/obj/tests/support/watchdog.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^
+# What programs preload that are to die at a certain step.
+$(INTERRUPT): $(B)/obj/tests/support/interrupt.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^ -ldl
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -151,10 +156,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the unit tests without running them.
-unit: $(TESTS) $(RELAY) $(WATCHDOG)
+unit: $(TESTS) $(RELAY) $(WATCHDOG) $(INTERRUPT)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(RELAY) $(WATCHDOG) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(RELAY) $(WATCHDOG) $(INTERRUPT) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/generation.h"
+#include "app/recovery.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/event.h"
@@ -27,6 +28,8 @@ struct shunt_app {
   event_sink *events;
   handles handles;
   differences differences;
+  recovery recovery;
+  bool offline; /* as in shunt_options */
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
 };
@@ -49,6 +52,15 @@ static void publish(shunt_app *app, generation *g) {
   if (!old) return;
   pools_drain(old->pools, g->pools);
   generation_drop(old);
+}
+
+static generation *take_for_recovery(void *app) { return take_newest(app); }
+
+/* Not before the generation is published. */
+static void recover_joint(shunt_app *app) {
+  generation *g = take_newest(app);
+  if (!app->offline && g->catalog->settings.spanning == CAT_SPANNING_JOIN) recovery_wake(&app->recovery, false);
+  generation_drop(g);
 }
 
 static void changed(void *ud);
@@ -84,11 +96,13 @@ static shunt_status load_next(shunt_app *app, const shunt_options *options, shun
       &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
-  if (status)
+  if (status) {
     generation_drop(g);
-  else
-    publish(app, g);
-  return status;
+    return status;
+  }
+  publish(app, g);
+  recover_joint(app);
+  return SHUNT_OK;
 }
 
 static shunt_value text_or_null(const char *text) { return event_text(text[0] ? text : NULL); }
@@ -123,12 +137,16 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
   differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
+  app->offline = options && options->offline;
   app->reloaded = options ? options->reloaded : NULL;
   app->reloaded_ud = options ? options->reloaded_ud : NULL;
   app->events = events_new();
   if (app->events && options && options->event)
     events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
-  if (handles_init(&app->handles) && app->events && app->path && (app->env || !env)) return app;
+  const recovery_host host = {.take = take_for_recovery, .ud = app, .events = app->events};
+  if (recovery_init(&app->recovery, &host) && handles_init(&app->handles) && app->events && app->path &&
+      (app->env || !env))
+    return app;
   shunt_close(app);
   return NULL;
 }
@@ -159,6 +177,7 @@ void shunt_close(shunt_app *app) {
   if (!app) return;
   if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
   watch_free(app->watch);
+  recovery_end(&app->recovery);
   generation_drop(app->newest);
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
@@ -308,6 +327,24 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
   return status;
 }
 
+/* ---- joint commits ---- */
+
+static shunt_status look_for_prepared(shunt_app *app, bool resolve, const char *id, shunt_rows **rows,
+                                      shunt_error *err) {
+  generation *g = take_newest(app);
+  shunt_status status = recovery_look(g, app->events, resolve, id, rows, err);
+  generation_drop(g);
+  return status;
+}
+
+shunt_status shunt_transactions_list(shunt_app *app, shunt_rows **rows, shunt_error *err) {
+  return look_for_prepared(app, false, NULL, rows, err);
+}
+
+shunt_status shunt_transactions_resolve(shunt_app *app, const char *id, shunt_rows **rows, shunt_error *err) {
+  return look_for_prepared(app, true, id, rows, err);
+}
+
 /* ---- sessions ---- */
 
 static session_generation shared_in(shunt_app *app, generation *g);
@@ -321,6 +358,8 @@ static bool renew(const session_generation *shared, session_generation *newest) 
   return true;
 }
 
+static void recover(const session_generation *shared, bool now) { recovery_wake(&shared->app->recovery, now); }
+
 static session_generation shared_in(shunt_app *app, generation *g) {
   return (session_generation){.catalog = g->catalog,
                               .route = g->route,
@@ -330,6 +369,7 @@ static session_generation shared_in(shunt_app *app, generation *g) {
                               .app = app,
                               .owner = g,
                               .drop = drop,
+                              .recover = recover,
                               .renew = renew};
 }
 

@@ -175,6 +175,9 @@ typedef struct shunt_options {
   void (*event)(void *ud, const shunt_event *event);
   void *event_ud;
   int event_least; /* a shunt_severity */
+  /* The app connects to no datasource before it is asked to: with database.spanning join, it would otherwise look for
+   * transactions to recover. shunt_reload ignores it. */
+  bool offline;
 } shunt_options;
 
 /* Reads the app config at path, its overlay and its rules. It opens no connection. On failure err holds the first
@@ -261,6 +264,10 @@ typedef enum shunt_severity {
     "job '{job}' ({id}[, instance '{instance}']): runs again, because its worker {worker} was gone, or hung")          \
   X(LISTENER_LOST, WARNING, "listener.lost", "the worker is not notified of new jobs: {message}")                      \
   X(LISTENER_RECONNECTED, INFO, "listener.reconnected", "client '{client}': the worker is notified of new jobs again") \
+  X(TRANSACTION_LEFT, WARNING, "transaction.left",                                                                     \
+    "client '{client}': its part of the transaction {id} is left to recovery: {message}")                              \
+  X(TRANSACTION_RECOVERED, INFO, "transaction.recovered",                                                              \
+    "client '{client}': recovery has ended a prepared transaction, {decision} ({id})")                                 \
   X(EVENTS_DROPPED, WARNING, "events.dropped", "{count} events were dropped: the callbacks of app:on are too slow")
 
 typedef enum shunt_event_kind {
@@ -420,6 +427,33 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_statistics(shunt_app *app, shunt_sta
 /* The last difference that an audit found, in any generation, as lines of text: the cached decision, the evaluated one,
  * and the trace of both. NULL if there was none. Free it with shunt_free. Any thread. Errors: MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err);
+
+/* ---- transactions of several datasources ---- */
+
+/* With spanning "join", the datasources of a transaction commit as one, in two phases. If the process or a server dies
+ * in between, parts of it stay prepared in their databases, and hold their locks, until recovery ends all of them in
+ * the same way. An app with database.spanning join recovers in the background when it opens; others before their first
+ * such commit. These functions do it at once, and ask every client once, one after the other.
+ *
+ * *rows has a row for each prepared part, and one for each client that could not be asked. Free it with
+ * shunt_rows_free. Its columns:
+ *   id            of the transaction, the same for all its parts; null: the row is a client that could not be asked
+ *   client        where the part is prepared
+ *   coordinator   the client whose table shunt_transactions has the decision; null: unknown
+ *   participants  the clients of the transaction, once it is decided
+ *   decision      "committed", "rolled back", "undecided" or "unknown"
+ *   ended         whether this call has ended it
+ *   age_ms        since its commit began
+ *   pid, process  the process that commits it: "here" (this one), "running", "ended", or "elsewhere" (another host or
+ *                 container)
+ *   error         why it was left, or could not be asked
+ * Errors: MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_transactions_list(shunt_app *app, shunt_rows **rows, shunt_error *err);
+/* Ends them, and returns what it found and did. id NULL: all, except those of other processes of this host that run,
+ * and those of other hosts that are younger than 5 minutes. With an id: that one in any case; a process that is still
+ * committing it then fails and rolls back. Errors: NOT_FOUND: there is no such id; MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_transactions_resolve(shunt_app *app, const char *id, shunt_rows **rows,
+                                                                 shunt_error *err);
 
 /* ---- handles ---- */
 

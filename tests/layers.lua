@@ -18,13 +18,14 @@ local allowed = {
   ["driver/mysql"] = "base catalog rows driver",
   route = "base catalog rule",
   pool = "base catalog rows driver",
-  session = "base catalog rows route pool driver",
+  joint = "base catalog rows driver",
+  session = "base catalog rows route pool driver joint",
   query = "base catalog rows route pool driver session",
   relate = "base catalog rows route session query",
   model = "base catalog rows route session query relate",
   jobs = "base catalog rows pool driver session query",
-  app = "base catalog rows config rule driver route pool session jobs",
-  ["."] = "base catalog rows config rule driver route pool session jobs app", -- the façade, shunt.c
+  app = "base catalog rows config rule driver route pool joint session jobs",
+  ["."] = "base catalog rows config rule driver route pool joint session jobs app", -- the façade, shunt.c
   bind = "base catalog rows rule",
   cli = "base bind",
 }

@@ -42,7 +42,7 @@ static int raise_opening(lua_State *L, bind_call *c, const opening *o) {
   return lua_error(L);
 }
 
-static const char *const open_keys[] = {"env", NULL};
+static const char *const open_keys[] = {"env", "offline", NULL};
 
 static int app_open(lua_State *L) {
   lua_settop(L, 2);
@@ -53,7 +53,10 @@ static int app_open(lua_State *L) {
   bind_call *c = bind_call_new(L);
   const node *options = bind_options(L, c, 2, "shunt.open", open_keys);
   opening o = {.a = &c->arena, .last = &o.first};
-  shunt_options with = {.env = bind_option_text(L, c, options, "env"), .problem = note, .ud = &o};
+  shunt_options with = {.env = bind_option_text(L, c, options, "env"),
+                        .problem = note,
+                        .ud = &o,
+                        .offline = bind_option_bool(L, c, options, "offline")};
   if (shunt_open(path, &with, &app->app, &c->err)) {
     app->app = NULL;
     return raise_opening(L, c, &o);
@@ -239,6 +242,27 @@ static int app_limits(lua_State *L) {
   return 1;
 }
 
+/* ---- transactions of several datasources ---- */
+
+static const char *const transactions_keys[] = {"resolve", "id", NULL};
+
+static int app_transactions(lua_State *L) {
+  lua_settop(L, 2);
+  bind_app *app = bind_check_app(L);
+  bind_call *c = bind_call_new(L);
+  const node *options = bind_options(L, c, 2, "app:transactions", transactions_keys);
+  const char *id = bind_option_text(L, c, options, "id");
+  const bool resolve = bind_option_bool(L, c, options, "resolve");
+  if (id && !resolve) return bind_usage(L, "app:transactions takes an id only with resolve = true");
+  shunt_status status = resolve ? shunt_transactions_resolve(app->app, id, &c->rows, &c->err)
+                                : shunt_transactions_list(app->app, &c->rows, &c->err);
+  if (status) return bind_fail(L, c);
+  bind_push_rows(L, c->rows);
+  bind_push_meta(L, c->rows);
+  bind_leave(L, c);
+  return 2;
+}
+
 /* ---- closing ---- */
 
 static void end(lua_State *L, bind_app *app) {
@@ -272,13 +296,19 @@ static int app_tostring(lua_State *L) {
 }
 
 void bind_app_register(lua_State *L) {
-  static const bind_taking takes[] = {{"shunt.open", open_keys}, {NULL, NULL}};
+  static const bind_taking takes[] = {{"shunt.open", open_keys}, {"app:transactions", transactions_keys}, {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", app_gc}, {"__close", app_close}, {"__tostring", app_tostring}, {NULL, NULL}};
-  static const luaL_Reg methods[] = {
-      {"reload", app_reload},     {"generation", app_generation}, {"watched", app_watched},
-      {"describe", app_describe}, {"config", app_config},         {"pools", app_pools},
-      {"limits", app_limits},     {"close", app_close},           {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"reload", app_reload},
+                                     {"generation", app_generation},
+                                     {"watched", app_watched},
+                                     {"describe", app_describe},
+                                     {"config", app_config},
+                                     {"pools", app_pools},
+                                     {"limits", app_limits},
+                                     {"close", app_close},
+                                     {"transactions", app_transactions},
+                                     {NULL, NULL}};
   static const luaL_Reg functions[] = {{"open", app_open}, {"settings", settings}, {NULL, NULL}};
   bind_class(L, BIND_APP, metamethods, methods, "app_methods");
   luaL_setfuncs(L, functions, 0);

@@ -106,6 +106,8 @@ bind_call *bind_call_new(lua_State *L); /* pushes it */
 bind_app *bind_check_app(lua_State *L); /* argument 1; raises if it is closed */
 /* Pushes a call. Raises if the value at session_index is not a session, or if the session is closed or busy. */
 bind_call *bind_enter(lua_State *L, int session_index);
+/* The same also while a suspended coroutine has a transaction on the session: for functions that access nothing. */
+bind_call *bind_enter_beside(lua_State *L, int session_index);
 void bind_busy(lua_State *L, bind_call *c);
 void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err unless status is SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);

@@ -21,7 +21,7 @@ static bind_switch *new_switch(lua_State *L, const bind_call *c) {
 
 static int switch_on(lua_State *L) {
   lua_settop(L, 2);
-  bind_call *c = bind_enter(L, 1);
+  bind_call *c = bind_enter_beside(L, 1);
   const char *client = bind_opt_text(L, 2, "the client");
   bind_switch *sw = new_switch(L, c);
   if (shunt_switch_push(c->session->session, client, &c->err)) return bind_fail(L, c);
@@ -32,7 +32,7 @@ static int switch_on(lua_State *L) {
 
 static int level_up(lua_State *L) {
   lua_settop(L, 1);
-  bind_call *c = bind_enter(L, 1);
+  bind_call *c = bind_enter_beside(L, 1);
   bind_switch *sw = new_switch(L, c);
   if (shunt_level_push(c->session->session, &c->err)) return bind_fail(L, c);
   sw->pop = shunt_level_pop;

@@ -282,9 +282,13 @@ typedef struct cat_uses {
 enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 256 }; /* further ones are not kept */
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
+/* What a transaction does with work on another datasource, in the order of the words in settings.c. */
+typedef enum cat_spanning { CAT_SPANNING_ERROR, CAT_SPANNING_RUN, CAT_SPANNING_JOIN } cat_spanning;
+
 typedef struct cat_settings {
   int max_connections; /* of all clients; 0: no limit */
   int max_level;       /* the highest level of a session; 0: there are no levels, all work is at level 0 */
+  int spanning;        /* a cat_spanning */
   bool strict_isolation;
   bool watch;
   bool standard_rules;

@@ -37,6 +37,7 @@ const char *const settings_engines[] = {
 static const char *const roles[] = {"primary", "replica", NULL};
 static const char *const isolations[] = {"loose", "strict", NULL};
 static const char *const kinds[] = {"has_one", "has_many", "belongs_to", "belongs_to_many", NULL};
+static const char *const spannings[] = {"error", "run", "join", NULL};
 static const char *const ops[] = {"read", "write", NULL};
 
 /* ---- database ---- */
@@ -84,6 +85,10 @@ static const schema_field database_rows[] = {
     {"maxConnections", INTEGER(0, INT32_MAX), IS("0"), AT(cat_settings, max_connections),
      SAYS("Most connections of all clients together; 0: no limit."),
      SEE("[Limits for several pools](pools.md#limits-for-several-pools)")},
+    {"spanning", WORD(spannings), IS("error"), AT(cat_settings, spanning),
+     SAYS("What a transaction does with work on another datasource: `error` refuses it, `run` does it outside of the "
+          "transaction, `join` takes the datasource in, and all of them commit as one."),
+     SEE("[Several datasources](sessions.md#several-datasources)")},
     {"base", MAP(&base), SAYS("The settings that every client starts from: those of a client without `clone`.")},
     {"clients", NAMED(&schema_client),
      SAYS("The clients by name. A name contains no `*`, and is not `default`, `_inherit_`, `_initial_` or `_auto_`.")},

@@ -173,6 +173,25 @@ typedef struct driver_queue {
                          * Otherwise a statement that writes waits for the one writer, even if it changes nothing */
 } driver_queue;
 
+enum { DRIVER_ID_BYTES = 64 /* the longest id of a prepared transaction */ };
+
+/* Commits in two phases: a transaction that is prepared outlives its connection and its server, until it is finished.
+ * Ids are ASCII without quotes, and unique on the server. */
+typedef struct driver_two_phase {
+  /* Begins a transaction that can be prepared, and only under this id. NULL: any transaction can, under any id. Errors:
+   * those of the engine's begin. */
+  shunt_status (*begin)(driver_conn *conn, const char *id, const char *isolation, shunt_error *err);
+  /* Outside of a transaction: TRANSACTION if the server can't prepare, with the reason and what to do about it. */
+  shunt_status (*check)(driver_conn *conn, shunt_error *err);
+  /* The connection's transaction is prepared, and not the connection's any more; nothing but `finish` may follow on it.
+   * After an error it is rolled back; if the connection is broken, it may also be prepared. */
+  shunt_status (*prepare)(driver_conn *conn, const char *id, shunt_error *err);
+  /* Commits the prepared transaction or rolls it back. NOT_FOUND: there is none of that id, perhaps not any more. */
+  shunt_status (*finish)(driver_conn *conn, const char *id, bool commit, shunt_error *err);
+  /* Appends the ids, one column, of those that this user may finish; perhaps of other databases on the server. */
+  shunt_status (*list)(driver_conn *conn, shunt_rows *into, shunt_error *err);
+} driver_two_phase;
+
 typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
@@ -213,6 +232,10 @@ typedef struct driver_engine {
   const char *mean_type;     /* what a sum of integers is cast to before it is divided, because AVG keeps few digits.
                               * NULL: AVG keeps them */
   const driver_queue *queue; /* NULL: jobs can't be kept here */
+  const driver_two_phase *two_phase; /* NULL: the engine can't prepare a transaction */
+  /* SQL of one text: the database and schema in which a table without a schema is made. NULL: the name of `file`. */
+  const char *database;
+  const char *plain_table; /* SQL behind the columns of a CREATE TABLE whose rows follow transactions; may be "" */
   /* A table of keys, made of the JSON array ?: [number, "part", "part" …] for each key. It has the column
    * shunt_key_number; key_part is the format of the SQL for part %zu, from 0. longest: bytes of the longest part. NULL,
    * both: the table is VALUES (number, part, part …), …, whose columns have no type. */

@@ -9,6 +9,7 @@
 #include "jobs/held.h"
 #include "jobs/signal.h"
 #include "session/hook.h"
+#include "session/transaction.h"
 
 enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5, UNIQUE_WAIT_MS = 5000 };
 
@@ -68,6 +69,12 @@ void push_free(push *p) { base_free(p->envelope); }
 
 /* ---- sending ---- */
 
+/* A transaction that has notified can't be prepared: so the notification follows its commit. */
+static bool notifies_later(const job_store *store) {
+  const transaction *t = transaction_find(store->c.s, store->client, store->level);
+  return t && t->joint.asked;
+}
+
 static void write_insert(job_store *store, const push *p) {
   const shunt_push_options *o = &p->options;
   sql_text *sql = store->sql;
@@ -97,7 +104,7 @@ static void write_insert(job_store *store, const push *p) {
     store_put_later(store, o->delay_ms);
   }
   sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
-  if (!store->dialect->notify) return;
+  if (!store->dialect->notify || notifies_later(store)) return;
   sql_puts(sql, ", ");
   sql_puts(sql, store->dialect->notify);
   sql_puts(sql, "('" STORE_CHANNEL "', '')");
@@ -194,17 +201,28 @@ shunt_status push_send(job_store *store, const push *p, int64_t *id) {
 
 /* ---- in transactions ---- */
 
-static shunt_status wake(void *ud, shunt_error *err) {
-  (void)ud, (void)err;
+static void notify(shunt_session *s, shunt_error *err) {
+  job_store store;
+  if (store_enter(&store, s, 0, err)) return;
+  sql_reset(store.sql);
+  sql_puts(store.sql, "SELECT ");
+  sql_puts(store.sql, store.dialect->notify);
+  sql_puts(store.sql, "('" STORE_CHANNEL "', '')");
+  (void)store_run_sql(&store, NULL, NULL);
+}
+
+/* A failure does no harm: a worker that is not woken finds the job a little later. */
+static shunt_status wake(void *session, shunt_error *err) {
   signal_raise();
+  if (session) notify(session, err);
   return SHUNT_OK;
 }
 
-/* A failed hook does no harm: a worker that is not woken finds the job a little later. */
 static shunt_status send_here(job_store *store, const push *p, int64_t *id) {
+  shunt_session *notifies = store->dialect->notify && notifies_later(store) ? store->c.s : NULL;
   shunt_status status = push_send(store, p, id);
   shunt_status told =
-      status || !store_in_transaction(store) ? SHUNT_OK : shunt_on_commit(store->c.s, wake, NULL, NULL, NULL);
+      status || !store_in_transaction(store) ? SHUNT_OK : shunt_on_commit(store->c.s, wake, notifies, NULL, NULL);
   (void)told;
   return status;
 }

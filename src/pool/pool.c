@@ -156,7 +156,9 @@ int pool_load(pools *p, const cat_client *client) {
   return load;
 }
 
-/* ---- tables ---- */
+/* ---- tables and facts ---- */
+
+pool_facts *pool_facts_of(pools *p, const cat_client *client) { return &pool_of_client(p, client)->facts; }
 
 /* The name in the cache: with the scope, if there is one. NULL, with a scope: out of memory. */
 static const char *name_in(const driver_variables *variables, const char *table, buf *room) {

@@ -53,6 +53,16 @@ const driver_table *pool_table(pools *p, const cat_client *client, const driver_
  */
 shunt_status pool_describe(driver_conn *conn, const char *table, const driver_table **out, shunt_error *err);
 
+/* What this process has found out about the client's database for commits in two phases (joint/). */
+typedef struct pool_facts {
+  atomic_bool prepares;   /* it can prepare transactions; false: not known */
+  _Atomic uint64_t store; /* the identity of its store; 0: not known */
+  atomic_uint decided;    /* decisions since its store was cleared */
+} pool_facts;
+
+/* Valid until pools_free. */
+pool_facts *pool_facts_of(pools *p, const cat_client *client);
+
 /* Zeros if the level was never used. */
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
 /* Calls `each` for level 0 of each client and for the other levels in use, lower levels first, without a lock. */

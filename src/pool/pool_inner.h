@@ -58,6 +58,7 @@ typedef struct client_pools {
   pthread_mutex_t lock; /* taken to add a pool */
   circuit circuit;
   table_cache tables;
+  pool_facts facts;
 } client_pools;
 
 struct pools {

@@ -29,7 +29,7 @@ static bool asks_for_more(const shunt_tx_options *o) { return o->isolation || o-
 static shunt_status find_mode(const shunt_tx_options *o, const mode **out, shunt_error *err) {
   const char *word = o->propagation ? o->propagation : modes[0].word;
   const mode *m = modes, *end = modes + sizeof modes / sizeof *modes;
-  spanning known;
+  cat_spanning known;
   while (m < end && strcmp(m->word, word) != 0) m++;
   if (m == end)
     return error_set(err, SHUNT_E_USAGE,
@@ -74,8 +74,8 @@ static shunt_status check_isolation(const scope *sc, const shunt_tx_options *o, 
 
 /* "run" asks for nothing. */
 static bool spans_otherwise(const scope *sc, const shunt_tx_options *o) {
-  spanning asked = SPANNING_RUN;
-  return o->spanning && spanning_find(o->spanning, &asked) && asked != SPANNING_RUN && asked != sc->spanning;
+  cat_spanning asked = CAT_SPANNING_RUN;
+  return o->spanning && spanning_find(o->spanning, &asked) && asked != CAT_SPANNING_RUN && asked != sc->spanning;
 }
 
 static shunt_status check_joining(const scope *sc, const shunt_tx_options *o, shunt_error *err) {

@@ -6,19 +6,21 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "session/joint.h"
 
-static const char *const words[] = {[SPANNING_ERROR] = "error", [SPANNING_RUN] = "run", [SPANNING_JOIN] = "join"};
+static const char *const words[] = {
+    [CAT_SPANNING_ERROR] = "error", [CAT_SPANNING_RUN] = "run", [CAT_SPANNING_JOIN] = "join"};
 
-bool spanning_find(const char *word, spanning *out) {
+bool spanning_find(const char *word, cat_spanning *out) {
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strcmp(words[i], word) == 0) {
-      *out = (spanning)i;
+      *out = (cat_spanning)i;
       return true;
     }
   return false;
 }
 
-const char *spanning_word(spanning s) { return words[s]; }
+const char *spanning_word(cat_spanning s) { return words[s]; }
 
 /* ---- opening and closing ---- */
 
@@ -26,7 +28,8 @@ shunt_status scope_open(shunt_session *s, const shunt_tx_options *o, scope **out
   size_t size = o->isolation ? strlen(o->isolation) + 1 : 0;
   scope *sc = base_zalloc(sizeof *sc + size);
   if (!sc) return error_memory(err);
-  *sc = (scope){.read_only = o->read_only,
+  *sc = (scope){.spanning = (cat_spanning)s->generation.catalog->settings.spanning,
+                .read_only = o->read_only,
                 .session_level = s->level.now,
                 .number = ++s->begun,
                 .doomed_at = NOT_DOOMED,
@@ -34,6 +37,7 @@ shunt_status scope_open(shunt_session *s, const shunt_tx_options *o, scope **out
                 .next = s->scopes};
   if (o->isolation) sc->isolation = sc->seen.isolation = memcpy(sc + 1, o->isolation, size);
   if (o->spanning) (void)spanning_find(o->spanning, &sc->spanning); /* the caller has checked the word */
+  sc->joint = !o->read_only && (sc->spanning == CAT_SPANNING_JOIN || o->nclients > 1);
   s->scopes = *out = sc;
   return SHUNT_OK;
 }
@@ -62,12 +66,30 @@ static void see(scope *sc) {
   sc->seen.nheld = sc->count;
 }
 
+/* *n of them. NULL when out of memory. */
+static transaction **list_of(call *c, const scope *sc, size_t *n) {
+  transaction **list = arena_array(c->arena, transaction *, sc->count + 1);
+  *n = 0;
+  for (transaction *t = c->s->transactions; t && list; t = t->next)
+    if (t->of == sc) list[(*n)++] = t;
+  return list;
+}
+
+static shunt_status check_joining(call *c, const scope *sc, const cat_client *client) {
+  size_t n;
+  if (!sc->joint || !sc->count) return SHUNT_OK;
+  transaction **list = list_of(c, sc, &n);
+  return list ? joint_check(c, list, n, client) : error_memory(c->err);
+}
+
 shunt_status scope_begin_at(call *c, scope *sc, const cat_client *client, int level, transaction **out) {
-  const shunt_tx_options o = {.isolation = sc->isolation, .read_only = sc->read_only};
+  const shunt_tx_options o = {
+      .isolation = sc->isolation, .read_only = sc->read_only, .spanning = sc->joint ? "join" : NULL};
   *out = transaction_find(c->s, client, level);
   if (*out && (*out)->of == sc) return SHUNT_OK;
   if (!base_grow(&sc->held, &sc->capacity, sc->count + 1, sizeof(const cat_client *))) return error_memory(c->err);
-  shunt_status status = transaction_open(c, client, level, &o, out);
+  shunt_status status = check_joining(c, sc, client);
+  if (!status) status = transaction_open(c, client, level, &o, out);
   if (status) return status;
   (*out)->of = sc;
   (*out)->born = sc->savepoints;
@@ -114,12 +136,12 @@ static bool is_at_level(const shunt_session *s, const scope *sc, const cat_clien
   return !sc->suspended && (sc->session_level == s->level.now || !has_levels(client));
 }
 
-static bool takes_all(const scope *sc) { return sc->count == 0 || sc->spanning == SPANNING_JOIN; }
+static bool takes_all(const scope *sc) { return sc->count == 0 || sc->spanning == CAT_SPANNING_JOIN; }
 
 /* The innermost in force that does not let an access there run outside of it; NULL: none. */
 static scope *first_concerned(const shunt_session *s, const cat_client *client) {
   scope *sc = s->scopes;
-  while (sc && !(is_at_level(s, sc, client) && (takes_all(sc) || sc->spanning == SPANNING_ERROR))) sc = sc->next;
+  while (sc && !(is_at_level(s, sc, client) && (takes_all(sc) || sc->spanning == CAT_SPANNING_ERROR))) sc = sc->next;
   return sc;
 }
 
@@ -178,10 +200,11 @@ static shunt_status refuse_doomed(const scope *sc, shunt_error *err) {
 
 shunt_status scope_commit(call *c, scope *sc) {
   if (sc->doomed_at != NOT_DOOMED) return refuse_doomed(sc, c->err);
-  shunt_status status = SHUNT_OK;
-  for (transaction *t = c->s->transactions; t && !status; t = t->next)
-    if (t->of == sc) status = transaction_commit(c, t);
-  return status;
+  size_t n;
+  if (!sc->count) return SHUNT_OK;
+  if (sc->count == 1 && !sc->joint) return transaction_commit(c, first_of(c->s, sc));
+  transaction **list = list_of(c, sc, &n);
+  return list ? joint_commit(c, list, n) : error_memory(c->err);
 }
 
 /* ---- savepoints ---- */

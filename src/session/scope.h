@@ -1,7 +1,7 @@
 /* For: transactions of the host. One begins where its first access goes, or at the places that the host names, and
  * says what happens to accesses elsewhere: an error, outside of it, or it takes them in.
  * Owner: the session lists its scopes, the newest first, and a scope its transactions (transaction.of).
- * Use: scope_open(s, &options, &sc); … transaction_enter(c, client, level, &t) at each access …;
+ * Use: scope_open(s, &options, &sc, err); … transaction_enter(c, client, level, &t) at each access …;
  *      status = scope_commit(c, sc); hooks = hooks_take(s, sc, !status); scope_close(s, sc); hooks_run(…); */
 #ifndef SHUNT_SESSION_SCOPE_H
 #define SHUNT_SESSION_SCOPE_H
@@ -9,8 +9,8 @@
 #include "session/transaction.h"
 
 /* Reads "error", "run" and "join". */
-bool spanning_find(const char *word, spanning *out);
-const char *spanning_word(spanning s);
+bool spanning_find(const char *word, cat_spanning *out);
+const char *spanning_word(cat_spanning s);
 
 /* Begins nothing yet. Errors: MEMORY. */
 shunt_status scope_open(shunt_session *s, const shunt_tx_options *o, scope **out, shunt_error *err);

@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "session/joint_begin.h"
 #include "session/stream.h"
 
 static const int64_t UNDO_NS = 5000000000; /* time to roll back a savepoint, even if the call's deadline is over */
@@ -42,7 +43,7 @@ static shunt_status begin_one(call *c, transaction *t) {
   for (int attempt = 0; attempt < 2 && lost; attempt++) {
     status = call_connect(c, t->client, t->level, &t->conn);
     if (status) return status;
-    status = t->conn->engine->begin(t->conn, t->isolation, t->read_only, c->err);
+    status = joint_begin(c, t);
     lost = status == SHUNT_E_DATASOURCE && t->conn->broken;
     if (status) pool_release(t->conn, t->level);
   }
@@ -75,6 +76,7 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
   *t = (transaction){.client = client,
                      .level = level,
                      .read_only = o->read_only || client->replica,
+                     .joint.asked = transaction_is_joint(o),
                      .doomed_at = NOT_DOOMED,
                      .next = c->s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);

@@ -7,15 +7,14 @@
 
 #include <string.h>
 
+#include "joint/name.h"
 #include "session/call.h"
 
 enum { NOT_DOOMED = -1 };
 
-/* An access to another datasource. */
-typedef enum spanning { SPANNING_ERROR, SPANNING_RUN, SPANNING_JOIN } spanning;
-
 struct scope {
-  spanning spanning;
+  cat_spanning spanning; /* of accesses to other datasources */
+  bool joint;            /* its transactions are to be committed as one */
   const char *isolation; /* as requested; NULL: the engine's default */
   bool read_only;
   int session_level; /* the session's when it began */
@@ -31,18 +30,35 @@ struct scope {
   scope *next;           /* begun before it */
 };
 
+/* What it is to a commit of several (joint.h). */
+typedef struct transaction_joint {
+  bool asked;             /* spanning = "join": it is begun so that it can be prepared */
+  bool wrote;             /* something that must be committed */
+  bool prepares;          /* it can be prepared */
+  bool prepared;          /* it is, and its connection holds it no more */
+  char id[JOINT_ID_ROOM]; /* its branch. Given when it begins, or when it is prepared */
+  uint32_t number;        /* of that id; 0: it has no id yet */
+} transaction_joint;
+
 struct transaction {
   const cat_client *client;
   int level; /* of its pool */
   driver_conn *conn;
   const char *isolation; /* as requested; NULL: the engine's default */
   bool read_only;
-  scope *of;         /* the host's transaction that it is a part of; NULL: a nested write's own */
-  int born;          /* with a scope: how many of its savepoints were open when it began */
-  int savepoints;    /* open ones, numbered from 1, the outermost first */
-  int doomed_at;     /* without a scope: as there */
+  scope *of;      /* the host's transaction that it is a part of; NULL: a nested write's own */
+  int born;       /* with a scope: how many of its savepoints were open when it began */
+  int savepoints; /* open ones, numbered from 1, the outermost first */
+  int doomed_at;  /* without a scope: as there */
+  transaction_joint joint;
   transaction *next; /* begun before it */
 };
+
+/* A statement on this connection may write: if it is a transaction's, that has to be committed. */
+static inline void transaction_note_write(const shunt_session *s, const driver_conn *conn) {
+  for (transaction *t = s->transactions; t; t = t->next)
+    if (t->conn == conn) t->joint.wrote = true;
+}
 
 /* The transaction that accesses to this client and level run in: the newest that is not suspended. NULL: none. */
 transaction *transaction_find(const shunt_session *s, const cat_client *client, int level);
@@ -50,6 +66,10 @@ transaction *transaction_find(const shunt_session *s, const cat_client *client, 
 shunt_status transaction_check_free(const call *c, const driver_conn *conn);
 /* The connection of a transaction that is open already. Nothing begins, and nothing is received. */
 driver_conn *transaction_peek(const shunt_session *s, const cat_client *client, int level);
+/* Whether these options ask for a transaction that can be committed with others as one. */
+static inline bool transaction_is_joint(const shunt_tx_options *o) {
+  return o->spanning && strcmp(o->spanning, "join") == 0;
+}
 
 /* Errors: those of pool_acquire and of the driver; TRANSACTION if a suspended transaction is in its way. */
 shunt_status transaction_open(call *c, const cat_client *client, int level, const shunt_tx_options *o,

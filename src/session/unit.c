@@ -4,9 +4,12 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "session/joint.h"
 #include "session/scope.h"
 
-static const shunt_tx_options plainly;
+static bool commits_as_one(const shunt_session *s) {
+  return s->generation.catalog->settings.spanning == CAT_SPANNING_JOIN;
+}
 
 void unit_begin(call *c, unit *u) {
   c->s->units++;
@@ -19,6 +22,26 @@ static unit_part *find_part(const unit *u, const transaction *t) {
   return NULL;
 }
 
+/* The transactions that the unit began. */
+static size_t list_own(const unit *u, transaction **list) {
+  size_t n = 0;
+  for (size_t i = 0; i < u->count; i++)
+    if (!u->parts[i].savepoint) list[n++] = u->parts[i].tx;
+  return n;
+}
+
+static shunt_status check_joining(call *c, const unit *u, const cat_client *client) {
+  if (!commits_as_one(c->s) || !u->count) return SHUNT_OK;
+  transaction **own = arena_array(c->arena, transaction *, u->count);
+  return own ? joint_check(c, own, list_own(u, own), client) : error_memory(c->err);
+}
+
+static shunt_status open_part(call *c, const unit *u, const cat_client *client, int level, transaction **t) {
+  const shunt_tx_options options = {.spanning = commits_as_one(c->s) && !u->apart ? "join" : NULL};
+  shunt_status status = check_joining(c, u, client);
+  return status ? status : transaction_open(c, client, level, &options, t);
+}
+
 shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
   transaction *t = u->apart ? transaction_find(c->s, client, level) : NULL;
   shunt_status status = u->apart ? SHUNT_OK : transaction_enter(c, client, level, &t);
@@ -28,7 +51,7 @@ shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
   if (t)
     status = transaction_save(c, t, &savepoint);
   else
-    status = transaction_open(c, client, level, &plainly, &t);
+    status = open_part(c, u, client, level, &t);
   if (!status) u->parts[u->count++] = (unit_part){.tx = t, .savepoint = savepoint};
   return status;
 }
@@ -75,8 +98,19 @@ static shunt_status commit_part(call *c, transaction *t) {
   return status;
 }
 
+static shunt_status commit_joint(call *c, unit *u) {
+  transaction **own = arena_array(c->arena, transaction *, u->count);
+  if (!own) return error_memory(c->err);
+  const size_t n = list_own(u, own);
+  shunt_status status = joint_commit(c, own, n);
+  for (size_t i = 0; i < n; i++) transaction_close(c->s, own[i]);
+  for (size_t i = 0; i < u->count; i++)
+    if (!u->parts[i].savepoint) u->parts[i].tx = NULL;
+  return status;
+}
+
 /* Commits the transactions that the unit began, in the order of their first writes. The first failure ends it. */
-static shunt_status commit_parts(call *c, unit *u) {
+static shunt_status commit_one_by_one(call *c, unit *u) {
   buf done = {0}, undone = {0};
   const char *failed = NULL;
   shunt_status status = SHUNT_OK;
@@ -100,6 +134,10 @@ static shunt_status commit_parts(call *c, unit *u) {
   buf_free(&done);
   buf_free(&undone);
   return status;
+}
+
+static shunt_status commit_parts(call *c, unit *u) {
+  return commits_as_one(c->s) ? commit_joint(c, u) : commit_one_by_one(c, u);
 }
 
 shunt_status unit_end(call *c, unit *u, shunt_status status) {

@@ -144,6 +144,30 @@ for _, engine in ipairs(Engines.all) do
       other:close()
     end)
 
+    it("takes in several datasources, named ahead or as they come, which commit as one", function()
+      local function both()
+        parents:insert { id = 1 }
+        children:insert { id = 1 }
+      end
+      for _, options in ipairs { { spanning = "join" }, { clients = { "one", "two" } } } do
+        if engine == "sqlite3" then -- neither can prepare
+          local problem = Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, both, options)
+          assert.is_truthy(problem.message:find("can't be committed as one", 1, true), problem.message)
+          assert.same({ 0, 0 }, { parents:count(), children:count() })
+        else
+          fails(both, options)
+          assert.same({ 0, 0 }, { parents:count(), children:count() })
+          session:transaction(both, options)
+          assert.same({ 1, 1 }, { parents:count(), children:count() })
+          parents:delete({}, { all = true })
+          children:delete({}, { all = true })
+        end
+      end
+      session:transaction(function() -- two that only read need no preparing
+        assert.same({ 0, 0 }, { parents:count(), children:count() })
+      end, { clients = { "one", "two" }, read_only = true })
+    end)
+
     it("begins again elsewhere, where a savepoint took back its first access", function()
       session:transaction(function()
         pcall(session.transaction, session, function()

@@ -223,11 +223,13 @@ function Program:transaction(depth)
   end
   local h = self.model:begin(mode, with)
   local failed = true
+  self.begun = self.begun + 1
   local ok, problem = pcall(self.session.transaction, self.session, function()
     assert(h, "it was to be refused")
     self:block(depth + 1)
     failed = false
   end, with)
+  self.begun = self.begun - 1
   if not h then
     assert.equal("SHUNT_E_TRANSACTION", not ok and problem.code)
     return
@@ -271,13 +273,17 @@ local function run(program)
   if not ok and problem ~= FAILS and problem.code ~= "SHUNT_E_TRANSACTION" then error(problem, 0) end
 end
 
---- Between the steps of a coroutine its switches are off.
+--- Between the steps of a coroutine its switches are off, and its transactions are its own.
 local function run_in_coroutine(program)
-  local co = coroutine.create(run)
+  local co <close> = setmetatable({ coroutine.create(run) }, { __close = function(self) coroutine.close(self[1]) end })
   repeat
-    assert(coroutine.resume(co, program))
-    if coroutine.status(co) ~= "dead" then assert.equal("main", program.session:resolve("loose").client) end
-  until coroutine.status(co) == "dead"
+    assert(coroutine.resume(co[1], program))
+    if coroutine.status(co[1]) ~= "dead" then
+      local ok, d = pcall(program.session.resolve, program.session, "loose")
+      assert.equal(program.begun == 0, ok)
+      assert.equal(ok and "main" or "SHUNT_E_USAGE", ok and d.client or d.code)
+    end
+  until coroutine.status(co[1]) == "dead"
 end
 
 for _, engine in ipairs(Engines.all) do
@@ -303,7 +309,7 @@ for _, engine in ipairs(Engines.all) do
       it(("is exact at every depth: program %d of SHUNT_SEED=%d"):format(i, SEED), function()
         math.randomseed(SEED, i)
         for _, client in ipairs { "main", "second" } do other:execute(client, "DELETE FROM parents") end
-        local program = setmetatable({ session = world.session, model = new_model(engine ~= "sqlite3"), ran = {},
+        local program = setmetatable({ session = world.session, model = new_model(engine ~= "sqlite3"), ran = {}, begun = 0,
           spannings = { "run", "error", engine ~= "sqlite3" and "join" or "run" },
           -- under repeatable read, MySQL's own server keeps gap locks on rows that a savepoint rolled back
           isolation = engine == "mysql" and Engines.mysql_kind() == "mysql" and "read committed" or nil }, Program)

@@ -113,7 +113,7 @@ launch_pg() { # PORT
   rm -f "$home/data/postmaster.pid"
   # shellcheck disable=SC2046 # a list of words
   launch "$(pg_program postgres)" -D "$home/data" -c port="$1" -c listen_addresses=127.0.0.1 \
-    -c unix_socket_directories="$home" -c fsync=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=50 \
+    -c unix_socket_directories="$home" -c fsync=off -c full_page_writes=off -c shared_buffers=32MB -c max_connections=50 -c max_prepared_transactions=50 \
     -c wal_level=minimal -c max_wal_senders=0 -c max_wal_size=256MB -c autovacuum=off -c jit=off -c timezone=UTC \
     -c dynamic_shared_memory_type=mmap -c ssl=on -c ssl_cert_file="$home/server.pem" -c ssl_key_file="$home/server.key" \
     $(more_options)

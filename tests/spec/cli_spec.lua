@@ -132,6 +132,7 @@ describe("the shunt command", function()
       { 3, "resolve profile --instance team", "rules/policy%.lua:6: .*SHUNT_E_RULE" },
       { 4, "query order --instance iso --client hidden", "hidden" },
       { 4, "check --online", "hidden" },
+      { 2, "transactions list x", "transactions list takes no ID" }, { 2, "transactions end", "must be one of" },
     }
     for _, case in ipairs(CASES) do
       it(("is %d for: shunt %s"):format(case[1], case[2]), function()
@@ -613,6 +614,35 @@ instance:
     local status, out = shunt_run "config"
     assert.equal(0, status)
     assert(out:find("********", 1, true), out)
+  end)
+
+  describe("transactions", function()
+    it("lists the datasources that can't be asked, with status 4", function()
+      local row, status = json "transactions list --json"
+      assert.equal(4, status)
+      assert.equal("hidden", row.client)
+      assert.equal(shunt.null, row.id)
+      assert(row.error:find "db.example", row.error)
+      local out
+      status, out = shunt_run "transactions resolve x"
+      assert.equal(4, status)
+      assert(out:find "hidden", out)
+    end)
+
+    it("has nothing to list without prepared transactions, and no id to resolve", function()
+      local app, other = App.open { ["shunt.yaml"] = "database: {defaultClient: m, clients: {m: {engine: sqlite3, connection: {filename: ':memory:'}}}}" }
+      app:close()
+      for _, action in ipairs { "list", "resolve" } do
+        local status, out = run(other, "transactions " .. action)
+        assert.equal(0, status)
+        assert.equal("no prepared transactions\n", out)
+        assert.equal("", (select(2, run(other, "transactions --json " .. action))))
+      end
+      local status, _, err = run(other, "transactions resolve x")
+      assert.equal(2, status)
+      assert(err:find "no datasource has a prepared transaction x", err)
+      App.remove(other)
+    end)
   end)
 
   describe("run", function()

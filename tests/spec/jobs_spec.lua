@@ -290,8 +290,8 @@ job (7) {}
       for _, config in ipairs { Jobs.CONFIG, Jobs.CONFIG .. "jobs: {client: main}\n" } do
         reopen(nil, config)
         worker = app:worker { concurrency = 1 }
-        local problem = App.raises("SHUNT_E_TRANSACTION", wait_for, "leaves open")
-        assert.truthy(problem.message:find("returned with an open transaction", 1, true), problem.message)
+        local problem = App.raises("SHUNT_E_USAGE", wait_for, "leaves open")
+        assert.truthy(problem.message:find("another coroutine has begun a transaction", 1, true), problem.message)
         assert.same({}, at:bodies "main")
       end
     end)

@@ -59,8 +59,9 @@ end
 --- Opens the application that the flags name.
 ---@param args table
 ---@param env? string the environment if neither --env nor SHUNT_ENV names one
+---@param serves? boolean it is a host like others, which may connect at once
 ---@return shunt.cli.application
-function application.open(args, env)
+function application.open(args, env, serves)
   local path = application.path(args)
   if not host.exists(path) then
     failure.raise(failure.CONFIG, ("there is no %s: name the app config with -c, or make an application with `shunt init DIR`")
@@ -71,7 +72,7 @@ function application.open(args, env)
       application.overlay(path, args.env))
   end
   local given = args.env or (os.getenv "SHUNT_ENV" or "") == "" and env or nil
-  local ok, app = pcall(shunt.open, path, { env = given })
+  local ok, app = pcall(shunt.open, path, { env = given, offline = not serves })
   if not ok then error(failure.code(app) and failure.loading(app) or app, 0) end
   log.attach(app, args)
   return application.of(app, path)

@@ -205,6 +205,18 @@ commands.list = {
       purge = { "--queue", "--instance", "--state", "--older" } },
   },
   {
+    name = "transactions", summary = "List and resolve transactions over several datasources that a crash has left prepared.",
+    details = "They hold locks until they are resolved. An application with database.spanning: join does that in the background "
+      .. "when it opens.",
+    arguments = {
+      { "ACTION", "list: print the prepared parts, and what was decided. resolve: commit or roll back those whose process is gone.",
+        choices = { "list", "resolve" } },
+      { "ID", "resolve: this transaction, even if its process may still be committing it, which then fails.", args = "?" },
+    },
+    flags = { { "--json", false, "Print JSON." } },
+    takes = { list = {}, resolve = { "ID" } },
+  },
+  {
     name = "bench", summary = "Measure on this machine what decisions and reads cost.", arguments = {},
     details = "For every model, relation and instance of the application it measures decisions from the rules and from the "
       .. "cache; on each datasource that answers it measures reading a row by its key and reading ten rows. The times include "

@@ -1,8 +1,7 @@
 --- shunt jobs: lists, shows, pushes, retries and deletes jobs.
+local actions = require "shunt.cli.action"
 local application = require "shunt.cli.application"
-local commands = require "shunt.cli.commands"
 local failure = require "shunt.cli.failure"
-local output = require "shunt.cli.output"
 local rows = require "shunt.cli.rows"
 local shunt = require "shunt"
 local terminal = require "shunt.cli.terminal"
@@ -86,23 +85,8 @@ function ACTIONS.purge(session, args)
     "deleted")
 end
 
---- Flags and arguments that not every action takes are refused for the others.
-local function check_action(args)
-  local taken, special = {}, {}
-  for action, names in pairs(commands.by_name.jobs.takes) do
-    for _, name in ipairs(names) do
-      special[name] = true
-      taken[name] = taken[name] or action == args.action
-    end
-  end
-  for _, name in ipairs(output.keys(special)) do
-    local given = args[name:lower():gsub("^%-%-", "")]
-    if given and not taken[name] then failure.usage("jobs %s takes no %s", args.action, name) end
-  end
-end
-
 function jobs.run(args)
-  check_action(args)
+  actions.check("jobs", args)
   local app = application.open(args)
   local session <close> = app.app:session { instance = args.action == "push" and args.instance or nil }
   ACTIONS[args.action](session, args)

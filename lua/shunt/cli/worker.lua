@@ -95,7 +95,7 @@ end
 function worker.run(args)
   local concurrency = values.count(args.concurrency, "--concurrency")
   if concurrency == 0 then failure.usage "--concurrency must be at least 1: with 0 no job would run" end
-  local app = application.open(args).app
+  local app = application.open(args, nil, true).app
   local names = declared(app)
   log_jobs(app, args)
   host.hold_signals(true) -- before there are threads

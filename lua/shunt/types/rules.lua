@@ -24,6 +24,8 @@
 ---@field op "read"|"write"
 ---@field level integer
 ---@field in_transaction boolean
+---@field transaction {client: string?, read_only: boolean, isolation: string?}? the transaction that the access runs in
+---@field wrote boolean? in refine and guard rules: the session has written to the candidate's datasource
 ---@field where table<string, any> the values that the access compares columns with, for equality
 ---@field part integer? the number of the part of a partitioned model that is asked for, where no value says it
 ---@field attrs table<string, string|number|boolean> the attributes of the session

@@ -38,6 +38,7 @@ function blob:bytes() end
 
 ---@class shunt.config_options
 ---@field env string? the environment; default: SHUNT_ENV, or "dev" if that is not set
+---@field offline boolean? connects to no datasource before it is asked to: does not look for transactions to recover
 
 ---@class shunt.session_options
 ---@field instance string? the tenant; default: the default instance
@@ -254,11 +255,15 @@ function blob:bytes() end
 ---| "NOT_SUPPORTED" # runs without a transaction, one level up
 
 ---@class shunt.transaction_options
----@field client string? default: the session's current datasource
+---@field client string? where it begins; default: with its first access
+---@field model string? instead: where an access to this model goes
+---@field where shunt.where? with model: to these rows
+---@field clients string[]? instead: on all of these, which commit as one
 ---@field propagation shunt.propagation? default: "REQUIRED"
 ---@field isolation "read uncommitted"|"read committed"|"repeatable read"|"serializable"|nil default: the engine's own
 ---@field read_only boolean?
----@field spanning "run"|"error"|nil accesses to other datasources run outside the transaction, or fail
+---@field spanning "error"|"run"|"join"|nil accesses to other datasources fail, run outside of it, or are taken in, so that all commit as
+---one; default: database.spanning
 ---@field retry integer? how often fn is called again after the engine rolled the transaction back for another one
 
 ---Override the declaration of the job.
@@ -445,6 +450,14 @@ function app:on(kind, fn, options) end
 
 ---Delivers the events that wait, as every call does.
 function app:poll() end
+
+---The prepared parts of transactions over several datasources (spanning = "join"), and the clients that could not be asked: id,
+---client, coordinator, participants, decision, ended, age_ms, pid, process, error. With resolve, ends those whose process is gone;
+---with an id, that one in any case.
+---@param options {resolve: boolean?, id: string?}?
+---@return shunt.row[] rows
+---@return shunt.meta meta
+function app:transactions(options) end
 
 ---Closes its sessions and workers, too.
 function app:close() end

@@ -1,10 +1,10 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
  * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
  * wait_mariadb.c, wait_mysql.c and connect_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared
- * statements), run.c (values in, execution), reset.c (settings and resets), result.c (rows out), table.c (descriptions
- * of tables), error.c (error numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this
- * folder includes it. Owner: the connection owns its handle and every statement. Use: mysql_conn *conn =
- * mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
+ * statements), run.c (values in, execution), reset.c (settings and resets), xa.c (two phases), result.c (rows out),
+ * table.c (descriptions of tables), error.c (error numbers to errors). It compiles with MariaDB's client library and
+ * with MySQL's. Only this folder includes it. Owner: the connection owns its handle and every statement. Use:
+ * mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -81,10 +81,11 @@ typedef struct mysql_conn {
   char *home;          /* the database and role that it was opened with (mysqldb_look) */
   uint64_t most_bytes; /* of a packet that the server takes (max_allowed_packet); 0: not known */
   bool interrupted;    /* the last statement that failed was, and not by this side: perhaps the connection was killed */
-  char lost[256];      /* why the server ended a transaction that begin() opened and nothing has ended yet */
-  bool open;           /* connected, so that there may be a statement to cancel */
-  bool started;        /* `sent` was started */
-  bool fetching;       /* `sent` is fetched in parts, and was executed */
+  char xa[DRIVER_ID_BYTES + 1]; /* the id of the open transaction, if it can be prepared; otherwise "" */
+  char lost[256];               /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  bool open;                    /* connected, so that there may be a statement to cancel */
+  bool started;                 /* `sent` was started */
+  bool fetching;                /* `sent` is fetched in parts, and was executed */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
   int outcome;      /* the return value of a call that has ended */
@@ -219,6 +220,12 @@ shunt_status mysqldb_set_up(mysql_conn *conn, shunt_error *err);
 shunt_status mysqldb_look(mysql_conn *conn, char **home, uint64_t *most_bytes, shunt_error *err);
 /* driver_engine.reset */
 bool mysqldb_reset(driver_conn *conn);
+/* ---- xa.c ---- */
+
+extern const driver_two_phase mysqldb_two_phase;
+/* Ends a transaction that can be prepared, in one phase. */
+shunt_status mysqldb_xa_commit(mysql_conn *conn, shunt_error *err);
+void mysqldb_xa_rollback(mysql_conn *conn);
 
 /* ---- result.c ---- */
 

@@ -111,9 +111,14 @@ static shunt_status reads_begin(driver_conn *base, shunt_error *err) {
 static void rollback(driver_conn *base) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
-  if (base->in_transaction && !base->broken) mysqldb_tidy(conn, "ROLLBACK");
+  if (base->in_transaction && !base->broken) {
+    if (conn->xa[0])
+      mysqldb_xa_rollback(conn);
+    else
+      mysqldb_tidy(conn, "ROLLBACK");
+  }
   base->in_transaction = false;
-  conn->lost[0] = 0;
+  conn->lost[0] = conn->xa[0] = 0;
 }
 
 static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
@@ -126,7 +131,7 @@ static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
   shunt_status status = mysqldb_check_time(conn, err);
   if (status) return status;
   conn->base.in_transaction = false; /* only the answer says whether it was committed */
-  return mysqldb_control(conn, "COMMIT", err);
+  return conn->xa[0] ? mysqldb_xa_commit(conn, err) : mysqldb_control(conn, "COMMIT", err);
 }
 
 static shunt_status commit(driver_conn *base, shunt_error *err) {
@@ -182,6 +187,9 @@ const driver_engine driver_mysql = {
     .like = " LIKE ",
     .text_type = "CHAR",
     .row_locks = true,
+    .two_phase = &mysqldb_two_phase,
+    .database = "SELECT DATABASE()",
+    .plain_table = " ENGINE = InnoDB",
     .key_table = key_table,
     .key_part = "shunt_key_%zu",
     .open = open_conn,

@@ -45,6 +45,9 @@ static const meaning meanings[] = {
     {1146, SHUNT_E_NOT_FOUND},                                   /* table */
     {1176, SHUNT_E_NOT_FOUND},                                   /* key */
     {1305, SHUNT_E_NOT_FOUND},                                   /* routine, savepoint */
+    {1397, SHUNT_E_NOT_FOUND},                                   /* XA transaction */
+    {1402, SHUNT_E_TRANSACTION},                                 /* XA: it was rolled back; the next: by a timeout */
+    {1613, SHUNT_E_TRANSACTION},     {1614, SHUNT_E_CONFLICT},   /* XA: a deadlock */
     {1630, SHUNT_E_NOT_FOUND},                                   /* function */
     {1792, SHUNT_E_TRANSACTION},                                 /* a write in a read-only transaction */
     {INTERRUPTED, SHUNT_E_TIMEOUT},                              /* interrupted */

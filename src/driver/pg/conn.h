@@ -1,9 +1,9 @@
 /* For: what the files of the PostgreSQL driver share: engine.c (transactions), options.c (connection options),
  * connect.c (connecting), sql.c (reading SQL), prepare.c (prepared statements), values.c (values in and out), run.c
- * (statements), reset.c (what hand-written SQL leaves), load.c (COPY), listen.c (NOTIFY), wait.c (waiting for results),
- * table.c (descriptions of tables), error.c (SQLSTATEs to errors). Only this folder includes it. Owner: the connection
- * owns libpq's connection and every statement. Use: pg_conn *conn = pg_of(base); status = pg_exec(conn, "COMMIT",
- * &result, err); */
+ * (statements), reset.c (what hand-written SQL leaves), two_phase.c (PREPARE TRANSACTION), load.c (COPY), listen.c
+ * (NOTIFY), wait.c (waiting for results), table.c (descriptions of tables), error.c (SQLSTATEs to errors). Only this
+ * folder includes it. Owner: the connection owns libpq's connection and every statement. Use: pg_conn *conn =
+ * pg_of(base); status = pg_exec(conn, "COMMIT", &result, err); */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
@@ -142,6 +142,10 @@ extern const char pg_settings_of_transaction[], pg_settings_of_rows[];
 
 shunt_status pg_listen(driver_conn *conn, const char *channel, shunt_error *err);
 shunt_status pg_hear(driver_conn *conn, int wake_fd, int64_t until_ns, bool *heard, shunt_error *err);
+
+/* ---- two_phase.c ---- */
+
+extern const driver_two_phase pg_two_phase;
 
 /* ---- wait.c ---- */
 

@@ -227,6 +227,7 @@ const driver_engine driver_sqlite3 = {
     .collate = collate,
     .text_type = "TEXT",
     .queue = &queue,
+    .plain_table = "",
     .is_busy = is_busy,
     .private_database = private_database,
     .open = open_conn,

@@ -1,0 +1,137 @@
+/* Transactions that commit in two phases, as XA transactions: begun under their id, prepared, finished. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "driver/mysql/conn.h"
+
+enum {
+  SQL_ROOM = DRIVER_ID_BYTES + 64,
+  LASTS_SINCE = 50707,          /* MySQL 5.7.7; before, the end of the connection rolled back what it had prepared */
+  MARIADB_LASTS_SINCE = 100502, /* MariaDB 10.5.2 */
+  NO_PRIVILEGE = 1401,
+  OUR_FORMAT = 1 /* the formatID of an XA id that is given as one text */
+};
+
+static shunt_status run(mysql_conn *conn, const char *words, const char *id, const char *rest, shunt_error *err) {
+  char sql[SQL_ROOM];
+  snprintf(sql, sizeof sql, "XA %s '%s'%s", words, id, rest);
+  return mysqldb_control(conn, sql, err);
+}
+
+/* The level is for the next transaction, so it comes first. */
+static shunt_status begin(driver_conn *base, const char *id, const char *isolation, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  char level[80];
+  mysqldb_drop_sent(conn);
+  shunt_status status = driver_check_begin(base, isolation, err);
+  if (!status) status = mysqldb_check_time(conn, err);
+  if (status) return status;
+  snprintf(level, sizeof level, "SET TRANSACTION ISOLATION LEVEL %s", isolation ? isolation : "");
+  if (isolation) status = mysqldb_control(conn, level, err);
+  if (!status) status = run(conn, "START", id, "", err);
+  if (status) {
+    base->broken = true; /* its next transaction could get this isolation */
+    return status;
+  }
+  base->in_transaction = true;
+  conn->lost[0] = 0;
+  snprintf(conn->xa, sizeof conn->xa, "%s", id);
+  return SHUNT_OK;
+}
+
+shunt_status mysqldb_xa_commit(mysql_conn *conn, shunt_error *err) {
+  shunt_status status = run(conn, "END", conn->xa, "", err);
+  return status ? status : run(conn, "COMMIT", conn->xa, " ONE PHASE", err);
+}
+
+/* XA END fails if the server has ended the transaction, or it was ended already; it must be rolled back nevertheless.
+ */
+void mysqldb_xa_rollback(mysql_conn *conn) {
+  char sql[SQL_ROOM];
+  mysqldb_allow_little(conn);
+  (void)run(conn, "END", conn->xa, "", NULL);
+  snprintf(sql, sizeof sql, "XA ROLLBACK '%s'", conn->xa);
+  if (!conn->base.broken) mysqldb_tidy(conn, sql);
+}
+
+static shunt_status prepare_now(mysql_conn *conn, shunt_error *err) {
+  if (conn->lost[0])
+    return error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction: %s", conn->lost);
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (!status) status = run(conn, "END", conn->xa, "", err);
+  return status ? status : run(conn, "PREPARE", conn->xa, "", err);
+}
+
+static shunt_status prepare(driver_conn *base, const char *id, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  mysqldb_drop_sent(conn);
+  shunt_status status = strcmp(id, conn->xa) == 0
+                            ? prepare_now(conn, err)
+                            : driver_refuse(base, SHUNT_E_TRANSACTION, "it was not begun for two phases", err);
+  if (status) {
+    base->engine->rollback(base);
+    error_client(err, base->client->name);
+  }
+  base->in_transaction = false;
+  conn->xa[0] = 0;
+  return status;
+}
+
+static shunt_status finish(driver_conn *base, const char *id, bool commit, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (!status) status = run(conn, commit ? "COMMIT" : "ROLLBACK", id, "", err);
+  if (status) error_client(err, base->client->name);
+  return status;
+}
+
+/* ---- the list ---- */
+
+static bool add(const MYSQL_ROW row, const unsigned long *sizes, shunt_rows *into) {
+  bool ours = row[0] && strtol(row[0], NULL, 10) == OUR_FORMAT && row[2] && strcmp(row[2], "0") == 0;
+  shunt_value *cell = ours ? rows_add(into) : NULL;
+  if (!ours) return true;
+  if (!cell) return false;
+  *cell = shunt_text(row[3], sizes[3]);
+  return rows_own(into, cell);
+}
+
+static shunt_status list(driver_conn *base, shunt_rows *into, shunt_error *err) {
+  static const char *const columns[] = {"gid"};
+  static const char sql[] = "XA RECOVER";
+  mysql_conn *conn = mysql_of(base);
+  mysqldb_drop_sent(conn);
+  shunt_status status = mysqldb_check_time(conn, err);
+  if (!status) status = mysqldb_control(conn, sql, err);
+  if (status) return status;
+  MYSQL_RES *result = mysqldb_store_result(conn);
+  if (!result) return mysqldb_fail(conn, NULL, sql, err);
+  bool ok = rows_set_columns(into, columns, 1);
+  for (MYSQL_ROW row; ok && (row = mysql_fetch_row(result));) ok = add(row, mysql_fetch_lengths(result), into);
+  mysql_free_result(result);
+  return ok ? SHUNT_OK : error_memory(err);
+}
+
+/* MySQL lets only a user with XA_RECOVER_ADMIN see what is prepared, and recovery must see it. */
+static shunt_status check(driver_conn *base, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  unsigned long version = mysql_get_server_version(conn->db);
+  if (version < (conn->mariadb ? MARIADB_LASTS_SINCE : LASTS_SINCE))
+    return driver_refuse(base, SHUNT_E_TRANSACTION,
+                         conn->mariadb ? "before MariaDB 10.5.2 a prepared transaction ends with its connection"
+                                       : "before MySQL 5.7.7 a prepared transaction ends with its connection",
+                         err);
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? list(base, rows, err) : error_memory(err);
+  shunt_rows_free(rows);
+  if (status && mysql_errno(conn->db) == NO_PRIVILEGE)
+    status = driver_refuse(base, SHUNT_E_TRANSACTION,
+                           "this user can't see prepared transactions, which recovery must see; grant it "
+                           "XA_RECOVER_ADMIN",
+                           err);
+  return status;
+}
+
+const driver_two_phase mysqldb_two_phase = {
+    .begin = begin, .check = check, .prepare = prepare, .finish = finish, .list = list};
