@@ -338,8 +338,8 @@ static void begin_anew(store *w, bool in_transactions, shunt_tx **tx) {
   store_open_session(w, NULL);
   w->session->max_params = 6;
   if (!in_transactions) return;
-  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "main"}, &tx[0], &w->err));
-  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "second"}, &tx[1], &w->err));
+  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "main", .spanning = "run"}, &tx[0], &w->err));
+  store_fine(w, shunt_begin(w->session, &(shunt_tx_options){.client = "second", .spanning = "run"}, &tx[1], &w->err));
 }
 
 /* Whether one of its allocations failed, the at-th and with all_after those after it. */
