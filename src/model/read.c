@@ -15,6 +15,7 @@ static const shunt_query everything;
 
 shunt_status read_model(call *c, const char *name, const char *client, const cat_model **out) {
   if (!name) return error_set(c->err, SHUNT_E_USAGE, "the model's name is missing");
+  c->explicit_client = client;
   shunt_status status = catalog_find_model(c->s->generation.catalog, name, out, c->err);
   return status ? status : session_check_client(c->s, client, false, c->err);
 }

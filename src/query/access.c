@@ -19,10 +19,25 @@ shunt_status access_refuse_replica(const cat_client *client, shunt_error *err) {
   return SHUNT_E_DENIED;
 }
 
+/* The rows of a relation are selected from the datasource that the call asked for explicitly, because their parents
+ * lie there: then it is asked for them, too. Refine rules see it, and a replica does not take them. */
+static bool inherits_explicit(const call *c, const route_request *q, const route_decision *d) {
+  return q->relation && !q->explicit_client && !q->model->nparts && d->selected && q->parent &&
+         strcmp(q->parent, c->explicit_client) == 0 && strcmp(d->selected->name, c->explicit_client) == 0;
+}
+
+static shunt_status ask_rules(call *c, const route_request *request, route_decision *d) {
+  shunt_status status = route_decide(c->s->generation.route, request, d, c->err);
+  if (!c->explicit_client || status || !inherits_explicit(c, request, d)) return status;
+  route_request q = *request;
+  q.explicit_client = c->explicit_client;
+  return route_decide(c->s->generation.route, &q, d, c->err);
+}
+
 static shunt_status decide(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
   if (!a->decision) return error_memory(c->err);
-  shunt_status status = route_decide(c->s->generation.route, request, a->decision, c->err);
+  shunt_status status = ask_rules(c, request, a->decision);
   if (status || request->op == SHUNT_READ) return status;
   return access_refuse_replica(a->decision->client, c->err);
 }

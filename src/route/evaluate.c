@@ -345,6 +345,7 @@ static shunt_status guard(evaluation *e) {
 
 static shunt_status find_place(evaluation *e) {
   shunt_status status = select_client(e);
+  e->d->selected = status ? NULL : e->client;
   if (!status) read_part(e);
   if (!status) use_part(e);
   if (!status) status = base_table(e);

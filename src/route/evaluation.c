@@ -133,7 +133,7 @@ void evaluation_begin(evaluation *e) {
   const route_request *q = e->request;
   arena_reset(&d->texts);
   memset(&d->as, 0, sizeof d->as);
-  d->client = NULL;
+  d->client = d->selected = NULL;
   d->client_rule = d->table_rule = d->outside_rule = NULL;
   d->as.model = q->model ? q->model->name : NULL;
   d->as.relation = q->relation ? q->relation->full_name : NULL;

@@ -45,6 +45,7 @@ static shunt_status deny_again(const trie_leaf *leaf, shunt_error *err) {
 static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, route_decision *d, shunt_error *err) {
   recall(leaf, q, &d->as);
   d->client = leaf->client;
+  d->selected = leaf->selected;
   d->reads = leaf->reads;
   d->nplacing = leaf->nplacing;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;

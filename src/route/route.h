@@ -22,6 +22,7 @@ typedef rule_request route_request;
 typedef struct route_decision {
   shunt_decision as;
   const cat_client *client;      /* NULL if denied */
+  const cat_client *selected;    /* the candidate before the refine stage; NULL if only guards were asked */
   const rule_read *const *reads; /* the fields of as.depends_on, in the same order */
   size_t nplacing;               /* how many of them, from the first on, were read before the guards: they chose */
   const cat_rule *client_rule, *table_rule; /* the last that chose the client and the table; NULL: a rule did not */

@@ -73,7 +73,7 @@ typedef struct trie_leaf {
   uint32_t id;       /* from 0, without gaps */
   bool levels;       /* the level is the request's */
   shunt_decision as; /* model, relation and op are the request's, and so is the level if `levels` is set */
-  const cat_client *client;
+  const cat_client *client, *selected;
   const rule_read *const *reads; /* of as.depends_on */
   size_t nplacing;               /* as in route_decision */
   const cat_rule *const *rules;  /* of as.trace */

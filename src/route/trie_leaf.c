@@ -85,6 +85,7 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const 
   bool fine = true;
   leaf->levels = levels;
   leaf->client = d->client;
+  leaf->selected = d->selected; /* follows from the trace, which shows the rule that chose it */
   leaf->nplacing = d->nplacing;
   leaf->as = d->as;
   leaf->as.remembered = true;

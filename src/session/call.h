@@ -17,12 +17,13 @@ typedef struct call_reads {
 
 typedef struct call {
   shunt_session *s;
-  arena *arena;        /* until the end of the call */
-  int64_t deadline_ns; /* 0: none */
-  shunt_error *err;    /* may be NULL */
-  call_reads *reads;   /* NULL: none */
-  bool apart;          /* nothing of the host's transactions begins for it, or forbids it */
-  int64_t now_us;      /* since 1970: the one time that the call writes; 0: not read yet */
+  arena *arena;                /* until the end of the call */
+  int64_t deadline_ns;         /* 0: none */
+  shunt_error *err;            /* may be NULL */
+  call_reads *reads;           /* NULL: none */
+  const char *explicit_client; /* asked for by the caller; NULL: none */
+  bool apart;                  /* nothing of the host's transactions begins for it, or forbids it */
+  int64_t now_us;              /* since 1970: the one time that the call writes; 0: not read yet */
 } call;
 
 /* Takes the session's memory back from the call before and sets the deadline: timeout_ms, or the session's timeout if

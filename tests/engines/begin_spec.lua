@@ -15,6 +15,13 @@ rule "what only reads stays on one of the copies" {
   stage = "refine", model = "copied", op = "read",
   when = function(req) return req.transaction and req.transaction.read_only end,
   client = function() return pick { "one", "two" } end }
+rule "reads go to the copy unless a client is asked for" {
+  stage = "refine", model = { "asked", "asked_child", "asked_elsewhere" }, op = "read",
+  when = function(req) return req.attrs.replica and not req.explicit and req.client == "one" end, client = "two" }
+model "asked" { table = "parents", client = "one", relations = {
+  children = has_many("asked_child", "id"), far = has_many("asked_elsewhere", "id") } }
+model "asked_child" { table = "children" }
+model "asked_elsewhere" { table = "copied", client = "two" }
 rule "says it all" {
   stage = "refine", model = "child", client = function(req)
     if not req.attrs.told then return end
@@ -178,6 +185,19 @@ for _, engine in ipairs(Engines.all) do
       end)
       assert.equal(0, parents:count())
       assert.equal(1, children:count())
+    end)
+
+    it("or a call that asks for a client holds it for what it includes, where that lies there", function()
+      local told <close> = world.app:session { attrs = { replica = true } }
+      session:execute("one", "INSERT INTO parents VALUES (1)")
+      session:execute("one", "INSERT INTO children VALUES (1)")
+      session:execute("two", "INSERT INTO copied VALUES (1)")
+      local include = { children = true, far = true }
+      local rows = told:model("asked"):select { client = "one", include = include }
+      assert.same({ { 1 }, { 1 } }, { { rows[1].children[1] and rows[1].children[1].id }, { rows[1].far[1] and rows[1].far[1].id } })
+      assert.equal(1, told:model("asked"):count { client = "one", where = { children = { some = { id = 1 } } } })
+      assert.same({}, (told:model("asked"):select { include = include }))
+      session:execute("two", "DELETE FROM copied")
     end)
 
     it("is seen by the rules, and so is what the session has written", function()
