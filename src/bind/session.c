@@ -133,7 +133,7 @@ static int session_tostring(lua_State *L) {
 }
 
 static int session_level(lua_State *L) {
-  bind_call *c = bind_enter(L, 1);
+  bind_call *c = bind_enter_beside(L, 1);
   lua_pushinteger(L, shunt_session_level(c->session->session));
   bind_leave(L, c);
   return 1;

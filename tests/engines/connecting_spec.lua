@@ -102,6 +102,15 @@ for _, engine in ipairs(Engines.servers) do
       for _, sql in ipairs(tables) do session:execute("main", sql) end
     end
 
+    -- On connections that are closed then: MariaDB forgets to count one that was reset, as it is after DDL.
+    local function open_filled(max)
+      open(max)
+      fill()
+      app:close()
+      App.remove(folder)
+      open(max)
+    end
+
     before_each(function()
       guests = guests + 1
       as_root(table.unpack(case.welcome))
@@ -152,8 +161,7 @@ for _, engine in ipairs(Engines.servers) do
 
     describe("that lets in no more connections of a user", function()
       before_each(function()
-        open(CONNECTIONS)
-        fill()
+        open_filled(CONNECTIONS)
         let_in(LET_IN)
       end)
       local function assert_whole()
@@ -240,8 +248,7 @@ for _, engine in ipairs(Engines.servers) do
     end
 
     it("that wants another password than before goes on with the connections that there are", function()
-      open(CONNECTIONS)
-      fill()
+      open_filled(CONNECTIONS)
       Faults.hold(app, "main", LET_IN)
       as_root(case.password[1])
       Faults.hold(app, "main", LET_IN, function() refused_often(case.password[2]) end)

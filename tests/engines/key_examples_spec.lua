@@ -115,7 +115,7 @@ describe("keys of other types (SHUNT_SEED=" .. seed .. ")", function()
         end
       end
       check()
-      session:transaction(check, { client = to })
+      session:transaction(check, { client = to, spanning = "run" })
       session:model("parent_" .. number):delete({}, { all = true, include = { many = true } })
       local left = {}
       for i, pair in ipairs(values) do left[#left + 1] = pair[3] == false and i or nil end

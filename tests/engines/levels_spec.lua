@@ -122,19 +122,20 @@ for _, engine in ipairs(Engines.all) do
       assert.equal(4, parents:count())
     end)
 
-    it("end in whatever order", function()
+    it("of two coroutines need two sessions", function()
       local new = { propagation = "REQUIRES_NEW", read_only = true }
-      local function start()
+      local function start(of)
         return coroutine.wrap(function()
-          session:transaction(function() coroutine.yield(session:level()) end, new)
-          return session:level()
+          of:transaction(function() coroutine.yield(of:level()) end, new)
+          return of:level()
         end)
       end
-      local a, b = start(), start()
+      local a, b, c, level = start(session), start(session), start(other), other:level()
       assert.equal(1, a())
-      assert.equal(2, b())
-      assert.equal(1, a()) -- the first one ends first
-      assert.equal(0, b())
+      assert.equal(level + 1, c())
+      Engines.raises("SHUNT_E_USAGE", b)
+      assert.equal(0, a()) -- the first one ends first
+      assert.equal(level, c())
     end)
 
     it("end at database.maxLevel, and nothing is half begun then", function()

@@ -304,6 +304,6 @@ describe("reads (SHUNT_SEED=" .. seed .. ")", function()
     reader:transaction(function() assert.equal(1, reader:model("pg"):get(1, { lock = "update" }).id) end, { client = "pg" })
     local problem = Engines.raises("SHUNT_E_TRANSACTION", reader.transaction, reader,
       function() reader:model("pg"):get(1, { lock = "update" }) end, { client = "replica" })
-    assert.truthy(problem.message:find("none is open on 'pg'", 1, true), problem.message)
+    assert.truthy(problem.message:find("goes to 'pg', outside of the transaction on 'replica'", 1, true), problem.message)
   end)
 end)

@@ -37,7 +37,7 @@ describe("limits for several pools", function()
     session:transaction(function()
       App.raises("SHUNT_E_CONFLICT", function() session:query("t2", "SELECT 1") end, "database.maxConnections or the max of the server")
       assert.equal(1, session:query("t9", "SELECT 1 AS n")[1].n)
-    end, { client = "t1" })
+    end, { client = "t1", spanning = "run" })
   end)
 
   it("waits for another session, and for no longer than acquireTimeout", function()
