@@ -138,7 +138,7 @@ describe("relations over three datasources", function()
       local problem = Engines.raises("SHUNT_E_DATASOURCE|SHUNT_E_TRANSACTION", session.transaction, session, function()
         session:execute(client, ("DELETE FROM %s WHERE id = 1"):format(own[engine]))
         users:select { include = { notes = true, [read_again[engine]] = true } }
-      end, { client = client })
+      end, { client = client, spanning = "run" })
       assert.equal(client, problem.client)
       assert_recovered()
     end)
