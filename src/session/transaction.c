@@ -145,6 +145,7 @@ shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
 
 shunt_status transaction_release(call *c, transaction *t, int savepoint) {
   stream_end_all(c->s, t);
+  t->conn->deadline_ns = c->deadline_ns;
   shunt_status status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, c->err);
   if (status)
     error_client(c->err, t->client->name);
