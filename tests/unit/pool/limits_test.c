@@ -152,8 +152,7 @@ static void who_waits_gets_the_connection_of_its_own_pool(void **state) {
   start(&a, p, 0);
   pool_release(conn, 0);
   finish(&a);
-  assert_int_equal(pool_stats_of(p, &list[0], 0).opened, 1);
-  assert_int_equal(open_of(p, 0), 1);
+  assert_int_equal(open_of(p, 0), 1); /* that one, or its successor if it became idle before the caller was seen */
   pools_free(p);
 }
 
