@@ -35,7 +35,7 @@ local function new_task(random, program)
         local ok = pcall(session.transaction, session, function()
           block(session, depth + 1, inner)
           if random:chance(30) then error("fails", 0) end
-        end, { propagation = nested and "NESTED" or "REQUIRED" })
+        end, { propagation = nested and "NESTED" or "REQUIRED", isolation = program.isolation })
         if ok then table.move(inner, 1, #inner, #list + 1, list) elseif not nested then error("doomed", 0) end
       end
       if random:chance(10) then error("fails", 0) end
@@ -55,7 +55,7 @@ local function new_task(random, program)
       local list = {}
       local run = random:chance(70) and pcall or function(fn, ...) return true, fn(...) end
       task.open = 1
-      local ok = run(session.transaction, session, function() block(session, 1, list) end)
+      local ok = run(session.transaction, session, function() block(session, 1, list) end, { isolation = program.isolation })
       task.open = 0
       if ok then for _, id in ipairs(list) do program.kept[id] = true end end
     end
@@ -142,7 +142,9 @@ for _, engine in ipairs(Engines.all) do
         local random = Random.new(seed * 100 + number)
         world.session:execute("main", "DELETE FROM parents")
         local session <close> = world.app:session()
-        local program = { app = world.app, shared = shared and session or nil, kept = {}, tasks = {} }
+        local program = { app = world.app, shared = shared and session or nil, kept = {}, tasks = {},
+          -- under repeatable read, MySQL's own server keeps gap locks on rows that a savepoint rolled back
+          isolation = engine == "mysql" and Engines.mysql_kind() == "mysql" and "read committed" or nil }
         run(random, program)
         session:query("main", "SELECT 1") -- whatever was left is ended
         local there = {}
