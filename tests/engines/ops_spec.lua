@@ -147,6 +147,18 @@ describe("hand-written SQL obeys the rules (SHUNT_SEED=" .. seed .. ")", functio
         assert.equal("1new 2insert", all())
       end)
 
+      it("it is the same within one that may be committed with others, on a connection that has only read before", function()
+        session:transaction(function() session:query("archive", "SELECT id FROM orders") end, { client = "archive", read_only = true })
+        session:transaction(function()
+          if engine == "mysql" then
+            denied("archive", "SELECT note()", "SHUNT_E_TRANSACTION")
+          else
+            denied("archive", engine == "pg" and "SELECT note()" or "EXPLAIN DELETE FROM orders", "SHUNT_E_DENIED")
+          end
+        end, { client = "archive", spanning = "join" })
+        assert.equal("1new 2insert", all())
+      end)
+
       it("a guard is asked with the op of the statement where no client is named", function()
         local auditor <close> = app:session { attrs = { role = "auditor" } }
         assert.equal(2, #auditor:query(nil, "SELECT id FROM orders"))

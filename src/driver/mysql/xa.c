@@ -13,31 +13,23 @@ enum {
   OUR_FORMAT = 1 /* the formatID of an XA id that is given as one text */
 };
 
+static void write_sql(char sql[SQL_ROOM], const char *words, const char *id, const char *rest) {
+  snprintf(sql, SQL_ROOM, "XA %s '%s'%s", words, id, rest);
+}
+
 static shunt_status run(mysql_conn *conn, const char *words, const char *id, const char *rest, shunt_error *err) {
   char sql[SQL_ROOM];
-  snprintf(sql, sizeof sql, "XA %s '%s'%s", words, id, rest);
+  write_sql(sql, words, id, rest);
   return mysqldb_control(conn, sql, err);
 }
 
-/* The level is for the next transaction, so it comes first. */
 static shunt_status begin(driver_conn *base, const char *id, const char *isolation, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
-  char level[80];
-  mysqldb_drop_sent(conn);
-  shunt_status status = driver_check_begin(base, isolation, err);
-  if (!status) status = mysqldb_check_time(conn, err);
-  if (status) return status;
-  snprintf(level, sizeof level, "SET TRANSACTION ISOLATION LEVEL %s", isolation ? isolation : "");
-  if (isolation) status = mysqldb_control(conn, level, err);
-  if (!status) status = run(conn, "START", id, "", err);
-  if (status) {
-    base->broken = true; /* its next transaction could get this isolation */
-    return status;
-  }
-  base->in_transaction = true;
-  conn->lost[0] = 0;
-  snprintf(conn->xa, sizeof conn->xa, "%s", id);
-  return SHUNT_OK;
+  char start[SQL_ROOM];
+  write_sql(start, "START", id, "");
+  shunt_status status = mysqldb_begin(base, isolation, start, err);
+  if (!status) snprintf(conn->xa, sizeof conn->xa, "%s", id);
+  return status;
 }
 
 shunt_status mysqldb_xa_commit(mysql_conn *conn, shunt_error *err) {
