@@ -36,16 +36,11 @@ bind_app *bind_check_app(lua_State *L) {
   return app;
 }
 
-bind_call *bind_enter(lua_State *L, int session_index) {
-  bind_session *s = bind_check(L, session_index, BIND_SESSION, "a session");
-  if (s->session && !s->busy && s->held) bind_check_held(L, s, session_index);
-  return bind_enter_beside(L, session_index);
-}
-
-bind_call *bind_enter_beside(lua_State *L, int session_index) {
+static bind_call *enter(lua_State *L, int session_index, bool beside) {
   bind_session *s = bind_check(L, session_index, BIND_SESSION, "a session");
   if (!s->session) bind_usage(L, "the session is closed");
   if (s->busy) bind_usage(L, "the session is in a call: an observer can't use it");
+  if (s->held && !beside) bind_check_held(L, s, session_index);
   if (s->limit) bind_keep_limit(L, s);
   bind_call *c;
   if (lua_getiuservalue(L, session_index, SESSION_SPARE) == LUA_TUSERDATA) {
@@ -61,6 +56,10 @@ bind_call *bind_enter_beside(lua_State *L, int session_index) {
   c->self = lua_gettop(L);
   return c;
 }
+
+bind_call *bind_enter(lua_State *L, int session_index) { return enter(L, session_index, false); }
+
+bind_call *bind_enter_beside(lua_State *L, int session_index) { return enter(L, session_index, true); }
 
 void bind_busy(lua_State *L, bind_call *c) {
   c->session->busy = true;
