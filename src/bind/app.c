@@ -126,30 +126,48 @@ static int settings(lua_State *L) {
 /* ---- pools ---- */
 
 /* Stays in the call's arena until the library has returned: Lua may be called only then. */
-typedef struct pool_entry {
-  shunt_pool_stats stats;
-  struct pool_entry *next;
-} pool_entry;
+typedef struct stats_entry {
+  union {
+    shunt_pool_stats pool;
+    shunt_limit_stats limit;
+  } of;
+  struct stats_entry *next;
+} stats_entry;
 
-typedef struct pool_list {
+typedef struct stats_list {
   arena *a;
-  pool_entry *first, **last;
+  stats_entry *first, **last;
   bool no_memory;
-} pool_list;
+} stats_list;
 
-static void note_pool(void *ud, const shunt_pool_stats *stats) {
-  pool_list *l = ud;
-  pool_entry *e = arena_new(l->a, pool_entry);
+static stats_entry *add_stats(stats_list *l) {
+  stats_entry *e = arena_new(l->a, stats_entry);
   if (!e) {
     l->no_memory = true;
-    return;
+    return NULL;
   }
-  e->stats = *stats;
   *l->last = e;
   l->last = &e->next;
+  return e;
 }
 
-static void push_pool(lua_State *L, const shunt_pool_stats *s) {
+static void push_stats(lua_State *L, const stats_list *l, void (*push)(lua_State *L, const stats_entry *e)) {
+  if (l->no_memory) bind_memory(L);
+  lua_newtable(L);
+  lua_Integer n = 0;
+  for (const stats_entry *e = l->first; e; e = e->next) {
+    push(L, e);
+    lua_rawseti(L, -2, ++n);
+  }
+}
+
+static void note_pool(void *ud, const shunt_pool_stats *stats) {
+  stats_entry *e = add_stats(ud);
+  if (e) e->of.pool = *stats;
+}
+
+static void push_pool(lua_State *L, const stats_entry *e) {
+  const shunt_pool_stats *s = &e->of.pool;
   const struct {
     const char *name;
     int64_t value;
@@ -180,41 +198,20 @@ static void push_pool(lua_State *L, const shunt_pool_stats *s) {
 static int app_pools(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
-  pool_list l = {.a = &c->arena, .last = &l.first};
+  stats_list l = {.a = &c->arena, .last = &l.first};
   shunt_pools(app->app, note_pool, &l);
-  if (l.no_memory) return bind_memory(L);
-  lua_newtable(L);
-  lua_Integer n = 0;
-  for (const pool_entry *e = l.first; e; e = e->next) {
-    push_pool(L, &e->stats);
-    lua_rawseti(L, -2, ++n);
-  }
+  push_stats(L, &l, push_pool);
   bind_leave(L, c);
   return 1;
 }
 
-typedef struct limit_list {
-  bind_call *call;
-  struct limit_entry *first, **last;
-  bool no_memory;
-} limit_list;
-
-typedef struct limit_entry {
-  shunt_limit_stats stats;
-  struct limit_entry *next;
-} limit_entry;
-
 static void note_limit(void *ud, const shunt_limit_stats *stats) {
-  limit_list *l = ud;
-  limit_entry *e = arena_new(&l->call->arena, limit_entry);
-  l->no_memory |= !e;
-  if (!e) return;
-  e->stats = *stats;
-  *l->last = e;
-  l->last = &e->next;
+  stats_entry *e = add_stats(ud);
+  if (e) e->of.limit = *stats;
 }
 
-static void push_limit(lua_State *L, const shunt_limit_stats *s) {
+static void push_limit(lua_State *L, const stats_entry *e) {
+  const shunt_limit_stats *s = &e->of.limit;
   lua_createtable(L, 0, 4);
   lua_pushstring(L, s->server);
   lua_setfield(L, -2, "server");
@@ -229,15 +226,9 @@ static void push_limit(lua_State *L, const shunt_limit_stats *s) {
 static int app_limits(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
-  limit_list l = {.call = c, .last = &l.first};
+  stats_list l = {.a = &c->arena, .last = &l.first};
   shunt_limits(app->app, note_limit, &l);
-  if (l.no_memory) return bind_memory(L);
-  lua_newtable(L);
-  lua_Integer n = 0;
-  for (const limit_entry *e = l.first; e; e = e->next) {
-    push_limit(L, &e->stats);
-    lua_rawseti(L, -2, ++n);
-  }
+  push_stats(L, &l, push_limit);
   bind_leave(L, c);
   return 1;
 }
