@@ -201,7 +201,10 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
 
-/* registry.c: the userdata of sessions, by their address */
+/* registry.c */
+/* Pushes the weak table that the registry has under this key; makes it at first. */
+void bind_push_weak(lua_State *L, const void *key);
+/* The userdata of sessions, by their address. */
 void bind_session_note(lua_State *L, int index, const bind_session *s);
 /* Pushes its userdata; or nil, and returns false, if it is being collected. */
 bool bind_session_push(lua_State *L, const bind_session *s);

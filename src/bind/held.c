@@ -6,23 +6,11 @@
 
 typedef enum owner_state { OWNER_RUNS, OWNER_SUSPENDED, OWNER_DEAD } owner_state;
 
-/* Weak, so that a coroutine can be collected: by bind_held, its thread. */
+/* By bind_held, its thread, which can be collected all the same. */
 static const char owners_key = 0;
 
-static void push_owners(lua_State *L) {
-  if (lua_rawgetp(L, LUA_REGISTRYINDEX, &owners_key) == LUA_TTABLE) return;
-  lua_pop(L, 1);
-  lua_newtable(L);
-  lua_createtable(L, 0, 1);
-  lua_pushliteral(L, "v");
-  lua_setfield(L, -2, "__mode");
-  lua_setmetatable(L, -2);
-  lua_pushvalue(L, -1);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &owners_key);
-}
-
 void bind_hold(lua_State *L, bind_held *h, bind_session *s) {
-  push_owners(L);
+  bind_push_weak(L, &owners_key);
   lua_pushthread(L);
   lua_rawsetp(L, -2, h);
   lua_pop(L, 1);
@@ -46,7 +34,7 @@ static owner_state state_of(lua_State *L, const bind_held *h) {
   owner_state state = OWNER_DEAD;
   lua_Debug ar;
   if (h->co == L) return OWNER_RUNS;
-  push_owners(L);
+  bind_push_weak(L, &owners_key);
   lua_rawgetp(L, -1, h);
   lua_State *co = lua_tothread(L, -1);
   int status = co ? lua_status(co) : LUA_ERRRUN;
