@@ -95,17 +95,19 @@ static bool offers(const pick_choice *from, const cat_client *client) {
   return false;
 }
 
-const cat_client *pick_held(const pick_choice *from, const rule_transaction *held) {
-  for (size_t i = 0; held && i < held->nheld; i++)
-    if (offers(from, held->held[i])) return are_copies(from) ? held->held[i] : NULL;
+/* The first that is offered, so that equal choices lead to one client, whatever was drawn between them. */
+static const cat_client *first_copy(const pick_choice *from, const cat_client *const *clients, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    if (offers(from, clients[i])) return are_copies(from) ? clients[i] : NULL;
   return NULL;
 }
 
-/* The first that is offered, so that equal choices lead to one client, whatever was drawn between them. */
+const cat_client *pick_held(const pick_choice *from, const rule_transaction *held) {
+  return held ? first_copy(from, held->held, held->nheld) : NULL;
+}
+
 static const cat_client *drawn_in_access(const pick_choice *from, const pick_memo *memo) {
-  for (size_t i = 0; memo && i < memo->n; i++)
-    if (offers(from, memo->clients[i])) return are_copies(from) ? memo->clients[i] : NULL;
-  return NULL;
+  return memo ? first_copy(from, memo->clients, memo->n) : NULL;
 }
 
 static bool keep(pick_memo *memo, const cat_client *client) {
