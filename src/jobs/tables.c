@@ -141,7 +141,7 @@ static shunt_status make_in(job_store *store, unit *u) {
 /* Outside of the session's transaction if the engine lets two transactions write at once: then the tables stay if it is
  * rolled back. Otherwise inside; after a rollback they are made again. */
 static shunt_status make(job_store *store) {
-  unit u = {.apart = true};
+  unit u = {0};
   job_store own = *store;
   own.level = session_level_of(store->client, store_own_level(store->c.s->generation.catalog));
   unit_begin(&store->c, &u);

@@ -37,14 +37,14 @@ static shunt_status check_joining(call *c, const unit *u, const cat_client *clie
 }
 
 static shunt_status open_part(call *c, const unit *u, const cat_client *client, int level, transaction **t) {
-  const shunt_tx_options options = {.spanning = commits_as_one(c->s) && !u->apart ? "join" : NULL};
+  const shunt_tx_options options = {.spanning = commits_as_one(c->s) && !c->apart ? "join" : NULL};
   shunt_status status = check_joining(c, u, client);
   return status ? status : transaction_open(c, client, level, &options, t);
 }
 
 shunt_status unit_join(call *c, unit *u, const cat_client *client, int level) {
-  transaction *t = u->apart ? transaction_find(c->s, client, level) : NULL;
-  shunt_status status = u->apart ? SHUNT_OK : transaction_enter(c, client, level, &t);
+  transaction *t;
+  shunt_status status = transaction_enter(c, client, level, &t);
   if (status || (t && find_part(u, t))) return status;
   if (!base_grow(&u->parts, &u->capacity, u->count + 1, sizeof *u->parts)) return error_memory(c->err);
   int savepoint = 0;

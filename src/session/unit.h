@@ -17,7 +17,6 @@ typedef struct unit {
   unit_part *parts;
   size_t count, capacity;
   bool begun;
-  bool apart; /* not the host's work, so it may run outside of a transaction that forbids spanning */
 } unit;
 
 void unit_begin(call *c, unit *u);
