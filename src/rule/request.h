@@ -13,11 +13,10 @@ typedef struct pick_memo pick_memo;
 
 /* The transaction that an access runs in. */
 typedef struct rule_transaction {
-  const char *client;    /* where it began; NULL: it had no access yet */
   const char *isolation; /* NULL: the engine's own */
   bool read_only;
-  const cat_client *const *held; /* all its clients */
-  size_t nheld;
+  const cat_client **held; /* its clients, in the order in which it began there */
+  size_t nheld;            /* 0: it had no access yet */
 } rule_transaction;
 
 /* Names are those of the catalog, or "default" where a client may be named. Everything is borrowed for the call. */

@@ -46,7 +46,8 @@ static const shunt_value *unless_null(const shunt_value *value) {
 static const shunt_value *of_transaction(const rule_transaction *t, const char *name, shunt_value *room) {
   if (!t) return NULL;
   if (!name || strcmp(name, "read_only") == 0) return boolean(!name || t->read_only, room);
-  return text(strcmp(name, "client") == 0 ? t->client : t->isolation, room);
+  if (strcmp(name, "isolation") == 0) return text(t->isolation, room);
+  return text(t->nheld ? t->held[0]->name : NULL, room);
 }
 
 static bool has_written(const rule_request *q, const char *client) {

@@ -60,15 +60,15 @@ static shunt_status refuse(const char *client, shunt_error *err) {
 }
 
 static shunt_status check_isolation(const scope *sc, const shunt_tx_options *o, const char *on, shunt_error *err) {
-  if (!o->isolation || (sc->isolation && strcasecmp(o->isolation, sc->isolation) == 0)) return SHUNT_OK;
-  if (!sc->isolation)
+  if (!o->isolation || (sc->seen.isolation && strcasecmp(o->isolation, sc->seen.isolation) == 0)) return SHUNT_OK;
+  if (!sc->seen.isolation)
     error_set(err, SHUNT_E_TRANSACTION,
               "a transaction %s is open with the engine's own isolation, and one with '%.64s' can't join it", on,
               o->isolation);
   else
     error_set(err, SHUNT_E_TRANSACTION,
-              "a transaction %s is open with isolation '%s', and one with '%.64s' can't join it", on, sc->isolation,
-              o->isolation);
+              "a transaction %s is open with isolation '%s', and one with '%.64s' can't join it", on,
+              sc->seen.isolation, o->isolation);
   return refuse(scope_place(sc), err);
 }
 
@@ -83,10 +83,10 @@ static shunt_status check_joining(const scope *sc, const shunt_tx_options *o, sh
   const char *on = placed(scope_place(sc), room);
   shunt_status status = check_isolation(sc, o, on, err);
   if (status) return status;
-  if (sc->read_only != o->read_only)
+  if (sc->seen.read_only != o->read_only)
     error_set(err, SHUNT_E_TRANSACTION,
-              sc->read_only ? "a read-only transaction %s is open, and one that writes can't join it"
-                            : "a transaction that writes %s is open, and a read-only one can't join it",
+              sc->seen.read_only ? "a read-only transaction %s is open, and one that writes can't join it"
+                                 : "a transaction that writes %s is open, and a read-only one can't join it",
               on);
   else if (spans_otherwise(sc, o))
     error_set(err, SHUNT_E_TRANSACTION,
@@ -294,7 +294,7 @@ static shunt_status keep_savepoint(call *c, const shunt_tx *h) {
         error_set(c->err, SHUNT_E_TRANSACTION,
                   "the nested transaction %s was rolled back, because a transaction that had joined it was rolled back",
                   placed(scope_place(sc), room));
-    if (sc->count) error_client(c->err, scope_place(sc));
+    if (sc->seen.nheld) error_client(c->err, scope_place(sc));
   } else {
     status = scope_release(c, sc, h->savepoint);
   }

@@ -29,13 +29,12 @@ shunt_status scope_open(shunt_session *s, const shunt_tx_options *o, scope **out
   scope *sc = base_zalloc(sizeof *sc + size);
   if (!sc) return error_memory(err);
   *sc = (scope){.spanning = (cat_spanning)s->generation.catalog->settings.spanning,
-                .read_only = o->read_only,
                 .session_level = s->level.now,
                 .number = ++s->begun,
                 .doomed_at = NOT_DOOMED,
                 .seen = {.read_only = o->read_only},
                 .next = s->scopes};
-  if (o->isolation) sc->isolation = sc->seen.isolation = memcpy(sc + 1, o->isolation, size);
+  if (o->isolation) sc->seen.isolation = memcpy(sc + 1, o->isolation, size);
   if (o->spanning) (void)spanning_find(o->spanning, &sc->spanning); /* the caller has checked the word */
   sc->joint = !o->read_only && (sc->spanning == CAT_SPANNING_JOIN || o->nclients > 1);
   s->scopes = *out = sc;
@@ -54,21 +53,15 @@ void scope_close(shunt_session *s, scope *sc) {
   scope **at = &s->scopes;
   while (*at != sc) at = &(*at)->next;
   *at = sc->next;
-  base_free(sc->held);
+  base_free(sc->seen.held);
   base_free(sc);
 }
 
 /* ---- its transactions ---- */
 
-static void see(scope *sc) {
-  sc->seen.client = sc->count ? sc->held[0]->name : NULL;
-  sc->seen.held = sc->held;
-  sc->seen.nheld = sc->count;
-}
-
 /* *n of them. NULL when out of memory. */
 static transaction **list_of(call *c, const scope *sc, size_t *n) {
-  transaction **list = arena_array(c->arena, transaction *, sc->count + 1);
+  transaction **list = arena_array(c->arena, transaction *, sc->seen.nheld + 1);
   *n = 0;
   for (transaction *t = c->s->transactions; t && list; t = t->next)
     if (t->of == sc) list[(*n)++] = t;
@@ -77,33 +70,32 @@ static transaction **list_of(call *c, const scope *sc, size_t *n) {
 
 static shunt_status check_joining(call *c, const scope *sc, const cat_client *client) {
   size_t n;
-  if (!sc->joint || !sc->count) return SHUNT_OK;
+  if (!sc->joint || !sc->seen.nheld) return SHUNT_OK;
   transaction **list = list_of(c, sc, &n);
   return list ? joint_check(c, list, n, client) : error_memory(c->err);
 }
 
 shunt_status scope_begin_at(call *c, scope *sc, const cat_client *client, int level, transaction **out) {
   const shunt_tx_options o = {
-      .isolation = sc->isolation, .read_only = sc->read_only, .spanning = sc->joint ? "join" : NULL};
+      .isolation = sc->seen.isolation, .read_only = sc->seen.read_only, .spanning = sc->joint ? "join" : NULL};
   *out = transaction_find(c->s, client, level);
   if (*out && (*out)->of == sc) return SHUNT_OK;
-  if (!base_grow(&sc->held, &sc->capacity, sc->count + 1, sizeof(const cat_client *))) return error_memory(c->err);
+  if (!base_grow(&sc->seen.held, &sc->capacity, sc->seen.nheld + 1, sizeof(const cat_client *)))
+    return error_memory(c->err);
   shunt_status status = check_joining(c, sc, client);
   if (!status) status = transaction_open(c, client, level, &o, out);
   if (status) return status;
   (*out)->of = sc;
   (*out)->born = sc->savepoints;
-  sc->held[sc->count++] = client;
-  see(sc);
+  sc->seen.held[sc->seen.nheld++] = client;
   return SHUNT_OK;
 }
 
 /* Rolls it back. */
 static void leave(shunt_session *s, scope *sc, transaction *t) {
   size_t i = 0;
-  while (sc->held[i] != t->client) i++;
-  memmove(sc->held + i, sc->held + i + 1, (--sc->count - i) * sizeof *sc->held);
-  see(sc);
+  while (sc->seen.held[i] != t->client) i++;
+  memmove(sc->seen.held + i, sc->seen.held + i + 1, (--sc->seen.nheld - i) * sizeof *sc->seen.held);
   transaction_close(s, t);
 }
 
@@ -114,8 +106,8 @@ static bool has_levels(const cat_client *client) { return cat_engine_of(client->
 bool scope_in_force(const shunt_session *s, const scope *sc) {
   if (sc->suspended) return false;
   if (sc->session_level == s->level.now) return true;
-  for (size_t i = 0; i < sc->count; i++)
-    if (!has_levels(sc->held[i])) return true;
+  for (size_t i = 0; i < sc->seen.nheld; i++)
+    if (!has_levels(sc->seen.held[i])) return true;
   return false;
 }
 
@@ -125,7 +117,7 @@ scope *scope_innermost(const shunt_session *s) {
   return sc;
 }
 
-bool session_in_transaction(const shunt_session *s) { return scope_innermost(s) != NULL; }
+bool session_in_transaction(const shunt_session *s) { return session_transaction(s) != NULL; }
 
 const rule_transaction *session_transaction(const shunt_session *s) {
   const scope *sc = scope_innermost(s);
@@ -136,7 +128,7 @@ static bool is_at_level(const shunt_session *s, const scope *sc, const cat_clien
   return !sc->suspended && (sc->session_level == s->level.now || !has_levels(client));
 }
 
-static bool takes_all(const scope *sc) { return sc->count == 0 || sc->spanning == CAT_SPANNING_JOIN; }
+static bool takes_all(const scope *sc) { return sc->seen.nheld == 0 || sc->spanning == CAT_SPANNING_JOIN; }
 
 /* The innermost in force that does not let an access there run outside of it; NULL: none. */
 static scope *first_concerned(const shunt_session *s, const cat_client *client) {
@@ -145,15 +137,18 @@ static scope *first_concerned(const shunt_session *s, const cat_client *client) 
   return sc;
 }
 
-scope *scope_that_takes(const shunt_session *s, const cat_client *client, int level) {
-  const transaction *t = transaction_find(s, client, level);
-  if (t) return t->of;
+static scope *first_taker(const shunt_session *s, const cat_client *client) {
   scope *sc = first_concerned(s, client);
   return sc && takes_all(sc) ? sc : NULL;
 }
 
+scope *scope_that_takes(const shunt_session *s, const cat_client *client, int level) {
+  const transaction *t = transaction_find(s, client, level);
+  return t ? t->of : first_taker(s, client);
+}
+
 bool transaction_takes(const shunt_session *s, const cat_client *client, int level) {
-  return transaction_find(s, client, level) || scope_that_takes(s, client, level);
+  return transaction_find(s, client, level) || first_taker(s, client);
 }
 
 static shunt_status refuse_spanning(const call *c, const scope *sc, const cat_client *client) {
@@ -193,16 +188,16 @@ shunt_status transaction_conn(call *c, const cat_client *client, int level, driv
 static shunt_status refuse_doomed(const scope *sc, shunt_error *err) {
   error_set(err, SHUNT_E_TRANSACTION,
             "the transaction%s%s%s was rolled back, because a transaction that had joined it was rolled back",
-            sc->count ? " on '" : "", scope_place(sc), sc->count ? "'" : "");
-  if (sc->count) error_client(err, scope_place(sc));
+            sc->seen.nheld ? " on '" : "", scope_place(sc), sc->seen.nheld ? "'" : "");
+  if (sc->seen.nheld) error_client(err, scope_place(sc));
   return SHUNT_E_TRANSACTION;
 }
 
 shunt_status scope_commit(call *c, scope *sc) {
   if (sc->doomed_at != NOT_DOOMED) return refuse_doomed(sc, c->err);
   size_t n;
-  if (!sc->count) return SHUNT_OK;
-  if (sc->count == 1 && !sc->joint) return transaction_commit(c, first_of(c->s, sc));
+  if (!sc->seen.nheld) return SHUNT_OK;
+  if (sc->seen.nheld == 1 && !sc->joint) return transaction_commit(c, first_of(c->s, sc));
   transaction **list = list_of(c, sc, &n);
   return list ? joint_commit(c, list, n) : error_memory(c->err);
 }

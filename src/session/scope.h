@@ -28,7 +28,7 @@ scope *scope_innermost(const shunt_session *s);
 /* The scope in force that would take an access there in; NULL: none. It may have a transaction there or not. */
 scope *scope_that_takes(const shunt_session *s, const cat_client *client, int level);
 /* The name of a datasource of it, for messages; "" if it has none yet. */
-static inline const char *scope_place(const scope *sc) { return sc->count ? sc->held[0]->name : ""; }
+static inline const char *scope_place(const scope *sc) { return sc->seen.nheld ? sc->seen.held[0]->name : ""; }
 
 /* ---- accesses ---- */
 

@@ -160,6 +160,7 @@ static inline const char *session_current(const shunt_session *s) {
 /* The fields that all requests of the session have in common. Every field is named, which is faster than zeroing the
  * whole first. */
 static inline route_request session_request(const shunt_session *s, const cat_model *model, shunt_op op) {
+  const rule_transaction *in = s->scopes ? session_transaction(s) : NULL;
   return (route_request){.model = model,
                          .relation = NULL,
                          .instance = s->instance,
@@ -170,8 +171,8 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .current = session_current(s),
                          .op = op,
                          .level = s->level.now,
-                         .in_transaction = s->units || (s->scopes && session_in_transaction(s)),
-                         .transaction = s->scopes ? session_transaction(s) : NULL,
+                         .in_transaction = s->units || in,
+                         .transaction = in,
                          .wrote = s->wrote.list,
                          .nwrote = s->wrote.count,
                          .every_rule = false,

@@ -15,19 +15,15 @@ enum { NOT_DOOMED = -1 };
 struct scope {
   cat_spanning spanning; /* of accesses to other datasources */
   bool joint;            /* its transactions are to be committed as one */
-  const char *isolation; /* as requested; NULL: the engine's default */
-  bool read_only;
-  int session_level; /* the session's when it began */
-  uint64_t number;   /* counts up in a session */
-  int suspended;     /* number of handles that went up a level since, and suspend it */
-  int savepoints;    /* open ones, numbered from 1, the outermost first */
-  int doomed_at;     /* the innermost level that can't be kept, because a part of it was rolled back: a savepoint, 0 for
-                        the whole, or NOT_DOOMED */
-  size_t count;      /* of its transactions. 0: no access yet */
-  const cat_client **held; /* their clients, in the order in which they began */
-  size_t capacity;
-  rule_transaction seen; /* as the rules see it */
-  scope *next;           /* begun before it */
+  rule_transaction seen; /* what the rules see of it: isolation, read_only, and its clients */
+  size_t capacity;       /* of seen.held */
+  int session_level;     /* the session's when it began */
+  uint64_t number;       /* counts up in a session */
+  int suspended;         /* number of handles that went up a level since, and suspend it */
+  int savepoints;        /* open ones, numbered from 1, the outermost first */
+  int doomed_at; /* the innermost level that can't be kept, because a part of it was rolled back: a savepoint, 0 for
+                    the whole, or NOT_DOOMED */
+  scope *next;   /* begun before it */
 };
 
 /* What it is to a commit of several (joint.h). */
