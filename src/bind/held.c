@@ -6,7 +6,7 @@
 
 typedef enum owner_state { OWNER_RUNS, OWNER_SUSPENDED, OWNER_DEAD } owner_state;
 
-/* By bind_held, its thread, which can be collected all the same. */
+/* The key of a weak table: by bind_held, its thread, which it does not keep. */
 static const char owners_key = 0;
 
 void bind_hold(lua_State *L, bind_held *h, bind_session *s) {

@@ -186,7 +186,8 @@ typedef struct driver_two_phase {
   /* The connection's transaction is prepared, and not the connection's any more; nothing but `finish` may follow on it.
    * After an error it is rolled back; if the connection is broken, it may also be prepared. */
   shunt_status (*prepare)(driver_conn *conn, const char *id, shunt_error *err);
-  /* Commits the prepared transaction or rolls it back. NOT_FOUND: there is none of that id, perhaps not any more. */
+  /* Commits the prepared transaction or rolls it back. NOT_FOUND: no transaction with that id is prepared (any more).
+   */
   shunt_status (*finish)(driver_conn *conn, const char *id, bool commit, shunt_error *err);
   /* Appends the ids, one column, of those that this user may finish; perhaps of other databases on the server. */
   shunt_status (*list)(driver_conn *conn, shunt_rows *into, shunt_error *err);

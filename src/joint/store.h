@@ -27,7 +27,7 @@ typedef struct joint_row {
   const char *id, *state, *detail;
 } joint_row;
 
-/* A row that was read; state "": there is none. */
+/* A row that was read; state "": no row was found. */
 typedef struct joint_found {
   char state[16], detail[JOINT_DETAIL_ROOM];
 } joint_found;
@@ -35,7 +35,7 @@ typedef struct joint_found {
 /* The identity of the store: of its table, and of the database in which it lies, so that a copy is another store.
  * NOT_FOUND: there is no table. */
 shunt_status joint_store_find(driver_conn *conn, uint64_t *store, shunt_error *err);
-/* The same; makes the table if there is none, and drops decisions that are too old. Outside of a transaction, unless
+/* The same; makes the table if it is missing, and drops decisions that are too old. Outside of a transaction, unless
  * the engine can undo DDL. */
 shunt_status joint_store_make(driver_conn *conn, uint64_t *store, shunt_error *err);
 
@@ -44,7 +44,7 @@ shunt_status joint_store_write(driver_conn *conn, const joint_row *row, shunt_er
 shunt_status joint_store_read(driver_conn *conn, const char *id, joint_found *found, shunt_error *err);
 /* Decides, if nothing has decided before. */
 shunt_status joint_store_fence(driver_conn *conn, const char *id, bool *commits, shunt_error *err);
-/* Of a participant whose id names no store: the row in its own prepared transaction. decides is "" if there is none. */
+/* Of a participant whose id names no store: the row in its own prepared transaction. decides is "" without a row. */
 shunt_status joint_store_peek(driver_conn *conn, const char *id, char decides[JOINT_ID_ROOM], shunt_error *err);
 /* Drops rows of this process that are not needed any more: those before the number. */
 shunt_status joint_store_clear(driver_conn *conn, uint64_t store, uint32_t before, shunt_error *err);

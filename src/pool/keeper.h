@@ -1,5 +1,5 @@
 /* For: the thread that closes connections which are idle for too long or past their lifetime, also while their pool is
- * not used. It sleeps until the next connection is due, and ends when there is none to wait for.
+ * not used. It sleeps until the next connection is due, and ends when no connection will be due.
  * Owner: a house has one keeper, whose work is pools_close_due. Any thread.
  * Use: keeper_note(k, due_ns) with each connection that becomes idle … keeper_end(k). */
 #ifndef SHUNT_POOL_KEEPER_H

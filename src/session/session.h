@@ -23,7 +23,8 @@ typedef struct session_generation {
   shunt_app *app; /* belongs to the façade, as do the functions */
   void *owner;    /* of the share: a generation of app/ */
   void (*drop)(const struct session_generation *shared);
-  /* Starts the recovery of joint commits if it has not run yet; with `now` it looks again soon. NULL: there is none. */
+  /* Starts the recovery of joint commits if it has not run yet; with `now` it looks again soon. NULL: the app runs no
+   * recovery. */
   void (*recover)(const struct session_generation *shared, bool now);
   /* Whether there is a newer generation, which is then *newest, with a share of it. */
   bool (*renew)(const struct session_generation *shared, struct session_generation *newest);

@@ -137,8 +137,8 @@ static bool restore_pragmas(sqlite_conn *conn) {
   return ok;
 }
 
-/* The statement that drops the next temporary object, to be freed; *rc: SQLITE_DONE: there is none. A table's triggers
- * and indexes go with it. */
+/* The statement that drops the next temporary object, to be freed; *rc: SQLITE_DONE: no object is left. A table's
+ * triggers and indexes go with it. */
 static char *next_drop(sqlite3 *db, int *rc) {
   sqlite3_stmt *stmt = NULL;
   *rc = sqlite3_prepare_v2(db,
