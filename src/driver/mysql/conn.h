@@ -211,6 +211,9 @@ shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err
 /* The same even after the deadline, within CANCEL_GRACE_NS and without a cancellation. False: the connection is broken.
  */
 bool mysqldb_tidy(mysql_conn *conn, const char *sql);
+/* Begins a transaction that may write with the SQL `start`. The isolation, which is for the next transaction, comes
+ * first. */
+shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err);
 
 /* ---- reset.c ---- */
 
@@ -220,12 +223,6 @@ shunt_status mysqldb_set_up(mysql_conn *conn, shunt_error *err);
 shunt_status mysqldb_look(mysql_conn *conn, char **home, uint64_t *most_bytes, shunt_error *err);
 /* driver_engine.reset */
 bool mysqldb_reset(driver_conn *conn);
-/* ---- engine.c ---- */
-
-/* Begins a transaction that may write with the SQL `start`. The isolation, which is for the next transaction, comes
- * first. */
-shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err);
-
 /* ---- xa.c ---- */
 
 extern const driver_two_phase mysqldb_two_phase;

@@ -80,26 +80,6 @@ static bool alive(driver_conn *base) { return socket_is_quiet((int)mysql_of(base
 
 /* ---- transactions ---- */
 
-shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err) {
-  mysql_conn *conn = mysql_of(base);
-  char level[80];
-  mysqldb_drop_sent(conn);
-  shunt_status status = driver_check_begin(base, isolation, err);
-  if (!status) status = mysqldb_check_time(conn, err);
-  if (status) return status;
-  snprintf(level, sizeof level, "SET TRANSACTION ISOLATION LEVEL %s", isolation ? isolation : "");
-  if (isolation) status = mysqldb_control(conn, level, err);
-  if (!status) status = mysqldb_control(conn, start, err);
-  if (status) {
-    base->broken = true; /* its next transaction could get this isolation */
-    return status;
-  }
-  base->in_transaction = true;
-  base->read_only = false;
-  conn->lost[0] = 0;
-  return SHUNT_OK;
-}
-
 static shunt_status begin(driver_conn *base, const char *isolation, bool read_only, shunt_error *err) {
   const char *start = read_only ? "START TRANSACTION READ ONLY" : "START TRANSACTION";
   shunt_status status = mysqldb_begin(base, isolation, start, err);

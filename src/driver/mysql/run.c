@@ -336,3 +336,23 @@ bool mysqldb_tidy(mysql_conn *conn, const char *sql) {
   if (!conn->base.broken) conn->until_ns = 0;
   return !conn->base.broken;
 }
+
+shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err) {
+  mysql_conn *conn = mysql_of(base);
+  char level[80];
+  mysqldb_drop_sent(conn);
+  shunt_status status = driver_check_begin(base, isolation, err);
+  if (!status) status = mysqldb_check_time(conn, err);
+  if (status) return status;
+  snprintf(level, sizeof level, "SET TRANSACTION ISOLATION LEVEL %s", isolation ? isolation : "");
+  if (isolation) status = mysqldb_control(conn, level, err);
+  if (!status) status = mysqldb_control(conn, start, err);
+  if (status) {
+    base->broken = true; /* its next transaction could get this isolation */
+    return status;
+  }
+  base->in_transaction = true;
+  base->read_only = false;
+  conn->lost[0] = 0;
+  return SHUNT_OK;
+}
