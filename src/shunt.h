@@ -13,7 +13,10 @@
  *
  * Ownership: the caller owns every object that a function returns through a pointer to a pointer, and ends it with the
  * function of the same name that says _free or _close (both accept NULL). Arguments are borrowed for the call only.
- * Threads: any number of threads may use an app; one thread at a time may use a session and the objects from it.
+ * Threads: any number of threads may use an app; one thread at a time may use a session and the objects from it. While
+ * a call of the session runs, calls from other threads fail with SHUNT_E_USAGE and change nothing. Functions that can't
+ * fail (shunt_session_close, shunt_stream_close, shunt_switch_pop, shunt_level_pop, shunt_observe, shunt_before_wait)
+ * wait until it has ended. A call runs until it returns: a commit until its hooks have run, too.
  * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
  * NULL. On failure the out parameters are NULL or 0. The library never prints, never exits and installs no signal
  * handler. Text is UTF-8 and ends in a NUL, which its size does not count. */
@@ -985,7 +988,8 @@ typedef struct shunt_tx_options {
  * another isolation, or a writing one with read_only, or the reverse) fails with SHUNT_E_TRANSACTION. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const shunt_tx_options *options,
                                                   shunt_tx **tx, shunt_error *err);
-/* Both functions free tx, whatever they return. A transaction that joined another one leaves the decision to that one:
+/* Both functions free tx, whatever they return, except when another thread is in a call of the session: that is
+ * SHUNT_E_USAGE, and the transaction stays open. A transaction that joined another one leaves the decision to that one:
  * its rollback makes the commit of the joined one fail with SHUNT_E_TRANSACTION, unless a savepoint around it is rolled
  * back. If the transaction ended as asked and hooks failed, both functions return SHUNT_E_TRANSACTION, with all their
  * failures; err->committed is then the outcome. */
@@ -993,6 +997,9 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *er
 SHUNT_API shunt_status shunt_rollback(shunt_tx *tx, shunt_error *err);
 /* True if it began a transaction of its own, which the caller may therefore repeat as a whole. */
 SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
+/* True once it can't be committed any more, because the transaction around it has ended before it, or the session has
+ * been closed. */
+SHUNT_API bool shunt_tx_ended(const shunt_tx *tx);
 
 /* Runs once after a transaction has ended. Hooks run between calls: they may use the session, but not close it. While
  * a hook runs, the session has the current datasource and the level of the moment when the hook was added, and

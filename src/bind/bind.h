@@ -69,7 +69,7 @@ typedef struct bind_held {
   bind_session *session;
   lua_State *co;                   /* NULL: nothing is held */
   struct bind_held *next, *before; /* in session->held */
-  bool alone;                      /* no other coroutine may use the session meanwhile */
+  const bind_tx *tx;               /* no other coroutine may use the session meanwhile; NULL: a stream */
   void (*end)(lua_State *L, struct bind_held *h, int session_index); /* of one whose coroutine is dead */
 } bind_held;
 
@@ -209,10 +209,11 @@ void bind_session_note(lua_State *L, int index, const bind_session *s);
 /* Pushes its userdata; or nil, and returns false, if it is being collected. */
 bool bind_session_push(lua_State *L, const bind_session *s);
 
-/* held.c. alone and end are set by the caller. */
+/* held.c. tx and end are set by the caller. */
 void bind_hold(lua_State *L, bind_held *h, bind_session *s);
 void bind_let_go(bind_held *h); /* no-op if nothing is held */
-/* Ends whatever dead coroutines hold on the session. Raises USAGE if a suspended one has a transaction there. */
+/* Ends whatever dead coroutines hold on the session. Raises USAGE if a suspended one has a transaction there,
+ * TRANSACTION if a running one has a transaction that ended before it. */
 void bind_check_held(lua_State *L, bind_session *s, int session_index);
 /* For shunt_before_wait: ends whatever dead coroutines hold on the app's other sessions. */
 void bind_before_wait(void *ud);

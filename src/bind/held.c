@@ -1,8 +1,9 @@
 /* Idea: a coroutine that dies by an error closes nothing that it opened: its <close> variables run only if another one
  * closes it. So whatever keeps a session or a connection busy notes its coroutine. Before the session is used again,
  * and before a call waits for a connection, whatever a dead coroutine left is ended; a transaction of one that is only
- * suspended is not joined by accident. */
-#include "bind/bind.h"
+ * suspended is not joined by accident. A coroutine whose transaction was inside of one that has ended meanwhile can do
+ * nothing on the session before its own ends: it would work without a transaction. */
+#include "bind/tx.h"
 
 typedef enum owner_state { OWNER_RUNS, OWNER_SUSPENDED, OWNER_DEAD } owner_state;
 
@@ -53,13 +54,23 @@ static bool end_one(lua_State *L, const bind_session *s, int session_index) {
   return h != NULL;
 }
 
+static void raise_ended(lua_State *L) {
+  shunt_error err;
+  error_set(&err, SHUNT_E_TRANSACTION,
+            "the transaction around this one has ended before it, and rolled it back; nothing more can be done in it");
+  bind_push_error(L, &err);
+  lua_error(L);
+}
+
 void bind_check_held(lua_State *L, bind_session *s, int session_index) {
   luaL_checkstack(L, 8, NULL);
   while (end_one(L, s, session_index)) continue;
   for (const bind_held *h = s->held; h; h = h->next) {
-    if (!h->alone || state_of(L, h) != OWNER_SUSPENDED) continue;
-    bind_usage(L, "another coroutine has begun a transaction on this session and has not ended it yet; use a session "
-                  "for each coroutine");
+    if (!h->tx) continue;
+    if (state_of(L, h) == OWNER_SUSPENDED)
+      bind_usage(L, "another coroutine has begun a transaction on this session and has not ended it yet; use a session "
+                    "for each coroutine");
+    if (shunt_tx_ended(h->tx->tx)) raise_ended(L);
   }
 }
 

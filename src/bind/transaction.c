@@ -55,7 +55,7 @@ static int tx_begin(lua_State *L) {
     t->next = s->txs;
     if (t->next) t->next->before = t;
     s->txs = t;
-    t->held.alone = true;
+    t->held.tx = t;
     t->held.end = end_held;
     bind_hold(L, &t->held, s);
     if (!shunt_tx_began(t->tx)) retry = 0;

@@ -5,6 +5,7 @@
 #include "jobs/failure.h"
 #include "jobs/signal.h"
 #include "jobs/store.h"
+#include "session/visit.h"
 
 static const shunt_jobs_filter all_jobs;
 
@@ -67,8 +68,9 @@ static shunt_status check(const shunt_jobs_filter *f, shunt_error *err) {
   return f->id < 0 ? error_set(err, SHUNT_E_USAGE, "a job's id is 1 or more, not %lld", (long long)f->id) : SHUNT_OK;
 }
 
-static shunt_status enter(job_store *store, shunt_session *s, const shunt_jobs_filter *f, shunt_error *err) {
+static shunt_status enter(visit *v, job_store *store, shunt_session *s, const shunt_jobs_filter *f, shunt_error *err) {
   shunt_status status = check(f, err);
+  if (!status) status = visit_begin(v, s, err);
   return status ? status : store_enter(store, s, 0, err);
 }
 
@@ -104,10 +106,11 @@ static shunt_status list(job_store *store, const shunt_jobs_filter *f, shunt_row
 }
 
 shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, shunt_rows **rows, shunt_error *err) {
+  VISIT(v);
   const shunt_jobs_filter *f = filter ? filter : &all_jobs;
   job_store store;
   *rows = NULL;
-  shunt_status status = enter(&store, s, f, err);
+  shunt_status status = enter(&v, &store, s, f, err);
   shunt_rows *found = status ? NULL : rows_new();
   if (!status) status = found ? list(&store, f, found) : error_memory(err);
   if (!status) *rows = found;
@@ -123,11 +126,12 @@ shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, 
   " o.name = shunt_jobs.name)) AND (o.due_at IS NOT NULL OR (o.state = 'dead' AND o.id > shunt_jobs.id))))"
 
 shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
+  VISIT(v);
   const shunt_jobs_filter *f = filter ? filter : &all_jobs;
   char text[256];
   int64_t affected = 0;
   job_store store;
-  shunt_status status = enter(&store, s, f, err);
+  shunt_status status = enter(&v, &store, s, f, err);
   if (status) return status;
   snprintf(
       text, sizeof text,
@@ -157,11 +161,12 @@ static shunt_status check_purge(const shunt_jobs_filter *f, shunt_error *err) {
 }
 
 shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
+  VISIT(v);
   const shunt_jobs_filter *f = filter ? filter : &all_jobs;
   int64_t affected = 0;
   job_store store;
   shunt_status status = check_purge(f, err);
-  if (!status) status = enter(&store, s, f, err);
+  if (!status) status = enter(&v, &store, s, f, err);
   if (status) return status;
   sql_text *sql = begin_change(&store, "DELETE FROM shunt_jobs", f);
   if (!f->state) sql_puts(sql, " AND state IN ('done', 'dead')");
@@ -176,11 +181,13 @@ shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter,
 
 shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *instance, int64_t minute_ms, bool *mine,
                                 shunt_error *err) {
+  VISIT(v);
   int64_t affected = 0;
   *mine = false;
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
   job_store store;
-  shunt_status status = store_enter(&store, s, 0, err);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = store_enter(&store, s, 0, err);
   if (status) return status;
   bound(&store, DUE_WAIT_MS);
   status = store_run(

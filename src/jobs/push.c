@@ -10,6 +10,7 @@
 #include "jobs/signal.h"
 #include "session/hook.h"
 #include "session/transaction.h"
+#include "session/visit.h"
 
 enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5, UNIQUE_WAIT_MS = 5000 };
 
@@ -287,8 +288,10 @@ shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json
                         int64_t *id, shunt_error *err) {
   push p = {.job = job, .data = data_json};
   int64_t own_id = 0;
+  VISIT(v);
   job_store store;
-  shunt_status status = store_enter(&store, s, 0, err);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = store_enter(&store, s, 0, err);
   if (!status) status = push_make(&p, s, options, err);
   if (!status) {
     bool later = session_in_transaction(s) && !store_in_transaction(&store);

@@ -9,6 +9,7 @@
 #include "jobs/push.h"
 #include "jobs/signal.h"
 #include "pool/wait.h"
+#include "session/visit.h"
 
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 100000000, GIVE_UP_MS = 2000;
 
@@ -134,10 +135,12 @@ shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data
                              const shunt_push_options *options, char **result_json, shunt_error *err) {
   push p = {.job = job, .data = data_json, .awaited = true};
   const int64_t timeout_ms = options ? options->wait_ms : 0;
+  VISIT(v);
   waiter w = {.job = job};
   *result_json = NULL;
   if (timeout_ms < 0) return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more");
-  shunt_status status = store_enter(&w.store, s, timeout_ms, err);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = store_enter(&w.store, s, timeout_ms, err);
   if (status) return status;
   status = push_make(&p, s, options, err);
   if (!status) status = check(&w.store, job, err);

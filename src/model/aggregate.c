@@ -11,6 +11,7 @@
 #include "query/select.h"
 #include "query/statement.h"
 #include "relate/combine.h"
+#include "session/visit.h"
 
 static const shunt_query everything;
 static const shunt_aggregates nothing;
@@ -278,13 +279,14 @@ static shunt_status run_parts(aggregation *g, const shunt_aggregates *what, cons
 
 shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_aggregates *what,
                              const shunt_query *query, shunt_rows **out, shunt_error *err) {
+  VISIT(v);
   call c;
   const cat_model *m;
   access a = {.decision = NULL};
   aggregation g = {.c = &c, .query = query ? query : &everything};
   *out = NULL;
   if (!what) what = &nothing;
-  shunt_status status = call_begin(&c, s, g.query->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, g.query->timeout_ms, err);
   if (!status) status = read_model(&c, model, g.query->client, &m);
   if (!status && g.query->ninclude)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': aggregates include no relations", m->name);

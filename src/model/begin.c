@@ -3,6 +3,7 @@
 
 #include "query/access.h"
 #include "session/propagation.h"
+#include "session/visit.h"
 
 static shunt_status place_of_client(call *c, const shunt_tx_options *o, const char *name, tx_place *out) {
   return transaction_client(c, name, o->read_only ? SHUNT_READ : SHUNT_WRITE, &out->client, &out->level);
@@ -17,7 +18,9 @@ static shunt_status place_of_model(call *c, const shunt_tx_options *o, tx_place 
   if (status) return status;
   if (!equalities_of_where(&where, o->where)) return error_memory(c->err);
   route_request request = session_request(c->s, model, o->read_only ? SHUNT_READ : SHUNT_WRITE);
+  const rule_transaction own = {.isolation = o->isolation, .read_only = o->read_only};
   request.in_transaction = true;
+  if (!request.transaction) request.transaction = &own; /* the one that is to begin */
   equalities_into(&where, &request);
   c->apart = true;
   status = access_find_only(c, &request, &a);
@@ -48,11 +51,12 @@ static shunt_status find_places(call *c, const shunt_tx_options *o, tx_place *pl
 shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shunt_tx **out, shunt_error *err) {
   static const shunt_tx_options none = {.client = NULL};
   const shunt_tx_options *o = options ? options : &none;
+  VISIT(v);
   call c;
   size_t n = 0;
   shunt_tx *h = NULL;
   *out = NULL;
-  shunt_status status = call_begin(&c, s, 0, err);
+  shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status) status = check_places(o, err);
   tx_place *places = status ? NULL : arena_alloc(c.arena, (o->nclients + 1) * sizeof *places);
   if (!places) return status ? status : error_memory(err);

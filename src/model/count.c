@@ -2,6 +2,7 @@
 #include "model/merge.h"
 #include "model/read.h"
 #include "query/statement.h"
+#include "session/visit.h"
 
 static const shunt_query everything;
 
@@ -68,12 +69,13 @@ static shunt_status count_all(call *c, const access *a, const shunt_query *query
 
 shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query *query, int64_t *count,
                          shunt_error *err) {
+  VISIT(v);
   call c;
   const cat_model *m;
   access a = {.decision = NULL};
   *count = 0;
   if (!query) query = &everything;
-  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &m);
   if (!status && query->ninclude)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': a count includes no relations", m->name);

@@ -2,6 +2,7 @@
 #include "model/read.h"
 #include "query/order_rank.h"
 #include "query/stream.h"
+#include "session/visit.h"
 
 static const shunt_query everything;
 
@@ -40,11 +41,12 @@ static shunt_status start_once(call *c, const cat_model *model, const shunt_quer
 /* As for select: repeated if a column was dropped that the caller never named. */
 shunt_status shunt_each(shunt_session *s, const char *name, const shunt_query *query, shunt_stream **out,
                         shunt_error *err) {
+  VISIT(v);
   call c;
   const cat_model *model;
   *out = NULL;
   if (!query) query = &everything;
-  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, name, query->client, &model);
   if (!status) status = read_check(&c, model, query, READ_DISTINCT | READ_LOCK);
   if (status) return status;

@@ -6,6 +6,7 @@
 #include "query/insert.h"
 #include "query/types.h"
 #include "relate/load.h"
+#include "session/visit.h"
 
 static const shunt_records no_records;
 static const shunt_record nothing;
@@ -68,12 +69,13 @@ static shunt_status check_insert(const writing *w, const write_call *r, const sh
 
 shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
                           shunt_rows **out, shunt_error *err) {
+  VISIT(v);
   call c;
   writing w = {.c = &c};
   write_call r = {.options = options ? options : &write_plainly};
   *out = NULL;
   if (!record) record = &nothing;
-  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = check_insert(&w, &r, &(shunt_records){record, 1});
   if (status) return status;
@@ -196,9 +198,10 @@ static shunt_status insert_each(writing *w, batch *b) {
 
 static shunt_status insert_batch(shunt_session *s, const char *model, const shunt_records *records, write_call *r,
                                  batch *b, shunt_error *err) {
+  VISIT(v);
   call c;
   writing w = {.c = &c};
-  shunt_status status = call_begin(&c, s, r->options->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, r->options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, r);
   if (!status) status = check_insert(&w, r, records);
   if (status || records->n == 0) return status;

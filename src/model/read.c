@@ -10,6 +10,7 @@
 #include "query/value.h"
 #include "relate/load.h"
 #include "relate/sort.h"
+#include "session/visit.h"
 
 static const shunt_query everything;
 
@@ -308,11 +309,12 @@ static shunt_status order_ids(call *c, reading *r, const shunt_keys *ids) {
 
 shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *ids, const shunt_query *query,
                         shunt_rows **out, shunt_error *err) {
+  VISIT(v);
   call c;
   *out = NULL;
   if (!query) query = &everything;
   reading r = {.query = query, .by_ids = true, .ids = ids ? ids->values : NULL, .nids = ids ? ids->n : 0};
-  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
   if (!status && ids) status = order_ids(&c, &r, ids);
   if (status) return status;
@@ -328,11 +330,12 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
 
 shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query *query, shunt_rows **out,
                           shunt_error *err) {
+  VISIT(v);
   call c;
   *out = NULL;
   if (!query) query = &everything;
   reading r = {.query = query};
-  shunt_status status = call_begin(&c, s, query->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
   if (!status) status = read_check(&c, r.model, query, READ_DISTINCT | READ_LOCK);
   return status ? status : read_rows(&c, &r, out);

@@ -5,6 +5,7 @@
 #include "query/statement.h"
 #include "query/table.h"
 #include "session/transaction.h"
+#include "session/visit.h"
 
 /* Also if the word is in an executable comment, or behind one. */
 static bool may_begin_with(const cat_client *client, const char *sql, const char *const *words) {
@@ -44,12 +45,14 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   static const shunt_sql_options none = {.client = NULL};
   shunt_error own;
   sql_place at;
+  VISIT(v);
   call c;
   if (!options) options = &none;
   if (!err) err = &own;
   execution e = {.sql = sql, .params = options->params, .nparams = options->nparams, .by_hand = true};
   if (rows) *rows = NULL;
-  shunt_status status = call_begin(&c, s, 0, err);
+  if (affected) *affected = 0;
+  shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "the SQL is missing");
   if (!status) status = sql_place_find(&c, sql, options, &at);
   if (!status) status = check_sql(at.client, sql, err);
@@ -89,13 +92,14 @@ static shunt_status add_described(shunt_rows *rows, const driver_column *column,
 shunt_status shunt_table_columns(shunt_session *s, const char *client_name, const char *table, shunt_rows **rows,
                                  shunt_error *err) {
   static const char *const names[] = {"name", "type", "nullable", "key", "unique", "equates"};
+  VISIT(v);
   call c;
   const cat_client *client;
   int level;
   table_info *t;
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "the table's name is missing");
-  shunt_status status = call_begin(&c, s, 0, err);
+  shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status) status = transaction_client(&c, client_name, SHUNT_READ, &client, &level);
   if (!status) status = table_find(&c, client, level, table, true, &t);
   if (status) return status;

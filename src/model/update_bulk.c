@@ -2,6 +2,7 @@
 #include "model/destination.h"
 #include "model/write.h"
 #include "query/update_many.h"
+#include "session/visit.h"
 
 static const shunt_records no_records;
 
@@ -93,12 +94,13 @@ static shunt_status update_all(writing *w, batch *b) {
 
 shunt_status shunt_update_bulk(shunt_session *s, const char *model, const shunt_records *records,
                                const shunt_write *options, int64_t *affected, shunt_error *err) {
+  VISIT(v);
   call c;
   writing w = {.c = &c};
   write_call r = {.options = options ? options : &write_plainly};
   batch b = {.r = &r, .records = records ? records : &no_records};
   if (affected) *affected = 0;
-  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = check_options(&w, &b);
   if (status || b.records->n == 0) return status;

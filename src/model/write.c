@@ -2,6 +2,7 @@
 #include "model/write.h"
 
 #include "relate/load.h"
+#include "session/visit.h"
 
 const shunt_write write_plainly;
 static const shunt_record nothing;
@@ -182,12 +183,13 @@ static shunt_status change_rows(writing *w, const change *c, int64_t *affected) 
 
 shunt_status shunt_update(shunt_session *s, const char *model, const shunt_record *record, const shunt_write *options,
                           int64_t *affected, shunt_error *err) {
+  VISIT(v);
   call c;
   writing w = {.c = &c};
   change of = {.r = {.options = options ? options : &write_plainly}, .record = record ? record : &nothing};
   int64_t count = 0;
   if (affected) *affected = 0;
-  shunt_status status = call_begin(&c, s, of.r.options->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, of.r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &of.r);
   if (!status) status = nested_check(&w, of.r.model, of.record, &of.r.plan);
   if (!status) status = make_change(&w, &of);
@@ -239,12 +241,13 @@ static shunt_status delete_rows(writing *w, const write_call *r, int64_t *affect
 
 shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write *options, int64_t *affected,
                           shunt_error *err) {
+  VISIT(v);
   call c;
   writing w = {.c = &c};
   write_call r = {.options = options ? options : &write_plainly};
   int64_t count = 0;
   if (affected) *affected = 0;
-  shunt_status status = call_begin(&c, s, r.options->timeout_ms, err);
+  shunt_status status = call_enter(&v, &c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = cascade_check(&w, &r.plan);
   if (!status && r.options->purge && r.plan.count)

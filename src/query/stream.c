@@ -11,6 +11,7 @@
 #include "query/types.h"
 #include "session/scope.h"
 #include "session/stream.h"
+#include "session/visit.h"
 
 struct shunt_stream {
   stream_link link;
@@ -51,11 +52,12 @@ static shunt_status connect(call *c, shunt_stream *s) {
   driver_conn *conn;
   shunt_status status = transaction_conn(c, s->e.client, s->e.level, &conn);
   s->link = (stream_link){.s = c->s, .level = s->e.level};
-  if (!status && conn)
-    s->link.tx = transaction_find(c->s, s->e.client, s->e.level);
-  else if (!status)
-    status = call_connect(c, s->e.client, s->e.level, &conn);
   if (status) return status;
+  const transaction *t = conn ? transaction_find(c->s, s->e.client, s->e.level) : NULL;
+  if (!conn) status = call_connect(c, s->e.client, s->e.level, &conn);
+  if (status) return status;
+  s->link.tx = t;
+  s->link.savepoint = t ? t->savepoints : 0;
   s->link.conn = conn;
   stream_begin(&s->link);
   return SHUNT_OK;
@@ -98,7 +100,7 @@ static shunt_status first_rows(call *c, shunt_stream *s) {
     if (status) return status;
     status = execution_send(c, &s->e, s->link.conn, &again);
     if (status)
-      stream_end(&s->link);
+      stream_leave(&s->link);
     else
       status = fetch(c, s, &again);
   } while (again);
@@ -131,7 +133,7 @@ shunt_status stream_start(call *c, const site *at, const stream_start_options *o
 
 /* ---- reading ---- */
 
-/* Why there are no more rows although the statement had not ended. */
+/* Why there are no more rows although there were some left. */
 static shunt_status explain_end(const shunt_stream *s, shunt_error *err) {
   if (s->failed) return error_set(err, s->failed, "the stream has failed, and has no more rows");
   return error_set(err, SHUNT_E_TRANSACTION, "the stream has ended before its last row, because %s",
@@ -149,7 +151,6 @@ static shunt_status check_time(call *c, shunt_stream *s) {
 
 static shunt_status next_rows(shunt_stream *s, shunt_error *err) {
   bool again;
-  if (s->failed || !s->link.conn) return explain_end(s, err);
   call c = {.s = s->link.s, .deadline_ns = s->deadline_ns, .err = err};
   if (!s->deadline_ns) call_set_deadline(&c, 0);
   s->link.conn->deadline_ns = c.deadline_ns;
@@ -159,9 +160,12 @@ static shunt_status next_rows(shunt_stream *s, shunt_error *err) {
 }
 
 shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_error *err) {
-  shunt_status status = SHUNT_OK;
+  VISIT(v);
   *row = NULL;
-  if (s->failed) return explain_end(s, err);
+  shunt_status status = s->link.conn ? visit_begin(&v, s->link.s, err) : SHUNT_OK;
+  if (status) return status;
+  const bool some_left = s->more || s->row < s->nrows;
+  if (s->failed || (s->link.over && some_left)) return explain_end(s, err);
   while (s->row == s->nrows && s->more && !status) status = next_rows(s, err);
   if (s->row < s->nrows) *row = rows_row(s->rows, s->row++);
   return status;
@@ -172,11 +176,14 @@ size_t shunt_stream_ncolumns(const shunt_stream *s) { return shunt_rows_ncolumns
 const char *shunt_stream_column(const shunt_stream *s, size_t column) { return shunt_rows_column(s->columns, column); }
 
 void shunt_stream_close(shunt_stream *s) {
+  VISIT(v);
   if (!s) return;
-  if (s->link.conn) {
+  if (s->link.conn || s->link.tx) {
+    const bool open = s->link.conn != NULL;
     call c = {.s = s->link.s};
-    stream_end(&s->link);
-    execution_tell(&c, &s->e, s->e.nrows, SHUNT_OK);
+    visit_wait(&v, c.s);
+    stream_leave(&s->link);
+    if (open) execution_tell(&c, &s->e, s->e.nrows, SHUNT_OK);
   }
   shunt_rows_free(s->rows);
   shunt_rows_free(s->columns);

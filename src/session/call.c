@@ -141,6 +141,11 @@ shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_err
                    (long long)timeout_ms);
 }
 
+shunt_status call_enter(visit *v, call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
+  shunt_status status = visit_begin(v, s, err);
+  return status ? status : call_begin(c, s, timeout_ms, err);
+}
+
 /* ---- connections ---- */
 
 /* Who has locked the file that the connection writes to, and keeps it locked until this session's work ends; or NULL.

@@ -1,13 +1,13 @@
 /* For: one call of a public function: its session, memory, deadline, and where its failure is reported.
  * Owner: a call is a value on the stack of the public function. It borrows memory from the session until the session's
  * next call begins, so it needs no end. Hooks may begin other calls: after they run, the call must not be used. Use:
- * call c; status = call_begin(&c, session, 0, err); … arena_alloc(c.arena, 10); error_memory(c.err); … */
+ * VISIT(v); call c; status = call_enter(&v, &c, session, 0, err); … arena_alloc(c.arena, 10); error_memory(c.err); … */
 #ifndef SHUNT_SESSION_CALL_H
 #define SHUNT_SESSION_CALL_H
 
 #include "base/buf.h"
 #include "base/error.h"
-#include "session/session.h"
+#include "session/visit.h"
 
 /* The reads of a call that are under way; settle receives all of them. */
 typedef struct call_reads {
@@ -32,6 +32,8 @@ void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err)
 /* The same, and moves a session that follows to the newest generation. Errors: those of session_move,
  * USAGE. */
 shunt_status call_begin(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err);
+/* The same in a visit of the session, for public functions. Errors: also those of visit_begin. */
+shunt_status call_enter(visit *v, call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err);
 void call_set_deadline(call *c, int64_t timeout_ms);
 
 /* The text of a statement and its parameters; query/sql.h writes it. */

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "session/visit.h"
 
 typedef enum hook_kind { BEFORE_COMMIT, ON_COMMIT, ON_ROLLBACK, ON_ALL_COMMIT } hook_kind;
 
@@ -185,16 +186,25 @@ static shunt_status add(shunt_session *s, hook_kind kind, shunt_hook fn, void *u
   return status;
 }
 
+static shunt_status add_visiting(shunt_session *s, hook_kind kind, shunt_hook fn, void *ud, void (*drop)(void *ud),
+                                 shunt_error *err) {
+  VISIT(v);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) return add(s, kind, fn, ud, drop, err);
+  if (drop) drop(ud);
+  return status;
+}
+
 shunt_status shunt_on_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
-  return add(s, ON_COMMIT, fn, ud, drop, err);
+  return add_visiting(s, ON_COMMIT, fn, ud, drop, err);
 }
 
 shunt_status shunt_on_rollback(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
-  return add(s, ON_ROLLBACK, fn, ud, drop, err);
+  return add_visiting(s, ON_ROLLBACK, fn, ud, drop, err);
 }
 
 shunt_status shunt_on_all_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {
-  return add(s, ON_ALL_COMMIT, fn, ud, drop, err);
+  return add_visiting(s, ON_ALL_COMMIT, fn, ud, drop, err);
 }
 
 shunt_status hooks_before_commit(shunt_session *s, shunt_hook fn, void *ud, void (*drop)(void *ud), shunt_error *err) {

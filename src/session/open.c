@@ -8,6 +8,7 @@
 #include "session/propagation.h"
 #include "session/stream.h"
 #include "session/variables.h"
+#include "session/visit.h"
 
 static shunt_status check_level(const catalog *c, int level, shunt_error *err) {
   if (level >= 0 && level <= c->settings.max_level) return SHUNT_OK;
@@ -79,7 +80,9 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
 
 void shunt_session_close(shunt_session *s) {
   if (!s) return;
-  stream_end_all(s, NULL);
+  visit last = {NULL};
+  visit_wait(&last, s);
+  stream_end_all(s, NULL, 0);
   propagation_end_all(s);
   if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);

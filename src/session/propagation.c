@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "session/hook.h"
 #include "session/scope.h"
+#include "session/visit.h"
 
 /* ---- the modes ---- */
 
@@ -243,6 +244,8 @@ shunt_status propagation_begin(call *c, shunt_tx *h, const shunt_tx_options *o, 
 
 bool shunt_tx_began(const shunt_tx *h) { return h->is == BEGIN; }
 
+bool shunt_tx_ended(const shunt_tx *h) { return !h->sc && (h->is != OUTSIDE || !h->session); }
+
 /* ---- ending ---- */
 
 /* Hooks before the commit may use the session, and begin and end what they like inside. */
@@ -308,12 +311,14 @@ static shunt_status keep_savepoint(call *c, const shunt_tx *h) {
 shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
   shunt_status status = SHUNT_OK;
   if (!h) return error_set(err, SHUNT_E_USAGE, "there is no transaction to commit");
+  VISIT(v);
   call c;
+  if (h->session && visit_begin(&v, h->session, err)) return SHUNT_E_USAGE;
   if (h->session) call_start(&c, h->session, 0, err);
   if (h->sc && h->is == BEGIN) return end_own(&c, h, err);
   if (h->sc && h->is == SAVE)
     status = keep_savepoint(&c, h);
-  else if (!h->sc && (h->is != OUTSIDE || !h->session))
+  else if (shunt_tx_ended(h))
     status = error_set(err, SHUNT_E_TRANSACTION, "%s",
                        h->session ? "the transaction around this one has ended before it"
                                   : "the session was closed, and rolled this transaction back");
@@ -322,7 +327,9 @@ shunt_status shunt_commit(shunt_tx *h, shunt_error *err) {
 }
 
 shunt_status shunt_rollback(shunt_tx *h, shunt_error *err) {
+  VISIT(v);
   if (!h) return SHUNT_OK;
+  if (h->session && visit_begin(&v, h->session, err)) return SHUNT_E_USAGE;
   if (h->sc && h->is == BEGIN) return end_own(NULL, h, err);
   if (h->sc && h->is == SAVE)
     undo_savepoint(h);

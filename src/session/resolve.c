@@ -5,6 +5,8 @@
 
 #include "session/transaction.h"
 
+#include "session/visit.h"
+
 /* ---- what is named ---- */
 
 static inline shunt_status thing(const shunt_session *s, cat_kind kind, shunt_handle handle, const void **out,
@@ -167,8 +169,10 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
 
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
                            shunt_error *err) {
+  VISIT(v);
   *decision = NULL;
-  shunt_status status = session_follow(s, err);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_follow(s, err);
   if (status) return status;
   route_request request = session_request(s, NULL, q->op);
   status = find_target(s, q, &request.model, &request.relation, err);

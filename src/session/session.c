@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "session/variables.h"
+#include "session/visit.h"
 
 /* ---- generations ---- */
 
@@ -58,7 +59,9 @@ shunt_status session_check_timeout(int64_t timeout_ms, shunt_error *err) {
 }
 
 shunt_status shunt_session_timeout(shunt_session *s, int64_t timeout_ms, shunt_error *err) {
-  shunt_status status = session_check_timeout(timeout_ms, err);
+  VISIT(v);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_check_timeout(timeout_ms, err);
   if (!status) s->timeout_ms = timeout_ms;
   return status;
 }
@@ -81,6 +84,8 @@ void session_raise(shunt_session *s, int by) {
 }
 
 shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
+  VISIT(v);
+  if (visit_begin(&v, s, err)) return SHUNT_E_USAGE;
   int most = s->generation.catalog->settings.max_level;
   if (most && s->level.now >= most)
     return error_set(err, SHUNT_E_TRANSACTION,
@@ -92,17 +97,23 @@ shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
 }
 
 void shunt_level_pop(shunt_session *s) {
+  VISIT(v);
+  visit_wait(&v, s);
   if (s->level.raised) session_raise(s, -1);
 }
 
 int shunt_session_level(const shunt_session *s) { return s->level.now; }
 
 void shunt_before_wait(shunt_session *s, void (*fn)(void *ud), void *ud) {
+  VISIT(v);
+  visit_wait(&v, s);
   s->before_wait.fn = fn;
   s->before_wait.ud = ud;
 }
 
 void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
+  VISIT(v);
+  visit_wait(&v, s);
   s->observer.fn = fn;
   s->observer.ud = fn ? ud : NULL;
 }
@@ -149,7 +160,9 @@ static const char *lasting_name(const shunt_session *s, const char *name) {
 }
 
 shunt_status shunt_switch_push(shunt_session *s, const char *client, shunt_error *err) {
-  shunt_status status = session_check_client(s, client, false, err);
+  VISIT(v);
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_check_client(s, client, false, err);
   if (status) return status;
   if (!base_grow(&s->switched.list, &s->switched.capacity, s->switched.count + 1, sizeof(const char *)))
     return error_memory(err);
@@ -158,5 +171,7 @@ shunt_status shunt_switch_push(shunt_session *s, const char *client, shunt_error
 }
 
 void shunt_switch_pop(shunt_session *s) {
+  VISIT(v);
+  visit_wait(&v, s);
   if (s->switched.count) s->switched.count--;
 }

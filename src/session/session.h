@@ -1,7 +1,7 @@
 /* For: one unit of work: its instance, current datasource, open transactions, and the memory that its calls reuse, so
  * that a warm call allocates only its rows. Owner: the session owns copies of its attributes, its transactions and the
- * descriptions of tables. It borrows catalog, route and pools, which outlive it. One thread at a time. Use:
- * session_new(&shared, &options, &s, err); … call_begin(&c, s, 0, err) at the start of each public call … */
+ * descriptions of tables. It borrows catalog, route and pools, which outlive it. One thread at a time: each public
+ * function visits it. Use: session_new(&shared, &options, &s, err); … VISIT(v); call_enter(&v, &c, s, 0, err); … */
 #ifndef SHUNT_SESSION_SESSION_H
 #define SHUNT_SESSION_SESSION_H
 
@@ -112,6 +112,7 @@ struct shunt_session {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;
   } wrote;
+  _Atomic(uintptr_t) visitor; /* the thread inside of a public function, see visit.h; 0: none */
   /* what calls use again */
   session_tables tables;
   struct session_values *values; /* of session variables, by client; see variables.h */

@@ -92,7 +92,7 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
 
 shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
-  stream_end_all(c->s, t);
+  stream_end_all(c->s, t, 0);
   t->conn->deadline_ns = c->deadline_ns;
   if (!t->of && t->doomed_at != NOT_DOOMED)
     status =
@@ -107,7 +107,7 @@ shunt_status transaction_commit(call *c, transaction *t) {
 
 void transaction_close(shunt_session *s, transaction *t) {
   transaction **at = &s->transactions;
-  stream_end_all(s, t);
+  stream_end_all(s, t, 0);
   while (*at != t) at = &(*at)->next;
   *at = t->next;
   pool_release(t->conn, t->level);
@@ -144,7 +144,7 @@ shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
 }
 
 shunt_status transaction_release(call *c, transaction *t, int savepoint) {
-  stream_end_all(c->s, t);
+  stream_end_all(c->s, t, savepoint);
   t->conn->deadline_ns = c->deadline_ns;
   shunt_status status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, c->err);
   if (status)
@@ -155,7 +155,7 @@ shunt_status transaction_release(call *c, transaction *t, int savepoint) {
 }
 
 void transaction_undo(shunt_session *s, transaction *t, int savepoint) {
-  stream_end_all(s, t);
+  stream_end_all(s, t, savepoint);
   if (t->conn->deadline_ns) t->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
   bool undone =
       !at_savepoint(t, "ROLLBACK TO", savepoint, NULL) && !at_savepoint(t, "RELEASE SAVEPOINT", savepoint, NULL);

@@ -8,6 +8,11 @@ model "child" { table = "children" }
 model "spread" { table = "spread",
   client = function(req) return ({ [0] = "one", "two" })[req:mod("where.id", 2)] end }
 model "copied" { table = "copied" }
+model "only_copied" { table = "copied", client = "main" }
+rule "the snapshot is one of a copy" {
+  stage = "refine", model = "only_copied",
+  when = function(req) return req.transaction and req.transaction.read_only end,
+  client = function() return pick { "one", "two" } end }
 rule "reads outside of transactions go to the copy" {
   stage = "refine", model = "copied", op = "read",
   when = function(req) return not req.in_transaction end, client = "two" }
@@ -42,7 +47,7 @@ for _, engine in ipairs(Engines.all) do
     local world, session, parents, children, spread
 
     setup(function()
-      world = Engines.open { clients = { one = engine, two = engine }, default = "one", rules = rules }
+      world = Engines.open { clients = { one = engine, two = engine, main = engine }, default = "one", rules = rules }
       session = world.session
       for _, client in ipairs { "one", "two" } do
         for _, name in ipairs { "parents", "children", "spread", "copied" } do
@@ -149,6 +154,19 @@ for _, engine in ipairs(Engines.all) do
         other:execute("two", "DELETE FROM copied WHERE id = 9")
       end
       other:close()
+    end)
+
+    it("that only reads begins for a model where the rules send its reads", function()
+      session:execute("one", "INSERT INTO copied VALUES (1)")
+      session:execute("two", "INSERT INTO copied VALUES (1)")
+      for _ = 1, 8 do
+        session:transaction(function()
+          local place = session:resolve("copied").client
+          assert.equal("transaction", session:resolve("copied").pinned_by)
+          assert.equal(1, session:model("copied"):count())
+          assert.equal(place, session:resolve("copied").client)
+        end, { model = "only_copied", read_only = true })
+      end
     end)
 
     it("takes in several datasources, named ahead or as they come, which commit as one", function()

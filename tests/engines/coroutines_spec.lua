@@ -1,6 +1,7 @@
 -- Coroutines that share a session, or have one each, and yield, fail, are closed, killed or forgotten at random places: a
--- transaction commits where its function returned, and leaves nothing otherwise; a session whose transaction belongs to
--- another coroutine says so; and no connection stays busy.
+-- transaction commits where its function returned, and leaves nothing otherwise, also where it joined one of another
+-- coroutine that has ended before it; a session whose transaction belongs to another coroutine says so; and no connection
+-- stays busy.
 
 local Engines = require "tests.engines.support.engines"
 local Random = require "tests.spec.support.random"
@@ -26,8 +27,22 @@ local function new_task(random, program)
     session:model("parent"):insert { id = id }
     list[#list + 1] = id
   end
+  -- A coroutine that joins the transaction of the one that made it, and is suspended in it: neither can commit.
+  local function help(session, nested)
+    local helper = coroutine.create(function()
+      pcall(session.transaction, session, function()
+        for _ = 1, 3 do
+          pcall(insert, session, {})
+          coroutine.yield()
+        end
+      end, { propagation = nested and "NESTED" or "REQUIRED", isolation = program.isolation })
+    end)
+    coroutine.resume(helper)
+    program.helpers[#program.helpers + 1] = helper
+  end
   local function block(session, depth, list)
     for _ = 1, random:int(1, 3) do
+      if random:chance(5) then help(session, random:chance(50)) end
       insert(session, list)
       if random:chance(40) then coroutine.yield() end
       if depth < 3 and random:chance(30) then
@@ -78,7 +93,22 @@ local function kill(co)
   debug.sethook(co)
 end
 
+local function resume_helper(random, program)
+  local index = random:int(1, #program.helpers)
+  local helper = program.helpers[index]
+  local way = random:int(1, 4)
+  if way == 1 then
+    coroutine.close(helper)
+  elseif way == 2 then
+    kill(helper)
+  else
+    coroutine.resume(helper)
+  end
+  if coroutine.status(helper) == "dead" then table.remove(program.helpers, index) end
+end
+
 local function step(random, program)
+  if #program.helpers > 0 and random:chance(30) then return resume_helper(random, program) end
   local index = random:int(1, #program.tasks)
   local task = program.tasks[index]
   if not task then return end
@@ -99,7 +129,7 @@ local function step(random, program)
     local ok, problem = coroutine.resume(task.co)
     if not ok then
       table.remove(program.tasks, index)
-      if held then assert(is_other(problem) or type(problem) == "string", tostring(problem)) end
+      if held then assert(is_other(problem) or type(problem) == "string" or #program.helpers > 0, tostring(problem)) end
     end
   end
 end
@@ -116,6 +146,7 @@ local function run(random, program)
     end
   end
   for _, task in ipairs(program.tasks) do coroutine.close(task.co) end
+  while #program.helpers > 0 do resume_helper(random, program) end
 end
 
 for _, engine in ipairs(Engines.all) do
@@ -142,7 +173,7 @@ for _, engine in ipairs(Engines.all) do
         local random = Random.new(seed * 100 + number)
         world.session:execute("main", "DELETE FROM parents")
         local session <close> = world.app:session()
-        local program = { app = world.app, shared = shared and session or nil, kept = {}, tasks = {},
+        local program = { app = world.app, shared = shared and session or nil, kept = {}, tasks = {}, helpers = {},
           -- under repeatable read, MySQL's own server keeps gap locks on rows that a savepoint rolled back
           isolation = engine == "mysql" and Engines.mysql_kind() == "mysql" and "read committed" or nil }
         run(random, program)
@@ -214,6 +245,34 @@ for _, engine in ipairs(Engines.all) do
         end
         assert(coroutine.resume(co))
         assert.equal(1, session:model("parent"):count())
+      end)
+
+      it("do nothing more in a transaction whose outer one has ended", function()
+        local session <close> = app:session()
+        local problems, co = {}, nil
+        Engines.raises("SHUNT_E_USAGE", function()
+          session:transaction(function()
+            co = coroutine.create(function()
+              session:transaction(function()
+                session:model("parent"):insert { id = 1 }
+                coroutine.yield()
+                for _, use in ipairs {
+                  function() session:model("parent"):insert { id = 2 } end,
+                  function() session:execute("main", "INSERT INTO parents VALUES (3)") end,
+                  function() session:transaction(function() session:model("parent"):insert { id = 4 } end) end,
+                } do
+                  problems[#problems + 1] = Engines.raises("SHUNT_E_TRANSACTION", use)
+                end
+              end)
+            end)
+            assert(coroutine.resume(co))
+          end)
+        end)
+        local ok, problem = coroutine.resume(co)
+        assert.is_false(ok)
+        assert.equal("SHUNT_E_TRANSACTION", problem.code)
+        assert.equal(3, #problems)
+        assert.equal(0, session:model("parent"):count())
       end)
 
       it("may read in the transaction of the one that resumed them", function()

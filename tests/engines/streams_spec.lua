@@ -137,20 +137,39 @@ describe("streams (SHUNT_SEED=" .. seed .. ")", function()
     end)
 
     it("end with their transaction, on " .. engine, function()
-      for _, ending in ipairs { "commit", "rollback", "savepoint" } do
-        local next_row, stream
-        pcall(session.transaction, session, function()
-          local function begin() next_row, stream = model():each { order = "id" } end
-          if ending == "savepoint" then session:transaction(begin, { client = engine, propagation = "NESTED" }) else begin() end
-          if ending == "commit" then assert.equal(1, next_row(stream).id) end
-          if ending == "rollback" then error "away" end
-        end, { client = engine })
-        local problem
-        local function rest() for _ = 1, N do next_row(stream) end end
-        problem = Engines.raises("SHUNT_E_TRANSACTION", rest)
-        assert.truthy(problem.message:find("the transaction that it was read in has ended", 1, true), problem.message)
-        assert.equal(0, busy())
+      for _, ending in ipairs { "commit", "rollback", "savepoint", "savepoint undone" } do
+        for _, many in ipairs { 2, 256, N } do -- few are all there before the first is read
+          local next_row, stream, problem
+          local function check_over() problem = Engines.raises("SHUNT_E_TRANSACTION", next_row, stream) end
+          pcall(session.transaction, session, function()
+            local function begin()
+              next_row, stream = model():each { order = "id", where = { id = { lte = many } } }
+              assert.equal(1, next_row(stream).id)
+              if ending == "savepoint undone" then error "away" end
+            end
+            if ending:find "savepoint" then
+              pcall(session.transaction, session, begin, { client = engine, propagation = "NESTED" })
+              check_over()
+            else
+              begin()
+            end
+            if ending == "rollback" then error "away" end
+          end, { client = engine })
+          if not problem then check_over() end
+          assert.truthy(problem.message:find("the transaction that it was read in has ended", 1, true), problem.message)
+          assert.equal(0, busy())
+        end
       end
+    end)
+
+    it("of few rows go on around nested transactions, on " .. engine, function()
+      local ids = {}
+      session:transaction(function()
+        for row in model():each { order = "id", where = { id = { lte = 3 } } } do
+          session:transaction(function() ids[#ids + 1] = row.id end, { client = engine, propagation = "NESTED" })
+        end
+      end, { client = engine })
+      assert.same({ 1, 2, 3 }, ids)
     end)
 
     it("end with their session, and when they are collected, on " .. engine, function()
