@@ -158,7 +158,7 @@ int pool_load(pools *p, const cat_client *client) {
 
 /* ---- tables and facts ---- */
 
-pool_facts *pool_facts_of(pools *p, const cat_client *client) { return &pool_of_client(p, client)->facts; }
+pool_facts *pool_facts_of(const driver_conn *conn) { return &pool_of_conn(conn)->facts; }
 
 /* The name in the cache: with the scope, if there is one. NULL, with a scope: out of memory. */
 static const char *name_in(const driver_variables *variables, const char *table, buf *room) {

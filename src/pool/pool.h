@@ -60,8 +60,8 @@ typedef struct pool_facts {
   atomic_uint decided;    /* decisions since its store was cleared */
 } pool_facts;
 
-/* Valid until pools_free. */
-pool_facts *pool_facts_of(pools *p, const cat_client *client);
+/* Of the connection's client, in whichever generation it was opened. Valid as long as the connection. */
+pool_facts *pool_facts_of(const driver_conn *conn);
 
 /* Zeros if the level was never used. */
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);

@@ -43,7 +43,7 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
 
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
   execution_start(c, e);
-  if (!e->reads) transaction_note_write(c->s, conn);
+  if (!e->reads && !e->only_reads) transaction_note_write(c->s, conn);
   e->affected = e->generated_id = 0;
   if (e->by_hand) note_by_hand(c, e, conn);
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);

@@ -30,10 +30,6 @@ typedef struct joint {
 
 static bool is_private(const transaction *t) { return driver_is_private(t->client); }
 
-static pool_facts *facts_of(const joint *j, const transaction *t) {
-  return pool_facts_of(j->c->s->generation.pools, t->client);
-}
-
 static shunt_status fail_at(joint *j, const transaction *t, shunt_status status) {
   if (status && !j->failed) j->failed = t;
   if (status) error_client(j->c->err, t->client->name);
@@ -103,17 +99,18 @@ static shunt_status make_apart(const transaction *t, uint64_t *store, shunt_erro
 }
 
 static shunt_status find_store(joint *j, const transaction *t, uint64_t *store) {
-  *store = is_private(t) ? JOINT_STORE_PRIVATE : atomic_load(&facts_of(j, t)->store);
+  *store = is_private(t) ? JOINT_STORE_PRIVATE : atomic_load(&pool_facts_of(t->conn)->store);
   if (*store != JOINT_STORE_UNKNOWN) return SHUNT_OK;
   if (!t->conn->engine->two_phase) return joint_store_make(t->conn, store, j->c->err);
   shunt_status status = make_apart(t, store, j->c->err);
-  if (!status) atomic_store(&facts_of(j, t)->store, *store);
+  if (!status) atomic_store(&pool_facts_of(t->conn)->store, *store);
   return status;
 }
 
 static shunt_status write_row(joint *j, const transaction *t, const joint_row *row) {
   shunt_status status = joint_store_write(t->conn, row, j->c->err);
-  if (status == SHUNT_E_NOT_FOUND) atomic_store(&facts_of(j, t)->store, JOINT_STORE_UNKNOWN); /* made again next time */
+  if (status == SHUNT_E_NOT_FOUND)
+    atomic_store(&pool_facts_of(t->conn)->store, JOINT_STORE_UNKNOWN); /* made again next time */
   return status;
 }
 
@@ -202,7 +199,7 @@ static shunt_status decide(joint *j) {
   if (status) return fail_at(j, j->lead, status);
   status = commit_lead(j);
   j->going->commits = !status;
-  if (!status && j->store != JOINT_STORE_PRIVATE) atomic_store(&facts_of(j, j->lead)->store, j->store);
+  if (!status && j->store != JOINT_STORE_PRIVATE) atomic_store(&pool_facts_of(j->lead->conn)->store, j->store);
   return status;
 }
 
@@ -241,7 +238,7 @@ static void end_parts(joint *j, bool commit) {
 
 /* Now and then, so that it costs little. What is not cleared now is cleared another time. */
 static void clear(const joint *j, const transaction *t, uint64_t store) {
-  pool_facts *facts = facts_of(j, t);
+  pool_facts *facts = pool_facts_of(t->conn);
   if (t->conn->broken || store == JOINT_STORE_PRIVATE) return;
   if (atomic_fetch_add(&facts->decided, 1) % CLEAR_AFTER != CLEAR_AFTER - 1) return;
   t->conn->deadline_ns = clock_monotonic_ns() + CLEAR_NS;
@@ -307,7 +304,7 @@ static void roll_back(const joint *j) {
 shunt_status joint_commit(call *c, transaction **list, size_t n) {
   joint j = {.c = c, .list = list, .n = n};
   for (size_t i = 0; i < n; i++) {
-    stream_end_all(c->s, list[i]);
+    stream_end_all(c->s, list[i], 0);
     list[i]->conn->deadline_ns = c->deadline_ns;
   }
   shunt_status status = check_doomed(&j);

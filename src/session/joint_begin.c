@@ -2,7 +2,7 @@
 
 shunt_status joint_ask(call *c, driver_conn *conn) {
   const driver_two_phase *two = conn->engine->two_phase;
-  pool_facts *facts = pool_facts_of(c->s->generation.pools, conn->client);
+  pool_facts *facts = pool_facts_of(conn);
   if (!two)
     return error_set(c->err, SHUNT_E_TRANSACTION, "client '%s': SQLite can't prepare transactions", conn->client->name);
   if (atomic_load(&facts->prepares)) return SHUNT_OK;

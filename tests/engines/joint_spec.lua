@@ -33,6 +33,7 @@ local function rules_of(engines)
   for i = 2, #engines do relations[#relations + 1] = ('r%d = has_many("m%d", "parent")'):format(i, i) end
   models[1] = ('model "m1" { table = "t1", client = "c1", relations = { %s } }'):format(table.concat(relations, ", "))
   for i = 2, #engines do models[i] = ('model "m%d" { table = "t%d", client = "c%d" }'):format(i, i, i) end
+  models[#models + 1] = 'datasource "copy" { clone = "c1", role = "replica" }'
   return table.concat(models, "\n")
 end
 
@@ -331,6 +332,17 @@ rules: {path: [rules]}
     world.session:model("m1"):insert({ n = n }, { include = "r2" })
     assert.equal(1, world.session:model("m1"):count { where = { n = n } })
     world:assert_clean "one writer"
+  end)
+
+  it("take no part on a replica, which refuses writes, also where SQL reads there", function()
+    local world = world_of(1)
+    local n = world:next()
+    world.session:transaction(function()
+      world.session:model("m1"):insert { n = n }
+      assert.equal(1, #world.session:query("copy", "SELECT count(*) AS n FROM t1"))
+    end)
+    assert.equal(1, world.session:model("m1"):count { where = { n = n } })
+    world:assert_clean "a replica"
   end)
 
   it("drop the decisions that are not needed any more", function()

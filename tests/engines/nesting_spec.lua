@@ -1,8 +1,9 @@
--- Transactions, switches and levels nested at random, failing at random, caught or not, in coroutines or not; transactions
--- with and without a place, which refuse accesses elsewhere, let them run or take them in: after every step the session is
--- where a model of it says, and in the end the databases hold what the model has kept. The seed is in the title; SHUNT_SEED
--- sets it.
+-- Transactions, switches and levels nested at random, failing at random, caught or not, in coroutines or not, between
+-- reloads; transactions with and without a place, which refuse accesses elsewhere, let them run or take them in: after
+-- every step the session is where a model of it says, and in the end the databases hold what the model has kept. The seed
+-- is in the title; SHUNT_SEED sets it.
 
+local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
 
 local SEED = tonumber(os.getenv "SHUNT_SEED") or os.time()
@@ -286,6 +287,14 @@ local function run_in_coroutine(program)
   until coroutine.status(co[1]) == "dead"
 end
 
+--- Another client comes or goes. The others keep their connections, which sessions of the new generation then use.
+local function reload(world)
+  world.extra = not world.extra
+  App.write(world.folder .. "/rules/extra.lua",
+    world.extra and 'datasource "a" { engine = "sqlite3", connection = { filename = "a.db" } }\n' or "\n")
+  world.app:reload()
+end
+
 for _, engine in ipairs(Engines.all) do
   describe("nesting on " .. engine, function()
     local why = Engines.missing()
@@ -309,7 +318,9 @@ for _, engine in ipairs(Engines.all) do
       it(("is exact at every depth: program %d of SHUNT_SEED=%d"):format(i, SEED), function()
         math.randomseed(SEED, i)
         for _, client in ipairs { "main", "second" } do other:execute(client, "DELETE FROM parents") end
-        local program = setmetatable({ session = world.session, model = new_model(engine ~= "sqlite3"), ran = {}, begun = 0,
+        if i % 5 == 0 then reload(world) end
+        local session <close> = world.app:session()
+        local program = setmetatable({ session = session, model = new_model(engine ~= "sqlite3"), ran = {}, begun = 0,
           spannings = { "run", "error", engine ~= "sqlite3" and "join" or "run" },
           -- under repeatable read, MySQL's own server keeps gap locks on rows that a savepoint rolled back
           isolation = engine == "mysql" and Engines.mysql_kind() == "mysql" and "read committed" or nil }, Program)
