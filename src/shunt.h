@@ -948,8 +948,8 @@ typedef struct shunt_statement {
   shunt_status status;
 } shunt_statement;
 
-/* Calls fn before a call of the session waits for a connection, so that the host can end, on other sessions, what keeps
- * connections busy. NULL removes it. */
+/* Calls fn before a call of the session waits for a connection, or for the lock of a SQLite file, so that the host can
+ * end, on other sessions, what keeps these busy. NULL removes it. */
 SHUNT_API void shunt_before_wait(shunt_session *session, void (*fn)(void *ud), void *ud);
 
 /* Calls fn after each statement of the session. fn must not call into the session. NULL removes it. */

@@ -41,6 +41,7 @@ typedef struct bind_app {
   bind_session *sessions; /* open sessions, closed before the app */
   bind_worker *workers;   /* closed before the app, too */
   bind_events *events;    /* that wait for the callbacks of app:on; NULL: it was never called */
+  int64_t collect_ns;     /* not before: abandoned coroutines are looked for again */
 } bind_app;
 
 /* How long a job may run. Checked by each use of its session, and by a hook of Lua in between. */
@@ -215,7 +216,7 @@ void bind_let_go(bind_held *h); /* no-op if nothing is held */
 /* Ends whatever dead coroutines hold on the session. Raises USAGE if a suspended one has a transaction there,
  * TRANSACTION if a running one has a transaction that ended before it. */
 void bind_check_held(lua_State *L, bind_session *s, int session_index);
-/* For shunt_before_wait: ends whatever dead coroutines hold on the app's other sessions. */
+/* For shunt_before_wait: ends whatever dead and abandoned coroutines hold on the app's other sessions. */
 void bind_before_wait(void *ud);
 
 /* stream.c */

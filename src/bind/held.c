@@ -1,9 +1,13 @@
 /* Idea: a coroutine that dies by an error closes nothing that it opened: its <close> variables run only if another one
  * closes it. So whatever keeps a session or a connection busy notes its coroutine. Before the session is used again,
- * and before a call waits for a connection, whatever a dead coroutine left is ended; a transaction of one that is only
- * suspended is not joined by accident. A coroutine whose transaction was inside of one that has ended meanwhile can do
- * nothing on the session before its own ends: it would work without a transaction. */
+ * and before a call waits for a connection or a lock, whatever a dead coroutine left is ended; a transaction of one
+ * that is only suspended is not joined by accident. A coroutine whose transaction was inside of one that has ended
+ * meanwhile can do nothing on the session before its own ends: it would work without a transaction. */
 #include "bind/tx.h"
+
+#include "base/clock.h"
+
+enum { COLLECT_PAUSE = 20 /* times what a collection took */ };
 
 typedef enum owner_state { OWNER_RUNS, OWNER_SUSPENDED, OWNER_DEAD } owner_state;
 
@@ -74,14 +78,34 @@ void bind_check_held(lua_State *L, bind_session *s, int session_index) {
   }
 }
 
+static size_t count_suspended(lua_State *L, const bind_app *app) {
+  size_t n = 0;
+  for (const bind_session *s = app->sessions; s; s = s->next)
+    for (const bind_held *h = s->held; h; h = h->next) n += state_of(L, h) == OWNER_SUSPENDED;
+  return n;
+}
+
+/* Of a suspended coroutine only the collector knows whether it was abandoned. While it finds none, it gets a small part
+ * of the time. */
+static void collect(lua_State *L, bind_app *app) {
+  const int64_t from_ns = clock_monotonic_ns();
+  const size_t before = from_ns < app->collect_ns ? 0 : count_suspended(L, app);
+  if (!before) return;
+  lua_gc(L, LUA_GCCOLLECT);
+  const int64_t now_ns = clock_monotonic_ns();
+  app->collect_ns = count_suspended(L, app) < before ? 0 : now_ns + (now_ns - from_ns) * COLLECT_PAUSE;
+}
+
 void bind_before_wait(void *ud) {
   const bind_session *waiting = ud;
   lua_State *L = waiting->L;
+  bool ended = false;
   if (!L || !lua_checkstack(L, 12)) return;
   for (bind_session *s = waiting->app->sessions; s; s = s->next) {
     if (s == waiting || !s->held || !bind_session_usable(s)) continue;
     bool there = bind_session_push(L, s);
-    while (end_one(L, s, there ? lua_gettop(L) : 0)) continue;
+    while (end_one(L, s, there ? lua_gettop(L) : 0)) ended = true;
     lua_pop(L, 1);
   }
+  if (!ended) collect(L, waiting->app);
 }

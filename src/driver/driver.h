@@ -364,6 +364,12 @@ struct driver_conn {
    * CONFLICT then, and not waited for. NULL: nothing of the kind. Set by the user of the connection, reset by the pool.
    */
   const char *locked_by;
+  /* Called before the first sleep for a lock, to end on other connections what may hold it. Set and reset as locked_by.
+   */
+  struct {
+    void (*fn)(void *ud); /* NULL: nothing to call */
+    void *ud;
+  } before_wait;
   /* The pool's: sleeps while the file is locked, since since_ns. Returns false if the lock can never come free, with
    * the reason in why. NULL: waits without that check. */
   bool (*nap)(driver_conn *conn, int64_t since_ns, int64_t nap_ns, char *why, size_t room);

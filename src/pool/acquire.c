@@ -287,6 +287,7 @@ void pool_release(driver_conn *conn, int level) {
     conn->deadline_ns = 0;
     conn->idle_since_ns = now_ns;
     conn->locked_by = NULL;
+    conn->before_wait.fn = NULL;
     pthread_mutex_lock(&pl->lock);
     due_ns = keep(pl, conn, now_ns);
   }

@@ -192,8 +192,11 @@ static shunt_status acquire(call *c, const cat_client *client, int level, bool n
     request.no_wait = false;
     status = acquire_with(c, &request, conn);
   }
-  if (!status && *conn) (*conn)->locked_by = locker_of(c->s, *conn);
-  return status;
+  if (status || !*conn) return status;
+  (*conn)->locked_by = locker_of(s, *conn);
+  (*conn)->before_wait.fn = s->before_wait.fn;
+  (*conn)->before_wait.ud = s->before_wait.ud;
+  return SHUNT_OK;
 }
 
 /* While its reads hold connections, a call must not wait for another one: others may wait for those. It receives its

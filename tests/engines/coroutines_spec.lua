@@ -227,6 +227,38 @@ for _, engine in ipairs(Engines.all) do
         assert.equal(2, narrow.session:model("parent"):count())
       end)
 
+      it("free the connection of one that was abandoned in a transaction, before another session waits for it", function()
+        for i = 1, 4 do
+          local session = app:session { timeout = "20s" }
+          local co = coroutine.create(function()
+            session:transaction(function()
+              session:model("parent"):insert { id = i }
+              coroutine.yield()
+            end)
+          end)
+          assert(coroutine.resume(co))
+        end
+        assert.equal(0, narrow.session:model("parent"):count())
+      end)
+
+      it("free a SQLite file's lock likewise", function()
+        local wide = Engines.open { clients = { main = engine }, rules = rules, max = 8 }
+        wide.session:execute("main", "CREATE TABLE parents (id INTEGER PRIMARY KEY)")
+        for i = 1, 4 do
+          local session = wide.app:session { timeout = "20s" }
+          local co = coroutine.create(function()
+            session:transaction(function()
+              session:model("parent"):insert { id = i }
+              coroutine.yield()
+            end)
+          end)
+          assert(coroutine.resume(co))
+        end
+        collectgarbage()
+        assert.equal(0, wide.session:model("parent"):count())
+        wide:close()
+      end)
+
       it("do not join each other's transactions", function()
         local session <close> = app:session()
         local co = coroutine.create(function()

@@ -23,6 +23,10 @@ static int wait_for_lock(void *ud, int tries) {
   if (tries == 0) {
     conn->wait_since_ns = now_ns;
     conn->wait_until_ns = sqlite_lock_limit_ns(conn);
+    if (conn->base.before_wait.fn) {
+      conn->base.before_wait.fn(conn->base.before_wait.ud);
+      return 1;
+    }
   }
   int64_t left_ns = conn->wait_until_ns - now_ns;
   if (left_ns <= 0) return 0;
