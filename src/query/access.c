@@ -169,11 +169,11 @@ static bool is_key_of(const shunt_conflict *conflict, const char *column) {
 static shunt_status check_same_part(call *c, const access *a, const cat_model *model, const shunt_conflict *conflict) {
   const route_decision *d = a->decision;
   for (size_t i = 0; model->nparts && i < d->nplacing; i++) {
-    if (d->reads[i]->field != RULE_FIELD_WHERE || is_key_of(conflict, d->reads[i]->name)) continue;
+    if (is_key_of(conflict, d->placing[i]->name)) continue;
     return error_set(c->err, SHUNT_E_USAGE,
                      "model '%s': the rules choose the part by where.%s, which on_conflict lacks, so the row with the "
                      "same key may lie in another part; name '%s' in on_conflict, as a column of the unique key",
-                     model->name, d->reads[i]->name, d->reads[i]->name);
+                     model->name, d->placing[i]->name, d->placing[i]->name);
   }
   return SHUNT_OK;
 }
@@ -221,11 +221,17 @@ static shunt_status note_reads(search *w) {
 static shunt_status join_reads(search *w) {
   route_decision *d = w->a->decision;
   const char **names = arena_alloc(w->c->arena, w->nreads * sizeof *names);
-  if (!names) return error_memory(w->c->err);
-  for (size_t i = 0; i < w->nreads; i++) names[i] = w->reads[i]->display;
+  const rule_read **placing = arena_alloc(w->c->arena, w->nreads * sizeof(const rule_read *));
+  if (!names || !placing) return error_memory(w->c->err);
+  d->nplacing = 0;
+  for (size_t i = 0; i < w->nreads; i++) {
+    names[i] = w->reads[i]->display;
+    if (w->reads[i]->field == RULE_FIELD_WHERE) placing[d->nplacing++] = w->reads[i];
+  }
   d->reads = w->reads;
+  d->placing = placing;
   d->as.depends_on = names;
-  d->as.ndepends_on = d->nplacing = w->nreads;
+  d->as.ndepends_on = w->nreads;
   return SHUNT_OK;
 }
 

@@ -180,7 +180,10 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .where = NULL,
                          .nwhere = 0,
                          .attrs = s->attrs,
-                         .nattrs = s->nattrs};
+                         .nattrs = s->nattrs,
+                         .part = 0,
+                         .only_guards = NULL,
+                         .picks = NULL};
 }
 
 /* Errors: USAGE. */
