@@ -266,6 +266,13 @@ static shunt_status search_parts(search *w, const route_request *request) {
   return status;
 }
 
+/* No column chose the place, so all rows are there. */
+static shunt_status search_all(search *w, const route_request *request) {
+  site at;
+  shunt_status status = site_of(w->c, request, w->a->decision, &at);
+  return status ? status : add_site(w->c, w->a, &at);
+}
+
 /* Rows with the values of the request, for which the rules have chosen one place. */
 static shunt_status search_place(search *w, const route_request *request) {
   route_request q = *request;
@@ -299,8 +306,9 @@ static shunt_status search_values(search *w, const route_request *request, const
 static shunt_status search_sites(search *w, const route_request *request) {
   where_values values = {.a = w->c->arena};
   shunt_status status = decide(w->c, request, w->a);
-  const rule_read *open = status ? NULL : route_unfixed(request, w->a->decision);
   if (status) return status;
+  if (!w->a->decision->nplacing) return search_all(w, request);
+  const rule_read *open = route_unfixed(request, w->a->decision);
   if (!open) return search_place(w, request);
   status = note_reads(w);
   if (status) return status;
