@@ -247,7 +247,10 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
   if (id && !status) status = find_fitted(c, r, id, &a, &q.filter.keys);
   const site *first = &a.sites[0];
-  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
+  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) {
+    q.limited = q.by_key = false;
+    rows->sole = query->limit == 1;
+  }
   if (!status && order_needs_rank(&q)) status = order_rank_access(c, &a, &q);
   if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
