@@ -86,6 +86,7 @@ static shunt_status find_refusal(call *c, const shunt_sql_options *o, const rout
   shunt_error *refusal = &at->refusal;
   route_request write = *q;
   write.op = SHUNT_WRITE;
+  refusal->status = SHUNT_OK;
   if (access_refuse_replica(at->client, refusal)) return SHUNT_OK;
   shunt_status status = ask_guards(c, &write, at->client, refusal);
   if (status && status != SHUNT_E_DENIED) {
@@ -101,7 +102,7 @@ static shunt_status find_refusal(call *c, const shunt_sql_options *o, const rout
 
 shunt_status sql_place_find(call *c, const char *sql, const shunt_sql_options *o, sql_place *out) {
   route_request q;
-  *out = (sql_place){.client = NULL, .op = SHUNT_WRITE};
+  out->only_reads = false;
   shunt_status status = find_op(c, sql, o, &out->op);
   if (!status) status = request_of(c, o, out->op, &q);
   if (!status) status = find_client(c, o, &q, out);
