@@ -33,15 +33,10 @@ void buf_quoted(buf *b, const char *text, char quote) {
   if (!room_for(b, 2 * size + 2)) return;
   char *to = b->data + b->size;
   *to++ = quote;
-  for (const char *end = text + size, *at; (at = memchr(text, quote, (size_t)(end - text))); text = at + 1) {
-    size_t part = (size_t)(at - text) + 1;
-    memcpy(to, text, part);
-    to += part;
-    *to++ = quote;
-    size -= part;
+  for (; *text; text++) {
+    if (*text == quote) *to++ = quote;
+    *to++ = *text;
   }
-  memcpy(to, text, size);
-  to += size;
   *to++ = quote;
   *to = 0;
   b->size = (size_t)(to - b->data);

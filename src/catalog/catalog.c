@@ -109,6 +109,7 @@ shunt_status catalog_find_relation(const catalog *c, const char *full_name, cons
 }
 
 bool cat_same_column(const char *a, const char *b) {
+  if (*a == *b && strcmp(a, b) == 0) return true; /* as most are written */
   while (*a && (*a == *b || ascii_lower(*a) == ascii_lower(*b))) a++, b++;
   return *a == *b;
 }

@@ -24,10 +24,8 @@ lex lex_of(const lex_dialect *dialect, const char *sql, size_t size) {
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-static bool begins_word(char c) {
-  char lower = ascii_lower(c);
-  return (lower >= 'a' && lower <= 'z') || c == '_' || (unsigned char)c >= 0x80;
-}
+static bool is_letter(char c) { return ascii_lower(c) >= 'a' && ascii_lower(c) <= 'z'; }
+static bool begins_word(char c) { return is_letter(c) || c == '_' || (unsigned char)c >= 0x80; }
 
 bool lex_in_word(char c) { return begins_word(c) || is_digit(c) || c == '$'; }
 
@@ -77,7 +75,7 @@ static void skip_comment(lex *l) {
 
 /* Past one blank or comment. False: there is neither. */
 static bool skip_one(lex *l) {
-  if (l->at == l->end) return false;
+  if (l->at == l->end || is_letter(*l->at)) return false;
   if (is_blank(*l->at)) {
     l->at++;
   } else if (l->dialect->byte_order_mark && sees(l, "\xEF\xBB\xBF")) {
@@ -168,6 +166,7 @@ static lex_kind take_question(lex *l) {
 static lex_kind take(lex *l) {
   const lex_dialect *d = l->dialect;
   char c = *l->at;
+  if (is_letter(c)) return take_word(l);
   bool string = is_one_of(c, d->strings);
   if (string || is_one_of(c, d->names)) {
     skip_quoted(l, string && d->backslashes);
@@ -214,7 +213,9 @@ bool lex_is(lex_token t, const char *word) {
 }
 
 bool lex_is_any(lex_token t, const char *const *words) {
-  while (*words && !lex_is(t, *words)) words++;
+  if (t.kind != LEX_WORD) return false;
+  char first = ascii_lower(*t.at);
+  while (*words && (**words != first || !lex_is(t, *words))) words++;
   return *words != NULL;
 }
 

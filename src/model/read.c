@@ -48,25 +48,25 @@ shunt_status read_check(const call *c, const cat_model *model, const shunt_query
   return check_options(c, model, query, takes, false);
 }
 
-static route_request request_of(const call *c, const cat_model *model, const shunt_query *query) {
-  route_request request = session_request(c->s, model, query->lock ? SHUNT_WRITE : SHUNT_READ);
-  request.explicit_client = query->client;
-  request.explicit_table = query->table;
-  return request;
+static void make_request(const call *c, const cat_model *model, const shunt_query *query, route_request *out) {
+  *out = session_request(c->s, model, query->lock ? SHUNT_WRITE : SHUNT_READ);
+  out->explicit_client = query->client;
+  out->explicit_table = query->table;
 }
 
 /* id: of the one row, or NULL. */
 static shunt_status find_rows(call *c, const cat_model *model, const shunt_query *query, const shunt_value *id,
                               access *out) {
-  route_request request = request_of(c, model, query);
-  key_names key = key_names_of(model->primary_key);
+  route_request request;
+  make_request(c, model, query, &request);
   equalities where = {.a = c->arena};
   bool ok = true;
-  for (size_t i = 0; id && i < key.n && ok; i++) ok = equalities_add(&where, key.list[i], &id[i]);
+  for (size_t i = 0; id && i < KEY_MOST && model->primary_key[i] && ok; i++)
+    ok = equalities_add(&where, model->primary_key[i], &id[i]);
   if (!ok || !equalities_of_where(&where, query->where)) return error_memory(c->err);
   equalities_into(&where, &request);
   shunt_status status = access_find_all(c, &request, query->where, out);
-  if (status || query->lock) return status; /* rows of UNION ALL can't be locked */
+  if (status || out->nsites == 1 || query->lock) return status; /* rows of UNION ALL can't be locked */
   return access_unite(c, out);
 }
 
@@ -98,7 +98,7 @@ shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query
   *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
                                   .deleted = query->deleted,
                                   .keys = {.columns = {.n = 0}},
-                                  .also = {.columns = {.n = 0}}},
+                                  .also = NULL},
                        .columns = query->columns,
                        .ncolumns = query->ncolumns,
                        .needed = NULL,
@@ -112,6 +112,7 @@ shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query
                        .offset = query->offset,
                        .per_key = false,
                        .numbered = false,
+                       .aggregates = NULL,
                        .distinct = query->distinct,
                        .lock = lock_of(query),
                        .origins = p->count > 0,
@@ -203,8 +204,8 @@ static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, pare
 static shunt_status mget_groups(call *c, const reading *r, select_spec *q, parents *read, arena *scratch) {
   group_spec g = {.entries = {.count = r->nids, .list = r->ids},
                   .key = key_names_of(r->model->primary_key),
-                  .request = request_of(c, r->model, r->query),
                   .where = {r->query->where}};
+  make_request(c, r->model, r->query, &g.request);
   fetch f = {.c = c, .scratch = scratch};
   shunt_status status = group_keys(c, scratch, &g, &f.k);
   if (status) return status;
@@ -247,7 +248,10 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   if (id) status = set_id(c, &a.sites[0], id, &q.filter.keys);
   if (id && !status) status = find_fitted(c, r, id, &a, &q.filter.keys);
   const site *first = &a.sites[0];
-  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) q.limited = q.by_key = false;
+  if (!status && query->limit > 0 && !query->offset && is_of_one(&a, query->where)) {
+    q.limited = q.by_key = false;
+    rows->sole = query->limit == 1;
+  }
   if (!status && order_needs_rank(&q)) status = order_rank_access(c, &a, &q);
   if (!status) status = merge_select(c, &a, &q, rows);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);

@@ -7,29 +7,31 @@
 #include "session/transaction.h"
 #include "session/visit.h"
 
-/* Also if the word is in an executable comment, or behind one. */
-static bool may_begin_with(const cat_client *client, const char *sql, const char *const *words) {
-  lex l = lex_of(driver_for(client->engine)->lex, sql, strlen(sql));
-  lex_token t = lex_first(&l, ";(");
-  bool does = lex_is_any(t, words);
-  while (!does && lex_first_behind(&l, ";(", &t)) does = lex_is_any(t, words);
-  return does;
-}
+/* How SQL may begin: also with a word in an executable comment, or with the word behind one. */
+typedef struct opening {
+  bool controls; /* transactions or databases */
+  bool changes_tables;
+} opening;
 
-static shunt_status check_sql(const cat_client *client, const char *sql, shunt_error *err) {
+static opening opening_of(const cat_client *client, const char *sql, size_t size) {
   static const char *const control[] = {"begin",     "start",   "commit", "end",    "rollback",
                                         "savepoint", "release", "attach", "detach", NULL};
-  if (!may_begin_with(client, sql, control)) return SHUNT_OK;
+  static const char *const changes[] = {"create", "alter", "drop", NULL};
+  lex l = lex_of(driver_for(client->engine)->lex, sql, size);
+  lex_token t = lex_first(&l, ";(");
+  opening o = {lex_is_any(t, control), lex_is_any(t, changes)};
+  while (lex_first_behind(&l, ";(", &t)) {
+    o.controls = o.controls || lex_is_any(t, control);
+    o.changes_tables = o.changes_tables || lex_is_any(t, changes);
+  }
+  return o;
+}
+
+static shunt_status refuse_control(const char *sql, shunt_error *err) {
   return error_set(err, SHUNT_E_USAGE,
                    "transactions and databases are the session's: begin and end one with its transaction, and name "
                    "datasources in the configuration (in: %.100s)",
                    sql);
-}
-
-/* After DDL the tables may look different. */
-static void note_schema(shunt_session *s, const cat_client *client, const char *sql) {
-  static const char *const changes[] = {"create", "alter", "drop", NULL};
-  if (may_begin_with(client, sql, changes)) table_forget_all(s);
 }
 
 /* A write that the engine refused gets the error that the write would have got if its text had shown it. */
@@ -55,18 +57,19 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "the SQL is missing");
   if (!status) status = sql_place_find(&c, sql, options, &at);
-  if (!status) status = check_sql(at.client, sql, err);
   if (status) return status;
+  e.size = strlen(sql);
+  const opening begins = opening_of(at.client, sql, e.size);
+  if (begins.controls) return refuse_control(sql, err);
   shunt_rows *read = rows ? rows_new() : NULL;
   if (rows && !read) return error_memory(err);
   e.client = at.client;
   e.level = at.level;
   e.only_reads = at.only_reads;
-  e.size = strlen(sql);
   if (at.op == SHUNT_WRITE && !session_note_write(s, e.client)) status = error_memory(err);
   if (!status) status = run(&c, &e, &at, read);
   if (affected) *affected = e.affected;
-  note_schema(s, e.client, sql);
+  if (begins.changes_tables) table_forget_all(s); /* they may look different now */
   if (status) {
     error_client(err, e.client->name);
     shunt_rows_free(read);

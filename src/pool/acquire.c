@@ -101,7 +101,7 @@ static driver_conn *take_idle(client_pools *cp, pool *pl, const pool_request *r)
     int64_t now_ns = clock_coarse_ns();
     driver_conn *conn = pop_idle(pl, r->variables);
     conn->holder = r->party;
-    pool_close_idle(pl, now_ns);
+    if (pl->nidle) pool_close_idle(pl, now_ns);
     pthread_mutex_unlock(&pl->lock);
     const char *over = pool_why_over(conn, now_ns);
     /* one that was used in this tick of the clock needs no check */

@@ -169,11 +169,11 @@ static bool is_key_of(const shunt_conflict *conflict, const char *column) {
 static shunt_status check_same_part(call *c, const access *a, const cat_model *model, const shunt_conflict *conflict) {
   const route_decision *d = a->decision;
   for (size_t i = 0; model->nparts && i < d->nplacing; i++) {
-    if (d->reads[i]->field != RULE_FIELD_WHERE || is_key_of(conflict, d->reads[i]->name)) continue;
+    if (is_key_of(conflict, d->placing[i]->name)) continue;
     return error_set(c->err, SHUNT_E_USAGE,
                      "model '%s': the rules choose the part by where.%s, which on_conflict lacks, so the row with the "
                      "same key may lie in another part; name '%s' in on_conflict, as a column of the unique key",
-                     model->name, d->reads[i]->name, d->reads[i]->name);
+                     model->name, d->placing[i]->name, d->placing[i]->name);
   }
   return SHUNT_OK;
 }
@@ -221,11 +221,17 @@ static shunt_status note_reads(search *w) {
 static shunt_status join_reads(search *w) {
   route_decision *d = w->a->decision;
   const char **names = arena_alloc(w->c->arena, w->nreads * sizeof *names);
-  if (!names) return error_memory(w->c->err);
-  for (size_t i = 0; i < w->nreads; i++) names[i] = w->reads[i]->display;
+  const rule_read **placing = arena_alloc(w->c->arena, w->nreads * sizeof(const rule_read *));
+  if (!names || !placing) return error_memory(w->c->err);
+  d->nplacing = 0;
+  for (size_t i = 0; i < w->nreads; i++) {
+    names[i] = w->reads[i]->display;
+    if (w->reads[i]->field == RULE_FIELD_WHERE) placing[d->nplacing++] = w->reads[i];
+  }
   d->reads = w->reads;
+  d->placing = placing;
   d->as.depends_on = names;
-  d->as.ndepends_on = d->nplacing = w->nreads;
+  d->as.ndepends_on = w->nreads;
   return SHUNT_OK;
 }
 
@@ -258,6 +264,13 @@ static shunt_status search_parts(search *w, const route_request *request) {
   for (q.part = 1; q.part <= q.model->nparts && !status; q.part++) status = search_part(w, &q);
   w->all = w->all || !request->nwhere;
   return status;
+}
+
+/* No column chose the place, so all rows are there. */
+static shunt_status search_all(search *w, const route_request *request) {
+  site at;
+  shunt_status status = site_of(w->c, request, w->a->decision, &at);
+  return status ? status : add_site(w->c, w->a, &at);
 }
 
 /* Rows with the values of the request, for which the rules have chosen one place. */
@@ -293,8 +306,9 @@ static shunt_status search_values(search *w, const route_request *request, const
 static shunt_status search_sites(search *w, const route_request *request) {
   where_values values = {.a = w->c->arena};
   shunt_status status = decide(w->c, request, w->a);
-  const rule_read *open = status ? NULL : route_unfixed(request, w->a->decision);
   if (status) return status;
+  if (!w->a->decision->nplacing) return search_all(w, request);
+  const rule_read *open = route_unfixed(request, w->a->decision);
   if (!open) return search_place(w, request);
   status = note_reads(w);
   if (status) return status;

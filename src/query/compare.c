@@ -127,14 +127,17 @@ static void write_for_expression(const comparison *w, const driver_column *colum
 void compare_value(const comparison *w, const operand *o, const shunt_value *v) {
   const driver_column *column = o->column;
   const char *number_type = w->at->engine->number_type;
-  shunt_value number = column->exact || o->wide ? value_exact(v) : value_canonical(v, true);
-  if (o->wide && number_type)
-    write_cast(w, &number, number_type);
-  else if (o->sql && !column->exact)
+  bool cast = o->wide && number_type;
+  if (!cast && o->sql && !column->exact) {
     write_for_expression(w, column, v);
-  else if (is_plain(w, column) || driver_column_holds(column, v))
+    return;
+  }
+  if (!cast && (is_plain(w, column) || driver_column_holds(column, v))) {
     compare_held(w, column, v, 1);
-  else if (driver_column_holds(column, &number))
+    return;
+  }
+  shunt_value number = column->exact || o->wide ? value_exact(v) : value_canonical(v, true);
+  if (!cast && driver_column_holds(column, &number))
     sql_param(w->q, &number);
   else
     write_cast(w, &number, number_type);

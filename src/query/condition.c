@@ -112,14 +112,14 @@ static shunt_status write_other(const writer *x, const shunt_where *c, const ope
 static shunt_status write_column(const writer *x, const shunt_where *asked) {
   operand o;
   shunt_where typed = *asked, *c = &typed;
+  bool texts = looks_into_texts(c->op);
   shunt_status status = x->names->find(x->names, x->w, c->column, &o);
-  if (!status && !o.wide && !looks_into_texts(c->op))
-    status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
-  if (!status && !looks_into_texts(c->op)) status = comparable_check(x->w, x->names->clause, c, &o);
+  if (!status && !o.wide && !texts) status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
+  if (!status && !texts) status = comparable_check(x->w, x->names->clause, c, &o);
   if (!status) status = comparable_bounds(x->w, &o, c);
   if (status) return status;
   if (c->other) return write_other(x, c, &o);
-  if (looks_into_texts(c->op)) return write_pattern(x, c, &o);
+  if (texts) return write_pattern(x, c, &o);
   switch (c->op) {
   case SHUNT_BETWEEN:
   case SHUNT_NOT_BETWEEN:

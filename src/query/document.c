@@ -314,8 +314,7 @@ static void find_rounded(document *d) {
 document document_for(const driver_column *column, const shunt_value *v) {
   arena scratch = {0};
   document d = {.fault = DOCUMENT_FINE};
-  bool members = column->form == DRIVER_FORM_MEMBERS || column->form == DRIVER_FORM_DOUBLES;
-  if (!members || v->type != SHUNT_TEXT) return d;
+  if (!document_is_parsed(column) || v->type != SHUNT_TEXT) return d;
   d = document_read(&scratch, v);
   if (d.fault == DOCUMENT_FINE && column->form == DRIVER_FORM_DOUBLES) find_rounded(&d);
   if (d.fault == DOCUMENT_INVALID) d.fault = DOCUMENT_FINE;

@@ -32,6 +32,10 @@ typedef struct document {
 
 /* As RFC 8259 defines it. The lists live in the arena. */
 document document_read(arena *a, const shunt_value *text);
+/* The column keeps members and numbers, and not the text. */
+static inline bool document_is_parsed(const driver_column *column) {
+  return column->form == DRIVER_FORM_MEMBERS || column->form == DRIVER_FORM_DOUBLES;
+}
 /* What the column would lose of the value, and the engine not report. DOCUMENT_FINE: nothing. It lists no numbers. */
 document document_for(const driver_column *column, const shunt_value *v);
 

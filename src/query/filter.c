@@ -21,10 +21,10 @@ shunt_status filter_conditions(call *c, sql_text *sql, const site *at, const fil
   }
   shunt_status status = condition_always(&w, f->deleted, &word);
   if (status) return status;
-  if (f->also.columns.n) {
+  if (f->also) {
     condition_join(&w, &word);
-    if (f->also.count)
-      key_sql_among(c, sql, at, &f->also, 0, f->also.count);
+    if (f->also->count)
+      key_sql_among(c, sql, at, f->also, 0, f->also->count);
     else
       sql_puts(sql, "1 = 0");
   }

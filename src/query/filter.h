@@ -12,7 +12,7 @@ typedef struct filter {
   const shunt_where *where[FILTER_WHERES]; /* all must hold; NULL: no condition */
   key_list keys;                           /* the row has one of these keys; without columns: any key */
   bool deleted;                            /* rows that are marked as deleted count, too; a delete of them is final */
-  key_list also;                           /* a second list of keys, complete in each statement; no keys: no row */
+  const key_list *also;                    /* a second list of keys, complete in each statement; NULL: any key */
 } filter;
 
 static inline bool filter_has_keys(const filter *f) { return f->keys.columns.n > 0; }

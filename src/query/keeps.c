@@ -163,6 +163,7 @@ static shunt_status refuse_document(call *c, const site *at, const driver_column
 
 shunt_status keeps_document(call *c, const site *at, const driver_column *column, const shunt_value *v,
                             shunt_status code) {
+  if (!document_is_parsed(column) || v->type != SHUNT_TEXT) return SHUNT_OK;
   document d = document_for(column, v);
   if (d.fault == DOCUMENT_NO_MEMORY) return error_memory(c->err);
   return d.fault == DOCUMENT_FINE ? SHUNT_OK : refuse_document(c, at, column, code, &d);

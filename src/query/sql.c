@@ -42,6 +42,10 @@ void sql_part(sql_text *q, const char *sql, const shunt_value *params, size_t n)
 void sql_params(sql_text *q, const shunt_value *values, size_t n) {
   static const char marks[] = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ";
   enum { MARK = 3, AT_ONCE = (sizeof marks - 1) / MARK };
+  if (n == 1) {
+    sql_param(q, values);
+    return;
+  }
   if (n == 0 || !room_for_params(q, n)) return;
   memcpy(q->params + q->nparams, values, n * sizeof *values);
   q->nparams += n;

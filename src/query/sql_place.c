@@ -19,17 +19,18 @@ static bool says(bool (*test)(const lex_dialect *, const char *, size_t), const 
   return all;
 }
 
-static shunt_status find_op(call *c, const char *sql, const shunt_sql_options *o, shunt_op *op) {
-  const cat_client *client = o->client ? catalog_client(c->s->generation.catalog, o->client) : NULL;
+/* named: NULL if no client is named. */
+static shunt_status find_op(call *c, const char *sql, const shunt_sql_options *o, const cat_client *named,
+                            shunt_op *op) {
   *op = SHUNT_WRITE;
   if (!o->op) {
-    if (says(plain_reads, client, sql)) *op = SHUNT_READ;
+    if (says(plain_reads, named, sql)) *op = SHUNT_READ;
     return SHUNT_OK;
   }
   if (strcmp(o->op, "write") == 0) return SHUNT_OK;
   if (strcmp(o->op, "read") != 0)
     return error_set(c->err, SHUNT_E_USAGE, "the op of a statement is 'read' or 'write', not '%s'", o->op);
-  if (!says(plain_begins_read, client, sql))
+  if (!says(plain_begins_read, named, sql))
     return error_set(c->err, SHUNT_E_USAGE,
                      "op = 'read' is for SELECT, WITH, VALUES, TABLE, SHOW, EXPLAIN, DESCRIBE and PRAGMA (in: %.100s)",
                      sql);
@@ -64,19 +65,24 @@ static shunt_status ask_guards(call *c, const route_request *q, const cat_client
   return status;
 }
 
+static shunt_status find_by_model(call *c, const route_request *q, sql_place *out) {
+  access a = {.decision = NULL};
+  shunt_status status = access_find(c, q, &a);
+  if (status) return status;
+  out->client = access_only_site(&a)->client;
+  out->level = access_only_site(&a)->level;
+  return SHUNT_OK;
+}
+
 /* A client that is named without a model is not moved by rules, but guards may deny it. */
-static shunt_status find_client(call *c, const shunt_sql_options *o, const route_request *q, sql_place *out) {
-  bool named = o->client && strcmp(o->client, CATALOG_DEFAULT) != 0;
-  if (q->model) {
-    access a = {.decision = NULL};
-    shunt_status status = access_find(c, q, &a);
-    if (status) return status;
-    out->client = access_only_site(&a)->client;
-    out->level = access_only_site(&a)->level;
-    return SHUNT_OK;
-  }
-  shunt_status status = transaction_client(c, o->client, q->op, &out->client, &out->level);
-  return status || !named ? status : ask_guards(c, q, out->client, c->err);
+static shunt_status find_client(call *c, const shunt_sql_options *o, const route_request *q, const cat_client *named,
+                                sql_place *out) {
+  if (q->model) return find_by_model(c, q, out);
+  if (!named) return transaction_client(c, o->client, q->op, &out->client, &out->level);
+  out->client = named;
+  out->level = session_level_of(named, c->s->level.now);
+  shunt_status status = session_check_isolation(c->s, named, c->err);
+  return status ? status : ask_guards(c, q, named, c->err);
 }
 
 /* ---- refusals ---- */
@@ -86,6 +92,7 @@ static shunt_status find_refusal(call *c, const shunt_sql_options *o, const rout
   shunt_error *refusal = &at->refusal;
   route_request write = *q;
   write.op = SHUNT_WRITE;
+  refusal->status = SHUNT_OK;
   if (access_refuse_replica(at->client, refusal)) return SHUNT_OK;
   shunt_status status = ask_guards(c, &write, at->client, refusal);
   if (status && status != SHUNT_E_DENIED) {
@@ -101,10 +108,11 @@ static shunt_status find_refusal(call *c, const shunt_sql_options *o, const rout
 
 shunt_status sql_place_find(call *c, const char *sql, const shunt_sql_options *o, sql_place *out) {
   route_request q;
-  *out = (sql_place){.client = NULL, .op = SHUNT_WRITE};
-  shunt_status status = find_op(c, sql, o, &out->op);
+  const cat_client *named = o->client ? catalog_client(c->s->generation.catalog, o->client) : NULL;
+  out->only_reads = false;
+  shunt_status status = find_op(c, sql, o, named, &out->op);
   if (!status) status = request_of(c, o, out->op, &q);
-  if (!status) status = find_client(c, o, &q, out);
+  if (!status) status = find_client(c, o, &q, named, out);
   if (status) return status;
   if (out->op == SHUNT_WRITE) return access_refuse_replica(out->client, c->err);
   status = find_refusal(c, o, &q, out);

@@ -122,9 +122,8 @@ shunt_status stored_request(call *c, const site *at, const route_decision *d, ro
   shunt_status status = SHUNT_OK;
   *changed = false;
   for (size_t i = 0; i < d->nplacing && !status; i++) {
-    if (d->reads[i]->field != RULE_FIELD_WHERE) continue;
-    size_t at_field = find_field(request, d->reads[i]->name);
-    const driver_column *column = driver_table_column(at->table->shape, d->reads[i]->name);
+    size_t at_field = find_field(request, d->placing[i]->name);
+    const driver_column *column = driver_table_column(at->table->shape, d->placing[i]->name);
     shunt_value stored;
     if (!column || at_field == request->nwhere || request->where[at_field].value.type == SHUNT_NULL) continue;
     status = stored_value(c, at, column, &request->where[at_field].value, &stored);
@@ -162,9 +161,8 @@ shunt_status stored_loosen(call *c, const site *at, const route_decision *d, rou
                            const driver_column **loose) {
   shunt_status status = SHUNT_OK;
   for (size_t i = 0; at->model->nparts && i < d->nplacing && !status; i++) {
-    if (d->reads[i]->field != RULE_FIELD_WHERE) continue;
-    size_t at_field = find_field(request, d->reads[i]->name);
-    const driver_column *column = driver_table_column(at->table->shape, d->reads[i]->name);
+    size_t at_field = find_field(request, d->placing[i]->name);
+    const driver_column *column = driver_table_column(at->table->shape, d->placing[i]->name);
     if (!column || at_field == request->nwhere || request->where[at_field].value.type != SHUNT_TEXT) continue;
     if (!stored_is_loose(at, column)) continue;
     *loose = column;

@@ -176,9 +176,8 @@ static shunt_status delete_links_to(const level *l, const key_group *group, cons
   shunt_status status = SHUNT_OK;
   for (size_t from = 0, n; from < targets->count && !status; from += n) {
     n = key_sql_part(at->engine, targets, from, most);
-    filter f = {.where = {plan_link_where(l->p)}, .keys = group->keys, .also = *targets};
-    f.also.values += from * width;
-    f.also.count = n;
+    key_list some = {.columns = targets->columns, .values = targets->values + from * width, .count = n};
+    filter f = {.where = {plan_link_where(l->p)}, .keys = group->keys, .also = &some};
     status = write_delete(c, &group->at, &f, &affected);
   }
   return status;

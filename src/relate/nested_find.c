@@ -52,7 +52,10 @@ shunt_status nested_filter(writing *w, const access *a, const sole_key *key, con
   const site *at = access_only_site(a);
   *out = (filter){.keys = {.count = 0}};
   shunt_status status = key_one(w->c, at, &key->names, &key->from, key->values, &out->keys);
-  return status || !also ? status : key_one(w->c, at, &also->names, &also->from, also->values, &out->also);
+  if (status || !also) return status;
+  key_list *second = arena_new(w->c->arena, key_list);
+  out->also = second;
+  return second ? key_one(w->c, at, &also->names, &also->from, also->values, second) : error_memory(w->c->err);
 }
 
 bool nested_equalities(equalities *where, const sole_key *key) {

@@ -27,7 +27,7 @@ bool route_depends_on_where(const route_decision *d, const char *column) {
 
 bool route_chose_by(const route_decision *d, const char *column) {
   for (size_t i = 0; i < d->nplacing; i++)
-    if (d->reads[i]->field == RULE_FIELD_WHERE && cat_same_column(d->reads[i]->name, column)) return true;
+    if (cat_same_column(d->placing[i]->name, column)) return true;
   return false;
 }
 
@@ -39,6 +39,6 @@ const shunt_value *route_value_of(const route_request *q, const char *column) {
 
 const rule_read *route_unfixed(const route_request *q, const route_decision *d) {
   for (size_t i = 0; i < d->nplacing && !q->part; i++)
-    if (d->reads[i]->field == RULE_FIELD_WHERE && !route_value_of(q, d->reads[i]->name)) return d->reads[i];
+    if (!route_value_of(q, d->placing[i]->name)) return d->placing[i];
   return NULL;
 }

@@ -147,7 +147,7 @@ void evaluation_begin(evaluation *e) {
 static bool list_fields(route_decision *d, const rule_read *const *reads, size_t n, size_t placing) {
   size_t count = 0;
   d->nplacing = 0;
-  if (!base_grow(&d->fields, &d->fields_capacity, n, sizeof *d->fields) ||
+  if (!base_grow(&d->fields, &d->fields_capacity, 2 * n, sizeof *d->fields) ||
       !base_grow(&d->depends_on, &d->depends_capacity, n, sizeof *d->depends_on))
     return false;
   for (size_t i = 0; i < n; i++) {
@@ -156,9 +156,10 @@ static bool list_fields(route_decision *d, const rule_read *const *reads, size_t
     if (k < count || reads[i]->field == RULE_FIELD_PART) continue;
     d->fields[count] = reads[i];
     d->depends_on[count++] = reads[i]->display;
-    if (i < placing) d->nplacing = count;
+    if (i < placing && reads[i]->field == RULE_FIELD_WHERE) d->fields[n + d->nplacing++] = reads[i];
   }
   d->reads = d->fields;
+  d->placing = d->fields + n;
   d->as.depends_on = d->depends_on;
   d->as.ndepends_on = count;
   return true;

@@ -32,7 +32,7 @@ typedef struct comparison {
 static const rule_read *chosen_by(const route_request *q, const route_decision *d) {
   if (!q->model || !q->model->nparts || q->model->whole || route_unfixed(q, d)) return NULL;
   for (size_t i = 0; i < d->nplacing; i++)
-    if (d->reads[i]->field == RULE_FIELD_WHERE && route_value_of(q, d->reads[i]->name)) return d->reads[i];
+    if (route_value_of(q, d->placing[i]->name)) return d->placing[i];
   return NULL;
 }
 

@@ -47,6 +47,7 @@ static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, 
   d->client = leaf->client;
   d->selected = leaf->selected;
   d->reads = leaf->reads;
+  d->placing = leaf->placing;
   d->nplacing = leaf->nplacing;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;
 }
@@ -132,9 +133,9 @@ static shunt_status audit(route *r, route_lane *l, const route_request *q, route
 /* Rules can't tell a null from no value, so both lead to one leaf. But only a null chooses a place, which must be a
  * part (parts_check): it is decided anew. */
 static bool is_chosen_by_null(const trie_leaf *leaf, const route_request *q) {
-  if (!q->model || !q->model->nparts) return false;
+  if (!leaf->nplacing || !q->model || !q->model->nparts) return false;
   for (size_t i = 0; i < leaf->nplacing; i++) {
-    const shunt_value *v = leaf->reads[i]->field == RULE_FIELD_WHERE ? route_value_of(q, leaf->reads[i]->name) : NULL;
+    const shunt_value *v = route_value_of(q, leaf->placing[i]->name);
     if (v && v->type == SHUNT_NULL) return true;
   }
   return false;
@@ -146,18 +147,20 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   pick_draws *draws = &outcome.draws;
   shunt_status status = lane_of_thread(r, &l, err);
   if (status) return status;
-  outcome.wanted = NULL;
-  draws->like = NULL;
   draws->memo = request->picks;
   draws->held = request->transaction;
   draws->count = 0;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
-  draws->walked = draws->count;
+  bool known = leaf && !is_chosen_by_null(leaf, request);
+  if (known && !is_due(r, l)) {
+    lane_count_hit(l, leaf->id);
+    return serve(leaf, request, d, err);
+  }
+  outcome.wanted = NULL;
   outcome.found = leaf;
-  if (!leaf || is_chosen_by_null(leaf, request)) return ask_rules(r, l, request, d, &outcome, err);
-  if (is_due(r, l)) return audit(r, l, request, d, &outcome, err);
-  lane_count_hit(l, leaf->id);
-  return serve(leaf, request, d, err);
+  draws->like = NULL;
+  draws->walked = draws->count;
+  return known ? audit(r, l, request, d, &outcome, err) : ask_rules(r, l, request, d, &outcome, err);
 }
 
 shunt_status route_guard(route *r, const route_request *request, const cat_client *client, route_decision *d,

@@ -21,16 +21,17 @@ typedef rule_request route_request;
 /* Its owner reuses it, so that a decision costs no allocation once the buffers are large enough. */
 typedef struct route_decision {
   shunt_decision as;
-  const cat_client *client;      /* NULL if denied */
-  const cat_client *selected;    /* the candidate before the refine stage; NULL if only guards were asked */
-  const rule_read *const *reads; /* the fields of as.depends_on, in the same order */
-  size_t nplacing;               /* how many of them, from the first on, were read before the guards: they chose */
+  const cat_client *client;        /* NULL if denied */
+  const cat_client *selected;      /* the candidate before the refine stage; NULL if only guards were asked */
+  const rule_read *const *reads;   /* the fields of as.depends_on, in the same order */
+  const rule_read *const *placing; /* of reads, the columns that were read before the guards: they chose the place */
+  size_t nplacing;
   const cat_rule *client_rule, *table_rule; /* the last that chose the client and the table; NULL: a rule did not */
   const cat_rule *outside_rule; /* with as.outside: which of them. NULL: the model's table or its function */
   shunt_trace *trace;
   const cat_rule **rules; /* of the trace */
   size_t trace_capacity, rules_capacity;
-  const rule_read **fields; /* of reads */
+  const rule_read **fields; /* of reads, and of placing behind them */
   const char **depends_on;
   size_t fields_capacity, depends_capacity;
   arena texts;

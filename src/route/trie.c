@@ -82,8 +82,7 @@ const trie_leaf *trie_find(const trie *t, const route_request *q, picker *p, pic
     const void *at = trie_node_of(s);
     const trie_branch *b = at;
     switch (trie_kind_of(s)) {
-    case TRIE_NOTHING:
-      return NULL;
+    case TRIE_NOTHING: /* its node is NULL */
     case TRIE_LEAF:
       return at;
     case TRIE_STEM:

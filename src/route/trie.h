@@ -75,9 +75,10 @@ typedef struct trie_leaf {
   shunt_decision as; /* model, relation and op are the request's, and so is the level if `levels` is set */
   const cat_client *client, *selected;
   const rule_read *const *reads; /* of as.depends_on */
-  size_t nplacing;               /* as in route_decision */
-  const cat_rule *const *rules;  /* of as.trace */
-  const char *denial;            /* the error's message, if the decision denies */
+  const rule_read *const *placing;
+  size_t nplacing;
+  const cat_rule *const *rules; /* of as.trace */
+  const char *denial;           /* the error's message, if the decision denies */
   uint64_t hash;
   struct trie_leaf *next; /* of the same hash */
 } trie_leaf;

@@ -39,6 +39,7 @@ static void keep_lists(trie *t, trie_leaf *leaf, const route_decision *d, bool *
   leaf->as.trace = trace;
   leaf->as.depends_on = keep_list(t, d->as.depends_on, d->as.ndepends_on * sizeof *d->as.depends_on, fine);
   leaf->reads = keep_list(t, d->reads, d->as.ndepends_on * sizeof *d->reads, fine);
+  leaf->placing = keep_list(t, d->placing, d->nplacing * sizeof *d->placing, fine);
   leaf->rules = keep_list(t, d->rules, d->as.ntrace * sizeof *d->rules, fine);
 }
 

@@ -25,6 +25,7 @@ shunt_rows *rows_new(void) {
   r->loaded = NULL;
   r->nloaded = 0;
   r->source = NULL;
+  r->sole = false;
   return r;
 }
 

@@ -58,6 +58,7 @@ struct shunt_rows {
   size_t nloaded;
   shunt_rows *next;   /* while they are being freed */
   const void *source; /* the reader's: where the rows came from, until they are given to the caller; or NULL */
+  bool sole;          /* the reader's: the statement gives one row at most, and no more are wanted */
   shunt_value *few[ROWS_FEW_BLOCKS];
   _Alignas(16) char room[ROWS_INLINE_BYTES];
 };

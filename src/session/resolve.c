@@ -158,10 +158,11 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
   shunt_decision *d = &s->resolved.as;
   const rule_read *open = route_unfixed(request, &s->resolved);
   const cat_rule *rule = NULL;
+  if (!open) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
-  if (open && request->every_rule)
+  if (request->every_rule)
     status = route_find_reader(s->generation.route, request, open->name, &s->resolved, &rule, err);
-  d->unfixed = open ? open->display : NULL;
+  d->unfixed = open->display;
   d->unfixed_rule = rule ? rule->name : NULL;
   d->unfixed_source = rule && !rule->standard ? rule->source : NULL;
   return status;
@@ -186,7 +187,7 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   if (q->level_up) status = go_up(s, q->level_up, &request.level, err);
   if (!status && request.relation) status = find_for_relation(s, &request, err);
   if (!status) status = route_decide(s->generation.route, &request, &s->resolved, err);
-  if (!status) status = find_unfixed(s, &request, err);
+  if (!status && s->resolved.nplacing) status = find_unfixed(s, &request, err);
   if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
   return status;

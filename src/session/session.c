@@ -141,16 +141,19 @@ shunt_status session_check_client(const shunt_session *s, const char *name, bool
   return catalog_find_client(s->generation.catalog, name, &client, err);
 }
 
-shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err) {
+shunt_status session_check_isolation(const shunt_session *s, const cat_client *client, shunt_error *err) {
   const cat_instance *i = s->instance;
-  shunt_status status = catalog_find_client(s->generation.catalog, name, out, err);
-  if (status || !s->generation.catalog->settings.strict_isolation || !i->isolate || *out == i->isolate_client)
-    return status;
+  if (!s->generation.catalog->settings.strict_isolation || !i->isolate || client == i->isolate_client) return SHUNT_OK;
   error_set(err, SHUNT_E_DENIED,
             "instance '%s' is isolated: its data lies on %s, and this would go to %s (instance.isolation: strict)",
-            i->name, i->isolate_client->name, name);
-  error_client(err, name);
+            i->name, i->isolate_client->name, client->name);
+  error_client(err, client->name);
   return SHUNT_E_DENIED;
+}
+
+shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err) {
+  shunt_status status = catalog_find_client(s->generation.catalog, name, out, err);
+  return status ? status : session_check_isolation(s, *out, err);
 }
 
 /* The catalog's copy of the name, which outlives the caller's. */

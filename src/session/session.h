@@ -181,7 +181,10 @@ static inline route_request session_request(const shunt_session *s, const cat_mo
                          .where = NULL,
                          .nwhere = 0,
                          .attrs = s->attrs,
-                         .nattrs = s->nattrs};
+                         .nattrs = s->nattrs,
+                         .part = 0,
+                         .only_guards = NULL,
+                         .picks = NULL};
 }
 
 /* Errors: USAGE. */
@@ -189,8 +192,9 @@ shunt_status session_check_timeout(int64_t timeout_ms, shunt_error *err);
 /* Accepts NULL and "default"; with `modes` also "_inherit_" and its like. Errors: NOT_FOUND. */
 shunt_status session_check_client(const shunt_session *s, const char *name, bool modes, shunt_error *err);
 
-/* The client of this name, without asking rules. Under strict isolation an isolated instance has access to its own
- * client only. Errors: NOT_FOUND, DENIED. */
+/* Under strict isolation an isolated instance has access to its own client only. Errors: DENIED. */
+shunt_status session_check_isolation(const shunt_session *s, const cat_client *client, shunt_error *err);
+/* The client of this name, without asking rules. Errors: NOT_FOUND, and those of session_check_isolation. */
 shunt_status session_named_client(const shunt_session *s, const char *name, const cat_client **out, shunt_error *err);
 
 #endif

@@ -160,7 +160,7 @@ static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, 
     if (into && !add_row(conn, s, n, into))
       status = error_memory(err);
     else
-      rc = sqlite3_step(s->stmt);
+      rc = s->reads && into && into->sole ? SQLITE_DONE : sqlite3_step(s->stmt); /* a reset ends the read */
   }
   if (rc == SQLITE_ROW) abandon(conn, s);
   if (!status && rc != SQLITE_DONE) status = sqlite_fail(conn, rc, s->sql, err);
