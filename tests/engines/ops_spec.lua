@@ -224,6 +224,19 @@ describe("hand-written SQL obeys the rules (SHUNT_SEED=" .. seed .. ")", functio
         assert.equal("1new 2insert", all())
       end)
 
+      if engine == "pg" then
+        it("large objects may be written before PostgreSQL 16, as the manual says", function()
+          local version = session:query("main", "SELECT current_setting('server_version_num')::integer AS v")[1].v
+          local made, answer = pcall(session.query, session, "copy", "SELECT lo_create(0) AS id")
+          assert.equal(version < 160000, made)
+          if made then
+            session:execute("main", "SELECT lo_unlink(?)", { answer[1].id })
+          else
+            assert.equal("SHUNT_E_DENIED", answer.code)
+          end
+        end)
+      end
+
       it("the op may be stated", function()
         assert.equal(2, #session:query("main", "SELECT id FROM orders", nil, { op = "read" }))
         if engine ~= "sqlite3" then
