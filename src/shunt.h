@@ -257,9 +257,11 @@ typedef enum shunt_severity {
   X(JOB_STARTED, DEBUG, "job.started", "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} started")       \
   X(JOB_DONE, DEBUG, "job.done", "job '{job}' ({id}[, instance '{instance}']): done in {duration_ms} ms")              \
   X(JOB_FAILED, WARNING, "job.failed",                                                                                 \
-    "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} failed: [{file}:{line}: ]{message}")               \
+    "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} failed after {duration_ms} ms: [{file}:{line}: "   \
+    "]{message}")                                                                                                      \
   X(JOB_DEAD, ERROR, "job.dead",                                                                                       \
-    "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} failed, and it was the last: "                     \
+    "job '{job}' ({id}[, instance '{instance}']): attempt {attempt} failed after {duration_ms} ms, and it was the "    \
+    "last: "                                                                                                           \
     "[{file}:{line}: ]{message}")                                                                                      \
   X(JOB_RELEASED, WARNING, "job.released",                                                                             \
     "job '{job}' ({id}[, instance '{instance}']): left to other workers, or until a reload: {message}")                \
@@ -1153,8 +1155,9 @@ typedef struct shunt_jobs_filter {
 
 /* Lists jobs, the newest first. filter may be NULL: all. The columns of rows: id, queue, name, state, priority, run_at,
  * attempts, retry, unique_key, data, worker, error, created_at, finished_at, instance, unique_scope, started_at,
- * result. Times are in ms since 1970, or null. A ready job has an error if its last attempt failed, or if a worker
- * released it. */
+ * result. Times are in ms since 1970, or null. attempts counts those that began, also the one that
+ * runs, or that was done; shunt_jobs_retry sets it to 0. A ready job has an error if its last attempt failed, or if a
+ * worker released it. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_list(shunt_session *session, const shunt_jobs_filter *filter,
                                                       shunt_rows **rows, shunt_error *err);
 /* Makes dead jobs ready again as if they had never failed. *n counts them; n and filter may be NULL. NOT_FOUND: the job

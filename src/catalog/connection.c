@@ -23,8 +23,8 @@ static bool is_one_of(const char *name, const char *const *list) {
   return false;
 }
 
-/* What names a host, or belongs to one. */
-static const char *const of_host[] = {"host", "hostaddr", "port", "socket", "service", NULL};
+/* What names a server, or belongs to one. */
+static const char *const of_server[] = {"host", "hostaddr", "socket", "service", "port", NULL};
 /* What a driver prefers to the host that stands beside it. */
 static const char *const before_host[] = {"hostaddr", "socket", NULL};
 /* What a driver prefers to the service that stands beside it. */
@@ -56,37 +56,52 @@ static const node_entry *key_of(const layer *l, const char *name) {
   return NULL;
 }
 
-static bool has_key(const layer *l, const char *name) {
-  const node_entry *e = key_of(l, name);
-  return e && !node_is_null(e->value);
-}
-
 /* The text that the layer gives, by a key or in its url; NULL: none. */
 static const char *value_of(const layer *l, const char *name, char room[NODE_SPELLED_MAX]) {
   const node_entry *e = key_of(l, name);
   return e && !node_is_null(e->value) ? node_spelled(e->value, room) : url_value(l, name);
 }
 
+static bool gives(const layer *l, const char *name) {
+  char room[NODE_SPELLED_MAX];
+  return value_of(l, name, room) != NULL;
+}
+
 /* ---- laying one over another ---- */
 
-static bool names_another(const layer *below, const layer *above, const char *name) {
+/* Whether the url above gives another value than below. */
+static bool differs(const layer *below, const layer *above, const char *name) {
   char room[NODE_SPELLED_MAX];
   const char *was = value_of(below, name, room), *is = url_value(above, name);
-  return was && is && strcmp(was, is) != 0;
+  return is && (!was || strcmp(was, is) != 0);
+}
+
+/* Below may name no server: what stands there holds for every one. */
+static bool names_another_server(const layer *below, const layer *above) {
+  bool named = false, other = false;
+  for (const char *const *name = of_server; strcmp(*name, "port") != 0; name++) {
+    named = named || gives(below, *name);
+    other = other || differs(below, above, *name);
+  }
+  return named && other;
+}
+
+static bool names_another_user(const layer *below, const layer *above) {
+  return gives(below, "user") && differs(below, above, "user");
 }
 
 static bool is_replaced_by_url(const layer *below, const layer *above, const char *name) {
   if (url_value(above, name)) return true;
-  if (url_value(above, "host") && is_one_of(name, of_host)) return true;
-  return strcmp(name, "password") == 0 && (names_another(below, above, "host") || names_another(below, above, "user"));
+  if (url_value(above, "host") && is_one_of(name, of_server)) return true;
+  return strcmp(name, "password") == 0 && (names_another_server(below, above) || names_another_user(below, above));
 }
 
 static bool is_replaced(const layer *below, const layer *above, const char *key) {
   const char *name = canonical(key);
   const node_entry *same = key_of(above, name);
   if (same) return strcmp(same->key, key) != 0; /* with the same spelling, it is merged */
-  if (has_key(above, "host") && is_one_of(name, before_host)) return true;
-  if (has_key(above, "service") && is_one_of(name, before_service)) return true;
+  if (gives(above, "host") && is_one_of(name, before_host)) return true;
+  if (gives(above, "service") && is_one_of(name, before_service)) return true;
   return above->has_url && is_replaced_by_url(below, above, name);
 }
 
@@ -103,7 +118,7 @@ static node *without_replaced(arena *a, const layer *below, const layer *above) 
 
 /* A url can't be edited: an empty key beside it hides what it gives. */
 static bool hide_in_url(arena *a, const layer *below, const layer *above, node *left) {
-  const node_entry *host = has_key(above, "host") && !above->has_url ? key_of(above, "host") : NULL;
+  const node_entry *host = gives(above, "host") && !above->has_url ? key_of(above, "host") : NULL;
   bool fine = true;
   for (const char *const *name = before_host; host && *name && fine; name++) {
     if (!url_value(below, *name) || key_of(above, *name)) continue;

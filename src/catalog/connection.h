@@ -5,8 +5,8 @@
  *
  * In one layer, keys win over the url beside them, and so they do in a merged one. So a url that is laid over keys
  * first removes those that it gives itself. A url with a host also removes the port, the numeric address, the socket
- * and the service of the other host; and the password, if that stands beside another host or user than the url names.
- * What the url leaves open is inherited. */
+ * and the service of the other host; and the password, if that stands beside another server or user than the url names.
+ * A url with a service removes what the key does. What the url leaves open is inherited. */
 #ifndef SHUNT_CATALOG_CONNECTION_H
 #define SHUNT_CATALOG_CONNECTION_H
 

@@ -20,65 +20,114 @@ static void decode(char *text) {
   *to = 0;
 }
 
-static const char *copy(reader *r, const char *from, const char *end) {
+static char *copy(reader *r, const char *from, const char *end) {
   char *text = arena_strndup(r->a, from, (size_t)(end - from));
-  if (text) decode(text);
   r->failed = r->failed || !text;
   return text;
 }
 
-static void add(reader *r, const char *name, const char *from, const char *end) {
-  if (from >= end) return;
-  r->out->list[r->out->count++] = (url_option){name, copy(r, from, end)};
+static const char *copy_decoded(reader *r, const char *from, const char *end) {
+  char *text = copy(r, from, end);
+  if (text) decode(text);
+  return text;
+}
+
+static void add(reader *r, const char *name, const char *value) {
+  if (name && value && *value) r->out->list[r->out->count++] = (url_option){name, value};
+}
+
+static void add_decoded(reader *r, const char *name, const char *from, const char *end) {
+  add(r, name, copy_decoded(r, from, end));
 }
 
 /* ---- ENGINE://… ---- */
 
-/* A port stands behind the last bracket of an IPv6 address. */
-static void read_host(reader *r, const char *from, const char *end) {
-  const char *bracket = memchr(from, ']', (size_t)(end - from)), *after = bracket ? bracket : from;
-  const char *colon = memchr(after, ':', (size_t)(end - after)), *comma = memchr(from, ',', (size_t)(end - from));
-  if (colon) add(r, "port", colon + 1, end);
-  if (*from == '[' && bracket && !comma)
-    add(r, "host", from + 1, bracket);
-  else
-    add(r, "host", from, colon && !comma ? colon : end);
+/* Reads USER:PASSWORD@, which ends at `at`, and returns what follows. */
+static const char *read_user(reader *r, const char *from, const char *at) {
+  const char *colon = memchr(from, ':', (size_t)(at - from));
+  add_decoded(r, "user", from, colon ? colon : at);
+  if (colon) add_decoded(r, "password", colon + 1, at);
+  return at + 1;
 }
 
-static void read_authority(reader *r, const char *from, const char *end) {
-  const char *at = end;
-  while (at > from && *at != '@') at--;
-  if (*at == '@' && at < end) {
-    const char *colon = memchr(from, ':', (size_t)(at - from));
-    add(r, "user", from, colon ? colon : at);
-    if (colon) add(r, "password", colon + 1, at);
-    from = at + 1;
-  }
-  read_host(r, from, end);
-}
-
-static void read_query(reader *r, const char *at) {
+/* libpq takes ssl=true from other drivers' urls. */
+static void read_query(reader *r, const char *at, bool pg) {
   while (*at && !r->failed) {
     const char *end = at + strcspn(at, "&"), *equals = memchr(at, '=', (size_t)(end - at));
-    if (equals) add(r, copy(r, at, equals), equals + 1, end);
+    const char *name = copy_decoded(r, at, equals ? equals : end);
+    if (pg && equals && name && strcmp(name, "ssl") == 0 && end - equals == 5 && strncmp(equals, "=true", 5) == 0)
+      add(r, "sslmode", "require");
+    else if (equals)
+      add_decoded(r, name, equals + 1, end);
     at = *end ? end + 1 : end;
   }
 }
 
-static void read_url(reader *r, const char *at) {
-  const char *query = at + strcspn(at, "?"), *slash = memchr(at, '/', (size_t)(query - at));
-  read_authority(r, at, slash ? slash : query);
-  if (slash) add(r, "database", slash + 1, query);
-  if (*query) read_query(r, query + 1);
+static void read_path(reader *r, const char *at, bool pg) {
+  const char *query = at + strcspn(at, "?");
+  if (*at == '/') add_decoded(r, "database", at + 1, query);
+  if (*query) read_query(r, query + 1, pg);
+}
+
+/* Up to the last @, as a password may contain others. A port stands behind the bracket of an IPv6 address. */
+static void read_mysql(reader *r, const char *from) {
+  const char *end = from + strcspn(from, "/?"), *at = end;
+  while (at > from && *at != '@') at--;
+  if (*at == '@' && at < end) from = read_user(r, from, at);
+  const char *bracket = *from == '[' ? memchr(from, ']', (size_t)(end - from)) : NULL;
+  const char *after = bracket ? bracket : from, *colon = memchr(after, ':', (size_t)(end - after));
+  if (colon) add_decoded(r, "port", colon + 1, end);
+  add_decoded(r, "host", from + (bracket != NULL), bracket ? bracket : colon ? colon : end);
+  read_path(r, end, false);
+}
+
+/* Appends up to one of `stops`, and returns its place. */
+static const char *append(char **to, const char *from, const char *stops) {
+  size_t size = strcspn(from, stops);
+  memcpy(*to, from, size);
+  *to += size;
+  return from + size;
+}
+
+/* HOST:PORT,… are a list of hosts and one of ports. */
+static const char *read_hosts(reader *r, const char *at) {
+  const char *end = at + strcspn(at, "/?");
+  char *hosts = copy(r, at, end), *ports = copy(r, at, end), *host = hosts, *port = ports;
+  for (bool more = hosts && ports; more;) {
+    at = *at == '[' ? append(&host, at + 1, "]/?") : append(&host, at, ":/?,");
+    at += *at == ']';
+    if (*at == ':') at = append(&port, at + 1, "/?,");
+    more = *at == ',';
+    if (more) *host++ = *port++ = *at++;
+  }
+  if (r->failed) return end;
+  *host = *port = 0;
+  decode(hosts);
+  decode(ports);
+  add(r, "host", hosts);
+  add(r, "port", ports);
+  return end;
+}
+
+static void read_pg(reader *r, const char *from) {
+  const char *at = from + strcspn(from, "@/");
+  read_path(r, read_hosts(r, *at == '@' ? read_user(r, from, at) : from), true);
 }
 
 /* ---- OPTION=VALUE … ---- */
 
 static const char BLANK[] = " \t\r\n\f\v";
 
-/* The end of a value: a backslash takes the next character along. */
-static const char *end_of(const char *at, const char *stop) {
-  while (*at && !strchr(stop, *at)) at += at[0] == '\\' && at[1] ? 2 : 1;
+/* A backslash takes the next character as it stands. */
+static const char *read_value(reader *r, const char *at, const char *stop, const char *name) {
+  char *value = copy(r, at, at + strlen(at)), *to = value;
+  if (!value) return at;
+  for (; *at && !strchr(stop, *at); at++) {
+    if (*at == '\\' && at[1]) at++;
+    *to++ = *at;
+  }
+  *to = 0;
+  add(r, name, value);
   return at;
 }
 
@@ -89,20 +138,47 @@ static void read_list(reader *r, const char *at) {
     if (*at != '=') continue;
     at += 1 + strspn(at + 1, BLANK);
     const bool quoted = *at == '\'';
-    const char *value = at + quoted, *value_end = end_of(value, quoted ? "'" : BLANK);
-    add(r, copy(r, name, name_end), value, value_end);
-    at = value_end + (quoted && *value_end);
+    at = read_value(r, at + quoted, quoted ? "'" : BLANK, copy(r, name, name_end));
+    at += quoted && *at;
   }
 }
 
+/* ---- all forms ---- */
+
+/* What follows the scheme; NULL: another one. */
+static const char *behind(const char *url, const char *scheme) {
+  size_t size = strlen(scheme);
+  return strncmp(url, scheme, size) == 0 ? url + size : NULL;
+}
+
+static void reverse(url_options *o) {
+  for (size_t i = 0; i < o->count / 2; i++) {
+    url_option *a = &o->list[i], *b = &o->list[o->count - 1 - i], was = *a;
+    *a = *b;
+    *b = was;
+  }
+}
+
+/* Of an option that is given twice, libpq takes the last value and src/driver/mysql the first one. */
+static void read_any(reader *r, const char *url) {
+  const char *mysql = behind(url, "mysql://"), *pg = behind(url, "postgresql://");
+  if (!mysql) mysql = behind(url, "mariadb://");
+  if (!pg) pg = behind(url, "postgres://");
+  if (mysql) {
+    read_mysql(r, mysql);
+    return;
+  }
+  if (pg)
+    read_pg(r, pg);
+  else
+    read_list(r, url);
+  reverse(r->out);
+}
+
 bool url_options_read(arena *a, const char *url, url_options *out) {
-  const char *authority = strstr(url, "://");
   reader r = {.a = a, .out = out};
   *out = (url_options){.list = arena_array(a, url_option, strlen(url) / 2 + 4)}; /* each is two characters or more */
   if (!out->list) return false;
-  if (authority)
-    read_url(&r, authority + 3);
-  else
-    read_list(&r, url);
+  read_any(&r, url);
   return !r.failed;
 }

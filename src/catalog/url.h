@@ -19,8 +19,9 @@ typedef struct url_options {
   size_t count;
 } url_options;
 
-/* ENGINE://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, or libpq's OPTION=VALUE …. Empty values are left out. False
- * when out of memory. */
+/* ENGINE://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE, or libpq's OPTION=VALUE …, as the engine's driver reads it.
+ * Of several values of one option, the first in the list counts. Empty values are left out. False when out of memory.
+ */
 bool url_options_read(arena *a, const char *url, url_options *out);
 
 #endif

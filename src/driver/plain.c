@@ -62,20 +62,29 @@ bool plain_begins_read(const lex_dialect *dialect, const char *sql, size_t size)
   return begin_read(&l);
 }
 
-/* l is behind the word t: REPLACE is a function, too, and FOR SHARE locks. */
-static bool writes(const lex *l, lex_token before, lex_token t) {
+/* FOR SHARE, FOR KEY SHARE or LOCK IN SHARE MODE; l is behind the word t. A server may pass over an executable comment
+ * between these words. FOR UPDATE shows by its second word. */
+static bool locks(const lex *l, lex_token t) {
+  lex ahead = *l;
+  if (lex_is(t, "share")) return l->saw_executable;
+  if (lex_is(t, "lock")) return lex_is(lex_next(&ahead), "in") && lex_is(lex_next(&ahead), "share");
+  if (!lex_is(t, "for")) return false;
+  t = lex_next(&ahead);
+  return lex_is(lex_is(t, "key") ? lex_next(&ahead) : t, "share");
+}
+
+/* l is behind the word t. REPLACE is a function, too. */
+static bool writes(const lex *l, lex_token t) {
   static const char *const words[] = {"insert", "update", "delete", "merge", "into", NULL};
   lex ahead = *l;
   if (lex_is(t, "replace")) return !lex_is_char(lex_next(&ahead), '(');
-  if (lex_is(t, "share")) return lex_is(before, "for");
-  return lex_is_any(t, words);
+  return lex_is_any(t, words) || locks(l, t);
 }
 
 bool plain_reads(const lex_dialect *dialect, const char *sql, size_t size) {
   lex l = lex_of(dialect, sql, size);
-  lex_token before = {0};
   if (!begin_read(&l)) return false;
-  for (lex_token t = lex_next(&l); t.kind; before = t, t = lex_next(&l))
-    if (writes(&l, before, t)) return false;
+  for (lex_token t = lex_next(&l); t.kind; t = lex_next(&l))
+    if (writes(&l, t)) return false;
   return true;
 }

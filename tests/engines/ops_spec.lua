@@ -50,12 +50,27 @@ local writes = {
   pg = {
     "SELECT {note}()", "SELECT id FROM {noting}", "WITH x AS (INSERT INTO orders VALUES (7, {'x'}) RETURNING id) SELECT id FROM x",
     "SELECT id INTO {other} FROM orders", "EXPLAIN ANALYZE DELETE FROM orders", "TRUNCATE {orders}", "SELECT {nextval}({'numbers'})",
-    "CREATE TEMP TABLE {orders} AS SELECT 1 AS id", "DO $do$ BEGIN DELETE FROM orders; END $do$", "SELECT id FROM orders FOR UPDATE",
+    "CREATE TEMP TABLE {orders} AS SELECT 1 AS id", "DO $do$ BEGIN DELETE FROM orders; END $do$", "SELECT id INTO TEMP TABLE {other} FROM orders",
     "MERGE INTO orders USING (SELECT 1 AS n) AS x ON id = n WHEN MATCHED THEN DELETE", "VALUES ({note}())", "SHOW {noting}",
   },
   mysql = {
     "SELECT {note}()", "SELECT id FROM {noting}", "REPLACE INTO orders VALUES (1, {'x'})", "TRUNCATE {orders}", "CALL {deceive}()",
-    "LOAD DATA INFILE {'/nowhere'} INTO TABLE orders", "RENAME TABLE {orders} TO {other}", "SELECT id FROM orders FOR UPDATE",
+    "LOAD DATA INFILE {'/nowhere'} INTO TABLE orders", "RENAME TABLE {orders} TO {other}",
+    "SELECT id FROM {orders} INTO OUTFILE {'/nowhere/x'}", "SELECT id INTO DUMPFILE {'/nowhere/x'} FROM orders LIMIT 1",
+    "SELECT id FROM orders LIMIT 1 INTO @n", "SELECT id INTO @n FROM orders LIMIT 1",
+  },
+}
+
+-- Reads with a lock; MariaDB has no FOR SHARE, and shunt needs no answer of the server to know it.
+local locking = {
+  sqlite3 = {},
+  pg = {
+    "SELECT id FROM {orders} FOR UPDATE", "SELECT id FROM {orders} FOR NO KEY UPDATE", "SELECT id FROM {orders} FOR SHARE OF orders",
+    "SELECT id FROM {orders} FOR KEY SHARE SKIP LOCKED", "TABLE orders FOR KEY SHARE", "WITH x AS (SELECT 1) SELECT id FROM orders FOR SHARE",
+  },
+  mysql = {
+    "SELECT id FROM {orders} FOR UPDATE", "SELECT id FROM {orders} FOR SHARE", "SELECT id FROM {orders} LOCK IN SHARE MODE",
+    "WITH x AS (SELECT 1) SELECT id FROM orders LOCK IN SHARE MODE", "SELECT id FROM orders LIMIT 1 FOR UPDATE",
   },
 }
 
@@ -110,7 +125,7 @@ describe("hand-written SQL obeys the rules (SHUNT_SEED=" .. seed .. ")", functio
 
       it("a guard refuses each write on a client that is named, and no read", function()
         local list = { table.unpack(writes.any) }
-        for _, sql in ipairs(writes[engine]) do list[#list + 1] = sql end
+        for _, own in ipairs { writes[engine], locking[engine] } do table.move(own, 1, #own, #list + 1, list) end
         local before = all()
         for round = 1, ROUNDS do
           local client = random:of { "archive", "copy" }
@@ -176,6 +191,15 @@ describe("hand-written SQL obeys the rules (SHUNT_SEED=" .. seed .. ")", functio
         reporter:execute(nil, "UPDATE orders SET state = state")
         reporter:query(nil, "SELECT id FROM orders", nil, { op = "write" })
         assert.same({ "copy", "main", "main" }, { seen[1].client, seen[2].client, seen[3].client })
+        for _ = 1, ROUNDS // 4 do
+          for _, template in ipairs(locking[engine]) do
+            local sql = Spelling.of(template, engine, kind, true, random)
+            pcall(reporter.query, reporter, nil, sql)
+            assert.equal("main", seen[#seen].client, sql)
+          end
+          reporter:query(nil, "SELECT 1")
+          assert.equal("copy", seen[#seen].client)
+        end
       end)
 
       it("a replica takes no writes of any kind", function()
@@ -199,6 +223,19 @@ describe("hand-written SQL obeys the rules (SHUNT_SEED=" .. seed .. ")", functio
         assert.equal(2, order:count())
         assert.equal("1new 2insert", all())
       end)
+
+      if engine == "pg" then
+        it("large objects may be written before PostgreSQL 16, as the manual says", function()
+          local version = session:query("main", "SELECT current_setting('server_version_num')::integer AS v")[1].v
+          local made, answer = pcall(session.query, session, "copy", "SELECT lo_create(0) AS id")
+          assert.equal(version < 160000, made)
+          if made then
+            session:execute("main", "SELECT lo_unlink(?)", { answer[1].id })
+          else
+            assert.equal("SHUNT_E_DENIED", answer.code)
+          end
+        end)
+      end
 
       it("the op may be stated", function()
         assert.equal(2, #session:query("main", "SELECT id FROM orders", nil, { op = "read" }))

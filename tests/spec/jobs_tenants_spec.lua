@@ -265,7 +265,7 @@ job "c" { handler = print, schedule = "@daily", instances = {} }
     local id = session:push("who", 1, { instance = "t1" })
     at:drain()
     local row = session:jobs { id = id }[1]
-    assert.same({ "done", "t1" }, { row.state, row.instance })
+    assert.same({ "done", "t1", 1 }, { row.state, row.instance, row.attempts })
     assert(row.started_at >= row.created_at and row.finished_at >= row.started_at)
     assert.truthy(row.result:find("t1", 1, true))
     at:close()

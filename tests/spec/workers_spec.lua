@@ -202,7 +202,7 @@ describe("workers", function()
       local process = Workers.start(folder, "--once --queue default")
       local status, output = process:wait()
       assert.equal(0, status)
-      assert.truthy(output:find("Z job 'refused' %(1%): attempt 1 failed, and it was the last: %S+/jobs/all.lua:%d+: there is no model 'nothing'"),
+      assert.truthy(output:find("Z job 'refused' %(1%): attempt 1 failed after %d+ ms, and it was the last: %S+/jobs/all.lua:%d+: there is no model 'nothing'"),
         output)
       assert.truthy(output:find "\n0 jobs done, 1 failed\n$", output)
       local text = command "list"

@@ -258,10 +258,11 @@ static void reports_jobs_that_fail(void **state) {
     shunt_job_free(job);
   }
   saw(w, "debug job.started: job 'mail' (1): attempt 1 started | job=mail id=1 queue=default instance= attempt=1\n");
-  saw(w, "warning job.failed: job 'mail' (1): attempt 1 failed: not today | job=mail id=1 queue=default instance= "
-         "attempt=1 duration_ms=");
+  saw(w, "warning job.failed: job 'mail' (1): attempt 1 failed after ");
+  saw(w, " ms: not today | job=mail id=1 queue=default instance= attempt=1 duration_ms=");
   saw(w, "code=SHUNT_E_DENIED message=not today\n");
-  saw(w, "error job.dead: job 'mail' (1): attempt 2 failed, and it was the last: not today |");
+  saw(w, "error job.dead: job 'mail' (1): attempt 2 failed after ");
+  saw(w, " ms, and it was the last: not today |");
   shunt_worker_close(worker);
   shunt_session_close(s);
   end(w);

@@ -567,7 +567,8 @@ function session:push(job, data, options) end
 function session:push_async(job, data, options) end
 
 ---The jobs in the queues, the newest first: id, queue, name, state, priority, run_at, attempts, retry, unique_key, data, worker, error,
----created_at, finished_at, instance, unique_scope, started_at, result. Times are in ms since 1970.
+---created_at, finished_at, instance, unique_scope, started_at, result. Times are in ms since 1970. attempts counts those that began, also the one that runs, or that was
+---done.
 ---@param options {id: integer?, queue: string?, instance: string?, state: shunt.job_state?, limit: integer?}?
 ---@return shunt.row[] rows
 ---@return shunt.meta meta

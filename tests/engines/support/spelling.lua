@@ -6,7 +6,7 @@ local M = {}
 local blanks = {
   sqlite3 = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", "/**/" },
   pg = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", "/* a /* ' */ b */", "/**/ " },
-  mysql = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", " # \"\n", "/**/ ", "/*! */ " },
+  mysql = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", " # \"\n", "/**/ ", "/*! */ ", "/*!99999 none */ " },
 }
 
 local function escaped(text, format, random)

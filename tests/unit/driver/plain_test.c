@@ -76,12 +76,16 @@ static void what_says_that_it_reads_does(void **state) {
                                     "EXPLAIN SELECT 1",
                                     "SHOW tables",
                                     "pragma table_info(t)",
+                                    "SELECT share, lock, substring(a FOR 2) AS key FROM share WHERE b IN (share)",
                                     "SELECT f(1)"},
                            *const no[] = {"",
                                           "INSERT INTO t VALUES (1)",
                                           "WITH x AS (SELECT 1) INSERT INTO t SELECT 1",
                                           "SELECT 1 FOR UPDATE",
                                           "SELECT 1 FOR SHARE",
+                                          "SELECT 1 for/**/No Key\nupdate",
+                                          "SELECT 1 FOR -- it's\n KEY /* ' */ Share",
+                                          "SELECT 1 lock/**/IN\tshare MODE",
                                           "SELECT 1 INTO t",
                                           "EXPLAIN ANALYZE DELETE FROM t",
                                           "CALL p()",
@@ -100,6 +104,9 @@ static void what_says_that_it_reads_does(void **state) {
   assert_false(reads(CAT_MYSQL, "/*!99999 SELECT */ CALL p()"));
   assert_false(reads(CAT_MYSQL, "/*! SELECT */ 1"));
   assert_true(reads(CAT_MYSQL, "SELECT 1 /*! , 2 */"));
+  assert_false(reads(CAT_MYSQL, "SELECT 1 LOCK /*!99999 x */ IN SHARE MODE"));
+  assert_false(reads(CAT_MYSQL, "SELECT 1 FOR /*!99999 x */ SHARE"));
+  assert_false(reads(CAT_MYSQL, "SELECT 1 INTO/**/@a"));
 }
 
 int main(void) {

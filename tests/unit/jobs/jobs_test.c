@@ -57,6 +57,15 @@ static void waits_for_the_delay(void **state) {
   yard_complete(y, job, NULL);
 }
 
+static void assert_attempts(yard *y, const char *state, int64_t attempts) {
+  shunt_rows *rows;
+  yard_fine(y, shunt_jobs_list(y->session, NULL, &rows, &y->err));
+  assert_int_equal(shunt_rows_count(rows), 1);
+  assert_string_equal(shunt_rows_at(rows, 0)[3].as.bytes, state);
+  assert_int_equal(shunt_rows_at(rows, 0)[6].as.integer, attempts);
+  shunt_rows_free(rows);
+}
+
 static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
   BEGIN;
   shunt_push_options o = {.retry = 2, .backoff_ms = 100000};
@@ -64,7 +73,9 @@ static void tries_again_after_a_back_off_until_it_is_dead(void **state) {
   for (int failures = 0; failures < 3; failures++) {
     shunt_job *job = yard_next(y);
     assert_int_equal(shunt_job_of(job)->attempt, failures + 1);
+    assert_attempts(y, "running", failures + 1);
     yard_fail(y, job, SHUNT_E_DATASOURCE, "no luck");
+    assert_attempts(y, failures < 2 ? "ready" : "dead", failures + 1);
     assert_null(yard_try_next(y));
     if (failures == 2) break;
     int64_t left_ms = yard_number(y, "SELECT due_at - run_at FROM shunt_jobs WHERE env = '%s'");
