@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "bind/bind.h"
+#include "rule/request.h"
 
 /* ---- the request ---- */
 
@@ -144,11 +145,6 @@ static int session_resolve(lua_State *L) {
   bind_call *c = bind_enter(L, 1);
   shunt_request request = {.model = bind_opt_text(L, 2, "the model")};
   request_of(L, c, bind_options(L, c, 3, "session:resolve", request_keys), &request);
-  if (!request.model && !request.relation) {
-    error_set(&c->err, SHUNT_E_USAGE,
-              "session:resolve needs a model's name, or a relation as in {relation = \"user.orders\"}");
-    return bind_fail(L, c);
-  }
   const shunt_decision *decision = NULL;
   bind_busy(L, c);
   shunt_status st = shunt_resolve(c->session->session, &request, &decision, &c->err);
@@ -158,7 +154,17 @@ static int session_resolve(lua_State *L) {
   return 1;
 }
 
-/* ---- the fields, for the module's own Lua files ---- */
+/* ---- for the module's own Lua files ---- */
+
+/* bucket(value, n): the part that req:bucket gives for the whole number. */
+static int bucket(lua_State *L) {
+  const shunt_value value = shunt_integer(luaL_checkinteger(L, 1));
+  const rule_read read = {.predicate = RULE_BUCKET, .of = {.parts = luaL_checkinteger(L, 2)}};
+  int64_t part = 0;
+  rule_tell(&read, &value, &part);
+  lua_pushinteger(L, part);
+  return 1;
+}
 
 /* request_options: {kind=, field= as rules see it, option=} for each but the model; decision_fields: names. */
 void bind_resolve_register(lua_State *L) {
@@ -186,6 +192,8 @@ void bind_resolve_register(lua_State *L) {
   lua_setfield(L, -2, "request_options");
   push_texts(L, names, sizeof names / sizeof *names);
   lua_setfield(L, -2, "decision_fields");
+  lua_pushcfunction(L, bucket);
+  lua_setfield(L, -2, "bucket");
   bind_methods(L, "session_methods", methods);
   bind_takes(L, takes);
 }

@@ -1,4 +1,5 @@
 /* Attributes of sessions: which ones there are, and with which values. */
+#include <math.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -128,14 +129,28 @@ shunt_status catalog_check_attribute(const catalog *c, const char *name, const s
 
 /* ---- uses ---- */
 
-bool cat_note_use(catalog_source *to, const cat_use *use) {
-  cat_uses *u = &to->uses;
-  const bool loose = !*use->path;
-  if (loose && u->loose == CATALOG_MOST_LOOSE) return true;
+static bool known(const cat_uses *u, const cat_use *use) {
   for (size_t i = 0; i < u->count; i++)
     if (u->list[i].kind == use->kind && same(&u->list[i].value, &use->value) && strcmp(u->list[i].path, use->path) == 0)
       return true;
-  if (u->count == CATALOG_MOST_USES) return true;
+  return false;
+}
+
+/* A table may hold very many values: the search for equal ones ends with the room for them. */
+static bool fits(const cat_uses *u, const cat_use *use) {
+  if (u->count == CATALOG_MOST_USES || (!*use->path && u->loose == CATALOG_MOST_LOOSE)) return false;
+  return use->value.type != SHUNT_TEXT || use->value.size <= CATALOG_LONGEST_USE;
+}
+
+bool cat_note_use(catalog_source *to, const cat_use *use) {
+  cat_uses *u = &to->uses;
+  const bool loose = !*use->path;
+  if (use->value.type == SHUNT_FLOAT && !isfinite(use->value.as.number)) return true; /* a bound of everything */
+  if (!fits(u, use)) {
+    u->cut = true;
+    return true;
+  }
+  if (known(u, use)) return true;
   if (!arena_grow(&to->arena, &u->list, &u->capacity, u->count + 1, sizeof *u->list)) return false;
   cat_use made = *use;
   made.path = arena_strdup(&to->arena, use->path);

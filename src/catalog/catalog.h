@@ -261,14 +261,21 @@ typedef struct cat_attribute {
 } cat_attribute;
 
 /* How a rule uses a column or an attribute: reads it, compares it with the value, orders it against the value, or asks
- * for one of so many parts. */
-typedef enum cat_use_kind { CAT_USE_READ, CAT_USE_EQUAL, CAT_USE_ORDER, CAT_USE_PREFIX, CAT_USE_PARTS } cat_use_kind;
+ * for one of so many parts, by mod or by bucket. */
+typedef enum cat_use_kind {
+  CAT_USE_READ,
+  CAT_USE_EQUAL,
+  CAT_USE_ORDER,
+  CAT_USE_PREFIX,
+  CAT_USE_PARTS,
+  CAT_USE_BUCKETS
+} cat_use_kind;
 
-/* A literal use in the code of a rule file. */
+/* A use in the code of a rule file, or a text or number that its functions hold. */
 typedef struct cat_use {
   const char *path; /* "attrs.plan", "where.user_id"; "": not known */
   cat_use_kind kind;
-  shunt_value value; /* null for CAT_USE_READ */
+  shunt_value value; /* null for CAT_USE_READ, and for an unknown number of parts */
   place at;
 } cat_use;
 
@@ -277,9 +284,10 @@ typedef struct cat_uses {
   size_t count;
   size_t capacity;
   size_t loose; /* how many have no path */
+  bool cut;     /* there are more */
 } cat_uses;
 
-enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 256 }; /* further ones are not kept */
+enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 1024, CATALOG_LONGEST_USE = 1024 /* bytes */ };
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
 /* What a transaction does with work on another datasource, in the order of the words in settings.c. */

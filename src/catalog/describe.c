@@ -314,7 +314,7 @@ static json_t *one_attribute(const void *items, size_t i, const void *more) {
 }
 
 static json_t *one_use(const void *items, size_t i, const void *more) {
-  static const char *const kinds[] = {"read", "equal", "order", "prefix", "parts"};
+  static const char *const kinds[] = {"read", "equal", "order", "prefix", "parts", "buckets"};
   (void)more;
   const cat_use *u = &((const cat_use *)items)[i];
   return OBJECT({"field", text(*u->path ? u->path : NULL)}, {"kind", text(kinds[u->kind])},
@@ -345,7 +345,7 @@ shunt_status catalog_describe(const catalog *c, uint64_t generation, const cat_r
       {"instances", list_of(one_instance, c->instances, c->ninstances, NULL)},
       {"models", list_of(one_model, c->models, c->nmodels, NULL)}, {"jobs", jobs_of(c)},
       {"attributes", c->closed_attributes ? list_of(one_attribute, c->attributes, c->nattributes, NULL) : json_null()},
-      {"uses", list_of(one_use, c->uses.list, c->uses.count, NULL)},
+      {"uses", list_of(one_use, c->uses.list, c->uses.count, NULL)}, {"uses_cut", json_boolean(c->uses.cut)},
       {"rules", list_of(one_rule, c->rules, c->nrules, counts)});
   char *dumped = all ? json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(15)) : NULL;
   json_decref(all);

@@ -5,15 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Of Lua 5.4. Those that compare with an immediate value are in the order of the language: EQI to GEI. */
-enum { LOADI = 1, LOADF, LOADK, LOADFALSE = 5, LOADTRUE = 7, GETTABUP = 11, GETFIELD = 14, NEWTABLE = 19, SELF };
-enum { EQ = 57, LT, LE, EQK, EQI, LTI, LEI, GTI, GEI, CALL = 68, SETLIST = 78, EXTRAARG = 82 };
+/* Of Lua 5.4, in its order. */
+enum { LOADI = 1, LOADF, LOADK, LOADKX, LOADFALSE, LOADTRUE = 7, GETTABUP = 11, GETFIELD = 14 };
+enum { SETTABUP = 15, SETTABLE, SETI, SETFIELD, NEWTABLE, SELF, ADDI, ADDK, BXORK = 31, SHRI, SHLI };
+enum { EQ = 57, LT, LE, EQK, EQI, LTI, LEI, GTI, GEI, SETLIST = 78, EXTRAARG = 82 };
 enum { CONSTANT_NIL, CONSTANT_FALSE, CONSTANT_TRUE = 0x11, CONSTANT_INTEGER = 0x03, CONSTANT_FLOAT = 0x13 };
-enum { OFFSET_B = 127, OFFSET_BX = 65535, LONGEST_PATH = 160, MOST_VALUES = 256, MOST_CONSTANTS = 4096 };
+enum { OFFSET_B = 127, OFFSET_BX = 65535, LONGEST_PATH = 160, MOST_VALUES = 256 };
 
 typedef struct instruction {
   unsigned op, a, b, c;
+  bool k; /* c is the number of a constant */
   int bx; /* unsigned */
+  int ax;
 } instruction;
 
 typedef struct finder {
@@ -21,7 +24,8 @@ typedef struct finder {
   bytecode_found found;
   void *ud;
   char path[LONGEST_PATH];
-  size_t compared; /* the last instruction that compares a field */
+  size_t next; /* constant, which begins at next_at: most are asked for in their order */
+  const unsigned char *next_at;
 } finder;
 
 /* An instruction that does nothing stands for those behind the end. */
@@ -29,7 +33,13 @@ static instruction at(const finder *f, size_t i) {
   uint32_t word;
   if (i >= f->code->ncode) return (instruction){.op = UINT8_MAX};
   memcpy(&word, f->code->code + i * sizeof word, sizeof word);
-  return (instruction){word & 0x7F, word >> 7 & 0xFF, word >> 16 & 0xFF, word >> 24, (int)(word >> 15)};
+  return (instruction){.op = word & 0x7F,
+                       .a = word >> 7 & 0xFF,
+                       .b = word >> 16 & 0xFF,
+                       .c = word >> 24,
+                       .k = word >> 15 & 1,
+                       .bx = (int)(word >> 15),
+                       .ax = (int)(word >> 7)};
 }
 
 /* ---- constants ---- */
@@ -73,10 +83,13 @@ static shunt_value next_constant(const unsigned char **at, const unsigned char *
   }
 }
 
-static bool constant(const finder *f, size_t index, shunt_value *out) {
-  const unsigned char *at = f->code->constants;
-  if (index >= f->code->nconstants || index >= MOST_CONSTANTS) return false;
-  for (size_t i = 0; i <= index; i++) *out = next_constant(&at, f->code->end);
+static bool constant(finder *f, size_t index, shunt_value *out) {
+  if (index >= f->code->nconstants) return false;
+  if (index < f->next || !f->next_at) {
+    f->next = 0;
+    f->next_at = f->code->constants;
+  }
+  for (; f->next <= index; f->next++) *out = next_constant(&f->next_at, f->code->end);
   return true;
 }
 
@@ -85,12 +98,12 @@ static bool is_text(const shunt_value *v, const char *text) {
   return v->type == SHUNT_TEXT && v->size == size && memcmp(v->as.bytes, text, size) == 0;
 }
 
-static bool text_constant(const finder *f, size_t index, shunt_value *out) {
+static bool text_constant(finder *f, size_t index, shunt_value *out) {
   return constant(f, index, out) && out->type == SHUNT_TEXT;
 }
 
 /* The value that the instruction loads into its register. */
-static bool loaded(const finder *f, const instruction *i, shunt_value *out) {
+static bool loaded(finder *f, const instruction *i, shunt_value *out) {
   switch (i->op) {
   case LOADI:
     *out = shunt_integer(i->bx - OFFSET_BX);
@@ -112,8 +125,8 @@ static bool loaded(const finder *f, const instruction *i, shunt_value *out) {
 /* ---- req.attrs.NAME compared with a literal ---- */
 
 static void tell(finder *f, cat_use_kind kind, shunt_value value, size_t where) {
-  if (kind != CAT_USE_READ && value.type == SHUNT_NULL) return; /* whether there is any */
-  if (kind == CAT_USE_EQUAL || kind == CAT_USE_ORDER) f->compared = where;
+  const bool values = kind == CAT_USE_EQUAL || kind == CAT_USE_ORDER || kind == CAT_USE_PREFIX;
+  if (values && value.type == SHUNT_NULL) return; /* whether there is any */
   f->found(f->ud, &(bytecode_use){f->path, kind, value, where});
 }
 
@@ -144,13 +157,6 @@ static void find_comparison(finder *f, size_t i, unsigned field) {
   find_pair(f, &before, field, i);
 }
 
-/* A literal beside something else, such as a local variable that holds a field. */
-static void find_loose(finder *f, const instruction *here, size_t i) {
-  if (i == f->compared || here->op < EQK || here->op > GEI) return;
-  f->path[0] = 0;
-  find_immediate(f, here, i);
-}
-
 static bool set_path(finder *f, const char *group, const shunt_value *name) {
   const int n = snprintf(f->path, sizeof f->path, "%s%.*s", group, (int)name->size, name->as.bytes);
   return n > 0 && (size_t)n < sizeof f->path;
@@ -174,7 +180,7 @@ static bool kind_of(const shunt_value *method, cat_use_kind *kind) {
     const char *name;
     cat_use_kind kind;
   } methods[] = {
-      {"mod", CAT_USE_PARTS}, {"bucket", CAT_USE_PARTS}, {"one_of", CAT_USE_EQUAL}, {"prefix", CAT_USE_PREFIX}};
+      {"mod", CAT_USE_PARTS}, {"bucket", CAT_USE_BUCKETS}, {"one_of", CAT_USE_EQUAL}, {"prefix", CAT_USE_PREFIX}};
   for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
     *kind = methods[i].kind;
     if (is_text(method, methods[i].name)) return true;
@@ -194,16 +200,69 @@ static void find_arguments(finder *f, size_t i, cat_use_kind kind) {
   }
 }
 
+static bool asks_parts(cat_use_kind kind) { return kind == CAT_USE_PARTS || kind == CAT_USE_BUCKETS; }
+
+/* The number of parts, which is the argument behind the path; null if it is no literal. */
+static void find_parts(finder *f, size_t i, cat_use_kind kind, unsigned argument) {
+  const instruction number = at(f, i);
+  shunt_value value;
+  if (number.a != argument || !loaded(f, &number, &value)) value = shunt_null();
+  tell(f, kind, value, i);
+}
+
+/* The field of the path that is loaded into the register; "" if it is no literal. False if it is another field. */
+static bool find_path(finder *f, size_t i, unsigned argument) {
+  const instruction path = at(f, i);
+  shunt_value text;
+  f->path[0] = 0;
+  if (path.op != LOADK || path.a != argument || !text_constant(f, (size_t)path.bx, &text)) return true;
+  return set_path(f, "", &text) && (strncmp(f->path, "attrs.", 6) == 0 || strncmp(f->path, "where.", 6) == 0);
+}
+
 static void find_predicate(finder *f, size_t i) {
-  const instruction self = at(f, i), path = at(f, i + 1);
-  shunt_value method, text;
+  const instruction self = at(f, i);
+  shunt_value method;
   cat_use_kind kind;
-  if (!text_constant(f, self.c, &method) || !kind_of(&method, &kind)) return;
-  if (path.op != LOADK || path.a != self.a + 2 || !text_constant(f, (size_t)path.bx, &text)) return;
-  if (!set_path(f, "", &text)) return;
-  if (strncmp(f->path, "attrs.", 6) != 0 && strncmp(f->path, "where.", 6) != 0) return;
-  tell(f, CAT_USE_READ, shunt_null(), i + 1);
-  find_arguments(f, i + 2, kind);
+  if (!text_constant(f, self.c, &method) || !kind_of(&method, &kind) || !find_path(f, i + 1, self.a + 2)) return;
+  if (*f->path) tell(f, CAT_USE_READ, shunt_null(), i + 1);
+  if (asks_parts(kind))
+    find_parts(f, i + 2, kind, self.a + 3);
+  else if (*f->path)
+    find_arguments(f, i + 2, kind);
+}
+
+/* ---- literals anywhere ---- */
+
+/* The key of a field that is set in a table. */
+static bool key(finder *f, const instruction *here, shunt_value *out) {
+  if (here->op == SETI) *out = shunt_integer(here->b);
+  return here->op == SETI || (here->op == SETFIELD && constant(f, here->b, out));
+}
+
+/* The literal that the instruction loads, compares with, computes with or sets. */
+static bool operand(finder *f, const instruction *here, size_t i, shunt_value *out) {
+  if (here->op == LOADKX) return constant(f, (size_t)at(f, i + 1).ax, out);
+  if (here->op == EQK) return constant(f, here->b, out);
+  if (here->op >= ADDK && here->op <= BXORK) return constant(f, here->c, out);
+  if (here->op >= SETTABUP && here->op <= SETFIELD) return here->k && constant(f, here->c, out);
+  if (here->op >= EQI && here->op <= GEI) {
+    *out = shunt_integer((int)here->b - OFFSET_B);
+  } else if (here->op == ADDI || here->op == SHRI || here->op == SHLI) {
+    *out = shunt_integer((int)here->c - OFFSET_B);
+  } else {
+    return loaded(f, here, out);
+  }
+  return true;
+}
+
+/* A field may be compared with it by way of a local variable, an argument or a table. */
+static void find_loose(finder *f, const instruction *here, size_t i) {
+  shunt_value value;
+  f->path[0] = 0;
+  if (key(f, here, &value)) tell(f, CAT_USE_EQUAL, value, i);
+  if (!operand(f, here, i, &value) || value.type == SHUNT_BOOL) return;
+  const bool bound = value.type != SHUNT_TEXT && here->op != EQK && here->op != EQI;
+  tell(f, bound ? CAT_USE_ORDER : CAT_USE_EQUAL, value, i);
 }
 
 void bytecode_find_uses(const bytecode_code *c, bytecode_found found, void *ud) {

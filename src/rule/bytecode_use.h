@@ -1,8 +1,8 @@
 /* For: finding where the code of a function uses a column or an attribute of the request with a literal beside it:
- * req.attrs.plan == "pro", req:mod("where.user_id", 16). A literal beside something else may be
- * meant for a field that was put into a local variable: it has no path.
- * Owner: all is borrowed from the dump; nothing outside of it is read.
- * Use: bytecode_find_uses(&code, found, ud); found gets each use, with the number of its instruction. */
+ * req.attrs.plan == "pro", req:mod("where.user_id", 16). And every text and number in the code, without
+ * a path, because a field may meet it by way of a local variable, an argument or a table. Names behind a dot are left
+ * out. Owner: all is borrowed from the dump; nothing outside of it is read. Use: bytecode_find_uses(&code, found, ud);
+ * found gets each use, with the number of its instruction. */
 #ifndef SHUNT_RULE_BYTECODE_USE_H
 #define SHUNT_RULE_BYTECODE_USE_H
 
@@ -18,9 +18,10 @@ typedef struct bytecode_code {
 } bytecode_code;
 
 typedef struct bytecode_use {
-  const char *path; /* "attrs.plan", "where.user_id"; "" for a literal that is compared with anything else */
+  const char *path; /* "attrs.plan", "where.user_id"; "" for a literal anywhere */
   cat_use_kind kind;
-  shunt_value value; /* null for CAT_USE_READ; the text is not terminated by a NUL */
+  shunt_value value; /* null for CAT_USE_READ, and for parts whose number is not a literal; the text is not terminated
+                        by a NUL */
   size_t instruction;
 } bytecode_use;
 

@@ -64,6 +64,7 @@ struct rule_host {
   host_function *functions;
   size_t nfunctions, functions_capacity;
   size_t freezing; /* position in functions */
+  bool freezing_standard;
   host_pending *pending;
   size_t npending, pending_capacity;
   /* while deciding */

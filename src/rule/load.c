@@ -114,12 +114,18 @@ static bool run_standard(rule_host *h, const rule_load *what) {
   return on;
 }
 
-/* Literals beside attributes and columns: the catalog compares them with the app config, and `shunt check` tries them.
- */
+static bool is_standard(const rule_host *h, const char *file) {
+  for (size_t i = 0; i < h->program->count; i++)
+    if (h->program->texts[i].standard && strcmp(h->program->texts[i].name, file) == 0) return true;
+  return false;
+}
+
+/* Literals beside attributes and columns, which the catalog compares with the app config, and all texts and numbers
+ * that the function holds: `shunt check` tries them. */
 static void note_use(void *owner, const char *file, int line, const bytecode_use *use) {
   rule_host *h = owner;
   const cat_use made = {use->path, use->kind, use->value, {file, line, 0}};
-  if (!h->source || h->cloning || cat_note_use(h->source, &made)) return;
+  if (!h->source || h->cloning || h->freezing_standard || cat_note_use(h->source, &made)) return;
   h->problems->out_of_memory = true;
 }
 
@@ -136,6 +142,7 @@ static void freeze_all(rule_host *h) {
   shunt_status status = SHUNT_OK;
   ((sandbox_inner *)h->sb)->found = note_use;
   for (h->freezing = 0; h->freezing < h->nfunctions && status != SHUNT_E_LIMIT; h->freezing++) {
+    h->freezing_standard = is_standard(h, h->functions[h->freezing].at.file);
     sandbox_start(h->sb, LOAD_FACTOR);
     sandbox_push_work(h->sb->L, freeze, h);
     status = sandbox_call(h->sb, 1, 0, &err);

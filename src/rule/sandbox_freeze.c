@@ -142,7 +142,7 @@ static void check_code(lua_State *L) {
 /* ---- the walk: a list of what is to be looked at instead of recursion, since tables may nest as deep as memory goes
  * ---- */
 
-enum { QUEUE = 1, SEEN = 2, HERE = 3, LONGEST_NOTED = 64 };
+enum { QUEUE = 1, SEEN = 2, HERE = 3 };
 
 typedef struct freezer {
   lua_State *L;
@@ -167,14 +167,21 @@ static void meet(freezer *f) {
   }
 }
 
-/* A rule may look a field up in the table. */
-static void note_text(lua_State *L, int index) {
-  size_t size;
+/* A rule may compare a field with the value: a number may also be a bound, unless it is a key. */
+static void note_value(lua_State *L, int index, bool is_key) {
   const sandbox_inner *in = sandbox_inner_of(L);
-  if (!in->found || lua_type(L, index) != LUA_TSTRING) return;
-  const char *text = lua_tolstring(L, index, &size);
-  const bytecode_use use = {"", CAT_USE_EQUAL, shunt_text(text, size), 0};
-  if (size <= LONGEST_NOTED) in->found(in->s.owner, "", 0, &use);
+  const bool bound = !is_key && lua_type(L, index) == LUA_TNUMBER;
+  bytecode_use use = {.path = "", .kind = bound ? CAT_USE_ORDER : CAT_USE_EQUAL};
+  if (!in->found) return;
+  if (lua_isinteger(L, index))
+    use.value = shunt_integer(lua_tointeger(L, index));
+  else if (lua_type(L, index) == LUA_TNUMBER)
+    use.value = shunt_float(lua_tonumber(L, index));
+  else if (lua_type(L, index) == LUA_TSTRING)
+    use.value = shunt_text(lua_tostring(L, index), lua_rawlen(L, index));
+  else
+    return;
+  in->found(in->s.owner, "", 0, &use);
 }
 
 static void freeze_table(freezer *f) {
@@ -187,8 +194,8 @@ static void freeze_table(freezer *f) {
   int64_t fields = 1;
   for (lua_pushnil(L); lua_next(L, here); lua_pop(L, 1)) {
     meet(f);
-    note_text(L, -1);
-    note_text(L, -2);
+    note_value(L, -1, false);
+    note_value(L, -2, true);
     lua_pushvalue(L, -2);
     meet(f);
     lua_pop(L, 1);
@@ -210,6 +217,7 @@ static void freeze_function(freezer *f) {
   sandbox_charge(L, 1);
   for (int i = 1; lua_getupvalue(L, f->base + HERE, i); i++) {
     meet(f);
+    note_value(L, -1, false);
     lua_pop(L, 1);
   }
 }

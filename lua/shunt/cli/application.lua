@@ -115,7 +115,7 @@ local function check_client(self, of, name)
 end
 
 ---@class shunt.cli.request: shunt.request
----@field model string
+---@field model string? nil: SQL that names no model
 ---@field instance? string
 ---@field attrs table<string, any>
 
@@ -128,8 +128,11 @@ function Application:request(args, where)
   if relation then known("relation", "--relation: ", relation, self.relations) end
   local target = relation and self.relations[relation].target
   local model = args.model or target
-  if not model then failure.usage "a MODEL is missing: name one, or a relation with --relation" end
-  known("model", "", model, self.models)
+  if args.no_model and model then failure.usage("--no-model: the access is to '%s'", model) end
+  if not model and not args.no_model then
+    failure.usage "a MODEL is missing: name one, or a relation with --relation, or say --no-model"
+  end
+  if model then known("model", "", model, self.models) end
   if target and model ~= target then
     failure.usage("--relation %s leads to '%s', not to '%s'", relation, target, model)
   end
@@ -176,7 +179,7 @@ function Application:try(request)
   return nil, decision
 end
 
---- A request for a model or a relation without further options.
+--- A request for a model, a relation or neither, without further options.
 ---@return shunt.cli.request
 function application.plain(model, relation, instance, op)
   return { model = model, relation = relation, instance = instance, attrs = {}, level = 0, op = op or "read", where = {} }

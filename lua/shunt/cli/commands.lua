@@ -55,7 +55,7 @@ commands.config = {
 
 --- What describes an access. Some flags differ for reads alone.
 local function request_flags(reads_only)
-  return {
+  local flags = {
     { "--relation", "P.R", "The access follows the relation R of the model P, as in user.orders.", complete = "relations" },
     { "--relation-client", "C", "The client given with the call: a name, _inherit_, _initial_ or _auto_.",
       complete = { "clients", table.unpack(MODES) } },
@@ -70,9 +70,11 @@ local function request_flags(reads_only)
     { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =. "
       .. "Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
       or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
-      .. "value is text.", many = true },
+      .. "value is text, and so is one in double quotes.", many = true },
     { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
   }
+  if not reads_only then table.insert(flags, 1, { "--no-model", false, "The access is SQL that names no model." }) end
+  return flags
 end
 
 local MODEL = { "MODEL", "The model. With --relation it may be left out: it is the relation's target.", args = "?",
@@ -123,7 +125,8 @@ commands.list = {
   {
     name = "check", summary = "Check configuration, rules and jobs; report what leaves an isolated instance.", arguments = {},
     details = "Without connecting, it finds accesses that can't be decided, conditions that name something that does not exist, "
-      .. "rules whose conditions can never hold, and every path on which an isolated instance leaves its own datasource.",
+      .. "rules whose conditions can never hold, and paths on which an isolated instance leaves its own datasource with values that "
+      .. "the rules hold. It says how many requests it tried, and of which fields there are more values or combinations.",
     flags = {
       { "--strict", false, "Fail on warnings and isolation leaks too." },
       { "--online", false, "Also connect to every datasource, and compare its tables and columns with the models." },

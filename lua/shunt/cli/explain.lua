@@ -38,14 +38,15 @@ local function show_trace(trace, all)
 end
 
 local function headline(request)
-  local parts = { request.model, "(" .. request.op .. ")" }
+  local parts = { request.model or "SQL without a model", "(" .. request.op .. ")" }
   if request.relation then parts[#parts + 1] = "by the relation " .. request.relation end
   if (request.instance or "") ~= "" then parts[#parts + 1] = "for the instance " .. request.instance end
   return table.concat(parts, " ")
 end
 
 local function place(d)
-  return ("%s (%s, %s), table %s, level %d"):format(d.client, d.engine, d.role, d.table, d.level)
+  local of_table = d.table and ", table " .. d.table or ""
+  return ("%s (%s, %s)%s, level %d"):format(d.client, d.engine, d.role, of_table, d.level)
 end
 
 local function rule_of(d) return ("'%s' (%s)"):format(d.rule, d.source) end
@@ -55,7 +56,7 @@ local function outcome(change, base)
   local d = change.decision
   if d.denied then return ("denied by '%s': %s"):format(d.rule, d.denied) end
   local parts = { d.client }
-  if d.table ~= base.table then parts[#parts + 1] = "table " .. d.table end
+  if d.table and d.table ~= base.table then parts[#parts + 1] = "table " .. d.table end
   if d.level ~= base.level then parts[#parts + 1] = "level " .. d.level end
   return ("%s by '%s'"):format(table.concat(parts, ", "), d.rule)
 end

@@ -12,7 +12,7 @@ function resolve.show(d)
   local place = d.denied or ("%s (%s, %s)"):format(terminal.paint("green", d.client), d.engine, d.role)
   local lines = { { who, place } }
   if not d.denied then
-    lines[#lines + 1] = { "table", d.table }
+    if d.table then lines[#lines + 1] = { "table", d.table } end
     lines[#lines + 1] = { "level", tostring(d.level) }
   end
   if d.rule then lines[#lines + 1] = { "rule", d.rule } end

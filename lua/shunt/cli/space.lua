@@ -11,8 +11,9 @@ local space = {}
 
 local OPS = { "read", "write" }
 local MOST_NAMES = 8 -- fields named in the line for people
+local NO_MODEL = "SQL without a model"
 
---- All accesses: each model and each relation, for reading and for writing.
+--- All accesses: each model, each relation and SQL that names neither, for reading and for writing.
 local function accesses(app)
   local out = {}
   for _, op in ipairs(OPS) do
@@ -20,6 +21,7 @@ local function accesses(app)
     for _, name in ipairs(output.keys(app.relations)) do
       out[#out + 1] = { path = name, model = app.relations[name].target, relation = name, op = op }
     end
+    out[#out + 1] = { path = NO_MODEL, op = op }
   end
   return out
 end
@@ -32,9 +34,14 @@ local function add_pairs(parts, flag, pairs_of)
   end
 end
 
+local function named(request)
+  if request.relation then return "--relation " .. values.quoted(request.relation) end
+  return request.model and values.quoted(request.model) or "--no-model"
+end
+
 --- The command that shows the request.
-local function explain(app, request, path)
-  local parts = { "shunt explain", request.relation and "--relation " .. values.quoted(path) or values.quoted(path) }
+local function explain(app, request)
+  local parts = { "shunt explain", named(request) }
   if request.instance then parts[#parts + 1] = "--instance " .. values.quoted(request.instance) end
   if request.op ~= "read" then parts[#parts + 1] = "--op " .. request.op end
   add_pairs(parts, "--attr", request.attrs)
@@ -46,18 +53,30 @@ end
 
 --- ---- accesses without a decision ----
 
---- A failure with a value that no rule knows may be the value's fault.
-local function check_default(app, walker, list, found)
-  local seen = {}
-  for _, access in ipairs(list) do
-    walker:over(application.plain(access.model, access.relation, nil, access.op), function(request, decision, err, made_up)
-      local line = not decision and not made_up and failure.line(err)
-      if not line or seen[line] then return end
-      seen[line] = true
-      found:add { kind = "error", message = ("%s (%s): %s"):format(access.path, access.op, line), path = access.path, op = access.op,
-        explain = explain(app, request, access.path) }
-    end)
+local function is_value(request, name)
+  for _, group in ipairs { request.attrs, request.where } do
+    for _, value in pairs(group) do
+      if value == name then return true end
+    end
   end
+  return false
+end
+
+--- A failure with a value that stands beside its field nowhere may be the value's fault: no host may ever give it. But a
+--- client that is missing is the rule's mistake if a rule holds its name.
+local function is_mistake(walker, request, err, odd)
+  if not odd then return true end
+  local name = failure.code(err) == "NOT_FOUND" and err.message:match "names the client '([^']*)'"
+  return name and walker.constants.text[name] and not is_value(request, name)
+end
+
+--- Reports each mistake once.
+local function check_failure(app, walker, access, found, request, err, odd)
+  local line = is_mistake(walker, request, err, odd) and failure.line(err)
+  if not line or found.seen[line] then return end
+  found.seen[line] = true
+  found:add { kind = "error", message = ("%s (%s): %s"):format(access.path, access.op, line), path = access.path, op = access.op,
+    explain = explain(app, request) }
 end
 
 --- ---- leaks ----
@@ -65,24 +84,34 @@ end
 local function leak_of(app, access, instance, request, decision)
   return {
     kind = "leak", source = decision.source, path = access.path, instance = instance.name, op = access.op, client = decision.client,
-    expected = instance.isolate_client, rule = decision.rule, explain = explain(app, request, access.path),
+    expected = instance.isolate_client, rule = decision.rule, explain = explain(app, request),
     message = ("%s of the isolated instance '%s' goes to %s, not to %s (rule '%s')"):format(access.path, instance.name,
       decision.client, instance.isolate_client, decision.rule),
   }
 end
 
 --- The same leak by reading and by writing, or with several values, is one finding.
+local function check_leak(app, access, instance, found, request, decision)
+  if decision.denied or decision.client == instance.isolate_client then return end
+  local key = table.concat({ instance.name, access.path, decision.client }, "\0")
+  local known = found.leaks[key]
+  if not known then
+    found.leaks[key] = leak_of(app, access, instance, request, decision)
+    found:add(found.leaks[key])
+  elseif known.op ~= access.op then
+    known.op = "read, write"
+  end
+end
+
+--- Walks over all accesses of the instance; nil: the default one.
 local function check_instance(app, walker, list, instance, found)
-  local reported = {}
   for _, access in ipairs(list) do
-    walker:over(application.plain(access.model, access.relation, instance.name, access.op), function(request, decision)
-      if not decision or decision.denied or decision.client == instance.isolate_client then return end
-      local key = access.path .. "\0" .. decision.client
-      if not reported[key] then
-        reported[key] = leak_of(app, access, instance, request, decision)
-        found:add(reported[key])
-      elseif reported[key].op ~= access.op then
-        reported[key].op = "read, write"
+    local request = application.plain(access.model, access.relation, instance and instance.name, access.op)
+    walker:over(request, function(changed, decision, err, odd)
+      if not decision then
+        check_failure(app, walker, access, found, changed, err, odd)
+      elseif instance then
+        check_leak(app, access, instance, found, changed, decision)
       end
     end)
   end
@@ -103,24 +132,30 @@ end
 function space.check(app, found)
   local list, instances = accesses(app), isolated(app)
   local walker = walk.new(app, #list * (#instances + 1))
-  check_default(app, walker, list, found)
+  found.seen, found.leaks = {}, {}
+  check_instance(app, walker, list, nil, found)
   for _, instance in ipairs(instances) do check_instance(app, walker, list, instance, found) end
   return walker
 end
 
+local function listed(names)
+  local shown = table.concat(names, ", ", 1, math.min(#names, MOST_NAMES))
+  return #names > MOST_NAMES and ("%s and %d more"):format(shown, #names - MOST_NAMES) or shown
+end
+
 --- For people: what was walked.
 function space.line(walker)
-  local names = walker:names()
-  local shown = table.concat(names, ", ", 1, math.min(#names, MOST_NAMES))
-  if #names > MOST_NAMES then shown = ("%s and %d more"):format(shown, #names - MOST_NAMES) end
-  return ("checked %s%s%s"):format(terminal.counted(walker.combinations, "request"), #names > 0 and ", with values of " .. shown or "",
-    walker.sampled and "; there are more combinations than were tried" or "")
+  local names, cut = walker:names(), walker:cut_names()
+  return ("checked %s%s%s"):format(terminal.counted(walker.combinations, "request"),
+    #names > 0 and ", with values of " .. listed(names) or "",
+    #cut > 0 and ("; there are more values or combinations of %s than were tried"):format(listed(cut)) or "")
 end
 
 --- For programs.
 function space.json(walker)
+  local cut = walker:cut_names()
   return output.object("requests", output.scalar(walker.combinations), "fields", output.list(walker:names()), "sampled",
-    output.scalar(walker.sampled))
+    output.scalar(#cut > 0), "cut", output.list(cut))
 end
 
 return space

@@ -8,10 +8,14 @@ local WORDS = { ["true"] = true, ["false"] = false, null = shunt.null }
 local NUMBER = { "^-?0$", "^-?[1-9]%d*$", "^-?0%.%d+$", "^-?[1-9]%d*%.%d+$" }
 
 --- A number, true, false or null if the text looks like one, otherwise a string. A text that a number would not keep (leading
---- zeros, digits beyond 64 bits) stays a string.
+--- zeros, digits beyond 64 bits) stays a string, and so does any text in double quotes, as in JSON.
 ---@param text string
 function values.parse(text)
   if WORDS[text] ~= nil then return WORDS[text] end
+  if text:find '^".*"$' then
+    local ok, quoted = pcall(shunt.json_decode, text)
+    return ok and quoted or text
+  end
   local mantissa = text:match "^(.-)[eE][+-]?%d+$" or text
   for _, pattern in ipairs(NUMBER) do
     if mantissa:find(pattern) then
@@ -126,7 +130,8 @@ end
 ---@return string
 function values.argument(value)
   if value == shunt.null then return "null" end
-  return tostring(value)
+  local text = tostring(value)
+  return values.parse(text) == value and text or shunt.json(value)
 end
 
 --- `text` as one argument of a shell command.

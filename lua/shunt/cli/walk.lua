@@ -1,91 +1,14 @@
---- Walks the space of requests for one access: the attributes and where values that rules read, with the values that they
---- distinguish. A decision names the fields that it depends on. So a field is given values only where a rule read it.
+--- Walks the space of requests for one access: the attributes and where values that rules read, with the values of domain.lua.
+--- A decision names the fields that it depends on. So a field is given values only where a rule read it.
+local constants = require "shunt.cli.domain"
 local output = require "shunt.cli.output"
 
 local walk = {}
 
-local MOST_PARTS = 64    -- of mod and bucket
-local MOST_LOOSE = 32    -- literals that stand beside no field
-local MOST_TRIES = 30000 -- decisions of a walk over all accesses
-local FEWEST_TRIES = 4
-local OTHER = "other"
-local MODES = { _auto_ = true, _inherit_ = true, _initial_ = true } -- literals of the standard rules
-
---- ---- values ----
-
----@class shunt.cli.domain
----@field values any[]
----@field made_up table<any, true> values that no rule and no declaration names
----@field partial boolean there are more
-
-local function new_domain() return { values = {}, made_up = {}, seen = {}, partial = false } end
-
-local function add(domain, value, made_up)
-  if value == nil or domain.seen[value] then return end
-  domain.seen[value] = true
-  domain.values[#domain.values + 1] = value
-  domain.made_up[value] = made_up
-end
-
-local function add_use(domain, use)
-  local value = use.value
-  if use.kind == "parts" then
-    for part = 0, math.min(value, MOST_PARTS) - 1 do add(domain, part) end
-    domain.partial = domain.partial or value > MOST_PARTS
-  elseif use.kind == "order" and type(value) == "number" then
-    for step = -1, 1 do add(domain, value + step) end
-  elseif use.kind ~= "read" then
-    add(domain, value)
-  end
-end
-
---- One value beyond those that rules compare with.
-local function add_other(domain)
-  local highest
-  for _, value in ipairs(domain.values) do
-    if math.type(value) == "integer" and (not highest or value > highest) then highest = value end
-  end
-  if highest then add(domain, highest + 1, true) end
-  if #domain.values == 0 then
-    add(domain, 1, true)
-    add(domain, true, true)
-  end
-  add(domain, OTHER, true)
-end
-
-local TAKES = {
-  text = function(value) return type(value) == "string" end,
-  integer = function(value) return math.type(value) == "integer" end,
-  number = function(value) return type(value) == "number" end,
-  boolean = function(value) return type(value) == "boolean" end,
-}
-
---- Only values that the attribute may have. Any text and number is then a value that a session may bring.
-local function fit(domain, attribute)
-  local takes, fitting = TAKES[attribute.type], new_domain()
-  add_other(domain)
-  for _, value in ipairs({ true, false, table.unpack(domain.values) }) do
-    if takes(value) then add(fitting, value) end
-  end
-  if attribute.type ~= "text" and #fitting.values == 0 then add(fitting, 1) end
-  fitting.partial = domain.partial
-  return fitting
-end
-
-local function domain_of(walker, field)
-  local domain = new_domain()
-  local attribute = walker.attributes[field]
-  if attribute and attribute.type == "list" then
-    for _, value in ipairs(attribute.values) do add(domain, value) end
-    return domain
-  end
-  for _, use in ipairs(walker.uses[field] or {}) do add_use(domain, use) end
-  for _, use in ipairs(walker.loose) do add_use(domain, use) end
-  domain.partial = domain.partial or walker.more_loose
-  if attribute then return fit(domain, attribute) end
-  add_other(domain)
-  return domain
-end
+local MOST_STEPS = 1000000 -- of a walk over all accesses: a decision takes one for each rule, and some more
+local MORE_STEPS = 20
+local FEWEST_TRIES = 256   -- of one access
+local MOST_CLIENTS = 64    -- names that are tried as values
 
 --- ---- requests ----
 
@@ -103,52 +26,107 @@ local function with(request, field, value)
   return out
 end
 
---- The first field that the decision depends on and that is not fixed yet.
-local function next_field(decision, fixed)
-  for _, field in ipairs(decision and decision.depends_on or {}) do
-    if not fixed[field] and (field:find "^attrs%." or field:find "^where%.") then return field end
-  end
-end
+local function is_field(name) return name:find "^attrs%." or name:find "^where%." end
 
 ---@class shunt.cli.walker
 ---@field combinations integer decisions that were tried
----@field sampled boolean whether some combinations were left out
 ---@field fields table<string, true>
+---@field cut table<string, true> fields of which some values or combinations were left out
 local Walker = {}
 Walker.__index = Walker
+
+--- The fields that the decision depends on and that are not fixed yet. If it failed, a rule may need any field.
+function Walker:open_fields(decision, fixed)
+  local out = {}
+  for _, field in ipairs(decision and decision.depends_on or self.read) do
+    if is_field(field) and not fixed[field] then out[#out + 1] = field end
+  end
+  return out
+end
 
 function Walker:domain(field)
   local known = self.domains[field]
   if not known then
-    known = domain_of(self, field)
+    known = self.constants:domain(field, self.attributes[field], self.clients)
     self.domains[field], self.fields[field] = known, true
-    self.sampled = self.sampled or known.partial
+    if known.partial then self.cut[field] = true end
   end
   return known
 end
 
-function Walker:try(request, made_up, visit)
-  local decision, err = self.app:try(request)
-  self.combinations, self.left = self.combinations + 1, self.left - 1
-  visit(request, decision, err, made_up)
-  return decision
+--- ---- what a rule sees of the request beside attributes and columns, and may compare them with ----
+
+local function add_leaves(out, of)
+  if type(of) == "table" then
+    for _, key in ipairs(output.keys(of)) do add_leaves(out, of[key]) end
+  elseif type(of) == "string" or math.type(of) then
+    out[#out + 1] = of
+  end
 end
 
---- Every combination, as long as there are tries left.
-function Walker:each(request, decision, fixed, made_up, visit)
-  local field = next_field(decision, fixed)
-  if not field then return end
-  local domain, inner = self:domain(field), copy(fixed)
-  inner[field] = true
-  self:each(request, decision, inner, made_up, visit) -- absent first: then the first leak has the fewest values
-  for _, value in ipairs(domain.values) do
-    if self.left <= 0 then
-      self.short = true
-      return
+function Walker:seen_values(request)
+  local out = { request.model, request.relation, request.op, self.app.catalog.env }
+  local instance = self.app.instances[request.instance or ""] or {}
+  add_leaves(out, { instance.name, instance.id, instance.title, instance.config })
+  return out
+end
+
+--- ---- the walk ----
+
+---@class shunt.cli.try a request that was tried
+---@field request shunt.cli.request
+---@field decision table?
+---@field odd boolean? whether it has a value that stands beside its field nowhere
+
+function Walker:try(request, odd)
+  local decision, err = self.app:try(request)
+  self.combinations, self.left = self.combinations + 1, self.left - 1
+  self.visit(request, decision, err, odd)
+  return { request = request, decision = decision, odd = odd }
+end
+
+local function each_value(domain, seen_values)
+  local i, n = 0, #domain.values
+  return function()
+    i = i + 1
+    if i <= n then return domain.values[i] end
+    while i - n <= #seen_values do
+      local value = domain.takes(seen_values[i - n])
+      if value ~= nil and not domain.seen[value] then return value end
+      i = i + 1
     end
-    local changed, odd = with(request, field, value), made_up or domain.made_up[value]
-    self:each(changed, self:try(changed, odd, visit), inner, odd, visit)
   end
+end
+
+--- Tries the values of one further field. False if there are no tries left.
+function Walker:vary(node, field, fixed, queue)
+  local domain = self:domain(field)
+  for value in each_value(domain, self.own) do
+    if self.left <= 0 then return false end
+    local child = self:try(with(node.request, field, value), node.odd or not domain.known[value])
+    child.fixed = fixed
+    local refused = node.decision and not child.decision -- a rule does not take the value: other values go on
+    if not refused and #self:open_fields(child.decision, fixed) > 0 then
+      queue.last = queue.last + 1
+      queue[queue.last] = child
+    end
+  end
+  return true
+end
+
+--- All requests with one value, then all with two, and so on: the first leak has the fewest values. False if there are no
+--- tries left.
+function Walker:each(root)
+  local queue, at = { root, last = 1 }, 1
+  while at <= queue.last do
+    local node, fixed = queue[at], copy(queue[at].fixed)
+    queue[at], at = nil, at + 1
+    for _, field in ipairs(self:open_fields(node.decision, fixed)) do
+      fixed[field] = true -- the fields before it stay absent
+      if not self:vary(node, field, copy(fixed), queue) then return false end
+    end
+  end
+  return true
 end
 
 function Walker:random(n)
@@ -157,53 +135,50 @@ function Walker:random(n)
 end
 
 --- One combination, each field of it drawn.
-function Walker:sample(request, decision, visit)
-  local fixed, made_up = {}, nil
-  local field = next_field(decision, fixed)
+function Walker:sample(node)
+  local fixed = {}
+  local field = self:open_fields(node.decision, fixed)[1]
   while field do
     local domain = self:domain(field)
     local value = domain.values[self:random(#domain.values + 1)] -- nil: it is absent
-    fixed[field] = true
-    if value ~= nil then
-      request, made_up = with(request, field, value), made_up or domain.made_up[value]
-      decision = self:try(request, made_up, visit)
-    end
-    field = next_field(decision, fixed)
+    fixed[field], self.cut[field] = true, true
+    if value ~= nil then node = self:try(with(node.request, field, value), node.odd or not domain.known[value]) end
+    field = self:open_fields(node.decision, fixed)[1]
   end
 end
 
---- Calls visit(request, decision or nil, error, made_up) for every combination; if there are too many, for some.
+--- Calls visit(request, decision or nil, error, odd) for every combination; if there are too many, for some.
 ---@param request shunt.cli.request with neither attributes nor where
+---@param visit function
 function Walker:over(request, visit)
-  local samples = self.most // 4
-  self.left, self.short = self.most - samples, false
-  local decision = self:try(request, nil, visit)
-  self:each(request, decision, {}, nil, visit)
-  if not self.short then return end
-  self.sampled = true
-  for _ = 1, samples do self:sample(request, decision, visit) end
+  local share = math.max(FEWEST_TRIES, (self.most - self.combinations) // math.max(self.accesses, 1))
+  local samples = share // 4
+  self.accesses, self.left, self.visit, self.own = self.accesses - 1, share - samples, visit, self:seen_values(request)
+  local root = self:try(request)
+  root.fixed = {}
+  if self:each(root) then return end
+  for _ = 1, samples do self:sample(root) end
 end
 
 ---@param app shunt.cli.application
 ---@param accesses integer how many are going to be walked over
 ---@return shunt.cli.walker
 function walk.new(app, accesses)
-  local self = setmetatable({ app = app, combinations = 0, sampled = false, fields = {}, domains = {}, uses = {}, loose = {},
-    attributes = {}, more_loose = false, state = 1, most = math.max(FEWEST_TRIES, MOST_TRIES // math.max(accesses, 1)) }, Walker)
+  local clients, held = output.keys(app.clients), constants.of(app.catalog)
+  held.cut = held.cut or #clients > MOST_CLIENTS
+  local self = setmetatable({ app = app, accesses = accesses, most = MOST_STEPS // (#app.catalog.rules + MORE_STEPS),
+    constants = held, clients = table.move(clients, 1, MOST_CLIENTS, 1, {}), read = output.keys(held.uses), attributes = {},
+    domains = {}, combinations = 0, fields = {}, cut = {}, state = 1 }, Walker)
   for _, attribute in ipairs(app.catalog.attributes or {}) do self.attributes["attrs." .. attribute.name] = attribute end
-  for _, use in ipairs(app.catalog.uses) do
-    if use.field then
-      self.uses[use.field] = self.uses[use.field] or {}
-      table.insert(self.uses[use.field], use)
-    elseif not MODES[use.value] then
-      self.more_loose = #self.loose >= MOST_LOOSE
-      if not self.more_loose then self.loose[#self.loose + 1] = use end
-    end
-  end
   return self
 end
 
 --- The fields that were given values, sorted.
+---@return string[]
 function Walker:names() return output.keys(self.fields) end
+
+--- Those of which something was left out, sorted.
+---@return string[]
+function Walker:cut_names() return output.keys(self.cut) end
 
 return walk

@@ -487,7 +487,7 @@ function worker:close() end
 local session = {}
 
 ---Where an access would go. A denial is in the field `denied`; other problems are raised.
----@param model string? may be nil with a relation
+---@param model string? nil with a relation; nil without one: SQL that names no model
 ---@param request shunt.request?
 ---@return shunt.decision
 function session:resolve(model, request) end

@@ -106,7 +106,7 @@ static void fill_attributes(sample *s) {
   s->c.closed_attributes = true;
   s->c.attributes = attributes;
   s->c.nattributes = 2;
-  s->c.uses = (cat_uses){.list = &use, .count = 1, .capacity = 1};
+  s->c.uses = (cat_uses){.list = &use, .count = 1, .capacity = 1, .cut = true};
 }
 
 static int begin(void **state) {
@@ -152,7 +152,7 @@ static void tells_what_the_catalog_holds(void **state) {
       "'client':'_auto_','through_client':null,'table':null,'autoload':false,'source':null}]}],"
       "'jobs':{'client':'user-pg','path':['jobs','/srv/more.lua'],'lease_ms':30000},"
       "'attributes':[{'name':'plan','type':'list','values':['free',7]},{'name':'age','type':'integer','values':[]}],"
-      "'uses':[{'field':'attrs.age','kind':'order','value':18,'source':'rules/a.lua:2'}],"
+      "'uses':[{'field':'attrs.age','kind':'order','value':18,'source':'rules/a.lua:2'}],'uses_cut':true,"
       "'rules':[{'name':'EU','stage':'override','standard':false,'priority':0.0,'conditions':{'instance':['acme',"
       "'globex-*']},'has_when':true,'client':'main','client_function':false,'deny':null,'has_check':false,"
       "'source':'rules/eu.lua:3','asked':12,'decided':5}]}";

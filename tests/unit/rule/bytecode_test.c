@@ -29,12 +29,14 @@ static void dump_of(const char *code, buf *out) {
   lua_close(L);
 }
 
-/* What was found, as text. */
+/* What was found, as text: uses of fields, or literals anywhere. */
 static buf uses;
+static bool literals;
 
 static void note(void *ud, const bytecode_use *use, int line) {
   (void)ud;
   const shunt_value *v = &use->value;
+  if (!*use->path != literals) return;
   buf_printf(&uses, "%d %s %d", line, use->path, (int)use->kind);
   if (v->type == SHUNT_INTEGER) buf_printf(&uses, " %lld", (long long)v->as.integer);
   if (v->type == SHUNT_FLOAT) buf_printf(&uses, " %g", v->as.number);
@@ -102,8 +104,48 @@ static void finds_literals_beside_fields_of_the_request(void **state) {
   assert_uses("return function(req) return function() return req.attrs.inner == -3 end end",
               "1 attrs.inner 0\n1 attrs.inner 1 -3\n");
   assert_uses("return function(req, x) local plan = req.attrs.plan return x or plan == 'b' or plan == nil end",
-              "1 attrs.plan 0\n1  1 'b'\n");
+              "1 attrs.plan 0\n");
   assert_uses("return function(req, x) return req.attrs[x], req.config.plan < x, x.one_of('attrs.a') end", "");
+  assert_uses("return function(req, n) return req:bucket('where.id', 8), req:mod('where.id', n), req:mod('op', 7) end",
+              "1 where.id 0\n1 where.id 5 8\n1 where.id 0\n1 where.id 4\n");
+}
+
+static void assert_literals(const char *code, const char *expected) {
+  literals = true;
+  assert_uses(code, expected);
+  literals = false;
+}
+
+static void finds_literals_anywhere(void **state) {
+  (void)state;
+  assert_literals("return function(req, x) local plan = req.attrs.plan return x or plan == 'b' or plan == nil end",
+                  "1  1 'b'\n");
+  assert_literals("return function(req, is) return is(req.attrs.plan, 'pro'), is(3), is(2.0), is(100000), is(true) end",
+                  "1  1 'pro'\n1  2 3\n1  2 2\n1  2 100000\n");
+  assert_literals("return function(x) return x + 1, x * 7, x >> 2, 5 - x, x & 12, x == 9, x < 4 end",
+                  "1  2 1\n1  2 7\n1  2 2\n1  2 5\n1  2 12\n1  1 9\n1  2 4\n");
+  assert_literals("return function(x, y) return ({a = 'b', [17] = 'c', 'd', n = 6, o = x})[y].z end",
+                  "1  1 'a'\n1  1 'b'\n1  1 17\n1  1 'c'\n1  1 'd'\n1  1 'n'\n1  2 6\n1  1 'o'\n");
+  assert_literals("return function(x) return x:find('^pro'), function() return 'inner' .. x.y end end",
+                  "1  1 'inner'\n1  1 '^pro'\n");
+  assert_literals("return function(req, f) return req:bucket(f, 8), req:mod(f, f) end", "1  5 8\n1  2 8\n1  4\n");
+}
+
+static void finds_each_of_many_constants(void **state) {
+  (void)state;
+  buf code = {0}, dump = {0};
+  bytecode_report report;
+  buf_puts(&code, "return function(x) return x == 'b' ");
+  for (int i = 0; i < 20000; i++) buf_printf(&code, "or x == 'v%d' ", i);
+  buf_puts(&code, "end");
+  literals = true;
+  dump_of(code.data, &dump);
+  buf_reset(&uses);
+  assert_int_equal(check(dump.data, dump.size, &report), BYTECODE_PURE);
+  assert_non_null(strstr(uses.data, "'v19999'\n"));
+  literals = false;
+  buf_free(&dump);
+  buf_free(&code);
 }
 
 static void refuses_every_cut(void **state) {
@@ -136,10 +178,9 @@ static void stays_within_any_bytes(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(finds_what_is_written),
-      cmocka_unit_test(finds_literals_beside_fields_of_the_request),
-      cmocka_unit_test(refuses_every_cut),
-      cmocka_unit_test(stays_within_any_bytes),
+      cmocka_unit_test(finds_what_is_written),   cmocka_unit_test(finds_literals_beside_fields_of_the_request),
+      cmocka_unit_test(finds_literals_anywhere), cmocka_unit_test(finds_each_of_many_constants),
+      cmocka_unit_test(refuses_every_cut),       cmocka_unit_test(stays_within_any_bytes),
   };
   const int failed = cmocka_run_group_tests_name("rule/bytecode", tests, NULL, NULL);
   buf_free(&uses);
