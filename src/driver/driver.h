@@ -212,7 +212,10 @@ typedef struct driver_engine {
   /* SQL: whether the text of the column @ contains, starts with or ends in the text ?, by their bytes. NULL, all three:
    * LIKE compares as the column's collation does. */
   const char *contains, *starts_with, *ends_with;
-  bool row_locks;  /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  bool row_locks; /* SELECT … FOR UPDATE. Otherwise a transaction that writes has locked the whole database */
+  /* SQL, of printf: for the rest of the transaction a lock is waited for %lld ms at most. NULL: such waits end anyway
+   */
+  const char *lock_limit;
   bool typed;      /* refuses to compare a column with one of another kind */
   const char *sum; /* SQL: column @ plus the number ?, for an engine whose integers become floats if they overflow.
                     * NULL: @ + ? */

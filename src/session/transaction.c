@@ -8,6 +8,8 @@
 #include "session/joint_begin.h"
 #include "session/stream.h"
 
+enum { LOCK_WAITS = 10 /* a lock is waited for so many times as long as a connection */ };
+
 static const int64_t UNDO_NS = 5000000000; /* time to roll back a savepoint, even if the call's deadline is over */
 
 /* ---- its connection ---- */
@@ -50,6 +52,27 @@ static shunt_status begin_one(call *c, transaction *t) {
   return status;
 }
 
+static shunt_status run_text(driver_conn *conn, const buf *sql, shunt_error *err) {
+  shunt_status status = sql->failed ? error_memory(err) : SHUNT_OK;
+  if (!status) status = conn->engine->send(conn, sql->data, sql->size, NULL, 0, err);
+  return status ? status : conn->engine->receive(conn, NULL, NULL, NULL, err);
+}
+
+/* A suspended transaction of the session keeps its locks until this one has ended: a wait for one of them would never
+ * end. */
+static shunt_status limit_lock_waits(const call *c, const transaction *t) {
+  const char *limit = t->conn->engine->lock_limit;
+  const transaction *other = c->s->transactions;
+  buf sql = {0};
+  while (other && !(other->client == t->client && other->of && other->of->suspended)) other = other->next;
+  if (!limit || !other || c->deadline_ns) return SHUNT_OK;
+  buf_printf(&sql, limit, (long long)t->client->pool.acquire_timeout_ms * LOCK_WAITS);
+  shunt_status status = run_text(t->conn, &sql, c->err);
+  buf_free(&sql);
+  if (status) pool_release(t->conn, t->level);
+  return status;
+}
+
 /* A transaction that would wait for a suspended one of the same session would never begin. */
 static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
   bool one_connection = driver_is_private(client);
@@ -81,6 +104,7 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
                      .next = c->s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);
   status = begin_one(c, t);
+  if (!status) status = limit_lock_waits(c, t);
   if (status) {
     error_client(c->err, client->name);
     base_free(t);
@@ -124,9 +148,7 @@ void transaction_doom(transaction *t, int savepoint) {
 static shunt_status at_savepoint(const transaction *t, const char *what, int number, shunt_error *err) {
   buf sql = {0};
   buf_printf(&sql, "%s shunt_%d", what, number);
-  shunt_status status = sql.failed ? error_memory(err) : SHUNT_OK;
-  if (!status) status = t->conn->engine->send(t->conn, sql.data, sql.size, NULL, 0, err);
-  if (!status) status = t->conn->engine->receive(t->conn, NULL, NULL, NULL, err);
+  shunt_status status = run_text(t->conn, &sql, err);
   buf_free(&sql);
   return status;
 }

@@ -122,6 +122,22 @@ for _, engine in ipairs(Engines.all) do
       assert.equal(4, parents:count())
     end)
 
+    it("wait for a row that the suspended transaction has locked, but not for ever", function()
+      if engine ~= "pg" then return end -- SQLite is asked before it begins, and MySQL has a limit
+      local quick = Engines.open { clients = { main = engine }, rules = rules, pool = "acquireTimeout: 20ms" }
+      quick.session:execute("main", "CREATE TABLE parents (id INTEGER PRIMARY KEY, name VARCHAR(20))")
+      local model = quick.session:model "parent"
+      model:insert { id = 1, name = "before" }
+      quick.session:transaction(function()
+        model:update { id = 1, name = "outer" }
+        local problem = Engines.raises("SHUNT_E_CONFLICT", quick.session.transaction, quick.session,
+          function() model:update { id = 1, name = "inner" } end, { propagation = "REQUIRES_NEW" })
+        assert.equal("55P03", problem.sqlstate)
+      end)
+      assert.equal("outer", model:get(1).name)
+      quick:close()
+    end)
+
     it("of two coroutines need two sessions", function()
       local new = { propagation = "REQUIRES_NEW", read_only = true }
       local function start(of)

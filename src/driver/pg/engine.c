@@ -191,6 +191,7 @@ const driver_engine driver_pg = {
     .database = "SELECT pg_catalog.current_database() || '.' || pg_catalog.current_schema()",
     .plain_table = "",
     .row_locks = true,
+    .lock_limit = "SET LOCAL lock_timeout = %lld",
     .key_table = key_table,
     .key_part = "shunt_key ->> (%zu + 1)",
     .open = open_conn,
