@@ -9,20 +9,17 @@ local walk = require "shunt.cli.walk"
 
 local space = {}
 
-local OPS = { "read", "write" }
 local MOST_NAMES = 8 -- fields named in the line for people
 local NO_MODEL = "SQL without a model"
 
---- All accesses: each model, each relation and SQL that names neither, for reading and for writing.
-local function accesses(app)
+--- Each model, each relation and SQL that names neither.
+local function paths(app)
   local out = {}
-  for _, op in ipairs(OPS) do
-    for _, name in ipairs(output.keys(app.models)) do out[#out + 1] = { path = name, model = name, op = op } end
-    for _, name in ipairs(output.keys(app.relations)) do
-      out[#out + 1] = { path = name, model = app.relations[name].target, relation = name, op = op }
-    end
-    out[#out + 1] = { path = NO_MODEL, op = op }
+  for _, name in ipairs(output.keys(app.models)) do out[#out + 1] = { path = name, model = name } end
+  for _, name in ipairs(output.keys(app.relations)) do
+    out[#out + 1] = { path = name, model = app.relations[name].target, relation = name }
   end
+  out[#out + 1] = { path = NO_MODEL }
   return out
 end
 
@@ -75,7 +72,7 @@ local function check_failure(app, walker, access, found, request, err, odd)
   local line = is_mistake(walker, request, err, odd) and failure.line(err)
   if not line or found.seen[line] then return end
   found.seen[line] = true
-  found:add { kind = "error", message = ("%s (%s): %s"):format(access.path, access.op, line), path = access.path, op = access.op,
+  found:add { kind = "error", message = ("%s (%s): %s"):format(access.path, request.op, line), path = access.path, op = request.op,
     explain = explain(app, request) }
 end
 
@@ -83,7 +80,7 @@ end
 
 local function leak_of(app, access, instance, request, decision)
   return {
-    kind = "leak", source = decision.source, path = access.path, instance = instance.name, op = access.op, client = decision.client,
+    kind = "leak", source = decision.source, path = access.path, instance = instance.name, op = request.op, client = decision.client,
     expected = instance.isolate_client, rule = decision.rule, explain = explain(app, request),
     message = ("%s of the isolated instance '%s' goes to %s, not to %s (rule '%s')"):format(access.path, instance.name,
       decision.client, instance.isolate_client, decision.rule),
@@ -98,22 +95,30 @@ local function check_leak(app, access, instance, found, request, decision)
   if not known then
     found.leaks[key] = leak_of(app, access, instance, request, decision)
     found:add(found.leaks[key])
-  elseif known.op ~= access.op then
+  elseif known.op ~= request.op then
     known.op = "read, write"
   end
 end
 
---- Walks over all accesses of the instance; nil: the default one.
-local function check_instance(app, walker, list, instance, found)
-  for _, access in ipairs(list) do
-    local request = application.plain(access.model, access.relation, instance and instance.name, access.op)
-    walker:over(request, function(changed, decision, err, odd)
-      if not decision then
-        check_failure(app, walker, access, found, changed, err, odd)
-      elseif instance then
-        check_leak(app, access, instance, found, changed, decision)
-      end
-    end)
+local function check_access(app, walker, access, op, instance, found)
+  local request = application.plain(access.model, access.relation, instance and instance.name, op)
+  walker:over(request, function(changed, decision, err, odd)
+    if not decision then
+      check_failure(app, walker, access, found, changed, err, odd)
+    elseif instance then
+      check_leak(app, access, instance, found, changed, decision)
+    end
+  end)
+end
+
+--- Where no decision depends on op, writing is decided as reading is.
+local function check_path(app, walker, access, instance, found)
+  local before = #found
+  check_access(app, walker, access, "read", instance, found)
+  if not walker:depends_on "op" then
+    for i = before + 1, #found do found[i].op = found[i].kind == "leak" and "read, write" or found[i].op end
+  else
+    check_access(app, walker, access, "write", instance, found)
   end
 end
 
@@ -130,11 +135,13 @@ end
 ---@param found shunt.cli.findings
 ---@return shunt.cli.walker
 function space.check(app, found)
-  local list, instances = accesses(app), isolated(app)
-  local walker = walk.new(app, #list * (#instances + 1))
+  local list, instances = paths(app), isolated(app)
+  local walker = walk.new(app, #list * (#instances + 1) * 2)
   found.seen, found.leaks = {}, {}
-  check_instance(app, walker, list, nil, found)
-  for _, instance in ipairs(instances) do check_instance(app, walker, list, instance, found) end
+  for _, access in ipairs(list) do check_path(app, walker, access, nil, found) end
+  for _, instance in ipairs(instances) do
+    for _, access in ipairs(list) do check_path(app, walker, access, instance, found) end
+  end
   return walker
 end
 

@@ -81,6 +81,8 @@ end
 function Walker:try(request, odd)
   local decision, err = self.app:try(request)
   self.combinations, self.left = self.combinations + 1, self.left - 1
+  if not decision then self.failed = true end
+  for _, field in ipairs(decision and decision.depends_on or {}) do self.asked[field] = true end
   self.visit(request, decision, err, odd)
   return { request = request, decision = decision, odd = odd }
 end
@@ -154,11 +156,16 @@ function Walker:over(request, visit)
   local share = math.max(FEWEST_TRIES, (self.most - self.combinations) // math.max(self.accesses, 1))
   local samples = share // 4
   self.accesses, self.left, self.visit, self.own = self.accesses - 1, share - samples, visit, self:seen_values(request)
+  self.asked, self.failed = {}, false
   local root = self:try(request)
   root.fixed = {}
   if self:each(root) then return end
   for _ = 1, samples do self:sample(root) end
 end
+
+--- Whether a decision of the last walk depends on the field; one that failed may depend on any.
+---@return boolean
+function Walker:depends_on(field) return self.failed or self.asked[field] == true end
 
 ---@param app shunt.cli.application
 ---@param accesses integer how many are going to be walked over
