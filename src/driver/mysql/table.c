@@ -393,11 +393,12 @@ static shunt_status add_unique(driver_table *t, const shunt_value *cells, shunt_
 /* The server shows triggers only to users who may make them. Behind a view any table may have them. */
 static shunt_status find_triggers(mysql_conn *conn, const wanted *w, driver_table *t, shunt_error *err) {
   static const char sql[] = "SELECT 1 FROM information_schema.triggers WHERE event_object_schema = "
-                            "COALESCE(?, DATABASE()) AND event_object_table = ? UNION SELECT 1 FROM "
-                            "information_schema.views WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?";
+                            "COALESCE(?, DATABASE()) AND event_object_table IN (?, ?) UNION SELECT 1 FROM "
+                            "information_schema.views WHERE table_schema = COALESCE(?, DATABASE()) AND table_name IN "
+                            "(?, ?)";
   if (!conn->returning) return SHUNT_OK;
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, sql, w, 4, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, sql, w, 6, rows, err) : error_memory(err);
   t->unseen = rows && rows->count > 0;
   shunt_rows_free(rows);
   return status;
