@@ -91,7 +91,8 @@ void driver_forget_variables(driver_conn *conn) {
 }
 
 shunt_status driver_set_variables(driver_conn *conn, driver_variables *v, shunt_error *err) {
-  if (!v || variables_same(conn->variables, v)) return SHUNT_OK;
+  if (!v || (!conn->unsure && variables_same(conn->variables, v))) return SHUNT_OK;
+  conn->unsure = false;
   driver_forget_variables(conn);
   conn->variables = variables_share(v);
   shunt_status status = conn->engine->variables_set(conn, err);
@@ -270,7 +271,8 @@ static bool same_uniques(const driver_table *a, const driver_table *b) {
 
 bool driver_table_equal(const driver_table *a, const driver_table *b) {
   if (a->count != b->count || a->folds != b->folds || a->returning != b->returning || a->touched != b->touched ||
-      a->uncounted != b->uncounted || !same(a->for_share, b->for_share) || !same_uniques(a, b))
+      a->uncounted != b->uncounted || a->unseen != b->unseen || !same(a->for_share, b->for_share) ||
+      !same_uniques(a, b))
     return false;
   if (!same(a->schema, b->schema) || !same(a->name, b->name)) return false;
   for (size_t i = 0; i < a->count; i++) {

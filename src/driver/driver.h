@@ -155,6 +155,7 @@ typedef struct driver_table {
   bool returning;                /* INSERT … RETURNING works, if the engine's own `returning` is false */
   const char *for_share;         /* how the server spells FOR SHARE. NULL: so */
   bool touched;                  /* a trigger may change a row after RETURNING has shown it */
+  bool unseen;                   /* a trigger may change the connection, and no answer with rows says so */
   bool uncounted;                /* writes run triggers instead, and only RETURNING shows how many rows they were for */
   map names;                     /* to driver_column */
 } driver_table;
@@ -352,7 +353,9 @@ struct driver_conn {
   bool streams;        /* fetched and not ended: the same */
   uint64_t used_by; /* the session whose plain SQL, written by hand, ran on it: a trigger or view may have changed the
                      * connection, so reset it before another session uses it; 0: none */
-  unsigned resets;  /* how often it was reset: settings made since it was opened are gone after each */
+  bool unsure;     /* a write, or SQL written by hand, ran on it, and the server has not said that it changed nothing on
+                    * the connection: a trigger may have set a variable */
+  unsigned resets; /* how often it was reset: settings made since it was opened are gone after each */
   /* When waiting for the engine ends, of clock_monotonic_ns; 0: never. Set by the user of the connection. A statement
    * that has not ended by then is cancelled on the server and fails with TIMEOUT. The connection is broken then,
    * because the cancellation may arrive late. If a write had already succeeded, its result is returned. */

@@ -50,6 +50,7 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
   if (!session_note_write(c->s, e->client)) return error_memory(c->err);
   e->sent = true;
   transaction_note_write(c->s, conn);
+  conn->unsure = true;
   e->sql = arena_strdup(c->arena, sql);
   status = e->sql ? send_rows(c, conn, l, row) : error_memory(c->err);
   shunt_status ended = conn->engine->load_end(conn, !status, &e->affected, status ? NULL : c->err);

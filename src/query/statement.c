@@ -34,6 +34,13 @@ static void note_by_hand(call *c, const execution *e, driver_conn *conn) {
   if (conn->used_by) c->s->by_hand = true;
 }
 
+/* What plain SQL written by hand may have done, this may have done too: for another session the connection is reset. */
+static void note_unseen(call *c, const execution *e, driver_conn *conn) {
+  if (!e->unseen || !conn->unsure) return;
+  conn->used_by = c->s->party.session;
+  c->s->by_hand = true;
+}
+
 /* After DATASOURCE. */
 static bool may_repeat(execution *e, const driver_conn *conn) {
   bool may = !e->repeated && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
@@ -45,6 +52,7 @@ shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *agai
   execution_start(c, e);
   if (!e->reads && !e->only_reads) transaction_note_write(c->s, conn);
   e->affected = e->generated_id = 0;
+  if (!e->reads) conn->unsure = true;
   if (e->by_hand) note_by_hand(c, e, conn);
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
   e->sent = !status;
@@ -56,6 +64,7 @@ shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *agai
 shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again) {
   size_t before = rows ? rows->count : 0;
   shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, c->err);
+  note_unseen(c, e, conn);
   execution_tell(c, e, rows ? rows->count - before : 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
   while (*again && rows && rows->count > before) rows_drop_last(rows);
@@ -142,7 +151,8 @@ execution execution_of(const sql_text *sql, const site *at, bool reads) {
                      .size = sql->text.size,
                      .params = sql->params,
                      .nparams = sql->nparams,
-                     .reads = reads};
+                     .reads = reads,
+                     .unseen = !reads && at->table && at->table->shape->unseen};
 }
 
 shunt_status statement_read(call *c, const sql_text *sql, const site *at, shunt_rows *rows) {

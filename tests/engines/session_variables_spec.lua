@@ -15,6 +15,7 @@ local seed = Random.seed()
 local rules = [[
 model "note" { table = "notes" }
 model "shared" { table = "vars_shared" }
+model "traced" { table = "vars_traced" }
 ]]
 
 -- Names that a tenant chooses must not become SQL, or two schemas.
@@ -52,7 +53,7 @@ local function describe_on(where, url, options)
 
     local function drop_all()
       for i = 1, TENANTS do run("DROP SCHEMA IF EXISTS %s CASCADE", quoted("vars_" .. name_of(i))) end
-      run "DROP TABLE IF EXISTS public.vars_shared"
+      run "DROP TABLE IF EXISTS public.vars_shared, public.vars_traced"
     end
 
     setup(function()
@@ -71,6 +72,11 @@ local function describe_on(where, url, options)
         make_tenant(i)
         run("INSERT INTO public.vars_shared VALUES (%d, %d)", i, i)
       end
+      run "CREATE TABLE public.vars_traced (id integer)"
+      run "INSERT INTO public.vars_traced VALUES (0)"
+      run("CREATE OR REPLACE FUNCTION public.vars_trace() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        .. "PERFORM set_config('app.tenant', '%d', false), set_config('search_path', 'public', false); RETURN NEW; END $$", TENANTS)
+      run "CREATE TRIGGER trace BEFORE INSERT OR UPDATE ON public.vars_traced FOR EACH ROW EXECUTE FUNCTION public.vars_trace()"
       run "CREATE POLICY own ON public.vars_shared USING (tenant = current_setting('app.tenant')::integer)"
       run "ALTER TABLE public.vars_shared ENABLE ROW LEVEL SECURITY"
       run "ALTER TABLE public.vars_shared FORCE ROW LEVEL SECURITY" -- for its owner, too
@@ -132,6 +138,22 @@ local function describe_on(where, url, options)
         session:model("note"):delete { id = key_of(i, 200) }
       end, { client = "shared" })
       assert.equal(3, session:model("note"):count {})
+    end
+
+    -- What a trigger sets is not believed afterwards, by any session.
+    function kinds.are_set_by_a_trigger(i, session)
+      local function write()
+        local way = random:int(1, 4)
+        if way == 1 then session:model("traced"):insert { id = i } end
+        if way == 2 then session:model("traced"):update({ id = 0 }, { where = { id = 0 } }) end
+        if way == 3 then session:model("traced"):insert_bulk { { id = i }, { id = i } } end
+        if way == 4 then session:query("shared", "INSERT INTO public.vars_traced VALUES (?)", { i }) end
+      end
+      if random:chance(50) then write() else session:transaction(write, { client = "shared" }) end
+      local other <close> = open(i)
+      local next_one = random:of { session, other }
+      kinds.is_kept_apart_by_row_security(i, next_one)
+      kinds.reads(i, next_one)
     end
 
     local names = {}
@@ -200,15 +222,29 @@ describe("session variables on mysql", function()
   end
 
   local app, folder
+  local drop_all = {
+    "DROP VIEW IF EXISTS vars_seen", "DROP TABLE IF EXISTS vars_traced", "DROP FUNCTION IF EXISTS vars_tenant", "DROP FUNCTION IF EXISTS vars_set",
+  }
+
   setup(function()
     app, folder = App.open {
       ["shunt.yaml"] = ("database:\n  defaultClient: shared\n  clients:\n    shared:\n      engine: mysql\n"
         .. "      connection: {url: %q}\n      pool: {max: 2}\n      session:\n"
         .. '        "@tenant": "${instance.id}"\n        "@app.name": "${instance} in ${env}"\n        sort_buffer_size: 65536\n')
-        :format(Engines.url "mysql") .. instances(),
+        :format(Engines.url "mysql") .. instances() .. "rules: {path: [rules]}\n",
+      ["rules/a.lua"] = 'model "traced" { table = "vars_traced" } model "seen" { table = "vars_seen" }',
     }
+    Engines.administer("mysql", drop_all)
+    Engines.administer("mysql", {
+      "CREATE TABLE vars_traced (id INTEGER PRIMARY KEY AUTO_INCREMENT, n INTEGER)", "INSERT INTO vars_traced VALUES (1, 0)",
+      "CREATE TRIGGER vars_trace AFTER INSERT ON vars_traced FOR EACH ROW SET @tenant = 99",
+      "CREATE TRIGGER vars_trace_too AFTER UPDATE ON vars_traced FOR EACH ROW SET @tenant = 98",
+      "CREATE FUNCTION vars_tenant() RETURNS INTEGER RETURN @tenant", "CREATE FUNCTION vars_set() RETURNS INTEGER BEGIN SET @tenant = 97; RETURN 1; END",
+      "CREATE VIEW vars_seen AS SELECT 1 AS id, vars_tenant() AS tenant",
+    })
   end)
   teardown(function()
+    Engines.administer("mysql", drop_all)
     app:close()
     App.remove(folder)
   end)
@@ -225,6 +261,25 @@ describe("session variables on mysql", function()
         local found = found_by(session)
         assert.same({ i, name_of(i) .. " in dev", 65536 }, { found.id, found.name, found.size }, "round " .. round)
       end
+    end
+  end)
+
+  it("are the session's own again after a trigger or function has set them (SHUNT_SEED=" .. seed .. ")", function()
+    local random = Random.new(seed)
+    local writes = {
+      function(session) session:model "traced":insert { n = 1 } end,
+      function(session) session:model "traced":update({ n = random:int(1, 10^6) }, { where = { id = 1 } }) end,
+      function(session) session:model "traced":insert_bulk { { n = 1 }, { n = 2 } } end,
+      function(session) session:query("shared", "INSERT INTO vars_traced (n) VALUES (1)") end,
+      function(session) session:query("shared", "SELECT vars_set() AS n") end,
+    }
+    for _ = 1, 200 do
+      local i = random:int(1, 4)
+      local session <close> = app:session { instance = name_of(i) }
+      local other <close> = app:session { instance = name_of(i) }
+      local write = random:of(writes)
+      if random:chance(50) then write(session) else session:transaction(function() write(session) end, { client = "shared" }) end
+      assert.equal(i, random:of { session, other }:model "seen":select {}[1].tenant)
     end
   end)
 

@@ -1,10 +1,11 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
  * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
  * wait_mariadb.c, wait_mysql.c and connect_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared
- * statements), run.c (values in, execution), reset.c (settings and resets), xa.c (two phases), result.c (rows out),
- * table.c (descriptions of tables), error.c (error numbers to errors). It compiles with MariaDB's client library and
- * with MySQL's. Only this folder includes it. Owner: the connection owns its handle and every statement. Use:
- * mysql_conn *conn = mysql_of(base); status = mysqldb_control(conn, "COMMIT", err); */
+ * statements), run.c (values in, execution), state.c (transactions and connections that statements change), reset.c
+ * (settings and resets), xa.c (two phases), result.c (rows out), table.c (descriptions of tables), error.c (error
+ * numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner:
+ * the connection owns its handle and every statement. Use: mysql_conn *conn = mysql_of(base); status =
+ * mysqldb_control(conn, "COMMIT", err); */
 #ifndef SHUNT_DRIVER_MYSQL_CONN_H
 #define SHUNT_DRIVER_MYSQL_CONN_H
 
@@ -24,12 +25,12 @@ typedef bool mysql_flag;
 
 /* From harmless to bad. */
 typedef enum statement_kind {
-  STATEMENT_OTHER,
-  STATEMENT_EMPTY,   /* no statement */
-  STATEMENT_CHANGES, /* changes rows: INSERT, UPDATE, … */
-  STATEMENT_CALLS,   /* calls a procedure, which may change anything */
-  STATEMENT_COMMITS, /* commits the open transaction before it runs */
-  STATEMENT_STAYS    /* changes the connection itself, and is refused */
+  STATEMENT_OTHER,    /* SELECT, DO, SAVEPOINT, …: ends no transaction, and changes no row of a table */
+  STATEMENT_EMPTY,    /* no statement */
+  STATEMENT_CHANGES,  /* changes rows: INSERT, UPDATE, … */
+  STATEMENT_ANYTHING, /* may end the open transaction: CALL, EXECUTE, …, and whatever is not known */
+  STATEMENT_COMMITS,  /* commits the open transaction before it runs */
+  STATEMENT_STAYS     /* changes the connection itself, and is refused */
 } statement_kind;
 
 /* The buffer for one column of the row that is being fetched. */
@@ -86,6 +87,9 @@ typedef struct mysql_conn {
   bool open;                    /* connected, so that there may be a statement to cancel */
   bool started;                 /* `sent` was started */
   bool fetching;                /* `sent` is fetched in parts, and was executed */
+  bool by_hand;                 /* the user wrote the statement that is sent next */
+  bool marked;                  /* a savepoint was set before `sent` (mysqldb_mark) */
+  bool tracks;                  /* the server says when a statement has changed the session */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
   int outcome;      /* the return value of a call that has ended */
@@ -206,14 +210,26 @@ shunt_status mysqldb_fetch(driver_conn *conn, shunt_rows *into, bool *more, shun
 void mysqldb_fetch_end(driver_conn *conn);
 /* Drops the statement that was sent and not received. */
 void mysqldb_drop_sent(mysql_conn *conn);
+/* Begins a transaction that may write with the SQL `start`. The isolation, which is for the next transaction, comes
+ * first. */
+shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err);
+
+/* ---- state.c ---- */
+
+/* driver_engine.by_hand */
+void mysqldb_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t session);
+/* Errors: USAGE, TRANSACTION: the statement is refused here. */
+shunt_status mysqldb_check_kind(const mysql_conn *conn, const mysql_statement *s, shunt_error *err);
+/* Before a statement that the user wrote: if it may end the transaction unseen, sets a savepoint, which shows that. */
+shunt_status mysqldb_mark(mysql_conn *conn, const mysql_statement *s, shunt_error *err);
+/* Around the transaction: TRANSACTION if the statement has ended it. s may be NULL if nothing was marked. */
+shunt_status mysqldb_after_error(mysql_conn *conn, const mysql_statement *s, shunt_status status, shunt_error *err);
+shunt_status mysqldb_after_success(mysql_conn *conn, const mysql_statement *s, shunt_error *err);
 /* Runs one of the driver's own statements, which has no rows. */
 shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err);
 /* The same even after the deadline, within CANCEL_GRACE_NS and without a cancellation. False: the connection is broken.
  */
 bool mysqldb_tidy(mysql_conn *conn, const char *sql);
-/* Begins a transaction that may write with the SQL `start`. The isolation, which is for the next transaction, comes
- * first. */
-shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err);
 
 /* ---- reset.c ---- */
 

@@ -21,6 +21,7 @@ shunt_status mysqldb_set_up(mysql_conn *conn, shunt_error *err) {
       snprintf(sql, sizeof sql, "SET NAMES utf8mb4, autocommit = 1, time_zone = '+00:00', sql_mode = '%s'", modes);
   snprintf(sql + size, sizeof sql - (size_t)size, ", session_track_state_change = 1");
   shunt_status status = mysqldb_control(conn, sql, err);
+  conn->tracks = !status;
   if (!status || mysql_errno(conn->db) != NO_SUCH_VARIABLE) return status;
   sql[size] = 0;
   return mysqldb_control(conn, sql, err);

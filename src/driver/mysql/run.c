@@ -96,63 +96,6 @@ static shunt_status bind_all(mysql_conn *conn, mysql_statement *s, const shunt_v
   return SHUNT_OK;
 }
 
-/* ---- the transaction, as the server sees it ---- */
-
-static shunt_status check_kind(const mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
-  if (s->kind == STATEMENT_STAYS)
-    return mysqldb_refuse(conn, SHUNT_E_USAGE,
-                          "it would stay with the connection, which is shared: name databases in the configuration, "
-                          "and hold rows by a transaction",
-                          s->sql, err);
-  if (s->kind == STATEMENT_COMMITS && conn->base.in_transaction)
-    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION,
-                          "it would commit the transaction that is open, whether it succeeds or not: run it outside of "
-                          "one",
-                          s->sql, err);
-  return SHUNT_OK;
-}
-
-static void lose(mysql_conn *conn, const char *why) { snprintf(conn->lost, sizeof conn->lost, "%s", why); }
-
-static shunt_status killed(const mysql_conn *conn, shunt_error *err) {
-  shunt_error before = err ? *err : (shunt_error){.status = SHUNT_OK};
-  driver_refuse(&conn->base, SHUNT_E_DATASOURCE, "the connection was killed in the middle of the statement", err);
-  if (err) {
-    err->engine_code = before.engine_code;
-    memcpy(err->sqlstate, before.sqlstate, sizeof err->sqlstate);
-  }
-  return SHUNT_E_DATASOURCE;
-}
-
-/* An error packet has no transaction state. The answer to a next statement has. MySQL says of a statement only that it
- * was interrupted, also where its connection was killed: then there is no answer. */
-static shunt_status after_error(mysql_conn *conn, shunt_status status, shunt_error *err) {
-  char why[sizeof conn->lost];
-  bool lasts = conn->base.in_transaction && !conn->lost[0], interrupted = conn->interrupted;
-  conn->interrupted = false;
-  if (conn->base.broken || !(lasts || interrupted)) return status;
-  snprintf(why, sizeof why, "%.*s", (int)sizeof why - 1, err ? err->message : "a statement failed");
-  if (!mysqldb_tidy(conn, "DO 0")) return interrupted ? killed(conn, err) : status;
-  if (lasts && !(conn->db->server_status & SERVER_STATUS_IN_TRANS)) lose(conn, why);
-  return status;
-}
-
-/* For statements that mysqldb_kind does not recognize: a procedure that commits, SET autocommit, … */
-static shunt_status after_success(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
-  unsigned status = conn->db->server_status;
-  if (status & SERVER_SESSION_STATE_CHANGED) conn->base.altered = true;
-  bool open = status & SERVER_STATUS_IN_TRANS, automatic = status & SERVER_STATUS_AUTOCOMMIT;
-  if (open == conn->base.in_transaction && automatic) return SHUNT_OK;
-  if (conn->base.in_transaction && open) return SHUNT_OK;
-  conn->base.broken = true;
-  if (conn->base.in_transaction) {
-    lose(conn, "a statement in it ended it");
-    return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "it has ended the transaction around it", s->sql, err);
-  }
-  return mysqldb_refuse(conn, SHUNT_E_USAGE,
-                        "a transaction is begun and ended by the session's transaction, not by SQL", s->sql, err);
-}
-
 /* ---- sending ---- */
 
 /* Of a statement that is fetched: outside of a transaction its other rows are not worth the time to read them. */
@@ -170,27 +113,30 @@ void mysqldb_drop_sent(mysql_conn *conn) {
   if (conn->fetching) discard_rest(conn, conn->sent);
   mysqldb_done(conn->sent);
   conn->sent = NULL;
-  conn->fetching = false;
+  conn->fetching = conn->marked = false;
 }
 
 shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, const shunt_value *params,
                           size_t nparams, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysql_statement *s = NULL;
+  const bool by_hand = conn->by_hand;
+  conn->by_hand = false;
   mysqldb_drop_sent(conn);
-  shunt_status status = mysqldb_check_time(conn, err);
+  shunt_status status = conn->lost[0] ? SHUNT_OK : mysqldb_check_time(conn, err);
   if (status) return status;
   if (conn->lost[0])
     status = error_set(err, SHUNT_E_TRANSACTION, "the database has ended this transaction: %s", conn->lost);
   else
     status = mysqldb_statement(conn, sql, sql_size, &s, err);
-  if (!status) status = check_kind(conn, s, err);
+  if (!status) status = mysqldb_check_kind(conn, s, err);
   if (!status) status = check_params(conn, s, params, nparams, err);
   if (!status) status = mysqldb_check_size(conn, packet_bytes(params, nparams), s->sql, err);
   if (!status) status = bind_all(conn, s, params, err);
+  if (!status && by_hand) status = mysqldb_mark(conn, s, err);
   if (status) {
+    status = mysqldb_after_error(conn, s, status, err);
     mysqldb_done(s);
-    status = after_error(conn, status, err);
     error_client(err, base->client->name);
     return status;
   }
@@ -276,9 +222,9 @@ static shunt_status finish(mysql_conn *conn, mysql_statement *s, shunt_status st
   conn->sent = NULL;
   conn->fetching = false;
   if (status)
-    status = after_error(conn, status, err);
+    status = mysqldb_after_error(conn, s, status, err);
   else
-    status = after_success(conn, s, err);
+    status = mysqldb_after_success(conn, s, err);
   if (s->stale || changes_tables(conn, s)) mysqldb_forget(conn, s);
   if (changes_tables(conn, s)) mysqldb_forget_all(conn);
   mysqldb_done(s);
@@ -325,17 +271,6 @@ shunt_status mysqldb_fetch(driver_conn *base, shunt_rows *into, bool *more, shun
 }
 
 void mysqldb_fetch_end(driver_conn *base) { mysqldb_drop_sent(mysql_of(base)); }
-
-shunt_status mysqldb_control(mysql_conn *conn, const char *sql, shunt_error *err) {
-  return mysqldb_real_query(conn, sql, strlen(sql)) ? mysqldb_fail(conn, NULL, sql, err) : SHUNT_OK;
-}
-
-bool mysqldb_tidy(mysql_conn *conn, const char *sql) {
-  mysqldb_allow_little(conn);
-  if (mysqldb_control(conn, sql, NULL)) conn->base.broken = true;
-  if (!conn->base.broken) conn->until_ns = 0;
-  return !conn->base.broken;
-}
 
 shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char *start, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);

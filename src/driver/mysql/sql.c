@@ -25,19 +25,24 @@ static bool is_next(lex ahead, const char *word) {
 /* CREATE and DROP of a temporary table commit nothing. */
 static bool is_temporary(lex ahead) { return is_next(ahead, "temporary"); }
 
-/* l is behind t, the first word. */
+/* ROLLBACK TO a savepoint, which would take the one that mysqldb_mark sets with it. */
+static bool is_undo(lex l, lex_token t) { return lex_is(t, "rollback") && is_next(l, "to"); }
+
+/* l is behind t, the first word. A function or trigger that a statement runs can't end its transaction. */
 static statement_kind kind_of(lex l, lex_token t) {
   static const char *const changes[] = {"insert", "replace", "update", "delete", NULL};
   static const char *const tables[] = {"create", "drop", NULL};
   static const char *const commits[] = {"alter",  "rename", "truncate", "grant",     "revoke", "optimize",
                                         "repair", "flush",  "install",  "uninstall", "cache",  NULL};
   static const char *const stays[] = {"use", "lock", "unlock", "xa", "handler", NULL};
+  static const char *const others[] = {"select",  "values",   "table", "with",      "show",    "do",
+                                       "explain", "describe", "desc",  "savepoint", "release", NULL};
   if (lex_is_any(t, changes)) return STATEMENT_CHANGES;
-  if (lex_is(t, "call")) return STATEMENT_CALLS;
   if (lex_is_any(t, tables)) return is_temporary(l) ? STATEMENT_OTHER : STATEMENT_COMMITS;
   if (lex_is(t, "load")) return is_next(l, "data") ? STATEMENT_CHANGES : STATEMENT_COMMITS;
   if (lex_is_any(t, commits)) return STATEMENT_COMMITS;
-  return lex_is_any(t, stays) ? STATEMENT_STAYS : STATEMENT_OTHER;
+  if (lex_is_any(t, stays)) return STATEMENT_STAYS;
+  return t.kind != LEX_WORD || lex_is_any(t, others) || is_undo(l, t) ? STATEMENT_OTHER : STATEMENT_ANYTHING;
 }
 
 /* Of several possible first words the worst one counts. */

@@ -390,6 +390,20 @@ static shunt_status add_unique(driver_table *t, const shunt_value *cells, shunt_
   return SHUNT_OK;
 }
 
+/* The server shows triggers only to users who may make them. Behind a view any table may have them. */
+static shunt_status find_triggers(mysql_conn *conn, const wanted *w, driver_table *t, shunt_error *err) {
+  static const char sql[] = "SELECT 1 FROM information_schema.triggers WHERE event_object_schema = "
+                            "COALESCE(?, DATABASE()) AND event_object_table IN (?, ?) UNION SELECT 1 FROM "
+                            "information_schema.views WHERE table_schema = COALESCE(?, DATABASE()) AND table_name IN "
+                            "(?, ?)";
+  if (!conn->returning) return SHUNT_OK;
+  shunt_rows *rows = rows_new();
+  shunt_status status = rows ? ask(conn, sql, w, 6, rows, err) : error_memory(err);
+  t->unseen = rows && rows->count > 0;
+  shunt_rows_free(rows);
+  return status;
+}
+
 static shunt_status read_uniques(mysql_conn *conn, const wanted *w, driver_table *t, shunt_error *err) {
   shunt_rows *rows = rows_new();
   shunt_status status = rows ? ask(conn, uniques_sql, w, 3, rows, err) : error_memory(err);
@@ -410,6 +424,7 @@ shunt_status mysqldb_describe(driver_conn *base, const char *schema, const char 
   if (!status && !(t = driver_table_new())) status = error_memory(err);
   if (!status) status = read_table(conn, rows, t, err);
   if (!status) status = read_uniques(conn, &w, t, err);
+  if (!status) status = find_triggers(conn, &w, t, err);
   shunt_rows_free(rows);
   if (status) {
     error_client(err, base->client->name);

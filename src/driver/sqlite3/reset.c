@@ -137,43 +137,24 @@ static bool restore_pragmas(sqlite_conn *conn) {
   return ok;
 }
 
-/* The statement that drops the next temporary object, to be freed; *rc: SQLITE_DONE: no object is left. A table's
- * triggers and indexes go with it. */
-static char *next_drop(sqlite3 *db, int *rc) {
-  sqlite3_stmt *stmt = NULL;
-  *rc = sqlite3_prepare_v2(db,
-                           "SELECT type, name FROM temp.sqlite_schema WHERE type IN ('table', 'view', 'trigger') AND "
-                           "name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY type = 'table' LIMIT 1",
-                           -1, &stmt, NULL);
-  if (*rc == SQLITE_OK) *rc = sqlite3_step(stmt);
-  char *sql = *rc == SQLITE_ROW
-                  ? sqlite3_mprintf("DROP %s temp.\"%w\"", sqlite3_column_text(stmt, 0), sqlite3_column_text(stmt, 1))
-                  : NULL;
-  sqlite3_finalize(stmt);
-  return sql;
-}
-
+/* Another place for temporary objects drops those that are there, with the tables of SQLite's own. The pragma's own
+ * value comes back with the others. */
 static bool drop_temporary(sqlite_conn *conn) {
-  int rc;
-  char *sql;
-  bool ok = true;
-  while (ok && (sql = next_drop(conn->db, &rc))) {
-    ok = sqlite3_exec(conn->db, sql, NULL, NULL, NULL) == SQLITE_OK;
-    sqlite3_free(sql);
-  }
-  return ok && rc == SQLITE_DONE;
+  int64_t now = 0;
+  if (read_pragma(conn->db, "temp_store", &now)) return false;
+  const char *other = now == 1 ? "PRAGMA temp_store = 2" : "PRAGMA temp_store = 1";
+  return sqlite3_exec(conn->db, other, NULL, NULL, NULL) == SQLITE_OK;
 }
 
-/* Foreign keys are off while tables are dropped in any order, and come back with the other pragmas. If memory runs out,
- * the next release tries again: without this connection there would be no database. */
+/* If memory runs out, the next release tries again: without this connection there would be no database. */
 bool sqlite_reset(driver_conn *base) {
   sqlite_conn *conn = sqlite_of(base);
   if (!driver_is_private(base->client)) return false;
   sqlite_drop_sent(conn);
   sqlite_forget_all(conn); /* preparing them again shows what they change */
   conn->control = true;
-  bool ok = sqlite3_exec(conn->db, "PRAGMA query_only = 0; PRAGMA foreign_keys = 0", NULL, NULL, NULL) == SQLITE_OK &&
-            drop_temporary(conn) && restore_pragmas(conn);
+  bool ok = sqlite3_exec(conn->db, "PRAGMA query_only = 0", NULL, NULL, NULL) == SQLITE_OK && drop_temporary(conn) &&
+            restore_pragmas(conn);
   conn->control = false;
   base->altered = !ok;
   return true;

@@ -107,6 +107,7 @@ local World = {}
 World.__index = World
 
 local function client_line(world, name, engine, tcp, connection)
+  if engine == "memory" then return ('    %s: {engine: sqlite3, connection: {filename: ":memory:"%s}}'):format(name, connection) end
   if engine == "sqlite3" then return ("    %s: {engine: sqlite3, connection: {filename: %s.db, create: true%s}}"):format(name, name, connection) end
   local database = new_name()
   table.insert(world.databases[engine], database)
@@ -128,7 +129,7 @@ local function yaml_of(world, spec)
   return table.concat(lines, "\n") .. "\n" .. (spec.yaml or "") .. (spec.rules and "rules: {path: [rules]}\n" or "")
 end
 
---- clients: engine by client; default: the default client (the only one where left out); rules: a rule file; yaml: more of
+--- clients: engine by client, or "memory", SQLite without a file; default: the default client (the only one where left out); rules: a rule file; yaml: more of
 --- the app config, and database: of its part of that name; max: connections of a pool; pool: more of its keys; connection:
 --- more keys of a client's connection; tcp: as for url, by client.
 ---@class WorldSpec
