@@ -84,6 +84,10 @@ static const mistake mistakes[] = {
      "app.yaml:5:28: session: sqlite3 has no session variables; remove it from the client 'b'\n"},
     {"placeholders that are not of the session", CLIENT("    b: {engine: pg, session: {a.b: '${instance.name}'}}\n"),
      "app.yaml:5:36: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
+    {"placeholders that a filled-in value or a fallback would change",
+     CLIENT("    b: {engine: pg, session: {a.b: '${SHUNT_NOPE:-a$}${instance}', a.c: '${SHUNT_NOPE:-${instance}}'}}\n"),
+     "app.yaml:5:36: a value that ends in $ stands before ${instance}, and $${ means ${; write a text between them\n"
+     "app.yaml:5:73: the fallback of ${SHUNT_NOPE:-…} ends at the first }, and can't contain ${\n"},
     {"placeholders of the session outside of its variables",
      CLIENT("    b: {engine: pg, connection: {host: '${attrs.h}'}}\n"),
      "app.yaml:5:40: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
