@@ -70,7 +70,7 @@ local function request_flags(reads_only)
     { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =. "
       .. "Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
       or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
-      .. "value is text.", many = true },
+      .. "value is text, and so is one in quotes, as in c='\"7\"'.", many = true },
     { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
   }
 end
