@@ -955,7 +955,8 @@ typedef struct shunt_statement {
  * end, on other sessions, what keeps these busy. NULL removes it. */
 SHUNT_API void shunt_before_wait(shunt_session *session, void (*fn)(void *ud), void *ud);
 
-/* Calls fn after each statement of the session. fn must not call into the session. NULL removes it. */
+/* Calls fn after each statement of the session. fn must not call into the session, and must return: it can't undo the
+ * statement or make it fail. NULL removes it. */
 SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
 
 /* ---- transactions ---- */
@@ -1051,6 +1052,8 @@ typedef struct shunt_push_options {
   int64_t timeout_ms;       /* of the handler; default: no limit */
   int concurrency;          /* most jobs of this name running at once, in the whole queue database; default: no limit */
   int64_t wait_ms;          /* shunt_push_wait: longest wait for the end of the job; default: the session's timeout */
+  bool *existed;            /* gets whether a job with the unique key was there already, so that none was pushed; false
+                             * for a job that is sent after a commit; NULL: not asked */
 } shunt_push_options;
 
 #define SHUNT_NO_RETRY (-1)

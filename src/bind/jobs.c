@@ -126,7 +126,8 @@ static const char *name_of(lua_State *L, int declared) {
 
 static const char *const push_keys[] = {PUSH_KEYS, NULL};
 
-/* push(session, declaration, data, options): the job's number, or nil if it is sent after the commit. */
+/* push(session, declaration, data, options): the job's number, or nil if it is sent after the commit; and whether a job
+ * with the unique key was there already. */
 static int push(lua_State *L) {
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
@@ -134,14 +135,17 @@ static int push(lua_State *L) {
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
   shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", push_keys));
   int64_t id = 0;
+  bool existed;
+  o.existed = &existed;
   bind_busy(L, c);
   bind_done(L, c, shunt_push(c->session->session, name, data, &o, &id, &c->err));
   if (id)
     lua_pushinteger(L, id);
   else
     lua_pushnil(L);
+  lua_pushboolean(L, existed);
   bind_leave(L, c);
-  return 1;
+  return 2;
 }
 
 static const char *const push_async_keys[] = {PUSH_KEYS, "timeout", NULL};

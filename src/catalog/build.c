@@ -13,8 +13,8 @@ static bool fill(builder *b) {
   c->folder = b->source->folder;
   c->merged = config;
   c->settings = b->source->settings;
-  return build_clients(b) && build_servers(b) && build_jobs(b) && build_instances(b) && build_models(b) &&
-         build_rules(b) && build_attributes(b);
+  return build_clients(b) && build_servers(b) && build_jobs(b) && build_instances(b) && build_identifiers(b) &&
+         build_models(b) && build_rules(b) && build_attributes(b);
 }
 
 /* The hashes that a map keeps differ between processes. */

@@ -1,7 +1,7 @@
 /* For: what the files build*.c share while a catalog is made. No file outside this folder includes it.
  * Owner: the builder borrows problems and source; the results live in the arena of the new catalog.
- * Use: catalog_build (build.c) calls build_clients, build_jobs, build_instances, build_models, build_rules and
- * build_attributes, in this order; they use the functions of build_shared.c. */
+ * Use: catalog_build (build.c) calls build_clients, build_jobs, build_instances, build_identifiers, build_models,
+ * build_rules and build_attributes, in this order; they use the functions of build_shared.c. */
 #ifndef SHUNT_CATALOG_BUILD_H
 #define SHUNT_CATALOG_BUILD_H
 
@@ -45,6 +45,7 @@ void build_things_free(build_things *t);
 bool build_clients(builder *b);
 bool build_servers(builder *b); /* after the clients */
 bool build_instances(builder *b);
+bool build_identifiers(builder *b); /* after the instances */
 bool build_models(builder *b);
 bool build_relations(builder *b, cat_model *model, const node *relations);
 bool build_parts(builder *b, cat_model *model, const node *parts);

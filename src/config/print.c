@@ -41,6 +41,13 @@ static bool holds_names(const path *at) {
   return path_is(at, 2, clients) || path_is(at, 2, instances) || path_is(at, 1, models) || path_is(at, 3, relations);
 }
 
+/* Whether sessions fill in the texts below: ${ and $${ are already as they are written. */
+static bool holds_templates(const path *at) {
+  static const char *const base[] = {"database", "base", "session", NULL}, *const clients[] = {"database", "clients",
+                                                                                               NULL, "session", NULL};
+  return path_is(at, 4, base) || path_is(at, 5, clients);
+}
+
 /* ---- events: each takes the event over, false when out of memory ---- */
 
 static bool emit(printer *p, yaml_event_t *event, int made) { return made && yaml_emitter_emit(&p->emitter, event); }
@@ -76,14 +83,14 @@ static bool emit_quoted(printer *p, const char *text, size_t size) {
   return emit_text(p, text, size, plain ? YAML_ANY_SCALAR_STYLE : YAML_DOUBLE_QUOTED_SCALAR_STYLE);
 }
 
-/* Masks passwords in the text, and escapes ${, so that it is not filled in when the text is read again. */
-static bool emit_value_text(printer *p, const char *text) {
+/* Masks passwords in the text. Escapes ${, so that it is not filled in when the text is read again. */
+static bool emit_value_text(printer *p, const char *text, bool escape) {
   buf_reset(&p->text);
   show_masked(&p->text, text);
   if (p->text.failed) return false;
   buf escaped = {0};
   for (const char *at = p->text.data ? p->text.data : ""; *at; at++) {
-    if (at[0] == '$' && at[1] == '{') buf_putc(&escaped, '$');
+    if (escape && at[0] == '$' && at[1] == '{') buf_putc(&escaped, '$');
     buf_putc(&escaped, *at);
   }
   bool fine = !escaped.failed && emit_quoted(p, escaped.data ? escaped.data : "", escaped.size);
@@ -103,9 +110,9 @@ static void spell_float(char *to, size_t room, double number) {
   if (strcspn(to, ".eE") == strlen(to)) strncat(to, ".0", room - strlen(to) - 1);
 }
 
-static bool emit_scalar(printer *p, const node *n) {
+static bool emit_scalar(printer *p, const node *n, const path *at) {
   char number[64];
-  if (node_is_text(n)) return emit_value_text(p, n->value.as.bytes);
+  if (node_is_text(n)) return emit_value_text(p, n->value.as.bytes, !holds_templates(at));
   if (n->spelling && *n->spelling) return emit_text(p, n->spelling, strlen(n->spelling), YAML_PLAIN_SCALAR_STYLE);
   switch ((shunt_type)n->value.type) {
   case SHUNT_BOOL:
@@ -167,7 +174,7 @@ static bool print_node(printer *p, const node *n, const path *at, bool secret) {
   if (n->kind == NODE_LIST) return print_list(p, n, at, secret);
   if (n->kind == NODE_MAP) return print_map(p, n, at, secret);
   if ((secret || n->secret) && !node_is_null(n)) return emit_quoted(p, REPORT_MASK, strlen(REPORT_MASK));
-  return emit_scalar(p, n);
+  return emit_scalar(p, n, at);
 }
 
 static bool print_document(printer *p, const node *merged) {

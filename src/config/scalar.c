@@ -125,11 +125,28 @@ static void tell(filler *f, const char *format, ...) {
   f->out->failed = true;
 }
 
+static bool ends_in_dollar(const buf *text) { return text->size && text->data[text->size - 1] == '$'; }
+
+/* A ${ that comes about here is no placeholder of the session. */
+static void add_text(filler *f, const char *text, size_t size) {
+  for (size_t i = 0; i < size; i++) {
+    if (f->keeps_session && text[i] == '{' && ends_in_dollar(&f->text)) buf_putc(&f->text, '$');
+    buf_putc(&f->text, text[i]);
+  }
+}
+
 static void add_value(filler *f, const char *what, const char *value, size_t size) {
   if (strlen(value) != size || !utf8_valid(value, size))
     tell(f, "%s contains a NUL character or is not UTF-8", what);
   else
-    buf_add(&f->text, value, size);
+    add_text(f, value, size);
+}
+
+static void add_placeholder(filler *f, const char *inner) {
+  if (ends_in_dollar(&f->text))
+    tell(f, "a value that ends in $ stands before ${%s}, and $${ means ${; write a text between them", inner);
+  else
+    buf_printf(&f->text, "${%s}", inner);
 }
 
 static bool add_file(filler *f, const char *path) {
@@ -166,12 +183,16 @@ static void add_variable(filler *f, const char *name, const char *fallback) {
     tell(f, "write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${");
     return;
   }
+  if (fallback && strstr(fallback, "${")) {
+    tell(f, "the fallback of ${%s:-…} ends at the first }, and can't contain ${", name);
+    return;
+  }
   const char *value = getenv(name);
   if (cat_secret_key(name)) f->out->secret = true;
   if (value && (*value || !fallback))
     add_value(f, name, value, strlen(value));
   else if (fallback)
-    buf_puts(&f->text, fallback);
+    add_text(f, fallback, strlen(fallback));
   else
     tell(f, "the environment variable %s is not set: set it, or write ${%s:-fallback}", name, name);
 }
@@ -181,7 +202,7 @@ static bool add_reference(filler *f, const char *inner, size_t size) {
   char *copy = arena_strndup(f->a, inner, size);
   if (!copy) return false;
   if (f->keeps_session && cat_placeholder_of(copy, size) != CAT_NO_PLACEHOLDER) {
-    buf_printf(&f->text, "${%s}", copy);
+    add_placeholder(f, copy);
     return true;
   }
   if (strncmp(copy, "file:", 5) == 0) return add_file(f, copy + 5);
@@ -210,7 +231,7 @@ static bool fill(filler *f, const char *text, size_t size) {
       if (!add_reference(f, at + 2, (size_t)(close - at - 2))) return false;
       at = close + 1;
     } else {
-      buf_putc(&f->text, *at++);
+      add_text(f, at++, 1);
     }
   }
   return true;

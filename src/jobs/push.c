@@ -58,6 +58,7 @@ shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options
   if (!p->data) p->data = "null";
   *o = options ? *options : (shunt_push_options){0};
   fill_in(o);
+  if (o->existed) *o->existed = false;
   shunt_status status = check(p->job, p->data, o, err);
   if (!status && o->instance) status = catalog_find_instance(s->generation.catalog, o->instance, &instance, err);
   if (status) return status;
@@ -172,6 +173,7 @@ static shunt_status send_or_find(job_store *store, const push *p, int64_t *id) {
     if (!status && *id && p->options.unique_key) status = held_note(store, p);
     if (status || *id) return status;
     status = find(store, p, id);
+    if (!status && *id && p->options.existed) *p->options.existed = true;
     if (status || *id) return status;
   }
   return error_set(
@@ -271,6 +273,7 @@ static shunt_status send_later(shunt_session *s, push *p, shunt_error *err) {
   *k = (kept){.session = s, .push = *p, .hooks = 1};
   p->envelope = NULL;
   shunt_push_options *o = &k->push.options;
+  o->existed = NULL; /* the caller's */
   bool ok = copy(k, &k->push.job) && copy(k, &k->push.data) && copy(k, &o->queue);
   ok = ok && copy(k, &o->instance);
   if (!ok || (o->unique_key && !copy(k, &o->unique_key))) {

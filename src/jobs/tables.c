@@ -5,7 +5,8 @@
  *
  * Format 1 had no column `format`, and the instance of a job was only in its envelope. Its tables are put aside, copied
  * into new ones and dropped, in one transaction. The constraint on `format` makes a process of another version fail
- * clearly when it pushes. */
+ * clearly when it pushes. So each column that format 1 lacked can be NULL or has a default: engines look for NULL
+ * before they look at constraints. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,7 +25,7 @@
  * as in the envelope, for SQL. `lost_by`: the worker from which this claim took the job over. */
 #define JOB_COLUMNS                                                                                                    \
   "format INTEGER CONSTRAINT \"use one version of shunt on a queue\" CHECK (format IS NOT NULL AND format = " FORMAT   \
-  "), instance TEXT NOT NULL,"                                                                                         \
+  "), instance TEXT NOT NULL DEFAULT '',"                                                                              \
   " queue TEXT NOT NULL, name TEXT NOT NULL, env TEXT NOT NULL, state TEXT NOT NULL, priority INTEGER NOT NULL,"       \
   " run_at BIGINT NOT NULL, due_at BIGINT, failures INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0,"      \
   " retry INTEGER NOT NULL, backoff_ms BIGINT NOT NULL, timeout_ms BIGINT NOT NULL, concurrency INTEGER NOT NULL,"     \

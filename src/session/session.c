@@ -28,9 +28,18 @@ void session_drop_tables(session_tables *t) {
   arena_reset(&t->memory);
 }
 
+/* Rules of the newest generation compare only with values that it declares. */
+static shunt_status check_attrs(const shunt_session *s, const catalog *newest, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (size_t i = 0; i < s->nattrs && !status; i++)
+    status = catalog_check_attribute(newest, s->attrs[i].name, &s->attrs[i].value, err);
+  return status;
+}
+
 static shunt_status move_to(shunt_session *s, const session_generation *newest, shunt_error *err) {
   const cat_instance *instance;
   shunt_status status = catalog_find_instance(newest->catalog, s->instance->name, &instance, err);
+  if (!status) status = check_attrs(s, newest->catalog, err);
   if (!status) status = rename_current(s, newest->catalog, err);
   if (status) {
     newest->drop(newest);

@@ -124,8 +124,8 @@ struct shunt_session {
 shunt_status session_new(const session_generation *shared, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err);
 
-/* Moves the session to the newest generation. Errors: NOT_FOUND if that lacks the instance or the current datasource;
- * the session then stays in its generation. */
+/* Moves the session to the newest generation. Errors: NOT_FOUND if that lacks the instance, the current datasource or
+ * an attribute; USAGE if it does not allow an attribute's value. The session then stays in its generation. */
 shunt_status session_move(shunt_session *s, shunt_error *err);
 static inline shunt_status session_follow(shunt_session *s, shunt_error *err) {
   return s->follows ? session_move(s, err) : SHUNT_OK;

@@ -9,9 +9,7 @@
 #include "base/buf.h"
 #include "base/number.h"
 #include "base/utf8.h"
-#include "catalog/template.h"
-
-enum { LONGEST_IDENTIFIER = 63 /* bytes: PostgreSQL cuts longer ones, so that two could become one */ };
+#include "catalog/identifiers.h"
 
 struct session_values {
   const cat_client *client;
@@ -106,57 +104,15 @@ static shunt_status fill_text(const filling *f, buf *b) {
 
 /* ---- lists of identifiers ---- */
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\n'; }
+static shunt_status put_placeholder(void *ud, const template_piece *piece, buf *to) { return put_piece(ud, piece, to); }
 
-/* One identifier of the list, with what it was made of. An attribute must not become two of them, or another one. */
-static shunt_status end_identifier(const filling *f, buf *one, bool filled, buf *list) {
-  buf_putc(one, 0);
-  if (one->failed) return error_memory(f->err);
-  char *text = one->data, *end = text + one->size - 1;
-  while (filled && end > text && is_blank(end[-1])) *--end = 0;
-  while (filled && is_blank(*text)) text++;
-  if (filled && end - text > 1 && *text == '"' && end[-1] == '"') *--end = 0, text++;
-  if (filled && end - text > LONGEST_IDENTIFIER)
-    return refuse(f, "would have a name of more than %d bytes, which PostgreSQL cuts: '%.100s'", LONGEST_IDENTIFIER,
-                  text);
-  if (filled)
-    buf_quoted(list, text, '"');
-  else
-    buf_puts(list, text);
-  buf_reset(one);
-  return SHUNT_OK;
-}
-
-static shunt_status fill_literal(const filling *f, const template_piece *piece, buf *one, bool *filled, buf *list) {
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < piece->size && !status; i++) {
-    if (piece->text[i] != ',') {
-      buf_putc(one, piece->text[i]);
-      continue;
-    }
-    status = end_identifier(f, one, *filled, list);
-    buf_putc(list, ',');
-    *filled = false;
-  }
-  return status;
+static shunt_status refuse_name(void *ud, const char *name, const char *why) {
+  return refuse(ud, "would have the name '%.100s', which %s", name, why);
 }
 
 static shunt_status fill_list(const filling *f, buf *list) {
-  template_piece piece;
-  buf one = {0};
-  bool filled = false;
-  shunt_status status = SHUNT_OK;
-  for (const char *at = f->variable->value.as.bytes; !status && template_next(&at, &piece);) {
-    if (piece.is == CAT_NO_PLACEHOLDER) {
-      status = fill_literal(f, &piece, &one, &filled, list);
-    } else {
-      status = put_piece(f, &piece, &one);
-      filled = true;
-    }
-  }
-  if (!status) status = end_identifier(f, &one, filled, list);
-  buf_free(&one);
-  return status;
+  filling own = *f;
+  return identifiers_fill(&(identifiers){&own, put_placeholder, refuse_name}, f->variable->value.as.bytes, list);
 }
 
 /* ---- all of them ---- */

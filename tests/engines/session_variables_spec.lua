@@ -61,8 +61,9 @@ local function describe_on(where, url, options)
         ["shunt.yaml"] = ("database:\n  defaultClient: shared\n  clients:\n    admin: {engine: pg, connection: {url: %q}}\n"
           .. "    shared:\n      engine: pg\n      connection: {url: %q%s}\n      pool: {max: 8}\n      session:\n"
           .. '        search_path: "vars_${instance}, public"\n        app.tenant: "${instance.id}"\n'
-          .. '        app.user: "${attrs.user}"\n        statement_timeout: 60000\n')
-          :format(Engines.url "pg", url, options) .. instances() .. "rules: {path: [rules]}\n",
+          .. '        app.user: "${attrs.user}"\n        statement_timeout: 60000\n'
+          .. "    placed:\n      engine: pg\n      connection: {url: %q%s}\n      session: {search_path: '${attrs.place}, public'}\n")
+          :format(Engines.url "pg", url, options, url, options) .. instances() .. "rules: {path: [rules]}\n",
         ["rules/a.lua"] = rules,
       }
       admin = app:session()
@@ -191,6 +192,25 @@ local function describe_on(where, url, options)
       refused({ instance = name_of(7) }, "needs the attribute 'user'")
       refused({ instance = name_of(7), attrs = { user = "" } }, "is empty")
       refused({ instance = name_of(7), attrs = { user = "a\0b" } }, "contains a NUL")
+    end)
+
+    it("a name is one schema of its own, or is refused", function()
+      local pieces = { "$user", "pg_", "temp", "catalog", "_1", "information_schema", "a", " ", '"', ",", "Ü", "\\", ("x"):rep(30) }
+      local others = { "", "$user", "pg_temp", "pg_temp_3", "pg_catalog", "information_schema", "a ", '"a"', "$User", "PG_TEMP" }
+      for i = 2, #others + 20 do
+        local name = others[i] or ""
+        for _ = 1, others[i] and 0 or random:int(1, 4) do name = name .. pieces[random:int(1, #pieces)] end
+        local session <close> = app:session { attrs = { place = name } }
+        local special = #name > 63 or name == "$user" or name == "information_schema" or name:sub(1, 3) == "pg_"
+        if special then
+          Engines.raises("SHUNT_E_USAGE", function() session:query("placed", "SELECT 1") end, "session.search_path would have the name")
+        else
+          run("CREATE SCHEMA %s", quoted(name))
+          local ok, place = pcall(function() return session:query("placed", "SELECT current_schema() AS place")[1].place end)
+          run("DROP SCHEMA %s", quoted(name))
+          assert.same({ true, name }, { ok, place })
+        end
+      end
     end)
 
     it("what a value holds stays text", function()

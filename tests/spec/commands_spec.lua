@@ -79,7 +79,10 @@ describe("completion", function()
     { "--env ''", { "dev", "prod", "stage", "test" } }, { "jobs ''", { "list", "purge", "push", "retry", "show" } }, { "jobs list ''", {} },
     { "run ''", { ":files" } }, { "run x.lua --", { ":files" } }, { "init ''", { ":folders" } }, { "nope ''", {} },
     { "completion ''", { "bash", "fish", "zsh" } }, { "resolve --level ''", {} }, { "resolve -c nope.yaml --client ''", {} },
-    { "resolve --json --js", {} }, { "resolve --where a=1 --whe", { "--where" } },
+    { "jobs push ''", { "mail", "report" } }, { "jobs push --queue q r", { "report" } }, { "jobs retry ''", {} },
+    { "jobs push mail ''", {} }, { "jobs list --", { "--config", "--env", "--help", "--instance", "--json", "--limit", "--log",
+      "--queue", "--state" } }, { "jobs purge --o", { "--older" } }, { "jobs --o", { "--older" } }, { "jobs push --st", {} },
+    { "jobs push -c nope.yaml ''", {} }, { "resolve --json --js", {} }, { "resolve --where a=1 --whe", { "--where" } },
   }
   local folder, program
 
@@ -93,10 +96,12 @@ describe("completion", function()
     end
     write("shunt.yaml", [[
 database: {defaultClient: main, clients: {main: {engine: sqlite3, connection: {filename: a.db}}}}
+jobs: {path: [jobs]}
 instance: {instances: {"": {id: 1}, acme: {id: 2}}}
 ]])
     write("shunt.stage.yaml", "{}\n")
-    os.execute("mkdir " .. folder .. "/rules")
+    os.execute(("mkdir %s/rules %s/jobs"):format(folder, folder))
+    write("jobs/a.lua", 'for _, name in ipairs { "mail", "report" } do job(name) { handler = function() end } end\n')
     write("rules/a.lua", 'model "user" { relations = { orders = has_many("order", "user_id") } }\nmodel "order" {}\n')
   end)
   teardown(function() os.execute("rm -rf " .. folder) end)

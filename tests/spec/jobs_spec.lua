@@ -135,8 +135,9 @@ job (7) {}
     end)
 
     it("with a unique key are one for as long as it waits", function()
-      local first = session:push("add", { a = 1, b = 1 }, { unique = "k" })
-      assert.equal(first, session:push("add", { a = 1, b = 1 }, { unique = "k" }))
+      local first, existed = session:push("add", { a = 1, b = 1 }, { unique = "k" })
+      assert.is_false(existed)
+      assert.same({ first, true }, { session:push("add", { a = 1, b = 1 }, { unique = "k" }) })
       assert.not_equal(first, session:push("add", { a = 1, b = 1 }, { unique = "l" }))
       at:drain()
       assert.not_equal(first, session:push("add", { a = 1, b = 1 }, { unique = "k" }))

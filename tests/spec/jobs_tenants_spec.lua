@@ -212,7 +212,10 @@ job "c" { handler = print, schedule = "@daily", instances = {} }
       local text, status = command [[jobs push who '{"a": 1}' --instance t2 --unique k --json]]
       assert.equal(0, status, text)
       local id = shunt.json_decode(text).id
-      assert.same({ ("job %d pushed\n"):format(id), 0 }, { command "jobs push who --instance t2 --unique k" })
+      assert.same({ id = id, pushed = true }, shunt.json_decode(text))
+      assert.same({ ("job %d with this key was there already; nothing was pushed\n"):format(id), 0 },
+        { command "jobs push who --instance t2 --unique k" })
+      assert.same({ id = id, pushed = false }, shunt.json_decode((command "jobs push who --instance t2 --unique k --json")))
       text = command(("jobs show %d"):format(id))
       assert.truthy(text:find "instance +t2\n" and text:find 'data +{"a":1}\n' and text:find "unique_scope +job\n", text)
       assert.equal("t2", shunt.json_decode((command(("jobs show %d --json"):format(id)))).instance)

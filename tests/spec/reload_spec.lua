@@ -87,6 +87,22 @@ describe("a reload", function()
     assert.same({ "a", 4 }, { where(s), s:resolve("note").generation })
   end)
 
+  it("says which attribute is gone that a session has, and leaves the session where it was", function()
+    local function declare(attributes) write("shunt.yaml", yaml .. "attributes: " .. attributes .. "\n") app:reload() end
+    declare "{plan: [free, pro], age: integer}"
+    local s <close> = app:session { attrs = { plan = "free", age = 1 }, follow = true }
+    s:switch_db("c", function()
+      for attributes, code in pairs { ["{plan: [pro], age: integer}"] = "SHUNT_E_USAGE", ["{plan: [free]}"] = "SHUNT_E_NOT_FOUND" } do
+        declare(attributes)
+        local refused = App.raises(code, s.resolve, s, "note")
+        local at_opening = App.raises(code, app.session, app, { attrs = { plan = "free", age = 1 } })
+        assert.equal(at_opening.message, refused.message)
+      end
+    end)
+    declare "{plan: [free], age: number}"
+    assert.same({ "a", 5 }, { where(s), s:resolve("note").generation })
+  end)
+
   it("that fails changes nothing and says each mistake", function()
     local s <close> = app:session { follow = true }
     write("rules/models.lua", 'model "note" { table = "notes", client = "z" }\nrule "r" { stage = "nowhere" }\n')

@@ -53,6 +53,24 @@ rule "archive" { stage = "override", model = "order", client = "main", op = "rea
     assert.truthy(found.findings[1].explain:find("--attr plan=pro", 1, true))
   end)
 
+  it("prints a command that gives the value itself, whatever it looks like", function()
+    local literals = { '"7"', '"true"', '"null"', [["\"7\""]], [["it's \"x\" $HOME `id`"]], '"a b"', '"a=b"', '""', '"-x"', [["a\nb"]],
+      [["\""]], '"1e5"', '"ä"', "7", "7.5", "0.1", "-1", "true", "1e300", "9007199254740993" }
+    local rules = {}
+    for i, literal in ipairs(literals) do
+      local field = i % 2 == 0 and "attrs.c" or "where.c"
+      rules[i] = ('model "m%d" { table = "t" }\nrule "r%d" { stage = "override", model = "m%d", op = "read", client = "main", '
+        .. "when = function(req) return req.%s == %s end }"):format(i, i, i, field, literal)
+    end
+    fill(table.concat(rules, "\n"))
+    local text = capture(("%s check -c %s/shunt.yaml"):format(BINARY, folder))
+    for i, literal in ipairs(literals) do
+      local command = text:match(("leak: m%d [^\n]*\n  shunt (explain [^\n]*)\n"):format(i))
+      assert.truthy(command, literal .. ": " .. text)
+      assert.truthy(capture(BINARY .. " " .. command):find("goes to main", 1, true), command)
+    end
+  end)
+
   it("tries the declared values of an attribute, whatever a rule does with them", function()
     fill([[
 rule "long names" { stage = "override", model = "order", client = "main", when = function(req) return #(req.attrs.plan or "") > 8 end }
@@ -280,5 +298,43 @@ rule "year" { stage = "override", model = "order", client = "main", when = funct
       folder = nil
     end
     assert(cuts <= ROUNDS // 20, "too many ways out were not found, although check said that there is more to try")
+  end)
+end)
+
+describe("a value on the command line", function()
+  -- The program brings this module.
+  package.preload["shunt.cli.host"] = package.preload["shunt.cli.host"] or function() return { isatty = function() return false end } end
+  local values = require "shunt.cli.values"
+  local seed = Random.seed()
+  local pieces = { '"', "7", "-", ".", "e", "0", "true", "null", " ", "\\", "\n", "\127", "ä", "=", "'", "{", "\u{2028}" }
+
+  local function draw(random)
+    local kind = random:int(1, 4)
+    if kind == 1 then return random:int(-9, 9) * 10 ^ random:int(-300, 300) / random:int(1, 7) end
+    if kind == 2 then return random:int(math.mininteger // 2, math.maxinteger // 2) * random:int(1, 2) end
+    local text = ""
+    for _ = 1, random:int(0, 5) do text = text .. pieces[random:int(1, #pieces)] end
+    return text
+  end
+
+  it(("is read back as it was written (SHUNT_SEED=%d)"):format(seed), function()
+    local random = Random.new(seed)
+    local special = { shunt.null, true, false, "", math.huge, -math.huge, 1.0, -0.0, math.mininteger, "\xff\n" }
+    for i = 1, 5000 do
+      local value = special[i]
+      if i > #special then value = draw(random) end
+      local argument = values.argument(value)
+      local back = values.parse(argument)
+      assert.same({ value, math.type(value) }, { back, math.type(back) }, argument)
+      assert.is_true(value == "\xff\n" or not argument:find "%c", argument)
+    end
+  end)
+
+  it("in quotes that is not JSON is refused", function()
+    for _, text in ipairs { '"a"b"', '"\\"', '"\n"' } do
+      local ok, problem = pcall(values.parse, text)
+      assert.is_false(ok)
+      assert.truthy(tostring(problem.message or problem):find("a value in quotes is a text as JSON writes it", 1, true))
+    end
   end)
 end)

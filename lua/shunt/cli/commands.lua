@@ -17,6 +17,7 @@ local commands = {}
 ---@field [2] string what it is
 ---@field args string? "?" if it may be left out, "*" if there may be any number
 ---@field complete string?
+---@field complete_of table<string, string>? the same for single actions
 ---@field choices string[]?
 ---@field target string? the name of its value, if it is not the one in lower case
 
@@ -70,7 +71,7 @@ local function request_flags(reads_only)
     { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =. "
       .. "Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
       or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
-      .. "value is text, and so is one in double quotes.", many = true },
+      .. "value is text, and so is one in quotes, as in c='\"7\"'.", many = true },
     { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
   }
   if not reads_only then table.insert(flags, 1, { "--no-model", false, "The access is SQL that names no model." }) end
@@ -174,7 +175,9 @@ commands.list = {
     details = "It runs the jobs that jobs.path in the configuration declares, each in a thread with a Lua state of its own, and "
       .. "pushes those that are scheduled: once, however many workers there are. After the first signal it takes no further "
       .. "jobs, waits for those that run, and ends. A second signal ends it at once; other workers run its jobs again.\n\n"
-      .. "It prints a line for each job that starts, ends, fails, or is left to others because its tenant is not known here.",
+      .. "It prints a line for each job that starts, ends, fails, or is left to others because its tenant, or a model, relation, client or attribute "
+      .. "that it needs, is not known here; and for each that is taken over from a worker that was killed. Jobs that are not "
+      .. "declared here are not taken.",
     flags = {
       { "--queue", "Q", "Run only jobs of this queue. Default: all queues.", many = true },
       { "--concurrency", "N", "How many jobs run at once. Default: 4." },
@@ -188,7 +191,8 @@ commands.list = {
       { "ACTION", "list: print jobs, the newest first. show: print everything about one job. push: push a job. retry: make dead jobs "
         .. "ready again, as if they had never failed. purge: delete jobs that are done or dead.",
         choices = { "list", "show", "push", "retry", "purge" } },
-      { "ID", "show: this job. retry: only this job; default: every dead job. push: the name of the job.", args = "?" },
+      { "ID", "show: this job. retry: only this job; default: every dead job. push: the name of the job.", args = "?",
+        complete_of = { push = "jobs" } },
       { "DATA", "push: its data, as JSON. Default: null.", args = "?" },
     },
     flags = {
@@ -200,7 +204,8 @@ commands.list = {
       { "--older", "T", "purge: only jobs that ended at least this long ago, as in 90m or 24h." },
       { "--limit", "N", "list: the highest number of jobs; 0: all. Default: 50." },
       { "--delay", "T", "push: the time until it is due, as in 90s." },
-      { "--unique", "KEY", "push: push nothing while a job of this name, instance and queue with this key is ready or running." },
+      { "--unique", "KEY", "push: push nothing, and print the job that has the key, "
+        .. "while a job of this name, instance and queue with this key is ready or running." },
       { "--json", false, "Print JSON." },
     },
     takes = { list = { "--queue", "--instance", "--state", "--limit" }, show = { "ID" },

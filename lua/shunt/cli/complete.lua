@@ -1,8 +1,10 @@
 --- shunt complete: what may stand at the end of a command line, one candidate a line, with a tab and its description if it
 --- has one; ":files" and ":folders" stand for names that the shell finds itself.
+local actions = require "shunt.cli.action"
 local application = require "shunt.cli.application"
 local commands = require "shunt.cli.commands"
 local failure = require "shunt.cli.failure"
+local jobs = require "shunt.jobs"
 local output = require "shunt.cli.output"
 
 local complete = {}
@@ -39,7 +41,7 @@ local function find_flag(command, name)
 end
 
 --- Reads the words before the last one.
----@return table state command, the number of its arguments so far, the flag whose value comes next, and what was given
+---@return table state command, the number of its arguments so far, its action, the flag whose value comes next, and what was given
 local function read(words)
   local state = { arguments = 0, given = {} }
   for i = 1, #words - 1 do
@@ -58,6 +60,7 @@ local function read(words)
       if not state.command then return nil end
     else
       state.arguments = state.arguments + 1
+      if state.command.takes and not state.action then state.action = word end
       state.rest = state.command.rest
     end
   end
@@ -83,6 +86,10 @@ local function add_names(out, state, kind)
     for _, name in ipairs(app and output.keys(app[kind]) or {}) do
       if name ~= "" then out[#out + 1] = { name } end
     end
+  elseif kind == "jobs" then
+    local app = open(state)
+    local known, list = pcall(jobs.names, app and app.app)
+    for _, name in ipairs(known and list or {}) do out[#out + 1] = { name } end
   else
     out[#out + 1] = { FROM_SHELL[kind] and ":" .. kind or kind }
   end
@@ -91,7 +98,8 @@ end
 --- The values of a flag or an argument.
 local function values(state, declared)
   local out = {}
-  local kinds = declared and (declared.choices or declared.complete) or {}
+  local kinds = declared and (declared.choices or declared.complete or declared.complete_of and declared.complete_of[state.action])
+    or {}
   for _, kind in ipairs(type(kinds) == "table" and kinds or { kinds }) do add_names(out, state, kind) end
   return out
 end
@@ -99,7 +107,8 @@ end
 local function flags(state)
   local out = {}
   for _, flag in ipairs(flags_of(state.command)) do
-    if flag.many or not state.given[flag] then
+    local takes = not state.action or actions.takes(state.command, state.action, flag[1])
+    if takes and (flag.many or not state.given[flag]) then
       for name in flag[1]:gmatch "%-%-%S+" do out[#out + 1] = { name, first_sentence(flag[3]) } end
     end
   end

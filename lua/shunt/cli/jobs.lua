@@ -66,8 +66,10 @@ function ACTIONS.push(session, args)
   if not args.id then failure.usage "jobs push needs the NAME of a job" end
   local ok, data = pcall(shunt.json_decode, args.data or "null")
   if not ok then failure.usage("jobs push: the data is not JSON: %s", args.data) end
-  local id = session:push(args.id, data, { queue = args.queue, delay = values.duration(args.delay, "--delay"), unique = args.unique })
-  print(args.json and ('{"id":%d}'):format(id) or ("job %d pushed"):format(id))
+  local id, existed = session:push(args.id, data, { queue = args.queue, delay = values.duration(args.delay, "--delay"),
+    unique = args.unique })
+  if args.json then return print(('{"id":%d,"pushed":%s}'):format(id, not existed)) end
+  print(existed and ("job %d with this key was there already; nothing was pushed"):format(id) or ("job %d pushed"):format(id))
 end
 
 local function tell(args, n, key, words)

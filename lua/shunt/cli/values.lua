@@ -1,5 +1,6 @@
 --- Values of the command line: reading and writing them.
 local shunt = require "shunt"
+local core = require "shunt.core"
 local failure = require "shunt.cli.failure"
 
 local values = {}
@@ -7,15 +8,21 @@ local values = {}
 local WORDS = { ["true"] = true, ["false"] = false, null = shunt.null }
 local NUMBER = { "^-?0$", "^-?[1-9]%d*$", "^-?0%.%d+$", "^-?[1-9]%d*%.%d+$" }
 
---- A number, true, false or null if the text looks like one, otherwise a string. A text that a number would not keep (leading
---- zeros, digits beyond 64 bits) stays a string, and so does any text in double quotes, as in JSON.
+local QUOTED = '^".*"$'
+
+-- A string as JSON writes it.
+local function quoted_text(text)
+  local ok, value = pcall(shunt.json_decode, text)
+  if not ok then failure.usage('a value in quotes is a text as JSON writes it, such as "7" or "a \\"b\\"", not %s', text) end
+  return value
+end
+
+--- A number, true, false or null if the text looks like one; a string in quotes is what JSON reads; any other text is a string.
+--- A text that a number would not keep (leading zeros, digits beyond 64 bits) stays a string.
 ---@param text string
 function values.parse(text)
   if WORDS[text] ~= nil then return WORDS[text] end
-  if text:find '^".*"$' then
-    local ok, quoted = pcall(shunt.json_decode, text)
-    return ok and quoted or text
-  end
+  if text:find(QUOTED) then return quoted_text(text) end
   local mantissa = text:match "^(.-)[eE][+-]?%d+$" or text
   for _, pattern in ipairs(NUMBER) do
     if mantissa:find(pattern) then
@@ -126,12 +133,28 @@ function values.some(value)
   return value
 end
 
+-- A float with all of its digits.
+local function float(value)
+  if value == math.huge or value == -math.huge then return value > 0 and "1e999" or "-1e999" end
+  local short = tostring(value)
+  if tonumber(short) == value then return short end
+  local long = ("%.17g"):format(value)
+  return long:find "[.e]" and long or long .. ".0" -- so that it stays a float
+end
+
+-- A string, in quotes if it would be read as another value without them, or would not stay on its line.
+local function text_argument(value)
+  local plain = not value:find "%c" and not value:find(QUOTED) and type(values.parse(value)) == "string"
+  if plain or not utf8.len(value) then return value end -- JSON has no other bytes than UTF-8
+  return (core.json(value):gsub("\127", "\\u007f"))
+end
+
 --- A value as an argument of the command line, the reverse of parse.
 ---@return string
 function values.argument(value)
   if value == shunt.null then return "null" end
-  local text = tostring(value)
-  return values.parse(text) == value and text or shunt.json(value)
+  if type(value) == "string" then return text_argument(value) end
+  return math.type(value) == "float" and float(value) or tostring(value)
 end
 
 --- `text` as one argument of a shell command.

@@ -557,6 +557,7 @@ function session:transaction(fn, options) end
 ---@param data any a value that JSON can hold
 ---@param options shunt.push_options?
 ---@return integer? id nil if it is sent after the commit
+---@return boolean existed whether a job with the unique key was there already: id is that job, and none was pushed
 function session:push(job, data, options) end
 
 ---Pushes a job at once and waits for the result of its handler. Raises the error of the job when it has failed finally.
@@ -585,7 +586,8 @@ function session:jobs_retry(options) end
 ---@return integer n
 function session:jobs_purge(options) end
 
----Calls fn with each statement after it ran; nil ends that. fn can't use the session.
+---Calls fn with each statement after it ran; nil ends that. fn can't use the session. If fn raises, the call raises that error in
+---place of its result, but has done its work: outside a transaction its rows stay.
 ---@param fn fun(statement: shunt.statement)?
 function session:observe(fn) end
 

@@ -102,6 +102,29 @@ static void fills_in(void **state) {
   }
 }
 
+/* What comes from outside of the text is no placeholder there. */
+static void fills_in_templates_of_the_session(void **state) {
+  (void)state;
+  app a;
+  app_begin(&a);
+  app_file(&a, "app.yaml",
+           "database:\n"
+           "  defaultClient: main\n"
+           "  clients:\n"
+           "    main:\n"
+           "      engine: pg\n"
+           "      session: {a.a: \"${SHUNT_INSTANCE}, ${instance}\", a.b: \"${SHUNT_NOPE:-a$}{instance}\", "
+           "a.c: \"$${env} ${SHUNT_A}\", a.d: \"$$${env}\"}\n");
+  app_open(&a, "dev");
+  assert_string_equal(a.told, "");
+  const cat_variable *v = catalog_client(a.catalog, "main")->variables;
+  assert_string_equal(v[0].value.as.bytes, "$${instance}, ${instance}");
+  assert_string_equal(v[1].value.as.bytes, "a$${instance}");
+  assert_string_equal(v[2].value.as.bytes, "$${env} alpha");
+  assert_string_equal(v[3].value.as.bytes, "$$${env}");
+  app_end(&a);
+}
+
 static void types_a_plain_scalar_after_it_is_filled_in(void **state) {
   (void)state;
   app a;
@@ -282,7 +305,7 @@ static int set_variables(void **state) {
   unsetenv("SHUNT_NOPE");
   return setenv("SHUNT_A", "alpha", 1) || setenv("SHUNT_EMPTY", "", 1) || setenv("SHUNT_PORT", "5432", 1) ||
          setenv("SHUNT_DOLLAR", "${SHUNT_A}", 1) || setenv("SHUNT_TOKEN", "t", 1) ||
-         setenv("SHUNT_BYTES", "\xC0\x80", 1);
+         setenv("SHUNT_BYTES", "\xC0\x80", 1) || setenv("SHUNT_INSTANCE", "${instance}", 1);
 }
 
 int main(void) {
@@ -291,6 +314,7 @@ int main(void) {
       cmocka_unit_test(keeps_the_value_of_every_number),
       cmocka_unit_test(reads_numbers_alike_in_every_locale),
       cmocka_unit_test(fills_in),
+      cmocka_unit_test(fills_in_templates_of_the_session),
       cmocka_unit_test(types_a_plain_scalar_after_it_is_filled_in),
       cmocka_unit_test(keeps_what_was_written),
       cmocka_unit_test(holds_for_secret_what_comes_from_a_file_or_a_secret_variable),

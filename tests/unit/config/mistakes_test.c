@@ -84,6 +84,10 @@ static const mistake mistakes[] = {
      "app.yaml:5:28: session: sqlite3 has no session variables; remove it from the client 'b'\n"},
     {"placeholders that are not of the session", CLIENT("    b: {engine: pg, session: {a.b: '${instance.name}'}}\n"),
      "app.yaml:5:36: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
+    {"placeholders that a filled-in value or a fallback would change",
+     CLIENT("    b: {engine: pg, session: {a.b: '${SHUNT_NOPE:-a$}${instance}', a.c: '${SHUNT_NOPE:-${instance}}'}}\n"),
+     "app.yaml:5:36: a value that ends in $ stands before ${instance}, and $${ means ${; write a text between them\n"
+     "app.yaml:5:73: the fallback of ${SHUNT_NOPE:-…} ends at the first }, and can't contain ${\n"},
     {"placeholders of the session outside of its variables",
      CLIENT("    b: {engine: pg, connection: {host: '${attrs.h}'}}\n"),
      "app.yaml:5:40: write ${VAR}, ${VAR:-fallback} or ${file:PATH}; for a literal ${ write $${\n"},
@@ -95,6 +99,25 @@ static const mistake mistakes[] = {
      "app.yaml:5:50: session: '@a' is no name of a variable; write NAME or PREFIX.NAME\n"
      "app.yaml:6:34: session: 'a b' is no name of a variable; write NAME of a system variable, or @NAME\n"
      "app.yaml:6:55: session: '@' is no name of a variable; write NAME of a system variable, or @NAME\n"},
+    {"instances whose names PostgreSQL keeps for itself",
+     CLIENT("    b: {engine: pg, session: {search_path: '${instance}, public'}}\n    c: {clone: b}\n"
+            "    d: {engine: pg, session: {search_path: 'pg_temp, x_${attrs.x}${instance}', a.b: '${instance}'}}\n"
+            "instance:\n  instances:\n    $user: {id: 1}\n    pg_temp: {id: 2, isolate: true, isolateClient: a}\n"
+            "    pg_catalog: {id: 3}\n    information_schema: {id: 4, isolate: true, isolateClient: c}\n"
+            "    a23456789a23456789a23456789a23456789a23456789a23456789a23456789: {id: 5, isolate: true, "
+            "isolateClient: d}\n"),
+     "app.yaml:10:5: session.search_path of the client 'b' makes of the instance '$user' the name '$user', which "
+     "stands "
+     "for the role in PostgreSQL; give the instance another name\n"
+     "app.yaml:12:5: session.search_path of the client 'b' makes of the instance 'pg_catalog' the name 'pg_catalog', "
+     "which belongs to PostgreSQL itself; give the instance another name\n"
+     "app.yaml:13:5: session.search_path of the client 'c' makes of the instance 'information_schema' the name "
+     "'information_schema', which belongs to PostgreSQL itself; give the instance another name\n"
+     "app.yaml:14:5: session.search_path of the client 'd' makes of the instance "
+     "'a23456789a23456789a23456789a23456789a23456789a23456789a23456789' the name "
+     "'x_xa23456789a23456789a23456789a23456789a23456789a23456789a23456789', which is longer than 63 bytes, and "
+     "PostgreSQL "
+     "cuts it; give the instance another name\n"},
     {"variables that shunt sets",
      CLIENT("    b: {engine: pg, session: {TimeZone: x}}\n    c: {engine: mysql, session: {sql_mode: x}}\n"),
      "app.yaml:5:31: session: shunt itself sets TimeZone, and reads values by it; remove it\n"

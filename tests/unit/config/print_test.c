@@ -1,5 +1,6 @@
 /* The merged configuration prints as YAML. Read back, it is the same configuration, except for its secrets. */
 #define _POSIX_C_SOURCE 200809L
+#include "catalog/template.h"
 #include "unit/config/app.h"
 
 static char *printed(const node *n) {
@@ -179,6 +180,63 @@ static node *random_node(arena *in, uint64_t *random, int depth) {
   return n;
 }
 
+/* ---- with templates, which sessions fill in ---- */
+
+static bool is_right(const char *template) {
+  template_piece piece;
+  while (template_next(&template, &piece))
+    if (piece.wrong) return false;
+  return true;
+}
+
+static node *random_template(arena *in, uint64_t *random, place at) {
+  static const char *const more[] = {"${instance}", "${instance.id}", "${env}", "${attrs.a}", "$${", "$", "{", "}"};
+  enum { MORE = sizeof more / sizeof *more, ALL = MORE + sizeof pieces / sizeof *pieces };
+  char text[256];
+  do {
+    *text = 0;
+    for (uint64_t n = app_random(random, 6); n > 0; n--) {
+      const uint64_t k = app_random(random, 2) ? app_random(random, MORE) : app_random(random, ALL);
+      strcat(text, k < MORE ? more[k] : pieces[k - MORE]);
+    }
+  } while (!is_right(text));
+  return node_text(in, at, text, strlen(text));
+}
+
+static node *put_map(arena *in, node *above, const char *key) {
+  place at = {"x", 1, 1};
+  node *below = node_map(in, at);
+  assert_true(node_put(in, above, key, at, below));
+  return below;
+}
+
+static void put_session(arena *in, uint64_t *random, node *in_map) {
+  static const char *const names[] = {"search_path", "app.tenant", "@a"};
+  place at = {"x", 1, 1};
+  node *session = put_map(in, in_map, "session");
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const bool is_text = app_random(random, 4);
+    assert_true(node_put(in, session, names[i], at,
+                         is_text ? random_template(in, random, at) : node_value(in, at, shunt_integer(7))));
+  }
+}
+
+/* A configuration whose clients have session variables, beside other texts. */
+static node *random_config(arena *in, uint64_t *random) {
+  static const char *const names[] = {"base", "session", "token", "7"};
+  place at = {"x", 1, 1};
+  node *n = node_map(in, at), *database = put_map(in, n, "database"), *clients = put_map(in, database, "clients");
+  put_session(in, random, put_map(in, database, "base"));
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    node *client = put_map(in, clients, names[i]);
+    assert_true(node_put(in, client, "connection", at, random_node(in, random, 1)));
+    put_session(in, random, client);
+  }
+  put_session(in, random, put_map(in, n, "instance")); /* these are no templates */
+  assert_true(node_put(in, n, "models", at, random_node(in, random, 1)));
+  return n;
+}
+
 static bool are_same(const node *a, const node *b) {
   if (!b || a->kind != b->kind || a->count != b->count) return false;
   for (size_t i = 0; i < a->count; i++) {
@@ -202,7 +260,7 @@ static void reads_back_as_what_was_printed(void **state) {
   for (int i = 0; i < 3000; i++) {
     arena in = {0};
     problems p = {0};
-    node *n = random_node(&in, &random, 0), *back = NULL;
+    node *n = i % 4 ? random_node(&in, &random, 0) : random_config(&in, &random), *back = NULL;
     char *yaml = printed(n);
     assert_int_equal(yaml_read(&in, &p, "x", yaml, strlen(yaml), &back), SHUNT_OK);
     if (p.count || !are_same(n, back)) print_error("run %d: %s\n%s", i, p.count ? p.list[0].message : "", yaml);

@@ -111,7 +111,7 @@ static void take_no_job_of_another_version(void **state) {
   int64_t none;
   yard_push(y, "e", NULL, NULL);
   snprintf(sql, sizeof sql, OLD_PUSH, "a", "NULL", 1, "acme");
-  assert_int_equal(yard_try_sql(y, sql, &none), SHUNT_E_CONSTRAINT);
+  yard_fails(y, yard_try_sql(y, sql, &none), SHUNT_E_CONSTRAINT, "use one version of shunt on a queue");
   assert_int_equal(yard_count(y), 1);
 }
 
