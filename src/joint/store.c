@@ -189,7 +189,7 @@ shunt_status joint_store_clear(driver_conn *conn, uint64_t store, uint32_t befor
 }
 
 static shunt_status drop_old(driver_conn *conn, shunt_error *err) {
-  const int64_t day_ms = 24 * 60 * 60 * 1000;
+  const int64_t day_ms = INT64_C(24) * 60 * 60 * 1000;
   const shunt_value before = shunt_integer(clock_real_ms() - JOINT_KEEP_DAYS * day_ms);
   return drop_those(conn, "SELECT gid FROM " JOINT_TABLE " WHERE at_ms < ? AND gid <> '" IDENTITY "'", &before, 1, err);
 }
