@@ -524,7 +524,7 @@ typedef enum shunt_op { SHUNT_READ, SHUNT_WRITE } shunt_op;
 /* The fields of a request that rules see, as X(KIND, ID, member, "name", "option"): rules read req.name, Lua and the
  * configuration give the option. */
 #define SHUNT_REQUEST_MAP(X)                                                                                           \
-  X(MODEL, MODEL, model, "model", "model")                   /* NULL: the relation's target, or SQL without a model */ \
+  X(MODEL, MODEL, model, "model", "model")                   /* NULL if relation is given: the relation's target */    \
   X(RELATION, RELATION, relation, "relation", "relation")    /* "user.orders", or NULL */                              \
   X(CLIENT, EXPLICIT, explicit_client, "explicit", "client") /* the client asked for in this call */                   \
   X(MODE, RELATION_CLIENT, relation_client, "relation_client", "relation_client") /* see SHUNT_MEMBER_MODE */          \
@@ -562,6 +562,7 @@ typedef struct shunt_request {
 #undef SHUNT_REQUEST_MEMBER
   const char *explicit_table; /* the table asked for in this call */
   bool every_rule;            /* trace the rules whose conditions did not hold, too */
+  bool no_model;              /* without a model and a relation: SQL that names none */
 } shunt_request;
 
 #define SHUNT_VERDICT_MAP(X)                                                                                           \
@@ -639,9 +640,8 @@ struct shunt_decision {
 #undef SHUNT_DECISION_MEMBER
 };
 
-/* Takes the decision; without a model and a relation, the one on SQL that names no model, for which table is NULL.
- * *decision belongs to the session and is valid until its next call; it is also set if the status
- * is SHUNT_E_DENIED. Errors: DENIED, NOT_FOUND, RULE, LIMIT, USAGE, MEMORY. */
+/* Takes the decision. *decision belongs to the session and is valid until its next call; it is also set if the status
+ * is SHUNT_E_DENIED. With no_model its table is NULL. Errors: DENIED, NOT_FOUND, RULE, LIMIT, USAGE, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve(shunt_session *session, const shunt_request *request,
                                                     const shunt_decision **decision, shunt_error *err);
 

@@ -56,7 +56,7 @@ static int read_level(lua_State *L, bind_call *c, const node *options, const cha
 #define KEY_LEVEL(option) option,
 #define KEY_VALUES(option) option,
 #define KEY(kind, id, member, name, option) KEY_##kind(option)
-static const char *const request_keys[] = {SHUNT_REQUEST_MAP(KEY) "table", "every_rule", NULL};
+static const char *const request_keys[] = {SHUNT_REQUEST_MAP(KEY) "table", "every_rule", "no_model", NULL};
 
 #define READ_MODEL(member, option)
 #define READ_RELATION(member, option) out->member = bind_option_text(L, c, options, option);
@@ -71,6 +71,7 @@ static void request_of(lua_State *L, bind_call *c, const node *options, shunt_re
   SHUNT_REQUEST_MAP(READ)
   if (bind_as_table(&c->arena, node_get(options, "table"), &out->explicit_table, &c->err)) bind_fail(L, c);
   out->every_rule = bind_option_bool(L, c, options, "every_rule");
+  out->no_model = bind_option_bool(L, c, options, "no_model");
 }
 
 /* ---- the decision ---- */

@@ -41,7 +41,11 @@ static shunt_status check_model(const cat_model *model, const cat_relation *r, s
 static inline shunt_status find_target(const shunt_session *s, const shunt_request *q, const cat_model **model,
                                        const cat_relation **relation, shunt_error *err) {
   bool named = q->model || q->model_handle;
-  if (!q->relation && !q->relation_handle) return named ? find_model(s, q, model, err) : SHUNT_OK;
+  if (!q->relation && !q->relation_handle) {
+    if (named) return find_model(s, q, model, err);
+    if (q->no_model) return SHUNT_OK;
+    return error_set(err, SHUNT_E_USAGE, "the request must name a model or a relation, or say no_model");
+  }
   shunt_status status = find_relation(s, q, relation, err);
   if (status) return status;
   *model = (*relation)->target;

@@ -28,7 +28,7 @@ end
 
 describe("fields", function()
   it("of a request are what the stub of its options says", function()
-    local options = { "table", "every_rule" }
+    local options = { "table", "every_rule", "no_model" }
     for _, of in ipairs(core.request_options) do options[#options + 1] = of.option end
     assert.same(sorted(options), stubs("lua/shunt/types/shunt.lua", "shunt.request"))
   end)

@@ -164,7 +164,7 @@ end
 ---@param every_rule? boolean
 function Application:decide(request, every_rule)
   local session <close> = self:session(request)
-  local options = { every_rule = every_rule }
+  local options = { every_rule = every_rule, no_model = not request.model }
   for _, of in ipairs(core.request_options) do
     options[of.option] = request[of.option]
   end

@@ -199,6 +199,7 @@ function blob:bytes() end
 ---@field where table<string, shunt.value>?
 ---@field level integer?
 ---@field every_rule boolean? the trace also has the rules whose conditions did not hold
+---@field no_model boolean? without a model and a relation: SQL that names none
 
 ---@class shunt.decision
 ---@field model string
@@ -487,7 +488,7 @@ function worker:close() end
 local session = {}
 
 ---Where an access would go. A denial is in the field `denied`; other problems are raised.
----@param model string? nil with a relation; nil without one: SQL that names no model
+---@param model string? may be nil with a relation
 ---@param request shunt.request?
 ---@return shunt.decision
 function session:resolve(model, request) end
