@@ -128,7 +128,8 @@ $(RELAY): $(B)/obj/tests/engines/relay.o
 $(WATCHDOG): $(B)/obj/tests/support/watchdog.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^
-# What programs preload that are to die at a certain step.
+# What programs preload that are to die at a certain step. A sanitizer's runtime, preloaded too, would have to come first.
+$(B)/obj/tests/support/interrupt.o: private CFLAGS_ALL := $(filter-out $(SANITIZE),$(CFLAGS_ALL))
 $(INTERRUPT): $(B)/obj/tests/support/interrupt.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^ -ldl

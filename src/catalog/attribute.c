@@ -32,7 +32,7 @@ static bool same(const shunt_value *a, const shunt_value *b) {
   case SHUNT_FLOAT:
     return a->as.number == b->as.number;
   default:
-    return a->size == b->size && memcmp(a->as.bytes, b->as.bytes, a->size) == 0;
+    return a->size == b->size && (!a->size || memcmp(a->as.bytes, b->as.bytes, a->size) == 0);
   }
 }
 

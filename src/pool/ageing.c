@@ -164,10 +164,10 @@ int64_t pools_close_due(void *ud) {
   int64_t next_ns;
   size_t n;
   for (;;) {
-    keeper_lock(&h->keeper);
+    pthread_mutex_lock(&h->lock);
     n = take_all_due(h, list, AT_ONCE, &next_ns);
     if (!n) return next_ns;
-    keeper_unlock(&h->keeper);
+    pthread_mutex_unlock(&h->lock);
     for (size_t i = 0; i < n; i++) pool_close_leaver(&list[i]);
   }
 }

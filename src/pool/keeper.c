@@ -1,8 +1,8 @@
 /* A thread that works when something is due.
  *
  * Idea: it sleeps until the time that its last work returned, or that was noted since. Moving something to a later time
- * wakes no thread: the work finds that out. A fork waits until the keeper holds no lock (`working`): the child, which
- * has no keeper, could never take it.
+ * wakes no thread: the work finds that out. A fork waits until the work is done (`working`): the child, which has no
+ * keeper, could never take its locks, and would count what it was closing as open.
  *
  * Not here: a heap of all connections by their times. Connections of many pools become due together, and LEAST_SLEEP_NS
  * bounds the looks. */
@@ -23,30 +23,22 @@ static const int64_t LEAST_SLEEP_NS = 20000000;
 
 /* ---- forks ---- */
 
-static pthread_mutex_t working = PTHREAD_MUTEX_INITIALIZER; /* held whenever a keeper holds another lock */
-static atomic_uint process = 1;                             /* how many forks led to this process */
+/* Held while a keeper works. The work reports events to the host, whose callback may fork. */
+static pthread_mutex_t working = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static atomic_uint process = 1; /* how many forks led to this process */
 
 static void before_fork(void) { pthread_mutex_lock(&working); }
 static void after_fork(void) { pthread_mutex_unlock(&working); }
 
 static void in_child(void) {
+  const pthread_mutex_t mine = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
   atomic_fetch_add(&process, 1);
-  pthread_mutex_unlock(&working);
+  working = mine; /* it was locked by a thread of another number */
 }
 
 static void mind_forks(void) { pthread_atfork(before_fork, after_fork, in_child); }
 
 /* ---- the thread ---- */
-
-void keeper_lock(keeper *k) {
-  pthread_mutex_lock(&working);
-  pthread_mutex_lock(k->lock);
-}
-
-void keeper_unlock(keeper *k) {
-  pthread_mutex_unlock(k->lock);
-  pthread_mutex_unlock(&working);
-}
 
 /* Returns when to wake; 0: the thread ends, which is decided under the lock, so that keeper_note starts another one. */
 static int64_t next_wake(keeper *k, int64_t due_ns) {
@@ -71,9 +63,11 @@ static void *run(void *ud) {
   const int wake = k->wake;
   int64_t until_ns;
   do {
+    pthread_mutex_lock(&working);
     int64_t due_ns = k->work(k->ud);
     until_ns = next_wake(k, due_ns);
-    keeper_unlock(k);
+    pthread_mutex_unlock(k->lock);
+    pthread_mutex_unlock(&working);
     if (until_ns) sleep_until(wake, until_ns);
   } while (until_ns);
   return NULL;

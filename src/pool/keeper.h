@@ -14,7 +14,8 @@ static const int64_t KEEPER_NEVER = INT64_MAX;
 /* `lock` protects what follows it. */
 typedef struct keeper {
   pthread_mutex_t *lock;
-  /* Does what is due. Returns when something else will be, KEEPER_NEVER if nothing will; with keeper_lock taken. */
+  /* Does what is due. Returns when something else will be, KEEPER_NEVER if nothing will; with `lock` taken. Forks
+   * wait for it. */
   int64_t (*work)(void *ud);
   void *ud;
   pthread_t thread;
@@ -30,9 +31,5 @@ typedef struct keeper {
 void keeper_note(keeper *k, int64_t due_ns);
 /* Returns when the thread has ended. */
 void keeper_end(keeper *k);
-
-/* For its work: takes `lock`, and keeps forks away meanwhile. */
-void keeper_lock(keeper *k);
-void keeper_unlock(keeper *k);
 
 #endif

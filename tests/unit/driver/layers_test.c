@@ -146,12 +146,14 @@ static const char *expected(const engine *e, const layer *layers, int part) {
 /* ---- random layers, as YAML ---- */
 
 static void draw_part(uint64_t *seed, const engine *e, char to[16], int part, int at) {
-  static const char *const forms[PARTS] = {"h%d",  "6%d",     "10.0.0.%d", "s%d",  "u:%d",
-                                           "p@%d", "d/%d'\\", "a://%d",    "%.0s", "/f%d"};
+  static const char *const forms[PARTS] = {"h%d",  "6%d",     "10.0.0.%d", "s%d", "u:%d",
+                                           "p@%d", "d/%d'\\", "a://%d",    NULL,  "/f%d"};
   static const char *const modes[] = {"disable", "require", "verify-ca", "disabled", "required", "verify_ca"};
   if (!e->parts[part] || app_random(seed, 3)) return;
-  snprintf(to, 16, forms[part], at + 1);
-  if (part == TLS) snprintf(to, 16, "%s", modes[app_random(seed, 3) + (is_pg(e) ? 0 : 3)]);
+  if (part == TLS)
+    snprintf(to, 16, "%s", modes[app_random(seed, 3) + (is_pg(e) ? 0 : 3)]);
+  else
+    snprintf(to, 16, forms[part], at + 1);
 }
 
 /* libpq gives each of several hosts a port, and an empty one if the url gives none. */
