@@ -116,7 +116,7 @@ static shunt_status write_column(const writer *x, const shunt_where *asked) {
   shunt_status status = x->names->find(x->names, x->w, c->column, &o);
   if (!status && !o.wide && !texts) status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
   if (!status && !texts) status = comparable_check(x->w, x->names->clause, c, &o);
-  if (!status) status = comparable_bounds(x->w, &o, c);
+  if (!status && comparable_by_order(c->op)) status = comparable_bounds(x->w, &o, c);
   if (status) return status;
   if (c->other) return write_other(x, c, &o);
   if (texts) return write_pattern(x, c, &o);
