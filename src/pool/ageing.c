@@ -70,7 +70,7 @@ const char *pool_why_over(const driver_conn *conn, int64_t now_ns) {
 
 /* When the connection that was idle first is too old. pools_drain sets its flag before it takes the lock: a connection
  * that is released meanwhile is seen here or there. */
-static int64_t unused_ns(const pool *pl) {
+static inline int64_t unused_ns(const pool *pl) {
   const cat_pool *limits = &pl->of->client.pool;
   if (!pl->nidle || pl->of->private_database) return KEEPER_NEVER;
   if (is_drained(pl)) return 0;

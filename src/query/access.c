@@ -34,7 +34,7 @@ static shunt_status ask_rules(call *c, const route_request *request, route_decis
   return route_decide(c->s->generation.route, &q, d, c->err);
 }
 
-static shunt_status decide(call *c, const route_request *request, access *a) {
+static inline shunt_status decide(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
   if (!a->decision) return error_memory(c->err);
   shunt_status status = ask_rules(c, request, a->decision);
@@ -42,7 +42,7 @@ static shunt_status decide(call *c, const route_request *request, access *a) {
   return access_refuse_replica(a->decision->client, c->err);
 }
 
-static shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {
+static inline shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {
   const cat_client *client = d->client;
   *out = (site){request->model, client, driver_for(client->engine), d->as.level, NULL};
   shunt_status status = table_find(c, client, out->level, d->as.table, false, &out->table);
@@ -124,7 +124,7 @@ static shunt_status settle(call *c, route_request *q, access *a, site *out) {
   return changed ? site_of(c, q, a->decision, out) : SHUNT_OK;
 }
 
-static shunt_status add_site(call *c, access *a, const site *at) {
+static inline shunt_status add_site(call *c, access *a, const site *at) {
   for (size_t i = 0; i < a->nsites; i++)
     if (site_same(&a->sites[i], at)) return SHUNT_OK;
   if (!arena_grow(c->arena, &a->sites, &a->room, a->nsites + 1, sizeof *a->sites)) return error_memory(c->err);
