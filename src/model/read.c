@@ -48,7 +48,7 @@ shunt_status read_check(const call *c, const cat_model *model, const shunt_query
   return check_options(c, model, query, takes, false);
 }
 
-static void make_request(const call *c, const cat_model *model, const shunt_query *query, route_request *out) {
+static inline void make_request(const call *c, const cat_model *model, const shunt_query *query, route_request *out) {
   *out = session_request(c->s, model, query->lock ? SHUNT_WRITE : SHUNT_READ);
   out->explicit_client = query->client;
   out->explicit_table = query->table;
@@ -259,6 +259,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   }
   if (!status && order_needs_rank(&q)) status = order_rank_access(c, &a, &q);
   if (!status) status = merge_select(c, &a, &q, rows);
+  access_end_decision(c, &a);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }
 
