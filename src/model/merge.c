@@ -46,7 +46,7 @@ static shunt_status arrange(call *c, const site *at, const select_spec *q, shunt
 }
 
 shunt_status merge_select(call *c, const access *a, select_spec *q, shunt_rows *rows) {
-  if (a->nsites == 1) return select_run(c, a, q, rows);
+  if (a->nsites == 1) return select_at(c, &a->sites[0], q, rows);
   select_spec each;
   arena scratch = {0};
   shunt_status status = spec_of_each(c, a, q, &each);

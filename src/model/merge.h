@@ -1,5 +1,5 @@
 /* For: reading rows from several sites at the same time, and merging them as one table would return them.
- * Use: status = merge_select(c, &a, &q, rows); if the access has one site this is select_run. */
+ * Use: status = merge_select(c, &a, &q, rows); if the access has one site this is select_at. */
 #ifndef SHUNT_MODEL_MERGE_H
 #define SHUNT_MODEL_MERGE_H
 

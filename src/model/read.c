@@ -48,7 +48,7 @@ shunt_status read_check(const call *c, const cat_model *model, const shunt_query
   return check_options(c, model, query, takes, false);
 }
 
-static void make_request(const call *c, const cat_model *model, const shunt_query *query, route_request *out) {
+static inline void make_request(const call *c, const cat_model *model, const shunt_query *query, route_request *out) {
   *out = session_request(c->s, model, query->lock ? SHUNT_WRITE : SHUNT_READ);
   out->explicit_client = query->client;
   out->explicit_table = query->table;
@@ -93,30 +93,35 @@ typedef struct reading {
   size_t nids;
 } reading;
 
-/* Every field is named, which is faster than zeroing the whole: every get comes here. */
+/* Every field is set, but no room for keys, which is faster than zeroing the whole: every get comes here. */
+static void fill_spec(const shunt_query *query, select_spec *out) {
+  out->filter.where[0] = query->where;
+  out->filter.where[1] = out->filter.where[2] = NULL;
+  out->filter.keys.columns.n = out->filter.keys.count = 0;
+  out->filter.keys.values = NULL;
+  out->filter.keys.numbers = NULL;
+  out->filter.deleted = query->deleted;
+  out->filter.also = NULL;
+  out->columns = query->columns;
+  out->ncolumns = query->ncolumns;
+  out->order = query->order;
+  out->norder = query->norder;
+  out->ranks.list = NULL;
+  out->ranks.n = 0;
+  out->by_key = query->limited || query->offset;
+  out->distinct = query->distinct;
+  out->limited = query->limited;
+  out->limit = query->limit;
+  out->offset = query->offset;
+  out->per_key = out->numbered = false;
+  out->aggregates = NULL;
+  out->lock = lock_of(query);
+  out->statements = 0;
+}
+
 shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query, const plan *p, select_spec *out) {
-  *out = (select_spec){.filter = {.where = {query->where, NULL, NULL},
-                                  .deleted = query->deleted,
-                                  .keys = {.columns = {.n = 0}},
-                                  .also = NULL},
-                       .columns = query->columns,
-                       .ncolumns = query->ncolumns,
-                       .needed = NULL,
-                       .nneeded = 0,
-                       .order = query->order,
-                       .norder = query->norder,
-                       .ranks = {NULL, 0},
-                       .by_key = query->limited || query->offset,
-                       .limited = query->limited,
-                       .limit = query->limit,
-                       .offset = query->offset,
-                       .per_key = false,
-                       .numbered = false,
-                       .aggregates = NULL,
-                       .distinct = query->distinct,
-                       .lock = lock_of(query),
-                       .origins = p->count > 0,
-                       .statements = 0};
+  fill_spec(query, out);
+  out->origins = p->count > 0;
   out->needed = plan_parent_keys(c, p, &out->nneeded);
   if (!out->needed) return error_memory(c->err);
   if (query->distinct && p->count)
@@ -254,6 +259,7 @@ static shunt_status select_into(call *c, const reading *r, const shunt_value *id
   }
   if (!status && order_needs_rank(&q)) status = order_rank_access(c, &a, &q);
   if (!status) status = merge_select(c, &a, &q, rows);
+  access_end_decision(c, &a);
   return status || !p.count ? status : load_relations(c, &(parents){rows, first->table->shape}, &p, SHUNT_READ);
 }
 

@@ -91,7 +91,7 @@ static driver_conn *pop_idle(pool *pl, const driver_variables *wanted) {
   if (i == 0) i = pl->nidle;
   driver_conn *conn = pl->idle[--i];
   pl->nidle--;
-  memmove(pl->idle + i, pl->idle + i + 1, (pl->nidle - i) * sizeof(driver_conn *));
+  if (i < pl->nidle) memmove(pl->idle + i, pl->idle + i + 1, (pl->nidle - i) * sizeof(driver_conn *));
   return conn;
 }
 
@@ -259,15 +259,15 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
   return SHUNT_OK;
 }
 
-/* Gives it to the first waiting caller, or keeps it. Returns as pool_note_idle. */
-static int64_t keep(pool *pl, driver_conn *conn, int64_t now_ns) {
+/* Gives it to the first waiting caller, or keeps it. Returns when a kept one retires; KEEPER_NEVER: it does not. */
+static int64_t keep(pool *pl, driver_conn *conn) {
   conn->holder = NULL;
   if (pl->waitlist.first) {
     waitlist_serve(&pl->waitlist, conn);
     return KEEPER_NEVER;
   }
   pl->idle[pl->nidle++] = conn;
-  return pool_note_idle(pl, conn, now_ns);
+  return conn->retire_ns ? conn->retire_ns : KEEPER_NEVER;
 }
 
 void pool_release(driver_conn *conn, int level) {
@@ -277,7 +277,7 @@ void pool_release(driver_conn *conn, int level) {
   if ((conn->in_transaction || conn->altered) && !conn->broken)
     conn->deadline_ns = clock_monotonic_ns() + POOL_ROLLBACK_NS;
   if (conn->in_transaction && !conn->broken) conn->engine->rollback(conn);
-  int64_t now_ns = clock_coarse_ns(), due_ns = KEEPER_NEVER;
+  int64_t now_ns = clock_coarse_ns(), retire_ns = KEEPER_NEVER;
   const char *over = pool_why_over(conn, now_ns);
   if (!over && conn->altered && !driver_reset(conn)) over = NOT_RESET;
   if (over) {
@@ -289,9 +289,10 @@ void pool_release(driver_conn *conn, int level) {
     conn->locked_by = NULL;
     conn->before_wait.fn = NULL;
     pthread_mutex_lock(&pl->lock);
-    due_ns = keep(pl, conn, now_ns);
+    retire_ns = keep(pl, conn);
   }
-  pool_close_idle(pl, now_ns);
+  int64_t due_ns = pool_close_idle(pl, now_ns);
+  due_ns = pool_note_due(pl, retire_ns < due_ns ? retire_ns : due_ns, now_ns);
   pthread_mutex_unlock(&pl->lock);
   if (due_ns != KEEPER_NEVER) keeper_note(&cp->house->keeper, due_ns);
   if (atomic_load(&cp->house->nwaiting)) house_make_places(cp->house);

@@ -70,7 +70,7 @@ const char *pool_why_over(const driver_conn *conn, int64_t now_ns) {
 
 /* When the connection that was idle first is too old. pools_drain sets its flag before it takes the lock: a connection
  * that is released meanwhile is seen here or there. */
-static int64_t unused_ns(const pool *pl) {
+static inline int64_t unused_ns(const pool *pl) {
   const cat_pool *limits = &pl->of->client.pool;
   if (!pl->nidle || pl->of->private_database) return KEEPER_NEVER;
   if (is_drained(pl)) return 0;
@@ -87,9 +87,7 @@ static int64_t due_ns_of(const pool *pl) {
 
 /* A time that has passed was noted with a keeper that is not there: the system gave no thread, or the process is the
  * child of a fork. */
-int64_t pool_note_idle(pool *pl, const driver_conn *conn, int64_t now_ns) {
-  int64_t due_ns = unused_ns(pl);
-  if (conn->retire_ns && conn->retire_ns < due_ns) due_ns = conn->retire_ns;
+int64_t pool_note_due(pool *pl, int64_t due_ns, int64_t now_ns) {
   const bool noted = pl->due_ns <= due_ns && pl->due_ns > now_ns;
   if (noted || due_ns == KEEPER_NEVER) return KEEPER_NEVER;
   return pl->due_ns = due_ns;
@@ -104,14 +102,16 @@ static driver_conn *take_out(pool *pl, size_t i) {
   return conn;
 }
 
-void pool_close_idle(pool *pl, int64_t now_ns) {
-  while (unused_ns(pl) <= now_ns) {
+int64_t pool_close_idle(pool *pl, int64_t now_ns) {
+  int64_t due_ns;
+  while ((due_ns = unused_ns(pl)) <= now_ns) {
     driver_conn *oldest = take_out(pl, 0);
     unlist(pl, oldest);
     pthread_mutex_unlock(&pl->lock);
     close_unlisted(pl, oldest, is_drained(pl) ? REMOVED : UNUSED);
     pthread_mutex_lock(&pl->lock);
   }
+  return due_ns;
 }
 
 static void take_leaver(pool *pl, size_t i, pool_leaver *out) {

@@ -115,10 +115,11 @@ void pool_close(pool *pl, driver_conn *conn, const char *reason);
 void pool_free_place(pool *pl);
 /* Why a connection is closed instead of kept; NULL: it is kept. It needs no lock. */
 const char *pool_why_over(const driver_conn *conn, int64_t now_ns);
-/* Closes what is idle for too long, without the lock meanwhile. */
-void pool_close_idle(pool *pl, int64_t now_ns);
-/* The connection has become idle. Returns a time for keeper_note; KEEPER_NEVER: the keeper knows already. */
-int64_t pool_note_idle(pool *pl, const driver_conn *conn, int64_t now_ns);
+/* Closes what is idle for too long, without the lock meanwhile. Returns when the next one will be; KEEPER_NEVER: none.
+ */
+int64_t pool_close_idle(pool *pl, int64_t now_ns);
+/* A connection will be due then. Returns a time for keeper_note; KEEPER_NEVER: the keeper knows already. */
+int64_t pool_note_due(pool *pl, int64_t due_ns, int64_t now_ns);
 
 /* An idle connection that was taken out of its pool, to be closed. It keeps its place and its pool. */
 typedef struct pool_leaver {

@@ -34,7 +34,7 @@ static shunt_status ask_rules(call *c, const route_request *request, route_decis
   return route_decide(c->s->generation.route, &q, d, c->err);
 }
 
-static shunt_status decide(call *c, const route_request *request, access *a) {
+static inline shunt_status decide(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
   if (!a->decision) return error_memory(c->err);
   shunt_status status = ask_rules(c, request, a->decision);
@@ -42,7 +42,7 @@ static shunt_status decide(call *c, const route_request *request, access *a) {
   return access_refuse_replica(a->decision->client, c->err);
 }
 
-static shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {
+static inline shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {
   const cat_client *client = d->client;
   *out = (site){request->model, client, driver_for(client->engine), d->as.level, NULL};
   shunt_status status = table_find(c, client, out->level, d->as.table, false, &out->table);
@@ -124,7 +124,7 @@ static shunt_status settle(call *c, route_request *q, access *a, site *out) {
   return changed ? site_of(c, q, a->decision, out) : SHUNT_OK;
 }
 
-static shunt_status add_site(call *c, access *a, const site *at) {
+static inline shunt_status add_site(call *c, access *a, const site *at) {
   for (size_t i = 0; i < a->nsites; i++)
     if (site_same(&a->sites[i], at)) return SHUNT_OK;
   if (!arena_grow(c->arena, &a->sites, &a->room, a->nsites + 1, sizeof *a->sites)) return error_memory(c->err);
@@ -267,10 +267,10 @@ static shunt_status search_parts(search *w, const route_request *request) {
 }
 
 /* No column chose the place, so all rows are there. */
-static shunt_status search_all(search *w, const route_request *request) {
+static shunt_status add_whole(call *c, const route_request *request, access *a) {
   site at;
-  shunt_status status = site_of(w->c, request, w->a->decision, &at);
-  return status ? status : add_site(w->c, w->a, &at);
+  shunt_status status = site_of(c, request, a->decision, &at);
+  return status ? status : add_site(c, a, &at);
 }
 
 /* Rows with the values of the request, for which the rules have chosen one place. */
@@ -303,14 +303,12 @@ static shunt_status search_values(search *w, const route_request *request, const
   return status;
 }
 
-static shunt_status search_sites(search *w, const route_request *request) {
+/* The decision was made by columns. */
+static shunt_status search_placed(search *w, const route_request *request) {
   where_values values = {.a = w->c->arena};
-  shunt_status status = decide(w->c, request, w->a);
-  if (status) return status;
-  if (!w->a->decision->nplacing) return search_all(w, request);
   const rule_read *open = route_unfixed(request, w->a->decision);
   if (!open) return search_place(w, request);
-  status = note_reads(w);
+  shunt_status status = note_reads(w);
   if (status) return status;
   switch (where_values_of(w->where, open->name, &values)) {
   case WHERE_LISTED:
@@ -323,6 +321,12 @@ static shunt_status search_sites(search *w, const route_request *request) {
   return error_memory(w->c->err);
 }
 
+static shunt_status search_sites(search *w, const route_request *request) {
+  shunt_status status = decide(w->c, request, w->a);
+  if (status) return status;
+  return w->a->decision->nplacing ? search_placed(w, request) : add_whole(w->c, request, w->a);
+}
+
 /* A table with all rows beside one with some of them would give rows twice: then the one with all is enough. */
 static shunt_status keep_apart(search *w, const route_request *request) {
   if (w->a->nsites < 2 || !request->model->whole) return SHUNT_OK;
@@ -330,12 +334,10 @@ static shunt_status keep_apart(search *w, const route_request *request) {
   return search_parts(w, request);
 }
 
-shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
+static shunt_status search_rows(call *c, const route_request *request, const shunt_where *where, access *a) {
   pick_memo own = {.arena = c->arena};
   search w = {.c = c, .where = where, .a = a, .picks = request->picks ? request->picks : &own};
-  a->nsites = 0;
-  a->loose = false;
-  shunt_status status = search_sites(&w, request);
+  shunt_status status = search_placed(&w, request);
   if (!status) status = keep_apart(&w, request);
   if (!status && !a->nsites) { /* no value at all: no row, but the columns of one table */
     route_request q = *request;
@@ -345,6 +347,14 @@ shunt_status access_find_all(call *c, const route_request *request, const shunt_
     if (!status) status = add_site(c, a, &at);
   }
   return status || !w.nreads ? status : join_reads(&w);
+}
+
+shunt_status access_find_all(call *c, const route_request *request, const shunt_where *where, access *a) {
+  a->nsites = 0;
+  a->loose = false;
+  shunt_status status = decide(c, request, a);
+  if (status) return status;
+  return a->decision->nplacing ? search_rows(c, request, where, a) : add_whole(c, request, a);
 }
 
 /* ---- several tables as one ---- */

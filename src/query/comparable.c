@@ -54,17 +54,13 @@ static bool is_floating(const driver_column *column) {
   return column->kind == DRIVER_ANYTHING ? column->real : column->kind == DRIVER_NUMBERS && !column->exact;
 }
 
-static bool is_order(shunt_operator op) {
-  return (op >= SHUNT_GT && op <= SHUNT_LTE) || op == SHUNT_BETWEEN || op == SHUNT_NOT_BETWEEN;
-}
-
 /* To follow "it", with the value behind it; NULL: it can be compared. */
 static const char *why_not(const comparison *w, shunt_operator op, const operand *o, const shunt_value *v) {
   const driver_column *column = o->column;
   const char *why = compare_is_number(column) ? why_no_number(column, v) : NULL;
   if (!why && column->exact && !exact_fits(w->at->engine, column, v))
     why = "has as many digits as the engine's decimals can have, and can't be compared exactly with";
-  if (!why && is_floating(column) && !o->sql && !is_order(op)) why = why_no_float(v);
+  if (!why && is_floating(column) && !o->sql && !comparable_by_order(op)) why = why_no_float(v);
   if (!why && compare_is_text(column)) why = why_no_text(v);
   if (why) return why;
   switch (column->kind) {
@@ -111,7 +107,7 @@ static shunt_value next_to(int64_t integer, bool above) {
 
 shunt_status comparable_bounds(const comparison *w, const operand *o, shunt_where *c) {
   bool between = c->op == SHUNT_BETWEEN || c->op == SHUNT_NOT_BETWEEN;
-  if (!is_floating(o->column) || o->sql || !is_order(c->op)) return SHUNT_OK;
+  if (!is_floating(o->column) || o->sql) return SHUNT_OK;
   shunt_value *bounds = arena_array(w->c->arena, shunt_value, c->nvalues);
   if (!bounds) return error_memory(w->c->err);
   for (size_t i = 0; i < c->nvalues; i++) {

@@ -7,16 +7,6 @@
 
 /* ---- the left side ---- */
 
-bool compare_is_number(const driver_column *column) {
-  return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS || column->form == DRIVER_FORM_NUMBER ||
-         column->form == DRIVER_FORM_REAL;
-}
-
-bool compare_is_text(const driver_column *column) {
-  return column->kind == DRIVER_TEXTS || column->kind == DRIVER_STRINGS ||
-         (column->kind == DRIVER_ANYTHING && column->text);
-}
-
 static size_t word_size(const char *type) { return strcspn(type, " ("); }
 
 static bool is_moment(const char *type) { return strncmp(type, "date", 4) == 0 || strncmp(type, "timestamp", 9) == 0; }

@@ -43,7 +43,13 @@ static inline bool compare_is_label(const driver_column *column) {
   return column->form == DRIVER_FORM_LABEL || column->form == DRIVER_FORM_LABELS;
 }
 /* By its declared type: SQLite calls dates numbers, too, and they are kept as text. */
-bool compare_is_number(const driver_column *column);
-bool compare_is_text(const driver_column *column);
+static inline bool compare_is_number(const driver_column *column) {
+  return column->kind == DRIVER_INTEGERS || column->kind == DRIVER_NUMBERS || column->form == DRIVER_FORM_NUMBER ||
+         column->form == DRIVER_FORM_REAL;
+}
+static inline bool compare_is_text(const driver_column *column) {
+  return column->kind == DRIVER_TEXTS || column->kind == DRIVER_STRINGS ||
+         (column->kind == DRIVER_ANYTHING && column->text);
+}
 
 #endif

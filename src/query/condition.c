@@ -116,7 +116,7 @@ static shunt_status write_column(const writer *x, const shunt_where *asked) {
   shunt_status status = x->names->find(x->names, x->w, c->column, &o);
   if (!status && !o.wide && !texts) status = types_values(x->w->c, x->w->at, o.column, &c->values, c->nvalues);
   if (!status && !texts) status = comparable_check(x->w, x->names->clause, c, &o);
-  if (!status) status = comparable_bounds(x->w, &o, c);
+  if (!status && comparable_by_order(c->op)) status = comparable_bounds(x->w, &o, c);
   if (status) return status;
   if (c->other) return write_other(x, c, &o);
   if (texts) return write_pattern(x, c, &o);
@@ -209,23 +209,30 @@ void condition_join(const comparison *w, const char **word) {
   *word = " AND ";
 }
 
-shunt_status condition_always(const comparison *w, bool deleted, const char **word) {
-  const char *mark = deleted ? NULL : w->at->model->soft_delete;
+static shunt_status write_instance(const comparison *w, const char **word) {
   operand o = {.column = NULL};
   shunt_value instance;
   shunt_status status = site_instance(w->c, w->at, &o.column, &instance);
   if (status) return status;
-  if (o.column) {
-    condition_join(w, word);
-    compare_name(w, &o);
-    sql_puts(w->q, " = ");
-    sql_param(w->q, &instance);
-  }
-  if (!mark) return SHUNT_OK;
-  status = site_column(w->c, w->at, mark, &o.column);
+  condition_join(w, word);
+  compare_name(w, &o);
+  sql_puts(w->q, " = ");
+  sql_param(w->q, &instance);
+  return SHUNT_OK;
+}
+
+static shunt_status write_undeleted(const comparison *w, const char **word) {
+  operand o = {.column = NULL};
+  shunt_status status = site_column(w->c, w->at, w->at->model->soft_delete, &o.column);
   if (status) return status;
   condition_join(w, word);
   compare_name(w, &o);
   sql_puts(w->q, " IS NULL");
   return SHUNT_OK;
+}
+
+shunt_status condition_always(const comparison *w, bool deleted, const char **word) {
+  const cat_model *model = w->at->model;
+  shunt_status status = model->instance_column ? write_instance(w, word) : SHUNT_OK;
+  return status || deleted || !model->soft_delete ? status : write_undeleted(w, word);
 }

@@ -162,13 +162,13 @@ static shunt_status check_distinct(const comparison *w, const shunt_rows *rows, 
 }
 
 static shunt_status write_order(call *c, sql_text *sql, const site *at, const select_spec *q, const shunt_rows *rows) {
+  if (!q->norder && !q->by_key) return SHUNT_OK;
   static const order_term ascending;
   const comparison w = {.c = c, .at = at, .q = sql};
   const driver_column **last;
   size_t nlast;
   order_term term;
   operand o;
-  if (!q->norder && !q->by_key) return SHUNT_OK;
   shunt_status status = last_columns(&w, q, rows, &last, &nlast);
   for (size_t i = 0; i < q->norder && !status; i++) {
     status = order_operand(&w, &q->ranks, q->order[i], &term, &o);

@@ -75,6 +75,7 @@ static shunt_status give_own(call *c, shunt_rows *rows) {
 }
 
 shunt_status types_give(call *c, shunt_rows *rows) {
+  if (!rows->source && !rows->nloaded) return SHUNT_OK;
   shunt_status status = give_own(c, rows);
   for (size_t i = 0; i < rows->nloaded && !status; i++)
     if (rows->loaded[i].rows) status = types_give(c, rows->loaded[i].rows);
@@ -131,7 +132,7 @@ shunt_status types_fields(call *c, const site *at, const shunt_field **fields, s
 }
 
 shunt_status types_values(call *c, const site *at, const driver_column *column, const shunt_value **values, size_t n) {
-  if (!types_of(at->model, column->name)) return SHUNT_OK;
+  if (at->model->ntypes == 0 || !types_of(at->model, column->name)) return SHUNT_OK;
   shunt_value *copies = arena_array(c->arena, shunt_value, n);
   if (!copies) return error_memory(c->err);
   shunt_status status = SHUNT_OK;

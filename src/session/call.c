@@ -55,6 +55,8 @@ static void take_back(session_lent *l, size_t most) {
   struct lent_decision **decision = &l->decisions;
   l->idle_texts = NULL;
   l->idle_decisions = NULL;
+  l->out = 0;
+  l->grown = false;
   for (size_t i = 0; i < most && *text; i++, text = &(*text)->next) {
     if (is_large(&(*text)->sql)) clear_text(&(*text)->sql);
     (*text)->next_idle = l->idle_texts;
@@ -76,6 +78,7 @@ void session_free_lent(session_lent *l) {
 sql_text *call_sql(call *c) {
   session_lent *l = &c->s->lent;
   struct lent_text *t = l->idle_texts;
+  l->out++;
   if (t) {
     l->idle_texts = t->next_idle;
     sql_reset(&t->sql);
@@ -85,6 +88,7 @@ sql_text *call_sql(call *c) {
   if (!t) return NULL;
   t->next = l->texts;
   l->texts = t;
+  l->grown = true;
   return &t->sql;
 }
 
@@ -94,11 +98,14 @@ void call_end_sql(call *c, sql_text *sql) {
   if (!t) return;
   t->next_idle = l->idle_texts;
   l->idle_texts = t;
+  l->out--;
+  l->grown |= is_large(sql);
 }
 
 route_decision *call_decision(call *c) {
   session_lent *l = &c->s->lent;
   struct lent_decision *d = l->idle_decisions;
+  l->out++;
   if (d) {
     l->idle_decisions = d->next_idle;
     return &d->decision;
@@ -107,6 +114,7 @@ route_decision *call_decision(call *c) {
   if (!d) return NULL;
   d->next = l->decisions;
   l->decisions = d;
+  l->grown = true;
   return &d->decision;
 }
 
@@ -116,6 +124,7 @@ void call_end_decision(call *c, route_decision *decision) {
   if (!d) return;
   d->next_idle = l->idle_decisions;
   l->idle_decisions = d;
+  l->out--;
 }
 
 /* ---- beginning ---- */
@@ -128,7 +137,7 @@ void call_set_deadline(call *c, int64_t timeout_ms) {
 
 void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err) {
   arena_reset(&s->lent.memory);
-  take_back(&s->lent, MOST_KEPT);
+  if (s->lent.out || s->lent.grown) take_back(&s->lent, MOST_KEPT);
   if (s->tables.forgotten) session_drop_tables(&s->tables);
   *c = (call){.s = s, .arena = &s->lent.memory, .err = err};
   call_set_deadline(c, timeout_ms);
@@ -186,11 +195,9 @@ static shunt_status acquire(call *c, const cat_client *client, int level, bool n
                           .deadline_ns = c->deadline_ns,
                           .variables = variables,
                           .no_wait = no_wait || s->before_wait.fn};
-  status = acquire_with(c, &request, conn);
-  if (!status && !*conn && !no_wait) {
+  while (!(status = acquire_with(c, &request, conn)) && !*conn && !no_wait) {
     s->before_wait.fn(s->before_wait.ud);
     request.no_wait = false;
-    status = acquire_with(c, &request, conn);
   }
   if (status || !*conn) return status;
   (*conn)->locked_by = locker_of(s, *conn);
@@ -221,7 +228,9 @@ shunt_status call_try_acquire(call *c, const cat_client *client, int level, driv
 bool equalities_add(equalities *e, const char *column, const shunt_value *value) {
   if (!arena_grow(e->a, &e->list, &e->capacity, e->count + 1, sizeof *e->list)) return false;
   bool nan = value->type == SHUNT_FLOAT && isnan(value->as.number);
-  e->list[e->count++] = (shunt_field){column, nan ? shunt_null() : *value};
+  shunt_field *added = &e->list[e->count++];
+  added->name = column;
+  added->value = nan ? shunt_null() : *value;
   return true;
 }
 

@@ -58,6 +58,8 @@ typedef struct session_lent {
   arena memory;
   struct lent_text *texts, *idle_texts; /* all of them, and those that are not borrowed */
   struct lent_decision *decisions, *idle_decisions;
+  size_t out; /* texts and decisions that are borrowed */
+  bool grown; /* since they were taken back last there are more or larger ones, perhaps too many to keep */
 } session_lent;
 
 typedef struct transaction transaction;

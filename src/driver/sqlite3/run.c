@@ -95,20 +95,22 @@ static const char *column_name(const void *stmt, int i) {
 }
 
 /* Text of a UTF-8 database is read as a blob: as text, SQLite would copy it to append a NUL. */
-static bool set_bytes(const sqlite_conn *conn, sqlite3_value *v, shunt_type type, shunt_rows *into, shunt_value *cell) {
-  const void *bytes = type == SHUNT_TEXT && conn->utf16 ? (const void *)sqlite3_value_text(v) : sqlite3_value_blob(v);
+static bool set_bytes(const sqlite_conn *conn, sqlite3_value *v, bool text, shunt_rows *into, shunt_value *cell) {
+  bool convert = text && conn->utf16;
+  const void *bytes = convert ? (const void *)sqlite3_value_text(v) : sqlite3_value_blob(v);
   int size = sqlite3_value_bytes(v);
-  if (!bytes && (size || (type == SHUNT_TEXT && conn->utf16))) return false;
+  if (!bytes && (size || convert)) return false;
   const char *copy = rows_bytes(into, bytes, (size_t)size);
   if (!copy) return false;
   cell->as.bytes = copy;
   cell->size = (uint32_t)size;
-  cell->type = (uint8_t)type;
+  cell->type = text ? SHUNT_TEXT : SHUNT_BLOB;
   return true;
 }
 
 static bool set_cell(const sqlite_conn *conn, sqlite3_value *v, shunt_rows *into, shunt_value *cell) {
-  switch (sqlite3_value_type(v)) {
+  int type = sqlite3_value_type(v);
+  switch (type) {
   case SQLITE_INTEGER:
     cell->as.integer = sqlite3_value_int64(v);
     cell->type = SHUNT_INTEGER;
@@ -118,9 +120,8 @@ static bool set_cell(const sqlite_conn *conn, sqlite3_value *v, shunt_rows *into
     cell->type = SHUNT_FLOAT;
     return true;
   case SQLITE_TEXT:
-    return set_bytes(conn, v, SHUNT_TEXT, into, cell);
   case SQLITE_BLOB:
-    return set_bytes(conn, v, SHUNT_BLOB, into, cell);
+    return set_bytes(conn, v, type == SQLITE_TEXT, into, cell);
   default:
     return true; /* a new row's cells are null */
   }
