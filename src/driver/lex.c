@@ -213,7 +213,7 @@ bool lex_is(lex_token t, const char *word) {
 }
 
 bool lex_is_any(lex_token t, const char *const *words) {
-  if (t.kind != LEX_WORD) return false;
+  if (t.kind != LEX_WORD || !t.size) return false;
   char first = ascii_lower(*t.at);
   while (*words && (**words != first || !lex_is(t, *words))) words++;
   return *words != NULL;
