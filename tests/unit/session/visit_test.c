@@ -327,6 +327,7 @@ static void start_beside(void *ud, const shunt_statement *statement) {
 static void what_can_not_fail_waits(void **state) {
   store *w = *state;
   fill(w);
+  shunt_session_close(w->session);
   for (size_t i = 0; i < COUNT(waiting); i++) {
     int64_t n;
     turn t = {.at = i};
