@@ -19,11 +19,11 @@ static opening opening_of(const cat_client *client, const char *sql, size_t size
   static const char *const changes[] = {"create", "alter", "drop", NULL};
   lex l = lex_of(driver_for(client->engine)->lex, sql, size);
   lex_token t = lex_first(&l, ";(");
-  opening o = {lex_is_any(t, control), lex_is_any(t, changes)};
-  while (lex_first_behind(&l, ";(", &t)) {
+  opening o = {false, false};
+  do {
     o.controls = o.controls || lex_is_any(t, control);
     o.changes_tables = o.changes_tables || lex_is_any(t, changes);
-  }
+  } while (lex_first_behind(&l, ";(", &t));
   return o;
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "session/transaction.h"
-
 #include "session/visit.h"
 
 /* ---- what is named ---- */

@@ -12,20 +12,15 @@ static void unlink_it(stream_link *link) {
   *at = link->next;
 }
 
-static void end_statement(stream_link *link) {
+void stream_end(stream_link *link) {
   driver_conn *conn = link->conn;
   if (!conn) return;
   link->conn = NULL;
   conn->engine->fetch_end(conn);
   conn->streams = false;
-}
-
-void stream_end(stream_link *link) {
-  driver_conn *own = link->tx ? NULL : link->conn;
-  end_statement(link);
-  if (!own) return;
+  if (link->tx) return;
   unlink_it(link);
-  pool_release(own, link->level);
+  pool_release(conn, link->level);
 }
 
 void stream_leave(stream_link *link) {

@@ -58,13 +58,17 @@ static shunt_status run_text(driver_conn *conn, const buf *sql, shunt_error *err
   return status ? status : conn->engine->receive(conn, NULL, NULL, NULL, err);
 }
 
+static bool is_suspended_on(const transaction *t, const cat_client *client) {
+  return t->client == client && t->of && t->of->suspended;
+}
+
 /* A suspended transaction of the session keeps its locks until this one has ended: a wait for one of them would never
  * end. */
 static shunt_status limit_lock_waits(const call *c, const transaction *t) {
   const char *limit = t->conn->engine->lock_limit;
   const transaction *other = c->s->transactions;
   buf sql = {0};
-  while (other && !(other->client == t->client && other->of && other->of->suspended)) other = other->next;
+  while (other && !is_suspended_on(other, t->client)) other = other->next;
   if (!limit || !other || c->deadline_ns) return SHUNT_OK;
   buf_printf(&sql, limit, (long long)t->client->pool.acquire_timeout_ms * LOCK_WAITS);
   shunt_status status = run_text(t->conn, &sql, c->err);
@@ -77,7 +81,7 @@ static shunt_status limit_lock_waits(const call *c, const transaction *t) {
 static shunt_status check_suspended(const call *c, const cat_client *client, bool read_only) {
   bool one_connection = driver_is_private(client);
   const transaction *t = c->s->transactions;
-  while (t && !(t->client == client && t->of && t->of->suspended &&
+  while (t && !(is_suspended_on(t, client) &&
                 (one_connection || (!cat_engine_of(client->engine)->levels && !t->read_only && !read_only))))
     t = t->next;
   if (!t) return SHUNT_OK;

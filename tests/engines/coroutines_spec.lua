@@ -149,6 +149,20 @@ local function run(random, program)
   while #program.helpers > 0 do resume_helper(random, program) end
 end
 
+--- Four sessions, each with a transaction of a coroutine that is suspended in it and forgotten.
+local function abandon_four(app)
+  for i = 1, 4 do
+    local session = app:session { timeout = "20s" }
+    local co = coroutine.create(function()
+      session:transaction(function()
+        session:model("parent"):insert { id = i }
+        coroutine.yield()
+      end)
+    end)
+    assert(coroutine.resume(co))
+  end
+end
+
 for _, engine in ipairs(Engines.all) do
   describe("coroutines on " .. engine, function()
     local why = Engines.missing()
@@ -228,32 +242,14 @@ for _, engine in ipairs(Engines.all) do
       end)
 
       it("free the connection of one that was abandoned in a transaction, before another session waits for it", function()
-        for i = 1, 4 do
-          local session = app:session { timeout = "20s" }
-          local co = coroutine.create(function()
-            session:transaction(function()
-              session:model("parent"):insert { id = i }
-              coroutine.yield()
-            end)
-          end)
-          assert(coroutine.resume(co))
-        end
+        abandon_four(app)
         assert.equal(0, narrow.session:model("parent"):count())
       end)
 
       it("free a SQLite file's lock likewise", function()
         local wide = Engines.open { clients = { main = engine }, rules = rules, max = 8 }
         wide.session:execute("main", "CREATE TABLE parents (id INTEGER PRIMARY KEY)")
-        for i = 1, 4 do
-          local session = wide.app:session { timeout = "20s" }
-          local co = coroutine.create(function()
-            session:transaction(function()
-              session:model("parent"):insert { id = i }
-              coroutine.yield()
-            end)
-          end)
-          assert(coroutine.resume(co))
-        end
+        abandon_four(wide.app)
         collectgarbage()
         assert.equal(0, wide.session:model("parent"):count())
         wide:close()
