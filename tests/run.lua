@@ -2,8 +2,8 @@
 -- Use, in the project's folder: lua5.4 tests/run.lua --build DIR [--cc CC] [--only KIND] [--hosted] UNIT_TEST_PROGRAM...
 --   --only unit|lua   only the C unit tests, or only the others
 --   --hosted          busted runs inside DIR/shunt in place of lua5.4, as sanitizers need the whole process instrumented
--- The last line is "N passed, N failed[, N skipped]". The status is 0 if at least one test ran and none failed. A program
--- that crashes, hangs or prints no count counts as a failure.
+-- The failed tests are named once more at the end. The last line is "N passed, N failed[, N skipped]", the status 0 if at
+-- least one test ran and none failed. A program that crashes, hangs or prints no count counts as a failure.
 local AT_ONCE = 2
 local SECONDS_EACH = 1500
 
@@ -120,6 +120,18 @@ local function environment(options)
   }, " ")
 end
 
+-- The lines of a runner's output that name its failed tests and where they failed.
+local function failures_of(text)
+  local list = {}
+  for line in text:gmatch("[^\n]+") do
+    if line:find("^%[  FAILED  %] [%w_]") and not line:find("test%(s%)") or line:find("^%[   LINE   %]")
+      or line:find("^Failure ") or line:find("^Error ") or line:find("^%S+_spec%.lua:%d+:") or line:find("^not so:") then
+      list[#list + 1] = "    " .. line
+    end
+  end
+  return list
+end
+
 local function start(job, number, options)
   job.log = ("%s/%03d"):format(options.logs, number)
   job.pipe = assert(io.popen(("exec env %s timeout -k 5 %d %s >%s 2>&1 </dev/null"):format(environment(options),
@@ -151,6 +163,8 @@ local function finish(job)
     print(("---- %s"):format(job.command))
     io.write(text, text:sub(-1) == "\n" and "" or "\n")
     print(("---- %s: %s"):format(job.name, trouble or "failed"))
+    job.failures = failures_of(text)
+    table.insert(job.failures, 1, ("%s: %s"):format(job.name, trouble or "failed"))
   elseif counts.skipped > 0 then
     for line in text:gmatch("[^\n]+") do
       if line:lower():find("skip", 1, true) or line:find("^Pending") then print("    " .. line) end
@@ -175,6 +189,9 @@ local function main()
     for key, n in pairs(counts) do total[key] = total[key] + n end
   end
   os.execute("rm -rf " .. quote(options.logs))
+  for _, job in ipairs(jobs) do
+    if job.failures then print(table.concat(job.failures, "\n")) end
+  end
   print(("%d passed, %d failed%s"):format(total.passed, total.failed,
     total.skipped > 0 and (", %d skipped"):format(total.skipped) or ""))
   os.exit(total.failed == 0 and total.passed > 0)
