@@ -159,8 +159,8 @@ typedef struct shunt_difference {
 
 typedef struct shunt_options {
   const char *env; /* NULL: SHUNT_ENV, else "dev" */
-  /* shunt_open and shunt_reload call this once for each mistake, in the order of their places in the files. May be
-   * NULL. */
+  /* shunt_open and shunt_reload call this once for each mistake, in the order of their places in the files. Beyond 100
+   * mistakes one more call says how many there are. May be NULL. */
   void (*problem)(void *ud, const shunt_error *problem);
   void *ud;
   /* Called when an audit finds a difference, as long as the app is open. It runs on the thread of the audited call,

@@ -72,6 +72,10 @@ static shunt_status load(generation *g, const generation_source *from, problems 
 static void tell(const shunt_options *options, const problems *found) {
   if (!options || !options->problem) return;
   for (size_t i = 0; i < found->count; i++) options->problem(options->ud, &found->list[i]);
+  if (found->more == 0) return;
+  shunt_error rest;
+  error_set(&rest, found->list[0].status, "and %zu more", found->more);
+  options->problem(options->ud, &rest);
 }
 
 static int load_of(void *ud, const cat_client *client) { return pool_load(ud, client); }

@@ -88,7 +88,9 @@ void error_client(shunt_error *err, const char *client) {
 }
 
 void problems_add_error(problems *p, const shunt_error *err) {
-  if (!base_grow(&p->list, &p->capacity, p->count + 1, sizeof *p->list))
+  if (p->count >= PROBLEMS_KEPT)
+    p->more++;
+  else if (!base_grow(&p->list, &p->capacity, p->count + 1, sizeof *p->list))
     p->out_of_memory = true;
   else
     p->list[p->count++] = *err;
@@ -108,9 +110,10 @@ void problems_add(problems *p, shunt_status status, place at, const char *format
 shunt_status problems_status(const problems *p, shunt_error *err) {
   if (p->count == 0) return p->out_of_memory ? error_memory(err) : SHUNT_OK;
   if (err) *err = p->list[0];
-  if (err && p->count > 1) {
+  const size_t others = p->count - 1 + p->more;
+  if (err && others > 0) {
     size_t used = strlen(err->message);
-    snprintf(err->message + used, sizeof err->message - used, " (and %zu more)", p->count - 1);
+    snprintf(err->message + used, sizeof err->message - used, " (and %zu more)", others);
   }
   return p->list[0].status;
 }

@@ -21,10 +21,13 @@ typedef struct place {
   int column; /* from 1; 0: unknown */
 } place;
 
-/* Mistakes, each with its place. A lack of memory counts as one more. */
+enum { PROBLEMS_KEPT = 100 };
+
+/* Mistakes, each with its place; beyond PROBLEMS_KEPT they are only counted. A lack of memory counts as one more. */
 typedef struct problems {
   shunt_error *list;
   size_t count;
+  size_t more; /* that are not in the list */
   size_t capacity;
   bool out_of_memory;
 } problems;

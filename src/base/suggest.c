@@ -1,5 +1,6 @@
 #include "base/suggest.h"
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,7 +33,8 @@ void suggest_try(suggest *s, const char *known) {
   size_t na = strlen(s->name), nb = strlen(known);
   if (na == 0 || nb == 0 || na > LONGEST || nb > LONGEST) return;
   size_t d = distance(s->name, na, known, nb);
-  if (d < s->distance) {
+  bool better = d < s->distance || (s->best && d == s->distance && strcmp(known, s->best) < 0);
+  if (better) {
     s->distance = d;
     s->best = known;
   }

@@ -1,4 +1,5 @@
-/* For: "did you mean": the known name nearest to an unknown one.
+/* For: "did you mean": the known name nearest to an unknown one; of names equally near, the first in order of bytes,
+ * so that the order in which they are tried does not matter.
  * Owner: names are borrowed. Source: optimal string alignment distance (Damerau-Levenshtein with adjacent swaps).
  * Use: suggest s = suggest_for(name); for each known: suggest_try(&s, known); "...%s", suggest_text(&s) */
 #ifndef SHUNT_BASE_SUGGEST_H

@@ -37,7 +37,7 @@ static void sort(problems *p, int (*order)(const void *, const void *)) {
 }
 
 void report_settle(problems *p, size_t since) {
-  problems early = {p->list, since, p->capacity, false};
+  problems early = {.list = p->list, .count = since};
   sort(&early, by_place);
   size_t kept = since;
   for (size_t i = since; i < p->count; i++) {

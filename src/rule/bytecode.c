@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { OPCODE_SETUPVAL = 10, OPCODE_MASK = 0x7F, B_SHIFT = 16 };
+enum { OPCODE_SETUPVAL = 10, OPCODE_LEN = 52, OPCODE_MASK = 0x7F, B_SHIFT = 16 };
 enum { CONSTANT_NIL = 0x00, CONSTANT_FALSE = 0x01, CONSTANT_TRUE = 0x11 };
 enum { CONSTANT_INTEGER = 0x03, CONSTANT_FLOAT = 0x13, CONSTANT_SHORT = 0x04, CONSTANT_LONG = 0x14 };
 enum { INSTRUCTION_BYTES = 4, NUMBER_BYTES = 8, UPVALUE_BYTES = 3, LINE_IS_ABSOLUTE = -0x80, DEEPEST = 250 };
@@ -167,6 +167,7 @@ static void look_through(reader *r, const function *f) {
   for (size_t i = 0; i < f->ncode; i++) {
     uint32_t instruction;
     memcpy(&instruction, f->code + i * INSTRUCTION_BYTES, sizeof instruction);
+    if ((instruction & OPCODE_MASK) == OPCODE_LEN) r->broken = true; /* sandbox_load leaves no such operator */
     if ((instruction & OPCODE_MASK) != OPCODE_SETUPVAL) continue;
     size_t index = instruction >> B_SHIFT & 0xFF;
     if (!comes_from_outside(f, index)) continue;

@@ -17,10 +17,38 @@ void lib_add_sort(lua_State *L); /* sort */
 void lib_add_math(lua_State *L);
 void lib_add_utf8(lua_State *L);
 
-/* Copies the named functions of the table at index (one of Lua's own libraries) into the table on top. */
-void lib_copy(lua_State *L, int from, const char *const *names);
-/* Replaces the function on top by one that first charges a sixteenth of its first argument's bytes. */
-void lib_wrap_charged(lua_State *L);
+/* Copies the named values of the table at index (one of Lua's own libraries) into the table on top. Its functions first
+ * charge for their arguments: for the number of them, and for texts that they may convert to numbers or walk through.
+ */
+void lib_borrow(lua_State *L, int from, const char *const *names);
+
+/* Arguments, as luaL_checkinteger and its like read them, with a charge for a text that is converted. */
+lua_Integer lib_integer(lua_State *L, int arg);
+lua_Integer lib_opt_integer(lua_State *L, int arg, lua_Integer otherwise);
+lua_Number lib_number(lua_State *L, int arg);
+
+enum { LIB_VALUES_MOST = 8000 /* values that one call gives: to copy them all takes no instruction */ };
+/* Charges and makes room for n values on the stack. Raises "too_many" if they are more than LIB_VALUES_MOST. */
+void lib_values(lua_State *L, size_t n, const char *too_many);
+
+/* A position that may count from the end, as an offset from 1 that is at least 1; and the end of a range: at most size.
+ */
+size_t lib_from_start(lua_Integer at, size_t size);
+size_t lib_from_end(lua_Integer at, size_t size);
+
+/* A table for a list of n values. */
+void lib_new_list(lua_State *L, size_t n);
+
+/* The length of the table at index, which is not locked: found by doubling, then by halving, so that of a table with
+ * holes, too, it depends on the contents alone. Lua's own depends on the parts in which the table lies. */
+lua_Integer lib_length(lua_State *L, int index);
+/* The text that stands for the operator # in the chunks that run: mark ^ value is the length. */
+#define LIB_LENGTH_MARK "\0#"
+enum { LIB_LENGTH_MARK_BYTES = 2 };
+/* The ^ of texts, which gives the length to the mark. Upvalue: Lua's own. */
+int lib_text_power(lua_State *L);
+/* The next operator # of a chunk that Lua can read, or end. s is not inside of a text or comment. */
+const char *lib_next_length(const char *s, const char *end);
 
 /* Iterators whose closures keep a state. */
 int lib_gmatch_next(lua_State *L);

@@ -3,6 +3,7 @@
 #include <lualib.h>
 #include <string.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -29,6 +30,8 @@ typedef struct walk {
 
 /* upvalues of a walk: its state, a table that keeps its keys alive, the table itself */
 enum { WALK_STATE = 1, WALK_KEYS, WALK_TABLE };
+
+enum { LOOK_AFTER_KEYS = 64 };
 
 static int compare_keys(const walk_key *a, const walk_key *b) {
   if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
@@ -95,16 +98,15 @@ static void read_key(lua_State *L, int index, walk_key *key) {
   }
 }
 
+/* To find the next key passes over empty slots, and searches a chain of keys that collide: both without a number. */
 static size_t count_keys(lua_State *L, int table) {
   size_t count = 0;
-  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) count++;
+  sandbox_look(L);
+  for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
+    if (count++ % LOOK_AFTER_KEYS == 0) sandbox_look(L);
+    sandbox_charge(L, cost_slots(1));
+  }
   return count;
-}
-
-static int64_t sort_cost(size_t count) {
-  int64_t cost = (int64_t)count;
-  for (size_t n = count; n > 1; n >>= 1) cost += (int64_t)(count / 4);
-  return cost;
 }
 
 int lib_pairs_next(lua_State *L) {
@@ -129,13 +131,14 @@ static int base_pairs(lua_State *L) {
   sandbox_contents(L, 1);
   sandbox_charge(L, 1);
   size_t count = count_keys(L, 2);
-  sandbox_charge(L, sort_cost(count));
+  sandbox_charge(L, cost_sorted(count));
   walk *w = lua_newuserdatauv(L, sizeof *w + count * sizeof *w->keys, 0); /* 3 */
   w->at = 0;
   w->count = count;
-  lua_createtable(L, (int)count, 0); /* 4 */
+  lib_new_list(L, count); /* 4 */
   lua_Integer slot = 0;
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
+    if (slot % LOOK_AFTER_KEYS == 0) sandbox_look(L);
     read_key(L, 5, &w->keys[slot]);
     w->keys[slot].slot = slot + 1;
     lua_pushvalue(L, 5);
@@ -218,7 +221,8 @@ static int base_rawlen(lua_State *L) {
     sandbox_contents(L, 1);
     lua_replace(L, 1);
   }
-  lua_pushinteger(L, (lua_Integer)lua_rawlen(L, 1));
+  sandbox_charge(L, COST_LENGTH);
+  lua_pushinteger(L, lua_istable(L, 1) ? lib_length(L, 1) : (lua_Integer)lua_rawlen(L, 1));
   return 1;
 }
 
@@ -230,10 +234,7 @@ void lib_add_base(lua_State *L) {
   lua_pushcfunction(L, luaopen_base);
   lua_call(L, 0, 1);
   lua_pushvalue(L, -2);
-  lib_copy(L, -2, borrowed);
-  lua_getfield(L, -1, "tonumber");
-  lib_wrap_charged(L);
-  lua_setfield(L, -2, "tonumber");
+  lib_borrow(L, -2, borrowed);
   luaL_setfuncs(L, own, 0);
   lua_pushlightuserdata(L, NULL);
   lua_setfield(L, -2, "null");

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -36,7 +37,7 @@ static const char *read_spec(lua_State *L, const char *s, const char *end, spec 
   memcpy(f->text + 1, s, size);
   f->text[f->size] = f->conversion;
   f->text[f->size + 1] = 0;
-  if (!f->conversion || !strchr("cdiuaAfFeEgGoxXpqs", f->conversion))
+  if (!f->conversion || !strchr("cdiuaAfeEgGoxXpqs", f->conversion))
     luaL_error(L, "invalid conversion '%s' to 'format'", f->text);
   return s + size + 1;
 }
@@ -57,7 +58,7 @@ static void with_length(spec *f, const char *length) {
 }
 
 static void add_integer(lua_State *L, int arg, spec *f, lib_text *t) {
-  lua_Integer n = luaL_checkinteger(L, arg);
+  lua_Integer n = lib_integer(L, arg);
   const char *flags = f->conversion == 'u' ? "-0" : f->conversion == 'd' || f->conversion == 'i' ? "-+0 " : "-#0";
   check_spec(L, f, flags, true);
   with_length(f, LUA_INTEGER_FRMLEN);
@@ -66,7 +67,7 @@ static void add_integer(lua_State *L, int arg, spec *f, lib_text *t) {
 }
 
 static void add_float(lua_State *L, int arg, spec *f, lib_text *t) {
-  lua_Number n = luaL_checknumber(L, arg);
+  lua_Number n = lib_number(L, arg);
   size_t room = ITEM_BYTES + LARGEST_FLOAT_DIGITS;
   check_spec(L, f, "-+#0 ", true);
   with_length(f, LUA_NUMBER_FRMLEN);
@@ -74,7 +75,7 @@ static void add_float(lua_State *L, int arg, spec *f, lib_text *t) {
 }
 
 static void add_character(lua_State *L, int arg, spec *f, lib_text *t) {
-  int c = (int)luaL_checkinteger(L, arg);
+  int c = (int)lib_integer(L, arg);
   check_spec(L, f, "-", false);
   t->size += (size_t)snprintf(lib_text_room(t, ITEM_BYTES), ITEM_BYTES, f->text, c);
 }
@@ -105,7 +106,7 @@ static void add_text(lua_State *L, int arg, spec *f, lib_text *t) {
 static void add_quoted_text(lua_State *L, int arg, lib_text *t) {
   size_t size;
   const char *text = lua_tolstring(L, arg, &size);
-  sandbox_charge(L, (int64_t)(size / 4));
+  sandbox_charge(L, cost_made(size));
   lib_text_add(t, "\"", 1);
   for (size_t i = 0; i < size; i++) {
     unsigned char c = (unsigned char)text[i];
@@ -197,7 +198,7 @@ static int string_format(lua_State *L) {
   const char *s = luaL_checklstring(L, 1, &size), *end = s + size;
   lib_text t;
   lib_text_open(L, &t);
-  sandbox_charge(L, (int64_t)(size / 16));
+  sandbox_charge(L, cost_read(size));
   while (s < end) {
     const char *percent = memchr(s, '%', (size_t)(end - s));
     if (!percent) percent = end;

@@ -1,7 +1,8 @@
-/* math without random numbers, and utf8: Lua's own functions. Those that read a whole text are charged. */
+/* math without random numbers, and utf8: Lua's own functions, with charges. */
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -13,7 +14,7 @@ void lib_add_math(lua_State *L) {
   lua_pushcfunction(L, luaopen_math);
   lua_call(L, 0, 1);
   lua_pushvalue(L, -2);
-  lib_copy(L, -2, names);
+  lib_borrow(L, -2, names);
   lua_pop(L, 2);
 }
 
@@ -35,11 +36,11 @@ static void add_code(lib_text *t, lua_Unsigned code) {
 
 static int utf8_char(lua_State *L) {
   int count = lua_gettop(L);
-  sandbox_charge(L, count);
+  sandbox_charge(L, cost_values((size_t)count) * COST_STEPS);
   lib_text t;
   lib_text_open(L, &t);
   for (int i = 1; i <= count; i++) {
-    lua_Unsigned code = (lua_Unsigned)luaL_checkinteger(L, i);
+    lua_Unsigned code = (lua_Unsigned)lib_integer(L, i);
     luaL_argcheck(L, code <= 0x7FFFFFFFu, i, "value out of range");
     add_code(&t, code);
   }
@@ -47,24 +48,22 @@ static int utf8_char(lua_State *L) {
   return 1;
 }
 
-/* Lua's iterator skips all continuation bytes, however many there are. */
+/* Upvalue: Lua's iterator, which skips all continuation bytes, however many there are. */
 static int codes_next(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
   lua_Unsigned at = (lua_Unsigned)lua_tointeger(L, 2);
-  lua_Unsigned from = at;
+  const lua_Unsigned from = at;
   while (at < size && ((unsigned char)text[at] & 0xC0) == 0x80) at++;
-  sandbox_charge(L, (int64_t)((at - from) / 16));
-  lua_settop(L, 2);
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, 2, 2);
-  return lua_isnil(L, -2) ? 1 : 2;
+  sandbox_charge(L, cost_read(at - from));
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
 /* upvalues: the iterators for strict and for lax decoding */
 static int utf8_codes(lua_State *L) {
-  luaL_checkstring(L, 1);
+  size_t size;
+  const char *text = luaL_checklstring(L, 1, &size);
+  luaL_argcheck(L, size == 0 || ((unsigned char)text[0] & 0xC0) != 0x80, 1, "invalid UTF-8 code");
   lua_pushvalue(L, lua_upvalueindex(lua_toboolean(L, 2) ? 2 : 1));
   lua_pushvalue(L, 1);
   lua_pushinteger(L, 0);
@@ -79,19 +78,26 @@ static void push_codes_next(lua_State *L, int library, bool lax) {
   lua_pushcclosure(L, codes_next, 1);
 }
 
+/* Upvalue: Lua's own, with its charge. It may give as many values as there are bytes. */
+static int utf8_codepoint(lua_State *L) {
+  size_t size;
+  luaL_checklstring(L, 1, &size);
+  const lua_Integer from = lib_opt_integer(L, 2, 1);
+  const size_t first = lib_from_start(from, size), last = lib_from_end(lib_opt_integer(L, 3, from), size);
+  if (last >= first) lib_values(L, last - first + 1, "string slice too long");
+  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+}
+
 void lib_add_utf8(lua_State *L) {
-  static const char *const constants[] = {"charpattern", NULL};
-  static const char *const walking[] = {"codepoint", "len", "offset", NULL};
-  int table = lua_gettop(L);
+  static const char *const names[] = {"charpattern", "len", "offset", NULL};
+  const int table = lua_gettop(L);
   lua_pushcfunction(L, luaopen_utf8);
   lua_call(L, 0, 1);
   lua_pushvalue(L, table);
-  lib_copy(L, table + 1, constants);
-  for (const char *const *name = walking; *name; name++) {
-    lua_getfield(L, table + 1, *name);
-    lib_wrap_charged(L);
-    lua_setfield(L, table, *name);
-  }
+  lib_borrow(L, table + 1, names);
+  lua_getfield(L, table + 1, "codepoint");
+  lua_pushcclosure(L, utf8_codepoint, 1);
+  lua_setfield(L, table, "codepoint");
   push_codes_next(L, table + 1, false);
   push_codes_next(L, table + 1, true);
   lua_pushcclosure(L, utf8_codes, 2);

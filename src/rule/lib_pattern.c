@@ -2,14 +2,12 @@
 #include <lauxlib.h>
 #include <string.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/pattern.h"
 #include "rule/sandbox_inner.h"
 
-enum {
-  STEPS_EACH = 4,      /* steps to an instruction */
-  STEPS_GRANTED = 1024 /* granted at a time */
-};
+enum { STEPS_GRANTED = 1024 /* at a time */ };
 
 /* A compiled pattern. A short one lies on the C stack. */
 typedef struct matcher {
@@ -18,7 +16,7 @@ typedef struct matcher {
   _Alignas(max_align_t) char small[2048];
 } matcher;
 
-static int64_t grant(void *ud) { return sandbox_spend(ud, STEPS_GRANTED / STEPS_EACH) ? STEPS_GRANTED : 0; }
+static int64_t grant(void *ud) { return sandbox_spend(ud, STEPS_GRANTED / COST_STEPS) ? STEPS_GRANTED : 0; }
 
 static void prepare(lua_State *L, pattern *p, void *memory, const char *source, size_t size) {
   p->steps = 0;
@@ -29,7 +27,7 @@ static void prepare(lua_State *L, pattern *p, void *memory, const char *source, 
 
 /* Gives back the steps granted and not used, so that short matches cost little. */
 static void settle(lua_State *L, pattern *p) {
-  sandbox_charge(L, p->steps > 0 ? -(p->steps / STEPS_EACH) : 0);
+  sandbox_charge(L, p->steps > 0 ? -(p->steps / COST_STEPS) : 0);
   p->steps = 0;
 }
 
@@ -87,7 +85,7 @@ static int push_captures(lua_State *L, const pattern *p, bool whole, const char 
 
 /* The start position, from 0; beyond the text if nothing can match. */
 static size_t begin_at(lua_State *L, int arg, size_t size) {
-  lua_Integer at = luaL_optinteger(L, arg, 1);
+  lua_Integer at = lib_opt_integer(L, arg, 1);
   if (at > 0) return (size_t)at - 1;
   if (at == 0 || at < -(lua_Integer)size) return 0;
   return size + (size_t)at;
@@ -102,10 +100,10 @@ static int find_plain(lua_State *L, const char *text, size_t size, size_t at, co
       left = (size_t)(end - found);
       found = left >= wanted_size ? memchr(found, wanted[0], left - wanted_size + 1) : NULL;
       if (!found || memcmp(found, wanted, wanted_size) == 0) break;
-      sandbox_charge(L, 1 + (int64_t)(wanted_size / 16));
+      sandbox_charge(L, 1 + cost_copied(wanted_size));
     }
   }
-  sandbox_charge(L, (int64_t)((found ? (size_t)(found - text) - at : size - at) / 16));
+  sandbox_charge(L, cost_copied(found ? (size_t)(found - text) - at : size - at));
   if (!found) {
     lua_pushnil(L);
     return 1;
@@ -207,7 +205,7 @@ typedef struct substitution {
 static void add_template(substitution *sub, const char *start, const char *end) {
   lua_State *L = sub->L;
   const char *at = sub->with, *last = sub->with + sub->with_size;
-  sandbox_charge(L, (int64_t)(sub->with_size / 16));
+  sandbox_charge(L, cost_read(sub->with_size));
   for (const char *escape; (escape = memchr(at, '%', (size_t)(last - at))); at = escape + 2) {
     lib_text_add(&sub->result, at, (size_t)(escape - at));
     char c = escape + 1 < last ? escape[1] : 0;
@@ -262,7 +260,7 @@ static int string_gsub(lua_State *L) {
       L, sub.type == LUA_TNUMBER || sub.type == LUA_TSTRING || sub.type == LUA_TFUNCTION || sub.type == LUA_TTABLE, 3,
       "string/function/table");
   if (sub.type == LUA_TNUMBER || sub.type == LUA_TSTRING) sub.with = lua_tolstring(L, 3, &sub.with_size);
-  lua_Integer most = luaL_optinteger(L, 4, (lua_Integer)size + 1);
+  lua_Integer most = lib_opt_integer(L, 4, (lua_Integer)size + 1);
   bool anchored = source_size > 0 && source[0] == '^';
   lua_settop(L, 3);
   matcher m;

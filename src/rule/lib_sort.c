@@ -3,6 +3,7 @@
 #include <lauxlib.h>
 #include <limits.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -21,7 +22,7 @@ static bool goes_before(lua_State *L) {
   }
   if (lua_type(L, -1) == LUA_TSTRING && lua_type(L, -2) == LUA_TSTRING) {
     size_t a = lua_rawlen(L, -1), b = lua_rawlen(L, -2);
-    sandbox_charge(L, (int64_t)((a < b ? a : b) / 16));
+    sandbox_charge(L, cost_copied(a < b ? a : b));
   }
   return lua_compare(L, -1, -2, LUA_OPLT);
 }
@@ -52,12 +53,12 @@ static int table_sort(lua_State *L) {
                          "copy, made with table.move(t, 1, #t, 1, {})");
   if (!lua_isnoneornil(L, ORDER)) luaL_checktype(L, ORDER, LUA_TFUNCTION);
   lua_settop(L, ORDER);
-  lua_Integer size = (lua_Integer)lua_rawlen(L, TABLE);
+  lua_Integer size = lib_length(L, TABLE);
   if (size < 2) return 0;
-  sandbox_charge(L, size);
   luaL_argcheck(L, size < INT_MAX, TABLE, "array too big");
-  lua_createtable(L, (int)size, 0);
-  lua_createtable(L, (int)size, 0);
+  sandbox_charge(L, cost_slots((size_t)size));
+  lib_new_list(L, (size_t)size);
+  lib_new_list(L, (size_t)size);
   for (lua_Integer i = 1; i <= size; i++) {
     lua_rawgeti(L, TABLE, i);
     lua_rawseti(L, FROM, i);
@@ -69,7 +70,7 @@ static int table_sort(lua_State *L) {
     lua_copy(L, TO, FROM);
     lua_replace(L, TO);
   }
-  sandbox_charge(L, size);
+  sandbox_charge(L, cost_slots((size_t)size));
   for (lua_Integer i = 1; i <= size; i++) {
     lua_rawgeti(L, FROM, i);
     lua_rawseti(L, TABLE, i);

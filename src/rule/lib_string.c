@@ -4,18 +4,17 @@
 #include <string.h>
 
 #include "base/ascii.h"
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
-/* A position that may count from the end, as an offset from 1 that is at least 1. */
-static size_t from_start(lua_Integer at, size_t size) {
+size_t lib_from_start(lua_Integer at, size_t size) {
   if (at > 0) return (size_t)at;
   if (at == 0 || at < -(lua_Integer)size) return 1;
   return size + (size_t)at + 1;
 }
 
-/* The same for the end of a range: at most size. */
-static size_t from_end(lua_Integer at, size_t size) {
+size_t lib_from_end(lua_Integer at, size_t size) {
   if (at > (lua_Integer)size) return size;
   if (at >= 0) return (size_t)at;
   if (at < -(lua_Integer)size) return 0;
@@ -32,13 +31,13 @@ static int string_len(lua_State *L) {
 static int string_sub(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
-  size_t first = from_start(luaL_checkinteger(L, 2), size);
-  size_t last = from_end(luaL_optinteger(L, 3, -1), size);
+  size_t first = lib_from_start(lib_integer(L, 2), size);
+  size_t last = lib_from_end(lib_opt_integer(L, 3, -1), size);
   if (first > last) {
     lua_pushliteral(L, "");
     return 1;
   }
-  sandbox_charge(L, (int64_t)((last - first) / 64));
+  sandbox_charge(L, cost_copied(last - first));
   lua_pushlstring(L, text + first - 1, last - first + 1);
   return 1;
 }
@@ -46,7 +45,7 @@ static int string_sub(lua_State *L) {
 static int change_case(lua_State *L, char (*change)(char)) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
-  sandbox_charge(L, (int64_t)(size / 8));
+  sandbox_charge(L, cost_made(size));
   lib_text t;
   lib_text_open(L, &t);
   char *to = lib_text_room(&t, size);
@@ -62,7 +61,7 @@ static int string_upper(lua_State *L) { return change_case(L, ascii_upper); }
 static int string_reverse(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
-  sandbox_charge(L, (int64_t)(size / 8));
+  sandbox_charge(L, cost_made(size));
   lib_text t;
   lib_text_open(L, &t);
   char *to = lib_text_room(&t, size);
@@ -75,7 +74,7 @@ static int string_reverse(lua_State *L) {
 static int string_rep(lua_State *L) {
   size_t size, separator_size;
   const char *text = luaL_checklstring(L, 1, &size);
-  lua_Integer n = luaL_checkinteger(L, 2);
+  lua_Integer n = lib_integer(L, 2);
   const char *separator = luaL_optlstring(L, 3, "", &separator_size);
   if (n <= 0 || size + separator_size == 0) {
     lua_pushliteral(L, "");
@@ -86,7 +85,7 @@ static int string_rep(lua_State *L) {
   if ((lua_Unsigned)n > SANDBOX_TEXT_BYTES / once + 1) sandbox_check_text(L, SIZE_MAX);
   size_t total = once * (size_t)n - separator_size;
   sandbox_check_text(L, total);
-  sandbox_charge(L, (int64_t)(total / 64));
+  sandbox_charge(L, cost_copied(total));
   lib_text t;
   lib_text_open(L, &t);
   char *to = lib_text_room(&t, total);
@@ -106,25 +105,24 @@ static int string_rep(lua_State *L) {
 static int string_byte(lua_State *L) {
   size_t size;
   const char *text = luaL_checklstring(L, 1, &size);
-  lua_Integer at = luaL_optinteger(L, 2, 1);
-  size_t first = from_start(at, size);
-  size_t last = from_end(luaL_optinteger(L, 3, at), size);
+  lua_Integer at = lib_opt_integer(L, 2, 1);
+  size_t first = lib_from_start(at, size);
+  size_t last = lib_from_end(lib_opt_integer(L, 3, at), size);
   if (first > last) return 0;
   size_t count = last - first + 1;
-  sandbox_charge(L, (int64_t)(count / 4));
-  luaL_checkstack(L, (int)count, "string slice too long");
+  lib_values(L, count, "string slice too long");
   for (size_t i = 0; i < count; i++) lua_pushinteger(L, (unsigned char)text[first - 1 + i]);
   return (int)count;
 }
 
 static int string_char(lua_State *L) {
   int count = lua_gettop(L);
-  sandbox_charge(L, count / 4);
+  sandbox_charge(L, cost_values((size_t)count));
   lib_text t;
   lib_text_open(L, &t);
   char *to = lib_text_room(&t, (size_t)count);
   for (int i = 1; i <= count; i++) {
-    lua_Unsigned byte = (lua_Unsigned)luaL_checkinteger(L, i);
+    lua_Unsigned byte = (lua_Unsigned)lib_integer(L, i);
     luaL_argcheck(L, byte <= 255, i, "value out of range");
     to[i - 1] = (char)byte;
   }

@@ -1,7 +1,8 @@
 /* table: functions on raw tables. Functions that only read take frozen tables, too. */
 #include <lauxlib.h>
-#include <limits.h>
+#include <stdint.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -19,14 +20,12 @@ static void write_table(lua_State *L, int arg) {
                 "made with table.move(t, 1, #t, 1, {})");
 }
 
-static lua_Integer length(lua_State *L, int index) { return (lua_Integer)lua_rawlen(L, index); }
-
 static int table_concat(lua_State *L) {
   size_t separator_size;
   read_table(L, 1);
   const char *separator = luaL_optlstring(L, 2, "", &separator_size);
-  lua_Integer i = luaL_optinteger(L, 3, 1);
-  lua_Integer last = luaL_optinteger(L, 4, length(L, 1));
+  lua_Integer i = lib_opt_integer(L, 3, 1);
+  lua_Integer last = lib_opt_integer(L, 4, lib_length(L, 1));
   lib_text t;
   lib_text_open(L, &t);
   for (; i <= last; i++) {
@@ -47,11 +46,11 @@ static int table_concat(lua_State *L) {
 
 static int table_insert(lua_State *L) {
   write_table(L, 1);
-  lua_Integer end = luaL_intop(+, length(L, 1), 1);
+  lua_Integer end = luaL_intop(+, lib_length(L, 1), 1);
   lua_Integer at = end;
   int nargs = lua_gettop(L);
   if (nargs == 3) {
-    at = luaL_checkinteger(L, 2);
+    at = lib_integer(L, 2);
     luaL_argcheck(L, (lua_Unsigned)at - 1u < (lua_Unsigned)end, 2, "position out of bounds");
     for (lua_Integer i = end; i > at; i--) {
       sandbox_charge(L, 1);
@@ -67,8 +66,8 @@ static int table_insert(lua_State *L) {
 
 static int table_remove(lua_State *L) {
   write_table(L, 1);
-  lua_Integer size = length(L, 1);
-  lua_Integer at = luaL_optinteger(L, 2, size);
+  lua_Integer size = lib_length(L, 1);
+  lua_Integer at = lib_opt_integer(L, 2, size);
   if (at != size) luaL_argcheck(L, (lua_Unsigned)at - 1u <= (lua_Unsigned)size, 2, "position out of bounds");
   lua_rawgeti(L, 1, at);
   for (; at < size; at++) {
@@ -82,7 +81,7 @@ static int table_remove(lua_State *L) {
 }
 
 static int table_move(lua_State *L) {
-  lua_Integer first = luaL_checkinteger(L, 2), last = luaL_checkinteger(L, 3), to = luaL_checkinteger(L, 4);
+  lua_Integer first = lib_integer(L, 2), last = lib_integer(L, 3), to = lib_integer(L, 4);
   int target = lua_isnoneornil(L, 5) ? 1 : 5;
   write_table(L, target);
   lua_pushvalue(L, target); /* which is what it returns */
@@ -105,7 +104,7 @@ static int table_move(lua_State *L) {
 
 static int table_pack(lua_State *L) {
   int count = lua_gettop(L);
-  sandbox_charge(L, count / 4);
+  sandbox_charge(L, cost_values((size_t)count));
   lua_createtable(L, count, 1);
   lua_insert(L, 1);
   for (int i = count; i >= 1; i--) lua_rawseti(L, 1, i);
@@ -116,12 +115,11 @@ static int table_pack(lua_State *L) {
 
 static int table_unpack(lua_State *L) {
   read_table(L, 1);
-  lua_Integer first = luaL_optinteger(L, 2, 1);
-  lua_Integer last = luaL_optinteger(L, 3, length(L, 1));
+  lua_Integer first = lib_opt_integer(L, 2, 1);
+  lua_Integer last = lib_opt_integer(L, 3, lib_length(L, 1));
   if (first > last) return 0;
   lua_Unsigned count = (lua_Unsigned)last - (lua_Unsigned)first;
-  if (count >= INT_MAX || (sandbox_charge(L, (int64_t)(count / 4)), !lua_checkstack(L, (int)++count)))
-    return luaL_error(L, "too many results to unpack");
+  lib_values(L, count == SIZE_MAX ? count : ++count, "too many results to unpack");
   for (lua_Unsigned i = 0; i < count; i++) lua_rawgeti(L, 1, luaL_intop(+, first, i));
   return (int)count;
 }

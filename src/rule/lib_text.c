@@ -1,7 +1,8 @@
-/* Shared by the libraries: growing texts, and borrowed functions of Lua. */
+/* Shared by the libraries: growing texts, arguments, and borrowed functions of Lua. */
 #include <lauxlib.h>
 #include <string.h>
 
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -20,7 +21,7 @@ char *lib_text_room(lib_text *t, size_t size) {
   sandbox_check_text(t->L, t->size + size);
   size_t capacity = t->capacity * 2;
   while (capacity < t->size + size) capacity *= 2;
-  sandbox_charge(t->L, (int64_t)(t->size / 64));
+  sandbox_charge(t->L, cost_copied(t->size));
   char *data = lua_newuserdatauv(t->L, capacity, 0);
   memcpy(data, t->data, t->size);
   lua_replace(t->L, t->slot);
@@ -31,6 +32,7 @@ char *lib_text_room(lib_text *t, size_t size) {
 
 void lib_text_add(lib_text *t, const char *bytes, size_t size) {
   if (size == 0) return;
+  if (size >= 64) sandbox_charge(t->L, cost_copied(size));
   memcpy(lib_text_room(t, size), bytes, size);
   t->size += size;
 }
@@ -40,23 +42,53 @@ void lib_text_push(lib_text *t) {
   lua_pushlstring(t->L, t->data, t->size);
 }
 
-void lib_copy(lua_State *L, int from, const char *const *names) {
+/* ---- borrowed functions ---- */
+
+static int borrowed(lua_State *L) {
+  const int n = lua_gettop(L);
+  int64_t cost = 1 + cost_values((size_t)n);
+  for (int i = 1; i <= n; i++)
+    if (lua_type(L, i) == LUA_TSTRING) cost += cost_read(lua_rawlen(L, i));
+  sandbox_charge(L, cost);
+  return lua_tocfunction(L, lua_upvalueindex(1))(L); /* in this frame: messages name the function as it was called */
+}
+
+void lib_borrow(lua_State *L, int from, const char *const *names) {
   from = lua_absindex(L, from);
   for (; *names; names++) {
-    lua_getfield(L, from, *names);
+    if (lua_getfield(L, from, *names) == LUA_TFUNCTION) lua_pushcclosure(L, borrowed, 1);
     lua_setfield(L, -2, *names);
   }
 }
 
-static int charged(lua_State *L) {
-  if (lua_type(L, 1) == LUA_TSTRING) sandbox_charge(L, (int64_t)(lua_rawlen(L, 1) / 16));
-  lua_pushvalue(L, lua_upvalueindex(1));
-  lua_insert(L, 1);
-  lua_call(L, lua_gettop(L) - 1, LUA_MULTRET);
-  return lua_gettop(L);
+/* ---- arguments and results ---- */
+
+static void charge_number(lua_State *L, int arg) {
+  if (lua_type(L, arg) == LUA_TSTRING) sandbox_charge(L, cost_read(lua_rawlen(L, arg)));
 }
 
-void lib_wrap_charged(lua_State *L) { lua_pushcclosure(L, charged, 1); }
+lua_Integer lib_integer(lua_State *L, int arg) {
+  charge_number(L, arg);
+  return luaL_checkinteger(L, arg);
+}
+
+lua_Integer lib_opt_integer(lua_State *L, int arg, lua_Integer otherwise) {
+  return lua_isnoneornil(L, arg) ? otherwise : lib_integer(L, arg);
+}
+
+lua_Number lib_number(lua_State *L, int arg) {
+  charge_number(L, arg);
+  return luaL_checknumber(L, arg);
+}
+
+void lib_values(lua_State *L, size_t n, const char *too_many) {
+  if (n > LIB_VALUES_MOST) luaL_error(L, "%s", too_many);
+  sandbox_charge(L, cost_values(n));
+  luaL_checkstack(L, (int)n, too_many);
+}
+
+/* An odd size, which the allocator never takes for the hashed part of a table. */
+void lib_new_list(lua_State *L, size_t n) { lua_createtable(L, (int)(n | 1), 0); }
 
 const char *lib_tostring(lua_State *L, int index, size_t *size) {
   index = lua_absindex(L, index);

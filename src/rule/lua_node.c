@@ -27,27 +27,50 @@ typedef struct conversion {
   size_t bytes;
 } conversion;
 
+typedef enum key_kind { KEY_TEXT, KEY_POSITION, KEY_ODD } key_kind; /* odd: of another type, or an integer below 1 */
+
+static key_kind kind_of_key(lua_State *L, int index) {
+  if (lua_type(L, index) == LUA_TSTRING) return KEY_TEXT;
+  return lua_isinteger(L, index) && lua_tointeger(L, index) >= 1 ? KEY_POSITION : KEY_ODD;
+}
+
+/* Which of two keys a message names; the order in which they lie in the table changes from run to run. */
+static bool goes_first(lua_State *L, int key, int other) {
+  const int type = lua_type(L, key);
+  if (type != lua_type(L, other)) return type < lua_type(L, other);
+  return (type == LUA_TNUMBER || type == LUA_TSTRING) && lua_compare(L, key, other, LUA_OPLT);
+}
+
+/* Pushes the first key of that kind; there is one. */
+static void push_first_key(lua_State *L, int index, key_kind kind) {
+  lua_pushnil(L);
+  const int first = lua_gettop(L);
+  for (lua_pushnil(L); lua_next(L, index);) {
+    lua_pop(L, 1);
+    if (kind_of_key(L, -1) != kind) continue;
+    if (lua_isnil(L, first) || goes_first(L, lua_gettop(L), first)) lua_copy(L, -1, first);
+  }
+}
+
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count) {
   index = lua_absindex(L, index);
-  size_t texts = 0, numbers = 0;
-  lua_Integer most = (lua_Integer)lua_rawlen(L, index);
-  *count = 0;
-  lua_pushnil(L);
-  while (lua_next(L, index)) {
+  size_t n[3] = {0, 0, 0};
+  lua_Integer most = 0;
+  for (lua_pushnil(L); lua_next(L, index);) {
     lua_pop(L, 1);
-    if (lua_type(L, -1) == LUA_TSTRING)
-      texts++;
-    else if (lua_isinteger(L, -1) && lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= most)
-      numbers++;
-    else
-      return LUA_SHAPE_MIXED;
-    if (texts && numbers) return LUA_SHAPE_MIXED;
+    const key_kind kind = kind_of_key(L, -1);
+    n[kind]++;
+    if (kind == KEY_POSITION && lua_tointeger(L, -1) > most) most = lua_tointeger(L, -1);
   }
-  *count = texts + numbers;
-  if (*count == 0) return LUA_SHAPE_EMPTY;
-  if (texts) return LUA_SHAPE_MAP;
-  if (numbers == (size_t)most) return LUA_SHAPE_LIST;
-  lua_pushinteger(L, most); /* a list with a hole: its last key lies after the hole */
+  *count = n[KEY_TEXT] + n[KEY_POSITION];
+  if (n[KEY_ODD])
+    push_first_key(L, index, KEY_ODD);
+  else if (n[KEY_TEXT] && n[KEY_POSITION])
+    push_first_key(L, index, KEY_TEXT);
+  else if (n[KEY_POSITION] != (size_t)most)
+    lua_pushinteger(L, most); /* a list with a hole: its last key lies after the hole */
+  else
+    return n[KEY_TEXT] ? LUA_SHAPE_MAP : most ? LUA_SHAPE_LIST : LUA_SHAPE_EMPTY;
   return LUA_SHAPE_MIXED;
 }
 

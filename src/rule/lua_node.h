@@ -22,7 +22,7 @@ typedef struct lua_blob {
 typedef enum lua_shape { LUA_SHAPE_EMPTY, LUA_SHAPE_LIST, LUA_SHAPE_MAP, LUA_SHAPE_MIXED } lua_shape;
 
 /* The shape of a table: a list has the keys 1 to *count, a map has texts as keys. MIXED pushes the key that does not
- * fit (and needs one free slot for it); the others push nothing. Never raises. */
+ * fit (and needs four free slots); the others push nothing. */
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count);
 
 /* Booleans, integers, numbers, texts, blobs and the null (a light userdata NULL) are values; tables are lists or maps,

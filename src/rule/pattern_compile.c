@@ -12,13 +12,26 @@ static bool is_class_letter(unsigned char c) { return c != 0 && strchr("acdglpsu
 
 static void set_add(pattern_set *set, unsigned char c) { set->bits[c >> 5] |= (uint32_t)1 << (c & 31); }
 
+/* A word at a time: a set may have half a million classes and ranges. */
 static void set_add_escaped(pattern_set *set, unsigned char letter) {
   if (!is_class_letter(letter)) {
     set_add(set, letter);
     return;
   }
-  for (unsigned c = 0; c < 256; c++)
-    if (in_class(letter, (unsigned char)c)) set_add(set, (unsigned char)c);
+  const bool all_but = between(letter, 'A', 'Z');
+  for (int i = 0; i < 8; i++) {
+    const uint32_t bytes = i < 4 ? class_bytes[(letter | 0x20) - 'a'][i] : 0;
+    set->bits[i] |= all_but ? ~bytes : bytes;
+  }
+}
+
+static void set_add_range(pattern_set *set, unsigned char low, unsigned char high) {
+  for (unsigned i = low >> 5; low <= high && i <= (unsigned)high >> 5; i++) {
+    uint32_t bytes = UINT32_MAX;
+    if (i == low >> 5) bytes &= UINT32_MAX << (low & 31);
+    if (i == high >> 5) bytes &= UINT32_MAX >> (31 - (high & 31));
+    set->bits[i] |= bytes;
+  }
 }
 
 /* ---- from text to items ---- */
@@ -69,7 +82,7 @@ static bool read_set(compiler *c, uint32_t *index) {
     if (*s == ESCAPE) {
       set_add_escaped(set, (unsigned char)*++s);
     } else if (close - s > 2 && s[1] == '-') {
-      for (unsigned b = (unsigned char)s[0]; b <= (unsigned char)s[2]; b++) set_add(set, (unsigned char)b);
+      set_add_range(set, (unsigned char)s[0], (unsigned char)s[2]);
       s += 2;
     } else {
       set_add(set, (unsigned char)*s);

@@ -42,47 +42,25 @@ struct pattern_item {
 
 static inline bool between(unsigned char c, unsigned char low, unsigned char high) { return c >= low && c <= high; }
 
-/* The classes of the C locale, whatever locale the process has set, so that a rule decides the same everywhere. */
+/* The classes of the C locale, whatever locale the process has set, so that a rule decides the same everywhere: for
+ * each letter the set of its bytes. No class has bytes above 127. */
+static const uint32_t class_bytes[26][4] = {
+    ['a' - 'a'] = {0, 0, 0x07FFFFFE, 0x07FFFFFE},
+    ['c' - 'a'] = {0xFFFFFFFF, 0, 0, 0x80000000},
+    ['d' - 'a'] = {0, 0x03FF0000, 0, 0},
+    ['g' - 'a'] = {0, 0xFFFFFFFE, 0xFFFFFFFF, 0x7FFFFFFF},
+    ['l' - 'a'] = {0, 0, 0, 0x07FFFFFE},
+    ['p' - 'a'] = {0, 0xFC00FFFE, 0xF8000001, 0x78000001},
+    ['s' - 'a'] = {0x00003E00, 0x00000001, 0, 0},
+    ['u' - 'a'] = {0, 0, 0x07FFFFFE, 0},
+    ['w' - 'a'] = {0, 0x03FF0000, 0x07FFFFFE, 0x07FFFFFE},
+    ['x' - 'a'] = {0, 0x03FF0000, 0x0000007E, 0x0000007E},
+    ['z' - 'a'] = {0x00000001, 0, 0, 0},
+};
+
+/* letter is one of is_class_letter; a capital is the complement. */
 static inline bool in_class(unsigned char letter, unsigned char c) {
-  bool lower = between(c, 'a', 'z'), upper = between(c, 'A', 'Z'), digit = between(c, '0', '9');
-  bool in;
-  switch (letter | 0x20) {
-  case 'a':
-    in = lower || upper;
-    break;
-  case 'c':
-    in = c < 32 || c == 127;
-    break;
-  case 'd':
-    in = digit;
-    break;
-  case 'g':
-    in = between(c, 33, 126);
-    break;
-  case 'l':
-    in = lower;
-    break;
-  case 'p':
-    in = between(c, 33, 126) && !lower && !upper && !digit;
-    break;
-  case 's':
-    in = c == ' ' || between(c, '\t', '\r');
-    break;
-  case 'u':
-    in = upper;
-    break;
-  case 'w':
-    in = lower || upper || digit;
-    break;
-  case 'z':
-    in = c == 0;
-    break;
-  case 'x':
-    in = digit || between(c, 'a', 'f') || between(c, 'A', 'F');
-    break;
-  default: /* not reached: is_class_letter comes first */
-    return false;
-  }
+  const bool in = c < 128 && (class_bytes[(letter | 0x20) - 'a'][c >> 5] >> (c & 31)) & 1;
   return between(letter, 'A', 'Z') ? !in : in;
 }
 

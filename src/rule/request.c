@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "rule/cost.h"
 #include "rule/host_inner.h"
+#include "rule/lib.h"
 
 /* Upvalues of the request's __index. */
 enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_TRANSACTION, UP_METHODS };
@@ -109,7 +111,7 @@ static void push_node(lua_State *L, const node *n) {
     host_push_value(L, &n->value);
     break;
   case NODE_LIST:
-    lua_createtable(L, (int)n->count, 0);
+    lib_new_list(L, n->count);
     for (size_t i = 0; i < n->count; i++) {
       push_node(L, n->items[i]);
       lua_rawseti(L, -2, (lua_Integer)i + 1);

@@ -25,6 +25,8 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/plain_locale.h"
+#include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
 enum { FIRST_LOOK = 512 /* evaluations of fewer instructions never look at the clock */, MOST_FACTOR = 1000 };
@@ -32,12 +34,9 @@ enum { FIRST_LOOK = 512 /* evaluations of fewer instructions never look at the c
 /* ---- evaluations ---- */
 
 static void recover(sandbox_inner *in) {
-  bool was_memory = in->s.hit == SANDBOX_MEMORY;
   in->s.hit = SANDBOX_WITHIN;
-  in->described = false;
-  in->out_of_memory = false;
+  in->described = in->out_of_memory = in->refused = in->failed = in->long_text = false;
   sandbox_set_mode(in, in->keeps_long ? HOOK_WARY : HOOK_NORMAL);
-  if (was_memory) lua_gc(in->s.L, LUA_GCCOLLECT);
 }
 
 void sandbox_start(sandbox *sb, int factor) {
@@ -46,8 +45,50 @@ void sandbox_start(sandbox *sb, int factor) {
   sb->instructions_given = sb->instructions_left = sb->limits.instructions * factor;
   sb->timeout_ns = sb->limits.timeout_ns * factor;
   sb->deadline_ns = 0;
+  in->most_keys = factor > 1 ? SIZE_MAX : SANDBOX_KEYS_MOST;
   in->look_at = sb->instructions_left > FIRST_LOOK ? sb->instructions_left - FIRST_LOOK : 0;
   if (in->mode != HOOK_NORMAL || in->out_of_memory) recover(in);
+}
+
+/* ---- reading a chunk ---- */
+
+enum { PIECE_BYTES = 256 /* between two looks at the clock: the parser calls no hook */ };
+
+typedef struct source {
+  const char *at, *end;
+  const char *length; /* the next operator #, which is read as the mark and ^; end: none */
+} source;
+
+static const char *read_piece(lua_State *L, void *ud, size_t *size) {
+  static const char mark[] = "\"\\0#\"^";
+  source *s = ud;
+  sandbox_charge(L, 1);
+  sandbox_look(L);
+  const char *piece = s->at;
+  if (s->at == s->length && s->at < s->end) {
+    s->at++;
+    s->length = lib_next_length(s->at, s->end);
+    *size = sizeof mark - 1;
+    return mark;
+  }
+  *size = (size_t)(s->length - s->at);
+  if (*size > PIECE_BYTES) *size = PIECE_BYTES;
+  s->at += *size;
+  return piece;
+}
+
+/* The text as it is comes first: what Lua can't read has a message of its own, and only what it can read may be
+ * rewritten. */
+static int read_chunk(sandbox_inner *in, const char *chunkname, const char *text, size_t size) {
+  lua_State *L = in->s.L;
+  const char *end = text + size;
+  source as_it_is = {text, end, end};
+  int status = lua_load(L, read_piece, &as_it_is, chunkname, "t");
+  if (status != LUA_OK) return status;
+  source rewritten = {text, end, lib_next_length(text, end)};
+  if (rewritten.length == end) return LUA_OK;
+  lua_pop(L, 1);
+  return lua_load(L, read_piece, &rewritten, chunkname, "t");
 }
 
 int sandbox_load(sandbox *sb, const char *chunkname, const char *text, size_t size) {
@@ -57,7 +98,9 @@ int sandbox_load(sandbox *sb, const char *chunkname, const char *text, size_t si
     size -= 3;
   }
   in->loading = true;
-  int status = luaL_loadbufferx(sb->L, text, size, chunkname, "t");
+  void *was = plain_locale_enter();
+  int status = read_chunk(in, chunkname, text, size);
+  plain_locale_leave(was);
   in->loading = false;
   bool ended = sandbox_ended(in, status);
   if (status || ended) sandbox_describe_file(in, chunkname);
@@ -76,6 +119,11 @@ static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *
     return error_set(err, SHUNT_E_LIMIT,
                      "over the limit of %lld ms of computing time: do less here, or raise rules.timeout",
                      (long long)(sb->timeout_ns / NS_PER_MS));
+  case SANDBOX_KEYS:
+    return error_set(err, SHUNT_E_LIMIT,
+                     "over the limit of %d keys in a table, beside its list, that a rule makes when it is asked: make "
+                     "the table at the top of the rule file, where it is made once",
+                     SANDBOX_KEYS_MOST);
   case SANDBOX_NAMES:
     return error_set(err, SHUNT_E_LIMIT,
                      "rules read too many columns and attributes by computed names: read a fixed set of names");
@@ -128,10 +176,14 @@ shunt_status sandbox_call(sandbox *sb, int nargs, int nresults, shunt_error *err
   }
   lua_pushcfunction(L, sandbox_handler);
   lua_insert(L, base);
+  sandbox_inner *in = (sandbox_inner *)sb;
+  void *was = plain_locale_enter();
   int status = lua_pcall(L, nargs, nresults, base);
+  plain_locale_leave(was);
   lua_remove(L, base);
-  if (status == LUA_OK && !sb->hit) return SHUNT_OK;
-  if (status == LUA_OK) { /* over a limit at the very end: the result does not count */
+  if (status == LUA_OK && !sb->hit && !in->out_of_memory) return SHUNT_OK;
+  if (sb->hit == SANDBOX_MEMORY) lua_gc(L, LUA_GCCOLLECT); /* the evaluation that took it pays for it, not the next */
+  if (status == LUA_OK) {                                  /* over a limit at the very end: the result does not count */
     lua_settop(L, base - 1);
     lua_pushnil(L);
   }
@@ -141,6 +193,11 @@ shunt_status sandbox_call(sandbox *sb, int nargs, int nresults, shunt_error *err
 /* ---- birth and end ---- */
 
 static int install(lua_State *L) {
+  enum { KEYS = 64 };
+  sandbox_inner *in = sandbox_inner_of(L);
+  lua_createtable(L, 0, KEYS);
+  in->node_bytes = in->asked_bytes / KEYS;
+  lua_settop(L, 0);
   sandbox_install(L);
   return 0;
 }
@@ -151,7 +208,7 @@ static int64_t within(int64_t n) {
 }
 
 shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_error *err) {
-  sandbox_inner *in = base_zalloc(sizeof *in);
+  sandbox_inner *in = plain_locale_ready() ? base_zalloc(sizeof *in) : NULL;
   if (!in) return error_memory(err);
   sandbox *s = &in->s;
   s->limits.instructions = within(limits->instructions);
@@ -159,6 +216,7 @@ shunt_status sandbox_new(const sandbox_limits *limits, sandbox **out, shunt_erro
   s->limits.timeout_ns = within(limits->timeout_ns);
   s->instructions_left = SANDBOX_NO_LIMIT;
   in->look_at = INT64_MIN; /* there is no evaluation before the first sandbox_start */
+  in->most_keys = SIZE_MAX;
   lua_State *L = lua_newstate(sandbox_allocate, in);
   if (!L) {
     const bool refused = in->refused;

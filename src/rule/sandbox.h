@@ -21,6 +21,7 @@ typedef enum sandbox_limit {
   SANDBOX_INSTRUCTIONS,
   SANDBOX_MEMORY,
   SANDBOX_TIME,
+  SANDBOX_KEYS,
   SANDBOX_NAMES
 } sandbox_limit;
 

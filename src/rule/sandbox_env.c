@@ -137,16 +137,25 @@ static void add_library(lua_State *L, const char *name, void (*fill)(lua_State *
   lua_setfield(L, -2, name);
 }
 
-/* Methods of texts: Lua's own metatable, which also makes "10" + 1 work, with the bounded functions as its methods.
+/* Methods of texts: the bounded functions, and of Lua's own metatable the operators, which make "10" + 1 work.
  * Rules can't reach the table, so it needs no lock. */
 static void install_text_methods(lua_State *L) {
+  static const char *const operators[] = {"__add", "__sub",  "__mul", "__mod", "__pow",
+                                          "__div", "__idiv", "__unm", NULL};
+  lua_pushliteral(L, "");
   lua_pushcfunction(L, luaopen_string);
   lua_call(L, 0, 0);
-  lua_pushliteral(L, "");
-  lua_getmetatable(L, -1);
+  lua_newtable(L);
+  lua_getmetatable(L, -2);
+  lua_insert(L, -2); /* the text, Lua's metatable, ours */
+  lib_borrow(L, -2, operators);
+  lua_getfield(L, -1, "__pow");
+  lua_pushcclosure(L, lib_text_power, 1);
+  lua_setfield(L, -2, "__pow");
   lua_newtable(L);
   lib_add_string(L);
   lua_setfield(L, -2, "__index");
+  lua_setmetatable(L, -3);
   lua_pop(L, 2);
 }
 

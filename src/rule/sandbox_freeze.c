@@ -8,6 +8,8 @@
 
 #include "base/buf.h"
 #include "rule/bytecode.h"
+#include "rule/cost.h"
+#include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
 static const char CONTENTS_KEY; /* in the metatable of a locked table: its contents */
@@ -29,12 +31,6 @@ void sandbox_contents(lua_State *L, int index) {
   if (!sandbox_locked(L, index)) lua_pushvalue(L, index);
 }
 
-static int locked_length(lua_State *L) {
-  sandbox_contents(L, 1);
-  lua_pushinteger(L, (lua_Integer)lua_rawlen(L, -1));
-  return 1;
-}
-
 void sandbox_lock(lua_State *L, int index, lua_CFunction newindex) {
   index = lua_absindex(L, index);
   lua_newtable(L);
@@ -51,13 +47,11 @@ void sandbox_lock(lua_State *L, int index, lua_CFunction newindex) {
     lua_rawset(L, index);
   }
   if (lua_getmetatable(L, index)) lua_setmetatable(L, contents); /* its own metatable works from there */
-  lua_createtable(L, 0, 4);
+  lua_createtable(L, 0, 3);
   lua_pushvalue(L, contents);
   lua_rawsetp(L, -2, &CONTENTS_KEY);
   lua_pushcfunction(L, newindex);
   lua_setfield(L, -2, "__newindex");
-  lua_pushcfunction(L, locked_length);
-  lua_setfield(L, -2, "__len");
   lua_insert(L, contents);
   lua_setfield(L, contents, "__index");
   lua_setmetatable(L, index);
@@ -101,6 +95,9 @@ typedef struct looker {
 
 static void pass_on(void *ud, const bytecode_use *use, int line) {
   const looker *l = ud;
+  const shunt_value *v = &use->value;
+  if (v->type == SHUNT_TEXT && v->size == LIB_LENGTH_MARK_BYTES && memcmp(v->as.bytes, LIB_LENGTH_MARK, v->size) == 0)
+    return; /* the operator # */
   l->in->found(l->in->s.owner, l->file, line, use);
 }
 
@@ -191,17 +188,15 @@ static void freeze_table(freezer *f) {
     lua_pop(L, 1);
     return;
   }
-  int64_t fields = 1;
   for (lua_pushnil(L); lua_next(L, here); lua_pop(L, 1)) {
+    sandbox_charge(L, cost_slots(1));
     meet(f);
     note_value(L, -1, false);
     note_value(L, -2, true);
     lua_pushvalue(L, -2);
     meet(f);
     lua_pop(L, 1);
-    fields++;
   }
-  sandbox_charge(L, fields);
   sandbox_lock(L, here, set_in_frozen);
 }
 

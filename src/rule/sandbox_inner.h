@@ -27,16 +27,20 @@ typedef struct sandbox_inner {
   sandbox s;
   int64_t look_at; /* if instructions_left falls below this, look at the clock or end the evaluation */
   hook_mode mode;
-  bool refused; /* the last allocation that failed was refused by the limit (Lua collects garbage, and tries again) */
-  bool out_of_memory;                /* the system has no memory: nothing catches this until sandbox_start */
-  bool long_text;                    /* the refused allocation was a text that is too long */
-  bool loading;                      /* the parser is running, without the hook */
-  bool keeps_long;                   /* a frozen value holds a long text: every evaluation is wary */
+  bool refused;       /* the last request for memory was over the limit: Lua collects garbage, and tries once more */
+  bool failed;        /* the system had no memory for the last request: the same */
+  bool out_of_memory; /* nothing catches this until sandbox_start */
+  bool long_text;     /* the limit was hit by a text that is too long */
+  bool loading;       /* the parser is running, without the hook */
+  bool keeps_long;    /* a frozen value holds a long text: every evaluation is wary */
   const sandbox_iterator *iterators; /* the last has no name */
   sandbox_found found;               /* gets the uses of the request in functions that are frozen; or NULL */
   bool described;                    /* the fields below describe the current error */
   bool load_failed;                  /* file could not be loaded */
-  unsigned load_blocks;
+  size_t asked_bytes;                /* by the last request for a new part of an object */
+  size_t node_bytes;                 /* of an entry in the hashed part of a table */
+  size_t most_keys;                  /* entries that the hashed part of one table may have */
+  int64_t look_again_ns;             /* by the monotonic clock: before that, CPU time is not over */
   int line;
   char file[256];
   char message[1024];
@@ -45,6 +49,7 @@ typedef struct sandbox_inner {
 
 static const int64_t SANDBOX_NO_LIMIT = INT64_MAX / 4;
 enum {
+  SANDBOX_KEYS_MOST = 4096, /* entries of a table that a rule makes: to rehash colliding keys is quadratic */
   SANDBOX_LONG_TEXT_BYTES = 64 << 10,
   SANDBOX_TEXT_BYTES = 1 << 20 /* no text may be longer: comparing two texts is one instruction */
 };
@@ -59,6 +64,8 @@ void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit);
 /* Charges without raising. False if the evaluation is over: the caller must then reach sandbox_raise. */
 bool sandbox_spend(sandbox_inner *in, int64_t instructions);
+/* Looks at the clock, for work whose size no number tells beforehand. Raises. */
+void sandbox_look(lua_State *L);
 /* Raises the error of the limit that was hit. */
 int sandbox_raise(lua_State *L);
 /* Both end the evaluation; no pcall catches them. */

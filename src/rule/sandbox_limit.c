@@ -3,18 +3,18 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "rule/cost.h"
 #include "rule/sandbox_inner.h"
 
 enum {
   HOOK_EVERY = 256,
   WARY_EVERY = 8,
-  LOOK_EVERY = 1024,     /* instructions between two reads of the clock, which is a system call */
-  BIG_BLOCK = 64 << 10,  /* an allocation of this size reads the clock */
-  LOAD_LOOK = 64,        /* allocations of the parser between two reads of the clock */
-  BYTES_SHIFT = 8,       /* 256 allocated bytes count as an instruction */
-  COLLECTION_SHIFT = 10, /* after a refusal Lua collects all garbage: a KiB in use counts as an instruction */
-  MOST_FACTOR = 1000
+  LOOK_EVERY = HOOK_EVERY, /* instructions between two looks at the clock */
+  BIG_BLOCK = 64 << 10     /* an allocation of this size looks at the clock */
 };
+/* CPU time can't pass faster than the monotonic clock, which is much cheaper to read. */
+static const int64_t LOOK_AGAIN_NS = NS_PER_MS;
+
 /* ---- limits ---- */
 
 static void hook(lua_State *L, lua_Debug *ar);
@@ -43,14 +43,15 @@ static bool look(sandbox_inner *in) {
     sandbox_stop(in, SANDBOX_INSTRUCTIONS);
     return false;
   }
-  int64_t now = clock_thread_cpu_ns();
-  if (s->deadline_ns == 0) s->deadline_ns = now + s->timeout_ns;
-  if (now > s->deadline_ns) {
-    sandbox_stop(in, SANDBOX_TIME);
-    return false;
-  }
   in->look_at = s->instructions_left > LOOK_EVERY ? s->instructions_left - LOOK_EVERY : 0;
-  return true;
+  const int64_t now = clock_monotonic_ns();
+  if (s->deadline_ns && now < in->look_again_ns) return true;
+  in->look_again_ns = now + LOOK_AGAIN_NS;
+  const int64_t spent = clock_thread_cpu_ns();
+  if (s->deadline_ns == 0) s->deadline_ns = spent + s->timeout_ns;
+  if (spent <= s->deadline_ns) return true;
+  sandbox_stop(in, SANDBOX_TIME);
+  return false;
 }
 
 bool sandbox_spend(sandbox_inner *in, int64_t instructions) {
@@ -80,6 +81,10 @@ void sandbox_charge(lua_State *L, int64_t instructions) {
   if (!sandbox_spend(sandbox_inner_of(L), instructions)) sandbox_raise(L);
 }
 
+void sandbox_look(lua_State *L) {
+  if (!look(sandbox_inner_of(L))) sandbox_raise(L);
+}
+
 static void hook(lua_State *L, lua_Debug *ar) {
   (void)ar;
   sandbox_inner *in = sandbox_inner_of(L);
@@ -105,14 +110,7 @@ void sandbox_keep_long(sandbox_inner *in) {
 }
 
 bool sandbox_ended(sandbox_inner *in, int lua_status) {
-  if (lua_status == LUA_ERRMEM && !in->s.hit) {
-    if (!in->refused)
-      in->out_of_memory = true;
-    else {
-      in->described = true; /* at the refusal, before the stack was unwound */
-      sandbox_stop(in, SANDBOX_MEMORY);
-    }
-  }
+  if (lua_status == LUA_ERRMEM && !in->s.hit) in->out_of_memory = true;
   return in->s.hit || in->out_of_memory;
 }
 
@@ -126,41 +124,67 @@ void sandbox_check_text(lua_State *L, size_t bytes) {
 
 /* ---- memory ---- */
 
-static bool refuse(sandbox_inner *in, bool long_text) {
+/* Lua collects all garbage and asks once more. The second refusal in a row ends the evaluation: not every function that
+ * asks for memory raises an error without it that pcall would let through (lua_checkstack returns false). */
+static bool refuse(sandbox_inner *in) {
+  if (in->refused) {
+    sandbox_stop(in, SANDBOX_MEMORY);
+    return false;
+  }
   in->refused = true;
-  in->long_text = long_text;
   if (!in->described && in->s.L) sandbox_describe_place(in, in->s.L, 0);
-  in->s.instructions_left -= (int64_t)(in->s.memory_used >> COLLECTION_SHIFT);
+  in->s.instructions_left -= cost_collection(in->s.memory_used);
   if (in->s.instructions_left < in->look_at) look(in);
   return false;
 }
 
-/* Whether a block may grow. If time or instructions are used up, the block may grow: the hook raises at the next
- * instruction. */
-static bool admit(sandbox_inner *in, size_t had, size_t wanted, bool text) {
-  size_t more = wanted - had;
-  in->s.instructions_left -= (int64_t)(more >> BYTES_SHIFT);
+/* Whether Lua asks for the hashed part of a table that is too large to be rehashed in one go: the keys may collide. */
+static bool too_many_keys(const sandbox_inner *in, size_t bytes) {
+  const size_t nodes = in->node_bytes ? bytes / in->node_bytes : 0;
+  return nodes > in->most_keys && nodes * in->node_bytes == bytes && (nodes & (nodes - 1)) == 0;
+}
+
+/* A text that is too long ends the evaluation, but gets its memory: no collection would help. */
+static void note_long_text(sandbox_inner *in, size_t bytes) {
+  if (bytes > SANDBOX_TEXT_BYTES + 64) {
+    in->long_text = true;
+    sandbox_stop(in, SANDBOX_MEMORY);
+  }
+  if (in->mode == HOOK_NORMAL) sandbox_set_mode(in, HOOK_WARY);
+}
+
+/* Whether a block may grow. kind is the type of the object that Lua makes; 0: a part of an object. If time or
+ * instructions are used up, the block may grow: the hook raises at the next instruction. */
+static bool admit(sandbox_inner *in, size_t had, size_t wanted, size_t kind) {
+  const size_t more = wanted - had;
+  in->s.instructions_left -= cost_memory(more);
   if (in->s.instructions_left < in->look_at || more >= BIG_BLOCK) look(in);
-  if (in->loading && ++in->load_blocks % LOAD_LOOK == 0) look(in);
   if (in->loading && in->s.hit) return false;
-  if (text && wanted > SANDBOX_LONG_TEXT_BYTES) {
-    if (wanted > SANDBOX_TEXT_BYTES + 64) return refuse(in, true);
-    if (in->mode == HOOK_NORMAL) sandbox_set_mode(in, HOOK_WARY);
+  if (kind == LUA_TSTRING && wanted > SANDBOX_LONG_TEXT_BYTES) note_long_text(in, wanted);
+  if (had == 0 && kind == 0) {
+    in->asked_bytes = wanted;
+    if (too_many_keys(in, wanted)) {
+      sandbox_stop(in, SANDBOX_KEYS);
+      return false;
+    }
   }
   if (more > (size_t)in->s.limits.memory_bytes || in->s.memory_used > (size_t)in->s.limits.memory_bytes - more)
-    return refuse(in, false);
+    return refuse(in);
+  in->refused = false;
   return true;
 }
 
 void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
   sandbox_inner *in = ud;
-  size_t had = block ? old_bytes : 0;
-  /* without a block, old_bytes is the type of the object that Lua makes */
-  if (new_bytes > had && !admit(in, had, new_bytes, !block && old_bytes == LUA_TSTRING)) return NULL;
+  const size_t had = block ? old_bytes : 0;
+  if (new_bytes > had && !admit(in, had, new_bytes, block ? 0 : old_bytes)) return NULL;
   void *got = base_lua_alloc(NULL, block, old_bytes, new_bytes);
-  if (got || new_bytes == 0)
+  if (got || new_bytes == 0) {
     in->s.memory_used = in->s.memory_used - had + new_bytes;
-  else
-    in->refused = false;
+    if (got) in->failed = false;
+  } else {
+    in->out_of_memory = in->failed; /* Lua collects garbage and asks once more here, too */
+    in->failed = true;
+  }
   return got;
 }
