@@ -62,7 +62,11 @@ static shunt_status load(generation *g, const generation_source *from, problems 
                     .npaths = rules.npaths,
                     .standard = settings->standard_rules,
                     .strict = settings->strict_isolation};
-  rule_host_load(*host, &what, &source, found);
+  status = rule_host_load_watched(host, &what, &source, found, err);
+  if (status) {
+    catalog_source_free(&source);
+    return status;
+  }
   status =
       catalog_build(&source, found, &g->catalog); /* even after mistakes, so that all of them are reported at once */
   if (found->count || found->out_of_memory) return problems_status(found, err);

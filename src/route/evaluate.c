@@ -369,7 +369,7 @@ static int64_t slow_ns_of(const catalog *c) {
 
 shunt_status route_evaluate(route *r, route_lane *l, const route_request *q, route_decision *d, route_outcome *outcome,
                             shunt_error *err) {
-  rule_view view = {.request = q, .catalog = r->catalog, .level = q->level};
+  rule_view view = {.request = q, .catalog = r->catalog, .level = q->level, .texts = &d->texts};
   evaluation e = {.r = r,
                   .l = l,
                   .request = q,

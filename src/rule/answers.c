@@ -67,6 +67,20 @@ const char *host_shown(lua_State *L, int index) {
   }
 }
 
+const char *host_text_of(lua_State *L, int index, const char *who, const char *thing) {
+  if (lua_type(L, index) != LUA_TSTRING) luaL_error(L, "%s: %s is %s: write a text", who, thing, host_shown(L, index));
+  const char *text = lua_tostring(L, index);
+  if (strlen(text) != lua_rawlen(L, index))
+    luaL_error(L, "%s: %s, '%s', contains a NUL character after this: remove it", who, thing, text);
+  return text;
+}
+
+const char *host_name_of(lua_State *L, int index, const char *who, const char *thing) {
+  const char *name = host_text_of(L, index, who, thing);
+  if (!*name) luaL_error(L, "%s: %s is empty: write a name", who, thing);
+  return name;
+}
+
 static uint64_t hash_integer(int64_t i) {
   char text[24], *at = text + sizeof text;
   uint64_t rest = i < 0 ? -(uint64_t)i : (uint64_t)i;
@@ -101,7 +115,7 @@ uint64_t host_hash(const shunt_value *value) {
 }
 
 static int deny(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TSTRING);
+  host_text_of(L, 1, "deny", "the reason");
   lua_settop(L, 1);
   lua_newuserdatauv(L, 0, 1);
   luaL_setmetatable(L, HOST_DENY);
@@ -112,9 +126,11 @@ static int deny(lua_State *L) {
 
 static int uncacheable(lua_State *L) {
   rule_host *h = host_of(L);
-  const char *why = luaL_checkstring(L, 1);
+  const char *why = host_text_of(L, 1, "uncacheable", "the reason");
   if (!h->view) return luaL_error(L, "uncacheable: no decision is under way; call it in a rule's function");
-  if (!h->uncacheable[0]) snprintf(h->uncacheable, sizeof h->uncacheable, "%s", why[0] ? why : "no reason given");
+  if (!h->uncacheable[0])
+    snprintf(h->uncacheable, sizeof h->uncacheable, "%.*s", (int)sizeof h->uncacheable - 1,
+             why[0] ? why : "no reason given");
   return 0;
 }
 
@@ -131,6 +147,7 @@ static int pick(lua_State *L) {
     if (n == RULE_PICK_MOST) return luaL_error(L, "pick names more than %d clients: leave some out", RULE_PICK_MOST);
     if (lua_type(L, -1) != LUA_TSTRING)
       return luaL_error(L, "pick: client %d of the list is %s: write a client's name", (int)n + 1, host_shown(L, -1));
+    host_name_of(L, -1, "pick", "a client of the list");
     lua_rawseti(L, 3, n + 1);
   }
   if (n == 0) return luaL_error(L, "pick names no client: write pick{ \"r1\", \"r2\" }");

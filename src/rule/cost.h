@@ -19,6 +19,8 @@ static inline int64_t cost_copied(size_t bytes) { return (int64_t)(bytes / 64); 
 static inline int64_t cost_read(size_t bytes) { return (int64_t)(bytes / 16); }
 /* Bytes that a loop makes one by one. */
 static inline int64_t cost_made(size_t bytes) { return (int64_t)(bytes / 8); }
+/* Bytes of a pattern that is compiled: each may become an item. */
+static inline int64_t cost_compiled(size_t bytes) { return 1 + (int64_t)bytes * 4; }
 /* Values that are pushed, arguments that are looked at. */
 static inline int64_t cost_values(size_t n) { return (int64_t)(n / 4); }
 /* n slots of a table that are read, written or both. */

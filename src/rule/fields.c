@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "rule/cost.h"
 #include "rule/host_inner.h"
 #include "rule/sandbox_inner.h"
 
@@ -26,7 +27,7 @@ const char *const host_transaction_names[] = {"client", "isolation", "read_only"
 static const char instance[] = "instance";
 
 /* Names and parts lie outside of the sandbox's memory. */
-enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000 };
+enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000, MOST_PASSING = 1000 };
 
 const rule_view *host_view(lua_State *L, rule_host *h) {
   if (!h->view) luaL_error(L, "the request is gone: read its fields while the rule's function runs, and don't keep it");
@@ -179,28 +180,52 @@ void host_check_attribute(lua_State *L, rule_host *h, const char *name, const sh
     luaL_error(L, "a rule reads req.attrs.%s: %s", name, err.message);
 }
 
-/* The read of a column, an attribute and their like, made once. */
-static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
-  note_missing(h, field, name);
-  map *names = names_of(h, field);
-  const rule_read *known = map_get(names, name);
-  if (known) return known;
-  if (names->count >= MOST_NAMES) sandbox_raise_limit(L, SANDBOX_NAMES);
-  if (field == RULE_FIELD_ATTRS) host_check_attribute(L, h, name, NULL);
-  size_t size = strlen(name);
-  if (size > LONGEST_NAME)
-    luaL_error(
-        L, "the name %s… after '%s.' is %d bytes long, and the longest is %d: read a column or attribute that exists",
-        lua_pushlstring(L, name, 32), host_field_names[field], (int)size, LONGEST_NAME);
-  rule_read *made = arena_new(&h->names, rule_read);
-  char *display = arena_printf(&h->names, "%s.%s", host_field_names[field], name);
+static rule_read *make_read(lua_State *L, arena *a, rule_field field, const char *name) {
+  rule_read *made = arena_new(a, rule_read);
+  char *display = arena_printf(a, "%s.%s", host_field_names[field], name);
   if (!made || !display) sandbox_raise_memory(L);
   *made = (rule_read){.field = field,
                       .predicate = RULE_VALUE,
                       .name = display + strlen(host_field_names[field]) + 1,
                       .display = display};
+  return made;
+}
+
+/* Names that rules compute have no end, and what is kept of them must: beyond that a read lives as long as its
+ * decision, which is then not remembered. */
+static const rule_read *passing_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  sandbox_charge(L, cost_slots(h->nreads));
+  for (size_t i = 0; h->npassing > 0 && i < h->nreads; i++) {
+    const rule_read *r = h->reads[i];
+    if (r->field == field && r->name && strcmp(r->name, name) == 0) return r;
+  }
+  arena *texts = host_view(L, h)->texts;
+  if (!texts || h->npassing >= MOST_PASSING) sandbox_raise_limit(L, SANDBOX_NAMES);
+  const rule_read *made = make_read(L, texts, field, name);
+  h->npassing++;
+  return made;
+}
+
+/* The read of a column, an attribute and their like, made once. */
+static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
+  const size_t size = strlen(name);
+  if (size > LONGEST_NAME)
+    luaL_error(
+        L, "the name %s… after '%s.' is %d bytes long, and the longest is %d: read a column or attribute that exists",
+        lua_pushlstring(L, name, 32), host_field_names[field], (int)size, LONGEST_NAME);
+  note_missing(h, field, name);
+  map *names = names_of(h, field);
+  const rule_read *known = map_get(names, name);
+  if (known) return known;
+  if (field == RULE_FIELD_ATTRS) host_check_attribute(L, h, name, NULL);
+  if (names->count >= MOST_NAMES) return passing_read(L, h, field, name);
+  rule_read *made = make_read(L, &h->names, field, name);
   if (!map_put(names, made->name, made)) sandbox_raise_memory(L);
   return made;
+}
+
+static bool is_passing(rule_host *h, const rule_read *read) {
+  return h->npassing > 0 && read->name && map_get(names_of(h, read->field), read->name) != read;
 }
 
 void host_read_named(lua_State *L, rule_host *h, rule_field field, const char *name) {
@@ -237,7 +262,7 @@ const shunt_value *host_subject(lua_State *L, rule_host *h, const char *path, ru
   read->name = value->name;
   read->display = value->display;
   if (!rule_is_candidate(read->field)) {
-    if (read->predicate != RULE_VALUE)
+    if (read->predicate != RULE_VALUE && !is_passing(h, value))
       read_part(L, h, read, value);
     else if (!is_told(L, h, value))
       record_value(L, h, value);

@@ -67,7 +67,7 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
                            shunt_error *err) {
   lua_State *L = h->sb->L;
   h->view = view;
-  h->nreads = 0;
+  h->nreads = h->npassing = 0;
   h->missed = false;
   h->read_mask = 0;
   h->uncacheable[0] = 0;
@@ -80,7 +80,11 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
   return status ? status : h->body_status;
 }
 
-const char *rule_host_uncacheable(const rule_host *h) { return h->uncacheable[0] ? h->uncacheable : NULL; }
+const char *rule_host_uncacheable(const rule_host *h) {
+  if (h->uncacheable[0]) return h->uncacheable;
+  return h->npassing ? "rules read more names of columns and attributes than are kept: read a fixed set of names"
+                     : NULL;
+}
 
 /* Calls the kept function with the request; its one result is on top. */
 static void call(rule_host *h, int function) {
@@ -103,6 +107,8 @@ static const char *qualified(lua_State *L, int index, const char *what) {
   lua_getfield(L, index, "name");
   const char *schema = lua_type(L, -2) == LUA_TSTRING ? lua_tostring(L, -2) : NULL;
   const char *name = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  if (schema) host_text_of(L, -2, what, "the schema");
+  if (name) host_text_of(L, -1, what, "the table's name");
   const char *wrong = table_name_wrong(schema, name);
   if (wrong) luaL_error(L, "%s: a table is a name, or {schema = ..., name = ...}, and %s here", what, wrong);
   return lua_pushfstring(L, "%s.%s", schema, name);
@@ -114,7 +120,7 @@ const char *rule_host_table(rule_host *h, int function, const char *what) {
   if (lua_type(L, -1) == LUA_TTABLE) return qualified(L, -1, what);
   if (lua_type(L, -1) != LUA_TSTRING)
     luaL_error(L, "%s: the table function returns %s: return the table's name, a text", what, host_shown(L, -1));
-  return lua_tostring(L, -1);
+  return host_name_of(L, -1, what, "the table's name");
 }
 
 /* The table's name in an answer's table at index, or NULL. The name is left on the stack. */
@@ -123,7 +129,7 @@ static const char *table_of(lua_State *L, int index, const char *what) {
   if (type == LUA_TTABLE) return qualified(L, -1, what);
   if (type != LUA_TSTRING && type != LUA_TNIL)
     luaL_error(L, "%s: table in the answer is %s: give its name, a text", what, host_shown(L, -1));
-  return lua_tostring(L, -1);
+  return type == LUA_TNIL ? NULL : host_name_of(L, -1, what, "the table in the answer");
 }
 
 static void check_answer_keys(lua_State *L, int index, const char *what) {
@@ -169,7 +175,7 @@ static void read_answer(lua_State *L, int index, const char *what, rule_answer *
     return;
   case LUA_TSTRING:
     answer->kind = RULE_ANSWER_CLIENT;
-    answer->client = lua_tostring(L, index);
+    answer->client = host_name_of(L, index, what, "the client's name");
     return;
   case LUA_TUSERDATA:
     if (luaL_testudata(L, index, HOST_DENY)) {

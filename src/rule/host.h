@@ -27,6 +27,13 @@ typedef struct rule_load {
  * go to found; the next file loads in spite of them. */
 void rule_host_load(rule_host *h, const rule_load *what, catalog_source *source, problems *found);
 
+/* The same on a thread of its own, for whose end the caller does not wait longer than its limits allow. If the limits
+ * are exceeded in one step that can't be stopped, *host becomes NULL and source empty: the thread frees them once that
+ * step is over. Everything that what points to lies in the source's arena. Errors: LIMIT, which is added to found, too;
+ * MEMORY. */
+shunt_status rule_host_load_watched(rule_host **host, const rule_load *what, catalog_source *source, problems *found,
+                                    shunt_error *err);
+
 /* Makes a second host from the texts that the first has read, so that it does not depend on the disk. Its functions
  * have the same numbers. It borrows the texts: free the first host last. The first may be in use meanwhile. Errors:
  * LIMIT, MEMORY; INTERNAL if the texts declare something different this time. */
@@ -38,7 +45,8 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
                            shunt_error *err);
 
 /* The reads since rule_host_run began, in order, each once. The list is valid until the next run; the reads themselves,
- * with all they point to, as long as the host. */
+ * with all they point to, as long as the host, or where it keeps no more names as long as the view's arena: such an
+ * evaluation is uncacheable. */
 const rule_read *const *rule_host_reads(const rule_host *h, size_t *count);
 /* Records a field that the core itself has read. May not return, like the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
@@ -48,7 +56,8 @@ rule_read rule_class(const uint32_t *classes);
 void rule_host_read_class(rule_host *h, const rule_read *class);
 /* Whether a column without a value was read since the last question; only noted while a part is asked for. */
 bool rule_host_missed(rule_host *h);
-/* The reason of the first uncacheable since rule_host_run began, or NULL. Valid until the next run. */
+/* Why the answers since rule_host_run began must not be remembered: the reason of the first uncacheable, or too many
+ * names; else NULL. Valid until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
 
 typedef enum rule_policy { RULE_ROUND_ROBIN, RULE_RANDOM, RULE_LEAST_BUSY, RULE_HASH } rule_policy;

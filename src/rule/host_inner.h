@@ -40,6 +40,7 @@ typedef struct host_text {
   const char *text;
   size_t size;
   bool standard;
+  const char *wrong; /* why there is no text: a module that could not be read */
 } host_text;
 
 /* All texts in the order in which they were read. A clone is made from them. */
@@ -57,9 +58,11 @@ struct rule_host {
   catalog_source *source;
   problems *problems;
   const rule_load *what;
-  size_t bytes_before;   /* of the source's arena, when loading began */
-  bool standard_file;    /* the current file is a standard one */
-  host_program *program; /* being filled; a clone borrows a complete one */
+  size_t bytes_before;           /* of the source's arena, when loading began */
+  _Atomic(const char *) running; /* the name of the file that is loaded, or NULL */
+  const char *last_file;         /* of a declaration */
+  bool standard_file;            /* the current file is a standard one */
+  host_program *program;         /* being filled; a clone borrows a complete one */
   bool cloning;
   host_function *functions;
   size_t nfunctions, functions_capacity;
@@ -71,6 +74,7 @@ struct rule_host {
   const rule_view *view; /* NULL between runs */
   const rule_read **reads;
   size_t nreads, reads_capacity;
+  size_t npassing;       /* of the reads, those that lie in the view's arena */
   bool missed;           /* rule_host_missed */
   uint32_t read_mask;    /* of the fields whose value was read, except those with names */
   char uncacheable[256]; /* the first reason; "" if there is no reason; a long one is cut */
@@ -94,6 +98,11 @@ static inline rule_host *host_of(lua_State *L) { return sandbox_of(L)->owner; }
 void host_open_words(lua_State *L, rule_host *h);
 void host_open_request(lua_State *L, rule_host *h);
 void host_open_require(lua_State *L, rule_host *h);
+/* After loading: what rules can reach of the modules they hold themselves. */
+void host_drop_modules(lua_State *L);
+
+/* Declarations lie outside of the state, and count against the same limit. Raises. */
+void host_check_memory(lua_State *L, const rule_host *h);
 
 /* Reports the declarations of the file that have no body. */
 void host_check_pending(rule_host *h);
@@ -122,6 +131,9 @@ enum { HOST_OPERAND_BYTES = 1 << 20 }; /* at most, of all lists and prefixes of 
 
 /* Adds a value to the bytes of a list. */
 void host_list_add(buf *bytes, const shunt_value *value);
+/* The text at index for C, where a NUL would cut it; a name is not empty either. Raise "WHO: THING …". */
+const char *host_text_of(lua_State *L, int index, const char *who, const char *thing);
+const char *host_name_of(lua_State *L, int index, const char *who, const char *thing);
 /* The host's own copy of the argument of one_of or prefix; equal arguments share one copy. NULL if there are too many.
  * Raises. */
 const rule_operand *host_operand(lua_State *L, rule_host *h, rule_predicate predicate, const char *bytes, size_t size);
@@ -142,6 +154,8 @@ enum { HOST_FILE_BYTES = 16 << 20 /* at most, of a rule file or module */ };
 void host_program_free(host_program *p);
 /* Takes the text over. module is NULL for a rule file. */
 bool host_keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size);
+/* Notes that a module can't be read, so that every clone says the same. */
+bool host_keep_failure(rule_host *h, const char *module, const char *wrong);
 bool host_keep_standard(rule_host *h, const struct rule_standard_file *f);
 const host_text *host_module(const rule_host *h, const char *name); /* NULL if it was not read yet */
 /* The path on disk: rules paths are relative to the folder of the app config. */

@@ -39,8 +39,8 @@ size_t lib_from_end(lua_Integer at, size_t size);
 /* A table for a list of n values. */
 void lib_new_list(lua_State *L, size_t n);
 
-/* The length of the table at index, which is not locked: found by doubling, then by halving, so that of a table with
- * holes, too, it depends on the contents alone. Lua's own depends on the parts in which the table lies. */
+/* The length of the table at index, which is not locked: found by doubling, then by halving, so that it
+ * depends on the contents alone, with holes too. Lua's own depends on the parts in which the table lies. */
 lua_Integer lib_length(lua_State *L, int index);
 /* The text that stands for the operator # in the chunks that run: mark ^ value is the length. */
 #define LIB_LENGTH_MARK "\0#"

@@ -66,17 +66,19 @@ static void add_integer(lua_State *L, int arg, spec *f, lib_text *t) {
   t->size += (size_t)size;
 }
 
+/* Lua looks at the specification of %a and %c before the argument, and at that of other numbers after it. */
 static void add_float(lua_State *L, int arg, spec *f, lib_text *t) {
-  lua_Number n = lib_number(L, arg);
   size_t room = ITEM_BYTES + LARGEST_FLOAT_DIGITS;
+  if (f->conversion == 'a' || f->conversion == 'A') check_spec(L, f, "-+#0 ", true);
+  lua_Number n = lib_number(L, arg);
   check_spec(L, f, "-+#0 ", true);
   with_length(f, LUA_NUMBER_FRMLEN);
   t->size += (size_t)snprintf(lib_text_room(t, room), room, f->text, (LUAI_UACNUMBER)n);
 }
 
 static void add_character(lua_State *L, int arg, spec *f, lib_text *t) {
-  int c = (int)lib_integer(L, arg);
   check_spec(L, f, "-", false);
+  int c = (int)lib_integer(L, arg);
   t->size += (size_t)snprintf(lib_text_room(t, ITEM_BYTES), ITEM_BYTES, f->text, c);
 }
 

@@ -59,15 +59,13 @@ static int codes_next(lua_State *L) {
   return lua_tocfunction(L, lua_upvalueindex(1))(L);
 }
 
-/* upvalues: the iterators for strict and for lax decoding */
+/* upvalues: Lua's own, and the iterators for strict and for lax decoding */
 static int utf8_codes(lua_State *L) {
-  size_t size;
-  const char *text = luaL_checklstring(L, 1, &size);
-  luaL_argcheck(L, size == 0 || ((unsigned char)text[0] & 0xC0) != 0x80, 1, "invalid UTF-8 code");
-  lua_pushvalue(L, lua_upvalueindex(lua_toboolean(L, 2) ? 2 : 1));
-  lua_pushvalue(L, 1);
-  lua_pushinteger(L, 0);
-  return 3;
+  const bool lax = lua_toboolean(L, 2);
+  const int n = lua_tocfunction(L, lua_upvalueindex(1))(L);
+  lua_pushvalue(L, lua_upvalueindex(lax ? 3 : 2));
+  lua_replace(L, -1 - n);
+  return n;
 }
 
 static void push_codes_next(lua_State *L, int library, bool lax) {
@@ -98,9 +96,10 @@ void lib_add_utf8(lua_State *L) {
   lua_getfield(L, table + 1, "codepoint");
   lua_pushcclosure(L, utf8_codepoint, 1);
   lua_setfield(L, table, "codepoint");
+  lua_getfield(L, table + 1, "codes");
   push_codes_next(L, table + 1, false);
   push_codes_next(L, table + 1, true);
-  lua_pushcclosure(L, utf8_codes, 2);
+  lua_pushcclosure(L, utf8_codes, 3);
   lua_setfield(L, table, "codes");
   lua_pushcfunction(L, utf8_char);
   lua_setfield(L, table, "char");

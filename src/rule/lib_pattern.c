@@ -33,7 +33,7 @@ static void settle(lua_State *L, pattern *p) {
 
 static void open_matcher(lua_State *L, matcher *m, const char *source, size_t size) {
   m->L = L;
-  sandbox_charge(L, 1 + (int64_t)(size / 2));
+  sandbox_charge(L, cost_compiled(size));
   size_t bytes = pattern_bytes(source, size);
   void *memory = m->small;
   if (bytes > sizeof m->small)
@@ -122,6 +122,7 @@ static int find_or_match(lua_State *L, bool find) {
     lua_pushnil(L);
     return 1;
   }
+  if (find) sandbox_charge(L, cost_read(source_size));
   if (find && (lua_toboolean(L, 4) || pattern_is_plain(source, source_size)))
     return find_plain(L, text, size, at, source, source_size);
   bool anchored = source_size > 0 && source[0] == '^';
@@ -181,7 +182,7 @@ static int string_gmatch(lua_State *L) {
   const char *source = luaL_checklstring(L, 2, &source_size);
   size_t at = begin_at(L, 3, size);
   lua_settop(L, 2);
-  sandbox_charge(L, 1 + (int64_t)(source_size / 2));
+  sandbox_charge(L, cost_compiled(source_size));
   gmatch_state *g = lua_newuserdatauv(L, sizeof *g + pattern_bytes(source, source_size), 0);
   prepare(L, &g->p, g->memory, source, source_size);
   pattern_subject(&g->p, text, size);

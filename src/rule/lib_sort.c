@@ -51,10 +51,10 @@ static int table_sort(lua_State *L) {
   if (sandbox_locked(L, TABLE))
     return luaL_error(L, "this table is frozen once the rules are loaded: a rule keeps no state between calls; sort a "
                          "copy, made with table.move(t, 1, #t, 1, {})");
-  if (!lua_isnoneornil(L, ORDER)) luaL_checktype(L, ORDER, LUA_TFUNCTION);
   lua_settop(L, ORDER);
   lua_Integer size = lib_length(L, TABLE);
   if (size < 2) return 0;
+  if (!lua_isnil(L, ORDER)) luaL_checktype(L, ORDER, LUA_TFUNCTION);
   luaL_argcheck(L, size < INT_MAX, TABLE, "array too big");
   sandbox_charge(L, cost_slots((size_t)size));
   lib_new_list(L, (size_t)size);

@@ -14,8 +14,6 @@
 #include "rule/sandbox_inner.h"
 #include "rule/standard.h"
 
-enum { LOAD_FACTOR = 16 };
-
 static void report(rule_host *h, shunt_error *err, place at) {
   if (!err->file[0]) error_place(err, at.file, at.line, at.column);
   problems_add_error(h->problems, err);
@@ -32,7 +30,8 @@ static bool run_text(rule_host *h, const char *name, const char *text, size_t si
     h->problems->out_of_memory = true;
     return false;
   }
-  sandbox_start(h->sb, LOAD_FACTOR);
+  atomic_store(&h->running, name);
+  sandbox_start(h->sb, SANDBOX_LOAD_FACTOR);
   int loaded = sandbox_load(h->sb, chunk, text, size);
   if (loaded != LUA_OK) {
     sandbox_error(h->sb, loaded, &err);
@@ -136,14 +135,24 @@ static int freeze(lua_State *L) {
   return 0;
 }
 
+static int drop_modules(lua_State *L) {
+  host_drop_modules(L);
+  return 0;
+}
+
 /* Freezes all values that the rules' functions can reach: they keep no state between calls. */
 static void freeze_all(rule_host *h) {
   shunt_error err;
+  atomic_store(&h->running, NULL);
   shunt_status status = SHUNT_OK;
   ((sandbox_inner *)h->sb)->found = note_use;
+  sandbox_start(h->sb, SANDBOX_LOAD_FACTOR);
+  sandbox_push_work(h->sb->L, drop_modules, h);
+  status = sandbox_call(h->sb, 1, 0, &err);
+  if (status) problems_add_error(h->problems, &err);
   for (h->freezing = 0; h->freezing < h->nfunctions && status != SHUNT_E_LIMIT; h->freezing++) {
     h->freezing_standard = is_standard(h, h->functions[h->freezing].at.file);
-    sandbox_start(h->sb, LOAD_FACTOR);
+    sandbox_start(h->sb, SANDBOX_LOAD_FACTOR);
     sandbox_push_work(h->sb->L, freeze, h);
     status = sandbox_call(h->sb, 1, 0, &err);
     if (status) report(h, &err, h->functions[h->freezing].at);

@@ -240,7 +240,9 @@ void pattern_compile(pattern *p, void *memory, const char *source, size_t size) 
 }
 
 bool pattern_is_plain(const char *source, size_t size) {
+  static const bool special[256] = {['^'] = true, ['$'] = true, ['*'] = true, ['+'] = true, ['?'] = true,
+                                    ['.'] = true, ['('] = true, ['['] = true, ['%'] = true, ['-'] = true};
   for (size_t i = 0; i < size; i++)
-    if (source[i] && strchr("^$*+?.([%-", source[i])) return false;
+    if (special[(unsigned char)source[i]]) return false;
   return true;
 }

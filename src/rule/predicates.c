@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "rule/cost.h"
 #include "rule/host_inner.h"
+#include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
 /* The value as a whole number: 7, 7.0 and "7" are the same. */
@@ -76,16 +78,22 @@ static int not_whole(lua_State *L, const char *path) {
                     host_shown(L, -1), model ? model->name : "");
 }
 
+/* For a look at each of its bytes. */
+static void charge_value(lua_State *L, const shunt_value *value) {
+  if (value && (value->type == SHUNT_TEXT || value->type == SHUNT_BLOB)) sandbox_charge(L, cost_read(value->size));
+}
+
 /* Pushes a part from 0 to parts - 1; nil if the field is absent. */
 static int push_part(lua_State *L, const char *method, rule_predicate predicate) {
-  const char *path = luaL_checkstring(L, 2);
+  const char *path = host_text_of(L, 2, method, "the field");
   int64_t said;
-  rule_read read = {.predicate = predicate, .of = {.parts = luaL_checkinteger(L, 3)}};
+  rule_read read = {.predicate = predicate, .of = {.parts = lib_integer(L, 3)}};
   if (read.of.parts < 1)
     return luaL_error(L, "%s of %s: the number of parts is %I: give 1 or more", method, path,
                       (LUAI_UACINT)read.of.parts);
   shunt_value room;
   const shunt_value *value = host_subject(L, host_of(L), path, &read, &room);
+  charge_value(L, value);
   if (!value)
     lua_pushnil(L);
   else if (rule_tell(&read, value, &said))
@@ -112,6 +120,7 @@ static bool list_bytes(lua_State *L, rule_host *h, const char *path) {
     sandbox_charge(L, 1);
     if (host_value(L, -1, &value)) {
       if (attribute) host_check_attribute(L, h, attribute, &value);
+      charge_value(L, &value);
       host_list_add(bytes, &value); /* other values never equal a field */
     }
     lua_pop(L, 1);
@@ -134,7 +143,7 @@ static bool list_has(lua_State *L, const shunt_value *value) {
 /* req:one_of(field, set): whether the value is in the list. */
 static int one_of(lua_State *L) {
   rule_host *h = host_of(L);
-  const char *path = luaL_checkstring(L, 2);
+  const char *path = host_text_of(L, 2, "one_of", "the field");
   luaL_checktype(L, 3, LUA_TTABLE);
   const rule_operand *list =
       list_bytes(L, h, path) ? host_operand(L, h, RULE_ONE_OF, h->scratch.data, h->scratch.size) : NULL;
@@ -149,7 +158,8 @@ static int one_of(lua_State *L) {
 static int prefix(lua_State *L) {
   rule_host *h = host_of(L);
   size_t size;
-  const char *path = luaL_checkstring(L, 2), *p = luaL_checklstring(L, 3, &size);
+  const char *path = host_text_of(L, 2, "prefix", "the field"), *p = luaL_checklstring(L, 3, &size);
+  sandbox_charge(L, cost_read(size)); /* it is hashed */
   const rule_operand *kept = host_operand(L, h, RULE_PREFIX, p, size);
   rule_read read = {.predicate = kept ? RULE_PREFIX : RULE_VALUE, .of = {.operand = kept}};
   shunt_value room;

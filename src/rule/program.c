@@ -11,7 +11,8 @@ char *host_path(rule_host *h, const char *path) {
 
 bool host_keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size) {
   host_program *p = h->program;
-  host_text kept = {arena_strdup(&p->arena, name), module ? arena_strdup(&p->arena, module) : NULL, text, size, false};
+  host_text kept = {.name = arena_strdup(&p->arena, name), .text = text, .size = size};
+  if (module) kept.module = arena_strdup(&p->arena, module);
   bool fine =
       kept.name && (!module || kept.module) && base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts);
   if (fine)
@@ -24,7 +25,15 @@ bool host_keep_text(rule_host *h, const char *name, const char *module, char *te
 bool host_keep_standard(rule_host *h, const rule_standard_file *f) {
   host_program *p = h->program;
   if (!base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
-  p->texts[p->count++] = (host_text){f->path, NULL, f->text, f->size, true};
+  p->texts[p->count++] = (host_text){.name = f->path, .text = f->text, .size = f->size, .standard = true};
+  return true;
+}
+
+bool host_keep_failure(rule_host *h, const char *module, const char *wrong) {
+  host_program *p = h->program;
+  host_text kept = {.name = "", .module = arena_strdup(&p->arena, module), .wrong = arena_strdup(&p->arena, wrong)};
+  if (!kept.module || !kept.wrong || !base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
+  p->texts[p->count++] = kept;
   return true;
 }
 

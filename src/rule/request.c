@@ -8,6 +8,7 @@
 #include "rule/cost.h"
 #include "rule/host_inner.h"
 #include "rule/lib.h"
+#include "rule/sandbox_inner.h"
 
 /* Upvalues of the request's __index. */
 enum { UP_WHERE = 1, UP_ATTRS, UP_INSTANCE, UP_TRANSACTION, UP_METHODS };
@@ -35,6 +36,7 @@ static void push_read(lua_State *L, rule_host *h, rule_field field, const char *
 
 /* Raises for a name that is no field of what. */
 static int no_field(lua_State *L, const char *what, const char *name, const char *const *known, size_t n) {
+  sandbox_charge(L, COST_LOOK);
   suggest s = suggest_for(name);
   for (size_t i = 0; i < n; i++) suggest_try(&s, known[i]);
   return luaL_error(L, "%s has no field '%s'%s", what, name, suggest_text(&s));
@@ -88,7 +90,7 @@ static int read_only(lua_State *L) {
 }
 
 static int push_named(lua_State *L, rule_field field) {
-  push_read(L, host_of(L), field, luaL_checkstring(L, 2));
+  push_read(L, host_of(L), field, host_text_of(L, 2, "the request", "the name of a field"));
   return 1;
 }
 
@@ -97,7 +99,7 @@ static int where_index(lua_State *L) { return push_named(L, RULE_FIELD_WHERE); }
 static int attrs_index(lua_State *L) { return push_named(L, RULE_FIELD_ATTRS); }
 
 static int transaction_index(lua_State *L) {
-  const char *name = luaL_checkstring(L, 2);
+  const char *name = host_text_of(L, 2, "the transaction", "the name of a field");
   size_t n = 0;
   for (; host_transaction_names[n]; n++)
     if (strcmp(name, host_transaction_names[n]) == 0) return push_named(L, RULE_FIELD_TRANSACTION);
@@ -130,24 +132,32 @@ static void push_node(lua_State *L, const node *n) {
   }
 }
 
-/* Made once while it is in use: the cache (the upvalue) has weak values. */
+static const char CONFIG_KEY; /* in the registry: the last config that a rule read */
+
+/* Made once while it is in use: the cache (the upvalue) has weak values. The last one is kept, so that a rule finds the
+ * same tables in it each time, whenever garbage is collected: an evaluation has one instance. */
 static void push_config(lua_State *L, const node *config) {
   if (!config) {
     lua_pushnil(L);
     return;
   }
-  if (lua_rawgetp(L, lua_upvalueindex(1), config) != LUA_TNIL) return;
-  lua_pop(L, 1);
-  push_node(L, config);
-  sandbox_freeze(L, -1);
+  if (lua_rawgetp(L, lua_upvalueindex(1), config) == LUA_TNIL) {
+    lua_pop(L, 1);
+    sandbox_trust(L, true); /* its keys come from the app config, however many they are */
+    push_node(L, config);
+    sandbox_freeze(L, -1);
+    sandbox_trust(L, false);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, lua_upvalueindex(1), config);
+  }
   lua_pushvalue(L, -1);
-  lua_rawsetp(L, lua_upvalueindex(1), config);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &CONFIG_KEY);
 }
 
 static int instance_index(lua_State *L) {
   rule_host *h = host_of(L);
   const rule_view *view = host_view(L, h);
-  const char *name = luaL_checkstring(L, 2);
+  const char *name = host_text_of(L, 2, "the instance", "the name of a field");
   size_t which = 0;
   while (which < HOST_INSTANCE_FIELDS && strcmp(name, host_instance_names[which]) != 0) which++;
   if (which == HOST_INSTANCE_FIELDS) return no_field(L, "an instance", name, host_instance_names, which);

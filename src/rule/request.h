@@ -95,7 +95,8 @@ typedef struct rule_view {
   const catalog *catalog;
   const char *client; /* the candidate's; NULL before the refine stage */
   const char *table;
-  int level; /* the request's; from the refine stage on, the candidate's */
+  int level;    /* the request's; from the refine stage on, the candidate's */
+  arena *texts; /* the decision's: for reads that the host does not keep */
 } rule_view;
 
 /* The value of a field, or NULL if it is absent. name is the column, the attribute, the field of the transaction or the

@@ -3,10 +3,12 @@
 #include <string.h>
 
 #include "base/read.h"
+#include "rule/cost.h"
 #include "rule/host_inner.h"
 #include "rule/sandbox_inner.h"
 
 #define MODULES "shunt.modules"
+enum { LONGEST_MODULE = 200, COST_FILE = 1000 };
 
 static bool module_name(const char *name) {
   bool letter = false;
@@ -22,6 +24,8 @@ static bool module_name(const char *name) {
 /* Reads the module's text from the first rules folder that has it. */
 static const host_text *read_module(lua_State *L, rule_host *h, const char *name) {
   for (size_t i = 0; !h->cloning && i < h->what->npaths; i++) {
+    host_check_memory(L, h);
+    sandbox_charge(L, COST_FILE);
     arena *a = &h->source->arena;
     char *shown = arena_printf(a, "%s/%s.lua", h->what->paths[i], name);
     if (!shown) sandbox_raise_memory(L);
@@ -34,8 +38,10 @@ static const host_text *read_module(lua_State *L, rule_host *h, const char *name
     if (!path) sandbox_raise_memory(L);
     read_result result = read_whole(path, HOST_FILE_BYTES, &text, &size, &why);
     if (result == READ_ABSENT) continue;
-    if (result != READ_DONE) luaL_error(L, "the module file %s can't be read: %s", path, why);
-    if (!host_keep_text(h, shown, name, text, size)) sandbox_raise_memory(L);
+    const char *wrong =
+        result == READ_DONE ? NULL : lua_pushfstring(L, "the module file %s can't be read: %s", path, why);
+    const bool kept = wrong ? host_keep_failure(h, name, wrong) : host_keep_text(h, shown, name, text, size);
+    if (!kept || result == READ_NO_MEMORY) sandbox_raise_memory(L);
     return &h->program->texts[h->program->count - 1];
   }
   luaL_error(L, "unknown module '%s': a module is a .lua file in a folder of rules.path", name);
@@ -46,6 +52,7 @@ static const host_text *read_module(lua_State *L, rule_host *h, const char *name
 static void push_module(lua_State *L, rule_host *h, const char *name) {
   const host_text *t = host_module(h, name);
   if (!t) t = read_module(L, h, name);
+  if (t->wrong) luaL_error(L, "%s", t->wrong);
   const char *chunk = lua_pushfstring(L, "@%s", t->name);
   if (sandbox_load(h->sb, chunk, t->text, t->size) != LUA_OK) lua_error(L);
   lua_remove(L, -2);
@@ -54,7 +61,19 @@ static void push_module(lua_State *L, rule_host *h, const char *name) {
 /* require(name) */
 static int require(lua_State *L) {
   rule_host *h = host_of(L);
-  const char *name = luaL_checkstring(L, 1);
+  if (lua_type(L, 1) != LUA_TSTRING)
+    return luaL_error(L, "require is given %s: write a module's name", host_shown(L, 1));
+  const char *name = lua_tostring(L, 1);
+  if (!h->loading)
+    return luaL_error(L,
+                      "require of %s: require modules at the top of a rule file; nothing is loaded when a rule is "
+                      "asked",
+                      host_shown(L, 1));
+  if (lua_rawlen(L, 1) > LONGEST_MODULE || strlen(name) != lua_rawlen(L, 1) || !module_name(name))
+    return luaL_error(L,
+                      "invalid module name, %s: use letters, digits, _ and -, in parts joined by dots, at most %d "
+                      "bytes",
+                      host_shown(L, 1), LONGEST_MODULE);
   lua_settop(L, 1);
   luaL_getsubtable(L, LUA_REGISTRYINDEX, MODULES);
   if (lua_getfield(L, 2, name) != LUA_TNIL) {
@@ -64,11 +83,6 @@ static int require(lua_State *L) {
           name);
     return 1;
   }
-  if (!h->loading)
-    return luaL_error(L, "require '%s' belongs at the top of a rule file: nothing is loaded when a rule is asked",
-                      name);
-  if (!module_name(name))
-    return luaL_error(L, "invalid module name '%s': use letters, digits, _ and -, in parts joined by dots", name);
   lua_pushlightuserdata(L, h); /* marks the module as running */
   lua_setfield(L, 2, name);
   push_module(L, h, name);
@@ -85,4 +99,9 @@ static int require(lua_State *L) {
 void host_open_require(lua_State *L, rule_host *h) {
   lua_pushcfunction(L, require);
   sandbox_define(h->sb, "require");
+}
+
+void host_drop_modules(lua_State *L) {
+  lua_pushnil(L);
+  lua_setfield(L, LUA_REGISTRYINDEX, MODULES);
 }

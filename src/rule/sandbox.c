@@ -44,8 +44,9 @@ void sandbox_start(sandbox *sb, int factor) {
   if (factor > MOST_FACTOR) factor = MOST_FACTOR;
   sb->instructions_given = sb->instructions_left = sb->limits.instructions * factor;
   sb->timeout_ns = sb->limits.timeout_ns * factor;
-  sb->deadline_ns = 0;
-  in->most_keys = factor > 1 ? SIZE_MAX : SANDBOX_KEYS_MOST;
+  atomic_store_explicit(&sb->deadline_ns, 0, memory_order_relaxed);
+  in->is_load = factor > 1;
+  in->most_keys = in->is_load ? SIZE_MAX : SANDBOX_KEYS_MOST;
   in->look_at = sb->instructions_left > FIRST_LOOK ? sb->instructions_left - FIRST_LOOK : 0;
   if (in->mode != HOOK_NORMAL || in->out_of_memory) recover(in);
 }
@@ -126,7 +127,7 @@ static shunt_status limit_error(const sandbox *sb, bool long_text, shunt_error *
                      SANDBOX_KEYS_MOST);
   case SANDBOX_NAMES:
     return error_set(err, SHUNT_E_LIMIT,
-                     "rules read too many columns and attributes by computed names: read a fixed set of names");
+                     "a decision reads too many columns and attributes by computed names: read a fixed set of names");
   case SANDBOX_MEMORY:
   case SANDBOX_WITHIN:
     break;

@@ -6,6 +6,7 @@
 #define SHUNT_RULE_SANDBOX_H
 
 #include <lua.h>
+#include <stdatomic.h>
 
 #include "base/error.h"
 #include "shunt.h"
@@ -30,8 +31,9 @@ typedef struct sandbox {
   void *owner; /* for the caller of sandbox_new */
   sandbox_limits limits;
   int64_t instructions_left;
-  int64_t deadline_ns; /* CPU time; 0 until the first look at the clock, so that short evaluations never read it */
-  int64_t timeout_ns;  /* of the current evaluation */
+  _Atomic int64_t deadline_ns; /* CPU time of the thread; 0 until the first look at the clock, so that short evaluations
+                                  never read it. Another thread may read it */
+  int64_t timeout_ns;          /* of the current evaluation */
   int64_t instructions_given;
   size_t memory_used;
   sandbox_limit hit; /* once set, everything raises until sandbox_start */
@@ -46,6 +48,10 @@ static inline sandbox *sandbox_of(lua_State *L) { return *(sandbox **)lua_getext
 /* Starts an evaluation with fresh limits, times factor (loading may take longer than deciding). Cheap: no system call.
  */
 void sandbox_start(sandbox *sb, int factor);
+
+enum { SANDBOX_LOAD_FACTOR = 16 };
+/* How long loading a file may take. */
+static inline int64_t sandbox_load_ns(const sandbox *sb) { return sb->limits.timeout_ns * SANDBOX_LOAD_FACTOR; }
 
 /* For C functions, in which the instruction hook does not run: counts their work as instructions. Raises if a limit is
  * hit now or was hit before. */

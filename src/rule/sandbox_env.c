@@ -128,12 +128,22 @@ static void explain_missing(lua_State *L, const char *library) {
   lua_setmetatable(L, -2);
 }
 
+/* Where luaL_argerror looks for the name of a function that was called without one, as by pcall(string.rep). Rules
+ * can't reach it. The contents are those of the locked table on top. */
+static void name_functions(lua_State *L, const char *library) {
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE);
+  sandbox_contents(L, -2);
+  lua_setfield(L, -2, library);
+  lua_pop(L, 1);
+}
+
 /* Adds a read-only library to the table on top. */
 static void add_library(lua_State *L, const char *name, void (*fill)(lua_State *)) {
   lua_newtable(L);
   fill(L);
   explain_missing(L, name);
   sandbox_lock(L, -1, set_in_library);
+  name_functions(L, name);
   lua_setfield(L, -2, name);
 }
 
@@ -172,6 +182,7 @@ void sandbox_install(lua_State *L) {
   add_library(L, "utf8", lib_add_utf8);
   explain_missing(L, NULL);
   sandbox_lock(L, -1, set_global);
+  name_functions(L, LUA_GNAME);
   sandbox_contents(L, -1);
   lua_rawsetp(L, LUA_REGISTRYINDEX, &GLOBALS_KEY);
   lua_rawseti(L, LUA_REGISTRYINDEX, LUA_RIDX_GLOBALS); /* lua_load takes a chunk's environment from there */

@@ -31,6 +31,7 @@ typedef struct sandbox_inner {
   bool failed;        /* the system had no memory for the last request: the same */
   bool out_of_memory; /* nothing catches this until sandbox_start */
   bool long_text;     /* the limit was hit by a text that is too long */
+  bool is_load;       /* a file is loaded: it has limits of its own */
   bool loading;       /* the parser is running, without the hook */
   bool keeps_long;    /* a frozen value holds a long text: every evaluation is wary */
   const sandbox_iterator *iterators; /* the last has no name */
@@ -64,7 +65,7 @@ void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit);
 /* Charges without raising. False if the evaluation is over: the caller must then reach sandbox_raise. */
 bool sandbox_spend(sandbox_inner *in, int64_t instructions);
-/* Looks at the clock, for work whose size no number tells beforehand. Raises. */
+/* Looks at the clock, for work whose size is not known beforehand. Raises. */
 void sandbox_look(lua_State *L);
 /* Raises the error of the limit that was hit. */
 int sandbox_raise(lua_State *L);
@@ -75,6 +76,8 @@ __attribute__((noreturn)) void sandbox_raise_memory(lua_State *L);
 bool sandbox_ended(sandbox_inner *in, int lua_status);
 /* Notes that a long text outlives the evaluation. */
 void sandbox_keep_long(sandbox_inner *in);
+/* While it is on, the tables that the host makes itself may have any number of keys; sandbox_start turns it off. */
+void sandbox_trust(lua_State *L, bool on);
 /* Raises if a text of that many bytes is too long. */
 void sandbox_check_text(lua_State *L, size_t bytes);
 

@@ -10,6 +10,8 @@ enum {
   HOOK_EVERY = 256,
   WARY_EVERY = 8,
   LOOK_EVERY = HOOK_EVERY, /* instructions between two looks at the clock */
+  BIG_CHARGE = 100000,     /* work in one go that takes about a millisecond */
+  LEAST_NS_EACH = 4,       /* what an instruction of it takes at least */
   BIG_BLOCK = 64 << 10     /* an allocation of this size looks at the clock */
 };
 /* CPU time can't pass faster than the monotonic clock, which is much cheaper to read. */
@@ -45,11 +47,23 @@ static bool look(sandbox_inner *in) {
   }
   in->look_at = s->instructions_left > LOOK_EVERY ? s->instructions_left - LOOK_EVERY : 0;
   const int64_t now = clock_monotonic_ns();
-  if (s->deadline_ns && now < in->look_again_ns) return true;
+  int64_t deadline_ns = atomic_load_explicit(&s->deadline_ns, memory_order_relaxed);
+  if (deadline_ns && now < in->look_again_ns) return true;
   in->look_again_ns = now + LOOK_AGAIN_NS;
   const int64_t spent = clock_thread_cpu_ns();
-  if (s->deadline_ns == 0) s->deadline_ns = spent + s->timeout_ns;
-  if (spent <= s->deadline_ns) return true;
+  if (deadline_ns == 0) {
+    deadline_ns = spent + s->timeout_ns;
+    atomic_store_explicit(&s->deadline_ns, deadline_ns, memory_order_relaxed);
+  }
+  if (spent <= deadline_ns) return true;
+  sandbox_stop(in, SANDBOX_TIME);
+  return false;
+}
+
+/* Whether the time that is left suffices for work of that many instructions, which nothing stops once it is begun. */
+static bool has_time_for(sandbox_inner *in, int64_t instructions) {
+  const int64_t left_ns = atomic_load_explicit(&in->s.deadline_ns, memory_order_relaxed) - clock_thread_cpu_ns();
+  if (instructions <= left_ns / LEAST_NS_EACH) return true;
   sandbox_stop(in, SANDBOX_TIME);
   return false;
 }
@@ -57,7 +71,8 @@ static bool look(sandbox_inner *in) {
 bool sandbox_spend(sandbox_inner *in, int64_t instructions) {
   if (instructions > SANDBOX_NO_LIMIT) instructions = SANDBOX_NO_LIMIT;
   in->s.instructions_left -= instructions;
-  return in->s.instructions_left >= in->look_at || look(in);
+  if (in->s.instructions_left >= in->look_at) return true;
+  return look(in) && (instructions < BIG_CHARGE || has_time_for(in, instructions));
 }
 
 int sandbox_raise(lua_State *L) {
@@ -112,6 +127,11 @@ void sandbox_keep_long(sandbox_inner *in) {
 bool sandbox_ended(sandbox_inner *in, int lua_status) {
   if (lua_status == LUA_ERRMEM && !in->s.hit) in->out_of_memory = true;
   return in->s.hit || in->out_of_memory;
+}
+
+void sandbox_trust(lua_State *L, bool on) {
+  sandbox_inner *in = sandbox_inner_of(L);
+  in->most_keys = on || in->is_load ? SIZE_MAX : SANDBOX_KEYS_MOST;
 }
 
 void sandbox_check_text(lua_State *L, size_t bytes) {

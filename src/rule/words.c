@@ -4,29 +4,33 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "rule/cost.h"
 #include "rule/host_inner.h"
 #include "rule/lua_node.h"
 #include "rule/sandbox_inner.h"
 
+/* The catalog_source's copy of the name: many declarations in a row are in one file. */
+static const char *file_of(lua_State *L, rule_host *h, const char *name) {
+  if (!h->last_file || strcmp(h->last_file, name) != 0) h->last_file = arena_strdup(&h->source->arena, name);
+  if (!h->last_file) sandbox_raise_memory(L);
+  return h->last_file;
+}
+
 /* The line of Lua code that called the running C function. */
 static place caller_of(lua_State *L, rule_host *h) {
-  place at = {"", 0, 0};
   lua_Debug ar;
   for (int level = 1; lua_getstack(L, level, &ar); level++) {
     lua_getinfo(L, "Sl", &ar);
-    if (ar.currentline <= 0) continue;
-    at.line = ar.currentline;
-    at.file = arena_strdup(&h->source->arena, ar.source[0] == '@' ? ar.source + 1 : ar.source);
-    break;
+    if (ar.currentline > 0)
+      return (place){file_of(L, h, ar.source[0] == '@' ? ar.source + 1 : ar.source), ar.currentline, 0};
   }
-  if (!at.file) luaL_error(L, "not enough memory");
-  return at;
+  return (place){"", 0, 0};
 }
 
 /* Keeps the function at index; returns its reference. Raises. */
 static int keep_function(lua_State *L, rule_host *h, int index, place at) {
   if (!base_grow(&h->functions, &h->functions_capacity, h->nfunctions + 1, sizeof *h->functions))
-    luaL_error(L, "not enough memory");
+    sandbox_raise_memory(L);
   lua_pushvalue(L, index);
   int ref = luaL_ref(L, LUA_REGISTRYINDEX);
   h->functions[h->nfunctions++] = (host_function){ref, at};
@@ -62,9 +66,10 @@ static bool for_this_env(rule_host *h, const host_pending *p, node *body) {
   return wanted;
 }
 
-/* Declarations lie outside of the state, and count against the same limit. */
-static void check_memory(lua_State *L, const rule_host *h) {
-  if (h->source->arena.total_bytes - h->bytes_before <= (size_t)h->sb->limits.memory_bytes) return;
+void host_check_memory(lua_State *L, const rule_host *h) {
+  const size_t bytes = h->source->arena.total_bytes - h->bytes_before + h->program->arena.total_bytes +
+                       h->pending_capacity * sizeof *h->pending + h->functions_capacity * sizeof *h->functions;
+  if (bytes <= (size_t)h->sb->limits.memory_bytes) return;
   sandbox_stop(sandbox_inner_of(L), SANDBOX_MEMORY);
   sandbox_raise(L);
 }
@@ -102,9 +107,10 @@ static int declare(lua_State *L) {
   if (!h->loading || position >= h->npending)
     return luaL_error(L, "a declaration gets its body after its rule file has run: write both together");
   host_pending *p = &h->pending[position];
+  sandbox_charge(L, COST_LOOK);
   if (p->done) return luaL_error(L, "%s \"%s\" has two bodies: write one table", p->word, p->name);
   p->done = true;
-  check_memory(L, h);
+  host_check_memory(L, h);
   if (lua_type(L, 1) != LUA_TTABLE)
     return luaL_error(L, "%s \"%s\" is given %s: write %s \"%s\" { … }", p->word, p->name, host_shown(L, 1), p->word,
                       p->name);
@@ -117,8 +123,7 @@ static int declare(lua_State *L) {
   if (status) return luaL_error(L, "%s \"%s\": %s", p->word, p->name, err.message);
   if (what.body->kind != NODE_MAP)
     return luaL_error(L, "%s \"%s\" is given a list: name its fields, { key = …, … }", p->word, p->name);
-  if (for_this_env(h, p, what.body) && !cat_declare(list_of(h->source, p->word), what))
-    return luaL_error(L, "not enough memory");
+  if (for_this_env(h, p, what.body) && !cat_declare(list_of(h->source, p->word), what)) sandbox_raise_memory(L);
   return 0;
 }
 
@@ -126,7 +131,8 @@ static int declare(lua_State *L) {
 static int word(lua_State *L) {
   rule_host *h = host_of(L);
   const char *the_word = lua_tostring(L, lua_upvalueindex(1));
-  if (h->loading) check_memory(L, h);
+  sandbox_charge(L, COST_LOOK);
+  if (h->loading) host_check_memory(L, h);
   if (!h->loading)
     return luaL_error(L, "%s is called while a rule is asked: declare at the top of a rule file", the_word);
   if (lua_type(L, 1) != LUA_TSTRING)
@@ -135,10 +141,9 @@ static int word(lua_State *L) {
   const char *name = lua_tolstring(L, 1, &size);
   if (strlen(name) != size)
     return luaL_error(L, "%s \"%s\": the name contains a NUL character after this: remove it", the_word, name);
-  if (!base_grow(&h->pending, &h->pending_capacity, h->npending + 1, sizeof *h->pending))
-    return luaL_error(L, "not enough memory");
+  if (!base_grow(&h->pending, &h->pending_capacity, h->npending + 1, sizeof *h->pending)) sandbox_raise_memory(L);
   const char *copy = arena_strdup(&h->source->arena, name);
-  if (!copy) return luaL_error(L, "not enough memory");
+  if (!copy) sandbox_raise_memory(L);
   h->pending[h->npending] = (host_pending){the_word, copy, caller_of(L, h), false};
   lua_pushinteger(L, (lua_Integer)h->npending++);
   lua_pushcclosure(L, declare, 1);

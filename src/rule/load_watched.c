@@ -1,0 +1,153 @@
+/* Loading rule files on a thread of its own, so that the caller never waits for what nothing can stop.
+ *
+ * Idea. Lua calls a hook between two instructions, and the parser calls its reader between two pieces of text. But to
+ * rehash a large table whose keys collide takes a minute within one of either, and no limit is seen meanwhile. A rule
+ * that is asked may not make such a table (SANDBOX_KEYS_MOST); a file may, for it may list a hundred thousand tenants.
+ * So the files are loaded on a thread, and the caller waits until that is done, or until the thread has used up its
+ * limit of CPU time. Then the caller goes on, with an error, and leaves all that the thread uses to the thread. The
+ * next hook ends it, and it frees everything.
+ *
+ * Invariant. While the thread runs, the job owns the host, the source and the list of mistakes. job.state, under the
+ * lock, says who takes them: the caller, once it is DONE; the thread, once it is LEFT.
+ *
+ * Not here: a signal that jumps out of Lua. A library may not take a signal of its host, nor skip the frames of malloc.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "rule/host_inner.h"
+
+enum { STACK_BYTES = 8 << 20, POLL_MS = 5, GRACE_MS = 10 };
+
+typedef enum job_state { JOB_RUNS, JOB_DONE, JOB_LEFT } job_state;
+
+typedef struct job {
+  rule_host *host;
+  rule_load what;
+  catalog_source source;
+  problems found;
+  pthread_t thread;
+  pthread_mutex_t lock;
+  pthread_cond_t done;
+  job_state state;
+} job;
+
+static void free_job(job *j) {
+  rule_host_free(j->host);
+  catalog_source_free(&j->source);
+  problems_free(&j->found);
+  pthread_cond_destroy(&j->done);
+  pthread_mutex_destroy(&j->lock);
+  base_free(j);
+}
+
+static void *run(void *ud) {
+  job *j = ud;
+  rule_host_load(j->host, &j->what, &j->source, &j->found);
+  pthread_mutex_lock(&j->lock);
+  const bool left = j->state == JOB_LEFT;
+  j->state = JOB_DONE;
+  pthread_cond_signal(&j->done);
+  pthread_mutex_unlock(&j->lock);
+  if (left) free_job(j);
+  return NULL;
+}
+
+/* Signals belong to the host's own threads. */
+static bool start(job *j) {
+  sigset_t all, before;
+  pthread_attr_t attr;
+  sigfillset(&all);
+  if (pthread_attr_init(&attr)) return false;
+  pthread_attr_setstacksize(&attr, STACK_BYTES);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const bool started = pthread_create(&j->thread, &attr, run, j) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attr);
+  return started;
+}
+
+static job *new_job(void) {
+  job *j = base_zalloc(sizeof *j);
+  pthread_condattr_t attr;
+  if (!j) return NULL;
+  pthread_mutex_init(&j->lock, NULL);
+  pthread_condattr_init(&attr);
+  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+  pthread_cond_init(&j->done, &attr);
+  pthread_condattr_destroy(&attr);
+  return j;
+}
+
+/* The thread runs: it ends under the lock. */
+static bool is_over(const job *j) {
+  clockid_t clock;
+  struct timespec t;
+  const int64_t deadline_ns = atomic_load_explicit(&j->host->sb->deadline_ns, memory_order_relaxed);
+  if (deadline_ns == 0 || pthread_getcpuclockid(j->thread, &clock) || clock_gettime(clock, &t)) return false;
+  return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec > deadline_ns + GRACE_MS * NS_PER_MS;
+}
+
+static void wait_a_little(job *j) {
+  const int64_t until_ns = clock_monotonic_ns() + POLL_MS * NS_PER_MS;
+  const struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
+  pthread_cond_timedwait(&j->done, &j->lock, &until);
+}
+
+/* Fills err if the job is left. */
+static bool wait_for(job *j, shunt_error *err) {
+  pthread_mutex_lock(&j->lock);
+  while (j->state == JOB_RUNS && !is_over(j)) wait_a_little(j);
+  const bool done = j->state == JOB_DONE;
+  if (!done) {
+    const char *file = atomic_load(&j->host->running);
+    j->state = JOB_LEFT;
+    error_set(err, SHUNT_E_LIMIT,
+              "over the limit of %lld ms of computing time, in one step that can't be stopped: keys of a table that "
+              "collide, or a file that is very hard to parse; do less here, or raise rules.timeout",
+              (long long)(sandbox_load_ns(j->host->sb) / NS_PER_MS));
+    if (file) error_place(err, file, 1, 0);
+  }
+  pthread_mutex_unlock(&j->lock);
+  return done;
+}
+
+static void add_problems(problems *to, const problems *from) {
+  for (size_t i = 0; i < from->count; i++) problems_add_error(to, &from->list[i]);
+  to->more += from->more;
+  to->out_of_memory |= from->out_of_memory;
+}
+
+shunt_status rule_host_load_watched(rule_host **host, const rule_load *what, catalog_source *source, problems *found,
+                                    shunt_error *err) {
+  shunt_error own;
+  job *j = new_job();
+  if (!j) return error_memory(err);
+  if (!err) err = &own;
+  j->host = *host;
+  j->source = *source;
+  j->what = *what;
+  *host = NULL;
+  memset(source, 0, sizeof *source);
+  const bool started = start(j);
+  if (started && !wait_for(j, err)) { /* the thread frees the job */
+    pthread_detach(j->thread);
+    problems_add_error(found, err);
+    return err->status;
+  }
+  if (started) pthread_join(j->thread, NULL);
+  add_problems(found, &j->found);
+  *host = j->host;
+  *source = j->source;
+  j->host = NULL;
+  memset(&j->source, 0, sizeof j->source);
+  free_job(j);
+  return started
+             ? SHUNT_OK
+             : error_set(err, SHUNT_E_MEMORY, "no thread can be started to load the rules: raise the limit on threads");
+}
