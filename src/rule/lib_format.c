@@ -66,7 +66,7 @@ static void add_integer(lua_State *L, int arg, spec *f, lib_text *t) {
   t->size += (size_t)size;
 }
 
-/* Lua looks at the specification of %a and %c before the argument, and at that of other numbers after it. */
+/* Lua checks the specification of %a and %c before the argument; the one of other numbers after it. */
 static void add_float(lua_State *L, int arg, spec *f, lib_text *t) {
   size_t room = ITEM_BYTES + LARGEST_FLOAT_DIGITS;
   if (f->conversion == 'a' || f->conversion == 'A') check_spec(L, f, "-+#0 ", true);
