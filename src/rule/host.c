@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "catalog/table_name.h"
 #include "rule/host_inner.h"
+#include "rule/lua_node.h"
 
 static int open_all(lua_State *L) {
   rule_host *h = lua_touserdata(L, 1);
@@ -132,16 +133,23 @@ static const char *table_of(lua_State *L, int index, const char *what) {
   return type == LUA_TNIL ? NULL : host_name_of(L, -1, what, "the table in the answer");
 }
 
+static bool is_answer_key(lua_State *L, int index) {
+  const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
+  return key && (strcmp(key, "client") == 0 || strcmp(key, "table") == 0 || strcmp(key, "level") == 0);
+}
+
 static void check_answer_keys(lua_State *L, int index, const char *what) {
   sandbox_contents(L, index); /* a frozen constant keeps its fields elsewhere */
   lua_pushnil(L);
-  while (lua_next(L, -2)) {
+  const int contents = lua_gettop(L) - 1, wrong = contents + 1;
+  for (lua_pushnil(L); lua_next(L, contents);) {
     lua_pop(L, 1);
-    const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-    if (!key || (strcmp(key, "client") != 0 && strcmp(key, "table") != 0 && strcmp(key, "level") != 0))
-      luaL_error(L, "%s: the answer has the key %s: an answer has client, table and level", what, host_shown(L, -1));
+    if (is_answer_key(L, -1)) continue;
+    if (lua_isnil(L, wrong) || lua_node_goes_first(L, lua_gettop(L), wrong)) lua_copy(L, -1, wrong);
   }
-  lua_pop(L, 1);
+  if (!lua_isnil(L, wrong))
+    luaL_error(L, "%s: the answer has the key %s: an answer has client, table and level", what, host_shown(L, wrong));
+  lua_pop(L, 2);
 }
 
 static void read_pick(lua_State *L, int index, const char *what, rule_answer *answer) {

@@ -34,8 +34,7 @@ static key_kind kind_of_key(lua_State *L, int index) {
   return lua_isinteger(L, index) && lua_tointeger(L, index) >= 1 ? KEY_POSITION : KEY_ODD;
 }
 
-/* Which of two keys a message names; the order in which they lie in the table changes from run to run. */
-static bool goes_first(lua_State *L, int key, int other) {
+bool lua_node_goes_first(lua_State *L, int key, int other) {
   const int type = lua_type(L, key);
   if (type != lua_type(L, other)) return type < lua_type(L, other);
   return (type == LUA_TNUMBER || type == LUA_TSTRING) && lua_compare(L, key, other, LUA_OPLT);
@@ -48,7 +47,7 @@ static void push_first_key(lua_State *L, int index, key_kind kind) {
   for (lua_pushnil(L); lua_next(L, index);) {
     lua_pop(L, 1);
     if (kind_of_key(L, -1) != kind) continue;
-    if (lua_isnil(L, first) || goes_first(L, lua_gettop(L), first)) lua_copy(L, -1, first);
+    if (lua_isnil(L, first) || lua_node_goes_first(L, lua_gettop(L), first)) lua_copy(L, -1, first);
   }
 }
 

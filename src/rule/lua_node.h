@@ -25,6 +25,10 @@ typedef enum lua_shape { LUA_SHAPE_EMPTY, LUA_SHAPE_LIST, LUA_SHAPE_MAP, LUA_SHA
  * fit (and needs four free slots); the others push nothing. */
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count);
 
+/* Which of two keys, at positive indexes, a message names: the order in which they lie in a table changes from run to
+ * run. */
+bool lua_node_goes_first(lua_State *L, int key, int other);
+
 /* Booleans, integers, numbers, texts, blobs and the null (a light userdata NULL) are values; tables are lists or maps,
  * an empty one is an empty map; a map's keys come sorted. Bad data (a function, a mixed table, one that contains
  * itself, nesting beyond 64 …) never raises a Lua error: it is USAGE, and the message has the path to the value.

@@ -101,11 +101,14 @@ static void pass_on(void *ud, const bytecode_use *use, int line) {
   l->in->found(l->in->s.owner, l->file, line, use);
 }
 
-/* Refuses a function that assigns to a local of an enclosing function. */
+/* Pushes why the function on top can't be frozen, or nil: it assigns to a local of an enclosing function. */
 static void check_code(lua_State *L) {
   lua_Debug ar;
   sandbox_inner *in = sandbox_inner_of(L);
-  if (code_known(L)) return;
+  if (code_known(L)) {
+    lua_pushnil(L);
+    return;
+  }
   lua_pushvalue(L, -1);
   lua_getinfo(L, ">S", &ar);
   buf dump = {0}; /* C memory: nothing may raise until it is freed */
@@ -121,25 +124,26 @@ static void check_code(lua_State *L) {
     in->out_of_memory = true;
     sandbox_raise(L);
   }
+  if (report.longest_text > SANDBOX_LONG_TEXT_BYTES) sandbox_keep_long(in);
   switch (result) {
   case BYTECODE_PURE:
+    lua_pushnil(L);
     break;
   case BYTECODE_WRITES:
-    luaL_error(L, "%s:%d: writes to the upvalue '%s' (" ADVICE ")", ar.short_src, report.line, report.name);
+    lua_pushfstring(L, "%s:%d: writes to the upvalue '%s' (" ADVICE ")", ar.short_src, report.line, report.name);
     break;
   case BYTECODE_BROKEN:
-    luaL_error(L,
-               "%s:%d: this function can't be checked, because this Lua has other bytecode than Lua 5.4: use Lua 5.4",
-               ar.short_src, ar.linedefined);
+    lua_pushfstring(
+        L, "%s:%d: this function can't be checked, because this Lua has other bytecode than Lua 5.4: use Lua 5.4",
+        ar.short_src, ar.linedefined);
     break;
   }
-  if (report.longest_text > SANDBOX_LONG_TEXT_BYTES) sandbox_keep_long(in);
 }
 
 /* ---- the walk: a list of what is to be looked at instead of recursion, since tables may nest as deep as memory goes
  * ---- */
 
-enum { QUEUE = 1, SEEN = 2, HERE = 3 };
+enum { QUEUE = 1, SEEN = 2, WRONG = 3, HERE = 4 };
 
 typedef struct freezer {
   lua_State *L;
@@ -200,15 +204,29 @@ static void freeze_table(freezer *f) {
   sandbox_lock(L, here, set_in_frozen);
 }
 
+/* Pops a message, or nil. Of all that is wrong the first in order of bytes is reported: the order of the walk is the
+ * order of the tables, which changes from run to run. */
+static void note_wrong(freezer *f) {
+  lua_State *L = f->L;
+  const int best = f->base + WRONG;
+  if (!lua_isnil(L, -1) && (lua_isnil(L, best) || strcmp(lua_tostring(L, -1), lua_tostring(L, best)) < 0))
+    lua_copy(L, -1, best);
+  lua_pop(L, 1);
+}
+
 static void freeze_function(freezer *f) {
   lua_State *L = f->L;
   lua_CFunction c = lua_tocfunction(L, -1);
   for (const sandbox_iterator *i = sandbox_inner_of(L)->iterators; c && i->name; i++)
-    if (c == i->next)
-      luaL_error(L, "an iterator of %s can't be kept: a rule keeps no state between calls; call %s where the loop is",
-                 i->name, i->name);
+    if (c == i->next) {
+      lua_pushfstring(L,
+                      "an iterator of %s can't be kept: a rule keeps no state between calls; call %s where the loop is",
+                      i->name, i->name);
+      note_wrong(f);
+    }
   if (c) return; /* the upvalues of other C functions are the host's, or constant */
   check_code(L);
+  note_wrong(f);
   sandbox_charge(L, 1);
   for (int i = 1; lua_getupvalue(L, f->base + HERE, i); i++) {
     meet(f);
@@ -251,6 +269,7 @@ void sandbox_freeze(lua_State *L, int index) {
   freezer f = {.L = L, .base = lua_gettop(L), .queued = 0};
   lua_newtable(L); /* QUEUE */
   lua_newtable(L); /* SEEN */
+  lua_pushnil(L);  /* WRONG */
   lua_pushvalue(L, index);
   meet(&f);
   lua_pop(L, 1);
@@ -262,7 +281,8 @@ void sandbox_freeze(lua_State *L, int index) {
       freeze_table(&f);
     else if (first_time(&f))
       freeze_function(&f);
-    lua_settop(L, f.base + SEEN);
+    lua_settop(L, f.base + WRONG);
   }
+  if (!lua_isnil(L, f.base + WRONG)) lua_error(L);
   lua_settop(L, f.base);
 }
