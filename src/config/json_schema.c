@@ -84,11 +84,21 @@ static void put_amount(buf *b, const schema_field *f, const char *units) {
   if (f->bare_ms) put_bounds(b, f);
 }
 
+/* An integer in quotes. A pattern can't compare: few values are listed. */
+static void put_spelled_integer(buf *b, const schema_field *f) {
+  enum { FEW = 16 };
+  const bool few = f->least < f->most && f->least >= 0 && f->most - f->least < FEW;
+  buf_puts(b, "},{\"type\":\"string\",\"pattern\":\"^(");
+  for (int64_t n = f->least; few && n <= f->most; n++) buf_printf(b, "%s%lld", n == f->least ? "" : "|", (long long)n);
+  if (!few) buf_printf(b, "-?[0-9]+%s", f->list ? "(,-?[0-9]*)*" : "");
+  buf_puts(b, ")?$|\\\\$\\\\{\"}]");
+}
+
 static void put_integer(buf *b, const schema *s, const schema_field *f) {
   buf_puts(b, "\"anyOf\":[{\"type\":[\"integer\",\"null\"]");
   put_bounds(b, f);
   if (s->spelled)
-    buf_printf(b, "},{\"type\":\"string\",\"pattern\":\"^(-?[0-9]+%s)?$|\\\\$\\\\{\"}]", f->list ? "(,-?[0-9]*)*" : "");
+    put_spelled_integer(b, f);
   else
     buf_puts(b, "}," FILLED "]");
 }
@@ -159,7 +169,7 @@ static void put_value(buf *b, const schema *s, const schema_field *f) {
     if (f->of) buf_puts(b, "\"anyOf\":[{");
     put_scalar(b, s, f);
     if (!f->of) break;
-    buf_puts(b, "},{\"type\":\"object\",");
+    buf_puts(b, "},{\"type\":\"object\",\"minProperties\":1,");
     put_map(b, f->of);
     buf_puts(b, "}]");
   }

@@ -97,6 +97,8 @@ static bool json_accepts_entry(const json_t *root, const json_t *rules, const no
 
 static bool json_accepts_children(const json_t *root, const json_t *rules, const node *n) {
   const json_t *items = json_object_get(rules, "items"), *required = json_object_get(rules, "required");
+  const json_t *fewest = json_object_get(rules, "minProperties");
+  if (n->kind == NODE_MAP && fewest && (json_int_t)n->count < json_integer_value(fewest)) return false;
   for (size_t i = 0; n->kind == NODE_LIST && items && i < n->count; i++)
     if (!json_accepts(root, items, n->items[i])) return false;
   for (size_t i = 0; n->kind == NODE_MAP && i < json_array_size(required); i++)
