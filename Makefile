@@ -119,7 +119,9 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,cmocka $(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,cmocka $(PACKAGES))
+# The generator of rules belongs to one test.
+$(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 # A relay that tests put between themselves and a real server.
 $(RELAY): $(B)/obj/tests/engines/relay.o
 	@mkdir -p $(@D)
@@ -176,6 +178,9 @@ tsan: ## Run the unit tests under the thread sanitizer
 RANDOM_TESTS = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(shell grep -lE 'rng_start|app_seed' $(TEST_SRC))))
 ROUNDS ?= 20
 
+# Of generated rules: 200 sets with 500 requests each, in 20 rounds.
+fuzz: export SHUNT_RULE_SETS ?= 10
+fuzz: export SHUNT_REQUESTS ?= 500
 fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
 	@sh tests/packages.sh build test servers
 	$(again) -s all unit

@@ -16,6 +16,7 @@ need() { # PACKAGE PROBE ARGUMENT
 }
 library() { pkg-config --exists "$1"; }
 program() { PATH=$PATH:/usr/sbin command -v "$1"; }
+exists() { [ -e "$1" ]; }
 lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.path) ~= nil)"; }
 
 # For tests/engines/with-servers.sh. The -core packages start no service of their own.
@@ -53,6 +54,7 @@ for purpose in "$@"; do
     need libcmocka-dev library cmocka
     need lua-busted lua_module busted.runner
     need pgbouncer program pgbouncer
+    need locales exists /usr/share/i18n/locales/de_DE # for tests in a locale with a decimal comma
     servers
     ;;
   servers) servers ;;
