@@ -375,6 +375,7 @@ static session_generation shared_in(shunt_app *app, generation *g) {
 
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                 shunt_error *err) {
+  *session = NULL;
   session_generation shared = shared_in(app, take_newest(app));
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);

@@ -36,11 +36,10 @@ static void lua_value(FILE *out, rng *r, int depth) {
 }
 
 void same_lua_table(FILE *out, rng *r, int depth) {
-  bool holes = !same_is_off("literal.holes");
   size_t items = rng_below(r, 9) ? rng_below(r, 12) : 120, keys = rng_below(r, 6);
   fputs("{ ", out);
   for (size_t i = 0; i < items; i++) {
-    if (holes && rng_below(r, 4) == 0)
+    if (rng_below(r, 4) == 0)
       fputs("nil", out);
     else
       lua_value(out, r, depth);
@@ -50,7 +49,7 @@ void same_lua_table(FILE *out, rng *r, int depth) {
     fprintf(out, "k%zu = ", rng_below(r, 50));
     lua_value(out, r, depth);
     fprintf(out, ", [\"é%zu\"] = %zu, [%zu.5] = true, ", rng_below(r, 9), i, rng_below(r, 9));
-    if (holes) fprintf(out, "[%zu] = %zu, ", rng_below(r, 30), i);
+    fprintf(out, "[%zu] = %zu, ", rng_below(r, 30), i);
   }
   fputs("}", out);
 }
@@ -68,6 +67,6 @@ void same_yaml_config(FILE *out, rng *r) {
           ONE_OF(r, yaml_scalars), ONE_OF(r, yaml_scalars), ONE_OF(r, yaml_scalars));
   yaml_list(out, r, false);
   fputs(", holes: ", out);
-  yaml_list(out, r, !same_is_off("literal.holes"));
+  yaml_list(out, r, true);
   fputs("}", out);
 }

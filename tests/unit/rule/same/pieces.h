@@ -28,7 +28,5 @@ typedef struct same_pieces {
 
 void same_read_pieces(same_pieces *p);
 void same_free_pieces(same_pieces *p);
-/* Whether not_yet.h has that name. */
-bool same_is_off(const char *name);
 
 #endif
