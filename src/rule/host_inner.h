@@ -48,6 +48,7 @@ typedef struct host_program {
   arena arena;
   host_text *texts;
   size_t count, capacity;
+  size_t text_bytes; /* of the texts, which are kept for clones */
   const char *env;
 } host_program;
 
@@ -101,7 +102,9 @@ void host_open_require(lua_State *L, rule_host *h);
 /* After loading: what rules can reach of the modules they hold themselves. */
 void host_drop_modules(lua_State *L);
 
-/* Declarations lie outside of the state, and count against the same limit. Raises. */
+/* Declarations and the texts of files lie outside of the state, and count against the same limit. */
+bool host_over_memory(const rule_host *h);
+/* Ends the evaluation if they exceed it. */
 void host_check_memory(lua_State *L, const rule_host *h);
 
 /* Reports the declarations of the file that have no body. */

@@ -44,6 +44,14 @@ static bool run_text(rule_host *h, const char *name, const char *text, size_t si
   return status != SHUNT_E_LIMIT;
 }
 
+static bool within_memory(rule_host *h, place named) {
+  if (!host_over_memory(h)) return true;
+  problems_add(h->problems, SHUNT_E_LIMIT, named,
+               "the rule files are over the limit of %lld bytes of memory: make them smaller, or raise rules.memory",
+               (long long)h->sb->limits.memory_bytes);
+  return false;
+}
+
 /* The name is for messages: the path as the app config gives it, and the file in it. */
 static bool run_file(rule_host *h, const char *path, const char *name, place named) {
   char *text = NULL;
@@ -52,7 +60,7 @@ static bool run_file(rule_host *h, const char *path, const char *name, place nam
   bool on = true;
   read_result result = read_whole(path, HOST_FILE_BYTES, &text, &size, &why);
   if (result == READ_DONE && host_keep_text(h, name, NULL, text, size))
-    on = run_text(h, name, text, size);
+    on = within_memory(h, named) && run_text(h, name, text, size);
   else if (result == READ_DONE || result == READ_NO_MEMORY)
     h->problems->out_of_memory = true;
   else

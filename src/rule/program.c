@@ -15,6 +15,7 @@ bool host_keep_text(rule_host *h, const char *name, const char *module, char *te
   if (module) kept.module = arena_strdup(&p->arena, module);
   bool fine =
       kept.name && (!module || kept.module) && base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts);
+  if (fine) p->text_bytes += size;
   if (fine)
     p->texts[p->count++] = kept;
   else

@@ -42,6 +42,7 @@ static const host_text *read_module(lua_State *L, rule_host *h, const char *name
         result == READ_DONE ? NULL : lua_pushfstring(L, "the module file %s can't be read: %s", path, why);
     const bool kept = wrong ? host_keep_failure(h, name, wrong) : host_keep_text(h, shown, name, text, size);
     if (!kept || result == READ_NO_MEMORY) sandbox_raise_memory(L);
+    host_check_memory(L, h);
     return &h->program->texts[h->program->count - 1];
   }
   luaL_error(L, "unknown module '%s': a module is a .lua file in a folder of rules.path", name);

@@ -66,10 +66,15 @@ static bool for_this_env(rule_host *h, const host_pending *p, node *body) {
   return wanted;
 }
 
-void host_check_memory(lua_State *L, const rule_host *h) {
+bool host_over_memory(const rule_host *h) {
   const size_t bytes = h->source->arena.total_bytes - h->bytes_before + h->program->arena.total_bytes +
-                       h->pending_capacity * sizeof *h->pending + h->functions_capacity * sizeof *h->functions;
-  if (bytes <= (size_t)h->sb->limits.memory_bytes) return;
+                       h->program->text_bytes + h->pending_capacity * sizeof *h->pending +
+                       h->functions_capacity * sizeof *h->functions;
+  return bytes > (size_t)h->sb->limits.memory_bytes;
+}
+
+void host_check_memory(lua_State *L, const rule_host *h) {
+  if (!host_over_memory(h)) return;
   sandbox_stop(sandbox_inner_of(L), SANDBOX_MEMORY);
   sandbox_raise(L);
 }
