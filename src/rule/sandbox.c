@@ -4,7 +4,7 @@
  * libraries would miss the next one. Four resources are bounded: instructions, memory, CPU time, and the work of C
  * functions. The count hook sees only instructions of the virtual machine, and a C function runs none:
  * ("a"):rep(600):find(".-.-.-b") would run for most of a minute inside one instruction. So each function that can loop
- * is implemented in this folder and charges for its work (sandbox_charge), and all other library functions are O(1) or
+ * is implemented in this folder and charges for its work by the price list in cost.h, and all other library functions
  * are wrapped to charge for their arguments. The allocator refuses blocks beyond the limit and charges for bytes.
  *
  * Invariant. Once a limit is hit (sandbox.hit), nothing that Lua code does can continue the evaluation: the hook fires
@@ -13,8 +13,14 @@
  * no __close on foreign values). sandbox_start alone clears the state.
  *
  * The clock is read rarely, since reading CPU time is a system call: never in evaluations of fewer than FIRST_LOOK
- * instructions, later every LOOK_EVERY instructions. Long texts are the exception: one comparison of two texts is one
- * instruction. While such texts exist, the hook runs more often (HOOK_WARY), and no text is longer than 1 MiB.
+ * instructions, later where a millisecond has passed by the monotonic clock, which costs little. Long texts are the
+ * exception: one comparison of two texts is one instruction. While such texts exist, the hook runs more often
+ * (HOOK_WARY), and no text is longer than 1 MiB. One instruction may also rehash a table, which is quadratic if its
+ * keys collide: a rule that is asked makes no table with many keys (SANDBOX_KEYS_MOST), and load_watched.c watches
+ * files.
+ *
+ * Sameness. A rule gives the same answer in every thread and process: all Lua code runs in the C locale, and nothing
+ * shows the order of a hash table, an address, the collector, or the parts in which a table lies (lib_length.c).
  *
  * Not there: a process or a thread per evaluation (a decision takes microseconds), and a patched Lua (the limits need
  * the public API alone). */
