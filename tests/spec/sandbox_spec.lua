@@ -245,6 +245,27 @@ for i = 1, 1024 do keys["k" .. i] = i end
     App.raises("SHUNT_E_LIMIT", function() ask { i = 6 } end, "instructions")
   end)
 
+  it("says what loading may use", function()
+    local function loads(limits, text)
+      open(text, {}, limits)
+      app:close()
+      App.remove(folder)
+      app = nil
+    end
+    local function fails(problem, limits, text)
+      App.raises("SHUNT_E_LIMIT", function() loads(limits, text) end, problem)
+    end
+    loads(", instructions: 20000, timeout: 10s", "for i = 1, 16 * 19000 do end")
+    fails("320000 instructions", ", instructions: 20000, timeout: 10s", "for i = 1, 16 * 21000 do end")
+    fails("80 ms of computing time", ", instructions: 1000000000, timeout: 5ms", "while true do end")
+    local collide = "local t = {} for i = 1, 200000 do t[i * ((1 << 18) - 1)] = true end"
+    fails("in one step that can't be stopped", ", instructions: 1000000000, timeout: 5ms", collide)
+    loads("", "for i = 1, 16 do rule('r' .. i) { stage = 'override', client = 'main' } end")
+    local ok, problem = pcall(loads, "", "for i = 1, 130 do rule('r' .. i) { stage = 'none', client = 'main' } end")
+    assert.is_false(ok)
+    assert.matches("\nand 30 more", tostring(problem), 1, true)
+  end)
+
   it("says what names that rules compute lead to", function()
     open("", { "for k = 1, req.attrs.n do local _ = req.where['c' .. req.attrs.from + k] end return 'main'" }, ", instructions: 100000000, timeout: 10s")
     for from = 0, 9500, 500 do ask { i = 1, from = from, n = 500 } end
