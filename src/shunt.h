@@ -85,7 +85,8 @@ typedef struct shunt_error {
 SHUNT_API const char *shunt_status_name(shunt_status status);
 
 /* Replaces malloc for all memory of shunt and its rule states. The function has the shape of lua_Alloc; old_bytes is 0
- * if it is unknown. Call it before any other function, from one thread. NULL restores malloc. */
+ * if it is unknown. Threads of the library call it, too. Call shunt_set_allocator before any other function, from one
+ * thread. NULL restores malloc. */
 typedef void *(*shunt_alloc_fn)(void *ud, void *block, size_t old_bytes, size_t new_bytes);
 SHUNT_API void shunt_set_allocator(shunt_alloc_fn alloc, void *ud);
 
@@ -183,8 +184,10 @@ typedef struct shunt_options {
   bool offline;
 } shunt_options;
 
-/* Reads the app config at path, its overlay and its rules. It opens no connection. On failure err holds the first
- * mistake, and options->problem was called for each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
+/* Reads the app config at path, its overlay and its rules. It opens no connection. Rule files run on a thread of their
+ * own, with all signals blocked, and the call waits for it. If one step of Lua exceeds the limits of loading, the call
+ * returns LIMIT, and the thread ends after that step. On failure err holds the first mistake, and options->problem was
+ * called for each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **app,
                                                  shunt_error *err);
 /* Close every session and worker first. Accepts NULL. */

@@ -1,6 +1,7 @@
 ---@meta
 
--- The words of rule files. They are globals only there.
+-- The words of rule files. They are globals only there. Of Lua's own functions, rules have those of
+-- rules/manual/sandbox.md.
 
 ---@class shunt.rules.instance
 ---@field name string
@@ -54,6 +55,10 @@ function request:one_of(field, set) end
 ---@param beginning string
 ---@return boolean
 function request:prefix(field, beginning) end
+
+---The client that the model is bound to; nil without one.
+---@return shunt.rules.choice
+function request:model_client() end
 
 ---@alias shunt.rules.table string|{schema: string, name: string}
 ---@alias shunt.rules.choice string|{client: string?, table: shunt.rules.table?, level: integer?}|shunt.rules.pick|shunt.rules.denial|nil
@@ -154,16 +159,17 @@ function belongs_to(target, foreign_key, options) end
 ---@return shunt.rules.relation
 function belongs_to_many(through, target, foreign_key, through_key, options) end
 
+---Refuses the access. A rule's function returns it.
 ---@param reason string
 ---@return shunt.rules.denial
 function deny(reason) end
 
----A choice that the core makes at each access, between clients that hold the same rows.
+---A choice that the core makes at each access, between up to 64 clients that hold the same rows. A rule's function returns it.
 ---@param options shunt.rules.pick_options
 ---@return shunt.rules.pick
 function pick(options) end
 
----Keeps the decision out of the cache: it is made anew each time.
+---Keeps the decision out of the cache: it is made anew each time. Only while a rule is asked.
 ---@param reason string
 function uncacheable(reason) end
 
