@@ -76,7 +76,7 @@ static void push_codes_next(lua_State *L, int library, bool lax) {
   lua_pushcclosure(L, codes_next, 1);
 }
 
-/* Upvalue: Lua's own, with its charge. It may give as many values as there are bytes. */
+/* Upvalue: Lua's own. It may give as many values as there are bytes. */
 static int utf8_codepoint(lua_State *L) {
   size_t size;
   luaL_checklstring(L, 1, &size);

@@ -220,6 +220,13 @@ static shunt_status convert_table(conversion *c, int index, const step *s, int d
                                  : convert_map(c, index, &here, depth, to, count);
 }
 
+/* In a declaration every text becomes a name or a value in C. */
+static shunt_status refuse_nul(conversion *c, const step *s, const char *text) {
+  char what[160];
+  snprintf(what, sizeof what, "the text that begins with '%.60s' contains a NUL character: remove it", text);
+  return refuse(c, s, what);
+}
+
 static shunt_status convert_bytes(conversion *c, const step *s, shunt_value value, size_t size, node **out) {
   if (size > MAX_BYTES - c->bytes)
     return refuse(c, s, "the value has too many bytes of text, more than 64 MiB: split it");
@@ -238,6 +245,8 @@ static shunt_status convert_scalar(conversion *c, const step *s, shunt_value val
 
 static shunt_status convert_userdata(conversion *c, int index, const step *s, node **out) {
   lua_blob *blob = luaL_testudata(c->L, index, LUA_NODE_BLOB);
+  if (!blob && c->function_ref)
+    return refuse(c, s, "an answer can't stand here: return deny and pick from a function, function(req) … end");
   if (!blob) return refuse(c, s, "a userdata can't stand here: make binary values with shunt.blob");
   return convert_bytes(c, s, shunt_blob(blob->bytes, blob->size), blob->size, out);
 }
@@ -257,6 +266,7 @@ static shunt_status convert(conversion *c, int index, const step *s, int depth, 
   case LUA_TSTRING: {
     size_t size;
     const char *text = lua_tolstring(L, index, &size);
+    if (c->function_ref && strlen(text) != size) return refuse_nul(c, s, text);
     return convert_bytes(c, s, shunt_text(text, size), size, out);
   }
   case LUA_TLIGHTUSERDATA:

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/suggest.h"
+#include "rule/cost.h"
 #include "rule/lib.h"
 #include "rule/sandbox_inner.h"
 
@@ -31,7 +32,6 @@ static const hint global_hints[] = {
     {"loadstring", NO_CODE},
     {"loadfile", NO_CODE},
     {"dofile", NO_CODE},
-    {"require", "modules are not there: write what is needed as local functions"},
     {"package", "use require, which finds modules under the rules path"},
     {"module", "a module is a file that returns a table: use require"},
     {"debug", "looking into functions is not there"},
@@ -88,7 +88,7 @@ static suggest nearest(lua_State *L, const char *name) {
 }
 
 static int undefined_global(lua_State *L) {
-  sandbox_charge(L, 100);
+  sandbox_charge(L, COST_LOOK);
   const char *name = key_name(L);
   const char *text = find_hint(global_hints, name);
   if (text) return luaL_error(L, "undefined global '%s': %s", name, text);
@@ -99,7 +99,7 @@ static int undefined_global(lua_State *L) {
 /* upvalue: the library's name */
 static int undefined_in_library(lua_State *L) {
   char full[128];
-  sandbox_charge(L, 100);
+  sandbox_charge(L, COST_LOOK);
   const char *library = lua_tostring(L, lua_upvalueindex(1));
   const char *name = key_name(L);
   snprintf(full, sizeof full, "%s.%s", library, name);

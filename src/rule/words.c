@@ -171,6 +171,8 @@ static int relation(lua_State *L) {
   static const char *const direct[] = {"target", "foreign_key"};
   static const char *const through[] = {"through", "target", "foreign_key", "through_key"};
   const char *kind = lua_tostring(L, lua_upvalueindex(1));
+  if (!host_of(L)->loading)
+    return luaL_error(L, "%s is called while a rule is asked: declare at the top of a rule file", kind);
   bool many_to_many = strcmp(kind, "belongs_to_many") == 0;
   int n = many_to_many ? 4 : 2;
   const char *const *names = many_to_many ? through : direct;
@@ -185,6 +187,7 @@ static int relation(lua_State *L) {
     sandbox_contents(L, n + 1);
     lua_pushnil(L);
     while (lua_next(L, -2)) {
+      sandbox_charge(L, cost_slots(1));
       lua_pushvalue(L, -2);
       lua_insert(L, -2);
       lua_rawset(L, n + 2);

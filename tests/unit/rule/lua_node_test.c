@@ -97,20 +97,22 @@ static void gives(fixture *f, const char *chunk, const char *expected) {
   buf_free(&b);
 }
 
-static void refuses(fixture *f, const char *chunk, const char *part) {
-  assert_int_equal(convert(f, chunk, false), SHUNT_E_USAGE);
+static void refuses_as(fixture *f, const char *chunk, const char *part, bool declared) {
+  assert_int_equal(convert(f, chunk, declared), SHUNT_E_USAGE);
   assert_null(f->n);
   assert_string_equal(f->err.file, "r.lua");
   assert_int_equal(f->err.line, 3);
   if (!strstr(f->err.message, part)) fail_msg("'%s' is not in: %s", part, f->err.message);
 }
 
+static void refuses(fixture *f, const char *chunk, const char *part) { refuses_as(f, chunk, part, false); }
+static void refuses_declared(fixture *f, const char *chunk, const char *part) { refuses_as(f, chunk, part, true); }
+
 static void converts_values_lists_and_maps(void **state) {
   fixture *f = *state;
   gives(f, "return 7", "7");
   gives(f, "return 7.0", "7~");
   gives(f, "return null", "null");
-  gives(f, "return 'a\\0b'", "'a'3");
   gives(f, "return {}", "{}");
   gives(f, "return {1, 'x', {true}, null}", "[1 'x'1 [true] null]");
   gives(f, "return {b = 1, a = {c = {}}, _or = {{}, {d = 0.5}}}", "{_or=[{} {d=0.5~}] a={c={}} b=1}");
@@ -140,6 +142,8 @@ static void names_the_way_to_what_can_not_be_converted(void **state) {
   refuses(f, "return {[1.5] = 1}", "number can't be a key");
   refuses(f, "return {[true] = 1}", "boolean can't be a key");
   refuses(f, "return {['a\\0b'] = 1}", "NUL");
+  refuses_declared(f, "return {a = {'x\\0y'}}", "a[1]: the text that begins with 'x' contains a NUL");
+  refuses_declared(f, "return {a = io.stdout}", "a: an answer can't stand here");
   refuses(f, "return nil", "nil");
 }
 
