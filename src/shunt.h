@@ -16,7 +16,9 @@
  * Threads: any number of threads may use an app; one thread at a time may use a session and the objects from it. While
  * a call of the session runs, calls from other threads fail with SHUNT_E_USAGE and change nothing. Functions that can't
  * fail (shunt_session_close, shunt_stream_close, shunt_switch_pop, shunt_level_pop, shunt_observe, shunt_before_wait)
- * wait until it has ended. A call runs until it returns: a commit until its hooks have run, too.
+ * wait until it has ended. A call runs until it returns: a commit until its hooks have run, too. A thread that calls
+ * the library needs a stack of 1 MiB: rules may nest calls as deep as Lua allows. Its first call runs the rule files
+ * once more, for a rule state of its own.
  * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
  * NULL. On failure the out parameters are NULL or 0. The library never prints, never exits and installs no signal
  * handler. Text is UTF-8 and ends in a NUL, which its size does not count. */

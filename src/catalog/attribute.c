@@ -136,29 +136,65 @@ static bool known(const cat_uses *u, const cat_use *use) {
   return false;
 }
 
+/* Any order, as long as it depends on the values alone. */
+static bool goes_before(const cat_use *a, const cat_use *b) {
+  const shunt_value *v = &a->value, *w = &b->value;
+  if (v->type != w->type) return v->type < w->type;
+  if (v->type == SHUNT_INTEGER) return v->as.integer < w->as.integer;
+  if (v->type == SHUNT_FLOAT) return v->as.number < w->as.number;
+  if (v->type != SHUNT_TEXT) return false;
+  const int order = memcmp(v->as.bytes, w->as.bytes, v->size < w->size ? v->size : w->size);
+  return order ? order < 0 : v->size < w->size;
+}
+
+/* The values of tables come in an order that changes from run to run. So the first ones by their values are kept. */
+static cat_use *last_loose(cat_uses *u) {
+  if (u->last < u->count) return &u->list[u->last];
+  size_t last = u->count;
+  for (size_t i = 0; i < u->count; i++)
+    if (!*u->list[i].path && (last == u->count || goes_before(&u->list[last], &u->list[i]))) last = i;
+  u->last = last;
+  return &u->list[last];
+}
+
 /* A table may hold very many values: the search for equal ones ends with the room for them. */
-static bool fits(const cat_uses *u, const cat_use *use) {
-  if (u->count == CATALOG_MOST_USES || (!*use->path && u->loose == CATALOG_MOST_LOOSE)) return false;
+static bool fits(cat_uses *u, const cat_use *use) {
+  if (*use->path && u->count - u->loose == CATALOG_MOST_USES) return false;
+  if (!*use->path && u->loose == CATALOG_MOST_LOOSE && !goes_before(use, last_loose(u))) return false;
   return use->value.type != SHUNT_TEXT || use->value.size <= CATALOG_LONGEST_USE;
+}
+
+/* Where a use that fits is to be kept; NULL: memory is out. */
+static cat_use *place_of(catalog_source *to, const cat_use *use) {
+  cat_uses *u = &to->uses;
+  const bool loose = !*use->path;
+  if (loose && u->loose == CATALOG_MOST_LOOSE) {
+    cat_use *last = last_loose(u);
+    u->cut = true;
+    u->last = SIZE_MAX;
+    return last;
+  }
+  if (!arena_grow(&to->arena, &u->list, &u->capacity, u->count + 1, sizeof *u->list)) return NULL;
+  u->loose += loose;
+  u->last = SIZE_MAX;
+  return &u->list[u->count++];
 }
 
 bool cat_note_use(catalog_source *to, const cat_use *use) {
   cat_uses *u = &to->uses;
-  const bool loose = !*use->path;
   if (use->value.type == SHUNT_FLOAT && !isfinite(use->value.as.number)) return true; /* a bound of everything */
   if (!fits(u, use)) {
     u->cut = true;
     return true;
   }
   if (known(u, use)) return true;
-  if (!arena_grow(&to->arena, &u->list, &u->capacity, u->count + 1, sizeof *u->list)) return false;
   cat_use made = *use;
   made.path = arena_strdup(&to->arena, use->path);
   made.at.file = arena_strdup(&to->arena, use->at.file);
   if (made.value.type == SHUNT_TEXT)
     made.value.as.bytes = arena_strndup(&to->arena, made.value.as.bytes, made.value.size);
   if (!made.path || !made.at.file || (made.value.type == SHUNT_TEXT && !made.value.as.bytes)) return false;
-  u->list[u->count++] = made;
-  u->loose += loose;
-  return true;
+  cat_use *at = place_of(to, &made);
+  if (at) *at = made;
+  return at != NULL;
 }

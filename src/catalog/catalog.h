@@ -284,6 +284,7 @@ typedef struct cat_uses {
   size_t count;
   size_t capacity;
   size_t loose; /* how many have no path */
+  size_t last;  /* of these, the position of the last by its value; count or more: not known */
   bool cut;     /* there are more */
 } cat_uses;
 

@@ -327,9 +327,17 @@ static bool add_path(trie *t, const path *p, const trie_entry *entry) {
   return to != TRIE_NOTHING;
 }
 
+/* Only the number of entries is bounded, so that each must be small. */
+static bool is_long(const trie_entry *entry) {
+  enum { MOST_BYTES = 4096 };
+  const char *denied = entry->decision->as.denied, *table = entry->decision->as.table;
+  return (denied && strlen(denied) > MOST_BYTES) || (table && strlen(table) > MOST_BYTES);
+}
+
 const char *trie_add(trie *t, const route_request *q, const trie_entry *entry) {
   path p;
   const char *why = NULL;
+  if (is_long(entry)) return "its texts are too long";
   find_path(&p, t, q, entry);
   if (p.unfit) return p.unfit;
   pthread_mutex_lock(&t->lock);

@@ -71,11 +71,15 @@ static uint64_t mix(uint64_t hash, uint64_t word) {
   return hash ^ (hash >> 32);
 }
 
-static uint64_t hash_of(const trie *t, const route_decision *d) {
+static uint64_t mix_text(uint64_t hash, const char *text) {
+  return text ? mix(hash, map_hash(text, strlen(text))) : hash;
+}
+
+static uint64_t hash_of(const trie *t, const route_decision *d, bool levels) {
   uint64_t hash = t->seed ^ (uintptr_t)d->client;
   for (size_t i = 0; i < d->as.ntrace; i++) hash = mix(hash, (uintptr_t)d->rules[i] + (uint64_t)d->as.trace[i].verdict);
-  for (const char *c = d->as.table; c && *c; c++) hash = mix(hash, (unsigned char)*c);
-  return hash;
+  if (!levels) hash = mix(hash, (uint64_t)d->as.level);
+  return mix_text(mix_text(hash, d->as.table), d->as.denied);
 }
 
 /* ---- making them ---- */
@@ -100,7 +104,7 @@ static trie_leaf *new_leaf(trie *t, const route_decision *d, bool levels, const 
 trie_leaf *trie_leaf_for(trie *t, const trie_entry *entry) {
   const route_decision *d = entry->decision;
   bool levels = !entry->level_given && (!d->client || cat_engine_of(d->client->engine)->levels);
-  uint64_t hash = hash_of(t, d);
+  uint64_t hash = hash_of(t, d, levels);
   trie_leaf *first = map_get_n(&t->leaves, (const char *)&hash, sizeof hash), *leaf = first;
   while (leaf && !same_leaf(leaf, d, levels)) leaf = leaf->next;
   if (leaf) return leaf;

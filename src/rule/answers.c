@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rule/host_inner.h"
+#include "rule/lua_node.h"
 
 bool host_value(lua_State *L, int index, shunt_value *value) {
   size_t size;
@@ -100,6 +101,7 @@ uint64_t host_hash(const shunt_value *value) {
     return map_hash(value->as.boolean ? "true" : "false", value->as.boolean ? 4 : 5);
   case SHUNT_FLOAT: {
     double d = value->as.number;
+    if (isnan(d)) return map_hash("nan", 3); /* whatever its sign, which depends on the machine */
     if (d == floor(d) && fabs(d) < 9e15) return hash_integer((int64_t)d);
     int size = snprintf(text, sizeof text, "%.17g", d);
     char *odd = text + strspn(text, "+-0123456789einfa"); /* the decimal point, which some locales write differently */
@@ -134,6 +136,27 @@ static int uncacheable(lua_State *L) {
   return 0;
 }
 
+static bool is_pick_key(lua_State *L, lua_Integer n) {
+  if (lua_isinteger(L, -1)) return lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= n;
+  const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
+  return strcmp(key, "policy") == 0 || strcmp(key, "key") == 0;
+}
+
+/* The table at index 1 has n clients, and besides them policy and key. */
+static void check_pick_keys(lua_State *L, lua_Integer n) {
+  sandbox_contents(L, 1);
+  lua_pushnil(L);
+  const int contents = lua_gettop(L) - 1, wrong = contents + 1;
+  for (lua_pushnil(L); lua_next(L, contents);) {
+    lua_pop(L, 1);
+    if (is_pick_key(L, n)) continue;
+    if (lua_isnil(L, wrong) || lua_node_goes_first(L, lua_gettop(L), wrong)) lua_copy(L, -1, wrong);
+  }
+  if (!lua_isnil(L, wrong))
+    luaL_error(L, "pick has the key %s: it takes clients, policy and key", host_shown(L, wrong));
+  lua_pop(L, 2);
+}
+
 /* pick{ "r1", "r2", policy =, key = }: checks it, and keeps a copy that Lua code can't reach. */
 static int pick(lua_State *L) {
   static const char *const policies[] = {"round_robin", "random", "least_busy", "hash", NULL};
@@ -150,6 +173,7 @@ static int pick(lua_State *L) {
     host_name_of(L, -1, "pick", "a client of the list");
     lua_rawseti(L, 3, n + 1);
   }
+  check_pick_keys(L, n);
   if (n == 0) return luaL_error(L, "pick names no client: write pick{ \"r1\", \"r2\" }");
   lua_settop(L, 3);
   lua_getfield(L, 1, "policy");

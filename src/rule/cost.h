@@ -32,8 +32,8 @@ static inline int64_t cost_sorted(size_t n) {
   return cost;
 }
 
-/* A block: to get it, to mark it, to sweep it, to free it; and its bytes. */
-static inline int64_t cost_memory(size_t bytes) { return 8 + (int64_t)(bytes / 256); }
+/* A block: to get it, to mark it, to sweep it, to free it; and its bytes, which may be new to the process. */
+static inline int64_t cost_memory(size_t bytes) { return 8 + (int64_t)(bytes / 64); }
 /* After a refusal Lua collects all garbage. */
 static inline int64_t cost_collection(size_t bytes_in_use) { return (int64_t)(bytes_in_use / 1024); }
 

@@ -27,7 +27,7 @@ const char *const host_transaction_names[] = {"client", "isolation", "read_only"
 static const char instance[] = "instance";
 
 /* Names and parts lie outside of the sandbox's memory. */
-enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000, MOST_PASSING = 1000 };
+enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000, MOST_NAMED = 1000 };
 
 const rule_view *host_view(lua_State *L, rule_host *h) {
   if (!h->view) luaL_error(L, "the request is gone: read its fields while the rule's function runs, and don't keep it");
@@ -76,6 +76,8 @@ static void record(lua_State *L, rule_host *h, const rule_read *read) {
   if (h->nreads == h->reads_capacity &&
       !base_grow(&h->reads, &h->reads_capacity, h->nreads + 1, sizeof(const rule_read *)))
     sandbox_raise_memory(L);
+  /* however many of the names are known already: the limit must not depend on earlier decisions */
+  if (read->name && ++h->nnamed > MOST_NAMED) sandbox_raise_limit(L, SANDBOX_NAMES);
   h->reads[h->nreads++] = read;
 }
 
@@ -200,7 +202,7 @@ static const rule_read *passing_read(lua_State *L, rule_host *h, rule_field fiel
     if (r->field == field && r->name && strcmp(r->name, name) == 0) return r;
   }
   arena *texts = host_view(L, h)->texts;
-  if (!texts || h->npassing >= MOST_PASSING) sandbox_raise_limit(L, SANDBOX_NAMES);
+  if (!texts) sandbox_raise_limit(L, SANDBOX_NAMES);
   const rule_read *made = make_read(L, texts, field, name);
   h->npassing++;
   return made;

@@ -68,7 +68,7 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
                            shunt_error *err) {
   lua_State *L = h->sb->L;
   h->view = view;
-  h->nreads = h->npassing = 0;
+  h->nreads = h->nnamed = h->npassing = 0;
   h->missed = false;
   h->read_mask = 0;
   h->uncacheable[0] = 0;
@@ -81,11 +81,9 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
   return status ? status : h->body_status;
 }
 
-const char *rule_host_uncacheable(const rule_host *h) {
-  if (h->uncacheable[0]) return h->uncacheable;
-  return h->npassing ? "rules read more names of columns and attributes than are kept: read a fixed set of names"
-                     : NULL;
-}
+const char *rule_host_uncacheable(const rule_host *h) { return h->uncacheable[0] ? h->uncacheable : NULL; }
+
+bool rule_host_passing(const rule_host *h) { return h->npassing > 0; }
 
 /* Calls the kept function with the request; its one result is on top. */
 static void call(rule_host *h, int function) {

@@ -45,8 +45,7 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
                            shunt_error *err);
 
 /* The reads since rule_host_run began, in order, each once. The list is valid until the next run; the reads themselves,
- * with all they point to, as long as the host, or where it keeps no more names as long as the view's arena: such an
- * evaluation is uncacheable. */
+ * with all they point to, as long as the host, or where it keeps no more names as long as the view's arena. */
 const rule_read *const *rule_host_reads(const rule_host *h, size_t *count);
 /* Records a field that the core itself has read. May not return, like the functions below. */
 void rule_host_read(rule_host *h, rule_field field);
@@ -56,9 +55,10 @@ rule_read rule_class(const uint32_t *classes);
 void rule_host_read_class(rule_host *h, const rule_read *class);
 /* Whether a column without a value was read since the last question; only noted while a part is asked for. */
 bool rule_host_missed(rule_host *h);
-/* Why the answers since rule_host_run began must not be remembered: the reason of the first uncacheable, or too many
- * names; else NULL. Valid until the next run. */
+/* The reason of the first uncacheable since rule_host_run began, or NULL. Valid until the next run. */
 const char *rule_host_uncacheable(const rule_host *h);
+/* Whether some of the reads lie in the view's arena: the answers must not be remembered. */
+bool rule_host_passing(const rule_host *h);
 
 typedef enum rule_policy { RULE_ROUND_ROBIN, RULE_RANDOM, RULE_LEAST_BUSY, RULE_HASH } rule_policy;
 

@@ -75,6 +75,7 @@ struct rule_host {
   const rule_view *view; /* NULL between runs */
   const rule_read **reads;
   size_t nreads, reads_capacity;
+  size_t nnamed;         /* of the reads, those of columns, attributes and their like */
   size_t npassing;       /* of the reads, those that lie in the view's arena */
   bool missed;           /* rule_host_missed */
   uint32_t read_mask;    /* of the fields whose value was read, except those with names */

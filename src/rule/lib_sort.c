@@ -2,6 +2,7 @@
  * order function returns. */
 #include <lauxlib.h>
 #include <limits.h>
+#include <string.h>
 
 #include "rule/cost.h"
 #include "rule/lib.h"
@@ -21,8 +22,11 @@ static bool goes_before(lua_State *L) {
     return before;
   }
   if (lua_type(L, -1) == LUA_TSTRING && lua_type(L, -2) == LUA_TSTRING) {
-    size_t a = lua_rawlen(L, -1), b = lua_rawlen(L, -2);
+    size_t a, b;
+    const char *first = lua_tolstring(L, -1, &a), *second = lua_tolstring(L, -2, &b);
     sandbox_charge(L, cost_copied(a < b ? a : b));
+    const int order = memcmp(first, second, a < b ? a : b); /* as in the C locale, and fast for NULs */
+    return order ? order < 0 : a < b;
   }
   return lua_compare(L, -1, -2, LUA_OPLT);
 }

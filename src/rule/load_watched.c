@@ -7,14 +7,15 @@
  * limit of CPU time. Then the caller goes on, with an error, and leaves all that the thread uses to the thread. The
  * next hook ends it, and it frees everything.
  *
- * Invariant. While the thread runs, the job owns the host, the source and the list of mistakes. job.state, under the
- * lock, says who takes them: the caller, once it is DONE; the thread, once it is LEFT.
+ * Invariant. While the thread runs, the job owns the host, the source and the list of mistakes. Under the lock it is
+ * either done, and the caller takes them out, or left. Both sides hold the job, and the last to let go frees it.
  *
  * Not here: a signal that jumps out of Lua. A library may not take a signal of its host, nor skip the frames of malloc.
  */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,9 +23,9 @@
 #include "base/clock.h"
 #include "rule/host_inner.h"
 
-enum { STACK_BYTES = 8 << 20, POLL_MS = 5, GRACE_MS = 10 };
+enum { STACK_BYTES = 8 << 20, POLL_MS = 5, GRACE_MS = 10, MOST_LEFT = 4 };
 
-typedef enum job_state { JOB_RUNS, JOB_DONE, JOB_LEFT } job_state;
+static atomic_int left; /* jobs that still run */
 
 typedef struct job {
   rule_host *host;
@@ -33,15 +34,17 @@ typedef struct job {
   problems found;
   pthread_t thread;
   pthread_mutex_t lock;
-  pthread_cond_t done;
-  job_state state;
+  pthread_cond_t ended;
+  bool done, left;    /* under the lock */
+  atomic_int holders; /* the caller and the thread */
 } job;
 
-static void free_job(job *j) {
+static void let_go(job *j) {
+  if (atomic_fetch_sub(&j->holders, 1) > 1) return;
   rule_host_free(j->host);
   catalog_source_free(&j->source);
   problems_free(&j->found);
-  pthread_cond_destroy(&j->done);
+  pthread_cond_destroy(&j->ended);
   pthread_mutex_destroy(&j->lock);
   base_free(j);
 }
@@ -50,11 +53,12 @@ static void *run(void *ud) {
   job *j = ud;
   rule_host_load(j->host, &j->what, &j->source, &j->found);
   pthread_mutex_lock(&j->lock);
-  const bool left = j->state == JOB_LEFT;
-  j->state = JOB_DONE;
-  pthread_cond_signal(&j->done);
+  const bool is_left = j->left;
+  j->done = true;
+  pthread_cond_signal(&j->ended);
   pthread_mutex_unlock(&j->lock);
-  if (left) free_job(j);
+  let_go(j);
+  if (is_left) atomic_fetch_sub(&left, 1);
   return NULL;
 }
 
@@ -66,9 +70,11 @@ static bool start(job *j) {
   if (pthread_attr_init(&attr)) return false;
   pthread_attr_setstacksize(&attr, STACK_BYTES);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  atomic_store(&j->holders, 2);
   const bool started = pthread_create(&j->thread, &attr, run, j) == 0;
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   pthread_attr_destroy(&attr);
+  if (!started) atomic_store(&j->holders, 1);
   return started;
 }
 
@@ -76,10 +82,11 @@ static job *new_job(void) {
   job *j = base_zalloc(sizeof *j);
   pthread_condattr_t attr;
   if (!j) return NULL;
+  atomic_init(&j->holders, 1);
   pthread_mutex_init(&j->lock, NULL);
   pthread_condattr_init(&attr);
   pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&j->done, &attr);
+  pthread_cond_init(&j->ended, &attr);
   pthread_condattr_destroy(&attr);
   return j;
 }
@@ -96,23 +103,28 @@ static bool is_over(const job *j) {
 static void wait_a_little(job *j) {
   const int64_t until_ns = clock_monotonic_ns() + POLL_MS * NS_PER_MS;
   const struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
-  pthread_cond_timedwait(&j->done, &j->lock, &until);
+  pthread_cond_timedwait(&j->ended, &j->lock, &until);
+}
+
+/* Under the lock. */
+static void leave(job *j, shunt_error *err) {
+  const char *file = atomic_load(&j->host->running);
+  j->left = true;
+  atomic_fetch_add(&left, 1);
+  pthread_detach(j->thread);
+  error_set(err, SHUNT_E_LIMIT,
+            "over the limit of %lld ms of computing time, in one step that can't be stopped: keys of a table that "
+            "collide, or a file that is very hard to parse; do less here, or raise rules.timeout",
+            (long long)(sandbox_load_ns(j->host->sb) / NS_PER_MS));
+  if (file) error_place(err, file, 1, 0);
 }
 
 /* Fills err if the job is left. */
 static bool wait_for(job *j, shunt_error *err) {
   pthread_mutex_lock(&j->lock);
-  while (j->state == JOB_RUNS && !is_over(j)) wait_a_little(j);
-  const bool done = j->state == JOB_DONE;
-  if (!done) {
-    const char *file = atomic_load(&j->host->running);
-    j->state = JOB_LEFT;
-    error_set(err, SHUNT_E_LIMIT,
-              "over the limit of %lld ms of computing time, in one step that can't be stopped: keys of a table that "
-              "collide, or a file that is very hard to parse; do less here, or raise rules.timeout",
-              (long long)(sandbox_load_ns(j->host->sb) / NS_PER_MS));
-    if (file) error_place(err, file, 1, 0);
-  }
+  while (!j->done && !is_over(j)) wait_a_little(j);
+  const bool done = j->done;
+  if (!done) leave(j, err);
   pthread_mutex_unlock(&j->lock);
   return done;
 }
@@ -126,17 +138,25 @@ static void add_problems(problems *to, const problems *from) {
 shunt_status rule_host_load_watched(rule_host **host, const rule_load *what, catalog_source *source, problems *found,
                                     shunt_error *err) {
   shunt_error own;
+  if (!err) err = &own;
+  if (atomic_load(&left) >= MOST_LEFT) {
+    error_set(
+        err, SHUNT_E_LIMIT,
+        "%d threads still load rule files in steps that can't be stopped: mend the files, and wait for the threads",
+        MOST_LEFT);
+    problems_add_error(found, err);
+    return err->status;
+  }
   job *j = new_job();
   if (!j) return error_memory(err);
-  if (!err) err = &own;
   j->host = *host;
   j->source = *source;
   j->what = *what;
   *host = NULL;
   memset(source, 0, sizeof *source);
   const bool started = start(j);
-  if (started && !wait_for(j, err)) { /* the thread frees the job */
-    pthread_detach(j->thread);
+  if (started && !wait_for(j, err)) {
+    let_go(j);
     problems_add_error(found, err);
     return err->status;
   }
@@ -146,7 +166,7 @@ shunt_status rule_host_load_watched(rule_host **host, const rule_load *what, cat
   *source = j->source;
   j->host = NULL;
   memset(&j->source, 0, sizeof j->source);
-  free_job(j);
+  let_go(j);
   return started
              ? SHUNT_OK
              : error_set(err, SHUNT_E_MEMORY, "no thread can be started to load the rules: raise the limit on threads");

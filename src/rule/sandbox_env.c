@@ -150,8 +150,7 @@ static void add_library(lua_State *L, const char *name, void (*fill)(lua_State *
 /* Methods of texts: the bounded functions, and of Lua's own metatable the operators, which make "10" + 1 work.
  * Rules can't reach the table, so it needs no lock. */
 static void install_text_methods(lua_State *L) {
-  static const char *const operators[] = {"__add", "__sub",  "__mul", "__mod", "__pow",
-                                          "__div", "__idiv", "__unm", NULL};
+  static const char *const operators[] = {"__add", "__sub", "__mul", "__mod", "__div", "__idiv", "__unm", NULL};
   lua_pushliteral(L, "");
   lua_pushcfunction(L, luaopen_string);
   lua_call(L, 0, 0);
@@ -159,7 +158,7 @@ static void install_text_methods(lua_State *L) {
   lua_getmetatable(L, -2);
   lua_insert(L, -2); /* the text, Lua's metatable, ours */
   lib_borrow(L, -2, operators);
-  lua_getfield(L, -1, "__pow");
+  lua_getfield(L, -2, "__pow");
   lua_pushcclosure(L, lib_text_power, 1);
   lua_setfield(L, -2, "__pow");
   lua_newtable(L);

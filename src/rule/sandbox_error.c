@@ -7,7 +7,8 @@
 
 #include "rule/sandbox_inner.h"
 
-enum { FIRST_LEVELS = 10, LAST_LEVELS = 3 };
+/* The number of levels in a deep recursion depends on where a limit was hit, and takes long to count. */
+enum { FIRST_LEVELS = 10, LAST_LEVELS = 3, MOST_LEVELS = 1000 };
 
 static void copy(char *to, size_t room, const char *from, size_t size) {
   if (size >= room) size = room - 1;
@@ -25,6 +26,7 @@ static int count_levels(lua_State *L) {
   lua_Debug ar;
   int low = 0, high = 1;
   while (lua_getstack(L, high, &ar)) {
+    if (high >= MOST_LEVELS) return high;
     low = high;
     high *= 2;
   }
@@ -69,6 +71,10 @@ void sandbox_describe_place(sandbox_inner *in, lua_State *L, int level) {
   bool placed = false;
   for (int i = level; i < levels && lua_getstack(L, i, &ar); i++) {
     bool shown = i - level < FIRST_LEVELS || i >= levels - LAST_LEVELS;
+    if (!shown && placed && levels >= MOST_LEVELS) {
+      at = put(in->traceback, at, "... (many more)\n");
+      break;
+    }
     if (!shown && placed) {
       at = put(in->traceback, at, "... (%d more)\n", levels - LAST_LEVELS - i);
       i = levels - LAST_LEVELS - 1;

@@ -10,8 +10,9 @@
 /* How often the instruction hook fires. */
 typedef enum hook_mode {
   HOOK_NORMAL,
-  HOOK_WARY, /* long texts exist: one instruction that compares them may take long */
-  HOOK_ARMED /* a limit was hit: at every instruction */
+  HOOK_WARY,  /* long texts exist: one instruction that compares them may take long */
+  HOOK_QUICK, /* very long ones */
+  HOOK_ARMED  /* a limit was hit: at every instruction */
 } hook_mode;
 
 /* A function whose closures keep a state, so that they can't be frozen. */
@@ -51,7 +52,8 @@ typedef struct sandbox_inner {
 static const int64_t SANDBOX_NO_LIMIT = INT64_MAX / 4;
 enum {
   SANDBOX_KEYS_MOST = 4096, /* entries of a table that a rule makes: to rehash colliding keys is quadratic */
-  SANDBOX_LONG_TEXT_BYTES = 64 << 10,
+  SANDBOX_LONG_TEXT_BYTES = 4 << 10,
+  SANDBOX_VERY_LONG_BYTES = 64 << 10,
   SANDBOX_TEXT_BYTES = 1 << 20 /* no text may be longer: comparing two texts is one instruction */
 };
 

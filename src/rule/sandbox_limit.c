@@ -8,7 +8,8 @@
 
 enum {
   HOOK_EVERY = 256,
-  WARY_EVERY = 8,
+  WARY_EVERY = 16,
+  QUICK_EVERY = 2,
   LOOK_EVERY = HOOK_EVERY, /* instructions between two looks at the clock */
   BIG_CHARGE = 100000,     /* work in one go that takes about a millisecond */
   LEAST_NS_EACH = 4,       /* what an instruction of it takes at least */
@@ -24,8 +25,9 @@ static void hook(lua_State *L, lua_Debug *ar);
 void sandbox_set_mode(sandbox_inner *in, hook_mode mode) {
   if (in->mode == mode || !in->s.L) return;
   in->mode = mode;
-  int every = mode == HOOK_NORMAL ? HOOK_EVERY : mode == HOOK_WARY ? WARY_EVERY : 1;
-  lua_sethook(in->s.L, hook, LUA_MASKCOUNT, every);
+  static const int every[] = {
+      [HOOK_NORMAL] = HOOK_EVERY, [HOOK_WARY] = WARY_EVERY, [HOOK_QUICK] = QUICK_EVERY, [HOOK_ARMED] = 1};
+  lua_sethook(in->s.L, hook, LUA_MASKCOUNT, every[mode]);
 }
 
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit) {
@@ -112,6 +114,10 @@ static void hook(lua_State *L, lua_Debug *ar) {
     in->s.instructions_left -= WARY_EVERY;
     on = look(in);
     break;
+  case HOOK_QUICK:
+    in->s.instructions_left -= QUICK_EVERY;
+    on = look(in);
+    break;
   case HOOK_ARMED:
     on = false;
     break;
@@ -170,7 +176,8 @@ static void note_long_text(sandbox_inner *in, size_t bytes) {
     in->long_text = true;
     sandbox_stop(in, SANDBOX_MEMORY);
   }
-  if (in->mode == HOOK_NORMAL) sandbox_set_mode(in, HOOK_WARY);
+  const hook_mode mode = bytes > SANDBOX_VERY_LONG_BYTES ? HOOK_QUICK : HOOK_WARY;
+  if (in->mode < mode) sandbox_set_mode(in, mode);
 }
 
 /* Whether a block may grow. kind is the type of the object that Lua makes; 0: a part of an object. If time or

@@ -5,17 +5,20 @@
 #define TESTS_UNIT_FAULTS_H
 
 #include <malloc.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shunt.h"
 
+/* Threads of the library may allocate, too. */
 typedef struct faults {
-  size_t seen;    /* allocations asked for since it was last set to 0 */
-  size_t fail_at; /* this one of them fails, and those after it too where all_after is set; 0: none does */
-  bool all_after;
-  bool failed; /* one did */
-  long live;   /* blocks that are out */
-  size_t bytes, peak_bytes;
+  _Atomic size_t seen;    /* allocations asked for since it was last set to 0 */
+  _Atomic size_t fail_at; /* this one of them fails, and those after it too where all_after is set; 0: none does */
+  _Atomic bool all_after;
+  _Atomic bool failed; /* one did */
+  _Atomic long live;   /* blocks that are out */
+  _Atomic size_t bytes, peak_bytes;
 } faults;
 
 static inline void *faults_alloc(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
@@ -28,8 +31,8 @@ static inline void *faults_alloc(void *ud, void *block, size_t old_bytes, size_t
     free(block);
     return NULL;
   }
-  f->seen++;
-  if (f->fail_at && (f->seen == f->fail_at || (f->all_after && f->seen > f->fail_at))) {
+  const size_t seen = ++f->seen;
+  if (f->fail_at && (seen == f->fail_at || (f->all_after && seen > f->fail_at))) {
     f->failed = true;
     return NULL;
   }
@@ -41,7 +44,7 @@ static inline void *faults_alloc(void *ud, void *block, size_t old_bytes, size_t
 }
 
 static inline void faults_on(faults *f) {
-  *f = (faults){0};
+  memset(f, 0, sizeof *f);
   shunt_set_allocator(faults_alloc, f);
 }
 

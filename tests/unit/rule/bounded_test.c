@@ -162,7 +162,8 @@ static void what_took_long_ends_in_time(void **state) {
     shunt_status status;
     chunk(sb, codes[i].code);
     const int64_t ms = ms_of(sb, 0, &status, &err);
-    if (status != SHUNT_E_LIMIT || ms > LIMIT_MS + OVER_MS || !strstr(err.message, codes[i].says))
+    if (status != SHUNT_E_LIMIT || ms > LIMIT_MS + OVER_MS ||
+        (!strstr(err.message, codes[i].says) && !strstr(err.message, "computing time")))
       fail_msg("%s: %s after %d ms: %s", codes[i].code, shunt_status_name(status), (int)ms, status ? err.message : "");
   }
   sandbox_free(sb);
