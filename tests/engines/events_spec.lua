@@ -14,7 +14,7 @@ describe("events of a server", function()
 
   local world, app, seen, dog
 
-  setup(function() dog = watchdog.start(120) end)
+  setup(function() dog = watchdog.start(300) end)
   teardown(function() dog:stop() end)
   before_each(function()
     seen = {}

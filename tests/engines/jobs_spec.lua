@@ -173,7 +173,7 @@ for _, engine in ipairs(Engines.servers) do
     end
 
     local world, dog
-    before_each(function() dog = watchdog.start(120) end)
+    before_each(function() dog = watchdog.start(300) end)
     after_each(function()
       world:close()
       dog:stop()

@@ -8,7 +8,7 @@ describe("hooks", function()
   local shop, app, session, note, log, dog
 
   before_each(function()
-    dog = watchdog.start(60)
+    dog = watchdog.start(300)
     shop = Shop.open()
     app, session, log = shop.app, shop.session, {}
     note = session:model "note"

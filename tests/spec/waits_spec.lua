@@ -44,7 +44,7 @@ end, { client = "main" })
 local app, folder, dog
 
 before_each(function()
-  dog = watchdog.start(60)
+  dog = watchdog.start(300)
   folder = App.folder()
   App.fill(folder, { ["shunt.yaml"] = (CONFIG:gsub("FOLDER", folder)) }, { "main", "spare" })
   assert(os.execute(("ln -s main.db '%s/link.db'"):format(folder)))

@@ -150,7 +150,7 @@ At.__index = At
 ---@param config? string
 ---@return JobsApp
 function M.open(jobs, config)
-  local self = setmetatable({ dog = watchdog.start(120) }, At)
+  local self = setmetatable({ dog = watchdog.start(300) }, At)
   self.app, self.folder = App.open({ ["shunt.yaml"] = config or M.CONFIG, ["rules/models.lua"] = RULES, ["jobs/all.lua"] = jobs or JOBS },
     { "main", "other", "iso" })
   self.session = self.app:session {}
