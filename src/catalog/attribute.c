@@ -140,61 +140,88 @@ static bool known(const cat_uses *u, const cat_use *use) {
 static bool goes_before(const cat_use *a, const cat_use *b) {
   const shunt_value *v = &a->value, *w = &b->value;
   if (v->type != w->type) return v->type < w->type;
-  if (v->type == SHUNT_INTEGER) return v->as.integer < w->as.integer;
-  if (v->type == SHUNT_FLOAT) return v->as.number < w->as.number;
-  if (v->type != SHUNT_TEXT) return false;
-  const int order = memcmp(v->as.bytes, w->as.bytes, v->size < w->size ? v->size : w->size);
-  return order ? order < 0 : v->size < w->size;
-}
-
-/* The values of tables come in an order that changes from run to run. So the first ones by their values are kept. */
-static cat_use *last_loose(cat_uses *u) {
-  if (u->last < u->count) return &u->list[u->last];
-  size_t last = u->count;
-  for (size_t i = 0; i < u->count; i++)
-    if (!*u->list[i].path && (last == u->count || goes_before(&u->list[last], &u->list[i]))) last = i;
-  u->last = last;
-  return &u->list[last];
-}
-
-/* A table may hold very many values: the search for equal ones ends with the room for them. */
-static bool fits(cat_uses *u, const cat_use *use) {
-  if (*use->path && u->count - u->loose == CATALOG_MOST_USES) return false;
-  if (!*use->path && u->loose == CATALOG_MOST_LOOSE && !goes_before(use, last_loose(u))) return false;
-  return use->value.type != SHUNT_TEXT || use->value.size <= CATALOG_LONGEST_USE;
-}
-
-/* Where a use that fits is to be kept; NULL: memory is out. */
-static cat_use *place_of(catalog_source *to, const cat_use *use) {
-  cat_uses *u = &to->uses;
-  const bool loose = !*use->path;
-  if (loose && u->loose == CATALOG_MOST_LOOSE) {
-    cat_use *last = last_loose(u);
-    u->cut = true;
-    u->last = SIZE_MAX;
-    return last;
+  if (v->type == SHUNT_INTEGER && v->as.integer != w->as.integer) return v->as.integer < w->as.integer;
+  if (v->type == SHUNT_FLOAT && v->as.number != w->as.number) return v->as.number < w->as.number;
+  if (v->type == SHUNT_TEXT) {
+    const int order = memcmp(v->as.bytes, w->as.bytes, v->size < w->size ? v->size : w->size);
+    if (order) return order < 0;
+    if (v->size != w->size) return v->size < w->size;
   }
-  if (!arena_grow(&to->arena, &u->list, &u->capacity, u->count + 1, sizeof *u->list)) return NULL;
-  u->loose += loose;
-  u->last = SIZE_MAX;
-  return &u->list[u->count++];
+  return a->kind < b->kind;
+}
+
+/* The use's place in the order of those without a path. */
+static size_t loose_rank(const cat_uses *u, const cat_use *use) {
+  size_t low = 0, high = u->loose;
+  while (low < high) {
+    const size_t middle = (low + high) / 2;
+    if (goes_before(&u->list[u->order[middle]], use))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
+static bool copy_use(catalog_source *to, const cat_use *use, cat_use *made) {
+  *made = *use;
+  made->path = arena_strdup(&to->arena, use->path);
+  made->at.file = arena_strdup(&to->arena, use->at.file);
+  if (use->value.type == SHUNT_TEXT)
+    made->value.as.bytes = arena_strndup(&to->arena, use->value.as.bytes, use->value.size);
+  return made->path && made->at.file && (use->value.type != SHUNT_TEXT || made->value.as.bytes);
+}
+
+static bool add_use(catalog_source *to, const cat_use *use) {
+  cat_uses *u = &to->uses;
+  if (!arena_grow(&to->arena, &u->list, &u->capacity, u->count + 1, sizeof *u->list) ||
+      !copy_use(to, use, &u->list[u->count]))
+    return false;
+  u->count++;
+  return true;
+}
+
+/* The values of tables come in an order that changes from run to run, and there may be very many. So the first ones by
+ * their values are kept. */
+static bool note_loose(catalog_source *to, const cat_use *use) {
+  cat_uses *u = &to->uses;
+  const size_t rank = loose_rank(u, use);
+  if (rank < u->loose && !goes_before(use, &u->list[u->order[rank]])) return true; /* it is known */
+  uint16_t at = (uint16_t)u->count;
+  if (u->loose == CATALOG_MOST_LOOSE) {
+    u->cut = true;
+    if (rank == u->loose) return true;
+    at = u->order[--u->loose];
+    if (!copy_use(to, use, &u->list[at])) return false;
+  } else if (!add_use(to, use)) {
+    return false;
+  }
+  memmove(&u->order[rank + 1], &u->order[rank], (u->loose - rank) * sizeof *u->order);
+  u->order[rank] = at;
+  u->loose++;
+  return true;
+}
+
+bool cat_order_uses(arena *a, cat_uses *u) {
+  cat_use *list = arena_array(a, cat_use, u->count);
+  size_t n = 0;
+  if (!list) return false;
+  for (size_t i = 0; i < u->count; i++)
+    if (*u->list[i].path) list[n++] = u->list[i];
+  for (size_t i = 0; i < u->loose; i++) list[n++] = u->list[u->order[i]];
+  u->list = list;
+  return true;
 }
 
 bool cat_note_use(catalog_source *to, const cat_use *use) {
   cat_uses *u = &to->uses;
-  if (use->value.type == SHUNT_FLOAT && !isfinite(use->value.as.number)) return true; /* a bound of everything */
-  if (!fits(u, use)) {
+  const shunt_value *v = &use->value;
+  if (v->type == SHUNT_FLOAT && !isfinite(v->as.number)) return true; /* a bound of everything */
+  const bool full = *use->path && u->count - u->loose == CATALOG_MOST_USES;
+  if (full || (v->type == SHUNT_TEXT && v->size > CATALOG_LONGEST_USE)) {
     u->cut = true;
     return true;
   }
-  if (known(u, use)) return true;
-  cat_use made = *use;
-  made.path = arena_strdup(&to->arena, use->path);
-  made.at.file = arena_strdup(&to->arena, use->at.file);
-  if (made.value.type == SHUNT_TEXT)
-    made.value.as.bytes = arena_strndup(&to->arena, made.value.as.bytes, made.value.size);
-  if (!made.path || !made.at.file || (made.value.type == SHUNT_TEXT && !made.value.as.bytes)) return false;
-  cat_use *at = place_of(to, &made);
-  if (at) *at = made;
-  return at != NULL;
+  if (!*use->path) return note_loose(to, use);
+  return known(u, use) || add_use(to, use);
 }

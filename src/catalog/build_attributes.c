@@ -76,6 +76,7 @@ static void check_use(builder *b, const cat_use *use) {
 
 bool build_attributes(builder *b) {
   const node *section = build_get(b->source->config, "attributes");
+  if (!cat_order_uses(b->a, &b->source->uses)) return false;
   b->c->uses = b->source->uses;
   if (!section || section->kind != NODE_MAP) return true; /* schema_check reports a mistake */
   b->c->closed_attributes = true;

@@ -279,16 +279,16 @@ typedef struct cat_use {
   place at;
 } cat_use;
 
+enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 1024, CATALOG_LONGEST_USE = 1024 /* bytes */ };
+
 typedef struct cat_uses {
   cat_use *list;
   size_t count;
   size_t capacity;
-  size_t loose; /* how many have no path */
-  size_t last;  /* of these, the position of the last by its value; count or more: not known */
-  bool cut;     /* there are more */
+  size_t loose;                       /* how many have no path */
+  uint16_t order[CATALOG_MOST_LOOSE]; /* their positions in the list, by value */
+  bool cut;                           /* there are more */
 } cat_uses;
-
-enum { CATALOG_MOST_USES = 4096, CATALOG_MOST_LOOSE = 1024, CATALOG_LONGEST_USE = 1024 /* bytes */ };
 
 /* The settings of the application as a whole, filled from their rows in settings.c. */
 /* What a transaction does with work on another datasource, in the order of the words in settings.c. */
@@ -383,6 +383,8 @@ typedef struct catalog_source {
 
 /* Copies the use, unless it is known or there are too many. False when out of memory. */
 bool cat_note_use(catalog_source *to, const cat_use *use);
+/* After the last one: puts those without a path behind the others, by their values. False when out of memory. */
+bool cat_order_uses(arena *a, cat_uses *u);
 
 void catalog_source_free(catalog_source *source);
 

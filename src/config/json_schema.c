@@ -87,7 +87,7 @@ static void put_amount(buf *b, const schema_field *f, const char *units) {
 /* An integer in quotes. A pattern can't compare: few values are listed. */
 static void put_spelled_integer(buf *b, const schema_field *f) {
   enum { FEW = 16 };
-  const bool few = f->least < f->most && f->least >= 0 && f->most - f->least < FEW;
+  const bool few = !f->list && f->least < f->most && f->least >= 0 && f->most - f->least < FEW;
   buf_puts(b, "},{\"type\":\"string\",\"pattern\":\"^(");
   for (int64_t n = f->least; few && n <= f->most; n++) buf_printf(b, "%s%lld", n == f->least ? "" : "|", (long long)n);
   if (!few) buf_printf(b, "-?[0-9]+%s", f->list ? "(,-?[0-9]*)*" : "");

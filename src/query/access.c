@@ -211,8 +211,10 @@ static shunt_status note_reads(search *w) {
   const route_decision *d = w->a->decision;
   for (size_t i = 0; i < d->as.ndepends_on; i++) {
     if (is_noted(w, d->reads[i])) continue;
-    if (!arena_grow(w->c->arena, &w->reads, &w->room, w->nreads + 1, sizeof *w->reads)) return error_memory(w->c->err);
-    w->reads[w->nreads++] = d->reads[i];
+    const rule_read *kept = route_keep(w->c->arena, d, d->reads[i]);
+    if (!kept || !arena_grow(w->c->arena, &w->reads, &w->room, w->nreads + 1, sizeof *w->reads))
+      return error_memory(w->c->err);
+    w->reads[w->nreads++] = kept;
   }
   return SHUNT_OK;
 }
@@ -308,6 +310,8 @@ static shunt_status search_placed(search *w, const route_request *request) {
   where_values values = {.a = w->c->arena};
   const rule_read *open = route_unfixed(request, w->a->decision);
   if (!open) return search_place(w, request);
+  open = route_keep(w->c->arena, w->a->decision, open);
+  if (!open) return error_memory(w->c->err);
   shunt_status status = note_reads(w);
   if (status) return status;
   switch (where_values_of(w->where, open->name, &values)) {

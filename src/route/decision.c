@@ -42,3 +42,13 @@ const rule_read *route_unfixed(const route_request *q, const route_decision *d) 
     if (!route_value_of(q, d->placing[i]->name)) return d->placing[i];
   return NULL;
 }
+
+const rule_read *route_keep(arena *a, const route_decision *d, const rule_read *read) {
+  if (!d->passing) return read;
+  rule_read *kept = arena_new(a, rule_read);
+  if (!kept) return NULL;
+  *kept = *read;
+  kept->display = arena_strdup(a, read->display);
+  if (read->name && kept->display) kept->name = kept->display + (read->name - read->display);
+  return kept->display ? kept : NULL;
+}

@@ -49,6 +49,7 @@ static inline shunt_status serve(const trie_leaf *leaf, const route_request *q, 
   d->reads = leaf->reads;
   d->placing = leaf->placing;
   d->nplacing = leaf->nplacing;
+  d->passing = false;
   return leaf->as.denied ? deny_again(leaf, err) : SHUNT_OK;
 }
 

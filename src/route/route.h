@@ -35,6 +35,7 @@ typedef struct route_decision {
   const char **depends_on;
   size_t fields_capacity, depends_capacity;
   arena texts;
+  bool passing; /* some of the reads lie in texts: they end with the decision */
 } route_decision;
 
 enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = CATALOG_MOST_REMEMBERED };
@@ -74,6 +75,9 @@ void route_blame(shunt_error *err, const cat_rule *rule);
 /* Asks the rules again: *out is the first rule that reads the column, or NULL: a table function of the model does. */
 shunt_status route_find_reader(route *r, const route_request *request, const char *column, route_decision *d,
                                const cat_rule **out, shunt_error *err);
+
+/* The read, or a copy of it where it would end with the decision. NULL if memory runs out. */
+const rule_read *route_keep(arena *a, const route_decision *d, const rule_read *read);
 
 /* Whether the decision depends on the field; for WHERE and ATTRS: on any column or attribute. */
 bool route_depends_on(const route_decision *d, rule_field field);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rule/cost.h"
 #include "rule/host_inner.h"
 #include "rule/lua_node.h"
 
@@ -149,6 +150,7 @@ static void check_pick_keys(lua_State *L, lua_Integer n) {
   const int contents = lua_gettop(L) - 1, wrong = contents + 1;
   for (lua_pushnil(L); lua_next(L, contents);) {
     lua_pop(L, 1);
+    sandbox_charge(L, cost_slots(1));
     if (is_pick_key(L, n)) continue;
     if (lua_isnil(L, wrong) || lua_node_goes_first(L, lua_gettop(L), wrong)) lua_copy(L, -1, wrong);
   }

@@ -27,7 +27,7 @@ const char *const host_transaction_names[] = {"client", "isolation", "read_only"
 static const char instance[] = "instance";
 
 /* Names and parts lie outside of the sandbox's memory. */
-enum { MOST_NAMES = 10000, LONGEST_NAME = 256, MOST_PARTS = 10000, MOST_NAMED = 1000 };
+enum { MOST_NAMES = 10000, MOST_PARTS = 10000, MOST_NAMED = 1000 };
 
 const rule_view *host_view(lua_State *L, rule_host *h) {
   if (!h->view) luaL_error(L, "the request is gone: read its fields while the rule's function runs, and don't keep it");
@@ -211,10 +211,10 @@ static const rule_read *passing_read(lua_State *L, rule_host *h, rule_field fiel
 /* The read of a column, an attribute and their like, made once. */
 static const rule_read *named_read(lua_State *L, rule_host *h, rule_field field, const char *name) {
   const size_t size = strlen(name);
-  if (size > LONGEST_NAME)
+  if (size > RULE_NAME_BYTES)
     luaL_error(
         L, "the name %s… after '%s.' is %d bytes long, and the longest is %d: read a column or attribute that exists",
-        lua_pushlstring(L, name, 32), host_field_names[field], (int)size, LONGEST_NAME);
+        lua_pushlstring(L, name, 32), host_field_names[field], (int)size, RULE_NAME_BYTES);
   note_missing(h, field, name);
   map *names = names_of(h, field);
   const rule_read *known = map_get(names, name);

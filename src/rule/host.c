@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "catalog/table_name.h"
+#include "rule/cost.h"
 #include "rule/host_inner.h"
 #include "rule/lua_node.h"
 
@@ -142,6 +143,7 @@ static void check_answer_keys(lua_State *L, int index, const char *what) {
   const int contents = lua_gettop(L) - 1, wrong = contents + 1;
   for (lua_pushnil(L); lua_next(L, contents);) {
     lua_pop(L, 1);
+    sandbox_charge(L, cost_slots(1));
     if (is_answer_key(L, -1)) continue;
     if (lua_isnil(L, wrong) || lua_node_goes_first(L, lua_gettop(L), wrong)) lua_copy(L, -1, wrong);
   }

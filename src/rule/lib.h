@@ -36,6 +36,7 @@ void lib_values(lua_State *L, size_t n, const char *too_many);
 size_t lib_from_start(lua_Integer at, size_t size);
 size_t lib_from_end(lua_Integer at, size_t size);
 
+enum { LIB_LOOK_AFTER = 64 /* keys of a table between two looks at the clock */ };
 /* A table for a list of n values. */
 void lib_new_list(lua_State *L, size_t n);
 

@@ -31,8 +31,6 @@ typedef struct walk {
 /* upvalues of a walk: its state, a table that keeps its keys alive, the table itself */
 enum { WALK_STATE = 1, WALK_KEYS, WALK_TABLE };
 
-enum { LOOK_AFTER_KEYS = 64 };
-
 static int compare_keys(const walk_key *a, const walk_key *b) {
   if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
   switch (a->kind) {
@@ -106,7 +104,7 @@ static size_t count_keys(lua_State *L, int table) {
   for (lua_pushnil(L); lua_next(L, table); lua_pop(L, 1)) {
     const int type = lua_type(L, -2);
     if (type != LUA_TNUMBER && type != LUA_TSTRING && type != LUA_TBOOLEAN && type < odd) odd = type;
-    if (count++ % LOOK_AFTER_KEYS == 0) sandbox_look(L);
+    if (count++ % LIB_LOOK_AFTER == 0) sandbox_look(L);
     sandbox_charge(L, cost_slots(1));
   }
   if (odd < LUA_NUMTYPES)
@@ -143,13 +141,16 @@ static int base_pairs(lua_State *L) {
   w->count = count;
   lib_new_list(L, count); /* 4 */
   lua_Integer slot = 0;
+  size_t bytes = 0;
   for (lua_pushnil(L); lua_next(L, 2); lua_pop(L, 1)) {
-    if (slot % LOOK_AFTER_KEYS == 0) sandbox_look(L);
+    if (slot % LIB_LOOK_AFTER == 0) sandbox_look(L);
     read_key(L, 5, &w->keys[slot]);
     w->keys[slot].slot = slot + 1;
+    if (w->keys[slot].kind == KEY_TEXT) bytes += w->keys[slot].size;
     lua_pushvalue(L, 5);
     lua_rawseti(L, 4, ++slot);
   }
+  for (size_t n = count; n > 1; n >>= 1) sandbox_charge(L, cost_copied(bytes)); /* texts may begin alike */
   sort_keys(w->keys, count);
   lua_pushvalue(L, 2);
   lua_pushcclosure(L, lib_pairs_next, WALK_TABLE);
@@ -179,6 +180,7 @@ static int base_ipairs(lua_State *L) {
 static int finish_pcall(lua_State *L, int status, int first) {
   if (sandbox_ended(sandbox_inner_of(L), status)) return sandbox_raise(L);
   if (status == LUA_OK) return lua_gettop(L) - first + 1;
+  sandbox_trust(L, false); /* the error may have left it on */
   lua_pushboolean(L, 0);
   lua_insert(L, -2);
   return 2;
@@ -227,7 +229,6 @@ static int base_rawlen(lua_State *L) {
     sandbox_contents(L, 1);
     lua_replace(L, 1);
   }
-  sandbox_charge(L, COST_LENGTH);
   lua_pushinteger(L, lua_istable(L, 1) ? lib_length(L, 1) : (lua_Integer)lua_rawlen(L, 1));
   return 1;
 }

@@ -23,6 +23,7 @@ static bool has(lua_State *L, int index, lua_Integer i) {
 /* Invariant: low is 0 or there, high is not. */
 lua_Integer lib_length(lua_State *L, int index) {
   index = lua_absindex(L, index);
+  sandbox_charge(L, COST_LENGTH);
   lua_Integer low = 0, high = 1;
   while (has(L, index, high)) {
     low = high;
@@ -51,7 +52,6 @@ static int length_of(lua_State *L, int index) {
     return 1;
   case LUA_TTABLE:
     sandbox_contents(L, index);
-    sandbox_charge(L, COST_LENGTH);
     lua_pushinteger(L, lib_length(L, -1));
     return 1;
   default:

@@ -36,7 +36,7 @@ static void add_code(lib_text *t, lua_Unsigned code) {
 
 static int utf8_char(lua_State *L) {
   int count = lua_gettop(L);
-  sandbox_charge(L, cost_values((size_t)count) * COST_STEPS);
+  sandbox_charge(L, cost_slots((size_t)count));
   lib_text t;
   lib_text_open(L, &t);
   for (int i = 1; i <= count; i++) {

@@ -76,7 +76,7 @@ static void push_capture(lua_State *L, const pattern *p, unsigned index, const c
 /* Pushes all captures or, if there are no captures and it is wanted, the whole match. */
 static int push_captures(lua_State *L, const pattern *p, bool whole, const char *start, const char *end) {
   unsigned count = p->ncaptures == 0 && whole ? 1 : p->ncaptures;
-  luaL_checkstack(L, (int)count, "too many captures");
+  sandbox_room(L, (int)count, "too many captures");
   for (unsigned i = 0; i < count; i++) push_capture(L, p, i, start, end);
   return (int)count;
 }

@@ -120,7 +120,10 @@ static int table_unpack(lua_State *L) {
   if (first > last) return 0;
   lua_Unsigned count = (lua_Unsigned)last - (lua_Unsigned)first;
   lib_values(L, count == SIZE_MAX ? count : ++count, "too many results to unpack");
-  for (lua_Unsigned i = 0; i < count; i++) lua_rawgeti(L, 1, luaL_intop(+, first, i));
+  for (lua_Unsigned i = 0; i < count; i++) {
+    if (i % LIB_LOOK_AFTER == 0) sandbox_look(L); /* keys that collide are searched for one by one */
+    lua_rawgeti(L, 1, luaL_intop(+, first, i));
+  }
   return (int)count;
 }
 

@@ -84,7 +84,7 @@ lua_Number lib_number(lua_State *L, int arg) {
 void lib_values(lua_State *L, size_t n, const char *too_many) {
   if (n > LIB_VALUES_MOST) luaL_error(L, "%s", too_many);
   sandbox_charge(L, cost_values(n));
-  luaL_checkstack(L, (int)n, too_many);
+  sandbox_room(L, (int)n, too_many);
 }
 
 /* An odd size, which the allocator never takes for the hashed part of a table. */

@@ -25,7 +25,7 @@
 
 enum { STACK_BYTES = 8 << 20, POLL_MS = 5, GRACE_MS = 10, MOST_LEFT = 4 };
 
-static atomic_int left; /* jobs that still run */
+static atomic_int abandoned; /* jobs that still run */
 
 typedef struct job {
   rule_host *host;
@@ -58,7 +58,7 @@ static void *run(void *ud) {
   pthread_cond_signal(&j->ended);
   pthread_mutex_unlock(&j->lock);
   let_go(j);
-  if (is_left) atomic_fetch_sub(&left, 1);
+  if (is_left) atomic_fetch_sub(&abandoned, 1);
   return NULL;
 }
 
@@ -110,13 +110,13 @@ static void wait_a_little(job *j) {
 static void leave(job *j, shunt_error *err) {
   const char *file = atomic_load(&j->host->running);
   j->left = true;
-  atomic_fetch_add(&left, 1);
+  atomic_fetch_add(&abandoned, 1);
   pthread_detach(j->thread);
   error_set(err, SHUNT_E_LIMIT,
             "over the limit of %lld ms of computing time, in one step that can't be stopped: keys of a table that "
             "collide, or a file that is very hard to parse; do less here, or raise rules.timeout",
             (long long)(sandbox_load_ns(j->host->sb) / NS_PER_MS));
-  if (file) error_place(err, file, 1, 0);
+  if (file) error_place(err, file, 0, 0);
 }
 
 /* Fills err if the job is left. */
@@ -139,7 +139,7 @@ shunt_status rule_host_load_watched(rule_host **host, const rule_load *what, cat
                                     shunt_error *err) {
   shunt_error own;
   if (!err) err = &own;
-  if (atomic_load(&left) >= MOST_LEFT) {
+  if (atomic_load(&abandoned) >= MOST_LEFT) {
     error_set(
         err, SHUNT_E_LIMIT,
         "%d threads still load rule files in steps that can't be stopped: mend the files, and wait for the threads",

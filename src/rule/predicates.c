@@ -134,7 +134,9 @@ static bool list_has(lua_State *L, const shunt_value *value) {
   for (lua_Integer i = 1; !found && lua_geti(L, 3, i) != LUA_TNIL; i++) {
     shunt_value item;
     sandbox_charge(L, 1);
-    found = host_value(L, -1, &item) && host_equal(&item, value);
+    const bool is_value = host_value(L, -1, &item);
+    if (is_value) charge_value(L, &item);
+    found = is_value && host_equal(&item, value);
     lua_pop(L, 1);
   }
   return found;

@@ -107,7 +107,7 @@ static int transaction_index(lua_State *L) {
 }
 
 static void push_node(lua_State *L, const node *n) {
-  luaL_checkstack(L, 4, "the instance's config is nested too deep");
+  sandbox_room(L, 4, "the instance's config is nested too deep");
   switch (n->kind) {
   case NODE_VALUE:
     host_push_value(L, &n->value);

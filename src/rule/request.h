@@ -123,6 +123,8 @@ typedef enum rule_predicate { RULE_VALUE, RULE_MOD, RULE_BUCKET, RULE_ONE_OF, RU
 /* The list that one_of searches, the text that prefix compares with. */
 typedef struct rule_operand rule_operand;
 
+enum { RULE_NAME_BYTES = 256 /* of the longest column or attribute that rules may name */ };
+
 /* A field that was read. */
 typedef struct rule_read {
   rule_field field;

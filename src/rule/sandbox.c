@@ -15,9 +15,9 @@
  * The clock is read rarely, since reading CPU time is a system call: never in evaluations of fewer than FIRST_LOOK
  * instructions, later where a millisecond has passed by the monotonic clock, which costs little. Long texts are the
  * exception: one comparison of two texts is one instruction. While such texts exist, the hook runs more often
- * (HOOK_WARY), and no text is longer than 1 MiB. One instruction may also rehash a table, which is quadratic if its
- * keys collide: a rule that is asked makes no table with many keys (SANDBOX_KEYS_MOST), and load_watched.c watches
- * files.
+ * (HOOK_WARY, HOOK_QUICK), and no text is longer than 1 MiB. One instruction may also rehash a table, which is
+ * quadratic if its keys collide: a rule that is asked makes no table with many keys (SANDBOX_KEYS_MOST), and
+ * load_watched.c watches files.
  *
  * Sameness. A rule gives the same answer in every thread and process: all Lua code runs in the C locale, and nothing
  * shows the order of a hash table, an address, the collector, or the parts in which a table lies (lib_length.c).
@@ -42,7 +42,7 @@ enum { FIRST_LOOK = 512 /* evaluations of fewer instructions never look at the c
 static void recover(sandbox_inner *in) {
   in->s.hit = SANDBOX_WITHIN;
   in->described = in->out_of_memory = in->refused = in->failed = in->long_text = false;
-  sandbox_set_mode(in, in->keeps_long ? HOOK_WARY : HOOK_NORMAL);
+  sandbox_set_mode(in, in->least);
 }
 
 void sandbox_start(sandbox *sb, int factor) {
@@ -152,6 +152,10 @@ shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err) {
   if (sandbox_ended(in, lua_status) && !sb->hit) {
     status = error_memory(err);
   } else if (sb->hit) {
+    if (!in->described) {
+      in->file[0] = in->traceback[0] = 0;
+      in->line = 0;
+    }
     status = limit_error(sb, in->long_text, err);
   } else {
     if (!in->described) { /* the handler did not run: a syntax error, or an error in the handler */

@@ -124,7 +124,7 @@ static void check_code(lua_State *L) {
     in->out_of_memory = true;
     sandbox_raise(L);
   }
-  if (report.longest_text > SANDBOX_LONG_TEXT_BYTES) sandbox_keep_long(in);
+  sandbox_keep_long(in, report.longest_text);
   switch (result) {
   case BYTECODE_PURE:
     lua_pushnil(L);
@@ -161,7 +161,7 @@ static void meet(freezer *f) {
     lua_rawseti(L, f->base + QUEUE, ++f->queued);
     break;
   case LUA_TSTRING:
-    if (lua_rawlen(L, -1) > SANDBOX_LONG_TEXT_BYTES) sandbox_keep_long(sandbox_inner_of(L));
+    sandbox_keep_long(sandbox_inner_of(L), lua_rawlen(L, -1));
     break;
   default:
     break;
@@ -263,7 +263,7 @@ static void open_checked(lua_State *L) {
 }
 
 void sandbox_freeze(lua_State *L, int index) {
-  luaL_checkstack(L, LUA_MINSTACK, "freezing");
+  sandbox_room(L, LUA_MINSTACK, "freezing");
   index = lua_absindex(L, index);
   open_checked(L);
   freezer f = {.L = L, .base = lua_gettop(L), .queued = 0};

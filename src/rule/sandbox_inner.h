@@ -28,13 +28,14 @@ typedef struct sandbox_inner {
   sandbox s;
   int64_t look_at; /* if instructions_left falls below this, look at the clock or end the evaluation */
   hook_mode mode;
-  bool refused;       /* the last request for memory was over the limit: Lua collects garbage, and tries once more */
-  bool failed;        /* the system had no memory for the last request: the same */
-  bool out_of_memory; /* nothing catches this until sandbox_start */
-  bool long_text;     /* the limit was hit by a text that is too long */
-  bool is_load;       /* a file is loaded: it has limits of its own */
-  bool loading;       /* the parser is running, without the hook */
-  bool keeps_long;    /* a frozen value holds a long text: every evaluation is wary */
+  bool moving;  /* the allocator is asked to move a block, perhaps the stack, which can't be looked at meanwhile */
+  bool refused; /* the last request for memory was over the limit: Lua collects garbage, and tries once more */
+  bool failed;  /* the system had no memory for the last request: the same */
+  bool out_of_memory;                /* nothing catches this until sandbox_start */
+  bool long_text;                    /* the limit was hit by a text that is too long */
+  bool is_load;                      /* a file is loaded: it has limits of its own */
+  bool loading;                      /* the parser is running, without the hook */
+  hook_mode least;                   /* of every evaluation: a frozen value holds a long text */
   const sandbox_iterator *iterators; /* the last has no name */
   sandbox_found found;               /* gets the uses of the request in functions that are frozen; or NULL */
   bool described;                    /* the fields below describe the current error */
@@ -42,7 +43,7 @@ typedef struct sandbox_inner {
   size_t asked_bytes;                /* by the last request for a new part of an object */
   size_t node_bytes;                 /* of an entry in the hashed part of a table */
   size_t most_keys;                  /* entries that the hashed part of one table may have */
-  int64_t look_again_ns;             /* by the monotonic clock: before that, CPU time is not over */
+  int64_t look_again_ns;             /* by the monotonic clock: before that, CPU time is not looked at */
   int line;
   char file[256];
   char message[1024];
@@ -77,9 +78,11 @@ __attribute__((noreturn)) void sandbox_raise_memory(lua_State *L);
 /* After a failed protected call: whether the failure is one that Lua code may not catch. Remembers it. */
 bool sandbox_ended(sandbox_inner *in, int lua_status);
 /* Notes that a long text outlives the evaluation. */
-void sandbox_keep_long(sandbox_inner *in);
+void sandbox_keep_long(sandbox_inner *in, size_t bytes);
 /* While it is on, the tables that the host makes itself may have any number of keys; sandbox_start turns it off. */
 void sandbox_trust(lua_State *L, bool on);
+/* Makes room for n values on the stack. A lack of memory ends the evaluation; a stack that is too large is an error. */
+void sandbox_room(lua_State *L, int n, const char *too_many);
 /* Raises if a text of that many bytes is too long. */
 void sandbox_check_text(lua_State *L, size_t bytes);
 

@@ -30,12 +30,18 @@ void sandbox_set_mode(sandbox_inner *in, hook_mode mode) {
   lua_sethook(in->s.L, hook, LUA_MASKCOUNT, every[mode]);
 }
 
+/* The place where a limit was hit; the first one counts. */
+static void describe(sandbox_inner *in) {
+  if (in->described || in->moving || !in->s.L) return;
+  sandbox_describe_place(in, in->s.L, 0);
+  in->described = true;
+}
+
 void sandbox_stop(sandbox_inner *in, sandbox_limit limit) {
   if (in->s.hit) return;
   in->s.hit = limit;
   in->look_at = INT64_MAX;
-  if (!in->described && in->s.L) sandbox_describe_place(in, in->s.L, 0);
-  in->described = true;
+  describe(in);
   sandbox_set_mode(in, HOOK_ARMED);
 }
 
@@ -78,6 +84,7 @@ bool sandbox_spend(sandbox_inner *in, int64_t instructions) {
 }
 
 int sandbox_raise(lua_State *L) {
+  if (sandbox_inner_of(L)->s.hit) describe(sandbox_inner_of(L));
   lua_pushlightuserdata(L, NULL); /* needs no memory; the error's text is in the sandbox */
   return lua_error(L);
 }
@@ -125,12 +132,19 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (!on) sandbox_raise(L);
 }
 
-void sandbox_keep_long(sandbox_inner *in) {
-  in->keeps_long = true;
-  if (in->mode == HOOK_NORMAL) sandbox_set_mode(in, HOOK_WARY);
+/* Raises the mode to what a text of that many bytes needs. */
+static void watch_text(sandbox_inner *in, size_t bytes, hook_mode *least) {
+  const hook_mode mode = bytes > SANDBOX_VERY_LONG_BYTES   ? HOOK_QUICK
+                         : bytes > SANDBOX_LONG_TEXT_BYTES ? HOOK_WARY
+                                                           : HOOK_NORMAL;
+  if (*least < mode) *least = mode;
+  if (in->mode < mode) sandbox_set_mode(in, mode);
 }
 
+void sandbox_keep_long(sandbox_inner *in, size_t bytes) { watch_text(in, bytes, &in->least); }
+
 bool sandbox_ended(sandbox_inner *in, int lua_status) {
+  if (lua_status == LUA_ERRMEM && !in->s.hit && in->refused) sandbox_stop(in, SANDBOX_MEMORY);
   if (lua_status == LUA_ERRMEM && !in->s.hit) in->out_of_memory = true;
   return in->s.hit || in->out_of_memory;
 }
@@ -138,6 +152,18 @@ bool sandbox_ended(sandbox_inner *in, int lua_status) {
 void sandbox_trust(lua_State *L, bool on) {
   sandbox_inner *in = sandbox_inner_of(L);
   in->most_keys = on || in->is_load ? SIZE_MAX : SANDBOX_KEYS_MOST;
+}
+
+void sandbox_room(lua_State *L, int n, const char *too_many) {
+  sandbox_inner *in = sandbox_inner_of(L);
+  if (lua_checkstack(L, n)) return;
+  if (in->refused || in->failed) {
+    lua_gc(L, LUA_GCCOLLECT);
+    if (lua_checkstack(L, n)) return;
+    if (in->failed) sandbox_raise_memory(L);
+    if (in->refused) sandbox_raise_limit(L, SANDBOX_MEMORY);
+  }
+  luaL_error(L, "stack overflow (%s)", too_many);
 }
 
 void sandbox_check_text(lua_State *L, size_t bytes) {
@@ -150,15 +176,15 @@ void sandbox_check_text(lua_State *L, size_t bytes) {
 
 /* ---- memory ---- */
 
-/* Lua collects all garbage and asks once more. The second refusal in a row ends the evaluation: not every function that
- * asks for memory raises an error without it that pcall would let through (lua_checkstack returns false). */
+/* Lua collects all garbage and asks once more, except for the stack in newer versions. The second refusal in a row ends
+ * the evaluation: not every function that asks for memory raises an error that pcall lets through (lua_checkstack
+ * returns false, and sandbox_room cares for it). */
 static bool refuse(sandbox_inner *in) {
   if (in->refused) {
     sandbox_stop(in, SANDBOX_MEMORY);
     return false;
   }
   in->refused = true;
-  if (!in->described && in->s.L) sandbox_describe_place(in, in->s.L, 0);
   in->s.instructions_left -= cost_collection(in->s.memory_used);
   if (in->s.instructions_left < in->look_at) look(in);
   return false;
@@ -176,8 +202,8 @@ static void note_long_text(sandbox_inner *in, size_t bytes) {
     in->long_text = true;
     sandbox_stop(in, SANDBOX_MEMORY);
   }
-  const hook_mode mode = bytes > SANDBOX_VERY_LONG_BYTES ? HOOK_QUICK : HOOK_WARY;
-  if (in->mode < mode) sandbox_set_mode(in, mode);
+  hook_mode for_now = HOOK_NORMAL;
+  watch_text(in, bytes, &for_now);
 }
 
 /* Whether a block may grow. kind is the type of the object that Lua makes; 0: a part of an object. If time or
@@ -204,13 +230,16 @@ static bool admit(sandbox_inner *in, size_t had, size_t wanted, size_t kind) {
 void *sandbox_allocate(void *ud, void *block, size_t old_bytes, size_t new_bytes) {
   sandbox_inner *in = ud;
   const size_t had = block ? old_bytes : 0;
-  if (new_bytes > had && !admit(in, had, new_bytes, block ? 0 : old_bytes)) return NULL;
+  in->moving = block != NULL;
+  const bool admitted = new_bytes <= had || admit(in, had, new_bytes, block ? 0 : old_bytes);
+  in->moving = false;
+  if (!admitted) return NULL;
   void *got = base_lua_alloc(NULL, block, old_bytes, new_bytes);
   if (got || new_bytes == 0) {
     in->s.memory_used = in->s.memory_used - had + new_bytes;
     if (got) in->failed = false;
   } else {
-    in->out_of_memory = in->failed; /* Lua collects garbage and asks once more here, too */
+    in->out_of_memory |= in->failed; /* Lua collects garbage and asks once more here, too */
     in->failed = true;
   }
   return got;

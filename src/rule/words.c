@@ -111,10 +111,10 @@ static int declare(lua_State *L) {
   size_t position = (size_t)lua_tointeger(L, lua_upvalueindex(1));
   if (!h->loading || position >= h->npending)
     return luaL_error(L, "a declaration gets its body after its rule file has run: write both together");
-  host_pending *p = &h->pending[position];
+  const host_pending pending = h->pending[position], *p = &pending; /* functions in the body may declare, too */
   sandbox_charge(L, COST_LOOK);
   if (p->done) return luaL_error(L, "%s \"%s\" has two bodies: write one table", p->word, p->name);
-  p->done = true;
+  h->pending[position].done = true;
   host_check_memory(L, h);
   if (lua_type(L, 1) != LUA_TTABLE)
     return luaL_error(L, "%s \"%s\" is given %s: write %s \"%s\" { … }", p->word, p->name, host_shown(L, 1), p->word,

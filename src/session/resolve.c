@@ -1,6 +1,7 @@
 /* shunt_resolve: a decision without an access. */
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "session/transaction.h"
@@ -160,9 +161,13 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
   const cat_rule *rule = NULL;
   if (!open) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
-  if (request->every_rule)
-    status = route_find_reader(s->generation.route, request, open->name, &s->resolved, &rule, err);
-  d->unfixed = open->display;
+  if (request->every_rule) {
+    char column[RULE_NAME_BYTES + 1]; /* the read may end when it is decided again */
+    snprintf(column, sizeof column, "%s", open->name);
+    status = route_find_reader(s->generation.route, request, column, &s->resolved, &rule, err);
+    open = status ? NULL : route_unfixed(request, &s->resolved);
+  }
+  d->unfixed = open ? open->display : NULL;
   d->unfixed_rule = rule ? rule->name : NULL;
   d->unfixed_source = rule && !rule->standard ? rule->source : NULL;
   return status;

@@ -161,7 +161,7 @@ for i = 1, 1024 do keys["k" .. i] = i end
     { "local _ = math.max(table.unpack(many))", 1000 + 1001 },
     { "for _ in ipairs(list) do end", 1024 },
     { "local _ = pairs(list)", 2 * 1024 + 256 * 10 + 32 * 1024 // 64 + 16 * 1024 // 64 },
-    { "for _ in pairs(keys) do end", 2 * 1024 + 256 * 10 + 32 * 1024 // 64 + 16 * 1024 // 64 + 1024 },
+    { "for _ in pairs(keys) do end", 2 * 1024 + 256 * 10 + 4013 // 64 * 10 + 32 * 1024 // 64 + 16 * 1024 // 64 + 1024 },
     { "local _ = rawlen(list)", 8 },
     { "local _ = string.byte(long, 1, 4000)", 1000 },
     { "local _ = string.char(table.unpack(many))", 2000 + 2 * COPY },
