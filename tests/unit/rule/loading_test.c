@@ -133,6 +133,25 @@ static void keeps_a_hundred_mistakes(void **state) {
   unload(&l);
 }
 
+/* ---- declarations within declarations ---- */
+
+static void a_body_may_declare(void **state) {
+  (void)state;
+  loaded l;
+  load(&l, &limits,
+       "model 'm' { parts = function()\n"
+       "  for i = 1, 300 do rule('x' .. i) { stage = 'override', client = 'c' } end\n"
+       "  return { { client = 'c' } }\n"
+       "end }\n",
+       NULL);
+  assert_int_equal(l.status, SHUNT_OK);
+  assert_int_equal(l.found.count, 0);
+  assert_int_equal(l.source.rules.count, 300);
+  assert_int_equal(l.source.models.count, 1);
+  assert_string_equal(l.source.models.list[0].name, "m");
+  unload(&l);
+}
+
 /* ---- modules ---- */
 
 /* A file that goes on without a module declares by what the module's error said. */
@@ -162,6 +181,7 @@ int main(void) {
       cmocka_unit_test(does_not_wait_for_a_step_that_nothing_stops),
       cmocka_unit_test(ends_in_time_whatever_the_file),
       cmocka_unit_test(keeps_a_hundred_mistakes),
+      cmocka_unit_test(a_body_may_declare),
       cmocka_unit_test(a_clone_fails_where_the_first_failed),
   };
   return cmocka_run_group_tests_name("rule/loading", tests, NULL, NULL);
