@@ -8,7 +8,6 @@
 /* cmocka wants the four above it */
 #include <cmocka.h>
 
-#include "base/buf.h"
 #include "unit/route/bench.h"
 
 static shunt_status ask(const bench *b, const char *instance, const shunt_field *attrs, size_t n, route_decision *d,
@@ -112,35 +111,6 @@ static void a_config_stays_the_same_while_garbage_is_collected(void **state) {
   close_bench(&b);
 }
 
-/* The config is made without a limit on keys, and making it may fail where the stack is full. */
-static void a_config_that_fails_lifts_no_limit(void **state) {
-  (void)state;
-  bench b;
-  shunt_error err;
-  route_decision d = {0};
-  buf rules = {0};
-  buf_puts(&rules, "local function deep(n, f)\n  local v0");
-  for (int i = 1; i < 190; i++) buf_printf(&rules, ", v%d", i);
-  buf_puts(&rules, "\n  if n == 0 then return f() end\n  return (deep(n - 1, f))\nend\n"
-                   "rule 'x' { stage = 'override', client = function(req)\n"
-                   "  for n = req.attrs.n, req.attrs.n + 60 do\n"
-                   "    pcall(deep, n, function() return req.instance.config.region end)\n"
-                   "  end\n"
-                   "  local t = {} for i = 1, 5000 do t[i * ((1 << 18) - 1)] = true end\n"
-                   "  return 'c1'\n"
-                   "end }\n");
-  assert_false(rules.failed);
-  open_bench(&b, rules.data);
-  for (int n = 5000; n < 5300; n += 60) {
-    const shunt_field from = {"n", shunt_integer(n)};
-    assert_int_equal(ask(&b, "acme-eu", &from, 1, &d, &err), SHUNT_E_LIMIT);
-    assert_non_null(strstr(err.message, "4096 keys"));
-  }
-  buf_free(&rules);
-  route_decision_clear(&d);
-  close_bench(&b);
-}
-
 /* ---- computed names ---- */
 
 static bool depends_on(const route_decision *d, const char *attribute) {
@@ -197,7 +167,6 @@ int main(void) {
       cmocka_unit_test(no_name_is_cut),
       cmocka_unit_test(a_table_function_gives_a_whole_name),
       cmocka_unit_test(a_config_stays_the_same_while_garbage_is_collected),
-      cmocka_unit_test(a_config_that_fails_lifts_no_limit),
       cmocka_unit_test(computed_names_have_no_end),
       cmocka_unit_test(one_decision_reads_so_many_computed_names_and_no_more),
   };
