@@ -1,5 +1,6 @@
 #include "query/access.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "query/sql.h"
@@ -55,11 +56,13 @@ static inline shunt_status site_of(call *c, const route_request *request, const 
 static shunt_status refuse(call *c, const route_request *q, access *a, const char *column) {
   const cat_rule *rule = NULL;
   const bool writes = q->op == SHUNT_WRITE;
+  char name[65]; /* column may lie in the decision, which is made again */
+  snprintf(name, sizeof name, "%.64s", column);
   shunt_status status = route_find_reader(c->s->generation.route, q, column, a->decision, &rule, c->err);
   if (status) return status;
   error_set(c->err, SHUNT_E_USAGE,
-            "model '%s': %s%s chooses the place by where.%.64s, and this %s gives no value for it; %s", q->model->name,
-            rule ? "the rule " : "its table function", rule ? rule->name : "", column, writes ? "write" : "read",
+            "model '%s': %s%s chooses the place by where.%s, and this %s gives no value for it; %s", q->model->name,
+            rule ? "the rule " : "its table function", rule ? rule->name : "", name, writes ? "write" : "read",
             q->model->nparts ? "give one" : "give one, or declare the model's parts, so that all can be asked");
   if (c->err && rule) route_blame(c->err, rule);
   if (c->err && !rule) error_place(c->err, q->model->at.file, q->model->at.line, 0);

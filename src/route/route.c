@@ -1,6 +1,7 @@
 #include "route/route.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -176,7 +177,9 @@ shunt_status route_guard(route *r, const route_request *request, const cat_clien
 shunt_status route_find_reader(route *r, const route_request *request, const char *column, route_decision *d,
                                const cat_rule **out, shunt_error *err) {
   route_lane *l;
-  route_outcome outcome = {.wanted = column};
+  char wanted[RULE_NAME_BYTES + 1]; /* column may lie in d, which is decided again */
+  route_outcome outcome = {.wanted = wanted};
+  snprintf(wanted, sizeof wanted, "%s", column);
   shunt_status status = lane_of_thread(r, &l, err);
   if (status) return status;
   status = ask_rules(r, l, request, d, &outcome, err);

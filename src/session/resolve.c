@@ -1,7 +1,6 @@
 /* shunt_resolve: a decision without an access. */
 #include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "session/transaction.h"
@@ -162,10 +161,8 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
   if (!open) return SHUNT_OK;
   shunt_status status = SHUNT_OK;
   if (request->every_rule) {
-    char column[RULE_NAME_BYTES + 1]; /* the read may end when it is decided again */
-    snprintf(column, sizeof column, "%s", open->name);
-    status = route_find_reader(s->generation.route, request, column, &s->resolved, &rule, err);
-    open = status ? NULL : route_unfixed(request, &s->resolved);
+    status = route_find_reader(s->generation.route, request, open->name, &s->resolved, &rule, err);
+    open = status ? NULL : route_unfixed(request, &s->resolved); /* the read ended with the decision */
   }
   d->unfixed = open ? open->display : NULL;
   d->unfixed_rule = rule ? rule->name : NULL;
