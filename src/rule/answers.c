@@ -131,31 +131,23 @@ static int uncacheable(lua_State *L) {
   rule_host *h = host_of(L);
   const char *why = host_text_of(L, 1, "uncacheable", "the reason");
   if (!h->view) return luaL_error(L, "uncacheable: no decision is under way; call it in a rule's function");
-  if (!h->uncacheable[0])
-    snprintf(h->uncacheable, sizeof h->uncacheable, "%.*s", (int)sizeof h->uncacheable - 1,
-             why[0] ? why : "no reason given");
+  if (!h->uncacheable[0]) snprintf(h->uncacheable, sizeof h->uncacheable, "%s", why[0] ? why : "no reason given");
   return 0;
 }
 
-static bool is_pick_key(lua_State *L, lua_Integer n) {
-  if (lua_isinteger(L, -1)) return lua_tointeger(L, -1) >= 1 && lua_tointeger(L, -1) <= n;
+/* ud is the number of clients. */
+static bool is_no_pick_key(lua_State *L, const void *ud) {
+  sandbox_charge(L, cost_slots(1));
+  if (lua_isinteger(L, -1)) return lua_tointeger(L, -1) < 1 || lua_tointeger(L, -1) > *(const lua_Integer *)ud;
   const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "";
-  return strcmp(key, "policy") == 0 || strcmp(key, "key") == 0;
+  return strcmp(key, "policy") != 0 && strcmp(key, "key") != 0;
 }
 
 /* The table at index 1 has n clients, and besides them policy and key. */
 static void check_pick_keys(lua_State *L, lua_Integer n) {
   sandbox_contents(L, 1);
-  lua_pushnil(L);
-  const int contents = lua_gettop(L) - 1, wrong = contents + 1;
-  for (lua_pushnil(L); lua_next(L, contents);) {
-    lua_pop(L, 1);
-    sandbox_charge(L, cost_slots(1));
-    if (is_pick_key(L, n)) continue;
-    if (lua_isnil(L, wrong) || lua_node_goes_first(L, lua_gettop(L), wrong)) lua_copy(L, -1, wrong);
-  }
-  if (!lua_isnil(L, wrong))
-    luaL_error(L, "pick has the key %s: it takes clients, policy and key", host_shown(L, wrong));
+  lua_node_first_key(L, -1, is_no_pick_key, &n);
+  if (!lua_isnil(L, -1)) luaL_error(L, "pick has the key %s: it takes clients, policy and key", host_shown(L, -1));
   lua_pop(L, 2);
 }
 

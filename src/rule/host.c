@@ -132,23 +132,18 @@ static const char *table_of(lua_State *L, int index, const char *what) {
   return type == LUA_TNIL ? NULL : host_name_of(L, -1, what, "the table in the answer");
 }
 
-static bool is_answer_key(lua_State *L, int index) {
-  const char *key = lua_type(L, index) == LUA_TSTRING ? lua_tostring(L, index) : NULL;
-  return key && (strcmp(key, "client") == 0 || strcmp(key, "table") == 0 || strcmp(key, "level") == 0);
+static bool is_no_answer_key(lua_State *L, const void *ud) {
+  (void)ud;
+  sandbox_charge(L, cost_slots(1));
+  const char *key = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  return !key || (strcmp(key, "client") != 0 && strcmp(key, "table") != 0 && strcmp(key, "level") != 0);
 }
 
 static void check_answer_keys(lua_State *L, int index, const char *what) {
   sandbox_contents(L, index); /* a frozen constant keeps its fields elsewhere */
-  lua_pushnil(L);
-  const int contents = lua_gettop(L) - 1, wrong = contents + 1;
-  for (lua_pushnil(L); lua_next(L, contents);) {
-    lua_pop(L, 1);
-    sandbox_charge(L, cost_slots(1));
-    if (is_answer_key(L, -1)) continue;
-    if (lua_isnil(L, wrong) || lua_node_goes_first(L, lua_gettop(L), wrong)) lua_copy(L, -1, wrong);
-  }
-  if (!lua_isnil(L, wrong))
-    luaL_error(L, "%s: the answer has the key %s: an answer has client, table and level", what, host_shown(L, wrong));
+  lua_node_first_key(L, -1, is_no_answer_key, NULL);
+  if (!lua_isnil(L, -1))
+    luaL_error(L, "%s: the answer has the key %s: an answer has client, table and level", what, host_shown(L, -1));
   lua_pop(L, 2);
 }
 

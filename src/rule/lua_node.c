@@ -34,22 +34,23 @@ static key_kind kind_of_key(lua_State *L, int index) {
   return lua_isinteger(L, index) && lua_tointeger(L, index) >= 1 ? KEY_POSITION : KEY_ODD;
 }
 
-bool lua_node_goes_first(lua_State *L, int key, int other) {
+static bool goes_first(lua_State *L, int key, int other) {
   const int type = lua_type(L, key);
   if (type != lua_type(L, other)) return type < lua_type(L, other);
   return (type == LUA_TNUMBER || type == LUA_TSTRING) && lua_compare(L, key, other, LUA_OPLT);
 }
 
-/* Pushes the first key of that kind; there is one. */
-static void push_first_key(lua_State *L, int index, key_kind kind) {
+void lua_node_first_key(lua_State *L, int index, lua_node_key wanted, const void *ud) {
+  index = lua_absindex(L, index);
   lua_pushnil(L);
   const int first = lua_gettop(L);
   for (lua_pushnil(L); lua_next(L, index);) {
     lua_pop(L, 1);
-    if (kind_of_key(L, -1) != kind) continue;
-    if (lua_isnil(L, first) || lua_node_goes_first(L, lua_gettop(L), first)) lua_copy(L, -1, first);
+    if (wanted(L, ud) && (lua_isnil(L, first) || goes_first(L, first + 1, first))) lua_copy(L, -1, first);
   }
 }
+
+static bool is_of_kind(lua_State *L, const void *kind) { return kind_of_key(L, -1) == *(const key_kind *)kind; }
 
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count) {
   index = lua_absindex(L, index);
@@ -62,10 +63,9 @@ lua_shape lua_node_shape(lua_State *L, int index, size_t *count) {
     if (kind == KEY_POSITION && lua_tointeger(L, -1) > most) most = lua_tointeger(L, -1);
   }
   *count = n[KEY_TEXT] + n[KEY_POSITION];
-  if (n[KEY_ODD])
-    push_first_key(L, index, KEY_ODD);
-  else if (n[KEY_TEXT] && n[KEY_POSITION])
-    push_first_key(L, index, KEY_TEXT);
+  const key_kind misfit = n[KEY_ODD] ? KEY_ODD : KEY_TEXT;
+  if (n[KEY_ODD] || (n[KEY_TEXT] && n[KEY_POSITION]))
+    lua_node_first_key(L, index, is_of_kind, &misfit);
   else if (n[KEY_POSITION] != (size_t)most)
     lua_pushinteger(L, most); /* a list with a hole: its last key lies after the hole */
   else
@@ -88,6 +88,12 @@ static shunt_status refuse(conversion *c, const step *s, const char *what) {
   shunt_status status = error_set(c->err, SHUNT_E_USAGE, "%s%s%s", way[0] ? way : "", way[0] ? ": " : "", what);
   if (c->at.file) error_place(c->err, c->at.file, c->at.line, c->at.column);
   return status;
+}
+
+static shunt_status refuse_nul(conversion *c, const step *s, const char *thing, const char *text) {
+  char what[160];
+  snprintf(what, sizeof what, "the %s that begins with '%.60s' contains a NUL character: remove it", thing, text);
+  return refuse(c, s, what);
 }
 
 static shunt_status refuse_key(conversion *c, const step *s) {
@@ -125,10 +131,9 @@ static shunt_status sorted_keys(conversion *c, int index, const step *s, node *t
     bool fits = strlen(text) == size;
     char *key = fits ? arena_strndup(c->a, text, size) : NULL;
     if (!key) {
-      char what[160];
-      snprintf(what, sizeof what, "the key that begins with '%.60s' contains a NUL character: remove it", text);
+      shunt_status status = fits ? error_memory(c->err) : refuse_nul(c, s, "key", text);
       lua_pop(L, 1);
-      return fits ? error_memory(c->err) : refuse(c, s, what);
+      return status;
     }
     to->entries[to->count++] = (node_entry){key, c->at, NULL};
   }
@@ -220,13 +225,6 @@ static shunt_status convert_table(conversion *c, int index, const step *s, int d
                                  : convert_map(c, index, &here, depth, to, count);
 }
 
-/* In a declaration every text becomes a name or a value in C. */
-static shunt_status refuse_nul(conversion *c, const step *s, const char *text) {
-  char what[160];
-  snprintf(what, sizeof what, "the text that begins with '%.60s' contains a NUL character: remove it", text);
-  return refuse(c, s, what);
-}
-
 static shunt_status convert_bytes(conversion *c, const step *s, shunt_value value, size_t size, node **out) {
   if (size > MAX_BYTES - c->bytes)
     return refuse(c, s, "the value has too many bytes of text, more than 64 MiB: split it");
@@ -266,7 +264,7 @@ static shunt_status convert(conversion *c, int index, const step *s, int depth, 
   case LUA_TSTRING: {
     size_t size;
     const char *text = lua_tolstring(L, index, &size);
-    if (c->function_ref && strlen(text) != size) return refuse_nul(c, s, text);
+    if (c->function_ref && strlen(text) != size) return refuse_nul(c, s, "text", text); /* for C, which would cut it */
     return convert_bytes(c, s, shunt_text(text, size), size, out);
   }
   case LUA_TLIGHTUSERDATA:

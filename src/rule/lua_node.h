@@ -25,9 +25,11 @@ typedef enum lua_shape { LUA_SHAPE_EMPTY, LUA_SHAPE_LIST, LUA_SHAPE_MAP, LUA_SHA
  * fit (and needs four free slots); the others push nothing. */
 lua_shape lua_node_shape(lua_State *L, int index, size_t *count);
 
-/* Which of two keys, at positive indexes, a message names: the order in which they lie in a table changes from run to
- * run. */
-bool lua_node_goes_first(lua_State *L, int key, int other);
+/* Whether the key on top is looked for; ud is the caller's. May raise. */
+typedef bool (*lua_node_key)(lua_State *L, const void *ud);
+/* Pushes the one of the table's keys that a message names, of those that are looked for, or nil: the order in which
+ * they lie in a table changes from run to run. */
+void lua_node_first_key(lua_State *L, int index, lua_node_key wanted, const void *ud);
 
 /* Booleans, integers, numbers, texts, blobs and the null (a light userdata NULL) are values; tables are lists or maps,
  * an empty one is an empty map; a map's keys come sorted. Bad data (a function, a mixed table, one that contains
