@@ -184,7 +184,7 @@ shunt_status evaluation_finish(evaluation *e, shunt_status status) {
   e->outcome->nreads = n;
   if (!list_fields(d, reads, n, e->nplacing)) return error_memory(e->err);
   d->as.trace = d->trace;
-  d->passing = e->outcome->passing = rule_host_passing(e->l->host);
+  d->passing = rule_host_passing(e->l->host);
   const char *why = rule_host_uncacheable(e->l->host);
   if (why && !(d->as.uncacheable = arena_strdup(&d->texts, why))) return error_memory(e->err);
   d->as.table = e->table;

@@ -70,8 +70,8 @@ static shunt_status ask_part(comparison *w, size_t n, bool *settled) {
     w->d->as.uncacheable = arena_strdup(&w->d->texts, d->as.uncacheable);
     if (!w->d->as.uncacheable) return error_memory(w->err);
   }
-  w->outcome->passing |= outcome.passing;
-  if (w->outcome->passing) return SHUNT_OK; /* it is not remembered, whatever it depends on */
+  w->d->passing |= d->passing;
+  if (w->d->passing) return SHUNT_OK; /* it is not remembered, whatever it depends on */
   return note_reads(w, outcome.reads, outcome.nreads, true) ? SHUNT_OK : error_memory(w->err);
 }
 

@@ -62,9 +62,9 @@ static void remember(route *r, const route_request *q, route_decision *d, const 
   trie_entry entry = {.draws = &outcome->draws, .decision = d, .level_given = outcome->level_given, .denial = denial};
   entry.reads = outcome->reads;
   entry.nreads = outcome->nreads;
-  d->as.not_remembered = d->as.uncacheable  ? "a rule said uncacheable"
-                         : outcome->passing ? "rules compute too many names of columns and attributes"
-                                            : trie_add(&r->trie, q, &entry);
+  d->as.not_remembered = d->as.uncacheable ? "a rule said uncacheable"
+                         : d->passing      ? "rules compute too many names of columns and attributes"
+                                           : trie_add(&r->trie, q, &entry);
 }
 
 /* Without the lane's lock. */

@@ -35,7 +35,7 @@ typedef struct route_decision {
   const char **depends_on;
   size_t fields_capacity, depends_capacity;
   arena texts;
-  bool passing; /* some of the reads lie in texts: they end with the decision */
+  bool passing; /* some of the reads that it depends on end with it: it can't be remembered */
 } route_decision;
 
 enum { ROUTE_REMEMBER = 1 << 16, ROUTE_MOST_REMEMBERED = CATALOG_MOST_REMEMBERED };

@@ -69,7 +69,6 @@ typedef struct route_outcome {
   const rule_read *const *reads; /* all that the decision and as.outside depend on, in their order */
   size_t nreads;
   pick_draws draws;
-  bool passing;           /* some of the reads live only as long as the decision: it can't be remembered */
   bool level_given;       /* a rule gave the level; otherwise it is the request's */
   const cat_rule *slow;   /* the slowest rule, if it is to be reported; else NULL */
   int64_t slow_ns;        /* how long that took */

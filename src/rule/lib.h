@@ -21,6 +21,8 @@ void lib_add_utf8(lua_State *L);
  * charge for their arguments: for the number of them, and for texts that they may convert to numbers or walk through.
  */
 void lib_borrow(lua_State *L, int from, const char *const *names);
+/* Such a function; upvalue: Lua's own. */
+int lib_borrowed(lua_State *L);
 
 /* Arguments, as luaL_checkinteger and its like read them, with a charge for a text that is converted. */
 lua_Integer lib_integer(lua_State *L, int arg);

@@ -66,9 +66,7 @@ int lib_text_power(lua_State *L) {
   size_t size;
   const char *text = lua_type(L, 1) == LUA_TSTRING ? lua_tolstring(L, 1, &size) : NULL;
   if (text && size == LIB_LENGTH_MARK_BYTES && memcmp(text, LIB_LENGTH_MARK, size) == 0) return length_of(L, 2);
-  for (int i = 1; i <= 2; i++)
-    if (lua_type(L, i) == LUA_TSTRING) sandbox_charge(L, cost_read(lua_rawlen(L, i)));
-  return lua_tocfunction(L, lua_upvalueindex(1))(L);
+  return lib_borrowed(L);
 }
 
 /* ---- finding the operator in a text ---- */

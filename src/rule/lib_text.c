@@ -44,7 +44,7 @@ void lib_text_push(lib_text *t) {
 
 /* ---- borrowed functions ---- */
 
-static int borrowed(lua_State *L) {
+int lib_borrowed(lua_State *L) {
   const int n = lua_gettop(L);
   int64_t cost = 1 + cost_values((size_t)n);
   for (int i = 1; i <= n; i++)
@@ -56,7 +56,7 @@ static int borrowed(lua_State *L) {
 void lib_borrow(lua_State *L, int from, const char *const *names) {
   from = lua_absindex(L, from);
   for (; *names; names++) {
-    if (lua_getfield(L, from, *names) == LUA_TFUNCTION) lua_pushcclosure(L, borrowed, 1);
+    if (lua_getfield(L, from, *names) == LUA_TFUNCTION) lua_pushcclosure(L, lib_borrowed, 1);
     lua_setfield(L, -2, *names);
   }
 }

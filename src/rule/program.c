@@ -9,33 +9,32 @@ char *host_path(rule_host *h, const char *path) {
   return arena_printf(&h->source->arena, "%s%s", path[0] == '/' ? "" : h->source->folder, path);
 }
 
+static bool add(host_program *p, host_text text) {
+  if (!base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
+  p->texts[p->count++] = text;
+  return true;
+}
+
 bool host_keep_text(rule_host *h, const char *name, const char *module, char *text, size_t size) {
   host_program *p = h->program;
   host_text kept = {.name = arena_strdup(&p->arena, name), .text = text, .size = size};
   if (module) kept.module = arena_strdup(&p->arena, module);
-  bool fine =
-      kept.name && (!module || kept.module) && base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts);
-  if (fine) p->text_bytes += size;
+  const bool fine = kept.name && (!module || kept.module) && add(p, kept);
   if (fine)
-    p->texts[p->count++] = kept;
+    p->text_bytes += size;
   else
     base_free(text);
   return fine;
 }
 
 bool host_keep_standard(rule_host *h, const rule_standard_file *f) {
-  host_program *p = h->program;
-  if (!base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
-  p->texts[p->count++] = (host_text){.name = f->path, .text = f->text, .size = f->size, .standard = true};
-  return true;
+  return add(h->program, (host_text){.name = f->path, .text = f->text, .size = f->size, .standard = true});
 }
 
 bool host_keep_failure(rule_host *h, const char *module, const char *wrong) {
   host_program *p = h->program;
   host_text kept = {.name = "", .module = arena_strdup(&p->arena, module), .wrong = arena_strdup(&p->arena, wrong)};
-  if (!kept.module || !kept.wrong || !base_grow(&p->texts, &p->capacity, p->count + 1, sizeof *p->texts)) return false;
-  p->texts[p->count++] = kept;
-  return true;
+  return kept.module && kept.wrong && add(p, kept);
 }
 
 void host_program_free(host_program *p) {

@@ -22,11 +22,15 @@ static const int64_t LOOK_AGAIN_NS = NS_PER_MS;
 
 static void hook(lua_State *L, lua_Debug *ar);
 
+static const int every[] = {/* instructions between two hooks */
+                            [HOOK_NORMAL] = HOOK_EVERY,
+                            [HOOK_WARY] = WARY_EVERY,
+                            [HOOK_QUICK] = QUICK_EVERY,
+                            [HOOK_ARMED] = 1};
+
 void sandbox_set_mode(sandbox_inner *in, hook_mode mode) {
   if (in->mode == mode || !in->s.L) return;
   in->mode = mode;
-  static const int every[] = {
-      [HOOK_NORMAL] = HOOK_EVERY, [HOOK_WARY] = WARY_EVERY, [HOOK_QUICK] = QUICK_EVERY, [HOOK_ARMED] = 1};
   lua_sethook(in->s.L, hook, LUA_MASKCOUNT, every[mode]);
 }
 
@@ -118,11 +122,8 @@ static void hook(lua_State *L, lua_Debug *ar) {
     on = sandbox_spend(in, HOOK_EVERY);
     break;
   case HOOK_WARY:
-    in->s.instructions_left -= WARY_EVERY;
-    on = look(in);
-    break;
   case HOOK_QUICK:
-    in->s.instructions_left -= QUICK_EVERY;
+    in->s.instructions_left -= every[in->mode];
     on = look(in);
     break;
   case HOOK_ARMED:
@@ -132,20 +133,29 @@ static void hook(lua_State *L, lua_Debug *ar) {
   if (!on) sandbox_raise(L);
 }
 
-/* Raises the mode to what a text of that many bytes needs. */
-static void watch_text(sandbox_inner *in, size_t bytes, hook_mode *least) {
-  const hook_mode mode = bytes > SANDBOX_VERY_LONG_BYTES   ? HOOK_QUICK
-                         : bytes > SANDBOX_LONG_TEXT_BYTES ? HOOK_WARY
-                                                           : HOOK_NORMAL;
-  if (*least < mode) *least = mode;
+/* What a text of that many bytes needs. */
+static hook_mode mode_for(size_t bytes) {
+  if (bytes > SANDBOX_VERY_LONG_BYTES) return HOOK_QUICK;
+  return bytes > SANDBOX_LONG_TEXT_BYTES ? HOOK_WARY : HOOK_NORMAL;
+}
+
+static void raise_mode(sandbox_inner *in, hook_mode mode) {
   if (in->mode < mode) sandbox_set_mode(in, mode);
 }
 
-void sandbox_keep_long(sandbox_inner *in, size_t bytes) { watch_text(in, bytes, &in->least); }
+void sandbox_keep_long(sandbox_inner *in, size_t bytes) {
+  const hook_mode mode = mode_for(bytes);
+  if (in->least < mode) in->least = mode;
+  raise_mode(in, mode);
+}
 
 bool sandbox_ended(sandbox_inner *in, int lua_status) {
-  if (lua_status == LUA_ERRMEM && !in->s.hit && in->refused) sandbox_stop(in, SANDBOX_MEMORY);
-  if (lua_status == LUA_ERRMEM && !in->s.hit) in->out_of_memory = true;
+  if (lua_status == LUA_ERRMEM && !in->s.hit) {
+    if (in->refused)
+      sandbox_stop(in, SANDBOX_MEMORY);
+    else
+      in->out_of_memory = true;
+  }
   return in->s.hit || in->out_of_memory;
 }
 
@@ -202,8 +212,7 @@ static void note_long_text(sandbox_inner *in, size_t bytes) {
     in->long_text = true;
     sandbox_stop(in, SANDBOX_MEMORY);
   }
-  hook_mode for_now = HOOK_NORMAL;
-  watch_text(in, bytes, &for_now);
+  raise_mode(in, mode_for(bytes));
 }
 
 /* Whether a block may grow. kind is the type of the object that Lua makes; 0: a part of an object. If time or
