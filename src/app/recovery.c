@@ -3,22 +3,18 @@
 #include "app/recovery.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "joint/recover.h"
 #include "rows/rows.h"
 
 enum { FIRST_PAUSE_S = 5, LONGEST_PAUSE_S = 300 };
 
 bool recovery_init(recovery *r, const recovery_host *host) {
-  pthread_condattr_t attr;
   r->host = *host;
-  if (pthread_condattr_init(&attr)) return false;
-  bool ok = !pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) && !pthread_cond_init(&r->changed, &attr);
-  pthread_condattr_destroy(&attr);
-  return ok && !pthread_mutex_init(&r->lock, NULL);
+  return thread_cond_init(&r->changed) && !pthread_mutex_init(&r->lock, NULL);
 }
 
 /* Returns how many prepared transactions and unreachable datasources are left; without memory, one. */
@@ -39,10 +35,12 @@ static size_t look(recovery *r) {
 /* pause_s 0: until there is work. Returns whether it was woken. The caller holds the lock. */
 static bool wait_for_work(recovery *r, int pause_s) {
   const int64_t until_ns = clock_monotonic_ns() + pause_s * NS_PER_S;
-  const struct timespec until = {until_ns / NS_PER_S, until_ns % NS_PER_S};
-  int rc = 0;
-  while (!r->wanted && !atomic_load(&r->stop) && rc != ETIMEDOUT)
-    rc = pause_s ? pthread_cond_timedwait(&r->changed, &r->lock, &until) : pthread_cond_wait(&r->changed, &r->lock);
+  bool late = false;
+  while (!r->wanted && !atomic_load(&r->stop) && !late)
+    if (pause_s)
+      late = !thread_cond_wait(&r->changed, &r->lock, until_ns);
+    else
+      pthread_cond_wait(&r->changed, &r->lock);
   const bool woken = r->wanted;
   r->wanted = false;
   return woken;
@@ -63,21 +61,11 @@ static void *run(void *ud) {
   return NULL;
 }
 
-/* Signals are the host's threads' own. */
-static bool start(recovery *r) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  bool ok = pthread_create(&r->thread, NULL, run, r) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return ok;
-}
-
 void recovery_wake(recovery *r, bool again) {
   if (!again && atomic_load_explicit(&r->started, memory_order_relaxed)) return;
   pthread_mutex_lock(&r->lock);
   if (!atomic_load(&r->started))
-    atomic_store(&r->started, start(r));
+    atomic_store(&r->started, thread_start(&r->thread, 0, run, r) == 0);
   else
     r->wanted = r->wanted || again;
   pthread_cond_signal(&r->changed);

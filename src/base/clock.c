@@ -18,3 +18,10 @@ int64_t clock_coarse_ns(void) { return read_ns(CLOCK_MONOTONIC_COARSE); }
 int64_t clock_coarse_ns(void) { return clock_monotonic_ns(); }
 #endif
 int64_t clock_thread_cpu_ns(void) { return read_ns(CLOCK_THREAD_CPUTIME_ID); }
+
+bool clock_cpu_ns_of(pthread_t thread, int64_t *ns) {
+  clockid_t id;
+  if (pthread_getcpuclockid(thread, &id)) return false;
+  *ns = read_ns(id);
+  return true;
+}

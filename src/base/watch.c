@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/thread.h"
 
 enum { DEEPEST = 16 };
 
@@ -125,16 +125,6 @@ static void *run(void *ud) {
   }
 }
 
-/* Signals belong to the host's own threads. */
-static bool start(watch *w) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  bool ok = pthread_create(&w->thread, NULL, run, w) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return ok;
-}
-
 static void end(watch *w) {
   if (w->inotify >= 0) close(w->inotify);
   if (w->stop >= 0) close(w->stop);
@@ -151,7 +141,7 @@ bool watch_new(const watch_calls *calls, watch **out) {
   pthread_mutex_init(&w->lock, NULL);
   w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   w->renew = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (w->stop < 0 || w->renew < 0 || !start(w)) {
+  if (w->stop < 0 || w->renew < 0 || thread_start(&w->thread, 0, run, w)) {
     end(w);
     return false;
   }

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "bind/worker.h"
 
 threads *threads_new(shunt_app *app, bool drain, int nlist) {
@@ -17,11 +18,7 @@ threads *threads_new(shunt_app *app, bool drain, int nlist) {
   w->app = app;
   w->drain = drain;
   w->nlist = nlist;
-  pthread_condattr_t monotonic;
-  pthread_condattr_init(&monotonic);
-  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-  pthread_cond_init(&w->changed, &monotonic);
-  pthread_condattr_destroy(&monotonic);
+  thread_cond_init(&w->changed);
   pthread_mutex_init(&w->lock, NULL);
   return w;
 }
@@ -68,10 +65,7 @@ static int64_t from_now_ns(int64_t ms) {
 }
 
 /* False once the time has come. */
-static bool wait_until(threads *w, int64_t when_ns) {
-  struct timespec at = {.tv_sec = (time_t)(when_ns / NS_PER_S), .tv_nsec = (long)(when_ns % NS_PER_S)};
-  return pthread_cond_timedwait(&w->changed, &w->lock, &at) != ETIMEDOUT;
-}
+static bool wait_until(threads *w, int64_t when_ns) { return thread_cond_wait(&w->changed, &w->lock, when_ns); }
 
 void threads_pause(threads *w, int64_t ms) {
   int64_t until = from_now_ns(ms);

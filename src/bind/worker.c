@@ -1,8 +1,9 @@
 #define _POSIX_C_SOURCE 200809L
 #include "bind/worker.h"
 
-#include <signal.h>
 #include <string.h>
+
+#include "base/thread.h"
 
 #define BIND_WORKER "shunt.worker"
 
@@ -30,19 +31,14 @@ static void *thread_main(void *ud) {
   return NULL;
 }
 
-/* Signals are for the host's own threads. */
 static shunt_status start(threads *w, shunt_error *err) {
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
   int failed = 0;
   pthread_mutex_lock(&w->lock);
   for (int i = 0; i < w->nlist && !failed; i++) {
-    failed = pthread_create(&w->list[i].thread, NULL, thread_main, &w->list[i]);
+    failed = thread_start(&w->list[i].thread, 0, thread_main, &w->list[i]);
     if (!failed) w->started = w->nlive = i + 1;
   }
   pthread_mutex_unlock(&w->lock);
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
   return failed ? error_set(err, SHUNT_E_MEMORY, "app:worker: can't start another thread: %s", strerror(failed))
                 : SHUNT_OK;
 }

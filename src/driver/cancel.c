@@ -1,12 +1,12 @@
 /* A detached thread for each cancellation. They are counted in a fixed table, so that a server that never answers can
  * hold up CANCEL_MOST threads and no more. */
-#define _POSIX_C_SOURCE 200809L
 #include "driver/cancel.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
+
+#include "base/thread.h"
 
 typedef struct job {
   atomic_bool busy;
@@ -23,14 +23,9 @@ static void *work(void *ud) {
   return NULL;
 }
 
-/* The thread blocks all signals: the host's handlers expect the host's threads. */
 static bool start(job *j) {
   pthread_t thread;
-  sigset_t all, before;
-  sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before)) return false;
-  bool ok = pthread_create(&thread, NULL, work, j) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  const bool ok = thread_start(&thread, 0, work, j) == 0;
   if (ok) pthread_detach(thread);
   return ok;
 }

@@ -2,13 +2,13 @@
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "jobs/worker.h"
 #include "session/listen.h"
 
@@ -176,18 +176,13 @@ static void *keep_leases(void *ud) {
   return NULL;
 }
 
-/* Signals belong to the host: this thread blocks all of them. */
 shunt_status lease_start(shunt_worker *w, shunt_error *err) {
-  sigset_t all, before;
   if (pipe(w->wake)) {
     w->wake[0] = w->wake[1] = -1;
     return error_set(err, SHUNT_E_INTERNAL, "no pipe could be made for a worker: there are too many open files");
   }
   for (int i = 0; i < 2; i++) fcntl(w->wake[i], F_SETFD, FD_CLOEXEC);
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  w->has_thread = pthread_create(&w->thread, NULL, keep_leases, w) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  w->has_thread = thread_start(&w->thread, 0, keep_leases, w) == 0;
   return w->has_thread ? SHUNT_OK : error_memory(err);
 }
 

@@ -11,13 +11,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 
 static const int64_t LEAST_SLEEP_NS = 20000000;
 
@@ -90,20 +90,15 @@ static void join(keeper *k) {
   k->started = k->runs = false;
 }
 
-/* Signals belong to the host's own threads. */
 static void start(keeper *k) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
-  sigset_t all, before;
   pthread_once(&once, mind_forks);
   join(k);
   k->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (k->wake < 0) return;
   k->process = atomic_load(&process);
   k->until_ns = 0;
-  sigfillset(&all);
-  pthread_sigmask(SIG_BLOCK, &all, &before);
-  k->started = k->runs = pthread_create(&k->thread, NULL, run, k) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  k->started = k->runs = thread_start(&k->thread, 0, run, k) == 0;
   if (!k->started) close(k->wake);
 }
 

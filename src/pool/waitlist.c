@@ -1,20 +1,9 @@
-#define _POSIX_C_SOURCE 200809L
 #include "pool/waitlist.h"
 
-#include <time.h>
-
-#include "base/clock.h"
-
-static bool init_wake(pthread_cond_t *wake) {
-  pthread_condattr_t attributes;
-  if (pthread_condattr_init(&attributes)) return false;
-  bool ok = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attributes) == 0;
-  pthread_condattr_destroy(&attributes);
-  return ok;
-}
+#include "base/thread.h"
 
 bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party) {
-  if (!init_wake(&w->wake)) return false;
+  if (!thread_cond_init(&w->wake)) return false;
   w->party = party;
   w->queued = true;
   w->conn = NULL;
@@ -26,9 +15,8 @@ bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party) {
 }
 
 shunt_status waitlist_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns) {
-  const struct timespec until = {.tv_sec = until_ns / NS_PER_S, .tv_nsec = until_ns % NS_PER_S};
-  int rc = 0;
-  while (w->queued && rc == 0) rc = pthread_cond_timedwait(&w->wake, lock, &until);
+  while (w->queued && thread_cond_wait(&w->wake, lock, until_ns)) {
+  }
   return w->queued ? SHUNT_E_TIMEOUT : SHUNT_OK;
 }
 

@@ -12,15 +12,12 @@
  *
  * Not here: a signal that jumps out of Lua. A library may not take a signal of its host, nor skip the frames of malloc.
  */
-#define _POSIX_C_SOURCE 200809L
-#include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/thread.h"
 #include "rule/host_inner.h"
 
 enum { STACK_BYTES = 8 << 20, POLL_MS = 5, GRACE_MS = 10, MOST_LEFT = 4 };
@@ -62,48 +59,29 @@ static void *run(void *ud) {
   return NULL;
 }
 
-/* Signals belong to the host's own threads. */
 static bool start(job *j) {
-  sigset_t all, before;
-  pthread_attr_t attr;
-  sigfillset(&all);
-  if (pthread_attr_init(&attr)) return false;
-  pthread_attr_setstacksize(&attr, STACK_BYTES);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   atomic_store(&j->holders, 2);
-  const bool started = pthread_create(&j->thread, &attr, run, j) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  pthread_attr_destroy(&attr);
+  const bool started = thread_start(&j->thread, STACK_BYTES, run, j) == 0;
   if (!started) atomic_store(&j->holders, 1);
   return started;
 }
 
 static job *new_job(void) {
   job *j = base_zalloc(sizeof *j);
-  pthread_condattr_t attr;
-  if (!j) return NULL;
+  if (!j || !thread_cond_init(&j->ended)) {
+    base_free(j);
+    return NULL;
+  }
   atomic_init(&j->holders, 1);
   pthread_mutex_init(&j->lock, NULL);
-  pthread_condattr_init(&attr);
-  pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-  pthread_cond_init(&j->ended, &attr);
-  pthread_condattr_destroy(&attr);
   return j;
 }
 
 /* The thread runs: it ends under the lock. */
 static bool is_over(const job *j) {
-  clockid_t clock;
-  struct timespec t;
+  int64_t spent_ns;
   const int64_t deadline_ns = atomic_load_explicit(&j->host->sb->deadline_ns, memory_order_relaxed);
-  if (deadline_ns == 0 || pthread_getcpuclockid(j->thread, &clock) || clock_gettime(clock, &t)) return false;
-  return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec > deadline_ns + GRACE_MS * NS_PER_MS;
-}
-
-static void wait_a_little(job *j) {
-  const int64_t until_ns = clock_monotonic_ns() + POLL_MS * NS_PER_MS;
-  const struct timespec until = {(time_t)(until_ns / NS_PER_S), (long)(until_ns % NS_PER_S)};
-  pthread_cond_timedwait(&j->ended, &j->lock, &until);
+  return deadline_ns && clock_cpu_ns_of(j->thread, &spent_ns) && spent_ns > deadline_ns + GRACE_MS * NS_PER_MS;
 }
 
 /* Under the lock. */
@@ -122,7 +100,7 @@ static void leave(job *j, shunt_error *err) {
 /* Fills err if the job is left. */
 static bool wait_for(job *j, shunt_error *err) {
   pthread_mutex_lock(&j->lock);
-  while (!j->done && !is_over(j)) wait_a_little(j);
+  while (!j->done && !is_over(j)) thread_cond_wait(&j->ended, &j->lock, clock_monotonic_ns() + POLL_MS * NS_PER_MS);
   const bool done = j->done;
   if (!done) leave(j, err);
   pthread_mutex_unlock(&j->lock);

@@ -14,12 +14,11 @@
 
 #ifndef MARIADB_BASE_VERSION
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
+
+#include "base/thread.h"
 
 static const int64_t NEVER_NS = INT64_MAX;
 
@@ -31,16 +30,6 @@ static mysql_watch *watched;
 static int64_t wakes_ns = INT64_MAX;
 
 /* ---- threads ---- */
-
-/* The threads block all signals: the host's handlers expect the host's threads. */
-static bool start_thread(pthread_t *thread, void *(*run)(void *), void *ud) {
-  sigset_t all, before;
-  sigfillset(&all);
-  if (pthread_sigmask(SIG_SETMASK, &all, &before)) return false;
-  bool ok = pthread_create(thread, NULL, run, ud) == 0;
-  pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return ok;
-}
 
 static void run_cancel(void *ud) {
   mysql_watch *w = ud;
@@ -67,11 +56,10 @@ static void time_is_up(mysql_watch *w, int64_t now_ns) {
 }
 
 static void sleep_until(int64_t ns) {
-  struct timespec at = {.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
   if (ns == NEVER_NS)
     pthread_cond_wait(&sooner, &lock);
   else
-    pthread_cond_timedwait(&sooner, &lock, &at);
+    thread_cond_wait(&sooner, &lock, ns);
 }
 
 static void *watch_all(void *ud) {
@@ -91,11 +79,7 @@ static void *watch_all(void *ud) {
 
 static bool start_watcher(void) {
   pthread_t thread;
-  pthread_condattr_t monotonic;
-  if (pthread_condattr_init(&monotonic)) return false;
-  bool ok = pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0 && pthread_cond_init(&sooner, &monotonic) == 0;
-  pthread_condattr_destroy(&monotonic);
-  if (!ok || !start_thread(&thread, watch_all, NULL)) return false;
+  if (!thread_cond_init(&sooner) || thread_start(&thread, 0, watch_all, NULL)) return false;
   pthread_detach(thread);
   return true;
 }
@@ -174,7 +158,7 @@ int mysqldb_start(driver_conn *base) {
   if (!conn->sent || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   if (!conn->has_ended) conn->ended = eventfd(0, EFD_CLOEXEC);
   conn->has_ended = conn->ended >= 0;
-  if (conn->has_ended) conn->started = start_thread(&conn->runner, run_started, conn);
+  if (conn->has_ended) conn->started = thread_start(&conn->runner, 0, run_started, conn) == 0;
   return conn->started ? conn->ended : -1; /* not started: receive runs it */
 }
 
