@@ -4,13 +4,7 @@ local shunt = require "shunt"
 local Shop = require "tests.spec.support.shop"
 
 local read = require("tests.files").read
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
-end
+local sorted = require("tests.spec.support.show").sorted_keys
 
 --- What the stubs declare: the fields of each class, its parent, and the parameters of each function.
 local function parse(text)

@@ -2,6 +2,7 @@
 
 local App = require "tests.spec.support.app"
 local read = require("tests.files").try_read
+local sorted = require("tests.spec.support.show").sorted_keys
 
 local CONFIG = [[
 database: {defaultClient: main, clients: {main: {engine: sqlite3, connection: {filename: main.db}}}}
@@ -31,13 +32,6 @@ local function rows_of(heading)
   end
   assert(#rows > 0, heading)
   return rows
-end
-
-local function sorted(set)
-  local list = {}
-  for name in pairs(set) do list[#list + 1] = name end
-  table.sort(list)
-  return list
 end
 
 local function literal(cell)

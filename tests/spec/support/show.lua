@@ -8,7 +8,10 @@ local function key_text(k)
   return "[" .. tostring(k) .. "]"
 end
 
-local function sorted_keys(t)
+--- The keys besides those of the list, in the order of their texts.
+---@param t table
+---@return any[]
+function M.sorted_keys(t)
   local keys = {}
   for k in pairs(t) do
     if math.type(k) ~= "integer" or k < 1 or k > #t then keys[#keys + 1] = k end
@@ -28,7 +31,7 @@ function M.source(v, null)
   if v._source then return v._source end
   local parts = {}
   for _, item in ipairs(v) do parts[#parts + 1] = M.source(item, null) end
-  for _, k in ipairs(sorted_keys(v)) do parts[#parts + 1] = key_text(k) .. " = " .. M.source(v[k], null) end
+  for _, k in ipairs(M.sorted_keys(v)) do parts[#parts + 1] = key_text(k) .. " = " .. M.source(v[k], null) end
   if #parts == 0 then return "{}" end
   return "{ " .. table.concat(parts, ", ") .. " }"
 end
