@@ -10,6 +10,7 @@ local Faults = require "tests.engines.support.faults"
 local SEED = tonumber(os.getenv "SHUNT_SEED") or os.time()
 local ROUNDS = tonumber(os.getenv "SHUNT_JOINT_ROUNDS") or 12
 local BUILD = os.getenv "SHUNT_BUILD" or "build"
+local BINARY = os.getenv "SHUNT_BIN" or "build/shunt" -- has the sanitizers, where the library has them
 
 -- By the engine of each client; the first has the root of the unit.
 local SETS = {
@@ -53,12 +54,14 @@ function World:close()
   self.inner:close()
 end
 
---- Starts a child that ends, or goes on, in the background; its output is in the file that is returned.
+--- Starts a child that ends, or goes on, in the background; its output is in the file that is returned. The address
+--- sanitizer demands to be the first library, though only libc has to come after it.
 function World:start(what, how, step, n)
   local mark, output = os.tmpname(), os.tmpname()
-  local command = ("SHUNT_INTERRUPT='%s %d %s' LD_PRELOAD=\"$LD_PRELOAD %s/tests/interrupt.so\" LUA_CPATH='%s/lua/?.so' "
-    .. "lua5.4 tests/engines/support/joint_child.lua '%s' '%s' %d %s %d >'%s' 2>&1 & echo $!")
-    :format(how, step, mark, BUILD, BUILD, self.inner.folder, mark, n, what, #self.engines, output)
+  local command = ("SHUNT_INTERRUPT='%s %d %s' LD_PRELOAD=\"$LD_PRELOAD %s/tests/interrupt.so\" "
+    .. "ASAN_OPTIONS=\"$ASAN_OPTIONS:verify_asan_link_order=0\" "
+    .. "%s run tests/engines/support/joint_child.lua '%s' '%s' %d %s %d >'%s' 2>&1 & echo $!")
+    :format(how, step, mark, BUILD, BINARY, self.inner.folder, mark, n, what, #self.engines, output)
   local pipe = assert(io.popen(command))
   local pid = pipe:read "n"
   pipe:close()

@@ -7,7 +7,7 @@ local MANUAL = "rules/manual/config.md"
 local read = require("tests.files").read
 
 local function run(arguments)
-  local pipe = assert(io.popen("build/shunt " .. arguments .. " 2>&1"))
+  local pipe = assert(io.popen((os.getenv "SHUNT_BIN" or "build/shunt") .. " " .. arguments .. " 2>&1"))
   local text = pipe:read "a"
   local _, _, status = pipe:close()
   return text, status
