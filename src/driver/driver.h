@@ -346,6 +346,7 @@ struct driver_conn {
   const driver_engine *engine;
   const cat_client *client;
   bool broken;         /* must not be used again */
+  bool replaced;       /* so is every other connection that was open when this was seen: the file is another one now */
   bool altered;        /* a statement may have changed the connection itself: reset it before it is used again */
   bool in_transaction; /* from begin to commit or rollback */
   bool read_only;      /* the transaction is: the engine refuses to write */

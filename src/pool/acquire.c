@@ -270,6 +270,15 @@ static int64_t keep(pool *pl, driver_conn *conn) {
   return conn->retire_ns ? conn->retire_ns : KEEPER_NEVER;
 }
 
+/* The pool's lock is held afterwards. */
+static void drop(client_pools *cp, pool *pl, driver_conn *conn, const char *reason) {
+  const bool replaced = conn->replaced;
+  if (replaced) tables_forget_all(&cp->tables);
+  pool_close(pl, conn, reason);
+  pthread_mutex_lock(&pl->lock);
+  if (replaced) pool_close_all_idle(pl, reason);
+}
+
 void pool_release(driver_conn *conn, int level) {
   client_pools *cp = pool_of_conn(conn);
   pool *pl = pool_find(cp, level);
@@ -281,8 +290,7 @@ void pool_release(driver_conn *conn, int level) {
   const char *over = pool_why_over(conn, now_ns);
   if (!over && conn->altered && !driver_reset(conn)) over = NOT_RESET;
   if (over) {
-    pool_close(pl, conn, over);
-    pthread_mutex_lock(&pl->lock);
+    drop(cp, pl, conn, over);
   } else {
     conn->deadline_ns = 0;
     conn->idle_since_ns = now_ns;

@@ -64,6 +64,7 @@ int64_t pool_retire_ns(const client_pools *cp, const driver_conn *conn, int64_t 
 static bool is_retired(const driver_conn *conn, int64_t now_ns) { return conn->retire_ns && now_ns >= conn->retire_ns; }
 
 const char *pool_why_over(const driver_conn *conn, int64_t now_ns) {
+  if (conn->replaced) return "its file was deleted or replaced";
   if (conn->broken) return "it is broken";
   return is_retired(conn, now_ns) ? RETIRED : NULL;
 }
@@ -102,16 +103,22 @@ static driver_conn *take_out(pool *pl, size_t i) {
   return conn;
 }
 
+static void close_oldest(pool *pl, const char *reason) {
+  driver_conn *oldest = take_out(pl, 0);
+  unlist(pl, oldest);
+  pthread_mutex_unlock(&pl->lock);
+  close_unlisted(pl, oldest, reason);
+  pthread_mutex_lock(&pl->lock);
+}
+
 int64_t pool_close_idle(pool *pl, int64_t now_ns) {
   int64_t due_ns;
-  while ((due_ns = unused_ns(pl)) <= now_ns) {
-    driver_conn *oldest = take_out(pl, 0);
-    unlist(pl, oldest);
-    pthread_mutex_unlock(&pl->lock);
-    close_unlisted(pl, oldest, is_drained(pl) ? REMOVED : UNUSED);
-    pthread_mutex_lock(&pl->lock);
-  }
+  while ((due_ns = unused_ns(pl)) <= now_ns) close_oldest(pl, is_drained(pl) ? REMOVED : UNUSED);
   return due_ns;
+}
+
+void pool_close_all_idle(pool *pl, const char *reason) {
+  while (pl->nidle) close_oldest(pl, reason);
 }
 
 static void take_leaver(pool *pl, size_t i, pool_leaver *out) {

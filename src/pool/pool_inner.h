@@ -118,6 +118,8 @@ const char *pool_why_over(const driver_conn *conn, int64_t now_ns);
 /* Closes what is idle for too long, without the lock meanwhile. Returns when the next one will be; KEEPER_NEVER: none.
  */
 int64_t pool_close_idle(pool *pl, int64_t now_ns);
+/* Closes all that are idle, without the lock meanwhile. */
+void pool_close_all_idle(pool *pl, const char *reason);
 /* A connection will be due then. Returns a time for keeper_note; KEEPER_NEVER: the keeper knows already. */
 int64_t pool_note_due(pool *pl, int64_t due_ns, int64_t now_ns);
 

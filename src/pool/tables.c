@@ -53,6 +53,12 @@ const driver_table *tables_remember(table_cache *cache, const char *name, driver
   return kept;
 }
 
+void tables_forget_all(table_cache *cache) {
+  pthread_mutex_lock(&cache->lock);
+  map_reset(&cache->names);
+  pthread_mutex_unlock(&cache->lock);
+}
+
 void tables_forget(table_cache *cache, const char *name) {
   pthread_mutex_lock(&cache->lock);
   if (map_get(&cache->names, name)) (void)map_put(&cache->names, name, NULL); /* replacing takes no memory */

@@ -24,5 +24,6 @@ const driver_table *tables_known(table_cache *cache, const char *name);
  * out of memory. */
 const driver_table *tables_remember(table_cache *cache, const char *name, driver_table *fresh);
 void tables_forget(table_cache *cache, const char *name);
+void tables_forget_all(table_cache *cache);
 
 #endif

@@ -41,9 +41,9 @@ static void note_unseen(call *c, const execution *e, driver_conn *conn) {
   c->s->by_hand = true;
 }
 
-/* After DATASOURCE. */
+/* After DATASOURCE. That the data is not there any more is not to be passed over in silence. */
 static bool may_repeat(execution *e, const driver_conn *conn) {
-  bool may = !e->repeated && conn->broken && !conn->in_transaction && (!e->sent || e->reads);
+  bool may = !e->repeated && conn->broken && !conn->replaced && !conn->in_transaction && (!e->sent || e->reads);
   e->repeated = e->repeated || may;
   return may;
 }

@@ -46,7 +46,7 @@ static shunt_status begin_one(call *c, transaction *t) {
     status = call_connect(c, t->client, t->level, &t->conn);
     if (status) return status;
     status = joint_begin(c, t);
-    lost = status == SHUNT_E_DATASOURCE && t->conn->broken;
+    lost = status == SHUNT_E_DATASOURCE && t->conn->broken && !t->conn->replaced;
     if (status) pool_release(t->conn, t->level);
   }
   return status;

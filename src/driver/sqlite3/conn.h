@@ -1,8 +1,11 @@
 /* For: what the files of the SQLite driver share: engine.c (connections, transactions), cache.c (prepared statements),
  * run.c (values in, rows out), reset.c (what statements change on the connection), wait.c (locks and deadlines),
- * table.c (descriptions of tables), error.c (result codes to errors). Only this folder includes it. Owner: the
- * connection owns its database handle and every statement. Use: sqlite_conn *conn = sqlite_of(base); rc =
- * sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, sql, err); */
+ * place.c (files that are deleted or replaced), table.c (descriptions of tables), error.c (result codes to errors).
+ * Only this folder includes it.
+ * Owner: the connection owns its database handle and every statement.
+ * Use: sqlite_conn *conn = sqlite_of(base); rc = sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, sql,
+ * err);
+ */
 #ifndef SHUNT_DRIVER_SQLITE3_CONN_H
 #define SHUNT_DRIVER_SQLITE3_CONN_H
 
@@ -52,6 +55,7 @@ typedef struct sqlite_conn {
   char stuck[640];                  /* why that lock can never come free; "": it may */
   const char *refusal;              /* why the authorizer refused a statement */
   const char *file;                 /* NULL: none */
+  int64_t in_place_ns;              /* when the file was last seen at its path */
   int64_t pragmas[SQLITE_NPRAGMAS]; /* of a private database: their values when it was opened */
   char lost[256]; /* why SQLite rolled back a transaction that begin() opened and nothing has ended yet */
 } sqlite_conn;
@@ -74,6 +78,12 @@ int sqlite_set_busy_handler(sqlite_conn *conn); /* returns SQLITE_OK or the erro
 /* Between these two calls, the statement ends with SQLITE_INTERRUPT when the deadline passes. */
 void sqlite_watch(sqlite_conn *conn, sqlite3_stmt *stmt);
 void sqlite_unwatch(sqlite_conn *conn);
+
+/* ---- place.c ---- */
+
+/* DATASOURCE: the file at the path is not the one that the connection has open; the connection is broken. `commits`: a
+ * write is about to be committed, so this looks; otherwise it looks only if the last look was some time ago. */
+shunt_status sqlite_in_place(sqlite_conn *conn, bool commits, shunt_error *err);
 
 /* ---- cache.c ---- */
 

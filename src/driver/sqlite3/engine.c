@@ -140,9 +140,10 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
   shunt_status status = driver_check_begin(base, isolation, err);
-  if (status) return status;
   /* a deferred transaction would fail at its first write if another connection had written since its first read */
   bool reads = read_only || base->client->read_only;
+  if (!status) status = sqlite_in_place(conn, false, err);
+  if (status) return status;
   int rc = sqlite_control(conn, reads ? CONTROL_BEGIN_READ : CONTROL_BEGIN_WRITE);
   if (rc) return sqlite_fail(conn, rc, NULL, err);
   base->in_transaction = true;
@@ -185,8 +186,9 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
                        base->client->name, conn->lost);
     error_client(err, base->client->name);
   } else {
+    status = sqlite_in_place(conn, base->writes, err);
     atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before another connection can write */
-    int rc = sqlite_control(conn, CONTROL_COMMIT);
+    int rc = status ? SQLITE_OK : sqlite_control(conn, CONTROL_COMMIT);
     if (rc) status = sqlite_fail(conn, rc, NULL, err);
   }
   rollback(base); /* no-op after a commit */

@@ -76,6 +76,7 @@ shunt_status sqlite_send(driver_conn *base, const char *sql, size_t sql_size, co
     status = error_set(err, SHUNT_E_USAGE, "the statement needs one value for each ? (%zu), and got %zu (in: %.300s)",
                        s->nparams, nparams, s->sql);
   if (!status && base->read_only && !s->reads) status = refuse_write(s, err);
+  if (!status) status = sqlite_in_place(conn, !s->reads && !base->in_transaction, err);
   if (!status) {
     status = bind_all(conn, s, params, err);
     if (status) put_back(s);
