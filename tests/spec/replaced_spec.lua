@@ -176,9 +176,11 @@ local function run_program(random, folder)
 
   read(sessions[1]) -- a pool without a connection would open the new file
   local function leave_connections(at)
-    local s = sessions[at]
-    if s then
-      for _ in s:model("thing"):each {} do return leave_connections(at + 1) end
+    if not sessions[at] then return end
+    local done
+    for _ in sessions[at]:model("thing"):each {} do
+      if not done then leave_connections(at + 1) end
+      done = true
     end
   end
   for step = 1, STEPS do
