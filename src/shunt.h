@@ -67,14 +67,36 @@ typedef enum shunt_status {
 #undef SHUNT_STATUS_ENUM
 } shunt_status;
 
+/* What is known after a failure of what a call was asked to write or to commit. A failed read, and a call that has
+ * nothing to write, is NOT_DONE.
+ *
+ * NOT_DONE: nothing of it is in the database, and nothing will be. In a transaction that is still open, the statement
+ * has failed; the transaction's own end decides about the others.
+ * DONE: all of it is committed. What failed came later: a hook, or the rows that the write returned (the connection
+ * was lost before they were read, or memory ran out for them).
+ * UNKNOWN: it may or may not have been committed, because the request was sent and no answer came, or the answer does
+ * not say; or a part of it was committed. The message says which. Look before you repeat it: shunt never does.
+ *
+ * This holds for tables that follow transactions, not for MyISAM and the like. */
+#define SHUNT_OUTCOME_MAP(X)                                                                                           \
+  X(NOT_DONE, "not done")                                                                                              \
+  X(DONE, "done")                                                                                                      \
+  X(UNKNOWN, "unknown")
+
+typedef enum shunt_outcome {
+#define SHUNT_OUTCOME_ENUM(name, text) SHUNT_##name,
+  SHUNT_OUTCOME_MAP(SHUNT_OUTCOME_ENUM)
+#undef SHUNT_OUTCOME_ENUM
+} shunt_outcome;
+
 /* Has a fixed size, so that reporting an error never fails. The caller owns it and need not initialise it. A function
  * fills it only if it does not return SHUNT_OK. Strings that are too long are cut. */
 typedef struct shunt_error {
   shunt_status status;
+  shunt_outcome outcome;
   int line;             /* in file, from 1; 0 if there is none */
   int column;           /* from 1; 0 if unknown */
   int engine_code;      /* the engine's own code (SQLite's extended result code, MySQL's errno), else 0 */
-  bool committed;       /* true if the transaction was committed and only hooks failed */
   char sqlstate[6];     /* "" if the engine has none */
   char client[64];      /* the datasource that failed, else "" */
   char file[256];       /* a configuration or rule file, else "" */
@@ -85,6 +107,8 @@ typedef struct shunt_error {
 
 /* Returns "SHUNT_E_CONFIG" and so on, "SHUNT_OK" for 0. The text is static. */
 SHUNT_API const char *shunt_status_name(shunt_status status);
+/* Returns the text in SHUNT_OUTCOME_MAP. Static. */
+SHUNT_API const char *shunt_outcome_name(shunt_outcome outcome);
 
 /* Replaces malloc for all memory of shunt and its rule states. The function has the shape of lua_Alloc; old_bytes is 0
  * if it is unknown. Threads of the library call it, too. Call shunt_set_allocator before any other function, from one
@@ -893,8 +917,9 @@ typedef struct shunt_write {
   size_t nincrements;
 } shunt_write;
 
-/* Writes. options may be NULL. A failed write changes nothing on the datasource that failed; a nested write runs in one
- * transaction per datasource. Errors as for reads, and CONSTRAINT, TRANSACTION. */
+/* Writes. options may be NULL. A write is done as a whole or not at all on each datasource: a nested write, and one
+ * that takes several statements, runs in one transaction per datasource. After a failure err->outcome says what is
+ * known. Errors as for reads, and CONSTRAINT, TRANSACTION. */
 /* *rows is the inserted row as the database has it, with generated keys and, under include, the related rows. With
  * on_conflict it is the row that was inserted or updated, or the other row, which stays as it is. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_insert(shunt_session *session, const char *model,
@@ -1001,7 +1026,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_begin(shunt_session *session, const 
  * SHUNT_E_USAGE, and the transaction stays open. A transaction that joined another one leaves the decision to that one:
  * its rollback makes the commit of the joined one fail with SHUNT_E_TRANSACTION, unless a savepoint around it is rolled
  * back. If the transaction ended as asked and hooks failed, both functions return SHUNT_E_TRANSACTION, with all their
- * failures; err->committed is then the outcome. */
+ * failures; err->outcome is DONE after a commit. If the answer to the commit was lost, err->outcome is UNKNOWN, and
+ * hooks for a commit or a rollback of the transaction don't run. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_commit(shunt_tx *tx, shunt_error *err);
 SHUNT_API shunt_status shunt_rollback(shunt_tx *tx, shunt_error *err);
 /* True if it began a transaction of its own, which the caller may therefore repeat as a whole. */

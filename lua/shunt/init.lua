@@ -154,9 +154,10 @@ local function run_once(transaction, session, fn)
   return unpack(got, 2, got.n)
 end
 
--- The engine rolled the transaction back for another one. If hooks failed too, the error must reach the caller.
+-- The engine rolled the transaction back for another one, and nothing of it is done. If hooks failed too, the error must reach the
+-- caller.
 local function may_retry(problem)
-  return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and not problem.failures
+  return core.is_error(problem) and problem.code == "SHUNT_E_CONFLICT" and problem.outcome == "not done" and not problem.failures
     and (problem.engine_code or problem.sqlstate) ~= nil
 end
 

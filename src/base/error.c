@@ -19,6 +19,17 @@ const char *shunt_status_name(shunt_status status) {
   return "SHUNT_E_INTERNAL";
 }
 
+const char *shunt_outcome_name(shunt_outcome outcome) {
+  switch (outcome) {
+#define NAME(name, text)                                                                                               \
+  case SHUNT_##name:                                                                                                   \
+    return text;
+    SHUNT_OUTCOME_MAP(NAME)
+#undef NAME
+  }
+  return "";
+}
+
 const char *shunt_verdict_text(shunt_verdict verdict) {
   switch (verdict) {
 #define TEXT(name, text)                                                                                               \
@@ -53,7 +64,7 @@ static void copy(char *to, size_t room, const char *from) {
 static void clear(shunt_error *err, shunt_status status) {
   err->status = status;
   err->line = err->column = err->engine_code = 0;
-  err->committed = false;
+  err->outcome = SHUNT_NOT_DONE;
   err->sqlstate[0] = err->client[0] = err->file[0] = err->rule[0] = err->message[0] = err->traceback[0] = 0;
 }
 
@@ -72,6 +83,23 @@ shunt_status error_text(shunt_error *err, shunt_status status, const char *text)
   clear(err, status);
   copy(err->message, sizeof err->message, text);
   return status;
+}
+
+shunt_status error_reword(shunt_error *err, shunt_status status, const char *format, ...) {
+  if (!err) return status;
+  char message[sizeof err->message];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  memcpy(err->message, message, sizeof message);
+  err->status = status;
+  return status;
+}
+
+void error_add(shunt_error *err, const char *text) {
+  size_t used = err ? strlen(err->message) : 0;
+  if (err) copy(err->message + used, sizeof err->message - used, text);
 }
 
 shunt_status error_memory(shunt_error *err) { return error_set(err, SHUNT_E_MEMORY, "out of memory"); }

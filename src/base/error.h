@@ -11,6 +11,11 @@ __attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, s
                                                              ...);
 shunt_status error_text(shunt_error *err, shunt_status status, const char *text); /* not a format */
 shunt_status error_memory(shunt_error *err);
+/* Another message for the error that is there. Keeps its client, codes and outcome. */
+__attribute__((format(printf, 3, 4))) shunt_status error_reword(shunt_error *err, shunt_status status,
+                                                                const char *format, ...);
+/* Appends to the message, and cuts it if there is no room. */
+void error_add(shunt_error *err, const char *text);
 void error_place(shunt_error *err, const char *file, int line, int column);
 void error_client(shunt_error *err, const char *client);
 

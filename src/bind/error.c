@@ -46,6 +46,7 @@ void bind_push_problem(lua_State *L, const shunt_error *err) {
   set_text(L, "code", shunt_status_name(err->status));
   lua_pushstring(L, err->message);
   lua_setfield(L, -2, "message");
+  set_text(L, "outcome", shunt_outcome_name(err->outcome));
   set_text(L, "file", err->file);
   set_number(L, "line", err->line);
   set_number(L, "column", err->column);
@@ -54,10 +55,6 @@ void bind_push_problem(lua_State *L, const shunt_error *err) {
   set_text(L, "sqlstate", err->sqlstate);
   set_number(L, "engine_code", err->engine_code);
   set_text(L, "traceback", err->traceback);
-  if (err->committed) {
-    lua_pushboolean(L, true);
-    lua_setfield(L, -2, "committed");
-  }
   luaL_setmetatable(L, BIND_ERROR);
 }
 
@@ -240,6 +237,12 @@ int bind_place_error(lua_State *L) {
   return 1;
 }
 
+static shunt_outcome outcome_named(const char *name) {
+  int outcome = SHUNT_UNKNOWN;
+  while (outcome > SHUNT_NOT_DONE && strcmp(shunt_outcome_name((shunt_outcome)outcome), name) != 0) outcome--;
+  return (shunt_outcome)outcome;
+}
+
 /* Copies the text under key, cut to size. */
 static void take_text(lua_State *L, int index, const char *key, char *to, size_t size) {
   lua_pushstring(L, key);
@@ -263,7 +266,7 @@ void bind_to_error(lua_State *L, int index, shunt_error *err) {
     lua_pop(L, 1);
     return;
   }
-  char code[64] = "";
+  char code[64] = "", outcome[16] = "";
   take_text(L, index, "code", code, sizeof code);
   error_text(err, status_named(code), "");
   take_text(L, index, "message", err->message, sizeof err->message);
@@ -275,10 +278,8 @@ void bind_to_error(lua_State *L, int index, shunt_error *err) {
   err->line = take_number(L, index, "line");
   err->column = take_number(L, index, "column");
   err->engine_code = take_number(L, index, "engine_code");
-  lua_pushliteral(L, "committed");
-  lua_rawget(L, index);
-  err->committed = lua_toboolean(L, -1);
-  lua_pop(L, 1);
+  take_text(L, index, "outcome", outcome, sizeof outcome);
+  err->outcome = outcome_named(outcome);
 }
 
 void bind_error_register(lua_State *L) {

@@ -285,9 +285,9 @@ typedef struct driver_engine {
   int (*start)(driver_conn *conn);
   /* Runs the statement to its end and appends its rows to `into` (NULL: discards them). *affected is the number of rows
    * written, 0 for a read. *generated_id, after an INSERT of one row, is the key that the database generated; 0 if only
-   * RETURNING reports it. Both may be NULL. After an error `into` may have new rows, and nothing is written, with one
-   * exception: a server outside of a transaction, if memory ran out for the rows that the write returned. The
-   * connection stays usable, or is `broken`. */
+   * RETURNING reports it. Both may be NULL. After an error `into` may have new rows, and conn->outcome says whether the
+   * statement was done. In a transaction it was not: if only the rows could not be kept, the transaction is
+   * rolled back. The connection stays usable, or is `broken`. */
   shunt_status (*receive)(driver_conn *conn, shunt_rows *into, int64_t *affected, int64_t *generated_id,
                           shunt_error *err);
 
@@ -301,7 +301,7 @@ typedef struct driver_engine {
 
   /* Transactions. */
   shunt_status (*begin)(driver_conn *conn, const char *isolation, bool read_only, shunt_error *err);
-  /* Ends the transaction: if it can't commit, it rolls back. */
+  /* Ends the transaction: if it can't commit, it rolls back. After an error conn->outcome says what is known. */
   shunt_status (*commit)(driver_conn *conn, shunt_error *err);
   void (*rollback)(driver_conn *conn); /* no-op without a transaction. If it fails, the connection is broken */
 
@@ -350,8 +350,10 @@ struct driver_conn {
   bool altered;        /* a statement may have changed the connection itself: reset it before it is used again */
   bool in_transaction; /* from begin to commit or rollback */
   bool read_only;      /* the transaction is: the engine refuses to write */
-  bool under_way;      /* started and not received: nothing else may be sent. Set by the user of the connection */
-  bool streams;        /* fetched and not ended: the same */
+  shunt_outcome outcome; /* the driver's: what is known of the effect of the last receive or commit, if that failed.
+                          * UNKNOWN: it was sent and its answer is lost, or it may do several things and did some */
+  bool under_way;        /* started and not received: nothing else may be sent. Set by the user of the connection */
+  bool streams;          /* fetched and not ended: the same */
   uint64_t used_by; /* the session whose plain SQL, written by hand, ran on it: a trigger or view may have changed the
                      * connection, so reset it before another session uses it; 0: none */
   bool unsure;     /* a write, or SQL written by hand, ran on it, and the server has not said that it changed nothing on

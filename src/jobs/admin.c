@@ -5,6 +5,7 @@
 #include "jobs/failure.h"
 #include "jobs/signal.h"
 #include "jobs/store.h"
+#include "session/outcome.h"
 #include "session/visit.h"
 
 static const shunt_jobs_filter all_jobs;
@@ -147,7 +148,7 @@ shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter,
                        (long long)f->id);
   if (n) *n = affected;
   if (affected) signal_raise();
-  return status;
+  return outcome_end(&store.c, status);
 }
 
 /* Ready jobs are work to do: they are deleted only as the jobs of one instance. */
@@ -177,7 +178,7 @@ shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter,
   store_put_integer(&store, f->older_ms);
   status = change(&store, &affected);
   if (n) *n = affected;
-  return status;
+  return outcome_end(&store.c, status);
 }
 
 shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *instance, int64_t minute_ms, bool *mine,
@@ -200,5 +201,5 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *i
                 shunt_integer(minute_ms)),
       NULL, &affected);
   *mine = !status && affected > 0;
-  return status;
+  return outcome_end(&store.c, status);
 }

@@ -34,6 +34,7 @@ shunt_status failure_write(const shunt_error *why, char **text, shunt_error *err
   json_t *all = json_object();
   bool ok = put_text(all, "code", shunt_status_name(why->status)) && put_text(all, "message", why->message) &&
             put_text(all, "client", why->client) && put_text(all, "sqlstate", why->sqlstate) &&
+            (why->outcome == SHUNT_NOT_DONE || put_text(all, "outcome", shunt_outcome_name(why->outcome))) &&
             put_number(all, "engine_code", why->engine_code) && put_text(all, "rule", why->rule) &&
             put_text(all, "file", why->file) && put_number(all, "line", why->line);
   char *dumped = ok ? json_dumps(all, JSON_COMPACT) : NULL;
@@ -51,6 +52,12 @@ static shunt_status status_of(const char *name, size_t size) {
     if (strlen(known) == size && strncmp(known, name, size) == 0) return (shunt_status)s;
   }
   return SHUNT_E_INTERNAL;
+}
+
+static shunt_outcome outcome_of(const char *name) {
+  int outcome = name ? SHUNT_UNKNOWN : SHUNT_NOT_DONE;
+  while (outcome > SHUNT_NOT_DONE && strcmp(shunt_outcome_name((shunt_outcome)outcome), name) != 0) outcome--;
+  return (shunt_outcome)outcome;
 }
 
 static void read_old(const char *text, shunt_error *why) {
@@ -80,6 +87,7 @@ void failure_read(const char *text, shunt_error *why) {
     get_text(all, "file", why->file, sizeof why->file);
     why->engine_code = get_number(all, "engine_code");
     why->line = get_number(all, "line");
+    why->outcome = outcome_of(json_string_value(json_object_get(all, "outcome")));
   } else {
     read_old(text, why);
   }

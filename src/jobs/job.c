@@ -8,6 +8,7 @@
 #include "jobs/worker.h"
 #include "pool/jitter.h"
 #include "pool/wait.h"
+#include "session/outcome.h"
 #include "session/propagation.h"
 #include "session/transaction.h"
 
@@ -119,7 +120,7 @@ static shunt_status complete_later(void *ud, shunt_error *err) {
   completion *c = ud;
   job_store store;
   shunt_status status = enter(&store, c->job, err);
-  return status ? status : complete_in(c->job, &store, c->result);
+  return status ? status : outcome_end(&store.c, complete_in(c->job, &store, c->result));
 }
 
 static shunt_status complete_after_commit(shunt_job *job, const char *result, shunt_error *err) {
@@ -137,7 +138,7 @@ shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_e
   shunt_status status = enter(&store, job, err);
   if (status) return status;
   bool later = session_in_transaction(job->session) && !store_in_transaction(&store);
-  return later ? complete_after_commit(job, result, err) : complete_in(job, &store, result);
+  return later ? complete_after_commit(job, result, err) : outcome_end(&store.c, complete_in(job, &store, result));
 }
 
 /* ---- failed ---- */
@@ -168,23 +169,41 @@ static void write_failed(job_store *store, const shunt_job *job, const char *why
   put_mine(store, job);
 }
 
-/* On the worker's own session: the job's session may be broken. */
-static shunt_status fail(shunt_job *job, const char *why, bool dead, shunt_error *err) {
-  shunt_worker *w = job->worker;
+/* Whether the answer to its completion was lost, but not the completion: the row says so, or was deleted by it. */
+static shunt_status look_completed(const shunt_job *job, job_store *store, bool *completed) {
+  shunt_rows *rows = rows_new();
+  if (!rows) return error_memory(store->c.err);
+  const shunt_value id = shunt_integer(job->info.id);
+  shunt_status status = store_run(store, STORE_SQL("SELECT claim, state FROM shunt_jobs WHERE id = ?", id), rows, NULL);
+  const shunt_value *v = rows->count ? rows_row(rows, 0) : NULL;
+  *completed = !status && (!v || (v[0].as.integer == job->claim && strcmp(v[1].as.bytes, "done") == 0));
+  shunt_rows_free(rows);
+  return status;
+}
+
+static shunt_status write_failure(const shunt_job *job, job_store *store, const shunt_error *why, const char *text,
+                                  bool dead, bool *completed) {
   int64_t affected = 0;
+  write_failed(store, job, text, dead);
+  shunt_status status = store_run_sql(store, NULL, &affected);
+  if (!status && !affected && why->outcome == SHUNT_UNKNOWN) status = look_completed(job, store, completed);
+  return status || affected || *completed ? status : lost(job, store->c.err);
+}
+
+/* On the worker's own session: the job's session may be broken. */
+static shunt_status fail(shunt_job *job, const shunt_error *why, const char *text, bool dead, bool *completed,
+                         shunt_error *err) {
+  shunt_worker *w = job->worker;
+  *completed = false;
   pthread_mutex_lock(&w->lock);
   job_store store;
   shunt_status status = store_enter(&store, w->session, 0, err);
-  if (!status) {
-    write_failed(&store, job, why, dead);
-    status = store_run_sql(&store, NULL, &affected);
-  }
+  if (!status) status = write_failure(job, &store, why, text, dead, completed);
   pthread_mutex_unlock(&w->lock);
   job->ended =
       true; /* also if it could not be recorded: given back, the job would run again at once; so its lease runs out */
-  if (status) return status;
-  signal_raise();
-  return affected ? SHUNT_OK : lost(job, err);
+  if (!status) signal_raise();
+  return status;
 }
 
 /* A deadlock that the wait graph found: the job needs what its waiter holds, so a retry would fail again. Conflicts
@@ -200,8 +219,10 @@ static bool is_vain(const shunt_error *why) {
 
 static shunt_status record_failure(shunt_job *job, const shunt_error *why, const char *text, shunt_error *err) {
   const bool dead = job->failures >= job->retry || (job->awaited && is_vain(why));
+  bool completed;
+  shunt_status status = fail(job, why, text, dead, &completed, err);
+  if (completed) return end_now(job, err);
   atomic_fetch_add(&job->worker->failed, 1);
-  shunt_status status = fail(job, text, dead, err);
   if (!status)
     events_emit(worker_events(job->worker), dead ? SHUNT_EVENT_JOB_DEAD : SHUNT_EVENT_JOB_FAILED,
                 FAILURE_FIELDS(job, why));

@@ -9,6 +9,7 @@
 #include "jobs/held.h"
 #include "jobs/signal.h"
 #include "session/hook.h"
+#include "session/outcome.h"
 #include "session/transaction.h"
 #include "session/visit.h"
 
@@ -193,7 +194,7 @@ shunt_status push_send(job_store *store, const push *p, int64_t *id) {
   if (!deadline_ns) call_set_deadline(c, UNIQUE_WAIT_MS);
   status = send_or_find(store, p, id);
   c->deadline_ns = deadline_ns;
-  if (status != SHUNT_E_TIMEOUT) return status;
+  if (status != SHUNT_E_TIMEOUT || c->s->effect != SHUNT_NOT_DONE) return status;
   error_set(c->err, status,
             "job '%.64s' was not pushed within %lld ms: a transaction that is still open has perhaps pushed the unique "
             "key '%.64s'; end that one first",
@@ -287,6 +288,12 @@ static shunt_status send_later(shunt_session *s, push *p, shunt_error *err) {
   return status;
 }
 
+static shunt_status send(job_store *store, push *p, int64_t *id) {
+  shunt_session *s = store->c.s;
+  if (session_in_transaction(s) && !store_in_transaction(store)) return send_later(s, p, store->c.err);
+  return outcome_end(&store->c, send_here(store, p, id));
+}
+
 shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json, const shunt_push_options *options,
                         int64_t *id, shunt_error *err) {
   push p = {.job = job, .data = data_json};
@@ -296,10 +303,7 @@ shunt_status shunt_push(shunt_session *s, const char *job, const char *data_json
   shunt_status status = visit_begin(&v, s, err);
   if (!status) status = store_enter(&store, s, 0, err);
   if (!status) status = push_make(&p, s, options, err);
-  if (!status) {
-    bool later = session_in_transaction(s) && !store_in_transaction(&store);
-    status = later ? send_later(s, &p, err) : send_here(&store, &p, &own_id);
-  }
+  if (!status) status = send(&store, &p, &own_id);
   push_free(&p);
   if (id) *id = own_id;
   return status;

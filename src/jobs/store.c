@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "driver/plain.h"
 #include "query/statement.h"
 #include "session/scope.h"
 
@@ -71,6 +72,7 @@ shunt_status store_run_bare(job_store *store, const store_sql *sql, shunt_rows *
                  .size = strlen(sql->text),
                  .params = sql->params,
                  .nparams = sql->nparams};
+  e.pure = plain_begins_read(driver_for(e.client->engine)->lex, e.sql, e.size); /* no read here writes beside */
   shunt_status status = execution_run(&store->c, &e, rows);
   if (affected) *affected = e.affected;
   return execution_end(&store->c, &e, status);

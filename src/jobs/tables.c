@@ -144,9 +144,15 @@ static shunt_status make_in(job_store *store, unit *u) {
 static shunt_status make(job_store *store) {
   unit u = {0};
   job_store own = *store;
-  own.level = session_level_of(store->client, store_own_level(store->c.s->generation.catalog));
+  shunt_session *s = store->c.s;
+  own.level = session_level_of(store->client, store_own_level(s->generation.catalog));
   unit_begin(&store->c, &u);
-  return unit_end(&store->c, &u, make_in(&own, &u));
+  shunt_status status = unit_end(&store->c, &u, make_in(&own, &u));
+  s->effect = SHUNT_NOT_DONE; /* that was not what the call was asked to write */
+  if (!status || !store->c.err) return status;
+  error_reword(store->c.err, status, "the tables of the queues could not be made: %s", store->c.err->message);
+  store->c.err->outcome = SHUNT_NOT_DONE;
+  return status;
 }
 
 /* If a statement that fails would end the session's transaction, none is tried before the tables are there. */

@@ -9,6 +9,7 @@
 #include "jobs/push.h"
 #include "jobs/signal.h"
 #include "pool/wait.h"
+#include "session/outcome.h"
 #include "session/visit.h"
 
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 100000000, GIVE_UP_MS = 2000;
@@ -18,6 +19,7 @@ typedef struct waiter {
   const char *job;
   int64_t id;
   store_key key;
+  shunt_outcome known; /* of the job, which is pushed */
 } waiter;
 
 /* ---- waits that can't end ---- */
@@ -35,9 +37,10 @@ static shunt_status check(job_store *store, const char *job, shunt_error *err) {
 
 /* ---- one look ---- */
 
-static shunt_status failed_as(const waiter *w, const char *text, shunt_error *err) {
+static shunt_status failed_as(waiter *w, const char *text, shunt_error *err) {
   shunt_error why;
   failure_read(text, &why);
+  w->known = why.outcome;
   error_set(err, why.status, "job '%s' failed: %s", w->job, why.message);
   if (!err) return why.status;
   memcpy(why.message, err->message, sizeof why.message);
@@ -60,9 +63,10 @@ static void give_up(const waiter *w) {
   (void)status; /* a row that stays can be purged */
 }
 
-static shunt_status take(const waiter *w, const shunt_value *cells, bool *ended, char **result, shunt_error *err) {
+static shunt_status take(waiter *w, const shunt_value *cells, bool *ended, char **result, shunt_error *err) {
   bool done = strcmp(cells[0].as.bytes, "done") == 0, dead = strcmp(cells[0].as.bytes, "dead") == 0;
   *ended = done || dead;
+  if (done) w->known = SHUNT_DONE;
   if (dead) return failed_as(w, cells[2].type == SHUNT_TEXT ? cells[2].as.bytes : "it has no error", err);
   if (!done) return SHUNT_OK;
   *result = base_strdup(cells[1].type == SHUNT_TEXT ? cells[1].as.bytes : "null");
@@ -136,7 +140,7 @@ shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data
   push p = {.job = job, .data = data_json, .awaited = true};
   const int64_t timeout_ms = options ? options->wait_ms : 0;
   VISIT(v);
-  waiter w = {.job = job};
+  waiter w = {.job = job, .known = SHUNT_UNKNOWN};
   *result_json = NULL;
   if (timeout_ms < 0) return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more");
   shunt_status status = visit_begin(&v, s, err);
@@ -146,9 +150,10 @@ shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data
   if (!status) status = check(&w.store, job, err);
   if (!status) status = push_send(&w.store, &p, &w.id);
   push_free(&p);
-  if (status) return status;
+  if (status) return outcome_end(&w.store.c, status);
   w.key = store_key_of(w.store.client, w.id);
   status = wait_for(&w, result_json, err);
+  if (status && err) err->outcome = w.known;
   give_up(&w);
   return status;
 }

@@ -6,6 +6,7 @@
 #include "query/insert.h"
 #include "query/types.h"
 #include "relate/load.h"
+#include "session/outcome.h"
 #include "session/visit.h"
 
 static const shunt_records no_records;
@@ -85,7 +86,7 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
   if (!status) status = types_give(&c, rows);
   if (status) {
     shunt_rows_free(rows);
-    return status;
+    return outcome_end(&c, status);
   }
   *out = rows;
   return SHUNT_OK;
@@ -212,7 +213,7 @@ static shunt_status insert_batch(shunt_session *s, const char *model, const shun
   b->n = records->n;
   status = r->plan.count ? insert_each(&w, b) : insert_all(&w, b);
   if (!status && b->rows) status = types_give(&c, b->rows);
-  return unit_end(&c, &w.u, status);
+  return outcome_end(&c, unit_end(&c, &w.u, status));
 }
 
 shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_records *records,

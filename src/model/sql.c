@@ -4,6 +4,7 @@
 #include "query/sql_place.h"
 #include "query/statement.h"
 #include "query/table.h"
+#include "session/outcome.h"
 #include "session/transaction.h"
 #include "session/visit.h"
 
@@ -66,6 +67,7 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   e.client = at.client;
   e.level = at.level;
   e.only_reads = at.only_reads;
+  e.pure = at.pure;
   if (at.op == SHUNT_WRITE && !session_note_write(s, e.client)) status = error_memory(err);
   if (!status) status = run(&c, &e, &at, read);
   if (affected) *affected = e.affected;
@@ -73,7 +75,7 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   if (status) {
     error_client(err, e.client->name);
     shunt_rows_free(read);
-    return status;
+    return outcome_end(&c, status);
   }
   if (rows) *rows = read;
   return SHUNT_OK;

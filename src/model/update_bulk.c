@@ -2,6 +2,7 @@
 #include "model/destination.h"
 #include "model/write.h"
 #include "query/update_many.h"
+#include "session/outcome.h"
 #include "session/visit.h"
 
 static const shunt_records no_records;
@@ -105,7 +106,7 @@ shunt_status shunt_update_bulk(shunt_session *s, const char *model, const shunt_
   if (!status) status = check_options(&w, &b);
   if (status || b.records->n == 0) return status;
   unit_begin(&c, &w.u);
-  status = unit_end(&c, &w.u, update_all(&w, &b));
+  status = outcome_end(&c, unit_end(&c, &w.u, update_all(&w, &b)));
   if (!status && affected) *affected = b.affected;
   return status;
 }

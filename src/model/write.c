@@ -2,6 +2,7 @@
 #include "model/write.h"
 
 #include "relate/load.h"
+#include "session/outcome.h"
 #include "session/visit.h"
 
 const shunt_write write_plainly;
@@ -196,7 +197,7 @@ shunt_status shunt_update(shunt_session *s, const char *model, const shunt_recor
   if (status) return status;
   status = of.record->nrelated ? change_along(&w, &of, &count) : change_rows(&w, &of, &count);
   if (!status && affected) *affected = count;
-  return status;
+  return outcome_end(&c, status);
 }
 
 /* ---- delete ---- */
@@ -260,5 +261,5 @@ shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write
   if (status) return status;
   status = r.plan.count ? delete_along(&w, &r, &count) : delete_rows(&w, &r, &count);
   if (!status && affected) *affected = count;
-  return status;
+  return outcome_end(&c, status);
 }

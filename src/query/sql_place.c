@@ -109,12 +109,13 @@ static shunt_status find_refusal(call *c, const shunt_sql_options *o, const rout
 shunt_status sql_place_find(call *c, const char *sql, const shunt_sql_options *o, sql_place *out) {
   route_request q;
   const cat_client *named = o->client ? catalog_client(c->s->generation.catalog, o->client) : NULL;
-  out->only_reads = false;
+  out->only_reads = out->pure = false;
   shunt_status status = find_op(c, sql, o, named, &out->op);
   if (!status) status = request_of(c, o, out->op, &q);
   if (!status) status = find_client(c, o, &q, named, out);
   if (status) return status;
   if (out->op == SHUNT_WRITE) return access_refuse_replica(out->client, c->err);
+  out->pure = plain_is(driver_for(out->client->engine)->lex, sql, strlen(sql));
   status = find_refusal(c, o, &q, out);
   out->only_reads = out->refusal.status != SHUNT_OK;
   return status;

@@ -11,6 +11,7 @@ typedef struct sql_place {
   const cat_client *client;
   int level;
   shunt_op op;
+  bool pure;           /* it reads, and calls no function that could write */
   bool only_reads;     /* it may not write, whatever its text says */
   shunt_error refusal; /* with only_reads: the error of a write */
 } sql_place;

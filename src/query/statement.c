@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "query/slow.h"
 #include "query/table.h"
+#include "session/outcome.h"
 #include "session/scope.h"
 
 /* ---- on one connection ---- */
@@ -48,9 +49,11 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
   return may;
 }
 
+static bool may_write(const execution *e) { return !e->reads && !e->only_reads && !e->pure; }
+
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
   execution_start(c, e);
-  if (!e->reads && !e->only_reads) transaction_note_write(c->s, conn);
+  if (may_write(e)) transaction_note_write(c->s, conn);
   e->affected = e->generated_id = 0;
   if (!e->reads) conn->unsure = true;
   if (e->by_hand) note_by_hand(c, e, conn);
@@ -61,10 +64,18 @@ shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *agai
   return status;
 }
 
+/* What a transaction will commit is not done yet. */
+static void note_outcome(call *c, const execution *e, const driver_conn *conn, shunt_status status) {
+  if (!may_write(e) || (conn->in_transaction && !status)) return;
+  if (status && conn->in_transaction && conn->outcome == SHUNT_NOT_DONE) return;
+  outcome_note(c, status, conn->outcome, conn->in_transaction ? "been committed" : "been done");
+}
+
 shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_rows *rows, bool *again) {
   size_t before = rows ? rows->count : 0;
   shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, c->err);
   note_unseen(c, e, conn);
+  note_outcome(c, e, conn, status);
   execution_tell(c, e, rows ? rows->count - before : 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
   while (*again && rows && rows->count > before) rows_drop_last(rows);

@@ -27,6 +27,7 @@ typedef struct execution {
   size_t nparams;
   bool reads;      /* so it may be sent twice */
   bool only_reads; /* the engine must refuse to write */
+  bool pure;       /* it reads, and calls no function that could write */
   bool unseen;     /* what it does to the connection may not show (driver_table.unseen) */
   bool by_hand;    /* written by the user: it may leave something on the connection */
   bool sent;

@@ -139,6 +139,7 @@ void call_start(call *c, shunt_session *s, int64_t timeout_ms, shunt_error *err)
   arena_reset(&s->lent.memory);
   if (s->lent.out || s->lent.grown) take_back(&s->lent, MOST_KEPT);
   if (s->tables.forgotten) session_drop_tables(&s->tables);
+  s->effect = SHUNT_NOT_DONE;
   *c = (call){.s = s, .arena = &s->lent.memory, .err = err};
   call_set_deadline(c, timeout_ms);
 }

@@ -32,22 +32,24 @@ static void end_hook(hook *h) {
 
 typedef enum fate { WAITS, RUNS, NEVER } fate;
 
-static fate fate_of(hook *h, const shunt_session *s, const scope *sc, bool committed) {
+/* Where it is not known how the transaction ended, neither kind would be right. */
+static fate fate_of(hook *h, const shunt_session *s, const scope *sc, shunt_outcome outcome) {
   bool is_last = s->scopes == sc && !sc->next;
   if (h->kind == ON_ALL_COMMIT) {
-    if (!committed) return NEVER;
+    if (outcome != SHUNT_DONE) return NEVER;
     if (h->of == sc) h->of = NULL;
     return is_last ? RUNS : WAITS;
   }
   if (h->of != sc) return WAITS;
-  return committed == (h->kind == ON_COMMIT) || h->due ? RUNS : NEVER;
+  const shunt_outcome own = h->kind == ON_COMMIT ? SHUNT_DONE : SHUNT_NOT_DONE;
+  return outcome == own || h->due ? RUNS : NEVER;
 }
 
 /* The session lists the newest hook first; due gets the oldest first. */
-hook *hooks_take(shunt_session *s, const scope *sc, bool committed) {
+hook *hooks_take(shunt_session *s, const scope *sc, shunt_outcome outcome) {
   hook *due = NULL, *never = NULL;
   for (hook **at = &s->hooks, *h; (h = *at);) {
-    fate what = fate_of(h, s, sc, committed);
+    fate what = fate_of(h, s, sc, outcome);
     if (what == WAITS) {
       at = &h->next;
       continue;
@@ -99,15 +101,13 @@ static shunt_status failed(const hook_end *end, size_t count, const buf *failure
   if (!err) return status;
   const char *hooks = count == 1 ? "hook" : "hooks", *list = failures->failed ? "" : failures->data;
   if (end->status) {
-    shunt_error why = *err;
-    snprintf(err->message, sizeof err->message, "%.600s; and %zu %s failed%.350s", why.message, count, hooks, list);
-    return status;
+    return error_reword(err, status, "%.600s; and %zu %s failed%.350s", err->message, count, hooks, list);
   }
   const char *on = end->client[0] ? " on '" : "", *behind = on[0] ? "'" : "";
   error_set(err, status, "the transaction%s%s%s was %s %zu %s failed%s", on, end->client, behind,
-            end->committed ? "committed, but" : "rolled back, and", count, hooks, list);
+            end->outcome == SHUNT_DONE ? "committed, but" : "rolled back, and", count, hooks, list);
   if (on[0]) error_client(err, end->client);
-  err->committed = end->committed;
+  err->outcome = end->outcome;
   return status;
 }
 

@@ -1,7 +1,7 @@
 /* For: functions that run before a transaction of the host commits, or once it has ended, in the order in which they
  * were added.
  * Owner: the session; hooks that hooks_take returns must be run, which frees them.
- * Use: status = hooks_run_before(s, sc, err); … hook *due = hooks_take(s, sc, committed); scope_close(s, sc);
+ * Use: status = hooks_run_before(s, sc, err); … hook *due = hooks_take(s, sc, outcome); scope_close(s, sc);
  *      return hooks_run(s, due, &end, err). */
 #ifndef SHUNT_SESSION_HOOK_H
 #define SHUNT_SESSION_HOOK_H
@@ -18,7 +18,7 @@ shunt_status hooks_run_before(shunt_session *s, const scope *sc, shunt_error *er
 
 /* Takes out the hooks that run because sc ends, and frees those that never will run. sc must still be on the session.
  */
-hook *hooks_take(shunt_session *s, const scope *sc, bool committed);
+hook *hooks_take(shunt_session *s, const scope *sc, shunt_outcome outcome);
 
 /* After the rollback or the release of a savepoint: for its hooks and those inside. */
 void hooks_undo(shunt_session *s, const scope *sc, int savepoint);
@@ -26,9 +26,9 @@ void hooks_release(shunt_session *s, const scope *sc, int savepoint);
 
 /* How a transaction ended. The client's name is a copy: a hook may move the session to another generation. */
 typedef struct hook_end {
-  char client[64]; /* "": it had no access */
-  bool committed;
-  shunt_status status; /* of its end; *err has the details */
+  char client[64];       /* "": it had no access */
+  shunt_outcome outcome; /* NOT_DONE: it was rolled back */
+  shunt_status status;   /* of its end; *err has the details */
 } hook_end;
 
 /* Runs and frees the hooks. Returns the end's status if none fails; else *err also lists the failures. */

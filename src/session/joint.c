@@ -7,6 +7,7 @@
 #include "joint/going.h"
 #include "joint/recover.h"
 #include "session/joint_begin.h"
+#include "session/outcome.h"
 #include "session/stream.h"
 
 static const int64_t AFTER_NS = 10000000000; /* to end what is decided, even if the call's deadline is over */
@@ -262,6 +263,7 @@ static shunt_status in_two_phases(joint *j) {
   wake_recovery(j, false);
   status = prepare_all(j);
   if (!status) status = decide(j);
+  outcome_note(j->c, status, j->unknown ? SHUNT_UNKNOWN : SHUNT_NOT_DONE, "been committed");
   if (!j->unknown) end_parts(j, !status);
   if (!status) clear_all(j);
   return status;
@@ -281,14 +283,9 @@ static shunt_status report(const joint *j, shunt_status status) {
     const char *did = !t->joint.wrote ? "wrote nothing" : j->unknown ? "left to recovery" : "rolled back";
     at += (size_t)snprintf(others + at, sizeof others - at, "; %s: %s", t->client->name, did);
   }
-  const shunt_error why = *err;
-  error_set(err, status, "%s: %s: %.440s%s", j->failed->client->name,
-            j->unknown ? "whether it was committed is not known, and recovery will do the same with all of them"
-                       : "failed",
-            why.message, others);
+  error_reword(err, status, "%s: failed: %.440s%s%s", j->failed->client->name, err->message,
+               j->unknown ? ", and recovery will do the same with all of them" : "", others);
   error_client(err, j->failed->client->name);
-  err->engine_code = why.engine_code;
-  memcpy(err->sqlstate, why.sqlstate, sizeof err->sqlstate);
   return status;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "session/hook.h"
+#include "session/outcome.h"
 #include "session/scope.h"
 #include "session/visit.h"
 
@@ -251,7 +252,8 @@ bool shunt_tx_ended(const shunt_tx *h) { return !h->sc && (h->is != OUTSIDE || !
 /* Hooks before the commit may use the session, and begin and end what they like inside. */
 static shunt_status commit(call *c, const shunt_tx *h) {
   shunt_status status = c->s->hooks ? hooks_run_before(c->s, h->sc, c->err) : SHUNT_OK;
-  return status ? status : scope_commit(c, h->sc);
+  c->s->effect = SHUNT_NOT_DONE; /* theirs belongs to them */
+  return status ? status : outcome_end(c, scope_commit(c, h->sc));
 }
 
 /* c: of a commit; NULL: rolls back. Hooks run last: the calls that they make end this one. */
@@ -260,10 +262,10 @@ static shunt_status end_own(call *c, shunt_tx *h, shunt_error *err) {
   scope *sc = h->sc;
   hook_end end = {.status = c ? commit(c, h) : SHUNT_OK};
   hook *due = NULL;
-  end.committed = c && !end.status;
+  if (c) end.outcome = end.status ? s->effect : SHUNT_DONE;
   if (s->hooks) {
     snprintf(end.client, sizeof end.client, "%s", scope_place(sc));
-    due = hooks_take(s, sc, end.committed);
+    due = hooks_take(s, sc, end.outcome);
   }
   forget_inside(s, sc, 0);
   scope_close(s, sc);
@@ -341,8 +343,8 @@ shunt_status shunt_rollback(shunt_tx *h, shunt_error *err) {
 
 void propagation_end_all(shunt_session *s) {
   for (scope *sc; (sc = s->scopes);) {
-    hook_end end = {.committed = false};
-    hook *due = hooks_take(s, sc, false);
+    hook_end end = {.outcome = SHUNT_NOT_DONE};
+    hook *due = hooks_take(s, sc, end.outcome);
     forget_inside(s, sc, 0);
     scope_close(s, sc);
     (void)hooks_run(s, due, &end, NULL); /* the session is closing: there is no caller to report to */

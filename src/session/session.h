@@ -110,6 +110,7 @@ struct shunt_session {
   struct shunt_tx *handles; /* not ended yet */
   struct hook *hooks;       /* waiting for transactions to end, the newest first */
   int units;                /* nested writes under way */
+  shunt_outcome effect;     /* of the call under way, so far (outcome.h) */
   struct {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "session/joint_begin.h"
+#include "session/outcome.h"
 #include "session/stream.h"
 
 enum { LOCK_WAITS = 10 /* a lock is waited for so many times as long as a connection */ };
@@ -118,6 +119,13 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
   return SHUNT_OK;
 }
 
+/* A transaction that has written nothing leaves nothing in doubt. */
+static shunt_status commit_now(call *c, const transaction *t) {
+  shunt_status status = t->conn->engine->commit(t->conn, c->err);
+  if (t->joint.wrote && !t->read_only) outcome_note(c, status, t->conn->outcome, "been committed");
+  return status;
+}
+
 shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
   stream_end_all(c->s, t, 0);
@@ -128,7 +136,7 @@ shunt_status transaction_commit(call *c, transaction *t) {
                   "the transaction on '%s' was rolled back, because a transaction that had joined it was rolled back",
                   t->client->name);
   else
-    status = t->conn->engine->commit(t->conn, c->err);
+    status = commit_now(c, t);
   if (status) error_client(c->err, t->client->name);
   return status;
 }

@@ -82,12 +82,9 @@ static shunt_status release_parts(call *c, unit *u) {
 static shunt_status half_done(const buf *done, const char *failed, shunt_status status, const buf *undone,
                               shunt_error *err) {
   if (done->size == 0 || !err) return done->size ? SHUNT_E_TRANSACTION : status;
-  shunt_error why = *err;
-  error_set(err, SHUNT_E_TRANSACTION, "%s; %s: failed: %s%s", done->failed ? "some: committed" : done->data + 2, failed,
-            why.message, undone->failed || !undone->size ? "" : undone->data);
+  error_reword(err, SHUNT_E_TRANSACTION, "%s; %s: failed: %s%s", done->failed ? "some: committed" : done->data + 2,
+               failed, err->message, undone->failed || !undone->size ? "" : undone->data);
   error_client(err, failed);
-  err->engine_code = why.engine_code;
-  memcpy(err->sqlstate, why.sqlstate, sizeof why.sqlstate);
   return SHUNT_E_TRANSACTION;
 }
 

@@ -92,7 +92,7 @@ for _, engine in ipairs(Engines.all) do
         assert.equal("SHUNT_E_TRANSACTION", problem.code)
         assert.equal(of_outer, #problem.failures)
         for _, failure in ipairs(problem.failures) do assert.equal("a hook", failure) end
-        assert.equal(c[3] == "ok" and not (c[1] == "REQUIRED" and c[2] == "fails") or nil, problem.committed)
+        assert.equal(c[3] == "ok" and not (c[1] == "REQUIRED" and c[2] == "fails") and "done" or "not done", problem.outcome)
         if c[3] == "fails" then assert.equal("as it is to", problem.cause) end
         assert.equal(0, session:level())
       end)
@@ -116,7 +116,7 @@ for _, engine in ipairs(Engines.all) do
         session:on_commit(function() error { mine = true } end)
         session:on_commit(function() parents:insert { id = 2, name = "Cy" } end)
       end)
-      assert.is_true(problem.committed)
+      assert.equal("done", problem.outcome)
       assert.equal("main", problem.client)
       assert.is_truthy(problem.message:find("the transaction on 'main' was committed, but 2 hooks failed: ", 1, true))
       assert.equal("SHUNT_E_CONSTRAINT", problem.failures[1].code)

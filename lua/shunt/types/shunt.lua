@@ -22,6 +22,7 @@ function blob:bytes() end
 ---@class shunt.error
 ---@field code shunt.code
 ---@field message string what is wrong, and what to do
+---@field outcome "not done" | "done" | "unknown" what is known of the write or commit that failed
 ---@field file string? a configuration or rule file
 ---@field line integer?
 ---@field column integer?
@@ -33,7 +34,6 @@ function blob:bytes() end
 ---@field caller string? the line of the host's Lua code that made the call, "app.lua:12"
 ---@field problems shunt.error[]? from shunt.open and app:reload: all mistakes
 ---@field failures any[]? the errors of hooks that ran after the transaction
----@field committed boolean? true if the transaction was committed
 ---@field cause any? the error that led to the rollback
 
 ---@class shunt.config_options

@@ -92,7 +92,7 @@ typedef struct mysql_conn {
   bool tracks;                  /* the server says when a statement has changed the session */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
-  int outcome;      /* the return value of a call that has ended */
+  int returned;     /* by a started call that has ended */
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
 #ifdef MARIADB_BASE_VERSION
@@ -174,6 +174,8 @@ bool mysqldb_is_duplicate(const shunt_error *err);
 /* Sets the error of the last call: on stmt, or on the connection if stmt is NULL. sql may be NULL. Marks an unusable
  * connection broken. */
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err);
+/* Notes what is known of the effect of a request that the error of the last call ended, on stmt or the connection. */
+void mysqldb_note_outcome(mysql_conn *conn, MYSQL_STMT *stmt);
 /* Whether a packet of so many bytes exceeds the server's max_allowed_packet. The server hangs up on such a packet,
  * mostly before its error can be read. Errors: USAGE. */
 shunt_status mysqldb_check_size(const mysql_conn *conn, uint64_t bytes, const char *sql, shunt_error *err);
@@ -222,6 +224,8 @@ void mysqldb_by_hand(driver_conn *conn, const char *sql, size_t size, uint64_t s
 shunt_status mysqldb_check_kind(const mysql_conn *conn, const mysql_statement *s, shunt_error *err);
 /* Before a statement that the user wrote: if it may end the transaction unseen, sets a savepoint, which shows that. */
 shunt_status mysqldb_mark(mysql_conn *conn, const mysql_statement *s, shunt_error *err);
+/* After an error: makes of what is known of the request (mysqldb_note_outcome) what is known of the statement. */
+void mysqldb_judge(mysql_conn *conn, const mysql_statement *s);
 /* Around the transaction: TRANSACTION if the statement has ended it. s may be NULL if nothing was marked. */
 shunt_status mysqldb_after_error(mysql_conn *conn, const mysql_statement *s, shunt_status status, shunt_error *err);
 shunt_status mysqldb_after_success(mysql_conn *conn, const mysql_statement *s, shunt_error *err);

@@ -118,12 +118,16 @@ static shunt_status commit_now(mysql_conn *conn, shunt_error *err) {
   shunt_status status = mysqldb_check_time(conn, err);
   if (status) return status;
   conn->base.in_transaction = false; /* only the answer says whether it was committed */
-  return conn->xa[0] ? mysqldb_xa_commit(conn, err) : mysqldb_control(conn, "COMMIT", err);
+  if (conn->xa[0]) return mysqldb_xa_commit(conn, err);
+  status = mysqldb_control(conn, "COMMIT", err);
+  if (status) mysqldb_note_outcome(conn, NULL);
+  return status;
 }
 
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysqldb_drop_sent(conn);
+  base->outcome = SHUNT_NOT_DONE;
   if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
   shunt_status status = commit_now(conn, err);
   base->in_transaction = status != SHUNT_OK;

@@ -144,8 +144,7 @@ static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql
   else if (heard)
     snprintf(what, sizeof what, "client '%.99s': the statement timed out after %lld ms and was cancelled", client, ms);
   else
-    snprintf(what, sizeof what, "client '%.99s': the server did not answer within %lld ms%s", client, ms,
-             conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
+    snprintf(what, sizeof what, "client '%.99s': the server did not answer within %lld ms", client, ms);
   return with_sql(SHUNT_E_TIMEOUT, what, "", conn->open ? sql : NULL, err);
 }
 
@@ -183,6 +182,26 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   err->engine_code = (int)number;
   if (strlen(sqlstate) < sizeof err->sqlstate) memcpy(err->sqlstate, sqlstate, strlen(sqlstate) + 1);
   return status;
+}
+
+/* After an error of the library that means that the request was not sent, or not whole, there is no doubt: the server
+ * runs nothing of it. A server that fails during a commit says only that it has failed. */
+static bool is_answer(unsigned number) {
+  enum { ERROR_DURING_COMMIT = 1180 };
+  static const unsigned not_sent[] = {CR_SERVER_GONE_ERROR, CR_COMMANDS_OUT_OF_SYNC, CR_NO_PREPARE_STMT,
+                                      CR_PARAMS_NOT_BOUND, CR_UNSUPPORTED_PARAM_TYPE};
+  for (size_t i = 0; i < sizeof not_sent / sizeof *not_sent; i++)
+    if (not_sent[i] == number) return true;
+  return number != ERROR_DURING_COMMIT && !(number >= 2000 && number < 3000);
+}
+
+void mysqldb_note_outcome(mysql_conn *conn, MYSQL_STMT *stmt) {
+  unsigned number = stmt ? mysql_stmt_errno(stmt) : 0;
+  if (!number) number = mysql_errno(conn->db);
+  if (!number) /* the server reports no error: what failed is on this side */
+    conn->base.outcome = conn->until_ns ? SHUNT_UNKNOWN : SHUNT_DONE;
+  else
+    conn->base.outcome = is_answer(number) ? SHUNT_NOT_DONE : SHUNT_UNKNOWN;
 }
 
 shunt_status mysqldb_refuse(const mysql_conn *conn, shunt_status status, const char *why, const char *sql,

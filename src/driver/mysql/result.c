@@ -282,7 +282,11 @@ shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into
   bool more = false;
   shunt_status status = begin_rows(conn, s, into, err);
   if (!status) status = fetch(conn, s, into, &more, count, err);
-  if (status) mysqldb_stmt_free_result(conn, s->stmt); /* reads and discards the other rows */
+  if (!status) return SHUNT_OK;
+  mysqldb_note_outcome(conn, s->stmt);
+  const bool fine = conn->base.outcome == SHUNT_DONE;
+  mysqldb_stmt_free_result(conn, s->stmt); /* reads and discards the other rows */
+  if (fine) mysqldb_note_outcome(conn, s->stmt);
   return status;
 }
 

@@ -147,10 +147,10 @@ shunt_status mysqldb_send(driver_conn *base, const char *sql, size_t sql_size, c
 
 /* ---- running ---- */
 
-typedef struct outcome {
+typedef struct counts {
   int64_t rows; /* read */
   int64_t affected, generated_id;
-} outcome;
+} counts;
 
 /* With all of these errors, nothing was changed: the last one can only come from a read. */
 static bool is_stale(const mysql_statement *s, unsigned number) {
@@ -160,6 +160,7 @@ static bool is_stale(const mysql_statement *s, unsigned number) {
 
 /* A text that the column's character set can't represent: CONSTRAINT in a write, USAGE in a comparison. */
 static shunt_status fail_execute(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
+  mysqldb_note_outcome(conn, s->stmt);
   bool written = s->kind == STATEMENT_CHANGES && mysql_stmt_errno(s->stmt) == NOT_CONVERTED;
   shunt_status status = mysqldb_fail(conn, s->stmt, s->sql, err);
   if (!written) return status;
@@ -179,7 +180,7 @@ static shunt_status execute(mysql_conn *conn, mysql_statement *s, shunt_error *e
 static int64_t to_id(my_ulonglong id) { return id <= INT64_MAX ? (int64_t)id : 0; }
 
 /* A procedure has several results. The rows of the first one are returned. */
-static shunt_status run_prepared(mysql_conn *conn, mysql_statement *s, shunt_rows *into, outcome *o, shunt_error *err) {
+static shunt_status run_prepared(mysql_conn *conn, mysql_statement *s, shunt_rows *into, counts *o, shunt_error *err) {
   shunt_status status = execute(conn, s, err);
   if (status) return status;
   int more = 0;
@@ -196,17 +197,22 @@ static shunt_status run_prepared(mysql_conn *conn, mysql_statement *s, shunt_row
     if (status && conn->base.broken) return status;
     more = mysql_more_results(conn->db) ? mysqldb_stmt_next_result(conn, s->stmt) : -1;
   }
-  return status || more < 0 ? status : mysqldb_fail(conn, s->stmt, s->sql, err);
+  if (status || more < 0) return status;
+  mysqldb_note_outcome(conn, s->stmt);
+  return mysqldb_fail(conn, s->stmt, s->sql, err);
 }
 
-static shunt_status run_text(mysql_conn *conn, const mysql_statement *s, shunt_rows *into, outcome *o,
+static shunt_status run_text(mysql_conn *conn, const mysql_statement *s, shunt_rows *into, counts *o,
                              shunt_error *err) {
-  if (mysqldb_execute(conn, s)) return mysqldb_fail(conn, NULL, s->sql, err);
+  const bool failed = mysqldb_execute(conn, s) != 0;
+  mysqldb_note_outcome(conn, NULL);
+  if (failed) return mysqldb_fail(conn, NULL, s->sql, err);
   if (mysql_field_count(conn->db) == 0) {
     o->affected = (int64_t)mysql_affected_rows(conn->db);
     return SHUNT_OK;
   }
   MYSQL_RES *result = mysqldb_store_result(conn);
+  mysqldb_note_outcome(conn, NULL);
   if (!result) return mysqldb_fail(conn, NULL, s->sql, err);
   shunt_status status = mysqldb_text_rows(conn, result, into, &o->rows, err);
   mysql_free_result(result);
@@ -236,10 +242,11 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
                              shunt_error *err) {
   mysql_conn *conn = mysql_of(base);
   mysql_statement *s = conn->sent;
-  outcome o = {0, 0, 0};
+  counts o = {0, 0, 0};
   if (affected) *affected = 0;
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
+  base->outcome = SHUNT_NOT_DONE;
   shunt_status status = conn->started ? SHUNT_OK : mysqldb_check_time(conn, err);
   if (status) {
     mysqldb_drop_sent(conn);
@@ -247,6 +254,7 @@ shunt_status mysqldb_receive(driver_conn *base, shunt_rows *into, int64_t *affec
   }
   bool changes = s->kind == STATEMENT_CHANGES;
   status = s->stmt ? run_prepared(conn, s, into, &o, err) : run_text(conn, s, into, &o, err);
+  if (status) mysqldb_judge(conn, s);
   status = finish(conn, s, status, err);
   if (!status && affected) *affected = o.rows && changes ? o.rows : o.affected;
   if (!status && generated_id) *generated_id = o.generated_id;

@@ -42,8 +42,22 @@ shunt_status mysqldb_mark(mysql_conn *conn, const mysql_statement *s, shunt_erro
 
 static void lose(mysql_conn *conn, const char *why) { snprintf(conn->lost, sizeof conn->lost, "%s", why); }
 
+/* A procedure is a list of statements: outside of a transaction an error undoes only the last one, and inside it may
+ * have committed. A write whose rows could not be kept has failed, so that its transaction must not be committed. */
+void mysqldb_judge(mysql_conn *conn, const mysql_statement *s) {
+  const shunt_outcome known = conn->base.outcome;
+  const bool several = s->kind == STATEMENT_ANYTHING && !conn->xa[0];
+  if (!conn->base.in_transaction) {
+    if (several) conn->base.outcome = SHUNT_UNKNOWN;
+    return;
+  }
+  if (known == SHUNT_DONE && s->kind == STATEMENT_CHANGES) lose(conn, "the rows of a write in it could not be kept");
+  conn->base.outcome = known == SHUNT_UNKNOWN && several ? SHUNT_UNKNOWN : SHUNT_NOT_DONE;
+}
+
 static shunt_status ended(mysql_conn *conn, const mysql_statement *s, shunt_error *err) {
   conn->base.broken = true;
+  conn->base.outcome = SHUNT_UNKNOWN;
   lose(conn, "a statement in it ended it");
   return mysqldb_refuse(conn, SHUNT_E_TRANSACTION, "it has ended the transaction around it", s->sql, err);
 }
@@ -52,6 +66,7 @@ static shunt_status ended(mysql_conn *conn, const mysql_statement *s, shunt_erro
 static shunt_status release_mark(mysql_conn *conn, const mysql_statement *s, shunt_status status, shunt_error *err) {
   if (mysqldb_tidy(conn, unmark)) return status;
   if (mysql_errno(conn->db) == NO_SUCH_SAVEPOINT) return ended(conn, s, err);
+  conn->base.outcome = SHUNT_UNKNOWN;
   return status ? status : mysqldb_fail(conn, NULL, s->sql, err);
 }
 
@@ -97,6 +112,7 @@ shunt_status mysqldb_after_success(mysql_conn *conn, const mysql_statement *s, s
   if (open == conn->base.in_transaction && automatic) return SHUNT_OK;
   if (conn->base.in_transaction) return ended(conn, s, err);
   conn->base.broken = true;
+  conn->base.outcome = SHUNT_UNKNOWN;
   return mysqldb_refuse(conn, SHUNT_E_USAGE,
                         "a transaction is begun and ended by the session's transaction, not by SQL", s->sql, err);
 }

@@ -94,8 +94,8 @@ void mysqldb_disconnect(mysql_conn *conn) {
 /* ---- starting ---- */
 
 static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
-  conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->outcome, s->stmt, events)
-                        : mysql_real_query_cont(&conn->outcome, conn->db, events);
+  conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->returned, s->stmt, events)
+                        : mysql_real_query_cont(&conn->returned, conn->db, events);
 }
 
 int mysqldb_start(driver_conn *base) {
@@ -104,8 +104,8 @@ int mysqldb_start(driver_conn *base) {
   if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   mysqldb_forget_errors(conn);
   conn->started = true;
-  conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->outcome, s->stmt)
-                        : mysql_real_query_start(&conn->outcome, conn->db, s->sql, s->entry.size);
+  conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->returned, s->stmt)
+                        : mysql_real_query_start(&conn->returned, conn->db, s->sql, s->entry.size);
   while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, mysqldb_await(conn, conn->waits));
   return conn->waits ? socket_of(conn) : -1;
 }
@@ -114,7 +114,7 @@ int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {
   if (!conn->started) return run_now(conn, s);
   while (conn->waits) go_on(conn, s, mysqldb_await(conn, conn->waits));
   conn->started = false;
-  return conn->outcome;
+  return conn->returned;
 }
 
 void mysqldb_give_up_started(mysql_conn *conn) {

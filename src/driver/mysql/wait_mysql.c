@@ -147,7 +147,7 @@ void mysqldb_unwatch(mysql_conn *conn) {
 
 static void *run_started(void *ud) {
   mysql_conn *conn = ud;
-  conn->outcome = run_now(conn, conn->sent);
+  conn->returned = run_now(conn, conn->sent);
   mysql_thread_end();
   eventfd_write(conn->ended, 1);
   return NULL;
@@ -167,7 +167,7 @@ static int await_started(mysql_conn *conn) {
   pthread_join(conn->runner, NULL);
   eventfd_read(conn->ended, &count);
   conn->started = false;
-  return conn->outcome;
+  return conn->returned;
 }
 
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s) {

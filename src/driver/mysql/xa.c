@@ -34,7 +34,10 @@ static shunt_status begin(driver_conn *base, const char *id, const char *isolati
 
 shunt_status mysqldb_xa_commit(mysql_conn *conn, shunt_error *err) {
   shunt_status status = run(conn, "END", conn->xa, "", err);
-  return status ? status : run(conn, "COMMIT", conn->xa, " ONE PHASE", err);
+  if (status) return status;
+  status = run(conn, "COMMIT", conn->xa, " ONE PHASE", err);
+  if (status) mysqldb_note_outcome(conn, NULL);
+  return status;
 }
 
 /* XA END fails if the server has ended the transaction, or it was ended already; it must be rolled back nevertheless.

@@ -110,6 +110,8 @@ static inline pg_conn *pg_of(driver_conn *conn) { return (pg_conn *)(void *)conn
 /* Sets the error of a result, or of the connection if result is NULL. Marks a lost connection broken. sql may be NULL.
  */
 shunt_status pg_fail(pg_conn *conn, const PGresult *result, const char *sql, shunt_error *err);
+/* Whether the database has said what became of a request: by its result, or by an error. */
+bool pg_is_answer(const PGresult *result);
 /* The server refuses a cached plan because a table was changed. */
 bool pg_is_outdated_plan(const PGresult *result);
 /* The error for a statement in a failed transaction. */

@@ -113,11 +113,10 @@ static void rollback(driver_conn *base) {
 static shunt_status commit_now(pg_conn *conn, shunt_error *err) {
   PGresult *result = NULL;
   shunt_status status = pg_check_time(conn, err);
-  if (!status) status = pg_exec(conn, "COMMIT", &result, err);
-  if (conn->given_up)
-    status =
-        driver_refuse(&conn->base, SHUNT_E_TIMEOUT,
-                      "the server did not answer in time: the transaction may or may not have been committed", err);
+  if (!status) {
+    status = pg_exec(conn, "COMMIT", &result, err);
+    if (!pg_is_answer(result)) conn->base.outcome = SHUNT_UNKNOWN;
+  }
   /* the server's answer to COMMIT in a failed transaction */
   if (!status && strcmp(PQcmdStatus(result), "ROLLBACK") == 0)
     status =
@@ -130,6 +129,7 @@ static shunt_status commit_now(pg_conn *conn, shunt_error *err) {
 static shunt_status commit(driver_conn *base, shunt_error *err) {
   pg_conn *conn = pg_of(base);
   pg_drop_sent(conn);
+  base->outcome = SHUNT_NOT_DONE;
   if (!base->in_transaction)
     return driver_refuse(&conn->base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
   shunt_status status =

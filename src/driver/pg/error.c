@@ -51,6 +51,15 @@ const char *pg_sqlstate(const PGresult *result) {
   return state ? state : "";
 }
 
+/* An error of class 08 comes from what is between here and the server, as a pooler. A PANIC may come after the commit
+ * was written. */
+bool pg_is_answer(const PGresult *result) {
+  const char *state = pg_sqlstate(result), *severity;
+  if (!result || PQresultStatus(result) != PGRES_FATAL_ERROR) return result != NULL;
+  severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+  return state[0] && strncmp(state, "08", 2) != 0 && !(severity && strcmp(severity, "PANIC") == 0);
+}
+
 bool pg_is_outdated_plan(const PGresult *result) {
   const char *source = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
   return strcmp(pg_sqlstate(result), "0A000") == 0 && source && strcmp(source, "RevalidateCachedQuery") == 0;
@@ -70,9 +79,8 @@ static const char *field(const PGresult *result, int which) {
 }
 
 static shunt_status given_up(const pg_conn *conn, shunt_error *err) {
-  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer within %lld ms%s",
-                   conn->base.client->name, pg_time_ms(conn),
-                   conn->base.in_transaction ? "" : "; what it writes, if anything, may or may not be written");
+  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer within %lld ms",
+                   conn->base.client->name, pg_time_ms(conn));
 }
 
 static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err) {

@@ -169,18 +169,37 @@ static void note_command(pg_conn *conn, PGresult *result, int64_t *affected) {
   if (begins_with_any(tag, of_plans)) conn->stale = true;
 }
 
+/* What is known if the statement fails after this answer. A procedure may commit, and then fail. */
+static shunt_outcome known_after(const pg_conn *conn, const pg_statement *s, const PGresult *result) {
+  if (conn->base.in_transaction) return SHUNT_NOT_DONE;
+  if (!pg_is_answer(result)) return SHUNT_UNKNOWN;
+  if (PQresultStatus(result) != PGRES_FATAL_ERROR) return SHUNT_DONE;
+  return s->leaves == PG_MAY_LEAVE ? SHUNT_UNKNOWN : SHUNT_NOT_DONE;
+}
+
+/* A write in a transaction whose rows can't be kept has failed, and must not be committed. */
+static shunt_status take_rows(pg_conn *conn, PGresult *result, shunt_rows *into, shunt_error *err) {
+  shunt_status status = add_rows(conn, result, into, err);
+  if (status && conn->base.in_transaction && strncmp(PQcmdStatus(result), "SELECT ", 7) != 0 &&
+      pg_exec(conn, "ROLLBACK", NULL, NULL))
+    conn->base.broken = true;
+  return status;
+}
+
 static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,
                          shunt_error *err) {
+  conn->base.outcome = known_after(conn, s, result);
   switch (PQresultStatus(result)) {
   case PGRES_TUPLES_OK:
   case PGRES_COMMAND_OK:
     note_command(conn, result, affected);
     s->tried = true;
-    return into && PQresultStatus(result) == PGRES_TUPLES_OK ? add_rows(conn, result, into, err) : SHUNT_OK;
+    return into && PQresultStatus(result) == PGRES_TUPLES_OK ? take_rows(conn, result, into, err) : SHUNT_OK;
   case PGRES_COPY_IN:
   case PGRES_COPY_OUT:
   case PGRES_COPY_BOTH:
     conn->base.broken = true;
+    conn->base.outcome = SHUNT_NOT_DONE;
     return error_set(err, SHUNT_E_USAGE, "COPY to or from the client is not for statements (in: %.300s)", s->sql);
   default:
     return pg_fail(conn, result, s->sql, err);
@@ -196,6 +215,7 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
+  base->outcome = SHUNT_NOT_DONE;
   PGresult *result = pg_answer(conn);
   if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
     conn->stale = true;

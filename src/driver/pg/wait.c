@@ -118,6 +118,10 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
     failed = PQresultStatus(next) != PGRES_COMMAND_OK && PQresultStatus(next) != PGRES_TUPLES_OK;
     *done += !failed;
   }
+  if (!next && !failed) { /* it is lost, and so is the commit at the end */
+    PQclear(kept);
+    kept = NULL;
+  }
   PQclear(next);
   if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
   return kept;

@@ -64,6 +64,8 @@ static inline sqlite_conn *sqlite_of(driver_conn *conn) { return (sqlite_conn *)
 
 /* ---- error.c ---- */
 
+/* Notes what is known after this error of a commit. */
+void sqlite_note_outcome(sqlite_conn *conn, int rc);
 /* Sets the error for the result code of the last call on the connection. sql may be NULL. Marks the connection broken
  * if it can't be trusted any more. */
 shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err);

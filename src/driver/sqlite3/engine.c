@@ -180,6 +180,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
   sqlite_conn *conn = sqlite_of(base);
   sqlite_drop_sent(conn);
   shunt_status status = SHUNT_OK;
+  base->outcome = SHUNT_NOT_DONE;
   if (!base->in_transaction) return driver_refuse(base, SHUNT_E_TRANSACTION, "there is no transaction to commit", err);
   if (sqlite3_get_autocommit(conn->db)) {
     status = error_set(err, SHUNT_E_TRANSACTION, "client '%s': the database has rolled this transaction back: %s",
@@ -189,6 +190,7 @@ static shunt_status commit(driver_conn *base, shunt_error *err) {
     status = sqlite_in_place(conn, base->writes, err);
     atomic_store_explicit(&base->writes, false, memory_order_relaxed); /* before another connection can write */
     int rc = status ? SQLITE_OK : sqlite_control(conn, CONTROL_COMMIT);
+    if (rc) sqlite_note_outcome(conn, rc);
     if (rc) status = sqlite_fail(conn, rc, NULL, err);
   }
   rollback(base); /* no-op after a commit */

@@ -105,6 +105,12 @@ static shunt_status by_code(sqlite_conn *conn, int rc, const char *sql, shunt_er
   }
 }
 
+/* A commit that could not be written whole, or not be made durable, may be in the file nevertheless: who reads its
+ * write-ahead log after a crash would find it. */
+void sqlite_note_outcome(sqlite_conn *conn, int rc) {
+  conn->base.outcome = (rc & 0xff) == SQLITE_IOERR ? SHUNT_UNKNOWN : SHUNT_NOT_DONE;
+}
+
 shunt_status sqlite_fail(sqlite_conn *conn, int rc, const char *sql, shunt_error *err) {
   shunt_status status = by_code(conn, rc, sql, err);
   error_client(err, conn->base.client->name);

@@ -165,7 +165,10 @@ static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, 
       rc = s->reads && into && into->sole ? SQLITE_DONE : sqlite3_step(s->stmt); /* a reset ends the read */
   }
   if (rc == SQLITE_ROW) abandon(conn, s);
-  if (!status && rc != SQLITE_DONE) status = sqlite_fail(conn, rc, s->sql, err);
+  if (!status && rc != SQLITE_DONE) {
+    if (!s->reads && !conn->base.in_transaction) sqlite_note_outcome(conn, rc);
+    status = sqlite_fail(conn, rc, s->sql, err);
+  }
   return status;
 }
 
@@ -191,6 +194,7 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
+  base->outcome = SHUNT_NOT_DONE;
   sqlite3_int64 before = s->reads ? 0 : sqlite3_total_changes64(conn->db);
   sqlite_watch(conn, s->stmt);
   shunt_status status = step_all(conn, s, into, err);
