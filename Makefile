@@ -32,7 +32,7 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
-RELAY := $(B)/tests/relay
+RELAYS := $(B)/tests/relay $(B)/tests/cutter
 WATCHDOG := $(B)/lua/tests/support/watchdog.so
 INTERRUPT := $(B)/tests/interrupt.so
 
@@ -122,8 +122,8 @@ $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter 
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,cmocka $(PACKAGES))
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
-# A relay that tests put between themselves and a real server.
-$(RELAY): $(B)/obj/tests/engines/relay.o
+# Relays that tests put between themselves and a real server.
+$(RELAYS): $(B)/tests/%: $(B)/obj/tests/engines/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
 # The watchdog of specs that wait, a Lua module.
@@ -159,10 +159,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the unit tests without running them.
-unit: $(TESTS) $(RELAY) $(WATCHDOG) $(INTERRUPT)
+unit: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(RELAY) $(WATCHDOG) $(INTERRUPT) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers
