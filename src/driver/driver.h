@@ -250,6 +250,9 @@ typedef struct driver_engine {
   /* Whether the error means that another connection kept the database locked for longer than this one waits. The
    * statement did nothing and may be repeated later. NULL: no such error. */
   bool (*is_busy)(const shunt_error *err);
+  /* Whether an error of `open` means that the server is there and has no place for a further connection. NULL: no such
+   * error. */
+  bool (*is_full)(const shunt_error *err);
   /* Whether the error means that another row has the same unique key. The statement did nothing. NULL: INSERT … ON
    * CONFLICT works; otherwise ON DUPLICATE KEY UPDATE, which acts on every unique key. */
   bool (*is_duplicate)(const shunt_error *err);

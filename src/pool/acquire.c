@@ -4,12 +4,14 @@
  * is given out first, so that those that are not needed grow old at the bottom and are closed. A caller that finds
  * nothing idle takes a free place and opens a connection itself; otherwise it waits.
  *
- * Invariant, whenever the lock is free: if a caller waits, `open` is `max` and nothing is idle. So whatever becomes
- * free goes to the first waiting caller directly (waitlist_serve): a connection that is released, or the place of one
- * that was closed. A caller that comes later can't overtake, and no wake-up is lost.
+ * Invariant, whenever the lock is free: if a caller waits, nothing is idle, and `open` is `max` or the server is full.
+ * So whatever becomes free goes to the first waiting caller directly (waitlist_serve): a connection that is released,
+ * or the place of one that was closed. A caller that comes later can't overtake, and no wake-up is lost.
  *
  * What takes time (connecting, closing, asking the system whether a connection is alive) happens without the lock; the
  * place stays taken meanwhile. Events are emitted without it, too: their callback may look at the pools.
+ *
+ * A server that is full (full.c) lowers max, so to say, for as long as that lasts.
  *
  * After CIRCUIT_OPENS_AT failures to connect, the client's circuit is open: callers that would have to connect fail at
  * once, and so do callers that would wait for a connection that others try to open. One caller probes now and then.
@@ -17,46 +19,67 @@
  * Not here: a thread that opens connections in the background (connections open on demand; keeper.c closes old ones),
  * and a condition variable for all waiting callers (it wakes those who get nothing).
  */
+#define _POSIX_C_SOURCE 200809L
 #include <limits.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "pool/pool_inner.h"
 #include "pool/wait.h"
 
+enum { MOMENTS = 10 };
+
+/* A call of pool_acquire. */
+typedef struct acquiring {
+  client_pools *of;
+  pool *pool;
+  const pool_request *r;
+  pool_patience patience; /* left_ns is of its first wait; now_ns 0: it has not waited yet */
+  bool opens;             /* it has a place, to open a connection */
+  bool in_vain;           /* it had one, and the server is full: it waits, before all others */
+} acquiring;
+
 /* ---- waiting; the caller holds the pool's lock ---- */
 
-static shunt_status none_came_free(const pool *pl, const char *client, int64_t waited_ms, bool by_call,
-                                   shunt_error *err) {
-  if (by_call)
+static shunt_status none_came_free(const acquiring *a, const char *full, int n, shunt_error *err) {
+  const char *client = a->r->client->name;
+  const long long ms = a->patience.left_ns / NS_PER_MS;
+  if (full[0])
+    error_set(err, SHUNT_E_TIMEOUT,
+              "all %d connections of client '%s' that its server has a place for are busy, and none came free within "
+              "%lld ms; the server says: %s",
+              n, client, ms, full);
+  else if (a->patience.by_call)
     error_set(err, SHUNT_E_TIMEOUT,
               "all %d connections of client '%s' are busy, and none came free in the %lld ms that were left of the "
               "call's own timeout; give it more time, raise the pool's max, or release connections sooner",
-              pl->max, client, (long long)waited_ms);
+              n, client, ms);
   else
     error_set(err, SHUNT_E_TIMEOUT,
               "all %d connections of client '%s' are busy, and none came free within %lld ms; raise its pool's max or "
               "acquireTimeout, or release connections sooner",
-              pl->max, client, (long long)waited_ms);
+              n, client, ms);
   error_client(err, client);
   return SHUNT_E_TIMEOUT;
 }
 
 /* Releases the lock, like the next function: the lock of the wait graph is taken before the lock of a pool. */
-static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_t until_ns, driver_conn **conn,
-                             shunt_error *err) {
+static shunt_status queue_up(const acquiring *a, int64_t until_ns, driver_conn **conn, shunt_error *err) {
+  pool *pl = a->pool;
   waiter me;
   wait_edge mine;
-  bool joined = waitlist_join(&pl->waitlist, &me, party);
+  const int64_t since_ns = clock_monotonic_ns();
+  bool joined = (a->in_vain ? waitlist_join_first : waitlist_join)(&pl->waitlist, &me, a->r->party);
   pthread_mutex_unlock(&pl->lock);
   if (!joined) return error_memory(err);
-  shunt_status status = wait_begin(&mine, party, pl, &me, err);
+  shunt_status status = wait_begin(&mine, a->r->party, pl, &me, err);
   bool begun = !status;
   pthread_mutex_lock(&pl->lock);
-  if (begun) status = waitlist_wait(&me, &pl->lock, until_ns);
+  if (begun) status = pool_wait_in_turn(pl, &me, until_ns);
   waitlist_leave(&pl->waitlist, &me);
-  pl->waited_ns += clock_monotonic_ns() - now_ns;
+  pl->waited_ns += clock_monotonic_ns() - since_ns;
   pl->timeouts += status == SHUNT_E_TIMEOUT;
   pthread_mutex_unlock(&pl->lock);
   if (begun) wait_end(&mine);
@@ -64,17 +87,21 @@ static shunt_status queue_up(pool *pl, wait_party *party, int64_t now_ns, int64_
   return status;
 }
 
-static shunt_status wait_for_one(pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
-  const pool_patience p = pool_patience_of(r);
+static shunt_status wait_for_one(acquiring *a, driver_conn **conn, shunt_error *err) {
+  pool *pl = a->pool;
+  pool_patience *p = &a->patience;
+  char full[sizeof pl->full] = "";
   shunt_status status = SHUNT_E_TIMEOUT;
-  if (p.left_ns > 0) {
-    status = queue_up(pl, r->party, p.now_ns, p.now_ns + p.left_ns, conn, err);
+  if (!p->now_ns) *p = pool_patience_of(a->r);
+  const int n = pl->open;
+  if (n < pl->max) memcpy(full, pl->full, sizeof full);
+  if (p->left_ns > 0) {
+    status = queue_up(a, p->now_ns + p->left_ns, conn, err);
   } else {
     pl->timeouts++;
     pthread_mutex_unlock(&pl->lock);
   }
-  return status == SHUNT_E_TIMEOUT ? none_came_free(pl, r->client->name, p.left_ns / NS_PER_MS, p.by_call, err)
-                                   : status;
+  return status == SHUNT_E_TIMEOUT ? none_came_free(a, full, n, err) : status;
 }
 
 /* ---- idle connections ---- */
@@ -122,15 +149,46 @@ static void report_circuit(client_pools *cp, circuit_change change, const shunt_
     events_emit(cp->events, SHUNT_EVENT_CIRCUIT_CLOSED, {"client", event_text(cp->client.name)});
 }
 
+/* An attempt to connect. */
+typedef struct opening {
+  bool tried, full;
+} opening;
+
+/* At any level. A server that is full and serves these is not down. */
+static bool has_connections(client_pools *cp) {
+  bool any = false;
+  for (pool *pl = &cp->base; pl && !any; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
+    pthread_mutex_lock(&pl->lock);
+    any = pl->nall > 0;
+    pthread_mutex_unlock(&pl->lock);
+  }
+  return any;
+}
+
 /* An engine without `alive` has no server that could be down. */
-static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, bool *tried, driver_conn **conn,
+static shunt_status connect_to(client_pools *cp, int64_t deadline_ns, opening *o, driver_conn **conn,
                                shunt_error *err) {
   circuit_attempt attempt;
   shunt_status status = cp->engine->alive ? circuit_enter(&cp->circuit, cp->client.name, &attempt, err) : SHUNT_OK;
-  *tried = !status;
+  o->tried = !status;
+  o->full = false;
   if (status) return status;
   status = cp->engine->open(&cp->client, deadline_ns, conn, err);
-  if (cp->engine->alive) report_circuit(cp, circuit_leave(&cp->circuit, &attempt, status, err), err);
+  o->full = status && cp->engine->is_full && cp->engine->is_full(err);
+  const bool works = o->full && has_connections(cp);
+  if (cp->engine->alive) report_circuit(cp, circuit_leave(&cp->circuit, &attempt, status, works ? NULL : err), err);
+  return status;
+}
+
+/* The server needs a moment to notice that a connection was closed. */
+static shunt_status connect_or_make_room(const acquiring *a, opening *o, driver_conn **conn, shunt_error *err) {
+  const struct timespec moment = {.tv_nsec = 10 * NS_PER_MS};
+  shunt_status status = connect_to(a->of, a->r->deadline_ns, o, conn, err);
+  if (!o->full || !pool_close_beside(a->pool)) return status;
+  for (int i = 0; i < MOMENTS && o->full; i++) {
+    nanosleep(&moment, NULL);
+    status = connect_to(a->of, a->r->deadline_ns, o, conn, err);
+  }
   return status;
 }
 
@@ -145,12 +203,14 @@ static void report_attempt(const client_pools *cp, const pool *pl, int open, int
 }
 
 /* The caller has taken a place among the open connections, and under the limits. */
-static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
+static shunt_status open_one(acquiring *a, driver_conn **conn, shunt_error *err) {
+  client_pools *cp = a->of;
+  pool *pl = a->pool;
   shunt_error own; /* the circuit and events use it */
-  bool tried;
+  opening o = {false, false};
   if (!err) err = &own;
   const int64_t since_ns = clock_monotonic_ns();
-  shunt_status status = connect_to(cp, r->deadline_ns, &tried, conn, err);
+  shunt_status status = connect_or_make_room(a, &o, conn, err);
   if (status) house_leave(pl);
   if (!status) {
     (*conn)->retire_ns = pool_retire_ns(cp, *conn, clock_coarse_ns());
@@ -160,28 +220,23 @@ static shunt_status open_one(client_pools *cp, pool *pl, const pool_request *r, 
   pl->opening--;
   if (status) {
     *conn = NULL;
-    pl->failed += tried;
-    pool_free_place(pl);
+    pl->failed += o.tried;
+    a->in_vain = o.full && pool_note_full(pl, err);
+    if (!a->in_vain) pool_free_place(pl);
   } else {
-    (*conn)->holder = r->party;
+    (*conn)->holder = a->r->party;
     pl->all[pl->nall++] = *conn;
     pl->opened++;
+    pool_note_room(pl);
   }
   const int open = pl->open;
   pthread_mutex_unlock(&pl->lock);
-  if (tried) report_attempt(cp, pl, open, since_ns, status ? err : NULL);
-  return status;
-}
-
-static bool make_room(pool *pl) {
-  size_t count = (size_t)pl->open + 1;
-  return base_grow(&pl->idle, &pl->idle_room, count, sizeof(driver_conn *)) &&
-         base_grow(&pl->all, &pl->all_room, count, sizeof(driver_conn *));
+  if (o.tried) report_attempt(cp, pl, open, since_ns, status ? err : NULL);
+  return a->in_vain ? SHUNT_OK : status;
 }
 
 static shunt_status take_place(pool *pl, shunt_error *err) {
-  assert(!pl->waitlist.first);
-  if (!make_room(pl)) return error_memory(err);
+  if (!pool_make_room(pl)) return error_memory(err);
   pl->open++;
   pl->opening++;
   return SHUNT_OK;
@@ -189,28 +244,31 @@ static shunt_status take_place(pool *pl, shunt_error *err) {
 
 /* Nothing is idle and no place is free. Releases the lock. If other callers are opening all the connections there are,
  * waiting means waiting for the server: so an open circuit counts here, too. */
-static shunt_status await_one(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
-  shunt_status status = pl->opening == pl->open ? circuit_check(&cp->circuit, cp->client.name, err) : SHUNT_OK;
-  if (!status) return wait_for_one(pl, r, conn, err);
+static shunt_status await_one(acquiring *a, driver_conn **conn, shunt_error *err) {
+  pool *pl = a->pool;
+  shunt_status status = pl->opening == pl->open ? circuit_check(&a->of->circuit, a->of->client.name, err) : SHUNT_OK;
+  if (!status) {
+    status = wait_for_one(a, conn, err);
+    a->opens = !status && !*conn;
+    return status;
+  }
   pthread_mutex_unlock(&pl->lock);
   return status;
 }
 
-/* If *opens is set, *conn is NULL and the caller opens a connection. */
-static shunt_status find_one(client_pools *cp, pool *pl, const pool_request *r, bool *opens, driver_conn **conn,
-                             shunt_error *err) {
-  pthread_mutex_lock(&pl->lock);
-  *conn = take_idle(cp, pl, r);
-  if (*conn) return SHUNT_OK;
+/* If a->opens is set, *conn is NULL and the caller opens a connection. */
+static shunt_status find_one(acquiring *a, driver_conn **conn, shunt_error *err) {
+  pool *pl = a->pool;
   shunt_status status = SHUNT_OK;
-  if (pl->open == pl->max && !r->no_wait) {
-    status = await_one(cp, pl, r, conn, err);
-    *opens = !status && !*conn;
-    return status;
-  }
-  if (pl->open < pl->max) {
+  a->opens = false;
+  pthread_mutex_lock(&pl->lock);
+  *conn = take_idle(a->of, pl, a->r);
+  if (*conn) return SHUNT_OK;
+  const bool waits = pl->open == pl->max || pool_is_full(pl);
+  if (waits && !a->r->no_wait) return await_one(a, conn, err);
+  if (!waits) {
     status = take_place(pl, err);
-    *opens = !status;
+    a->opens = !status;
   }
   pthread_mutex_unlock(&pl->lock);
   return status;
@@ -225,12 +283,22 @@ static void open_none(pool *pl) {
 }
 
 /* The caller has taken a place among the open connections. */
-static shunt_status enter_and_open(client_pools *cp, pool *pl, const pool_request *r, driver_conn **conn,
-                                   shunt_error *err) {
+static shunt_status enter_and_open(acquiring *a, driver_conn **conn, shunt_error *err) {
   bool entered;
-  shunt_status status = house_enter(pl, r, &entered, conn, err);
-  if (entered) return open_one(cp, pl, r, conn, err);
-  open_none(pl);
+  shunt_status status = house_enter(a->pool, a->r, &entered, conn, err);
+  if (entered) return open_one(a, conn, err);
+  open_none(a->pool);
+  return status;
+}
+
+/* *conn is NULL, with SHUNT_OK, if the request must not wait. */
+static shunt_status get_one(acquiring *a, driver_conn **conn, shunt_error *err) {
+  shunt_status status;
+  do {
+    status = find_one(a, conn, err);
+    a->in_vain = false;
+    if (!status && a->opens) status = enter_and_open(a, conn, err);
+  } while (a->in_vain && !a->r->no_wait);
   return status;
 }
 
@@ -247,10 +315,9 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
   *conn = NULL;
   pool *pl = pool_find(cp, r->level);
   if (!pl && !(pl = pool_add(cp, r->level))) return error_memory(err);
+  acquiring a = {.of = cp, .pool = pl, .r = r};
   for (;;) {
-    bool opens = false;
-    shunt_status status = find_one(cp, pl, r, &opens, conn, err);
-    if (opens) status = enter_and_open(cp, pl, r, conn, err);
+    shunt_status status = get_one(&a, conn, err);
     if (status || !*conn) return status;
     if (is_fit(*conn, r)) break;
     pool_close(pl, *conn, NOT_RESET);

@@ -190,11 +190,24 @@ static int64_t idle_since(pool *pl, bool below_min) {
   return since_ns;
 }
 
-static pool *longest_idle(const house *h, const pool_limit *limit, bool below_min) {
+/* Of which pools. */
+typedef struct choice {
+  const pool_limit *limit; /* those under it */
+  const pool *beside;      /* NULL, or those on the server of this one, except itself */
+} choice;
+
+static bool is_chosen(const choice *of, const pool *pl) {
+  if (!pool_has_users(pl)) return false;
+  if (!of->beside) return pool_is_under(pl, of->limit);
+  const client_pools *cp = of->beside->of;
+  return pl != of->beside && (pl->of == cp || (cp->server && pl->of->server == cp->server));
+}
+
+static pool *longest_idle(const house *h, const choice *of, bool below_min) {
   pool *found = NULL;
   int64_t least_ns = KEEPER_NEVER;
   for (pool *pl = h->populated; pl; pl = pl->next_populated) {
-    if (!pool_has_users(pl) || !pool_is_under(pl, limit)) continue;
+    if (!is_chosen(of, pl)) continue;
     const int64_t since_ns = idle_since(pl, below_min);
     if (since_ns < least_ns) least_ns = since_ns, found = pl;
   }
@@ -202,9 +215,9 @@ static pool *longest_idle(const house *h, const pool_limit *limit, bool below_mi
 }
 
 /* A connection may be lent between the look and the taking: then another one is looked for. */
-bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out) {
+static bool take_longest_idle(house *h, const choice *of, pool_leaver *out) {
   for (bool below_min = false, taken = false;;) {
-    pool *pl = longest_idle(h, limit, below_min);
+    pool *pl = longest_idle(h, of, below_min);
     if (!pl && below_min) return false;
     if (!pl) {
       below_min = true;
@@ -213,7 +226,16 @@ bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out
     pthread_mutex_lock(&pl->lock);
     if ((taken = pl->nidle > 0)) take_leaver(pl, 0, out);
     pthread_mutex_unlock(&pl->lock);
-    out->reason = "another client needed its place";
     if (taken) return true;
   }
+}
+
+bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out) {
+  out->reason = "another client needed its place";
+  return take_longest_idle(h, &(choice){.limit = limit}, out);
+}
+
+bool pools_take_idle_beside(house *h, const pool *pl, pool_leaver *out) {
+  out->reason = "its server is full, and another pool needed its place";
+  return take_longest_idle(h, &(choice){.beside = pl}, out);
 }

@@ -41,11 +41,10 @@ static int64_t back_off_ns(const circuit *c, int64_t now_ns) {
   return (int64_t)((double)(ms * NS_PER_MS) * (0.8 + 0.4 * jitter((uint64_t)now_ns)));
 }
 
-/* Without the client's name at its beginning, which refuse has written already. */
-static const char *words_of(const shunt_error *last, const char *client) {
+const char *circuit_words(const shunt_error *failure, const char *client) {
   char name[160];
   int size = snprintf(name, sizeof name, "client '%s': ", client);
-  return strncmp(last->message, name, (size_t)size) == 0 ? last->message + size : last->message;
+  return strncmp(failure->message, name, (size_t)size) == 0 ? failure->message + size : failure->message;
 }
 
 static shunt_status refuse(const circuit *c, const char *client, int64_t now_ns, shunt_error *err) {
@@ -54,7 +53,7 @@ static shunt_status refuse(const circuit *c, const char *client, int64_t now_ns,
   error_set(err, SHUNT_E_DATASOURCE,
             "client '%s' is considered down: %d attempts in a row to connect have failed, and the next one %s. The "
             "last failure: %s",
-            client, c->failures, next, words_of(&c->last, client));
+            client, c->failures, next, circuit_words(&c->last, client));
   error_client(err, client);
   if (!err) return SHUNT_E_DATASOURCE;
   err->engine_code = c->last.engine_code;
@@ -82,8 +81,8 @@ shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *atte
 /* Only a probe doubles the back-off: not each of the attempts that were in progress when the circuit opened. */
 circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err) {
   int64_t now_ns = clock_monotonic_ns();
-  bool down = status == SHUNT_E_DATASOURCE ||
-              (status == SHUNT_E_TIMEOUT && now_ns - attempt->started_ns >= PATIENCE_MS * NS_PER_MS);
+  bool down = err && (status == SHUNT_E_DATASOURCE ||
+                      (status == SHUNT_E_TIMEOUT && now_ns - attempt->started_ns >= PATIENCE_MS * NS_PER_MS));
   pthread_mutex_lock(&c->lock);
   const bool before = is_open(c);
   if (!status) set_failures(c, 0);

@@ -34,11 +34,14 @@ void circuit_end(circuit *c);
 /* SHUNT_OK: the caller may try to connect, and must report the result with circuit_leave. Errors: DATASOURCE, with the
  * last failure. */
 shunt_status circuit_enter(circuit *c, const char *client, circuit_attempt *attempt, shunt_error *err);
-/* err goes with the status. Failures that say nothing about the server (a mistake in the configuration, no memory, a
- * caller with too little time) change nothing. */
+/* err goes with the status; NULL: the failure says nothing about the server, as it serves other connections. Neither do
+ * some others (a mistake in the configuration, no memory, a caller with too little time). Such failures change nothing.
+ */
 circuit_change circuit_leave(circuit *c, const circuit_attempt *attempt, shunt_status status, const shunt_error *err);
 /* Whether circuit_enter would refuse; the same errors. */
 shunt_status circuit_check(circuit *c, const char *client, shunt_error *err);
+/* The message of a failure without the client's name at its beginning, for one that has named it already. */
+const char *circuit_words(const shunt_error *failure, const char *client);
 /* *retry_ms is 0 if the circuit is closed, a probe is in progress, or the next caller probes. */
 void circuit_look(circuit *c, bool *open, int64_t *retry_ms);
 

@@ -36,8 +36,9 @@ typedef struct pool_request {
  * closed, down to min, also by a thread of the pools. A connection that another session has used by hand is reset
  * first. A connection past its lifetime (maxLifetime, or up to a tenth less; 0: no limit), or that the server has
  * ended, is not given out. After repeated connect failures, calls that need a new connection fail at once with
- * DATASOURCE, except for a periodic probe. A wait that can never end, because all who could end it wait for the party,
- * fails at once with CONFLICT. Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
+ * DATASOURCE, except for a periodic probe. If the server is full, callers wait for the connections that there are, as
+ * if these were max; without any, they get its error. A wait that can never end, because all who could end it wait for
+ * the party, fails at once with CONFLICT. Errors: DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 shunt_status pool_acquire(pools *p, const pool_request *request, driver_conn **conn, shunt_error *err);
 /* Rolls back an open transaction, and resets a connection that is altered; both may take some seconds even after the
  * deadline of the call. A connection that is broken, past its lifetime or can't be reset is closed instead of kept. */

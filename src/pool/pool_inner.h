@@ -18,7 +18,7 @@
 static const int64_t POOL_ROLLBACK_NS = 5000000000; /* for the rollback at release: the caller may have no time left */
 
 /* Every connection is idle (on the stack), busy (with a caller), being checked, being opened or being closed; `open`
- * counts all of them. While a caller waits, `open` is `max` and no connection is idle. */
+ * counts all of them. While a caller waits, no connection is idle, and `open` is `max` or the server is full. */
 typedef struct pool {
   pthread_mutex_t lock;
   struct client_pools *of;
@@ -33,6 +33,8 @@ typedef struct pool {
   waitlist waitlist;
   int64_t opened, closed, failed, timeouts, waited_ns; /* as in shunt_pool_stats */
   atomic_llong acquired;                               /* the same; counted without the lock */
+  int64_t full_ns;           /* the server had no place for a further connection: when one is tried again; 0: it has */
+  char full[160];            /* what it said */
   int64_t due_ns;            /* when the keeper looks at it; KEEPER_NEVER: no connection gets too old */
   struct pool *_Atomic next; /* the pool of the client's next higher level in use */
   /* the house's, under its lock */
@@ -133,8 +135,29 @@ typedef struct pool_leaver {
 /* Takes out the connection that was idle for longest, of all pools under the limit; those that `min` keeps go last.
  * False: none is idle. The caller holds the house's lock, and the lock of no pool. */
 bool pools_take_longest_idle(house *h, const pool_limit *limit, pool_leaver *out);
+/* The same, of all pools on the server of this one, except itself. */
+bool pools_take_idle_beside(house *h, const pool *pl, pool_leaver *out);
 /* The caller holds no lock. */
 void pool_close_leaver(const pool_leaver *l);
+
+/* ---- full.c; the caller holds the pool's lock ---- */
+
+/* Whether a caller has to wait, though fewer than max are open: there are connections to wait for, and the server has
+ * no place for others. False: it may try, and others wait meanwhile. */
+bool pool_is_full(pool *pl);
+/* The server had no place for a connection that was being opened; its place in the pool goes back. False: there is no
+ * other connection to wait for. */
+bool pool_note_full(pool *pl, const shunt_error *why);
+/* One was opened: the first waiting caller opens another one. */
+void pool_note_room(pool *pl);
+/* As waitlist_wait. While the server is full, the first waiting caller probes now and then: it gets a place to open a
+ * connection. */
+shunt_status pool_wait_in_turn(pool *pl, waiter *me, int64_t until_ns);
+/* Makes room in the lists for one more. */
+bool pool_make_room(pool *pl);
+/* The caller holds no lock. Closes the connection that was idle for longest in another pool on the same server: of the
+ * same client at another level, or of a client with the same `server`. False: none is idle. */
+bool pool_close_beside(const pool *pl);
 
 /* ---- enter.c ---- */
 

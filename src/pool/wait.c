@@ -64,7 +64,8 @@ static bool each_of_pool(const wait_edge *w, each_party fn, void *ud) {
   pthread_mutex_lock(&pl->of->house->lock);
   pthread_mutex_lock(&pl->lock);
   const size_t known = pl->nall + (size_t)house_waiting(pl);
-  bool more = (w->in_queue->queued && known == (size_t)pl->open) || fn(ud, NULL);
+  /* below max the server is full, and its other users may make room */
+  bool more = (w->in_queue->queued && known == (size_t)pl->max) || fn(ud, NULL);
   for (size_t i = 0; i < pl->nall && more; i++) more = fn(ud, pl->all[i]->holder);
   more = more && house_each_waiting(pl, fn, ud);
   pthread_mutex_unlock(&pl->lock);

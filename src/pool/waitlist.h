@@ -25,8 +25,13 @@ typedef struct waitlist {
 } waitlist;
 
 bool waitlist_join(waitlist *list, waiter *w, struct wait_party *party); /* false: out of memory; do not leave */
+/* The same in front of all others: it was served before them, and that came to nothing. */
+bool waitlist_join_first(waitlist *list, waiter *w, struct wait_party *party);
 /* Releases the lock while it waits. Errors, without a message: TIMEOUT. */
 shunt_status waitlist_wait(waiter *w, pthread_mutex_t *lock, int64_t until_ns);
+/* The same, once: it may also end because all were roused. */
+void waitlist_nap(waiter *w, pthread_mutex_t *lock, int64_t until_ns);
+void waitlist_rouse(const waitlist *list);
 void waitlist_cut(waitlist *list, waiter *w); /* takes a waiter that is on the list off it */
 void waitlist_leave(waitlist *list, waiter *w);
 /* Any waiter, which is on the list, and takes it off. */

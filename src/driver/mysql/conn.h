@@ -170,6 +170,7 @@ void mysqldb_give_up_started(mysql_conn *conn);
 
 /* ---- error.c ---- */
 
+bool mysqldb_is_full(const shunt_error *err);
 bool mysqldb_is_duplicate(const shunt_error *err);
 /* Sets the error of the last call: on stmt, or on the connection if stmt is NULL. sql may be NULL. Marks an unusable
  * connection broken. */

@@ -183,6 +183,7 @@ const driver_engine driver_mysql = {
     .plain_table = " ENGINE = InnoDB",
     .key_table = key_table,
     .key_part = "shunt_key_%zu",
+    .is_full = mysqldb_is_full,
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

@@ -14,6 +14,7 @@ typedef struct meaning {
 } meaning;
 
 enum { DUPLICATE = 1062, DUPLICATE_NAMED = 1586 };
+enum { FULL = 1040, FULL_FOR_USER = 1203, USER_LIMIT = 1226 };
 
 static const meaning meanings[] = {
     {1020, SHUNT_E_CONFLICT},   /* the row has changed since it was read */
@@ -21,55 +22,71 @@ static const meaning meanings[] = {
     {1213, SHUNT_E_CONFLICT},   /* deadlock */
     {3572, SHUNT_E_CONFLICT},   /* NOWAIT */
     {1048, SHUNT_E_CONSTRAINT}, /* null in a NOT NULL column */
-    {DUPLICATE, SHUNT_E_CONSTRAINT}, {DUPLICATE_NAMED, SHUNT_E_CONSTRAINT},
+    {DUPLICATE, SHUNT_E_CONSTRAINT},
+    {DUPLICATE_NAMED, SHUNT_E_CONSTRAINT},
     {1169, SHUNT_E_CONSTRAINT}, /* unique */
     {1216, SHUNT_E_CONSTRAINT}, /* foreign key, and the next three */
-    {1217, SHUNT_E_CONSTRAINT},      {1451, SHUNT_E_CONSTRAINT},
-    {1452, SHUNT_E_CONSTRAINT},      {1264, SHUNT_E_CONSTRAINT}, /* out of range */
-    {1265, SHUNT_E_CONSTRAINT},                                  /* data would be truncated */
-    {1292, SHUNT_E_CONSTRAINT},                                  /* no such date, no such number */
-    {1364, SHUNT_E_CONSTRAINT},                                  /* no value, and no default */
+    {1217, SHUNT_E_CONSTRAINT},
+    {1451, SHUNT_E_CONSTRAINT},
+    {1452, SHUNT_E_CONSTRAINT},
+    {1264, SHUNT_E_CONSTRAINT}, /* out of range */
+    {1265, SHUNT_E_CONSTRAINT}, /* data would be truncated */
+    {1292, SHUNT_E_CONSTRAINT}, /* no such date, no such number */
+    {1364, SHUNT_E_CONSTRAINT}, /* no value, and no default */
     {1366, SHUNT_E_CONSTRAINT}, /* no value of the column's type, or not of its character set */
     {1406, SHUNT_E_CONSTRAINT}, /* too long */
-    {1411, SHUNT_E_CONSTRAINT},      {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
-    {1644, SHUNT_E_CONSTRAINT},                                  /* a trigger's SIGNAL */
-    {1690, SHUNT_E_CONSTRAINT},                                  /* a result out of range */
+    {1411, SHUNT_E_CONSTRAINT},
+    {1526, SHUNT_E_CONSTRAINT}, /* no partition for the value */
+    {1644, SHUNT_E_CONSTRAINT}, /* a trigger's SIGNAL */
+    {1690, SHUNT_E_CONSTRAINT}, /* a result out of range */
     {1906, SHUNT_E_CONSTRAINT}, /* MariaDB: a value for a generated column; the next is MySQL's */
-    {3105, SHUNT_E_CONSTRAINT},      {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
-    {3819, SHUNT_E_CONSTRAINT},                                  /* MySQL: CHECK; the next is MariaDB's */
-    {1369, SHUNT_E_CONSTRAINT},                                  /* WITH CHECK OPTION of a view */
-    {4025, SHUNT_E_CONSTRAINT},      {1051, SHUNT_E_NOT_FOUND},  /* table */
-    {1054, SHUNT_E_NOT_FOUND},                                   /* column */
-    {1091, SHUNT_E_NOT_FOUND},                                   /* column or key, to be dropped */
-    {1109, SHUNT_E_NOT_FOUND},                                   /* table */
-    {1146, SHUNT_E_NOT_FOUND},                                   /* table */
-    {1176, SHUNT_E_NOT_FOUND},                                   /* key */
-    {1305, SHUNT_E_NOT_FOUND},                                   /* routine, savepoint */
-    {1397, SHUNT_E_NOT_FOUND},                                   /* XA transaction */
-    {1402, SHUNT_E_TRANSACTION},                                 /* XA: it was rolled back; the next: by a timeout */
-    {1613, SHUNT_E_TRANSACTION},     {1614, SHUNT_E_CONFLICT},   /* XA: a deadlock */
-    {1630, SHUNT_E_NOT_FOUND},                                   /* function */
-    {1792, SHUNT_E_TRANSACTION},                                 /* a write in a read-only transaction */
-    {INTERRUPTED, SHUNT_E_TIMEOUT},                              /* interrupted */
-    {1969, SHUNT_E_TIMEOUT},                                     /* MariaDB: max_statement_time; the next is MySQL's */
-    {3024, SHUNT_E_TIMEOUT},         {TOO_LARGE, SHUNT_E_USAGE}, /* more than max_allowed_packet; the server hangs up */
-    {1193, SHUNT_E_USAGE}, /* unknown variable in SET; the next seven: it can't be set so, or to that */
-    {1228, SHUNT_E_USAGE},           {1229, SHUNT_E_USAGE},
-    {1238, SHUNT_E_USAGE},           {1272, SHUNT_E_USAGE},
-    {1273, SHUNT_E_USAGE},           {1298, SHUNT_E_USAGE},
-    {1621, SHUNT_E_USAGE},           {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
-    {1267, SHUNT_E_USAGE}, /* the column's character set can't represent the text; the next two too */
-    {1270, SHUNT_E_USAGE},           {1271, SHUNT_E_USAGE},
-    {3854, SHUNT_E_USAGE},                                  /* MySQL's numbers for the same; the next too */
-    {3988, SHUNT_E_USAGE},           {1295, SHUNT_E_USAGE}, /* not in a prepared statement */
-    {1390, SHUNT_E_USAGE},                                  /* too many placeholders */
-    {1040, SHUNT_E_DATASOURCE},                             /* too many connections */
-    {1044, SHUNT_E_DATASOURCE},                             /* access denied, and the next four */
-    {1045, SHUNT_E_DATASOURCE},      {1142, SHUNT_E_DATASOURCE},
-    {1143, SHUNT_E_DATASOURCE},      {1227, SHUNT_E_DATASOURCE},
-    {1049, SHUNT_E_DATASOURCE}, /* no such database to connect to */
-    {1203, SHUNT_E_DATASOURCE}, /* too many connections of one user; the next too */
-    {1226, SHUNT_E_DATASOURCE},
+    {3105, SHUNT_E_CONSTRAINT},
+    {3140, SHUNT_E_CONSTRAINT}, /* not JSON */
+    {3819, SHUNT_E_CONSTRAINT}, /* MySQL: CHECK; the next is MariaDB's */
+    {1369, SHUNT_E_CONSTRAINT}, /* WITH CHECK OPTION of a view */
+    {4025, SHUNT_E_CONSTRAINT},
+    {1051, SHUNT_E_NOT_FOUND},   /* table */
+    {1054, SHUNT_E_NOT_FOUND},   /* column */
+    {1091, SHUNT_E_NOT_FOUND},   /* column or key, to be dropped */
+    {1109, SHUNT_E_NOT_FOUND},   /* table */
+    {1146, SHUNT_E_NOT_FOUND},   /* table */
+    {1176, SHUNT_E_NOT_FOUND},   /* key */
+    {1305, SHUNT_E_NOT_FOUND},   /* routine, savepoint */
+    {1397, SHUNT_E_NOT_FOUND},   /* XA transaction */
+    {1402, SHUNT_E_TRANSACTION}, /* XA: it was rolled back; the next: by a timeout */
+    {1613, SHUNT_E_TRANSACTION},
+    {1614, SHUNT_E_CONFLICT},       /* XA: a deadlock */
+    {1630, SHUNT_E_NOT_FOUND},      /* function */
+    {1792, SHUNT_E_TRANSACTION},    /* a write in a read-only transaction */
+    {INTERRUPTED, SHUNT_E_TIMEOUT}, /* interrupted */
+    {1969, SHUNT_E_TIMEOUT},        /* MariaDB: max_statement_time; the next is MySQL's */
+    {3024, SHUNT_E_TIMEOUT},
+    {TOO_LARGE, SHUNT_E_USAGE}, /* more than max_allowed_packet; the server hangs up */
+    {1193, SHUNT_E_USAGE},      /* unknown variable in SET; the next seven: it can't be set so, or to that */
+    {1228, SHUNT_E_USAGE},
+    {1229, SHUNT_E_USAGE},
+    {1238, SHUNT_E_USAGE},
+    {1272, SHUNT_E_USAGE},
+    {1273, SHUNT_E_USAGE},
+    {1298, SHUNT_E_USAGE},
+    {1621, SHUNT_E_USAGE},
+    {1243, SHUNT_E_NOT_FOUND}, /* what PREPARE makes */
+    {1267, SHUNT_E_USAGE},     /* the column's character set can't represent the text; the next two too */
+    {1270, SHUNT_E_USAGE},
+    {1271, SHUNT_E_USAGE},
+    {3854, SHUNT_E_USAGE}, /* MySQL's numbers for the same; the next too */
+    {3988, SHUNT_E_USAGE},
+    {1295, SHUNT_E_USAGE},      /* not in a prepared statement */
+    {1390, SHUNT_E_USAGE},      /* too many placeholders */
+    {FULL, SHUNT_E_DATASOURCE}, /* too many connections */
+    {1044, SHUNT_E_DATASOURCE}, /* access denied, and the next four */
+    {1045, SHUNT_E_DATASOURCE},
+    {1142, SHUNT_E_DATASOURCE},
+    {1143, SHUNT_E_DATASOURCE},
+    {1227, SHUNT_E_DATASOURCE},
+    {1049, SHUNT_E_DATASOURCE},          /* no such database to connect to */
+    {FULL_FOR_USER, SHUNT_E_DATASOURCE}, /* too many connections of one user; the next too */
+    {USER_LIMIT, SHUNT_E_DATASOURCE},
 };
 
 /* For other numbers: the classes of SQLSTATE. */
@@ -124,10 +141,10 @@ static const char *hint_of(unsigned number) {
     return "; another transaction holds the rows: begin this one anew";
   case 1213:
     return "; begin the transaction anew";
-  case 1040:
+  case FULL:
     return "; lower the pools' max, or raise the server's max_connections";
-  case 1203:
-  case 1226:
+  case FULL_FOR_USER:
+  case USER_LIMIT:
     return "; lower the pools' max, or raise the user's max_user_connections";
   default:
     return "";
@@ -151,6 +168,10 @@ static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql
 /* Where the library has no words for it. */
 static const char *lost_text(const mysql_conn *conn) {
   return conn->open ? "the connection is lost" : "the server has not taken the connection within connect_timeout";
+}
+
+bool mysqldb_is_full(const shunt_error *err) {
+  return err->engine_code == FULL || err->engine_code == FULL_FOR_USER || err->engine_code == USER_LIMIT;
 }
 
 bool mysqldb_is_duplicate(const shunt_error *err) {

@@ -131,6 +131,8 @@ shunt_status pg_options(const cat_client *client, arena *a, const char ***keywor
 
 /* ---- connect.c ---- */
 
+/* driver_engine.is_full */
+bool pg_is_full(const shunt_error *err);
 /* Sets conn->pg, even if it fails. Errors: DATASOURCE, TIMEOUT, MEMORY. */
 shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *const *values, shunt_error *err);
 

@@ -78,6 +78,9 @@ static bool is_location(const char *line) {
   return file && file[3] && strspn(file + 3, "0123456789") == strlen(file + 3);
 }
 
+/* Also of a role, or a database, with a limit of its own. */
+bool pg_is_full(const shunt_error *err) { return strcmp(err->sqlstate, TOO_MANY_CONNECTIONS) == 0; }
+
 static shunt_status refused(const pg_conn *conn, shunt_error *err) {
   char said[1024], why[512] = "", state[6] = "";
   size_t size = 0;

@@ -194,6 +194,7 @@ const driver_engine driver_pg = {
     .lock_limit = "SET LOCAL lock_timeout = %lld",
     .key_table = key_table,
     .key_part = "shunt_key ->> (%zu + 1)",
+    .is_full = pg_is_full,
     .open = open_conn,
     .close = close_conn,
     .alive = alive,

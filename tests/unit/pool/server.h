@@ -20,16 +20,17 @@
 
 #include "base/clock.h"
 
-enum { LONG_MS = 60000 };
+enum { LONG_MS = 60000, NO_LIMIT = 1 << 20 };
 
 static struct {
   shunt_status _Atomic refuse; /* what opening gives, SHUNT_OK being a connection */
   atomic_int attempts;
-  atomic_int open; /* connections */
+  atomic_int open;   /* connections */
+  atomic_int places; /* how many connections the server takes; NO_LIMIT */
   void (*while_opening)(void);
   bool (*alive)(driver_conn *conn);
   int64_t rollback_until_ns; /* the deadline of the latest */
-} server;
+} server = {.places = NO_LIMIT};
 
 static bool server_is_shared(const cat_client *client) { return client == NULL; }
 
@@ -46,11 +47,19 @@ static shunt_status server_open(const cat_client *client, int64_t deadline_ns, d
     memcpy(err->sqlstate, "08006", sizeof err->sqlstate);
     return refuse;
   }
+  if (atomic_fetch_add(&server.open, 1) >= atomic_load(&server.places)) {
+    atomic_fetch_sub(&server.open, 1);
+    error_set(err, SHUNT_E_DATASOURCE, "client '%s': the server has no place", client->name);
+    memcpy(err->sqlstate, "53300", sizeof err->sqlstate);
+    return SHUNT_E_DATASOURCE;
+  }
   *conn = base_zalloc(sizeof **conn);
-  if (!*conn) return error_memory(err);
+  if (!*conn) {
+    atomic_fetch_sub(&server.open, 1);
+    return error_memory(err);
+  }
   (*conn)->engine = &server_engine;
   (*conn)->client = client;
-  atomic_fetch_add(&server.open, 1);
   return SHUNT_OK;
 }
 
@@ -58,6 +67,8 @@ static void server_close(driver_conn *conn) {
   atomic_fetch_sub(&server.open, 1);
   base_free(conn);
 }
+
+static bool server_is_full(const shunt_error *err) { return strcmp(err->sqlstate, "53300") == 0; }
 
 static bool server_alive(driver_conn *conn) { return !server.alive || server.alive(conn); }
 
@@ -73,6 +84,7 @@ static void server_rollback(driver_conn *conn) {
 
 static const driver_engine server_engine = {.name = "nothing",
                                             .private_database = server_is_shared,
+                                            .is_full = server_is_full,
                                             .open = server_open,
                                             .close = server_close,
                                             .alive = server_alive,
@@ -95,6 +107,7 @@ static inline pools *server_begin(cat_pool limits) {
   atomic_store(&server.refuse, SHUNT_OK);
   atomic_store(&server.attempts, 0);
   atomic_store(&server.open, 0);
+  atomic_store(&server.places, NO_LIMIT);
 
   server.while_opening = NULL;
   server.alive = NULL;
