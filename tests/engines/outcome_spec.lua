@@ -2,6 +2,7 @@
 -- and what the error says is compared with what the database holds.
 -- The seed is in the title; SHUNT_SEED sets it. SHUNT_CUTS: how many places of each kind are tried; all: every one.
 
+local App = require "tests.spec.support.app"
 local Cutter = require "tests.engines.support.cutter"
 local Engines = require "tests.engines.support.engines"
 local Faults = require "tests.engines.support.faults"
@@ -17,6 +18,10 @@ model "thing" { table = "things", relations = { notes = has_many("note", "thing_
 model "note" { table = "notes" }
 model "touched" { table = "touched" }
 model "keyed" { table = "keyed", primary_key = "k" }
+]]
+
+local JOB = [[
+job "write" { retry = 20, backoff = "1ms", transaction = true, handler = function(session, n) session:model "thing":insert { v = n } end }
 ]]
 
 local TABLES = {
@@ -36,6 +41,10 @@ local function rows_of(n, count)
   local rows = {}
   for i = 1, count do rows[i] = { v = n } end
   return rows
+end
+
+local function pushed(session, n)
+  return session:query("main", "SELECT count(*) AS c FROM shunt_jobs WHERE data = ?", { tostring(n) })[1].c
 end
 
 -- Each writes so many rows with v = n, or removes them; before: what is there already.
@@ -79,6 +88,16 @@ local KINDS = {
   { "a nested write in a transaction", 1, function(s, n)
     s:transaction(function() s:model "thing":insert({ v = n, notes = { { v = n } } }, { include = { notes = true } }) end)
   end, notes = 1 },
+  { "a push", 1, function(s, n) s:push("write", n) end, only = "pg", count = pushed },
+  { "a push with a unique key", 1, function(s, n) s:push("write", n, { unique = "key " .. n }) end, only = "pg", count = pushed },
+  { "a push in a transaction", 1, function(s, n)
+    s:transaction(function()
+      s:model "thing":count()
+      s:push("write", n)
+    end)
+  end, only = "pg", count = pushed },
+  { "a purge of jobs", 1, function(s, n) s:jobs_purge { queue = "q" .. n, state = "ready", instance = "" } end, only = "pg",
+    before = function(s, n) s:push("write", n, { queue = "q" .. n }) end, count = function(s, n) return 1 - pushed(s, n) end },
   { "a read", 0, function(s, n) s:model "thing":count { where = { v = n } } end },
   { "SQL that reads", 0, function(s, n) s:query("main", "SELECT v FROM things WHERE v = ?", { n }) end },
   { "a transaction that reads", 0, function(s, n)
@@ -93,7 +112,9 @@ World.__index = World
 
 local function open(way)
   local cutter = Cutter.open(way[2])
-  local inner = Engines.open { clients = { main = way[2] }, rules = RULES, tcp = { main = cutter.address }, connection = { main = way[3] } }
+  local inner = Engines.open { clients = { main = way[2] }, rules = RULES, tcp = { main = cutter.address }, connection = { main = way[3] },
+    yaml = way[2] == "pg" and "jobs: {client: main, lease: 1s}\n" or nil }
+  App.fill(inner.folder, { ["jobs/all.lua"] = JOB })
   local world = setmetatable({ cutter = cutter, inner = inner, n = 0, absent = {} }, World)
   for _, sql in ipairs {
     ("CREATE TABLE things (%s, v INTEGER)"):format(TABLES[way[2]]),
@@ -119,6 +140,7 @@ end
 --- How much of the effect is in the database.
 function World:effect(kind, n)
   local session <close> = self.inner.app:session()
+  if kind.count then return kind.count(session, n) end
   local function count(name)
     return session:query("main", ("SELECT count(*) AS c FROM %s WHERE v = ?"):format(name), { n })[1].c
   end
@@ -157,28 +179,6 @@ function World:watch(kind)
   kind[3](session, n)
   local log = self.cutter:log()
   return log, Cutter.deciding(self.cutter:requests(log))
-end
-
-local function places_in(log)
-  local places = {}
-  for _, m in ipairs(log) do
-    local seen = {}
-    for _, bytes in ipairs { 0, 1, m.size // 2, m.size - 1 } do
-      if bytes < m.size and not seen[bytes] then places[#places + 1] = { m.number, bytes } end
-      seen[bytes] = true
-    end
-    places[#places + 1] = { m.number, "all" }
-  end
-  return places
-end
-
-local function sample(random, places)
-  local most = CUTS == "all" and #places or math.min(#places, math.tointeger(CUTS))
-  for i = 1, most do
-    local other = random:int(i, #places)
-    places[i], places[other] = places[other], places[i]
-  end
-  return table.move(places, 1, most, 1, {})
 end
 
 --- Cuts there, and compares. Returns the outcome.
@@ -226,7 +226,7 @@ for _, way in ipairs(WAYS) do
         local told = {}
         local log, deciding = world:watch(kind)
         assert.is_true(kind[2] == 0 or #deciding > 0)
-        for i, place in ipairs(sample(random, places_in(log))) do
+        for i, place in ipairs(Cutter.sample(random, Cutter.places(log), CUTS)) do
           local outcome = world:try(kind, place, deciding, i % CUT_OFF == 0)
           told[outcome] = (told[outcome] or 0) + 1
         end
@@ -238,5 +238,25 @@ for _, way in ipairs(WAYS) do
     it("stays what it was said to be: nothing that was not done appears later", function()
       for _, each in ipairs(world.absent) do assert.equal(0, world:effect(each[1], each[2]), each[3]) end
     end)
+
+    if way[2] == "pg" then it("completes a job once, wherever its worker's connections are cut", function()
+      local session <close> = world.inner.app:session { timeout = "20s" }
+      session:execute("main", "DELETE FROM shunt_jobs")
+      for _ = 1, CUTS == "all" and 100 or math.tointeger(CUTS) do
+        local n = select(2, world:ready { cold = true })
+        session:push("write", n)
+        world:drop()
+        world.cutter:cut(random:int(1, 90), random:chance(50) and "all" or 3)
+        local give_up = os.time() + 60
+        repeat -- a job whose claim was lost runs again when its lease has run out
+          local worker <close> = world.inner.app:worker { concurrency = 1, drain = true }
+          while worker:status().threads > 0 do os.execute "sleep 0.01" end
+          local ok, left = pcall(session.query, session, "main", "SELECT count(*) AS c FROM shunt_jobs")
+        until (ok and left[1].c == 0) or os.time() > give_up
+        world.cutter:pass()
+        assert.equal(1, world:effect({ "", 1 }, n))
+        assert.equal(0, #session:jobs {})
+      end
+    end) end
   end)
 end

@@ -13,7 +13,8 @@ tests/engines/key_across_spec.lua tests/engines/parts_spec.lua tests/engines/con
 tests/engines/related_spec.lua tests/engines/reads_spec.lua tests/engines/every_value_spec.lua
 tests/engines/jobs_spec.lua tests/engines/unique_spec.lua tests/spec/jobs_tenants_spec.lua
 tests/spec/attributes_spec.lua tests/spec/walk_spec.lua tests/engines/session_variables_spec.lua
-tests/engines/nesting_spec.lua tests/engines/coroutines_spec.lua tests/engines/joint_spec.lua'
+tests/engines/nesting_spec.lua tests/engines/coroutines_spec.lua tests/engines/joint_spec.lua
+tests/engines/outcome_spec.lua tests/engines/outcome_several_spec.lua'
 
 LUA=${LUA:-lua5.4}
 export CMOCKA_MESSAGE_OUTPUT=STDOUT UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1
@@ -50,6 +51,8 @@ export LUA_PATH="./lua/?.lua;./lua/?/init.lua;./tests/?.lua;${LUA_PATH:-;}" LUA_
 seed=${SHUNT_SEED:-$(date +%s)}
 round=1
 while [ "$round" -le "$rounds" ]; do
+  # the places at which connections are cut: every one, once
+  [ "$round" -eq 1 ] && export SHUNT_CUTS=all || export SHUNT_CUTS=20
   # shellcheck disable=SC2086 # the specs are words
   printf '%s\n' "$@" $specs |
     SHUNT_SEED=$seed xargs -P 2 -I {} sh "$0" --one "$round of $rounds" {} || exit 1

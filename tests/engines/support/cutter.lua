@@ -74,6 +74,38 @@ function Cutter:close()
   self.answers:close()
 end
 
+-- ---- places ----
+
+--- Before, within and after each message.
+---@param log Message[]
+---@return table[] places of message and bytes, as Cutter:cut takes them
+function M.places(log)
+  local places = {}
+  for _, m in ipairs(log) do
+    local seen = {}
+    for _, bytes in ipairs { 0, 1, m.size // 2, m.size - 1 } do
+      if bytes < m.size and not seen[bytes] then places[#places + 1] = { m.number, bytes } end
+      seen[bytes] = true
+    end
+    places[#places + 1] = { m.number, "all" }
+  end
+  return places
+end
+
+--- Some of them.
+---@param random Random
+---@param places table[]
+---@param count string how many, or all
+---@return table[]
+function M.sample(random, places, count)
+  local most = count == "all" and #places or math.min(#places, math.tointeger(count))
+  for i = 1, most do
+    local other = random:int(i, #places)
+    places[i], places[other] = places[other], places[i]
+  end
+  return table.move(places, 1, most, 1, {})
+end
+
 -- ---- requests ----
 
 --- A request and its answer: what the client asked the server to run, from its first message to the last of its answer.
