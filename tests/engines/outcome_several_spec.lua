@@ -7,7 +7,7 @@ local Faults = require "tests.engines.support.faults"
 local Random = require "tests.spec.support.random"
 
 local SEED = Random.seed()
-local CUTS = os.getenv "SHUNT_CUTS" or "12"
+local CUTS = os.getenv "SHUNT_CUTS" or "8"
 local CUT_OFF = 3 -- one cut of so many leaves no server to connect to
 
 local RULES = [[

@@ -10,7 +10,7 @@ local Random = require "tests.spec.support.random"
 local shunt = require "shunt"
 
 local SEED = Random.seed()
-local CUTS = os.getenv "SHUNT_CUTS" or "10"
+local CUTS = os.getenv "SHUNT_CUTS" or "6"
 local CUT_OFF = 3 -- one cut of so many leaves no server to connect to
 
 local RULES = [[

@@ -52,7 +52,8 @@ seed=${SHUNT_SEED:-$(date +%s)}
 round=1
 while [ "$round" -le "$rounds" ]; do
   # the places at which connections are cut: every one, once
-  [ "$round" -eq 1 ] && export SHUNT_CUTS=all || export SHUNT_CUTS=20
+  if [ "$round" -eq 1 ]; then SHUNT_CUTS=all; else SHUNT_CUTS=20; fi
+  export SHUNT_CUTS
   # shellcheck disable=SC2086 # the specs are words
   printf '%s\n' "$@" $specs |
     SHUNT_SEED=$seed xargs -P 2 -I {} sh "$0" --one "$round of $rounds" {} || exit 1
