@@ -79,6 +79,13 @@ local KINDS = {
       s:execute("main", "INSERT INTO things (v) VALUES (?)", { n })
     end, { retry = 3 })
   end },
+  { "a transaction with hooks", 1, function(s, n, hook)
+    s:transaction(function()
+      s:on_commit(function() hook.ran = "commit" end)
+      s:on_rollback(function() hook.ran = "rollback" end)
+      s:model "thing":insert { v = n }
+    end)
+  end, hook_of = { ok = "commit", ["not done"] = "rollback" } }, -- unknown: none
   { "a savepoint in a transaction", 2, function(s, n)
     s:transaction(function()
       s:model "thing":insert { v = n }
@@ -171,12 +178,12 @@ function World:watch(kind)
   for _ = 1, 2 do -- the first call describes tables
     local session <close>, n = self:ready(kind)
     self.cutter:watch()
-    kind[3](session, n)
+    kind[3](session, n, {})
     assert.equal(kind[2], self:effect(kind, n))
   end
   local session <close>, n = self:ready(kind)
   self.cutter:watch()
-  kind[3](session, n)
+  kind[3](session, n, {})
   local log = self.cutter:log()
   return log, Cutter.deciding(self.cutter:requests(log))
 end
@@ -184,12 +191,14 @@ end
 --- Cuts there, and compares. Returns the outcome.
 function World:try(kind, place, deciding, refuse)
   local session <close>, n = self:ready(kind)
+  local hook = {}
   self.cutter:cut(place[1], place[2], refuse)
-  local ok, problem = pcall(kind[3], session, n)
+  local ok, problem = pcall(kind[3], session, n, hook)
   self.cutter:pass()
   Faults.wait_for_circuit(self.inner.app, "main")
   local at = ("message %d, byte %s%s: %s"):format(place[1], place[2], refuse and ", then refused" or "", tostring(problem))
   local effect = self:effect(kind, n)
+  if kind.hook_of then assert.equal(kind.hook_of[ok and "ok" or problem.outcome], hook.ran, at) end
   if ok then
     assert.equal(kind[2], effect, at)
     return "ok"
@@ -197,6 +206,7 @@ function World:try(kind, place, deciding, refuse)
   assert.is_true(shunt.is_error(problem), at)
   local outcome = problem.outcome
   if outcome == "unknown" then
+    assert.is_true(kind[2] > 0, at)
     assert.is_true(Cutter.leaves_doubt(deciding, place[1], place[2] == "all"), at)
     assert.is_truthy(problem.message:find("may or may not have been", 1, true), at)
     assert.is_true(effect == 0 or effect == kind[2], at)
@@ -237,6 +247,19 @@ for _, way in ipairs(WAYS) do
 
     it("stays what it was said to be: nothing that was not done appears later", function()
       for _, each in ipairs(world.absent) do assert.equal(0, world:effect(each[1], each[2]), each[3]) end
+    end)
+
+    it("is not known of a procedure that has done something, and then fails", function()
+      local session, things = world.inner.session, world.inner.session:model "thing"
+      session:execute("main", way[2] == "pg"
+        and "CREATE PROCEDURE fails() LANGUAGE plpgsql AS $$ BEGIN INSERT INTO things (v) VALUES (0); COMMIT; RAISE 'no'; END $$"
+        or "CREATE PROCEDURE fails() BEGIN INSERT INTO things (v) VALUES (0); SIGNAL SQLSTATE '45000'; END")
+      local problem = Engines.raises("SHUNT_E_CONSTRAINT", session.execute, session, "main", "CALL fails()")
+      assert.equal("unknown", problem.outcome)
+      assert.is_truthy(problem.message:find("it may or may not have been done", 1, true), problem.message)
+      assert.equal(1, things:count { where = { v = 0 } })
+      problem = Engines.raises("SHUNT_E_CONSTRAINT", session.execute, session, "main", "INSERT INTO keyed (k, v) VALUES (0, 0), (0, 0)")
+      assert.equal("not done", problem.outcome)
     end)
 
     if way[2] == "pg" then it("completes a job once, wherever its worker's connections are cut", function()

@@ -488,6 +488,48 @@ static void survives_every_allocation_that_fails(void **state) {
   fail_every_allocation(s);
 }
 
+typedef struct tried {
+  shunt_outcome outcome;
+  int64_t there; /* rows, after its transaction */
+} tried;
+
+/* Whether memory ran out for a write or for its rows. */
+static bool write_without_memory(server *s, bool inside, size_t at, tried *what) {
+  static const char sql[] = "INSERT INTO w SELECT g, repeat('x', 300) FROM generate_series(1, 20) g RETURNING *";
+  faults f;
+  run(s, "DELETE FROM w");
+  shunt_rows_free(s->rows);
+  s->rows = NULL;
+  if (inside) begin_transaction(s);
+  s->conn->outcome = SHUNT_NOT_DONE;
+  faults_on(&f);
+  f.fail_at = at;
+  shunt_status status = try_run(s, sql);
+  shunt_rows_free(s->rows);
+  s->rows = NULL;
+  faults_off();
+  assert_int_equal(status, f.failed ? SHUNT_E_MEMORY : SHUNT_OK);
+  what->outcome = s->conn->outcome;
+  if (inside && driver_pg.commit(s->conn, NULL)) assert_true(f.failed);
+  what->there = integer_of(s, "SELECT count(*) FROM w");
+  return f.failed;
+}
+
+static void a_write_whose_rows_find_no_memory_is_known_to_be_done(void **state) {
+  server *s = server_of(state);
+  run(s, "CREATE TEMPORARY TABLE w (id INT, t TEXT)");
+  for (int inside = 0; inside < 2; inside++) {
+    tried what;
+    int done = 0;
+    for (size_t at = 1; write_without_memory(s, inside, at, &what); at++) {
+      done += what.outcome == SHUNT_DONE;
+      assert_int_equal(what.there, what.outcome == SHUNT_DONE ? 20 : 0);
+    }
+    assert_int_equal(what.there, 20);
+    assert_int_equal(done > 0, !inside); /* in a transaction it is rolled back */
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(the_server_holds_no_more_statements_than_are_kept),
@@ -511,6 +553,7 @@ int main(void) {
       TEST(options_are_checked_and_shown_without_their_secrets),
       TEST(a_connection_of_which_one_end_is_left_is_found_by_default),
       TEST(survives_every_allocation_that_fails),
+      TEST(a_write_whose_rows_find_no_memory_is_known_to_be_done),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

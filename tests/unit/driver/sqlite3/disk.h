@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* What becomes of a write that fails. */
+/* The part of a failing write that reaches the disk. */
 typedef enum disk_way {
   DISK_NOTHING,
   DISK_HALF,

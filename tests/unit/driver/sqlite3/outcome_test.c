@@ -104,7 +104,7 @@ static void what_is_said_not_to_be_done_is_never_there(void **state) {
     for (int stays = 0; stays < 2; stays++)
       for (disk_way way = stays ? DISK_WHOLE : DISK_NOTHING; way <= DISK_FULL; way++)
         for (int at = 1; try_at(writes[w], at, stays, way, &seen);) at += w == 2 ? 397 : 1;
-  printf("I/O errors of SQLite: %d done all the same, %d not done, %d unknown, of which %d are there\n", seen.done,
+  printf("I/O errors of SQLite: %d done in spite of them, %d not done, %d unknown, of which %d are there\n", seen.done,
          seen.not_done, seen.unknown, seen.unknown_and_there);
   assert_true(seen.not_done > 0);
   assert_in_range(seen.unknown_and_there, 1, seen.unknown); /* so it really can't be known */
