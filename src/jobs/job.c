@@ -215,7 +215,8 @@ static bool is_vain(const shunt_error *why) {
 #define FAILURE_FIELDS(job, why)                                                                                       \
   WORKER_RUN_FIELDS(job), {"duration_ms", shunt_integer(age_ms(job))},                                                 \
       {"file", event_text((why)->file[0] ? (why)->file : NULL)},                                                       \
-      {"line", (why)->line ? shunt_integer((why)->line) : shunt_null()}, EVENT_ERROR(why)
+      {"line", (why)->line ? shunt_integer((why)->line) : shunt_null()},                                               \
+      {"outcome", event_text(shunt_outcome_name((why)->outcome))}, EVENT_ERROR(why)
 
 static shunt_status record_failure(shunt_job *job, const shunt_error *why, const char *text, shunt_error *err) {
   const bool dead = job->failures >= job->retry || (job->awaited && is_vain(why));
