@@ -154,15 +154,15 @@ typedef struct opening {
   bool tried, full;
 } opening;
 
-/* At any level. A server that is full and serves these is not down. */
+/* At any level, beside the one that the caller opens. A server that is full and serves these is not down. */
 static bool has_connections(client_pools *cp) {
-  bool any = false;
-  for (pool *pl = &cp->base; pl && !any; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
+  int n = -1;
+  for (pool *pl = &cp->base; pl && n < 1; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
     pthread_mutex_lock(&pl->lock);
-    any = pl->nall > 0;
+    n += (int)pl->nall + pl->opening;
     pthread_mutex_unlock(&pl->lock);
   }
-  return any;
+  return n > 0;
 }
 
 /* An engine without `alive` has no server that could be down. */

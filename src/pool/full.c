@@ -20,16 +20,19 @@ static int64_t next_probe_ns(int64_t now_ns) {
   return now_ns + (int64_t)((double)(PROBE_MS * NS_PER_MS) * (0.8 + 0.4 * jitter((uint64_t)now_ns)));
 }
 
+/* Those that are being opened may get the places that there are. */
+static bool has_others(const pool *pl) { return pl->nall || pl->opening; }
+
 bool pool_is_full(pool *pl) {
   if (!pl->full_ns) return false;
   const int64_t now_ns = clock_monotonic_ns();
-  if (pl->waitlist.first || (pl->nall && now_ns < pl->full_ns)) return true;
+  if (pl->waitlist.first || (has_others(pl) && now_ns < pl->full_ns)) return true;
   pl->full_ns = next_probe_ns(now_ns);
   return false;
 }
 
 bool pool_note_full(pool *pl, const shunt_error *why) {
-  if (!pl->nall) return false;
+  if (!has_others(pl)) return false;
   pl->full_ns = next_probe_ns(clock_monotonic_ns());
   snprintf(pl->full, sizeof pl->full, "%s", circuit_words(why, pl->of->client.name));
   pl->open--;

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -26,6 +27,7 @@ static struct {
   shunt_status _Atomic refuse; /* what opening gives, SHUNT_OK being a connection */
   atomic_int attempts;
   atomic_int open;   /* connections */
+  int slow_ms;       /* how long it takes for those that have a place */
   atomic_int places; /* how many connections the server takes; NO_LIMIT */
   void (*while_opening)(void);
   bool (*alive)(driver_conn *conn);
@@ -40,15 +42,18 @@ static shunt_status server_open(const cat_client *client, int64_t deadline_ns, d
   (void)deadline_ns;
   int attempt = atomic_fetch_add(&server.attempts, 1);
   if (server.while_opening) server.while_opening();
+  const bool fits = atomic_fetch_add(&server.open, 1) < atomic_load(&server.places);
+  if (!fits) atomic_fetch_sub(&server.open, 1);
+  if (fits && server.slow_ms) nanosleep(&(struct timespec){.tv_nsec = server.slow_ms * NS_PER_MS}, NULL);
   shunt_status refuse = atomic_load(&server.refuse);
+  if (refuse && fits) atomic_fetch_sub(&server.open, 1);
   if (refuse) {
     error_set(err, refuse, "client '%s': attempt %d was refused", client->name, attempt);
     err->engine_code = 1234;
     memcpy(err->sqlstate, "08006", sizeof err->sqlstate);
     return refuse;
   }
-  if (atomic_fetch_add(&server.open, 1) >= atomic_load(&server.places)) {
-    atomic_fetch_sub(&server.open, 1);
+  if (!fits) {
     error_set(err, SHUNT_E_DATASOURCE, "client '%s': the server has no place", client->name);
     memcpy(err->sqlstate, "53300", sizeof err->sqlstate);
     return SHUNT_E_DATASOURCE;
@@ -108,6 +113,7 @@ static inline pools *server_begin(cat_pool limits) {
   atomic_store(&server.attempts, 0);
   atomic_store(&server.open, 0);
   atomic_store(&server.places, NO_LIMIT);
+  server.slow_ms = 0;
 
   server.while_opening = NULL;
   server.alive = NULL;
