@@ -1069,7 +1069,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session
 
 /* A member that is 0 or NULL means the default; NULL in place of the options means the defaults of all of them. */
 typedef struct shunt_push_options {
-  const char *queue;      /* default: "default" */
+  const char *queue;      /* at most 1024 bytes, as the job's name; default: "default" */
   const char *instance;   /* the tenant to run it for; default: the session's. For another one, the attributes and the
                            * current datasource of the session stay behind */
   int64_t delay_ms;       /* before it is ready; at most 100 years */
@@ -1080,7 +1080,7 @@ typedef struct shunt_push_options {
                              * and queue; "queue", all keys of the queue that have this scope */
   int retry;                /* retries after failures; default: 3; SHUNT_NO_RETRY: none */
   int64_t backoff_ms;       /* delay after the first failure, doubled with each; default: 1 s */
-  int64_t timeout_ms;       /* of the handler; default: no limit */
+  int64_t timeout_ms;       /* of the handler, and of loading long data before that; default: no limit */
   int concurrency;          /* most jobs of this name running at once, in the whole queue database; default: no limit */
   int64_t wait_ms;          /* shunt_push_wait: longest wait for the end of the job; default: the session's timeout */
   bool *existed;            /* gets whether a job with the unique key was there already, so that none was pushed; false
@@ -1131,9 +1131,10 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_open(shunt_app *app, const sh
                                                         shunt_worker **worker, shunt_error *err);
 /* Claims the next job and opens its session. Waits at most wait_ms for a job to be ready. *job is NULL, with SHUNT_OK,
  * if none was ready or the worker is stopping. A job whose instance or datasource this process does not know is
- * released (shunt_job_release), and the next one is taken. Any thread. After DATASOURCE, TIMEOUT and MEMORY the caller
- * may try again. CONFIG: a reload has moved the queue (the worker stays with its first queue and runs no more jobs), or
- * another version of shunt has converted it. */
+ * released (shunt_job_release), and the next one is taken. A job whose row can't be read is dead, and one whose data
+ * can't be loaded within its timeout (or a minute) has failed. Any thread. After DATASOURCE, TIMEOUT and MEMORY the
+ * caller may try again. CONFIG: a reload has moved the queue (the worker stays with its first queue and runs no more
+ * jobs). */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_worker_next(shunt_worker *worker, int64_t wait_ms, shunt_job **job,
                                                         shunt_error *err);
 /* Claims no more jobs: waiting calls of shunt_worker_next return NULL. Running jobs go on. Any thread. */
@@ -1165,8 +1166,8 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_complete(shunt_job *job, const c
  * with a waiting caller is not retried after a deadlock: it would deadlock again. CONFLICT: as above. If the failure
  * can't be recorded, the job runs again when its lease expires.
  *
- * If `why` is a NOT_FOUND of a name, and the process that pushed the job knew other models, relations or clients than
- * this one, the job is released instead: the configuration here is perhaps older. */
+ * If `why` is a NOT_FOUND of a name, and the process that pushed the job knew other models, relations, clients or
+ * attributes than this one, the job is released instead: the configuration here is perhaps older. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err);
 /* Gives the job back for other workers, because this process can't run it. That counts as no attempt. This worker takes
  * no more jobs of the same name and instance, until a reload or for a minute. Open transactions of its session are

@@ -25,7 +25,8 @@ static uint64_t sum_of(const map *names) {
 }
 
 static uint64_t names_of(const catalog *c) {
-  return (sum_of(&c->client_names) * 31 + sum_of(&c->model_names)) * 31 + sum_of(&c->relation_names);
+  return ((sum_of(&c->client_names) * 31 + sum_of(&c->model_names)) * 31 + sum_of(&c->relation_names)) * 31 +
+         sum_of(&c->attribute_names);
 }
 
 shunt_status catalog_build(catalog_source *source, problems *p, catalog **out) {

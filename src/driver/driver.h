@@ -166,6 +166,7 @@ typedef struct driver_conn driver_conn;
 typedef struct driver_queue {
   const char *identity; /* the type of a primary key that the database numbers, with PRIMARY KEY */
   const char *now_ms;   /* SQL: milliseconds since 1970, by one clock for all connections */
+  const char *bytes[2]; /* SQL before and after a column of texts: how many bytes one takes */
   const char *locked;   /* follows a SELECT within a write: skips rows that another transaction has locked; may be "" */
   const char *ddl_lock; /* a statement that lets one connection at a time create tables. NULL: the engine does that */
   const char *renumber; /* a statement that lets the empty table shunt_jobs go on with the numbers of shunt_jobs_1 */

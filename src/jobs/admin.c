@@ -92,12 +92,13 @@ static bool print_errors(shunt_rows *rows) {
 }
 
 static shunt_status list(job_store *store, const shunt_jobs_filter *f, shunt_rows *rows) {
-  sql_text *sql = begin(store,
-                        "SELECT id, queue, name, state, priority, run_at, failures + lost + CASE WHEN state IN "
-                        "('running', 'done') THEN 1 ELSE 0 END AS attempts, retry, unique_key, data, worker, error, "
-                        "created_at, finished_at, instance, unique_scope, started_at, "
-                        "result FROM shunt_jobs",
-                        f);
+  sql_text *sql =
+      begin(store,
+            "SELECT id, queue, name, state, priority, run_at, CAST(failures AS BIGINT) + lost + CASE WHEN state IN "
+            "('running', 'done') THEN 1 ELSE 0 END AS attempts, retry, unique_key, data, worker, error, "
+            "created_at, finished_at, instance, unique_scope, started_at, "
+            "result FROM shunt_jobs",
+            f);
   sql_puts(sql, " ORDER BY id DESC");
   if (f->limit) {
     sql_puts(sql, " LIMIT ");

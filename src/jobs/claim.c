@@ -1,5 +1,9 @@
 /* Claiming: one statement finds the next job and makes it the worker's.
  *
+ * It must not fail because of what the row holds: it would fail again and again, and no job behind that one would run.
+ * So it gives back numbers and short texts alone, and its sums can't overflow. Long data is loaded later, in the job's
+ * own session (open.c). Whatever is wrong with the row then is a failure of this job.
+ *
  * Idea: UPDATE … WHERE id = (SELECT … ORDER BY priority, run_at, id LIMIT 1) RETURNING …. The job gets a lease: due_at
  * is now + lease, by the clock of the database, so hosts need no common clock. A running job whose lease has run out is
  * due again like any other, and the next claim counts it as lost: a crashed worker needs no cleaning up. `claim` counts
@@ -22,6 +26,7 @@
  *
  * Tried and replaced: a subquery for each candidate that asked whether it is the first of its name. It ran for every
  * waiting job that was passed over, so a claim took longer the more jobs waited. */
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,10 +39,14 @@ enum { TRIES = 16 };
 
 /* ---- the SQL ---- */
 
+#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
+#define TEXT_OF_EXPANDED(number) #number
+#define MOST TEXT_OF(STORE_MOST)
+
 /* The smallest slot that no running job of the name holds. */
 #define FREE_SLOT                                                                                                      \
   "(SELECT min(f.slot) FROM (SELECT 0 AS slot UNION ALL SELECT r.slot + 1 FROM shunt_jobs r WHERE"                     \
-  " r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot IS NOT NULL) f WHERE NOT EXISTS (SELECT 1 FROM"     \
+  " r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot < " MOST ") f WHERE NOT EXISTS (SELECT 1 FROM"      \
   " shunt_jobs r WHERE r.env = shunt_jobs.env AND r.name = shunt_jobs.name AND r.slot = f.slot))"
 
 /* The names of which as many jobs run as may. */
@@ -69,6 +78,9 @@ static void write_list(writer *t, const char *column, const char *const *names, 
 
 static void write_skips(writer *t, char table) {
   const skips *s = &t->w->skips;
+  if (s->nids) buf_printf(&t->text, " AND %c.id NOT IN (", table);
+  for (size_t i = 0; i < s->nids; i++)
+    buf_printf(&t->text, "%lld%s", (long long)s->ids[i], i + 1 < s->nids ? ", " : ")");
   if (s->count == 0) return;
   buf_printf(&t->text, " AND (%c.instance, %c.name) NOT IN (VALUES ", table, table);
   for (size_t i = 0; i < s->count; i++) {
@@ -111,16 +123,55 @@ static void write_condition(writer *t) {
   if (t->store->dialect->parallel) write_first_alone(t);
 }
 
+/* The columns that a claim gives back, in this order. */
+enum {
+  ID,
+  CLAIM,
+  FAILURES,
+  LOST,
+  RETRY,
+  BACKOFF,
+  TIMEOUT,
+  AWAITED,
+  FORMAT,
+  NAME,
+  QUEUE,
+  INSTANCE,
+  LOST_BY,
+  ENVELOPE,
+  DATA
+};
+
+/* A text that is too long is null. */
+static void write_returning(buf *text, const job_store *store) {
+  static const struct {
+    const char *column;
+    int most_bytes;
+  } texts[] = {{"name", STORE_MOST_NAME_BYTES},     {"queue", STORE_MOST_NAME_BYTES},
+               {"instance", STORE_MOST_NAME_BYTES}, {"lost_by", STORE_MOST_NAME_BYTES},
+               {"envelope", ENVELOPE_MOST_BYTES},   {"data", STORE_SHORT_DATA_BYTES}};
+  const char *const *bytes = store->dialect->bytes;
+  buf_puts(text, " RETURNING id, claim, failures, lost, retry, backoff_ms, timeout_ms, awaited, format");
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    buf_printf(text, ", CASE WHEN %s%s%s <= %d THEN %s END", bytes[0], texts[i].column, bytes[1], texts[i].most_bytes,
+               texts[i].column);
+}
+
 static char *claim_text(arena *a, const job_store *store, const shunt_worker *w, const char *condition) {
-  return arena_printf(
-      a,
-      "UPDATE shunt_jobs SET lost = lost + CASE state WHEN 'running' THEN 1 ELSE 0 END, lost_by = CASE state WHEN "
-      "'running' THEN worker END, state = 'running', claim = claim + 1, worker = ?, started_at = %s, due_at = %s + "
-      "%lld, "
-      "slot = CASE WHEN concurrency = 0 THEN NULL WHEN slot IS NOT NULL THEN slot ELSE " FREE_SLOT " END "
-      "WHERE id = (SELECT j.id%s ORDER BY j.priority, j.run_at, j.id LIMIT 1%s) RETURNING id, name, queue, data, "
-      "envelope, claim, failures, lost, retry, backoff_ms, timeout_ms, awaited, instance, format, lost_by",
-      store->dialect->now_ms, store->dialect->now_ms, (long long)w->lease_ms, condition, store->dialect->locked);
+  buf text = {0};
+  buf_printf(&text,
+             "UPDATE shunt_jobs SET lost = CASE WHEN state <> 'running' THEN lost WHEN lost < " MOST
+             " THEN lost + 1 ELSE " MOST
+             " END, lost_by = CASE state WHEN 'running' THEN worker END, state = 'running', "
+             "claim = CASE WHEN claim BETWEEN 0 AND " MOST
+             " THEN claim + 1 ELSE 1 END, worker = ?, started_at = %s, due_at = %s + "
+             "%lld, slot = CASE WHEN concurrency = 0 THEN NULL WHEN slot IS NOT NULL THEN slot ELSE " FREE_SLOT " END "
+             "WHERE id = (SELECT j.id%s ORDER BY j.priority, j.run_at, j.id LIMIT 1%s)",
+             store->dialect->now_ms, store->dialect->now_ms, (long long)w->lease_ms, condition, store->dialect->locked);
+  write_returning(&text, store);
+  char *kept = text.failed ? NULL : arena_strdup(a, text.data);
+  buf_free(&text);
+  return kept;
 }
 
 /* The parameters of the peek are those of the claim, without the first one. */
@@ -150,13 +201,41 @@ static shunt_status prepare(shunt_worker *w, const job_store *store) {
 
 /* ---- claiming ---- */
 
-static int integer(const shunt_value *v) { return (int)v->as.integer; }
+/* The row may hold anything: in SQLite also text where a number is due. */
+static int64_t number(const shunt_value *v, int64_t most, int64_t otherwise) {
+  return v->type == SHUNT_INTEGER && v->as.integer >= 0 && v->as.integer <= most ? v->as.integer : otherwise;
+}
+
+/* NULL: it is no text, or too long, or a NUL would cut it short. */
+static const char *text_of(const shunt_value *v) {
+  return v->type == SHUNT_TEXT && !memchr(v->as.bytes, 0, v->size) ? v->as.bytes : NULL;
+}
 
 static void remember(shunt_worker *w, shunt_job *job) {
   job->next = w->running;
   if (job->next) job->next->before = job;
   w->running = job;
   w->nrunning++;
+}
+
+static void read_numbers(shunt_job *job, const shunt_value *v) {
+  job->claim = number(&v[CLAIM], INT64_MAX, 0);
+  job->failures = (int)number(&v[FAILURES], STORE_MOST, STORE_MOST);
+  job->lost = (int)number(&v[LOST], STORE_MOST, STORE_MOST);
+  job->retry = (int)number(&v[RETRY], INT_MAX, 0);
+  job->backoff_ms = number(&v[BACKOFF], STORE_LONGEST_MS, STORE_LONGEST_MS);
+  job->awaited = number(&v[AWAITED], INT_MAX, 0) > 0;
+  job->format = (int)number(&v[FORMAT], INT_MAX, 0);
+  job->info.id = v[ID].as.integer;
+  job->info.attempt = job->failures + job->lost + 1;
+  job->info.timeout_ms = number(&v[TIMEOUT], STORE_LONGEST_MS, 0);
+}
+
+/* Events name the job, whatever its row holds. */
+static const char *read_text(shunt_job *job, const shunt_value *v, const char *column) {
+  const char *text = text_of(v);
+  if (!text) job->unreadable = column;
+  return text ? text : "?";
 }
 
 /* Takes the rows over. */
@@ -166,22 +245,14 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   if (!job) return NULL;
   job->row = rows;
   job->worker = w;
-  job->claim = v[5].as.integer;
-  job->failures = integer(&v[6]);
-  job->lost = integer(&v[7]);
-  job->retry = integer(&v[8]);
-  job->backoff_ms = v[9].as.integer;
-  job->awaited = v[11].as.integer > 0;
-  job->format = integer(&v[13]);
-  job->lost_by = v[14].type == SHUNT_TEXT ? v[14].as.bytes : NULL;
   job->claimed_ns = clock_monotonic_ns();
-  job->info = (shunt_job_info){.id = v[0].as.integer,
-                               .name = v[1].as.bytes,
-                               .queue = v[2].as.bytes,
-                               .instance = v[12].as.bytes,
-                               .data = v[3].as.bytes,
-                               .attempt = job->failures + job->lost + 1,
-                               .timeout_ms = v[10].as.integer};
+  read_numbers(job, v);
+  job->lost_by = text_of(&v[LOST_BY]);
+  job->envelope_text = read_text(job, &v[ENVELOPE], "envelope");
+  job->info.instance = read_text(job, &v[INSTANCE], "instance");
+  job->info.queue = read_text(job, &v[QUEUE], "queue");
+  job->info.name = read_text(job, &v[NAME], "name");
+  job->info.data = text_of(&v[DATA]);
   remember(w, job);
   return job;
 }

@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,7 +12,9 @@
 #include "pool/wait.h"
 #include "session/transaction.h"
 
-enum { NUMBER_DIGITS = 17 /* enough for every double */, NAME_ROOM = 256 };
+enum { NUMBER_DIGITS = 17 /* enough for every double */, NAME_ROOM = 256, HASH_DIGITS = 16 };
+
+static const char hex_digits[] = "0123456789abcdef";
 
 /* ---- writing ---- */
 
@@ -19,12 +22,11 @@ enum { NUMBER_DIGITS = 17 /* enough for every double */, NAME_ROOM = 256 };
 
 /* Text that is not UTF-8. */
 static json_t *hex(const shunt_value *v) {
-  static const char digits[] = "0123456789abcdef";
   char *text = base_alloc(2 * (size_t)v->size + 1);
   if (!text) return NULL;
   for (size_t i = 0; i < v->size; i++) {
-    text[2 * i] = digits[(unsigned char)v->as.bytes[i] >> 4];
-    text[2 * i + 1] = digits[(unsigned char)v->as.bytes[i] & 15];
+    text[2 * i] = hex_digits[(unsigned char)v->as.bytes[i] >> 4];
+    text[2 * i + 1] = hex_digits[(unsigned char)v->as.bytes[i] & 15];
   }
   json_t *made = json_pack("{s: o}", "hex", json_stringn_nocheck(text, 2 * (size_t)v->size));
   base_free(text);
@@ -108,15 +110,29 @@ static bool add_waiter(json_t *all, const shunt_session *s) {
 }
 
 /* As text: JSON numbers have a sign. */
-static json_t *names_of(const catalog *c) { return json_sprintf("%016llx", (unsigned long long)c->names); }
+static void write_names(const catalog *c, char text[HASH_DIGITS + 1]) {
+  snprintf(text, HASH_DIGITS + 1, "%016llx", (unsigned long long)c->names);
+}
+
+static shunt_status check_size(const char *text, shunt_error *err) {
+  const size_t size = strlen(text);
+  if (size <= ENVELOPE_MOST_BYTES) return SHUNT_OK;
+  return error_set(
+      err, SHUNT_E_USAGE,
+      "a job takes the attributes of its session along, and these take %zu bytes; at most %d: give the job "
+      "its input as data",
+      size, ENVELOPE_MOST_BYTES);
+}
 
 shunt_status envelope_write(const shunt_session *s, const cat_instance *instance, bool waits, char **text,
                             shunt_error *err) {
   const bool own = instance == s->instance;
   const catalog *c = s->generation.catalog;
-  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i, s: o}", "instance", name(instance->name), "env", name(c->env),
+  char names[HASH_DIGITS + 1];
+  write_names(c, names);
+  json_t *all = json_pack("{s: o, s: o, s: o, s: o, s: i, s: s}", "instance", name(instance->name), "env", name(c->env),
                           "attrs", own ? attrs_of(s) : json_array(), "current", name(own ? session_current(s) : NULL),
-                          "level", next_level(s), "names", names_of(c));
+                          "level", next_level(s), "names", names);
   if (all && waits && !add_waiter(all, s)) {
     json_decref(all);
     all = NULL;
@@ -125,86 +141,182 @@ shunt_status envelope_write(const shunt_session *s, const cat_instance *instance
   json_decref(all);
   *text = dumped ? base_strdup(dumped) : NULL;
   free(dumped);
-  return *text ? SHUNT_OK : error_memory(err);
+  return *text ? check_size(*text, err) : error_memory(err);
 }
 
 /* ---- reading ---- */
 
-static int nibble(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
+/* The row may hold any text: each part is checked before it is used. */
+typedef struct reader {
+  arena *a;
+  const char *wrong; /* a part that can't be read; NULL after a failure: out of memory */
+} reader;
 
-/* Bytes in the arena; NULL when out of memory. */
-static char *unhex(arena *a, const char *digits, size_t size) {
-  char *bytes = arena_alloc(a, size / 2 + 1);
-  if (!bytes) return NULL;
-  for (size_t i = 0; i < size / 2; i++) bytes[i] = (char)(nibble(digits[2 * i]) << 4 | nibble(digits[2 * i + 1]));
-  bytes[size / 2] = 0;
-  return bytes;
+static bool is_wrong(reader *r, const char *part) {
+  r->wrong = part;
+  return false;
 }
 
-/* False when out of memory. Text points into the JSON, or into the arena. */
-static bool read_value(arena *a, const json_t *from, shunt_value *v) {
-  const json_t *digits = json_object_get(from, "hex"), *sign = json_object_get(from, "infinite");
-  *v = shunt_null();
-  if (json_is_boolean(from)) *v = shunt_boolean(json_is_true(from));
-  if (json_is_integer(from)) *v = shunt_integer(json_integer_value(from));
-  if (json_is_real(from)) *v = shunt_float(json_real_value(from));
-  if (json_is_string(from)) *v = shunt_text(json_string_value(from), json_string_length(from));
-  if (sign) *v = shunt_float(json_integer_value(sign) > 0 ? (double)INFINITY : -(double)INFINITY);
-  if (!digits) return true;
-  *v = shunt_text(unhex(a, json_string_value(digits), json_string_length(digits)), json_string_length(digits) / 2);
-  return v->as.bytes != NULL;
+/* -1: it is no digit of a hexadecimal number. */
+static int nibble(char c) {
+  const char *at = c ? strchr(hex_digits, c) : NULL;
+  return at ? (int)(at - hex_digits) : -1;
 }
 
-/* NULL for null, or when out of memory. */
-static const char *read_name(arena *a, const json_t *from) {
-  shunt_value v;
-  return read_value(a, from, &v) && v.type == SHUNT_TEXT ? v.as.bytes : NULL;
-}
-
-static bool read_attrs(arena *a, const json_t *list, shunt_session_options *o) {
-  o->nattrs = json_array_size(list);
-  shunt_field *attrs = arena_array(a, shunt_field, o->nattrs + 1);
-  for (size_t i = 0; attrs && i < o->nattrs; i++) {
-    const json_t *pair = json_array_get(list, i);
-    attrs[i].name = read_name(a, json_array_get(pair, 0));
-    if (!attrs[i].name || !read_value(a, json_array_get(pair, 1), &attrs[i].value)) return false;
+static bool unhex(reader *r, const json_t *from, shunt_value *v) {
+  const char *digits = json_string_value(from);
+  const size_t size = json_string_length(from) / 2;
+  if (!digits || json_string_length(from) % 2) return is_wrong(r, "hex");
+  char *bytes = arena_alloc(r->a, size + 1);
+  if (!bytes) return false;
+  for (size_t i = 0; i < size; i++) {
+    const int high = nibble(digits[2 * i]), low = nibble(digits[2 * i + 1]);
+    if (high < 0 || low < 0) return is_wrong(r, "hex");
+    bytes[i] = (char)(unsigned char)(high * 16 + low);
   }
-  o->attrs = attrs;
-  return attrs != NULL;
+  bytes[size] = 0;
+  *v = shunt_text(bytes, size);
+  return true;
 }
+
+static bool copy_text(reader *r, const json_t *from, shunt_value *v) {
+  const size_t size = json_string_length(from);
+  const char *bytes = arena_strndup(r->a, json_string_value(from), size);
+  if (bytes) *v = shunt_text(bytes, size);
+  return bytes != NULL;
+}
+
+/* {"hex": digits} or {"infinite": 1 or -1} */
+static bool read_marked(reader *r, const json_t *from, shunt_value *v) {
+  const json_t *digits = json_object_get(from, "hex"), *sign = json_object_get(from, "infinite");
+  const json_int_t way = json_integer_value(sign);
+  if (json_object_size(from) != 1) return is_wrong(r, "value");
+  if (digits) return unhex(r, digits, v);
+  if (way != 1 && way != -1) return is_wrong(r, "value");
+  *v = shunt_float(way > 0 ? (double)INFINITY : -(double)INFINITY);
+  return true;
+}
+
+static bool read_value(reader *r, const json_t *from, shunt_value *v) {
+  if (json_is_string(from)) return copy_text(r, from, v);
+  if (json_is_object(from)) return read_marked(r, from, v);
+  if (json_is_boolean(from))
+    *v = shunt_boolean(json_is_true(from));
+  else if (json_is_integer(from))
+    *v = shunt_integer(json_integer_value(from));
+  else if (json_is_real(from))
+    *v = shunt_float(json_real_value(from));
+  else
+    return is_wrong(r, "value");
+  return true;
+}
+
+/* A name is a C string: it holds no NUL, which would cut it short. */
+static bool read_name(reader *r, const json_t *from, const char *part, const char **name) {
+  shunt_value v = shunt_null();
+  if (!json_is_string(from) && !json_is_object(from)) return is_wrong(r, part);
+  if (!read_value(r, from, &v)) return r->wrong ? is_wrong(r, part) : false;
+  if (v.type != SHUNT_TEXT || memchr(v.as.bytes, 0, v.size)) return is_wrong(r, part);
+  *name = v.as.bytes;
+  return true;
+}
+
+/* An absent part, or null, is NULL. */
+static bool read_optional(reader *r, const json_t *from, const char *part, const char **name) {
+  *name = NULL;
+  return !from || json_is_null(from) || read_name(r, from, part, name);
+}
+
+static bool read_attr(reader *r, const json_t *pair, shunt_field *attr) {
+  if (json_array_size(pair) != 2) return is_wrong(r, "attrs");
+  if (!read_name(r, json_array_get(pair, 0), "attrs", &attr->name)) return false;
+  if (!attr->name[0]) return is_wrong(r, "attrs");
+  return read_value(r, json_array_get(pair, 1), &attr->value);
+}
+
+static bool read_attrs(reader *r, const json_t *list, envelope *e) {
+  if (!json_is_array(list)) return is_wrong(r, "attrs");
+  shunt_field *attrs = arena_array(r->a, shunt_field, json_array_size(list) + 1);
+  if (!attrs) return false;
+  for (; e->nattrs < json_array_size(list); e->nattrs++)
+    if (!read_attr(r, json_array_get(list, e->nattrs), &attrs[e->nattrs])) return false;
+  e->attrs = attrs;
+  return true;
+}
+
+static bool read_locked(reader *r, const json_t *list, envelope *e) {
+  if (!list) return true;
+  if (!json_is_array(list)) return is_wrong(r, "locked");
+  const char **files = arena_array(r->a, const char *, json_array_size(list) + 1);
+  if (!files) return false;
+  for (; e->nlocked < json_array_size(list); e->nlocked++)
+    if (!read_name(r, json_array_get(list, e->nlocked), "locked", &files[e->nlocked])) return false;
+  e->locked = files;
+  return true;
+}
+
+static bool read_level(reader *r, const json_t *from, envelope *e) {
+  const json_int_t level = json_integer_value(from);
+  if (!json_is_integer(from) || level < 0 || level > CATALOG_MOST_LEVELS) return is_wrong(r, "level");
+  e->level = (int)level;
+  return true;
+}
+
+static bool read_names(reader *r, const json_t *from, envelope *e) {
+  if (!read_optional(r, from, "names", &e->names)) return false;
+  const bool fine = !e->names || (strlen(e->names) == HASH_DIGITS && strspn(e->names, hex_digits) == HASH_DIGITS);
+  return fine || is_wrong(r, "names");
+}
+
+static bool read_all(reader *r, const json_t *all, envelope *e) {
+  if (!json_is_object(all)) return is_wrong(r, "form");
+  if (!json_object_get(all, "current")) return is_wrong(r, "current");
+  return read_name(r, json_object_get(all, "instance"), "instance", &e->instance) &&
+         read_optional(r, json_object_get(all, "current"), "current", &e->current) &&
+         read_attrs(r, json_object_get(all, "attrs"), e) && read_level(r, json_object_get(all, "level"), e) &&
+         read_names(r, json_object_get(all, "names"), e) && read_locked(r, json_object_get(all, "locked"), e) &&
+         read_optional(r, json_object_get(all, "waiter"), "waiter", &e->waiter);
+}
+
+shunt_status envelope_read(const char *text, arena *a, envelope *e, shunt_error *err) {
+  reader r = {.a = a};
+  json_error_t bad;
+  *e = (envelope){.level = 0};
+  json_t *all = json_loads(text, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &bad);
+  const bool read = all && read_all(&r, all, e);
+  json_decref(all);
+  if (read) return SHUNT_OK;
+  if (all && r.wrong)
+    return error_set(err, SHUNT_E_INTERNAL, "the job's envelope can't be read: '%s' is wrong", r.wrong);
+  if (!all && bad.text[0]) return error_set(err, SHUNT_E_INTERNAL, "the job's envelope can't be read: it is not JSON");
+  return error_memory(err);
+}
+
+/* ---- opening ---- */
 
 /* The job must not wait for files that the waiting session has locked: that would be a deadlock. */
-static shunt_status lock_out(shunt_session *s, arena *a, const json_t *all, shunt_error *err) {
-  const json_t *list = json_object_get(all, "locked");
-  size_t n = json_array_size(list);
-  if (!n) return SHUNT_OK;
-  const char *waiter = read_name(a, json_object_get(all, "waiter")), **files = arena_array(a, const char *, n);
-  const char *locker = arena_printf(a, "%s, which waits for this job", waiter ? waiter : "another session");
-  bool ok = files && locker;
-  for (size_t i = 0; ok && i < n; i++) ok = (files[i] = read_name(a, json_array_get(list, i))) != NULL;
-  return ok ? session_lock_out(s, files, n, locker, err) : error_memory(err);
+static shunt_status lock_out(shunt_session *s, arena *a, const envelope *e, shunt_error *err) {
+  if (!e->nlocked) return SHUNT_OK;
+  const char *locker = arena_printf(a, "%s, which waits for this job", e->waiter ? e->waiter : "another session");
+  return locker ? session_lock_out(s, e->locked, e->nlocked, locker, err) : error_memory(err);
 }
 
 /* The host that pushed the job may have more levels. */
-static void go_to_level(shunt_session *s, json_int_t level) {
-  int most = s->generation.catalog->settings.max_level;
-  s->level.opened = level < most ? (int)level : most;
+static void go_to_level(shunt_session *s, int level) {
+  const int most = s->generation.catalog->settings.max_level;
+  s->level.opened = level < most ? level : most;
   session_raise(s, 0);
 }
 
-static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *all, shunt_session **session,
-                            shunt_error *err) {
-  arena a = {0};
-  shunt_session_options o = {.level = 0};
+shunt_status envelope_open(envelope_opener open, shunt_app *app, const envelope *e, shunt_session **session,
+                           shunt_error *err) {
+  const shunt_session_options o = {.instance = e->instance, .attrs = e->attrs, .nattrs = e->nattrs};
   shunt_session *s = NULL;
-  o.instance = read_name(&a, json_object_get(all, "instance"));
-  const char *current = read_name(&a, json_object_get(all, "current"));
-  bool ok = o.instance && (current || json_is_null(json_object_get(all, "current")));
-  ok = ok && read_attrs(&a, json_object_get(all, "attrs"), &o);
-  shunt_status status = ok ? open(app, &o, &s, err) : error_memory(err);
-  if (!status) go_to_level(s, json_integer_value(json_object_get(all, "level")));
-  if (!status && current) status = shunt_switch_push(s, current, err);
-  if (!status) status = lock_out(s, &a, all, err);
+  arena a = {0};
+  shunt_status status = open(app, &o, &s, err);
+  if (!status) go_to_level(s, e->level);
+  if (!status && e->current) status = shunt_switch_push(s, e->current, err);
+  if (!status) status = lock_out(s, &a, e, err);
   arena_free(&a);
   if (status) {
     shunt_session_close(s);
@@ -214,38 +326,8 @@ static shunt_status open_as(envelope_opener open, shunt_app *app, const json_t *
   return SHUNT_OK;
 }
 
-/* NULL, with INTERNAL, if it is not an envelope. */
-static json_t *parse(const char *text, shunt_error *err) {
-  json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL);
-  if (json_object_get(all, "instance") && json_object_get(all, "current")) return all;
-  json_decref(all);
-  error_set(err, SHUNT_E_INTERNAL, "the envelope of a job has no instance or no current datasource: %.200s", text);
-  return NULL;
-}
-
-shunt_status envelope_open(envelope_opener open, shunt_app *app, const char *text, shunt_session **session,
-                           shunt_error *err) {
-  json_t *all = parse(text, err);
-  if (!all) return SHUNT_E_INTERNAL;
-  shunt_status status = open_as(open, app, all, session, err);
-  json_decref(all);
-  return status;
-}
-
-shunt_status envelope_instance(const char *text, arena *a, const char **instance, shunt_error *err) {
-  json_t *all = parse(text, err);
-  if (!all) return SHUNT_E_INTERNAL;
-  const char *found = read_name(a, json_object_get(all, "instance"));
-  *instance = found ? arena_strdup(a, found) : NULL;
-  json_decref(all);
-  return *instance ? SHUNT_OK : error_memory(err);
-}
-
-bool envelope_is_foreign(const char *text, const catalog *c) {
-  json_t *all = json_loads(text, JSON_ALLOW_NUL, NULL), *own = names_of(c);
-  const json_t *names = json_object_get(all, "names");
-  const bool foreign = names && own && !json_equal(names, own);
-  json_decref(all);
-  json_decref(own);
-  return foreign;
+bool envelope_is_foreign(const envelope *e, const catalog *c) {
+  char own[HASH_DIGITS + 1];
+  write_names(c, own);
+  return e->names && strcmp(e->names, own) != 0;
 }

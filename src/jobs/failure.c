@@ -1,6 +1,7 @@
 #include "jobs/failure.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,7 +73,8 @@ static void get_text(const json_t *all, const char *name, char *room, size_t siz
 }
 
 static int get_number(const json_t *all, const char *name) {
-  return (int)json_integer_value(json_object_get(all, name));
+  const json_int_t number = json_integer_value(json_object_get(all, name));
+  return number >= INT_MIN && number <= INT_MAX ? (int)number : 0;
 }
 
 void failure_read(const char *text, shunt_error *why) {

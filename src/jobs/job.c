@@ -12,7 +12,7 @@
 #include "session/propagation.h"
 #include "session/transaction.h"
 
-enum { MOST_LOST = 20, MOST_DOUBLED = 20 };
+enum { MOST_DOUBLED = 20 };
 
 static const int64_t LONGEST_BACKOFF_MS = 86400000;
 
@@ -154,7 +154,9 @@ static int64_t backoff_ms(const shunt_job *job) {
 static void write_failed(job_store *store, const shunt_job *job, const char *why, bool dead) {
   sql_text *sql = store->sql;
   sql_reset(sql);
-  sql_puts(sql, "UPDATE shunt_jobs SET failures = failures + 1, slot = NULL, error = ");
+  sql_puts(sql, "UPDATE shunt_jobs SET slot = NULL, failures = ");
+  store_put_integer(store, job->failures < STORE_MOST ? job->failures + 1 : STORE_MOST);
+  sql_puts(sql, ", error = ");
   store_put_text(store, why);
   if (dead) {
     sql_puts(sql, ", state = 'dead', due_at = NULL, finished_at = ");
@@ -233,7 +235,7 @@ static shunt_status record_failure(shunt_job *job, const shunt_error *why, const
 /* The handler asked for a name that is not known here, and the process that pushed the job knew other names. */
 static bool is_for_others(const shunt_job *job, const shunt_error *why) {
   return why->status == SHUNT_E_NOT_FOUND && !why->engine_code && !why->sqlstate[0] && job->session &&
-         envelope_is_foreign(rows_row(job->row, 0)[4].as.bytes, job->session->generation.catalog);
+         envelope_is_foreign(&job->envelope, job->session->generation.catalog);
 }
 
 /* ---- released ---- */
@@ -244,7 +246,8 @@ static shunt_status release(shunt_job *job, const char *why, shunt_error *err) {
   int64_t affected = 0;
   job_store store;
   pthread_mutex_lock(&w->lock);
-  skips_add(&w->skips, job->info.instance, job->info.name, w->host.generation(w->host.app));
+  skips_add(&w->skips, &(skip){job->info.instance, job->info.name, job->alone ? job->info.id : 0},
+            w->host.generation(w->host.app));
   w->outdated = true;
   shunt_status status = store_enter(&store, w->session, 0, err);
   if (!status)
@@ -273,7 +276,10 @@ typedef shunt_status (*recorder)(shunt_job *job, const shunt_error *why, const c
 static shunt_status record(shunt_job *job, const shunt_error *why, recorder as, shunt_error *err) {
   char *text;
   shunt_status status = failure_write(why, &text, err);
-  if (status) return status;
+  if (status) {
+    job->ended = true; /* its lease runs out */
+    return status;
+  }
   if (job->session) propagation_end_all(job->session); /* it may have locked the job store */
   status = as(job, why, text, err);
   base_free(text);
@@ -321,75 +327,7 @@ void shunt_job_free(shunt_job *job) {
   forget_running(job);
   if (!job->ended) give_back(job);
   shunt_rows_free(job->row);
+  shunt_rows_free(job->loaded);
+  arena_free(&job->memory);
   base_free(job);
-}
-
-/* ---- starting ---- */
-
-/* The name of the job for those who wait for it, or for what it holds. */
-static void name_party(shunt_job *job) {
-  shunt_session *s = job->session;
-  s->job.name = s->party.job = job->info.name;
-  s->party.number = (uint64_t)job->info.id;
-  job->key = store_key_of(s->generation.catalog->jobs.client, job->info.id);
-  wait_run_begin(&s->party, job->key.text);
-}
-
-static shunt_status check_format(const shunt_job *job, shunt_error *err) {
-  if (job->format == STORE_FORMAT) return SHUNT_OK;
-  return error_set(err, SHUNT_E_CONFIG,
-                   "the queue was converted by another version of shunt (its format is %d, and this process knows %d): "
-                   "restart the worker with that version",
-                   job->format, STORE_FORMAT);
-}
-
-/* The job completes in the store of the newest generation; the worker stays with the store that it began with. */
-static shunt_status check_queue(const shunt_job *job, shunt_error *err) {
-  const cat_client *here = job->worker->session->generation.catalog->jobs.client,
-                   *there = job->session->generation.catalog->jobs.client;
-  if (strcmp(here->name, there->name) == 0 && here->engine == there->engine &&
-      (!here->filename || strcmp(here->filename, there->filename) == 0))
-    return SHUNT_OK;
-  return error_set(err, SHUNT_E_CONFIG,
-                   "the worker takes jobs from '%s', and after a reload they are kept on '%s': restart the worker",
-                   here->name, there->name);
-}
-
-static shunt_status start(shunt_job *job, shunt_error *err) {
-  name_party(job);
-  job->session->job.broken_off = &job->worker->broken_off;
-  shunt_status status = check_queue(job, err);
-  if (!status) events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_STARTED, WORKER_RUN_FIELDS(job));
-  return status;
-}
-
-/* Its session could not be opened: this process knows other names, or other values of attributes, than the one that
- * pushed the job. A lack of memory on this host is not the job's failure. */
-static shunt_status not_opened(shunt_job *job, const shunt_error *why, shunt_error *err) {
-  if (why->status == SHUNT_E_MEMORY) return error_memory(err);
-  const bool other = why->status == SHUNT_E_NOT_FOUND || why->status == SHUNT_E_USAGE;
-  shunt_status status = other ? shunt_job_release(job, why, err) : shunt_job_failed(job, why, err);
-  return status == SHUNT_E_CONFLICT ? SHUNT_OK : status;
-}
-
-static shunt_status open_session(shunt_job *job, shunt_error *why) {
-  const worker_host *host = &job->worker->host;
-  if (job->lost < MOST_LOST)
-    return envelope_open(host->open, host->app, rows_row(job->row, 0)[4].as.bytes, &job->session, why);
-  job->retry = job->failures;
-  return error_set(why, SHUNT_E_TIMEOUT, "its lease ran out %d times: each time the worker was gone, or hung",
-                   job->lost);
-}
-
-shunt_status job_open(shunt_job *job, bool *started, shunt_error *err) {
-  shunt_error why;
-  shunt_status status = check_format(job, err);
-  if (job->lost_by)
-    events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_TAKEN_OVER, WORKER_RUN_FIELDS(job),
-                {"worker", event_text(job->lost_by)});
-  bool open = !status && !open_session(job, &why);
-  if (!status) status = open ? start(job, err) : not_opened(job, &why, err);
-  *started = open && !status;
-  if (!*started) shunt_job_free(job);
-  return status;
 }

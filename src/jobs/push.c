@@ -15,8 +15,6 @@
 
 enum { RETRY = 3, BACKOFF_MS = 1000, TRIES = 5, UNIQUE_WAIT_MS = 5000 };
 
-static const int64_t LONGEST_DELAY_MS = 100LL * 365 * 24 * 60 * 60 * 1000;
-
 /* The keys of a scope are those of one job, or of the whole queue. */
 static const char OF_JOB[] = "job", OF_QUEUE[] = "queue";
 
@@ -31,12 +29,18 @@ static shunt_status check_unique(const char *job, const shunt_push_options *o, s
   return SHUNT_OK;
 }
 
+static shunt_status check_length(const char *what, const char *name, shunt_error *err) {
+  if (strlen(name) <= STORE_MOST_NAME_BYTES) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE, "a job to push has %s of %zu bytes: '%.64s…'; at most %d", what, strlen(name),
+                   name, STORE_MOST_NAME_BYTES);
+}
+
 static shunt_status check(const char *job, const char *data, const shunt_push_options *o, shunt_error *err) {
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a job to push has no name");
   if (o->delay_ms < 0 || o->backoff_ms < 0 || o->timeout_ms < 0 || o->concurrency < 0)
     return error_set(err, SHUNT_E_USAGE, "job '%.64s': its delay, back-off, timeout and concurrency are 0 or more",
                      job);
-  if (o->delay_ms > LONGEST_DELAY_MS)
+  if (o->delay_ms > STORE_LONGEST_MS)
     return error_set(err, SHUNT_E_USAGE, "job '%.64s': a delay of %lld ms is too long; at most 100 years", job,
                      (long long)o->delay_ms);
   json_t *parsed = json_loads(data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
@@ -61,7 +65,10 @@ shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options
   fill_in(o);
   if (o->existed) *o->existed = false;
   shunt_status status = check(p->job, p->data, o, err);
+  if (!status) status = check_length("a name", p->job, err);
+  if (!status) status = check_length("a queue", o->queue, err);
   if (!status && o->instance) status = catalog_find_instance(s->generation.catalog, o->instance, &instance, err);
+  if (!status) status = check_length("an instance", instance->name, err);
   if (status) return status;
   o->instance = instance->name;
   o->unique_scope = is_of_queue(p) ? OF_QUEUE : OF_JOB; /* outlives the caller's */

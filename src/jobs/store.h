@@ -24,6 +24,16 @@ typedef struct job_store {
 /* Of the rows that this version reads and writes. */
 #define STORE_FORMAT 2
 
+/* The longest name of a job, a queue or an instance. A claim carries them, and the job's data up to STORE_SHORT_DATA:
+ * it must be quick, whatever a row holds. */
+enum { STORE_MOST_NAME_BYTES = 1024, STORE_SHORT_DATA_BYTES = 8192 };
+
+/* Counts of a row stop there, so that adding to them never fails. */
+#define STORE_MOST 1000000000
+
+/* The longest delay, back-off and timeout. */
+static const int64_t STORE_LONGEST_MS = 100LL * 365 * 24 * 60 * 60 * 1000;
+
 /* The channel that notifies workers of new jobs. */
 #define STORE_CHANNEL "shunt_jobs"
 

@@ -76,16 +76,18 @@ static shunt_status make_missing(job_store *store) {
   "queue, name, env, state, priority, run_at, due_at, failures, lost, retry, backoff_ms, timeout_ms, concurrency,"     \
   " slot, unique_key, data, envelope, awaited, worker, claim, result, error, created_at, finished_at"
 
-static shunt_status copy_job(job_store *store, const shunt_value *id, const char *envelope) {
-  const char *instance;
-  shunt_status status = envelope_instance(envelope, store->c.arena, &instance, store->c.err);
-  return status ? status
-                : store_run_bare(store,
-                                 STORE_SQL("INSERT INTO shunt_jobs (format, instance, unique_scope, id, " OLD_COLUMNS
-                                           ") SELECT " FORMAT ", CAST(? AS TEXT), CASE WHEN unique_key IS NOT NULL "
-                                           "THEN 'job' END, id, " OLD_COLUMNS " FROM shunt_jobs_1 WHERE id = ?",
-                                           store_text(instance), *id),
-                                 NULL, NULL);
+/* A job whose envelope can't be read keeps it: the job will be dead when it is claimed, and the others run. */
+static shunt_status copy_job(job_store *store, const shunt_value *id, const shunt_value *text) {
+  envelope e = {.instance = NULL};
+  shunt_status status =
+      text->type == SHUNT_TEXT ? envelope_read(text->as.bytes, store->c.arena, &e, store->c.err) : SHUNT_OK;
+  if (status == SHUNT_E_MEMORY) return status;
+  return store_run_bare(store,
+                        STORE_SQL("INSERT INTO shunt_jobs (format, instance, unique_scope, id, " OLD_COLUMNS
+                                  ") SELECT " FORMAT ", CAST(? AS TEXT), CASE WHEN unique_key IS NOT NULL "
+                                  "THEN 'job' END, id, " OLD_COLUMNS " FROM shunt_jobs_1 WHERE id = ?",
+                                  store_text(status || !e.instance ? "" : e.instance), *id),
+                        NULL, NULL);
 }
 
 static shunt_status copy_jobs(job_store *store) {
@@ -94,7 +96,7 @@ static shunt_status copy_jobs(job_store *store) {
   shunt_status status =
       store_run_bare(store, &(store_sql){"SELECT id, envelope FROM shunt_jobs_1", NULL, 0}, rows, NULL);
   for (size_t i = 0; i < rows->count && !status; i++)
-    status = copy_job(store, &rows_row(rows, i)[0], rows_row(rows, i)[1].as.bytes);
+    status = copy_job(store, &rows_row(rows, i)[0], &rows_row(rows, i)[1]);
   shunt_rows_free(rows);
   return status;
 }

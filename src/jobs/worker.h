@@ -60,16 +60,21 @@ static inline event_sink *worker_events(const shunt_worker *w) { return w->sessi
 struct shunt_job {
   shunt_job_info info; /* its texts belong to the row */
   shunt_worker *worker;
-  shunt_session *session; /* NULL once it is ended */
-  shunt_rows *row;
-  store_key key; /* by which callers wait for it */
-  int64_t claim; /* the number of this claim: a later one is another worker's */
+  shunt_session *session;   /* NULL once it is ended */
+  shunt_rows *row, *loaded; /* of the claim, and of data that was too long for it */
+  arena memory;             /* of the envelope */
+  envelope envelope;
+  const char *envelope_text;
+  const char *unreadable; /* a column of the row that holds no text of a job; NULL: none */
+  store_key key;          /* by which callers wait for it */
+  int64_t claim;          /* the number of this claim: a later one is another worker's */
   int64_t claimed_ns;
   const char *lost_by; /* the worker whose lease on it ran out; NULL: it was ready */
   int format;
   int failures, lost, retry;
   int64_t backoff_ms;
   bool awaited;             /* when it was claimed, a caller waited for it */
+  bool alone;               /* if it is released: others of its name and instance are not */
   bool ended;               /* its end is committed, or its lease is left to run out */
   shunt_job *next, *before; /* in worker->running */
 };
@@ -82,11 +87,12 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
 /* *out is NULL, with SHUNT_OK, if there is nothing to claim. The job has no session yet. */
 shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err);
 
-/* ---- job.c ---- */
+/* ---- open.c ---- */
 
-/* Opens the job's session. If this process does not know its instance or datasource, the job is released and freed. If
- * its lease was lost too often, it has failed and is freed. CONFIG: the store has moved to another client, or belongs
- * to another version of shunt; the job is given back. */
+/* Opens the job's session. If this process does not know its instance or datasource, or the job was
+ * written by another version of shunt, it is released and freed. If its lease was lost too often, its row can't be
+ * read, or its data can't be loaded, it has failed and is freed. CONFIG: the store has moved to another client; the job
+ * is given back. MEMORY: its lease runs out, so that the next one is another job. */
 shunt_status job_open(shunt_job *job, bool *started, shunt_error *err);
 
 /* ---- lease.c ---- */

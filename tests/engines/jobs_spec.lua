@@ -1,8 +1,9 @@
--- Jobs under fire: workers killed at random while they run thousands of jobs, and tenants added and removed meanwhile; and
--- the scenario that gives levels their reason. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
+-- Jobs under fire: workers killed at random while they run thousands of jobs, and tenants added and removed meanwhile; the
+-- scenario that gives levels their reason; and long data on a slow line. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
 
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
+local Faults = require "tests.engines.support.faults"
 local Random = require "tests.spec.support.random"
 local Workers = require "tests.spec.support.workers"
 local watchdog = require "tests.support.watchdog"
@@ -208,3 +209,58 @@ for _, engine in ipairs(Engines.servers) do
     end)
   end)
 end
+
+-- ---- long data, on a slow line ----
+
+describe("a job that brings 8 MB, on a line that needs 8 s for that,", function()
+  local why = Engines.missing()
+  if why then
+    pending(why)
+    return
+  end
+
+  local SIZE, RATE = 8000000, 1000000 -- a claim may take 5 s
+  local relay, world, session, worker
+
+  before_each(function()
+    relay = Faults.relay "pg"
+    world = Engines.open { clients = { main = "pg" }, tcp = { main = relay.address }, connection = { main = "sslmode: disable" },
+      yaml = "jobs: {client: main, lease: 2s}\n" }
+    session = world.session
+    App.fill(world.folder, { ["jobs/all.lua"] = [[
+      job "long"  { retry = 1, backoff = "1ms", priority = -1, handler = function(_, data) return #data end }
+      job "short" { retry = 1, backoff = "1ms", priority = -1, timeout = "1s", handler = function(_, data) return #data end }
+      job "quick" { handler = function() return "done" end }
+    ]] })
+  end)
+  after_each(function()
+    worker:close()
+    world:close()
+    relay:close()
+  end)
+
+  local function push_on_slow_line(name)
+    session:push(name, ("x"):rep(SIZE))
+    relay:rate(RATE)
+    worker = world.app:worker { concurrency = 1 }
+  end
+
+  it("is done", function()
+    push_on_slow_line "long"
+    local id = session:push "quick"
+    Workers.eventually("both are done", function() return #session:jobs { id = id } == 0 end)
+    assert.same({ 2, 0 }, { worker:status().completed, worker:status().failed })
+    assert.is_nil(worker:status().problem)
+  end)
+
+  it("is dead with its reason if its timeout does not allow that, and the job behind it runs", function()
+    push_on_slow_line "short"
+    local id = session:push "quick"
+    Workers.eventually("the other one is done", function() return #session:jobs { id = id } == 0 end)
+    Workers.eventually("it is dead", function() return worker:status().failed == 2 end)
+    relay:rate(0)
+    local dead = session:jobs { state = "dead" }
+    assert.same({ 1, "short", 2 }, { #dead, dead[1].name, dead[1].attempts })
+    assert.truthy(dead[1].error:find("^SHUNT_E_TIMEOUT: "), dead[1].error)
+  end)
+end)

@@ -3,6 +3,7 @@
  * Use: relay ADDRESS PORT listens at ADDRESS, on a port that it prints, and forwards to 127.0.0.1:PORT. It reads
  * commands from its input, one per line, and answers each with "done":
  *   delay MS   delays all further data, both ways
+ *   rate BYTES passes on at most so many bytes per second, each way of a connection; 0: as many as come
  *   silence    forwards nothing any more and accepts no connection, until
  *   pass       accepts new ones. It closes the silent ones to the server, but not to the client
  *   end        ends it, even while its input is open */
@@ -32,7 +33,8 @@ typedef struct chunk {
 typedef struct flow {
   chunk *first, *last;
   int count;
-  bool ended; /* nothing more comes */
+  int64_t free_ms; /* when the line has passed on what came before */
+  bool ended;      /* nothing more comes */
 } flow;
 
 typedef struct pair {
@@ -46,7 +48,7 @@ typedef struct relay {
   uint16_t port; /* the server's */
   pair pairs[MOST_PAIRS];
   int npairs;
-  int64_t delay_ms;
+  int64_t delay_ms, rate;
   bool silent;
 } relay;
 
@@ -81,7 +83,15 @@ static void close_pair(pair *p) {
   close_side(p, SERVER);
 }
 
-static bool read_from(pair *p, int side, int64_t due_ms) {
+/* When the line has passed on so many bytes more. */
+static int64_t due_ms(const relay *r, flow *f, size_t size) {
+  const int64_t at_ms = now_ms();
+  if (!r->rate) return at_ms + r->delay_ms;
+  f->free_ms = (f->free_ms > at_ms ? f->free_ms : at_ms) + (int64_t)size * 1000 / r->rate;
+  return f->free_ms + r->delay_ms;
+}
+
+static bool read_from(const relay *r, pair *p, int side) {
   flow *f = &p->from[side];
   chunk *c = malloc(sizeof *c);
   if (!c) die("malloc");
@@ -92,7 +102,7 @@ static bool read_from(pair *p, int side, int64_t due_ms) {
     return n == 0;
   }
   c->next = NULL;
-  c->due_ms = due_ms;
+  c->due_ms = due_ms(r, f, (size_t)n);
   c->size = (size_t)n;
   c->sent = 0;
   *(f->first ? &f->last->next : &f->first) = c;
@@ -151,6 +161,8 @@ static bool obey(relay *r) {
   if (!fgets(line, sizeof line, stdin)) return false;
   if (strncmp(line, "delay ", 6) == 0)
     r->delay_ms = strtol(line + 6, NULL, 10);
+  else if (strncmp(line, "rate ", 5) == 0)
+    r->rate = strtol(line + 5, NULL, 10);
   else if (strcmp(line, "silence\n") == 0)
     silence(r);
   else if (strcmp(line, "pass\n") == 0)
@@ -195,7 +207,7 @@ static bool move(relay *r, watch *w, int i) {
   pair *p = &r->pairs[i];
   for (int side = 0; side < 2; side++) {
     struct pollfd *in = of_pair(w, i, side), *out = in + 1;
-    if (in->revents && !read_from(p, side, now_ms() + r->delay_ms)) return false;
+    if (in->revents && !read_from(r, p, side)) return false;
     if (out->revents && !write_from(p, side)) return false;
   }
   return goes_on(p);

@@ -190,12 +190,34 @@ describe("workers", function()
       assert.truthy(text:find("jobs/all.lua:3: error: job 'c': retry must be", 1, true), text)
     end)
 
+    local function command(arguments)
+      local pipe = assert(io.popen(("%s jobs %s -c %s/shunt.yaml 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", arguments, folder)))
+      local text = pipe:read "a"
+      return text, select(3, pipe:close())
+    end
+
+    it("are dead if their row can't be read, the others run, and the command shows all of them", function()
+      reopen(nil, Jobs.CONFIG .. "jobs: {client: main}\n")
+      for i = 1, 3 do session:push("note", tostring(i)) end
+      session:execute("main", [[UPDATE shunt_jobs SET envelope = '{"instance":"","current":null,"attrs":[],"level":-1}' WHERE id = 1]])
+      session:execute("main", "UPDATE shunt_jobs SET created_at = 'soon', finished_at = 9000000000000000000, retry = 'often', "
+        .. "failures = 2000000000, lost = x'00', data = x'ff00', envelope = 7 WHERE id = 2")
+      local status, output = Workers.start(folder, "--once"):wait()
+      assert.equal(0, status)
+      assert.same({ "3" }, at:bodies "main")
+      assert.truthy(output:find("job 'note' %(1%): attempt 1 failed after %d+ ms, and it was the last: the job's envelope can't be read: "
+        .. "'level' is wrong"), output)
+      assert.truthy(output:find("\n1 job done, 2 failed\n", 1, true), output)
+      local text = command "list"
+      assert.truthy(text:find("1 +default +note +dead.-'level' is wrong") and text:find "2 +default +note +dead", text)
+      text = command "show 2"
+      assert.truthy(text:find "created_at +soon" and text:find "retry +often", text)
+      assert.same({ "2 jobs ready again\n", 0 }, { command "retry" })
+      assert.truthy(select(2, Workers.start(folder, "--once"):wait()):find("\n0 jobs done, 2 failed\n", 1, true))
+      assert.same({ "2 jobs deleted\n", 0 }, { command "purge" })
+    end)
+
     it("are listed, tried again and deleted by the command", function()
-      local function command(arguments)
-        local pipe = assert(io.popen(("%s jobs %s -c %s/shunt.yaml 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", arguments, folder)))
-        local text = pipe:read "a"
-        return text, select(3, pipe:close())
-      end
       assert.same({ "no jobs\n", 0 }, { command "list" })
       session:push "refused"
       session:push("note", "x", { queue = "q" })

@@ -11,15 +11,18 @@ local jobs = {}
 
 local LIMIT = 50
 
---- A time in ms since 1970, as text in UTC.
-local function at(ms)
-  if ms == shunt.null or ms == nil then return "" end
-  return os.date("!%F %T", ms // 1000)
-end
+local FIRST_S, LAST_S = -62167219200, 253402300799 -- of the years 0 to 9999
 
 local function shown(value)
   if value == shunt.null or value == nil then return "" end
   return terminal.clean(tostring(value))
+end
+
+--- A time in ms since 1970, as text in UTC. A row that was not written by shunt may hold anything.
+local function at(ms)
+  local seconds = math.type(ms) == "integer" and ms // 1000
+  if not seconds or seconds < FIRST_S or seconds > LAST_S then return shown(ms) end
+  return os.date("!%F %T", seconds)
 end
 
 local function print_list(list)

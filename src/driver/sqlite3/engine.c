@@ -202,6 +202,7 @@ static bool is_busy(const shunt_error *err) { return (err->engine_code & 0xff) =
 static const driver_queue queue = {
     .identity = "INTEGER PRIMARY KEY AUTOINCREMENT",
     .now_ms = "CAST(round((julianday('now') - 2440587.5) * 86400000) AS INTEGER)",
+    .bytes = {"length(CAST(", " AS BLOB))"},
     .locked = "",
     .renumber = "INSERT INTO sqlite_sequence (name, seq) SELECT 'shunt_jobs', seq FROM sqlite_sequence WHERE name = "
                 "'shunt_jobs_1'",

@@ -109,6 +109,10 @@ function Relay:pass() self:tell "pass" end
 ---@param ms integer
 function Relay:delay(ms) self:tell(("delay %d"):format(ms)) end
 
+--- Passes on at most so many bytes per second, each way of a connection.
+---@param bytes integer
+function Relay:rate(bytes) self:tell(("rate %d"):format(bytes)) end
+
 function Relay:close()
   self.commands:write "end\n" -- a server that was started since then may hold its input
   self.commands:close()
