@@ -124,7 +124,38 @@ static void tells_of_memory_that_ran_out_and_goes_on(void **state) {
   assert_int_equal(f.live, 0);
 }
 
+/* Otherwise it would be the next one again, and again. */
+static void leaves_to_its_lease_what_it_had_no_memory_for(void **state) {
+  void *s = NULL;
+  bool done = false;
+  size_t claimed = 0;
+  (void)state;
+  faults_on(&f);
+  assert_int_equal(yard_main(&s), 0);
+  yard *y = s;
+  for (size_t at = 1; !done; at++) {
+    shunt_job *job = NULL;
+    yard_push(y, "j", "[1]", NULL);
+    f.seen = 0;
+    f.failed = false;
+    f.fail_at = at;
+    shunt_status status = shunt_worker_next(y->worker, 0, &job, &y->err);
+    done = !f.failed;
+    f.fail_at = 0;
+    if (status)
+      assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE state = 'ready' AND claim > 0"), 0);
+    if (status) claimed += (size_t)yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE state = 'running'");
+    shunt_job_free(job);
+    clear(y);
+  }
+  assert_true(claimed > 0);
+  yard_teardown(&s);
+  faults_off();
+  assert_int_equal(f.live, 0);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(tells_of_memory_that_ran_out_and_goes_on)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(tells_of_memory_that_ran_out_and_goes_on),
+                                     cmocka_unit_test(leaves_to_its_lease_what_it_had_no_memory_for)};
   return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }
