@@ -35,6 +35,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
 WATCHDOG := $(B)/lua/tests/support/watchdog.so
 INTERRUPT := $(B)/tests/interrupt.so
+LEAP := $(B)/tests/leap.so
 
 CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SANITIZE)
@@ -135,6 +136,13 @@ $(B)/obj/tests/support/interrupt.o: private CFLAGS_ALL := $(filter-out $(SANITIZ
 $(INTERRUPT): $(B)/obj/tests/support/interrupt.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^ -ldl
+# A wall clock that leaps, preloaded or linked.
+LEAP_OBJ = $(B)/obj/tests/support/leap.o
+$(LEAP_OBJ): private CFLAGS_ALL := $(filter-out $(SANITIZE),$(CFLAGS_ALL))
+$(LEAP): $(LEAP_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^
+$(B)/tests/jobs/leap_test: $(LEAP_OBJ)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -159,10 +167,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the unit tests without running them.
-unit: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT)
+unit: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
 
 asan: ## Run every test under the address and undefined-behaviour sanitizers

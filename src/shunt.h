@@ -296,6 +296,8 @@ typedef enum shunt_severity {
     "job '{job}' ({id}[, instance '{instance}']): left to other workers, or until a reload: {message}")                \
   X(JOB_TAKEN_OVER, WARNING, "job.taken_over",                                                                         \
     "job '{job}' ({id}[, instance '{instance}']): runs again, because its worker {worker} was gone, or hung")          \
+  X(CLOCK_LEAPT, WARNING, "clock.leapt",                                                                               \
+    "the clock[ of client '{client}', by which the jobs go,] has leapt by {seconds} s")                                \
   X(LISTENER_LOST, WARNING, "listener.lost", "the worker is not notified of new jobs: {message}")                      \
   X(LISTENER_RECONNECTED, INFO, "listener.reconnected", "client '{client}': the worker is notified of new jobs again") \
   X(TRANSACTION_LEFT, WARNING, "transaction.left",                                                                     \
@@ -1204,9 +1206,14 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_retry(shunt_session *session, c
  * of a tenant that is gone. n and filter may be NULL. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_jobs_purge(shunt_session *session, const shunt_jobs_filter *filter,
                                                        int64_t *n, shunt_error *err);
+/* The time on the clock of the queue's database, in ms since 1970. Schedules and jobs go by it, for the clocks of hosts
+ * differ. Errors: DATASOURCE, TIMEOUT, MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_queue_time(shunt_session *session, int64_t *now_ms, shunt_error *err);
 /* For schedules: of all callers that ask for the same job, instance (NULL: the session's) and minute (in ms since
- * 1970), one gets *mine = true and pushes the job. No caller gets it once a later minute of the job and instance was
- * asked for. If the call and the push are in one transaction on the queue's datasource, no minute is lost. */
+ * 1970, of shunt_queue_time), one gets *mine = true and pushes the job. No caller gets it once a later minute of the
+ * job and instance was asked for; unless that minute lies more than two minutes ahead of the queue's clock, because
+ * that was set back since then. If the call and the push are in one transaction on the queue's datasource, no minute is
+ * lost. USAGE: the minute itself lies so far ahead. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_schedule_due(shunt_session *session, const char *job, const char *instance,
                                                          int64_t minute_ms, bool *mine, shunt_error *err);
 

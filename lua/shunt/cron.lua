@@ -1,7 +1,7 @@
 --- Schedules of jobs: the five fields of cron, in UTC.
 ---
 ---     local schedule, problem = cron.parse "*/15 6-22 * * mon-fri"
----     if schedule and cron.matches(schedule, os.time()) then … end
+---     if schedule and cron.matches(schedule, 1767225600) then … end
 ---
 --- Fields: minute, hour, day of month, month, day of week (0 and 7 are Sunday); `*`, numbers, ranges `a-b`, steps `*/n`,
 --- `a-b/n` and `a/n` (from a on), lists of these, and the first three letters of months and days. If neither of the two

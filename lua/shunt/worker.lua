@@ -8,6 +8,8 @@ local jobs = require "shunt.jobs"
 local error, xpcall = error, xpcall
 
 local MOST_MADE_UP = 60 -- missed minutes that are made up, after an outage or a change of the clock
+local MOST_BACK = 2 -- minutes that a clock may be set back without a minute coming twice, as in src/jobs/schedule.c
+local MINUTE_MS = 60000
 
 --- An error gets its place here: a transaction around the handler passes it on from somewhere else.
 local function handle(declaration, session, data, info)
@@ -39,7 +41,7 @@ end
 local function push_due(session, client, declaration, minute, instances)
   local function push()
     for _, instance in ipairs(instances) do
-      if core.schedule_due(session, declaration.name, instance, minute * 60000) then
+      if core.schedule_due(session, declaration.name, instance, minute * MINUTE_MS) then
         core.push(session, declaration, core.json { minute = minute * 60 }, { instance = instance })
       end
     end
@@ -51,13 +53,15 @@ local function push_due(session, client, declaration, minute, instances)
   end
 end
 
---- Pushes the jobs of every minute since the last call, and returns the milliseconds until the next minute.
+--- Pushes the jobs of every minute since the last call, and returns the milliseconds until the next minute. The minutes are
+--- those of the queue's clock: hosts' clocks differ. If it goes back, schedules go on from there.
 local function ticker(app, declared)
   local client = app:describe().jobs.client
   local last
   return function()
     local session <close> = app:session {}
-    local now = os.time() // 60
+    local now = core.queue_time(session) // MINUTE_MS
+    if last and now < last - MOST_BACK then last = now - 1 end
     for minute = last and math.max(last + 1, now - MOST_MADE_UP) or now, now do
       for _, declaration in pairs(declared) do
         if declaration.schedule and cron.matches(declaration.schedule, minute * 60) then
@@ -66,7 +70,7 @@ local function ticker(app, declared)
       end
       last = minute
     end
-    return (60 - os.time() % 60) * 1000
+    return MINUTE_MS - core.queue_time(session) % MINUTE_MS
   end
 end
 

@@ -235,6 +235,18 @@ static int schedule_due(lua_State *L) {
   return 1;
 }
 
+/* queue_time(session): the time of the queue, in ms since 1970. */
+static int queue_time(lua_State *L) {
+  lua_settop(L, 1);
+  bind_call *c = bind_enter(L, 1);
+  int64_t now_ms = 0;
+  bind_busy(L, c);
+  bind_done(L, c, shunt_queue_time(c->session->session, &now_ms, &c->err));
+  bind_leave(L, c);
+  lua_pushinteger(L, now_ms);
+  return 1;
+}
+
 void bind_jobs_register(lua_State *L) {
   static const bind_taking takes[] = {{"session:push", push_keys},        {"session:push_async", push_async_keys},
                                       {"session:jobs", list_keys},        {"session:jobs_retry", retry_keys},
@@ -247,6 +259,7 @@ void bind_jobs_register(lua_State *L) {
                                        {"jobs", jobs_list},
                                        {"jobs_retry", jobs_retry},
                                        {"jobs_purge", jobs_purge},
+                                       {"queue_time", queue_time},
                                        {"schedule_due", schedule_due},
                                        {NULL, NULL}};
   luaL_setfuncs(L, functions, 0);

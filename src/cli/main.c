@@ -63,6 +63,11 @@ static int host_now_ns(lua_State *L) {
   return 1;
 }
 
+static int host_time_ms(lua_State *L) {
+  lua_pushinteger(L, clock_real_ms());
+  return 1;
+}
+
 static sigset_t ending_signals(void) {
   sigset_t set;
   sigemptyset(&set);
@@ -90,10 +95,15 @@ static int host_next_signal(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg host[] = {{"isatty", host_isatty},           {"mkdir", host_mkdir},
-                                {"exists", host_exists},           {"list", host_list},
-                                {"now_ns", host_now_ns},           {"hold_signals", host_hold_signals},
-                                {"next_signal", host_next_signal}, {NULL, NULL}};
+static const luaL_Reg host[] = {{"isatty", host_isatty},
+                                {"mkdir", host_mkdir},
+                                {"exists", host_exists},
+                                {"list", host_list},
+                                {"now_ns", host_now_ns},
+                                {"time_ms", host_time_ms},
+                                {"hold_signals", host_hold_signals},
+                                {"next_signal", host_next_signal},
+                                {NULL, NULL}};
 
 /* Cuts the last part off a path; false if no part is left. */
 static bool step_up(char *path) {

@@ -1,4 +1,4 @@
-/* Administration of queues: list, retry, purge, and schedules. */
+/* Administration of queues: list, retry, purge. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +22,7 @@ static void only(job_store *store, const char *column, const char *text) {
 
 /* Of statements without a timeout: they may wait for rows or unique keys of a transaction that this thread has to end.
  */
-enum { CHANGE_WAIT_MS = 60000, DUE_WAIT_MS = 5000 };
+enum { CHANGE_WAIT_MS = 60000 };
 
 static void bound(job_store *store, int64_t wait_ms) {
   if (!store->c.deadline_ns) call_set_deadline(&store->c, wait_ms);
@@ -136,10 +136,9 @@ shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter,
   job_store store;
   shunt_status status = enter(&v, &store, s, f, err);
   if (status) return status;
-  snprintf(
-      text, sizeof text,
-      "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = %s, due_at = %s",
-      store.dialect->now_ms, store.dialect->now_ms);
+  snprintf(text, sizeof text,
+           "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = %s, due_at = 0",
+           store.dialect->now_ms);
   sql_puts(begin_change(&store, text, f), NO_RIVAL);
   status = change(&store, &affected);
   if (!status && f->id && !affected)
@@ -179,28 +178,5 @@ shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter,
   store_put_integer(&store, f->older_ms);
   status = change(&store, &affected);
   if (n) *n = affected;
-  return outcome_end(&store.c, status);
-}
-
-shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *instance, int64_t minute_ms, bool *mine,
-                                shunt_error *err) {
-  VISIT(v);
-  int64_t affected = 0;
-  *mine = false;
-  if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
-  job_store store;
-  shunt_status status = visit_begin(&v, s, err);
-  if (!status) status = store_enter(&store, s, 0, err);
-  if (status) return status;
-  bound(&store, DUE_WAIT_MS);
-  status = store_run(
-      &store,
-      STORE_SQL("INSERT INTO shunt_schedules (env, instance, job, minute_ms) VALUES (?, ?, ?, ?) ON CONFLICT (env, "
-                "instance, job) DO UPDATE SET minute_ms = excluded.minute_ms WHERE shunt_schedules.minute_ms < "
-                "excluded.minute_ms",
-                store_text(store.env), store_text(instance ? instance : s->instance->name), store_text(job),
-                shunt_integer(minute_ms)),
-      NULL, &affected);
-  *mine = !status && affected > 0;
   return outcome_end(&store.c, status);
 }

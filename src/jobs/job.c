@@ -252,7 +252,7 @@ static shunt_status release(shunt_job *job, const char *why, shunt_error *err) {
   shunt_status status = store_enter(&store, w->session, 0, err);
   if (!status)
     status = store_run(&store,
-                       STORE_SQL("UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL, error = ?" MINE,
+                       STORE_SQL("UPDATE shunt_jobs SET state = 'ready', due_at = 0, slot = NULL, error = ?" MINE,
                                  store_text(why), shunt_integer(job->info.id), shunt_integer(job->claim)),
                        NULL, &affected);
   pthread_mutex_unlock(&w->lock);
@@ -304,7 +304,7 @@ static void give_back(shunt_job *job) {
   job_store store;
   if (store_enter(&store, w->session, 0, NULL) == SHUNT_OK) {
     shunt_status status = store_run(
-        &store, MINE_SQL(job, "UPDATE shunt_jobs SET state = 'ready', due_at = run_at, slot = NULL" MINE), NULL, NULL);
+        &store, MINE_SQL(job, "UPDATE shunt_jobs SET state = 'ready', due_at = 0, slot = NULL" MINE), NULL, NULL);
     (void)status; /* on failure its lease runs out */
   }
   pthread_mutex_unlock(&w->lock);

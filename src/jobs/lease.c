@@ -1,4 +1,5 @@
-/* The worker's thread: it renews leases, deletes history, and listens for jobs that other processes push. */
+/* The worker's thread: it renews leases, compares clocks, deletes history, and listens for jobs that other processes
+ * push. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
@@ -14,7 +15,7 @@
 
 enum { RENEWALS = 3 /* within a lease */ };
 
-static const int64_t LISTEN_AGAIN_NS = 5000000000, FORGET_AGAIN_NS = 10000000000;
+static const int64_t LISTEN_AGAIN_NS = 5000000000, FORGET_AGAIN_NS = 10000000000, LOOK_AGAIN_NS = 5000000000;
 
 /* ---- renewing ---- */
 
@@ -81,13 +82,12 @@ static void renew_all(shunt_worker *w) {
 static void forget_old(const shunt_worker *w) {
   const int64_t keep_ms = w->renewing->generation.catalog->settings.keep_ms;
   job_store store;
-  if (!keep_ms || store_enter(&store, w->renewing, 0, NULL)) return;
-  sql_puts(store.sql, "DELETE FROM shunt_jobs WHERE state = 'done' AND awaited <= 0 AND env = ");
-  store_put_text(&store, store.env);
-  sql_puts(store.sql, " AND finished_at <= ");
-  sql_puts(store.sql, store.dialect->now_ms);
-  sql_puts(store.sql, " - ");
-  store_put_integer(&store, keep_ms);
+  if (!keep_ms || leap_is_recent(&w->leap) || store_enter(&store, w->renewing, 0, NULL)) return;
+  const shunt_value params[] = {store_text(store.env), shunt_integer(keep_ms), shunt_integer(leap_latest_ms(&w->leap))};
+  store_put(
+      &store,
+      "DELETE FROM shunt_jobs WHERE state = 'done' AND awaited <= 0 AND env = ? AND finished_at <= @ - ? AND @ <= ?",
+      params, sizeof params / sizeof *params);
   shunt_status status = store_run_sql(&store, NULL, NULL);
   (void)status;
 }
@@ -166,9 +166,12 @@ static void *keep_leases(void *ud) {
   shunt_worker *w = ud;
   ear e = {.listener = NULL};
   const int64_t between_ns = w->lease_ms * NS_PER_MS / RENEWALS;
-  int64_t forget_ns = clock_monotonic_ns(), renew_ns = forget_ns + between_ns;
+  const int64_t look_again_ns = between_ns < LOOK_AGAIN_NS ? between_ns : LOOK_AGAIN_NS;
+  int64_t look_ns = clock_monotonic_ns(), forget_ns = look_ns, renew_ns = look_ns + between_ns;
   while (!is_over(w)) {
-    listen_until(w, &e, renew_ns < forget_ns ? renew_ns : forget_ns);
+    const int64_t soon_ns = renew_ns < forget_ns ? renew_ns : forget_ns;
+    listen_until(w, &e, look_ns < soon_ns ? look_ns : soon_ns);
+    if (is_due(&look_ns, look_again_ns)) leap_look(w);
     if (is_due(&renew_ns, between_ns)) renew_all(w);
     if (is_due(&forget_ns, FORGET_AGAIN_NS)) forget_old(w);
   }

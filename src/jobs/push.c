@@ -109,10 +109,13 @@ static void write_insert(job_store *store, const push *p) {
   store_put_integer(store, o->priority);
   sql_puts(sql, ", ");
   sql_puts(sql, store->dialect->now_ms);
-  for (int i = 0; i < 2; i++) {
-    sql_puts(sql, ", ");
+  sql_puts(sql, ", ");
+  store_put_later(store, o->delay_ms);
+  sql_puts(sql, ", ");
+  if (o->delay_ms)
     store_put_later(store, o->delay_ms);
-  }
+  else
+    store_put_integer(store, 0);
   sql_puts(sql, ") ON CONFLICT DO NOTHING RETURNING id");
   if (!store->dialect->notify || notifies_later(store)) return;
   sql_puts(sql, ", ");

@@ -46,6 +46,15 @@ store_key store_key_of(const cat_client *client, int64_t id) {
 
 /* ---- parts of statements ---- */
 
+void store_put(job_store *store, const char *text, const shunt_value *params, size_t nparams) {
+  sql_text *sql = store->sql;
+  for (const char *at; (at = strchr(text, '@')); text = at + 1) {
+    sql_add(sql, text, (size_t)(at - text));
+    sql_puts(sql, store->dialect->now_ms);
+  }
+  sql_part(sql, text, params, nparams);
+}
+
 void store_put_text(job_store *store, const char *text) {
   const shunt_value v = store_text(text);
   sql_param(store->sql, &v);
@@ -76,4 +85,18 @@ shunt_status store_run_bare(job_store *store, const store_sql *sql, shunt_rows *
   shunt_status status = execution_run(&store->c, &e, rows);
   if (affected) *affected = e.affected;
   return execution_end(&store->c, &e, status);
+}
+
+shunt_status store_now(shunt_session *s, int64_t *now_ms, shunt_error *err) {
+  job_store store;
+  shunt_status status = store_enter(&store, s, 0, err);
+  shunt_rows *rows = status ? NULL : rows_new();
+  if (status || !rows) return status ? status : error_memory(err);
+  sql_puts(store.sql, "SELECT ");
+  sql_puts(store.sql, store.dialect->now_ms);
+  status = sql_status(store.sql, err);
+  if (!status) status = store_run_bare(&store, &(store_sql){store.sql->text.data, NULL, 0}, rows, NULL);
+  if (!status) *now_ms = rows_row(rows, 0)[0].as.integer;
+  shunt_rows_free(rows);
+  return status;
 }

@@ -3,9 +3,11 @@
  * Use: job_store store; store_enter(&store, s, 0, err); store_run(&store, STORE_SQL("SELECT … WHERE id = ?",
  * shunt_integer(id)), rows, NULL);
  *
- * due_at is the time from which a job may be claimed: for a ready job its start, for a running job the end of its
- * lease; it is null for a job that is done or dead. If at most n jobs of a name may run at once, each running one holds
- * one of n slots; a unique index makes the claim fail if two workers take the same slot. */
+ * due_at is the time from which a job may be claimed: for a ready job its start, or 0 if it waits for nothing; for a
+ * running job the end of its lease; it is null for a job that is done or dead. All times of rows are read from the
+ * queue's clock (dialect->now_ms), so hosts need no common one; leap.h says what happens if it is set. If at most n
+ * jobs of a name may run at once, each running one holds one of n slots; a unique index makes the claim fail if two
+ * workers take the same slot. */
 #ifndef SHUNT_JOBS_STORE_H
 #define SHUNT_JOBS_STORE_H
 
@@ -20,6 +22,9 @@ typedef struct job_store {
   const driver_queue *dialect;
   bool made; /* the tables exist: no need to look */
 } job_store;
+
+#define STORE_TEXT_OF(number) STORE_TEXT_OF_EXPANDED(number)
+#define STORE_TEXT_OF_EXPANDED(number) #number
 
 /* Of the rows that this version reads and writes. */
 #define STORE_FORMAT 2
@@ -77,7 +82,12 @@ static inline shunt_value store_text(const char *text) {
   return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();
 }
 
-/* To the store's sql: a parameter; and the time that it will be on the queue's clock in so many ms. */
+/* The time on the queue's clock, in ms since 1970. Errors: those of store_enter and statement_run. */
+shunt_status store_now(shunt_session *s, int64_t *now_ms, shunt_error *err);
+
+/* To the store's sql: text in which each @ stands for the time on the queue's clock, with its parameters; a parameter;
+ * and the time that it will be on the queue's clock in so many ms. */
+void store_put(job_store *store, const char *text, const shunt_value *params, size_t nparams);
 void store_put_text(job_store *store, const char *text); /* NULL: null */
 void store_put_integer(job_store *store, int64_t integer);
 void store_put_later(job_store *store, int64_t ms);

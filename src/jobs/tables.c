@@ -17,9 +17,7 @@
 
 /* ---- what they look like ---- */
 
-#define TEXT_OF(number) TEXT_OF_EXPANDED(number)
-#define TEXT_OF_EXPANDED(number) #number
-#define FORMAT TEXT_OF(STORE_FORMAT)
+#define FORMAT STORE_TEXT_OF(STORE_FORMAT)
 
 /* `lost`: how many leases ran out. `awaited`: how many callers wait for the result, which is kept for them. `instance`:
  * as in the envelope, for SQL. `lost_by`: the worker from which this claim took the job over. */

@@ -58,7 +58,9 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
   shunt_status status = open_session(w, &w->session, err);
   if (!status) status = open_session(w, &w->renewing, err);
   if (status) return status;
-  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->generation.catalog->settings.lease_ms;
+  const int64_t common_ms = w->session->generation.catalog->settings.lease_ms;
+  w->lease_ms = o->lease_ms ? o->lease_ms : common_ms;
+  leap_begin(&w->leap, w->lease_ms > common_ms ? w->lease_ms : common_ms);
   w->name = make_name(&w->owned);
   return w->name && copy_options(w, o) ? lease_start(w, err) : error_memory(err);
 }

@@ -1,9 +1,11 @@
 -- Jobs under fire: workers killed at random while they run thousands of jobs, and tenants added and removed meanwhile; the
--- scenario that gives levels their reason; and long data on a slow line. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
+-- scenario that gives levels their reason; long data on a slow line; and hosts whose clocks are wrong. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
 
+local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Engines = require "tests.engines.support.engines"
 local Faults = require "tests.engines.support.faults"
+local Leap = require "tests.spec.support.leap"
 local Random = require "tests.spec.support.random"
 local Workers = require "tests.spec.support.workers"
 local watchdog = require "tests.support.watchdog"
@@ -262,5 +264,50 @@ describe("a job that brings 8 MB, on a line that needs 8 s for that,", function(
     local dead = session:jobs { state = "dead" }
     assert.same({ 1, "short", 2 }, { #dead, dead[1].name, dead[1].attempts })
     assert.truthy(dead[1].error:find("^SHUNT_E_TIMEOUT: "), dead[1].error)
+  end)
+end)
+
+-- ---- clocks of hosts ----
+
+describe("schedules of hosts whose clocks are an hour or a day off", function()
+  local why = Engines.missing()
+  if why then
+    pending(why)
+    return
+  end
+
+  local world, clock
+
+  before_each(function()
+    clock = Leap.new()
+    world = Engines.open { clients = { main = "pg" }, yaml = "jobs: {client: main}\n" }
+    App.fill(world.folder, { ["jobs/all.lua"] = 'job "each minute" { schedule = "* * * * *", handler = print }' })
+  end)
+  after_each(function()
+    world:close()
+    clock:close()
+  end)
+
+  it("are pushed once for each minute of the server", function()
+    local seen = {}
+    for _, off in ipairs { 86400, 0, -86400, 3600, -3600, 0 } do
+      local from = os.time()
+      local pipe = assert(io.popen(("%s lua5.4 tests/spec/support/ticks.lua '%s' '%s' %d 2>&1"):format(clock.environment, world.folder, clock.path, off)))
+      local output = pipe:read "a"
+      assert.truthy(pipe:close(), output)
+      local step = shunt.json_decode(output)
+      assert.truthy(math.abs(step.time - off - from) < 60, "the host's clock is not off")
+      assert.truthy(step.now >= from // 60 * 60 and step.now <= os.time())
+      seen[step.now] = true
+    end
+    local pushed = 0
+    for _, row in ipairs(world.session:jobs()) do
+      local minute = shunt.json_decode(row.data).minute
+      assert.truthy(seen[minute], ("%d was pushed, and was no minute of the server then"):format(minute))
+      seen[minute] = nil
+      pushed = pushed + 1
+    end
+    assert.truthy(pushed > 0)
+    assert.is_nil(next(seen), "a minute was not pushed")
   end)
 end)

@@ -200,7 +200,7 @@ describe("workers", function()
       reopen(nil, Jobs.CONFIG .. "jobs: {client: main}\n")
       for i = 1, 3 do session:push("note", tostring(i)) end
       session:execute("main", [[UPDATE shunt_jobs SET envelope = '{"instance":"","current":null,"attrs":[],"level":-1}' WHERE id = 1]])
-      session:execute("main", "UPDATE shunt_jobs SET created_at = 'soon', finished_at = 9000000000000000000, retry = 'often', "
+      session:execute("main", "UPDATE shunt_jobs SET finished_at = 9000000000000000000, retry = 'often', "
         .. "failures = 2000000000, lost = x'00', data = x'ff00', envelope = 7 WHERE id = 2")
       local status, output = Workers.start(folder, "--once"):wait()
       assert.equal(0, status)
@@ -210,6 +210,7 @@ describe("workers", function()
       assert.truthy(output:find("\n1 job done, 2 failed\n", 1, true), output)
       local text = command "list"
       assert.truthy(text:find("1 +default +note +dead.-'level' is wrong") and text:find "2 +default +note +dead", text)
+      session:execute("main", "UPDATE shunt_jobs SET created_at = 'soon', run_at = 9000000000000000000 WHERE id = 2")
       text = command "show 2"
       assert.truthy(text:find "created_at +soon" and text:find "retry +often", text)
       assert.same({ "2 jobs ready again\n", 0 }, { command "retry" })

@@ -6,9 +6,10 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/thread.h"
 #include "shunt.h"
 
 enum { WATCHDOG_S = 300 /* a busy machine is no deadlock */ };
@@ -18,7 +19,7 @@ static struct {
   pthread_mutex_t lock;
   pthread_cond_t wake;
   bool over;
-} watchdog = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
+} watchdog = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static void watchdog_tell(void *ud, const shunt_wait *wait) {
   (void)ud;
@@ -29,12 +30,10 @@ static void watchdog_tell(void *ud, const shunt_wait *wait) {
 }
 
 static void *watchdog_run(void *unused) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  until.tv_sec += WATCHDOG_S;
-  int rc = 0;
+  const int64_t until_ns = clock_monotonic_ns() + WATCHDOG_S * NS_PER_S;
+  bool late = false;
   pthread_mutex_lock(&watchdog.lock);
-  while (!watchdog.over && rc == 0) rc = pthread_cond_timedwait(&watchdog.wake, &watchdog.lock, &until);
+  while (!watchdog.over && !late) late = !thread_cond_wait(&watchdog.wake, &watchdog.lock, until_ns);
   bool over = watchdog.over;
   pthread_mutex_unlock(&watchdog.lock);
   if (over) return unused;
@@ -46,6 +45,7 @@ static void *watchdog_run(void *unused) {
 
 static inline int watchdog_setup(void **state) {
   (void)state;
+  if (!thread_cond_init(&watchdog.wake)) return -1;
   return pthread_create(&watchdog.thread, NULL, watchdog_run, NULL);
 }
 

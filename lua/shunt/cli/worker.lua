@@ -30,15 +30,16 @@ local function event_line(event) return terminal.clean(("%s %s"):format(at(event
 ---@param fields table with its kind
 local function announce(args, fields, text)
   if not args.json then return say(text) end
-  fields.time = os.time()
+  fields.time = host.time_ms() / 1000
   say(shunt.json(fields))
 end
 
---- Prints the events of jobs.
+--- Prints the events of jobs, and of the clock that they go by.
 local function log_jobs(app, args)
   local line = args.json and shunt.json or event_line
   app:on("job.*", function(event) say(line(event)) end)
   app:on("lease.lost", function(event) say(line(event)) end)
+  app:on("clock.leapt", function(event) say(line(event)) end)
   app:on("events.dropped", function(event) say(line(event)) end)
 end
 

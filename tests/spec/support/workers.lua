@@ -45,12 +45,13 @@ local started = 0
 --- Starts it on the application in folder; back when it is ready, unless options say --once.
 ---@param folder string
 ---@param options? string
+---@param environment? string such as "A=1 B=2"
 ---@return WorkerProcess
-function M.start(folder, options)
+function M.start(folder, options, environment)
   started = started + 1
   local base = ("%s/.worker-%d"):format(folder, started)
-  App.write(base .. ".sh", ("%s worker -c %s/shunt.yaml %s >%s.out 2>&1 </dev/null & echo $! >%s.pid\nwait $!\necho $? >%s.status\n")
-    :format(binary, folder, options or "", base, base, base))
+  App.write(base .. ".sh", ("%s %s worker -c %s/shunt.yaml %s >%s.out 2>&1 </dev/null & echo $! >%s.pid\nwait $!\necho $? >%s.status\n")
+    :format(environment or "", binary, folder, options or "", base, base, base))
   assert(os.execute(("sh %s.sh >/dev/null 2>&1 &"):format(base)))
   local self = setmetatable({ base = base }, Process)
   self.pid = M.eventually("the worker's number", function() return read(base .. ".pid"):match "%d+" end)

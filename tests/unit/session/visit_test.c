@@ -143,6 +143,11 @@ static shunt_status schedule_due(desk *d) {
   return shunt_schedule_due(d->s, "mail", NULL, 60000, &mine, &d->err);
 }
 
+static shunt_status queue_time(desk *d) {
+  int64_t now_ms;
+  return shunt_queue_time(d->s, &now_ms, &d->err);
+}
+
 static shunt_status switch_pop(desk *d) {
   shunt_switch_pop(d->s);
   return SHUNT_OK;
@@ -202,7 +207,8 @@ static const struct {
                {"jobs_list", jobs_list},
                {"jobs_retry", jobs_retry},
                {"jobs_purge", jobs_purge},
-               {"schedule_due", schedule_due}},
+               {"schedule_due", schedule_due},
+               {"queue_time", queue_time}},
   waiting[] = {{"switch_pop", switch_pop},   {"level_pop", level_pop},       {"observe", observe},
                {"before_wait", before_wait}, {"stream_close", stream_close}, {"session_close", session_close}};
 
