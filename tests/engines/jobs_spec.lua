@@ -1,5 +1,6 @@
 -- Jobs under fire: workers killed at random while they run thousands of jobs, and tenants added and removed meanwhile; the
--- scenario that gives levels their reason; long data on a slow line; and hosts whose clocks are wrong. SHUNT_SEED brings the kills of a run back, as far as two machines are alike.
+-- scenario that gives levels their reason; long data on a slow line; and hosts whose clocks are wrong. SHUNT_SEED brings the
+-- kills of a run back, as far as two machines are alike.
 
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
