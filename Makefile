@@ -142,7 +142,7 @@ $(LEAP_OBJ): private CFLAGS_ALL := $(filter-out $(SANITIZE),$(CFLAGS_ALL))
 $(LEAP): $(LEAP_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^
-$(B)/tests/jobs/leap_test: $(LEAP_OBJ)
+$(B)/tests/jobs/leap_test $(B)/tests/joint/age_test: $(LEAP_OBJ)
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/clock.h"
+#include "joint/age.h"
 #include "joint/going.h"
 
 typedef struct peer {
@@ -216,7 +217,7 @@ static void leave(branch *b, const char *why) {
 
 /* Whether it is this run's to end. */
 static bool is_due(const recovery *r, branch *b) {
-  const int64_t age_s = clock_real_ms() / 1000 - b->name.time_s;
+  const int64_t age_s = joint_age_s(b->all, b->name.time_s);
   const joint_process process = joint_name_process(&b->name);
   const bool private_store = b->name.store == JOINT_STORE_PRIVATE;
   if (!b->all[0])

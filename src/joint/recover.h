@@ -2,8 +2,8 @@
  * gone. Owner: nothing outlives the call; it opens connections of its own, one after the other, and closes them.
  * Use: joint_recover(&(joint_look){.catalog = c, .resolve = true}, rows, &left, err);
  *
- * Without `id`, the transactions of processes that run are left alone, and those of other hosts for JOINT_PATIENCE_S.
- * That is only politeness: the fence in the store makes recovery right in any case, and a coordinator that was
+ * Without `id`, the transactions of processes that run are left alone, and those of other hosts for JOINT_PATIENCE_S
+ * (age.h). That is only politeness: the fence in the store makes recovery right in any case, and a coordinator that was
  * overtaken fails. */
 #ifndef SHUNT_JOINT_RECOVER_H
 #define SHUNT_JOINT_RECOVER_H
