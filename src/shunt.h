@@ -1065,9 +1065,9 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session
  * instance, attributes and current datasource, one level up, in the newest generation.
  *
  * A job is ready, running, done or dead. A failed job is ready again after a delay that doubles with each failure, and
- * dead after more than `retry` failures. A running job has a lease, which its worker renews; when the lease expires,
- * the job is ready again. So a job takes effect at least once, and exactly once if it is completed in the transaction
- * on the queue's datasource that holds its effect. */
+ * dead after more than `retry` failures. A running job has a lease, which its worker renews; half a lease after it
+ * has expired, the job is ready again. So a job takes effect at least once, and exactly once if it is completed in the
+ * transaction on the queue's datasource that holds its effect. */
 
 /* A member that is 0 or NULL means the default; NULL in place of the options means the defaults of all of them. */
 typedef struct shunt_push_options {

@@ -6,9 +6,9 @@
  *
  * Idea: UPDATE … WHERE id = (SELECT … ORDER BY priority, run_at, id LIMIT 1) RETURNING …. The job gets a lease: due_at
  * is now + lease, by the clock of the database, so hosts need no common clock. A running job whose lease has run out is
- * due again like any other, unless that clock has leapt (leap.h), and the next claim counts it as lost: a crashed
- * worker needs no cleaning up. `claim` counts the claims; later statements of a worker name its claim, so that a worker
- * that lost its lease changes nothing any more.
+ * claimed like any other, once its worker has been given the time to show that it lives (lease.c), and the claim counts
+ * it as lost: a crashed worker needs no cleaning up. `claim` counts the claims; later statements of a worker name its
+ * claim, so that a worker that lost its lease changes nothing any more.
  *
  * Where several transactions write at once (PostgreSQL), the SELECT ends in FOR UPDATE SKIP LOCKED: workers don't wait
  * for each other, and each takes another row. SQLite has one writer, so claims come one after the other; an idle worker
@@ -53,7 +53,7 @@ enum { TRIES = 16 };
   " HAVING count(*) >= max(r.concurrency))"
 
 typedef struct writer {
-  shunt_worker *w;
+  const shunt_worker *w;
   const job_store *store;
   arena *a;
   buf text;
@@ -116,9 +116,8 @@ static void write_condition(writer *t) {
   write_list(t, "queue", o->queues, o->nqueues);
   write_list(t, "name", o->jobs, o->njobs);
   write_skips(t, 'j');
-  buf_printf(&t->text, " AND (j.state <> 'running' OR %s <= ?)", t->store->dialect->now_ms);
-  t->w->latest = &t->params[t->nparams++];
-  buf_puts(&t->text, " AND (j.concurrency = 0 OR j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
+  buf_puts(&t->text, " AND (j.state <> 'running' OR j.lost_by = coalesce(j.worker, '')) AND (j.concurrency = 0 OR "
+                     "j.slot IS NOT NULL OR j.name NOT IN " FULL_NAMES ")");
   add_text(t, t->store->env);
   if (t->store->dialect->parallel) write_first_alone(t);
 }
@@ -178,7 +177,7 @@ static char *claim_text(arena *a, const job_store *store, const shunt_worker *w,
 static bool write_both(shunt_worker *w, const job_store *store) {
   arena *a = &w->written;
   writer t = {.w = w, .store = store, .a = a};
-  t.params = arena_array(a, shunt_value, w->of.nqueues + w->of.njobs + 6 * w->skips.count + 6);
+  t.params = arena_array(a, shunt_value, w->of.nqueues + w->of.njobs + 6 * w->skips.count + 5);
   if (!t.params) return false;
   add_text(&t, w->name);
   write_condition(&t);
@@ -190,16 +189,13 @@ static bool write_both(shunt_worker *w, const job_store *store) {
   return w->claim.text && w->peek.text;
 }
 
-/* Writes the SQL if what it skips has changed, and sets its time. */
+/* Writes the SQL if what it skips has changed. */
 static shunt_status prepare(shunt_worker *w, const job_store *store) {
   if (skips_expire(&w->skips, w->host.generation(w->host.app))) w->outdated = true;
-  if (w->outdated) {
-    arena_reset(&w->written);
-    w->outdated = !write_both(w, store);
-  }
-  if (w->outdated) return error_memory(store->c.err);
-  *w->latest = shunt_integer(leap_latest_ms(&w->leap));
-  return SHUNT_OK;
+  if (!w->outdated) return SHUNT_OK;
+  arena_reset(&w->written);
+  w->outdated = !write_both(w, store);
+  return w->outdated ? error_memory(store->c.err) : SHUNT_OK;
 }
 
 /* ---- claiming ---- */

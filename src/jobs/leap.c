@@ -3,31 +3,12 @@
 #include "base/clock.h"
 #include "jobs/worker.h"
 
-/* Clocks are corrected in smaller steps now and then; and by this much a statement may read its clock later than it was
- * sent. */
+/* Clocks are corrected in smaller steps now and then. */
 #define STEP_MS 2000
-enum { STATEMENT_MS = 5000 };
 
 static const int64_t RECENT_NS = 600 * NS_PER_S;
 
-void leap_begin(leap *l, int64_t lease_ms) {
-  atomic_init(&l->most_ms, INT64_MAX);
-  atomic_init(&l->last_ns, 0);
-  l->wait_ns = lease_ms * NS_PER_MS;
-}
-
-/* ---- asking ---- */
-
-int64_t leap_latest_ms(const leap *l) {
-  const int64_t most_ms = atomic_load(&l->most_ms), last_ns = atomic_load(&l->last_ns), now_ns = clock_monotonic_ns();
-  if (last_ns && now_ns - last_ns < l->wait_ns) return -1;
-  return most_ms == INT64_MAX ? most_ms : most_ms + now_ns / NS_PER_MS + STATEMENT_MS + STEP_MS;
-}
-
-bool leap_is_recent(const leap *l) {
-  const int64_t last_ns = atomic_load(&l->last_ns);
-  return last_ns && clock_monotonic_ns() - last_ns < RECENT_NS;
-}
+bool leap_is_recent(const leap *l) { return l->last_ns && clock_monotonic_ns() - l->last_ns < RECENT_NS; }
 
 /* ---- mending ---- */
 
@@ -42,22 +23,6 @@ static void put_future(job_store *store) {
   put(store, " FROM shunt_jobs WHERE env = ");
   store_put_text(store, store->env);
   put(store, " AND (" IS_FUTURE("created_at") " OR " IS_FUTURE("started_at") " OR " IS_FUTURE("finished_at") ")");
-}
-
-/* First, because an UPDATE may wait for the write lock even if it finds nothing; and there may be no tables yet. */
-static bool has_future(job_store *store) {
-  shunt_rows *rows = rows_new();
-  if (!rows) return false;
-  put(store, "SELECT id");
-  put_future(store);
-  put(store, " LIMIT 1");
-  const sql_text *sql = store->sql;
-  const bool found =
-      sql_status(sql, NULL) == SHUNT_OK &&
-      store_run_bare(store, &(store_sql){sql->text.data, sql->params, sql->nparams}, rows, NULL) == SHUNT_OK &&
-      rows->count > 0;
-  shunt_rows_free(rows);
-  return found;
 }
 
 /* The lease of a running job begins anew: its worker renews it if it lives. */
@@ -75,8 +40,11 @@ static void put_mended(job_store *store, int64_t lease_ms) {
 
 static void mend(const shunt_worker *w) {
   job_store store;
-  if (store_enter(&store, w->renewing, 0, NULL) || !has_future(&store)) return;
-  sql_reset(store.sql);
+  if (store_enter(&store, w->renewing, 0, NULL)) return;
+  put(&store, "SELECT id");
+  put_future(&store);
+  put(&store, " LIMIT 1");
+  if (!store_finds(&store)) return;
   put_mended(&store, w->lease_ms);
   shunt_status status = store_run_sql(&store, NULL, NULL);
   (void)status; /* the next worker that starts does it */
@@ -96,7 +64,7 @@ static int64_t compare(leap_clock *c, int64_t now_ms, int64_t before_ns, int64_t
 }
 
 static void report(shunt_worker *w, const char *client, int64_t by_ms) {
-  atomic_store(&w->leap.last_ns, clock_monotonic_ns());
+  w->leap.last_ns = clock_monotonic_ns();
   events_emit(worker_events(w), SHUNT_EVENT_CLOCK_LEAPT, {"client", event_text(client)},
               {"seconds", shunt_integer(by_ms / 1000)});
 }
@@ -111,13 +79,12 @@ static void look_at_host(shunt_worker *w) {
 
 static void look_at_queue(shunt_worker *w) {
   int64_t now_ms;
-  const bool first = !w->leap.queue.known;
   const int64_t before_ns = clock_monotonic_ns();
   if (store_now(w->renewing, &now_ms, NULL)) return;
   const int64_t by_ms = compare(&w->leap.queue, now_ms, before_ns, clock_monotonic_ns());
   if (by_ms) report(w, w->renewing->generation.catalog->jobs.client->name, by_ms);
-  atomic_store(&w->leap.most_ms, w->leap.queue.most_ms);
-  if (first || by_ms < 0) mend(w);
+  if (by_ms < 0 || !atomic_load(&w->leap.looked)) mend(w);
+  atomic_store(&w->leap.looked, true);
 }
 
 void leap_look(shunt_worker *w) {

@@ -1,5 +1,5 @@
-/* The worker's thread: it renews leases, compares clocks, deletes history, and listens for jobs that other processes
- * push. */
+/* The worker's thread: it renews leases, doubts those that have run out, compares clocks, deletes history, and listens
+ * for jobs that other processes push. */
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 #include <poll.h>
@@ -47,7 +47,7 @@ static shunt_status renew(const shunt_worker *w, const lease *l, int64_t *renewe
   if (status) return status;
   sql_puts(store.sql, "UPDATE shunt_jobs SET due_at = ");
   store_put_later(&store, w->lease_ms);
-  sql_puts(store.sql, " WHERE id = (SELECT j.id FROM shunt_jobs j WHERE j.id = ");
+  sql_puts(store.sql, ", lost_by = NULL WHERE id = (SELECT j.id FROM shunt_jobs j WHERE j.id = ");
   store_put_integer(&store, l->id);
   sql_puts(store.sql, " AND j.claim = ");
   store_put_integer(&store, l->claim);
@@ -76,18 +76,48 @@ static void renew_all(shunt_worker *w) {
   base_free(leases);
 }
 
+/* ---- leases that have run out ---- */
+
+/* Other workers may have other leases than this one. */
+static int64_t longest_lease_ms(const shunt_worker *w) {
+  const int64_t common_ms = w->renewing->generation.catalog->settings.lease_ms;
+  return w->lease_ms > common_ms ? w->lease_ms : common_ms;
+}
+
+/* @ stands for the queue's time (store_put). */
+#define RUN_OUT                                                                                                        \
+  " FROM shunt_jobs WHERE env = ? AND state = 'running' AND due_at <= @ AND (lost_by IS NULL OR lost_by <> "           \
+  "coalesce(worker, ''))"
+
+/* The queue's clock may have leapt, and the worker may live: it has half a lease more. It renews three times within a
+ * lease, and so the doubt ends. Otherwise the lease runs out again, and then the job may be claimed. */
+static void doubt(const shunt_worker *w) {
+  job_store store;
+  if (store_enter(&store, w->renewing, 0, NULL)) return;
+  const shunt_value env = store_text(store.env),
+                    params[] = {shunt_integer(longest_lease_ms(w) / 2), store_text(store.env)};
+  store_put(&store, "SELECT id" RUN_OUT " LIMIT 1", &env, 1);
+  if (!store_finds(&store)) return;
+  store_put(&store,
+            "UPDATE shunt_jobs SET lost_by = coalesce(worker, ''), due_at = @ + ? WHERE id IN (SELECT id" RUN_OUT,
+            params, sizeof params / sizeof *params);
+  sql_puts(store.sql, store.dialect->locked);
+  sql_puts(store.sql, ")");
+  shunt_status status = store_run_sql(&store, NULL, NULL);
+  (void)status; /* the next look does it */
+}
+
 /* ---- history ---- */
 
 /* Results that callers wait for stay. A failure is tried again the next time. */
-static void forget_old(const shunt_worker *w) {
+static void forget_old(shunt_worker *w) {
   const int64_t keep_ms = w->renewing->generation.catalog->settings.keep_ms;
   job_store store;
+  leap_look(w);
   if (!keep_ms || leap_is_recent(&w->leap) || store_enter(&store, w->renewing, 0, NULL)) return;
-  const shunt_value params[] = {store_text(store.env), shunt_integer(keep_ms), shunt_integer(leap_latest_ms(&w->leap))};
-  store_put(
-      &store,
-      "DELETE FROM shunt_jobs WHERE state = 'done' AND awaited <= 0 AND env = ? AND finished_at <= @ - ? AND @ <= ?",
-      params, sizeof params / sizeof *params);
+  const shunt_value params[] = {store_text(store.env), shunt_integer(keep_ms)};
+  store_put(&store, "DELETE FROM shunt_jobs WHERE state = 'done' AND awaited <= 0 AND env = ? AND finished_at <= @ - ?",
+            params, sizeof params / sizeof *params);
   shunt_status status = store_run_sql(&store, NULL, NULL);
   (void)status;
 }
@@ -171,7 +201,10 @@ static void *keep_leases(void *ud) {
   while (!is_over(w)) {
     const int64_t soon_ns = renew_ns < forget_ns ? renew_ns : forget_ns;
     listen_until(w, &e, look_ns < soon_ns ? look_ns : soon_ns);
-    if (is_due(&look_ns, look_again_ns)) leap_look(w);
+    if (is_due(&look_ns, look_again_ns)) {
+      leap_look(w);
+      doubt(w);
+    }
     if (is_due(&renew_ns, between_ns)) renew_all(w);
     if (is_due(&forget_ns, FORGET_AGAIN_NS)) forget_old(w);
   }

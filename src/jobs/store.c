@@ -87,6 +87,17 @@ shunt_status store_run_bare(job_store *store, const store_sql *sql, shunt_rows *
   return execution_end(&store->c, &e, status);
 }
 
+bool store_finds(job_store *store) {
+  shunt_rows *rows = rows_new();
+  const sql_text *sql = store->sql;
+  const store_sql statement = {sql->text.data, sql->params, sql->nparams};
+  const bool found = rows && sql_status(sql, NULL) == SHUNT_OK &&
+                     store_run_bare(store, &statement, rows, NULL) == SHUNT_OK && rows->count > 0;
+  shunt_rows_free(rows);
+  sql_reset(store->sql);
+  return found;
+}
+
 shunt_status store_now(shunt_session *s, int64_t *now_ms, shunt_error *err) {
   job_store store;
   shunt_status status = store_enter(&store, s, 0, err);

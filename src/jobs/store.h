@@ -5,7 +5,10 @@
  *
  * due_at is the time from which a job may be claimed: for a ready job its start, or 0 if it waits for nothing; for a
  * running job the end of its lease; it is null for a job that is done or dead. All times of rows are read from the
- * queue's clock (dialect->now_ms), so hosts need no common one; leap.h says what happens if it is set. If at most n
+ * queue's clock (dialect->now_ms), so hosts need no common one; leap.h says what happens if it is set.
+ *
+ * lost_by is the worker from which the claim took the job over. In a running job it may be the job's own worker: then
+ * the lease had run out, and the job may be claimed if it runs out again (lease.c). If at most n
  * jobs of a name may run at once, each running one holds one of n slots; a unique index makes the claim fail if two
  * workers take the same slot. */
 #ifndef SHUNT_JOBS_STORE_H
@@ -82,6 +85,9 @@ static inline shunt_value store_text(const char *text) {
   return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();
 }
 
+/* Whether the statement in store->sql, which is then emptied, gives a row: an UPDATE would wait for the write lock even
+ * if it found nothing. False also if there are no tables yet, or it fails. */
+bool store_finds(job_store *store);
 /* The time on the queue's clock, in ms since 1970. Errors: those of store_enter and statement_run. */
 shunt_status store_now(shunt_session *s, int64_t *now_ms, shunt_error *err);
 

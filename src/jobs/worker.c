@@ -58,9 +58,7 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
   shunt_status status = open_session(w, &w->session, err);
   if (!status) status = open_session(w, &w->renewing, err);
   if (status) return status;
-  const int64_t common_ms = w->session->generation.catalog->settings.lease_ms;
-  w->lease_ms = o->lease_ms ? o->lease_ms : common_ms;
-  leap_begin(&w->leap, w->lease_ms > common_ms ? w->lease_ms : common_ms);
+  w->lease_ms = o->lease_ms ? o->lease_ms : w->session->generation.catalog->settings.lease_ms;
   w->name = make_name(&w->owned);
   return w->name && copy_options(w, o) ? lease_start(w, err) : error_memory(err);
 }
@@ -81,6 +79,7 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
   atomic_init(&w->completed, 0);
   atomic_init(&w->failed, 0);
   atomic_init(&w->released, 0);
+  atomic_init(&w->leap.looked, false);
   pthread_mutex_init(&w->lock, NULL);
   status = fill(w, options, err);
   if (status) {

@@ -32,15 +32,14 @@ struct shunt_worker {
   pthread_mutex_t lock; /* of the next fields */
   skips skips;
   arena written;         /* of the SQL: */
-  shunt_value *latest;   /* a parameter of both: leap_latest_ms */
   store_sql claim, peek; /* peek only looks whether there is a job to claim */
   bool outdated;         /* it has to be written again */
   shunt_session *session;
   bool idle;          /* the last claim found nothing */
   shunt_job *running; /* the jobs whose leases are renewed */
   size_t nrunning;
-  leap leap;
   /* of the thread */
+  leap leap;
   shunt_session *renewing;
   int wake[2]; /* a pipe: a byte ends the thread */
   pthread_t thread;

@@ -250,8 +250,8 @@ static void reports_jobs_that_fail(void **state) {
   shunt_session *s = session(w);
   shunt_worker *worker;
   shunt_error why = {.status = SHUNT_E_DENIED, .message = "not today"};
-  fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
   fine(w, shunt_push(s, "mail", NULL, &(shunt_push_options){.retry = 1, .backoff_ms = 1}, NULL, &w->err));
+  fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
   for (int i = 0; i < 2; i++) {
     shunt_job *job = next(w, worker);
     fine(w, shunt_job_failed(job, &why, &w->err));
@@ -273,18 +273,18 @@ static void reports_that_a_job_runs_again_because_its_worker_is_gone(void **stat
   world *w = begin("");
   shunt_session *s = session(w);
   shunt_worker *gone, *worker;
+  fine(w, shunt_push(s, "mail", NULL, NULL, NULL, &w->err));
   fine(w, shunt_worker_open(w->app, NULL, &gone, &w->err));
   fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
-  fine(w, shunt_push(s, "mail", NULL, NULL, NULL, &w->err));
   shunt_job *lost = next(w, gone);
-  execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
+  execute(w, s, "UPDATE shunt_jobs SET due_at = 0, lost_by = worker");
   shunt_job *job = next(w, worker);
   saw(w, "warning job.taken_over: job 'mail' (1): runs again, because its worker ");
   assert_int_equal(shunt_job_of(job)->attempt, 2);
   fine(w, shunt_job_failed(job, &(shunt_error){.status = SHUNT_E_DENIED}, &w->err));
   shunt_job_free(job);
   shunt_job_free(lost);
-  execute(w, s, "UPDATE shunt_jobs SET due_at = 0");
+  execute(w, s, "UPDATE shunt_jobs SET due_at = 0, lost_by = worker");
   shunt_job_free(next(w, worker));
   assert_null(strstr(strstr(w->log, "job.taken_over") + 1, "job.taken_over")); /* a retry does not count */
   shunt_worker_close(gone);
@@ -299,8 +299,8 @@ static void reports_leases(void **state) {
   shunt_session *s = session(w), *locker = session(w);
   shunt_worker *worker;
   shunt_tx *tx;
-  fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
   fine(w, shunt_push(s, "mail", NULL, NULL, NULL, &w->err));
+  fine(w, shunt_worker_open(w->app, NULL, &worker, &w->err));
   shunt_job *job = next(w, worker);
   will_see(w, "debug lease.renewed: job 'mail' (1): the lease was renewed | job=mail id=1\n");
   fine(w, shunt_begin(locker, &(shunt_tx_options){.client = "main"}, &tx, &w->err));

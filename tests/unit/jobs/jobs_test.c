@@ -171,7 +171,7 @@ static void is_claimed_again_once_its_lease_is_out(void **state) {
   int64_t id = yard_push(y, "slow", NULL, &(shunt_push_options){.concurrency = 1});
   shunt_job *lost = yard_next(y);
   assert_null(yard_try_next(y));
-  yard_sql(y, "UPDATE shunt_jobs SET due_at = 1 WHERE env = '%s'");
+  yard_sql(y, "UPDATE shunt_jobs SET due_at = 1, lost_by = worker WHERE env = '%s'");
   shunt_job *job = yard_next(y);
   assert_int_equal(shunt_job_of(job)->id, id);
   assert_int_equal(shunt_job_of(job)->attempt, 2);
@@ -183,13 +183,36 @@ static void is_claimed_again_once_its_lease_is_out(void **state) {
   assert_int_equal(yard_count(y), 0);
 }
 
+/* The clock may have leapt, and the worker may live. */
+static void is_claimed_only_if_its_lease_runs_out_again(void **state) {
+  BEGIN;
+  shunt_worker_close(y->worker);
+  y->worker = yard_worker(y, 60000);
+  shunt_worker *soon = yard_worker(y, 100);
+  yard_push(y, "slow", NULL, NULL);
+  shunt_job *job = yard_next(y), *other = NULL;
+  yard_sql(y, "UPDATE shunt_jobs SET due_at = 1 WHERE env = '%s'");
+  yard_fine(y, shunt_worker_next(soon, 0, &other, &y->err));
+  assert_null(other);
+  const char *doubted = "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND lost_by = worker AND due_at > 1";
+  for (int i = 0; i < 1000 && !yard_number(y, doubted); i++) usleep(10000);
+  assert_int_equal(yard_number(y, doubted), 1);
+  yard_sql(y, "UPDATE shunt_jobs SET due_at = 1 WHERE env = '%s'");
+  yard_fine(y, shunt_worker_next(soon, YARD_SOON_MS, &other, &y->err));
+  assert_non_null(other);
+  assert_int_equal(shunt_job_of(other)->attempt, 2);
+  yard_complete(y, other, NULL);
+  shunt_job_free(job);
+  shunt_worker_close(soon);
+}
+
 static void is_dead_after_twenty_lost_leases(void **state) {
   BEGIN;
   yard_push(y, "killer", NULL, &(shunt_push_options){.retry = 100});
   shunt_job *jobs[20];
   for (int i = 0; i < 20; i++) {
     jobs[i] = yard_next(y);
-    yard_sql(y, "UPDATE shunt_jobs SET due_at = 1 WHERE env = '%s'");
+    yard_sql(y, "UPDATE shunt_jobs SET due_at = 1, lost_by = worker WHERE env = '%s'");
   }
   assert_null(yard_try_next(y));
   assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state = 'dead'"), 1);
@@ -491,6 +514,7 @@ int main(void) {
       yard_tests(leaves_to_its_lease_what_failed_where_that_could_not_be_told),
       yard_tests(gives_back_at_once_what_neither_ended_nor_failed),
       yard_tests(is_claimed_again_once_its_lease_is_out),
+      yard_tests(is_claimed_only_if_its_lease_runs_out_again),
       yard_tests(is_dead_after_twenty_lost_leases),
       yard_tests(renews_the_lease_while_it_runs),
       yard_tests(has_one_of_a_unique_key_that_waits_or_runs),

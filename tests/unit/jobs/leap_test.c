@@ -79,8 +79,8 @@ static void wait_for_leap(int before) {
 
 /* The worker has compared the clocks at least once. */
 static void wait_for_look(const shunt_worker *w) {
-  for (int i = 0; i < PATIENCE && leap_latest_ms(&w->leap) == INT64_MAX; i++) usleep(10000);
-  assert_true(leap_latest_ms(&w->leap) != INT64_MAX);
+  for (int i = 0; i < PATIENCE && !atomic_load(&w->leap.looked); i++) usleep(10000);
+  assert_true(atomic_load(&w->leap.looked));
 }
 
 static void leap_and_wait(yard *y, int64_t off_ms) {

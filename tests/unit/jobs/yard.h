@@ -211,9 +211,11 @@ static inline void yard_fail(yard *y, shunt_job *job, shunt_status status, const
   shunt_job_free(job);
 }
 
-/* So that what waits for its time need not be waited for. */
+/* So that what waits for its time need not be waited for. The workers of running jobs had time to show that they live.
+ */
 static inline void yard_hasten(yard *y) {
-  yard_sql(y, "UPDATE shunt_jobs SET run_at = 0, due_at = 0 WHERE env = '%s' AND due_at IS NOT NULL");
+  yard_sql(y, "UPDATE shunt_jobs SET run_at = 0, due_at = 0, lost_by = coalesce(worker, '') WHERE env = '%s' AND "
+              "due_at IS NOT NULL");
 }
 
 #endif
