@@ -405,6 +405,7 @@ rules: {path: [rules]}
   end)
 
   it("say what the server lacks", function()
+    Faults.restart_with("pg", "") -- ends with a checkpoint: a log with prepared transactions can't be recovered without them
     Faults.restart_with("pg", "-c max_prepared_transactions=0")
     local world = open { "pg", "pg" }
     local problem = Engines.raises("SHUNT_E_TRANSACTION", function()
