@@ -30,6 +30,14 @@ const char *shunt_outcome_name(shunt_outcome outcome) {
   return "";
 }
 
+shunt_outcome error_outcome_named(const char *name) {
+#define NAMED(outcome, text)                                                                                           \
+  if (name && strcmp(name, text) == 0) return SHUNT_##outcome;
+  SHUNT_OUTCOME_MAP(NAMED)
+#undef NAMED
+  return SHUNT_NOT_DONE;
+}
+
 const char *shunt_verdict_text(shunt_verdict verdict) {
   switch (verdict) {
 #define TEXT(name, text)                                                                                               \

@@ -16,6 +16,8 @@ __attribute__((format(printf, 3, 4))) shunt_status error_reword(shunt_error *err
                                                                 const char *format, ...);
 /* Appends to the message, and cuts it if there is no room. */
 void error_add(shunt_error *err, const char *text);
+/* The outcome of this name (shunt_outcome_name). NOT_DONE: none has it, or name is NULL. */
+shunt_outcome error_outcome_named(const char *name);
 void error_place(shunt_error *err, const char *file, int line, int column);
 void error_client(shunt_error *err, const char *client);
 

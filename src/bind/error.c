@@ -237,12 +237,6 @@ int bind_place_error(lua_State *L) {
   return 1;
 }
 
-static shunt_outcome outcome_named(const char *name) {
-  int outcome = SHUNT_UNKNOWN;
-  while (outcome > SHUNT_NOT_DONE && strcmp(shunt_outcome_name((shunt_outcome)outcome), name) != 0) outcome--;
-  return (shunt_outcome)outcome;
-}
-
 /* Copies the text under key, cut to size. */
 static void take_text(lua_State *L, int index, const char *key, char *to, size_t size) {
   lua_pushstring(L, key);
@@ -279,7 +273,7 @@ void bind_to_error(lua_State *L, int index, shunt_error *err) {
   err->column = take_number(L, index, "column");
   err->engine_code = take_number(L, index, "engine_code");
   take_text(L, index, "outcome", outcome, sizeof outcome);
-  err->outcome = outcome_named(outcome);
+  err->outcome = error_outcome_named(outcome);
 }
 
 void bind_error_register(lua_State *L) {

@@ -55,12 +55,6 @@ static shunt_status status_of(const char *name, size_t size) {
   return SHUNT_E_INTERNAL;
 }
 
-static shunt_outcome outcome_of(const char *name) {
-  int outcome = name ? SHUNT_UNKNOWN : SHUNT_NOT_DONE;
-  while (outcome > SHUNT_NOT_DONE && strcmp(shunt_outcome_name((shunt_outcome)outcome), name) != 0) outcome--;
-  return (shunt_outcome)outcome;
-}
-
 static void read_old(const char *text, shunt_error *why) {
   const char *colon = strstr(text, ": ");
   shunt_status status = colon ? status_of(text, (size_t)(colon - text)) : SHUNT_E_INTERNAL;
@@ -89,7 +83,7 @@ void failure_read(const char *text, shunt_error *why) {
     get_text(all, "file", why->file, sizeof why->file);
     why->engine_code = get_number(all, "engine_code");
     why->line = get_number(all, "line");
-    why->outcome = outcome_of(json_string_value(json_object_get(all, "outcome")));
+    why->outcome = error_outcome_named(json_string_value(json_object_get(all, "outcome")));
   } else {
     read_old(text, why);
   }
