@@ -24,7 +24,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/alloc.h"
 #include "base/clock.h"
 #include "pool/pool_inner.h"
 #include "pool/wait.h"
@@ -235,13 +234,6 @@ static shunt_status open_one(acquiring *a, driver_conn **conn, shunt_error *err)
   return a->in_vain ? SHUNT_OK : status;
 }
 
-static shunt_status take_place(pool *pl, shunt_error *err) {
-  if (!pool_make_room(pl)) return error_memory(err);
-  pl->open++;
-  pl->opening++;
-  return SHUNT_OK;
-}
-
 /* Nothing is idle and no place is free. Releases the lock. If other callers are opening all the connections there are,
  * waiting means waiting for the server: so an open circuit counts here, too. */
 static shunt_status await_one(acquiring *a, driver_conn **conn, shunt_error *err) {
@@ -267,8 +259,8 @@ static shunt_status find_one(acquiring *a, driver_conn **conn, shunt_error *err)
   const bool waits = pl->open == pl->max || pool_is_full(pl);
   if (waits && !a->r->no_wait) return await_one(a, conn, err);
   if (!waits) {
-    status = take_place(pl, err);
-    a->opens = !status;
+    a->opens = pool_take_place(pl);
+    if (!a->opens) status = error_memory(err);
   }
   pthread_mutex_unlock(&pl->lock);
   return status;

@@ -40,17 +40,19 @@ bool pool_note_full(pool *pl, const shunt_error *why) {
   return true;
 }
 
-bool pool_make_room(pool *pl) {
+bool pool_take_place(pool *pl) {
   size_t count = (size_t)pl->open + 1;
-  return base_grow(&pl->idle, &pl->idle_room, count, sizeof(driver_conn *)) &&
-         base_grow(&pl->all, &pl->all_room, count, sizeof(driver_conn *));
+  if (!base_grow(&pl->idle, &pl->idle_room, count, sizeof(driver_conn *)) ||
+      !base_grow(&pl->all, &pl->all_room, count, sizeof(driver_conn *)))
+    return false;
+  pl->open++;
+  pl->opening++;
+  return true;
 }
 
 /* Gives the first waiting caller a place to open a connection, if there is one. */
 static bool serve_place(pool *pl) {
-  if (!pl->waitlist.first || pl->open == pl->max || !pool_make_room(pl)) return false;
-  pl->open++;
-  pl->opening++;
+  if (!pl->waitlist.first || pl->open == pl->max || !pool_take_place(pl)) return false;
   waitlist_serve(&pl->waitlist, NULL);
   return true;
 }

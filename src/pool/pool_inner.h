@@ -153,8 +153,8 @@ void pool_note_room(pool *pl);
 /* As waitlist_wait. While the server is full, the first waiting caller probes now and then: it gets a place to open a
  * connection. */
 shunt_status pool_wait_in_turn(pool *pl, waiter *me, int64_t until_ns);
-/* Makes room in the lists for one more. */
-bool pool_make_room(pool *pl);
+/* Takes a place that is free, to open a connection. False: out of memory. */
+bool pool_take_place(pool *pl);
 /* The caller holds no lock. Closes the connection that was idle for longest in another pool on the same server: of the
  * same client at another level, or of a client with the same `server`. False: none is idle. */
 bool pool_close_beside(const pool *pl);
