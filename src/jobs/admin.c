@@ -24,10 +24,6 @@ static void only(job_store *store, const char *column, const char *text) {
  */
 enum { CHANGE_WAIT_MS = 60000 };
 
-static void bound(job_store *store, int64_t wait_ms) {
-  if (!store->c.deadline_ns) call_set_deadline(&store->c, wait_ms);
-}
-
 /* The text, and the jobs that the filter selects. */
 static sql_text *begin(job_store *store, const char *text, const shunt_jobs_filter *f) {
   sql_text *sql = store->sql;
@@ -48,7 +44,7 @@ static sql_text *begin(job_store *store, const char *text, const shunt_jobs_filt
 static sql_text *begin_change(job_store *store, const char *text, const shunt_jobs_filter *f) {
   char whole[320];
   snprintf(whole, sizeof whole, "%s WHERE id IN (SELECT id FROM shunt_jobs", text);
-  bound(store, CHANGE_WAIT_MS);
+  store_bound(store, CHANGE_WAIT_MS);
   return begin(store, whole, f);
 }
 

@@ -205,11 +205,6 @@ static int64_t number(const shunt_value *v, int64_t most, int64_t otherwise) {
   return v->type == SHUNT_INTEGER && v->as.integer >= 0 && v->as.integer <= most ? v->as.integer : otherwise;
 }
 
-/* NULL: it is no text, or too long, or a NUL would cut it short. */
-static const char *text_of(const shunt_value *v) {
-  return v->type == SHUNT_TEXT && !memchr(v->as.bytes, 0, v->size) ? v->as.bytes : NULL;
-}
-
 static void remember(shunt_worker *w, shunt_job *job) {
   job->next = w->running;
   if (job->next) job->next->before = job;
@@ -232,7 +227,7 @@ static void read_numbers(shunt_job *job, const shunt_value *v) {
 
 /* Events name the job, whatever its row holds. */
 static const char *read_text(shunt_job *job, const shunt_value *v, const char *column) {
-  const char *text = text_of(v);
+  const char *text = store_text_of(v);
   if (!text) job->unreadable = column;
   return text ? text : "?";
 }
@@ -246,12 +241,12 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   job->worker = w;
   job->claimed_ns = clock_monotonic_ns();
   read_numbers(job, v);
-  job->lost_by = text_of(&v[LOST_BY]);
+  job->lost_by = store_text_of(&v[LOST_BY]);
   job->envelope_text = read_text(job, &v[ENVELOPE], "envelope");
   job->info.instance = read_text(job, &v[INSTANCE], "instance");
   job->info.queue = read_text(job, &v[QUEUE], "queue");
   job->info.name = read_text(job, &v[NAME], "name");
-  job->info.data = text_of(&v[DATA]);
+  job->info.data = store_text_of(&v[DATA]);
   remember(w, job);
   return job;
 }

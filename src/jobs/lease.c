@@ -113,8 +113,9 @@ static void doubt(const shunt_worker *w) {
 static void forget_old(shunt_worker *w) {
   const int64_t keep_ms = w->renewing->generation.catalog->settings.keep_ms;
   job_store store;
-  leap_look(w);
-  if (!keep_ms || leap_is_recent(&w->leap) || store_enter(&store, w->renewing, 0, NULL)) return;
+  if (!keep_ms) return;
+  leap_look(w); /* just before, as what is deleted does not come back */
+  if (leap_is_recent(&w->leap) || store_enter(&store, w->renewing, 0, NULL)) return;
   const shunt_value params[] = {store_text(store.env), shunt_integer(keep_ms)};
   store_put(&store, "DELETE FROM shunt_jobs WHERE state = 'done' AND awaited <= 0 AND env = ? AND finished_at <= @ - ?",
             params, sizeof params / sizeof *params);

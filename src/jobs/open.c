@@ -90,10 +90,8 @@ static shunt_status load(shunt_job *job, shunt_error *err) {
   if (status) return status;
   const shunt_value *data = job->loaded->count ? rows_row(job->loaded, 0) : NULL;
   if (!data) return error_set(err, SHUNT_E_CONFLICT, "the job was claimed by another worker or purged");
-  if (data->type != SHUNT_TEXT || memchr(data->as.bytes, 0, data->size))
-    return error_set(err, SHUNT_E_INTERNAL, "the job's data can't be read: it is not text");
-  job->info.data = data->as.bytes;
-  return SHUNT_OK;
+  job->info.data = store_text_of(data);
+  return job->info.data ? SHUNT_OK : error_set(err, SHUNT_E_INTERNAL, "the job's data can't be read: it is not text");
 }
 
 /* ---- starting ---- */

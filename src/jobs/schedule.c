@@ -39,7 +39,7 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *i
   if (status) return status;
   const shunt_value params[] = {store_text(store.env), store_text(instance ? instance : s->instance->name),
                                 store_text(job), shunt_integer(minute_ms), shunt_integer(minute_ms)};
-  if (!store.c.deadline_ns) call_set_deadline(&store.c, DUE_WAIT_MS);
+  store_bound(&store, DUE_WAIT_MS);
   store_put(&store, due, params, sizeof params / sizeof *params);
   status = store_run_sql(&store, NULL, &affected);
   *mine = !status && affected > 0;

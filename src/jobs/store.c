@@ -87,12 +87,16 @@ shunt_status store_run_bare(job_store *store, const store_sql *sql, shunt_rows *
   return execution_end(&store->c, &e, status);
 }
 
+/* Runs what is in store->sql, as it is. */
+static shunt_status ask(job_store *store, shunt_rows *rows) {
+  const sql_text *sql = store->sql;
+  shunt_status status = rows ? sql_status(sql, store->c.err) : error_memory(store->c.err);
+  return status ? status : store_run_bare(store, &(store_sql){sql->text.data, sql->params, sql->nparams}, rows, NULL);
+}
+
 bool store_finds(job_store *store) {
   shunt_rows *rows = rows_new();
-  const sql_text *sql = store->sql;
-  const store_sql statement = {sql->text.data, sql->params, sql->nparams};
-  const bool found = rows && sql_status(sql, NULL) == SHUNT_OK &&
-                     store_run_bare(store, &statement, rows, NULL) == SHUNT_OK && rows->count > 0;
+  const bool found = ask(store, rows) == SHUNT_OK && rows->count > 0;
   shunt_rows_free(rows);
   sql_reset(store->sql);
   return found;
@@ -101,12 +105,10 @@ bool store_finds(job_store *store) {
 shunt_status store_now(shunt_session *s, int64_t *now_ms, shunt_error *err) {
   job_store store;
   shunt_status status = store_enter(&store, s, 0, err);
-  shunt_rows *rows = status ? NULL : rows_new();
-  if (status || !rows) return status ? status : error_memory(err);
-  sql_puts(store.sql, "SELECT ");
-  sql_puts(store.sql, store.dialect->now_ms);
-  status = sql_status(store.sql, err);
-  if (!status) status = store_run_bare(&store, &(store_sql){store.sql->text.data, NULL, 0}, rows, NULL);
+  if (status) return status;
+  shunt_rows *rows = rows_new();
+  store_put(&store, "SELECT @", NULL, 0);
+  status = ask(&store, rows);
   if (!status) *now_ms = rows_row(rows, 0)[0].as.integer;
   shunt_rows_free(rows);
   return status;

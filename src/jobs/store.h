@@ -32,8 +32,8 @@ typedef struct job_store {
 /* Of the rows that this version reads and writes. */
 #define STORE_FORMAT 2
 
-/* The longest name of a job, a queue or an instance. A claim carries them, and the job's data up to STORE_SHORT_DATA:
- * it must be quick, whatever a row holds. */
+/* The longest name of a job, a queue or an instance. A claim carries them, and the job's data up to
+ * STORE_SHORT_DATA_BYTES: it must be quick, whatever a row holds. */
 enum { STORE_MOST_NAME_BYTES = 1024, STORE_SHORT_DATA_BYTES = 8192 };
 
 /* Counts of a row stop there, so that adding to them never fails. */
@@ -83,6 +83,17 @@ store_key store_key_of(const cat_client *client, int64_t id);
 
 static inline shunt_value store_text(const char *text) {
   return text ? shunt_text(text, __builtin_strlen(text)) : shunt_null();
+}
+
+/* A text of a row, which may hold anything. NULL: it is no text, or a NUL would cut it short. */
+static inline const char *store_text_of(const shunt_value *v) {
+  return v->type == SHUNT_TEXT && !__builtin_memchr(v->as.bytes, 0, v->size) ? v->as.bytes : NULL;
+}
+
+/* A call without a timeout waits this long at most: for rows or unique keys of a transaction that its thread has to
+ * end. */
+static inline void store_bound(job_store *store, int64_t wait_ms) {
+  if (!store->c.deadline_ns) call_set_deadline(&store->c, wait_ms);
 }
 
 /* Whether the statement in store->sql, which is then emptied, gives a row: an UPDATE would wait for the write lock even
