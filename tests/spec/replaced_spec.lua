@@ -5,6 +5,7 @@
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Random = require "tests.spec.support.random"
+local files = require "tests.files"
 
 local PROGRAMS, STEPS, SESSIONS = tonumber(os.getenv "SHUNT_PROGRAMS") or 6, 40, 3
 
@@ -24,13 +25,6 @@ local function let_reads_look()
   end
 end
 
-local function bytes_of(path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "a"
-  file:close()
-  return bytes
-end
-
 -- A database with one row, which names the version.
 local function make_version(folder, n)
   local app, own = App.open({ ["shunt.yaml"] = yaml, ["rules/m.lua"] = rules, ["data/main.db"] = "" })
@@ -39,7 +33,7 @@ local function make_version(folder, n)
   s:model("thing"):insert { id = 1, name = "version " .. n }
   s:close()
   app:close()
-  App.write(folder .. "/new.db", bytes_of(own .. "/data/main.db"))
+  App.write(folder .. "/new.db", files.read(own .. "/data/main.db"))
   App.remove(own)
 end
 
