@@ -3,9 +3,7 @@
  * place.c (files that are deleted or replaced), table.c (descriptions of tables), error.c (result codes to errors).
  * Only this folder includes it.
  * Owner: the connection owns its database handle and every statement.
- * Use: sqlite_conn *conn = sqlite_of(base); rc = sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, sql,
- * err);
- */
+ * Use: sqlite_conn *conn = sqlite_of(base); rc = sqlite3_…(conn->db, …); if (rc) return sqlite_fail(conn, rc, …); */
 #ifndef SHUNT_DRIVER_SQLITE3_CONN_H
 #define SHUNT_DRIVER_SQLITE3_CONN_H
 
