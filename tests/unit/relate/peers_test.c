@@ -14,7 +14,15 @@
 #include "unit/driver/pg/fake_server.h"
 #include "unit/files.h"
 
-enum { DEADLINE_MS = 5000, SLACK_MS = 2000, MOST_MIB = 96, MOST_CASES = 60, RANDOM_CASES = 60 };
+enum {
+  TIMEOUT_MS = 300,
+  CALLS = 9,
+  DEADLINE_MS = CALLS * (TIMEOUT_MS + 1000), /* each has a second to be cancelled */
+  SLACK_MS = 2000,
+  MOST_MIB = 96,
+  MOST_CASES = 60,
+  RANDOM_CASES = 60
+};
 
 static char folder[] = "/tmp/shunt-peers-XXXXXX", yaml[64], rules[80];
 
@@ -64,7 +72,7 @@ static void use(const peer_case *c, uint16_t port, peer_report *report) {
   shunt_status status = shunt_open(yaml, NULL, &app, &err);
   note(report, "open", status, &err);
   if (!status) status = shunt_session_open(app, NULL, &session, &err);
-  if (!status) status = shunt_session_timeout(session, 300, &err);
+  if (!status) status = shunt_session_timeout(session, TIMEOUT_MS, &err);
   if (!status) read_all(session, report);
   shunt_session_close(session);
   shunt_close(app);
