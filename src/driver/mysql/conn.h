@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/sigpipe.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
 
@@ -92,6 +93,7 @@ typedef struct mysql_conn {
   bool tracks;                  /* the server says when a statement has changed the session */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
+  sigpipe quiet;    /* held while the library may write */
   int returned;     /* by a started call that has ended */
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */

@@ -11,8 +11,17 @@ enum {
 
 /* ---- preparing ---- */
 
-static void end(mysql_statement *s) {
+/* That is a message to the server. */
+static void close_stmt(mysql_statement *s) {
+  sigpipe quiet = {0};
+  sigpipe_hold(&quiet);
   if (s->stmt) mysql_stmt_close(s->stmt);
+  sigpipe_release(&quiet);
+  s->stmt = NULL;
+}
+
+static void end(mysql_statement *s) {
+  close_stmt(s);
   mysqldb_free_cells(s);
   base_free(s->types);
   base_free(s);
@@ -65,14 +74,13 @@ static shunt_status prepare(mysql_conn *conn, mysql_statement *s, shunt_error *e
   }
   shunt_status status = SHUNT_OK;
   if (mysql_stmt_errno(s->stmt) != NOT_PREPARED) status = mysqldb_fail(conn, s->stmt, s->sql, err);
-  mysql_stmt_close(s->stmt);
-  s->stmt = NULL;
+  close_stmt(s);
   return status;
 }
 
 shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
   mysqldb_forget(conn, s);
-  if (s->stmt) mysql_stmt_close(s->stmt);
+  close_stmt(s);
   s->ncells = 0;
   s->bound_types = 0;
   base_free(s->types);
