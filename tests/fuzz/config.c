@@ -3,37 +3,12 @@
  * and prints the same. */
 #define _POSIX_C_SOURCE 200809L
 #include <jansson.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "catalog/describe.h"
 #include "catalog/report.h"
 #include "config/config.h"
-#include "fuzz/fuzz.h"
-
-static char app_path[64], overlay_path[64], folder[32];
-
-static void remove_folder(void) {
-  unlink(app_path);
-  unlink(overlay_path);
-  rmdir(folder);
-}
-
-/* In memory, where that is a folder. */
-static void make_folder(void) {
-  if (folder[0]) return;
-  snprintf(folder, sizeof folder, "%s/shunt-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-  if (!mkdtemp(folder)) abort();
-  snprintf(app_path, sizeof app_path, "%s/app.yaml", folder);
-  snprintf(overlay_path, sizeof overlay_path, "%s/app.dev.yaml", folder);
-  setenv("SHUNT_FUZZ", "a text", 1);
-  atexit(remove_folder);
-}
-
-static void write_text(const char *path, fuzz_input text) {
-  FILE *file = fopen(path, "wb");
-  if (!file || fwrite(text.data, 1, text.size, file) != text.size || fclose(file)) abort();
-}
+#include "fuzz/files.h"
 
 /* ---- places ---- */
 
@@ -61,8 +36,8 @@ static bool is_within(fuzz_input text, int line, int column, bool yaml) {
 static void check_places(const problems *found, fuzz_input app, fuzz_input overlay) {
   for (size_t i = 0; i < found->count; i++) {
     const shunt_error *e = &found->list[i];
-    const bool above = strcmp(e->file, overlay_path) == 0;
-    FUZZ_HOLDS(above || strcmp(e->file, app_path) == 0, "file '%s' of: %s", e->file, e->message);
+    const bool above = strcmp(e->file, files_path(FILES_OVERLAY)) == 0;
+    FUZZ_HOLDS(above || strcmp(e->file, files_path(FILES_APP)) == 0, "file '%s' of: %s", e->file, e->message);
     FUZZ_HOLDS(e->line >= 0 && (e->line > 0 || e->column == 0), "%d:%d: %s", e->line, e->column, e->message);
     const fuzz_input in = above ? overlay : app;
     FUZZ_HOLDS(!e->line || is_within(in, e->line, e->column, true) || is_within(in, e->line, e->column, false),
@@ -82,7 +57,7 @@ static app read_app(void) {
   app a = {0};
   catalog_source source;
   config_rules rules;
-  const shunt_status read = config_read(app_path, "dev", &source, &rules, &a.found);
+  const shunt_status read = config_read(files_path(FILES_APP), "dev", &source, &rules, &a.found);
   if (read) {
     FUZZ_HOLDS(a.found.count, "not read, without a reason");
     catalog_source_free(&source);
@@ -141,8 +116,8 @@ static void check_same(const catalog *first, const catalog *second, const char *
 /* A masked secret may be refused, where it stands for a number. */
 static void check_printed(const catalog *c) {
   char *yaml = print(c);
-  write_text(app_path, (fuzz_input){(const uint8_t *)yaml, strlen(yaml)});
-  unlink(overlay_path);
+  files_write(FILES_APP, (fuzz_input){(const uint8_t *)yaml, strlen(yaml)});
+  unlink(files_path(FILES_OVERLAY));
   app again = read_app();
   const bool masked = strstr(yaml, REPORT_MASK) != NULL;
   if (!masked && again.found.count) FUZZ_HOLDS(false, "%s\nis refused: %s", yaml, again.found.list[0].message);
@@ -170,13 +145,13 @@ static fuzz_input take_app(fuzz_input *in) {
 
 int shunt_fuzz_config(const uint8_t *data, size_t size) {
   fuzz_input overlay = {data, size}, text = take_app(&overlay);
-  make_folder();
-  write_text(app_path, text);
-  if (overlay.data) write_text(overlay_path, overlay);
+  setenv("SHUNT_FUZZ", "a text", 1);
+  files_write(FILES_APP, text);
+  if (overlay.data) files_write(FILES_OVERLAY, overlay);
   app a = read_app();
   check_places(&a.found, text, overlay);
   if (a.c) check_printed(a.c);
   free_app(&a);
-  unlink(overlay_path);
+  unlink(files_path(FILES_OVERLAY));
   return 0;
 }
