@@ -1,5 +1,5 @@
 /* For: fuzzers. Each is one function of any bytes that returns 0, int shunt_fuzz_NAME(const uint8_t *data, size_t size)
- * in tests/fuzz/NAME.c, called by main.c or by libFuzzer. It keeps nothing from one call to the next.
+ * in tests/fuzz/NAME.c, called by main.c or by libFuzzer. A call depends on no call before it, and keeps no memory.
  * Owner: the bytes are the caller's, without a NUL at their end.
  * Use: fuzz_input in = {data, size}; char *line = fuzz_line(&in); … FUZZ_HOLDS(same, "read again as %s", text); */
 #ifndef TESTS_FUZZ_FUZZ_H
