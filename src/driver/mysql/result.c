@@ -269,9 +269,9 @@ static shunt_status fetch_rows(mysql_conn *conn, mysql_statement *s, shunt_rows 
 /* One hold for all rows: the system would be called for each otherwise. */
 static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
                           shunt_error *err) {
-  sigpipe_hold(&conn->quiet);
+  mysqldb_hold_signal(conn);
   shunt_status status = fetch_rows(conn, s, into, more, count, err);
-  sigpipe_release(&conn->quiet);
+  mysqldb_release_signal(conn);
   return status;
 }
 
