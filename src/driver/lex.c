@@ -65,8 +65,8 @@ static void look_behind(lex *l) {
     l->diverges = true;
     return;
   }
-  const char *close = find(l->at, l->end, "*/");
-  l->diverges = l->diverges || find(l->at, close, "/*") < close;
+  const char *close = find(l->at, l->end, "*/"), *nested = find(l->at, l->end, "/*");
+  l->diverges = l->diverges || nested < close; /* also if they share the star */
   l->behind = close < l->end ? close + 2 : close;
 }
 

@@ -1,11 +1,13 @@
-/* For: a second reading of SQL, which was written apart from the lexer: one character at a time, and what each of them
- * is. Use: char out[READING_LONGEST]; reading_of(CAT_PG, text, size, out); each byte of out is '.' for a blank or
+/* For: a second reading of SQL, one character at a time, which was written apart from the lexer.
+ * Use: char out[READING_LONGEST]; reading_of(CAT_PG, text, size, out); … each of its bytes is '.' for a blank or
  * comment, 's' for a string, 'n' for a quoted name, '?' for a parameter, 'w' for a word or number, 'o' for anything
- * else */
+ * else.
+ */
 #ifndef TESTS_UNIT_DRIVER_READING_H
 #define TESTS_UNIT_DRIVER_READING_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "catalog/catalog.h"
@@ -23,6 +25,8 @@ typedef struct reading {
   size_t depth;
   char close, class;
   bool escapes, executable;
+  uint64_t skipped; /* a bit for each executable comment: the server does not run its code */
+  size_t most_deep; /* of comments in the comment that is open */
   char tag[READING_LONGEST];
 } reading;
 
@@ -79,7 +83,7 @@ static inline size_t read_quoted(reading *r, size_t at) {
 
 static inline size_t read_comment(reading *r, size_t at) {
   bool opens = r->text[at] == '/' && peek(r, at + 1) == '*', closes = r->text[at] == '*' && peek(r, at + 1) == '/';
-  if (r->engine != CAT_PG) opens = false;
+  if (r->depth == r->most_deep) opens = false;
   if (opens) r->depth++;
   if (closes && --r->depth == 0) r->mode = CODE;
   return mark(r, at, opens || closes ? 2 : 1, '.');
@@ -111,8 +115,19 @@ static inline size_t dollar_tag(reading *r, size_t at) {
   return end + 1 - at;
 }
 
+static inline size_t open_comment(reading *r, size_t at, size_t most_deep) {
+  r->mode = BLOCK;
+  r->depth = 1;
+  r->most_deep = most_deep;
+  return mark(r, at, 2, '.');
+}
+
+/* In a comment that is not run, one more comment may be. Not so in one for MariaDB that MySQL reads. */
 static inline size_t open_executable(reading *r, size_t at) {
   size_t begin = at, digits = 0;
+  const bool skips = r->skipped & 1, nests = r->skipped & 2;
+  r->skipped >>= 2;
+  if (skips) return open_comment(r, at, r->text[at + 2] == '!' || nests ? 2 : 1);
   at += r->text[at + 2] == '!' ? 3 : 4;
   while (reads_digit(peek(r, at + digits)) && digits < 6) digits++;
   if (digits >= 5) at += digits;
@@ -135,9 +150,7 @@ static inline size_t read_code(reading *r, size_t at) {
   }
   if (c == '/' && second == '*') {
     if (mysql && (third == '!' || (third == 'M' && peek(r, at + 3) == '!'))) return open_executable(r, at);
-    r->mode = BLOCK;
-    r->depth = 1;
-    return mark(r, at, 2, '.');
+    return open_comment(r, at, pg ? r->size : 1);
   }
   if (c == '\'') return open_quote(r, at, 's', mysql);
   if (c == '"') return open_quote(r, at, mysql ? 's' : 'n', mysql);
@@ -178,6 +191,19 @@ static inline size_t read_one(reading *r, size_t at) {
 static inline void reading_of(cat_engine engine, const char *text, size_t size, char *out) {
   reading r = {.engine = engine, .text = text, .size = size, .out = out};
   for (size_t at = 0; at < size;) at = read_one(&r, at);
+}
+
+/* The SQL that a server runs: without comments, and executable ones replaced by their code unless they are skipped. The
+ * bits of `skipped` decide, two for each. False: the server refuses it, because something is closed that is not open,
+ * or not closed. */
+static inline bool reading_as_run(const char *text, size_t size, uint64_t skipped, char *run) {
+  reading r = {.engine = CAT_MYSQL, .text = text, .size = size, .out = run, .skipped = skipped};
+  for (size_t at = 0; at < size;) at = read_one(&r, at);
+  bool sound = (r.mode == CODE || r.mode == LINE) && !r.executable;
+  for (size_t i = 1; i < size; i++)
+    if (run[i - 1] == 'o' && run[i] == 'o' && text[i - 1] == '*' && text[i] == '/') sound = false;
+  for (size_t i = 0; i < size; i++) run[i] = run[i] == '.' ? ' ' : text[i];
+  return sound;
 }
 
 #endif
