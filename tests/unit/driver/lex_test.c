@@ -12,6 +12,8 @@
 #include "unit/driver/reading.h"
 #include "unit/driver/soup.h"
 
+enum { LONGEST = 512 };
+
 /* ---- the comparison ---- */
 
 static void read_tokens(cat_engine engine, const char *text, size_t size, char *out) {
@@ -31,7 +33,7 @@ static void read_tokens(cat_engine engine, const char *text, size_t size, char *
 
 static void compare(cat_engine engine, const char *text, size_t size) {
   char *exact = malloc(size ? size : 1); /* exactly as large as it is, for the sanitizer to see */
-  char got[READING_LONGEST], want[READING_LONGEST];
+  char got[LONGEST], want[LONGEST];
   assert_non_null(exact);
   memcpy(exact, text, size);
   reading_of(engine, text, size, want);
@@ -46,7 +48,7 @@ static void any_text_is_read_as_the_engines_rules_say(void **state) {
   (void)state;
   rng r = rng_start("lex");
   for (int n = 0; n < 100000; n++) {
-    char text[READING_LONGEST];
+    char text[LONGEST];
     size_t size = soup_of(&r, 1 + rng_below(&r, 24), text, sizeof text);
     compare(CAT_SQLITE3, text, size);
     compare(CAT_PG, text, size);
@@ -63,7 +65,7 @@ static void sqlite_finds_as_many_parameters(void **state) {
   rng r = rng_start("lex sqlite");
   size_t taken = 0, with_params = 0;
   for (int n = 0; n < 20000; n++) {
-    char sql[READING_LONGEST];
+    char sql[LONGEST];
     soup_statement(&r, CAT_SQLITE3, sql, sizeof sql);
     if (strpbrk(sql, "$@#") || strstr(sql, "?1")) continue; /* named ones, and those that are one */
     sqlite3_stmt *stmt = NULL;
@@ -83,7 +85,7 @@ static void sqlite_finds_as_many_parameters(void **state) {
 /* ---- by hand ---- */
 
 static void assert_classes(cat_engine engine, const char *text, const char *want) {
-  char got[READING_LONGEST] = {0};
+  char got[LONGEST] = {0};
   read_tokens(engine, text, strlen(text), got);
   if (strcmp(got, want) != 0) fail_msg("%s: %s, and not %s", text, got, want);
 }

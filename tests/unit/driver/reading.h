@@ -1,5 +1,5 @@
 /* For: a second reading of SQL, one character at a time, which was written apart from the lexer.
- * Use: char out[READING_LONGEST]; reading_of(CAT_PG, text, size, out); … each of its bytes is '.' for a blank or
+ * Use: char out[SIZE]; reading_of(CAT_PG, text, size, out); … each of its bytes is '.' for a blank or
  * comment, 's' for a string, 'n' for a quoted name, '?' for a parameter, 'w' for a word or number, 'o' for anything
  * else.
  */
@@ -11,8 +11,6 @@
 #include <string.h>
 
 #include "catalog/catalog.h"
-
-enum { READING_LONGEST = 512 };
 
 typedef enum mode { CODE, LINE, BLOCK, QUOTED, DOLLARS } mode;
 
@@ -27,7 +25,8 @@ typedef struct reading {
   bool escapes, executable;
   uint64_t skipped; /* a bit for each executable comment: the server does not run its code */
   size_t most_deep; /* of comments in the comment that is open */
-  char tag[READING_LONGEST];
+  const char *tag;  /* of the dollar quote that is open */
+  size_t tag_size;
 } reading;
 
 static inline bool reads_letter(char c) {
@@ -90,10 +89,9 @@ static inline size_t read_comment(reading *r, size_t at) {
 }
 
 static inline size_t read_dollars(reading *r, size_t at) {
-  size_t size = strlen(r->tag);
-  if (r->size - at < size || strncmp(r->text + at, r->tag, size) != 0) return mark(r, at, 1, 's');
+  if (r->size - at < r->tag_size || memcmp(r->text + at, r->tag, r->tag_size) != 0) return mark(r, at, 1, 's');
   r->mode = CODE;
-  return mark(r, at, size, 's');
+  return mark(r, at, r->tag_size, 's');
 }
 
 static inline size_t read_word(reading *r, size_t at) {
@@ -110,9 +108,8 @@ static inline size_t dollar_tag(reading *r, size_t at) {
   size_t end = at + 1;
   while (reads_letter(peek(r, end)) || (end > at + 1 && reads_digit(peek(r, end)))) end++;
   if (peek(r, end) != '$') return 0;
-  memcpy(r->tag, r->text + at, end + 1 - at);
-  r->tag[end + 1 - at] = 0;
-  return end + 1 - at;
+  r->tag = r->text + at;
+  return r->tag_size = end + 1 - at;
 }
 
 static inline size_t open_comment(reading *r, size_t at, size_t most_deep) {

@@ -6,7 +6,7 @@
 #include "unit/driver/reading.h"
 #include "unit/driver/soup.h"
 
-enum { STATEMENTS = 4000 };
+enum { STATEMENTS = 4000, LONGEST = 512 };
 
 static void the_server_finds_as_many_parameters(void **state) {
   server *d = the_server(state);
@@ -147,7 +147,7 @@ static void no_version_of_the_server_reads_anything_worse(void **state) {
   rng r = rng_start("versions mysql");
   size_t runs = 0;
   for (int n = 0; n < 50000; n++) {
-    char run[READING_LONGEST];
+    char run[LONGEST];
     buf sql = {0};
     put_hidden(&r, "t", &sql);
     assert_false(sql.failed);
