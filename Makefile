@@ -227,6 +227,7 @@ fuzz: fuzzers ## Run the fuzzers, then the tests with random input ROUNDS=20 tim
 nightly: export SHUNT_TENANTS = 5000
 nightly: export SHUNT_CALLS = 2500
 nightly: export SHUNT_JOBS = 10000
+nightly: export SHUNT_FAULTS = 100
 nightly: ## The same 40 times: 200,000 random trees of relations, ten thousand jobs at a time. It takes hours
 	$(again) fuzz ROUNDS=40
 

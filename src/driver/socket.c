@@ -2,6 +2,7 @@
 #include "driver/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -55,3 +56,5 @@ void socket_keep_alive(int fd) {
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
 }
+
+void socket_close_on_exec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }

@@ -20,4 +20,7 @@ bool socket_wait_either(int fd, int other, int64_t deadline_ns);
  * error if data stays unacknowledged for 30 s. No effect on other sockets, which don't need it. */
 void socket_keep_alive(int fd);
 
+/* No program that the host starts inherits the socket. For sockets that a client library has made without that. */
+void socket_close_on_exec(int fd);
+
 #endif

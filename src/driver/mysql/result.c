@@ -246,8 +246,8 @@ static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, sh
 }
 
 /* into NULL: rows are counted alone. some: stops when there are enough rows. *more: it has stopped before the end. */
-static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
-                          shunt_error *err) {
+static shunt_status fetch_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
+                               shunt_error *err) {
   unsigned n = mysql_stmt_field_count(s->stmt);
   bool some = *more;
   while (!some || !driver_is_enough(into)) {
@@ -261,6 +261,15 @@ static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into
   }
   *more = true;
   return SHUNT_OK;
+}
+
+/* One hold for all rows: the system would be called for each otherwise. */
+static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
+                          shunt_error *err) {
+  sigpipe_hold(&conn->quiet);
+  shunt_status status = fetch_rows(conn, s, into, more, count, err);
+  sigpipe_release(&conn->quiet);
+  return status;
 }
 
 /* The library updates the statement's columns after each execution, except their names. */
