@@ -149,7 +149,10 @@ $(B)/tests/jobs/leap_test $(B)/tests/joint/age_test: $(LEAP_OBJ)
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -Wl,--defsym=LLVMFuzzerTestOneInput=shunt_fuzz_$* -o $@ \
-	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer $(filter-out %/main.o,$^),$^) $(call libs,$(PACKAGES))
+	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer) \
+	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
+# Some inputs reach the library through the Lua module.
+$(B)/fuzz/json: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
