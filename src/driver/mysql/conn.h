@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/sigpipe.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
 
@@ -84,6 +85,7 @@ typedef struct mysql_conn {
   bool interrupted;    /* the last statement that failed was, and not by this side: perhaps the connection was killed */
   char xa[DRIVER_ID_BYTES + 1]; /* the id of the open transaction, if it can be prepared; otherwise "" */
   char lost[256];               /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  bool late;                    /* a timeout of the open transaction was reported, which has ended it */
   bool open;                    /* connected, so that there may be a statement to cancel */
   bool started;                 /* `sent` was started */
   bool fetching;                /* `sent` is fetched in parts, and was executed */
@@ -92,6 +94,7 @@ typedef struct mysql_conn {
   bool tracks;                  /* the server says when a statement has changed the session */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
+  sigpipe quiet;    /* held while the library may write */
   int returned;     /* by a started call that has ended */
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
@@ -105,6 +108,22 @@ typedef struct mysql_conn {
   bool has_socket, has_ended;
 #endif
 } mysql_conn;
+
+/* Around calls of a connection that may write. MariaDB's library asks for no signal itself, except over TLS: then six
+ * system calls for each statement would be in vain. */
+static inline bool mysqldb_may_signal(const mysql_conn *conn) {
+#ifdef MARIADB_BASE_VERSION
+  return conn->encrypted;
+#else
+  return conn != NULL;
+#endif
+}
+static inline void mysqldb_hold_signal(mysql_conn *conn) {
+  if (mysqldb_may_signal(conn)) sigpipe_hold(&conn->quiet);
+}
+static inline void mysqldb_release_signal(mysql_conn *conn) {
+  if (mysqldb_may_signal(conn)) sigpipe_release(&conn->quiet);
+}
 
 /* Where to connect to, as mysql_real_connect takes it. */
 typedef struct mysql_target {
@@ -133,7 +152,9 @@ const char *mysqldb_mode_hint(unsigned error);
 /* ---- deadline.c, wait.c, wait_mariadb.c, wait_mysql.c, connect_mysql.c ---- */
 
 /* Called before each operation that waits. Errors: TIMEOUT: the deadline has passed, and nothing is sent; DATASOURCE:
- * the system gives no thread, which deadlines need; TRANSACTION: a statement of the transaction was cancelled. */
+ * the system gives no thread, which deadlines need; TRANSACTION: TIMEOUT was reported in this transaction, and ended
+ * it.
+ */
 shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err);
 /* Whether the process can keep deadlines. */
 bool mysqldb_can_wait(void);

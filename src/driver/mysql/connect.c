@@ -1,6 +1,8 @@
 /* Connecting: the options go to the client library, which connects. */
+#define _POSIX_C_SOURCE 200809L
 #include <errmsg.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "driver/mysql/conn.h"
 #include "driver/mysql/options.h"
@@ -82,7 +84,14 @@ static bool tell(const mysql_settings *s, MYSQL *db) {
 static pthread_once_t library = PTHREAD_ONCE_INIT;
 static int library_failed;
 
-static void begin_library(void) { library_failed = mysql_library_init(0, NULL, NULL); }
+/* The library ignores SIGPIPE for the whole process, which is the host's to decide. It does so in its last step. */
+static void begin_library(void) {
+  struct sigaction before, after;
+  sigaction(SIGPIPE, NULL, &before);
+  library_failed = mysql_library_init(0, NULL, NULL);
+  sigaction(SIGPIPE, NULL, &after);
+  if (after.sa_handler == SIG_IGN) sigaction(SIGPIPE, &before, NULL);
+}
 
 /* An option file may turn on automatic reconnection, which would silently lose the state of the session. */
 static bool never_reconnects(MYSQL *db) {
@@ -105,7 +114,10 @@ static bool try_to_connect(mysql_conn *conn, const mysql_settings *s) {
                            .port = s->port,
                            .flags = CLIENT_FOUND_ROWS,
                            .named = s->tls == TLS_VERIFY_IDENTITY};
-  return tell(s, conn->db) && mysqldb_real_connect(conn, &to);
+  sigpipe_hold(&conn->quiet);
+  const bool done = tell(s, conn->db) && mysqldb_real_connect(conn, &to);
+  sigpipe_release(&conn->quiet);
+  return done;
 }
 
 /* `preferred` exists in MySQL's library. With MariaDB's: try TLS first, then without. */
@@ -116,7 +128,7 @@ static bool connect_preferring(mysql_conn *conn, mysql_settings *s) {
     bool done = try_to_connect(conn, s);
     s->tls = TLS_PREFERRED;
     if (done || mysql_errno(conn->db) != CR_SSL_CONNECTION_ERROR) return done;
-    mysql_close(conn->db);
+    mysqldb_disconnect(conn);
     conn->db = mysql_init(NULL);
   }
 #endif

@@ -152,10 +152,11 @@ static const char *hint_of(unsigned number) {
 }
 
 /* After a timeout, the library's error says only whether the server answered. */
-static shunt_status too_late(const mysql_conn *conn, bool heard, const char *sql, shunt_error *err) {
+static shunt_status too_late(mysql_conn *conn, bool heard, const char *sql, shunt_error *err) {
   const char *client = conn->base.client->name;
   long long ms = mysqldb_time_ms(conn);
   char what[320];
+  conn->late = true;
   if (!conn->open)
     snprintf(what, sizeof what, "client '%.99s': the server did not accept the connection within %lld ms", client, ms);
   else if (heard)

@@ -3,14 +3,23 @@
  * address after the first has failed. */
 #include "driver/mysql/wait.h"
 
-shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
-  if (conn->until_ns && conn->base.in_transaction)
+/* The call before may have succeeded though its time had run out: then this is the first failure that says so. */
+static shunt_status no_time(mysql_conn *conn, shunt_error *err) {
+  const bool lost = conn->until_ns && conn->base.in_transaction, told = lost && conn->late;
+  conn->late = lost;
+  if (told)
     return mysqldb_refuse(conn, SHUNT_E_TRANSACTION,
                           "an earlier statement of this transaction ran out of time and was cancelled, and so all of "
                           "it is rolled back",
                           NULL, err);
-  if (conn->until_ns || !mysqldb_in_time(conn)) /* preparing it may have ended late */
-    return mysqldb_refuse(conn, SHUNT_E_TIMEOUT, "timed out before it was sent: it was not done", NULL, err);
+  return mysqldb_refuse(conn, SHUNT_E_TIMEOUT,
+                        lost ? "timed out before it was sent: it was not done, and its transaction is rolled back"
+                             : "timed out before it was sent: it was not done",
+                        NULL, err);
+}
+
+shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
+  if (conn->until_ns || !mysqldb_in_time(conn)) return no_time(conn, err);
   if ((conn->base.deadline_ns || !conn->open) && !mysqldb_can_wait())
     return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, "the system gives no thread that keeps to the timeout", NULL, err);
   return SHUNT_OK;

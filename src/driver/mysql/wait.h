@@ -21,7 +21,15 @@ bool mysqldb_in_time(mysql_conn *conn);
 
 /* ---- wait_mariadb.c, wait_mysql.c and connect_mysql.c ---- */
 
-/* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit. */
+/* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit, and
+ * raises no SIGPIPE. */
+#define CALL(conn, ...)                                                                                                \
+  do {                                                                                                                 \
+    mysqldb_hold_signal(conn);                                                                                         \
+    CALL_IN_TIME(conn, __VA_ARGS__);                                                                                   \
+    mysqldb_release_signal(conn);                                                                                      \
+  } while (0)
+
 #ifdef MARIADB_BASE_VERSION
 
 static inline int socket_of(const mysql_conn *conn) { return (int)mysql_get_socket(conn->db); }
@@ -30,7 +38,7 @@ int mysqldb_await(mysql_conn *conn, int waits);
 void mysqldb_forget_errors(const mysql_conn *conn);
 
 /* Without a limit the blocking call is used: it is the fastest. */
-#define CALL(conn, result, name, handle, ...)                                                                          \
+#define CALL_IN_TIME(conn, result, name, handle, ...)                                                                  \
   do {                                                                                                                 \
     if (!limit_ns(conn) && !(conn)->encrypted) {                                                                       \
       (result) = name(__VA_ARGS__);                                                                                    \
@@ -48,7 +56,7 @@ static inline int socket_of(const mysql_conn *conn) { return conn->watch.socket;
 void mysqldb_watch(mysql_conn *conn, int64_t until_ns);
 void mysqldb_unwatch(mysql_conn *conn);
 
-#define CALL(conn, result, name, handle, ...)                                                                          \
+#define CALL_IN_TIME(conn, result, name, handle, ...)                                                                  \
   do {                                                                                                                 \
     int64_t until_ns = limit_ns(conn);                                                                                 \
     if (until_ns) mysqldb_watch(conn, until_ns);                                                                       \

@@ -82,20 +82,28 @@ bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
   if (!set_stack(conn)) return false;
   int waits = mysql_real_connect_start(&connected, conn->db, to->host, to->user, to->password, to->database, to->port,
                                        to->socket, to->flags);
-  while (waits) waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
+  while (waits) {
+    socket_close_on_exec(socket_of(conn)); /* each address has another socket; this is the first that is seen of it */
+    waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
+  }
+  if (connected) socket_close_on_exec(socket_of(conn));
   return connected && wont_block(conn);
 }
 
 void mysqldb_disconnect(mysql_conn *conn) {
+  sigpipe_hold(&conn->quiet);
   if (conn->db) mysql_close(conn->db);
+  sigpipe_release(&conn->quiet);
   conn->db = NULL;
 }
 
 /* ---- starting ---- */
 
 static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
+  mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->returned, s->stmt, events)
                         : mysql_real_query_cont(&conn->returned, conn->db, events);
+  mysqldb_release_signal(conn);
 }
 
 int mysqldb_start(driver_conn *base) {
@@ -104,8 +112,10 @@ int mysqldb_start(driver_conn *base) {
   if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   mysqldb_forget_errors(conn);
   conn->started = true;
+  mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->returned, s->stmt)
                         : mysql_real_query_start(&conn->returned, conn->db, s->sql, s->entry.size);
+  mysqldb_release_signal(conn);
   while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, mysqldb_await(conn, conn->waits));
   return conn->waits ? socket_of(conn) : -1;
 }

@@ -4,11 +4,15 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/sigpipe.h"
 #include "driver/cancel.h"
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-enum { BULK_PARAMS = 2500 /* short enough for the prepared statement cache (PG_LONGEST_KEPT) */ };
+enum {
+  BULK_PARAMS = 2500,  /* short enough for the prepared statement cache (PG_LONGEST_KEPT) */
+  MOST_IDLE_READS = 64 /* of what comes unasked */
+};
 
 /* ---- opening ---- */
 
@@ -24,9 +28,20 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
-static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
+/* libpq raises no SIGPIPE. What looks up a name, or a ticket, may. */
+static shunt_status connect_quietly(pg_conn *conn, shunt_error *err) {
   const char **keywords, **values;
   arena scratch = {0};
+  sigpipe quiet = {0};
+  sigpipe_hold(&quiet);
+  shunt_status status = pg_options(conn->base.client, &scratch, &keywords, &values, err);
+  if (!status) status = pg_connect(conn, keywords, values, err);
+  sigpipe_release(&quiet);
+  arena_free(&scratch);
+  return status;
+}
+
+static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   pg_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
   conn->base.deadline_ns = deadline_ns;
@@ -37,9 +52,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
       getrandom(&conn->tag, sizeof conn->tag, 0) == (ssize_t)sizeof conn->tag
           ? SHUNT_OK
           : error_set(err, SHUNT_E_INTERNAL, "the system gives no random numbers, which the names of statements need");
-  if (!status) status = pg_options(client, &scratch, &keywords, &values, err);
-  if (!status) status = pg_connect(conn, keywords, values, err);
-  arena_free(&scratch);
+  if (!status) status = connect_quietly(conn, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);
@@ -49,12 +62,14 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   return SHUNT_OK;
 }
 
-/* Unasked data may be a notice or a changed setting: only its end means that the server has closed. */
+/* Unasked data may be a notice or a changed setting: only its end means that the server has closed, or that it never
+ * ends. */
 static bool alive(driver_conn *base) {
-  PGconn *pg = pg_of(base)->pg;
-  while (!socket_is_quiet(PQsocket(pg)))
-    if (!PQconsumeInput(pg)) return false;
-  return PQstatus(pg) == CONNECTION_OK;
+  pg_conn *conn = pg_of(base);
+  int reads = 0;
+  while (!socket_is_quiet(PQsocket(conn->pg)))
+    if (++reads > MOST_IDLE_READS || !PQconsumeInput(conn->pg) || PQisBusy(conn->pg)) return false;
+  return PQstatus(conn->pg) == CONNECTION_OK;
 }
 
 /* ---- transactions ---- */
@@ -105,7 +120,7 @@ static void rollback(driver_conn *base) {
     pg_drop_sent(conn);
     if (base->in_transaction && PQtransactionStatus(conn->pg) != PQTRANS_IDLE && pg_exec(conn, "ROLLBACK", NULL, NULL))
       base->broken = true;
-    if (!conn->given_up) conn->until_ns = 0;
+    if (!conn->ended) conn->until_ns = 0;
   }
   base->in_transaction = false;
 }

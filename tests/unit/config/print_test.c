@@ -40,6 +40,7 @@ static void prints_what_was_merged(void **state) {
                             "        url: pg://app:********@host/db?sslpassword=********&x=1\n"
                             "        password: '********'\n"
                             "        options: user=me password = ******** x=1\n"
+                            "    gone: null\n"
                             "instance:\n"
                             "  instances:\n"
                             "    \"\":\n"
