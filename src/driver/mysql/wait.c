@@ -1,4 +1,4 @@
-/* The library's calls, with the connection's deadline. Only the files wait*.c and connect_mysql.c wait.
+/* The library's calls, with the connection's deadline. Only the files wait*.c and connect_*.c wait.
  * Not there: a deadline for the look-up of a host name and, inside MariaDB's library, for the attempt at its second
  * address after the first has failed. */
 #include "driver/mysql/wait.h"

@@ -1,7 +1,8 @@
 /* For: what deadline.c and wait.c share with wait_mariadb.c, and with wait_mysql.c and connect_mysql.c, for the two
  * client libraries. Each of the three layers deadline.c, wait_*.c and wait.c uses only those before it.
  * Owner: nothing here is owned.
- * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those five files include this. */
+ * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only the files wait*.c, deadline.c, connect_*.c and listen*
+ * include this. */
 #ifndef SHUNT_DRIVER_MYSQL_WAIT_H
 #define SHUNT_DRIVER_MYSQL_WAIT_H
 

@@ -6,14 +6,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "driver/socket.h"
-
-enum { STACK_BYTES = 256 << 10 };
 
 bool mysqldb_can_wait(void) { return true; }
 
@@ -59,36 +56,6 @@ int mysqldb_await(mysql_conn *conn, int waits) {
   mysqldb_forget_errors(conn);
   if (!ready) errno = ETIMEDOUT; /* for the library's message */
   return ready ? waits & ~MYSQL_WAIT_TIMEOUT : MYSQL_WAIT_TIMEOUT;
-}
-
-/* ---- connecting ---- */
-
-/* Looking up a host name may need more stack than the library's default. */
-static bool set_stack(mysql_conn *conn) {
-  const size_t stack_bytes = STACK_BYTES;
-  return mysql_options(conn->db, MYSQL_OPT_NONBLOCK, &stack_bytes) == 0;
-}
-
-/* TLS reads the socket by itself, and would block there. */
-static bool wont_block(mysql_conn *conn) {
-  int fd = socket_of(conn);
-  conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
-  return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
-}
-
-/* Never the blocking call: it retries for ever if the backlog of a stopped server's socket is full. */
-bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
-  MYSQL *connected = NULL;
-  if (!set_stack(conn)) return false;
-  int waits = mysql_real_connect_start(&connected, conn->db, to->host, to->user, to->password, to->database, to->port,
-                                       to->socket, to->flags);
-  while (waits) waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
-  return connected && wont_block(conn);
-}
-
-void mysqldb_disconnect(mysql_conn *conn) {
-  if (conn->db) mysql_close(conn->db);
-  conn->db = NULL;
 }
 
 /* ---- starting ---- */
