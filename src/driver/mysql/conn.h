@@ -87,6 +87,7 @@ typedef struct mysql_conn {
   char xa[DRIVER_ID_BYTES + 1]; /* the id of the open transaction, if it can be prepared; otherwise "" */
   char lost[256];               /* why the server ended a transaction that begin() opened and nothing has ended yet */
   char refused[256];            /* why the server was not let go on; "": it was */
+  bool too_large;               /* the same, because it said more than maxResult allows */
   bool late;                    /* a timeout of the open transaction was reported, which has ended it */
   bool open;                    /* connected, so that there may be a statement to cancel */
   bool started;                 /* `sent` was started */
@@ -101,6 +102,7 @@ typedef struct mysql_conn {
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
 #ifdef MARIADB_BASE_VERSION
   mysql_listener *listener; /* while it connects */
+  int64_t may_hear_bytes;   /* of what the server says within one call of the library */
   bool without_tls;         /* refused because the server has no TLS */
   bool encrypted;           /* its socket is nonblocking: the library's blocking calls must not be used */
   int waits;                /* what a started call waits for (MYSQL_WAIT_…); 0: it has ended */
@@ -164,7 +166,7 @@ static inline long long mysqldb_time_ms(const mysql_conn *conn) {
 /* mysql_real_connect with the handle that mysqldb_connect made. */
 bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
 void mysqldb_disconnect(mysql_conn *conn); /* no-op without a handle */
-/* Of the handle, before it connects: what becomes of TLS, and which plugins the library has. */
+/* Settings of the handle, before it connects: TLS, and the plugins that the library may use. */
 bool mysqldb_set_tls_mode(MYSQL *db, int mode);
 bool mysqldb_set_plugins(MYSQL *db, const char *named);
 #ifdef MARIADB_BASE_VERSION

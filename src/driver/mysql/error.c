@@ -183,6 +183,7 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   const char *client = conn->base.client->name;
   if (stmt && !mysql_stmt_errno(stmt))
     stmt = NULL; /* MariaDB's library sets the error of a fetch only on the connection */
+  if (conn->too_large) return driver_too_large(&conn->base, err);
   if (conn->refused[0]) return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, conn->refused, NULL, err);
   unsigned number = stmt ? mysql_stmt_errno(stmt) : mysql_errno(conn->db);
   const char *message = stmt ? mysql_stmt_error(stmt) : mysql_error(conn->db);

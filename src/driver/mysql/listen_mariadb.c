@@ -27,7 +27,10 @@ enum {
   ACCEPTED = 0,
   SWITCHES = 0xFE,
   FAILS = 0xFF,
-  CACHED = 3 /* caching_sha2_password: the server needs no more than it has got */
+  AROUND_BYTES = 1 << 20, /* of messages around the rows */
+  CONNECTING_BYTES = 4 << 20,
+  TIMES_GATHERED = 16, /* what the library needs of memory for the bytes of short messages */
+  CACHED = 3           /* caching_sha2_password: the server needs no more than it has got */
 };
 
 /* The library exports it, and no header of it declares it. */
@@ -208,15 +211,29 @@ static bool is_past(const mysql_conn *conn) {
   return limit && clock_monotonic_ns() >= limit;
 }
 
+static void refuse_more(mysql_conn *conn) {
+  conn->too_large = !conn->listener;
+  if (!conn->refused[0])
+    snprintf(conn->refused, sizeof conn->refused, "the server says too much before it is connected");
+  mysqldb_hang_up(conn);
+}
+
 static void hear(int sends, MYSQL *db, const unsigned char *bytes, size_t n) {
   mysql_conn *conn = NULL;
   if (sends || !n || n > SIZE_MAX / 2) return; /* the library's -1 */
   mysql_get_optionv(db, MARIADB_OPT_USERDATA, key, &conn);
   if (!conn || conn->db != db) return;
   if (conn->listener) hear_bytes(conn, (unsigned char *)(uintptr_t)bytes, n);
+  conn->may_hear_bytes -= (int64_t)n;
+  if (conn->may_hear_bytes < 0) refuse_more(conn);
   if (!is_past(conn)) return;
   conn->until_ns = clock_monotonic_ns();
   mysqldb_hang_up(conn);
+}
+
+void mysqldb_limit_bytes(mysql_conn *conn, call_memory memory) {
+  const int64_t most = memory == CALL_DROPS ? 0 : conn->base.client->max_result_bytes;
+  conn->may_hear_bytes = most ? most / (memory == CALL_GATHERS ? TIMES_GATHERED : 1) + AROUND_BYTES : INT64_MAX;
 }
 
 void mysqldb_listen_begin(void) { ma_pvio_register_callback(1, hear); }
@@ -225,6 +242,7 @@ bool mysqldb_listen(mysql_conn *conn, mysql_listener *l, const mysql_target *to)
   *l = (mysql_listener){.to = to};
   conn->listener = l;
   conn->refused[0] = 0;
+  conn->may_hear_bytes = CONNECTING_BYTES;
   conn->without_tls = false;
   return mysql_optionsv(conn->db, MARIADB_OPT_USERDATA, key, conn) == 0;
 }

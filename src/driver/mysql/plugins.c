@@ -1,10 +1,10 @@
-/* Which authentication plugins a server may ask for. A plugin decides what becomes of the password, so the server alone
- * must not choose it. */
+/* Which authentication plugins a server may ask for. A plugin may send the password in clear, so the server alone must
+ * not choose it. */
 #include <string.h>
 
 #include "driver/mysql/options.h"
 
-/* None of them gives the password to whoever listens: the sha ones only over TLS, a Unix socket, or with a key. */
+/* None of them sends the password in clear; the sha ones may do so over TLS or a Unix socket. */
 static const char usual[] = "mysql_native_password,client_ed25519,parsec," MYSQL_CACHING_SHA2 "," MYSQL_SHA256;
 
 /* Prints the server's text, and reads the answer from the terminal. */

@@ -70,6 +70,7 @@ int mysqldb_start(driver_conn *base) {
   const mysql_statement *s = conn->sent;
   if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   mysqldb_forget_errors(conn);
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   conn->started = true;
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->returned, s->stmt)
                         : mysql_real_query_start(&conn->returned, conn->db, s->sql, s->entry.size);

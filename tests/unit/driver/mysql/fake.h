@@ -17,7 +17,7 @@ enum {
   FAKE_LARGEST = 0xFFFFFE, /* a longer body goes on in a next message */
   FAKE_RANDOM = 21,
   FAKE_SSL = 1 << 11,
-  FAKE_FLAGS = 0x00AFF7DF & ~FAKE_SSL, /* as MariaDB 10.11's, but for TLS, and with an end of rows */
+  FAKE_FLAGS = 0x00AFF7DF & ~FAKE_SSL, /* as MariaDB 10.11's, without TLS */
   FAKE_IN_TRANSACTION = 1,
   FAKE_AUTOCOMMIT = 2,
   FAKE_MORE_RESULTS = 8
@@ -136,8 +136,13 @@ static inline void fake_greet(peer *p, const fake_way *way) {
   }
   fake_greeting(p, &m, way && way->greets ? way->greets : "mysql_native_password");
   if (peer_does(p, "greets with error 65535")) memset(m.bytes + FAKE_HEADER, 0xff, 3);
+  if (peer_does(p, "greets and is content at once")) {
+    fake_frame(p, m.bytes, (uint32_t)m.size - FAKE_HEADER);
+    fake_put(&m, "\7\0\0\1\0\0\0\2\0\0", 11);
+    peer_raw(p, m.bytes, m.size);
+    peer_hold(p);
+  }
   fake_say(p, &m);
-  if (peer_does(p, "greets and is content at once")) fake_ok(p, 0);
   fake_hear(p, room, sizeof room);
 }
 
@@ -181,7 +186,7 @@ typedef struct fake_answer {
 
 static const fake_answer fake_answers[] = {
     {"CONCAT_WS", "si", {"'shop' NULL", "16777216"}},
-    {"c.column_type", "sssissssi", {"id", "int(11)", "int", "0", "", "", "auto_increment", "1", "5052494D415259"}},
+    {"c.column_type", "sssisssis", {"id", "int(11)", "int", "0", "", "", "auto_increment", "1", "5052494D415259"}},
     {"s.sub_part", "ssi", {"PRIMARY", "id", "0"}},
     {"information_schema.triggers", "i", {"1"}},
     {"information_schema.tables", "s", {"things"}},
