@@ -120,6 +120,11 @@ static void mysql_refuses_what_no_row_allows(void **state) {
                {"ssl_mode=secret", "ssl_mode: give disabled, preferred, required, verify_ca or verify_identity"},
                {"compress=secret", "compress: give true or false"},
                {"charset=secret", "charset: give utf8mb4"},
+               {"auth_plugins=secret%20", "auth_plugins: give the names"},
+               {"auth_plugins=/tmp/secret", "auth_plugins: give the names"},
+               {"auth_plugins=mysql_clear_password,dialog", "dialog is not possible"},
+               {"auth_plugins=a,,b", "auth_plugins: give the names"},
+               {"server_public_key_path=/secret.pem", "server_public_key_path: the file can't be read"},
                {"hosst=secret", "hosst: unknown option of mysql; did you mean 'host'?"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char url[128];
@@ -132,6 +137,30 @@ static void mysql_refuses_what_no_row_allows(void **state) {
     assert_null(strstr(err.message, "secret"));
     mysqldb_settings_free(&s);
   }
+}
+
+static void a_plugin_is_allowed_by_its_whole_name(void **state) {
+  (void)state;
+  static const char named[] = "mysql_clear_password,evil";
+  static const char *const allowed[] = {"mysql_native_password", "caching_sha2_password", "mysql_clear_password",
+                                        "evil"};
+  static const char *const refused[] = {"",
+                                        "password",
+                                        "dialog",
+                                        "mysql",
+                                        "evi",
+                                        "evil2",
+                                        "EVIL",
+                                        "mysql_old_password",
+                                        "mysql_native_password,caching_sha2_password",
+                                        "a/b"};
+  for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+    if (!mysqldb_plugin_is_allowed(allowed[i], named)) fail_msg("%s", allowed[i]);
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    if (mysqldb_plugin_is_allowed(refused[i], named)) fail_msg("%s", refused[i]);
+  assert_false(mysqldb_plugin_is_allowed("mysql_clear_password", NULL));
+  assert_false(mysqldb_plugin_is_allowed("dialog", "dialog"));
+  assert_true(mysqldb_plugins_are_valid(named));
 }
 
 /* ---- pg ---- */
@@ -192,6 +221,7 @@ int main(void) {
       cmocka_unit_test(mysql_has_the_defaults_of_the_rows),
       cmocka_unit_test(mysql_reads_the_url_and_what_is_beside_it),
       cmocka_unit_test(mysql_refuses_what_no_row_allows),
+      cmocka_unit_test(a_plugin_is_allowed_by_its_whole_name),
       cmocka_unit_test(libpq_gets_the_defaults_of_the_rows),
   };
   return cmocka_run_group_tests_name("options of connections", tests, NULL, NULL);
