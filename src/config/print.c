@@ -12,6 +12,7 @@
 
 typedef struct printer {
   yaml_emitter_t emitter;
+  const char *file; /* of the app config */
   buf out;
   buf text; /* of the current scalar */
 } printer;
@@ -146,13 +147,14 @@ static bool print_list(printer *p, const node *n, const path *at, bool secret) {
   return emit(p, &event, yaml_sequence_end_event_initialize(&event));
 }
 
-/* A null has unset its key, so it is left out. In a condition it is a value. */
-static bool is_left_out(const node *n, const path *at) {
-  static const char *const where[] = {"models", NULL, "relations", NULL, "where"};
-  if (!node_is_null(n)) return false;
+/* A null of the app config unsets what a rule file, database.base or the original of a clone says. One of the overlay
+ * has unset the key of a client in the app config, no more; written into the app config, it would unset those, too. */
+static bool is_left_out(const printer *p, const node *n, const path *at) {
+  static const char *const client[] = {"database", "clients", NULL};
+  if (!node_is_null(n) || !n->at.file || strcmp(n->at.file, p->file) == 0) return false;
   for (const path *above = at; above; above = above->up)
-    if (path_is(above, 5, where)) return false;
-  return true;
+    if (path_is(above, 3, client)) return true;
+  return false;
 }
 
 static bool print_map(printer *p, const node *n, const path *at, bool secret) {
@@ -162,7 +164,7 @@ static bool print_map(printer *p, const node *n, const path *at, bool secret) {
   if (!emit(p, &event, yaml_mapping_start_event_initialize(&event, NULL, NULL, 1, style))) return false;
   for (size_t i = 0; i < n->count; i++) {
     const node_entry *e = &n->entries[i];
-    if (is_left_out(e->value, at)) continue;
+    if (is_left_out(p, e->value, at)) continue;
     path below = {at, e->key};
     if (!emit_quoted(p, e->key, strlen(e->key))) return false;
     if (!print_node(p, e->value, &below, secret || (!names && cat_secret_key(e->key)))) return false;
@@ -186,7 +188,7 @@ static bool print_document(printer *p, const node *merged) {
 }
 
 shunt_status config_print(const node *merged, char **yaml, shunt_error *err) {
-  printer p = {0};
+  printer p = {.file = merged->at.file ? merged->at.file : ""};
   *yaml = NULL;
   if (!yaml_emitter_initialize(&p.emitter)) return error_memory(err);
   yaml_emitter_set_output(&p.emitter, write_out, &p.out);

@@ -36,6 +36,8 @@ local effects = {
   mysql = {
     { "SET SESSION sort_buffer_size = 123904" }, { "SET @left = {'x'}" }, { "SET @@session.time_zone = {'+05:00'}" }, { "SET NAMES latin1" },
     { "SET sql_mode = {''}" }, { "SELECT @left := {'x'}" }, { "SELECT {'x'} INTO @left" }, { "SELECT 5 INTO @left FROM things" },
+    { "SELECT 1--(@left := {'7'})" }, { "SELECT 1--{leave_variable}() AS n" }, { "DO 1--GET_LOCK({'left'}, 0)" },
+    { "SELECT 1--\f\n, @left := {'x'} # @" }, { "INSERT INTO things SELECT 9--(@left := 2)" },
     { "SELECT {leave_variable}()" }, { "SELECT {leave_lock}()" }, { "SELECT id FROM {leaving_view}" }, { "INSERT INTO {traced} VALUES (1)" },
     { "INSERT INTO {lock_traced} VALUES (1)" }, { "UPDATE {traced} SET id = 2" }, { "DELETE FROM {traced}" },
     { "REPLACE INTO {traced} VALUES (1)" }, { "INSERT INTO {deep_traced} VALUES (1)" }, { "DO {leave_variable}()" },

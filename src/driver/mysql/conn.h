@@ -13,6 +13,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/sigpipe.h"
 #include "driver/cache.h"
 #include "driver/driver.h"
 
@@ -97,6 +98,7 @@ typedef struct mysql_conn {
   bool tracks;                  /* the server says when a statement has changed the session */
   /* Cancels the statement that runs on the connection, the server's session `id`. Set once `open` is. */
   bool (*cancel)(const struct mysql_conn *conn, unsigned long id);
+  sigpipe quiet;    /* held while the library may write */
   int returned;     /* by a started call that has ended */
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
@@ -113,6 +115,22 @@ typedef struct mysql_conn {
   bool has_socket, has_ended;
 #endif
 } mysql_conn;
+
+/* Around calls of a connection that may write. MariaDB's library asks for no signal itself, except over TLS: then six
+ * system calls for each statement would be in vain. */
+static inline bool mysqldb_may_signal(const mysql_conn *conn) {
+#ifdef MARIADB_BASE_VERSION
+  return conn->encrypted;
+#else
+  return conn != NULL;
+#endif
+}
+static inline void mysqldb_hold_signal(mysql_conn *conn) {
+  if (mysqldb_may_signal(conn)) sigpipe_hold(&conn->quiet);
+}
+static inline void mysqldb_release_signal(mysql_conn *conn) {
+  if (mysqldb_may_signal(conn)) sigpipe_release(&conn->quiet);
+}
 
 /* Where to connect to, as mysql_real_connect takes it. */
 typedef struct mysql_target {

@@ -1,6 +1,8 @@
 /* Connecting: the options go to the client library, which connects. */
+#define _POSIX_C_SOURCE 200809L
 #include <errmsg.h>
 #include <pthread.h>
+#include <signal.h>
 
 #include "driver/mysql/conn.h"
 #include "driver/mysql/options.h"
@@ -65,8 +67,13 @@ static bool tell(const mysql_settings *s, MYSQL *db, tls_mode mode) {
 static pthread_once_t library = PTHREAD_ONCE_INIT;
 static int library_failed;
 
+/* The library ignores SIGPIPE for the whole process, which is the host's to decide. It does so in its last step. */
 static void begin_library(void) {
+  struct sigaction before, after;
+  sigaction(SIGPIPE, NULL, &before);
   library_failed = mysql_library_init(0, NULL, NULL);
+  sigaction(SIGPIPE, NULL, &after);
+  if (after.sa_handler == SIG_IGN) sigaction(SIGPIPE, &before, NULL);
 #ifdef MARIADB_BASE_VERSION
   if (!library_failed) mysqldb_listen_begin();
 #endif
@@ -97,7 +104,10 @@ static bool try_to_connect(mysql_conn *conn, const mysql_settings *s, tls_mode m
                            .open = s->tls == TLS_DISABLED,
                            .has_key = (v[SET_PUBLIC_KEY] && *v[SET_PUBLIC_KEY]) || s->get_public_key,
                            .plugins = v[SET_AUTH_PLUGINS]};
-  return tell(s, conn->db, mode) && mysqldb_real_connect(conn, &to);
+  sigpipe_hold(&conn->quiet);
+  const bool done = tell(s, conn->db, mode) && mysqldb_real_connect(conn, &to);
+  sigpipe_release(&conn->quiet);
+  return done;
 }
 
 /* `preferred` exists in MySQL's library. With MariaDB's: try TLS first, then without. */
@@ -106,7 +116,7 @@ static bool connect_preferring(mysql_conn *conn, const mysql_settings *s) {
   if (s->tls == TLS_PREFERRED) {
     if (try_to_connect(conn, s, TLS_REQUIRED)) return true;
     if (!conn->without_tls && (conn->refused[0] || mysql_errno(conn->db) != CR_SSL_CONNECTION_ERROR)) return false;
-    mysql_close(conn->db);
+    mysqldb_disconnect(conn);
     conn->db = mysql_init(NULL);
     conn->base.broken = false;
     return conn->db && try_to_connect(conn, s, TLS_DISABLED);

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 
 #include "driver/mysql/options.h"
+#include "driver/socket.h"
 
 enum { STACK_BYTES = 256 << 10 };
 
@@ -43,13 +44,19 @@ bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
   if (!set_stack(conn) || !mysqldb_listen(conn, &listener, to)) return false;
   int waits = mysql_real_connect_start(&connected, conn->db, to->host, to->user, to->password, to->database, to->port,
                                        to->socket, to->flags);
-  while (waits) waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
+  while (waits) {
+    socket_close_on_exec(socket_of(conn)); /* each address has another socket; this is the first that is seen of it */
+    waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
+  }
+  if (connected) socket_close_on_exec(socket_of(conn));
   conn->listener = NULL;
   return connected && !conn->refused[0] && wont_block(conn);
 }
 
 void mysqldb_disconnect(mysql_conn *conn) {
+  sigpipe_hold(&conn->quiet);
   if (conn->db) mysql_close(conn->db);
+  sigpipe_release(&conn->quiet);
   conn->db = NULL;
 }
 

@@ -53,6 +53,7 @@ static bool find_socket(mysql_conn *conn) {
   if (!conn->db->net.buff) return false;
   if (!conn->has_socket) conn->watch.socket = fcntl((int)conn->db->net.fd, F_DUPFD_CLOEXEC, 0);
   conn->has_socket = conn->watch.socket >= 0;
+  socket_close_on_exec((int)conn->db->net.fd);
   return conn->has_socket;
 }
 
@@ -130,10 +131,12 @@ bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
 }
 
 void mysqldb_disconnect(mysql_conn *conn) {
+  sigpipe_hold(&conn->quiet);
   if (conn->db) mysql_close(conn->db);
+  sigpipe_release(&conn->quiet);
+  conn->db = NULL;
   forget_socket(conn);
   if (conn->has_ended) close(conn->ended);
-  conn->db = NULL;
   conn->has_ended = false;
 }
 

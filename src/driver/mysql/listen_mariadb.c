@@ -23,8 +23,8 @@ enum {
   BEFORE_FLAGS = 4 + 8 + 1,
   FLAGS_BYTES = 2 + 1 + 2 + 2 + 1 + 10,
   LEAST_RANDOM = 13, /* after the first 8, with a NUL */
+  END_BYTES = 5,     /* of the end of rows */
   /* first bytes of messages */
-  END_BYTES = 5,
   SWITCHES = 0xFE,
   FAILS = 0xFF,
   AROUND_BYTES = 1 << 20, /* of messages around the rows */

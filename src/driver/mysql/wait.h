@@ -26,7 +26,15 @@ bool mysqldb_in_time(mysql_conn *conn);
  * message, or drops it. */
 typedef enum call_memory { CALL_GATHERS, CALL_KEEPS_ONE, CALL_DROPS } call_memory;
 
-/* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit. */
+/* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit, and
+ * raises no SIGPIPE. */
+#define CALL(conn, ...)                                                                                                \
+  do {                                                                                                                 \
+    mysqldb_hold_signal(conn);                                                                                         \
+    CALL_IN_TIME(conn, __VA_ARGS__);                                                                                   \
+    mysqldb_release_signal(conn);                                                                                      \
+  } while (0)
+
 #ifdef MARIADB_BASE_VERSION
 
 static inline int socket_of(const mysql_conn *conn) { return (int)mysql_get_socket(conn->db); }
@@ -37,7 +45,7 @@ void mysqldb_forget_errors(const mysql_conn *conn);
 void mysqldb_limit_bytes(mysql_conn *conn, call_memory memory);
 
 /* Without a limit the blocking call is used: it is the fastest. */
-#define CALL(conn, result, name, handle, ...)                                                                          \
+#define CALL_IN_TIME(conn, result, name, handle, ...)                                                                  \
   do {                                                                                                                 \
     if (!limit_ns(conn) && !(conn)->encrypted) {                                                                       \
       (result) = name(__VA_ARGS__);                                                                                    \
@@ -60,7 +68,7 @@ static inline void mysqldb_limit_bytes(const mysql_conn *conn, call_memory memor
   (void)memory;
 }
 
-#define CALL(conn, result, name, handle, ...)                                                                          \
+#define CALL_IN_TIME(conn, result, name, handle, ...)                                                                  \
   do {                                                                                                                 \
     int64_t until_ns = limit_ns(conn);                                                                                 \
     if (until_ns) mysqldb_watch(conn, until_ns);                                                                       \

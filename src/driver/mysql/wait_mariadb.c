@@ -61,8 +61,10 @@ int mysqldb_await(mysql_conn *conn, int waits) {
 /* ---- starting ---- */
 
 static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
+  mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->returned, s->stmt, events)
                         : mysql_real_query_cont(&conn->returned, conn->db, events);
+  mysqldb_release_signal(conn);
 }
 
 int mysqldb_start(driver_conn *base) {
@@ -72,8 +74,10 @@ int mysqldb_start(driver_conn *base) {
   mysqldb_forget_errors(conn);
   mysqldb_limit_bytes(conn, CALL_GATHERS);
   conn->started = true;
+  mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->returned, s->stmt)
                         : mysql_real_query_start(&conn->returned, conn->db, s->sql, s->entry.size);
+  mysqldb_release_signal(conn);
   while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, mysqldb_await(conn, conn->waits));
   return conn->waits ? socket_of(conn) : -1;
 }

@@ -1,5 +1,8 @@
 /* Waiting for the server, with the connection's deadline. Only this file and connect.c wait. */
+#define _DEFAULT_SOURCE /* for syscall */
 #include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "driver/cancel.h"
@@ -22,8 +25,19 @@ enum {
 
 /* ---- too late ---- */
 
+/* Programs that the host starts would inherit libpq's socket for a cancellation, for as long as a stopped server keeps
+ * it open. So this thread gets file descriptors of its own, none but the first three. On Linux before 5.9 it does not.
+ */
+static void take_own_files(void) {
+#ifdef SYS_close_range
+  enum { UNSHARE = 1 << 1, FIRST = STDERR_FILENO + 1 };
+  syscall(SYS_close_range, (unsigned)FIRST, ~0U, (unsigned)UNSHARE);
+#endif
+}
+
 static void run_cancel(void *what) {
   char why[256];
+  take_own_files();
   PQcancel(what, why, sizeof why); /* errors don't matter: the connection is abandoned after a while */
   PQfreeCancel(what);
 }
