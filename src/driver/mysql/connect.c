@@ -104,7 +104,10 @@ static bool try_to_connect(mysql_conn *conn, const mysql_settings *s, tls_mode m
                            .open = s->tls == TLS_DISABLED,
                            .has_key = (v[SET_PUBLIC_KEY] && *v[SET_PUBLIC_KEY]) || s->get_public_key,
                            .plugins = v[SET_AUTH_PLUGINS]};
-  return tell(s, conn->db, mode) && mysqldb_real_connect(conn, &to);
+  sigpipe_hold(&conn->quiet);
+  const bool done = tell(s, conn->db, mode) && mysqldb_real_connect(conn, &to);
+  sigpipe_release(&conn->quiet);
+  return done;
 }
 
 /* `preferred` exists in MySQL's library. With MariaDB's: try TLS first, then without. */
@@ -123,10 +126,7 @@ static bool connect_preferring(mysql_conn *conn, const mysql_settings *s) {
 }
 
 static shunt_status connect_as(mysql_conn *conn, const mysql_settings *s) {
-  sigpipe_hold(&conn->quiet);
-  const bool done = connect_preferring(conn, s);
-  sigpipe_release(&conn->quiet);
-  if (!done) return conn->db ? mysqldb_fail(conn, NULL, NULL, s->err) : error_memory(s->err);
+  if (!connect_preferring(conn, s)) return conn->db ? mysqldb_fail(conn, NULL, NULL, s->err) : error_memory(s->err);
   if (!never_reconnects(conn->db)) return mysqldb_fail(conn, NULL, NULL, s->err);
   socket_keep_alive((int)conn->db->net.fd);
   if (s->tls >= TLS_REQUIRED && !mysql_get_ssl_cipher(conn->db))

@@ -23,8 +23,8 @@ enum {
   BEFORE_FLAGS = 4 + 8 + 1,
   FLAGS_BYTES = 2 + 1 + 2 + 2 + 1 + 10,
   LEAST_RANDOM = 13, /* after the first 8, with a NUL */
+  END_BYTES = 5,     /* of the end of rows */
   /* first bytes of messages */
-  ACCEPTED = 0,
   SWITCHES = 0xFE,
   FAILS = 0xFF,
   AROUND_BYTES = 1 << 20, /* of messages around the rows */
@@ -36,7 +36,8 @@ enum {
 /* The library exports it, and no header of it declares it. */
 int ma_pvio_register_callback(my_bool on, void (*hear)(int sends, MYSQL *db, const unsigned char *bytes, size_t n));
 
-static char key[] = "shunt";
+/* Another copy of this code in the process has connections of its own: the key has the address of its own bytes. */
+static char key[40];
 
 /* ---- refusing ---- */
 
@@ -145,7 +146,8 @@ static void hear_switch(mysql_conn *conn, const unsigned char *head, size_t size
 
 static void hear_answer(mysql_conn *conn, const unsigned char *head, size_t size) {
   mysql_listener *l = conn->listener;
-  if (head[0] == SWITCHES)
+  const bool ends_rows = size == END_BYTES && !head[1]; /* of an init_command, after the server has let it in */
+  if (head[0] == SWITCHES && !ends_rows)
     hear_switch(conn, head, size);
   else if (size <= 2 && head[size - 1] == CACHED && (size == 1 || head[0] == 1))
     l->accepted = true;
@@ -223,7 +225,7 @@ static void hear(int sends, MYSQL *db, const unsigned char *bytes, size_t n) {
   if (sends || !n || n > SIZE_MAX / 2) return; /* the library's -1 */
   mysql_get_optionv(db, MARIADB_OPT_USERDATA, key, &conn);
   if (!conn || conn->db != db) return;
-  if (conn->listener) hear_bytes(conn, (unsigned char *)(uintptr_t)bytes, n);
+  if (conn->listener && !db->net.compress) hear_bytes(conn, (unsigned char *)(uintptr_t)bytes, n);
   conn->may_hear_bytes -= (int64_t)n;
   if (conn->may_hear_bytes < 0) refuse_more(conn);
   if (!is_past(conn)) return;
@@ -236,7 +238,10 @@ void mysqldb_limit_bytes(mysql_conn *conn, call_memory memory) {
   conn->may_hear_bytes = most ? most / (memory == CALL_GATHERS ? TIMES_GATHERED : 1) + AROUND_BYTES : INT64_MAX;
 }
 
-void mysqldb_listen_begin(void) { ma_pvio_register_callback(1, hear); }
+void mysqldb_listen_begin(void) {
+  snprintf(key, sizeof key, "shunt %p", (void *)key);
+  ma_pvio_register_callback(1, hear);
+}
 
 bool mysqldb_listen(mysql_conn *conn, mysql_listener *l, const mysql_target *to) {
   *l = (mysql_listener){.to = to};

@@ -212,6 +212,29 @@ static void libpq_gets_the_defaults_of_the_rows(void **state) {
   arena_free(&a);
 }
 
+/* As require_auth of libpq 16: it would be a promise that is not kept. */
+static void an_option_that_this_libpq_lacks_is_refused(void **state) {
+  (void)state;
+  PQconninfoOption *known = PQconndefaults();
+  assert_non_null(known);
+  for (const schema_field *f = schema_pg.fields; f->key; f++) {
+    const cat_option option = {f->key, "1", false};
+    const cat_client client = {.name = "main", .engine = CAT_PG, .options = &option, .noptions = 1};
+    const PQconninfoOption *o = known;
+    const char **keywords, **values;
+    arena a = {0};
+    shunt_error err;
+    while (o->keyword && strcmp(o->keyword, f->key) != 0) o++;
+    bool ours = strcmp(f->key, "url") == 0 || strcmp(f->key, "prepare") == 0 || strcmp(f->key, "database") == 0;
+    shunt_status status = pg_options(&client, &a, &keywords, &values, &err);
+    if (!o->keyword && !ours) assert_int_equal(status, SHUNT_E_CONFIG);
+    if (!o->keyword && !ours) assert_non_null(strstr(err.message, "libpq"));
+    if (o->keyword) assert_non_null(value_of(keywords, values, f->key));
+    arena_free(&a);
+  }
+  PQconninfoFree(known);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_option_of_libpq_has_a_row),
@@ -222,6 +245,7 @@ int main(void) {
       cmocka_unit_test(mysql_reads_the_url_and_what_is_beside_it),
       cmocka_unit_test(mysql_refuses_what_no_row_allows),
       cmocka_unit_test(a_plugin_is_allowed_by_its_whole_name),
+      cmocka_unit_test(an_option_that_this_libpq_lacks_is_refused),
       cmocka_unit_test(libpq_gets_the_defaults_of_the_rows),
   };
   return cmocka_run_group_tests_name("options of connections", tests, NULL, NULL);
