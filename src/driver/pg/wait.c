@@ -147,14 +147,25 @@ bool pg_flush(pg_conn *conn) {
 
 /* ---- results ---- */
 
+static bool lacked_memory(const pg_conn *conn) {
+  const char *message = PQerrorMessage(conn->pg);
+  return *message && pg_lacked_memory(message);
+}
+
+/* Without memory for an answer that it has read, libpq waits for another one. */
+static bool misses_none(pg_conn *conn) { return !lacked_memory(conn) || pg_abandon(conn, PG_NO_MEMORY); }
+
 /* While libpq has no result, PQgetResult would wait, and without end: unless the connection is lost. */
 PGresult *pg_result(pg_conn *conn) {
   int64_t nap_ns = SHORTEST_NAP_NS;
   bool more = true;
   conn->reads = 0;
-  while (more && !conn->ended && PQisBusy(conn->pg)) more = exchange(conn, PQflush(conn->pg), &nap_ns);
+  while (more && !conn->ended && PQisBusy(conn->pg))
+    more = misses_none(conn) && exchange(conn, PQflush(conn->pg), &nap_ns);
   if (!more && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
-  return conn->ended ? NULL : PQgetResult(conn->pg);
+  if (conn->ended) return NULL;
+  conn->lacked = conn->lacked || lacked_memory(conn); /* libpq forgets it with the next request */
+  return PQgetResult(conn->pg);
 }
 
 bool pg_is_copy(const PGresult *result) {
@@ -198,6 +209,7 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
   PGresult *kept = NULL, *next;
   bool failed = false;
   *done = 0;
+  conn->lacked = false;
   pg_by_rows(conn);
   while ((next = next_of_pipeline(conn)) && PQresultStatus(next) != PGRES_PIPELINE_SYNC) {
     if (failed) {
@@ -215,8 +227,13 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
     kept = NULL;
   }
   PQclear(next);
-  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
-  return kept;
+  if (conn->ended) return kept;
+  if (PQexitPipelineMode(conn->pg)) return kept;
+  conn->base.broken = true;
+  if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
+  pg_abandon(conn, conn->lacked ? PG_NO_MEMORY : PG_FAILED); /* libpq has lost a result */
+  PQclear(kept);
+  return NULL;
 }
 
 PGresult *pg_answer(pg_conn *conn) {

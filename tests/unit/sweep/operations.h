@@ -12,9 +12,10 @@ typedef struct operation {
   void (*prepare)(world *w);
   shunt_status (*again)(world *w); /* after a failure, without faults; NULL: run */
   void (*clean)(world *w);
-  bool servers; /* not on SQLite */
-  bool later;   /* a hook does it: after a commit that is done, and perhaps not at all */
-  bool hidden;  /* what it leaves behind is no row that the caller asked for */
+  bool connects; /* by itself */
+  bool servers;  /* not on SQLite */
+  bool later;    /* a hook does it: after a commit that is done, and perhaps not at all */
+  bool hidden;   /* what it leaves behind is no row that the caller asked for */
 } operation;
 
 static inline shunt_status op_rows(world *w, shunt_status status, shunt_rows *rows) {
@@ -505,7 +506,7 @@ static const operation operations[] = {
     {.name = "config", .run = op_config},
     {.name = "settings", .run = op_settings},
     {.name = "statistics", .run = op_statistics},
-    {.name = "transactions", .run = op_transactions},
+    {.name = "transactions", .run = op_transactions, .connects = true},
     {.name = "session", .run = op_session},
     {.name = "handle", .run = op_handle},
     {.name = "resolve", .run = op_resolve},
@@ -556,12 +557,16 @@ static const operation operations[] = {
     {.name = "list jobs", .run = op_jobs_list},
     {.name = "retry jobs", .run = op_jobs_retry, .prepare = prepare_dead, .clean = clean_jobs},
     {.name = "purge jobs", .run = op_jobs_purge, .prepare = prepare_dead, .clean = clean_jobs},
-    {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold insert, nested", .run = op_insert_nested, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold commit", .run = op_commit, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold push", .run = op_push, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold insert, nested",
+     .run = op_insert_nested,
+     .prepare = prepare_cold,
+     .clean = clean_cold,
+     .connects = true},
+    {.name = "cold commit", .run = op_commit, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold push", .run = op_push, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
     {.name = "schedule", .run = op_schedule, .hidden = true},
 };
 
