@@ -38,6 +38,17 @@ static inline shunt_status op_open(world *w) {
   return status;
 }
 
+/* With the threads of a watch, and of a recovery. */
+static inline shunt_status op_open_watched(world *w) {
+  char path[96];
+  shunt_app *app = NULL;
+  snprintf(path, sizeof path, "%s/watched.yaml", w->folder);
+  shunt_status status = shunt_open(path, &(shunt_options){.env = "dev"}, &app, &w->err);
+  if (!status) w->digest = world_mix_number(w->digest, shunt_watched(app, NULL));
+  shunt_close(app);
+  return status;
+}
+
 static inline shunt_status op_reload(world *w) { return shunt_reload(w->app, NULL, &w->err); }
 
 static inline shunt_status op_text(world *w, shunt_status status, char *text) {
@@ -151,6 +162,12 @@ static inline shunt_status op_select(world *w) {
       .columns = columns, .ncolumns = 2, .where = &where, .order = order, .norder = 2, .limited = true, .limit = 2};
   shunt_rows *rows = NULL;
   shunt_status status = shunt_select(w->session, "user", &q, &rows, &w->err);
+  return op_rows(w, status, rows);
+}
+
+static inline shunt_status op_timed(world *w) {
+  shunt_rows *rows = NULL;
+  shunt_status status = shunt_select(w->session, "user", &(shunt_query){.timeout_ms = 20000}, &rows, &w->err);
   return op_rows(w, status, rows);
 }
 
@@ -501,6 +518,7 @@ static inline void clean_cold(world *w) {
 
 static const operation operations[] = {
     {.name = "open", .run = op_open},
+    {.name = "open, watched", .run = op_open_watched},
     {.name = "reload", .run = op_reload},
     {.name = "describe", .run = op_describe},
     {.name = "config", .run = op_config},
@@ -516,6 +534,7 @@ static const operation operations[] = {
     {.name = "explain", .run = op_explain},
     {.name = "select", .run = op_select},
     {.name = "select anew", .run = op_select, .prepare = prepare_fresh_rules},
+    {.name = "select, timed", .run = op_timed},
     {.name = "mget", .run = op_mget},
     {.name = "count", .run = op_count},
     {.name = "aggregate", .run = op_aggregate},
