@@ -134,6 +134,8 @@ bool pg_is_outdated_plan(const PGresult *result);
 shunt_status pg_refuse_failed(shunt_error *err);
 /* "": none. */
 const char *pg_sqlstate(const PGresult *result);
+/* Whether libpq's message says that it had no memory. */
+bool pg_lacked_memory(const char *message);
 /* The first line of the message. */
 void pg_one_line(const char *message, char *room, size_t size);
 

@@ -227,8 +227,13 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
     kept = NULL;
   }
   PQclear(next);
-  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
-  return kept;
+  if (conn->ended) return kept;
+  if (PQexitPipelineMode(conn->pg)) return kept;
+  conn->base.broken = true;
+  if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
+  pg_abandon(conn, PG_FAILED); /* libpq has lost a result */
+  PQclear(kept);
+  return NULL;
 }
 
 PGresult *pg_answer(pg_conn *conn) {
