@@ -152,7 +152,7 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer) \
 	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
 # Some inputs reach the library through the Lua module.
-$(B)/fuzz/json: $(call obj,$(BIND_SRC))
+$(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
