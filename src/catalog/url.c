@@ -166,6 +166,16 @@ static const char *behind(const char *url, const char *scheme) {
   return strncmp(url, scheme, size) == 0 ? url + size : NULL;
 }
 
+static const char *behind_mysql(const char *url) {
+  const char *mysql = behind(url, "mysql://");
+  return mysql ? mysql : behind(url, "mariadb://");
+}
+
+static const char *behind_pg(const char *url) {
+  const char *pg = behind(url, "postgresql://");
+  return pg ? pg : behind(url, "postgres://");
+}
+
 static void reverse(url_options *o) {
   for (size_t i = 0; i < o->count / 2; i++) {
     url_option *a = &o->list[i], *b = &o->list[o->count - 1 - i], was = *a;
@@ -176,9 +186,7 @@ static void reverse(url_options *o) {
 
 /* Of an option that is given twice, libpq takes the last value and src/driver/mysql the first one. */
 static void read_any(reader *r, const char *url) {
-  const char *mysql = behind(url, "mysql://"), *pg = behind(url, "postgresql://");
-  if (!mysql) mysql = behind(url, "mariadb://");
-  if (!pg) pg = behind(url, "postgres://");
+  const char *mysql = behind_mysql(url), *pg = behind_pg(url);
   if (mysql) {
     read_mysql(r, mysql);
     return;
@@ -196,4 +204,32 @@ bool url_options_read(arena *a, const char *url, url_options *out) {
   if (!out->list) return false;
   read_any(&r, url);
   return !r.failed;
+}
+
+/* ---- mistakes ---- */
+
+const char *url_odd_port(const char *hosts, const char *end) {
+  for (const char *at = hosts; at < end; at++) {
+    const char *bracket = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL; /* an IPv6 address */
+    if (bracket) at = bracket;
+    if (*at != ':') continue;
+    const char *port_end = at + 1 + strspn(at + 1, "0123456789%"); /* a digit may be encoded */
+    if (port_end < end && *port_end != ',') return at;
+  }
+  return NULL;
+}
+
+/* src/driver/mysql takes the last @ before a slash for the end of the password, and libpq the first one. */
+const char *url_mistake(const char *url) {
+  const char *pg = behind_pg(url), *from = pg ? pg : behind_mysql(url);
+  if (!from) return NULL;
+  const char *end = from + strcspn(from, "/?"), *at = strrchr(from, '@');
+  if (at && (at > end || (pg && strchr(from, '@') != at)))
+    return "percent-encode special characters: write %40 for an @, %2F for a / and %3F for a ? in the user, the "
+           "password "
+           "and the options, or give the password separately";
+  return url_odd_port(at ? at + 1 : from, end)
+             ? "what follows the colon behind a host must be a number, the port; write "
+               "USER:PASSWORD@HOST if it is a password"
+             : NULL;
 }

@@ -25,9 +25,9 @@ bool mysqldb_in_time(mysql_conn *conn);
  * raises no SIGPIPE. */
 #define CALL(conn, ...)                                                                                                \
   do {                                                                                                                 \
-    sigpipe_hold(&(conn)->quiet);                                                                                      \
+    mysqldb_hold_signal(conn);                                                                                         \
     CALL_IN_TIME(conn, __VA_ARGS__);                                                                                   \
-    sigpipe_release(&(conn)->quiet);                                                                                   \
+    mysqldb_release_signal(conn);                                                                                      \
   } while (0)
 
 #ifdef MARIADB_BASE_VERSION

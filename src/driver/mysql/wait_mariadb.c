@@ -100,10 +100,10 @@ void mysqldb_disconnect(mysql_conn *conn) {
 /* ---- starting ---- */
 
 static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
-  sigpipe_hold(&conn->quiet);
+  mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_cont(&conn->returned, s->stmt, events)
                         : mysql_real_query_cont(&conn->returned, conn->db, events);
-  sigpipe_release(&conn->quiet);
+  mysqldb_release_signal(conn);
 }
 
 int mysqldb_start(driver_conn *base) {
@@ -112,10 +112,10 @@ int mysqldb_start(driver_conn *base) {
   if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   mysqldb_forget_errors(conn);
   conn->started = true;
-  sigpipe_hold(&conn->quiet);
+  mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->returned, s->stmt)
                         : mysql_real_query_start(&conn->returned, conn->db, s->sql, s->entry.size);
-  sigpipe_release(&conn->quiet);
+  mysqldb_release_signal(conn);
   while (conn->waits & MYSQL_WAIT_WRITE) go_on(conn, s, mysqldb_await(conn, conn->waits));
   return conn->waits ? socket_of(conn) : -1;
 }

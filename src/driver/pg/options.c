@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "catalog/schema_value.h"
 #include "catalog/settings.h"
+#include "catalog/url.h"
 #include "driver/pg/conn.h"
 
 typedef struct list {
@@ -83,6 +84,8 @@ static shunt_status unknown(const list *l, const char *keyword, shunt_error *err
 
 /* Leaves out libpq's own message, which may quote the password. */
 static shunt_status add_url(list *l, const char *folder, const char *url, shunt_error *err) {
+  const char *mistake = url_mistake(url);
+  if (mistake) return error_set(err, SHUNT_E_CONFIG, "client '%s': url: %s", l->client->name, mistake);
   char *message = NULL;
   PQconninfoOption *parts = PQconninfoParse(url, &message);
   PQfreemem(message);

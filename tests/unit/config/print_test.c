@@ -19,7 +19,7 @@ static void prints_what_was_merged(void **state) {
            "database:\n"
            "  defaultClient: token\n"
            "  clients:\n"
-           "    token: {engine: pg, connection: {port: 5432, url: \"pg://app:pw@host/db?sslpassword=abc&x=1\", "
+           "    token: {engine: pg, connection: {port: 5432, url: \"pg://app:pw@host/db?x=1&sslpassword=abc&y=2\", "
            "password: \"${file:secret}\", options: 'user=me password = ''it is'' x=1'}}\n"
            "    gone: {engine: pg}\n"
            "instance: {instances: {\"\": {id: 1, title: \"yes\"}, \"7\": {config: {secrets: {a: deep, b: [deeper]}, "
@@ -37,9 +37,9 @@ static void prints_what_was_merged(void **state) {
                             "      engine: pg\n"
                             "      connection:\n"
                             "        port: 5432\n"
-                            "        url: pg://app:********@host/db?sslpassword=********&x=1\n"
+                            "        url: pg://app:********@host/db?x=1&sslpassword=********\n"
                             "        password: '********'\n"
-                            "        options: user=me password = ******** x=1\n"
+                            "        options: user=me password = ********\n"
                             "    gone: null\n"
                             "instance:\n"
                             "  instances:\n"
@@ -78,6 +78,13 @@ static void masks_every_way_to_write_a_password_in_a_text(void **state) {
   static const char *const texts[] = {"pg://u:hunter2@h/d",
                                       "pg://u:hun/hunter2@h",
                                       "mysql://u:hunter2@h1,u:hunter2@h2",
+                                      "pg://u:a b@hunter2@h",
+                                      "pg://u:x@h/d?password=a@hunter2",
+                                      "pg://u@h/d?password=a&hunter2",
+                                      "pg://u@h/d?p%61ssword=hunter2",
+                                      "pg://password=hunter2:x@h",
+                                      "pg://u:hunter2/d",
+                                      "host=h password\n=\na hunter2",
                                       "pg://:hunter2@h",
                                       "password=hunter2",
                                       "host=h PassWord = hunter2",

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { BLOCK = 1 << 16, DRIP_US = 20000, MOST_NOISE = 40 };
+enum { BLOCK = 1 << 16, DRIP_US = 20000, FEED_US = 1000, MOST_NOISE = 40 };
 
 /* ---- bytes ---- */
 
@@ -98,10 +98,14 @@ static void drip(peer *p, const unsigned char *message, size_t size) {
   }
 }
 
+/* No faster than a network: a client library may read on as long as anything is there. */
 static void feed(peer *p) {
   unsigned char block[BLOCK];
   fill(p, block, sizeof block);
-  for (;;) peer_raw(p, block, sizeof block);
+  for (;;) {
+    peer_raw(p, block, sizeof block);
+    usleep(FEED_US);
+  }
 }
 
 static void reset(peer *p) {

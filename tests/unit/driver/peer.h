@@ -114,11 +114,11 @@ void peer_say(peer *p, const void *message, size_t size);
 /* Sends bytes that are no message, and that no mutation harms. Doesn't return if the client has closed. */
 void peer_raw(peer *p, const void *bytes, size_t n);
 /* The same message for ever. Doesn't return. */
-void peer_say_for_ever(peer *p, const void *message, size_t size);
+_Noreturn void peer_say_for_ever(peer *p, const void *message, size_t size);
 /* Sends nothing more, and reads until the client closes. Doesn't return. */
-void peer_hold(peer *p);
+_Noreturn void peer_hold(peer *p);
 /* Ends the connection. Doesn't return. */
-void peer_gone(peer *p);
+_Noreturn void peer_gone(peer *p);
 bool peer_does(const peer *p, const char *behaviour);
 
 /* ---- in `use` ---- */
@@ -135,14 +135,14 @@ typedef struct peer_list {
 
 /* The engine's own cases, and as many random ones, a mutation of any message of the valid conversation: SHUNT_PEERS, or
  * `most` without it. Fails the test if the valid conversation does harm. Free list.cases. */
-peer_list peer_cases(const peer_engine *e, const peer_case *own, size_t nown, size_t most);
+peer_list peer_cases(const peer_engine *e, const peer_case *own, size_t n, size_t most);
 /* Runs the cases, many at a time. Returns how many did harm; each of them was printed. */
 size_t peer_run(const peer_engine *e, const peer_case *cases, size_t n);
 
 /* ---- between the two files of the harness ---- */
 
 /* The whole life of the server's process. */
-void peer_serve(const peer_engine *e, const peer_case *c, peer_report *report, int listener);
+_Noreturn void peer_serve(const peer_engine *e, const peer_case *c, peer_report *report, int listener);
 
 struct peer_report {
   atomic_uint said; /* messages of the server */

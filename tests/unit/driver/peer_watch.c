@@ -241,18 +241,18 @@ static unsigned messages_of(const peer_engine *e) {
   return said;
 }
 
-peer_list peer_cases(const peer_engine *e, const peer_case *own, size_t nown, size_t most) {
+peer_list peer_cases(const peer_engine *e, const peer_case *own, size_t n, size_t most) {
   const char *given = getenv("SHUNT_PEERS");
   rng r = rng_start(e->name);
   if (given) most = strtoull(given, NULL, 10);
-  peer_list list = {calloc(nown + most, sizeof *list.cases), nown + most};
+  peer_list list = {calloc(n + most, sizeof *list.cases), n + most};
   if (!list.cases) fail_msg("out of memory");
   unsigned messages = messages_of(e);
-  for (size_t i = 0; i < nown; i++) {
+  for (size_t i = 0; i < n; i++) {
     list.cases[i] = own[i];
     list.cases[i].seed = rng_next(&r);
   }
-  for (size_t i = nown; i < list.count; i++) {
+  for (size_t i = n; i < list.count; i++) {
     peer_mutation m = (peer_mutation)(1 + rng_below(&r, PEER_NMUTATIONS - 1));
     list.cases[i] = (peer_case){.mutation = m, .at = (unsigned)rng_below(&r, messages), .seed = rng_next(&r)};
   }
