@@ -183,7 +183,7 @@ unit: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
 check: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
-	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
+	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all
 SANITIZED = B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' SANITIZE='-fsanitize=$(SANITIZERS)'
