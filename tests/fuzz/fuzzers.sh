@@ -33,7 +33,9 @@ fi
 
 minutes=$1
 shift
-export FUZZ_SECONDS=$((minutes * 60 * AT_ONCE / $#))
+at_once=$AT_ONCE
+[ $# -ge "$at_once" ] || at_once=$#
+export FUZZ_SECONDS=$((minutes * 60 * at_once / $#))
 export SHUNT_SEED="${SHUNT_SEED:-$(date +%s)}" UBSAN_OPTIONS=print_stacktrace=1
-printf '%s\n' "$@" | xargs -P $AT_ONCE -I {} sh "$0" --one {} || exit 1
+printf '%s\n' "$@" | xargs -P "$at_once" -I {} sh "$0" --one {} || exit 1
 echo "fuzzers: $# of them, $FUZZ_SECONDS s each, SHUNT_SEED=$SHUNT_SEED: nothing failed"

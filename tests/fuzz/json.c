@@ -91,6 +91,7 @@ int shunt_fuzz_json(const uint8_t *data, size_t size) {
   if (read != is_readable(&d) && !(may_be_refused && !read))
     FUZZ_HOLDS(false, "read: %d, but fault %d, alone %d, depth %zu: %s", read, (int)d.fault, d.alone, d.depth,
                message());
+  FUZZ_HOLDS(read || strstr(message(), "SHUNT_E_USAGE"), "%s", message());
   if (read && d.depth <= JSON_DEEPEST) check_written(text, size);
   lua_settop(L, 1);
   lua_gc(L, LUA_GCCOLLECT);
