@@ -21,7 +21,7 @@ if [ "$1" = --one ]; then # PROGRAM
   if [ -n "${LIBFUZZER:-}" ]; then with_libfuzzer "$program" "$name"; else "$program" --seconds "$FUZZ_SECONDS"; fi >"$log" 2>&1
   status=$?
   if [ $status -eq 0 ]; then
-    echo "$name: $FUZZ_SECONDS s, $(grep -E 'Done|inputs' "$log")"
+    echo "$name: $FUZZ_SECONDS s, $(grep -E '^(Done|fuzz) ' "$log")"
   else
     cat "$log"
     echo "---- $name failed with status $status, SHUNT_SEED=$SHUNT_SEED; again: $program $program.found-…"
