@@ -87,11 +87,15 @@ shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
 
 /* ---- waiting ---- */
 
-/* The time is looked at first: a server that sends without end would never let the wait time out. */
+/* The time is looked at first: a server that sends without end would never let the wait time out. Without a limit there
+ * is no timer, which may take longer than the answer. */
 static bool wait_for(pg_conn *conn, short events, int64_t *nap_ns) {
-  const int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns, now_ns = clock_monotonic_ns();
+  const bool naps = conn->encrypted || conn->load;
+  const int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns;
+  const int64_t now_ns = limit_ns || naps ? clock_monotonic_ns() : 0;
   if (limit_ns && now_ns >= limit_ns) return go_on(conn);
-  const int64_t wake_ns = !limit_ns || now_ns + *nap_ns < limit_ns ? now_ns + *nap_ns : limit_ns;
+  int64_t wake_ns = limit_ns;
+  if (naps && (!limit_ns || now_ns + *nap_ns < limit_ns)) wake_ns = now_ns + *nap_ns;
   if (socket_wait(PQsocket(conn->pg), events, wake_ns)) {
     *nap_ns = SHORTEST_NAP_NS;
     return true;
