@@ -19,7 +19,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
 
 # libshunt has everything except the command and the Lua module. Objects are position-independent: one set of them
 # serves the static library, the shared one and the Lua module.
-MAIN_SRC := src/cli/main.c
+MAIN_SRC := $(wildcard src/cli/*.c)
 BIND_SRC := $(wildcard src/bind/*.c)
 LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)

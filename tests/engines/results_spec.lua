@@ -33,7 +33,8 @@ for _, prepare in ipairs { true, false } do
       local seed = Random.seed()
       print(("results: SHUNT_SEED=%d"):format(seed))
       random = Random.new(seed)
-      world = Engines.open { clients = clients, default = all[1], rules = rules:format(prepare and [["sqlite3", "pg", "mysql"]] or [["pg"]]), base = "maxResult: 256KiB", max = 1,
+      local names = prepare and [["sqlite3", "pg", "mysql"]] or [["pg"]]
+      world = Engines.open { clients = clients, default = all[1], rules = rules:format(names), base = "maxResult: 256KiB", max = 1,
         connection = not prepare and { pg = "prepare: false" } or nil }
       session = world.session
       for _, engine in ipairs(all) do

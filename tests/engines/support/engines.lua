@@ -131,8 +131,8 @@ local function yaml_of(world, spec)
 end
 
 --- clients: engine by client, or "memory", SQLite without a file; default: the default client (the only one where left out); rules: a rule file; yaml: more of
---- the app config, and database: of its part of that name; max: connections of a pool; pool: more of its keys; base: more of the keys of every client; connection:
---- more keys of a client's connection; tcp: as for url, by client.
+--- the app config, and database: of its part of that name; max: connections of a pool; pool: more of its keys; base: more of the keys of every client;
+--- connection: more keys of a client's connection; tcp: as for url, by client.
 ---@class WorldSpec
 ---@field clients table<string, string>
 ---@field default? string

@@ -8,6 +8,18 @@
 
 enum { STATEMENTS = 4000, LONGEST = 512 };
 
+/* Whether it finds so many if it skips some of the first four executable comments. */
+static bool some_version_finds(size_t found, const char *sql) {
+  char run[LONGEST];
+  for (uint64_t skipped = 0; skipped < 256; skipped++) {
+    const size_t size = strlen(sql);
+    if (!reading_as_run(sql, size, skipped, run)) continue;
+    run[size] = 0;
+    if (soup_params(CAT_MYSQL, run) == found) return true;
+  }
+  return false;
+}
+
 static void the_server_finds_as_many_parameters(void **state) {
   server *d = the_server(state);
   rng r = rng_start("lex mysql");
@@ -16,12 +28,12 @@ static void the_server_finds_as_many_parameters(void **state) {
     char sql[512];
     soup_statement(&r, CAT_MYSQL, sql, sizeof sql);
     if (!mysql_of(d->conn)->mariadb && strstr(sql, "/*M!")) continue; /* a comment to MySQL */
-    if (strstr(sql, "/*!500001")) continue;                           /* a comment to every version of today */
     MYSQL_STMT *stmt = mysql_stmt_init(mysql_of(d->conn)->db);
     assert_non_null(stmt);
     bool fine = mysql_stmt_prepare(stmt, sql, (unsigned long)strlen(sql)) == 0;
     size_t count = soup_params(CAT_MYSQL, sql), found = fine ? mysql_stmt_param_count(stmt) : 0;
-    if (fine && found != count) fail_msg("%zu parameters, and not %zu in: %s", count, found, sql);
+    if (fine && found != count && !some_version_finds(found, sql))
+      fail_msg("%zu parameters, and not %zu in: %s", count, found, sql);
     taken += fine;
     with_params += fine && count;
     mysql_stmt_close(stmt);
