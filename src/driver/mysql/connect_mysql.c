@@ -14,11 +14,28 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "driver/mysql/options.h"
 #include "driver/socket.h"
 
 enum { ADDRESS_BYTES = 64 };
 
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 16000000, NEVER_NS = INT64_MAX;
+
+bool mysqldb_set_tls_mode(MYSQL *db, int mode) {
+  static const unsigned modes[] = {[TLS_DISABLED] = SSL_MODE_DISABLED,
+                                   [TLS_PREFERRED] = SSL_MODE_PREFERRED,
+                                   [TLS_REQUIRED] = SSL_MODE_REQUIRED,
+                                   [TLS_VERIFY_CA] = SSL_MODE_VERIFY_CA,
+                                   [TLS_VERIFY_IDENTITY] = SSL_MODE_VERIFY_IDENTITY};
+  return mysql_options(db, MYSQL_OPT_SSL_MODE, &modes[mode]) == 0;
+}
+
+/* The library has the usual plugins within it, and finds others in a folder: a server must not choose one of those. */
+bool mysqldb_set_plugins(MYSQL *db, const char *named) {
+  bool clear = named && mysqldb_plugin_is_allowed(MYSQL_CLEAR_PASSWORD, named);
+  return mysql_options(db, MYSQL_ENABLE_CLEARTEXT_PLUGIN, &clear) == 0 &&
+         ((named && *named) || mysql_options(db, MYSQL_PLUGIN_DIR, "/dev/null") == 0);
+}
 
 /* ---- one address ---- */
 

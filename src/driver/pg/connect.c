@@ -127,7 +127,6 @@ static bool connect_by_steps(pg_conn *conn, PostgresPollingStatusType *step) {
 /* Makes the connection nonblocking: libpq itself must never wait. */
 static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
   PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
-  conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
   if (PQsetnonblocking(conn->pg, 1)) return pg_fail(conn, NULL, NULL, err);
   return pg_exec(conn, conn->pooled ? KEPT_BY_POOLERS : pg_settings_of_session, NULL, err);
 }

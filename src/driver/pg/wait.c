@@ -1,6 +1,7 @@
 /* Waiting for the server, with the connection's deadline. Only this file and connect.c wait. */
 #define _DEFAULT_SOURCE /* for syscall */
 #include <poll.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,8 +10,9 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-/* With TLS, libpq may hold data that poll can't see, because it has left the socket already. So libpq is asked at
- * intervals: short ones after data has arrived, longer and longer ones otherwise. */
+/* libpq may hold data that poll can't see, because it has left the socket already: with TLS, and where memory lacked
+ * for the start of a COPY. So libpq is asked at intervals: short ones after data has arrived, longer and longer ones
+ * otherwise. */
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
 
 enum {
@@ -87,10 +89,9 @@ shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
 
 /* The time is looked at first: a server that sends without end would never let the wait time out. */
 static bool wait_for(pg_conn *conn, short events, int64_t *nap_ns) {
-  int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns, wake_ns = limit_ns;
-  const int64_t now_ns = limit_ns || conn->encrypted ? clock_monotonic_ns() : 0;
+  const int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns, now_ns = clock_monotonic_ns();
   if (limit_ns && now_ns >= limit_ns) return go_on(conn);
-  if (conn->encrypted && (!limit_ns || now_ns + *nap_ns < limit_ns)) wake_ns = now_ns + *nap_ns;
+  const int64_t wake_ns = !limit_ns || now_ns + *nap_ns < limit_ns ? now_ns + *nap_ns : limit_ns;
   if (socket_wait(PQsocket(conn->pg), events, wake_ns)) {
     *nap_ns = SHORTEST_NAP_NS;
     return true;
@@ -147,14 +148,25 @@ bool pg_flush(pg_conn *conn) {
 
 /* ---- results ---- */
 
-/* While libpq has no result, PQgetResult would wait, and without end: unless the connection is lost. */
+/* An error of libpq itself has no SQLSTATE. It may have lost results, for which it would wait. */
+static bool is_own_error(const PGresult *result) {
+  return result && PQresultStatus(result) == PGRES_FATAL_ERROR && !pg_sqlstate(result)[0];
+}
+
+/* While libpq has no result, PQgetResult would wait, and without end: unless the connection is lost. If libpq has no
+ * memory for a result, it may say so in its message alone, and still wait for the result. */
 PGresult *pg_result(pg_conn *conn) {
   int64_t nap_ns = SHORTEST_NAP_NS;
+  const size_t said = strlen(PQerrorMessage(conn->pg));
   bool more = true;
   conn->reads = 0;
-  while (more && !conn->ended && PQisBusy(conn->pg)) more = exchange(conn, PQflush(conn->pg), &nap_ns);
+  while (more && !conn->ended && PQisBusy(conn->pg))
+    more = strlen(PQerrorMessage(conn->pg)) <= said && exchange(conn, PQflush(conn->pg), &nap_ns);
   if (!more && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
-  return conn->ended ? NULL : PQgetResult(conn->pg);
+  if (conn->ended) return NULL;
+  PGresult *result = PQgetResult(conn->pg);
+  if (is_own_error(result) && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
+  return result;
 }
 
 bool pg_is_copy(const PGresult *result) {

@@ -483,6 +483,21 @@ static inline shunt_status op_schedule(world *w) {
   return status;
 }
 
+/* ---- without a connection, a decision or a prepared statement ---- */
+
+static inline void prepare_cold(world *w) {
+  shunt_session_close(w->session);
+  world_fine(w, world_open_app(w, &w->second));
+  world_fine(w, shunt_session_open(w->second, NULL, &w->session, &w->err));
+}
+
+static inline void clean_cold(world *w) {
+  shunt_session_close(w->session);
+  shunt_close(w->second);
+  w->session = NULL;
+  w->second = NULL;
+}
+
 static const operation operations[] = {
     {.name = "open", .run = op_open},
     {.name = "reload", .run = op_reload},
@@ -541,6 +556,12 @@ static const operation operations[] = {
     {.name = "list jobs", .run = op_jobs_list},
     {.name = "retry jobs", .run = op_jobs_retry, .prepare = prepare_dead, .clean = clean_jobs},
     {.name = "purge jobs", .run = op_jobs_purge, .prepare = prepare_dead, .clean = clean_jobs},
+    {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold insert, nested", .run = op_insert_nested, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold commit", .run = op_commit, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold push", .run = op_push, .prepare = prepare_cold, .clean = clean_cold},
     {.name = "schedule", .run = op_schedule, .hidden = true},
 };
 

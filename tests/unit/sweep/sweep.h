@@ -44,10 +44,15 @@ static inline void sweep_begin(world *w, const operation *op) {
 
 static inline void sweep_end(world *w, const operation *op) {
   char place[128];
+  snprintf(place, sizeof place, "after '%s'", op->name);
+  if (w->second && op->clean == clean_cold) {
+    shunt_session_close(w->session);
+    w->session = NULL;
+    shunt_pools(w->second, sweep_pool, place);
+  }
   if (op->clean) op->clean(w);
   shunt_session_close(w->session);
   w->session = NULL;
-  snprintf(place, sizeof place, "after '%s'", op->name);
   shunt_pools(w->app, sweep_pool, place);
 }
 
