@@ -20,8 +20,11 @@
  * the library needs a stack of 1 MiB: rules may nest calls as deep as Lua allows. Its first call runs the rule files
  * once more, for a rule state of its own.
  * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
- * NULL. On failure the out parameters are NULL or 0. The library never prints, never exits and installs no signal
- * handler. Text is UTF-8 and ends in a NUL, which its size does not count. */
+ * NULL. On failure the out parameters are NULL or 0. The library never prints and never exits. Text is UTF-8 and ends
+ * in a NUL, which its size does not count. Signals: their dispositions and masks stay the host's; a server that hangs
+ * up raises no SIGPIPE. Programs that the host starts inherit no file and no socket, except if one is started in the
+ * microseconds in which a client library makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux
+ * before 5.9, during a cancellation. */
 #ifndef SHUNT_H
 #define SHUNT_H
 

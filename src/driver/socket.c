@@ -2,6 +2,7 @@
 #include "driver/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/tcp.h> /* the C library's own header may not have all of tcp_info */
 #include <netinet/in.h>
@@ -67,3 +68,5 @@ void socket_keep_alive(int fd) {
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
     setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof options[i].value);
 }
+
+void socket_close_on_exec(int fd) { fcntl(fd, F_SETFD, FD_CLOEXEC); }

@@ -25,4 +25,7 @@ int64_t socket_ready(int fd);
  * error if data stays unacknowledged for 30 s. No effect on other sockets, which don't need it. */
 void socket_keep_alive(int fd);
 
+/* No program that the host starts inherits the socket. For sockets that a client library has made without that. */
+void socket_close_on_exec(int fd);
+
 #endif

@@ -1,6 +1,6 @@
 /* The worker's thread: it renews leases, doubts those that have run out, compares clocks, deletes history, and listens
  * for jobs that other processes push. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE /* for pipe2 */
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -214,13 +214,13 @@ static void *keep_leases(void *ud) {
 }
 
 shunt_status lease_start(shunt_worker *w, shunt_error *err) {
-  if (pipe(w->wake)) {
+  if (pipe2(w->wake, O_CLOEXEC)) {
     w->wake[0] = w->wake[1] = -1;
     return error_set(err, SHUNT_E_INTERNAL, "no pipe could be made for a worker: there are too many open files");
   }
-  for (int i = 0; i < 2; i++) fcntl(w->wake[i], F_SETFD, FD_CLOEXEC);
   w->has_thread = thread_start(&w->thread, 0, keep_leases, w) == 0;
-  return w->has_thread ? SHUNT_OK : error_memory(err);
+  if (w->has_thread) return SHUNT_OK;
+  return error_set(err, SHUNT_E_MEMORY, "no thread can be started for a worker: raise the limit on threads");
 }
 
 void lease_end(shunt_worker *w) {

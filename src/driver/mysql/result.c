@@ -247,8 +247,8 @@ static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, sh
 
 /* into NULL: rows are counted alone. *more: stops when there are enough rows; then, whether it has stopped before the
  * end. */
-static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
-                          shunt_error *err) {
+static shunt_status fetch_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
+                               shunt_error *err) {
   const unsigned n = mysql_stmt_field_count(s->stmt);
   const bool some = *more;
   size_t held = into ? driver_held(into) : 0;
@@ -265,6 +265,15 @@ static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into
   }
   *more = true;
   return SHUNT_OK;
+}
+
+/* One hold for all rows: the system would be called for each otherwise. */
+static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
+                          shunt_error *err) {
+  mysqldb_hold_signal(conn);
+  shunt_status status = fetch_rows(conn, s, into, more, count, err);
+  mysqldb_release_signal(conn);
+  return status;
 }
 
 /* The library updates the statement's columns after each execution, except their names. */

@@ -63,7 +63,8 @@ typedef struct pg_statement {
   uint32_t number; /* of its name on the server (see pg_conn.tag) */
   bool kept;       /* in the cache */
   bool has_rows;
-  bool savepoint; /* sets a savepoint or returns to one: never prepared, and runs in a failed transaction too */
+  bool backslashes; /* see pg_text */
+  bool savepoint;   /* sets a savepoint or returns to one: never prepared, and runs in a failed transaction too */
   pg_leaving leaves;
   bool tried; /* has run since it was prepared: an error in it means that the schema has changed */
   size_t nparams;
@@ -134,6 +135,8 @@ bool pg_is_outdated_plan(const PGresult *result);
 shunt_status pg_refuse_failed(shunt_error *err);
 /* "": none. */
 const char *pg_sqlstate(const PGresult *result);
+/* Whether libpq's message says that it had no memory. */
+bool pg_lacked_memory(const char *message);
 /* The first line of the message. */
 void pg_one_line(const char *message, char *room, size_t size);
 
@@ -202,9 +205,13 @@ shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error
 /* ---- sql.c ---- */
 
 extern const lex_dialect pg_dialect;
-/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. Returns the
- * number of parameters. */
-size_t pg_number_params(const char *sql, size_t size, buf *out);
+typedef struct pg_text {
+  size_t nparams;   /* each ? */
+  bool numbered;    /* it has parameters with numbers ($1), too */
+  bool backslashes; /* in '…': standard_conforming_strings decides what they mean */
+} pg_text;
+/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. */
+pg_text pg_number_params(const char *sql, size_t size, buf *out);
 typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
 /* What kind of statement it is, by its first words. */
 pg_words pg_first_words(const char *sql, size_t size);

@@ -102,9 +102,11 @@ static shunt_status refused(const pg_conn *conn, shunt_error *err) {
   const char *hint = strcmp(state, TOO_MANY_CONNECTIONS) == 0
                          ? "; lower the pools' max, or raise the server's max_connections or the role's own limit"
                          : "";
-  error_set(err, SHUNT_E_DATASOURCE, "client '%s': %s%s", conn->base.client->name, why, hint);
+  const shunt_status status = !state[0] && pg_lacked_memory(why) ? SHUNT_E_MEMORY : SHUNT_E_DATASOURCE;
+  error_set(err, status, "client '%s': %s%s%s", conn->base.client->name,
+            status == SHUNT_E_MEMORY ? "out of memory: " : "", why, hint);
   if (err) memcpy(err->sqlstate, state, sizeof state);
-  return SHUNT_E_DATASOURCE;
+  return status;
 }
 
 /* ---- connecting ---- */

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/sigpipe.h"
 #include "driver/cancel.h"
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
@@ -27,9 +28,20 @@ static void close_conn(driver_conn *base) {
   base_free(conn);
 }
 
-static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
+/* libpq raises no SIGPIPE. What looks up a name, or a ticket, may. */
+static shunt_status connect_quietly(pg_conn *conn, shunt_error *err) {
   const char **keywords, **values;
   arena scratch = {0};
+  sigpipe quiet = {0};
+  sigpipe_hold(&quiet);
+  shunt_status status = pg_options(conn->base.client, &scratch, &keywords, &values, err);
+  if (!status) status = pg_connect(conn, keywords, values, err);
+  sigpipe_release(&quiet);
+  arena_free(&scratch);
+  return status;
+}
+
+static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, driver_conn **out, shunt_error *err) {
   pg_conn *conn = base_zalloc(sizeof *conn);
   if (!conn) return error_memory(err);
   conn->base.deadline_ns = deadline_ns;
@@ -40,9 +52,7 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
       getrandom(&conn->tag, sizeof conn->tag, 0) == (ssize_t)sizeof conn->tag
           ? SHUNT_OK
           : error_set(err, SHUNT_E_INTERNAL, "the system gives no random numbers, which the names of statements need");
-  if (!status) status = pg_options(client, &scratch, &keywords, &values, err);
-  if (!status) status = pg_connect(conn, keywords, values, err);
-  arena_free(&scratch);
+  if (!status) status = connect_quietly(conn, err);
   if (status) {
     error_client(err, client->name);
     close_conn(&conn->base);

@@ -1,6 +1,9 @@
 /* Waiting for the server, with the connection's deadline. Only this file and connect.c wait. */
+#define _DEFAULT_SOURCE /* for syscall */
 #include <poll.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "driver/cancel.h"
@@ -24,8 +27,19 @@ enum {
 
 /* ---- too late ---- */
 
+/* Programs that the host starts would inherit libpq's socket for a cancellation, for as long as a stopped server keeps
+ * it open. So this thread gets file descriptors of its own, none but the first three. On Linux before 5.9 it does not.
+ */
+static void take_own_files(void) {
+#ifdef SYS_close_range
+  enum { UNSHARE = 1 << 1, FIRST = STDERR_FILENO + 1 };
+  syscall(SYS_close_range, (unsigned)FIRST, ~0U, (unsigned)UNSHARE);
+#endif
+}
+
 static void run_cancel(void *what) {
   char why[256];
+  take_own_files();
   PQcancel(what, why, sizeof why); /* errors don't matter: the connection is abandoned after a while */
   PQfreeCancel(what);
 }
@@ -217,8 +231,13 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
     kept = NULL;
   }
   PQclear(next);
-  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
-  return kept;
+  if (conn->ended) return kept;
+  if (PQexitPipelineMode(conn->pg)) return kept;
+  conn->base.broken = true;
+  if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
+  pg_abandon(conn, PG_FAILED); /* libpq has lost a result */
+  PQclear(kept);
+  return NULL;
 }
 
 PGresult *pg_answer(pg_conn *conn) {
