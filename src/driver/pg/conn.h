@@ -112,6 +112,7 @@ typedef struct pg_conn {
   bool encrypted;
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */
+  bool late;        /* a timeout of the open transaction was reported, which has ended it */
   pg_end ended;     /* abandoned: nothing more is read from it */
   bool listens;     /* keeps what is notified in `heard`; otherwise it is dropped */
   bool heard;

@@ -88,6 +88,7 @@ static shunt_status begin(driver_conn *base, const char *isolation, bool read_on
   if (!status) status = pg_exec(conn, sql.data, NULL, err);
   base->in_transaction = !status;
   base->read_only = read_only;
+  if (!status) conn->late = false;
   if (status && PQtransactionStatus(conn->pg) != PQTRANS_IDLE) base->broken = true; /* a variable was refused */
   buf_free(&sql);
   return status;

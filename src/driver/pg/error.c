@@ -104,6 +104,7 @@ static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err
 static shunt_status abandoned(pg_conn *conn, shunt_error *err) {
   switch (conn->ended) {
   case PG_TOO_LATE:
+    conn->late = true;
     return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer within %lld ms",
                      conn->base.client->name, pg_time_ms(conn));
   case PG_TOO_MUCH:
@@ -118,6 +119,7 @@ static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *
   shunt_status status = status_of(state);
   const char *message = field(result, PG_DIAG_MESSAGE_PRIMARY), *hint = field(result, PG_DIAG_MESSAGE_HINT);
   if (strcmp(state, "25P02") == 0) return pg_refuse_failed(err);
+  conn->late = conn->late || (status == SHUNT_E_TIMEOUT && conn->until_ns);
   if (status == SHUNT_E_TIMEOUT && conn->until_ns)
     return error_set(err, status, "client '%s': the statement timed out after %lld ms and was cancelled",
                      conn->base.client->name, pg_time_ms(conn));

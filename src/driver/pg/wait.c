@@ -72,17 +72,25 @@ static bool in_time(pg_conn *conn) {
   return conn->asked_ns < conn->base.deadline_ns;
 }
 
-shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
-  shunt_status status = SHUNT_OK;
+/* The call before may have succeeded though its time had run out: then this is the first failure that says so. */
+static shunt_status no_time(pg_conn *conn, shunt_error *err) {
+  const bool lost = conn->until_ns && conn->base.in_transaction, told = lost && conn->late;
   const char *client = conn->base.client->name;
-  if (conn->until_ns && conn->base.in_transaction)
+  shunt_status status;
+  conn->late = lost;
+  if (told)
     status = error_set(err, SHUNT_E_TRANSACTION,
                        "an earlier statement of this transaction ran out of time and was cancelled, and so all of it "
                        "is rolled back");
-  else if (conn->until_ns || !in_time(conn)) /* preparing it may have ended late */
-    status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': timed out before it was sent: it was not done", client);
-  if (status) error_client(err, client);
+  else
+    status = error_set(err, SHUNT_E_TIMEOUT, "client '%s': timed out before it was sent: it was not done%s", client,
+                       lost ? ", and its transaction is rolled back" : "");
+  error_client(err, client);
   return status;
+}
+
+shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
+  return conn->until_ns || !in_time(conn) ? no_time(conn, err) : SHUNT_OK;
 }
 
 /* ---- waiting ---- */

@@ -121,6 +121,23 @@ static void a_transaction_in_which_time_ran_out_takes_nothing_more(void **state)
   drop_table();
 }
 
+/* A statement that succeeds after its cancellation leaves no time to the next one. */
+static void a_transaction_is_only_said_to_have_run_out_of_time_after_a_timeout(void **state) {
+  server *s = server_of(state);
+  for (int i = 0; i < 2; i++) {
+    begin_transaction(s);
+    run(s, "DO 'BEGIN PERFORM pg_sleep(0); EXCEPTION WHEN query_canceled THEN NULL; END'"); /* the language is loaded */
+    give_time(s, 300);
+    run(s, "DO 'BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN NULL; END'");
+    shunt_status next = i ? driver_pg.commit(s->conn, &s->err) : try_run(s, "SELECT 1");
+    assert_timeout(s, next, "its transaction is rolled back");
+    if (i == 0) assert_fails(s, driver_pg.commit(s->conn, &s->err), SHUNT_E_TRANSACTION, "ran out of time");
+    assert_true(s->conn->broken);
+    driver_pg.close(s->conn);
+    if (driver_pg.open(&s->client, 0, &s->conn, &s->err)) fail_msg("%s", s->err.message);
+  }
+}
+
 static void a_commit_that_takes_too_long_is_cancelled_too(void **state) {
   server *s = server_of(state);
   make_table(s);
@@ -311,6 +328,7 @@ int main(void) {
       TEST(what_succeeds_though_it_was_cancelled_gives_its_success),
       TEST(preparing_a_statement_has_its_time_too),
       TEST(a_transaction_in_which_time_ran_out_takes_nothing_more),
+      TEST(a_transaction_is_only_said_to_have_run_out_of_time_after_a_timeout),
       TEST(a_commit_that_takes_too_long_is_cancelled_too),
       TEST(nothing_is_begun_when_the_time_is_up),
       TEST(there_is_time_to_roll_back_when_the_time_is_up),
