@@ -25,12 +25,14 @@ LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src
 TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*/*.c))
 BENCH_SRC := $(wildcard tests/bench/*.c)
+FUZZ_SRC := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
 STANDARD := $(sort $(wildcard rules/standard/*.lua))
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
 WATCHDOG := $(B)/lua/tests/support/watchdog.so
@@ -45,9 +47,9 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan fuzz nightly coverage bench install uninstall clean help deps check unit FORCE
+.PHONY: all demo test lint fmt asan tsan fuzz fuzzers nightly coverage bench install uninstall clean help deps check unit run-fuzzers FORCE
 .DELETE_ON_ERROR:
-.SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) tests/tsan.c)
+.SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) tests/tsan.c)
 
 all: $(B)/shunt $(B)/libshunt.a $(B)/libshunt.so $(B)/lua/shunt/core.so ## Build everything (the default)
 
@@ -143,6 +145,14 @@ $(LEAP): $(LEAP_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^
 $(B)/tests/jobs/leap_test $(B)/tests/joint/age_test: $(LEAP_OBJ)
+# A fuzzer is one function. libFuzzer, which SANITIZE may ask clang for, calls it in place of main.c.
+$(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -Wl,--defsym=LLVMFuzzerTestOneInput=shunt_fuzz_$* -o $@ \
+	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer) \
+	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
+# Some inputs reach the library through the Lua module.
+$(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -150,6 +160,8 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # ---- what is run ----
+
+, := ,
 
 # Runs make again, with the packages that are now installed; on all processors unless -j limits them.
 again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -166,21 +178,38 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	@sh tests/packages.sh build test
 	$(again) check
 
-# Builds the unit tests without running them.
-unit: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP)
+# Builds the tests in C without running them.
+unit: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
-	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS)
+check: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
+SANITIZERS = address,undefined -fno-sanitize-recover=all
+SANITIZED = B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' SANITIZE='-fsanitize=$(SANITIZERS)'
+
+asan: export SHUNT_FUZZ_SECONDS ?= 60
 asan: ## Run every test under the address and undefined-behaviour sanitizers
 	@sh tests/packages.sh build test
-	$(again) check B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' RUN=--hosted \
-	  SANITIZE='-fsanitize=address,undefined -fno-sanitize-recover=all'
+	$(again) check RUN=--hosted $(SANITIZED)
 
 tsan: ## Run the unit tests under the thread sanitizer
 	@sh tests/packages.sh build test
 	$(again) check B=build/tsan CFLAGS='-O1 -g' RUN='--only unit' SANITIZE=-fsanitize=thread
+
+# Whether clang is there, with its libFuzzer.
+LIBFUZZER = $(shell echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+  clang -xc - -fsanitize=fuzzer,$(SANITIZERS) -o /dev/null 2>/dev/null && echo yes)
+MINUTES ?= 60
+
+fuzzers: ## Run the fuzzers of tests/fuzz under both sanitizers for MINUTES=60 in all, or only FUZZER=name
+	@sh tests/packages.sh build test
+	$(again) run-fuzzers $(if $(LIBFUZZER),LIBFUZZER=yes CC=clang B=build/fuzzers CFLAGS='-O1 -g -fno-omit-frame-pointer' \
+	  SANITIZE='-fsanitize=fuzzer-no-link$(,)$(SANITIZERS)',LIBFUZZER= $(SANITIZED))
+
+WANTED_FUZZERS = $(if $(FUZZER),$(FUZZER:%=$(B)/fuzz/%),$(FUZZERS))
+run-fuzzers: $(WANTED_FUZZERS)
+	@LIBFUZZER=$(LIBFUZZER) sh tests/fuzz/fuzzers.sh $(MINUTES) $(WANTED_FUZZERS)
 
 # The unit tests with random input.
 RANDOM_TESTS = $(patsubst tests/unit/%.c,$(B)/tests/%,$(sort $(shell grep -lE 'rng_start|app_seed' $(TEST_SRC))))
@@ -189,7 +218,7 @@ ROUNDS ?= 20
 # Of generated rules: 200 sets with 500 requests each, in 20 rounds.
 fuzz: export SHUNT_RULE_SETS ?= 10
 fuzz: export SHUNT_REQUESTS ?= 500
-fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
+fuzz: fuzzers ## Run the fuzzers, then the tests with random input ROUNDS=20 times with other seeds
 	@sh tests/packages.sh build test servers
 	$(again) -s all unit
 	@sh tests/engines/with-servers.sh sh tests/fuzz/run.sh $(B) $(ROUNDS) $(RANDOM_TESTS)
@@ -198,6 +227,7 @@ fuzz: ## Run the tests with random input ROUNDS=20 times with other seeds
 nightly: export SHUNT_TENANTS = 5000
 nightly: export SHUNT_CALLS = 2500
 nightly: export SHUNT_JOBS = 10000
+nightly: export SHUNT_FAULTS = 100
 nightly: ## The same 40 times: 200,000 random trees of relations, ten thousand jobs at a time. It takes hours
 	$(again) fuzz ROUNDS=40
 

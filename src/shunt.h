@@ -51,7 +51,7 @@ extern "C" {
 #define SHUNT_STATUS_MAP(X)                                                                                            \
   X(CONFIG, "the configuration is not valid")                                                                          \
   X(RULE, "a rule failed")                                                                                             \
-  X(LIMIT, "a rule exceeded its limit of instructions, memory or time")                                                \
+  X(LIMIT, "a rule exceeded its limit of instructions, memory or time, or a result its maxResult")                     \
   X(DENIED, "a guard rule denied the access")                                                                          \
   X(NOT_FOUND, "unknown name")                                                                                         \
   X(USAGE, "the call is not valid")                                                                                    \

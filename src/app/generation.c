@@ -44,7 +44,7 @@ static shunt_status load(generation *g, const generation_source *from, problems 
   const cat_settings *settings = &source.settings;
   if (status) {
     catalog_source_free(&source);
-    return found->count ? problems_status(found, err) : error_set(err, status, "%s can't be read", from->path);
+    return found->count ? problems_status(found, err) : error_memory(err);
   }
   if (settings->watch && !note_folders(g, from->path, source.folder, &rules)) {
     catalog_source_free(&source);
@@ -74,7 +74,7 @@ static shunt_status load(generation *g, const generation_source *from, problems 
 }
 
 static void tell(const shunt_options *options, const problems *found) {
-  if (!options || !options->problem) return;
+  if (!options || !options->problem || found->out_of_memory) return;
   for (size_t i = 0; i < found->count; i++) options->problem(options->ud, &found->list[i]);
   if (found->more == 0) return;
   shunt_error rest;

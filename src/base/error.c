@@ -124,7 +124,9 @@ void error_client(shunt_error *err, const char *client) {
 }
 
 void problems_add_error(problems *p, const shunt_error *err) {
-  if (p->count >= PROBLEMS_KEPT)
+  if (err->status == SHUNT_E_MEMORY)
+    p->out_of_memory = true;
+  else if (p->count >= PROBLEMS_KEPT)
     p->more++;
   else if (!base_grow(&p->list, &p->capacity, p->count + 1, sizeof *p->list))
     p->out_of_memory = true;
@@ -144,7 +146,8 @@ void problems_add(problems *p, shunt_status status, place at, const char *format
 }
 
 shunt_status problems_status(const problems *p, shunt_error *err) {
-  if (p->count == 0) return p->out_of_memory ? error_memory(err) : SHUNT_OK;
+  if (p->out_of_memory) return error_memory(err); /* the others may be its consequences */
+  if (p->count == 0) return SHUNT_OK;
   if (err) *err = p->list[0];
   const size_t others = p->count - 1 + p->more;
   if (err && others > 0) {

@@ -30,7 +30,7 @@ typedef struct place {
 
 enum { PROBLEMS_KEPT = 100 };
 
-/* Mistakes, each with its place; beyond PROBLEMS_KEPT they are only counted. A lack of memory counts as one more. */
+/* Mistakes, each with its place; beyond PROBLEMS_KEPT they are only counted. */
 typedef struct problems {
   shunt_error *list;
   size_t count;
@@ -43,7 +43,7 @@ __attribute__((format(printf, 4, 5))) void problems_add(problems *p, shunt_statu
                                                         ...);
 void problems_add_error(problems *p, const shunt_error *err);
 /* SHUNT_OK if there are none. Otherwise fills err with the first one, says how many more there are, and returns its
- * status. */
+ * status. After a lack of memory it returns only that. */
 shunt_status problems_status(const problems *p, shunt_error *err);
 void problems_free(problems *p);
 

@@ -69,8 +69,10 @@ static read_result read_all(reader *r, size_t most_bytes, char **text, size_t *s
     got = read_some(r, data + used, capacity - used - 1, why);
     if (got < 0) goto failed;
     used += (size_t)got;
-    *why = "it is too large";
-    if (used > most_bytes) goto failed;
+    if (used > most_bytes) {
+      *why = "it is too large";
+      goto failed;
+    }
     result = READ_NO_MEMORY;
   } while (got > 0);
   data[used] = 0;

@@ -5,17 +5,17 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/json.h"
 #include "base/utf8.h"
 #include "bind/bind.h"
 
 #define BIND_JSON "shunt.json"
 
-enum { MAX_DEPTH = 200 };
-
 /* A JSON document that is held while Lua is called; collected if Lua raises. */
 typedef struct document {
   json_t *root;
-  char *text; /* malloc's */
+  char *text;  /* malloc's */
+  buf scratch; /* of texts that are read */
 } document;
 
 static document *new_document(lua_State *L) {
@@ -29,6 +29,7 @@ static int document_gc(lua_State *L) {
   document *d = luaL_checkudata(L, 1, BIND_JSON);
   json_decref(d->root);
   free(d->text);
+  buf_free(&d->scratch);
   d->root = NULL;
   d->text = NULL;
   return 0;
@@ -199,7 +200,7 @@ static bool has_metatable(lua_State *L, int index, int metatable) {
 }
 
 static json_t *encode_table(writer *w, int index, int depth) {
-  if (depth > MAX_DEPTH) return refuse(w, "tables are nested more than 200 deep (does one contain itself?)");
+  if (depth > JSON_DEEPEST) return refuse(w, "tables are nested more than 2000 deep (does one contain itself?)");
   size_t count;
   lua_shape shape = lua_node_shape(w->L, index, &count);
   if (shape == LUA_SHAPE_LIST) return encode_list(w, index, count, depth);
@@ -275,61 +276,90 @@ static int json_write(lua_State *L) {
 
 /* ---- reading ---- */
 
-static void push(lua_State *L, json_t *value, bool nulls) {
-  luaL_checkstack(L, 6, "JSON");
-  switch (json_typeof(value)) {
-  case JSON_OBJECT: {
-    const char *name;
-    size_t size;
-    json_t *item;
-    lua_createtable(L, 0, (int)json_object_size(value));
-    json_object_keylen_foreach(value, name, size, item) {
-      if (json_is_null(item) && !nulls) continue;
-      lua_pushlstring(L, name, size);
-      push(L, item, nulls);
-      lua_rawset(L, -3);
-    }
-    luaL_setmetatable(L, BIND_OBJECT);
+/* Values are made on the stack while the text is read. For each list and object that has begun, the stack holds its
+ * table and, above it, the number of its values so far or the name of its next value. */
+typedef struct parsing {
+  lua_State *L;
+  bool nulls; /* in an object a null is shunt.null; otherwise absent */
+  bool twice; /* an object has a name twice */
+  int depth;
+} parsing;
+
+/* Pops the value, and puts it where it belongs. */
+static void place_value(parsing *p) {
+  lua_State *L = p->L;
+  if (p->depth == 0) return;
+  if (lua_isinteger(L, -2)) {
+    const lua_Integer n = lua_tointeger(L, -2) + 1;
+    lua_rawseti(L, -3, n);
+    lua_pushinteger(L, n);
+    lua_replace(L, -2);
     return;
   }
-  case JSON_ARRAY:
-    lua_createtable(L, (int)json_array_size(value), 0);
-    for (size_t i = 0; i < json_array_size(value); i++) {
-      push(L, json_array_get(value, i), nulls);
-      lua_rawseti(L, -2, (lua_Integer)i + 1);
-    }
+  lua_pushvalue(L, -2);
+  if (lua_rawget(L, -4) != LUA_TNIL) p->twice = true;
+  lua_pop(L, 1);
+  if (lua_islightuserdata(L, -1) && !p->nulls) {
+    lua_pop(L, 1);
     return;
-  case JSON_STRING:
-    lua_pushlstring(L, json_string_value(value), json_string_length(value));
-    return;
-  case JSON_INTEGER:
-    lua_pushinteger(L, json_integer_value(value));
-    return;
-  case JSON_REAL:
-    lua_pushnumber(L, json_real_value(value));
-    return;
-  case JSON_TRUE:
-  case JSON_FALSE:
-    lua_pushboolean(L, json_is_true(value));
-    return;
-  case JSON_NULL:
-    break;
   }
-  lua_pushlightuserdata(L, NULL);
+  lua_pushvalue(L, -2);
+  lua_insert(L, -2);
+  lua_rawset(L, -4);
+}
+
+static bool on_value(void *ud, const shunt_value *v) {
+  parsing *p = ud;
+  luaL_checkstack(p->L, 6, "JSON");
+  bind_push_value(p->L, v);
+  place_value(p);
+  return true;
+}
+
+static bool on_key(void *ud, const char *name, size_t size) {
+  parsing *p = ud;
+  lua_pushlstring(p->L, name, size);
+  lua_replace(p->L, -2);
+  return true;
+}
+
+static bool on_begin(void *ud, bool object) {
+  parsing *p = ud;
+  luaL_checkstack(p->L, 6, "JSON");
+  lua_newtable(p->L);
+  if (object)
+    lua_pushboolean(p->L, false); /* no name so far */
+  else
+    lua_pushinteger(p->L, 0);
+  p->depth++;
+  return true;
+}
+
+static bool on_end(void *ud, bool object) {
+  parsing *p = ud;
+  lua_pop(p->L, 1);
+  if (object) luaL_setmetatable(p->L, BIND_OBJECT);
+  p->depth--;
+  place_value(p);
+  return true;
 }
 
 static void push_parsed(lua_State *L, const char *text, size_t size, bool nulls) {
-  json_error_t bad;
+  static const json_sink sink = {on_value, on_key, on_begin, on_end};
+  shunt_error err;
+  parsing p = {.L = L, .nulls = nulls};
   document *d = new_document(L);
-  d->root = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &bad);
-  if (!d->root) bind_usage(L, "JSON, line %d column %d: %s", bad.line, bad.column, bad.text);
-  push(L, d->root, nulls);
+  const shunt_status status = json_read(text, size, &sink, &p, &d->scratch, &err);
+  if (status == SHUNT_E_MEMORY) bind_memory(L);
+  if (status) bind_usage(L, "JSON, %s", err.message);
+  if (p.twice) bind_usage(L, "JSON: an object has a name twice");
+  buf_free(&d->scratch);
   lua_remove(L, -2);
 }
 
 void bind_push_json(lua_State *L, const char *text) { push_parsed(L, text, strlen(text), false); }
 
-static int json_read(lua_State *L) {
+static int json_parse(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING)
     return bind_usage(L, "shunt.json_decode takes text, not a %s", luaL_typename(L, 1));
   size_t size;
@@ -354,7 +384,7 @@ void bind_json_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__gc", document_gc}, {NULL, NULL}};
   static const luaL_Reg none[] = {{NULL, NULL}};
   static const luaL_Reg functions[] = {
-      {"json", json_write}, {"json_decode", json_read}, {"object", json_object_mark}, {NULL, NULL}};
+      {"json", json_write}, {"json_decode", json_parse}, {"object", json_object_mark}, {NULL, NULL}};
   bind_class(L, BIND_JSON, metamethods, NULL, NULL);
   bind_class(L, BIND_OBJECT, none, NULL, NULL);
   luaL_setfuncs(L, functions, 0);

@@ -89,6 +89,7 @@ typedef struct cat_client {
   const cat_variable *variables; /* pg, mysql */
   size_t nvariables;
   cat_pool pool;
+  int64_t max_result_bytes; /* that the rows of one statement may take; 0: no limit */
   place at;
 } cat_client;
 

@@ -65,6 +65,9 @@ static const schema_field client_rows[] = {
     {"connection", .type = SCHEMA_SCALARS, POOLS, SAYS("How to connect. The keys depend on the engine."),
      SEE("[Connecting](#connecting)")},
     {"pool", MAP(&pool), POOLS, SAYS("The connection pools, one per level.")},
+    {"maxResult", SIZE, IS("1GiB"), AT(cat_client, max_result_bytes), POOLS,
+     SAYS("How much memory the rows of one statement may take; 0KiB: no limit. A larger result is an error."),
+     SEE("[Servers](servers.md#memory)")},
     {"session", .type = SCHEMA_SCALARS, POOLS,
      SAYS("pg, mysql: variables that each session sets on its connections. Texts may have ${instance}, ${instance.id}, "
           "${env} and ${attrs.NAME}."),

@@ -1,5 +1,6 @@
 #include "driver/driver.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -66,6 +67,50 @@ shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, 
   shunt_status status = driver_check_isolation(isolation, err);
   if (status) error_client(err, conn->client->name);
   return status;
+}
+
+shunt_status driver_nonsense(driver_conn *conn, const char *what, shunt_error *err) {
+  char why[128];
+  conn->broken = true;
+  snprintf(why, sizeof why, "the server's answer makes no sense: it has no valid value for %s", what);
+  return driver_refuse(conn, SHUNT_E_DATASOURCE, why, err);
+}
+
+static bool is_of(const shunt_value *v, char type) {
+  switch ((shunt_type)v->type) {
+  case SHUNT_NULL:
+    return true;
+  case SHUNT_TEXT:
+  case SHUNT_BLOB:
+    return type == 't';
+  case SHUNT_INTEGER:
+    return type == 'i';
+  case SHUNT_BOOL:
+    return type == 'b';
+  default:
+    return false;
+  }
+}
+
+shunt_status driver_expect(driver_conn *conn, const shunt_rows *rows, const char *types, shunt_error *err) {
+  const size_t n = strlen(types);
+  char why[128];
+  for (size_t row = 0; rows->ncolumns == n && row < rows->count; row++)
+    for (size_t i = 0; i < n; i++)
+      if (!is_of(&rows_row(rows, row)[i], types[i])) return driver_nonsense(conn, rows->columns[i], err);
+  if (rows->ncolumns == n) return SHUNT_OK;
+  conn->broken = true;
+  snprintf(why, sizeof why, "the server's answer has %zu columns where %zu were expected", rows->ncolumns, n);
+  return driver_refuse(conn, SHUNT_E_DATASOURCE, why, err);
+}
+
+shunt_status driver_too_large(const driver_conn *conn, shunt_error *err) {
+  error_set(err, SHUNT_E_LIMIT,
+            "client '%s': the result has more than %lld bytes (maxResult); ask for fewer rows, read them one at a time "
+            "(each), or raise the client's maxResult",
+            conn->client->name, (long long)conn->client->max_result_bytes);
+  error_client(err, conn->client->name);
+  return SHUNT_E_LIMIT;
 }
 
 shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,

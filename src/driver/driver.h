@@ -408,11 +408,33 @@ bool driver_reset(driver_conn *conn);
 /* Checks what begin was asked for. Errors: TRANSACTION: a transaction is open already; USAGE: unknown isolation. */
 shunt_status driver_check_isolation(const char *isolation, shunt_error *err);
 shunt_status driver_check_begin(const driver_conn *conn, const char *isolation, shunt_error *err);
+/* Before the driver reads the answer to a question of its own: whether the rows have the columns that were asked for. A
+ * letter for each: t text or blob, i integer, b boolean; each may be null. If not, the connection is broken. Errors:
+ * DATASOURCE. */
+shunt_status driver_expect(driver_conn *conn, const shunt_rows *rows, const char *types, shunt_error *err);
+/* The same for a value that can't be. what: "the type of a column". Returns DATASOURCE. */
+shunt_status driver_nonsense(driver_conn *conn, const char *what, shunt_error *err);
 /* The name of a result's column; NULL: out of memory. */
 typedef const char *(*driver_name_of)(const void *result, int column);
 /* Gives rows without columns those of the result. Errors: USAGE: the rows have another number of columns; MEMORY. */
 shunt_status driver_set_columns(const driver_conn *conn, shunt_rows *rows, int n, driver_name_of name_of,
                                 const void *result, shunt_error *err);
+
+/* ---- how much one answer may take (maxResult) ---- */
+
+/* Bytes that the rows hold. Only differences count: an empty one may have any number. */
+static inline size_t driver_held(const shunt_rows *rows) {
+  return rows->bytes.total_bytes - (size_t)(rows->bytes.end - rows->bytes.at) +
+         rows->count * rows->ncolumns * sizeof(shunt_value);
+}
+/* Whether the client may be given all that the rows hold. They held `before` when the answer began; of a statement that
+ * is fetched, when the row began. */
+static inline bool driver_fits(const driver_conn *conn, const shunt_rows *rows, size_t before) {
+  const int64_t most = conn->client->max_result_bytes;
+  return !most || driver_held(rows) - before <= (size_t)most;
+}
+/* Sets the error for an answer that does not fit. Returns LIMIT. */
+shunt_status driver_too_large(const driver_conn *conn, shunt_error *err);
 
 enum { DRIVER_FETCH_ROWS = 256, DRIVER_FETCH_BYTES = 1 << 20 };
 /* Whether these are enough rows for a fetch. */

@@ -7,8 +7,10 @@
  * two tokens.
  *
  * Not there: the server's version. It decides whether MySQL runs an executable comment. Here all of them are code;
- * saw_executable warns the caller, and lex_first_behind gives the other first word. Also not there: SQLite's named
- * parameters, where $a is a word here.
+ * saw_executable warns the caller, and lex_first_behind gives the other first word. Usually both readings meet behind
+ * the comment. But a quote or comment in it may hide its end from one of them, and servers differ in whether comments
+ * in it nest: then it diverges, and no word can be relied on. Also not there: SQLite's named parameters, where $a is a
+ * word here.
  *
  * Sources: PostgreSQL's scan.l, MariaDB's sql_lex.cc, SQLite's tokenize.c. tests/unit/driver/lex_test.c compares with
  * an independent implementation of these rules, and the lex tests of all engines compare with the engines. */
@@ -51,6 +53,20 @@ static bool at_line_comment(const lex *l) {
   return next <= ' ' || next == 0x7f; /* here MySQL accepts every control character as a blank */
 }
 
+static const char *find(const char *at, const char *end, const char *two) {
+  while (end - at >= 2 && (at[0] != two[0] || at[1] != two[1])) at++;
+  return end - at >= 2 ? at : end;
+}
+
+/* Notes where the comment ends that has just been opened, if its code does not run. One inside of another makes that
+ * one diverge, whatever it holds. */
+static void look_behind(lex *l) {
+  if (l->in_executable) return;
+  const char *close = find(l->at, l->end, "*/"), *nested = find(l->at, l->end, "/*");
+  l->diverges = l->diverges || nested < close; /* also if they share the star */
+  l->behind = close < l->end ? close + 2 : close;
+}
+
 /* Also skips the version, five or six digits. */
 static bool open_executable(lex *l) {
   size_t size = sees(l, "/*!") ? 3 : sees(l, "/*M!") ? 4 : 0, digits = 0;
@@ -58,7 +74,7 @@ static bool open_executable(lex *l) {
   l->at += size;
   while (digits < 6 && l->at + digits < l->end && is_digit(l->at[digits])) digits++;
   if (digits >= 5) l->at += digits;
-  l->opened = l->at;
+  look_behind(l);
   l->in_executable = l->saw_executable = true;
   return true;
 }
@@ -83,8 +99,9 @@ static bool skip_one(lex *l) {
   } else if (at_line_comment(l)) {
     skip_to(l, l->dialect->return_ends_line ? "\r\n" : "\n");
   } else if (l->in_executable && sees(l, "*/")) {
-    l->in_executable = false;
     l->at += 2;
+    l->diverges = l->diverges || l->at != l->behind;
+    l->in_executable = false;
   } else if (!sees(l, "/*")) {
     return false;
   } else if (!open_executable(l)) {
@@ -185,6 +202,7 @@ lex_token lex_next(lex *l) {
   lex_token t = {LEX_END, l->at, 0};
   if (l->at < l->end) t.kind = take(l);
   t.size = (size_t)(l->at - t.at);
+  l->diverges = l->diverges || (l->in_executable && l->at > l->behind);
   return t;
 }
 
@@ -199,8 +217,7 @@ lex_token lex_first(lex *l, const char *passed_over) {
 bool lex_first_behind(lex *l, const char *passed_over, lex_token *t) {
   if (!l->in_executable) return false;
   l->in_executable = false;
-  for (l->at = l->opened; l->at < l->end && !sees(l, "*/");) l->at++;
-  if (l->at < l->end) l->at += 2;
+  l->at = l->behind;
   *t = lex_first(l, passed_over);
   return true;
 }

@@ -44,9 +44,10 @@ typedef struct lex_token {
 typedef struct lex {
   const lex_dialect *dialect;
   const char *at, *end;
-  const char *opened;  /* the begin of the last executable comment's code */
+  const char *behind;  /* of the last executable comment: where a server goes on that does not run its code */
   bool in_executable;  /* it is open */
   bool saw_executable; /* one was opened: the server's version decides whether its code runs */
+  bool diverges;       /* a server that runs the code goes on elsewhere: it may read the rest as something else */
 } lex;
 
 lex lex_of(const lex_dialect *dialect, const char *sql, size_t size);

@@ -86,5 +86,5 @@ bool plain_reads(const lex_dialect *dialect, const char *sql, size_t size) {
   if (!begin_read(&l)) return false;
   for (lex_token t = lex_next(&l); t.kind; t = lex_next(&l))
     if (writes(&l, t)) return false;
-  return true;
+  return !l.diverges;
 }

@@ -1,12 +1,13 @@
-#define _POSIX_C_SOURCE 200809L
+#define _DEFAULT_SOURCE
 #include "driver/socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/tcp.h> /* the C library's own header may not have all of tcp_info */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include "base/clock.h"
@@ -43,6 +44,17 @@ bool socket_wait(int fd, short events, int64_t deadline_ns) {
 bool socket_wait_either(int fd, int other, int64_t deadline_ns) {
   struct pollfd at[] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
   return wait_for(at, 2, deadline_ns);
+}
+
+int64_t socket_received(int fd) {
+  struct tcp_info info = {0};
+  socklen_t size = sizeof info;
+  return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) ? -1 : (int64_t)info.tcpi_bytes_received;
+}
+
+int64_t socket_ready(int fd) {
+  int bytes = 0;
+  return ioctl(fd, FIONREAD, &bytes) ? 0 : bytes;
 }
 
 void socket_keep_alive(int fd) {

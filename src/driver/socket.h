@@ -16,6 +16,11 @@ bool socket_wait(int fd, short events, int64_t deadline_ns);
 /* The same until one of the two is readable. */
 bool socket_wait_either(int fd, int other, int64_t deadline_ns);
 
+/* Bytes that have come in on a TCP connection; -1: another kind of socket. */
+int64_t socket_received(int fd);
+/* Bytes that can be read without waiting. */
+int64_t socket_ready(int fd);
+
 /* Detects within a minute that the other end of a TCP connection is gone: keepalives after 30 s of silence, and an
  * error if data stays unacknowledged for 30 s. No effect on other sockets, which don't need it. */
 void socket_keep_alive(int fd);

@@ -79,7 +79,7 @@ static bool print_errors(shunt_rows *rows) {
   for (size_t i = 0; i < rows->count; i++) {
     shunt_value *cell = &rows_row(rows, i)[column];
     if (cell->type != SHUNT_TEXT) continue;
-    failure_read(cell->as.bytes, &why);
+    if (failure_read(cell->as.bytes, &why, NULL)) return false;
     failure_print(&why, line, sizeof line);
     *cell = shunt_text(line, strlen(line));
     if (!rows_own(rows, cell)) return false;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "catalog/node_json.h"
 #include "pool/wait.h"
 #include "session/transaction.h"
 
@@ -152,6 +153,10 @@ typedef struct reader {
   const char *wrong; /* a part that can't be read; NULL after a failure: out of memory */
 } reader;
 
+static bool is_map(const node *n) { return n && n->kind == NODE_MAP; }
+static bool is_list(const node *n) { return n && n->kind == NODE_LIST; }
+static bool is_integer(const node *n) { return n && n->kind == NODE_VALUE && n->value.type == SHUNT_INTEGER; }
+
 static bool is_wrong(reader *r, const char *part) {
   r->wrong = part;
   return false;
@@ -163,10 +168,10 @@ static int nibble(char c) {
   return at ? (int)(at - hex_digits) : -1;
 }
 
-static bool unhex(reader *r, const json_t *from, shunt_value *v) {
-  const char *digits = json_string_value(from);
-  const size_t size = json_string_length(from) / 2;
-  if (!digits || json_string_length(from) % 2) return is_wrong(r, "hex");
+static bool unhex(reader *r, const node *from, shunt_value *v) {
+  if (!node_is_text(from) || from->value.size % 2) return is_wrong(r, "hex");
+  const char *digits = from->value.as.bytes;
+  const size_t size = from->value.size / 2;
   char *bytes = arena_alloc(r->a, size + 1);
   if (!bytes) return false;
   for (size_t i = 0; i < size; i++) {
@@ -179,42 +184,28 @@ static bool unhex(reader *r, const json_t *from, shunt_value *v) {
   return true;
 }
 
-static bool copy_text(reader *r, const json_t *from, shunt_value *v) {
-  const size_t size = json_string_length(from);
-  const char *bytes = arena_strndup(r->a, json_string_value(from), size);
-  if (bytes) *v = shunt_text(bytes, size);
-  return bytes != NULL;
-}
-
 /* {"hex": digits} or {"infinite": 1 or -1} */
-static bool read_marked(reader *r, const json_t *from, shunt_value *v) {
-  const json_t *digits = json_object_get(from, "hex"), *sign = json_object_get(from, "infinite");
-  const json_int_t way = json_integer_value(sign);
-  if (json_object_size(from) != 1) return is_wrong(r, "value");
+static bool read_marked(reader *r, const node *from, shunt_value *v) {
+  const node *digits = node_get(from, "hex"), *sign = node_get(from, "infinite");
+  const int64_t way = is_integer(sign) ? sign->value.as.integer : 0;
+  if (from->count != 1) return is_wrong(r, "value");
   if (digits) return unhex(r, digits, v);
   if (way != 1 && way != -1) return is_wrong(r, "value");
   *v = shunt_float(way > 0 ? (double)INFINITY : -(double)INFINITY);
   return true;
 }
 
-static bool read_value(reader *r, const json_t *from, shunt_value *v) {
-  if (json_is_string(from)) return copy_text(r, from, v);
-  if (json_is_object(from)) return read_marked(r, from, v);
-  if (json_is_boolean(from))
-    *v = shunt_boolean(json_is_true(from));
-  else if (json_is_integer(from))
-    *v = shunt_integer(json_integer_value(from));
-  else if (json_is_real(from))
-    *v = shunt_float(json_real_value(from));
-  else
-    return is_wrong(r, "value");
+static bool read_value(reader *r, const node *from, shunt_value *v) {
+  if (is_map(from)) return read_marked(r, from, v);
+  if (!from || from->kind != NODE_VALUE || node_is_null(from)) return is_wrong(r, "value");
+  *v = from->value;
   return true;
 }
 
 /* A name is a C string: it holds no NUL, which would cut it short. */
-static bool read_name(reader *r, const json_t *from, const char *part, const char **name) {
+static bool read_name(reader *r, const node *from, const char *part, const char **name) {
   shunt_value v = shunt_null();
-  if (!json_is_string(from) && !json_is_object(from)) return is_wrong(r, part);
+  if (!node_is_text(from) && !is_map(from)) return is_wrong(r, part);
   if (!read_value(r, from, &v)) return r->wrong ? is_wrong(r, part) : false;
   if (v.type != SHUNT_TEXT || memchr(v.as.bytes, 0, v.size)) return is_wrong(r, part);
   *name = v.as.bytes;
@@ -222,73 +213,73 @@ static bool read_name(reader *r, const json_t *from, const char *part, const cha
 }
 
 /* An absent part, or null, is NULL. */
-static bool read_optional(reader *r, const json_t *from, const char *part, const char **name) {
+static bool read_optional(reader *r, const node *from, const char *part, const char **name) {
   *name = NULL;
-  return !from || json_is_null(from) || read_name(r, from, part, name);
+  return node_is_null(from) || read_name(r, from, part, name);
 }
 
-static bool read_attr(reader *r, const json_t *pair, shunt_field *attr) {
-  if (json_array_size(pair) != 2) return is_wrong(r, "attrs");
-  if (!read_name(r, json_array_get(pair, 0), "attrs", &attr->name)) return false;
+static bool read_attr(reader *r, const node *pair, shunt_field *attr) {
+  if (!is_list(pair) || pair->count != 2) return is_wrong(r, "attrs");
+  if (!read_name(r, pair->items[0], "attrs", &attr->name)) return false;
   if (!attr->name[0]) return is_wrong(r, "attrs");
-  return read_value(r, json_array_get(pair, 1), &attr->value);
+  return read_value(r, pair->items[1], &attr->value);
 }
 
-static bool read_attrs(reader *r, const json_t *list, envelope *e) {
-  if (!json_is_array(list)) return is_wrong(r, "attrs");
-  shunt_field *attrs = arena_array(r->a, shunt_field, json_array_size(list) + 1);
+static bool read_attrs(reader *r, const node *list, envelope *e) {
+  if (!is_list(list)) return is_wrong(r, "attrs");
+  shunt_field *attrs = arena_array(r->a, shunt_field, list->count + 1);
   if (!attrs) return false;
-  for (; e->nattrs < json_array_size(list); e->nattrs++)
-    if (!read_attr(r, json_array_get(list, e->nattrs), &attrs[e->nattrs])) return false;
+  for (; e->nattrs < list->count; e->nattrs++)
+    if (!read_attr(r, list->items[e->nattrs], &attrs[e->nattrs])) return false;
   e->attrs = attrs;
   return true;
 }
 
-static bool read_locked(reader *r, const json_t *list, envelope *e) {
+static bool read_locked(reader *r, const node *list, envelope *e) {
   if (!list) return true;
-  if (!json_is_array(list)) return is_wrong(r, "locked");
-  const char **files = arena_array(r->a, const char *, json_array_size(list) + 1);
+  if (!is_list(list)) return is_wrong(r, "locked");
+  const char **files = arena_array(r->a, const char *, list->count + 1);
   if (!files) return false;
-  for (; e->nlocked < json_array_size(list); e->nlocked++)
-    if (!read_name(r, json_array_get(list, e->nlocked), "locked", &files[e->nlocked])) return false;
+  for (; e->nlocked < list->count; e->nlocked++)
+    if (!read_name(r, list->items[e->nlocked], "locked", &files[e->nlocked])) return false;
   e->locked = files;
   return true;
 }
 
-static bool read_level(reader *r, const json_t *from, envelope *e) {
-  const json_int_t level = json_integer_value(from);
-  if (!json_is_integer(from) || level < 0 || level > CATALOG_MOST_LEVELS) return is_wrong(r, "level");
+static bool read_level(reader *r, const node *from, envelope *e) {
+  const int64_t level = is_integer(from) ? from->value.as.integer : -1;
+  if (level < 0 || level > CATALOG_MOST_LEVELS) return is_wrong(r, "level");
   e->level = (int)level;
   return true;
 }
 
-static bool read_names(reader *r, const json_t *from, envelope *e) {
+static bool read_names(reader *r, const node *from, envelope *e) {
   if (!read_optional(r, from, "names", &e->names)) return false;
   const bool fine = !e->names || (strlen(e->names) == HASH_DIGITS && strspn(e->names, hex_digits) == HASH_DIGITS);
   return fine || is_wrong(r, "names");
 }
 
-static bool read_all(reader *r, const json_t *all, envelope *e) {
-  if (!json_is_object(all)) return is_wrong(r, "form");
-  if (!json_object_get(all, "current")) return is_wrong(r, "current");
-  return read_name(r, json_object_get(all, "instance"), "instance", &e->instance) &&
-         read_optional(r, json_object_get(all, "current"), "current", &e->current) &&
-         read_attrs(r, json_object_get(all, "attrs"), e) && read_level(r, json_object_get(all, "level"), e) &&
-         read_names(r, json_object_get(all, "names"), e) && read_locked(r, json_object_get(all, "locked"), e) &&
-         read_optional(r, json_object_get(all, "waiter"), "waiter", &e->waiter);
+static bool read_all(reader *r, const node *all, envelope *e) {
+  if (!is_map(all)) return is_wrong(r, "form");
+  if (!node_get(all, "current")) return is_wrong(r, "current");
+  return read_name(r, node_get(all, "instance"), "instance", &e->instance) &&
+         read_optional(r, node_get(all, "current"), "current", &e->current) &&
+         read_attrs(r, node_get(all, "attrs"), e) && read_level(r, node_get(all, "level"), e) &&
+         read_names(r, node_get(all, "names"), e) && read_locked(r, node_get(all, "locked"), e) &&
+         read_optional(r, node_get(all, "waiter"), "waiter", &e->waiter);
 }
 
 shunt_status envelope_read(const char *text, arena *a, envelope *e, shunt_error *err) {
   reader r = {.a = a};
-  json_error_t bad;
+  shunt_error bad;
+  node *all;
   *e = (envelope){.level = 0};
-  json_t *all = json_loads(text, JSON_ALLOW_NUL | JSON_REJECT_DUPLICATES, &bad);
-  const bool read = all && read_all(&r, all, e);
-  json_decref(all);
-  if (read) return SHUNT_OK;
-  if (all && r.wrong)
+  const shunt_status status = node_from_json(a, text, strlen(text), &all, &bad);
+  if (!status && read_all(&r, all, e)) return SHUNT_OK;
+  if (status == SHUNT_E_USAGE)
+    return error_set(err, SHUNT_E_INTERNAL, "the job's envelope can't be read: it is not JSON: %.200s", bad.message);
+  if (!status && r.wrong)
     return error_set(err, SHUNT_E_INTERNAL, "the job's envelope can't be read: '%s' is wrong", r.wrong);
-  if (!all && bad.text[0]) return error_set(err, SHUNT_E_INTERNAL, "the job's envelope can't be read: it is not JSON");
   return error_memory(err);
 }
 

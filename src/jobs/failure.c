@@ -8,6 +8,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "catalog/node_json.h"
 
 /* ---- writing ---- */
 
@@ -61,33 +62,45 @@ static void read_old(const char *text, shunt_error *why) {
   error_set(why, status, "%s", colon ? colon + 2 : text);
 }
 
-static void get_text(const json_t *all, const char *name, char *room, size_t size) {
-  const char *text = json_string_value(json_object_get(all, name));
+static const char *find_text(const node *all, const char *name) {
+  const node *found = node_get(all, name);
+  return node_is_text(found) ? found->value.as.bytes : NULL;
+}
+
+static void get_text(const node *all, const char *name, char *room, size_t size) {
+  const char *text = find_text(all, name);
   snprintf(room, size, "%s", text ? text : "");
 }
 
-static int get_number(const json_t *all, const char *name) {
-  const json_int_t number = json_integer_value(json_object_get(all, name));
+static int get_number(const node *all, const char *name) {
+  const node *found = node_get(all, name);
+  const int64_t number = found && found->value.type == SHUNT_INTEGER ? found->value.as.integer : 0;
   return number >= INT_MIN && number <= INT_MAX ? (int)number : 0;
 }
 
-void failure_read(const char *text, shunt_error *why) {
-  json_t *all = json_loads(text, 0, NULL);
-  const char *code = json_string_value(json_object_get(all, "code"));
-  const char *message = json_string_value(json_object_get(all, "message"));
-  if (code) {
-    error_set(why, status_of(code, strlen(code)), "%s", message ? message : "");
-    get_text(all, "client", why->client, sizeof why->client);
-    get_text(all, "sqlstate", why->sqlstate, sizeof why->sqlstate);
-    get_text(all, "rule", why->rule, sizeof why->rule);
-    get_text(all, "file", why->file, sizeof why->file);
-    why->engine_code = get_number(all, "engine_code");
-    why->line = get_number(all, "line");
-    why->outcome = error_outcome_named(json_string_value(json_object_get(all, "outcome")));
-  } else {
+static void read_all(const node *all, const char *code, shunt_error *why) {
+  const char *message = find_text(all, "message");
+  error_set(why, status_of(code, strlen(code)), "%s", message ? message : "");
+  get_text(all, "client", why->client, sizeof why->client);
+  get_text(all, "sqlstate", why->sqlstate, sizeof why->sqlstate);
+  get_text(all, "rule", why->rule, sizeof why->rule);
+  get_text(all, "file", why->file, sizeof why->file);
+  why->engine_code = get_number(all, "engine_code");
+  why->line = get_number(all, "line");
+  why->outcome = error_outcome_named(find_text(all, "outcome"));
+}
+
+shunt_status failure_read(const char *text, shunt_error *why, shunt_error *err) {
+  arena a = {0};
+  node *all = NULL;
+  const shunt_status status = node_from_json(&a, text, strlen(text), &all, err);
+  const char *code = status ? NULL : find_text(all, "code");
+  if (code)
+    read_all(all, code, why);
+  else if (status != SHUNT_E_MEMORY)
     read_old(text, why);
-  }
-  json_decref(all);
+  arena_free(&a);
+  return status == SHUNT_E_MEMORY ? status : SHUNT_OK;
 }
 
 const char *failure_print(const shunt_error *why, char *line, size_t room) {

@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "jobs/failure.h"
 #include "jobs/worker.h"
 #include "pool/jitter.h"
@@ -132,10 +133,20 @@ static shunt_status complete_after_commit(shunt_job *job, const char *result, sh
   return shunt_on_all_commit(job->session, complete_later, c, base_free, err);
 }
 
+static shunt_status check_result(const shunt_job *job, const char *result, shunt_error *err) {
+  shunt_error bad;
+  const shunt_status status = json_check(result, strlen(result), &bad);
+  if (status == SHUNT_E_USAGE)
+    return error_set(err, status, "job '%.64s': its result is not JSON that can be read: %s: %.200s", job->info.name,
+                     bad.message, result);
+  return status ? error_memory(err) : SHUNT_OK;
+}
+
 shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
   const char *result = result_json ? result_json : "null";
   job_store store;
-  shunt_status status = enter(&store, job, err);
+  shunt_status status = check_result(job, result, err);
+  if (!status) status = enter(&store, job, err);
   if (status) return status;
   bool later = session_in_transaction(job->session) && !store_in_transaction(&store);
   return later ? complete_after_commit(job, result, err) : outcome_end(&store.c, complete_in(job, &store, result));

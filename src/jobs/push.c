@@ -1,10 +1,10 @@
 #include "jobs/push.h"
 
-#include <jansson.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/json.h"
 #include "jobs/envelope.h"
 #include "jobs/held.h"
 #include "jobs/signal.h"
@@ -43,10 +43,12 @@ static shunt_status check(const char *job, const char *data, const shunt_push_op
   if (o->delay_ms > STORE_LONGEST_MS)
     return error_set(err, SHUNT_E_USAGE, "job '%.64s': a delay of %lld ms is too long; at most 100 years", job,
                      (long long)o->delay_ms);
-  json_t *parsed = json_loads(data, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-  if (!parsed) return error_set(err, SHUNT_E_USAGE, "job '%.64s': its data is not JSON: %.200s", job, data);
-  json_decref(parsed);
-  return check_unique(job, o, err);
+  shunt_error bad;
+  const shunt_status status = json_check(data, strlen(data), &bad);
+  if (status == SHUNT_E_USAGE)
+    return error_set(err, status, "job '%.64s': its data is not JSON that can be read: %s: %.200s", job, bad.message,
+                     data);
+  return status ? error_memory(err) : check_unique(job, o, err);
 }
 
 static void fill_in(shunt_push_options *o) {

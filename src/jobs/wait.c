@@ -39,7 +39,7 @@ static shunt_status check(job_store *store, const char *job, shunt_error *err) {
 
 static shunt_status failed_as(waiter *w, const char *text, shunt_error *err) {
   shunt_error why;
-  failure_read(text, &why);
+  if (failure_read(text, &why, err)) return SHUNT_E_MEMORY;
   w->known = why.outcome;
   error_set(err, why.status, "job '%s' failed: %s", w->job, why.message);
   if (!err) return why.status;

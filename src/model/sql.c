@@ -25,6 +25,7 @@ static opening opening_of(const cat_client *client, const char *sql, size_t size
     o.controls = o.controls || lex_is_any(t, control);
     o.changes_tables = o.changes_tables || lex_is_any(t, changes);
   } while (lex_first_behind(&l, ";(", &t));
+  o.changes_tables = o.changes_tables || l.diverges;
   return o;
 }
 

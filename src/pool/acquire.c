@@ -70,7 +70,8 @@ static shunt_status queue_up(const acquiring *a, int64_t until_ns, driver_conn *
   waiter me;
   wait_edge mine;
   const int64_t since_ns = clock_monotonic_ns();
-  bool joined = (a->in_vain ? waitlist_join_first : waitlist_join)(&pl->waitlist, &me, a->r->party);
+  bool joined = a->in_vain ? waitlist_join_first(&pl->waitlist, &me, a->r->party)
+                           : waitlist_join(&pl->waitlist, &me, a->r->party);
   pthread_mutex_unlock(&pl->lock);
   if (!joined) return error_memory(err);
   shunt_status status = wait_begin(&mine, a->r->party, pl, &me, err);

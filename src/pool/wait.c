@@ -185,7 +185,10 @@ static shunt_status refuse(const search *s, shunt_error *err) {
                "before it, or after it): ",
                w->conn->client->name, w->conn->client->filename);
   else
-    buf_printf(&text, "%s could never end (go up a level, or do not wait for it): ", w->job);
+    buf_printf(&text,
+               "%s could never end while it is waited for, and goes on afterwards (go up a level, or do not wait for "
+               "it): ",
+               w->job);
   for (const wait_edge *at = w; at; at = at->next_seen) {
     if (at != w) buf_puts(&text, "; ");
     tell_wait(&text, at);

@@ -59,7 +59,7 @@ static shunt_status add_needed(call *c, const site *at, const char *name, const 
   return SHUNT_OK;
 }
 
-shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
+static shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
   const rows_names *all = &at->table->columns;
   const char *const *asked = q->ncolumns ? q->columns : all->list;
   size_t nasked = q->ncolumns ? q->ncolumns : all->count, n = 0;

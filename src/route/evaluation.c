@@ -159,7 +159,7 @@ static bool list_fields(route_decision *d, const rule_read *const *reads, size_t
     if (i < placing && reads[i]->field == RULE_FIELD_WHERE) d->fields[n + d->nplacing++] = reads[i];
   }
   d->reads = d->fields;
-  d->placing = d->fields + n;
+  d->placing = n ? d->fields + n : NULL;
   d->as.depends_on = d->depends_on;
   d->as.ndepends_on = count;
   return true;

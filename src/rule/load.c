@@ -80,6 +80,10 @@ static int by_name(const struct dirent **a, const struct dirent **b) { return st
 static bool run_folder(rule_host *h, const char *folder, const char *name, place named) {
   struct dirent **list;
   int n = scandir(folder, &list, is_rule_file, by_name);
+  if (n < 0 && errno == ENOMEM) {
+    h->problems->out_of_memory = true;
+    return false;
+  }
   if (n < 0) {
     problems_add(h->problems, SHUNT_E_CONFIG, named, "the rules folder %s can't be read: %s", folder, strerror(errno));
     return true;

@@ -163,6 +163,7 @@ shunt_status sandbox_error(sandbox *sb, int lua_status, shunt_error *err) {
       in->line = 0;
       if (!in->load_failed) in->file[0] = 0;
       sandbox_describe_error(in, L, -1);
+      if (in->load_failed && !in->line) in->line = 1; /* compiled code has no lines */
     }
     status = error_set(err, SHUNT_E_RULE, "%s", in->message);
   }

@@ -125,6 +125,7 @@ static int declare(lua_State *L) {
   shunt_error err;
   lua_node_rules rules = {.at = p->at, .function_ref = keep, .ud = &k};
   shunt_status status = lua_node_declared(L, 1, &h->source->arena, &rules, &what.body, &err);
+  if (status == SHUNT_E_MEMORY) sandbox_raise_memory(L);
   if (status) return luaL_error(L, "%s \"%s\": %s", p->word, p->name, err.message);
   if (what.body->kind != NODE_MAP)
     return luaL_error(L, "%s \"%s\" is given a list: name its fields, { key = …, … }", p->word, p->name);

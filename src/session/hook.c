@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "session/visit.h"
 
 typedef enum hook_kind { BEFORE_COMMIT, ON_COMMIT, ON_ROLLBACK, ON_ALL_COMMIT } hook_kind;
@@ -96,10 +95,10 @@ static shunt_status run_one(shunt_session *s, const hook *h, shunt_error *err) {
 }
 
 /* "the transaction on 'main' was committed, but 2 hooks failed: …; …" */
-static shunt_status failed(const hook_end *end, size_t count, const buf *failures, shunt_error *err) {
+static shunt_status failed(const hook_end *end, size_t count, const char *list, shunt_error *err) {
   shunt_status status = end->status ? end->status : SHUNT_E_TRANSACTION;
   if (!err) return status;
-  const char *hooks = count == 1 ? "hook" : "hooks", *list = failures->failed ? "" : failures->data;
+  const char *hooks = count == 1 ? "hook" : "hooks";
   if (end->status) {
     return error_reword(err, status, "%.600s; and %zu %s failed%.350s", err->message, count, hooks, list);
   }
@@ -112,19 +111,18 @@ static shunt_status failed(const hook_end *end, size_t count, const buf *failure
 }
 
 shunt_status hooks_run(shunt_session *s, hook *due, const hook_end *end, shunt_error *err) {
-  buf failures = {0};
+  shunt_error failures; /* of a fixed size: memory may be what they lack */
   size_t count = 0;
+  failures.message[0] = 0;
   for (hook *h; (h = due); end_hook(h)) {
     shunt_error why;
     due = h->next;
     why.message[0] = 0;
     if (!run_one(s, h, &why)) continue;
-    buf_printf(&failures, "%s %s", count ? ";" : ":", why.message);
-    count++;
+    error_add(&failures, count++ ? "; " : ": ");
+    error_add(&failures, why.message);
   }
-  shunt_status status = count ? failed(end, count, &failures, err) : end->status;
-  buf_free(&failures);
-  return status;
+  return count ? failed(end, count, failures.message, err) : end->status;
 }
 
 /* The oldest; they stand the newest first. */

@@ -46,7 +46,7 @@ static void give_time(const call *c, driver_conn *conn) {
 
 static shunt_status check_doomed(joint *j) {
   for (size_t i = 0; i < j->n; i++)
-    if (j->list[i]->doomed_at != NOT_DOOMED) return fail_at(j, j->list[i], transaction_commit(j->c, j->list[i]));
+    if (j->list[i]->doomed.at != NOT_DOOMED) return fail_at(j, j->list[i], transaction_commit(j->c, j->list[i]));
   return SHUNT_OK;
 }
 

@@ -293,16 +293,10 @@ static void undo_savepoint(const shunt_tx *h) {
 static shunt_status keep_savepoint(call *c, const shunt_tx *h) {
   scope *sc = h->sc;
   shunt_status status;
-  if (sc->doomed_at >= h->savepoint) {
-    char room[96];
-    status =
-        error_set(c->err, SHUNT_E_TRANSACTION,
-                  "the nested transaction %s was rolled back, because a transaction that had joined it was rolled back",
-                  placed(scope_place(sc), room));
-    if (sc->seen.nheld) error_client(c->err, scope_place(sc));
-  } else {
+  if (sc->doomed.at >= h->savepoint)
+    status = transaction_refuse_doomed(&sc->doomed, "the nested transaction", scope_place(sc), c->err);
+  else
     status = scope_release(c, sc, h->savepoint);
-  }
   if (status)
     undo_savepoint(h);
   else

@@ -31,7 +31,7 @@ shunt_status scope_open(shunt_session *s, const shunt_tx_options *o, scope **out
   *sc = (scope){.spanning = (cat_spanning)s->generation.catalog->settings.spanning,
                 .session_level = s->level.now,
                 .number = ++s->begun,
-                .doomed_at = NOT_DOOMED,
+                .doomed.at = NOT_DOOMED,
                 .seen = {.read_only = o->read_only},
                 .next = s->scopes};
   if (o->isolation) sc->seen.isolation = memcpy(sc + 1, o->isolation, size);
@@ -185,16 +185,9 @@ shunt_status transaction_conn(call *c, const cat_client *client, int level, driv
 
 /* ---- ending ---- */
 
-static shunt_status refuse_doomed(const scope *sc, shunt_error *err) {
-  error_set(err, SHUNT_E_TRANSACTION,
-            "the transaction%s%s%s was rolled back, because a transaction that had joined it was rolled back",
-            sc->seen.nheld ? " on '" : "", scope_place(sc), sc->seen.nheld ? "'" : "");
-  if (sc->seen.nheld) error_client(err, scope_place(sc));
-  return SHUNT_E_TRANSACTION;
-}
-
 shunt_status scope_commit(call *c, scope *sc) {
-  if (sc->doomed_at != NOT_DOOMED) return refuse_doomed(sc, c->err);
+  if (sc->doomed.at != NOT_DOOMED)
+    return transaction_refuse_doomed(&sc->doomed, "the transaction", scope_place(sc), c->err);
   size_t n;
   if (!sc->seen.nheld) return SHUNT_OK;
   if (sc->seen.nheld == 1 && !sc->joint) return transaction_commit(c, first_of(c->s, sc));
@@ -205,7 +198,7 @@ shunt_status scope_commit(call *c, scope *sc) {
 /* ---- savepoints ---- */
 
 void scope_doom(scope *sc, int savepoint) {
-  if (sc->doomed_at == NOT_DOOMED || sc->doomed_at > savepoint) sc->doomed_at = savepoint;
+  if (sc->doomed.at == NOT_DOOMED || sc->doomed.at > savepoint) sc->doomed = (doom){savepoint, SHUNT_OK};
 }
 
 static transaction *next_of(transaction *t, const scope *sc) {
@@ -236,7 +229,7 @@ shunt_status scope_release(call *c, scope *sc, int savepoint) {
 }
 
 void scope_undo(shunt_session *s, scope *sc, int savepoint) {
-  if (sc->doomed_at >= savepoint) sc->doomed_at = NOT_DOOMED;
+  if (sc->doomed.at >= savepoint) sc->doomed.at = NOT_DOOMED;
   for (transaction *t = s->transactions, *next; (t = next_of(t, sc)); t = next) {
     next = t->next;
     if (t->born >= savepoint)

@@ -1,9 +1,9 @@
 #include "session/transaction.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "base/buf.h"
 #include "base/clock.h"
 #include "session/joint_begin.h"
 #include "session/outcome.h"
@@ -53,9 +53,8 @@ static shunt_status begin_one(call *c, transaction *t) {
   return status;
 }
 
-static shunt_status run_text(driver_conn *conn, const buf *sql, shunt_error *err) {
-  shunt_status status = sql->failed ? error_memory(err) : SHUNT_OK;
-  if (!status) status = conn->engine->send(conn, sql->data, sql->size, NULL, 0, err);
+static shunt_status run_text(driver_conn *conn, const char *sql, shunt_error *err) {
+  shunt_status status = conn->engine->send(conn, sql, strlen(sql), NULL, 0, err);
   return status ? status : conn->engine->receive(conn, NULL, NULL, NULL, err);
 }
 
@@ -68,12 +67,11 @@ static bool is_suspended_on(const transaction *t, const cat_client *client) {
 static shunt_status limit_lock_waits(const call *c, const transaction *t) {
   const char *limit = t->conn->engine->lock_limit;
   const transaction *other = c->s->transactions;
-  buf sql = {0};
+  char sql[128];
   while (other && !is_suspended_on(other, t->client)) other = other->next;
   if (!limit || !other || c->deadline_ns) return SHUNT_OK;
-  buf_printf(&sql, limit, (long long)t->client->pool.acquire_timeout_ms * LOCK_WAITS);
-  shunt_status status = run_text(t->conn, &sql, c->err);
-  buf_free(&sql);
+  snprintf(sql, sizeof sql, limit, (long long)t->client->pool.acquire_timeout_ms * LOCK_WAITS);
+  shunt_status status = run_text(t->conn, sql, c->err);
   if (status) pool_release(t->conn, t->level);
   return status;
 }
@@ -105,7 +103,7 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
                      .level = level,
                      .read_only = o->read_only || client->replica,
                      .joint.asked = transaction_is_joint(o),
-                     .doomed_at = NOT_DOOMED,
+                     .doomed.at = NOT_DOOMED,
                      .next = c->s->transactions};
   if (o->isolation) t->isolation = memcpy(t + 1, o->isolation, size);
   status = begin_one(c, t);
@@ -130,11 +128,8 @@ shunt_status transaction_commit(call *c, transaction *t) {
   shunt_status status;
   stream_end_all(c->s, t, 0);
   t->conn->deadline_ns = c->deadline_ns;
-  if (!t->of && t->doomed_at != NOT_DOOMED)
-    status =
-        error_set(c->err, SHUNT_E_TRANSACTION,
-                  "the transaction on '%s' was rolled back, because a transaction that had joined it was rolled back",
-                  t->client->name);
+  if (!t->of && t->doomed.at != NOT_DOOMED)
+    status = transaction_refuse_doomed(&t->doomed, "the transaction", t->client->name, c->err);
   else
     status = commit_now(c, t);
   if (status) error_client(c->err, t->client->name);
@@ -152,17 +147,27 @@ void transaction_close(shunt_session *s, transaction *t) {
 
 /* ---- savepoints ---- */
 
-void transaction_doom(transaction *t, int savepoint) {
-  int *at = t->of ? &t->of->doomed_at : &t->doomed_at, level = savepoint + t->born;
-  if (*at == NOT_DOOMED || *at > level) *at = level;
+void transaction_doom(transaction *t, int savepoint, shunt_status by) {
+  doom *d = t->of ? &t->of->doomed : &t->doomed;
+  const int level = savepoint + t->born;
+  if (d->at == NOT_DOOMED || d->at > level) *d = (doom){level, by};
+}
+
+shunt_status transaction_refuse_doomed(const doom *d, const char *what, const char *client, shunt_error *err) {
+  const char *on = client[0] ? " on '" : "", *behind = client[0] ? "'" : "";
+  const shunt_status status = d->by == SHUNT_E_MEMORY ? d->by : SHUNT_E_TRANSACTION;
+  error_set(err, status, "%s%s%.64s%s was rolled back, because %s", what, on, client, behind,
+            !d->by                    ? "a transaction that had joined it was rolled back"
+            : d->by == SHUNT_E_MEMORY ? "a part of it could not be rolled back alone: out of memory"
+                                      : "a part of it could not be rolled back alone");
+  if (client[0]) error_client(err, client);
+  return status;
 }
 
 static shunt_status at_savepoint(const transaction *t, const char *what, int number, shunt_error *err) {
-  buf sql = {0};
-  buf_printf(&sql, "%s shunt_%d", what, number);
-  shunt_status status = run_text(t->conn, &sql, err);
-  buf_free(&sql);
-  return status;
+  char sql[64];
+  snprintf(sql, sizeof sql, "%s shunt_%d", what, number);
+  return run_text(t->conn, sql, err);
 }
 
 shunt_status transaction_save(call *c, transaction *t, int *savepoint) {
@@ -191,11 +196,11 @@ shunt_status transaction_release(call *c, transaction *t, int savepoint) {
 void transaction_undo(shunt_session *s, transaction *t, int savepoint) {
   stream_end_all(s, t, savepoint);
   if (t->conn->deadline_ns) t->conn->deadline_ns = clock_monotonic_ns() + UNDO_NS;
-  bool undone =
-      !at_savepoint(t, "ROLLBACK TO", savepoint, NULL) && !at_savepoint(t, "RELEASE SAVEPOINT", savepoint, NULL);
-  if (!undone)
-    transaction_doom(t, savepoint - 1);
-  else if (!t->of && t->doomed_at >= savepoint)
-    t->doomed_at = NOT_DOOMED;
+  shunt_status status = at_savepoint(t, "ROLLBACK TO", savepoint, NULL);
+  if (!status) status = at_savepoint(t, "RELEASE SAVEPOINT", savepoint, NULL);
+  if (status)
+    transaction_doom(t, savepoint - 1, status);
+  else if (!t->of && t->doomed.at >= savepoint)
+    t->doomed.at = NOT_DOOMED;
   t->savepoints = savepoint - 1;
 }

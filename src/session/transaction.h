@@ -12,6 +12,12 @@
 
 enum { NOT_DOOMED = -1 };
 
+/* What of a transaction can't be kept, because a part of it was rolled back, or could not be rolled back alone. */
+typedef struct doom {
+  int at;          /* the innermost level: a savepoint, 0 for the whole, or NOT_DOOMED */
+  shunt_status by; /* why the part could not be rolled back alone; OK: a transaction that had joined was rolled back */
+} doom;
+
 struct scope {
   cat_spanning spanning; /* of accesses to other datasources */
   bool joint;            /* its transactions are to be committed as one */
@@ -21,9 +27,8 @@ struct scope {
   uint64_t number;       /* counts up in a session */
   int suspended;         /* number of handles that went up a level since, and suspend it */
   int savepoints;        /* open ones, numbered from 1, the outermost first */
-  int doomed_at; /* the innermost level that can't be kept, because a part of it was rolled back: a savepoint, 0 for
-                    the whole, or NOT_DOOMED */
-  scope *next;   /* begun before it */
+  doom doomed;
+  scope *next; /* begun before it */
 };
 
 /* What it is to a commit of several (joint.h). */
@@ -45,7 +50,7 @@ struct transaction {
   scope *of;      /* the host's transaction that it is a part of; NULL: a nested write's own */
   int born;       /* with a scope: how many of its savepoints were open when it began */
   int savepoints; /* open ones, numbered from 1, the outermost first */
-  int doomed_at;  /* without a scope: as there */
+  doom doomed;    /* without a scope */
   transaction_joint joint;
   transaction *next; /* begun before it */
 };
@@ -75,7 +80,10 @@ shunt_status transaction_commit(call *c, transaction *t);
 /* Gives its connection back to the pool, which rolls back what is still open. */
 void transaction_close(shunt_session *s, transaction *t);
 
-void transaction_doom(transaction *t, int savepoint);
+/* `by`: as in doom. */
+void transaction_doom(transaction *t, int savepoint, shunt_status by);
+/* Fills err with the reason, and returns its status. what: "the transaction"; client: where it is, or "". */
+shunt_status transaction_refuse_doomed(const doom *d, const char *what, const char *client, shunt_error *err);
 shunt_status transaction_save(call *c, transaction *t, int *savepoint);
 /* Releases the savepoint and those inside. If that fails, it can still be undone. */
 shunt_status transaction_release(call *c, transaction *t, int savepoint);

@@ -61,7 +61,7 @@ static void undo(shunt_session *s, const unit_part *p) {
   if (!p->savepoint)
     transaction_close(s, p->tx);
   else if (p->released)
-    transaction_doom(p->tx, p->savepoint - 1);
+    transaction_doom(p->tx, p->savepoint - 1, SHUNT_E_TRANSACTION);
   else
     transaction_undo(s, p->tx, p->savepoint);
 }

@@ -150,7 +150,7 @@ for _, engine in ipairs(Engines.servers) do
 
     -- A session that needs one connection more than the server lets in waits for those that there are.
     local function waits_in_vain()
-      local other <close> = app:session { timeout = "200ms" }
+      local other <close> = app:session { timeout = "1s" } -- time enough to ask the server, too
       local problem = Engines.raises("SHUNT_E_TIMEOUT", other.query, other, "main", "SELECT 1 AS one")
       assert_refused(problem, {})
       assert.is_truthy(problem.message:find("that its server has a place for are busy", 1, true), problem.message)

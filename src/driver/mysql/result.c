@@ -245,18 +245,22 @@ static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, sh
   return SHUNT_OK;
 }
 
-/* into NULL: rows are counted alone. some: stops when there are enough rows. *more: it has stopped before the end. */
+/* into NULL: rows are counted alone. *more: stops when there are enough rows; then, whether it has stopped before the
+ * end. */
 static shunt_status fetch_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
                                shunt_error *err) {
-  unsigned n = mysql_stmt_field_count(s->stmt);
-  bool some = *more;
+  const unsigned n = mysql_stmt_field_count(s->stmt);
+  const bool some = *more;
+  size_t held = into ? driver_held(into) : 0;
   while (!some || !driver_is_enough(into)) {
     int rc = mysqldb_stmt_fetch(conn, s->stmt);
     *more = false;
     if (rc == MYSQL_NO_DATA) return SHUNT_OK;
     bool late = ++*count % ROWS_BETWEEN_LOOKS == 0 && !mysqldb_more_time(conn);
     if (late || (rc != 0 && rc != MYSQL_DATA_TRUNCATED)) return mysqldb_fail(conn, s->stmt, s->sql, err);
+    if (some) held = driver_held(into);
     shunt_status status = into ? add_row(conn, s, n, into, err) : SHUNT_OK;
+    if (!status && into && !driver_fits(&conn->base, into, held)) status = driver_too_large(&conn->base, err);
     if (status) return status;
   }
   *more = true;
@@ -266,9 +270,9 @@ static shunt_status fetch_rows(mysql_conn *conn, mysql_statement *s, shunt_rows 
 /* One hold for all rows: the system would be called for each otherwise. */
 static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
                           shunt_error *err) {
-  sigpipe_hold(&conn->quiet);
+  mysqldb_hold_signal(conn);
   shunt_status status = fetch_rows(conn, s, into, more, count, err);
-  sigpipe_release(&conn->quiet);
+  mysqldb_release_signal(conn);
   return status;
 }
 
@@ -333,11 +337,13 @@ static bool add_text_row(MYSQL_RES *result, MYSQL_ROW row, shunt_rows *into) {
 
 shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
                                shunt_error *err) {
-  unsigned n = mysql_num_fields(result);
+  const unsigned n = mysql_num_fields(result);
+  const size_t held = into ? driver_held(into) : 0;
   shunt_status status = set_columns(conn, mysql_fetch_fields(result), n, into, err);
   MYSQL_ROW row;
   while (!status && (row = mysql_fetch_row(result))) {
     if (into && !add_text_row(result, row, into)) status = error_memory(err);
+    if (!status && into && !driver_fits(&conn->base, into, held)) status = driver_too_large(&conn->base, err);
     ++*count;
   }
   return status;

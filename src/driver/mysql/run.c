@@ -295,7 +295,7 @@ shunt_status mysqldb_begin(driver_conn *base, const char *isolation, const char 
     return status;
   }
   base->in_transaction = true;
-  base->read_only = false;
+  base->read_only = conn->late = false;
   conn->lost[0] = 0;
   return SHUNT_OK;
 }

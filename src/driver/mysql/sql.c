@@ -14,12 +14,12 @@ const lex_dialect mysql_dialect = {
 /* Whether the word comes next, perhaps after OR REPLACE. A word that only an executable comment adds does not count. */
 static bool is_next(lex ahead, const char *word) {
   static const char *const between[] = {"or", "replace", NULL};
-  const bool inside = ahead.in_executable;
+  const lex l = ahead;
   lex_token t;
   do {
     t = lex_next(&ahead);
   } while (lex_is_any(t, between));
-  return lex_is(t, word) && ahead.in_executable == inside;
+  return lex_is(t, word) && ahead.in_executable == l.in_executable && ahead.diverges == l.diverges;
 }
 
 /* CREATE and DROP of a temporary table commit nothing. */
@@ -45,7 +45,7 @@ static statement_kind kind_of(lex l, lex_token t) {
   return t.kind != LEX_WORD || lex_is_any(t, others) || is_undo(l, t) ? STATEMENT_OTHER : STATEMENT_ANYTHING;
 }
 
-/* Of several possible first words the worst one counts. */
+/* Of several possible first words the worst one counts. If there may be others, a savepoint shows what they did. */
 statement_kind mysqldb_kind(const char *sql, size_t size) {
   lex l = lex_of(&mysql_dialect, sql, size);
   lex_token t = lex_first(&l, ";(");
@@ -56,5 +56,6 @@ statement_kind mysqldb_kind(const char *sql, size_t size) {
     if (kind > worst) worst = kind;
     any = any || t.kind;
   } while (lex_first_behind(&l, ";(", &t));
+  if (l.diverges && worst < STATEMENT_ANYTHING) return STATEMENT_ANYTHING;
   return any ? worst : STATEMENT_EMPTY;
 }

@@ -80,6 +80,7 @@ static shunt_status prepare(mysql_conn *conn, mysql_statement *s, shunt_error *e
 
 shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
   mysqldb_forget(conn, s);
+  if (s->stmt) mysqldb_stmt_free_result(conn, s->stmt); /* closing it would read all rows, whatever time that takes */
   close_stmt(s);
   s->ncells = 0;
   s->bound_types = 0;
@@ -102,18 +103,37 @@ static void keep(mysql_conn *conn, mysql_statement *s) {
   s->cached = true;
 }
 
+/* Texts that MySQL may read as floating-point numbers: those with an exponent, or with more digits than a DECIMAL. */
+static bool may_float(const shunt_value *v) {
+  enum { MOST_DIGITS = 65 };
+  const char *at = v->as.bytes, *end = v->size ? at + v->size : at;
+  while (at < end && (*at == ' ' || (*at >= '\t' && *at <= '\r'))) at++;
+  if (at < end && (*at == '+' || *at == '-')) at++;
+  const char *digits = at;
+  while (at < end && ((*at >= '0' && *at <= '9') || *at == '.')) at++;
+  return at > digits && (at - digits > MOST_DIGITS || (at < end && (*at == 'e' || *at == 'E')));
+}
+
+/* The type of a parameter's value, as far as MySQL may change the parameter's. */
+static unsigned char type_of(const shunt_value *v) {
+  enum { FLOATING = SHUNT_BLOB + 1 };
+  return (v->type == SHUNT_TEXT || v->type == SHUNT_BLOB) && may_float(v) ? FLOATING : v->type;
+}
+
 /* Remembers the types of parameters that had none yet. False if another has a new type. */
 static bool are_of_these_types(mysql_statement *s, const shunt_value *params) {
   for (size_t i = 0; i < s->nparams; i++) {
     if (params[i].type == SHUNT_NULL) continue;
-    if (s->types[i] && s->types[i] != params[i].type) return false;
-    s->types[i] = params[i].type;
+    const unsigned char type = type_of(&params[i]);
+    if (s->types[i] && s->types[i] != type) return false;
+    s->types[i] = type;
   }
   return true;
 }
 
 /* When a value does not fit a parameter's type, MySQL changes the type, and converts the values of later runs to it. A
- * text of digits that follows a floating-point number would keep seventeen of them. */
+ * text of digits that follows a floating-point number would keep seventeen of them. The value may be a text itself:
+ * "1e-400" is too small for a DECIMAL. */
 shunt_status mysqldb_fit(mysql_conn *conn, mysql_statement *s, const shunt_value *params, shunt_error *err) {
   if (conn->mariadb) return SHUNT_OK;
   bool cached = s->cached;

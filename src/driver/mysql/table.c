@@ -38,6 +38,16 @@ enum { UNIQUE_NAME, UNIQUE_COLUMN, UNIQUE_PARTIAL };
 static const char tables_sql[] =
     "SELECT table_name FROM information_schema.tables WHERE table_schema = COALESCE(?, DATABASE())";
 
+/* One of the driver's own. types: of the answer's columns, see driver_expect. */
+typedef struct question {
+  const char *sql;
+  size_t nparams;
+  const char *types;
+} question;
+
+static const question of_columns = {columns_sql, 9, "tttitttit"}, of_uniques = {uniques_sql, 3, "tti"},
+                      of_tables = {tables_sql, 1, "t"};
+
 /* The table that is looked for. */
 typedef struct wanted {
   const char *schema; /* NULL: the connection's database */
@@ -45,13 +55,13 @@ typedef struct wanted {
 } wanted;
 
 /* Each schema in the SQL is followed by two names. */
-static shunt_status ask(mysql_conn *conn, const char *sql, const wanted *w, size_t nparams, shunt_rows *rows,
-                        shunt_error *err) {
+static shunt_status ask(mysql_conn *conn, const question *q, const wanted *w, shunt_rows *rows, shunt_error *err) {
   shunt_value name = shunt_text(w->table, strlen(w->table)), schema = shunt_null();
   if (w->schema) schema = shunt_text(w->schema, strlen(w->schema));
   shunt_value params[] = {schema, name, name, schema, name, name, schema, name, name};
-  shunt_status status = mysqldb_send(&conn->base, sql, strlen(sql), params, nparams, err);
-  return status ? status : mysqldb_receive(&conn->base, rows, NULL, NULL, err);
+  shunt_status status = mysqldb_send(&conn->base, q->sql, strlen(q->sql), params, q->nparams, err);
+  if (!status) status = mysqldb_receive(&conn->base, rows, NULL, NULL, err);
+  return status ? status : driver_expect(&conn->base, rows, q->types, err);
 }
 
 static const char *text_of(const shunt_value *cell) {
@@ -92,7 +102,7 @@ static shunt_status no_table(mysql_conn *conn, const wanted *w, shunt_error *err
   suggest near = suggest_for(w->table);
   shunt_rows *rows = rows_new();
   bool there = false;
-  if (rows && ask(conn, tables_sql, w, 1, rows, NULL) == SHUNT_OK)
+  if (rows && ask(conn, &of_tables, w, rows, NULL) == SHUNT_OK)
     for (size_t i = 0; i < rows->count; i++) {
       const char *name = text_of(&rows_row(rows, i)[0]);
       suggest_try(&near, name);
@@ -396,9 +406,10 @@ static shunt_status find_triggers(mysql_conn *conn, const wanted *w, driver_tabl
                             "COALESCE(?, DATABASE()) AND event_object_table IN (?, ?) UNION SELECT 1 FROM "
                             "information_schema.views WHERE table_schema = COALESCE(?, DATABASE()) AND table_name IN "
                             "(?, ?)";
+  static const question of_triggers = {sql, 6, "i"};
   if (!conn->returning) return SHUNT_OK;
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, sql, w, 6, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, &of_triggers, w, rows, err) : error_memory(err);
   t->unseen = rows && rows->count > 0;
   shunt_rows_free(rows);
   return status;
@@ -406,7 +417,7 @@ static shunt_status find_triggers(mysql_conn *conn, const wanted *w, driver_tabl
 
 static shunt_status read_uniques(mysql_conn *conn, const wanted *w, driver_table *t, shunt_error *err) {
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, uniques_sql, w, 3, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, &of_uniques, w, rows, err) : error_memory(err);
   if (!status && !(t->uniques = arena_array(&t->arena, driver_unique, rows->count))) status = error_memory(err);
   for (size_t i = 0; !status && i < rows->count; i++) status = add_unique(t, rows_row(rows, i), err);
   shunt_rows_free(rows);
@@ -419,7 +430,7 @@ shunt_status mysqldb_describe(driver_conn *base, const char *schema, const char 
   wanted w = {schema, table};
   driver_table *t = NULL;
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? ask(conn, columns_sql, &w, 9, rows, err) : error_memory(err);
+  shunt_status status = rows ? ask(conn, &of_columns, &w, rows, err) : error_memory(err);
   if (!status && rows->count == 0) status = no_table(conn, &w, err);
   if (!status && !(t = driver_table_new())) status = error_memory(err);
   if (!status) status = read_table(conn, rows, t, err);

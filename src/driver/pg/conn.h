@@ -1,9 +1,9 @@
 /* For: what the files of the PostgreSQL driver share: engine.c (transactions), options.c (connection options),
- * connect.c (connecting), sql.c (reading SQL), prepare.c (prepared statements), values.c (values in and out), run.c
- * (statements), reset.c (what hand-written SQL leaves), two_phase.c (PREPARE TRANSACTION), load.c (COPY), listen.c
- * (NOTIFY), wait.c (waiting for results), table.c (descriptions of tables), error.c (SQLSTATEs to errors). Only this
- * folder includes it. Owner: the connection owns libpq's connection and every statement. Use: pg_conn *conn =
- * pg_of(base); status = pg_exec(conn, "COMMIT", &result, err); */
+ * connect.c (connecting), sql.c (reading SQL), prepare.c (prepared statements), values.c (values in and out), rows.c
+ * (rows out), run.c (statements), reset.c (what hand-written SQL leaves), two_phase.c (PREPARE TRANSACTION), load.c
+ * (COPY), listen.c (NOTIFY), wait.c (waiting for results), table.c (descriptions of tables), error.c (SQLSTATEs to
+ * errors). Only this folder includes it. Owner: the connection owns libpq's connection and every statement. Use:
+ * pg_conn *conn = pg_of(base); status = pg_exec(conn, "COMMIT", &result, err); */
 #ifndef SHUNT_DRIVER_PG_CONN_H
 #define SHUNT_DRIVER_PG_CONN_H
 
@@ -63,7 +63,8 @@ typedef struct pg_statement {
   uint32_t number; /* of its name on the server (see pg_conn.tag) */
   bool kept;       /* in the cache */
   bool has_rows;
-  bool savepoint; /* sets a savepoint or returns to one: never prepared, and runs in a failed transaction too */
+  bool backslashes; /* see pg_text */
+  bool savepoint;   /* sets a savepoint or returns to one: never prepared, and runs in a failed transaction too */
   pg_leaving leaves;
   bool tried; /* has run since it was prepared: an error in it means that the schema has changed */
   size_t nparams;
@@ -72,6 +73,15 @@ typedef struct pg_statement {
 } pg_statement;
 
 typedef struct pg_load pg_load;
+
+/* Why nothing more is read from a connection. It is broken. */
+typedef enum pg_end {
+  PG_GOES_ON,
+  PG_TOO_LATE, /* past the deadline */
+  PG_TOO_MUCH, /* libpq would hold more than maxResult */
+  PG_ASTRAY,   /* the server sends results that nothing asked for, or fails to send one */
+  PG_FAILED    /* libpq itself fails, as without memory: what it would do next is not known */
+} pg_end;
 
 typedef struct pg_conn {
   driver_conn base;
@@ -95,12 +105,19 @@ typedef struct pg_conn {
   const shunt_value *params; /* of `sent`, borrowed until receive returns */
   bool fetching;             /* `sent` is fetched, and has begun */
   const Oid *row_types;      /* of its columns, once there was a row */
+  int row_width;             /* the number of them */
+  size_t discarded;          /* bytes of its rows that were not kept */
   arena scratch;             /* of the statement in progress */
   pg_load *load;             /* in progress */
   bool encrypted;
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */
-  bool given_up;    /* abandoned: nothing more is read from it */
+  pg_end ended;     /* abandoned: nothing more is read from it */
+  bool listens;     /* keeps what is notified in `heard`; otherwise it is dropped */
+  bool heard;
+  int reads;          /* since libpq last gave a result, or the request began */
+  int64_t came_in;    /* bytes by then; of a socket that doesn't count them, about as many */
+  int64_t about_read; /* of such a socket */
 } pg_conn;
 
 static inline pg_conn *pg_of(driver_conn *conn) { return (pg_conn *)(void *)conn; }
@@ -118,6 +135,8 @@ bool pg_is_outdated_plan(const PGresult *result);
 shunt_status pg_refuse_failed(shunt_error *err);
 /* "": none. */
 const char *pg_sqlstate(const PGresult *result);
+/* Whether libpq's message says that it had no memory. */
+bool pg_lacked_memory(const char *message);
 /* The first line of the message. */
 void pg_one_line(const char *message, char *room, size_t size);
 
@@ -160,17 +179,25 @@ shunt_status pg_check_time(pg_conn *conn, shunt_error *err);
 static inline long long pg_time_ms(const pg_conn *conn) {
   return (conn->base.deadline_ns - conn->asked_ns) / NS_PER_MS;
 }
+/* Gives the connection up: it is broken. Returns false. */
+bool pg_abandon(pg_conn *conn, pg_end why);
 /* Writes libpq's buffer to the network. False: an error, which the next result reports. */
 bool pg_flush(pg_conn *conn);
 /* As PQgetResult, with the deadline: cancels the statement when it passes, and abandons the connection CANCEL_GRACE_NS
  * later. NULL, always, once the connection is abandoned. */
 PGresult *pg_result(pg_conn *conn);
-/* The result of the request, after the server has finished it: an error at its end wins. NULL: the connection is
- * abandoned. A COPY stays in progress. */
+/* The result of the request, after the server has finished it: an error at its end wins. Its rows are discarded. NULL:
+ * the connection is abandoned. A COPY stays in progress. */
 PGresult *pg_answer(pg_conn *conn);
 bool pg_is_copy(const PGresult *result);
-/* The last result of a pipeline, or the first that failed, after *done successful ones. NULL: the connection is
- * abandoned. Ends the pipeline. */
+/* libpq keeps notifications until they are fetched: sets conn->heard if it listens, and frees them. */
+void pg_take_notifications(pg_conn *conn);
+/* Makes libpq give the rows of the request in progress as they come. Otherwise it would hold all of them. */
+void pg_by_rows(pg_conn *conn);
+/* Whether the result is one of many: rows that have come, before the last result, which has none. */
+bool pg_is_part(const PGresult *result);
+/* The last result of a pipeline, or the first that failed, after *done successful ones; rows are discarded. NULL: the
+ * connection is abandoned. Ends the pipeline. */
 PGresult *pg_pipeline(pg_conn *conn, int *done);
 /* Runs one of the driver's own commands. *out (may be NULL) is the result, even of an error. */
 shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error *err);
@@ -178,9 +205,13 @@ shunt_status pg_exec(pg_conn *conn, const char *sql, PGresult **out, shunt_error
 /* ---- sql.c ---- */
 
 extern const lex_dialect pg_dialect;
-/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. Returns the
- * number of parameters. */
-size_t pg_number_params(const char *sql, size_t size, buf *out);
+typedef struct pg_text {
+  size_t nparams;   /* each ? */
+  bool numbered;    /* it has parameters with numbers ($1), too */
+  bool backslashes; /* in '…': standard_conforming_strings decides what they mean */
+} pg_text;
+/* Writes the statement with $1, $2, … for each parameter ?, and ? for each ??, an operator's question mark. */
+pg_text pg_number_params(const char *sql, size_t size, buf *out);
 typedef enum pg_words { PG_PLAIN, PG_SAVEPOINT, PG_TRANSACTION, PG_NOTHING } pg_words;
 /* What kind of statement it is, by its first words. */
 pg_words pg_first_words(const char *sql, size_t size);
@@ -226,8 +257,25 @@ typedef struct pg_params {
 } pg_params;
 shunt_status pg_encode(pg_conn *conn, const pg_statement *s, const shunt_value *params, pg_params *out,
                        shunt_error *err);
-/* Decodes a cell in text format that is not null. False: out of memory. */
-bool pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell);
+/* Decodes a cell in text format that is not null. DATASOURCE: it is no value of that type. MEMORY. */
+shunt_status pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell);
+
+/* ---- rows.c ---- */
+
+/* The first result of the statement that was sent, whose rows come one by one: its own, behind those of settings in
+ * front of it. NULL: as pg_result. */
+PGresult *pg_first_result(pg_conn *conn);
+/* Appends the rows of a result of the statement. held: driver_held(into) when the answer began. Errors: USAGE: into has
+ * other columns; DATASOURCE, LIMIT, MEMORY. */
+shunt_status pg_add_rows(pg_conn *conn, const PGresult *result, shunt_rows *into, size_t held, shunt_error *err);
+/* Appends all rows of the statement, *result being its first result. *result becomes the last one, or the error at its
+ * end; NULL: the connection is abandoned. into NULL, and after an error: discards them, but not for ever. Errors: those
+ * of pg_add_rows; whether the statement failed, only *result says. */
+shunt_status pg_take_rows(pg_conn *conn, PGresult **result, shunt_rows *into, shunt_error *err);
+/* Runs a query of the driver's own, with one parameter, a text. types: see driver_expect. Free *out, which is NULL
+ * after an error. */
+shunt_status pg_ask(pg_conn *conn, const char *sql, const char *text, const char *types, shunt_rows **out,
+                    shunt_error *err);
 
 /* ---- run.c ---- */
 
@@ -261,8 +309,6 @@ shunt_status pg_load_end(driver_conn *conn, bool ok, int64_t *affected, shunt_er
 /* ---- table.c ---- */
 
 void pg_put_name(buf *sql, const char *name); /* quoted */
-/* Runs a query with one parameter, a text. NULL: as pg_answer. */
-PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text);
 
 shunt_status pg_describe(driver_conn *conn, const char *schema, const char *table, driver_table **out,
                          shunt_error *err);

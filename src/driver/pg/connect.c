@@ -27,6 +27,8 @@ const char pg_settings_of_rows[] = "SELECT " NOT_KEPT("true");
 
 static const char TOO_MANY_CONNECTIONS[] = "53300";
 
+enum { MOST_GREETING_BYTES = 4 * 1024 * 1024 /* before the connection is there; a server has few settings to send */ };
+
 static void ignore_notice(void *ud, const PGresult *notice) { (void)ud, (void)notice; }
 
 /* ---- how long ---- */
@@ -100,20 +102,25 @@ static shunt_status refused(const pg_conn *conn, shunt_error *err) {
   const char *hint = strcmp(state, TOO_MANY_CONNECTIONS) == 0
                          ? "; lower the pools' max, or raise the server's max_connections or the role's own limit"
                          : "";
-  error_set(err, SHUNT_E_DATASOURCE, "client '%s': %s%s", conn->base.client->name, why, hint);
+  const shunt_status status = !state[0] && pg_lacked_memory(why) ? SHUNT_E_MEMORY : SHUNT_E_DATASOURCE;
+  error_set(err, status, "client '%s': %s%s%s", conn->base.client->name,
+            status == SHUNT_E_MEMORY ? "out of memory: " : "", why, hint);
   if (err) memcpy(err->sqlstate, state, sizeof state);
-  return SHUNT_E_DATASOURCE;
+  return status;
 }
 
 /* ---- connecting ---- */
 
-/* PQconnectdb would print the server's notices before a notice processor could be set. False: the deadline has
- * passed. */
-static bool connect_by_steps(const pg_conn *conn, PostgresPollingStatusType *step) {
+/* PQconnectdb would print the server's notices before a notice processor could be set. False: the connection is
+ * abandoned. */
+static bool connect_by_steps(pg_conn *conn, PostgresPollingStatusType *step) {
   *step = PQstatus(conn->pg) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
   while (*step == PGRES_POLLING_READING || *step == PGRES_POLLING_WRITING) {
     short events = *step == PGRES_POLLING_READING ? POLLIN : POLLOUT;
-    if (!socket_wait(PQsocket(conn->pg), events, conn->until_ns)) return false;
+    const int fd = PQsocket(conn->pg); /* of each attempt another one */
+    if (!socket_wait(fd, events, conn->until_ns) || (conn->until_ns && clock_monotonic_ns() >= conn->until_ns))
+      return pg_abandon(conn, PG_TOO_LATE);
+    if (socket_received(fd) > MOST_GREETING_BYTES) return pg_abandon(conn, PG_ASTRAY);
     *step = PQconnectPoll(conn->pg);
   }
   return true;
@@ -135,9 +142,10 @@ shunt_status pg_connect(pg_conn *conn, const char *const *keywords, const char *
   if (!conn->pg) return error_memory(err);
   PQsetNoticeReceiver(conn->pg, ignore_notice, NULL);
   PQsetErrorVerbosity(conn->pg, PQERRORS_VERBOSE);
-  if (!connect_by_steps(conn, &step)) return too_late(conn, limit_s, err);
-  shunt_status status = step == PGRES_POLLING_OK ? begin_session(conn, err) : refused(conn, err);
-  if (conn->given_up) return too_late(conn, limit_s, err);
+  shunt_status status = SHUNT_OK;
+  if (connect_by_steps(conn, &step)) status = step == PGRES_POLLING_OK ? begin_session(conn, err) : refused(conn, err);
+  if (conn->ended == PG_TOO_LATE) return too_late(conn, limit_s, err);
+  if (conn->ended) return pg_fail(conn, NULL, NULL, err);
   conn->until_ns = 0;
   return status;
 }

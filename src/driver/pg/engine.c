@@ -9,7 +9,10 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-enum { BULK_PARAMS = 2500 /* short enough for the prepared statement cache (PG_LONGEST_KEPT) */ };
+enum {
+  BULK_PARAMS = 2500,  /* short enough for the prepared statement cache (PG_LONGEST_KEPT) */
+  MOST_IDLE_READS = 64 /* of what comes unasked */
+};
 
 /* ---- opening ---- */
 
@@ -59,12 +62,14 @@ static shunt_status open_conn(const cat_client *client, int64_t deadline_ns, dri
   return SHUNT_OK;
 }
 
-/* Unasked data may be a notice or a changed setting: only its end means that the server has closed. */
+/* Unasked data may be a notice or a changed setting: only its end means that the server has closed, or that it never
+ * ends. */
 static bool alive(driver_conn *base) {
-  PGconn *pg = pg_of(base)->pg;
-  while (!socket_is_quiet(PQsocket(pg)))
-    if (!PQconsumeInput(pg)) return false;
-  return PQstatus(pg) == CONNECTION_OK;
+  pg_conn *conn = pg_of(base);
+  int reads = 0;
+  while (!socket_is_quiet(PQsocket(conn->pg)))
+    if (++reads > MOST_IDLE_READS || !PQconsumeInput(conn->pg) || PQisBusy(conn->pg)) return false;
+  return PQstatus(conn->pg) == CONNECTION_OK;
 }
 
 /* ---- transactions ---- */
@@ -115,7 +120,7 @@ static void rollback(driver_conn *base) {
     pg_drop_sent(conn);
     if (base->in_transaction && PQtransactionStatus(conn->pg) != PQTRANS_IDLE && pg_exec(conn, "ROLLBACK", NULL, NULL))
       base->broken = true;
-    if (!conn->given_up) conn->until_ns = 0;
+    if (!conn->ended) conn->until_ns = 0;
   }
   base->in_transaction = false;
 }

@@ -1,3 +1,6 @@
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,28 +81,42 @@ static const char *field(const PGresult *result, int which) {
   return text ? text : "";
 }
 
-static shunt_status given_up(const pg_conn *conn, shunt_error *err) {
-  return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer within %lld ms",
-                   conn->base.client->name, pg_time_ms(conn));
+/* libpq has no other sign. getaddrinfo's text is the C library's. */
+bool pg_lacked_memory(const char *message) {
+  return strstr(message, "out of memory") || strstr(message, gai_strerror(EAI_MEMORY)) ||
+         strstr(message, strerror(ENOMEM));
 }
 
 static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err) {
+  const bool astray = conn->ended == PG_ASTRAY || (result && PQresultStatus(result) != PGRES_FATAL_ERROR);
   char why[512];
   conn->base.broken = true;
   pg_one_line(result ? PQresultErrorMessage(result) : PQerrorMessage(conn->pg), why, sizeof why);
-  return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the connection is lost: %s", conn->base.client->name,
-                   why[0] ? why : "the server has closed it");
+  if (pg_lacked_memory(why))
+    return error_set(err, SHUNT_E_MEMORY, "client '%s': the connection is given up: %s", conn->base.client->name, why);
+  return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the connection is %s: %s", conn->base.client->name,
+                   PQstatus(conn->pg) == CONNECTION_OK ? "given up" : "lost",
+                   astray   ? "the server's answer does not belong to the request"
+                   : why[0] ? why
+                            : "the server has closed it");
+}
+
+static shunt_status abandoned(pg_conn *conn, shunt_error *err) {
+  switch (conn->ended) {
+  case PG_TOO_LATE:
+    return error_set(err, SHUNT_E_TIMEOUT, "client '%s': the server did not answer within %lld ms",
+                     conn->base.client->name, pg_time_ms(conn));
+  case PG_TOO_MUCH:
+    return driver_too_large(&conn->base, err);
+  default:
+    return lost(conn, NULL, err);
+  }
 }
 
 static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *state, const char *sql,
                              shunt_error *err) {
   shunt_status status = status_of(state);
   const char *message = field(result, PG_DIAG_MESSAGE_PRIMARY), *hint = field(result, PG_DIAG_MESSAGE_HINT);
-  char known[512];
-  if (!message[0]) { /* an error of libpq itself has no fields */
-    pg_one_line(PQresultErrorMessage(result), known, sizeof known);
-    message = known;
-  }
   if (strcmp(state, "25P02") == 0) return pg_refuse_failed(err);
   if (status == SHUNT_E_TIMEOUT && conn->until_ns)
     return error_set(err, status, "client '%s': the statement timed out after %lld ms and was cancelled",
@@ -121,10 +138,11 @@ static shunt_status by_state(pg_conn *conn, const PGresult *result, const char *
 shunt_status pg_fail(pg_conn *conn, const PGresult *result, const char *sql, shunt_error *err) {
   char state[6];
   snprintf(state, sizeof state, "%s", pg_sqlstate(result));
-  bool alive = result && PQstatus(conn->pg) == CONNECTION_OK;
-  shunt_status status = conn->given_up ? given_up(conn, err)
-                        : alive        ? by_state(conn, result, state, sql, err)
-                                       : lost(conn, result, err);
+  /* an error without SQLSTATE is one of libpq itself, after which its own state is not known */
+  bool alive = state[0] && PQstatus(conn->pg) == CONNECTION_OK;
+  shunt_status status = conn->ended ? abandoned(conn, err)
+                        : alive     ? by_state(conn, result, state, sql, err)
+                                    : lost(conn, result, err);
   error_client(err, conn->base.client->name);
   if (err) memcpy(err->sqlstate, state, sizeof state);
   return status;

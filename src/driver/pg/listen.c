@@ -18,30 +18,24 @@ shunt_status pg_listen(driver_conn *base, const char *channel, shunt_error *err)
   snprintf(sql, sizeof sql, "LISTEN %s", name);
   PQfreemem(name);
   shunt_status status = pg_check_time(conn, err);
+  conn->listens = true;
   return status ? status : pg_exec(conn, sql, NULL, err);
-}
-
-static bool take_notices(pg_conn *conn) {
-  PGnotify *notice;
-  bool any = false;
-  while ((notice = PQnotifies(conn->pg))) {
-    any = true;
-    PQfreemem(notice);
-  }
-  return any;
 }
 
 shunt_status pg_hear(driver_conn *base, int wake_fd, int64_t until_ns, bool *heard, shunt_error *err) {
   pg_conn *conn = pg_of(base);
-  *heard = take_notices(conn);
-  while (!*heard && socket_wait_either(PQsocket(conn->pg), wake_fd, until_ns)) {
-    if (!socket_is_quiet(wake_fd)) return SHUNT_OK;
+  pg_take_notifications(conn);
+  while (!conn->heard && socket_wait_either(PQsocket(conn->pg), wake_fd, until_ns)) {
+    if (!socket_is_quiet(wake_fd)) break;
+    if (until_ns && clock_monotonic_ns() >= until_ns) break; /* what comes may be anything else, without end */
     if (!PQconsumeInput(conn->pg)) {
       shunt_status status = pg_fail(conn, NULL, NULL, err);
       error_client(err, base->client->name);
       return status;
     }
-    *heard = take_notices(conn);
+    pg_take_notifications(conn);
   }
+  *heard = conn->heard;
+  conn->heard = false;
   return SHUNT_OK;
 }

@@ -18,6 +18,7 @@ struct pg_load {
 };
 
 enum { NAME, TYPE, TAKES };
+static const char shape_types[] = "tib";
 
 /* The input function of type name (19) truncates, a parameter of it is refused. For the types listed by number, input
  * and cast treat the modifier alike: character, varchar, times, numeric. */
@@ -31,11 +32,12 @@ static const char shape_sql[] =
 
 /* ---- beginning ---- */
 
-static bool takes(const PGresult *shape, const char *column, Oid *type) {
-  for (int i = 0; i < PQntuples(shape); i++) {
-    if (strcmp(PQgetvalue(shape, i, NAME), column) != 0) continue;
-    *type = (Oid)strtoul(PQgetvalue(shape, i, TYPE), NULL, 10);
-    return PQgetvalue(shape, i, TAKES)[0] == 't';
+static bool takes(const shunt_rows *shape, const char *column, Oid *type) {
+  for (size_t i = 0; i < shape->count; i++) {
+    const shunt_value *cells = rows_row(shape, i);
+    if (cells[NAME].type == SHUNT_NULL || strcmp(cells[NAME].as.bytes, column) != 0) continue;
+    *type = (Oid)cells[TYPE].as.integer;
+    return cells[TAKES].type == SHUNT_BOOL && cells[TAKES].as.boolean;
   }
   return false;
 }
@@ -63,11 +65,11 @@ static void end(pg_conn *conn) {
 static shunt_status find_types(pg_conn *conn, const char *table, const char *const *columns, bool *takes_all,
                                shunt_error *err) {
   pg_load *load = conn->load;
-  PGresult *shape = pg_ask(conn, shape_sql, table);
-  shunt_status status = PQresultStatus(shape) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, shape, NULL, err);
+  shunt_rows *shape;
+  shunt_status status = pg_ask(conn, shape_sql, table, shape_types, &shape, err);
   *takes_all = true;
   for (size_t i = 0; i < load->n && !status && *takes_all; i++) *takes_all = takes(shape, columns[i], &load->types[i]);
-  PQclear(shape);
+  shunt_rows_free(shape);
   return status;
 }
 
@@ -170,7 +172,8 @@ shunt_status pg_load_row(driver_conn *base, const shunt_value *values, shunt_err
 static shunt_status finish(pg_conn *conn, const char *why_not, int64_t *affected, shunt_error *err) {
   PGresult *result = PQputCopyEnd(conn->pg, why_not) > 0 ? pg_answer(conn) : NULL;
   bool done = PQresultStatus(result) == PGRES_COMMAND_OK;
-  shunt_status status = done || (why_not && result) ? SHUNT_OK : pg_fail(conn, result, conn->load->sql, err);
+  const bool ended = why_not && PQresultStatus(result) == PGRES_FATAL_ERROR && pg_sqlstate(result)[0];
+  shunt_status status = done || ended ? SHUNT_OK : pg_fail(conn, result, conn->load->sql, err);
   if (done && affected) *affected = strtoll(PQcmdTuples(result), NULL, 10);
   PQclear(result);
   return status;

@@ -72,7 +72,12 @@ static bool is_set(const list *l, const char *keyword) {
   return value_of(l, keyword) != NULL;
 }
 
+/* An option that a newer libpq has is a row, so that it was not found before. */
 static shunt_status unknown(const list *l, const char *keyword, shunt_error *err) {
+  enum { EACH_VERSION = 10000 };
+  if (schema_field_of(&schema_pg, keyword))
+    return error_set(err, SHUNT_E_CONFIG, "client '%s': libpq %d has no option '%s'", l->client->name,
+                     PQlibVersion() / EACH_VERSION, keyword);
   suggest near = suggest_for(keyword);
   suggest_try(&near, "url");
   suggest_try(&near, "database");
@@ -88,7 +93,9 @@ static shunt_status add_url(list *l, const char *folder, const char *url, shunt_
   if (mistake) return error_set(err, SHUNT_E_CONFIG, "client '%s': url: %s", l->client->name, mistake);
   char *message = NULL;
   PQconninfoOption *parts = PQconninfoParse(url, &message);
+  const bool lacks_memory = !parts && (!message || pg_lacked_memory(message));
   PQfreemem(message);
+  if (lacks_memory) return error_memory(err);
   if (!parts)
     return error_set(
         err, SHUNT_E_CONFIG,

@@ -121,6 +121,27 @@ static shunt_status prepare(pg_conn *conn, pg_statement *s, shunt_error *err) {
   return status;
 }
 
+/* The lexer reads SQL as it is with the setting on, and so were the statements of the cache prepared. */
+static shunt_status check_strings(const pg_conn *conn, const pg_statement *s, shunt_error *err) {
+  const char *standard = s->backslashes ? PQparameterStatus(conn->pg, "standard_conforming_strings") : NULL;
+  if (!standard || strcmp(standard, "off") != 0) return SHUNT_OK;
+  return error_set(
+      err, SHUNT_E_USAGE,
+      "standard_conforming_strings was turned off, and a backslash in '…' would mean something else: leave "
+      "the setting on, and write E'…' for a string with escapes (in: %.300s)",
+      s->sql);
+}
+
+static shunt_status check_params(const pg_statement *s, pg_text text, shunt_error *err) {
+  if (text.nparams && text.numbered)
+    return error_set(err, SHUNT_E_USAGE, "the SQL has both ? and $1 for its parameters: use one of them (in: %.300s)",
+                     s->sql);
+  if (text.nparams <= PG_MOST_PARAMS) return SHUNT_OK;
+  return error_set(err, SHUNT_E_USAGE,
+                   "the statement has %zu values, and one of pg takes %d; ask in several calls (in: %.300s)",
+                   text.nparams, PG_MOST_PARAMS, s->sql);
+}
+
 static shunt_status check_words(pg_statement *s, shunt_error *err) {
   switch (pg_first_words(s->sql, s->size)) {
   case PG_NOTHING:
@@ -166,19 +187,24 @@ static shunt_status new_statement(text key, size_t size, pg_statement **out, shu
   s->entry.size = key.size;
   s->slot = PG_NO_SLOT;
   s->leaves = pg_leaves(s->sql, size);
-  s->nparams = pg_number_params(s->sql, size, &numbered);
+  const pg_text read = pg_number_params(s->sql, size, &numbered);
+  s->nparams = read.nparams;
+  s->backslashes = read.backslashes;
   s->numbered = buf_take(&numbered);
   shunt_status status = s->numbered ? check_words(s, err) : error_memory(err);
-  if (!status && s->nparams > PG_MOST_PARAMS)
-    status = error_set(err, SHUNT_E_USAGE,
-                       "the statement has %zu values, and one of pg takes %d; ask in several calls (in: %.300s)",
-                       s->nparams, PG_MOST_PARAMS, s->sql);
+  if (!status) status = check_params(s, read, err);
   if (status) {
     end_statement(s);
     return status;
   }
   *out = s;
   return SHUNT_OK;
+}
+
+static shunt_status prepare_new(pg_conn *conn, pg_statement *s, PGTransactionStatusType state, shunt_error *err) {
+  if (state == PQTRANS_INERROR) return pg_refuse_failed(err);
+  make_room(conn, s);
+  return prepare(conn, s, err);
 }
 
 static void keep(pg_conn *conn, pg_statement *s) {
@@ -198,16 +224,12 @@ shunt_status pg_statement_of(pg_conn *conn, const char *sql, size_t size, pg_sta
   pg_statement *s = (pg_statement *)(void *)cache_find(&conn->cache, key.bytes, key.size);
   if (s) {
     *out = s;
-    return SHUNT_OK;
+    return check_strings(conn, s, err);
   }
   status = new_statement(key, size, &s, err);
   if (status) return status;
-  if (!s->savepoint && state == PQTRANS_INERROR)
-    status = pg_refuse_failed(err);
-  else if (!s->savepoint) {
-    make_room(conn, s);
-    status = prepare(conn, s, err);
-  }
+  status = check_strings(conn, s, err);
+  if (!status && !s->savepoint) status = prepare_new(conn, s, state, err);
   if (status) {
     give_up(conn, s);
     return status;

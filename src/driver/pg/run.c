@@ -2,8 +2,6 @@
 
 #include "driver/pg/conn.h"
 
-enum { COLUMNS_ON_STACK = 64 };
-
 /* ---- sending ---- */
 
 void pg_drop_sent(pg_conn *conn) {
@@ -90,41 +88,6 @@ int pg_start(driver_conn *base) {
   return pg_flush(conn) ? PQsocket(conn->pg) : -1;
 }
 
-/* ---- rows ---- */
-
-static const char *column_name(const void *result, int i) { return PQfname(result, i); }
-
-static bool add_row(const PGresult *result, int row, int n, const Oid *types, shunt_rows *into) {
-  shunt_value *cells = rows_add(into);
-  if (!cells) return false;
-  for (int i = 0; i < n; i++) {
-    size_t size = (size_t)PQgetlength(result, row, i); /* 0: perhaps a null, as a new row's cells are */
-    if (size == 0 && PQgetisnull(result, row, i)) continue;
-    if (!pg_decode(types[i], PQgetvalue(result, row, i), size, into, &cells[i])) return false;
-  }
-  return true;
-}
-
-/* The types of its columns, in the room or the connection's scratch. NULL: out of memory. */
-static const Oid *types_of(pg_conn *conn, const PGresult *result, Oid room[COLUMNS_ON_STACK]) {
-  int n = PQnfields(result);
-  Oid *types = n <= COLUMNS_ON_STACK && room ? room : arena_alloc(&conn->scratch, (size_t)n * sizeof *types);
-  for (int i = 0; types && i < n; i++) types[i] = PQftype(result, i);
-  return types;
-}
-
-static shunt_status add_rows(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
-  int n = PQnfields(result), nrows = PQntuples(result);
-  shunt_status status = driver_set_columns(&conn->base, into, n, column_name, result, err);
-  Oid on_stack[COLUMNS_ON_STACK];
-  if (status || n == 0) return status;
-  const Oid *types = types_of(conn, result, on_stack);
-  if (!types) return error_memory(err);
-  for (int row = 0; row < nrows; row++)
-    if (!add_row(result, row, n, types, into)) return error_memory(err);
-  return SHUNT_OK;
-}
-
 /* ---- receiving ---- */
 
 static bool begins_with_any(const char *tag, const char *const *words) {
@@ -150,14 +113,21 @@ static bool is_outdated(const pg_statement *s, const PGresult *result) {
   return strcmp(state, "26000") == 0 || (s->tried && strncmp(state, "42", 2) == 0);
 }
 
-/* Outside of a transaction the failed statement did nothing, and may run again. */
-static shunt_status run_again(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
-  shunt_status status = pg_prepare_again(conn, s, err);
-  if (!status) status = send_statement(conn, s, conn->params, err);
-  if (status) return status;
-  PQclear(*result);
-  *result = pg_answer(conn);
-  return SHUNT_OK;
+/* The first result of the statement. Outside of a transaction an outdated one did nothing, and is sent again. */
+static shunt_status begin_rows(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
+  shunt_status status = SHUNT_OK;
+  for (int attempt = 0; attempt < 2 && !status; attempt++) {
+    *result = pg_first_result(conn);
+    if (PQresultStatus(*result) != PGRES_FATAL_ERROR || !is_outdated(s, *result)) break;
+    conn->stale = true;
+    if (conn->base.in_transaction || attempt) break;
+    PQclear(*result);
+    *result = NULL;
+    PQclear(pg_answer(conn));
+    status = pg_prepare_again(conn, s, err);
+    if (!status) status = send_statement(conn, s, conn->params, err);
+  }
+  return status;
 }
 
 /* A SELECT changes nothing. A change of the schema makes all prepared statements outdated. */
@@ -178,15 +148,14 @@ static shunt_outcome known_after(const pg_conn *conn, const pg_statement *s, con
 }
 
 /* A write in a transaction whose rows can't be kept has failed, and must not be committed. */
-static shunt_status take_rows(pg_conn *conn, PGresult *result, shunt_rows *into, shunt_error *err) {
-  shunt_status status = add_rows(conn, result, into, err);
-  if (status && conn->base.in_transaction && strncmp(PQcmdStatus(result), "SELECT ", 7) != 0 &&
+static void undo_write(pg_conn *conn, const PGresult *result) {
+  if (conn->base.in_transaction && !conn->base.broken && strncmp(PQcmdStatus((PGresult *)result), "SELECT ", 7) != 0 &&
       pg_exec(conn, "ROLLBACK", NULL, NULL))
     conn->base.broken = true;
-  return status;
 }
 
-static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt_rows *into, int64_t *affected,
+/* kept: the status of its rows. */
+static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, int64_t *affected, shunt_status kept,
                          shunt_error *err) {
   conn->base.outcome = known_after(conn, s, result);
   switch (PQresultStatus(result)) {
@@ -194,7 +163,8 @@ static shunt_status take(pg_conn *conn, pg_statement *s, PGresult *result, shunt
   case PGRES_COMMAND_OK:
     note_command(conn, result, affected);
     s->tried = true;
-    return into && PQresultStatus(result) == PGRES_TUPLES_OK ? take_rows(conn, result, into, err) : SHUNT_OK;
+    if (kept) undo_write(conn, result);
+    return kept;
   case PGRES_COPY_IN:
   case PGRES_COPY_OUT:
   case PGRES_COPY_BOTH:
@@ -210,18 +180,17 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
                         shunt_error *err) {
   pg_conn *conn = pg_of(base);
   pg_statement *s = conn->sent;
-  shunt_status status = SHUNT_OK;
   if (affected) *affected = 0;
   if (generated_id) *generated_id = 0;
   if (!s) return error_set(err, SHUNT_E_INTERNAL, "client '%s': nothing was sent", base->client->name);
   conn->sent = NULL;
   base->outcome = SHUNT_NOT_DONE;
-  PGresult *result = pg_answer(conn);
-  if (PQresultStatus(result) == PGRES_FATAL_ERROR && is_outdated(s, result)) {
-    conn->stale = true;
-    if (!base->in_transaction) status = run_again(conn, s, &result, err);
+  PGresult *result = NULL;
+  shunt_status status = begin_rows(conn, s, &result, err);
+  if (!status) {
+    shunt_status kept = pg_take_rows(conn, &result, into, err);
+    status = take(conn, s, result, affected, kept, err);
   }
-  if (!status) status = take(conn, s, result, into, affected, err);
   PQclear(result);
   if (status) error_client(err, base->client->name);
   return status;
@@ -229,55 +198,15 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
 
 /* ---- in parts ---- */
 
-/* The server sends a result of its own for each row, and an empty one at the end: a connection that is lost before that
- * is an error, not an end. */
-static shunt_status take_row(pg_conn *conn, const PGresult *result, shunt_rows *into, shunt_error *err) {
-  shunt_status status = SHUNT_OK;
-  if (!into->columns) status = driver_set_columns(&conn->base, into, PQnfields(result), column_name, result, err);
-  if (!status && !conn->row_types && !(conn->row_types = types_of(conn, result, NULL))) status = error_memory(err);
-  for (int row = 0; row < PQntuples(result) && !status; row++)
-    if (!add_row(result, row, PQnfields(result), conn->row_types, into)) status = error_memory(err);
-  return status;
-}
-
-/* The settings in front of a statement have a result of their own, and an end. */
-static PGresult *first_result(pg_conn *conn) {
-  PGresult *settings = conn->piped ? pg_result(conn) : NULL;
-  ExecStatusType is = PQresultStatus(settings);
-  if (settings && is != PGRES_TUPLES_OK && is != PGRES_COMMAND_OK) return settings;
-  if (settings) PQclear(pg_result(conn));
-  PQclear(settings);
-  PQsetSingleRowMode(conn->pg);
-  return pg_result(conn);
-}
-
-/* The first result of the statement, which may have to be sent again. */
-static shunt_status begin_rows(pg_conn *conn, pg_statement *s, PGresult **result, shunt_error *err) {
-  shunt_status status = SHUNT_OK;
-  for (int attempt = 0; attempt < 2 && !status; attempt++) {
-    *result = first_result(conn);
-    if (PQresultStatus(*result) != PGRES_FATAL_ERROR || !is_outdated(s, *result)) break;
-    conn->stale = true;
-    if (conn->base.in_transaction || attempt) break;
-    PQclear(*result);
-    *result = NULL;
-    PQclear(pg_answer(conn));
-    status = pg_prepare_again(conn, s, err);
-    if (!status) status = send_statement(conn, s, conn->params, err);
-  }
-  conn->row_types = NULL;
-  conn->fetching = !status;
-  return status;
-}
-
-/* Takes one result. *more is false after the last one. */
+/* Takes one result. *more is false after the last one, which is empty: a connection that is lost before that is an
+ * error, not an end. */
 static shunt_status take_part(pg_conn *conn, pg_statement *s, const PGresult *result, shunt_rows *into, bool *more,
                               shunt_error *err) {
-  ExecStatusType is = PQresultStatus(result);
-  *more = is == PGRES_SINGLE_TUPLE;
-  if (is != PGRES_SINGLE_TUPLE && is != PGRES_TUPLES_OK) return pg_fail(conn, result, s->sql, err);
+  const size_t held = driver_held(into);
+  *more = pg_is_part(result);
+  if (!*more && PQresultStatus(result) != PGRES_TUPLES_OK) return pg_fail(conn, result, s->sql, err);
   s->tried = true;
-  return take_row(conn, result, into, err);
+  return pg_add_rows(conn, result, into, held, err);
 }
 
 static shunt_status fetch_some(pg_conn *conn, pg_statement *s, shunt_rows *into, bool *more, shunt_error *err) {
@@ -285,6 +214,7 @@ static shunt_status fetch_some(pg_conn *conn, pg_statement *s, shunt_rows *into,
   shunt_status status = SHUNT_OK;
   if (!conn->fetching) {
     status = begin_rows(conn, s, &result, err);
+    conn->fetching = !status;
     if (!status) status = take_part(conn, s, result, into, more, err);
     PQclear(result);
   }

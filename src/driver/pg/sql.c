@@ -1,5 +1,7 @@
 /* What the driver must know of a statement before the server sees it: its parameters, its kind, and whether it changes
  * the connection. */
+#include <string.h>
+
 #include "driver/lex.h"
 #include "driver/pg/conn.h"
 
@@ -16,22 +18,28 @@ const lex_dialect pg_dialect = {
 
 /* ---- parameters ---- */
 
+/* A string with backslashes that is no E'…'. */
+static bool has_backslash(lex_token t) { return *t.at == '\'' && memchr(t.at, '\\', t.size); }
+
 /* A blank keeps $1 apart from the words beside it: LIMIT$1 would be one name. */
-size_t pg_number_params(const char *sql, size_t size, buf *out) {
+pg_text pg_number_params(const char *sql, size_t size, buf *out) {
   lex l = lex_of(&pg_dialect, sql, size);
   const char *copied = sql, *end = sql + size;
-  size_t number = 0;
-  for (lex_token t = lex_next(&l); t.kind; t = lex_next(&l)) {
+  pg_text text = {0};
+  lex_token before = {0};
+  for (lex_token t = lex_next(&l); t.kind; before = t, t = lex_next(&l)) {
+    text.backslashes = text.backslashes || has_backslash(t);
+    text.numbered = text.numbered || (lex_is_char(before, '$') && t.kind == LEX_NUMBER && t.at == before.at + 1);
     if (*t.at != '?') continue;
     bool is_operator = t.kind == LEX_OTHER;
     buf_add(out, copied, (size_t)(t.at - copied) + is_operator);
     copied = t.at + t.size;
     if (is_operator) continue;
-    buf_printf(out, "%s$%zu", t.at > sql && lex_in_word(t.at[-1]) ? " " : "", ++number);
+    buf_printf(out, "%s$%zu", t.at > sql && lex_in_word(t.at[-1]) ? " " : "", ++text.nparams);
     if (copied < end && lex_in_word(*copied)) buf_putc(out, ' ');
   }
   buf_add(out, copied, (size_t)(end - copied));
-  return number;
+  return text;
 }
 
 /* ---- what stays with the connection ---- */

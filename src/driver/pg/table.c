@@ -23,6 +23,7 @@ enum {
   TOUCHED,
   COMPUTED
 };
+static const char columns_types[] = "ttbiittttbbibtbb";
 
 enum {
   NO_MODIFIER = -1,
@@ -31,7 +32,7 @@ enum {
   HEADER_BYTES = 4, /* included in numeric's modifier */
   SCALE_BITS = 0x7ff,
   LEAST_NEGATIVE_SCALE = 0x400,
-  FULL_PRECISION = 0xffff,
+  PRECISION = 0xffff,
   LONGEST_NAME = 63, /* NAMEDATALEN is fixed when the server is built */
   FIELDS_SHIFT = 16,
   ALL_FIELDS = 0x7fff
@@ -84,20 +85,20 @@ static const char tables_in_sql[] =
     "SELECT relname FROM pg_catalog.pg_class WHERE relkind IN ('r', 'v', 'm', 'f', 'p') "
     "AND relnamespace = (SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1)";
 
-PGresult *pg_ask(pg_conn *conn, const char *sql, const char *text) {
-  bool sent = PQsendQueryParams(conn->pg, sql, 1, (const Oid[]){PG_TEXT}, (const char *const[]){text}, NULL, NULL, 0);
-  return sent ? pg_answer(conn) : NULL;
-}
+static const char *text_of(const shunt_value *cell) { return cell->type == SHUNT_NULL ? "" : cell->as.bytes; }
+
+static bool is_true(const shunt_value *cell) { return cell->type == SHUNT_BOOL && cell->as.boolean; }
 
 static shunt_status no_table(pg_conn *conn, const char *schema, const char *table, shunt_error *err) {
   suggest near = suggest_for(table);
-  PGresult *result = schema ? pg_ask(conn, tables_in_sql, schema) : pg_ask(conn, tables_sql, table);
-  shunt_status status = PQresultStatus(result) == PGRES_TUPLES_OK ? SHUNT_OK : pg_fail(conn, result, NULL, err);
-  for (int i = 0; i < PQntuples(result) && !status; i++) suggest_try(&near, PQgetvalue(result, i, 0));
+  shunt_rows *names;
+  shunt_status status = schema ? pg_ask(conn, tables_in_sql, schema, "t", &names, err)
+                               : pg_ask(conn, tables_sql, table, "t", &names, err);
+  for (size_t i = 0; !status && i < names->count; i++) suggest_try(&near, text_of(rows_row(names, i)));
   if (!status)
     status = error_set(err, SHUNT_E_NOT_FOUND, "client '%s' has no table '%s%s%s'%s", conn->base.client->name,
                        schema ? schema : "", schema ? "." : "", table, suggest_text(&near));
-  PQclear(result);
+  shunt_rows_free(names);
   return status;
 }
 
@@ -206,7 +207,7 @@ static void set_form(driver_column *column, Oid type, int modifier) {
                {PG_MONEY, DRIVER_FORM_AMOUNT}};
   for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
     if (forms[i].type == type) column->form = forms[i].form;
-  if (type != PG_VARCHAR || modifier == NO_MODIFIER) return;
+  if (type != PG_VARCHAR || modifier < HEADER_BYTES) return;
   column->form = DRIVER_FORM_LENGTH;
   column->length = (size_t)(modifier - HEADER_BYTES);
 }
@@ -245,7 +246,7 @@ static void set_digits(driver_column *column, Oid type, int modifier) {
   case PG_TIMESTAMP:
   case PG_TIMESTAMPTZ:
     column->rounds = true;
-    column->digits = modifier == NO_MODIFIER ? DIGITS_OF_A_SECOND : modifier;
+    column->digits = modifier == NO_MODIFIER || modifier > DIGITS_OF_A_SECOND ? DIGITS_OF_A_SECOND : modifier;
     break;
   case PG_MONEY:
     column->rounds = true;
@@ -253,8 +254,8 @@ static void set_digits(driver_column *column, Oid type, int modifier) {
     break;
   case PG_INTERVAL:
     column->rounds = true;
-    column->digits = modifier & FULL_PRECISION; /* the other bits are the fields of an interval */
-    if (column->digits == FULL_PRECISION) column->digits = DIGITS_OF_A_SECOND;
+    column->digits = modifier & PRECISION; /* the other bits are the fields of an interval */
+    if (column->digits > DIGITS_OF_A_SECOND) column->digits = DIGITS_OF_A_SECOND;
     break;
   default:
     break;
@@ -287,14 +288,14 @@ static bool set_rank(arena *a, driver_column *column, const char *type, const ch
 }
 
 /* Equality by bytes does not mean order by bytes: only some collations sort so. */
-static bool set_collation(arena *a, driver_column *column, const PGresult *result, int at) {
-  const char *collation = PQgetvalue(result, at, COLLATION);
-  bool deterministic = PQgetvalue(result, at, DETERMINISTIC)[0] == 't';
-  bool bytewise = PQgetvalue(result, at, BYTEWISE)[0] == 't';
+static bool set_collation(arena *a, driver_column *column, const shunt_value *cells) {
+  const char *collation = text_of(&cells[COLLATION]);
+  bool deterministic = is_true(&cells[DETERMINISTIC]);
+  bool bytewise = is_true(&cells[BYTEWISE]);
   bool number = column->kind == DRIVER_NUMBERS && column->exact;
   if (!deterministic && !set_weight(a, column, collation)) return false;
   bool ranked = number || column->kind == DRIVER_OTHERS || (column->kind == DRIVER_TEXTS && !bytewise);
-  return !ranked || set_rank(a, column, PQgetvalue(result, at, BASE_CAST), collation);
+  return !ranked || set_rank(a, column, text_of(&cells[BASE_CAST]), collation);
 }
 
 /* The values of a long list, in the column's type. */
@@ -305,41 +306,61 @@ static bool set_listed(arena *a, driver_column *column, const char *type) {
   return column->listed != NULL;
 }
 
-static bool read_column(driver_table *t, const PGresult *result, int at) {
-  driver_column *column = &t->columns[at];
-  column->name = arena_strdup(&t->arena, PQgetvalue(result, at, NAME));
-  column->type = arena_strdup(&t->arena, PQgetvalue(result, at, TYPE));
-  if (!column->name || !column->type) return false;
-  column->nullable = PQgetvalue(result, at, NOT_NULL)[0] != 't';
-  column->key = atoi(PQgetvalue(result, at, KEY));
-  column->computed = PQgetvalue(result, at, COMPUTED)[0] == 't';
-  column->unique = arena_strdup(&t->arena, PQgetvalue(result, at, UNIQUE));
-  if (!column->unique) return false;
-  Oid type = (Oid)strtoul(PQgetvalue(result, at, BASE_OID), NULL, 10);
-  set_kind(column, type, PQgetvalue(result, at, BASE_NAME));
-  int modifier = atoi(PQgetvalue(result, at, MODIFIER));
-  set_digits(column, type, modifier);
-  set_form(column, type, modifier);
-  const char *base = PQgetvalue(result, at, BASE_CAST);
-  if (is_modified_within(column, type, modifier, base) &&
-      !set_written(&t->arena, column, base, PQgetvalue(result, at, BASE_TYPE)))
-    return false;
-  if (!set_listed(&t->arena, column, base)) return false;
-  set_time(column, type);
-  bool compares = PQgetvalue(result, at, COMPARES)[0] == 't';
-  if (!set_key(&t->arena, column, PQgetvalue(result, at, BASE_CAST), compares)) return false;
-  return set_collation(&t->arena, column, result, at);
+/* Numbers of the catalog. */
+typedef struct numbers {
+  Oid type;
+  int key, modifier;
+} numbers;
+
+static bool is_within(const shunt_value *cell, int64_t least, int64_t most) {
+  return cell->as.integer >= least && cell->as.integer <= most;
 }
 
-static shunt_status read_table(const PGresult *result, driver_table **out, shunt_error *err) {
+static shunt_status read_numbers(pg_conn *conn, const shunt_value *cells, numbers *out, shunt_error *err) {
+  if (!is_within(&cells[BASE_OID], 0, UINT32_MAX) || !is_within(&cells[KEY], 0, INT16_MAX) ||
+      !is_within(&cells[MODIFIER], NO_MODIFIER, INT32_MAX))
+    return driver_nonsense(&conn->base, "the type of a column or its place in the primary key", err);
+  *out = (numbers){(Oid)cells[BASE_OID].as.integer, (int)cells[KEY].as.integer, (int)cells[MODIFIER].as.integer};
+  return SHUNT_OK;
+}
+
+static bool read_column(driver_table *t, driver_column *column, const shunt_value *cells, const numbers *n) {
+  column->name = arena_strdup(&t->arena, text_of(&cells[NAME]));
+  column->type = arena_strdup(&t->arena, text_of(&cells[TYPE]));
+  if (!column->name || !column->type) return false;
+  column->nullable = !is_true(&cells[NOT_NULL]);
+  column->key = n->key;
+  column->computed = is_true(&cells[COMPUTED]);
+  column->unique = arena_strdup(&t->arena, text_of(&cells[UNIQUE]));
+  if (!column->unique) return false;
+  set_kind(column, n->type, text_of(&cells[BASE_NAME]));
+  set_digits(column, n->type, n->modifier);
+  set_form(column, n->type, n->modifier);
+  const char *base = text_of(&cells[BASE_CAST]);
+  if (is_modified_within(column, n->type, n->modifier, base) &&
+      !set_written(&t->arena, column, base, text_of(&cells[BASE_TYPE])))
+    return false;
+  if (!set_listed(&t->arena, column, base)) return false;
+  set_time(column, n->type);
+  bool compares = is_true(&cells[COMPARES]);
+  if (!set_key(&t->arena, column, text_of(&cells[BASE_CAST]), compares)) return false;
+  return set_collation(&t->arena, column, cells);
+}
+
+static shunt_status read_table(pg_conn *conn, const shunt_rows *rows, driver_table **out, shunt_error *err) {
   driver_table *t = driver_table_new();
-  int n = PQntuples(result);
-  bool ok = t && driver_table_size(t, (size_t)n);
-  for (int i = 0; i < n && ok; i++) ok = read_column(t, result, i);
-  if (ok && n) t->touched = PQgetvalue(result, 0, TOUCHED)[0] == 't';
-  if (!ok || !driver_table_name(t)) {
+  shunt_status status = t && driver_table_size(t, rows->count) ? SHUNT_OK : error_memory(err);
+  for (size_t i = 0; i < rows->count && !status; i++) {
+    const shunt_value *cells = rows_row(rows, i);
+    numbers n = {0};
+    status = read_numbers(conn, cells, &n, err);
+    if (!status && !read_column(t, &t->columns[i], cells, &n)) status = error_memory(err);
+  }
+  if (!status) t->touched = is_true(&rows_row(rows, 0)[TOUCHED]);
+  if (!status && !driver_table_name(t)) status = error_memory(err);
+  if (status) {
     driver_table_free(t);
-    return error_memory(err);
+    return status;
   }
   *out = t;
   return SHUNT_OK;
@@ -369,16 +390,11 @@ static shunt_status find_table(pg_conn *conn, const char *schema, const char *ta
                                shunt_error *err) {
   char *name = quoted(schema, table);
   if (!name) return error_memory(err);
-  PGresult *result = pg_ask(conn, columns_sql, name);
-  shunt_status status = SHUNT_OK;
+  shunt_rows *rows;
+  shunt_status status = pg_ask(conn, columns_sql, name, columns_types, &rows, err);
   base_free(name);
-  if (PQresultStatus(result) != PGRES_TUPLES_OK)
-    status = pg_fail(conn, result, NULL, err);
-  else if (PQntuples(result) == 0)
-    status = no_table(conn, schema, table, err);
-  else
-    status = read_table(result, out, err);
-  PQclear(result);
+  if (!status) status = rows->count ? read_table(conn, rows, out, err) : no_table(conn, schema, table, err);
+  shunt_rows_free(rows);
   return status;
 }
 

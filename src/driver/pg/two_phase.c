@@ -6,15 +6,17 @@
 
 enum { SQL_ROOM = DRIVER_ID_BYTES + 64 };
 
-static shunt_status ask(driver_conn *base, const char *sql, shunt_rows *into, shunt_error *err) {
+static shunt_status ask(driver_conn *base, const char *sql, const char *types, shunt_rows *into, shunt_error *err) {
   shunt_status status = pg_send(base, sql, strlen(sql), NULL, 0, err);
-  return status ? status : pg_receive(base, into, NULL, NULL, err);
+  if (!status) status = pg_receive(base, into, NULL, NULL, err);
+  return status ? status : driver_expect(base, into, types, err);
 }
 
 static shunt_status check(driver_conn *base, shunt_error *err) {
   shunt_rows *rows = rows_new();
   if (!rows) return error_memory(err);
-  shunt_status status = ask(base, "SELECT pg_catalog.current_setting('max_prepared_transactions') <> '0'", rows, err);
+  shunt_status status =
+      ask(base, "SELECT pg_catalog.current_setting('max_prepared_transactions') <> '0'", "b", rows, err);
   if (!status && !(rows->count && rows_row(rows, 0)->as.boolean))
     status = driver_refuse(base, SHUNT_E_TRANSACTION,
                            "the server can't prepare transactions, because its max_prepared_transactions is 0; raise "
@@ -66,7 +68,7 @@ static shunt_status list(driver_conn *base, shunt_rows *into, shunt_error *err) 
   return ask(base,
              "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database() AND "
              "(owner = current_user OR pg_catalog.current_setting('is_superuser') = 'on') ORDER BY gid",
-             into, err);
+             "t", into, err);
 }
 
 const driver_two_phase pg_two_phase = {.check = check, .prepare = prepare, .finish = finish, .list = list};

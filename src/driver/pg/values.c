@@ -138,48 +138,69 @@ shunt_status pg_encode(pg_conn *conn, const pg_statement *s, const shunt_value *
 
 /* ---- cells ---- */
 
-static int64_t read_integer(const char *text) {
-  bool negative = *text == '-';
+static shunt_status set_integer(const char *text, size_t size, shunt_value *cell) {
+  const size_t sign = size && text[0] == '-';
   uint64_t n = 0;
-  for (text += negative; *text; text++) n = n * 10 + (uint64_t)(*text - '0');
-  return (int64_t)(negative ? 0 - n : n);
+  if (size == sign || size > 20) return SHUNT_E_DATASOURCE; /* no number has more digits */
+  for (size_t i = sign; i < size; i++) {
+    const unsigned digit = (unsigned)(text[i] - '0');
+    if (digit > 9) return SHUNT_E_DATASOURCE;
+    n = n * 10 + digit;
+  }
+  *cell = shunt_integer((int64_t)(sign ? 0 - n : n));
+  return SHUNT_OK;
 }
 
-static int hex_digit(char c) { return c <= '9' ? c - '0' : (c | ' ') - 'a' + 10; }
+/* One more than the value of the digit; 0: no digit. */
+static const unsigned char hex_digits[256] = {
+#define HEX(c, value) [c] = (value) + 1
+    HEX('0', 0), HEX('1', 1), HEX('2', 2),  HEX('3', 3),  HEX('4', 4),  HEX('5', 5),  HEX('6', 6),  HEX('7', 7),
+    HEX('8', 8), HEX('9', 9), HEX('a', 10), HEX('b', 11), HEX('c', 12), HEX('d', 13), HEX('e', 14), HEX('f', 15),
+#undef HEX
+};
 
 /* "\x…" */
-static bool set_blob(const char *text, size_t size, shunt_rows *into, shunt_value *cell) {
-  size_t n = size < 2 ? 0 : (size - 2) / 2;
+static shunt_status set_blob(const char *text, size_t size, shunt_rows *into, shunt_value *cell) {
+  if (size < 2 || size % 2 || text[0] != '\\' || text[1] != 'x') return SHUNT_E_DATASOURCE;
+  const size_t n = size / 2 - 1;
+  const unsigned char *digit = (const unsigned char *)text + 2;
   char *bytes = rows_room(into, n);
-  if (!bytes) return false;
-  for (size_t i = 0; i < n; i++) bytes[i] = (char)(hex_digit(text[2 + 2 * i]) << 4 | hex_digit(text[3 + 2 * i]));
+  bool valid = true;
+  if (!bytes) return SHUNT_E_MEMORY;
+  for (size_t i = 0; i < n; i++, digit += 2) {
+    const unsigned high = hex_digits[digit[0]], low = hex_digits[digit[1]];
+    valid = valid && high && low;
+    bytes[i] = (char)((high - 1) << 4 | (low - 1));
+  }
   *cell = shunt_blob(bytes, n);
-  return true;
+  return valid ? SHUNT_OK : SHUNT_E_DATASOURCE;
 }
 
-bool pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell) {
+/* A floating-point number begins so: "-1.5e+300", "NaN", "Infinity". */
+static bool is_float(const char *text, size_t size) { return size && memchr("0123456789-NI", text[0], 13); }
+
+shunt_status pg_decode(Oid type, const char *text, size_t size, shunt_rows *into, shunt_value *cell) {
   const char *copy;
   switch (type) {
   case PG_INT2:
   case PG_INT4:
   case PG_INT8:
   case PG_OID:
-    *cell = shunt_integer(read_integer(text));
-    return true;
+    return set_integer(text, size, cell);
   case PG_FLOAT4:
-    *cell = shunt_float(number_of_single((float)number_read(text, size)));
-    return true;
   case PG_FLOAT8:
-    *cell = shunt_float(number_read(text, size));
-    return true;
+    if (!is_float(text, size)) return SHUNT_E_DATASOURCE;
+    *cell = shunt_float(type == PG_FLOAT4 ? number_of_single((float)number_read(text, size)) : number_read(text, size));
+    return SHUNT_OK;
   case PG_BOOL:
+    if (size != 1 || (text[0] != 't' && text[0] != 'f')) return SHUNT_E_DATASOURCE;
     *cell = shunt_boolean(text[0] == 't');
-    return true;
+    return SHUNT_OK;
   case PG_BYTEA:
     return set_blob(text, size, into, cell);
   default:
     copy = rows_bytes(into, text, size);
     if (copy) *cell = shunt_text(copy, size);
-    return copy != NULL;
+    return copy ? SHUNT_OK : SHUNT_E_MEMORY;
   }
 }

@@ -134,15 +134,17 @@ static void make_real(sqlite3_stmt *stmt, int column, shunt_value *cell) {
   if (type && sqlite_is_real(type)) *cell = shunt_float((double)cell->as.integer);
 }
 
-static bool add_row(const sqlite_conn *conn, const statement *s, int n, shunt_rows *into) {
+/* held: driver_held(into) when the answer began. */
+static shunt_status add_row(const sqlite_conn *conn, const statement *s, shunt_rows *into, size_t held,
+                            shunt_error *err) {
   shunt_value *cells = rows_add(into);
-  if (!cells) return false;
+  if (!cells) return error_memory(err);
   /* Unprotected values are safe here: one thread at a time uses the handle. */
-  for (int i = 0; i < n; i++) {
-    if (!set_cell(conn, sqlite3_column_value(s->stmt, i), into, &cells[i])) return false;
+  for (int i = 0; i < (int)into->ncolumns; i++) {
+    if (!set_cell(conn, sqlite3_column_value(s->stmt, i), into, &cells[i])) return error_memory(err);
     if (!s->reads) make_real(s->stmt, i, &cells[i]);
   }
-  return true;
+  return driver_fits(&conn->base, into, held) ? SHUNT_OK : driver_too_large(&conn->base, err);
 }
 
 /* A write with RETURNING writes everything in its first step. A reset would commit it: interrupt it instead. */
@@ -153,16 +155,15 @@ static void abandon(sqlite_conn *conn, statement *s) {
 }
 
 static shunt_status step_all(sqlite_conn *conn, statement *s, shunt_rows *into, shunt_error *err) {
+  const size_t held = into ? driver_held(into) : 0;
   shunt_status status = SHUNT_OK;
   int rc = sqlite3_step(s->stmt);
   int n = rc == SQLITE_ROW || rc == SQLITE_DONE ? sqlite3_column_count(s->stmt)
                                                 : 0; /* a step may prepare it again, with other columns */
   if (n && into) status = driver_set_columns(&conn->base, into, n, column_name, s->stmt, err);
   while (rc == SQLITE_ROW && !status) {
-    if (into && !add_row(conn, s, n, into))
-      status = error_memory(err);
-    else
-      rc = s->reads && into && into->sole ? SQLITE_DONE : sqlite3_step(s->stmt); /* a reset ends the read */
+    if (into) status = add_row(conn, s, into, held, err);
+    if (!status) rc = s->reads && into && into->sole ? SQLITE_DONE : sqlite3_step(s->stmt); /* a reset ends the read */
   }
   if (rc == SQLITE_ROW) abandon(conn, s);
   if (!status && rc != SQLITE_DONE) {
@@ -216,10 +217,11 @@ static shunt_status step_some(sqlite_conn *conn, statement *s, shunt_rows *into,
   shunt_status status = SHUNT_OK;
   *rc = SQLITE_ROW;
   while (*rc == SQLITE_ROW && !status && !driver_is_enough(into)) {
+    const size_t held = driver_held(into);
     *rc = sqlite3_step(s->stmt);
     if (!into->columns && (*rc == SQLITE_ROW || *rc == SQLITE_DONE))
       status = driver_set_columns(&conn->base, into, sqlite3_column_count(s->stmt), column_name, s->stmt, err);
-    if (!status && *rc == SQLITE_ROW && !add_row(conn, s, (int)into->ncolumns, into)) status = error_memory(err);
+    if (!status && *rc == SQLITE_ROW) status = add_row(conn, s, into, held, err);
   }
   if (!status && *rc != SQLITE_DONE && *rc != SQLITE_ROW) status = sqlite_fail(conn, *rc, s->sql, err);
   return status;

@@ -6,7 +6,8 @@ local M = {}
 local blanks = {
   sqlite3 = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", "/**/" },
   pg = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", "/* a /* ' */ b */", "/**/ " },
-  mysql = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", " # \"\n", "/**/ ", "/*! */ ", "/*!99999 none */ " },
+  mysql = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", " # \"\n", "/**/ ", "/*! */ ", "/*!99999 none */ ", "--\1\n",
+    "/*!999999 -- */ ", "/*M!999999 ' /* SELECT */ \" */ ", " /*!40000 /* it's */*/ " },
 }
 
 local function escaped(text, format, random)
@@ -57,6 +58,19 @@ local inside = {
   },
 }
 
+--- Some of its words as the code of a comment that the server runs, with or without the least version that runs it.
+local function as_code(sql, kind, random)
+  local versions = { "", " ", ("%05d "):format(random:int(30000, 50600)) }
+  if kind == "mariadb" then versions[#versions + 1] = ("%06d "):format(random:int(100000, 101100)) end
+  local opening = (kind == "mariadb" and random:chance(30) and "/*M!" or "/*!") .. random:of(versions)
+  local gaps = { 0, #sql + 1 }
+  for at in sql:gmatch("() ") do gaps[#gaps + 1] = at end
+  table.sort(gaps)
+  local first = random:int(1, #gaps - 1)
+  local from, to = gaps[first], gaps[random:int(first + 1, #gaps)]
+  return sql:sub(1, from) .. opening .. sql:sub(from + 1, to - 1) .. " */ " .. sql:sub(to)
+end
+
 --- A spelling of the template. kind: the server, "mariadb" or "mysql", where the engine is mysql. plainly: not through
 --- another statement.
 ---@return string
@@ -70,7 +84,8 @@ function M.of(template, engine, kind, plainly, random)
     :gsub("{([%w_]+)}", function(name) return keep(spelt(names[engine], name, random)) end)
     :gsub("'.-'", keep)
   sql = sql:gsub("%f[%w_]%u[%u_]+%f[^%w_]", function(word) return any_case(word, random) end)
-    :gsub(" ", function() return random:chance(40) and random:of(blanks[engine]) or " " end)
+  if engine == "mysql" and random:chance(30) then sql = as_code(sql, kind, random) end
+  sql = sql:gsub(" ", function() return random:chance(40) and random:of(blanks[engine]) or " " end)
     :gsub("\1(%d+)\2", function(n) return kept[tonumber(n)] end)
   local forms = inside[engine == "mysql" and kind or engine]
   local comments = sql:find("/*", 1, true) or sql:find("--", 1, true) or sql:find("#", 1, true)

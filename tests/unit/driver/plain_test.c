@@ -107,6 +107,9 @@ static void what_says_that_it_reads_does(void **state) {
   assert_false(reads(CAT_MYSQL, "SELECT 1 LOCK /*!99999 x */ IN SHARE MODE"));
   assert_false(reads(CAT_MYSQL, "SELECT 1 FOR /*!99999 x */ SHARE"));
   assert_false(reads(CAT_MYSQL, "SELECT 1 INTO/**/@a"));
+  assert_true(reads(CAT_MYSQL, "SELECT /*!40001 SQL_NO_CACHE */ 1"));
+  assert_false(reads(CAT_MYSQL, "SELECT 1 /*!99999 ' */ INTO @a /* ' */"));
+  assert_false(reads(CAT_MYSQL, "SELECT 1 /*!99999 -- */ FOR UPDATE /*\n*/"));
 }
 
 int main(void) {

@@ -501,6 +501,23 @@ static void refuses_what_makes_no_sense(void **state) {
              "lease");
 }
 
+/* A worker could not read it. */
+static void refuses_data_and_results_that_can_not_be_read(void **state) {
+  BEGIN;
+  static const char *const wrong[][2] = {{"[1,]", "line 1 column 4"},
+                                         {"9223372036854775808", "does not fit into 64 bits"},
+                                         {"[1e999]", "too large"},
+                                         {"\"\xff\"", "UTF-8"}};
+  yard_push(y, "j", NULL, NULL);
+  shunt_job *job = yard_next(y);
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    yard_fails(y, shunt_push(y->session, "j", wrong[i][0], NULL, NULL, &y->err), SHUNT_E_USAGE, wrong[i][1]);
+    yard_fails(y, shunt_job_complete(job, wrong[i][0], &y->err), SHUNT_E_USAGE, wrong[i][1]);
+  }
+  yard_complete(y, job, "9223372036854775807");
+  assert_int_equal(yard_number(y, "SELECT count(*) FROM shunt_jobs WHERE env = '%s' AND state <> 'done'"), 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       yard_tests(runs_what_was_pushed_and_keeps_nothing_of_it),
@@ -530,6 +547,7 @@ int main(void) {
       yard_tests(lists_errors_as_people_read_them),
       yard_tests(gives_each_minute_of_a_schedule_to_one),
       yard_tests(refuses_what_makes_no_sense),
+      yard_tests(refuses_data_and_results_that_can_not_be_read),
   };
   return cmocka_run_group_tests(tests, watchdog_setup, watchdog_teardown);
 }

@@ -244,7 +244,7 @@ static void who_waits_for_a_job_that_waits_for_it_already_is_told_so(void **stat
     nap();
   }
   assert_int_equal(err.status, SHUNT_E_CONFLICT);
-  assert_says(&err, "job 'mail' 42 could never end");
+  assert_says(&err, "job 'mail' 42 could never end while it is waited for, and goes on afterwards");
   assert_says(&err,
               "session 1 waits for job 'mail' 42; job 'mail' 42 waits for client 'p0' (level 0), held by session 1");
   pool_release(conn, 0);

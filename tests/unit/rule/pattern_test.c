@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "rule/pattern.h"
 #include "rule/sandbox.h"
 #include "unit/random.h"
+#include "unit/rule/pattern_case.h"
 
 enum { CASES = 150000 };
 
@@ -117,85 +117,6 @@ static void make_replacement(buf *b) {
   buf_puts(b, "");
 }
 
-/* ---- one case on one state ---- */
-
-typedef enum call_kind { FIND, FIND_PLAIN, MATCH, GMATCH, GSUB_TEXT, GSUB_TABLE, GSUB_FUNCTION, NKINDS } call_kind;
-
-typedef struct test_case {
-  call_kind kind;
-  buf subject, pattern, replacement;
-  int init;
-  int most;
-} test_case;
-
-static int bracket(lua_State *L) {
-  lua_pushfstring(L, "<%d>", lua_gettop(L));
-  return 1;
-}
-
-static void push_text(lua_State *L, const buf *b) { lua_pushlstring(L, b->data, b->size); }
-
-static void push_replacement(lua_State *L, const test_case *c) {
-  if (c->kind == GSUB_TEXT) push_text(L, &c->replacement);
-  if (c->kind == GSUB_FUNCTION) lua_pushcfunction(L, bracket);
-  if (c->kind != GSUB_TABLE) return;
-  lua_newtable(L);
-  lua_pushliteral(L, "A");
-  lua_setfield(L, -2, "a");
-  lua_pushboolean(L, 0);
-  lua_setfield(L, -2, "b");
-  lua_pushinteger(L, 7);
-  lua_setfield(L, -2, "ab");
-  lua_pushinteger(L, 3);
-  lua_rawseti(L, -2, 2);
-}
-
-/* Runs gmatch to its end, and leaves what it gave, call by call. */
-static int run_gmatch(lua_State *L) {
-  lua_call(L, lua_gettop(L) - 1, 1);
-  for (int calls = 0; calls < 50; calls++) {
-    int top = lua_gettop(L);
-    luaL_checkstack(L, 40, NULL);
-    lua_pushvalue(L, 1);
-    lua_call(L, 0, LUA_MULTRET);
-    if (lua_gettop(L) == top || lua_isnil(L, top + 1)) break;
-    lua_pushliteral(L, "|");
-  }
-  return lua_gettop(L) - 1;
-}
-
-static void describe(lua_State *L, int from, buf *out) {
-  for (int i = from; i <= lua_gettop(L); i++) {
-    size_t size;
-    buf_printf(out, " %s:", luaL_typename(L, i));
-    if (!lua_isstring(L, i)) continue;
-    const char *text = lua_tolstring(L, i, &size);
-    for (size_t k = 0; k < size; k++) buf_printf(out, text[k] > 32 && text[k] < 127 ? "%c" : "\\%d", text[k]);
-  }
-}
-
-static void run(lua_State *L, const test_case *c, buf *out) {
-  static const char *const names[] = {"find", "find", "match", "gmatch", "gsub", "gsub", "gsub"};
-  buf_reset(out);
-  lua_settop(L, 0);
-  if (c->kind == GMATCH) lua_pushcfunction(L, run_gmatch);
-  lua_getglobal(L, "string");
-  lua_getfield(L, -1, names[c->kind]);
-  lua_remove(L, -2);
-  push_text(L, &c->subject);
-  push_text(L, &c->pattern);
-  if (c->kind >= GSUB_TEXT) {
-    push_replacement(L, c);
-    if (c->most >= 0) lua_pushinteger(L, c->most);
-  } else {
-    lua_pushinteger(L, c->init);
-    if (c->kind == FIND_PLAIN) lua_pushboolean(L, 1);
-  }
-  int status = lua_pcall(L, lua_gettop(L) - 1, LUA_MULTRET, 0);
-  buf_printf(out, "%s", status ? "error" : "ok");
-  describe(L, 1, out);
-}
-
 static void gives_what_lua_gives(void **state) {
   (void)state;
   sandbox *sb;
@@ -204,19 +125,19 @@ static void gives_what_lua_gives(void **state) {
   lua_State *plain = luaL_newstate();
   luaL_openlibs(plain);
   source = rng_start("patterns");
-  test_case c = {.kind = FIND};
+  pattern_case c = {.kind = FIND};
   buf ours = {0}, theirs = {0};
   unsigned matched = 0, failed = 0;
   sandbox_start(sb, 1);
   for (int i = 0; i < CASES; i++) {
-    c.kind = (call_kind)below(NKINDS);
+    c.kind = (pattern_call)below(PATTERN_NCALLS);
     c.init = (int)below(8) - 3;
     c.most = below(3) ? -1 : (int)below(4);
     make_subject(&c.subject);
     make_pattern(&c.pattern);
     make_replacement(&c.replacement);
-    run(plain, &c, &theirs);
-    run(sb->L, &c, &ours);
+    pattern_run_case(plain, &c, &theirs);
+    pattern_run_case(sb->L, &c, &ours);
     if (strcmp(ours.data, theirs.data) != 0) {
       print_message("case %d, kind %d, init %d, most %d\nsubject \"%s\"\npattern \"%s\"\nwith \"%s\"\n", i, (int)c.kind,
                     c.init, c.most, c.subject.data, c.pattern.data, c.replacement.data);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "unit/driver/mysql/relay.h"
 #include "unit/driver/mysql/server.h"
+#include "unit/random.h"
 
 static int64_t soon(void) { return clock_monotonic_ns() + 100 * NS_PER_MS; }
 
@@ -285,6 +286,49 @@ static void what_succeeds_though_it_was_cancelled_gives_its_success(void **state
   assert_int_equal(look("SELECT count(*) FROM %s"), 4);
 }
 
+/* An operation at random that fits the connection's state. */
+static shunt_status try_any(server *d, rng *r, bool *begins) {
+  char sql[64];
+  const bool open = d->conn->in_transaction;
+  size_t which = rng_below(r, 8);
+  *begins = which == 0 && !open;
+  if (*begins) return e->begin(d->conn, NULL, false, &d->err);
+  if (which == 0) return e->commit(d->conn, &d->err);
+  if (which == 1 && !open) return try_plain(d, "CHECK TABLE %s");                /* which goes as text, and commits */
+  snprintf(sql, sizeof sql, "SELECT %zu, count(*) FROM %%s", rng_below(r, 100)); /* most are to be prepared */
+  return try_plain(d, sql);
+}
+
+/* Whether the status may follow; `told`: a timeout was reported in the transaction. */
+static bool is_fitting(shunt_status status, bool told) {
+  return !status || status == SHUNT_E_TIMEOUT || (status == SHUNT_E_TRANSACTION && told);
+}
+
+/* Some answers are held until the statement was cancelled: what succeeds then has no time left for the next step. */
+static void a_transaction_is_only_said_to_have_run_out_of_time_after_a_timeout(void **state) {
+  the_server(state);
+  rng r = rng_start("short timeouts");
+  size_t late = 0;
+  for (int round = 0; round < 25; round++) {
+    silence *s = begin_silence();
+    server *d = &s->server;
+    bool told = false, fits = true, begins;
+    for (int step = 0; step < 5 && fits && !(d->conn->broken && !d->conn->in_transaction); step++) {
+      s->relay.holding = rng_below(&r, 3) == 0;
+      if (s->relay.holding) usleep(5000); /* it looks every few ms */
+      d->conn->deadline_ns = clock_monotonic_ns() + (int64_t)(1 + rng_below(&r, 3)) * NS_PER_MS;
+      shunt_status status = try_any(d, &r, &begins);
+      s->relay.holding = false;
+      fits = is_fitting(status, told);
+      late += d->conn->broken && !status;
+      told = begins && !status ? false : told || status == SHUNT_E_TIMEOUT;
+    }
+    end_silence(s);
+    if (!fits) fail_msg("%s", s->server.err.message);
+  }
+  assert_true(late > 0);
+}
+
 /* Only a private server, which no other test uses: sh tests/engines/with-servers.sh --private … */
 static pid_t private_server(void) {
   const char *servers = getenv("SHUNT_TEST_SERVERS");
@@ -439,6 +483,7 @@ int main(void) {
       TEST(a_rollback_has_a_little_time_and_no_more),
       TEST(what_the_server_does_not_take_waits_no_longer),
       TEST(what_succeeds_though_it_was_cancelled_gives_its_success),
+      TEST(a_transaction_is_only_said_to_have_run_out_of_time_after_a_timeout),
       TEST(a_stopped_server_is_given_up),
       TEST(what_was_started_runs_beside_what_is_started_after_it),
       TEST(what_was_started_gives_what_it_gives_otherwise),

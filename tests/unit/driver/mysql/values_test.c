@@ -75,10 +75,24 @@ static void draw_decimal(rng *r, unsigned size, unsigned scale, drawn *d) {
   as_number(d);
 }
 
-/* Between others, a floating-point number, which gives the statement's parameter another type. */
+/* A text that only a floating-point number can hold until it is rounded: to nothing. */
+static void draw_tiny(rng *r, unsigned scale, drawn *d) {
+  static const char *const texts[] = {"1e-400", " 76.174618E-95", "-0.3e-90", "+2.e-300"};
+  snprintf(d->text, sizeof d->text, "%.*f", (int)scale, 0.0);
+  as_number(d);
+  const char *text = texts[rng_below(r, sizeof texts / sizeof *texts)];
+  d->value = shunt_text(text, strlen(text));
+}
+
+/* Between others, floating-point numbers, which give the statement's parameter another type. */
 static void draw_mixed(rng *r, unsigned size, unsigned scale, drawn *d) {
-  if (rng_below(r, 2)) {
+  const size_t how = rng_below(r, 4);
+  if (how > 1) {
     draw_decimal(r, size, scale, d);
+    return;
+  }
+  if (how == 1) {
+    draw_tiny(r, scale, d);
     return;
   }
   double number = (double)((int64_t)rng_below(r, 20001) - 10000) / 1000;

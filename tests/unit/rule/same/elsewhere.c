@@ -16,7 +16,7 @@
 extern char **environ;
 
 const char *const same_place_names[] = {"another process", "another process whose allocator moves everything",
-                                        "another process in the locale " GERMAN};
+                                        ("another process in the locale " GERMAN)};
 
 static char locale_folder[] = "/tmp/shunt-locale-XXXXXX";
 

@@ -1,0 +1,96 @@
+/* Every allocation failing in turn, in every operation: those of the client libraries, of Lua, libyaml, jansson and the
+ * C library too. A sanitizer has a malloc of its own, so there is nothing to try with one. */
+#define _DEFAULT_SOURCE
+#include "unit/sweep/sweep.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "unit/watchdog.h"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
+static struct {
+  _Atomic size_t seen, fail_at;
+  _Atomic bool armed, stays, fired;
+  _Atomic long live;
+} m;
+
+#if !SANITIZED
+
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t n, size_t size);
+void *__libc_realloc(void *block, size_t size);
+void __libc_free(void *block);
+
+static bool fails(void) {
+  if (!m.armed) return false;
+  const size_t seen = ++m.seen;
+  if (!m.fail_at || !(seen == m.fail_at || (m.stays && seen > m.fail_at))) return false;
+  m.fired = true;
+  errno = ENOMEM;
+  return true;
+}
+
+static void *counted(void *block) {
+  if (block) m.live++;
+  return block;
+}
+
+#define EXPORTED __attribute__((visibility("default")))
+EXPORTED void *malloc(size_t size) { return fails() ? NULL : counted(__libc_malloc(size)); }
+EXPORTED void *calloc(size_t n, size_t size) { return fails() ? NULL : counted(__libc_calloc(n, size)); }
+EXPORTED void *realloc(void *block, size_t size) {
+  if (block && !size) m.live--;
+  if ((!block || size) && fails()) return NULL;
+  void *got = __libc_realloc(block, size);
+  return block ? got : counted(got);
+}
+EXPORTED void free(void *block) {
+  if (block) m.live--;
+  __libc_free(block);
+}
+
+#endif
+
+static void arm(size_t at, bool stays) {
+  m.fired = false;
+  m.stays = stays;
+  m.seen = 0;
+  m.fail_at = at;
+  m.armed = true;
+}
+
+static size_t disarm(void) {
+  m.armed = false;
+  return m.seen;
+}
+
+static bool fired(void) { return m.fired; }
+
+static bool is_expected(const shunt_error *err) {
+  const bool of_a_hook = err->status == SHUNT_E_TRANSACTION && strstr(err->message, "memory");
+  return (err->status == SHUNT_E_MEMORY && strstr(err->message, "memory")) || of_a_hook;
+}
+
+static const sweep_kind kind = {"failing malloc", arm, disarm, fired, is_expected, true, 20};
+
+static void without_memory_of_libraries_the_same_holds(void **state) {
+  const world_kind engine = *(const world_kind *)*state;
+  if (SANITIZED || !world_is_there(engine)) skip();
+  rng r = rng_start(kind.name);
+  sweep_engine(engine, &kind, &r);
+}
+
+int main(void) {
+  static world_kind engines[] = {WORLD_SQLITE, WORLD_PG, WORLD_MYSQL};
+  struct CMUnitTest tests[WORLD_KINDS];
+  for (size_t i = 0; i < WORLD_KINDS; i++)
+    tests[i] = (struct CMUnitTest){world_names[i], without_memory_of_libraries_the_same_holds, NULL, NULL, &engines[i]};
+  return cmocka_run_group_tests_name("without memory of libraries the same holds", tests, watchdog_setup,
+                                     watchdog_teardown);
+}
