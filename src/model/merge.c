@@ -50,13 +50,9 @@ shunt_status merge_select(call *c, const access *a, select_spec *q, shunt_rows *
   select_spec each;
   arena scratch = {0};
   shunt_status status = spec_of_each(c, a, q, &each);
-  if (!status && q->limited && q->limit == 0) {
-    each.limit = 0;
-    return select_at(c, a->sites, &each, rows);
-  }
+  if (q->limited && q->limit == 0) each.limit = 0; /* none is read in order to be skipped */
   if (!status) status = read_all(c, a, &each, rows);
-  if (!status && rows->count && (q->norder || q->limited || q->offset))
-    status = arrange(c, a->sites, q, rows, &scratch);
+  if (!status && (q->norder || q->limited || q->offset)) status = arrange(c, a->sites, q, rows, &scratch);
   arena_free(&scratch);
   return status;
 }

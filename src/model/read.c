@@ -197,7 +197,7 @@ static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
   return same && n == rows->count ? SHUNT_OK : sort_pick(f->c, rows, order, (size_t)n, f->scratch);
 }
 
-/* Without keys only the columns are needed; the conditions are checked. */
+/* Without keys only the columns are needed, and what the query asks for is checked. */
 static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
   access a = {.decision = NULL};
   shunt_status status = read_access(c, r->model, r->query, &a);

@@ -373,31 +373,31 @@ static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spe
   return end_statement(c, sql, at, q, rows);
 }
 
-/* Then no statement is needed. */
+/* Then no statement is sent. */
 static bool finds_nothing(const select_spec *q) {
   return (q->limited && q->limit == 0) || (filter_has_keys(&q->filter) && q->filter.keys.count == 0);
 }
 
-/* Whether the end of the call is known: it failed, or no statement is needed. What a caller named is checked even then.
- */
-static bool ends_unread(call *c, const site *at, select_spec *q, const shunt_rows *rows, shunt_status *status) {
-  if (*status) return true;
-  if (!finds_nothing(q)) return false;
-  if (filter_has_keys(&q->filter) && q->filter.keys.count == 0) return true;
-  const size_t statements = q->statements;
+/* Writes the statement that is not sent: what it can't ask for is an error. */
+static shunt_status check_unsent(call *c, const site *at, const select_spec *q, const shunt_rows *rows) {
   size_t from = 0;
+  select_spec unsent = *q;
+  if (!q->filter.keys.count) {
+    unsent.filter.keys.columns.n = 0;
+    unsent.per_key = unsent.numbered = false;
+  }
   sql_text *sql = call_sql(c);
-  *status = sql ? write_one(c, sql, at, q, &from, rows) : error_memory(c->err);
+  shunt_status status = sql ? write_one(c, sql, at, &unsent, &from, rows) : error_memory(c->err);
   call_end_sql(c, sql);
-  q->statements = statements;
-  return true;
+  return status;
 }
 
 shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows) {
   size_t from = 0;
   shunt_status status = begin_read(c, at, q, rows);
   if (!status && q->origins && !rows_add_origin(rows, at->client->id)) status = error_memory(c->err);
-  if (ends_unread(c, at, q, rows, &status)) return status;
+  if (status) return status;
+  if (finds_nothing(q)) return check_unsent(c, at, q, rows);
   do {
     sql_text *sql = call_sql(c);
     status = sql ? write_one(c, sql, at, q, &from, rows) : error_memory(c->err);
@@ -411,7 +411,8 @@ shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *r
   size_t from = 0;
   *sql = NULL;
   shunt_status status = begin_read(c, at, q, rows);
-  if (ends_unread(c, at, q, rows, &status)) return status;
+  if (status) return status;
+  if (finds_nothing(q)) return check_unsent(c, at, q, rows);
   *sql = call_sql(c);
   return *sql ? write_one(c, *sql, at, q, &from, rows) : error_memory(c->err);
 }
@@ -426,7 +427,8 @@ static shunt_status ask_at(call *c, const site *at, select_spec *q, feed *f, row
   size_t from = 0;
   bool origin = q->origins;
   shunt_status status = begin_read(c, at, q, f->rows);
-  if (ends_unread(c, at, q, f->rows, &status)) return status;
+  if (status) return status;
+  if (finds_nothing(q)) return check_unsent(c, at, q, f->rows);
   do {
     sql_text *sql = call_sql(c);
     status = sql ? write_one(c, sql, at, q, &from, f->rows) : error_memory(c->err);

@@ -193,6 +193,5 @@ shunt_status link_begin(loading *l) {
   shunt_status status = load_target_spec(l, key.list, key.n, &l->q);
   if (!status) status = link_spec(l, &q);
   if (!status) status = link_order_make(l, &q, &l->links->order);
-  if (status) return status;
-  return l->q.limited && l->q.limit == 0 ? no_links(l) : ask_links(l, &q);
+  return status ? status : ask_links(l, &q);
 }
