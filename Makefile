@@ -152,7 +152,7 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer) \
 	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
 # Some inputs reach the library through the Lua module.
-$(B)/fuzz/json: $(call obj,$(BIND_SRC))
+$(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -183,7 +183,7 @@ unit: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
 check: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
-	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
+	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all
 SANITIZED = B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' SANITIZE='-fsanitize=$(SANITIZERS)'

@@ -8,20 +8,13 @@
 #include <lualib.h>
 #include <math.h>
 
+#include "base/json.h"
 #include "fuzz/fuzz.h"
 #include "query/document.h"
-
-enum { DEEPEST = 2000 /* that must be read and written */ };
 
 int luaopen_shunt_core(lua_State *L);
 
 static lua_State *L;
-
-/* Bytes after a NUL are not looked at: jansson takes one behind a number for nothing. */
-static size_t size_of(const uint8_t *data, size_t size) {
-  const uint8_t *nul = size ? memchr(data, 0, size) : NULL;
-  return nul ? (size_t)(nul - data) : size;
-}
 
 /* A state takes longer to make than most calls: so it is kept, and swept after each. */
 static void make_state(void) {
@@ -85,7 +78,6 @@ static void check_written(const char *from, size_t from_size) {
 }
 
 int shunt_fuzz_json(const uint8_t *data, size_t size) {
-  size = size_of(data, size);
   char *text = fuzz_copy(data, size);
   arena a = {0};
   const shunt_value v = shunt_text(text, size);
@@ -93,11 +85,14 @@ int shunt_fuzz_json(const uint8_t *data, size_t size) {
   make_state();
   lua_pushlstring(L, text, size);
   const bool read = call("json_decode");
-  const bool may_be_refused = d.nul || d.depth > DEEPEST; /* a name may hold the NUL */
+  const bool may_be_refused = d.nul || d.depth > JSON_DEEPEST; /* a name may hold the NUL */
+  const bool taken = json_check(text, size, NULL) == SHUNT_OK;
+  FUZZ_HOLDS(taken == read || d.fault == DOCUMENT_REPEATS, "taken as data of a job: %d, and read: %d", taken, read);
   if (read != is_readable(&d) && !(may_be_refused && !read))
     FUZZ_HOLDS(false, "read: %d, but fault %d, alone %d, depth %zu: %s", read, (int)d.fault, d.alone, d.depth,
                message());
-  if (read && d.depth <= DEEPEST) check_written(text, size);
+  FUZZ_HOLDS(read || strstr(message(), "SHUNT_E_USAGE"), "%s", message());
+  if (read && d.depth <= JSON_DEEPEST) check_written(text, size);
   lua_settop(L, 1);
   lua_gc(L, LUA_GCCOLLECT);
   arena_free(&a);
