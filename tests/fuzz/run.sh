@@ -14,7 +14,8 @@ tests/engines/related_spec.lua tests/engines/reads_spec.lua tests/engines/every_
 tests/engines/jobs_spec.lua tests/engines/unique_spec.lua tests/spec/jobs_tenants_spec.lua
 tests/spec/attributes_spec.lua tests/spec/walk_spec.lua tests/engines/session_variables_spec.lua
 tests/engines/nesting_spec.lua tests/engines/coroutines_spec.lua tests/engines/joint_spec.lua
-tests/engines/outcome_spec.lua tests/engines/outcome_several_spec.lua'
+tests/engines/outcome_spec.lua tests/engines/outcome_several_spec.lua
+tests/engines/reset_spec.lua tests/engines/ops_spec.lua tests/engines/ended_spec.lua'
 
 LUA=${LUA:-lua5.4}
 export CMOCKA_MESSAGE_OUTPUT=STDOUT UBSAN_OPTIONS=print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1

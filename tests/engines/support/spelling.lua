@@ -6,9 +6,11 @@ local M = {}
 local blanks = {
   sqlite3 = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", "/**/" },
   pg = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", "/* a /* ' */ b */", "/**/ " },
-  mysql = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", " # \"\n", "/**/ ", "/*! */ ", "/*!99999 none */ ", "--\1\n",
-    "/*!999999 -- */ ", "/*M!999999 ' /* SELECT */ \" */ ", " /*!40000 /* it's */*/ " },
+  mysql = { " ", "\n", "\t ", "/* SELECT */", " -- it's\n", " # \"\n", "/**/ ", "/*! */ ", "/*!99999 none */ ", "--\1\n" },
 }
+
+--- Comments that servers of different versions end at different places.
+local doubtful = { "/*!999999 -- */ ", "/*M!999999 ' /* SELECT */ \" */ ", " /*!40000 /* it's */*/ " }
 
 local function escaped(text, format, random)
   local at = random:int(1, #text)
@@ -71,8 +73,8 @@ local function as_code(sql, kind, random)
   return sql:sub(1, from) .. opening .. sql:sub(from + 1, to - 1) .. " */ " .. sql:sub(to)
 end
 
---- A spelling of the template. kind: the server, "mariadb" or "mysql", where the engine is mysql. plainly: not through
---- another statement.
+--- A spelling of the template. kind: the server, "mariadb" or "mysql", where the engine is mysql. plainly: so that shunt
+--- can see what it does: not through another statement, and not as the code of a comment.
 ---@return string
 function M.of(template, engine, kind, plainly, random)
   local kept = {}
@@ -84,8 +86,10 @@ function M.of(template, engine, kind, plainly, random)
     :gsub("{([%w_]+)}", function(name) return keep(spelt(names[engine], name, random)) end)
     :gsub("'.-'", keep)
   sql = sql:gsub("%f[%w_]%u[%u_]+%f[^%w_]", function(word) return any_case(word, random) end)
-  if engine == "mysql" and random:chance(30) then sql = as_code(sql, kind, random) end
-  sql = sql:gsub(" ", function() return random:chance(40) and random:of(blanks[engine]) or " " end)
+  local hides = engine == "mysql" and not plainly
+  if hides and random:chance(30) then sql = as_code(sql, kind, random) end
+  local function blank() return random:of(hides and random:chance(20) and doubtful or blanks[engine]) end
+  sql = sql:gsub(" ", function() return random:chance(40) and blank() or " " end)
     :gsub("\1(%d+)\2", function(n) return kept[tonumber(n)] end)
   local forms = inside[engine == "mysql" and kind or engine]
   local comments = sql:find("/*", 1, true) or sql:find("--", 1, true) or sql:find("#", 1, true)
