@@ -19,7 +19,7 @@ libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
 
 # libshunt has everything except the command and the Lua module. Objects are position-independent: one set of them
 # serves the static library, the shared one and the Lua module.
-MAIN_SRC := src/cli/main.c
+MAIN_SRC := $(wildcard src/cli/*.c)
 BIND_SRC := $(wildcard src/bind/*.c)
 LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)
@@ -149,7 +149,10 @@ $(B)/tests/jobs/leap_test $(B)/tests/joint/age_test: $(LEAP_OBJ)
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -Wl,--defsym=LLVMFuzzerTestOneInput=shunt_fuzz_$* -o $@ \
-	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer $(filter-out %/main.o,$^),$^) $(call libs,$(PACKAGES))
+	  $(if $(findstring fuzzer,$(SANITIZE)),-fsanitize=fuzzer) \
+	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
+# Some inputs reach the library through the Lua module.
+$(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
@@ -180,7 +183,7 @@ unit: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
 check: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
-	@$(if $(findstring --only unit,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
+	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all
 SANITIZED = B=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer' SANITIZE='-fsanitize=$(SANITIZERS)'

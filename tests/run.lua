@@ -1,7 +1,7 @@
 -- Runs the tests, two at a time, and adds up their counts.
 -- Use, in the project's folder: lua5.4 tests/run.lua --build DIR [--cc CC] [--only KIND] [--hosted] PROGRAM...
 --   PROGRAM           a unit test, or a fuzzer, which runs for SHUNT_FUZZ_SECONDS (3)
---   --only unit|lua   only the C unit tests, or only the others
+--   --only KIND       unit: only the C unit tests; fuzz: only the fuzzers; lua: only the others
 --   --hosted          busted runs inside DIR/shunt in place of lua5.4, as sanitizers need the whole process instrumented
 -- The failed tests are named once more at the end. The last line is "N passed, N failed[, N skipped]", the status 0 if at
 -- least one test ran and none failed. A program that crashes, hangs or prints no count counts as a failure.
@@ -78,15 +78,15 @@ local function all_jobs(options, programs)
   end
   for _, program in ipairs(programs) do
     local fuzzer = program:match "/fuzz/(%w+)$"
-    if fuzzer and not options.only then
+    if fuzzer and (options.only or "fuzz") == "fuzz" then
       add("fuzz " .. fuzzer, count_plain, program .. " --seconds " .. FUZZ_SECONDS)
-    elseif not fuzzer and options.only ~= "lua" then
+    elseif not fuzzer and (options.only or "unit") == "unit" then
       local name = program:gsub("^" .. options.build:gsub("%p", "%%%0") .. "/tests/", "unit ")
       local private = name == "unit driver/mysql/timeout_test" and options.only ~= "unit"
       add(name, count_cmocka, private and with_own_servers .. "--only mysql " .. program or program)
     end
   end
-  if options.only == "unit" then return jobs end
+  if options.only and options.only ~= "lua" then return jobs end
 
   local lua = os.getenv("LUA") or "lua5.4"
   local shunt = options.build .. "/shunt"

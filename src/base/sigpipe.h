@@ -1,7 +1,7 @@
 /* For: a client library that writes to a socket whose other end is gone must not end the host, which may have left
  * SIGPIPE at its default. The host's disposition and mask stay as they are.
  * Owner: the caller's thread, from hold to release. The struct begins as zeros.
- * Use: sigpipe_hold(&s); library_writes(…); sigpipe_release(&s); */
+ * Use: sigpipe_hold(&s); call the library; sigpipe_release(&s); */
 #ifndef SHUNT_BASE_SIGPIPE_H
 #define SHUNT_BASE_SIGPIPE_H
 

@@ -11,8 +11,6 @@
 
 #define BIND_JSON "shunt.json"
 
-enum { MAX_DEPTH = 200 };
-
 /* A JSON document that is held while Lua is called; collected if Lua raises. */
 typedef struct document {
   json_t *root;
@@ -202,7 +200,7 @@ static bool has_metatable(lua_State *L, int index, int metatable) {
 }
 
 static json_t *encode_table(writer *w, int index, int depth) {
-  if (depth > MAX_DEPTH) return refuse(w, "tables are nested more than 200 deep (does one contain itself?)");
+  if (depth > JSON_DEEPEST) return refuse(w, "tables are nested more than 2000 deep (does one contain itself?)");
   size_t count;
   lua_shape shape = lua_node_shape(w->L, index, &count);
   if (shape == LUA_SHAPE_LIST) return encode_list(w, index, count, depth);

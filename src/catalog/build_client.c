@@ -3,6 +3,7 @@
 #include "catalog/build.h"
 #include "catalog/connection.h"
 #include "catalog/report.h"
+#include "catalog/url.h"
 
 /* ---- clones ---- */
 
@@ -142,6 +143,12 @@ static void check_pool(builder *b, const cat_client *client, const node *from) {
            client->pool.max);
 }
 
+static void check_url(builder *b, const cat_client *client, const node *connection) {
+  const node *url = node_get(connection, "url");
+  const char *mistake = node_is_text(url) ? url_mistake(url->value.as.bytes) : NULL;
+  if (mistake) report(b->p, SHUNT_E_CONFIG, url->at.line ? url->at : client->at, "connection.url: %s", mistake);
+}
+
 static bool fill_client(builder *b, cat_client *client, const node *body, bool broken) {
   const char *engine = build_text(body, "engine", "");
   const schema *options = settings_of_connection(engine);
@@ -158,6 +165,7 @@ static bool fill_client(builder *b, cat_client *client, const node *body, bool b
   if (connection && connection->kind != NODE_MAP) return true; /* schema_check reports it */
   if (connection && options) schema_check(b->p, connection, options, "connection", false);
   if (options && cat_engine_of(client->engine)->file) return fill_sqlite3(b, client, connection, broken);
+  check_url(b, client, connection);
   return fill_options(b, client, connection);
 }
 

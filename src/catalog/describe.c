@@ -158,14 +158,17 @@ static int put(json_t *object, const char *key, json_t *value) {
   return failed;
 }
 
-/* A text, with passwords masked. */
-static json_t *masked(const shunt_value *v) {
-  if (strlen(v->as.bytes) != v->size) return text_n(v->as.bytes, v->size);
+/* With the passwords in it masked. */
+static json_t *masked_text(const char *plain) {
   buf b = {0};
-  show_masked(&b, v->as.bytes);
+  show_masked(&b, plain);
   json_t *made = b.failed ? NULL : text_n(b.data ? b.data : "", b.size);
   buf_free(&b);
   return made;
+}
+
+static json_t *masked(const shunt_value *v) {
+  return strlen(v->as.bytes) == v->size ? masked_text(v->as.bytes) : text_n(v->as.bytes, v->size);
 }
 
 /* secret: everything below a secret key is secret. */
@@ -198,7 +201,7 @@ static json_t *one_instance(const void *items, size_t i, const void *more) {
   const cat_instance *instance = ((cat_instance *const *)items)[i];
   return OBJECT({"name", text(instance->name)},
                 {"id", instance->has_number ? json_integer(instance->number) : json_null()},
-                {"title", text(instance->title)}, {"isolate", json_boolean(instance->isolate)},
+                {"title", masked_text(instance->title)}, {"isolate", json_boolean(instance->isolate)},
                 {"isolate_client", instance->isolate_client ? text(instance->isolate_client->name) : json_null()},
                 {"config", node_of(instance->config, false)}, {"source", where_at(instance->at)});
 }

@@ -2,11 +2,14 @@
 
 #include <ctype.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "catalog/catalog.h"
+#include "catalog/url.h"
 
 void report(problems *p, shunt_status status, place at, const char *format, ...) {
   char message[sizeof(((shunt_error *)0)->message)];
@@ -65,55 +68,75 @@ typedef struct span {
   const char *to;
 } span;
 
-static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '-'; }
+typedef struct scan {
+  const char *start;
+  const char *last_at; /* the last @ of the text; NULL: it has none */
+} scan;
 
-/* The password of scheme://user:password@host; text is what follows "://". A password ends at a blank only: it may
- * contain an unescaped slash or @, and hiding too much is better than hiding too little. */
-static bool url_password(const char *text, span *found) {
-  const char *end = text + strcspn(text, " \t\r\n");
-  const char *at = end;
-  while (at > text && *at != '@') at--;
-  const char *colon = memchr(text, ':', (size_t)(at - text));
+static const char BLANK[] = " \t\r\n\f\v";
+
+/* Of a name in an assignment; in a URL it may be percent-encoded. */
+static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_' || c == '-' || c == '%'; }
+
+static bool is_secret_name(const char *from, const char *to) {
+  char name[64];
+  size_t size = 0;
+  if (from == to || to - from >= (ptrdiff_t)sizeof name) return false;
+  for (; from < to; from++) {
+    int high = *from == '%' && to - from > 2 ? ascii_hex(from[1]) : -1, low = high < 0 ? -1 : ascii_hex(from[2]);
+    name[size++] = low < 0 ? *from : (char)(high * 16 + low);
+    if (low >= 0) from += 2;
+  }
+  name[size] = 0;
+  return cat_secret_key(name);
+}
+
+/* The value in NAME=VALUE or NAME = 'VALUE', up to the end of the text: it may contain a quote, a blank or an & that
+ * should have been escaped. text points at the equals sign. */
+static bool assigned_password(const scan *s, const char *text, span *found) {
+  const char *to = text;
+  while (to > s->start && isspace((unsigned char)to[-1])) to--;
+  const char *from = to;
+  while (from > s->start && is_word(from[-1])) from--;
+  if (!is_secret_name(from, to)) return false;
+  const char *value = text + 1 + strspn(text + 1, BLANK);
+  *found = (span){value, value + strlen(value)};
+  return found->to > value;
+}
+
+/* scheme://user:password@host: all from the first colon to the last @ of the text, as a password may contain anything
+ * that is not escaped. Hiding too much is better than hiding too little. Without an @, what stands where a
+ * port should be, if it is not a number. text is what follows "://". */
+static bool url_password(const scan *s, const char *text, span *found) {
+  const char *at = s->last_at && s->last_at >= text ? s->last_at : NULL;
+  const char *colon =
+      at ? memchr(text, ':', (size_t)(at - text)) : url_odd_port(text, text + strcspn(text, "/?# \t\r\n"));
   if (!colon) return false;
-  *found = (span){colon + 1, at};
+  *found = (span){colon + 1, at ? at : text + strcspn(text, BLANK)};
+  for (const char *equals = text; equals < found->to; equals++) {
+    span option;
+    if (*equals != '=' || !assigned_password(s, equals, &option)) continue;
+    *found = (span){option.from < found->from ? option.from : found->from, option.to};
+    break; /* nothing of the text is left */
+  }
   return true;
 }
 
-/* The value in NAME=VALUE or NAME = 'VALUE'; text points at the equals sign. */
-static bool assigned_password(const char *start, const char *text, span *found) {
-  char name[64];
-  const char *to = text;
-  while (to > start && to[-1] == ' ') to--;
-  const char *from = to;
-  while (from > start && is_word(from[-1])) from--;
-  size_t size = (size_t)(to - from);
-  if (size == 0 || size >= sizeof name) return false;
-  memcpy(name, from, size);
-  name[size] = 0;
-  if (!cat_secret_key(name)) return false;
-  const char *value = text + 1 + strspn(text + 1, " ");
-  const char *end = value + strcspn(value, "&; \t\r\n");
-  if (*value == '\'' || *value == '"') {
-    const char *quote = strrchr(value + 1, *value); /* to the last quote: one inside may be escaped */
-    end = quote ? quote + 1 : value + strlen(value);
-  }
-  *found = (span){value, end};
-  return end > value;
-}
+static scan scan_of(const char *text) { return (scan){text, strrchr(text, '@')}; }
 
-/* The next password at or after text, which is a part of start. */
-static bool next_password(const char *start, const char *text, span *found) {
+/* The next password at or after text. */
+static bool next_password(const scan *s, const char *text, span *found) {
   for (; *text; text++) {
-    if (strncmp(text, "://", 3) == 0 && url_password(text + 3, found)) return true;
-    if (*text == '=' && assigned_password(start, text, found)) return true;
+    if (strncmp(text, "://", 3) == 0 && url_password(s, text + 3, found)) return true;
+    if (*text == '=' && assigned_password(s, text, found)) return true;
   }
   return false;
 }
 
 void show_masked(buf *b, const char *text) {
-  const char *start = text;
+  const scan s = scan_of(text);
   span found;
-  while (next_password(start, text, &found)) {
+  while (next_password(&s, text, &found)) {
     buf_add(b, text, (size_t)(found.from - text));
     buf_puts(b, REPORT_MASK);
     text = found.to;
@@ -123,12 +146,12 @@ void show_masked(buf *b, const char *text) {
 
 /* Into a fixed room, because a message must not need memory. */
 static void cut_masked(shown *s, const char *text) {
-  const char *start = text;
+  const scan all = scan_of(text);
   span found = {0};
   size_t used = 0, room = sizeof s->text;
   bool more = true;
   while (more && used < room) {
-    more = next_password(start, text, &found);
+    more = next_password(&all, text, &found);
     size_t plain = more ? (size_t)(found.from - text) : strlen(text);
     int n = snprintf(s->text + used, room - used, "%.*s%s", (int)(plain < room ? plain : room), text,
                      more ? REPORT_MASK : "");

@@ -126,7 +126,8 @@ static const schema_field mysql_rows[] = {
     {"tls_version", TEXT, SAYS("Versions of TLS.")},
     {"server_public_key_path", .alias = "server_public_key", TEXT,
      SAYS("File with the server's key, which encrypts the password without TLS.")},
-    {"get_server_public_key", BOOLEAN, .unset = "false; MariaDB's client library always does",
-     SAYS("Asks the server for that key.")},
+    {"get_server_public_key", BOOLEAN, IS("false"), SAYS("Asks the server for that key.")},
+    {"auth_plugins", TEXT,
+     SAYS("Authentication plugins that the server may ask for beside the usual ones, such as mysql_clear_password.")},
     END};
 const schema schema_mysql = {mysql_rows, .engine = "mysql", .spelled = true, .loose = true};

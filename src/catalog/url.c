@@ -7,6 +7,7 @@
 typedef struct reader {
   arena *a;
   url_options *out;
+  bool libpq; /* reads as libpq does */
   bool failed;
 } reader;
 
@@ -32,8 +33,20 @@ static const char *copy_decoded(reader *r, const char *from, const char *end) {
   return text;
 }
 
+static void forget(url_options *o, const char *name) {
+  for (size_t i = 0; i < o->count; i++)
+    if (strcmp(o->list[i].name, name) == 0) o->list[i--] = o->list[--o->count];
+}
+
+/* In libpq, the last value of an option counts, even if it is empty, and a name of old still means another. */
 static void add(reader *r, const char *name, const char *value) {
-  if (name && value && *value) r->out->list[r->out->count++] = (url_option){name, value};
+  if (!name || !value) return;
+  if (r->libpq && strcmp(name, "requiressl") == 0) {
+    name = "sslmode";
+    value = *value == '1' ? "require" : "prefer";
+  }
+  if (r->libpq) forget(r->out, name);
+  if (*value) r->out->list[r->out->count++] = (url_option){name, value};
 }
 
 static void add_decoded(reader *r, const char *name, const char *from, const char *end) {
@@ -51,11 +64,11 @@ static const char *read_user(reader *r, const char *from, const char *at) {
 }
 
 /* libpq takes ssl=true from other drivers' urls. */
-static void read_query(reader *r, const char *at, bool pg) {
+static void read_query(reader *r, const char *at) {
   while (*at && !r->failed) {
     const char *end = at + strcspn(at, "&"), *equals = memchr(at, '=', (size_t)(end - at));
     const char *name = copy_decoded(r, at, equals ? equals : end);
-    if (pg && equals && name && strcmp(name, "ssl") == 0 && end - equals == 5 && strncmp(equals, "=true", 5) == 0)
+    if (r->libpq && equals && name && strcmp(name, "ssl") == 0 && end - equals == 5 && strncmp(equals, "=true", 5) == 0)
       add(r, "sslmode", "require");
     else if (equals)
       add_decoded(r, name, equals + 1, end);
@@ -63,10 +76,10 @@ static void read_query(reader *r, const char *at, bool pg) {
   }
 }
 
-static void read_path(reader *r, const char *at, bool pg) {
+static void read_path(reader *r, const char *at) {
   const char *query = at + strcspn(at, "?");
-  if (*at == '/') add_decoded(r, "database", at + 1, query);
-  if (*query) read_query(r, query + 1, pg);
+  if (*at == '/') add_decoded(r, r->libpq ? "dbname" : "database", at + 1, query);
+  if (*query) read_query(r, query + 1);
 }
 
 /* Up to the last @, as a password may contain others. A port stands behind the bracket of an IPv6 address. */
@@ -78,7 +91,7 @@ static void read_mysql(reader *r, const char *from) {
   const char *after = bracket ? bracket : from, *colon = memchr(after, ':', (size_t)(end - after));
   if (colon) add_decoded(r, "port", colon + 1, end);
   add_decoded(r, "host", from + (bracket != NULL), bracket ? bracket : colon ? colon : end);
-  read_path(r, end, false);
+  read_path(r, end);
 }
 
 /* Appends up to one of `stops`, and returns its place. */
@@ -91,40 +104,41 @@ static const char *append(char **to, const char *from, const char *stops) {
 
 /* HOST:PORT,… are a list of hosts and one of ports. */
 static const char *read_hosts(reader *r, const char *at) {
-  const char *end = at + strcspn(at, "/?");
+  const char *end = at + strlen(at);
   char *hosts = copy(r, at, end), *ports = copy(r, at, end), *host = hosts, *port = ports;
-  for (bool more = hosts && ports; more;) {
-    at = *at == '[' ? append(&host, at + 1, "]/?") : append(&host, at, ":/?,");
+  if (r->failed) return end;
+  for (bool more = true; more;) {
+    at = *at == '[' ? append(&host, at + 1, "]") : append(&host, at, ":/?,");
     at += *at == ']';
     if (*at == ':') at = append(&port, at + 1, "/?,");
     more = *at == ',';
     if (more) *host++ = *port++ = *at++;
   }
-  if (r->failed) return end;
   *host = *port = 0;
   decode(hosts);
   decode(ports);
   add(r, "host", hosts);
   add(r, "port", ports);
-  return end;
+  return at;
 }
 
 static void read_pg(reader *r, const char *from) {
   const char *at = from + strcspn(from, "@/");
-  read_path(r, read_hosts(r, *at == '@' ? read_user(r, from, at) : from), true);
+  r->libpq = true;
+  read_path(r, read_hosts(r, *at == '@' ? read_user(r, from, at) : from));
 }
 
 /* ---- OPTION=VALUE … ---- */
 
 static const char BLANK[] = " \t\r\n\f\v";
 
-/* A backslash takes the next character as it stands. */
+/* A backslash takes the next character as it stands; without one, it is left out. */
 static const char *read_value(reader *r, const char *at, const char *stop, const char *name) {
   char *value = copy(r, at, at + strlen(at)), *to = value;
   if (!value) return at;
-  for (; *at && !strchr(stop, *at); at++) {
-    if (*at == '\\' && at[1]) at++;
-    *to++ = *at;
+  while (*at && !strchr(stop, *at)) {
+    at += *at == '\\';
+    if (*at) *to++ = *at++;
   }
   *to = 0;
   add(r, name, value);
@@ -132,6 +146,7 @@ static const char *read_value(reader *r, const char *at, const char *stop, const
 }
 
 static void read_list(reader *r, const char *at) {
+  r->libpq = true;
   for (at += strspn(at, BLANK); *at && !r->failed; at += strspn(at, BLANK)) {
     const char *name = at, *name_end = at + strcspn(at, " \t\r\n\f\v=");
     at = name_end + strspn(name_end, BLANK);
@@ -151,6 +166,16 @@ static const char *behind(const char *url, const char *scheme) {
   return strncmp(url, scheme, size) == 0 ? url + size : NULL;
 }
 
+static const char *behind_mysql(const char *url) {
+  const char *mysql = behind(url, "mysql://");
+  return mysql ? mysql : behind(url, "mariadb://");
+}
+
+static const char *behind_pg(const char *url) {
+  const char *pg = behind(url, "postgresql://");
+  return pg ? pg : behind(url, "postgres://");
+}
+
 static void reverse(url_options *o) {
   for (size_t i = 0; i < o->count / 2; i++) {
     url_option *a = &o->list[i], *b = &o->list[o->count - 1 - i], was = *a;
@@ -161,9 +186,7 @@ static void reverse(url_options *o) {
 
 /* Of an option that is given twice, libpq takes the last value and src/driver/mysql the first one. */
 static void read_any(reader *r, const char *url) {
-  const char *mysql = behind(url, "mysql://"), *pg = behind(url, "postgresql://");
-  if (!mysql) mysql = behind(url, "mariadb://");
-  if (!pg) pg = behind(url, "postgres://");
+  const char *mysql = behind_mysql(url), *pg = behind_pg(url);
   if (mysql) {
     read_mysql(r, mysql);
     return;
@@ -181,4 +204,32 @@ bool url_options_read(arena *a, const char *url, url_options *out) {
   if (!out->list) return false;
   read_any(&r, url);
   return !r.failed;
+}
+
+/* ---- mistakes ---- */
+
+const char *url_odd_port(const char *hosts, const char *end) {
+  for (const char *at = hosts; at < end; at++) {
+    const char *bracket = *at == '[' ? memchr(at, ']', (size_t)(end - at)) : NULL; /* an IPv6 address */
+    if (bracket) at = bracket;
+    if (*at != ':') continue;
+    const char *port_end = at + 1 + strspn(at + 1, "0123456789%"); /* a digit may be encoded */
+    if (port_end < end && *port_end != ',') return at;
+  }
+  return NULL;
+}
+
+/* src/driver/mysql takes the last @ before a slash for the end of the password, and libpq the first one. */
+const char *url_mistake(const char *url) {
+  const char *pg = behind_pg(url), *from = pg ? pg : behind_mysql(url);
+  if (!from) return NULL;
+  const char *end = from + strcspn(from, "/?"), *at = strrchr(from, '@');
+  if (at && (at > end || (pg && strchr(from, '@') != at)))
+    return "percent-encode special characters: write %40 for an @, %2F for a / and %3F for a ? in the user, the "
+           "password "
+           "and the options, or give the password separately";
+  return url_odd_port(at ? at + 1 : from, end)
+             ? "what follows the colon behind a host must be a number, the port; write "
+               "USER:PASSWORD@HOST if it is a password"
+             : NULL;
 }

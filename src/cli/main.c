@@ -3,7 +3,6 @@
  * Use: shunt COMMAND …; the Lua side returns the exit status from require("shunt.cli.main")(arguments). */
 #define _POSIX_C_SOURCE 200809L
 #include <dirent.h>
-#include <errno.h>
 #include <lauxlib.h>
 #include <lua.h>
 #include <lualib.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/output.h"
 #include "shunt.h"
 
 #ifndef SHUNT_LUADIR
@@ -180,6 +180,7 @@ static int program(lua_State *L) {
 }
 
 int main(int argc, char **argv) {
+  output_begin();
   signal(SIGPIPE, SIG_DFL); /* `shunt query … | head` ends as quietly as any other program */
   lua_State *L = luaL_newstate();
   if (!L) {
@@ -197,9 +198,5 @@ int main(int argc, char **argv) {
     fprintf(stderr, "shunt: %s\n", luaL_tolstring(L, -1, NULL));
   }
   lua_close(L);
-  if (fflush(stdout) != 0 || ferror(stdout)) {
-    fprintf(stderr, "shunt: the output can't be written: %s\n", strerror(errno));
-    if (status == EXIT_SUCCESS) status = EXIT_FAILURE;
-  }
   return status;
 }

@@ -427,7 +427,8 @@ static inline size_t driver_held(const shunt_rows *rows) {
   return rows->bytes.total_bytes - (size_t)(rows->bytes.end - rows->bytes.at) +
          rows->count * rows->ncolumns * sizeof(shunt_value);
 }
-/* Whether the client may be given all that the rows hold; they held `before` when the answer began. */
+/* Whether the client may be given all that the rows hold. They held `before` when the answer began; of a statement that
+ * is fetched, when the row began. */
 static inline bool driver_fits(const driver_conn *conn, const shunt_rows *rows, size_t before) {
   const int64_t most = conn->client->max_result_bytes;
   return !most || driver_held(rows) - before <= (size_t)most;

@@ -58,15 +58,12 @@ static const char *find(const char *at, const char *end, const char *two) {
   return end - at >= 2 ? at : end;
 }
 
-/* Notes where the comment ends that has just been opened, if its code does not run. Inside of another it may not end
- * that one. */
+/* Notes where the comment ends that has just been opened, if its code does not run. One inside of another makes that
+ * one diverge, whatever it holds. */
 static void look_behind(lex *l) {
-  if (l->in_executable) {
-    l->diverges = true;
-    return;
-  }
-  const char *close = find(l->at, l->end, "*/");
-  l->diverges = l->diverges || find(l->at, close, "/*") < close;
+  if (l->in_executable) return;
+  const char *close = find(l->at, l->end, "*/"), *nested = find(l->at, l->end, "/*");
+  l->diverges = l->diverges || nested < close; /* also if they share the star */
   l->behind = close < l->end ? close + 2 : close;
 }
 

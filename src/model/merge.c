@@ -50,7 +50,10 @@ shunt_status merge_select(call *c, const access *a, select_spec *q, shunt_rows *
   select_spec each;
   arena scratch = {0};
   shunt_status status = spec_of_each(c, a, q, &each);
-  if (!status && q->limited && q->limit == 0) return select_columns(c, a->sites, &each, rows);
+  if (!status && q->limited && q->limit == 0) {
+    each.limit = 0;
+    return select_at(c, a->sites, &each, rows);
+  }
   if (!status) status = read_all(c, a, &each, rows);
   if (!status && rows->count && (q->norder || q->limited || q->offset))
     status = arrange(c, a->sites, q, rows, &scratch);

@@ -197,13 +197,15 @@ static shunt_status in_order(const fetch *f, size_t nids, shunt_rows *rows) {
   return same && n == rows->count ? SHUNT_OK : sort_pick(f->c, rows, order, (size_t)n, f->scratch);
 }
 
-/* Without keys only the columns are needed. */
+/* Without keys only the columns are needed; the conditions are checked. */
 static shunt_status mget_nothing(call *c, const reading *r, select_spec *q, parents *read) {
   access a = {.decision = NULL};
   shunt_status status = read_access(c, r->model, r->query, &a);
   if (status) return status;
   read->shape = a.sites[0].table->shape;
-  return select_columns(c, &a.sites[0], q, read->rows);
+  q->limited = true;
+  q->limit = 0;
+  return select_at(c, &a.sites[0], q, read->rows);
 }
 
 static shunt_status mget_groups(call *c, const reading *r, select_spec *q, parents *read, arena *scratch) {

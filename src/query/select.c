@@ -59,7 +59,7 @@ static shunt_status add_needed(call *c, const site *at, const char *name, const 
   return SHUNT_OK;
 }
 
-shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
+static shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows) {
   const rows_names *all = &at->table->columns;
   const char *const *asked = q->ncolumns ? q->columns : all->list;
   size_t nasked = q->ncolumns ? q->ncolumns : all->count, n = 0;
@@ -378,11 +378,26 @@ static bool finds_nothing(const select_spec *q) {
   return (q->limited && q->limit == 0) || (filter_has_keys(&q->filter) && q->filter.keys.count == 0);
 }
 
+/* Whether the end of the call is known: it failed, or no statement is needed. What a caller named is checked even then.
+ */
+static bool ends_unread(call *c, const site *at, select_spec *q, const shunt_rows *rows, shunt_status *status) {
+  if (*status) return true;
+  if (!finds_nothing(q)) return false;
+  if (filter_has_keys(&q->filter) && q->filter.keys.count == 0) return true;
+  const size_t statements = q->statements;
+  size_t from = 0;
+  sql_text *sql = call_sql(c);
+  *status = sql ? write_one(c, sql, at, q, &from, rows) : error_memory(c->err);
+  call_end_sql(c, sql);
+  q->statements = statements;
+  return true;
+}
+
 shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows) {
   size_t from = 0;
   shunt_status status = begin_read(c, at, q, rows);
   if (!status && q->origins && !rows_add_origin(rows, at->client->id)) status = error_memory(c->err);
-  if (status || finds_nothing(q)) return status;
+  if (ends_unread(c, at, q, rows, &status)) return status;
   do {
     sql_text *sql = call_sql(c);
     status = sql ? write_one(c, sql, at, q, &from, rows) : error_memory(c->err);
@@ -396,7 +411,7 @@ shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *r
   size_t from = 0;
   *sql = NULL;
   shunt_status status = begin_read(c, at, q, rows);
-  if (status || finds_nothing(q)) return status;
+  if (ends_unread(c, at, q, rows, &status)) return status;
   *sql = call_sql(c);
   return *sql ? write_one(c, *sql, at, q, &from, rows) : error_memory(c->err);
 }
@@ -411,7 +426,7 @@ static shunt_status ask_at(call *c, const site *at, select_spec *q, feed *f, row
   size_t from = 0;
   bool origin = q->origins;
   shunt_status status = begin_read(c, at, q, f->rows);
-  if (status || finds_nothing(q)) return status;
+  if (ends_unread(c, at, q, f->rows, &status)) return status;
   do {
     sql_text *sql = call_sql(c);
     status = sql ? write_one(c, sql, at, q, &from, f->rows) : error_memory(c->err);

@@ -33,7 +33,8 @@ typedef struct select_spec {
   size_t statements; /* out: how many were run */
 } select_spec;
 
-/* Errors: those of site_column and statement_run, USAGE. */
+/* Where no row can be found (a limit of 0), the columns are named and the conditions checked, without a statement.
+ * Errors: those of site_column and statement_run, USAGE. */
 shunt_status select_run(call *c, const access *a, select_spec *q, shunt_rows *rows);
 shunt_status select_at(call *c, const site *at, select_spec *q, shunt_rows *rows);
 /* Asks the statements for the feed, which has its rows already. *range, empty at first, will cover the rows that are
@@ -42,8 +43,6 @@ shunt_status select_ask(call *c, const access *a, select_spec *q, feed *f, row_r
 /* Writes the one statement of a spec without keys, and names the rows' columns. *sql stays NULL if it asks for no row.
  * The text belongs to the call. */
 shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *rows, sql_text **sql);
-/* Names the rows' columns without reading anything. */
-shunt_status select_columns(call *c, const site *at, const select_spec *q, shunt_rows *rows);
 /* The columns are fetched as well. The names stay the caller's; their list is copied. Errors: MEMORY. */
 shunt_status select_need(call *c, select_spec *q, const char *const *names, size_t n);
 /* Those of the order as well. */

@@ -13,25 +13,35 @@ local missing = Engines.missing()
 -- ---- what leaves something ----
 
 -- alone: not in a transaction. plainly: not through another statement. quiet: what it leaves does not show on its own connection.
+-- unseen: nothing in its text says that it leaves something.
 local effects = {
   pg = {
     { "SET search_path = pg_catalog" }, { "SET SESSION shunt.kept = {'x'}" }, { "SET TIME ZONE 5" }, { "SET intervalstyle = postgres" },
     { "SELECT {set_config}({'shunt.kept'}, {'x'}, FALSE)", plainly = true },
     { "SELECT pg_catalog.{set_config}({'work_mem'}, {'4567kB'}, FALSE)", plainly = true },
-    { "UPDATE {pg_settings} SET setting = {'4567'} WHERE name = {'work_mem'}" }, { "SELECT {leave_setting}()", plainly = true },
-    { "SELECT id FROM {leaving_view}", plainly = true }, { "SELECT id FROM things WHERE {leave_setting}() = 1", plainly = true },
-    { "INSERT INTO {traced} VALUES (1)" }, { "CALL leave_by_trigger()" }, { "INSERT INTO {defaulted} DEFAULT VALUES" }, { "UPDATE {checked} SET n = 1" },
-    { "DELETE FROM {ruled} WHERE id = 1" }, { "WITH w AS (INSERT INTO {traced} VALUES (2) RETURNING id) SELECT id FROM w", plainly = true },
+    { "UPDATE {pg_settings} SET setting = {'4567'} WHERE name = {'work_mem'}" }, { "SELECT {leave_setting}()", plainly = true, unseen = true },
+    { "SELECT id FROM {leaving_view}", plainly = true, unseen = true }, { "SELECT id FROM things WHERE {leave_setting}() = 1", plainly = true, unseen = true },
+    { "INSERT INTO {traced} VALUES (1)", unseen = true }, { "CALL leave_by_trigger()", unseen = true },
+    { "INSERT INTO {defaulted} DEFAULT VALUES", unseen = true }, { "UPDATE {checked} SET n = 1", unseen = true },
+    { "DELETE FROM {ruled} WHERE id = 1", unseen = true },
+    { "WITH w AS (INSERT INTO {traced} VALUES (2) RETURNING id) SELECT id FROM w", plainly = true, unseen = true },
     { "SELECT {pg_advisory_lock}(77)", plainly = true }, { "SELECT {pg_try_advisory_lock_shared}(7, 7)", plainly = true },
-    { "SELECT {leave_lock}()", plainly = true },
-    { "SET ROLE {ROLE}" }, { "SET SESSION AUTHORIZATION {ROLE}", quiet = true }, { "CALL leave_temp()" }, { "CALL leave_setting_too()" },
+    { "SELECT {leave_lock}()", plainly = true, unseen = true },
+    { "SET ROLE {ROLE}" }, { "SET SESSION AUTHORIZATION {ROLE}", quiet = true }, { "CALL leave_temp()", unseen = true },
+    { "CALL leave_setting_too()", unseen = true },
     { "CREATE TEMP TABLE {things} (id integer)", once = true }, { "CREATE TABLE {pg_temp}.{passing} (id integer)", once = true },
     { "SELECT 1 AS id INTO TEMPORARY {passing}", plainly = true, once = true }, { "CREATE TEMP VIEW {things} AS SELECT 2 AS id" },
     { "CREATE TEMPORARY SEQUENCE {passing}", once = true }, { "LISTEN {news}", quiet = true },
     { "PREPARE {passing} AS SELECT 1", once = true }, { "DECLARE {held} CURSOR WITH HOLD FOR SELECT 1", quiet = true, once = true, alone = true },
     { "LOAD {'plpgsql'}", quiet = true }, { "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY" }, { "SET client_min_messages = error" },
     { "SET default_transaction_isolation = {'serializable'}" }, { "SELECT {pg_advisory_lock}(1), 1 / 0", plainly = true, fails = true, quiet = true },
-    { "DO $do$ BEGIN PERFORM pg_advisory_lock(9); END $do$", plainly = true },
+    { "DO $do$ BEGIN PERFORM pg_advisory_lock(9); END $do$", plainly = true, unseen = true },
+    { "VALUES ({set_config}({'shunt.kept'}, {'x'}, NOT TRUE))", plainly = true },
+    { "SELECT 1 FROM {set_config}({'shunt.kept'}, {'x'}, 1 = (SELECT 2 WHERE TRUE OR 5 IN (1, 2)))", plainly = true, quiet = true },
+    { "WITH w AS MATERIALIZED (SELECT {pg_advisory_lock}(77)) SELECT 1 FROM w", plainly = true },
+    { "EXPLAIN ANALYZE SELECT pg_catalog.{pg_try_advisory_lock}(5)", plainly = true },
+    { "EXPLAIN (ANALYZE) CREATE LOCAL TEMPORARY TABLE {passing} AS SELECT 1", plainly = true, once = true },
+    { "SELECT 1 AS id INTO {pg_temp}.{passing}", plainly = true, once = true }, { "CREATE OR REPLACE TEMP VIEW {things} AS SELECT 2 AS id" },
   },
   mysql = {
     { "SET SESSION sort_buffer_size = 123904" }, { "SET @left = {'x'}" }, { "SET @@session.time_zone = {'+05:00'}" }, { "SET NAMES latin1" },
@@ -71,7 +81,7 @@ local effects = {
 local setups = {
   pg = {
     "CREATE TABLE things (id integer)", "INSERT INTO things VALUES (1)",
-    "CREATE FUNCTION leave_setting() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('shunt.kept', 'x', false); RETURN 1; END $$",
+    "CREATE FUNCTION leave_setting() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM set_config('shunt.kept', 'y', false); RETURN 1; END $$",
     "CREATE FUNCTION leave_lock() RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_advisory_lock(5); RETURN 1; END $$",
     "CREATE FUNCTION trace() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM leave_setting(), leave_lock(); RETURN NEW; END $$",
     "CREATE PROCEDURE leave_temp() LANGUAGE plpgsql AS $$ BEGIN CREATE TEMP TABLE passing (id integer); END $$",
@@ -102,7 +112,7 @@ local setups = {
 
 local states = {
   pg = [[SELECT current_user AS u, current_setting('role') AS role, session_user AS s, coalesce(current_setting('shunt.kept', true), '') AS l,
-    (SELECT string_agg(name || '=' || setting, ',' ORDER BY name) FROM pg_settings WHERE name NOT IN ('transaction_read_only',
+    (SELECT string_agg(name || '=' || setting, ',' ORDER BY name) FROM pg_show_all_settings() WHERE name NOT IN ('transaction_read_only',
       'transaction_isolation', 'transaction_deferrable', 'seed', 'in_hot_standby')) AS settings,
     (SELECT count(*) FROM pg_prepared_statements WHERE name NOT LIKE 'shunt\_%') AS prepared, (SELECT count(*) FROM pg_cursors WHERE is_holdable) AS cursors,
     (SELECT count(*) FROM pg_listening_channels()) AS channels, (SELECT count(*) FROM pg_class WHERE relnamespace = pg_my_temp_schema()) AS temporary,
@@ -169,8 +179,9 @@ describe("what hand-written SQL leaves (SHUNT_SEED=" .. seed .. ")", function()
   end
   local mariadb = Engines.mysql_kind() == "mariadb"
 
-  for _, place in ipairs { "sqlite3", "memory", "pg", "mysql" } do
-    local engine = place == "memory" and "sqlite3" or place
+  for _, place in ipairs { "sqlite3", "memory", "pg", "pooled", "mysql" } do
+    local engine = ({ memory = "sqlite3", pooled = "pg" })[place] or place
+    local pooled = place == "pooled" -- nothing is reset then, but what shows in the text is refused
     describe("on " .. place, function()
       local world, random, new, role
 
@@ -178,7 +189,8 @@ describe("what hand-written SQL leaves (SHUNT_SEED=" .. seed .. ")", function()
         random = Random.new(seed)
         local rules = 'model "traced" { table = "traced" } model "deep_traced" { table = "deep_traced" }\n'
           .. 'model "traced_view" { table = "traced_view" } model "lock_traced" { table = "lock_traced" }\n'
-        local spec = { clients = { one = place }, max = 1, rules = rules }
+        local spec = { clients = { one = pooled and "pg" or place }, max = 1, rules = rules }
+        if pooled then spec.connection = { one = "prepare: false" } end
         world = Engines.open(spec)
         for _, sql in ipairs(setups[engine]) do world.session:execute("one", sql) end
         if engine == "pg" then role = world.session:query("one", "SELECT current_user AS u")[1].u end
@@ -198,7 +210,15 @@ describe("what hand-written SQL leaves (SHUNT_SEED=" .. seed .. ")", function()
 
       local function spelling(effect)
         local template = effect[1]:gsub("{ROLE}", "{" .. tostring(role) .. "}")
-        return Spelling.of(template, engine, mariadb and "mariadb" or "mysql", effect.plainly, random)
+        return Spelling.of(template, engine, mariadb and "mariadb" or "mysql", pooled or effect.plainly, random)
+      end
+
+      local function tried()
+        local list = {}
+        for _, effect in ipairs(effects[engine]) do
+          if (mariadb or not effect.mariadb) and not (pooled and effect.unseen) then list[#list + 1] = effect end
+        end
+        return list
       end
 
       -- As a user of the server would look: on another connection, without waiting long.
@@ -240,11 +260,7 @@ describe("what hand-written SQL leaves (SHUNT_SEED=" .. seed .. ")", function()
       end
 
       it("is gone for the next session", function()
-        local seen, done = {}, {}
-        local list = {}
-        for _, effect in ipairs(effects[engine]) do
-          if mariadb or not effect.mariadb then list[#list + 1] = effect end
-        end
+        local seen, done, list = {}, {}, tried()
         for round = 1, ROUNDS do
           local effect = list[(round - 1) % #list + 1]
           local sql = spelling(effect)
@@ -255,8 +271,8 @@ describe("what hand-written SQL leaves (SHUNT_SEED=" .. seed .. ")", function()
           assert.equal(1, session:query("one", "SELECT count(*) AS n FROM things WHERE id = 1")[1].n, sql)
         end
         for _, effect in ipairs(list) do
-          local tried = place ~= "memory" or done[effect] -- pragmas that can't be undone are refused there
-          if tried and not effect.quiet and not effect.fails and not effect.alone then assert.is_true(seen[effect], "had no effect: " .. effect[1]) end
+          local may = place ~= "memory" and not pooled or done[effect] -- memory: pragmas that can't be undone are refused
+          if may and not effect.quiet and not effect.fails and not effect.alone then assert.is_true(seen[effect], "had no effect: " .. effect[1]) end
         end
       end)
 
@@ -282,13 +298,11 @@ describe("what hand-written SQL leaves (SHUNT_SEED=" .. seed .. ")", function()
 
       it("locks nothing for others", function()
         if place == "memory" then return end
-        for _, effect in ipairs(effects[engine]) do
-          if mariadb or not effect.mariadb then
-            local sql = spelling(effect)
-            try(effect, sql, false)
-            local ok, problem = pcall(look_from_outside)
-            assert.is_true(ok, sql .. "\n" .. tostring(problem))
-          end
+        for _, effect in ipairs(tried()) do
+          local sql = spelling(effect)
+          try(effect, sql, false)
+          local ok, problem = pcall(look_from_outside)
+          assert.is_true(ok, sql .. "\n" .. tostring(problem))
         end
       end)
     end)

@@ -8,7 +8,7 @@
 
 #include "fuzz/fuzz.h"
 
-typedef enum files_name { FILES_APP, FILES_OVERLAY, FILES_RULES, FILES_NAMES } files_name;
+typedef enum files_name { FILES_APP, FILES_OVERLAY, FILES_RULES, FILES_DATABASE, FILES_NAMES } files_name;
 
 static char files_folder[32], files_paths[FILES_NAMES][64];
 
@@ -18,7 +18,7 @@ static inline void files_end(void) {
 }
 
 static inline const char *files_path(files_name which) {
-  static const char *const names[] = {"app.yaml", "app.dev.yaml", "rules.lua"};
+  static const char *const names[] = {"app.yaml", "app.dev.yaml", "rules.lua", "main.db"};
   if (!files_folder[0]) {
     snprintf(files_folder, sizeof files_folder, "%s/shunt-fuzz-XXXXXX", access("/dev/shm", W_OK) ? "/tmp" : "/dev/shm");
     if (!mkdtemp(files_folder)) abort();

@@ -21,7 +21,7 @@ if [ "$1" = --one ]; then # PROGRAM
   if [ -n "${LIBFUZZER:-}" ]; then with_libfuzzer "$program" "$name"; else "$program" --seconds "$FUZZ_SECONDS"; fi >"$log" 2>&1
   status=$?
   if [ $status -eq 0 ]; then
-    echo "$name: $FUZZ_SECONDS s, $(grep -E 'Done|inputs' "$log")"
+    echo "$name: $FUZZ_SECONDS s, $(grep -E '^(Done|fuzz) ' "$log")"
   else
     cat "$log"
     echo "---- $name failed with status $status, SHUNT_SEED=$SHUNT_SEED; again: $program $program.found-…"
@@ -33,7 +33,9 @@ fi
 
 minutes=$1
 shift
-export FUZZ_SECONDS=$((minutes * 60 * AT_ONCE / $#))
+at_once=$AT_ONCE
+[ $# -ge "$at_once" ] || at_once=$#
+export FUZZ_SECONDS=$((minutes * 60 * at_once / $#))
 export SHUNT_SEED="${SHUNT_SEED:-$(date +%s)}" UBSAN_OPTIONS=print_stacktrace=1
-printf '%s\n' "$@" | xargs -P $AT_ONCE -I {} sh "$0" --one {} || exit 1
+printf '%s\n' "$@" | xargs -P "$at_once" -I {} sh "$0" --one {} || exit 1
 echo "fuzzers: $# of them, $FUZZ_SECONDS s each, SHUNT_SEED=$SHUNT_SEED: nothing failed"

@@ -54,19 +54,25 @@ static void check_problems(const problems *found, fuzz_input text) {
 
 /* ---- decisions ---- */
 
-static void decide(route *r, const route_request *q, bool remember) {
+/* One access, so that what is drawn is drawn again. */
+static void decide(route *r, const route_request *request, bool remember) {
   route_decision one = {0}, two = {0};
   shunt_error err = {0};
+  arena a = {0};
+  pick_memo memo = {.arena = &a};
+  route_request q = *request;
+  q.picks = &memo;
   route_remember(r, remember);
-  const shunt_status first = route_decide(r, q, &one, &err);
+  const shunt_status first = route_decide(r, &q, &one, &err);
   FUZZ_HOLDS(!first || err.message[0], "status %d without a message", (int)first);
-  const shunt_status second = route_decide(r, q, &two, &err);
+  const shunt_status second = route_decide(r, &q, &two, &err);
   const bool answers = (!first || first == SHUNT_E_DENIED) && !one.as.uncacheable;
   if (answers && !two.as.uncacheable)
     FUZZ_HOLDS(first == second && one.client == two.client, "status %d, then %d: %s", (int)first, (int)second,
                err.message);
   route_decision_clear(&one);
   route_decision_clear(&two);
+  arena_free(&a);
 }
 
 static void decide_all(route *r, const catalog *c) {

@@ -45,7 +45,8 @@ describe("without memory of Lua", function()
     reset()
     operation()
     reset()
-    local counts, n, fired = { ["not done"] = 0, done = 0, unknown = 0 }, 0, nil
+    local counts, n, fired = { ["not done"] = 0, done = 0, unknown = 0 }, 0
+    local fired
     repeat
       n = n + 1
       local before = state()
@@ -126,7 +127,7 @@ describe("without memory of Lua", function()
     assert.equal(0, #session:query("main", "SELECT * FROM thing"))
   end)
 
-  it("a job has failed for want of memory, not by its rules", function()
+  it("a job has failed without memory, not by its rules", function()
     local at = Jobs.open [[job "hungry" { handler = function() error("not enough memory", 0) end, retry = 0 }]]
     local id = at.session:push "hungry"
     at:drain()

@@ -250,6 +250,16 @@ describe("the module", function()
       has(failure("SHUNT_E_USAGE", user.select, user, { where = { id = { 1, nil, 3 } } }), "[3]")
     end)
 
+    it("checks conditions also where no row is asked for", function()
+      for code, where in pairs { SHUNT_E_NOT_FOUND = { nope = 1 }, SHUNT_E_USAGE = { _not = { age = "old" } } } do
+        local message = failure(code, user.count, user, { where = where }).message
+        assert.equal(message, failure(code, user.select, user, { where = where, limit = 0 }).message)
+        assert.equal(message, failure(code, user.mget, user, {}, { where = where }).message)
+      end
+      assert.same({}, user:select { where = { age = 1 }, limit = 0 })
+      assert.same({}, user:mget({}, { where = { age = 1 } }))
+    end)
+
     it("says how to call where the colon is missing", function()
       has(failure("SHUNT_E_USAGE", user.select, { where = {} }), "colon")
       has(failure("SHUNT_E_USAGE", session.model, "user"), "colon")

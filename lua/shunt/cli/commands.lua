@@ -257,7 +257,7 @@ commands.help = { "-h --help", false, "Show this help and exit." }
 
 commands.exit_status = {
   { 0, "Done." },
-  { 1, "A check or a spec failed, a guard denied the access, or a program that was run failed." },
+  { 1, "A check or a spec failed, a guard denied the access, a program that was run failed, or the output could not be written." },
   { 2, "Wrong usage, including unknown names on the command line." },
   { 3, "The configuration or the rules don't load (each mistake is printed as FILE:LINE:COLUMN: message), or a rule failed." },
   { 4, "A datasource failed." },

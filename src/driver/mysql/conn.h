@@ -1,6 +1,6 @@
 /* For: what the files of the driver of MySQL and MariaDB share: engine.c (connections, transactions),
  * connect.c (connecting; options.h has what it needs), deadline.c (deadlines), wait.c (calls that keep them;
- * wait_mariadb.c, wait_mysql.c and connect_mysql.c for each client library), sql.c (reading SQL), statement.c (prepared
+ * wait_*.c and connect_*.c for each client library, listen_mariadb.c), sql.c (reading SQL), statement.c (prepared
  * statements), run.c (values in, execution), state.c (transactions and connections that statements change), reset.c
  * (settings and resets), xa.c (two phases), result.c (rows out), table.c (descriptions of tables), error.c (error
  * numbers to errors). It compiles with MariaDB's client library and with MySQL's. Only this folder includes it. Owner:
@@ -68,6 +68,8 @@ typedef struct mysql_watch {
 } mysql_watch;
 #endif
 
+typedef struct mysql_listener mysql_listener;
+
 typedef struct mysql_conn {
   driver_conn base;
   MYSQL *db;
@@ -85,6 +87,8 @@ typedef struct mysql_conn {
   bool interrupted;    /* the last statement that failed was, and not by this side: perhaps the connection was killed */
   char xa[DRIVER_ID_BYTES + 1]; /* the id of the open transaction, if it can be prepared; otherwise "" */
   char lost[256];               /* why the server ended a transaction that begin() opened and nothing has ended yet */
+  char refused[256];            /* why the server was not let go on; "": it was */
+  bool too_large;               /* the same, because it said more than maxResult allows */
   bool late;                    /* a timeout of the open transaction was reported, which has ended it */
   bool open;                    /* connected, so that there may be a statement to cancel */
   bool started;                 /* `sent` was started */
@@ -99,8 +103,11 @@ typedef struct mysql_conn {
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement was not cancelled */
 #ifdef MARIADB_BASE_VERSION
-  bool encrypted; /* its socket is nonblocking: the library's blocking calls must not be used */
-  int waits;      /* what a started call waits for (MYSQL_WAIT_…); 0: it has ended */
+  mysql_listener *listener; /* while it connects */
+  int64_t may_hear_bytes;   /* of what the server says within one call of the library */
+  bool without_tls;         /* refused because the server has no TLS */
+  bool encrypted;           /* its socket is nonblocking: the library's blocking calls must not be used */
+  int waits;                /* what a started call waits for (MYSQL_WAIT_…); 0: it has ended */
 #else
   mysql_watch watch;
   pthread_t runner; /* runs a started call */
@@ -130,7 +137,11 @@ typedef struct mysql_target {
   const char *host, *user, *password, *database, *socket;
   unsigned port;
   unsigned long flags;
-  bool named; /* its certificate is compared with the host's name, which must stay a name */
+  bool named;          /* its certificate is compared with the host's name, which must stay a name */
+  bool needs_tls;      /* nothing is sent to a server without */
+  bool open;           /* there was to be no TLS */
+  bool has_key;        /* the server's key may encrypt the password */
+  const char *plugins; /* the setting auth_plugins; NULL: not given */
 } mysql_target;
 
 static inline mysql_conn *mysql_of(driver_conn *conn) { return (mysql_conn *)(void *)conn; }
@@ -173,6 +184,15 @@ static inline long long mysqldb_time_ms(const mysql_conn *conn) {
 /* mysql_real_connect with the handle that mysqldb_connect made. */
 bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
 void mysqldb_disconnect(mysql_conn *conn); /* no-op without a handle */
+/* Settings of the handle, before it connects: TLS, and the plugins that the library may use. */
+bool mysqldb_set_tls_mode(MYSQL *db, int mode);
+/* named: the setting auth_plugins, or NULL. hidden: the password may be sent in clear, as nothing but TLS or a Unix
+ * socket carries it, or as the user wants no TLS. */
+bool mysqldb_set_plugins(MYSQL *db, const char *named, bool hidden);
+#ifdef MARIADB_BASE_VERSION
+/* Makes the library let listen_mariadb.c hear the servers. Once, when the library has begun. */
+void mysqldb_listen_begin(void);
+#endif
 
 /* The library's calls of the same names, with the connection's deadline. */
 int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size);
@@ -196,6 +216,9 @@ bool mysqldb_is_duplicate(const shunt_error *err);
 /* Sets the error of the last call: on stmt, or on the connection if stmt is NULL. sql may be NULL. Marks an unusable
  * connection broken. */
 shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, shunt_error *err);
+/* Sets the error for an answer to one of the driver's own statements that has not the columns or rows that it must
+ * have; NULL: the library's. */
+shunt_status mysqldb_refuse_answer(mysql_conn *conn, const MYSQL_RES *result, shunt_error *err);
 /* Notes what is known of the effect of a request that the error of the last call ended, on stmt or the connection. */
 void mysqldb_note_outcome(mysql_conn *conn, MYSQL_STMT *stmt);
 /* Whether a packet of so many bytes exceeds the server's max_allowed_packet. The server hangs up on such a packet,

@@ -10,31 +10,12 @@
 
 enum { MOST_BYTES_OF_A_PACKET = 1 << 30 };
 
-#ifdef MARIADB_BASE_VERSION
-/* MariaDB's library knows two switches: enforce TLS, and verify certificate and host. So verify_ca means
- * verify_identity.
- */
-static bool set_tls_mode(MYSQL *db, tls_mode mode) {
-  mysql_flag on = mode > TLS_PREFERRED, verified = mode >= TLS_VERIFY_CA;
-  return mysql_options(db, MYSQL_OPT_SSL_ENFORCE, &on) == 0 &&
-         mysql_options(db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &verified) == 0;
-}
-#else
-static bool set_tls_mode(MYSQL *db, tls_mode mode) {
-  static const unsigned modes[] = {[TLS_DISABLED] = SSL_MODE_DISABLED,
-                                   [TLS_PREFERRED] = SSL_MODE_PREFERRED,
-                                   [TLS_REQUIRED] = SSL_MODE_REQUIRED,
-                                   [TLS_VERIFY_CA] = SSL_MODE_VERIFY_CA,
-                                   [TLS_VERIFY_IDENTITY] = SSL_MODE_VERIFY_IDENTITY};
-  return mysql_options(db, MYSQL_OPT_SSL_MODE, &modes[mode]) == 0;
-}
-#endif
-
 static bool set_text(MYSQL *db, enum mysql_option option, const char *text) {
   return !text || mysql_options(db, option, text) == 0;
 }
 
-static bool set_tls(const mysql_settings *s, MYSQL *db) {
+/* Without TLS its files are left out: MariaDB's library would take them for a wish to have it. */
+static bool set_tls(const mysql_settings *s, MYSQL *db, tls_mode mode) {
   static const struct {
     mysql_setting from;
     enum mysql_option to;
@@ -42,9 +23,9 @@ static bool set_tls(const mysql_settings *s, MYSQL *db) {
                  {SET_SSL_CERT, MYSQL_OPT_SSL_CERT},      {SET_SSL_KEY, MYSQL_OPT_SSL_KEY},
                  {SET_SSL_CIPHER, MYSQL_OPT_SSL_CIPHER},  {SET_SSL_CRL, MYSQL_OPT_SSL_CRL},
                  {SET_TLS_VERSION, MYSQL_OPT_TLS_VERSION}};
-  for (size_t i = 0; i < sizeof options / sizeof *options; i++)
+  for (size_t i = 0; i < sizeof options / sizeof *options && mode != TLS_DISABLED; i++)
     if (!set_text(db, options[i].to, s->values[options[i].from])) return false;
-  return s->tls == TLS_UNSAID || set_tls_mode(db, s->tls);
+  return mode == TLS_UNSAID || mysqldb_set_tls_mode(db, mode);
 }
 
 static bool set_timeouts(const mysql_settings *s, MYSQL *db) {
@@ -56,7 +37,8 @@ static bool set_timeouts(const mysql_settings *s, MYSQL *db) {
   return true;
 }
 
-/* The server's key, which encrypts a password on a connection without TLS. MariaDB's library always asks for it. */
+/* The server's key, which encrypts a password on a connection without TLS. MariaDB's library always asks for it, and
+ * listen_mariadb.c ends that. */
 static bool set_public_key(const mysql_settings *s, MYSQL *db) {
 #ifndef MARIADB_BASE_VERSION
   const bool yes = s->get_public_key;
@@ -65,7 +47,12 @@ static bool set_public_key(const mysql_settings *s, MYSQL *db) {
   return set_text(db, MYSQL_SERVER_PUBLIC_KEY, s->values[SET_PUBLIC_KEY]);
 }
 
-static bool tell(const mysql_settings *s, MYSQL *db) {
+static bool hides_password(const mysql_settings *s, tls_mode mode) {
+  const char *socket = s->values[SET_SOCKET];
+  return mode >= TLS_REQUIRED || s->tls == TLS_DISABLED || (socket && *socket);
+}
+
+static bool tell(const mysql_settings *s, MYSQL *db, tls_mode mode) {
   const unsigned no = 0;
   const unsigned long most = MOST_BYTES_OF_A_PACKET;
   /* LOCAL INFILE is off: a server must not read files of the client */
@@ -76,7 +63,8 @@ static bool tell(const mysql_settings *s, MYSQL *db) {
          set_text(db, MYSQL_READ_DEFAULT_GROUP, s->values[SET_OPTION_GROUP]) &&
          (!s->compress || mysql_options(db, MYSQL_OPT_COMPRESS, NULL) == 0) &&
          mysql_options4(db, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", s->values[SET_APPLICATION]) == 0 &&
-         set_timeouts(s, db) && set_public_key(s, db) && set_tls(s, db);
+         set_timeouts(s, db) && set_public_key(s, db) &&
+         mysqldb_set_plugins(db, s->values[SET_AUTH_PLUGINS], hides_password(s, mode)) && set_tls(s, db, mode);
 }
 
 /* ---- connecting ---- */
@@ -91,6 +79,9 @@ static void begin_library(void) {
   library_failed = mysql_library_init(0, NULL, NULL);
   sigaction(SIGPIPE, NULL, &after);
   if (after.sa_handler == SIG_IGN) sigaction(SIGPIPE, &before, NULL);
+#ifdef MARIADB_BASE_VERSION
+  if (!library_failed) mysqldb_listen_begin();
+#endif
 }
 
 /* An option file may turn on automatic reconnection, which would silently lose the state of the session. */
@@ -104,7 +95,7 @@ static bool never_reconnects(MYSQL *db) {
 #endif
 }
 
-static bool try_to_connect(mysql_conn *conn, const mysql_settings *s) {
+static bool try_to_connect(mysql_conn *conn, const mysql_settings *s, tls_mode mode) {
   const char *const *v = s->values, *socket = v[SET_SOCKET] && *v[SET_SOCKET] ? v[SET_SOCKET] : NULL;
   const mysql_target to = {.host = socket ? NULL : v[SET_HOST],
                            .user = v[SET_USER],
@@ -113,29 +104,33 @@ static bool try_to_connect(mysql_conn *conn, const mysql_settings *s) {
                            .socket = socket,
                            .port = s->port,
                            .flags = CLIENT_FOUND_ROWS,
-                           .named = s->tls == TLS_VERIFY_IDENTITY};
+                           .named = mode == TLS_VERIFY_IDENTITY,
+                           .needs_tls = mode >= TLS_REQUIRED,
+                           .open = s->tls == TLS_DISABLED,
+                           .has_key = (v[SET_PUBLIC_KEY] && *v[SET_PUBLIC_KEY]) || s->get_public_key,
+                           .plugins = v[SET_AUTH_PLUGINS]};
   sigpipe_hold(&conn->quiet);
-  const bool done = tell(s, conn->db) && mysqldb_real_connect(conn, &to);
+  const bool done = tell(s, conn->db, mode) && mysqldb_real_connect(conn, &to);
   sigpipe_release(&conn->quiet);
   return done;
 }
 
 /* `preferred` exists in MySQL's library. With MariaDB's: try TLS first, then without. */
-static bool connect_preferring(mysql_conn *conn, mysql_settings *s) {
+static bool connect_preferring(mysql_conn *conn, const mysql_settings *s) {
 #ifdef MARIADB_BASE_VERSION
   if (s->tls == TLS_PREFERRED) {
-    s->tls = TLS_REQUIRED;
-    bool done = try_to_connect(conn, s);
-    s->tls = TLS_PREFERRED;
-    if (done || mysql_errno(conn->db) != CR_SSL_CONNECTION_ERROR) return done;
+    if (try_to_connect(conn, s, TLS_REQUIRED)) return true;
+    if (!conn->without_tls && (conn->refused[0] || mysql_errno(conn->db) != CR_SSL_CONNECTION_ERROR)) return false;
     mysqldb_disconnect(conn);
     conn->db = mysql_init(NULL);
+    conn->base.broken = false;
+    return conn->db && try_to_connect(conn, s, TLS_DISABLED);
   }
 #endif
-  return conn->db && try_to_connect(conn, s);
+  return try_to_connect(conn, s, s->tls);
 }
 
-static shunt_status connect_as(mysql_conn *conn, mysql_settings *s) {
+static shunt_status connect_as(mysql_conn *conn, const mysql_settings *s) {
   if (!connect_preferring(conn, s)) return conn->db ? mysqldb_fail(conn, NULL, NULL, s->err) : error_memory(s->err);
   if (!never_reconnects(conn->db)) return mysqldb_fail(conn, NULL, NULL, s->err);
   socket_keep_alive((int)conn->db->net.fd);

@@ -183,6 +183,8 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   const char *client = conn->base.client->name;
   if (stmt && !mysql_stmt_errno(stmt))
     stmt = NULL; /* MariaDB's library sets the error of a fetch only on the connection */
+  if (conn->too_large) return driver_too_large(&conn->base, err);
+  if (conn->refused[0]) return mysqldb_refuse(conn, SHUNT_E_DATASOURCE, conn->refused, NULL, err);
   unsigned number = stmt ? mysql_stmt_errno(stmt) : mysql_errno(conn->db);
   const char *message = stmt ? mysql_stmt_error(stmt) : mysql_error(conn->db);
   const char *sqlstate = stmt ? mysql_stmt_sqlstate(stmt) : mysql_sqlstate(conn->db);
@@ -204,6 +206,15 @@ shunt_status mysqldb_fail(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, s
   err->engine_code = (int)number;
   if (strlen(sqlstate) < sizeof err->sqlstate) memcpy(err->sqlstate, sqlstate, strlen(sqlstate) + 1);
   return status;
+}
+
+shunt_status mysqldb_refuse_answer(mysql_conn *conn, const MYSQL_RES *result, shunt_error *err) {
+  if (mysql_errno(conn->db)) return mysqldb_fail(conn, NULL, NULL, err);
+  conn->base.broken = true;
+  return mysqldb_refuse(conn, SHUNT_E_DATASOURCE,
+                        result ? "the server's answer does not have the rows and columns that were asked for"
+                               : "the server's answer has no rows",
+                        NULL, err);
 }
 
 /* After an error of the library that means that the request was not sent, or not whole, there is no doubt: the server

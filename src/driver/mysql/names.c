@@ -28,10 +28,13 @@ shunt_status mysqldb_bad_setting(const mysql_settings *s, const char *name, cons
   return SHUNT_E_CONFIG;
 }
 
+/* The catalog has found those beside the url. A name in the url that resembles no option may be the end of a password
+ * whose & is not percent-encoded. */
 shunt_status mysqldb_unknown_setting(const mysql_settings *s, const char *name) {
   char what[256];
   suggest near = suggest_for(name);
   for (int i = 0; i < NSETTINGS; i++) suggest_try(&near, keys[i]);
+  if (!near.best) return mysqldb_bad_setting(s, "url", "it has an unknown option of mysql");
   snprintf(what, sizeof what, "unknown option of mysql%s", suggest_text(&near));
   return mysqldb_bad_setting(s, name, what);
 }

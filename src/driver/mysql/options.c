@@ -1,5 +1,8 @@
 /* The options of a connection: their values from the client, the url and the rows' defaults. */
+#define _POSIX_C_SOURCE 200809L
 #include "driver/mysql/options.h"
+
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -63,6 +66,14 @@ static shunt_status read_tls(mysql_settings *s) {
   return status;
 }
 
+static shunt_status check_plugins(const mysql_settings *s) {
+  const char *named = s->values[SET_AUTH_PLUGINS];
+  if (!named || mysqldb_plugins_are_valid(named)) return SHUNT_OK;
+  return mysqldb_bad_setting(s, "auth_plugins",
+                             "give the names of authentication plugins with commas between them; dialog is not "
+                             "possible, as it asks at the terminal");
+}
+
 static shunt_status read_values(mysql_settings *s) {
   shunt_value port, charset;
   shunt_status status = read_value(s, SET_PORT, &port);
@@ -81,6 +92,7 @@ static shunt_status read_values(mysql_settings *s) {
         mysqldb_bad_setting(s, "sql_mode",
                             "give a list of NO_ZERO_DATE, NO_ZERO_IN_DATE, ONLY_FULL_GROUP_BY, ALLOW_INVALID_DATES and "
                             "NO_UNSIGNED_SUBTRACTION with commas between them; the strict modes are always on");
+  if (!status) status = check_plugins(s);
   if (!status)
     s->values[SET_CHARSET] = mysqldb_setting_row(SET_CHARSET)->words[charset.as.integer]; /* as the library spells it */
   return status;
@@ -110,6 +122,13 @@ static bool place_paths(mysql_settings *s) {
   return true;
 }
 
+/* Without the file, MariaDB's library would take any key that the server sends. */
+static shunt_status check_key(const mysql_settings *s) {
+  const char *path = s->values[SET_PUBLIC_KEY];
+  if (!path || !*path || s->get_public_key || access(path, R_OK) == 0) return SHUNT_OK;
+  return mysqldb_bad_setting(s, "server_public_key_path", "the file can't be read");
+}
+
 static shunt_status read_all(mysql_settings *s) {
   const cat_client *client = s->client;
   for (size_t i = 0; i < client->noptions; i++) {
@@ -122,7 +141,8 @@ static shunt_status read_all(mysql_settings *s) {
   if (status) return status;
   add_defaults(s);
   status = read_values(s);
-  return status || place_paths(s) ? status : error_memory(s->err);
+  if (!status && !place_paths(s)) status = error_memory(s->err);
+  return status ? status : check_key(s);
 }
 
 shunt_status mysqldb_settings_read(mysql_settings *s, const cat_client *client, int64_t deadline_ns, shunt_error *err) {

@@ -36,7 +36,8 @@
   X(SSL_CRL, "ssl_crl")                                                                                                \
   X(TLS_VERSION, "tls_version")                                                                                        \
   X(PUBLIC_KEY, "server_public_key_path")                                                                              \
-  X(GET_PUBLIC_KEY, "get_server_public_key")
+  X(GET_PUBLIC_KEY, "get_server_public_key")                                                                           \
+  X(AUTH_PLUGINS, "auth_plugins")
 
 typedef enum mysql_setting {
 #define MYSQL_SETTING_ENUM(name, key) SET_##name,
@@ -72,10 +73,22 @@ typedef struct mysql_settings {
 shunt_status mysqldb_settings_read(mysql_settings *s, const cat_client *client, int64_t deadline_ns, shunt_error *err);
 void mysqldb_settings_free(mysql_settings *s);
 
-/* ---- mode.c, names.c, url.c ---- */
+/* ---- mode.c, names.c, plugins.c, url.c ---- */
 
 /* The setting sql_mode: a list of modes with commas between them, in any case. */
 bool mysqldb_mode_is_valid(const char *modes);
+
+#define MYSQL_CACHING_SHA2 "caching_sha2_password"
+#define MYSQL_SHA256 "sha256_password"
+#define MYSQL_CLEAR_PASSWORD "mysql_clear_password"
+enum { MYSQL_PLUGIN_BYTES = 64 };
+
+/* Those that need no name. */
+extern const char mysqldb_usual_plugins[];
+/* The setting auth_plugins: a list of names, without those that no client may use. */
+bool mysqldb_plugins_are_valid(const char *list);
+/* named: the setting auth_plugins, or NULL. */
+bool mysqldb_plugin_is_allowed(const char *name, const char *named);
 
 const schema_field *mysqldb_setting_row(mysql_setting which);
 /* NSETTINGS: no such option. */

@@ -42,9 +42,9 @@ shunt_status mysqldb_look(mysql_conn *conn, char **home, uint64_t *most_bytes, s
   shunt_status status = ask(conn, err);
   if (status) return status;
   MYSQL_RES *result = mysqldb_store_result(conn);
-  MYSQL_ROW row = result ? mysql_fetch_row(result) : NULL;
+  MYSQL_ROW row = result && mysql_num_fields(result) == 2 ? mysql_fetch_row(result) : NULL;
   if (!row) {
-    status = mysqldb_fail(conn, NULL, NULL, err);
+    status = mysqldb_refuse_answer(conn, result, err);
   } else {
     *home = base_strdup(row[0] ? row[0] : "");
     *most_bytes = row[1] ? strtoull(row[1], NULL, 10) : 0;

@@ -250,14 +250,15 @@ static shunt_status add_row(mysql_conn *conn, mysql_statement *s, unsigned n, sh
 static shunt_status fetch_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, int64_t *count,
                                shunt_error *err) {
   const unsigned n = mysql_stmt_field_count(s->stmt);
-  const size_t held = into ? driver_held(into) : 0;
   const bool some = *more;
+  size_t held = into ? driver_held(into) : 0;
   while (!some || !driver_is_enough(into)) {
     int rc = mysqldb_stmt_fetch(conn, s->stmt);
     *more = false;
     if (rc == MYSQL_NO_DATA) return SHUNT_OK;
     bool late = ++*count % ROWS_BETWEEN_LOOKS == 0 && !mysqldb_more_time(conn);
     if (late || (rc != 0 && rc != MYSQL_DATA_TRUNCATED)) return mysqldb_fail(conn, s->stmt, s->sql, err);
+    if (some) held = driver_held(into);
     shunt_status status = into ? add_row(conn, s, n, into, err) : SHUNT_OK;
     if (!status && into && !driver_fits(&conn->base, into, held)) status = driver_too_large(&conn->base, err);
     if (status) return status;

@@ -56,6 +56,6 @@ statement_kind mysqldb_kind(const char *sql, size_t size) {
     if (kind > worst) worst = kind;
     any = any || t.kind;
   } while (lex_first_behind(&l, ";(", &t));
-  if (!any) return STATEMENT_EMPTY;
-  return l.diverges && worst < STATEMENT_ANYTHING ? STATEMENT_ANYTHING : worst;
+  if (l.diverges && worst < STATEMENT_ANYTHING) return STATEMENT_ANYTHING;
+  return any ? worst : STATEMENT_EMPTY;
 }

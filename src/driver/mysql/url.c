@@ -3,6 +3,7 @@
 
 #include "base/ascii.h"
 #include "base/error.h"
+#include "catalog/url.h"
 #include "driver/mysql/options.h"
 
 static shunt_status decode(mysql_settings *s, const char *from, const char *end, const char **out) {
@@ -70,10 +71,10 @@ shunt_status mysqldb_settings_url(mysql_settings *s) {
   if (!at) return SHUNT_OK;
   if (strncmp(at, "mysql://", 8) != 0 && strncmp(at, "mariadb://", 10) != 0)
     return mysqldb_bad_setting(s, "url", "it has the form mysql://USER:PASSWORD@HOST:PORT/DATABASE?OPTION=VALUE");
+  const char *mistake = url_mistake(at);
+  if (mistake) return mysqldb_bad_setting(s, "url", mistake);
   at = strstr(at, "://") + 3;
   const char *query = at + strcspn(at, "?"), *slash = memchr(at, '/', (size_t)(query - at));
-  if (strchr(query, '@')) /* quote nothing of it: it may be a part of the password */
-    return mysqldb_bad_setting(s, "url", "write %3F for a ? in the user or password, and %40 for an @ in the options");
   shunt_status status = read_authority(s, at, slash ? slash : query);
   if (!status && slash) status = set_from_url(s, SET_DATABASE, slash + 1, query);
   return status || !*query ? status : read_url_options(s, query + 1);

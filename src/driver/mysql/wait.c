@@ -1,4 +1,4 @@
-/* The library's calls, with the connection's deadline. Only the files wait*.c and connect_mysql.c wait.
+/* The library's calls, with the connection's deadline. Only the files wait*.c and connect_*.c wait.
  * Not there: a deadline for the look-up of a host name and, inside MariaDB's library, for the attempt at its second
  * address after the first has failed. */
 #include "driver/mysql/wait.h"
@@ -29,42 +29,49 @@ shunt_status mysqldb_check_time(mysql_conn *conn, shunt_error *err) {
 
 int mysqldb_stmt_prepare(mysql_conn *conn, MYSQL_STMT *stmt, const char *sql, size_t size) {
   int rc;
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   CALL(conn, rc, mysql_stmt_prepare, stmt, stmt, sql, size);
   return rc;
 }
 
 int mysqldb_stmt_fetch(mysql_conn *conn, MYSQL_STMT *stmt) {
   int rc;
+  mysqldb_limit_bytes(conn, CALL_KEEPS_ONE);
   CALL(conn, rc, mysql_stmt_fetch, stmt, stmt);
   return rc;
 }
 
 int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt) {
   int rc;
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   CALL(conn, rc, mysql_stmt_next_result, stmt, stmt);
   return rc;
 }
 
 mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt) {
   mysql_flag failed;
+  mysqldb_limit_bytes(conn, CALL_DROPS);
   CALL(conn, failed, mysql_stmt_free_result, stmt, stmt);
   return failed;
 }
 
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size) {
   int rc;
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   CALL(conn, rc, mysql_real_query, conn->db, conn->db, sql, size);
   return rc;
 }
 
 bool mysqldb_reset_connection(mysql_conn *conn) {
   int failed;
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   CALL(conn, failed, mysql_reset_connection, conn->db, conn->db);
   return !failed;
 }
 
 MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {
   MYSQL_RES *result;
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   CALL(conn, result, mysql_store_result, conn->db, conn->db);
   return result;
 }

@@ -1,7 +1,8 @@
 /* For: what deadline.c and wait.c share with wait_mariadb.c, and with wait_mysql.c and connect_mysql.c, for the two
  * client libraries. Each of the three layers deadline.c, wait_*.c and wait.c uses only those before it.
  * Owner: nothing here is owned.
- * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only those five files include this. */
+ * Use: CALL(conn, rc, mysql_stmt_fetch, stmt, stmt); only the files wait*.c, deadline.c, connect_*.c and listen*
+ * include this. */
 #ifndef SHUNT_DRIVER_MYSQL_WAIT_H
 #define SHUNT_DRIVER_MYSQL_WAIT_H
 
@@ -21,6 +22,10 @@ bool mysqldb_in_time(mysql_conn *conn);
 
 /* ---- wait_mariadb.c, wait_mysql.c and connect_mysql.c ---- */
 
+/* What a call does with all that the server says: it keeps up to 16 times the bytes of short messages, keeps one
+ * message, or drops it. */
+typedef enum call_memory { CALL_GATHERS, CALL_KEEPS_ONE, CALL_DROPS } call_memory;
+
 /* CALL(conn, result, name, handle, arguments…): result = name(arguments…), which waits no longer than the limit, and
  * raises no SIGPIPE. */
 #define CALL(conn, ...)                                                                                                \
@@ -36,6 +41,8 @@ static inline int socket_of(const mysql_conn *conn) { return (int)mysql_get_sock
 /* Waits for the events that a call needs; returns those that happened, for the call. */
 int mysqldb_await(mysql_conn *conn, int waits);
 void mysqldb_forget_errors(const mysql_conn *conn);
+/* How much the server may say within the next call, by the client's maxResult. More ends the connection. */
+void mysqldb_limit_bytes(mysql_conn *conn, call_memory memory);
 
 /* Without a limit the blocking call is used: it is the fastest. */
 #define CALL_IN_TIME(conn, result, name, handle, ...)                                                                  \
@@ -55,6 +62,11 @@ static inline int socket_of(const mysql_conn *conn) { return conn->watch.socket;
 /* Another thread ends the call at until_ns. */
 void mysqldb_watch(mysql_conn *conn, int64_t until_ns);
 void mysqldb_unwatch(mysql_conn *conn);
+/* This library has no hook to limit it by. */
+static inline void mysqldb_limit_bytes(const mysql_conn *conn, call_memory memory) {
+  (void)conn;
+  (void)memory;
+}
 
 #define CALL_IN_TIME(conn, result, name, handle, ...)                                                                  \
   do {                                                                                                                 \
@@ -69,6 +81,7 @@ void mysqldb_unwatch(mysql_conn *conn);
 /* Runs a statement that was not started: mysql_stmt_execute, or mysql_real_query for one that is sent as text. */
 static inline int run_now(mysql_conn *conn, const mysql_statement *s) {
   int rc;
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   if (s->stmt)
     CALL(conn, rc, mysql_stmt_execute, s->stmt, s->stmt);
   else

@@ -6,14 +6,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
 
 #include "driver/socket.h"
-
-enum { STACK_BYTES = 256 << 10 };
 
 bool mysqldb_can_wait(void) { return true; }
 
@@ -61,42 +58,6 @@ int mysqldb_await(mysql_conn *conn, int waits) {
   return ready ? waits & ~MYSQL_WAIT_TIMEOUT : MYSQL_WAIT_TIMEOUT;
 }
 
-/* ---- connecting ---- */
-
-/* Looking up a host name may need more stack than the library's default. */
-static bool set_stack(mysql_conn *conn) {
-  const size_t stack_bytes = STACK_BYTES;
-  return mysql_options(conn->db, MYSQL_OPT_NONBLOCK, &stack_bytes) == 0;
-}
-
-/* TLS reads the socket by itself, and would block there. */
-static bool wont_block(mysql_conn *conn) {
-  int fd = socket_of(conn);
-  conn->encrypted = mysql_get_ssl_cipher(conn->db) != NULL;
-  return !conn->encrypted || fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK) == 0;
-}
-
-/* Never the blocking call: it retries for ever if the backlog of a stopped server's socket is full. */
-bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to) {
-  MYSQL *connected = NULL;
-  if (!set_stack(conn)) return false;
-  int waits = mysql_real_connect_start(&connected, conn->db, to->host, to->user, to->password, to->database, to->port,
-                                       to->socket, to->flags);
-  while (waits) {
-    socket_close_on_exec(socket_of(conn)); /* each address has another socket; this is the first that is seen of it */
-    waits = mysql_real_connect_cont(&connected, conn->db, mysqldb_await(conn, waits));
-  }
-  if (connected) socket_close_on_exec(socket_of(conn));
-  return connected && wont_block(conn);
-}
-
-void mysqldb_disconnect(mysql_conn *conn) {
-  sigpipe_hold(&conn->quiet);
-  if (conn->db) mysql_close(conn->db);
-  sigpipe_release(&conn->quiet);
-  conn->db = NULL;
-}
-
 /* ---- starting ---- */
 
 static void go_on(mysql_conn *conn, const mysql_statement *s, int events) {
@@ -111,6 +72,7 @@ int mysqldb_start(driver_conn *base) {
   const mysql_statement *s = conn->sent;
   if (!s || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   mysqldb_forget_errors(conn);
+  mysqldb_limit_bytes(conn, CALL_GATHERS);
   conn->started = true;
   mysqldb_hold_signal(conn);
   conn->waits = s->stmt ? mysql_stmt_execute_start(&conn->returned, s->stmt)

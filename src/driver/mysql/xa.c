@@ -83,12 +83,15 @@ static shunt_status finish(driver_conn *base, const char *id, bool commit, shunt
 
 /* ---- the list ---- */
 
+enum { FORMAT, GLOBAL_SIZE, BRANCH_SIZE, ID, NCOLUMNS };
+
 static bool add(const MYSQL_ROW row, const unsigned long *sizes, shunt_rows *into) {
-  bool ours = row[0] && strtol(row[0], NULL, 10) == OUR_FORMAT && row[2] && strcmp(row[2], "0") == 0;
+  bool ours = row[FORMAT] && strtol(row[FORMAT], NULL, 10) == OUR_FORMAT && row[BRANCH_SIZE] &&
+              strcmp(row[BRANCH_SIZE], "0") == 0 && row[ID];
   shunt_value *cell = ours ? rows_add(into) : NULL;
   if (!ours) return true;
   if (!cell) return false;
-  *cell = shunt_text(row[3], sizes[3]);
+  *cell = shunt_text(row[ID], sizes[ID]);
   return rows_own(into, cell);
 }
 
@@ -101,7 +104,11 @@ static shunt_status list(driver_conn *base, shunt_rows *into, shunt_error *err) 
   if (!status) status = mysqldb_control(conn, sql, err);
   if (status) return status;
   MYSQL_RES *result = mysqldb_store_result(conn);
-  if (!result) return mysqldb_fail(conn, NULL, sql, err);
+  if (!result || mysql_num_fields(result) != NCOLUMNS) {
+    status = mysqldb_refuse_answer(conn, result, err);
+    mysql_free_result(result);
+    return status;
+  }
   bool ok = rows_set_columns(into, columns, 1);
   for (MYSQL_ROW row; ok && (row = mysql_fetch_row(result));) ok = add(row, mysql_fetch_lengths(result), into);
   mysql_free_result(result);

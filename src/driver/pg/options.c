@@ -4,6 +4,7 @@
 #include "base/suggest.h"
 #include "catalog/schema_value.h"
 #include "catalog/settings.h"
+#include "catalog/url.h"
 #include "driver/pg/conn.h"
 
 typedef struct list {
@@ -71,7 +72,12 @@ static bool is_set(const list *l, const char *keyword) {
   return value_of(l, keyword) != NULL;
 }
 
+/* An option that a newer libpq has is a row, so that it was not found before. */
 static shunt_status unknown(const list *l, const char *keyword, shunt_error *err) {
+  enum { EACH_VERSION = 10000 };
+  if (schema_field_of(&schema_pg, keyword))
+    return error_set(err, SHUNT_E_CONFIG, "client '%s': libpq %d has no option '%s'", l->client->name,
+                     PQlibVersion() / EACH_VERSION, keyword);
   suggest near = suggest_for(keyword);
   suggest_try(&near, "url");
   suggest_try(&near, "database");
@@ -83,6 +89,8 @@ static shunt_status unknown(const list *l, const char *keyword, shunt_error *err
 
 /* Leaves out libpq's own message, which may quote the password. */
 static shunt_status add_url(list *l, const char *folder, const char *url, shunt_error *err) {
+  const char *mistake = url_mistake(url);
+  if (mistake) return error_set(err, SHUNT_E_CONFIG, "client '%s': url: %s", l->client->name, mistake);
   char *message = NULL;
   PQconninfoOption *parts = PQconninfoParse(url, &message);
   const bool lacks_memory = !parts && (!message || pg_lacked_memory(message));

@@ -199,7 +199,7 @@ shunt_status pg_receive(driver_conn *base, shunt_rows *into, int64_t *affected, 
 /* ---- in parts ---- */
 
 /* Takes one result. *more is false after the last one, which is empty: a connection that is lost before that is an
- * error, not an end. Each part may take as much as an answer. */
+ * error, not an end. */
 static shunt_status take_part(pg_conn *conn, pg_statement *s, const PGresult *result, shunt_rows *into, bool *more,
                               shunt_error *err) {
   const size_t held = driver_held(into);

@@ -1,6 +1,7 @@
 /* Waiting for the server, with the connection's deadline. Only this file and connect.c wait. */
 #define _DEFAULT_SOURCE /* for syscall */
 #include <poll.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -9,8 +10,9 @@
 #include "driver/pg/conn.h"
 #include "driver/socket.h"
 
-/* With TLS, libpq may hold data that poll can't see, because it has left the socket already. So libpq is asked at
- * intervals: short ones after data has arrived, longer and longer ones otherwise. */
+/* libpq may hold data that poll can't see, because it has left the socket already: with TLS, and where memory lacked
+ * for the start of a COPY. So libpq is asked at intervals: short ones after data has arrived, longer and longer ones
+ * otherwise. */
 static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
 
 enum {
@@ -85,12 +87,15 @@ shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
 
 /* ---- waiting ---- */
 
-/* The time is looked at first: a server that sends without end would never let the wait time out. */
+/* The time is looked at first: a server that sends without end would never let the wait time out. Without a limit there
+ * is no timer, which may take longer than the answer. */
 static bool wait_for(pg_conn *conn, short events, int64_t *nap_ns) {
-  int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns, wake_ns = limit_ns;
-  const int64_t now_ns = limit_ns || conn->encrypted ? clock_monotonic_ns() : 0;
+  const bool naps = conn->encrypted || conn->load;
+  const int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns;
+  const int64_t now_ns = limit_ns || naps ? clock_monotonic_ns() : 0;
   if (limit_ns && now_ns >= limit_ns) return go_on(conn);
-  if (conn->encrypted && (!limit_ns || now_ns + *nap_ns < limit_ns)) wake_ns = now_ns + *nap_ns;
+  int64_t wake_ns = limit_ns;
+  if (naps && (!limit_ns || now_ns + *nap_ns < limit_ns)) wake_ns = now_ns + *nap_ns;
   if (socket_wait(PQsocket(conn->pg), events, wake_ns)) {
     *nap_ns = SHORTEST_NAP_NS;
     return true;
@@ -147,25 +152,25 @@ bool pg_flush(pg_conn *conn) {
 
 /* ---- results ---- */
 
-static bool lacked_memory(const pg_conn *conn) {
-  const char *message = PQerrorMessage(conn->pg);
-  return *message && pg_lacked_memory(message);
+/* An error of libpq itself has no SQLSTATE. It may have lost results, for which it would wait. */
+static bool is_own_error(const PGresult *result) {
+  return result && PQresultStatus(result) == PGRES_FATAL_ERROR && !pg_sqlstate(result)[0];
 }
 
-/* Without memory for an answer that it has read, libpq waits for another one. */
-static bool misses_none(pg_conn *conn) { return !lacked_memory(conn) || pg_abandon(conn, PG_NO_MEMORY); }
-
-/* While libpq has no result, PQgetResult would wait, and without end: unless the connection is lost. */
+/* While libpq has no result, PQgetResult would wait, and without end: unless the connection is lost. If libpq has no
+ * memory for a result, it may say so in its message alone, and still wait for the result. */
 PGresult *pg_result(pg_conn *conn) {
   int64_t nap_ns = SHORTEST_NAP_NS;
+  const size_t said = strlen(PQerrorMessage(conn->pg));
   bool more = true;
   conn->reads = 0;
   while (more && !conn->ended && PQisBusy(conn->pg))
-    more = misses_none(conn) && exchange(conn, PQflush(conn->pg), &nap_ns);
+    more = strlen(PQerrorMessage(conn->pg)) <= said && exchange(conn, PQflush(conn->pg), &nap_ns);
   if (!more && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
   if (conn->ended) return NULL;
-  conn->lacked = conn->lacked || lacked_memory(conn); /* libpq forgets it with the next request */
-  return PQgetResult(conn->pg);
+  PGresult *result = PQgetResult(conn->pg);
+  if (is_own_error(result) && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
+  return result;
 }
 
 bool pg_is_copy(const PGresult *result) {
@@ -209,7 +214,6 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
   PGresult *kept = NULL, *next;
   bool failed = false;
   *done = 0;
-  conn->lacked = false;
   pg_by_rows(conn);
   while ((next = next_of_pipeline(conn)) && PQresultStatus(next) != PGRES_PIPELINE_SYNC) {
     if (failed) {
@@ -231,7 +235,7 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
   if (PQexitPipelineMode(conn->pg)) return kept;
   conn->base.broken = true;
   if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
-  pg_abandon(conn, conn->lacked ? PG_NO_MEMORY : PG_FAILED); /* libpq has lost a result */
+  pg_abandon(conn, PG_FAILED); /* libpq has lost a result */
   PQclear(kept);
   return NULL;
 }

@@ -214,10 +214,10 @@ shunt_status sqlite_receive(driver_conn *base, shunt_rows *into, int64_t *affect
 
 /* Steps until there are enough rows. *rc: of the last step. */
 static shunt_status step_some(sqlite_conn *conn, statement *s, shunt_rows *into, int *rc, shunt_error *err) {
-  const size_t held = driver_held(into);
   shunt_status status = SHUNT_OK;
   *rc = SQLITE_ROW;
   while (*rc == SQLITE_ROW && !status && !driver_is_enough(into)) {
+    const size_t held = driver_held(into);
     *rc = sqlite3_step(s->stmt);
     if (!into->columns && (*rc == SQLITE_ROW || *rc == SQLITE_DONE))
       status = driver_set_columns(&conn->base, into, sqlite3_column_count(s->stmt), column_name, s->stmt, err);

@@ -119,7 +119,8 @@ local function yaml_of(world, spec)
   local names, lines = {}, { "database:", "  defaultClient: " .. spec.default }
   for name in pairs(spec.clients) do names[#names + 1] = name end
   table.sort(names)
-  lines[#lines + 1] = ("  base: {pool: {max: %d%s}}"):format(spec.max or 4, spec.pool and ", " .. spec.pool or "")
+  lines[#lines + 1] = ("  base: {pool: {max: %d%s}%s}"):format(spec.max or 4, spec.pool and ", " .. spec.pool or "",
+    spec.base and ", " .. spec.base or "")
   if spec.database then lines[#lines + 1] = "  " .. spec.database end
   lines[#lines + 1] = "  clients:"
   for _, name in ipairs(names) do
@@ -130,14 +131,15 @@ local function yaml_of(world, spec)
 end
 
 --- clients: engine by client, or "memory", SQLite without a file; default: the default client (the only one where left out); rules: a rule file; yaml: more of
---- the app config, and database: of its part of that name; max: connections of a pool; pool: more of its keys; connection:
---- more keys of a client's connection; tcp: as for url, by client.
+--- the app config, and database: of its part of that name; max: connections of a pool; pool: more of its keys; base: more of the keys of every client;
+--- connection: more keys of a client's connection; tcp: as for url, by client.
 ---@class WorldSpec
 ---@field clients table<string, string>
 ---@field default? string
 ---@field rules? string
 ---@field yaml? string
 ---@field database? string
+---@field base? string
 ---@field max? integer
 ---@field pool? string
 ---@field connection? table

@@ -9,179 +9,10 @@
 
 #include "driver/driver.h"
 #include "driver/sqlite3/conn.h"
+#include "unit/driver/reading.h"
 #include "unit/driver/soup.h"
 
 enum { LONGEST = 512 };
-
-/* ---- a second reading: one character at a time, and what each of them is ---- */
-
-/* '.' blank or comment, 's' string, 'n' quoted name, '?' parameter, 'w' word or number, 'o' anything else. */
-typedef enum mode { CODE, LINE, BLOCK, QUOTED, DOLLARS } mode;
-
-typedef struct reading {
-  cat_engine engine;
-  const char *text;
-  size_t size;
-  char *out;
-  mode mode;
-  size_t depth;
-  char close, class;
-  bool escapes, executable;
-  char tag[LONGEST];
-} reading;
-
-static bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (unsigned char)c >= 128;
-}
-static bool is_digit(char c) { return '0' <= c && c <= '9'; }
-static bool is_space(char c) { return c && strchr(" \t\n\v\f\r", c); }
-
-static char peek(const reading *r, size_t at) { return at < r->size ? r->text[at] : 0; }
-
-static size_t mark(reading *r, size_t at, size_t n, char class) {
-  memset(r->out + at, class, n);
-  return at + n;
-}
-
-static size_t open_quote(reading *r, size_t at, char class, bool escapes) {
-  r->mode = QUOTED;
-  r->close = r->text[at] == '[' ? ']' : r->text[at];
-  r->class = class;
-  r->escapes = escapes;
-  return mark(r, at, 1, class);
-}
-
-/* Of E'…' on the next line: where its quote is, or 0. */
-static size_t continuation(const reading *r, size_t at) {
-  bool lines = false;
-  for (; at < r->size; at++) {
-    char c = r->text[at];
-    if (c == '\n' || c == '\r') lines = true;
-    if (c == '\'') return lines ? at : 0;
-    if (c == '-' && peek(r, at + 1) == '-') {
-      while (at + 1 < r->size && r->text[at + 1] != '\n' && r->text[at + 1] != '\r') at++;
-    } else if (!is_space(c)) {
-      return 0;
-    }
-  }
-  return 0;
-}
-
-static size_t read_quoted(reading *r, size_t at) {
-  char c = r->text[at], next = peek(r, at + 1);
-  bool last = at + 1 == r->size;
-  if (r->escapes && c == '\\' && !last) return mark(r, at, 2, r->class);
-  if (c != r->close) return mark(r, at, 1, r->class);
-  if (c != ']' && next == c && !last) return mark(r, at, 2, r->class);
-  r->mode = CODE;
-  at = mark(r, at, 1, r->class);
-  size_t more = r->engine == CAT_PG && r->escapes ? continuation(r, at) : 0;
-  if (!more) return at;
-  mark(r, at, more - at, 's');
-  return open_quote(r, more, 's', true);
-}
-
-static size_t read_comment(reading *r, size_t at) {
-  bool opens = r->text[at] == '/' && peek(r, at + 1) == '*', closes = r->text[at] == '*' && peek(r, at + 1) == '/';
-  if (r->engine != CAT_PG) opens = false;
-  if (opens) r->depth++;
-  if (closes && --r->depth == 0) r->mode = CODE;
-  return mark(r, at, opens || closes ? 2 : 1, '.');
-}
-
-static size_t read_dollars(reading *r, size_t at) {
-  size_t size = strlen(r->tag);
-  if (r->size - at < size || strncmp(r->text + at, r->tag, size) != 0) return mark(r, at, 1, 's');
-  r->mode = CODE;
-  return mark(r, at, size, 's');
-}
-
-static size_t read_word(reading *r, size_t at) {
-  size_t begin = at;
-  bool number = r->engine == CAT_PG && is_digit(r->text[at]);
-  while (at < r->size && (is_digit(r->text[at]) || (!number && (is_letter(r->text[at]) || r->text[at] == '$')))) at++;
-  bool escape = r->engine == CAT_PG && at - begin == 1 && (r->text[begin] | 32) == 'e' && peek(r, at) == '\'';
-  mark(r, begin, at - begin, escape ? 's' : 'w');
-  return escape ? open_quote(r, at, 's', true) : at;
-}
-
-static size_t dollar_tag(reading *r, size_t at) {
-  size_t end = at + 1;
-  while (is_letter(peek(r, end)) || (end > at + 1 && is_digit(peek(r, end)))) end++;
-  if (peek(r, end) != '$') return 0;
-  memcpy(r->tag, r->text + at, end + 1 - at);
-  r->tag[end + 1 - at] = 0;
-  return end + 1 - at;
-}
-
-static size_t open_executable(reading *r, size_t at) {
-  size_t begin = at, digits = 0;
-  at += r->text[at + 2] == '!' ? 3 : 4;
-  while (is_digit(peek(r, at + digits)) && digits < 6) digits++;
-  if (digits >= 5) at += digits;
-  r->executable = true;
-  return mark(r, begin, at - begin, '.');
-}
-
-static size_t read_code(reading *r, size_t at) {
-  char c = r->text[at], second = peek(r, at + 1), third = peek(r, at + 2);
-  bool pg = r->engine == CAT_PG, mysql = r->engine == CAT_MYSQL, sqlite = r->engine == CAT_SQLITE3;
-  if (is_space(c)) return mark(r, at, 1, '.');
-  if (sqlite && r->size - at > 2 && memcmp(r->text + at, "\xEF\xBB\xBF", 3) == 0) return mark(r, at, 3, '.');
-  if ((mysql && c == '#') || (c == '-' && second == '-' && (!mysql || (unsigned char)third <= 32 || third == 127))) {
-    r->mode = LINE;
-    return mark(r, at, 1, '.');
-  }
-  if (mysql && r->executable && c == '*' && second == '/') {
-    r->executable = false;
-    return mark(r, at, 2, '.');
-  }
-  if (c == '/' && second == '*') {
-    if (mysql && (third == '!' || (third == 'M' && peek(r, at + 3) == '!'))) return open_executable(r, at);
-    r->mode = BLOCK;
-    r->depth = 1;
-    return mark(r, at, 2, '.');
-  }
-  if (c == '\'') return open_quote(r, at, 's', mysql);
-  if (c == '"') return open_quote(r, at, mysql ? 's' : 'n', mysql);
-  if ((c == '`' && !pg) || (c == '[' && sqlite)) return open_quote(r, at, 'n', false);
-  if (pg && c == '?' && second == '?') return mark(r, at, 2, 'o');
-  if (c == '?') {
-    size_t end = at + 1;
-    while (sqlite && is_digit(peek(r, end))) end++;
-    return mark(r, at, end - at, '?');
-  }
-  size_t tag = pg && c == '$' ? dollar_tag(r, at) : 0;
-  if (tag) {
-    r->mode = DOLLARS;
-    return mark(r, at, tag, 's');
-  }
-  if (is_letter(c) || is_digit(c) || (c == '$' && !pg)) return read_word(r, at);
-  return mark(r, at, 1, 'o');
-}
-
-static size_t read_one(reading *r, size_t at) {
-  char c = r->text[at];
-  switch (r->mode) {
-  case LINE:
-    if (c == '\n' || (c == '\r' && r->engine == CAT_PG)) r->mode = CODE;
-    return mark(r, at, 1, '.');
-  case BLOCK:
-    return read_comment(r, at);
-  case QUOTED:
-    return read_quoted(r, at);
-  case DOLLARS:
-    return read_dollars(r, at);
-  case CODE:
-    break;
-  }
-  return read_code(r, at);
-}
-
-static void read_again(cat_engine engine, const char *text, size_t size, char *out) {
-  reading r = {.engine = engine, .text = text, .size = size, .out = out};
-  for (size_t at = 0; at < size;) at = read_one(&r, at);
-}
 
 /* ---- the comparison ---- */
 
@@ -205,7 +36,7 @@ static void compare(cat_engine engine, const char *text, size_t size) {
   char got[LONGEST], want[LONGEST];
   assert_non_null(exact);
   memcpy(exact, text, size);
-  read_again(engine, text, size, want);
+  reading_of(engine, text, size, want);
   read_tokens(engine, exact, size, got);
   if (memcmp(got, want, size) != 0)
     fail_msg("%s reads\n%.*s\nas\n%.*s\nand not as\n%.*s", cat_engine_name(engine), (int)size, text, (int)size, got,

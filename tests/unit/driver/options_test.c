@@ -120,6 +120,11 @@ static void mysql_refuses_what_no_row_allows(void **state) {
                {"ssl_mode=secret", "ssl_mode: give disabled, preferred, required, verify_ca or verify_identity"},
                {"compress=secret", "compress: give true or false"},
                {"charset=secret", "charset: give utf8mb4"},
+               {"auth_plugins=secret%20", "auth_plugins: give the names"},
+               {"auth_plugins=/tmp/secret", "auth_plugins: give the names"},
+               {"auth_plugins=mysql_clear_password,dialog", "dialog is not possible"},
+               {"auth_plugins=a,,b", "auth_plugins: give the names"},
+               {"server_public_key_path=/secret.pem", "server_public_key_path: the file can't be read"},
                {"hosst=secret", "hosst: unknown option of mysql; did you mean 'host'?"}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char url[128];
@@ -132,6 +137,30 @@ static void mysql_refuses_what_no_row_allows(void **state) {
     assert_null(strstr(err.message, "secret"));
     mysqldb_settings_free(&s);
   }
+}
+
+static void a_plugin_is_allowed_by_its_whole_name(void **state) {
+  (void)state;
+  static const char named[] = "mysql_clear_password,evil";
+  static const char *const allowed[] = {"mysql_native_password", "caching_sha2_password", "mysql_clear_password",
+                                        "evil"};
+  static const char *const refused[] = {"",
+                                        "password",
+                                        "dialog",
+                                        "mysql",
+                                        "evi",
+                                        "evil2",
+                                        "EVIL",
+                                        "mysql_old_password",
+                                        "mysql_native_password,caching_sha2_password",
+                                        "a/b"};
+  for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
+    if (!mysqldb_plugin_is_allowed(allowed[i], named)) fail_msg("%s", allowed[i]);
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
+    if (mysqldb_plugin_is_allowed(refused[i], named)) fail_msg("%s", refused[i]);
+  assert_false(mysqldb_plugin_is_allowed("mysql_clear_password", NULL));
+  assert_false(mysqldb_plugin_is_allowed("dialog", "dialog"));
+  assert_true(mysqldb_plugins_are_valid(named));
 }
 
 /* ---- pg ---- */
@@ -183,6 +212,29 @@ static void libpq_gets_the_defaults_of_the_rows(void **state) {
   arena_free(&a);
 }
 
+/* As require_auth of libpq 16: it would be a promise that is not kept. */
+static void an_option_that_this_libpq_lacks_is_refused(void **state) {
+  (void)state;
+  PQconninfoOption *known = PQconndefaults();
+  assert_non_null(known);
+  for (const schema_field *f = schema_pg.fields; f->key; f++) {
+    const cat_option option = {f->key, "1", false};
+    const cat_client client = {.name = "main", .engine = CAT_PG, .options = &option, .noptions = 1};
+    const PQconninfoOption *o = known;
+    const char **keywords, **values;
+    arena a = {0};
+    shunt_error err;
+    while (o->keyword && strcmp(o->keyword, f->key) != 0) o++;
+    bool ours = strcmp(f->key, "url") == 0 || strcmp(f->key, "prepare") == 0 || strcmp(f->key, "database") == 0;
+    shunt_status status = pg_options(&client, &a, &keywords, &values, &err);
+    if (!o->keyword && !ours) assert_int_equal(status, SHUNT_E_CONFIG);
+    if (!o->keyword && !ours) assert_non_null(strstr(err.message, "libpq"));
+    if (o->keyword) assert_non_null(value_of(keywords, values, f->key));
+    arena_free(&a);
+  }
+  PQconninfoFree(known);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_option_of_libpq_has_a_row),
@@ -192,6 +244,8 @@ int main(void) {
       cmocka_unit_test(mysql_has_the_defaults_of_the_rows),
       cmocka_unit_test(mysql_reads_the_url_and_what_is_beside_it),
       cmocka_unit_test(mysql_refuses_what_no_row_allows),
+      cmocka_unit_test(a_plugin_is_allowed_by_its_whole_name),
+      cmocka_unit_test(an_option_that_this_libpq_lacks_is_refused),
       cmocka_unit_test(libpq_gets_the_defaults_of_the_rows),
   };
   return cmocka_run_group_tests_name("options of connections", tests, NULL, NULL);

@@ -56,9 +56,32 @@ static void a_host_of_which_no_address_answers_is_an_error(void **state) {
   assert_string_equal(d.err.client, "main");
 }
 
+/* Its answers come before the connection is made, and look like messages of an authentication. */
+static void an_option_file_may_ask_the_server_something_first(void **state) {
+  the_server(state);
+  static const char *const commands[] = {"SELECT 1", "SET @a = 1", "SELECT REPEAT('x', 100000)"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    char path[] = "/tmp/shunt_options_XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    dprintf(fd, "[client]\ninit-command=%s\n", commands[i]);
+    close(fd);
+    server d;
+    init(&d);
+    d.options[1] = (cat_option){"option_file", path, false};
+    d.options[2] = (cat_option){"compress", i % 2 ? "true" : "false", false};
+    d.client.noptions = 3;
+    connect_to(&d);
+    unlink(path);
+    run(&d, "SELECT 1");
+    disconnect(&d);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(each_address_of_a_host_is_tried),
+      TEST(an_option_file_may_ask_the_server_something_first),
       TEST(a_host_of_which_no_address_answers_is_an_error),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -294,7 +294,7 @@ static shunt_status try_any(server *d, rng *r, bool *begins) {
   *begins = which == 0 && !open;
   if (*begins) return e->begin(d->conn, NULL, false, &d->err);
   if (which == 0) return e->commit(d->conn, &d->err);
-  if (which == 1) return try_plain(d, "CHECK TABLE %s");                         /* which goes as text */
+  if (which == 1 && !open) return try_plain(d, "CHECK TABLE %s");                /* which goes as text, and commits */
   snprintf(sql, sizeof sql, "SELECT %zu, count(*) FROM %%s", rng_below(r, 100)); /* most are to be prepared */
   return try_plain(d, sql);
 }
