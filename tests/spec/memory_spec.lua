@@ -45,7 +45,7 @@ describe("without memory of Lua", function()
     reset()
     operation()
     reset()
-    local counts, n, fired = { ["not done"] = 0, done = 0, unknown = 0 }, 0
+    local counts, n = { ["not done"] = 0, done = 0, unknown = 0 }, 0
     local fired
     repeat
       n = n + 1
