@@ -5,6 +5,7 @@
 #ifndef TESTS_UNIT_DRIVER_SQLITE3_DISK_H
 #define TESTS_UNIT_DRIVER_SQLITE3_DISK_H
 
+#include <errno.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <string.h>
@@ -63,7 +64,9 @@ static sqlite3_file *disk_real(sqlite3_file *f) { return ((disk_file *)(void *)f
 static bool disk_fails(disk_kind kind) {
   if (!(disk.kinds & 1U << kind)) return false;
   int call = ++disk.calls;
-  return disk.fails_at && (call == disk.fails_at || (disk.stays && call > disk.fails_at));
+  if (!disk.fails_at || !(call == disk.fails_at || (disk.stays && call > disk.fails_at))) return false;
+  errno = disk.way == DISK_FULL ? ENOSPC : EIO; /* which SQLite asks for */
+  return true;
 }
 
 static int disk_close(sqlite3_file *f) { return disk_real(f)->pMethods->xClose(disk_real(f)); }
