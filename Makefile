@@ -35,7 +35,7 @@ TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
-WATCHDOG := $(B)/lua/tests/support/watchdog.so
+SUPPORT := $(B)/lua/tests/support/watchdog.so $(B)/lua/tests/support/failing.so
 INTERRUPT := $(B)/tests/interrupt.so
 LEAP := $(B)/tests/leap.so
 
@@ -129,10 +129,10 @@ $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 $(RELAYS): $(B)/tests/%: $(B)/obj/tests/engines/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
-# The watchdog of specs that wait, a Lua module.
-$(WATCHDOG): $(B)/obj/tests/support/watchdog.o
+# Lua modules of specs: the watchdog of those that wait, and an allocator that fails, which a state needs to its end.
+$(SUPPORT): $(B)/lua/tests/support/%.so: $(B)/obj/tests/support/%.o
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared -o $@ $^
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared $(STAYS) -o $@ $^
 # What programs preload that are to die at a certain step. A sanitizer's runtime, preloaded too, would have to come first.
 $(B)/obj/tests/support/interrupt.o: private CFLAGS_ALL := $(filter-out $(SANITIZE),$(CFLAGS_ALL))
 $(INTERRUPT): $(B)/obj/tests/support/interrupt.o
@@ -179,10 +179,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the tests in C without running them.
-unit: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP)
+unit: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(FUZZERS) $(RELAYS) $(WATCHDOG) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all

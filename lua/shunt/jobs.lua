@@ -267,7 +267,7 @@ function methods.push(session, name, data, opts)
 end
 
 function methods.push_async(session, name, data, opts)
-  local result = core.json_decode(core.push_wait(session, declared(session, name), core.json(data), opts))
+  local result = core.push_wait(session, declared(session, name), core.json(data), opts)
   if result == core.null then return nil end
   return result
 end

@@ -98,7 +98,7 @@ static int app_describe(lua_State *L) {
   bind_app *app = bind_check_app(L);
   bind_call *c = bind_call_new(L);
   if (shunt_describe(app->app, &c->text, &c->err)) return bind_fail(L, c);
-  bind_push_json(L, c->text);
+  bind_push_json(L, c->text, false);
   bind_leave(L, c);
   return 1;
 }

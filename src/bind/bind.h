@@ -112,6 +112,11 @@ bind_call *bind_enter_beside(lua_State *L, int session_index);
 void bind_busy(lua_State *L, bind_call *c);
 void bind_done(lua_State *L, bind_call *c, shunt_status status); /* raises c->err unless status is SHUNT_OK */
 void bind_leave(lua_State *L, bind_call *c);
+/* Releases what c holds, and returns what `push` pushes: it gets c. Without memory for that it raises MEMORY with this
+ * outcome; see bind_written. */
+int bind_give(lua_State *L, bind_call *c, lua_CFunction push, shunt_outcome outcome);
+/* The outcome of a write that has succeeded: its transaction, if it is in one, may still be rolled back. */
+shunt_outcome bind_written(const bind_call *c);
 int bind_fail(lua_State *L, bind_call *c); /* releases what c holds, then raises c->err with the failures of hooks */
 
 /* event_queue.c */
@@ -127,7 +132,11 @@ void bind_events_end(bind_app *app); /* once the library makes no events any mor
  * place get the file and line of the innermost Lua function outside shunt's own files. */
 int bind_place_error(lua_State *L);
 /* error.c */
+/* Pushes the error. Without memory for it: MEMORY, with the same outcome. */
 void bind_push_error(lua_State *L, const shunt_error *err);
+void bind_push_failed(lua_State *L, const shunt_error *err); /* pops what hooks raised, or nil */
+/* Pushes an error that was made in advance. */
+void bind_push_memory(lua_State *L, shunt_outcome outcome);
 void bind_push_problem(lua_State *L, const shunt_error *err); /* one of several problems: without the caller's line */
 __attribute__((format(printf, 2, 3))) int bind_usage(lua_State *L, const char *format, ...);
 int bind_memory(lua_State *L);
@@ -201,6 +210,7 @@ shunt_status bind_records(lua_State *L, int index, arena *a, const shunt_write *
 /* rows.c: each pushes one value */
 void bind_push_rows(lua_State *L, const shunt_rows *rows);
 void bind_push_meta(lua_State *L, const shunt_rows *rows);
+int bind_push_both(lua_State *L); /* of a call: its rows, and the meta table */
 
 /* registry.c */
 /* Pushes the weak table that the registry has under this key; makes it at first. */
@@ -290,7 +300,7 @@ void bind_class(lua_State *L, const char *name, const luaL_Reg *metamethods, con
 void bind_methods(lua_State *L, const char *field, const luaL_Reg *methods);
 
 /* json.c. Pushes the value of a JSON text, and leaves nulls out of objects. Raises. */
-void bind_push_json(lua_State *L, const char *text);
+void bind_push_json(lua_State *L, const char *text, bool nulls); /* nulls: of objects, too, are shunt.null */
 
 SHUNT_API int luaopen_shunt_core(lua_State *L);
 

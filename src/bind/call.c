@@ -97,9 +97,25 @@ void bind_leave(lua_State *L, bind_call *c) {
   lua_pop(L, 1);
 }
 
+shunt_outcome bind_written(const bind_call *c) { return c->session->txs ? SHUNT_UNKNOWN : SHUNT_DONE; }
+
+int bind_give(lua_State *L, bind_call *c, lua_CFunction push, shunt_outcome outcome) {
+  const int base = lua_gettop(L);
+  lua_pushcfunction(L, push);
+  lua_pushlightuserdata(L, c);
+  const int failed = lua_pcall(L, 1, LUA_MULTRET, 0);
+  if (failed == LUA_ERRMEM) {
+    lua_settop(L, base);
+    bind_push_memory(L, outcome);
+  }
+  const int n = lua_gettop(L) - base;
+  bind_leave(L, c);
+  return failed ? lua_error(L) : n;
+}
+
 int bind_fail(lua_State *L, bind_call *c) {
-  bind_push_error(L, &c->err);
-  if (c->session && bind_hooks_take(L, c->index)) lua_setfield(L, -2, "failures");
+  if (!c->session || !bind_hooks_take(L, c->index)) lua_pushnil(L);
+  bind_push_failed(L, &c->err);
   bind_leave(L, c);
   return lua_error(L);
 }

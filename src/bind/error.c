@@ -6,6 +6,8 @@
 
 enum { MOST_FRAMES = 100 };
 
+static const char memory_keys[SHUNT_UNKNOWN + 1];     /* their addresses are keys of errors that are made in advance */
+static const char lua_memory[] = "not enough memory"; /* what Lua itself raises */
 static const char home_key = 0; /* its address is the registry's key of the folder with shunt's own Lua files */
 
 /* The innermost line of Lua outside shunt's own files. False if there is no such line. */
@@ -58,9 +60,33 @@ void bind_push_problem(lua_State *L, const shunt_error *err) {
   luaL_setmetatable(L, BIND_ERROR);
 }
 
-void bind_push_error(lua_State *L, const shunt_error *err) {
-  bind_push_problem(L, err);
+/* (err, failures): the error. */
+static int make_error(lua_State *L) {
+  bind_push_problem(L, lua_touserdata(L, 1));
   if (push_caller(L)) lua_setfield(L, -2, "caller");
+  if (lua_isnil(L, 2)) return 1;
+  lua_pushvalue(L, 2);
+  lua_setfield(L, -2, "failures");
+  return 1;
+}
+
+void bind_push_memory(lua_State *L, shunt_outcome outcome) { lua_rawgetp(L, LUA_REGISTRYINDEX, &memory_keys[outcome]); }
+
+void bind_push_failed(lua_State *L, const shunt_error *err) {
+  lua_pushcfunction(L, make_error);
+  lua_insert(L, -2);
+  lua_pushlightuserdata(L, (void *)err);
+  lua_insert(L, -2);
+  const int failed = lua_pcall(L, 2, 1, 0);
+  if (failed && failed != LUA_ERRMEM) lua_error(L);
+  if (!failed) return;
+  lua_pop(L, 1);
+  bind_push_memory(L, err->outcome);
+}
+
+void bind_push_error(lua_State *L, const shunt_error *err) {
+  lua_pushnil(L);
+  bind_push_failed(L, err);
 }
 
 static int raise(lua_State *L, const shunt_error *err) {
@@ -79,9 +105,8 @@ int bind_usage(lua_State *L, const char *format, ...) {
 }
 
 int bind_memory(lua_State *L) {
-  shunt_error err;
-  error_memory(&err);
-  return raise(L, &err);
+  bind_push_memory(L, SHUNT_NOT_DONE);
+  return lua_error(L);
 }
 
 static bool is_error(lua_State *L, int index) {
@@ -217,10 +242,18 @@ static void set_place(lua_State *L, const lua_Debug *at) {
   set_number(L, "line", at->currentline);
 }
 
+static bool is_memory(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING && strcmp(lua_tostring(L, index), lua_memory) == 0;
+}
+
 int bind_place_error(lua_State *L) {
   lua_Debug at;
   lua_settop(L, 1);
   const bool placed = find_caller(L, &at);
+  if (is_memory(L, 1)) {
+    bind_push_memory(L, SHUNT_NOT_DONE);
+    return 1;
+  }
   if (lua_type(L, 1) == LUA_TSTRING) {
     shunt_error err;
     error_text(&err, SHUNT_E_RULE, placed ? without_place(L, lua_tostring(L, 1), &at) : lua_tostring(L, 1));
@@ -255,6 +288,10 @@ static int take_number(lua_State *L, int index, const char *key) {
 void bind_to_error(lua_State *L, int index, shunt_error *err) {
   index = lua_absindex(L, index);
   luaL_checkstack(L, 4, "an error");
+  if (is_memory(L, index)) {
+    error_memory(err);
+    return;
+  }
   if (!is_error(L, index)) {
     error_text(err, SHUNT_E_RULE, luaL_tolstring(L, index, NULL));
     lua_pop(L, 1);
@@ -276,6 +313,17 @@ void bind_to_error(lua_State *L, int index, shunt_error *err) {
   err->outcome = error_outcome_named(outcome);
 }
 
+/* For when there is no memory to make one. */
+static void make_memory_errors(lua_State *L) {
+  shunt_error err;
+  error_memory(&err);
+  for (int i = SHUNT_NOT_DONE; i <= SHUNT_UNKNOWN; i++) {
+    err.outcome = (shunt_outcome)i;
+    bind_push_problem(L, &err);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, &memory_keys[i]);
+  }
+}
+
 void bind_error_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
   static const luaL_Reg functions[] = {{"is_error", error_is},
@@ -285,5 +333,6 @@ void bind_error_register(lua_State *L) {
                                        {"place_error", bind_place_error},
                                        {NULL, NULL}};
   bind_class(L, BIND_ERROR, metamethods, NULL, NULL);
+  make_memory_errors(L);
   luaL_setfuncs(L, functions, 0);
 }

@@ -150,7 +150,13 @@ static int push(lua_State *L) {
 
 static const char *const push_async_keys[] = {PUSH_KEYS, "timeout", NULL};
 
-/* push_wait(session, declaration, data, options): the result as JSON. */
+static int push_result(lua_State *L) {
+  const bind_call *c = lua_touserdata(L, 1);
+  bind_push_json(L, c->text ? c->text : "null", true);
+  return 1;
+}
+
+/* push_wait(session, declaration, data, options): the result. */
 static int push_wait(lua_State *L) {
   lua_settop(L, 4);
   bind_call *c = bind_enter(L, 1);
@@ -162,9 +168,7 @@ static int push_wait(lua_State *L) {
   o.wait_ms = bind_within_limit(c->session, o.wait_ms);
   bind_busy(L, c);
   bind_done(L, c, shunt_push_wait(c->session->session, name, data, &o, &c->text, &c->err));
-  lua_pushstring(L, c->text ? c->text : "null");
-  bind_leave(L, c);
-  return 1;
+  return bind_give(L, c, push_result, SHUNT_DONE);
 }
 
 /* ---- looking after queues ---- */

@@ -357,7 +357,7 @@ static void push_parsed(lua_State *L, const char *text, size_t size, bool nulls)
   lua_remove(L, -2);
 }
 
-void bind_push_json(lua_State *L, const char *text) { push_parsed(L, text, strlen(text), false); }
+void bind_push_json(lua_State *L, const char *text, bool nulls) { push_parsed(L, text, strlen(text), nulls); }
 
 static int json_parse(lua_State *L) {
   if (lua_type(L, 1) != LUA_TSTRING)

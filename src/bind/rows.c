@@ -119,3 +119,10 @@ void bind_rows_register(lua_State *L) {
   static const luaL_Reg metamethods[] = {{"__tostring", meta_tostring}, {NULL, NULL}};
   bind_class(L, BIND_META, metamethods, NULL, NULL);
 }
+
+int bind_push_both(lua_State *L) {
+  const bind_call *c = lua_touserdata(L, 1);
+  bind_push_rows(L, c->rows);
+  bind_push_meta(L, c->rows);
+  return 2;
+}

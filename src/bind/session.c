@@ -183,17 +183,13 @@ static int run_sql(lua_State *L, bool wants_rows) {
   shunt_session *s = c->session->session;
   bind_busy(L, c);
   shunt_status st = shunt_session_timeout(s, timeout_ms ? timeout_ms : c->session->timeout_ms, &c->err);
-  if (!st) st = shunt_sql(s, sql, &o, wants_rows ? &c->rows : NULL, wants_rows ? NULL : &affected, &c->err);
+  if (!st) st = shunt_sql(s, sql, &o, wants_rows ? &c->rows : NULL, &affected, &c->err);
   shunt_status restored = shunt_session_timeout(s, c->session->timeout_ms, NULL);
   bind_done(L, c, st ? st : restored);
-  if (wants_rows) {
-    bind_push_rows(L, c->rows);
-    bind_push_meta(L, c->rows);
-  } else {
-    lua_pushinteger(L, affected);
-  }
+  if (wants_rows) return bind_give(L, c, bind_push_both, affected ? bind_written(c) : SHUNT_NOT_DONE);
+  lua_pushinteger(L, affected);
   bind_leave(L, c);
-  return wants_rows ? 2 : 1;
+  return 1;
 }
 
 static int session_query(lua_State *L) { return run_sql(L, true); }

@@ -47,9 +47,11 @@ static int tx_begin(lua_State *L) {
                            .spanning = bind_option_text(L, c, options, "spanning")};
   read_places(L, c, options, &with);
   int64_t retry = retries(L, c, options);
+  bind_hold(L, &t->held, s); /* may raise: nothing has begun yet */
   bind_busy(L, c);
   shunt_status st = shunt_begin(s->session, &with, &t->tx, &c->err);
   if (st) {
+    bind_let_go(&t->held);
     t->tx = NULL;
   } else {
     t->next = s->txs;
@@ -57,7 +59,6 @@ static int tx_begin(lua_State *L) {
     s->txs = t;
     t->held.tx = t;
     t->held.end = end_held;
-    bind_hold(L, &t->held, s);
     if (!shunt_tx_began(t->tx)) retry = 0;
     if (s->has_failure)
       shunt_rollback(tx_take(t), NULL); /* the observer's error will be raised: no caller gets the transaction */

@@ -69,6 +69,13 @@ static void drop_empty_where(shunt_write *w) {
   if (w->where && w->where->op == SHUNT_AND && w->where->nitems == 0) w->where = NULL;
 }
 
+static int push_row(lua_State *L) {
+  const bind_call *c = lua_touserdata(L, 1);
+  bind_push_rows(L, c->rows);
+  lua_rawgeti(L, -1, 1);
+  return 1;
+}
+
 static int model_insert(lua_State *L) {
   bind_model *m;
   bind_call *c = bind_model_enter(L, 3, &m);
@@ -77,20 +84,14 @@ static int model_insert(lua_State *L) {
   bind_check_status(L, c, bind_record(L, 2, &c->arena, &w, &record, &c->err));
   bind_busy(L, c);
   bind_done(L, c, shunt_insert(c->session->session, m->name, &record, &w, &c->rows, &c->err));
-  bind_push_rows(L, c->rows);
-  lua_rawgeti(L, -1, 1);
-  bind_leave(L, c);
-  return 1;
+  return bind_give(L, c, push_row, bind_written(c));
 }
 
 static int insert_rows(lua_State *L, bind_call *c, const bind_model *m, const shunt_records *records,
                        const shunt_write *w) {
   bind_busy(L, c);
   bind_done(L, c, shunt_insert_rows(c->session->session, m->name, records, w, &c->rows, &c->err));
-  bind_push_rows(L, c->rows);
-  bind_push_meta(L, c->rows);
-  bind_leave(L, c);
-  return 2;
+  return bind_give(L, c, bind_push_both, bind_written(c));
 }
 
 static int model_insert_bulk(lua_State *L) {

@@ -270,8 +270,19 @@ static inline void world_open(world *w, world_kind kind) {
   world_fine(w, world_open_app(w, &w->app));
 }
 
+static inline void world_check_file(world *w, const char *client) {
+  shunt_session *s;
+  world_fine(w, shunt_session_open(w->witness, NULL, &s, &w->err));
+  shunt_rows *rows = world_look(w, s, client, "PRAGMA integrity_check");
+  assert_string_equal(shunt_rows_at(rows, 0)[0].as.bytes, "ok");
+  shunt_rows_free(rows);
+  shunt_session_close(s);
+}
+
 static inline void world_close(world *w) {
   char command[128];
+  world_check_file(w, "side");
+  if (w->kind == WORLD_SQLITE) world_check_file(w, "main");
   shunt_close(w->app);
   w->pristine = 0; /* what no digest shows */
   world_reset(w);
