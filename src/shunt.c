@@ -81,11 +81,9 @@ static bool is_source(void *ud, const char *name) {
 /* Called before the generation is published: otherwise a change in between would be missed. */
 static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *err) {
   if (!g->nfolders && !app->watch) return SHUNT_OK;
-  bool ok = app->watch || watch_new(&(watch_calls){changed, is_source, app}, &app->watch);
-  if (ok && watch_folders(app->watch, g->folders, g->nfolders)) return SHUNT_OK;
-  return error_set(
-      err, SHUNT_E_CONFIG,
-      "watch: the system's limit of watches is reached; raise fs.inotify.max_user_watches or max_user_instances");
+  shunt_status status = SHUNT_OK;
+  if (!app->watch) status = watch_new(&(watch_calls){changed, is_source, app}, &app->watch, err);
+  return status ? status : watch_folders(app->watch, g->folders, g->nfolders, err);
 }
 
 /* The caller holds `reloading`. */

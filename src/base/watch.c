@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/error.h"
 #include "base/thread.h"
 
 enum { DEEPEST = 16 };
@@ -33,8 +34,9 @@ struct watch {
 
 static bool add_below(int inotify, const char *folder, int depth) {
   if (inotify_add_watch(inotify, folder, events) < 0) return errno != ENOSPC && errno != ENOMEM;
-  DIR *dir = depth < DEEPEST ? opendir(folder) : NULL;
-  bool ok = true;
+  if (depth == DEEPEST) return true;
+  DIR *dir = opendir(folder);
+  bool ok = dir || (errno != ENOMEM && errno != EMFILE && errno != ENFILE);
   for (struct dirent *entry; dir && ok && (entry = readdir(dir));) {
     char path[PATH_MAX];
     if (entry->d_name[0] == '.' || (entry->d_type != DT_DIR && entry->d_type != DT_UNKNOWN)) continue;
@@ -74,14 +76,22 @@ static void wake(int fd) {
   while (write(fd, &one, sizeof one) < 0 && errno == EINTR) continue;
 }
 
-bool watch_folders(watch *w, const char *const *folders, size_t n) {
+/* By errno: the limit on instances of inotify is EMFILE, too. */
+static shunt_status refuse(shunt_error *err) {
+  if (errno == ENOMEM) return error_memory(err);
+  return error_set(err, SHUNT_E_CONFIG,
+                   "watch: the system's limit of watches or of open files is reached; raise "
+                   "fs.inotify.max_user_watches, max_user_instances or the limit on open files");
+}
+
+shunt_status watch_folders(watch *w, const char *const *folders, size_t n, shunt_error *err) {
   int fresh = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-  if (fresh < 0) return false;
-  bool ok = true;
+  bool ok = fresh >= 0;
   for (size_t i = 0; i < n && ok; i++) ok = add_below(fresh, folders[i], 0);
   if (!ok) {
-    close(fresh);
-    return false;
+    const shunt_status status = refuse(err);
+    if (fresh >= 0) close(fresh);
+    return status;
   }
   pthread_mutex_lock(&w->lock);
   int old = w->inotify;
@@ -90,7 +100,7 @@ bool watch_folders(watch *w, const char *const *folders, size_t n) {
   pthread_mutex_unlock(&w->lock);
   if (old >= 0) close(old);
   wake(w->renew);
-  return true;
+  return SHUNT_OK;
 }
 
 /* ---- the thread ---- */
@@ -133,20 +143,24 @@ static void end(watch *w) {
   base_free(w);
 }
 
-bool watch_new(const watch_calls *calls, watch **out) {
+shunt_status watch_new(const watch_calls *calls, watch **out, shunt_error *err) {
   watch *w = base_zalloc(sizeof *w);
-  if (!w) return false;
+  shunt_status status = SHUNT_OK;
+  if (!w) return error_memory(err);
   w->calls = *calls;
   w->inotify = -1;
   pthread_mutex_init(&w->lock, NULL);
   w->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   w->renew = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  if (w->stop < 0 || w->renew < 0 || thread_start(&w->thread, 0, run, w)) {
+  if (w->stop < 0 || w->renew < 0)
+    status = refuse(err);
+  else if (thread_start(&w->thread, 0, run, w))
+    status = error_set(err, SHUNT_E_MEMORY, "watch: no thread can be started: raise the limit on threads");
+  if (status)
     end(w);
-    return false;
-  }
-  *out = w;
-  return true;
+  else
+    *out = w;
+  return status;
 }
 
 void watch_free(watch *w) {

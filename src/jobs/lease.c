@@ -219,7 +219,8 @@ shunt_status lease_start(shunt_worker *w, shunt_error *err) {
     return error_set(err, SHUNT_E_INTERNAL, "no pipe could be made for a worker: there are too many open files");
   }
   w->has_thread = thread_start(&w->thread, 0, keep_leases, w) == 0;
-  return w->has_thread ? SHUNT_OK : error_memory(err);
+  if (w->has_thread) return SHUNT_OK;
+  return error_set(err, SHUNT_E_MEMORY, "no thread can be started for a worker: raise the limit on threads");
 }
 
 void lease_end(shunt_worker *w) {

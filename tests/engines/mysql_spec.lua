@@ -278,6 +278,20 @@ describe("statements on mysql", function()
     assert.equal(2, other:model("thing"):count())
   end)
 
+  it("behind a comment that hides its own end are not known: they may change a table, or end the transaction", function()
+    session:execute("main", "CREATE TABLE hidden (id INTEGER PRIMARY KEY)")
+    local hidden = session:model("thing"):new_instance(nil, "hidden")
+    hidden:insert { id = 1 }
+    session:execute("main", "/*!999999 -- */ ALTER TABLE hidden ADD COLUMN n INTEGER DEFAULT 5 /*\n*/ COMMENT 'seen'")
+    assert.same({ id = 1, n = 5 }, hidden:get(1))
+    Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function()
+      hidden:insert { id = 2 }
+      session:execute("main", "/*!999999 SELECT /* */ SELECT */ START TRANSACTION")
+      hidden:insert { id = 3 }
+    end)
+    assert.equal(2, hidden:count())
+  end)
+
   it("that end the transaction with their error leave nothing more to run in it, or to commit", function()
     session:execute("main", "CREATE PROCEDURE quit() BEGIN ROLLBACK; SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more'; END")
     local problem = Engines.raises("SHUNT_E_TRANSACTION", session.transaction, session, function()

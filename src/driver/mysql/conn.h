@@ -186,7 +186,9 @@ bool mysqldb_real_connect(mysql_conn *conn, const mysql_target *to);
 void mysqldb_disconnect(mysql_conn *conn); /* no-op without a handle */
 /* Settings of the handle, before it connects: TLS, and the plugins that the library may use. */
 bool mysqldb_set_tls_mode(MYSQL *db, int mode);
-bool mysqldb_set_plugins(MYSQL *db, const char *named);
+/* named: the setting auth_plugins, or NULL. hidden: the password may be sent in clear, as nothing but TLS or a Unix
+ * socket carries it, or as the user wants no TLS. */
+bool mysqldb_set_plugins(MYSQL *db, const char *named, bool hidden);
 #ifdef MARIADB_BASE_VERSION
 /* Makes the library let listen_mariadb.c hear the servers. Once, when the library has begun. */
 void mysqldb_listen_begin(void);

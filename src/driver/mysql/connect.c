@@ -47,6 +47,11 @@ static bool set_public_key(const mysql_settings *s, MYSQL *db) {
   return set_text(db, MYSQL_SERVER_PUBLIC_KEY, s->values[SET_PUBLIC_KEY]);
 }
 
+static bool hides_password(const mysql_settings *s, tls_mode mode) {
+  const char *socket = s->values[SET_SOCKET];
+  return mode >= TLS_REQUIRED || s->tls == TLS_DISABLED || (socket && *socket);
+}
+
 static bool tell(const mysql_settings *s, MYSQL *db, tls_mode mode) {
   const unsigned no = 0;
   const unsigned long most = MOST_BYTES_OF_A_PACKET;
@@ -58,8 +63,8 @@ static bool tell(const mysql_settings *s, MYSQL *db, tls_mode mode) {
          set_text(db, MYSQL_READ_DEFAULT_GROUP, s->values[SET_OPTION_GROUP]) &&
          (!s->compress || mysql_options(db, MYSQL_OPT_COMPRESS, NULL) == 0) &&
          mysql_options4(db, MYSQL_OPT_CONNECT_ATTR_ADD, "program_name", s->values[SET_APPLICATION]) == 0 &&
-         set_timeouts(s, db) && set_public_key(s, db) && mysqldb_set_plugins(db, s->values[SET_AUTH_PLUGINS]) &&
-         set_tls(s, db, mode);
+         set_timeouts(s, db) && set_public_key(s, db) &&
+         mysqldb_set_plugins(db, s->values[SET_AUTH_PLUGINS], hides_password(s, mode)) && set_tls(s, db, mode);
 }
 
 /* ---- connecting ---- */

@@ -18,9 +18,10 @@ bool mysqldb_set_tls_mode(MYSQL *db, int mode) {
 }
 
 /* The listener keeps to the list. The library's own check takes a part of an allowed name for that name. */
-bool mysqldb_set_plugins(MYSQL *db, const char *named) {
+bool mysqldb_set_plugins(MYSQL *db, const char *named, bool hidden) {
   (void)db;
   (void)named;
+  (void)hidden;
   return true;
 }
 

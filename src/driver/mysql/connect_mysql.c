@@ -8,8 +8,10 @@
 
 #include <errmsg.h>
 #include <fcntl.h>
+#include <mysql/client_plugin.h>
 #include <netdb.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -30,11 +32,22 @@ bool mysqldb_set_tls_mode(MYSQL *db, int mode) {
   return mysql_options(db, MYSQL_OPT_SSL_MODE, &modes[mode]) == 0;
 }
 
-/* The library has the usual plugins within it, and finds others in a folder: a server must not choose one of those. */
-bool mysqldb_set_plugins(MYSQL *db, const char *named) {
-  bool clear = named && mysqldb_plugin_is_allowed(MYSQL_CLEAR_PASSWORD, named);
-  return mysql_options(db, MYSQL_ENABLE_CLEARTEXT_PLUGIN, &clear) == 0 &&
-         ((named && *named) || mysql_options(db, MYSQL_PLUGIN_DIR, "/dev/null") == 0);
+/* A plugin that is loaded stays loaded. One that can't be found is an error only if the server asks for it. */
+static void load_plugins(MYSQL *db, const char *list) {
+  char name[MYSQL_PLUGIN_BYTES];
+  for (const char *at = list; *at; at += strcspn(at, ","), at += *at == ',') {
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ","), at);
+    (void)mysql_client_find_plugin(db, name, MYSQL_CLIENT_AUTHENTICATION_PLUGIN);
+  }
+}
+
+/* The library looks for other plugins in a folder, and a server must not choose one of those. */
+bool mysqldb_set_plugins(MYSQL *db, const char *named, bool hidden) {
+  const bool clear = hidden && named && mysqldb_plugin_is_allowed(MYSQL_CLEAR_PASSWORD, named);
+  if (mysql_options(db, MYSQL_ENABLE_CLEARTEXT_PLUGIN, &clear)) return false;
+  load_plugins(db, mysqldb_usual_plugins);
+  if (named) load_plugins(db, named);
+  return mysql_options(db, MYSQL_PLUGIN_DIR, "/dev/null") == 0;
 }
 
 /* ---- one address ---- */

@@ -83,6 +83,8 @@ bool mysqldb_mode_is_valid(const char *modes);
 #define MYSQL_CLEAR_PASSWORD "mysql_clear_password"
 enum { MYSQL_PLUGIN_BYTES = 64 };
 
+/* Those that need no name. */
+extern const char mysqldb_usual_plugins[];
 /* The setting auth_plugins: a list of names, without those that no client may use. */
 bool mysqldb_plugins_are_valid(const char *list);
 /* named: the setting auth_plugins, or NULL. */

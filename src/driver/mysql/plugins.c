@@ -5,7 +5,7 @@
 #include "driver/mysql/options.h"
 
 /* None of them sends the password in clear; the sha ones may do so over TLS or a Unix socket. */
-static const char usual[] = "mysql_native_password,client_ed25519,parsec," MYSQL_CACHING_SHA2 "," MYSQL_SHA256;
+const char mysqldb_usual_plugins[] = "mysql_native_password,client_ed25519,parsec," MYSQL_CACHING_SHA2 "," MYSQL_SHA256;
 
 /* Prints the server's text, and reads the answer from the terminal. */
 static const char never[] = "dialog";
@@ -30,5 +30,5 @@ bool mysqldb_plugins_are_valid(const char *list) {
 bool mysqldb_plugin_is_allowed(const char *name, const char *named) {
   size_t size = strlen(name);
   if (!size || strspn(name, letters) != size || strcmp(name, never) == 0) return false;
-  return has(usual, name, size) || (named && has(named, name, size));
+  return has(mysqldb_usual_plugins, name, size) || (named && has(named, name, size));
 }

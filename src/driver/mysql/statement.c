@@ -80,6 +80,7 @@ static shunt_status prepare(mysql_conn *conn, mysql_statement *s, shunt_error *e
 
 shunt_status mysqldb_prepare_again(mysql_conn *conn, mysql_statement *s, shunt_error *err) {
   mysqldb_forget(conn, s);
+  if (s->stmt) mysqldb_stmt_free_result(conn, s->stmt); /* closing it would read all rows, whatever time that takes */
   close_stmt(s);
   s->ncells = 0;
   s->bound_types = 0;

@@ -109,10 +109,11 @@ typedef struct pg_conn {
   size_t discarded;          /* bytes of its rows that were not kept */
   arena scratch;             /* of the statement in progress */
   pg_load *load;             /* in progress */
-  int64_t asked_ns;          /* when the operation began, if there is a deadline */
-  int64_t until_ns;          /* when the connection is abandoned; 0: the statement has not been cancelled yet */
-  pg_end ended;              /* abandoned: nothing more is read from it */
-  bool listens;              /* keeps what is notified in `heard`; otherwise it is dropped */
+  bool encrypted;
+  int64_t asked_ns; /* when the operation began, if there is a deadline */
+  int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */
+  pg_end ended;     /* abandoned: nothing more is read from it */
+  bool listens;     /* keeps what is notified in `heard`; otherwise it is dropped */
   bool heard;
   int reads;          /* since libpq last gave a result, or the request began */
   int64_t came_in;    /* bytes by then; of a socket that doesn't count them, about as many */
@@ -134,6 +135,8 @@ bool pg_is_outdated_plan(const PGresult *result);
 shunt_status pg_refuse_failed(shunt_error *err);
 /* "": none. */
 const char *pg_sqlstate(const PGresult *result);
+/* Whether libpq's message says that it had no memory. */
+bool pg_lacked_memory(const char *message);
 /* The first line of the message. */
 void pg_one_line(const char *message, char *room, size_t size);
 

@@ -102,9 +102,11 @@ static shunt_status refused(const pg_conn *conn, shunt_error *err) {
   const char *hint = strcmp(state, TOO_MANY_CONNECTIONS) == 0
                          ? "; lower the pools' max, or raise the server's max_connections or the role's own limit"
                          : "";
-  error_set(err, SHUNT_E_DATASOURCE, "client '%s': %s%s", conn->base.client->name, why, hint);
+  const shunt_status status = !state[0] && pg_lacked_memory(why) ? SHUNT_E_MEMORY : SHUNT_E_DATASOURCE;
+  error_set(err, status, "client '%s': %s%s%s", conn->base.client->name,
+            status == SHUNT_E_MEMORY ? "out of memory: " : "", why, hint);
   if (err) memcpy(err->sqlstate, state, sizeof state);
-  return SHUNT_E_DATASOURCE;
+  return status;
 }
 
 /* ---- connecting ---- */
@@ -127,6 +129,7 @@ static bool connect_by_steps(pg_conn *conn, PostgresPollingStatusType *step) {
 /* Makes the connection nonblocking: libpq itself must never wait. */
 static shunt_status begin_session(pg_conn *conn, shunt_error *err) {
   PQsetErrorVerbosity(conn->pg, PQERRORS_DEFAULT);
+  conn->encrypted = PQsslInUse(conn->pg) || PQgssEncInUse(conn->pg);
   if (PQsetnonblocking(conn->pg, 1)) return pg_fail(conn, NULL, NULL, err);
   return pg_exec(conn, conn->pooled ? KEPT_BY_POOLERS : pg_settings_of_session, NULL, err);
 }

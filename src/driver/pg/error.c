@@ -1,3 +1,6 @@
+#define _POSIX_C_SOURCE 200809L
+#include <errno.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,11 +81,19 @@ static const char *field(const PGresult *result, int which) {
   return text ? text : "";
 }
 
+/* libpq has no other sign. getaddrinfo's text is the C library's. */
+bool pg_lacked_memory(const char *message) {
+  return strstr(message, "out of memory") || strstr(message, gai_strerror(EAI_MEMORY)) ||
+         strstr(message, strerror(ENOMEM));
+}
+
 static shunt_status lost(pg_conn *conn, const PGresult *result, shunt_error *err) {
   const bool astray = conn->ended == PG_ASTRAY || (result && PQresultStatus(result) != PGRES_FATAL_ERROR);
   char why[512];
   conn->base.broken = true;
   pg_one_line(result ? PQresultErrorMessage(result) : PQerrorMessage(conn->pg), why, sizeof why);
+  if (pg_lacked_memory(why))
+    return error_set(err, SHUNT_E_MEMORY, "client '%s': the connection is given up: %s", conn->base.client->name, why);
   return error_set(err, SHUNT_E_DATASOURCE, "client '%s': the connection is %s: %s", conn->base.client->name,
                    PQstatus(conn->pg) == CONNECTION_OK ? "given up" : "lost",
                    astray   ? "the server's answer does not belong to the request"

@@ -87,11 +87,15 @@ shunt_status pg_check_time(pg_conn *conn, shunt_error *err) {
 
 /* ---- waiting ---- */
 
-/* The time is looked at first: a server that sends without end would never let the wait time out. */
+/* The time is looked at first: a server that sends without end would never let the wait time out. Without a limit there
+ * is no timer, which may take longer than the answer. */
 static bool wait_for(pg_conn *conn, short events, int64_t *nap_ns) {
-  const int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns, now_ns = clock_monotonic_ns();
+  const bool naps = conn->encrypted || conn->load;
+  const int64_t limit_ns = conn->until_ns ? conn->until_ns : conn->base.deadline_ns;
+  const int64_t now_ns = limit_ns || naps ? clock_monotonic_ns() : 0;
   if (limit_ns && now_ns >= limit_ns) return go_on(conn);
-  const int64_t wake_ns = !limit_ns || now_ns + *nap_ns < limit_ns ? now_ns + *nap_ns : limit_ns;
+  int64_t wake_ns = limit_ns;
+  if (naps && (!limit_ns || now_ns + *nap_ns < limit_ns)) wake_ns = now_ns + *nap_ns;
   if (socket_wait(PQsocket(conn->pg), events, wake_ns)) {
     *nap_ns = SHORTEST_NAP_NS;
     return true;
@@ -227,8 +231,13 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
     kept = NULL;
   }
   PQclear(next);
-  if (!PQexitPipelineMode(conn->pg)) conn->base.broken = true;
-  return kept;
+  if (conn->ended) return kept;
+  if (PQexitPipelineMode(conn->pg)) return kept;
+  conn->base.broken = true;
+  if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
+  pg_abandon(conn, PG_FAILED); /* libpq has lost a result */
+  PQclear(kept);
+  return NULL;
 }
 
 PGresult *pg_answer(pg_conn *conn) {

@@ -49,7 +49,7 @@ static bool is_told(world *w, int before) {
   return atomic_load(&w->calls) > before;
 }
 
-static void see(world *w, const char *folder) { assert_true(watch_folders(w->w, &folder, 1)); }
+static void see(world *w, const char *folder) { assert_int_equal(watch_folders(w->w, &folder, 1, NULL), SHUNT_OK); }
 
 static void begin(world *w) {
   memset(w, 0, sizeof *w);
@@ -57,7 +57,7 @@ static void begin(world *w) {
   assert_non_null(mkdtemp(w->folder));
   snprintf(w->other, sizeof w->other, "%s/other", w->folder);
   assert_int_equal(mkdir(w->other, 0700), 0);
-  assert_true(watch_new(&(watch_calls){count_call, is_rule, w}, &w->w));
+  assert_int_equal(watch_new(&(watch_calls){count_call, is_rule, w}, &w->w, NULL), SHUNT_OK);
 }
 
 static void end(world *w) {
@@ -102,7 +102,7 @@ static void from_then_on_others_are_watched_and_no_change_is_lost(void **state) 
   assert_int_equal(atomic_load(&w.calls), before);
   touch(w.other, "a.lua");
   assert_true(is_told(&w, before));
-  assert_true(watch_folders(w.w, &(const char *){"/nowhere/at/all"}, 1));
+  assert_int_equal(watch_folders(w.w, &(const char *){"/nowhere/at/all"}, 1, NULL), SHUNT_OK);
   end(&w);
 }
 
@@ -110,7 +110,7 @@ static void *see_again(void *ud) {
   world *w = ud;
   for (int i = 0; i < 200; i++) {
     const char *folder = w->folder;
-    if (!watch_folders(w->w, &folder, 1)) return "no watches";
+    if (watch_folders(w->w, &folder, 1, NULL)) return "no watches";
   }
   return NULL;
 }

@@ -12,9 +12,10 @@ typedef struct operation {
   void (*prepare)(world *w);
   shunt_status (*again)(world *w); /* after a failure, without faults; NULL: run */
   void (*clean)(world *w);
-  bool servers; /* not on SQLite */
-  bool later;   /* a hook does it: after a commit that is done, and perhaps not at all */
-  bool hidden;  /* what it leaves behind is no row that the caller asked for */
+  bool connects; /* by itself */
+  bool servers;  /* not on SQLite */
+  bool later;    /* a hook does it: after a commit that is done, and perhaps not at all */
+  bool hidden;   /* what it leaves behind is no row that the caller asked for */
 } operation;
 
 static inline shunt_status op_rows(world *w, shunt_status status, shunt_rows *rows) {
@@ -33,6 +34,17 @@ static inline shunt_status op_number(world *w, shunt_status status, int64_t n) {
 static inline shunt_status op_open(world *w) {
   shunt_app *app = NULL;
   shunt_status status = world_open_app(w, &app);
+  shunt_close(app);
+  return status;
+}
+
+/* With the threads of a watch, and of a recovery. */
+static inline shunt_status op_open_watched(world *w) {
+  char path[96];
+  shunt_app *app = NULL;
+  snprintf(path, sizeof path, "%s/watched.yaml", w->folder);
+  shunt_status status = shunt_open(path, &(shunt_options){.env = "dev"}, &app, &w->err);
+  if (!status) w->digest = world_mix_number(w->digest, shunt_watched(app, NULL));
   shunt_close(app);
   return status;
 }
@@ -150,6 +162,12 @@ static inline shunt_status op_select(world *w) {
       .columns = columns, .ncolumns = 2, .where = &where, .order = order, .norder = 2, .limited = true, .limit = 2};
   shunt_rows *rows = NULL;
   shunt_status status = shunt_select(w->session, "user", &q, &rows, &w->err);
+  return op_rows(w, status, rows);
+}
+
+static inline shunt_status op_timed(world *w) {
+  shunt_rows *rows = NULL;
+  shunt_status status = shunt_select(w->session, "user", &(shunt_query){.timeout_ms = 20000}, &rows, &w->err);
   return op_rows(w, status, rows);
 }
 
@@ -500,12 +518,13 @@ static inline void clean_cold(world *w) {
 
 static const operation operations[] = {
     {.name = "open", .run = op_open},
+    {.name = "open, watched", .run = op_open_watched},
     {.name = "reload", .run = op_reload},
     {.name = "describe", .run = op_describe},
     {.name = "config", .run = op_config},
     {.name = "settings", .run = op_settings},
     {.name = "statistics", .run = op_statistics},
-    {.name = "transactions", .run = op_transactions},
+    {.name = "transactions", .run = op_transactions, .connects = true},
     {.name = "session", .run = op_session},
     {.name = "handle", .run = op_handle},
     {.name = "resolve", .run = op_resolve},
@@ -515,6 +534,7 @@ static const operation operations[] = {
     {.name = "explain", .run = op_explain},
     {.name = "select", .run = op_select},
     {.name = "select anew", .run = op_select, .prepare = prepare_fresh_rules},
+    {.name = "select, timed", .run = op_timed},
     {.name = "mget", .run = op_mget},
     {.name = "count", .run = op_count},
     {.name = "aggregate", .run = op_aggregate},
@@ -556,12 +576,16 @@ static const operation operations[] = {
     {.name = "list jobs", .run = op_jobs_list},
     {.name = "retry jobs", .run = op_jobs_retry, .prepare = prepare_dead, .clean = clean_jobs},
     {.name = "purge jobs", .run = op_jobs_purge, .prepare = prepare_dead, .clean = clean_jobs},
-    {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold insert, nested", .run = op_insert_nested, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold commit", .run = op_commit, .prepare = prepare_cold, .clean = clean_cold},
-    {.name = "cold push", .run = op_push, .prepare = prepare_cold, .clean = clean_cold},
+    {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold insert, nested",
+     .run = op_insert_nested,
+     .prepare = prepare_cold,
+     .clean = clean_cold,
+     .connects = true},
+    {.name = "cold commit", .run = op_commit, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
+    {.name = "cold push", .run = op_push, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
     {.name = "schedule", .run = op_schedule, .hidden = true},
 };
 

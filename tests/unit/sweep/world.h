@@ -120,6 +120,11 @@ static inline void world_configure(world *w) {
            main, w->kind == WORLD_MYSQL ? "side" : "main");
   world_write(w, "shunt.yaml", text);
   world_write(w, "rules/world.lua", world_rules);
+  world_write(
+      w, "watched.yaml",
+      "watch: true\nrules: {path: [none]}\n"
+      "database: {defaultClient: main, spanning: join, clients: {main: {engine: sqlite3, connection: {filename: "
+      "watched.db, create: true}}}}\n");
   snprintf(w->env, sizeof w->env, "sweep%ld", (long)getpid());
   snprintf(overlay, sizeof overlay, "shunt.%s.yaml", w->env);
   world_write(w, overlay, "{}\n");
@@ -253,6 +258,8 @@ static inline void world_open(world *w, world_kind kind) {
   snprintf(w->folder, sizeof w->folder, "%s/shunt-sweep-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
   assert_non_null(mkdtemp(w->folder));
   snprintf(path, sizeof path, "%s/rules", w->folder);
+  assert_int_equal(mkdir(path, 0700), 0);
+  snprintf(path, sizeof path, "%s/none", w->folder);
   assert_int_equal(mkdir(path, 0700), 0);
   snprintf(w->config, sizeof w->config, "%s/shunt.yaml", w->folder);
   world_configure(w);

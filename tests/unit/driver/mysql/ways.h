@@ -18,7 +18,8 @@ typedef struct fake_way {
   const char *switches;                          /* the plugin that it asks for then; "": the oldest. NULL: none */
   const char *more;                              /* what it says next, before its key. NULL: that it is content */
   size_t more_size;
-  const char *want;    /* the client notes it */
+  bool fine;           /* the client is let in */
+  const char *want;    /* otherwise it notes this */
   const char *unheard; /* the server never gets it. NULL: the password */
 } fake_way;
 
@@ -41,7 +42,7 @@ static const char fake_key[] = "\1"
 #define NO_TLS .want = "does not offer TLS", .unheard = FAKE_USER
 #define UNNAMED .want = "which auth_plugins must name"
 #define ITSELF .want = "the password itself, which needs TLS"
-#define FINE .want = "open: fine"
+#define FINE .fine = true
 
 static const fake_way fake_ways[] = {
     /* TLS is wanted, and there is none */

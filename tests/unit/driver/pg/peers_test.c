@@ -270,9 +270,8 @@ static void test_no_server_does_harm(void **state) {
 
 /* By itself, so that there is time to read so much. */
 static void test_an_answer_ends_at_its_bound(void **state) {
-  const peer_case two[] = {
-      {.behaviour = "answer select gives rows for ever", .want = "select: failed: SHUNT_E_LIMIT"},
-      {.behaviour = "sends long notices for ever", .want = "select: failed: SHUNT_E_LIMIT"}};
+  const peer_case two[] = {{.behaviour = "answer select gives rows for ever", .want = "select: failed: SHUNT_E_LIMIT"},
+                           {.behaviour = "sends long notices for ever", .want = "select: failed: SHUNT_E_LIMIT"}};
   (void)state;
   for (size_t i = 0; i < sizeof two / sizeof *two; i++) assert_int_equal(peer_run(&engine, &two[i], 1), 0);
 }
