@@ -109,6 +109,8 @@ shunt_status store_now(shunt_session *s, int64_t *now_ms, shunt_error *err) {
   shunt_rows *rows = rows_new();
   store_put(&store, "SELECT @", NULL, 0);
   status = ask(&store, rows);
+  if (!status && !(rows->count && rows->ncolumns))
+    status = error_set(err, SHUNT_E_DATASOURCE, "the database does not say what time it is");
   if (!status) *now_ms = rows_row(rows, 0)[0].as.integer;
   shunt_rows_free(rows);
   return status;

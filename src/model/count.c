@@ -44,7 +44,7 @@ static shunt_status count_at(call *c, const site *at, const shunt_query *query, 
   sql_text *sql = call_sql(c);
   shunt_rows *rows = rows_new();
   shunt_status status = sql && rows ? write_count(c, sql, at, query) : error_memory(c->err);
-  if (!status) status = statement_read(c, sql, at, rows);
+  if (!status) status = statement_ask(c, sql, at, (answer_size){1, 1}, rows);
   if (!status) *count = rows_row(rows, 0)[0].as.integer;
   shunt_rows_free(rows);
   return status;

@@ -56,6 +56,7 @@ static shunt_status check(const checker *w, size_t from, size_t count) {
   shunt_error *err = w->c->err, own = {0};
   if (!err) w->c->err = &own;
   shunt_status status = rows ? ask_safely(w, from, count, rows) : error_memory(w->c->err);
+  if (!status) status = statement_numbers(w->c, w->at, rows, w->keys.count);
   for (size_t i = 0; !status && i < rows->count; i++) w->held[rows_row(rows, i)[0].as.integer] = true;
   shunt_rows_free(rows);
   bool odd = status && is_data_error(w->c->err);

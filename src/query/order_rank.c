@@ -168,7 +168,7 @@ static shunt_status read_ranks(const ranking *r, const list_values *keys, order_
   sql_text *sql = call_sql(r->c);
   shunt_status status = rows && sql ? SHUNT_OK : error_memory(r->c->err);
   if (!status && keys->n) status = write_ranks(r, keys, sql);
-  if (!status && keys->n) status = statement_read(r->c, sql, &r->step.at, rows);
+  if (!status && keys->n) status = statement_ask(r->c, sql, &r->step.at, (answer_size){3, 0}, rows);
   if (!status) status = take_ranks(r, rows, out);
   call_end_sql(r->c, sql);
   shunt_rows_free(rows);

@@ -142,7 +142,7 @@ static shunt_status read_keys(const comparison *w, const related_step *s, const 
   shunt_status status = s->rest(&in, x);
   sql_puts(sql, " LIMIT ");
   sql_param(sql, &most);
-  if (!status) status = statement_read(w->c, sql, &s->at, rows);
+  if (!status) status = statement_ask(w->c, sql, &s->at, (answer_size){1, 0}, rows);
   call_end_sql(w->c, sql);
   if (status || rows->count <= RELATED_MOST) return status;
   return error_set(w->c->err, SHUNT_E_USAGE,

@@ -69,7 +69,7 @@ static shunt_status read_outer(const matcher *m) {
   const comparison in = {.c = c, .at = m->w->at, .q = sql};
   if (!sql) return error_memory(c->err);
   shunt_status status = write_outer(m, &in);
-  if (!status) status = statement_read(c, sql, in.at, m->rows);
+  if (!status) status = statement_ask(c, sql, in.at, (answer_size){m->inner.n, 0}, m->rows);
   call_end_sql(c, sql);
   if (status || m->rows->count <= RELATED_MOST) return status;
   return error_set(
@@ -142,6 +142,7 @@ static shunt_status ask_part(const matcher *m, const key_list *keys, size_t from
   const comparison in = {.c = c, .at = m->ends->at, .q = sql, .depth = m->w->depth + 1};
   shunt_status status = sql && found ? write_inner(m, &in, keys, from, n) : error_memory(c->err);
   if (!status) status = statement_read(c, sql, in.at, found);
+  if (!status) status = statement_numbers(c, in.at, found, m->rows->count);
   for (size_t i = 0; !status && i < found->count; i++) m->matched[rows_row(found, i)[0].as.integer] = true;
   shunt_rows_free(found);
   if (sql) call_end_sql(c, sql);

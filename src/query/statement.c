@@ -172,6 +172,27 @@ shunt_status statement_read(call *c, const sql_text *sql, const site *at, shunt_
   return status ? status : execution_end(c, &e, execution_run(c, &e, rows));
 }
 
+static shunt_status refuse_answer(const call *c, const site *at, const char *why) {
+  error_set(c->err, SHUNT_E_DATASOURCE, "client '%s': the answer makes no sense: %s", at->client->name, why);
+  error_client(c->err, at->client->name);
+  return SHUNT_E_DATASOURCE;
+}
+
+shunt_status statement_ask(call *c, const sql_text *sql, const site *at, answer_size expected, shunt_rows *rows) {
+  shunt_status status = statement_read(c, sql, at, rows);
+  if (status || (rows->ncolumns == expected.columns && rows->count >= expected.rows)) return status;
+  return refuse_answer(c, at, "it has other columns than were asked for, or too few rows");
+}
+
+shunt_status statement_numbers(const call *c, const site *at, const shunt_rows *rows, size_t n) {
+  for (size_t i = 0; i < rows->count; i++) {
+    const shunt_value *last = rows->ncolumns ? &rows_row(rows, i)[rows->ncolumns - 1] : NULL;
+    if (!last || last->type != SHUNT_INTEGER || last->as.integer < 0 || (uint64_t)last->as.integer >= n)
+      return refuse_answer(c, at, "a row belongs to nothing that was asked for");
+  }
+  return SHUNT_OK;
+}
+
 /* Before it runs: if the answer is lost, it may have been written. */
 static shunt_status begin_write(const call *c, const sql_text *sql, const execution *e) {
   shunt_status status = sql_status(sql, c->err);

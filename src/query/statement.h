@@ -11,6 +11,15 @@
  * a transaction: the read is sent again. rows and affected may be NULL. Errors: those of pool_acquire and of the
  * driver, MEMORY. */
 shunt_status statement_read(call *c, const sql_text *sql, const site *at, shunt_rows *rows);
+/* The same for a question of shunt's own, whose answer is read by position. DATASOURCE: it has other columns than that
+ * many, or fewer rows. */
+typedef struct answer_size {
+  size_t columns, rows;
+} answer_size;
+shunt_status statement_ask(call *c, const sql_text *sql, const site *at, answer_size expected, shunt_rows *rows);
+/* Whether the last column of the rows, which came from the site, has numbers below n alone, so that they can be
+ * positions. Errors: DATASOURCE. */
+shunt_status statement_numbers(const call *c, const site *at, const shunt_rows *rows, size_t n);
 shunt_status statement_run(call *c, const sql_text *sql, const site *at, shunt_rows *rows, int64_t *affected);
 /* The same for an INSERT of one row that returns no row: *generated_id is the key that the database generated, or 0. */
 shunt_status statement_insert(call *c, const sql_text *sql, const site *at, int64_t *generated_id);

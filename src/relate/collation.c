@@ -41,10 +41,13 @@ static bool as_text(const collating *w, const shunt_value *value, shunt_value *t
 /* Runs the statement, which gives one row of n keys, and gives it back. */
 static shunt_status run(const collating *w, sql_text *sql, size_t n, shunt_value *keys) {
   shunt_rows *rows = rows_new();
-  shunt_status status = rows ? statement_read(w->c, sql, w->at, rows) : error_memory(w->c->err);
+  shunt_status status = rows ? statement_ask(w->c, sql, w->at, (answer_size){n, 1}, rows) : error_memory(w->c->err);
   for (size_t i = 0; i < n && !status; i++) {
     keys[i] = rows_row(rows, 0)[i];
-    if (keys[i].type == SHUNT_NULL) continue;
+    if (keys[i].type != SHUNT_TEXT && keys[i].type != SHUNT_BLOB) {
+      keys[i] = shunt_null(); /* the column can't hold the text */
+      continue;
+    }
     const char *copy = arena_strndup(w->a, keys[i].as.bytes, keys[i].size);
     if (!copy) status = error_memory(w->c->err);
     keys[i] = shunt_blob(copy, keys[i].size);

@@ -175,7 +175,7 @@ static shunt_status divide_there(combiner *w, const average *of, const uint32_t 
   sql_text *sql = call_sql(w->c);
   shunt_rows *rows = rows_new();
   bool ok = sql && rows && write_quotients(w, of, groups, n, sql);
-  shunt_status status = ok ? statement_read(w->c, sql, w->spec->at, rows) : error_memory(w->c->err);
+  shunt_status status = ok ? statement_ask(w->c, sql, w->spec->at, (answer_size){n, 1}, rows) : error_memory(w->c->err);
   call_end_sql(w->c, sql);
   for (size_t i = 0; i < n && !status; i++) {
     shunt_value *out = cell_of(w, groups[i], (size_t)of->sum);

@@ -1,6 +1,7 @@
 #include "relate/fetch.h"
 
 #include "query/order_rank.h"
+#include "query/statement.h"
 
 /* The groups' sites and keys are those of the rows to order. */
 static shunt_status rank(const fetch *f, select_spec *q) {
@@ -48,14 +49,19 @@ shunt_status fetch_now(fetch *f, select_spec *q, shunt_rows *rows) {
 
 /* ---- counts ---- */
 
+shunt_status fetch_numbers(const fetch *f, const shunt_rows *rows, size_t n) {
+  return f->k.ngroups ? statement_numbers(f->c, access_only_site(&f->k.groups[0].at), rows, n) : SHUNT_OK;
+}
+
 /* The rows of a key may lie in several parts, and each part has counted its own. */
-uint64_t *fetch_counts(const fetch *f, const shunt_rows *rows) {
-  uint64_t *counts = arena_array(f->scratch, uint64_t, f->k.keys.count + 1);
-  for (size_t i = 0; counts && i < rows->count; i++) {
+shunt_status fetch_counts(const fetch *f, const shunt_rows *rows, uint64_t **counts) {
+  *counts = arena_array(f->scratch, uint64_t, f->k.keys.count + 1);
+  shunt_status status = *counts ? fetch_numbers(f, rows, f->k.keys.count) : error_memory(f->c->err);
+  for (size_t i = 0; !status && i < rows->count; i++) {
     const shunt_value *cells = rows_row(rows, i);
-    counts[cells[rows->ncolumns - 1].as.integer] += (uint64_t)cells[0].as.integer;
+    (*counts)[cells[rows->ncolumns - 1].as.integer] += (uint64_t)cells[0].as.integer;
   }
-  return counts;
+  return status;
 }
 
 /* ---- by key ---- */
@@ -100,6 +106,8 @@ shunt_status fetch_by_key(fetch *f, const shunt_rows *rows) {
   f->positions = arena_alloc(f->scratch, rows->count * sizeof *f->positions);
   if (!key_of || !f->starts || !f->positions) return error_memory(f->c->err);
   if (f->k.ngroups == 0) return SHUNT_OK;
+  shunt_status status = f->k.exact ? SHUNT_OK : fetch_numbers(f, rows, nkeys);
+  if (status) return status;
   uint32_t *end = f->starts + 1; /* of each key, once they are all placed */
   find_keys(f, rows, key_of, end);
   for (size_t i = 1; i <= nkeys; i++) end[i] += end[i - 1];

@@ -24,8 +24,10 @@ shunt_status fetch_ask(fetch *f, select_spec *q, shunt_rows *rows);
 shunt_status fetch_now(fetch *f, select_spec *q, shunt_rows *rows);
 /* Once the rows are there: fills starts and positions. */
 shunt_status fetch_by_key(fetch *f, const shunt_rows *rows);
-/* After a fetch of counts: the number of rows of each key. NULL when out of memory. */
-uint64_t *fetch_counts(const fetch *f, const shunt_rows *rows);
+/* After a fetch of counts: the number of rows of each key. Errors: DATASOURCE, MEMORY. */
+shunt_status fetch_counts(const fetch *f, const shunt_rows *rows, uint64_t **counts);
+/* Whether the rows have numbers below n, see statement_numbers. */
+shunt_status fetch_numbers(const fetch *f, const shunt_rows *rows, size_t n);
 /* The number of rows of an entry; *positions are their numbers. */
 static inline uint32_t fetch_of_entry(const fetch *f, size_t entry, const uint32_t **positions) {
   uint32_t key = f->k.of_entry[entry];

@@ -150,8 +150,9 @@ static shunt_status targets_end(loading *l) {
 
 static shunt_status counts_end(loading *l) {
   const links *from = l->links;
-  const uint64_t *counts = fetch_counts(&l->fetch, l->children);
-  if (!counts) return error_memory(l->c->err);
+  uint64_t *counts;
+  shunt_status status = fetch_counts(&l->fetch, l->children, &counts);
+  if (status) return status;
   for (size_t i = 0; i < from->count; i++) {
     uint32_t key = l->fetch.k.of_entry[i];
     if (key != KEY_NONE) l->counts[from->parent[i]] += counts[key];

@@ -88,8 +88,9 @@ static shunt_status ask_parts(loading *l) {
 }
 
 static shunt_status counts_end(loading *l) {
-  const uint64_t *counts = fetch_counts(&l->fetch, l->children);
-  if (!counts) return error_memory(l->c->err);
+  uint64_t *counts;
+  shunt_status status = fetch_counts(&l->fetch, l->children, &counts);
+  if (status) return status;
   for (size_t i = 0; i < l->parents.rows->count; i++) {
     uint32_t key = l->fetch.k.of_entry[i];
     l->counts[i] = load_shown(l, key == KEY_NONE ? 0 : counts[key]);

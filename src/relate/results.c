@@ -66,7 +66,8 @@ static shunt_status results_end(loading *l) {
     if (f->range[g].first < f->range[g].end) status = make_plain(l, &list, &f->k.groups[g], f->range[g]);
   if (status) return status;
   memset(row_of, 0xff, (nnumbers + 1) * sizeof *row_of); /* KEY_NONE */
-  status = group_rows(l, &group, row_of, &ngroups);
+  status = fetch_numbers(f, l->children, nnumbers);
+  if (!status) status = group_rows(l, &group, row_of, &ngroups);
   if (!status && list.apart) status = combine(l, &list, group, ngroups);
   return status ? status : load_hang_results(l, row_of);
 }

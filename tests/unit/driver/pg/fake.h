@@ -39,6 +39,8 @@ static const char *const fake_true[] = {"t"};
 static const char *const fake_ids[] = {"shunt_1"};
 static const char *const fake_rows[] = {"1", "one", "2", "two", "3", NULL};
 
+static const char *const fake_numbers[] = {"1", "0", "2", "1"};
+
 /* The first that fits. */
 static const fake_answer fake_answers[] = {
     {"columns", "format_type(a.atttypid", "ttbiottttbbibtbb", 2, fake_columns, "SELECT 2"},
@@ -49,6 +51,7 @@ static const fake_answer fake_answers[] = {
     {"session", "'datestyle'", "tttttt", 1, fake_settings, "SELECT 1"},
     {"settings", "set_config", "ttt", 1, fake_settings, "SELECT 1"},
     {"select", "SELECT id, name", "it", 3, fake_rows, "SELECT 3"},
+    {"any", "SELECT", "ii", 2, fake_numbers, "SELECT 2"},
     {"insert", "INSERT", "", 0, NULL, "INSERT 0 1"},
     {"begin", "BEGIN", "", 0, NULL, "BEGIN"},
     {"commit", "COMMIT", "", 0, NULL, "COMMIT"},
@@ -212,6 +215,8 @@ static inline const char *fake_cell(const char *twist, const char *cell) {
                                          {"empty texts", ""},
                                          {"large numbers", "99999999999999999999999"},
                                          {"negative numbers", "-2147483648"},
+                                         {"great numbers", "2147483647"},
+                                         {"small numbers", "2"},
                                          {"other types", "\\xzz1"},
                                          {"binary values", "\1\2\3"},
                                          {"bad UTF-8", "\xff\xfe"}};
