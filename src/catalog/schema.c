@@ -53,8 +53,12 @@ static suggest nearest_key(const schema *s, const char *key) {
   return near;
 }
 
+/* A null unsets a key of another engine, perhaps from database.base: no schema_check reports it. */
+static bool is_unset(const schema *s, const node_entry *e) { return s->engine && node_is_null(e->value); }
+
 bool schema_misspells(const node *n, const schema *s, const char *key) {
   for (size_t i = 0; n && n->kind == NODE_MAP && i < n->count; i++) {
+    if (is_unset(s, &n->entries[i])) continue;
     if (schema_field_of(s, n->entries[i].key)) continue; /* only unknown keys: the search for near names is slow */
     suggest near = nearest_key(s, n->entries[i].key);
     if (near.best && strcmp(near.best, key) == 0) return true;
@@ -213,9 +217,7 @@ static void check_map(const checker *c, const node *n, const schema *s, const pa
     path here = {at, e->key};
     /* the rule host has applied env: it left out declarations for other environments */
     bool is_env = c->lua && !at->up && strcmp(e->key, "env") == 0;
-    bool unset =
-        s->engine && node_is_null(e->value); /* null unsets a key of another engine, perhaps from database.base */
-    if (!f && !is_env && !unset)
+    if (!f && !is_env && !is_unset(s, e))
       unknown_key(c, e, s, at);
     else if (f && !node_is_null(e->value) && (!s->spelled || e->value->kind == NODE_VALUE))
       check_field(c, s, f, e->value, &here);

@@ -8,6 +8,7 @@
 #include "catalog/describe.h"
 #include "catalog/report.h"
 #include "config/config.h"
+#include "fuzz/complete.h"
 #include "fuzz/files.h"
 
 /* ---- places ---- */
@@ -150,7 +151,10 @@ int shunt_fuzz_config(const uint8_t *data, size_t size) {
   if (overlay.data) files_write(FILES_OVERLAY, overlay);
   app a = read_app();
   check_places(&a.found, text, overlay);
-  if (a.c) check_printed(a.c);
+  if (a.c) {
+    complete_check(a.c);
+    check_printed(a.c);
+  }
   free_app(&a);
   unlink(files_path(FILES_OVERLAY));
   return 0;

@@ -121,7 +121,7 @@ static void run_child(fuzzer *f) {
     f->shared->input = f->corpus[i];
     run_shared(f);
   }
-  while ((!f->runs || f->shared->runs < f->runs) && (!f->seconds || now_s() < until)) {
+  while ((!f->runs || f->shared->runs < f->runs) && (f->seconds <= 0 || now_s() < until)) {
     f->shared->input = f->corpus[rng_below(&r, f->ncorpus)];
     mutate(&r, &f->shared->input, &f->dictionary, &f->corpus[rng_below(&r, f->ncorpus)]);
     run_shared(f);

@@ -5,6 +5,7 @@
 #include <lauxlib.h>
 
 #include "config/yaml.h"
+#include "fuzz/complete.h"
 #include "fuzz/files.h"
 #include "route/route.h"
 #include "rule/host.h"
@@ -93,6 +94,7 @@ static void decide_all(route *r, const catalog *c) {
 
 /* The route takes the host. */
 static void check_route(const catalog *c, rule_host *h) {
+  complete_check(c);
   route *r;
   shunt_error err = {0};
   if (route_new(c, h, 1, NULL, &r, &err))

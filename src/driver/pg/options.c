@@ -93,7 +93,9 @@ static shunt_status add_url(list *l, const char *folder, const char *url, shunt_
   if (mistake) return error_set(err, SHUNT_E_CONFIG, "client '%s': url: %s", l->client->name, mistake);
   char *message = NULL;
   PQconninfoOption *parts = PQconninfoParse(url, &message);
-  const bool lacks_memory = !parts && (!message || pg_lacked_memory(message));
+  /* at its beginning: behind that, a message may quote the url */
+  static const char no_memory[] = "out of memory";
+  const bool lacks_memory = !parts && (!message || strncmp(message, no_memory, sizeof no_memory - 1) == 0);
   PQfreemem(message);
   if (lacks_memory) return error_memory(err);
   if (!parts)
