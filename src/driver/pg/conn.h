@@ -77,10 +77,11 @@ typedef struct pg_load pg_load;
 /* Why nothing more is read from a connection. It is broken. */
 typedef enum pg_end {
   PG_GOES_ON,
-  PG_TOO_LATE, /* past the deadline */
-  PG_TOO_MUCH, /* libpq would hold more than maxResult */
-  PG_ASTRAY,   /* the server sends results that nothing asked for, or fails to send one */
-  PG_FAILED    /* libpq itself fails, as without memory: what it would do next is not known */
+  PG_TOO_LATE,  /* past the deadline */
+  PG_TOO_MUCH,  /* libpq would hold more than maxResult */
+  PG_ASTRAY,    /* the server sends results that nothing asked for, or fails to send one */
+  PG_NO_MEMORY, /* libpq had none, and its message is gone */
+  PG_FAILED     /* libpq itself fails, as without memory: what it would do next is not known */
 } pg_end;
 
 typedef struct pg_conn {
@@ -114,6 +115,7 @@ typedef struct pg_conn {
   int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */
   bool late;        /* a timeout of the open transaction was reported, which has ended it */
   pg_end ended;     /* abandoned: nothing more is read from it */
+  bool lacked;      /* libpq had no memory in this pipeline, and has perhaps lost an answer */
   bool listens;     /* keeps what is notified in `heard`; otherwise it is dropped */
   bool heard;
   int reads;          /* since libpq last gave a result, or the request began */

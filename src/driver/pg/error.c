@@ -109,6 +109,9 @@ static shunt_status abandoned(pg_conn *conn, shunt_error *err) {
                      conn->base.client->name, pg_time_ms(conn));
   case PG_TOO_MUCH:
     return driver_too_large(&conn->base, err);
+  case PG_NO_MEMORY:
+    return error_set(err, SHUNT_E_MEMORY, "client '%s': the connection is given up: libpq ran out of memory",
+                     conn->base.client->name);
   default:
     return lost(conn, NULL, err);
   }

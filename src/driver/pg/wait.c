@@ -177,6 +177,8 @@ PGresult *pg_result(pg_conn *conn) {
   if (!more && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
   if (conn->ended) return NULL;
   PGresult *result = PQgetResult(conn->pg);
+  const char *message = PQerrorMessage(conn->pg);
+  conn->lacked = conn->lacked || (*message && pg_lacked_memory(message)); /* the next request clears the message */
   if (is_own_error(result) && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
   return result;
 }
@@ -222,6 +224,7 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
   PGresult *kept = NULL, *next;
   bool failed = false;
   *done = 0;
+  conn->lacked = false;
   pg_by_rows(conn);
   while ((next = next_of_pipeline(conn)) && PQresultStatus(next) != PGRES_PIPELINE_SYNC) {
     if (failed) {
@@ -243,7 +246,7 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
   if (PQexitPipelineMode(conn->pg)) return kept;
   conn->base.broken = true;
   if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
-  pg_abandon(conn, PG_FAILED); /* libpq has lost a result */
+  pg_abandon(conn, conn->lacked ? PG_NO_MEMORY : PG_FAILED); /* libpq has lost a result */
   PQclear(kept);
   return NULL;
 }

@@ -1,6 +1,6 @@
 /* For: an application whose operations are tried with every fault in turn, on each engine that is there: SQLite, and
  * the servers of SHUNT_TEST_PG and SHUNT_TEST_MYSQL. Its client 'side' is a SQLite file always. Owner: world_open …
- * world_close, which takes tables and files away again. Use: world_open(&w, WORLD_PG); … world_digest(&w) …
+ * world_close, which takes databases and files away again. Use: world_open(&w, WORLD_PG); … world_digest(&w) …
  * world_reset(&w); … world_close(&w); Only the operations themselves run with faults, nothing in this file.
  */
 #ifndef TESTS_UNIT_SWEEP_WORLD_H
@@ -99,13 +99,26 @@ static inline void world_write(const world *w, const char *name, const char *tex
   assert_int_equal(fclose(file), 0);
 }
 
+/* Of this process alone, for other tests use the same server. */
+static inline void world_name_database(char name[32]) { snprintf(name, 32, "sweep_%ld", (long)getpid()); }
+
+static inline const char *world_url(const world *w) {
+  return getenv(w->kind == WORLD_PG ? "SHUNT_TEST_PG" : "SHUNT_TEST_MYSQL");
+}
+
+/* scheme://user@host/NAME?options */
+static inline void world_place(const world *w, char *main, size_t room) {
+  char name[32];
+  world_name_database(name);
+  const char *url = world_url(w), *host = strstr(url, "://") + 3, *behind = strchr(host, '/') + 1;
+  snprintf(main, room, "{engine: %s, connection: {url: \"%.*s%s%s\"}}", world_names[w->kind], (int)(behind - url), url,
+           name, behind + strcspn(behind, "?"));
+}
+
 static inline void world_configure(world *w) {
-  char text[4096], main[1024], overlay[64];
-  if (w->kind == WORLD_SQLITE)
-    strcpy(main, "{engine: sqlite3, connection: {filename: main.db, create: true, busyTimeout: 2s}}");
-  else
-    snprintf(main, sizeof main, "{engine: %s, connection: {url: \"%s\"}}", world_names[w->kind],
-             getenv(w->kind == WORLD_PG ? "SHUNT_TEST_PG" : "SHUNT_TEST_MYSQL"));
+  char text[4096], main[1024] = "{engine: sqlite3, connection: {filename: main.db, create: true, busyTimeout: 2s}}",
+                   overlay[64];
+  if (w->kind != WORLD_SQLITE) world_place(w, main, sizeof main);
   snprintf(text, sizeof text,
            "database:\n"
            "  defaultClient: main\n"
@@ -231,13 +244,29 @@ static inline void world_reset(world *w) {
 
 /* ---- beginning and end ---- */
 
-static inline void world_each_table(world *w, bool create) {
-  char sql[128];
-  for (int i = 0; i < WORLD_TABLES; i++) {
-    snprintf(sql, sizeof sql, "DROP TABLE IF EXISTS %s", world_names_of_tables[i]);
-    world_run(w, world_client_of(i), sql);
-    if (create) world_run(w, world_client_of(i), world_tables[i]);
-  }
+static inline void world_make_tables(world *w) {
+  for (int i = 0; i < WORLD_TABLES; i++) world_run(w, world_client_of(i), world_tables[i]);
+}
+
+/* On a server: "CREATE DATABASE %s", or "DROP DATABASE …". */
+static inline void world_administer(world *w, const char *format) {
+  shunt_app *app;
+  shunt_session *s;
+  char text[1024], name[32], path[96];
+  if (w->kind == WORLD_SQLITE) return;
+  world_name_database(name);
+  snprintf(text, sizeof text,
+           "rules: {path: [none]}\n"
+           "database: {defaultClient: server, clients: {server: {engine: %s, connection: {url: \"%s\"}}}}\n",
+           world_names[w->kind], world_url(w));
+  world_write(w, "server.yaml", text);
+  snprintf(path, sizeof path, "%s/server.yaml", w->folder);
+  world_fine(w, shunt_open(path, NULL, &app, &w->err));
+  world_fine(w, shunt_session_open(app, NULL, &s, &w->err));
+  snprintf(text, sizeof text, format, name);
+  shunt_rows_free(world_look(w, s, "server", text));
+  shunt_session_close(s);
+  shunt_close(app);
 }
 
 /* What is made once is made: the tables of the queue. */
@@ -262,9 +291,10 @@ static inline void world_open(world *w, world_kind kind) {
   snprintf(path, sizeof path, "%s/none", w->folder);
   assert_int_equal(mkdir(path, 0700), 0);
   snprintf(w->config, sizeof w->config, "%s/shunt.yaml", w->folder);
+  world_administer(w, "CREATE DATABASE %s");
   world_configure(w);
   world_fine(w, world_open_app(w, &w->witness));
-  world_each_table(w, true);
+  world_make_tables(w);
   world_make_queue(w);
   world_reset(w);
   world_fine(w, world_open_app(w, &w->app));
@@ -284,10 +314,8 @@ static inline void world_close(world *w) {
   world_check_file(w, "side");
   if (w->kind == WORLD_SQLITE) world_check_file(w, "main");
   shunt_close(w->app);
-  w->pristine = 0; /* what no digest shows */
-  world_reset(w);
-  world_each_table(w, false);
   shunt_close(w->witness);
+  world_administer(w, w->kind == WORLD_PG ? "DROP DATABASE %s WITH (FORCE)" : "DROP DATABASE %s");
   snprintf(command, sizeof command, "rm -rf %s", w->folder);
   assert_int_equal(system(command), 0);
 }
