@@ -110,6 +110,7 @@ typedef struct pg_conn {
   size_t discarded;          /* bytes of its rows that were not kept */
   arena scratch;             /* of the statement in progress */
   pg_load *load;             /* in progress */
+  bool describes;            /* waits for the description of a statement */
   bool encrypted;
   int64_t asked_ns; /* when the operation began, if there is a deadline */
   int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */

@@ -102,7 +102,9 @@ static PGresult *try_to_prepare(pg_conn *conn, pg_statement *s) {
   int done = 0;
   uint32_t *held = s->slot == PG_NO_SLOT ? NULL : &conn->held[s->slot];
   if (held) s->number = ++conn->numbers;
+  conn->describes = true;
   PGresult *result = send_all(conn, s) ? pg_pipeline(conn, &done) : NULL;
+  conn->describes = false;
   if (held) *held = held_now(*held, s->number, done, result);
   return result;
 }

@@ -18,8 +18,9 @@ static const int64_t SHORTEST_NAP_NS = 1000000, LONGEST_NAP_NS = 256000000;
 enum {
   READS_BEFORE_COUNTING = 2, /* most answers come in one */
   ABOUT_ONE_READ = 64 * 1024,
-  SPARE_BYTES = 1024 * 1024, /* of messages around a row, and of TLS */
-  MOST_RESULTS = 64,         /* of one request: the driver's own have a few statements, others one */
+  SPARE_BYTES = 1024 * 1024,      /* of messages around a row, and of TLS */
+  DESCRIPTION_BYTES = 160 * 1024, /* a statement has at most 1664 columns, whose names have 63 bytes */
+  MOST_RESULTS = 64,              /* of one request: the driver's own have a few statements, others one */
 #ifdef LIBPQ_HAS_CHUNK_MODE
   ROWS_AT_ONCE = 64
 #endif
@@ -127,9 +128,15 @@ static void note_about(pg_conn *conn, int64_t ready) {
   conn->about_read += ready < ABOUT_ONE_READ ? ready : ABOUT_ONE_READ;
 }
 
-/* Between two results libpq holds one message, which may announce any length, and makes more of settings. */
-static bool is_bounded(pg_conn *conn, int64_t ready) {
+/* Between two results libpq holds one message, which may announce any length, and makes more of settings. It keeps each
+ * description of a statement until the last one. 0: no limit. */
+static int64_t most_bytes(const pg_conn *conn) {
   const int64_t most = conn->base.client->max_result_bytes;
+  return conn->describes ? DESCRIPTION_BYTES : most ? most + SPARE_BYTES : 0;
+}
+
+static bool is_bounded(pg_conn *conn, int64_t ready) {
+  const int64_t most = most_bytes(conn);
   pg_take_notifications(conn);
   if (!most) return true;
   if (++conn->reads < READS_BEFORE_COUNTING) return true;
@@ -139,7 +146,7 @@ static bool is_bounded(pg_conn *conn, int64_t ready) {
     now = conn->about_read;
   }
   if (conn->reads == READS_BEFORE_COUNTING) conn->came_in = now;
-  return now - conn->came_in <= most + SPARE_BYTES || pg_abandon(conn, PG_TOO_MUCH);
+  return now - conn->came_in <= most || pg_abandon(conn, conn->describes ? PG_ASTRAY : PG_TOO_MUCH);
 }
 
 /* Writes, and reads what has arrived. False: the connection is lost or abandoned. */

@@ -270,6 +270,7 @@ static inline void fake_describe_params(fake *f, const fake_statement *s) {
   fake_message m = fake_new('t');
   fake_number(&m, s->nparams, 2);
   for (int i = 0; i < s->nparams; i++) fake_number(&m, i ? 25 : 23, 4);
+  if (s->nparams && peer_does(f->p, "describes parameters for ever")) fake_for_ever(f, m);
   fake_say(f, &m);
 }
 

@@ -227,6 +227,7 @@ static void test_no_server_does_harm(void **state) {
       "sends errors for ever",
       "is ready for ever",
       "completes for ever",
+      "describes parameters for ever",
       "wants rows of COPY",
       "sends rows of COPY",
       "copies both ways",
