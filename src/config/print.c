@@ -21,7 +21,6 @@ typedef struct printer {
 typedef struct path {
   const struct path *up;
   const char *key;
-  bool item; /* of a list: key is "" */
 } path;
 
 static int write_out(void *ud, unsigned char *bytes, size_t size) {
@@ -142,36 +141,20 @@ static bool print_list(printer *p, const node *n, const path *at, bool secret) {
   for (size_t i = 0; i < n->count; i++) flow = flow && n->items[i]->kind == NODE_VALUE;
   yaml_sequence_style_t style = flow ? YAML_FLOW_SEQUENCE_STYLE : YAML_BLOCK_SEQUENCE_STYLE;
   if (!emit(p, &event, yaml_sequence_start_event_initialize(&event, NULL, NULL, 1, style))) return false;
-  path below = {at, "", true};
+  path below = {at, ""};
   for (size_t i = 0; i < n->count; i++)
     if (!print_node(p, n->items[i], &below, secret)) return false;
   return emit(p, &event, yaml_sequence_end_event_initialize(&event));
 }
 
-/* Whether the keys, or those in them, are of things that rule files may declare, too: null unsets what is declared. */
-static bool may_be_declared(const path *at) {
-  static const char *const clients[] = {"database", "clients"}, *const instances[] = {"instance", "instances"},
-                           *const models[] = {"models"};
-  for (const path *above = at; above; above = above->up)
-    if (path_is(above, 2, clients) || path_is(above, 2, instances) || path_is(above, 1, models)) return true;
-  return false;
-}
-
-/* In an overlay, null has let the base and the original of a client apply again (catalog/build_client.c). */
-static bool is_undone(const printer *p, const node *n, const path *at) {
+/* In an overlay, null has let the base and the original of a client apply again (catalog/build_client.c): it is left
+ * out. Any other null may unset what rule files declare or a client inherits, or is a value, as in a list. */
+static bool is_left_out(const printer *p, const node *n, const path *at) {
   static const char *const client[] = {"database", "clients", NULL};
-  const bool overlay = strcmp(n->at.file ? n->at.file : "", p->file) != 0;
-  for (const path *above = at; above && overlay; above = above->up)
+  if (!node_is_null(n) || strcmp(n->at.file ? n->at.file : "", p->file) == 0) return false;
+  for (const path *above = at; above; above = above->up)
     if (path_is(above, 3, client)) return true;
   return false;
-}
-
-/* A null that unsets nothing. In a list nothing is unset: null is a value there, as RFC 7396 says. */
-static bool is_left_out(const printer *p, const node *n, const path *at) {
-  if (!node_is_null(n)) return false;
-  for (const path *above = at; above; above = above->up)
-    if (above->item) return false;
-  return !may_be_declared(at) || is_undone(p, n, at);
 }
 
 static bool print_map(printer *p, const node *n, const path *at, bool secret) {
@@ -182,7 +165,7 @@ static bool print_map(printer *p, const node *n, const path *at, bool secret) {
   for (size_t i = 0; i < n->count; i++) {
     const node_entry *e = &n->entries[i];
     if (is_left_out(p, e->value, at)) continue;
-    path below = {at, e->key, false};
+    path below = {at, e->key};
     if (!emit_quoted(p, e->key, strlen(e->key))) return false;
     if (!print_node(p, e->value, &below, secret || (!names && cat_secret_key(e->key)))) return false;
   }
