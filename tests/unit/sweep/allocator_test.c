@@ -28,7 +28,7 @@ static bool is_expected(const shunt_error *err) {
   return (err->status == SHUNT_E_MEMORY && strstr(err->message, "memory")) || of_a_hook;
 }
 
-static const sweep_kind kind = {"failing allocations", arm, disarm, fired, is_expected, false, 20};
+static const sweep_kind kind = {"failing allocations", arm, disarm, fired, is_expected, false, false, 20};
 
 static void without_memory_an_operation_says_so_and_is_not_half_done(void **state) {
   const world_kind engine = *(const world_kind *)*state;

@@ -33,7 +33,7 @@ static bool is_expected(const shunt_error *err) {
 
 static void after_an_error_of_the_disk_the_outcome_is_true(void **state) {
   const size_t which = *(const size_t *)*state;
-  sweep_kind kind = {names[which], arm, disarm, fired, is_expected, false, 8};
+  sweep_kind kind = {names[which], arm, disarm, fired, is_expected, false, false, 8};
   rng r = rng_start(kind.name);
   disk_begin();
   disk.kinds = 1U << (which == DISK_KINDS ? DISK_WRITE : which);

@@ -77,7 +77,7 @@ static bool is_expected(const shunt_error *err) {
   return (err->status == SHUNT_E_MEMORY && strstr(err->message, "memory")) || of_a_hook;
 }
 
-static const sweep_kind kind = {"failing malloc", arm, disarm, fired, is_expected, true, 20};
+static const sweep_kind kind = {"failing malloc", arm, disarm, fired, is_expected, true, false, 20};
 
 static void without_memory_of_libraries_the_same_holds(void **state) {
   const world_kind engine = *(const world_kind *)*state;

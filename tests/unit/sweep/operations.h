@@ -194,14 +194,17 @@ static inline shunt_status op_aggregate(world *w) {
 }
 
 static inline shunt_status op_include(world *w) {
-  const shunt_include lines = {.relation = "lines"};
+  static const char *const by_id[] = {"id"};
+  const shunt_query ordered = {.order = by_id, .norder = 1};
+  const shunt_include lines = {.relation = "lines", .query = ordered};
   const shunt_link link = {.ncolumns = 0};
-  const shunt_include include[] = {{.relation = "orders", .query = {.include = &lines, .ninclude = 1}},
-                                   {.relation = "roles", .link = &link},
-                                   {.relation = "profile"}};
+  const shunt_include include[] = {
+      {.relation = "orders", .query = {.order = by_id, .norder = 1, .include = &lines, .ninclude = 1}},
+      {.relation = "roles", .link = &link, .query = ordered},
+      {.relation = "profile"}};
+  const shunt_query q = {.order = by_id, .norder = 1, .include = include, .ninclude = 3};
   shunt_rows *rows = NULL;
-  shunt_status status =
-      shunt_select(w->session, "user", &(shunt_query){.include = include, .ninclude = 3}, &rows, &w->err);
+  shunt_status status = shunt_select(w->session, "user", &q, &rows, &w->err);
   return op_rows(w, status, rows);
 }
 

@@ -8,6 +8,8 @@
 #include "unit/random.h"
 #include "unit/sweep/operations.h"
 
+enum { LATE_US = 100000 /* a server may still do what its client waits for no more */ };
+
 typedef struct sweep_kind {
   const char *name;
   void (*arm)(size_t at, bool stays); /* the call `at` from now on fails, and with `stays` those after it; 0: none */
@@ -15,6 +17,7 @@ typedef struct sweep_kind {
   bool (*fired)(void);                /* one failed since arm */
   bool (*is_expected)(const shunt_error *err); /* whether such a fault may give this error */
   bool crashes_mysql;                          /* libmariadb crashes if this befalls it while it connects */
+  bool cuts;                                   /* connections to servers */
   size_t places;                               /* that are tried, of each operation */
 } sweep_kind;
 
@@ -35,6 +38,15 @@ typedef struct sweep_counts {
 
 static inline void sweep_pool(void *ud, const shunt_pool_stats *stats) {
   if (stats->busy) sweep_wrong("%s: %d connections of '%s' are busy", (const char *)ud, stats->busy, stats->client);
+}
+
+/* Attempts to connect that have failed in a row make the next ones fail at once, for some time. */
+static inline void sweep_settle(world *w) {
+  shunt_session *s;
+  int64_t n;
+  world_fine(w, shunt_session_open(w->app, NULL, &s, &w->err));
+  while (shunt_count(s, "user", NULL, &n, &w->err) && strstr(w->err.message, "considered down")) usleep(20000);
+  shunt_session_close(s);
 }
 
 static inline void sweep_begin(world *w, const operation *op) {
@@ -109,6 +121,11 @@ static inline void sweep_try(world *w, const operation *op, const sweep_kind *ki
   const shunt_status status = op->run(w);
   const bool fired = kind->fired();
   kind->disarm();
+  if (kind->cuts && status) {
+    const shunt_error err = w->err;
+    sweep_settle(w);
+    w->err = err;
+  }
   if (getenv("SHUNT_FAULTS_SHOWN"))
     fprintf(stderr, "%s: %s %s %s\n", place, shunt_status_name(status),
             status ? shunt_outcome_name(w->err.outcome) : "", status ? w->err.message : "");
@@ -123,6 +140,7 @@ static inline void sweep_try(world *w, const operation *op, const sweep_kind *ki
     if (again) sweep_wrong("%s: afterwards it fails, too: %s: %s", place, shunt_status_name(again), w->err.message);
   }
   sweep_end(w, op);
+  if (kind->cuts && status && w->err.outcome == SHUNT_UNKNOWN) usleep(LATE_US);
   world_reset(w);
 }
 
@@ -141,8 +159,10 @@ static inline void sweep_operation(world *w, const operation *op, const sweep_ki
             world_names[w->kind], op->name, e.calls, n.tries, n.failures, n.done, n.unknown);
 }
 
+/* A joint transaction that is decided ends on a server that was lost once recovery has found it, which joint_spec.lua
+ * waits for. */
 static inline bool sweep_takes(world_kind engine, const sweep_kind *kind, const operation *op) {
-  if (engine == WORLD_SQLITE) return !op->servers;
+  if (op->servers) return engine != WORLD_SQLITE && !kind->cuts;
   return engine != WORLD_MYSQL || !op->connects || !kind->crashes_mysql;
 }
 

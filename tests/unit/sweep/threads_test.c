@@ -49,7 +49,7 @@ static bool is_expected(const shunt_error *err) {
   return err->status == SHUNT_E_MEMORY && strstr(err->message, "no thread");
 }
 
-static const sweep_kind kind = {"threads that can't be made", arm, disarm, fired, is_expected, false, 100};
+static const sweep_kind kind = {"threads that can't be made", arm, disarm, fired, is_expected, false, false, 100};
 
 static void without_a_thread_it_says_so_or_goes_on(void **state) {
   const world_kind engine = *(const world_kind *)*state;

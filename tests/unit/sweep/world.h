@@ -173,27 +173,27 @@ static inline uint64_t world_mix(uint64_t digest, const void *bytes, size_t size
 
 static inline uint64_t world_mix_number(uint64_t digest, int64_t n) { return world_mix(digest, &n, sizeof n); }
 
-static inline uint64_t world_mix_rows(uint64_t digest, const shunt_rows *rows) {
-  const size_t columns = rows ? shunt_rows_ncolumns(rows) : 0, count = rows ? shunt_rows_count(rows) : 0;
-  for (size_t i = 0; i < count; i++)
-    for (size_t k = 0; k < columns; k++) {
-      const shunt_value *v = &shunt_rows_at(rows, i)[k];
-      digest = world_mix(digest, &v->type, sizeof v->type);
-      if (v->type == SHUNT_TEXT || v->type == SHUNT_BLOB)
-        digest = world_mix(digest, v->as.bytes, v->size);
-      else if (v->type == SHUNT_BOOL)
-        digest = world_mix_number(digest, v->as.boolean);
-      else if (v->type != SHUNT_NULL)
-        digest = world_mix_number(digest, v->as.integer);
-    }
-  for (size_t r = 0; rows && r < shunt_rows_nloaded(rows); r++) {
-    digest = world_mix_rows(digest, shunt_rows_loaded(rows, r).rows);
-    for (size_t i = 0; i < count; i++) {
-      size_t n;
-      const uint32_t *at = shunt_rows_related(rows, r, i, &n);
-      digest = at ? world_mix(digest, at, n * sizeof *at) : world_mix_number(digest, (int64_t)n);
-    }
+static inline uint64_t world_mix_value(uint64_t digest, const shunt_value *v) {
+  digest = world_mix(digest, &v->type, sizeof v->type);
+  if (v->type == SHUNT_TEXT || v->type == SHUNT_BLOB) return world_mix(digest, v->as.bytes, v->size);
+  if (v->type == SHUNT_BOOL) return world_mix_number(digest, v->as.boolean);
+  return v->type == SHUNT_NULL ? digest : world_mix_number(digest, v->as.integer);
+}
+
+/* With its related rows, wherever those lie: their places depend on which answer comes first. */
+static inline uint64_t world_mix_row(uint64_t digest, const shunt_rows *rows, size_t row) {
+  for (size_t k = 0; k < shunt_rows_ncolumns(rows); k++) digest = world_mix_value(digest, &shunt_rows_at(rows, row)[k]);
+  for (size_t r = 0; r < shunt_rows_nloaded(rows); r++) {
+    size_t n;
+    const uint32_t *at = shunt_rows_related(rows, r, row, &n);
+    digest = world_mix_number(digest, (int64_t)n);
+    for (size_t i = 0; at && i < n; i++) digest = world_mix_row(digest, shunt_rows_loaded(rows, r).rows, at[i]);
   }
+  return digest;
+}
+
+static inline uint64_t world_mix_rows(uint64_t digest, const shunt_rows *rows) {
+  for (size_t i = 0; rows && i < shunt_rows_count(rows); i++) digest = world_mix_row(digest, rows, i);
   return digest;
 }
 
