@@ -113,7 +113,7 @@ static void sweep_one(world_kind engine) {
   if (!world_is_there(engine)) skip();
   rng r = rng_start("sockets");
   t.fault = &faults[rng_below(&r, COUNT(faults))];
-  const sweep_kind kind = {t.fault->name, arm, disarm, fired, is_expected, false, true, 3};
+  const sweep_kind kind = {t.fault->name, arm, disarm, fired, is_expected, false, true, 6};
   printf("%s\n", kind.name);
   sweep_engine(engine, &kind, &r);
 }

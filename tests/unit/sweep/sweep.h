@@ -146,7 +146,7 @@ static inline void sweep_try(world *w, const operation *op, const sweep_kind *ki
 
 static inline void sweep_operation(world *w, const operation *op, const sweep_kind *kind, rng *r) {
   const char *given = getenv("SHUNT_FAULTS");
-  const size_t usual = w->kind == WORLD_SQLITE ? kind->places : kind->places / 3; /* servers take longer */
+  const size_t usual = w->kind == WORLD_SQLITE ? kind->places : kind->places / 6; /* servers take longer */
   const size_t places = given ? strtoull(given, NULL, 10) : usual;
   const sweep_expected e = sweep_learn(w, op, kind);
   const size_t step = places && e.calls > places ? e.calls / places : 1;
