@@ -27,9 +27,11 @@ static bool inherits_explicit(const call *c, const route_request *q, const route
          strcmp(q->parent, c->explicit_client) == 0 && strcmp(d->selected->name, c->explicit_client) == 0;
 }
 
-static shunt_status ask_rules(call *c, const route_request *request, route_decision *d) {
+static shunt_status ask_rules(call *c, const route_request *request, access *a) {
+  route_decision *d = a->decision;
   shunt_status status = route_decide(c->s->generation.route, request, d, c->err);
-  if (!c->explicit_client || status || !inherits_explicit(c, request, d)) return status;
+  a->held = c->explicit_client && !status && inherits_explicit(c, request, d);
+  if (!a->held) return status;
   route_request q = *request;
   q.explicit_client = c->explicit_client;
   return route_decide(c->s->generation.route, &q, d, c->err);
@@ -38,7 +40,7 @@ static shunt_status ask_rules(call *c, const route_request *request, route_decis
 static inline shunt_status decide(call *c, const route_request *request, access *a) {
   if (!a->decision) a->decision = call_decision(c);
   if (!a->decision) return error_memory(c->err);
-  shunt_status status = ask_rules(c, request, a->decision);
+  shunt_status status = ask_rules(c, request, a);
   if (status || request->op == SHUNT_READ) return status;
   return access_refuse_replica(a->decision->client, c->err);
 }

@@ -12,6 +12,8 @@ typedef struct access {
   route_decision *decision;
   site *sites;
   size_t nsites, room;
+  bool held; /* the explicit client of the call was taken for the rows of a relation, and other values of where, or other
+                parents, may lead elsewhere: the decision does not depend on those any more */
   bool loose; /* all parts, though the sharding key has a value: rows of several parts may equal it */
 } access;
 

@@ -128,9 +128,9 @@ static shunt_status decide(grouper *w, const shunt_value *key, uint32_t origin) 
   return status ? status : access_unite(w->c, &w->found);
 }
 
-/* Whether the last decision depends on the key. */
+/* Whether the last decision depends on the key, or may do so. */
 static bool depends_on_key(const grouper *w) {
-  bool does = false;
+  bool does = w->found.held;
   for (size_t i = 0; i < w->g->key.n; i++) does = does || route_depends_on_where(w->found.decision, w->g->key.list[i]);
   return does;
 }

@@ -126,7 +126,8 @@ function M.new(schema, random, null)
     node.opts.where = node.opts.where or {}
     node.opts.where[model.part_column] = #model.rows > 0 and random:chance(80) and random:of(model.rows)[model.part_column] or random:int(0, 20)
   end
-  if model.placement == "clientless" and model.client ~= schema.default or model.placement == "follower" then node.client = model.client end
+  local named = model.placement == "clientless" and model.client ~= schema.default or model.placement == "follower"
+  if named or schema_of.static(model) and random:chance(25) then node.client = model.client end -- held for what lies with its rows
   grow(schema, random, null, node, 4, { left = 7 })
   return node
 end
