@@ -12,8 +12,9 @@ typedef struct access {
   route_decision *decision;
   site *sites;
   size_t nsites, room;
-  bool held; /* the explicit client of the call was taken for the rows of a relation, and other values of where, or other
-                parents, may lead elsewhere: the decision does not depend on those any more */
+  /* The rows of a relation are read from the explicit client of the call. Other parents and other values of where may
+   * lead elsewhere, though the decision does not depend on them any more. */
+  bool held;
   bool loose; /* all parts, though the sharding key has a value: rows of several parts may equal it */
 } access;
 

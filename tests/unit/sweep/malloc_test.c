@@ -1,6 +1,7 @@
 /* Every allocation failing in turn, in every operation: those of the client libraries, of Lua, libyaml, jansson and the
  * C library too. A sanitizer has a malloc of its own, so there is nothing to try with one. */
 #define _DEFAULT_SOURCE
+#include "unit/sweep/nth.h"
 #include "unit/sweep/sweep.h"
 
 #include <errno.h>
@@ -14,11 +15,7 @@
 #define SANITIZED 0
 #endif
 
-static struct {
-  _Atomic size_t seen, fail_at;
-  _Atomic bool armed, stays, fired;
-  _Atomic long live;
-} m;
+static _Atomic long live; /* blocks */
 
 #if !SANITIZED
 
@@ -28,16 +25,13 @@ void *__libc_realloc(void *block, size_t size);
 void __libc_free(void *block);
 
 static bool fails(void) {
-  if (!m.armed) return false;
-  const size_t seen = ++m.seen;
-  if (!m.fail_at || !(seen == m.fail_at || (m.stays && seen > m.fail_at))) return false;
-  m.fired = true;
+  if (!nth_fails(true)) return false;
   errno = ENOMEM;
   return true;
 }
 
 static void *counted(void *block) {
-  if (block) m.live++;
+  if (block) live++;
   return block;
 }
 
@@ -45,39 +39,24 @@ static void *counted(void *block) {
 EXPORTED void *malloc(size_t size) { return fails() ? NULL : counted(__libc_malloc(size)); }
 EXPORTED void *calloc(size_t n, size_t size) { return fails() ? NULL : counted(__libc_calloc(n, size)); }
 EXPORTED void *realloc(void *block, size_t size) {
-  if (block && !size) m.live--;
+  if (block && !size) live--;
   if ((!block || size) && fails()) return NULL;
   void *got = __libc_realloc(block, size);
   return block ? got : counted(got);
 }
 EXPORTED void free(void *block) {
-  if (block) m.live--;
+  if (block) live--;
   __libc_free(block);
 }
 
 #endif
-
-static void arm(size_t at, bool stays) {
-  m.fired = false;
-  m.stays = stays;
-  m.seen = 0;
-  m.fail_at = at;
-  m.armed = true;
-}
-
-static size_t disarm(void) {
-  m.armed = false;
-  return m.seen;
-}
-
-static bool fired(void) { return m.fired; }
 
 static bool is_expected(const shunt_error *err) {
   const bool of_a_hook = err->status == SHUNT_E_TRANSACTION && strstr(err->message, "memory");
   return (err->status == SHUNT_E_MEMORY && strstr(err->message, "memory")) || of_a_hook;
 }
 
-static const sweep_kind kind = {"failing malloc", arm, disarm, fired, is_expected, true, false, 20};
+static const sweep_kind kind = {"failing malloc", nth_arm, nth_disarm, nth_fired, is_expected, true, false, 20};
 
 static void without_memory_of_libraries_the_same_holds(void **state) {
   const world_kind engine = *(const world_kind *)*state;

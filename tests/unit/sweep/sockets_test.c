@@ -1,6 +1,7 @@
 /* The first, second, third … read, write, wait or connect of a client library failing, or doing less than was asked, in
  * every operation on servers. */
 #define _GNU_SOURCE
+#include "unit/sweep/nth.h"
 #include "unit/sweep/sweep.h"
 
 #include <dlfcn.h>
@@ -28,20 +29,12 @@ static const socket_fault faults[] = {
     {"waits are interrupted", WAITS, EINTR, true},    {"connects are refused", CONNECTS, ECONNREFUSED, false},
     {"connects time out", CONNECTS, ETIMEDOUT, false}};
 
-static struct {
-  const socket_fault *fault;
-  _Atomic size_t seen, fail_at;
-  _Atomic bool armed, stays, fired;
-} t;
+static const socket_fault *fault;
 
 /* Harmless ones never stay: an endless interruption would be an endless loop. */
 static bool fails(socket_call call) {
-  if (!t.armed || t.fault->call != call) return false;
-  const size_t seen = ++t.seen;
-  if (!t.fail_at || !(seen == t.fail_at || (t.stays && seen > t.fail_at && (!t.fault->harmless || !t.fault->error))))
-    return false;
-  t.fired = true;
-  errno = t.fault->error;
+  if (!fault || fault->call != call || !nth_fails(!fault->harmless || !fault->error)) return false;
+  errno = fault->error;
   return true;
 }
 
@@ -61,7 +54,7 @@ EXPORTED ssize_t recv(int fd, void *to, size_t room, int flags) {
   ssize_t (*real)(int, void *, size_t, int);
   *(void **)&real = REAL(recv);
   if (!(flags & MSG_PEEK) && fails(READS)) {
-    if (t.fault->error) return break_off(fd);
+    if (fault->error) return break_off(fd);
     if (room > 1) room = 1;
   }
   return real(fd, to, room, flags);
@@ -71,7 +64,7 @@ EXPORTED ssize_t send(int fd, const void *from, size_t size, int flags) {
   ssize_t (*real)(int, const void *, size_t, int);
   *(void **)&real = REAL(send);
   if (fails(WRITES)) {
-    if (t.fault->error) return break_off(fd);
+    if (fault->error) return break_off(fd);
     if (size > 1) size = 1;
   }
   return real(fd, from, size, flags);
@@ -89,31 +82,16 @@ EXPORTED int connect(int fd, __CONST_SOCKADDR_ARG to, socklen_t size) {
   return fails(CONNECTS) ? -1 : real(fd, to, size);
 }
 
-static void arm(size_t at, bool stays) {
-  t.fired = false;
-  t.stays = stays;
-  t.seen = 0;
-  t.fail_at = at;
-  t.armed = true;
-}
-
-static size_t disarm(void) {
-  t.armed = false;
-  return t.seen;
-}
-
-static bool fired(void) { return t.fired; }
-
 static bool is_expected(const shunt_error *err) {
-  return !t.fault->harmless && (err->status == SHUNT_E_DATASOURCE || err->status == SHUNT_E_TRANSACTION);
+  return !fault->harmless && (err->status == SHUNT_E_DATASOURCE || err->status == SHUNT_E_TRANSACTION);
 }
 
 /* One of the faults, by the seed: all of them take minutes. */
 static void sweep_one(world_kind engine) {
   if (!world_is_there(engine)) skip();
   rng r = rng_start("sockets");
-  t.fault = &faults[rng_below(&r, COUNT(faults))];
-  const sweep_kind kind = {t.fault->name, arm, disarm, fired, is_expected, false, true, 6};
+  fault = &faults[rng_below(&r, COUNT(faults))];
+  const sweep_kind kind = {fault->name, nth_arm, nth_disarm, nth_fired, is_expected, false, true, 6};
   printf("%s\n", kind.name);
   sweep_engine(engine, &kind, &r);
 }

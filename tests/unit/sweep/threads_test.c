@@ -2,54 +2,31 @@
  * without.
  */
 #define _GNU_SOURCE
+#include "unit/sweep/nth.h"
 #include "unit/sweep/sweep.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 
 #include "unit/watchdog.h"
-
-static struct {
-  _Atomic size_t seen, fail_at;
-  _Atomic bool armed, stays, fired;
-} t;
 
 typedef int (*creator)(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ud);
 
 __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
                                                           void *(*run)(void *), void *ud) {
-  const size_t seen = t.armed ? ++t.seen : 0;
-  if (t.armed && t.fail_at && (seen == t.fail_at || (t.stays && seen > t.fail_at))) {
-    t.fired = true;
-    return EAGAIN;
-  }
+  if (nth_fails(true)) return EAGAIN;
   creator real;
   *(void **)&real = dlsym(RTLD_NEXT, "pthread_create");
   return real(thread, attr, run, ud);
 }
 
-static void arm(size_t at, bool stays) {
-  t.fired = false;
-  t.stays = stays;
-  t.seen = 0;
-  t.fail_at = at;
-  t.armed = true;
-}
-
-static size_t disarm(void) {
-  t.armed = false;
-  return t.seen;
-}
-
-static bool fired(void) { return t.fired; }
-
 static bool is_expected(const shunt_error *err) {
   return err->status == SHUNT_E_MEMORY && strstr(err->message, "no thread");
 }
 
-static const sweep_kind kind = {"threads that can't be made", arm, disarm, fired, is_expected, false, false, 100};
+static const sweep_kind kind = {
+    "threads that can't be made", nth_arm, nth_disarm, nth_fired, is_expected, false, false, 100};
 
 static void without_a_thread_it_says_so_or_goes_on(void **state) {
   const world_kind engine = *(const world_kind *)*state;
