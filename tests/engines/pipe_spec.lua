@@ -1,21 +1,13 @@
 -- `shunt query … | head -1`: the command ends as others do when the reader of its output goes away, whatever engine it reads from.
 
 local Engines = require "tests.engines.support.engines"
+local Command = require "tests.spec.support.command"
 local read = require("tests.files").read
 
 local ROWS = 3000 -- more than a pipe holds
 local SIGPIPE_STATUS = 141
 
-local function capture(command)
-  local pipe = assert(io.popen(command, "r"))
-  local text = pipe:read "a"
-  pipe:close()
-  return text
-end
-
-local here = capture "pwd":gsub("\n", "")
-local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
-if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
+local binary, capture = Command.binary, Command.capture
 
 for _, engine in ipairs(Engines.all) do
   describe("The command on " .. engine, function()

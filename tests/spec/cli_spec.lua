@@ -2,18 +2,9 @@
 
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
+local Command = require "tests.spec.support.command"
 
-local function capture(command)
-  local pipe = assert(io.popen(command, "r"))
-  local text = pipe:read "a"
-  return text, select(3, pipe:close())
-end
-
-local here = capture "pwd":gsub("\n", "")
-local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
-if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local binary, capture, quoted = Command.binary, Command.capture, Command.quoted
 
 local read = require("tests.files").read
 

@@ -2,20 +2,11 @@
 -- is closed when the command starts, and a reader that goes away.
 
 local App = require "tests.spec.support.app"
+local Command = require "tests.spec.support.command"
 local commands = require "shunt.cli.commands"
 local read = require("tests.files").read
 
-local function capture(command)
-  local pipe = assert(io.popen(command, "r"))
-  local text = pipe:read "a"
-  return text, select(3, pipe:close())
-end
-
-local here = capture "pwd":gsub("\n", "")
-local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
-if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local binary, capture, quoted = Command.binary, Command.capture, Command.quoted
 
 -- What each command is given, to print something. A flag without a value is tried with each of these, and so is every choice.
 local arguments = {

@@ -3,24 +3,14 @@
 
 local shunt = require "shunt"
 local App = require "tests.spec.support.app"
+local Command = require "tests.spec.support.command"
 local Random = require "tests.spec.support.random"
 
 local DRAWN = 250 -- in this process
 local COMMANDS_EVERY = 60 -- of them also by the command
 local SHOWN = 4
 
-local function capture(command)
-  local pipe = assert(io.popen(command, "r"))
-  local text = pipe:read "a"
-  pipe:close()
-  return text
-end
-
-local here = capture "pwd":gsub("\n", "")
-local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
-if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
-
-local function quoted(text) return "'" .. text:gsub("'", "'\\''") .. "'" end
+local binary, capture, quoted = Command.binary, Command.capture, Command.quoted
 
 -- Each piece of four characters has two letters that no output has side by side.
 local function draw_password(r, marks)

@@ -2,22 +2,14 @@
 --- Use: local w = Workers.start(folder, "--queue mail"); …; w:signal "TERM"; local status, output = w:wait()
 
 local App = require "tests.spec.support.app"
+local Command = require "tests.spec.support.command"
 local files = require "tests.files"
 
 local M = {}
 
 local PATIENCE_S = 60
 
-local function capture(command)
-  local pipe = assert(io.popen(command, "r"))
-  local text = pipe:read "a"
-  pipe:close()
-  return text
-end
-
-local here = capture "pwd":gsub("\n", "")
-local binary = os.getenv "SHUNT_BIN" or here .. "/build/shunt"
-if binary:sub(1, 1) ~= "/" then binary = here .. "/" .. binary end
+local binary = Command.binary
 
 local function read(path) return files.try_read(path) or "" end
 
