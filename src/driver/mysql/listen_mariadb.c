@@ -36,7 +36,9 @@ enum {
 /* The library exports it, and no header of it declares it. */
 int ma_pvio_register_callback(my_bool on, void (*hear)(int sends, MYSQL *db, const unsigned char *bytes, size_t n));
 
-/* Another copy of this code in the process has connections of its own: the key has the address of its own bytes. */
+/* Another copy of this code in the process has connections of its own: the key has an address that no other copy has.
+ */
+static const char own;
 static char key[40];
 
 /* ---- refusing ---- */
@@ -239,7 +241,7 @@ void mysqldb_limit_bytes(mysql_conn *conn, call_memory memory) {
 }
 
 void mysqldb_listen_begin(void) {
-  snprintf(key, sizeof key, "shunt %p", (void *)key);
+  snprintf(key, sizeof key, "shunt %p", (const void *)&own);
   ma_pvio_register_callback(1, hear);
 }
 
