@@ -30,7 +30,7 @@ typedef struct fuzz_input {
 
 /* A copy that ends in NUL and is exactly as large as its text, for the sanitizer to see. Free it with free. */
 static inline char *fuzz_copy(const void *data, size_t size) {
-  char *copy = malloc(size + 1);
+  char *copy = size < PTRDIFF_MAX ? malloc(size + 1) : NULL;
   if (!copy) abort();
   if (size) memcpy(copy, data, size);
   copy[size] = 0;
