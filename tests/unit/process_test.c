@@ -157,7 +157,7 @@ static void add_server(world *w, char *config, size_t room, const char *name, co
   const size_t used = strlen(config);
   snprintf(config + used, room - used, "    %s: {engine: %s, connection: {url: \"%s\"%s}}\n", name, engine, url,
            options);
-  w->sleeps[w->n] = pg ? "SELECT pg_sleep(30)" : "SELECT SLEEP(30) FROM (SELECT 1) AS t";
+  w->sleeps[w->n] = pg ? "SELECT pg_sleep(30)" : "SELECT 1 FROM information_schema.tables WHERE SLEEP(30)";
   w->own_id[w->n] = pg ? "SELECT pg_backend_pid()" : "SELECT CONNECTION_ID()";
   w->kills[w->n] = pg ? "SELECT pg_terminate_backend(%lld)" : "KILL CONNECTION %lld";
   w->names[w->n++] = name;

@@ -276,17 +276,22 @@ static shunt_status fetch(mysql_conn *conn, mysql_statement *s, shunt_rows *into
   return status;
 }
 
-/* The library updates the statement's columns after each execution, except their names. */
+/* The library updates the statement's columns after each execution, except their names. NULL: it had no memory for a
+ * name. */
 static const MYSQL_FIELD *newest_fields(const mysql_conn *conn, mysql_statement *s, unsigned n) {
   const MYSQL_FIELD *kept = s->stmt->fields, *fields = conn->db->fields;
-  if (!fields || conn->db->field_count != n) return kept;
-  for (unsigned i = 0; i < n && !s->stale; i++) s->stale = strcmp(kept[i].name, fields[i].name) != 0;
+  if (!fields || conn->db->field_count != n) fields = kept;
+  for (unsigned i = 0; i < n; i++) {
+    if (!kept[i].name || !fields[i].name) return NULL;
+    s->stale = s->stale || strcmp(kept[i].name, fields[i].name) != 0;
+  }
   return s->stale ? fields : kept;
 }
 
 static shunt_status begin_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, shunt_error *err) {
   unsigned n = mysql_stmt_field_count(s->stmt);
   const MYSQL_FIELD *fields = newest_fields(conn, s, n);
+  if (!fields && n) return error_memory(err);
   shunt_status status = set_columns(conn, fields, n, into, err);
   return status ? status : prepare_cells(conn, s, fields, n, err);
 }

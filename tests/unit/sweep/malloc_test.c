@@ -5,6 +5,7 @@
 #include "unit/sweep/sweep.h"
 
 #include <errno.h>
+#include <mysql.h>
 #include <stdatomic.h>
 
 #include "unit/watchdog.h"
@@ -58,9 +59,19 @@ static bool is_expected(const shunt_error *err) {
 
 static const sweep_kind kind = {"failing malloc", nth_arm, nth_disarm, nth_fired, is_expected, true, false, 20};
 
+/* MySQL's own library crashes in mysql_stmt_execute and in mysql_close. */
+static bool survives(world_kind engine) {
+#ifdef MARIADB_BASE_VERSION
+  (void)engine;
+  return true;
+#else
+  return engine != WORLD_MYSQL;
+#endif
+}
+
 static void without_memory_of_libraries_the_same_holds(void **state) {
   const world_kind engine = *(const world_kind *)*state;
-  if (SANITIZED || !world_is_there(engine)) skip();
+  if (SANITIZED || !world_is_there(engine) || !survives(engine)) skip();
   rng r = rng_start(kind.name);
   sweep_engine(engine, &kind, &r);
 }
