@@ -243,8 +243,21 @@ remove_segment() {
 # All of its processes: PostgreSQL has one for each connection.
 signal_all() { # SIGNAL
   pid=$(pid_of) || die "it does not run"
-  # shellcheck disable=SC2046 # a list of numbers
-  kill "-$1" "$pid" $(cat "/proc/$pid/task/$pid/children" 2>/dev/null) 2>/dev/null
+  all="$pid $(cat "/proc/$pid/task/$pid/children" 2>/dev/null)"
+  # shellcheck disable=SC2086 # a list of numbers
+  kill "-$1" $all 2>/dev/null
+}
+
+# After the signal, a thread may still answer for a moment. One that has ended is stopped, too.
+stops_within() { # SECONDS
+  left=$(($1 * 100))
+  for each in $all; do
+    while cat "/proc/$each"/task/*/stat 2>/dev/null | sed 's/.*) //' | grep -q '^[^TZX]'; do
+      left=$((left - 1))
+      [ "$left" -gt 0 ] || return 1
+      sleep 0.01
+    done
+  done
 }
 
 case $action in
@@ -258,7 +271,10 @@ kill)
   signal_all KILL
   gone_within 10 || die "it does not end"
   ;;
-pause) signal_all STOP ;;
+pause)
+  signal_all STOP
+  stops_within 10 || die "it does not stop"
+  ;;
 resume) signal_all CONT ;;
 stop)
   if pid=$(pid_of); then
