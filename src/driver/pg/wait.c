@@ -21,9 +21,6 @@ enum {
   SPARE_BYTES = 1024 * 1024,      /* of messages around a row, and of TLS */
   DESCRIPTION_BYTES = 160 * 1024, /* a statement has at most 1664 columns, whose names have 63 bytes */
   MOST_RESULTS = 64,              /* of one request: the driver's own have a few statements, others one */
-#ifdef LIBPQ_HAS_CHUNK_MODE
-  ROWS_AT_ONCE = 64
-#endif
 };
 
 /* ---- too late ---- */
@@ -195,20 +192,11 @@ bool pg_is_copy(const PGresult *result) {
   return status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH;
 }
 
-void pg_by_rows(pg_conn *conn) {
-#ifdef LIBPQ_HAS_CHUNK_MODE
-  PQsetChunkedRowsMode(conn->pg, ROWS_AT_ONCE);
-#else
-  PQsetSingleRowMode(conn->pg);
-#endif
-}
+/* Not in chunks, as libpq 17 could: there the command's tag, with the number of rows, may come with the last chunk
+ * instead of the last result. */
+void pg_by_rows(pg_conn *conn) { PQsetSingleRowMode(conn->pg); }
 
-bool pg_is_part(const PGresult *result) {
-#ifdef LIBPQ_HAS_CHUNK_MODE
-  if (PQresultStatus(result) == PGRES_TUPLES_CHUNK) return true;
-#endif
-  return PQresultStatus(result) == PGRES_SINGLE_TUPLE;
-}
+bool pg_is_part(const PGresult *result) { return PQresultStatus(result) == PGRES_SINGLE_TUPLE; }
 
 /* The next result that is not rows. */
 static PGresult *next_result(pg_conn *conn) {
