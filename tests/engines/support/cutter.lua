@@ -159,7 +159,7 @@ local function requests_of_mysql(log)
       open = { first = m.number, last = m.number }
       list[#list + 1] = open
       preparing = command == PREPARE and body or nil
-      if command == QUERY then open.sql = body end
+      if command == QUERY then open.sql = body:gsub("^%z\1", "") end -- MySQL's own library says before it: no attributes
       if command == EXECUTE then open.sql = prepared[string.unpack("<I4", body)] or "?" end
     elseif not m.client and open then
       open.last = m.number
