@@ -113,6 +113,7 @@ typedef struct mysql_conn {
   pthread_t runner; /* runs a started call */
   int ended;        /* an eventfd, readable when that call has ended */
   bool has_socket, has_ended;
+  bool watched; /* the started call */
 #endif
 } mysql_conn;
 

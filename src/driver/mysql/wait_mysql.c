@@ -145,12 +145,28 @@ void mysqldb_unwatch(mysql_conn *conn) {
 
 /* ---- starting ---- */
 
+/* Without a watch of its own: the thread that started it may give it less time later, and watches it. */
 static void *run_started(void *ud) {
   mysql_conn *conn = ud;
-  conn->returned = run_now(conn, conn->sent);
+  const mysql_statement *s = conn->sent;
+  sigpipe quiet = {0};
+  sigpipe_hold(&quiet);
+  conn->returned = s->stmt ? mysql_stmt_execute(s->stmt) : mysql_real_query(conn->db, s->sql, s->entry.size);
+  sigpipe_release(&quiet);
   mysql_thread_end();
   eventfd_write(conn->ended, 1);
   return NULL;
+}
+
+static void watch_started(mysql_conn *conn) {
+  const int64_t until_ns = limit_ns(conn);
+  conn->watched = until_ns != 0;
+  if (conn->watched) mysqldb_watch(conn, until_ns);
+}
+
+static void unwatch_started(mysql_conn *conn) {
+  if (conn->watched) mysqldb_unwatch(conn);
+  conn->watched = false;
 }
 
 int mysqldb_start(driver_conn *base) {
@@ -158,13 +174,19 @@ int mysqldb_start(driver_conn *base) {
   if (!conn->sent || conn->started || !mysqldb_in_time(conn)) return -1; /* receive reports why */
   if (!conn->has_ended) conn->ended = eventfd(0, EFD_CLOEXEC);
   conn->has_ended = conn->ended >= 0;
-  if (conn->has_ended) conn->started = thread_start(&conn->runner, 0, run_started, conn) == 0;
-  return conn->started ? conn->ended : -1; /* not started: receive runs it */
+  if (!conn->has_ended) return -1; /* not started: receive runs it */
+  watch_started(conn);
+  conn->started = thread_start(&conn->runner, 0, run_started, conn) == 0;
+  if (!conn->started) unwatch_started(conn);
+  return conn->started ? conn->ended : -1;
 }
 
 static int await_started(mysql_conn *conn) {
   eventfd_t count;
+  unwatch_started(conn);
+  watch_started(conn); /* its deadline may be another one now */
   pthread_join(conn->runner, NULL);
+  unwatch_started(conn);
   eventfd_read(conn->ended, &count);
   conn->started = false;
   return conn->returned;
