@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/error.h"
 #include "base/plain_locale.h"
 #include "base/utf8.h"
@@ -114,31 +115,16 @@ static bool read_number(reader *r) {
 static long hex4(const char *at) {
   long code = 0;
   for (int i = 0; i < 4; i++) {
-    const char c = at[i];
-    const int digit = is_digit(c)            ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
+    const int digit = ascii_hex(at[i]);
     if (digit < 0) return -1;
     code = code * 16 + digit;
   }
   return code;
 }
 
-static void add_code(buf *to, unsigned long code) {
-  if (code < 0x80) {
-    buf_putc(to, (char)code);
-  } else if (code < 0x800) {
-    buf_putc(to, (char)(0xC0 | code >> 6));
-  } else if (code < 0x10000) {
-    buf_putc(to, (char)(0xE0 | code >> 12));
-    buf_putc(to, (char)(0x80 | (code >> 6 & 0x3F)));
-  } else {
-    buf_putc(to, (char)(0xF0 | code >> 18));
-    buf_putc(to, (char)(0x80 | (code >> 12 & 0x3F)));
-    buf_putc(to, (char)(0x80 | (code >> 6 & 0x3F)));
-  }
-  if (code >= 0x80) buf_putc(to, (char)(0x80 | (code & 0x3F)));
+static void add_code(buf *to, long code) {
+  char bytes[UTF8_MOST];
+  buf_add(to, bytes, (size_t)(utf8_put(bytes, (unsigned)code) - bytes));
 }
 
 /* At the digits behind \u. Half of a surrogate pair is no character. */
@@ -156,7 +142,7 @@ static bool read_code(reader *r) {
   }
   if (code >= 0xD800 && code <= 0xDFFF) return refuse_at(r, from, "half of a surrogate pair is no character");
   r->nul = r->nul || code == 0;
-  if (r->sink) add_code(r->scratch, (unsigned long)code);
+  if (r->sink) add_code(r->scratch, code);
   return true;
 }
 

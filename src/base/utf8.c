@@ -44,3 +44,22 @@ char *utf8_repair(const char *text, size_t size, size_t *fixed_size) {
   *fixed_size = (size_t)(to - fixed);
   return fixed;
 }
+
+char *utf8_put(char *to, unsigned code) {
+  if (code < 0x80) {
+    *to++ = (char)code;
+  } else if (code < 0x800) {
+    *to++ = (char)(0xC0 | code >> 6);
+    *to++ = (char)(0x80 | (code & 0x3F));
+  } else if (code < 0x10000) {
+    *to++ = (char)(0xE0 | code >> 12);
+    *to++ = (char)(0x80 | (code >> 6 & 0x3F));
+    *to++ = (char)(0x80 | (code & 0x3F));
+  } else {
+    *to++ = (char)(0xF0 | code >> 18);
+    *to++ = (char)(0x80 | (code >> 12 & 0x3F));
+    *to++ = (char)(0x80 | (code >> 6 & 0x3F));
+    *to++ = (char)(0x80 | (code & 0x3F));
+  }
+  return to;
+}

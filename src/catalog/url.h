@@ -27,7 +27,7 @@ bool url_options_read(arena *a, const char *url, url_options *out);
 /* Why a part of the password would be taken for a host, a port or a database, and appear in errors: an @, / or ? in it
  * is not percent-encoded. The text quotes nothing of the url. NULL: all is well, or it has another form. */
 const char *url_mistake(const char *url);
-/* The first colon in HOST:PORT,… that no port follows; NULL: there is none. */
+/* The first colon in HOST:PORT,… without a port behind it. NULL: each has one. */
 const char *url_odd_port(const char *hosts, const char *end);
 
 #endif

@@ -117,32 +117,13 @@ static bool take_code(reader *r, unsigned *code) {
   return true;
 }
 
-static char *put_code(char *to, unsigned code) {
-  if (code < 0x80) {
-    *to++ = (char)code;
-  } else if (code < 0x800) {
-    *to++ = (char)(0xC0 | code >> 6);
-    *to++ = (char)(0x80 | (code & 0x3F));
-  } else if (code < FIRST_PAIR) {
-    *to++ = (char)(0xE0 | code >> 12);
-    *to++ = (char)(0x80 | (code >> 6 & 0x3F));
-    *to++ = (char)(0x80 | (code & 0x3F));
-  } else {
-    *to++ = (char)(0xF0 | code >> 18);
-    *to++ = (char)(0x80 | (code >> 12 & 0x3F));
-    *to++ = (char)(0x80 | (code >> 6 & 0x3F));
-    *to++ = (char)(0x80 | (code & 0x3F));
-  }
-  return to;
-}
-
 /* Behind a backslash. An escape is never shorter than what it means in UTF-8. */
 static bool take_escape(reader *r, char **to) {
   static const char escapes[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
   unsigned code;
   if (take(r, 'u')) {
     if (!take_code(r, &code)) return false;
-    *to = put_code(*to, code);
+    *to = utf8_put(*to, code);
     return true;
   }
   if (!take_any(r, escapes)) return false;
