@@ -3,7 +3,6 @@
 #include "unit/sweep/sweep.h"
 
 #include "unit/faults.h"
-#include "unit/watchdog.h"
 
 static faults f;
 
@@ -41,11 +40,6 @@ static void without_memory_an_operation_says_so_and_is_not_half_done(void **stat
 }
 
 int main(void) {
-  static world_kind engines[] = {WORLD_SQLITE, WORLD_PG, WORLD_MYSQL};
-  struct CMUnitTest tests[WORLD_KINDS];
-  for (size_t i = 0; i < WORLD_KINDS; i++)
-    tests[i] = (struct CMUnitTest){world_names[i], without_memory_an_operation_says_so_and_is_not_half_done, NULL, NULL,
-                                   &engines[i]};
-  return cmocka_run_group_tests_name("without memory, an operation says so and is not half done", tests, watchdog_setup,
-                                     watchdog_teardown);
+  return sweep_on_each("without memory, an operation says so and is not half done",
+                       without_memory_an_operation_says_so_and_is_not_half_done);
 }

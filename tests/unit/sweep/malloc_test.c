@@ -8,8 +8,6 @@
 #include <mysql.h>
 #include <stdatomic.h>
 
-#include "unit/watchdog.h"
-
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #else
@@ -77,10 +75,5 @@ static void without_memory_of_libraries_the_same_holds(void **state) {
 }
 
 int main(void) {
-  static world_kind engines[] = {WORLD_SQLITE, WORLD_PG, WORLD_MYSQL};
-  struct CMUnitTest tests[WORLD_KINDS];
-  for (size_t i = 0; i < WORLD_KINDS; i++)
-    tests[i] = (struct CMUnitTest){world_names[i], without_memory_of_libraries_the_same_holds, NULL, NULL, &engines[i]};
-  return cmocka_run_group_tests_name("without memory of libraries the same holds", tests, watchdog_setup,
-                                     watchdog_teardown);
+  return sweep_on_each("without memory of libraries the same holds", without_memory_of_libraries_the_same_holds);
 }

@@ -7,6 +7,7 @@
 
 #include "unit/random.h"
 #include "unit/sweep/operations.h"
+#include "unit/watchdog.h"
 
 enum { LATE_US = 100000 /* a server may still do what its client waits for no more */ };
 
@@ -176,6 +177,15 @@ static inline void sweep_engine(world_kind engine, const sweep_kind *kind, rng *
       sweep_operation(&w, &operations[i], kind, r);
   world_close(&w);
   assert_int_equal(sweep_wrongs, 0);
+}
+
+/* A program's main: the test on each engine, which its state points at. */
+static inline int sweep_on_each(const char *name, CMUnitTestFunction test) {
+  static world_kind engines[] = {WORLD_SQLITE, WORLD_PG, WORLD_MYSQL};
+  struct CMUnitTest tests[WORLD_KINDS];
+  for (size_t i = 0; i < WORLD_KINDS; i++)
+    tests[i] = (struct CMUnitTest){world_names[i], test, NULL, NULL, &engines[i]};
+  return cmocka_run_group_tests_name(name, tests, watchdog_setup, watchdog_teardown);
 }
 
 #endif

@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "unit/watchdog.h"
-
 typedef int (*creator)(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *), void *ud);
 
 __attribute__((visibility("default"))) int pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -36,10 +34,5 @@ static void without_a_thread_it_says_so_or_goes_on(void **state) {
 }
 
 int main(void) {
-  static world_kind engines[] = {WORLD_SQLITE, WORLD_PG, WORLD_MYSQL};
-  struct CMUnitTest tests[WORLD_KINDS];
-  for (size_t i = 0; i < WORLD_KINDS; i++)
-    tests[i] = (struct CMUnitTest){world_names[i], without_a_thread_it_says_so_or_goes_on, NULL, NULL, &engines[i]};
-  return cmocka_run_group_tests_name("without a thread it says so or goes on", tests, watchdog_setup,
-                                     watchdog_teardown);
+  return sweep_on_each("without a thread it says so or goes on", without_a_thread_it_says_so_or_goes_on);
 }

@@ -45,7 +45,7 @@ static const char fake_key[] = "\1"
 #define FINE .fine = true
 
 static const fake_way fake_ways[] = {
-    /* TLS is wanted, and there is none */
+    /* the client requires TLS, and the server has no TLS */
     {"has no TLS, which is required", "required", NO_TLS},
     {"has no TLS, which is to be verified", "verify_ca", NO_TLS},
     {"has no TLS, and is to be the right one", "verify_identity", NO_TLS},
