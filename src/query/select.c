@@ -365,8 +365,8 @@ static shunt_status write_one(call *c, sql_text *sql, const site *at, select_spe
   size_t behind;
   shunt_status status = begin_statement(c, sql, at, q, rows);
   if (!status) status = params_behind(c, at, q, rows, &behind);
-  if (!status)
-    status = q->numbered ? write_joined(c, sql, at, q, behind, &part) : write_among(c, sql, at, q, behind, &part);
+  bool joined = q->numbered && filter_has_keys(&q->filter);
+  if (!status) status = joined ? write_joined(c, sql, at, q, behind, &part) : write_among(c, sql, at, q, behind, &part);
   if (status) return status;
   *from += part.count;
   q->statements++;
@@ -382,10 +382,7 @@ static bool finds_nothing(const select_spec *q) {
 static shunt_status check_unsent(call *c, const site *at, const select_spec *q, const shunt_rows *rows) {
   size_t from = 0;
   select_spec unsent = *q;
-  if (!q->filter.keys.count) {
-    unsent.filter.keys.columns.n = 0;
-    unsent.per_key = unsent.numbered = false;
-  }
+  if (!q->filter.keys.count) unsent.filter.keys.columns.n = 0;
   sql_text *sql = call_sql(c);
   shunt_status status = sql ? write_one(c, sql, at, &unsent, &from, rows) : error_memory(c->err);
   call_end_sql(c, sql);
