@@ -65,6 +65,28 @@ checks:check("a C host program is built with pkg-config shunt", ok, text)
 text = host(("LD_LIBRARY_PATH=.%s/lib ./resolve .%s/share/shunt/rules/store/shunt.yaml user"):format(prefix, prefix))
 checks:check("the C host program resolves an access with the installed library", text == "user: user\n", text)
 
+-- ---- beside another Lua ----
+
+local store = ("%s/share/shunt/rules/store/shunt.yaml user"):format(prefix)
+local function beside(name, libraries)
+  local said, built = run(("%s -std=c11 -Wall -Wextra -Werror -o %s/%s tests/hosts/beside_lua51.c %s")
+    :format(cc, here, name, libraries))
+  checks:check("a C host program with Lua 5.1 is built: " .. name, built, said)
+  return host(("LD_LIBRARY_PATH=.%s/lib ./%s .%s"):format(prefix, name, store))
+end
+local shared = ("-L%s%s/lib -lshunt -Isrc $(pkg-config --cflags lua5.1)"):format(here, prefix)
+text = beside("beside_shared", "$(pkg-config --libs lua5.1) " .. shared)
+checks:check("libshunt.so works beside liblua5.1.so", text == "user: user, in Lua 5.1\n", text)
+text = beside("beside_exported", "-rdynamic -Wl,-Bstatic -llua5.1 -Wl,-Bdynamic -ldl -lm " .. shared)
+checks:check("libshunt.so works in a program that exports Lua 5.1", text == "user: user, in Lua 5.1\n", text)
+text = beside("beside_static", ("-Isrc $(pkg-config --cflags lua5.1) %s/libshunt.a $(pkg-config --libs lua5.1 lua5.4 sqlite3 "
+  .. "libpq mysqlclient yaml-0.1 jansson) -lm -pthread"):format(build))
+checks:check("libshunt.a says that another Lua answers in place of Lua 5.4",
+  text:find("^SHUNT_E_CONFIG: .*liblua5%.1%.so.* answers for its functions"), text)
+
+text = run(("luajit tests/hosts/resolve_ffi.lua %s%s/lib/libshunt.so %s%s"):format(here, prefix, here, store))
+checks:check("LuaJIT loads libshunt.so as any library", text == "user: user, in Lua 5.1\n", text)
+
 local lua_env = ("LUA_PATH='.%s/share/lua/5.4/?.lua;.%s/share/lua/5.4/?/init.lua;;' LUA_CPATH='.%s/lib/lua/5.4/?.so;;'")
   :format(prefix, prefix, prefix)
 text = host(([[%s %s -e 'local app = require("shunt").open(".%s/share/shunt/rules/store/shunt.yaml")
@@ -84,7 +106,7 @@ for _, name in ipairs { "bash-completion/completions/shunt", "zsh/site-functions
 end
 
 make("uninstall")
-run("rm " .. root .. "/resolve")
+run(("cd %s && rm resolve beside_shared beside_exported beside_static"):format(root))
 checks:check("make uninstall leaves no file behind", files() == "", files())
 run("rm -rf " .. root)
 
