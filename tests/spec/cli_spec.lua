@@ -661,6 +661,31 @@ print(shunt.open():describe().env)
       App.write(folder .. "/d.lua", 'require("shunt").open("nope.yaml")\n')
       assert.equal(3, (shunt_run "run d.lua"))
     end)
+
+    it("begins an error of shunt's with the script's line, and ends it with the traceback", function()
+      local OPEN = 'local s = require("shunt").open("shunt.yaml"):session {}\n'
+      local FAILING = { -- program, what it prints first, a line of its traceback
+        { OPEN .. 'local function deep() s:model("user"):get { nme = 1 } end\ndeep()', "f.lua:2: model 'user' has no column 'nme'",
+          "\tf.lua:3: in main chunk" },
+        { OPEN .. "\ns:transaction(function()\n  s:model('user'):insert { id = 1 }\nend)", "f.lua:4: UNIQUE constraint failed", "\tf.lua:3: in " },
+        { OPEN .. "s:switch_db('orders', function()\n  error 'broken'\nend)", "f.lua:3: broken", "\tf.lua:2: in " },
+        { OPEN .. "s:model('profile'):delete { id = 1 }", "f.lua:2: rules/policy.lua:5: denied by", "\tf.lua:2: in main chunk" },
+        { 'local s = require("shunt").open("shunt.yaml"):session { instance = "team" }\ns:resolve("profile")',
+          "f.lua:2: rules/policy.lua:6: attempt to", "\tf.lua:2: in main chunk" },
+        { "error { code = 'X' }", "table: 0x", "\tf.lua:1: in main chunk" },
+        { "error(setmetatable({}, { __tostring = function() return 'my own' end }))", "my own", "\tf.lua:1: in main chunk" },
+        { "local x = = 1", "f.lua:1: unexpected symbol near '='" },
+      }
+      for _, case in ipairs(FAILING) do
+        App.write(folder .. "/f.lua", case[1])
+        local status, _, err = shunt_run "run f.lua"
+        local first = lines(err)[1]:gsub("^shunt: ", "")
+        assert(status > 0, case[1])
+        assert.equal(1, (first:find(case[2], 1, true)), err)
+        if case[3] then assert(err:find("\nstack traceback:\n.*" .. case[3]:gsub("%p", "%%%0")), err) end
+        assert.is_nil(err:find("shunt/cli", 1, true), err)
+      end
+    end)
   end)
 
   describe("bench", function()

@@ -20,12 +20,8 @@ local function preset(args)
   end
 end
 
---- Adds a traceback to the error, without the command's own part.
-local function traced(err)
-  if failure.code(err) then return err end
-  local text = debug.traceback(tostring(err), 2)
-  return (text:gsub("\n%s*%[C%]: in function 'xpcall'.*", ""))
-end
+--- A traceback without the command's own part.
+local function traceback() return (debug.traceback(nil, 3):gsub("\n%s*%[C%]: in function 'xpcall'.*", "")) end
 
 function run.run(args)
   if not host.exists(args.script) then failure.usage("there is no %s", args.script) end
@@ -33,9 +29,13 @@ function run.run(args)
   if not chunk then failure.raise(failure.SHORT, message) end
   preset(args)
   _G.arg = { [0] = args.script, table.unpack(args.rest) }
-  local ok, err = xpcall(chunk, traced, table.unpack(args.rest))
+  local way
+  local ok, err = xpcall(chunk, function(problem)
+    way = traceback()
+    return problem
+  end, table.unpack(args.rest))
   if ok then return failure.DONE end
-  return failure.report(err)
+  return failure.report(err, way)
 end
 
 return run
