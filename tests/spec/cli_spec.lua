@@ -829,6 +829,30 @@ describe("shunt test", function()
     assert(out:find("rule coverage:", 1, true), out)
   end)
 
+  it("keeps the coverage out of output for programs", function()
+    for paths, failures in pairs { ["spec"] = 0, ["spec bad/b_spec.lua"] = 1 } do
+      local status, out, err = run(folder, "test --output json " .. paths)
+      assert.equal(failures, status)
+      assert.equal(failures, #shunt.json_decode(out).failures)
+      assert(err:find("rule coverage: 0 of 1 rule", 1, true), err)
+    end
+    for _, format in ipairs { "TAP", "junit", "gtest" } do
+      local _, out, err = run(folder, "test --output " .. format)
+      assert.is_nil(out:find("rule coverage", 1, true), out)
+      assert(err:find("rule coverage", 1, true), err)
+    end
+    assert(select(2, run(folder, "test --output utfTerminal")):find("rule coverage", 1, true))
+  end)
+
+  it("heeds the output that the file .busted names, and not the Lua", function()
+    App.write(folder .. "/.busted", 'return { default = { output = "json", lua = "no-such-lua" } }')
+    finally(function() os.remove(folder .. "/.busted") end)
+    local status, out, err = run(folder, "test")
+    assert.equal(0, status, err)
+    assert.equal(1, #shunt.json_decode(out).successes)
+    assert(err:find("rule coverage", 1, true), err)
+  end)
+
   it("fails for a spec that does not load, and for a folder without specs", function()
     App.fill(folder, { ["broken/c_spec.lua"] = "it(\n", ["none/readme.txt"] = "" })
     assert.equal(1, (run(folder, "test broken")))

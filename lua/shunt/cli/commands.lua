@@ -152,7 +152,7 @@ commands.list = {
   {
     name = "test", summary = "Run the application's busted specs, and show the rule coverage.",
     details = "The environment is test unless --env or SHUNT_ENV names another. Afterwards it prints how many of the "
-      .. "application's rules decided at least once. It requires busted.",
+      .. "application's rules decided at least once: on standard error if the output is not one of busted's two for terminals. It requires busted.",
     arguments = { { "PATHS", "Spec files or folders. Default: spec/ beside the app config.", args = "*", complete = "files" } },
     flags = {
       { "--filter", "PATTERN", "Run only tests whose names match this Lua pattern.", many = true },
