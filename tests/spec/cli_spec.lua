@@ -4,24 +4,9 @@ local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Command = require "tests.spec.support.command"
 
-local binary, capture, quoted = Command.binary, Command.capture, Command.quoted
+local binary, capture, lines, quoted, run = Command.binary, Command.capture, Command.lines, Command.quoted, Command.run
 
 local read = require("tests.files").read
-
---- Runs the command in a folder: its status, standard output and standard error.
-local function run(folder, arguments, environment)
-  local log = folder .. "/.stderr"
-  local command = ("cd %s && env -u SHUNT_ENV -u SHUNT_APP %s %s %s 2>%s </dev/null"):format(quoted(folder), environment or "",
-    quoted(binary), arguments, quoted(log))
-  local out, status = capture(command)
-  return status, out, read(log)
-end
-
-local function lines(text)
-  local out = {}
-  for line in text:gmatch "[^\n]+" do out[#out + 1] = line end
-  return out
-end
 
 local CONFIG = [[
 database:

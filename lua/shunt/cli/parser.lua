@@ -44,6 +44,14 @@ local function add_argument(to, declared)
   if declared.choices then argument:choices(declared.choices) end
 end
 
+--- Adds the value to the list of another flag, behind a `false`.
+local function add_alternative(name)
+  return function(result, _, value)
+    local list = result[name] or {}
+    result[name] = table.move({ false, value }, 1, 2, #list + 1, list)
+  end
+end
+
 --- The flags before the command and those after it are kept apart, for the parser forgets the former at the latter.
 ---@param prefix? string of the name that the value gets
 local function add_flag(to, declared, prefix)
@@ -58,6 +66,7 @@ local function add_flag(to, declared, prefix)
   option:target((prefix or "") .. declared[1]:match "%-%-(%S+)":gsub("-", "_"))
   if declared.choices then option:choices(declared.choices) end
   if declared.many then option:count "*" end
+  if declared.alternative_of then option:action(add_alternative(declared.alternative_of)) end
 end
 
 local function add_command(to, declared)
