@@ -647,6 +647,22 @@ print(shunt.open():describe().env)
       assert.equal(3, (shunt_run "run d.lua"))
     end)
 
+    it("takes a program from standard input, and from the command line", function()
+      local function out_of(arguments, input)
+        return (capture(("cd %s && printf '%%s' %s | %s %s 2>&1"):format(quoted(folder), quoted(input or ""), quoted(binary), arguments)))
+      end
+      assert.equal("-\ta\t-e\t--env\tx\n", out_of("run - a -e --env x", "print(arg[0], ...)"))
+      assert.equal("left\n", out_of("run -e 'print(io.read())'", "left\n"))
+      assert.equal("staging\t-b\t--env\n", out_of [[run --env staging -e 'print(require("shunt").open():describe().env, ...)' -- -b --env]])
+      assert.equal("staging\t-e\n", out_of [[-c . run -e 'print(require("shunt").open():describe().env, ...)' --env staging -- -e]])
+      assert.equal("1\n2\t7\n", out_of "run -e 'print(1)' --execute='print(2, ...)' 7")
+      assert.matches("^shunt: %(command line%):1: no\nstack traceback:\n.*in main chunk\n$", out_of [[run -e 'error "no"']])
+      assert.matches("^shunt: stdin:2: no\nstack traceback:\n", out_of("run -", "\nerror 'no'"))
+      assert.matches("^shunt: %(command line%):1: unexpected symbol", out_of "run -e 'x ='")
+      assert.matches("missing argument", out_of "run --env staging")
+      assert.matches("requires an argument", out_of "run -e")
+    end)
+
     it("begins an error of shunt's with the script's line, and ends it with the traceback", function()
       local OPEN = 'local s = require("shunt").open("shunt.yaml"):session {}\n'
       local FAILING = { -- program, what it prints first, a line of its traceback

@@ -30,6 +30,7 @@ local commands = {}
 ---@field flags shunt.cli.flag[]
 ---@field without_config boolean? it opens no application, and takes neither -c nor --env
 ---@field rest boolean? what follows its first argument is not parsed: it belongs to the program that it runs
+---@field in_place string? the flag that stands in place of that first argument
 ---@field hidden boolean?
 ---@field takes table<string, string[]>? of an action, the flags and arguments that not every action takes
 
@@ -194,14 +195,16 @@ commands.list = {
     },
   },
   {
-    name = "run", summary = "Run a Lua program in which require \"shunt\" works.", rest = true,
+    name = "run", summary = "Run a Lua program in which require \"shunt\" works.", rest = true, in_place = "-e --execute",
     details = "Write -c and --env before the script: shunt.open takes them if the program names no others. What follows the script "
       .. "belongs to the script.",
     arguments = {
-      { "SCRIPT.lua", "The program.", complete = "files" },
+      { "SCRIPT.lua", "The program; - reads it from standard input.", args = "?", complete = "files" },
       { "ARGS", "Its arguments, in `arg` and `...`.", args = "*", complete = "files" },
     },
-    flags = {},
+    flags = {
+      { "-e --execute", "CODE", "Run this Lua code in place of a script. ARGS follow it, behind -- if the first begins with a minus.", many = true },
+    },
   },
   {
     name = "worker", summary = "Run jobs until SIGTERM or SIGINT.", arguments = {},
