@@ -38,7 +38,7 @@ BIND_SRC := $(wildcard src/bind/*.c)
 LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*/*.c))
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(filter-out tests/bench/http_by_hand.c,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
 STANDARD := $(sort $(wildcard rules/standard/*.lua))
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
@@ -47,8 +47,9 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
-BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC)) $(B)/bench/http_by_hand
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
+HOSTS := $(B)/hosts/http
 SUPPORT := $(B)/lua/tests/support/watchdog.so $(B)/lua/tests/support/failing.so
 INTERRUPT := $(B)/tests/interrupt.so
 LEAP := $(B)/tests/leap.so
@@ -161,6 +162,9 @@ $(LEAP): $(LEAP_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^
 $(B)/tests/jobs/leap_test $(B)/tests/joint/age_test: $(LEAP_OBJ)
+$(B)/hosts/http: $(call obj,$(wildcard tests/hosts/http/*.c) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,libmicrohttpd $(PACKAGES))
 # A fuzzer is one function. libFuzzer, which SANITIZE may ask clang for, calls it in place of main.c.
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	@mkdir -p $(@D)
@@ -175,6 +179,11 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 
 $(B)/man/made: $(B)/shunt $(wildcard src/pack/*.lua lua/shunt/cli/*.lua) src/shunt.h rules/manual/rules.md rules/manual/sandbox.md
 	$(call say,GEN,$(B)/man)rm -rf $(B)/man && $(B)/shunt run src/pack/man.lua $(B)/man && touch $@
+
+# A service that does not use the library.
+$(B)/bench/http_by_hand: $(call obj,tests/bench/http_by_hand.c tests/hosts/http/server.c)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,libmicrohttpd sqlite3 libpq jansson)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -198,10 +207,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the tests in C without running them.
-unit: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP)
+unit: $(TESTS) $(FUZZERS) $(RELAYS) $(HOSTS) $(SUPPORT) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(FUZZERS) $(RELAYS) $(HOSTS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all
@@ -212,9 +221,16 @@ asan: ## Run every test under the address and undefined-behaviour sanitizers
 	@sh tests/packages.sh build test
 	$(again) check RUN=--hosted $(SANITIZED)
 
-tsan: ## Run the unit tests under the thread sanitizer
+# The spec of the HTTP service, with the service of this build folder and the Lua module of the usual one.
+http_spec = SHUNT_BUILD=$(1) LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='build/lua/?.so;;' \
+  TSAN_OPTIONS=halt_on_error=1 sh tests/engines/with-servers.sh --private $(LUA) "$$(command -v busted)" \
+  --output=plainTerminal tests/engines/http_spec.lua
+
+tsan: ## Run the unit tests, and the HTTP service under load, under the thread sanitizer
 	@sh tests/packages.sh build test
 	$(again) check B=build/tsan CFLAGS='-O1 -g' RUN='--only unit' SANITIZE=-fsanitize=thread
+	$(again) -s all unit
+	@$(call http_spec,build/tsan)
 
 # Whether clang is there, with its libFuzzer.
 LIBFUZZER = $(shell echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
@@ -247,8 +263,10 @@ nightly: export SHUNT_TENANTS = 5000
 nightly: export SHUNT_CALLS = 2500
 nightly: export SHUNT_JOBS = 10000
 nightly: export SHUNT_FAULTS = 100
+nightly: export SHUNT_HTTP_SECONDS = 60
 nightly: ## The same 40 times: 200,000 random trees of relations, ten thousand jobs at a time. It takes hours
 	$(again) fuzz ROUNDS=40
+	@$(call http_spec,build)
 
 coverage: ## Run every test and print which lines of src ran
 	@sh tests/packages.sh build test coverage
@@ -257,8 +275,8 @@ coverage: ## Run every test and print which lines of src ran
 	@gcovr --root . --filter src/ --object-directory build/coverage --exclude-unreachable-branches
 
 bench: ## Measure; one line for each figure: NAME VALUE LIMIT ok|short
-	@sh tests/packages.sh build servers
-	$(again) -s all $(BENCHES)
+	@sh tests/packages.sh build bench
+	$(again) -s all $(BENCHES) $(HOSTS) $(SUPPORT)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
 lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
@@ -319,7 +337,7 @@ uninstall: ## Remove the installed files, with the same variables as for install
 	rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null || true
 
 clean: ## Remove everything that was built
-	rm -rf build rules/store/data rules/cookbook/*/*.db*
+	rm -rf build rules/store/data rules/cookbook/*/*.db* tests/hosts/*/*.db*
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

@@ -1,6 +1,6 @@
 #!/bin/sh
 # For: finding the packages that shunt needs and this machine lacks, and installing them on Debian and its relatives.
-# Use: sh tests/packages.sh [--check] build|test|servers|lint|coverage ...
+# Use: sh tests/packages.sh [--check] build|test|servers|bench|lint|coverage ...
 #      sh tests/packages.sh --modules
 # Without --check, missing packages are installed. If no package is missing, nothing runs. --modules prints what
 # pkg-config calls the libraries that shunt is built with, here: systems name two of them differently.
@@ -57,6 +57,13 @@ servers() {
   need openssl program openssl
 }
 
+# For the service of tests/hosts/http and its load.
+http() {
+  need libmicrohttpd-dev library libmicrohttpd
+  need wrk program wrk
+  need curl program curl
+}
+
 for purpose in "$@"; do
   case $purpose in
   build)
@@ -76,10 +83,15 @@ for purpose in "$@"; do
     need groff-base program groff # for tests of the manual pages
     need lua-busted lua_module busted.runner
     need pgbouncer program pgbouncer
+    http
     need locales exists /usr/share/i18n/locales/de_DE # for tests in a locale with a decimal comma
     servers
     ;;
   servers) servers ;;
+  bench)
+    servers
+    http
+    ;;
   lint)
     need codespell program codespell
     need lua-check program luacheck
@@ -90,7 +102,7 @@ for purpose in "$@"; do
     ;;
   coverage) need gcovr program gcovr ;;
   *)
-    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, lint, coverage)" >&2
+    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, bench, lint, coverage)" >&2
     exit 2
     ;;
   esac
