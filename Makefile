@@ -27,6 +27,7 @@ VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
 SOVERSION := 0
 SONAME := libshunt.so.$(SOVERSION)
 LIBRARY := $(SONAME).$(shell echo $(VERSION) | cut -d . -f 2-)
+, := ,
 
 # $(call libs,PACKAGE…): the linker's flags; empty if a package is missing, which the rule of $(B)/flags reports.
 libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null) -lm
@@ -75,7 +76,7 @@ stamp = @mkdir -p $(@D); printf '%s\n' '$(strip $(1))' | cmp -s - $@ || printf '
 
 $(B)/flags: FORCE
 	@sh tests/packages.sh --check build
-	$(call stamp,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))
+	$(call stamp,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LUA_ARCHIVE))
 $(B)/files: FORCE
 	$(call stamp,$(LIB_SRC) $(BIND_SRC) $(STANDARD))
 $(B)/luadir: FORCE
@@ -116,9 +117,20 @@ $(B)/libshunt.a: $(LIB_OBJ) $(B)/files
 # The library is never unloaded: a thread that waits for a server to accept a cancellation may run longer than its user.
 STAYS := -Wl,-z,nodelete
 
-$(B)/$(LIBRARY): $(LIB_OBJ) $(B)/files src/pack/libshunt.map
+# The shared library has a Lua of its own, whose names it hides. From liblua5.4.so it would get the Lua of the process
+# instead, if there is one: LuaJIT's, OpenResty's, liblua5.1's, which the loader finds first. A version script and
+# -Bsymbolic bind only what a library defines itself, dlmopen brings a second libc, and sanitizers refuse RTLD_DEEPBIND.
+# Debian's archive is position-independent, except for the addresses of three variables of libc (src/rule/lua_link.c).
+# LUA_ARCHIVE= links liblua5.4.so; then shunt_open refuses to work beside another Lua.
+LUA_ARCHIVE ?= $(filter /%,$(shell $(CC) -print-file-name=liblua$(LUA_ABI).a))
+LUA_OWN := $(if $(LUA_ARCHIVE),$(B)/lua.a)
+
+$(B)/lua.a: $(LUA_ARCHIVE) $(B)/flags
+	$(call say,COPY,$@)objcopy $(foreach name,stdin stdout stderr,--redefine-sym $(name)=rule_lua_$(name)) $(LUA_ARCHIVE) $@
+$(B)/$(LIBRARY): $(LIB_OBJ) $(LUA_OWN) $(B)/files src/pack/libshunt.map
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared $(STAYS) -Wl,-soname,$(SONAME) -Wl,--version-script=src/pack/libshunt.map \
-	  $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) $(call libs,$(PACKAGES))
+	  $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) $(if $(LUA_OWN),-Wl$(,)--exclude-libs$(,)lua.a $(LUA_OWN)) \
+	  $(call libs,$(if $(LUA_OWN),$(filter-out lua%,$(PACKAGES)),$(PACKAGES)))
 $(B)/$(SONAME): $(B)/$(LIBRARY)
 	@ln -sf $(LIBRARY) $@
 $(B)/libshunt.so: $(B)/$(SONAME)
@@ -188,8 +200,6 @@ $(B)/bench/http_by_hand: $(call obj,tests/bench/http_by_hand.c tests/hosts/http/
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # ---- what is run ----
-
-, := ,
 
 # Runs make again, with the packages that are now installed; on all processors unless -j limits them.
 again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))

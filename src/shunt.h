@@ -19,12 +19,13 @@
  * wait until it has ended. A call runs until it returns: a commit until its hooks have run, too. A thread that calls
  * the library needs a stack of 1 MiB: rules may nest calls as deep as Lua allows. Its first call runs the rule files
  * once more, for a rule state of its own.
- * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
- * NULL. On failure the out parameters are NULL or 0. The library never prints and never exits. Text is UTF-8 and ends
- * in a NUL, which its size does not count. Signals: their dispositions and masks stay the host's; a server that hangs
- * up raises no SIGPIPE. Programs that the host starts inherit no file and no socket, except if one is started in the
- * microseconds in which a client library makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux
- * before 5.9, during a cancellation. */
+ * Lua: libshunt.so has a Lua 5.4 of its own, whatever other Lua the process has. libshunt.a uses the one that the
+ * program links; if that is another version, shunt_open returns SHUNT_E_CONFIG. Errors: every function that can fail
+ * returns a status and fills *err if the status is not SHUNT_OK (0). err may be NULL. On failure the out parameters are
+ * NULL or 0. The library never prints and never exits. Text is UTF-8 and ends in a NUL, which its size does not count.
+ * Signals: their dispositions and masks stay the host's; a server that hangs up raises no SIGPIPE. Programs that the
+ * host starts inherit no file and no socket, except if one is started in the microseconds in which a client library
+ * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation. */
 #ifndef SHUNT_H
 #define SHUNT_H
 

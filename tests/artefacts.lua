@@ -141,6 +141,32 @@ local function check_programs(at, root, folder)
   checks:check("the installed command finds its own files", text:find('"client": ?"user"'), text)
 end
 
+-- ---- beside another Lua ----
+
+local function check_beside(at, root, folder)
+  local here = absolute(root)
+  local store = ("%s%s/shunt/rules/store/shunt.yaml user"):format(here, at.DATADIR)
+  local library_folder = here .. at.LIBDIR
+  local function beside(name, libraries)
+    local said, built = run(("%s -std=c11 -Wall -Wextra -Werror -o %s/%s tests/hosts/beside_lua51.c %s")
+      :format(cc, folder, name, libraries))
+    checks:check("a C host program with Lua 5.1 is built: " .. name, built, said)
+    return run(("LD_LIBRARY_PATH=%s %s/%s %s"):format(library_folder, folder, name, store))
+  end
+  local shared = ("-L%s -lshunt -Isrc $(pkg-config --cflags lua5.1)"):format(library_folder)
+  local text = beside("beside_shared", "$(pkg-config --libs lua5.1) " .. shared)
+  checks:check("libshunt.so works beside liblua5.1.so", text == "user: user, in Lua 5.1\n", text)
+  text = beside("beside_exported", "-rdynamic -Wl,-Bstatic -llua5.1 -Wl,-Bdynamic -ldl -lm " .. shared)
+  checks:check("libshunt.so works in a program that exports Lua 5.1", text == "user: user, in Lua 5.1\n", text)
+  text = beside("beside_static", ("-Isrc $(pkg-config --cflags lua5.1) %s/libshunt.a $(pkg-config --libs lua5.1 lua5.4 sqlite3 "
+    .. "libpq mysqlclient yaml-0.1 jansson) -lm -pthread"):format(build))
+  checks:check("libshunt.a says that another Lua answers in place of Lua 5.4",
+    text:find("^SHUNT_E_CONFIG: .*liblua5%.1%.so.* answers for its functions"), text)
+
+  text = run(("luajit tests/hosts/resolve_ffi.lua %s/libshunt.so %s"):format(library_folder, store))
+  checks:check("LuaJIT loads libshunt.so as any library", text == "user: user, in Lua 5.1\n", text)
+end
+
 -- ---- manual pages and documents ----
 
 -- troff reports what it can't set; each page has its name and its place among the sections.
@@ -204,6 +230,7 @@ for i, at in ipairs { usual, odd } do
   local root = ("%s/root%d"):format(folder, i)
   make("install", at, root)
   check_programs(at, root, folder)
+  if i == 1 then check_beside(at, root, folder) end
   if i == 2 then
     check_pages(at, root)
     check_documents(at, root)

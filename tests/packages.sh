@@ -84,6 +84,8 @@ for purpose in "$@"; do
     need lua-busted lua_module busted.runner
     need pgbouncer program pgbouncer
     http
+    need luajit program luajit # hosts with another Lua
+    need liblua5.1-0-dev library lua5.1
     need locales exists /usr/share/i18n/locales/de_DE # for tests in a locale with a decimal comma
     servers
     ;;

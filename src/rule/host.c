@@ -7,6 +7,7 @@
 #include "catalog/table_name.h"
 #include "rule/cost.h"
 #include "rule/host_inner.h"
+#include "rule/lua_link.h"
 #include "rule/lua_node.h"
 
 static int open_all(lua_State *L) {
@@ -20,10 +21,12 @@ static int open_all(lua_State *L) {
 }
 
 shunt_status rule_host_new(const sandbox_limits *limits, rule_host **out, shunt_error *err) {
+  shunt_status status = lua_link_check(err);
+  if (status) return status;
   rule_host *h = base_zalloc(sizeof *h);
   if (!h) return error_memory(err);
   h->program = base_zalloc(sizeof *h->program);
-  shunt_status status = h->program ? sandbox_new(limits, &h->sb, err) : error_memory(err);
+  status = h->program ? sandbox_new(limits, &h->sb, err) : error_memory(err);
   if (!status) {
     h->sb->owner = h;
     sandbox_start(h->sb, 1);
