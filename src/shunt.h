@@ -468,6 +468,16 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_statistics(shunt_app *app, shunt_sta
  * and the trace of both. NULL if there was none. Free it with shunt_free. Any thread. Errors: MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err);
 
+/* ---- metrics ---- */
+
+/* Writes the metrics of the application in the text format of OpenMetrics 1.0, which Prometheus and others read; its
+ * content type is SHUNT_METRICS_TYPE. The manual lists the metrics. Counters start at shunt_open and never go back:
+ * reloads don't reset them. No label names an instance. *text is UTF-8; free it with shunt_free. If this process has
+ * used the queues of jobs, it asks their database how many there are, at the level of the workers, and waits for that
+ * at most 1 s. Any thread, but not in a callback of shunt_events. Errors: MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err);
+#define SHUNT_METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
 /* ---- transactions of several datasources ---- */
 
 /* With spanning "join", the datasources of a transaction commit as one, in two phases. If the process or a server dies

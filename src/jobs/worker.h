@@ -12,6 +12,7 @@
 #include "jobs/signal.h"
 #include "jobs/skip.h"
 #include "jobs/store.h"
+#include "jobs/tally.h"
 
 /* The application, and those of the façade's functions that a worker needs: the façade lies in a layer above. */
 typedef struct worker_host {
@@ -58,6 +59,10 @@ struct shunt_worker {
   }
 
 static inline event_sink *worker_events(const shunt_worker *w) { return w->session->generation.events; }
+
+static inline void worker_tally(const shunt_worker *w, const char *queue, job_tally_end end) {
+  if (w->session->generation.jobs) job_tally_add(w->session->generation.jobs, queue, end);
+}
 
 struct shunt_job {
   shunt_job_info info; /* its texts belong to the row */
