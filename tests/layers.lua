@@ -26,7 +26,8 @@ local allowed = {
   jobs = "base catalog rows pool driver session query",
   app = "base catalog rows config rule driver route pool joint session jobs",
   ["."] = "base catalog rows config rule driver route pool joint session jobs app", -- the façade, shunt.c
-  bind = "base catalog rows rule",
+  options = "base catalog",
+  bind = "base catalog rows rule options",
   cli = "base bind",
 }
 
