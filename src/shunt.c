@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "base/event.h"
 #include "base/watch.h"
+#include "call/call.h"
 #include "catalog/describe.h"
 #include "config/config.h"
 #include "jobs/worker.h"
@@ -378,6 +379,16 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);
   drop(&shared);
+  return status;
+}
+
+shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session, shunt_error *err) {
+  arena a = {0};
+  shunt_session_options options = {.instance = NULL};
+  *session = NULL;
+  shunt_status status = call_session_options(json, &a, &options, err);
+  if (!status) status = shunt_session_open(app, &options, session, err);
+  arena_free(&a);
   return status;
 }
 

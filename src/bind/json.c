@@ -345,7 +345,7 @@ static bool on_end(void *ud, bool object) {
 }
 
 static void push_parsed(lua_State *L, const char *text, size_t size, bool nulls) {
-  static const json_sink sink = {on_value, on_key, on_begin, on_end};
+  static const json_sink sink = {on_value, on_key, on_begin, on_end, NULL};
   shunt_error err;
   parsing p = {.L = L, .nulls = nulls};
   document *d = new_document(L);
