@@ -37,6 +37,7 @@ BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
 SUPPORT := $(B)/lua/tests/support/watchdog.so $(B)/lua/tests/support/failing.so
 INTERRUPT := $(B)/tests/interrupt.so
+HOSTS := $(B)/tests/calls
 LEAP := $(B)/tests/leap.so
 
 CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
@@ -129,6 +130,10 @@ $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 $(RELAYS): $(B)/tests/%: $(B)/obj/tests/engines/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
+# Hosts that specs run.
+$(HOSTS): $(B)/tests/%: $(B)/obj/tests/hosts/%.o $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
 # Lua modules of specs: the watchdog of those that wait, and an allocator that fails, which a state needs to its end.
 $(SUPPORT): $(B)/lua/tests/support/%.so: $(B)/obj/tests/support/%.o
 	@mkdir -p $(@D)
@@ -179,10 +184,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the tests in C without running them.
-unit: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP)
+unit: $(TESTS) $(FUZZERS) $(RELAYS) $(HOSTS) $(SUPPORT) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(FUZZERS) $(RELAYS) $(HOSTS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all
