@@ -19,6 +19,15 @@
  * wait until it has ended. A call runs until it returns: a commit until its hooks have run, too. A thread that calls
  * the library needs a stack of 1 MiB: rules may nest calls as deep as Lua allows. Its first call runs the rule files
  * once more, for a rule state of its own.
+ * Options: fill a struct of options with zeros and set the members that you need. A member that is 0 or NULL means its
+ * default, and NULL in place of the struct means the defaults of all members.
+ * Versions: these structs begin with `size`, because later versions add members to them. 0 stands for the size in
+ * version 0.1, and serves for the members of that version. Members of a later version are marked with it. A program
+ * that uses them sets size to the size of the struct as it knows it: SHUNT_WITH in C, `options.size = sizeof options`
+ * in C++, and the size of its own declaration in any other language. A library that is older than the program then
+ * fails with USAGE if such a member is set, and serves the program if it is not. Structs without a size keep their
+ * members, except those that the library allocates (events, decisions, statistics in callbacks, descriptions of jobs):
+ * these may get more at the end, so that a program must not copy them by their size.
  * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
  * NULL. On failure the out parameters are NULL or 0. The library never prints and never exits. Text is UTF-8 and ends
  * in a NUL, which its size does not count. Signals: their dispositions and masks stay the host's; a server that hangs
@@ -44,6 +53,11 @@ extern "C" {
 #else
 #define SHUNT_API
 #define SHUNT_MUST_USE
+#endif
+
+#ifndef __cplusplus
+/* A struct of options with its size: &SHUNT_WITH(query, .limit = 10) is a const shunt_query *. */
+#define SHUNT_WITH(options, ...) ((shunt_##options){.size = sizeof(shunt_##options), __VA_ARGS__})
 #endif
 
 /* ---- errors ---- */
@@ -188,6 +202,7 @@ typedef struct shunt_difference {
 } shunt_difference;
 
 typedef struct shunt_options {
+  size_t size;     /* see "Versions" above */
   const char *env; /* NULL: SHUNT_ENV, else "dev" */
   /* shunt_open and shunt_reload call this once for each mistake, in the order of their places in the files. Beyond 100
    * mistakes one more call says how many there are. May be NULL. */
@@ -427,24 +442,27 @@ typedef enum shunt_node {
       SHUNT_NNODES
 } shunt_node;
 
+/* Kinds that there will be, at most. */
+enum { SHUNT_NODE_ROOM = 32 };
+
 /* Returns the text in SHUNT_NODE_MAP. Static. */
 SHUNT_API const char *shunt_node_text(shunt_node node);
 
 /* The decision cache of the newest generation. Counters start when it is loaded. */
 typedef struct shunt_stats {
   uint64_t generation;
-  bool remembers;             /* false with `rules.remember: 0`, and after an audit found a difference */
-  uint64_t hits;              /* requests answered from the cache */
-  uint64_t misses;            /* cacheable requests for which the rules were evaluated */
-  size_t entries;             /* cache entries: combinations of values */
-  size_t decisions;           /* different decisions among them */
-  size_t nodes[SHUNT_NNODES]; /* by kind */
-  size_t bytes;               /* memory of the cache */
-  uint64_t refused_entries;   /* decisions not cached because `rules.remember` entries were there */
-  uint64_t refused_children;  /* decisions not cached because one node had too many values */
-  uint64_t audits;            /* hits for which the rules were evaluated too */
-  uint64_t differences;       /* audits that found a difference */
-  size_t states;              /* rule states: one per thread that evaluates rules */
+  bool remembers;                /* false with `rules.remember: 0`, and after an audit found a difference */
+  uint64_t hits;                 /* requests answered from the cache */
+  uint64_t misses;               /* cacheable requests for which the rules were evaluated */
+  size_t entries;                /* cache entries: combinations of values */
+  size_t decisions;              /* different decisions among them */
+  size_t nodes[SHUNT_NODE_ROOM]; /* by kind */
+  size_t bytes;                  /* memory of the cache */
+  uint64_t refused_entries;      /* decisions not cached because `rules.remember` entries were there */
+  uint64_t refused_children;     /* decisions not cached because one node had too many values */
+  uint64_t audits;               /* hits for which the rules were evaluated too */
+  uint64_t differences;          /* audits that found a difference */
+  size_t states;                 /* rule states: one per thread that evaluates rules */
 } shunt_stats;
 
 /* One rule. A hit in the cache counts like an evaluation. */
@@ -515,6 +533,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_handle_of(shunt_app *app, shunt_hand
 /* ---- sessions ---- */
 
 typedef struct shunt_session_options {
+  size_t size;                  /* see "Versions" above */
   const char *instance;         /* NULL or "": the default instance */
   shunt_handle instance_handle; /* in place of the name */
   bool follow;              /* after a reload: move to the newest generation at the next call outside of transactions;
@@ -588,6 +607,7 @@ typedef enum shunt_op { SHUNT_READ, SHUNT_WRITE } shunt_op;
 #define SHUNT_HANDLE_VALUES(member)
 
 typedef struct shunt_request {
+  size_t size; /* see "Versions" above */
 #define SHUNT_REQUEST_MEMBER(kind, id, member, name, option) SHUNT_MEMBER_##kind(member)
 #define SHUNT_REQUEST_HANDLE(kind, id, member, name, option) SHUNT_HANDLE_##kind(member)
   SHUNT_REQUEST_MAP(SHUNT_REQUEST_MEMBER)
@@ -721,12 +741,16 @@ typedef struct shunt_where {
 
 typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;
 
+/* The limit of a call that is to return no row: 0 says that there is no limit. */
+#define SHUNT_NO_ROWS (-1)
+
 /* Columns of a key, at most. */
 enum { SHUNT_KEY_MOST = 8 };
 
 /* A relation between two models. A key has one column or several; the first NULL ends it. The columns of foreign_key
  * and key correspond, and so do those of through_key and the target's primary key. */
 typedef struct shunt_relation {
+  size_t size; /* see "Versions" above */
   const char *name;
   shunt_kind kind;
   const char *target; /* a model */
@@ -744,8 +768,7 @@ typedef struct shunt_relation {
   /* "name", "-id", "author.name" of another row; belongs_to_many: also columns of the link, "link.since" */
   const char *const *order;
   size_t norder;
-  bool limited;
-  int64_t limit; /* per parent row; ignored unless limited */
+  int64_t limit; /* most rows for each parent row; 0: all; SHUNT_NO_ROWS: none */
   bool autoload;
 } shunt_relation;
 
@@ -760,6 +783,7 @@ typedef enum shunt_lock {
 
 /* A query. Zeroed, it reads every row and column. */
 typedef struct shunt_query {
+  size_t size;                /* see "Versions" above */
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
@@ -767,8 +791,7 @@ typedef struct shunt_query {
    * value, unless the term says otherwise: "due nulls last", "-due nulls first". */
   const char *const *order;
   size_t norder;
-  bool limited;  /* true: limit applies */
-  int64_t limit; /* in an include: per parent row */
+  int64_t limit; /* most rows, in an include for each parent row; 0: all; SHUNT_NO_ROWS: none */
   int64_t offset;
   const char *client; /* the explicit client */
   const char *table;  /* the explicit table; "audit.log": of the schema audit, unless a table has the whole name */
@@ -787,6 +810,7 @@ typedef struct shunt_query {
 
 /* The links of a belongs_to_many: the rows of the through model between a parent row and its related rows. */
 typedef struct shunt_link {
+  size_t size;                /* see "Versions" above */
   const char *const *columns; /* of the through model; none: all */
   size_t ncolumns;
   const shunt_where *where; /* on the through model's columns; only these links count */
@@ -802,7 +826,7 @@ struct shunt_include {
   const char *relation;       /* the name of the relation in its model, and of its rows in the result */
   const shunt_relation *with; /* a relation for this call; NULL: the model's relation of that name */
   bool off;                   /* leave out a relation with autoload */
-  shunt_query query;          /* where narrows; order, limit and columns replace those of the relation */
+  const shunt_query *query;   /* where narrows; order, limit and columns replace those of the relation; NULL: nothing */
   bool count; /* the number of the rows that it would load, instead of the rows. Then query takes no columns, order or
                * include, and writes don't take it */
   /* belongs_to_many: each related row has its link, as a loaded relation "link" with one row. A row that is linked
@@ -899,6 +923,7 @@ typedef struct shunt_records {
 /* What an insert does with a row whose unique key another row has already. The key is given by its columns; a model's
  * instance column is part of it without being named. */
 typedef struct shunt_conflict {
+  size_t size;                /* see "Versions" above */
   const char *const *columns; /* at least one */
   size_t ncolumns;
   const char *const *update; /* columns that the other row gets from the new one; none: it stays as it is */
@@ -907,6 +932,7 @@ typedef struct shunt_conflict {
 } shunt_conflict;
 
 typedef struct shunt_write {
+  size_t size;              /* see "Versions" above */
   const shunt_where *where; /* update, delete */
   bool all;                 /* allows an update or delete without where */
   const char *client;
@@ -954,6 +980,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const
 /* ---- SQL ---- */
 
 typedef struct shunt_sql_options {
+  size_t size;               /* see "Versions" above */
   const char *client;        /* NULL: the session's current datasource, else its default; "default": its default */
   const shunt_value *params; /* of the ? in the statement */
   size_t nparams;
@@ -999,6 +1026,7 @@ SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const 
 /* At most one transaction is active per client and level: open, and not suspended by an inner NOT_SUPPORTED or
  * REQUIRES_NEW. Accesses that go to its client and level run on its connection. */
 typedef struct shunt_tx_options {
+  size_t size; /* see "Versions" above */
   /* Where it begins; at most one of the three. None: with its first access, wherever the rules send that. */
   const char *client; /* a name, or "default" */
   const char *model;  /* where an access to this model goes, with `where` (which may be NULL) */
@@ -1074,6 +1102,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session
 
 /* A member that is 0 or NULL means the default; NULL in place of the options means the defaults of all of them. */
 typedef struct shunt_push_options {
+  size_t size;            /* see "Versions" above */
   const char *queue;      /* at most 1024 bytes, as the job's name; default: "default" */
   const char *instance;   /* the tenant to run it for; default: the session's. For another one, the attributes and the
                            * current datasource of the session stay behind */
@@ -1114,6 +1143,7 @@ typedef struct shunt_worker shunt_worker;
 typedef struct shunt_job shunt_job;
 
 typedef struct shunt_worker_options {
+  size_t size;               /* see "Versions" above */
   const char *const *queues; /* the queues to take jobs from; none: all */
   size_t nqueues;
   const char *const *jobs; /* the names of the jobs to run; none: all, those of other hosts too */
@@ -1186,6 +1216,7 @@ SHUNT_API void shunt_job_free(shunt_job *job);
 
 /* Which jobs. A member that is 0 or NULL selects nothing by that. */
 typedef struct shunt_jobs_filter {
+  size_t size; /* see "Versions" above */
   int64_t id;
   const char *queue;
   const char *instance; /* "": the default instance. It need not be known to this process */

@@ -182,6 +182,8 @@ extern const char *const bind_select_keys[]; /* the options of a read of rows */
 extern const char *const bind_get_keys[];    /* those of a read by keys */
 extern const char *const bind_count_keys[];
 extern const char *const bind_include_keys[]; /* those of an include */
+/* The limit of these options, as a query has it. */
+shunt_status bind_as_limit(const node *options, int64_t *out, shunt_error *err);
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
                                shunt_error *err); /* those of an include, except include and with */
 shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, shunt_error *err); /* the others */

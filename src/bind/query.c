@@ -44,14 +44,19 @@ shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, s
   return st ? st : bind_call_timeout(options, &out->timeout_ms, err);
 }
 
+shunt_status bind_as_limit(const node *options, int64_t *out, shunt_error *err) {
+  const node *n = node_get(options, "limit");
+  shunt_status st = bind_as_count(n, "limit", out, err);
+  if (!st && n && *out == 0) *out = SHUNT_NO_ROWS;
+  return st;
+}
+
 shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out, shunt_error *err) {
   shunt_status st;
-  const node *limit = node_get(options, "limit");
   if ((st = bind_text_list(a, node_get(options, "columns"), "columns", &out->columns, &out->ncolumns, err))) return st;
   if ((st = bind_where(a, node_get(options, "where"), &out->where, err))) return st;
   if ((st = bind_text_list(a, node_get(options, "order"), "order", &out->order, &out->norder, err))) return st;
-  if ((st = bind_as_count(limit, "limit", &out->limit, err))) return st;
-  if (limit) out->limited = true;
+  if ((st = bind_as_limit(options, &out->limit, err))) return st;
   if ((st = bind_as_count(node_get(options, "offset"), "offset", &out->offset, err))) return st;
   if ((st = bind_as_text(node_get(options, "client"), "client", &out->client, err))) return st;
   if ((st = bind_as_bool(node_get(options, "deleted"), "deleted", &out->deleted, err))) return st;

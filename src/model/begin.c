@@ -1,6 +1,7 @@
 /* shunt_begin: where a transaction begins. */
 #include <string.h>
 
+#include "base/sized.h"
 #include "query/access.h"
 #include "session/propagation.h"
 #include "session/visit.h"
@@ -49,13 +50,14 @@ static shunt_status find_places(call *c, const shunt_tx_options *o, tx_place *pl
 }
 
 shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shunt_tx **out, shunt_error *err) {
-  static const shunt_tx_options none = {.client = NULL};
-  const shunt_tx_options *o = options ? options : &none;
+  shunt_tx_options room;
   VISIT(v);
   call c;
   size_t n = 0;
   shunt_tx *h = NULL;
   *out = NULL;
+  const shunt_tx_options *o = SIZED(shunt_tx_options, options, &room, err);
+  if (!o) return SHUNT_E_USAGE;
   shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status) status = check_places(o, err);
   tx_place *places = status ? NULL : arena_alloc(c.arena, (o->nclients + 1) * sizeof *places);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "session/transaction.h"
 #include "session/visit.h"
 
@@ -173,7 +174,10 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
                            shunt_error *err) {
   VISIT(v);
+  shunt_request room;
   *decision = NULL;
+  q = SIZED(shunt_request, q, &room, err);
+  if (!q) return SHUNT_E_USAGE;
   shunt_status status = visit_begin(&v, s, err);
   if (!status) status = session_follow(s, err);
   if (status) return status;

@@ -158,8 +158,7 @@ static inline shunt_status op_select(world *w) {
       {.op = SHUNT_IN, .column = "id", .values = ids, .nvalues = 3},
       {.op = SHUNT_NE, .column = "name", .values = &(shunt_value){{.bytes = "x"}, 1, SHUNT_TEXT}, .nvalues = 1}};
   const shunt_where where = {.op = SHUNT_AND, .items = items, .nitems = 2};
-  const shunt_query q = {
-      .columns = columns, .ncolumns = 2, .where = &where, .order = order, .norder = 2, .limited = true, .limit = 2};
+  const shunt_query q = {.columns = columns, .ncolumns = 2, .where = &where, .order = order, .norder = 2, .limit = 2};
   shunt_rows *rows = NULL;
   shunt_status status = shunt_select(w->session, "user", &q, &rows, &w->err);
   return op_rows(w, status, rows);
@@ -196,11 +195,11 @@ static inline shunt_status op_aggregate(world *w) {
 static inline shunt_status op_include(world *w) {
   static const char *const by_id[] = {"id"};
   const shunt_query ordered = {.order = by_id, .norder = 1};
-  const shunt_include lines = {.relation = "lines", .query = ordered};
+  const shunt_include lines = {.relation = "lines", .query = &ordered};
   const shunt_link link = {.ncolumns = 0};
   const shunt_include include[] = {
-      {.relation = "orders", .query = {.order = by_id, .norder = 1, .include = &lines, .ninclude = 1}},
-      {.relation = "roles", .link = &link, .query = ordered},
+      {.relation = "orders", .query = &(shunt_query){.order = by_id, .norder = 1, .include = &lines, .ninclude = 1}},
+      {.relation = "roles", .link = &link, .query = &ordered},
       {.relation = "profile"}};
   const shunt_query q = {.order = by_id, .norder = 1, .include = include, .ninclude = 3};
   shunt_rows *rows = NULL;
