@@ -6,9 +6,8 @@
  *     shunt_app *app; shunt_session *session; shunt_rows *rows; shunt_error err;
  *     if (shunt_open("shunt.yaml", NULL, &app, &err)) die(err.message);
  *     if (shunt_session_open(app, &(shunt_session_options){.instance = "acme"}, &session, &err)) die(err.message);
- *     shunt_where is_7 = {.op = SHUNT_EQ, .column = "id", .values = (shunt_value[]){shunt_integer(7)}, .nvalues = 1};
- *     if (shunt_select(session, "user", &(shunt_query){.where = &is_7}, &rows, &err)) die(err.message);
- *     ...
+ *     if (shunt_get(session, "user", shunt_integer(7), NULL, &rows, &err)) die(err.message);
+ *     if (shunt_rows_count(rows)) puts(shunt_rows_get(rows, 0, "name")->as.bytes);
  *     shunt_rows_free(rows); shunt_session_close(session); shunt_close(app);
  *
  * Ownership: the caller owns every object that a function returns through a pointer to a pointer, and ends it with the
@@ -40,12 +39,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define SHUNT_VERSION "0.1.0"
+/* Major times 1,000,000, minor times 1,000, and patch. */
+#define SHUNT_VERSION_NUMBER 1000
 
 #if defined(__GNUC__)
 #define SHUNT_API __attribute__((visibility("default")))
@@ -58,7 +60,38 @@ extern "C" {
 #ifndef __cplusplus
 /* A struct of options with its size: &SHUNT_WITH(query, .limit = 10) is a const shunt_query *. */
 #define SHUNT_WITH(options, ...) ((shunt_##options){.size = sizeof(shunt_##options), __VA_ARGS__})
+
+/* These make lists in place, with their length, for C (shunt.hpp is for C++). What they make lives as long as the block
+ * that they stand in.
+ *
+ * As members of a struct: {SHUNT_NAMES(order, "-id"), SHUNT_VALUES(params, shunt_integer(7))} for .order and .norder,
+ * .params and .nparams; {SHUNT_INCLUDE({.relation = "orders"})} for .include and .ninclude.
+ * As values: &SHUNT_WHERE("age", SHUNT_BETWEEN, shunt_integer(18), shunt_integer(64)) for one comparison;
+ * &SHUNT_ALL(SHUNT_WHERE(…), SHUNT_WHERE(…)) and &SHUNT_ANY(…) for several, to any depth;
+ * &SHUNT_RECORD({"name", shunt_str("Ada")}, {"age", shunt_integer(36)}) for a row to write. */
+#define SHUNT_LIST(type, member, ...)                                                                                  \
+  .member = (const type[]){__VA_ARGS__}, .n##member = sizeof((const type[]){__VA_ARGS__}) / sizeof(type)
+#define SHUNT_NAMES(member, ...) SHUNT_LIST(char *const, member, __VA_ARGS__)
+#define SHUNT_VALUES(member, ...) SHUNT_LIST(shunt_value, member, __VA_ARGS__)
+#define SHUNT_INCLUDE(...) SHUNT_LIST(shunt_include, include, __VA_ARGS__)
+#define SHUNT_WHERE(name, operator, ...)                                                                               \
+  ((shunt_where){.op = (operator), .column = (name), SHUNT_VALUES(values, __VA_ARGS__)})
+#define SHUNT_ALL(...) ((shunt_where){.op = SHUNT_AND, SHUNT_LIST(shunt_where, items, __VA_ARGS__)})
+#define SHUNT_ANY(...) ((shunt_where){.op = SHUNT_OR, SHUNT_LIST(shunt_where, items, __VA_ARGS__)})
+#define SHUNT_RECORD(...) ((shunt_record){SHUNT_LIST(shunt_field, fields, __VA_ARGS__)})
 #endif
+
+/* ---- the library ---- */
+
+/* The version of the library that runs, as text and as a number; those of this header are SHUNT_VERSION and
+ * SHUNT_VERSION_NUMBER. The text is static. */
+SHUNT_API const char *shunt_version(void);
+SHUNT_API int shunt_version_number(void);
+/* Whether this build of the library can do what the name says; false for a name that it does not know:
+ *   sqlite3, pg, mysql                             the engine is there
+ *   sqlite3-timeouts, pg-timeouts, mysql-timeouts  calls with a timeout end in time on this engine
+ *   mysql-mariadb-client                           mysql uses MariaDB's client library, not MySQL's own */
+SHUNT_API bool shunt_feature(const char *name);
 
 /* ---- errors ---- */
 
@@ -140,7 +173,7 @@ SHUNT_API void shunt_free(void *block);
 
 typedef enum shunt_type { SHUNT_NULL, SHUNT_BOOL, SHUNT_INTEGER, SHUNT_FLOAT, SHUNT_TEXT, SHUNT_BLOB } shunt_type;
 
-/* A value borrows its bytes: a parameter from the caller, a cell from its rows. */
+/* A value borrows its bytes: a parameter from the caller, a cell from its rows. A text or blob has less than 4 GiB. */
 typedef struct shunt_value {
   union {
     bool boolean;
@@ -177,6 +210,9 @@ static inline shunt_value shunt_blob(const void *bytes, size_t size) {
   shunt_value v = {{.bytes = (const char *)bytes}, (uint32_t)size, SHUNT_BLOB};
   return v;
 }
+
+/* Text that ends in its first NUL. NULL: a null. */
+static inline shunt_value shunt_str(const char *text) { return text ? shunt_text(text, strlen(text)) : shunt_null(); }
 
 /* A named value: a column of a row, an attribute of a session. */
 typedef struct shunt_field {
@@ -699,6 +735,16 @@ struct shunt_decision {
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve(shunt_session *session, const shunt_request *request,
                                                     const shunt_decision **decision, shunt_error *err);
 
+/* Takes the decisions of n requests, all in one generation, and calls `each` once for each of them, in their order.
+ * decision and failure are as shunt_resolve would give them, and valid during the callback: without a failure it is
+ * NULL; if the access was denied, both are set. The callback must not call into the session. Errors: USAGE, MEMORY;
+ * those of a request are only given to the callback. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve_all(shunt_session *session, const shunt_request *const *requests,
+                                                        size_t n,
+                                                        void (*each)(void *ud, size_t i, const shunt_decision *decision,
+                                                                     const shunt_error *failure),
+                                                        void *ud, shunt_error *err);
+
 /* ---- queries ---- */
 
 typedef enum shunt_operator {
@@ -846,6 +892,11 @@ struct shunt_include {
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
+/* The row with this primary key, which has one column; *rows is empty if there is none. query may be NULL; it takes
+ * neither order nor limit nor offset. Errors: as for shunt_select; USAGE if the key has several columns (shunt_mget).
+ */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_get(shunt_session *session, const char *model, shunt_value key,
+                                                const shunt_query *query, shunt_rows **rows, shunt_error *err);
 /* Primary keys. NULL in place of this struct, and of the two below: none. */
 typedef struct shunt_keys {
   const shunt_value *values;  /* ncolumns for each key */
@@ -1049,6 +1100,8 @@ typedef struct shunt_tx_options {
   const char *spanning; /* accesses to other datasources, while no transaction is active where they go. "error": they
                          * fail. "run": they run outside of it. "join": it takes them in, and all datasources commit as
                          * one. NULL: as database.spanning says, which is "error" if it is not set */
+  int retry; /* shunt_transaction: how often it is tried again if the database has rolled it back for another one
+              * (CONFLICT) and nothing of it is done. Not if it joins another one */
 } shunt_tx_options;
 
 /* Begins or joins a transaction. A request that the engine or the active transaction can't meet (joining one with
@@ -1068,6 +1121,17 @@ SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
 /* True once it can't be committed any more, because the transaction around it has ended before it, or the session has
  * been closed. */
 SHUNT_API bool shunt_tx_ended(const shunt_tx *tx);
+
+/* What is done in a transaction. err is never NULL. A status other than SHUNT_OK rolls back, and is returned with *err.
+ */
+typedef shunt_status (*shunt_work)(void *ud, shunt_session *session, shunt_error *err);
+
+/* Begins a transaction, calls fn, and commits if fn returns SHUNT_OK; otherwise it rolls back and returns the status of
+ * fn. options may be NULL. With options->retry fn may be called several times, after pauses of up to 200 ms. If hooks
+ * fail after the rollback, the status is TRANSACTION, and the message has that of fn, too. fn must return, and leave no
+ * transaction open that it has begun. Errors: those of shunt_begin, fn and shunt_commit. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_transaction(shunt_session *session, const shunt_tx_options *options,
+                                                        shunt_work fn, void *ud, shunt_error *err);
 
 /* Runs once after a transaction has ended. Hooks run between calls: they may use the session, but not close it. While
  * a hook runs, the session has the current datasource and the level of the moment when the hook was added, and
@@ -1262,6 +1326,12 @@ SHUNT_API const char *shunt_rows_column(const shunt_rows *rows, size_t column);
 /* The cells of a row: an array of shunt_rows_ncolumns values. */
 SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 
+/* The position of a column; -1: there is none of this name. */
+SHUNT_API int shunt_rows_find(const shunt_rows *rows, const char *column);
+/* The cell of a row in the column of this name; NULL: there is no such row or column. In a loop over many rows it is
+ * faster to look for the column once. */
+SHUNT_API const shunt_value *shunt_rows_get(const shunt_rows *rows, size_t row, const char *column);
+
 typedef struct shunt_loaded {
   const char *name;
   shunt_kind kind;
@@ -1273,6 +1343,11 @@ SHUNT_API shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation
 /* The related rows of one parent row: *count positions in shunt_rows_loaded(rows, relation).rows. If they were only
  * counted, it returns NULL, and *count is their number. */
 SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count);
+/* The related rows of one parent row by the relation's name: the rows (*at)[0] to (*at)[*n - 1] of those returned.
+ * NULL: no relation of this name was loaded, or its rows were only counted (*n is their number). at and n may be NULL.
+ */
+SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t row, const char *relation,
+                                                const uint32_t **at, size_t *n);
 
 #ifdef __cplusplus
 }

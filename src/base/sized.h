@@ -23,7 +23,7 @@ enum {
   SIZED_FIRST_shunt_conflict = SIZED_END(shunt_conflict, update_all),
   SIZED_FIRST_shunt_write = SIZED_END(shunt_write, nincrements),
   SIZED_FIRST_shunt_sql_options = SIZED_END(shunt_sql_options, where),
-  SIZED_FIRST_shunt_tx_options = SIZED_END(shunt_tx_options, spanning),
+  SIZED_FIRST_shunt_tx_options = SIZED_END(shunt_tx_options, retry),
   SIZED_FIRST_shunt_push_options = SIZED_END(shunt_push_options, existed),
   SIZED_FIRST_shunt_worker_options = SIZED_END(shunt_worker_options, lease_ms),
   SIZED_FIRST_shunt_jobs_filter = SIZED_END(shunt_jobs_filter, limit)

@@ -37,6 +37,7 @@ static shunt_status check_places(const shunt_tx_options *o, shunt_error *err) {
   if (named > 1) return error_set(err, SHUNT_E_USAGE, "a transaction takes one of client, clients and model");
   if (o->where && !o->model)
     return error_set(err, SHUNT_E_USAGE, "a transaction's where says where the rows of a model lie: name the model");
+  if (o->retry) return error_set(err, SHUNT_E_USAGE, "retry is for shunt_transaction, which can repeat the work");
   return SHUNT_OK;
 }
 
