@@ -1128,8 +1128,8 @@ typedef shunt_status (*shunt_work)(void *ud, shunt_session *session, shunt_error
 
 /* Begins a transaction, calls fn, and commits if fn returns SHUNT_OK; otherwise it rolls back and returns the status of
  * fn. options may be NULL. With options->retry fn may be called several times, after pauses of up to 200 ms. If hooks
- * fail after the rollback, the status is TRANSACTION, and the message has that of fn, too. fn must return, and leave no
- * transaction open that it has begun. Errors: those of shunt_begin, fn and shunt_commit. */
+ * fail after the rollback, the status is TRANSACTION, and the message holds the message of fn, too. fn must return, and
+ * leave no transaction open that it has begun. Errors: those of shunt_begin, fn and shunt_commit. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_transaction(shunt_session *session, const shunt_tx_options *options,
                                                         shunt_work fn, void *ud, shunt_error *err);
 
