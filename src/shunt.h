@@ -1390,8 +1390,8 @@ SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t r
  *   commit rollback switch_push switch_pop null
  *
  * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
- * shunt_session_close ends those that are left. Thread rule: that of the session. Errors: those of the functions that
- * do the same, and USAGE. */
+ * shunt_session_close ends those that are left. Thread rule: as for other calls of the session. Errors: those of the
+ * functions that do the same, and USAGE. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
                                                  shunt_error *err);
 /* Opens a session with options as JSON, which have the names of Lua's app:session: {"instance":"acme","attrs":
