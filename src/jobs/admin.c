@@ -108,6 +108,7 @@ shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, 
   VISIT(v);
   const shunt_jobs_filter *f = filter ? filter : &all_jobs;
   job_store store;
+  if (!rows) return error_null(err, "rows");
   *rows = NULL;
   shunt_status status = enter(&v, &store, s, f, err);
   shunt_rows *found = status ? NULL : rows_new();

@@ -284,6 +284,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   const cat_model *m;
   access a = {.decision = NULL};
   aggregation g = {.c = &c, .query = query ? query : &everything};
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!what) what = &nothing;
   shunt_status status = call_enter(&v, &c, s, g.query->timeout_ms, err);

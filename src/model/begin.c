@@ -55,6 +55,7 @@ shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shun
   call c;
   size_t n = 0;
   shunt_tx *h = NULL;
+  if (!out) return error_null(err, "tx");
   *out = NULL;
   shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status) status = check_places(o, err);

@@ -73,6 +73,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   call c;
   const cat_model *m;
   access a = {.decision = NULL};
+  if (!count) return error_null(err, "count");
   *count = 0;
   if (!query) query = &everything;
   shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);

@@ -44,6 +44,7 @@ shunt_status shunt_each(shunt_session *s, const char *name, const shunt_query *q
   VISIT(v);
   call c;
   const cat_model *model;
+  if (!out) return error_null(err, "stream");
   *out = NULL;
   if (!query) query = &everything;
   shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);

@@ -323,6 +323,7 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
                         shunt_rows **out, shunt_error *err) {
   VISIT(v);
   call c;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!query) query = &everything;
   reading r = {.query = query, .by_ids = true, .ids = ids ? ids->values : NULL, .nids = ids ? ids->n : 0};
@@ -344,6 +345,7 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
                           shunt_error *err) {
   VISIT(v);
   call c;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!query) query = &everything;
   reading r = {.query = query};

@@ -173,7 +173,9 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
 shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
                            shunt_error *err) {
   VISIT(v);
+  if (!decision) return error_null(err, "decision");
   *decision = NULL;
+  if (!q) return error_null(err, "request");
   shunt_status status = visit_begin(&v, s, err);
   if (!status) status = session_follow(s, err);
   if (status) return status;
