@@ -1272,7 +1272,7 @@ SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t rela
  *   commit rollback switch_push switch_pop null
  *
  * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
- * shunt_session_close ends those that are left. Thread rule: that of the session. Errors: those of the functions that
+ * shunt_session_close ends those that are left. Threads: one at a time uses the session. Errors: those of the functions that
  * do the same, and USAGE. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
                                                  shunt_error *err);
