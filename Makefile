@@ -123,6 +123,7 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,cmocka $(PACKAGES))
+$(B)/tests/cli/serve_test: $(call obj,src/cli/serve.c)
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 # Relays that tests put between themselves and a real server.
