@@ -58,7 +58,6 @@ enum {
   SESSION_APP = 1,
   SESSION_SPARE,
   SESSION_OBSERVER,
-  SESSION_FAILURE,
   SESSION_ORPHANS,
   SESSION_HOOKS,
   SESSION_FAILURES,
@@ -88,7 +87,6 @@ struct bind_session {
   int hooks;                   /* running hooks of its transactions */
   lua_State *L;                /* where the observer and hooks run; NULL while they can't */
   int index;                   /* of the session on that stack */
-  bool has_failure;            /* the observer raised an error: SESSION_FAILURE, raised after the call */
 };
 
 /* What one call holds. The session keeps it for its next call. */

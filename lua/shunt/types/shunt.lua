@@ -591,8 +591,8 @@ function session:jobs_retry(options) end
 ---@return integer n
 function session:jobs_purge(options) end
 
----Calls fn with each statement after it ran; nil ends that. fn can't use the session. If fn raises, the call raises that error in
----place of its result, but has done its work: outside a transaction its rows stay.
+---Calls fn with each statement after it ran; nil ends that. fn can't use the session. If fn raises, that is reported with Lua's
+---`warn()`, and the call's result stands.
 ---@param fn fun(statement: shunt.statement)?
 function session:observe(fn) end
 
