@@ -79,7 +79,7 @@ void bind_leave(lua_State *L, bind_call *c) {
   let_go(c);
   if (!c->session) return;
   bind_app *app = c->session->app;
-  const bool deliver = app->events && !c->session->hooks;
+  const bool deliver = (app->events || app->statements) && !c->session->hooks;
   lua_pushvalue(L, c->self);
   lua_setiuservalue(L, c->index, SESSION_SPARE);
   if (!deliver) return;

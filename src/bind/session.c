@@ -212,7 +212,18 @@ static int session_columns(lua_State *L) {
 static int notify(lua_State *L) {
   const shunt_statement *s = lua_touserdata(L, 2);
   lua_settop(L, 1);
-  lua_createtable(L, 0, 8);
+  const struct {
+    const char *name, *value;
+  } texts[] = {{"op", s->op == SHUNT_WRITE ? "write" : "read"},
+               {"model", s->model},
+               {"table", s->table},
+               {"rule", s->rule},
+               {"source", s->source}};
+  lua_createtable(L, 0, 13);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    lua_pushstring(L, texts[i].value); /* NULL is nil */
+    lua_setfield(L, 2, texts[i].name);
+  }
   lua_pushstring(L, s->client);
   lua_setfield(L, 2, "client");
   lua_pushinteger(L, s->level);
