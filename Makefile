@@ -158,6 +158,7 @@ $(B)/nulls_calls.h: tests/unit/nulls.lua src/shunt.h
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)$(LUA) tests/unit/nulls.lua src/shunt.h >$@
 $(B)/obj/tests/unit/nulls_test.o: $(B)/nulls_calls.h
+$(B)/tests/cli/serve_test: $(call obj,src/cli/serve.c)
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 # Relays that tests put between themselves and a real server.
