@@ -10,6 +10,7 @@ export LUA
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 PACKAGES := lua5.4 sqlite3 libpq mysqlclient yaml-0.1 jansson
+COMMAND_PACKAGES := libedit
 VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
 SONAME := libshunt.so.0
 LUA_ABI := 5.4
@@ -109,7 +110,7 @@ $(B)/libshunt.so: $(B)/$(SONAME)
 
 # The command uses the shared Lua library: busted's C modules look for Lua's functions in the process.
 $(B)/shunt: $(call obj,$(MAIN_SRC) $(BIND_SRC)) $(B)/libshunt.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES) $(COMMAND_PACKAGES))
 
 # The Lua module takes Lua's functions from the program that loads it, and exports one function.
 $(B)/core.map:

@@ -47,6 +47,7 @@ for purpose in "$@"; do
     need default-libmysqlclient-dev library mysqlclient
     need libyaml-dev library yaml-0.1
     need libjansson-dev library jansson
+    need libedit-dev library libedit
     need lua5.4 program "${LUA:-lua5.4}"
     need lua-argparse lua_module argparse
     ;;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/console.h"
 #include "cli/output.h"
 #include "shunt.h"
 
@@ -159,6 +160,7 @@ static int program(lua_State *L) {
   lua_setfield(L, -2, "shunt.core");
   lua_getfield(L, -3, "loaded");
   luaL_newlib(L, host);
+  luaL_setfuncs(L, console_functions, 0);
   lua_pushstring(L, folder);
   lua_setfield(L, -2, "folder");
   lua_pushliteral(L, SHUNT_VERSION);

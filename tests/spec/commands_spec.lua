@@ -65,7 +65,7 @@ describe("each command", function()
   it("stands in the help of the program and in its completion", function()
     local help, words = shunt "--help", "\n" .. shunt "complete ''"
     for _, command in ipairs(visible) do
-      holds(help, "\n   " .. command.name .. " ", "the help")
+      holds(help, "\n   " .. command.name .. (command.alias and ", " .. command.alias or "") .. " ", "the help")
       holds(words, "\n" .. command.name .. "\t", "the completion")
     end
   end)

@@ -24,6 +24,7 @@ local commands = {}
 
 ---@class shunt.cli.command
 ---@field name string
+---@field alias string? a second name
 ---@field summary string one sentence
 ---@field details string? what the manual page says beyond the summary
 ---@field arguments shunt.cli.argument[]
@@ -207,6 +208,15 @@ commands.list = {
     },
   },
   {
+    name = "console", alias = "repl", summary = "Open a Lua prompt on the application.", arguments = {},
+    details = "Each line is Lua, with session, app and shunt, and its values are printed: rows as a table. A line that begins with a dot "
+      .. "is a command: .resolve, .explain, .query, .check, .topology and .jobs are those of shunt, for this session; .sql runs a "
+      .. "statement or shows statements, .session opens another session, .reload loads configuration and rules again, .timing shows "
+      .. "times, and .help lists all. No error ends it; Ctrl-C stops what runs, Ctrl-D ends it. On a terminal, lines can be edited, Tab "
+      .. "completes commands, flags, models, columns, clients, instances and fields, and the lines are kept in ~/.shunt_history.",
+    flags = { INSTANCE, LEVEL, ATTR },
+  },
+  {
     name = "worker", summary = "Run jobs until SIGTERM or SIGINT.", arguments = {},
     details = "It runs the jobs that jobs.path in the configuration declares, each in a thread with a Lua state of its own, and "
       .. "pushes those that are scheduled: once, however many workers there are. After the first signal it takes no further "
@@ -302,6 +312,7 @@ commands.exit_status = {
 commands.environment = {
   { "SHUNT_ENV", "The environment, if --env is not given." },
   { "SHUNT_APP", "The app config that require \"shunt.busted\" opens when specs run under plain busted." },
+  { "SHUNT_HISTORY", "The file with the lines of shunt console; empty: none is kept. Default: ~/.shunt_history." },
   { "NO_COLOR", "No colours, if it is set and not empty." },
 }
 
@@ -322,7 +333,10 @@ commands.examples = {
 }
 
 commands.by_name = {}
-for _, command in ipairs(commands.list) do commands.by_name[command.name] = command end
+for _, command in ipairs(commands.list) do
+  commands.by_name[command.name] = command
+  if command.alias then commands.by_name[command.alias] = command end
+end
 
 --- All flags of a command, in the order of its help.
 ---@return shunt.cli.flag[]

@@ -70,7 +70,8 @@ local function add_flag(to, declared, prefix)
 end
 
 local function add_command(to, declared)
-  local command = own_exits(to:command(declared.name):add_help(false):summary(declared.summary):hidden(declared.hidden or false))
+  local names = declared.name .. (declared.alias and " " .. declared.alias or "")
+  local command = own_exits(to:command(names):add_help(false):summary(declared.summary):hidden(declared.hidden or false))
   command:description(declared.summary .. (declared.details and "\n\n" .. declared.details or ""))
   for _, argument in ipairs(declared.arguments) do add_argument(command, argument) end
   for _, flag in ipairs(commands.flags(declared)) do add_flag(command, flag) end
