@@ -59,6 +59,16 @@ static int host_list(lua_State *L) {
   return 1;
 }
 
+/* changed_ns(path): when the file changed last; nil if it is not there. */
+static int host_changed_ns(lua_State *L) {
+  struct stat at;
+  if (stat(luaL_checkstring(L, 1), &at) == 0)
+    lua_pushinteger(L, (lua_Integer)at.st_mtim.tv_sec * NS_PER_S + at.st_mtim.tv_nsec);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 static int host_now_ns(lua_State *L) {
   lua_pushinteger(L, clock_monotonic_ns());
   return 1;
@@ -96,15 +106,11 @@ static int host_next_signal(lua_State *L) {
   return 1;
 }
 
-static const luaL_Reg host[] = {{"isatty", host_isatty},
-                                {"mkdir", host_mkdir},
-                                {"exists", host_exists},
-                                {"list", host_list},
-                                {"now_ns", host_now_ns},
-                                {"time_ms", host_time_ms},
-                                {"hold_signals", host_hold_signals},
-                                {"next_signal", host_next_signal},
-                                {NULL, NULL}};
+static const luaL_Reg host[] = {{"isatty", host_isatty},           {"mkdir", host_mkdir},
+                                {"exists", host_exists},           {"list", host_list},
+                                {"changed_ns", host_changed_ns},   {"now_ns", host_now_ns},
+                                {"time_ms", host_time_ms},         {"hold_signals", host_hold_signals},
+                                {"next_signal", host_next_signal}, {NULL, NULL}};
 
 /* Cuts the last part off a path; false if no part is left. */
 static bool step_up(char *path) {

@@ -31,6 +31,7 @@ local commands = {}
 ---@field flags shunt.cli.flag[]
 ---@field without_config boolean? it opens no application, and takes neither -c nor --env
 ---@field rest boolean? what follows its first argument is not parsed: it belongs to the program that it runs
+---@field hands_on boolean? what follows -- is not parsed: it belongs to the program that it runs
 ---@field in_place string? the flag that stands in place of that first argument
 ---@field hidden boolean?
 ---@field takes table<string, string[]>? of an action, the flags and arguments that not every action takes
@@ -185,14 +186,19 @@ commands.list = {
     },
   },
   {
-    name = "test", summary = "Run the application's busted specs, and show the rule coverage.",
+    name = "test", summary = "Run the application's busted specs, and show the rule coverage.", hands_on = true,
     details = "The environment is test unless --env or SHUNT_ENV names another. Afterwards it prints how many of the "
-      .. "application's rules decided at least once: on standard error if the output is not one of busted's two for terminals. It requires busted.",
+      .. "application's rules decided at least once: on standard error if the output is not one of busted's two for terminals. It "
+      .. "requires busted. What follows -- are options of busted, as in: shunt test -- --shuffle --repeat=3.",
     arguments = { { "PATHS", "Spec files or folders. Default: spec/ beside the app config.", args = "*", complete = "files" } },
     flags = {
       { "--filter", "PATTERN", "Run only tests whose names match this Lua pattern.", many = true },
       { "--output", "LIBRARY", "busted's output handler: TAP, json, gtest, … Default: busted's own.",
         complete = { "gtest", "json", "junit", "plainTerminal", "TAP", "utfTerminal" } },
+      { "--coverage", "FILE", "Also write the rule coverage to this file, as JSON or HTML by its name: .json or .html.", many = true,
+        complete = "files" },
+      { "--min-coverage", "PERCENT", "Fail if fewer of the rules decided." },
+      { "--watch", false, "Run the specs again after each change below the folder of the app config and of PATHS, until Ctrl-C." },
     },
   },
   {

@@ -9,7 +9,7 @@ local function dispatch(arguments)
   if not args.command then parser.leave(io.stderr, program:get_help(), failure.USAGE) end
   args.config, args.env = args.config or args.before_config, args.env or args.before_env
   args.log = args.log or args.before_log
-  args.rest = theirs
+  args.rest, args.words = theirs, arguments
   return require("shunt.cli." .. args.command).run(args)
 end
 
