@@ -110,8 +110,12 @@ commands.list = {
   {
     name = "init", summary = "Make a small application that works at once, on SQLite.", without_config = true,
     details = "It writes the configuration, an overlay for tests, rules, a job, a spec, data in SQLite files and editor support "
-      .. "for the Lua language server, and prints the next steps.",
-    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } }, flags = {},
+      .. "for the Lua language server, and prints the next steps. On PostgreSQL, MySQL and MariaDB it writes the same files, and "
+      .. "asks no server: the variable DATABASE_URL names the database, and seed.lua fills it.",
+    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } },
+    flags = {
+      { "--engine", "sqlite3|pg|mysql", "The engine of its datasources. Default: sqlite3.", choices = { "sqlite3", "pg", "mysql" } },
+    },
   },
   {
     name = "resolve", summary = "Show where an access goes, and by which rule.", arguments = { MODEL },
