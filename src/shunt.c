@@ -7,11 +7,14 @@
 #include <string.h>
 
 #include "app/generation.h"
+#include "app/metrics.h"
 #include "app/recovery.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/event.h"
+#include "base/sized.h"
 #include "base/watch.h"
+#include "call/call.h"
 #include "catalog/describe.h"
 #include "config/config.h"
 #include "jobs/worker.h"
@@ -29,7 +32,10 @@ struct shunt_app {
   handles handles;
   differences differences;
   recovery recovery;
-  bool offline; /* as in shunt_options */
+  history history;
+  job_tally *jobs;
+  atomic_ullong refused; /* reloads */
+  bool offline;          /* as in shunt_options */
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
 };
@@ -89,9 +95,9 @@ static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *
 /* The caller holds `reloading`. */
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
-  shunt_status status = generation_new(
-      &(generation_source){app->path, app->env, app->newest, &app->differences, &app->handles, app->events}, options,
-      &g, err);
+  shunt_status status = generation_new(&(generation_source){app->path, app->env, app->newest, &app->differences,
+                                                            &app->handles, &app->history, app->events},
+                                       options, &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
   if (status) {
@@ -106,6 +112,7 @@ static shunt_status load_next(shunt_app *app, const shunt_options *options, shun
 static shunt_value text_or_null(const char *text) { return event_text(text[0] ? text : NULL); }
 
 static void report_reload(shunt_app *app, shunt_status status, const shunt_error *why) {
+  if (status) atomic_fetch_add(&app->refused, 1);
   if (status)
     events_emit(app->events, SHUNT_EVENT_RELOAD_REFUSED, {"file", text_or_null(why->file)},
                 {"line", why->line ? shunt_integer(why->line) : shunt_null()}, EVENT_ERROR(why));
@@ -118,7 +125,7 @@ static void changed(void *ud) {
   shunt_app *app = ud;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = watch_for(app, app->newest, &app->watched);
-  if (!status) status = load_next(app, NULL, &app->watched);
+  if (!status) status = load_next(app, &(shunt_options){.env = NULL}, &app->watched);
   app->watched.status = status;
   shunt_error failure = app->watched;
   pthread_mutex_unlock(&app->reloading);
@@ -127,29 +134,33 @@ static void changed(void *ud) {
 }
 
 static shunt_app *new_app(const char *path, const shunt_options *options) {
-  const char *env = options && options->env ? options->env : getenv("SHUNT_ENV");
+  const char *env = options->env ? options->env : getenv("SHUNT_ENV");
   shunt_app *app = base_zalloc(sizeof *app);
   if (!app) return NULL;
   app->path = base_strdup(path);
   app->env = env ? base_strdup(env) : NULL;
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
-  differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
-  app->offline = options && options->offline;
-  app->reloaded = options ? options->reloaded : NULL;
-  app->reloaded_ud = options ? options->reloaded_ud : NULL;
+  differences_init(&app->differences, options->difference, options->difference_ud);
+  app->offline = options->offline;
+  app->reloaded = options->reloaded;
+  app->reloaded_ud = options->reloaded_ud;
   app->events = events_new();
-  if (app->events && options && options->event)
+  if (app->events && options->event)
     events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
   const recovery_host host = {.take = take_for_recovery, .ud = app, .events = app->events};
-  if (recovery_init(&app->recovery, &host) && handles_init(&app->handles) && app->events && app->path &&
-      (app->env || !env))
+  app->jobs = job_tally_new();
+  if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->jobs && handles_init(&app->handles) &&
+      app->events && app->path && (app->env || !env))
     return app;
   shunt_close(app);
   return NULL;
 }
 
 shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **out, shunt_error *err) {
+  shunt_options room;
+  options = SIZED(shunt_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   shunt_app *app = new_app(path, options);
   if (!app) return error_memory(err);
   shunt_status status = shunt_reload(app, options, err);
@@ -163,7 +174,10 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
 
 shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err) {
   shunt_error own; /* events report it, too */
+  shunt_options room;
   if (!err) err = &own;
+  options = SIZED(shunt_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = load_next(app, options, err);
   pthread_mutex_unlock(&app->reloading);
@@ -180,6 +194,8 @@ void shunt_close(shunt_app *app) {
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
   handles_end(&app->handles);
+  history_end(&app->history);
+  job_tally_free(app->jobs);
   differences_end(&app->differences);
   events_free(app->events);
   base_free(app->path);
@@ -253,6 +269,8 @@ void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, con
 
 /* ---- statistics ---- */
 
+_Static_assert((int)SHUNT_NNODES <= (int)SHUNT_NODE_ROOM, "shunt_stats keeps its size");
+
 static void fill_totals(const generation *g, shunt_stats *stats) {
   route_stats of;
   route_count(g->route, &of);
@@ -268,7 +286,7 @@ static void fill_totals(const generation *g, shunt_stats *stats) {
                          .audits = of.audits,
                          .differences = of.differences,
                          .states = of.lanes};
-  memcpy(stats->nodes, of.nodes, sizeof stats->nodes);
+  memcpy(stats->nodes, of.nodes, sizeof of.nodes);
 }
 
 static void tell_rule(const cat_rule *rule, const route_rule_stats *of,
@@ -364,6 +382,7 @@ static session_generation shared_in(shunt_app *app, generation *g) {
                               .pools = g->pools,
                               .events = app->events,
                               .results = &g->results,
+                              .jobs = app->jobs,
                               .app = app,
                               .owner = g,
                               .drop = drop,
@@ -378,6 +397,28 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);
   drop(&shared);
+  return status;
+}
+
+/* ---- metrics ---- */
+
+shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
+  generation *g = take_newest(app);
+  const session_generation shared = shared_in(app, generation_share(g));
+  const metrics_source from = {
+      .g = g, .history = &app->history, .jobs = app->jobs, .refused = atomic_load(&app->refused), .shared = &shared};
+  shunt_status status = metrics_write(&from, text, err);
+  generation_drop(g);
+  return status;
+}
+
+shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session, shunt_error *err) {
+  arena a = {0};
+  shunt_session_options options = {.instance = NULL};
+  *session = NULL;
+  shunt_status status = call_session_options(json, &a, &options, err);
+  if (!status) status = shunt_session_open(app, &options, session, err);
+  arena_free(&a);
   return status;
 }
 
