@@ -690,6 +690,19 @@ print(shunt.open():describe().env)
   end)
 
   describe("bench", function()
+    it("shows on a terminal what it does, and removes that", function()
+      local _, _, piped = shunt_run "bench --seconds 1 --json"
+      assert.equal("", piped)
+      if capture "command -v script" == "" then return pending "there is no script(1)" end
+      local text = capture(("cd %s && TERM=xterm script -qec '%s bench --seconds 1 --model order --json' /dev/null </dev/null"):format(quoted(folder),
+        binary))
+      assert(text:find("reads of order on orders", 1, true), text)
+      assert(text:find "\r\27%[K{[^\r\27]*\r?\n[^\27]*$", text) -- nothing is left beside the object
+      text = capture(("cd %s && TERM=dumb script -qec '%s bench --seconds 1 --model order --json' /dev/null </dev/null"):format(quoted(folder),
+        binary))
+      assert.is_nil(text:find("\27", 1, true), text)
+    end)
+
     it("measures deciding and reading, on the datasources that answer", function()
       local status, out, err = shunt_run "bench --seconds 1"
       assert.equal(0, status, err)

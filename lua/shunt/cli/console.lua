@@ -5,6 +5,7 @@ local completer = require "shunt.cli.console_complete"
 local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 local parser = require "shunt.cli.parser"
+local progress = require "shunt.cli.progress"
 local query = require "shunt.cli.query"
 local rows = require "shunt.cli.rows"
 local shunt = require "shunt"
@@ -28,6 +29,7 @@ Console.__index = Console
 local environment = setmetatable({}, { __index = _G })
 
 local function report(err)
+  progress.done()
   io.stdout:flush()
   if not parser.left(err) then failure.report(err) end
 end
