@@ -5,6 +5,7 @@
 
 #include <editline/readline.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,7 @@ static char *next_candidate(const char *text, int again) {
   return copy;
 }
 
-/* Calls completer(line, first, word) -> list of words; first is the 1-based position of the word. */
+/* Calls completer(line, first, word) -> list of words; first is the 1-based position of the word, in characters. */
 static char **complete(const char *word, int first, int last) {
   lua_State *L = reading;
   char **matches = NULL;
@@ -47,6 +48,14 @@ static char **complete(const char *word, int first, int last) {
 }
 
 /* ---- reading ---- */
+
+/* libedit drops characters that the thread's locale does not have, and the command runs in C's. */
+static locale_t enter_utf8(void) {
+  static locale_t utf8;
+  if (!utf8) utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+  if (!utf8) utf8 = newlocale(LC_CTYPE_MASK, "", (locale_t)0);
+  return uselocale(utf8);
+}
 
 /* Before anything else of libedit, which takes its streams at its first use. The command's own stdout has no
  * descriptor, which libedit needs. */
@@ -69,9 +78,11 @@ static char *read_interruptible(const char *prompt) {
   struct sigaction on = {.sa_handler = note_interrupt}, before; /* not SA_RESTART: the read ends */
   sigemptyset(&on.sa_mask);
   interrupted = 0;
+  const locale_t plain = enter_utf8();
   sigaction(SIGINT, &on, &before);
   char *line = readline(prompt);
   sigaction(SIGINT, &before, NULL);
+  uselocale(plain);
   return line;
 }
 
@@ -105,7 +116,9 @@ static int read_line(lua_State *L) {
 static int add_line(lua_State *L) {
   const char *line = luaL_checkstring(L, 1);
   open_terminal(L);
+  const locale_t plain = enter_utf8();
   add_history(line);
+  uselocale(plain);
   return 0;
 }
 

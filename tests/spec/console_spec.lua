@@ -203,6 +203,16 @@ write 'model "user" {'
       end)
     end
 
+    it("letters beyond ASCII are kept, also in front of a completion", function()
+      if pending_without_script() then return end
+      for _, locale in ipairs { "C", "C.UTF-8" } do
+        has(typed("'Käthe', session:mod\t('user'):get(1).name\n.exit\n", "SHUNT_HISTORY= LC_ALL=" .. locale), '"Käthe"\n"Ada"\n')
+      end
+      typed "'ß€' .. '\\u{1F600}'\n.exit\n"
+      has(typed "\27[A\27[A\n.exit\n", '"ß€😀"\n')
+      os.remove(folder .. "/.shunt_history")
+    end)
+
     it("the arrow keys find earlier lines, also of an earlier console", function()
       if pending_without_script() then return end
       has(typed "'first' .. ' line'\n.exit\n", '"first line"\n')

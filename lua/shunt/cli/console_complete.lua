@@ -188,10 +188,11 @@ end
 
 --- The candidates for the word that begins at `first`.
 ---@param line string
----@param first integer
+---@param first integer in characters
 ---@param word string
 ---@return string[]
 function Completer:candidates(line, first, word)
+  first = utf8.len(line) and utf8.offset(line, first) or first
   line = line:sub(1, first - 1) .. word
   local list = line:find "^%." and self:of_dot(line) or self:of_lua(line, first, word)
   local out, seen = {}, {}
