@@ -1,6 +1,6 @@
 #!/bin/sh
 # For: finding the packages that shunt needs and this machine lacks, and installing them on Debian and its relatives.
-# Use: sh tests/packages.sh [--check] build|test|servers|bench|lint|coverage ...
+# Use: sh tests/packages.sh [--check] build|test|servers|bench|lint|coverage|deb|rock|root ...
 #      sh tests/packages.sh --modules
 # Without --check, missing packages are installed. If no package is missing, nothing runs. --modules prints what
 # pkg-config calls the libraries that shunt is built with, here: systems name two of them differently.
@@ -101,10 +101,17 @@ for purpose in "$@"; do
     need clang program clang
     need clang-format program clang-format
     need clang-tidy program clang-tidy
+    need dwarves program pahole
     ;;
   coverage) need gcovr program gcovr ;;
+  deb)
+    need debhelper program dh
+    need lintian program lintian
+    ;;
+  rock) need luarocks program luarocks ;;
+  root) need debootstrap program debootstrap ;;
   *)
-    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, bench, lint, coverage)" >&2
+    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, bench, lint, coverage, deb, rock, root)" >&2
     exit 2
     ;;
   esac
