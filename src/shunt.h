@@ -468,6 +468,16 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_statistics(shunt_app *app, shunt_sta
  * and the trace of both. NULL if there was none. Free it with shunt_free. Any thread. Errors: MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err);
 
+/* ---- metrics ---- */
+
+/* Writes the metrics of the application in the text format of OpenMetrics 1.0, which Prometheus and others read; its
+ * content type is SHUNT_METRICS_TYPE. The manual lists the metrics. Counters start at shunt_open and never go back:
+ * reloads don't reset them. No label names an instance. *text is UTF-8; free it with shunt_free. If this process has
+ * used the queues of jobs, it asks their database how many there are, at the level of the workers, and waits for that
+ * at most 1 s. Any thread, but not in a callback of shunt_events. Errors: MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err);
+#define SHUNT_METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
 /* ---- transactions of several datasources ---- */
 
 /* With spanning "join", the datasources of a transaction commit as one, in two phases. If the process or a server dies
@@ -1243,6 +1253,45 @@ SHUNT_API shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation
 /* The related rows of one parent row: *count positions in shunt_rows_loaded(rows, relation).rows. If they were only
  * counted, it returns NULL, and *count is their number. */
 SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count);
+
+/* ---- calls in JSON ---- */
+
+/* For hosts in other languages, which need no struct of this header but shunt_error: one call of a session as a JSON
+ * object, with the names and the errors that the Lua module has.
+ *
+ *     {"select":"user","where":{"age":{"gte":18}},"include":{"orders":{"limit":3}},"order":"-id"}
+ *
+ * One name says what to do, and its value to what; the others are arguments and options. The manual lists all of them
+ * (rules/manual/calls.md). An unknown name, and a value of the wrong type, is SHUNT_E_USAGE: err->line and err->column
+ * say where in the JSON, and so does the message.
+ *
+ * *reply is the result as JSON. Free it with shunt_free. A row is an object; a relation's name holds an array
+ * (has_many, belongs_to_many), or an object or null (has_one, belongs_to). Integers have all their 64 bits, decimals
+ * are text, blobs are base64; in a call a blob is {"_blob":"base64"}. On failure *reply is NULL; if the reply to a
+ * write can't be made (MEMORY; USAGE: a column holds NaN or an infinity), err->outcome says that it was done.
+ *
+ *   select query mget jobs table_columns   an array of rows
+ *   get insert                             a row; get: null if there is none
+ *   aggregate                              a row; with group an array of rows
+ *   insert_bulk                            the number of rows; with returning an array of rows
+ *   count update update_bulk increment delete execute jobs_retry jobs_purge    a number
+ *   resolve explain                        the decision; if it was denied, it has "denied" in place of "client"
+ *   begin                                  whether it began a transaction, instead of joining one
+ *   level level_push level_pop             the level
+ *   push                                   {"id":…,"existed":…}; the id is null if the job is sent after a commit
+ *   push_wait                              the job's result
+ *   commit rollback switch_push switch_pop null
+ *
+ * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
+ * shunt_session_close ends those that are left. Thread rule: that of the session. Errors: those of the functions that
+ * do the same, and USAGE. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
+                                                 shunt_error *err);
+/* Opens a session with options as JSON, which have the names of Lua's app:session: {"instance":"acme","attrs":
+ * {"plan":"pro"},"level":0,"timeout":"5s","follow":false}. NULL: none. Close it with shunt_session_close. Errors:
+ * those of shunt_session_open. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session,
+                                                         shunt_error *err);
 
 #ifdef __cplusplus
 }
