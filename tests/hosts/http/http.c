@@ -1,6 +1,9 @@
 /* An HTTP service with tenants: GET /users/7?include=orders answers for the tenant in the header X-Tenant, GET /healthz
- * says that it serves. SIGHUP reloads configuration and rules, SIGTERM ends the service when all requests are answered.
- * Use: http SHUNT_YAML [PORT [THREADS]]; it prints its port. */
+ * says that it serves, GET /metrics gives its figures as OpenMetrics text. SIGHUP reloads configuration and rules,
+ * SIGTERM ends the service when all requests are answered. Use: http SHUNT_YAML [PORT [THREADS]]; it prints its port.
+ */
+#define _XOPEN_SOURCE 700 /* strdup, sigwait */
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -103,7 +106,25 @@ static void answer_user(void *ud, const http_request *in, http_reply *out) {
   shunt_session_close(session);
 }
 
+static void answer_metrics(shunt_app *app, http_reply *out) {
+  shunt_error err;
+  char *text;
+  out->type = SHUNT_METRICS_TYPE;
+  if (shunt_metrics(app, &text, &err)) {
+    out->status = http_status(err.status);
+    return;
+  }
+  out->status = 200;
+  out->body = strdup(text); /* the server frees it as malloc's */
+  if (!out->body) out->status = 500;
+  shunt_free(text);
+}
+
 static bool answer_page(void *ud, const char *path, bool drains, http_reply *out) {
+  if (strcmp(path, "/metrics") == 0) {
+    answer_metrics(ud, out);
+    return true;
+  }
   if (strcmp(path, "/healthz") != 0) return false;
   json_t *body = json_pack("{s:b, s:I}", "serves", !drains, "generation", (json_int_t)shunt_generation(ud));
   out->type = "application/json";
