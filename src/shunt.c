@@ -12,6 +12,7 @@
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/event.h"
+#include "base/sized.h"
 #include "base/watch.h"
 #include "call/call.h"
 #include "catalog/describe.h"
@@ -124,7 +125,7 @@ static void changed(void *ud) {
   shunt_app *app = ud;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = watch_for(app, app->newest, &app->watched);
-  if (!status) status = load_next(app, NULL, &app->watched);
+  if (!status) status = load_next(app, &(shunt_options){.env = NULL}, &app->watched);
   app->watched.status = status;
   shunt_error failure = app->watched;
   pthread_mutex_unlock(&app->reloading);
@@ -133,19 +134,19 @@ static void changed(void *ud) {
 }
 
 static shunt_app *new_app(const char *path, const shunt_options *options) {
-  const char *env = options && options->env ? options->env : getenv("SHUNT_ENV");
+  const char *env = options->env ? options->env : getenv("SHUNT_ENV");
   shunt_app *app = base_zalloc(sizeof *app);
   if (!app) return NULL;
   app->path = base_strdup(path);
   app->env = env ? base_strdup(env) : NULL;
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
-  differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
-  app->offline = options && options->offline;
-  app->reloaded = options ? options->reloaded : NULL;
-  app->reloaded_ud = options ? options->reloaded_ud : NULL;
+  differences_init(&app->differences, options->difference, options->difference_ud);
+  app->offline = options->offline;
+  app->reloaded = options->reloaded;
+  app->reloaded_ud = options->reloaded_ud;
   app->events = events_new();
-  if (app->events && options && options->event)
+  if (app->events && options->event)
     events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
   const recovery_host host = {.take = take_for_recovery, .ud = app, .events = app->events};
   app->jobs = job_tally_new();
@@ -157,6 +158,9 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
 }
 
 shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **out, shunt_error *err) {
+  shunt_options room;
+  options = SIZED(shunt_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   shunt_app *app = new_app(path, options);
   if (!app) return error_memory(err);
   shunt_status status = shunt_reload(app, options, err);
@@ -170,7 +174,10 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
 
 shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err) {
   shunt_error own; /* events report it, too */
+  shunt_options room;
   if (!err) err = &own;
+  options = SIZED(shunt_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = load_next(app, options, err);
   pthread_mutex_unlock(&app->reloading);
@@ -262,6 +269,8 @@ void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, con
 
 /* ---- statistics ---- */
 
+_Static_assert((int)SHUNT_NNODES <= (int)SHUNT_NODE_ROOM, "shunt_stats keeps its size");
+
 static void fill_totals(const generation *g, shunt_stats *stats) {
   route_stats of;
   route_count(g->route, &of);
@@ -277,7 +286,7 @@ static void fill_totals(const generation *g, shunt_stats *stats) {
                          .audits = of.audits,
                          .differences = of.differences,
                          .states = of.lanes};
-  memcpy(stats->nodes, of.nodes, sizeof stats->nodes);
+  memcpy(stats->nodes, of.nodes, sizeof of.nodes);
 }
 
 static void tell_rule(const cat_rule *rule, const route_rule_stats *of,

@@ -154,7 +154,6 @@ static int model_get(lua_State *L) {
   if (lua_istable(L, 2) || lua_isnil(L, 2)) {
     q.where = bind_model_where(L, c, 2, q.where, "model:get");
     check_wanted(L, c, &q);
-    q.limited = true;
     q.limit = 1;
     bind_busy(L, c);
     st = shunt_select(c->session->session, m->name, &q, &c->rows, &c->err);

@@ -27,7 +27,7 @@ static shunt_status read_records(calling *c, const node *list, included in, bool
 
 /* The rows under a relation's name: a list of rows, or one row. */
 static shunt_status read_related(calling *c, const node *n, const shunt_include *by, shunt_related *out) {
-  const included in = {by->query.include, by->query.ninclude};
+  const included in = {by->query->include, by->query->ninclude};
   const node one = {.kind = NODE_LIST, .at = n->at, .items = (node *[]){(node *)n}, .count = 1};
   shunt_records records = {NULL, 0};
   if (n->kind != NODE_MAP && n->kind != NODE_LIST)

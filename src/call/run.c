@@ -30,7 +30,6 @@ shunt_status call_run_select(calling *c) {
 
 shunt_status call_run_get(calling *c) {
   if (c->keys.n) return put_first(c, shunt_mget(c->s, c->subject, &c->keys, &c->query, &c->rows, c->err));
-  c->query.limited = true;
   c->query.limit = 1;
   return put_first(c, shunt_select(c->s, c->subject, &c->query, &c->rows, c->err));
 }

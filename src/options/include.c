@@ -168,8 +168,7 @@ static shunt_status relation_of(arena *a, const branch *b, const shunt_relation 
   if ((st = options_names(a, node_get(n, "columns"), "columns", &r->columns, &r->ncolumns, err))) return st;
   if ((st = options_where(a, node_get(n, "where"), &r->where, err))) return st;
   if ((st = options_names(a, node_get(n, "order"), "order", &r->order, &r->norder, err))) return st;
-  if ((st = options_count(node_get(n, "limit"), "limit", &r->limit, err))) return st;
-  r->limited = node_get(n, "limit") != NULL;
+  if ((st = options_limit(n, &r->limit, err))) return st;
   if ((st = options_table(a, node_get(n, "table"), &r->table, err))) return st;
   return options_bool(node_get(n, "autoload"), "autoload", &r->autoload, err);
 }
@@ -212,14 +211,17 @@ static shunt_status finish(arena *a, const branch *from, const shunt_include **o
   if (!list) return error_memory(err);
   for (size_t i = 0; i < from->count; i++) {
     const branch *b = from->children[i];
-    shunt_status st = SHUNT_OK;
+    shunt_query *query = arena_new(a, shunt_query);
+    shunt_status st = query ? SHUNT_OK : error_memory(err);
+    if (st) return st;
+    list[i].query = query;
     list[i].relation = b->name;
     list[i].off = b->off;
     if (b->relation) st = relation_of(a, b, &list[i].with, err);
-    if (!st && b->options) st = options_query_fields(a, b->options, &list[i].query, err);
+    if (!st && b->options) st = options_query_fields(a, b->options, query, err);
     if (!st && b->options) st = link_of(a, b, &list[i].link, err);
     if (!st && b->options) st = functions_of(a, b->options, &list[i], err);
-    if (!st) st = finish(a, b, &list[i].query.include, &list[i].query.ninclude, depth + 1, err);
+    if (!st) st = finish(a, b, &query->include, &query->ninclude, depth + 1, err);
     if (st) return st;
   }
   *out = list;

@@ -55,6 +55,8 @@ shunt_status options_call_timeout(const node *options, int64_t *out_ms, shunt_er
 /* ---- query.c, include.c ---- */
 
 shunt_status options_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
+/* The limit of these options, as a query has it. */
+shunt_status options_limit(const node *options, int64_t *out, shunt_error *err);
 /* Those that an include takes, too, except include and with. */
 shunt_status options_query_fields(arena *a, const node *options, shunt_query *out, shunt_error *err);
 /* The others. */

@@ -48,14 +48,19 @@ shunt_status options_read_fields(arena *a, const node *options, shunt_query *out
   return st ? st : options_call_timeout(options, &out->timeout_ms, err);
 }
 
+shunt_status options_limit(const node *options, int64_t *out, shunt_error *err) {
+  const node *n = node_get(options, "limit");
+  shunt_status st = options_count(n, "limit", out, err);
+  if (!st && n && *out == 0) *out = SHUNT_NO_ROWS;
+  return st;
+}
+
 shunt_status options_query_fields(arena *a, const node *options, shunt_query *out, shunt_error *err) {
   shunt_status st;
-  const node *limit = node_get(options, "limit");
   if ((st = options_names(a, node_get(options, "columns"), "columns", &out->columns, &out->ncolumns, err))) return st;
   if ((st = options_where(a, node_get(options, "where"), &out->where, err))) return st;
   if ((st = options_names(a, node_get(options, "order"), "order", &out->order, &out->norder, err))) return st;
-  if ((st = options_count(limit, "limit", &out->limit, err))) return st;
-  if (limit) out->limited = true;
+  if ((st = options_limit(options, &out->limit, err))) return st;
   if ((st = options_count(node_get(options, "offset"), "offset", &out->offset, err))) return st;
   if ((st = options_text(node_get(options, "client"), "client", &out->client, err))) return st;
   if ((st = options_bool(node_get(options, "deleted"), "deleted", &out->deleted, err))) return st;

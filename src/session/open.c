@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
 #include "session/block.h"
 #include "session/call.h"
 #include "session/propagation.h"
@@ -47,10 +48,10 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
 
 shunt_status session_new(const session_generation *shared, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err) {
-  static const shunt_session_options none = {.instance = NULL};
   static atomic_ullong number; /* the last number given, in this process */
-  if (!options) options = &none;
-  shunt_status status = session_check_timeout(options->timeout_ms, err);
+  shunt_session_options room;
+  options = SIZED(shunt_session_options, options, &room, err);
+  shunt_status status = options ? session_check_timeout(options->timeout_ms, err) : SHUNT_E_USAGE;
   if (!status) status = check_level(shared->catalog, options->level, err);
   shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
   if (!s) {
