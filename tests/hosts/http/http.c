@@ -66,16 +66,15 @@ static bool read_includes(const char *text, char names[][NAME_BYTES], shunt_incl
 static shunt_status select_user(shunt_session *session, const http_request *in, http_reply *out, shunt_error *err) {
   char names[MOST_RELATIONS][NAME_BYTES];
   shunt_include includes[MOST_RELATIONS];
-  shunt_value id = shunt_integer(in->id);
-  shunt_where where = {.op = SHUNT_EQ, .column = "id", .values = &id, .nvalues = 1};
-  shunt_query query = {.where = &where, .include = includes};
+  size_t n;
   shunt_rows *rows;
 
-  if (!read_includes(in->include, names, includes, &query.ninclude)) {
+  if (!read_includes(in->include, names, includes, &n)) {
     fail(out, 400, "too many relations");
     return SHUNT_OK;
   }
-  shunt_status status = shunt_select(session, "user", &query, &rows, err);
+  shunt_status status = shunt_get(session, "user", shunt_integer(in->id),
+                                  &SHUNT_WITH(query, .include = includes, .ninclude = n), &rows, err);
   if (status) return status;
   if (shunt_rows_count(rows) == 0) {
     fail(out, 404, "no such user");
@@ -90,7 +89,7 @@ static shunt_status select_user(shunt_session *session, const http_request *in, 
 }
 
 static void answer_user(void *ud, const http_request *in, http_reply *out) {
-  shunt_session_options options = {.instance = in->tenant, .timeout_ms = TIMEOUT_MS};
+  shunt_session_options options = SHUNT_WITH(session_options, .instance = in->tenant, .timeout_ms = TIMEOUT_MS);
   shunt_session *session;
   shunt_error err;
   out->type = "application/json";
@@ -141,7 +140,7 @@ static void print_problem(void *ud, const shunt_error *problem) {
 
 /* Until SIGTERM or SIGINT, which the caller has blocked in all threads. */
 static void serve(shunt_app *app, http_server *server, const sigset_t *signals) {
-  shunt_options options = {.problem = print_problem};
+  shunt_options options = SHUNT_WITH(options, .problem = print_problem);
   shunt_error err;
   int signal;
   while (sigwait(signals, &signal) == 0 && signal == SIGHUP) {
@@ -168,7 +167,7 @@ int main(int argc, char **argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-  if (shunt_open(argv[1], &(shunt_options){.problem = print_problem}, &app, &err)) return 3;
+  if (shunt_open(argv[1], &SHUNT_WITH(options, .problem = print_problem), &app, &err)) return 3;
   options.ud = app;
   http_server *server = http_start(&options);
   if (!server) {
