@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "app/generation.h"
+#include "app/metrics.h"
 #include "app/recovery.h"
 #include "base/alloc.h"
 #include "base/error.h"
@@ -30,7 +31,10 @@ struct shunt_app {
   handles handles;
   differences differences;
   recovery recovery;
-  bool offline; /* as in shunt_options */
+  history history;
+  job_tally *jobs;
+  atomic_ullong refused; /* reloads */
+  bool offline;          /* as in shunt_options */
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
 };
@@ -90,9 +94,9 @@ static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *
 /* The caller holds `reloading`. */
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
-  shunt_status status = generation_new(
-      &(generation_source){app->path, app->env, app->newest, &app->differences, &app->handles, app->events}, options,
-      &g, err);
+  shunt_status status = generation_new(&(generation_source){app->path, app->env, app->newest, &app->differences,
+                                                            &app->handles, &app->history, app->events},
+                                       options, &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
   if (status) {
@@ -107,6 +111,7 @@ static shunt_status load_next(shunt_app *app, const shunt_options *options, shun
 static shunt_value text_or_null(const char *text) { return event_text(text[0] ? text : NULL); }
 
 static void report_reload(shunt_app *app, shunt_status status, const shunt_error *why) {
+  if (status) atomic_fetch_add(&app->refused, 1);
   if (status)
     events_emit(app->events, SHUNT_EVENT_RELOAD_REFUSED, {"file", text_or_null(why->file)},
                 {"line", why->line ? shunt_integer(why->line) : shunt_null()}, EVENT_ERROR(why));
@@ -143,8 +148,9 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   if (app->events && options->event)
     events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
   const recovery_host host = {.take = take_for_recovery, .ud = app, .events = app->events};
-  if (recovery_init(&app->recovery, &host) && handles_init(&app->handles) && app->events && app->path &&
-      (app->env || !env))
+  app->jobs = job_tally_new();
+  if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->jobs && handles_init(&app->handles) &&
+      app->events && app->path && (app->env || !env))
     return app;
   shunt_close(app);
   return NULL;
@@ -187,6 +193,8 @@ void shunt_close(shunt_app *app) {
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
   handles_end(&app->handles);
+  history_end(&app->history);
+  job_tally_free(app->jobs);
   differences_end(&app->differences);
   events_free(app->events);
   base_free(app->path);
@@ -373,6 +381,7 @@ static session_generation shared_in(shunt_app *app, generation *g) {
                               .pools = g->pools,
                               .events = app->events,
                               .results = &g->results,
+                              .jobs = app->jobs,
                               .app = app,
                               .owner = g,
                               .drop = drop,
@@ -387,6 +396,18 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);
   drop(&shared);
+  return status;
+}
+
+/* ---- metrics ---- */
+
+shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
+  generation *g = take_newest(app);
+  const session_generation shared = shared_in(app, generation_share(g));
+  const metrics_source from = {
+      .g = g, .history = &app->history, .jobs = app->jobs, .refused = atomic_load(&app->refused), .shared = &shared};
+  shunt_status status = metrics_write(&from, text, err);
+  generation_drop(g);
   return status;
 }
 

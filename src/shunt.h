@@ -27,12 +27,13 @@
  * fails with USAGE if such a member is set, and serves the program if it is not. Structs without a size keep their
  * members, except those that the library allocates (events, decisions, statistics in callbacks, descriptions of jobs):
  * these may get more at the end, so that a program must not copy them by their size.
- * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
- * NULL. On failure the out parameters are NULL or 0. The library never prints and never exits. Text is UTF-8 and ends
- * in a NUL, which its size does not count. Signals: their dispositions and masks stay the host's; a server that hangs
- * up raises no SIGPIPE. Programs that the host starts inherit no file and no socket, except if one is started in the
- * microseconds in which a client library makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux
- * before 5.9, during a cancellation. */
+ * Lua: libshunt.so has a Lua 5.4 of its own, whatever other Lua the process has. libshunt.a uses the one that the
+ * program links; if that is another version, shunt_open returns SHUNT_E_CONFIG. Errors: every function that can fail
+ * returns a status and fills *err if the status is not SHUNT_OK (0). err may be NULL. On failure the out parameters are
+ * NULL or 0. The library never prints and never exits. Text is UTF-8 and ends in a NUL, which its size does not count.
+ * Signals: their dispositions and masks stay the host's; a server that hangs up raises no SIGPIPE. Programs that the
+ * host starts inherit no file and no socket, except if one is started in the microseconds in which a client library
+ * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation. */
 #ifndef SHUNT_H
 #define SHUNT_H
 
@@ -520,6 +521,16 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_statistics(shunt_app *app, shunt_sta
 /* The last difference that an audit found, in any generation, as lines of text: the cached decision, the evaluated one,
  * and the trace of both. NULL if there was none. Free it with shunt_free. Any thread. Errors: MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err);
+
+/* ---- metrics ---- */
+
+/* Writes the metrics of the application in the text format of OpenMetrics 1.0, which Prometheus and others read; its
+ * content type is SHUNT_METRICS_TYPE. The manual lists the metrics. Counters start at shunt_open and never go back:
+ * reloads don't reset them. No label names an instance. *text is UTF-8; free it with shunt_free. If this process has
+ * used the queues of jobs, it asks their database how many there are, at the level of the workers, and waits for that
+ * at most 1 s. Any thread, but not in a callback of shunt_events. Errors: MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err);
+#define SHUNT_METRICS_TYPE "application/openmetrics-text; version=1.0.0; charset=utf-8"
 
 /* ---- transactions of several datasources ---- */
 

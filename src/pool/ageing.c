@@ -23,6 +23,7 @@ static void unlist(pool *pl, const driver_conn *conn) {
   size_t at = 0;
   while (pl->all[at] != conn) at++;
   pl->all[at] = pl->all[--pl->nall];
+  record_close(pl->record, conn);
 }
 
 /* Closing may take long: it happens without a lock. */
@@ -30,8 +31,8 @@ static void close_unlisted(pool *pl, driver_conn *conn, const char *reason) {
   pl->of->engine->close(conn);
   house_leave(pl);
   pool_report_closed(pl->of, pl, reason);
+  tally_add(&pl->record->closed, 1, true);
   pthread_mutex_lock(&pl->lock);
-  pl->closed++;
   pool_free_place(pl);
   pthread_mutex_unlock(&pl->lock);
 }

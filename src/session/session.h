@@ -20,8 +20,9 @@ typedef struct session_generation {
   pools *pools;
   event_sink *events; /* the app's */
   handle_results *results;
-  shunt_app *app; /* belongs to the façade, as do the functions */
-  void *owner;    /* of the share: a generation of app/ */
+  struct job_tally *jobs; /* the app's: how runs of jobs ended. NULL: not counted */
+  shunt_app *app;         /* belongs to the façade, as do the functions */
+  void *owner;            /* of the share: a generation of app/ */
   void (*drop)(const struct session_generation *shared);
   /* Starts the recovery of joint commits if it has not run yet; with `now` it looks again soon. NULL: the app runs no
    * recovery. */

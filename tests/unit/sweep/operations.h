@@ -87,6 +87,12 @@ static inline shunt_status op_statistics(world *w) {
   return op_text(w, status, text);
 }
 
+static inline shunt_status op_metrics(world *w) {
+  char *text = NULL;
+  shunt_status status = shunt_metrics(w->app, &text, &w->err);
+  return op_text(w, status, text);
+}
+
 static inline shunt_status op_transactions(world *w) {
   shunt_rows *rows = NULL;
   shunt_status status = shunt_transactions_list(w->app, &rows, &w->err);
@@ -558,6 +564,7 @@ static const operation operations[] = {
     {.name = "config", .run = op_config},
     {.name = "settings", .run = op_settings},
     {.name = "statistics", .run = op_statistics},
+    {.name = "metrics", .run = op_metrics, .connects = true},
     {.name = "transactions", .run = op_transactions, .connects = true},
     {.name = "session", .run = op_session},
     {.name = "handle", .run = op_handle},
