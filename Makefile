@@ -53,6 +53,7 @@ RELAYS := $(B)/tests/relay $(B)/tests/cutter
 HOSTS := $(B)/hosts/http
 SUPPORT := $(B)/lua/tests/support/watchdog.so $(B)/lua/tests/support/failing.so
 INTERRUPT := $(B)/tests/interrupt.so
+HOSTS := $(B)/tests/calls
 LEAP := $(B)/tests/leap.so
 
 CPPFLAGS_ALL := -Isrc $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
@@ -158,6 +159,10 @@ $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 $(RELAYS): $(B)/tests/%: $(B)/obj/tests/engines/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
+# Hosts that specs run.
+$(HOSTS): $(B)/tests/%: $(B)/obj/tests/hosts/%.o $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
 # Lua modules of specs: the watchdog of those that wait, and an allocator that fails, which a state needs to its end.
 $(SUPPORT): $(B)/lua/tests/support/%.so: $(B)/obj/tests/support/%.o
 	@mkdir -p $(@D)

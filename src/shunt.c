@@ -14,6 +14,7 @@
 #include "base/event.h"
 #include "base/sized.h"
 #include "base/watch.h"
+#include "call/call.h"
 #include "catalog/describe.h"
 #include "config/config.h"
 #include "jobs/worker.h"
@@ -408,6 +409,16 @@ shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
       .g = g, .history = &app->history, .jobs = app->jobs, .refused = atomic_load(&app->refused), .shared = &shared};
   shunt_status status = metrics_write(&from, text, err);
   generation_drop(g);
+  return status;
+}
+
+shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session, shunt_error *err) {
+  arena a = {0};
+  shunt_session_options options = {.instance = NULL};
+  *session = NULL;
+  shunt_status status = call_session_options(json, &a, &options, err);
+  if (!status) status = shunt_session_open(app, &options, session, err);
+  arena_free(&a);
   return status;
 }
 

@@ -28,9 +28,10 @@
  * members, except those that the library allocates (events, decisions, statistics in callbacks, descriptions of jobs):
  * these may get more at the end, so that a program must not copy them by their size.
  * Lua: libshunt.so has a Lua 5.4 of its own, whatever other Lua the process has. libshunt.a uses the one that the
- * program links; if that is another version, shunt_open returns SHUNT_E_CONFIG. Errors: every function that can fail
- * returns a status and fills *err if the status is not SHUNT_OK (0). err may be NULL. On failure the out parameters are
- * NULL or 0. The library never prints and never exits. Text is UTF-8 and ends in a NUL, which its size does not count.
+ * program links; if that is another version, shunt_open returns SHUNT_E_CONFIG.
+ * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
+ * NULL. On failure the out parameters are NULL or 0. The library never prints and never exits. Text is UTF-8 and ends
+ * in a NUL, which its size does not count.
  * Signals: their dispositions and masks stay the host's; a server that hangs up raises no SIGPIPE. Programs that the
  * host starts inherit no file and no socket, except if one is started in the microseconds in which a client library
  * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation. */
@@ -1370,6 +1371,45 @@ SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t rela
  */
 SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t row, const char *relation,
                                                 const uint32_t **at, size_t *n);
+
+/* ---- calls in JSON ---- */
+
+/* For hosts in other languages, which need no struct of this header but shunt_error: one call of a session as a JSON
+ * object, with the names and the errors that the Lua module has.
+ *
+ *     {"select":"user","where":{"age":{"gte":18}},"include":{"orders":{"limit":3}},"order":"-id"}
+ *
+ * One name says what to do, and its value to what; the others are arguments and options. The manual lists all of them
+ * (rules/manual/calls.md). An unknown name, and a value of the wrong type, is SHUNT_E_USAGE: err->line and err->column
+ * say where in the JSON, and so does the message.
+ *
+ * *reply is the result as JSON. Free it with shunt_free. A row is an object; a relation's name holds an array
+ * (has_many, belongs_to_many), or an object or null (has_one, belongs_to). Integers have all their 64 bits, decimals
+ * are text, blobs are base64; in a call a blob is {"_blob":"base64"}. On failure *reply is NULL; if the reply to a
+ * write can't be made (MEMORY; USAGE: a column holds NaN or an infinity), err->outcome says that it was done.
+ *
+ *   select query mget jobs table_columns   an array of rows
+ *   get insert                             a row; get: null if there is none
+ *   aggregate                              a row; with group an array of rows
+ *   insert_bulk                            the number of rows; with returning an array of rows
+ *   count update update_bulk increment delete execute jobs_retry jobs_purge    a number
+ *   resolve explain                        the decision; if it was denied, it has "denied" in place of "client"
+ *   begin                                  whether it began a transaction, instead of joining one
+ *   level level_push level_pop             the level
+ *   push                                   {"id":…,"existed":…}; the id is null if the job is sent after a commit
+ *   push_wait                              the job's result
+ *   commit rollback switch_push switch_pop null
+ *
+ * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
+ * shunt_session_close ends those that are left. Thread rule: as for other calls of the session. Errors: those of the
+ * functions that do the same, and USAGE. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
+                                                 shunt_error *err);
+/* Opens a session with options as JSON, which have the names of Lua's app:session: {"instance":"acme","attrs":
+ * {"plan":"pro"},"level":0,"timeout":"5s","follow":false}. NULL: none. Close it with shunt_session_close. Errors:
+ * those of shunt_session_open. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session,
+                                                         shunt_error *err);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/sized.h"
+#include "session/block.h"
 #include "session/call.h"
 #include "session/propagation.h"
 #include "session/stream.h"
@@ -85,6 +86,7 @@ void shunt_session_close(shunt_session *s) {
   visit_wait(&last, s);
   stream_end_all(s, NULL, 0);
   propagation_end_all(s);
+  blocks_free(s);
   if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);
   session_drop_variables(s);

@@ -109,6 +109,10 @@ struct shunt_session {
   transaction *transactions; /* on datasources, the newest first */
   struct stream_link *streams;
   struct shunt_tx *handles; /* not ended yet */
+  struct {
+    struct session_block *list; /* what shunt_call has opened, the innermost last (block.h) */
+    size_t count, capacity;
+  } blocks;
   struct hook *hooks;       /* waiting for transactions to end, the newest first */
   int units;                /* nested writes under way */
   shunt_outcome effect;     /* of the call under way, so far (outcome.h) */
