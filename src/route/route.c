@@ -154,10 +154,12 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   draws->memo = request->picks;
   draws->held = request->transaction;
   draws->count = 0;
+  d->repeats = NULL;
   const trie_leaf *leaf = is_rememberable(r, request) ? trie_find(&r->trie, request, &l->picker, draws) : NULL;
   bool known = leaf && !is_chosen_by_null(leaf, request);
   if (known && !is_due(r, l)) {
     lane_count_hit(l, leaf->id);
+    if (leaf->repeats && !draws->count) d->repeats = leaf;
     return serve(leaf, request, d, err);
   }
   outcome.wanted = NULL;
@@ -165,6 +167,13 @@ shunt_status route_decide(route *r, const route_request *request, route_decision
   draws->like = NULL;
   draws->walked = draws->count;
   return known ? audit(r, l, request, d, &outcome, err) : ask_rules(r, l, request, d, &outcome, err);
+}
+
+bool route_repeat(route *r, const trie_leaf *repeats) {
+  route_lane *l = atomic_load_explicit(&r->lanes[slot_of_thread()], memory_order_acquire);
+  if (!l || !remembers(r) || r->audit_every) return false;
+  lane_count_hit(l, repeats->id);
+  return true;
 }
 
 shunt_status route_guard(route *r, const route_request *request, const cat_client *client, route_decision *d,

@@ -86,6 +86,7 @@ void shunt_session_close(shunt_session *s) {
   propagation_end_all(s);
   if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);
+  memo_drop(&s->memo);
   session_drop_variables(s);
   map_free(&s->tables.by_name);
   base_free(s->switched.list);
