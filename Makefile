@@ -153,9 +153,11 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
 # Some inputs reach the library through the Lua module.
 $(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
+# Lua hosts have the Lua module in the program.
+$(B)/bench/lua_resolve $(B)/bench/lua_rows: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,$(PACKAGES))
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 

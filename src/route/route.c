@@ -122,10 +122,7 @@ static shunt_status audit(route *r, route_lane *l, const route_request *q, route
   report_slow(r, q, outcome);
   if (status == SHUNT_E_LIMIT || status == SHUNT_E_MEMORY) return serve(outcome->found, q, d, err); /* no answer */
   bool made = status == SHUNT_OK || status == SHUNT_E_DENIED;
-  if (made && same_decision(&before, &d->as)) {
-    d->as.remembered = true;
-    return status;
-  }
+  if (made && same_decision(&before, &d->as)) return serve(outcome->found, q, d, err);
   tally_add(&l->differences, 1, l->shared);
   route_remember(r, false);
   d->as.not_remembered = why_not_rememberable(r, q);

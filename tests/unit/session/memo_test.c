@@ -133,6 +133,34 @@ static shunt_request request_of(program *p, rng *r, shunt_field *where) {
   return q;
 }
 
+/* Changes one field. */
+static void vary(program *p, shunt_request *q) {
+  rng *r = &p->r;
+  switch (rng_below(r, 7)) {
+  case 0:
+    q->op = q->op == SHUNT_READ ? SHUNT_WRITE : SHUNT_READ;
+    break;
+  case 1:
+    if (!q->relation) q->model = models[rng_below(r, COUNT(models))];
+    break;
+  case 2:
+    q->explicit_client = rng_below(r, 4) ? give(p, 1, modes[rng_below(r, 4)]) : NULL;
+    break;
+  case 3:
+    q->current = rng_below(r, 4) ? give(p, 2, modes[rng_below(r, 4)]) : NULL;
+    break;
+  case 4:
+    if (q->relation) q->relation_client = give(p, 3, modes[rng_below(r, COUNT(modes))]);
+    break;
+  case 5:
+    if (q->relation) q->parent = rng_below(r, 4) ? give(p, 0, modes[rng_below(r, 4)]) : NULL;
+    break;
+  case 6:
+    q->level_up = (int)rng_below(r, 3);
+    break;
+  }
+}
+
 static text ask(program *p, int i, const shunt_request *q, bool remembers) {
   shunt_session *s = p->sessions[i];
   const shunt_decision *d = NULL;
@@ -144,14 +172,20 @@ static text ask(program *p, int i, const shunt_request *q, bool remembers) {
   return t;
 }
 
+static void compare_request(program *p, int i, const shunt_request *q) {
+  const text got = ask(p, i, q, true), anew = ask(p, i, q, false);
+  if (strcmp(got.bytes, anew.bytes) != 0) fail_msg("with the memo:\n%s\nasked anew:\n%s", got.bytes, anew.bytes);
+}
+
 static void compare(program *p, int i) {
   shunt_field where;
   rng *asked = &p->asked[rng_below(&p->r, ASKED)];
   if (!rng_below(&p->r, 100)) asked->state = rng_next(&p->r);
   rng from = *asked;
-  const shunt_request q = request_of(p, &from, &where);
-  const text got = ask(p, i, &q, true), anew = ask(p, i, &q, false);
-  if (strcmp(got.bytes, anew.bytes) != 0) fail_msg("with the memo:\n%s\nasked anew:\n%s", got.bytes, anew.bytes);
+  shunt_request q = request_of(p, &from, &where);
+  compare_request(p, i, &q);
+  vary(p, &q);
+  compare_request(p, i, &q);
 }
 
 static void end(program *p, int i, bool commits) {
