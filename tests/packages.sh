@@ -1,8 +1,28 @@
 #!/bin/sh
 # For: finding the packages that shunt needs and this machine lacks, and installing them on Debian and its relatives.
-# Use: sh tests/packages.sh [--check] build|test|servers|lint|coverage ...
-# Without --check, missing packages are installed. If no package is missing, nothing runs.
+# Use: sh tests/packages.sh [--check] build|test|servers|bench|lint|coverage ...
+#      sh tests/packages.sh --modules
+# Without --check, missing packages are installed. If no package is missing, nothing runs. --modules prints what
+# pkg-config calls the libraries that shunt is built with, here: systems name two of them differently.
 set -u
+
+module() { "${PKG_CONFIG:-pkg-config}" --exists "$@" 2>/dev/null; }
+# The first of these modules that is here, or the first of all.
+first() {
+  for name in "$@"; do
+    module "$name" && echo "$name" && return
+  done
+  echo "$1"
+}
+lua_name() {
+  if ! module lua5.4 && module 'lua >= 5.4 lua < 5.5'; then echo lua; else first lua5.4 lua-5.4 lua54; fi
+}
+mysql_name() { first mysqlclient libmariadb mariadb; }
+
+if [ "${1:-}" = --modules ]; then
+  echo "$(lua_name) sqlite3 libpq $(mysql_name) yaml-0.1 jansson"
+  exit 0
+fi
 
 check=false
 if [ "${1:-}" = --check ]; then
@@ -14,7 +34,7 @@ missing=
 need() { # PACKAGE PROBE ARGUMENT
   "$2" "$3" >/dev/null 2>&1 || missing="$missing $1"
 }
-library() { pkg-config --exists "$1"; }
+library() { module "$1"; }
 program() { PATH=$PATH:/usr/sbin command -v "$1"; }
 exists() { [ -e "$1" ]; }
 lua_module() { "${LUA:-lua5.4}" -e "os.exit(package.searchpath('$1', package.path) ~= nil)"; }
@@ -37,14 +57,21 @@ servers() {
   need openssl program openssl
 }
 
+# For the service of tests/hosts/http and its load.
+http() {
+  need libmicrohttpd-dev library libmicrohttpd
+  need wrk program wrk
+  need curl program curl
+}
+
 for purpose in "$@"; do
   case $purpose in
   build)
-    need pkg-config program pkg-config
-    need liblua5.4-dev library lua5.4
+    need pkg-config program "${PKG_CONFIG:-pkg-config}"
+    need liblua5.4-dev library "$(lua_name)"
     need libsqlite3-dev library sqlite3
     need libpq-dev library libpq
-    need default-libmysqlclient-dev library mysqlclient
+    need default-libmysqlclient-dev library "$(mysql_name)"
     need libyaml-dev library yaml-0.1
     need libjansson-dev library jansson
     need lua5.4 program "${LUA:-lua5.4}"
@@ -52,12 +79,21 @@ for purpose in "$@"; do
     ;;
   test)
     need libcmocka-dev library cmocka
+    need g++ program "${CXX:-g++}"
+    need groff-base program groff # for tests of the manual pages
     need lua-busted lua_module busted.runner
     need pgbouncer program pgbouncer
+    http
+    need luajit program luajit # hosts with another Lua
+    need liblua5.1-0-dev library lua5.1
     need locales exists /usr/share/i18n/locales/de_DE # for tests in a locale with a decimal comma
     servers
     ;;
   servers) servers ;;
+  bench)
+    servers
+    http
+    ;;
   lint)
     need codespell program codespell
     need lua-check program luacheck
@@ -68,7 +104,7 @@ for purpose in "$@"; do
     ;;
   coverage) need gcovr program gcovr ;;
   *)
-    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, lint, coverage)" >&2
+    echo "tests/packages.sh: no such purpose: $purpose (build, test, servers, bench, lint, coverage)" >&2
     exit 2
     ;;
   esac

@@ -74,7 +74,7 @@ static shunt_status load(generation *g, const generation_source *from, problems 
 }
 
 static void tell(const shunt_options *options, const problems *found) {
-  if (!options || !options->problem || found->out_of_memory) return;
+  if (!options->problem || found->out_of_memory) return;
   for (size_t i = 0; i < found->count; i++) options->problem(options->ud, &found->list[i]);
   if (found->more == 0) return;
   shunt_error rest;
@@ -101,6 +101,7 @@ static shunt_status fill(generation *g, const generation_source *from, problems 
   status = problems_status(found, err);
   if (!status && from->before) status = route_prepare_like(g->route, from->before->route, err);
   if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, from->events, &g->pools, err);
+  if (!status) status = history_join(from->history, g, from->before, err);
   if (!status) route_set_load(g->route, &(pick_load){load_of, is_down, g->pools});
   return status;
 }
@@ -127,6 +128,7 @@ shunt_status generation_new(const generation_source *from, const shunt_options *
 
 void generation_drop(generation *g) {
   if (!g || atomic_fetch_sub(&g->shares, 1) > 1) return;
+  history_leave(g);
   pools_free(g->pools);
   route_free(g->route);
   catalog_free(g->catalog);

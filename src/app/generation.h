@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "app/difference.h"
+#include "app/history.h"
 #include "base/arena.h"
 #include "catalog/handle.h"
 #include "pool/pool.h"
@@ -23,6 +24,7 @@ typedef struct generation {
   arena arena;            /* of the folders */
   const char **folders;   /* of the files that it was read from */
   size_t nfolders;        /* 0: the folders are not watched */
+  history_member history;
 } generation;
 
 typedef struct generation_source {
@@ -31,6 +33,7 @@ typedef struct generation_source {
                                the first generation */
   differences *differences; /* receives the differences that audits find */
   const handles *handles;   /* the app's */
+  history *history;         /* the app's */
   event_sink *events;       /* where reloads, pools and rules report */
 } generation_source;
 

@@ -42,9 +42,9 @@ typedef struct execution {
   bool sent;
   bool repeated; /* it was sent again already, and is not sent a third time */
   int64_t affected, generated_id;
-  int64_t started_ns; /* 0: its duration is not measured */
-  int64_t paused_ns;  /* when the last part of its rows was fetched */
-  size_t nrows;       /* fetched in parts so far */
+  int64_t started_ns;
+  int64_t paused_ns; /* when the last part of its rows was fetched */
+  size_t nrows;      /* fetched in parts so far */
 } execution;
 
 execution execution_of(const sql_text *sql, const site *at, bool reads);
@@ -58,9 +58,10 @@ typedef struct execution_part {
   bool *more;
 } execution_part;
 shunt_status execution_fetch(call *c, execution *e, driver_conn *conn, const execution_part *part, bool *again);
-/* Around each statement: measure it, call the session's observer, report it if it is slow. */
-void execution_start(const call *c, execution *e);
-void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status);
+/* Around each statement: count and measure it, call the session's observer, report it if it is slow. The connection is
+ * still the caller's. */
+void execution_start(execution *e);
+void execution_tell(call *c, const execution *e, driver_conn *conn, size_t nrows, shunt_status status);
 shunt_status execution_run(call *c, execution *e, shunt_rows *rows);
 /* After a statement of shunt's own: if it failed because a table has changed, forgets the tables. Returns status. */
 shunt_status execution_end(call *c, const execution *e, shunt_status status);

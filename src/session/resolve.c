@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "session/transaction.h"
 #include "session/visit.h"
 
@@ -212,15 +213,11 @@ static shunt_status decide(shunt_session *s, const shunt_request *q, const memo_
   return status;
 }
 
-shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
-                           shunt_error *err) {
-  VISIT(v);
-  *decision = NULL;
-  shunt_status status = visit_begin(&v, s, err);
-  if (!status) status = session_follow(s, err);
-  if (status) return status;
+/* In a visit of the session. */
+static inline shunt_status resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                                   shunt_error *err) {
   memo_key key = {.instance = s->instance, .current = session_current(s), .level = s->level.now, .op = q->op};
-  status = find_target(s, q, &key.model, &key.relation, err);
+  shunt_status status = find_target(s, q, &key.model, &key.relation, err);
   if (!status) status = find_clients(s, q, &key, err);
   if (!status) status = check_where(q, err);
   if (!status && q->level_up) status = go_up(s, q->level_up, &key.level, err);
@@ -228,5 +225,37 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   if (may_repeat(s, q) && (*decision = memo_find(s->memo, &key, s->generation.route))) return SHUNT_OK;
   status = decide(s, q, &key, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
+  return status;
+}
+
+shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                           shunt_error *err) {
+  VISIT(v);
+  shunt_request room;
+  if (!decision) return error_null(err, "decision");
+  *decision = NULL;
+  if (!q) return error_null(err, "request");
+  q = SIZED(shunt_request, q, &room, err);
+  if (!q) return SHUNT_E_USAGE;
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_follow(s, err);
+  return status ? status : resolve(s, q, decision, err);
+}
+
+shunt_status shunt_resolve_all(shunt_session *s, const shunt_request *const *requests, size_t n,
+                               void (*each)(void *ud, size_t i, const shunt_decision *decision,
+                                            const shunt_error *failure),
+                               void *ud, shunt_error *err) {
+  VISIT(v);
+  shunt_error failure;
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_follow(s, err);
+  for (size_t i = 0; i < n && !status; i++) {
+    shunt_request room;
+    const shunt_decision *decision = NULL;
+    const shunt_request *q = SIZED(shunt_request, requests[i], &room, &failure);
+    const shunt_status of_one = q ? resolve(s, q, &decision, &failure) : SHUNT_E_USAGE;
+    each(ud, i, decision, of_one ? &failure : NULL);
+  }
   return status;
 }

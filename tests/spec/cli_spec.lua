@@ -4,24 +4,9 @@ local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Command = require "tests.spec.support.command"
 
-local binary, capture, quoted = Command.binary, Command.capture, Command.quoted
+local binary, capture, lines, quoted, run = Command.binary, Command.capture, Command.lines, Command.quoted, Command.run
 
 local read = require("tests.files").read
-
---- Runs the command in a folder: its status, standard output and standard error.
-local function run(folder, arguments, environment)
-  local log = folder .. "/.stderr"
-  local command = ("cd %s && env -u SHUNT_ENV -u SHUNT_APP %s %s %s 2>%s </dev/null"):format(quoted(folder), environment or "",
-    quoted(binary), arguments, quoted(log))
-  local out, status = capture(command)
-  return status, out, read(log)
-end
-
-local function lines(text)
-  local out = {}
-  for line in text:gmatch "[^\n]+" do out[#out + 1] = line end
-  return out
-end
 
 local CONFIG = [[
 database:
@@ -661,6 +646,47 @@ print(shunt.open():describe().env)
       App.write(folder .. "/d.lua", 'require("shunt").open("nope.yaml")\n')
       assert.equal(3, (shunt_run "run d.lua"))
     end)
+
+    it("takes a program from standard input, and from the command line", function()
+      local function out_of(arguments, input)
+        return (capture(("cd %s && printf '%%s' %s | %s %s 2>&1"):format(quoted(folder), quoted(input or ""), quoted(binary), arguments)))
+      end
+      assert.equal("-\ta\t-e\t--env\tx\n", out_of("run - a -e --env x", "print(arg[0], ...)"))
+      assert.equal("left\n", out_of("run -e 'print(io.read())'", "left\n"))
+      assert.equal("staging\t-b\t--env\n", out_of [[run --env staging -e 'print(require("shunt").open():describe().env, ...)' -- -b --env]])
+      assert.equal("staging\t-e\n", out_of [[-c . run -e 'print(require("shunt").open():describe().env, ...)' --env staging -- -e]])
+      assert.equal("1\n2\t7\n", out_of "run -e 'print(1)' --execute='print(2, ...)' 7")
+      assert.matches("^shunt: %(command line%):1: no\nstack traceback:\n.*in main chunk\n$", out_of [[run -e 'error "no"']])
+      assert.matches("^shunt: stdin:2: no\nstack traceback:\n", out_of("run -", "\nerror 'no'"))
+      assert.matches("^shunt: %(command line%):1: unexpected symbol", out_of "run -e 'x ='")
+      assert.matches("missing argument", out_of "run --env staging")
+      assert.matches("requires an argument", out_of "run -e")
+    end)
+
+    it("begins an error of shunt's with the script's line, and ends it with the traceback", function()
+      local OPEN = 'local s = require("shunt").open("shunt.yaml"):session {}\n'
+      local FAILING = { -- program, what it prints first, a line of its traceback
+        { OPEN .. 'local function deep() s:model("user"):get { nme = 1 } end\ndeep()', "f.lua:2: model 'user' has no column 'nme'",
+          "\tf.lua:3: in main chunk" },
+        { OPEN .. "\ns:transaction(function()\n  s:model('user'):insert { id = 1 }\nend)", "f.lua:4: UNIQUE constraint failed", "\tf.lua:3: in " },
+        { OPEN .. "s:switch_db('orders', function()\n  error 'broken'\nend)", "f.lua:3: broken", "\tf.lua:2: in " },
+        { OPEN .. "s:model('profile'):delete { id = 1 }", "f.lua:2: rules/policy.lua:5: denied by", "\tf.lua:2: in main chunk" },
+        { 'local s = require("shunt").open("shunt.yaml"):session { instance = "team" }\ns:resolve("profile")',
+          "f.lua:2: rules/policy.lua:6: attempt to", "\tf.lua:2: in main chunk" },
+        { "error { code = 'X' }", "table: 0x", "\tf.lua:1: in main chunk" },
+        { "error(setmetatable({}, { __tostring = function() return 'my own' end }))", "my own", "\tf.lua:1: in main chunk" },
+        { "local x = = 1", "f.lua:1: unexpected symbol near '='" },
+      }
+      for _, case in ipairs(FAILING) do
+        App.write(folder .. "/f.lua", case[1])
+        local status, _, err = shunt_run "run f.lua"
+        local first = lines(err)[1]:gsub("^shunt: ", "")
+        assert(status > 0, case[1])
+        assert.equal(1, (first:find(case[2], 1, true)), err)
+        if case[3] then assert(err:find("\nstack traceback:\n.*" .. case[3]:gsub("%p", "%%%0")), err) end
+        assert.is_nil(err:find("shunt/cli", 1, true), err)
+      end
+    end)
   end)
 
   describe("bench", function()
@@ -802,6 +828,30 @@ describe("shunt test", function()
     assert(out:find("1 success / 1 failure", 1, true), out)
     assert(out:find('client = "n"', 1, true) and out:find("The way to it:", 1, true), out)
     assert(out:find("rule coverage:", 1, true), out)
+  end)
+
+  it("keeps the coverage out of output for programs", function()
+    for paths, failures in pairs { ["spec"] = 0, ["spec bad/b_spec.lua"] = 1 } do
+      local status, out, err = run(folder, "test --output json " .. paths)
+      assert.equal(failures, status)
+      assert.equal(failures, #shunt.json_decode(out).failures)
+      assert(err:find("rule coverage: 0 of 1 rule", 1, true), err)
+    end
+    for _, format in ipairs { "TAP", "junit", "gtest" } do
+      local _, out, err = run(folder, "test --output " .. format)
+      assert.is_nil(out:find("rule coverage", 1, true), out)
+      assert(err:find("rule coverage", 1, true), err)
+    end
+    assert(select(2, run(folder, "test --output utfTerminal")):find("rule coverage", 1, true))
+  end)
+
+  it("heeds the output that the file .busted names, and not the Lua", function()
+    App.write(folder .. "/.busted", 'return { default = { output = "json", lua = "no-such-lua" } }')
+    finally(function() os.remove(folder .. "/.busted") end)
+    local status, out, err = run(folder, "test")
+    assert.equal(0, status, err)
+    assert.equal(1, #shunt.json_decode(out).successes)
+    assert(err:find("rule coverage", 1, true), err)
   end)
 
   it("fails for a spec that does not load, and for a folder without specs", function()

@@ -8,6 +8,8 @@ local values = require "shunt.cli.values"
 
 local query = {}
 
+local FOR_PEOPLE = { table = true, expanded = true }
+
 --- Checks that every relation of "orders.lines" exists, from model to model.
 local function check_include(app, model, path)
   for name in path:gmatch "[^.]+" do
@@ -76,6 +78,7 @@ local function target(app, request)
 end
 
 function query.run(args)
+  local format = rows.format(args)
   local app = application.open(args)
   local conditions = values.conditions(args.where, "--where")
   local request = app:request(args, equalities(conditions))
@@ -89,7 +92,7 @@ function query.run(args)
   }
 
   local session <close> = app:session(request)
-  if args.sql then session:observe(observer(args.json and io.stderr or io.stdout)) end
+  if args.sql then session:observe(observer(FOR_PEOPLE[format] and io.stdout or io.stderr)) end
   local function read() return session:model(request.model):select(options) end
   local list, meta
   if request.current then
@@ -97,11 +100,7 @@ function query.run(args)
   else
     list, meta = read()
   end
-  if args.json then
-    for _, row in ipairs(list) do print(rows.json(row, meta)) end
-  else
-    rows.print(list, meta)
-  end
+  rows.print(list, meta, format)
   return failure.DONE
 end
 

@@ -6,14 +6,26 @@ local terminal = require "shunt.cli.terminal"
 
 local test = {}
 
+local FOR_PEOPLE = { utfTerminal = true, plainTerminal = true }
+
+local function need(module)
+  local found, value = pcall(require, module)
+  if found then return value end
+  failure.raise(failure.SHORT, "busted is missing: install it (on Debian: apt-get install lua-busted)")
+end
+
+--- What busted makes of the arguments and its file .busted; nil if it refuses them, which it says itself when it runs.
+local function options_of(arguments)
+  local cli = need "busted.modules.cli" { standalone = false, output = "plainTerminal" }
+  cli:set_name "shunt test"
+  return (cli:parse(table.move(arguments, 0, #arguments, 0, {})))
+end
+
 --- Runs busted in this process. It calls os.exit after a failure, and returns otherwise.
 ---@param arguments string[]
 ---@return integer status
 local function run_busted(arguments)
-  local found, runner = pcall(require, "busted.runner")
-  if not found then
-    failure.raise(failure.SHORT, "busted is missing: install it (on Debian: apt-get install lua-busted)")
-  end
+  local runner = need "busted.runner"
   local exit, over = os.exit, {}
   _G.arg = arguments
   os.exit = function(code) -- luacheck: ignore 122
@@ -28,7 +40,9 @@ local function run_busted(arguments)
   return (over.code == 0 or over.code == true) and failure.DONE or failure.SHORT
 end
 
-local function coverage(app)
+--- Prints which rules decided.
+---@param out file* beside the output for programs, it is standard error
+local function coverage(app, out)
   app:refresh()
   local total, decided, lines = 0, 0, {}
   for _, rule in ipairs(app.catalog.rules) do
@@ -41,8 +55,8 @@ local function coverage(app)
       end
     end
   end
-  print(("rule coverage: %d of %s decided at least once"):format(decided, terminal.counted(total, "rule")))
-  terminal.print_table(lines, "  ")
+  out:write(("rule coverage: %d of %s decided at least once\n"):format(decided, terminal.counted(total, "rule")))
+  for _, line in ipairs(terminal.table(lines, "  ")) do out:write(line, "\n") end
 end
 
 function test.run(args)
@@ -58,13 +72,14 @@ function test.run(args)
     if not host.exists(path) then failure.usage("there is no %s", path) end
   end
   require("shunt.busted").use(app.app)
-  local arguments = { [0] = "shunt test" }
+  local arguments = { [0] = "shunt test", "--ignore-lua" } -- .busted may name another Lua, which would lack this process's app
   for _, pattern in ipairs(args.filter or {}) do arguments[#arguments + 1] = "--filter=" .. pattern end
   if args.output then arguments[#arguments + 1] = "--output=" .. args.output end
   table.move(paths, 1, #paths, #arguments + 1, arguments)
+  local options = options_of(arguments)
   local status = run_busted(arguments)
   io.stdout:flush()
-  coverage(app)
+  coverage(app, (not options or FOR_PEOPLE[options.output]) and io.stdout or io.stderr)
   return status
 end
 

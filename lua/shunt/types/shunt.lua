@@ -409,6 +409,10 @@ function app:waits() end
 ---@return shunt.statistics
 function app:statistics() end
 
+---The metrics of the application in the text format of OpenMetrics 1.0.
+---@return string
+function app:metrics() end
+
 ---Reads configuration and rules again. If all is valid, they become the newest generation. Otherwise it raises an error with all
 ---problems, and nothing changes. A session stays in its generation, unless it was opened with `follow`.
 ---@return integer generation
