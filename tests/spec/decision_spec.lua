@@ -11,6 +11,7 @@ model "user" { table = "users", client = "main", relations = {
   orders = has_many("order", "user_id"), notes = has_many("note", "user_id", { client = "_inherit_" }) } }
 model "order" { table = function(req) return "orders_" .. (req:mod("where.user_id", 4) or "all") end, client = "shop" }
 model "note" { client = function(req) if req.attrs.big then return "other" end end }
+model "any" { table = function(req) uncacheable "a test" return "any_" .. req.where.id end }
 model "level" { client = function(req) return req.level > 0 and "other" or "shop" end }
 rule "notes are read-only" { stage = "guard", model = "note", op = "write", deny = "read-only" }
 rule "in a transaction" { stage = "refine", model = "level", client = function(req) return req.in_transaction and "main" or nil end }
@@ -56,6 +57,19 @@ describe("a decision", function()
     assert.equal("write", session:resolve("user", { op = "write" }).op)
   end)
 
+  it("that is not from the cache is an object of its own", function()
+    local first = session:resolve("any", { where = { id = 1 } })
+    assert.equal("any_1", first.table)
+    assert.equal("any_2", session:resolve("any", { where = { id = 2 } }).table)
+    assert.equal("any_1", first.table)
+    session:resolve "user"
+    session:transaction(function()
+      assert.equal("transaction", session:resolve("user").pinned_by)
+      assert.is_nil(session:resolve("user", { client = "other" }).pinned_by)
+    end, { client = "main" })
+    assert.is_nil(session:resolve("user").pinned_by)
+  end)
+
   it("equals one with the same fields", function()
     local mine, other = app:session(), app:session()
     for _, of in ipairs { mine, other } do of:resolve "user" of:resolve "note" end
@@ -68,7 +82,7 @@ describe("a decision", function()
   it("prints well", function()
     assert.equal("read of user: client main, table users, level 0, by 'model client' (rules/standard/model.lua:6)",
       (tostring(session:resolve "user"):gsub("by '.-' %(.-%)", "by 'model client' (rules/standard/model.lua:6)")))
-    assert.equal("write of note: denied, read-only, by 'notes are read-only' (rules/models.lua:6)",
+    assert.equal("write of note: denied, read-only, by 'notes are read-only' (rules/models.lua:7)",
       tostring(session:resolve("note", { op = "write" })))
   end)
 
