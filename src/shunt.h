@@ -191,31 +191,42 @@ typedef struct shunt_value {
 } shunt_value;
 
 static inline shunt_value shunt_null(void) {
-  shunt_value v = {{.integer = 0}, 0, SHUNT_NULL};
+  shunt_value v;
+  v.as.integer = 0;
+  v.size = 0;
+  v.type = SHUNT_NULL;
   return v;
 }
 static inline shunt_value shunt_boolean(bool b) {
-  shunt_value v = {{.integer = 0}, 0, SHUNT_BOOL};
+  shunt_value v = shunt_null();
   v.as.boolean = b;
+  v.type = SHUNT_BOOL;
   return v;
 }
 static inline shunt_value shunt_integer(int64_t i) {
-  shunt_value v = {{.integer = i}, 0, SHUNT_INTEGER};
+  shunt_value v = shunt_null();
+  v.as.integer = i;
+  v.type = SHUNT_INTEGER;
   return v;
 }
 static inline shunt_value shunt_float(double d) {
-  shunt_value v = {{.number = d}, 0, SHUNT_FLOAT};
+  shunt_value v = shunt_null();
+  v.as.number = d;
+  v.type = SHUNT_FLOAT;
   return v;
 }
 static inline shunt_value shunt_text(const char *bytes, size_t size) {
-  shunt_value v = {{.bytes = bytes}, (uint32_t)size, SHUNT_TEXT};
+  shunt_value v;
+  v.as.bytes = bytes;
+  v.size = (uint32_t)size;
+  v.type = SHUNT_TEXT;
   return v;
 }
 static inline shunt_value shunt_blob(const void *bytes, size_t size) {
-  shunt_value v = {{.bytes = (const char *)bytes}, (uint32_t)size, SHUNT_BLOB};
+  shunt_value v = shunt_text((const char *)bytes, size);
+  v.type = SHUNT_BLOB;
   return v;
 }
-
 /* Text that ends in its first NUL. NULL: a null. */
 static inline shunt_value shunt_str(const char *text) { return text ? shunt_text(text, strlen(text)) : shunt_null(); }
 
@@ -1068,6 +1079,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const ch
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
                                                           shunt_rows **rows, shunt_error *err);
 
+/* What an observer gets, valid during its call. */
 typedef struct shunt_statement {
   const char *client;
   int level;
@@ -1078,6 +1090,13 @@ typedef struct shunt_statement {
   int64_t affected; /* written */
   int64_t duration_ns;
   shunt_status status;
+  shunt_op op; /* READ: it only reads, as far as shunt knows */
+  /* The access that it belongs to, and the decision for it. NULL: SQL that names no model, or a statement of shunt's
+   * own, for jobs say; table also if the statement reads several. */
+  const char *model, *table;
+  const char *rule, *source; /* the rule that chose the client or changed it last, as in shunt_decision */
+  const char *instance;      /* the session's */
+  const char *job;           /* the name of the job that the session runs; NULL: none */
 } shunt_statement;
 
 /* Calls fn before a call of the session waits for a connection, or for the lock of a SQLite file, so that the host can
@@ -1087,6 +1106,15 @@ SHUNT_API void shunt_before_wait(shunt_session *session, void (*fn)(void *ud), v
 /* Calls fn after each statement of the session. fn must not call into the session, and must return: it can't undo the
  * statement or make it fail. NULL removes it. */
 SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
+/* Calls fn after each statement of all sessions of the app, those of jobs and of workers too; it replaces the one
+ * before. When this function returns, the callback before is not running and is not called any more; shunt_close begins
+ * with that, too. NULL removes it; while there is none, a statement costs one load and one branch for it. Any thread,
+ * but not the callback.
+ *
+ * fn is called on the thread of the statement, so it may run on several threads at once, in the middle of a call,
+ * before the connection is given back. It should return soon, and may call nothing of the library but shunt_status_name
+ * and shunt_generation: it can't undo the statement or make it fail. */
+SHUNT_API void shunt_observe_app(shunt_app *app, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
 
 /* ---- transactions ---- */
 
