@@ -197,9 +197,11 @@ $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	  $(filter-out $(if $(findstring fuzzer,$(SANITIZE)),%/fuzz/main.o),$(filter %.o,$^)) $(B)/libshunt.a $(call libs,$(PACKAGES))
 # Some inputs reach the library through the Lua module.
 $(B)/fuzz/json $(B)/fuzz/where: $(call obj,$(BIND_SRC))
+# Lua hosts have the Lua module in the program.
+$(B)/bench/lua_resolve $(B)/bench/lua_rows: $(call obj,$(BIND_SRC))
 $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,$(PACKAGES))
 
 $(B)/man/made: $(B)/shunt $(wildcard src/pack/*.lua lua/shunt/cli/*.lua) src/shunt.h rules/manual/rules.md rules/manual/sandbox.md
 	$(call say,GEN,$(B)/man)rm -rf $(B)/man && $(B)/shunt run src/pack/man.lua $(B)/man && touch $@

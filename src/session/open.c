@@ -89,6 +89,7 @@ void shunt_session_close(shunt_session *s) {
   blocks_free(s);
   if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);
+  memo_drop(&s->memo);
   session_drop_variables(s);
   map_free(&s->tables.by_name);
   base_free(s->switched.list);

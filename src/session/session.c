@@ -50,6 +50,7 @@ static shunt_status move_to(shunt_session *s, const session_generation *newest, 
   session_raise(s, 0);
   s->instance = instance;
   s->party.instance = instance->name;
+  memo_drop(&s->memo);
   session_drop_tables(&s->tables);
   session_drop_variables(s);
   old.drop(&old);

@@ -12,6 +12,7 @@
 #include "catalog/handle.h"
 #include "pool/pool.h"
 #include "route/route.h"
+#include "session/memo.h"
 #include "session/observer.h"
 
 /* A generation. The session holds a share of it until drop. */
@@ -128,6 +129,7 @@ struct shunt_session {
   struct session_values *values; /* of session variables, by client; see variables.h */
   session_lent lent;
   route_decision resolved; /* the result of shunt_resolve, until the next call */
+  memo *memo;              /* its earlier results; NULL: none that repeat */
 };
 
 /* Takes over the share, also if it fails. Errors: NOT_FOUND, USAGE, MEMORY. */
