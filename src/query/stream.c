@@ -185,7 +185,7 @@ void shunt_stream_close(shunt_stream *s) {
   if (s->link.conn || s->link.tx) {
     const bool open = s->link.conn != NULL;
     call c = {.s = s->link.s};
-    visit_wait(&v, c.s);
+    if (!visit_wait(&v, c.s)) return; /* it is the parent's, and so is the stream */
     stream_leave(&s->link);
     if (open) execution_tell(&c, &s->e, s->e.nrows, SHUNT_OK);
   }
