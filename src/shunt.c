@@ -8,12 +8,15 @@
 
 #include "app/forks.h"
 #include "app/generation.h"
+#include "app/metrics.h"
 #include "app/recovery.h"
 #include "base/alloc.h"
 #include "base/error.h"
 #include "base/event.h"
 #include "base/process.h"
+#include "base/sized.h"
 #include "base/watch.h"
+#include "call/call.h"
 #include "catalog/describe.h"
 #include "config/config.h"
 #include "jobs/worker.h"
@@ -28,10 +31,14 @@ struct shunt_app {
   void *reloaded_ud;
   pthread_mutex_t lock; /* protects newest, and taking a share of it */
   event_sink *events;
+  observer *observer;
   handles handles;
   differences differences;
   recovery recovery;
-  bool offline; /* as in shunt_options */
+  history history;
+  job_tally *jobs;
+  atomic_ullong refused; /* reloads */
+  bool offline;          /* as in shunt_options */
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
   atomic_int used;         /* sessions that are open, those of workers too */
@@ -93,9 +100,9 @@ static shunt_status watch_for(shunt_app *app, const generation *g, shunt_error *
 /* The caller holds `reloading`. */
 static shunt_status load_next(shunt_app *app, const shunt_options *options, shunt_error *err) {
   generation *g;
-  shunt_status status = generation_new(
-      &(generation_source){app->path, app->env, app->newest, &app->differences, &app->handles, app->events}, options,
-      &g, err);
+  shunt_status status = generation_new(&(generation_source){app->path, app->env, app->newest, &app->differences,
+                                                            &app->handles, &app->history, app->events},
+                                       options, &g, err);
   if (status) return status;
   status = watch_for(app, g, err);
   if (status) {
@@ -110,6 +117,7 @@ static shunt_status load_next(shunt_app *app, const shunt_options *options, shun
 static shunt_value text_or_null(const char *text) { return event_text(text[0] ? text : NULL); }
 
 static void report_reload(shunt_app *app, shunt_status status, const shunt_error *why) {
+  if (status) atomic_fetch_add(&app->refused, 1);
   if (status)
     events_emit(app->events, SHUNT_EVENT_RELOAD_REFUSED, {"file", text_or_null(why->file)},
                 {"line", why->line ? shunt_integer(why->line) : shunt_null()}, EVENT_ERROR(why));
@@ -122,7 +130,7 @@ static void changed(void *ud) {
   shunt_app *app = ud;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = watch_for(app, app->newest, &app->watched);
-  if (!status) status = load_next(app, NULL, &app->watched);
+  if (!status) status = load_next(app, &(shunt_options){.env = NULL}, &app->watched);
   app->watched.status = status;
   shunt_error failure = app->watched;
   pthread_mutex_unlock(&app->reloading);
@@ -134,34 +142,52 @@ static void changed(void *ud) {
 
 static pthread_mutex_t renewing = PTHREAD_MUTEX_INITIALIZER; /* one app at a time */
 
-/* The locks, threads and callbacks of the parent's app. A thread of the parent may have been anywhere. */
+/* What has a lock of its own, made anew with the same callbacks: a thread of the parent may have been anywhere. */
+typedef struct renewed {
+  event_sink *events;
+  observer *observer;
+  job_tally *jobs;
+  generation *g;
+} renewed;
+
 static shunt_status begin_again(shunt_app *app, event_sink *events, shunt_error *err) {
   const recovery_host host = {.take = take_for_recovery, .ud = app, .events = events};
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
   differences_init(&app->differences, app->differences.tell, app->differences.ud);
   app->recovery = (recovery){.wanted = false};
+  app->history = (history){.hits = 0};
+  if (!history_init(&app->history)) return error_memory(err);
   app->watched.status = SHUNT_OK;
   app->watch = NULL;
   return recovery_init(&app->recovery, &host) ? SHUNT_OK : error_memory(err);
 }
 
+static shunt_status make_again(shunt_app *app, renewed *r, shunt_error *err) {
+  *r = (renewed){events_again(app->events), observer_again(app->observer), job_tally_new(), NULL};
+  if (!r->events || !r->observer || !r->jobs) return error_memory(err);
+  const generation_source from = {
+      .differences = &app->differences, .history = &app->history, .handles = &app->handles, .events = r->events};
+  shunt_status status = begin_again(app, r->events, err);
+  if (!status) status = generation_again(app->newest, &from, &r->g, err);
+  return status ? status : watch_for(app, r->g, err);
+}
+
 /* The same application with connections, rule states, a cache and threads of this process. */
 static shunt_status renew_app(shunt_app *app, shunt_error *err) {
-  generation *g = NULL;
-  event_sink *events = events_again(app->events);
-  if (!events) return error_memory(err);
-  shunt_status status = begin_again(app, events, err);
-  const generation_source from = {.differences = &app->differences, .handles = &app->handles, .events = events};
-  if (!status) status = generation_again(app->newest, &from, &g, err);
-  if (!status) status = watch_for(app, g, err);
+  renewed r;
+  shunt_status status = make_again(app, &r, err);
   if (status) {
-    generation_drop(g);
-    events_free(events);
+    generation_drop(r.g);
+    job_tally_free(r.jobs);
+    observer_free(r.observer);
+    events_free(r.events);
     return status;
   }
-  app->events = events;
-  app->newest = g;
+  app->events = r.events;
+  app->observer = r.observer;
+  app->jobs = r.jobs;
+  app->newest = r.g;
   atomic_store(&app->used, 0); /* the parent's sessions stay with the parent's generations */
   atomic_store_explicit(&app->process, process_number(), memory_order_release);
   recover_joint(app);
@@ -183,12 +209,16 @@ static shunt_status enter(shunt_app *app, shunt_error *err) {
 
 static void end(shunt_app *app) {
   if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
+  if (app->observer) observer_set(app->observer, NULL, NULL);
   watch_free(app->watch);
   recovery_end(&app->recovery);
   generation_drop(app->newest);
   pthread_mutex_destroy(&app->lock);
   pthread_mutex_destroy(&app->reloading);
   handles_end(&app->handles);
+  history_end(&app->history);
+  observer_free(app->observer);
+  job_tally_free(app->jobs);
   differences_end(&app->differences);
   events_free(app->events);
   base_free(app->path);
@@ -197,7 +227,7 @@ static void end(shunt_app *app) {
 }
 
 static shunt_app *new_app(const char *path, const shunt_options *options) {
-  const char *env = options && options->env ? options->env : getenv("SHUNT_ENV");
+  const char *env = options->env ? options->env : getenv("SHUNT_ENV");
   shunt_app *app = base_zalloc(sizeof *app);
   if (!app) return NULL;
   atomic_init(&app->process, process_number());
@@ -206,23 +236,30 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   pthread_mutex_init(&app->lock, NULL);
   pthread_mutex_init(&app->reloading, NULL);
   handles_init(&app->handles);
-  differences_init(&app->differences, options ? options->difference : NULL, options ? options->difference_ud : NULL);
-  app->offline = options && options->offline;
-  app->reloaded = options ? options->reloaded : NULL;
-  app->reloaded_ud = options ? options->reloaded_ud : NULL;
+  differences_init(&app->differences, options->difference, options->difference_ud);
+  app->offline = options->offline;
+  app->reloaded = options->reloaded;
+  app->reloaded_ud = options->reloaded_ud;
   app->events = events_new();
-  if (app->events && options && options->event)
+  if (app->events && options->event)
     events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
   const recovery_host host = {.take = take_for_recovery, .ud = app, .events = app->events};
-  if (recovery_init(&app->recovery, &host) && app->events && app->path && (app->env || !env)) return app;
+  app->jobs = job_tally_new();
+  app->observer = observer_new();
+  if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->observer && app->jobs &&
+      app->events && app->path && (app->env || !env))
+    return app;
   end(app);
   return NULL;
 }
 
 shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **out, shunt_error *err) {
+  shunt_options room;
   if (!out) return error_null(err, "app");
   *out = NULL;
   if (!path) return error_null(err, "path");
+  options = SIZED(shunt_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   forks_mind(&renewing);
   shunt_app *app = new_app(path, options);
   if (!app) return error_memory(err);
@@ -239,7 +276,10 @@ shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_er
   shunt_status entered = enter(app, err);
   if (entered) return entered;
   shunt_error own; /* events report it, too */
+  shunt_options room;
   if (!err) err = &own;
+  options = SIZED(shunt_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   pthread_mutex_lock(&app->reloading);
   shunt_status status = load_next(app, options, err);
   pthread_mutex_unlock(&app->reloading);
@@ -332,7 +372,13 @@ void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, con
   if (!enter(app, NULL)) events_set(app->events, least, fn, ud);
 }
 
+void shunt_observe_app(shunt_app *app, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
+  if (!enter(app, NULL)) observer_set(app->observer, fn, ud);
+}
+
 /* ---- statistics ---- */
+
+_Static_assert((int)SHUNT_NNODES <= (int)SHUNT_NODE_ROOM, "shunt_stats keeps its size");
 
 static void fill_totals(const generation *g, shunt_stats *stats) {
   route_stats of;
@@ -349,7 +395,7 @@ static void fill_totals(const generation *g, shunt_stats *stats) {
                          .audits = of.audits,
                          .differences = of.differences,
                          .states = of.lanes};
-  memcpy(stats->nodes, of.nodes, sizeof stats->nodes);
+  memcpy(stats->nodes, of.nodes, sizeof of.nodes);
 }
 
 static void tell_rule(const cat_rule *rule, const route_rule_stats *of,
@@ -464,6 +510,8 @@ static session_generation shared_in(shunt_app *app, generation *g) {
                               .pools = g->pools,
                               .events = app->events,
                               .results = &g->results,
+                              .observer = app->observer,
+                              .jobs = app->jobs,
                               .app = app,
                               .owner = g,
                               .drop = drop,
@@ -481,6 +529,33 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);
   drop(&shared);
+  return status;
+}
+
+/* ---- metrics ---- */
+
+shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
+  if (!text) return error_null(err, "text");
+  *text = NULL;
+  shunt_status entered = enter(app, err);
+  if (entered) return entered;
+  generation *g = take_newest(app);
+  const session_generation shared = shared_in(app, generation_share(g));
+  const metrics_source from = {
+      .g = g, .history = &app->history, .jobs = app->jobs, .refused = atomic_load(&app->refused), .shared = &shared};
+  shunt_status status = metrics_write(&from, text, err);
+  generation_drop(g);
+  return status;
+}
+
+shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session, shunt_error *err) {
+  arena a = {0};
+  shunt_session_options options = {.instance = NULL};
+  if (!session) return error_null(err, "session");
+  *session = NULL;
+  shunt_status status = call_session_options(json, &a, &options, err);
+  if (!status) status = shunt_session_open(app, &options, session, err);
+  arena_free(&a);
   return status;
 }
 

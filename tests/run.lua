@@ -68,8 +68,8 @@ end
 -- For tests that stop, kill or reconfigure a server.
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
 local with_pooler = "sh tests/engines/with-servers.sh --pooled "
-local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines full"] = true, ["engines network"] = true,
-  ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
+local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines full"] = true, ["engines http"] = true,
+  ["engines network"] = true, ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
 
 local function all_jobs(options, programs)
   local jobs = {}
@@ -93,6 +93,7 @@ local function all_jobs(options, programs)
   add("layers", count_plain, ("%s tests/layers.lua %s"):format(lua, options.build))
   if not options.hosted then
     add("artefacts", count_plain, ("%s tests/artefacts.lua %s %s"):format(lua, options.build, quote(options.cc)))
+    add("hosts", count_plain, ("%s tests/hosts.lua %s %s"):format(lua, options.build, quote(options.cc)))
     add("documents", count_plain, ("%s%s tests/documents.lua %s"):format(with_own_servers, lua, options.build))
   end
   local busted = lines_of("command -v busted")[1] or "busted"

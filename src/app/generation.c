@@ -74,7 +74,7 @@ static shunt_status load(generation *g, const generation_source *from, problems 
 }
 
 static void tell(const shunt_options *options, const problems *found) {
-  if (!options || !options->problem || found->out_of_memory) return;
+  if (!options->problem || found->out_of_memory) return;
   for (size_t i = 0; i < found->count; i++) options->problem(options->ud, &found->list[i]);
   if (found->more == 0) return;
   shunt_error rest;
@@ -101,6 +101,7 @@ static shunt_status fill(generation *g, const generation_source *from, problems 
   status = problems_status(found, err);
   if (!status && from->before) status = route_prepare_like(g->route, from->before->route, err);
   if (!status) status = pools_new(g->catalog, from->before ? from->before->pools : NULL, from->events, &g->pools, err);
+  if (!status) status = history_join(from->history, g, from->before, err);
   if (!status) route_set_load(g->route, &(pick_load){load_of, is_down, g->pools});
   return status;
 }
@@ -137,6 +138,7 @@ static shunt_status fill_again(generation *g, const generation *parent, const ge
   route_on_difference(g->route, differences_note, from->differences);
   route_set_events(g->route, from->events);
   status = pools_new(g->catalog, NULL, from->events, &g->pools, err);
+  if (!status) status = history_join(from->history, g, NULL, err);
   if (status) return status;
   route_set_load(g->route, &(pick_load){load_of, is_down, g->pools});
   pools_leave_private(g->pools, parent->pools);
@@ -165,6 +167,7 @@ shunt_status generation_again(const generation *parent, const generation_source 
 
 void generation_drop(generation *g) {
   if (!g || atomic_fetch_sub(&g->shares, 1) > 1) return;
+  history_leave(g);
   pools_free(g->pools);
   route_free(g->route);
   if (!g->inherited) catalog_free(g->catalog);

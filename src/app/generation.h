@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 
 #include "app/difference.h"
+#include "app/history.h"
 #include "base/arena.h"
 #include "catalog/handle.h"
 #include "pool/pool.h"
@@ -24,6 +25,7 @@ typedef struct generation {
   const char **folders;   /* of the files that it was read from */
   size_t nfolders;        /* 0: the folders are not watched */
   bool inherited;         /* catalog and folders are those of the generation before a fork, which is never freed */
+  history_member history;
 } generation;
 
 typedef struct generation_source {
@@ -32,6 +34,7 @@ typedef struct generation_source {
                                the first generation */
   differences *differences; /* receives the differences that audits find */
   const handles *handles;   /* the app's */
+  history *history;         /* the app's */
   event_sink *events;       /* where reloads, pools and rules report */
 } generation_source;
 

@@ -123,6 +123,17 @@ void error_place(shunt_error *err, const char *file, int line, int column) {
   err->column = column;
 }
 
+shunt_status error_usage_at(shunt_error *err, place at, const char *format, ...) {
+  if (!err) return SHUNT_E_USAGE;
+  clear(err, SHUNT_E_USAGE);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(err->message, sizeof err->message, format, args);
+  va_end(args);
+  error_place(err, at.file, at.line, at.column);
+  return SHUNT_E_USAGE;
+}
+
 void error_client(shunt_error *err, const char *client) {
   if (err) copy(err->client, sizeof err->client, client);
 }

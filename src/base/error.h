@@ -30,6 +30,9 @@ typedef struct place {
   int column; /* from 1; 0: unknown */
 } place;
 
+/* USAGE at this place, which may be unknown. */
+__attribute__((format(printf, 3, 4))) shunt_status error_usage_at(shunt_error *err, place at, const char *format, ...);
+
 enum { PROBLEMS_KEPT = 100 };
 
 /* Mistakes, each with its place; beyond PROBLEMS_KEPT they are only counted. */

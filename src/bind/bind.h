@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "catalog/node.h"
+#include "options/options.h"
 #include "rule/lua_node.h"
 #include "shunt.h"
 
@@ -36,12 +37,13 @@ typedef struct bind_worker bind_worker;
 typedef struct bind_events bind_events;
 
 typedef struct bind_app {
-  shunt_app *app;         /* NULL once closed */
-  bool borrowed;          /* in the state of a worker's thread: the host closes it */
-  bind_session *sessions; /* open sessions, closed before the app */
-  bind_worker *workers;   /* closed before the app, too */
-  bind_events *events;    /* that wait for the callbacks of app:on; NULL: it was never called */
-  int64_t collect_ns;     /* not before: abandoned coroutines are looked for again */
+  shunt_app *app;          /* NULL once closed */
+  bool borrowed;           /* in the state of a worker's thread: the host closes it */
+  bind_session *sessions;  /* open sessions, closed before the app */
+  bind_worker *workers;    /* closed before the app, too */
+  bind_events *events;     /* that wait for the callbacks of app:on; NULL: it was never called */
+  bind_events *statements; /* the same for app:observe */
+  int64_t collect_ns;      /* not before: abandoned coroutines are looked for again */
 } bind_app;
 
 /* How long a job may run. Checked by each use of its session, and by a hook of Lua in between. */
@@ -52,13 +54,16 @@ typedef struct bind_limit {
   char job[128];
 } bind_limit;
 
-enum { BIND_APP_DELIVER = 1 /* the function that gets events */, BIND_APP_NVALUES = BIND_APP_DELIVER };
+enum {
+  BIND_APP_DELIVER = 1, /* the function that gets events */
+  BIND_APP_OBSERVE,     /* the function that gets statements */
+  BIND_APP_NVALUES = BIND_APP_OBSERVE
+};
 
 enum {
   SESSION_APP = 1,
   SESSION_SPARE,
   SESSION_OBSERVER,
-  SESSION_FAILURE,
   SESSION_ORPHANS,
   SESSION_HOOKS,
   SESSION_FAILURES,
@@ -88,7 +93,6 @@ struct bind_session {
   int hooks;                   /* running hooks of its transactions */
   lua_State *L;                /* where the observer and hooks run; NULL while they can't */
   int index;                   /* of the session on that stack */
-  bool has_failure;            /* the observer raised an error: SESSION_FAILURE, raised after the call */
 };
 
 /* What one call holds. The session keeps it for its next call. */
@@ -123,7 +127,9 @@ int bind_fail(lua_State *L, bind_call *c); /* releases what c holds, then raises
 /* Sets the function on top of the stack, which it takes off, as what gets each event of this severity and above; nil:
  * none does. False: out of memory. */
 bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity least);
-/* Between calls: hands what waits to that function. It never raises, and leaves the stack as it was; the app may be
+/* The same for the statements of all sessions. */
+bool bind_observer_set(lua_State *L, bind_app *app, int app_index);
+/* Between calls: hands what waits to these functions. It never raises, and leaves the stack as it was; the app may be
  * closed afterwards. */
 void bind_events_deliver(lua_State *L, bind_app *app, int app_index);
 void bind_events_end(bind_app *app); /* once the library makes no events any more */
@@ -165,37 +171,6 @@ void bind_takes(lua_State *L, const bind_taking *list);
 const char *bind_option_text(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_bool(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const char *key, int64_t *out);
-shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
-/* A table's name, or {schema, name}. */
-shunt_status bind_as_table(arena *a, const node *n, const char **out, shunt_error *err);
-shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
-shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
-/* Text with a unit, as in the app config. Leaves *out_ms alone if n is NULL. */
-shunt_status bind_duration(const node *n, const char *what, int64_t *out_ms, shunt_error *err);
-/* The option timeout, if it is given. A session's may be 0: no limit. */
-shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err);
-shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err);
-shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
-
-/* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
-extern const char *const bind_select_keys[]; /* the options of a read of rows */
-extern const char *const bind_get_keys[];    /* those of a read by keys */
-extern const char *const bind_count_keys[];
-extern const char *const bind_include_keys[]; /* those of an include */
-shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
-                               shunt_error *err); /* those of an include, except include and with */
-shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, shunt_error *err); /* the others */
-shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
-shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
-                            shunt_error *err);
-/* count, sum, avg, min and max. */
-shunt_status bind_aggregations(arena *a, const node *options, const shunt_aggregation **list, size_t *count,
-                               shunt_error *err);
-
-/* include.c */
-shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
-shunt_status bind_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
-                           shunt_error *err);
 
 /* record.c: a row to write, or a list of rows, from the table at index. A key that w includes holds related rows.
  * Errors: USAGE, MEMORY. */

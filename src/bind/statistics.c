@@ -1,4 +1,4 @@
-/* app:statistics(): figures of the rules and of the decision cache. */
+/* app:statistics(): figures of the rules and of the decision cache. app:metrics(): all figures, as text. */
 #include <string.h>
 
 #include "bind/bind.h"
@@ -112,7 +112,16 @@ static int statistics(lua_State *L) {
   return 1;
 }
 
+static int metrics(lua_State *L) {
+  shunt_app *app = bind_check_app(L)->app;
+  bind_call *c = bind_call_new(L);
+  if (shunt_metrics(app, &c->text, &c->err)) return bind_fail(L, c);
+  lua_pushstring(L, c->text);
+  bind_leave(L, c);
+  return 1;
+}
+
 void bind_statistics_register(lua_State *L) {
-  static const luaL_Reg methods[] = {{"statistics", statistics}, {NULL, NULL}};
+  static const luaL_Reg methods[] = {{"statistics", statistics}, {"metrics", metrics}, {NULL, NULL}};
   bind_methods(L, "app_methods", methods);
 }

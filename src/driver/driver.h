@@ -20,6 +20,7 @@
 #include "base/buf.h"
 #include "base/error.h"
 #include "catalog/catalog.h"
+#include "driver/counts.h"
 #include "driver/lex.h"
 #include "driver/variables.h"
 #include "rows/rows.h"
@@ -198,6 +199,7 @@ typedef struct driver_two_phase {
 typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
+  const char *const *features; /* names for shunt_feature of what this build of the driver can do; the last is NULL */
   const lex_dialect *lex;
   size_t max_params;      /* of one statement */
   size_t bulk_params;     /* of an INSERT of several rows, which is slower with more; 0: max_params */
@@ -375,6 +377,7 @@ struct driver_conn {
   int64_t retire_ns;           /* the pool's: when it is closed rather than lent again; 0: never */
   int64_t idle_since_ns;       /* the pool's */
   struct wait_party *holder;   /* the pool's: who has acquired it; NULL: unknown */
+  driver_counts counts;
   /* For engines with one writer per file: */
   atomic_bool writes; /* the driver's: an open transaction on it blocks all other writers; read by any thread */
   /* Text to follow 'is locked by ', if the file is locked by a caller that waits for this connection's work. A lock is

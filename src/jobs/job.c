@@ -100,6 +100,7 @@ static shunt_status end_now(void *ud, shunt_error *err) {
   (void)err;
   job->ended = true;
   atomic_fetch_add(&job->worker->completed, 1);
+  worker_tally(job->worker, job->info.queue, JOB_TALLY_DONE);
   events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_DONE, WORKER_RUN_FIELDS(job),
               {"duration_ms", shunt_integer(age_ms(job))});
   signal_raise();
@@ -243,6 +244,7 @@ static shunt_status record_failure(shunt_job *job, const shunt_error *why, const
   shunt_status status = fail(job, why, text, dead, &completed, err);
   if (completed) return end_now(job, err);
   atomic_fetch_add(&job->worker->failed, 1);
+  worker_tally(job->worker, job->info.queue, dead ? JOB_TALLY_DEAD : JOB_TALLY_FAILED);
   if (!status)
     events_emit(worker_events(job->worker), dead ? SHUNT_EVENT_JOB_DEAD : SHUNT_EVENT_JOB_FAILED,
                 FAILURE_FIELDS(job, why));
@@ -281,6 +283,7 @@ static shunt_status release(shunt_job *job, const char *why, shunt_error *err) {
 
 static shunt_status record_release(shunt_job *job, const shunt_error *why, const char *text, shunt_error *err) {
   atomic_fetch_add(&job->worker->released, 1);
+  worker_tally(job->worker, job->info.queue, JOB_TALLY_RELEASED);
   shunt_status status = release(job, text, err);
   if (!status) events_emit(worker_events(job->worker), SHUNT_EVENT_JOB_RELEASED, FAILURE_FIELDS(job, why));
   return status;

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/sized.h"
 
 enum { LOOK_MS = 5000 /* limit for each statement of the worker itself: a server may hang */ };
 
@@ -65,8 +66,9 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
 
 shunt_status worker_open(const worker_host *host, const shunt_worker_options *options, shunt_worker **out,
                          shunt_error *err) {
-  static const shunt_worker_options none = {.nqueues = 0};
-  if (!options) options = &none;
+  shunt_worker_options room;
+  options = SIZED(shunt_worker_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   shunt_status status = check(options, err);
   if (status) return status;
   shunt_worker *w = base_zalloc(sizeof *w);

@@ -13,6 +13,7 @@
 #include "jobs/signal.h"
 #include "jobs/skip.h"
 #include "jobs/store.h"
+#include "jobs/tally.h"
 
 /* The application, and those of the façade's functions that a worker needs: the façade lies in a layer above. */
 typedef struct worker_host {
@@ -70,6 +71,10 @@ static inline shunt_status worker_check(const shunt_worker *w, shunt_error *err)
 
 static inline event_sink *worker_events(const shunt_worker *w) { return w->session->generation.events; }
 
+static inline void worker_tally(const shunt_worker *w, const char *queue, job_tally_end end) {
+  if (w->session->generation.jobs) job_tally_add(w->session->generation.jobs, queue, end);
+}
+
 struct shunt_job {
   shunt_job_info info; /* its texts belong to the row */
   shunt_worker *worker;
@@ -96,6 +101,25 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
                          shunt_error *err);
 
 /* ---- claim.c ---- */
+
+/* The columns that a claim gives back, in this order. */
+enum claim_column {
+  CLAIM_ID,
+  CLAIM_NUMBER,
+  CLAIM_FAILURES,
+  CLAIM_LOST,
+  CLAIM_RETRY,
+  CLAIM_BACKOFF,
+  CLAIM_TIMEOUT,
+  CLAIM_AWAITED,
+  CLAIM_FORMAT,
+  CLAIM_NAME,
+  CLAIM_QUEUE,
+  CLAIM_INSTANCE,
+  CLAIM_LOST_BY,
+  CLAIM_ENVELOPE,
+  CLAIM_DATA
+};
 
 /* *out is NULL, with SHUNT_OK, if there is nothing to claim. The job has no session yet. */
 shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err);

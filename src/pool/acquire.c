@@ -80,9 +80,8 @@ static shunt_status queue_up(const acquiring *a, int64_t until_ns, driver_conn *
   pthread_mutex_lock(&pl->lock);
   if (begun) status = pool_wait_in_turn(pl, &me, until_ns);
   waitlist_leave(&pl->waitlist, &me);
-  pl->waited_ns += clock_monotonic_ns() - since_ns;
-  pl->timeouts += status == SHUNT_E_TIMEOUT;
   pthread_mutex_unlock(&pl->lock);
+  record_wait(pl->record, clock_monotonic_ns() - since_ns, status);
   if (begun) wait_end(&mine);
   *conn = me.conn;
   return status;
@@ -99,7 +98,7 @@ static shunt_status wait_for_one(acquiring *a, driver_conn **conn, shunt_error *
   if (p->left_ns > 0) {
     status = queue_up(a, p->now_ns + p->left_ns, conn, err);
   } else {
-    pl->timeouts++;
+    tally_add(&pl->record->timeouts, 1, true);
     pthread_mutex_unlock(&pl->lock);
   }
   return status == SHUNT_E_TIMEOUT ? none_came_free(a, full, n, err) : status;
@@ -222,13 +221,13 @@ static shunt_status open_one(acquiring *a, driver_conn **conn, shunt_error *err)
   pl->opening--;
   if (status) {
     *conn = NULL;
-    pl->failed += o.tried;
+    tally_add(&pl->record->failed, o.tried, true);
     a->in_vain = o.full && pool_note_full(pl, err);
     if (!a->in_vain) pool_free_place(pl);
   } else {
     (*conn)->holder = a->r->party;
     pl->all[pl->nall++] = *conn;
-    pl->opened++;
+    tally_add(&pl->record->opened, 1, true);
     pool_note_room(pl);
   }
   const int open = pl->open;
@@ -317,7 +316,7 @@ shunt_status pool_acquire(pools *p, const pool_request *r, driver_conn **conn, s
     if (is_fit(*conn, r)) break;
     pool_close(pl, *conn, NOT_RESET);
   }
-  atomic_fetch_add_explicit(&pl->acquired, 1, memory_order_relaxed);
+  tally_add(&(*conn)->counts.acquired, 1, false);
   return SHUNT_OK;
 }
 

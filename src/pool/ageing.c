@@ -24,6 +24,7 @@ static void unlist(pool *pl, const driver_conn *conn) {
   size_t at = 0;
   while (pl->all[at] != conn) at++;
   pl->all[at] = pl->all[--pl->nall];
+  record_close(pl->record, conn);
 }
 
 /* Closing may take long: it happens without a lock. */
@@ -31,8 +32,8 @@ static void close_unlisted(pool *pl, driver_conn *conn, const char *reason) {
   driver_close(conn);
   house_leave(pl);
   pool_report_closed(pl->of, pl, reason);
+  tally_add(&pl->record->closed, 1, true);
   pthread_mutex_lock(&pl->lock);
-  pl->closed++;
   pool_free_place(pl);
   pthread_mutex_unlock(&pl->lock);
 }
@@ -50,8 +51,9 @@ static bool is_drained(const pool *pl) { return atomic_load_explicit(&pl->of->dr
 
 /* KEEPER_NEVER, if the limit is 0 or beyond all time. */
 static int64_t after(int64_t since_ns, int64_t limit_ms) {
-  const bool never = limit_ms <= 0 || limit_ms >= (INT64_MAX - since_ns) / NS_PER_MS;
-  return never ? KEEPER_NEVER : since_ns + limit_ms * NS_PER_MS;
+  int64_t at_ns;
+  if (limit_ms <= 0 || __builtin_mul_overflow(limit_ms, NS_PER_MS, &at_ns)) return KEEPER_NEVER;
+  return __builtin_add_overflow(since_ns, at_ns, &at_ns) ? KEEPER_NEVER : at_ns;
 }
 
 /* Up to a tenth earlier, so that connections that were opened together are not closed together. */

@@ -10,19 +10,23 @@ static bool init_pool(pool *pl, client_pools *cp, int level) {
   pl->of = cp;
   pl->level = level;
   pl->max = cp->private_database || cp->client.pool.max < 1 ? 1 : cp->client.pool.max;
-  atomic_init(&pl->acquired, 0);
   atomic_init(&pl->next, NULL);
   pl->due_ns = KEEPER_NEVER;
-  return pthread_mutex_init(&pl->lock, NULL) == 0;
+  if (pthread_mutex_init(&pl->lock, NULL) != 0) return false;
+  if (record_share(cp->house, pl, cp->client.name, level)) return true;
+  pthread_mutex_destroy(&pl->lock);
+  return false;
 }
 
 static void end_pool(const client_pools *cp, pool *pl) {
   assert(pl->open == (int)pl->nidle && !pl->waitlist.first);
   for (size_t i = 0; i < pl->nidle; i++) {
+    record_close(pl->record, pl->idle[i]);
     driver_close(pl->idle[i]);
     house_leave(pl);
     pool_report_closed(cp, pl, "its pool is closed");
   }
+  record_drop(cp->house, pl);
   base_free(pl->idle);
   base_free(pl->all);
   pthread_mutex_destroy(&pl->lock);
@@ -49,6 +53,7 @@ static bool init_client(client_pools *cp, const cat_client *client, house *h, ev
 no_circuit:
   tables_end(&cp->tables);
 no_tables:
+  record_drop(cp->house, &cp->base);
   pthread_mutex_destroy(&cp->base.lock);
   return false;
 }

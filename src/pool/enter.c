@@ -81,13 +81,6 @@ static shunt_status wait_in_list(pool *pl, unit_waiter *me, const pool_patience 
   return status;
 }
 
-static void note_wait(pool *pl, const pool_patience *p, shunt_status status) {
-  pthread_mutex_lock(&pl->lock);
-  pl->waited_ns += clock_monotonic_ns() - p->now_ns;
-  pl->timeouts += status == SHUNT_E_TIMEOUT;
-  pthread_mutex_unlock(&pl->lock);
-}
-
 static shunt_status wait_for_place(pool *pl, const pool_request *r, driver_conn **conn, shunt_error *err) {
   house *h = pl->of->house;
   unit_waiter me = {.pool = pl};
@@ -96,7 +89,7 @@ static shunt_status wait_for_place(pool *pl, const pool_request *r, driver_conn 
   atomic_store(&h->nwaiting, h->waiting.waiting);
   shunt_status status = wait_in_list(pl, &me, &p, err);
   *conn = me.w.conn;
-  note_wait(pl, &p, status);
+  record_wait(pl->record, clock_monotonic_ns() - p.now_ns, status);
   return status;
 }
 

@@ -32,7 +32,7 @@ static void free_limits(pool_limit *limit) {
 void house_drop(house *h) {
   if (!h || atomic_fetch_sub(&h->shares, 1) > 1) return;
   keeper_end(&h->keeper);
-  assert(!h->populated && !h->waiting.first);
+  assert(!h->populated && !h->waiting.first && !h->records);
   free_limits(h->app.next);
   pthread_mutex_destroy(&h->lock);
   base_free(h);

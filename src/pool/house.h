@@ -29,10 +29,11 @@ typedef struct pool_limit {
 typedef struct house {
   pthread_mutex_t lock;
   atomic_int shares;
-  struct pool *populated; /* pools with connections, also with those that are being opened or closed */
-  pool_limit app;         /* the first limit; those of servers follow */
-  waitlist waiting;       /* callers that need a place under a limit, as unit_waiter */
-  atomic_int nwaiting;    /* their number, read without the lock */
+  struct pool *populated;      /* pools with connections, also with those that are being opened or closed */
+  pool_limit app;              /* the first limit; those of servers follow */
+  struct pool_record *records; /* of all clients and levels in use */
+  waitlist waiting;            /* callers that need a place under a limit, as unit_waiter */
+  atomic_int nwaiting;         /* their number, read without the lock */
   keeper keeper;
 } house;
 

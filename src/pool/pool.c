@@ -93,41 +93,67 @@ void pools_drain(pools *old, const pools *newest) {
 
 /* ---- statistics ---- */
 
-static shunt_pool_stats look(client_pools *cp, pool *pl) {
-  shunt_pool_stats stats = {.client = cp->client.name, .level = pl->level, .max = pl->max};
+static void look(client_pools *cp, pool *pl, pool_view *view) {
+  shunt_pool_stats *stats = &view->stats;
+  const pool_record *r = pl->record;
+  memset(view, 0, sizeof *view);
+  stats->client = cp->client.name;
+  stats->level = pl->level;
+  stats->max = pl->max;
   pthread_mutex_lock(&cp->house->lock);
   pthread_mutex_lock(&pl->lock);
   const int without_place = house_waiting(pl);
-  stats.open = pl->open - without_place;
-  stats.busy = stats.open - (int)pl->nidle;
-  stats.waiting = pl->waitlist.waiting + without_place;
-  stats.opened = pl->opened;
-  stats.closed = pl->closed;
-  stats.failed = pl->failed;
-  stats.timeouts = pl->timeouts;
-  stats.waited_ns = pl->waited_ns;
+  stats->open = pl->open - without_place;
+  stats->busy = stats->open - (int)pl->nidle;
+  stats->waiting = pl->waitlist.waiting + without_place;
   pthread_mutex_unlock(&pl->lock);
+  record_sum(r, &view->counts);
   pthread_mutex_unlock(&cp->house->lock);
-  stats.acquired = atomic_load_explicit(&pl->acquired, memory_order_relaxed);
-  circuit_look(&cp->circuit, &stats.circuit_open, &stats.retry_ms);
-  return stats;
+  histogram_merge(&view->waits, &r->waits, false);
+  stats->opened = (int64_t)tally_get(&r->opened);
+  stats->closed = (int64_t)tally_get(&r->closed);
+  stats->failed = (int64_t)tally_get(&r->failed);
+  stats->timeouts = (int64_t)tally_get(&r->timeouts);
+  stats->acquired = (int64_t)tally_get(&view->counts.acquired);
+  stats->waited_ns = (int64_t)tally_get(&view->waits.total_ns);
+  circuit_look(&cp->circuit, &stats->circuit_open, &stats->retry_ms);
 }
 
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level) {
   client_pools *cp = pool_of_client(p, client);
   pool *pl = pool_find(cp, level);
-  if (pl) return look(cp, pl);
+  pool_view view;
+  if (pl) {
+    look(cp, pl, &view);
+    return view.stats;
+  }
   shunt_pool_stats stats = {.client = client->name, .level = level, .max = cp->base.max};
   circuit_look(&cp->circuit, &stats.circuit_open, &stats.retry_ms);
   return stats;
 }
 
-void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
+void pools_each_view(pools *p, void (*each)(void *ud, const pool_view *view), void *ud) {
+  pool_view view;
   for (size_t i = 0; i < p->count; i++)
     for (pool *pl = &p->clients[i]->base; pl; pl = atomic_load_explicit(&pl->next, memory_order_acquire)) {
-      shunt_pool_stats stats = look(p->clients[i], pl);
-      if (i < p->shown || stats.opened || stats.failed) each(ud, &stats);
+      look(p->clients[i], pl, &view);
+      if (i < p->shown || view.stats.opened || view.stats.failed) each(ud, &view);
     }
+}
+
+typedef struct stats_call {
+  void (*each)(void *ud, const shunt_pool_stats *stats);
+  void *ud;
+} stats_call;
+
+static void tell_stats(void *ud, const pool_view *view) {
+  const stats_call *to = ud;
+  to->each(to->ud, &view->stats);
+}
+
+void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
+  stats_call to = {each, ud};
+  pools_each_view(p, tell_stats, &to);
 }
 
 /* Limits are never removed. */

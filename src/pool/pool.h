@@ -72,8 +72,17 @@ typedef struct pool_facts {
 /* Of the connection's client, in whichever generation it was opened. Valid as long as the connection. */
 pool_facts *pool_facts_of(const driver_conn *conn);
 
+/* What a pool is like now, and what it has counted: see record.h. */
+typedef struct pool_view {
+  shunt_pool_stats stats;
+  driver_counts counts;
+  histogram waits;
+} pool_view;
+
 /* Zeros if the level was never used. */
 shunt_pool_stats pool_stats_of(pools *p, const cat_client *client, int level);
+/* As pools_each. */
+void pools_each_view(pools *p, void (*each)(void *ud, const pool_view *view), void *ud);
 /* Calls `each` for level 0 of each client and for the other levels in use, lower levels first, without a lock. */
 void pools_each(pools *p, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud);
 /* Calls `each` for the limit of the app, and for each server's, without a lock. */

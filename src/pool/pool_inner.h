@@ -12,6 +12,7 @@
 #include "pool/circuit.h"
 #include "pool/house.h"
 #include "pool/pool.h"
+#include "pool/record.h"
 #include "pool/tables.h"
 #include "pool/waitlist.h"
 
@@ -31,8 +32,7 @@ typedef struct pool {
   driver_conn **all;          /* idle or held, in no order */
   driver_conn **idle;         /* a stack: the connection that was used last is on top */
   waitlist waitlist;
-  int64_t opened, closed, failed, timeouts, waited_ns; /* as in shunt_pool_stats */
-  atomic_llong acquired;                               /* the same; counted without the lock */
+  pool_record *record;       /* counts what it does; belongs to the house */
   int64_t full_ns;           /* the server had no place for a further connection: when one is tried again; 0: it has */
   char full[160];            /* what it said */
   int64_t due_ns;            /* when the keeper looks at it; KEEPER_NEVER: no connection gets too old */
@@ -42,6 +42,7 @@ typedef struct pool {
                 * place under a limit */
   struct pool *next_populated, *before_populated;
   struct pool *next_watched, *before_watched; /* the wait graph's */
+  struct pool *next_alike;                    /* the record's */
 } pool;
 
 /* The pools of a client. Generations share them as long as its settings stay the same. */

@@ -44,7 +44,7 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
   const char **names = names_of(c, l, width), *sql;
   shunt_value *row = arena_array(c->arena, shunt_value, l->ncolumns + 1);
   if (!names || !row) return error_memory(c->err);
-  execution_start(c, e);
+  execution_start(e);
   shunt_status status = conn->engine->load_begin(conn, l->at->table->name, names, width, &sql, c->err);
   if (status || !sql) return status;
   if (!session_note_write(c->s, e->client)) return error_memory(c->err);
@@ -55,12 +55,12 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
   status = e->sql ? send_rows(c, conn, l, row) : error_memory(c->err);
   shunt_status ended = conn->engine->load_end(conn, !status, &e->affected, status ? NULL : c->err);
   if (!status) status = ended;
-  if (e->sql) execution_tell(c, e, 0, status);
+  if (e->sql) execution_tell(c, e, conn, 0, status);
   return status;
 }
 
 shunt_status bulk_run(call *c, const bulk *l, bool *done, int64_t *affected) {
-  execution e = {.client = l->at->client, .level = l->at->level};
+  execution e = {.client = l->at->client, .level = l->at->level, .origin = execution_origin_of(l->at)};
   driver_conn *conn;
   *done = false;
   shunt_status status = transaction_conn(c, e.client, e.level, &conn);

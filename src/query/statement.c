@@ -8,13 +8,12 @@
 
 /* ---- on one connection ---- */
 
-void execution_start(const call *c, execution *e) {
-  bool timed = c->s->observer.fn || slow_is_watched(c->s);
-  e->started_ns = timed ? clock_monotonic_ns() : 0;
-}
+void execution_start(execution *e) { e->started_ns = clock_monotonic_ns(); }
 
-void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status) {
-  if (!e->started_ns) return;
+static bool may_write(const execution *e) { return !e->reads && !e->only_reads && !e->pure; }
+
+static void tell(call *c, const execution *e, size_t nrows, int64_t took_ns, shunt_status status) {
+  shunt_session *s = c->s;
   shunt_statement told = {.client = e->client->name,
                           .level = e->level,
                           .sql = e->sql,
@@ -22,10 +21,25 @@ void execution_tell(call *c, const execution *e, size_t nrows, shunt_status stat
                           .nparams = e->nparams,
                           .nrows = nrows,
                           .affected = e->affected,
-                          .duration_ns = clock_monotonic_ns() - e->started_ns,
-                          .status = status};
-  if (c->s->observer.fn) c->s->observer.fn(c->s->observer.ud, &told);
-  slow_report(c->s, driver_for(e->client->engine), &told);
+                          .duration_ns = took_ns,
+                          .status = status,
+                          .op = may_write(e) ? SHUNT_WRITE : SHUNT_READ,
+                          .model = e->origin.model,
+                          .table = e->origin.table,
+                          .rule = e->origin.rule,
+                          .source = e->origin.source,
+                          .instance = s->instance->name,
+                          .job = s->job.name};
+  if (s->observer.fn) s->observer.fn(s->observer.ud, &told);
+  if (observer_there(s->generation.observer)) observer_call(s->generation.observer, &told);
+  slow_report(s, driver_for(e->client->engine), &told);
+}
+
+void execution_tell(call *c, const execution *e, driver_conn *conn, size_t nrows, shunt_status status) {
+  const int64_t took_ns = clock_monotonic_ns() - e->started_ns;
+  driver_count_statement(&conn->counts, may_write(e) ? SHUNT_WRITE : SHUNT_READ, took_ns, status);
+  if (c->s->observer.fn || observer_there(c->s->generation.observer) || slow_is_watched(c->s))
+    tell(c, e, nrows, took_ns, status);
 }
 
 /* Before it is sent: a statement that fails may have changed the connection too. */
@@ -49,17 +63,15 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
   return may;
 }
 
-static bool may_write(const execution *e) { return !e->reads && !e->only_reads && !e->pure; }
-
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
-  execution_start(c, e);
+  execution_start(e);
   if (may_write(e)) transaction_note_write(c->s, conn);
   e->affected = e->generated_id = 0;
   if (!e->reads) conn->unsure = true;
   if (e->by_hand) note_by_hand(c, e, conn);
   shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
   e->sent = !status;
-  if (status) execution_tell(c, e, 0, status);
+  if (status) execution_tell(c, e, conn, 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
   return status;
 }
@@ -76,7 +88,7 @@ shunt_status execution_receive(call *c, execution *e, driver_conn *conn, shunt_r
   shunt_status status = conn->engine->receive(conn, rows, &e->affected, &e->generated_id, c->err);
   note_unseen(c, e, conn);
   note_outcome(c, e, conn, status);
-  execution_tell(c, e, rows ? rows->count - before : 0, status);
+  execution_tell(c, e, conn, rows ? rows->count - before : 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
   while (*again && rows && rows->count > before) rows_drop_last(rows);
   return status;
@@ -89,8 +101,8 @@ shunt_status execution_fetch(call *c, execution *e, driver_conn *conn, const exe
   *again = status == SHUNT_E_DATASOURCE && !e->nrows && may_repeat(e, conn);
   if (!status) e->nrows += part->rows->count;
   if (status || !*part->more)
-    execution_tell(c, e, e->nrows, status);
-  else if (e->started_ns)
+    execution_tell(c, e, conn, e->nrows, status);
+  else
     e->paused_ns = clock_monotonic_ns();
   return status;
 }
@@ -155,9 +167,17 @@ shunt_status execution_end(call *c, const execution *e, shunt_status status) {
   return status;
 }
 
+execution_origin execution_origin_of(const site *at) {
+  return (execution_origin){.model = at->model ? at->model->name : NULL,
+                            .table = at->table && !at->table->parts ? at->table->name : NULL,
+                            .rule = at->rule,
+                            .source = at->source};
+}
+
 execution execution_of(const sql_text *sql, const site *at, bool reads) {
   return (execution){.client = at->client,
                      .level = at->level,
+                     .origin = execution_origin_of(at),
                      .sql = sql->text.data,
                      .size = sql->text.size,
                      .params = sql->params,

@@ -26,10 +26,17 @@ shunt_status statement_insert(call *c, const sql_text *sql, const site *at, int6
 
 /* ---- between statement.c, gather.c and bulk.c ---- */
 
+/* The access that it belongs to, for observers. All NULL: SQL that names no model, or shunt's own. */
+typedef struct execution_origin {
+  const char *model, *table, *rule, *source;
+} execution_origin;
+execution_origin execution_origin_of(const site *at);
+
 /* One statement that is being run. It borrows its text and parameters. */
 typedef struct execution {
   const cat_client *client;
   int level;
+  execution_origin origin;
   const char *sql;
   size_t size;
   const shunt_value *params;
@@ -42,9 +49,9 @@ typedef struct execution {
   bool sent;
   bool repeated; /* it was sent again already, and is not sent a third time */
   int64_t affected, generated_id;
-  int64_t started_ns; /* 0: its duration is not measured */
-  int64_t paused_ns;  /* when the last part of its rows was fetched */
-  size_t nrows;       /* fetched in parts so far */
+  int64_t started_ns;
+  int64_t paused_ns; /* when the last part of its rows was fetched */
+  size_t nrows;      /* fetched in parts so far */
 } execution;
 
 execution execution_of(const sql_text *sql, const site *at, bool reads);
@@ -58,9 +65,10 @@ typedef struct execution_part {
   bool *more;
 } execution_part;
 shunt_status execution_fetch(call *c, execution *e, driver_conn *conn, const execution_part *part, bool *again);
-/* Around each statement: measure it, call the session's observer, report it if it is slow. */
-void execution_start(const call *c, execution *e);
-void execution_tell(call *c, const execution *e, size_t nrows, shunt_status status);
+/* Around each statement: count and measure it, call the session's observer, report it if it is slow. The connection is
+ * still the caller's. */
+void execution_start(execution *e);
+void execution_tell(call *c, const execution *e, driver_conn *conn, size_t nrows, shunt_status status);
 shunt_status execution_run(call *c, execution *e, shunt_rows *rows);
 /* After a statement of shunt's own: if it failed because a table has changed, forgets the tables. Returns status. */
 shunt_status execution_end(call *c, const execution *e, shunt_status status);

@@ -14,9 +14,9 @@
 #include "session/visit.h"
 
 struct shunt_stream {
-  stream_link link;
-  arena memory;  /* of the statement */
-  arena scratch; /* of converting fetched values */
+  stream_link link; /* must be the first field: a link is cast to it */
+  arena memory;     /* of the statement */
+  arena scratch;    /* of converting fetched values */
   site at;
   table_info table; /* of the site; the session may forget its own */
   execution e;
@@ -48,10 +48,18 @@ static bool copy_statement(shunt_stream *s, const sql_text *sql, const site *at)
   return s->e.sql && copy_params(s, sql);
 }
 
+/* Its statement ends here, before the last row. */
+static void tell_end(shunt_stream *s, shunt_status status) {
+  call c = {.s = s->link.s};
+  execution_tell(&c, &s->e, s->link.conn, s->e.nrows, status);
+}
+
+static void cut(stream_link *link) { tell_end((shunt_stream *)link, SHUNT_OK); }
+
 static shunt_status connect(call *c, shunt_stream *s) {
   driver_conn *conn;
   shunt_status status = transaction_conn(c, s->e.client, s->e.level, &conn);
-  s->link = (stream_link){.s = c->s, .level = s->e.level};
+  s->link = (stream_link){.s = c->s, .level = s->e.level, .cut = cut};
   if (status) return status;
   const transaction *t = conn ? transaction_find(c->s, s->e.client, s->e.level) : NULL;
   if (!conn) status = call_connect(c, s->e.client, s->e.level, &conn);
@@ -141,10 +149,10 @@ static shunt_status explain_end(const shunt_stream *s, shunt_error *err) {
 }
 
 /* Between the steps the host may have used up the time. */
-static shunt_status check_time(call *c, shunt_stream *s) {
+static shunt_status check_time(const call *c, shunt_stream *s) {
   if (!s->deadline_ns || clock_monotonic_ns() < s->deadline_ns) return SHUNT_OK;
+  tell_end(s, SHUNT_E_TIMEOUT);
   stream_end(&s->link);
-  execution_tell(c, &s->e, s->e.nrows, SHUNT_E_TIMEOUT);
   return error_set(c->err, SHUNT_E_TIMEOUT, "client '%s': the time of the stream is over, and it has more rows",
                    s->e.client->name);
 }
@@ -183,11 +191,9 @@ void shunt_stream_close(shunt_stream *s) {
   VISIT(v);
   if (!s) return;
   if (s->link.conn || s->link.tx) {
-    const bool open = s->link.conn != NULL;
-    call c = {.s = s->link.s};
-    if (!visit_wait(&v, c.s)) return; /* it is the parent's, and so is the stream */
+    if (!visit_wait(&v, s->link.s)) return; /* it is the parent's, and so is the stream */
+    if (s->link.conn) tell_end(s, SHUNT_OK);
     stream_leave(&s->link);
-    if (open) execution_tell(&c, &s->e, s->e.nrows, SHUNT_OK);
   }
   shunt_rows_free(s->rows);
   shunt_rows_free(s->columns);

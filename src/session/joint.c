@@ -314,6 +314,8 @@ shunt_status joint_commit(call *c, transaction **list, size_t n) {
     status = fail_at(&j, j.lead, transaction_commit(c, j.lead));
   if (status) status = report(&j, status);
   if (status) roll_back(&j);
+  for (size_t i = 0; i < n; i++)
+    if (!status || j.unknown) list[i]->outcome = status ? SHUNT_UNKNOWN : SHUNT_DONE;
   const bool left = j.left || j.unknown;
   if (j.going) joint_going_end(j.going, left);
   if (left) wake_recovery(&j, true);

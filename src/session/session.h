@@ -13,6 +13,7 @@
 #include "catalog/handle.h"
 #include "pool/pool.h"
 #include "route/route.h"
+#include "session/observer.h"
 
 /* A generation. The session holds a share of it until drop. */
 typedef struct session_generation {
@@ -20,9 +21,11 @@ typedef struct session_generation {
   route *route;
   pools *pools;
   event_sink *events; /* the app's */
+  observer *observer; /* the app's; NULL: none */
   handle_results *results;
-  shunt_app *app; /* belongs to the façade, as do the functions */
-  void *owner;    /* of the share: a generation of app/ */
+  struct job_tally *jobs; /* the app's: how runs of jobs ended. NULL: not counted */
+  shunt_app *app;         /* belongs to the façade, as do the functions */
+  void *owner;            /* of the share: a generation of app/ */
   void (*drop)(const struct session_generation *shared);
   /* Starts the recovery of joint commits if it has not run yet; with `now` it looks again soon. NULL: the app runs no
    * recovery. */
@@ -109,9 +112,13 @@ struct shunt_session {
   transaction *transactions; /* on datasources, the newest first */
   struct stream_link *streams;
   struct shunt_tx *handles; /* not ended yet */
-  struct hook *hooks;       /* waiting for transactions to end, the newest first */
-  int units;                /* nested writes under way */
-  shunt_outcome effect;     /* of the call under way, so far (outcome.h) */
+  struct {
+    struct session_block *list; /* what shunt_call has opened, the innermost last (block.h) */
+    size_t count, capacity;
+  } blocks;
+  struct hook *hooks;   /* waiting for transactions to end, the newest first */
+  int units;            /* nested writes under way */
+  shunt_outcome effect; /* of the call under way, so far (outcome.h) */
   struct {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;

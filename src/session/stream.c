@@ -34,6 +34,7 @@ void stream_end_all(shunt_session *s, const transaction *t, int savepoint) {
     next = link->next;
     if (t && (link->tx != t || link->savepoint < savepoint)) continue;
     link->over = link->conn || link->tx;
+    if (link->conn) link->cut(link);
     stream_leave(link);
     if (!t) link->s = NULL;
   }

@@ -118,9 +118,10 @@ shunt_status transaction_open(call *c, const cat_client *client, int level, cons
 }
 
 /* A transaction that has written nothing leaves nothing in doubt. */
-static shunt_status commit_now(call *c, const transaction *t) {
+static shunt_status commit_now(call *c, transaction *t) {
   shunt_status status = t->conn->engine->commit(t->conn, c->err);
   if (t->joint.wrote && !t->read_only) outcome_note(c, status, t->conn->outcome, "been committed");
+  t->outcome = status ? t->conn->outcome : SHUNT_DONE;
   return status;
 }
 
@@ -141,6 +142,7 @@ void transaction_close(shunt_session *s, transaction *t) {
   stream_end_all(s, t, 0);
   while (*at != t) at = &(*at)->next;
   *at = t->next;
+  tally_add(&t->conn->counts.transactions[t->outcome], 1, false);
   pool_release(t->conn, t->level);
   base_free(t);
 }

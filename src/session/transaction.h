@@ -52,7 +52,8 @@ struct transaction {
   int savepoints; /* open ones, numbered from 1, the outermost first */
   doom doomed;    /* without a scope */
   transaction_joint joint;
-  transaction *next; /* begun before it */
+  shunt_outcome outcome; /* how it has ended, when it is closed */
+  transaction *next;     /* begun before it */
 };
 
 /* A statement on this connection may write: if it is a transaction's, that has to be committed. */

@@ -6,7 +6,8 @@ local text = file:read("a"):gsub("/%*.-%*/", ""):gsub("\\\n", ""):gsub("\n#[^\n]
 -- What each parameter gets when it is not NULL: by its type and name, by its type, or by its name.
 local things = { app = true, session = true, tx = true, stream = true, rows = true, worker = true, job = true, event = true }
 local texts = { path = "d->path", model = '"user"', sql = '"SELECT 1"', data_json = '"{}"', result_json = '"{}"', client = '"main"',
-  table = '"users"', job = '"mail"', name = '"user"', id = "NULL", instance = "NULL", text = "d->text" }
+  table = '"users"', job = '"mail"', name = '"user"', id = "NULL", instance = "NULL", text = "d->text",
+  json = "NULL", column = '"id"', relation = '"orders"', feature = '"mysql-timeouts"' }
 
 -- "const char *" and "name" of a parameter; a function's name stands inside of its type.
 local function parse(parameter)
@@ -27,6 +28,7 @@ local function value_of(kind, name)
   if kind == "const char *" or kind == "char *" then return assert(texts[name], name) end
   if kind == "void *" then return "d" end
   if kind:find("%*$") then return ("(%s)&d->room"):format(kind) end
+  if kind == "shunt_value" then return "(shunt_value){.type = SHUNT_NULL}" end
   return name == "room" and "sizeof d->text" or "0"
 end
 
@@ -40,6 +42,7 @@ end
 
 local function split(list)
   local parameters, depth, from = {}, 0, 1
+  if list == "void" then return parameters end
   for at = 1, #list + 1 do
     local c = at > #list and "," or list:sub(at, at)
     depth = depth + (c == "(" and 1 or c == ")" and -1 or 0)
