@@ -199,7 +199,7 @@ void shunt_stream_close(shunt_stream *s) {
   VISIT(v);
   if (!s) return;
   if (s->link.conn || s->link.tx) {
-    visit_wait(&v, s->link.s);
+    if (!visit_wait(&v, s->link.s)) return; /* it is the parent's, and so is the stream */
     if (s->link.conn) tell_end(s, SHUNT_OK);
     stream_leave(&s->link);
   }

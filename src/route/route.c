@@ -238,6 +238,10 @@ shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, c
   return SHUNT_OK;
 }
 
+shunt_status route_clone_host(const route *r, rule_host **out, shunt_error *err) {
+  return rule_host_clone(r->host, out, err);
+}
+
 void route_free(route *r) {
   if (!r) return;
   for (cat_stage stage = 0; stage < CAT_NSTAGES; stage++) index_free(&r->stages[stage]);

@@ -53,6 +53,8 @@ typedef struct route_settings {
 shunt_status route_new(const catalog *c, rule_host *host, uint64_t generation, const route_settings *settings,
                        route **out, shunt_error *err);
 /* No thread may be inside it. */
+/* A host like the one that the route was made with. Any thread. Errors: those of rule_host_clone. */
+shunt_status route_clone_host(const route *r, rule_host **out, shunt_error *err);
 void route_free(route *r);
 
 /* Makes the calling thread's rule state, so that its first decision does not wait for that. Each thread has its own.

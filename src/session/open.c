@@ -59,6 +59,8 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
     return status ? status : error_memory(err);
   }
   s->generation = *shared;
+  s->process = process_number();
+  atomic_init(&s->visitor, s->process);
   s->party.number = s->party.session = ++number;
   s->follows = options->follow;
   s->level.now = s->level.opened = options->level;
@@ -81,9 +83,8 @@ shunt_status session_new(const session_generation *shared, const shunt_session_o
 }
 
 void shunt_session_close(shunt_session *s) {
-  if (!s) return;
   visit last = {NULL};
-  visit_wait(&last, s);
+  if (!visit_wait(&last, s)) return;
   stream_end_all(s, NULL, 0);
   propagation_end_all(s);
   blocks_free(s);

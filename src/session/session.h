@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/map.h"
+#include "base/process.h"
 #include "catalog/handle.h"
 #include "pool/pool.h"
 #include "route/route.h"
@@ -123,7 +124,8 @@ struct shunt_session {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;
   } wrote;
-  _Atomic(uintptr_t) visitor; /* the thread inside of a public function, see visit.h; 0: none */
+  _Atomic(uintptr_t) visitor; /* the thread inside of a public function, see visit.h; its process: none */
+  unsigned process;           /* process_number(): it is of no use in any other */
   /* what calls use again */
   session_tables tables;
   struct session_values *values; /* of session variables, by client; see variables.h */
