@@ -62,6 +62,8 @@ template <class T, void (*end)(T *)> struct ender {
 };
 template <class T, void (*end)(T *)> using owner = std::unique_ptr<T, ender<T, end>>;
 
+inline void free_text(char *text) { shunt_free(text); }
+
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
   std::vector<const char *> list;
   for (const std::string &text : texts) list.push_back(text.c_str());
@@ -220,6 +222,13 @@ class rows : public range {
 public:
   explicit rows(shunt_rows *owned) : range(owned, nullptr, shunt_rows_count(owned)), owned_(owned) {}
   const shunt_rows *get() const noexcept { return owned_.get(); }
+  std::string json() const {
+    shunt_error err;
+    char *text;
+    detail::check(shunt_rows_json(get(), &text, &err), err);
+    detail::owner<char, detail::free_text> owned(text);
+    return std::string(text);
+  }
 
 private:
   detail::owner<shunt_rows, shunt_rows_free> owned_;

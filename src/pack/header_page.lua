@@ -14,7 +14,7 @@ end
 local function readable(lines)
   local out, hidden = {}, false
   for _, line in ipairs(lines) do
-    if line:find "^#if" then hidden = line:find "__cplusplus" or line:find "__GNUC__" end
+    if line:find "^#if" then hidden = line:find "^#ifdef __cplusplus" or line:find "__GNUC__" end
     local kept = not hidden and not line:find "^#%s*[iue][fnl]%l*" and line ~= "#define SHUNT_H" -- if, include, undef, …
     if line:find "^#endif" then hidden = false end
     if kept then
