@@ -22,6 +22,7 @@ LUACDIR ?= $(LIBDIR)/lua/$(LUA_ABI)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 PACKAGES := $(shell sh tests/packages.sh --modules)
+COMMAND_PACKAGES := libedit
 VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
 # Hosts link to the soname. Its number changes when the ABI changes in a way that breaks them (CONTRIBUTING.md).
 SOVERSION := 0
@@ -64,7 +65,7 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan fuzz fuzzers nightly coverage bench install uninstall clean help deps check unit run-fuzzers FORCE
+.PHONY: all demo test lint abi fmt asan tsan fuzz fuzzers nightly coverage bench install install-module module uninstall deb rock clean help deps check unit run-fuzzers FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) tests/tsan.c)
 
@@ -92,7 +93,7 @@ $(B)/obj/standard_rules.o: $(B)/standard_rules.c $(B)/flags
 $(B)/obj/src/cli/main.o: private CPPFLAGS_ALL += -DSHUNT_LUADIR='"$(LUADIR)"'
 $(B)/obj/src/cli/main.o: $(B)/luadir
 # cmocka 2 deprecates macros whose successors cmocka 1 doesn't have.
-$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
+$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -I$(B) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 
 # The library contains the standard policy: each file of rules/standard/ as an array of bytes.
 $(B)/standard_rules.c: $(STANDARD) $(B)/files
@@ -139,7 +140,7 @@ $(B)/libshunt.so: $(B)/$(SONAME)
 
 # The command uses the shared Lua library: busted's C modules look for Lua's functions in the process.
 $(B)/shunt: $(call obj,$(MAIN_SRC) $(BIND_SRC)) $(B)/libshunt.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES) $(COMMAND_PACKAGES))
 
 # The Lua module takes Lua's functions from the program that loads it, and exports one function.
 $(B)/core.map:
@@ -153,6 +154,12 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,cmocka $(PACKAGES))
+# One test calls all that the header declares.
+$(B)/nulls_calls.h: tests/unit/nulls.lua src/shunt.h
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(LUA) tests/unit/nulls.lua src/shunt.h >$@
+$(B)/obj/tests/unit/nulls_test.o: $(B)/nulls_calls.h
+$(B)/tests/cli/serve_test: $(call obj,src/cli/serve.c)
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 # Relays that tests put between themselves and a real server.
@@ -294,7 +301,7 @@ bench: ## Measure; one line for each figure: NAME VALUE LIMIT ok|short
 	$(again) -s all $(BENCHES) $(HOSTS) $(SUPPORT)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
+lint: ## Check spelling, phrases, style, warnings and the ABI: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
 	@sh tests/packages.sh build test lint
 	@codespell src lua rules tests Makefile $(wildcard *.md)
 	@$(LUA) tests/prose.lua
@@ -305,7 +312,13 @@ lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppch
 	@printf '%s\n' $(LIB_SRC) $(BIND_SRC) $(MAIN_SRC) | xargs -P 2 -I {} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
 	$(again) -s all unit CC=gcc B=build/lint-gcc WERROR=1
 	$(again) -s all unit CC=clang B=build/lint-clang WERROR=1
+	@$(LUA) src/pack/abi.lua build/lint-gcc/$(LIBRARY) gcc
 	@echo 'lint: clean'
+
+abi: ## Record the ABI of the library as it is, in src/pack/libshunt.abi
+	@sh tests/packages.sh build lint
+	$(again) -s all
+	@$(LUA) src/pack/abi.lua build/$(LIBRARY) gcc --renew
 
 fmt: ## Format the C files
 	@sh tests/packages.sh lint
@@ -318,13 +331,21 @@ COMPLETIONS = bash-completion/completions/shunt zsh/site-functions/_shunt fish/v
 MAN_PAGES = man1/shunt.1 man3/shunt.3 man3/shunt_*.3 man5/shunt.yaml.5 man7/shunt-rules.7
 DOCUMENTS = README.md CHANGELOG.md LICENSE
 HEADERS = $(notdir $(wildcard src/shunt.h src/shunt.hpp))
-RULES_FILES = find rules -path rules/store/data -prune -o -type f ! -name '*.db*' -print
+RULES_FILES = find rules -path rules/store/data -prune -o -type f ! -name '*.db*' ! -name '*.sh' -print
 # A folder below PREFIX as pkg-config gives it, so that it can be moved with its prefix.
 below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 
-install: all $(B)/man/made ## Install under PREFIX (/usr/local), below DESTDIR if it is set
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(LUACDIR)/shunt $(INCLUDEDIR) $(LUADIR) $(DATADIR)/shunt $(DOCDIR))
+# The Lua module and the command, which is all that a rock has.
+module: $(B)/shunt $(B)/lua/shunt/core.so
+install-module: module
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LUACDIR)/shunt)
 	install -m 755 $(B)/shunt $(DESTDIR)$(BINDIR)/shunt
+	install -m 755 $(B)/lua/shunt/core.so $(DESTDIR)$(LUACDIR)/shunt/core.so
+	for file in $$(cd lua && find shunt -type f); do \
+	  install -D -m 644 lua/$$file $(DESTDIR)$(LUADIR)/$$file || exit 1; done
+
+install: all $(B)/man/made install-module ## Install under PREFIX (/usr/local), below DESTDIR if it is set
+	install -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR)/shunt $(DOCDIR))
 	install -m 644 $(addprefix src/,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(B)/libshunt.a $(DESTDIR)$(LIBDIR)/libshunt.a
 	install -m 755 $(B)/$(LIBRARY) $(DESTDIR)$(LIBDIR)/$(LIBRARY)
@@ -333,9 +354,6 @@ install: all $(B)/man/made ## Install under PREFIX (/usr/local), below DESTDIR i
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call below_prefix,$(LIBDIR))|' \
 	  -e 's|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' -e 's|@DATADIR@|$(call below_prefix,$(DATADIR))|' \
 	  -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' src/pack/shunt.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/shunt.pc
-	install -m 755 $(B)/lua/shunt/core.so $(DESTDIR)$(LUACDIR)/shunt/core.so
-	for file in $$(cd lua && find shunt -type f); do \
-	  install -D -m 644 lua/$$file $(DESTDIR)$(LUADIR)/$$file || exit 1; done
 	for file in $$($(RULES_FILES)); do install -D -m 644 $$file $(DESTDIR)$(DATADIR)/shunt/$$file || exit 1; done
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	for page in $$(cd $(B)/man && find . -name '*.[1-9]'); do \
@@ -350,6 +368,17 @@ uninstall: ## Remove the installed files, with the same variables as for install
 	  $(addprefix $(MANDIR)/,$(MAN_PAGES)) $(addprefix $(DATADIR)/,$(COMPLETIONS)) $(addprefix $(DOCDIR)/,$(DOCUMENTS)))
 	rm -rf $(addprefix $(DESTDIR),$(LUACDIR)/shunt $(LUADIR)/shunt $(DATADIR)/shunt)
 	rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+
+deb: ## Make Debian packages in build/deb, lintian-clean; as root, TRY=DIR tries them in a root of their own
+	@sh tests/packages.sh build deb
+	@DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-parallel=$(shell nproc)}" sh src/pack/deb.sh build/deb
+	@$(if $(TRY),sh tests/packages.sh root && sh tests/deb.sh build/deb $(TRY))
+
+# LuaRocks finds no dependencies itself here: a rock's own dependency, argparse, comes from the system.
+rock: ## Build a rock with LuaRocks in build/rock, and try it
+	@sh tests/packages.sh build rock
+	@luarocks --lua-version $(LUA_ABI) make --deps-mode none --tree build/rock/tree src/pack/shunt-dev-1.rockspec
+	@sh tests/rock.sh build/rock/tree
 
 clean: ## Remove everything that was built
 	rm -rf build rules/store/data rules/cookbook/*/*.db* tests/hosts/*/*.db*

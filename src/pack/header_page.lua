@@ -1,5 +1,6 @@
 --- The manual page shunt(3), made from src/shunt.h: its sections, its declarations and their comments.
 local host = require "shunt.cli.host"
+local macros = require "macros"
 local troff = require "shunt.cli.troff"
 
 local header_page = {}
@@ -130,7 +131,7 @@ function header_page.make(path)
     ".SH DESCRIPTION",
   }
   local comment
-  for _, part in ipairs(parts_of(readable(lines))) do
+  for _, part in ipairs(parts_of(readable(macros.expand(lines)))) do
     local title = part.kind == "comment" and part.lines[1]:match "^/%* %-%-%-%- (.-) %-%-%-%- %*/$"
     if comment and (part.kind ~= "declaration") then
       out[#out + 1] = ".PP"
