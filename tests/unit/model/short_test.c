@@ -169,6 +169,8 @@ static void many_decisions_are_taken_in_one_call(void **state) {
   a = (answers){.n = 0};
   store_fine(w, shunt_resolve_all(w->session, NULL, 0, note, &a, &w->err));
   assert_int_equal(a.n, 0);
+  store_fails(w, shunt_resolve_all(w->session, NULL, 1, note, &a, &w->err), SHUNT_E_USAGE, "requests");
+  store_fails(w, shunt_resolve_all(w->session, requests, 1, NULL, &a, &w->err), SHUNT_E_USAGE, "each");
 }
 
 /* ---- transactions ---- */
