@@ -1399,6 +1399,9 @@ SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t rela
  */
 SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t row, const char *relation,
                                                 const uint32_t **at, size_t *n);
+/* All rows as a JSON array, in the form that shunt_call gives: an object for each row, and related rows under their
+ * relation's name. Free it with shunt_free. Errors: USAGE: a column holds NaN or an infinity; MEMORY. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_rows_json(const shunt_rows *rows, char **json, shunt_error *err);
 
 /* ---- calls in JSON ---- */
 

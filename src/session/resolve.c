@@ -248,6 +248,8 @@ shunt_status shunt_resolve_all(shunt_session *s, const shunt_request *const *req
                                void *ud, shunt_error *err) {
   VISIT(v);
   shunt_error failure;
+  if (n && !requests) return error_null(err, "requests");
+  if (n && !each) return error_null(err, "each");
   shunt_status status = visit_begin(&v, s, err);
   if (!status) status = session_follow(s, err);
   for (size_t i = 0; i < n && !status; i++) {
