@@ -1390,8 +1390,8 @@ SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t r
  *   commit rollback switch_push switch_pop null
  *
  * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
- * shunt_session_close ends those that are left. Threads: one at a time uses the session. Errors: those of the functions that
- * do the same, and USAGE. */
+ * shunt_session_close ends those that are left. Threads: one at a time uses the session. Errors: those of the functions
+ * that do the same, and USAGE. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
                                                  shunt_error *err);
 /* Opens a session with options as JSON, which have the names of Lua's app:session: {"instance":"acme","attrs":
@@ -1399,6 +1399,10 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const c
  * those of shunt_session_open. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session,
                                                          shunt_error *err);
+
+/* All rows as the array of objects that a call would give. Free it with shunt_free. Any thread. Errors: MEMORY; USAGE:
+ * a column holds NaN or an infinity. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_rows_json(const shunt_rows *rows, char **json, shunt_error *err);
 
 #ifdef __cplusplus
 }
