@@ -235,7 +235,7 @@ static void says_where_a_mistake_is(void **state) {
     assert_int_equal(w->err.line, wrong[i].line);
     assert_int_equal(w->err.column, wrong[i].column);
   }
-  refuses(w, NULL, SHUNT_E_USAGE, "the JSON is missing");
+  refuses(w, NULL, SHUNT_E_USAGE, "json is NULL");
   refuses(w, "{\"select\":\"usr\"}", SHUNT_E_NOT_FOUND, "there is no model 'usr'; did you mean 'user'?");
   char *reply = "";
   assert_int_equal(shunt_call(w->session, "{\"x\":1}", &reply, NULL), SHUNT_E_USAGE);
