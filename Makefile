@@ -65,7 +65,7 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan fuzz fuzzers nightly coverage bench install uninstall clean help deps check unit run-fuzzers FORCE
+.PHONY: all demo test lint abi fmt asan tsan fuzz fuzzers nightly coverage bench install install-module module uninstall deb rock clean help deps check unit run-fuzzers FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) tests/tsan.c)
 
@@ -301,7 +301,7 @@ bench: ## Measure; one line for each figure: NAME VALUE LIMIT ok|short
 	$(again) -s all $(BENCHES) $(HOSTS) $(SUPPORT)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
+lint: ## Check spelling, phrases, style, warnings and the ABI: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
 	@sh tests/packages.sh build test lint
 	@codespell src lua rules tests Makefile $(wildcard *.md)
 	@$(LUA) tests/prose.lua
@@ -312,7 +312,13 @@ lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppch
 	@printf '%s\n' $(LIB_SRC) $(BIND_SRC) $(MAIN_SRC) | xargs -P 2 -I {} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
 	$(again) -s all unit CC=gcc B=build/lint-gcc WERROR=1
 	$(again) -s all unit CC=clang B=build/lint-clang WERROR=1
+	@$(LUA) src/pack/abi.lua build/lint-gcc/$(LIBRARY) gcc
 	@echo 'lint: clean'
+
+abi: ## Record the ABI of the library as it is, in src/pack/libshunt.abi
+	@sh tests/packages.sh build lint
+	$(again) -s all
+	@$(LUA) src/pack/abi.lua build/$(LIBRARY) gcc --renew
 
 fmt: ## Format the C files
 	@sh tests/packages.sh lint
@@ -325,13 +331,21 @@ COMPLETIONS = bash-completion/completions/shunt zsh/site-functions/_shunt fish/v
 MAN_PAGES = man1/shunt.1 man3/shunt.3 man3/shunt_*.3 man5/shunt.yaml.5 man7/shunt-rules.7
 DOCUMENTS = README.md CHANGELOG.md LICENSE
 HEADERS = $(notdir $(wildcard src/shunt.h src/shunt.hpp))
-RULES_FILES = find rules -path rules/store/data -prune -o -type f ! -name '*.db*' -print
+RULES_FILES = find rules -path rules/store/data -prune -o -type f ! -name '*.db*' ! -name '*.sh' -print
 # A folder below PREFIX as pkg-config gives it, so that it can be moved with its prefix.
 below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 
-install: all $(B)/man/made ## Install under PREFIX (/usr/local), below DESTDIR if it is set
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LIBDIR)/pkgconfig $(LUACDIR)/shunt $(INCLUDEDIR) $(LUADIR) $(DATADIR)/shunt $(DOCDIR))
+# The Lua module and the command, which is all that a rock has.
+module: $(B)/shunt $(B)/lua/shunt/core.so
+install-module: module
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LUACDIR)/shunt)
 	install -m 755 $(B)/shunt $(DESTDIR)$(BINDIR)/shunt
+	install -m 755 $(B)/lua/shunt/core.so $(DESTDIR)$(LUACDIR)/shunt/core.so
+	for file in $$(cd lua && find shunt -type f); do \
+	  install -D -m 644 lua/$$file $(DESTDIR)$(LUADIR)/$$file || exit 1; done
+
+install: all $(B)/man/made install-module ## Install under PREFIX (/usr/local), below DESTDIR if it is set
+	install -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR)/shunt $(DOCDIR))
 	install -m 644 $(addprefix src/,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(B)/libshunt.a $(DESTDIR)$(LIBDIR)/libshunt.a
 	install -m 755 $(B)/$(LIBRARY) $(DESTDIR)$(LIBDIR)/$(LIBRARY)
@@ -340,9 +354,6 @@ install: all $(B)/man/made ## Install under PREFIX (/usr/local), below DESTDIR i
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call below_prefix,$(LIBDIR))|' \
 	  -e 's|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' -e 's|@DATADIR@|$(call below_prefix,$(DATADIR))|' \
 	  -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' src/pack/shunt.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/shunt.pc
-	install -m 755 $(B)/lua/shunt/core.so $(DESTDIR)$(LUACDIR)/shunt/core.so
-	for file in $$(cd lua && find shunt -type f); do \
-	  install -D -m 644 lua/$$file $(DESTDIR)$(LUADIR)/$$file || exit 1; done
 	for file in $$($(RULES_FILES)); do install -D -m 644 $$file $(DESTDIR)$(DATADIR)/shunt/$$file || exit 1; done
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
 	for page in $$(cd $(B)/man && find . -name '*.[1-9]'); do \
@@ -357,6 +368,17 @@ uninstall: ## Remove the installed files, with the same variables as for install
 	  $(addprefix $(MANDIR)/,$(MAN_PAGES)) $(addprefix $(DATADIR)/,$(COMPLETIONS)) $(addprefix $(DOCDIR)/,$(DOCUMENTS)))
 	rm -rf $(addprefix $(DESTDIR),$(LUACDIR)/shunt $(LUADIR)/shunt $(DATADIR)/shunt)
 	rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+
+deb: ## Make Debian packages in build/deb, lintian-clean; as root, TRY=DIR tries them in a root of their own
+	@sh tests/packages.sh build deb
+	@DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-parallel=$(shell nproc)}" sh src/pack/deb.sh build/deb
+	@$(if $(TRY),sh tests/packages.sh root && sh tests/deb.sh build/deb $(TRY))
+
+# LuaRocks finds no dependencies itself here: a rock's own dependency, argparse, comes from the system.
+rock: ## Build a rock with LuaRocks in build/rock, and try it
+	@sh tests/packages.sh build rock
+	@luarocks --lua-version $(LUA_ABI) make --deps-mode none --tree build/rock/tree src/pack/shunt-dev-1.rockspec
+	@sh tests/rock.sh build/rock/tree
 
 clean: ## Remove everything that was built
 	rm -rf build rules/store/data rules/cookbook/*/*.db* tests/hosts/*/*.db*

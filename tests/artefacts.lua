@@ -187,6 +187,9 @@ local function check_pages(at, root)
     checks:check("shunt(3) declares " .. name, plain:find("%f[%w_]" .. name .. "%("))
     checks:check(("man %s finds shunt(3)"):format(name), files.try_read(("%s/man3/%s.3"):format(man, name)) == ".so man3/shunt.3\n")
   end
+  checks:check("shunt(3) has the members and enumerators that macros make",
+    plain:find("\n  SHUNT_E_CONFIG,\n", 1, true) and plain:find("\n  const char *explicit_client; /*", 1, true)
+    and not plain:find "_MAP%(SHUNT")
   -- Each comment of the header that stands before a declaration is in the page: compared by its first words.
   for comment in read("src/shunt.h"):gmatch "\n/%* ([^\n]-)\n" do
     local words = comment:match "^(.-)%s*%*?/?$"

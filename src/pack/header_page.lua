@@ -1,5 +1,6 @@
 --- The manual page shunt(3), made from src/shunt.h: its sections, its declarations and their comments.
 local host = require "shunt.cli.host"
+local macros = require "macros"
 local troff = require "shunt.cli.troff"
 
 local header_page = {}
@@ -14,7 +15,7 @@ end
 local function readable(lines)
   local out, hidden = {}, false
   for _, line in ipairs(lines) do
-    if line:find "^#if" then hidden = line:find "__cplusplus" or line:find "__GNUC__" end
+    if line:find "^#if" then hidden = line:find "^#ifdef __cplusplus" or line:find "__GNUC__" end
     local kept = not hidden and not line:find "^#%s*[iue][fnl]%l*" and line ~= "#define SHUNT_H" -- if, include, undef, …
     if line:find "^#endif" then hidden = false end
     if kept then
@@ -130,7 +131,7 @@ function header_page.make(path)
     ".SH DESCRIPTION",
   }
   local comment
-  for _, part in ipairs(parts_of(readable(lines))) do
+  for _, part in ipairs(parts_of(readable(macros.expand(lines)))) do
     local title = part.kind == "comment" and part.lines[1]:match "^/%* %-%-%-%- (.-) %-%-%-%- %*/$"
     if comment and (part.kind ~= "declaration") then
       out[#out + 1] = ".PP"

@@ -3,7 +3,7 @@
 local Engines = require "tests.engines.support.engines"
 local Http = require "tests.hosts.http.service"
 
-local ROUNDS, SECONDS = 7, 2
+local ROUNDS, SECONDS = 15, 1
 local LIMIT = 1.10
 local USER, TENANT = "/users/7?include=orders", "acme"
 

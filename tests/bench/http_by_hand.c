@@ -2,6 +2,8 @@
  * requests and gives the same answers. Use: http_by_hand [PEOPLE_URL SHOP_URL], in the folder of the databases; the
  * URLs are of PostgreSQL, without them people and shop are SQLite files, too. It prints its port and serves until
  * SIGTERM. */
+#define _XOPEN_SOURCE 700 /* sigwait, pthread_sigmask */
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <libpq-fe.h>

@@ -6,6 +6,7 @@
 local App = require "tests.spec.support.app"
 local Faults = require "tests.engines.support.faults"
 local Http = require "tests.hosts.http.service"
+local OpenMetrics = require "tests.spec.support.openmetrics"
 local files = require "tests.files"
 
 local SECONDS = tonumber(os.getenv "SHUNT_HTTP_SECONDS") or 6
@@ -45,6 +46,18 @@ describe("the HTTP service", function()
     assert.equal(404, (service:get("/users/seven", "acme")))
     assert.equal(404, (service:get("/", "acme")))
     assert.equal(405, (service:get("/users/7", "acme", "-X POST -d x=1")))
+  end)
+
+  it("counts in its metrics the statements of requests", function()
+    for _ = 1, 5 do service:get("/users/7?include=orders", "acme") end
+    service:get("/users/7", "hooli")
+    service:get("/users/7", "globex")
+    local status, text = service:get "/metrics"
+    assert.equal(200, status)
+    local metrics = OpenMetrics.read(text)
+    for client, n in pairs { people = 6, shop = 5, hooli = 1 } do
+      assert.equal(n, metrics:value("shunt_statements_total", { client = client, level = "0", operation = "read", outcome = "done" }), client)
+    end
   end)
 
   it("reloads on SIGHUP, and keeps what it has if the new rules don't load", function()
@@ -128,6 +141,9 @@ describe("the HTTP service", function()
     assert.equal(found.threads, found.after, "a thread got nothing from the server after it was back: " .. text)
 
     assert.equal(200, (service:get("/users/7", "acme")))
+    local _, metrics = service:get "/metrics"
+    local reloads = OpenMetrics.read(metrics):value("shunt_reloads_total", { outcome = "done" })
+    assert(generation <= reloads + 1 and reloads + 1 <= service:generation(), reloads .. " reloads")
     local samples = {}
     for memory, descriptors in files.read(folder .. "/samples"):gmatch "(%d+) (%d+)\n" do
       samples[#samples + 1] = { math.tointeger(memory), math.tointeger(descriptors) }

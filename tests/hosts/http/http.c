@@ -1,6 +1,9 @@
 /* An HTTP service with tenants: GET /users/7?include=orders answers for the tenant in the header X-Tenant, GET /healthz
- * says that it serves. SIGHUP reloads configuration and rules, SIGTERM ends the service when all requests are answered.
- * Use: http SHUNT_YAML [PORT [THREADS]]; it prints its port. */
+ * says that it serves, GET /metrics gives its figures as OpenMetrics text. SIGHUP reloads configuration and rules,
+ * SIGTERM ends the service when all requests are answered. Use: http SHUNT_YAML [PORT [THREADS]]; it prints its port.
+ */
+#define _XOPEN_SOURCE 700 /* strdup, sigwait */
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <pthread.h>
@@ -63,16 +66,15 @@ static bool read_includes(const char *text, char names[][NAME_BYTES], shunt_incl
 static shunt_status select_user(shunt_session *session, const http_request *in, http_reply *out, shunt_error *err) {
   char names[MOST_RELATIONS][NAME_BYTES];
   shunt_include includes[MOST_RELATIONS];
-  shunt_value id = shunt_integer(in->id);
-  shunt_where where = {.op = SHUNT_EQ, .column = "id", .values = &id, .nvalues = 1};
-  shunt_query query = {.where = &where, .include = includes};
+  size_t n;
   shunt_rows *rows;
 
-  if (!read_includes(in->include, names, includes, &query.ninclude)) {
+  if (!read_includes(in->include, names, includes, &n)) {
     fail(out, 400, "too many relations");
     return SHUNT_OK;
   }
-  shunt_status status = shunt_select(session, "user", &query, &rows, err);
+  shunt_status status = shunt_get(session, "user", shunt_integer(in->id),
+                                  &SHUNT_WITH(query, .include = includes, .ninclude = n), &rows, err);
   if (status) return status;
   if (shunt_rows_count(rows) == 0) {
     fail(out, 404, "no such user");
@@ -87,7 +89,7 @@ static shunt_status select_user(shunt_session *session, const http_request *in, 
 }
 
 static void answer_user(void *ud, const http_request *in, http_reply *out) {
-  shunt_session_options options = {.instance = in->tenant, .timeout_ms = TIMEOUT_MS};
+  shunt_session_options options = SHUNT_WITH(session_options, .instance = in->tenant, .timeout_ms = TIMEOUT_MS);
   shunt_session *session;
   shunt_error err;
   out->type = "application/json";
@@ -103,7 +105,25 @@ static void answer_user(void *ud, const http_request *in, http_reply *out) {
   shunt_session_close(session);
 }
 
+static void answer_metrics(shunt_app *app, http_reply *out) {
+  shunt_error err;
+  char *text;
+  out->type = SHUNT_METRICS_TYPE;
+  if (shunt_metrics(app, &text, &err)) {
+    out->status = http_status(err.status);
+    return;
+  }
+  out->status = 200;
+  out->body = strdup(text); /* the server frees it as malloc's */
+  if (!out->body) out->status = 500;
+  shunt_free(text);
+}
+
 static bool answer_page(void *ud, const char *path, bool drains, http_reply *out) {
+  if (strcmp(path, "/metrics") == 0) {
+    answer_metrics(ud, out);
+    return true;
+  }
   if (strcmp(path, "/healthz") != 0) return false;
   json_t *body = json_pack("{s:b, s:I}", "serves", !drains, "generation", (json_int_t)shunt_generation(ud));
   out->type = "application/json";
@@ -120,7 +140,7 @@ static void print_problem(void *ud, const shunt_error *problem) {
 
 /* Until SIGTERM or SIGINT, which the caller has blocked in all threads. */
 static void serve(shunt_app *app, http_server *server, const sigset_t *signals) {
-  shunt_options options = {.problem = print_problem};
+  shunt_options options = SHUNT_WITH(options, .problem = print_problem);
   shunt_error err;
   int signal;
   while (sigwait(signals, &signal) == 0 && signal == SIGHUP) {
@@ -147,7 +167,7 @@ int main(int argc, char **argv) {
   sigaddset(&signals, SIGINT);
   pthread_sigmask(SIG_BLOCK, &signals, NULL);
 
-  if (shunt_open(argv[1], &(shunt_options){.problem = print_problem}, &app, &err)) return 3;
+  if (shunt_open(argv[1], &SHUNT_WITH(options, .problem = print_problem), &app, &err)) return 3;
   options.ud = app;
   http_server *server = http_start(&options);
   if (!server) {

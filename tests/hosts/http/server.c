@@ -1,3 +1,5 @@
+#define _XOPEN_SOURCE 700 /* nanosleep */
+
 #include "server.h"
 
 #include <arpa/inet.h>
