@@ -1,6 +1,7 @@
 #include "query/statement.h"
 
 #include "base/clock.h"
+#include "query/comment.h"
 #include "query/slow.h"
 #include "query/table.h"
 #include "session/outcome.h"
@@ -63,13 +64,27 @@ static bool may_repeat(execution *e, const driver_conn *conn) {
   return may;
 }
 
+/* With the comment of its trace, if that is wanted. */
+static shunt_status send_text(const call *c, const execution *e, driver_conn *conn) {
+  const char *sql = e->sql;
+  size_t size = e->size;
+  if (comment_wanted(c, e->client, conn->engine)) {
+    shunt_status status = comment_add(c, e->by_hand, &sql, &size);
+    if (status) return status;
+    conn->once = sql != e->sql;
+  }
+  shunt_status status = conn->engine->send(conn, sql, size, e->params, e->nparams, c->err);
+  conn->once = false;
+  return status;
+}
+
 shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *again) {
   execution_start(e);
   if (may_write(e)) transaction_note_write(c->s, conn);
   e->affected = e->generated_id = 0;
   if (!e->reads) conn->unsure = true;
   if (e->by_hand) note_by_hand(c, e, conn);
-  shunt_status status = conn->engine->send(conn, e->sql, e->size, e->params, e->nparams, c->err);
+  shunt_status status = send_text(c, e, conn);
   e->sent = !status;
   if (status) execution_tell(c, e, conn, 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
