@@ -1,6 +1,7 @@
 #include "query/statement.h"
 
 #include "base/clock.h"
+#include "base/probe.h"
 #include "query/comment.h"
 #include "query/slow.h"
 #include "query/table.h"
@@ -38,6 +39,7 @@ static void tell(call *c, const execution *e, size_t nrows, int64_t took_ns, shu
 
 void execution_tell(call *c, const execution *e, driver_conn *conn, size_t nrows, shunt_status status) {
   const int64_t took_ns = clock_monotonic_ns() - e->started_ns;
+  PROBE(statement__done, 6, e->client->name, e->level, e->sql, took_ns, nrows, status);
   driver_count_statement(&conn->counts, may_write(e) ? SHUNT_WRITE : SHUNT_READ, took_ns, status);
   if (c->s->observer.fn || observer_there(c->s->generation.observer) || slow_is_watched(c->s))
     tell(c, e, nrows, took_ns, status);
@@ -85,6 +87,7 @@ shunt_status execution_send(call *c, execution *e, driver_conn *conn, bool *agai
   if (!e->reads) conn->unsure = true;
   if (e->by_hand) note_by_hand(c, e, conn);
   shunt_status status = send_text(c, e, conn);
+  PROBE(statement__sent, 3, e->client->name, e->level, e->sql);
   e->sent = !status;
   if (status) execution_tell(c, e, conn, 0, status);
   *again = status == SHUNT_E_DATASOURCE && may_repeat(e, conn);
