@@ -1,21 +1,37 @@
 # make            builds the library, the command and the Lua module in build/
 # make help       lists the other targets
-# Variables to set, here or in the environment: CC CFLAGS LDFLAGS PREFIX DESTDIR LUA, WERROR=1, V=1 (show commands).
+# Variables to set, here or in the environment: CC CFLAGS LDFLAGS LUA PKG_CONFIG, WERROR=1, V=1 (show commands), and those
+# of installing: PREFIX BINDIR LIBDIR INCLUDEDIR DATADIR MANDIR DOCDIR LUADIR LUACDIR DESTDIR.
 
 CFLAGS ?= -O2 -g
-PREFIX ?= /usr/local
 LUA ?= lua5.4
+PKG_CONFIG ?= pkg-config
 B ?= build
-export LUA
+export LUA PKG_CONFIG
+
+LUA_ABI := 5.4
+PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DATADIR ?= $(PREFIX)/share
+MANDIR ?= $(DATADIR)/man
+DOCDIR ?= $(DATADIR)/doc/shunt
+LUADIR ?= $(DATADIR)/lua/$(LUA_ABI)
+LUACDIR ?= $(LIBDIR)/lua/$(LUA_ABI)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
-PACKAGES := lua5.4 sqlite3 libpq mysqlclient yaml-0.1 jansson
+PACKAGES := $(shell sh tests/packages.sh --modules)
+COMMAND_PACKAGES := libedit
 VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
-SONAME := libshunt.so.0
-LUA_ABI := 5.4
+# Hosts link to the soname. Its number changes when the ABI changes in a way that breaks them (CONTRIBUTING.md).
+SOVERSION := 0
+SONAME := libshunt.so.$(SOVERSION)
+LIBRARY := $(SONAME).$(shell echo $(VERSION) | cut -d . -f 2-)
+, := ,
 
 # $(call libs,PACKAGE…): the linker's flags; empty if a package is missing, which the rule of $(B)/flags reports.
-libs = $(shell pkg-config --libs $(1) 2>/dev/null) -lm
+libs = $(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null) -lm
 
 # libshunt has everything except the command and the Lua module. Objects are position-independent: one set of them
 # serves the static library, the shared one and the Lua module.
@@ -24,7 +40,7 @@ BIND_SRC := $(wildcard src/bind/*.c)
 LIB_SRC := $(filter-out $(MAIN_SRC) $(BIND_SRC),$(wildcard src/*.c src/*/*.c src/*/*/*.c))
 TEST_SRC := $(wildcard tests/unit/*_test.c tests/unit/*/*_test.c tests/unit/*/*/*_test.c)
 TEST_HELP_SRC := $(filter-out $(TEST_SRC),$(wildcard tests/unit/*.c tests/unit/*/*.c))
-BENCH_SRC := $(wildcard tests/bench/*.c)
+BENCH_SRC := $(filter-out tests/bench/http_by_hand.c,$(wildcard tests/bench/*.c))
 FUZZ_SRC := $(filter-out tests/fuzz/main.c,$(wildcard tests/fuzz/*.c))
 STANDARD := $(sort $(wildcard rules/standard/*.lua))
 C_FILES := $(wildcard src/*.[ch] src/*/*.[ch] src/*/*/*.[ch] tests/*.[ch] tests/*/*.[ch] tests/*/*/*.[ch] tests/*/*/*/*.[ch])
@@ -33,13 +49,15 @@ obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC)) $(B)/obj/standard_rules.o
 TESTS := $(patsubst tests/unit/%.c,$(B)/tests/%,$(TEST_SRC))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(FUZZ_SRC))
-BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC))
+BENCHES := $(patsubst tests/bench/%.c,$(B)/bench/%,$(BENCH_SRC)) $(B)/bench/http_by_hand
 RELAYS := $(B)/tests/relay $(B)/tests/cutter
+HOSTS := $(B)/hosts/http
 SUPPORT := $(B)/lua/tests/support/watchdog.so $(B)/lua/tests/support/failing.so
 INTERRUPT := $(B)/tests/interrupt.so
+HOSTS := $(B)/tests/calls
 LEAP := $(B)/tests/leap.so
 
-CPPFLAGS_ALL := -Isrc $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
+CPPFLAGS_ALL := -Isrc $(shell $(PKG_CONFIG) --cflags $(PACKAGES) 2>/dev/null) $(CPPFLAGS)
 CFLAGS_ALL := -std=c11 $(WARNINGS) $(if $(WERROR),-Werror) -fPIC -fvisibility=hidden -pthread $(CFLAGS) $(SANITIZE)
 LDFLAGS_ALL := -pthread $(LDFLAGS) $(SANITIZE)
 
@@ -47,7 +65,7 @@ ifeq ($(V),)
 say = @printf '  %-5s %s\n' $(1) $(2);
 endif
 
-.PHONY: all demo test lint fmt asan tsan fuzz fuzzers nightly coverage bench install uninstall clean help deps check unit run-fuzzers FORCE
+.PHONY: all demo test lint abi fmt asan tsan fuzz fuzzers nightly coverage bench install install-module module uninstall deb rock clean help deps check unit run-fuzzers FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(call obj,$(TEST_SRC) $(TEST_HELP_SRC) $(BENCH_SRC) $(wildcard tests/fuzz/*.c) tests/tsan.c)
 
@@ -60,11 +78,11 @@ stamp = @mkdir -p $(@D); printf '%s\n' '$(strip $(1))' | cmp -s - $@ || printf '
 
 $(B)/flags: FORCE
 	@sh tests/packages.sh --check build
-	$(call stamp,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL))
+	$(call stamp,$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(LUA_ARCHIVE))
 $(B)/files: FORCE
 	$(call stamp,$(LIB_SRC) $(BIND_SRC) $(STANDARD))
-$(B)/prefix: FORCE
-	$(call stamp,$(PREFIX))
+$(B)/luadir: FORCE
+	$(call stamp,$(LUADIR))
 
 $(B)/obj/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
@@ -72,10 +90,10 @@ $(B)/obj/%.o: %.c $(B)/flags
 $(B)/obj/standard_rules.o: $(B)/standard_rules.c $(B)/flags
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
-$(B)/obj/src/cli/main.o: private CPPFLAGS_ALL += -DSHUNT_LUADIR='"$(PREFIX)/share/lua/$(LUA_ABI)"'
-$(B)/obj/src/cli/main.o: $(B)/prefix
+$(B)/obj/src/cli/main.o: private CPPFLAGS_ALL += -DSHUNT_LUADIR='"$(LUADIR)"'
+$(B)/obj/src/cli/main.o: $(B)/luadir
 # cmocka 2 deprecates macros whose successors cmocka 1 doesn't have.
-$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
+$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -I$(B) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 
 # The library contains the standard policy: each file of rules/standard/ as an array of bytes.
 $(B)/standard_rules.c: $(STANDARD) $(B)/files
@@ -101,15 +119,28 @@ $(B)/libshunt.a: $(LIB_OBJ) $(B)/files
 # The library is never unloaded: a thread that waits for a server to accept a cancellation may run longer than its user.
 STAYS := -Wl,-z,nodelete
 
-$(B)/$(SONAME): $(LIB_OBJ) $(B)/files
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared $(STAYS) -Wl,-soname,$(SONAME) $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) \
-	  $(call libs,$(PACKAGES))
+# The shared library has a Lua of its own, whose names it hides. From liblua5.4.so it would get the Lua of the process
+# instead, if there is one: LuaJIT's, OpenResty's, liblua5.1's, which the loader finds first. A version script and
+# -Bsymbolic bind only what a library defines itself, dlmopen brings a second libc, and sanitizers refuse RTLD_DEEPBIND.
+# Debian's archive is position-independent, except for the addresses of three variables of libc (src/rule/lua_link.c).
+# LUA_ARCHIVE= links liblua5.4.so; then shunt_open refuses to work beside another Lua.
+LUA_ARCHIVE ?= $(filter /%,$(shell $(CC) -print-file-name=liblua$(LUA_ABI).a))
+LUA_OWN := $(if $(LUA_ARCHIVE),$(B)/lua.a)
+
+$(B)/lua.a: $(LUA_ARCHIVE) $(B)/flags
+	$(call say,COPY,$@)objcopy $(foreach name,stdin stdout stderr,--redefine-sym $(name)=rule_lua_$(name)) $(LUA_ARCHIVE) $@
+$(B)/$(LIBRARY): $(LIB_OBJ) $(LUA_OWN) $(B)/files src/pack/libshunt.map
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -shared $(STAYS) -Wl,-soname,$(SONAME) -Wl,--version-script=src/pack/libshunt.map \
+	  $(if $(SANITIZE),,-Wl,-z,defs) -o $@ $(LIB_OBJ) $(if $(LUA_OWN),-Wl$(,)--exclude-libs$(,)lua.a $(LUA_OWN)) \
+	  $(call libs,$(if $(LUA_OWN),$(filter-out lua%,$(PACKAGES)),$(PACKAGES)))
+$(B)/$(SONAME): $(B)/$(LIBRARY)
+	@ln -sf $(LIBRARY) $@
 $(B)/libshunt.so: $(B)/$(SONAME)
 	@ln -sf $(SONAME) $@
 
 # The command uses the shared Lua library: busted's C modules look for Lua's functions in the process.
 $(B)/shunt: $(call obj,$(MAIN_SRC) $(BIND_SRC)) $(B)/libshunt.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES) $(COMMAND_PACKAGES))
 
 # The Lua module takes Lua's functions from the program that loads it, and exports one function.
 $(B)/core.map:
@@ -123,6 +154,11 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,cmocka $(PACKAGES))
+# One test calls all that the header declares.
+$(B)/nulls_calls.h: tests/unit/nulls.lua src/shunt.h
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(LUA) tests/unit/nulls.lua src/shunt.h >$@
+$(B)/obj/tests/unit/nulls_test.o: $(B)/nulls_calls.h
 $(B)/tests/cli/serve_test: $(call obj,src/cli/serve.c)
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
@@ -130,6 +166,10 @@ $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 $(RELAYS): $(B)/tests/%: $(B)/obj/tests/engines/%.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^
+# Hosts that specs run.
+$(HOSTS): $(B)/tests/%: $(B)/obj/tests/hosts/%.o $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
 # Lua modules of specs: the watchdog of those that wait, and an allocator that fails, which a state needs to its end.
 $(SUPPORT): $(B)/lua/tests/support/%.so: $(B)/obj/tests/support/%.o
 	@mkdir -p $(@D)
@@ -146,6 +186,9 @@ $(LEAP): $(LEAP_OBJ)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS) -shared -o $@ $^
 $(B)/tests/jobs/leap_test $(B)/tests/joint/age_test: $(LEAP_OBJ)
+$(B)/hosts/http: $(call obj,$(wildcard tests/hosts/http/*.c) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,libmicrohttpd $(PACKAGES))
 # A fuzzer is one function. libFuzzer, which SANITIZE may ask clang for, calls it in place of main.c.
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/%.o $(B)/obj/tests/fuzz/main.o $(B)/libshunt.a
 	@mkdir -p $(@D)
@@ -158,11 +201,17 @@ $(B)/bench/%: $(B)/obj/tests/bench/%.o $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
 
+$(B)/man/made: $(B)/shunt $(wildcard src/pack/*.lua lua/shunt/cli/*.lua) src/shunt.h rules/manual/rules.md rules/manual/sandbox.md
+	$(call say,GEN,$(B)/man)rm -rf $(B)/man && $(B)/shunt run src/pack/man.lua $(B)/man && touch $@
+
+# A service that does not use the library.
+$(B)/bench/http_by_hand: $(call obj,tests/bench/http_by_hand.c tests/hosts/http/server.c)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,libmicrohttpd sqlite3 libpq jansson)
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # ---- what is run ----
-
-, := ,
 
 # Runs make again, with the packages that are now installed; on all processors unless -j limits them.
 again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -180,10 +229,10 @@ test: ## Build and run every test; MYSQL=mysql or MYSQL=mariadb says which of th
 	$(again) check
 
 # Builds the tests in C without running them.
-unit: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP)
+unit: $(TESTS) $(FUZZERS) $(RELAYS) $(HOSTS) $(SUPPORT) $(INTERRUPT) $(LEAP)
 
 # The common part of test, asan, tsan and coverage. RUN holds options of tests/run.lua.
-check: $(TESTS) $(FUZZERS) $(RELAYS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
+check: $(TESTS) $(FUZZERS) $(RELAYS) $(HOSTS) $(SUPPORT) $(INTERRUPT) $(LEAP) $(if $(filter --only,$(RUN)),,all $(BENCHES))
 	@$(if $(filter unit fuzz,$(RUN)),,sh tests/engines/with-servers.sh) $(LUA) tests/run.lua --build $(B) --cc '$(CC)' $(RUN) $(TESTS) $(FUZZERS)
 
 SANITIZERS = address,undefined -fno-sanitize-recover=all
@@ -194,9 +243,16 @@ asan: ## Run every test under the address and undefined-behaviour sanitizers
 	@sh tests/packages.sh build test
 	$(again) check RUN=--hosted $(SANITIZED)
 
-tsan: ## Run the unit tests under the thread sanitizer
+# The spec of the HTTP service, with the service of this build folder and the Lua module of the usual one.
+http_spec = SHUNT_BUILD=$(1) LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH='build/lua/?.so;;' \
+  TSAN_OPTIONS=halt_on_error=1 sh tests/engines/with-servers.sh --private $(LUA) "$$(command -v busted)" \
+  --output=plainTerminal tests/engines/http_spec.lua
+
+tsan: ## Run the unit tests, and the HTTP service under load, under the thread sanitizer
 	@sh tests/packages.sh build test
 	$(again) check B=build/tsan CFLAGS='-O1 -g' RUN='--only unit' SANITIZE=-fsanitize=thread
+	$(again) -s all unit
+	@$(call http_spec,build/tsan)
 
 # Whether clang is there, with its libFuzzer.
 LIBFUZZER = $(shell echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
@@ -229,8 +285,10 @@ nightly: export SHUNT_TENANTS = 5000
 nightly: export SHUNT_CALLS = 2500
 nightly: export SHUNT_JOBS = 10000
 nightly: export SHUNT_FAULTS = 100
+nightly: export SHUNT_HTTP_SECONDS = 60
 nightly: ## The same 40 times: 200,000 random trees of relations, ten thousand jobs at a time. It takes hours
 	$(again) fuzz ROUNDS=40
+	@$(call http_spec,build)
 
 coverage: ## Run every test and print which lines of src ran
 	@sh tests/packages.sh build test coverage
@@ -239,22 +297,28 @@ coverage: ## Run every test and print which lines of src ran
 	@gcovr --root . --filter src/ --object-directory build/coverage --exclude-unreachable-branches
 
 bench: ## Measure; one line for each figure: NAME VALUE LIMIT ok|short
-	@sh tests/packages.sh build servers
-	$(again) -s all $(BENCHES)
+	@sh tests/packages.sh build bench
+	$(again) -s all $(BENCHES) $(HOSTS) $(SUPPORT)
 	@sh tests/engines/with-servers.sh sh tests/bench/run.sh $(B)/bench
 
-lint: ## Check spelling, phrases, style and warnings: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
+lint: ## Check spelling, phrases, style, warnings and the ABI: codespell, luacheck, cppcheck, clang-tidy, clang-format, gcc, clang
 	@sh tests/packages.sh build test lint
 	@codespell src lua rules tests Makefile $(wildcard *.md)
 	@$(LUA) tests/prose.lua
-	@luacheck --quiet lua rules tests
+	@luacheck --quiet lua rules src tests
 	@clang-format --dry-run -Werror $(C_FILES)
 	@cppcheck --quiet --std=c11 -j 2 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
 	  $(addprefix --suppress=,missingIncludeSystem toomanyconfigs autoVariables uninitvar:src/route/evaluate.c wrongPrintfScanfArgNum '*:/usr/include/*') $(CPPFLAGS_ALL) src
 	@printf '%s\n' $(LIB_SRC) $(BIND_SRC) $(MAIN_SRC) | xargs -P 2 -I {} clang-tidy --quiet {} -- -std=c11 $(CPPFLAGS_ALL) 2>/dev/null
 	$(again) -s all unit CC=gcc B=build/lint-gcc WERROR=1
 	$(again) -s all unit CC=clang B=build/lint-clang WERROR=1
+	@$(LUA) src/pack/abi.lua build/lint-gcc/$(LIBRARY) gcc
 	@echo 'lint: clean'
+
+abi: ## Record the ABI of the library as it is, in src/pack/libshunt.abi
+	@sh tests/packages.sh build lint
+	$(again) -s all
+	@$(LUA) src/pack/abi.lua build/$(LIBRARY) gcc --renew
 
 fmt: ## Format the C files
 	@sh tests/packages.sh lint
@@ -262,42 +326,62 @@ fmt: ## Format the C files
 
 # ---- where it goes ----
 
-BIN_DIR = $(DESTDIR)$(PREFIX)/bin
-LIB_DIR = $(DESTDIR)$(PREFIX)/lib
-INCLUDE_DIR = $(DESTDIR)$(PREFIX)/include
-SHARE_DIR = $(DESTDIR)$(PREFIX)/share
-# The command itself prints the manual pages and the completions of three shells.
-MAN_PAGES = man/man1/shunt.1 man/man5/shunt.yaml.5
+# The command itself prints the completions of three shells.
 COMPLETIONS = bash-completion/completions/shunt zsh/site-functions/_shunt fish/vendor_completions.d/shunt.fish
+MAN_PAGES = man1/shunt.1 man3/shunt.3 man3/shunt_*.3 man5/shunt.yaml.5 man7/shunt-rules.7
+DOCUMENTS = README.md CHANGELOG.md LICENSE
+HEADERS = $(notdir $(wildcard src/shunt.h src/shunt.hpp))
+RULES_FILES = find rules -path rules/store/data -prune -o -type f ! -name '*.db*' ! -name '*.sh' -print
+# A folder below PREFIX as pkg-config gives it, so that it can be moved with its prefix.
+below_prefix = $(patsubst $(PREFIX)/%,$${prefix}/%,$(1))
 
-install: all ## Install under PREFIX (/usr/local), below DESTDIR if it is set
-	install -d $(BIN_DIR) $(LIB_DIR)/pkgconfig $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(INCLUDE_DIR) \
-	  $(SHARE_DIR)/lua/$(LUA_ABI) $(SHARE_DIR)/shunt
-	install -m 755 $(B)/shunt $(BIN_DIR)/shunt
-	install -m 644 src/shunt.h $(INCLUDE_DIR)/shunt.h
-	install -m 644 $(B)/libshunt.a $(LIB_DIR)/libshunt.a
-	install -m 755 $(B)/$(SONAME) $(LIB_DIR)/$(SONAME)
-	ln -sf $(SONAME) $(LIB_DIR)/libshunt.so
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' src/shunt.pc.in \
-	  >$(LIB_DIR)/pkgconfig/shunt.pc
-	install -m 755 $(B)/lua/shunt/core.so $(LIB_DIR)/lua/$(LUA_ABI)/shunt/core.so
+# The Lua module and the command, which is all that a rock has.
+module: $(B)/shunt $(B)/lua/shunt/core.so
+install-module: module
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(LUACDIR)/shunt)
+	install -m 755 $(B)/shunt $(DESTDIR)$(BINDIR)/shunt
+	install -m 755 $(B)/lua/shunt/core.so $(DESTDIR)$(LUACDIR)/shunt/core.so
 	for file in $$(cd lua && find shunt -type f); do \
-	  install -D -m 644 lua/$$file $(SHARE_DIR)/lua/$(LUA_ABI)/$$file || exit 1; done
-	for file in $$(find rules/standard rules/store rules/cookbook -path rules/store/data -prune -o -type f ! -name '*.db*' -print); do \
-	  install -D -m 644 $$file $(SHARE_DIR)/shunt/$$file || exit 1; done
-	install -d $(dir $(addprefix $(SHARE_DIR)/,$(MAN_PAGES) $(COMPLETIONS)))
-	$(B)/shunt help --man >$(SHARE_DIR)/man/man1/shunt.1
-	$(B)/shunt config --man >$(SHARE_DIR)/man/man5/shunt.yaml.5
-	for file in $(COMPLETIONS); do $(B)/shunt completion $${file%%[-/]*} >$(SHARE_DIR)/$$file || exit 1; done
+	  install -D -m 644 lua/$$file $(DESTDIR)$(LUADIR)/$$file || exit 1; done
+
+install: all $(B)/man/made install-module ## Install under PREFIX (/usr/local), below DESTDIR if it is set
+	install -d $(addprefix $(DESTDIR),$(LIBDIR)/pkgconfig $(INCLUDEDIR) $(DATADIR)/shunt $(DOCDIR))
+	install -m 644 $(addprefix src/,$(HEADERS)) $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(B)/libshunt.a $(DESTDIR)$(LIBDIR)/libshunt.a
+	install -m 755 $(B)/$(LIBRARY) $(DESTDIR)$(LIBDIR)/$(LIBRARY)
+	ln -sf $(LIBRARY) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libshunt.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(call below_prefix,$(LIBDIR))|' \
+	  -e 's|@INCLUDEDIR@|$(call below_prefix,$(INCLUDEDIR))|' -e 's|@DATADIR@|$(call below_prefix,$(DATADIR))|' \
+	  -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKAGES@|$(PACKAGES)|' src/pack/shunt.pc.in >$(DESTDIR)$(LIBDIR)/pkgconfig/shunt.pc
+	for file in $$($(RULES_FILES)); do install -D -m 644 $$file $(DESTDIR)$(DATADIR)/shunt/$$file || exit 1; done
+	install -m 644 $(DOCUMENTS) $(DESTDIR)$(DOCDIR)
+	for page in $$(cd $(B)/man && find . -name '*.[1-9]'); do \
+	  install -D -m 644 $(B)/man/$$page $(DESTDIR)$(MANDIR)/$$page || exit 1; done
+	install -d $(dir $(addprefix $(DESTDIR)$(DATADIR)/,$(COMPLETIONS)))
+	for file in $(COMPLETIONS); do $(B)/shunt completion $${file%%[-/]*} >$(DESTDIR)$(DATADIR)/$$file || exit 1; done
 	[ -n "$(DESTDIR)" ] || ldconfig 2>/dev/null || true
 
-uninstall: ## Remove the installed files
-	rm -f $(BIN_DIR)/shunt $(INCLUDE_DIR)/shunt.h $(LIB_DIR)/libshunt.a $(LIB_DIR)/libshunt.so $(LIB_DIR)/$(SONAME) \
-	  $(LIB_DIR)/pkgconfig/shunt.pc $(addprefix $(SHARE_DIR)/,$(MAN_PAGES) $(COMPLETIONS))
-	rm -rf $(LIB_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/lua/$(LUA_ABI)/shunt $(SHARE_DIR)/shunt
+uninstall: ## Remove the installed files, with the same variables as for install
+	rm -f $(addprefix $(DESTDIR),$(BINDIR)/shunt $(addprefix $(INCLUDEDIR)/,$(HEADERS)) \
+	  $(addprefix $(LIBDIR)/,libshunt.a libshunt.so $(SONAME) $(LIBRARY) pkgconfig/shunt.pc) \
+	  $(addprefix $(MANDIR)/,$(MAN_PAGES)) $(addprefix $(DATADIR)/,$(COMPLETIONS)) $(addprefix $(DOCDIR)/,$(DOCUMENTS)))
+	rm -rf $(addprefix $(DESTDIR),$(LUACDIR)/shunt $(LUADIR)/shunt $(DATADIR)/shunt)
+	rmdir $(DESTDIR)$(DOCDIR) 2>/dev/null || true
+
+deb: ## Make Debian packages in build/deb, lintian-clean; as root, TRY=DIR tries them in a root of their own
+	@sh tests/packages.sh build deb
+	@DEB_BUILD_OPTIONS="$${DEB_BUILD_OPTIONS-parallel=$(shell nproc)}" sh src/pack/deb.sh build/deb
+	@$(if $(TRY),sh tests/packages.sh root && sh tests/deb.sh build/deb $(TRY))
+
+# LuaRocks finds no dependencies itself here: a rock's own dependency, argparse, comes from the system.
+rock: ## Build a rock with LuaRocks in build/rock, and try it
+	@sh tests/packages.sh build rock
+	@luarocks --lua-version $(LUA_ABI) make --deps-mode none --tree build/rock/tree src/pack/shunt-dev-1.rockspec
+	@sh tests/rock.sh build/rock/tree
 
 clean: ## Remove everything that was built
-	rm -rf build rules/store/data rules/cookbook/*/*.db*
+	rm -rf build rules/store/data rules/cookbook/*/*.db* tests/hosts/*/*.db*
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile

@@ -6,9 +6,8 @@
  *     shunt_app *app; shunt_session *session; shunt_rows *rows; shunt_error err;
  *     if (shunt_open("shunt.yaml", NULL, &app, &err)) die(err.message);
  *     if (shunt_session_open(app, &(shunt_session_options){.instance = "acme"}, &session, &err)) die(err.message);
- *     shunt_where is_7 = {.op = SHUNT_EQ, .column = "id", .values = (shunt_value[]){shunt_integer(7)}, .nvalues = 1};
- *     if (shunt_select(session, "user", &(shunt_query){.where = &is_7}, &rows, &err)) die(err.message);
- *     ...
+ *     if (shunt_get(session, "user", shunt_integer(7), NULL, &rows, &err)) die(err.message);
+ *     if (shunt_rows_count(rows)) puts(shunt_rows_get(rows, 0, "name")->as.bytes);
  *     shunt_rows_free(rows); shunt_session_close(session); shunt_close(app);
  *
  * Ownership: the caller owns every object that a function returns through a pointer to a pointer, and ends it with the
@@ -19,24 +18,41 @@
  * wait until it has ended. A call runs until it returns: a commit until its hooks have run, too. A thread that calls
  * the library needs a stack of 1 MiB: rules may nest calls as deep as Lua allows. Its first call runs the rule files
  * once more, for a rule state of its own.
+ * Options: fill a struct of options with zeros and set the members that you need. A member that is 0 or NULL means its
+ * default, and NULL in place of the struct means the defaults of all members.
+ * Versions: these structs begin with `size`, because later versions add members to them. 0 stands for the size in
+ * version 0.1, and serves for the members of that version. Members of a later version are marked with it. A program
+ * that uses them sets size to the size of the struct as it knows it: SHUNT_WITH in C, `options.size = sizeof options`
+ * in C++, and the size of its own declaration in any other language. A library that is older than the program then
+ * fails with USAGE if such a member is set, and serves the program if it is not. Structs without a size keep their
+ * members, except those that the library allocates (events, decisions, statistics in callbacks, descriptions of jobs):
+ * these may get more at the end, so that a program must not copy them by their size.
+ * Lua: libshunt.so has a Lua 5.4 of its own, whatever other Lua the process has. libshunt.a uses the one that the
+ * program links; if that is another version, shunt_open returns SHUNT_E_CONFIG.
  * Errors: every function that can fail returns a status and fills *err if the status is not SHUNT_OK (0). err may be
  * NULL. On failure the out parameters are NULL or 0. The library never prints and never exits. Text is UTF-8 and ends
- * in a NUL, which its size does not count. Signals: their dispositions and masks stay the host's; a server that hangs
- * up raises no SIGPIPE. Programs that the host starts inherit no file and no socket, except if one is started in the
- * microseconds in which a client library makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux
- * before 5.9, during a cancellation. */
+ * in a NUL, which its size does not count.
+ * Signals: their dispositions and masks stay the host's; a server that hangs up raises no SIGPIPE. Programs that the
+ * host starts inherit no file and no socket, except if one is started in the microseconds in which a client library
+ * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation.
+ * Mistakes: a session, app or out parameter that is NULL is SHUNT_E_USAGE, where a comment doesn't give it a meaning;
+ * functions without a status do nothing then, and return 0 or NULL. An object that was freed or closed is not
+ * recognised as such: to use it again, or to close it twice, is undefined, as with free. */
 #ifndef SHUNT_H
 #define SHUNT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
 #define SHUNT_VERSION "0.1.0"
+/* Major times 1,000,000, minor times 1,000, and patch. */
+#define SHUNT_VERSION_NUMBER 1000
 
 #if defined(__GNUC__)
 #define SHUNT_API __attribute__((visibility("default")))
@@ -45,6 +61,42 @@ extern "C" {
 #define SHUNT_API
 #define SHUNT_MUST_USE
 #endif
+
+#ifndef __cplusplus
+/* A struct of options with its size: &SHUNT_WITH(query, .limit = 10) is a const shunt_query *. */
+#define SHUNT_WITH(options, ...) ((shunt_##options){.size = sizeof(shunt_##options), __VA_ARGS__})
+
+/* These make lists in place, with their length, for C (shunt.hpp is for C++). What they make lives as long as the block
+ * that they stand in.
+ *
+ * As members of a struct: {SHUNT_NAMES(order, "-id"), SHUNT_VALUES(params, shunt_integer(7))} for .order and .norder,
+ * .params and .nparams; {SHUNT_INCLUDE({.relation = "orders"})} for .include and .ninclude.
+ * As values: &SHUNT_WHERE("age", SHUNT_BETWEEN, shunt_integer(18), shunt_integer(64)) for one comparison;
+ * &SHUNT_ALL(SHUNT_WHERE(…), SHUNT_WHERE(…)) and &SHUNT_ANY(…) for several, to any depth;
+ * &SHUNT_RECORD({"name", shunt_str("Ada")}, {"age", shunt_integer(36)}) for a row to write. */
+#define SHUNT_LIST(type, member, ...)                                                                                  \
+  .member = (const type[]){__VA_ARGS__}, .n##member = sizeof((const type[]){__VA_ARGS__}) / sizeof(type)
+#define SHUNT_NAMES(member, ...) SHUNT_LIST(char *const, member, __VA_ARGS__)
+#define SHUNT_VALUES(member, ...) SHUNT_LIST(shunt_value, member, __VA_ARGS__)
+#define SHUNT_INCLUDE(...) SHUNT_LIST(shunt_include, include, __VA_ARGS__)
+#define SHUNT_WHERE(name, operator, ...)                                                                               \
+  ((shunt_where){.op = (operator), .column = (name), SHUNT_VALUES(values, __VA_ARGS__)})
+#define SHUNT_ALL(...) ((shunt_where){.op = SHUNT_AND, SHUNT_LIST(shunt_where, items, __VA_ARGS__)})
+#define SHUNT_ANY(...) ((shunt_where){.op = SHUNT_OR, SHUNT_LIST(shunt_where, items, __VA_ARGS__)})
+#define SHUNT_RECORD(...) ((shunt_record){SHUNT_LIST(shunt_field, fields, __VA_ARGS__)})
+#endif
+
+/* ---- the library ---- */
+
+/* The version of the library that runs, as text and as a number; those of this header are SHUNT_VERSION and
+ * SHUNT_VERSION_NUMBER. The text is static. */
+SHUNT_API const char *shunt_version(void);
+SHUNT_API int shunt_version_number(void);
+/* Whether this build of the library can do what the name says; false for a name that it does not know:
+ *   sqlite3, pg, mysql                             the engine is there
+ *   sqlite3-timeouts, pg-timeouts, mysql-timeouts  calls with a timeout end in time on this engine
+ *   mysql-mariadb-client                           mysql uses MariaDB's client library, not MySQL's own */
+SHUNT_API bool shunt_feature(const char *name);
 
 /* ---- errors ---- */
 
@@ -126,7 +178,7 @@ SHUNT_API void shunt_free(void *block);
 
 typedef enum shunt_type { SHUNT_NULL, SHUNT_BOOL, SHUNT_INTEGER, SHUNT_FLOAT, SHUNT_TEXT, SHUNT_BLOB } shunt_type;
 
-/* A value borrows its bytes: a parameter from the caller, a cell from its rows. */
+/* A value borrows its bytes: a parameter from the caller, a cell from its rows. A text or blob has less than 4 GiB. */
 typedef struct shunt_value {
   union {
     bool boolean;
@@ -164,6 +216,9 @@ static inline shunt_value shunt_blob(const void *bytes, size_t size) {
   return v;
 }
 
+/* Text that ends in its first NUL. NULL: a null. */
+static inline shunt_value shunt_str(const char *text) { return text ? shunt_text(text, strlen(text)) : shunt_null(); }
+
 /* A named value: a column of a row, an attribute of a session. */
 typedef struct shunt_field {
   const char *name;
@@ -188,6 +243,7 @@ typedef struct shunt_difference {
 } shunt_difference;
 
 typedef struct shunt_options {
+  size_t size;     /* see "Versions" above */
   const char *env; /* NULL: SHUNT_ENV, else "dev" */
   /* shunt_open and shunt_reload call this once for each mistake, in the order of their places in the files. Beyond 100
    * mistakes one more call says how many there are. May be NULL. */
@@ -219,8 +275,9 @@ typedef struct shunt_options {
  * called for each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **app,
                                                  shunt_error *err);
-/* Close every session and worker first. Accepts NULL. */
-SHUNT_API void shunt_close(shunt_app *app);
+/* Close every session and worker first: while one is open, the app stays open and the function returns SHUNT_E_USAGE.
+ * No thread may use the app meanwhile. Accepts NULL. */
+SHUNT_API shunt_status shunt_close(shunt_app *app);
 
 /* Reads everything again, as shunt_open did. If all of it is valid, it becomes the newest generation in one step: new
  * sessions use it, and so do sessions that follow, from their next call on; other sessions keep their generation until
@@ -427,24 +484,27 @@ typedef enum shunt_node {
       SHUNT_NNODES
 } shunt_node;
 
+/* Kinds that there will be, at most. */
+enum { SHUNT_NODE_ROOM = 32 };
+
 /* Returns the text in SHUNT_NODE_MAP. Static. */
 SHUNT_API const char *shunt_node_text(shunt_node node);
 
 /* The decision cache of the newest generation. Counters start when it is loaded. */
 typedef struct shunt_stats {
   uint64_t generation;
-  bool remembers;             /* false with `rules.remember: 0`, and after an audit found a difference */
-  uint64_t hits;              /* requests answered from the cache */
-  uint64_t misses;            /* cacheable requests for which the rules were evaluated */
-  size_t entries;             /* cache entries: combinations of values */
-  size_t decisions;           /* different decisions among them */
-  size_t nodes[SHUNT_NNODES]; /* by kind */
-  size_t bytes;               /* memory of the cache */
-  uint64_t refused_entries;   /* decisions not cached because `rules.remember` entries were there */
-  uint64_t refused_children;  /* decisions not cached because one node had too many values */
-  uint64_t audits;            /* hits for which the rules were evaluated too */
-  uint64_t differences;       /* audits that found a difference */
-  size_t states;              /* rule states: one per thread that evaluates rules */
+  bool remembers;                /* false with `rules.remember: 0`, and after an audit found a difference */
+  uint64_t hits;                 /* requests answered from the cache */
+  uint64_t misses;               /* cacheable requests for which the rules were evaluated */
+  size_t entries;                /* cache entries: combinations of values */
+  size_t decisions;              /* different decisions among them */
+  size_t nodes[SHUNT_NODE_ROOM]; /* by kind */
+  size_t bytes;                  /* memory of the cache */
+  uint64_t refused_entries;      /* decisions not cached because `rules.remember` entries were there */
+  uint64_t refused_children;     /* decisions not cached because one node had too many values */
+  uint64_t audits;               /* hits for which the rules were evaluated too */
+  uint64_t differences;          /* audits that found a difference */
+  size_t states;                 /* rule states: one per thread that evaluates rules */
 } shunt_stats;
 
 /* One rule. A hit in the cache counts like an evaluation. */
@@ -525,6 +585,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_handle_of(shunt_app *app, shunt_hand
 /* ---- sessions ---- */
 
 typedef struct shunt_session_options {
+  size_t size;                  /* see "Versions" above */
   const char *instance;         /* NULL or "": the default instance */
   shunt_handle instance_handle; /* in place of the name */
   bool follow;              /* after a reload: move to the newest generation at the next call outside of transactions;
@@ -598,6 +659,7 @@ typedef enum shunt_op { SHUNT_READ, SHUNT_WRITE } shunt_op;
 #define SHUNT_HANDLE_VALUES(member)
 
 typedef struct shunt_request {
+  size_t size; /* see "Versions" above */
 #define SHUNT_REQUEST_MEMBER(kind, id, member, name, option) SHUNT_MEMBER_##kind(member)
 #define SHUNT_REQUEST_HANDLE(kind, id, member, name, option) SHUNT_HANDLE_##kind(member)
   SHUNT_REQUEST_MAP(SHUNT_REQUEST_MEMBER)
@@ -689,6 +751,16 @@ struct shunt_decision {
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve(shunt_session *session, const shunt_request *request,
                                                     const shunt_decision **decision, shunt_error *err);
 
+/* Takes the decisions of n requests, all in one generation, and calls `each` once for each of them, in their order.
+ * decision and failure are as shunt_resolve would give them, and valid during the callback: without a failure it is
+ * NULL; if the access was denied, both are set. The callback must not call into the session. Errors: USAGE, MEMORY;
+ * those of a request are only given to the callback. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_resolve_all(shunt_session *session, const shunt_request *const *requests,
+                                                        size_t n,
+                                                        void (*each)(void *ud, size_t i, const shunt_decision *decision,
+                                                                     const shunt_error *failure),
+                                                        void *ud, shunt_error *err);
+
 /* ---- queries ---- */
 
 typedef enum shunt_operator {
@@ -731,12 +803,16 @@ typedef struct shunt_where {
 
 typedef enum shunt_kind { SHUNT_HAS_ONE, SHUNT_BELONGS_TO, SHUNT_HAS_MANY, SHUNT_BELONGS_TO_MANY } shunt_kind;
 
+/* The limit of a call that is to return no row: 0 says that there is no limit. */
+#define SHUNT_NO_ROWS (-1)
+
 /* Columns of a key, at most. */
 enum { SHUNT_KEY_MOST = 8 };
 
 /* A relation between two models. A key has one column or several; the first NULL ends it. The columns of foreign_key
  * and key correspond, and so do those of through_key and the target's primary key. */
 typedef struct shunt_relation {
+  size_t size; /* see "Versions" above */
   const char *name;
   shunt_kind kind;
   const char *target; /* a model */
@@ -754,8 +830,7 @@ typedef struct shunt_relation {
   /* "name", "-id", "author.name" of another row; belongs_to_many: also columns of the link, "link.since" */
   const char *const *order;
   size_t norder;
-  bool limited;
-  int64_t limit; /* per parent row; ignored unless limited */
+  int64_t limit; /* most rows for each parent row; 0: all; SHUNT_NO_ROWS: none */
   bool autoload;
 } shunt_relation;
 
@@ -770,6 +845,7 @@ typedef enum shunt_lock {
 
 /* A query. Zeroed, it reads every row and column. */
 typedef struct shunt_query {
+  size_t size;                /* see "Versions" above */
   const char *const *columns; /* none: all */
   size_t ncolumns;
   const shunt_where *where;
@@ -777,8 +853,7 @@ typedef struct shunt_query {
    * value, unless the term says otherwise: "due nulls last", "-due nulls first". */
   const char *const *order;
   size_t norder;
-  bool limited;  /* true: limit applies */
-  int64_t limit; /* in an include: per parent row */
+  int64_t limit; /* most rows, in an include for each parent row; 0: all; SHUNT_NO_ROWS: none */
   int64_t offset;
   const char *client; /* the explicit client */
   const char *table;  /* the explicit table; "audit.log": of the schema audit, unless a table has the whole name */
@@ -797,6 +872,7 @@ typedef struct shunt_query {
 
 /* The links of a belongs_to_many: the rows of the through model between a parent row and its related rows. */
 typedef struct shunt_link {
+  size_t size;                /* see "Versions" above */
   const char *const *columns; /* of the through model; none: all */
   size_t ncolumns;
   const shunt_where *where; /* on the through model's columns; only these links count */
@@ -812,7 +888,7 @@ struct shunt_include {
   const char *relation;       /* the name of the relation in its model, and of its rows in the result */
   const shunt_relation *with; /* a relation for this call; NULL: the model's relation of that name */
   bool off;                   /* leave out a relation with autoload */
-  shunt_query query;          /* where narrows; order, limit and columns replace those of the relation */
+  const shunt_query *query;   /* where narrows; order, limit and columns replace those of the relation; NULL: nothing */
   bool count; /* the number of the rows that it would load, instead of the rows. Then query takes no columns, order or
                * include, and writes don't take it */
   /* belongs_to_many: each related row has its link, as a loaded relation "link" with one row. A row that is linked
@@ -832,6 +908,11 @@ struct shunt_include {
 /* Reads. A query may be NULL. Errors: NOT_FOUND, USAGE, DENIED, RULE, LIMIT, DATASOURCE, TIMEOUT, CONFLICT, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_select(shunt_session *session, const char *model, const shunt_query *query,
                                                    shunt_rows **rows, shunt_error *err);
+/* The row with this primary key, which has one column; *rows is empty if there is none. query may be NULL; it takes
+ * neither order nor limit nor offset. Errors: as for shunt_select; USAGE if the key has several columns (shunt_mget).
+ */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_get(shunt_session *session, const char *model, shunt_value key,
+                                                const shunt_query *query, shunt_rows **rows, shunt_error *err);
 /* Primary keys. NULL in place of this struct, and of the two below: none. */
 typedef struct shunt_keys {
   const shunt_value *values;  /* ncolumns for each key */
@@ -909,6 +990,7 @@ typedef struct shunt_records {
 /* What an insert does with a row whose unique key another row has already. The key is given by its columns; a model's
  * instance column is part of it without being named. */
 typedef struct shunt_conflict {
+  size_t size;                /* see "Versions" above */
   const char *const *columns; /* at least one */
   size_t ncolumns;
   const char *const *update; /* columns that the other row gets from the new one; none: it stays as it is */
@@ -917,6 +999,7 @@ typedef struct shunt_conflict {
 } shunt_conflict;
 
 typedef struct shunt_write {
+  size_t size;              /* see "Versions" above */
   const shunt_where *where; /* update, delete */
   bool all;                 /* allows an update or delete without where */
   const char *client;
@@ -964,6 +1047,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_delete(shunt_session *session, const
 /* ---- SQL ---- */
 
 typedef struct shunt_sql_options {
+  size_t size;               /* see "Versions" above */
   const char *client;        /* NULL: the session's current datasource, else its default; "default": its default */
   const shunt_value *params; /* of the ? in the statement */
   size_t nparams;
@@ -1026,6 +1110,7 @@ SHUNT_API void shunt_observe_app(shunt_app *app, void (*fn)(void *ud, const shun
 /* At most one transaction is active per client and level: open, and not suspended by an inner NOT_SUPPORTED or
  * REQUIRES_NEW. Accesses that go to its client and level run on its connection. */
 typedef struct shunt_tx_options {
+  size_t size; /* see "Versions" above */
   /* Where it begins; at most one of the three. None: with its first access, wherever the rules send that. */
   const char *client; /* a name, or "default" */
   const char *model;  /* where an access to this model goes, with `where` (which may be NULL) */
@@ -1048,6 +1133,8 @@ typedef struct shunt_tx_options {
   const char *spanning; /* accesses to other datasources, while no transaction is active where they go. "error": they
                          * fail. "run": they run outside of it. "join": it takes them in, and all datasources commit as
                          * one. NULL: as database.spanning says, which is "error" if it is not set */
+  int retry; /* shunt_transaction: how often it is tried again if the database has rolled it back for another one
+              * (CONFLICT) and nothing of it is done. Not if it joins another one */
 } shunt_tx_options;
 
 /* Begins or joins a transaction. A request that the engine or the active transaction can't meet (joining one with
@@ -1067,6 +1154,17 @@ SHUNT_API bool shunt_tx_began(const shunt_tx *tx);
 /* True once it can't be committed any more, because the transaction around it has ended before it, or the session has
  * been closed. */
 SHUNT_API bool shunt_tx_ended(const shunt_tx *tx);
+
+/* What is done in a transaction. err is never NULL. A status other than SHUNT_OK rolls back, and is returned with *err.
+ */
+typedef shunt_status (*shunt_work)(void *ud, shunt_session *session, shunt_error *err);
+
+/* Begins a transaction, calls fn, and commits if fn returns SHUNT_OK; otherwise it rolls back and returns the status of
+ * fn. options may be NULL. With options->retry fn may be called several times, after pauses of up to 200 ms. If hooks
+ * fail after the rollback, the status is TRANSACTION, and the message holds the message of fn, too. fn must return, and
+ * leave no transaction open that it has begun. Errors: those of shunt_begin, fn and shunt_commit. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_transaction(shunt_session *session, const shunt_tx_options *options,
+                                                        shunt_work fn, void *ud, shunt_error *err);
 
 /* Runs once after a transaction has ended. Hooks run between calls: they may use the session, but not close it. While
  * a hook runs, the session has the current datasource and the level of the moment when the hook was added, and
@@ -1101,6 +1199,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_on_all_commit(shunt_session *session
 
 /* A member that is 0 or NULL means the default; NULL in place of the options means the defaults of all of them. */
 typedef struct shunt_push_options {
+  size_t size;            /* see "Versions" above */
   const char *queue;      /* at most 1024 bytes, as the job's name; default: "default" */
   const char *instance;   /* the tenant to run it for; default: the session's. For another one, the attributes and the
                            * current datasource of the session stay behind */
@@ -1141,6 +1240,7 @@ typedef struct shunt_worker shunt_worker;
 typedef struct shunt_job shunt_job;
 
 typedef struct shunt_worker_options {
+  size_t size;               /* see "Versions" above */
   const char *const *queues; /* the queues to take jobs from; none: all */
   size_t nqueues;
   const char *const *jobs; /* the names of the jobs to run; none: all, those of other hosts too */
@@ -1213,6 +1313,7 @@ SHUNT_API void shunt_job_free(shunt_job *job);
 
 /* Which jobs. A member that is 0 or NULL selects nothing by that. */
 typedef struct shunt_jobs_filter {
+  size_t size; /* see "Versions" above */
   int64_t id;
   const char *queue;
   const char *instance; /* "": the default instance. It need not be known to this process */
@@ -1258,6 +1359,12 @@ SHUNT_API const char *shunt_rows_column(const shunt_rows *rows, size_t column);
 /* The cells of a row: an array of shunt_rows_ncolumns values. */
 SHUNT_API const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row);
 
+/* The position of a column; -1: there is none of this name. */
+SHUNT_API int shunt_rows_find(const shunt_rows *rows, const char *column);
+/* The cell of a row in the column of this name; NULL: there is no such row or column. In a loop over many rows it is
+ * faster to look for the column once. */
+SHUNT_API const shunt_value *shunt_rows_get(const shunt_rows *rows, size_t row, const char *column);
+
 typedef struct shunt_loaded {
   const char *name;
   shunt_kind kind;
@@ -1269,6 +1376,50 @@ SHUNT_API shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation
 /* The related rows of one parent row: *count positions in shunt_rows_loaded(rows, relation).rows. If they were only
  * counted, it returns NULL, and *count is their number. */
 SHUNT_API const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count);
+/* The related rows of one parent row by the relation's name: the rows (*at)[0] to (*at)[*n - 1] of those returned.
+ * NULL: no relation of this name was loaded, or its rows were only counted (*n is their number). at and n may be NULL.
+ */
+SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t row, const char *relation,
+                                                const uint32_t **at, size_t *n);
+
+/* ---- calls in JSON ---- */
+
+/* For hosts in other languages, which need no struct of this header but shunt_error: one call of a session as a JSON
+ * object, with the names and the errors that the Lua module has.
+ *
+ *     {"select":"user","where":{"age":{"gte":18}},"include":{"orders":{"limit":3}},"order":"-id"}
+ *
+ * One name says what to do, and its value to what; the others are arguments and options. The manual lists all of them
+ * (rules/manual/calls.md). An unknown name, and a value of the wrong type, is SHUNT_E_USAGE: err->line and err->column
+ * say where in the JSON, and so does the message.
+ *
+ * *reply is the result as JSON. Free it with shunt_free. A row is an object; a relation's name holds an array
+ * (has_many, belongs_to_many), or an object or null (has_one, belongs_to). Integers have all their 64 bits, decimals
+ * are text, blobs are base64; in a call a blob is {"_blob":"base64"}. On failure *reply is NULL; if the reply to a
+ * write can't be made (MEMORY; USAGE: a column holds NaN or an infinity), err->outcome says that it was done.
+ *
+ *   select query mget jobs table_columns   an array of rows
+ *   get insert                             a row; get: null if there is none
+ *   aggregate                              a row; with group an array of rows
+ *   insert_bulk                            the number of rows; with returning an array of rows
+ *   count update update_bulk increment delete execute jobs_retry jobs_purge    a number
+ *   resolve explain                        the decision; if it was denied, it has "denied" in place of "client"
+ *   begin                                  whether it began a transaction, instead of joining one
+ *   level level_push level_pop             the level
+ *   push                                   {"id":…,"existed":…}; the id is null if the job is sent after a commit
+ *   push_wait                              the job's result
+ *   commit rollback switch_push switch_pop null
+ *
+ * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
+ * shunt_session_close ends those that are left. Thread rule: as for other calls of the session. Errors: those of the
+ * functions that do the same, and USAGE. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
+                                                 shunt_error *err);
+/* Opens a session with options as JSON, which have the names of Lua's app:session: {"instance":"acme","attrs":
+ * {"plan":"pro"},"level":0,"timeout":"5s","follow":false}. NULL: none. Close it with shunt_session_close. Errors:
+ * those of shunt_session_open. */
+SHUNT_API SHUNT_MUST_USE shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session,
+                                                         shunt_error *err);
 
 #ifdef __cplusplus
 }

@@ -10,10 +10,12 @@
 --     under `tests/engines/with-servers.sh --private`, as the demo drops tables on the servers.
 --   * "Save this as `PATH`" above a block: the block is written to PATH before the next command runs.
 --   * "`PATH`:" or "In `PATH`:" above a block: the file contains the block. A file of the cookbook is shown whole.
+--   * The commands of README.md run once more in random order, each twice: none may fail because of another.
 --   * A block of Lua compiles. README names every package that is needed. A link to a file or to a heading leads somewhere.
 package.path = "tests/?.lua;" .. package.path
 local checks = require("checks").new()
 local read = require("files").try_read
+local Random = require "spec.support.random"
 local build, update = arg[1], arg[2] == "--update"
 
 local COOKBOOK = "rules/cookbook/"
@@ -203,22 +205,61 @@ local function update_document(document, steps)
   if changed then write(document.path, table.concat(document.lines, "\n") .. "\n") end
 end
 
-local function run_document(document, root)
+-- Runs the steps in one shell; the results are files in root/results.
+local function run_steps(steps, root)
   local results = root .. "/results"
+  os.execute(("rm -rf %s && mkdir %s"):format(results, results))
+  write(root .. "/script", script_of(steps, results))
+  os.execute(("cd %s/project && env -u LUA_PATH -u LUA_CPATH -u SHUNT_ENV STORE_PG=\"$SHUNT_TEST_PG\" "
+    .. "STORE_MYSQL=\"$SHUNT_TEST_MYSQL\" timeout 120 sh ../script >%s/all 2>&1 </dev/null"):format(root, results))
+end
+
+-- What the step printed, and its status.
+local function result_of(i, root)
+  return read(("%s/results/%d"):format(root, i)) or "it was not run",
+    (read(("%s/results/%d.status"):format(root, i)) or "none"):match "%S+"
+end
+
+local function run_document(document, root)
   local steps = steps_of(document)
   for pass = 1, 2 do
-    os.execute(("rm -rf %s && mkdir %s"):format(results, results))
-    write(root .. "/script", script_of(steps, results))
-    os.execute(("cd %s/project && env -u LUA_PATH -u LUA_CPATH -u SHUNT_ENV STORE_PG=\"$SHUNT_TEST_PG\" "
-      .. "STORE_MYSQL=\"$SHUNT_TEST_MYSQL\" timeout 120 sh ../script >%s/all 2>&1 </dev/null"):format(root, results))
+    run_steps(steps, root)
     for i, step in ipairs(steps) do
-      if step.text and not step.save then
-        check_step(document, step, pass, read(("%s/%d"):format(results, i)) or "it was not run",
-          (read(("%s/%d.status"):format(results, i)) or "none"):match "%S+")
-      end
+      if step.text and not step.save then check_step(document, step, pass, result_of(i, root)) end
     end
   end
   if update then update_document(document, steps) end
+end
+
+-- ---- a document's commands in any order ----
+
+local function shuffled(steps, random)
+  local out = {}
+  for _ = 1, 2 do table.move(steps, 1, #steps, #out + 1, out) end
+  for i = #out, 2, -1 do
+    local k = random:int(1, i)
+    out[i], out[k] = out[k], out[i]
+  end
+  return out
+end
+
+local function went_well(step, got, status)
+  if step.text:find "shunt init " then return got:find("is not empty: nothing was written", 1, true) end
+  return status == "0" and not got:find "%f[%d][1-9]%d* failed" and not got:find "^shunt: " and not got:find "\nshunt: "
+end
+
+-- After the document was run: no command fails because another one ran before it or did not.
+local function run_shuffled(document, root)
+  local seed = Random.seed()
+  local steps = shuffled(steps_of(document), Random.new(seed))
+  run_steps(steps, root)
+  for i, step in ipairs(steps) do
+    if not step.save then
+      local got, status = result_of(i, root)
+      checks:check(("%s in random order (SHUNT_SEED=%d), command %d: `%s`"):format(document.path, seed, i, step.text),
+        went_well(step, got, status), got)
+    end
+  end
 end
 
 -- ---- files that are shown ----
@@ -315,6 +356,7 @@ local function main()
     end
     check_links(document)
     run_document(document, root)
+    if path == "README.md" then run_shuffled(document, root) end
   end
   for _, path in ipairs(lines_of(output_of "ls rules/cookbook/*/rules/*.lua")) do
     checks:check(path .. " is shown in the manual", shown[path])

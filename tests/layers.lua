@@ -24,9 +24,11 @@ local allowed = {
   relate = "base catalog rows route session query",
   model = "base catalog rows route session query relate",
   jobs = "base catalog rows pool driver session query",
+  call = "base catalog rows options route session query relate model jobs",
   app = "base catalog rows config rule driver route pool joint session jobs",
-  ["."] = "base catalog rows config rule driver route pool joint session jobs app", -- the façade, shunt.c
-  bind = "base catalog rows rule",
+  ["."] = "base catalog rows config rule driver route pool joint session jobs call app", -- the façade, shunt.c
+  options = "base catalog",
+  bind = "base catalog rows rule options",
   cli = "base bind",
 }
 

@@ -68,8 +68,8 @@ end
 -- For tests that stop, kill or reconfigure a server.
 local with_own_servers = "sh tests/engines/with-servers.sh --private "
 local with_pooler = "sh tests/engines/with-servers.sh --pooled "
-local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines full"] = true, ["engines network"] = true,
-  ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
+local need_own_servers = { ["engines connecting"] = true, ["engines faults"] = true, ["engines full"] = true, ["engines http"] = true,
+  ["engines network"] = true, ["engines restart"] = true, ["engines timeouts"] = true, ["engines tls"] = true }
 
 local function all_jobs(options, programs)
   local jobs = {}

@@ -74,7 +74,7 @@ static shunt_status load(generation *g, const generation_source *from, problems 
 }
 
 static void tell(const shunt_options *options, const problems *found) {
-  if (!options || !options->problem || found->out_of_memory) return;
+  if (!options->problem || found->out_of_memory) return;
   for (size_t i = 0; i < found->count; i++) options->problem(options->ud, &found->list[i]);
   if (found->more == 0) return;
   shunt_error rest;

@@ -110,6 +110,10 @@ void error_add(shunt_error *err, const char *text) {
   if (err) copy(err->message + used, sizeof err->message - used, text);
 }
 
+shunt_status error_null(shunt_error *err, const char *what) {
+  return error_set(err, SHUNT_E_USAGE, "%s is NULL, which this function can't do without", what);
+}
+
 shunt_status error_memory(shunt_error *err) { return error_set(err, SHUNT_E_MEMORY, "out of memory"); }
 
 void error_place(shunt_error *err, const char *file, int line, int column) {
@@ -117,6 +121,17 @@ void error_place(shunt_error *err, const char *file, int line, int column) {
   copy(err->file, sizeof err->file, file);
   err->line = line;
   err->column = column;
+}
+
+shunt_status error_usage_at(shunt_error *err, place at, const char *format, ...) {
+  if (!err) return SHUNT_E_USAGE;
+  clear(err, SHUNT_E_USAGE);
+  va_list args;
+  va_start(args, format);
+  vsnprintf(err->message, sizeof err->message, format, args);
+  va_end(args);
+  error_place(err, at.file, at.line, at.column);
+  return SHUNT_E_USAGE;
 }
 
 void error_client(shunt_error *err, const char *client) {

@@ -11,6 +11,8 @@ __attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, s
                                                              ...);
 shunt_status error_text(shunt_error *err, shunt_status status, const char *text); /* not a format */
 shunt_status error_memory(shunt_error *err);
+/* USAGE: a public function did not get what it needs. */
+shunt_status error_null(shunt_error *err, const char *what);
 /* Another message for the error that is there. Keeps its client, codes and outcome. */
 __attribute__((format(printf, 3, 4))) shunt_status error_reword(shunt_error *err, shunt_status status,
                                                                 const char *format, ...);
@@ -27,6 +29,9 @@ typedef struct place {
   int line;   /* from 1; 0: unknown */
   int column; /* from 1; 0: unknown */
 } place;
+
+/* USAGE at this place, which may be unknown. */
+__attribute__((format(printf, 3, 4))) shunt_status error_usage_at(shunt_error *err, place at, const char *format, ...);
 
 enum { PROBLEMS_KEPT = 100 };
 

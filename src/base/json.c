@@ -31,7 +31,8 @@ static bool refuse(reader *r, const char *what) {
       line++;
       first = at + 1;
     }
-  r->status = error_set(r->err, SHUNT_E_USAGE, "line %d column %d: %s", line, (int)(r->at - first) + 1, what);
+  const place at = {NULL, line, (int)(r->at - first) + 1};
+  r->status = error_usage_at(r->err, at, "line %d column %d: %s", at.line, at.column, what);
   return false;
 }
 
@@ -43,6 +44,10 @@ static bool refuse_at(reader *r, const char *at, const char *what) {
 static bool lacks_memory(reader *r) {
   r->status = error_memory(r->err);
   return false;
+}
+
+static void begins(const reader *r) {
+  if (r->sink && r->sink->at) r->sink->at(r->ud, r->at);
 }
 
 static bool give(reader *r, shunt_value v) { return !r->sink || r->sink->value(r->ud, &v) || lacks_memory(r); }
@@ -202,6 +207,7 @@ static bool read_key(reader *r) {
   size_t size;
   if (*r->at != '"') return refuse(r, "a name in quotes is expected");
   r->nul = false;
+  begins(r);
   if (!read_text(r, &name, &size)) return false;
   if (r->nul) return refuse_at(r, from, "a name holds no NUL");
   if (r->sink && !r->sink->key(r->ud, name, size)) return lacks_memory(r);
@@ -244,6 +250,7 @@ static bool read_group(reader *r) {
 static bool read_value(reader *r) {
   bool fine;
   skip_blanks(r);
+  begins(r);
   switch (*r->at) {
   case '{':
   case '[':
@@ -276,4 +283,25 @@ shunt_status json_read(const char *text, size_t size, const json_sink *sink, voi
 
 shunt_status json_check(const char *text, size_t size, shunt_error *err) {
   return json_read(text, size, NULL, NULL, NULL, err);
+}
+
+static const char *end_of_text(const char *at) {
+  for (at++; *at != '"'; at++)
+    if (*at == '\\') at++;
+  return at + 1;
+}
+
+const char *json_end_of(const char *value) {
+  int depth = 0;
+  const char *at = value;
+  if (!strchr("{[\"", *value)) return value + strcspn(value, ",]} \t\n\r");
+  do {
+    if (*at == '"') {
+      at = end_of_text(at);
+    } else {
+      depth += (*at == '{' || *at == '[') - (*at == '}' || *at == ']');
+      at++;
+    }
+  } while (depth > 0);
+  return at;
 }

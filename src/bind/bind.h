@@ -14,6 +14,7 @@
 #include "base/arena.h"
 #include "base/error.h"
 #include "catalog/node.h"
+#include "options/options.h"
 #include "rule/lua_node.h"
 #include "shunt.h"
 
@@ -170,37 +171,6 @@ void bind_takes(lua_State *L, const bind_taking *list);
 const char *bind_option_text(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_bool(lua_State *L, bind_call *c, const node *options, const char *key);
 bool bind_option_integer(lua_State *L, bind_call *c, const node *options, const char *key, int64_t *out);
-shunt_status bind_as_text(const node *n, const char *what, const char **out, shunt_error *err);
-/* A table's name, or {schema, name}. */
-shunt_status bind_as_table(arena *a, const node *n, const char **out, shunt_error *err);
-shunt_status bind_as_bool(const node *n, const char *what, bool *out, shunt_error *err);
-shunt_status bind_as_count(const node *n, const char *what, int64_t *out, shunt_error *err);
-/* Text with a unit, as in the app config. Leaves *out_ms alone if n is NULL. */
-shunt_status bind_duration(const node *n, const char *what, int64_t *out_ms, shunt_error *err);
-/* The option timeout, if it is given. A session's may be 0: no limit. */
-shunt_status bind_session_timeout(const node *options, int64_t *out_ms, shunt_error *err);
-shunt_status bind_call_timeout(const node *options, int64_t *out_ms, shunt_error *err);
-shunt_status bind_unknown_key(const char *key, const char *of, const char *const *known, shunt_error *err);
-
-/* query.c: options of reads and writes. Everything lives in the arena. Errors: USAGE, MEMORY. */
-extern const char *const bind_select_keys[]; /* the options of a read of rows */
-extern const char *const bind_get_keys[];    /* those of a read by keys */
-extern const char *const bind_count_keys[];
-extern const char *const bind_include_keys[]; /* those of an include */
-shunt_status bind_query_fields(arena *a, const node *options, shunt_query *out,
-                               shunt_error *err); /* those of an include, except include and with */
-shunt_status bind_read_fields(arena *a, const node *options, shunt_query *out, shunt_error *err); /* the others */
-shunt_status bind_where(arena *a, const node *from, const shunt_where **out, shunt_error *err);
-shunt_status bind_text_list(arena *a, const node *from, const char *what, const char *const **list, size_t *count,
-                            shunt_error *err);
-/* count, sum, avg, min and max. */
-shunt_status bind_aggregations(arena *a, const node *options, const shunt_aggregation **list, size_t *count,
-                               shunt_error *err);
-
-/* include.c */
-shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err);
-shunt_status bind_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
-                           shunt_error *err);
 
 /* record.c: a row to write, or a list of rows, from the table at index. A key that w includes holds related rows.
  * Errors: USAGE, MEMORY. */

@@ -82,36 +82,20 @@ static int64_t declared_number(lua_State *L, int index, const char *key, int64_t
   return n;
 }
 
-static int bounded(lua_State *L, bind_call *c, const node *options, const char *key, int64_t least, int otherwise) {
-  int64_t n = otherwise;
-  if (bind_option_integer(L, c, options, key, &n) && (n < least || n > INT_MAX)) {
-    error_set(&c->err, SHUNT_E_USAGE, "%s must be a whole number from %lld to %d", key, (long long)least, INT_MAX);
-    bind_fail(L, c);
-  }
-  return (int)n;
-}
-
-/* In Lua, retry = 0 means none; negative: it was not given. */
-static int retries(int given) { return given < 0 ? 0 : given ? given : SHUNT_NO_RETRY; }
-
 /* The options of the declaration, which lua/shunt/jobs.lua has checked, overridden by those of the call. */
 static shunt_push_options push_options(lua_State *L, bind_call *c, int declared, const node *options) {
-  shunt_push_options o = {
-      .priority = bounded(L, c, options, "priority", INT_MIN, (int)declared_number(L, declared, "priority", 0)),
-      .retry = retries(bounded(L, c, options, "retry", 0, (int)declared_number(L, declared, "retry", -1))),
-      .instance = bind_option_text(L, c, options, "instance"),
-      .unique_scope = bind_option_text(L, c, options, "unique_scope"),
-      .queue = bind_option_text(L, c, options, "queue"),
-      .unique_key = bind_option_text(L, c, options, "unique"),
-      .backoff_ms = declared_number(L, declared, "backoff_ms", 0),
-      .timeout_ms = declared_number(L, declared, "timeout_ms", 0),
-      .concurrency = (int)declared_number(L, declared, "concurrency", 0)};
-  if (bind_duration(node_get(options, "delay"), "delay", &o.delay_ms, &c->err)) bind_fail(L, c);
-  if (!o.queue) {
-    lua_getfield(L, declared, "queue"); /* the declaration keeps it */
-    o.queue = lua_tostring(L, -1);
-    lua_pop(L, 1);
-  }
+  const int64_t retry = declared_number(L, declared, "retry", -1); /* negative: it was not given */
+  shunt_push_options o = {.priority = (int)declared_number(L, declared, "priority", 0),
+                          .retry = retry < 0 ? 0
+                                   : retry   ? (int)retry
+                                             : SHUNT_NO_RETRY,
+                          .backoff_ms = declared_number(L, declared, "backoff_ms", 0),
+                          .timeout_ms = declared_number(L, declared, "timeout_ms", 0),
+                          .concurrency = (int)declared_number(L, declared, "concurrency", 0)};
+  lua_getfield(L, declared, "queue"); /* the declaration keeps it */
+  o.queue = lua_tostring(L, -1);
+  lua_pop(L, 1);
+  if (options_push(options, &o, &c->err)) bind_fail(L, c);
   return o;
 }
 
@@ -122,10 +106,6 @@ static const char *name_of(lua_State *L, int declared) {
   return name;
 }
 
-#define PUSH_KEYS "delay", "priority", "unique", "unique_scope", "queue", "retry", "instance"
-
-static const char *const push_keys[] = {PUSH_KEYS, NULL};
-
 /* push(session, declaration, data, options): the job's number, or nil if it is sent after the commit; and whether a job
  * with the unique key was there already. */
 static int push(lua_State *L) {
@@ -133,7 +113,7 @@ static int push(lua_State *L) {
   bind_call *c = bind_enter(L, 1);
   luaL_checktype(L, 2, LUA_TTABLE);
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
-  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", push_keys));
+  shunt_push_options o = push_options(L, c, 2, bind_options(L, c, 4, "session:push", options_push_keys));
   int64_t id = 0;
   bool existed;
   o.existed = &existed;
@@ -148,7 +128,8 @@ static int push(lua_State *L) {
   return 2;
 }
 
-static const char *const push_async_keys[] = {PUSH_KEYS, "timeout", NULL};
+static const char *const push_async_keys[] = {"delay",    "priority", "unique", "unique_scope", "queue", "retry",
+                                              "instance", "timeout",  NULL};
 
 static int push_result(lua_State *L) {
   const bind_call *c = lua_touserdata(L, 1);
@@ -164,7 +145,7 @@ static int push_wait(lua_State *L) {
   const char *name = name_of(L, 2), *data = bind_text(L, 3, "the data");
   const node *options = bind_options(L, c, 4, "session:push_async", push_async_keys);
   shunt_push_options o = push_options(L, c, 2, options);
-  if (bind_call_timeout(options, &o.wait_ms, &c->err)) return bind_fail(L, c);
+  if (options_call_timeout(options, &o.wait_ms, &c->err)) return bind_fail(L, c);
   o.wait_ms = bind_within_limit(c->session, o.wait_ms);
   bind_busy(L, c);
   bind_done(L, c, shunt_push_wait(c->session->session, name, data, &o, &c->text, &c->err));
@@ -173,27 +154,12 @@ static int push_wait(lua_State *L) {
 
 /* ---- looking after queues ---- */
 
-/* The options that select jobs, of those that the call takes. */
-static shunt_jobs_filter filter(lua_State *L, bind_call *c, const node *options) {
-  shunt_jobs_filter f = {.queue = bind_option_text(L, c, options, "queue"),
-                         .instance = bind_option_text(L, c, options, "instance"),
-                         .state = bind_option_text(L, c, options, "state")};
-  if (bind_option_integer(L, c, options, "id", &f.id) && f.id < 1) {
-    error_set(&c->err, SHUNT_E_USAGE, "id must be a job's number, from 1 on");
-    bind_fail(L, c);
-  }
-  if (bind_as_count(node_get(options, "limit"), "limit", &f.limit, &c->err) ||
-      bind_duration(node_get(options, "older"), "older", &f.older_ms, &c->err))
-    bind_fail(L, c);
-  return f;
-}
-
-static const char *const list_keys[] = {"id", "queue", "instance", "state", "limit", NULL};
-
 static int jobs_list(lua_State *L) {
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const shunt_jobs_filter f = filter(L, c, bind_options(L, c, 2, "session:jobs", list_keys));
+  const node *options = bind_options(L, c, 2, "session:jobs", options_jobs_keys);
+  shunt_jobs_filter f = {.id = 0};
+  if (options_jobs(options, &f, &c->err)) return bind_fail(L, c);
   bind_busy(L, c);
   bind_done(L, c, shunt_jobs_list(c->session->session, &f, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
@@ -207,7 +173,9 @@ static int change(lua_State *L, const char *name, const char *const *keys,
                   shunt_status (*fn)(shunt_session *, const shunt_jobs_filter *, int64_t *, shunt_error *)) {
   lua_settop(L, 2);
   bind_call *c = bind_enter(L, 1);
-  const shunt_jobs_filter f = filter(L, c, bind_options(L, c, 2, name, keys));
+  const node *options = bind_options(L, c, 2, name, keys);
+  shunt_jobs_filter f = {.id = 0};
+  if (options_jobs(options, &f, &c->err)) return bind_fail(L, c);
   int64_t n = 0;
   bind_busy(L, c);
   bind_done(L, c, fn(c->session->session, &f, &n, &c->err));
@@ -216,13 +184,13 @@ static int change(lua_State *L, const char *name, const char *const *keys,
   return 1;
 }
 
-static const char *const retry_keys[] = {"id", "queue", "instance", NULL};
+static int jobs_retry(lua_State *L) {
+  return change(L, "session:jobs_retry", options_jobs_retry_keys, shunt_jobs_retry);
+}
 
-static int jobs_retry(lua_State *L) { return change(L, "session:jobs_retry", retry_keys, shunt_jobs_retry); }
-
-static const char *const purge_keys[] = {"id", "queue", "instance", "state", "older", NULL};
-
-static int jobs_purge(lua_State *L) { return change(L, "session:jobs_purge", purge_keys, shunt_jobs_purge); }
+static int jobs_purge(lua_State *L) {
+  return change(L, "session:jobs_purge", options_jobs_purge_keys, shunt_jobs_purge);
+}
 
 /* schedule_due(session, job, instance, minute in ms): whether this caller has to push the job for that minute. */
 static int schedule_due(lua_State *L) {
@@ -252,9 +220,12 @@ static int queue_time(lua_State *L) {
 }
 
 void bind_jobs_register(lua_State *L) {
-  static const bind_taking takes[] = {{"session:push", push_keys},        {"session:push_async", push_async_keys},
-                                      {"session:jobs", list_keys},        {"session:jobs_retry", retry_keys},
-                                      {"session:jobs_purge", purge_keys}, {NULL, NULL}};
+  static const bind_taking takes[] = {{"session:push", options_push_keys},
+                                      {"session:push_async", push_async_keys},
+                                      {"session:jobs", options_jobs_keys},
+                                      {"session:jobs_retry", options_jobs_retry_keys},
+                                      {"session:jobs_purge", options_jobs_purge_keys},
+                                      {NULL, NULL}};
   static const luaL_Reg functions[] = {{"lua_files", lua_files},
                                        {"duration", duration},
                                        {"app", app_of},

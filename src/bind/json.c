@@ -250,7 +250,7 @@ static void order_at(lua_State *L, bind_call *c, int index, writer *w) {
   }
   node *order = NULL;
   if (lua_node_from(L, index, &c->arena, &order, &c->err)) bind_fail(L, c);
-  if (bind_text_list(&c->arena, order, "order", &w->first, &w->nfirst, &c->err)) bind_fail(L, c);
+  if (options_names(&c->arena, order, "order", &w->first, &w->nfirst, &c->err)) bind_fail(L, c);
 }
 
 static int json_write(lua_State *L) {
@@ -345,7 +345,7 @@ static bool on_end(void *ud, bool object) {
 }
 
 static void push_parsed(lua_State *L, const char *text, size_t size, bool nulls) {
-  static const json_sink sink = {on_value, on_key, on_begin, on_end};
+  static const json_sink sink = {on_value, on_key, on_begin, on_end, NULL};
   shunt_error err;
   parsing p = {.L = L, .nulls = nulls};
   document *d = new_document(L);

@@ -87,13 +87,13 @@ typedef struct reading {
   const char *const *takes;
 } reading;
 
-static const reading of_select = {"model:select", bind_select_keys}, of_get = {"model:get", bind_get_keys},
-                     of_mget = {"model:mget", bind_get_keys}, of_each = {"model:each", bind_select_keys},
-                     of_count = {"model:count", bind_count_keys};
+static const reading of_select = {"model:select", options_select_keys}, of_get = {"model:get", options_get_keys},
+                     of_mget = {"model:mget", options_get_keys}, of_each = {"model:each", options_select_keys},
+                     of_count = {"model:count", options_count_keys};
 
 static shunt_query query_at(lua_State *L, bind_call *c, const bind_model *m, int index, const reading *r) {
   shunt_query q = {0};
-  bind_check_status(L, c, bind_query(&c->arena, bind_options(L, c, index, r->name, r->takes), &q, &c->err));
+  bind_check_status(L, c, options_query(&c->arena, bind_options(L, c, index, r->name, r->takes), &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
@@ -133,7 +133,7 @@ const shunt_where *bind_model_where(lua_State *L, bind_call *c, int index, const
     bind_fail(L, c);
   }
   bind_check_status(L, c, lua_node_from(L, index, &c->arena, &from, &c->err));
-  bind_check_status(L, c, bind_where(&c->arena, from, &where, &c->err));
+  bind_check_status(L, c, options_where(&c->arena, from, &where, &c->err));
   return where;
 }
 
@@ -154,7 +154,6 @@ static int model_get(lua_State *L) {
   if (lua_istable(L, 2) || lua_isnil(L, 2)) {
     q.where = bind_model_where(L, c, 2, q.where, "model:get");
     check_wanted(L, c, &q);
-    q.limited = true;
     q.limit = 1;
     bind_busy(L, c);
     st = shunt_select(c->session->session, m->name, &q, &c->rows, &c->err);
@@ -172,62 +171,23 @@ static int model_get(lua_State *L) {
   return 1;
 }
 
-static shunt_status refuse_key(bind_call *c) {
-  return error_set(&c->err, SHUNT_E_USAGE,
-                   "model:mget: keys of several columns are tables of columns and values, each with the same columns");
-}
-
-/* The columns of a key in a table. */
-static shunt_status name_columns(bind_call *c, const node *key, shunt_keys *keys) {
-  const char **columns = arena_array(&c->arena, const char *, key->count);
-  if (!columns) return error_memory(&c->err);
-  for (size_t i = 0; i < key->count; i++) columns[i] = key->entries[i].key;
-  keys->columns = columns;
-  keys->ncolumns = key->count;
-  return SHUNT_OK;
-}
-
-/* A key in a table gives the values of its columns. The first key names them. */
-static shunt_status take_tuple(bind_call *c, const node *key, shunt_keys *keys, size_t most, shunt_value **values) {
-  if (key->kind != NODE_MAP || key->count == 0 || key->count > SHUNT_KEY_MOST) return refuse_key(c);
-  shunt_status st = *values ? SHUNT_OK : name_columns(c, key, keys);
-  if (!st && !*values && !(*values = arena_array(&c->arena, shunt_value, most * keys->ncolumns)))
-    st = error_memory(&c->err);
-  if (!st && (!keys->columns || key->count != keys->ncolumns)) st = refuse_key(c);
-  for (size_t i = 0; i < keys->ncolumns && !st; i++) {
-    const node *value = node_get(key, keys->columns[i]);
-    if (!value || value->kind != NODE_VALUE)
-      st = refuse_key(c);
-    else
-      (*values)[keys->n * keys->ncolumns + i] = value->value;
-  }
-  return st;
-}
-
-static shunt_status take_single(lua_State *L, bind_call *c, shunt_keys *keys, size_t most, shunt_value **values) {
-  if (keys->columns) return refuse_key(c);
-  if (!*values && !(*values = arena_array(&c->arena, shunt_value, most))) return error_memory(&c->err);
-  keys->ncolumns = 1;
-  return bind_to_value(L, -1, &c->arena, "a primary key", &(*values)[keys->n], &c->err);
-}
-
 /* The list of n keys at index 2. */
 static shunt_keys keys_at(lua_State *L, bind_call *c, size_t n) {
-  shunt_keys keys = {.values = NULL};
-  shunt_value *values = NULL;
-  for (size_t i = 0; i < n; i++, keys.n++) {
+  options_keys keys = {.most = n, .of = "model:mget"};
+  for (size_t i = 0; i < n; i++) {
     node *key = NULL;
+    shunt_value *value;
     lua_rawgeti(L, 2, (lua_Integer)i + 1);
     if (lua_istable(L, -1)) {
       bind_check_status(L, c, lua_node_from(L, lua_gettop(L), &c->arena, &key, &c->err));
-      bind_check_status(L, c, take_tuple(c, key, &keys, n, &values));
+      bind_check_status(L, c, options_add_tuple(&c->arena, &keys, key, &c->err));
     } else {
-      bind_check_status(L, c, take_single(L, c, &keys, n, &values));
+      bind_check_status(L, c, options_add_key(&c->arena, &keys, &value, &c->err));
+      bind_check_status(L, c, bind_to_value(L, -1, &c->arena, "a primary key", value, &c->err));
     }
     lua_pop(L, 1);
   }
-  keys.values = values;
-  return keys;
+  return keys.keys;
 }
 
 static int model_mget(lua_State *L) {
@@ -261,27 +221,17 @@ static int model_count(lua_State *L) {
 
 /* ---- aggregates ---- */
 
-static const char *const aggregate_keys[] = {"count", "sum",     "avg",     "min",   "max",    "group",
-                                             "where", "having",  "order",   "limit", "offset", "client",
-                                             "table", "timeout", "deleted", NULL};
-
 static int model_aggregate(lua_State *L) {
   bind_model *m;
   bind_call *c = bind_model_enter(L, 2, &m);
-  const node *options = bind_options(L, c, 2, "model:aggregate", aggregate_keys);
+  const node *options = bind_options(L, c, 2, "model:aggregate", options_aggregate_keys);
   shunt_query q = {0};
-  bind_check_status(L, c, bind_query(&c->arena, options, &q, &c->err));
+  bind_check_status(L, c, options_query(&c->arena, options, &q, &c->err));
   q.timeout_ms = bind_within_limit(c->session, q.timeout_ms);
   if (!q.client) q.client = m->client;
   if (!q.table) q.table = m->table;
   shunt_aggregates what = {0};
-  bind_check_status(L, c, bind_aggregations(&c->arena, options, &what.list, &what.n, &c->err));
-  bind_check_status(L, c,
-                    bind_text_list(&c->arena, node_get(options, "group"), "group", &what.group, &what.ngroup, &c->err));
-  if (what.n == 0) {
-    error_set(&c->err, SHUNT_E_USAGE, "model:aggregate needs something to compute: count, sum, avg, min or max");
-    return bind_fail(L, c);
-  }
+  bind_check_status(L, c, options_aggregates(&c->arena, options, "model:aggregate", &what, &c->err));
   bind_busy(L, c);
   bind_done(L, c, shunt_aggregate(c->session->session, m->name, &what, &q, &c->rows, &c->err));
   bind_push_rows(L, c->rows);
@@ -291,12 +241,12 @@ static int model_aggregate(lua_State *L) {
 }
 
 void bind_model_register(lua_State *L) {
-  static const bind_taking takes[] = {{"model:select", bind_select_keys},
-                                      {"model:get", bind_get_keys},
-                                      {"model:each", bind_select_keys},
-                                      {"model:mget", bind_get_keys},
-                                      {"model:count", bind_count_keys},
-                                      {"model:aggregate", aggregate_keys},
+  static const bind_taking takes[] = {{"model:select", options_select_keys},
+                                      {"model:get", options_get_keys},
+                                      {"model:each", options_select_keys},
+                                      {"model:mget", options_get_keys},
+                                      {"model:count", options_count_keys},
+                                      {"model:aggregate", options_aggregate_keys},
                                       {NULL, NULL}};
   static const luaL_Reg metamethods[] = {{"__tostring", model_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"new_instance", model_new_instance},

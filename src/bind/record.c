@@ -44,10 +44,10 @@ static shunt_status related_rows(writer *w, int index, const shunt_include *in, 
   if (!records) return error_memory(w->err);
   out->records = records;
   out->nrecords = n;
-  if (shape == LUA_SHAPE_MAP) return record(w, index, in->query.include, in->query.ninclude, true, records);
+  if (shape == LUA_SHAPE_MAP) return record(w, index, in->query->include, in->query->ninclude, true, records);
   for (size_t i = 0; i < n; i++) {
     lua_rawgeti(L, index, (lua_Integer)i + 1);
-    shunt_status st = record(w, lua_gettop(L), in->query.include, in->query.ninclude, true, &records[i]);
+    shunt_status st = record(w, lua_gettop(L), in->query->include, in->query->ninclude, true, &records[i]);
     lua_pop(L, 1);
     if (st) return st;
   }

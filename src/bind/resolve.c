@@ -1,78 +1,7 @@
-#include <limits.h>
 #include <string.h>
 
 #include "bind/bind.h"
 #include "rule/request.h"
-
-/* ---- the request ---- */
-
-/* Only equalities are seen by rules, as req.where; the other comparisons of a condition are left out. */
-static const shunt_field *equalities(lua_State *L, bind_call *c, const node *where, size_t *count) {
-  *count = 0;
-  if (!where) return NULL;
-  if (where->kind != NODE_MAP) {
-    error_set(&c->err, SHUNT_E_USAGE, "where must be a table of columns and values, not %s", node_kind_name(where));
-    bind_fail(L, c);
-  }
-  shunt_field *fields = arena_array(&c->arena, shunt_field, where->count);
-  if (!fields) bind_memory(L);
-  for (size_t i = 0; i < where->count; i++) {
-    const node *value = where->entries[i].value;
-    if (value->kind == NODE_MAP) value = node_get(value, "eq");
-    if (!value || value->kind != NODE_VALUE || where->entries[i].key[0] == '_') continue;
-    fields[(*count)++] = (shunt_field){where->entries[i].key, value->value};
-  }
-  return fields;
-}
-
-static shunt_op read_op(lua_State *L, bind_call *c, const node *options, const char *key) {
-  const char *op = bind_option_text(L, c, options, key);
-  if (!op || strcmp(op, "read") == 0) return SHUNT_READ;
-  if (strcmp(op, "write") != 0) {
-    error_set(&c->err, SHUNT_E_USAGE, "op is \"read\" or \"write\", not \"%.40s\"", op);
-    bind_fail(L, c);
-  }
-  return SHUNT_WRITE;
-}
-
-/* How far the level lies above the session's. */
-static int read_level(lua_State *L, bind_call *c, const node *options, const char *key) {
-  int now = shunt_session_level(c->session->session);
-  int64_t level = now;
-  bind_option_integer(L, c, options, key, &level);
-  if (level < now || level > INT16_MAX) {
-    error_set(&c->err, SHUNT_E_USAGE, "level must be from the session's (%d) to %d", now, INT16_MAX);
-    bind_fail(L, c);
-  }
-  return (int)level - now;
-}
-
-/* The option of each kind of field; the model is an argument. */
-#define KEY_MODEL(option)
-#define KEY_RELATION(option) option,
-#define KEY_CLIENT(option) option,
-#define KEY_MODE(option) option,
-#define KEY_OP(option) option,
-#define KEY_LEVEL(option) option,
-#define KEY_VALUES(option) option,
-#define KEY(kind, id, member, name, option) KEY_##kind(option)
-static const char *const request_keys[] = {SHUNT_REQUEST_MAP(KEY) "table", "every_rule", "no_model", NULL};
-
-#define READ_MODEL(member, option)
-#define READ_RELATION(member, option) out->member = bind_option_text(L, c, options, option);
-#define READ_CLIENT(member, option) out->member = bind_option_text(L, c, options, option);
-#define READ_MODE(member, option) out->member = bind_option_text(L, c, options, option);
-#define READ_OP(member, option) out->member = read_op(L, c, options, option);
-#define READ_LEVEL(member, option) out->member = read_level(L, c, options, option);
-#define READ_VALUES(member, option) out->member = equalities(L, c, node_get(options, option), &out->n##member);
-#define READ(kind, id, member, name, option) READ_##kind(member, option)
-
-static void request_of(lua_State *L, bind_call *c, const node *options, shunt_request *out) {
-  SHUNT_REQUEST_MAP(READ)
-  if (bind_as_table(&c->arena, node_get(options, "table"), &out->explicit_table, &c->err)) bind_fail(L, c);
-  out->every_rule = bind_option_bool(L, c, options, "every_rule");
-  out->no_model = bind_option_bool(L, c, options, "no_model");
-}
 
 /* ---- the decision ---- */
 
@@ -145,7 +74,9 @@ static int session_resolve(lua_State *L) {
   lua_settop(L, 3);
   bind_call *c = bind_enter(L, 1);
   shunt_request request = {.model = bind_opt_text(L, 2, "the model")};
-  request_of(L, c, bind_options(L, c, 3, "session:resolve", request_keys), &request);
+  const node *options = bind_options(L, c, 3, "session:resolve", options_request_keys);
+  const int level = shunt_session_level(c->session->session);
+  if (options_request(&c->arena, options, level, &request, &c->err)) return bind_fail(L, c);
   const shunt_decision *decision = NULL;
   bind_busy(L, c);
   shunt_status st = shunt_resolve(c->session->session, &request, &decision, &c->err);
@@ -169,7 +100,7 @@ static int bucket(lua_State *L) {
 
 /* request_options: {kind=, field= as rules see it, option=} for each but the model; decision_fields: names. */
 void bind_resolve_register(lua_State *L) {
-  static const bind_taking takes[] = {{"session:resolve", request_keys}, {NULL, NULL}};
+  static const bind_taking takes[] = {{"session:resolve", options_request_keys}, {NULL, NULL}};
   static const struct {
     const char *kind, *field, *option;
   } options[] = {

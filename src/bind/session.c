@@ -59,47 +59,16 @@ void bind_session_end_newest(lua_State *L, bind_app *app) {
 
 /* ---- opening ---- */
 
-static void attrs_of(lua_State *L, bind_call *c, const node *attrs, shunt_session_options *out) {
-  if (!attrs) return;
-  if (attrs->kind != NODE_MAP) {
-    error_set(&c->err, SHUNT_E_USAGE, "attrs must be a table of names and values, not %s", node_kind_name(attrs));
-    bind_fail(L, c);
-  }
-  shunt_field *fields = arena_array(&c->arena, shunt_field, attrs->count);
-  if (!fields) bind_memory(L);
-  for (size_t i = 0; i < attrs->count; i++) {
-    const node *value = attrs->entries[i].value;
-    if (value->kind != NODE_VALUE || value->value.type == SHUNT_NULL || value->value.type == SHUNT_BLOB) {
-      error_set(&c->err, SHUNT_E_USAGE, "attrs.%s must be text, a number or a boolean, not %s", attrs->entries[i].key,
-                node_kind_name(value));
-      bind_fail(L, c);
-    }
-    fields[i] = (shunt_field){attrs->entries[i].key, value->value};
-  }
-  out->attrs = fields;
-  out->nattrs = attrs->count;
-}
-
-static const char *const session_keys[] = {"instance", "attrs", "level", "timeout", "follow", NULL};
-
 static int app_session(lua_State *L) {
   lua_settop(L, 2);
   bind_app *app = bind_check(L, 1, BIND_APP, "an app");
   if (!app->app) return bind_usage(L, "the app is closed");
   bind_session *s = new_session(L);
   bind_call *c = bind_call_new(L);
-  const node *options = bind_options(L, c, 2, "app:session", session_keys);
-  shunt_session_options with = {.instance = bind_option_text(L, c, options, "instance"),
-                                .follow = bind_option_bool(L, c, options, "follow")};
-  int64_t level = 0;
-  if (bind_option_integer(L, c, options, "level", &level) && (level < 0 || level > INT16_MAX)) {
-    error_set(&c->err, SHUNT_E_USAGE, "level must be from 0 to %d", INT16_MAX);
-    return bind_fail(L, c);
-  }
-  with.level = (int)level;
-  if (bind_session_timeout(options, &with.timeout_ms, &c->err)) return bind_fail(L, c);
+  const node *options = bind_options(L, c, 2, "app:session", options_session_keys);
+  shunt_session_options with = {.instance = NULL};
+  if (options_session(&c->arena, options, &with, &c->err)) return bind_fail(L, c);
   s->timeout_ms = with.timeout_ms;
-  attrs_of(L, c, node_get(options, "attrs"), &with);
   if (!app->app) return bind_usage(L, "the app is closed");
   bind_session_note(L, 3, s);
   if (shunt_session_open(app->app, &with, &s->session, &c->err)) {
@@ -160,25 +129,17 @@ static const shunt_value *params_at(lua_State *L, bind_call *c, int index, size_
   return values;
 }
 
-static const char *const sql_keys[] = {"timeout", "op", "model", "where", NULL};
-
-static shunt_status sql_options(bind_call *c, const node *from, shunt_sql_options *to) {
-  const node *where = node_get(from, "where");
-  shunt_status st = bind_as_text(node_get(from, "op"), "op", &to->op, &c->err);
-  if (!st) st = bind_as_text(node_get(from, "model"), "model", &to->model, &c->err);
-  return st || !where ? st : bind_where(&c->arena, where, &to->where, &c->err);
-}
-
 static int run_sql(lua_State *L, bool wants_rows) {
   lua_settop(L, 5);
   bind_call *c = bind_enter(L, 1);
   const char *client = bind_opt_text(L, 2, "the client"), *sql = bind_text(L, 3, "the statement");
   size_t nparams;
   const shunt_value *params = params_at(L, c, 4, &nparams);
-  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", sql_keys);
+  const node *options = bind_options(L, c, 5, wants_rows ? "session:query" : "session:execute", options_sql_keys);
   int64_t affected = 0, timeout_ms = 0;
   shunt_sql_options o = {.client = client, .params = params, .nparams = nparams};
-  if (bind_call_timeout(options, &timeout_ms, &c->err) || sql_options(c, options, &o)) return bind_fail(L, c);
+  if (options_call_timeout(options, &timeout_ms, &c->err) || options_sql(&c->arena, options, &o, &c->err))
+    return bind_fail(L, c);
   timeout_ms = bind_within_limit(c->session, timeout_ms);
   shunt_session *s = c->session->session;
   bind_busy(L, c);
@@ -278,8 +239,10 @@ static int session_observe(lua_State *L) {
 }
 
 void bind_session_register(lua_State *L) {
-  static const bind_taking takes[] = {
-      {"app:session", session_keys}, {"session:query", sql_keys}, {"session:execute", sql_keys}, {NULL, NULL}};
+  static const bind_taking takes[] = {{"app:session", options_session_keys},
+                                      {"session:query", options_sql_keys},
+                                      {"session:execute", options_sql_keys},
+                                      {NULL, NULL}};
   static const luaL_Reg metamethods[] = {
       {"__gc", session_gc}, {"__close", session_close}, {"__tostring", session_tostring}, {NULL, NULL}};
   static const luaL_Reg methods[] = {{"query", session_query},

@@ -17,15 +17,6 @@ static int64_t retries(lua_State *L, bind_call *c, const node *options) {
 static const char *const transaction_keys[] = {"client",    "clients",   "model",    "where", "propagation",
                                                "isolation", "read_only", "spanning", "retry", NULL};
 
-static void read_places(lua_State *L, bind_call *c, const node *options, shunt_tx_options *out) {
-  const node *where = node_get(options, "where"), *clients = node_get(options, "clients");
-  out->client = bind_option_text(L, c, options, "client");
-  out->model = bind_option_text(L, c, options, "model");
-  shunt_status st = where ? bind_where(&c->arena, where, &out->where, &c->err) : SHUNT_OK;
-  if (!st && clients) st = bind_text_list(&c->arena, clients, "clients", &out->clients, &out->nclients, &c->err);
-  if (st) bind_fail(L, c);
-}
-
 static void end_held(lua_State *L, bind_held *h, int session_index) {
   bind_tx *t = (bind_tx *)h;
   tx_roll_back_unseen(L, t->session, session_index, tx_take(t));
@@ -41,11 +32,8 @@ static int tx_begin(lua_State *L) {
   lua_setiuservalue(L, -2, TX_SESSION);
   bind_session *s = t->session = c->session;
   const node *options = bind_options(L, c, 2, "session:transaction", transaction_keys);
-  shunt_tx_options with = {.propagation = bind_option_text(L, c, options, "propagation"),
-                           .isolation = bind_option_text(L, c, options, "isolation"),
-                           .read_only = bind_option_bool(L, c, options, "read_only"),
-                           .spanning = bind_option_text(L, c, options, "spanning")};
-  read_places(L, c, options, &with);
+  shunt_tx_options with = {.client = NULL};
+  if (options_begin(&c->arena, options, &with, &c->err)) return bind_fail(L, c);
   int64_t retry = retries(L, c, options);
   bind_hold(L, &t->held, s); /* may raise: nothing has begun yet */
   bind_busy(L, c);

@@ -74,8 +74,8 @@ static const char *const worker_keys[] = {"queues", "concurrency", "lease", "dra
 static void read_options(lua_State *L, bind_call *c, worker_options *o) {
   const node *options = bind_options(L, c, 2, "app:worker", worker_keys);
   int64_t n = CONCURRENCY;
-  if (bind_text_list(&c->arena, node_get(options, "queues"), "queues", &o->with.queues, &o->with.nqueues, &c->err) ||
-      bind_duration(node_get(options, "lease"), "lease", &o->with.lease_ms, &c->err))
+  if (options_names(&c->arena, node_get(options, "queues"), "queues", &o->with.queues, &o->with.nqueues, &c->err) ||
+      options_duration(node_get(options, "lease"), "lease", &o->with.lease_ms, &c->err))
     bind_fail(L, c);
   if (bind_option_integer(L, c, options, "concurrency", &n) && (n < 1 || n > MOST_THREADS)) {
     error_set(&c->err, SHUNT_E_USAGE, "concurrency must be from 1 to %d", MOST_THREADS);
@@ -85,7 +85,7 @@ static void read_options(lua_State *L, bind_call *c, worker_options *o) {
   o->drain = bind_option_bool(L, c, options, "drain");
   node *names = NULL;
   if (lua_node_from(L, 3, &c->arena, &names, &c->err) ||
-      bind_text_list(&c->arena, names, "jobs", &o->with.jobs, &o->with.njobs, &c->err))
+      options_names(&c->arena, names, "jobs", &o->with.jobs, &o->with.njobs, &c->err))
     bind_fail(L, c);
 }
 
@@ -153,7 +153,8 @@ static int worker_stop(lua_State *L) {
   int64_t ms = 0;
   bind_call *c = bind_call_new(L);
   node *given = NULL;
-  if (bounded && (lua_node_from(L, 2, &c->arena, &given, &c->err) || bind_duration(given, "worker:stop", &ms, &c->err)))
+  if (bounded &&
+      (lua_node_from(L, 2, &c->arena, &given, &c->err) || options_duration(given, "worker:stop", &ms, &c->err)))
     return bind_fail(L, c);
   bind_leave(L, c);
   lua_pushboolean(L, threads_stop(w, bounded, ms));

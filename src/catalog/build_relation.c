@@ -142,9 +142,8 @@ static bool find_options(const wiring *w) {
   const node *where = build_get(w->body, "where");
   SCHEMA_FILL(&schema_relation, w->body, cat_relation, w->r);
   as->table = build_table(w->b, w->body, w->r->full_name, w->r->at, NULL);
-  as->limit = build_integer(w->body, "limit", -1);
-  as->limited = as->limit >= 0;
-  if (!as->limited) as->limit = 0;
+  as->limit = build_get(w->body, "limit") ? build_integer(w->body, "limit", 0) : 0;
+  if (build_get(w->body, "limit") && as->limit == 0) as->limit = SHUNT_NO_ROWS;
   if (where && where->kind == NODE_MAP) {
     shunt_error err = {.status = SHUNT_OK};
     shunt_status status = where_from_node(w->b->a, where, &as->where, &err);

@@ -23,10 +23,11 @@ static shunt_status from_map(arena *a, const node *n, const char **out, shunt_er
     suggest near = suggest_for(key);
     suggest_try(&near, "schema");
     suggest_try(&near, "name");
-    return error_set(err, SHUNT_E_USAGE, "table: unknown key '%s' beside schema and name%s", key, suggest_text(&near));
+    return error_usage_at(err, n->entries[i].at, "table: unknown key '%s' beside schema and name%s", key,
+                          suggest_text(&near));
   }
   const char *wrong = table_name_wrong(schema, name);
-  if (wrong) return error_set(err, SHUNT_E_USAGE, "table = {schema = …, name = …}: %s", wrong);
+  if (wrong) return error_usage_at(err, n->at, "table = {schema = …, name = …}: %s", wrong);
   *out = arena_printf(a, "%s.%s", schema, name);
   return *out ? SHUNT_OK : error_memory(err);
 }
@@ -35,8 +36,8 @@ shunt_status table_name_from(arena *a, const node *n, const char **out, shunt_er
   if (n->kind == NODE_MAP && n->count) return from_map(a, n, out, err);
   *out = text_of(n);
   if (*out && (*out)[0]) return SHUNT_OK;
-  return error_set(err, SHUNT_E_USAGE, "table is a table's name, or {schema = …, name = …}, not %s",
-                   *out              ? "empty"
-                   : node_is_text(n) ? "text with a NUL character"
-                                     : node_kind_name(n));
+  return error_usage_at(err, n->at, "table is a table's name, or {schema = …, name = …}, not %s",
+                        *out              ? "empty"
+                        : node_is_text(n) ? "text with a NUL character"
+                                          : node_kind_name(n));
 }

@@ -64,8 +64,8 @@ static shunt_status set_values(reader *r, shunt_where *out, const node *const *f
 }
 
 static shunt_status wants(reader *r, const char *column, const char *word, const char *what, const node *n) {
-  return error_set(r->err, SHUNT_E_USAGE, "where.%s: %s%stakes %s, not %s", column, word, *word ? " " : "", what,
-                   node_kind_name(n));
+  return error_usage_at(r->err, n->at, "where.%s: %s%stakes %s, not %s", column, word, *word ? " " : "", what,
+                        node_kind_name(n));
 }
 
 static shunt_status read_list(reader *r, const char *column, const char *word, const node *from, shunt_where *out) {
@@ -103,8 +103,8 @@ static shunt_status read_pattern(reader *r, const char *column, const char *word
   if (node_is_text(from)) return read_one(r, from, out);
   if (from->kind != NODE_MAP) return wants(r, column, word, "text, such as \"A%\"", from);
   if (from->count != 2 || !node_is_text(parts[0]) || !node_is_text(parts[1]))
-    return error_set(r->err, SHUNT_E_USAGE, "where.%s: %s with an escape is written {\"50!%%\", escape = \"!\"}",
-                     column, word);
+    return error_usage_at(r->err, from->at, "where.%s: %s with an escape is written {\"50!%%\", escape = \"!\"}",
+                          column, word);
   return set_values(r, out, parts, 2);
 }
 
@@ -124,8 +124,8 @@ static shunt_status read_operand(reader *r, const char *column, const operator_w
     return read_list(r, column, w->word, from, out);
   case PAIR:
     if (from->kind != NODE_LIST || from->count != 2)
-      return error_set(r->err, SHUNT_E_USAGE, "where.%s: %s takes a list of two values, the least and the greatest",
-                       column, w->word);
+      return error_usage_at(r->err, from->at, "where.%s: %s takes a list of two values, the least and the greatest",
+                            column, w->word);
     return read_list(r, column, w->word, from, out);
   case PATTERN:
     return read_pattern(r, column, w->word, from, out);
@@ -141,13 +141,13 @@ static shunt_status read_operand(reader *r, const char *column, const operator_w
   return read_scalar(r, column, w->word, from, out);
 }
 
-static shunt_status unknown_operator(reader *r, const char *column, const char *word) {
-  suggest near = suggest_for(word);
+static shunt_status unknown_operator(reader *r, const char *column, const node_entry *e) {
+  suggest near = suggest_for(e->key);
   for (size_t i = 0; i < NWORDS; i++) suggest_try(&near, words[i].word);
-  return error_set(r->err, SHUNT_E_USAGE, "where.%s: unknown operator '%s'%s%s", column, word, suggest_text(&near),
-                   near.best ? ""
-                             : " (there are eq ne gt gte lt lte in not_in between not_between like ilike contains "
-                               "starts_with ends_with, and over a relation some none every)");
+  return error_usage_at(r->err, e->at, "where.%s: unknown operator '%s'%s%s", column, e->key, suggest_text(&near),
+                        near.best ? ""
+                                  : " (there are eq ne gt gte lt lte in not_in between not_between like ilike contains "
+                                    "starts_with ends_with, and over a relation some none every)");
 }
 
 /* All conditions must hold. A single one stands for itself. */
@@ -166,7 +166,7 @@ static shunt_status read_operators(reader *r, const char *column, const node *fr
     const operator_word *w = NULL;
     for (size_t k = 0; k < NWORDS && !w; k++)
       if (strcmp(words[k].word, e->key) == 0) w = &words[k];
-    if (!w) return unknown_operator(r, column, e->key);
+    if (!w) return unknown_operator(r, column, e);
     shunt_status status = read_operand(r, column, w, e->value, &items[i]);
     if (status) return status;
   }
@@ -176,7 +176,7 @@ static shunt_status read_operators(reader *r, const char *column, const node *fr
 
 static shunt_status read_column(reader *r, const char *column, const node *from, shunt_where *out) {
   static const operator_word equal = {"", SHUNT_EQ, SCALAR}, among = {"", SHUNT_IN, LIST};
-  if (*column == 0) return error_set(r->err, SHUNT_E_USAGE, "where has a column without a name");
+  if (*column == 0) return error_usage_at(r->err, from->at, "where has a column without a name");
   if (from->kind == NODE_FUNCTION) return wants(r, column, "", "a value, a list or a map of operators", from);
   if (from->kind == NODE_VALUE) return read_operand(r, column, &equal, from, out);
   if (from->kind == NODE_LIST || is_empty(from)) return read_operand(r, column, &among, from, out);
@@ -186,8 +186,8 @@ static shunt_status read_column(reader *r, const char *column, const node *from,
 static shunt_status read_alternatives(reader *r, const char *key, shunt_operator op, const node *from,
                                       shunt_where *out) {
   if (from->kind != NODE_LIST && !is_empty(from))
-    return error_set(r->err, SHUNT_E_USAGE, "where.%s takes a list of maps, each a condition, not %s", key,
-                     node_kind_name(from));
+    return error_usage_at(r->err, from->at, "where.%s takes a list of maps, each a condition, not %s", key,
+                          node_kind_name(from));
   shunt_where *items = arena_array(r->a, shunt_where, from->count ? from->count : 1);
   if (!items) return error_memory(r->err);
   for (size_t i = 0; i < from->count; i++) {
@@ -214,14 +214,14 @@ static shunt_status read_entry(reader *r, const node_entry *e, shunt_where *out)
   suggest_try(&near, "_or");
   suggest_try(&near, "_and");
   suggest_try(&near, "_not");
-  return error_set(r->err, SHUNT_E_USAGE, "where: unknown key '%s'%s (there are _or, _and and _not)", e->key,
-                   suggest_text(&near));
+  return error_usage_at(r->err, e->at, "where: unknown key '%s'%s (there are _or, _and and _not)", e->key,
+                        suggest_text(&near));
 }
 
 static shunt_status read_all(reader *r, const node *from, shunt_where *out) {
   if (from->kind != NODE_MAP && !is_empty(from))
-    return error_set(r->err, SHUNT_E_USAGE, "where takes a map of columns to values, not %s", node_kind_name(from));
-  if (r->depth == DEEPEST) return error_set(r->err, SHUNT_E_USAGE, "where is nested deeper than %d levels", DEEPEST);
+    return error_usage_at(r->err, from->at, "where takes a map of columns to values, not %s", node_kind_name(from));
+  if (r->depth == DEEPEST) return error_usage_at(r->err, from->at, "where is nested deeper than %d levels", DEEPEST);
   shunt_where *items = arena_array(r->a, shunt_where, from->count ? from->count : 1);
   if (!items) return error_memory(r->err);
   r->depth++;
@@ -260,11 +260,11 @@ shunt_status where_names(arena *a, const node *from, const char *what, const cha
   if (!list) return error_memory(err);
   for (size_t i = 0; i < n; i++) {
     if (!node_is_text(items[i]))
-      return error_set(err, SHUNT_E_USAGE, "%s takes a column's name or a list of them, not %s", what,
-                       node_kind_name(items[i]));
+      return error_usage_at(err, items[i]->at, "%s takes a column's name or a list of them, not %s", what,
+                            node_kind_name(items[i]));
     list[i] = items[i]->value.as.bytes;
     if (strlen(list[i]) != items[i]->value.size || list[i][strspn(list[i], "-") > 0] == 0)
-      return error_set(err, SHUNT_E_USAGE, "%s contains an empty column name", what);
+      return error_usage_at(err, items[i]->at, "%s contains an empty column name", what);
   }
   *names = list;
   *count = n;

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "bind/bind.h"
+#include "cli/console.h"
 #include "cli/output.h"
 #include "cli/serve.h"
 #include "shunt.h"
@@ -57,6 +58,16 @@ static int host_list(lua_State *L) {
     lua_rawseti(L, -2, ++n);
   }
   closedir(folder);
+  return 1;
+}
+
+/* changed_ns(path): when the file changed last; nil if it is not there. */
+static int host_changed_ns(lua_State *L) {
+  struct stat at;
+  if (stat(luaL_checkstring(L, 1), &at) == 0)
+    lua_pushinteger(L, (lua_Integer)at.st_mtim.tv_sec * NS_PER_S + at.st_mtim.tv_nsec);
+  else
+    lua_pushnil(L);
   return 1;
 }
 
@@ -136,6 +147,7 @@ static const luaL_Reg host[] = {{"isatty", host_isatty},
                                 {"mkdir", host_mkdir},
                                 {"exists", host_exists},
                                 {"list", host_list},
+                                {"changed_ns", host_changed_ns},
                                 {"now_ns", host_now_ns},
                                 {"time_ms", host_time_ms},
                                 {"hold_signals", host_hold_signals},
@@ -197,6 +209,7 @@ static int program(lua_State *L) {
   lua_setfield(L, -2, "shunt.core");
   lua_getfield(L, -3, "loaded");
   luaL_newlib(L, host);
+  luaL_setfuncs(L, console_functions, 0);
   lua_pushstring(L, folder);
   lua_setfield(L, -2, "folder");
   lua_pushliteral(L, SHUNT_VERSION);

@@ -199,6 +199,7 @@ typedef struct driver_two_phase {
 typedef struct driver_engine {
   /* SQL, and limits. */
   const char *name;
+  const char *const *features; /* names for shunt_feature of what this build of the driver can do; the last is NULL */
   const lex_dialect *lex;
   size_t max_params;      /* of one statement */
   size_t bulk_params;     /* of an INSERT of several rows, which is slower with more; 0: max_params */

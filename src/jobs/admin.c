@@ -2,13 +2,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "jobs/failure.h"
 #include "jobs/signal.h"
 #include "jobs/store.h"
 #include "session/outcome.h"
 #include "session/visit.h"
-
-static const shunt_jobs_filter all_jobs;
 
 /* Adds " AND column = ?" if there is a text to compare with. */
 static void only(job_store *store, const char *column, const char *text) {
@@ -106,10 +105,12 @@ static shunt_status list(job_store *store, const shunt_jobs_filter *f, shunt_row
 
 shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, shunt_rows **rows, shunt_error *err) {
   VISIT(v);
-  const shunt_jobs_filter *f = filter ? filter : &all_jobs;
+  shunt_jobs_filter room;
+  const shunt_jobs_filter *f = SIZED(shunt_jobs_filter, filter, &room, err);
   job_store store;
+  if (!rows) return error_null(err, "rows");
   *rows = NULL;
-  shunt_status status = enter(&v, &store, s, f, err);
+  shunt_status status = f ? enter(&v, &store, s, f, err) : SHUNT_E_USAGE;
   shunt_rows *found = status ? NULL : rows_new();
   if (!status) status = found ? list(&store, f, found) : error_memory(err);
   if (!status) *rows = found;
@@ -126,11 +127,12 @@ shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, 
 
 shunt_status shunt_jobs_retry(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
   VISIT(v);
-  const shunt_jobs_filter *f = filter ? filter : &all_jobs;
+  shunt_jobs_filter room;
+  const shunt_jobs_filter *f = SIZED(shunt_jobs_filter, filter, &room, err);
   char text[256];
   int64_t affected = 0;
   job_store store;
-  shunt_status status = enter(&v, &store, s, f, err);
+  shunt_status status = f ? enter(&v, &store, s, f, err) : SHUNT_E_USAGE;
   if (status) return status;
   snprintf(text, sizeof text,
            "UPDATE shunt_jobs SET state = 'ready', failures = 0, lost = 0, finished_at = NULL, run_at = %s, due_at = 0",
@@ -160,10 +162,11 @@ static shunt_status check_purge(const shunt_jobs_filter *f, shunt_error *err) {
 
 shunt_status shunt_jobs_purge(shunt_session *s, const shunt_jobs_filter *filter, int64_t *n, shunt_error *err) {
   VISIT(v);
-  const shunt_jobs_filter *f = filter ? filter : &all_jobs;
+  shunt_jobs_filter room;
+  const shunt_jobs_filter *f = SIZED(shunt_jobs_filter, filter, &room, err);
   int64_t affected = 0;
   job_store store;
-  shunt_status status = check_purge(f, err);
+  shunt_status status = f ? check_purge(f, err) : SHUNT_E_USAGE;
   if (!status) status = enter(&v, &store, s, f, err);
   if (status) return status;
   sql_text *sql = begin_change(&store, "DELETE FROM shunt_jobs", f);

@@ -122,25 +122,6 @@ static void write_condition(writer *t) {
   if (t->store->dialect->parallel) write_first_alone(t);
 }
 
-/* The columns that a claim gives back, in this order. */
-enum {
-  ID,
-  CLAIM,
-  FAILURES,
-  LOST,
-  RETRY,
-  BACKOFF,
-  TIMEOUT,
-  AWAITED,
-  FORMAT,
-  NAME,
-  QUEUE,
-  INSTANCE,
-  LOST_BY,
-  ENVELOPE,
-  DATA
-};
-
 /* A text that is too long is null. */
 static void write_returning(buf *text, const job_store *store) {
   static const struct {
@@ -213,16 +194,16 @@ static void remember(shunt_worker *w, shunt_job *job) {
 }
 
 static void read_numbers(shunt_job *job, const shunt_value *v) {
-  job->claim = number(&v[CLAIM], INT64_MAX, 0);
-  job->failures = (int)number(&v[FAILURES], STORE_MOST, STORE_MOST);
-  job->lost = (int)number(&v[LOST], STORE_MOST, STORE_MOST);
-  job->retry = (int)number(&v[RETRY], INT_MAX, 0);
-  job->backoff_ms = number(&v[BACKOFF], STORE_LONGEST_MS, STORE_LONGEST_MS);
-  job->awaited = number(&v[AWAITED], INT_MAX, 0) > 0;
-  job->format = (int)number(&v[FORMAT], INT_MAX, 0);
-  job->info.id = v[ID].as.integer;
+  job->claim = number(&v[CLAIM_NUMBER], INT64_MAX, 0);
+  job->failures = (int)number(&v[CLAIM_FAILURES], STORE_MOST, STORE_MOST);
+  job->lost = (int)number(&v[CLAIM_LOST], STORE_MOST, STORE_MOST);
+  job->retry = (int)number(&v[CLAIM_RETRY], INT_MAX, 0);
+  job->backoff_ms = number(&v[CLAIM_BACKOFF], STORE_LONGEST_MS, STORE_LONGEST_MS);
+  job->awaited = number(&v[CLAIM_AWAITED], INT_MAX, 0) > 0;
+  job->format = (int)number(&v[CLAIM_FORMAT], INT_MAX, 0);
+  job->info.id = v[CLAIM_ID].as.integer;
   job->info.attempt = job->failures + job->lost + 1;
-  job->info.timeout_ms = number(&v[TIMEOUT], STORE_LONGEST_MS, 0);
+  job->info.timeout_ms = number(&v[CLAIM_TIMEOUT], STORE_LONGEST_MS, 0);
 }
 
 /* Events name the job, whatever its row holds. */
@@ -241,12 +222,12 @@ static shunt_job *job_of(shunt_worker *w, shunt_rows *rows) {
   job->worker = w;
   job->claimed_ns = clock_monotonic_ns();
   read_numbers(job, v);
-  job->lost_by = store_text_of(&v[LOST_BY]);
-  job->envelope_text = read_text(job, &v[ENVELOPE], "envelope");
-  job->info.instance = read_text(job, &v[INSTANCE], "instance");
-  job->info.queue = read_text(job, &v[QUEUE], "queue");
-  job->info.name = read_text(job, &v[NAME], "name");
-  job->info.data = store_text_of(&v[DATA]);
+  job->lost_by = store_text_of(&v[CLAIM_LOST_BY]);
+  job->envelope_text = read_text(job, &v[CLAIM_ENVELOPE], "envelope");
+  job->info.instance = read_text(job, &v[CLAIM_INSTANCE], "instance");
+  job->info.queue = read_text(job, &v[CLAIM_QUEUE], "queue");
+  job->info.name = read_text(job, &v[CLAIM_NAME], "name");
+  job->info.data = store_text_of(&v[CLAIM_DATA]);
   remember(w, job);
   return job;
 }

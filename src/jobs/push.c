@@ -5,6 +5,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/sized.h"
 #include "jobs/envelope.h"
 #include "jobs/held.h"
 #include "jobs/signal.h"
@@ -63,7 +64,9 @@ shunt_status push_make(push *p, const shunt_session *s, const shunt_push_options
   shunt_push_options *o = &p->options;
   const cat_instance *instance = s->instance;
   if (!p->data) p->data = "null";
-  *o = options ? *options : (shunt_push_options){0};
+  options = SIZED(shunt_push_options, options, o, err);
+  if (!options) return SHUNT_E_USAGE;
+  if (options != o) *o = *options;
   fill_in(o);
   if (o->existed) *o->existed = false;
   shunt_status status = check(p->job, p->data, o, err);

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/sized.h"
 
 enum { LOOK_MS = 5000 /* limit for each statement of the worker itself: a server may hang */ };
 
@@ -65,8 +66,9 @@ static shunt_status fill(shunt_worker *w, const shunt_worker_options *o, shunt_e
 
 shunt_status worker_open(const worker_host *host, const shunt_worker_options *options, shunt_worker **out,
                          shunt_error *err) {
-  static const shunt_worker_options none = {.nqueues = 0};
-  if (!options) options = &none;
+  shunt_worker_options room;
+  options = SIZED(shunt_worker_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
   shunt_status status = check(options, err);
   if (status) return status;
   shunt_worker *w = base_zalloc(sizeof *w);
@@ -91,11 +93,13 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
 }
 
 void shunt_worker_stop(shunt_worker *w) {
+  if (!w) return;
   atomic_store(&w->stopping, true);
   signal_raise();
 }
 
 void shunt_worker_break_off(shunt_worker *w) {
+  if (!w) return;
   atomic_store(&w->broken_off, true);
   shunt_worker_stop(w);
 }
@@ -113,6 +117,10 @@ void shunt_worker_close(shunt_worker *w) {
 }
 
 void shunt_worker_count(const shunt_worker *w, shunt_worker_counts *counts) {
+  static const shunt_worker_counts none;
+  if (!counts) return;
+  *counts = none;
+  if (!w) return;
   *counts = (shunt_worker_counts){.completed = atomic_load(&w->completed),
                                   .failed = atomic_load(&w->failed),
                                   .released = atomic_load(&w->released)};
@@ -136,7 +144,9 @@ static shunt_status next_started(shunt_worker *w, shunt_job **out, shunt_error *
 shunt_status shunt_worker_next(shunt_worker *w, int64_t wait_ms, shunt_job **job, shunt_error *err) {
   int64_t now_ns = clock_monotonic_ns(), nap_ns = SHORTEST_NAP_NS;
   int64_t end_ns = wait_ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + wait_ms * NS_PER_MS : INT64_MAX;
+  if (!job) return error_null(err, "job");
   *job = NULL;
+  if (!w) return error_null(err, "worker");
   for (;;) {
     uint64_t seen = signal_count();
     shunt_status status = next_started(w, job, err);

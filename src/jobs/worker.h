@@ -91,6 +91,25 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
 
 /* ---- claim.c ---- */
 
+/* The columns that a claim gives back, in this order. */
+enum claim_column {
+  CLAIM_ID,
+  CLAIM_NUMBER,
+  CLAIM_FAILURES,
+  CLAIM_LOST,
+  CLAIM_RETRY,
+  CLAIM_BACKOFF,
+  CLAIM_TIMEOUT,
+  CLAIM_AWAITED,
+  CLAIM_FORMAT,
+  CLAIM_NAME,
+  CLAIM_QUEUE,
+  CLAIM_INSTANCE,
+  CLAIM_LOST_BY,
+  CLAIM_ENVELOPE,
+  CLAIM_DATA
+};
+
 /* *out is NULL, with SHUNT_OK, if there is nothing to claim. The job has no session yet. */
 shunt_status claim_next(shunt_worker *w, shunt_job **out, shunt_error *err);
 

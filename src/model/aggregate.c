@@ -1,6 +1,7 @@
 /* shunt_aggregate. */
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/suggest.h"
 #include "model/merge.h"
 #include "model/read.h"
@@ -13,7 +14,6 @@
 #include "relate/combine.h"
 #include "session/visit.h"
 
-static const shunt_query everything;
 static const shunt_aggregates nothing;
 
 typedef struct aggregation {
@@ -147,12 +147,12 @@ static shunt_status write_having(const aggregation *g) {
 
 /* ---- all of it ---- */
 
-static bool is_cut(const aggregation *g) { return g->query->limited || g->query->offset; }
+static bool is_cut(const aggregation *g) { return g->query->limit || g->query->offset; }
 
 static void write_limit(aggregation *g) {
   const shunt_query *query = g->query;
   if (!is_cut(g)) return;
-  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
+  shunt_value limit = shunt_integer(select_most(query->limit)), offset = shunt_integer(query->offset);
   sql_puts(g->sql, " LIMIT ");
   sql_param(g->sql, &limit);
   sql_puts(g->sql, " OFFSET ");
@@ -227,7 +227,7 @@ static shunt_status arrange(aggregation *g, const shunt_query *query, shunt_rows
   sort_by *by = arena_array(scratch, sort_by, query->norder + 1);
   sort_spec spec = {.at = g->at, .by = by, .rows = rows};
   sort_ranks ranks;
-  size_t first, n = merge_cut(rows->count, query->limited, query->limit, query->offset, &first);
+  size_t first, n = merge_cut(rows->count, select_most(query->limit), query->offset, &first);
   if (!by) return error_memory(g->c->err);
   for (size_t i = 0; i < query->norder; i++) {
     const result *r = NULL;
@@ -283,8 +283,12 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   call c;
   const cat_model *m;
   access a = {.decision = NULL};
-  aggregation g = {.c = &c, .query = query ? query : &everything};
+  shunt_query room;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
+  query = SIZED(shunt_query, query, &room, err);
+  if (!query) return SHUNT_E_USAGE;
+  aggregation g = {.c = &c, .query = query};
   if (!what) what = &nothing;
   shunt_status status = call_enter(&v, &c, s, g.query->timeout_ms, err);
   if (!status) status = read_model(&c, model, g.query->client, &m);
@@ -295,7 +299,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   if (!status && g.query->having && !what->ngroup)
     status = error_set(err, SHUNT_E_USAGE, "model '%s': having chooses among groups, and there is no group", m->name);
   if (!status) status = read_check(&c, m, g.query, READ_HAVING);
-  if (!status) status = select_check_limits(m->name, g.query->limited, g.query->limit, g.query->offset, err);
+  if (!status) status = select_check_limits(m->name, g.query->limit, g.query->offset, err);
   if (!status) status = read_access(&c, m, g.query, &a);
   if (status) return status;
   if (g.query->having) status = read_together(&c, &a, "having");

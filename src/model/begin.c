@@ -1,6 +1,7 @@
 /* shunt_begin: where a transaction begins. */
 #include <string.h>
 
+#include "base/sized.h"
 #include "query/access.h"
 #include "session/propagation.h"
 #include "session/visit.h"
@@ -36,6 +37,7 @@ static shunt_status check_places(const shunt_tx_options *o, shunt_error *err) {
   if (named > 1) return error_set(err, SHUNT_E_USAGE, "a transaction takes one of client, clients and model");
   if (o->where && !o->model)
     return error_set(err, SHUNT_E_USAGE, "a transaction's where says where the rows of a model lie: name the model");
+  if (o->retry) return error_set(err, SHUNT_E_USAGE, "retry is for shunt_transaction, which can repeat the work");
   return SHUNT_OK;
 }
 
@@ -49,13 +51,15 @@ static shunt_status find_places(call *c, const shunt_tx_options *o, tx_place *pl
 }
 
 shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shunt_tx **out, shunt_error *err) {
-  static const shunt_tx_options none = {.client = NULL};
-  const shunt_tx_options *o = options ? options : &none;
+  shunt_tx_options room;
   VISIT(v);
   call c;
   size_t n = 0;
   shunt_tx *h = NULL;
+  if (!out) return error_null(err, "tx");
   *out = NULL;
+  const shunt_tx_options *o = SIZED(shunt_tx_options, options, &room, err);
+  if (!o) return SHUNT_E_USAGE;
   shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status) status = check_places(o, err);
   tx_place *places = status ? NULL : arena_alloc(c.arena, (o->nclients + 1) * sizeof *places);

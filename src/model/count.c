@@ -1,10 +1,9 @@
 /* shunt_count. */
+#include "base/sized.h"
 #include "model/merge.h"
 #include "model/read.h"
 #include "query/statement.h"
 #include "session/visit.h"
-
-static const shunt_query everything;
 
 /* What is counted: rows, or the different ones among them. */
 static shunt_status write_counted(call *c, sql_text *sql, const site *at, const shunt_query *query) {
@@ -22,8 +21,8 @@ static shunt_status write_counted(call *c, sql_text *sql, const site *at, const 
 static shunt_status write_count(call *c, sql_text *sql, const site *at, const shunt_query *query) {
   filter f = {.where = {query->where}, .deleted = query->deleted};
   size_t room;
-  shunt_value limit = shunt_integer(query->limited ? query->limit : INT64_MAX), offset = shunt_integer(query->offset);
-  bool cut = query->limited || query->offset, inner = cut || query->distinct;
+  shunt_value limit = shunt_integer(select_most(query->limit)), offset = shunt_integer(query->offset);
+  bool cut = query->limit || query->offset, inner = cut || query->distinct;
   shunt_status status = SHUNT_OK;
   sql_puts(sql, inner ? "SELECT COUNT(*) FROM (" : "SELECT COUNT(*)");
   if (inner) status = write_counted(c, sql, at, query);
@@ -56,14 +55,14 @@ static shunt_status count_all(call *c, const access *a, const shunt_query *query
   shunt_query each = *query;
   shunt_status status = SHUNT_OK;
   int64_t sum = 0, n;
-  each.limited = false;
+  each.limit = 0;
   each.offset = 0;
   for (size_t i = 0; i < a->nsites && !status; i++) {
     status = count_at(c, &a->sites[i], &each, &n);
     if (!status) sum += n;
   }
   size_t first;
-  if (!status) *count = (int64_t)merge_cut((size_t)sum, query->limited, query->limit, query->offset, &first);
+  if (!status) *count = (int64_t)merge_cut((size_t)sum, select_most(query->limit), query->offset, &first);
   return status;
 }
 
@@ -73,8 +72,11 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   call c;
   const cat_model *m;
   access a = {.decision = NULL};
+  shunt_query room;
+  if (!count) return error_null(err, "count");
   *count = 0;
-  if (!query) query = &everything;
+  query = SIZED(shunt_query, query, &room, err);
+  if (!query) return SHUNT_E_USAGE;
   shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &m);
   if (!status && query->ninclude)
@@ -83,7 +85,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
     status =
         error_set(err, SHUNT_E_USAGE, "model '%s': name the columns whose distinct values are to be counted", m->name);
   if (!status) status = read_check(&c, m, query, READ_DISTINCT);
-  if (!status) status = select_check_limits(m->name, query->limited, query->limit, query->offset, err);
+  if (!status) status = select_check_limits(m->name, query->limit, query->offset, err);
   if (!status) status = read_access(&c, m, query, &a);
   if (!status && query->distinct) status = read_together(&c, &a, "distinct");
   return status ? status : count_all(&c, &a, query, count);

@@ -1,10 +1,9 @@
 /* shunt_each. */
+#include "base/sized.h"
 #include "model/read.h"
 #include "query/order_rank.h"
 #include "query/stream.h"
 #include "session/visit.h"
-
-static const shunt_query everything;
 
 static shunt_status refuse_relations(const call *c, const cat_model *model, const plan *p) {
   if (!p->count) return SHUNT_OK;
@@ -44,8 +43,11 @@ shunt_status shunt_each(shunt_session *s, const char *name, const shunt_query *q
   VISIT(v);
   call c;
   const cat_model *model;
+  shunt_query room;
+  if (!out) return error_null(err, "stream");
   *out = NULL;
-  if (!query) query = &everything;
+  query = SIZED(shunt_query, query, &room, err);
+  if (!query) return SHUNT_E_USAGE;
   shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, name, query->client, &model);
   if (!status) status = read_check(&c, model, query, READ_DISTINCT | READ_LOCK);

@@ -46,7 +46,7 @@ static shunt_status find_place(writing *w, const route_request *request, const s
 static shunt_status insert_or_update(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
   route_request request = write_request(w->c, r->model, r->options);
   access a = {.decision = NULL};
-  insertion in = {.records = record, .n = 1, .conflict = r->options->on_conflict, .rows = rows};
+  insertion in = {.records = record, .n = 1, .conflict = r->conflict, .rows = rows};
   unit_begin(w->c, &w->u);
   shunt_status status = find_place(w, &request, record, in.conflict, &a);
   if (!status) status = insert_records(w->c, access_only_site(&a), &in);
@@ -54,13 +54,13 @@ static shunt_status insert_or_update(writing *w, const write_call *r, const shun
 }
 
 static shunt_status insert_row(writing *w, const write_call *r, const shunt_record *record, shunt_rows *rows) {
-  if (r->options->on_conflict) return insert_or_update(w, r, record, rows);
+  if (r->conflict) return insert_or_update(w, r, record, rows);
   return r->plan.count ? insert_along(w, r, record, rows) : insert_alone(w, r, record, rows);
 }
 
 static shunt_status check_insert(const writing *w, const write_call *r, const shunt_records *records) {
   shunt_status status = SHUNT_OK;
-  if (r->options->on_conflict && r->plan.count)
+  if (r->conflict && r->plan.count)
     return error_set(w->c->err, SHUNT_E_USAGE,
                      "model '%s': on_conflict can't be combined with include; write the related rows afterwards",
                      r->model->name);
@@ -73,10 +73,12 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
   VISIT(v);
   call c;
   writing w = {.c = &c};
-  write_call r = {.options = options ? options : &write_plainly};
+  write_call r;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!record) record = &nothing;
-  shunt_status status = call_enter(&v, &c, s, r.options->timeout_ms, err);
+  shunt_status status = write_options(&r, options, err);
+  if (!status) status = call_enter(&v, &c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = check_insert(&w, &r, &(shunt_records){record, 1});
   if (status) return status;
@@ -111,7 +113,7 @@ static shunt_status find_destinations(writing *w, const batch *b, destinations *
   if (!d->of_record) return error_memory(w->c->err);
   for (size_t i = 0; i < b->n && each; i++) {
     size_t before = d->count;
-    shunt_status status = find_place(w, &b->request, &b->records[i], b->r->options->on_conflict, &a);
+    shunt_status status = find_place(w, &b->request, &b->records[i], b->r->conflict, &a);
     if (!status) status = destination_add(w->c, d, access_only_site(&a), &d->of_record[i]);
     if (status) return status;
     if (d->count > before) access_leave_sites(&a); /* the new destination points to them */
@@ -136,7 +138,7 @@ typedef struct senders {
 } senders;
 
 static shunt_status insert_bundle(writing *w, const site *at, batch *b, bundle *these, senders *of) {
-  insertion in = {these->records, these->count, b->r->options->on_conflict, b->rows, 0};
+  insertion in = {these->records, these->count, b->r->conflict, b->rows, 0};
   shunt_status status = insert_records(w->c, at, &in);
   b->affected += in.affected;
   for (size_t i = 0; b->rows && i < these->count; i++) of->list[of->count++] = these->numbers[i];
@@ -218,21 +220,24 @@ static shunt_status insert_batch(shunt_session *s, const char *model, const shun
 
 shunt_status shunt_insert_bulk(shunt_session *s, const char *model, const shunt_records *records,
                                const shunt_write *options, int64_t *inserted, shunt_error *err) {
-  write_call r = {.options = options ? options : &write_plainly};
+  write_call r;
   batch b = {.affected = 0};
   if (inserted) *inserted = 0;
-  shunt_status status = insert_batch(s, model, records ? records : &no_records, &r, &b, err);
+  shunt_status status = write_options(&r, options, err);
+  if (!status) status = insert_batch(s, model, records ? records : &no_records, &r, &b, err);
   if (!status && inserted) *inserted = b.affected;
   return status;
 }
 
 shunt_status shunt_insert_rows(shunt_session *s, const char *model, const shunt_records *records,
                                const shunt_write *options, shunt_rows **out, shunt_error *err) {
-  write_call r = {.options = options ? options : &write_plainly};
+  write_call r;
   batch b = {.rows = rows_new()};
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!b.rows) return error_memory(err);
-  shunt_status status = insert_batch(s, model, records ? records : &no_records, &r, &b, err);
+  shunt_status status = write_options(&r, options, err);
+  if (!status) status = insert_batch(s, model, records ? records : &no_records, &r, &b, err);
   if (status) {
     shunt_rows_free(b.rows);
     return status;

@@ -29,17 +29,17 @@ static shunt_status read_all(call *c, const access *a, select_spec *q, shunt_row
   return status;
 }
 
-size_t merge_cut(size_t count, bool limited, int64_t limit, int64_t offset, size_t *first) {
+size_t merge_cut(size_t count, int64_t most, int64_t offset, size_t *first) {
   *first = (uint64_t)offset < count ? (size_t)offset : count;
   size_t left = count - *first;
-  return limited && (uint64_t)limit < left ? (size_t)limit : left;
+  return (uint64_t)most < left ? (size_t)most : left;
 }
 
 static shunt_status arrange(call *c, const site *at, const select_spec *q, shunt_rows *rows, arena *scratch) {
   sort_by *by = arena_array(scratch, sort_by, q->norder + KEY_MOST);
   sort_spec spec = {.ranks = &q->ranks, .at = at, .by = by, .rows = rows};
   sort_ranks ranks;
-  size_t first, n = merge_cut(rows->count, q->limited, q->limit, q->offset, &first);
+  size_t first, n = merge_cut(rows->count, q->limited ? q->limit : INT64_MAX, q->offset, &first);
   shunt_status status = by ? sort_terms(c, &spec, q->order, q->norder, by, &spec.n) : error_memory(c->err);
   if (!status) status = sort_rows(c, &spec, scratch, &ranks);
   return status ? status : sort_pick(c, rows, ranks.row + first, n, scratch);

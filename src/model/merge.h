@@ -7,7 +7,7 @@
 
 /* The rows of all sites, in q's order, with its limit and offset. Errors: those of select_run. */
 shunt_status merge_select(call *c, const access *a, select_spec *q, shunt_rows *rows);
-/* Rows from `offset` on, at most `limit` if limited, of `count`. *first is the number of the first. */
-size_t merge_cut(size_t count, bool limited, int64_t limit, int64_t offset, size_t *first);
+/* Rows from `offset` on, `most` at most, of `count`. *first is the number of the first. */
+size_t merge_cut(size_t count, int64_t most, int64_t offset, size_t *first);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/sized.h"
 #include "model/merge.h"
 #include "query/order_rank.h"
 #include "query/statement.h"
@@ -12,8 +13,6 @@
 #include "relate/sort.h"
 #include "session/visit.h"
 
-static const shunt_query everything;
-
 shunt_status read_model(call *c, const char *name, const char *client, const cat_model **out) {
   if (!name) return error_set(c->err, SHUNT_E_USAGE, "the model's name is missing");
   c->explicit_client = client;
@@ -21,16 +20,14 @@ shunt_status read_model(call *c, const char *name, const char *client, const cat
   return status ? status : session_check_client(c->s, client, false, c->err);
 }
 
-static shunt_status refuse(const call *c, const cat_model *model, const char *option, bool included) {
-  return error_set(c->err, SHUNT_E_USAGE, "model '%s': %s does not take the option %s", model->name,
-                   included ? "an include" : "this call", option);
+static shunt_status refuse(const call *c, const cat_model *model, const char *option) {
+  return error_set(c->err, SHUNT_E_USAGE, "model '%s': this call does not take the option %s", model->name, option);
 }
 
-static shunt_status check_options(const call *c, const cat_model *model, const shunt_query *query, int takes,
-                                  bool included) {
-  if (query->distinct && !(takes & READ_DISTINCT)) return refuse(c, model, "distinct", included);
-  if (query->having && !(takes & READ_HAVING)) return refuse(c, model, "having", included);
-  if (query->lock && !(takes & READ_LOCK)) return refuse(c, model, "lock", included);
+shunt_status read_check(const call *c, const cat_model *model, const shunt_query *query, int takes) {
+  if (query->distinct && !(takes & READ_DISTINCT)) return refuse(c, model, "distinct");
+  if (query->having && !(takes & READ_HAVING)) return refuse(c, model, "having");
+  if (query->lock && !(takes & READ_LOCK)) return refuse(c, model, "lock");
   if (query->lock > SHUNT_LOCK_UPDATE)
     return error_set(c->err, SHUNT_E_USAGE, "model '%s': unknown lock %d", model->name, (int)query->lock);
   if (!query->lock && (query->nowait || query->skip_locked))
@@ -38,14 +35,7 @@ static shunt_status check_options(const call *c, const cat_model *model, const s
                      query->nowait ? "nowait" : "skip_locked");
   if (query->nowait && query->skip_locked)
     return error_set(c->err, SHUNT_E_USAGE, "model '%s': nowait and skip_locked exclude each other", model->name);
-  shunt_status status = SHUNT_OK;
-  for (size_t i = 0; i < query->ninclude && !status; i++)
-    status = check_options(c, model, &query->include[i].query, 0, true);
-  return status;
-}
-
-shunt_status read_check(const call *c, const cat_model *model, const shunt_query *query, int takes) {
-  return check_options(c, model, query, takes, false);
+  return SHUNT_OK;
 }
 
 static inline void make_request(const call *c, const cat_model *model, const shunt_query *query, route_request *out) {
@@ -108,10 +98,10 @@ static void fill_spec(const shunt_query *query, select_spec *out) {
   out->norder = query->norder;
   out->ranks.list = NULL;
   out->ranks.n = 0;
-  out->by_key = query->limited || query->offset;
+  out->by_key = query->limit || query->offset;
   out->distinct = query->distinct;
-  out->limited = query->limited;
-  out->limit = query->limit;
+  out->limited = query->limit != 0;
+  out->limit = select_most(query->limit);
   out->offset = query->offset;
   out->per_key = out->numbered = false;
   out->aggregates = NULL;
@@ -128,7 +118,7 @@ shunt_status read_spec(call *c, const cat_model *model, const shunt_query *query
     return error_set(c->err, SHUNT_E_USAGE,
                      "model '%s': distinct rows include no relations, and '%s' would be one of them", model->name,
                      p->list[0].relation->as.name);
-  return select_check_limits(model->name, query->limited, query->limit, query->offset, c->err);
+  return select_check_limits(model->name, query->limit, query->offset, c->err);
 }
 
 static shunt_status set_id(call *c, const site *at, const shunt_value *id, key_list *keys) {
@@ -323,14 +313,17 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
                         shunt_rows **out, shunt_error *err) {
   VISIT(v);
   call c;
+  shunt_query room;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
-  if (!query) query = &everything;
+  query = SIZED(shunt_query, query, &room, err);
+  if (!query) return SHUNT_E_USAGE;
   reading r = {.query = query, .by_ids = true, .ids = ids ? ids->values : NULL, .nids = ids ? ids->n : 0};
   shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);
   if (!status && ids) status = order_ids(&c, &r, ids);
   if (status) return status;
-  if (query->norder || query->limited || query->offset)
+  if (query->norder || query->limit || query->offset)
     return error_set(
         err, SHUNT_E_USAGE,
         "model '%s': rows are returned in the order of the keys, so order, limit and offset are not possible "
@@ -344,8 +337,11 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
                           shunt_error *err) {
   VISIT(v);
   call c;
+  shunt_query room;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
-  if (!query) query = &everything;
+  query = SIZED(shunt_query, query, &room, err);
+  if (!query) return SHUNT_E_USAGE;
   reading r = {.query = query};
   shunt_status status = call_enter(&v, &c, s, query->timeout_ms, err);
   if (!status) status = read_model(&c, model, query->client, &r.model);

@@ -1,6 +1,7 @@
 /* The user's own SQL, and the columns of a table: shunt_sql and shunt_table_columns. */
 #include <string.h>
 
+#include "base/sized.h"
 #include "query/sql_place.h"
 #include "query/statement.h"
 #include "query/table.h"
@@ -46,16 +47,17 @@ static shunt_status run(call *c, execution *e, const sql_place *at, shunt_rows *
 
 shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_options *options, shunt_rows **rows,
                        int64_t *affected, shunt_error *err) {
-  static const shunt_sql_options none = {.client = NULL};
+  shunt_sql_options room;
   shunt_error own;
   sql_place at;
   VISIT(v);
   call c;
-  if (!options) options = &none;
   if (!err) err = &own;
-  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams, .by_hand = true};
   if (rows) *rows = NULL;
   if (affected) *affected = 0;
+  options = SIZED(shunt_sql_options, options, &room, err);
+  if (!options) return SHUNT_E_USAGE;
+  execution e = {.sql = sql, .params = options->params, .nparams = options->nparams, .by_hand = true};
   shunt_status status = call_enter(&v, &c, s, 0, err);
   if (!status && !sql) status = error_set(err, SHUNT_E_USAGE, "the SQL is missing");
   if (!status) status = sql_place_find(&c, sql, options, &at);
@@ -104,6 +106,7 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   const cat_client *client;
   int level;
   table_info *t;
+  if (!rows) return error_null(err, "rows");
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "the table's name is missing");
   shunt_status status = call_enter(&v, &c, s, 0, err);

@@ -98,10 +98,11 @@ shunt_status shunt_update_bulk(shunt_session *s, const char *model, const shunt_
   VISIT(v);
   call c;
   writing w = {.c = &c};
-  write_call r = {.options = options ? options : &write_plainly};
+  write_call r;
   batch b = {.r = &r, .records = records ? records : &no_records};
   if (affected) *affected = 0;
-  shunt_status status = call_enter(&v, &c, s, r.options->timeout_ms, err);
+  shunt_status status = write_options(&r, options, err);
+  if (!status) status = call_enter(&v, &c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = check_options(&w, &b);
   if (status || b.records->n == 0) return status;

@@ -1,11 +1,11 @@
 /* The public writes of rows that exist: shunt_update, shunt_delete. */
 #include "model/write.h"
 
+#include "base/sized.h"
 #include "relate/load.h"
 #include "session/outcome.h"
 #include "session/visit.h"
 
-const shunt_write write_plainly;
 static const shunt_record nothing;
 
 route_request write_request(const call *c, const cat_model *model, const shunt_write *o) {
@@ -13,6 +13,15 @@ route_request write_request(const call *c, const cat_model *model, const shunt_w
   request.explicit_client = o->client;
   request.explicit_table = o->table;
   return request;
+}
+
+shunt_status write_options(write_call *r, const shunt_write *given, shunt_error *err) {
+  r->conflict = NULL;
+  r->options = SIZED(shunt_write, given, &r->own, err);
+  if (!r->options) return SHUNT_E_USAGE;
+  if (!r->options->on_conflict) return SHUNT_OK;
+  r->conflict = SIZED(shunt_conflict, r->options->on_conflict, &r->own_conflict, err);
+  return r->conflict ? SHUNT_OK : SHUNT_E_USAGE;
 }
 
 shunt_status write_begin(call *c, const char *model, write_call *r) {
@@ -187,10 +196,11 @@ shunt_status shunt_update(shunt_session *s, const char *model, const shunt_recor
   VISIT(v);
   call c;
   writing w = {.c = &c};
-  change of = {.r = {.options = options ? options : &write_plainly}, .record = record ? record : &nothing};
+  change of = {.record = record ? record : &nothing};
   int64_t count = 0;
   if (affected) *affected = 0;
-  shunt_status status = call_enter(&v, &c, s, of.r.options->timeout_ms, err);
+  shunt_status status = write_options(&of.r, options, err);
+  if (!status) status = call_enter(&v, &c, s, of.r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &of.r);
   if (!status) status = nested_check(&w, of.r.model, of.record, &of.r.plan);
   if (!status) status = make_change(&w, &of);
@@ -245,10 +255,11 @@ shunt_status shunt_delete(shunt_session *s, const char *model, const shunt_write
   VISIT(v);
   call c;
   writing w = {.c = &c};
-  write_call r = {.options = options ? options : &write_plainly};
+  write_call r;
   int64_t count = 0;
   if (affected) *affected = 0;
-  shunt_status status = call_enter(&v, &c, s, r.options->timeout_ms, err);
+  shunt_status status = write_options(&r, options, err);
+  if (!status) status = call_enter(&v, &c, s, r.options->timeout_ms, err);
   if (!status) status = write_begin(&c, model, &r);
   if (!status) status = cascade_check(&w, &r.plan);
   if (!status && r.options->purge && r.plan.count)

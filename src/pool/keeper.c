@@ -24,19 +24,29 @@ static const int64_t LEAST_SLEEP_NS = 20000000;
 /* ---- forks ---- */
 
 /* Held while a keeper works. The work reports events to the host, whose callback may fork. */
-static pthread_mutex_t working = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
+static pthread_mutex_t working;
 static atomic_uint process = 1; /* how many forks led to this process */
+
+static void make_working(void) {
+  pthread_mutexattr_t recursive;
+  pthread_mutexattr_init(&recursive);
+  pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+  pthread_mutex_init(&working, &recursive);
+  pthread_mutexattr_destroy(&recursive);
+}
 
 static void before_fork(void) { pthread_mutex_lock(&working); }
 static void after_fork(void) { pthread_mutex_unlock(&working); }
 
 static void in_child(void) {
-  const pthread_mutex_t mine = PTHREAD_RECURSIVE_MUTEX_INITIALIZER_NP;
   atomic_fetch_add(&process, 1);
-  working = mine; /* it was locked by a thread of another number */
+  make_working(); /* it was locked by a thread of another number */
 }
 
-static void mind_forks(void) { pthread_atfork(before_fork, after_fork, in_child); }
+static void mind_forks(void) {
+  make_working();
+  pthread_atfork(before_fork, after_fork, in_child);
+}
 
 /* ---- the thread ---- */
 

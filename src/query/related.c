@@ -304,7 +304,7 @@ static shunt_status write_related(const condition_names *names, const comparison
   if (!x.r) return no_relation(w, c->column ? c->column : "");
   if (c->nitems != 1)
     return error_set(w->c->err, SHUNT_E_USAGE, "where, relation '%s': it takes exactly one condition", x.r->full_name);
-  if (x.r->as.limited)
+  if (x.r->as.limit)
     return error_set(w->c->err, SHUNT_E_USAGE, "where, relation '%s': it has a limit, and takes no condition",
                      x.r->full_name);
   if (w->depth >= RELATED_DEEPEST)

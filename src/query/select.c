@@ -7,9 +7,11 @@
 
 static const char ROW_NUMBER[] = "shunt_row";
 
-shunt_status select_check_limits(const char *model, bool limited, int64_t limit, int64_t offset, shunt_error *err) {
-  if (limited && limit < 0)
-    return error_set(err, SHUNT_E_USAGE, "model '%s': a limit must be 0 or more, not %lld", model, (long long)limit);
+shunt_status select_check_limits(const char *model, int64_t limit, int64_t offset, shunt_error *err) {
+  if (limit < SHUNT_NO_ROWS)
+    return error_set(err, SHUNT_E_USAGE,
+                     "model '%s': a limit must be 1 or more, 0 (all rows) or SHUNT_NO_ROWS, not %lld", model,
+                     (long long)limit);
   if (offset < 0)
     return error_set(err, SHUNT_E_USAGE, "model '%s': an offset must be 0 or more, not %lld", model, (long long)offset);
   return SHUNT_OK;

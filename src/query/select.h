@@ -47,7 +47,9 @@ shunt_status select_write(call *c, const site *at, select_spec *q, shunt_rows *r
 shunt_status select_need(call *c, select_spec *q, const char *const *names, size_t n);
 /* Those of the order as well. */
 shunt_status select_need_order(call *c, select_spec *q);
-/* Errors: USAGE if limit or offset is negative. */
-shunt_status select_check_limits(const char *model, bool limited, int64_t limit, int64_t offset, shunt_error *err);
+/* What the limit of a query means: the most rows; INT64_MAX: all. */
+static inline int64_t select_most(int64_t limit) { return limit == 0 ? INT64_MAX : limit == SHUNT_NO_ROWS ? 0 : limit; }
+/* Errors: USAGE if limit, as a query has it, or offset is not valid. */
+shunt_status select_check_limits(const char *model, int64_t limit, int64_t offset, shunt_error *err);
 
 #endif

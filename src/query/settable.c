@@ -1,5 +1,6 @@
 /* Which fields of a row are written: those given, without the columns that the database computes, and the times that
  * shunt sets. All get the declared types of their columns. */
+#define _POSIX_C_SOURCE 200809L /* gmtime_r, strncasecmp */
 #include <inttypes.h>
 #include <stdio.h>
 #include <strings.h>

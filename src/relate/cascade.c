@@ -22,7 +22,7 @@ shunt_status cascade_check(const writing *w, const plan *p) {
     const plan_relation *in = &p->list[i];
     const cat_relation *r = in->relation;
     if (r->as.kind == SHUNT_BELONGS_TO) return refuse(w, r, "it leads to the row that this one belongs to");
-    if (r->as.limited || in->query->limited || in->query->offset)
+    if (r->as.limit || in->query->limit || in->query->offset)
       return refuse(w, r, "it is limited, and rows that are left would refer to nothing");
     if (r->through && in->children.count)
       return refuse(w, r, "only its links are deleted, not the rows that they lead to, so that nothing lies below");

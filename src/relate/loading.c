@@ -16,6 +16,7 @@ route_request load_target_request(const loading *l) {
 shunt_status load_target_spec(const loading *l, const char *const *needed, size_t nneeded, select_spec *out) {
   const cat_relation *r = l->p->relation;
   const shunt_query *asked = l->p->query;
+  const int64_t limit = asked->limit ? asked->limit : r->as.limit;
   size_t nbelow;
   const char *const *below = plan_parent_keys(l->c, &l->p->children, &nbelow);
   if (!below) return error_memory(l->c->err);
@@ -27,14 +28,14 @@ shunt_status load_target_spec(const loading *l, const char *const *needed, size_
       .nneeded = nneeded,
       .order = asked->norder ? asked->order : r->as.order,
       .norder = asked->norder ? asked->norder : r->as.norder,
-      .limited = asked->limited || r->as.limited,
-      .limit = asked->limited ? asked->limit : r->as.limit,
+      .limited = limit != 0,
+      .limit = select_most(limit),
       .offset = asked->offset,
       .origins = l->p->children.count > 0,
   };
   out->by_key = out->norder > 0;
   shunt_status status = select_need(l->c, out, below, nbelow);
-  return status ? status : select_check_limits(r->target->name, out->limited, out->limit, out->offset, l->c->err);
+  return status ? status : select_check_limits(r->target->name, limit, out->offset, l->c->err);
 }
 
 shunt_status load_ask(loading *l, select_spec *q, shunt_rows *rows, shunt_status (*resume)(loading *l)) {

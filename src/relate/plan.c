@@ -2,12 +2,11 @@
 
 #include <string.h>
 
+#include "base/sized.h"
 #include "base/suggest.h"
 
 /* Relations with autoload in all directions could need more memory than there is. */
 enum { DEEPEST = 64, MOST_RELATIONS = 1000 };
-
-static const shunt_query everything;
 
 /* The relations on the way down to this one. */
 typedef struct chain {
@@ -21,6 +20,16 @@ typedef struct planner {
   bool autoload;
   size_t *count; /* of the relations so far */
 } planner;
+
+/* The struct as this version of the library has it, for as long as the plan. */
+static shunt_status keep(const planner *p, const void *given, const sized_type *type, const void **out) {
+  *out = given ? given : sized_nothing;
+  if (!given || sized_fits(given, type)) return SHUNT_OK;
+  void *room = arena_alloc(p->c->arena, type->now);
+  if (!room) return error_memory(p->c->err);
+  *out = sized_copy(given, room, type, p->c->err);
+  return *out ? SHUNT_OK : SHUNT_E_USAGE;
+}
 
 /* ---- relations made on the spot ---- */
 
@@ -65,7 +74,9 @@ static shunt_status make_relation(const planner *p, const cat_model *source, con
                                   const cat_relation **out) {
   cat_relation *r = arena_new(p->c->arena, cat_relation);
   if (!r) return error_memory(p->c->err);
-  r->as = *in->with;
+  const shunt_relation *with = SIZED(shunt_relation, in->with, &r->as, p->c->err);
+  if (!with) return SHUNT_E_USAGE;
+  if (with != &r->as) r->as = *with;
   r->as.name = in->relation;
   r->full_name = arena_printf(p->c->arena, "%s.%s", source->name, in->relation);
   if (!r->full_name) return error_memory(p->c->err);
@@ -109,6 +120,18 @@ static bool passed(const chain *way, const cat_relation *r) {
 static shunt_status grow(const planner *p, const cat_model *model, const shunt_include *include, size_t n,
                          const chain *way, plan *out);
 
+/* Of the options of a query, an include takes only some. */
+static shunt_status check_options(const planner *p, const cat_relation *r, const shunt_query *query) {
+  const char *extra = query->distinct                       ? "distinct"
+                      : query->having                       ? "having"
+                      : query->lock                         ? "lock"
+                      : query->nowait || query->skip_locked ? "nowait or skip_locked"
+                                                            : NULL;
+  if (!extra) return SHUNT_OK;
+  return error_set(p->c->err, SHUNT_E_USAGE, "relation '%s': an include does not take the option %s", r->full_name,
+                   extra);
+}
+
 /* Adds the relation alone. */
 static shunt_status add_one(const planner *p, const cat_relation *r, const shunt_query *query, plan *out) {
   if (++*p->count > MOST_RELATIONS)
@@ -117,7 +140,8 @@ static shunt_status add_one(const planner *p, const cat_relation *r, const shunt
                      "autoload off relations that lead to each other",
                      MOST_RELATIONS, r->full_name);
   out->list[out->count++] = (plan_relation){.relation = r, .query = query};
-  return session_check_client(p->c->s, query->client, true, p->c->err);
+  shunt_status status = check_options(p, r, query);
+  return status ? status : session_check_client(p->c->s, query->client, true, p->c->err);
 }
 
 static shunt_status add(const planner *p, const cat_relation *r, const shunt_query *query, const chain *way,
@@ -153,8 +177,11 @@ static shunt_status add_count(const planner *p, const cat_relation *r, const shu
 /* Links are asked for beside the rows of the relation. */
 static shunt_status add_link(const planner *p, const shunt_include *in, plan_relation *to) {
   const cat_relation *r = to->relation;
-  to->link = in->link;
-  if (!to->link) return SHUNT_OK;
+  if (!in->link) return SHUNT_OK;
+  const void *link;
+  shunt_status status = keep(p, in->link, SIZED_TYPE(shunt_link), &link);
+  if (status) return status;
+  to->link = link;
   if (!r->through)
     return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' has no links; only a belongs_to_many has them",
                      r->full_name);
@@ -185,8 +212,9 @@ static shunt_status name_results(const planner *p, const shunt_include *in, aggr
   return SHUNT_OK;
 }
 
-static shunt_status add_aggregates(const planner *p, const cat_relation *r, const shunt_include *in, plan *out) {
-  bool cut = in->query.limited || in->query.offset || r->as.limited;
+static shunt_status add_aggregates(const planner *p, const cat_relation *r, const shunt_include *in,
+                                   const shunt_query *query, plan *out) {
+  bool cut = query->limit || query->offset || r->as.limit;
   if (in->count)
     return error_set(p->c->err, SHUNT_E_USAGE,
                      "include: relation '%s' is to be counted, which gives one number, and to be aggregated; a count "
@@ -197,7 +225,7 @@ static shunt_status add_aggregates(const planner *p, const cat_relation *r, cons
                      "include: relation '%s' is to be aggregated, and has a limit or an offset: no statement sees all "
                      "rows that its links lead to; leave the limit out, or load the rows",
                      r->full_name);
-  shunt_status status = add_without_rows(p, r, &in->query, "aggregated", out);
+  shunt_status status = add_without_rows(p, r, query, "aggregated", out);
   return status ? status : name_results(p, in, &out->list[out->count - 1].aggregates);
 }
 
@@ -209,12 +237,15 @@ static shunt_status add_asked(const planner *p, const cat_model *model, const sh
   if (named(include[i].relation, include, i))
     return error_set(p->c->err, SHUNT_E_USAGE, "include: relation '%s' is asked for twice", r->full_name);
   if (include[i].off) return SHUNT_OK;
+  const void *query;
+  status = keep(p, include[i].query, SIZED_TYPE(shunt_query), &query);
+  if (status) return status;
   if (include[i].naggregates)
-    status = add_aggregates(p, r, &include[i], out);
+    status = add_aggregates(p, r, &include[i], query, out);
   else if (include[i].count)
-    status = add_count(p, r, &include[i].query, out);
+    status = add_count(p, r, query, out);
   else
-    status = add(p, r, &include[i].query, way, out);
+    status = add(p, r, query, way, out);
   return status ? status : add_link(p, &include[i], &out->list[out->count - 1]);
 }
 
@@ -230,7 +261,8 @@ static shunt_status grow(const planner *p, const cat_model *model, const shunt_i
   for (size_t i = 0; i < n && !status; i++) status = add_asked(p, model, include, i, way, out);
   for (size_t i = 0; p->autoload && i < model->nrelations && !status; i++) {
     const cat_relation *r = model->relations[i];
-    if (r->as.autoload && !named(r->as.name, include, n) && !passed(way, r)) status = add(p, r, &everything, way, out);
+    if (r->as.autoload && !named(r->as.name, include, n) && !passed(way, r))
+      status = add(p, r, sized_nothing, way, out);
   }
   return status;
 }

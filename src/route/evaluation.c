@@ -20,8 +20,18 @@ void route_blame(shunt_error *err, const cat_rule *rule) {
   name_rule(err, rule);
 }
 
+/* A rule that passes on what a model's function has answered is not to blame for it. */
+static void place_error(const evaluation *e) {
+  const place model_at = rule_host_model_at(e->l->host);
+  if (model_at.line)
+    error_place(e->err, model_at.file, model_at.line, 0);
+  else if (e->rule)
+    error_place(e->err, e->rule->at.file, e->rule->at.line, 0);
+}
+
 shunt_status evaluation_error(evaluation *e, shunt_status status) {
-  if (e->rule) route_blame(e->err, e->rule);
+  if (e->rule) name_rule(e->err, e->rule);
+  place_error(e);
   return status;
 }
 
@@ -165,19 +175,24 @@ static bool list_fields(route_decision *d, const rule_read *const *reads, size_t
   return true;
 }
 
-static void count_failure(evaluation *e, shunt_status status) {
-  if (!e->rule || status == SHUNT_E_DENIED || status == SHUNT_E_MEMORY || evaluation_is_aside(e)) return;
+static void count_failure(const evaluation *e) {
   route_rule_stats *stats = &e->l->rules[e->rule->id];
   stats->failed++;
   stats->asked++;
+}
+
+/* An error of Lua has no rule, and no place if a function's answer was wrong. */
+static void complete_error(evaluation *e, shunt_status status) {
+  if (status == SHUNT_E_DENIED || status == SHUNT_E_MEMORY || evaluation_is_aside(e)) return;
+  if (e->rule) count_failure(e);
   if ((status != SHUNT_E_RULE && status != SHUNT_E_LIMIT) || e->err->rule[0]) return;
-  name_rule(e->err, e->rule);
-  if (!e->err->file[0]) error_place(e->err, e->rule->at.file, e->rule->at.line, 0);
+  if (e->rule) name_rule(e->err, e->rule);
+  if (!e->err->file[0]) place_error(e);
 }
 
 shunt_status evaluation_finish(evaluation *e, shunt_status status) {
   route_decision *d = e->d;
-  if (status) count_failure(e, status);
+  if (status) complete_error(e, status);
   size_t n;
   const rule_read *const *reads = rule_host_reads(e->l->host, &n);
   e->outcome->reads = reads;

@@ -7,6 +7,7 @@
 #include "catalog/table_name.h"
 #include "rule/cost.h"
 #include "rule/host_inner.h"
+#include "rule/lua_link.h"
 #include "rule/lua_node.h"
 
 static int open_all(lua_State *L) {
@@ -20,10 +21,12 @@ static int open_all(lua_State *L) {
 }
 
 shunt_status rule_host_new(const sandbox_limits *limits, rule_host **out, shunt_error *err) {
+  shunt_status status = lua_link_check(err);
+  if (status) return status;
   rule_host *h = base_zalloc(sizeof *h);
   if (!h) return error_memory(err);
   h->program = base_zalloc(sizeof *h->program);
-  shunt_status status = h->program ? sandbox_new(limits, &h->sb, err) : error_memory(err);
+  status = h->program ? sandbox_new(limits, &h->sb, err) : error_memory(err);
   if (!status) {
     h->sb->owner = h;
     sandbox_start(h->sb, 1);
@@ -73,6 +76,7 @@ shunt_status rule_host_run(rule_host *h, const rule_view *view, shunt_status (*b
   h->missed = false;
   h->read_mask = 0;
   h->uncacheable[0] = 0;
+  h->model_at = (place){NULL, 0, 0};
   h->body = body;
   h->ud = ud;
   sandbox_start(h->sb, 1);
@@ -89,6 +93,8 @@ bool rule_host_passing(const rule_host *h) { return h->npassing > 0; }
 /* Calls the kept function with the request; its one result is on top. */
 static void call(rule_host *h, int function) {
   lua_State *L = h->sb->L;
+  h->model_function = CATALOG_NO_FUNCTION;
+  h->model_at = (place){NULL, 0, 0};
   lua_settop(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, function);
   lua_pushvalue(L, 1);
@@ -99,6 +105,27 @@ bool rule_host_when(rule_host *h, int function) {
   call(h, function);
   return lua_toboolean(h->sb->L, -1);
 }
+
+/* The model's function has given the answer: it is to blame for one that makes no sense. */
+static void blame_model(rule_host *h, int function) {
+  lua_State *L = h->sb->L;
+  lua_Debug ar;
+  lua_rawgeti(L, LUA_REGISTRYINDEX, function);
+  lua_getinfo(L, ">S", &ar);
+  h->model_at = (place){ar.source[0] == '@' ? ar.source + 1 : ar.source, ar.linedefined, 0};
+}
+
+/* Whether the answer at index is the one of the model's function, passed on as it is. */
+static bool is_of_model(rule_host *h, int index) {
+  lua_State *L = h->sb->L;
+  if (h->model_function == CATALOG_NO_FUNCTION) return false;
+  lua_rawgetp(L, LUA_REGISTRYINDEX, h);
+  const bool same = lua_rawequal(L, index, -1);
+  lua_pop(L, 1);
+  return same;
+}
+
+place rule_host_model_at(const rule_host *h) { return h->model_at; }
 
 /* {schema = "audit", name = "log"} at index as text, which is left on the stack. */
 static const char *qualified(lua_State *L, int index, const char *what) {
@@ -117,6 +144,7 @@ static const char *qualified(lua_State *L, int index, const char *what) {
 const char *rule_host_table(rule_host *h, int function, const char *what) {
   lua_State *L = h->sb->L;
   call(h, function);
+  blame_model(h, function);
   if (lua_type(L, -1) == LUA_TTABLE) return qualified(L, -1, what);
   if (lua_type(L, -1) != LUA_TSTRING)
     luaL_error(L, "%s: the table function returns %s: return the table's name, a text", what, host_shown(L, -1));
@@ -209,6 +237,7 @@ void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *an
   answer->level = -1;
   call(h, function);
   int index = lua_gettop(L);
+  if (is_of_model(h, index)) blame_model(h, h->model_function);
   if (lua_type(L, index) != LUA_TTABLE) {
     read_answer(L, index, what, answer);
     return;

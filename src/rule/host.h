@@ -89,5 +89,8 @@ bool rule_host_when(rule_host *h, int function);
 void rule_host_ask(rule_host *h, int function, const char *what, rule_answer *answer);
 /* Calls a model's table function. The text is valid until the next rule_host_ call. */
 const char *rule_host_table(rule_host *h, int function, const char *what);
+/* The line of the model's own function that gave the last answer: of the rule that passes on req:model_client(), or of
+ * rule_host_table. Without a line: a rule's function gave it. file is valid as long as the host. */
+place rule_host_model_at(const rule_host *h);
 
 #endif

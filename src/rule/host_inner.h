@@ -80,6 +80,9 @@ struct rule_host {
   bool missed;           /* rule_host_missed */
   uint32_t read_mask;    /* of the fields whose value was read, except those with names */
   char uncacheable[256]; /* the first reason; "" if there is no reason; a long one is cut */
+  int model_function;    /* called by req:model_client for the rule's function that runs; CATALOG_NO_FUNCTION: none was.
+                          * Its result is in the registry, under the host's address */
+  place model_at;        /* rule_host_model_at */
   shunt_status (*body)(void *ud);
   void *ud;
   shunt_status body_status;

@@ -179,6 +179,9 @@ static int model_client(lua_State *L) {
     lua_rawgeti(L, LUA_REGISTRYINDEX, model->client_function);
     lua_pushvalue(L, 1);
     lua_call(L, 1, 1);
+    lua_pushvalue(L, -1);
+    lua_rawsetp(L, LUA_REGISTRYINDEX, h);
+    h->model_function = model->client_function;
   } else if (model && model->client) {
     lua_pushstring(L, model->client);
   } else {

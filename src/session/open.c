@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/sized.h"
+#include "session/block.h"
 #include "session/call.h"
 #include "session/propagation.h"
 #include "session/stream.h"
@@ -53,10 +55,10 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
 
 shunt_status session_new(const session_generation *shared, const shunt_session_options *options, shunt_session **out,
                          shunt_error *err) {
-  static const shunt_session_options none = {.instance = NULL};
   static atomic_ullong number; /* the last number given, in this process */
-  if (!options) options = &none;
-  shunt_status status = session_check_timeout(options->timeout_ms, err);
+  shunt_session_options room;
+  options = SIZED(shunt_session_options, options, &room, err);
+  shunt_status status = options ? session_check_timeout(options->timeout_ms, err) : SHUNT_E_USAGE;
   if (!status) status = check_level(shared->catalog, options->level, err);
   shunt_session *s = status ? NULL : base_zalloc(sizeof *s);
   if (!s) {
@@ -91,6 +93,7 @@ void shunt_session_close(shunt_session *s) {
   visit_wait(&last, s);
   stream_end_all(s, NULL, 0);
   propagation_end_all(s);
+  blocks_free(s);
   if (s->by_hand) pools_end_session(s->generation.pools, s->party.session);
   route_decision_clear(&s->resolved);
   session_drop_variables(s);

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/sized.h"
 #include "session/transaction.h"
 #include "session/visit.h"
 
@@ -170,15 +171,11 @@ static shunt_status find_unfixed(shunt_session *s, const route_request *request,
   return status;
 }
 
-shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
-                           shunt_error *err) {
-  VISIT(v);
-  *decision = NULL;
-  shunt_status status = visit_begin(&v, s, err);
-  if (!status) status = session_follow(s, err);
-  if (status) return status;
+/* In a visit of the session. */
+static inline shunt_status resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                                   shunt_error *err) {
   route_request request = session_request(s, NULL, q->op);
-  status = find_target(s, q, &request.model, &request.relation, err);
+  shunt_status status = find_target(s, q, &request.model, &request.relation, err);
   if (!status) status = find_clients(s, q, &request, err);
   if (!status) status = check_where(q, err);
   if (status) return status;
@@ -192,5 +189,37 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
   if (!status && s->resolved.nplacing) status = find_unfixed(s, &request, err);
   if (!status && (s->transactions || s->job.name)) status = find_pin(s, err);
   if (!status || status == SHUNT_E_DENIED) *decision = &s->resolved.as;
+  return status;
+}
+
+shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt_decision **decision,
+                           shunt_error *err) {
+  VISIT(v);
+  shunt_request room;
+  if (!decision) return error_null(err, "decision");
+  *decision = NULL;
+  if (!q) return error_null(err, "request");
+  q = SIZED(shunt_request, q, &room, err);
+  if (!q) return SHUNT_E_USAGE;
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_follow(s, err);
+  return status ? status : resolve(s, q, decision, err);
+}
+
+shunt_status shunt_resolve_all(shunt_session *s, const shunt_request *const *requests, size_t n,
+                               void (*each)(void *ud, size_t i, const shunt_decision *decision,
+                                            const shunt_error *failure),
+                               void *ud, shunt_error *err) {
+  VISIT(v);
+  shunt_error failure;
+  shunt_status status = visit_begin(&v, s, err);
+  if (!status) status = session_follow(s, err);
+  for (size_t i = 0; i < n && !status; i++) {
+    shunt_request room;
+    const shunt_decision *decision = NULL;
+    const shunt_request *q = SIZED(shunt_request, requests[i], &room, &failure);
+    const shunt_status of_one = q ? resolve(s, q, &decision, &failure) : SHUNT_E_USAGE;
+    each(ud, i, decision, of_one ? &failure : NULL);
+  }
   return status;
 }

@@ -112,9 +112,13 @@ struct shunt_session {
   transaction *transactions; /* on datasources, the newest first */
   struct stream_link *streams;
   struct shunt_tx *handles; /* not ended yet */
-  struct hook *hooks;       /* waiting for transactions to end, the newest first */
-  int units;                /* nested writes under way */
-  shunt_outcome effect;     /* of the call under way, so far (outcome.h) */
+  struct {
+    struct session_block *list; /* what shunt_call has opened, the innermost last (block.h) */
+    size_t count, capacity;
+  } blocks;
+  struct hook *hooks;   /* waiting for transactions to end, the newest first */
+  int units;            /* nested writes under way */
+  shunt_outcome effect; /* of the call under way, so far (outcome.h) */
   struct {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;

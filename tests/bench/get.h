@@ -83,7 +83,7 @@ static inline void get_round(void *ud) {
     shunt_where where = {.op = SHUNT_EQ, .column = "id", .values = &id, .nvalues = 1};
     shunt_rows *rows;
     shunt_error err;
-    if (shunt_select(w->session, "user", &(shunt_query){.where = &where, .limited = true, .limit = 1}, &rows, &err))
+    if (shunt_select(w->session, "user", &(shunt_query){.where = &where, .limit = 1}, &rows, &err))
       bench_die("%s", err.message);
     const shunt_value *cells = shunt_rows_at(rows, 0);
     for (size_t c = 0; c < shunt_rows_ncolumns(rows); c++) w->shunt_sum += get_value_sum(&cells[c]);

@@ -31,7 +31,7 @@ static void fill(sqlite3 *db, const char *table, const char *key) {
 static void read_one(get_world *w, const char *model, const shunt_where *where, uint64_t *sum) {
   shunt_rows *rows;
   shunt_error err;
-  if (shunt_select(w->session, model, &(shunt_query){.where = where, .limited = true, .limit = 1}, &rows, &err))
+  if (shunt_select(w->session, model, &(shunt_query){.where = where, .limit = 1}, &rows, &err))
     bench_die("%s", err.message);
   const shunt_value *cells = shunt_rows_at(rows, 0);
   for (size_t c = 0; c < shunt_rows_ncolumns(rows); c++) *sum += get_value_sum(&cells[c]);

@@ -161,7 +161,7 @@ static inline void include_round(void *ud) {
   shunt_value ends[2] = {shunt_integer(FIRST_USER), shunt_integer(FIRST_USER + USERS - 1)};
   shunt_where where = {.op = SHUNT_BETWEEN, .column = "id", .values = ends, .nvalues = 2};
   shunt_include lines = {.relation = "lines"};
-  shunt_include orders = {.relation = "orders", .query = {.include = &lines, .ninclude = 1}};
+  shunt_include orders = {.relation = "orders", .query = &(shunt_query){.include = &lines, .ninclude = 1}};
   shunt_rows *rows;
   shunt_error err;
   if (shunt_select(w->session, "user", &(shunt_query){.where = &where, .include = &orders, .ninclude = 1}, &rows, &err))

@@ -13,7 +13,7 @@
 
 typedef enum jobs_step { JOBS_PUSH, JOBS_CLAIM, JOBS_COMPLETE, JOBS_STEPS } jobs_step;
 
-enum { JOBS_MOST_PARAMS = 24, JOBS_TEXT = 2048 };
+enum { JOBS_MOST_PARAMS = 24, JOBS_TEXT = 8192 };
 
 /* A statement as shunt sent it, with its parameters. */
 typedef struct jobs_statement {

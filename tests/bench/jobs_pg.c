@@ -54,8 +54,8 @@ static void raw_round(void *ud) {
     PQclear(run(w, JOBS_PUSH, NULL, 0));
     PGresult *job = run(w, JOBS_CLAIM, NULL, 0);
     if (PQntuples(job) != 1) bench_die("no job");
-    const char *const mine[] = {PQgetvalue(job, 0, 0), PQgetvalue(job, 0, 5)};
-    w->jobs.raw_sum += jobs_sum(strtoll(mine[0], NULL, 10), PQgetvalue(job, 0, 3));
+    const char *const mine[] = {PQgetvalue(job, 0, CLAIM_ID), PQgetvalue(job, 0, CLAIM_NUMBER)};
+    w->jobs.raw_sum += jobs_sum(strtoll(mine[0], NULL, 10), PQgetvalue(job, 0, CLAIM_DATA));
     PQclear(run(w, JOBS_COMPLETE, mine, 2));
     PQclear(job);
   }

@@ -49,10 +49,11 @@ static void raw_round(void *ud) {
     if (!step(w, JOBS_PUSH, NULL, 0)) bench_die("no id");
     end(w, JOBS_PUSH);
     if (!step(w, JOBS_CLAIM, NULL, 0)) bench_die("no job");
-    int64_t mine[] = {sqlite3_column_int64(claim, 0), sqlite3_column_int64(claim, 5)};
-    char *texts[] = {copy(claim, 1), copy(claim, 2), copy(claim, 3), copy(claim, 4)};
+    int64_t mine[] = {sqlite3_column_int64(claim, CLAIM_ID), sqlite3_column_int64(claim, CLAIM_NUMBER)};
+    char *texts[] = {copy(claim, CLAIM_NAME), copy(claim, CLAIM_QUEUE), copy(claim, CLAIM_INSTANCE),
+                     copy(claim, CLAIM_ENVELOPE), copy(claim, CLAIM_DATA)};
     end(w, JOBS_CLAIM);
-    w->jobs.raw_sum += jobs_sum(mine[0], texts[2]);
+    w->jobs.raw_sum += jobs_sum(mine[0], texts[4]);
     step(w, JOBS_COMPLETE, mine, 2);
     end(w, JOBS_COMPLETE);
     for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) free(texts[t]);

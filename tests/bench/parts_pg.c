@@ -109,8 +109,7 @@ static void shunt_round(void *ud) {
   for (int i = 0; i < READS; i++) {
     shunt_value id = shunt_integer(first_id(i));
     shunt_where where = {.op = SHUNT_GT, .column = "id", .values = &id, .nvalues = 1};
-    shunt_query query = {
-        .where = &where, .order = (const char *const[]){"id"}, .norder = 1, .limited = true, .limit = ROWS};
+    shunt_query query = {.where = &where, .order = (const char *const[]){"id"}, .norder = 1, .limit = ROWS};
     shunt_rows *rows;
     shunt_error err;
     if (shunt_select(w->session, "order", &query, &rows, &err)) bench_die("%s", err.message);

@@ -11,6 +11,8 @@ for name in resolve library decide decide_threads get get_pg get_mysql get_compo
   stream_mysql jobs_sqlite jobs_pg; do
   "$folder/$name" || status=1
 done
+SHUNT_BUILD=$(dirname "$folder") LUA_PATH='./?.lua;./lua/?.lua;./lua/?/init.lua;;' LUA_CPATH="$(dirname "$folder")/lua/?.so;;" \
+  "${LUA:-lua5.4}" tests/bench/http.lua || status=1
 
 cpu=$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo 2>/dev/null | head -n 1)
 version() { pkg-config --modversion "$1" 2>/dev/null || echo unknown; }

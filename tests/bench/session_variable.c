@@ -13,7 +13,7 @@ static void round_of(get_world *w, const char *model, uint64_t *sum) {
     shunt_where where = {.op = SHUNT_EQ, .column = "id", .values = &id, .nvalues = 1};
     shunt_rows *rows;
     shunt_error err;
-    if (shunt_select(w->session, model, &(shunt_query){.where = &where, .limited = true, .limit = 1}, &rows, &err))
+    if (shunt_select(w->session, model, &(shunt_query){.where = &where, .limit = 1}, &rows, &err))
       bench_die("%s", err.message);
     add_cells(rows, sum);
     shunt_rows_free(rows);

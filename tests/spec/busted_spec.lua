@@ -82,6 +82,37 @@ rule "fails" { stage = "override", model = "user", client = function(req) if req
     assert(message(assert.denies, { model = "user" }, 7):find "part of the reason")
   end)
 
+  it("points to the line of the spec, with the nearest name", function()
+    local function at_this_line(fn, ...)
+      local here = debug.getinfo(fn, "S")
+      local text = message(fn, ...)
+      assert.equal(("%s:%d:"):format(here.short_src, here.linedefined), text:match "^[^:]*:%d+:", text)
+      return text
+    end
+    local CASES = {
+      [function() assert.routes({ modle = "user" }, { client = "main" }) end] = "no field 'modle'; did you mean 'model'?",
+      [function() assert.routes({ model = "user", atrs = {} }, "main") end] = "no field 'atrs'; did you mean 'attrs'?",
+      [function() assert.routes({ model = "user" }, { cleint = "main" }) end] = "no field 'cleint'; did you mean 'client'?",
+      [function() assert.routes("usr", "main") end] = "there is no model 'usr'; did you mean 'user'?",
+      [function() assert.denies({ model = "user", instance = "isp" }) end] = "there is no instance 'isp'; did you mean 'iso'?",
+      [function() assert.denies({ model = "user" }, 7) end] = "a part of the reason, not a number",
+      [function() assert.is_not.denies(7) end] = "not a number",
+      [function() assert.routes("user", "mian") end] = "there is no client 'mian'; did you mean 'main'?",
+      [function() assert.is_not.routes("user", "mian") end] = "there is no client 'mian'; did you mean 'main'?",
+      [function() assert.is_not.routes("user", { rule = "pros elswhere" }) end] = "did you mean 'pros elsewhere'?",
+      [function() assert.is_not.routes("user", { relation = "user.pet" }) end] = "did you mean 'user.pets'?",
+      [function() assert.is_not.routes("user", { op = "raed" }) end] = "there is no op 'raed'; did you mean 'read'?",
+      [function() assert.is_not.routes("user", { role = "primery" }) end] = "did you mean 'primary'?",
+      [function() assert.is_not.routes("user", { engine = "sqlite" }) end] = "did you mean 'sqlite3'?",
+      [function() assert.is_not.routes({ model = "user", attrs = { boom = 1 } }, "main") end] = "rules/a.lua:5: ",
+    }
+    for fn, told in pairs(CASES) do
+      local text = at_this_line(fn)
+      assert(text:find(told, 1, true), ("expected %s in:\n%s"):format(told, text))
+      assert.is_nil(text:find("luassert", 1, true), text)
+    end
+  end)
+
   it("opens another application in the environment test", function()
     local opened = support.open(folder .. "/shunt.yaml")
     assert.equal("test", opened:describe().env)

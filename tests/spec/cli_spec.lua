@@ -4,24 +4,9 @@ local shunt = require "shunt"
 local App = require "tests.spec.support.app"
 local Command = require "tests.spec.support.command"
 
-local binary, capture, quoted = Command.binary, Command.capture, Command.quoted
+local binary, capture, lines, quoted, run = Command.binary, Command.capture, Command.lines, Command.quoted, Command.run
 
 local read = require("tests.files").read
-
---- Runs the command in a folder: its status, standard output and standard error.
-local function run(folder, arguments, environment)
-  local log = folder .. "/.stderr"
-  local command = ("cd %s && env -u SHUNT_ENV -u SHUNT_APP %s %s %s 2>%s </dev/null"):format(quoted(folder), environment or "",
-    quoted(binary), arguments, quoted(log))
-  local out, status = capture(command)
-  return status, out, read(log)
-end
-
-local function lines(text)
-  local out = {}
-  for line in text:gmatch "[^\n]+" do out[#out + 1] = line end
-  return out
-end
 
 local CONFIG = [[
 database:
@@ -661,9 +646,63 @@ print(shunt.open():describe().env)
       App.write(folder .. "/d.lua", 'require("shunt").open("nope.yaml")\n')
       assert.equal(3, (shunt_run "run d.lua"))
     end)
+
+    it("takes a program from standard input, and from the command line", function()
+      local function out_of(arguments, input)
+        return (capture(("cd %s && printf '%%s' %s | %s %s 2>&1"):format(quoted(folder), quoted(input or ""), quoted(binary), arguments)))
+      end
+      assert.equal("-\ta\t-e\t--env\tx\n", out_of("run - a -e --env x", "print(arg[0], ...)"))
+      assert.equal("left\n", out_of("run -e 'print(io.read())'", "left\n"))
+      assert.equal("staging\t-b\t--env\n", out_of [[run --env staging -e 'print(require("shunt").open():describe().env, ...)' -- -b --env]])
+      assert.equal("staging\t-e\n", out_of [[-c . run -e 'print(require("shunt").open():describe().env, ...)' --env staging -- -e]])
+      assert.equal("1\n2\t7\n", out_of "run -e 'print(1)' --execute='print(2, ...)' 7")
+      assert.matches("^shunt: %(command line%):1: no\nstack traceback:\n.*in main chunk\n$", out_of [[run -e 'error "no"']])
+      assert.matches("^shunt: stdin:2: no\nstack traceback:\n", out_of("run -", "\nerror 'no'"))
+      assert.matches("^shunt: %(command line%):1: unexpected symbol", out_of "run -e 'x ='")
+      assert.matches("missing argument", out_of "run --env staging")
+      assert.matches("requires an argument", out_of "run -e")
+    end)
+
+    it("begins an error of shunt's with the script's line, and ends it with the traceback", function()
+      local OPEN = 'local s = require("shunt").open("shunt.yaml"):session {}\n'
+      local FAILING = { -- program, what it prints first, a line of its traceback
+        { OPEN .. 'local function deep() s:model("user"):get { nme = 1 } end\ndeep()', "f.lua:2: model 'user' has no column 'nme'",
+          "\tf.lua:3: in main chunk" },
+        { OPEN .. "\ns:transaction(function()\n  s:model('user'):insert { id = 1 }\nend)", "f.lua:4: UNIQUE constraint failed", "\tf.lua:3: in " },
+        { OPEN .. "s:switch_db('orders', function()\n  error 'broken'\nend)", "f.lua:3: broken", "\tf.lua:2: in " },
+        { OPEN .. "s:model('profile'):delete { id = 1 }", "f.lua:2: rules/policy.lua:5: denied by", "\tf.lua:2: in main chunk" },
+        { 'local s = require("shunt").open("shunt.yaml"):session { instance = "team" }\ns:resolve("profile")',
+          "f.lua:2: rules/policy.lua:6: attempt to", "\tf.lua:2: in main chunk" },
+        { "error { code = 'X' }", "table: 0x", "\tf.lua:1: in main chunk" },
+        { "error(setmetatable({}, { __tostring = function() return 'my own' end }))", "my own", "\tf.lua:1: in main chunk" },
+        { "local x = = 1", "f.lua:1: unexpected symbol near '='" },
+      }
+      for _, case in ipairs(FAILING) do
+        App.write(folder .. "/f.lua", case[1])
+        local status, _, err = shunt_run "run f.lua"
+        local first = lines(err)[1]:gsub("^shunt: ", "")
+        assert(status > 0, case[1])
+        assert.equal(1, (first:find(case[2], 1, true)), err)
+        if case[3] then assert(err:find("\nstack traceback:\n.*" .. case[3]:gsub("%p", "%%%0")), err) end
+        assert.is_nil(err:find("shunt/cli", 1, true), err)
+      end
+    end)
   end)
 
   describe("bench", function()
+    it("shows on a terminal what it does, and removes that", function()
+      local _, _, piped = shunt_run "bench --seconds 1 --json"
+      assert.equal("", piped)
+      if capture "command -v script" == "" then return pending "there is no script(1)" end
+      local text = capture(("cd %s && TERM=xterm script -qec '%s bench --seconds 1 --model order --json' /dev/null </dev/null"):format(quoted(folder),
+        binary))
+      assert(text:find("reads of order on orders", 1, true), text)
+      assert(text:find "\r\27%[K{[^\r\27]*\r?\n[^\27]*$", text) -- nothing is left beside the object
+      text = capture(("cd %s && TERM=dumb script -qec '%s bench --seconds 1 --model order --json' /dev/null </dev/null"):format(quoted(folder),
+        binary))
+      assert.is_nil(text:find("\27", 1, true), text)
+    end)
+
     it("measures deciding and reading, on the datasources that answer", function()
       local status, out, err = shunt_run "bench --seconds 1"
       assert.equal(0, status, err)
@@ -802,6 +841,111 @@ describe("shunt test", function()
     assert(out:find("1 success / 1 failure", 1, true), out)
     assert(out:find('client = "n"', 1, true) and out:find("The way to it:", 1, true), out)
     assert(out:find("rule coverage:", 1, true), out)
+  end)
+
+  it("keeps the coverage out of output for programs", function()
+    for paths, failures in pairs { ["spec"] = 0, ["spec bad/b_spec.lua"] = 1 } do
+      local status, out, err = run(folder, "test --output json " .. paths)
+      assert.equal(failures, status)
+      assert.equal(failures, #shunt.json_decode(out).failures)
+      assert(err:find("rule coverage: 0 of 1 rule", 1, true), err)
+    end
+    for _, format in ipairs { "TAP", "junit", "gtest" } do
+      local _, out, err = run(folder, "test --output " .. format)
+      assert.is_nil(out:find("rule coverage", 1, true), out)
+      assert(err:find("rule coverage", 1, true), err)
+    end
+    assert(select(2, run(folder, "test --output utfTerminal")):find("rule coverage", 1, true))
+  end)
+
+  it("heeds the output that the file .busted names, and not the Lua", function()
+    App.write(folder .. "/.busted", 'return { default = { output = "json", lua = "no-such-lua" } }')
+    finally(function() os.remove(folder .. "/.busted") end)
+    local status, out, err = run(folder, "test")
+    assert.equal(0, status, err)
+    assert.equal(1, #shunt.json_decode(out).successes)
+    assert(err:find("rule coverage", 1, true), err)
+  end)
+
+  it("hands busted what follows --", function()
+    local status, out = run(folder, "test -- --list")
+    assert.equal(0, status)
+    assert(out:find "holds\n$" and not out:find("rule coverage", 1, true), out)
+    status, out = run(folder, "test bad -- --filter-out=breaks --output=json")
+    assert.equal(0, status, out)
+    assert.equal(0, #shunt.json_decode(out).failures)
+    status, out = run(folder, "test --output json -- -o TAP --repeat=2")
+    assert.equal(0, status, out)
+    assert.equal(2, select(2, out:gsub("ok %d", "")), out)
+    local _, text, err = run(folder, "test -- --bogus")
+    assert.equal("", text)
+    assert(err:find("shunt: busted: ", 1, true) and err:find("--bogus", 1, true), err)
+    assert.equal(2, (run(folder, "test -- --bogus")))
+    status, out = run(folder, "test -- --help")
+    assert(status == 0 and out:find "^Usage: " and out:find("--shuffle", 1, true), out)
+    assert.is_nil(out:find("rule coverage", 1, true), out)
+  end)
+
+  it("writes the coverage to files, and fails if it is too low", function()
+    App.write(folder .. "/rules/b.lua", 'rule "<always> & \\"all\\"" { stage = "override", model = "user", client = "m" }\n')
+    finally(function() os.remove(folder .. "/rules/b.lua") end)
+    local status, out, err = run(folder, "test --coverage c.json --coverage c.html --min-coverage 50")
+    assert.equal(0, status, out .. err)
+    local report = shunt.json_decode(read(folder .. "/c.json"))
+    assert.same({ 2, 1, 50.0 }, { report.total, report.decided, report.percent })
+    local by_name = {}
+    for _, rule in ipairs(report.rules) do by_name[rule.name] = rule end
+    assert.same({ name = '<always> & "all"', stage = "override", source = "rules/b.lua:1", asked = 1, decided = 1 }, by_name['<always> & "all"'])
+    assert.equal(0, by_name.never.asked)
+    local page = read(folder .. "/c.html")
+    for _, text in ipairs { "Rule coverage: 50.0 %", "&lt;always&gt; &amp; &quot;all&quot;", 'class="missed"><td>never</td>', "rules/a.lua:2" } do
+      assert(page:find(text, 1, true), page)
+    end
+    local short, _, why = run(folder, "test --min-coverage 50.1")
+    assert.equal(1, short)
+    assert(why:find("the rule coverage is 50.0 %, less than the 50.1 % of --min-coverage", 1, true), why)
+    assert.equal(1, (run(folder, "test bad --min-coverage 0")))
+    assert.equal(2, (run(folder, "test --min-coverage 101")))
+    assert.equal(2, (run(folder, "test --coverage c.txt")))
+    status, out = run(folder, "test --coverage no/c.json")
+    assert.equal("1 ", status .. " " .. out) -- before the specs run
+  end)
+
+  it("runs again after a change with --watch, until a signal", function()
+    App.write(folder .. "/watch.sh", [[
+      "$1" test --watch >out 2>&1 </dev/null &
+      echo $! >pid
+      wait $!
+      echo "status $?" >>out
+    ]])
+    os.execute(("cd %s && sh watch.sh %s >/dev/null 2>&1 &"):format(quoted(folder), quoted(binary)))
+    local function runs(n)
+      for _ = 1, 300 do
+        local _, done = (require("tests.files").try_read(folder .. "/out") or ""):gsub("waiting for a change", "")
+        if done >= n then return end
+        os.execute "sleep 0.1"
+      end
+    end
+    local function append(text)
+      local file = assert(io.open(folder .. "/spec/a_spec.lua", "a"))
+      file:write(text)
+      file:close()
+    end
+    runs(1)
+    append "-- changed\n"
+    runs(2)
+    append 'it("fails", function() error "no" end)\n'
+    runs(3)
+    os.execute("kill -TERM " .. read(folder .. "/pid"))
+    for _ = 1, 300 do
+      if read(folder .. "/out"):find "status" then break end
+      os.execute "sleep 0.1"
+    end
+    local out = read(folder .. "/out")
+    assert.equal(3, select(2, out:gsub("waiting for a change", "")), out)
+    assert(out:find "1 success / 0 failures / 0 errors.*1 success / 0 failures / 0 errors.*1 success / 0 failures / 1 error", out)
+    assert(out:find "status 1\n$", out)
+    App.write(folder .. "/spec/a_spec.lua", 'require "shunt.busted"\nit("holds", function() assert.routes("user", "m") end)\n')
   end)
 
   it("fails for a spec that does not load, and for a folder without specs", function()

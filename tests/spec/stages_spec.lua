@@ -409,6 +409,47 @@ describe("user rules", function()
   end)
 end)
 
+describe("a function of a model", function()
+  -- Each model stands on one line of rules/b.lua, and its mistake with it.
+  local wrong = {
+    { "fails", [[client = function(req) return req.attrs.none.more end]], "SHUNT_E_RULE", "attempt to index" },
+    { "raises an error without a place", [[client = function() error("no luck", 0) end]], "SHUNT_E_RULE", "no luck" },
+    { "does not end", [[client = function() while true do end end]], "SHUNT_E_LIMIT", "instructions" },
+    { "returns a number", [[client = function() return 7 end]], "SHUNT_E_RULE", "the function returns 7" },
+    { "returns an unknown key", [[client = function() return { client = "r1", tables = "x" } end]], "SHUNT_E_RULE", "tables" },
+    { "names an unknown client", [[client = function() return "r9" end]], "SHUNT_E_NOT_FOUND", "'r9'" },
+    { "picks an unknown client", [[client = function() return pick { "r1", "r9" } end]], "SHUNT_E_NOT_FOUND", "'r9'" },
+    { "gives no client", [[client = function() return { level = 1 } end]], "SHUNT_E_RULE", "add the client" },
+    { "gives too high a level", [[client = function() return { client = "r1", level = 99 } end]], "SHUNT_E_RULE", "99" },
+    { "fails for the table", [[client = "r1", table = function(req) return req.attrs.none.more end]], "SHUNT_E_RULE", "attempt to index" },
+    { "returns a number for the table", [[client = "r1", table = function() return 7 end]], "SHUNT_E_RULE", "the table function returns 7" },
+  }
+  local lines = {}
+  for i, case in ipairs(wrong) do lines[i] = ("model 'wrong%d' { %s }"):format(i, case[2]) end
+  lines[#lines + 1] = [[model "right" { client = function() return "r1" end }]]
+  lines[#lines + 1] = [[rule "own" { stage = "override", model = "right", client = function(req) return req:model_client() .. "x" end }]]
+  local rules = table.concat(lines, "\n")
+
+  for i, case in ipairs(wrong) do
+    it("that " .. case[1] .. " is named by its own line", function()
+      local session <close> = app_with(rules):session {}
+      local err = select(2, pcall(session.resolve, session, "wrong" .. i))
+      assert.equal(case[3], err.code)
+      assert.truthy(err.message:find(case[4], 1, true), err.message)
+      assert.matches("rules/b%.lua$", err.file)
+      assert.equal(i, err.line)
+    end)
+  end
+
+  it("is not to blame for a rule that changes its answer", function()
+    local session <close> = app_with(rules):session {}
+    local err = select(2, pcall(session.resolve, session, "right"))
+    assert.equal("SHUNT_E_NOT_FOUND", err.code)
+    assert.equal("own", err.rule)
+    assert.equal(#lines, err.line)
+  end)
+end)
+
 describe("refine rules", function()
   local cases = {
     { "change the client", [[rule "a" { stage = "refine", client = function(req) if req.client == "model_c" then return "r1" end end }]],

@@ -37,9 +37,13 @@ function application.overlay(path, env)
   return ("%s.%s%s"):format(stem or path, env, extension or ".yaml")
 end
 
---- The configuration file that the flags name.
+--- The configuration file that the flags name, by itself or by its folder.
 ---@return string
-function application.path(args) return args.config or "shunt.yaml" end
+function application.path(args)
+  local path = args.config or "shunt.yaml"
+  if not host.list(path) then return path end
+  return (path:sub(-1) == "/" and path or path .. "/") .. "shunt.yaml"
+end
 
 --- The environments to choose from: dev, test, prod and those with an overlay beside the app config.
 ---@return string[]
@@ -56,12 +60,22 @@ function application.environments(path)
   return output.keys(out)
 end
 
+local shared
+
+--- Makes this application the one of further commands in this process, unless their flags name another.
+---@param app shunt.cli.application
+function application.share(app) shared = app end
+
 --- Opens the application that the flags name.
 ---@param args table
 ---@param env? string the environment if neither --env nor SHUNT_ENV names one
 ---@param serves? boolean it is a host like others, which may connect at once
 ---@return shunt.cli.application
 function application.open(args, env, serves)
+  if shared and not args.config and not args.env then
+    shared:refresh()
+    return shared
+  end
   local path = application.path(args)
   if not host.exists(path) then
     failure.raise(failure.CONFIG, ("there is no %s: name the app config with -c, or make an application with `shunt init DIR`")
@@ -109,9 +123,14 @@ end
 ---@return string
 function application.flag(option) return "--" .. option:gsub("_", "-") end
 
+--- Checks that there is a client of this name.
+function Application:check_client(name, flag)
+  if name ~= "default" then known("client", flag or "", name, self.clients) end
+end
+
 local function check_client(self, of, name)
-  if name == nil or name == "default" or of.kind == "MODE" and MODES[name] then return end
-  known("client", application.flag(of.option) .. ": ", name, self.clients)
+  if name == nil or of.kind == "MODE" and MODES[name] then return end
+  self:check_client(name, application.flag(of.option) .. ": ")
 end
 
 ---@class shunt.cli.request: shunt.request
@@ -139,19 +158,25 @@ function Application:request(args, where)
   for option, meaning in pairs(relation and {} or application.NEEDS_RELATION) do
     if args[option] then failure.usage("%s %s: it needs --relation", application.flag(option), meaning) end
   end
-  if args.instance and args.instance ~= "" then known("instance", "--instance: ", args.instance, self.instances) end
-  local request = { model = model, instance = args.instance, attrs = values.pairs(args.attr, "--attr") }
-  for name, value in pairs(request.attrs) do
-    if value == shunt.null then request.attrs[name] = nil end
-  end
+  local request = { model = model }
   for _, of in ipairs(core.request_options) do
     if of.kind == "CLIENT" or of.kind == "MODE" then check_client(self, of, args[of.option]) end
     request[of.option] = args[of.option]
   end
-  request.level = values.count(args.level, "--level") or 0
+  for name, value in pairs(self:session_of(args)) do request[name] = value end
   request.op = args.op or "read"
   request.where = where or values.pairs(args.where, "--where")
   return request
+end
+
+--- The session that the flags describe: an instance, attributes, a level.
+function Application:session_of(args)
+  if args.instance and args.instance ~= "" then known("instance", "--instance: ", args.instance, self.instances) end
+  local attrs = values.pairs(args.attr, "--attr")
+  for name, value in pairs(attrs) do
+    if value == shunt.null then attrs[name] = nil end
+  end
+  return { instance = args.instance, attrs = attrs, level = values.count(args.level, "--level") or 0 }
 end
 
 --- A session for the request.

@@ -10,6 +10,7 @@ local commands = {}
 ---@field choices string[]? all values there are
 ---@field default string? the value if none of the choices follows: it may be left out
 ---@field many boolean? it may be given more than once
+---@field alternative_of string? the flag whose conditions it is an alternative to
 ---@field negative string? a pattern of values that begin with a minus
 
 ---@class shunt.cli.argument
@@ -23,12 +24,15 @@ local commands = {}
 
 ---@class shunt.cli.command
 ---@field name string
+---@field alias string? a second name
 ---@field summary string one sentence
 ---@field details string? what the manual page says beyond the summary
 ---@field arguments shunt.cli.argument[]
 ---@field flags shunt.cli.flag[]
 ---@field without_config boolean? it opens no application, and takes neither -c nor --env
 ---@field rest boolean? what follows its first argument is not parsed: it belongs to the program that it runs
+---@field hands_on boolean? what follows -- is not parsed: it belongs to the program that it runs
+---@field in_place string? the flag that stands in place of that first argument
 ---@field hidden boolean?
 ---@field takes table<string, string[]>? of an action, the flags and arguments that not every action takes
 
@@ -46,7 +50,8 @@ commands.description = {
 local MODES = { "_inherit_", "_initial_", "_auto_" }
 
 commands.config = {
-  { "-c --config", "FILE", "The app config. Default: shunt.yaml in the working folder.", complete = "files" },
+  { "-c --config", "FILE", "The app config, or the folder of a shunt.yaml. Default: shunt.yaml in the working folder.",
+    complete = "files" },
   { "--env", "NAME", "The environment, which selects the overlay shunt.NAME.yaml. Default: SHUNT_ENV, or dev if that is not "
     .. "set. A name other than dev, test and prod needs its overlay.", complete = "environments" },
   { "--log", "SEVERITY", "Print events of this severity and above on standard error: connections, slow statements and rules, "
@@ -54,29 +59,44 @@ commands.config = {
     default = "info" },
 }
 
+local INSTANCE = { "--instance", "I", "The session's instance.", complete = "instances" }
+local LEVEL = { "--level", "N", "The session's level. Default: 0.", negative = "^%-%d" }
+local ATTR = { "--attr", "k=v", "An attribute of the session: a number, true, false or null if it looks like it, otherwise a text; a text "
+  .. "in quotes is one whatever it looks like.", many = true }
+local TIMEOUT = { "--timeout", "T", "Cancel the statement after this time, as in 500ms or 2s. Default: no limit." }
+
 --- What describes an access. Some flags differ for reads alone.
 local function request_flags(reads_only)
   local flags = {
     { "--relation", "P.R", "The access follows the relation R of the model P, as in user.orders.", complete = "relations" },
     { "--relation-client", "C", "The client given with the call: a name, _inherit_, _initial_ or _auto_.",
       complete = { "clients", table.unpack(MODES) } },
-    { "--instance", "I", "The session's instance.", complete = "instances" },
+    INSTANCE,
     { "--client", "C", "The client that the call asks for explicitly.", complete = "clients" },
     { "--current", "C", "The datasource that the session was switched to.", complete = "clients" },
     { "--parent", "C", "The datasource of the relation's parent. Default: where the parent model resolves to.",
       complete = "clients" },
     { "--op", reads_only and "read" or "read|write", "Whether it reads or writes. Default: read.",
       choices = reads_only and { "read" } or { "read", "write" } },
-    { "--level", "N", "The session's level. Default: 0.", negative = "^%-%d" },
-    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =. "
-      .. "Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
+    LEVEL,
+    { "--where", "c=v", reads_only and "A condition on a column: c=v, or one of != > >= < <= ~ (like) in place of =, or \"c in 1,2\", "
+      .. "or \"c not in 1,2\". Or any where as a JSON object, such as {\"name\": {\"contains\": \"x\"}}."
       or "A column and the value that the access compares it with. Numbers, true, false and null are such values; any other "
       .. "value is text, and so is one in quotes, as in c='\"7\"'.", many = true },
-    { "--attr", "k=v", "An attribute of the session; values as in --where.", many = true },
+    ATTR,
   }
+  if reads_only then
+    table.insert(flags, #flags, { "--or", "c=v", "An alternative to the conditions before it; those that follow belong to it. So "
+      .. "\"--where a=1 --where b=2 --or c=3\" means: a=1 and b=2, or c=3.", many = true, alternative_of = "where" })
+  end
   if not reads_only then table.insert(flags, 1, { "--no-model", false, "The access is SQL that names no model." }) end
   return flags
 end
+
+local FORMAT = { "--format", "table|expanded|csv|json", "How rows are printed: as a table, with a line for each column, as CSV "
+  .. "(null is empty, and an empty text is in quotes), or as JSON lines. Default: table.",
+  choices = { "table", "expanded", "csv", "json" } }
+local JSON = { "--json", false, "The same as --format json." }
 
 local MODEL = { "MODEL", "The model. With --relation it may be left out: it is the relation's target.", args = "?",
   complete = "models" }
@@ -90,8 +110,12 @@ commands.list = {
   {
     name = "init", summary = "Make a small application that works at once, on SQLite.", without_config = true,
     details = "It writes the configuration, an overlay for tests, rules, a job, a spec, data in SQLite files and editor support "
-      .. "for the Lua language server, and prints the next steps.",
-    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } }, flags = {},
+      .. "for the Lua language server, and prints the next steps. On PostgreSQL, MySQL and MariaDB it writes the same files, and "
+      .. "asks no server: the variable DATABASE_URL names the database, and seed.lua fills it.",
+    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } },
+    flags = {
+      { "--engine", "sqlite3|pg|mysql", "The engine of its datasources. Default: sqlite3.", choices = { "sqlite3", "pg", "mysql" } },
+    },
   },
   {
     name = "resolve", summary = "Show where an access goes, and by which rule.", arguments = { MODEL },
@@ -119,9 +143,25 @@ commands.list = {
       { "--limit", "N", "The highest number of rows.", negative = "^%-%d" },
       { "--offset", "N", "The number of rows to skip.", negative = "^%-%d" },
       { "--deleted", false, "Read rows that the model's soft_delete marks as deleted, too." },
-      { "--timeout", "T", "Cancel the query after this time, as in 500ms or 2s. Default: no limit." },
-      { "--sql", false, "Show each statement with its datasource before the rows; with --json, on standard error." },
-      { "--json", false, "Print each row as one JSON object on a line." }),
+      TIMEOUT,
+      { "--sql", false, "Show each statement with its datasource before the rows; with CSV and JSON, on standard error." },
+      FORMAT, JSON),
+  },
+  {
+    name = "sql", summary = "Run an SQL statement on a client, and print its rows.",
+    details = "It is one statement of the engine's SQL, with ? for each value. Without rows it prints how many were written. The "
+      .. "guards are asked first: one that denies ends it with status 1. An instance does not filter the rows of such a statement. A "
+      .. "value that begins with a minus stands behind --.",
+    arguments = {
+      { "CLIENT", "The client, or default.", complete = "clients" },
+      { "SQL", "The statement; - reads it from standard input." },
+      { "VALUES", "The values for ?: numbers, true, false or null if they look like it, otherwise texts; a text in quotes, as JSON "
+        .. "writes it, is one whatever it looks like.", args = "*" },
+    },
+    flags = { INSTANCE, LEVEL, ATTR,
+      { "--op", "read|write", "What the guards see, and whether the statement may write. Default: as the statement shows.",
+        choices = { "read", "write" } },
+      TIMEOUT, FORMAT, JSON },
   },
   {
     name = "check", summary = "Check configuration, rules and jobs; report what leaves an isolated instance.", arguments = {},
@@ -150,25 +190,41 @@ commands.list = {
     },
   },
   {
-    name = "test", summary = "Run the application's busted specs, and show the rule coverage.",
+    name = "test", summary = "Run the application's busted specs, and show the rule coverage.", hands_on = true,
     details = "The environment is test unless --env or SHUNT_ENV names another. Afterwards it prints how many of the "
-      .. "application's rules decided at least once. It requires busted.",
+      .. "application's rules decided at least once: on standard error if the output is not one of busted's two for terminals. It "
+      .. "requires busted. What follows -- are options of busted, as in: shunt test -- --shuffle --repeat=3.",
     arguments = { { "PATHS", "Spec files or folders. Default: spec/ beside the app config.", args = "*", complete = "files" } },
     flags = {
       { "--filter", "PATTERN", "Run only tests whose names match this Lua pattern.", many = true },
       { "--output", "LIBRARY", "busted's output handler: TAP, json, gtest, … Default: busted's own.",
         complete = { "gtest", "json", "junit", "plainTerminal", "TAP", "utfTerminal" } },
+      { "--coverage", "FILE", "Also write the rule coverage to this file, as JSON or HTML by its name: .json or .html.", many = true,
+        complete = "files" },
+      { "--min-coverage", "PERCENT", "Fail if fewer of the rules decided." },
+      { "--watch", false, "Run the specs again after each change below the folder of the app config and of PATHS, until Ctrl-C." },
     },
   },
   {
-    name = "run", summary = "Run a Lua program in which require \"shunt\" works.", rest = true,
+    name = "run", summary = "Run a Lua program in which require \"shunt\" works.", rest = true, in_place = "-e --execute",
     details = "Write -c and --env before the script: shunt.open takes them if the program names no others. What follows the script "
       .. "belongs to the script.",
     arguments = {
-      { "SCRIPT.lua", "The program.", complete = "files" },
+      { "SCRIPT.lua", "The program; - reads it from standard input.", args = "?", complete = "files" },
       { "ARGS", "Its arguments, in `arg` and `...`.", args = "*", complete = "files" },
     },
-    flags = {},
+    flags = {
+      { "-e --execute", "CODE", "Run this Lua code in place of a script. ARGS follow it, behind -- if the first begins with a minus.", many = true },
+    },
+  },
+  {
+    name = "console", alias = "repl", summary = "Open a Lua prompt on the application.", arguments = {},
+    details = "Each line is Lua, with session, app and shunt, and its values are printed: rows as a table. A line that begins with a dot "
+      .. "is a command: .resolve, .explain, .query, .check, .topology and .jobs are those of shunt, for this session; .sql runs a "
+      .. "statement or shows statements, .session opens another session, .reload loads configuration and rules again, .timing shows "
+      .. "times, and .help lists all. No error ends it; Ctrl-C stops what runs, Ctrl-D ends it. On a terminal, lines can be edited, Tab "
+      .. "completes commands, flags, models, columns, clients, instances and fields, and the lines are kept in ~/.shunt_history.",
+    flags = { INSTANCE, LEVEL, ATTR },
   },
   {
     name = "worker", summary = "Run jobs until SIGTERM or SIGINT.", arguments = {},
@@ -267,6 +323,7 @@ commands.exit_status = {
 commands.environment = {
   { "SHUNT_ENV", "The environment, if --env is not given." },
   { "SHUNT_APP", "The app config that require \"shunt.busted\" opens when specs run under plain busted." },
+  { "SHUNT_HISTORY", "The file with the lines of shunt console; empty: none is kept. Default: ~/.shunt_history." },
   { "NO_COLOR", "No colours, if it is set and not empty." },
 }
 
@@ -287,7 +344,10 @@ commands.examples = {
 }
 
 commands.by_name = {}
-for _, command in ipairs(commands.list) do commands.by_name[command.name] = command end
+for _, command in ipairs(commands.list) do
+  commands.by_name[command.name] = command
+  if command.alias then commands.by_name[command.alias] = command end
+end
 
 --- All flags of a command, in the order of its help.
 ---@return shunt.cli.flag[]

@@ -1,4 +1,5 @@
 --- Errors of the command, and the exit status of each: see exit_status in commands.lua.
+local shunt = require "shunt"
 local terminal = require "shunt.cli.terminal"
 
 local failure = {}
@@ -43,9 +44,7 @@ end
 --- The code of an error value of the library, "CONFIG" for SHUNT_E_CONFIG; nil for other values.
 ---@return string?
 function failure.code(err)
-  if type(err) ~= "table" and type(err) ~= "userdata" then return nil end
-  local code = field(err, "code")
-  return type(code) == "string" and code:gsub("^SHUNT_E_", "") or nil
+  return shunt.is_error(err) and err.code:gsub("^SHUNT_E_", "") or nil
 end
 
 --- `FILE:LINE:COLUMN: message` with the known parts of the place, on one line, without control characters.
@@ -94,9 +93,18 @@ end
 
 local function write(text) io.stderr:write(text, "\n") end
 
---- Prints the error to standard error, and returns the exit status.
+-- The line of the user's program that called shunt, unless the error's own place is that line.
+local function caller(err)
+  local at = field(err, "caller")
+  local own = ("%s:%s"):format(field(err, "file"), field(err, "line"))
+  return at and at ~= own and terminal.clean(at) .. ": " or ""
+end
+
+--- Prints the error to standard error, and returns the exit status. An error of the library that a program has raised begins with
+--- the program's line, as an error of Lua does.
+---@param traceback? string of the program
 ---@return integer
-function failure.report(err)
+function failure.report(err, traceback)
   if getmetatable(err) == Failure then
     if err.problems then
       for _, problem in ipairs(err.problems) do write(failure.line(problem)) end
@@ -104,12 +112,13 @@ function failure.report(err)
       write("shunt: " .. err.message)
     end
   elseif failure.code(err) then
-    local traceback = field(err, "traceback")
-    write(("shunt: %s [SHUNT_E_%s]"):format(failure.full_line(err), failure.code(err)))
-    if type(traceback) == "string" and traceback ~= "" then write(traceback) end
+    local inner = field(err, "traceback")
+    write(("shunt: %s%s [SHUNT_E_%s]"):format(caller(err), failure.full_line(err), failure.code(err)))
+    if type(inner) == "string" and inner ~= "" then write(inner) end
   else
     write("shunt: " .. tostring(err))
   end
+  if traceback then write(traceback) end
   return failure.status(err)
 end
 

@@ -70,7 +70,7 @@ function man.page()
   section(out, "FILES", commands.files, italic)
   out[#out + 1] = ".SH EXAMPLES\n.nf"
   for _, example in ipairs(commands.examples) do out[#out + 1] = escaped(example) end
-  out[#out + 1] = ".fi\n.SH SEE ALSO\n.BR shunt.yaml (5),\n.BR lua5.4 (1),\n.BR busted (1)"
+  out[#out + 1] = ".fi\n.SH SEE ALSO\n.BR shunt (3),\n.BR shunt.yaml (5),\n.BR shunt\\-rules (7),\n.BR lua5.4 (1),\n.BR busted (1)"
   return table.concat(out, "\n") .. "\n"
 end
 

@@ -37,7 +37,7 @@ function man_config.page()
   for name, values, reload, meaning in core.settings "manual":gmatch "\n| `([^`]+)` | (.-) | (.-) | (.-) |%f[\n]" do
     troff.tagged(out, troff.bold(name), formatted(describe(values, reload, meaning)))
   end
-  out[#out + 1] = ".SH SEE ALSO\n.BR shunt (1)"
+  out[#out + 1] = ".SH SEE ALSO\n.BR shunt (1),\n.BR shunt\\-rules (7)"
   return table.concat(out, "\n") .. "\n"
 end
 

@@ -44,6 +44,14 @@ local function add_argument(to, declared)
   if declared.choices then argument:choices(declared.choices) end
 end
 
+--- Adds the value to the list of another flag, behind a `false`.
+local function add_alternative(name)
+  return function(result, _, value)
+    local list = result[name] or {}
+    result[name] = table.move({ false, value }, 1, 2, #list + 1, list)
+  end
+end
+
 --- The flags before the command and those after it are kept apart, for the parser forgets the former at the latter.
 ---@param prefix? string of the name that the value gets
 local function add_flag(to, declared, prefix)
@@ -58,10 +66,12 @@ local function add_flag(to, declared, prefix)
   option:target((prefix or "") .. declared[1]:match "%-%-(%S+)":gsub("-", "_"))
   if declared.choices then option:choices(declared.choices) end
   if declared.many then option:count "*" end
+  if declared.alternative_of then option:action(add_alternative(declared.alternative_of)) end
 end
 
 local function add_command(to, declared)
-  local command = own_exits(to:command(declared.name):add_help(false):summary(declared.summary):hidden(declared.hidden or false))
+  local names = declared.name .. (declared.alias and " " .. declared.alias or "")
+  local command = own_exits(to:command(names):add_help(false):summary(declared.summary):hidden(declared.hidden or false))
   command:description(declared.summary .. (declared.details and "\n\n" .. declared.details or ""))
   for _, argument in ipairs(declared.arguments) do add_argument(command, argument) end
   for _, flag in ipairs(commands.flags(declared)) do add_flag(command, flag) end
@@ -96,35 +106,62 @@ local function is_choice(flag, word)
   return false
 end
 
---- Whether a flag before or after `run` takes the next word.
-local function takes_value(word, next_word)
-  for _, flag in ipairs(commands.config) do
+--- Whether one of the flags takes the next word.
+local function takes_value(flags, word, next_word)
+  for _, flag in ipairs(flags) do
     for name in flag[1]:gmatch "%S+" do
-      if name == word then return not flag.default or is_choice(flag, next_word) end
+      if name == word and flag[2] then return not flag.default or is_choice(flag, next_word) end
     end
   end
   return false
 end
 
---- What follows the script of `shunt run` belongs to the script, options included: it is kept from the parser.
+--- The position behind the options that begin at i.
+local function after_options(arguments, i, flags)
+  while arguments[i] and arguments[i]:find "^%-." and arguments[i] ~= "--" do
+    i = i + (takes_value(flags, arguments[i], arguments[i + 1]) and 2 or 1)
+  end
+  return i
+end
+
+-- Whether one of these arguments is the flag, by one of its names.
+local function has(arguments, first, last, names)
+  for i = first, math.min(last, #arguments) do
+    for name in names:gmatch "%S+" do
+      if arguments[i] == name or arguments[i]:sub(1, #name + 1) == name .. "=" then return true end
+    end
+  end
+  return false
+end
+
+local function split_at_dashes(arguments, from)
+  for i = from, #arguments do
+    if arguments[i] == "--" then return table.move(arguments, 1, i - 1, 1, {}), table.move(arguments, i + 1, #arguments, 1, {}) end
+  end
+  return arguments, nil
+end
+
+--- What follows the script of `shunt run` belongs to the script, options included: it is kept from the parser. So is what
+--- follows `-e CODE`, and what follows `--` of `shunt test`.
 ---@return string[] ours, string[]? theirs
 function parser.split(arguments)
-  local function after_options(i)
-    while arguments[i] and arguments[i]:sub(1, 1) == "-" and arguments[i] ~= "--" do
-      i = i + (takes_value(arguments[i], arguments[i + 1]) and 2 or 1)
-    end
-    return i
-  end
-  local i = after_options(1)
+  local i = after_options(arguments, 1, commands.config)
   if arguments[i] == "--" then i = i + 1 end
   local command = commands.by_name[arguments[i]]
+  if command and command.hands_on then return split_at_dashes(arguments, i + 1) end
   if not command or not command.rest then return arguments, nil end
-  if command.without_config then
-    return table.move(arguments, 1, i, 1, {}), table.move(arguments, i + 1, #arguments, 1, {})
+  local last = i -- of our own arguments
+  if not command.without_config then
+    local first = i + 1
+    last = after_options(arguments, first, commands.flags(command))
+    local stops = arguments[last] == "--"
+    if command.in_place and has(arguments, first, last - 1, command.in_place) then
+      last = stops and last or last - 1
+    elseif stops then
+      last = last + 1
+    end
   end
-  i = after_options(i + 1)
-  if arguments[i] == "--" then i = i + 1 end
-  return table.move(arguments, 1, i, 1, {}), table.move(arguments, i + 1, #arguments, 1, {})
+  return table.move(arguments, 1, last, 1, {}), table.move(arguments, last + 1, #arguments, 1, {})
 end
 
 local negative, optional = {}, {}

@@ -8,6 +8,8 @@ local values = require "shunt.cli.values"
 
 local query = {}
 
+local FOR_PEOPLE = { table = true, expanded = true }
+
 --- Checks that every relation of "orders.lines" exists, from model to model.
 local function check_include(app, model, path)
   for name in path:gmatch "[^.]+" do
@@ -32,7 +34,9 @@ local function include_of(app, model, list)
   return next(include) and include or nil
 end
 
-local function observer(to)
+--- Prints each statement of a session.
+---@param to file*
+function query.observer(to)
   return function(statement)
     local client = statement.client
     if (statement.level or 0) > 0 then client = ("%s, level %d"):format(client, statement.level) end
@@ -76,6 +80,7 @@ local function target(app, request)
 end
 
 function query.run(args)
+  local format = rows.format(args)
   local app = application.open(args)
   local conditions = values.conditions(args.where, "--where")
   local request = app:request(args, equalities(conditions))
@@ -89,7 +94,7 @@ function query.run(args)
   }
 
   local session <close> = app:session(request)
-  if args.sql then session:observe(observer(args.json and io.stderr or io.stdout)) end
+  if args.sql then session:observe(query.observer(FOR_PEOPLE[format] and io.stdout or io.stderr)) end
   local function read() return session:model(request.model):select(options) end
   local list, meta
   if request.current then
@@ -97,11 +102,7 @@ function query.run(args)
   else
     list, meta = read()
   end
-  if args.json then
-    for _, row in ipairs(list) do print(rows.json(row, meta)) end
-  else
-    rows.print(list, meta)
-  end
+  rows.print(list, meta, format)
   return failure.DONE
 end
 

@@ -20,22 +20,42 @@ local function preset(args)
   end
 end
 
---- Adds a traceback to the error, without the command's own part.
-local function traced(err)
-  if failure.code(err) then return err end
-  local text = debug.traceback(tostring(err), 2)
-  return (text:gsub("\n%s*%[C%]: in function 'xpcall'.*", ""))
+--- A traceback without the command's own part.
+local function traceback() return (debug.traceback(nil, 3):gsub("\n%s*%[C%]: in function 'xpcall'.*", "")) end
+
+-- One function for each -e, one for a script.
+local function chunks_of(args)
+  local chunks = {}
+  local function add(chunk, message)
+    if not chunk then failure.raise(failure.SHORT, message) end
+    chunks[#chunks + 1] = chunk
+  end
+  for _, code in ipairs(args.execute or {}) do add(load(code, "=(command line)")) end
+  if #chunks > 0 then return chunks end
+  if not args.script then failure.usage "missing argument 'SCRIPT.lua': name a program, - for standard input, or -e CODE" end
+  if args.script == "-" then
+    add(loadfile())
+  else
+    if not host.exists(args.script) then failure.usage("there is no %s", args.script) end
+    add(loadfile(args.script))
+  end
+  return chunks
 end
 
 function run.run(args)
-  if not host.exists(args.script) then failure.usage("there is no %s", args.script) end
-  local chunk, message = loadfile(args.script)
-  if not chunk then failure.raise(failure.SHORT, message) end
+  local chunks = chunks_of(args)
   preset(args)
-  _G.arg = { [0] = args.script, table.unpack(args.rest) }
-  local ok, err = xpcall(chunk, traced, table.unpack(args.rest))
-  if ok then return failure.DONE end
-  return failure.report(err)
+  _G.arg = { [0] = args.script or "-e", table.unpack(args.rest) }
+  local way
+  local function handler(problem)
+    way = traceback()
+    return problem
+  end
+  for _, chunk in ipairs(chunks) do
+    local ok, err = xpcall(chunk, handler, table.unpack(args.rest))
+    if not ok then return failure.report(err, way) end
+  end
+  return failure.DONE
 end
 
 return run

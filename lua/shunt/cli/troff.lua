@@ -19,4 +19,16 @@ function troff.tagged(out, label, text)
   out[#out + 1] = text
 end
 
+--- The text of a page. The mark of a paragraph is left out where a heading or another mark makes it superfluous.
+---@param out string[]
+---@return string
+function troff.page(out)
+  local lines, after_heading = {}, false
+  for line in (table.concat(out, "\n") .. "\n"):gmatch "(.-)\n" do
+    if not (after_heading and line == ".PP") then lines[#lines + 1] = line end
+    after_heading = line:find "^%.S[HS] " ~= nil or line == ".PP"
+  end
+  return table.concat(lines, "\n") .. "\n"
+end
+
 return troff

@@ -65,25 +65,69 @@ local function json_where(text, flag)
   return where
 end
 
-local function condition(out, text, flag)
-  local column, operator, value = text:match "^([^=!<>~]+)([!<>]=)(.*)$"
-  if not column then column, operator, value = text:match "^([^=!<>~]+)([=<>~])(.*)$" end
-  local name = OPERATORS[operator]
-  if not name then
-    failure.usage("%s takes column=value (or != > >= < <= ~ in place of =), or a where as JSON, not '%s'", flag, text)
-  end
-  out[column] = out[column] or {}
-  if out[column][name] ~= nil then failure.usage("%s gives '%s%s' twice", flag, column, operator) end
-  out[column][name] = values.parse(value)
+-- Where the text in quotes that begins at `from` ends; nil if it does not end, or something else than a comma follows.
+local function quotes_end(text, from)
+  local at = from + 1
+  while at <= #text and text:sub(at, at) ~= '"' do at = at + (text:sub(at, at) == "\\" and 2 or 1) end
+  return text:find("^%s*$", at + 1) and at or text:find("^%s*,", at + 1) and at
 end
 
---- Conditions `c=v c!=v c>v c>=v c<v c<=v c~pattern` as a where. Conditions on one column are joined by AND. A condition that
---- begins with { is a whole where in JSON.
----@param list string[]
----@return table<string, table>
-function values.conditions(list, flag)
+-- The next value of a list, and where the text goes on behind its comma; nil at the end. A text in quotes may hold commas.
+local function next_value(text, from)
+  if from > #text + 1 then return nil end
+  local first = text:match('^%s*()"', from)
+  local last = first and quotes_end(text, first)
+  if last then return text:sub(first, last), (text:find(",", last + 1, true) or #text + 1) + 1 end
+  local comma = text:find(",", from, true) or #text + 1
+  return text:sub(from, comma - 1):match "^%s*(.-)%s*$", comma + 1
+end
+
+-- "1, 2, 3" or "(1, 2, 3)". Nothing between the parentheses is an empty list.
+local function list_of(text)
+  text = text:match "^%s*%((.*)%)%s*$" or text
+  local out = {}
+  if not text:find "%S" then return out end
+  local value, at = next_value(text, 1)
+  while value do
+    out[#out + 1] = values.parse(value)
+    value, at = next_value(text, at)
+  end
+  return out
+end
+
+-- "id in 1,2" and "id not in 1,2".
+local function membership(text)
+  local column, rest = text:match "^%s*([^%s=!<>~]+)%s+(.*)$"
+  if not column then return nil end
+  local operator, list = "in", rest:match "^[iI][nN]%s*(%(.*)$" or rest:match "^[iI][nN]%s+(.*)$"
+  if not list then
+    operator, list = "not_in", rest:match "^[nN][oO][tT]%s+[iI][nN]%s*(%(.*)$" or rest:match "^[nN][oO][tT]%s+[iI][nN]%s+(.*)$"
+  end
+  if list then return column, operator, list_of(list) end
+end
+
+local function comparison(text)
+  local column, operator, value = text:match "^([^=!<>~]+)([!<>]=)(.*)$"
+  if not column then column, operator, value = text:match "^([^=!<>~]+)([=<>~])(.*)$" end
+  if column then return column, OPERATORS[operator], values.parse(value) end
+end
+
+local function condition(out, text, flag)
+  local column, name, value = membership(text)
+  if not column then column, name, value = comparison(text) end
+  if not name then
+    failure.usage("%s takes column=value (or != > >= < <= ~ in place of =), 'column in 1,2', 'column not in 1,2', or a where as "
+      .. "JSON, not '%s'", flag, text)
+  end
+  out[column] = out[column] or {}
+  if out[column][name] ~= nil then failure.usage("%s gives '%s' of '%s' twice", flag, name, column) end
+  out[column][name] = value
+end
+
+-- Conditions that all hold.
+local function all_of(list, flag)
   local out, wheres = {}, {}
-  for _, text in ipairs(list or {}) do
+  for _, text in ipairs(list) do
     if text:find "^%s*{" then
       wheres[#wheres + 1] = json_where(text, flag)
     else
@@ -95,6 +139,25 @@ function values.conditions(list, flag)
   end
   if #wheres > 0 then out._and = wheres end
   return out
+end
+
+--- Conditions as a where: `c=v c!=v c>v c>=v c<v c<=v c~pattern`, `c in v,v`, `c not in v,v`, or a whole where in JSON, which
+--- begins with {. All of them hold, unless `false` stands between them: then those before it hold, or those behind it.
+---@param list (string|false)[]
+---@return table<string, any>
+function values.conditions(list, flag)
+  local groups = { {} }
+  for _, text in ipairs(list or {}) do
+    if text then
+      table.insert(groups[#groups], text)
+    elseif #groups[#groups] > 0 then
+      groups[#groups + 1] = {}
+    end
+  end
+  if #groups == 1 then return all_of(groups[1], flag) end
+  local alternatives = {}
+  for i, group in ipairs(groups) do alternatives[i] = all_of(group, flag) end
+  return { _or = alternatives }
 end
 
 --- The names of a flag that may be given several times, each time with names separated by commas.

@@ -202,7 +202,10 @@ int mysqldb_stmt_next_result(mysql_conn *conn, MYSQL_STMT *stmt);
 mysql_flag mysqldb_stmt_free_result(mysql_conn *conn, MYSQL_STMT *stmt);
 int mysqldb_real_query(mysql_conn *conn, const char *sql, size_t size);
 bool mysqldb_reset_connection(mysql_conn *conn);
-MYSQL_RES *mysqldb_store_result(mysql_conn *conn);
+/* The next row of mysql_use_result. NULL at the end, and after an error, which mysql_errno has. */
+MYSQL_ROW mysqldb_fetch_row(mysql_conn *conn, MYSQL_RES *result);
+/* Reads and discards the other rows, and frees the result. Accepts NULL. */
+void mysqldb_drop_result(mysql_conn *conn, MYSQL_RES *result);
 
 /* mysql_stmt_execute, or mysql_real_query for a statement that is sent as text. Finishes a call that was started. */
 int mysqldb_execute(mysql_conn *conn, const mysql_statement *s);
@@ -303,8 +306,8 @@ shunt_status mysqldb_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into
 /* The same for the next rows. *more: it has not reached the end. After an error the other rows are not read. */
 shunt_status mysqldb_some_rows(mysql_conn *conn, mysql_statement *s, shunt_rows *into, bool *more, shunt_error *err);
 /* The rows of a statement that was sent as text. */
-shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
-                               shunt_error *err);
+shunt_status mysqldb_text_rows(mysql_conn *conn, const mysql_statement *s, MYSQL_RES *result, shunt_rows *into,
+                               int64_t *count, shunt_error *err);
 void mysqldb_free_cells(mysql_statement *s);
 
 /* ---- variables.c ---- */

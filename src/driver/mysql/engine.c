@@ -157,8 +157,15 @@ static void key_table(buf *sql, size_t parts, size_t longest) {
   buf_puts(sql, ")) AS shunt_keys");
 }
 
+static const char *const features[] = {"mysql-timeouts",
+#ifdef MARIADB_BASE_VERSION
+                                       "mysql-mariadb-client",
+#endif
+                                       NULL};
+
 const driver_engine driver_mysql = {
     .name = "mysql",
+    .features = features,
     .max_params = MAX_PARAMS,
     .bulk_params = BULK_PARAMS,
     .lex = &mysql_dialect,

@@ -41,16 +41,16 @@ shunt_status mysqldb_look(mysql_conn *conn, char **home, uint64_t *most_bytes, s
   *home = NULL;
   shunt_status status = ask(conn, err);
   if (status) return status;
-  MYSQL_RES *result = mysqldb_store_result(conn);
-  MYSQL_ROW row = result && mysql_num_fields(result) == 2 ? mysql_fetch_row(result) : NULL;
-  if (!row) {
-    status = mysqldb_refuse_answer(conn, result, err);
-  } else {
+  MYSQL_RES *result = mysql_use_result(conn->db);
+  MYSQL_ROW row = result && mysql_num_fields(result) == 2 ? mysqldb_fetch_row(conn, result) : NULL;
+  if (row) {
     *home = base_strdup(row[0] ? row[0] : "");
     *most_bytes = row[1] ? strtoull(row[1], NULL, 10) : 0;
     if (!*home) status = error_memory(err);
   }
-  if (result) mysql_free_result(result);
+  if (!row || mysqldb_fetch_row(conn, result) || mysql_errno(conn->db))
+    status = mysqldb_refuse_answer(conn, result, err);
+  mysqldb_drop_result(conn, result);
   return status;
 }
 

@@ -340,16 +340,23 @@ static bool add_text_row(MYSQL_RES *result, MYSQL_ROW row, shunt_rows *into) {
   return true;
 }
 
-shunt_status mysqldb_text_rows(const mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, int64_t *count,
-                               shunt_error *err) {
-  const unsigned n = mysql_num_fields(result);
+static shunt_status fetch_text_rows(mysql_conn *conn, const mysql_statement *s, MYSQL_RES *result, shunt_rows *into,
+                                    int64_t *count, shunt_error *err) {
   const size_t held = into ? driver_held(into) : 0;
-  shunt_status status = set_columns(conn, mysql_fetch_fields(result), n, into, err);
-  MYSQL_ROW row;
-  while (!status && (row = mysql_fetch_row(result))) {
-    if (into && !add_text_row(result, row, into)) status = error_memory(err);
-    if (!status && into && !driver_fits(&conn->base, into, held)) status = driver_too_large(&conn->base, err);
-    ++*count;
+  for (MYSQL_ROW row; (row = mysqldb_fetch_row(conn, result));) {
+    if (++*count % ROWS_BETWEEN_LOOKS == 0 && !mysqldb_more_time(conn)) return mysqldb_fail(conn, NULL, s->sql, err);
+    if (into && !add_text_row(result, row, into)) return error_memory(err);
+    if (into && !driver_fits(&conn->base, into, held)) return driver_too_large(&conn->base, err);
   }
+  return mysql_errno(conn->db) ? mysqldb_fail(conn, NULL, s->sql, err) : SHUNT_OK;
+}
+
+shunt_status mysqldb_text_rows(mysql_conn *conn, const mysql_statement *s, MYSQL_RES *result, shunt_rows *into,
+                               int64_t *count, shunt_error *err) {
+  shunt_status status = set_columns(conn, mysql_fetch_fields(result), mysql_num_fields(result), into, err);
+  if (status) return status;
+  mysqldb_hold_signal(conn);
+  status = fetch_text_rows(conn, s, result, into, count, err);
+  mysqldb_release_signal(conn);
   return status;
 }

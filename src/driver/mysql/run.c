@@ -211,11 +211,13 @@ static shunt_status run_text(mysql_conn *conn, const mysql_statement *s, shunt_r
     o->affected = (int64_t)mysql_affected_rows(conn->db);
     return SHUNT_OK;
   }
-  MYSQL_RES *result = mysqldb_store_result(conn);
-  mysqldb_note_outcome(conn, NULL);
+  MYSQL_RES *result = mysql_use_result(conn->db);
   if (!result) return mysqldb_fail(conn, NULL, s->sql, err);
-  shunt_status status = mysqldb_text_rows(conn, result, into, &o->rows, err);
-  mysql_free_result(result);
+  shunt_status status = mysqldb_text_rows(conn, s, result, into, &o->rows, err);
+  mysqldb_note_outcome(conn, NULL);
+  const bool fine = conn->base.outcome == SHUNT_DONE;
+  mysqldb_drop_result(conn, result);
+  if (fine) mysqldb_note_outcome(conn, NULL);
   return status;
 }
 

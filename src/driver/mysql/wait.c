@@ -69,9 +69,19 @@ bool mysqldb_reset_connection(mysql_conn *conn) {
   return !failed;
 }
 
-MYSQL_RES *mysqldb_store_result(mysql_conn *conn) {
-  MYSQL_RES *result;
-  mysqldb_limit_bytes(conn, CALL_GATHERS);
-  CALL(conn, result, mysql_store_result, conn->db, conn->db);
-  return result;
+MYSQL_ROW mysqldb_fetch_row(mysql_conn *conn, MYSQL_RES *result) {
+  MYSQL_ROW row;
+  mysqldb_limit_bytes(conn, CALL_KEEPS_ONE);
+  CALL(conn, row, mysql_fetch_row, result, result);
+  return row;
+}
+
+void mysqldb_drop_result(mysql_conn *conn, MYSQL_RES *result) {
+  MYSQL_ROW row = NULL;
+  if (!result) return;
+  if (conn->base.broken) mysqldb_hang_up(conn); /* mysql_free_result would read the rows, too */
+  mysqldb_limit_bytes(conn, CALL_DROPS);
+  do CALL(conn, row, mysql_fetch_row, result, result);
+  while (row);
+  mysql_free_result(result);
 }

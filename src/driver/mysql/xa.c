@@ -95,6 +95,15 @@ static bool add(const MYSQL_ROW row, const unsigned long *sizes, shunt_rows *int
   return rows_own(into, cell);
 }
 
+static shunt_status read_listed(mysql_conn *conn, MYSQL_RES *result, shunt_rows *into, shunt_error *err) {
+  const size_t held = driver_held(into);
+  for (MYSQL_ROW row; (row = mysqldb_fetch_row(conn, result));) {
+    if (!add(row, mysql_fetch_lengths(result), into)) return error_memory(err);
+    if (!driver_fits(&conn->base, into, held)) return driver_too_large(&conn->base, err);
+  }
+  return mysql_errno(conn->db) ? mysqldb_fail(conn, NULL, NULL, err) : SHUNT_OK;
+}
+
 static shunt_status list(driver_conn *base, shunt_rows *into, shunt_error *err) {
   static const char *const columns[] = {"gid"};
   static const char sql[] = "XA RECOVER";
@@ -103,16 +112,13 @@ static shunt_status list(driver_conn *base, shunt_rows *into, shunt_error *err) 
   shunt_status status = mysqldb_check_time(conn, err);
   if (!status) status = mysqldb_control(conn, sql, err);
   if (status) return status;
-  MYSQL_RES *result = mysqldb_store_result(conn);
-  if (!result || mysql_num_fields(result) != NCOLUMNS) {
+  MYSQL_RES *result = mysql_use_result(conn->db);
+  if (!result || mysql_num_fields(result) != NCOLUMNS)
     status = mysqldb_refuse_answer(conn, result, err);
-    mysql_free_result(result);
-    return status;
-  }
-  bool ok = rows_set_columns(into, columns, 1);
-  for (MYSQL_ROW row; ok && (row = mysql_fetch_row(result));) ok = add(row, mysql_fetch_lengths(result), into);
-  mysql_free_result(result);
-  return ok ? SHUNT_OK : error_memory(err);
+  else
+    status = rows_set_columns(into, columns, 1) ? read_listed(conn, result, into, err) : error_memory(err);
+  mysqldb_drop_result(conn, result);
+  return status;
 }
 
 /* MySQL lets only a user with XA_RECOVER_ADMIN see what is prepared, and recovery must see it. */

@@ -116,7 +116,7 @@ typedef struct pg_conn {
   int64_t until_ns; /* when the connection is abandoned; 0: the statement has not been cancelled yet */
   bool late;        /* a timeout of the open transaction was reported, which has ended it */
   pg_end ended;     /* abandoned: nothing more is read from it */
-  bool lacked;      /* libpq had no memory in this pipeline, and has perhaps lost an answer */
+  bool lacked;      /* libpq had no memory, and has perhaps lost an answer */
   bool listens;     /* keeps what is notified in `heard`; otherwise it is dropped */
   bool heard;
   int reads;          /* since libpq last gave a result, or the request began */

@@ -185,8 +185,11 @@ static void key_table(buf *sql, size_t parts, size_t longest) {
                 "pg_catalog.json)) AS list(v)) AS shunt_keys(shunt_key_number, shunt_key)");
 }
 
+static const char *const features[] = {"pg-timeouts", NULL};
+
 const driver_engine driver_pg = {
     .name = "pg",
+    .features = features,
     .max_params = PG_MOST_PARAMS,
     .bulk_params = BULK_PARAMS,
     .lex = &pg_dialect,

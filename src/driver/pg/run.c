@@ -66,6 +66,7 @@ shunt_status pg_send(driver_conn *base, const char *sql, size_t sql_size, const 
   pg_statement *s = NULL;
   pg_drop_sent(conn);
   shunt_status status = pg_check_time(conn, err);
+  if (!status && conn->ended) status = pg_fail(conn, NULL, sql, err); /* libpq's message still says why */
   if (!status) status = pg_statement_of(conn, sql, sql_size, &s, err);
   if (!status) status = pg_check_transaction(conn, s->savepoint, err);
   if (!status) status = check_leaving(conn, s, err);

@@ -169,6 +169,13 @@ static bool is_own_error(const PGresult *result) {
   return result && PQresultStatus(result) == PGRES_FATAL_ERROR && !pg_sqlstate(result)[0];
 }
 
+/* The next request, and in a pipeline the next result, clears the message. */
+static void note_lack(pg_conn *conn, const char *message) {
+  conn->lacked = conn->lacked || (*message && pg_lacked_memory(message));
+}
+
+static void abandon_failed(pg_conn *conn) { pg_abandon(conn, conn->lacked ? PG_NO_MEMORY : PG_FAILED); }
+
 /* While libpq has no result, PQgetResult would wait, and without end: unless the connection is lost. If libpq has no
  * memory for a result, it may say so in its message alone, and still wait for the result. */
 PGresult *pg_result(pg_conn *conn) {
@@ -178,12 +185,15 @@ PGresult *pg_result(pg_conn *conn) {
   conn->reads = 0;
   while (more && !conn->ended && PQisBusy(conn->pg))
     more = strlen(PQerrorMessage(conn->pg)) <= said && exchange(conn, PQflush(conn->pg), &nap_ns);
-  if (!more && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
+  note_lack(conn, PQerrorMessage(conn->pg));
+  if (!more && PQstatus(conn->pg) == CONNECTION_OK) abandon_failed(conn);
   if (conn->ended) return NULL;
   PGresult *result = PQgetResult(conn->pg);
-  const char *message = PQerrorMessage(conn->pg);
-  conn->lacked = conn->lacked || (*message && pg_lacked_memory(message)); /* the next request clears the message */
-  if (is_own_error(result) && PQstatus(conn->pg) == CONNECTION_OK) pg_abandon(conn, PG_FAILED);
+  note_lack(conn, PQerrorMessage(conn->pg));
+  if (is_own_error(result) && PQstatus(conn->pg) == CONNECTION_OK) {
+    note_lack(conn, PQresultErrorMessage(result));
+    abandon_failed(conn);
+  }
   return result;
 }
 
@@ -241,7 +251,7 @@ PGresult *pg_pipeline(pg_conn *conn, int *done) {
   if (PQexitPipelineMode(conn->pg)) return kept;
   conn->base.broken = true;
   if (PQstatus(conn->pg) != CONNECTION_OK) return kept;
-  pg_abandon(conn, conn->lacked ? PG_NO_MEMORY : PG_FAILED); /* libpq has lost a result */
+  abandon_failed(conn); /* libpq has lost a result */
   PQclear(kept);
   return NULL;
 }

@@ -217,8 +217,11 @@ static const char sum[] = "CASE typeof(@) WHEN 'null' THEN NULL WHEN 'real' THEN
 static const char *const collate[] = {
     [DRIVER_BINARY] = "", [DRIVER_NOCASE] = " COLLATE NOCASE", [DRIVER_RTRIM] = " COLLATE RTRIM"};
 
+static const char *const features[] = {"sqlite3-timeouts", NULL};
+
 const driver_engine driver_sqlite3 = {
     .name = "sqlite3",
+    .features = features,
     .max_params = MAX_PARAMS,
     .lex = &sqlite_dialect,
     .quote = '"',

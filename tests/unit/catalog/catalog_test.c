@@ -220,7 +220,7 @@ static void builds_models_with_their_relations(void **state) {
   assert_ptr_equal(orders->target, order);
   assert_string_equal(orders->as.key[0], "id");
   assert_string_equal(orders->as.client, "main");
-  assert_true(orders->as.limited && orders->as.limit == 3 && orders->as.autoload);
+  assert_true(orders->as.limit == 3 && orders->as.autoload);
   assert_int_equal(orders->as.norder, 1);
   const cat_relation *roles = catalog_relation(a.catalog, "user.roles");
   assert_int_equal(roles->as.kind, SHUNT_BELONGS_TO_MANY);
@@ -233,7 +233,7 @@ static void builds_models_with_their_relations(void **state) {
   assert_int_equal(of->as.ncolumns, 2);
   assert_int_equal(of->as.where->op, SHUNT_EQ);
   assert_int_equal(of->as.where->values[0].type, SHUNT_NULL);
-  assert_false(of->as.limited);
+  assert_int_equal(of->as.limit, 0);
   assert_null(cat_model_relation(order, "nothing"));
   app_end(&a);
 }

@@ -325,10 +325,11 @@ static int busy(store *w) {
 }
 
 static const shunt_include user = {.relation = "user"};
-static const shunt_include of_user[] = {{.relation = "notes", .query = {.include = &user, .ninclude = 1}},
-                                        {.relation = "things", .query = {.include = &user, .ninclude = 1}},
-                                        {.relation = "friends"},
-                                        {.relation = "mine"}};
+static const shunt_include of_user[] = {
+    {.relation = "notes", .query = &(shunt_query){.include = &user, .ninclude = 1}},
+    {.relation = "things", .query = &(shunt_query){.include = &user, .ninclude = 1}},
+    {.relation = "friends"},
+    {.relation = "mine"}};
 static const shunt_query whole_tree = {
     .order = (const char *const[]){"id"}, .norder = 1, .include = of_user, .ninclude = COUNT(of_user)};
 

@@ -64,7 +64,7 @@ static void assert_roles(store *w, const shunt_include *in, const char *expected
 static void each_row_has_its_own_link(void **state) {
   store *w = *state;
   fill(w);
-  shunt_include in = {.relation = "roles", .link = &all_of_it, .query = {ORDER("name")}};
+  shunt_include in = {.relation = "roles", .link = &all_of_it, .query = &(shunt_query){ORDER("name")}};
   assert_roles(w, &in, "1: p(x) p(z) q(y) r(x); 2: p(x) r(-); 3:");
   in.link = &its_note;
   assert_roles(w, &in, "1: p(x) p(z) q(y) r(x); 2: p(x) r(-); 3:");
@@ -85,15 +85,15 @@ static void links_order_and_limit_the_rows_of_each_parent(void **state) {
   fill(w);
   for (size_t max = 0; max < 9; max += 4) { /* parameters of a statement; 0: as the engine says */
     w->session->max_params = max;
-    shunt_include in = {.relation = "roles", .query = {ORDER("link.note", "-name")}};
+    shunt_query of_roles = {ORDER("link.note", "-name")};
+    shunt_include in = {.relation = "roles", .query = &of_roles};
     assert_roles(w, &in, "1: r p q p; 2: r p; 3:");
-    in.query.limited = true;
-    in.query.limit = 2;
-    in.query.offset = 1;
+    of_roles.limit = 2;
+    of_roles.offset = 1;
     assert_roles(w, &in, "1: p q; 2: p; 3:");
     in.link = &its_note;
     assert_roles(w, &in, "1: p(x) q(y); 2: p(x); 3:");
-    in.query = (shunt_query){ORDER("name", "-link.note nulls last", "link.id")};
+    of_roles = (shunt_query){ORDER("name", "-link.note nulls last", "link.id")};
     assert_roles(w, &in, "1: p(z) p(x) q(y) r(x); 2: p(x) r(-); 3:");
   }
 }
@@ -104,7 +104,7 @@ static void links_are_filtered_and_counted(void **state) {
   const shunt_value x = TEXT("x");
   shunt_where is_x = store_is("note", &x);
   shunt_link only = {.where = &is_x};
-  shunt_include in = {.relation = "roles", .link = &only, .query = {ORDER("name")}};
+  shunt_include in = {.relation = "roles", .link = &only, .query = &(shunt_query){ORDER("name")}};
   assert_roles(w, &in, "1: p(x) r(x); 2: p(x); 3:");
   in = (shunt_include){.relation = "roles", .link = &only, .count = true};
   assert_roles(w, &in, "1: - -; 2: -; 3:");
@@ -127,12 +127,16 @@ static void links_where_they_can_not_be_are_refused(void **state) {
       {{.relation = "orders", .link = &all_of_it}, SHUNT_E_USAGE, "'user.orders' has no links"},
       {{.relation = "roles", .link = &its_note, .count = true}, SHUNT_E_USAGE, "a where and no columns"},
       {{.relation = "roles", .link = &all_of_it, .count = true}, SHUNT_E_USAGE, "a where and no columns"},
-      {{.relation = "roles", .link = &all_of_it, .query = {.include = &below, .ninclude = 1}},
+      {{.relation = "roles", .link = &all_of_it, .query = &(shunt_query){.include = &below, .ninclude = 1}},
        SHUNT_E_USAGE,
        "the name of the relation 'role.link'"},
-      {{.relation = "roles", .query = {ORDER("link.nope")}}, SHUNT_E_NOT_FOUND, "'user_role' has no column 'nope'"},
-      {{.relation = "roles", .query = {ORDER("link.")}}, SHUNT_E_USAGE, "'user_role': a column has no name"},
-      {{.relation = "orders", .query = {ORDER("link.note")}}, SHUNT_E_NOT_FOUND, "nor a relation 'link'"},
+      {{.relation = "roles", .query = &(shunt_query){ORDER("link.nope")}},
+       SHUNT_E_NOT_FOUND,
+       "'user_role' has no column 'nope'"},
+      {{.relation = "roles", .query = &(shunt_query){ORDER("link.")}},
+       SHUNT_E_USAGE,
+       "'user_role': a column has no name"},
+      {{.relation = "orders", .query = &(shunt_query){ORDER("link.note")}}, SHUNT_E_NOT_FOUND, "nor a relation 'link'"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     shunt_query q = {.include = &cases[i].in, .ninclude = 1};
@@ -199,14 +203,14 @@ static void a_delete_takes_the_links_that_are_asked_for(void **state) {
   const shunt_value x = TEXT("x"), p = TEXT("p");
   shunt_where is_x = store_is("note", &x), is_p = store_is("name", &p);
   shunt_link only = {.where = &is_x};
-  shunt_include in = {.relation = "roles", .link = &only, .query = {.where = &is_p}};
+  shunt_include in = {.relation = "roles", .link = &only, .query = &(shunt_query){.where = &is_p}};
   shunt_write o = {.all = true, .include = &in, .ninclude = 1};
   int64_t n;
   store_fine(w, shunt_delete(w->session, "user", &o, &n, &w->err));
   assert_int_equal(store_number(w, 1, "SELECT count(*) FROM user_roles WHERE id IN (1, 4)"), 0);
   assert_int_equal(store_number(w, 1, "SELECT count(*) FROM user_roles"), 5);
   store_exec(w, 0, "INSERT INTO users VALUES (1, 'a', 1), (2, 'b', 2)");
-  in.query.where = NULL;
+  in.query = NULL;
   store_fine(w, shunt_delete(w->session, "user", &o, &n, &w->err));
   assert_int_equal(store_number(w, 1, "SELECT count(*) FROM user_roles WHERE note = 'x'"), 0);
   assert_int_equal(store_number(w, 1, "SELECT count(*) FROM user_roles"), 3);
@@ -224,7 +228,7 @@ static void links_that_run_out_of_memory_lose_nothing(void **state) {
   store_open(&w);
   store_open_session(&w, NULL);
   const shunt_include in = {
-      .relation = "roles", .link = &its_note, .query = {ORDER("-name", "link.note"), .limited = true, .limit = 3}};
+      .relation = "roles", .link = &its_note, .query = &(shunt_query){ORDER("-name", "link.note"), .limit = 3}};
   shunt_query q = {.include = &in, .ninclude = 1};
   shunt_field link[] = {{"note", TEXT("new")}};
   size_t failures = 0;

@@ -8,7 +8,7 @@
 
 static const shunt_include lines_of = {.relation = "lines"};
 static const shunt_include of_user[] = {
-    {.relation = "orders", .query = {.include = &lines_of, .ninclude = 1}},
+    {.relation = "orders", .query = &(shunt_query){.include = &lines_of, .ninclude = 1}},
     {.relation = "profile"},
     {.relation = "roles"},
     {.relation = "visits"},
@@ -77,10 +77,7 @@ static void keys_may_be_cut_into_any_number_of_statements(void **state) {
   const char *const by_name[] = {"-name"};
   shunt_include includes[COUNT(of_user)];
   memcpy(includes, of_user, sizeof of_user);
-  includes[2].query.order = by_name;
-  includes[2].query.norder = 1;
-  includes[2].query.limited = true;
-  includes[2].query.limit = 2;
+  includes[2].query = &(shunt_query){.order = by_name, .norder = 1, .limit = 2};
   shunt_query q = {.include = includes, .ninclude = COUNT(includes)};
   char *whole = tree(w, &q);
   size_t few = w->statements;
@@ -100,7 +97,7 @@ static void keys_may_be_cut_into_any_number_of_statements(void **state) {
 static void limits_count_per_parent_and_not_per_statement(void **state) {
   store *w = *state;
   fill(w);
-  shunt_include orders = {.relation = "orders", .query = {.limited = true, .limit = 2, .offset = 1}};
+  shunt_include orders = {.relation = "orders", .query = &(shunt_query){.limit = 2, .offset = 1}};
   shunt_query q = {.include = &orders, .ninclude = 1, .where = NULL};
   shunt_rows *rows;
   for (size_t max = 0; max < 12; max += 6) {
@@ -141,10 +138,12 @@ static void includes_that_make_no_sense_are_refused_before_anything_is_read(void
   store *w = *state;
   shunt_rows *rows = (shunt_rows *)w;
   shunt_include deep[70];
-  for (size_t i = 0; i < COUNT(deep); i++)
-    deep[i] = (shunt_include){
-        .relation = i % 2 ? "user" : "orders",
-        .query = {.include = i + 1 < COUNT(deep) ? &deep[i + 1] : NULL, .ninclude = i + 1 < COUNT(deep)}};
+  shunt_query below[COUNT(deep)];
+  for (size_t i = 0; i < COUNT(deep); i++) {
+    const bool last = i + 1 == COUNT(deep);
+    below[i] = (shunt_query){.include = last ? NULL : &deep[i + 1], .ninclude = !last};
+    deep[i] = (shunt_include){.relation = i % 2 ? "user" : "orders", .query = &below[i]};
+  }
   const shunt_relation no_target = {.foreign_key = {"x"}}, odd_target = {.target = "ordr", .foreign_key = {"x"}},
                        no_through = {.target = "role", .foreign_key = {"x"}, .kind = SHUNT_BELONGS_TO_MANY},
                        odd_client = {.target = "order", .foreign_key = {"x"}, .client = "ordrs"};
@@ -156,7 +155,10 @@ static void includes_that_make_no_sense_are_refused_before_anything_is_read(void
   } cases[] = {{{{.relation = "ordrs"}}, 1, SHUNT_E_NOT_FOUND, "did you mean 'orders'?"},
                {{{.relation = "orders"}, {.relation = "orders"}}, 2, SHUNT_E_USAGE, "asked for twice"},
                {{{.relation = NULL}}, 1, SHUNT_E_USAGE, "no name"},
-               {{{.relation = "orders", .query = {.client = "ordes"}}}, 1, SHUNT_E_NOT_FOUND, "did you mean 'orders'?"},
+               {{{.relation = "orders", .query = &(shunt_query){.client = "ordes"}}},
+                1,
+                SHUNT_E_NOT_FOUND,
+                "did you mean 'orders'?"},
                {{{.relation = "x", .with = &no_target}}, 1, SHUNT_E_USAGE, "names no target"},
                {{{.relation = "x", .with = &odd_target}}, 1, SHUNT_E_NOT_FOUND, "did you mean 'order'?"},
                {{{.relation = "x", .with = &no_through}}, 1, SHUNT_E_USAGE, "goes through"},
@@ -238,7 +240,7 @@ static void rows_are_ordered_by_a_column_of_another_file(void **state) {
   store *w = *state;
   fill(w);
   const char *const order[] = {"-user.name", "id"}, *const far[] = {"orders.total"};
-  shunt_query q = {.order = order, .norder = COUNT(order), .limited = true, .limit = 50};
+  shunt_query q = {.order = order, .norder = COUNT(order), .limit = 50};
   shunt_rows *rows;
   store_fine(w, shunt_select(w->session, "order", &q, &rows, &w->err));
   assert_int_equal(w->statements, 3); /* the keys, their ranks, the orders */
@@ -278,7 +280,7 @@ static void no_keys_give_no_rows_but_their_columns(void **state) {
   store_fine(w, shunt_mget(w->session, "user", &(shunt_keys){.values = &odd, .n = 1}, NULL, &rows, &w->err));
   assert_int_equal(shunt_rows_count(rows), 0);
   shunt_rows_free(rows);
-  shunt_query q = {.limited = true, .limit = 1};
+  shunt_query q = {.limit = 1};
   store_fails(w, shunt_mget(w->session, "user", &(shunt_keys){.values = &odd, .n = 1}, &q, &rows, &w->err),
               SHUNT_E_USAGE, "order of the keys");
 }

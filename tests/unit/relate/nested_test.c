@@ -5,9 +5,10 @@
 #include "unit/faults.h"
 
 static const shunt_include lines_of = {.relation = "lines"};
-static const shunt_include of_user[] = {{.relation = "orders", .query = {.include = &lines_of, .ninclude = 1}},
-                                        {.relation = "profile"},
-                                        {.relation = "roles"}};
+static const shunt_include of_user[] = {
+    {.relation = "orders", .query = &(shunt_query){.include = &lines_of, .ninclude = 1}},
+    {.relation = "profile"},
+    {.relation = "roles"}};
 static const shunt_write along = {.include = of_user, .ninclude = COUNT(of_user)};
 
 /* A user with an order with a line, a profile and a role. */
@@ -168,7 +169,7 @@ static void what_can_not_be_written_along_is_refused(void **state) {
   shunt_record child = {.fields = fields + 1, .nfields = 1}, twice = {.fields = fields, .nfields = 1};
   shunt_related related = {"orders", &child, 1};
   shunt_record record = {.fields = fields, .nfields = 1, .related = &related, .nrelated = 1};
-  shunt_include user = {.relation = "user"}, limited = {.relation = "orders", .query = {.limited = true, .limit = 1}};
+  shunt_include user = {.relation = "user"}, limited = {.relation = "orders", .query = &(shunt_query){.limit = 1}};
   shunt_rows *rows;
   int64_t n;
   store_fails(w, shunt_insert(w->session, "user", &record, NULL, &rows, &w->err), SHUNT_E_USAGE,
@@ -236,7 +237,7 @@ static void a_delete_goes_down_its_relations(void **state) {
   /* of one role alone, the links to it */
   const shunt_value editor = TEXT("role 3");
   shunt_where named = store_is("name", &editor);
-  shunt_include roles[] = {of_user[0], of_user[1], {.relation = "roles", .query = {.where = &named}}};
+  shunt_include roles[] = {of_user[0], of_user[1], {.relation = "roles", .query = &(shunt_query){.where = &named}}};
   o = (shunt_write){.all = true, .include = roles, .ninclude = 3};
   store_fine(w, shunt_delete(w->session, "user", &o, &n, &w->err));
   assert_int_equal(store_number(w, 1, "SELECT count(*) FROM user_roles"), 2);

@@ -42,7 +42,7 @@ static void select_with(shunt_session *s, peer_report *r, const char *what, cons
 static void read_all(shunt_session *s, peer_report *r) {
   static const shunt_aggregation sum = {SHUNT_SUM, "id"};
   const shunt_include kids = {.relation = "kids"}, named = {.relation = "named"},
-                      few = {.relation = "kids", .query = {.limited = true, .limit = 1}},
+                      few = {.relation = "kids", .query = &(shunt_query){.limit = 1}},
                       counted = {.relation = "kids", .count = true},
                       results = {.relation = "named", .aggregates = &sum, .naggregates = 1};
   static const char *const by_name[] = {"up.name"};

@@ -118,16 +118,18 @@ static void aggregates_that_make_no_sense_are_refused(void **state) {
       {{.relation = "orders", .aggregates = &text}, SHUNT_E_USAGE, "avg takes numbers"},
       {{.relation = "orders", .aggregates = &absent}, SHUNT_E_NOT_FOUND, "did you mean 'total'?"},
       {{.relation = "orders", .aggregates = &sum, .count = true}, SHUNT_E_USAGE, "one of the aggregates"},
-      {{.relation = "orders", .aggregates = &sum, .query = {.columns = names, .ncolumns = 1}},
+      {{.relation = "orders", .aggregates = &sum, .query = &(shunt_query){.columns = names, .ncolumns = 1}},
        SHUNT_E_USAGE,
        "takes no columns"},
-      {{.relation = "orders", .aggregates = &sum, .query = {.order = names, .norder = 1}},
+      {{.relation = "orders", .aggregates = &sum, .query = &(shunt_query){.order = names, .norder = 1}},
        SHUNT_E_USAGE,
        "takes no order"},
-      {{.relation = "orders", .aggregates = &sum, .query = {.include = &lines, .ninclude = 1}},
+      {{.relation = "orders", .aggregates = &sum, .query = &(shunt_query){.include = &lines, .ninclude = 1}},
        SHUNT_E_USAGE,
        "takes no include"},
-      {{.relation = "roles", .aggregates = &sum, .query = {.offset = 1}}, SHUNT_E_USAGE, "its links lead to"},
+      {{.relation = "roles", .aggregates = &sum, .query = &(shunt_query){.offset = 1}},
+       SHUNT_E_USAGE,
+       "its links lead to"},
   };
   for (size_t i = 0; i < COUNT(cases); i++) {
     shunt_include include = cases[i].include;

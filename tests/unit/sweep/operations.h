@@ -134,6 +134,24 @@ static inline shunt_status resolve(world *w, const shunt_request *q) {
   return status;
 }
 
+typedef struct resolved {
+  world *w;
+  shunt_status status; /* the last failure */
+} resolved;
+static inline void op_note(void *ud, size_t i, const shunt_decision *d, const shunt_error *failure) {
+  resolved *r = ud;
+  r->w->digest = world_mix_number(r->w->digest, d ? d->client[0] : (int64_t)i);
+  if (!failure) return;
+  r->status = failure->status;
+  r->w->err = *failure;
+}
+static inline shunt_status op_resolve_all(world *w) {
+  const shunt_request user = {.model = "user"}, orders = {.relation = "user.orders", .parent = "main"};
+  const shunt_request *const requests[] = {&user, &orders};
+  resolved r = {.w = w};
+  shunt_status status = shunt_resolve_all(w->session, requests, COUNT(requests), op_note, &r, &w->err);
+  return status ? status : r.status;
+}
 static inline shunt_status op_resolve(world *w) { return resolve(w, &(shunt_request){.model = "user"}); }
 static inline shunt_status op_explain(world *w) {
   const shunt_field where = {"name", TEXT("some")};
@@ -164,8 +182,7 @@ static inline shunt_status op_select(world *w) {
       {.op = SHUNT_IN, .column = "id", .values = ids, .nvalues = 3},
       {.op = SHUNT_NE, .column = "name", .values = &(shunt_value){{.bytes = "x"}, 1, SHUNT_TEXT}, .nvalues = 1}};
   const shunt_where where = {.op = SHUNT_AND, .items = items, .nitems = 2};
-  const shunt_query q = {
-      .columns = columns, .ncolumns = 2, .where = &where, .order = order, .norder = 2, .limited = true, .limit = 2};
+  const shunt_query q = {.columns = columns, .ncolumns = 2, .where = &where, .order = order, .norder = 2, .limit = 2};
   shunt_rows *rows = NULL;
   shunt_status status = shunt_select(w->session, "user", &q, &rows, &w->err);
   return op_rows(w, status, rows);
@@ -181,6 +198,12 @@ static inline shunt_status op_mget(world *w) {
   const shunt_value ids[] = {shunt_integer(2), shunt_integer(1)};
   shunt_rows *rows = NULL;
   shunt_status status = shunt_mget(w->session, "profile", &(shunt_keys){.values = ids, .n = 2}, NULL, &rows, &w->err);
+  return op_rows(w, status, rows);
+}
+
+static inline shunt_status op_get(world *w) {
+  shunt_rows *rows = NULL;
+  shunt_status status = shunt_get(w->session, "profile", shunt_integer(2), NULL, &rows, &w->err);
   return op_rows(w, status, rows);
 }
 
@@ -202,11 +225,11 @@ static inline shunt_status op_aggregate(world *w) {
 static inline shunt_status op_include(world *w) {
   static const char *const by_id[] = {"id"};
   const shunt_query ordered = {.order = by_id, .norder = 1};
-  const shunt_include lines = {.relation = "lines", .query = ordered};
+  const shunt_include lines = {.relation = "lines", .query = &ordered};
   const shunt_link link = {.ncolumns = 0};
   const shunt_include include[] = {
-      {.relation = "orders", .query = {.order = by_id, .norder = 1, .include = &lines, .ninclude = 1}},
-      {.relation = "roles", .link = &link, .query = ordered},
+      {.relation = "orders", .query = &(shunt_query){.order = by_id, .norder = 1, .include = &lines, .ninclude = 1}},
+      {.relation = "roles", .link = &link, .query = &ordered},
       {.relation = "profile"}};
   const shunt_query q = {.order = by_id, .norder = 1, .include = include, .ninclude = 3};
   shunt_rows *rows = NULL;
@@ -410,6 +433,14 @@ static inline shunt_status op_joint(world *w) {
   return transact(w, COMMITS, &(shunt_tx_options){.client = "main", .spanning = "join"}, "order");
 }
 
+static inline shunt_status op_work(void *ud, shunt_session *session, shunt_error *err) {
+  shunt_rows *rows = NULL;
+  const shunt_record record = {.fields = op_user, .nfields = 2};
+  shunt_status status = shunt_insert(session, "user", &record, NULL, &rows, err);
+  return op_rows(ud, status, rows);
+}
+static inline shunt_status op_transaction(world *w) { return shunt_transaction(w->session, NULL, op_work, w, &w->err); }
+
 /* ---- jobs ---- */
 
 static inline shunt_status push(world *w, const shunt_push_options *o) {
@@ -510,6 +541,29 @@ static inline shunt_status op_schedule(world *w) {
   return status;
 }
 
+/* ---- calls in JSON ---- */
+
+static inline shunt_status call_in_json(world *w, const char *json) {
+  char *reply = NULL;
+  shunt_status status = shunt_call(w->session, json, &reply, &w->err);
+  return op_text(w, status, reply);
+}
+static inline shunt_status op_call(world *w) {
+  return call_in_json(w, "{\"select\":\"user\",\"where\":{\"id\":[1,2,3]},\"order\":\"id\",\"include\":{\"orders\":{"
+                         "\"order\":\"id\"},\"roles\":{\"link\":true,\"order\":\"id\"},\"profile\":true}}");
+}
+static inline shunt_status op_call_insert(world *w) {
+  return call_in_json(w, "{\"insert\":\"user\",\"include\":\"orders\",\"row\":{\"id\":11,\"name\":\"New\\u0041\","
+                         "\"orders\":[{\"id\":11,\"total\":5,\"new\":true}]}}");
+}
+static inline shunt_status op_call_session(world *w) {
+  shunt_session *s = NULL;
+  shunt_status status = shunt_call_session(
+      w->app, "{\"instance\":\"acme\",\"attrs\":{\"plan\":\"gold\",\"n\":7},\"timeout\":\"10s\"}", &s, &w->err);
+  shunt_session_close(s);
+  return status;
+}
+
 /* ---- without a connection, a decision or a prepared statement ---- */
 
 static inline void prepare_cold(world *w) {
@@ -542,10 +596,12 @@ static const operation operations[] = {
     {.name = "resolve by a rule", .run = op_resolve_by_rule, .prepare = prepare_a_new_plan},
     {.name = "resolve a relation", .run = op_resolve_relation},
     {.name = "explain", .run = op_explain},
+    {.name = "resolve many", .run = op_resolve_all},
     {.name = "select", .run = op_select},
     {.name = "select anew", .run = op_select, .prepare = prepare_fresh_rules},
     {.name = "select, timed", .run = op_timed},
     {.name = "mget", .run = op_mget},
+    {.name = "get", .run = op_get},
     {.name = "count", .run = op_count},
     {.name = "aggregate", .run = op_aggregate},
     {.name = "include", .run = op_include},
@@ -566,6 +622,7 @@ static const operation operations[] = {
     {.name = "SQL", .run = op_sql},
     {.name = "commit", .run = op_commit},
     {.name = "rollback", .run = op_rollback},
+    {.name = "transaction", .run = op_transaction},
     {.name = "savepoint", .run = op_savepoint},
     {.name = "commit of two", .run = op_joint, .servers = true},
     {.name = "push", .run = op_push},
@@ -586,6 +643,9 @@ static const operation operations[] = {
     {.name = "list jobs", .run = op_jobs_list},
     {.name = "retry jobs", .run = op_jobs_retry, .prepare = prepare_dead, .clean = clean_jobs},
     {.name = "purge jobs", .run = op_jobs_purge, .prepare = prepare_dead, .clean = clean_jobs},
+    {.name = "call", .run = op_call},
+    {.name = "call, insert", .run = op_call_insert},
+    {.name = "call of a session", .run = op_call_session},
     {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
     {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
     {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold, .connects = true},

@@ -1,6 +1,6 @@
 #include <string.h>
 
-#include "bind/bind.h"
+#include "options/options.h"
 
 enum { MAX_DEPTH = 64 };
 
@@ -51,14 +51,14 @@ static shunt_status gather_entry(arena *a, branch *to, const node_entry *e, int 
   if (st) return st;
   if (e->value->kind != NODE_MAP) {
     if (e->value->kind != NODE_VALUE || e->value->value.type != SHUNT_BOOL)
-      return error_set(err, SHUNT_E_USAGE, "include: '%s' must be true, false or a table of options, not %s", e->key,
-                       node_kind_name(e->value));
-    st = bind_as_bool(e->value, e->key, &on, err);
+      return error_usage_at(err, e->value->at, "include: '%s' must be true, false or a table of options, not %s",
+                            e->key, node_kind_name(e->value));
+    st = options_bool(e->value, e->key, &on, err);
     b->off = !on;
     return st;
   }
   for (size_t i = 0; i < e->value->count; i++)
-    if ((st = bind_unknown_key(e->value->entries[i].key, e->key, bind_include_keys, err))) return st;
+    if ((st = options_known(&e->value->entries[i], e->key, options_include_keys, err))) return st;
   b->options = e->value;
   return gather(a, b, node_get(e->value, "include"), node_get(e->value, "with"), depth + 1, err);
 }
@@ -68,18 +68,18 @@ static shunt_status gather_include(arena *a, branch *to, const node *include, in
   shunt_status st = SHUNT_OK;
   const char *path = NULL;
   if (node_is_text(include)) {
-    st = bind_as_text(include, "include", &path, err);
+    st = options_text(include, "include", &path, err);
     return st ? st : descend(a, to, path, &b, err);
   }
   if (include->kind == NODE_VALUE)
-    return error_set(err, SHUNT_E_USAGE, "include must be a list of relations or a table, not %s",
-                     node_kind_name(include));
+    return error_usage_at(err, include->at, "include must be a list of relations or a table, not %s",
+                          node_kind_name(include));
   for (size_t i = 0; i < include->count && !st; i++) {
     if (include->kind == NODE_MAP) {
       st = gather_entry(a, to, &include->entries[i], depth, err);
       continue;
     }
-    st = bind_as_text(include->items[i], "a relation of include", &path, err);
+    st = options_text(include->items[i], "a relation of include", &path, err);
     if (!st) st = descend(a, to, path, &b, err);
   }
   return st;
@@ -90,13 +90,13 @@ static shunt_status gather(arena *a, branch *to, const node *include, const node
   shunt_status st = include ? gather_include(a, to, include, depth, err) : SHUNT_OK;
   if (st || !with) return st;
   if (with->kind != NODE_MAP)
-    return error_set(err, SHUNT_E_USAGE, "with must be a table of names and relations, not %s", node_kind_name(with));
+    return error_usage_at(err, with->at, "with must be a table of names and relations, not %s", node_kind_name(with));
   for (size_t i = 0; i < with->count; i++) {
     const node_entry *e = &with->entries[i];
     branch *b;
     if (e->value->kind != NODE_MAP || !node_get(e->value, "kind"))
-      return error_set(err, SHUNT_E_USAGE,
-                       "with: '%s' must be a relation, made by shunt.has_many or a similar function", e->key);
+      return error_usage_at(err, e->value->at,
+                            "with: '%s' must be a relation, made by shunt.has_many or a similar function", e->key);
     if ((st = child_of(a, to, e->key, strlen(e->key), &b, err))) return st;
     b->relation = e->value;
     st = gather(a, b, node_get(e->value, "include"), node_get(e->value, "with"), depth + 1, err);
@@ -108,14 +108,14 @@ static shunt_status gather(arena *a, branch *to, const node *include, const node
 static shunt_status as_kind(const node *n, shunt_kind *out, shunt_error *err) {
   static const char *const names[] = {"has_one", "belongs_to", "has_many", "belongs_to_many"};
   const char *name = NULL;
-  shunt_status st = bind_as_text(n, "a relation's kind", &name, err);
+  shunt_status st = options_text(n, "a relation's kind", &name, err);
   if (st) return st;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
     if (strcmp(name, names[i]) == 0) {
       *out = (shunt_kind)i;
       return SHUNT_OK;
     }
-  return error_set(err, SHUNT_E_USAGE, "unknown kind of relation '%s'", name);
+  return error_usage_at(err, n->at, "unknown kind of relation '%s'", name);
 }
 
 static shunt_status relation_names(const branch *b, shunt_relation *r, shunt_error *err) {
@@ -126,7 +126,7 @@ static shunt_status relation_names(const branch *b, shunt_relation *r, shunt_err
   } texts[] = {
       {"target", &r->target}, {"through", &r->through}, {"client", &r->client}, {"through_client", &r->through_client}};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-    shunt_status st = bind_as_text(node_get(n, texts[i].key), texts[i].key, texts[i].to, err);
+    shunt_status st = options_text(node_get(n, texts[i].key), texts[i].key, texts[i].to, err);
     if (st) return st;
   }
   return SHUNT_OK;
@@ -136,11 +136,11 @@ static shunt_status key_of(arena *a, const branch *b, const char *name, const ch
                            shunt_error *err) {
   const char *const *columns = NULL;
   size_t n = 0;
-  shunt_status st = bind_text_list(a, node_get(b->relation, name), name, &columns, &n, err);
+  shunt_status st = options_names(a, node_get(b->relation, name), name, &columns, &n, err);
   if (st) return st;
   if (n > SHUNT_KEY_MOST)
-    return error_set(err, SHUNT_E_USAGE, "relation '%s': %s has %zu columns, and a key has at most %d", b->name, name,
-                     n, SHUNT_KEY_MOST);
+    return error_usage_at(err, b->relation->at, "relation '%s': %s has %zu columns, and a key has at most %d", b->name,
+                          name, n, SHUNT_KEY_MOST);
   for (size_t i = 0; i < n; i++) out[i] = columns[i];
   return SHUNT_OK;
 }
@@ -162,16 +162,15 @@ static shunt_status relation_of(arena *a, const branch *b, const shunt_relation 
   r->name = b->name;
   shunt_status st;
   for (size_t i = 0; i < n->count; i++)
-    if ((st = bind_unknown_key(n->entries[i].key, b->name, known, err))) return st;
+    if ((st = options_known(&n->entries[i], b->name, known, err))) return st;
   if ((st = as_kind(node_get(n, "kind"), &r->kind, err))) return st;
   if ((st = relation_names(b, r, err)) || (st = relation_keys(a, b, r, err))) return st;
-  if ((st = bind_text_list(a, node_get(n, "columns"), "columns", &r->columns, &r->ncolumns, err))) return st;
-  if ((st = bind_where(a, node_get(n, "where"), &r->where, err))) return st;
-  if ((st = bind_text_list(a, node_get(n, "order"), "order", &r->order, &r->norder, err))) return st;
-  if ((st = bind_as_count(node_get(n, "limit"), "limit", &r->limit, err))) return st;
-  r->limited = node_get(n, "limit") != NULL;
-  if ((st = bind_as_table(a, node_get(n, "table"), &r->table, err))) return st;
-  return bind_as_bool(node_get(n, "autoload"), "autoload", &r->autoload, err);
+  if ((st = options_names(a, node_get(n, "columns"), "columns", &r->columns, &r->ncolumns, err))) return st;
+  if ((st = options_where(a, node_get(n, "where"), &r->where, err))) return st;
+  if ((st = options_names(a, node_get(n, "order"), "order", &r->order, &r->norder, err))) return st;
+  if ((st = options_limit(n, &r->limit, err))) return st;
+  if ((st = options_table(a, node_get(n, "table"), &r->table, err))) return st;
+  return options_bool(node_get(n, "autoload"), "autoload", &r->autoload, err);
 }
 
 /* link = true, or {columns = …, where = …}. */
@@ -182,22 +181,22 @@ static shunt_status link_of(arena *a, const branch *b, const shunt_link **out, s
   shunt_status st = SHUNT_OK;
   if (!n) return SHUNT_OK;
   if (!options && (n->kind != NODE_VALUE || n->value.type != SHUNT_BOOL))
-    return error_set(err, SHUNT_E_USAGE, "include: link must be true or a table of columns and where, not %s",
-                     node_kind_name(n));
+    return error_usage_at(err, n->at, "include: link must be true or a table of columns and where, not %s",
+                          node_kind_name(n));
   if (!options && !n->value.as.boolean) return SHUNT_OK;
   shunt_link *link = arena_new(a, shunt_link);
   if (!link) return error_memory(err);
   *out = link;
   if (!options || n->kind != NODE_MAP) return SHUNT_OK;
   for (size_t i = 0; i < n->count; i++)
-    if ((st = bind_unknown_key(n->entries[i].key, "link", known, err))) return st;
-  st = bind_text_list(a, node_get(n, "columns"), "columns", &link->columns, &link->ncolumns, err);
-  return st ? st : bind_where(a, node_get(n, "where"), &link->where, err);
+    if ((st = options_known(&n->entries[i], "link", known, err))) return st;
+  st = options_names(a, node_get(n, "columns"), "columns", &link->columns, &link->ncolumns, err);
+  return st ? st : options_where(a, node_get(n, "where"), &link->where, err);
 }
 
 /* count = true alone asks for the number of the rows, anything more for a row of results. */
 static shunt_status functions_of(arena *a, const node *options, shunt_include *out, shunt_error *err) {
-  shunt_status st = bind_aggregations(a, options, &out->aggregates, &out->naggregates, err);
+  shunt_status st = options_aggregations(a, options, &out->aggregates, &out->naggregates, err);
   if (st || out->naggregates != 1 || out->aggregates[0].function != SHUNT_COUNT) return st;
   out->count = !out->aggregates[0].column;
   if (out->count) out->naggregates = 0;
@@ -212,14 +211,17 @@ static shunt_status finish(arena *a, const branch *from, const shunt_include **o
   if (!list) return error_memory(err);
   for (size_t i = 0; i < from->count; i++) {
     const branch *b = from->children[i];
-    shunt_status st = SHUNT_OK;
+    shunt_query *query = arena_new(a, shunt_query);
+    shunt_status st = query ? SHUNT_OK : error_memory(err);
+    if (st) return st;
+    list[i].query = query;
     list[i].relation = b->name;
     list[i].off = b->off;
     if (b->relation) st = relation_of(a, b, &list[i].with, err);
-    if (!st && b->options) st = bind_query_fields(a, b->options, &list[i].query, err);
+    if (!st && b->options) st = options_query_fields(a, b->options, query, err);
     if (!st && b->options) st = link_of(a, b, &list[i].link, err);
     if (!st && b->options) st = functions_of(a, b->options, &list[i], err);
-    if (!st) st = finish(a, b, &list[i].query.include, &list[i].query.ninclude, depth + 1, err);
+    if (!st) st = finish(a, b, &query->include, &query->ninclude, depth + 1, err);
     if (st) return st;
   }
   *out = list;
@@ -227,15 +229,16 @@ static shunt_status finish(arena *a, const branch *from, const shunt_include **o
   return SHUNT_OK;
 }
 
-shunt_status bind_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
-                           shunt_error *err) {
+shunt_status options_includes(arena *a, const node *include, const node *with, const shunt_include **out, size_t *count,
+                              shunt_error *err) {
   branch root = {0};
   shunt_status st = gather(a, &root, include, with, 0, err);
   return st ? st : finish(a, &root, out, count, 0, err);
 }
 
-shunt_status bind_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
-  shunt_status st = bind_query_fields(a, options, out, err);
-  if (st || (st = bind_read_fields(a, options, out, err))) return st;
-  return bind_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude, err);
+shunt_status options_query(arena *a, const node *options, shunt_query *out, shunt_error *err) {
+  shunt_status st = options_query_fields(a, options, out, err);
+  if (st || (st = options_read_fields(a, options, out, err))) return st;
+  return options_includes(a, node_get(options, "include"), node_get(options, "with"), &out->include, &out->ninclude,
+                          err);
 }
