@@ -220,6 +220,7 @@ typedef struct driver_engine {
   /* SQL, of printf: for the rest of the transaction a lock is waited for %lld ms at most. NULL: such waits end anyway
    */
   const char *lock_limit;
+  bool comments;   /* a server gets the statements, and may log them: a comment in one is of use */
   bool typed;      /* refuses to compare a column with one of another kind */
   const char *sum; /* SQL: column @ plus the number ?, for an engine whose integers become floats if they overflow.
                     * NULL: @ + ? */
@@ -356,6 +357,7 @@ struct driver_conn {
   const driver_engine *engine;
   const cat_client *client;
   bool broken;         /* must not be used again */
+  bool once;           /* the next statement is not kept as a prepared one. Set by the user of the connection */
   bool replaced;       /* so is every other connection that was open when this was seen: the file is another one now */
   bool altered;        /* a statement may have changed the connection itself: reset it before it is used again */
   bool in_transaction; /* from begin to commit or rollback */

@@ -6,6 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/probe.h"
 #include "base/text.h"
 #include "route/route_inner.h"
 
@@ -91,6 +92,8 @@ static shunt_status ask_rules(route *r, route_lane *l, const route_request *q, r
     if (made && !d->as.outside) remember(r, q, d, outcome, status ? err->message : NULL);
   }
   pthread_mutex_unlock(&l->lock);
+  PROBE(rules__asked, 5, q->model ? q->model->name : "", q->instance->name, d->as.client ? d->as.client : "",
+        d->as.rule ? d->as.rule : "", status);
   report_slow(r, q, outcome);
   return status;
 }

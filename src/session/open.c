@@ -9,6 +9,7 @@
 #include "session/call.h"
 #include "session/propagation.h"
 #include "session/stream.h"
+#include "session/traceparent.h"
 #include "session/variables.h"
 #include "session/visit.h"
 
@@ -43,6 +44,12 @@ static shunt_status copy_attrs(shunt_session *s, const shunt_session_options *op
   }
   s->attrs = attrs;
   s->nattrs = options->nattrs;
+  for (size_t i = 0; i < s->nattrs; i++) {
+    const shunt_value *v = &attrs[i].value;
+    if (strcmp(attrs[i].name, TRACEPARENT) == 0 && v->type == SHUNT_TEXT &&
+        traceparent_is_sampled(v->as.bytes, v->size))
+      s->traceparent = v->as.bytes;
+  }
   return SHUNT_OK;
 }
 

@@ -77,10 +77,11 @@ struct shunt_session {
   wait_party party; /* its name in the graph of waits */
   const shunt_field *attrs;
   size_t nattrs;
-  bool by_hand;       /* connections may be marked as used by it (driver_conn.used_by) */
-  bool follows;       /* moves to the newest generation between calls */
-  int64_t timeout_ms; /* of each call; 0: none */
-  size_t max_params;  /* of one statement; 0: the engine's limit. Tests make it small */
+  const char *traceparent; /* the attribute, if its trace is sampled; else NULL */
+  bool by_hand;            /* connections may be marked as used by it (driver_conn.used_by) */
+  bool follows;            /* moves to the newest generation between calls */
+  int64_t timeout_ms;      /* of each call; 0: none */
+  size_t max_params;       /* of one statement; 0: the engine's limit. Tests make it small */
   struct {
     void (*fn)(void *ud, const shunt_statement *statement);
     void *ud;

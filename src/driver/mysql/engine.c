@@ -195,6 +195,7 @@ const driver_engine driver_mysql = {
     .mean_type = "DECIMAL(65, 20)",
     .like = " LIKE ",
     .text_type = "CHAR",
+    .comments = true,
     .row_locks = true,
     .two_phase = &mysqldb_two_phase,
     .database = "SELECT DATABASE()",

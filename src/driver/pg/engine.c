@@ -203,6 +203,7 @@ const driver_engine driver_pg = {
     .nulls_last = true,
     .like = " ILIKE ",
     .typed_case = true,
+    .comments = true,
     .typed = true,
     .text_type = "text",
     .number_type = "numeric",
