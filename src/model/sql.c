@@ -69,6 +69,7 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   if (rows && !read) return error_memory(err);
   e.client = at.client;
   e.level = at.level;
+  e.origin = at.origin;
   e.only_reads = at.only_reads;
   e.pure = at.pure;
   if (at.op == SHUNT_WRITE && !session_note_write(s, e.client)) status = error_memory(err);
@@ -105,6 +106,7 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   const cat_client *client;
   int level;
   table_info *t;
+  if (!rows) return error_null(err, "rows");
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "the table's name is missing");
   shunt_status status = call_enter(&v, &c, s, 0, err);

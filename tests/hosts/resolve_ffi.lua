@@ -24,8 +24,8 @@ local function check(status)
 end
 
 local app, session, decision = ffi.new "shunt_app *[1]", ffi.new "shunt_session *[1]", ffi.new "const shunt_decision *[1]"
-local request = ffi.new("const char *[64]") -- a shunt_request: its first member is the model, the others are zero
-request[0] = arg[3]
+local request = ffi.new("const char *[64]") -- a shunt_request: its size, the model, and other members; zeros are defaults
+request[1] = arg[3]
 check(shunt.shunt_open(arg[2], nil, app, err))
 check(shunt.shunt_session_open(app[0], nil, session, err))
 check(shunt.shunt_resolve(session[0], request, decision, err))

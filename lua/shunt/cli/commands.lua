@@ -238,6 +238,7 @@ commands.list = {
       { "--queue", "Q", "Run only jobs of this queue. Default: all queues.", many = true },
       { "--concurrency", "N", "How many jobs run at once. Default: 4." },
       { "--once", false, "End as soon as no job is due; push no scheduled jobs." },
+      { "--metrics", "ADDRESS", "Serve metrics by HTTP at HOST:PORT, under /metrics, in the format of OpenMetrics. Port 0: a free one." },
       { "--json", false, "Print JSON lines; with --log, events too." },
     },
   },
