@@ -92,7 +92,7 @@ $(B)/obj/standard_rules.o: $(B)/standard_rules.c $(B)/flags
 $(B)/obj/src/cli/main.o: private CPPFLAGS_ALL += -DSHUNT_LUADIR='"$(LUADIR)"'
 $(B)/obj/src/cli/main.o: $(B)/luadir
 # cmocka 2 deprecates macros whose successors cmocka 1 doesn't have.
-$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
+$(B)/obj/tests/%.o: private CPPFLAGS_ALL += -Itests -Itests/unit -I$(B) -DCMOCKA_DISABLE_DEPRECATION_WARNINGS
 
 # The library contains the standard policy: each file of rules/standard/ as an array of bytes.
 $(B)/standard_rules.c: $(STANDARD) $(B)/files
@@ -153,6 +153,11 @@ $(B)/lua/shunt/core.so: $(call obj,$(BIND_SRC)) $(B)/libshunt.a $(B)/core.map
 $(B)/tests/%: $(B)/obj/tests/unit/%.o $(call obj,$(TEST_HELP_SRC) $(if $(filter %thread,$(SANITIZE)),tests/tsan.c)) $(B)/libshunt.a
 	@mkdir -p $(@D)
 	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(B)/libshunt.a $(call libs,cmocka $(PACKAGES))
+# One test calls all that the header declares.
+$(B)/nulls_calls.h: tests/unit/nulls.lua src/shunt.h
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)$(LUA) tests/unit/nulls.lua src/shunt.h >$@
+$(B)/obj/tests/unit/nulls_test.o: $(B)/nulls_calls.h
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 # Relays that tests put between themselves and a real server.

@@ -38,6 +38,7 @@ struct shunt_app {
   bool offline;          /* as in shunt_options */
   generation *newest;
   _Atomic uint64_t number; /* of the newest generation */
+  atomic_int used;         /* sessions that are open, those of workers too */
 };
 
 /* ---- opening, reloading, closing ---- */
@@ -133,6 +134,23 @@ static void changed(void *ud) {
   if (app->reloaded) app->reloaded(app->reloaded_ud, status ? &failure : NULL);
 }
 
+static void end(shunt_app *app) {
+  if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
+  watch_free(app->watch);
+  recovery_end(&app->recovery);
+  generation_drop(app->newest);
+  pthread_mutex_destroy(&app->lock);
+  pthread_mutex_destroy(&app->reloading);
+  handles_end(&app->handles);
+  history_end(&app->history);
+  job_tally_free(app->jobs);
+  differences_end(&app->differences);
+  events_free(app->events);
+  base_free(app->path);
+  base_free(app->env);
+  base_free(app);
+}
+
 static shunt_app *new_app(const char *path, const shunt_options *options) {
   const char *env = options->env ? options->env : getenv("SHUNT_ENV");
   shunt_app *app = base_zalloc(sizeof *app);
@@ -153,19 +171,22 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
   if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->jobs && handles_init(&app->handles) &&
       app->events && app->path && (app->env || !env))
     return app;
-  shunt_close(app);
+  end(app);
   return NULL;
 }
 
 shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **out, shunt_error *err) {
   shunt_options room;
+  if (!out) return error_null(err, "app");
+  *out = NULL;
+  if (!path) return error_null(err, "path");
   options = SIZED(shunt_options, options, &room, err);
   if (!options) return SHUNT_E_USAGE;
   shunt_app *app = new_app(path, options);
   if (!app) return error_memory(err);
   shunt_status status = shunt_reload(app, options, err);
   if (status) {
-    shunt_close(app);
+    end(app);
     return status;
   }
   *out = app;
@@ -173,6 +194,7 @@ shunt_status shunt_open(const char *path, const shunt_options *options, shunt_ap
 }
 
 shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_error *err) {
+  if (!app) return error_null(err, "app");
   shunt_error own; /* events report it, too */
   shunt_options room;
   if (!err) err = &own;
@@ -185,27 +207,17 @@ shunt_status shunt_reload(shunt_app *app, const shunt_options *options, shunt_er
   return status;
 }
 
-void shunt_close(shunt_app *app) {
-  if (!app) return;
-  if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
-  watch_free(app->watch);
-  recovery_end(&app->recovery);
-  generation_drop(app->newest);
-  pthread_mutex_destroy(&app->lock);
-  pthread_mutex_destroy(&app->reloading);
-  handles_end(&app->handles);
-  history_end(&app->history);
-  job_tally_free(app->jobs);
-  differences_end(&app->differences);
-  events_free(app->events);
-  base_free(app->path);
-  base_free(app->env);
-  base_free(app);
+shunt_status shunt_close(shunt_app *app) {
+  if (!app) return SHUNT_OK;
+  if (atomic_load(&app->used)) return SHUNT_E_USAGE;
+  end(app);
+  return SHUNT_OK;
 }
 
-uint64_t shunt_generation(const shunt_app *app) { return atomic_load(&app->number); }
+uint64_t shunt_generation(const shunt_app *app) { return app ? atomic_load(&app->number) : 0; }
 
 shunt_status shunt_watched(shunt_app *app, shunt_error *err) {
+  if (!app) return error_null(err, "app");
   pthread_mutex_lock(&app->reloading);
   shunt_status status = app->watched.status;
   if (status && err) *err = app->watched;
@@ -225,6 +237,9 @@ static shunt_status describe(const generation *g, char **json, shunt_error *err)
 }
 
 shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
+  if (!json) return error_null(err, "json");
+  *json = NULL;
+  if (!app) return error_null(err, "app");
   generation *g = take_newest(app);
   shunt_status status = describe(g, json, err);
   generation_drop(g);
@@ -232,6 +247,9 @@ shunt_status shunt_describe(shunt_app *app, char **json, shunt_error *err) {
 }
 
 shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
+  if (!yaml) return error_null(err, "yaml");
+  *yaml = NULL;
+  if (!app) return error_null(err, "app");
   generation *g = take_newest(app);
   shunt_status status = config_print(g->catalog->merged, yaml, err);
   generation_drop(g);
@@ -239,6 +257,7 @@ shunt_status shunt_config(shunt_app *app, char **yaml, shunt_error *err) {
 }
 
 shunt_status shunt_settings(shunt_settings_form form, char **text, shunt_error *err) {
+  if (!text) return error_null(err, "text");
   *text = NULL;
   switch (form) {
   case SHUNT_SETTINGS_DEFAULTS:
@@ -252,19 +271,21 @@ shunt_status shunt_settings(shunt_settings_form form, char **text, shunt_error *
 }
 
 void shunt_pools(shunt_app *app, void (*each)(void *ud, const shunt_pool_stats *stats), void *ud) {
+  if (!app || !each) return;
   generation *g = take_newest(app);
   pools_each(g->pools, each, ud);
   generation_drop(g);
 }
 
 void shunt_limits(shunt_app *app, void (*each)(void *ud, const shunt_limit_stats *stats), void *ud) {
+  if (!app || !each) return;
   generation *g = take_newest(app);
   pools_each_limit(g->pools, each, ud);
   generation_drop(g);
 }
 
 void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event), void *ud) {
-  events_set(app->events, least, fn, ud);
+  if (app) events_set(app->events, least, fn, ud);
 }
 
 /* ---- statistics ---- */
@@ -316,6 +337,7 @@ static shunt_status tell_rules(const generation *g, void (*each)(void *ud, const
 
 shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats, void (*each)(void *ud, const shunt_rule_stats *rule),
                               void *ud, shunt_error *err) {
+  if (!app) return error_null(err, "app");
   generation *g = take_newest(app);
   if (stats) fill_totals(g, stats);
   shunt_status status = each ? tell_rules(g, each, ud, err) : SHUNT_OK;
@@ -324,6 +346,9 @@ shunt_status shunt_statistics(shunt_app *app, shunt_stats *stats, void (*each)(v
 }
 
 shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err) {
+  if (!text) return error_null(err, "text");
+  *text = NULL;
+  if (!app) return error_null(err, "app");
   return differences_last(&app->differences, text, err);
 }
 
@@ -332,7 +357,9 @@ shunt_status shunt_last_difference(shunt_app *app, char **text, shunt_error *err
 shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char *name, shunt_handle *handle,
                              shunt_error *err) {
   const void *thing;
+  if (!handle) return error_null(err, "handle");
   *handle = 0;
+  if (!app) return error_null(err, "app");
   if (!name || kind < 0 || (int)kind >= CAT_NKINDS)
     return error_set(err, SHUNT_E_USAGE, "a handle needs a name and a kind: model, relation, instance or client");
   generation *g = take_newest(app);
@@ -347,6 +374,9 @@ shunt_status shunt_handle_of(shunt_app *app, shunt_handle_kind kind, const char 
 
 static shunt_status look_for_prepared(shunt_app *app, bool resolve, const char *id, shunt_rows **rows,
                                       shunt_error *err) {
+  if (!rows) return error_null(err, "rows");
+  *rows = NULL;
+  if (!app) return error_null(err, "app");
   generation *g = take_newest(app);
   shunt_status status = recovery_look(g, app->events, resolve, id, rows, err);
   generation_drop(g);
@@ -365,7 +395,11 @@ shunt_status shunt_transactions_resolve(shunt_app *app, const char *id, shunt_ro
 
 static session_generation shared_in(shunt_app *app, generation *g);
 
-static void drop(const session_generation *shared) { generation_drop(shared->owner); }
+static void drop(const session_generation *shared) {
+  shunt_app *app = shared->app;
+  generation_drop(shared->owner);
+  atomic_fetch_sub(&app->used, 1);
+}
 
 static bool renew(const session_generation *shared, session_generation *newest) {
   const generation *g = shared->owner;
@@ -376,7 +410,9 @@ static bool renew(const session_generation *shared, session_generation *newest) 
 
 static void recover(const session_generation *shared, bool now) { recovery_wake(&shared->app->recovery, now); }
 
+/* Until drop, the app can't be closed. */
 static session_generation shared_in(shunt_app *app, generation *g) {
+  atomic_fetch_add(&app->used, 1);
   return (session_generation){.catalog = g->catalog,
                               .route = g->route,
                               .pools = g->pools,
@@ -392,7 +428,9 @@ static session_generation shared_in(shunt_app *app, generation *g) {
 
 shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *options, shunt_session **session,
                                 shunt_error *err) {
+  if (!session) return error_null(err, "session");
   *session = NULL;
+  if (!app) return error_null(err, "app");
   session_generation shared = shared_in(app, take_newest(app));
   shunt_status status = route_prepare(shared.route, err); /* so that the session's first request need not wait for it */
   if (!status) return session_new(&shared, options, session, err);
@@ -403,6 +441,9 @@ shunt_status shunt_session_open(shunt_app *app, const shunt_session_options *opt
 /* ---- metrics ---- */
 
 shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
+  if (!text) return error_null(err, "text");
+  *text = NULL;
+  if (!app) return error_null(err, "app");
   generation *g = take_newest(app);
   const session_generation shared = shared_in(app, generation_share(g));
   const metrics_source from = {
@@ -415,6 +456,7 @@ shunt_status shunt_metrics(shunt_app *app, char **text, shunt_error *err) {
 shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session **session, shunt_error *err) {
   arena a = {0};
   shunt_session_options options = {.instance = NULL};
+  if (!session) return error_null(err, "session");
   *session = NULL;
   shunt_status status = call_session_options(json, &a, &options, err);
   if (!status) status = shunt_session_open(app, &options, session, err);
@@ -426,6 +468,9 @@ shunt_status shunt_call_session(shunt_app *app, const char *json, shunt_session 
 
 shunt_status shunt_worker_open(shunt_app *app, const shunt_worker_options *options, shunt_worker **worker,
                                shunt_error *err) {
+  if (!worker) return error_null(err, "worker");
+  *worker = NULL;
+  if (!app) return error_null(err, "app");
   const worker_host host = {.app = app, .open = shunt_session_open, .generation = shunt_generation};
   return worker_open(&host, options, worker, err);
 }

@@ -34,7 +34,10 @@
  * in a NUL, which its size does not count.
  * Signals: their dispositions and masks stay the host's; a server that hangs up raises no SIGPIPE. Programs that the
  * host starts inherit no file and no socket, except if one is started in the microseconds in which a client library
- * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation. */
+ * makes a socket (a limit of libmariadb and of libpq before 17), or, on Linux before 5.9, during a cancellation.
+ * Mistakes: a session, app or out parameter that is NULL is SHUNT_E_USAGE, where a comment doesn't give it a meaning;
+ * functions without a status do nothing then, and return 0 or NULL. An object that was freed or closed is not
+ * recognised as such: to use it again, or to close it twice, is undefined, as with free. */
 #ifndef SHUNT_H
 #define SHUNT_H
 
@@ -272,8 +275,9 @@ typedef struct shunt_options {
  * called for each. Errors: CONFIG, RULE, LIMIT, NOT_FOUND, MEMORY. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_open(const char *path, const shunt_options *options, shunt_app **app,
                                                  shunt_error *err);
-/* Close every session and worker first. Accepts NULL. */
-SHUNT_API void shunt_close(shunt_app *app);
+/* Close every session and worker first: while one is open, the app stays open and the function returns SHUNT_E_USAGE.
+ * No thread may use the app meanwhile. Accepts NULL. */
+SHUNT_API shunt_status shunt_close(shunt_app *app);
 
 /* Reads everything again, as shunt_open did. If all of it is valid, it becomes the newest generation in one step: new
  * sessions use it, and so do sessions that follow, from their next call on; other sessions keep their generation until
@@ -1390,8 +1394,8 @@ SHUNT_API const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t r
  *   commit rollback switch_push switch_pop null
  *
  * Transactions, switches and levels that calls open are ended by calls, the innermost first: anything else is USAGE.
- * shunt_session_close ends those that are left. Thread rule: that of the session. Errors: those of the functions that
- * do the same, and USAGE. */
+ * shunt_session_close ends those that are left. Thread rule: as for other calls of the session. Errors: those of the
+ * functions that do the same, and USAGE. */
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_call(shunt_session *session, const char *json, char **reply,
                                                  shunt_error *err);
 /* Opens a session with options as JSON, which have the names of Lua's app:session: {"instance":"acme","attrs":

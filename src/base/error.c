@@ -110,6 +110,10 @@ void error_add(shunt_error *err, const char *text) {
   if (err) copy(err->message + used, sizeof err->message - used, text);
 }
 
+shunt_status error_null(shunt_error *err, const char *what) {
+  return error_set(err, SHUNT_E_USAGE, "%s is NULL, which this function can't do without", what);
+}
+
 shunt_status error_memory(shunt_error *err) { return error_set(err, SHUNT_E_MEMORY, "out of memory"); }
 
 void error_place(shunt_error *err, const char *file, int line, int column) {

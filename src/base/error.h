@@ -11,6 +11,8 @@ __attribute__((format(printf, 3, 4))) shunt_status error_set(shunt_error *err, s
                                                              ...);
 shunt_status error_text(shunt_error *err, shunt_status status, const char *text); /* not a format */
 shunt_status error_memory(shunt_error *err);
+/* USAGE: a public function did not get what it needs. */
+shunt_status error_null(shunt_error *err, const char *what);
 /* Another message for the error that is there. Keeps its client, codes and outcome. */
 __attribute__((format(printf, 3, 4))) shunt_status error_reword(shunt_error *err, shunt_status status,
                                                                 const char *format, ...);

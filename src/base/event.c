@@ -36,6 +36,7 @@ const char *shunt_severity_name(shunt_severity severity) {
 }
 
 const shunt_value *shunt_event_field(const shunt_event *event, const char *name) {
+  if (!event || !name) return NULL;
   for (size_t i = 0; i < event->nfields; i++)
     if (strcmp(event->fields[i].name, name) == 0) return &event->fields[i].value;
   return NULL;
@@ -105,6 +106,7 @@ static const char *put_optional(line *l, const shunt_event *event, const char *a
 }
 
 const char *shunt_event_text(const shunt_event *event, char *text, size_t room) {
+  if (!event || !text || !room) return "";
   line l = {.text = text, .room = room - 1};
   bool found;
   for (const char *at = kinds[event->kind].text; *at;) {

@@ -59,7 +59,9 @@ static shunt_status run_call(calling *c, char **reply) {
 
 shunt_status shunt_call(shunt_session *s, const char *json, char **reply, shunt_error *err) {
   VISIT(v);
+  if (!reply) return error_null(err, "reply");
   *reply = NULL;
+  if (!json) return error_null(err, "json");
   shunt_status status = visit_begin(&v, s, err);
   if (status) return status;
   calling c = {.s = s, .text = json, .err = err};

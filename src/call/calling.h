@@ -33,7 +33,7 @@ typedef struct calling {
   shunt_push_options push;
   const char *data;
   shunt_jobs_filter jobs;
-  /* what came of it */
+  /* its result */
   shunt_rows *rows;
   shunt_outcome effect; /* of a write that has succeeded, for errors from then on */
   buf reply;

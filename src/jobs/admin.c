@@ -108,6 +108,7 @@ shunt_status shunt_jobs_list(shunt_session *s, const shunt_jobs_filter *filter, 
   shunt_jobs_filter room;
   const shunt_jobs_filter *f = SIZED(shunt_jobs_filter, filter, &room, err);
   job_store store;
+  if (!rows) return error_null(err, "rows");
   *rows = NULL;
   shunt_status status = f ? enter(&v, &store, s, f, err) : SHUNT_E_USAGE;
   shunt_rows *found = status ? NULL : rows_new();

@@ -31,8 +31,8 @@ static void put_mine(job_store *store, const shunt_job *job) {
   sql_puts(sql, " AND state = 'running'");
 }
 
-const shunt_job_info *shunt_job_of(const shunt_job *job) { return &job->info; }
-shunt_session *shunt_job_session(shunt_job *job) { return job->session; }
+const shunt_job_info *shunt_job_of(const shunt_job *job) { return job ? &job->info : NULL; }
+shunt_session *shunt_job_session(shunt_job *job) { return job ? job->session : NULL; }
 
 static shunt_status lost(const shunt_job *job, shunt_error *err) {
   events_emit(worker_events(job->worker), SHUNT_EVENT_LEASE_LOST, WORKER_JOB_FIELDS(job->info.name, job->info.id));
@@ -64,6 +64,7 @@ static shunt_status lock_row(const shunt_job *job, job_store *store) {
 
 shunt_status shunt_job_hold(shunt_job *job, shunt_error *err) {
   job_store store;
+  if (!job) return error_null(err, "job");
   shunt_status status = enter(&store, job, err);
   if (status) return status;
   const transaction *t = transaction_find(job->session, store.client, store.level);
@@ -146,6 +147,7 @@ static shunt_status check_result(const shunt_job *job, const char *result, shunt
 shunt_status shunt_job_complete(shunt_job *job, const char *result_json, shunt_error *err) {
   const char *result = result_json ? result_json : "null";
   job_store store;
+  if (!job) return error_null(err, "job");
   shunt_status status = check_result(job, result, err);
   if (!status) status = enter(&store, job, err);
   if (status) return status;
@@ -289,6 +291,8 @@ typedef shunt_status (*recorder)(shunt_job *job, const shunt_error *why, const c
 
 static shunt_status record(shunt_job *job, const shunt_error *why, recorder as, shunt_error *err) {
   char *text;
+  if (!job) return error_null(err, "job");
+  if (!why) return error_null(err, "why");
   shunt_status status = failure_write(why, &text, err);
   if (status) {
     job->ended = true; /* its lease runs out */
@@ -301,14 +305,14 @@ static shunt_status record(shunt_job *job, const shunt_error *why, recorder as, 
 }
 
 shunt_status shunt_job_failed(shunt_job *job, const shunt_error *why, shunt_error *err) {
-  return record(job, why, is_for_others(job, why) ? record_release : record_failure, err);
+  return record(job, why, job && why && is_for_others(job, why) ? record_release : record_failure, err);
 }
 
 shunt_status shunt_job_release(shunt_job *job, const shunt_error *why, shunt_error *err) {
   return record(job, why, record_release, err);
 }
 
-bool shunt_job_ended(const shunt_job *job) { return job->ended; }
+bool shunt_job_ended(const shunt_job *job) { return job && job->ended; }
 
 /* ---- given back ---- */
 

@@ -32,6 +32,7 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *i
   VISIT(v);
   int64_t affected = 0;
   job_store store;
+  if (!mine) return error_null(err, "mine");
   *mine = false;
   if (!job || !job[0]) return error_set(err, SHUNT_E_USAGE, "a schedule has no job");
   shunt_status status = visit_begin(&v, s, err);
@@ -48,6 +49,7 @@ shunt_status shunt_schedule_due(shunt_session *s, const char *job, const char *i
 
 shunt_status shunt_queue_time(shunt_session *s, int64_t *now_ms, shunt_error *err) {
   VISIT(v);
+  if (!now_ms) return error_null(err, "now_ms");
   *now_ms = 0;
   shunt_status status = visit_begin(&v, s, err);
   return status ? status : store_now(s, now_ms, err);

@@ -141,6 +141,7 @@ shunt_status shunt_push_wait(shunt_session *s, const char *job, const char *data
   const int64_t timeout_ms = options ? options->wait_ms : 0;
   VISIT(v);
   waiter w = {.job = job, .known = SHUNT_UNKNOWN};
+  if (!result_json) return error_null(err, "result_json");
   *result_json = NULL;
   if (timeout_ms < 0) return error_set(err, SHUNT_E_USAGE, "a timeout is 0 (the session's) or more");
   shunt_status status = visit_begin(&v, s, err);

@@ -93,11 +93,13 @@ shunt_status worker_open(const worker_host *host, const shunt_worker_options *op
 }
 
 void shunt_worker_stop(shunt_worker *w) {
+  if (!w) return;
   atomic_store(&w->stopping, true);
   signal_raise();
 }
 
 void shunt_worker_break_off(shunt_worker *w) {
+  if (!w) return;
   atomic_store(&w->broken_off, true);
   shunt_worker_stop(w);
 }
@@ -115,6 +117,10 @@ void shunt_worker_close(shunt_worker *w) {
 }
 
 void shunt_worker_count(const shunt_worker *w, shunt_worker_counts *counts) {
+  static const shunt_worker_counts none;
+  if (!counts) return;
+  *counts = none;
+  if (!w) return;
   *counts = (shunt_worker_counts){.completed = atomic_load(&w->completed),
                                   .failed = atomic_load(&w->failed),
                                   .released = atomic_load(&w->released)};
@@ -138,7 +144,9 @@ static shunt_status next_started(shunt_worker *w, shunt_job **out, shunt_error *
 shunt_status shunt_worker_next(shunt_worker *w, int64_t wait_ms, shunt_job **job, shunt_error *err) {
   int64_t now_ns = clock_monotonic_ns(), nap_ns = SHORTEST_NAP_NS;
   int64_t end_ns = wait_ms < (INT64_MAX - now_ns) / NS_PER_MS ? now_ns + wait_ms * NS_PER_MS : INT64_MAX;
+  if (!job) return error_null(err, "job");
   *job = NULL;
+  if (!w) return error_null(err, "worker");
   for (;;) {
     uint64_t seen = signal_count();
     shunt_status status = next_started(w, job, err);

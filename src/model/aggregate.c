@@ -284,6 +284,7 @@ shunt_status shunt_aggregate(shunt_session *s, const char *model, const shunt_ag
   const cat_model *m;
   access a = {.decision = NULL};
   shunt_query room;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   query = SIZED(shunt_query, query, &room, err);
   if (!query) return SHUNT_E_USAGE;

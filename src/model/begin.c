@@ -56,6 +56,7 @@ shunt_status shunt_begin(shunt_session *s, const shunt_tx_options *options, shun
   call c;
   size_t n = 0;
   shunt_tx *h = NULL;
+  if (!out) return error_null(err, "tx");
   *out = NULL;
   const shunt_tx_options *o = SIZED(shunt_tx_options, options, &room, err);
   if (!o) return SHUNT_E_USAGE;

@@ -73,6 +73,7 @@ shunt_status shunt_count(shunt_session *s, const char *model, const shunt_query 
   const cat_model *m;
   access a = {.decision = NULL};
   shunt_query room;
+  if (!count) return error_null(err, "count");
   *count = 0;
   query = SIZED(shunt_query, query, &room, err);
   if (!query) return SHUNT_E_USAGE;

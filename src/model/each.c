@@ -44,6 +44,7 @@ shunt_status shunt_each(shunt_session *s, const char *name, const shunt_query *q
   call c;
   const cat_model *model;
   shunt_query room;
+  if (!out) return error_null(err, "stream");
   *out = NULL;
   query = SIZED(shunt_query, query, &room, err);
   if (!query) return SHUNT_E_USAGE;

@@ -74,6 +74,7 @@ shunt_status shunt_insert(shunt_session *s, const char *model, const shunt_recor
   call c;
   writing w = {.c = &c};
   write_call r;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!record) record = &nothing;
   shunt_status status = write_options(&r, options, err);
@@ -232,6 +233,7 @@ shunt_status shunt_insert_rows(shunt_session *s, const char *model, const shunt_
                                const shunt_write *options, shunt_rows **out, shunt_error *err) {
   write_call r;
   batch b = {.rows = rows_new()};
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   if (!b.rows) return error_memory(err);
   shunt_status status = write_options(&r, options, err);

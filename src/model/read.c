@@ -314,6 +314,7 @@ shunt_status shunt_mget(shunt_session *s, const char *model, const shunt_keys *i
   VISIT(v);
   call c;
   shunt_query room;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   query = SIZED(shunt_query, query, &room, err);
   if (!query) return SHUNT_E_USAGE;
@@ -337,6 +338,7 @@ shunt_status shunt_select(shunt_session *s, const char *model, const shunt_query
   VISIT(v);
   call c;
   shunt_query room;
+  if (!out) return error_null(err, "rows");
   *out = NULL;
   query = SIZED(shunt_query, query, &room, err);
   if (!query) return SHUNT_E_USAGE;

@@ -105,6 +105,7 @@ shunt_status shunt_table_columns(shunt_session *s, const char *client_name, cons
   const cat_client *client;
   int level;
   table_info *t;
+  if (!rows) return error_null(err, "rows");
   *rows = NULL;
   if (!table) return error_set(err, SHUNT_E_USAGE, "the table's name is missing");
   shunt_status status = call_enter(&v, &c, s, 0, err);

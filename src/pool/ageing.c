@@ -50,8 +50,9 @@ static bool is_drained(const pool *pl) { return atomic_load_explicit(&pl->of->dr
 
 /* KEEPER_NEVER, if the limit is 0 or beyond all time. */
 static int64_t after(int64_t since_ns, int64_t limit_ms) {
-  const bool never = limit_ms <= 0 || limit_ms >= (INT64_MAX - since_ns) / NS_PER_MS;
-  return never ? KEEPER_NEVER : since_ns + limit_ms * NS_PER_MS;
+  int64_t at_ns;
+  if (limit_ms <= 0 || __builtin_mul_overflow(limit_ms, NS_PER_MS, &at_ns)) return KEEPER_NEVER;
+  return __builtin_add_overflow(since_ns, at_ns, &at_ns) ? KEEPER_NEVER : at_ns;
 }
 
 /* Up to a tenth earlier, so that connections that were opened together are not closed together. */

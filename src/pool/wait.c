@@ -381,6 +381,7 @@ static shown *show(showing *s, const wait_edge *w, int64_t now_ns) {
 
 shunt_status shunt_waits(void (*each)(void *ud, const shunt_wait *wait), void *ud, shunt_error *err) {
   showing s = {.count = 0};
+  if (!each) return error_null(err, "each");
   shown *first = NULL;
   pthread_mutex_lock(&graph.lock);
   int64_t now_ns = clock_monotonic_ns();

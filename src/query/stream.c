@@ -169,7 +169,9 @@ static shunt_status next_rows(shunt_stream *s, shunt_error *err) {
 
 shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_error *err) {
   VISIT(v);
+  if (!row) return error_null(err, "row");
   *row = NULL;
+  if (!s) return error_null(err, "stream");
   shunt_status status = s->link.conn ? visit_begin(&v, s->link.s, err) : SHUNT_OK;
   if (status) return status;
   const bool some_left = s->more || s->row < s->nrows;
@@ -179,9 +181,11 @@ shunt_status shunt_stream_next(shunt_stream *s, const shunt_value **row, shunt_e
   return status;
 }
 
-size_t shunt_stream_ncolumns(const shunt_stream *s) { return shunt_rows_ncolumns(s->columns); }
+size_t shunt_stream_ncolumns(const shunt_stream *s) { return s ? shunt_rows_ncolumns(s->columns) : 0; }
 
-const char *shunt_stream_column(const shunt_stream *s, size_t column) { return shunt_rows_column(s->columns, column); }
+const char *shunt_stream_column(const shunt_stream *s, size_t column) {
+  return s ? shunt_rows_column(s->columns, column) : NULL;
+}
 
 void shunt_stream_close(shunt_stream *s) {
   VISIT(v);

@@ -274,19 +274,19 @@ bool rows_attach_counts(shunt_rows *r, const char *name, shunt_kind kind, uint64
 
 /* ---- what users see ---- */
 
-size_t shunt_rows_count(const shunt_rows *rows) { return rows->count; }
-size_t shunt_rows_ncolumns(const shunt_rows *rows) { return rows->visible; }
+size_t shunt_rows_count(const shunt_rows *rows) { return rows ? rows->count : 0; }
+size_t shunt_rows_ncolumns(const shunt_rows *rows) { return rows ? rows->visible : 0; }
 
 const char *shunt_rows_column(const shunt_rows *rows, size_t column) {
-  return column < rows->visible ? rows->columns[column] : NULL;
+  return rows && column < rows->visible ? rows->columns[column] : NULL;
 }
 
 const shunt_value *shunt_rows_at(const shunt_rows *rows, size_t row) {
-  return row < rows->count ? rows_row(rows, row) : NULL;
+  return rows && row < rows->count ? rows_row(rows, row) : NULL;
 }
 
 int shunt_rows_find(const shunt_rows *rows, const char *column) {
-  const int i = column ? rows_column_index(rows, column) : -1;
+  const int i = rows && column ? rows_column_index(rows, column) : -1;
   return i >= 0 && (size_t)i < rows->visible ? i : -1;
 }
 
@@ -295,17 +295,19 @@ const shunt_value *shunt_rows_get(const shunt_rows *rows, size_t row, const char
   return i >= 0 && row < rows->count ? &rows_row(rows, row)[i] : NULL;
 }
 
-size_t shunt_rows_nloaded(const shunt_rows *rows) { return rows->nloaded; }
+size_t shunt_rows_nloaded(const shunt_rows *rows) { return rows ? rows->nloaded : 0; }
 
 shunt_loaded shunt_rows_loaded(const shunt_rows *rows, size_t relation) {
-  if (relation >= rows->nloaded) return (shunt_loaded){NULL, SHUNT_HAS_ONE, NULL};
+  if (!rows || relation >= rows->nloaded) return (shunt_loaded){NULL, SHUNT_HAS_ONE, NULL};
   const rows_relation *rel = &rows->loaded[relation];
   return (shunt_loaded){rel->name, rel->kind, rel->rows};
 }
 
 const uint32_t *shunt_rows_related(const shunt_rows *rows, size_t relation, size_t row, size_t *count) {
+  size_t own;
+  if (!count) count = &own;
   *count = 0;
-  if (relation >= rows->nloaded || row >= rows->count) return NULL;
+  if (!rows || relation >= rows->nloaded || row >= rows->count) return NULL;
   const rows_relation *rel = &rows->loaded[relation];
   if (rel->counts) {
     *count = (size_t)rel->counts[row];
@@ -321,6 +323,11 @@ const shunt_rows *shunt_rows_children(const shunt_rows *rows, size_t row, const 
   size_t no_count, i = 0;
   if (!at) at = &no_positions;
   if (!n) n = &no_count;
+  if (!rows) {
+    *at = NULL;
+    *n = 0;
+    return NULL;
+  }
   while (i < rows->nloaded && relation && strcmp(rows->loaded[i].name, relation) != 0) i++;
   *at = shunt_rows_related(rows, i, row, n);
   return relation && i < rows->nloaded ? rows->loaded[i].rows : NULL;

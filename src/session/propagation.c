@@ -243,9 +243,9 @@ shunt_status propagation_begin(call *c, shunt_tx *h, const shunt_tx_options *o, 
   return refuse_mode(h->mode, client, c->err);
 }
 
-bool shunt_tx_began(const shunt_tx *h) { return h->is == BEGIN; }
+bool shunt_tx_began(const shunt_tx *h) { return h && h->is == BEGIN; }
 
-bool shunt_tx_ended(const shunt_tx *h) { return !h->sc && (h->is != OUTSIDE || !h->session); }
+bool shunt_tx_ended(const shunt_tx *h) { return !h || (!h->sc && (h->is != OUTSIDE || !h->session)); }
 
 /* ---- ending ---- */
 

@@ -196,7 +196,9 @@ shunt_status shunt_resolve(shunt_session *s, const shunt_request *q, const shunt
                            shunt_error *err) {
   VISIT(v);
   shunt_request room;
+  if (!decision) return error_null(err, "decision");
   *decision = NULL;
+  if (!q) return error_null(err, "request");
   q = SIZED(shunt_request, q, &room, err);
   if (!q) return SHUNT_E_USAGE;
   shunt_status status = visit_begin(&v, s, err);

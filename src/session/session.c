@@ -107,14 +107,16 @@ shunt_status shunt_level_push(shunt_session *s, shunt_error *err) {
 
 void shunt_level_pop(shunt_session *s) {
   VISIT(v);
+  if (!s) return;
   visit_wait(&v, s);
   if (s->level.raised) session_raise(s, -1);
 }
 
-int shunt_session_level(const shunt_session *s) { return s->level.now; }
+int shunt_session_level(const shunt_session *s) { return s ? s->level.now : 0; }
 
 void shunt_before_wait(shunt_session *s, void (*fn)(void *ud), void *ud) {
   VISIT(v);
+  if (!s) return;
   visit_wait(&v, s);
   s->before_wait.fn = fn;
   s->before_wait.ud = ud;
@@ -122,6 +124,7 @@ void shunt_before_wait(shunt_session *s, void (*fn)(void *ud), void *ud) {
 
 void shunt_observe(shunt_session *s, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
   VISIT(v);
+  if (!s) return;
   visit_wait(&v, s);
   s->observer.fn = fn;
   s->observer.ud = fn ? ud : NULL;
@@ -184,6 +187,7 @@ shunt_status shunt_switch_push(shunt_session *s, const char *client, shunt_error
 
 void shunt_switch_pop(shunt_session *s) {
   VISIT(v);
+  if (!s) return;
   visit_wait(&v, s);
   if (s->switched.count) s->switched.count--;
 }

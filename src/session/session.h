@@ -113,9 +113,9 @@ struct shunt_session {
     struct session_block *list; /* what shunt_call has opened, the innermost last (block.h) */
     size_t count, capacity;
   } blocks;
-  struct hook *hooks;       /* waiting for transactions to end, the newest first */
-  int units;                /* nested writes under way */
-  shunt_outcome effect;     /* of the call under way, so far (outcome.h) */
+  struct hook *hooks;   /* waiting for transactions to end, the newest first */
+  int units;            /* nested writes under way */
+  shunt_outcome effect; /* of the call under way, so far (outcome.h) */
   struct {
     const char **list; /* the clients that it has written to */
     size_t count, capacity;

@@ -34,10 +34,10 @@ static inline bool visit_try(visit *v, shunt_session *s) {
   return true;
 }
 
-shunt_status visit_refuse(shunt_error *err);
-/* Errors: USAGE if another thread is in the session. */
+shunt_status visit_refuse(const shunt_session *s, shunt_error *err);
+/* Errors: USAGE if another thread is in the session, or s is NULL. */
 static inline shunt_status visit_begin(visit *v, shunt_session *s, shunt_error *err) {
-  return visit_try(v, s) ? SHUNT_OK : visit_refuse(err);
+  return s && visit_try(v, s) ? SHUNT_OK : visit_refuse(s, err);
 }
 /* For functions that can't fail: waits until the other thread has left the session. */
 void visit_wait(visit *v, shunt_session *s);

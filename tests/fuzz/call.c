@@ -1,6 +1,6 @@
-/* Calls of any bytes to shunt_call, with RS (0x1e) between them, in one transaction on SQLite. What is not JSON is refused
- * with its place; a reply is JSON that jansson reads; a read gives the same again. SQL by hand is left out, since it
- * reaches any file, and so is waiting for jobs. */
+/* Calls of any bytes to shunt_call, with RS (0x1e) between them, in one transaction on SQLite. What is not JSON is
+ * refused with its place; a reply is JSON that jansson reads; a read gives the same again. SQL by hand is left out,
+ * since it reaches any file, and so is waiting for jobs. */
 #define _POSIX_C_SOURCE 200809L
 #include <jansson.h>
 
@@ -27,7 +27,8 @@ static const char *const tables[] = {
     "CREATE TABLE roles (id INTEGER PRIMARY KEY, name TEXT)",
     "CREATE TABLE members (id INTEGER PRIMARY KEY, user_id INTEGER, role_id INTEGER)",
     "CREATE TABLE cards (id INTEGER PRIMARY KEY, user_id INTEGER, gone DATETIME)",
-    "INSERT INTO users VALUES (1, 'Ada', 36, 1.5, x'0001'), (2, 'Bo', NULL, -0.0, NULL), (3, 'a \"quoted\" \\ one', 4, 9e999, x'')",
+    "INSERT INTO users VALUES (1, 'Ada', 36, 1.5, x'0001'), (2, 'Bo', NULL, -0.0, NULL), (3, 'a \"quoted\" \\ one', 4, "
+    "9e999, x'')",
     "INSERT INTO orders VALUES (1, 1, 'Compass'), (2, 1, 'Skis')",
     "INSERT INTO roles VALUES (1, 'admin')",
     "INSERT INTO members VALUES (1, 1, 1), (2, 2, 1), (3, 1, 1)"};

@@ -1,6 +1,6 @@
-/* A host that knows nothing of models: it takes calls as JSON, one on a line, and prints each reply on a line. A failure
- * is a line that begins with "!": code, outcome, SQLSTATE, the engine's code and the message, with tabs between them.
- * Use: calls SHUNT_YAML [SESSION] <calls, where SESSION is the session's options as JSON */
+/* A host that knows nothing of models: it takes calls as JSON, one on a line, and prints each reply on a line. A
+ * failure is a line that begins with "!": code, outcome, SQLSTATE, the engine's code and the message, with tabs between
+ * them. Use: calls SHUNT_YAML [SESSION] <calls, where SESSION is the session's options as JSON */
 #define _POSIX_C_SOURCE 200809L
 #include <shunt.h>
 #include <stdio.h>

@@ -95,7 +95,7 @@ describe("schedules", function()
 
   local function run(steps)
     local list = {}
-    local output, ok = capture(("%s lua5.4 tests/spec/support/ticks.lua '%s' '%s' %s 2>&1"):format(clock.environment, at.folder, clock.path,
+    local output, ok = capture(("%s %s run tests/spec/support/ticks.lua '%s' '%s' %s 2>&1"):format(clock.environment, Leap.binary, at.folder, clock.path,
       table.concat(steps, " ")))
     assert(ok, output)
     for line in output:gmatch "[^\n]+" do list[#list + 1] = shunt.json_decode(line) end

@@ -394,7 +394,8 @@ function verbs:query()
 end
 
 function verbs:execute()
-  return { on = self.random:of { "UPDATE users SET age = 5 WHERE id = ?", "UPDATE users SET score = score WHERE id < ?", self.random:chance(20) and "UPDATE nope SET a = ?" or "DELETE FROM roles WHERE id = ?" }, client = "main",
+  local rare = self.random:chance(20) and "UPDATE nope SET a = ?" or "DELETE FROM roles WHERE id = ?"
+  return { on = self.random:of { "UPDATE users SET age = 5 WHERE id = ?", "UPDATE users SET score = score WHERE id < ?", rare }, client = "main",
     params = { self.random:int(1, 5) } }
 end
 
@@ -424,8 +425,8 @@ function Drawer:block()
   open[#open + 1] = verb
   if verb == "switch_push" then return { verb = verb, on = r:of { "main", "shop", "default" } } end
   if verb == "level_push" then return { verb = verb } end
-  return { verb = verb, options = r:of { { client = "main" }, { client = "shop" }, {}, { client = "main", propagation = "NESTED" }, { spanning = "join" }, { spanning = "run" },
-    { client = "main", spanning = "run" }, { client = "shop", spanning = "run", read_only = true } } }
+  return { verb = verb, options = r:of { { client = "main" }, { client = "shop" }, {}, { client = "main", propagation = "NESTED" },
+    { spanning = "join" }, { spanning = "run" }, { client = "main", spanning = "run" }, { client = "shop", spanning = "run", read_only = true } } }
 end
 
 function Drawer:call()

@@ -10,11 +10,16 @@ local Leap = {}
 Leap.__index = Leap
 
 local build = os.getenv "SHUNT_BUILD" or "build"
+M.binary = os.getenv "SHUNT_BIN" or "build/shunt" -- runs programs with the sanitizers that the library has
 
---- What a program has in its environment, so that its clock is what the file says, or "storm".
+--- What a program has in its environment, so that its clock is what the file says, or "storm". Where it has the address
+--- sanitizer, leap.so comes before that.
 ---@param file string
 ---@return string
-function M.environment(file) return ("SHUNT_LEAP='%s' LD_PRELOAD=\"$LD_PRELOAD $PWD/%s/tests/leap.so\""):format(file, build) end
+function M.environment(file)
+  return ("SHUNT_LEAP='%s' LD_PRELOAD=\"$LD_PRELOAD $PWD/%s/tests/leap.so\" ASAN_OPTIONS=\"$ASAN_OPTIONS:verify_asan_link_order=0\"")
+    :format(file, build)
+end
 
 ---@return Leap
 function M.new()

@@ -1,6 +1,6 @@
 -- Keeps the schedules of an application, as a worker does, while its clock is set: for each step, how far the clock is off
 -- then in seconds, and the minutes that are pushed.
--- Use: lua5.4 tests/spec/support/ticks.lua FOLDER FILE STEP…; the FILE is the one of SHUNT_LEAP
+-- Use: build/shunt run tests/spec/support/ticks.lua FOLDER FILE STEP…; the FILE is the one of SHUNT_LEAP
 local shunt = require "shunt"
 local core = require "shunt.core"
 local Leap = require "tests.spec.support.leap"

@@ -541,6 +541,29 @@ static inline shunt_status op_schedule(world *w) {
   return status;
 }
 
+/* ---- calls in JSON ---- */
+
+static inline shunt_status call_in_json(world *w, const char *json) {
+  char *reply = NULL;
+  shunt_status status = shunt_call(w->session, json, &reply, &w->err);
+  return op_text(w, status, reply);
+}
+static inline shunt_status op_call(world *w) {
+  return call_in_json(w, "{\"select\":\"user\",\"where\":{\"id\":[1,2,3]},\"order\":\"id\",\"include\":{\"orders\":{"
+                         "\"order\":\"id\"},\"roles\":{\"link\":true,\"order\":\"id\"},\"profile\":true}}");
+}
+static inline shunt_status op_call_insert(world *w) {
+  return call_in_json(w, "{\"insert\":\"user\",\"include\":\"orders\",\"row\":{\"id\":11,\"name\":\"New\\u0041\","
+                         "\"orders\":[{\"id\":11,\"total\":5,\"new\":true}]}}");
+}
+static inline shunt_status op_call_session(world *w) {
+  shunt_session *s = NULL;
+  shunt_status status = shunt_call_session(
+      w->app, "{\"instance\":\"acme\",\"attrs\":{\"plan\":\"gold\",\"n\":7},\"timeout\":\"10s\"}", &s, &w->err);
+  shunt_session_close(s);
+  return status;
+}
+
 /* ---- without a connection, a decision or a prepared statement ---- */
 
 static inline void prepare_cold(world *w) {
@@ -620,6 +643,9 @@ static const operation operations[] = {
     {.name = "list jobs", .run = op_jobs_list},
     {.name = "retry jobs", .run = op_jobs_retry, .prepare = prepare_dead, .clean = clean_jobs},
     {.name = "purge jobs", .run = op_jobs_purge, .prepare = prepare_dead, .clean = clean_jobs},
+    {.name = "call", .run = op_call},
+    {.name = "call, insert", .run = op_call_insert},
+    {.name = "call of a session", .run = op_call_session},
     {.name = "cold select", .run = op_select, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
     {.name = "cold include", .run = op_include, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
     {.name = "cold insert", .run = op_insert, .prepare = prepare_cold, .clean = clean_cold, .connects = true},
