@@ -22,6 +22,7 @@ LUACDIR ?= $(LIBDIR)/lua/$(LUA_ABI)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion
 PACKAGES := $(shell sh tests/packages.sh --modules)
+COMMAND_PACKAGES := libedit
 VERSION := $(shell sed -n 's/^.define SHUNT_VERSION "\(.*\)"/\1/p' src/shunt.h)
 # Hosts link to the soname. Its number changes when the ABI changes in a way that breaks them (CONTRIBUTING.md).
 SOVERSION := 0
@@ -139,7 +140,7 @@ $(B)/libshunt.so: $(B)/$(SONAME)
 
 # The command uses the shared Lua library: busted's C modules look for Lua's functions in the process.
 $(B)/shunt: $(call obj,$(MAIN_SRC) $(BIND_SRC)) $(B)/libshunt.a
-	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES))
+	$(call say,LD,$@)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(call libs,$(PACKAGES) $(COMMAND_PACKAGES))
 
 # The Lua module takes Lua's functions from the program that loads it, and exports one function.
 $(B)/core.map:
@@ -158,6 +159,7 @@ $(B)/nulls_calls.h: tests/unit/nulls.lua src/shunt.h
 	@mkdir -p $(@D)
 	$(call say,GEN,$@)$(LUA) tests/unit/nulls.lua src/shunt.h >$@
 $(B)/obj/tests/unit/nulls_test.o: $(B)/nulls_calls.h
+$(B)/tests/cli/serve_test: $(call obj,src/cli/serve.c)
 # The generator of rules belongs to one test.
 $(B)/tests/rule/same_test: $(call obj,$(wildcard tests/unit/rule/same/*.c))
 # Relays that tests put between themselves and a real server.

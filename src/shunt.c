@@ -29,6 +29,7 @@ struct shunt_app {
   void *reloaded_ud;
   pthread_mutex_t lock; /* protects newest, and taking a share of it */
   event_sink *events;
+  observer *observer;
   handles handles;
   differences differences;
   recovery recovery;
@@ -136,6 +137,7 @@ static void changed(void *ud) {
 
 static void end(shunt_app *app) {
   if (app->events) events_set(app->events, SHUNT_ERROR, NULL, NULL); /* it may use the app, which goes now */
+  if (app->observer) observer_set(app->observer, NULL, NULL);
   watch_free(app->watch);
   recovery_end(&app->recovery);
   generation_drop(app->newest);
@@ -143,6 +145,7 @@ static void end(shunt_app *app) {
   pthread_mutex_destroy(&app->reloading);
   handles_end(&app->handles);
   history_end(&app->history);
+  observer_free(app->observer);
   job_tally_free(app->jobs);
   differences_end(&app->differences);
   events_free(app->events);
@@ -168,8 +171,9 @@ static shunt_app *new_app(const char *path, const shunt_options *options) {
     events_set(app->events, (shunt_severity)options->event_least, options->event, options->event_ud);
   const recovery_host host = {.take = take_for_recovery, .ud = app, .events = app->events};
   app->jobs = job_tally_new();
-  if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->jobs && handles_init(&app->handles) &&
-      app->events && app->path && (app->env || !env))
+  app->observer = observer_new();
+  if (recovery_init(&app->recovery, &host) && history_init(&app->history) && app->observer && app->jobs &&
+      handles_init(&app->handles) && app->events && app->path && (app->env || !env))
     return app;
   end(app);
   return NULL;
@@ -286,6 +290,10 @@ void shunt_limits(shunt_app *app, void (*each)(void *ud, const shunt_limit_stats
 
 void shunt_events(shunt_app *app, shunt_severity least, void (*fn)(void *ud, const shunt_event *event), void *ud) {
   if (app) events_set(app->events, least, fn, ud);
+}
+
+void shunt_observe_app(shunt_app *app, void (*fn)(void *ud, const shunt_statement *statement), void *ud) {
+  if (app) observer_set(app->observer, fn, ud);
 }
 
 /* ---- statistics ---- */
@@ -418,6 +426,7 @@ static session_generation shared_in(shunt_app *app, generation *g) {
                               .pools = g->pools,
                               .events = app->events,
                               .results = &g->results,
+                              .observer = app->observer,
                               .jobs = app->jobs,
                               .app = app,
                               .owner = g,

@@ -1068,6 +1068,7 @@ SHUNT_API SHUNT_MUST_USE shunt_status shunt_sql(shunt_session *session, const ch
 SHUNT_API SHUNT_MUST_USE shunt_status shunt_table_columns(shunt_session *session, const char *client, const char *table,
                                                           shunt_rows **rows, shunt_error *err);
 
+/* What an observer gets, valid during its call. */
 typedef struct shunt_statement {
   const char *client;
   int level;
@@ -1078,6 +1079,13 @@ typedef struct shunt_statement {
   int64_t affected; /* written */
   int64_t duration_ns;
   shunt_status status;
+  shunt_op op; /* READ: it only reads, as far as shunt knows */
+  /* The access that it belongs to, and the decision for it. NULL: SQL that names no model, or a statement of shunt's
+   * own, for jobs say; table also if the statement reads several. */
+  const char *model, *table;
+  const char *rule, *source; /* the rule that chose the client or changed it last, as in shunt_decision */
+  const char *instance;      /* the session's */
+  const char *job;           /* the name of the job that the session runs; NULL: none */
 } shunt_statement;
 
 /* Calls fn before a call of the session waits for a connection, or for the lock of a SQLite file, so that the host can
@@ -1087,6 +1095,15 @@ SHUNT_API void shunt_before_wait(shunt_session *session, void (*fn)(void *ud), v
 /* Calls fn after each statement of the session. fn must not call into the session, and must return: it can't undo the
  * statement or make it fail. NULL removes it. */
 SHUNT_API void shunt_observe(shunt_session *session, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
+/* Calls fn after each statement of all sessions of the app, those of jobs and of workers too; it replaces the one
+ * before. When this function returns, the callback before is not running and is not called any more; shunt_close begins
+ * with that, too. NULL removes it; while there is none, a statement costs one load and one branch for it. Any thread,
+ * but not the callback.
+ *
+ * fn is called on the thread of the statement, so it may run on several threads at once, in the middle of a call,
+ * before the connection is given back. It should return soon, and may call nothing of the library but shunt_status_name
+ * and shunt_generation: it can't undo the statement or make it fail. */
+SHUNT_API void shunt_observe_app(shunt_app *app, void (*fn)(void *ud, const shunt_statement *statement), void *ud);
 
 /* ---- transactions ---- */
 

@@ -74,6 +74,7 @@ for purpose in "$@"; do
     need default-libmysqlclient-dev library "$(mysql_name)"
     need libyaml-dev library yaml-0.1
     need libjansson-dev library jansson
+    need libedit-dev library libedit
     need lua5.4 program "${LUA:-lua5.4}"
     need lua-argparse lua_module argparse
     ;;

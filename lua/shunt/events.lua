@@ -1,4 +1,4 @@
---- app:on: delivers events to callbacks. Events wait in C (src/bind/event_queue.c) until the next call of the module.
+--- app:on and app:observe: deliver events and statements to callbacks. Events wait in C (src/bind/event_queue.c) until the next call of the module.
 local core = require "shunt.core"
 local ipairs, pairs, pcall, setmetatable, table, tostring, type, warn =
   ipairs, pairs, pcall, setmetatable, table, tostring, type, warn
@@ -21,18 +21,18 @@ local function matches(subscription, event)
   return event.kind:sub(1, #subscription.kind) == subscription.kind
 end
 
-local function call(fn, event)
+local function call(of, fn, event)
   local ok, err = pcall(fn, event)
   if ok then return end
   local shown, text = pcall(tostring, err)
-  warn("shunt: a callback of app:on failed: ", shown and text or "an error that can't be shown")
+  warn("shunt: a callback of ", of, " failed: ", shown and text or "an error that can't be shown")
 end
 
 --- A callback may add and end subscriptions: an event goes to those that exist when it arrives.
 local function dispatcher(list)
   return function(event)
     for _, subscription in ipairs(table.move(list, 1, #list, 1, {})) do
-      if matches(subscription, event) then call(subscription.fn, event) end
+      if matches(subscription, event) then call("app:on", subscription.fn, event) end
     end
   end
 end
@@ -87,6 +87,12 @@ function core.app_methods.on(app, kind, fn, options)
       end
     end
   end
+end
+
+--- app:observe(fn): gets each statement of all sessions; nil ends it.
+function core.app_methods.observe(app, fn)
+  if fn ~= nil and type(fn) ~= "function" then core.usage("app:observe takes a function, or nil to end it, not a " .. type(fn)) end
+  core.observer_set(app, fn and function(statement) call("app:observe", fn, statement) end)
 end
 
 return events

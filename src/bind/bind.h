@@ -37,12 +37,13 @@ typedef struct bind_worker bind_worker;
 typedef struct bind_events bind_events;
 
 typedef struct bind_app {
-  shunt_app *app;         /* NULL once closed */
-  bool borrowed;          /* in the state of a worker's thread: the host closes it */
-  bind_session *sessions; /* open sessions, closed before the app */
-  bind_worker *workers;   /* closed before the app, too */
-  bind_events *events;    /* that wait for the callbacks of app:on; NULL: it was never called */
-  int64_t collect_ns;     /* not before: abandoned coroutines are looked for again */
+  shunt_app *app;          /* NULL once closed */
+  bool borrowed;           /* in the state of a worker's thread: the host closes it */
+  bind_session *sessions;  /* open sessions, closed before the app */
+  bind_worker *workers;    /* closed before the app, too */
+  bind_events *events;     /* that wait for the callbacks of app:on; NULL: it was never called */
+  bind_events *statements; /* the same for app:observe */
+  int64_t collect_ns;      /* not before: abandoned coroutines are looked for again */
 } bind_app;
 
 /* How long a job may run. Checked by each use of its session, and by a hook of Lua in between. */
@@ -53,13 +54,16 @@ typedef struct bind_limit {
   char job[128];
 } bind_limit;
 
-enum { BIND_APP_DELIVER = 1 /* the function that gets events */, BIND_APP_NVALUES = BIND_APP_DELIVER };
+enum {
+  BIND_APP_DELIVER = 1, /* the function that gets events */
+  BIND_APP_OBSERVE,     /* the function that gets statements */
+  BIND_APP_NVALUES = BIND_APP_OBSERVE
+};
 
 enum {
   SESSION_APP = 1,
   SESSION_SPARE,
   SESSION_OBSERVER,
-  SESSION_FAILURE,
   SESSION_ORPHANS,
   SESSION_HOOKS,
   SESSION_FAILURES,
@@ -89,7 +93,6 @@ struct bind_session {
   int hooks;                   /* running hooks of its transactions */
   lua_State *L;                /* where the observer and hooks run; NULL while they can't */
   int index;                   /* of the session on that stack */
-  bool has_failure;            /* the observer raised an error: SESSION_FAILURE, raised after the call */
 };
 
 /* What one call holds. The session keeps it for its next call. */
@@ -124,7 +127,9 @@ int bind_fail(lua_State *L, bind_call *c); /* releases what c holds, then raises
 /* Sets the function on top of the stack, which it takes off, as what gets each event of this severity and above; nil:
  * none does. False: out of memory. */
 bool bind_events_set(lua_State *L, bind_app *app, int app_index, shunt_severity least);
-/* Between calls: hands what waits to that function. It never raises, and leaves the stack as it was; the app may be
+/* The same for the statements of all sessions. */
+bool bind_observer_set(lua_State *L, bind_app *app, int app_index);
+/* Between calls: hands what waits to these functions. It never raises, and leaves the stack as it was; the app may be
  * closed afterwards. */
 void bind_events_deliver(lua_State *L, bind_app *app, int app_index);
 void bind_events_end(bind_app *app); /* once the library makes no events any more */

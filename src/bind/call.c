@@ -72,15 +72,6 @@ void bind_done(lua_State *L, bind_call *c, shunt_status status) {
   s->busy = false;
   s->L = NULL;
   bind_tx_roll_back_orphans(L, s, c->index);
-  if (s->has_failure) {
-    s->has_failure = false;
-    lua_getiuservalue(L, c->index, SESSION_FAILURE);
-    lua_pushnil(L);
-    lua_setiuservalue(L, c->index, SESSION_FAILURE);
-    if (bind_hooks_take(L, c->index)) lua_pop(L, 1);
-    bind_leave(L, c);
-    lua_error(L);
-  }
   if (status) bind_fail(L, c);
 }
 
@@ -88,7 +79,7 @@ void bind_leave(lua_State *L, bind_call *c) {
   let_go(c);
   if (!c->session) return;
   bind_app *app = c->session->app;
-  const bool deliver = app->events && !c->session->hooks;
+  const bool deliver = (app->events || app->statements) && !c->session->hooks;
   lua_pushvalue(L, c->self);
   lua_setiuservalue(L, c->index, SESSION_SPARE);
   if (!deliver) return;

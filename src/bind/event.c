@@ -1,4 +1,5 @@
-/* The C part of app:on and app:poll. lua/shunt/events.lua keeps the callbacks and chooses those that get an event. */
+/* The C part of app:on, app:observe and app:poll. lua/shunt/events.lua keeps the callbacks and chooses those that get
+ * an event. */
 #include "bind/bind.h"
 
 #include <string.h>
@@ -18,6 +19,16 @@ static int events_set(lua_State *L) {
   if (!app->app) return 0;
   lua_pushvalue(L, 2);
   return bind_events_set(L, app, 1, (shunt_severity)least) ? 0 : bind_memory(L);
+}
+
+/* observer_set(app, function or nil) */
+static int observer_set(lua_State *L) {
+  lua_settop(L, 2);
+  bind_app *app = bind_check_app(L);
+  if (app->borrowed)
+    return bind_usage(L, "app:observe can't be called in the threads of a worker: call it in the state that opened the "
+                         "app, which gets the statements of the threads, too");
+  return bind_observer_set(L, app, 1) ? 0 : bind_memory(L);
 }
 
 /* app:poll(): delivers waiting events, as each call does. */
@@ -47,7 +58,7 @@ static void push_names(lua_State *L) {
 
 void bind_event_register(lua_State *L) {
   static const luaL_Reg methods[] = {{"poll", app_poll}, {NULL, NULL}};
-  static const luaL_Reg functions[] = {{"events_set", events_set}, {NULL, NULL}};
+  static const luaL_Reg functions[] = {{"events_set", events_set}, {"observer_set", observer_set}, {NULL, NULL}};
   bind_methods(L, "app_methods", methods);
   luaL_setfuncs(L, functions, 0);
   push_names(L);

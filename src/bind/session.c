@@ -169,10 +169,22 @@ static int session_columns(lua_State *L) {
 
 /* ---- observing ---- */
 
+/* (fn, statement): calls fn with it. Its error is a warning: the statement has run, and the call's result stands. */
 static int notify(lua_State *L) {
   const shunt_statement *s = lua_touserdata(L, 2);
   lua_settop(L, 1);
-  lua_createtable(L, 0, 8);
+  const struct {
+    const char *name, *value;
+  } texts[] = {{"op", s->op == SHUNT_WRITE ? "write" : "read"},
+               {"model", s->model},
+               {"table", s->table},
+               {"rule", s->rule},
+               {"source", s->source}};
+  lua_createtable(L, 0, 13);
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    lua_pushstring(L, texts[i].value); /* NULL is nil */
+    lua_setfield(L, 2, texts[i].name);
+  }
   lua_pushstring(L, s->client);
   lua_setfield(L, 2, "client");
   lua_pushinteger(L, s->level);
@@ -195,21 +207,23 @@ static int notify(lua_State *L) {
     lua_pushstring(L, shunt_status_name(s->status));
     lua_setfield(L, 2, "code");
   }
-  lua_call(L, 1, 0);
+  if (lua_pcall(L, 1, 0, 0) == LUA_OK) return 0;
+  lua_warning(L, "shunt: an observer failed: ", 1);
+  lua_warning(L, bind_push_shown(L, 1), 0);
   return 0;
 }
 
-/* Called from inside the library: an error of fn is raised after the call. */
+/* Called from inside the library, through which no error may pass. */
 static void observed(void *ud, const shunt_statement *statement) {
   bind_session *s = ud;
   lua_State *L = s->L;
-  if (!L || s->has_failure || !lua_checkstack(L, 4)) return;
+  if (!L || !lua_checkstack(L, 4)) return;
   lua_pushcfunction(L, notify);
   lua_getiuservalue(L, s->index, SESSION_OBSERVER);
   lua_pushlightuserdata(L, (void *)statement);
   if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
-  s->has_failure = true;
-  lua_setiuservalue(L, s->index, SESSION_FAILURE);
+  lua_warning(L, "shunt: an observer was not called: out of memory", 0);
+  lua_pop(L, 1);
 }
 
 static int session_observe(lua_State *L) {

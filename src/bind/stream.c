@@ -79,7 +79,7 @@ static int stream_next(lua_State *L) {
   return 1;
 }
 
-/* A loop that is left early closes its stream. What the observer raises then has no caller. */
+/* A loop that is left early closes its stream. */
 static int stream_close(lua_State *L) {
   bind_stream *s = bind_check(L, 1, BIND_STREAM, "a stream");
   lua_settop(L, 1);
@@ -93,10 +93,8 @@ static int stream_close(lua_State *L) {
   }
   close_stream(s);
   if (!observed) return 0;
-  session->busy = session->has_failure = false;
+  session->busy = false;
   session->L = NULL;
-  lua_pushnil(L);
-  lua_setiuservalue(L, 2, SESSION_FAILURE);
   return 0;
 }
 

@@ -48,8 +48,6 @@ static int tx_begin(lua_State *L) {
     t->held.tx = t;
     t->held.end = end_held;
     if (!shunt_tx_began(t->tx)) retry = 0;
-    if (s->has_failure)
-      shunt_rollback(tx_take(t), NULL); /* the observer's error will be raised: no caller gets the transaction */
   }
   bind_done(L, c, st);
   bind_leave(L, c);

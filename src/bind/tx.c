@@ -21,11 +21,6 @@ shunt_status tx_roll_back(lua_State *L, bind_session *s, int session_index, shun
   shunt_status st = shunt_rollback(tx, err);
   s->busy = false;
   s->L = NULL;
-  if (s->has_failure) {
-    s->has_failure = false;
-    lua_pushnil(L);
-    lua_setiuservalue(L, session_index, SESSION_FAILURE);
-  }
   return st;
 }
 

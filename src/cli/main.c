@@ -15,7 +15,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bind/bind.h"
+#include "cli/console.h"
 #include "cli/output.h"
+#include "cli/serve.h"
 #include "shunt.h"
 
 #ifndef SHUNT_LUADIR
@@ -58,6 +61,16 @@ static int host_list(lua_State *L) {
   return 1;
 }
 
+/* changed_ns(path): when the file changed last; nil if it is not there. */
+static int host_changed_ns(lua_State *L) {
+  struct stat at;
+  if (stat(luaL_checkstring(L, 1), &at) == 0)
+    lua_pushinteger(L, (lua_Integer)at.st_mtim.tv_sec * NS_PER_S + at.st_mtim.tv_nsec);
+  else
+    lua_pushnil(L);
+  return 1;
+}
+
 static int host_now_ns(lua_State *L) {
   lua_pushinteger(L, clock_monotonic_ns());
   return 1;
@@ -95,14 +108,51 @@ static int host_next_signal(lua_State *L) {
   return 1;
 }
 
+/* ---- metrics ---- */
+
+#define SERVER "shunt.cli.server"
+
+static int server_close(lua_State *L) {
+  serve **s = luaL_checkudata(L, 1, SERVER);
+  serve_close(*s);
+  *s = NULL;
+  return 0;
+}
+
+/* serve(app, address): a server of the app's metrics, to be closed before the app, and where it listens; or nil and why
+ * there is none. */
+static int host_serve(lua_State *L) {
+  char why[256];
+  bind_app *app = bind_check_app(L);
+  const char *address = luaL_checkstring(L, 2);
+  serve **s = lua_newuserdatauv(L, sizeof *s, 0);
+  *s = NULL;
+  if (luaL_newmetatable(L, SERVER)) {
+    lua_pushcfunction(L, server_close);
+    lua_setfield(L, -2, "__close");
+    lua_pushcfunction(L, server_close);
+    lua_setfield(L, -2, "__gc");
+  }
+  lua_setmetatable(L, -2);
+  if (serve_open(app->app, address, s, why, sizeof why)) {
+    lua_pushstring(L, serve_address(*s));
+    return 2;
+  }
+  lua_pushnil(L);
+  lua_pushstring(L, why);
+  return 2;
+}
+
 static const luaL_Reg host[] = {{"isatty", host_isatty},
                                 {"mkdir", host_mkdir},
                                 {"exists", host_exists},
                                 {"list", host_list},
+                                {"changed_ns", host_changed_ns},
                                 {"now_ns", host_now_ns},
                                 {"time_ms", host_time_ms},
                                 {"hold_signals", host_hold_signals},
                                 {"next_signal", host_next_signal},
+                                {"serve", host_serve},
                                 {NULL, NULL}};
 
 /* Cuts the last part off a path; false if no part is left. */
@@ -159,6 +209,7 @@ static int program(lua_State *L) {
   lua_setfield(L, -2, "shunt.core");
   lua_getfield(L, -3, "loaded");
   luaL_newlib(L, host);
+  luaL_setfuncs(L, console_functions, 0);
   lua_pushstring(L, folder);
   lua_setfield(L, -2, "folder");
   lua_pushliteral(L, SHUNT_VERSION);

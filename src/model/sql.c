@@ -69,6 +69,7 @@ shunt_status shunt_sql(shunt_session *s, const char *sql, const shunt_sql_option
   if (rows && !read) return error_memory(err);
   e.client = at.client;
   e.level = at.level;
+  e.origin = at.origin;
   e.only_reads = at.only_reads;
   e.pure = at.pure;
   if (at.op == SHUNT_WRITE && !session_note_write(s, e.client)) status = error_memory(err);

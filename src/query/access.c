@@ -47,7 +47,7 @@ static inline shunt_status decide(call *c, const route_request *request, access 
 
 static inline shunt_status site_of(call *c, const route_request *request, const route_decision *d, site *out) {
   const cat_client *client = d->client;
-  *out = (site){request->model, client, driver_for(client->engine), d->as.level, NULL};
+  *out = (site){request->model, client, driver_for(client->engine), d->as.level, NULL, d->as.rule, d->as.source};
   shunt_status status = table_find(c, client, out->level, d->as.table, false, &out->table);
   return status == SHUNT_E_NOT_FOUND ? site_without_table(c, out) : status;
 }

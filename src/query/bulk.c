@@ -60,7 +60,7 @@ static shunt_status on_connection(call *c, driver_conn *conn, const bulk *l, exe
 }
 
 shunt_status bulk_run(call *c, const bulk *l, bool *done, int64_t *affected) {
-  execution e = {.client = l->at->client, .level = l->at->level};
+  execution e = {.client = l->at->client, .level = l->at->level, .origin = execution_origin_of(l->at)};
   driver_conn *conn;
   *done = false;
   shunt_status status = transaction_conn(c, e.client, e.level, &conn);

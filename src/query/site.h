@@ -14,6 +14,7 @@ typedef struct site {
   const driver_engine *engine;
   int level;
   table_info *table;
+  const char *rule, *source; /* of the decision that led here; NULL: no rule did */
 } site;
 
 bool site_same(const site *a, const site *b);

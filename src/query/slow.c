@@ -59,7 +59,9 @@ void slow_report(const shunt_session *s, const driver_engine *engine, const shun
   show(&sql, engine, statement->sql);
   events_emit(s->generation.events, SHUNT_EVENT_STATEMENT_SLOW, {"client", event_text(statement->client)},
               {"level", shunt_integer(statement->level)}, {"instance", event_text(s->instance->name)},
-              {"job", event_text(s->job.name)}, {"duration_ms", shunt_integer(took_ms)},
-              {"rows", shunt_integer((int64_t)statement->nrows)}, {"affected", shunt_integer(statement->affected)},
+              {"job", event_text(s->job.name)}, {"model", event_text(statement->model)},
+              {"rule", event_text(statement->rule)}, {"source", event_text(statement->source)},
+              {"duration_ms", shunt_integer(took_ms)}, {"rows", shunt_integer((int64_t)statement->nrows)},
+              {"affected", shunt_integer(statement->affected)},
               {"status", event_text(shunt_status_name(statement->status))}, {"sql", event_text(sql.text)});
 }

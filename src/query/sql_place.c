@@ -71,6 +71,8 @@ static shunt_status find_by_model(call *c, const route_request *q, sql_place *ou
   if (status) return status;
   out->client = access_only_site(&a)->client;
   out->level = access_only_site(&a)->level;
+  out->origin = execution_origin_of(access_only_site(&a));
+  out->origin.table = NULL; /* the SQL says which */
   return SHUNT_OK;
 }
 
@@ -110,6 +112,7 @@ shunt_status sql_place_find(call *c, const char *sql, const shunt_sql_options *o
   route_request q;
   const cat_client *named = o->client ? catalog_client(c->s->generation.catalog, o->client) : NULL;
   out->only_reads = out->pure = false;
+  out->origin = (execution_origin){.model = NULL};
   shunt_status status = find_op(c, sql, o, named, &out->op);
   if (!status) status = request_of(c, o, out->op, &q);
   if (!status) status = find_client(c, o, &q, named, out);

@@ -5,11 +5,12 @@
 #ifndef SHUNT_QUERY_SQL_PLACE_H
 #define SHUNT_QUERY_SQL_PLACE_H
 
-#include "session/call.h"
+#include "query/statement.h"
 
 typedef struct sql_place {
   const cat_client *client;
   int level;
+  execution_origin origin; /* its model and the decision for it; all NULL without a model */
   shunt_op op;
   bool pure;           /* it reads, and calls no function that could write */
   bool only_reads;     /* it may not write, whatever its text says */

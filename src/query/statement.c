@@ -13,6 +13,7 @@ void execution_start(execution *e) { e->started_ns = clock_monotonic_ns(); }
 static bool may_write(const execution *e) { return !e->reads && !e->only_reads && !e->pure; }
 
 static void tell(call *c, const execution *e, size_t nrows, int64_t took_ns, shunt_status status) {
+  shunt_session *s = c->s;
   shunt_statement told = {.client = e->client->name,
                           .level = e->level,
                           .sql = e->sql,
@@ -21,15 +22,24 @@ static void tell(call *c, const execution *e, size_t nrows, int64_t took_ns, shu
                           .nrows = nrows,
                           .affected = e->affected,
                           .duration_ns = took_ns,
-                          .status = status};
-  if (c->s->observer.fn) c->s->observer.fn(c->s->observer.ud, &told);
-  slow_report(c->s, driver_for(e->client->engine), &told);
+                          .status = status,
+                          .op = may_write(e) ? SHUNT_WRITE : SHUNT_READ,
+                          .model = e->origin.model,
+                          .table = e->origin.table,
+                          .rule = e->origin.rule,
+                          .source = e->origin.source,
+                          .instance = s->instance->name,
+                          .job = s->job.name};
+  if (s->observer.fn) s->observer.fn(s->observer.ud, &told);
+  if (observer_there(s->generation.observer)) observer_call(s->generation.observer, &told);
+  slow_report(s, driver_for(e->client->engine), &told);
 }
 
 void execution_tell(call *c, const execution *e, driver_conn *conn, size_t nrows, shunt_status status) {
   const int64_t took_ns = clock_monotonic_ns() - e->started_ns;
   driver_count_statement(&conn->counts, may_write(e) ? SHUNT_WRITE : SHUNT_READ, took_ns, status);
-  if (c->s->observer.fn || slow_is_watched(c->s)) tell(c, e, nrows, took_ns, status);
+  if (c->s->observer.fn || observer_there(c->s->generation.observer) || slow_is_watched(c->s))
+    tell(c, e, nrows, took_ns, status);
 }
 
 /* Before it is sent: a statement that fails may have changed the connection too. */
@@ -157,9 +167,17 @@ shunt_status execution_end(call *c, const execution *e, shunt_status status) {
   return status;
 }
 
+execution_origin execution_origin_of(const site *at) {
+  return (execution_origin){.model = at->model ? at->model->name : NULL,
+                            .table = at->table && !at->table->parts ? at->table->name : NULL,
+                            .rule = at->rule,
+                            .source = at->source};
+}
+
 execution execution_of(const sql_text *sql, const site *at, bool reads) {
   return (execution){.client = at->client,
                      .level = at->level,
+                     .origin = execution_origin_of(at),
                      .sql = sql->text.data,
                      .size = sql->text.size,
                      .params = sql->params,

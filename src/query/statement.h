@@ -26,10 +26,17 @@ shunt_status statement_insert(call *c, const sql_text *sql, const site *at, int6
 
 /* ---- between statement.c, gather.c and bulk.c ---- */
 
+/* The access that it belongs to, for observers. All NULL: SQL that names no model, or shunt's own. */
+typedef struct execution_origin {
+  const char *model, *table, *rule, *source;
+} execution_origin;
+execution_origin execution_origin_of(const site *at);
+
 /* One statement that is being run. It borrows its text and parameters. */
 typedef struct execution {
   const cat_client *client;
   int level;
+  execution_origin origin;
   const char *sql;
   size_t size;
   const shunt_value *params;

@@ -12,6 +12,7 @@
 #include "catalog/handle.h"
 #include "pool/pool.h"
 #include "route/route.h"
+#include "session/observer.h"
 
 /* A generation. The session holds a share of it until drop. */
 typedef struct session_generation {
@@ -19,6 +20,7 @@ typedef struct session_generation {
   route *route;
   pools *pools;
   event_sink *events; /* the app's */
+  observer *observer; /* the app's; NULL: none */
   handle_results *results;
   struct job_tally *jobs; /* the app's: how runs of jobs ended. NULL: not counted */
   shunt_app *app;         /* belongs to the façade, as do the functions */

@@ -9,6 +9,7 @@ typedef struct shunt_error {
   int status, outcome, line, column, engine_code;
   char sqlstate[6], client[64], file[256], rule[128], message[1024], traceback[1024];
 } shunt_error;
+typedef struct shunt_request { size_t size; const char *model; char others[1000]; } shunt_request; /* its first members */
 typedef struct shunt_decision { const char *model, *relation, *client; } shunt_decision; /* its first members */
 int shunt_open(const char *path, const void *options, shunt_app **app, shunt_error *err);
 int shunt_session_open(shunt_app *app, const void *options, shunt_session **session, shunt_error *err);
@@ -24,8 +25,8 @@ local function check(status)
 end
 
 local app, session, decision = ffi.new "shunt_app *[1]", ffi.new "shunt_session *[1]", ffi.new "const shunt_decision *[1]"
-local request = ffi.new("const char *[64]") -- a shunt_request: its size, the model, and other members; zeros are defaults
-request[1] = arg[3]
+local request = ffi.new "shunt_request" -- zeros; a size of 0 stands for the size in version 0.1
+request.model = arg[3]
 check(shunt.shunt_open(arg[2], nil, app, err))
 check(shunt.shunt_session_open(app[0], nil, session, err))
 check(shunt.shunt_resolve(session[0], request, decision, err))

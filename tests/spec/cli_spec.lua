@@ -690,6 +690,19 @@ print(shunt.open():describe().env)
   end)
 
   describe("bench", function()
+    it("shows on a terminal what it does, and removes that", function()
+      local _, _, piped = shunt_run "bench --seconds 1 --json"
+      assert.equal("", piped)
+      if capture "command -v script" == "" then return pending "there is no script(1)" end
+      local text = capture(("cd %s && TERM=xterm script -qec '%s bench --seconds 1 --model order --json' /dev/null </dev/null"):format(quoted(folder),
+        binary))
+      assert(text:find("reads of order on orders", 1, true), text)
+      assert(text:find "\r\27%[K{[^\r\27]*\r?\n[^\27]*$", text) -- nothing is left beside the object
+      text = capture(("cd %s && TERM=dumb script -qec '%s bench --seconds 1 --model order --json' /dev/null </dev/null"):format(quoted(folder),
+        binary))
+      assert.is_nil(text:find("\27", 1, true), text)
+    end)
+
     it("measures deciding and reading, on the datasources that answer", function()
       local status, out, err = shunt_run "bench --seconds 1"
       assert.equal(0, status, err)
@@ -852,6 +865,87 @@ describe("shunt test", function()
     assert.equal(0, status, err)
     assert.equal(1, #shunt.json_decode(out).successes)
     assert(err:find("rule coverage", 1, true), err)
+  end)
+
+  it("hands busted what follows --", function()
+    local status, out = run(folder, "test -- --list")
+    assert.equal(0, status)
+    assert(out:find "holds\n$" and not out:find("rule coverage", 1, true), out)
+    status, out = run(folder, "test bad -- --filter-out=breaks --output=json")
+    assert.equal(0, status, out)
+    assert.equal(0, #shunt.json_decode(out).failures)
+    status, out = run(folder, "test --output json -- -o TAP --repeat=2")
+    assert.equal(0, status, out)
+    assert.equal(2, select(2, out:gsub("ok %d", "")), out)
+    local _, text, err = run(folder, "test -- --bogus")
+    assert.equal("", text)
+    assert(err:find("shunt: busted: ", 1, true) and err:find("--bogus", 1, true), err)
+    assert.equal(2, (run(folder, "test -- --bogus")))
+    status, out = run(folder, "test -- --help")
+    assert(status == 0 and out:find "^Usage: " and out:find("--shuffle", 1, true), out)
+    assert.is_nil(out:find("rule coverage", 1, true), out)
+  end)
+
+  it("writes the coverage to files, and fails if it is too low", function()
+    App.write(folder .. "/rules/b.lua", 'rule "<always> & \\"all\\"" { stage = "override", model = "user", client = "m" }\n')
+    finally(function() os.remove(folder .. "/rules/b.lua") end)
+    local status, out, err = run(folder, "test --coverage c.json --coverage c.html --min-coverage 50")
+    assert.equal(0, status, out .. err)
+    local report = shunt.json_decode(read(folder .. "/c.json"))
+    assert.same({ 2, 1, 50.0 }, { report.total, report.decided, report.percent })
+    local by_name = {}
+    for _, rule in ipairs(report.rules) do by_name[rule.name] = rule end
+    assert.same({ name = '<always> & "all"', stage = "override", source = "rules/b.lua:1", asked = 1, decided = 1 }, by_name['<always> & "all"'])
+    assert.equal(0, by_name.never.asked)
+    local page = read(folder .. "/c.html")
+    for _, text in ipairs { "Rule coverage: 50.0 %", "&lt;always&gt; &amp; &quot;all&quot;", 'class="missed"><td>never</td>', "rules/a.lua:2" } do
+      assert(page:find(text, 1, true), page)
+    end
+    local short, _, why = run(folder, "test --min-coverage 50.1")
+    assert.equal(1, short)
+    assert(why:find("the rule coverage is 50.0 %, less than the 50.1 % of --min-coverage", 1, true), why)
+    assert.equal(1, (run(folder, "test bad --min-coverage 0")))
+    assert.equal(2, (run(folder, "test --min-coverage 101")))
+    assert.equal(2, (run(folder, "test --coverage c.txt")))
+    status, out = run(folder, "test --coverage no/c.json")
+    assert.equal("1 ", status .. " " .. out) -- before the specs run
+  end)
+
+  it("runs again after a change with --watch, until a signal", function()
+    App.write(folder .. "/watch.sh", [[
+      "$1" test --watch >out 2>&1 </dev/null &
+      echo $! >pid
+      wait $!
+      echo "status $?" >>out
+    ]])
+    os.execute(("cd %s && sh watch.sh %s >/dev/null 2>&1 &"):format(quoted(folder), quoted(binary)))
+    local function runs(n)
+      for _ = 1, 300 do
+        local _, done = (require("tests.files").try_read(folder .. "/out") or ""):gsub("waiting for a change", "")
+        if done >= n then return end
+        os.execute "sleep 0.1"
+      end
+    end
+    local function append(text)
+      local file = assert(io.open(folder .. "/spec/a_spec.lua", "a"))
+      file:write(text)
+      file:close()
+    end
+    runs(1)
+    append "-- changed\n"
+    runs(2)
+    append 'it("fails", function() error "no" end)\n'
+    runs(3)
+    os.execute("kill -TERM " .. read(folder .. "/pid"))
+    for _ = 1, 300 do
+      if read(folder .. "/out"):find "status" then break end
+      os.execute "sleep 0.1"
+    end
+    local out = read(folder .. "/out")
+    assert.equal(3, select(2, out:gsub("waiting for a change", "")), out)
+    assert(out:find "1 success / 0 failures / 0 errors.*1 success / 0 failures / 0 errors.*1 success / 0 failures / 1 error", out)
+    assert(out:find "status 1\n$", out)
+    App.write(folder .. "/spec/a_spec.lua", 'require "shunt.busted"\nit("holds", function() assert.routes("user", "m") end)\n')
   end)
 
   it("fails for a spec that does not load, and for a folder without specs", function()

@@ -65,7 +65,7 @@ describe("each command", function()
   it("stands in the help of the program and in its completion", function()
     local help, words = shunt "--help", "\n" .. shunt "complete ''"
     for _, command in ipairs(visible) do
-      holds(help, "\n   " .. command.name .. " ", "the help")
+      holds(help, "\n   " .. command.name .. (command.alias and ", " .. command.alias or "") .. " ", "the help")
       holds(words, "\n" .. command.name .. "\t", "the completion")
     end
   end)
@@ -132,6 +132,43 @@ instance: {instances: {"": {id: 1}, acme: {id: 2}}}
       :format(program, program)
     assert.equal("acme\n", (capture(("cd %s && bash -c \"%s\""):format(folder, script:gsub("%$", "\\$")))))
   end)
+
+  -- What the shell offers for a command line: its last word, in a file of the shell's own language.
+  local function offered(shell, script)
+    if not select(2, capture("command -v " .. shell)) then return pending("there is no " .. shell) end
+    local file = assert(io.open(folder .. "/offer", "w"))
+    file:write(script)
+    file:close()
+    return (capture(("cd %s && PATH=%s:$PATH HOME=%s %s offer"):format(folder, program:match "^(.*)/", folder, shell)))
+  end
+
+  it("works in zsh", function()
+    local text = offered("zsh", [[
+compdef() { }
+_describe() { print -l -- "$@[2]" "${(P@)2}" }
+_files() { print files "$@" }
+source <(shunt completion zsh)
+offer() { words=("$@"); CURRENT=$#words; _shunt }
+offer shunt resolve --instance ''
+offer shunt resol
+offer shunt completion z
+offer shunt run ''
+offer shunt init ''
+]])
+    if text then assert.equal("found\nacme\nfound\nresolve:Show where an access goes, and by which rule.\nfound\nzsh\nfiles\nfiles -/\n", text) end
+  end)
+
+  it("works in fish", function()
+    local text = offered("fish", [[
+shunt completion fish | source
+for line in "shunt resolve --instance " "shunt resol" "shunt query --env=tes" "shunt sql m" "shunt init r"
+    complete -C $line
+end
+]])
+    if text then
+      assert.equal("acme\nresolve\tShow where an access goes, and by which rule.\n--env=test\nmain\nrules/\tDirectory\n", text)
+    end
+  end)
 end)
 
 describe("documents", function()
@@ -156,6 +193,7 @@ describe("documents", function()
           for _, flag in ipairs(commands.flags(command)) do
             for _, one in ipairs(names_of(flag)) do known[one] = true end
           end
+          if command.hands_on then rest = (" " .. rest):gsub(" %-%- .*", "") end
           for flag in (" " .. rest):gmatch "[%s%[](%-%-?[%a][%w-]*)" do
             assert(known[flag], ("%s: shunt %s has no flag %s"):format(path, name, flag))
           end

@@ -74,6 +74,12 @@ describe("events", function()
     assert.equal("WITH RECURSIVE c(n) AS (SELECT ? UNION ALL SELECT n + ? FROM c WHERE n < ?) SELECT max(n), ? FROM c WHERE n <> ?",
       event.sql)
     assert.is_nil(shunt.json(event):find(SECRET, 1, true))
+    assert.is_nil(event.model)
+    session:execute("main", "CREATE TABLE things (id INTEGER)")
+    session:query(nil, LONG, { SECRET }, { model = "thing", op = "read" })
+    event = last "statement.slow"
+    assert.same({ "thing", "default client" }, { event.model, event.rule })
+    assert.truthy(event.source:find("default.lua:%d+$"), event.source)
   end)
 
   it("say which rule is slow, when it is asked", function()

@@ -313,24 +313,37 @@ describe("the module", function()
       assert.equal("integer", math.type(seen[1].duration_ns))
     end)
 
-    it("raises what the function raised, after the call", function()
-      local problem = {}
-      session:observe(function() error(problem) end)
-      local ok, raised = pcall(user.insert, user, { name = "Ada" })
-      assert.is_false(ok)
-      assert.is_true(rawequal(problem, raised))
+    it("gives the call's result, or its own error, whatever the function raises", function()
+      local note, seen = session:model "note", 0
+      for i, raised in ipairs { "text", {}, setmetatable({}, { __tostring = function() error "no" end }) } do
+        session:observe(function()
+          seen = seen + 1
+          error(raised)
+        end)
+        assert.equal("Ada" .. i, user:insert { name = "Ada" .. i }.name)
+        assert.equal("kept", session:transaction(function() return note:insert { body = "kept" }.body end))
+        failure("SHUNT_E_NOT_FOUND", session.query, session, "main", "SELECT 1 FROM nowhere")
+        assert.equal(1, session:query("main", "SELECT 1 AS one")[1].one)
+      end
+      session:observe(function() coroutine.yield() end)
+      assert.equal(3, user:count())
       session:observe(nil)
-      assert.equal(1, user:count())
+      assert.equal(12, seen)
+      assert.equal(3, note:count { client = "main" })
     end)
 
-    it("rolls the transaction back in which the function raised", function()
-      local note = session:model "note"
-      session:observe(function() error "no" end)
-      assert.is_false(pcall(session.transaction, session, function() note:insert { body = "lost" } end))
-      session:observe(nil)
-      assert.equal(0, note:count())
-      session:transaction(function() note:insert { body = "x" } end)
-      assert.equal(1, note:count { client = "main" })
+    it("warns of what the function raises", function()
+      local path = shop.folder .. "/script.lua"
+      local file = assert(io.open(path, "w"))
+      file:write(([[
+        local session = require "shunt".open("%s/shunt.yaml"):session()
+        session:observe(function() error("not seen", 0) end)
+        print(session:query("main", "SELECT 1 AS one")[1].one)
+      ]]):format(shop.folder))
+      file:close()
+      local pipe = assert(io.popen(("%s run '%s' 2>&1"):format(os.getenv "SHUNT_BIN" or "build/shunt", path)))
+      assert.equal("Lua warning: shunt: an observer failed: not seen\n1\n", pipe:read "a")
+      pipe:close()
     end)
 
     it("keeps the function from using its session", function()

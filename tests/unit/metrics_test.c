@@ -1,4 +1,5 @@
-/* Metrics while threads work and others reload: nothing is lost, and no counter goes back. */
+/* Metrics, and the observer of the application, while threads work and others reload: nothing is lost, and no counter
+ * goes back. */
 #define _POSIX_C_SOURCE 200809L
 #include <pthread.h>
 #include <setjmp.h>
@@ -22,6 +23,7 @@ typedef struct world {
   shunt_app *app;
   atomic_int working;
   const char *failure;
+  atomic_ullong observed, strange;
 } world;
 
 /* Another `max` is another pool; another comment is another generation alone. */
@@ -71,6 +73,16 @@ static uint64_t value(const char *metrics, const char *sample) {
 #define HITS "shunt_cache_hits_total "
 #define MISSES "shunt_cache_misses_total "
 #define ACQUIRED "shunt_pool_acquired_total{client=\"main\",level=\"0\"} "
+
+static void observe(void *ud, const shunt_statement *s) {
+  world *w = ud;
+  const bool as_expected = s->op == SHUNT_READ && s->model && strcmp(s->model, "note") == 0 && s->table &&
+                           strcmp(s->table, "notes") == 0 && s->rule && strcmp(s->rule, "default client") == 0 &&
+                           s->source && strcmp(s->client, "main") == 0 && strcmp(s->instance, "") == 0 && !s->job &&
+                           s->duration_ns >= 0 && !s->status;
+  atomic_fetch_add(&w->observed, 1);
+  if (!as_expected) atomic_fetch_add(&w->strange, 1);
+}
 
 static const char *read_on(world *w, bool follows) {
   shunt_session *s;
@@ -125,6 +137,7 @@ static void loses_nothing(void **state) {
   char *text;
   (void)state;
   begin(&w);
+  shunt_observe_app(w.app, observe, &w);
   for (int i = 0; i < WORKERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, work, &w), 0);
   assert_int_equal(pthread_create(&threads[WORKERS], NULL, reload, &w), 0);
   read_while_others_work(&w);
@@ -138,10 +151,32 @@ static void loses_nothing(void **state) {
   assert_int_equal(value(text, "shunt_reloads_total{outcome=\"done\"} "), RELOADS);
   assert_int_equal(value(text, "shunt_pool_busy{client=\"main\",level=\"0\"} "), 0);
   shunt_free(text);
+  assert_int_equal(atomic_load(&w.observed), reads);
+  assert_int_equal(atomic_load(&w.strange), 0);
+  end(&w);
+}
+
+/* When shunt_observe_app returns, the observer before is not called any more. */
+static void changes_the_observer_while_others_work(void **state) {
+  world w = {.working = WORKERS};
+  pthread_t threads[WORKERS];
+  (void)state;
+  begin(&w);
+  for (int i = 0; i < WORKERS; i++) assert_int_equal(pthread_create(&threads[i], NULL, work, &w), 0);
+  while (atomic_load(&w.working)) {
+    world *mine = calloc(1, sizeof *mine);
+    assert_non_null(mine);
+    shunt_observe_app(w.app, observe, mine);
+    shunt_observe_app(w.app, NULL, NULL);
+    free(mine);
+  }
+  for (int i = 0; i < WORKERS; i++) pthread_join(threads[i], NULL);
+  assert_null(w.failure);
   end(&w);
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(loses_nothing)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(loses_nothing),
+                                     cmocka_unit_test(changes_the_observer_while_others_work)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -60,12 +60,22 @@ function application.environments(path)
   return output.keys(out)
 end
 
+local shared
+
+--- Makes this application the one of further commands in this process, unless their flags name another.
+---@param app shunt.cli.application
+function application.share(app) shared = app end
+
 --- Opens the application that the flags name.
 ---@param args table
 ---@param env? string the environment if neither --env nor SHUNT_ENV names one
 ---@param serves? boolean it is a host like others, which may connect at once
 ---@return shunt.cli.application
 function application.open(args, env, serves)
+  if shared and not args.config and not args.env then
+    shared:refresh()
+    return shared
+  end
   local path = application.path(args)
   if not host.exists(path) then
     failure.raise(failure.CONFIG, ("there is no %s: name the app config with -c, or make an application with `shunt init DIR`")

@@ -4,6 +4,7 @@ local failure = require "shunt.cli.failure"
 local host = require "shunt.cli.host"
 local names = require "shunt.cli.names"
 local output = require "shunt.cli.output"
+local progress = require "shunt.cli.progress"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 
@@ -98,6 +99,7 @@ local function time_asked(app, kinds, seconds)
   repeat
     rounds = rounds + 1
     for _, kind in ipairs(kinds) do
+      progress.show("decisions by the rules: round %d", rounds)
       app.app:reload()
       move(kind)
       time_first(kind)
@@ -178,6 +180,7 @@ local function time_reading(app, wanted, seconds)
   local list = models_by_client(app, session, wanted)
   for _, at in ipairs(list) do
     for _, model in ipairs(at.models) do
+      progress.waits("reads of %s on %s", model.name, at.client)
       local ok, figures = pcall(read, session, model, seconds / #list / 2)
       at.model, at.problem = model.name, nil
       if ok then
@@ -286,9 +289,13 @@ function bench.run(args)
   end
   local kinds = requests(app, args.model)
   time_asked(app, kinds, seconds * 0.4)
-  for _, kind in ipairs(kinds) do time_remembered(kind, seconds * 0.1) end
+  for _, kind in ipairs(kinds) do
+    progress.show("decisions from the cache: %s", kind.name)
+    time_remembered(kind, seconds * 0.1)
+  end
   local list = time_reading(app, args.model, seconds * 0.3)
   local statistics = app.app:statistics()
+  progress.done()
   if args.json then
     print(json(kinds, list, statistics))
   else

@@ -24,12 +24,14 @@ local commands = {}
 
 ---@class shunt.cli.command
 ---@field name string
+---@field alias string? a second name
 ---@field summary string one sentence
 ---@field details string? what the manual page says beyond the summary
 ---@field arguments shunt.cli.argument[]
 ---@field flags shunt.cli.flag[]
 ---@field without_config boolean? it opens no application, and takes neither -c nor --env
 ---@field rest boolean? what follows its first argument is not parsed: it belongs to the program that it runs
+---@field hands_on boolean? what follows -- is not parsed: it belongs to the program that it runs
 ---@field in_place string? the flag that stands in place of that first argument
 ---@field hidden boolean?
 ---@field takes table<string, string[]>? of an action, the flags and arguments that not every action takes
@@ -108,8 +110,12 @@ commands.list = {
   {
     name = "init", summary = "Make a small application that works at once, on SQLite.", without_config = true,
     details = "It writes the configuration, an overlay for tests, rules, a job, a spec, data in SQLite files and editor support "
-      .. "for the Lua language server, and prints the next steps.",
-    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } }, flags = {},
+      .. "for the Lua language server, and prints the next steps. On PostgreSQL, MySQL and MariaDB it writes the same files, and "
+      .. "asks no server: the variable DATABASE_URL names the database, and seed.lua fills it.",
+    arguments = { { "DIR", "A folder that is empty or does not exist yet.", complete = "folders" } },
+    flags = {
+      { "--engine", "sqlite3|pg|mysql", "The engine of its datasources. Default: sqlite3.", choices = { "sqlite3", "pg", "mysql" } },
+    },
   },
   {
     name = "resolve", summary = "Show where an access goes, and by which rule.", arguments = { MODEL },
@@ -184,14 +190,19 @@ commands.list = {
     },
   },
   {
-    name = "test", summary = "Run the application's busted specs, and show the rule coverage.",
+    name = "test", summary = "Run the application's busted specs, and show the rule coverage.", hands_on = true,
     details = "The environment is test unless --env or SHUNT_ENV names another. Afterwards it prints how many of the "
-      .. "application's rules decided at least once: on standard error if the output is not one of busted's two for terminals. It requires busted.",
+      .. "application's rules decided at least once: on standard error if the output is not one of busted's two for terminals. It "
+      .. "requires busted. What follows -- are options of busted, as in: shunt test -- --shuffle --repeat=3.",
     arguments = { { "PATHS", "Spec files or folders. Default: spec/ beside the app config.", args = "*", complete = "files" } },
     flags = {
       { "--filter", "PATTERN", "Run only tests whose names match this Lua pattern.", many = true },
       { "--output", "LIBRARY", "busted's output handler: TAP, json, gtest, … Default: busted's own.",
         complete = { "gtest", "json", "junit", "plainTerminal", "TAP", "utfTerminal" } },
+      { "--coverage", "FILE", "Also write the rule coverage to this file, as JSON or HTML by its name: .json or .html.", many = true,
+        complete = "files" },
+      { "--min-coverage", "PERCENT", "Fail if fewer of the rules decided." },
+      { "--watch", false, "Run the specs again after each change below the folder of the app config and of PATHS, until Ctrl-C." },
     },
   },
   {
@@ -207,6 +218,15 @@ commands.list = {
     },
   },
   {
+    name = "console", alias = "repl", summary = "Open a Lua prompt on the application.", arguments = {},
+    details = "Each line is Lua, with session, app and shunt, and its values are printed: rows as a table. A line that begins with a dot "
+      .. "is a command: .resolve, .explain, .query, .check, .topology and .jobs are those of shunt, for this session; .sql runs a "
+      .. "statement or shows statements, .session opens another session, .reload loads configuration and rules again, .timing shows "
+      .. "times, and .help lists all. No error ends it; Ctrl-C stops what runs, Ctrl-D ends it. On a terminal, lines can be edited, Tab "
+      .. "completes commands, flags, models, columns, clients, instances and fields, and the lines are kept in ~/.shunt_history.",
+    flags = { INSTANCE, LEVEL, ATTR },
+  },
+  {
     name = "worker", summary = "Run jobs until SIGTERM or SIGINT.", arguments = {},
     details = "It runs the jobs that jobs.path in the configuration declares, each in a thread with a Lua state of its own, and "
       .. "pushes those that are scheduled: once, however many workers there are. After the first signal it takes no further "
@@ -218,6 +238,7 @@ commands.list = {
       { "--queue", "Q", "Run only jobs of this queue. Default: all queues.", many = true },
       { "--concurrency", "N", "How many jobs run at once. Default: 4." },
       { "--once", false, "End as soon as no job is due; push no scheduled jobs." },
+      { "--metrics", "ADDRESS", "Serve metrics by HTTP at HOST:PORT, under /metrics, in the format of OpenMetrics. Port 0: a free one." },
       { "--json", false, "Print JSON lines; with --log, events too." },
     },
   },
@@ -302,6 +323,7 @@ commands.exit_status = {
 commands.environment = {
   { "SHUNT_ENV", "The environment, if --env is not given." },
   { "SHUNT_APP", "The app config that require \"shunt.busted\" opens when specs run under plain busted." },
+  { "SHUNT_HISTORY", "The file with the lines of shunt console; empty: none is kept. Default: ~/.shunt_history." },
   { "NO_COLOR", "No colours, if it is set and not empty." },
 }
 
@@ -322,7 +344,10 @@ commands.examples = {
 }
 
 commands.by_name = {}
-for _, command in ipairs(commands.list) do commands.by_name[command.name] = command end
+for _, command in ipairs(commands.list) do
+  commands.by_name[command.name] = command
+  if command.alias then commands.by_name[command.alias] = command end
+end
 
 --- All flags of a command, in the order of its help.
 ---@return shunt.cli.flag[]

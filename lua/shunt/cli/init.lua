@@ -52,37 +52,51 @@ local function copy_types(folder)
   end
 end
 
-local function next_steps(folder)
+local DATABASES = {
+  pg = 'Make a database, such as with `createdb shop`, and name it: export DATABASE_URL="postgresql://USER:PASSWORD@HOST/shop"',
+  mysql = 'Make a database named shop, and name it: export DATABASE_URL="mysql://USER:PASSWORD@HOST/shop"\n'
+    .. "The user must be allowed to create the databases shop_orders and shop_acme.",
+}
+
+local function next_steps(folder, engine)
   local shunt = values.quoted(host.program)
   local config = "-c " .. values.quoted(folder .. "shunt.yaml")
+  print "\nNext:"
+  if DATABASES[engine] then
+    print("  " .. DATABASES[engine]:gsub("\n", "\n  "))
+    print(("  %s run %s\n      creates the tables there, and a few rows"):format(shunt, values.quoted(folder .. "seed.lua")))
+  end
   local steps = {
-    { "query user --include orders --sql", "prints rows from two files, with their SQL" },
+    { "query user --include orders --sql", "prints rows from two datasources, with their SQL" },
     { "explain order --instance acme", "prints where an access goes, and why" },
     { "test", "runs the specs in " .. folder .. "spec" },
     { "check", "checks the configuration and the rules" },
     { "worker --once", "runs the job that was pushed" },
   }
-  print "\nNext:"
   for _, step in ipairs(steps) do print(("  %s %s %s\n      %s"):format(shunt, step[1], config, step[2])) end
   print(("Rules are in %srules, the datasources in %sshunt.yaml."):format(folder, folder))
 end
 
 function init.run(args)
+  local engine = args.engine or "sqlite3"
+  local files = template.files(engine)
   local folder = args.dir:gsub("/+$", "") .. "/"
   local there = host.list(folder)
   if there and #there > 0 then failure.usage("%s is not empty: nothing was written", args.dir) end
   if not there and host.exists(args.dir) then failure.usage("%s is a file: name a folder", args.dir) end
-  for _, name in ipairs { "rules", "jobs", "spec", "data" } do make_folder(folder .. name) end
-  for _, entry in ipairs(template.files) do write(folder .. entry[1], entry[2]) end
+  for _, name in ipairs { "rules", "jobs", "spec", engine == "sqlite3" and "data" or nil } do make_folder(folder .. name) end
+  for _, entry in ipairs(files) do write(folder .. entry[1], entry[2]) end
   write(folder .. ".luarc.json", template.luarc)
   write(folder .. "shunt.schema.json", core.settings "schema")
   copy_types(folder)
-  local status = run.run { script = folder .. "seed.lua", rest = {}, env = "dev" }
-  if status ~= failure.DONE then return status end
+  if engine == "sqlite3" then
+    local status = run.run { script = folder .. "seed.lua", rest = {}, env = "dev" }
+    if status ~= failure.DONE then return status end
+  end
   print(("Made an application in %s:"):format(args.dir))
-  for _, entry in ipairs(template.files) do print("  " .. folder .. entry[1]) end
+  for _, entry in ipairs(files) do print("  " .. folder .. entry[1]) end
   print(("  %s.luarc.json, %s%s and %sshunt.schema.json for editors"):format(folder, folder, TYPES, folder))
-  next_steps(folder)
+  next_steps(folder, engine)
   return failure.DONE
 end
 

@@ -1,6 +1,7 @@
 --- The shunt command: parses the command line, runs one command, returns the exit status.
 local failure = require "shunt.cli.failure"
 local parser = require "shunt.cli.parser"
+local progress = require "shunt.cli.progress"
 
 local function dispatch(arguments)
   local program = parser.build()
@@ -9,7 +10,7 @@ local function dispatch(arguments)
   if not args.command then parser.leave(io.stderr, program:get_help(), failure.USAGE) end
   args.config, args.env = args.config or args.before_config, args.env or args.before_env
   args.log = args.log or args.before_log
-  args.rest = theirs
+  args.rest, args.words = theirs, arguments
   return require("shunt.cli." .. args.command).run(args)
 end
 
@@ -23,6 +24,7 @@ end
 ---@return integer status
 return function(arguments)
   local ok, result = xpcall(dispatch, handler, arguments)
+  progress.done()
   if ok then return result end
   return parser.left(result) or failure.report(result)
 end

@@ -3,6 +3,7 @@ local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local names = require "shunt.cli.names"
 local output = require "shunt.cli.output"
+local progress = require "shunt.cli.progress"
 local types = require "shunt.cli.types"
 local values = require "shunt.cli.values"
 
@@ -80,6 +81,7 @@ local function is_datasource(err) return failure.status(err) == failure.DATASOUR
 local function connect(app, session, findings)
   local answers = {}
   for _, client in ipairs(output.keys(app.clients)) do
+    progress.waits("connecting to %s", client)
     local ok, err = pcall(session.query, session, client, "select 1")
     if ok then
       answers[client] = true
@@ -207,6 +209,7 @@ function online.check(app, sharded, findings)
   local wanted = needed(app)
   for _, place in ipairs(places(app)) do
     if answers[place.client] then
+      progress.waits("comparing %s with the table %s on %s", place.model, place.table, place.client)
       local ok, columns = pcall(session.columns, session, place.client, place.table)
       if ok then
         compare(place, columns, wanted[place.model] or {}, findings)
@@ -226,6 +229,7 @@ function online.check(app, sharded, findings)
       end
     end
   end
+  progress.done()
 end
 
 return online

@@ -70,7 +70,8 @@ local function add_flag(to, declared, prefix)
 end
 
 local function add_command(to, declared)
-  local command = own_exits(to:command(declared.name):add_help(false):summary(declared.summary):hidden(declared.hidden or false))
+  local names = declared.name .. (declared.alias and " " .. declared.alias or "")
+  local command = own_exits(to:command(names):add_help(false):summary(declared.summary):hidden(declared.hidden or false))
   command:description(declared.summary .. (declared.details and "\n\n" .. declared.details or ""))
   for _, argument in ipairs(declared.arguments) do add_argument(command, argument) end
   for _, flag in ipairs(commands.flags(declared)) do add_flag(command, flag) end
@@ -133,13 +134,21 @@ local function has(arguments, first, last, names)
   return false
 end
 
+local function split_at_dashes(arguments, from)
+  for i = from, #arguments do
+    if arguments[i] == "--" then return table.move(arguments, 1, i - 1, 1, {}), table.move(arguments, i + 1, #arguments, 1, {}) end
+  end
+  return arguments, nil
+end
+
 --- What follows the script of `shunt run` belongs to the script, options included: it is kept from the parser. So is what
---- follows `-e CODE`.
+--- follows `-e CODE`, and what follows `--` of `shunt test`.
 ---@return string[] ours, string[]? theirs
 function parser.split(arguments)
   local i = after_options(arguments, 1, commands.config)
   if arguments[i] == "--" then i = i + 1 end
   local command = commands.by_name[arguments[i]]
+  if command and command.hands_on then return split_at_dashes(arguments, i + 1) end
   if not command or not command.rest then return arguments, nil end
   local last = i -- of our own arguments
   if not command.without_config then

@@ -34,7 +34,9 @@ local function include_of(app, model, list)
   return next(include) and include or nil
 end
 
-local function observer(to)
+--- Prints each statement of a session.
+---@param to file*
+function query.observer(to)
   return function(statement)
     local client = statement.client
     if (statement.level or 0) > 0 then client = ("%s, level %d"):format(client, statement.level) end
@@ -92,7 +94,7 @@ function query.run(args)
   }
 
   local session <close> = app:session(request)
-  if args.sql then session:observe(observer(FOR_PEOPLE[format] and io.stdout or io.stderr)) end
+  if args.sql then session:observe(query.observer(FOR_PEOPLE[format] and io.stdout or io.stderr)) end
   local function read() return session:model(request.model):select(options) end
   local list, meta
   if request.current then

@@ -3,6 +3,7 @@
 local application = require "shunt.cli.application"
 local failure = require "shunt.cli.failure"
 local output = require "shunt.cli.output"
+local progress = require "shunt.cli.progress"
 local terminal = require "shunt.cli.terminal"
 local values = require "shunt.cli.values"
 local walk = require "shunt.cli.walk"
@@ -103,6 +104,7 @@ end
 local function check_access(app, walker, access, op, instance, found)
   local request = application.plain(access.model, access.relation, instance and instance.name, op)
   walker:over(request, function(changed, decision, err, odd)
+    progress.show("%s: request %d", access.path, walker.combinations)
     if not decision then
       check_failure(app, walker, access, found, changed, err, odd)
     elseif instance then
@@ -142,6 +144,7 @@ function space.check(app, found)
   for _, instance in ipairs(instances) do
     for _, access in ipairs(list) do check_path(app, walker, access, instance, found) end
   end
+  progress.done()
   return walker
 end
 

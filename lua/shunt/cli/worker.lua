@@ -79,6 +79,15 @@ local function announce_ready(args, threads, queues, names)
     :format(terminal.counted(threads, "thread"), queues and table.concat(queues, ", ") or "all", table.concat(names, ", ")))
 end
 
+--- Serves metrics, if that is asked for, until its result is closed.
+local function serve_metrics(args, app)
+  if not args.metrics then return nil end
+  local server, address = host.serve(app, args.metrics)
+  if not server then failure.usage("--metrics: %s", address) end
+  announce(args, { kind = "worker.metrics", address = address }, ("metrics: http://%s/metrics"):format(address))
+  return server
+end
+
 local function announce_end(args, app, status)
   app:poll() -- the last jobs
   announce(args, { kind = "worker.ended", completed = status.completed, failed = status.failed, released = status.released },
@@ -100,6 +109,7 @@ function worker.run(args)
   local names = declared(app)
   log_jobs(app, args)
   host.hold_signals(true) -- before there are threads
+  local _ <close> = serve_metrics(args, app)
   local queues = #args.queue > 0 and args.queue or nil
   local running <close> = app:worker { queues = queues, concurrency = concurrency, drain = args.once }
   if not args.once then announce_ready(args, concurrency or 4, queues, names) end

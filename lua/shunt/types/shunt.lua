@@ -245,6 +245,29 @@ function blob:bytes() end
 ---@field affected integer rows that were written
 ---@field duration_ns integer
 ---@field code shunt.code? if it failed
+---@field op "read"|"write"
+---@field model string? nil for SQL that names no model
+---@field table string?
+---@field rule string? the rule that chose the client, or changed it last
+---@field source string? its file and line
+
+---A statement as app:observe gives it. A field that does not apply is nil.
+---@class shunt.observed
+---@field time number when it ended: seconds since 1970
+---@field client string
+---@field level integer
+---@field op "read"|"write"
+---@field model string? nil for SQL that names no model, and for statements of shunt's own
+---@field table string?
+---@field rule string? the rule that chose the client, or changed it last
+---@field source string? its file and line
+---@field instance string
+---@field job string? the job that the session runs
+---@field sql string with ? for the values
+---@field rows integer rows that were read
+---@field affected integer rows that were written
+---@field duration_ns integer
+---@field code shunt.code? if it failed
 
 ---@alias shunt.propagation
 ---| "REQUIRED" # joins the active one there, or begins one
@@ -410,6 +433,11 @@ function app:statistics() end
 ---The metrics of the application in the text format of OpenMetrics 1.0.
 ---@return string
 function app:metrics() end
+
+---Calls fn with each statement of all sessions, those of a worker's threads too; nil ends that. Statements wait, at most 1000 of
+---them, until the next call of the module, which gives them to fn: so fn may use the application.
+---@param fn fun(statement: shunt.observed)?
+function app:observe(fn) end
 
 ---Reads configuration and rules again. If all is valid, they become the newest generation. Otherwise it raises an error with all
 ---problems, and nothing changes. A session stays in its generation, unless it was opened with `follow`.
@@ -591,8 +619,8 @@ function session:jobs_retry(options) end
 ---@return integer n
 function session:jobs_purge(options) end
 
----Calls fn with each statement after it ran; nil ends that. fn can't use the session. If fn raises, the call raises that error in
----place of its result, but has done its work: outside a transaction its rows stay.
+---Calls fn with each statement after it ran; nil ends that. fn can't use the session. If fn raises, that is reported with Lua's
+---`warn()`, and the call's result stands.
 ---@param fn fun(statement: shunt.statement)?
 function session:observe(fn) end
 
