@@ -191,31 +191,42 @@ typedef struct shunt_value {
 } shunt_value;
 
 static inline shunt_value shunt_null(void) {
-  shunt_value v = {{.integer = 0}, 0, SHUNT_NULL};
+  shunt_value v;
+  v.as.integer = 0;
+  v.size = 0;
+  v.type = SHUNT_NULL;
   return v;
 }
 static inline shunt_value shunt_boolean(bool b) {
-  shunt_value v = {{.integer = 0}, 0, SHUNT_BOOL};
+  shunt_value v = shunt_null();
   v.as.boolean = b;
+  v.type = SHUNT_BOOL;
   return v;
 }
 static inline shunt_value shunt_integer(int64_t i) {
-  shunt_value v = {{.integer = i}, 0, SHUNT_INTEGER};
+  shunt_value v = shunt_null();
+  v.as.integer = i;
+  v.type = SHUNT_INTEGER;
   return v;
 }
 static inline shunt_value shunt_float(double d) {
-  shunt_value v = {{.number = d}, 0, SHUNT_FLOAT};
+  shunt_value v = shunt_null();
+  v.as.number = d;
+  v.type = SHUNT_FLOAT;
   return v;
 }
 static inline shunt_value shunt_text(const char *bytes, size_t size) {
-  shunt_value v = {{.bytes = bytes}, (uint32_t)size, SHUNT_TEXT};
+  shunt_value v;
+  v.as.bytes = bytes;
+  v.size = (uint32_t)size;
+  v.type = SHUNT_TEXT;
   return v;
 }
 static inline shunt_value shunt_blob(const void *bytes, size_t size) {
-  shunt_value v = {{.bytes = (const char *)bytes}, (uint32_t)size, SHUNT_BLOB};
+  shunt_value v = shunt_text((const char *)bytes, size);
+  v.type = SHUNT_BLOB;
   return v;
 }
-
 /* Text that ends in its first NUL. NULL: a null. */
 static inline shunt_value shunt_str(const char *text) { return text ? shunt_text(text, strlen(text)) : shunt_null(); }
 

@@ -93,6 +93,7 @@ local function all_jobs(options, programs)
   add("layers", count_plain, ("%s tests/layers.lua %s"):format(lua, options.build))
   if not options.hosted then
     add("artefacts", count_plain, ("%s tests/artefacts.lua %s %s"):format(lua, options.build, quote(options.cc)))
+    add("hosts", count_plain, ("%s tests/hosts.lua %s %s"):format(lua, options.build, quote(options.cc)))
     add("documents", count_plain, ("%s%s tests/documents.lua %s"):format(with_own_servers, lua, options.build))
   end
   local busted = lines_of("command -v busted")[1] or "busted"
