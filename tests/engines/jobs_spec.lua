@@ -296,7 +296,8 @@ describe("schedules of hosts whose clocks are an hour or a day off", function()
     local seen = {}
     for _, off in ipairs { 86400, 0, -86400, 3600, -3600, 0 } do
       local from = os.time()
-      local pipe = assert(io.popen(("%s %s run tests/spec/support/ticks.lua '%s' '%s' %d 2>&1"):format(clock.environment, Leap.binary, world.folder, clock.path, off)))
+      local pipe = assert(io.popen(("%s %s run tests/spec/support/ticks.lua '%s' '%s' %d 2>&1")
+        :format(clock.environment, Leap.binary, world.folder, clock.path, off)))
       local output = pipe:read "a"
       assert.truthy(pipe:close(), output)
       local step = shunt.json_decode(output)

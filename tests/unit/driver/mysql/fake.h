@@ -358,7 +358,7 @@ static inline void fake_obey(peer *p) {
     break;
   case EXECUTE: {
     const size_t last = sizeof fake_answers / sizeof *fake_answers, id = (unsigned char)command[1];
-    fake_execute(p, &fake_answers[(id ? id : last) - 1], true);
+    fake_execute(p, &fake_answers[(id && id <= last ? id : last) - 1], true);
     break;
   }
   case CLOSE:

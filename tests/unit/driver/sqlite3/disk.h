@@ -46,11 +46,11 @@ static const int disk_codes[] = {
 };
 
 static struct {
-  unsigned kinds; /* that count */
-  int calls;      /* so far */
-  int fails_at;   /* the number of the call; 0: none */
-  bool stays;     /* so do all after it */
-  disk_way way;
+  _Atomic unsigned kinds; /* that count */
+  _Atomic int calls;      /* so far, of any thread */
+  _Atomic int fails_at;   /* the number of the call; 0: none */
+  _Atomic bool stays;     /* so do all after it */
+  _Atomic disk_way way;
   sqlite3_vfs own, *real;
 } disk;
 
