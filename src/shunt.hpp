@@ -62,6 +62,9 @@ template <class T, void (*end)(T *)> struct ender {
 };
 template <class T, void (*end)(T *)> using owner = std::unique_ptr<T, ender<T, end>>;
 
+/* While a session or a worker is open, the app stays open. */
+inline void close_app(shunt_app *app) { (void)shunt_close(app); }
+
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {
   std::vector<const char *> list;
   for (const std::string &text : texts) list.push_back(text.c_str());
@@ -381,7 +384,7 @@ public:
   shunt_app *get() const noexcept { return app_.get(); }
 
 private:
-  detail::owner<shunt_app, shunt_close> app_;
+  detail::owner<shunt_app, detail::close_app> app_;
 };
 
 /* Rows one by one, once: for (const shunt::stream::row &row : session.each("user")) … row["name"] … A row is valid
