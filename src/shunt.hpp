@@ -64,6 +64,7 @@ template <class T, void (*end)(T *)> struct ender {
 template <class T, void (*end)(T *)> using owner = std::unique_ptr<T, ender<T, end>>;
 
 inline void free_text(char *text) { shunt_free(text); }
+/* While a session or a worker is open, the app stays open. */
 inline void close_app(shunt_app *app) { (void)shunt_close(app); }
 
 inline std::vector<const char *> pointers(const std::vector<std::string> &texts) {

@@ -135,6 +135,7 @@ libpq-dev                  libpq-devel               libpq-dev               pos
 default-libmysqlclient-dev mariadb-connector-c-devel mariadb-connector-c-dev mariadb-libs    mariadb-connector-c
 libyaml-dev                libyaml-devel             yaml-dev                libyaml         libyaml
 libjansson-dev             jansson-devel             jansson-dev             jansson         jansson
+libedit-dev                libedit-devel             libedit-dev             libedit         libedit
 lua5.4                     lua                       lua5.4                  lua             lua
 lua-argparse               lua-argparse              lua-argparse            lua-argparse    luarocks:argparse
 '

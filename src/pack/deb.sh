@@ -19,7 +19,8 @@ git ls-files -z | xargs -0 tar -cf - | tar -xf - -C "$source"
 cp "$here"/*.install "$here"/*.docs "$here/rules" "$here/not-installed" "$source/debian"
 chmod 755 "$source/debian/rules"
 echo '3.0 (native)' >"$source/debian/source/format"
-sed "s|^Maintainer: .*|Maintainer: $maintainer|" "$here/control" >"$source/debian/control"
+needed=$(sed -n '/^  build)/,/;;/ s/^ *need \([^ ]*\) .*/, \1/p' tests/packages.sh | tr -d '\n')
+sed -e "s|^Maintainer: .*|Maintainer: $maintainer|" -e "s|, @BUILD@|$needed|" "$here/control" >"$source/debian/control"
 # The licence as the format of copyright files has it: indented, with a full stop in empty lines.
 {
   cat "$here/copyright"

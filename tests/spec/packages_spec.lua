@@ -22,10 +22,10 @@ end
 describe("missing packages", function()
   it("have the names of the system", function()
     local expected = {
-      dnf = "dnf install pkgconf-pkg-config lua-devel sqlite-devel libpq-devel mariadb-connector-c-devel libyaml-devel jansson-devel lua lua-argparse",
-      apk = "apk add pkgconf lua5.4-dev sqlite-dev libpq-dev mariadb-connector-c-dev yaml-dev jansson-dev lua5.4 lua-argparse",
-      pacman = "pacman -S pkgconf lua sqlite postgresql-libs mariadb-libs libyaml jansson lua-argparse",
-      brew = "brew install pkgconf lua sqlite libpq mariadb-connector-c libyaml jansson\n  luarocks install argparse",
+      dnf = "dnf install pkgconf-pkg-config lua-devel sqlite-devel libpq-devel mariadb-connector-c-devel libyaml-devel jansson-devel libedit-devel lua lua-argparse",
+      apk = "apk add pkgconf lua5.4-dev sqlite-dev libpq-dev mariadb-connector-c-dev yaml-dev jansson-dev libedit-dev lua5.4 lua-argparse",
+      pacman = "pacman -S pkgconf lua sqlite postgresql-libs mariadb-libs libyaml jansson libedit lua-argparse",
+      brew = "brew install pkgconf lua sqlite libpq mariadb-connector-c libyaml jansson libedit\n  luarocks install argparse",
     }
     for manager, command in pairs(expected) do
       for _, purpose in ipairs { "build", "--check build" } do
