@@ -14,11 +14,13 @@ local arguments = {
   resolve = { "user" },
   explain = { "user" },
   query = { "user" },
+  sql = { "main 'SELECT 1 AS one'", "main 'DELETE FROM users WHERE id = 0'" },
   check = { "" },
   topology = { "" },
   config = { "" },
   test = { "" },
   run = { "talk.lua", "exit.lua" },
+  console = { "<lines" },
   worker = { "--once" },
   jobs = { "list", "push thanks", "show 1", "retry", "purge" },
   transactions = { "list" },
@@ -57,6 +59,7 @@ describe("The command's output", function()
     App.write(folder .. "/talk.lua", 'print("spoken") io.write("written\\n") io.stderr:write("aside\\n")')
     App.write(folder .. "/exit.lua", 'print("spoken") os.exit(0)')
     App.write(folder .. "/file.lua", 'local f <close> = io.open("kept.txt", "w") print("spoken") io.stdout:flush() f:write("kept")')
+    App.write(folder .. "/lines", "'spoken'\n")
     assert(os.execute(("cd %s && %s init app >init.log && mv app/* app/.luarc.json . && %s jobs push thanks >>init.log")
       :format(quoted(folder), quoted(binary), quoted(binary))), read(folder .. "/init.log"))
   end)
@@ -65,7 +68,7 @@ describe("The command's output", function()
   -- The status and what standard error says.
   local function run(line, to)
     made = made + 1
-    local command = ("cd %s && env -u SHUNT_ENV -u SHUNT_APP %s %s 2>.stderr </dev/null %s"):format(quoted(folder), quoted(binary),
+    local command = ("cd %s && env -u SHUNT_ENV -u SHUNT_APP %s </dev/null %s 2>.stderr %s"):format(quoted(folder), quoted(binary),
       line:find "%%d" and line:format(made) or line, to)
     local _, status = capture(command)
     return status, read(folder .. "/.stderr")

@@ -76,8 +76,8 @@ function watch.run(args, arguments)
     local _, how, code = os.execute(command)
     if how == "signal" then return failure.SHORT end
     if code == failure.USAGE then return code end
-    print(terminal.paint("dim", ("-- %s; waiting for a change, Ctrl-C ends"):format(os.date "%T")))
-    io.stdout:flush()
+    io.write(terminal.paint("dim", ("-- %s; waiting for a change, Ctrl-C ends"):format(os.date "%T")), "\n")
+    if not io.stdout:flush() then return failure.SHORT end
     if not changed(args, before) then return code end
     print()
   end
